@@ -1,0 +1,86 @@
+// Package memory keeps and recalls what a person has told: a graph in
+// PostgreSQL, which is the source of truth, and its vectors in Weaviate.
+package memory
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"meai/activities/interaction"
+	"meai/activities/mirror"
+)
+
+// Kind is the kind of a node in the memory graph.
+type Kind string
+
+const (
+	// Turn is what the person said in one interaction.
+	Turn Kind = "turn"
+	// Marker is a significant moment.
+	Marker Kind = "marker"
+	// Echo is a pattern that recurs.
+	Echo Kind = "echo"
+	// Storyline joins markers and echoes over time.
+	Storyline Kind = "storyline"
+	// Entity is a person, place or thing that the person speaks of.
+	Entity Kind = "entity"
+	// Vault is a memory that needs extra consent on each access.
+	Vault Kind = "vault"
+)
+
+// Memory is one recalled node, decrypted.
+type Memory struct {
+	ID          uuid.UUID `json:"id"`
+	Kind        Kind      `json:"kind"`
+	Text        string    `json:"text"`
+	Emotion     string    `json:"emotion,omitempty"`
+	SaidAt      time.Time `json:"said_at"`
+	Interaction uuid.UUID `json:"interaction"`
+	// Score is the fused relevance in [0, 1]; comparable within one recall only.
+	Score float64 `json:"score"`
+}
+
+// RecallInput asks for the memories nearest to a text.
+type RecallInput struct {
+	Ref   interaction.Ref `json:"ref"`
+	Query string          `json:"query"`
+	// Limit is the most memories to return; 0 means 5.
+	Limit    int        `json:"limit,omitempty"`
+	Kinds    []Kind     `json:"kinds,omitempty"`
+	Emotions []string   `json:"emotions,omitempty"`
+	Entities []string   `json:"entities,omitempty"`
+	From     *time.Time `json:"from,omitempty"`
+	To       *time.Time `json:"to,omitempty"`
+}
+
+// Recollection is what was found, best first.
+type Recollection struct {
+	Memories []Memory `json:"memories,omitempty"`
+	// Degraded holds codes such as "vectors_unavailable" or "embedding_unavailable".
+	Degraded []string `json:"degraded,omitempty"`
+}
+
+// RememberInput is one answered interaction to keep.
+type RememberInput struct {
+	Ref      interaction.Ref  `json:"ref"`
+	Text     string           `json:"text"`
+	SaidAt   time.Time        `json:"said_at"`
+	Analysis *mirror.Analysis `json:"analysis,omitempty"`
+}
+
+// Remembered names the nodes that the interaction left in the graph.
+type Remembered struct {
+	Nodes []uuid.UUID `json:"nodes"`
+}
+
+// IndexInput names the nodes whose vectors go to Weaviate.
+type IndexInput struct {
+	Ref   interaction.Ref `json:"ref"`
+	Nodes []uuid.UUID     `json:"nodes"`
+}
+
+// Indexed counts what is searchable now.
+type Indexed struct {
+	Vectors int `json:"vectors"`
+}
