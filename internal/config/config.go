@@ -1,0 +1,106 @@
+// Package config reads MeAi's configuration: built-in defaults, then a YAML
+// file, then MEAI_* environment variables, each overriding the one before.
+//
+// Every key is a field of [Config]; its tags carry the default, the rule it must
+// satisfy and the sentence that docs/configuration.md shows, so the reference
+// cannot drift from the code.
+package config
+
+import (
+	"net/url"
+	"time"
+)
+
+// Config is the whole configuration of a MeAi process.
+type Config struct {
+	API       API       `koanf:"api"`
+	Postgres  Postgres  `koanf:"postgres"`
+	Temporal  Temporal  `koanf:"temporal"`
+	Weaviate  Weaviate  `koanf:"weaviate"`
+	Keyring   Keyring   `koanf:"keyring"`
+	Embedding Embedding `koanf:"embedding"`
+	Telemetry Telemetry `koanf:"telemetry"`
+	Session   Session   `koanf:"session"`
+	Filter    Filter    `koanf:"filter"`
+	// DevAuth is a top-level switch so that its variable is plainly MEAI_DEV_AUTH.
+	DevAuth bool `koanf:"dev_auth" default:"false" doc:"Accept development tokens (Bearer dev-<subject uuid>). Anyone can then be anyone: never in production."`
+}
+
+// API configures the HTTP server.
+type API struct {
+	Listen          string        `koanf:"listen" default:"127.0.0.1:8080" validate:"hostname_port" doc:"Address the HTTP API listens on."`
+	ShutdownTimeout time.Duration `koanf:"shutdown_timeout" default:"20s" validate:"gt=0" doc:"How long running requests may finish after a stop signal."`
+}
+
+// Postgres configures the three database roles.
+type Postgres struct {
+	URL       string `koanf:"url" validate:"required,postgres" secret:"true" doc:"Connection URL of the application role (no superuser, row-level security applies)."`
+	OwnerURL  string `koanf:"owner_url" validate:"omitempty,postgres" secret:"true" doc:"Connection URL of the owning role; only meai migrate uses it."`
+	ReaderURL string `koanf:"reader_url" validate:"omitempty,postgres" secret:"true" doc:"Connection URL of the read-only role, for operators."`
+	MaxConns  int32  `koanf:"max_conns" default:"8" validate:"min=2,max=500" doc:"Most connections one process opens; 2 to 4 for each core is enough."`
+}
+
+// Temporal configures durable execution.
+type Temporal struct {
+	Address     string `koanf:"address" default:"127.0.0.1:7233" validate:"hostname_port" doc:"Address of the Temporal frontend."`
+	Namespace   string `koanf:"namespace" default:"meai" validate:"required" doc:"Temporal namespace; meai apply creates it."`
+	Declaration string `koanf:"declaration" default:"temporal.yaml" validate:"required" doc:"File that declares namespace, search attributes, task queues and schedules."`
+	UIURL       string `koanf:"ui_url" validate:"omitempty,url" doc:"Base URL of the Temporal UI; answers then carry a link to their workflow."`
+	APIKey      string `koanf:"api_key" secret:"true" doc:"API key for Temporal Cloud; empty for none."`
+	TLS         bool   `koanf:"tls" default:"false" doc:"Use TLS towards Temporal; implied by api_key."`
+}
+
+// Weaviate configures the vector index.
+type Weaviate struct {
+	URL         string        `koanf:"url" default:"http://127.0.0.1:8085" validate:"url" doc:"Base URL of Weaviate's HTTP API."`
+	GRPCAddress string        `koanf:"grpc_address" default:"127.0.0.1:50051" validate:"hostname_port" doc:"Address of Weaviate's gRPC API."`
+	APIKey      string        `koanf:"api_key" secret:"true" doc:"Weaviate API key."`
+	Timeout     time.Duration `koanf:"timeout" default:"2s" validate:"gt=0" doc:"Longest wait for one call; after it recall degrades to the lexical arm."`
+}
+
+// Keyring configures where the subjects' keys live and what wraps them.
+type Keyring struct {
+	Bucket string `koanf:"bucket" default:"file://.local/keyring?create_dir=true" validate:"required,uri" doc:"Bucket URL of the keyring (file, s3, gs, azblob). Never part of a backup."`
+	KEK    string `koanf:"kek" default:"file://.local/kek.key" validate:"required,uri" secret:"true" doc:"Key-encryption key: file:// for a local key file (made 0600 on first use), or a gocloud.dev/secrets URL (awskms, gcpkms, azurekeyvault, hashivault)."`
+}
+
+// Embedding configures how text becomes vectors.
+type Embedding struct {
+	Provider   string        `koanf:"provider" default:"builtin" validate:"oneof=builtin openai" doc:"builtin (Universal Sentence Encoder lite, no network) or openai (any compatible endpoint)."`
+	URL        string        `koanf:"url" validate:"required_if=Provider openai,omitempty,url" doc:"Base URL of the OpenAI-compatible endpoint."`
+	APIKey     string        `koanf:"api_key" secret:"true" doc:"API key of that endpoint."`
+	Model      string        `koanf:"model" validate:"required_if=Provider openai" doc:"Model name at that endpoint."`
+	Dimensions int           `koanf:"dimensions" default:"512" validate:"min=8,max=8192" doc:"Length of the vectors; 512 for builtin."`
+	Timeout    time.Duration `koanf:"timeout" default:"3s" validate:"gt=0" doc:"Longest wait for one embedding call; after it the step degrades."`
+	Cache      int           `koanf:"cache" default:"512" validate:"min=0" doc:"Vectors kept in memory, keyed by a hash of the text."`
+}
+
+// Telemetry configures logs; traces and metrics follow the OTEL_* variables.
+type Telemetry struct {
+	LogLevel  string `koanf:"log_level" default:"info" validate:"oneof=debug info warn error" doc:"Least severe level that is logged."`
+	LogFormat string `koanf:"log_format" default:"json" validate:"oneof=json text" doc:"json for machines, text for eyes."`
+	Metrics   string `koanf:"metrics_listen" validate:"omitempty,hostname_port" doc:"Address where a process without the API serves /metrics; empty for none."`
+}
+
+// Session configures conversations.
+type Session struct {
+	Lifetime time.Duration `koanf:"lifetime" default:"1h" validate:"min=1m,max=168h" doc:"How long a session accepts interactions after it was created."`
+}
+
+// Filter holds TruthFilter's adjustable thresholds, each in [0, 1].
+type Filter struct {
+	Pass      float64 `koanf:"pass" default:"0.55" validate:"min=0,max=1" doc:"Weighted score from which a text passes."`
+	Safety    float64 `koanf:"safety" default:"0.6" validate:"min=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
+	Relevance float64 `koanf:"relevance" default:"0.2" validate:"min=0,max=1" doc:"Relevance score below which a text is not shown."`
+}
+
+// UseTLS reports whether the Temporal connection is encrypted.
+func (t Temporal) UseTLS() bool { return t.TLS || t.APIKey != "" }
+
+// WorkflowLink is the Temporal UI's page of a workflow, or "" without a UI.
+func (t Temporal) WorkflowLink(id string) string {
+	if t.UIURL == "" {
+		return ""
+	}
+	return t.UIURL + "/namespaces/" + url.PathEscape(t.Namespace) + "/workflows/" + url.PathEscape(id)
+}

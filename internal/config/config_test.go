@@ -1,0 +1,73 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/internal/config"
+)
+
+const minimal = "postgres: {url: \"postgres://meai_app:pw@127.0.0.1:5433/meai\"}\n"
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "meai.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestDefaultsFileThenEnvironment(t *testing.T) {
+	path := write(t, minimal+"api: {listen: \"127.0.0.1:9000\"}\nsession: {lifetime: 30m}\n")
+	c, err := config.Load(path, []string{"MEAI_API_LISTEN=127.0.0.1:9001", "MEAI_DEV_AUTH=true", "MEAI_POSTGRES_MAX_CONNS=12", "HOME=/nowhere"})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:9001", c.API.Listen, "the environment beats the file")
+	require.Equal(t, 30*time.Minute, c.Session.Lifetime, "the file beats the default")
+	require.Equal(t, "builtin", c.Embedding.Provider, "the default stands")
+	require.Equal(t, int32(12), c.Postgres.MaxConns)
+	require.True(t, c.DevAuth)
+}
+
+func TestEveryProblemIsNamedAtOnce(t *testing.T) {
+	path := write(t, "postgres: {url: \"mysql://secret-host/x\"}\ntypo: {here: 1}\nembedding: {provider: openai}\n")
+	_, err := config.Load(path, []string{"MEAI_TELEMETRY_LOG_LEVEL=loud", "MEAI_NO_SUCH=1", "MEAI_POSTGRES_MAX_CONNS=1"})
+	require.Error(t, err)
+	for _, want := range []string{
+		"postgres.url: must be a postgres:// URL", "typo.here: no such setting", "MEAI_NO_SUCH: no such setting",
+		"telemetry.log_level: must be one of debug, info, warn, error", "postgres.max_conns: must be at least 2",
+		"embedding.url: must be set when provider is openai", "embedding.model: must be set when provider is openai",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	require.NotContains(t, err.Error(), "secret-host", "a value may be a secret")
+}
+
+func TestValueOfTheWrongTypeIsNamedWithoutItsValue(t *testing.T) {
+	_, err := config.Load(write(t, minimal), []string{"MEAI_POSTGRES_MAX_CONNS=hunter2"})
+	require.ErrorContains(t, err, "postgres.max_conns: the value is not of the setting's type")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestMissingFileIsPlain(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "none.yaml"), nil)
+	require.ErrorContains(t, err, "does not exist")
+}
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	var b strings.Builder
+	require.NoError(t, config.WriteReference(&b))
+	for _, k := range config.Keys() {
+		require.NotEmpty(t, k.Doc, k.Path)
+		require.Contains(t, b.String(), "`"+k.Env+"`")
+	}
+}
+
+func TestWorkflowLinkEscapesTheID(t *testing.T) {
+	c := config.Temporal{Namespace: "meai", UIURL: "http://127.0.0.1:8233"}
+	require.Equal(t, "http://127.0.0.1:8233/namespaces/meai/workflows/person%2Fa%2Fb", c.WorkflowLink("person/a/b"))
+	require.Empty(t, config.Temporal{}.WorkflowLink("x"))
+}
