@@ -1,0 +1,42 @@
+package cluster_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/internal/cluster"
+)
+
+func TestShippedDeclarationIsSound(t *testing.T) {
+	d, err := cluster.Load("../../temporal.yaml")
+	require.NoError(t, err)
+	require.Equal(t, []string{"batch", "memory", "mirror", "operations", "privacy", "synthesis", "truthfilter"}, d.Queues())
+	nightly := d.Schedules["nightly-consolidation"]
+	require.Equal(t, cluster.Overlap("skip"), nightly.Overlap)
+	require.Equal(t, 6*time.Hour, nightly.CatchupWindow)
+	require.True(t, nightly.PauseOnFailure)
+}
+
+func TestUnsoundDeclarationsAreRefused(t *testing.T) {
+	const sound = "namespace: {retention: 72h}\ntask_queues: {batch: {}}\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"short retention":  {"namespace: {retention: 1h}\n", "namespace.retention: at least 24h"},
+		"unknown field":    {sound + "colour: red\n", "colour"},
+		"attribute type":   {sound + "search_attributes: {X: Blob}\n", `search_attributes.X: unknown type "Blob"`},
+		"negative":         {"namespace: {retention: 72h}\ntask_queues: {batch: {activity_slots: -1}}\n", "task_queues.batch: no value may be negative"},
+		"undeclared queue": {sound + "schedules: {s: {workflow: W, task_queue: night, cron: '0 3 * * *', overlap: skip, catchup_window: 1h, run_timeout: 1h}}\n", `schedules.s.task_queue: "night" is not declared`},
+		"no catch-up":      {sound + "schedules: {s: {workflow: W, task_queue: batch, cron: '0 3 * * *', overlap: skip, run_timeout: 1h}}\n", "schedules.s.catchup_window: must be set"},
+		"overlap":          {sound + "schedules: {s: {workflow: W, task_queue: batch, cron: '0 3 * * *', overlap: often, catchup_window: 1h, run_timeout: 1h}}\n", `schedules.s.overlap: "often" is not a policy`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "temporal.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
+			_, err := cluster.Load(path)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
