@@ -84,3 +84,28 @@ type IndexInput struct {
 type Indexed struct {
 	Vectors int `json:"vectors"`
 }
+
+// ListSubjectsInput asks for a page of active subjects, in the order of their ids.
+type ListSubjectsInput struct {
+	// After is the last id of the page before; zero starts at the beginning.
+	After uuid.UUID `json:"after,omitzero"`
+	Limit int       `json:"limit"`
+}
+
+// SubjectPage is one page of subjects.
+type SubjectPage struct {
+	Subjects []uuid.UUID `json:"subjects"`
+}
+
+// ConsolidateInput names the subject whose memories to consolidate.
+type ConsolidateInput struct {
+	Subject uuid.UUID `json:"subject"`
+}
+
+// Consolidated counts what a consolidation did. It holds no ids and no words.
+type Consolidated struct {
+	// Vectors that were missing in Weaviate and are there now.
+	Vectors int `json:"vectors"`
+	// Echoes found or strengthened.
+	Echoes int `json:"echoes"`
+}
