@@ -1,0 +1,136 @@
+package keyring
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// ErrSealed: sealed bytes cannot be opened. They were altered, belong to
+// another place or person, or were sealed under a key version that the set no
+// longer holds.
+var ErrSealed = errors.New("keyring: sealed value cannot be opened")
+
+// prefixSize is the length of Tink's output prefix: a format byte and the
+// big-endian id of the key, which is the key version.
+const prefixSize = 5
+
+// tinkPrefix is the format byte of Tink's own output prefix.
+const tinkPrefix = 1
+
+// Location is where a sealed value is kept. Together with the subject it is the
+// associated data, so a value moved to another row, column or person does not open.
+type Location struct {
+	Table, Column string
+	Row           uuid.UUID
+}
+
+// Purpose separates the look-up values of one person from each other.
+type Purpose string
+
+// The purposes in use. Changing the text of one is a re-index of what it blinds.
+const (
+	WorkflowID  Purpose = "workflow-id"
+	Idempotency Purpose = "idempotency"
+	EntityName  Purpose = "entity-name"
+	SearchTerm  Purpose = "search-term"
+	Body        Purpose = "body"
+)
+
+// Keys is the key set of one subject. It is safe for concurrent use.
+type Keys struct {
+	subject  uuid.UUID
+	aead     tink.AEAD
+	version  uint32
+	versions map[uint32]bool
+	macRoot  []byte
+	// derived holds one HMAC key for each [Purpose]; HKDF costs more than the MAC.
+	derived sync.Map
+}
+
+// Subject is whose keys these are; the zero UUID for the system.
+func (k *Keys) Subject() uuid.UUID { return k.subject }
+
+// Version identifies the key that [Keys.Seal] uses. It is the id of Tink's
+// primary key: random, so two versions can be told apart but not ordered.
+func (k *Keys) Version() uint32 { return k.version }
+
+// Seal encrypts plaintext for one place. The result starts with the key
+// version (see [Version]); sealing twice gives different bytes.
+func (k *Keys) Seal(plaintext []byte, at Location) ([]byte, error) {
+	sealed, err := k.aead.Encrypt(plaintext, k.associatedData(at))
+	if err != nil {
+		return nil, fmt.Errorf("seal %s.%s: %w", at.Table, at.Column, err)
+	}
+	return sealed, nil
+}
+
+// Open decrypts what [Keys.Seal] made for the same subject and place, under any
+// version that the set still holds. Otherwise it fails with [ErrSealed].
+func (k *Keys) Open(sealed []byte, at Location) ([]byte, error) {
+	version, err := Version(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open %s.%s: %w", at.Table, at.Column, err)
+	}
+	if !k.versions[version] {
+		return nil, fmt.Errorf("open %s.%s: unknown key version %08x: %w", at.Table, at.Column, version, ErrSealed)
+	}
+	plaintext, err := k.aead.Decrypt(sealed, k.associatedData(at))
+	if err != nil {
+		// Tink's error says nothing more than that authentication failed.
+		return nil, fmt.Errorf("open %s.%s: %w", at.Table, at.Column, ErrSealed)
+	}
+	return plaintext, nil
+}
+
+// Version reads the key version of a sealed value without opening it.
+func Version(sealed []byte) (uint32, error) {
+	if len(sealed) < prefixSize || sealed[0] != tinkPrefix {
+		return 0, fmt.Errorf("no key version: %w", ErrSealed)
+	}
+	return binary.BigEndian.Uint32(sealed[1:prefixSize]), nil
+}
+
+// Blind returns 32 bytes that stand for data in indexes and look-ups:
+// HMAC-SHA-256 under HKDF-SHA-256(MAC root, purpose). Equal data gives equal
+// bytes for the same person and purpose, for as long as the subject exists:
+// the MAC root does not rotate with the AEAD key.
+func (k *Keys) Blind(p Purpose, data []byte) []byte {
+	mac := hmac.New(sha256.New, k.purposeKey(p))
+	mac.Write(data)
+	return mac.Sum(nil)
+}
+
+func (k *Keys) purposeKey(p Purpose) []byte {
+	if key, ok := k.derived.Load(p); ok {
+		return key.([]byte)
+	}
+	key, err := hkdf.Key(sha256.New, k.macRoot, nil, "meai/blind/1/"+string(p), sha256.Size)
+	if err != nil {
+		// Only a key length beyond 255 hashes can fail, and the length is a constant.
+		panic(fmt.Sprintf("keyring: derive %s key: %v", p, err))
+	}
+	k.derived.Store(p, key)
+	return key
+}
+
+// associatedData encodes subject and place so that no two places read alike:
+// the parts of variable length carry their lengths.
+func (k *Keys) associatedData(at Location) []byte {
+	ad := make([]byte, 0, 64+len(at.Table)+len(at.Column))
+	ad = append(ad, "meai/sealed/1"...)
+	ad = append(ad, k.subject[:]...)
+	ad = append(ad, at.Row[:]...)
+	for _, part := range []string{at.Table, at.Column} {
+		ad = binary.BigEndian.AppendUint32(ad, uint32(len(part)))
+		ad = append(ad, part...)
+	}
+	return ad
+}

@@ -1,0 +1,83 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+)
+
+var (
+	errExists = errors.New("object exists already")
+	errAbsent = errors.New("object does not exist")
+)
+
+// store keeps small named objects that are written once and never changed.
+type store interface {
+	// create writes a new object durably; errExists when the name is taken, and
+	// then the first writer's bytes are untouched.
+	create(ctx context.Context, name string, data []byte) error
+	// read returns an object's bytes, or errAbsent.
+	read(ctx context.Context, name string) ([]byte, error)
+	// remove deletes an object; one that is absent is not an error.
+	remove(ctx context.Context, name string) error
+	// empty reports whether there is no object at all.
+	empty(ctx context.Context) (bool, error)
+	close() error
+}
+
+func openStore(ctx context.Context, rawURL string) (store, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("parse URL: %w", err)
+	}
+	if u.Scheme == "file" {
+		return openFolder(u)
+	}
+	bucket, err := blob.OpenBucket(ctx, rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("open %s bucket: %w", u.Scheme, err)
+	}
+	return &objects{bucket: bucket}, nil
+}
+
+// objects is a store in a cloud bucket, whose conditional put makes create atomic.
+type objects struct{ bucket *blob.Bucket }
+
+func (o *objects) create(ctx context.Context, name string, data []byte) error {
+	err := o.bucket.WriteAll(ctx, name, data, &blob.WriterOptions{IfNotExist: true, ContentType: "application/octet-stream"})
+	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
+		return errExists
+	}
+	return err
+}
+
+func (o *objects) read(ctx context.Context, name string) ([]byte, error) {
+	data, err := o.bucket.ReadAll(ctx, name)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, errAbsent
+	}
+	return data, err
+}
+
+func (o *objects) remove(ctx context.Context, name string) error {
+	err := o.bucket.Delete(ctx, name)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
+	return err
+}
+
+func (o *objects) empty(ctx context.Context) (bool, error) {
+	_, err := o.bucket.List(nil).Next(ctx)
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	return false, err
+}
+
+func (o *objects) close() error { return o.bucket.Close() }
