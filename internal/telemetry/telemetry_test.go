@@ -1,0 +1,47 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+func TestLogLineLeadsToItsTrace(t *testing.T) {
+	var out bytes.Buffer
+	logger, err := newLogger(&out, Options{Service: "meai-test", LogLevel: "info", LogFormat: "json"})
+	require.NoError(t, err)
+	ctx, span := sdktrace.NewTracerProvider().Tracer("test").Start(context.Background(), "work")
+	logger.With("step", "delivery").InfoContext(ctx, "done")
+	logger.DebugContext(ctx, "too fine")
+
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line), "one JSON line, the debug line left out")
+	require.Equal(t, span.SpanContext().TraceID().String(), line["trace_id"])
+	require.Equal(t, "delivery", line["step"])
+	require.Equal(t, "meai-test", line["service"])
+}
+
+func TestUnknownLevelIsRefused(t *testing.T) {
+	_, err := newLogger(&bytes.Buffer{}, Options{LogLevel: "loud"})
+	require.ErrorContains(t, err, `log level "loud"`)
+}
+
+func TestMetricsAreServed(t *testing.T) {
+	tel, err := Start(context.Background(), Options{Service: "meai-test", LogLevel: "error"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, tel.Stop(context.Background())) })
+	counter, err := tel.Meters.Meter("test").Int64Counter("meai_test_things")
+	require.NoError(t, err)
+	counter.Add(context.Background(), 3)
+
+	w := httptest.NewRecorder()
+	tel.Metrics.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	require.Contains(t, w.Body.String(), "meai_test_things_total")
+	require.Contains(t, w.Body.String(), "process_resident_memory_bytes")
+}
