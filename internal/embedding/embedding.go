@@ -9,8 +9,9 @@ import "context"
 // Embedder turns texts into vectors of unit length.
 type Embedder interface {
 	// Embed returns one L2-normalised vector of [Embedder.Dimensions] values per
-	// text, in the order given. It is safe for concurrent use. Errors of a remote
-	// provider are returned as they are: callers degrade, they do not fail.
+	// text, in the order given. It is safe for concurrent use. Only a remote
+	// provider or an ended context make it fail: callers degrade, they do not
+	// fail. Errors never hold the texts.
 	Embed(ctx context.Context, texts ...string) ([][]float32, error)
 	// Model names the model and its version; it is stored with every vector,
 	// since vectors of different models cannot be compared.
