@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// partitionsAhead is how far in the future time partitions are made. Rows beyond
+// it land in the default partitions and lose nothing but pruning.
+const partitionsAhead = 2 * 365 * 24 * time.Hour
+
+// Migrate brings the database at ownerURL to the newest schema and makes the
+// time partitions of the next two years. Processes that migrate at the same
+// time take turns. Run it as the owning role, which must not be a superuser.
+func Migrate(ctx context.Context, ownerURL string, log *slog.Logger) (err error) {
+	if log == nil {
+		log = slog.Default()
+	}
+	db, err := openOwner(ownerURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	provider, err := migrationProvider(db)
+	if err != nil {
+		return err
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	for _, r := range results {
+		log.Info("migrated the database", "migration", r.Source.Path, "milliseconds", r.Duration.Milliseconds())
+	}
+	return ensurePartitions(ctx, db, time.Now().Add(partitionsAhead), log)
+}
+
+func openOwner(ownerURL string) (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(ownerURL)
+	if err != nil {
+		return nil, fmt.Errorf("parse owner's database URL: %w", err)
+	}
+	return stdlib.OpenDB(*cfg), nil
+}
+
+func migrationProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open migrations: %w", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return nil, fmt.Errorf("make migration lock: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
+}
+
+func ensurePartitions(ctx context.Context, db *sql.DB, until time.Time, log *slog.Logger) error {
+	var created int
+	if err := db.QueryRowContext(ctx, "select meai_ensure_partitions($1)", until).Scan(&created); err != nil {
+		return fmt.Errorf("make time partitions: %w", err)
+	}
+	if created > 0 {
+		log.Info("made time partitions", "partitions", created, "until", until.UTC().Format(time.DateOnly))
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+// Package postgres is the way to MeAi's records: a pool whose every transaction
+// is bound to one person.
+//
+// Row-level security shows a transaction the rows of app.subject alone. [DB.Write]
+// and [DB.Read] set it and there is no other way to a person's tables, so a
+// forgotten condition finds nothing instead of somebody else's words.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"meai/internal/failure"
+	"meai/internal/postgres/queries"
+)
+
+// Options configure a pool.
+type Options struct {
+	// URL connects as the application role. Its parameters override the
+	// session defaults below.
+	URL string
+	// MaxConns bounds the pool; 0 means 8.
+	MaxConns int32
+	// Logger receives warnings; nil for slog.Default.
+	Logger *slog.Logger
+	// TracerProvider and MeterProvider are optional. Spans carry the text of
+	// statements, never their parameters.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+}
+
+const defaultMaxConns = 8
+
+// sessionDefaults bound what one stuck statement or transaction can hold up.
+// Values are milliseconds where PostgreSQL takes a number.
+var sessionDefaults = map[string]string{
+	"application_name":                    "meai",
+	"timezone":                            "UTC",
+	"statement_timeout":                   "30000",
+	"lock_timeout":                        "5000",
+	"idle_in_transaction_session_timeout": "30000",
+}
+
+// DB is a pool of connections. It is safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	log  *slog.Logger
+}
+
+// Open prepares a pool. It does not wait for the server: use [DB.Ping] for that.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	cfg, err := poolConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	if o.MeterProvider != nil {
+		if err := otelpgx.RecordStats(pool, otelpgx.WithStatsMeterProvider(o.MeterProvider)); err != nil {
+			pool.Close()
+			return nil, fmt.Errorf("record pool statistics: %w", err)
+		}
+	}
+	return &DB{pool: pool, log: o.Logger}, nil
+}
+
+func poolConfig(o Options) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		// pgx blanks the password in its message.
+		return nil, fmt.Errorf("parse database URL: %w", err)
+	}
+	cfg.MaxConns = defaultMaxConns
+	if o.MaxConns > 0 {
+		cfg.MaxConns = o.MaxConns
+	}
+	cfg.MaxConnLifetime = 30 * time.Minute
+	cfg.MaxConnLifetimeJitter = 5 * time.Minute
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.PingTimeout = 2 * time.Second
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	for name, value := range sessionDefaults {
+		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	cfg.AfterConnect = refuseUnboundRole
+	if o.TracerProvider != nil {
+		cfg.ConnConfig.Tracer = otelpgx.NewTracer(
+			otelpgx.WithTracerProvider(o.TracerProvider),
+			otelpgx.WithDisableConnectionDetailsInAttributes())
+	}
+	return cfg, nil
+}
+
+// refuseUnboundRole stops a misconfigured process: PostgreSQL skips row-level
+// security for such a role without a word.
+func refuseUnboundRole(ctx context.Context, conn *pgx.Conn) error {
+	var unbound bool
+	err := conn.QueryRow(ctx, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user").Scan(&unbound)
+	if err != nil {
+		return fmt.Errorf("look at the database role: %w", err)
+	}
+	if unbound {
+		return errors.New("the database role bypasses row-level security; connect as the application role")
+	}
+	return nil
+}
+
+// Close waits for running transactions and closes the pool.
+func (db *DB) Close() { db.pool.Close() }
+
+// Ping reports whether the server answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Write runs fn in a transaction that sees and writes the subject's rows only.
+// The subject stays locked as active until the end, so nothing is written once
+// erasure has begun: it fails with [failure.SubjectInactive] then, and with
+// [failure.NotFound] for a subject that does not exist. fn may run once only;
+// an error from fn or the commit rolls everything back.
+func (db *DB) Write(ctx context.Context, subject uuid.UUID, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return db.write(ctx, subject, fn)
+}
+
+// WriteHint is [DB.Write] for what may be lost: its commit does not wait for the
+// disk, so the last moments before a crash of the server can be missing.
+func (db *DB) WriteHint(ctx context.Context, subject uuid.UUID, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return db.write(ctx, subject, fn, "select set_config('synchronous_commit', 'off', true)")
+}
+
+func (db *DB) write(ctx context.Context, subject uuid.UUID, fn func(context.Context, *queries.Queries) error, settings ...string) error {
+	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
+		batch := begin(subject, pgx.TxOptions{})
+		for _, setting := range settings {
+			batch.Queue(setting)
+		}
+		batch.Queue("select state from subjects where id = $1 for share", subject)
+		return batch, func(results pgx.BatchResults) error {
+			for range len(settings) {
+				if _, err := results.Exec(); err != nil {
+					return err
+				}
+			}
+			return checkActive(results.QueryRow(), subject)
+		}
+	}, fn)
+}
+
+// Read runs fn in a read-only transaction that sees the subject's rows only.
+func (db *DB) Read(ctx context.Context, subject uuid.UUID, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
+		return begin(subject, pgx.TxOptions{AccessMode: pgx.ReadOnly}), func(pgx.BatchResults) error { return nil }
+	}, fn)
+}
+
+// begin queues the statements that bind a new transaction to the subject; they
+// travel together, so binding costs no round trip.
+func begin(subject uuid.UUID, options pgx.TxOptions) *pgx.Batch {
+	batch := &pgx.Batch{}
+	batch.BeginTx(options)
+	batch.Queue("select set_config('app.subject', $1, true)", subject.String())
+	return batch
+}
+
+func checkActive(row pgx.Row, subject uuid.UUID) error {
+	var state string
+	err := row.Scan(&state)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return failure.New(failure.NotFound, "subject "+subject.String()+" does not exist", nil)
+	case err != nil:
+		return err
+	case state != "active":
+		return failure.New(failure.SubjectInactive, "subject "+subject.String()+" is "+state, nil)
+	default:
+		return nil
+	}
+}

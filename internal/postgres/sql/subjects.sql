@@ -1,0 +1,19 @@
+-- name: CreateSubject :exec
+insert into subjects (id) values ($1) on conflict do nothing;
+
+-- name: SubjectState :one
+select state from subjects where id = $1;
+
+-- Pages of the registry for batch work, in the order of the ids.
+-- name: ActiveSubjects :many
+select id from subjects where state = 'active' and id > @after order by id limit @page;
+
+-- The first value that is recorded stays.
+-- name: RecordSetting :exec
+insert into settings (key, value) values ($1, $2) on conflict do nothing;
+
+-- name: Setting :one
+select value from settings where key = $1;
+
+-- name: EnsurePartitions :one
+select meai_ensure_partitions(@until);

@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.temporal.io/sdk/temporal"
+
+	"meai/internal/failure"
+	"meai/internal/postgres/queries"
+)
+
+// EnsureSubject registers a person. It is idempotent; it fails with
+// [failure.SubjectInactive] when erasure of this person has begun.
+func (db *DB) EnsureSubject(ctx context.Context, subject uuid.UUID) error {
+	if subject == uuid.Nil {
+		return failure.New(failure.InvalidInput, "the zero subject cannot be registered", nil)
+	}
+	q := queries.New(db.pool)
+	if err := q.CreateSubject(ctx, subject); err != nil {
+		return fmt.Errorf("register subject %s: %w", subject, err)
+	}
+	return db.Write(ctx, subject, func(context.Context, *queries.Queries) error { return nil })
+}
+
+// KnowsSubject reports whether the person was ever registered, in any state.
+func (db *DB) KnowsSubject(ctx context.Context, subject uuid.UUID) (bool, error) {
+	_, err := queries.New(db.pool).SubjectState(ctx, subject)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up subject %s: %w", subject, err)
+	}
+	return true, nil
+}
+
+// ActiveSubjects lists registered people who are not being erased, in the order
+// of their ids, for batch work. Pass the last id of a page to get the next; the
+// zero UUID begins.
+func (db *DB) ActiveSubjects(ctx context.Context, after uuid.UUID, limit int32) ([]uuid.UUID, error) {
+	subjects, err := queries.New(db.pool).ActiveSubjects(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list subjects: %w", err)
+	}
+	return subjects, nil
+}
+
+// RecordSetting records a value that must not change under a running system,
+// such as the embedding model's id, and returns the value that was recorded
+// first. The caller refuses to start when the two differ.
+func (db *DB) RecordSetting(ctx context.Context, key, value string) (recorded string, err error) {
+	q := queries.New(db.pool)
+	if err := q.RecordSetting(ctx, key, value); err != nil {
+		return "", fmt.Errorf("record setting %s: %w", key, err)
+	}
+	recorded, err = q.Setting(ctx, key)
+	if err != nil {
+		return "", fmt.Errorf("read setting %s: %w", key, err)
+	}
+	return recorded, nil
+}
+
+func isFailure(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app)
+}

@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"meai/internal/postgres/queries"
+)
+
+// opening makes the batch that begins a transaction, and the function that
+// checks the results that follow "begin" and the subject's setting.
+type opening func() (*pgx.Batch, func(pgx.BatchResults) error)
+
+func (db *DB) transact(ctx context.Context, open opening, fn func(context.Context, *queries.Queries) error) (err error) {
+	tx, err := db.open(ctx, open)
+	if lostConnection(err) {
+		// The server was restarted under the pool. Nothing has been done yet, so
+		// it is safe to begin again on a fresh connection.
+		db.pool.Reset()
+		tx, err = db.open(ctx, open)
+	}
+	if err != nil {
+		return err
+	}
+	// Without effect after a commit; it also ends the transaction when fn panics.
+	defer func() { err = errors.Join(err, rollback(ctx, tx)) }()
+	if err := fn(ctx, queries.New(tx)); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// open begins a transaction with everything that open queues in one round trip.
+func (db *DB) open(ctx context.Context, open opening) (pgx.Tx, error) {
+	batch, check := open()
+	results := db.pool.SendBatch(ctx, batch)
+	tx := results.Tx()
+	err := checkOpening(results, check)
+	if err = errors.Join(err, results.Close()); err != nil {
+		return nil, fmt.Errorf("begin transaction: %w", errors.Join(err, rollback(ctx, tx)))
+	}
+	return tx, nil
+}
+
+func checkOpening(results pgx.BatchResults, check func(pgx.BatchResults) error) error {
+	for range 2 { // "begin" and the subject's setting
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	return check(results)
+}
+
+// rollback releases the connection. It must happen although the caller has
+// given up, and is without effect on a transaction that has ended.
+func rollback(ctx context.Context, tx pgx.Tx) error {
+	err := tx.Rollback(context.WithoutCancel(ctx))
+	if err == nil || errors.Is(err, pgx.ErrTxClosed) || pgconn.SafeToRetry(err) {
+		return nil
+	}
+	return fmt.Errorf("roll back: %w", err)
+}
+
+// lostConnection reports whether err came from the connection rather than from
+// the server's judgement on a statement. Class 57 is the server shutting down.
+func lostConnection(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) {
+		return false
+	}
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return answer.Code == "57P01" || answer.Code == "57P02"
+	}
+	return !isFailure(err)
+}
