@@ -91,7 +91,7 @@ with delivered as (
 ), counted as (
   update sessions s set
     interactions = s.interactions + 1,
-    emotion_sealed = case when s.last_interaction > d.id then s.emotion_sealed else $10::bytea end,
+    emotion_sealed = case when s.last_interaction > d.id then s.emotion_sealed else coalesce($10::bytea, s.emotion_sealed) end,
     last_interaction = greatest(s.last_interaction, d.id)
   from delivered d
   where s.subject_id = $1 and s.id = d.session_id

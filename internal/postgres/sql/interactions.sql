@@ -57,7 +57,7 @@ with delivered as (
 ), counted as (
   update sessions s set
     interactions = s.interactions + 1,
-    emotion_sealed = case when s.last_interaction > d.id then s.emotion_sealed else sqlc.narg(emotion)::bytea end,
+    emotion_sealed = case when s.last_interaction > d.id then s.emotion_sealed else coalesce(sqlc.narg(emotion)::bytea, s.emotion_sealed) end,
     last_interaction = greatest(s.last_interaction, d.id)
   from delivered d
   where s.subject_id = @subject_id and s.id = d.session_id

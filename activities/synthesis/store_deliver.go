@@ -1,0 +1,65 @@
+package synthesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"meai/activities/interaction"
+	"meai/internal/keyring"
+	"meai/internal/postgres/queries"
+)
+
+// Deliver makes an answer readable, in one transaction: the sealed interaction,
+// its steps, the session's counters and current emotion, and an escalation when
+// the answer met a crisis. It is idempotent by interaction: a second delivery
+// changes nothing and returns the time of the first.
+func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
+	keys, err := s.keysOf(ctx, in.Ref.Subject)
+	if err != nil {
+		return Delivered{}, err
+	}
+	row, err := sealDelivery(keys, in, s.clock())
+	if err != nil {
+		return Delivered{}, fmt.Errorf("seal answer: %w", err)
+	}
+	var at *time.Time
+	err = s.db.Write(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
+		at, err = q.DeliverInteraction(ctx, row)
+		if errors.Is(err, pgx.ErrNoRows) {
+			at, err = q.AnsweredAt(ctx, row.SubjectID, row.ID)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		return interaction.FinishSteps(ctx, q, in.Ref, in.Steps)
+	})
+	if err != nil {
+		return Delivered{}, fmt.Errorf("deliver answer: %w", err)
+	}
+	return Delivered{At: at.UTC()}, nil
+}
+
+func sealDelivery(keys *keyring.Keys, in DeliverInput, at time.Time) (queries.DeliverInteractionParams, error) {
+	id := in.Ref.Interaction
+	row := queries.DeliverInteractionParams{
+		SubjectID: in.Ref.Subject, ID: id, SessionID: in.Ref.Session, WorkflowID: in.Ref.Workflow,
+		AcceptedAt: in.AcceptedAt, AnsweredAt: &at,
+	}
+	var errs [5]error
+	row.WordsSealed, errs[0] = keys.Seal([]byte(in.Words), interactionColumn("words", id))
+	row.ContextSealed, errs[1] = sealJSON(keys, in.Context, interactionColumn("context", id))
+	row.AnswerSealed, errs[2] = sealJSON(keys, in.Answer, interactionColumn("answer", id))
+	if in.Answer.Analysis != nil {
+		row.Emotion, errs[3] = keys.Seal([]byte(in.Answer.Analysis.Primary), sessionColumn("emotion", in.Ref.Session))
+	}
+	if in.Answer.needsEscalation() {
+		at := keyring.Location{Table: "escalations", Column: "assessment", Row: id}
+		row.AssessmentSealed, errs[4] = sealJSON(keys, in.Answer.Crisis, at)
+	}
+	return row, errors.Join(errs[:]...)
+}

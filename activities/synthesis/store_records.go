@@ -1,0 +1,144 @@
+package synthesis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"meai/activities/interaction"
+	"meai/internal/failure"
+	"meai/internal/keyring"
+	"meai/internal/postgres/queries"
+)
+
+// maxPage bounds one page of a list.
+const maxPage = 100
+
+// Record is one interaction as its person may read it. Words, Context, Answer
+// and AnsweredAt are set once it is answered.
+type Record struct {
+	Ref        interaction.Ref
+	State      interaction.State
+	AcceptedAt time.Time
+	AnsweredAt *time.Time
+	Words      string
+	Context    interaction.Context
+	// Steps are in the order of the story; those not begun are absent.
+	Steps  []interaction.StepRecord
+	Answer *Answer
+	// Crisis: the person was met with the safe answer.
+	Crisis bool
+}
+
+// Interaction returns one interaction of a session.
+func (s *Store) Interaction(ctx context.Context, subject, session, id uuid.UUID) (Record, error) {
+	var row queries.InteractionRow
+	err := s.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
+		row, err = q.Interaction(ctx, subject, session, id)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Record{}, failure.New(failure.NotFound, "interaction "+id.String()+" does not exist", nil)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("read interaction: %w", err)
+	}
+	records, err := s.openRecords(ctx, subject, []queries.InteractionRow{row})
+	if err != nil {
+		return Record{}, err
+	}
+	return records[0], nil
+}
+
+// Interactions lists a session's interactions, newest first. before is the last
+// id of the page before; the zero UUID begins with the newest. limit is at most
+// 100.
+func (s *Store) Interactions(ctx context.Context, subject, session, before uuid.UUID, limit int) ([]Record, error) {
+	if before == uuid.Nil {
+		before = uuid.Max
+	}
+	page := queries.InteractionsParams{
+		SubjectID: subject, SessionID: session, Before: before, Page: int32(min(max(limit, 1), maxPage)),
+	}
+	var rows []queries.InteractionsRow
+	err := s.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
+		if rows, err = q.Interactions(ctx, page); err != nil || len(rows) > 0 {
+			return err
+		}
+		_, err = readSession(ctx, q, subject, session)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list interactions: %w", err)
+	}
+	same := make([]queries.InteractionRow, len(rows))
+	for i, row := range rows {
+		same[i] = queries.InteractionRow(row)
+	}
+	return s.openRecords(ctx, subject, same)
+}
+
+// openRecords asks for the person's keys only when there is something to open.
+func (s *Store) openRecords(ctx context.Context, subject uuid.UUID, rows []queries.InteractionRow) ([]Record, error) {
+	var keys *keyring.Keys
+	records := make([]Record, len(rows))
+	for i, row := range rows {
+		var err error
+		if keys == nil && row.Interaction.AnswerSealed != nil {
+			if keys, err = s.keysOf(ctx, subject); err != nil {
+				return nil, err
+			}
+		}
+		if records[i], err = openRecord(keys, row); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+func openRecord(keys *keyring.Keys, row queries.InteractionRow) (Record, error) {
+	i := row.Interaction
+	rec := Record{
+		Ref:   interaction.Ref{Subject: i.SubjectID, Session: i.SessionID, Interaction: i.ID, Workflow: i.WorkflowID},
+		State: interaction.State(i.State), AcceptedAt: i.AcceptedAt.UTC(), AnsweredAt: inUTC(i.AnsweredAt),
+	}
+	if err := json.Unmarshal(row.Steps, &rec.Steps); err != nil {
+		return Record{}, fmt.Errorf("decode steps of %s: %w", i.ID, err)
+	}
+	for n := range rec.Steps {
+		step := &rec.Steps[n]
+		step.StartedAt, step.CompletedAt = step.StartedAt.UTC(), inUTC(step.CompletedAt)
+	}
+	interaction.SortSteps(rec.Steps)
+	if i.AnswerSealed == nil {
+		return rec, nil
+	}
+	return rec, rec.open(keys, i)
+}
+
+// open fills in what is sealed.
+func (r *Record) open(keys *keyring.Keys, i queries.Interaction) error {
+	words, err := keys.Open(i.WordsSealed, interactionColumn("words", i.ID))
+	if err != nil {
+		return err
+	}
+	var answer Answer
+	if err := errors.Join(
+		openJSON(keys, i.ContextSealed, interactionColumn("context", i.ID), &r.Context),
+		openJSON(keys, i.AnswerSealed, interactionColumn("answer", i.ID), &answer),
+	); err != nil {
+		return err
+	}
+	r.Words, r.Answer, r.Crisis = string(words), &answer, answer.needsEscalation()
+	return nil
+}
+
+// needsEscalation reports whether a person has to look at this interaction.
+func (a Answer) needsEscalation() bool {
+	return a.Crisis != nil && a.Crisis.NeedsSafeAnswer()
+}
