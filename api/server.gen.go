@@ -518,9 +518,11 @@ type Interaction struct {
 	AnsweredAt time.Time           `json:"answered_at,omitempty,omitzero"`
 	Context    *InteractionContext `json:"context,omitempty"`
 	Id         openapi_types.UUID  `json:"id"`
-	Input      InteractionInput    `json:"input"`
-	Links      InteractionLinks    `json:"links"`
-	Response   *Response           `json:"response,omitempty"`
+
+	// Input Absent while the interaction is not answered, except where it was just sent; until then the words travel sealed with the running work alone.
+	Input    *InteractionInput `json:"input,omitempty"`
+	Links    InteractionLinks  `json:"links"`
+	Response *Response         `json:"response,omitempty"`
 
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety    *Safety            `json:"safety,omitempty"`
@@ -577,10 +579,7 @@ type InteractionStatus struct {
 	AnsweredAt time.Time          `json:"answered_at,omitempty,omitzero"`
 	Id         openapi_types.UUID `json:"id"`
 	Links      InteractionLinks   `json:"links"`
-
-	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
-	Safety    *Safety            `json:"safety,omitempty"`
-	SessionId openapi_types.UUID `json:"session_id"`
+	SessionId  openapi_types.UUID `json:"session_id"`
 
 	// State `received`: stored, its start is not confirmed yet. `accepted`: it will be answered. `answered`: the answer can be read.
 	State InteractionState `json:"state"`
@@ -819,7 +818,7 @@ type Session struct {
 	ExpiresAt      time.Time          `json:"expires_at"`
 	Id             openapi_types.UUID `json:"id"`
 
-	// Interactions How many were accepted.
+	// Interactions How many were answered.
 	Interactions    int                `json:"interactions"`
 	LastInteraction openapi_types.UUID `json:"last_interaction,omitempty,omitzero"`
 	Links           SessionLinks       `json:"links"`
@@ -1483,6 +1482,22 @@ func (response SearchResources403ApplicationProblemPlusJSONResponse) VisitSearch
 	return err
 }
 
+type SearchResources409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SearchResources409ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchResources413ApplicationProblemPlusJSONResponse struct {
 	TooLargeApplicationProblemPlusJSONResponse
 }
@@ -1633,6 +1648,22 @@ func (response QueryMemory403ApplicationProblemPlusJSONResponse) VisitQueryMemor
 	return err
 }
 
+type QueryMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response QueryMemory409ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemory413ApplicationProblemPlusJSONResponse struct {
 	TooLargeApplicationProblemPlusJSONResponse
 }
@@ -1779,6 +1810,22 @@ func (response AnalyzeEmotion403ApplicationProblemPlusJSONResponse) VisitAnalyze
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnalyzeEmotion409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AnalyzeEmotion409ApplicationProblemPlusJSONResponse) VisitAnalyzeEmotionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2075,6 +2122,22 @@ func (response GetSession401ApplicationProblemPlusJSONResponse) VisitGetSessionR
 	return err
 }
 
+type GetSession403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession403ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSession404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -2292,6 +2355,22 @@ func (response ListInteractions401ApplicationProblemPlusJSONResponse) VisitListI
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInteractions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListInteractions403ApplicationProblemPlusJSONResponse) VisitListInteractionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2657,6 +2736,22 @@ func (response GetInteraction401ApplicationProblemPlusJSONResponse) VisitGetInte
 	return err
 }
 
+type GetInteraction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteraction403ApplicationProblemPlusJSONResponse) VisitGetInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetInteraction404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -2798,6 +2893,22 @@ func (response StreamInteraction401ApplicationProblemPlusJSONResponse) VisitStre
 	return err
 }
 
+type StreamInteraction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StreamInteraction403ApplicationProblemPlusJSONResponse) VisitStreamInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StreamInteraction404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -2923,6 +3034,22 @@ func (response GetInteractionResponse401ApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type GetInteractionResponse403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionResponse403ApplicationProblemPlusJSONResponse) VisitGetInteractionResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetInteractionResponse404ApplicationProblemPlusJSONResponse struct {
 	NotFoundApplicationProblemPlusJSONResponse
 }
@@ -3022,6 +3149,22 @@ func (response GetInteractionStatus401ApplicationProblemPlusJSONResponse) VisitG
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInteractionStatus403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionStatus403ApplicationProblemPlusJSONResponse) VisitGetInteractionStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3600,108 +3743,108 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3tctw2suiroHi3Kpu71GgkW/Farq0tRZFvtHHiXI999kfk1WDInhmsSIABwBnNpvTup9AASZDEfMmS",
-	"Ep/jfyORABqN/u5G87coEXkhOHCtotPfojnQFCT+vEwhL4QGnqzeQZHRFaTm3ymoRLJCM8Gj02isZQlj",
-	"spwDJ3oO5AZWZEkVUQCcTGAqJAyiOFLJHHJqhgMv8+j0l8iMiz7GkV4VEJ1GSkvGZ1Ec3R7MxIH554G6",
-	"YcWBwIVodlAIxjXI6HRKMwV3d3H0RiTUQtEF6v0cCIclkaBEKROEQMKvJZNmC2ZlH6KpkDnV0WlUSnYg",
-	"YQoSeAJRFzSz5M/147OiyFgIIWbtJWWa6DnViIqZpFxD2kbD/bf9DrRcnU3xn93FR5AInqrN+80ZZ7k5",
-	"hKN6i2aNGcjozixQUElz0H0q+AFW/SXPyIJmJRAxJStRSpLMBUsgRvxPhSSwALkiOShFZxCTI6IFOT45",
-	"IQum2CQDcjY6v7wkyZxKmpg1DezMTGwpMYojTnMDowfIgYFk4xbp7RvgMz2PTo9PTmKz5ervI7NBrUGa",
-	"Nf71y9XV7fHRwdXV7YuLj3/5U/DQL80B0MTs9/I7MzuCV1A9b4BjzTvXLN2R3Ep8cx2V9VH97vU5eXH8",
-	"fDggY0Nhf/tpTP6s7InHhGqSC6XJN0NCJVRE9zWh6kbhQRjupFwtQRJmeJUpktAsG5C3eg6SFDVpK5yA",
-	"zbiQlmrhluZFZoDEZY+G647IAb7mJE6Ojj+F3Ueg1KYjUPb5p6L/zgxWheAKkP6/pek7+LUEpc1fieAa",
-	"OP6kRgJYCXRYSDHJIP/Lv5UVR81yf5IwjU6j/3PYiNlD+1Qd/mxH2UX7UkTaZQlTJKeZgdscx10cnQs+",
-	"zVjy5AA5DBuAxAJkTBxVVTK/VJAiqSmRg54zPiOQKUCYXws5YWkK/GmBZooUIJXgXymSUk0N7BNAyCRV",
-	"kL4iXFhIjbxiimh6AxwhRrbnNHtKgN+WkuRMGSAQhp+Efi1Knj7xSRv2V4QLospkTix+rAhxQgMkgvde",
-	"iDdUzuCpCXEi0hWZU0VyIcEoWk6+eU5+YN8iVB84LfVcSPYfeGrEOeRY7Glyw8WSVzAtKMvoJHtSZI1q",
-	"RkRrxIAFkEJKUgEWRKsRBuS9XBE6o4yTJdNzZGtFcyAdrdvwC1MkE0q73RVSJEbFP/H+amJgivxj9PYn",
-	"Mik1bmvptkvVjZVJDk5VFoWQGtIfIWX0Pcr+3wdcRL63mFnEKOYP718f/HWAdoCb0Sx4xmm2Ugx/F1IU",
-	"IDWz+ikRfMpStFi3ADZKhASDhkQyN9Wm18/tWzuraLPZmaSpZTqmIVd9Q/euVrhUSroyf5tJuGJ6tTP8",
-	"N8xKxMqVgNtCWtUUxRHqTPuzMv+vnSY1hklOs+xa0+wmiiOaT9isFKXq+yF3cZRRPiupFW5dk/fb85/J",
-	"8xdE09krMi556hwgpklCuTnZCRAtMrSeehMbFlQtHG3a9U8AaQhthWQ5latryEXlBPVWclzJ+OzaLlQb",
-	"P6koDavGjTMwrJfgZT4xvkAcWePSW2V3sC8cWAHIVTmbgdKQXtOikIImc1D7kcyCZhXBt0/mtRQ5KXmR",
-	"AVWUa+NrVL/NUQS2T29rX6hGxcFRDxd3vkn5i6XA/hn4xBz7nBlEZbOPiibW4KbmWI8oPW7rnnNDzGLy",
-	"b0i0wVglPzxTlqYps5z8sydQkJfjjozRcKs7xvxfh8PhJr/qX1dXt8Phx/8bdql8XOLkIZjPazHVhsYg",
-	"f3dCtLP8YA4sQEmyzOykgQACzUEZt9boQnzPKtEpc27R7vSqjBO8g4SzsI6qt7uYqqeJHQ4q+Ndj74eO",
-	"qFQlS1hqCTKbXs+pzI0gnJQKSYryGchrLa6F8QnNAjmkLKHZNeQgZ8YKCMrKDuDeglxwsLyQGNKII5Yb",
-	"ncc0+pX1T5bnzOAiOPt3UAA3jLQ6n0Ny06eInGUZc57wPcScdSAD59ggv0sg/2R6LkpNKKneIWkNJfkR",
-	"zlil4yXQdPUKrSocwBG1RlUwRSoe9vTERIgMKApOpakulY/NsjCnJJY8gKcOseCm6jm8Z3EbXSHauWh0",
-	"ShvRGZ1AFkSVQuW8mwbvQGonraYIwfOaQZZeSClkHyTGfQQZ6yqKm8DEryVI8w8MFYRoqzZi+koeDUr3",
-	"nPz53etz8s3L4dHXhHEtUCiYxV7VsRXLMvjT4D6o+iVQFdTVHZQwwykVaPWwEGq+B5oZ8dtFS5B2QghY",
-	"gFRsF5hqSqpGhMDxYmV9mGiSQIG6Tbe5lGo40CyHEMqsg7LnIDTorc7aRI8etOduxB7mLkt3iCcZk6Ao",
-	"94HkEt83BijjN2qPgW/wfS9+tW3su+q9PTat6BR2MNXtW/vM20TvdkGqIUbYAzcjfB8HQrG78TDSUPQV",
-	"epdZ0yhuRx8tdHGL4CtCqECozncLF503lLyHwVZk1JrHTehW2PyMlhSFi2fKHd3bkjPLwoKJUl2zNuNv",
-	"PUDDuddiep3SlrmQC8ltYJhODQQCrWpYgPsvZ7O5Diu/TVi8rHjwHkZv3zKsI4pLIW2ypUHzJZkyTrNs",
-	"hf4fyVdEMWUUyFwsySWZAmQxoTwlHP9OKP9KE6VFQdSc3jA+G7QP5wns7J4I6Qlug3+t9smVtYXQ7qOM",
-	"VbrvCKV6RLd1UK0ddx+zFPJmmonlmpSfe2pzK0DeQ14ISTPy4TImSwypCo5hVXQLZ6VzIvz1tx4hYqfZ",
-	"csu6q0W5O6wtJ/2zi2x0jan6hd2FpK/zA87PTmrMgFPrLw63+joppRIhu2yigGvixFlGlSYFnUEbl+sy",
-	"a20by9vrjtJ4VKmdThJcQgJsAen41PCyhDQmTCuiNJW6cgTw3GUOKVmBHpBxpRzGp8YZWLIsI5MqQwep",
-	"ecH9HJ/6ubuEcvOecStQ8jjBWUHgaZ2oMZ6Cll9nX6X6PS22HfX+vW2iL3bLve2W7fbKP8p0BrmLoH9y",
-	"eHoqaW7QtVdIMKMrV7CwE4LemNfrFXvxmj2cWfSHUpeNrbixoMpK5QVDmSwBUbXVaa+mqkCo99VgpRVX",
-	"DB2Gt7WA/76yvm4jNjJYUKvx5oKDQupXFRtIUILT9kpdb3bP2O0nBQpWrrrA4qZaP4SFHyEXchUwZTaE",
-	"y3d26Fq1HrsMqTIWm/ZsIa4ClYqy/QTofjRbGbdbVGTqQo2RG9HAtSlc4+3EL/gqpXU85A2eIiRzgdJF",
-	"yFXGMEoIXDMdjjDaOf8/hnP2s+ODqYsHcn9yentppzwe9kkdt8Ng7crHj7byVIo8UB1GWUqoJkIS9K5s",
-	"Pt8QVDs5sonM9gu+t2m6gfkkZCbmzPlbU1pmGl+q0zMnw3hj3VoV6XuwJEUcabEGg7aqsUHeK5JRi03K",
-	"ydigfrwrPjv8ZvewnqU+qJDN/r9GBDWypxJGa0UQZk0D6i+5cZZFx4OTJTQ1rGZ2oujKJXxYbcLnoMOR",
-	"+jUZhHBIvoIiDPeyE0LdQ9I9TdTzfuHMnvNl/rsGA6PGpd9j9yksWCgn/E9zhroO25BSgYorNz3JGHAd",
-	"DuUUc5u7ehCJHQpQNU5vj1J5MPi0k+/70CGWUAwidHBV3UuwbPXl85MXg6hPsGngwEaaTjJ4RVJIWAp2",
-	"t0wF8ykpaMrCCSmQUuzhEHgppmCNitLU+TB7YPqxfM7aW2/048uXnoJ8PhyGVKRmOgsnOrWkCThjdo0F",
-	"f2+CwafV4l7ICg8/REjvgKaMgwoVO80hudn9ULuJ45A70suTYcK2XV9RetV7W324ZoMW2PAWE5FlsCZP",
-	"dr86qtwo7661uV3bbw0T1PN6KAnvyVZbBU6Nlmt9rqB1vnWvsGhiCgFpz5QtvSR0IkqjwG3IfS6WZAlZ",
-	"NlgfgLqX2VTtvLZzGS91VZmwyWbtV4Jt3bmEWYWu9sYvR2/Js6NvviGGr9QrAnmhVyQHypW9g4FB6D3r",
-	"VnpBp+1Dyjyn1hAP5HzWyh9RsGSvlTZ5qk7SuEmb4iqv8qoCs4lu1STV4HgTlX/PAsGuf/txsE0U0wTM",
-	"cB9VDGZX01l6rLYLYfbQVU8QtyJADfybtt5z7CGZc/ZriR78LcjExrymkuawFPLGRmpSG7yaQ1Zco7sf",
-	"8vKrJd6BKjOtHko0zpneXSz6JxxkQIOPUE3Q92JJcspXJKE8ZcZTUuS9LPX8NcuMf3gDhSYTmtwMwgVJ",
-	"zSWs9mEh9N7CO8rhEVCZzO8XLHnAEMl+AYOeKN0vZPDMCxkcbw0Z5PT22pfVdS3o8+dbx/ZF95OElFCm",
-	"9Vd7qBQxzr6JqDZEIB5Ede4vC/cMOqxRQTuoE19Qrg88vPPS3l1nx79nuys34GTn1aOQQHqKav62oDs3",
-	"FgYRU3vLIhFllhJX9F4qSAfkAm0PjKeg6WFvjBhdsG/lrJNHNLum3g2ITRutb0rssdWpyDKxvC6LUBlg",
-	"daHABoNyuiJGhxEtyEwQwYPGpG+L92sFqqd2Ri+3m6G1Zufcw4Q3TBnUVJa31kBRP+6BIabT6iLuPjJ7",
-	"LRgLBsvdLaJ9HOHaCurk43EBhanz+t6aDf/ExMKDGfYpzTKjkMen9X9ddHdOuXnB8pZLwBt33qEoJkvJ",
-	"tK6vuOPrXja+Wt+YQW6Npoo/ZPiEi43Osow0uCJUYQ2JeXewPU5TGXguwOeJn9j36Roq2W5XdIRRT8QV",
-	"pTTbDnN2ONxrVBrfQSK7XWgbkqsWCsE5qqMuHfPMcK2hBlpFAhkntuK9OU7jJgZJYWScR6YxfcJtR4HH",
-	"u5Vw3/sCuwbVAxcJ1laH1ZnkHS/PhArsvYBuRydKoPuWlySllMC1f/EpUKJnb+YQ91J1jQNDplV9CvES",
-	"uWuii1VEuR+24OmeYMNtwSSoxyiK6VZtrXFLzKZJVdqxzQeJI4Orvcs6d6rPceTQ1OZURTGV+DQLLmxC",
-	"2AbgLPLS7cG3VhmLR10t/Me71361QN1aLve0QfjONoLgayjClmgG+/Jdc3ehayElIoXY3hWniowXkGgh",
-	"1bUXNR0P1hRDyX2hUGsq8CrVZavpGps0FYRmmeF/pjHLczMgY2NWFK6wjilfDpCU2XHGvyNM+0rdget0",
-	"KSKwHSZ20wYVvHInUd9Z7Ru2Ti2vriVoyWBBM/8Oq7LufFPqeT0DDpK6i4dalnp+7WwtA1XGFvbqi5tU",
-	"aSHtxUH3D8ZTuG3nIddGtKGo2apPZvaiaGkUyshwuCWyCVAZulfzWkiSwgIyURhz75SMU1gcjIm1wY3W",
-	"XRFKPny4/M7apUpTnjYdTKzqfkUkTLHdRMkzUPbWjQK5AElkyZW9xP7jxdnl9XcX/3V99uH993/Tsmxa",
-	"EWH+1kJY72eudWFvbTM+DST/q1tdlEjIqD09NM8oZ4KfNnaFMSZA2ZgzDip5CtJuxNifORjFqPC5VUZq",
-	"cMWv+AE569SWYyeWSmQ3hQewsg/qWtF/Vr2G6ncNnO5xjH6aUflkSllm6J1MQC8B+MAsOv757eg9OVwc",
-	"HbpiQHX4W1MWeHfoS5kxMoaZm4w7rQHGAzICntpmA657AHYGafUTwOvvttEAU5VJbWwuXUqumvd83WyB",
-	"ROl4SqrON2v72rgJbG+b6p4e09itxKb4WQ6WSkSpY5sGNjKiguF4eIww+RMrLLglUylyMkZ1Maj4cGwm",
-	"rqlX8Oq5rcMeI/QX2AQJU5KWglxrAZKKpDRsYO+XvXx+8uJr43aIFMaIH5cKHRsSHROc2HieFPO+lkHg",
-	"tsgo48pIK6ShLMMtWuIx0z579uylbS1wPiCXjqpEQX8tYXDF6xCHpXDvgtdpdGRElyiA04JFp9GzwdFg",
-	"6G7TIZMfzvH62X/M7xmgGDeKBpnjMo1Oo/8H2t1Q67TVOR4ON3Re2K/jglsh0HDhUhOmBi0RFZ3+8tFL",
-	"U0SXlujcFWpSFn83CKEzZSRfvRkVfTSTHGJy0N9ue73j4bAX9qg6b9QXRR3Lx+YlTtjUa5dTd+nAi6Pu",
-	"faZIKpb8FTbTISfDZ0aK9dDcZE0fEdPNIgFkm4er2EiwOS38u613cXQyfPY0QPQ7njQXdDs9TzaSxTnF",
-	"dg6pqO2GjXSxODqcSJbO4LD2pw9VHYAvhArwhg3Qv/P8b9en4luRrh4QW610wF1buRulePeoBNNO6ATJ",
-	"phWHKqgyet1LnMRkAgrv3bt2M88tgKF1640cen27cMjR9iGtxkE46Nn2QU1jKzPiaIcRddckHHCyC1yB",
-	"tjVm8PHxLoP93jzIijtgr25+1fDuVtzVJRJ3fh44es142hVxVRTVY6mEFnTCMlswWzOVtVUP6+LOMCdh",
-	"WbArZ3gcLvLLj5+chbxakTVNheqIMjc2rcLGJ0arId6+8M9nzT/vAK3TZWXi471S6wpsZx9mTM7D2tk8",
-	"8LMoFS/1yQkLYGszxLorNmTU5jvMtfwHLur2N4/Bet3WNU/MfnU+KcB6PyJ6v7LOAd7d/cJdnxl3fahd",
-	"cxSYU4CM8Zn1za2ryzihpEo/bOS2yn1er6jOMSI5qu/vPga/eAXUd/12pseW1B5kJW+ZTe1C51SRCcxK",
-	"DLJ7/aX9/s2hZdyrh/V7uM4X9vqc2OtbmCH/NFfWKxaqmaXHPq3o06bIgs9HjyT9dyRxqupbIssnVgLP",
-	"tw+qu8j+LtYLTbedf7vl+C/hxZpXDptO0HcfN9HOIdgCpPvPHq8xki5snLPel/VqjKDDjBWhGQaKSDKn",
-	"fGajDsb5CQVqXVAXg30sy5qgbs/auuDpH4fi673+0W2ePzqDXPD0U+TjYTcHGRSWb5jSl+2cZ4cpAj6l",
-	"UNoPw2Pg2cbI6x79VXs114LdFmT63dbrykysxqzrBYab6yv3aAvfr/8HCXVxVowJSa+fyLiqBMD4ueM9",
-	"RVdqQN7agPiarbl2JLt3kt99Dx8fkZu7HV9CPcc5uFtkX/TWOr31VStJrPDrFnVMxWPadkL+kxTbOtVz",
-	"PDw6bUpYlswoFntrleUuI9TPldnk1IAcD4endYosdtVQN7BqPlbif7flih8Pj08bVZWWkk6yVewF0atu",
-	"NpeWq2zSci6ylCg241gkWpVYje11uDFJqMRYFZZRVvVUmIcKOUv+ddh98dn5domRFltGuC9YWJ58FN+s",
-	"1S3paUMZvaUDX0sIfL/nFam+CMB0u1iiTu1WGZV4zfeDDvwPCG3y9ULfHOp86mc3V9H/Vs+B97GeTaP7",
-	"X/dBLD2ky7zlCM4qVmtKA7BOrW7S8Enu84Pi5PjJceLEz6tWNyyRg7L9F/4HUp/72NNB/bWnTeO970L9",
-	"0QMl+yr/58OX2wfUX8X5EooJWjQjumrScOttlp2djcPf2o2QNoZq2lr899NwrcKiL2GbLeYv72v7bmHL",
-	"BDLBZ+gbssexhLcbbe0PtG2JCW0k4cOm02mwvmeEJYYH2IXDvjogY6WhGJM/p1TTUzLSUHztffjORoCM",
-	"HUyJedGzg6sR+OfXlSXctKFpjOkr3remrQKsZ/FwgFOZCYCnsev0tJyzxFXhaQk0J0kmFKgBecN4VXkx",
-	"wVgtnjIlicgEJzcAxRXHCjnBuc1BE1EAH5AzbjFgXKOUzKRYqsoboW6RVwQRNaHJDfrhb6jSBxdm0MHl",
-	"d2PDehJUmYPyAXON8q+4hAKoNoQm8GbUAn9iC/2Vi6adVYNopoTZrmqw56pBlRaFMjMY2xVdJKZIWZxW",
-	"G7K1iCH3Y4RTb3Q/AtIlbV01QAw1zlXVpHPtNw5bGOp+R89FS7558eLF8dHJxvL9hww+aLjVli8OLLbb",
-	"4jjw/bxA1BAHoog9tqKvE0/1bgl6eKodEN18k8y+ZT/8JdD++yK5W+U2WInak91zlgFyXInRv89cTPvN",
-	"pdcXYra9UywAPh4eewXJ2KnF4cYjMQ4Y1AhVWXp78LrnP2b5nF1jDV/VlYyP5pG5zsCB9X/qBYHO1I0r",
-	"7bZKZ+x5L2Oimm/Tem7aZ+HgfA7GWkPonz97N02ZdvAnRt0e6I/pVaxnh/dOoEBsBYyRIsC1XFljkCZz",
-	"tP+aTKErifhCyB1CnoslmVLZ1WDsD6O22lXjzU2nXz4aa8qBGLolxxcgFa3uoxoCsbd9BuRSk4wtQLmI",
-	"PObRIK2jfu0vHKuon/Z6y6H6xrb1NdxVJMrTnstmY2Z4I24Q/IJ1aAFb6hYTWwiL836LBe+uGyGTRCx5",
-	"bAx0xVJAD6LZr7dOq3Sqv84luuRlYW9PYczZfkLr780UXvX93ce7/w4AAP//",
+	"7D1/c9s2sl8Fw3czvb6jZdlJ2oszNzeu67z6mjZ9UfLujyQnQeRKwpkEWACUrHb83d9gAZIgCf1ybLd3",
+	"l/9kkwAWi/29i+WvUSLyQnDgWkVnv0YLoClI/HmVQl4IDTxZv4Eio2tIzb9TUIlkhWaCR2fRRMsSJmS1",
+	"AE70Asg1rMmKKqIAOJnCTEgYRHGkkgXk1AwHXubR2fvIjIs+xpFeFxCdRUpLxudRHN0czcWR+eeRumbF",
+	"kcCFaHZUCMY1yOhsRjMFt7dx9Eok1ELRBertAgiHFZGgRCkThEDCzyWTZgtmZR+imZA51dFZVEp2JGEG",
+	"EngCURc0s+RP9ePzoshYCCFm7RVlmugF1YiKuaRcQ9pGw923/Qa0XJ/P8J/dxUeQCJ6q7fvNGWe5OYST",
+	"eotmjTnI6NYsUFBJc9B9Kvge1v0lz8mSZiUQMSNrUUqSLARLIEb8z4QksAS5JjkoRecQkxOiBTl99ows",
+	"mWLTDMj56OLqiiQLKmli1jSwMzOxpcQojjjNDYweIEcGkq1bpDevgM/1Ijo7ffYsNluu/j4xG9QapFnj",
+	"H+8/fLg5PTn68OHm68uPf/pD8NCvzAHQxOz36lszO4JXUL1ogGPNO2OW7kluJb65icr6qH7z8oJ8ffp0",
+	"OCATQ2F/+XFC/qjsiceEapILpclXQ0IlVET3JaHqWuFBGO6kXK1AEmZ4lSmS0CwbkNd6AZIUNWkrnIDN",
+	"uZCWauGG5kVmgMRlT4abjsgBvuEknp2cfgq7j0CpbUeg7PNPRf+tGawKwRUg/X9D0zfwcwlKm78SwTVw",
+	"/EmNBLAS6LiQYppB/qd/KiuOmuX+IGEWnUX/ddyI2WP7VB3/ZEfZRftSRNplCVMkp5mB2xzHbRxdCD7L",
+	"WPLoADkMG4DEEmTcEvilghTpTIkc9ILxOYFMQUyQ9JgiBUglOFlQRbio51qDxj29FHLK0hT4426qhusL",
+	"RVKqqdnbFBB4Sc2OhDT/mgsOCCbKAk6zx4TydSlJzpSm1xaGH4V+KUqePvLxG5lgj65MFsSe8Kw6XCNJ",
+	"QCJ4b4V4ReUcHps6pyJdI3XlQoLRvpx89ZR8z75BqN5xWuqFkOwXeGzEOeRY7GlyzcWKVzAtKcvoNHtU",
+	"ZI1qBkUTxYAFkEJKUgEWRKsmBuStXBM6p4yTFdMLZHdFcyAdVfzCDMIJmSKZUNrtrpAiMXr/kfdXEwNT",
+	"5G+j1z+SaalxWyu3XaquraxycKqyKITUkP4AKaNvUSH8NuAi8r3FzCJGW797+/LozwM0DtyMZsFzTrO1",
+	"Yvi7kKIAqZlVWongM5aiGbsDsFEiJBg0JJK5qba9fmHf2ltvm83OJU0t0zENuepbv7e1FqZS0rX520zC",
+	"FdPrveG/ZlYiVv4F3BTS6pgojlCR2p+VTzB26tVYKznNsrGm2XUURzSfsnkpStV3Tm7jKKN8XlIr3Lp2",
+	"8DcXP5GnXxNN5y/IpOSp84qYJgnl5mSnQLTI0KTqTWxYULVwtG3XPwKkIbQVkuVUrseQi8oz6q3kuJLx",
+	"+dguVFtEqSgNq8aNhzCsl+BlPjUOQhxZi9NbZX+wLx1YAchVOZ+D0pCOaVFIQZMFqMNIZkmziuDbJ/NS",
+	"ipyUvMiAKsq1cUCq3+YoAtunN7WDVKPi6KSHi1vfznxvKbB/Bj4xxz5nBlHZ7KOiiQ24qTnWI0qP27rn",
+	"3BCzmP4TEm0wVskPz76lacosJ//kCRTk5bgjYzTc6I6F/+fhcLjN2frHhw83w+HH/w77WT4ucfIQzBe1",
+	"mGpDY5C/PyHaWb43BxagJFlmdtJAVIHmoIyva3QhvmeV6Iw5X2l/elXGM95DwllYR9XbXUzV08QOBxX8",
+	"m7H3fUdUqpIlLLUEmc3GCypzIwinpUKSonwOcqzFWBhH0SyQQ8oSmo0hBzk3VkBQVnYA9xbkgoPlhcSQ",
+	"Rhyx3Og8ptHZrH+yPGcGF8HZv4UCuGGk9cUCkus+ReQsy5hzj+8g5qxXGTjHBvldAvk70wtRakJJ9Q5J",
+	"ayjJD3DOKh0vgabrF2hV4QCOqDWqgilS8bCnJ6ZCZEBRcCpNdal8bJaFOSWx4gE8dYgFN1XP4T2L2+gK",
+	"0c5lo1PaiM7oFLIgqhQq5/00eAdSO2k1RQielwyy9FJKIfsgMe4jyFhXUdxEK34uQZp/YPwgRFu1EdNX",
+	"8mhQuufkj29eXpCvng9PviSMa4FCwSz2og64WJbBnwb3QdUvgaqgru6ghBlOqUCrh4VQ8x3QzIjfLlqC",
+	"tBNCwBKkYvvAVFNSNSIEjhdA68NEkwQK1G26zaVUw5FmOYRQZh2UAwehQW911jZ69KC9cCMOMHdZukeQ",
+	"yZgERXkIJFf4/gFwZIxfqwMWeIXve8GvXWPfVO8dAJSiM9jDpLdvHTJvE/rbB/mGaOEA3IzwfRwIxf5G",
+	"xkhD0Vf8XaZOo7gdurTQxS3GqJauznUHl100lH6AQVdk1JrPTbxX2KSOlhSFj2fqndzZ0jPLwpKJUo1Z",
+	"WzDsPDjD2WMxG6e0ZU7kQnIbTaYzA4FAqxuW4P7L2Xyhw8pxGxavKh69g1HctxzrMONKSJuhadB8RWaM",
+	"0yxbo39I8jVRTBkFsxArckVmAFlMKE8Jx78Tyr/QRGlRELWg14zPB+3DeQQ7vCc6eoLd4F+rQxJsbeGz",
+	"/yhjtR46Qqke0e0cVGvP/ceshLyeZWK1IU/ontqEDJC3kBdC0oy8u4rJCkOugmPYFd3GeemcDH/9nUeI",
+	"2Gm23LL+ahHuDmvHSf/kIh9dY6t+YX/h6NsEAedoL/VlwKn1FocbPU5KqUTIbpsq4Jo4cZZRpUlB59DG",
+	"5aZ0XNsG8/a6pzQeVeqmkzmXkABbQjo5M7wsIY0J04ooTaWuHAU8d5lDiokSMqmUwuTMOAsrlmVkWqX1",
+	"IDUvuJ+TMz/hl1Bu3jNuB0oeJzgrCDxtEzXGVdAy7OyrVL+lRbenvr+zLfTZrriNo7+V6RxyFwn/5DDz",
+	"TNLcoOug0F5G164aYS8EvTKv1yv24i4HOKXo16Qu1VpxTUGVlZ5LhrJTAqJqp/NdTVWBUO+rwUorPhg6",
+	"DG9rAT98bX3Whr0zWFKrmRaCg0KrWlXmtQQlOG2v1PVKD4zBfpLDv3alAxY31fohLPwAuZDrgMmxJey9",
+	"t2PWKuTYZ0iVedi2ZwtxFXBUlB0m6A6j2coI3aHKUhcyjNyIBq5tYRdvJ341VymtgyCv8RQhWQiULkKu",
+	"M4bRPuCa6XCk0M75vxiWOczeDqYg7slNyenNlZ3ydNgnddwOg40rnz7YyjMp8kDpF2UpoZoISdALsnl5",
+	"Q1DtJMc2MjssiN6m6QbmZyFzLmfOL5rRMtP4Up1meTaMtxalVRG7e0s2xJEWGzBoSxYb5L0gGbXYpJxM",
+	"DOon++Kzw292D5tZ6p0K2db/MSKokT2VMNoogjD7GVB/ybWzLDqeliyhKVA1sxNF1y5xw2pTOwcdjrhv",
+	"yASEQ+sVFGG4V51Q6AGS7nGil3cKS/adJPPfDRgYNa73AbtPYclCud2/mzPUdXiFlApUXLnTScaA63DI",
+	"pVjYHNS9SOxQIKlxTnuUyoNBor181PsOhYRiBaGDq+pXgjWpz58++3oQ9Qk2DRzYSNNpBi9ICglLwe6W",
+	"qWBeJAVNWTixBFKKAxwCL1UUrDVRmjof5gBMP1Qsu/aqG/34/LmnIJ8OhyEVqZnOwglLLWkCzpjdYMHf",
+	"mWDwabW4F1rCww8R0hugKeOgQkVLC0iu9z/UbgI45I708l2YeG3XSZReFd5OH67ZoAU2vMVEZBlsyHfd",
+	"rR4qN8q7a23u1vY7wwT1vB5KwnuyVVOBU6PlRp8raJ3v3Cssm5hCQNozZUsoCZ2K0ihwGxpfiBVZQZYN",
+	"NgeK7mQ2VTuv7VzGS11VGGyzWfsVXTt3LmFeoau98avRa/Lk5KuviOEr9YJAXug1yYFyZS9YYLD4wPqT",
+	"XtBp95Ayz6k1xAO5mY3yRxQsOWilbZ6qkzRu0qZIyqugqsBsols1STU43kbl37FAsOuffhxsG8U0ATPc",
+	"RxWD2dd0lh6r7UOYPXTVE8StCFAD/7at9xx7SBac/VyiB38DMrExr5mkOayEvLaRmtQGrxaQFWN090Ne",
+	"frXEG1BlptV9icYF0/uLRf+Egwxo8BGq7flOrEhO+ZoklKfMeEqKvJWlXrxkmfEPr6HQZEqT60G4sKi5",
+	"YdU+LITeW3hPOTwCKpPF3YIl9xgiOSxg0BOlh4UMnnghg9OdIYOc3ox9WV3XdD59unNsX3Q/SkgJZVp/",
+	"tftK5eLs24hqSwTiXlTn4bLwwKDDBhW0hzrxBeXmwMMbLz3ddXb8S7T7cgNOdlE9Cgmkx6jKbwu6C2Nh",
+	"EDGztyUSUWYpccXrpYJ0QC7R9sB4Cpoe9uaH0QWHVsA6eUSzMfVuMmzbaH3j4YCtzkSWidW4LELlfNXF",
+	"ABsMyumaGB1GtCBzQQQPGpO+Ld7P6VdP7YxeDjZDa83OeYAJb5gyqKksb22Aon7cA0PMZtUt20Nk9kYw",
+	"lgxW+1tEhzjCtRXUyZvjAgpT3LP25cKYWHgwEz6jWWYU8uSs/q+L7i4oNy9Y3nKJcuPOOxTFZCWZ1vX9",
+	"dXzdy5pX6xszyK3RVOOHDJ9wUdB5lpEGV4QqrPUw7w52x2kqA88F+DzxE/s+XUMlu+2KjjDqibiilGbb",
+	"Yc4Oh3uNSuN7SGS3C21DctVCIThHddSlY54ZrjXUQKtIIOPEVq43x2ncxCApjIzzyDSmT7htF/Bwtwvu",
+	"Wve/b1A9cCFgYxVXnUne8xJMqFDeC+h2dKIEemgZSFJKCVz7F5gCpXT2hg1xL1XXMTBkWtWREC+RuyG6",
+	"WEWU+2ELnh4INtwUTIJ6iOKVbnXVBrfEbLqpA9rhg8SRwdXB5Zd71dE4cmhqaKqimEp8mgWXNiFsA3AW",
+	"eenu4FurjMWjrhb+4/1rtFqg7ixre9wgfGcbQfA1FGFLNIND+a65g9C1kBKRQmzvfFNFJktItJBq7EVN",
+	"J4MNxVDyUCjUhkq5SnXZqrfGJk0FoVlm+J9pzPJcD8jEmBWFK4BjypcDJGV2nPHvCNO+UnfgOl2KCGyH",
+	"id20QQWv3EnUd0/7hq1Ty+uxBC0ZLGnm30VV1p1vSjLHc+AgqbtAqGWpF2NnaxmoMra0V1jcpEoLaS8A",
+	"un8wnsJNOw+5MaINRc1WfTKzFz5Lo1BGhsMtkU2BytD9mJdCkhSWkInCmHtnZJLC8mhCrA1utO6aUPLu",
+	"3dW31i5VmvK0aU9iVfcLImGG7SRKnoGyt2cUyCVIIkuu7GX0Hy7Pr8bfXv7f+Pzd2+/+omXZ9BnC/K2F",
+	"sN7PQuvC3r5mfBZI/le3syiRkFF7emieUc4EP2vsCmNMgLIxZxxU8hSk3YixP3MwilHhcyuP1eAD/8CP",
+	"yHmnBhzbrFTVeE3hAaztg7qm8+9VI6H6XQOnexyjn2ZUPplRlhl6J1PQKwA+MItOfno9ekuOlyfHrhhQ",
+	"Hf/alAXeHvtSZoKMYeYmk84V/8mAjICntmmA6wKAnT9afQHwGrttGMBUZVIbm0uXkqvmPV83WyBROp6R",
+	"qq3NxqY1bgLbuKa6b8c0dhmxKX6Wg6USUWrbocS8XMNwOjxFmPyJFRbGkpkUOZmguhhUfDgxE9fUK3j1",
+	"3NZLTxD6S+xwhClJS0GuRQBJRVIaNrD3xJ4/ffb1l8btEClMED8uFToxJDohOLHxPCnmfS2DwE2RUcaV",
+	"kVZIQ1mGW7TEY6Z98uTJc9si4GJArhxViYL+XMLgA69DHJbCvYtaZ9GJEV2iAE4LFp1FTwYng6G7FYdM",
+	"frzAa2S/mN9zQDFuFA0yx1UanUX/A9rdNOv0zDkdDrd0UDisc4JbIdA44UoTpgYtERWdvf/opSmiK0t0",
+	"7io0KYu/GoTQuTKSr96Mij6aSY4xOehvt73e6XDYC3tUHTTqC5+O5WPzEids5rXDqbtt4AVQ9z5TJBUr",
+	"/gKb5ZBnwydGivXQ3GRNHxDTzSIBZJuH69hIsAUt/Duqt3H0bPjkcYDody5pLtp2epdsJYsLim0ZUlHb",
+	"DVvpYnlyPJUsncNx7U8fqzoAXwgV4A0boH/j+d+u38Q3Il3fI7Za6YDbtnI3SvH2QQmmndAJkk0rDlVQ",
+	"ZfS6lziJyRQU3p93bWOeWgBD69YbOfaacuGQk91DWg2AcNCT3YOarlQ44vnuEXVvLjPgZI8l6nZJOODZ",
+	"PhsJ9Ksxg09P9xnsN+VB3t0D3XXXq4bZdyK7rqm49RPH0UvG065MrMKuHg8mtKBTltkK25oLrXF7XFeD",
+	"hlkP64hd/cPDsJ1fr/zoPOcVl2zoJlSHoLkxghV2PDFqEPH2meH+sxjuDaD9u6qcCLxhap2N3fzGjFF7",
+	"XLuzR36epmK+Pv1hiW1t6FiHyAal2oyK2Zxf4LJulPMQvNptcvPI/FpnrAK8+gOi9wvrfuAt3s/s+O/O",
+	"ju/qaAGK5BlAxvjchgus9804oaTKiGxlz8qj36wKLzBIOqqv/j4Eg3k13bf99qmnljbvZSVvmW3tSRdU",
+	"kSnMS4z7e/2s/X7RoWXcq8f1e7jO75gfP7NXj72+gTnyT3PbvWKhmll67NMKiG0Ldvh89EDqYk8Sp6q+",
+	"uLL63WuNp7tH1C1tfxMDiaa7KKbdFP19eLHmleOmV/Xtx23Udgy2iurus8cb7LBLG6yt92U9LSMaMe1G",
+	"aIbRLpIsKJ/b0IlxyELRZheZxogly7JWlrHNI5c8/f3wSL3XzwzyaQxyydNPkajH3URqULy+YkpftRO3",
+	"HaYI+LlCaT+XgNFzG+ivvyJQ9XpzTeJtVanfD74uL8WS0rroYbi9SPSAxvX9Swwgoa4wizGr6jUvmVTl",
+	"DJgEcLyn6FoNyGsb1d+wNdf7ZP9e9/vv4eMDcnO3vUyoAToHdxXuMyPfn6b7opUbV/jFjjoy5LF5uw7h",
+	"k1ThJmV1Ojw5ayp3VsyoIntZl+UuEdZPEdqc3ICcDodndWYwdkVg17BuPsDif4vmAz8dnp41yi0tJZ1m",
+	"69jLHVTNdq4sH9pc7UJkKVFszrE2tqosm9hbgBOSUIkRN6wedWVksXXlqmygFsIm5EIumn8v+FAMd77Q",
+	"YiTOjhHuOx2Wrx/EI2y1d3rciEtv6cA3HwJfKXpBqk8cMN2uGqlz3FVqKd7wlaQj/zNJ2zzM0JeVOh80",
+	"2s9B9b9IdOR9kmjb6P43jBBL9+mo7ziC84r5mhoJLNiru1V8ktN+rzg5fXScOIH0otW+S+SgbCOKf0Pq",
+	"c5+0Oqq/abVtvPf1q997eOZQc+BzfPUebJwRXTfpxc1WzN4Oy/Gv7Y5QWwNEbS3+22m4VoXV52DRvZvQ",
+	"vG8fdGuCppAJPkePlD2MNb3bzGt/uG5HJGor0R83zVyDpVEjrM48wgYm9tUBmSgNxYT8MaWanpGRhuJL",
+	"74OANu5kbGlKzItx1bqyHuFB/yVxd5iAp7Frb7VasGTxgaPhryXQnCSZUKAG5BXjVb3JFMPBeECUJCIT",
+	"nFwDFLYsUHBu8+hEFMAH5Jxb2I1jlJK5FCtV+SLUrfGC4BanNLlGv/0VVfro0gw6uvp2YthMgipzcLWO",
+	"Fi7X5f8Dl1AA1YZEBF4HW+JP7P+/dtG382oQzZQw21VN5yJXAqu0KBR+l0zbFlWGtcvirNqQLcAMuRoj",
+	"nHqrqxGQJGnrfgViqHGtqg6iG7/a2MJQ98uALrry5GT49cnWGwv3GarQcKMtPR9ZXLcFb+B7gIEYIw5E",
+	"YXpqRVYn+updjPSwVLsauvmcmn3LfrNMoKX3WUZ/YokRluv2pPSCZYAcWmJ08V9cIPudsjdXq7Y9V6yS",
+	"Ph2eelXb2M7G4cYjSg72w4zxVhvH+wTAQ9YY2jU2cGJd7vlg3pprcxxY/8deyOhcXbv6d6ukJp5nMyGq",
+	"+Tqv58J9dn5+M0OuYY1/fYHQ9LrawzsZdVvAP6SPspmB3joRBLEVSUbuANdybQ1FmizQNmxyl66s4zPp",
+	"fzLpL8SKzKjsakn2u1GN7fL95srZ+4/GxnMghq4r8iVIRauLwYak7LWrAbnSJGNLUC5HgLlASOuoY/s7",
+	"0irqp+5ec6i+ZG49F3cnjPK05wDamB1eTRwEvxMeWsBWBMbEFhjjvN/gzQPXFpJJIlY8Nk6DYimgU9Ps",
+	"11unVTDWX+cKQwJlYa+xYczbfpPsr80U3jWI24+3/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

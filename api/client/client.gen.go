@@ -512,9 +512,11 @@ type Interaction struct {
 	AnsweredAt time.Time           `json:"answered_at,omitempty,omitzero"`
 	Context    *InteractionContext `json:"context,omitempty"`
 	Id         openapi_types.UUID  `json:"id"`
-	Input      InteractionInput    `json:"input"`
-	Links      InteractionLinks    `json:"links"`
-	Response   *Response           `json:"response,omitempty"`
+
+	// Input Absent while the interaction is not answered, except where it was just sent; until then the words travel sealed with the running work alone.
+	Input    *InteractionInput `json:"input,omitempty"`
+	Links    InteractionLinks  `json:"links"`
+	Response *Response         `json:"response,omitempty"`
 
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety    *Safety            `json:"safety,omitempty"`
@@ -571,10 +573,7 @@ type InteractionStatus struct {
 	AnsweredAt time.Time          `json:"answered_at,omitempty,omitzero"`
 	Id         openapi_types.UUID `json:"id"`
 	Links      InteractionLinks   `json:"links"`
-
-	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
-	Safety    *Safety            `json:"safety,omitempty"`
-	SessionId openapi_types.UUID `json:"session_id"`
+	SessionId  openapi_types.UUID `json:"session_id"`
 
 	// State `received`: stored, its start is not confirmed yet. `accepted`: it will be answered. `answered`: the answer can be read.
 	State InteractionState `json:"state"`
@@ -813,7 +812,7 @@ type Session struct {
 	ExpiresAt      time.Time          `json:"expires_at"`
 	Id             openapi_types.UUID `json:"id"`
 
-	// Interactions How many were accepted.
+	// Interactions How many were answered.
 	Interactions    int                `json:"interactions"`
 	LastInteraction openapi_types.UUID `json:"last_interaction,omitempty,omitzero"`
 	Links           SessionLinks       `json:"links"`
@@ -1095,7 +1094,7 @@ type ClientInterface interface {
 	// CreateInteractionWithBody Say something
 	//
 	// 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1105,7 +1104,7 @@ type ClientInterface interface {
 	// CreateInteraction Say something
 	//
 	// 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1119,9 +1118,8 @@ type ClientInterface interface {
 
 	// StreamInteraction Follow an interaction while it runs
 	//
-	// Server-sent events. `step` (data: Step) for every change of a step, `safety` (data: Safety) at once when the words hold
-	// signs of danger, `answer` (data: Interaction) at the end, after which the stream closes. Lines that begin with a colon keep
-	// the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
+	// Server-sent events. `step` (data: Step) for every change of a step, `answer` (data: Interaction) at the end, after which
+	// the stream closes. Lines that begin with a colon keep the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
 	// repeating or leaving out anything. A stream also ends when the server stops or its time is up: connect again.
 	//
 	// Corresponds with GET /v1/sessions/{session_id}/interactions/{interaction_id}/events (the `StreamInteraction` operationId).
@@ -1362,7 +1360,7 @@ func (c *Client) ListInteractions(ctx context.Context, sessionId SessionID, para
 // CreateInteractionWithBody Say something
 //
 // 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1382,7 +1380,7 @@ func (c *Client) CreateInteractionWithBody(ctx context.Context, sessionId Sessio
 // CreateInteraction Say something
 //
 // 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1416,9 +1414,8 @@ func (c *Client) GetInteraction(ctx context.Context, sessionId SessionID, intera
 
 // StreamInteraction Follow an interaction while it runs
 //
-// Server-sent events. `step` (data: Step) for every change of a step, `safety` (data: Safety) at once when the words hold
-// signs of danger, `answer` (data: Interaction) at the end, after which the stream closes. Lines that begin with a colon keep
-// the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
+// Server-sent events. `step` (data: Step) for every change of a step, `answer` (data: Interaction) at the end, after which
+// the stream closes. Lines that begin with a colon keep the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
 // repeating or leaving out anything. A stream also ends when the server stops or its time is up: connect again.
 //
 // Corresponds with GET /v1/sessions/{session_id}/interactions/{interaction_id}/events (the `StreamInteraction` operationId).
@@ -2217,7 +2214,7 @@ type ClientWithResponsesInterface interface {
 	// CreateInteractionWithBodyWithResponse Say something
 	//
 	// 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2227,7 +2224,7 @@ type ClientWithResponsesInterface interface {
 	// CreateInteractionWithResponse Say something
 	//
 	// 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+	// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2243,9 +2240,8 @@ type ClientWithResponsesInterface interface {
 
 	// StreamInteractionWithResponse Follow an interaction while it runs
 	//
-	// Server-sent events. `step` (data: Step) for every change of a step, `safety` (data: Safety) at once when the words hold
-	// signs of danger, `answer` (data: Interaction) at the end, after which the stream closes. Lines that begin with a colon keep
-	// the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
+	// Server-sent events. `step` (data: Step) for every change of a step, `answer` (data: Interaction) at the end, after which
+	// the stream closes. Lines that begin with a colon keep the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
 	// repeating or leaving out anything. A stream also ends when the server stops or its time is up: connect again.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2370,6 +2366,8 @@ type SearchResourcesResponse struct {
 	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
 	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationproblemJSON413 *TooLarge
 	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -2400,6 +2398,11 @@ func (r SearchResourcesResponse) GetApplicationproblemJSON401() *Unauthorized {
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r SearchResourcesResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r SearchResourcesResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -2467,6 +2470,8 @@ type QueryMemoryResponse struct {
 	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
 	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationproblemJSON413 *TooLarge
 	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -2497,6 +2502,11 @@ func (r QueryMemoryResponse) GetApplicationproblemJSON401() *Unauthorized {
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r QueryMemoryResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r QueryMemoryResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -2564,6 +2574,8 @@ type AnalyzeEmotionResponse struct {
 	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
 	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationproblemJSON413 *TooLarge
 	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -2594,6 +2606,11 @@ func (r AnalyzeEmotionResponse) GetApplicationproblemJSON401() *Unauthorized {
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r AnalyzeEmotionResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AnalyzeEmotionResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -2763,6 +2780,8 @@ type GetSessionResponse struct {
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2784,6 +2803,11 @@ func (r GetSessionResponse) GetApplicationproblemJSON400() *BadRequest {
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r GetSessionResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetSessionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -2922,6 +2946,8 @@ type ListInteractionsResponse struct {
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -2943,6 +2969,11 @@ func (r ListInteractionsResponse) GetApplicationproblemJSON400() *BadRequest {
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r ListInteractionsResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListInteractionsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3150,6 +3181,8 @@ type GetInteractionResponse struct {
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3171,6 +3204,11 @@ func (r GetInteractionResponse) GetApplicationproblemJSON400() *BadRequest {
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r GetInteractionResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetInteractionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3224,6 +3262,8 @@ type StreamInteractionResponse struct {
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3240,6 +3280,11 @@ func (r StreamInteractionResponse) GetApplicationproblemJSON400() *BadRequest {
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r StreamInteractionResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r StreamInteractionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3302,6 +3347,8 @@ type GetInteractionResponseResponse struct {
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3330,6 +3377,11 @@ func (r GetInteractionResponseResponse) GetApplicationproblemJSON400() *BadReque
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r GetInteractionResponseResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetInteractionResponseResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3385,6 +3437,8 @@ type GetInteractionStatusResponse struct {
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3406,6 +3460,11 @@ func (r GetInteractionStatusResponse) GetApplicationproblemJSON400() *BadRequest
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
 func (r GetInteractionStatusResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetInteractionStatusResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
 }
 
 // GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3632,7 +3691,7 @@ func (c *ClientWithResponses) ListInteractionsWithResponse(ctx context.Context, 
 // CreateInteractionWithBodyWithResponse Say something
 //
 // 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3648,7 +3707,7 @@ func (c *ClientWithResponses) CreateInteractionWithBodyWithResponse(ctx context.
 // CreateInteractionWithResponse Say something
 //
 // 201: answered within the time that `Prefer: wait=N` allowed. 200: the same, for a key that was seen before.
-// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once.
+// 202: accepted durably, not answered yet. If the words hold signs of danger, `safety` carries help at once, in a problem too.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3676,9 +3735,8 @@ func (c *ClientWithResponses) GetInteractionWithResponse(ctx context.Context, se
 
 // StreamInteractionWithResponse Follow an interaction while it runs
 //
-// Server-sent events. `step` (data: Step) for every change of a step, `safety` (data: Safety) at once when the words hold
-// signs of danger, `answer` (data: Interaction) at the end, after which the stream closes. Lines that begin with a colon keep
-// the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
+// Server-sent events. `step` (data: Step) for every change of a step, `answer` (data: Interaction) at the end, after which
+// the stream closes. Lines that begin with a colon keep the connection open. An event's id grows within a stream; sent back as `Last-Event-ID` it resumes the stream without
 // repeating or leaving out anything. A stream also ends when the server stops or its time is up: connect again.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -3821,6 +3879,13 @@ func ParseSearchResourcesResponse(rsp *http.Response) (*SearchResourcesResponse,
 		}
 		response.ApplicationproblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3903,6 +3968,13 @@ func ParseQueryMemoryResponse(rsp *http.Response) (*QueryMemoryResponse, error) 
 		}
 		response.ApplicationproblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3984,6 +4056,13 @@ func ParseAnalyzeEmotionResponse(rsp *http.Response) (*AnalyzeEmotionResponse, e
 			return nil, err
 		}
 		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLarge
@@ -4155,6 +4234,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 		}
 		response.ApplicationproblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4283,6 +4369,13 @@ func ParseListInteractionsResponse(rsp *http.Response) (*ListInteractionsRespons
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -4530,6 +4623,13 @@ func ParseGetInteractionResponse(rsp *http.Response) (*GetInteractionResponse, e
 		}
 		response.ApplicationproblemJSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4586,6 +4686,13 @@ func ParseStreamInteractionResponse(rsp *http.Response) (*StreamInteractionRespo
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -4654,6 +4761,13 @@ func ParseGetInteractionResponseResponse(rsp *http.Response) (*GetInteractionRes
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
@@ -4728,6 +4842,13 @@ func ParseGetInteractionStatusResponse(rsp *http.Response) (*GetInteractionStatu
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest NotFound
