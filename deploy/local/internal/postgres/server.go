@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"meai/deploy/local/internal/supervisor"
+)
+
+// Passwords of the cluster's roles.
+type Passwords struct {
+	Superuser string `json:"superuser"`
+	Owner     string `json:"owner"`
+	App       string `json:"app"`
+	Reader    string `json:"reader"`
+	Temporal  string `json:"temporal"`
+}
+
+// Config says where a server lives and how it is reached.
+type Config struct {
+	// Home is the server's folder in the data folder; it may become a link to a folder elsewhere.
+	Home string
+	// Fresh says that the data folder was just created.
+	Fresh     bool
+	Port      int
+	Passwords Passwords
+}
+
+// Server is the PostgreSQL of one data folder.
+type Server struct {
+	config   Config
+	binaries Binaries
+	account  account
+	home     string // Home with links resolved
+	data     string // the cluster itself
+}
+
+// Open places the server's folder and, when there is no cluster yet, creates one. created tells which.
+func Open(ctx context.Context, binaries Binaries, config Config) (server *Server, created bool, err error) {
+	s := &Server{config: config, binaries: binaries}
+	if s.account, err = unprivileged(); err != nil {
+		return nil, false, err
+	}
+	if err := place(ctx, s.account, config.Home, outside, config.Fresh); err != nil {
+		return nil, false, err
+	}
+	if s.home, err = filepath.EvalSymlinks(config.Home); err != nil {
+		return nil, false, fmt.Errorf("find the cluster's folder: %w", err)
+	}
+	s.data = filepath.Join(s.home, "data")
+	major, err := Major(s.data)
+	if err != nil {
+		return nil, false, err
+	}
+	if major == 0 {
+		return s, true, s.initialise(ctx)
+	}
+	return s, false, nil
+}
+
+// Probe describes a server that another process runs; only its health can be asked.
+func Probe(port int, passwords Passwords) *Server {
+	return &Server{config: Config{Port: port, Passwords: passwords}}
+}
+
+// Engine describes the server to the supervisor.
+func (s *Server) Engine() supervisor.Engine {
+	return supervisor.Engine{
+		Name:         "postgres",
+		Command:      s.command,
+		Healthy:      s.healthy,
+		StopSignal:   syscall.SIGINT, // fast shutdown: ends sessions, writes a checkpoint
+		StopWithin:   30 * time.Second,
+		OrphanSignal: syscall.SIGQUIT, // immediate shutdown: nothing waits for clients, recovery does the rest
+		StartWithin:  2 * time.Minute, // recovery after a crash replays the log
+	}
+}
+
+func (s *Server) command(ctx context.Context) (*exec.Cmd, error) {
+	if err := s.clearStale(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.writeSettings(); err != nil {
+		return nil, err
+	}
+	// Detached from ctx, which bounds the start only.
+	return s.account.command(context.WithoutCancel(ctx), s.data, s.binaries.path("postgres"),
+		"-D", s.data, "-p", strconv.Itoa(s.config.Port)), nil
+}
+
+func (s *Server) healthy(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.url(superuser, s.config.Passwords.Superuser, "postgres"))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// OwnerURL connects to the product's database as the role that migrates it.
+func (s *Server) OwnerURL() string { return s.url("meai_owner", s.config.Passwords.Owner, "meai") }
+
+// AppURL connects as the application, for which row-level security applies.
+func (s *Server) AppURL() string { return s.url("meai_app", s.config.Passwords.App, "meai") }
+
+// ReaderURL connects read-only.
+func (s *Server) ReaderURL() string { return s.url("meai_reader", s.config.Passwords.Reader, "meai") }
+
+// Version names the running server, for example "15.18".
+func (s *Server) Version() string { return s.binaries.Version }
+
+func (s *Server) url(user, password, database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(user, password),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.config.Port)),
+		Path:     database,
+		RawQuery: "sslmode=disable", // loopback only
+	}
+	return u.String()
+}
+
+// Installed tells which major version the cluster in home has, for choosing the binaries before Open.
+func Installed(home string) (int, error) {
+	resolved, err := filepath.EvalSymlinks(home)
+	if os.IsNotExist(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the cluster's folder: %w", err)
+	}
+	return Major(filepath.Join(resolved, "data"))
+}

@@ -1,0 +1,101 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	configFile = "meai.yaml"
+	pidsFile   = "pids.json"
+)
+
+// appConfig is the configuration file of the meai binary.
+type appConfig struct {
+	Postgres struct {
+		URL       string `yaml:"url"`
+		OwnerURL  string `yaml:"owner_url"`
+		ReaderURL string `yaml:"reader_url"`
+	} `yaml:"postgres"`
+	Temporal struct {
+		Address   string `yaml:"address"`
+		Namespace string `yaml:"namespace"`
+		UIURL     string `yaml:"ui_url"`
+	} `yaml:"temporal"`
+	Weaviate struct {
+		URL         string `yaml:"url"`
+		GRPCAddress string `yaml:"grpc_address"`
+		APIKey      string `yaml:"api_key"`
+	} `yaml:"weaviate"`
+	Keyring struct {
+		Bucket string `yaml:"bucket"`
+		KEK    string `yaml:"kek"`
+	} `yaml:"keyring"`
+}
+
+// writeConfig tells the meai binary where everything is. It holds passwords: only its owner may read it.
+func (s *Stack) writeConfig() error {
+	var c appConfig
+	c.Postgres.URL, c.Postgres.OwnerURL, c.Postgres.ReaderURL = s.postgres.AppURL(), s.postgres.OwnerURL(), s.postgres.ReaderURL()
+	c.Temporal.Address, c.Temporal.UIURL = s.temporalConfig().Address(), s.temporalConfig().UIURL()
+	c.Temporal.Namespace = "meai"
+	c.Weaviate.URL, c.Weaviate.GRPCAddress = s.weaviateConfig().URL(), s.weaviateConfig().GRPCAddress()
+	c.Weaviate.APIKey = s.state.WeaviateAPIKey
+	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
+	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode the configuration: %w", err)
+	}
+	return writeWhole(s.ConfigPath(), append([]byte("# Written by meai-local at every start; changes here are lost.\n"), text...))
+}
+
+// ConfigPath is the configuration file for the meai binary, complete once the stack is up.
+func (s *Stack) ConfigPath() string { return filepath.Join(s.options.Data, configFile) }
+
+// PIDs are the process ids of a running stack; zero for an engine that is down at the moment.
+type PIDs struct {
+	Supervisor int            `json:"supervisor"`
+	Postgres   int            `json:"postgres"`
+	Temporal   int            `json:"temporal"`
+	Weaviate   int            `json:"weaviate"`
+	Guards     map[string]int `json:"guards"` // by engine
+}
+
+// writePIDs is called after every change. A failure is reported, not returned: the engines run regardless.
+func (s *Stack) writePIDs() {
+	s.files.Lock()
+	defer s.files.Unlock()
+	pids := PIDs{Supervisor: os.Getpid(), Guards: map[string]int{}}
+	s.mu.Lock()
+	for name, process := range s.processes {
+		p := process.PIDs()
+		pids.Guards[name] = p.Guard
+		switch name {
+		case "postgres":
+			pids.Postgres = p.Engine
+		case "temporal":
+			pids.Temporal = p.Engine
+		case "weaviate":
+			pids.Weaviate = p.Engine
+		}
+	}
+	s.mu.Unlock()
+	if err := writeJSON(filepath.Join(s.options.Data, pidsFile), pids); err != nil {
+		s.report("supervisor", err.Error())
+	}
+}
+
+// removeRunFiles clears what describes a running stack only.
+func (s *Stack) removeRunFiles() {
+	s.files.Lock()
+	defer s.files.Unlock()
+	if err := os.Remove(filepath.Join(s.options.Data, pidsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.report("supervisor", err.Error())
+	}
+}

@@ -1,0 +1,98 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"meai/deploy/local/internal/temporal"
+)
+
+// TemporalConfig reads what the Temporal child needs from the data folder: passwords must not stand in a command
+// line, which every user of the machine can read.
+func TemporalConfig(data string) (temporal.Config, error) {
+	state, err := readState(data)
+	if err != nil {
+		return temporal.Config{}, err
+	}
+	return state.temporal(), nil
+}
+
+// Stop asks the supervisor of a data folder to stop and waits until it has.
+func Stop(ctx context.Context, data string) error {
+	running, err := isRunning(data)
+	if err != nil {
+		return err
+	}
+	if !running {
+		return fmt.Errorf("nothing runs on %s", data)
+	}
+	pids, err := readPIDs(data)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pids.Supervisor, syscall.SIGTERM); err != nil {
+		return fmt.Errorf("ask the supervisor %d to stop: %w", pids.Supervisor, err)
+	}
+	for running {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the supervisor %d to stop: %w", pids.Supervisor, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+		if running, err = isRunning(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isRunning tries the lock that a supervisor holds for as long as it lives.
+func isRunning(data string) (bool, error) {
+	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	l, err := acquire(data)
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	l.release()
+	return false, nil
+}
+
+func readPIDs(data string) (PIDs, error) {
+	var pids PIDs
+	text, err := os.ReadFile(filepath.Join(data, pidsFile))
+	if err == nil {
+		err = json.Unmarshal(text, &pids)
+	}
+	if err != nil {
+		return PIDs{}, fmt.Errorf("read the process ids of %s: %w", data, err)
+	}
+	return pids, nil
+}
+
+// PrintAddresses shows where everything is.
+func (s *Stack) PrintAddresses(out io.Writer) {
+	fmt.Fprintf(out, "ready in %.1f s\n\n", s.options.Progress.elapsed().Seconds())
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(table, "  PostgreSQL\t127.0.0.1:%d\tdatabase meai\n", s.state.Ports.Postgres)
+	fmt.Fprintf(table, "  Temporal\t%s\tweb interface %s\n", s.temporalConfig().Address(), s.temporalConfig().UIURL())
+	fmt.Fprintf(table, "  Weaviate\t%s\tgRPC %s\n", s.weaviateConfig().URL(), s.weaviateConfig().GRPCAddress())
+	fmt.Fprintf(table, "  Configuration\t%s\n", s.ConfigPath())
+	fmt.Fprintf(table, "  Logs\t%s\n", s.logs())
+	// As with all progress, a closed terminal must not stop the engines.
+	_ = table.Flush()
+	fmt.Fprintln(out, "\nCtrl-C stops everything; the data stays.")
+}

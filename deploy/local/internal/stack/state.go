@@ -1,0 +1,125 @@
+// Package stack puts the three engines together on one data folder: their ports, passwords, order of start and
+// stop, and the files that tell others where everything is.
+package stack
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"meai/deploy/local/internal/postgres"
+	"meai/deploy/local/internal/temporal"
+	"meai/deploy/local/internal/weaviate"
+)
+
+// State is what a data folder remembers between runs. It holds passwords and is readable by its owner only.
+type State struct {
+	Ports         Ports              `json:"ports"`
+	Passwords     postgres.Passwords `json:"passwords"`
+	HistoryShards int                `json:"history_shards"`
+
+	WeaviateAPIKey   string `json:"weaviate_api_key"`
+	WeaviateInternal string `json:"weaviate_internal_password"`
+}
+
+const stateFile = "state.json"
+
+// loadState reads the folder's state or, in a new folder, makes one up with random passwords.
+func loadState(data string, historyShards int) (state State, fresh bool, err error) {
+	state, err = readState(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newState(historyShards), true, nil
+	}
+	if err != nil {
+		return State{}, false, err
+	}
+	if state.HistoryShards != historyShards {
+		return State{}, false, fmt.Errorf("%s was made with %d history shards and cannot run with %d: the number is fixed for the life of a Temporal cluster",
+			data, state.HistoryShards, historyShards)
+	}
+	return state, false, nil
+}
+
+func readState(data string) (State, error) {
+	var state State
+	text, err := os.ReadFile(filepath.Join(data, stateFile))
+	if err == nil {
+		err = json.Unmarshal(text, &state)
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("read the state of %s: %w", data, err)
+	}
+	return state, nil
+}
+
+func newState(historyShards int) State {
+	return State{
+		HistoryShards: historyShards,
+		Passwords: postgres.Passwords{
+			Superuser: randomPassword(), Owner: randomPassword(), App: randomPassword(),
+			Reader: randomPassword(), Temporal: randomPassword(),
+		},
+		WeaviateAPIKey:   randomPassword(),
+		WeaviateInternal: randomPassword(),
+	}
+}
+
+// randomPassword has 192 bits; hex needs no quoting in any file, URL or environment.
+func randomPassword() string {
+	var b [24]byte
+	// Never fails: without randomness the program ends.
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func (s State) save(data string) error {
+	return writeJSON(filepath.Join(data, stateFile), s)
+}
+
+func writeJSON(path string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	return writeWhole(path, append(text, '\n'))
+}
+
+// writeWhole replaces a file in one step, so that a reader sees the old or the new text and a crash leaves either.
+func writeWhole(path string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // made 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), errors.Join(err, os.Remove(file.Name())))
+	}
+	return nil
+}
+
+func (s State) temporal() temporal.Config {
+	return temporal.Config{
+		Frontend: s.Ports.Temporal, History: s.Ports.TemporalHistory, Matching: s.Ports.TemporalMatching,
+		Worker: s.Ports.TemporalWorker, UI: s.Ports.TemporalUI,
+		PostgresPort: s.Ports.Postgres, Password: s.Passwords.Temporal, HistoryShards: s.HistoryShards,
+	}
+}
+
+func (s State) weaviate(data string) weaviate.Config {
+	p := s.Ports
+	return weaviate.Config{
+		Data: data,
+		REST: p.Weaviate, GRPC: p.WeaviateGRPC, Gossip: p.WeaviateGossip, Internal: p.WeaviateInternal,
+		Raft: p.WeaviateRaft, RaftRPC: p.WeaviateRaftRPC,
+		APIKey: s.WeaviateAPIKey, InternalPassword: s.WeaviateInternal,
+	}
+}

@@ -1,0 +1,168 @@
+package weaviate
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"meai/deploy/local/internal/supervisor"
+)
+
+const (
+	loopback = "127.0.0.1"
+	node     = "node1"
+)
+
+// Config says where the server listens and stores, and what protects it.
+type Config struct {
+	Data string // folder
+
+	REST   int // ports
+	GRPC   int
+	Gossip int
+	// Internal is the port of the API between nodes.
+	Internal int
+	Raft     int
+	RaftRPC  int
+
+	// APIKey opens REST and gRPC. InternalPassword opens the API between nodes, which would otherwise serve
+	// everyone who can connect.
+	APIKey           string
+	InternalPassword string
+}
+
+// URL is where clients connect.
+func (c Config) URL() string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(c.REST)) }
+
+// GRPCAddress is where clients send batches.
+func (c Config) GRPCAddress() string { return net.JoinHostPort(loopback, strconv.Itoa(c.GRPC)) }
+
+// Server is the Weaviate child process seen from the supervisor.
+type Server struct {
+	config Config
+	binary Binary
+	dial   func() (*grpc.ClientConn, error)
+}
+
+// New describes the server.
+func New(c Config, b Binary) *Server {
+	return &Server{config: c, binary: b, dial: sync.OnceValues(func() (*grpc.ClientConn, error) {
+		return grpc.NewClient(c.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1, MaxDelay: 50 * time.Millisecond},
+				MinConnectTimeout: time.Second,
+			}))
+	})}
+}
+
+// Engine describes the server to the supervisor.
+func (s *Server) Engine() supervisor.Engine {
+	return supervisor.Engine{
+		Name:         "weaviate",
+		Command:      s.command,
+		Healthy:      s.healthy,
+		StopSignal:   syscall.SIGTERM,
+		StopWithin:   20 * time.Second,
+		OrphanSignal: syscall.SIGTERM,
+		StartWithin:  3 * time.Minute,
+	}
+}
+
+func (s *Server) command(context.Context) (*exec.Cmd, error) {
+	if err := os.MkdirAll(s.config.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of vectors: %w", err)
+	}
+	cmd := exec.Command(s.binary.Path, "--scheme", "http", "--host", loopback, "--port", strconv.Itoa(s.config.REST))
+	cmd.Dir = s.config.Data
+	cmd.Env = s.environment()
+	return cmd, nil
+}
+
+// environment is complete: nothing of the caller's environment may switch on modules, telemetry or ports.
+func (s *Server) environment() []string {
+	c := s.config
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + c.Data,
+		"GOMEMLIMIT=1GiB",
+		"GOMAXPROCS=2",
+		"LOG_LEVEL=warning",
+		"LOG_FORMAT=json",
+		"DISABLE_TELEMETRY=true",
+		"GO_PROFILING_DISABLE=true",
+
+		"PERSISTENCE_DATA_PATH=" + c.Data,
+		"ENABLE_MODULES=backup-filesystem",
+		"BACKUP_FILESYSTEM_PATH=" + filepath.Join(c.Data, "backups"),
+		"API_BASED_MODULES_DISABLED=true",
+		"DEFAULT_VECTORIZER_MODULE=none",
+		"AUTOSCHEMA_ENABLED=false",
+		"QUERY_DEFAULTS_LIMIT=20",
+
+		"CLUSTER_HOSTNAME=" + node,
+		"CLUSTER_IN_LOCALHOST=true",
+		// Without an address to advertise, a host that has IPv6 addresses only fails to start.
+		"CLUSTER_ADVERTISE_ADDR=" + loopback,
+		"CLUSTER_BIND_ADDR=" + loopback,
+		"CLUSTER_GOSSIP_BIND_PORT=" + strconv.Itoa(c.Gossip),
+		"CLUSTER_DATA_BIND_PORT=" + strconv.Itoa(c.Internal),
+		"CLUSTER_BASIC_AUTH_USERNAME=" + node,
+		"CLUSTER_BASIC_AUTH_PASSWORD=" + c.InternalPassword,
+		"RAFT_PORT=" + strconv.Itoa(c.Raft),
+		"RAFT_INTERNAL_RPC_PORT=" + strconv.Itoa(c.RaftRPC),
+		"RAFT_BOOTSTRAP_EXPECT=1",
+		"RAFT_JOIN=" + node + ":" + strconv.Itoa(c.Raft),
+		// The default stretches the election timeouts five-fold for clusters over slow links. A single node
+		// elects itself once they run out, so this is most of its start time.
+		"RAFT_TIMEOUTS_MULTIPLIER=1",
+		"GRPC_PORT=" + strconv.Itoa(c.GRPC),
+
+		"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=false",
+		"AUTHENTICATION_APIKEY_ENABLED=true",
+		"AUTHENTICATION_APIKEY_ALLOWED_KEYS=" + c.APIKey,
+		"AUTHENTICATION_APIKEY_USERS=meai",
+		"AUTHORIZATION_RBAC_ENABLED=true",
+		"AUTHORIZATION_RBAC_ROOT_USERS=meai",
+	}
+}
+
+// healthy needs both doors open: REST for the schema and searches, gRPC for batches.
+func (s *Server) healthy(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.URL()+"/v1/.well-known/ready", nil)
+	if err != nil {
+		return fmt.Errorf("ask Weaviate: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask Weaviate: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("Weaviate answers %s", response.Status)
+	}
+	conn, err := s.dial()
+	if err != nil {
+		return fmt.Errorf("connect to Weaviate's gRPC port: %w", err)
+	}
+	check, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		return fmt.Errorf("ask Weaviate's gRPC port: %w", err)
+	}
+	if check.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("Weaviate's gRPC port is %s", check.GetStatus())
+	}
+	return nil
+}

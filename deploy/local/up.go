@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"meai/deploy/local/internal/stack"
+)
+
+type dataFlag struct {
+	Data string `help:"Folder of everything that lasts." default:".local" type:"path"`
+}
+
+type upCommand struct {
+	dataFlag
+	Bin            string `help:"Folder of built servers, shared by any number of data folders. By default that of this program." type:"path"`
+	ReadyFile      string `help:"File to write once everything is healthy; it holds the path of the configuration file for meai." type:"path"`
+	FreePorts      bool   `help:"Choose free ports on the first start even where the usual ones are free."`
+	NoInstall      bool   `help:"Do not install PostgreSQL by the system's package manager when it is missing."`
+	HistoryShards  int    `help:"Temporal's history shards; fixed with the first start." default:"4"`
+	WeaviateSource string `help:"Folder of the Go module that pins the Weaviate server, when it is not found by itself." type:"path"`
+}
+
+// Run starts the stack and supervises it until ctx ends.
+func (c *upCommand) Run(ctx context.Context) error {
+	options, err := c.options()
+	if err != nil {
+		return err
+	}
+	fmt.Println("MeAi's engines in", options.Data)
+	running, err := stack.Up(ctx, options)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop while starting; nothing is left running
+		}
+		return err
+	}
+	defer running.Down()
+	if err := c.announceReady(running); err != nil {
+		return err
+	}
+	running.PrintAddresses(os.Stdout)
+	<-ctx.Done()
+	fmt.Println("stopping …")
+	return c.withdrawReady()
+}
+
+func (c *upCommand) options() (stack.Options, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return stack.Options{}, fmt.Errorf("find this program: %w", err)
+	}
+	if c.Bin == "" {
+		c.Bin = filepath.Dir(program)
+	}
+	return stack.Options{
+		Data:           c.Data,
+		Bin:            c.Bin,
+		WeaviateSource: c.WeaviateSource,
+		AnyPort:        c.FreePorts,
+		MayInstall:     !c.NoInstall,
+		HistoryShards:  c.HistoryShards,
+		Guard:          func() *exec.Cmd { return exec.Command(program, "guard") },
+		Temporal:       func(data string) *exec.Cmd { return exec.Command(program, "temporal", "--data", data) },
+		Progress:       stack.NewProgress(os.Stdout),
+		Errors:         os.Stderr,
+	}, nil
+}
+
+func (c *upCommand) announceReady(running *stack.Stack) error {
+	if c.ReadyFile == "" {
+		return nil
+	}
+	if err := os.WriteFile(c.ReadyFile, []byte(running.ConfigPath()+"\n"), 0o644); err != nil {
+		return fmt.Errorf("write the ready file: %w", err)
+	}
+	return nil
+}
+
+func (c *upCommand) withdrawReady() error {
+	if c.ReadyFile == "" {
+		return nil
+	}
+	if err := os.Remove(c.ReadyFile); err != nil {
+		return fmt.Errorf("remove the ready file: %w", err)
+	}
+	return nil
+}
