@@ -159,7 +159,25 @@ func (k *Keyring) create(ctx context.Context, subject uuid.UUID) error {
 // lease answers from the cache or loads once for all who ask at the same time.
 // Failures are not cached and an expired lease is never used: fail closed.
 func (k *Keyring) lease(ctx context.Context, subject uuid.UUID) (*Keys, error) {
-	return k.cache.Get(ctx, subject, otter.LoaderFunc[uuid.UUID, *Keys](k.load))
+	if keys, ok := k.cache.GetIfPresent(subject); ok {
+		return keys, nil
+	}
+	type result struct {
+		keys *Keys
+		err  error
+	}
+	// Apart from the caller, who may give up before a slow bucket answers.
+	loaded := make(chan result, 1)
+	go func() {
+		keys, err := k.cache.Get(ctx, subject, otter.LoaderFunc[uuid.UUID, *Keys](k.load))
+		loaded <- result{keys, err}
+	}()
+	select {
+	case r := <-loaded:
+		return r.keys, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the keys of %s: %w", describe(subject), ctx.Err())
+	}
 }
 
 func (k *Keyring) load(ctx context.Context, subject uuid.UUID) (*Keys, error) {

@@ -13,10 +13,15 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// ErrSealed: sealed bytes cannot be opened. They were altered, belong to
-// another place or person, or were sealed under a key version that the set no
-// longer holds.
+// ErrSealed: sealed bytes cannot be opened. They were altered, or belong to
+// another place or person.
 var ErrSealed = errors.New("keyring: sealed value cannot be opened")
+
+// ErrUnknownVersion: bytes were sealed under a key version that the set does not
+// hold: one that was retired too early, or one that is so new that this lease
+// does not know it. Rotation must therefore publish a version one [Lease] before
+// it becomes the one that seals.
+var ErrUnknownVersion = errors.New("keyring: unknown key version")
 
 // prefixSize is the length of Tink's output prefix: a format byte and the
 // big-endian id of the key, which is the key version.
@@ -73,14 +78,15 @@ func (k *Keys) Seal(plaintext []byte, at Location) ([]byte, error) {
 }
 
 // Open decrypts what [Keys.Seal] made for the same subject and place, under any
-// version that the set still holds. Otherwise it fails with [ErrSealed].
+// version that the set holds. Otherwise it fails with [ErrSealed] or
+// [ErrUnknownVersion].
 func (k *Keys) Open(sealed []byte, at Location) ([]byte, error) {
 	version, err := Version(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open %s.%s: %w", at.Table, at.Column, err)
 	}
 	if !k.versions[version] {
-		return nil, fmt.Errorf("open %s.%s: unknown key version %08x: %w", at.Table, at.Column, version, ErrSealed)
+		return nil, fmt.Errorf("open %s.%s: version %08x: %w", at.Table, at.Column, version, ErrUnknownVersion)
 	}
 	plaintext, err := k.aead.Decrypt(sealed, k.associatedData(at))
 	if err != nil {
