@@ -1,0 +1,139 @@
+package vectors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/weaviate/weaviate-go-client/v4/weaviate/filters"
+	"github.com/weaviate/weaviate-go-client/v4/weaviate/graphql"
+)
+
+// searched weighs the properties: what was said counts most, what was said around
+// it helps to find a turn that only makes sense in its conversation.
+var searched = []string{turnProperty + "^2", neighboursProperty, sessionProperty + "^0.5"}
+
+// Query asks for the memories nearest to a text. Terms or Vector may be empty.
+type Query struct {
+	Terms []Term
+	// Vector is the embedding of the text, by the model that embedded the memories.
+	Vector []float32
+	// Alpha weighs meaning against words, in [0, 1]: 1 is the vector alone.
+	Alpha float64
+	// Kinds, when there are any, are the only kinds to return.
+	Kinds []string
+	// From and To bound when it was said; nil for no bound. To is exclusive.
+	From, To *time.Time
+	// Limit is the most hits to return; it must be positive.
+	Limit int
+}
+
+// Hit is one memory that was found.
+type Hit struct {
+	ID uuid.UUID
+	// Score is the weighted sum of the two arms, each scaled to [0, 1] over its
+	// candidates (relative score fusion). It ranks within one search only.
+	Score float64
+}
+
+// Search returns the nearest memories, best first. Without words it goes by
+// meaning alone, and the other way round. It fails with [ErrNoTenant] or
+// [ErrUnavailable]; after several failures in a row it fails at once for a moment.
+func (x *Index) Search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, error) {
+	if len(q.Terms) == 0 && len(q.Vector) == 0 {
+		return nil, nil
+	}
+	if !x.breaker.allow() {
+		return nil, fmt.Errorf("search the memories of %s: %w: it failed a moment ago", subject, ErrUnavailable)
+	}
+	hits, err := x.search(ctx, subject, q)
+	x.breaker.record(!errors.Is(err, ErrUnavailable))
+	if err != nil {
+		return nil, fmt.Errorf("search the memories of %s: %w", subject, err)
+	}
+	return hits, nil
+}
+
+func (x *Index) search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, error) {
+	ctx, cancel := context.WithTimeout(ctx, x.timeout)
+	defer cancel()
+	get := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).
+		WithHybrid(x.hybrid(q)).WithLimit(q.Limit).
+		WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}, {Name: "score"}}})
+	if where := q.where(); where != nil {
+		get = get.WithWhere(where)
+	}
+	response, err := get.Do(ctx)
+	if err = classifyGraphQL(response, err); err != nil {
+		return nil, err
+	}
+	var data struct{ Get struct{ Memory []found } }
+	if err := decode(response, &data); err != nil {
+		return nil, err
+	}
+	return hits(data.Get.Memory)
+}
+
+func (x *Index) hybrid(q Query) *graphql.HybridArgumentBuilder {
+	alpha := q.Alpha
+	switch {
+	case len(q.Vector) == 0:
+		alpha = 0
+	case len(q.Terms) == 0:
+		alpha = 1
+	}
+	h := x.client.GraphQL().HybridArgumentBuilder().
+		WithQuery(line(q.Terms)).WithProperties(searched).
+		WithFusionType(graphql.RelativeScore).WithAlpha(float32(alpha))
+	if len(q.Vector) > 0 {
+		h = h.WithVector(q.Vector).WithTargetVectors(vectorName)
+	}
+	return h
+}
+
+func (q Query) where() *filters.WhereBuilder {
+	var all []*filters.WhereBuilder
+	if len(q.Kinds) > 0 {
+		all = append(all, filters.Where().WithPath([]string{kindProperty}).
+			WithOperator(filters.ContainsAny).WithValueText(q.Kinds...))
+	}
+	if q.From != nil {
+		all = append(all, filters.Where().WithPath([]string{saidAtProperty}).
+			WithOperator(filters.GreaterThanEqual).WithValueDate(q.From.UTC()))
+	}
+	if q.To != nil {
+		all = append(all, filters.Where().WithPath([]string{saidAtProperty}).
+			WithOperator(filters.LessThan).WithValueDate(q.To.UTC()))
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	default:
+		return filters.Where().WithOperator(filters.And).WithOperands(all)
+	}
+}
+
+// found is one object of a GraphQL answer; Weaviate writes scores as text.
+type found struct {
+	Additional struct {
+		ID    uuid.UUID `json:"id"`
+		Score string    `json:"score"`
+	} `json:"_additional"`
+}
+
+func hits(objects []found) ([]Hit, error) {
+	list := make([]Hit, len(objects))
+	for i, o := range objects {
+		score, err := strconv.ParseFloat(o.Additional.Score, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read the score of object %s: %w", o.Additional.ID, err)
+		}
+		list[i] = Hit{ID: o.Additional.ID, Score: score}
+	}
+	return list, nil
+}
