@@ -7,6 +7,7 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 )
 
 // FailureConverter returns a failure converter that seals messages, stack traces
@@ -40,8 +41,12 @@ func (c failureConverter) WithSerializationContext(sc converter.SerializationCon
 
 // FailureToError opens a failure. Text that cannot be opened stays hidden; the
 // type is plain and survives.
+//
+// It works on a copy. The SDK's converter writes the opened text into the
+// message it is given, and for a local activity that is the very marker which
+// is sent to the server afterwards, in the clear.
 func (c failureConverter) FailureToError(f *failurepb.Failure) error {
-	return c.sealing.FailureToError(f)
+	return c.sealing.FailureToError(proto.CloneOf(f))
 }
 
 // ErrorToFailure seals an error. When the keys are out of reach it withholds the

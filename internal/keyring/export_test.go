@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
 )
 
@@ -33,3 +34,8 @@ var (
 	ErrExists = errExists
 	ErrAbsent = errAbsent
 )
+
+// As returns the same keys in another person's name.
+func (k *Keys) As(subject uuid.UUID) *Keys {
+	return &Keys{subject: subject, aead: k.aead, version: k.version, versions: k.versions, macRoot: k.macRoot}
+}

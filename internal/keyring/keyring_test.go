@@ -199,6 +199,10 @@ func TestAnExpiredLeaseIsNotUsedWhenTheBucketIsGone(t *testing.T) {
 	keysOf(t, k, subject)
 }
 
+func TestALeaseIsShort(t *testing.T) {
+	require.LessOrEqual(t, keyring.Lease, 5*time.Second, "the bound that the erasure of a person relies on")
+}
+
 func TestReadingDoesNotProlongALease(t *testing.T) {
 	p, now := newPlace(t), &clock{}
 	k := p.openAt(t, now)

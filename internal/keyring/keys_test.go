@@ -34,6 +34,10 @@ func TestASealedValueOpensInItsOwnPlaceOnly(t *testing.T) {
 	_, err = bob.Open(sealed, words)
 	require.ErrorIs(t, err, keyring.ErrUnknownVersion)
 
+	t.Run("another person, should one ever hold a copy of the keys", func(t *testing.T) {
+		_, err := alice.As(bob.Subject()).Open(sealed, words)
+		require.ErrorIs(t, err, keyring.ErrSealed)
+	})
 	t.Run("another person, with the version number forged", func(t *testing.T) {
 		own, err := bob.Seal(nil, words)
 		require.NoError(t, err)
