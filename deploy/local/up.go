@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +30,9 @@ type upCommand struct {
 func (c *upCommand) Run(ctx context.Context) error {
 	options, err := c.options()
 	if err != nil {
+		return err
+	}
+	if err := c.withdrawReady(); err != nil {
 		return err
 	}
 	fmt.Println("MeAi's engines in", options.Data)
@@ -84,7 +89,7 @@ func (c *upCommand) withdrawReady() error {
 	if c.ReadyFile == "" {
 		return nil
 	}
-	if err := os.Remove(c.ReadyFile); err != nil {
+	if err := os.Remove(c.ReadyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the ready file: %w", err)
 	}
 	return nil

@@ -37,6 +37,7 @@ min_wal_size = 160MB
 log_min_messages = warning
 log_line_prefix = '%m [%p] %q%u@%d '
 log_statement = none
+log_error_verbosity = terse
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 log_min_error_statement = panic

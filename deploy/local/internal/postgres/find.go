@@ -26,8 +26,8 @@ type Binaries struct {
 
 func (b Binaries) path(tool string) string { return filepath.Join(b.Dir, tool) }
 
-// errNotInstalled means that no usable server binaries were found.
-var errNotInstalled = errors.New("no PostgreSQL server binaries found")
+// ErrNotInstalled means that no usable server binaries were found.
+var ErrNotInstalled = errors.New("no PostgreSQL server binaries found")
 
 // usualFolders are where packages of Debian, Red Hat and Homebrew (both processor families) put the server.
 var usualFolders = []string{
@@ -42,8 +42,10 @@ var usualFolders = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// find returns the newest usable installation; with major != 0 only that major version will do, because a
-// cluster can be opened by no other.
+// Find returns the newest usable installation; with major != 0 only that major version will do, because a cluster
+// can be opened by no other. The error is [ErrNotInstalled] when there is none.
+func Find(ctx context.Context, major int) (Binaries, error) { return find(ctx, usualFolders, major) }
+
 func find(ctx context.Context, folders []string, major int) (Binaries, error) {
 	var found []Binaries
 	for _, dir := range candidates(ctx, folders) {
@@ -53,9 +55,9 @@ func find(ctx context.Context, folders []string, major int) (Binaries, error) {
 	}
 	if len(found) == 0 {
 		if major != 0 {
-			return Binaries{}, fmt.Errorf("%w: the data was made by PostgreSQL %d, which is not installed", errNotInstalled, major)
+			return Binaries{}, fmt.Errorf("%w: the data was made by PostgreSQL %d, which is not installed", ErrNotInstalled, major)
 		}
-		return Binaries{}, errNotInstalled
+		return Binaries{}, ErrNotInstalled
 	}
 	return slices.MaxFunc(found, func(a, b Binaries) int { return a.Major - b.Major }), nil
 }

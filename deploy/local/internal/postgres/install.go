@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,8 +28,12 @@ var managers = []packageManager{
 	{name: "brew", steps: [][]string{{"brew", "install", "postgresql@17"}}},
 }
 
-// install gets PostgreSQL by the system's package manager when this user may do that. Otherwise the error is
-// one sentence with the command that a person can run.
+// Install gets PostgreSQL by the system's package manager when this user may do that; output gets what the package
+// manager prints. Otherwise the error is one sentence with the command that a person can run.
+func Install(ctx context.Context, output io.Writer) error {
+	return install(ctx, os.Geteuid() == 0, output)
+}
+
 func install(ctx context.Context, root bool, output io.Writer) error {
 	for _, m := range managers {
 		if _, err := exec.LookPath(m.name); err != nil {
@@ -63,20 +66,4 @@ func (m packageManager) run(ctx context.Context, output io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// Locate finds the binaries and installs them when they are missing and mayInstall allows it. progress gets the
-// package manager's output. major is that of an existing cluster, or zero.
-func Locate(ctx context.Context, major int, mayInstall bool, progress io.Writer) (Binaries, error) {
-	found, err := find(ctx, usualFolders, major)
-	if err == nil || !errors.Is(err, errNotInstalled) || major != 0 {
-		return found, err
-	}
-	if !mayInstall {
-		return Binaries{}, fmt.Errorf("%w, and installing them was not allowed", err)
-	}
-	if err := install(ctx, os.Geteuid() == 0, progress); err != nil {
-		return Binaries{}, err
-	}
-	return find(ctx, usualFolders, 0)
 }

@@ -62,10 +62,14 @@ func Open(ctx context.Context, binaries Binaries, config Config) (server *Server
 	if err != nil {
 		return nil, false, err
 	}
-	if major == 0 {
+	switch {
+	case major == 0:
 		return s, true, s.initialise(ctx)
+	case config.Fresh:
+		return nil, false, fmt.Errorf("%s holds a cluster whose passwords are gone with the state file of the data folder; restore that file or remove the folder", s.home)
+	default:
+		return s, false, nil
 	}
-	return s, false, nil
 }
 
 // Probe describes a server that another process runs; only its health can be asked.

@@ -1,7 +1,9 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 )
@@ -29,6 +31,16 @@ var usual = Ports{
 	Weaviate: 8085, WeaviateGRPC: 50051, WeaviateGossip: 7946, WeaviateInternal: 7947, WeaviateRaft: 8300, WeaviateRaftRPC: 8301,
 }
 
+// Free ports are drawn from below the ranges from which Linux and macOS take the ports of outgoing connections:
+// while an engine restarts, a client that keeps connecting must not get the engine's own port to connect from.
+const (
+	lowestFree  = 20000
+	highestFree = 32000
+	draws       = 200
+)
+
+var errNoFreePort = errors.New("no free port found")
+
 func (p *Ports) all() []*int {
 	return []*int{
 		&p.Postgres,
@@ -42,9 +54,9 @@ func (p *Ports) all() []*int {
 func (p *Ports) choose(anyFree bool) error {
 	var held []net.Listener
 	defer func() {
-		for _, l := range held {
-			// Listening sockets without connections have nothing to lose.
-			_ = l.Close()
+		for _, listener := range held {
+			// A listening socket without connections has nothing to lose.
+			_ = listener.Close()
 		}
 	}()
 	fallback := usual
@@ -56,10 +68,10 @@ func (p *Ports) choose(anyFree bool) error {
 		if *port == 0 {
 			*port = *preferred[i]
 		}
-		listener, err := listen(*port)
+		listener, err := hold(*port)
 		if err != nil {
-			if listener, err = listen(0); err != nil {
-				return fmt.Errorf("find a free port: %w", err)
+			if listener, err = holdFree(); err != nil {
+				return err
 			}
 		}
 		held = append(held, listener)
@@ -68,8 +80,27 @@ func (p *Ports) choose(anyFree bool) error {
 	return nil
 }
 
-// listen takes the port on every interface: two of Weaviate's ports can be bound no other way, and a port that
-// somebody uses on another interface is better left alone.
-func listen(port int) (net.Listener, error) {
-	return net.Listen("tcp", ":"+strconv.Itoa(port))
+// hold takes the port if nobody uses it on any interface. Two of Weaviate's ports cannot be bound to loopback alone;
+// and systems differ on whether a port can be taken on loopback beside all interfaces, so both are tried.
+func hold(port int) (net.Listener, error) {
+	if port == 0 {
+		return nil, errNoFreePort
+	}
+	everywhere, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+	if err != nil {
+		return nil, err
+	}
+	if err := everywhere.Close(); err != nil {
+		return nil, err
+	}
+	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+}
+
+func holdFree() (net.Listener, error) {
+	for range draws {
+		if listener, err := hold(lowestFree + rand.IntN(highestFree-lowestFree)); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("%w between %d and %d", errNoFreePort, lowestFree, highestFree)
 }

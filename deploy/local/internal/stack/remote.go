@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"meai/deploy/local/internal/filelock"
 	"meai/deploy/local/internal/temporal"
 )
 
@@ -55,19 +56,38 @@ func Stop(ctx context.Context, data string) error {
 	return nil
 }
 
+const lockFile = "lock"
+
+// ErrRunning means that a supervisor runs on the data folder.
+var ErrRunning = errors.New("a stack is already running on this data folder")
+
+// patience outlasts a status command, which holds the lock for an instant.
+const patience = 500 * time.Millisecond
+
+// acquire takes possession of the data folder for as long as this process lives.
+func acquire(ctx context.Context, data string) (*filelock.Lock, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lock, err := filelock.Wait(ctx, filepath.Join(data, lockFile))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("%s: %w (see: meai-local status)", data, ErrRunning)
+	}
+	return lock, err
+}
+
 // isRunning tries the lock that a supervisor holds for as long as it lives.
 func isRunning(data string) (bool, error) {
 	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	l, err := acquire(data)
-	if errors.Is(err, ErrLocked) {
+	lock, err := filelock.Try(filepath.Join(data, lockFile))
+	if errors.Is(err, filelock.ErrHeld) {
 		return true, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	l.release()
+	lock.Release()
 	return false, nil
 }
 

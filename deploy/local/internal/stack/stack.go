@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"meai/deploy/local/internal/filelock"
 	"meai/deploy/local/internal/postgres"
 	"meai/deploy/local/internal/supervisor"
 	"meai/deploy/local/internal/temporal"
@@ -37,7 +39,7 @@ type Options struct {
 // Stack is a running set of engines.
 type Stack struct {
 	options  Options
-	lock     *lock
+	lock     *filelock.Lock
 	state    State
 	fresh    bool
 	postgres *postgres.Server
@@ -50,7 +52,7 @@ type Stack struct {
 // Up starts everything and returns when all of it is healthy. On error nothing is left running.
 func Up(ctx context.Context, options Options) (*Stack, error) {
 	s := &Stack{options: options, processes: map[string]*supervisor.Process{}}
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
@@ -61,20 +63,21 @@ func Up(ctx context.Context, options Options) (*Stack, error) {
 }
 
 // prepare takes possession of the data folder.
-func (s *Stack) prepare() (err error) {
+func (s *Stack) prepare(ctx context.Context) (err error) {
 	// Others may pass through to the cluster's folder, which belongs to another user; every file with a secret
 	// has its own protection.
 	if err := os.MkdirAll(s.options.Data, 0o755); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if s.lock, err = acquire(s.options.Data); err != nil {
-		return fmt.Errorf("%s: %w", s.options.Data, err)
+	if s.lock, err = acquire(ctx, s.options.Data); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			s.lock.release()
+			s.lock.Release()
 		}
 	}()
+	s.writePIDs()
 	if err := os.MkdirAll(s.logs(), 0o700); err != nil {
 		return fmt.Errorf("make the folder of logs: %w", err)
 	}
@@ -105,19 +108,14 @@ func (s *Stack) start(ctx context.Context) error {
 }
 
 func (s *Stack) startPostgres(ctx context.Context) error {
-	home := filepath.Join(s.options.Data, "postgres")
-	err := s.options.Progress.step("postgres", "", func() (string, error) {
-		major, err := postgres.Installed(home)
-		if err != nil {
-			return "", err
-		}
-		binaries, err := postgres.Locate(ctx, major, s.options.MayInstall, s.options.Errors)
-		if err != nil {
-			return "", err
-		}
+	binaries, err := s.postgresBinaries(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.options.Progress.step("postgres", "", func() (string, error) {
 		var created bool
 		s.postgres, created, err = postgres.Open(ctx, binaries, postgres.Config{
-			Home: home, Fresh: s.fresh, Port: s.state.Ports.Postgres, Passwords: s.state.Passwords,
+			Home: s.postgresHome(), Fresh: s.fresh, Port: s.state.Ports.Postgres, Passwords: s.state.Passwords,
 		})
 		if created {
 			return "cluster made by PostgreSQL " + binaries.Version, err
@@ -133,6 +131,26 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 		}
 		return "ready, roles and databases in place", s.postgres.Bootstrap(ctx)
 	})
+}
+
+// postgresBinaries finds the binaries that fit the cluster and, for a new one, installs them when there are none.
+func (s *Stack) postgresBinaries(ctx context.Context) (binaries postgres.Binaries, err error) {
+	major, err := postgres.Installed(s.postgresHome())
+	if err != nil {
+		return postgres.Binaries{}, err
+	}
+	binaries, err = postgres.Find(ctx, major)
+	if !errors.Is(err, postgres.ErrNotInstalled) || major != 0 || !s.options.MayInstall {
+		return binaries, err
+	}
+	err = s.options.Progress.step("postgres", "installing by the system's package manager", func() (string, error) {
+		if err := postgres.Install(ctx, s.options.Errors); err != nil {
+			return "", err
+		}
+		binaries, err = postgres.Find(ctx, 0)
+		return "PostgreSQL " + binaries.Version + " installed", err
+	})
+	return binaries, err
 }
 
 func (s *Stack) startTemporal(ctx context.Context) error {
@@ -151,11 +169,7 @@ func (s *Stack) startWeaviate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	built, err := binary.Built()
-	if err != nil {
-		return err
-	}
-	if !built {
+	if !binary.Built() {
 		announce := "building server " + binary.Version + " (once, about 3 minutes)"
 		err := s.options.Progress.step("weaviate", announce, func() (string, error) {
 			return "server " + binary.Version + " built", binary.Build(ctx)
@@ -200,13 +214,15 @@ func (s *Stack) Down() {
 	others.Wait()
 	stop("postgres")
 	s.removeRunFiles()
-	s.lock.release()
+	s.lock.Release()
 }
 
 func (s *Stack) report(engine, message string) {
 	// Like progress, a courtesy: a closed terminal must not stop the engines.
 	_, _ = fmt.Fprintf(s.options.Errors, "meai-local: %s %s\n", engine, message)
 }
+
+func (s *Stack) postgresHome() string { return filepath.Join(s.options.Data, "postgres") }
 
 func (s *Stack) logs() string { return filepath.Join(s.options.Data, "logs") }
 

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -55,12 +58,22 @@ func end(process *os.Process, w ward) error {
 	}
 	deadline := time.Now().Add(w.Grace)
 	for time.Now().Before(deadline) {
-		if err := process.Signal(syscall.Signal(0)); err != nil {
-			return ignoreGone(err)
+		if !alive(process) {
+			return nil
 		}
 		time.Sleep(probeEvery)
 	}
 	return ignoreGone(process.Kill())
+}
+
+// alive is false also for a process that has ended but that nobody has collected: its parent, the supervisor, is
+// gone, and in some containers the first process collects nothing.
+func alive(process *os.Process) bool {
+	if err := process.Signal(syscall.Signal(0)); err != nil {
+		return false
+	}
+	state, err := exec.Command("ps", "-o", "state=", "-p", strconv.Itoa(process.Pid)).Output()
+	return err == nil && !strings.HasPrefix(strings.TrimSpace(string(state)), "Z")
 }
 
 func ignoreGone(err error) error {

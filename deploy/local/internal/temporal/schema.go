@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/tools/common/schema"
@@ -30,7 +31,11 @@ func applySchema(c Config, database, name string) error {
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.ReadSchemaVersion(); err != nil {
+	tables, err := conn.ListTables()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(tables, "schema_version") {
 		setup := &schema.SetupConfig{InitialVersion: "0.0"}
 		if err := schema.NewSetupSchemaTask(conn, setup, quiet).Run(); err != nil {
 			return err

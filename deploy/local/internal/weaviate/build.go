@@ -7,11 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"meai/deploy/local/internal/filelock"
 )
 
 const (
@@ -70,25 +71,26 @@ func findSource() (string, error) {
 }
 
 // Built reports whether the binary is there.
-func (b Binary) Built() (bool, error) {
+func (b Binary) Built() bool {
 	_, err := os.Stat(b.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look for the Weaviate server: %w", err)
-	}
-	return true, nil
+	return err == nil
 }
 
-// Build compiles the server. The result appears under its name only when it is complete, so two builds at once
-// or an interrupted one do no harm.
+// Build compiles the server, unless another process just did: of several stacks that share the folder one builds and
+// the others wait. The result appears under its name only when it is complete.
 func (b Binary) Build(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(b.Path), 0o755); err != nil {
 		return fmt.Errorf("make the folder of server binaries: %w", err)
 	}
-	unfinished := fmt.Sprintf("%s.%d.unfinished", b.Path, os.Getpid())
-	defer os.Remove(unfinished)
+	lock, err := filelock.Wait(ctx, b.Path+".lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if b.Built() {
+		return nil
+	}
+	unfinished := b.Path + ".unfinished"
 	if _, err := goTool(ctx, b.source, "build", "-ldflags", "-s -w", "-o", unfinished, serverMain); err != nil {
 		return fmt.Errorf("build the Weaviate server: %w", err)
 	}
