@@ -1,0 +1,21 @@
+package encoder
+
+// kernel is the arithmetic that dominates an encoding, once per instruction
+// set. Kernels are stateless. Their matrix products are exactly equal; dot and
+// addScaled may differ in the last bits by the order of their sums.
+type kernel interface {
+	// name tells which instructions are used, for benchmarks and diagnostics.
+	name() string
+	// multiply computes dst[r][o] = Σᵢ x[r][i]·w[o][i] + bias[o] for the padded
+	// rows of x. It may fill x's scratch.
+	multiply(dst []float32, w *matrix, x *activations)
+	// dot is the scalar product of two vectors of the same length, a multiple of 16.
+	dot(a, b []float32) float32
+	// addScaled adds factor·x to dst; lengths as for dot.
+	addScaled(dst, x []float32, factor float32)
+}
+
+// kernels lists what this build and machine can run, the fastest first.
+func kernels() []kernel {
+	return append(vectorKernels(), scalar{})
+}
