@@ -1,0 +1,163 @@
+package mirror_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"meai/activities/mirror"
+	"meai/internal/embedding"
+)
+
+// shared is one analyzer for all tests: embedding the exemplars takes seconds
+// where every core is busy with something else.
+var shared = sync.OnceValues(func() (*mirror.Analyzer, error) {
+	builtin, err := embedding.NewBuiltin()
+	if err != nil {
+		return nil, err
+	}
+	a, err := mirror.NewAnalyzer(builtin)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.Warm(context.Background())
+})
+
+func newAnalyzer(t testing.TB) *mirror.Analyzer {
+	t.Helper()
+	a, err := shared()
+	require.NoError(t, err)
+	return a
+}
+
+// statements are read from testdata, by half and by the labels that are right.
+func statements(t *testing.T, half string) map[string][]string {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/statements.yaml")
+	require.NoError(t, err)
+	var halves map[string]map[string][]string
+	require.NoError(t, yaml.Unmarshal(raw, &halves))
+	return halves[half]
+}
+
+func accuracy(t *testing.T, a *mirror.Analyzer, half string) float64 {
+	t.Helper()
+	right, all := 0, 0
+	for labels, texts := range statements(t, half) {
+		for _, text := range texts {
+			got := a.Analyze(t.Context(), text)
+			all++
+			if slices.Contains(strings.Split(labels, "/"), got.Primary) {
+				right++
+			} else if half == "development" {
+				t.Logf("%-14s for %-28s %s", got.Primary, labels, text)
+			}
+		}
+	}
+	t.Logf("%s half: %d of %d right", half, right, all)
+	return float64(right) / float64(all)
+}
+
+func TestPrimaryEmotionOfClearStatements(t *testing.T) {
+	a := newAnalyzer(t)
+	require.GreaterOrEqual(t, accuracy(t, a, "development"), 0.80)
+	require.GreaterOrEqual(t, accuracy(t, a, "held_out"), 0.80)
+}
+
+func TestIntensityFollowsTheWords(t *testing.T) {
+	a := newAnalyzer(t)
+	ladder := []string{"I am a little sad.", "I am sad.", "I am really very sad.", "I am SO EXTREMELY sad!!!"}
+	last := 0.0
+	for _, text := range ladder {
+		got := a.Analyze(t.Context(), text)
+		require.Greater(t, got.Intensity, last, text)
+		require.LessOrEqual(t, got.Intensity, 1.0)
+		last = got.Intensity
+	}
+}
+
+func TestDenialTurnsAFeelingOff(t *testing.T) {
+	a := newAnalyzer(t)
+	require.NotEqual(t, "anger", a.Analyze(t.Context(), "I am not angry, just tired.").Primary)
+}
+
+func TestKindOfMessage(t *testing.T) {
+	a := newAnalyzer(t)
+	for text, want := range map[string]mirror.Kind{
+		"I had a terrible day at work and I feel small.":          mirror.Expression,
+		"Is there anything I can try to calm down before a talk?": mirror.ResourceRequest,
+		"Can you recommend a breathing exercise?":                 mirror.ResourceRequest,
+		"What helps against insomnia?":                            mirror.ResourceRequest,
+		"Do you remember where my sister Maya went?":              mirror.Question,
+		"I told her everything. Was that wrong of me?":            mirror.Question,
+		"Why do I always pick the wrong people":                   mirror.Question,
+		"Hello!":                                                  mirror.SmallTalk, "Good morning, how are you?": mirror.SmallTalk,
+		"Hmm": mirror.Ambiguous, "": mirror.Ambiguous,
+		"What a beautiful day it was!": mirror.Expression,
+	} {
+		require.Equal(t, want, a.Analyze(t.Context(), text).Kind, text)
+	}
+}
+
+func TestNeedsAreNamed(t *testing.T) {
+	a := newAnalyzer(t)
+	require.Contains(t, a.Analyze(t.Context(), "I feel lonely since she moved away.").Needs, mirror.Need{Name: "connection", Lacking: true})
+	require.Contains(t, a.Analyze(t.Context(), "I finally finished it, I did it!").Needs, mirror.Need{Name: "competence"})
+}
+
+func TestOtherLanguagesAreSaidNotGuessed(t *testing.T) {
+	a := newAnalyzer(t)
+	for _, text := range []string{"Ich bin heute sehr traurig und weiß nicht warum das so ist.", "Сегодня мне очень грустно", "今日はとても悲しいです"} {
+		got := a.Analyze(t.Context(), text)
+		require.Equal(t, "und", got.Language, text)
+		require.Contains(t, got.Degraded, "unsupported_language")
+	}
+	require.Equal(t, "en", a.Analyze(t.Context(), "I feel sad today and do not know why.").Language)
+}
+
+func TestCrisisIsPartOfTheAnalysis(t *testing.T) {
+	require.True(t, newAnalyzer(t).Analyze(t.Context(), "I want to kill myself").Crisis.NeedsSafeAnswer())
+}
+
+// down is a provider that does not answer.
+type down struct{}
+
+func (down) Embed(context.Context, ...string) ([][]float32, error) {
+	return nil, errors.New("connection refused")
+}
+func (down) Model() string   { return "down" }
+func (down) Dimensions() int { return 512 }
+
+func TestWithoutEmbeddingsTheWordsStillCount(t *testing.T) {
+	a, err := mirror.NewAnalyzer(down{})
+	require.NoError(t, err)
+	got := a.Analyze(t.Context(), "I am so lonely without her.")
+	require.Equal(t, []string{"embedding_unavailable"}, got.Degraded)
+	require.Equal(t, "loneliness", got.Primary)
+	require.Less(t, got.Valence, 0.0)
+}
+
+func TestAnyTextIsReadWithoutAPanic(t *testing.T) {
+	a := newAnalyzer(t)
+	for _, text := range []string{"", " ", "\xff\xfe", "😢😢😢", strings.Repeat("word ", 1600), "?", "!!!", "a\x00b"} {
+		got := a.Analyze(t.Context(), text)
+		require.NotEmpty(t, got.Primary)
+		require.True(t, got.Confidence >= 0 && got.Confidence <= 1)
+	}
+}
+
+const fortyWords = "My sister Maya moved to Lisbon last week and I did not expect the flat to feel this empty. I keep cooking for two, and then I sit there and wonder who I am supposed to tell about my day."
+
+func BenchmarkAnalyze40Words(b *testing.B) {
+	a := newAnalyzer(b)
+	for b.Loop() {
+		a.Analyze(b.Context(), fortyWords)
+	}
+}
