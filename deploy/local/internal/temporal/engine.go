@@ -3,19 +3,14 @@ package temporal
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"meai/deploy/local/internal/probe"
 	"meai/deploy/local/internal/supervisor"
 )
 
@@ -27,17 +22,14 @@ const (
 
 // Server is the Temporal child process seen from the supervisor.
 type Server struct {
-	config  Config
-	command func() *exec.Cmd
-	dial    func() (*grpc.ClientConn, error)
+	config   Config
+	command  func() *exec.Cmd
+	frontend *probe.GRPC
 }
 
 // New describes the server; command returns the command line of the child that calls [Run].
 func New(c Config, command func() *exec.Cmd) *Server {
-	return &Server{config: c, command: command, dial: sync.OnceValues(func() (*grpc.ClientConn, error) {
-		return grpc.NewClient(c.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithConnectParams(eager))
-	})}
+	return &Server{config: c, command: command, frontend: probe.NewGRPC(c.Address())}
 }
 
 // Engine describes the server to the supervisor.
@@ -62,16 +54,12 @@ func (s *Server) prepare(context.Context) (*exec.Cmd, error) {
 // healthy asks for more than an open port: the frontend must say that it serves, the cluster must have the
 // recorded number of shards, and history, matching and the search index must answer a query.
 func (s *Server) healthy(ctx context.Context) error {
-	conn, err := s.dial()
-	if err != nil {
-		return fmt.Errorf("connect to the frontend: %w", err)
+	if err := s.frontend.Serving(ctx, frontendService); err != nil {
+		return err
 	}
-	check, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: frontendService})
+	conn, err := s.frontend.Conn()
 	if err != nil {
-		return fmt.Errorf("ask the frontend for its health: %w", err)
-	}
-	if check.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
-		return fmt.Errorf("the frontend is %s", check.GetStatus())
+		return err
 	}
 	client := workflowservice.NewWorkflowServiceClient(conn)
 	info, err := client.GetClusterInfo(ctx, &workflowservice.GetClusterInfoRequest{})
@@ -85,27 +73,5 @@ func (s *Server) healthy(ctx context.Context) error {
 	if _, err := client.CountWorkflowExecutions(ctx, count); err != nil {
 		return fmt.Errorf("query the search index: %w", err)
 	}
-	return s.uiHealthy(ctx)
-}
-
-func (s *Server) uiHealthy(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.UIURL()+"/healthz", nil)
-	if err != nil {
-		return fmt.Errorf("ask the web interface: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask the web interface: %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the web interface answers %s", response.Status)
-	}
-	return nil
-}
-
-// eager retries the connection without the growing pauses that suit a remote server: the child is being started.
-var eager = grpc.ConnectParams{
-	Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1, MaxDelay: 50 * time.Millisecond},
-	MinConnectTimeout: time.Second,
+	return probe.HTTP(ctx, s.config.UIURL()+"/healthz")
 }

@@ -4,20 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/health/grpc_health_v1"
-
+	"meai/deploy/local/internal/probe"
 	"meai/deploy/local/internal/supervisor"
 )
 
@@ -54,18 +48,12 @@ func (c Config) GRPCAddress() string { return net.JoinHostPort(loopback, strconv
 type Server struct {
 	config Config
 	binary Binary
-	dial   func() (*grpc.ClientConn, error)
+	grpc   *probe.GRPC
 }
 
 // New describes the server.
 func New(c Config, b Binary) *Server {
-	return &Server{config: c, binary: b, dial: sync.OnceValues(func() (*grpc.ClientConn, error) {
-		return grpc.NewClient(c.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1, MaxDelay: 50 * time.Millisecond},
-				MinConnectTimeout: time.Second,
-			}))
-	})}
+	return &Server{config: c, binary: b, grpc: probe.NewGRPC(c.GRPCAddress())}
 }
 
 // Engine describes the server to the supervisor.
@@ -141,28 +129,8 @@ func (s *Server) environment() []string {
 
 // healthy needs both doors open: REST for the schema and searches, gRPC for batches.
 func (s *Server) healthy(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.URL()+"/v1/.well-known/ready", nil)
-	if err != nil {
-		return fmt.Errorf("ask Weaviate: %w", err)
+	if err := probe.HTTP(ctx, s.config.URL()+"/v1/.well-known/ready"); err != nil {
+		return err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask Weaviate: %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("Weaviate answers %s", response.Status)
-	}
-	conn, err := s.dial()
-	if err != nil {
-		return fmt.Errorf("connect to Weaviate's gRPC port: %w", err)
-	}
-	check, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-	if err != nil {
-		return fmt.Errorf("ask Weaviate's gRPC port: %w", err)
-	}
-	if check.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
-		return fmt.Errorf("Weaviate's gRPC port is %s", check.GetStatus())
-	}
-	return nil
+	return s.grpc.Serving(ctx, "")
 }
