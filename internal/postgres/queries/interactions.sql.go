@@ -224,7 +224,7 @@ func (q *Queries) IdempotencyKey(ctx context.Context, subjectID uuid.UUID, keyHm
 const interaction = `-- name: Interaction :one
 select i.subject_id, i.id, i.session_id, i.workflow_id, i.state, i.accepted_at, i.answered_at, i.words_sealed, i.context_sealed, i.answer_sealed,
   (select coalesce(jsonb_agg(to_jsonb(s)), '[]') from interaction_steps s
-   where s.subject_id = $1 and s.interaction_id = i.id)::jsonb as steps
+   where s.subject_id = $1 and s.interaction_id = $3)::jsonb as steps
 from interactions i
 where i.subject_id = $1 and i.session_id = $2 and i.id = $3
 `
@@ -234,8 +234,10 @@ type InteractionRow struct {
 	Steps       []byte
 }
 
-func (q *Queries) Interaction(ctx context.Context, subjectID uuid.UUID, sessionID uuid.UUID, iD uuid.UUID) (InteractionRow, error) {
-	row := q.db.QueryRow(ctx, interaction, subjectID, sessionID, iD)
+// The steps are found by the parameter and not by i.id: only what is known when
+// the statement is planned prunes the partitions of both tables to one.
+func (q *Queries) Interaction(ctx context.Context, subjectID uuid.UUID, sessionID uuid.UUID, interactionID uuid.UUID) (InteractionRow, error) {
+	row := q.db.QueryRow(ctx, interaction, subjectID, sessionID, interactionID)
 	var i InteractionRow
 	err := row.Scan(
 		&i.Interaction.SubjectID,
@@ -256,17 +258,20 @@ func (q *Queries) Interaction(ctx context.Context, subjectID uuid.UUID, sessionI
 const interactions = `-- name: Interactions :many
 select i.subject_id, i.id, i.session_id, i.workflow_id, i.state, i.accepted_at, i.answered_at, i.words_sealed, i.context_sealed, i.answer_sealed,
   (select coalesce(jsonb_agg(to_jsonb(s)), '[]') from interaction_steps s
-   where s.subject_id = $1 and s.interaction_id = i.id)::jsonb as steps
+   where s.subject_id = $1 and s.interaction_id = i.id
+     and s.interaction_id < $2 and s.interaction_id > $3)::jsonb as steps
 from interactions i
-where i.subject_id = $1 and i.session_id = $2 and i.id < $3
+where i.subject_id = $1 and i.session_id = $4
+  and i.id < $2 and i.id > $3
 order by i.id desc
-limit $4
+limit $5
 `
 
 type InteractionsParams struct {
 	SubjectID uuid.UUID
-	SessionID uuid.UUID
 	Before    uuid.UUID
+	After     uuid.UUID
+	SessionID uuid.UUID
 	Page      int32
 }
 
@@ -275,12 +280,14 @@ type InteractionsRow struct {
 	Steps       []byte
 }
 
-// Newest first; ids are UUIDv7, so their order is the order of time.
+// Newest first; ids are UUIDv7, so their order is the order of time. The bounds
+// are exclusive; besides paging they prune the partitions by time.
 func (q *Queries) Interactions(ctx context.Context, arg InteractionsParams) ([]InteractionsRow, error) {
 	rows, err := q.db.Query(ctx, interactions,
 		arg.SubjectID,
-		arg.SessionID,
 		arg.Before,
+		arg.After,
+		arg.SessionID,
 		arg.Page,
 	)
 	if err != nil {

@@ -23,6 +23,26 @@ type Interaction struct {
 	AnswerSealed  []byte
 }
 
+type MemoryNode struct {
+	SubjectID     uuid.UUID
+	ID            uuid.UUID
+	Kind          string
+	InteractionID *uuid.UUID
+	SessionID     *uuid.UUID
+	NameHmac      []byte
+	NameVersion   *string
+	TextSealed    []byte
+	EmotionSealed []byte
+	VectorSealed  []byte
+	Model         *string
+	Terms         []int64
+	TermsVersion  string
+	Importance    float32
+	SaidAt        time.Time
+	RecordedAt    time.Time
+	IndexedAt     *time.Time
+}
+
 type Session struct {
 	SubjectID       uuid.UUID
 	ID              uuid.UUID

@@ -1,0 +1,81 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"meai/activities/interaction"
+	"meai/internal/embedding"
+	"meai/internal/keyring"
+	"meai/internal/postgres"
+	"meai/internal/vectors"
+)
+
+// Codes of what a step had to do without.
+const (
+	embeddingUnavailable = "embedding_unavailable"
+	vectorsUnavailable   = "vectors_unavailable"
+)
+
+// Options are what the activities work with. All but Steps and Logger are required.
+type Options struct {
+	DB       *postgres.DB
+	Keyring  *keyring.Keyring
+	Vectors  *vectors.Index
+	Embedder embedding.Embedder
+	// Steps shows running steps in the live status; nil for none.
+	Steps *interaction.Recorder
+	// Logger receives what an activity went on without; nil for slog.Default.
+	Logger *slog.Logger
+}
+
+// Activities are the steps of an interaction and of the nightly consolidation
+// that touch memory. Every exported method is an activity. A retry finds what an
+// earlier attempt left and changes nothing twice.
+type Activities struct {
+	db       *postgres.DB
+	keys     *keyring.Keyring
+	index    *vectors.Index
+	embedder embedding.Embedder
+	steps    *interaction.Recorder
+	log      *slog.Logger
+	now      func() time.Time
+}
+
+// New returns the activities.
+func New(o Options) *Activities {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Activities{
+		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
+		steps: o.Steps, log: o.Logger, now: time.Now,
+	}
+}
+
+// ListSubjects returns a page of the people whose memories may be worked on.
+func (a *Activities) ListSubjects(ctx context.Context, in ListSubjectsInput) (SubjectPage, error) {
+	const most = 1000
+	limit := min(in.Limit, most)
+	if limit <= 0 {
+		limit = most
+	}
+	subjects, err := a.db.ActiveSubjects(ctx, in.After, int32(limit))
+	if err != nil {
+		return SubjectPage{}, fmt.Errorf("list a page of subjects: %w", err)
+	}
+	return SubjectPage{Subjects: subjects}, nil
+}
+
+// outcome is the record of a step that ended now; without names what it had to
+// do without, if anything.
+func (a *Activities) outcome(step interaction.Step, started time.Time, without ...string) interaction.StepRecord {
+	now := a.now().UTC()
+	record := interaction.StepRecord{Step: step, State: interaction.Completed, StartedAt: started.UTC(), CompletedAt: &now}
+	if len(without) > 0 {
+		record.State, record.Reason = interaction.Degraded, without[0]
+	}
+	return record
+}

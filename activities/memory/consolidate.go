@@ -1,0 +1,79 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
+
+	"meai/internal/failure"
+	"meai/internal/postgres/queries"
+)
+
+// pageSize bounds what one transaction of the consolidation embeds and copies.
+const pageSize = 64
+
+// Consolidate completes what an outage had skipped and finds recurring patterns.
+// Every page it finishes is kept, so a retry goes on where it stopped. Input and
+// result hold no words, because they are not sealed under the person's key.
+func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Consolidated, error) {
+	if in.Subject == uuid.Nil {
+		return Consolidated{}, failure.New(failure.InvalidInput, "consolidation needs a subject", nil)
+	}
+	_, err := a.keys.Keys(ctx, in.Subject)
+	if failure.Is(err, failure.KeyMissing) {
+		return Consolidated{}, nil // registered, but nothing was ever told
+	}
+	if err != nil {
+		return Consolidated{}, fmt.Errorf("consolidate the memories of %s: %w", in.Subject, err)
+	}
+	var done Consolidated
+	// Patterns first: what they add is indexed with the rest.
+	if done.Echoes, err = a.findEchoes(ctx, in.Subject); err != nil {
+		return Consolidated{}, fmt.Errorf("find patterns of %s: %w", in.Subject, err)
+	}
+	if done.Vectors, err = a.completeIndex(ctx, in.Subject); err != nil {
+		return Consolidated{}, fmt.Errorf("complete the index of %s: %w", in.Subject, err)
+	}
+	return done, nil
+}
+
+// completeIndex copies everything that the index lacks, and embeds again what
+// another model had embedded.
+func (a *Activities) completeIndex(ctx context.Context, subject uuid.UUID) (int, error) {
+	total := 0
+	for {
+		ids, err := a.backlog(ctx, subject)
+		if err != nil || len(ids) == 0 {
+			return total, err
+		}
+		done, err := a.indexNodes(ctx, subject, ids, func(context.Context, *queries.Queries) error { return nil })
+		if err != nil {
+			return total, err
+		}
+		if total += done; done == 0 {
+			return total, fmt.Errorf("none of %d memories could be indexed", len(ids))
+		}
+		a.heartbeat(ctx)
+	}
+}
+
+// backlog is the next page of memories that the index lacks or holds by another model.
+func (a *Activities) backlog(ctx context.Context, subject uuid.UUID) (ids []uuid.UUID, err error) {
+	err = a.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		ids, err = q.MemoriesToIndex(ctx, subject, a.embedder.Model(), pageSize)
+		if err != nil {
+			return fmt.Errorf("list memories to index: %w", err)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// heartbeat tells Temporal that a long activity is alive; outside of one, nobody.
+func (a *Activities) heartbeat(ctx context.Context) {
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx)
+	}
+}

@@ -1,0 +1,288 @@
+package memory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meai/activities/interaction"
+	"meai/activities/mirror"
+	"meai/internal/failure"
+	"meai/internal/keyring"
+	"meai/internal/lexicon"
+	"meai/internal/postgres/queries"
+)
+
+const (
+	// markedFrom is the intensity from which a moment is kept as a marker of its own.
+	markedFrom = 0.6
+	// unknownImportance is given to what Mirror could not read.
+	unknownImportance = 0.3
+	// markerLength bounds a marker's text, in bytes; whole sentences are kept.
+	markerLength = 280
+)
+
+// The ordinals of an interaction's memories; entities follow.
+const (
+	turnOrdinal = iota
+	markerOrdinal
+	firstEntityOrdinal
+)
+
+// Remember keeps one interaction: its turn, a marker when the moment was intense,
+// the entities it mentions and the edges between them, together with the outcome
+// of the step, in one transaction. Without the embedding model it keeps the words
+// and leaves the vectors to [Activities.IndexVectors].
+func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered, error) {
+	if err := checkRemember(in); err != nil {
+		return Remembered{}, err
+	}
+	started := a.now()
+	a.steps.Begin(in.Ref, interaction.MemoryStorage)
+	keys, err := a.keys.Keys(ctx, in.Ref.Subject)
+	if err != nil {
+		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
+	}
+	draft, without := a.draft(ctx, keys, in)
+	record := a.outcome(interaction.MemoryStorage, started, without...)
+	var kept Remembered
+	err = a.db.Write(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
+		if err := q.LockMemories(ctx, in.Ref.Subject); err != nil {
+			return fmt.Errorf("wait for other writes: %w", err)
+		}
+		w := writing{q: q, keys: keys, ref: in.Ref}
+		if kept.Nodes, err = w.keep(ctx, draft); err != nil {
+			return err
+		}
+		return interaction.FinishStep(ctx, q, in.Ref, record)
+	})
+	if err != nil {
+		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
+	}
+	a.steps.End(in.Ref, record)
+	return kept, nil
+}
+
+func checkRemember(in RememberInput) error {
+	switch {
+	case in.Ref.Subject == uuid.Nil, in.Ref.Session == uuid.Nil, in.Ref.Interaction == uuid.Nil, in.Ref.Workflow == "":
+		return failure.New(failure.InvalidInput, "remember needs the subject, session, interaction and workflow", nil)
+	case strings.TrimSpace(in.Text) == "":
+		return failure.New(failure.InvalidInput, "there are no words to remember", nil)
+	case in.SaidAt.IsZero():
+		return failure.New(failure.InvalidInput, "remember needs the time at which it was said", nil)
+	}
+	return nil
+}
+
+// draft is what an interaction leaves, before it meets what is known already.
+type draft struct {
+	turn     node
+	marker   *node
+	mentions []mention
+	saidAt   time.Time
+}
+
+func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberInput) (draft, []string) {
+	// PostgreSQL keeps microseconds; the order of turns is compared on both sides.
+	saidAt := in.SaidAt.UTC().Truncate(time.Microsecond)
+	turn := node{
+		id: identify(in.Ref.Workflow, "memory", turnOrdinal), kind: Turn,
+		from: in.Ref.Interaction, session: in.Ref.Session,
+		text: in.Text, terms: blindTerms(keys, in.Text, mostTerms),
+		importance: unknownImportance, saidAt: saidAt,
+	}
+	if in.Analysis != nil {
+		turn.emotion, turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
+	}
+	d := draft{turn: turn, marker: marker(keys, in, turn), mentions: mentionsIn(in.Text), saidAt: saidAt}
+	if err := a.embedDraft(ctx, &d); err != nil {
+		a.log.WarnContext(ctx, "memories are kept without vectors for now", "interaction", in.Ref.Interaction, "error", err)
+		return d, []string{embeddingUnavailable}
+	}
+	return d, nil
+}
+
+// marker is the significant moment in an intense turn; nil when it was not.
+func marker(keys *keyring.Keys, in RememberInput, turn node) *node {
+	if !significant(in.Analysis) {
+		return nil
+	}
+	m := turn
+	m.id, m.kind = identify(in.Ref.Workflow, "memory", markerOrdinal), Marker
+	m.text = opening(in.Text, markerLength)
+	m.terms = blindTerms(keys, m.text, mostTerms)
+	return &m
+}
+
+func significant(analysis *mirror.Analysis) bool {
+	return analysis != nil && analysis.Intensity >= markedFrom
+}
+
+// opening is as many whole sentences of text as fit, and at least the first.
+func opening(text string, length int) string {
+	if len(text) <= length {
+		return text
+	}
+	kept := ""
+	for _, sentence := range lexicon.Sentences(text) {
+		if kept != "" && len(kept)+1+len(sentence) > length {
+			break
+		}
+		kept = strings.TrimSpace(kept + " " + sentence)
+	}
+	return kept
+}
+
+// embedDraft gives turn and marker their vectors, in one call.
+func (a *Activities) embedDraft(ctx context.Context, d *draft) error {
+	texts := []string{d.turn.text}
+	if d.marker != nil && d.marker.text != d.turn.text {
+		texts = append(texts, d.marker.text)
+	}
+	embedded, err := a.embedder.Embed(ctx, texts...)
+	if err != nil {
+		return fmt.Errorf("embed %d texts: %w", len(texts), err)
+	}
+	d.turn.vector, d.turn.model = embedded[0], a.embedder.Model()
+	if d.marker != nil {
+		d.marker.vector, d.marker.model = embedded[len(embedded)-1], d.turn.model
+	}
+	return nil
+}
+
+// writing is one interaction's way into the graph, inside a transaction that
+// holds the lock on the subject's memories.
+type writing struct {
+	q    *queries.Queries
+	keys *keyring.Keys
+	ref  interaction.Ref
+	// edges found so far; their ordinals make their ids.
+	edges []edge
+}
+
+// edge is a row of memory_edges as the statement InsertMemoryEdges reads it.
+type edge struct {
+	ID       uuid.UUID `json:"id"`
+	From     uuid.UUID `json:"from_id"`
+	To       uuid.UUID `json:"to_id"`
+	Relation string    `json:"relation"`
+	Valid    time.Time `json:"valid_from"`
+}
+
+// The relations between memories.
+const (
+	follows    = "follows"
+	about      = "about"
+	partOf     = "part_of"
+	instanceOf = "instance_of"
+)
+
+// keep writes the draft and returns the ids of the nodes that the interaction
+// made. Turn and rest commit together, so a turn that is there already means that
+// all of it is.
+func (w *writing) keep(ctx context.Context, d draft) ([]uuid.UUID, error) {
+	fresh, err := w.insert(ctx, d.turn)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		if err := w.keepRest(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	nodes, err := w.q.MemoriesOfInteraction(ctx, w.ref.Subject, &w.ref.Interaction)
+	if err != nil {
+		return nil, fmt.Errorf("list what was remembered: %w", err)
+	}
+	return nodes, nil
+}
+
+func (w *writing) keepRest(ctx context.Context, d draft) error {
+	if err := w.followSession(ctx, d.turn); err != nil {
+		return err
+	}
+	speakers := []uuid.UUID{d.turn.id}
+	if d.marker != nil {
+		if _, err := w.insert(ctx, *d.marker); err != nil {
+			return err
+		}
+		w.connect(d.marker.id, partOf, d.turn.id, d.saidAt)
+		speakers = append(speakers, d.marker.id)
+	}
+	entities, err := w.entities(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, entity := range entities {
+		for _, speaker := range speakers {
+			w.connect(speaker, about, entity, d.saidAt)
+		}
+	}
+	return w.insertEdges(ctx)
+}
+
+func (w *writing) insert(ctx context.Context, n node) (bool, error) {
+	row, err := sealed(w.keys, n)
+	if err != nil {
+		return false, err
+	}
+	inserted, err := w.q.InsertMemoryNode(ctx, row)
+	if err != nil {
+		return false, fmt.Errorf("write %s %s: %w", n.kind, n.id, err)
+	}
+	return inserted, nil
+}
+
+func (w *writing) connect(from uuid.UUID, relation string, to uuid.UUID, valid time.Time) {
+	w.edges = append(w.edges, edge{
+		ID: identify(w.ref.Workflow, "memory_edge", len(w.edges)), From: from, To: to, Relation: relation, Valid: valid,
+	})
+}
+
+func (w *writing) insertEdges(ctx context.Context) error {
+	if len(w.edges) == 0 {
+		return nil
+	}
+	rows, err := json.Marshal(w.edges)
+	if err != nil {
+		return fmt.Errorf("encode edges: %w", err)
+	}
+	if _, err := w.q.InsertMemoryEdges(ctx, w.ref.Subject, rows); err != nil {
+		return fmt.Errorf("write %d edges: %w", len(w.edges), err)
+	}
+	return nil
+}
+
+// followSession puts the turn into the chain of its session. Messages may be
+// remembered in another order than they were said, so a later turn may be there
+// already. The chain only repeats what the times say; it is mended in place
+// rather than kept in versions.
+func (w *writing) followSession(ctx context.Context, turn node) error {
+	around, err := w.q.TurnsAround(ctx, queries.TurnsAroundParams{
+		SubjectID: w.ref.Subject, SessionID: &w.ref.Session, SaidAt: turn.saidAt, ID: turn.id,
+	})
+	if err != nil {
+		return fmt.Errorf("find the turns around: %w", err)
+	}
+	if around.Previous != uuid.Nil {
+		w.connect(turn.id, follows, around.Previous, turn.saidAt)
+	}
+	if around.Next == uuid.Nil {
+		return nil
+	}
+	repointed, err := w.q.RepointFollows(ctx, turn.id, w.ref.Subject, around.Next)
+	if err != nil {
+		return fmt.Errorf("mend the chain of turns: %w", err)
+	}
+	if repointed == 0 {
+		w.connect(around.Next, follows, turn.id, turn.saidAt)
+	}
+	return nil
+}
+
+func clamp(x float64) float64 { return min(max(x, 0), 1) }
