@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"meai/internal/embedding/encoder"
 )
@@ -46,15 +49,22 @@ func (b *Builtin) Kernel() string { return b.encoder.Kernel() }
 
 // Embed implements [Embedder]. Runs of white space count as one space. A text
 // of more than 128 pieces, some 100 words, is read in windows whose vectors are
-// averaged; a text without words has the vector of a space.
+// averaged; a text without words has the vector of a space. Several texts are
+// embedded in parallel, on as many processors as there are.
 func (b *Builtin) Embed(ctx context.Context, texts ...string) ([][]float32, error) {
 	vectors := make([][]float32, len(texts))
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(runtime.GOMAXPROCS(0))
 	for i, text := range texts {
-		vector, err := b.embed(ctx, text)
-		if err != nil {
-			return nil, fmt.Errorf("embedding text %d of %d: %w", i+1, len(texts), err)
-		}
-		vectors[i] = vector
+		all.Go(func() (err error) {
+			if vectors[i], err = b.embed(ctx, text); err != nil {
+				return fmt.Errorf("embedding text %d of %d: %w", i+1, len(texts), err)
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
 	}
 	return vectors, nil
 }

@@ -63,8 +63,18 @@ func run(ctx context.Context, tarball, out string, report io.Writer) error {
 	if err := os.WriteFile(out, file.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write weights: %w", err)
 	}
-	hash := sha256.Sum256(file.Bytes())
-	_, err = fmt.Fprintf(report, "%s: %d bytes, SHA-256 %s\n", out, file.Len(), hex.EncodeToString(hash[:]))
+	return describe(file.Bytes(), out, report)
+}
+
+// describe prints the hash and whether the program expects another one.
+func describe(file []byte, out string, report io.Writer) error {
+	sum := sha256.Sum256(file)
+	hash := hex.EncodeToString(sum[:])
+	verdict := "the weights that the program expects"
+	if hash != encoder.WeightsSHA256 {
+		verdict = "not what the program expects: update encoder.WeightsSHA256 if the change is meant"
+	}
+	_, err := fmt.Fprintf(report, "%s: %d bytes, SHA-256 %s, %s\n", out, len(file), hash, verdict)
 	return err
 }
 
