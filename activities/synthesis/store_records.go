@@ -2,6 +2,7 @@ package synthesis
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,22 +56,28 @@ func (s *Store) Interaction(ctx context.Context, subject, session, id uuid.UUID)
 	return records[0], nil
 }
 
+// clockSkew is how far the clocks of two processes may differ. A session and its
+// interactions can get their ids from different ones.
+const clockSkew = time.Hour
+
 // Interactions lists a session's interactions, newest first. before is the last
 // id of the page before; the zero UUID begins with the newest. limit is at most
 // 100.
 func (s *Store) Interactions(ctx context.Context, subject, session, before uuid.UUID, limit int) ([]Record, error) {
-	if before == uuid.Nil {
-		before = uuid.Max
-	}
 	page := queries.InteractionsParams{
 		SubjectID: subject, SessionID: session, Before: before, Page: int32(min(max(limit, 1), maxPage)),
 	}
 	var rows []queries.InteractionsRow
-	err := s.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
-		if rows, err = q.Interactions(ctx, page); err != nil || len(rows) > 0 {
+	err := s.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		row, err := readSession(ctx, q, subject, session)
+		if err != nil {
 			return err
 		}
-		_, err = readSession(ctx, q, subject, session)
+		page.After = firstID(row.CreatedAt.Add(-clockSkew))
+		if before == uuid.Nil {
+			page.Before = firstID(row.ExpiresAt.Add(clockSkew))
+		}
+		rows, err = q.Interactions(ctx, page)
 		return err
 	})
 	if err != nil {
@@ -81,6 +88,12 @@ func (s *Store) Interactions(ctx context.Context, subject, session, before uuid.
 		same[i] = queries.InteractionRow(row)
 	}
 	return s.openRecords(ctx, subject, same)
+}
+
+// firstID is the least UUIDv7 of a millisecond (RFC 9562, section 5.7).
+func firstID(at time.Time) (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16)
+	return id
 }
 
 // openRecords asks for the person's keys only when there is something to open.

@@ -41,11 +41,14 @@ type Options struct {
 
 const defaultMaxConns = 8
 
-// sessionDefaults bound what one stuck statement or transaction can hold up.
-// Values are milliseconds where PostgreSQL takes a number.
+// sessionDefaults bound what one stuck statement or transaction can hold up;
+// numbers are milliseconds. Plans are made for the parameters of each execution:
+// those prune to one partition in a fraction of a millisecond, while a generic
+// plan has to open every partition first (see docs/decisions/0002-partitions.md).
 var sessionDefaults = map[string]string{
 	"application_name":                    "meai",
 	"timezone":                            "UTC",
+	"plan_cache_mode":                     "force_custom_plan",
 	"statement_timeout":                   "30000",
 	"lock_timeout":                        "5000",
 	"idle_in_transaction_session_timeout": "30000",

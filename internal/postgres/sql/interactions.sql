@@ -23,20 +23,25 @@ select interaction_id, body_hmac from idempotency_keys where subject_id = $1 and
 update interactions set state = 'accepted'
 where subject_id = $1 and id = $2 and state = 'received';
 
+-- The steps are found by the parameter and not by i.id: only what is known when
+-- the statement is planned prunes the partitions of both tables to one.
 -- name: Interaction :one
 select sqlc.embed(i),
   (select coalesce(jsonb_agg(to_jsonb(s)), '[]') from interaction_steps s
-   where s.subject_id = $1 and s.interaction_id = i.id)::jsonb as steps
+   where s.subject_id = $1 and s.interaction_id = $3)::jsonb as steps
 from interactions i
 where i.subject_id = $1 and i.session_id = $2 and i.id = $3;
 
--- Newest first; ids are UUIDv7, so their order is the order of time.
+-- Newest first; ids are UUIDv7, so their order is the order of time. The bounds
+-- are exclusive; besides paging they prune the partitions by time.
 -- name: Interactions :many
 select sqlc.embed(i),
   (select coalesce(jsonb_agg(to_jsonb(s)), '[]') from interaction_steps s
-   where s.subject_id = @subject_id and s.interaction_id = i.id)::jsonb as steps
+   where s.subject_id = @subject_id and s.interaction_id = i.id
+     and s.interaction_id < @before and s.interaction_id > @after)::jsonb as steps
 from interactions i
-where i.subject_id = @subject_id and i.session_id = @session_id and i.id < @before
+where i.subject_id = @subject_id and i.session_id = @session_id
+  and i.id < @before and i.id > @after
 order by i.id desc
 limit @page;
 
