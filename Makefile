@@ -25,8 +25,8 @@ ifeq ($(shell GOEXPERIMENT=simd go env GOARCH 2>/dev/null),amd64)
 export GOEXPERIMENT := simd
 endif
 
-# The race detector needs a C compiler; without one the tests run all the same.
-RACE ?= $(if $(shell command -v $$(go env CC)),-race)
+# RACE=-race adds the race detector. It needs a C compiler and compiles every dependency once more, so it is asked for.
+RACE ?=
 
 # What the tests of the engines need is not cached: they talk to servers.
 GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -count=1 -timeout=20m
@@ -59,11 +59,11 @@ stack: build-stack ## Start the engines alone in the foreground (DATA=folder)
 build: build-meai build-stack ## Build .local/bin/meai and .local/bin/meai-local
 
 build-meai:
-	@$(STEP) meai go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/meai ./cmd/meai
+	@$(STEP) meai go build -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/meai ./cmd/meai
 	@$(STEP) scripts go build -o $(BIN)/ ./scripts/demo ./scripts/withstack
 
 build-stack:
-	@cd deploy/local && ../../$(STEP) meai-local go build -trimpath -o $(BIN)/meai-local .
+	@cd deploy/local && ../../$(STEP) meai-local go build -o $(BIN)/meai-local .
 
 generate: ## Write all generated code and the configuration reference anew
 	@$(STEP) sqlc go tool -modfile=scripts/tools/go.mod sqlc generate -f internal/postgres/sqlc.yaml
