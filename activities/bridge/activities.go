@@ -1,0 +1,33 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"meai/activities/interaction"
+	"meai/activities/truthfilter"
+)
+
+// Activities is Bridge as a worker runs it.
+type Activities struct {
+	Library *Library
+	Filter  *truthfilter.Filter
+	Steps   *interaction.Recorder
+}
+
+// Search finds resources that fit the request and passed TruthFilter, best first.
+// It always succeeds; what could not be used is named in the result.
+func (a *Activities) Search(ctx context.Context, in SearchInput) (SearchResult, error) {
+	started := time.Now().UTC()
+	a.Steps.Begin(in.Ref, interaction.ResourceSearch)
+	found := a.Library.Search(ctx, in, a.Filter)
+	finished := time.Now().UTC()
+	record := interaction.StepRecord{
+		Step: interaction.ResourceSearch, State: interaction.Completed, StartedAt: started, CompletedAt: &finished,
+	}
+	if len(found.Degraded) > 0 {
+		record.State, record.Reason = interaction.Degraded, found.Degraded[0]
+	}
+	a.Steps.End(in.Ref, record)
+	return found, nil
+}

@@ -1,0 +1,247 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"meai/activities/mirror/crisis"
+	"meai/activities/truthfilter"
+	"meai/internal/embedding"
+	"meai/internal/lexicon"
+)
+
+const (
+	// standardLimit is the number of hits when none is asked for, mostHits the most.
+	standardLimit, mostHits = 3, 20
+	// judged candidates per hit asked for, and at least: the filter keeps some back.
+	judgedPerHit, leastJudged = 2, 8
+	// mostTopic is how much of a topic is read, in bytes.
+	mostTopic = 4000
+)
+
+// What each sign of fitness adds to a resource's relevance. Meaning and words
+// count the most; what the resource says of itself decides among near equals.
+const (
+	byMeaning, byTopic, byWords, byEmotion, byNeed = 0.36, 0.22, 0.12, 0.2, 0.1
+	// lowCosine and highCosine bound the similarities that mean something.
+	lowCosine, highCosine = 0.12, 0.6
+	// enough shared terms are as good as more.
+	enoughTopics, enoughWords = 2, 4
+	// nearby is what a help line of a named region gains over others.
+	nearby = 0.3
+	// worldwide is what a directory gains when no region is known.
+	worldwide = 0.12
+	// urgency puts help lines first when somebody may be in danger.
+	urgency = 0.35
+)
+
+// candidate is a resource under consideration.
+type candidate struct {
+	*entry
+	relevance float64
+	cosine    *float64
+}
+
+// Search finds resources that fit the request and lets filter judge the best of
+// them. Hits are what passed, best first. Without embeddings it goes by words and
+// says so. Help lines are offered only when asked for or when the topic shows
+// that somebody may be in danger.
+func (l *Library) Search(ctx context.Context, in SearchInput, filter *truthfilter.Filter) SearchResult {
+	in.Topic = clip(in.Topic)
+	limit := in.Limit
+	if limit <= 0 {
+		limit = standardLimit
+	}
+	limit = min(limit, mostHits)
+	q, degraded := l.ask(ctx, in)
+	result := SearchResult{Hits: []Hit{}, Degraded: degraded}
+	candidates := l.candidates(q)
+	for _, c := range candidates[:min(len(candidates), max(leastJudged, judgedPerHit*limit))] {
+		judgement := filter.JudgeResource(ctx, q.toJudge(c))
+		if judgement.Verdict != truthfilter.Pass {
+			result.Rejected++
+			continue
+		}
+		result.Hits = append(result.Hits, Hit{Resource: c.Resource, Relevance: round(c.relevance), Judgement: judgement})
+	}
+	result.Hits = result.Hits[:min(limit, len(result.Hits))]
+	return result
+}
+
+// question is a request prepared for comparison.
+type question struct {
+	SearchInput
+	terms   map[string]bool
+	regions map[string]bool
+	urgent  bool
+	lines   bool
+	// cosines holds the similarity to each entry, nil without embeddings.
+	cosines []float64
+}
+
+func (l *Library) ask(ctx context.Context, in SearchInput) (question, []string) {
+	q := question{SearchInput: in, terms: termSet(in.Topic), regions: regionsNamed(in.Topic)}
+	q.urgent = crisis.Assess(in.Topic).Severity != crisis.None
+	q.lines = q.urgent || slices.Contains(in.Kinds, HelpLine) || asksForALine(in.Topic)
+	var err error
+	if q.cosines, err = l.similarities(ctx, in.Topic); err != nil {
+		return q, []string{"embedding_unavailable"}
+	}
+	return q, nil
+}
+
+func (l *Library) similarities(ctx context.Context, topic string) ([]float64, error) {
+	vectors, err := l.vectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := l.embedder.Embed(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	cosines := make([]float64, len(vectors))
+	for i, v := range vectors {
+		cosines[i] = embedding.Cosine(asked[0], v)
+	}
+	return cosines, nil
+}
+
+// candidates are the resources that meet the constraints, most relevant first.
+func (l *Library) candidates(q question) []candidate {
+	var found []candidate
+	for i, e := range l.entries {
+		if !q.allows(e.Resource) {
+			continue
+		}
+		c := candidate{entry: e}
+		if q.cosines != nil {
+			c.cosine = &q.cosines[i]
+		}
+		c.relevance = q.relevance(c)
+		found = append(found, c)
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(b.relevance, a.relevance) })
+	return found
+}
+
+func (q question) allows(r Resource) bool {
+	if len(q.Kinds) > 0 && !slices.Contains(q.Kinds, r.Kind) {
+		return false
+	}
+	if q.MaxMinutes > 0 && r.Minutes > q.MaxMinutes {
+		return false
+	}
+	return r.Kind != HelpLine || q.lines
+}
+
+// relevance is the weighted sum of the signs, in [0, 1].
+func (q question) relevance(c candidate) float64 {
+	score := byTopic*share(q.terms, c.topics, enoughTopics) + byWords*share(q.terms, c.terms, enoughWords)
+	if c.cosine != nil {
+		score += byMeaning * min(1, max(0, (*c.cosine-lowCosine)/(highCosine-lowCosine)))
+	} else {
+		// Words have to carry what meaning would have.
+		score += byMeaning * share(q.terms, c.terms, enoughTopics)
+	}
+	if q.Emotion != "" && slices.Contains(c.Emotions, q.Emotion) {
+		score += byEmotion
+	}
+	if slices.ContainsFunc(q.Needs, func(n string) bool { return slices.Contains(c.Needs, n) }) {
+		score += byNeed
+	}
+	if c.Kind == HelpLine {
+		score += q.reach(c.Resource)
+	}
+	return min(1, score)
+}
+
+// reach is what speaks for a help line besides its topics.
+func (q question) reach(r Resource) float64 {
+	score := 0.0
+	if q.urgent {
+		score += urgency
+	}
+	switch {
+	case slices.ContainsFunc(r.Regions, func(region string) bool { return q.regions[region] }):
+		score += nearby
+	case len(r.Regions) == 0 && len(q.regions) == 0:
+		score += worldwide
+	case len(r.Regions) > 0 && len(q.regions) > 0:
+		score -= nearby
+	}
+	return score
+}
+
+func (q question) toJudge(c candidate) truthfilter.ResourceInput {
+	topic := q.Topic
+	if strings.TrimSpace(topic) == "" {
+		topic = strings.Join(c.Topics, " ") // found by emotion or need alone
+	}
+	return truthfilter.ResourceInput{
+		Topic: topic, Emotion: q.Emotion, Needs: q.Needs,
+		Title: c.Title, Summary: c.Summary, Steps: c.Steps, Evidence: c.Evidence, Caution: c.Caution,
+		Topics: c.Topics, Emotions: c.Emotions, FitNeeds: c.Needs, Minutes: c.Minutes,
+		Similarity: c.cosine, WordsOnly: c.cosine == nil,
+	}
+}
+
+// share is how many of the terms asked for are there, as a part of enough.
+func share(asked, there map[string]bool, enough int) float64 {
+	n := 0
+	for t := range asked {
+		if there[t] {
+			n++
+		}
+	}
+	return min(1, float64(n)/float64(enough))
+}
+
+var lineWords = termSet("hotline helpline lifeline samaritans emergency counsellor counselor therapist ambulance")
+
+// asksForALine reports whether the words ask for somebody to call or write to.
+func asksForALine(topic string) bool {
+	for _, t := range lexicon.Terms(topic) {
+		if lineWords[t] {
+			return true
+		}
+	}
+	words := " " + strings.Join(lexicon.Words(topic), " ") + " "
+	return slices.ContainsFunc([]string{
+		" help line ", " help lines ", " crisis line ", " someone to talk to ", " somebody to talk to ", " someone to call ", " somebody to call ",
+		" number to call ", " who can i call ", " who do i call ", " who could i call ", " someone i can call ", " someone i can talk to ", " professional help ",
+	}, func(p string) bool { return strings.Contains(words, p) })
+}
+
+// places name regions as people do, longest first where one holds another.
+var places = map[string]string{
+	"united states": "US", "usa": "US", "america": "US", "american": "US",
+	"united kingdom": "GB", "uk": "GB", "britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "london": "GB",
+	"ireland": "IE", "dublin": "IE", "canada": "CA", "canadian": "CA", "australia": "AU", "new zealand": "NZ",
+	"germany": "DE", "german": "DE", "berlin": "DE", "austria": "AT", "vienna": "AT", "switzerland": "CH", "france": "FR", "paris": "FR",
+	"netherlands": "NL", "amsterdam": "NL", "spain": "ES", "madrid": "ES", "india": "IN", "mumbai": "IN", "delhi": "IN",
+}
+
+func regionsNamed(topic string) map[string]bool {
+	words := " " + strings.Join(lexicon.Words(topic), " ") + " "
+	found := make(map[string]bool)
+	for place, region := range places {
+		if strings.Contains(words, " "+place+" ") {
+			found[region] = true
+		}
+	}
+	return found
+}
+
+// clip bounds a topic without cutting a character in two.
+func clip(topic string) string {
+	topic = strings.ToValidUTF8(topic, " ")
+	if len(topic) <= mostTopic {
+		return topic
+	}
+	return strings.ToValidUTF8(topic[:mostTopic], "")
+}
+
+func round(x float64) float64 { return math.Round(x*1000) / 1000 }
