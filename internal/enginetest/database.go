@@ -2,15 +2,19 @@ package enginetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"meai/internal/config"
@@ -22,6 +26,8 @@ const (
 	templatePrefix = "meai_template_"
 	// templateLock is the advisory lock under which templates are made and dropped.
 	templateLock = 0x6d656169
+	// objectInUse is the SQLSTATE of a database that still has users.
+	objectInUse = "55006"
 )
 
 // URLs connect to one database in each of the three roles.
@@ -32,10 +38,7 @@ type URLs struct{ App, Owner, Reader string }
 func Database(t testing.TB) (*postgres.DB, URLs) {
 	t.Helper()
 	urls := EmptyDatabase(t, true)
-	ctx, cancel := timeout()
-	defer cancel()
-	db, err := postgres.Open(ctx, postgres.Options{URL: urls.App, Logger: Logger(t)})
-	require.NoError(t, err, "open the test's database")
+	db := open(t, urls)
 	t.Cleanup(db.Close)
 	return db, urls
 }
@@ -45,6 +48,73 @@ func Database(t testing.TB) (*postgres.DB, URLs) {
 func EmptyDatabase(t testing.TB, migrated bool) URLs {
 	t.Helper()
 	cfg := Config(t).Postgres
+	name := create(t, cfg, migrated)
+	t.Cleanup(func() { require.NoError(t, drop(cfg.OwnerURL, name), "drop the test's database") })
+	return urlsOf(t, cfg, name)
+}
+
+// Shared is one database for all tests of a package that keep to people of their
+// own: making a database takes longer than most tests. The zero value is ready;
+// it is made on first use, and dropped by [Shared.Main].
+type Shared struct {
+	once sync.Once
+	db   *postgres.DB
+	urls URLs
+	drop func() error
+}
+
+// Database returns the shared database.
+func (s *Shared) Database(t testing.TB) (*postgres.DB, URLs) {
+	t.Helper()
+	s.once.Do(func() {
+		cfg := Config(t).Postgres
+		name := create(t, cfg, true)
+		s.drop = func() error { return drop(cfg.OwnerURL, name) }
+		s.urls = urlsOf(t, cfg, name)
+		s.db = open(t, s.urls)
+	})
+	require.NotNil(t, s.db, "the shared database could not be made")
+	return s.db, s.urls
+}
+
+// Main runs a package's tests and drops the database that they shared:
+//
+//	func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+func (s *Shared) Main(m *testing.M) int {
+	code := m.Run()
+	if s.db != nil {
+		s.db.Close()
+	}
+	if s.drop == nil {
+		return code
+	}
+	if err := s.drop(); err != nil {
+		fmt.Fprintln(os.Stderr, "drop the shared database:", err)
+		return 1
+	}
+	return code
+}
+
+func open(t testing.TB, urls URLs) *postgres.DB {
+	t.Helper()
+	ctx, cancel := timeout()
+	defer cancel()
+	db, err := postgres.Open(ctx, postgres.Options{URL: urls.App})
+	require.NoError(t, err, "open the test's database")
+	return db
+}
+
+func urlsOf(t testing.TB, cfg config.Postgres, name string) URLs {
+	t.Helper()
+	return URLs{
+		App:    withDatabase(t, cfg.URL, name),
+		Owner:  withDatabase(t, cfg.OwnerURL, name),
+		Reader: withDatabase(t, cfg.ReaderURL, name),
+	}
+}
+
+func create(t testing.TB, cfg config.Postgres, migrated bool) string {
+	t.Helper()
 	ctx, cancel := timeout()
 	defer cancel()
 	owner := connect(ctx, t, cfg.OwnerURL)
@@ -58,12 +128,7 @@ func EmptyDatabase(t testing.TB, migrated bool) URLs {
 	}
 	name := databasePrefix + strings.ReplaceAll(uuid.NewString(), "-", "")
 	createFrom(ctx, t, owner, template, name)
-	t.Cleanup(func() { drop(t, cfg.OwnerURL, name) })
-	return URLs{
-		App:    withDatabase(t, cfg.URL, name),
-		Owner:  withDatabase(t, cfg.OwnerURL, name),
-		Reader: withDatabase(t, cfg.ReaderURL, name),
-	}
+	return name
 }
 
 // ensureTemplate makes the migrated database that the tests' databases are
@@ -79,7 +144,7 @@ func ensureTemplate(ctx context.Context, t testing.TB, owner *pgx.Conn, cfg conf
 		return name
 	}
 	for _, old := range templates {
-		_, err := owner.Exec(ctx, "drop database "+old+" with (force)")
+		_, err := owner.Exec(ctx, "drop database "+old)
 		require.NoError(t, err, "drop an outdated template")
 	}
 	// Under another name until it is complete: an interrupted run leaves no
@@ -107,14 +172,24 @@ func createFrom(ctx context.Context, t testing.TB, owner *pgx.Conn, template, na
 	require.NoError(t, err, "make database %s", name)
 }
 
-func drop(t testing.TB, ownerURL, name string) {
-	t.Helper()
+// drop removes a database once the server has noticed that its users are gone.
+// The owner may not end the sessions of the other roles.
+func drop(ownerURL, name string) error {
 	ctx, cancel := timeout()
 	defer cancel()
-	owner := connect(ctx, t, ownerURL)
+	owner, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return err
+	}
 	defer owner.Close(ctx)
-	_, err := owner.Exec(ctx, "drop database "+name+" with (force)")
-	require.NoError(t, err, "drop the test's database")
+	for {
+		_, err := owner.Exec(ctx, "drop database "+name)
+		var answer *pgconn.PgError
+		if !errors.As(err, &answer) || answer.Code != objectInUse {
+			return err
+		}
+		// The server itself has waited 5 seconds before it said so.
+	}
 }
 
 func connect(ctx context.Context, t testing.TB, connection string) *pgx.Conn {

@@ -22,11 +22,11 @@ import (
 var migrations embed.FS
 
 // partitionsAhead is how far in the future time partitions are made. Rows beyond
-// it land in the default partitions and lose nothing but pruning.
-const partitionsAhead = 2 * 365 * 24 * time.Hour
+// it land in the default partitions until a later call moves them.
+const partitionsAhead = 366 * 24 * time.Hour
 
 // Migrate brings the database at ownerURL to the newest schema and makes the
-// time partitions of the next two years. Processes that migrate at the same
+// time partitions of the next year. Processes that migrate at the same
 // time take turns. Run it as the owning role, which must not be a superuser.
 func Migrate(ctx context.Context, ownerURL string, log *slog.Logger) (err error) {
 	if log == nil {

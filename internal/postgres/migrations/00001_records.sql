@@ -136,7 +136,7 @@ begin
       while quarter < until loop
         part := format('%s_%s', shard, to_char(quarter at time zone 'UTC', 'YYYY"q"Q'));
         if to_regclass(format('%I', part)) is null then
-          execute format('create table %I (like %I including defaults including constraints)', part, shard);
+          execute format('create table %I (like %I including defaults including constraints including storage)', part, shard);
           execute format('alter table %I enable row level security', part);
           execute format('with moved as (delete from %1$I where %2$I >= %3$L and %2$I < %4$L returning *) insert into %5$I select * from moved',
             shard || '_rest', t.key, meai_uuid_at(quarter), meai_uuid_at(quarter + interval '3 months'), part);
@@ -185,6 +185,11 @@ create table interactions (
   check (state <> 'answered' or (answered_at is not null and words_sealed is not null
     and context_sealed is not null and answer_sealed is not null))
 ) partition by hash (subject_id);
+-- Ciphertext does not compress; PostgreSQL need not try.
+alter table interactions
+  alter column words_sealed set storage external,
+  alter column context_sealed set storage external,
+  alter column answer_sealed set storage external;
 create index interactions_by_session on interactions (subject_id, session_id, id);
 select meai_shard('interactions', by_time => 'id');
 select meai_protect('interactions');
