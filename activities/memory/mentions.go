@@ -3,6 +3,7 @@ package memory
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"meai/internal/lexicon"
 )
@@ -34,13 +35,16 @@ func mentionsIn(text string) []mention {
 // token is one word of a sentence as it was written.
 type token struct {
 	word, lower string
-	// opens and ends tell of punctuation before and after it.
-	opens, ends bool
-	capital     bool
+	// opens: it begins quoted or announced speech, where any word is capitalised.
+	opens bool
+	// ends: punctuation follows.
+	ends    bool
+	capital bool
 }
 
 func tokensOf(sentence string) []token {
 	var tokens []token
+	announced := false
 	for field := range strings.FieldsSeq(sentence) {
 		word := strings.TrimFunc(field, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		if word == "" {
@@ -50,12 +54,13 @@ func tokensOf(sentence string) []token {
 			continue
 		}
 		start := strings.Index(field, word)
-		runes := []rune(word)
+		initial, _ := utf8.DecodeRuneInString(word)
 		tokens = append(tokens, token{
 			word: word, lower: strings.ToLower(strings.ReplaceAll(word, "’", "'")),
-			opens: start > 0, ends: start+len(word) < len(field),
-			capital: unicode.IsUpper(runes[0]),
+			opens: announced || strings.ContainsAny(field[:start], "\"'“‘«„"), ends: start+len(word) < len(field),
+			capital: unicode.IsUpper(initial),
 		})
+		announced = strings.HasSuffix(field, ":")
 	}
 	if shouted(tokens) {
 		return nil

@@ -1,0 +1,168 @@
+package memory_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"meai/activities/memory"
+	"meai/internal/embedding"
+	"meai/internal/failure"
+)
+
+func (p *person) consolidates(t *testing.T) memory.Consolidated {
+	t.Helper()
+	done, err := p.w.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.NoError(t, err)
+	return done
+}
+
+func TestTheNightCompletesWhatAnOutageLeftOut(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.says(t, diary[0])
+	outage := p.w.with(t, nowhere(t), deaf{p.w.model})
+	for _, text := range diary[1:] {
+		_, err := outage.Remember(t.Context(), p.input(text))
+		require.NoError(t, err)
+	}
+	require.Equal(t, memory.Consolidated{Vectors: len(diary) - 1}, p.consolidates(t))
+	require.Equal(t, len(diary), p.graphCounts(t)["vectors"])
+	require.Zero(t, p.count(t, "select count(*) from memory_nodes where kind = 'turn' and (indexed_at is null or model is null)"))
+	require.Equal(t, memory.Consolidated{}, p.consolidates(t), "a second night finds nothing to do")
+}
+
+func TestTheIndexCanBeRebuiltFromTheRows(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.keepsDiary(t)
+	before := p.recalls(t, "What did I tell you about the wedding?")
+	require.NoError(t, p.w.index.DeleteTenant(t.Context(), p.id))
+	p.query(t, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update memory_nodes set indexed_at = null")
+		return err
+	})
+	rebuilding := p.w.with(t, p.w.index, deaf{p.w.model})
+	done, err := rebuilding.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.NoError(t, err, "copying needs no model")
+	require.Equal(t, len(diary), done.Vectors)
+	require.Equal(t, before, p.recalls(t, "What did I tell you about the wedding?"))
+}
+
+// renamed is the same model under another name, as after a change of weights.
+type renamed struct{ embedding.Embedder }
+
+func (renamed) Model() string { return "another/1" }
+
+func TestANewModelEmbedsEverythingAgain(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.keepsDiary(t)
+	next := p.w.with(t, p.w.index, renamed{p.w.model})
+	done, err := next.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.NoError(t, err)
+	require.Equal(t, len(diary), done.Vectors)
+	require.Equal(t, len(diary), p.count(t, "select count(*) from memory_nodes where model = 'another/1' and indexed_at is not null"))
+	require.Equal(t, len(diary), p.graphCounts(t)["vectors"])
+}
+
+func TestWhatKeepsComingUpBecomesAnEcho(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.feels(t, "anger", 0.3, "I argued with Tom about the dishes.")
+	p.feels(t, "anger", 0.3, "I shouted at Tom about money.")
+	p.feels(t, "joy", 0.3, "I met Ana for lunch.")
+	require.Zero(t, p.consolidates(t).Echoes, "not often enough")
+	p.feels(t, "joy", 0.3, "I told Tom about it.")
+	require.Zero(t, p.consolidates(t).Echoes, "three times, but on one day")
+
+	p.clock = p.clock.AddDate(0, 0, 1)
+	p.feels(t, "anger", 0.3, "I wrote to Tom that I am leaving.")
+	done := p.consolidates(t)
+	require.Equal(t, memory.Consolidated{Vectors: 2, Echoes: 2}, done, "Tom, and anger")
+	require.ElementsMatch(t, []string{"Tom keeps coming up.", "Anger keeps coming back."},
+		p.asks(t, p.w.Activities, memory.RecallInput{Kinds: []memory.Kind{memory.Echo}}))
+	require.Equal(t, 4+3, p.count(t, "select count(*) from memory_edges e join memory_nodes n on n.id = e.to_id where n.kind = 'echo' and e.relation = 'instance_of'"))
+	require.Equal(t, memory.Consolidated{}, p.consolidates(t), "nothing new, nothing done")
+
+	before := p.count(t, "select round(max(importance) * 100) from memory_nodes where kind = 'echo'")
+	p.says(t, "I forgave Tom.")
+	require.Equal(t, memory.Consolidated{Echoes: 1}, p.consolidates(t), "stronger, not twice")
+	require.Equal(t, 2, p.count(t, "select count(*) from memory_nodes where kind = 'echo'"))
+	require.Greater(t, p.count(t, "select round(max(importance) * 100) from memory_nodes where kind = 'echo'"), before)
+}
+
+func TestNeutralIsNoPattern(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	for range 4 {
+		p.clock = p.clock.AddDate(0, 0, -1)
+		p.says(t, "the usual "+uuid.NewString())
+	}
+	require.Zero(t, p.consolidates(t).Echoes)
+}
+
+func TestSubjectsAreListedInPages(t *testing.T) {
+	w := newWorld(t)
+	var want []uuid.UUID
+	for range 5 {
+		want = append(want, w.newPerson(t).id)
+	}
+	slices.SortFunc(want, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	var got []uuid.UUID
+	after := uuid.Nil
+	for {
+		page, err := w.ListSubjects(t.Context(), memory.ListSubjectsInput{After: after, Limit: 2})
+		require.NoError(t, err)
+		if len(page.Subjects) == 0 {
+			break
+		}
+		require.LessOrEqual(t, len(page.Subjects), 2)
+		got, after = append(got, page.Subjects...), page.Subjects[len(page.Subjects)-1]
+	}
+	require.Equal(t, want, got)
+}
+
+func TestConsolidationOfNobody(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Consolidate(t.Context(), memory.ConsolidateInput{})
+	require.True(t, failure.Is(err, failure.InvalidInput), err)
+	stranger := uuid.New()
+	require.NoError(t, w.db.EnsureSubject(t.Context(), stranger))
+	done, err := w.Consolidate(t.Context(), memory.ConsolidateInput{Subject: stranger})
+	require.NoError(t, err)
+	require.Equal(t, memory.Consolidated{}, done)
+}
+
+func TestTheGraphIsWalkedWithinLimits(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.says(t, "My sister Maya lives in Porto.")
+	for range 6 {
+		p.session = uuid.New()
+		p.says(t, "I spoke with Maya again, "+uuid.NewString())
+	}
+	start := p.count(t, "select 1") // the connection works before anything is concluded
+	require.Equal(t, 1, start)
+	graph := memory.NewGraph(p.w.db, p.w.keys)
+	var maya uuid.UUID
+	p.query(t, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `select to_id from memory_edges where relation = 'about' group by to_id order by count(*) desc limit 1`).Scan(&maya)
+	})
+
+	related, err := graph.Related(t.Context(), p.id, maya, 1, 20)
+	require.NoError(t, err)
+	require.Len(t, related, 8, "7 turns and the sister")
+	for _, r := range related {
+		require.Equal(t, 1, r.Depth)
+	}
+	narrow, err := graph.Related(t.Context(), p.id, maya, 1, 3)
+	require.NoError(t, err)
+	require.Len(t, narrow, 3)
+	far, err := graph.Related(t.Context(), p.id, maya, 2, 20)
+	require.NoError(t, err)
+	require.Len(t, far, 9, "Porto is two steps away")
+	require.Equal(t, "Porto", far[8].Memory.Text)
+	require.Equal(t, 2, far[8].Depth)
+	endless, err := graph.Related(t.Context(), p.id, maya, 1000, 1000)
+	require.NoError(t, err)
+	require.Len(t, endless, 9, "cut down, and without going in circles")
+}
