@@ -6,8 +6,8 @@ package encoder
 type kernel interface {
 	// name tells which instructions are used, for benchmarks and diagnostics.
 	name() string
-	// multiply computes dst[r][o] = Σᵢ x[r][i]·w[o][i] + bias[o] for the padded
-	// rows of x. It may fill x's scratch.
+	// multiply computes dst[r][o] = Σᵢ x[r][i]·w[o][i] + bias[o] for all rows of
+	// x, those that pad the last tile included. It may use x's scratch.
 	multiply(dst []float32, w *matrix, x *activations)
 	// dot is the scalar product of two vectors of the same length, a multiple of 16.
 	dot(a, b []float32) float32

@@ -11,7 +11,8 @@ import (
 const activationMax = 8191
 
 // tileRows is how many rows (tokens) a kernel works on at once. Matrices of
-// activations are padded with zero rows to a multiple of it.
+// activations are padded to a multiple of it by rows that hold anything; nothing
+// reads what comes out of them.
 const tileRows = 4
 
 // matrix is a linear layer: y = W·x + bias with int8 weights.
@@ -60,17 +61,12 @@ func (a *activations) quantise(x []float32, rows, in int) {
 	a.padded, a.half = (rows+tileRows-1)/tileRows*tileRows, in/2
 	a.scale = resize(a.scale, a.padded)
 	a.tiles = resize(a.tiles, a.padded/tileRows*a.half)
-	for r := range a.padded {
-		if r < rows {
-			a.scale[r] = quantiseRow(a.tile(r), r%tileRows, x[r*in:(r+1)*in])
-		} else {
-			a.scale[r] = quantiseRow(a.tile(r), r%tileRows, nil)
-		}
+	for r := range rows {
+		a.scale[r] = quantiseRow(a.tile(r), r%tileRows, x[r*in:(r+1)*in])
 	}
 }
 
-// quantiseRow rounds row into its lane of a tile and returns the row's scale;
-// nil counts as a row of zeros.
+// quantiseRow rounds row into its lane of a tile and returns the row's scale.
 func quantiseRow(tile [][tileRows]int32, lane int, row []float32) float32 {
 	largest := magnitude(row)
 	if largest == 0 {
