@@ -7,8 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-
-	"meai/activities/synthesis"
 )
 
 func BenchmarkAccept(b *testing.B) {
@@ -89,5 +87,3 @@ func BenchmarkCreateSession(b *testing.B) {
 		}
 	}
 }
-
-var _ = synthesis.SessionActive

@@ -1,0 +1,196 @@
+package synthesis_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/activities/interaction"
+	"meai/activities/synthesis"
+	"meai/internal/keyring"
+)
+
+func TestADeliveredAnswerReadsAsItWasGiven(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	rec := s.accept(t, subject, session, "key")
+	in := delivery(rec)
+	delivered, err := s.Deliver(t.Context(), in)
+	require.NoError(t, err)
+
+	found, err := s.Interaction(t.Context(), subject, session, rec.Ref.Interaction)
+	require.NoError(t, err)
+	interaction.SortSteps(in.Steps)
+	require.Equal(t, synthesis.Record{
+		Ref: rec.Ref, State: interaction.Answered, AcceptedAt: rec.AcceptedAt, AnsweredAt: &delivered.At,
+		Words: in.Words, Context: in.Context, Steps: in.Steps, Answer: &in.Answer,
+	}, found)
+	require.Equal(t, interaction.EmotionalAnalysis, found.Steps[0].Step, "in the order of the story")
+
+	after, err := s.Session(t.Context(), subject, session)
+	require.NoError(t, err)
+	require.Equal(t, 1, after.Interactions)
+	require.Equal(t, &rec.Ref.Interaction, after.LastInteraction)
+	require.Equal(t, theirEmotion, after.CurrentEmotion)
+	require.Zero(t, s.count(t, subject, "escalations"))
+}
+
+func TestASecondDeliveryChangesNothing(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	rec := s.accept(t, subject, session, "key")
+	first, err := s.Deliver(t.Context(), inCrisis(rec))
+	require.NoError(t, err)
+	before := s.rows(t, subject)
+
+	again, err := s.Deliver(t.Context(), inCrisis(rec))
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Equal(t, before, s.rows(t, subject))
+
+	changed := delivery(rec)
+	changed.Words, changed.Steps = "other words", changed.Steps[:1]
+	again, err = s.Deliver(t.Context(), changed)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Equal(t, before, s.rows(t, subject), "the first delivery wins")
+}
+
+func TestSimultaneousDeliveriesCountOnce(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	var group sync.WaitGroup
+	for n := range 8 {
+		rec := s.accept(t, subject, session, fmt.Sprint(n))
+		for range 4 {
+			group.Go(func() {
+				if _, err := s.Deliver(context.Background(), inCrisis(rec)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	after, err := s.Session(t.Context(), subject, session)
+	require.NoError(t, err)
+	require.Equal(t, 8, after.Interactions)
+	require.Equal(t, 8, s.count(t, subject, "escalations"))
+	require.Equal(t, 8*3, s.count(t, subject, "interaction_steps"))
+}
+
+func TestTheNewestInteractionSetsTheCurrentEmotion(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	older, newer, newest := s.accept(t, subject, session, "1"), s.accept(t, subject, session, "2"), s.accept(t, subject, session, "3")
+	for _, rec := range []synthesis.Record{newer, older, newest} {
+		in := delivery(rec)
+		in.Answer.Analysis.Primary = "felt in " + rec.Ref.Interaction.String()
+		if rec.Ref == newest.Ref {
+			in.Answer.Analysis = nil // Mirror was away
+		}
+		_, err := s.Deliver(t.Context(), in)
+		require.NoError(t, err)
+	}
+	after, err := s.Session(t.Context(), subject, session)
+	require.NoError(t, err)
+	require.Equal(t, 3, after.Interactions)
+	require.Equal(t, &newest.Ref.Interaction, after.LastInteraction)
+	require.Equal(t, "felt in "+newer.Ref.Interaction.String(), after.CurrentEmotion)
+}
+
+func TestACrisisRaisesOneEscalation(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	rec := s.accept(t, subject, session, "key")
+	_, err := s.Deliver(t.Context(), inCrisis(rec))
+	require.NoError(t, err)
+	found, err := s.Interaction(t.Context(), subject, session, rec.Ref.Interaction)
+	require.NoError(t, err)
+	require.True(t, found.Crisis)
+	require.Equal(t, []string{rec.Ref.Interaction.String() + " open"},
+		column(t, s.in(t, subject), "select interaction_id || ' ' || state from escalations"))
+
+	var sealed []byte
+	require.NoError(t, s.in(t, subject).QueryRow(t.Context(), "select assessment_sealed from escalations").Scan(&sealed))
+	keys, err := s.keys.Keys(t.Context(), subject)
+	require.NoError(t, err)
+	assessment, err := keys.Open(sealed, keyring.Location{Table: "escalations", Column: "assessment", Row: rec.Ref.Interaction})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"severity": "explicit", "kinds": ["hollerbusch-danger"]}`, string(assessment))
+}
+
+func TestAnAnswerIsKeptAlthoughItsAcceptanceWasLost(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	lost := s.accept(t, subject, session, "key")
+	lost.Ref.Interaction[15]++ // an interaction of which the database knows nothing
+	_, err := s.Deliver(t.Context(), delivery(lost))
+	require.NoError(t, err)
+	found, err := s.Interaction(t.Context(), subject, session, lost.Ref.Interaction)
+	require.NoError(t, err)
+	require.Equal(t, theirAnswer, found.Answer.Text)
+	require.Equal(t, lost.AcceptedAt, found.AcceptedAt)
+}
+
+func TestNoWordsRestInTheDatabase(t *testing.T) {
+	s := newStore(t)
+	subject, _ := s.newSession(t)
+	created, err := s.CreateSession(t.Context(), subject, theirPlace, time.Hour)
+	require.NoError(t, err)
+	rec := s.accept(t, subject, created.ID, theirWords)
+	_, err = s.Deliver(t.Context(), inCrisis(rec))
+	require.NoError(t, err)
+
+	rows := s.rows(t, subject)
+	require.Len(t, rows, 2+1+1+3+1, "sessions, key, interaction, steps, escalation")
+	for _, row := range rows {
+		lower := strings.ToLower(row)
+		for _, said := range spoken {
+			for _, disguise := range disguises(said) {
+				require.NotContains(t, lower, strings.ToLower(disguise))
+			}
+		}
+	}
+}
+
+// disguises are the forms in which words could lie around.
+func disguises(said string) []string {
+	forms := []string{said, hex.EncodeToString([]byte(said))}
+	for offset := range 3 { // base64 depends on where in a triple the words begin
+		text := base64.StdEncoding.EncodeToString(append(make([]byte, offset), said...))
+		forms = append(forms, text[4:len(text)-4])
+	}
+	return forms
+}
+
+func TestSealedColumnsCannotBeExchanged(t *testing.T) {
+	exchanges := map[string]string{
+		"between rows":    "update interactions i set answer_sealed = o.answer_sealed from interactions o where o.id <> i.id",
+		"between columns": "update interactions set context_sealed = answer_sealed",
+		"cut short":       "update interactions set words_sealed = substr(words_sealed, 1, 12)",
+		"emptied":         "update interactions set words_sealed = ''",
+	}
+	for name, exchange := range exchanges {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			subject, session := s.newSession(t)
+			one, two := s.accept(t, subject, session, "1"), s.accept(t, subject, session, "2")
+			for _, rec := range []synthesis.Record{one, two} {
+				_, err := s.Deliver(t.Context(), delivery(rec))
+				require.NoError(t, err)
+			}
+			_, err := s.in(t, subject).Exec(t.Context(), exchange)
+			require.NoError(t, err)
+			_, err = s.Interaction(t.Context(), subject, session, one.Ref.Interaction)
+			require.ErrorIs(t, err, keyring.ErrSealed)
+			require.NotContains(t, err.Error(), "ollerbusc")
+		})
+	}
+}
