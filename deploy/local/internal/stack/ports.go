@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -18,17 +17,17 @@ type Ports struct {
 	TemporalUI       int `json:"temporal_ui"`
 	Weaviate         int `json:"weaviate"`
 	WeaviateGRPC     int `json:"weaviate_grpc"`
-	WeaviateGossip   int `json:"weaviate_gossip"`
-	WeaviateInternal int `json:"weaviate_internal"`
-	WeaviateRaft     int `json:"weaviate_raft"`
-	WeaviateRaftRPC  int `json:"weaviate_raft_rpc"`
+	// The next two have a companion: Weaviate finds a node's internal API one port above its gossip, and a node's
+	// consensus calls one port above its consensus log.
+	WeaviateGossip int `json:"weaviate_gossip"`
+	WeaviateRaft   int `json:"weaviate_raft"`
 }
 
 // usual are the ports of a first start on a machine where they are free.
 var usual = Ports{
 	Postgres: 5433,
 	Temporal: 7233, TemporalHistory: 7234, TemporalMatching: 7235, TemporalWorker: 7239, TemporalUI: 8233,
-	Weaviate: 8085, WeaviateGRPC: 50051, WeaviateGossip: 7946, WeaviateInternal: 7947, WeaviateRaft: 8300, WeaviateRaftRPC: 8301,
+	Weaviate: 8085, WeaviateGRPC: 50051, WeaviateGossip: 7946, WeaviateRaft: 8300,
 }
 
 // Free ports are drawn from below the ranges from which Linux and macOS take the ports of outgoing connections:
@@ -39,53 +38,87 @@ const (
 	draws       = 200
 )
 
-var errNoFreePort = errors.New("no free port found")
+// slot is a place for one port or, when it is wide, for a port and the one above it.
+type slot struct {
+	port *int
+	wide bool
+}
 
-func (p *Ports) all() []*int {
-	return []*int{
-		&p.Postgres,
-		&p.Temporal, &p.TemporalHistory, &p.TemporalMatching, &p.TemporalWorker, &p.TemporalUI,
-		&p.Weaviate, &p.WeaviateGRPC, &p.WeaviateGossip, &p.WeaviateInternal, &p.WeaviateRaft, &p.WeaviateRaftRPC,
+func (p *Ports) slots() []slot {
+	return []slot{
+		{port: &p.Postgres},
+		{port: &p.Temporal}, {port: &p.TemporalHistory}, {port: &p.TemporalMatching}, {port: &p.TemporalWorker}, {port: &p.TemporalUI},
+		{port: &p.Weaviate}, {port: &p.WeaviateGRPC}, {port: &p.WeaviateGossip, wide: true}, {port: &p.WeaviateRaft, wide: true},
 	}
 }
 
 // choose settles every port: the remembered one, else the usual one (unless anyFree), else a free one. All are held
 // until the last is chosen, so no two get the same.
 func (p *Ports) choose(anyFree bool) error {
-	var held []net.Listener
-	defer func() {
-		for _, listener := range held {
-			// A listening socket without connections has nothing to lose.
-			_ = listener.Close()
-		}
-	}()
+	var held holding
+	defer held.release()
 	fallback := usual
 	if anyFree {
 		fallback = Ports{}
 	}
-	preferred := fallback.all()
-	for i, port := range p.all() {
-		if *port == 0 {
-			*port = *preferred[i]
+	preferred := fallback.slots()
+	for i, s := range p.slots() {
+		if *s.port == 0 {
+			*s.port = *preferred[i].port
 		}
-		listener, err := hold(*port)
+		if *s.port != 0 && held.take(*s.port, s.wide) {
+			continue
+		}
+		free, err := held.takeFree(s.wide)
 		if err != nil {
-			if listener, err = holdFree(); err != nil {
-				return err
-			}
+			return err
 		}
-		held = append(held, listener)
-		*port = listener.Addr().(*net.TCPAddr).Port
+		*s.port = free
 	}
 	return nil
 }
 
-// hold takes the port if nobody uses it on any interface. Two of Weaviate's ports cannot be bound to loopback alone;
-// and systems differ on whether a port can be taken on loopback beside all interfaces, so both are tried.
-func hold(port int) (net.Listener, error) {
-	if port == 0 {
-		return nil, errNoFreePort
+// holding is a set of ports that nobody else gets at the moment.
+type holding []net.Listener
+
+func (h *holding) take(port int, wide bool) bool {
+	first, err := listen(port)
+	if err != nil {
+		return false
 	}
+	if !wide {
+		*h = append(*h, first)
+		return true
+	}
+	second, err := listen(port + 1)
+	if err != nil {
+		// A listening socket without connections has nothing to lose.
+		_ = first.Close()
+		return false
+	}
+	*h = append(*h, first, second)
+	return true
+}
+
+func (h *holding) takeFree(wide bool) (int, error) {
+	for range draws {
+		if port := lowestFree + rand.IntN(highestFree-lowestFree); h.take(port, wide) {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no free port found between %d and %d", lowestFree, highestFree)
+}
+
+func (h *holding) release() {
+	for _, listener := range *h {
+		// As above.
+		_ = listener.Close()
+	}
+}
+
+// listen takes the port if nobody uses it on any interface. Two of Weaviate's ports cannot be bound to loopback alone;
+// and systems differ on whether a port can be taken on loopback beside all interfaces, so both are tried.
+func listen(port int) (net.Listener, error) {
 	everywhere, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 	if err != nil {
 		return nil, err
@@ -94,13 +127,4 @@ func hold(port int) (net.Listener, error) {
 		return nil, err
 	}
 	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-}
-
-func holdFree() (net.Listener, error) {
-	for range draws {
-		if listener, err := hold(lowestFree + rand.IntN(highestFree-lowestFree)); err == nil {
-			return listener, nil
-		}
-	}
-	return nil, fmt.Errorf("%w between %d and %d", errNoFreePort, lowestFree, highestFree)
 }

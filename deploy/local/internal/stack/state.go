@@ -118,8 +118,7 @@ func (s State) weaviate(data string) weaviate.Config {
 	p := s.Ports
 	return weaviate.Config{
 		Data: data,
-		REST: p.Weaviate, GRPC: p.WeaviateGRPC, Gossip: p.WeaviateGossip, Internal: p.WeaviateInternal,
-		Raft: p.WeaviateRaft, RaftRPC: p.WeaviateRaftRPC,
+		REST: p.Weaviate, GRPC: p.WeaviateGRPC, Gossip: p.WeaviateGossip, Raft: p.WeaviateRaft,
 		APIKey: s.WeaviateAPIKey, InternalPassword: s.WeaviateInternal,
 	}
 }

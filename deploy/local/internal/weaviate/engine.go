@@ -26,11 +26,8 @@ type Config struct {
 
 	REST   int // ports
 	GRPC   int
-	Gossip int
-	// Internal is the port of the API between nodes.
-	Internal int
-	Raft     int
-	RaftRPC  int
+	Gossip int // and one above it, the API between nodes
+	Raft   int // and one above it, calls to the leader
 
 	// APIKey opens REST and gRPC. InternalPassword opens the API between nodes, which would otherwise serve
 	// everyone who can connect.
@@ -106,11 +103,11 @@ func (s *Server) environment() []string {
 		"CLUSTER_ADVERTISE_ADDR=" + loopback,
 		"CLUSTER_BIND_ADDR=" + loopback,
 		"CLUSTER_GOSSIP_BIND_PORT=" + strconv.Itoa(c.Gossip),
-		"CLUSTER_DATA_BIND_PORT=" + strconv.Itoa(c.Internal),
+		"CLUSTER_DATA_BIND_PORT=" + strconv.Itoa(c.Gossip+1),
 		"CLUSTER_BASIC_AUTH_USERNAME=" + node,
 		"CLUSTER_BASIC_AUTH_PASSWORD=" + c.InternalPassword,
 		"RAFT_PORT=" + strconv.Itoa(c.Raft),
-		"RAFT_INTERNAL_RPC_PORT=" + strconv.Itoa(c.RaftRPC),
+		"RAFT_INTERNAL_RPC_PORT=" + strconv.Itoa(c.Raft+1),
 		"RAFT_BOOTSTRAP_EXPECT=1",
 		"RAFT_JOIN=" + node + ":" + strconv.Itoa(c.Raft),
 		// The default stretches the election timeouts five-fold for clusters over slow links. A single node
