@@ -6,98 +6,187 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
 	"meai/activities/synthesis/reflection"
+	"meai/activities/truthfilter"
+	"meai/internal/lexicon"
 )
+
+// What a component is for.
+const (
+	toReflect  = "reflection"
+	toValidate = "validation"
+	toRemember = "memory"
+	toOffer    = "resource"
+	toProtect  = "safety"
+	toAsk      = "follow_up"
+	toBeHonest = "honesty"
+)
+
+// Compose makes the answer from the person's own words, what Mirror read in
+// them, what they told before and the resources that passed TruthFilter. It is
+// pure: the same input gives the same answer. It never fails; where the words are
+// beyond it, it says less.
+func Compose(in ComposeInput) Answer {
+	c := newComposition(in)
+	switch {
+	case c.withoutEnglish():
+		c.meetUnread()
+	case c.asksAboutCompanion():
+		c.introduce()
+	case c.asksToRecall():
+		c.answerFromMemory()
+	default:
+		c.meet()
+	}
+	return c.finished()
+}
+
+// meet answers by the kind of message.
+func (c *composition) meet() {
+	switch {
+	case c.kind == mirror.SmallTalk && c.greet():
+	case c.kind == mirror.ResourceRequest:
+		c.reflect()
+		c.nameFeeling()
+		c.offer(mostResources)
+	case c.kind == mirror.Question:
+		c.takeUpQuestion()
+		c.nameFeeling()
+		c.weaveMemory()
+		c.offer(1)
+	default:
+		c.reflect()
+		c.nameFeeling()
+		c.weaveMemory()
+		c.offer(1)
+	}
+	c.care()
+	c.ask()
+}
+
+// composition is an answer on its way.
+type composition struct {
+	in       ComposeInput
+	words    string
+	lexicon  []string
+	kind     mirror.Kind
+	feeling  feeling
+	strength strength
+	// sure: the feeling may be named.
+	sure    bool
+	clauses []reflection.Clause
+	topic   topic
+	mend    mending
+	chooser chooser
+	answer  Answer
+}
+
+func newComposition(in ComposeInput) *composition {
+	c := &composition{
+		in: in, words: reflection.Clean(in.Words), mend: mendingOf(in.Revise),
+		chooser: newChooser(in), answer: Answer{Source: Composed, Analysis: in.Analysis},
+	}
+	c.lexicon = lexicon.Words(c.words)
+	c.topic = topicOf(c.words)
+	c.clauses = c.sayable(reflection.Clauses(c.words))
+	c.kind = c.kindOf()
+	if a := in.Analysis; a != nil {
+		c.feeling, c.strength = feelingOf(a.Primary, a.Valence), strengthOf(a)
+		c.sure = a.Confidence >= leastConfidence || c.feeling.namedBy(c.lexicon)
+	} else {
+		c.feeling = unnamed(0)
+	}
+	return c
+}
+
+// leastConfidence is the share of Mirror's primary emotion from which MeAi names
+// it; an even spread over its vocabulary would give 0.04.
+const leastConfidence = 0.15
+
+// kindOf is Mirror's reading of the message, or a plain guess without Mirror.
+func (c *composition) kindOf() mirror.Kind {
+	if c.in.Analysis != nil && c.in.Analysis.Kind != "" {
+		return c.in.Analysis.Kind
+	}
+	if last := lastSentence(c.words); reflection.IsQuestion(last) {
+		return mirror.Question
+	}
+	return mirror.Expression
+}
+
+func lastSentence(text string) string {
+	sentences := lexicon.Sentences(text)
+	if len(sentences) == 0 {
+		return ""
+	}
+	return sentences[len(sentences)-1]
+}
+
+// sayable leaves out the clauses that TruthFilter would not let MeAi say back.
+func (c *composition) sayable(clauses []reflection.Clause) []reflection.Clause {
+	kept := clauses[:0]
+	for _, clause := range clauses {
+		if !clause.Loaded && len(truthfilter.Screen(clause.Sentence()+".", c.in.Words)) > 0 {
+			clause.Loaded = true
+		}
+		if clause.Loaded && len(truthfilter.Screen(asItSeems(clause), c.in.Words)) > 0 {
+			continue
+		}
+		kept = append(kept, clause)
+	}
+	return kept
+}
+
+// add appends a component, unless its text is empty.
+func (c *composition) add(text, tone, purpose string) {
+	if text = strings.TrimSpace(text); text != "" {
+		c.answer.Components = append(c.answer.Components, Component{text, tone, purpose})
+	}
+}
+
+func (c *composition) finished() Answer {
+	c.answer.Text = joinComponents(c.answer.Components)
+	return c.answer
+}
+
+// apart are the purposes of components that stand in paragraphs of their own.
+func apart(purpose string) bool {
+	switch purpose {
+	case toOffer, toProtect, "help", "emergency":
+		return true
+	default:
+		return false
+	}
+}
+
+func joinComponents(parts []Component) string {
+	var b strings.Builder
+	for i, part := range parts {
+		switch {
+		case i == 0:
+		case apart(part.Purpose) || apart(parts[i-1].Purpose):
+			b.WriteString("\n\n")
+		default:
+			b.WriteByte(' ')
+		}
+		b.WriteString(part.Text)
+	}
+	return b.String()
+}
 
 // careLine is added when the words give a reason for concern that is not enough
 // for the safe answer.
 var careLine = Component{
 	"And if it ever becomes too much, or you are not safe, findahelpline.com shows who will listen in your country, free of charge.",
-	"steady", "safety",
+	"steady", toProtect,
 }
 
 func needsCare(analysis *mirror.Analysis) bool {
-	return analysis != nil && analysis.Crisis.Severity == crisis.Concern
+	return analysis != nil && (analysis.Crisis.Severity == crisis.Concern ||
+		analysis.Primary == "despair" && strengthOf(analysis) == strong)
 }
 
-// Compose makes the answer from the person's own words, what Mirror read in
-// them, what they told before and the resources that passed TruthFilter. It is
-// pure: the same input gives the same answer.
-func Compose(in ComposeInput) Answer {
-	c := newComposition(in)
-	c.reflect()
-	c.recall()
-	c.offer()
-	c.ask()
-	return c.answer
-}
-
-func joinComponents(parts []Component) string {
-	texts := make([]string, len(parts))
-	for i, part := range parts {
-		texts[i] = part.Text
-	}
-	return strings.Join(texts, " ")
-}
-
-type composition struct {
-	in      ComposeInput
-	feeling feeling
-	answer  Answer
-}
-
-func newComposition(in ComposeInput) *composition {
-	c := &composition{in: in, answer: Answer{Source: Composed, Analysis: in.Analysis}}
-	if in.Analysis != nil {
-		c.feeling = feelingOf(in.Analysis.Primary)
-	}
-	return c
-}
-
-func (c *composition) add(text, tone, purpose string) {
-	c.answer.Components = append(c.answer.Components, Component{text, tone, purpose})
-	c.answer.Text = joinComponents(c.answer.Components)
-}
-
-func (c *composition) reflect() {
-	clause, ok := reflection.Salient(c.in.Words)
-	if !ok {
-		c.add("I've read what you wrote, and I'm here with it.", "warm", "reflection")
-	} else {
-		c.add(clause+".", "warm", "reflection")
-	}
-	if c.feeling.noun != "" {
-		c.add("I hear "+c.feeling.noun+" in that.", "gentle", "validation")
-	}
-}
-
-func (c *composition) recall() {
-	for _, m := range c.in.Memories {
-		clause, ok := reflection.Salient(m.Text)
-		if !ok || len(sharedTerms(c.in.Words, m.Text)) == 0 {
-			continue
-		}
-		c.add("You told me before: "+clause+".", "attentive", "memory")
-		c.answer.Memories = append(c.answer.Memories, MemoryUse{ID: m.ID, Kind: m.Kind, SaidAt: m.SaidAt, Text: m.Text, Score: m.Score})
-		return
-	}
-}
-
-func (c *composition) offer() {
-	for _, hit := range c.in.Hits[:min(2, len(c.in.Hits))] {
-		r := hit.Resource
-		text := "If you like, you could try “" + r.Title + "”: " + r.Summary
-		if len(r.Steps) > 0 {
-			text += " It begins like this: " + r.Steps[0]
-		}
-		c.add(text, "encouraging", "resource")
-		c.answer.Resources = append(c.answer.Resources, ResourceUse{ID: r.ID, Kind: r.Kind, Title: r.Title, Relevance: hit.Relevance, Score: hit.Judgement.Score})
-	}
-}
-
-func (c *composition) ask() {
+func (c *composition) care() {
 	if needsCare(c.in.Analysis) {
 		c.add(careLine.Text, careLine.Tone, careLine.Purpose)
 	}
-	c.answer.FollowUp = "What part of it is on your mind most?"
-	c.add(c.answer.FollowUp, "open", "follow_up")
 }

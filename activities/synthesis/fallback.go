@@ -25,7 +25,7 @@ func fallbackFeeling(analysis *mirror.Analysis) string {
 	if analysis == nil {
 		return "What you wrote has been kept, and you don't have to say it all again."
 	}
-	switch feelingOf(analysis.Primary).family {
+	switch feelingOf(analysis.Primary, analysis.Valence).family {
 	case bright, tender:
 		return "It sounded as if there was something good in it, and I would like to give that its place. What you wrote has been kept."
 	case heavy, shaken, heated:

@@ -1,5 +1,12 @@
 package synthesis
 
+import (
+	"strings"
+
+	"meai/activities/mirror"
+	"meai/internal/lexicon"
+)
+
 // family groups feelings that are met in the same way.
 type family int
 
@@ -13,21 +20,104 @@ const (
 	open          // curiosity, confusion
 )
 
-// feeling is how MeAi speaks of one emotion label.
+// dark reports whether the feeling is one that hurts.
+func (f family) dark() bool { return f == heavy || f == shaken || f == heated }
+
+// light reports whether the feeling is one that does good.
+func (f family) light() bool { return f == bright || f == tender }
+
+// feeling is how MeAi speaks of one emotion.
 type feeling struct {
 	family family
 	noun   string
+	// sounds completes "That sounds", for slight, clear and strong feelings.
+	sounds [3]string
+	// said are words by which a person names it without help, as stems.
+	said []string
+	// stands says what it is like, without judging and without promising.
+	stands []string
+	// asks are questions that open it further.
+	asks []string
 }
 
-func feelingOf(label string) feeling {
-	return feelings[label]
+// feelingOf returns how to speak of an emotion label. Labels that are not known
+// are named as they are and met by the text's valence, so that Mirror may learn
+// new ones first.
+func feelingOf(label string, valence float64) feeling {
+	label = strings.ToLower(strings.TrimSpace(label))
+	if known, found := alias[label]; found {
+		f := feelings[known]
+		f.noun = label
+		f.said = append([]string{lexicon.Stem(label)}, f.said...)
+		return f
+	}
+	if f, found := feelings[label]; found {
+		return f
+	}
+	f := unnamed(valence)
+	if nameable(label) {
+		f.noun = strings.ReplaceAll(label, "_", " ")
+		f.said = []string{lexicon.Stem(label)}
+	}
+	return f
 }
 
-var feelings = map[string]feeling{
-	"sadness": {heavy, "sadness"}, "grief": {heavy, "grief"}, "loneliness": {heavy, "loneliness"}, "shame": {heavy, "shame"},
-	"anxiety": {shaken, "worry"}, "fear": {shaken, "fear"}, "overwhelm": {shaken, "overwhelm"},
-	"anger": {heated, "anger"}, "frustration": {heated, "frustration"},
-	"joy": {bright, "joy"}, "gratitude": {bright, "gratitude"}, "pride": {bright, "pride"}, "relief": {bright, "relief"},
-	"calm": {tender, "calm"}, "hope": {tender, "hope"}, "love": {tender, "love"},
-	"confusion": {open, "confusion"}, "curiosity": {open, "curiosity"},
+func unnamed(valence float64) feeling {
+	switch {
+	case valence <= -0.3:
+		return feeling{family: heavy, stands: unnamedHeavy, asks: asksHeavy}
+	case valence >= 0.3:
+		return feeling{family: bright, asks: asksBright}
+	default:
+		return feeling{family: plain, asks: asksPlain}
+	}
+}
+
+const longestLabel = 24
+
+func nameable(label string) bool {
+	return len(label) >= 3 && len(label) <= longestLabel && strings.Trim(label, "abcdefghijklmnopqrstuvwxyz_ ") == ""
+}
+
+// alias leads labels of other vocabularies to the feeling that is met alike.
+var alias = map[string]string{
+	"stress": "overwhelm", "worry": "anxiety", "nervousness": "anxiety", "panic": "fear", "terror": "fear",
+	"hopelessness": "despair", "embarrassment": "shame", "humiliation": "shame", "regret": "guilt", "remorse": "guilt",
+	"envy": "jealousy", "rage": "anger", "resentment": "anger", "irritation": "frustration", "annoyance": "frustration",
+	"hurt": "sadness", "melancholy": "sadness", "sorrow": "grief", "fatigue": "exhaustion", "tiredness": "exhaustion",
+	"happiness": "joy", "excitement": "joy", "amusement": "joy", "contentment": "calm", "optimism": "hope",
+	"affection": "love", "thankfulness": "gratitude", "interest": "curiosity", "uncertainty": "confusion",
+}
+
+// strength is how strongly to speak of a feeling.
+type strength int
+
+const (
+	slight strength = iota
+	clear
+	strong
+)
+
+func strengthOf(a *mirror.Analysis) strength {
+	switch {
+	case a.Intensity >= 0.65:
+		return strong
+	case a.Intensity >= 0.35:
+		return clear
+	default:
+		return slight
+	}
+}
+
+// namedBy reports whether the words already name the feeling.
+func (f feeling) namedBy(words []string) bool {
+	for _, word := range words {
+		stem := lexicon.Stem(word)
+		for _, said := range f.said {
+			if stem == said {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -74,6 +74,8 @@ type ComposeInput struct {
 	Analysis *mirror.Analysis    `json:"analysis,omitempty"`
 	Memories []memory.Memory     `json:"memories,omitempty"`
 	Hits     []bridge.Hit        `json:"hits,omitempty"`
+	// At is when the words were accepted; zero leaves out how long ago a memory is.
+	At time.Time `json:"at,omitzero"`
 	// Revise holds the review of an earlier draft that has to be mended.
 	Revise *truthfilter.Judgement `json:"revise,omitempty"`
 }

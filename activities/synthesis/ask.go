@@ -1,0 +1,162 @@
+package synthesis
+
+import (
+	"strings"
+
+	"meai/activities/mirror"
+	"meai/activities/synthesis/reflection"
+)
+
+// ask ends the answer with one open question.
+func (c *composition) ask() { c.askOneOf(c.questions()) }
+
+func (c *composition) askOneOf(options []string) {
+	c.answer.FollowUp = c.chooser.pick("ask", options)
+	c.add(c.answer.FollowUp, "open", toAsk)
+}
+
+// questions are those that fit what is spoken of, then what is felt, then what is
+// needed.
+func (c *composition) questions() []string {
+	switch {
+	case len(c.answer.Resources) > 1:
+		return asksAfterResources
+	case len(c.answer.Resources) == 1 && c.kind == mirror.ResourceRequest:
+		return asksAfterResource
+	}
+	options := c.aboutPerson()
+	for _, subject := range c.topic.subjects {
+		if c.feeling.family.light() {
+			options = append(options, subject.light...)
+		} else if c.feeling.family.dark() {
+			options = append(options, subject.dark...)
+		}
+	}
+	if len(options) > 2 {
+		return options // what is spoken of says more than the feeling alone
+	}
+	if c.sure {
+		options = append(options, c.feeling.asks...)
+	}
+	options = append(options, c.aboutNeeds()...)
+	if len(options) > 0 {
+		return options
+	}
+	return asksPlain
+}
+
+var (
+	asksAfterResource = []string{
+		"Would you like to try it now, or keep it for later?",
+		"Does that feel like something for you, or should it be something else?",
+		"When might be a good moment for it?",
+	}
+	asksAfterResources = []string{
+		"Which of the two feels closer to what you need?",
+		"Does one of them appeal to you?",
+		"Which would you rather begin with, if any?",
+	}
+)
+
+// aboutPerson asks about the person who was named.
+func (c *composition) aboutPerson() []string {
+	if c.topic.who == "" || c.mend.noReflection {
+		return nil
+	}
+	var frames []string
+	switch {
+	case c.topic.passing:
+		frames = asksAboutLost
+	case reflection.Animal(c.topic.noun):
+		return nil
+	case c.feeling.family == heated:
+		frames = asksInConflict
+	case c.feeling.family == heavy && c.saysAnyOf("moved", "move", "left", "away", "gone"):
+		frames = asksAboutAbsent
+	case c.feeling.noun == "gratitude" || c.feeling.noun == "love":
+		frames = asksInLove
+	case c.feeling.family.light():
+		frames = asksInJoy
+	case c.feeling.family.dark():
+		frames = asksAboutClose
+	default:
+		return nil
+	}
+	options := make([]string, len(frames))
+	verbs := strings.NewReplacer("{who}", c.topic.who, "{does}", "does", "{was}", "was")
+	if reflection.Several(c.topic.noun) {
+		verbs = strings.NewReplacer("{who}", c.topic.who, "{does}", "do", "{was}", "were")
+	}
+	for i, frame := range frames {
+		options[i] = reflection.Capitalised(verbs.Replace(frame))
+	}
+	return options
+}
+
+func (c *composition) saysAnyOf(words ...string) bool {
+	for _, said := range c.lexicon {
+		for _, word := range words {
+			if said == word {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var (
+	asksAboutLost = []string{
+		"Would you like to tell me about {who}?",
+		"What do you miss most about {who}?",
+		"Is there a moment with {who} that you think of often?",
+	}
+	asksAboutAbsent = []string{
+		"What do you miss most about having {who} near?",
+		"What did you share with {who} that has no place now?",
+		"{does} {who} know how it has been for you since?",
+	}
+	asksInConflict = []string{
+		"What would you like {who} to understand?",
+		"What would you have needed from {who}?",
+		"What would you say to {who} if you knew it would be heard?",
+	}
+	asksAboutClose = []string{
+		"{does} {who} know how this is for you?",
+		"What would you most like {who} to know?",
+		"How is it between you and {who} at the moment?",
+	}
+	asksInLove = []string{
+		"{does} {who} know what it means to you?",
+		"What is it about {who} that touches you most?",
+	}
+	asksInJoy = []string{
+		"What {was} it like to share that with {who}?",
+		"How did {who} take it?",
+	}
+)
+
+// aboutNeeds asks about needs that the words say are not met.
+func (c *composition) aboutNeeds() []string {
+	if c.in.Analysis == nil {
+		return nil
+	}
+	var options []string
+	for _, need := range c.in.Analysis.Needs {
+		if question, found := asksAboutNeed[need.Name]; found && need.Lacking {
+			options = append(options, question)
+		}
+	}
+	return options
+}
+
+var asksAboutNeed = map[string]string{
+	"certainty":    "What would give you a little more ground under your feet?",
+	"variety":      "What would you like to do differently this week, only because you feel like it?",
+	"significance": "What would you like others to see?",
+	"connection":   "Who would you like to be closer to right now?",
+	"growth":       "Which small step would feel like moving again?",
+	"contribution": "Where would you like to make a difference, even a small one?",
+	"autonomy":     "Where in this do you still have a say?",
+	"competence":   "What have you already handled in this, even if it doesn't feel like much?",
+	"relatedness":  "Who comes closest to understanding it?",
+}

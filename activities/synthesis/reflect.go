@@ -1,0 +1,103 @@
+package synthesis
+
+import (
+	"strings"
+
+	"meai/activities/synthesis/reflection"
+)
+
+const (
+	// mostReflected is how many words MeAi gives back at most.
+	mostReflected = 26
+	// mostQuoted bounds a literal quote, in runes.
+	mostQuoted = 90
+)
+
+// reflect begins the answer with the person's own words.
+func (c *composition) reflect() {
+	if c.mend.noReflection {
+		c.add(c.chooser.pick("mended", withoutReflection), "warm", toReflect)
+		return
+	}
+	main, found := c.main()
+	switch {
+	case found && main.Loaded:
+		c.add(asItSeems(main), "warm", toReflect)
+	case found:
+		c.add(c.framed(main), "warm", toReflect)
+	default:
+		c.add(c.quoted(), "warm", toReflect)
+	}
+}
+
+// main is the weightiest clause, with the few words in which the person says how
+// they are, when these stand apart.
+func (c *composition) main() (reflection.Clause, bool) {
+	if len(c.clauses) == 0 {
+		return reflection.Clause{}, false
+	}
+	main := c.clauses[0]
+	for _, other := range c.clauses[1:] {
+		if joined, ok := main.With(other, mostReflected); ok && !c.mend.shorter {
+			return joined, true
+		}
+	}
+	return main, true
+}
+
+// Frames for a clause that can follow "that".
+var embedding = []string{
+	"{Clause}.",
+	"{Clause}.",
+	"So {clause}.",
+	"I hear that {clause}.",
+	"What reaches me is that {clause}.",
+	"You tell me that {clause}.",
+	"If I follow you, {clause}.",
+}
+
+// framed puts a clause into a sentence.
+func (c *composition) framed(clause reflection.Clause) string {
+	if !clause.Embeds {
+		return clause.Sentence() + "."
+	}
+	return fill(c.chooser.pick("frame", embedding), clause)
+}
+
+// asItSeems gives a judgement back as the person's view.
+func asItSeems(clause reflection.Clause) string {
+	if clause.Embeds {
+		return "Right now it seems to you that " + clause.Text + "."
+	}
+	return "“" + reflection.Capitalised(reflection.Quote(clause.Said, mostQuoted)) + "”, you write."
+}
+
+func fill(frame string, clause reflection.Clause) string {
+	return strings.NewReplacer("{Clause}", clause.Sentence(), "{clause}", clause.Text).Replace(frame)
+}
+
+var withoutReflection = []string{
+	"I have read what you wrote, and I want to meet it carefully.",
+	"Thank you for putting this into words.",
+	"I am taking in what you wrote.",
+}
+
+// Frames for words that cannot be turned.
+var quoting = []string{
+	"“{quote}”: I am taking that in as you wrote it.",
+	"“{quote}”. I would rather keep your own words than change them.",
+	"You write: “{quote}”.",
+}
+
+// quoted gives back the person's literal words, where they may be.
+func (c *composition) quoted() string {
+	quote := strings.TrimRight(reflection.Quote(c.words, mostQuoted), ".")
+	if quote == "" {
+		return "There are no words in your message that I can read, and that may say something, too."
+	}
+	text := strings.ReplaceAll(c.chooser.pick("quote", quoting), "{quote}", quote)
+	if c.unsayable(text) {
+		return c.chooser.pick("mended", withoutReflection)
+	}
+	return text
+}

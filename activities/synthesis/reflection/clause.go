@@ -1,0 +1,225 @@
+package reflection
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"meai/internal/lexicon"
+)
+
+const (
+	fewestWords = 2
+	// mostWords is what a listener gives back in one breath.
+	mostWords = 22
+	// mostLetters in one word; longer ones are no English.
+	mostLetters = 24
+)
+
+// A Clause is something the person said, turned to the listener's side.
+type Clause struct {
+	// Text continues a sentence: "your sister Maya moved to Lisbon".
+	Text string
+	// Said is what the person wrote.
+	Said string
+	// Embeds tells whether it can follow "that": it is a whole clause, and its
+	// first word is known to be written small.
+	Embeds bool
+	// Loaded clauses judge, or claim what nobody can know; a listener gives them
+	// back as how it seems to the person.
+	Loaded bool
+	// SelfReport clauses say in a few words how the person is.
+	SelfReport bool
+
+	weight int
+	place  int
+}
+
+// Sentence is the clause as a sentence begins with it.
+func (c Clause) Sentence() string { return Capitalised(c.Text) }
+
+// Terms are the stems of the clause's content words.
+func (c Clause) Terms() []string { return lexicon.Terms(c.Said) }
+
+// Clauses returns what can be given back of a text, weightiest first. Questions
+// are left out; see [Indirect].
+func Clauses(text string) []Clause {
+	text = quieted(Clean(text))
+	names := namesIn(text)
+	var found []Clause
+	for place, sentence := range lexicon.Sentences(text) {
+		if IsQuestion(sentence) {
+			continue
+		}
+		for _, piece := range pieces(tokenise(sentence)) {
+			if c, ok := clauseOf(piece, names); ok {
+				c.place = place
+				found = append(found, c)
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Clause) int { return b.weight - a.weight })
+	return found
+}
+
+// IsQuestion reports whether a sentence asks something.
+func IsQuestion(sentence string) bool {
+	sentence = strings.TrimRight(sentence, " )\"'”’!")
+	if strings.HasSuffix(sentence, "?") {
+		return true
+	}
+	words := lexicon.Words(sentence)
+	if len(words) < 3 {
+		return false
+	}
+	return interrogatives[words[0]] && (auxiliaries[words[1]] || contractedIs[words[0]]) ||
+		inverting[words[0]] && pronouns[words[1]] && words[1] != "that"
+}
+
+// quieted lowers a text that is mostly shouted.
+func quieted(text string) string {
+	letters, capitals := 0, 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			letters++
+		}
+		if unicode.IsUpper(r) {
+			capitals++
+		}
+	}
+	if letters > 4 && capitals*2 > letters {
+		return strings.ToLower(text)
+	}
+	return text
+}
+
+// clauseOf turns a group of words.
+func clauseOf(words []token, names map[string]bool) (Clause, bool) {
+	words = trimmed(words)
+	if len(words) < fewestWords || len(words) > mostWords || slices.ContainsFunc(words, foreign) {
+		return Clause{}, false
+	}
+	said := join(words)
+	shifted, ok := shift(words)
+	if !ok || len(shifted) < fewestWords {
+		return Clause{}, false
+	}
+	first := &shifted[0]
+	small := begins(*first, names)
+	if small {
+		first.word = lowered(first.word)
+	}
+	c := Clause{Text: join(shifted), Said: said, Embeds: small && whole(words[:cutsOf(words)[1].at])}
+	c.Loaded = slices.ContainsFunc(words, func(t token) bool { return loaded[t.was] }) && !viewed(words)
+	c.SelfReport = len(words) <= 6 && reports(words)
+	c.weight = weigh(words)
+	return c, true
+}
+
+// trimmed leaves out the fillers before and the punctuation around a clause.
+func trimmed(words []token) []token {
+	words = slices.Clone(words)
+	for len(words) > 0 && (dropped[words[0].was] || openers[words[0].was] && (words[0].after != "" || !keptOpeners[words[0].was])) {
+		words = words[1:]
+	}
+	for len(words) > 0 && dropped[words[len(words)-1].was] {
+		words = words[:len(words)-1]
+	}
+	if len(words) > 0 {
+		words[0].before = ""
+		words[len(words)-1].after = ""
+	}
+	return words
+}
+
+// foreign reports whether a word cannot be English.
+func foreign(t token) bool {
+	return len(t.word) > mostLetters || strings.ContainsFunc(t.word, func(r rune) bool {
+		return unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r)
+	})
+}
+
+// begins reports whether the first word of a clause is written small within a
+// sentence.
+func begins(t token, names map[string]bool) bool {
+	switch {
+	case turned[t.was] != "" || t.word == lowered(t.word):
+		return true
+	case names[t.was]:
+		return false
+	}
+	base, _, _ := strings.Cut(t.was, "'")
+	return plainStarts[t.was] || lexicon.StopWord(t.was) || lexicon.StopWord(base)
+}
+
+// namesIn are the words that a text writes with a capital inside a sentence.
+func namesIn(text string) map[string]bool {
+	names := make(map[string]bool)
+	for _, sentence := range lexicon.Sentences(text) {
+		for i, t := range tokenise(sentence) {
+			if i > 0 && t.word != lowered(t.word) && turned[t.was] == "" {
+				names[t.was] = true
+			}
+		}
+	}
+	return names
+}
+
+// whole reports whether the words have a subject and a finite verb.
+func whole(words []token) bool {
+	if finite[words[0].was] && words[0].was != "work" || strings.HasSuffix(words[0].was, "ing") {
+		return false // "bought milk", "feeling low": no subject
+	}
+	for i, t := range words {
+		if strings.Contains(t.was, "'") && i == 0 && pronouns[base(t.was)] {
+			return true
+		}
+		if i > 0 && (finite[t.was] || pronouns[words[i-1].was] || strings.HasSuffix(t.was, "ed")) {
+			return true
+		}
+	}
+	return false
+}
+
+func base(word string) string {
+	base, _, _ := strings.Cut(word, "'")
+	return base
+}
+
+// viewed reports whether the speaker already marks the clause as a view.
+func viewed(words []token) bool {
+	return len(words) > 2 && (attributed[words[1].was] || attributed[words[2].was]) && (words[0].was == "i" || words[0].was == "it")
+}
+
+// reports: "I'm exhausted", "I feel so alone".
+func reports(words []token) bool {
+	if words[0].was != "i'm" && !(words[0].was == "i" && len(words) > 1 && (words[1].was == "feel" || words[1].was == "am" || words[1].was == "felt")) {
+		return false
+	}
+	return slices.ContainsFunc(words, func(t token) bool { return feelingStems[lexicon.Stem(t.was)] })
+}
+
+// weigh grows with what a clause tells about the speaker.
+func weigh(words []token) int {
+	own, felt, content := 0, 0, 0
+	for _, t := range words {
+		stem := lexicon.Stem(t.was)
+		if turned[t.was] != "" {
+			own++
+		}
+		if feelingStems[stem] {
+			felt++
+		}
+		if !lexicon.StopWord(t.was) {
+			content++
+		}
+	}
+	weight := 2*min(own, 2) + 2*min(felt, 2) + min(content, 6)
+	if len(words) < 4 {
+		weight -= 2
+	}
+	if whole(words) {
+		weight += 2
+	}
+	return weight
+}

@@ -1,0 +1,62 @@
+package reflection
+
+import "strings"
+
+// parting words begin a new clause after a comma, and some even without.
+var (
+	partingAfterComma = wordSet(`and but so because then yet or plus now`)
+	partingAnywhere   = wordSet(`but because`)
+	// splicing words begin a sentence of its own behind a mere comma.
+	splicing = wordSet(`i my he she it they we there nobody everyone`)
+	// subordinators begin a clause that cannot stand alone.
+	subordinators = wordSet(`if when whenever because since although though after before while as until unless even once every`)
+)
+
+// cut is a place where a clause begins; hard ones part sentences.
+type cut struct {
+	at   int
+	hard bool
+}
+
+// pieces cuts a sentence where its clauses meet and returns every run of
+// neighbouring clauses that is short enough to be given back.
+func pieces(words []token) [][]token {
+	cuts := cutsOf(words)
+	var runs [][]token
+	for from := range len(cuts) - 1 {
+		for to := from + 1; to < len(cuts) && cuts[to].at-cuts[from].at <= mostWords; to++ {
+			runs = append(runs, words[cuts[from].at:cuts[to].at])
+			if cuts[to].hard {
+				break
+			}
+		}
+	}
+	return runs
+}
+
+// cutsOf are the places where a clause may begin, from 0 to the length.
+func cutsOf(words []token) []cut {
+	cuts := []cut{{}}
+	for i := 1; i < len(words); i++ {
+		last := cuts[len(cuts)-1].at
+		if i-last < 3 || subordinators[words[last].was] && !strings.ContainsAny(words[i-1].after, ";–—…") {
+			continue
+		}
+		if c, found := cutAt(words, i); found {
+			cuts = append(cuts, c)
+		}
+	}
+	return append(cuts, cut{at: len(words)})
+}
+
+func cutAt(words []token, i int) (cut, bool) {
+	before, word := words[i-1].after, base(words[i].was)
+	strong := strings.ContainsAny(before, ";–—…") || strings.Contains(before, "...")
+	comma := strong || strings.ContainsAny(before, ",:")
+	switch {
+	case strong || comma && splicing[word]:
+		return cut{i, true}, true
+	default:
+		return cut{i, false}, comma && partingAfterComma[word] || partingAnywhere[word]
+	}
+}

@@ -1,0 +1,218 @@
+package synthesis
+
+import (
+	"strings"
+	"time"
+
+	"meai/activities/memory"
+	"meai/activities/synthesis/reflection"
+	"meai/internal/lexicon"
+)
+
+// asksToRecall: the person asks what they told before. Questions that say so, and
+// questions about people and things of theirs that only they can have told.
+func (c *composition) asksToRecall() bool {
+	return c.explicitRecall() || c.implicitRecall()
+}
+
+var recallPhrases = []string{
+	" you remember ", " you still remember ", " you recall ", " remember when i ", " remember what i ",
+	" did i tell ", " did i say ", " did i mention ", " have i told ", " have i mentioned ", " i told you about ", " i tell you about ",
+	" i say about ", " i said about ", " i tell you ", " what i told you ", " what i said ", " you know about my ", " you know about me ", " do you know my ",
+}
+
+func (c *composition) explicitRecall() bool {
+	question := c.recallQuestion()
+	if question == "" {
+		return false
+	}
+	said := " " + strings.Join(lexicon.Words(question), " ") + " "
+	for _, phrase := range recallPhrases {
+		if strings.Contains(said, phrase) {
+			return true
+		}
+	}
+	return false
+}
+
+// recallQuestion is the question, also when the question mark was left out.
+func (c *composition) recallQuestion() string {
+	if question := c.question(); question != "" {
+		return question
+	}
+	if len(c.lexicon) > 0 && (c.lexicon[0] == "remember" || c.lexicon[0] == "remind") {
+		return c.words
+	}
+	return ""
+}
+
+// openings of questions about facts that the person may have told.
+var factual = []string{"where ", "when ", "who ", "what is my ", "what's my ", "what was ", "what did ", "which ", "how old ", "what are my "}
+
+func (c *composition) implicitRecall() bool {
+	question := c.question()
+	said := strings.Join(lexicon.Words(question), " ") + " "
+	for _, notFact := range []string{" should ", " can i ", " could ", " would ", " do i ", " am i ", " will ", " get help ", " find "} {
+		if strings.Contains(" "+said, notFact) {
+			return false
+		}
+	}
+	for _, opening := range factual {
+		if strings.HasPrefix(said, opening) && (strings.Contains(" "+said, " my ") || strings.Contains(" "+said, " i ") || len(markedTerms(question)) > 0) {
+			return len(c.recollections(question, 1)) > 0 || len(markedTerms(question)) > 0
+		}
+	}
+	return false
+}
+
+// answerFromMemory tells what was told, and nothing more.
+func (c *composition) answerFromMemory() {
+	if len(c.clauses) > 0 && !c.mend.noReflection && !c.mend.shorter {
+		c.reflect()
+	}
+	question := c.recallQuestion()
+	told := c.told(question)
+	switch {
+	case len(told) > 0:
+		c.tell(told)
+	case c.tellNearest():
+	default:
+		c.add(strings.ReplaceAll(c.chooser.pick("unknown", notFound), "{subject}", c.soughtSubject(question)), "honest", toBeHonest)
+	}
+	c.care()
+	c.askOneOf(c.asksAfterRecall(len(c.answer.Memories) > 0))
+}
+
+// told are the recollections that answer: those that share as much with the
+// question as the best one does, nearly.
+func (c *composition) told(question string) []recollection {
+	if c.mend.noMemory {
+		return nil
+	}
+	found := c.recollections(question, 1)
+	if len(found) == 0 {
+		return nil
+	}
+	marked := markedTerms(question)
+	if len(marked) > 0 && found[0].names == 0 {
+		return nil // it is about somebody else
+	}
+	kept := found[:1]
+	for _, r := range found[1:] {
+		if r.names == found[0].names && r.shared >= found[0].shared && len(kept) < mostTold {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (c *composition) tell(found []recollection) {
+	for i, r := range found {
+		opening := "You also told me {when}"
+		if i == 0 {
+			opening = c.chooser.pick("tell", c.telling())
+		}
+		c.add(told(c.when(r.memory, opening), c.retold(r)), "attentive", toRemember)
+		c.use(r.memory)
+	}
+}
+
+func (c *composition) telling() []string {
+	if c.yesNo() {
+		return []string{"Yes. You told me {when}", "I do. You told me {when}", "Yes, you told me {when}"}
+	}
+	return []string{"You told me {when}", "I looked back, and you told me {when}", "Here is what I have from you. You told me {when}"}
+}
+
+func (c *composition) yesNo() bool {
+	words := lexicon.Words(c.recallQuestion())
+	return len(words) > 0 && (words[0] == "do" || words[0] == "did" || words[0] == "have" || words[0] == "can")
+}
+
+// tellNearest mentions the nearest memory by meaning, with a caveat.
+func (c *composition) tellNearest() bool {
+	if c.mend.noMemory || !c.explicitRecall() || len(markedTerms(c.recallQuestion())) > 0 {
+		return false
+	}
+	for _, r := range c.recollections("", 0) {
+		if r.memory.Score >= nearScore {
+			c.add(told(c.when(r.memory, "I'm not certain that it is what you mean. The nearest I find is that you told me {when}"), c.retold(r)), "attentive", toRemember)
+			c.use(r.memory)
+			return true
+		}
+	}
+	return false
+}
+
+var notFound = []string{
+	"I looked through what you have told me and find nothing about {subject}, and I would rather say so than guess.",
+	"I don't find anything about {subject} in what you have told me so far, and I don't want to make something up.",
+	"About {subject} I have nothing from you yet, as far as I can see.",
+}
+
+// soughtSubject names what was asked for, as far as that can be said.
+func (c *composition) soughtSubject(question string) string {
+	if who, _, found := reflection.PersonNamed(question); found {
+		return who
+	}
+	return "that"
+}
+
+func (c *composition) asksAfterRecall(found bool) []string {
+	if !found {
+		return []string{
+			"Would you like to tell me about it?",
+			"Will you tell me, so that I can keep it this time?",
+			"What would you like me to know about it?",
+		}
+	}
+	options := []string{
+		"What made you think of it just now?",
+		"How is it for you now, looking back?",
+		"What has changed since then?",
+	}
+	if c.topic.who != "" && !c.topic.passing {
+		are := "are things"
+		options = append(options, "How "+are+" with "+c.topic.who+" now?")
+	}
+	return options
+}
+
+// when puts into an opening how long ago something was said, in words that hold
+// whatever the person's time zone.
+func (c *composition) when(m memory.Memory, opening string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(opening, "{when}", c.ago(m))), " ")
+}
+
+func (c *composition) ago(m memory.Memory) string {
+	if c.in.At.IsZero() || m.SaidAt.IsZero() || m.SaidAt.After(c.in.At) {
+		return "before"
+	}
+	const day = 24 * time.Hour
+	switch gap := c.in.At.Sub(m.SaidAt); {
+	case gap < 18*time.Hour:
+		return "earlier"
+	case gap < 2*day:
+		return "a day or so ago"
+	case gap < 6*day:
+		return "a few days ago"
+	case gap < 11*day:
+		return "about a week ago"
+	case gap < 25*day:
+		return "a few weeks ago"
+	case gap < 50*day:
+		return "about a month ago"
+	case gap < 300*day:
+		return "some months ago"
+	case gap < 500*day:
+		return "about a year ago"
+	default:
+		return "some years ago"
+	}
+}
+
+// sameOccasion: "today" still means the same day.
+func (c *composition) sameOccasion(m memory.Memory) bool {
+	gap := c.in.At.Sub(m.SaidAt)
+	return !c.in.At.IsZero() && !m.SaidAt.IsZero() && gap >= 0 && gap < 12*time.Hour
+}

@@ -1,0 +1,114 @@
+package synthesis
+
+import (
+	"strings"
+
+	"meai/internal/lexicon"
+)
+
+// nameFeeling says tentatively what MeAi hears, and what that is like.
+func (c *composition) nameFeeling() {
+	if c.in.Analysis == nil || c.feeling.family == plain {
+		return
+	}
+	var sentences []string
+	if name := c.named(); name != "" {
+		sentences = append(sentences, name)
+	}
+	if stand := c.stand(); stand != "" && (c.strength > slight || len(sentences) == 0) {
+		sentences = append(sentences, stand)
+	}
+	c.add(strings.Join(sentences, " "), c.tone(), toValidate)
+}
+
+// named is the sentence that names the feeling, unless the person did so or
+// MeAi is not sure enough.
+func (c *composition) named() string {
+	f := c.feeling
+	if f.noun == "" || c.mend.unnamed || !c.sure || f.namedBy(c.lexicon) {
+		return ""
+	}
+	name := strings.NewReplacer("{noun}", f.noun, "{some}", amount(c.strength), "{sounds}", f.sounds[c.strength])
+	options := byNoun
+	if f.sounds[c.strength] != "" {
+		options = append(options[:len(options):len(options)], bySound...)
+	}
+	sentence := name.Replace(c.chooser.pick("name", options))
+	if beside := c.beside(); beside != "" {
+		sentence = strings.TrimSuffix(sentence, ".") + ", and perhaps some " + beside + " beside it."
+	}
+	return sentence
+}
+
+var (
+	byNoun = []string{
+		"I hear {some} {noun} in that.",
+		"There seems to be {some} {noun} in it.",
+		"It reads as if there is {some} {noun} in it.",
+	}
+	bySound = []string{
+		"That sounds {sounds}.",
+		"It sounds {sounds}, the way you put it.",
+		"From here that sounds {sounds}.",
+	}
+)
+
+func amount(s strength) string {
+	switch s {
+	case strong:
+		return "a lot of"
+	case clear:
+		return "some"
+	default:
+		return "a little"
+	}
+}
+
+// beside is a second feeling of another kind that the person named.
+func (c *composition) beside() string {
+	for _, secondary := range c.in.Analysis.Secondary {
+		f := feelingOf(secondary.Label, 0)
+		if f.noun != "" && f.family != plain && f.family.dark() != c.feeling.family.dark() && f.namedBy(c.lexicon) {
+			return f.noun
+		}
+	}
+	return ""
+}
+
+// stand is a sentence that stands by the person.
+func (c *composition) stand() string {
+	if !c.sure {
+		return ""
+	}
+	options := c.feeling.stands
+	if c.atNight() && c.feeling.family == shaken {
+		options = append(options[:len(options):len(options)], "At night such things are often louder than by day.")
+	}
+	return c.chooser.pick("stand", options)
+}
+
+func (c *composition) atNight() bool {
+	for _, word := range lexicon.Words(c.in.Context.TimeOfDay) {
+		if word == "night" || word == "midnight" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *composition) tone() string {
+	switch c.feeling.family {
+	case heavy:
+		return "gentle"
+	case shaken:
+		return "calm"
+	case heated:
+		return "steady"
+	case bright:
+		return "glad"
+	case tender:
+		return "warm"
+	default:
+		return "open"
+	}
+}
