@@ -31,7 +31,8 @@ RACE ?=
 # What the tests of the engines need is not cached: they talk to servers.
 GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -count=1 -timeout=20m
 WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-ports --
-MODULES := . deploy/local deploy/local/weaviate scripts/tools
+# The modules that hold code. deploy/local/weaviate and scripts/tools only pin the versions of programs.
+MODULES := . deploy/local
 
 # Runs a command that is interesting only when it fails, and shows how long it took.
 STEP := scripts/step
@@ -117,7 +118,7 @@ lint: ## Check format, correctness, determinism, import directions, generated co
 	@$(MAKE) --keep-going $(LINTS)
 
 lint-format:
-	@$(STEP) gofmt bash -c 'unformatted=$$(git ls-files -z --cached --others --exclude-standard "*.go" | xargs -0 gofmt -l); echo "$$unformatted"; [ -z "$$unformatted" ]'
+	@$(STEP) gofmt bash -c 'list=$$(gofmt -l $$(git ls-files "*.go" | cut -d/ -f1 | sort -u)); echo "$$list"; [ -z "$$list" ]'
 
 lint-vet:
 	@$(STEP) vet go vet ./...
@@ -141,7 +142,7 @@ lint-text:
 	@$(STEP) text go run ./scripts/textcheck
 
 lint-modules:
-	@for module in $(MODULES); do (cd $$module && $(CURDIR)/$(STEP) "tidy" go mod tidy -diff); done
+	@status=0; for module in $(MODULES); do (cd $$module && $(CURDIR)/$(STEP) tidy go mod tidy -diff) || status=1; done; exit $$status
 
 lint-generated:
 	@$(STEP) generated scripts/drift
