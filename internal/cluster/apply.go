@@ -166,18 +166,22 @@ func (a Applier) applySearchAttributes(ctx context.Context, note func(Change)) e
 	if err != nil {
 		return fmt.Errorf("add: %w", err)
 	}
-	return poll(ctx, func() error {
-		got, err := operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: a.Namespace})
+	return poll(ctx, func() error { return a.attributesUsable(ctx, missing) })
+}
+
+// attributesUsable asks for workflows by each attribute. The server lists a new
+// attribute at once, but refuses it in starts and queries until its cache of
+// namespaces has caught up.
+func (a Applier) attributesUsable(ctx context.Context, names map[string]enumspb.IndexedValueType) error {
+	for name := range names {
+		_, err := a.Client.WorkflowService().ListWorkflowExecutions(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: a.Namespace, PageSize: 1, Query: name + " IS NULL",
+		})
 		if err != nil {
-			return err
+			return fmt.Errorf("%s cannot be used yet: %w", name, err)
 		}
-		for name := range missing {
-			if _, there := got.GetCustomAttributes()[name]; !there {
-				return fmt.Errorf("%s is not visible yet", name)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (a Applier) allNew(note func(Change)) {

@@ -1,0 +1,131 @@
+package main_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/api/client"
+)
+
+const worried = "I am worried about my brother Tom, he has not called for weeks and I cannot sleep."
+
+func TestAnswersComeWithoutWeaviateOrTheModelProvider(t *testing.T) {
+	nowhere := freePort(t)
+	for name, c := range map[string]struct {
+		env  []string
+		code string
+	}{
+		"Weaviate": {[]string{"MEAI_WEAVIATE_URL=http://" + nowhere}, "vectors_unavailable"},
+		"model provider": {[]string{
+			"MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL=http://" + nowhere, "MEAI_EMBEDDING_MODEL=any", "MEAI_EMBEDDING_TIMEOUT=500ms",
+		}, "embedding_unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			broken, base := s.with(c.env...).serve(t, "up")
+			p := newPerson(t, base)
+			p.begin(t)
+			got := p.tell(t, worried)
+			require.Contains(t, got.Response.Degraded, c.code)
+			require.Equal(t, client.ResponseSourceComposed, got.Response.Source)
+
+			broken.kill()
+			_, base = s.serve(t, "up")
+			p = p.at(t, base)
+			p.await(t, got.Id, within)
+			again := p.tell(t, "Do you remember what I told you about Tom?")
+			require.Contains(t, again.Response.Text, "Tom", "what was skipped is completed")
+			require.NotEmpty(t, again.Response.Memories)
+			require.Empty(t, again.Response.Degraded)
+		})
+	}
+}
+
+func TestAnswersComeWithoutSomeQueues(t *testing.T) {
+	s := newSite(t)
+	for name, c := range map[string]struct {
+		queues []string
+		code   string
+		source client.ResponseSource
+	}{
+		"memory":      {[]string{"synthesis", "mirror", "truthfilter"}, "memory_unavailable", client.ResponseSourceComposed},
+		"mirror":      {[]string{"synthesis", "memory", "truthfilter"}, "mirror_unavailable", client.ResponseSourceComposed},
+		"truthfilter": {[]string{"synthesis", "memory", "mirror"}, "truthfilter_unavailable", client.ResponseSourceFallback},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var args []string
+			for _, q := range c.queues {
+				args = append(args, "--queue", q)
+			}
+			up, base := s.serve(t, "up", args...)
+			p := newPerson(t, base)
+			p.begin(t)
+			got := p.tell(t, worried)
+			require.Contains(t, got.Response.Degraded, c.code)
+			require.Equal(t, c.source, got.Response.Source)
+
+			missing := s.start(t, "worker", "--queue", name)
+			p.await(t, got.Id, within)
+			require.Equal(t, 1, s.count(t, p.subject, "select count(*) from memory_nodes where kind = 'turn'"))
+			missing.kill()
+			up.kill()
+		})
+	}
+}
+
+// at is the same person at another address.
+func (p *person) at(t *testing.T, base string) *person {
+	t.Helper()
+	moved := newPerson(t, base)
+	moved.subject, moved.session = p.subject, p.session
+	return moved
+}
+
+func TestBadInputIsRefusedAndNothingIsStored(t *testing.T) {
+	s := newSite(t)
+	_, base := s.serve(t, "up")
+	p := newPerson(t, base)
+	p.begin(t)
+	interactions := base + "/v1/sessions/" + p.session.String() + "/interactions"
+	const good = `{"input":{"text":"hello"}}`
+	for name, c := range map[string]struct {
+		url, body string
+		headers   map[string]string
+		status    int
+		pointer   string
+	}{
+		"oversized body":     {interactions, `{"input":{"text":"` + repeat("a", 70_000) + `"}}`, nil, 413, ""},
+		"text too long":      {interactions, `{"input":{"text":"` + repeat("a", 8001) + `"}}`, nil, 422, "/input/text"},
+		"empty text":         {interactions, `{"input":{"text":""}}`, nil, 422, "/input/text"},
+		"invalid UTF-8":      {interactions, "{\"input\":{\"text\":\"a\xff\"}}", nil, 400, ""},
+		"wrong type":         {interactions, `{"input":{"text":7}}`, nil, 422, "/input/text"},
+		"missing text":       {interactions, `{"input":{}}`, nil, 422, "/input"},
+		"unknown field":      {interactions, `{"input":{"text":"hello"},"mood":"x"}`, nil, 422, ""},
+		"not JSON":           {interactions, `{"input":`, nil, 400, ""},
+		"NUL":                {interactions, `{"input":{"text":"a\u0000b"}}`, nil, 422, "/input/text"},
+		"no key":             {interactions, good, map[string]string{"Idempotency-Key": ""}, 400, "Idempotency-Key"},
+		"bad key":            {interactions, good, map[string]string{"Idempotency-Key": "a b"}, 400, "Idempotency-Key"},
+		"wrong content type": {interactions, good, map[string]string{"Content-Type": "text/plain"}, 415, ""},
+		"no token":           {interactions, good, map[string]string{"Authorization": ""}, 401, ""},
+		"unknown session":    {base + "/v1/sessions/00000000-0000-7000-8000-000000000000/interactions", good, nil, 404, ""},
+		"malformed session":  {base + "/v1/sessions/nonsense/interactions", good, nil, 400, "session_id"},
+		"bad previous":       {interactions, `{"input":{"text":"hello"},"context":{"previous_interaction":"x"}}`, nil, 422, "/context/previous_interaction"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, problem := p.post(t, c.url, c.body, c.headers)
+			require.Equal(t, c.status, status, "%+v", problem)
+			require.NotEmpty(t, problem.Code)
+			if c.pointer != "" {
+				require.NotEmpty(t, problem.Errors, "%+v", problem)
+				require.Contains(t, problem.Errors[0].Pointer, c.pointer)
+			}
+		})
+	}
+	require.Zero(t, s.count(t, p.subject, "select (select count(*) from interactions) + (select count(*) from idempotency_keys) + (select count(*) from memory_nodes)"))
+	got, err := http.Get(base + "/no/such/place")
+	require.NoError(t, err)
+	require.NoError(t, got.Body.Close())
+	require.Equal(t, "application/problem+json", got.Header.Get("Content-Type"))
+}

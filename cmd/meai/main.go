@@ -1,0 +1,72 @@
+// Command meai is the whole of MeAi's back end: API, workers, and the commands
+// that prepare its engines.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"meai/internal/config"
+)
+
+// version is set by the build.
+var version = "development"
+
+type cli struct {
+	Config string `help:"YAML configuration file; MEAI_* variables override it." env:"MEAI_CONFIG" type:"path" placeholder:"FILE"`
+
+	Up      upCommand      `cmd:"" help:"Serve the API and run all workers in one process."`
+	API     apiCommand     `cmd:"" name:"api" help:"Serve the HTTP API."`
+	Worker  workerCommand  `cmd:"" help:"Run the workers of some or all task queues."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database schema and the vector index up to date."`
+	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+
+	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`
+}
+
+const description = `A relational AI companion's back end on Temporal, PostgreSQL and Weaviate.
+
+First 'meai migrate' and 'meai apply', then 'meai up', or 'meai api' and 'meai worker' apart.
+Settings come from a file and from MEAI_* variables; docs/configuration.md lists them.`
+
+func main() {
+	var c cli
+	parser := kong.Must(&c, kong.Name("meai"), kong.Description(description), kong.UsageOnError())
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	command.BindTo(ctx, (*context.Context)(nil))
+	command.Bind(&c)
+	err = command.Run()
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "meai: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func (c *cli) load() (config.Config, error) {
+	cfg, err := config.Load(c.Config, os.Environ())
+	if err != nil {
+		return config.Config{}, fmt.Errorf("configuration:\n%w", err)
+	}
+	return cfg, nil
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run() error {
+	_, err := fmt.Println("meai", version)
+	return err
+}
+
+type referenceCommand struct{}
+
+func (referenceCommand) Run() error { return config.WriteReference(os.Stdout) }

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/client"
+
+	"meai/activities/bridge"
+	"meai/activities/interaction"
+	"meai/activities/memory"
+	"meai/activities/mirror"
+	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
+	"meai/internal/cluster"
+	"meai/internal/codec"
+	"meai/internal/config"
+	"meai/internal/embedding"
+	"meai/internal/keyring"
+	"meai/internal/postgres"
+	"meai/internal/telemetry"
+	"meai/internal/vectors"
+	"meai/workers"
+)
+
+// parts are what a process is put together from. Each is opened by the command
+// that needs it and closed in reverse order.
+type parts struct {
+	config      config.Config
+	declaration cluster.Declaration
+	telemetry   *telemetry.Telemetry
+	keys        *keyring.Keyring
+	onClose     []func() error
+}
+
+// open reads the configuration and opens what every command needs.
+func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
+	p := &parts{}
+	defer func() {
+		if err != nil {
+			p.close(&err)
+		}
+	}()
+	if p.config, err = c.load(); err != nil {
+		return nil, err
+	}
+	if p.declaration, err = cluster.Load(p.config.Temporal.Declaration); err != nil {
+		return nil, err
+	}
+	p.telemetry, err = telemetry.Start(ctx, telemetry.Options{
+		Service: service, Version: version,
+		LogLevel: p.config.Telemetry.LogLevel, LogFormat: p.config.Telemetry.LogFormat,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Flushing may take as long as the exporter's own timeout, whatever became of ctx.
+	p.closing(func() error { return p.telemetry.Stop(context.WithoutCancel(ctx)) })
+	p.keys, err = keyring.Open(ctx, keyring.Options{
+		Bucket: p.config.Keyring.Bucket, KEK: p.config.Keyring.KEK, Logger: p.telemetry.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the keyring: %w", err)
+	}
+	p.closing(p.keys.Close)
+	return p, nil
+}
+
+func (p *parts) closing(f func() error) { p.onClose = append(p.onClose, f) }
+
+// close closes everything that was opened and joins what goes wrong to err.
+func (p *parts) close(err *error) {
+	for _, f := range slices.Backward(p.onClose) {
+		*err = errors.Join(*err, f())
+	}
+	p.onClose = nil
+}
+
+func (p *parts) temporal(ctx context.Context) (client.Client, error) {
+	t := p.config.Temporal
+	converter := codec.DataConverter(p.keys)
+	c, err := cluster.Connect(ctx, cluster.ConnectOptions{
+		Address: t.Address, Namespace: t.Namespace, APIKey: t.APIKey, TLS: t.UseTLS(),
+		DataConverter: converter, FailureConverter: codec.FailureConverter(converter),
+		Logger: p.telemetry.Logger, Tracers: p.telemetry.Tracers, Meters: p.telemetry.Meters,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.closing(func() error { c.Close(); return nil })
+	return c, nil
+}
+
+func (p *parts) database(ctx context.Context) (*postgres.DB, error) {
+	db, err := postgres.Open(ctx, postgres.Options{
+		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns,
+		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers, MeterProvider: p.telemetry.Meters,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	p.closing(func() error { db.Close(); return nil })
+	return db, nil
+}
+
+func (p *parts) vectors(ctx context.Context) (*vectors.Index, error) {
+	w := p.config.Weaviate
+	index, err := vectors.Open(ctx, vectors.Options{
+		URL: w.URL, APIKey: w.APIKey, Timeout: w.Timeout,
+		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the vector index: %w", err)
+	}
+	p.closing(func() error { index.Close(); return nil })
+	return index, nil
+}
+
+func (p *parts) embedder() (embedding.Embedder, error) {
+	e := p.config.Embedding
+	var embedder embedding.Embedder
+	var err error
+	switch e.Provider {
+	case "openai":
+		embedder, err = embedding.NewOpenAI(embedding.OpenAIOptions{
+			BaseURL: e.URL, APIKey: e.APIKey, Model: e.Model, Dimensions: e.Dimensions, Timeout: e.Timeout,
+		})
+	default:
+		embedder, err = embedding.NewBuiltin()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("set up the %s embeddings: %w", e.Provider, err)
+	}
+	// Mirror and memory embed the same words at the same moment.
+	return embedding.Cached(embedder, e.Cache), nil
+}
+
+// capabilities puts the activities together.
+func (p *parts) capabilities(ctx context.Context, db *postgres.DB) (workers.Capabilities, error) {
+	embedder, err := p.embedder()
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
+	index, err := p.vectors(ctx)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
+	analyzer, err := mirror.NewAnalyzer(embedder)
+	if err != nil {
+		return workers.Capabilities{}, fmt.Errorf("set up Mirror: %w", err)
+	}
+	library, err := bridge.NewLibrary(ctx, embedder)
+	if err != nil {
+		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
+	}
+	f := p.config.Filter
+	filter := truthfilter.New(embedder, truthfilter.Thresholds{Pass: f.Pass, Safety: f.Safety, Relevance: f.Relevance})
+	steps := interaction.NewRecorder(db, p.telemetry.Logger)
+	steps.Start()
+	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
+	return workers.Capabilities{
+		Mirror:      &mirror.Activities{Analyzer: analyzer, Steps: steps},
+		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
+		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps},
+		Synthesis:   &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Steps: steps},
+		Memory: memory.New(memory.Options{
+			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
+		}),
+	}, nil
+}

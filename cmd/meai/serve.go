@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"meai/activities/synthesis"
+	"meai/api"
+	"meai/internal/identity"
+	"meai/internal/postgres"
+	"meai/workers"
+	"meai/workflows"
+)
+
+type upCommand struct {
+	Queue []string `help:"Serve only these task queues besides the API (repeatable)." placeholder:"NAME"`
+}
+
+func (u upCommand) Run(ctx context.Context, c *cli) error {
+	return serve(ctx, c, "meai", true, &u.Queue)
+}
+
+type apiCommand struct{}
+
+func (apiCommand) Run(ctx context.Context, c *cli) error { return serve(ctx, c, "meai-api", true, nil) }
+
+type workerCommand struct {
+	Queue []string `help:"Task queue to serve (repeatable); all that have work when left out." placeholder:"NAME"`
+}
+
+func (w workerCommand) Run(ctx context.Context, c *cli) error {
+	return serve(ctx, c, "meai-worker", false, &w.Queue)
+}
+
+// serve runs the API, workers, or both until a signal or a failure; queues is nil
+// for no workers and points to an empty list for all.
+func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]string) (err error) {
+	p, err := open(ctx, c, service)
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	temporal, err := p.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	db, err := p.database(ctx)
+	if err != nil {
+		return err
+	}
+	var fatal <-chan error
+	if queues != nil {
+		caps, err := p.capabilities(ctx, db)
+		if err != nil {
+			return err
+		}
+		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
+		if err != nil {
+			return err
+		}
+		p.closing(func() error { group.Stop(); return nil })
+		fatal = group.Fatal()
+	}
+	server, err := p.httpServer(ctx, withAPI, temporal, db)
+	if err != nil {
+		return err
+	}
+	return p.run(ctx, server, fatal)
+}
+
+// httpServer is the API, or for a lone worker just its metrics and health; nil
+// when nothing is to be served.
+func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Client, db *postgres.DB) (*http.Server, error) {
+	if !withAPI {
+		if p.config.Telemetry.Metrics == "" {
+			return nil, nil
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", p.telemetry.Metrics)
+		mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		return &http.Server{Addr: p.config.Telemetry.Metrics, Handler: mux, ReadHeaderTimeout: 5 * time.Second}, nil
+	}
+	index, err := p.vectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server, err := api.New(api.Options{
+		Store:           synthesis.NewStore(db, p.keys),
+		Engine:          &workflows.Starter{Client: temporal},
+		Auth:            identity.Development{Enabled: p.config.DevAuth},
+		Logger:          p.telemetry.Logger,
+		TracerProvider:  p.telemetry.Tracers,
+		MeterProvider:   p.telemetry.Meters,
+		MetricsHandler:  p.telemetry.Metrics,
+		SessionLifetime: p.config.Session.Lifetime,
+		WorkflowLink:    p.config.Temporal.WorkflowLink,
+		Version:         version,
+		Ready: []api.ReadyCheck{
+			{Name: "postgresql", Required: true, Check: db.Ping},
+			{Name: "temporal", Required: true, Check: func(ctx context.Context) error {
+				_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+				return err
+			}},
+			{Name: "keyring", Required: true, Check: func(ctx context.Context) error {
+				_, err := p.keys.System(ctx)
+				return err
+			}},
+			{Name: "weaviate", Check: index.Ping},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the API: %w", err)
+	}
+	return server.HTTP(p.config.API.Listen), nil
+}
+
+// run serves until a signal or a fatal error, then lets running requests finish.
+// Workers drain afterwards: a request that waits for its answer needs them.
+func (p *parts) run(ctx context.Context, server *http.Server, fatal <-chan error) error {
+	failed := make(chan error, 1)
+	if server != nil {
+		listener, err := net.Listen("tcp", server.Addr)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		p.telemetry.Logger.Info("serving", "address", listener.Addr().String())
+		go func() { failed <- server.Serve(listener) }()
+	}
+	var cause error
+	select {
+	case <-ctx.Done():
+		p.telemetry.Logger.Info("stopping")
+	case cause = <-fatal:
+	case cause = <-failed:
+	}
+	if server == nil {
+		return cause
+	}
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.API.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(finish); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		cause = errors.Join(cause, fmt.Errorf("stop the HTTP server: %w", err))
+	}
+	return cause
+}

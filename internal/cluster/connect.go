@@ -1,0 +1,62 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/opentelemetry"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
+	temporallog "go.temporal.io/sdk/log"
+)
+
+// ConnectOptions say how to reach the cluster and what every payload, log line
+// and span passes through.
+type ConnectOptions struct {
+	Address, Namespace string
+	APIKey             string
+	TLS                bool
+	DataConverter      converter.DataConverter
+	FailureConverter   converter.FailureConverter
+	Logger             *slog.Logger
+	Tracers            trace.TracerProvider
+	Meters             metric.MeterProvider
+}
+
+// Connect dials the cluster. Connecting is lazy: a cluster that is down makes
+// calls fail, not the process.
+func Connect(_ context.Context, o ConnectOptions) (client.Client, error) {
+	tracing, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
+		Tracer: o.Tracers.Tracer("meai/temporal"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up Temporal tracing: %w", err)
+	}
+	options := client.Options{
+		HostPort: o.Address, Namespace: o.Namespace,
+		DataConverter: o.DataConverter, FailureConverter: o.FailureConverter,
+		Logger:       temporallog.NewStructuredLogger(o.Logger.With("part", "temporal")),
+		Interceptors: []interceptor.ClientInterceptor{tracing},
+		MetricsHandler: opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+			Meter: o.Meters.Meter("meai/temporal"), UseMonotonicCounters: true,
+			// A metric that cannot be made must not stop a person's answer.
+			OnError: func(err error) { o.Logger.Warn("a Temporal metric is not recorded", "error", err) },
+		}),
+	}
+	if o.TLS {
+		options.ConnectionOptions.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if o.APIKey != "" {
+		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
+	}
+	c, err := client.NewLazyClient(options)
+	if err != nil {
+		return nil, fmt.Errorf("set up the Temporal client: %w", err)
+	}
+	return c, nil
+}

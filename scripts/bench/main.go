@@ -1,0 +1,156 @@
+// Command bench measures MeAi end to end beside a bare Temporal chain.
+//
+// The bare chain has the same graph, the same number and kind of activities,
+// payloads of the same size, queues with the same tuning, and the same server;
+// its activities do nothing. What MeAi adds to it is MeAi's own cost. Both are
+// measured in turns in one run, because machines are noisy and only the ratio
+// means something.
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"meai/internal/cluster"
+	"meai/internal/config"
+)
+
+type cli struct {
+	Measure measureCommand `cmd:"" default:"withargs" help:"Run the benchmark (the default)."`
+	Bare    bareCommand    `cmd:"" hidden:"" help:"Run the workers of the bare chain."`
+}
+
+type measureCommand struct {
+	Config      string        `env:"MEAI_TEST_CONFIG" required:"" type:"path" help:"Configuration of the engines, as meai-local writes it."`
+	Meai        string        `default:".local/bin/meai" type:"path" help:"The binary to measure."`
+	Declaration string        `default:"temporal.yaml" type:"path" help:"Tuning of the task queues."`
+	Clients     []int         `default:"1,8,32" help:"Concurrent clients, one measurement for each."`
+	Round       time.Duration `default:"8s" help:"Length of one round; every measurement has several, in turns."`
+	Rounds      int           `default:"3" help:"Rounds of each kind in a measurement."`
+}
+
+func main() {
+	var c cli
+	parser := kong.Must(&c, kong.Name("bench"), kong.Description("Measures MeAi end to end beside a bare Temporal chain of the same shape."))
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run()
+	stop()
+	parser.FatalIfErrorf(err)
+}
+
+// Run measures and prints the report.
+func (m measureCommand) Run(ctx context.Context) error {
+	cfg, err := config.Load(m.Config, os.Environ())
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	declared, err := cluster.Load(m.Declaration)
+	if err != nil {
+		return err
+	}
+	product, err := startProduct(ctx, m, cfg)
+	if err != nil {
+		return err
+	}
+	defer product.stop()
+	bare, err := startBare(ctx, m, cfg, declared)
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	fmt.Printf("Idle resident memory of meai up: %d MB\n\n", product.residentMegabytes())
+	for _, side := range []side{product, bare} {
+		// The first interactions compile statements, fill caches and open connections.
+		if _, err := drive(ctx, side, 2, 3*time.Second); err != nil {
+			return fmt.Errorf("warm up %s: %w", side.name(), err)
+		}
+	}
+	for _, clients := range m.Clients {
+		if err := m.compare(ctx, clients, product, bare); err != nil {
+			return err
+		}
+	}
+	product.printSteps()
+	fmt.Printf("\nResident memory of meai up after the load: %d MB\n", product.residentMegabytes())
+	return nil
+}
+
+// compare runs rounds of both sides in turns and prints them with their ratio.
+func (m measureCommand) compare(ctx context.Context, clients int, sides ...side) error {
+	results := make([]result, len(sides))
+	for round := range m.Rounds {
+		for i, s := range sides {
+			fmt.Fprintf(os.Stderr, "%d clients, round %d of %d: %s\n", clients, round+1, m.Rounds, s.name())
+			got, err := drive(ctx, s, clients, m.Round)
+			if err != nil {
+				return fmt.Errorf("%s at %d clients: %w", s.name(), clients, err)
+			}
+			results[i].add(got)
+		}
+	}
+	fmt.Printf("%d concurrent clients, %d rounds of %s each\n", clients, m.Rounds, m.Round)
+	fmt.Printf("  %-12s %8s %10s %10s %10s %10s\n", "", "count", "per second", "p50 ms", "p95 ms", "p99 ms")
+	for i, s := range sides {
+		fmt.Printf("  %-12s %s\n", s.name(), results[i])
+	}
+	a, b := results[0], results[1]
+	fmt.Printf("  %-12s %8s %10.2f %10.2f %10.2f %10.2f\n\n", "ratio", "", a.rate()/b.rate(), over(a, b, .5), over(a, b, .95), over(a, b, .99))
+	return nil
+}
+
+// side is one of the two systems that are compared.
+type side interface {
+	name() string
+	// client returns a function that does one interaction and returns when its
+	// answer is there. Clients share nothing.
+	client(ctx context.Context) (func(context.Context) error, error)
+}
+
+// result is what some rounds measured.
+type result struct {
+	latencies []time.Duration
+	elapsed   time.Duration
+}
+
+func (r *result) add(o result) {
+	r.latencies = append(r.latencies, o.latencies...)
+	r.elapsed += o.elapsed
+}
+
+func (r result) rate() float64 { return float64(len(r.latencies)) / r.elapsed.Seconds() }
+
+// quantile is the smallest latency that at least q of the sample do not exceed.
+func (r result) quantile(q float64) time.Duration {
+	if len(r.latencies) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(r.latencies))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func (r result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%8d %10.1f", len(r.latencies), r.rate())
+	for _, q := range []float64{.5, .95, .99} {
+		fmt.Fprintf(&b, " %10.1f", milliseconds(r.quantile(q)))
+	}
+	return b.String()
+}
+
+func over(a, b result, q float64) float64 {
+	return float64(a.quantile(q)) / float64(cmp.Or(b.quantile(q), 1))
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

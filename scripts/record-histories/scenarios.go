@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meai/activities/bridge"
+	"meai/activities/interaction"
+	"meai/activities/memory"
+	"meai/activities/mirror"
+	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
+	"meai/workflows"
+)
+
+// scenario is one way through a workflow.
+type scenario struct {
+	name, queue     string
+	workflow, input any
+	// waits: a client waits for the answer, so that the history holds an update.
+	waits bool
+	// different replaces activities of the usual cast.
+	different map[string]any
+}
+
+func (s scenario) activities() map[string]any {
+	cast := maps.Clone(usual)
+	maps.Copy(cast, s.different)
+	return cast
+}
+
+const lonely = "I feel so alone since my sister moved away."
+
+func interactionScenario(name, words string, different map[string]any) scenario {
+	ref := interaction.Ref{Subject: uuid.UUID{1}, Session: uuid.UUID{2}, Interaction: uuid.UUID{3}, Workflow: "recorded"}
+	return scenario{
+		name: name, queue: workflows.QueueSynthesis, workflow: workflows.Interaction, different: different,
+		input: workflows.InteractionInput{Ref: ref, Words: words, AcceptedAt: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)},
+	}
+}
+
+var scenarios = []scenario{
+	interactionScenario("interaction", lonely, nil),
+	waited(interactionScenario("interaction-waited-for", lonely, nil)),
+	interactionScenario("interaction-with-resources", "Is there anything I can try before a talk?", map[string]any{
+		"mirror.Analyze": func(context.Context, mirror.AnalyzeInput) (mirror.Analysis, error) {
+			return mirror.Analysis{Kind: mirror.ResourceRequest, Primary: "anxiety", Intensity: 0.6}, nil
+		},
+	}),
+	interactionScenario("interaction-revised", lonely, map[string]any{
+		"truthfilter.Review": func() any {
+			reviews := 0
+			return func(context.Context, truthfilter.ReviewInput) (truthfilter.Judgement, error) {
+				if reviews++; reviews == 1 {
+					return truthfilter.Judgement{Verdict: truthfilter.Revise}, nil
+				}
+				return truthfilter.Judgement{Verdict: truthfilter.Pass}, nil
+			}
+		}(),
+	}),
+	interactionScenario("interaction-crisis", "I want to kill myself.", nil),
+	interactionScenario("interaction-degraded", lonely, map[string]any{
+		"memory.Recall": func(context.Context, memory.RecallInput) (memory.Recollection, error) {
+			return memory.Recollection{}, errors.New("the memory is down")
+		},
+		"truthfilter.Review": func(context.Context, truthfilter.ReviewInput) (truthfilter.Judgement, error) {
+			return truthfilter.Judgement{}, errors.New("the filter is down")
+		},
+	}),
+	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
+}
+
+func waited(s scenario) scenario { s.waits = true; return s }
+
+// usual is the cast of a day on which everything works.
+var usual = map[string]any{
+	"mirror.Analyze": func(context.Context, mirror.AnalyzeInput) (mirror.Analysis, error) {
+		return mirror.Analysis{Kind: mirror.Expression, Primary: "loneliness", Intensity: 0.6, Valence: -0.5}, nil
+	},
+	"memory.Recall": func(context.Context, memory.RecallInput) (memory.Recollection, error) {
+		return memory.Recollection{Memories: []memory.Memory{{ID: uuid.UUID{4}, Kind: memory.Turn, Text: "My sister is moving to Lisbon."}}}, nil
+	},
+	"bridge.Search": func(context.Context, bridge.SearchInput) (bridge.SearchResult, error) {
+		return bridge.SearchResult{Hits: []bridge.Hit{{Resource: bridge.Resource{ID: "box-breathing", Title: "Box breathing"}}}}, nil
+	},
+	"synthesis.Compose": func(_ context.Context, in synthesis.ComposeInput) (synthesis.Answer, error) {
+		return synthesis.Answer{Source: synthesis.Composed, Text: "You said: " + in.Words}, nil
+	},
+	"truthfilter.Review": func(context.Context, truthfilter.ReviewInput) (truthfilter.Judgement, error) {
+		return truthfilter.Judgement{Verdict: truthfilter.Pass, Score: 0.9}, nil
+	},
+	"synthesis.Deliver": func(context.Context, synthesis.DeliverInput) (synthesis.Delivered, error) {
+		return synthesis.Delivered{}, nil
+	},
+	"memory.Remember": func(context.Context, memory.RememberInput) (memory.Remembered, error) {
+		return memory.Remembered{Nodes: []uuid.UUID{{5}}}, nil
+	},
+	"memory.IndexVectors": func(_ context.Context, in memory.IndexInput) (memory.Indexed, error) {
+		return memory.Indexed{Vectors: len(in.Nodes)}, nil
+	},
+	"memory.ListSubjects": func(_ context.Context, in memory.ListSubjectsInput) (memory.SubjectPage, error) {
+		if in.After != uuid.Nil {
+			return memory.SubjectPage{Subjects: []uuid.UUID{{8}}}, nil
+		}
+		return memory.SubjectPage{Subjects: []uuid.UUID{{6}, {7}}}, nil
+	},
+	"memory.Consolidate": func(context.Context, memory.ConsolidateInput) (memory.Consolidated, error) {
+		return memory.Consolidated{Vectors: 1}, nil
+	},
+}

@@ -1,0 +1,64 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"meai/activities/bridge"
+	"meai/activities/memory"
+	"meai/activities/mirror"
+	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
+)
+
+// A call is a capability's step as workflows call it: typed, and with its
+// queue, timeouts and retry policy decided in one place.
+type call[In, Out any] struct {
+	// name is the prefix that the worker registers the capability under, a dot,
+	// and the method.
+	name    string
+	options workflow.ActivityOptions
+}
+
+// A future is an activity under way.
+type future[Out any] struct{ workflow.Future }
+
+func (a call[In, Out]) start(ctx workflow.Context, in In) future[Out] {
+	return future[Out]{workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, a.options), a.name, in)}
+}
+
+func (a call[In, Out]) run(ctx workflow.Context, in In) (Out, error) {
+	return a.start(ctx, in).result(ctx)
+}
+
+// patiently is the same activity for when nobody waits for it any more.
+func (a call[In, Out]) patiently() call[In, Out] {
+	options := patient
+	options.TaskQueue = a.options.TaskQueue
+	return call[In, Out]{a.name, options}
+}
+
+func (f future[Out]) result(ctx workflow.Context) (Out, error) {
+	var out Out
+	err := f.Get(ctx, &out)
+	return out, err
+}
+
+var (
+	analyze = call[mirror.AnalyzeInput, mirror.Analysis]{"mirror.Analyze", on(QueueMirror, brisk)}
+	recall  = call[memory.RecallInput, memory.Recollection]{"memory.Recall", on(QueueMemory, brisk)}
+	search  = call[bridge.SearchInput, bridge.SearchResult]{"bridge.Search", on(QueueTruthFilter, brisk)}
+	compose = call[synthesis.ComposeInput, synthesis.Answer]{"synthesis.Compose", on(QueueSynthesis, steadfast)}
+	review  = call[truthfilter.ReviewInput, truthfilter.Judgement]{"truthfilter.Review", on(QueueTruthFilter, careful)}
+	deliver = call[synthesis.DeliverInput, synthesis.Delivered]{"synthesis.Deliver", on(QueueSynthesis, steadfast)}
+
+	remember     = call[memory.RememberInput, memory.Remembered]{"memory.Remember", on(QueueMemory, patient)}
+	indexVectors = call[memory.IndexInput, memory.Indexed]{"memory.IndexVectors", on(QueueMemory, patient)}
+
+	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
+	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
+)
+
+func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {
+	options.TaskQueue = queue
+	return options
+}

@@ -1,0 +1,86 @@
+package workflows
+
+import (
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/activities/memory"
+)
+
+const (
+	defaultPageSize = 100
+	// pagesPerRun bounds the history of one run.
+	pagesPerRun = 10
+	// atOnce bounds how many people's memories are worked on side by side.
+	atOnce = 4
+)
+
+// ConsolidationInput starts the nightly run over everybody's memories. The zero
+// value is a whole run.
+type ConsolidationInput struct {
+	PageSize int `json:"page_size,omitempty"`
+	// After and Done carry a long run over to its continuation.
+	After uuid.UUID         `json:"after,omitzero"`
+	Done  ConsolidationDone `json:"done,omitzero"`
+}
+
+// ConsolidationDone counts what a run did. It holds no ids and no words.
+type ConsolidationDone struct {
+	Subjects int `json:"subjects"`
+	// Failed counts subjects whose consolidation gave up; the next night tries again.
+	Failed  int `json:"failed"`
+	Vectors int `json:"vectors"`
+	Echoes  int `json:"echoes"`
+}
+
+// Consolidation goes through all active subjects, completes what an outage had
+// skipped and finds recurring patterns. One subject's failure does not stop it.
+func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDone, error) {
+	if in.PageSize <= 0 {
+		in.PageSize = defaultPageSize
+	}
+	for range pagesPerRun {
+		page, err := listSubjects.run(ctx, memory.ListSubjectsInput{After: in.After, Limit: in.PageSize})
+		if err != nil {
+			return in.Done, err
+		}
+		if err := consolidatePage(ctx, page.Subjects, &in.Done); err != nil {
+			return in.Done, err
+		}
+		if len(page.Subjects) < in.PageSize {
+			return in.Done, nil
+		}
+		in.After = page.Subjects[len(page.Subjects)-1]
+	}
+	return in.Done, workflow.NewContinueAsNewError(ctx, Consolidation, in)
+}
+
+func consolidatePage(ctx workflow.Context, subjects []uuid.UUID, done *ConsolidationDone) error {
+	places := workflow.NewSemaphore(ctx, atOnce)
+	group := workflow.NewWaitGroup(ctx)
+	for _, subject := range subjects {
+		if err := places.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		group.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer group.Done()
+			defer places.Release(1)
+			consolidateOne(ctx, subject, done)
+		})
+	}
+	group.Wait(ctx)
+	return ctx.Err()
+}
+
+func consolidateOne(ctx workflow.Context, subject uuid.UUID, done *ConsolidationDone) {
+	did, err := consolidate.run(ctx, memory.ConsolidateInput{Subject: subject})
+	done.Subjects++
+	if err != nil {
+		done.Failed++
+		workflow.GetLogger(ctx).Warn("a subject's consolidation gave up until the next night", "subject", subject, "error", err)
+		return
+	}
+	done.Vectors += did.Vectors
+	done.Echoes += did.Echoes
+}

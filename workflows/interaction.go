@@ -1,0 +1,259 @@
+// Package workflows holds MeAi's durable stories. Each is told at one level, in
+// the order in which it happens; what a step does lives in activities.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/activities/bridge"
+	"meai/activities/interaction"
+	"meai/activities/memory"
+	"meai/activities/mirror"
+	"meai/activities/mirror/crisis"
+	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
+)
+
+// AnsweredUpdate is the update that returns once the answer can be read. It only
+// waits: the words travel in the workflow's start arguments, because an update
+// that was merely admitted is not durable.
+const AnsweredUpdate = "answered"
+
+// InteractionInput is one message of a person, as accepted.
+type InteractionInput struct {
+	Ref        interaction.Ref     `json:"ref"`
+	Words      string              `json:"words"`
+	Context    interaction.Context `json:"context"`
+	AcceptedAt time.Time           `json:"accepted_at"`
+}
+
+// Interaction answers one message and then remembers it. It fails only when the
+// person's data is being erased.
+func Interaction(ctx workflow.Context, in InteractionInput) error {
+	s := &story{in: in, steps: ledger{}, log: workflow.GetLogger(ctx)}
+	if err := s.setup(ctx); err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+// story is the state of one interaction.
+type story struct {
+	in        InteractionInput
+	log       log.Logger
+	steps     ledger
+	analysis  *mirror.Analysis
+	memories  []memory.Memory
+	hits      []bridge.Hit
+	degraded  []string
+	delivered bool
+}
+
+func (s *story) setup(ctx workflow.Context) error {
+	return workflow.SetUpdateHandler(ctx, AnsweredUpdate, func(ctx workflow.Context) error {
+		return workflow.Await(ctx, func() bool { return s.delivered })
+	})
+}
+
+func (s *story) run(ctx workflow.Context) error {
+	answer, err := s.answer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.deliver(ctx, answer); err != nil {
+		return err
+	}
+	if err := s.remember(ctx); err != nil {
+		return err
+	}
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+// answer decides what the person gets. Rules look for a crisis first, inside
+// this process, so that help depends on no queue and no engine.
+func (s *story) answer(ctx workflow.Context) (synthesis.Answer, error) {
+	if danger := s.assessDanger(ctx); danger.NeedsSafeAnswer() {
+		return synthesis.SafeAnswer(danger), nil
+	}
+	s.understand(ctx)
+	if s.analysis != nil && s.analysis.Crisis.NeedsSafeAnswer() {
+		return synthesis.SafeAnswer(s.analysis.Crisis), nil
+	}
+	s.findResources(ctx)
+	draft, err := s.compose(ctx, nil)
+	if err != nil {
+		return synthesis.Answer{}, err
+	}
+	return s.review(ctx, draft)
+}
+
+func (s *story) assessDanger(ctx workflow.Context) crisis.Assessment {
+	// A side effect records the outcome: better rules must not change the past
+	// of workflows that are open when they are deployed.
+	var danger crisis.Assessment
+	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return crisis.Assess(s.in.Words) })
+	if err := recorded.Get(&danger); err != nil {
+		s.log.Error("the recorded crisis assessment cannot be read", "error", err)
+	}
+	return danger
+}
+
+// understand reads the words and recalls what belongs to them, side by side.
+func (s *story) understand(ctx workflow.Context) {
+	s.steps.begin(ctx, interaction.EmotionalAnalysis)
+	s.steps.begin(ctx, interaction.MemoryRetrieval)
+	analyzing := analyze.start(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
+	recalling := recall.start(ctx, memory.RecallInput{Ref: s.in.Ref, Query: s.in.Words})
+
+	if analysis, err := analyzing.result(ctx); err != nil {
+		s.lose(ctx, interaction.EmotionalAnalysis, "mirror_unavailable", err)
+	} else {
+		s.analysis = &analysis
+		s.finish(ctx, interaction.EmotionalAnalysis, analysis.Degraded)
+	}
+	if recollection, err := recalling.result(ctx); err != nil {
+		s.lose(ctx, interaction.MemoryRetrieval, "memory_unavailable", err)
+	} else {
+		s.memories = recollection.Memories
+		s.finish(ctx, interaction.MemoryRetrieval, recollection.Degraded)
+	}
+}
+
+func (s *story) findResources(ctx workflow.Context) {
+	if !wantsResources(s.analysis) {
+		s.steps.skip(ctx, interaction.ResourceSearch)
+		return
+	}
+	s.steps.begin(ctx, interaction.ResourceSearch)
+	found, err := search.run(ctx, bridge.SearchInput{
+		Ref: s.in.Ref, Topic: s.in.Words, Emotion: s.analysis.Primary, Needs: lacking(s.analysis.Needs),
+	})
+	if err != nil {
+		s.lose(ctx, interaction.ResourceSearch, "bridge_unavailable", err)
+		return
+	}
+	s.hits = found.Hits
+	s.finish(ctx, interaction.ResourceSearch, found.Degraded)
+}
+
+func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement) (synthesis.Answer, error) {
+	s.steps.begin(ctx, interaction.ResponseGeneration)
+	draft, err := compose.run(ctx, synthesis.ComposeInput{
+		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context,
+		Analysis: s.analysis, Memories: s.memories, Hits: s.hits, Revise: objection,
+	})
+	if err != nil {
+		return synthesis.Answer{}, err
+	}
+	s.finish(ctx, interaction.ResponseGeneration, draft.Degraded)
+	return draft, nil
+}
+
+// review lets a draft through, has it revised once, or puts pre-reviewed text in
+// its place: nothing that TruthFilter has not passed is sent.
+func (s *story) review(ctx workflow.Context, draft synthesis.Answer) (synthesis.Answer, error) {
+	judgement, err := s.judge(ctx, draft)
+	if err == nil && judgement.Verdict != truthfilter.Pass {
+		if draft, err = s.compose(ctx, &judgement); err != nil {
+			return synthesis.Answer{}, err
+		}
+		judgement, err = s.judge(ctx, draft)
+	}
+	if err != nil {
+		s.lose(ctx, interaction.TruthReview, "truthfilter_unavailable", err)
+		return synthesis.FallbackAnswer(s.analysis), nil
+	}
+	s.finish(ctx, interaction.TruthReview, nil)
+	if judgement.Verdict != truthfilter.Pass {
+		draft = synthesis.FallbackAnswer(s.analysis)
+	}
+	draft.Review = &judgement
+	return draft, nil
+}
+
+func (s *story) judge(ctx workflow.Context, draft synthesis.Answer) (truthfilter.Judgement, error) {
+	s.steps.begin(ctx, interaction.TruthReview)
+	return review.run(ctx, truthfilter.ReviewInput{
+		Ref: s.in.Ref, Words: s.in.Words, Draft: draft.Text, Analysis: s.analysis, Memories: s.memories,
+	})
+}
+
+func (s *story) deliver(ctx workflow.Context, answer synthesis.Answer) error {
+	answer.Analysis, answer.Degraded = s.analysis, s.degraded
+	// The row that says so becomes visible with the answer or not at all.
+	s.steps.end(ctx, interaction.Delivery, interaction.Completed, "")
+	_, err := deliver.run(ctx, synthesis.DeliverInput{
+		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context, AcceptedAt: s.in.AcceptedAt,
+		Answer: answer, Steps: s.steps.records,
+	})
+	if err != nil {
+		return err
+	}
+	s.delivered = true
+	if len(s.degraded) > 0 {
+		return workflow.UpsertTypedSearchAttributes(ctx, degradedAttribute.ValueSet(true))
+	}
+	return nil
+}
+
+// remember completes, now that nobody waits, what an outage made the answer do
+// without, and keeps the message: rows first, then vectors.
+func (s *story) remember(ctx workflow.Context) error {
+	if s.analysis == nil {
+		analysis, err := analyze.patiently().run(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
+		if err != nil {
+			s.log.Warn("the message is remembered without its emotions", "error", err)
+		} else {
+			s.analysis = &analysis
+		}
+	}
+	kept, err := remember.run(ctx, memory.RememberInput{
+		Ref: s.in.Ref, Text: s.in.Words, SaidAt: s.in.AcceptedAt, Analysis: s.analysis,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := indexVectors.run(ctx, memory.IndexInput{Ref: s.in.Ref, Nodes: kept.Nodes}); err != nil {
+		// The rows hold the vectors; the nightly consolidation copies them.
+		s.log.Warn("vectors are left to the nightly consolidation", "error", err)
+	}
+	return nil
+}
+
+// finish closes a step, degraded when it names what it had to do without.
+func (s *story) finish(ctx workflow.Context, step interaction.Step, without []string) {
+	if len(without) == 0 {
+		s.steps.end(ctx, step, interaction.Completed, "")
+		return
+	}
+	s.degraded = append(s.degraded, without...)
+	s.steps.end(ctx, step, interaction.Degraded, without[0])
+}
+
+// lose closes a step that could not be done at all.
+func (s *story) lose(ctx workflow.Context, step interaction.Step, reason string, err error) {
+	s.log.Warn("the answer does without a step", "step", step, "reason", reason, "error", err)
+	s.finish(ctx, step, []string{reason})
+}
+
+// wantsResources: the person asks for something to try, or is so upset that a
+// way to steady themselves is worth offering.
+func wantsResources(a *mirror.Analysis) bool {
+	if a == nil {
+		return false
+	}
+	return a.Kind == mirror.ResourceRequest || (a.Intensity >= 0.75 && a.Valence <= -0.4)
+}
+
+func lacking(needs []mirror.Need) []string {
+	var names []string
+	for _, n := range needs {
+		if n.Lacking {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}

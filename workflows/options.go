@@ -1,0 +1,74 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/internal/failure"
+)
+
+// The task queues, the bulkheads of the system; temporal.yaml tunes them.
+const (
+	QueueSynthesis   = "synthesis"
+	QueueMirror      = "mirror"
+	QueueTruthFilter = "truthfilter"
+	QueueMemory      = "memory"
+	QueueBatch       = "batch"
+	QueuePrivacy     = "privacy"
+	QueueOperations  = "operations"
+)
+
+// Every activity runs under one of these blocks. All are bounded, and none
+// retries what no retry can mend.
+var (
+	// brisk: a person waits, and the answer can do without. A queue that nobody
+	// serves is given up on after the schedule-to-start timeout.
+	brisk = workflow.ActivityOptions{
+		ScheduleToStartTimeout: 4 * time.Second,
+		StartToCloseTimeout:    4 * time.Second,
+		ScheduleToCloseTimeout: 9 * time.Second,
+		RetryPolicy:            retry(100*time.Millisecond, time.Second, 3),
+	}
+	// careful: a person waits, but without it only pre-reviewed text may be sent,
+	// so it gets somewhat longer.
+	careful = workflow.ActivityOptions{
+		ScheduleToStartTimeout: 8 * time.Second,
+		StartToCloseTimeout:    5 * time.Second,
+		ScheduleToCloseTimeout: 15 * time.Second,
+		RetryPolicy:            retry(100*time.Millisecond, time.Second, 3),
+	}
+	// steadfast: a person waits and there is no answer without it. It outlives an
+	// outage of a week.
+	steadfast = workflow.ActivityOptions{
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: week,
+		RetryPolicy:            retry(100*time.Millisecond, 10*time.Second, 0),
+	}
+	// patient: nobody waits, and it must happen. After a week the nightly
+	// consolidation takes over.
+	patient = workflow.ActivityOptions{
+		StartToCloseTimeout:    30 * time.Second,
+		ScheduleToCloseTimeout: week,
+		RetryPolicy:            retry(500*time.Millisecond, time.Minute, 0),
+	}
+	// nightly: a slice of a long job; the next night comes anyway.
+	nightly = workflow.ActivityOptions{
+		StartToCloseTimeout:    5 * time.Minute,
+		ScheduleToCloseTimeout: 30 * time.Minute,
+		HeartbeatTimeout:       time.Minute,
+		RetryPolicy:            retry(time.Second, time.Minute, 5),
+	}
+)
+
+const week = 7 * 24 * time.Hour
+
+// retry backs off from first to longest; attempts 0 leaves the bound to the
+// schedule-to-close timeout.
+func retry(first, longest time.Duration, attempts int32) *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval: first, BackoffCoefficient: 2, MaximumInterval: longest,
+		MaximumAttempts: attempts, NonRetryableErrorTypes: failure.Permanent,
+	}
+}

@@ -1,0 +1,104 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"meai/activities/bridge"
+	"meai/activities/memory"
+	"meai/activities/mirror"
+)
+
+const (
+	// startTimeout bounds one call that makes a workflow durable.
+	startTimeout = 10 * time.Second
+	// queryTimeout bounds a single-step workflow that a client waits for.
+	queryTimeout = 15 * time.Second
+)
+
+// Starter starts the workflows that the API offers.
+type Starter struct{ Client client.Client }
+
+// StartInteraction returns nil once the input is durable. Starting the same
+// interaction again is not an error and starts nothing.
+func (s *Starter) StartInteraction(ctx context.Context, in InteractionInput) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if _, err := s.Client.ExecuteWorkflow(ctx, interactionOptions(in), Interaction, in); err != nil {
+		return fmt.Errorf("start the interaction: %w", err)
+	}
+	return nil
+}
+
+// StartInteractionAndWait starts the interaction, if it is not running yet, and
+// waits for its answer in the same call. answered is false when the time ran out;
+// the interaction is durable all the same, else there is an error.
+func (s *Starter) StartInteractionAndWait(ctx context.Context, in InteractionInput, wait time.Duration) (answered bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	handle, err := s.Client.UpdateWithStartWorkflow(waiting, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(interactionOptions(in), Interaction, in),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: in.Ref.Workflow, UpdateName: AnsweredUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	if err == nil && handle.Get(waiting, nil) == nil {
+		return true, nil
+	}
+	// No worker took the update in time, or the workflow had ended, or the server
+	// did not answer: all that is known is that the start may not have happened.
+	// The client may have gone as well, and its message is still worth keeping.
+	return false, s.StartInteraction(context.WithoutCancel(ctx), in)
+}
+
+func interactionOptions(in InteractionInput) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:        in.Ref.Workflow,
+		TaskQueue: QueueSynthesis,
+		// One key, one interaction, for ever: a retry joins what runs, and what
+		// has ended does not start again.
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(in.Ref.Subject.String())),
+	}
+}
+
+// Analyze runs Mirror on a text.
+func (s *Starter) Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error) {
+	return query[mirror.Analysis](ctx, s.Client, in.Ref.Subject, "analysis", EmotionalAnalysis, in)
+}
+
+// Recall queries a person's memories.
+func (s *Starter) Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error) {
+	return query[memory.Recollection](ctx, s.Client, in.Ref.Subject, "recall", MemoryQuery, in)
+}
+
+// SearchResources searches the library for a person.
+func (s *Starter) SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error) {
+	return query[bridge.SearchResult](ctx, s.Client, in.Ref.Subject, "search", ResourceSearch, in)
+}
+
+// query runs a single-step workflow and waits for its result.
+func query[Out any](ctx context.Context, c client.Client, subject uuid.UUID, kind string, workflow, in any) (Out, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var out Out
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: personID(subject, kind, uuid.NewString()), TaskQueue: QueueSynthesis,
+		WorkflowExecutionTimeout: queryTimeout,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(subject.String())),
+	}, workflow, in)
+	if err != nil {
+		return out, fmt.Errorf("start the %s: %w", kind, err)
+	}
+	if err := run.Get(ctx, &out); err != nil {
+		return out, fmt.Errorf("wait for the %s: %w", kind, err)
+	}
+	return out, nil
+}
