@@ -89,7 +89,7 @@ func TestTheNewestInteractionSetsTheCurrentEmotion(t *testing.T) {
 	s := newStore(t)
 	subject, session := s.newSession(t)
 	older, newer, newest := s.accept(t, subject, session, "1"), s.accept(t, subject, session, "2"), s.accept(t, subject, session, "3")
-	for _, rec := range []synthesis.Record{newer, older, newest} {
+	for _, rec := range []synthesis.Record{newer, newest, older} {
 		in := delivery(rec)
 		in.Answer.Analysis.Primary = "felt in " + rec.Ref.Interaction.String()
 		if rec.Ref == newest.Ref {

@@ -138,7 +138,7 @@ func delivery(rec synthesis.Record) synthesis.DeliverInput {
 			Analysis:   &mirror.Analysis{Primary: theirEmotion, Intensity: 0.7},
 		},
 		Steps: []interaction.StepRecord{
-			step(interaction.ResponseGeneration, interaction.Completed, ""),
+			step(interaction.Delivery, interaction.Completed, ""),
 			step(interaction.MemoryRetrieval, interaction.Degraded, "vectors_unavailable"),
 			step(interaction.EmotionalAnalysis, interaction.Completed, ""),
 		},
