@@ -33,6 +33,9 @@ type Acceptance struct {
 // with another body or session; [failure.SessionExpired] when a new key comes
 // after the session's end.
 func (s *Store) Accept(ctx context.Context, a Acceptance) (rec Record, fresh bool, err error) {
+	if a.IdempotencyKey == "" {
+		return Record{}, false, failure.New(failure.InvalidInput, "an interaction needs an idempotency key", nil)
+	}
 	keys, err := s.keysOf(ctx, a.Subject)
 	if err != nil {
 		return Record{}, false, err

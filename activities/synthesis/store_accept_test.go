@@ -55,6 +55,9 @@ func TestAKeyMeansOneRequest(t *testing.T) {
 	requireFailure(t, err, failure.IdempotencyConflict)
 	require.Equal(t, 1, s.count(t, subject, "interactions"))
 
+	_, _, err = s.Accept(t.Context(), request(subject, session, "", "{}"))
+	requireFailure(t, err, failure.InvalidInput)
+
 	bob, bobs := s.newSession(t)
 	s.accept(t, bob, bobs, "key") // keys of different people do not meet
 }

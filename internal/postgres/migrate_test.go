@@ -69,10 +69,12 @@ func TestRowsBeyondThePartitionsMoveWhenTheirQuarterIsMade(t *testing.T) {
 	require.Len(t, restOf(t, owner, alice), 2, "the default partition caught them")
 
 	// The application extends the partitions through the owner's function.
-	app := connect(t, urls.App)
-	created := query[int](t, app, "select meai_ensure_partitions($1)", far.AddDate(0, 3, 0))
-	require.Positive(t, created[0])
-	require.Equal(t, []int{0}, query[int](t, app, "select meai_ensure_partitions($1)", far.AddDate(0, 3, 0)))
+	created, err := db.EnsurePartitions(t.Context(), far.AddDate(0, 3, 0))
+	require.NoError(t, err)
+	require.Positive(t, created)
+	created, err = db.EnsurePartitions(t.Context(), far.AddDate(0, 3, 0))
+	require.NoError(t, err)
+	require.Zero(t, created, "a repeat finds nothing to do")
 	require.Len(t, restOf(t, owner, alice), 1, "the one beyond stays")
 	for _, id := range ids {
 		require.NoError(t, db.Read(t.Context(), alice, func(ctx context.Context, q *queries.Queries) error {
@@ -107,8 +109,8 @@ func restOf(t *testing.T, owner *pgx.Conn, subject uuid.UUID) []string {
 }
 
 func TestPartitionsAreNotMadeForTheFarFuture(t *testing.T) {
-	_, urls, _ := newPerson(t)
-	_, err := connect(t, urls.App).Exec(t.Context(), "select meai_ensure_partitions(now() + interval '6 years')")
+	db, _, _ := newPerson(t)
+	_, err := db.EnsurePartitions(t.Context(), time.Now().AddDate(6, 0, 0))
 	require.ErrorContains(t, err, "at most 5 years")
 }
 

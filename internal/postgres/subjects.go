@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -62,6 +63,17 @@ func (db *DB) RecordSetting(ctx context.Context, key, value string) (recorded st
 		return "", fmt.Errorf("read setting %s: %w", key, err)
 	}
 	return recorded, nil
+}
+
+// EnsurePartitions makes the time partitions until the given time, at most 5
+// years ahead, and returns how many were new. [Migrate] does so for a year;
+// a system that runs for longer without a migration calls this on a schedule.
+func (db *DB) EnsurePartitions(ctx context.Context, until time.Time) (int, error) {
+	created, err := queries.New(db.pool).EnsurePartitions(ctx, until)
+	if err != nil {
+		return 0, fmt.Errorf("make time partitions: %w", err)
+	}
+	return int(created), nil
 }
 
 func isFailure(err error) bool {

@@ -110,9 +110,10 @@ $$;
 -- meai_ensure_partitions makes the quarterly partitions from the last quarter
 -- until the given time, at most 5 years ahead, and says how many were new. A
 -- quarter is filled from the default partition first, then attached, so the
--- parent is never locked against readers and writers.
+-- parent is never locked against readers and writers. The default partition is,
+-- for a moment: the wait for it is bounded, as others queue up behind it.
 create function meai_ensure_partitions(until timestamptz) returns integer
-  language plpgsql security definer set search_path = public, pg_temp as $$
+  language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '5s' as $$
 declare
   t       record;
   shard   text;

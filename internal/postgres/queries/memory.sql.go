@@ -727,7 +727,7 @@ func (q *Queries) StoreVector(ctx context.Context, arg StoreVectorParams) error 
 }
 
 const strengthenEcho = `-- name: StrengthenEcho :exec
-update memory_nodes set importance = $1, said_at = greatest(said_at, $2)
+update memory_nodes set importance = $1, said_at = greatest(said_at, $2), indexed_at = null
 where subject_id = $3 and id = $4
 `
 
@@ -738,6 +738,7 @@ type StrengthenEchoParams struct {
 	ID         uuid.UUID
 }
 
+// The index has to learn the new time.
 func (q *Queries) StrengthenEcho(ctx context.Context, arg StrengthenEchoParams) error {
 	_, err := q.db.Exec(ctx, strengthenEcho,
 		arg.Importance,

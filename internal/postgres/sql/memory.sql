@@ -183,8 +183,9 @@ select id, interaction_id::uuid as interaction_id, said_at, emotion_sealed from 
 where subject_id = @subject_id and kind = 'turn' and said_at >= @since and emotion_sealed is not null
 order by said_at;
 
+-- The index has to learn the new time.
 -- name: StrengthenEcho :exec
-update memory_nodes set importance = @importance, said_at = greatest(said_at, @said_at)
+update memory_nodes set importance = @importance, said_at = greatest(said_at, @said_at), indexed_at = null
 where subject_id = @subject_id and id = @id;
 
 -- Everything within some steps of a node, nearest first. At each step only the
