@@ -19,7 +19,7 @@ var feelings = map[string]struct {
 	mood  mood
 	stems map[string]bool
 }{
-	"overwhelm":      {heavy, stems("overwhelmed overwhelming overwhelm much too pile carry pressure load juggling drowning")},
+	"overwhelm":      {heavy, stems("overwhelmed overwhelming overwhelm pile carry pressure load juggling drowning pulls once sort")},
 	"anxiety":        {heavy, stems("anxious anxiety worry worried worrying nervous nerves uneasy tense dread panic uncertain unsettled")},
 	"loneliness":     {heavy, stems("lonely loneliness alone isolated empty missing left company belong")},
 	"grief":          {heavy, stems("grief grieving mourn loss lost miss missing death died sorrow gone goodbye")},

@@ -3,7 +3,6 @@ package truthfilter
 import (
 	"context"
 	"math"
-	"slices"
 
 	"meai/internal/embedding"
 )
@@ -43,8 +42,9 @@ func (f *Filter) Review(ctx context.Context, in ReviewInput) Judgement {
 // gives words back.
 func Screen(text string, sources ...string) []string {
 	s := newSubject(text, sources...)
-	_, codes := penalise(1, slices.Concat(s.broken(safetyRules), s.broken(honestyRules)))
-	return codes
+	_, unsafe := s.judge(rulebook.safety)
+	_, dishonest := s.judge(rulebook.honesty)
+	return append(unsafe, dishonest...)
 }
 
 func (f *Filter) judgement(layers []LayerScore, mendable bool, sure float64) Judgement {

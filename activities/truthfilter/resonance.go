@@ -21,9 +21,9 @@ const (
 )
 
 var (
-	cheer = regexp.MustCompile(`\b(?:yay|woo-?hoo|awesome|amazing|fantastic|wonderful news|great news|good news|hooray|hurray|congrat\w*|superb|brilliant|exciting|lol|haha\w*|cheers|stay positive|think positive|positive vibes|good vibes|keep smiling|smile|chin up|you've got this|you got this|exciting opportunity|blessing|party|celebrate|rock on|high five|so happy for you|let's go)\b|!{2,}|[\x{1F600}-\x{1F60F}\x{1F638}-\x{1F63B}\x{1F389}\x{1F38A}]`)
+	cheer = regexp.MustCompile(`\b(?:yay|woo-?hoo|awesome|amazing|fantastic|wonderful news|great news|good news|hooray|hurray|congrat\w*|superb|brilliant|exciting|lol|haha\w*|cheers|stay positive|think positive|positive vibes|good vibes|keep smiling|smile|chin up|you've got this|you got this|exciting opportunity|blessing|celebrate|rock on|high five|so happy for you|let's go)\b|!{2,}|[\x{1F600}-\x{1F60F}\x{1F638}-\x{1F63B}\x{1F389}\x{1F38A}]`)
 	gloom = regexp.MustCompile(`\b(?:i'm (?:so |very |deeply )?sorry|my condolences|how awful|how terrible|that must hurt|tragic|heartbreaking|what a loss|poor you|that's terrible|be careful what|don't get (?:your hopes up|too excited)|it won't last|pride comes before|but remember that (?:it|things) (?:can|could)|what a shame)\b`)
-	cold  = regexp.MustCompile(`\b(?:noted|your request|your input|your query|has been processed|has been recorded|error|invalid|according to my|data suggests|as per|whatever|so what|who cares|not my problem|anyway, moving on|next topic|moving on)\b`)
+	cold  = regexp.MustCompile(`\b(?:noted|your request|your input|your query|has been processed|has been recorded|error|invalid|according to my|data suggests|as per|so what|who cares|not my problem|anyway, moving on|next topic|moving on)\b`)
 	order = regexp.MustCompile(`(?:^|[.!?] )(?:do|go|take|make|write|call|stop|start|try|get|put|think|tell|ask|find|read|list|sit|stand|drink|eat|sleep|walk|run|remember|forget|be|keep|set|plan|buy|join|talk|leave|focus|work)\b`)
 	// meets are words by which an answer shows that it met the feeling before
 	// anything else.
@@ -41,10 +41,10 @@ func judgeResonance(s subject, drafted string, a *mirror.Analysis) LayerScore {
 		}
 	}
 	m, high := moodOf(a), a != nil && a.Intensity >= strong
-	take(0.65, "cheerleading", m == heavy && cheer.MatchString(s.text))
-	take(0.6, "gloomy", m == bright && gloom.MatchString(s.text))
-	take(0.6, "misnamed_feeling", misnamed(s.text, m))
-	take(0.6, "cold", cold.MatchString(s.text))
+	take(0.65, "cheerleading", m == heavy && s.says(cheer))
+	take(0.6, "gloomy", m == bright && s.says(gloom))
+	take(0.6, "misnamed_feeling", misnamed(s, m))
+	take(0.6, "cold", s.says(cold))
 	take(0.55, "shouting", shouts(drafted))
 
 	words := len(lexicon.Words(drafted))
@@ -66,16 +66,16 @@ func judgeResonance(s subject, drafted string, a *mirror.Analysis) LayerScore {
 
 // named recognises a feeling that the text says the person has.
 var (
-	namedBright = regexp.MustCompile(`\b(?:you(?:'re| are| seem| sound| must be| feel)(?: so| very| really| quite)? (?:happy|joyful|excited|delighted|thrilled|cheerful|glad|proud|in a good mood)|(?:your|such|what) (?:joy|happiness|excitement|delight)|how (?:lovely|wonderful|exciting|nice))\b`)
+	namedBright = regexp.MustCompile(`\b(?:you(?:'re| are| seem| sound| must be| feel)(?: so| very| really| quite)? (?:happy|joyful|excited|delighted|thrilled|cheerful|in a good mood)|(?:your|such|what) (?:joy|happiness|excitement|delight)|how (?:lovely|wonderful|exciting|nice))\b`)
 	namedHeavy  = regexp.MustCompile(`\b(?:you(?:'re| are| seem| sound| must be| feel)(?: so| very| really| quite)? (?:sad|angry|depressed|ashamed|lonely|afraid|desperate|heartbroken|miserable)|(?:your|such|so much) (?:sadness|grief|anger|despair|shame|pain|loneliness))\b`)
 )
 
-func misnamed(text string, m mood) bool {
+func misnamed(s subject, m mood) bool {
 	switch m {
 	case heavy:
-		return namedBright.MatchString(text)
+		return s.says(namedBright)
 	case bright:
-		return namedHeavy.MatchString(text)
+		return s.says(namedHeavy)
 	default:
 		return false
 	}

@@ -79,7 +79,7 @@ func (f *Filter) judgeResourceRelevance(ctx context.Context, in ResourceInput) (
 // judgeClaims scores the honesty of a resource: what it promises, and whether it
 // says how well it is known to work.
 func judgeClaims(s subject, in ResourceInput) LayerScore {
-	score, codes := penalise(1, s.broken(honestyRules))
+	score, codes := s.judge(rulebook.honesty)
 	if strings.TrimSpace(in.Evidence) == "" {
 		score *= 0.55
 		codes = append(codes, "no_evidence_note")
@@ -104,8 +104,8 @@ func judgeFit(s subject, in ResourceInput) LayerScore {
 		}
 	}
 	m := moodOf(&mirror.Analysis{Primary: in.Emotion})
-	take(0.65, "cheerleading", m == heavy && cheer.MatchString(s.text))
-	take(0.6, "cold", cold.MatchString(s.text))
+	take(0.65, "cheerleading", m == heavy && s.says(cheer))
+	take(0.6, "cold", s.says(cold))
 	take(0.55, "shouting", shouts(in.Title+" "+in.Summary))
 	take(0.55, "too_short", len(lexicon.Words(in.Summary)) < shortSummary)
 	take(0.3, "takes_long", in.Intensity >= strong && in.Minutes > longForAStorm)

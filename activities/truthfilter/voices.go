@@ -1,6 +1,7 @@
 package truthfilter
 
 import (
+	"slices"
 	"strings"
 
 	"meai/internal/lexicon"
@@ -59,6 +60,7 @@ const gap = 3
 // within reports whether part occurs in source in order, with at most [gap] words
 // left out between its first and its last.
 func within(part, source []string) bool {
+	part, source = content(part), content(source)
 	if len(part) == 0 {
 		return false
 	}
@@ -73,4 +75,12 @@ func within(part, source []string) bool {
 		}
 	}
 	return false
+}
+
+// content leaves out what differs between "I feel like an idiot" and "you are an
+// idiot" without making a difference.
+func content(words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool {
+		return w == "be" || w == "a" || w == "an" || w == "the"
+	})
 }
