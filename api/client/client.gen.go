@@ -561,7 +561,7 @@ type InteractionPage struct {
 	Links        PageLinks     `json:"links"`
 
 	// NextCursor Absent on the last page.
-	NextCursor openapi_types.UUID `json:"next_cursor,omitempty,omitzero"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
 
 // InteractionState `received`: stored, its start is not confirmed yet. `accepted`: it will be answered. `answered`: the answer can be read.

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+)
+
+// maxBody is the largest request body in bytes.
+const maxBody = 64 << 10
+
+// readBody reads the body whole, checks that it is JSON in UTF-8 and puts it back
+// for whoever reads next. The JSON decoders behind would replace broken UTF-8
+// silently, and a person's words must not change on the way in.
+func (k *contract) readBody(c echo.Context, required bool) error {
+	data, err := readAll(c, k.bodyTimeout)
+	if err != nil {
+		return err
+	}
+	r := c.Request()
+	r.ContentLength, r.GetBody = int64(len(data)), nil
+	if len(data) == 0 {
+		r.Body = http.NoBody
+		if required {
+			return fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: "is required"})
+		}
+		return nil
+	}
+	if err := checkMediaType(r.Header); err != nil {
+		return err
+	}
+	r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return checkJSON(data)
+}
+
+func readAll(c echo.Context, within time.Duration) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength > maxBody {
+		return nil, &problem{code: bodyTooLarge}
+	}
+	// net/http lifts the deadline again once the body is read to its end.
+	err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(within))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, fmt.Errorf("bound the reading of the body: %w", err)
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, &problem{code: bodyTooLarge}
+	case err != nil:
+		return nil, &problem{code: malformedRequest, cause: fmt.Errorf("read the body: %w", err),
+			errors: []FieldError{{In: FieldErrorInBody, Reason: "did not arrive in full"}}}
+	}
+	return data, nil
+}
+
+func checkMediaType(h http.Header) error {
+	kind, parameters, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
+	charset := parameters["charset"]
+	if err != nil || kind != echo.MIMEApplicationJSON || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
+		return &problem{code: unsupportedMediaType, errors: []FieldError{
+			{In: FieldErrorInHeader, Pointer: echo.HeaderContentType, Reason: "must be application/json"}}}
+	}
+	if encoding := h.Get(echo.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return &problem{code: unsupportedMediaType, errors: []FieldError{
+			{In: FieldErrorInHeader, Pointer: echo.HeaderContentEncoding, Reason: "is not supported"}}}
+	}
+	return nil
+}
+
+// checkJSON accepts exactly one JSON value in UTF-8; of repeated keys the last one counts.
+func checkJSON(data []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
+	err := decoder.SkipValue()
+	if err == nil {
+		if _, err = decoder.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		return fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: "holds more than one JSON value"})
+	}
+	fault := FieldError{In: FieldErrorInBody, Reason: "is not JSON"}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		fault.Pointer = shortPointer(string(syntax.JSONPointer))
+	}
+	if !utf8.Valid(data) {
+		fault.Reason = "is not UTF-8"
+	}
+	return fieldProblem(malformedRequest, fault)
+}
+
+func fieldProblem(c code, faults ...FieldError) *problem { return &problem{code: c, errors: faults} }

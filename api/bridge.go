@@ -1,0 +1,51 @@
+package api
+
+import (
+	"context"
+
+	"meai/activities/bridge"
+	"meai/activities/interaction"
+	"meai/activities/truthfilter"
+)
+
+// SearchResources implements [StrictServerInterface].
+func (s *Server) SearchResources(ctx context.Context, r SearchResourcesRequestObject) (SearchResourcesResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := *r.Body
+	found, err := s.engine.SearchResources(ctx, bridge.SearchInput{
+		Ref: interaction.Ref{Subject: subject}, Topic: q.Topic, Emotion: q.Emotion, Needs: q.Needs,
+		Kinds: each(q.Kinds, as[bridge.Kind]), MaxMinutes: q.MaxMinutes, Limit: q.Limit,
+	})
+	if err != nil {
+		return nil, engineFailure("search resources", err)
+	}
+	return SearchResources200JSONResponse{
+		Hits: each(found.Hits, toHit), Rejected: found.Rejected, Degraded: list(found.Degraded),
+	}, nil
+}
+
+func toHit(h bridge.Hit) ResourceHit {
+	return ResourceHit{Resource: toResource(h.Resource), Relevance: h.Relevance, Judgement: toJudgement(h.Judgement)}
+}
+
+func toResource(r bridge.Resource) Resource {
+	return Resource{
+		Id: r.ID, Kind: as[ResourceKind](r.Kind), Title: r.Title, Summary: r.Summary, Evidence: r.Evidence,
+		Topics: list(r.Topics), Needs: list(r.Needs), Emotions: list(r.Emotions), Steps: list(r.Steps),
+		Minutes: r.Minutes, Caution: r.Caution, Regions: list(r.Regions),
+	}
+}
+
+func toJudgement(j truthfilter.Judgement) Judgement {
+	return Judgement{
+		Verdict: as[JudgementVerdict](j.Verdict), Score: j.Score, Layers: each(j.Layers, toLayer),
+		Framing: list(j.Framing), Confidence: j.Confidence,
+	}
+}
+
+func toLayer(l truthfilter.LayerScore) LayerScore {
+	return LayerScore{Layer: as[LayerScoreLayer](l.Layer), Score: l.Score, Reasons: list(l.Reasons)}
+}

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"meai/internal/identity"
+)
+
+// contract holds every request to openapi.yaml before a handler sees it.
+type contract struct {
+	operations map[string]operation
+	options    openapi3filter.Options
+	// bodyTimeout bounds reading a body, so that a slow sender holds no request open.
+	bodyTimeout time.Duration
+}
+
+// operation is one method of one address.
+type operation struct {
+	route   *routers.Route
+	secured bool
+	body    *openapi3.RequestBody
+}
+
+func newContract() (*contract, error) {
+	doc, err := GetSpec()
+	if err != nil {
+		return nil, fmt.Errorf("load the contract: %w", err)
+	}
+	// For 3.1 the validator compiles a JSON schema anew on every request (1.6 ms
+	// and 2,800 allocations measured, against 0.06 ms). What this contract uses
+	// means the same in 3.0, whose validator walks the schema as it is.
+	doc.OpenAPI = "3.0.3"
+	c := &contract{operations: map[string]operation{}, bodyTimeout: 15 * time.Second, options: openapi3filter.Options{
+		KeepValidatedValue: true, MultiError: true,
+		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, // authenticate has done it
+		SchemaValidationOptions: []openapi3.SchemaValidationOption{
+			openapi3.WithStringFormatValidator("uuid", openapi3.NewCallbackValidator(checkUUID)),
+			openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(checkTime)),
+		},
+	}}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			entry := operation{
+				route:   &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
+				secured: op.Security == nil || len(*op.Security) > 0,
+			}
+			if op.RequestBody != nil {
+				entry.body = op.RequestBody.Value
+			}
+			c.operations[method+" "+echoPath(path)] = entry
+		}
+	}
+	return c, nil
+}
+
+var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
+
+// echoPath writes an address of the contract as the router does.
+func echoPath(path string) string { return pathParameter.ReplaceAllString(path, ":$1") }
+
+func checkUUID(s string) error {
+	if _, err := uuid.Parse(s); err != nil || len(s) != len(uuid.UUID{}.String()) {
+		return errors.New("not a UUID")
+	}
+	return nil
+}
+
+// checkTime is stricter than the validator's own pattern, which lets the 31st of
+// February pass.
+func checkTime(s string) error {
+	if _, err := time.Parse(time.RFC3339, s); err != nil {
+		return errors.New("not a time")
+	}
+	return nil
+}
+
+// middleware lets only requests through that the contract allows, with the
+// caller in their context. Addresses outside the contract pass untouched.
+func (k *contract) middleware(auth identity.Authenticator) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			op, ok := k.operations[c.Request().Method+" "+c.Path()]
+			if !ok {
+				return next(c)
+			}
+			if op.secured {
+				// Personal from here on, problems included.
+				c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+				if err := authenticate(c, auth); err != nil {
+					return err
+				}
+			}
+			if op.body != nil {
+				if err := k.readBody(c, op.body.Required); err != nil {
+					return err
+				}
+			}
+			if err := k.validate(c, op.route); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+func authenticate(c echo.Context, auth identity.Authenticator) error {
+	r := c.Request()
+	caller, err := auth.Authenticate(r)
+	if err != nil {
+		return identityProblem(err)
+	}
+	c.SetRequest(r.WithContext(identity.WithCaller(r.Context(), caller)))
+	return nil
+}
+
+func (k *contract) validate(c echo.Context, route *routers.Route) error {
+	r := c.Request()
+	joinPreferences(r.Header)
+	query := r.URL.Query()
+	if err := onceEach(route.Operation.Parameters, r.Header, query); err != nil {
+		return err
+	}
+	parameters := make(map[string]string, len(c.ParamNames()))
+	for i, name := range c.ParamNames() {
+		parameters[name] = c.ParamValues()[i]
+	}
+	options := k.options
+	err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: parameters, QueryParams: query, Route: route, Options: &options,
+	})
+	if err != nil {
+		return violations(err)
+	}
+	return nil
+}
+
+// joinPreferences makes one Prefer header of several: they mean the same
+// (RFC 9110, 5.3) and the generated binder takes one.
+func joinPreferences(h http.Header) {
+	if values := h.Values("Prefer"); len(values) > 1 {
+		h.Set("Prefer", strings.Join(values, ", "))
+	}
+}
+
+// onceEach refuses parameters that are given twice: which one counts would depend
+// on who reads them.
+func onceEach(parameters openapi3.Parameters, header http.Header, query url.Values) error {
+	given := map[string]func(name string) []string{
+		openapi3.ParameterInHeader: header.Values,
+		openapi3.ParameterInQuery:  func(name string) []string { return query[name] },
+	}
+	for _, p := range parameters {
+		if values := given[p.Value.In]; values != nil && len(values(p.Value.Name)) > 1 {
+			return fieldProblem(malformedRequest, FieldError{In: FieldErrorIn(p.Value.In), Pointer: p.Value.Name, Reason: "must be given once"})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"meai/activities/interaction"
+	"meai/activities/memory"
+)
+
+// QueryMemory implements [StrictServerInterface].
+func (s *Server) QueryMemory(ctx context.Context, r QueryMemoryRequestObject) (QueryMemoryResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := *r.Body
+	if !q.From.IsZero() && !q.To.IsZero() && !q.To.After(q.From) {
+		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/to", Reason: "must be later than from"})
+	}
+	found, err := s.engine.Recall(ctx, memory.RecallInput{
+		Ref: interaction.Ref{Subject: subject}, Query: q.Query, Limit: q.Limit,
+		Kinds: each(q.Kinds, as[memory.Kind]), Emotions: q.Emotions, Entities: q.Entities,
+		From: bound(q.From), To: bound(q.To),
+	})
+	if err != nil {
+		return nil, engineFailure("recall memories", err)
+	}
+	return QueryMemory200JSONResponse{Memories: each(found.Memories, toMemory), Degraded: list(found.Degraded)}, nil
+}
+
+// bound is nil for a time that was not given.
+func bound(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func toMemory(m memory.Memory) Memory {
+	return Memory{
+		Id: m.ID, Kind: as[MemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion,
+		SaidAt: m.SaidAt.UTC(), InteractionId: m.Interaction, Score: m.Score,
+	}
+}

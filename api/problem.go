@@ -1,0 +1,136 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// code is the stable name of a kind of problem; clients decide on it.
+type code string
+
+const (
+	malformedRequest     code = "malformed_request"
+	unauthenticated      code = "unauthenticated"
+	developmentOff       code = "development_identity_off"
+	personErased         code = "person_erased"
+	notFound             code = "not_found"
+	noSuchRoute          code = "no_such_route"
+	methodNotAllowed     code = "method_not_allowed"
+	sessionExpired       code = "session_expired"
+	idempotencyConflict  code = "idempotency_conflict"
+	personUnknown        code = "person_unknown"
+	bodyTooLarge         code = "body_too_large"
+	unsupportedMediaType code = "unsupported_media_type"
+	invalidRequest       code = "invalid_request"
+	clientGone           code = "client_gone"
+	internalError        code = "internal_error"
+	unavailable          code = "unavailable"
+)
+
+// explanation is what a code means, on the wire and on its page.
+type explanation struct {
+	status  int
+	title   string
+	meaning string
+}
+
+// explanations has an entry for every code. It is never written to.
+var explanations = map[code]explanation{
+	malformedRequest: {http.StatusBadRequest, "The request is malformed",
+		"A header, a parameter or the JSON itself cannot be read. `errors` says which, and why. Nothing was stored."},
+	unauthenticated: {http.StatusUnauthorized, "The caller is not known",
+		"Send `Authorization: Bearer` with a token that this server accepts."},
+	developmentOff: {http.StatusUnauthorized, "Development tokens are off",
+		"This server runs without MEAI_DEV_AUTH=true and refuses development tokens, with which anyone could be anyone."},
+	personErased: {http.StatusForbidden, "This person's data is being erased",
+		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
+	notFound: {http.StatusNotFound, "There is no such thing for this caller",
+		"The id is unknown, or belongs to somebody else."},
+	noSuchRoute: {http.StatusNotFound, "There is no such address",
+		"The contract at /openapi.yaml lists every address."},
+	methodNotAllowed: {http.StatusMethodNotAllowed, "This address does not take that method",
+		"The `Allow` header lists the methods that it takes."},
+	sessionExpired: {http.StatusConflict, "The session is over",
+		"It was ended or its time is up. Begin a new one and send the message there. Messages accepted before are still answered, and their keys can still be repeated."},
+	idempotencyConflict: {http.StatusConflict, "This Idempotency-Key was used for something else",
+		"The key came before with another body. Use a new key for a new message, and the same body for a repeated one."},
+	personUnknown: {http.StatusConflict, "This person has no session yet",
+		"Begin a session first: it sets up the keys that this person's words are sealed with."},
+	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
+		"At most 64 KiB are read."},
+	unsupportedMediaType: {http.StatusUnsupportedMediaType, "The body's type is not supported",
+		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
+	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",
+		"The JSON can be read but does not follow the contract. `errors` points to each field. Nothing was stored."},
+	clientGone: {statusClientGone, "The client went away",
+		"Only ever seen in this server's own logs: the connection was closed before the response."},
+	internalError: {http.StatusInternalServerError, "Something went wrong on our side",
+		"The `trace_id` leads to it in the logs. Repeating the request with the same Idempotency-Key is safe."},
+	unavailable: {http.StatusServiceUnavailable, "Something that is needed does not answer",
+		"Try again after `Retry-After` seconds, with the same Idempotency-Key; nothing is lost."},
+}
+
+// statusClientGone is nginx's convention for a request whose client hung up, so
+// that these do not count as failures of the server.
+const statusClientGone = 499
+
+// retrySeconds is when a client should ask again, for a 202 and a 503 alike.
+const retrySeconds = 1
+
+// problem is an error that is told to the caller as it is.
+type problem struct {
+	code   code
+	detail string
+	errors []FieldError
+	safety *Safety
+	// cause is for the log; the caller never sees it.
+	cause error
+}
+
+// Error implements error.
+func (p *problem) Error() string {
+	if p.cause == nil {
+		return string(p.code)
+	}
+	return fmt.Sprintf("%s: %v", p.code, p.cause)
+}
+
+// Unwrap returns what caused the problem.
+func (p *problem) Unwrap() error { return p.cause }
+
+func (p *problem) status() int { return explanations[p.code].status }
+
+// address is where the page about a code is served.
+func (c code) address() string { return "/problems/" + strings.ReplaceAll(string(c), "_", "-") }
+
+// document is the problem as RFC 9457 writes it.
+func (p *problem) document(r *http.Request) Problem {
+	d := Problem{
+		Type: p.code.address(), Title: explanations[p.code].title, Status: p.status(), Detail: p.detail,
+		Instance: r.URL.EscapedPath(), Code: string(p.code), Errors: p.errors, Safety: p.safety,
+	}
+	if span := trace.SpanContextFromContext(r.Context()); span.HasTraceID() {
+		d.TraceId = span.TraceID().String()
+	}
+	return d
+}
+
+// write sends the problem; the error is the connection's.
+func (p *problem) write(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	switch p.status() {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="meai"`)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(retrySeconds))
+	}
+	w.WriteHeader(p.status())
+	return json.NewEncoder(w).Encode(p.document(r))
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"meai/activities/bridge"
+	"meai/activities/interaction"
+	"meai/activities/memory"
+	"meai/activities/mirror"
+	"meai/activities/synthesis"
+	"meai/internal/identity"
+	"meai/workflows"
+)
+
+// Store keeps sessions and interactions; [synthesis.Store] is the real one.
+type Store interface {
+	CreateSession(ctx context.Context, subject uuid.UUID, device string, lifetime time.Duration) (synthesis.Session, error)
+	Session(ctx context.Context, subject, id uuid.UUID) (synthesis.Session, error)
+	EndSession(ctx context.Context, subject, id uuid.UUID) (synthesis.Session, error)
+	Accept(ctx context.Context, a synthesis.Acceptance) (rec synthesis.Record, fresh bool, err error)
+	Confirm(ctx context.Context, ref interaction.Ref) error
+	Interaction(ctx context.Context, subject, session, id uuid.UUID) (synthesis.Record, error)
+	Interactions(ctx context.Context, subject, session, before uuid.UUID, limit int) ([]synthesis.Record, error)
+}
+
+// Engine runs the durable work; [workflows.Starter] is the real one.
+type Engine interface {
+	StartInteraction(ctx context.Context, in workflows.InteractionInput) error
+	StartInteractionAndWait(ctx context.Context, in workflows.InteractionInput, wait time.Duration) (answered bool, err error)
+	Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error)
+	Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error)
+	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
+}
+
+// Options is what the server needs. Store, Engine and Auth are required.
+type Options struct {
+	Store  Store
+	Engine Engine
+	Auth   identity.Authenticator
+	// Logger is where access and failures are logged; nil discards them.
+	Logger *slog.Logger
+	// TracerProvider and MeterProvider fall back to OpenTelemetry's global ones.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	// MetricsHandler serves /metrics; without it there is no such address.
+	MetricsHandler http.Handler
+	// Ready are the dependencies that /readyz asks.
+	Ready []ReadyCheck
+	// SessionLifetime is how long a new session lives; zero means an hour.
+	SessionLifetime time.Duration
+	// WorkflowLink is the address of a workflow in the Temporal UI, or "" without
+	// one; nil leaves the links out.
+	WorkflowLink func(workflowID string) string
+	Version      string
+}
+
+// Server is the HTTP API, an [http.Handler].
+type Server struct {
+	store    Store
+	engine   Engine
+	log      *slog.Logger
+	lifetime time.Duration
+	workflow func(string) string
+	ready    []ReadyCheck
+	version  string
+	pace     pace
+	contract *contract
+
+	handler  http.Handler
+	draining context.Context
+	drain    context.CancelFunc
+}
+
+var _ StrictServerInterface = (*Server)(nil)
+
+// New builds the server. It fails when something required is missing or the
+// embedded contract cannot be read.
+func New(o Options) (*Server, error) {
+	if o.Store == nil || o.Engine == nil || o.Auth == nil {
+		return nil, errors.New("api: Store, Engine and Auth are required")
+	}
+	s := &Server{
+		store: o.Store, engine: o.Engine, log: o.Logger, lifetime: o.SessionLifetime,
+		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.lifetime == 0 {
+		s.lifetime = time.Hour
+	}
+	if s.workflow == nil {
+		s.workflow = func(string) string { return "" }
+	}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	router, err := s.router(o)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = telemetry(router, o)
+	return s, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Drain ends event streams and lets requests that wait for an answer return 202
+// instead, so that a shutdown needs not wait for them. It is what
+// [http.Server.RegisterOnShutdown] should be given; [Server.HTTP] does so.
+func (s *Server) Drain() { s.drain() }
+
+// HTTP is a server for this API on an address. The caller starts and stops it.
+// It bounds headers only: bodies, responses and streams have their own deadlines.
+func (s *Server) HTTP(address string) *http.Server {
+	server := &http.Server{
+		Addr: address, Handler: s,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	server.RegisterOnShutdown(s.Drain)
+	return server
+}
+
+func (s *Server) router(o Options) (*echo.Echo, error) {
+	var err error
+	if s.contract, err = newContract(); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	// The peer's own address: forwarding headers can be written by anyone.
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.HTTPErrorHandler = answerErrors(s.log)
+	e.Logger.SetOutput(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn).Writer())
+	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth))
+	RegisterHandlers(e, NewStrictHandler(s, nil))
+	if err := registerPages(e); err != nil {
+		return nil, err
+	}
+	if o.MetricsHandler != nil {
+		e.GET("/metrics", echo.WrapHandler(o.MetricsHandler))
+	}
+	return e, nil
+}
+
+// caller is whose request this is; the contract's middleware has put it there.
+func caller(ctx context.Context) (uuid.UUID, error) {
+	c, ok := identity.FromContext(ctx)
+	if !ok {
+		return uuid.Nil, &problem{code: internalError, cause: errors.New("no caller in a secured operation")}
+	}
+	return c.Subject, nil
+}
+
+// each converts a list; the result is never nil, so that JSON shows [] and not null.
+func each[T, U any](list []T, convert func(T) U) []U {
+	out := make([]U, len(list))
+	for i, item := range list {
+		out[i] = convert(item)
+	}
+	return out
+}
+
+// list is items, or an empty list instead of none.
+func list(items []string) []string {
+	if items == nil {
+		return []string{}
+	}
+	return items
+}
+
+// as converts between two spellings of the same word.
+func as[U, T ~string](word T) U { return U(word) }
