@@ -24,20 +24,17 @@ func (c *composition) questions() []string {
 	case len(c.answer.Resources) == 1 && c.kind == mirror.ResourceRequest:
 		return asksAfterResource
 	}
-	options := c.aboutPerson()
-	for _, subject := range c.topic.subjects {
-		if c.feeling.family.light() {
-			options = append(options, subject.light...)
-		} else if c.feeling.family.dark() {
-			options = append(options, subject.dark...)
-		}
+	if c.kind == mirror.Ambiguous || len(c.lexicon) < 3 && c.kind != mirror.SmallTalk {
+		return asksAmbiguous
 	}
+	options := append(c.aboutPerson(), c.aboutSubjects()...)
 	if len(options) > 2 {
 		return options // what is spoken of says more than the feeling alone
 	}
-	if c.sure {
-		options = append(options, c.feeling.asks...)
+	if c.kind == mirror.Question && !c.feeling.family.dark() {
+		return asksAfterQuestion
 	}
+	options = append(options, c.feeling.asks...)
 	options = append(options, c.aboutNeeds()...)
 	if len(options) > 0 {
 		return options
@@ -45,7 +42,34 @@ func (c *composition) questions() []string {
 	return asksPlain
 }
 
+// aboutSubjects asks about the matters that the words speak of, unless the
+// feeling is first of all about oneself.
+func (c *composition) aboutSubjects() []string {
+	var options []string
+	for _, subject := range c.topic.subjects {
+		switch {
+		case c.feeling.inward:
+		case c.feeling.family.light():
+			options = append(options, subject.light...)
+		case c.feeling.family.dark():
+			options = append(options, subject.dark...)
+		}
+	}
+	return options
+}
+
 var (
+	asksAmbiguous = []string{
+		"Would you like to say a little more?",
+		"What is behind it today?",
+		"Is it one of those days, or is it something in particular?",
+	}
+	asksAfterQuestion = []string{
+		"What is your own first answer?",
+		"What would a good answer change for you?",
+		"What speaks for it, and what against?",
+		"Since when has that question been with you?",
+	}
 	asksAfterResource = []string{
 		"Would you like to try it now, or keep it for later?",
 		"Does that feel like something for you, or should it be something else?",
@@ -60,14 +84,15 @@ var (
 
 // aboutPerson asks about the person who was named.
 func (c *composition) aboutPerson() []string {
-	if c.topic.who == "" || c.mend.noReflection {
+	who := c.topic.who
+	if !c.topic.named || c.mend.noReflection {
 		return nil
 	}
 	var frames []string
 	switch {
-	case c.topic.passing:
+	case c.topic.lost:
 		frames = asksAboutLost
-	case reflection.Animal(c.topic.noun):
+	case who.Animal() || c.feeling.inward:
 		return nil
 	case c.feeling.family == heated:
 		frames = asksInConflict
@@ -83,12 +108,13 @@ func (c *composition) aboutPerson() []string {
 		return nil
 	}
 	options := make([]string, len(frames))
-	verbs := strings.NewReplacer("{who}", c.topic.who, "{does}", "does", "{was}", "was")
-	if reflection.Several(c.topic.noun) {
-		verbs = strings.NewReplacer("{who}", c.topic.who, "{does}", "do", "{was}", "were")
+	does := "does"
+	if who.Several() {
+		does = "do"
 	}
+	words := strings.NewReplacer("{who}", who.Short(), "{does}", does)
 	for i, frame := range frames {
-		options[i] = reflection.Capitalised(verbs.Replace(frame))
+		options[i] = reflection.Capitalised(words.Replace(frame))
 	}
 	return options
 }
@@ -112,7 +138,7 @@ var (
 	}
 	asksAboutAbsent = []string{
 		"What do you miss most about having {who} near?",
-		"What did you share with {who} that has no place now?",
+		"What did you share with {who} that is missing now?",
 		"{does} {who} know how it has been for you since?",
 	}
 	asksInConflict = []string{
@@ -130,7 +156,7 @@ var (
 		"What is it about {who} that touches you most?",
 	}
 	asksInJoy = []string{
-		"What {was} it like to share that with {who}?",
+		"What was it like to share that with {who}?",
 		"How did {who} take it?",
 	}
 )

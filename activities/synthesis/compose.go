@@ -1,6 +1,7 @@
 package synthesis
 
 import (
+	"slices"
 	"strings"
 
 	"meai/activities/mirror"
@@ -44,9 +45,10 @@ func Compose(in ComposeInput) Answer {
 func (c *composition) meet() {
 	switch {
 	case c.kind == mirror.SmallTalk && c.greet():
+	case c.instructs():
+		c.leaveAside()
 	case c.kind == mirror.ResourceRequest:
-		c.reflect()
-		c.nameFeeling()
+		c.takeUpWish()
 		c.offer(mostResources)
 	case c.kind == mirror.Question:
 		c.takeUpQuestion()
@@ -72,7 +74,9 @@ type composition struct {
 	feeling  feeling
 	strength strength
 	// sure: the feeling may be named.
-	sure    bool
+	sure bool
+	// opposed are feelings of the other kind that the person names as well.
+	opposed []feeling
 	clauses []reflection.Clause
 	topic   topic
 	mend    mending
@@ -89,13 +93,34 @@ func newComposition(in ComposeInput) *composition {
 	c.topic = topicOf(c.words)
 	c.clauses = c.sayable(reflection.Clauses(c.words))
 	c.kind = c.kindOf()
-	if a := in.Analysis; a != nil {
-		c.feeling, c.strength = feelingOf(a.Primary, a.Valence), strengthOf(a)
-		c.sure = a.Confidence >= leastConfidence || c.feeling.namedBy(c.lexicon)
-	} else {
-		c.feeling = unnamed(0)
-	}
+	c.feel()
 	return c
+}
+
+// feel decides which feeling to speak of, and whether by its name.
+func (c *composition) feel() {
+	c.feeling = unnamed(0)
+	a := c.in.Analysis
+	if a != nil {
+		c.feeling, c.strength = feelingOf(a.Primary, a.Valence), strengthOf(a)
+		named := c.feeling.namedBy(c.lexicon)
+		c.opposed = c.feeling.opposed(c.lexicon)
+		c.sure = named || a.Confidence >= leastConfidence && len(c.opposed) == 0 && !c.contrary()
+		if !named && len(c.opposed) > 0 && c.kind != mirror.ResourceRequest {
+			c.feeling, c.opposed, c.sure = c.opposed[0], nil, true // the person's own word counts
+		}
+	}
+	hard := len(c.clauses) > 0 && c.clauses[0].Loaded || c.contrary()
+	if !c.sure && hard && !c.feeling.family.dark() {
+		c.feeling, c.sure = unnamed(-1), true
+	}
+}
+
+// contrary: the words speak of loss where a light feeling was read.
+func (c *composition) contrary() bool {
+	return !c.feeling.family.dark() && slices.ContainsFunc(c.lexicon, func(word string) bool {
+		return slices.Contains(heavySigns, lexicon.Stem(word))
+	})
 }
 
 // leastConfidence is the share of Mirror's primary emotion from which MeAi names
@@ -176,7 +201,7 @@ func joinComponents(parts []Component) string {
 // careLine is added when the words give a reason for concern that is not enough
 // for the safe answer.
 var careLine = Component{
-	"And if it ever becomes too much, or you are not safe, findahelpline.com shows who will listen in your country, free of charge.",
+	"If it ever becomes too much, or you are not safe, findahelpline.com shows who will listen in your country, free of charge.",
 	"steady", toProtect,
 }
 

@@ -1,6 +1,7 @@
 package synthesis
 
 import (
+	"slices"
 	"strings"
 
 	"meai/activities/mirror"
@@ -29,6 +30,8 @@ func (f family) light() bool { return f == bright || f == tender }
 // feeling is how MeAi speaks of one emotion.
 type feeling struct {
 	family family
+	// inward: it is about oneself more than about what happened.
+	inward bool
 	noun   string
 	// sounds completes "That sounds", for slight, clear and strong feelings.
 	sounds [3]string
@@ -109,15 +112,49 @@ func strengthOf(a *mirror.Analysis) strength {
 	}
 }
 
-// namedBy reports whether the words already name the feeling.
+// namedBy reports whether the words already name the feeling, other than to deny
+// it.
 func (f feeling) namedBy(words []string) bool {
-	for _, word := range words {
-		stem := lexicon.Stem(word)
-		for _, said := range f.said {
-			if stem == said {
-				return true
-			}
+	for i, word := range words {
+		if slices.Contains(f.said, lexicon.Stem(word)) && !slices.ContainsFunc(words[max(0, i-3):i], denies) {
+			return true
 		}
 	}
 	return false
+}
+
+func denies(word string) bool {
+	return word == "not" || word == "no" || word == "never" || strings.HasSuffix(word, "n't")
+}
+
+// vocabulary is the order in which feelings are looked for in words.
+var vocabulary = []string{
+	"relief", "pride", "gratitude", "joy", "hope", "love", "calm",
+	"grief", "despair", "shame", "guilt", "loneliness", "fear", "anxiety", "overwhelm", "anger", "sadness",
+	"frustration", "disappointment", "jealousy", "exhaustion", "confusion",
+}
+
+// opposed are the feelings that the words name although they are of the other
+// kind, light or dark, than f.
+func (f feeling) opposed(words []string) []feeling {
+	var found []feeling
+	for _, label := range vocabulary {
+		other := feelings[label]
+		if (f.family.dark() && other.family.light() || f.family.light() && other.family.dark()) && other.namedBy(words) {
+			found = append(found, other)
+		}
+	}
+	return found
+}
+
+// heavySigns are words that speak of loss, as stems: a light feeling read into
+// them is not named.
+var heavySigns = stemsOf("lost lose miss missing empty alone without cry cried hurt died nobody hate afraid tired broken wrong sad worthless failed")
+
+func stemsOf(words string) []string {
+	var stems []string
+	for word := range strings.FieldsSeq(words) {
+		stems = append(stems, lexicon.Stem(word))
+	}
+	return stems
 }

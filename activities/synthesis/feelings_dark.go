@@ -99,7 +99,7 @@ var feelings = map[string]feeling{
 		},
 	},
 	"despair": {
-		family: heavy, noun: "hopelessness",
+		family: heavy, inward: true, noun: "hopelessness",
 		sounds: [3]string{"discouraging", "very dark", "almost too dark to bear"},
 		said:   []string{"hopeless", "despair", "pointless"},
 		stands: []string{
@@ -114,7 +114,7 @@ var feelings = map[string]feeling{
 		},
 	},
 	"shame": {
-		family: heavy, noun: "shame",
+		family: heavy, inward: true, noun: "shame",
 		sounds: [3]string{"a little embarrassing", "painful", "deeply painful"},
 		said:   []string{"asham", "shame", "embarrass", "humili"},
 		stands: []string{
@@ -129,7 +129,7 @@ var feelings = map[string]feeling{
 		},
 	},
 	"guilt": {
-		family: heavy, noun: "guilt",
+		family: heavy, inward: true, noun: "guilt",
 		sounds: [3]string{"like it weighs on you a little", "like it weighs on you", "like it weighs very heavily on you"},
 		said:   []string{"guilt", "guilti", "regret", "blame", "sorri"},
 		stands: []string{
@@ -188,7 +188,7 @@ var feelings = map[string]feeling{
 		},
 	},
 	"jealousy": {
-		family: heavy, noun: "envy",
+		family: heavy, inward: true, noun: "envy",
 		sounds: [3]string{"a little painful to watch", "painful to watch", "very painful to watch"},
 		said:   []string{"jealous", "jealousi", "envi", "envious"},
 		stands: []string{
@@ -245,4 +245,5 @@ var feelings = map[string]feeling{
 var unnamedHeavy = []string{
 	"It sounds as if this isn't easy.",
 	"I would like to take that as seriously as you mean it.",
+	"That sounds like something hard to carry around.",
 }

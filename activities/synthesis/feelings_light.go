@@ -33,7 +33,7 @@ var gratitude = feeling{
 var joy = feeling{
 	family: bright, noun: "joy",
 	sounds: [3]string{"pleasant", "like a real joy", "like pure joy"},
-	said:   []string{"joy", "happi", "happier", "glad", "delight", "excit", "thrill", "great", "wonder"},
+	said:   []string{"joy", "happi", "happier", "glad", "delight", "excit", "thrill"},
 	stands: []string{
 		"It is good to let that have its full size.",
 		"Thank you for letting me share in it.",
@@ -65,7 +65,7 @@ var pride = feeling{
 var calm = feeling{
 	family: tender, noun: "calm",
 	sounds: [3]string{"rather peaceful", "peaceful", "deeply peaceful"},
-	said:   []string{"calm", "peac", "relax", "quiet", "rest"},
+	said:   []string{"calm", "peac", "relax"},
 	stands: []string{
 		"A moment like that is worth noticing.",
 		"It is good to read that there is room for it.",
@@ -95,7 +95,7 @@ var hope = feeling{
 var love = feeling{
 	family: tender, noun: "love",
 	sounds: [3]string{"warm", "full of love", "full of love"},
-	said:   []string{"love", "ador", "affect"},
+	said:   []string{"love", "ador"},
 	stands: []string{
 		"It is good to have someone or something to feel that for.",
 		"There is a lot of warmth in the way you put it.",
@@ -110,7 +110,7 @@ var love = feeling{
 var relief = feeling{
 	family: bright, noun: "relief",
 	sounds: [3]string{"like a small relief", "like a relief", "like an enormous relief"},
-	said:   []string{"relief", "reliev", "breath"},
+	said:   []string{"relief", "reliev"},
 	stands: []string{
 		"A weight is felt most when it lifts.",
 		"After so much tension, it can take a while until the body believes it.",
@@ -150,8 +150,8 @@ var (
 	}
 	asksPlain = []string{
 		"How was that for you?",
-		"What about it has stayed with you?",
-		"Is there something in it that you would like to look at more closely?",
-		"What is it that made you think of it now?",
+		"And how are you with it?",
+		"What else is on your mind?",
+		"Is there more to it for you?",
 	}
 )

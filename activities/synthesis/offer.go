@@ -2,6 +2,7 @@ package synthesis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"meai/activities/bridge"
@@ -19,7 +20,8 @@ func (c *composition) offer(most int) {
 	} else if c.mend.shorter {
 		most = min(most, 1)
 	}
-	for i, hit := range c.in.Hits[:min(most, len(c.in.Hits))] {
+	hits := c.fitting(asked)
+	for i, hit := range hits[:min(most, len(hits))] {
 		text := described(hit.Resource, c.mend.noSteps)
 		switch {
 		case i == 0:
@@ -42,6 +44,17 @@ func (c *composition) offer(most int) {
 	if asked && len(c.answer.Resources) == 0 {
 		c.add("I looked for something to offer you and found nothing that I would stand behind, so I won't make something up.", "honest", toBeHonest)
 	}
+}
+
+// fitting are the hits to choose from: all, when the person asked, and otherwise
+// those that are made for the feeling.
+func (c *composition) fitting(asked bool) []bridge.Hit {
+	if asked || c.in.Analysis == nil {
+		return c.in.Hits
+	}
+	return slices.DeleteFunc(slices.Clone(c.in.Hits), func(hit bridge.Hit) bool {
+		return !slices.Contains(hit.Resource.Emotions, c.in.Analysis.Primary)
+	})
 }
 
 // mostWords is what an answer with two resources may hold; a person who is upset

@@ -1,34 +1,92 @@
 package synthesis
 
 import (
+	"slices"
 	"strings"
 
 	"meai/activities/synthesis/reflection"
+	"meai/activities/truthfilter"
 	"meai/internal/lexicon"
 )
 
 // takeUpQuestion reflects what was asked, and says honestly what MeAi can answer.
 func (c *composition) takeUpQuestion() {
-	question := c.question()
-	if len(c.clauses) > 0 && !c.mend.noReflection {
-		c.reflect()
-	}
 	if !c.aboutThemselves() {
-		c.add(c.chooser.pick("limits", outsideKnowledge), "honest", toBeHonest)
+		c.add(strings.ReplaceAll(c.chooser.pick("limits", outsideKnowledge), "{quote}", reflection.Quote(c.question(), mostQuoted)), "honest", toBeHonest)
 		return
 	}
-	if indirect, ok := reflection.Indirect(question); ok && !c.mend.noReflection {
-		text := strings.ReplaceAll(c.chooser.pick("question", takingUp), "{question}", indirect)
-		if !c.unsayable(text) {
-			c.add(text, "attentive", toReflect)
-			c.add(c.chooser.pick("thinking", thinkingAlong), "honest", toBeHonest)
-			return
-		}
+	if wish, ok := reflection.Wish(c.question()); ok && !c.mend.noReflection {
+		c.takeUpWishFor(wish)
+		return
 	}
-	if len(c.answer.Components) == 0 {
+	told := len(c.clauses) > 0 && !c.mend.noReflection
+	if told {
+		c.reflect()
+	}
+	indirect, turned := c.indirect()
+	switch {
+	case turned && told:
+		c.add("And you ask yourself "+indirect+".", "attentive", toReflect)
+	case turned:
+		c.add(strings.ReplaceAll(c.chooser.pick("question", takingUp), "{question}", indirect), "attentive", toReflect)
+	case !told:
 		c.add(c.quoted(), "attentive", toReflect)
 	}
-	c.add(c.chooser.pick("thinking", thinkingAlong), "honest", toBeHonest)
+	if !c.feeling.family.dark() || strings.HasPrefix(indirect, "whether ") {
+		c.add(c.chooser.pick("thinking", thinkingAlong), "honest", toBeHonest)
+	}
+}
+
+// indirect is the question on the listener's side, if it may be said.
+func (c *composition) indirect() (string, bool) {
+	indirect, ok := reflection.Indirect(c.question())
+	if !ok || c.mend.noReflection || c.unsayable("You ask yourself "+indirect+".") {
+		return "", false
+	}
+	return indirect, true
+}
+
+// takeUpWish reflects what the person looks for, and why.
+func (c *composition) takeUpWish() {
+	wish, ok := reflection.Wish(c.words)
+	if !ok || c.mend.noReflection {
+		c.reflect()
+	} else {
+		c.takeUpWishFor(wish)
+	}
+	if c.feeling.family.dark() {
+		c.nameFeeling()
+	}
+}
+
+func (c *composition) takeUpWishFor(wish string) {
+	told := len(c.clauses) > 0
+	if told {
+		c.reflect()
+	}
+	text := "You are looking for something that helps you to " + wish + "."
+	switch {
+	case c.unsayable(text) && !told:
+		c.add(c.quoted(), "attentive", toReflect)
+	case c.unsayable(text):
+	case told:
+		c.add("And you would like something that helps you to "+wish+".", "attentive", toReflect)
+	default:
+		c.add(strings.ReplaceAll(c.chooser.pick("wish", wishing), "{wish}", wish), "attentive", toReflect)
+	}
+}
+
+// instructs: the words give orders to the software instead of telling something.
+func (c *composition) instructs() bool {
+	return slices.Contains(truthfilter.Screen(c.words), "injection_leftover")
+}
+
+func (c *composition) leaveAside() {
+	c.add(c.chooser.pick("aside", []string{
+		"That reads like instructions to a machine more than like something about you, so I leave it aside.",
+		"I read that as a command for software. I don't follow those, and I am glad to listen to you.",
+	}), "honest", toBeHonest)
+	c.feeling, c.topic = unnamed(0), topic{}
 }
 
 // question is the last sentence that asks something.
@@ -44,15 +102,20 @@ func (c *composition) question() string {
 
 // aboutThemselves: the question has to do with the person who asks it.
 func (c *composition) aboutThemselves() bool {
-	return c.topic.who != "" || c.saysAnyOf("i", "me", "my", "i'm", "i've", "we", "us", "our", "myself", "he", "she", "him", "her", "they", "them") ||
+	return c.topic.named || c.saysAnyOf("i", "me", "my", "i'm", "i've", "we", "us", "our", "myself", "he", "she", "him", "her", "they", "them") ||
 		len(c.lexicon) < 5 || c.feeling.family.dark()
 }
 
 var (
 	takingUp = []string{
 		"You are asking yourself {question}.",
-		"So the question is {question}.",
-		"I hear you wondering {question}.",
+		"The question you carry is {question}.",
+		"You wonder {question}.",
+	}
+	wishing = []string{
+		"You are looking for something that helps you to {wish}.",
+		"You would like a way to {wish}.",
+		"So you want to {wish}, and something to hold on to for it.",
 	}
 	thinkingAlong = []string{
 		"I can't answer that for you, and I would like to think it through with you.",
@@ -60,8 +123,8 @@ var (
 		"I don't have a finished answer to that; you know more about it than I do.",
 	}
 	outsideKnowledge = []string{
-		"That is a question about the world, and I would only be guessing: I know what you tell me and a small library of things to try.",
-		"I am no good source for that one. What I know is what you tell me, and a small library of things to try.",
+		"“{quote}” is a question about the world, and I would only be guessing. My place is to listen, and I know a small library of things to try.",
+		"“{quote}” I am no good source for that one, and I would rather say so than guess.",
 	}
 )
 
@@ -96,8 +159,8 @@ func (c *composition) introduce() {
 		c.add("That is a fair question. I'm MeAi, a companion made of software: I notice what you write about feelings, and have none of my own.", "honest", toBeHonest)
 	default:
 		c.add(c.chooser.pick("introduce", []string{
-			"A fair question. My name is MeAi, and I'm software: a companion that listens, keeps what you tell it, and can look for things to try. No person, and no substitute for one.",
-			"I'm MeAi, a companion made of software, and no person. I listen, I keep what you tell me so that I can come back to it, and I know a small library of things to try.",
+			"A fair question. My name is MeAi, and I'm software: a companion that listens, keeps what it hears, and can look for things to try. No person, and no substitute for one.",
+			"I'm MeAi, a companion made of software, and no person. I listen, I keep what I hear so that I can come back to it, and I know a small library of things to try.",
 		}), "honest", toBeHonest)
 	}
 	if len(c.clauses) > 0 {
@@ -195,7 +258,7 @@ func (c *composition) withoutEnglish() bool {
 // meetUnread is honest about not understanding.
 func (c *composition) meetUnread() {
 	c.add(c.quoted(), "attentive", toReflect)
-	c.add("I want to be honest: I understand English best, and I'm afraid of reading you wrongly here. Your words are kept as you wrote them.", "honest", toBeHonest)
+	c.add("I want to be honest: I understand English best, and I don't want to read you wrongly here. Your words are kept as you wrote them.", "honest", toBeHonest)
 	c.care()
 	c.askOneOf([]string{
 		"Could you tell me in English, in a few words, what matters most?",

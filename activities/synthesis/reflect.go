@@ -45,23 +45,31 @@ func (c *composition) main() (reflection.Clause, bool) {
 	return main, true
 }
 
-// Frames for a clause that can follow "that".
-var embedding = []string{
-	"{Clause}.",
-	"{Clause}.",
-	"So {clause}.",
-	"I hear that {clause}.",
-	"What reaches me is that {clause}.",
-	"You tell me that {clause}.",
-	"If I follow you, {clause}.",
-}
+// Frames for a clause that can follow "that", and for one that is slight or a
+// view already.
+var (
+	embedding = []string{
+		"{Clause}.",
+		"{Clause}.",
+		"So {clause}.",
+		"I hear that {clause}.",
+		"What I take from your words is that {clause}.",
+		"You tell me that {clause}.",
+		"If I follow you, {clause}.",
+	}
+	lightly = []string{"{Clause}.", "So {clause}."}
+)
 
 // framed puts a clause into a sentence.
 func (c *composition) framed(clause reflection.Clause) string {
-	if !clause.Embeds {
+	switch {
+	case !clause.Embeds:
 		return clause.Sentence() + "."
+	case clause.Viewed || c.feeling.family == plain:
+		return fill(c.chooser.pick("frame", lightly), clause)
+	default:
+		return fill(c.chooser.pick("frame", embedding), clause)
 	}
-	return fill(c.chooser.pick("frame", embedding), clause)
 }
 
 // asItSeems gives a judgement back as the person's view.
@@ -83,19 +91,29 @@ var withoutReflection = []string{
 }
 
 // Frames for words that cannot be turned.
-var quoting = []string{
-	"“{quote}”: I am taking that in as you wrote it.",
-	"“{quote}”. I would rather keep your own words than change them.",
-	"You write: “{quote}”.",
-}
+var (
+	quoting = []string{
+		"“{quote}”: I am taking that in as you wrote it.",
+		"“{quote}”. I would rather keep your own words than change them.",
+		"I read “{quote}”, and leave it standing as you put it.",
+	}
+	quotingBriefly = []string{
+		"“{quote}” can hold a lot, and I don't want to read too much into it.",
+		"“{quote}”, you say, and I would like to understand what is in it.",
+	}
+)
 
 // quoted gives back the person's literal words, where they may be.
 func (c *composition) quoted() string {
 	quote := strings.TrimRight(reflection.Quote(c.words, mostQuoted), ".")
-	if quote == "" {
+	frames := quoting
+	switch {
+	case len(c.lexicon) == 0:
 		return "There are no words in your message that I can read, and that may say something, too."
+	case len(c.lexicon) < 3:
+		quote, frames = reflection.Capitalised(quote), quotingBriefly
 	}
-	text := strings.ReplaceAll(c.chooser.pick("quote", quoting), "{quote}", quote)
+	text := strings.ReplaceAll(c.chooser.pick("quote", frames), "{quote}", quote)
 	if c.unsayable(text) {
 		return c.chooser.pick("mended", withoutReflection)
 	}

@@ -56,8 +56,8 @@ func contentTerms(text string) map[string]bool {
 // markedTerms are those of names and of the speaker's people.
 func markedTerms(text string) map[string]bool {
 	marked := make(map[string]bool)
-	if _, noun, found := reflection.PersonNamed(text); found {
-		for term := range contentTerms(noun) {
+	if who, found := reflection.PersonNamed(text); found {
+		for term := range contentTerms(who.Noun) {
 			marked[term] = true
 		}
 	}

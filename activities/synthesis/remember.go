@@ -152,8 +152,8 @@ var notFound = []string{
 
 // soughtSubject names what was asked for, as far as that can be said.
 func (c *composition) soughtSubject(question string) string {
-	if who, _, found := reflection.PersonNamed(question); found {
-		return who
+	if who, found := reflection.PersonNamed(question); found {
+		return who.Who
 	}
 	return "that"
 }
@@ -171,9 +171,8 @@ func (c *composition) asksAfterRecall(found bool) []string {
 		"How is it for you now, looking back?",
 		"What has changed since then?",
 	}
-	if c.topic.who != "" && !c.topic.passing {
-		are := "are things"
-		options = append(options, "How "+are+" with "+c.topic.who+" now?")
+	if c.topic.named && !c.topic.lost {
+		options = append(options, "How are things with "+c.topic.who.Short()+" now?")
 	}
 	return options
 }

@@ -8,10 +8,11 @@ import (
 // topic is what a message is about, as far as it matters for a question.
 type topic struct {
 	subjects []*subject
-	// who is a person of the speaker's: "your sister Maya".
-	who     string
-	noun    string
-	passing bool
+	// who is a person of the speaker's, if named is true.
+	who   reflection.Person
+	named bool
+	// lost: somebody died.
+	lost bool
 }
 
 // subject is a matter with the questions that fit it.
@@ -23,7 +24,7 @@ type subject struct {
 
 func topicOf(words string) topic {
 	var t topic
-	t.who, t.noun, _ = reflection.PersonNamed(words)
+	t.who, t.named = reflection.PersonNamed(words)
 	stems := make(map[string]bool)
 	for _, word := range lexicon.Words(words) {
 		stems[lexicon.Stem(word)] = true
@@ -36,7 +37,7 @@ func topicOf(words string) topic {
 			}
 		}
 	}
-	t.passing = stems["die"] || stems["death"] || stems["funer"] || stems["buri"] || stems["pass"] && stems["away"]
+	t.lost = t.who.Late || stems["die"] || stems["death"] || stems["funer"] || stems["buri"] || stems["pass"] && stems["away"]
 	return t
 }
 

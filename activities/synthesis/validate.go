@@ -3,17 +3,24 @@ package synthesis
 import (
 	"strings"
 
+	"meai/activities/mirror"
 	"meai/internal/lexicon"
 )
 
 // nameFeeling says tentatively what MeAi hears, and what that is like.
 func (c *composition) nameFeeling() {
-	if c.in.Analysis == nil || c.feeling.family == plain {
+	if c.in.Analysis == nil || c.feeling.family == plain || c.kind == mirror.Question && !c.feeling.family.dark() {
 		return
 	}
 	var sentences []string
-	if name := c.named(); name != "" {
-		sentences = append(sentences, name)
+	switch {
+	case len(c.opposed) > 0 && !c.mend.unnamed:
+		both := strings.NewReplacer("{one}", c.feeling.noun, "{other}", c.opposed[0].noun)
+		sentences = append(sentences, both.Replace(c.chooser.pick("both", mixed)))
+	default:
+		if name := c.named(); name != "" {
+			sentences = append(sentences, name)
+		}
 	}
 	if stand := c.stand(); stand != "" && (c.strength > slight || len(sentences) == 0) {
 		sentences = append(sentences, stand)
@@ -33,11 +40,13 @@ func (c *composition) named() string {
 	if f.sounds[c.strength] != "" {
 		options = append(options[:len(options):len(options)], bySound...)
 	}
-	sentence := name.Replace(c.chooser.pick("name", options))
-	if beside := c.beside(); beside != "" {
-		sentence = strings.TrimSuffix(sentence, ".") + ", and perhaps some " + beside + " beside it."
-	}
-	return sentence
+	return name.Replace(c.chooser.pick("name", options))
+}
+
+// mixed names two feelings that seem to contradict each other.
+var mixed = []string{
+	"The {one} and the {other} can both be there.",
+	"There is {one} in it and {other} as well, and neither cancels the other.",
 }
 
 var (
@@ -62,17 +71,6 @@ func amount(s strength) string {
 	default:
 		return "a little"
 	}
-}
-
-// beside is a second feeling of another kind that the person named.
-func (c *composition) beside() string {
-	for _, secondary := range c.in.Analysis.Secondary {
-		f := feelingOf(secondary.Label, 0)
-		if f.noun != "" && f.family != plain && f.family.dark() != c.feeling.family.dark() && f.namedBy(c.lexicon) {
-			return f.noun
-		}
-	}
-	return ""
 }
 
 // stand is a sentence that stands by the person.

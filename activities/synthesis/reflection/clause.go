@@ -28,11 +28,14 @@ type Clause struct {
 	// Loaded clauses judge, or claim what nobody can know; a listener gives them
 	// back as how it seems to the person.
 	Loaded bool
+	// Viewed clauses say themselves that they are a view: "you think that".
+	Viewed bool
 	// SelfReport clauses say in a few words how the person is.
 	SelfReport bool
 
 	weight int
-	place  int
+	// place is the number of the sentence, from and to the words within it.
+	place, from, to int
 }
 
 // Sentence is the clause as a sentence begins with it.
@@ -52,8 +55,8 @@ func Clauses(text string) []Clause {
 			continue
 		}
 		for _, piece := range pieces(tokenise(sentence)) {
-			if c, ok := clauseOf(piece, names); ok {
-				c.place = place
+			if c, ok := clauseOf(piece.words, names); ok {
+				c.place, c.from, c.to = place, piece.from, piece.to
 				found = append(found, c)
 			}
 		}
@@ -110,10 +113,30 @@ func clauseOf(words []token, names map[string]bool) (Clause, bool) {
 		first.word = lowered(first.word)
 	}
 	c := Clause{Text: join(shifted), Said: said, Embeds: small && whole(words[:cutsOf(words)[1].at])}
-	c.Loaded = slices.ContainsFunc(words, func(t token) bool { return loaded[t.was] }) && !viewed(words)
+	c.Viewed = viewed(words)
+	c.Loaded = judges(words) && !viewed(words)
 	c.SelfReport = len(words) <= 6 && reports(words)
 	c.weight = weigh(words)
+	if c.Loaded {
+		c.weight -= 4 // better something that can be said as it is
+	}
 	return c, true
+}
+
+// judges reports whether the words pass a judgement or say more than anyone can
+// know.
+func judges(words []token) bool {
+	verdict, all := false, false
+	var said strings.Builder
+	for _, t := range words {
+		if loaded[t.was] {
+			return true
+		}
+		verdict, all = verdict || all && verdictVerbs[t.was], all || allOrNone[t.was]
+		said.WriteString(" " + t.was)
+	}
+	said.WriteByte(' ')
+	return verdict || slices.ContainsFunc(loadedPhrases, func(p string) bool { return strings.Contains(said.String(), p) })
 }
 
 // trimmed leaves out the fillers before and the punctuation around a clause.
@@ -125,12 +148,18 @@ func trimmed(words []token) []token {
 	for len(words) > 0 && dropped[words[len(words)-1].was] {
 		words = words[:len(words)-1]
 	}
+	if n := len(words); n > 4 && words[n-2].was == "i" && musing[words[n-1].was] {
+		words = words[:n-2]
+	}
 	if len(words) > 0 {
 		words[0].before = ""
 		words[len(words)-1].after = ""
 	}
 	return words
 }
+
+// musing verbs trail off: "it was fine, I guess".
+var musing = wordSet(`guess think suppose know mean`)
 
 // foreign reports whether a word cannot be English.
 func foreign(t token) bool {

@@ -1,6 +1,10 @@
 package reflection
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // people are nouns for persons and animals close to somebody.
 var people = wordSet(`sister brother mum mom mother mummy mommy mama dad daddy father papa parents parent wife husband partner boyfriend girlfriend
@@ -18,16 +22,36 @@ var qualities = wordSet(`best older younger little big late new old twin elder o
 	baby grown teenage childhood previous current first whole beloved`)
 
 // PersonNamed returns the first person or pet that a text calls the speaker's
-// own, on the listener's side: "your sister Maya", and the noun, "sister".
-func PersonNamed(text string) (who, noun string, found bool) {
+// own.
+func PersonNamed(text string) (p Person, found bool) {
 	tokens := tokenise(quieted(Clean(text)))
 	for i := range tokens {
-		if np, n := personAt(tokens, i); np != "" && repeatableAll(tokens[i:i+n]) {
-			return np, personNoun(tokens[i : i+n]), true
+		np, n := personAt(tokens, i)
+		if np == "" || !repeatableAll(tokens[i:i+n]) {
+			continue
 		}
+		p := Person{Who: np, Noun: personNoun(tokens[i : i+n])}
+		if last := tokens[i+n-1]; n > 2 && nameLike(last) && !people[last.was] {
+			p.Name = last.word
+		}
+		p.Late = slices.ContainsFunc(tokens[i:i+n], func(t token) bool { return t.was == "late" })
+		return p, true
 	}
-	return "", "", false
+	return Person{}, false
 }
+
+// Person is somebody whom a text calls the speaker's own.
+type Person struct {
+	// Who is the person on the listener's side: "your sister Maya".
+	Who string
+	// Noun is "sister"; Name is "Maya", or empty.
+	Noun, Name string
+	// Late: no longer alive, by the speaker's own word.
+	Late bool
+}
+
+// Short is the name, or Who.
+func (p Person) Short() string { return cmp.Or(p.Name, p.Who) }
 
 // personAt reads "my best friend Anna" at i and returns it on the listener's side
 // with the number of words it took.
@@ -81,11 +105,11 @@ func repeatableAll(tokens []token) bool {
 	return true
 }
 
-// Animal reports whether a noun that [PersonNamed] returned names a pet.
-func Animal(noun string) bool { return animals[noun] }
+// Animal reports whether it is a pet.
+func (p Person) Animal() bool { return animals[p.Noun] }
 
-// several are nouns for more than one.
+// several are nouns that take the plural.
 var several = wordSet(`parents friends kids children twins grandparents roommates flatmates neighbours neighbors colleagues coworkers team family housemates`)
 
-// Several reports whether a noun that [PersonNamed] returned names more than one.
-func Several(noun string) bool { return several[noun] }
+// Several reports whether they are more than one.
+func (p Person) Several() bool { return several[p.Noun] }

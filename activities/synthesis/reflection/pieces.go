@@ -1,6 +1,9 @@
 package reflection
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // parting words begin a new clause after a comma, and some even without.
 var (
@@ -18,17 +21,21 @@ type cut struct {
 	hard bool
 }
 
+// piece is a run of words with where it stands in its sentence.
+type piece struct {
+	words    []token
+	from, to int
+}
+
 // pieces cuts a sentence where its clauses meet and returns every run of
-// neighbouring clauses that is short enough to be given back.
-func pieces(words []token) [][]token {
+// neighbouring clauses that is short enough to be given back. Sentences that were
+// spliced by a comma get a dash in its place.
+func pieces(words []token) []piece {
 	cuts := cutsOf(words)
-	var runs [][]token
+	var runs []piece
 	for from := range len(cuts) - 1 {
 		for to := from + 1; to < len(cuts) && cuts[to].at-cuts[from].at <= mostWords; to++ {
-			runs = append(runs, words[cuts[from].at:cuts[to].at])
-			if cuts[to].hard {
-				break
-			}
+			runs = append(runs, piece{mended(words, cuts[from:to+1]), cuts[from].at, cuts[to].at})
 		}
 	}
 	return runs
@@ -59,4 +66,15 @@ func cutAt(words []token, i int) (cut, bool) {
 	default:
 		return cut{i, false}, comma && partingAfterComma[word] || partingAnywhere[word]
 	}
+}
+
+func mended(words []token, cuts []cut) []token {
+	first, last := cuts[0].at, cuts[len(cuts)-1].at
+	run := slices.Clone(words[first:last])
+	for _, c := range cuts[1 : len(cuts)-1] {
+		if c.hard {
+			run[c.at-first-1].after = " –"
+		}
+	}
+	return run
 }

@@ -20,6 +20,9 @@ func (c Clause) Retold() Clause {
 		if there, found := movedWords[t.was]; found {
 			t.word = there
 		}
+		if past, found := pastOf(t, tokens, i); found {
+			t.word = past
+		}
 		if t.word != "" {
 			kept = append(kept, t)
 		}
@@ -61,4 +64,35 @@ var movedWords = map[string]string{
 // PointsToTime reports whether the clause says when by the day of speaking.
 func (c Clause) PointsToTime() bool {
 	return strings.TrimSpace(c.Retold().Text) != c.Text
+}
+
+// passing are states of the listener that are told in the past later on. Lasting
+// ones, as "you are a nurse", stay as they are.
+var passing = map[string]string{
+	"feel": "felt", "can't": "couldn't", "don't": "didn't", "want": "wanted", "need": "needed", "are": "were", "aren't": "weren't",
+	"keep": "kept", "hope": "hoped", "fear": "feared", "miss": "missed",
+}
+
+// lasting words after "you are" tell what somebody is, not how.
+var lasting = wordSet(`a an the from in at on one your years year`)
+
+func pastOf(t token, tokens []token, i int) (string, bool) {
+	next := ""
+	if i+1 < len(tokens) {
+		next = tokens[i+1].was
+	}
+	stays := lasting[next] || next != "" && next[0] >= '0' && next[0] <= '9'
+	switch {
+	case t.was == "you're" && !stays:
+		return "you were", true
+	case t.was == "you'll":
+		return "you'd", true
+	case t.was == "feels":
+		return "felt", true
+	case i > 0 && tokens[i-1].was == "you" && !(t.was == "are" && stays):
+		past, found := passing[t.was]
+		return past, found
+	default:
+		return "", false
+	}
 }

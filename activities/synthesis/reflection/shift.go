@@ -3,7 +3,10 @@
 // English, by rules alone, and says so when a text is beyond them.
 package reflection
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Shift turns a clause from the speaker's side to the listener's: I, me, my and
 // their forms become you, your; the verb "to be" follows. It reports false when
@@ -18,6 +21,7 @@ func Shift(clause string) (string, bool) {
 }
 
 func shift(tokens []token) ([]token, bool) {
+	tokens = politely(tokens)
 	s := shifter{tokens: tokens}
 	kept := make([]token, 0, len(tokens))
 	for i := range tokens {
@@ -30,6 +34,20 @@ func shift(tokens []token) ([]token, bool) {
 		kept = append(kept, s.turn(i)...)
 	}
 	return kept, true
+}
+
+// politely puts the listener first: "my husband and I" becomes "I and my husband",
+// to be turned into "you and your husband".
+func politely(tokens []token) []token {
+	for i := 2; i < len(tokens) && i < 6; i++ {
+		if tokens[i].was != "i" || tokens[i-1].was != "and" || tokens[0].was != "my" || tokens[i-2].after != "" {
+			continue
+		}
+		others := slices.Clone(tokens[:i-1])
+		others[0].word = lowered(others[0].word)
+		return slices.Concat([]token{tokens[i], tokens[i-1]}, others, tokens[i+1:])
+	}
+	return tokens
 }
 
 // repeatable reports whether a word may be said back.

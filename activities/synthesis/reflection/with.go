@@ -2,23 +2,32 @@ package reflection
 
 import "strings"
 
-// With joins the clause with another sentence's self-report: "the flat is quiet"
-// and "you feel alone" give "the flat is quiet, and you feel alone". It reports
-// false when the two do not go together in so many words.
-func (c Clause) With(report Clause, words int) (Clause, bool) {
-	if !report.SelfReport || c.SelfReport || c.Loaded || report.Loaded || report.place == c.place ||
-		len(strings.Fields(c.Text))+len(strings.Fields(report.Text))+1 > words {
+// few words leave room for a second clause beside them.
+const few = 9
+
+// With joins the clause with another part of the text: with the few words in
+// which the person says how they are, or with a neighbour when both are short.
+// "The flat is quiet" and "you feel alone" give "the flat is quiet, and you feel
+// alone". It reports false when the two do not go together in so many words.
+func (c Clause) With(other Clause, most int) (Clause, bool) {
+	mine, theirs := len(strings.Fields(c.Text)), len(strings.Fields(other.Text))
+	short := mine <= few && theirs <= few && other.weight > 4
+	if c.Loaded || other.Loaded || mine+theirs >= most || c.overlaps(other) || !short && (!other.SelfReport || c.SelfReport) {
 		return c, false
 	}
-	if report.place < c.place && (!report.Embeds || !c.Embeds) {
-		return c, false
+	first, second := c, other
+	if other.place < c.place || other.place == c.place && other.from < c.from {
+		first, second = other, c
 	}
-	joined := c
-	if report.place < c.place {
-		joined.Text = report.Text + ", and " + c.Text
+	joined := Clause{Said: first.Said + ". " + second.Said, Embeds: first.Embeds, place: first.place, from: first.from}
+	if strings.Contains(first.Text, " and ") || strings.Contains(second.Text, " and ") || strings.Contains(first.Text, " – ") || !second.Embeds {
+		joined.Text = first.Text + ". " + second.Sentence()
 	} else {
-		joined.Text = c.Text + ", and " + report.Text
+		joined.Text = first.Text + ", and " + second.Text
 	}
-	joined.Said = c.Said + ". " + report.Said
 	return joined, true
+}
+
+func (c Clause) overlaps(other Clause) bool {
+	return c.place == other.place && c.from < other.to && other.from < c.to
 }

@@ -79,10 +79,20 @@ var determiners = wordSet(`my your his her our their the a an this that these th
 
 // loaded are words by which a clause judges a person or says more than anyone
 // can know. It is given back as how it seems, not as how it is.
-var loaded = wordSet(`nobody everyone everybody hates worthless failure stupid
+var loaded = wordSet(`hates worthless failure stupid
 	idiot idiots ugly useless burden fault deserve deserves deserved weak pathetic loser broken crazy disgusting unlovable
 	monster liar jerk moron narcissist toxic evil horrible lazy selfish hopeless pointless worst ruined dumb fat
 	cheating lying lies ungrateful needy unwanted incapable incompetent`)
+
+// Everyone, no one and the verbs that make a verdict of them: "nobody cares".
+var (
+	allOrNone    = wordSet(`nobody everyone everybody people anyone anybody`)
+	verdictVerbs = wordSet(`care cares love loves like likes want wants need needs understand understands hate hates think thinks know knows listen listens
+		notice notices help helps remember remembers leave leaves left believe believes cared loved liked understood noticed judge judges`)
+)
+
+// loadedPhrases say that there is no way out.
+var loadedPhrases = []string{" no point ", " no hope ", " no future ", " nothing matters ", " never get better ", " never gets better ", " no way out ", " never be happy ", " wrong with me ", " no use ", " give up on "}
 
 // attributed are the beginnings by which a speaker marks words as a view.
 var attributed = wordSet(`feel felt think thought believe guess suppose worry fear wonder hope wish know say feels seems`)
