@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"meai/deploy/local/internal/filelock"
 )
@@ -18,36 +19,36 @@ import (
 const (
 	module     = "github.com/weaviate/weaviate"
 	serverMain = module + "/cmd/weaviate-server"
-	// moduleFolder holds nothing but the go.mod that pins the server, seen from the repository's root.
-	moduleFolder = "deploy/local/weaviate"
+	// pinFolder holds nothing but the go.mod that pins the server, seen from the repository's root.
+	pinFolder = "deploy/local/weaviate"
 )
 
 // Binary is a server binary, built or yet to build.
 type Binary struct {
 	Version string // without the leading v
 	Path    string
-	source  string // folder of the pinning module
+	pin     string // folder of the pinning module
 }
 
 // Locate tells which server binary belongs to this checkout and where it is kept in the folder bin, which may be
-// shared: the version is part of the file's name. source overrides the search for the pinning module.
-func Locate(ctx context.Context, bin, source string) (Binary, error) {
-	if source == "" {
+// shared: the version is part of the file's name. pin overrides the search for the pinning module.
+func Locate(ctx context.Context, bin, pin string) (Binary, error) {
+	if pin == "" {
 		var err error
-		if source, err = findSource(); err != nil {
+		if pin, err = findPin(); err != nil {
 			return Binary{}, err
 		}
 	}
-	version, err := goTool(ctx, source, "list", "-m", "-f", "{{.Version}}", module)
+	version, err := goTool(ctx, pin, "list", "-m", "-f", "{{.Version}}", module)
 	if err != nil {
 		return Binary{}, fmt.Errorf("read the pinned Weaviate version: %w", err)
 	}
 	version = strings.TrimPrefix(version, "v")
-	return Binary{Version: version, Path: filepath.Join(bin, "weaviate-server-"+version), source: source}, nil
+	return Binary{Version: version, Path: filepath.Join(bin, "weaviate-"+version+"-loopback"), pin: pin}, nil
 }
 
-// findSource looks upwards from the program and from the working folder.
-func findSource() (string, error) {
+// findPin looks upwards from the program and from the working folder.
+func findPin() (string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find this program: %w", err)
@@ -58,7 +59,7 @@ func findSource() (string, error) {
 	}
 	for _, start := range []string{filepath.Dir(program), working} {
 		for dir := start; ; dir = filepath.Dir(dir) {
-			candidate := filepath.Join(dir, moduleFolder)
+			candidate := filepath.Join(dir, pinFolder)
 			if _, err := os.Stat(filepath.Join(candidate, "go.mod")); err == nil {
 				return candidate, nil
 			}
@@ -67,7 +68,7 @@ func findSource() (string, error) {
 			}
 		}
 	}
-	return "", errors.New("the folder " + moduleFolder + ", which pins the Weaviate server, was found neither above this program nor above the working folder; name it with --weaviate-source")
+	return "", errors.New("the folder " + pinFolder + ", which pins the Weaviate server, was found neither above this program nor above the working folder; name it with --weaviate-source")
 }
 
 // Built reports whether the binary is there.
@@ -90,21 +91,49 @@ func (b Binary) Build(ctx context.Context) error {
 	if b.Built() {
 		return nil
 	}
-	unfinished := b.Path + ".unfinished"
-	if _, err := goTool(ctx, b.source, "build", "-ldflags", "-s -w", "-o", unfinished, serverMain); err != nil {
-		return fmt.Errorf("build the Weaviate server: %w", err)
+	workshop := b.Path + ".building"
+	if err := os.RemoveAll(workshop); err != nil {
+		return fmt.Errorf("clear an interrupted build: %w", err)
 	}
-	if err := os.Rename(unfinished, b.Path); err != nil {
-		return fmt.Errorf("put the Weaviate server in place: %w", err)
+	defer os.RemoveAll(workshop)
+	if err := b.buildIn(ctx, workshop); err != nil {
+		return fmt.Errorf("build the Weaviate server: %w", err)
 	}
 	return nil
 }
 
-// goTool runs the go command in the pinning module, whatever workspace or flags the caller's environment has.
+// buildIn builds from a copy of the module in which the server listens on loopback only.
+func (b Binary) buildIn(ctx context.Context, workshop string) error {
+	if _, err := goTool(ctx, b.pin, "mod", "download", module); err != nil {
+		return err
+	}
+	original, err := goTool(ctx, b.pin, "list", "-m", "-f", "{{.Dir}}", module)
+	if err != nil {
+		return err
+	}
+	if err := copyModule(b.pin, original, workshop); err != nil {
+		return err
+	}
+	for file, change := range toLoopback {
+		if err := patch(filepath.Join(workshop, copyFolder, file), change); err != nil {
+			return err
+		}
+	}
+	result := filepath.Join(workshop, "weaviate-server")
+	if _, err := goTool(ctx, workshop, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", result, serverMain); err != nil {
+		return err
+	}
+	return os.Rename(result, b.Path)
+}
+
+// goTool runs the go command in a module, whatever workspace or flags the caller's environment has.
 func goTool(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "CGO_ENABLED=0")
+	// Asked to stop, the go command clears its temporary files away; killed, it leaves them.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
