@@ -192,3 +192,13 @@ func (p *person) graphCounts(t testing.TB) map[string]int {
 	counts["vectors"] = vectors
 	return counts
 }
+
+// vacuum does what autovacuum does with time.
+func (p *person) vacuum(t testing.TB) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), p.w.urls.Owner)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.Background())) }()
+	_, err = conn.Exec(t.Context(), "vacuum analyze memory_nodes, memory_terms, memory_edges")
+	require.NoError(t, err)
+}

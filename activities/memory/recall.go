@@ -142,7 +142,7 @@ func (a *Activities) searchIndex(ctx context.Context, s *search) bool {
 	}
 	hits, err := a.index.Search(ctx, s.in.Ref.Subject, vectors.Query{
 		Terms: s.terms, Vector: s.vector, Alpha: meaningWeight,
-		Kinds: texts(s.kinds), From: s.in.From, To: s.in.To, Limit: s.candidates(),
+		Kinds: s.kindsInIndex(), From: s.in.From, To: s.in.To, Limit: s.candidates(),
 	})
 	if errors.Is(err, vectors.ErrNoTenant) {
 		return true // nothing is indexed yet
@@ -156,6 +156,15 @@ func (a *Activities) searchIndex(ctx context.Context, s *search) bool {
 		s.found = append(s.found, h.ID)
 	}
 	return true
+}
+
+// kindsInIndex narrows the search down, unless to all that the index holds: every
+// filter costs the index time.
+func (s *search) kindsInIndex() []string {
+	if len(s.in.Kinds) == 0 {
+		return nil
+	}
+	return texts(s.kinds)
 }
 
 // candidates is how many memories each arm is asked for. Emotions are sealed, so

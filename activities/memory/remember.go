@@ -123,7 +123,8 @@ func significant(analysis *mirror.Analysis) bool {
 	return analysis != nil && analysis.Intensity >= markedFrom
 }
 
-// opening is as many whole sentences of text as fit, and at least the first.
+// opening is as many whole sentences of text as fit, and at least the first; text
+// without a sentence stays whole.
 func opening(text string, length int) string {
 	if len(text) <= length {
 		return text
@@ -134,6 +135,9 @@ func opening(text string, length int) string {
 			break
 		}
 		kept = strings.TrimSpace(kept + " " + sentence)
+	}
+	if kept == "" {
+		return text
 	}
 	return kept
 }
