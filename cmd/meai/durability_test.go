@@ -95,26 +95,43 @@ func startEngines(t *testing.T) string {
 	local, err := filepath.Abs("../../.local/bin/meai-local")
 	require.NoError(t, err)
 	require.FileExists(t, local, "build it with: make build")
-	data := t.TempDir()
-	log := &journal{}
-	cmd := exec.Command(local, "up", "--data", data)
+	data, log := t.TempDir(), &journal{}
+	ready := filepath.Join(data, "ready")
+	cmd := exec.Command(local, "up", "--data", data, "--free-ports", "--ready-file", ready)
 	cmd.Dir = "../.."
 	cmd.Stdout, cmd.Stderr = log, log
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }() // how it ends is looked at in its log
 	t.Cleanup(func() {
-		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-		<-ended
+		if cmd.Process.Signal(syscall.SIGTERM) == nil {
+			<-ended
+		}
 		if t.Failed() {
 			t.Logf("the end of the engines' log:\n%s", log.tail(4000))
 		}
 	})
-	require.Eventually(t, func() bool {
-		_, err := os.Stat(filepath.Join(data, "meai.yaml"))
-		return err == nil
-	}, 5*time.Minute, 200*time.Millisecond, "the engines do not start")
+	awaitEngines(t, ready, ended)
 	return data
+}
+
+// awaitEngines waits for the file that the supervisor writes when all is ready.
+// The first start on a machine builds the engines.
+func awaitEngines(t *testing.T, ready string, ended <-chan struct{}) {
+	t.Helper()
+	giveUp := time.After(20 * time.Minute)
+	for {
+		if _, err := os.Stat(ready); err == nil {
+			return
+		}
+		select {
+		case <-ended:
+			t.Fatal("the engines' supervisor has ended")
+		case <-giveUp:
+			t.Fatal("the engines do not start")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // victims are killed in this order; the engines are restarted by their
@@ -144,9 +161,11 @@ func (d *disaster) pid(t *testing.T, engine string) int {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(d.data, "pids.json"))
 	require.NoError(t, err)
-	var pids map[string]int
+	var pids map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(raw, &pids))
-	return pids[engine]
+	var pid int
+	require.NoError(t, json.Unmarshal(pids[engine], &pid))
+	return pid
 }
 
 // talker is one person who keeps talking and remembers what was accepted.
