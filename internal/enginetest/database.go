@@ -118,7 +118,7 @@ func create(t testing.TB, cfg config.Postgres, migrated bool) string {
 	ctx, cancel := timeout()
 	defer cancel()
 	owner := connect(ctx, t, cfg.OwnerURL)
-	defer owner.Close(ctx) // and with it the lock
+	defer func() { require.NoError(t, owner.Close(ctx), "give back the lock") }()
 	_, err := owner.Exec(ctx, "select pg_advisory_lock($1)", templateLock)
 	require.NoError(t, err, "wait for the template database")
 
@@ -174,14 +174,14 @@ func createFrom(ctx context.Context, t testing.TB, owner *pgx.Conn, template, na
 
 // drop removes a database once the server has noticed that its users are gone.
 // The owner may not end the sessions of the other roles.
-func drop(ownerURL, name string) error {
+func drop(ownerURL, name string) (err error) {
 	ctx, cancel := timeout()
 	defer cancel()
 	owner, err := pgx.Connect(ctx, ownerURL)
 	if err != nil {
 		return err
 	}
-	defer owner.Close(ctx)
+	defer func() { err = errors.Join(err, owner.Close(ctx)) }()
 	for {
 		_, err := owner.Exec(ctx, "drop database "+name)
 		var answer *pgconn.PgError

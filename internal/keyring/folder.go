@@ -94,7 +94,7 @@ func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath
 // writeOnce creates a file that is complete and on disk before its name
 // exists. The name is taken by link(2), which fails when it is in use, so of
 // several writers, in any process, exactly one wins; the others get errExists.
-func writeOnce(path string, data []byte) error {
+func writeOnce(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return fmt.Errorf("create folder: %w", err)
@@ -103,7 +103,13 @@ func writeOnce(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("create temporary file: %w", err)
 	}
-	defer os.Remove(temp.Name()) // a leftover is harmless: nothing reads it
+	// The temporary file holds key material too: failing to remove it outweighs
+	// every other outcome.
+	defer func() {
+		if removal := os.Remove(temp.Name()); removal != nil {
+			err = fmt.Errorf("remove temporary file: %w", removal)
+		}
+	}()
 	if err := writeAndSync(temp, data); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func SchemaFingerprint() (string, error) {
 			return err
 		}
 		text, err := migrations.ReadFile(path)
-		fmt.Fprintf(sum, "%s %d\n", path, len(text)) // a hash never fails to write
+		sum.Write(fmt.Appendf(nil, "%s %d\n", path, len(text))) // a hash never fails to write
 		sum.Write(text)
 		return err
 	})

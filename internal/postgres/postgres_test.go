@@ -223,11 +223,11 @@ func TestSpansShowStatementsButNoParameters(t *testing.T) {
 	for _, span := range spans.GetSpans() {
 		text.WriteString(span.Name)
 		for _, a := range span.Attributes {
-			text.WriteString(" " + string(a.Key) + "=" + a.Value.Emit())
+			text.WriteString(" " + string(a.Key) + "=" + a.Value.String())
 		}
 		for _, event := range span.Events {
 			for _, a := range event.Attributes {
-				text.WriteString(" " + a.Value.Emit())
+				text.WriteString(" " + a.Value.String())
 			}
 		}
 		text.WriteString(" " + span.Status.Description + "\n")
