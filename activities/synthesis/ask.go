@@ -1,6 +1,7 @@
 package synthesis
 
 import (
+	"slices"
 	"strings"
 
 	"meai/activities/mirror"
@@ -24,15 +25,20 @@ func (c *composition) questions() []string {
 	case len(c.answer.Resources) == 1 && c.kind == mirror.ResourceRequest:
 		return asksAfterResource
 	}
-	if c.kind == mirror.Ambiguous || len(c.lexicon) < 3 && c.kind != mirror.SmallTalk {
+	switch {
+	case c.asking != nil:
+		return c.asking
+	case c.says(closing):
+		return asksWhenClosed
+	case c.kind == mirror.Ambiguous || len(c.lexicon) < 3:
 		return asksAmbiguous
 	}
 	options := append(c.aboutPerson(), c.aboutSubjects()...)
 	if len(options) > 2 {
 		return options // what is spoken of says more than the feeling alone
 	}
-	if c.kind == mirror.Question && !c.feeling.family.dark() {
-		return asksAfterQuestion
+	if c.kind == mirror.Question && !(c.feeling.family.dark() && c.feeling.noun != "") {
+		return append(options, asksAfterQuestion...)
 	}
 	options = append(options, c.feeling.asks...)
 	options = append(options, c.aboutNeeds()...)
@@ -48,10 +54,12 @@ func (c *composition) aboutSubjects() []string {
 	var options []string
 	for _, subject := range c.topic.subjects {
 		switch {
-		case c.feeling.inward:
+		case c.feeling.inward || len(c.opposed) > 0:
 		case c.feeling.family.light():
 			options = append(options, subject.light...)
-		case c.feeling.family.dark():
+		case !c.feeling.family.dark():
+			options = append(options, subject.level...)
+		case subject.among == nil || slices.Contains(subject.among, c.feeling.family):
 			options = append(options, subject.dark...)
 		}
 	}
@@ -67,8 +75,15 @@ var (
 	asksAfterQuestion = []string{
 		"What is your own first answer?",
 		"What would a good answer change for you?",
-		"What speaks for it, and what against?",
-		"Since when has that question been with you?",
+		"What makes that question so present right now?",
+		"Since when has it been with you?",
+	}
+	// closing phrases ask not to be asked.
+	closing        = []string{"don't want to talk about it", "don't want to talk about this", "rather not talk about it"}
+	asksWhenClosed = []string{
+		"Would it help to talk about something else for a while?",
+		"What would be good for you right now, other than talking about it?",
+		"Shall we leave it where it is, and look at something lighter?",
 	}
 	asksAfterResource = []string{
 		"Would you like to try it now, or keep it for later?",
@@ -92,11 +107,11 @@ func (c *composition) aboutPerson() []string {
 	switch {
 	case c.topic.lost:
 		frames = asksAboutLost
-	case who.Animal() || c.feeling.inward:
+	case who.Animal() || c.feeling.inward || c.feeling.noun == "fear" || c.asks():
 		return nil
 	case c.feeling.family == heated:
 		frames = asksInConflict
-	case c.feeling.family == heavy && c.saysAnyOf("moved", "move", "left", "away", "gone"):
+	case c.feeling.family == heavy && c.saysAnyOf("moved", "left", "away"):
 		frames = asksAboutAbsent
 	case c.feeling.noun == "gratitude" || c.feeling.noun == "love":
 		frames = asksInLove
@@ -147,7 +162,6 @@ var (
 		"What would you say to {who} if you knew it would be heard?",
 	}
 	asksAboutClose = []string{
-		"{does} {who} know how this is for you?",
 		"What would you most like {who} to know?",
 		"How is it between you and {who} at the moment?",
 	}

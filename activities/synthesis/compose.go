@@ -1,7 +1,6 @@
 package synthesis
 
 import (
-	"slices"
 	"strings"
 
 	"meai/activities/mirror"
@@ -44,9 +43,11 @@ func Compose(in ComposeInput) Answer {
 // meet answers by the kind of message.
 func (c *composition) meet() {
 	switch {
-	case c.kind == mirror.SmallTalk && c.greet():
 	case c.instructs():
 		c.leaveAside()
+	case c.kind == mirror.SmallTalk && c.greet():
+	case c.thanks():
+		c.acceptThanks()
 	case c.kind == mirror.ResourceRequest:
 		c.takeUpWish()
 		c.offer(mostResources)
@@ -77,6 +78,8 @@ type composition struct {
 	sure bool
 	// opposed are feelings of the other kind that the person names as well.
 	opposed []feeling
+	// asking replaces the questions that would fit the feeling, if set.
+	asking  []string
 	clauses []reflection.Clause
 	topic   topic
 	mend    mending
@@ -96,36 +99,6 @@ func newComposition(in ComposeInput) *composition {
 	c.feel()
 	return c
 }
-
-// feel decides which feeling to speak of, and whether by its name.
-func (c *composition) feel() {
-	c.feeling = unnamed(0)
-	a := c.in.Analysis
-	if a != nil {
-		c.feeling, c.strength = feelingOf(a.Primary, a.Valence), strengthOf(a)
-		named := c.feeling.namedBy(c.lexicon)
-		c.opposed = c.feeling.opposed(c.lexicon)
-		c.sure = named || a.Confidence >= leastConfidence && len(c.opposed) == 0 && !c.contrary()
-		if !named && len(c.opposed) > 0 && c.kind != mirror.ResourceRequest {
-			c.feeling, c.opposed, c.sure = c.opposed[0], nil, true // the person's own word counts
-		}
-	}
-	hard := len(c.clauses) > 0 && c.clauses[0].Loaded || c.contrary()
-	if !c.sure && hard && !c.feeling.family.dark() {
-		c.feeling, c.sure = unnamed(-1), true
-	}
-}
-
-// contrary: the words speak of loss where a light feeling was read.
-func (c *composition) contrary() bool {
-	return !c.feeling.family.dark() && slices.ContainsFunc(c.lexicon, func(word string) bool {
-		return slices.Contains(heavySigns, lexicon.Stem(word))
-	})
-}
-
-// leastConfidence is the share of Mirror's primary emotion from which MeAi names
-// it; an even spread over its vocabulary would give 0.04.
-const leastConfidence = 0.15
 
 // kindOf is Mirror's reading of the message, or a plain guess without Mirror.
 func (c *composition) kindOf() mirror.Kind {
@@ -160,6 +133,10 @@ func (c *composition) sayable(clauses []reflection.Clause) []reflection.Clause {
 	}
 	return kept
 }
+
+func (c *composition) asks() bool { return c.kind == mirror.Question || c.asksForHelp() }
+
+func (c *composition) asksForHelp() bool { return c.kind == mirror.ResourceRequest }
 
 // add appends a component, unless its text is empty.
 func (c *composition) add(text, tone, purpose string) {
@@ -210,8 +187,14 @@ func needsCare(analysis *mirror.Analysis) bool {
 		analysis.Primary == "despair" && strengthOf(analysis) == strong)
 }
 
+// afraidOfSomeone are words after which safety is worth a sentence.
+var afraidOfSomeone = []string{
+	"scared of my", "scared of him", "scared of her", "afraid of my", "afraid of him", "afraid of her", "terrified of my", "terrified of him",
+	"frightened of my", "frightened of him",
+}
+
 func (c *composition) care() {
-	if needsCare(c.in.Analysis) {
+	if needsCare(c.in.Analysis) || c.says(afraidOfSomeone) {
 		c.add(careLine.Text, careLine.Tone, careLine.Purpose)
 	}
 }

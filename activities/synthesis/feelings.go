@@ -37,6 +37,8 @@ type feeling struct {
 	sounds [3]string
 	// said are words by which a person names it without help, as stems.
 	said []string
+	// shown are words that show it without naming it, as stems: "crying".
+	shown []string
 	// stands says what it is like, without judging and without promising.
 	stands []string
 	// asks are questions that open it further.
@@ -70,7 +72,7 @@ func unnamed(valence float64) feeling {
 	case valence <= -0.3:
 		return feeling{family: heavy, stands: unnamedHeavy, asks: asksHeavy}
 	case valence >= 0.3:
-		return feeling{family: bright, asks: asksBright}
+		return feeling{family: bright, stands: unnamedBright, asks: asksBright}
 	default:
 		return feeling{family: plain, asks: asksPlain}
 	}
@@ -116,7 +118,9 @@ func strengthOf(a *mirror.Analysis) strength {
 // it.
 func (f feeling) namedBy(words []string) bool {
 	for i, word := range words {
-		if slices.Contains(f.said, lexicon.Stem(word)) && !slices.ContainsFunc(words[max(0, i-3):i], denies) {
+		stem := lexicon.Stem(word)
+		if slices.Contains(f.shown, stem) || slices.Contains(f.said, stem) && !slices.ContainsFunc(words[max(0, i-3):i], denies) &&
+			!(i+1 < len(words) && words[i+1] == "down") { // "calm down" asks for calm
 			return true
 		}
 	}
@@ -124,7 +128,12 @@ func (f feeling) namedBy(words []string) bool {
 }
 
 func denies(word string) bool {
-	return word == "not" || word == "no" || word == "never" || strings.HasSuffix(word, "n't")
+	switch word {
+	case "not", "no", "never", "lost", "losing", "without", "used":
+		return true
+	default:
+		return strings.HasSuffix(word, "n't")
+	}
 }
 
 // vocabulary is the order in which feelings are looked for in words.
@@ -140,21 +149,10 @@ func (f feeling) opposed(words []string) []feeling {
 	var found []feeling
 	for _, label := range vocabulary {
 		other := feelings[label]
-		if (f.family.dark() && other.family.light() || f.family.light() && other.family.dark()) && other.namedBy(words) {
+		named := feeling{said: other.said} // tears alone name nothing
+		if (f.family.dark() && other.family.light() || f.family.light() && other.family.dark()) && named.namedBy(words) {
 			found = append(found, other)
 		}
 	}
 	return found
-}
-
-// heavySigns are words that speak of loss, as stems: a light feeling read into
-// them is not named.
-var heavySigns = stemsOf("lost lose miss missing empty alone without cry cried hurt died nobody hate afraid tired broken wrong sad worthless failed")
-
-func stemsOf(words string) []string {
-	var stems []string
-	for word := range strings.FieldsSeq(words) {
-		stems = append(stems, lexicon.Stem(word))
-	}
-	return stems
 }

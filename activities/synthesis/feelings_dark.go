@@ -3,7 +3,7 @@ package synthesis
 // feelings are Mirror's vocabulary, as MeAi speaks of it.
 var feelings = map[string]feeling{
 	"overwhelm": {
-		family: shaken, noun: "overwhelm",
+		family: shaken, noun: "pressure",
 		sounds: [3]string{"like a bit much", "like a lot at once", "like far too much at once"},
 		said:   []string{"overwhelm", "swamp", "drown"},
 		stands: []string{
@@ -21,7 +21,7 @@ var feelings = map[string]feeling{
 	"anxiety": {
 		family: shaken, noun: "worry",
 		sounds: [3]string{"a little unsettling", "worrying", "like a worry that hardly lets go"},
-		said:   []string{"anxious", "anxieti", "worri", "nervous", "panic", "stress", "tens", "afraid", "scare", "terrifi", "dread"},
+		said:   []string{"anxious", "anxieti", "worri", "nervous", "panic", "panicki", "stress", "tens", "afraid", "scare", "terrifi", "dread"},
 		stands: []string{
 			"A mind that tries to be ready for everything finds little rest.",
 			"Not knowing how something will turn out is a hard place to wait in.",
@@ -85,7 +85,8 @@ var feelings = map[string]feeling{
 	"sadness": {
 		family: heavy, noun: "sadness",
 		sounds: [3]string{"a little sad", "sad", "deeply sad"},
-		said:   []string{"sad", "unhappi", "cri", "tear", "heartbroken", "miser", "depress"},
+		said:   []string{"sad", "unhappi", "heartbroken", "miser", "depress"},
+		shown:  []string{"cri", "tear", "weep"},
 		stands: []string{
 			"Nothing about it has to be fixed this minute.",
 			"Sadness like that asks for time more than for answers.",
@@ -145,7 +146,7 @@ var feelings = map[string]feeling{
 	"anger": {
 		family: heated, noun: "anger",
 		sounds: [3]string{"annoying", "maddening", "infuriating"},
-		said:   []string{"anger", "angri", "furious", "mad", "rage", "fume", "hate", "livid"},
+		said:   []string{"anger", "angri", "furious", "mad", "rage", "fume", "livid"},
 		stands: []string{
 			"Anger often guards something that was stepped on.",
 			"It makes sense to be angry when something that matters is treated lightly.",
@@ -226,7 +227,7 @@ var feelings = map[string]feeling{
 		},
 		asks: []string{
 			"Which part of it is clear to you, and which isn't?",
-			"What would each way give you, and what would it cost?",
+			"What would help you to see it more clearly?",
 			"What was your first thought, before you began to weigh it up?",
 		},
 	},

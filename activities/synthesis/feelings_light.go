@@ -80,7 +80,7 @@ var calm = feeling{
 var hope = feeling{
 	family: tender, noun: "hope",
 	sounds: [3]string{"like a small light", "hopeful", "very hopeful"},
-	said:   []string{"hope", "optimist", "forward"},
+	said:   []string{"hope", "optimist"},
 	stands: []string{
 		"A bit of light is worth something, whatever comes of it.",
 		"It is good that there is something to look towards.",
@@ -137,8 +137,12 @@ var curiosity = feeling{
 	},
 }
 
-// Questions for when no feeling can be named.
+// What to say when no feeling can be named.
 var (
+	unnamedBright = []string{
+		"How good to read that.",
+		"That deserves a moment of its own.",
+	}
 	asksHeavy = []string{
 		"Which part of it weighs most on you?",
 		"What would you need most right now?",
@@ -149,9 +153,9 @@ var (
 		"What made it good for you?",
 	}
 	asksPlain = []string{
-		"How was that for you?",
-		"And how are you with it?",
+		"How is that for you?",
 		"What else is on your mind?",
 		"Is there more to it for you?",
+		"What would you like to say about it?",
 	}
 )

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"meai/activities/bridge"
-	"meai/activities/mirror"
 	"meai/activities/synthesis/reflection"
 )
 
@@ -14,7 +13,7 @@ const mostResources = 2
 
 // offer presents at most so many of the resources that were found.
 func (c *composition) offer(most int) {
-	asked := c.kind == mirror.ResourceRequest
+	asked := c.asksForHelp()
 	if c.mend.noResources {
 		most = 0
 	} else if c.mend.shorter {
@@ -46,14 +45,24 @@ func (c *composition) offer(most int) {
 	}
 }
 
-// fitting are the hits to choose from: all, when the person asked, and otherwise
-// those that are made for the feeling.
+const (
+	// leastRelevance of a resource that was asked for; below it, nothing is better.
+	leastRelevance = 0.3
+	// leastUnasked is what a resource needs to be offered to who didn't ask, and
+	// mostUnasked how many minutes it may take.
+	leastUnasked, mostUnasked = 0.5, 10
+)
+
+// fitting are the hits to choose from. Who didn't ask is only offered what is
+// short, made for the feeling and done at once.
 func (c *composition) fitting(asked bool) []bridge.Hit {
-	if asked || c.in.Analysis == nil {
-		return c.in.Hits
-	}
 	return slices.DeleteFunc(slices.Clone(c.in.Hits), func(hit bridge.Hit) bool {
-		return !slices.Contains(hit.Resource.Emotions, c.in.Analysis.Primary)
+		r := hit.Resource
+		if asked || c.in.Analysis == nil {
+			return hit.Relevance < leastRelevance
+		}
+		return hit.Relevance < leastUnasked || r.Kind != bridge.Technique && r.Kind != bridge.HelpLine || r.Minutes > mostUnasked ||
+			!slices.Contains(r.Emotions, c.in.Analysis.Primary)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 func (c *composition) takeUpQuestion() {
 	if !c.aboutThemselves() {
 		c.add(strings.ReplaceAll(c.chooser.pick("limits", outsideKnowledge), "{quote}", reflection.Quote(c.question(), mostQuoted)), "honest", toBeHonest)
+		c.asking = asksBehind
 		return
 	}
 	if wish, ok := reflection.Wish(c.question()); ok && !c.mend.noReflection {
@@ -28,19 +29,21 @@ func (c *composition) takeUpQuestion() {
 	case turned && told:
 		c.add("And you ask yourself "+indirect+".", "attentive", toReflect)
 	case turned:
-		c.add(strings.ReplaceAll(c.chooser.pick("question", takingUp), "{question}", indirect), "attentive", toReflect)
+		text := strings.ReplaceAll(c.chooser.pick("question", takingUp), "{question}", indirect)
+		if c.unsayable(text) {
+			text = "You are asking yourself " + indirect + "."
+		}
+		c.add(text, "attentive", toReflect)
 	case !told:
 		c.add(c.quoted(), "attentive", toReflect)
 	}
-	if !c.feeling.family.dark() || strings.HasPrefix(indirect, "whether ") {
-		c.add(c.chooser.pick("thinking", thinkingAlong), "honest", toBeHonest)
-	}
+	c.add(c.chooser.pick("thinking", c.honestly()), "honest", toBeHonest)
 }
 
 // indirect is the question on the listener's side, if it may be said.
 func (c *composition) indirect() (string, bool) {
 	indirect, ok := reflection.Indirect(c.question())
-	if !ok || c.mend.noReflection || c.unsayable("You ask yourself "+indirect+".") {
+	if !ok || c.mend.noReflection || c.unsayable("You are asking yourself "+indirect+".") || c.unsayable("And you ask yourself "+indirect+".") {
 		return "", false
 	}
 	return indirect, true
@@ -64,15 +67,34 @@ func (c *composition) takeUpWishFor(wish string) {
 	if told {
 		c.reflect()
 	}
-	text := "You are looking for something that helps you to " + wish + "."
+	text := "You are looking for something " + wish + "."
+	if told {
+		text = "And you would like something " + wish + "."
+	} else if strings.HasPrefix(wish, "to ") {
+		text = strings.ReplaceAll(c.chooser.pick("wish", wishing), "{wish}", wish)
+	}
 	switch {
-	case c.unsayable(text) && !told:
+	case !c.unsayable(text):
+		c.add(text, "attentive", toReflect)
+	case !told:
 		c.add(c.quoted(), "attentive", toReflect)
-	case c.unsayable(text):
-	case told:
-		c.add("And you would like something that helps you to "+wish+".", "attentive", toReflect)
+	}
+}
+
+// honestly says what MeAi can and cannot answer, by the sort of question.
+func (c *composition) honestly() []string {
+	question := " " + strings.Join(lexicon.Words(c.question()), " ")
+	switch {
+	case strings.Contains(question, " should "):
+		return thinkingAlong
+	case strings.HasPrefix(question, " is it ") || strings.HasPrefix(question, " am i "):
+		return noVerdict
+	case strings.HasPrefix(question, " will ") || strings.HasPrefix(question, " did ") || strings.HasPrefix(question, " does ") || strings.HasPrefix(question, " do "):
+		return unknowable
+	case c.feeling.family.dark():
+		return nil
 	default:
-		c.add(strings.ReplaceAll(c.chooser.pick("wish", wishing), "{wish}", wish), "attentive", toReflect)
+		return thinkingAlong
 	}
 }
 
@@ -86,7 +108,7 @@ func (c *composition) leaveAside() {
 		"That reads like instructions to a machine more than like something about you, so I leave it aside.",
 		"I read that as a command for software. I don't follow those, and I am glad to listen to you.",
 	}), "honest", toBeHonest)
-	c.feeling, c.topic = unnamed(0), topic{}
+	c.asking = asksAtGreeting
 }
 
 // question is the last sentence that asks something.
@@ -113,9 +135,17 @@ var (
 		"You wonder {question}.",
 	}
 	wishing = []string{
-		"You are looking for something that helps you to {wish}.",
-		"You would like a way to {wish}.",
-		"So you want to {wish}, and something to hold on to for it.",
+		"You are looking for something {wish}.",
+		"You would like a way {wish}.",
+		"So you want {wish}, and to have something to hold on to.",
+	}
+	noVerdict = []string{
+		"Feelings keep to no rules, and I wouldn't call any of them wrong.",
+		"I have no verdict on that, and I don't think one is needed.",
+	}
+	unknowable = []string{
+		"I can't know that, and I won't pretend to.",
+		"That is not something that I can know from here, and I don't want to guess at it.",
 	}
 	thinkingAlong = []string{
 		"I can't answer that for you, and I would like to think it through with you.",
@@ -148,19 +178,21 @@ func (c *composition) asksAboutCompanion() bool {
 
 // introduce says what MeAi is, and turns back to the person.
 func (c *composition) introduce() {
-	asked := strings.Join(c.lexicon, " ")
+	asked := " " + strings.Join(c.lexicon, " ") + " "
+	c.asking = []string{"How are you today?", "What is on your mind today?", "What would you like to talk about?"}
 	switch {
-	case strings.Contains(asked, "how are you"):
+	case strings.Contains(asked, " how are you "):
 		c.add(c.chooser.pick("introduce", []string{
-			"Kind of you to ask. Being software, I have no good or bad days, and there is room here for yours.",
-			"Thank you for asking. There is no day of mine to tell about, as MeAi is software, so let us look at yours.",
+			"Hello, and kind of you to ask. Being software, I have no good or bad days, and there is room here for yours.",
+			"Hello, and thank you for asking. There is no day of mine to tell about, as MeAi is software, so let us look at yours.",
 		}), "warm", toBeHonest)
-	case strings.Contains(asked, "feel"):
+		c.asking = []string{"And you, how are you today?", "How are you feeling today?"}
+	case strings.Contains(asked, " feel ") || strings.Contains(asked, " feelings "):
 		c.add("That is a fair question. I'm MeAi, a companion made of software: I notice what you write about feelings, and have none of my own.", "honest", toBeHonest)
 	default:
 		c.add(c.chooser.pick("introduce", []string{
-			"A fair question. My name is MeAi, and I'm software: a companion that listens, keeps what it hears, and can look for things to try. No person, and no substitute for one.",
-			"I'm MeAi, a companion made of software, and no person. I listen, I keep what I hear so that I can come back to it, and I know a small library of things to try.",
+			"A fair question. My name is MeAi, and I'm software, no real person and no substitute for one: a companion that listens, keeps what it hears, and can look for things to try.",
+			"I'm MeAi, a companion made of software, and no real person. I listen, I keep what I hear so that I can come back to it, and I know a small library of things to try.",
 		}), "honest", toBeHonest)
 	}
 	if len(c.clauses) > 0 {
@@ -168,77 +200,7 @@ func (c *composition) introduce() {
 		c.nameFeeling()
 	}
 	c.care()
-	c.askOneOf([]string{
-		"How are you today?",
-		"What is on your mind today?",
-		"What would you like to talk about?",
-	})
-}
-
-// greet answers small talk; false when the words are something else after all.
-func (c *composition) greet() bool {
-	said := " " + strings.Join(c.lexicon, " ") + " "
-	for _, talk := range smallTalk {
-		for _, phrase := range talk.said {
-			if strings.Contains(said, " "+phrase+" ") {
-				c.add(c.chooser.pick("greet", talk.answers), "friendly", toReflect)
-				if talk.asks != nil {
-					c.feeling.asks, c.sure, c.topic = talk.asks, true, topic{}
-				}
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// exchange is a habit of speech with its answers.
-type exchange struct {
-	said, answers, asks []string
-}
-
-var smallTalk = []exchange{
-	{
-		said:    []string{"good night", "bye", "goodbye", "see you", "good bye"},
-		answers: []string{"Good night, then, and until next time.", "Until next time, and take care.", "See you, and go gently."},
-		asks:    []string{"Is there one thing you would like to pick up when you are back?", "What would make tomorrow a little easier?"},
-	},
-	{
-		said: []string{"thanks", "thank you"},
-		answers: []string{
-			"You are welcome, and thank you for saying so.",
-			"Thank you for telling me; that is good to know.",
-			"Gladly. It was you who did the part that counts.",
-		},
-		asks: []string{"What was it that helped?", "What would you like to do next?", "Is there something that is still open?"},
-	},
-	{
-		said:    []string{"good morning"},
-		answers: []string{"Good morning!", "Good morning, and good to hear from you."},
-		asks:    asksAtGreeting,
-	},
-	{
-		said:    []string{"good evening"},
-		answers: []string{"Good evening!", "Good evening, and good to hear from you."},
-		asks:    []string{"How was your day?", "What from today is still with you?"},
-	},
-	{
-		said:    []string{"hello", "hi", "hey", "hi there", "checking in"},
-		answers: []string{"Hello, good to hear from you.", "Hello! There is time for whatever you bring.", "Hi, and welcome."},
-		asks:    asksAtGreeting,
-	},
-	{
-		said:    []string{"ok", "okay", "cool", "great", "alright"},
-		answers: []string{"All right.", "Good, then we can go on from there."},
-		asks:    []string{"Is there more to it that you would like to say?", "What would you like to look at next?"},
-	},
-}
-
-var asksAtGreeting = []string{
-	"How are you today?",
-	"What is on your mind?",
-	"What has your day been like so far?",
-	"How are things with you?",
+	c.ask()
 }
 
 // withoutEnglish: the words are in a language that MeAi cannot turn.
@@ -260,8 +222,9 @@ func (c *composition) meetUnread() {
 	c.add(c.quoted(), "attentive", toReflect)
 	c.add("I want to be honest: I understand English best, and I don't want to read you wrongly here. Your words are kept as you wrote them.", "honest", toBeHonest)
 	c.care()
-	c.askOneOf([]string{
+	c.asking = []string{
 		"Could you tell me in English, in a few words, what matters most?",
 		"Would you try it in English, however rough?",
-	})
+	}
+	c.ask()
 }

@@ -65,6 +65,8 @@ func (c *composition) framed(clause reflection.Clause) string {
 	switch {
 	case !clause.Embeds:
 		return clause.Sentence() + "."
+	case clause.Leads:
+		return clause.Sentence() + "."
 	case clause.Viewed || c.feeling.family == plain:
 		return fill(c.chooser.pick("frame", lightly), clause)
 	default:
@@ -94,8 +96,8 @@ var withoutReflection = []string{
 var (
 	quoting = []string{
 		"“{quote}”: I am taking that in as you wrote it.",
-		"“{quote}”. I would rather keep your own words than change them.",
-		"I read “{quote}”, and leave it standing as you put it.",
+		"“{quote}” – I would rather keep your own words than change them.",
+		"“{quote}” – that is how you put it, and I let it stand.",
 	}
 	quotingBriefly = []string{
 		"“{quote}” can hold a lot, and I don't want to read too much into it.",
@@ -105,7 +107,7 @@ var (
 
 // quoted gives back the person's literal words, where they may be.
 func (c *composition) quoted() string {
-	quote := strings.TrimRight(reflection.Quote(c.words, mostQuoted), ".")
+	quote := strings.TrimRight(reflection.Quote(c.words, mostQuoted), ".!")
 	frames := quoting
 	switch {
 	case len(c.lexicon) == 0:

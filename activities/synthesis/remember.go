@@ -1,6 +1,7 @@
 package synthesis
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ func (c *composition) asksToRecall() bool {
 var recallPhrases = []string{
 	" you remember ", " you still remember ", " you recall ", " remember when i ", " remember what i ",
 	" did i tell ", " did i say ", " did i mention ", " have i told ", " have i mentioned ", " i told you about ", " i tell you about ",
-	" i say about ", " i said about ", " i tell you ", " what i told you ", " what i said ", " you know about my ", " you know about me ", " do you know my ",
+	" i say about ", " i said about ", " i tell you ", " i told you ", " what i told you ", " what i said ", " you know about my ", " you know about me ", " do you know my ",
 }
 
 func (c *composition) explicitRecall() bool {
@@ -46,23 +47,37 @@ func (c *composition) recallQuestion() string {
 	return ""
 }
 
-// openings of questions about facts that the person may have told.
-var factual = []string{"where ", "when ", "who ", "what is my ", "what's my ", "what was ", "what did ", "which ", "how old ", "what are my "}
+// factual are the openings of questions about what the person may have told, and
+// their own the ones that nobody else could answer.
+var (
+	factual = []string{"where ", "when ", "who ", "what was ", "what did ", "which ", "how old "}
+	own     = []string{"what is my ", "what's my ", "what are my ", "when is my ", "where is my ", "who is my ", "when's my ", "where's my "}
+	notFact = []string{" should ", " can i ", " could ", " would ", " do i ", " am i ", " will ", " get help ", " find ", " problem ", " point "}
+)
 
 func (c *composition) implicitRecall() bool {
 	question := c.question()
 	said := strings.Join(lexicon.Words(question), " ") + " "
-	for _, notFact := range []string{" should ", " can i ", " could ", " would ", " do i ", " am i ", " will ", " get help ", " find "} {
-		if strings.Contains(" "+said, notFact) {
-			return false
-		}
+	if containsAny(" "+said, notFact) {
+		return false
 	}
-	for _, opening := range factual {
-		if strings.HasPrefix(said, opening) && (strings.Contains(" "+said, " my ") || strings.Contains(" "+said, " i ") || len(markedTerms(question)) > 0) {
-			return len(c.recollections(question, 1)) > 0 || len(markedTerms(question)) > 0
-		}
+	if beginsWithAny(said, own) {
+		return true
 	}
-	return false
+	named := len(markedTerms(question)) > 0
+	mine := strings.Contains(" "+said, " my ") || strings.Contains(" "+said, " i ")
+	if !beginsWithAny(said, factual) || !named && !mine {
+		return false
+	}
+	return named && mine || len(c.recollections(question, 1)) > 0
+}
+
+func containsAny(text string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+func beginsWithAny(text string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.HasPrefix(text, part) })
 }
 
 // answerFromMemory tells what was told, and nothing more.
@@ -76,11 +91,14 @@ func (c *composition) answerFromMemory() {
 	case len(told) > 0:
 		c.tell(told)
 	case c.tellNearest():
+	case len(contentTerms(question)) == 0 && len(c.in.Memories) == 0:
+		c.add("There is nothing yet that I could remember: this is where it begins, and what you say from now on is kept.", "honest", toBeHonest)
 	default:
 		c.add(strings.ReplaceAll(c.chooser.pick("unknown", notFound), "{subject}", c.soughtSubject(question)), "honest", toBeHonest)
 	}
 	c.care()
-	c.askOneOf(c.asksAfterRecall(len(c.answer.Memories) > 0))
+	c.asking = c.asksAfterRecall(len(c.answer.Memories) > 0)
+	c.ask()
 }
 
 // told are the recollections that answer: those that share as much with the
@@ -134,7 +152,12 @@ func (c *composition) tellNearest() bool {
 	if c.mend.noMemory || !c.explicitRecall() || len(markedTerms(c.recallQuestion())) > 0 {
 		return false
 	}
-	for _, r := range c.recollections("", 0) {
+	all := c.recollections("", 0)
+	if len(all) > 0 && len(contentTerms(c.recallQuestion())) == 0 { // "what do you remember about me?"
+		c.tell(all[:min(mostTold, len(all))])
+		return true
+	}
+	for _, r := range all {
 		if r.memory.Score >= nearScore {
 			c.add(told(c.when(r.memory, "I'm not certain that it is what you mean. The nearest I find is that you told me {when}"), c.retold(r)), "attentive", toRemember)
 			c.use(r.memory)
@@ -154,6 +177,14 @@ var notFound = []string{
 func (c *composition) soughtSubject(question string) string {
 	if who, found := reflection.PersonNamed(question); found {
 		return who.Who
+	}
+	words := strings.Fields(strings.TrimRight(question, "?!. "))
+	for i, word := range words {
+		if strings.EqualFold(word, "my") && i+1 < len(words) && len(words)-i <= 3 {
+			if subject, ok := reflection.Shift(strings.Join(words[i:], " ")); ok {
+				return strings.ToLower(subject[:1]) + subject[1:]
+			}
+		}
 	}
 	return "that"
 }

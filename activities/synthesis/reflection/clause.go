@@ -30,6 +30,10 @@ type Clause struct {
 	Loaded bool
 	// Viewed clauses say themselves that they are a view: "you think that".
 	Viewed bool
+	// Judges is set for loaded clauses and for views with the same content.
+	Judges bool
+	// Leads clauses begin with a word that wants to stand first: "since", "today".
+	Leads bool
 	// SelfReport clauses say in a few words how the person is.
 	SelfReport bool
 
@@ -79,7 +83,7 @@ func IsQuestion(sentence string) bool {
 		inverting[words[0]] && pronouns[words[1]] && words[1] != "that"
 }
 
-// quieted lowers a text that is mostly shouted.
+// quieted lowers a text that is mostly shouted, and long words that are.
 func quieted(text string) string {
 	letters, capitals := 0, 0
 	for _, r := range text {
@@ -93,13 +97,20 @@ func quieted(text string) string {
 	if letters > 4 && capitals*2 > letters {
 		return strings.ToLower(text)
 	}
-	return text
+	words := strings.Fields(text)
+	for i, word := range words {
+		if len(word) > 4 && word == strings.ToUpper(word) && word != strings.ToLower(word) && len(word) == len(strings.ToLower(word)) {
+			words[i] = strings.ToLower(word)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // clauseOf turns a group of words.
 func clauseOf(words []token, names map[string]bool) (Clause, bool) {
 	words = trimmed(words)
-	if len(words) < fewestWords || len(words) > mostWords || slices.ContainsFunc(words, foreign) {
+	if len(words) < fewestWords || len(words) > mostWords || slices.ContainsFunc(words, foreign) || words[0].was == "which" ||
+		len(words) == fewestWords && !whole(words) {
 		return Clause{}, false
 	}
 	said := join(words)
@@ -113,8 +124,9 @@ func clauseOf(words []token, names map[string]bool) (Clause, bool) {
 		first.word = lowered(first.word)
 	}
 	c := Clause{Text: join(shifted), Said: said, Embeds: small && whole(words[:cutsOf(words)[1].at])}
-	c.Viewed = viewed(words)
-	c.Loaded = judges(words) && !viewed(words)
+	c.Viewed, c.Judges = viewed(words), judges(words)
+	c.Loaded = c.Judges && !c.Viewed
+	c.Leads = subordinators[words[0].was] || leading[words[0].was]
 	c.SelfReport = len(words) <= 6 && reports(words)
 	c.weight = weigh(words)
 	if c.Loaded {
@@ -142,6 +154,10 @@ func judges(words []token) bool {
 // trimmed leaves out the fillers before and the punctuation around a clause.
 func trimmed(words []token) []token {
 	words = slices.Clone(words)
+	if end := slices.IndexFunc(words, func(t token) bool { return laughs[t.was] }); end > 2 {
+		words = words[:end]
+	}
+	words = unthanked(words)
 	for len(words) > 0 && (dropped[words[0].was] || openers[words[0].was] && (words[0].after != "" || !keptOpeners[words[0].was])) {
 		words = words[1:]
 	}
@@ -154,9 +170,29 @@ func trimmed(words []token) []token {
 	if len(words) > 0 {
 		words[0].before = ""
 		words[len(words)-1].after = ""
+		if subjectless[words[0].was] && words[0].word != words[0].was { // only at the beginning of a sentence
+			words[0].word = words[0].was
+			words = slices.Concat([]token{{word: "I", was: "i"}}, words)
+		}
 	}
 	return words
 }
+
+// unthanked leaves out the thanks that a sentence begins with.
+func unthanked(words []token) []token {
+	if len(words) < 4 || words[0].was != "thanks" && !(words[0].was == "thank" && words[1].was == "you") {
+		return words
+	}
+	for i, t := range words[:min(6, len(words))] {
+		if strings.ContainsAny(t.after, ",;:!–") {
+			return words[i+1:]
+		}
+	}
+	return words
+}
+
+// leading words stand first and let no "so" or "that" before them.
+var leading = wordSet(`today yesterday tonight sometimes lately now right this last next maybe perhaps suddenly finally here there's`)
 
 // musing verbs trail off: "it was fine, I guess".
 var musing = wordSet(`guess think suppose know mean`)
@@ -203,12 +239,15 @@ func whole(words []token) bool {
 		if strings.Contains(t.was, "'") && i == 0 && pronouns[base(t.was)] {
 			return true
 		}
-		if i > 0 && (finite[t.was] || pronouns[words[i-1].was] || strings.HasSuffix(t.was, "ed")) {
+		if i > 0 && (finite[t.was] || pronouns[words[i-1].was] || strings.HasSuffix(t.was, "ed") && !between[words[i-1].was] && !degrees[words[i-1].was]) {
 			return true
 		}
 	}
 	return false
 }
+
+// degrees stand before what is no verb: "so tired".
+var degrees = wordSet(`so very too quite a an the more most pretty kinda extremely super`)
 
 func base(word string) string {
 	base, _, _ := strings.Cut(word, "'")
@@ -217,7 +256,12 @@ func base(word string) string {
 
 // viewed reports whether the speaker already marks the clause as a view.
 func viewed(words []token) bool {
-	return len(words) > 2 && (attributed[words[1].was] || attributed[words[2].was]) && (words[0].was == "i" || words[0].was == "it")
+	for i := 0; i+1 < len(words) && i < 3; i++ {
+		if (words[i].was == "i" || words[i].was == "it") && (attributed[words[i+1].was] || i+2 < len(words) && between[words[i+1].was] && attributed[words[i+2].was]) {
+			return true
+		}
+	}
+	return false
 }
 
 // reports: "I'm exhausted", "I feel so alone".
@@ -230,7 +274,7 @@ func reports(words []token) bool {
 
 // weigh grows with what a clause tells about the speaker.
 func weigh(words []token) int {
-	own, felt, content := 0, 0, 0
+	own, felt, content, events := 0, 0, 0, 0
 	for _, t := range words {
 		stem := lexicon.Stem(t.was)
 		if turned[t.was] != "" {
@@ -239,12 +283,15 @@ func weigh(words []token) int {
 		if feelingStems[stem] {
 			felt++
 		}
+		if eventStems[stem] || eventStems[t.was] {
+			events++
+		}
 		if !lexicon.StopWord(t.was) {
 			content++
 		}
 	}
-	weight := 2*min(own, 2) + 2*min(felt, 2) + min(content, 6)
-	if len(words) < 4 {
+	weight := 2*min(own, 2) + 2*min(felt, 2) + min(content, 6) + 3*min(events, 2)
+	if len(words) < 4 && events == 0 {
 		weight -= 2
 	}
 	if whole(words) {

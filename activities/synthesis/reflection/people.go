@@ -67,14 +67,14 @@ func personAt(tokens []token, i int) (np string, taken int) {
 	for k < len(tokens) && qualities[tokens[k].was] && tokens[k].after == "" && !people[tokens[k].was] {
 		k++
 	}
-	if k >= len(tokens) || !people[tokens[k].was] && !(k > i+1 && people[tokens[k-1].was]) {
+	if k >= len(tokens) || !people[noun(tokens[k])] && !(k > i+1 && people[tokens[k-1].was]) {
 		return "", 0
 	}
 	words := []string{"your"}
 	for _, word := range tokens[i+1 : k+1] {
-		words = append(words, lowered(word.word))
+		words = append(words, strings.TrimSuffix(lowered(word.word), "'s"))
 	}
-	if tokens[k].after == "" && k+1 < len(tokens) && nameLike(tokens[k+1]) {
+	if tokens[k].after == "" && !strings.HasSuffix(tokens[k].was, "'s") && k+1 < len(tokens) && nameLike(tokens[k+1]) {
 		k++
 		words = append(words, tokens[k].word)
 	}
@@ -87,10 +87,13 @@ func nameLike(t token) bool {
 		!strings.Contains(t.word, "'") && len(t.word) <= mostLetters && !foreign(t)
 }
 
+// noun is the word without the possessive: "sister's" is about the sister.
+func noun(t token) string { return strings.TrimSuffix(t.was, "'s") }
+
 func personNoun(tokens []token) string {
 	for _, t := range tokens {
-		if people[t.was] {
-			return t.was
+		if people[noun(t)] {
+			return noun(t)
 		}
 	}
 	return ""

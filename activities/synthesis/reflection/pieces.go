@@ -7,7 +7,7 @@ import (
 
 // parting words begin a new clause after a comma, and some even without.
 var (
-	partingAfterComma = wordSet(`and but so because then yet or plus now`)
+	partingAfterComma = wordSet(`and but so because then yet or plus now which`)
 	partingAnywhere   = wordSet(`but because`)
 	// splicing words begin a sentence of its own behind a mere comma.
 	splicing = wordSet(`i my he she it they we there nobody everyone`)
@@ -15,7 +15,8 @@ var (
 	subordinators = wordSet(`if when whenever because since although though after before while as until unless even once every`)
 )
 
-// cut is a place where a clause begins; hard ones part sentences.
+// cut is a place where a clause begins; hard ones part sentences that only a
+// comma joins.
 type cut struct {
 	at   int
 	hard bool
@@ -46,7 +47,7 @@ func cutsOf(words []token) []cut {
 	cuts := []cut{{}}
 	for i := 1; i < len(words); i++ {
 		last := cuts[len(cuts)-1].at
-		if i-last < 3 || subordinators[words[last].was] && !strings.ContainsAny(words[i-1].after, ";–—…") {
+		if i-last < 3 || subordinators[words[last].was] && !strings.ContainsAny(words[i-1].after, ";:–—…") {
 			continue
 		}
 		if c, found := cutAt(words, i); found {
@@ -58,14 +59,24 @@ func cutsOf(words []token) []cut {
 
 func cutAt(words []token, i int) (cut, bool) {
 	before, word := words[i-1].after, base(words[i].was)
-	strong := strings.ContainsAny(before, ";–—…") || strings.Contains(before, "...")
-	comma := strong || strings.ContainsAny(before, ",:")
+	strong := strings.ContainsAny(before, ";:–—") || strings.Contains(before, "...") || strings.Contains(before, "…")
+	comma := strings.Contains(before, ",")
 	switch {
-	case strong || comma && splicing[word]:
-		return cut{i, true}, true
+	case strong || comma && splicing[word] && whole(words[i:nextComma(words, i)]):
+		return cut{i, comma && !strong}, true
 	default:
-		return cut{i, false}, comma && partingAfterComma[word] || partingAnywhere[word]
+		return cut{i, false}, comma && partingAfterComma[word] || partingAnywhere[words[i].was]
 	}
+}
+
+// nextComma is the place after the next punctuation from i on.
+func nextComma(words []token, i int) int {
+	for k := i; k < len(words); k++ {
+		if words[k].after != "" {
+			return k + 1
+		}
+	}
+	return len(words)
 }
 
 func mended(words []token, cuts []cut) []token {

@@ -147,6 +147,9 @@ func subjectEnd(words []token) int {
 	if np, n := personAt(words, 0); np != "" {
 		return n
 	}
+	if (words[0].was == "my" || words[0].was == "the" || words[0].was == "our") && len(words) <= 3 {
+		return len(words) // "when is my exam?"
+	}
 	return 0
 }
 

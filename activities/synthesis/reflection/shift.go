@@ -88,7 +88,9 @@ func (s *shifter) turn(i int) []token {
 
 // speaksOfSelf reports whether the verb at i belongs to an "I".
 func (s *shifter) speaksOfSelf(i int) bool {
-	inverted := i+1 < len(s.tokens) && s.tokens[i+1].was == "i" // "was I wrong?"
+	if i+1 < len(s.tokens) && s.tokens[i+1].was == "i" {
+		return true // "was I wrong?", "and so was I"
+	}
 	for k := i - 1; k >= 0; k-- {
 		switch was := s.tokens[k].was; {
 		case was == "i":
@@ -96,10 +98,10 @@ func (s *shifter) speaksOfSelf(i int) bool {
 		case joins[was]:
 			return s.subject == "i"
 		case !between[was]:
-			return inverted
+			return false
 		}
 	}
-	return inverted
+	return false
 }
 
 // determined reports whether the noun at i is not a name: "my mum", "a dad".

@@ -3,7 +3,7 @@ package reflection
 import "strings"
 
 // few words leave room for a second clause beside them.
-const few = 9
+const few = 11
 
 // With joins the clause with another part of the text: with the few words in
 // which the person says how they are, or with a neighbour when both are short.

@@ -55,7 +55,7 @@ var finite = wordSet(`am is are was were be isn't aren't wasn't weren't have has
 	miss misses missed love loves loved hate hates hated like likes liked seem seems seemed work works worked
 	started starts stopped stops broke breaks found finds saw sees met meets call calls called cry cried fell falls
 	won wins passed passes failed fails became becomes hurts hurt helped helps happened happens means meant
-	let lets put ran runs sleep slept sit sat stand stood try tries tried turned turns
+	let lets put ran runs sleep slept sit sat stand stood try tries tried turned turns help leave
 	yelled shouted threw bought sold slept woke asked asks answered ignored ignores treats treated drives drove
 	born finished begins began changed changes cheated lied lies ended ends wrote writes read reads`)
 
@@ -80,22 +80,32 @@ var determiners = wordSet(`my your his her our their the a an this that these th
 // loaded are words by which a clause judges a person or says more than anyone
 // can know. It is given back as how it seems, not as how it is.
 var loaded = wordSet(`hates worthless failure stupid
-	idiot idiots ugly useless burden fault deserve deserves deserved weak pathetic loser broken crazy disgusting unlovable
-	monster liar jerk moron narcissist toxic evil horrible lazy selfish hopeless pointless worst ruined dumb fat
+	idiot idiots ugly useless burden fault deserve deserves deserved weak pathetic loser disgusting unlovable
+	monster liar jerk moron narcissist toxic evil horrible lazy selfish hopeless pointless dumb fat
 	cheating lying lies ungrateful needy unwanted incapable incompetent`)
 
 // Everyone, no one and the verbs that make a verdict of them: "nobody cares".
 var (
 	allOrNone    = wordSet(`nobody everyone everybody people anyone anybody`)
 	verdictVerbs = wordSet(`care cares love loves like likes want wants need needs understand understands hate hates think thinks know knows listen listens
-		notice notices help helps remember remembers leave leaves left believe believes cared loved liked understood noticed judge judges`)
+		notice notices help helps remember remembers leave leaves left abandon abandons believe believes cared loved liked understood noticed judge judges`)
 )
 
 // loadedPhrases say that there is no way out.
-var loadedPhrases = []string{" no point ", " no hope ", " no future ", " nothing matters ", " never get better ", " never gets better ", " no way out ", " never be happy ", " wrong with me ", " no use ", " give up on "}
+var loadedPhrases = []string{" no point ", " no hope ", " no future ", " nothing matters ", " never get better ", " never gets better ", " no way out ", " never be happy ", " wrong with me ", " no use ", " give up on ", " anything right ", " i'm broken ", " am broken "}
 
 // attributed are the beginnings by which a speaker marks words as a view.
 var attributed = wordSet(`feel felt think thought believe guess suppose worry fear wonder hope wish know say feels seems`)
+
+// laughs end what is told; what follows them is no part of it.
+var laughs = wordSet(`lol lmao haha hahaha`)
+
+// subjectless are forms that leave out their "I": "can't sleep".
+var subjectless = wordSet(`can't couldn't don't didn't haven't won't`)
+
+// eventStems tell of what turns a life: they come before all else.
+var eventStems = wordSet(`die lost death funer baby divorc cancer tumour tumor pregnant engag marri fire redund job cheat leav left miscarriag dementia
+	diagnos hospit accid propos evict promot pass fail won graduat homeless kill hung dump`)
 
 // feelingStems tell what a clause says about the inside.
 var feelingStems = wordSet(`feel felt sad happi angri afraid scare anxious lone alon griev grief miss cri tear hurt love hate proud asham
