@@ -13,7 +13,9 @@ func Assess(text string) Assessment {
 	whole := normalise(text)
 	found := Assessment{Severity: None}
 	for sentence := range strings.SplitSeq(whole, " . ") {
-		assessSentence(&found, " "+strings.TrimSpace(sentence)+" ")
+		for piece := range pieces(strings.Fields(sentence)) {
+			assessPiece(&found, " "+strings.Join(piece, " ")+" ")
+		}
 	}
 	if found.NeedsSafeAnswer() && level(found.Severity) >= level(Explicit) && imminence.MatchString(whole) {
 		found.Severity = Imminent
@@ -21,25 +23,57 @@ func Assess(text string) Assessment {
 	return found
 }
 
-// assessSentence raises the assessment by each rule that fires. Idioms are blanked
-// only where a rule fired, since most sentences hold neither.
-func assessSentence(found *Assessment, sentence string) {
+const (
+	// longest and overlap bound a piece in words. What surrounds a sign is looked at
+	// again for each sign, so without the bound time would grow with the square.
+	longest = 60
+	overlap = 15
+)
+
+// pieces cuts a sentence into overlapping pieces, so that no sign is cut apart.
+func pieces(words []string) func(func([]string) bool) {
+	return func(yield func([]string) bool) {
+		for len(words) > longest {
+			if !yield(words[:longest]) {
+				return
+			}
+			words = words[longest-overlap:]
+		}
+		yield(words)
+	}
+}
+
+// assessPiece raises the assessment by each rule that fires. Idioms are blanked
+// only where a rule fired, since most pieces hold neither.
+func assessPiece(found *Assessment, piece string) {
 	blanked := ""
 	for _, r := range rules {
-		if !r.anchored(sentence) || !r.pattern.MatchString(sentence) {
+		if !r.anchored(piece) || !r.pattern.MatchString(piece) {
 			continue
 		}
 		if blanked == "" {
-			blanked = idioms.ReplaceAllString(sentence, " _ ")
+			blanked = idioms.ReplaceAllString(piece, " _ ")
 		}
-		for _, at := range r.pattern.FindAllStringIndex(blanked, -1) {
-			severity := r.severity
-			if r.firstPerson && softened(blanked, at[0], at[1]) {
-				severity = Concern
-			}
+		if severity := r.severityIn(blanked); severity != None {
 			found.raise(r, severity)
 		}
 	}
+}
+
+// severityIn is that of the gravest match; the first that nothing softens decides.
+func (r rule) severityIn(piece string) Severity {
+	severity := None
+	for _, at := range r.pattern.FindAllStringIndex(piece, -1) {
+		if !r.firstPerson || !softened(piece, at[0], at[1]) {
+			severity = r.severity
+			break
+		}
+		severity = Concern
+	}
+	if severity != None && r.kind == DangerToOthers && joking.MatchString(piece) {
+		return Concern
+	}
+	return severity
 }
 
 func (a *Assessment) raise(r rule, severity Severity) {
@@ -57,7 +91,7 @@ func (a *Assessment) raise(r rule, severity Severity) {
 // softened reports whether what was found is denied, over, or told as fiction.
 // A word of now takes that back: "I used to cut myself and I do it again".
 func softened(sentence string, from, to int) bool {
-	if denial.MatchString(sentence[:from]+" ") || denialWithin.MatchString(sentence[from:to]) {
+	if (denial.MatchString(sentence[:from]+" ") && !strings.Contains(sentence[:from], " promise ")) || denialWithin.MatchString(sentence[from:to]) {
 		return true
 	}
 	rest := sentence[:from] + " " + sentence[to:]

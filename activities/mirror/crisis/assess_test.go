@@ -96,6 +96,17 @@ func TestIdiomsAndOtherTopicsAreLeftAlone(t *testing.T) {
 	}
 }
 
+func TestReportedSigns(t *testing.T) {
+	for _, text := range reported.danger {
+		got := crisis.Assess(text)
+		require.True(t, got.NeedsSafeAnswer(), "%s: %+v", text, got)
+	}
+	for _, text := range reported.harmless {
+		got := crisis.Assess(text)
+		require.False(t, got.NeedsSafeAnswer(), "%s: %+v", text, got)
+	}
+}
+
 func TestSeverityIsGraded(t *testing.T) {
 	for text, want := range map[string]crisis.Severity{
 		"I want to kill myself tonight":                   crisis.Imminent,
@@ -136,6 +147,14 @@ func FuzzAssess(f *testing.F) {
 			require.True(t, padded.NeedsSafeAnswer())
 		}
 	})
+}
+
+func BenchmarkAssessWorst(b *testing.B) {
+	text := strings.Repeat("I would never kill myself ", 400)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		crisis.Assess(text)
+	}
 }
 
 func BenchmarkAssess(b *testing.B) {

@@ -1,7 +1,9 @@
 package crisis
 
 import (
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -24,6 +26,9 @@ func normalise(text string) string {
 	words := strings.Fields(sentenceEnd.ReplaceAllString(text, " . "))
 	for i, w := range words {
 		words[i] = plainWord(w)
+		if words[i] == "kms" && i > 0 && strings.ContainsAny(words[i-1], "0123456789") {
+			continue // a distance
+		}
 		if full, known := spelled[words[i]]; known {
 			words[i] = full
 		}
@@ -48,20 +53,55 @@ func plainRune(r rune) rune {
 var (
 	lineEnd     = regexp.MustCompile(`[\r\n\x{2028}\x{2029}]+`)
 	sentenceEnd = regexp.MustCompile(`[.!?;…]+(\s|$)`)
-	// spelledOut: k.i.l.l, k-i-l-l, k i l l; at least four single letters.
-	spelledOut = regexp.MustCompile(`\b[a-z0-9@$](?:[ .*_\-][a-z0-9@$]){3,}\b`)
+	// spelledOut: k.i.l.l, k-i-l-l, k i l l; at least three single letters.
+	spelledOut = regexp.MustCompile(`\b[a-z0-9@$](?:[ .*_\-][a-z0-9@$]){2,}\b`)
 	// letters that stand for others inside a word: k1ll, d!e, $uicide.
 	lookalikes = strings.NewReplacer("1", "i", "!", "i", "3", "e", "0", "o", "@", "a", "4", "a", "$", "s", "5", "s", "7", "t")
 )
 
+// grave are words that people spell out or mask to get past a filter.
+var grave = []string{"kill", "killing", "die", "died", "dead", "death", "suicide", "suicidal", "rape", "raped", "cut", "cutting", "hang", "overdose"}
+
+// joinLetters joins what was spelled out, if it is more than three letters or one
+// of the words that matter: "vitamin a b c" stays.
 func joinLetters(s string) string {
-	return strings.Map(func(r rune) rune {
+	joined := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" .*_-", r) {
 			return -1
 		}
 		return r
 	}, s)
+	if len(joined) > 3 || slices.Contains(grave, lookalikes.Replace(joined)) {
+		return joined
+	}
+	return s
 }
+
+// masked reads a word with stars for letters: k*ll, su*cide.
+func masked(w string) (string, bool) {
+	w = strings.Trim(w, ".,!?\"'")
+	if !strings.Contains(w, "*") || strings.Trim(w, "*") == "" {
+		return "", false
+	}
+	pattern := strings.ReplaceAll(w, "*", "?")
+	for _, g := range grave {
+		if ok, err := path.Match(pattern, g); err == nil && ok {
+			return g, true
+		}
+	}
+	return "", false
+}
+
+// oneAlphabet turns Cyrillic letters that look Latin into Latin ones where a word
+// mixes both; a Russian word stays as it is.
+func oneAlphabet(w string) string {
+	if strings.IndexFunc(w, func(r rune) bool { return unicode.Is(unicode.Latin, r) }) < 0 {
+		return w
+	}
+	return homoglyphs.Replace(w)
+}
+
+var homoglyphs = strings.NewReplacer("а", "a", "е", "e", "о", "o", "р", "p", "с", "c", "х", "x", "у", "y", "і", "i", "к", "k", "ѕ", "s", "һ", "h")
 
 // plainWord undoes look-alike letters, drops other punctuation and shortens
 // letters that are held down.
@@ -69,7 +109,11 @@ func plainWord(w string) string {
 	if w == "." {
 		return w
 	}
+	if starred, known := masked(w); known {
+		return starred
+	}
 	if hasLetter(w) {
+		w = oneAlphabet(w)
 		w = lookalikes.Replace(strings.TrimRight(w, "!"))
 	}
 	var b strings.Builder

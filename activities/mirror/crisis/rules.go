@@ -1,6 +1,9 @@
 package crisis
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // Fillers that people put between the words that matter.
 const some = `(?:(?:really|just|honestly|only|so|truly|actually|literally|even|all|simply|badly|often|sometimes|always|still|finally|now) )*`
@@ -8,7 +11,9 @@ const some = `(?:(?:really|just|honestly|only|so|truly|actually|literally|even|a
 // want is how a wish or an intention begins.
 const want = ` i ` + some + `(?:want|wanted|wish|need|plan|intend|hope|long|am going|am about|am ready|am planning|am tempted|am trying|would like|would love|would rather|feel like|will|have decided|decided) ` + some + `(?:to )?` + some
 
-var rules = []rule{
+var rules = slices.Concat(plainRules, rulesFromReports)
+
+var plainRules = []rule{
 	// Suicide, said outright.
 	mine("suicide.self", Suicide, Explicit, ` (?:kill|end|hang|shoot|drown|poison|off|murder|gas) myself `),
 	mine("suicide.selfing", Suicide, Explicit, ` (?:killing|ending|hanging|shooting|drowning|poisoning|offing|gassing) myself `),
@@ -19,7 +24,7 @@ var rules = []rule{
 	mine("suicide.word", Suicide, Explicit, ` i (?:\w+ ){0,4}suicidal | suicidal (?:thoughts|ideation|urges|feelings|again) | (?:thoughts|urges|feelings) of suicide | my (?:own )?suicide `),
 	mine("suicide.die", Suicide, Explicit, want+`(?:die|be dead|stop living|stop existing|cease to exist) `),
 	mine("suicide.dead", Suicide, Explicit, ` (?:wish|wishing|hope|hoping|if only) (?:that )?i (?:was|were|would be|could be|could just be) (?:just )?dead | (?:wish|wishing|hope|hoping) (?:that )?i (?:would |could |will )?(?:just )?die | rather (?:be dead|die)(?: than (?:live|go on|wake|keep|face another))? (?:$|than )| (?:want|wanting) to be dead `),
-	mine("suicide.notlive", Suicide, Explicit, ` (?:not|no longer|never) (?:really |even )?want to (?:live|be alive|exist|keep living|go on living) | (?:not|no longer) want to be (?:here|around|on this (?:earth|planet)) (?:anymore )?$| (?:stop|quit) being alive `),
+	mine("suicide.notlive", Suicide, Explicit, ` (?:not|no longer|never) (?:really |even )?want to (?:live|be alive|exist|keep living|go on living) (?:$|anymore $|anymore (?:and|but|because|if|i )|and |but |because |like this |like that |if |without |through |i )| (?:not|no longer) want to be (?:here|around|on this (?:earth|planet)) (?:anymore )?$| (?:stop|quit) being alive `),
 	mine("suicide.method", Suicide, Explicit, ` (?:jump|jumping|throw myself|throwing myself|leap) (?:off|from|out of|in front of|under|into) (?:a|an|the|my|of|that|traffic) | (?:walk|step|drive|run|walking|stepping|driving) (?:\w+ ){0,3}(?:into traffic|in front of (?:a|the) (?:train|bus|truck|car)|off (?:a|the) (?:bridge|cliff|road)|into (?:a|the) tree) | (?:slit|slitting|cut|cutting) my (?:wrists?|throat|veins) | (?:blow|blowing) my (?:own )?(?:brains?|head) | (?:gun|bullet|noose|rope|knife) (?:\w+ ){0,4}(?:to|in|into|through|around|at) my (?:own )?(?:head|neck|mouth|throat|chest|temple) `),
 	mine("suicide.pills", Suicide, Explicit, ` (?:take|taking|swallow|swallowing|swallowed|took|downed|down) (?:all|every|the whole|a whole|a bottle|this bottle|the bottle|a handful|the rest|these|so many|too many|enough)(?: \w+){0,4} (?:pills?|tablets?|meds|medication|painkillers|paracetamol|tylenol|xanax|insulin) `),
 	mine("suicide.overdose", Suicide, Explicit, ` i (?:\w+ ){0,4}overdos(?:e|ed|ing) `),
@@ -28,12 +33,12 @@ var rules = []rule{
 	// Suicide, said sideways.
 	mine("suicide.betteroff", Suicide, Implicit, ` better (?:off )?(?:without me|if i (?:was|were|am|had|did|just|disappeared|died|left this)|with me gone) | better off dead `),
 	mine("suicide.born", Suicide, Implicit, ` wish(?:ing)? (?:that )?i (?:had |was |were )?never (?:been )?(?:born|existed) `),
-	mine("suicide.vanish", Suicide, Implicit, ` (?:wish|want|wanted|like) (?:that )?(?:i could |i would |to )(?:just )?(?:disappear(?: forever)?|vanish|fade away|not exist|stop existing|sleep forever|not be here|not be here anymore) (?:anymore |forever )?$| go to sleep and (?:never|not) wake | fall asleep and (?:never|not) wake | (?:never|not) wak(?:e|ing) up (?:again|tomorrow|anymore|in the morning)| not want to wake up `),
+	mine("suicide.vanish", Suicide, Implicit, ` (?:wish|want|wanted|like) (?:that )?(?:i could |i would |to )(?:just )?(?:disappear(?: forever)?|vanish|fade away|not exist|stop existing|sleep forever|not be here|not be here anymore) (?:anymore |forever )?$| go to sleep and (?:never|not) wake | fall asleep and (?:never|not) wake | (?:never|not) wak(?:e|ing) up (?:again|tomorrow|anymore|in the morning)| not want to wake up (?:$|anymore|ever|again|and face|tomorrow $|in the morning $)`),
 	mine("suicide.noreason", Suicide, Implicit, ` (?:no|any|not a single|see no|without a|what is the) (?:more )?(?:reason|point|purpose|sense) (?:left )?(?:to|in|of|for me to) (?:live|living|life|go on|going on|carry on|carrying on|keep going|being alive|be alive|existing|stay alive|staying alive|be here|being here|waking up) | (?:nothing|no one|nobody) (?:left )?to live for | (?:not|nothing is|life is not|is not) worth living | why (?:am i|i am|be) (?:still |even )?(?:alive|here at all|living) | why (?:should i|bother|keep) (?:keep )?living `),
 	mine("suicide.tired", Suicide, Implicit, ` (?:tired|sick|exhausted|done|finished|through|fed up) (?:of|with|from) (?:being alive|living|life|existing|existence|my life|this life|being here) `),
 	mine("suicide.goon", Suicide, Implicit, ` can ?not (?:\w+ )?(?:go on|carry on|keep going|live|keep living)(?: like this| this way| anymore| with this| without (?:him|her|them))? (?:anymore )?$| (?:see|there is|have) no (?:way out|future(?: for me)?|other way out|way forward for me) | only way out | no other way out `),
 	mine("suicide.missed", Suicide, Implicit, ` (?:nobody|no one|noone|who|not a soul) would (?:even |really |ever )?(?:miss me|notice if i|care if i (?:died|was gone|were gone|disappeared|was dead|were dead)|notice i was gone) | if i (?:died|was gone|were gone|disappeared|was dead|were dead|were not here|was not here)(?: \w+){0,3} (?:nobody|no one|noone|would anyone|they would be|everyone would|would it matter) `),
-	mine("suicide.farewell", Suicide, Implicit, ` (?:goodbye|farewell) (?:world|everyone|forever|cruel world|to everyone|for good|my friends) | (?:this is|my|one) (?:my |a )?(?:last|final) (?:goodbye|message|words|letter|night on earth|day on earth|day alive) | said (?:all )?my goodbyes | by the time (?:you|anyone|they) (?:read|reads|see|sees|find|finds) this | (?:when|once|after) i am (?:gone|dead) (?:please |take |look |tell |make )| giv(?:en|ing) away (?:all )?(?:my|of my) (?:things|stuff|belongings|possessions) | i will not be (?:here|around|alive) (?:tomorrow|next week|much longer|anymore|for long) | (?:soon|then) (?:it|everything) will (?:all )?be over `),
+	mine("suicide.farewell", Suicide, Implicit, ` (?:goodbye|farewell) (?:world|everyone|forever|cruel world|to everyone|for good|my friends) | (?:this is|my|one) (?:my |a )?(?:last|final) (?:goodbye |message $|words |letter |night on earth |day on earth |day alive )| said (?:all )?my goodbyes | by the time (?:you|anyone|they) (?:read|reads|see|sees|find|finds) this | (?:when|once|after) i am (?:gone|dead) (?:please |take |look |tell |make )| giv(?:en|ing) away (?:all )?(?:my|of my) (?:things|stuff|belongings|possessions) | i will not be (?:here|around|alive) (?:tomorrow|next week|much longer|anymore|for long) | (?:soon|then) (?:it|everything) will (?:all )?be over `),
 	mine("suicide.stop", Suicide, Implicit, ` (?:want|need|wish|make) (?:it|everything|this|the pain|all of (?:it|this)) (?:all |would |could |to )*(?:be over|end|to end|stop forever)(?: forever| for good)? $| give up on life | giving up on life | ready to go (?:and be with|to heaven|now and)| join (?:him|her|them|my (?:mum|mom|dad|mother|father|wife|husband|son|daughter|brother|sister)) in (?:heaven|death|the afterlife|the grave) `),
 
 	// Worth watching, not enough for the safe answer.
@@ -86,7 +91,7 @@ var idioms = regexp.MustCompile(` (?:` +
 	`|overdos(?:e|ed|ing) on (?:\w+ )?(?:chocolate|sugar|coffee|caffeine|netflix|tv|cake|candy|sweets|ice cream|cheese|news|christmas|carbs|pizza)|shoot me an? (?:\w+)` +
 	`|jump(?:ing|ed)? (?:off|from|into|out of) (?:a |an |the |my |of )?(?:plane|airplane|diving board|pool|bed|couch|sofa|trampoline|bandwagon|swing|\w+ (?:board|pool|lake|water))|(?:take|taking|took) my life (?:back|in|into|to|seriously|one|for granted)|end (?:it|things) with (?:him|her|them|my \w+)|end (?:this|it) (?:relationship|job|meeting|conversation|chapter)` +
 	`|(?:want|wanted|wish|going|like) to (?:just )?(?:disappear|vanish) (?:for (?:a|the)|on (?:a|holiday|vacation)|into (?:a|the|my))|(?:phone|laptop|battery|car|plant|plants|wifi|engine|computer|watch|flowers|internet|camera) (?:is |was |just |has |keeps )*(?:dying|died|dead|killed itself)` +
-	`|can ?not breathe (?:because i am laughing|from laughing|i am laughing|laughing|through my nose|in this (?:dress|heat))|could not breathe (?:from )?laughing|bleeding (?:edge|heart|gums|money)|heart attack when|(?:nearly|almost|gave me|giving me|give me) (?:had )?a heart attack` +
+	`|can ?not breathe (?:because i am laughing|from laughing|i am laughing|laughing|through my nose|in this (?:dress|heat))|could not breathe (?:from )?laughing|(?:bungee|base) jump(?:ing|ed|s)?(?: off| from)?(?: a| the)? \w+|see you (?:\w+ ){0,6}goodbye \w+|(?:punched|hit|kicked|slapped|pushed) me (?:playfully|jokingly|for fun|as a joke)|bleeding (?:edge|heart|gums|money)|heart attack when|(?:nearly|almost|gave me|giving me|give me) (?:had )?a heart attack` +
 	`) `)
 
 var (
@@ -95,6 +100,7 @@ var (
 	// denialWithin: the pattern itself reaches over the denial.
 	denialWithin = regexp.MustCompile(`^ i (?:\w+ ){0,2}(?:not|never) (?:\w+ ){0,3}(?:suicidal|overdos\w+|self harm\w*) `)
 	past         = regexp.MustCompile(` (?:used to|years ago|months ago|decades ago|long ago|back then|back when|in the past|in my (?:teens|twenties|youth|childhood)|as a (?:teen|teenager|child|kid)|when i was (?:a |in |young|younger|little|\d+|\w*teen|twelve|eleven|ten)|years (?:clean|since|free)|months (?:clean|since|free)|days (?:clean|free)|recovered|in recovery|survived|last year|in high school|in college|that time i|i once|those days are|before therapy|clean from) `)
+	joking       = regexp.MustCompile(` (?:haha\w*|lol|lmao|jk|just kidding|kidding) `)
 	present      = regexp.MustCompile(` (?:again|now|tonight|today|still|these days|lately|right now|this morning|this evening|tomorrow|currently|coming back|are back|is back) `)
 	fiction      = regexp.MustCompile(` (?:movie|film|novel|book|song|lyrics|series|episode|game|character|play|poem|documentary|podcast|story i (?:read|am writing)|scene|article|essay about|lecture|class about|protagonist|villain) `)
 	// imminence turns an explicit sign into an immediate one.
