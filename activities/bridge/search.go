@@ -3,14 +3,13 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
-	"meai/activities/mirror/crisis"
 	"meai/activities/truthfilter"
 	"meai/internal/embedding"
-	"meai/internal/lexicon"
 )
 
 const (
@@ -33,9 +32,13 @@ const (
 	// nearby is what a help line of a named region gains over others.
 	nearby = 0.3
 	// worldwide is what a directory gains when no region is known.
-	worldwide = 0.12
-	// urgency puts help lines first when somebody may be in danger.
-	urgency = 0.35
+	worldwide = 0.25
+	// urgency puts help lines first when somebody may be in danger, and fits those
+	// that are for this danger.
+	urgency, fits = 0.3, 0.15
+	// meantForOthers is what a line for children, for instance, loses when nothing
+	// says that a child asks.
+	meantForOthers = 0.3
 )
 
 // candidate is a resource under consideration.
@@ -76,7 +79,8 @@ type question struct {
 	SearchInput
 	terms   map[string]bool
 	regions map[string]bool
-	urgent  bool
+	// dangers are terms for what the person may be in danger of.
+	dangers map[string]bool
 	lines   bool
 	// cosines holds the similarity to each entry, nil without embeddings.
 	cosines []float64
@@ -84,8 +88,8 @@ type question struct {
 
 func (l *Library) ask(ctx context.Context, in SearchInput) (question, []string) {
 	q := question{SearchInput: in, terms: termSet(in.Topic), regions: regionsNamed(in.Topic)}
-	q.urgent = crisis.Assess(in.Topic).Severity != crisis.None
-	q.lines = q.urgent || slices.Contains(in.Kinds, HelpLine) || asksForALine(in.Topic)
+	q.dangers = dangersIn(in.Topic)
+	q.lines = len(q.dangers) > 0 || slices.Contains(in.Kinds, HelpLine) || asksForALine(in.Topic)
 	var err error
 	if q.cosines, err = l.similarities(ctx, in.Topic); err != nil {
 		return q, []string{"embedding_unavailable"}
@@ -153,18 +157,24 @@ func (q question) relevance(c candidate) float64 {
 		score += byNeed
 	}
 	if c.Kind == HelpLine {
-		score += q.reach(c.Resource)
+		score += q.reach(c)
 	}
 	return min(1, score)
 }
 
 // reach is what speaks for a help line besides its topics.
-func (q question) reach(r Resource) float64 {
+func (q question) reach(c candidate) float64 {
 	score := 0.0
-	if q.urgent {
+	if len(q.dangers) > 0 {
 		score += urgency
 	}
-	switch {
+	if intersect(q.dangers, c.topics) {
+		score += fits
+	}
+	if intersect(audiences, c.topics) && !intersect(audiences, c.topics, q.terms) {
+		score -= meantForOthers
+	}
+	switch r := c.Resource; {
 	case slices.ContainsFunc(r.Regions, func(region string) bool { return q.regions[region] }):
 		score += nearby
 	case len(r.Regions) == 0 && len(q.regions) == 0:
@@ -179,6 +189,10 @@ func (q question) toJudge(c candidate) truthfilter.ResourceInput {
 	topic := q.Topic
 	if strings.TrimSpace(topic) == "" {
 		topic = strings.Join(c.Topics, " ") // found by emotion or need alone
+	}
+	if c.Kind == HelpLine {
+		// Words of danger seldom name the help that they call for.
+		topic += " " + strings.Join(slices.Sorted(maps.Keys(q.dangers)), " ")
 	}
 	return truthfilter.ResourceInput{
 		Topic: topic, Emotion: q.Emotion, Needs: q.Needs,
@@ -197,42 +211,6 @@ func share(asked, there map[string]bool, enough int) float64 {
 		}
 	}
 	return min(1, float64(n)/float64(enough))
-}
-
-var lineWords = termSet("hotline helpline lifeline samaritans emergency counsellor counselor therapist ambulance")
-
-// asksForALine reports whether the words ask for somebody to call or write to.
-func asksForALine(topic string) bool {
-	for _, t := range lexicon.Terms(topic) {
-		if lineWords[t] {
-			return true
-		}
-	}
-	words := " " + strings.Join(lexicon.Words(topic), " ") + " "
-	return slices.ContainsFunc([]string{
-		" help line ", " help lines ", " crisis line ", " someone to talk to ", " somebody to talk to ", " someone to call ", " somebody to call ",
-		" number to call ", " who can i call ", " who do i call ", " who could i call ", " someone i can call ", " someone i can talk to ", " professional help ",
-	}, func(p string) bool { return strings.Contains(words, p) })
-}
-
-// places name regions as people do, longest first where one holds another.
-var places = map[string]string{
-	"united states": "US", "usa": "US", "america": "US", "american": "US",
-	"united kingdom": "GB", "uk": "GB", "britain": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "london": "GB",
-	"ireland": "IE", "dublin": "IE", "canada": "CA", "canadian": "CA", "australia": "AU", "new zealand": "NZ",
-	"germany": "DE", "german": "DE", "berlin": "DE", "austria": "AT", "vienna": "AT", "switzerland": "CH", "france": "FR", "paris": "FR",
-	"netherlands": "NL", "amsterdam": "NL", "spain": "ES", "madrid": "ES", "india": "IN", "mumbai": "IN", "delhi": "IN",
-}
-
-func regionsNamed(topic string) map[string]bool {
-	words := " " + strings.Join(lexicon.Words(topic), " ") + " "
-	found := make(map[string]bool)
-	for place, region := range places {
-		if strings.Contains(words, " "+place+" ") {
-			found[region] = true
-		}
-	}
-	return found
 }
 
 // clip bounds a topic without cutting a character in two.
