@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"time"
 
 	"meai/activities/interaction"
 )
@@ -16,5 +17,13 @@ type Activities struct {
 // named in the analysis.
 func (a *Activities) Analyze(ctx context.Context, in AnalyzeInput) (Analysis, error) {
 	a.Steps.Begin(in.Ref, interaction.EmotionalAnalysis)
-	return a.Analyzer.Analyze(ctx, in.Text), nil
+	begun := time.Now()
+	analysis := a.Analyzer.Analyze(ctx, in.Text)
+	done := time.Now()
+	record := interaction.StepRecord{Step: interaction.EmotionalAnalysis, State: interaction.Completed, StartedAt: begun, CompletedAt: &done}
+	if len(analysis.Degraded) > 0 {
+		record.State, record.Reason = interaction.Degraded, analysis.Degraded[0]
+	}
+	a.Steps.End(in.Ref, record)
+	return analysis, nil
 }

@@ -137,6 +137,16 @@ func (p *parts) embedder() (embedding.Embedder, error) {
 	return embedding.Cached(embedder, e.Cache), nil
 }
 
+// warm embeds ahead of the first message what every message is compared with. It
+// may fail with the provider: the first message then tries again.
+func (p *parts) warm(ctx context.Context, prepare ...func(context.Context) error) {
+	for _, f := range prepare {
+		if err := f(ctx); err != nil {
+			p.telemetry.Logger.Warn("not warmed up; the first message will be slower", "error", err)
+		}
+	}
+}
+
 // capabilities puts the activities together.
 func (p *parts) capabilities(ctx context.Context, db *postgres.DB) (workers.Capabilities, error) {
 	embedder, err := p.embedder()
@@ -157,6 +167,7 @@ func (p *parts) capabilities(ctx context.Context, db *postgres.DB) (workers.Capa
 	}
 	f := p.config.Filter
 	filter := truthfilter.New(embedder, truthfilter.Thresholds{Pass: f.Pass, Safety: f.Safety, Relevance: f.Relevance})
+	go p.warm(ctx, analyzer.Warm, library.Prepare)
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
