@@ -14,6 +14,10 @@ import (
 
 // Run is the whole life of the child process: server and web interface until ctx ends.
 func Run(ctx context.Context, c Config) error {
+	settings, err := dynamic(dynamicYAML)
+	if err != nil {
+		return err
+	}
 	server, err := temporal.NewServer(
 		temporal.WithConfig(c.server()),
 		temporal.ForServices(temporal.DefaultServices),
@@ -21,7 +25,7 @@ func Run(ctx context.Context, c Config) error {
 		temporal.WithLogger(log.NewZapLogger(log.BuildZapLogger(log.Config{Stdout: true, Level: "warn"}))),
 		// Loopback is the boundary here; a real deployment has its own authorizer.
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
-		temporal.WithDynamicConfigClient(dynamic()),
+		temporal.WithDynamicConfigClient(settings),
 	)
 	if err != nil {
 		return fmt.Errorf("assemble the Temporal server: %w", err)

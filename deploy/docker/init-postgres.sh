@@ -1,0 +1,15 @@
+#!/bin/sh
+# The postgres image runs this once, on an empty volume. It makes the same roles and databases as meai-local, from the
+# same files.
+set -eu
+
+sql=${MEAI_SQL:-/meai-sql}
+user=${POSTGRES_USER:-postgres}
+
+run() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$user" --dbname postgres --file "$1"; }
+
+# The files take the passwords from the session's settings; they are hexadecimal, so nothing needs quoting.
+PGOPTIONS="-c meai.owner_password=$MEAI_OWNER_PASSWORD -c meai.app_password=$MEAI_APP_PASSWORD -c meai.reader_password=$MEAI_READER_PASSWORD -c meai.temporal_password=$MEAI_TEMPORAL_PASSWORD"
+export PGOPTIONS
+run "$sql/01_roles.sql"
+run "$sql/02_databases.sql"
