@@ -12,7 +12,7 @@ import (
 // review of every release: numbers change.
 const (
 	emergencyNumbers = "112 in the EU, 911 in the US and Canada, 999 in the UK and Ireland, 000 in Australia"
-	someoneToTalkTo  = "You can talk to someone right now, free and at any hour: call or text 988 in the US and Canada, " +
+	someoneToTalkTo  = "You can talk to someone right now, at any hour: call or text 988 in the US and Canada, " +
 		"call Samaritans on 116 123 in the UK and Ireland, or Lifeline on 13 11 14 in Australia. " +
 		"For every other country, findahelpline.com lists who is there for you."
 )

@@ -12,7 +12,7 @@ import (
 // when the valence agrees with it, and against the valence only from certain on.
 const (
 	likely    = 0.18
-	confident = 0.25
+	confident = 0.2
 	certain   = 0.4
 )
 
@@ -27,8 +27,9 @@ func (c *composition) feel() {
 	}
 	c.feeling, c.strength = feelingOf(a.Primary, a.Valence), strengthOf(a)
 	named := c.feeling.namedBy(c.lexicon)
+	inSoManyWords := feeling{said: c.feeling.said}
 	if opposed := c.feeling.opposed(c.lexicon); len(opposed) > 0 && !c.asksForHelp() {
-		if named {
+		if inSoManyWords.namedBy(c.lexicon) {
 			c.opposed = opposed
 		} else {
 			c.feeling, named = opposed[0], true // the person's own word counts
@@ -44,15 +45,17 @@ func (c *composition) convinced(named bool) bool {
 	a, family := c.in.Analysis, c.feeling.family
 	switch {
 	case family == plain:
-		return true
+		return !c.hard() && !c.glad()
 	case family.light() && (c.hard() || len(c.opposed) == 0 && c.denied()):
+		return false
+	case family.dark() && c.asks() && a.Valence > 0.1:
+		return false // often about somebody else
+	case family == open && c.feeling.noun != "confusion" && c.hard():
 		return false
 	case named:
 		return true
 	case family.light():
 		return a.Confidence >= confident && a.Valence >= 0.2
-	case family.dark() && c.asks() && a.Valence > 0.1:
-		return false // often about somebody else
 	case family.dark() && a.Valence > 0.2:
 		return a.Confidence >= certain
 	case family.dark() && (a.Valence <= -0.4 || c.hard()):
@@ -70,6 +73,8 @@ func (c *composition) soften() {
 		c.feeling, c.sure = unnamed(-1), true
 	case c.glad():
 		c.feeling, c.sure = unnamed(1), true
+	case c.feeling.family.dark():
+		c.feeling, c.sure = unread(), true
 	default:
 		c.feeling = unnamed(0)
 	}
@@ -99,11 +104,11 @@ func (c *composition) says(phrases []string) bool {
 
 var (
 	hardStems = stemsOf(`lost lose miss missing empty alone without cry hurt died nobody hate tired broken wrong sad worthless failed abandoned
-		divorce cancer tumour tumor dementia redundant fired evicted homeless lied ashamed scared afraid criticised criticized imposter
+		divorce cancer tumour tumor dementia redundant fired evicted homeless ashamed scared afraid criticised criticized imposter
 		humiliated letdown failure stuck exhausted hopeless bullied rejected ignored`)
 	hardPhrases = []string{
-		"laughs at", "laughed at", "laugh at", "laughed along", "said no", "kicking us out", "kicking me out", "kicked out", "nowhere to go", "hung up",
-		"feel nothing", "moved out", "used to", "no one", "called me", "never listens", "can't focus", "can't sleep", "can't handle", "don't want to talk",
+		"laughs at", "laughed at", "laugh at", "laughed along", "they said no", "he said no", "she said no", "kicking us out", "kicking me out", "kicked out", "nowhere to go", "hung up",
+		"feel nothing", "moved out", "used to", "no one", "called me", "lied to", "never listens", "can't focus", "can't sleep", "can't handle", "don't want to talk",
 	}
 	gladPhrases = []string{
 		"over the moon", "couldn't be happier", "got the job", "got the house", "did it", "engaged", "pregnant", "passed", "won", "went well",

@@ -60,12 +60,12 @@ func isVerb(said []string, at int) bool {
 
 // died reports whether the words say that a person of the speaker's is dead.
 func died(said []string, noun string) bool {
-	at := slices.Index(said, noun)
+	at := slices.IndexFunc(said, func(word string) bool { return strings.TrimSuffix(word, "'s") == noun })
 	if at < 0 {
 		return false
 	}
 	after := strings.Join(said[at+1:min(len(said), at+5)], " ") + " "
-	for _, sign := range []string{"died ", "passed away ", "is dead ", "was killed ", "took his life ", "took her life "} {
+	for _, sign := range []string{"died ", "passed away ", "is dead ", "was killed ", "took his life ", "took her life ", "ashes ", "funeral ", "grave ", "death "} {
 		if strings.Contains(after, sign) {
 			return true
 		}

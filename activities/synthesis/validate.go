@@ -1,6 +1,7 @@
 package synthesis
 
 import (
+	"slices"
 	"strings"
 
 	"meai/activities/mirror"
@@ -9,7 +10,7 @@ import (
 
 // nameFeeling says tentatively what MeAi hears, and what that is like.
 func (c *composition) nameFeeling() {
-	if c.in.Analysis == nil || c.feeling.family == plain || c.kind == mirror.Question && !c.feeling.family.dark() {
+	if c.in.Analysis == nil || c.kind == mirror.Ambiguous && c.feeling.noun == "" || c.feeling.family == plain && c.feeling.stands == nil || c.kind == mirror.Question && !c.feeling.family.dark() {
 		return
 	}
 	var sentences []string
@@ -37,8 +38,12 @@ func (c *composition) named() string {
 	}
 	name := strings.NewReplacer("{noun}", f.noun, "{some}", amount(c.strength), "{sounds}", f.sounds[c.strength])
 	options := byNoun
-	if f.sounds[c.strength] != "" {
-		options = append(options[:len(options):len(options)], bySound...)
+	switch {
+	case f.sounds[c.strength] == "":
+	case f.noun == "grief": // "some grief" would be too little in any case
+		options = bySound
+	default:
+		options = slices.Concat(byNoun, bySound)
 	}
 	return name.Replace(c.chooser.pick("name", options))
 }

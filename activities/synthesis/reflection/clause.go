@@ -110,7 +110,7 @@ func quieted(text string) string {
 func clauseOf(words []token, names map[string]bool) (Clause, bool) {
 	words = trimmed(words)
 	if len(words) < fewestWords || len(words) > mostWords || slices.ContainsFunc(words, foreign) || words[0].was == "which" ||
-		len(words) == fewestWords && !whole(words) {
+		len(words) == fewestWords && (!whole(words) || musing[words[1].was]) {
 		return Clause{}, false
 	}
 	said := join(words)
@@ -296,6 +296,9 @@ func weigh(words []token) int {
 	}
 	if whole(words) {
 		weight += 2
+	}
+	if content == 0 && felt == 0 {
+		weight -= 4 // "that is it": nothing to take up
 	}
 	return weight
 }

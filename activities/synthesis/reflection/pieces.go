@@ -11,6 +11,8 @@ var (
 	partingAnywhere   = wordSet(`but because`)
 	// splicing words begin a sentence of its own behind a mere comma.
 	splicing = wordSet(`i my he she it they we there nobody everyone`)
+	// prepositions begin what belongs to the clause that follows: "after work, I".
+	prepositions = wordSet(`after at in on during for from with by before until despite without`)
 	// subordinators begin a clause that cannot stand alone.
 	subordinators = wordSet(`if when whenever because since although though after before while as until unless even once every`)
 )
@@ -50,7 +52,7 @@ func cutsOf(words []token) []cut {
 		if i-last < 3 || subordinators[words[last].was] && !strings.ContainsAny(words[i-1].after, ";:–—…") {
 			continue
 		}
-		if c, found := cutAt(words, i); found {
+		if c, found := cutAt(words, i); found && !(c.hard && (leading[words[last].was] || prepositions[words[last].was])) {
 			cuts = append(cuts, c)
 		}
 	}

@@ -11,7 +11,7 @@ const few = 11
 // alone". It reports false when the two do not go together in so many words.
 func (c Clause) With(other Clause, most int) (Clause, bool) {
 	mine, theirs := len(strings.Fields(c.Text)), len(strings.Fields(other.Text))
-	short := mine <= few && theirs <= few && other.weight > 4
+	short := mine <= few && theirs <= few && other.weight >= 3
 	if c.Loaded || other.Loaded || mine+theirs >= most || c.overlaps(other) || !short && (!other.SelfReport || c.SelfReport) {
 		return c, false
 	}

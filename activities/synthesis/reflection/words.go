@@ -82,7 +82,7 @@ var determiners = wordSet(`my your his her our their the a an this that these th
 var loaded = wordSet(`hates worthless failure stupid
 	idiot idiots ugly useless burden fault deserve deserves deserved weak pathetic loser disgusting unlovable
 	monster liar jerk moron narcissist toxic evil horrible lazy selfish hopeless pointless dumb fat
-	cheating lying lies ungrateful needy unwanted incapable incompetent`)
+	cheating ungrateful needy unwanted incapable incompetent`)
 
 // Everyone, no one and the verbs that make a verdict of them: "nobody cares".
 var (
