@@ -123,6 +123,12 @@ func TestTheLastMessageDoesNotGiveTheAnswerAway(t *testing.T) {
 	}
 }
 
+func TestAFollowUpIsShownOnce(t *testing.T) {
+	out, err := talkTo(t, &companion{answer: "It was Lisbon. How does that feel?", memory: "Maya moved to Lisbon."})
+	require.NoError(t, err)
+	require.Equal(t, len(messages), strings.Count(out, "How does that feel?"))
+}
+
 func TestFill(t *testing.T) {
 	require.Equal(t, []string{"one two", "three", "incomprehensibilities", "“é”", "", "end"},
 		fill("one two three incomprehensibilities “é”\n\nend", 7))

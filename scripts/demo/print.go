@@ -19,7 +19,8 @@ func printExchange(out io.Writer, words string, i client.Interaction, took time.
 	b.WriteString("\n")
 	line(&b, "you", words)
 	line(&b, "MeAi", r.Text)
-	if r.FollowUp != "" {
+	// A composed answer ends with the question already; fixed text does not.
+	if !strings.Contains(r.Text, r.FollowUp) {
 		line(&b, "", r.FollowUp)
 	}
 	if r.EmotionalAnalysis != nil {
