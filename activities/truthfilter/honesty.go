@@ -44,7 +44,7 @@ func judgeHonesty(s subject, drafted string, words string, sources []string) Lay
 }
 
 // claim recognises a sentence that says what the person told, and yields the rest.
-var claim = regexp.MustCompile(`\b(?:you(?:'ve|'d| have| had)?(?: once| also| already| recently| first| often| never| always| just| even)? (?:told me|said(?: to me)? (?:that|you|your|it|how|before|earlier|last)|mentioned|shared (?:that|with me|how)|wrote|written|described|explained (?:that|to me|how)|confided|spoke (?:of|about)|spoken (?:of|about)|talked (?:of|about)|brought up|asked me|admitted|confessed)|(?:what|as) you (?:say|said|told|wrote|describe)|you(?:'re| are) telling me|you (?:tell me|write that|say that|say you)|i (?:still |do |also )?(?:remember|recall|haven't forgotten)|we (?:talked|spoke|discussed|agreed))\b(.*)`)
+var claim = regexp.MustCompile(`\b(?:you(?:'ve|'d| have| had)?(?: once| also| already| recently| first| often| never| always| just| even)? (?:told me|said(?: to me)? (?:that|you|your|how|before|earlier|last)|mentioned|shared (?:that|with me|how)|wrote|written|described|explained (?:that|to me|how)|confided|spoke (?:of|about)|spoken (?:of|about)|talked (?:of|about)|brought up|asked me|admitted|confessed)|(?:what|as) you (?:say|said|told|wrote|describe)|you(?:'re| are) telling me|you (?:tell me|write that|say that|say you)|i (?:still |do |also )?(?:remember|recall|haven't forgotten)|we (?:talked|spoke|discussed|agreed))\b(.*)`)
 
 // pastClaim recognises a sentence that dates something the person did.
 var pastClaim = regexp.MustCompile(`^(?:and |but |so )?(?:last (?:week|time|month|night|year|summer|winter|spring|autumn|fall)|yesterday|earlier|the other day|a (?:few|couple of) (?:days|weeks|months) ago|a (?:day|week|month|year|while|little while) ago|\w+ (?:days|weeks|months|years) ago),? (?:you|your)\b(.*)`)
@@ -86,12 +86,13 @@ func claimedIn(sentence string) [][]string {
 	text := plain(sentence)
 	for _, pattern := range []*regexp.Regexp{claim, pastClaim} {
 		at := pattern.FindStringSubmatchIndex(text)
-		if at == nil || deniedAt(text, at[0]) || strings.Contains(text[at[0]:at[2]], "never") {
+		if at == nil || deniedAt(text, at[0]) || strings.Contains(text[at[0]:at[2]], "never") || onlyNamesWords(text, at) {
 			continue
 		}
+		asTold := strings.HasPrefix(text[at[0]:], "as ") || strings.HasSuffix(text[:at[0]], "as ")
 		var claims [][]string
 		for _, part := range strings.Split(text[at[2]:at[3]], " and that ") {
-			if terms := claimedTerms(part); len(terms) > 0 {
+			if terms := claimedTerms(part, asTold); len(terms) > 0 {
 				claims = append(claims, terms)
 			}
 		}
@@ -102,10 +103,24 @@ func claimedIn(sentence string) [][]string {
 	return nil
 }
 
+var wordsAbout = regexp.MustCompile(`^ (?:about|of|on|is that|was that)\b`)
+
+// onlyNamesWords reports whether the match only points to the person's words, as in
+// "what you wrote makes me worry", without saying what they hold.
+func onlyNamesWords(text string, at []int) bool {
+	named := strings.HasPrefix(text[at[0]:], "what ") || strings.HasSuffix(text[:at[0]], "what ")
+	return named && !wordsAbout.MatchString(text[at[2]:at[3]])
+}
+
 // claimedTerms are the content words of a claim up to where the sentence turns to
-// something else: "you told me that he left, and now the flat is empty".
-func claimedTerms(part string) []string {
-	for _, clause := range clauseTurn.Split(part, -1) {
+// something else: "you told me that he left, and now the flat is empty". In "I'm
+// glad you told me, and I take it seriously" nothing is claimed, while "as you told
+// me, your boss left" claims what follows.
+func claimedTerms(part string, asTold bool) []string {
+	for i, clause := range clauseTurn.Split(part, -1) {
+		if i > 0 && !asTold && !strings.HasPrefix(strings.TrimSpace(clause), "that ") {
+			continue
+		}
 		terms := lexicon.Terms(clause)
 		terms = slices.DeleteFunc(terms, func(t string) bool { return withoutContent[t] })
 		if len(terms) > 0 {
