@@ -84,7 +84,7 @@ func TestOneTraceFromRequestToQuery(t *testing.T) {
 	for _, in := range names {
 		all := strings.Join(in, "\n")
 		if strings.Contains(all, "POST /v1/sessions/:session_id/interactions") {
-			for _, want := range []string{"RunWorkflow:Interaction", "RunActivity:mirror.Analyze", "RunActivity:synthesis.Deliver", "RunActivity:memory.Remember", "query"} {
+			for _, want := range []string{"RunWorkflow:Interaction", "RunActivity:mirror.Analyze", "RunActivity:synthesis.Deliver", "RunActivity:memory.Remember", "INSERT", "COMMIT"} {
 				require.Contains(t, all, want)
 			}
 			return
