@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/server/tools/sql"
 	"go.yaml.in/yaml/v3"
 
 	"meai/deploy/local/internal/stack"
@@ -29,6 +31,13 @@ const asProgram = "MEAI_LOCAL_TEST_AS_PROGRAM"
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
+		os.Exit(0)
+	}
+	if os.Getenv(asSQLTool) != "" {
+		if err := sql.RunTool(os.Args); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -91,6 +100,8 @@ func launch(t *testing.T, data string, extra ...string) *local {
 	l.cmd.Stdout, l.cmd.Stderr = &l.out, &l.out
 	// With pipes that survivors keep open, waiting for a killed program would never end.
 	l.cmd.WaitDelay = time.Second
+	// A killed run leaves its ready file, which says nothing about this one.
+	require.NoError(t, os.RemoveAll(l.ready))
 	require.NoError(t, l.cmd.Start())
 	go func() {
 		// The exit status is checked where it matters, through ProcessState.
@@ -237,4 +248,13 @@ func childrenOf(t *testing.T, parent int) []int {
 		}
 	}
 	return children
+}
+
+// freePort is one that nobody listened on a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().(*net.TCPAddr).Port
 }

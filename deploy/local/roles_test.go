@@ -20,8 +20,7 @@ func requireRoles(t *testing.T, c config) {
 
 	for setting, want := range map[string]string{
 		"data_checksums": "on", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "wal_level": "replica",
-		"server_encoding": "UTF8", "lc_collate": "C", "listen_addresses": "127.0.0.1", "unix_socket_directories": "",
-		"max_connections": "200", "password_encryption": "scram-sha-256",
+		"server_encoding": "UTF8", "lc_collate": "C", "listen_addresses": "127.0.0.1", "max_connections": "200", "password_encryption": "scram-sha-256",
 	} {
 		var got string
 		require.NoError(t, owner.QueryRow(t.Context(), "select current_setting($1)", setting).Scan(&got))

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -17,65 +16,48 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // parentDeathSignal: Linux tells a child when its parent has died.
 const parentDeathSignal = true
 
-// TestOnlyGuardedPortsAreOpenBeyondLoopback lists every listening TCP socket of every process of the stack. Two of
-// Weaviate's cannot be bound to loopback; those must refuse whoever has no credentials.
-func TestOnlyGuardedPortsAreOpenBeyondLoopback(t *testing.T) {
+// TestNothingIsOpenBeyondLoopback lists every listening TCP socket of every process of the stack, as the kernel has it,
+// and then knocks at Weaviate's doors without credentials: loopback is shared by all users of a machine.
+func TestNothingIsOpenBeyondLoopback(t *testing.T) {
 	l := up(t, newData(t))
 	c, pids := l.config(t), l.pids(t)
-
-	var open []string
 	for name, pid := range engines(pids) {
 		sockets := listening(t, pid)
 		require.NotEmpty(t, sockets, name)
 		for _, address := range sockets {
-			if !address.IP.IsLoopback() {
-				open = append(open, fmt.Sprint(name, " ", address.Port))
-			}
+			require.True(t, address.IP.IsLoopback(), "%s listens on %s", name, &address)
 		}
 	}
-	for _, pid := range append([]int{pids.Supervisor}, pids.Guards["postgres"], pids.Guards["temporal"], pids.Guards["weaviate"]) {
+	for _, pid := range []int{pids.Supervisor, pids.Guards["postgres"], pids.Guards["temporal"], pids.Guards["weaviate"]} {
 		require.Empty(t, listening(t, pid))
 	}
-	_, grpcPort, err := net.SplitHostPort(c.Weaviate.GRPCAddress)
-	require.NoError(t, err)
-	require.Len(t, open, 2, open)
-	require.Contains(t, open, "weaviate "+grpcPort)
-	open = slices.DeleteFunc(open, func(s string) bool { return s == "weaviate "+grpcPort })
-	_, internalPort, _ := strings.Cut(open[0], " ")
 
 	t.Run("gRPC refuses a caller without the key", func(t *testing.T) {
-		require.Equal(t, codes.Unauthenticated, call(t, c.Weaviate.GRPCAddress, "/weaviate.v1.Weaviate/Search"))
-		require.Equal(t, codes.Unauthenticated, call(t, c.Weaviate.GRPCAddress, "/weaviate.v1.Weaviate/BatchObjects"))
-		require.Equal(t, codes.Unauthenticated, call(t, c.Weaviate.GRPCAddress, "/weaviate.v1.Weaviate/TenantsGet"))
-	})
-	t.Run("the API between nodes refuses a caller without the password", func(t *testing.T) {
-		for _, path := range []string{"/nodes/status", "/indices/Trace/shards/x/objects", "/replicas/indices/Trace/shards/x/objects", "/backups/status", "/cluster/users/db/x"} {
-			require.Equal(t, http.StatusUnauthorized, get(t, "http://127.0.0.1:"+internalPort+path), path)
+		for _, method := range []string{"Search", "BatchObjects", "TenantsGet"} {
+			err := call(t, c.Weaviate.GRPCAddress, "/weaviate.v1.Weaviate/"+method)
+			require.ErrorContains(t, err, "unauthorized", method)
 		}
-		require.Equal(t, codes.Unauthenticated, call(t, "127.0.0.1:"+internalPort, "/weaviate.v1.FileReplicationService/PauseFileActivity"))
 	})
 	t.Run("REST refuses a caller without the key", func(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, get(t, c.Weaviate.URL+"/v1/schema"))
 	})
 }
 
-func call(t *testing.T, address, method string) codes.Code {
+func call(t *testing.T, address, method string) error {
 	t.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return status.Code(conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}))
+	return conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{})
 }
 
 func get(t *testing.T, address string) int {

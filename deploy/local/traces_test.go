@@ -26,12 +26,10 @@ const (
 func leaveTraces(t *testing.T, c config) {
 	t.Helper()
 	ctx := t.Context()
-	db := connect(t, c.Postgres.OwnerURL)
-	_, err := db.Exec(ctx, "create table trace (id int primary key); insert into trace values (42); grant select on trace to meai_app, meai_reader")
-	require.NoError(t, err)
+	leaveRow(t, c)
 
 	temporal := temporalClient(t, c)
-	_, err = temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+	_, err := temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 		Namespace: c.Temporal.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	})
 	require.NoError(t, err)
@@ -46,6 +44,14 @@ func leaveTraces(t *testing.T, c config) {
 	weaviate(t, c, http.MethodPost, "/v1/objects", map[string]any{
 		"class": "Trace", "id": traceObject, "properties": map[string]any{"text": "kept"}, "vector": []float32{1, 0, 0},
 	})
+}
+
+// leaveRow makes a table that the application and the reader may read.
+func leaveRow(t *testing.T, c config) {
+	t.Helper()
+	_, err := connect(t, c.Postgres.OwnerURL).Exec(t.Context(),
+		"create table trace (id int primary key); insert into trace values (42); grant select on trace to meai_app, meai_reader")
+	require.NoError(t, err)
 }
 
 // requireTraces reads all of it back, with the patience that clients of a restarting engine need.
