@@ -54,7 +54,7 @@ func (c *composition) aboutSubjects() []string {
 	var options []string
 	for _, subject := range c.topic.subjects {
 		switch {
-		case c.feeling.inward || len(c.opposed) > 0:
+		case c.feeling.inward || c.topic.lost || len(c.opposed) > 0:
 		case c.feeling.family.light():
 			options = append(options, subject.light...)
 		case !c.feeling.family.dark():
@@ -111,7 +111,7 @@ func (c *composition) aboutPerson() []string {
 		return nil
 	case c.feeling.family == heated:
 		frames = asksInConflict
-	case c.feeling.family == heavy && c.saysAnyOf("moved", "left", "away"):
+	case c.feeling.family == heavy && c.says(absences):
 		frames = asksAboutAbsent
 	case c.feeling.noun == "gratitude" || c.feeling.noun == "love":
 		frames = asksInLove
@@ -133,6 +133,8 @@ func (c *composition) aboutPerson() []string {
 	}
 	return options
 }
+
+var absences = []string{"moved", "left me", "left us", "went away", "is away", "far away", "left for"}
 
 func (c *composition) saysAnyOf(words ...string) bool {
 	for _, said := range c.lexicon {

@@ -187,14 +187,15 @@ func needsCare(analysis *mirror.Analysis) bool {
 		analysis.Primary == "despair" && strengthOf(analysis) == strong)
 }
 
-// afraidOfSomeone are words after which safety is worth a sentence.
-var afraidOfSomeone = []string{
+// worrying are words after which safety is worth a sentence.
+var worrying = []string{
+	"notice if i", "miss me", "better off without me", "want to disappear", "don't want to be here", "can't go on",
 	"scared of my", "scared of him", "scared of her", "afraid of my", "afraid of him", "afraid of her", "terrified of my", "terrified of him",
 	"frightened of my", "frightened of him",
 }
 
 func (c *composition) care() {
-	if needsCare(c.in.Analysis) || c.says(afraidOfSomeone) {
+	if needsCare(c.in.Analysis) || c.says(worrying) {
 		c.add(careLine.Text, careLine.Tone, careLine.Purpose)
 	}
 }

@@ -67,6 +67,9 @@ func feelingOf(label string, valence float64) feeling {
 	return f
 }
 
+// unread is how to meet what could not be read for certain.
+func unread() feeling { return feeling{family: plain, stands: unnamedUnsure, asks: asksPlain} }
+
 func unnamed(valence float64) feeling {
 	switch {
 	case valence <= -0.3:

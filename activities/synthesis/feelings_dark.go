@@ -243,6 +243,12 @@ var feelings = map[string]feeling{
 	"neutral":   {family: plain, asks: asksPlain},
 }
 
+var unnamedUnsure = []string{
+	"Thank you for telling me that.",
+	"I am taking that in.",
+	"I would like to understand that rightly.",
+}
+
 var unnamedHeavy = []string{
 	"It sounds as if this isn't easy.",
 	"I would like to take that as seriously as you mean it.",

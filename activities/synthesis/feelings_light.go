@@ -154,8 +154,8 @@ var (
 	}
 	asksPlain = []string{
 		"How is that for you?",
-		"What else is on your mind?",
+		"Would you like to say more about it?",
+		"What is it like for you?",
 		"Is there more to it for you?",
-		"What would you like to say about it?",
 	}
 )

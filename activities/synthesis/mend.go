@@ -12,6 +12,8 @@ type mending struct {
 	noReflection, noMemory, noResources, noSteps bool
 	// unnamed leaves the feeling without a name; shorter says less of everything.
 	unnamed, shorter bool
+	// verbatim quotes the person instead of turning their words.
+	verbatim bool
 }
 
 // objectionable is the layer score below which a layer is taken to have objected.
@@ -52,6 +54,7 @@ func (m *mending) heed(layer truthfilter.LayerScore) {
 		m.noReflection, m.noMemory, m.noResources = true, true, true
 	case truthfilter.Resonance:
 		m.unnamed, m.shorter, m.noSteps = true, true, true
+		m.verbatim = slices.Contains(layer.Reasons, "misnamed_feeling")
 	}
 }
 

@@ -67,10 +67,14 @@ func (c *composition) takeUpWishFor(wish string) {
 	if told {
 		c.reflect()
 	}
+	helps := strings.HasPrefix(wish, "to ") && !strings.HasPrefix(wish, "to do ")
 	text := "You are looking for something " + wish + "."
-	if told {
+	switch {
+	case told && helps:
+		text = "And you would like something that helps you " + wish + "."
+	case told:
 		text = "And you would like something " + wish + "."
-	} else if strings.HasPrefix(wish, "to ") {
+	case helps:
 		text = strings.ReplaceAll(c.chooser.pick("wish", wishing), "{wish}", wish)
 	}
 	switch {
@@ -106,7 +110,7 @@ func (c *composition) instructs() bool {
 func (c *composition) leaveAside() {
 	c.add(c.chooser.pick("aside", []string{
 		"That reads like instructions to a machine more than like something about you, so I leave it aside.",
-		"I read that as a command for software. I don't follow those, and I am glad to listen to you.",
+		"I read that as instructions for software. I don't follow those, and I am glad to listen to you.",
 	}), "honest", toBeHonest)
 	c.asking = asksAtGreeting
 }
@@ -135,9 +139,9 @@ var (
 		"You wonder {question}.",
 	}
 	wishing = []string{
-		"You are looking for something {wish}.",
+		"You are looking for something that helps you {wish}.",
+		"You would like something that helps you {wish}.",
 		"You would like a way {wish}.",
-		"So you want {wish}, and to have something to hold on to.",
 	}
 	noVerdict = []string{
 		"Feelings keep to no rules, and I wouldn't call any of them wrong.",

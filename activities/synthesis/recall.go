@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"meai/activities/memory"
+	"meai/activities/mirror/crisis"
 	"meai/activities/synthesis/reflection"
 	"meai/internal/lexicon"
 )
@@ -41,6 +42,9 @@ func (c *composition) recollections(question string, leastShared int) []recollec
 	marked := markedTerms(question)
 	var found []recollection
 	for _, m := range c.in.Memories {
+		if crisis.Assess(m.Text).NeedsSafeAnswer() {
+			continue // nobody is reminded of their darkest hour in passing
+		}
 		if m.Kind != memory.Turn && m.Kind != memory.Marker || m.Interaction == c.in.Ref.Interaction && m.Interaction != [16]byte{} {
 			continue
 		}
@@ -175,6 +179,9 @@ func (c *composition) weaving(r recollection) []string {
 // words speak of it again.
 func (c *composition) weaveEcho() {
 	for _, m := range c.in.Memories {
+		if crisis.Assess(m.Text).NeedsSafeAnswer() {
+			continue // nobody is reminded of their darkest hour in passing
+		}
 		if m.Kind != memory.Echo || m.Score < leastScore {
 			continue
 		}

@@ -21,6 +21,8 @@ func (c *composition) reflect() {
 	}
 	main, found := c.main()
 	switch {
+	case c.mend.verbatim:
+		c.add(c.quoted(), "warm", toReflect)
 	case found && main.Loaded:
 		c.add(asItSeems(main), "warm", toReflect)
 	case found:

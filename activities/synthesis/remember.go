@@ -92,7 +92,7 @@ func (c *composition) answerFromMemory() {
 		c.tell(told)
 	case c.tellNearest():
 	case len(contentTerms(question)) == 0 && len(c.in.Memories) == 0:
-		c.add("There is nothing yet that I could remember: this is where it begins, and what you say from now on is kept.", "honest", toBeHonest)
+		c.add("There is nothing about you for me to remember yet, because this is where we begin.", "honest", toBeHonest)
 	default:
 		c.add(strings.ReplaceAll(c.chooser.pick("unknown", notFound), "{subject}", c.soughtSubject(question)), "honest", toBeHonest)
 	}
@@ -137,7 +137,7 @@ func (c *composition) tell(found []recollection) {
 
 func (c *composition) telling() []string {
 	if c.yesNo() {
-		return []string{"Yes. You told me {when}", "I do. You told me {when}", "Yes, you told me {when}"}
+		return []string{"Yes. You told me {when}", "Yes, I remember. You told me {when}", "Yes, you told me {when}"}
 	}
 	return []string{"You told me {when}", "I looked back, and you told me {when}", "Here is what I have from you. You told me {when}"}
 }
@@ -168,8 +168,8 @@ func (c *composition) tellNearest() bool {
 }
 
 var notFound = []string{
-	"I looked through what you have told me and find nothing about {subject}, and I would rather say so than guess.",
-	"I don't find anything about {subject} in what you have told me so far, and I don't want to make something up.",
+	"I looked for {subject} among the things I keep from you and found nothing, and I would rather say so than guess.",
+	"I find nothing about {subject} in my memory, and I don't want to make something up.",
 	"About {subject} I have nothing from you yet, as far as I can see.",
 }
 
@@ -178,15 +178,34 @@ func (c *composition) soughtSubject(question string) string {
 	if who, found := reflection.PersonNamed(question); found {
 		return who.Who
 	}
-	words := strings.Fields(strings.TrimRight(question, "?!. "))
-	for i, word := range words {
-		if strings.EqualFold(word, "my") && i+1 < len(words) && len(words)-i <= 3 {
-			if subject, ok := reflection.Shift(strings.Join(words[i:], " ")); ok {
-				return strings.ToLower(subject[:1]) + subject[1:]
-			}
+	words := strings.Fields(strings.TrimRight(reflection.Clean(question), "?!. "))
+	for i, word := range words[:max(0, len(words)-1)] {
+		from := i
+		if strings.EqualFold(word, "about") {
+			from = i + 1
+		} else if !strings.EqualFold(word, "my") {
+			continue
+		}
+		if subject, ok := reflection.Shift(phrase(words[from:])); ok && !c.unsayable(subject) {
+			return strings.Replace(subject, "Your ", "your ", 1)
 		}
 	}
 	return "that"
+}
+
+// mostSubject words name what was asked for.
+const mostSubject = 4
+
+// phrase is the beginning of words up to a comma.
+func phrase(words []string) string {
+	end := 0
+	for end < min(len(words), mostSubject) {
+		end++
+		if strings.HasSuffix(words[end-1], ",") {
+			break
+		}
+	}
+	return strings.TrimRight(strings.Join(words[:end], " "), ",")
 }
 
 func (c *composition) asksAfterRecall(found bool) []string {

@@ -23,7 +23,7 @@ const (
 func SafeAnswer(a crisis.Assessment) Answer {
 	parts := safeParts(a)
 	if slices.Contains(a.Kinds, crisis.Abuse) && mainDanger(a) != crisis.Abuse {
-		parts = slices.Insert(parts, len(parts)-1, Component{abuseLines, "steady", "help"})
+		parts = slices.Insert(parts, len(parts)-1, Component{abuseBesides, "steady", "help"})
 	}
 	last := len(parts) - 1
 	return Answer{
@@ -91,6 +91,9 @@ func selfHarmParts(severity crisis.Severity) []Component {
 const abuseLines = "People who know about abuse will listen and plan with you at your own pace: in the US the National Domestic Violence Hotline, 1-800-799-7233; " +
 	"in the UK the National Domestic Abuse Helpline, 0808 2000 247; in Australia 1800RESPECT, 1800 737 732. " +
 	"For other countries, and for children and teenagers, findahelpline.com lists who to call."
+
+// abuseBesides is for abuse that comes with another danger.
+const abuseBesides = "And if someone is hurting you, these lines are for that: 1-800-799-7233 in the US, 0808 2000 247 in the UK, 1800 737 732 in Australia. It is not your fault."
 
 func abuseParts(severity crisis.Severity) []Component {
 	opening := "I'm glad you told me. Nobody has the right to hurt, threaten or control you, and it is not your fault."

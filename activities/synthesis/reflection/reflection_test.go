@@ -25,6 +25,7 @@ func TestShiftTurnsToTheListener(t *testing.T) {
 		"I hurt myself, the fault is mine":            "You hurt yourself, the fault is yours",
 		"We lost our house and it broke us":           "You lost your house and it broke you",
 		"My husband and I were late":                  "You and your husband were late",
+		"My cat is gone and I call her name":          "Your cat is gone and you call her name",
 		"Me and my mum had a row":                     "You and your mum had a row",
 		"Mum died and my mum's dog is with me":        "Your mum died and your mum's dog is with you",
 		"the mum next door called Grandma":            "the mum next door called your grandma",

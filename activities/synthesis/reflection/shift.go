@@ -39,15 +39,16 @@ func shift(tokens []token) ([]token, bool) {
 // politely puts the listener first: "my husband and I" becomes "I and my husband",
 // to be turned into "you and your husband".
 func politely(tokens []token) []token {
-	for i := 2; i < len(tokens) && i < 6; i++ {
-		if tokens[i].was != "i" || tokens[i-1].was != "and" || tokens[0].was != "my" || tokens[i-2].after != "" {
-			continue
-		}
-		others := slices.Clone(tokens[:i-1])
-		others[0].word = lowered(others[0].word)
-		return slices.Concat([]token{tokens[i], tokens[i-1]}, others, tokens[i+1:])
+	if len(tokens) == 0 || tokens[0].was != "my" {
+		return tokens
 	}
-	return tokens
+	_, n := personAt(tokens, 0)
+	if n == 0 || n+1 >= len(tokens) || tokens[n-1].after != "" || tokens[n].was != "and" || tokens[n+1].was != "i" {
+		return tokens
+	}
+	others := slices.Clone(tokens[:n])
+	others[0].word = lowered(others[0].word)
+	return slices.Concat([]token{tokens[n+1], tokens[n]}, others, tokens[n+2:])
 }
 
 // repeatable reports whether a word may be said back.
