@@ -56,9 +56,8 @@ func (c cli) run(ctx context.Context) (err error) {
 			return errors.Join(err, s.lastWords())
 		}
 	}
-	s.printAddresses()
-	if c.Exit {
-		return nil
+	if err := s.printAddresses(); err != nil || c.Exit {
+		return err
 	}
 	fmt.Println("\nCtrl-C stops everything.")
 	select {

@@ -164,8 +164,9 @@ func (s *site) lastWords() error {
 	return fmt.Errorf("%s ends with:\n%s", s.log, child.Tail(s.log, logLines))
 }
 
-func (s *site) printAddresses() {
-	fmt.Fprintf(s.out, "\nAPI %s   contract %s/docs   configuration %s\n", s.url, s.url, s.engines.Config)
+func (s *site) printAddresses() error {
+	_, err := fmt.Fprintf(s.out, "\nAPI %s   contract %s/docs   configuration %s\n", s.url, s.url, s.engines.Config)
+	return err
 }
 
 // close stops what open started, in the opposite order: requests and workers finish before
