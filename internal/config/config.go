@@ -53,7 +53,7 @@ type Temporal struct {
 // Weaviate configures the vector index.
 type Weaviate struct {
 	URL         string        `koanf:"url" default:"http://127.0.0.1:8085" validate:"url" doc:"Base URL of Weaviate's HTTP API."`
-	GRPCAddress string        `koanf:"grpc_address" default:"127.0.0.1:50051" validate:"hostname_port" doc:"Address of Weaviate's gRPC API."`
+	GRPCAddress string        `koanf:"grpc_address" default:"127.0.0.1:50051" validate:"hostname_port" doc:"Address of Weaviate's gRPC API. MeAi itself speaks HTTP; kept for tools."`
 	APIKey      string        `koanf:"api_key" secret:"true" doc:"Weaviate API key."`
 	Timeout     time.Duration `koanf:"timeout" default:"2s" validate:"gt=0" doc:"Longest wait for one call; after it recall degrades to the lexical arm."`
 }

@@ -27,7 +27,7 @@ var inDanger = map[crisis.Kind][]string{
 		"Nobody would miss me", "no one would even notice if I disappeared", "Goodbye everyone, this is my last message",
 		"I wrote my suicide note", "I've written goodbye letters... I wrote the goodbye letters", "I'm giving away my things",
 		"By the time you read this I'll be gone", "I will not be here tomorrow", "I don't want to exist", "I want to disappear forever",
-		"k1ll mys3lf is all I think, I want to k1ll myself", "I want to k i l l myself", "I want to kiiiill myself", "I wa​nt to kill my​self",
+		"k1ll mys3lf is all I think, I want to k1ll myself", "I want to k i l l myself", "I want to kiiiill myself", "I wa\u200bnt to kill my\u200bself",
 		"I WANT TO DIE", "i want to unalive myself", "kms, I mean it", "I’m going to end my life", "I'd rather be dead than face another day",
 		"I used to love life, now I want to die", "Work is killing me and honestly I want to kill myself", "I looked up how to kill myself",
 		"is there a painless way to die", "quiero morir", "Ich will nicht mehr leben", "je veux mourir", "voglio morire", "quero morrer",

@@ -27,17 +27,17 @@ func (s scalar) multiply(dst []float32, w *matrix, x *activations) {
 type twin [4]int64
 
 // pairUp returns the twins of the tile at row r.
-func (x *activations) pairUp(r int) []twin {
-	x.twins = resize(x.twins, x.half)
-	for i, rows := range x.tile(r) {
-		x.twins[i] = twin{
+func (a *activations) pairUp(r int) []twin {
+	a.twins = resize(a.twins, a.half)
+	for i, rows := range a.tile(r) {
+		a.twins[i] = twin{
 			int64(int16(rows[0])) + int64(int16(rows[1]))<<32,
 			int64(rows[0]>>16) + int64(rows[1]>>16)<<32,
 			int64(int16(rows[2])) + int64(int16(rows[3]))<<32,
 			int64(rows[2]>>16) + int64(rows[3]>>16)<<32,
 		}
 	}
-	return x.twins
+	return a.twins
 }
 
 // tileSums sums four rows against two neighbouring outputs of a panel.
