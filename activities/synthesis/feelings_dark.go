@@ -220,7 +220,7 @@ var feelings = map[string]feeling{
 	"confusion": {
 		family: open, noun: "confusion",
 		sounds: [3]string{"a little unclear", "confusing", "very confusing"},
-		said:   []string{"confus", "unsur", "torn", "lost", "unclear"},
+		said:   []string{"confus", "unsur", "torn", "unclear"},
 		stands: []string{
 			"It doesn't have to be clear yet.",
 			"Two things can be true at once, and that makes it hard to sort.",

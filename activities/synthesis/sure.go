@@ -103,7 +103,7 @@ func (c *composition) says(phrases []string) bool {
 }
 
 var (
-	hardStems = stemsOf(`lost lose miss missing empty alone without cry hurt died nobody hate tired broken wrong sad worthless failed abandoned
+	hardStems = stemsOf(`lost lose miss missing empty alone without hurt died nobody hate tired broken wrong sad worthless failed abandoned
 		divorce cancer tumour tumor dementia redundant fired evicted homeless ashamed scared afraid criticised criticized imposter
 		humiliated letdown failure stuck exhausted hopeless bullied rejected ignored`)
 	hardPhrases = []string{
