@@ -91,14 +91,15 @@ func TestDenialTurnsAFeelingOff(t *testing.T) {
 func TestKindOfMessage(t *testing.T) {
 	a := newAnalyzer(t)
 	for text, want := range map[string]mirror.Kind{
-		"I had a terrible day at work and I feel small.":          mirror.Expression,
-		"Is there anything I can try to calm down before a talk?": mirror.ResourceRequest,
-		"Can you recommend a breathing exercise?":                 mirror.ResourceRequest,
-		"What helps against insomnia?":                            mirror.ResourceRequest,
-		"Do you remember where my sister Maya went?":              mirror.Question,
-		"I told her everything. Was that wrong of me?":            mirror.Question,
-		"Why do I always pick the wrong people":                   mirror.Question,
-		"Hello!":                                                  mirror.SmallTalk, "Good morning, how are you?": mirror.SmallTalk,
+		"I had a terrible day at work and I feel small.":                      mirror.Expression,
+		"Is there anything I can try to calm down before a talk?":             mirror.ResourceRequest,
+		"Can you recommend a breathing exercise?":                             mirror.ResourceRequest,
+		"I am terrified. Is there something I can do to calm down before it?": mirror.ResourceRequest,
+		"What helps against insomnia?":                                        mirror.ResourceRequest,
+		"Do you remember where my sister Maya went?":                          mirror.Question,
+		"I told her everything. Was that wrong of me?":                        mirror.Question,
+		"Why do I always pick the wrong people":                               mirror.Question,
+		"Hello!":                                                              mirror.SmallTalk, "Good morning, how are you?": mirror.SmallTalk,
 		"Hmm": mirror.Ambiguous, "": mirror.Ambiguous,
 		"What a beautiful day it was!": mirror.Expression,
 	} {

@@ -63,7 +63,7 @@ func (r reading) asksForHelp() bool {
 	if r.has("help me calm", "help me relax", "help me sleep", "help me cope", "help me with", "help me deal", "coping strategies", "coping strategy",
 		"breathing exercise", "breathing exercises", "an exercise", "exercises for", "a technique", "techniques", "any tips", "some tips", "tips for", "any advice", "some advice",
 		"recommend", "can you suggest", "could you suggest", "do you have any suggestions", "any resources", "a resource", "resources for", "help line", "helpline", "hotline",
-		"something i can try", "anything i can try", "something i could try", "anything i could try", "something to try", "what can i do", "what could i do", "what should i do",
+		"something i can try", "anything i can try", "something i could try", "anything i could try", "something to try", "something i can do", "anything i can do", "something i could do", "anything i could do", "anything that could help", "something that could help", "what can i do", "what could i do", "what should i do",
 		"how can i calm", "how do i calm", "how do i cope", "how can i cope", "how do i deal", "how can i deal", "how can i stop", "how do i stop", "how can i get better", "how to calm", "how to cope", "how to deal", "ways to",
 		"a book about", "a book on", "where can i get help", "where can i find help", "show me how to", "teach me", "guide me", "anything that helps", "something that helps", "what helps") {
 		return true
