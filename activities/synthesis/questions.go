@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"meai/activities/mirror"
 	"meai/activities/synthesis/reflection"
 	"meai/activities/truthfilter"
 	"meai/internal/lexicon"
@@ -115,9 +116,13 @@ func (c *composition) leaveAside() {
 	c.asking = asksAtGreeting
 }
 
-// question is the last sentence that asks something.
+// question is the last sentence that asks something, or the last one of all when
+// Mirror read a question into words without any mark of one.
 func (c *composition) question() string {
 	question := ""
+	if c.kind == mirror.Question {
+		question = lastSentence(c.words)
+	}
 	for _, sentence := range lexicon.Sentences(c.words) {
 		if reflection.IsQuestion(sentence) {
 			question = sentence

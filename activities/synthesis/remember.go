@@ -28,6 +28,9 @@ func (c *composition) explicitRecall() bool {
 		return false
 	}
 	said := " " + strings.Join(lexicon.Words(question), " ") + " "
+	if strings.HasPrefix(said, " remember ") || strings.HasPrefix(said, " remind me ") {
+		return true
+	}
 	for _, phrase := range recallPhrases {
 		if strings.Contains(said, phrase) {
 			return true

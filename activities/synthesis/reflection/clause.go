@@ -79,7 +79,7 @@ func IsQuestion(sentence string) bool {
 	if len(words) < 3 {
 		return false
 	}
-	return interrogatives[words[0]] && (auxiliaries[words[1]] || contractedIs[words[0]]) ||
+	return words[0] == "remember" || words[0] == "remind" || interrogatives[words[0]] && (auxiliaries[words[1]] || contractedIs[words[0]]) ||
 		inverting[words[0]] && pronouns[words[1]] && words[1] != "that"
 }
 
