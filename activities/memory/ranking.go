@@ -32,6 +32,9 @@ const (
 	// leastScore is what a memory must reach by itself to be recalled at all: better
 	// nothing than something beside the point. In testdata it costs no recall@5.
 	leastScore = 0.15
+	// mostHeld and mostTotal bound the counts behind a term's rarity; a term in a
+	// quarter of the memories weighs little, however many more hold it.
+	mostHeld, mostTotal = 1000, 4000
 )
 
 // weigh reads how rare the query's terms are and what was said beside each turn.
@@ -39,11 +42,13 @@ func (s *search) weigh(ctx context.Context, q *queries.Queries) error {
 	if len(s.terms) == 0 || len(s.nodes) == 0 {
 		return nil
 	}
-	frequencies, err := q.TermFrequencies(ctx, s.in.Ref.Subject, numbers(s.terms))
+	frequencies, err := q.TermFrequencies(ctx, queries.TermFrequenciesParams{
+		SubjectID: s.in.Ref.Subject, Terms: numbers(s.terms), MostHeld: mostHeld, MostTotal: mostTotal,
+	})
 	if err != nil {
 		return fmt.Errorf("count the query's terms: %w", err)
 	}
-	s.rarity = rarity(s.terms, frequencies)
+	s.rarity = rarity(frequencies)
 	around, err := q.Conversation(ctx, s.in.Ref.Subject, 1, slices.Collect(maps.Keys(s.nodes)))
 	if err != nil {
 		return fmt.Errorf("read the neighbours: %w", err)
@@ -56,20 +61,11 @@ func (s *search) weigh(ctx context.Context, q *queries.Queries) error {
 }
 
 // rarity is the idf of each term as BM25 has it: ln(1 + (N - n + 0.5) / (n + 0.5)).
-func rarity(terms []vectors.Term, frequencies []queries.TermFrequenciesRow) map[vectors.Term]float64 {
-	idf := func(held, total int32) float64 {
-		return math.Log(1 + (float64(total-held)+0.5)/(float64(held)+0.5))
-	}
-	weights := make(map[vectors.Term]float64, len(terms))
-	total := int32(1)
+func rarity(frequencies []queries.TermFrequenciesRow) map[vectors.Term]float64 {
+	weights := make(map[vectors.Term]float64, len(frequencies))
 	for _, f := range frequencies {
-		total = f.Total
-		weights[vectors.Term(f.Term)] = idf(f.HeldBy, f.Total)
-	}
-	for _, t := range terms {
-		if _, held := weights[t]; !held {
-			weights[t] = idf(0, total)
-		}
+		held, total := float64(f.HeldBy), float64(max(f.Total, f.HeldBy))
+		weights[vectors.Term(f.Term)] = math.Log(1 + (total-held+0.5)/(held+0.5))
 	}
 	return weights
 }

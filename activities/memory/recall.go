@@ -179,14 +179,14 @@ func (s *search) candidates() int {
 // searchGraph runs the arms in PostgreSQL and reads what the ranking needs.
 func (s *search) searchGraph(ctx context.Context, q *queries.Queries, indexDown bool) error {
 	var err error
-	fresh := false
+	var fresh int32
 	switch {
 	case len(s.in.Entities) > 0:
 		err = s.aboutEntities(ctx, q)
 	case len(s.terms) == 0 && s.vector == nil:
 		err = s.recent(ctx, q)
 	default:
-		err, fresh = s.lexical(ctx, q, indexDown), true
+		err, fresh = s.lexical(ctx, q, indexDown), freshest
 	}
 	if err != nil {
 		return err
@@ -262,25 +262,15 @@ func (s *search) entities(ctx context.Context, q *queries.Queries) ([]uuid.UUID,
 	return found, nil
 }
 
-// load reads the candidates and, when asked, what was said a moment ago and is
-// not indexed yet. It keeps what in asks for.
-func (s *search) load(ctx context.Context, q *queries.Queries, fresh bool) error {
-	var rows []queries.MemoryNode
-	var err error
-	if len(s.found) > 0 {
-		if rows, err = q.MemoriesByID(ctx, s.in.Ref.Subject, s.found); err != nil {
-			return fmt.Errorf("read %d memories: %w", len(s.found), err)
-		}
-	}
-	if fresh {
-		newest, err := q.UnindexedMemories(ctx, s.in.Ref.Subject, freshest)
-		if err != nil {
-			return fmt.Errorf("read memories that are not indexed yet: %w", err)
-		}
-		rows = append(rows, newest...)
+// load reads the candidates and as many of the memories that are not indexed yet,
+// and keeps what in asks for.
+func (s *search) load(ctx context.Context, q *queries.Queries, freshest int32) error {
+	rows, err := q.CandidateMemories(ctx, s.in.Ref.Subject, s.found, freshest)
+	if err != nil {
+		return fmt.Errorf("read %d memories: %w", len(s.found), err)
 	}
 	for _, row := range rows {
-		n, err := opened(s.keys, row)
+		n, err := opened(s.keys, queries.MemoryNode(row))
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,54 @@ import (
 	"github.com/google/uuid"
 )
 
+const candidateMemories = `-- name: CandidateMemories :many
+select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at from memory_nodes n where n.subject_id = $1 and n.id = any($2::uuid[])
+union all
+(select f.subject_id, f.id, f.kind, f.interaction_id, f.session_id, f.name_hmac, f.name_version, f.text_sealed, f.emotion_sealed, f.vector_sealed, f.model, f.terms, f.terms_version, f.importance, f.said_at, f.recorded_at, f.indexed_at from memory_nodes f
+ where f.subject_id = $1 and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline')
+ order by f.recorded_at desc
+ limit $3)
+`
+
+// The candidates of a recall, and the newest memories that the vector index lacks.
+func (q *Queries) CandidateMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID, freshest int32) ([]MemoryNode, error) {
+	rows, err := q.db.Query(ctx, candidateMemories, subjectID, ids, freshest)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MemoryNode
+	for rows.Next() {
+		var i MemoryNode
+		if err := rows.Scan(
+			&i.SubjectID,
+			&i.ID,
+			&i.Kind,
+			&i.InteractionID,
+			&i.SessionID,
+			&i.NameHmac,
+			&i.NameVersion,
+			&i.TextSealed,
+			&i.EmotionSealed,
+			&i.VectorSealed,
+			&i.Model,
+			&i.Terms,
+			&i.TermsVersion,
+			&i.Importance,
+			&i.SaidAt,
+			&i.RecordedAt,
+			&i.IndexedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const conversation = `-- name: Conversation :many
 select t.id as turn_id, w.distance::int as distance, w.terms::bigint[] as terms
 from memory_nodes t
@@ -750,12 +798,20 @@ func (q *Queries) StrengthenEcho(ctx context.Context, arg StrengthenEchoParams) 
 }
 
 const termFrequencies = `-- name: TermFrequencies :many
-select t.term, count(*)::int as held_by,
-  (select count(*) from memory_nodes n where n.subject_id = $1)::int as total
-from memory_terms t
-where t.subject_id = $1 and t.term = any($2::bigint[])
-group by t.term
+select q.term::bigint as term,
+  (select count(*) from (
+    select 1 from memory_terms t where t.subject_id = $1 and t.term = q.term limit $2) held)::int as held_by,
+  (select count(*) from (
+    select 1 from memory_nodes n where n.subject_id = $1 limit $3) told)::int as total
+from unnest($4::bigint[]) as q (term)
 `
+
+type TermFrequenciesParams struct {
+	SubjectID uuid.UUID
+	MostHeld  int32
+	MostTotal int32
+	Terms     []int64
+}
 
 type TermFrequenciesRow struct {
 	Term   int64
@@ -763,9 +819,15 @@ type TermFrequenciesRow struct {
 	Total  int32
 }
 
-// How many memories there are, and how many of them hold each of the terms.
-func (q *Queries) TermFrequencies(ctx context.Context, subjectID uuid.UUID, terms []int64) ([]TermFrequenciesRow, error) {
-	rows, err := q.db.Query(ctx, termFrequencies, subjectID, terms)
+// How many memories hold each of the terms, and how many there are, both counted
+// up to a bound so that the cost does not grow with what a person has told.
+func (q *Queries) TermFrequencies(ctx context.Context, arg TermFrequenciesParams) ([]TermFrequenciesRow, error) {
+	rows, err := q.db.Query(ctx, termFrequencies,
+		arg.SubjectID,
+		arg.MostHeld,
+		arg.MostTotal,
+		arg.Terms,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -817,50 +879,4 @@ func (q *Queries) TurnsAround(ctx context.Context, arg TurnsAroundParams) (Turns
 	var i TurnsAroundRow
 	err := row.Scan(&i.Previous, &i.Next)
 	return i, err
-}
-
-const unindexedMemories = `-- name: UnindexedMemories :many
-select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at from memory_nodes
-where subject_id = $1 and indexed_at is null and kind in ('turn', 'marker', 'echo', 'storyline')
-order by recorded_at desc
-limit $2
-`
-
-// The newest that the vector index does not hold yet.
-func (q *Queries) UnindexedMemories(ctx context.Context, subjectID uuid.UUID, atMost int32) ([]MemoryNode, error) {
-	rows, err := q.db.Query(ctx, unindexedMemories, subjectID, atMost)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []MemoryNode
-	for rows.Next() {
-		var i MemoryNode
-		if err := rows.Scan(
-			&i.SubjectID,
-			&i.ID,
-			&i.Kind,
-			&i.InteractionID,
-			&i.SessionID,
-			&i.NameHmac,
-			&i.NameVersion,
-			&i.TextSealed,
-			&i.EmotionSealed,
-			&i.VectorSealed,
-			&i.Model,
-			&i.Terms,
-			&i.TermsVersion,
-			&i.Importance,
-			&i.SaidAt,
-			&i.RecordedAt,
-			&i.IndexedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

@@ -66,12 +66,14 @@ where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'story
     where e.subject_id = @subject_id and e.from_id = any(@ids::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null);
 
--- The newest that the vector index does not hold yet.
--- name: UnindexedMemories :many
-select * from memory_nodes
-where subject_id = @subject_id and indexed_at is null and kind in ('turn', 'marker', 'echo', 'storyline')
-order by recorded_at desc
-limit @at_most;
+-- The candidates of a recall, and the newest memories that the vector index lacks.
+-- name: CandidateMemories :many
+select n.* from memory_nodes n where n.subject_id = @subject_id and n.id = any(@ids::uuid[])
+union all
+(select f.* from memory_nodes f
+ where f.subject_id = @subject_id and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline')
+ order by f.recorded_at desc
+ limit @freshest);
 
 -- Memories that the vector index lacks or holds by another model, oldest first.
 -- name: MemoriesToIndex :many
@@ -81,13 +83,15 @@ where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline
 order by recorded_at
 limit @at_most;
 
--- How many memories there are, and how many of them hold each of the terms.
+-- How many memories hold each of the terms, and how many there are, both counted
+-- up to a bound so that the cost does not grow with what a person has told.
 -- name: TermFrequencies :many
-select t.term, count(*)::int as held_by,
-  (select count(*) from memory_nodes n where n.subject_id = @subject_id)::int as total
-from memory_terms t
-where t.subject_id = @subject_id and t.term = any(@terms::bigint[])
-group by t.term;
+select q.term::bigint as term,
+  (select count(*) from (
+    select 1 from memory_terms t where t.subject_id = @subject_id and t.term = q.term limit @most_held) held)::int as held_by,
+  (select count(*) from (
+    select 1 from memory_nodes n where n.subject_id = @subject_id limit @most_total) told)::int as total
+from unnest(@terms::bigint[]) as q (term);
 
 -- The lexical arm: the memories that hold most of the terms, each term weighed by
 -- how rare it is among this person's memories (Robertson and Spaerck Jones' idf).
