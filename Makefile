@@ -32,7 +32,7 @@ RACE ?=
 GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -count=1 -timeout=20m
 WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-ports --
 # The modules that hold code. deploy/local/weaviate and scripts/tools only pin the versions of programs.
-MODULES := . deploy/local
+MODULES := . deploy/local deploy/docker
 
 # Runs a command that is interesting only when it fails, and shows how long it took.
 STEP := scripts/step
@@ -83,8 +83,8 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines test-local test-stack-up test-stack-down fuzz bench
-test: test-engines test-local ## Run all tests on engines of their own, then stop those
+.PHONY: test test-unit test-engines test-local test-docker test-stack-up test-stack-down fuzz bench
+test: test-docker test-engines test-local ## Run all tests on engines of their own, then stop those
 
 # The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
 test-engines: build $(BIN)/gotestsum
@@ -92,6 +92,10 @@ test-engines: build $(BIN)/gotestsum
 
 test-local: build-stack $(BIN)/gotestsum
 	@cd deploy/local && env $(GOTEST) ./...
+
+# The container files are checked without a container engine.
+test-docker: $(BIN)/gotestsum
+	@cd deploy/docker && env $(GOTEST) ./...
 
 # Tests that need engines say so by importing internal/enginetest.
 test-unit: $(BIN)/gotestsum ## Run the tests that need no engines
@@ -120,17 +124,17 @@ lint: ## Check format, correctness, determinism, import directions, generated co
 lint-format:
 	@$(STEP) gofmt bash -c 'list=$$(gofmt -l $$(git ls-files "*.go" | cut -d/ -f1 | sort -u)); echo "$$list"; [ -z "$$list" ]'
 
+# EACH runs a check in every module and goes on after the first that fails.
+EACH = status=0; for module in $(MODULES); do (cd $$module && $(CURDIR)/$(STEP) $(1)) || status=1; done; exit $$status
+
 lint-vet:
-	@$(STEP) vet go vet ./...
-	@cd deploy/local && ../../$(STEP) vet-local go vet ./...
+	@$(call EACH,vet go vet ./...)
 
 lint-errors: $(BIN)/errcheck
-	@$(STEP) errcheck $(BIN)/errcheck -exclude .errcheck -ignoretests ./...
-	@cd deploy/local && ../../$(STEP) err-local $(BIN)/errcheck -exclude ../../.errcheck -ignoretests ./...
+	@$(call EACH,errcheck $(BIN)/errcheck -exclude $(CURDIR)/.errcheck -ignoretests ./...)
 
 lint-static: $(BIN)/staticcheck
-	@$(STEP) static $(BIN)/staticcheck ./...
-	@cd deploy/local && ../../$(STEP) stat-local $(BIN)/staticcheck ./...
+	@$(call EACH,static $(BIN)/staticcheck ./...)
 
 lint-workflows: $(BIN)/workflowcheck
 	@$(STEP) workflows $(BIN)/workflowcheck ./workflows/...
@@ -142,7 +146,7 @@ lint-text:
 	@$(STEP) text go run ./scripts/textcheck
 
 lint-modules:
-	@status=0; for module in $(MODULES); do (cd $$module && $(CURDIR)/$(STEP) tidy go mod tidy -diff) || status=1; done; exit $$status
+	@$(call EACH,tidy go mod tidy -diff)
 
 lint-generated:
 	@$(STEP) generated scripts/drift
