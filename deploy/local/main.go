@@ -35,12 +35,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(); err != nil {
+	err := parsed.Run()
+	var code exitStatus
+	if errors.As(err, &code) {
+		os.Exit(int(code)) // what there is to say has been printed
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "meai-local:", err)
-		var code exitStatus
-		if errors.As(err, &code) {
-			os.Exit(int(code))
-		}
 		os.Exit(1)
 	}
 }

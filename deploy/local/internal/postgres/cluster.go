@@ -73,7 +73,8 @@ func (s *Server) initialise(ctx context.Context) error {
 	if err := os.WriteFile(password, []byte(s.config.Passwords.Superuser+"\n"), 0o600); err != nil {
 		return fmt.Errorf("pass the superuser's password on: %w", err)
 	}
-	defer os.Remove(password)
+	// What a failing removal leaves is private to the cluster's owner, who may read the same in the cluster.
+	defer func() { _ = os.Remove(password) }()
 	if err := s.account.own(password); err != nil {
 		return fmt.Errorf("pass the superuser's password on: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -105,14 +106,20 @@ func readPIDs(data string) (PIDs, error) {
 
 // PrintAddresses shows where everything is.
 func (s *Stack) PrintAddresses(out io.Writer) {
-	fmt.Fprintf(out, "ready in %.1f s\n\n", s.options.Progress.elapsed().Seconds())
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(table, "  PostgreSQL\t127.0.0.1:%d\tdatabase meai\n", s.state.Ports.Postgres)
-	fmt.Fprintf(table, "  Temporal\t%s\tweb interface %s\n", s.temporalConfig().Address(), s.temporalConfig().UIURL())
-	fmt.Fprintf(table, "  Weaviate\t%s\tgRPC %s\n", s.weaviateConfig().URL(), s.weaviateConfig().GRPCAddress())
-	fmt.Fprintf(table, "  Configuration\t%s\n", s.ConfigPath())
-	fmt.Fprintf(table, "  Logs\t%s\n", s.logs())
-	// As with all progress, a closed terminal must not stop the engines.
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	for _, row := range [][]any{
+		{"PostgreSQL", fmt.Sprintf("127.0.0.1:%d", s.state.Ports.Postgres), "database meai"},
+		{"Temporal", s.temporalConfig().Address(), "web interface " + s.temporalConfig().UIURL()},
+		{"Weaviate", s.weaviateConfig().URL(), "gRPC " + s.weaviateConfig().GRPCAddress()},
+		{"Configuration", s.ConfigPath(), ""},
+		{"Logs", s.logs(), ""},
+	} {
+		// A builder in memory takes everything.
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", row...)
+	}
 	_ = table.Flush()
-	fmt.Fprintln(out, "\nCtrl-C stops everything; the data stays.")
+	// As with all progress, a closed terminal must not stop the engines.
+	_, _ = fmt.Fprintf(out, "ready in %.1f s\n\n%s\nCtrl-C stops everything; the data stays.\n",
+		s.options.Progress.elapsed().Seconds(), text.String())
 }

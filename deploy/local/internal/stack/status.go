@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -36,8 +37,13 @@ func PrintStatus(ctx context.Context, out io.Writer, data string) (healthy bool,
 
 func printEngines(ctx context.Context, out io.Writer, state State, pids PIDs) (bool, error) {
 	healthy := true
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(table, "supervisor\t%d\trunning\n", pids.Supervisor)
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	line := func(name string, pid int, condition string) {
+		// A builder in memory takes everything.
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%s\n", name, pid, condition)
+	}
+	line("supervisor", pids.Supervisor, "running")
 	for _, row := range []struct {
 		engine supervisor.Engine
 		pid    int
@@ -52,7 +58,9 @@ func printEngines(ctx context.Context, out io.Writer, state State, pids PIDs) (b
 			condition, healthy = err.Error(), false
 		}
 		cancel()
-		fmt.Fprintf(table, "%s\t%d\t%s\n", row.engine.Name, row.pid, condition)
+		line(row.engine.Name, row.pid, condition)
 	}
-	return healthy, table.Flush()
+	_ = table.Flush()
+	_, err := io.WriteString(out, text.String())
+	return healthy, err
 }

@@ -50,7 +50,8 @@ func (l *logFile) tail() string {
 	if err != nil {
 		return ""
 	}
-	defer file.Close()
+	// Opened for reading only: closing cannot lose anything.
+	defer func() { _ = file.Close() }()
 	end, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return ""

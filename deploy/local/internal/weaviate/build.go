@@ -95,7 +95,8 @@ func (b Binary) Build(ctx context.Context) error {
 	if err := os.RemoveAll(workshop); err != nil {
 		return fmt.Errorf("clear an interrupted build: %w", err)
 	}
-	defer os.RemoveAll(workshop)
+	// The next build clears what a failing removal leaves.
+	defer func() { _ = os.RemoveAll(workshop) }()
 	if err := b.buildIn(ctx, workshop); err != nil {
 		return fmt.Errorf("build the Weaviate server: %w", err)
 	}
