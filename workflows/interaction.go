@@ -142,7 +142,7 @@ func (s *story) findResources(ctx workflow.Context) {
 func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement) (synthesis.Answer, error) {
 	s.steps.begin(ctx, interaction.ResponseGeneration)
 	draft, err := compose.run(ctx, synthesis.ComposeInput{
-		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context,
+		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context, At: s.in.AcceptedAt,
 		Analysis: s.analysis, Memories: s.memories, Hits: s.hits, Revise: objection,
 	})
 	if err != nil {

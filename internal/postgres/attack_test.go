@@ -138,6 +138,8 @@ func TestTheApplicationCannotChangeTheSchema(t *testing.T) {
 	require.NoError(t, postgres.Migrate(t.Context(), urls.Owner, enginetest.Logger(t)))
 	for name, url := range map[string]string{"application": urls.App, "reader": urls.Reader} {
 		conn := connect(t, url)
+		// A session may undo the reader's read-only default, so rights alone must hold.
+		exec(t, conn, "set default_transaction_read_only = off")
 		for _, statement := range []string{
 			"create table loot (words text)",
 			"create temporary table loot (words text)",

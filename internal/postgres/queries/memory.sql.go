@@ -276,16 +276,20 @@ with total as (
   select t.node_id, count(*) over (partition by t.term) as held_by
   from memory_terms t
   where t.subject_id = $1 and t.term = any($6::bigint[])
+), ranked as (
+  select m.node_id, sum(ln(1 + (total.nodes - m.held_by + 0.5) / (m.held_by + 0.5))) as weight
+  from matched m cross join total
+  group by m.node_id
+  order by weight desc
+  limit 1000
 )
-select m.node_id
-from matched m
-cross join total
-join memory_nodes n on n.subject_id = $1 and n.id = m.node_id
+select r.node_id
+from ranked r
+join memory_nodes n on n.subject_id = $1 and n.id = r.node_id
 where n.kind = any($2::text[])
   and ($3::timestamptz is null or n.said_at >= $3)
   and ($4::timestamptz is null or n.said_at < $4)
-group by m.node_id
-order by sum(ln(1 + (total.nodes - m.held_by + 0.5) / (m.held_by + 0.5))) desc, max(n.said_at) desc
+order by r.weight desc, n.said_at desc
 limit $5
 `
 
@@ -300,6 +304,8 @@ type LexicalMatchesParams struct {
 
 // The lexical arm: the memories that hold most of the terms, each term weighed by
 // how rare it is among this person's memories (Robertson and Spaerck Jones' idf).
+// The filters look at the best thousand, because looking up all that share a
+// common word costs more than everything else.
 func (q *Queries) LexicalMatches(ctx context.Context, arg LexicalMatchesParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, lexicalMatches,
 		arg.SubjectID,

@@ -95,6 +95,8 @@ from unnest(@terms::bigint[]) as q (term);
 
 -- The lexical arm: the memories that hold most of the terms, each term weighed by
 -- how rare it is among this person's memories (Robertson and Spaerck Jones' idf).
+-- The filters look at the best thousand, because looking up all that share a
+-- common word costs more than everything else.
 -- name: LexicalMatches :many
 with total as (
   select count(*)::float8 as nodes from memory_nodes where subject_id = @subject_id
@@ -102,16 +104,20 @@ with total as (
   select t.node_id, count(*) over (partition by t.term) as held_by
   from memory_terms t
   where t.subject_id = @subject_id and t.term = any(@terms::bigint[])
+), ranked as (
+  select m.node_id, sum(ln(1 + (total.nodes - m.held_by + 0.5) / (m.held_by + 0.5))) as weight
+  from matched m cross join total
+  group by m.node_id
+  order by weight desc
+  limit 1000
 )
-select m.node_id
-from matched m
-cross join total
-join memory_nodes n on n.subject_id = @subject_id and n.id = m.node_id
+select r.node_id
+from ranked r
+join memory_nodes n on n.subject_id = @subject_id and n.id = r.node_id
 where n.kind = any(@kinds::text[])
   and (sqlc.narg(said_from)::timestamptz is null or n.said_at >= sqlc.narg(said_from))
   and (sqlc.narg(said_to)::timestamptz is null or n.said_at < sqlc.narg(said_to))
-group by m.node_id
-order by sum(ln(1 + (total.nodes - m.held_by + 0.5) / (m.held_by + 0.5))) desc, max(n.said_at) desc
+order by r.weight desc, n.said_at desc
 limit @at_most;
 
 -- name: RecentMemories :many
