@@ -75,8 +75,8 @@ func TestNoWordRestsInTheClear(t *testing.T) {
 	require.Contains(t, objects, `"neighbours"`)
 	for _, canary := range canaries {
 		for _, form := range []string{canary, stemOf(canary)} {
-			require.NotContains(t, strings.ToLower(rows), strings.ToLower(form), "PostgreSQL")
-			require.NotContains(t, strings.ToLower(objects), strings.ToLower(form), "Weaviate")
+			require.False(t, strings.Contains(strings.ToLower(rows), strings.ToLower(form)), "PostgreSQL holds %q", form)
+			require.False(t, strings.Contains(strings.ToLower(objects), strings.ToLower(form)), "Weaviate holds %q", form)
 		}
 	}
 }
