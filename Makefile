@@ -84,7 +84,8 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 ##@ Prove it
 
 .PHONY: test test-unit test-engines test-local test-docker test-stack-up test-stack-down fuzz bench
-test: test-docker test-engines test-local ## Run all tests on engines of their own, then stop those
+test: ## Run all tests on engines of their own, then stop those
+	@$(MAKE) --keep-going test-docker test-engines test-local
 
 # The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
 test-engines: build $(BIN)/gotestsum
