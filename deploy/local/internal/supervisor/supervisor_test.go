@@ -51,6 +51,9 @@ func playEngine(ready string, ignored []string) {
 		signal.Ignore(syscall.Signal(number))
 	}
 	stop := make(chan os.Signal, 1)
+	// Without cgo nothing else keeps the runtime from calling this a deadlock, and
+	// an engine that ends by itself proves nothing about how it is stopped.
+	signal.Notify(stop, syscall.SIGUSR1)
 	if len(ignored) == 0 {
 		signal.Notify(stop, syscall.SIGTERM)
 	}
