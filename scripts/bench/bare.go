@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,9 +16,6 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"meai/activities/mirror"
-	"meai/activities/synthesis"
-	"meai/activities/truthfilter"
 	"meai/internal/cluster"
 	"meai/internal/config"
 	"meai/workers"
@@ -31,9 +29,10 @@ const bareNamespace = "meai-bench-bare"
 type bareChain struct {
 	temporal client.Client
 	workers  *exec.Cmd
+	shape    shape
 }
 
-func startBare(ctx context.Context, m measureCommand, cfg config.Config, declared cluster.Declaration) (*bareChain, error) {
+func startBare(ctx context.Context, m measureCommand, cfg config.Config, declared cluster.Declaration, like shape) (*bareChain, error) {
 	c, err := client.NewLazyClient(client.Options{HostPort: cfg.Temporal.Address, Namespace: bareNamespace, Logger: quiet{}})
 	if err != nil {
 		return nil, fmt.Errorf("connect the bare chain: %w", err)
@@ -46,13 +45,17 @@ func startBare(ctx context.Context, m measureCommand, cfg config.Config, declare
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
+	encoded, err := json.Marshal(like)
+	if err != nil {
+		return nil, fmt.Errorf("encode the shape: %w", err)
+	}
 	// Its workers run in a process of their own, as the product's do.
-	cmd := exec.Command(self, "bare", "--address", cfg.Temporal.Address, "--declaration", m.Declaration)
+	cmd := exec.Command(self, "bare", "--address", cfg.Temporal.Address, "--declaration", m.Declaration, "--shape", string(encoded))
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the bare workers: %w", err)
 	}
-	return &bareChain{temporal: c, workers: cmd}, nil
+	return &bareChain{temporal: c, workers: cmd, shape: like}, nil
 }
 
 func (b *bareChain) name() string { return "bare chain" }
@@ -65,19 +68,15 @@ func (b *bareChain) stop() {
 }
 
 func (b *bareChain) client(context.Context) (func(context.Context) error, error) {
-	n := 0
 	return func(ctx context.Context) error {
-		n++
-		in := workflows.InteractionInput{Words: messages[n%len(messages)], AcceptedAt: time.Now()}
-		in.Ref.Subject, in.Ref.Session, in.Ref.Interaction = uuid.New(), uuid.New(), uuid.New()
-		in.Ref.Workflow = "person/" + in.Ref.Subject.String() + "/interaction/" + uuid.NewString()
+		id := "person/" + uuid.NewString() + "/interaction/" + uuid.NewString()
 		handle, err := b.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: b.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
-				ID: in.Ref.Workflow, TaskQueue: workflows.QueueSynthesis,
+				ID: id, TaskQueue: workflows.QueueSynthesis,
 				WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-			}, bareInteraction, in),
+			}, bareInteraction, bytesOf(b.shape.Start)),
 			UpdateOptions: client.UpdateWorkflowOptions{
-				WorkflowID: in.Ref.Workflow, UpdateName: workflows.AnsweredUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+				WorkflowID: id, UpdateName: workflows.AnsweredUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
 			},
 		})
 		if err != nil {
@@ -87,23 +86,29 @@ func (b *bareChain) client(context.Context) (func(context.Context) error, error)
 	}, nil
 }
 
-// bareStep is an activity of the chain: which queue, and what stands in for the
-// payload that the product's activity takes besides the input.
-type bareStep struct {
-	queue string
-	extra int
-}
+// bareStep is an activity of the chain: its queue, and MeAi's activity whose
+// payloads it carries.
+type bareStep struct{ queue, activity string }
 
-// payload carries the message and as many more bytes as the product would.
-type payload struct {
-	Input workflows.InteractionInput
-	Extra []byte
-}
+var (
+	analysisStep = bareStep{workflows.QueueMirror, "mirror.Analyze"}
+	recallStep   = bareStep{workflows.QueueMemory, "memory.Recall"}
+	composeStep  = bareStep{workflows.QueueSynthesis, "synthesis.Compose"}
+	reviewStep   = bareStep{workflows.QueueTruthFilter, "truthfilter.Review"}
+	deliverStep  = bareStep{workflows.QueueSynthesis, "synthesis.Deliver"}
+	rememberStep = bareStep{workflows.QueueMemory, "memory.Remember"}
+	indexStep    = bareStep{workflows.QueueMemory, "memory.IndexVectors"}
+
+	bareChainSteps = []bareStep{analysisStep, recallStep, composeStep, reviewStep, deliverStep, rememberStep, indexStep}
+)
+
+// carried is the shape that the bare workers were started with.
+var carried shape
 
 // bareInteraction has the shape of workflows.Interaction without a meaning:
 // a side effect, two activities side by side, three in a row, the answer, and
 // two afterwards.
-func bareInteraction(ctx workflow.Context, in workflows.InteractionInput) error {
+func bareInteraction(ctx workflow.Context, _ []byte) error {
 	answered := false
 	err := workflow.SetUpdateHandler(ctx, workflows.AnsweredUpdate, func(ctx workflow.Context) error {
 		return workflow.Await(ctx, func() bool { return answered })
@@ -111,8 +116,8 @@ func bareInteraction(ctx workflow.Context, in workflows.InteractionInput) error 
 	if err != nil {
 		return err
 	}
-	workflow.SideEffect(ctx, func(workflow.Context) any { return "none" })
-	analyzing, recalling := startBareStep(ctx, in, analysisStep), startBareStep(ctx, in, recallStep)
+	workflow.SideEffect(ctx, func(workflow.Context) any { return bytesOf(carried.SideEffect) })
+	analyzing, recalling := startBareStep(ctx, analysisStep), startBareStep(ctx, recallStep)
 	if err := analyzing.Get(ctx, nil); err != nil {
 		return err
 	}
@@ -120,48 +125,44 @@ func bareInteraction(ctx workflow.Context, in workflows.InteractionInput) error 
 		return err
 	}
 	for _, s := range []bareStep{composeStep, reviewStep, deliverStep} {
-		if err := startBareStep(ctx, in, s).Get(ctx, nil); err != nil {
+		if err := startBareStep(ctx, s).Get(ctx, nil); err != nil {
 			return err
 		}
 	}
 	answered = true
 	for _, s := range []bareStep{rememberStep, indexStep} {
-		if err := startBareStep(ctx, in, s).Get(ctx, nil); err != nil {
+		if err := startBareStep(ctx, s).Get(ctx, nil); err != nil {
 			return err
 		}
 	}
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 }
 
-// The extra sizes are those of the JSON that the product's activities pass for
-// the benchmark's messages: an analysis, five memories, an answer.
-var (
-	analysisStep = bareStep{workflows.QueueMirror, 0}
-	recallStep   = bareStep{workflows.QueueMemory, 0}
-	composeStep  = bareStep{workflows.QueueSynthesis, sizeOf(mirror.Analysis{}) + 1500}
-	reviewStep   = bareStep{workflows.QueueTruthFilter, sizeOf(mirror.Analysis{}) + 2000}
-	deliverStep  = bareStep{workflows.QueueSynthesis, sizeOf(synthesis.Answer{}) + sizeOf(truthfilter.Judgement{}) + 2500}
-	rememberStep = bareStep{workflows.QueueMemory, sizeOf(mirror.Analysis{})}
-	indexStep    = bareStep{workflows.QueueMemory, 0}
-)
-
-func startBareStep(ctx workflow.Context, in workflows.InteractionInput, s bareStep) workflow.Future {
+func startBareStep(ctx workflow.Context, s bareStep) workflow.Future {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: s.queue, StartToCloseTimeout: 10 * time.Second, ScheduleToCloseTimeout: time.Minute,
 	})
-	return workflow.ExecuteActivity(ctx, bareActivity, payload{Input: in, Extra: make([]byte, s.extra*3/4)})
+	return workflow.ExecuteActivity(ctx, s.activity, bytesOf(carried.Activities[s.activity].Input))
 }
 
-// bareActivity returns about as much as the product's activities do.
-func bareActivity(context.Context, payload) ([]byte, error) { return make([]byte, 600), nil }
+// bytesOf makes a payload of about the given size: what it takes besides the
+// bytes themselves is subtracted.
+func bytesOf(size int) []byte {
+	const envelope = 36
+	return make([]byte, max(0, size-envelope))
+}
 
 type bareCommand struct {
 	Address     string `required:""`
 	Declaration string `required:""`
+	Shape       string `required:"" help:"The shape as JSON."`
 }
 
 // Run serves the bare chain until it is killed.
 func (b bareCommand) Run(ctx context.Context) error {
+	if err := json.Unmarshal([]byte(b.Shape), &carried); err != nil {
+		return fmt.Errorf("read the shape: %w", err)
+	}
 	declared, err := cluster.Load(b.Declaration)
 	if err != nil {
 		return err
@@ -178,7 +179,11 @@ func (b bareCommand) Run(ctx context.Context) error {
 		if queue == workflows.QueueSynthesis {
 			w.RegisterWorkflow(bareInteraction)
 		}
-		w.RegisterActivityWithOptions(bareActivity, activity.RegisterOptions{})
+		for name, step := range carried.Activities {
+			w.RegisterActivityWithOptions(func(context.Context, []byte) ([]byte, error) {
+				return bytesOf(step.Result), nil
+			}, activity.RegisterOptions{Name: name})
+		}
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("start the bare worker of %s: %w", queue, err)
 		}

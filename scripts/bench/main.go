@@ -1,8 +1,8 @@
 // Command bench measures MeAi end to end beside a bare Temporal chain.
 //
 // The bare chain has the same graph, the same number and kind of activities,
-// payloads of the same size, queues with the same tuning, and the same server;
-// its activities do nothing. What MeAi adds to it is MeAi's own cost. Both are
+// payloads of the sizes measured on MeAi's own, queues with the same tuning, and
+// the same server; its activities do nothing. What MeAi adds to it is MeAi's own cost. Both are
 // measured in turns in one run, because machines are noisy and only the ratio
 // means something.
 package main
@@ -65,17 +65,22 @@ func (m measureCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer product.stop()
-	bare, err := startBare(ctx, m, cfg, declared)
+	fmt.Printf("Idle resident memory of meai up: %d MB\n\n", product.residentMegabytes())
+	if err := warmUp(ctx, product); err != nil {
+		return err
+	}
+	like, err := product.shape(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	like.print()
+	bare, err := startBare(ctx, m, cfg, declared, like)
 	if err != nil {
 		return err
 	}
 	defer bare.stop()
-	fmt.Printf("Idle resident memory of meai up: %d MB\n\n", product.residentMegabytes())
-	for _, side := range []side{product, bare} {
-		// The first interactions compile statements, fill caches and open connections.
-		if _, err := drive(ctx, side, 2, 3*time.Second); err != nil {
-			return fmt.Errorf("warm up %s: %w", side.name(), err)
-		}
+	if err := warmUp(ctx, bare); err != nil {
+		return err
 	}
 	for _, clients := range m.Clients {
 		if err := m.compare(ctx, clients, product, bare); err != nil {
@@ -84,6 +89,14 @@ func (m measureCommand) Run(ctx context.Context) error {
 	}
 	product.printSteps()
 	fmt.Printf("\nResident memory of meai up after the load: %d MB\n", product.residentMegabytes())
+	return nil
+}
+
+// warmUp has statements compiled, caches filled and connections opened.
+func warmUp(ctx context.Context, s side) error {
+	if _, err := drive(ctx, s, 2, 3*time.Second); err != nil {
+		return fmt.Errorf("warm up %s: %w", s.name(), err)
+	}
 	return nil
 }
 

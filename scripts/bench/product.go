@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -179,13 +178,4 @@ func (p *product) residentMegabytes() int {
 		return 0
 	}
 	return pages * os.Getpagesize() >> 20
-}
-
-// sizeOf is the length of a value as JSON.
-func sizeOf(v any) int {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only plain data is ever passed
-	}
-	return len(raw)
 }
