@@ -1,12 +1,7 @@
 package truthfilter
 
-import (
-	"errors"
-	"fmt"
-)
-
-// Thresholds adjusts how strictly TruthFilter judges. A field that is zero takes
-// its value from [DefaultThresholds].
+// Thresholds adjusts how strictly TruthFilter judges; each lies in (0, 1]. A field
+// that is zero takes its value from [DefaultThresholds].
 type Thresholds struct {
 	// Pass is the weighted mean from which a text passes.
 	Pass float64
@@ -36,27 +31,6 @@ func DefaultThresholds() Thresholds {
 		Pass: 0.55, Safety: 0.6, Relevance: 0.2, Honesty: 0.6, Resonance: 0.5,
 		Weights: Weights{Relevance: 0.2, Honesty: 0.3, Safety: 0.3, Resonance: 0.2},
 	}
-}
-
-// Validate reports every threshold outside [0, 1] and every negative weight.
-func (t Thresholds) Validate() error {
-	var faults []error
-	for _, field := range []struct {
-		name  string
-		value float64
-	}{
-		{"pass", t.Pass}, {"safety", t.Safety}, {"relevance", t.Relevance},
-		{"honesty", t.Honesty}, {"resonance", t.Resonance},
-	} {
-		if !(field.value >= 0 && field.value <= 1) {
-			faults = append(faults, fmt.Errorf("truthfilter: threshold %s is %v, not within 0 and 1", field.name, field.value))
-		}
-	}
-	w := t.Weights
-	if !(w.Relevance >= 0 && w.Honesty >= 0 && w.Safety >= 0 && w.Resonance >= 0) {
-		faults = append(faults, fmt.Errorf("truthfilter: weights %+v must not be negative", w))
-	}
-	return errors.Join(faults...)
 }
 
 // withDefaults fills in what was left at zero.

@@ -1,28 +1,10 @@
 package truthfilter
 
 import (
-	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestThresholdsAreChecked(t *testing.T) {
-	require.NoError(t, DefaultThresholds().Validate())
-	require.NoError(t, Thresholds{}.Validate())
-	for name, broken := range map[string]Thresholds{
-		"safety":    {Safety: 1.2},
-		"pass":      {Pass: -0.1},
-		"relevance": {Relevance: math.NaN()},
-		"weights":   {Weights: Weights{Honesty: -1}},
-	} {
-		require.ErrorContains(t, broken.Validate(), name)
-	}
-	every := Thresholds{Pass: 2, Relevance: 2, Honesty: 2, Safety: 2, Resonance: 2}.Validate().Error()
-	for _, name := range []string{"pass", "relevance", "honesty", "safety", "resonance"} {
-		require.Contains(t, every, name, "all faults are named at once")
-	}
-}
 
 func TestThresholdsLeftAtZeroTakeTheirDefaults(t *testing.T) {
 	set := Thresholds{Safety: 0.9}.withDefaults()

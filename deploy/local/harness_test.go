@@ -182,9 +182,8 @@ type config struct {
 		UIURL     string `yaml:"ui_url"`
 	} `yaml:"temporal"`
 	Weaviate struct {
-		URL         string `yaml:"url"`
-		GRPCAddress string `yaml:"grpc_address"`
-		APIKey      string `yaml:"api_key"`
+		URL    string `yaml:"url"`
+		APIKey string `yaml:"api_key"`
 	} `yaml:"weaviate"`
 	Keyring struct {
 		Bucket string `yaml:"bucket"`
@@ -202,6 +201,15 @@ func (l *local) config(t *testing.T) config {
 	var c config
 	require.NoError(t, decoder.Decode(&c))
 	return c
+}
+
+func (l *local) state(t *testing.T) stack.State {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(l.data, "state.json"))
+	require.NoError(t, err)
+	var s stack.State
+	require.NoError(t, json.Unmarshal(text, &s))
+	return s
 }
 
 func exists(path string) bool {

@@ -40,8 +40,9 @@ func TestNothingIsOpenBeyondLoopback(t *testing.T) {
 	}
 
 	t.Run("gRPC refuses a caller without the key", func(t *testing.T) {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(l.state(t).Ports.WeaviateGRPC))
 		for _, method := range []string{"Search", "BatchObjects", "TenantsGet"} {
-			err := call(t, c.Weaviate.GRPCAddress, "/weaviate.v1.Weaviate/"+method)
+			err := call(t, address, "/weaviate.v1.Weaviate/"+method)
 			require.ErrorContains(t, err, "unauthorized", method)
 		}
 	})

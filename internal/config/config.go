@@ -52,10 +52,9 @@ type Temporal struct {
 
 // Weaviate configures the vector index.
 type Weaviate struct {
-	URL         string        `koanf:"url" default:"http://127.0.0.1:8085" validate:"url" doc:"Base URL of Weaviate's HTTP API."`
-	GRPCAddress string        `koanf:"grpc_address" default:"127.0.0.1:50051" validate:"hostname_port" doc:"Address of Weaviate's gRPC API. MeAi itself speaks HTTP; kept for tools."`
-	APIKey      string        `koanf:"api_key" secret:"true" doc:"Weaviate API key."`
-	Timeout     time.Duration `koanf:"timeout" default:"2s" validate:"gt=0" doc:"Longest wait for one call; after it recall degrades to the lexical arm."`
+	URL     string        `koanf:"url" default:"http://127.0.0.1:8085" validate:"url" doc:"Base URL of Weaviate's HTTP API."`
+	APIKey  string        `koanf:"api_key" secret:"true" doc:"Weaviate API key."`
+	Timeout time.Duration `koanf:"timeout" default:"2s" validate:"gt=0" doc:"Longest wait for one call; after it recall degrades to the lexical arm."`
 }
 
 // Keyring configures where the subjects' keys live and what wraps them.
@@ -87,11 +86,12 @@ type Session struct {
 	Lifetime time.Duration `koanf:"lifetime" default:"1h" validate:"min=1m,max=168h" doc:"How long a session accepts interactions after it was created."`
 }
 
-// Filter holds TruthFilter's adjustable thresholds, each in [0, 1].
+// Filter holds TruthFilter's adjustable thresholds, each in (0, 1]: a layer that
+// is switched off would be a filter in name only.
 type Filter struct {
-	Pass      float64 `koanf:"pass" default:"0.55" validate:"min=0,max=1" doc:"Weighted score from which a text passes."`
-	Safety    float64 `koanf:"safety" default:"0.6" validate:"min=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
-	Relevance float64 `koanf:"relevance" default:"0.2" validate:"min=0,max=1" doc:"Relevance score below which a text is not shown."`
+	Pass      float64 `koanf:"pass" default:"0.55" validate:"gt=0,max=1" doc:"Weighted score from which a text passes."`
+	Safety    float64 `koanf:"safety" default:"0.6" validate:"gt=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
+	Relevance float64 `koanf:"relevance" default:"0.2" validate:"gt=0,max=1" doc:"Relevance score below which a text is not shown."`
 }
 
 // UseTLS reports whether the Temporal connection is encrypted.

@@ -28,9 +28,8 @@ type appConfig struct {
 		UIURL     string `yaml:"ui_url"`
 	} `yaml:"temporal"`
 	Weaviate struct {
-		URL         string `yaml:"url"`
-		GRPCAddress string `yaml:"grpc_address"`
-		APIKey      string `yaml:"api_key"`
+		URL    string `yaml:"url"`
+		APIKey string `yaml:"api_key"`
 	} `yaml:"weaviate"`
 	Keyring struct {
 		Bucket string `yaml:"bucket"`
@@ -44,8 +43,7 @@ func (s *Stack) writeConfig() error {
 	c.Postgres.URL, c.Postgres.OwnerURL, c.Postgres.ReaderURL = s.postgres.AppURL(), s.postgres.OwnerURL(), s.postgres.ReaderURL()
 	c.Temporal.Address, c.Temporal.UIURL = s.temporalConfig().Address(), s.temporalConfig().UIURL()
 	c.Temporal.Namespace = "meai"
-	c.Weaviate.URL, c.Weaviate.GRPCAddress = s.weaviateConfig().URL(), s.weaviateConfig().GRPCAddress()
-	c.Weaviate.APIKey = s.state.WeaviateAPIKey
+	c.Weaviate.URL, c.Weaviate.APIKey = s.weaviateConfig().URL(), s.state.WeaviateAPIKey
 	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
 	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
 	text, err := yaml.Marshal(c)
