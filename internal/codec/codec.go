@@ -109,7 +109,7 @@ func seal(keys *keyring.Keys, p *commonpb.Payload) (*commonpb.Payload, error) {
 }
 
 func (c codec) open(p *commonpb.Payload) (*commonpb.Payload, error) {
-	person, err := personOf(c.workflow)
+	person, err := PersonOf(c.workflow)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (c codec) acceptPlain(p *commonpb.Payload, person uuid.UUID) (*commonpb.Pay
 }
 
 func (c codec) sealingKeys() (*keyring.Keys, error) {
-	person, err := personOf(c.workflow)
+	person, err := PersonOf(c.workflow)
 	if err != nil {
 		return nil, err
 	}
@@ -223,10 +223,10 @@ func permanent(err error) bool {
 	return failure.Is(err, failure.KeyDestroyed) || failure.Is(err, failure.InvalidInput) || errors.Is(err, keyring.ErrSealed)
 }
 
-// personOf reads the subject from a workflow id "person/<subject>/<kind>/...".
+// PersonOf reads whose keys seal a workflow from its id "person/<subject>/<kind>/...".
 // It returns the zero UUID for any other id. A person's id without a valid
 // subject is an error rather than the system's business.
-func personOf(workflow string) (uuid.UUID, error) {
+func PersonOf(workflow string) (uuid.UUID, error) {
 	rest, ok := strings.CutPrefix(workflow, personPrefix)
 	if !ok {
 		return uuid.Nil, nil

@@ -1,0 +1,35 @@
+package workers
+
+import (
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/internal/codec"
+	"meai/internal/failure"
+)
+
+// personsOnly refuses to run a person's story under an id that would have it
+// sealed with the system's key, or started with plain words by hand.
+type personsOnly struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*personsOnly) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &personsOnlyInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type personsOnlyInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+func (p *personsOnlyInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	person, err := codec.PersonOf(workflow.GetInfo(ctx).WorkflowExecution.ID)
+	if err != nil {
+		return nil, err
+	}
+	if person == uuid.Nil {
+		return nil, failure.New(failure.InvalidInput, "a workflow that carries a person's words starts through meai only", nil)
+	}
+	return p.Next.ExecuteWorkflow(ctx, in)
+}
