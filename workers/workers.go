@@ -12,6 +12,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"meai/activities/bridge"
@@ -19,6 +20,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/upkeep"
 	"meai/internal/cluster"
 	"meai/workflows"
 )
@@ -34,11 +36,14 @@ type Capabilities struct {
 	TruthFilter *truthfilter.Activities
 	Bridge      *bridge.Activities
 	Synthesis   *synthesis.Activities
+	Upkeep      *upkeep.Activities
 }
 
 // service is what one queue runs.
 type service struct {
 	workflows []any
+	// persons: the workflows carry a person's words.
+	persons bool
 	// activities by the capability's name; they are known as "capability.Method".
 	activities func(Capabilities) map[string]any
 }
@@ -47,6 +52,7 @@ type service struct {
 var served = map[string]service{
 	workflows.QueueSynthesis: {
 		workflows:  []any{workflows.Interaction, workflows.EmotionalAnalysis, workflows.MemoryQuery, workflows.ResourceSearch},
+		persons:    false,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"synthesis": c.Synthesis} },
 	},
 	workflows.QueueMirror: {
@@ -61,8 +67,8 @@ var served = map[string]service{
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {
-		workflows:  []any{workflows.Consolidation},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
+		workflows:  []any{workflows.Consolidation, workflows.Upkeep},
+		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep} },
 	},
 }
 
@@ -135,6 +141,9 @@ func setStickyCache(d cluster.Declaration, queues []string) {
 func (g *Group) options(queue string, q cluster.Queue) worker.Options {
 	o := Tuning(q)
 	o.DisableWorkflowWorker = len(served[queue].workflows) == 0
+	if served[queue].persons {
+		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}}
+	}
 	o.OnFatalError = func(err error) {
 		g.fatal <- fmt.Errorf("worker of queue %s: %w", queue, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/upkeep"
 )
 
 // A call is a capability's step as workflows call it: typed, and with its
@@ -56,6 +57,8 @@ var (
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
+
+	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}
 )
 
 func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {

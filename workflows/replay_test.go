@@ -21,12 +21,13 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 7)
+	require.GreaterOrEqual(t, len(paths), 8)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflow(Interaction)
 			replayer.RegisterWorkflow(Consolidation)
+			replayer.RegisterWorkflow(Upkeep)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, path)))
 		})
 	}

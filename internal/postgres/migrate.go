@@ -21,9 +21,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// partitionsAhead is how far in the future time partitions are made. Rows beyond
+// PartitionsAhead is how far in the future time partitions are made. Rows beyond
 // it land in the default partitions until a later call moves them.
-const partitionsAhead = 366 * 24 * time.Hour
+const PartitionsAhead = 366 * 24 * time.Hour
 
 // Migrate brings the database at ownerURL to the newest schema and makes the
 // time partitions of the next year. Processes that migrate at the same
@@ -48,7 +48,7 @@ func Migrate(ctx context.Context, ownerURL string, log *slog.Logger) (err error)
 	for _, r := range results {
 		log.Info("migrated the database", "migration", r.Source.Path, "milliseconds", r.Duration.Milliseconds())
 	}
-	return ensurePartitions(ctx, db, time.Now().Add(partitionsAhead), log)
+	return ensurePartitions(ctx, db, time.Now().Add(PartitionsAhead), log)
 }
 
 func openOwner(ownerURL string) (*sql.DB, error) {

@@ -52,7 +52,7 @@ func (db *DB) ActiveSubjects(ctx context.Context, after uuid.UUID, limit int32) 
 
 // RecordSetting records a value that must not change under a running system,
 // such as the embedding model's id, and returns the value that was recorded
-// first. The caller refuses to start when the two differ.
+// first. The caller does not go on when the two differ.
 func (db *DB) RecordSetting(ctx context.Context, key, value string) (recorded string, err error) {
 	q := queries.New(db.pool)
 	if err := q.RecordSetting(ctx, key, value); err != nil {
@@ -66,8 +66,8 @@ func (db *DB) RecordSetting(ctx context.Context, key, value string) (recorded st
 }
 
 // EnsurePartitions makes the time partitions until the given time, at most 5
-// years ahead, and returns how many were new. [Migrate] does so for a year;
-// a system that runs for longer without a migration calls this on a schedule.
+// years ahead, and returns how many were new. [Migrate] does so for a year; the
+// nightly upkeep does it again for a system that runs without a migration.
 func (db *DB) EnsurePartitions(ctx context.Context, until time.Time) (int, error) {
 	created, err := queries.New(db.pool).EnsurePartitions(ctx, until)
 	if err != nil {

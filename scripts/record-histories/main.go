@@ -35,6 +35,7 @@ const namespace = "meai-record-histories"
 type cli struct {
 	Config      string `env:"MEAI_TEST_CONFIG" required:"" type:"path" help:"Configuration of the engines, as meai-local writes it."`
 	Declaration string `default:"temporal.yaml" type:"path" help:"Declaration to apply to the namespace."`
+	Only        string `help:"Record this scenario alone, as for a workflow that is new."`
 	Out         string `default:"workflows/testdata/histories" type:"path" help:"Folder to write the histories to."`
 }
 
@@ -66,6 +67,9 @@ func (c cli) record(ctx context.Context) error {
 		return err
 	}
 	for _, s := range scenarios {
+		if c.Only != "" && s.name != c.Only {
+			continue
+		}
 		if err := c.recordOne(ctx, temporal, s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -82,6 +86,7 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w := worker.New(temporal, queue, worker.Options{})
 		w.RegisterWorkflow(workflows.Interaction)
 		w.RegisterWorkflow(workflows.Consolidation)
+		w.RegisterWorkflow(workflows.Upkeep)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

@@ -14,6 +14,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/upkeep"
 	"meai/workflows"
 )
 
@@ -72,6 +73,7 @@ var scenarios = []scenario{
 		},
 	}),
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
+	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
 }
 
 func waited(s scenario) scenario { s.waits = true; return s }
@@ -110,5 +112,8 @@ var usual = map[string]any{
 	},
 	"memory.Consolidate": func(context.Context, memory.ConsolidateInput) (memory.Consolidated, error) {
 		return memory.Consolidated{Vectors: 1}, nil
+	},
+	"upkeep.ExtendPartitions": func(context.Context, struct{}) (upkeep.Partitioned, error) {
+		return upkeep.Partitioned{Created: 8}, nil
 	},
 }
