@@ -1,46 +1,66 @@
 package main_test
 
 import (
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/api/client"
+	"meai/internal/embedding"
+	"meai/internal/embedding/embeddingtest"
 )
 
 const worried = "I am worried about my brother Tom, he has not called for weeks and I cannot sleep."
 
-func TestAnswersComeWithoutWeaviateOrTheModelProvider(t *testing.T) {
-	nowhere := freePort(t)
-	for name, c := range map[string]struct {
-		env  []string
-		code string
-	}{
-		"Weaviate": {[]string{"MEAI_WEAVIATE_URL=http://" + nowhere}, "vectors_unavailable"},
-		"model provider": {[]string{
-			"MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL=http://" + nowhere, "MEAI_EMBEDDING_MODEL=any", "MEAI_EMBEDDING_TIMEOUT=500ms",
-		}, "embedding_unavailable"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
-			broken, base := s.with(c.env...).serve(t, "up")
-			p := newPerson(t, base)
-			p.begin(t)
-			got := p.tell(t, worried)
-			require.Contains(t, got.Response.Degraded, c.code)
-			require.Equal(t, client.ResponseSourceComposed, got.Response.Source)
+func TestAnswersComeWithoutWeaviate(t *testing.T) {
+	s := newSite(t)
+	broken, base := s.with("MEAI_WEAVIATE_URL=http://"+freePort(t)).serve(t, "up")
+	p, id := tellDegraded(t, base, "vectors_unavailable")
+	broken.kill()
+	_, base = s.serve(t, "up")
+	p.at(t, base).remembersTom(t, id)
+}
 
-			broken.kill()
-			_, base = s.serve(t, "up")
-			p = p.at(t, base)
-			p.await(t, got.Id, within)
-			again := p.tell(t, "Do you remember what I told you about Tom?")
-			require.Contains(t, again.Response.Text, "Tom", "what was skipped is completed")
-			require.NotEmpty(t, again.Response.Memories)
-			require.Empty(t, again.Response.Degraded)
-		})
-	}
+func TestAnswersComeWithoutTheModelProvider(t *testing.T) {
+	address := freePort(t)
+	s := newSite(t, "MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL=http://"+address+"/v1",
+		"MEAI_EMBEDDING_MODEL=served", "MEAI_EMBEDDING_API_KEY=key")
+	_, base := s.serve(t, "up")
+	p, id := tellDegraded(t, base, "embedding_unavailable")
+
+	model, err := embedding.NewBuiltin()
+	require.NoError(t, err)
+	provider := httptest.NewUnstartedServer(embeddingtest.Provider(t, model))
+	provider.Listener, err = net.Listen("tcp", address)
+	require.NoError(t, err)
+	provider.Start()
+	t.Cleanup(provider.Close)
+	p.remembersTom(t, id)
+}
+
+// tellDegraded gets an answer that had to do without something.
+func tellDegraded(t *testing.T, base, code string) (*person, uuid.UUID) {
+	t.Helper()
+	p := newPerson(t, base)
+	p.begin(t)
+	got := p.tell(t, worried)
+	require.Contains(t, got.Response.Degraded, code)
+	require.Equal(t, client.ResponseSourceComposed, got.Response.Source)
+	return p, got.Id
+}
+
+// remembersTom shows that what was skipped is completed.
+func (p *person) remembersTom(t *testing.T, id uuid.UUID) {
+	t.Helper()
+	p.await(t, id, within)
+	again := p.tell(t, "Do you remember what I told you about Tom?")
+	require.Contains(t, again.Response.Text, "Tom")
+	require.NotEmpty(t, again.Response.Memories)
+	require.Empty(t, again.Response.Degraded)
 }
 
 func TestAnswersComeWithoutSomeQueues(t *testing.T) {

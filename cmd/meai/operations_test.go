@@ -16,6 +16,7 @@ import (
 
 	"meai/api/client"
 	"meai/internal/config"
+	"meai/internal/failure"
 )
 
 func TestApplyIsIdempotentAndShowsWhatItChanged(t *testing.T) {
@@ -24,6 +25,7 @@ func TestApplyIsIdempotentAndShowsWhatItChanged(t *testing.T) {
 	for range 2 {
 		dry := fresh.run(t, "apply", "--dry-run")
 		require.Contains(t, dry, "+ schedule nightly-consolidation: Consolidation on batch")
+		require.Contains(t, dry, "+ schedule nightly-upkeep: Upkeep on batch")
 		require.Contains(t, dry, "changes would be made", "a dry run changes nothing, so the second says the same")
 	}
 	require.Contains(t, fresh.run(t, "apply"), "+ search attribute MeaiSubject: Keyword")
@@ -129,7 +131,7 @@ func TestNoWordsInLogsMetricsOrTraces(t *testing.T) {
 	}
 }
 
-func TestNightlyConsolidationRunsByHandWithPlainJSON(t *testing.T) {
+func TestNightlyWorkflowsRunByHandWithPlainJSON(t *testing.T) {
 	s := newSite(t)
 	_, base := s.serve(t, "up")
 	p := newPerson(t, base)
@@ -142,15 +144,41 @@ func TestNightlyConsolidationRunsByHandWithPlainJSON(t *testing.T) {
 	cli, err := sdk.Dial(sdk.Options{HostPort: stack.Temporal.Address, Namespace: stack.Temporal.Namespace})
 	require.NoError(t, err)
 	defer cli.Close()
-	run, err := cli.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: "consolidation-by-hand", TaskQueue: "batch"}, "Consolidation", map[string]any{"page_size": 10})
-	require.NoError(t, err)
-	require.NoError(t, run.Get(t.Context(), nil))
+	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 10}, "Upkeep": {}} {
+		run, err := cli.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: name + "-by-hand", TaskQueue: "batch"}, name, input)
+		require.NoError(t, err)
+		require.NoError(t, run.Get(t.Context(), nil), name)
+	}
 
 	// Starting a person's story that way would leave their words unsealed.
 	ref := map[string]any{"subject": p.subject, "session": p.session, "interaction": uuid.New(), "workflow": "x"}
-	open, err := cli.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{
-		ID: "person/" + p.subject.String() + "/interaction/by-hand", TaskQueue: "synthesis", WorkflowExecutionTimeout: 5 * time.Second,
-	}, "Interaction", map[string]any{"ref": ref, "words": "in the open"})
-	require.NoError(t, err)
-	require.Error(t, open.Get(t.Context(), nil), "it is refused")
+	for _, id := range []string{"person/" + p.subject.String() + "/analysis/by-hand", "by-hand"} {
+		open, err := cli.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{
+			ID: id, TaskQueue: "synthesis", WorkflowExecutionTimeout: 30 * time.Second,
+		}, "EmotionalAnalysis", map[string]any{"ref": ref, "text": "in the open"})
+		require.NoError(t, err)
+		err = open.Get(t.Context(), nil)
+		require.True(t, failure.Is(err, failure.InvalidInput), "%s is refused: %v", id, err)
+	}
+}
+
+func TestAnotherEmbeddingModelIsRefused(t *testing.T) {
+	s := newSite(t)
+	first, _ := s.serve(t, "up")
+	reader := func() int {
+		return s.count(t, uuid.New(), "select count(*) from settings where key in ('embedding.model', 'temporal.history_shards')")
+	}
+	require.Eventually(t, func() bool { return reader() == 2 }, within, 50*time.Millisecond, "both are recorded")
+	require.NoError(t, first.stop(t))
+
+	other := s.with("MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL=http://"+freePort(t)+"/v1", "MEAI_EMBEDDING_MODEL=another")
+	refused := other.start(t, "worker", "--queue", "memory")
+	select {
+	case err := <-refused.done:
+		require.Error(t, err)
+	case <-time.After(within):
+		t.Fatal("it goes on")
+	}
+	refused.cmd = nil
+	require.Contains(t, refused.log.String(), "embedding.model is openai:another, but use-lite")
 }

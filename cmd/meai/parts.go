@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -14,6 +15,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/upkeep"
 	"meai/internal/cluster"
 	"meai/internal/codec"
 	"meai/internal/config"
@@ -138,21 +140,31 @@ func (p *parts) embedder() (embedding.Embedder, error) {
 }
 
 // warm embeds ahead of the first message what every message is compared with. It
-// may fail with the provider: the first message then tries again.
+// may fail with the provider, and tries again until that is back.
 func (p *parts) warm(ctx context.Context, prepare ...func(context.Context) error) {
 	for _, f := range prepare {
-		if err := f(ctx); err != nil {
-			p.telemetry.Logger.Warn("not warmed up; the first message will be slower", "error", err)
+		p.persist(ctx, "not warmed up yet; a message will take longer", f)
+	}
+}
+
+// persist calls f until it succeeds or ctx ends.
+func (p *parts) persist(ctx context.Context, failing string, f func(context.Context) error) {
+	const pause = 2 * time.Second
+	for {
+		err := f(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		p.telemetry.Logger.Warn(failing, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
 	}
 }
 
 // capabilities puts the activities together.
-func (p *parts) capabilities(ctx context.Context, db *postgres.DB) (workers.Capabilities, error) {
-	embedder, err := p.embedder()
-	if err != nil {
-		return workers.Capabilities{}, err
-	}
+func (p *parts) capabilities(ctx context.Context, db *postgres.DB, embedder embedding.Embedder) (workers.Capabilities, error) {
 	index, err := p.vectors(ctx)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -175,6 +187,7 @@ func (p *parts) capabilities(ctx context.Context, db *postgres.DB) (workers.Capa
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Steps: steps},
 		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
 		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps},
+		Upkeep:      &upkeep.Activities{DB: db},
 		Synthesis:   &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,

@@ -55,8 +55,14 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		return err
 	}
 	var fatal <-chan error
+	settings := []fixed{historyShards(temporal)}
 	if queues != nil {
-		caps, err := p.capabilities(ctx, db)
+		embedder, err := p.embedder()
+		if err != nil {
+			return err
+		}
+		settings = append(settings, embeddingModel(embedder.Model()))
+		caps, err := p.capabilities(ctx, db, embedder)
 		if err != nil {
 			return err
 		}
@@ -71,7 +77,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, server, fatal)
+	return p.run(ctx, server, fatal, p.hold(ctx, db, settings...))
 }
 
 // httpServer is the API, or for a lone worker just its metrics and health; nil
@@ -122,7 +128,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 
 // run serves until a signal or a fatal error, then lets running requests finish.
 // Workers drain afterwards: a request that waits for its answer needs them.
-func (p *parts) run(ctx context.Context, server *http.Server, fatal <-chan error) error {
+func (p *parts) run(ctx context.Context, server *http.Server, fatal, broken <-chan error) error {
 	failed := make(chan error, 1)
 	if server != nil {
 		listener, err := net.Listen("tcp", server.Addr)
@@ -137,6 +143,7 @@ func (p *parts) run(ctx context.Context, server *http.Server, fatal <-chan error
 	case <-ctx.Done():
 		p.telemetry.Logger.Info("stopping")
 	case cause = <-fatal:
+	case cause = <-broken:
 	case cause = <-failed:
 	}
 	if server == nil {

@@ -2,8 +2,6 @@ package embedding_test
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -11,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/internal/embedding"
+	"meai/internal/embedding/embeddingtest"
 )
 
 func builtin(t testing.TB) *embedding.Builtin {
@@ -19,54 +18,11 @@ func builtin(t testing.TB) *embedding.Builtin {
 	return b
 }
 
-// provider is a server that speaks OpenAI's wire format and answers with the
-// built-in vectors, last text first, as the format allows.
-func provider(t *testing.T) *httptest.Server {
-	b := builtin(t)
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/embeddings", func(w http.ResponseWriter, r *http.Request) {
-		var request struct {
-			Input          []string `json:"input"`
-			Model          string   `json:"model"`
-			EncodingFormat string   `json:"encoding_format"`
-		}
-		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || request.Model != "served" || request.EncodingFormat != "float" {
-			http.Error(w, "bad request", http.StatusBadRequest)
-			return
-		}
-		if r.Header.Get("Authorization") != "Bearer key" {
-			http.Error(w, "who are you", http.StatusUnauthorized)
-			return
-		}
-		vectors, err := b.Embed(r.Context(), request.Input...)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		writeEmbeddings(t, w, vectors)
-	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server
-}
-
-func writeEmbeddings(t *testing.T, w http.ResponseWriter, vectors [][]float32) {
-	data := make([]map[string]any, 0, len(vectors))
-	for i := len(vectors) - 1; i >= 0; i-- {
-		data = append(data, map[string]any{"object": "embedding", "index": i, "embedding": vectors[i]})
-	}
-	w.Header().Set("Content-Type", "application/json")
-	err := json.NewEncoder(w).Encode(map[string]any{
-		"object": "list", "model": "served", "data": data, "usage": map[string]int{"prompt_tokens": 1, "total_tokens": 1},
-	})
-	if err != nil {
-		t.Errorf("answer as provider: %v", err)
-	}
-}
-
 func remote(t *testing.T, batch int) *embedding.OpenAI {
+	server := httptest.NewServer(embeddingtest.Provider(t, builtin(t)))
+	t.Cleanup(server.Close)
 	o, err := embedding.NewOpenAI(embedding.OpenAIOptions{
-		BaseURL: provider(t).URL + "/v1", APIKey: "key", Model: "served", Dimensions: 512, Batch: batch,
+		BaseURL: server.URL + "/v1", APIKey: "key", Model: "served", Dimensions: 512, Batch: batch,
 	})
 	require.NoError(t, err)
 	return o

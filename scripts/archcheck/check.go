@@ -91,7 +91,7 @@ func judge(own room, pkg, target string, inTest bool) string {
 		return "" // an external test package
 	case !own.allows(target, inTest):
 		return fmt.Sprintf("%s may not import %s", own.path, target)
-	case within(target, testSupport) && !within(pkg, testSupport) && !inTest:
+	case anyWithin(target, testSupport) && !anyWithin(pkg, testSupport) && !inTest:
 		return target + " is for tests only"
 	}
 	return ""

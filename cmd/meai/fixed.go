@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"meai/internal/postgres"
+)
+
+// fixed is a value that what is stored depends on. The first process to start
+// records it; a later one that has another must not go on.
+type fixed struct {
+	key  string
+	read func(context.Context) (string, error)
+	// mend says what to do about a difference.
+	mend string
+}
+
+func embeddingModel(id string) fixed {
+	return fixed{
+		key: "embedding.model", read: func(context.Context) (string, error) { return id, nil },
+		mend: "set the embedding back, or re-index as docs/runbooks/operations.md describes",
+	}
+}
+
+func historyShards(temporal client.Client) fixed {
+	return fixed{
+		key: "temporal.history_shards",
+		read: func(ctx context.Context) (string, error) {
+			info, err := temporal.WorkflowService().GetClusterInfo(ctx, &workflowservice.GetClusterInfoRequest{})
+			if err != nil {
+				return "", fmt.Errorf("ask Temporal for its history shards: %w", err)
+			}
+			return strconv.Itoa(int(info.GetHistoryShardCount())), nil
+		},
+		mend: "this is another Temporal cluster than the one that the records belong to",
+	}
+}
+
+// check fails with different when the recorded value is another one, and with err
+// when an engine does not answer.
+func (f fixed) check(ctx context.Context, db *postgres.DB) (different, err error) {
+	value, err := f.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := db.RecordSetting(ctx, f.key, value)
+	if err != nil {
+		return nil, err
+	}
+	if recorded != value {
+		return fmt.Errorf("%s is %s, but %s was recorded when this system first started: %s", f.key, value, recorded, f.mend), nil
+	}
+	return nil, nil
+}
+
+// hold compares each value with what was recorded and yields the first that
+// differs. It works in the background and tries until the engines answer: help
+// for a person in danger does not wait for them.
+func (p *parts) hold(ctx context.Context, db *postgres.DB, values ...fixed) <-chan error {
+	ctx, cancel := context.WithCancel(ctx)
+	broken, done := make(chan error, 1), make(chan struct{})
+	p.closing(func() error { cancel(); <-done; return nil })
+	go func() {
+		defer close(done)
+		for _, v := range values {
+			if different := p.holdOne(ctx, db, v); different != nil {
+				broken <- different
+				return
+			}
+		}
+	}()
+	return broken
+}
+
+func (p *parts) holdOne(ctx context.Context, db *postgres.DB, v fixed) (different error) {
+	p.persist(ctx, "whether "+v.key+" is still the same is not known yet", func(ctx context.Context) (err error) {
+		different, err = v.check(ctx, db)
+		return err
+	})
+	return different
+}
