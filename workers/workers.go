@@ -52,7 +52,7 @@ type service struct {
 var served = map[string]service{
 	workflows.QueueSynthesis: {
 		workflows:  []any{workflows.Interaction, workflows.EmotionalAnalysis, workflows.MemoryQuery, workflows.ResourceSearch},
-		persons:    false,
+		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"synthesis": c.Synthesis} },
 	},
 	workflows.QueueMirror: {
