@@ -33,10 +33,31 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	if done.Echoes, err = a.findEchoes(ctx, in.Subject); err != nil {
 		return Consolidated{}, fmt.Errorf("find patterns of %s: %w", in.Subject, err)
 	}
+	if err := a.noticeLoss(ctx, in.Subject); err != nil {
+		return Consolidated{}, fmt.Errorf("compare the index of %s with the rows: %w", in.Subject, err)
+	}
 	if done.Vectors, err = a.completeIndex(ctx, in.Subject); err != nil {
 		return Consolidated{}, fmt.Errorf("complete the index of %s: %w", in.Subject, err)
 	}
 	return done, nil
+}
+
+// noticeLoss has everything copied again when the index holds less than the rows
+// say it was given, as after its loss or when an older copy was restored.
+func (a *Activities) noticeLoss(ctx context.Context, subject uuid.UUID) error {
+	return a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		given, err := q.CountIndexed(ctx, subject)
+		if err != nil || given == 0 {
+			return err
+		}
+		held, err := a.index.Count(ctx, subject)
+		if err != nil || int64(held) >= given {
+			return err
+		}
+		a.log.WarnContext(ctx, "the vector index has lost memories; all are copied again", "subject", subject, "held", held, "given", given)
+		_, err = q.MarkUnindexed(ctx, subject)
+		return err
+	})
 }
 
 // completeIndex copies everything that the index lacks, and embeds again what

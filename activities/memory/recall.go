@@ -81,9 +81,9 @@ func (a *Activities) recall(ctx context.Context, in RecallInput, kinds []Kind) (
 	}
 	s := newSearch(in, kinds, keys)
 	a.embedQuery(ctx, s)
-	indexDown := !a.searchIndex(ctx, s)
+	indexed := a.searchIndex(ctx, s)
 	err = a.db.Read(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
-		return s.searchGraph(ctx, q, indexDown)
+		return s.searchGraph(ctx, q, indexed)
 	})
 	if err != nil {
 		return Recollection{}, err
@@ -134,8 +134,8 @@ func (a *Activities) embedQuery(ctx context.Context, s *search) {
 	s.vector, s.model = embedded[0], a.embedder.Model()
 }
 
-// searchIndex asks the vector index and reports whether it answered. Whatever is
-// wrong with it, the person gets an answer.
+// searchIndex asks the vector index and reports whether it knows the person.
+// Whatever is wrong with it, the person gets an answer.
 func (a *Activities) searchIndex(ctx context.Context, s *search) bool {
 	if len(s.in.Entities) > 0 {
 		return true // the graph alone knows what is about whom
@@ -145,7 +145,7 @@ func (a *Activities) searchIndex(ctx context.Context, s *search) bool {
 		Kinds: s.kindsInIndex(), From: s.in.From, To: s.in.To, Limit: s.candidates(),
 	})
 	if errors.Is(err, vectors.ErrNoTenant) {
-		return true // nothing is indexed yet
+		return false // nothing is indexed yet, or the index is being rebuilt
 	}
 	if err != nil {
 		a.log.WarnContext(ctx, "recall goes without the vector index", "error", err)
@@ -177,7 +177,7 @@ func (s *search) candidates() int {
 }
 
 // searchGraph runs the arms in PostgreSQL and reads what the ranking needs.
-func (s *search) searchGraph(ctx context.Context, q *queries.Queries, indexDown bool) error {
+func (s *search) searchGraph(ctx context.Context, q *queries.Queries, indexed bool) error {
 	var err error
 	var fresh int32
 	switch {
@@ -186,7 +186,7 @@ func (s *search) searchGraph(ctx context.Context, q *queries.Queries, indexDown 
 	case len(s.terms) == 0 && s.vector == nil:
 		err = s.recent(ctx, q)
 	default:
-		err, fresh = s.lexical(ctx, q, indexDown), freshest
+		err, fresh = s.lexical(ctx, q, indexed), freshest
 	}
 	if err != nil {
 		return err
@@ -197,11 +197,11 @@ func (s *search) searchGraph(ctx context.Context, q *queries.Queries, indexDown 
 	return s.weigh(ctx, q)
 }
 
-// lexical looks for the query's terms: in every kind when the index is down, and
-// among entities always, because only PostgreSQL holds them.
-func (s *search) lexical(ctx context.Context, q *queries.Queries, indexDown bool) error {
+// lexical looks for the query's terms: in every kind when the index has not
+// answered, and among entities always, because only PostgreSQL holds them.
+func (s *search) lexical(ctx context.Context, q *queries.Queries, indexed bool) error {
 	kinds := s.kinds
-	if !indexDown {
+	if indexed {
 		kinds = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return k != Entity })
 	}
 	if len(kinds) == 0 || len(s.terms) == 0 {

@@ -107,6 +107,17 @@ func (q *Queries) Conversation(ctx context.Context, subjectID uuid.UUID, reach i
 	return items, nil
 }
 
+const countIndexed = `-- name: CountIndexed :one
+select count(*) from memory_nodes where subject_id = $1 and indexed_at is not null
+`
+
+func (q *Queries) CountIndexed(ctx context.Context, subjectID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countIndexed, subjectID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const emotionsSince = `-- name: EmotionsSince :many
 select id, interaction_id::uuid as interaction_id, said_at, emotion_sealed from memory_nodes
 where subject_id = $1 and kind = 'turn' and said_at >= $2 and emotion_sealed is not null
@@ -350,6 +361,19 @@ where subject_id = $2 and id = any($3::uuid[])
 
 func (q *Queries) MarkIndexed(ctx context.Context, indexedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, markIndexed, indexedAt, subjectID, ids)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const markUnindexed = `-- name: MarkUnindexed :execrows
+update memory_nodes set indexed_at = null where subject_id = $1 and indexed_at is not null
+`
+
+// The vector index has lost this person's memories: all are to be copied again.
+func (q *Queries) MarkUnindexed(ctx context.Context, subjectID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, markUnindexed, subjectID)
 	if err != nil {
 		return 0, err
 	}

@@ -83,6 +83,13 @@ where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline
 order by recorded_at
 limit @at_most;
 
+-- name: CountIndexed :one
+select count(*) from memory_nodes where subject_id = @subject_id and indexed_at is not null;
+
+-- The vector index has lost this person's memories: all are to be copied again.
+-- name: MarkUnindexed :execrows
+update memory_nodes set indexed_at = null where subject_id = @subject_id and indexed_at is not null;
+
 -- How many memories hold each of the terms, and how many there are, both counted
 -- up to a bound so that the cost does not grow with what a person has told.
 -- name: TermFrequencies :many
