@@ -42,6 +42,8 @@ func TestBadInputIsRefusedWithAPointer(t *testing.T) {
 		"nothing said":           {keyed(`{}`), 422, "invalid_request", "body", "/input", "is required", ""},
 		"no text":                {keyed(`{"input":{}}`), 422, "invalid_request", "body", "/input/text", "is required", ""},
 		"empty text":             {keyed(`{"input":{"text":""}}`), 422, "invalid_request", "body", "/input/text", "must have at least 1 character(s)", ""},
+		"blank text":             {keyed(`{"input":{"text":" \u00a0\n"}}`), 422, "invalid_request", "body", "/input/text", "must say something", ""},
+		"nothing before":         {keyed(`{"input":{"text":"a"},"context":{"previous_interaction":"0192d3f0-0000-7000-8000-000000000000"}}`), 422, "invalid_request", "body", "/context/previous_interaction", "names no interaction", "0192d3f0"},
 		"long text":              {keyed(`{"input":{"text":"` + strings.Repeat("ä", 8001) + `"}}`), 422, "invalid_request", "body", "/input/text", "must have at most 8000 characters", "ääää"},
 		"text is a number":       {keyed(`{"input":{"text":4711}}`), 422, "invalid_request", "body", "/input/text", "must be a string", "4711"},
 		"text is null":           {keyed(`{"input":{"text":null}}`), 422, "invalid_request", "body", "/input/text", "must be a string", ""},

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"meai/activities/interaction"
@@ -12,13 +14,22 @@ import (
 	"meai/workflows"
 )
 
-// settleTimeout bounds what has to be finished for an accepted message even if
-// its client has gone.
-const settleTimeout = 10 * time.Second
+const (
+	// acceptTimeout bounds the wait for a database that does not answer: a problem
+	// that carries help must reach a person in danger while they wait for it.
+	acceptTimeout = 5 * time.Second
+	// settleTimeout bounds what has to be finished for an accepted message even if
+	// its client has gone.
+	settleTimeout = 10 * time.Second
+	// dangerWait is the longest wait for an answer to somebody in danger, whom the
+	// help in a 202 reaches at once.
+	dangerWait = 5 * time.Second
+)
 
-// CreateInteraction implements [StrictServerInterface]. The words are stored
-// first, then the workflow is started with them in its arguments; once that start
-// is durable the message is accepted and will be answered.
+// CreateInteraction implements [StrictServerInterface]. A row first reserves the
+// key and the id; it holds no words. They become durable with the workflow's
+// start, whose arguments carry them: only then is the message accepted, and it
+// will be answered.
 func (s *Server) CreateInteraction(ctx context.Context, r CreateInteractionRequestObject) (CreateInteractionResponseObject, error) {
 	words := r.Body.Input.Text
 	reply, err := s.accept(ctx, r)
@@ -40,23 +51,44 @@ func (s *Server) accept(ctx context.Context, r CreateInteractionRequestObject) (
 	if err != nil {
 		return reply{}, err
 	}
+	if strings.TrimSpace(r.Body.Input.Text) == "" {
+		return reply{}, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/input/text", Reason: "must say something"})
+	}
 	body, err := canonical(*r.Body)
 	if err != nil {
 		return reply{}, err
 	}
-	rec, fresh, err := s.store.Accept(ctx, synthesis.Acceptance{
+	rec, fresh, err := s.reserve(ctx, synthesis.Acceptance{
 		Subject: subject, Session: r.SessionId, IdempotencyKey: r.Params.IdempotencyKey, Body: body,
+		Previous: fromContext(r.Body.Context).Previous,
 	})
 	if err != nil {
-		return reply{}, fmt.Errorf("accept an interaction: %w", err)
+		return reply{}, err
 	}
 	// The body is the one that was stored, or Accept had refused it.
 	rec.Words, rec.Context = r.Body.Input.Text, fromContext(r.Body.Context)
 	out := reply{record: rec, replayed: !fresh, waited: preferredWait(r.Params.Prefer)}
+	if safetyFor(rec.Words) != nil {
+		out.waited = min(out.waited, dangerWait)
+	}
 	if rec.State != interaction.Answered {
 		out.record, err = s.start(ctx, rec, out.waited)
 	}
 	return out, err
+}
+
+// reserve makes the row of the interaction, or finds it.
+func (s *Server) reserve(ctx context.Context, a synthesis.Acceptance) (synthesis.Record, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	rec, fresh, err := s.store.Accept(ctx, a)
+	if errors.Is(err, synthesis.ErrNoPrevious) {
+		return rec, false, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/context/previous_interaction", Reason: "names no interaction"})
+	}
+	if err != nil {
+		return rec, false, fmt.Errorf("accept an interaction: %w", err)
+	}
+	return rec, fresh, nil
 }
 
 // start makes an accepted message durable, perhaps not for the first time, and
@@ -66,7 +98,7 @@ func (s *Server) start(ctx context.Context, rec synthesis.Record, wait time.Dura
 	in := workflows.InteractionInput{Ref: rec.Ref, Words: rec.Words, Context: rec.Context, AcceptedAt: rec.AcceptedAt}
 	answered, err := s.startOrWait(ctx, in, rec.State, wait)
 	if err != nil {
-		// Nothing is lost: the row is there, and the same key starts it again.
+		// Not accepted: the words are nowhere yet. The same key sends them again.
 		return rec, fmt.Errorf("start an interaction: %w", err)
 	}
 	if rec.State == interaction.Received && !answered { // the answer's own transaction notes it as well

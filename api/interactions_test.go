@@ -213,6 +213,18 @@ func TestHelpNeedsNobodyElse(t *testing.T) {
 	problem = refused(t, p.do(t, message(session, "postgresql-down", danger)), http.StatusServiceUnavailable, "unavailable")
 	require.Equal(t, help, problem.Safety)
 
+	s.store.hangs = true
+	started := time.Now()
+	problem = refused(t, p.do(t, message(session, "postgresql-hangs", danger)), http.StatusServiceUnavailable, "unavailable")
+	require.Equal(t, help, problem.Safety)
+	require.Less(t, time.Since(started), 15*time.Second, "help does not wait for a database that hangs")
+	s.store.hangs = false
+
+	for path, body := range map[string]string{"/v1/memory/query": `{"query":%q}`, "/v1/bridge/resources/search": `{"topic":%q}`} {
+		w = p.do(t, post(path, fmt.Sprintf(body, danger)))
+		require.Equal(t, help, refused(t, w, http.StatusServiceUnavailable, "unavailable").Safety, path)
+	}
+
 	s.store.breaks(failure.New(failure.SessionExpired, "over", nil))
 	problem = refused(t, p.do(t, message(session, "session-over", danger)), http.StatusConflict, "session_expired")
 	require.Equal(t, help, problem.Safety)
@@ -261,10 +273,11 @@ func TestListPages(t *testing.T) {
 
 func TestContextReachesTheEngine(t *testing.T) {
 	p := newSite(t).person()
-	session, previous := p.begin(t), newID()
+	session := p.begin(t)
+	previous := p.accepted(t, session, "before").Id
 	body := fmt.Sprintf(`{"input":{"text":"hello"},"context":{"place":"on the train","time_of_day":"evening","previous_interaction":%q}}`, previous)
 	w := p.do(t, post("/v1/sessions/"+session.String()+"/interactions", body).with("Idempotency-Key", "k"))
 	require.Equal(t, http.StatusAccepted, w.Code, "%s", w.Body)
-	require.Equal(t, interaction.Context{Place: "on the train", TimeOfDay: "evening", Previous: &previous}, p.engine.started[0].Context)
+	require.Equal(t, interaction.Context{Place: "on the train", TimeOfDay: "evening", Previous: &previous}, p.engine.started[1].Context)
 	require.Equal(t, previous, decode[api.Interaction](t, w).Context.PreviousInteraction)
 }

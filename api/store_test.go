@@ -30,6 +30,8 @@ type memoryStore struct {
 	words    map[uuid.UUID]string
 	// fail is returned by every method while it is set, the others by one.
 	fail, failConfirm, failRead error
+	// hangs: accepting waits until the caller gives up.
+	hangs bool
 }
 
 func newMemoryStore() *memoryStore {
@@ -80,7 +82,11 @@ func (m *memoryStore) EndSession(_ context.Context, subject, id uuid.UUID) (synt
 	return s, err
 }
 
-func (m *memoryStore) Accept(_ context.Context, a synthesis.Acceptance) (synthesis.Record, bool, error) {
+func (m *memoryStore) Accept(ctx context.Context, a synthesis.Acceptance) (synthesis.Record, bool, error) {
+	if m.hangs {
+		<-ctx.Done()
+		return synthesis.Record{}, false, ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
@@ -99,6 +105,9 @@ func (m *memoryStore) Accept(_ context.Context, a synthesis.Acceptance) (synthes
 	}
 	if s.State != synthesis.SessionActive {
 		return synthesis.Record{}, false, failure.New(failure.SessionExpired, "over", nil)
+	}
+	if a.Previous != nil && m.record(*a.Previous) == nil {
+		return synthesis.Record{}, false, synthesis.ErrNoPrevious
 	}
 	id := newID()
 	rec := synthesis.Record{

@@ -31,9 +31,9 @@ func (a call[In, Out]) run(ctx workflow.Context, in In) (Out, error) {
 	return a.start(ctx, in).result(ctx)
 }
 
-// patiently is the same activity for when nobody waits for it any more.
-func (a call[In, Out]) patiently() call[In, Out] {
-	options := patient
+// late is the same activity for when nobody waits for its answer any more.
+func (a call[In, Out]) late() call[In, Out] {
+	options := belated
 	options.TaskQueue = a.options.TaskQueue
 	return call[In, Out]{a.name, options}
 }
@@ -48,7 +48,7 @@ var (
 	analyze = call[mirror.AnalyzeInput, mirror.Analysis]{"mirror.Analyze", on(QueueMirror, brisk)}
 	recall  = call[memory.RecallInput, memory.Recollection]{"memory.Recall", on(QueueMemory, brisk)}
 	search  = call[bridge.SearchInput, bridge.SearchResult]{"bridge.Search", on(QueueTruthFilter, brisk)}
-	compose = call[synthesis.ComposeInput, synthesis.Answer]{"synthesis.Compose", on(QueueSynthesis, steadfast)}
+	compose = call[synthesis.ComposeInput, synthesis.Answer]{"synthesis.Compose", on(QueueSynthesis, tenacious)}
 	review  = call[truthfilter.ReviewInput, truthfilter.Judgement]{"truthfilter.Review", on(QueueTruthFilter, careful)}
 	deliver = call[synthesis.DeliverInput, synthesis.Delivered]{"synthesis.Deliver", on(QueueSynthesis, steadfast)}
 

@@ -59,11 +59,7 @@ func (s *story) setup(ctx workflow.Context) error {
 }
 
 func (s *story) run(ctx workflow.Context) error {
-	answer, err := s.answer(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.deliver(ctx, answer); err != nil {
+	if err := s.deliver(ctx, s.answer(ctx)); err != nil {
 		return err
 	}
 	if err := s.remember(ctx); err != nil {
@@ -74,18 +70,18 @@ func (s *story) run(ctx workflow.Context) error {
 
 // answer decides what the person gets. Rules look for a crisis first, inside
 // this process, so that help depends on no queue and no engine.
-func (s *story) answer(ctx workflow.Context) (synthesis.Answer, error) {
+func (s *story) answer(ctx workflow.Context) synthesis.Answer {
 	if danger := s.assessDanger(ctx); danger.NeedsSafeAnswer() {
-		return synthesis.SafeAnswer(danger), nil
+		return synthesis.SafeAnswer(danger)
 	}
 	s.understand(ctx)
 	if s.analysis != nil && s.analysis.Crisis.NeedsSafeAnswer() {
-		return synthesis.SafeAnswer(s.analysis.Crisis), nil
+		return synthesis.SafeAnswer(s.analysis.Crisis)
 	}
 	s.findResources(ctx)
 	draft, err := s.compose(ctx, nil)
 	if err != nil {
-		return synthesis.Answer{}, err
+		return synthesis.FallbackAnswer(s.analysis)
 	}
 	return s.review(ctx, draft)
 }
@@ -146,6 +142,7 @@ func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement) 
 		Analysis: s.analysis, Memories: s.memories, Hits: s.hits, Revise: objection,
 	})
 	if err != nil {
+		s.lose(ctx, interaction.ResponseGeneration, "synthesis_unavailable", err)
 		return synthesis.Answer{}, err
 	}
 	s.finish(ctx, interaction.ResponseGeneration, draft.Degraded)
@@ -154,24 +151,25 @@ func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement) 
 
 // review lets a draft through, has it revised once, or puts pre-reviewed text in
 // its place: nothing that TruthFilter has not passed is sent.
-func (s *story) review(ctx workflow.Context, draft synthesis.Answer) (synthesis.Answer, error) {
+func (s *story) review(ctx workflow.Context, draft synthesis.Answer) synthesis.Answer {
 	judgement, err := s.judge(ctx, draft)
 	if err == nil && judgement.Verdict != truthfilter.Pass {
 		if draft, err = s.compose(ctx, &judgement); err != nil {
-			return synthesis.Answer{}, err
+			s.finish(ctx, interaction.TruthReview, nil)
+			return synthesis.FallbackAnswer(s.analysis)
 		}
 		judgement, err = s.judge(ctx, draft)
 	}
 	if err != nil {
 		s.lose(ctx, interaction.TruthReview, "truthfilter_unavailable", err)
-		return synthesis.FallbackAnswer(s.analysis), nil
+		return synthesis.FallbackAnswer(s.analysis)
 	}
 	s.finish(ctx, interaction.TruthReview, nil)
 	if judgement.Verdict != truthfilter.Pass {
 		draft = synthesis.FallbackAnswer(s.analysis)
 	}
 	draft.Review = &judgement
-	return draft, nil
+	return draft
 }
 
 func (s *story) judge(ctx workflow.Context, draft synthesis.Answer) (truthfilter.Judgement, error) {
@@ -203,7 +201,7 @@ func (s *story) deliver(ctx workflow.Context, answer synthesis.Answer) error {
 // without, and keeps the message: rows first, then vectors.
 func (s *story) remember(ctx workflow.Context) error {
 	if s.analysis == nil {
-		analysis, err := analyze.patiently().run(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
+		analysis, err := analyze.late().run(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
 		if err != nil {
 			s.log.Warn("the message is remembered without its emotions", "error", err)
 		} else {

@@ -190,6 +190,21 @@ func TestEachOutageDegradesAndIsSaid(t *testing.T) {
 				return mirror.Analysis{Primary: "sadness", Degraded: []string{"embedding_unavailable"}}, nil
 			}
 		}, interaction.EmotionalAnalysis, "embedding_unavailable", synthesis.Composed},
+		"synthesis": {func(s *stage) {
+			s.compose = func(synthesis.ComposeInput) (synthesis.Answer, error) { panic("a wording that nobody thought of") }
+		}, interaction.ResponseGeneration, "synthesis_unavailable", synthesis.Fallback},
+		"synthesis, for the revision": {func(s *stage) {
+			whole := s.compose
+			s.compose = func(in synthesis.ComposeInput) (synthesis.Answer, error) {
+				if in.Revise != nil {
+					return synthesis.Answer{}, errors.New("it cannot be mended")
+				}
+				return whole(in)
+			}
+			s.review = func(truthfilter.ReviewInput) (truthfilter.Judgement, error) {
+				return truthfilter.Judgement{Verdict: truthfilter.Revise}, nil
+			}
+		}, interaction.ResponseGeneration, "synthesis_unavailable", synthesis.Fallback},
 		"truthfilter": {func(s *stage) {
 			s.review = func(truthfilter.ReviewInput) (truthfilter.Judgement, error) {
 				return truthfilter.Judgement{}, unserved()

@@ -39,6 +39,13 @@ var (
 		ScheduleToCloseTimeout: 15 * time.Second,
 		RetryPolicy:            retry(100*time.Millisecond, time.Second, 3),
 	}
+	// tenacious: a person waits, and without it there is only pre-reviewed text. A
+	// late answer is better than a general one, but not by more than minutes.
+	tenacious = workflow.ActivityOptions{
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: 5 * time.Minute,
+		RetryPolicy:            retry(100*time.Millisecond, 5*time.Second, 0),
+	}
 	// steadfast: a person waits and there is no answer without it. It outlives an
 	// outage of a week.
 	steadfast = workflow.ActivityOptions{
@@ -46,8 +53,13 @@ var (
 		ScheduleToCloseTimeout: week,
 		RetryPolicy:            retry(100*time.Millisecond, 10*time.Second, 0),
 	}
-	// patient: nobody waits, and it must happen. After a week the nightly
-	// consolidation takes over.
+	// belated: nobody waits any more, but what comes after it does.
+	belated = workflow.ActivityOptions{
+		StartToCloseTimeout:    30 * time.Second,
+		ScheduleToCloseTimeout: time.Hour,
+		RetryPolicy:            retry(500*time.Millisecond, time.Minute, 0),
+	}
+	// patient: nobody waits, and it must happen. It outlives an outage of a week.
 	patient = workflow.ActivityOptions{
 		StartToCloseTimeout:    30 * time.Second,
 		ScheduleToCloseTimeout: week,

@@ -45,17 +45,21 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 // noticeLoss has everything copied again when the index holds less than the rows
 // say it was given, as after its loss or when an older copy was restored.
 func (a *Activities) noticeLoss(ctx context.Context, subject uuid.UUID) error {
+	var given int64
+	err := a.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
+		given, err = q.CountIndexed(ctx, subject)
+		return err
+	})
+	if err != nil || given == 0 {
+		return err
+	}
+	held, err := a.index.Count(ctx, subject)
+	if err != nil || int64(held) >= given {
+		return err
+	}
+	a.log.WarnContext(ctx, "the vector index has lost memories; all are copied again", "subject", subject, "held", held, "given", given)
 	return a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
-		given, err := q.CountIndexed(ctx, subject)
-		if err != nil || given == 0 {
-			return err
-		}
-		held, err := a.index.Count(ctx, subject)
-		if err != nil || int64(held) >= given {
-			return err
-		}
-		a.log.WarnContext(ctx, "the vector index has lost memories; all are copied again", "subject", subject, "held", held, "given", given)
-		_, err = q.MarkUnindexed(ctx, subject)
+		_, err := q.MarkUnindexed(ctx, subject)
 		return err
 	})
 }

@@ -23,15 +23,20 @@ type Acceptance struct {
 	Subject, Session uuid.UUID
 	// IdempotencyKey is the client's name for this request, unique for the person.
 	IdempotencyKey string
+	// Previous names the interaction that this one follows; nil for none.
+	Previous *uuid.UUID
 	// Body is the canonical JSON of the request. Only its HMAC is kept.
 	Body []byte
 }
+
+// ErrNoPrevious says that a request follows an interaction that does not exist.
+var ErrNoPrevious = errors.New("the previous interaction does not exist")
 
 // Accept makes the row of a new interaction, or finds the one that the same
 // request made before; fresh tells which. Of simultaneous requests with one key
 // exactly one is fresh. Errors: [failure.IdempotencyConflict] when the key came
 // with another body or session; [failure.SessionExpired] when a new key comes
-// after the session's end.
+// after the session's end; [ErrNoPrevious].
 func (s *Store) Accept(ctx context.Context, a Acceptance) (rec Record, fresh bool, err error) {
 	if a.IdempotencyKey == "" {
 		return Record{}, false, failure.New(failure.InvalidInput, "an interaction needs an idempotency key", nil)
@@ -48,7 +53,10 @@ func (s *Store) Accept(ctx context.Context, a Acceptance) (rec Record, fresh boo
 	var known queries.InteractionRow
 	err = s.db.Write(ctx, a.Subject, func(ctx context.Context, q *queries.Queries) error {
 		_, err := q.AcceptInteraction(ctx, request)
-		if fresh = err == nil; fresh || !errors.Is(err, pgx.ErrNoRows) {
+		if fresh = err == nil; fresh {
+			return checkPrevious(ctx, q, a)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
 		known, err = findAccepted(ctx, q, request)
@@ -77,6 +85,17 @@ func blindRequest(keys *keyring.Keys, a Acceptance, id uuid.UUID, at time.Time) 
 		// The session is part of the request although it is in the path.
 		BodyHmac: keys.Blind(keyring.Body, slices.Concat(a.Session[:], a.Body)),
 	}
+}
+
+func checkPrevious(ctx context.Context, q *queries.Queries, a Acceptance) error {
+	if a.Previous == nil {
+		return nil
+	}
+	exists, err := q.HasInteraction(ctx, a.Subject, *a.Previous)
+	if err == nil && !exists {
+		return ErrNoPrevious
+	}
+	return err
 }
 
 // findAccepted explains why nothing was inserted: the key is taken, by the same

@@ -42,6 +42,26 @@ func TestARepeatedRequestFindsItsInteraction(t *testing.T) {
 	require.Equal(t, 1, s.count(t, subject, "interactions"))
 }
 
+func TestWhatFollowsNothingIsRefusedAndLeavesNothing(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	bob, bobs := s.newSession(t)
+	follows := request(subject, session, "key", "{}")
+	for _, unknown := range []uuid.UUID{uuid.New(), s.accept(t, bob, bobs, "key").Ref.Interaction} {
+		follows.Previous = &unknown
+		_, _, err := s.Accept(t.Context(), follows)
+		require.ErrorIs(t, err, synthesis.ErrNoPrevious)
+	}
+	require.Zero(t, s.count(t, subject, "interactions"))
+	require.Zero(t, s.count(t, subject, "idempotency_keys"))
+
+	before := s.accept(t, subject, session, "before").Ref.Interaction
+	follows.Previous = &before
+	_, fresh, err := s.Accept(t.Context(), follows)
+	require.NoError(t, err)
+	require.True(t, fresh, "the refused key is free")
+}
+
 func TestAKeyMeansOneRequest(t *testing.T) {
 	s := newStore(t)
 	subject, session := s.newSession(t)

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"meai/internal/keyring"
 	"meai/internal/postgres"
 )
 
@@ -18,6 +19,13 @@ type fixed struct {
 	read func(context.Context) (string, error)
 	// mend says what to do about a difference.
 	mend string
+}
+
+func theKeyring(keys *keyring.Keyring) fixed {
+	return fixed{
+		key: "keyring", read: keys.Fingerprint,
+		mend: "this is another keyring than the one that the records are sealed with: look at keyring.bucket and keyring.kek",
+	}
 }
 
 func embeddingModel(id string) fixed {

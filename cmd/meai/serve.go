@@ -55,7 +55,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		return err
 	}
 	var fatal <-chan error
-	settings := []fixed{historyShards(temporal)}
+	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
 		embedder, err := p.embedder()
 		if err != nil {

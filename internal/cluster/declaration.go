@@ -122,6 +122,15 @@ func (d Declaration) validate() error {
 			}
 		}
 	}
+	for name, q := range d.TaskQueues {
+		// The SDK needs one of each beside the one for its sticky queue, and panics.
+		if q.WorkflowPollers == 1 {
+			bad("task_queues.%s.workflow_pollers: at least 2", name)
+		}
+		if q.WorkflowSlots == 1 {
+			bad("task_queues.%s.workflow_slots: at least 2", name)
+		}
+	}
 	for name, s := range d.Schedules {
 		problems = append(problems, s.problems("schedules."+name, d)...)
 	}

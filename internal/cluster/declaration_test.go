@@ -28,6 +28,8 @@ func TestUnsoundDeclarationsAreRefused(t *testing.T) {
 		"unknown field":    {sound + "colour: red\n", "colour"},
 		"attribute type":   {sound + "search_attributes: {X: Blob}\n", `search_attributes.X: unknown type "Blob"`},
 		"negative":         {"namespace: {retention: 72h}\ntask_queues: {batch: {activity_slots: -1}}\n", "task_queues.batch: no value may be negative"},
+		"one poller":       {"namespace: {retention: 72h}\ntask_queues: {batch: {workflow_pollers: 1}}\n", "task_queues.batch.workflow_pollers: at least 2"},
+		"one slot":         {"namespace: {retention: 72h}\ntask_queues: {batch: {workflow_slots: 1}}\n", "task_queues.batch.workflow_slots: at least 2"},
 		"undeclared queue": {sound + "schedules: {s: {workflow: W, task_queue: night, cron: '0 3 * * *', overlap: skip, catchup_window: 1h, run_timeout: 1h}}\n", `schedules.s.task_queue: "night" is not declared`},
 		"no catch-up":      {sound + "schedules: {s: {workflow: W, task_queue: batch, cron: '0 3 * * *', overlap: skip, run_timeout: 1h}}\n", "schedules.s.catchup_window: must be set"},
 		"overlap":          {sound + "schedules: {s: {workflow: W, task_queue: batch, cron: '0 3 * * *', overlap: often, catchup_window: 1h, run_timeout: 1h}}\n", `schedules.s.overlap: "often" is not a policy`},

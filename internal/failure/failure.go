@@ -1,12 +1,12 @@
 // Package failure names the errors that a caller decides on.
 //
-// Each is a non-retryable Temporal application error with a stable type, so a
-// workflow, an activity and the HTTP edge agree on what went wrong without
+// Each is a Temporal application error with a stable type, so a workflow, an activity and the HTTP edge agree on what went wrong without
 // parsing messages. Messages never hold a person's words.
 package failure
 
 import (
 	"errors"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 )
@@ -27,17 +27,21 @@ const (
 	SubjectInactive Type = "SubjectInactive"
 	// KeyDestroyed: the subject's keys were destroyed, for ever.
 	KeyDestroyed Type = "KeyDestroyed"
-	// KeyMissing: the keyring holds nothing for this subject.
+	// KeyMissing: the keyring holds nothing for this subject. It may be the wrong
+	// keyring, as of a worker that was set up badly: another worker can mend that.
 	KeyMissing Type = "KeyMissing"
 )
 
 // Permanent lists every type that no retry can mend.
-var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, KeyMissing}
+var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed}
 
-// New returns a non-retryable error of the given type. The message is shown to
-// operators and must not contain a person's words.
+// New returns an error of the given type, non-retryable when the type is
+// [Permanent]. The message is shown to operators and must not contain a person's
+// words.
 func New(t Type, message string, cause error) error {
-	return temporal.NewNonRetryableApplicationError(message, t, cause)
+	return temporal.NewApplicationErrorWithOptions(message, t, temporal.ApplicationErrorOptions{
+		NonRetryable: slices.Contains(Permanent, t), Cause: cause,
+	})
 }
 
 // Is reports whether err is, or wraps, a failure of type t.

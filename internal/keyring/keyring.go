@@ -9,6 +9,7 @@ package keyring
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -120,6 +121,16 @@ func (k *Keyring) System(ctx context.Context) (*Keys, error) {
 		return nil, err
 	}
 	return k.lease(ctx, system)
+}
+
+// Fingerprint identifies the keyring without revealing anything of it: a hash
+// under the system's key, as 32 hexadecimal digits. It never changes.
+func (k *Keyring) Fingerprint(ctx context.Context) (string, error) {
+	keys, err := k.System(ctx)
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(keys.Blind(Fingerprint, nil)[:16]), nil
 }
 
 // Destroy makes everything sealed under the subject's keys unreadable for ever.

@@ -47,6 +47,7 @@ const (
 	EntityName  Purpose = "entity-name"
 	SearchTerm  Purpose = "search-term"
 	Body        Purpose = "body"
+	Fingerprint Purpose = "fingerprint"
 )
 
 // Keys is the key set of one subject. It is safe for concurrent use.

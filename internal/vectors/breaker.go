@@ -1,6 +1,8 @@
 package vectors
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -12,8 +14,9 @@ const (
 	coolDown = 2 * time.Second
 )
 
-// breaker keeps searches from waiting for a Weaviate that swallows packets: after
-// a few timeouts in a row a person gets the lexical arm at once.
+// breaker keeps calls from waiting for a Weaviate that swallows packets: after a
+// few timeouts in a row a person gets the lexical arm at once, and what is to be
+// indexed is left for later without holding a database connection.
 type breaker struct {
 	now func() time.Time
 
@@ -41,4 +44,14 @@ func (b *breaker) record(available bool) {
 	if b.failures++; b.failures >= tripAfter {
 		b.until = b.now().Add(coolDown)
 	}
+}
+
+// guarded makes a call unless the breaker refuses, and records how it went.
+func (x *Index) guarded(call func() error) error {
+	if !x.breaker.allow() {
+		return fmt.Errorf("%w: it failed a moment ago", ErrUnavailable)
+	}
+	err := call()
+	x.breaker.record(!errors.Is(err, ErrUnavailable))
+	return err
 }

@@ -45,10 +45,13 @@ type Object struct {
 
 // Put writes objects to the subject's tenant, replacing those with the same id.
 // It fails with [ErrNoTenant] or [ErrUnavailable]; some of the objects may have
-// been written then, and writing all of them again is safe.
+// been written then, and writing all of them again is safe. Like [Index.Search]
+// it fails at once for a moment after several failures in a row: callers hold a
+// transaction open meanwhile.
 func (x *Index) Put(ctx context.Context, subject uuid.UUID, objects ...Object) error {
 	for batch := range slices.Chunk(objects, batchSize) {
-		if err := x.put(ctx, subject, batch); err != nil {
+		err := x.guarded(func() error { return x.put(ctx, subject, batch) })
+		if err != nil {
 			return fmt.Errorf("index %d memories of %s: %w", len(batch), subject, err)
 		}
 	}

@@ -2,7 +2,6 @@ package vectors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -46,11 +45,11 @@ func (x *Index) Search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, 
 	if len(q.Terms) == 0 && len(q.Vector) == 0 {
 		return nil, nil
 	}
-	if !x.breaker.allow() {
-		return nil, fmt.Errorf("search the memories of %s: %w: it failed a moment ago", subject, ErrUnavailable)
-	}
-	hits, err := x.search(ctx, subject, q)
-	x.breaker.record(!errors.Is(err, ErrUnavailable))
+	var hits []Hit
+	err := x.guarded(func() (err error) {
+		hits, err = x.search(ctx, subject, q)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("search the memories of %s: %w", subject, err)
 	}

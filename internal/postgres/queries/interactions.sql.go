@@ -189,6 +189,17 @@ func (q *Queries) FinishSteps(ctx context.Context, subjectID uuid.UUID, interact
 	return err
 }
 
+const hasInteraction = `-- name: HasInteraction :one
+select exists (select 1 from interactions where subject_id = $1 and id = $2)
+`
+
+func (q *Queries) HasInteraction(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, hasInteraction, subjectID, iD)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const hintSteps = `-- name: HintSteps :exec
 insert into interaction_steps (subject_id, interaction_id, step, state, started_at, completed_at, reason)
 select $1, r.interaction, r.step, r.state, r.started_at, r.completed_at, coalesce(r.reason, '')

@@ -19,6 +19,9 @@ returning id;
 -- name: IdempotencyKey :one
 select interaction_id, body_hmac from idempotency_keys where subject_id = $1 and key_hmac = $2;
 
+-- name: HasInteraction :one
+select exists (select 1 from interactions where subject_id = $1 and id = $2);
+
 -- name: ConfirmInteraction :exec
 update interactions set state = 'accepted'
 where subject_id = $1 and id = $2 and state = 'received';
