@@ -80,6 +80,7 @@ record-histories: build ## Record workflow histories for the replay tests (on th
 
 .PHONY: clean weights record-histories
 clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go
+	@for data in $(TEST) $(LOCAL)/bench; do [ ! -x $(BIN)/meai-local ] || $(BIN)/meai-local down --data $$data >/dev/null 2>&1 || true; done
 	@rm -rf $(BIN) $(TEST) $(LOCAL)/bench
 
 ##@ Prove it
@@ -103,7 +104,7 @@ test-docker: $(BIN)/gotestsum
 test-unit: $(BIN)/gotestsum ## Run the tests that need no engines
 	@env $(GOTEST) $$(go list ./... | grep -vxF "$$(grep -rlE --include='*_test.go' '^[[:space:]]*"meai/internal/enginetest"' . | xargs -n1 dirname | sort -u | sed 's|^\.|meai|')")
 
-test-stack-up: build-stack ## Start the tests' engines and leave them running: then `go test` works on its own
+test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEAI_TEST_CONFIG=$PWD/.local/test/meai.yaml go test works
 	@$(BIN)/meai-local up --data $(TEST) --free-ports
 
 test-stack-down: build-stack ## Stop the tests' engines

@@ -95,11 +95,17 @@ func startEngines(t *testing.T) string {
 	local, err := filepath.Abs("../../.local/bin/meai-local")
 	require.NoError(t, err)
 	require.FileExists(t, local, "build it with: make build")
-	data, log := t.TempDir(), &journal{}
+	// Not t.TempDir: the account that PostgreSQL runs as could not reach it.
+	data, err := os.MkdirTemp("", "meai-durability-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(data, 0o755))
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(data)) })
+	log := &journal{}
 	ready := filepath.Join(data, "ready")
 	cmd := exec.Command(local, "up", "--data", data, "--free-ports", "--ready-file", ready)
 	cmd.Dir = "../.."
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = diesWithParent() // its guards then stop the engines
 	require.NoError(t, cmd.Start())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = cmd.Wait() }() // how it ends is looked at in its log
@@ -119,7 +125,7 @@ func startEngines(t *testing.T) string {
 // The first start on a machine builds the engines.
 func awaitEngines(t *testing.T, ready string, ended <-chan struct{}) {
 	t.Helper()
-	giveUp := time.After(20 * time.Minute)
+	giveUp := time.After(15 * time.Minute)
 	for {
 		if _, err := os.Stat(ready); err == nil {
 			return

@@ -87,6 +87,9 @@ func TestStackLife(t *testing.T) {
 
 	second := up(t, data)
 	t.Logf("start after a kill: %.1f s\n%s", second.upTook.Seconds(), second.out.String())
+	kill(t, second.pids(t).Supervisor)
+	second.waitEnded(t)
+	second = up(t, data) // at once, while the guards still end the old engines
 	t.Run("a restart has everything where it was", func(t *testing.T) {
 		require.Equal(t, c, second.config(t), "ports and passwords are remembered")
 		requireTraces(t, c)

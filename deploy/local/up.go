@@ -32,9 +32,6 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.withdrawReady(); err != nil {
-		return err
-	}
 	fmt.Println("MeAi's engines in", options.Data)
 	running, err := stack.Up(ctx, options)
 	if err != nil {
@@ -66,12 +63,14 @@ func (c *upCommand) options() (stack.Options, error) {
 		Bin:            c.Bin,
 		WeaviateSource: c.WeaviateSource,
 		AnyPort:        c.FreePorts,
-		MayInstall:     !c.NoInstall,
-		HistoryShards:  c.HistoryShards,
-		Guard:          func() *exec.Cmd { return exec.Command(program, "guard") },
-		Temporal:       func(data string) *exec.Cmd { return exec.Command(program, "temporal", "--data", data) },
-		Progress:       stack.NewProgress(os.Stdout),
-		Errors:         os.Stderr,
+		// Only who owns the folder may say that it is not ready: a refused second start must not.
+		Begin:         c.withdrawReady,
+		MayInstall:    !c.NoInstall,
+		HistoryShards: c.HistoryShards,
+		Guard:         func() *exec.Cmd { return exec.Command(program, "guard") },
+		Temporal:      func(data string) *exec.Cmd { return exec.Command(program, "temporal", "--data", data) },
+		Progress:      stack.NewProgress(os.Stdout),
+		Errors:        os.Stderr,
 	}, nil
 }
 

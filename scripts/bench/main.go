@@ -65,6 +65,7 @@ func (m measureCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer product.stop()
+	time.Sleep(settled)
 	fmt.Printf("Idle resident memory of meai up: %d MB\n\n", product.residentMegabytes())
 	if err := warmUp(ctx, product); err != nil {
 		return err
@@ -91,6 +92,9 @@ func (m measureCommand) Run(ctx context.Context) error {
 	fmt.Printf("\nResident memory of meai up after the load: %d MB\n", product.residentMegabytes())
 	return nil
 }
+
+// settled is when a process that became ready has done what it does in the background.
+const settled = 5 * time.Second
 
 // warmUp has statements compiled, caches filled and connections opened.
 func warmUp(ctx context.Context, s side) error {

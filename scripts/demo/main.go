@@ -25,7 +25,7 @@ type cli struct {
 func main() {
 	var c cli
 	kong.Parse(&c, kong.Name("demo"), kong.Description("Starts MeAi and its engines, has a conversation, stays up until Ctrl-C."))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := c.run(ctx)
 	interrupted := ctx.Err() != nil
 	stop()

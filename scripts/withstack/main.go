@@ -47,7 +47,7 @@ func (e exitStatus) Error() string { return fmt.Sprintf("the command ended with 
 
 func (c cli) run() (err error) {
 	// Ctrl-C reaches the command as well; this program has to outlive it to stop the engines.
-	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
 	stack, err := engines.Start(ctx, engines.Options{
 		Program: c.Program, Data: c.Data, FreePorts: c.FreePorts, Output: os.Stdout,

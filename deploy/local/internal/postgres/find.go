@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// oldest is the first major version whose features MeAi's migrations use.
-const oldest = 15
+// Oldest is the first major version whose features MeAi's migrations use.
+const Oldest = 15
 
 // Binaries is one PostgreSQL installation.
 type Binaries struct {
@@ -49,7 +49,7 @@ func Find(ctx context.Context, major int) (Binaries, error) { return find(ctx, u
 func find(ctx context.Context, folders []string, major int) (Binaries, error) {
 	var found []Binaries
 	for _, dir := range candidates(ctx, folders) {
-		if b, ok := inspect(ctx, dir); ok && b.Major >= oldest && (major == 0 || b.Major == major) {
+		if b, ok := inspect(ctx, dir); ok && b.Major >= Oldest && (major == 0 || b.Major == major) {
 			found = append(found, b)
 		}
 	}

@@ -41,11 +41,11 @@ func install(ctx context.Context, root bool, output io.Writer) error {
 		}
 		// Homebrew refuses root, the others need it.
 		if m.needRoot != root {
-			return fmt.Errorf("PostgreSQL %d or newer is not installed; run: %s", oldest, m.advice())
+			return fmt.Errorf("PostgreSQL %d or newer is not installed; run: %s", Oldest, m.advice())
 		}
 		return m.run(ctx, output)
 	}
-	return fmt.Errorf("PostgreSQL %d or newer is not installed and no known package manager was found; install its server package and try again", oldest)
+	return fmt.Errorf("PostgreSQL %d or newer is not installed and no known package manager was found; install its server package and try again", Oldest)
 }
 
 func (m packageManager) advice() string {

@@ -1,11 +1,18 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -63,6 +70,42 @@ type PIDs struct {
 	Temporal   int            `json:"temporal"`
 	Weaviate   int            `json:"weaviate"`
 	Guards     map[string]int `json:"guards"` // by engine
+}
+
+// awaitPredecessor waits for what a killed supervisor left behind. Its guards are
+// ending the engines, which until then hold ports and data.
+func (s *Stack) awaitPredecessor(ctx context.Context) {
+	left, err := readPIDs(s.options.Data)
+	if err != nil {
+		return // stopped in order, or never started
+	}
+	ctx, cancel := context.WithTimeout(ctx, predecessorWithin)
+	defer cancel()
+	pids := slices.AppendSeq([]int{left.Postgres, left.Temporal, left.Weaviate}, maps.Values(left.Guards))
+	for _, pid := range pids {
+		for pid != 0 && isEngine(ctx, pid) {
+			select {
+			case <-ctx.Done():
+				s.report("supervisor", "what an earlier run left behind does not end; going on")
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+}
+
+// predecessorWithin is longer than any guard gives its engine.
+const predecessorWithin = 40 * time.Second
+
+// isEngine reports whether a process of an earlier run is still the one it was: after a restart of the machine its id
+// may be somebody else's.
+func isEngine(ctx context.Context, pid int) bool {
+	out, err := exec.CommandContext(ctx, "ps", "-o", "state=,args=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil || strings.HasPrefix(strings.TrimSpace(string(out)), "Z") {
+		return false
+	}
+	program := filepath.Base(os.Args[0])
+	return slices.ContainsFunc([]string{program, "postgres", "weaviate"}, func(name string) bool { return strings.Contains(string(out), name) })
 }
 
 // writePIDs is called after every change. A failure is reported, not returned: the engines run regardless.

@@ -32,6 +32,9 @@ type Options struct {
 	Guard    func() *exec.Cmd
 	Temporal func(data string) *exec.Cmd
 
+	// Begin runs once the data folder is this run's own, before anything starts; nil for nothing.
+	Begin func() error
+
 	Progress *Progress
 	Errors   io.Writer // where unasked-for events are reported
 }
@@ -77,6 +80,12 @@ func (s *Stack) prepare(ctx context.Context) (err error) {
 			s.lock.Release()
 		}
 	}()
+	s.awaitPredecessor(ctx)
+	if s.options.Begin != nil {
+		if err := s.options.Begin(); err != nil {
+			return err
+		}
+	}
 	s.writePIDs()
 	if err := os.MkdirAll(s.logs(), 0o700); err != nil {
 		return fmt.Errorf("make the folder of logs: %w", err)
@@ -147,8 +156,11 @@ func (s *Stack) postgresBinaries(ctx context.Context) (binaries postgres.Binarie
 		if err := postgres.Install(ctx, s.options.Errors); err != nil {
 			return "", err
 		}
-		binaries, err = postgres.Find(ctx, 0)
-		return "PostgreSQL " + binaries.Version + " installed", err
+		if binaries, err = postgres.Find(ctx, 0); err != nil {
+			return "", fmt.Errorf("the system's packages hold no PostgreSQL that is new enough, %d at least; "+
+				"https://www.postgresql.org/download tells how to add the project's own packages: %w", postgres.Oldest, err)
+		}
+		return "PostgreSQL " + binaries.Version + " installed", nil
 	})
 	return binaries, err
 }
@@ -170,7 +182,7 @@ func (s *Stack) startWeaviate(ctx context.Context) error {
 		return err
 	}
 	if !binary.Built() {
-		announce := "building server " + binary.Version + " (once, about 3 minutes)"
+		announce := "building server " + binary.Version + " (once, some minutes)"
 		err := s.options.Progress.step("weaviate", announce, func() (string, error) {
 			return "server " + binary.Version + " built", binary.Build(ctx)
 		})

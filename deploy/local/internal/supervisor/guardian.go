@@ -73,6 +73,10 @@ func alive(process *os.Process) bool {
 		return false
 	}
 	state, err := exec.Command("ps", "-o", "state=", "-p", strconv.Itoa(process.Pid)).Output()
+	var said *exec.ExitError
+	if err != nil && !errors.As(err, &said) {
+		return true // there is no ps here; it took the signal
+	}
 	return err == nil && !strings.HasPrefix(strings.TrimSpace(string(state)), "Z")
 }
 

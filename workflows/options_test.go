@@ -1,0 +1,33 @@
+package workflows
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/internal/failure"
+)
+
+func TestEveryActivityIsBounded(t *testing.T) {
+	for name, o := range map[string]workflow.ActivityOptions{
+		analyze.name: analyze.options, analyze.name + ", late": analyze.late().options,
+		recall.name: recall.options, search.name: search.options, compose.name: compose.options,
+		review.name: review.options, deliver.name: deliver.options,
+		remember.name: remember.options, indexVectors.name: indexVectors.options,
+		listSubjects.name: listSubjects.options, consolidate.name: consolidate.options,
+		extendPartitions.name: extendPartitions.options,
+	} {
+		require.NotEmpty(t, o.TaskQueue, name)
+		require.Positive(t, o.StartToCloseTimeout, name)
+		require.Greater(t, o.ScheduleToCloseTimeout, o.StartToCloseTimeout, name)
+		require.NotNil(t, o.RetryPolicy, name)
+		require.Positive(t, o.RetryPolicy.MaximumInterval, name)
+		require.Subset(t, o.RetryPolicy.NonRetryableErrorTypes, failure.Permanent, name)
+	}
+	for name, o := range map[string]workflow.ActivityOptions{
+		analyze.name: analyze.options, recall.name: recall.options, search.name: search.options, review.name: review.options,
+	} {
+		require.Positive(t, o.ScheduleToStartTimeout, "%s: a person does not wait for a queue that nobody serves", name)
+	}
+}
