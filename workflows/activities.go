@@ -31,9 +31,14 @@ func (a call[In, Out]) run(ctx workflow.Context, in In) (Out, error) {
 	return a.start(ctx, in).result(ctx)
 }
 
-// late is the same activity for when nobody waits for its answer any more.
-func (a call[In, Out]) late() call[In, Out] {
-	options := belated
+// shortly is the same activity for when nobody waits for its answer any more, but
+// the next step does.
+func (a call[In, Out]) shortly() call[In, Out] { return a.under(belated) }
+
+// patiently is the same activity for when nothing waits for it.
+func (a call[In, Out]) patiently() call[In, Out] { return a.under(patient) }
+
+func (a call[In, Out]) under(options workflow.ActivityOptions) call[In, Out] {
 	options.TaskQueue = a.options.TaskQueue
 	return call[In, Out]{a.name, options}
 }

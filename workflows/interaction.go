@@ -197,17 +197,24 @@ func (s *story) deliver(ctx workflow.Context, answer synthesis.Answer) error {
 	return nil
 }
 
-// remember completes, now that nobody waits, what an outage made the answer do
-// without, and keeps the message: rows first, then vectors.
+// remember keeps the message now that nobody waits, and completes what an outage
+// made the answer do without.
 func (s *story) remember(ctx workflow.Context) error {
 	if s.analysis == nil {
-		analysis, err := analyze.late().run(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
-		if err != nil {
-			s.log.Warn("the message is remembered without its emotions", "error", err)
-		} else {
-			s.analysis = &analysis
-		}
+		s.analyzeAgain(ctx, analyze.shortly())
 	}
+	if err := s.keep(ctx); err != nil || s.understood() {
+		return err
+	}
+	// Kept without its emotions, or with those that showed without the model.
+	if s.analyzeAgain(ctx, analyze.patiently()); s.analysis == nil {
+		return nil
+	}
+	return s.keep(ctx)
+}
+
+// keep writes the memory: rows first, then vectors.
+func (s *story) keep(ctx workflow.Context) error {
 	kept, err := remember.run(ctx, memory.RememberInput{
 		Ref: s.in.Ref, Text: s.in.Words, SaidAt: s.in.AcceptedAt, Analysis: s.analysis,
 	})
@@ -220,6 +227,18 @@ func (s *story) remember(ctx workflow.Context) error {
 	}
 	return nil
 }
+
+func (s *story) analyzeAgain(ctx workflow.Context, again call[mirror.AnalyzeInput, mirror.Analysis]) {
+	analysis, err := again.run(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
+	if err != nil {
+		s.log.Warn("the message is remembered without its emotions", "error", err)
+		return
+	}
+	s.analysis = &analysis
+}
+
+// understood: Mirror has read the message with all that it reads with.
+func (s *story) understood() bool { return s.analysis != nil && len(s.analysis.Degraded) == 0 }
 
 // finish closes a step, degraded when it names what it had to do without.
 func (s *story) finish(ctx workflow.Context, step interaction.Step, without []string) {

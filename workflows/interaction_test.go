@@ -224,6 +224,33 @@ func TestEachOutageDegradesAndIsSaid(t *testing.T) {
 	}
 }
 
+func TestAMessageIsRememberedAtOnceAndAgainWithWhatMirrorSawLater(t *testing.T) {
+	for name, meanwhile := range map[string]func() (mirror.Analysis, error){
+		"mirror": func() (mirror.Analysis, error) { return mirror.Analysis{}, errors.New("it is away") },
+		"model provider": func() (mirror.Analysis, error) {
+			return mirror.Analysis{Primary: "neutral", Degraded: []string{"embedding_unavailable"}}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			whole := s.analyze
+			s.analyze = func(in mirror.AnalyzeInput) (mirror.Analysis, error) {
+				if len(s.kept) == 0 {
+					return meanwhile()
+				}
+				return whole(in)
+			}
+			s.ExecuteWorkflow(Interaction, message(lonely))
+			s.answer(t)
+			require.Len(t, s.kept, 2)
+			want, err := whole(mirror.AnalyzeInput{Text: lonely})
+			require.NoError(t, err)
+			require.NotEqual(t, &want, s.kept[0].Analysis)
+			require.Equal(t, &want, s.kept[1].Analysis)
+		})
+	}
+}
+
 func TestDraftIsRevisedOnceThenReplaced(t *testing.T) {
 	for name, c := range map[string]struct {
 		verdicts []truthfilter.Verdict

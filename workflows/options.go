@@ -53,11 +53,11 @@ var (
 		ScheduleToCloseTimeout: week,
 		RetryPolicy:            retry(100*time.Millisecond, 10*time.Second, 0),
 	}
-	// belated: nobody waits any more, but what comes after it does.
+	// belated: the person waits no more, but what comes after it does.
 	belated = workflow.ActivityOptions{
 		StartToCloseTimeout:    30 * time.Second,
-		ScheduleToCloseTimeout: time.Hour,
-		RetryPolicy:            retry(500*time.Millisecond, time.Minute, 0),
+		ScheduleToCloseTimeout: time.Minute,
+		RetryPolicy:            retry(500*time.Millisecond, 10*time.Second, 0),
 	}
 	// patient: nobody waits, and it must happen. It outlives an outage of a week.
 	patient = workflow.ActivityOptions{

@@ -11,7 +11,7 @@ import (
 
 func TestEveryActivityIsBounded(t *testing.T) {
 	for name, o := range map[string]workflow.ActivityOptions{
-		analyze.name: analyze.options, analyze.name + ", late": analyze.late().options,
+		analyze.name: analyze.options, analyze.name + ", shortly": analyze.shortly().options,
 		recall.name: recall.options, search.name: search.options, compose.name: compose.options,
 		review.name: review.options, deliver.name: deliver.options,
 		remember.name: remember.options, indexVectors.name: indexVectors.options,

@@ -35,7 +35,8 @@ const (
 
 // Remember keeps one interaction: its turn, a marker when the moment was intense,
 // the entities it mentions and the edges between them, together with the outcome
-// of the step, in one transaction. Without the embedding model it keeps the words
+// of the step, in one transaction. An interaction that is kept already only gets
+// what Mirror read in it since. Without the embedding model it keeps the words
 // and leaves the vectors to [Activities.IndexVectors].
 func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered, error) {
 	if err := checkRemember(in); err != nil {
@@ -188,16 +189,18 @@ const (
 
 // keep writes the draft and returns the ids of the nodes that the interaction
 // made. Turn and rest commit together, so a turn that is there already means that
-// all of it is.
+// all of it is, but for what Mirror may have read in it since.
 func (w *writing) keep(ctx context.Context, d draft) ([]uuid.UUID, error) {
 	fresh, err := w.insert(ctx, d.turn)
 	if err != nil {
 		return nil, err
 	}
+	rest := w.reappraise
 	if fresh {
-		if err := w.keepRest(ctx, d); err != nil {
-			return nil, err
-		}
+		rest = w.keepRest
+	}
+	if err := rest(ctx, d); err != nil {
+		return nil, err
 	}
 	nodes, err := w.q.MemoriesOfInteraction(ctx, w.ref.Subject, &w.ref.Interaction)
 	if err != nil {
@@ -227,6 +230,35 @@ func (w *writing) keepRest(ctx context.Context, d draft) error {
 			w.connect(speaker, about, entity, d.saidAt)
 		}
 	}
+	return w.insertEdges(ctx)
+}
+
+// reappraise gives a turn that is there already its emotion, and the marker that
+// it turns out to deserve.
+func (w *writing) reappraise(ctx context.Context, d draft) error {
+	if d.turn.emotion == "" {
+		return nil
+	}
+	row, err := sealed(w.keys, d.turn)
+	if err != nil {
+		return err
+	}
+	err = w.q.ReappraiseMemory(ctx, queries.ReappraiseMemoryParams{
+		SubjectID: row.SubjectID, ID: row.ID, EmotionSealed: row.EmotionSealed, Importance: row.Importance,
+	})
+	if err != nil {
+		return fmt.Errorf("reappraise %s: %w", row.ID, err)
+	}
+	if d.marker == nil {
+		return nil
+	}
+	fresh, err := w.insert(ctx, *d.marker)
+	if err != nil || !fresh {
+		return err
+	}
+	w.edges = []edge{{
+		ID: identify(w.ref.Workflow, "memory_edge_reappraised", 0), From: d.marker.id, To: d.turn.id, Relation: partOf, Valid: d.saidAt,
+	}}
 	return w.insertEdges(ctx)
 }
 

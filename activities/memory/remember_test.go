@@ -68,6 +68,24 @@ func TestRememberingAgainChangesNothing(t *testing.T) {
 	require.Equal(t, before, p.graphCounts(t))
 }
 
+func TestWhatMirrorSawLaterIsKept(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	in := p.intenseInput()
+	whole := in.Analysis
+	in.Analysis = nil
+	without := p.tells(t, p.w.Activities, in)
+	require.Zero(t, p.count(t, "select count(*) from memory_nodes where kind = 'marker' or emotion_sealed is not null"))
+
+	in.Analysis = whole
+	first := p.tells(t, p.w.Activities, in)
+	require.Len(t, first.Nodes, len(without.Nodes)+1, "the moment is marked")
+	require.Equal(t, first, p.tells(t, p.w.Activities, in), "again changes nothing")
+	require.Equal(t, 2, p.count(t, "select count(*) from memory_nodes where emotion_sealed is not null and importance > 0.5"))
+	require.Equal(t, 1, p.count(t, "select count(*) from memory_edges where relation = 'part_of'"))
+	found := p.recollects(t, p.w.Activities, memory.RecallInput{Query: in.Text, Emotions: []string{whole.Primary}})
+	require.NotEmpty(t, found.Memories)
+}
+
 func TestEightAtOnceRememberOnce(t *testing.T) {
 	w := newWorld(t)
 	alone, crowded := w.newPerson(t), w.newPerson(t)

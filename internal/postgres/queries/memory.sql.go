@@ -588,6 +588,29 @@ func (q *Queries) NamedMemories(ctx context.Context, subjectID uuid.UUID, kind s
 	return items, nil
 }
 
+const reappraiseMemory = `-- name: ReappraiseMemory :exec
+update memory_nodes set emotion_sealed = $1::bytea, importance = $2
+where subject_id = $3 and id = $4
+`
+
+type ReappraiseMemoryParams struct {
+	EmotionSealed []byte
+	Importance    float32
+	SubjectID     uuid.UUID
+	ID            uuid.UUID
+}
+
+// What Mirror read from a turn, once it could.
+func (q *Queries) ReappraiseMemory(ctx context.Context, arg ReappraiseMemoryParams) error {
+	_, err := q.db.Exec(ctx, reappraiseMemory,
+		arg.EmotionSealed,
+		arg.Importance,
+		arg.SubjectID,
+		arg.ID,
+	)
+	return err
+}
+
 const recentMemories = `-- name: RecentMemories :many
 select id from memory_nodes
 where subject_id = $1 and kind = any($2::text[])

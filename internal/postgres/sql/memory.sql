@@ -17,6 +17,11 @@ with node as (
 )
 select exists (select 1 from node) as inserted;
 
+-- What Mirror read from a turn, once it could.
+-- name: ReappraiseMemory :exec
+update memory_nodes set emotion_sealed = @emotion_sealed::bytea, importance = @importance
+where subject_id = @subject_id and id = @id;
+
 -- Edges that exist already stay as they are. The edges are a JSON array.
 -- name: InsertMemoryEdges :execrows
 insert into memory_edges (subject_id, id, from_id, to_id, relation, valid_from)
