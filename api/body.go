@@ -20,27 +20,28 @@ const maxBody = 64 << 10
 
 // readBody reads the body whole, checks that it is JSON in UTF-8 and puts it back
 // for whoever reads next. The JSON decoders behind would replace broken UTF-8
-// silently, and a person's words must not change on the way in.
-func (k *contract) readBody(c echo.Context, required bool) error {
+// silently, and a person's words must not change on the way in. What was read is
+// returned with an error as well.
+func (k *contract) readBody(c echo.Context, required bool) ([]byte, error) {
 	data, err := readAll(c, k.bodyTimeout)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r := c.Request()
 	r.ContentLength, r.GetBody = int64(len(data)), nil
 	if len(data) == 0 {
 		r.Body = http.NoBody
 		if required {
-			return fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: "is required"})
+			return nil, fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: "is required"})
 		}
-		return nil
+		return nil, nil
 	}
 	if err := checkMediaType(r.Header); err != nil {
-		return err
+		return data, err
 	}
 	r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	r.Body = io.NopCloser(bytes.NewReader(data))
-	return checkJSON(data)
+	return data, checkJSON(data)
 }
 
 func readAll(c echo.Context, within time.Duration) ([]byte, error) {
@@ -98,6 +99,32 @@ func checkJSON(data []byte) error {
 		fault.Reason = "is not UTF-8"
 	}
 	return fieldProblem(malformedRequest, fault)
+}
+
+// mostSaid bounds how much of a refused body is looked through for signs of danger.
+const mostSaid = 10_000
+
+// saidIn is the text in a body, as far as it is JSON: a person in danger gets help
+// also when their message is too long, or their client has a fault. Of very much
+// text it is the beginning and the end.
+func saidIn(body []byte) string {
+	var said strings.Builder
+	decoder := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for {
+		token, err := decoder.ReadToken()
+		if err != nil {
+			break
+		}
+		if token.Kind() == '"' {
+			said.WriteString(token.String())
+			said.WriteByte('\n')
+		}
+	}
+	text := said.String()
+	if len(text) > mostSaid {
+		text = text[:mostSaid/2] + "\n" + text[len(text)-mostSaid/2:]
+	}
+	return strings.ToValidUTF8(text, "")
 }
 
 func fieldProblem(c code, faults ...FieldError) *problem { return &problem{code: c, errors: faults} }

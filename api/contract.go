@@ -102,13 +102,15 @@ func (k *contract) middleware(auth identity.Authenticator) echo.MiddlewareFunc {
 					return err
 				}
 			}
+			var body []byte
 			if op.body != nil {
-				if err := k.readBody(c, op.body.Required); err != nil {
-					return err
+				var err error
+				if body, err = k.readBody(c, op.body.Required); err != nil {
+					return withSafety(err, saidIn(body))
 				}
 			}
 			if err := k.validate(c, op.route); err != nil {
-				return err
+				return withSafety(err, saidIn(body))
 			}
 			return next(c)
 		}

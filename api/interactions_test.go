@@ -203,6 +203,18 @@ func TestHelpNeedsNobodyElse(t *testing.T) {
 	require.NotEmpty(t, help.Text)
 	require.Contains(t, help.Kinds, api.CrisisKindSuicide)
 
+	say := "/v1/sessions/" + session.String() + "/interactions"
+	for name, r := range map[string]call{
+		"too long":       post(say, fmt.Sprintf(`{"input":{"text":%q}}`, strings.Repeat("and then ", 1000)+danger)).with("Idempotency-Key", "k"),
+		"without key":    post(say, fmt.Sprintf(`{"input":{"text":%q}}`, danger)),
+		"cut short":      post(say, fmt.Sprintf(`{"input":{"text":%q}`, danger)).with("Idempotency-Key", "k"),
+		"in other words": post("/v1/memory/query", fmt.Sprintf(`{"query":%q,"limit":0}`, danger)),
+	} {
+		w := p.do(t, r)
+		require.True(t, w.Code >= 400 && w.Code < 500, name)
+		require.Equal(t, help, decode[api.Problem](t, w).Safety, name)
+	}
+
 	s.engine.breaks(errDown)
 	problem := refused(t, p.do(t, message(session, "temporal-down", danger)), http.StatusServiceUnavailable, "unavailable")
 	require.Equal(t, help, problem.Safety)

@@ -31,6 +31,19 @@ func TestApplyIsIdempotentAndShowsWhatItChanged(t *testing.T) {
 	require.Contains(t, fresh.run(t, "apply"), "+ search attribute MeaiSubject: Keyword")
 	require.Equal(t, "The cluster matches the declaration; nothing to change.\n", fresh.run(t, "apply"))
 
+	stack, err := config.Load(fresh.config, fresh.env)
+	require.NoError(t, err)
+	byHand, err := sdk.Dial(sdk.Options{HostPort: stack.Temporal.Address, Namespace: stack.Temporal.Namespace})
+	require.NoError(t, err)
+	defer byHand.Close()
+	handle := byHand.ScheduleClient().GetHandle(t.Context(), "nightly-consolidation")
+	require.NoError(t, handle.Update(t.Context(), sdk.ScheduleUpdateOptions{DoUpdate: func(in sdk.ScheduleUpdateInput) (*sdk.ScheduleUpdate, error) {
+		in.Description.Schedule.Policy.PauseOnFailure = false
+		return &sdk.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil
+	}}))
+	require.Contains(t, fresh.run(t, "apply"), "~ schedule nightly-consolidation", "what was changed by hand is put right")
+	require.Equal(t, "The cluster matches the declaration; nothing to change.\n", fresh.run(t, "apply"))
+
 	declaration, err := os.ReadFile("../../temporal.yaml")
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "temporal.yaml")

@@ -37,7 +37,7 @@ func (a Applier) applySchedule(ctx context.Context, id string, want Schedule, no
 	if err != nil {
 		return fmt.Errorf("describe: %w", err)
 	}
-	if current(got) == want.action(id).ID {
+	if current(got) == want.action(id).ID && want.holds(got.Schedule) {
 		return nil
 	}
 	note(Change{What: "schedule " + id, From: "another declaration", To: want.summary()})
@@ -86,6 +86,15 @@ func (s Schedule) action(id string) *client.ScheduleWorkflowAction {
 		ID: "schedule/" + id + "/" + s.digest(), Workflow: s.Workflow, TaskQueue: s.TaskQueue,
 		Args: []any{s.Input}, WorkflowRunTimeout: s.RunTimeout,
 	}
+}
+
+// holds reports whether nobody has changed in the cluster what can be compared
+// with the declaration: the server returns the times of a schedule in another form.
+func (s Schedule) holds(in client.Schedule) bool {
+	action, ok := in.Action.(*client.ScheduleWorkflowAction)
+	return ok && in.Policy != nil && in.Spec != nil && *in.Policy == *s.policies() &&
+		in.Spec.Jitter == s.Jitter && action.Workflow == s.Workflow &&
+		action.TaskQueue == s.TaskQueue && action.WorkflowRunTimeout == s.RunTimeout
 }
 
 // current is the id of the workflows that a schedule of the cluster starts.
