@@ -68,8 +68,8 @@ func (s *Server) accept(ctx context.Context, r CreateInteractionRequestObject) (
 	// The body is the one that was stored, or Accept had refused it.
 	rec.Words, rec.Context = r.Body.Input.Text, fromContext(r.Body.Context)
 	out := reply{record: rec, replayed: !fresh, waited: preferredWait(r.Params.Prefer)}
-	if safetyFor(rec.Words) != nil {
-		out.waited = min(out.waited, dangerWait)
+	if out.waited > dangerWait && safetyFor(rec.Words) != nil {
+		out.waited = dangerWait
 	}
 	if rec.State != interaction.Answered {
 		out.record, err = s.start(ctx, rec, out.waited)

@@ -121,8 +121,6 @@ func (d Declaration) validate() error {
 				break
 			}
 		}
-	}
-	for name, q := range d.TaskQueues {
 		// The SDK needs one of each beside the one for its sticky queue, and panics.
 		if q.WorkflowPollers == 1 {
 			bad("task_queues.%s.workflow_pollers: at least 2", name)
