@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"meai/internal/authorization"
 	"meai/internal/identity"
 )
 
@@ -28,9 +29,12 @@ type contract struct {
 
 // operation is one method of one address.
 type operation struct {
-	route   *routers.Route
-	secured bool
-	body    *openapi3.RequestBody
+	route *routers.Route
+	id    string
+	// scope is what the policies know the operation by besides its id; "" for one
+	// that anybody may call.
+	scope string
+	body  *openapi3.RequestBody
 }
 
 func newContract() (*contract, error) {
@@ -53,8 +57,11 @@ func newContract() (*contract, error) {
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			entry := operation{
-				route:   &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
-				secured: op.Security == nil || len(*op.Security) > 0,
+				route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
+				id:    op.OperationID,
+			}
+			if entry.scope, err = scopeOf(op); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			if op.RequestBody != nil {
 				entry.body = op.RequestBody.Value
@@ -63,6 +70,17 @@ func newContract() (*contract, error) {
 		}
 	}
 	return c, nil
+}
+
+// scopeOf reads the one scope of an operation; "" for one that says that it needs none.
+func scopeOf(op *openapi3.Operation) (string, error) {
+	if op.Security != nil && len(*op.Security) == 0 {
+		return "", nil
+	}
+	if op.OperationID == "" || op.Security == nil || len(*op.Security) != 1 || len((*op.Security)[0]["bearer"]) != 1 {
+		return "", errors.New("an operation has an id and names one scope, or security: []")
+	}
+	return (*op.Security)[0]["bearer"][0], nil
 }
 
 var pathParameter = regexp.MustCompile(`\{([^}]+)\}`)
@@ -88,17 +106,21 @@ func checkTime(s string) error {
 
 // middleware lets only requests through that the contract allows, with the
 // caller in their context. Addresses outside the contract pass untouched.
-func (k *contract) middleware(auth identity.Authenticator) echo.MiddlewareFunc {
+func (k *contract) middleware(auth identity.Authenticator, policies *authorization.Policies) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			op, ok := k.operations[c.Request().Method+" "+c.Path()]
 			if !ok {
 				return next(c)
 			}
-			if op.secured {
+			if op.scope != "" {
 				// Personal from here on, problems included.
 				c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-				if err := authenticate(c, auth); err != nil {
+				who, err := authenticate(c, auth)
+				if err != nil {
+					return err
+				}
+				if err := authorize(policies, who, op); err != nil {
 					return err
 				}
 			}
@@ -117,14 +139,27 @@ func (k *contract) middleware(auth identity.Authenticator) echo.MiddlewareFunc {
 	}
 }
 
-func authenticate(c echo.Context, auth identity.Authenticator) error {
+func authenticate(c echo.Context, auth identity.Authenticator) (identity.Caller, error) {
 	r := c.Request()
-	caller, err := auth.Authenticate(r)
+	who, err := auth.Authenticate(r)
 	if err != nil {
-		return identityProblem(err)
+		return identity.Caller{}, identityProblem(err)
 	}
-	c.SetRequest(r.WithContext(identity.WithCaller(r.Context(), caller)))
-	return nil
+	c.SetRequest(r.WithContext(identity.WithCaller(r.Context(), who)))
+	return who, nil
+}
+
+// authorize asks the policies. Everything that concerns a person concerns the
+// caller: no operation takes another person's id.
+func authorize(policies *authorization.Policies, who identity.Caller, op operation) error {
+	switch policies.Decide(authorization.Request{Caller: who, Action: op.id, Scope: op.scope, Subject: who.Subject, Now: time.Now()}) {
+	case authorization.Allowed:
+		return nil
+	case authorization.StepUp:
+		return &problem{code: stepUpRequired}
+	default:
+		return &problem{code: forbidden}
+	}
 }
 
 func (k *contract) validate(c echo.Context, route *routers.Route) error {

@@ -87,13 +87,10 @@ func serverCode(err error) code {
 // identityProblem says why the caller is not known.
 func identityProblem(err error) *problem {
 	switch {
-	case errors.Is(err, identity.ErrDevelopmentOff):
-		return &problem{code: developmentOff, cause: err,
-			detail: "Start the server with MEAI_DEV_AUTH=true to accept development tokens; never do so in production."}
 	case errors.Is(err, identity.ErrNoCredentials):
 		return &problem{code: unauthenticated, cause: err, detail: "The Authorization header is missing."}
 	case errors.Is(err, identity.ErrBadCredentials):
-		return &problem{code: unauthenticated, cause: err, detail: "The bearer token is not one that is accepted here."}
+		return &problem{code: unauthenticated, cause: err, detail: "The bearer token is expired, revoked, or not one that is accepted here."}
 	}
 	// An identity provider that does not answer is not the caller's mistake.
 	return &problem{code: unavailable, cause: err}

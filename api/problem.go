@@ -2,12 +2,15 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"meai/internal/identity"
 )
 
 // code is the stable name of a kind of problem; clients decide on it.
@@ -16,7 +19,8 @@ type code string
 const (
 	malformedRequest     code = "malformed_request"
 	unauthenticated      code = "unauthenticated"
-	developmentOff       code = "development_identity_off"
+	stepUpRequired       code = "step_up_required"
+	forbidden            code = "forbidden"
 	personErased         code = "person_erased"
 	notFound             code = "not_found"
 	noSuchRoute          code = "no_such_route"
@@ -45,8 +49,10 @@ var explanations = map[code]explanation{
 		"A header, a parameter or the JSON itself cannot be read. `errors` says which, and why. Nothing was stored."},
 	unauthenticated: {http.StatusUnauthorized, "The caller is not known",
 		"Send `Authorization: Bearer` with a token that this server accepts."},
-	developmentOff: {http.StatusUnauthorized, "Development tokens are off",
-		"This server runs without MEAI_DEV_AUTH=true and refuses development tokens, with which anyone could be anyone."},
+	stepUpRequired: {http.StatusUnauthorized, "This needs a fresh sign-in with several factors",
+		"Sign in again with a second factor and repeat the request within 15 minutes (RFC 9470). An API key cannot do this."},
+	forbidden: {http.StatusForbidden, "This caller may not do that",
+		"The caller's roles, or the scopes of the API key, do not allow it."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
 	notFound: {http.StatusNotFound, "There is no such thing for this caller",
@@ -108,6 +114,18 @@ func (p *problem) status() int { return explanations[p.code].status }
 // address is where the page about a code is served.
 func (c code) address() string { return "/problems/" + strings.ReplaceAll(string(c), "_", "-") }
 
+// challenge says how to get in (RFC 6750, section 3; RFC 9470, section 3).
+func (p *problem) challenge() string {
+	switch {
+	case p.code == stepUpRequired:
+		return fmt.Sprintf(`Bearer realm="meai", error="insufficient_user_authentication", max_age=%d`, int(identity.StepUpWithin.Seconds()))
+	case errors.Is(p.cause, identity.ErrBadCredentials):
+		return `Bearer realm="meai", error="invalid_token"`
+	default:
+		return `Bearer realm="meai"`
+	}
+}
+
 // document is the problem as RFC 9457 writes it.
 func (p *problem) document(r *http.Request) Problem {
 	d := Problem{
@@ -127,7 +145,7 @@ func (p *problem) write(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cache-Control", "no-store")
 	switch p.status() {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="meai"`)
+		h.Set("WWW-Authenticate", p.challenge())
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(retrySeconds))
 	}

@@ -252,6 +252,27 @@ func (e LayerScoreLayer) Valid() bool {
 	}
 }
 
+// Defines values for MeMethod.
+const (
+	MeMethodApiKey      MeMethod = "api_key"
+	MeMethodCertificate MeMethod = "certificate"
+	MeMethodToken       MeMethod = "token"
+)
+
+// Valid indicates whether the value is a known member of the MeMethod enum.
+func (e MeMethod) Valid() bool {
+	switch e {
+	case MeMethodApiKey:
+		return true
+	case MeMethodCertificate:
+		return true
+	case MeMethodToken:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryKind.
 const (
 	MemoryKindEcho      MemoryKind = "echo"
@@ -348,6 +369,66 @@ func (e ResponseSource) Valid() bool {
 	}
 }
 
+// Defines values for Role.
+const (
+	RoleAdmin          Role = "admin"
+	RoleAuditor        Role = "auditor"
+	RoleOperator       Role = "operator"
+	RolePerson         Role = "person"
+	RolePrivacyOfficer Role = "privacy_officer"
+	RoleSupport        Role = "support"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case RoleAdmin:
+		return true
+	case RoleAuditor:
+		return true
+	case RoleOperator:
+		return true
+	case RolePerson:
+		return true
+	case RolePrivacyOfficer:
+		return true
+	case RoleSupport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Scope.
+const (
+	ScopeAccountRead       Scope = "account:read"
+	ScopeBridge            Scope = "bridge"
+	ScopeConversationRead  Scope = "conversation:read"
+	ScopeConversationWrite Scope = "conversation:write"
+	ScopeMemory            Scope = "memory"
+	ScopeMirror            Scope = "mirror"
+)
+
+// Valid indicates whether the value is a known member of the Scope enum.
+func (e Scope) Valid() bool {
+	switch e {
+	case ScopeAccountRead:
+		return true
+	case ScopeBridge:
+		return true
+	case ScopeConversationRead:
+		return true
+	case ScopeConversationWrite:
+		return true
+	case ScopeMemory:
+		return true
+	case ScopeMirror:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionState.
 const (
 	SessionStateActive  SessionState = "active"
@@ -427,6 +508,22 @@ func (e StepStep) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// APIKey defines model for APIKey.
+type APIKey struct {
+	CreatedAt time.Time          `json:"created_at"`
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	RevokedAt time.Time          `json:"revoked_at,omitempty,omitzero"`
+	Roles     []string           `json:"roles"`
+	Scopes    []string           `json:"scopes"`
+}
+
+// APIKeyPage defines model for APIKeyPage.
+type APIKeyPage struct {
+	Keys       []APIKey            `json:"keys"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
 
 // Analysis defines model for Analysis.
@@ -586,6 +683,14 @@ type InteractionStatus struct {
 	Steps []Step           `json:"steps"`
 }
 
+// IssuedAPIKey defines model for IssuedAPIKey.
+type IssuedAPIKey struct {
+	Details APIKey `json:"details"`
+
+	// Key Keep it as you would a password.
+	Key string `json:"key"`
+}
+
 // Judgement defines model for Judgement.
 type Judgement struct {
 	Confidence Score            `json:"confidence"`
@@ -607,6 +712,29 @@ type LayerScore struct {
 
 // LayerScoreLayer defines model for LayerScore.Layer.
 type LayerScoreLayer string
+
+// Me defines model for Me.
+type Me struct {
+	// AuthenticatedAt When the person last proved who they are.
+	AuthenticatedAt time.Time `json:"authenticated_at,omitempty,omitzero"`
+	Method          MeMethod  `json:"method"`
+
+	// MultiFactor Whether they did so with several factors.
+	MultiFactor bool `json:"multi_factor"`
+
+	// Principal Stands for the account.
+	Principal openapi_types.UUID `json:"principal"`
+	Roles     []string           `json:"roles"`
+
+	// Scopes What an API key was made for.
+	Scopes []string `json:"scopes,omitempty,omitzero"`
+
+	// Subject The person whose companion this is; absent for staff and processes.
+	Subject openapi_types.UUID `json:"subject,omitempty,omitzero"`
+}
+
+// MeMethod defines model for Me.Method.
+type MeMethod string
 
 // Memory defines model for Memory.
 type Memory struct {
@@ -651,6 +779,18 @@ type Need struct {
 	// Lacking True when the text says that it is not met.
 	Lacking bool   `json:"lacking"`
 	Name    string `json:"name"`
+}
+
+// NewAPIKey defines model for NewAPIKey.
+type NewAPIKey struct {
+	// Days How long it works.
+	Days int `json:"days"`
+
+	// Roles Roles of yours that the key is to have; all of yours when left out.
+	Roles []Role `json:"roles,omitempty,omitzero"`
+
+	// Scopes What it may do.
+	Scopes []Scope `json:"scopes"`
 }
 
 // NewInteraction defines model for NewInteraction.
@@ -797,12 +937,18 @@ type ResponseComponent struct {
 	Tone    string `json:"tone"`
 }
 
+// Role defines model for Role.
+type Role string
+
 // Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 type Safety struct {
 	Kinds    []CrisisKind   `json:"kinds"`
 	Severity CrisisSeverity `json:"severity"`
 	Text     string         `json:"text"`
 }
+
+// Scope defines model for Scope.
+type Scope string
 
 // Score defines model for Score.
 type Score = float64
@@ -895,6 +1041,15 @@ type Unprocessable = Problem
 // UnsupportedMediaType RFC 9457.
 type UnsupportedMediaType = Problem
 
+// ListAPIKeysParams defines parameters for ListAPIKeys.
+type ListAPIKeysParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most keys to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -919,6 +1074,9 @@ type StreamInteractionParams struct {
 	LastEventID *int `json:"Last-Event-ID,omitempty"`
 }
 
+// CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
+type CreateAPIKeyJSONRequestBody = NewAPIKey
+
 // SearchResourcesJSONRequestBody defines body for SearchResources for application/json ContentType.
 type SearchResourcesJSONRequestBody = ResourceSearch
 
@@ -942,9 +1100,21 @@ type ServerInterface interface {
 	// GetReadiness Can it do its work?
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// ListAPIKeys List my API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(ctx echo.Context, params ListAPIKeysParams) error
+	// CreateAPIKey Make an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(ctx echo.Context) error
+	// RevokeAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{key_id})
+	RevokeAPIKey(ctx echo.Context, keyId openapi_types.UUID) error
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
+	// GetMe Who am I?
+	// (GET /v1/me)
+	GetMe(ctx echo.Context) error
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
@@ -1003,12 +1173,71 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 	return err
 }
 
+// ListAPIKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAPIKeys(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAPIKeysParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAPIKeys(ctx, params)
+	return err
+}
+
+// CreateAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAPIKey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAPIKey(ctx)
+	return err
+}
+
+// RevokeAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeAPIKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "key_id" -------------
+	var keyId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeAPIKey(ctx, keyId)
+	return err
+}
+
 // SearchResources converts echo context to params.
 func (w *ServerInterfaceWrapper) SearchResources(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SearchResources(ctx)
+	return err
+}
+
+// GetMe converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMe(ctx)
 	return err
 }
 
@@ -1331,6 +1560,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/emotional-analysis", wrapper.AnalyzeEmotion, options.OperationMiddlewares["analyzeEmotion"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
+	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
+	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
+	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 
@@ -1407,6 +1640,384 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeysRequestObject struct {
+	Params ListAPIKeysParams
+}
+
+type ListAPIKeysResponseObject interface {
+	VisitListAPIKeysResponse(w http.ResponseWriter) error
+}
+
+type ListAPIKeys200JSONResponse APIKeyPage
+
+func (response ListAPIKeys200JSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys400ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys401ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys500ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys503ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKeyRequestObject struct {
+	Body *CreateAPIKeyJSONRequestBody
+}
+
+type CreateAPIKeyResponseObject interface {
+	VisitCreateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateAPIKey201ResponseHeaders struct {
+	Location string
+}
+
+type CreateAPIKey201JSONResponse struct {
+	Body    IssuedAPIKey
+	Headers CreateAPIKey201ResponseHeaders
+}
+
+func (response CreateAPIKey201JSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey400ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey401ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey413ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey415ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey422ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey500ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey503ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKeyRequestObject struct {
+	KeyId openapi_types.UUID `json:"key_id"`
+}
+
+type RevokeAPIKeyResponseObject interface {
+	VisitRevokeAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type RevokeAPIKey200JSONResponse APIKey
+
+func (response RevokeAPIKey200JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey400ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey401ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey403ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey404ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey500ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAPIKey503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey503ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1567,6 +2178,107 @@ type SearchResources503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SearchResources503ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMeRequestObject struct {
+}
+
+type GetMeResponseObject interface {
+	VisitGetMeResponse(w http.ResponseWriter) error
+}
+
+type GetMe200JSONResponse Me
+
+func (response GetMe200JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe400ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe401ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe403ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe500ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3225,9 +3937,21 @@ type StrictServerInterface interface {
 	// GetReadiness Can it do its work?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListAPIKeys List my API keys
+	// (GET /v1/api-keys)
+	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
+	// CreateAPIKey Make an API key
+	// (POST /v1/api-keys)
+	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// RevokeAPIKey Revoke an API key
+	// (DELETE /v1/api-keys/{key_id})
+	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
+	// GetMe Who am I?
+	// (GET /v1/me)
+	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
@@ -3321,6 +4045,102 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 	return nil
 }
 
+// ListAPIKeys operation middleware
+func (sh *strictHandler) ListAPIKeys(ctx echo.Context, params ListAPIKeysParams) error {
+	var request ListAPIKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAPIKeys(ctx.Request().Context(), request.(ListAPIKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAPIKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAPIKeysResponseObject); ok {
+		return validResponse.VisitListAPIKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAPIKey operation middleware
+func (sh *strictHandler) CreateAPIKey(ctx echo.Context) error {
+	var request CreateAPIKeyRequestObject
+
+	var body CreateAPIKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAPIKey(ctx.Request().Context(), request.(CreateAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAPIKeyResponseObject); ok {
+		return validResponse.VisitCreateAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeAPIKey operation middleware
+func (sh *strictHandler) RevokeAPIKey(ctx echo.Context, keyId openapi_types.UUID) error {
+	var request RevokeAPIKeyRequestObject
+
+	request.KeyId = keyId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAPIKey(ctx.Request().Context(), request.(RevokeAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeAPIKeyResponseObject); ok {
+		return validResponse.VisitRevokeAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SearchResources operation middleware
 func (sh *strictHandler) SearchResources(ctx echo.Context) error {
 	var request SearchResourcesRequestObject
@@ -3361,6 +4181,29 @@ func (sh *strictHandler) SearchResources(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SearchResourcesResponseObject); ok {
 		return validResponse.VisitSearchResourcesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMe operation middleware
+func (sh *strictHandler) GetMe(ctx echo.Context) error {
+	var request GetMeRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMe(ctx.Request().Context(), request.(GetMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMeResponseObject); ok {
+		return validResponse.VisitGetMeResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3743,108 +4586,125 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1/c9s2sl8Fw3czvb6jZdlJ2oszNzeu67z6mjZ9UfLujyQnQeRKwpkEWACUrHb83d9gAZIgCf1ybLd3",
-	"l/9kkwAWi/29i+WvUSLyQnDgWkVnv0YLoClI/HmVQl4IDTxZv4Eio2tIzb9TUIlkhWaCR2fRRMsSJmS1",
-	"AE70Asg1rMmKKqIAOJnCTEgYRHGkkgXk1AwHXubR2fvIjIs+xpFeFxCdRUpLxudRHN0czcWR+eeRumbF",
-	"kcCFaHZUCMY1yOhsRjMFt7dx9Eok1ELRBertAgiHFZGgRCkThEDCzyWTZgtmZR+imZA51dFZVEp2JGEG",
-	"EngCURc0s+RP9ePzoshYCCFm7RVlmugF1YiKuaRcQ9pGw923/Qa0XJ/P8J/dxUeQCJ6q7fvNGWe5OYST",
-	"eotmjTnI6NYsUFBJc9B9Kvge1v0lz8mSZiUQMSNrUUqSLARLIEb8z4QksAS5JjkoRecQkxOiBTl99ows",
-	"mWLTDMj56OLqiiQLKmli1jSwMzOxpcQojjjNDYweIEcGkq1bpDevgM/1Ijo7ffYsNluu/j4xG9QapFnj",
-	"H+8/fLg5PTn68OHm68uPf/pD8NCvzAHQxOz36lszO4JXUL1ogGPNO2OW7kluJb65icr6qH7z8oJ8ffp0",
-	"OCATQ2F/+XFC/qjsiceEapILpclXQ0IlVET3JaHqWuFBGO6kXK1AEmZ4lSmS0CwbkNd6AZIUNWkrnIDN",
-	"uZCWauGG5kVmgMRlT4abjsgBvuEknp2cfgq7j0CpbUeg7PNPRf+tGawKwRUg/X9D0zfwcwlKm78SwTVw",
-	"/EmNBLAS6LiQYppB/qd/KiuOmuX+IGEWnUX/ddyI2WP7VB3/ZEfZRftSRNplCVMkp5mB2xzHbRxdCD7L",
-	"WPLoADkMG4DEEmTcEvilghTpTIkc9ILxOYFMQUyQ9JgiBUglOFlQRbio51qDxj29FHLK0hT4426qhusL",
-	"RVKqqdnbFBB4Sc2OhDT/mgsOCCbKAk6zx4TydSlJzpSm1xaGH4V+KUqePvLxG5lgj65MFsSe8Kw6XCNJ",
-	"QCJ4b4V4ReUcHps6pyJdI3XlQoLRvpx89ZR8z75BqN5xWuqFkOwXeGzEOeRY7GlyzcWKVzAtKcvoNHtU",
-	"ZI1qBkUTxYAFkEJKUgEWRKsmBuStXBM6p4yTFdMLZHdFcyAdVfzCDMIJmSKZUNrtrpAiMXr/kfdXEwNT",
-	"5G+j1z+SaalxWyu3XaquraxycKqyKITUkP4AKaNvUSH8NuAi8r3FzCJGW797+/LozwM0DtyMZsFzTrO1",
-	"Yvi7kKIAqZlVWongM5aiGbsDsFEiJBg0JJK5qba9fmHf2ltvm83OJU0t0zENuepbv7e1FqZS0rX520zC",
-	"FdPrveG/ZlYiVv4F3BTS6pgojlCR2p+VTzB26tVYKznNsrGm2XUURzSfsnkpStV3Tm7jKKN8XlIr3Lp2",
-	"8DcXP5GnXxNN5y/IpOSp84qYJgnl5mSnQLTI0KTqTWxYULVwtG3XPwKkIbQVkuVUrseQi8oz6q3kuJLx",
-	"+dguVFtEqSgNq8aNhzCsl+BlPjUOQhxZi9NbZX+wLx1YAchVOZ+D0pCOaVFIQZMFqMNIZkmziuDbJ/NS",
-	"ipyUvMiAKsq1cUCq3+YoAtunN7WDVKPi6KSHi1vfznxvKbB/Bj4xxz5nBlHZ7KOiiQ24qTnWI0qP27rn",
-	"3BCzmP4TEm0wVskPz76lacosJ//kCRTk5bgjYzTc6I6F/+fhcLjN2frHhw83w+HH/w77WT4ucfIQzBe1",
-	"mGpDY5C/PyHaWb43BxagJFlmdtJAVIHmoIyva3QhvmeV6Iw5X2l/elXGM95DwllYR9XbXUzV08QOBxX8",
-	"m7H3fUdUqpIlLLUEmc3GCypzIwinpUKSonwOcqzFWBhH0SyQQ8oSmo0hBzk3VkBQVnYA9xbkgoPlhcSQ",
-	"Rhyx3Og8ptHZrH+yPGcGF8HZv4UCuGGk9cUCkus+ReQsy5hzj+8g5qxXGTjHBvldAvk70wtRakJJ9Q5J",
-	"ayjJD3DOKh0vgabrF2hV4QCOqDWqgilS8bCnJ6ZCZEBRcCpNdal8bJaFOSWx4gE8dYgFN1XP4T2L2+gK",
-	"0c5lo1PaiM7oFLIgqhQq5/00eAdSO2k1RQielwyy9FJKIfsgMe4jyFhXUdxEK34uQZp/YPwgRFu1EdNX",
-	"8mhQuufkj29eXpCvng9PviSMa4FCwSz2og64WJbBnwb3QdUvgaqgru6ghBlOqUCrh4VQ8x3QzIjfLlqC",
-	"tBNCwBKkYvvAVFNSNSIEjhdA68NEkwQK1G26zaVUw5FmOYRQZh2UAwehQW911jZ69KC9cCMOMHdZukeQ",
-	"yZgERXkIJFf4/gFwZIxfqwMWeIXve8GvXWPfVO8dAJSiM9jDpLdvHTJvE/rbB/mGaOEA3IzwfRwIxf5G",
-	"xkhD0Vf8XaZOo7gdurTQxS3GqJauznUHl100lH6AQVdk1JrPTbxX2KSOlhSFj2fqndzZ0jPLwpKJUo1Z",
-	"WzDsPDjD2WMxG6e0ZU7kQnIbTaYzA4FAqxuW4P7L2Xyhw8pxGxavKh69g1HctxzrMONKSJuhadB8RWaM",
-	"0yxbo39I8jVRTBkFsxArckVmAFlMKE8Jx78Tyr/QRGlRELWg14zPB+3DeQQ7vCc6eoLd4F+rQxJsbeGz",
-	"/yhjtR46Qqke0e0cVGvP/ceshLyeZWK1IU/ontqEDJC3kBdC0oy8u4rJCkOugmPYFd3GeemcDH/9nUeI",
-	"2Gm23LL+ahHuDmvHSf/kIh9dY6t+YX/h6NsEAedoL/VlwKn1FocbPU5KqUTIbpsq4Jo4cZZRpUlB59DG",
-	"ZUjoHJKgattqHk72lNqjSi11MuwSEmBLSCdnhuclpDFhWhGlqdSVQ4H0IXNIMaFCJpXymJwZp2LFsoxM",
-	"q/QfpOYF93Ny5icGE8rNe8Y9QQnlBGwFgaeVosYIC1qQnX2V6re0/Pa0C+5sM322P27j6G9lOofcRcw/",
-	"ORw9kzQ36DooBJjRtata2AtBr8zr9Yq9+MwBziv6P6lLyVZcU1BlpeySoYyVgKja6aRXU1Ug1PtqsNKK",
-	"I4YOw9tawF9fW9+2Ye8MltRqsIXgoND6VpUZLkEJTtsrdb3XA2O1nxQYWLsSA4ubav0QFn6AXMh1wDTZ",
-	"Eh7f24FrFXzsM6TKUGzbs4W4Ckwqyg4TdIfRbGWs7gg7pC60GLkRDVzbwjPeTvyqr1JaR0Je4ylCshAo",
-	"XYRcZwyjgsA10+GIop3zfzF8c5hdHkxV3JM7k9ObKzvl6bBP6rgdBhtXPn2wlWdS5IESMcpSQjURkqC3",
-	"ZPP3hqDayZBtZHZYsL1N0w3Mz0JmX86c/zSjZabxpTod82wYby1eqyJ795aUiCMtNmDQljY2yHtBMmqx",
-	"STmZGNRP9sVnh9/sHjaz1DsVssH/Y0RQI3sqYbRRBGGWNKD+kmtnWXQ8MllCU8hqZieKrl2Ch9Wmdg46",
-	"HJnfkDEIh+ArKMJwrzoh0wMk3eNEOe8Uvuw7Sea/GzAwalz0A3afwpKFcsB/N2eo6zAMKRWouHK7k4wB",
-	"1+HQTLGwuap7kdihgFPjxPYolQeDSXv5svcdMgnFFEIHV9W5BGtXnz999vUg6hNsGjiwkabTDF6QFBKW",
-	"gt0tU8H8SQqasnACCqQUBzgEXkopWJOiNHU+zAGYfqiYd+1VN/rx+XNPQT4dDkMqUjOdhRObWtIEnDG7",
-	"wYK/M8Hg02pxLwSFhx8ipDdAU8ZBhYqbFpBc73+o3URxyB3p5cUwQduupyi9ar2dPlyzQQtseIuJyDLY",
-	"kBe7W91UbpR319rcre13hgnqeT2UhPdkq6sCp0bLjT5X0DrfuVdYNjGFgLRnypZaEjoVpVHgNoS+ECuy",
-	"giwbbA4U3clsqnZe27mMl7qqRNhms/Yrv3buXMK8Qld741ej1+TJyVdfEcNX6gWBvNBrkgPlyl7EwKDy",
-	"gXUqvaDT7iFlnlNriAdyOBvljyhYctBK2zxVJ2ncpE0xlVdpVYHZRLdqkmpwvI3Kv2OBYNc//TjYNopp",
-	"Ama4jyoGs6/pLD1W24cwe+iqJ4hbEaAG/m1b7zn2kCw4+7lED/4GZGJjXjNJc1gJeW0jNakNXi0gK8bo",
-	"7oe8/GqJN6DKTKv7Eo0LpvcXi/4JBxnQ4CNUA/SdWJGc8jVJKE+Z8ZQUeStLvXjJMuMfXkOhyZQm14Nw",
-	"AVJzE6t9WAi9t/CecngEVCaLuwVL7jFEcljAoCdKDwsZPPFCBqc7QwY5vRn7srqu/Xz6dOfYvuh+lJAS",
-	"yrT+aveV8sXZtxHVlgjEvajOw2XhgUGHDSpoD3XiC8rNgYc3Xhq76+z4l2335Qac7KJ6FBJIj1G93xZ0",
-	"F8bCIGJmb1UkosxS4orcSwXpgFyi7YHxFDQ97A0RowsOrZR18ohmY+rdeNi20fpmxAFbnYksE6txWYTK",
-	"/qoLBDYYlNM1MTqMaEHmgggeNCZ9W7yf+6+e2hm9HGyG1pqd8wAT3jBlUFNZ3toARf24B4aYzarbuIfI",
-	"7I1gLBms9reIDnGEayuokzfHBRSmuGftS4gxsfBgJnxGs8wo5MlZ/V8X3V1Qbl6wvOUS5caddyiKyUoy",
-	"ret77vi6lzWv1jdmkFujqdoPGT7h4qHzLCMNrghVWBNi3h3sjtNUBp4L8HniJ/Z9uoZKdtsVHWHUE3FF",
-	"Kc22w5wdDvcalcb3kMhuF9qG5KqFQnCO6qhLxzwzXGuogVaRQMaJrXBvjtO4iUFSGBnnkWlMn3DbVuDh",
-	"biHc9X7AvkH1wMWBjdVedSZ5z8syoYJ6L6Db0YkS6KFlIEkpJXDtX3QKlNzZmzjEvVRd28CQaVVHQrxE",
-	"7oboYhVR7octeHog2HBTMAnqIYpXulVYG9wSs+mmDmiHDxJHBlcHl2nuVUfjyKGpoamKYirxaRZc2oSw",
-	"DcBZ5KW7g2+tMhaPulr4j/ev0WqBurP87XGD8J1tBMHXUIQt0QwO5bvmrkLXQkpECrG9G04VmSwh0UKq",
-	"sRc1nQw2FEPJQ6FQGyrlKtVlq94amzQVhGaZ4X+mMctzPSATY1YUrgCOKV8OkJTZcca/I0z7St2B63Qp",
-	"IrAdJnbTBhW8cidR31HtG7ZOLa/HErRksKSZf2dVWXe+Kd0cz4GDpO6ioZalXoydrWWgytjSXnVxkyot",
-	"pL0o6P7BeAo37Tzkxog2FDVb9cnMXgwtjUIZGQ63RDYFKkP3aF4KSVJYQiYKY+6dkUkKy6MJsTa40bpr",
-	"Qsm7d1ffWrtUacrTpo2JVd0viIQZtp0oeQbK3rJRIJcgiSy5spfWf7g8vxp/e/l/4/N3b7/7i5Zl048I",
-	"87cWwno/C60Le0ub8Vkg+V/d4qJEQkbt6aF5RjkT/KyxK4wxAcrGnHFQyVOQdiPG/szBKEaFz608VoMP",
-	"/AM/IuedWnFsx1JV4zWFB7C2D+qazr9XDYfqdw2c7nGMfppR+WRGWWbonUxBrwD4wCw6+en16C05Xp4c",
-	"u2JAdfxrUxZ4e+xLmQkyhpmbTDqtACYDMgKe2uYCrlsAdghp9Q/A6+62sQBTlUltbC5dSq6a93zdbIFE",
-	"6XhGqvY3G5vbuAlsg5vqXh7T2I3EpvhZDpZKRKltJxPzcg3D6fAUYfInVlgYS2ZS5GSC6mJQ8eHETFxT",
-	"r+DVc1tXPUHoL7ETEqYkLQW5VgIkFUlp2MDeJ3v+9NnXXxq3Q6QwQfy4VOjEkOiE4MTG86SY97UMAjdF",
-	"RhlXRlohDWUZbtESj5n2yZMnz20rgYsBuXJUJQr6cwmDD7wOcVgK9y50nUUnRnSJAjgtWHQWPRmcDIbu",
-	"9hwy+fECr5v9Yn7PAcW4UTTIHFdpdBb9D2h3I63TW+d0ONzSaeGwDgtuhUCDhStNmBq0RFR09v6jl6aI",
-	"rizRuSvTpCz+ahBC58pIvnozKvpoJjnG5KC/3fZ6p8NhL+xRddqoL4Y6lo/NS5ywmdc2p+7KgRdF3ftM",
-	"kVSs+AtsqkOeDZ8YKdZDc5M1fUBMN4sEkG0ermMjwRa08O+y3sbRs+GTxwGi3+GkuZDb6XGylSwuKLZv",
-	"SEVtN2yli+XJ8VSydA7HtT99rOoAfCFUgDdsgP6N53+7vhTfiHR9j9hqpQNu28rdKMXbByWYdkInSDat",
-	"OFRBldHrXuIkJlNQeM/etZd5agEMrVtv5Nhr3oVDTnYPaTUKwkFPdg9qulfhiOe7R9Q9vMyAkz2WqNsq",
-	"4YBn+2wk0NfGDD493Wew37wHeXcPdNfdsRpm34nsuqbi1k8cRy8ZT7sysQq7ejyY0IJOWWYrbGsutMbt",
-	"cV0NGmY9rCN29Q8Pw3Z+vfKj85xXXLKh61AdgubGCFbYGcWoQcTbZ4b7z2K4N4D276pyIvAmqnU2dvMb",
-	"M0btce3OHvl5mor5+vSHJba1oWMdIhuUajMqZnN+gcu6oc5D8Gq3Gc4j82udsQrw6g+I3i+s+4G3fT+z",
-	"4787O76rowUokmcAGeNzGy6w3jfjhJIqI7KVPSuPfrMqvMAg6ai+IvwQDObVdN/226yeWtq8l5W8Zba1",
-	"MV1QRaYwLzHu7/W99vtKh5Zxrx7X7+E6v2N+/MxePfb6BubIP82t+IqFambpsU8rILYt2OHz0QOpiz1J",
-	"nKr64srqd681nu4eUbe+/U0MJJruoph28/T34cWaV46bnta3H7dR2zHYKqq7zx5vsMMubbC23pf1tIxo",
-	"xLQboRlGu0iyoHxuQyfGIQtFm11kGiOWLMtaWcY2j1zy9PfDI/VePzPIpzHIJU8/RaIedxOpQfH6iil9",
-	"1U7cdpgi4OcKpf1cAkbPbaC//tpA1RPONZO3VaV+3/i6vBRLSuuih+H2ItED+of0LzGAhLrCLMasqtfk",
-	"ZFKVM2ASwPGeoms1IK9tVH/D1lyPlP174u+/h48PyM3dNjShRukc3FW4z4x8f5rui1ZuXOGXPerIkMfm",
-	"7TqET1KFm5TV6fDkrKncWTGjiuxlXZa7RFg/RWhzcgNyOhye1ZnB2BWBXcO6+VCL/82aD/x0eHrWKLe0",
-	"lHSarWMvd1A127myfGhztQuRpUSxOcfa2KqybGJvAU5IQiVG3LB61JWRxdaVq7KBWgibkAu5aP694EMx",
-	"3PmSi5E4O0a473lYvn4Qj7DVBupxIy69pQPfhgh8zegFqT6FwHS7aqTOcVeppXjD15SO/M8pbfMwQ19g",
-	"6nz4aD8H1f9y0ZH36aJto/vfOkIs3aejvuMIzivma2oksGCv7lbxSU77veLk9NFx4gTSi1b7LpGDso0o",
-	"/g2pz3366qj+9tW28d5Xsn7v4ZlDzYHP8dV7sHFGdN2kFzdbMXs7LMe/tjtCbQ0QtbX4b6fhWhVWn4NF",
-	"925C87590K0JmkIm+Bw9UvYw1vRuM6/9gbsdkaitRH/cNH0NlkaNsDrzCBuY2FcHZKI0FBPyx5RqekZG",
-	"GoovvQ8H2riTsaUpMS/GVevKeoQH/ZfE3WECnsauvdVqwZLFB46Gv5ZAc5JkQoEakFeMV/UmUwwH4wFR",
-	"kohMcHINUNiyQMG5zaMTUQAfkHNuYTeOUUrmUqxU5YtQt8YLgluc0uQa/fZXVOmjSzPo6OrbiWEzCarM",
-	"wdU6Wrjc1wA+cAkFUG1IROB1sCX+xO8ErF307bwaRDMlzHZV07nIlcAqLQqF3y/TtkWVYe2yOKs2ZAsw",
-	"Q67GCKfe6moEJEnaul+BGGpcq6qD6MavO7Yw1P2CoIuuPDkZfn2y9cbCfYYqNNxoS89HFtdtwRv4bmAg",
-	"xogDUZieWpHVib56FyM9LNWuhm4+u2bfst82E2jpfZbRn1hihOW6PSm9YBkgh5YYXfwXF8h+R+3N1apt",
-	"zxWrpE+Hp17VNrazcbjxiJKD/YBjvNXG8T4V8JA1hnaNDZxYl3s+mLfm2hwH1v+xFzI6V9eu/t0qqYnn",
-	"2UyIar7i67lwn52f38yQa1jjX18gNL2u9vBORt1W8Q/po2xmoLdOBEFsRZKRO8C1XFtDkSYLtA2b3KUr",
-	"6/hM+p9M+guxIjMqu1qS/W5UY7t8v7ly9v6jsfEciKHrinwJUtHqYrAhKXvtakCuNMnYEpTLEWAuENI6",
-	"6tj+3rSK+qm71xyqL55bz8XdCaM87TmANmaHVxMHwe+JhxawFYExsQXGOO83ePPAtYVkkogVj43ToFgK",
-	"6NQ0+/XWaRWM9de5wpBAWdhrbBjztt8u+2szhXcN4vbj7f8HAAD//w==",
+	"7D1/c9s2sl8Fw3czbd/Rsuwk7dWeNzepm7zzNWny4nT6R5OzIHIl4UQCLABK1nX83d9gAZAgBf1KbDd3",
+	"zX+2SACLxe5if/O3JBNlJThwrZKz35IZ0Bwk/nmZQ1kJDTxbvYGqoCvIzc85qEyySjPBk7NkpGUNI7Kc",
+	"ASd6BmQOK7KkiigATsYwERIGSZqobAYlNcOB12Vy9ktixiXv00SvKkjOEqUl49MkTW6OpuLI/Hik5qw6",
+	"ErgQLY4qwbgGmZxNaKHg9jZNXoiMWij6QL2dAeGwJBKUqGWGEEj4tWbSbMGsHEI0EbKkOjlLasmOJExA",
+	"As8g6YNmlnzdPH5aVQWLIcSsvaRMEz2jGlExlZRryLto+PBtvwEtV08n+GN/8SvIBM/V9v2WjLPSHMJJ",
+	"s0WzxhRkcmsWqKikJeh1KvgBVutLPiULWtRAxISsRC1JNhMsgxTxPxGSwALkipSgFJ1CSk6IFuT0yROy",
+	"YIqNCyBPry4uL0k2o5JmZk0DOzMTW0pM0oTT0sAYAHJkINm6RXrzAvhUz5Kz0ydPUrNl//+J2aDWIM0a",
+	"//jl3bub05Ojd+9uvnn2/s9/ih76pTkAmpn9Xn5vZkfwKqpnLXCsfeea5XuSW41vbqKydVS/eX5Bvjl9",
+	"PByQkaGw//lxRL5U9sRTQjUphdLk6yGhEjzRfUWomis8CMOdlKslSMIMrzJFMloUA/JKz0CSqiFthROw",
+	"KRfSUi3c0LIqDJC47Mlw0xE5wDecxJOT049h9ytQatsRKPv8Y9F/awarSnAFSP/f0fwN/FqD0ua/THAN",
+	"HP+kRgJYCXRcSTEuoPzzP5UVR+1yf5IwSc6S/zpuxeyxfaqOX9tRdtF1KSLtsoQpUtLCwG2O4zZNLgSf",
+	"FCx7cIAchg1AYgEy7Qj8WkGOdKZECXrG+JRAoSAlSHpMkQqkEpzMqCJcNHOtQOOengs5ZnkO/GE35ZgA",
+	"JCnpinChSS5Qcvfh/kKRnGpq9j4G3JykZsdCmp+mggNuA2UFp8VD7uJVLUnJlKZzC8OPQj8XNc8fmDyM",
+	"zLBHW2czYilg4pFokYzgvRXiBZVTeGjqHYt8hdRXCgnmjDn5+jH5gX2HUP3Eaa1nQrJ/wUMjzlMgYk+T",
+	"ORdL7mFaUFbQcfGgyLpqGBhVGAMWQA45yQVYEO01MiBv5YrQKWWcLJmeoThQtATSu6rPzSCckClSCKXd",
+	"7iopMqMXPPD+GmJgivz96tWPZFxr3NbSbZequZVlDk5VV5WQGvKXkDP6Fi+M3wdcRH6wmFnE3OY/vX1+",
+	"9JcBKg9uRrPg09eXTmWrpKhAamavtEwC1ZBfU925EHOq4UizMqL6Gh2gYhLUQWNYvseFa67bhZgfCI4U",
+	"hd0L01CqdYX6thlDpaSrBBEjqsPG3IZ6xC+JVSxw4Wa2NERmB0utaSPG/4RMm+ntgbymVvh1D2UOqy5w",
+	"28jFnWxklxxu9HVWSyXkbuQfon6FmEBYoxvktFgppiI0J/iE5WhY7djbVSYkmMkyydxU216/sG/tvRXD",
+	"XlNJcyvm9ycfMwlXTK/2hn/O7B3sLV64qaTVepI0QdXO/umt1Gun8BnqKmlRXGtazJM0oeWYTWtRq3Vz",
+	"+TZNCsqntaOovmX23cVr8vgboun0nIxqnjs7nWmSUW5kyRiIFgUq+WsTG6G/P0X+CJDH0FZJVlK5uoZS",
+	"eFt9bSV3DzA+vbYLtTJA1OZySFubddgswetybEzWNLE2ULDK/mA/c2DF5EU9nYJC1q4qKWg2O1TiLGjh",
+	"Cb57Ms+lKEnNqwKoolwbk9j/bY4isn1605jsDSqOTtZw0edTQ4HrZxAScxpyZhSV7T48TWzATcOxAVEG",
+	"3NY/523yI7C4aJ4zy8mvA4GCvJz2ZIyGG92zOf8yHA63mf//ePfuZjh8/99xyz/EJU4eg/miEVM9gc74",
+	"AfxjZ/nBHFiEkmTtrruIn4uWoIiYoPaF71m1bcKc9X7ADQkLkHtIOAvrlX+7j6lmmtThwMO/GXs/9ESl",
+	"qlnGckuQxeR6RmVpBOG4VkhSlE9BXmtxLfQMpFmghJxltLiGEuTU6J1RWdkDPFiQCw6WFzJDGmnCSqNl",
+	"MXep+z9ZWTKDi+js30MF3DDS6mIG2XydIkpWFMw5bD5AzFk/x28xBcojv08gPzM9E7UmlPh3SN5ASV7C",
+	"U+a1Sgk0X52jHo8DOKLWXBVMEc/DwT0xFqIAioJTaaprFWKzrswpiSWP4KlHLLipZo7gWdpFV4x2nrV3",
+	"ShfRBR1DEUWVwst5vxu8B6md1E8Rg+c5gyJ/JqVVvbogMR4iyOjzSdr6z36tQZof0KMVo61GiVm/5NGE",
+	"cc/Jl2+eX5Cvvx2efEUY1wKFglnsvHEBWpbBPw3uB3GNnKroXd3XiA2neNCaYTHU/A1oYcRvHy1R2okh",
+	"YAFSsX1gaijJj4iBE7h012GiWQbVofaRNYkPHIQmpL2zttFjAO2FG3GAurunFcZ4VR8CySW+fwAcBeNz",
+	"dcACL/D9wB27a+wb/94BQCk6gT1UevvWIfO2zuh9kG+IFg7AzRW+jwOh2l/JuNJQ7WfmdpzpFrq0wxh+",
+	"aX+uO7jsoqX0AxS6qqBWfW4jEMKGGbWkKHwCVe/kgzU9sywsmKjVNesKhp0HZzj7Wkyuc9pRJ0ohuTWw",
+	"6cRAIFDrhgW4XzmbznT8ctyGxUvPox+gFK9rjo1jeymkjRm2aL4kE8ZpUazQPiTliiimzAUzE0tySSYA",
+	"RUoozwnH/zPKv9BEaVERNaNzxqeD7uE8gB6+JjrWBLvBv1aHhHy7wmf/UUZrPXSEUmtEt3NQc3vuP2Yp",
+	"5HxSiOWGyLV7akOEQN5CWQlJC/LTZUqW6OQXHB39aDZOa2dkhOvvPELETrvljvbXiHB3WDtOOu5LC7h4",
+	"f+EY6gQR42iv68uA09xbPVdcT28bK+CaOHFWUKVJRafQxeVd+uw6ONlTal/5a6mX8yEhA7aAfHRmeF5C",
+	"nhKmFVGaSu0NCqQPWUKOIT4y8pfH6MwYFUtWFGTsA9KQmxfcn6OzMFSdUW7eM+YJSignYD0Ewa2UtEpY",
+	"VIPs7atWv6fmt6de8ME602f9w5y4UjXkm6IgOWjKigNc7fNY+ssPAJUhaKrIStRkKeoiJ5RUVClzrQ52",
+	"CsM5prJ4YGLb+HudT6F0oaaP9qpPJC0NHAd5Mgu6culAe53zC/N6s2IkECP3h3cBMne5Dp75DXLxslgw",
+	"vCokIKp2+hr8VB6EZl8tVjru0NhhBFuLuB1W1kRvpVQBC2ov4pngoNCIUN6akKAEp92V+kb44UGuD/dv",
+	"rFzujsWNXz+GhZeR3dNaz4BrlgWxxZ43yicJulQQe+tJsYCcLGforFgRKruX4FYxWoKeiY7nUIs5GJWC",
+	"VuzaslZmQJwgWFE8l3Wh2fWEZjp2T/88A3SEIWw5y4kSNtiNXk5aEDtQxV1jlWQ8Y5XNB+lF2TXleZCZ",
+	"lWWi7rn/NwZMPyb42d8e1YRy8vT1ZZPJU9IcbPT7IOdxbalji6lhDlkBMRRJORMuCY2pc0KtNoTpQ5pO",
+	"JmhauHABqD2Q0qPlFu9txNbRSu/A49RdChm5MbbFsPb2snTyBPcZ4sOI2zjaQuyjB4qyw7SRwySytyh3",
+	"+AZz5/9P3IgWrm0+1GAnIVfX0lr7co4yCrKZQBVAyFXB0HVvRI+Ou/3tnP+HPtbDjOdoPPGOfA4lvbm0",
+	"U54O19kJt8Ng48qn97byRIoyIq4oywnVREiCLg3Lu4ag9pfWh0XEujTdwvwkZpuVzEmeCa0LjS81MdMn",
+	"w3RrzrN3v99Z5DBNtNiAQZsR3yLvnBTUYpNyMjKoH+2Lzx6/2T1sZqmfVMxQ/sOIoFb2eGG0UQRhKkNE",
+	"ucvmTm/u3W+yhrb+wcxOFF25KCxr7OESdFxH2BDWi8fJPBRxuJetrXOAkMvpKqIZ/E0sSSH4FK11Iedd",
+	"B+GjYcBgj75+sovDGpWll9FufvalAw5lPqnYcIggM7qAc0KLon0LcV3ARBNR646SsjU6IAroCpKvEWj3",
+	"z0lPqqRJzdmvNbjHWtawS41iGpOIc7E3TFdmunWJfBhUfeeaT0zDY91AJ7341wHE8jAhqw+KRa17vMyv",
+	"GzBw1fpbD2EVWLBYQs/PnnCdolsrUKn3oWYFA67jfvZqZhMP7uRmj0UPWo/kmkTj0cjAXo7Ju/Z/xxzE",
+	"sYPzabLR0phvHz/5ZpCsE2wOUetrXMA5ySFjORBni0SD4dY1E1X6QUpxgFskyA+IJhgqTZ0n5wBM31cA",
+	"s3GRtnrUt98GYv7xcBgT9JrpIp6loiXNwBk9G6zJDyYYfOoXD+IJePgxQnoDNGccVCxTdQbZfP9D7Wf9",
+	"xEzjtSQHzLbpJsfVQbL/Tk9Wu0ELbHyLmSgK2JDk8GFJsKVR8vpWyW6tcKfPt5k3QEl8TzZVNnJqtN5o",
+	"m0etuJ17hUXrWY3d9spWahA6FrW5/G08dCaWZAlFMdjs9f8g9drvvLGHGK+1Tyvbpnmtp/Hu3LmEqUdX",
+	"d+OXV6/Io5OvvyaGr9Q5gbLSK1IC5crWeWKE8EC/0VoEYQ9XU1lSa7BFAvIb5Y+oWPbR+f/eo+EkjZu0",
+	"zYwN0mY9mG2ooiGpFsfbqPxvLOLy/2cYDdhGMW3YAPfhPdH7mlgyYLV9CHMNXc0EaccP3sK/betrDiDI",
+	"Zqj5ovYEMrOe/4mkJRjrxPqrc+vCn0FRXaNbKOYN8ku8AVUXWt2VaJwxvb9YDE84yoAGH7GETmOVlZSv",
+	"SEZ5zoxFrchbWevZc1ZokGQOlSZjms0H8WzSttC7e1gIfbDwnnL4CqjMZh/mVLtDV9phjqU1UXqYa+lR",
+	"YPme7nQtlfTmOpTVTSL/48c7x66L7gdxPaJMW1/trvJ3cPZtRLXFU3UnV+fhsvBA59SGK2iP6yQUlJsd",
+	"VG+CnKS+sRP28tiXG3CyC/8oJpAeohSrK+gujIZBxMQWZWYYVncVS7WCfECeoe6BviBUPWyBqbkLDi17",
+	"cPKIFtc0KF/bmhPg3ztgqxNRFGJ5XVexHG5fDWY9YCVdEXOHES3IVBDBB/HYZ6uLr0fc/NPWp+YSagrU",
+	"1uycB6jwhimjN5XlrQ1QNI/XwBCTiW/2cYjM3gjGgsFyf43oEEO40YJ6SVC4gMJ8pUm3V0BKLDyY1jSh",
+	"RWEu5NFZ86uLAswoNy9Y3nJZT8acdyhKyVIyrZs2Ovh6kALl1zdqkFujLcGKKT7xTNCnRUFaXBGqMMHP",
+	"vLs7d6VR8JyDLxA/aWjTtVSyW6/oCaM1EVfV0mw7ztnxsIC50vgeEtntQluXnF8oCqewEr7JSMFzR50f",
+	"S8WTNDEwUy2krb9b0Gx1LSYTlmH8ktY5s89oXjIePa6rxrPTUwGNZDAUR723kXFiS6JakjGmaJTcroyB",
+	"yjSG8rjtjHR/ZWsfWlC2b4AnUmm2MT3Y+tqDM8sEX4BUWEh/ZowHm/zT/mZwaYuy0GXnKNosNpYsn7qM",
+	"NFFzbYdHD9FrDnvWdMbqvgJX9cfX8We1lMB1WI8bSdewBaPEveSrC9EZ7NMdSZDKsMFv6n3l6w4Znn86",
+	"7Qf6ycIbDC6z6TZddYd1lSYGVwdXE+yV7unIoU319LmbnrDNggubEmFdixZ5+W63YifbclNjg3T/VOIO",
+	"qDuztB82vNDbRhR8DVVcxy7gUL5rS+r6ul8mckht0xyqyGgBmE92HfiDR4MNObvyUCjUhoRufynb5OxW",
+	"286FD70yjfGr+YCMjMJUuTxtpkI5gAlyZpyxXAnTobriwHVaAiKw6wB300bFqHIn0bRSWFfZvXi+lqAl",
+	"g4XN/fKtFZR1VLQVBtdT4OaCtgUIWtZ6du20SANVwRa2ItNNqrSQtp7d/cB4DjfdSPxGXz1UDVutk5nt",
+	"X1Cba+zKcLglsjFQGS335IRmGShFMNGRfPn3n99+5eVzW5JBXlXAL7/H5EqWG8VgQQtm+3NRTmailr5h",
+	"HDa6CjIAvxyVQNn1YDAYfTUg2PbL3JzvuHapglaxMadtS8+ZsjZaMEdZK42RezIG4E1C4TmhDmwJ2DIA",
+	"icvlSSiCOQIkF4N33LeQw1QJi4oGcTOtK9snh/FJJM/GVzVTIqGglkzanMOzVm3C+11Ztz0OqnkOUmFe",
+	"plHhSzA3sMLnVvCrwTv+jh+Rp73aKWyY57PT2xwfm80a1Dj87FtCNu8aON3jFNFoNBoyoawwjEXGoJcA",
+	"fGAWHb1+dfWWHC9Ojl1yvDr+rU2Tvz0OxdkIOdDMTUa9ZkyjAbkCntv2Tq5fE2Z+djo4YcMh29qJKW+V",
+	"GJVS15Kr9r1QCbBAohg+I75B4cb2g24C24LQ16kzS442m4aVQGRtjNVa215z5uUGhtPhKcIUTqywUIRM",
+	"pCjJCO+lgWf4kZnYGuGQE8H9c1tnNELon2GvSozqWgpyzZxILrLaGI62vvrbx0+++cpYbiKHEeLHRZNH",
+	"hkRHBCc2xjvF0LmlcLipCsq4MmIRaciQPitdt0Uz7aNHj761zZwuBuTSUZWo6K81WJZwjiWk8KDA+Sw5",
+	"MTJSVMBpxZKz5NHgZDB01eQoTY5nWH79L/P3FPC+aLj4Mk/Okv8F7Sq0e90PT4fDLb2uDutx5VaItLi6",
+	"1ISpQUcWJme/vA8iPcmlJTqXE0zq6q8GIXSqjIhtNqOS92aSY4yvhtvtrnc6HK55jnyvs6ZRgmP51LzE",
+	"CZsEjQ2bvmjYOMG9z4zsWvJzbHtIngwfDRorMEBzG3i+R0y3i0SQbR6uUiPBZrQKezvcpsmT4aOHAWK9",
+	"x1zboKLXZW4rWVxQbGeUi0ZB2UoXi5NjWrEj32srygsvmNI2j04l3Wa4v0SKA4ygd166FPW3oOpv5C9m",
+	"lALuWlB0pQbklWVr30jV939wrUxd0eD+bUsPKAqMOguF0uYSQKFl5esm0Gw8JISsCYychjmBPjyxKbyx",
+	"P8Tv75FRgoZsESL9EZagsJOOcheQa1WH946zqojgRgniWVF7LnpsIYwt3OzkOOgri0NOdg/p9KjEQY92",
+	"D2obqyJ/7wFZ08O0FQg74WpSV3rM2mqytmuc85TcdpjYcBwpV159VAEHOwdL8h57oKiILH8upLkVppKW",
+	"zsvsepspNuWEcavDuoRSNRNL3rQ/9juwheyoeaHKMyCXmtBMW8XFCJaSztG75nSkd3zKzKVgNVYz2mZd",
+	"EsGLlauLt/oXkZAZvcEAc+T7ZPZLh/By7wqhCzS+XTqvtSdA6e9Evroz2m/ThW+7JovLde0x3cmdLdwp",
+	"y9zQ8HIOq3NfHmTb1vBiZVVCPOPRHFaj5kQHTS8dBDZsDB8DxL163LyHQHy6XPv4ZI8RTVtdHPBkH7gi",
+	"fU3N4NPTfQaHzVs/Ccli3bU90fKSziGwTKOSpacYHP82h5WxqKysKSDmMbm03S6syoHtoJv0J+RxxsmE",
+	"LYC49lUD8sbcHMym01u7KptRPrWqzsw1zOjKABwSyoB7vQS3cKKxTFk2s2UAhAvsoPyJ33SPh493j2g6",
+	"ZX+6BGyJYBcJr+mpkf74lqo/qjf+e8cqNv5x3IT1jlWTB+Qv6S4p2zyhN0EY8D5utF5W0l7X2vDOV/d5",
+	"ZVHTqxMOr6hSkIf5WykZNxrnJ89g3+4e0Xyp4PMttlsIuKhiTwA8Z0a97JrLPkEkkAUZreiYFbZmtLnT",
+	"bGVZ1AdiLVDCcqu1nlsX6BygQhGPvt2oB+Ml3Odl9BK2d8n/bGBtJqBuNLpLRj/PBKElufzrNhXIxjaO",
+	"m3LYuDDHQuqXPhZ+H4I8LNh+cCkeVE1soMQmt4ob1Cvs32xsFMTbZxH+BxbhLkNkTYfDwMXSR3+wpZ51",
+	"B+6W4Jh8ctwEPI/CHMW4R+StL0NuPNQ2kmXTFrq8jJmM/4JnTWfw+2DnflfvB2bpJlszws4vEb1f2LgR",
+	"WmGfOfaPxbE2uavHsT81kWAU7BOAgvGpCjx7jBNKfMLgVg720drNF6p19l017RDvydvnF7hd/8jZXbr3",
+	"gmW2fURsRhUZw7T+7Lz7g3NgJOeyx43fwRTZrW0Y6jmu4a01buvkRmyLe4dsd08X0J4cQVXTLmT52bt2",
+	"XxQWM47eAM130deaiy0GWvvKcfu5ysZtFs/bAVvB9OGzb4qMPbNZPs2+rO/AyF1MDCW0wDSJNUd0JE3J",
+	"xa4x1YUVRScPtstRz3j+6XBUs9fP7PSgAvsZzz9GXB/3M4M35mlcdjORtyZrNIkO4eyfYsJD+h+QZnKf",
+	"SRv99t+xT6JycF1rPvP973WNftFJDVf4RfDGMxYIhW4a/kfds5tuwtPhyVlbuOLis9itrU0oWEtctZmi",
+	"A3I6HJ41+aqpq7yaw6r9wHv4rft3/HR4etbenHkt6bhYpUFGm2+Jfmm51mYQz0SRY5YIFr36cq6Rbe8z",
+	"IhmV6HHEslBXu5VaI9TnqGohNmeShA2/DsVw7wvwRj7tGOG+A26lwL3Ysp1m/Q/rTlpbOvJNad9KN6CM",
+	"c+I/kcx0t2iiybz2CY8dezhM334DVUFXkO+yjYMxzZDb9ANMa/8teuAZHD01KNu9eDvCD0As3WkG0fYj",
+	"eOqZr83cx3q1pl3pR7kb7hQnpw+OEyeQzjsfWRAlKNuJ9D+Q+tLkDWi5Ono6cV9Q2zYeX7VvfuqOpUOV",
+	"h8/O44e3hK7oqg3eb1Z69raGjn/rdhDf6trqXvq/34XYKRP67Ob6nfVzvq589MtgxlAIPkXjmN2Pqr5b",
+	"hwzbu+70oW1lkeP2u1/RTJgrkAuQR9j21L46ICOloRqRL3Oq6Rm50lB9hZo/Ysp5zIyiTol5MfVfL2pG",
+	"BNB/RVznE+B56pqnYz7lO45WhZZAS5IVQoEakBeM+/SwMbq98YAoyUQhOKbn+FJPbpMUiKiAD8hTbmE3",
+	"VldOplIslTd0qFvjnOAWxzSbowvhBVX66JkZdHT5/cgwpQRVl+DK+yxc7oOw77iECqg2JCKwicwC/8RP",
+	"xa6c3/CpH0QLJcx2VdsXWyGSXdKsy6pH64spUldnfkMuAT9ix1zh1FvtmIjcyTu9CxBDrd3mPyLV+Eea",
+	"77E6B0kHQx0/Sev2eXQy/OZkazeAu/SaaLjRlp6PLK67YrqfsBn3juJAFL2nVsD1/MZBO6UAS40do70h",
+	"4xzGmA5sZIVRIz9L9IeU6M+xnnVNps9YAcjPNVf//uI7/ATj5nLOrhGNZcSnw9OgrBlb5jrcBCTMAb0x",
+	"sUzHYA/Bt2XvM4HYrrGBb5t6yHszHN138WKlcGveq6dq7goZ7JU2CoysUVP30LUmP9th/yZKYstI//7i",
+	"o+2+vYeddNX/Eul9Wkub2e2tE1jgag6NlAKu5coqoTSbod7ZRnRdJs1nRnlgRpmJJZlQ2b+B2Sdz7d42",
+	"cMQ6D7VbNHqyoTLb2AQrYAu2AOXiHRgFhbzxoDoFuQnorgctX3EgJShFvaHkuq5g6XTP3rT+R+wyFEze",
+	"wdv6AjZ1MyU2WRzn/Q4rKNy3K5gkYslTY6MolgPaUO1+g3U6aXux6KvA7x3TomB8mjY9R2y9PHa+ybRv",
+	"cVIG8/r0+vUpL9EFUld2MgwJYALq6q/t6KB3we372/8PAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -17,7 +18,10 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
+	"meai/internal/authorization"
 	"meai/internal/identity"
+	"meai/internal/identity/devlogin"
+	"meai/internal/postgres"
 	"meai/workflows"
 )
 
@@ -41,11 +45,23 @@ type Engine interface {
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 }
 
-// Options is what the server needs. Store, Engine and Auth are required.
+// APIKeys manages the keys of a principal.
+type APIKeys interface {
+	IssueAPIKey(ctx context.Context, principal uuid.UUID, roles []identity.Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error)
+	RevokeAPIKey(ctx context.Context, principal, id uuid.UUID) (postgres.APIKey, error)
+	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
+}
+
+// Options is what the server needs. Store, Engine, Auth and APIKeys are required.
 type Options struct {
 	Store  Store
 	Engine Engine
 	Auth   identity.Authenticator
+	// APIKeys makes and ends API keys; [identity.Directory] is the real one.
+	APIKeys APIKeys
+	// Development serves the development identity provider below [devlogin.Path];
+	// nil for none.
+	Development http.Handler
 	// Logger is where access and failures are logged; nil discards them.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider fall back to OpenTelemetry's global ones.
@@ -67,6 +83,7 @@ type Options struct {
 type Server struct {
 	store    Store
 	engine   Engine
+	keys     APIKeys
 	log      *slog.Logger
 	lifetime time.Duration
 	workflow func(string) string
@@ -85,11 +102,11 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil {
-		return nil, errors.New("api: Store, Engine and Auth are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil {
+		return nil, errors.New("api: Store, Engine, Auth and APIKeys are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, log: o.Logger, lifetime: o.SessionLifetime,
+		store: o.Store, engine: o.Engine, keys: o.APIKeys, log: o.Logger, lifetime: o.SessionLifetime,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
 	}
 	if s.log == nil {
@@ -137,15 +154,22 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
+	policies, err := authorization.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load the policies: %w", err)
+	}
 	e := echo.New()
 	// The peer's own address: forwarding headers can be written by anyone.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = answerErrors(s.log)
 	e.Logger.SetOutput(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn).Writer())
-	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth))
+	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth, policies))
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	if err := registerPages(e); err != nil {
 		return nil, err
+	}
+	if o.Development != nil {
+		e.Any(devlogin.Path+"/*", echo.WrapHandler(o.Development))
 	}
 	if o.MetricsHandler != nil {
 		e.GET("/metrics", echo.WrapHandler(o.MetricsHandler))
@@ -153,11 +177,12 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	return e, nil
 }
 
-// caller is whose request this is; the contract's middleware has put it there.
+// caller is the person whose request this is; the contract's middleware has put
+// them there, and the policies let nobody else pass.
 func caller(ctx context.Context) (uuid.UUID, error) {
 	c, ok := identity.FromContext(ctx)
-	if !ok {
-		return uuid.Nil, &problem{code: internalError, cause: errors.New("no caller in a secured operation")}
+	if !ok || c.Subject == uuid.Nil {
+		return uuid.Nil, &problem{code: internalError, cause: errors.New("no person in an operation on a person's data")}
 	}
 	return c.Subject, nil
 }

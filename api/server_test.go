@@ -24,19 +24,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"meai/api"
-	"meai/internal/identity"
 	"meai/workflows"
 )
 
 func TestRequiredOptions(t *testing.T) {
 	_, err := api.New(api.Options{Store: newMemoryStore(), Engine: &engine{}})
 	require.ErrorContains(t, err, "Auth")
-}
-
-func TestDevelopmentTokensHaveToBeSwitchedOn(t *testing.T) {
-	p := newSite(t, func(o *api.Options) { o.Auth = identity.Development{} }).person()
-	problem := refused(t, p.do(t, post("/v1/sessions", "")), http.StatusUnauthorized, "development_identity_off")
-	require.Contains(t, problem.Detail, "MEAI_DEV_AUTH")
 }
 
 func TestPanicIsAProblemAndKeepsItsValue(t *testing.T) {

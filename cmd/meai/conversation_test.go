@@ -141,7 +141,7 @@ func (p *person) follow(t *testing.T, base string, id uuid.UUID) *stream {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/sessions/"+p.session.String()+"/interactions/"+id.String()+"/events", nil)
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer dev-"+p.subject.String())
+	request.Header.Set("Authorization", "Bearer "+p.token)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, response.StatusCode)

@@ -22,7 +22,7 @@ func TestAnswersComeWithoutWeaviate(t *testing.T) {
 	p, id := tellDegraded(t, base, "vectors_unavailable")
 	broken.kill()
 	_, base = s.serve(t, "up")
-	p.at(t, base).remembersTom(t, id)
+	p.remembersTom(t, id)
 }
 
 func TestAnswersComeWithoutTheModelProvider(t *testing.T) {
@@ -93,14 +93,6 @@ func TestAnswersComeWithoutSomeQueues(t *testing.T) {
 			up.kill()
 		})
 	}
-}
-
-// at is the same person at another address.
-func (p *person) at(t *testing.T, base string) *person {
-	t.Helper()
-	moved := newPerson(t, base)
-	moved.subject, moved.session = p.subject, p.session
-	return moved
 }
 
 func TestBadInputIsRefusedAndNothingIsStored(t *testing.T) {

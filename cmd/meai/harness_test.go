@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/api/client"
+	"meai/internal/identity/devlogin"
 )
 
 // binary is the meai under test, built once for all scenarios.
@@ -151,19 +152,36 @@ func (j *journal) tail(n int) string {
 // person is one caller of the API.
 type person struct {
 	subject uuid.UUID
+	token   string
 	api     *client.ClientWithResponses
 	session uuid.UUID
 }
 
+// newPerson signs in as somebody new.
 func newPerson(t *testing.T, base string) *person {
 	t.Helper()
-	p := &person{subject: uuid.New()}
-	var err error
-	p.api, err = client.NewClientWithResponses(base, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer dev-"+p.subject.String())
-		return nil
-	}))
+	return signedIn(t, base, "person-"+uuid.NewString())
+}
+
+// signedIn signs in under a name, as a browser does, with a second factor.
+func signedIn(t *testing.T, base, name string) *person {
+	t.Helper()
+	token, err := devlogin.SignIn(t.Context(), devlogin.Issuer(base), name, true)
 	require.NoError(t, err)
+	return withToken(t, base, token)
+}
+
+// withToken is whoever a token or an API key stands for.
+func withToken(t *testing.T, base, token string) *person {
+	t.Helper()
+	p := &person{token: token}
+	var err error
+	p.api, err = client.NewClientWithResponses(base, client.Bearer(token))
+	require.NoError(t, err)
+	me, err := p.api.GetMeWithResponse(t.Context())
+	require.NoError(t, err)
+	require.NotNil(t, me.JSON200, "%s", me.Body)
+	p.subject = me.JSON200.Subject
 	return p
 }
 

@@ -18,7 +18,7 @@ func (p *person) post(t *testing.T, url, body string, headers map[string]string)
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer dev-"+p.subject.String())
+	request.Header.Set("Authorization", "Bearer "+p.token)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", uuid.NewString())
 	for name, value := range headers {

@@ -12,7 +12,6 @@ import (
 
 	"meai/activities/synthesis"
 	"meai/api"
-	"meai/internal/identity"
 	"meai/internal/postgres"
 	"meai/workers"
 	"meai/workflows"
@@ -96,10 +95,16 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	callers, err := p.callers(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal},
-		Auth:            identity.Development{Enabled: p.config.DevAuth},
+		Auth:            callers.auth,
+		APIKeys:         callers.directory,
+		Development:     callers.development,
 		Logger:          p.telemetry.Logger,
 		TracerProvider:  p.telemetry.Tracers,
 		MeterProvider:   p.telemetry.Meters,

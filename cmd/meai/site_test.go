@@ -19,7 +19,9 @@ func newSite(t *testing.T, env ...string) site {
 	urls := enginetest.EmptyDatabase(t, false)
 	keys := t.TempDir()
 	s := site{config: os.Getenv("MEAI_TEST_CONFIG"), env: append([]string{
-		"MEAI_DEV_AUTH=true",
+		"MEAI_IDENTITY_DEVELOPMENT=true",
+		// The same through all restarts: it is part of who the callers are.
+		"MEAI_API_LISTEN=" + freePort(t),
 		"MEAI_POSTGRES_URL=" + urls.App,
 		"MEAI_POSTGRES_OWNER_URL=" + urls.Owner,
 		"MEAI_POSTGRES_READER_URL=" + urls.Reader,
@@ -52,8 +54,8 @@ func (s site) setting(name string) string {
 // api starts the API and, with "up", all workers; it returns the base URL.
 func (s site) serve(t *testing.T, command string, args ...string) (*process, string) {
 	t.Helper()
-	address := freePort(t)
-	p := s.with("MEAI_API_LISTEN="+address).start(t, append([]string{command}, args...)...)
+	address := s.setting("MEAI_API_LISTEN")
+	p := s.start(t, append([]string{command}, args...)...)
 	awaitReady(t, address, within)
 	return p, "http://" + address
 }

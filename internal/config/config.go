@@ -14,6 +14,7 @@ import (
 // Config is the whole configuration of a MeAi process.
 type Config struct {
 	API       API       `koanf:"api"`
+	Identity  Identity  `koanf:"identity"`
 	Postgres  Postgres  `koanf:"postgres"`
 	Temporal  Temporal  `koanf:"temporal"`
 	Weaviate  Weaviate  `koanf:"weaviate"`
@@ -22,14 +23,24 @@ type Config struct {
 	Telemetry Telemetry `koanf:"telemetry"`
 	Session   Session   `koanf:"session"`
 	Filter    Filter    `koanf:"filter"`
-	// DevAuth is a top-level switch so that its variable is plainly MEAI_DEV_AUTH.
-	DevAuth bool `koanf:"dev_auth" default:"false" doc:"Accept development tokens (Bearer dev-<subject uuid>). Anyone can then be anyone: never in production."`
 }
 
 // API configures the HTTP server.
 type API struct {
 	Listen          string        `koanf:"listen" default:"127.0.0.1:8080" validate:"hostname_port" doc:"Address the HTTP API listens on."`
+	PublicURL       string        `koanf:"public_url" validate:"omitempty,url" doc:"Address of the API as its callers see it; http://<listen> when empty."`
 	ShutdownTimeout time.Duration `koanf:"shutdown_timeout" default:"20s" validate:"gt=0" doc:"How long running requests may finish after a stop signal."`
+}
+
+// Identity says whose access tokens the API accepts.
+type Identity struct {
+	Issuer      string        `koanf:"issuer" validate:"omitempty,url" doc:"Issuer URL of the OpenID provider, exactly as its tokens spell it."`
+	Audience    string        `koanf:"audience" default:"meai" validate:"required" doc:"Audience that access tokens must name."`
+	RolesClaim  string        `koanf:"roles_claim" default:"roles" validate:"required" doc:"Claim that lists roles: an array, words in one text, or an object whose keys count; dots lead into objects (realm_access.roles). A token without a role of MeAi's is a person's."`
+	RolesPrefix string        `koanf:"roles_prefix" doc:"What precedes MeAi's roles in that claim (meai- for meai-operator)."`
+	StepUpACR   string        `koanf:"step_up_acr" doc:"Values of the acr claim, separated by spaces, that mean several factors; amr is understood without."`
+	ClockSkew   time.Duration `koanf:"clock_skew" default:"1m" validate:"min=0s,max=5m" doc:"How far the provider's clock may be from ours."`
+	Development bool          `koanf:"development" default:"false" doc:"Run the built-in OpenID provider and trust it instead of issuer. Anyone can be anyone: it starts on loopback addresses only, and is never for production."`
 }
 
 // Postgres configures the three database roles.
@@ -92,6 +103,14 @@ type Filter struct {
 	Pass      float64 `koanf:"pass" default:"0.55" validate:"gt=0,max=1" doc:"Weighted score from which a text passes."`
 	Safety    float64 `koanf:"safety" default:"0.6" validate:"gt=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
 	Relevance float64 `koanf:"relevance" default:"0.2" validate:"gt=0,max=1" doc:"Relevance score below which a text is not shown."`
+}
+
+// Public is the address of the API as its callers see it.
+func (a API) Public() string {
+	if a.PublicURL != "" {
+		return a.PublicURL
+	}
+	return "http://" + a.Listen
 }
 
 // UseTLS reports whether the Temporal connection is encrypted.

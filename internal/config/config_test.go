@@ -23,13 +23,13 @@ func write(t *testing.T, text string) string {
 
 func TestDefaultsFileThenEnvironment(t *testing.T) {
 	path := write(t, minimal+"api: {listen: \"127.0.0.1:9000\"}\nsession: {lifetime: 30m}\n")
-	c, err := config.Load(path, []string{"MEAI_API_LISTEN=127.0.0.1:9001", "MEAI_DEV_AUTH=true", "MEAI_POSTGRES_MAX_CONNS=12", "HOME=/nowhere"})
+	c, err := config.Load(path, []string{"MEAI_API_LISTEN=127.0.0.1:9001", "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_POSTGRES_MAX_CONNS=12", "HOME=/nowhere"})
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9001", c.API.Listen, "the environment beats the file")
 	require.Equal(t, 30*time.Minute, c.Session.Lifetime, "the file beats the default")
 	require.Equal(t, "builtin", c.Embedding.Provider, "the default stands")
 	require.Equal(t, int32(12), c.Postgres.MaxConns)
-	require.True(t, c.DevAuth)
+	require.True(t, c.Identity.Development)
 }
 
 func TestEveryProblemIsNamedAtOnce(t *testing.T) {

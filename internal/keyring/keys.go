@@ -48,6 +48,9 @@ const (
 	SearchTerm  Purpose = "search-term"
 	Body        Purpose = "body"
 	Fingerprint Purpose = "fingerprint"
+	Account     Purpose = "account"
+	APIKey      Purpose = "api-key"
+	DevIdentity Purpose = "development-identity"
 )
 
 // Keys is the key set of one subject. It is safe for concurrent use.

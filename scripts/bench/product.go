@@ -20,6 +20,7 @@ import (
 
 	"meai/api/client"
 	"meai/internal/config"
+	"meai/internal/identity/devlogin"
 )
 
 // messages of about forty words, as people write them.
@@ -51,7 +52,7 @@ func startProduct(ctx context.Context, m measureCommand, cfg config.Config) (*pr
 	}
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(m.Meai, args...)
-		cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_DEV_AUTH=true", "MEAI_API_LISTEN="+address,
+		cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address,
 			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn")
 		cmd.Stderr = os.Stderr
 		return cmd
@@ -104,11 +105,11 @@ func (p *product) stop() {
 
 // client is a new person with a session.
 func (p *product) client(ctx context.Context) (func(context.Context) error, error) {
-	subject := uuid.NewString()
-	api, err := client.NewClientWithResponses(p.base, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer dev-"+subject)
-		return nil
-	}))
+	token, err := devlogin.Machine(ctx, devlogin.Issuer(p.base), "bench-"+uuid.NewString())
+	if err != nil {
+		return nil, fmt.Errorf("sign in: %w", err)
+	}
+	api, err := client.NewClientWithResponses(p.base, client.Bearer(token))
 	if err != nil {
 		return nil, err
 	}

@@ -42,8 +42,8 @@ type person struct {
 
 // converse has the conversation and prints it. It fails when anything is refused or when the
 // last answer does not recall what was said first.
-func converse(ctx context.Context, url string, out io.Writer) error {
-	p, err := begin(ctx, url)
+func converse(ctx context.Context, url, token string, out io.Writer) error {
+	p, err := begin(ctx, url, token)
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func converse(ctx context.Context, url string, out io.Writer) error {
 	return err
 }
 
-// begin makes up a person, known by a development token, and starts a session.
-func begin(ctx context.Context, url string) (*person, error) {
-	api, err := client.NewClientWithResponses(url, client.Bearer("dev-"+uuid.NewString()))
+// begin starts a session of the person whom the token stands for.
+func begin(ctx context.Context, url, token string) (*person, error) {
+	api, err := client.NewClientWithResponses(url, client.Bearer(token))
 	if err != nil {
 		return nil, fmt.Errorf("make a client of the API: %w", err)
 	}

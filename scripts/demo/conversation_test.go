@@ -29,7 +29,7 @@ type companion struct {
 
 func (c *companion) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer dev-"):
+	case !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer token"):
 		w.WriteHeader(http.StatusUnauthorized)
 	case strings.HasSuffix(r.URL.Path, "/sessions"):
 		respond(w, http.StatusCreated, client.Session{Id: uuid.New()})
@@ -85,7 +85,7 @@ func talkTo(t *testing.T, c *companion) (string, error) {
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	var out bytes.Buffer
-	err := converse(t.Context(), server.URL, &out)
+	err := converse(t.Context(), server.URL, "token", &out)
 	return out.String(), err
 }
 

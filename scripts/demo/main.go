@@ -52,7 +52,7 @@ func (c cli) run(ctx context.Context) (err error) {
 	}
 	fmt.Printf("\nMeAi is up after %.1f s.\n", time.Since(begun).Seconds())
 	if c.Talk {
-		if err := converse(ctx, s.url, os.Stdout); err != nil {
+		if err := c.talk(ctx, s.url); err != nil {
 			return errors.Join(err, s.lastWords())
 		}
 	}
@@ -67,4 +67,13 @@ func (c cli) run(ctx context.Context) (err error) {
 	case <-s.lost():
 		return errors.Join(errors.New("something that was up has ended"), s.lastWords())
 	}
+}
+
+// talk signs in and has the conversation.
+func (c cli) talk(ctx context.Context, url string) error {
+	token, err := signIn(ctx, url, os.Stdout)
+	if err != nil {
+		return err
+	}
+	return converse(ctx, url, token, os.Stdout)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"meai/internal/identity/devlogin"
 	"meai/scripts/internal/child"
 	"meai/scripts/internal/engines"
 )
@@ -90,7 +91,7 @@ func (s *site) up(ctx context.Context) error {
 		return fmt.Errorf("open meai's log: %w", err)
 	}
 	cmd := exec.Command(s.meai, "--config", s.engines.Config, "up")
-	cmd.Env = append(os.Environ(), "MEAI_DEV_AUTH=true", "MEAI_API_LISTEN="+address)
+	cmd.Env = append(os.Environ(), "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address)
 	cmd.Stdout, cmd.Stderr = log, log
 	s.process, err = child.Start("meai", cmd)
 	// The child has its own descriptor of the log.
@@ -165,7 +166,8 @@ func (s *site) lastWords() error {
 }
 
 func (s *site) printAddresses() error {
-	_, err := fmt.Fprintf(s.out, "\nAPI %s   contract %s/docs   configuration %s\n", s.url, s.url, s.engines.Config)
+	_, err := fmt.Fprintf(s.out, "\nAPI %s   contract %s/docs   configuration %s\nSign in as anyone at %s/\n",
+		s.url, s.url, s.engines.Config, devlogin.Issuer(s.url))
 	return err
 }
 
