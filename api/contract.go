@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -58,7 +60,7 @@ func newContract() (*contract, error) {
 		for method, op := range item.Operations() {
 			entry := operation{
 				route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
-				id:    op.OperationID,
+				id:    operationID(op),
 			}
 			if entry.scope, err = scopeOf(op); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
@@ -70,6 +72,13 @@ func newContract() (*contract, error) {
 		}
 	}
 	return c, nil
+}
+
+// operationID is the id as openapi.yaml spells it; the generator writes the copy
+// that is in the binary with a capital.
+func operationID(op *openapi3.Operation) string {
+	first, size := utf8.DecodeRuneInString(op.OperationID)
+	return string(unicode.ToLower(first)) + op.OperationID[size:]
 }
 
 // scopeOf reads the one scope of an operation; "" for one that says that it needs none.
