@@ -105,14 +105,14 @@ func (l *Ledger) vote(ctx context.Context, v *view, mine Entry, round int) (tall
 
 // cast writes a store's vote, or reads the one that it has given.
 func cast(ctx context.Context, r *replica, name string, choice []byte) ([]byte, error) {
-	err := r.store.Create(ctx, name, choice)
+	err := r.create(ctx, name, choice)
 	if err == nil {
 		return choice, nil
 	}
 	if !errors.Is(err, objects.ErrExists) {
 		return nil, err
 	}
-	return r.store.Read(ctx, name)
+	return r.read(ctx, name)
 }
 
 // valid reads an entry that was voted for.

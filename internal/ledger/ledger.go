@@ -171,7 +171,7 @@ func (l *Ledger) append(ctx context.Context, act Act) (Entry, error) {
 func (l *Ledger) find(ctx context.Context, v *view, id string) (Entry, error) {
 	answered := 0
 	for _, r := range v.good {
-		data, err := r.store.Read(ctx, pointerName(id))
+		data, err := r.read(ctx, pointerName(id))
 		if errors.Is(err, objects.ErrAbsent) {
 			answered++
 			continue
@@ -266,15 +266,30 @@ func (l *Ledger) place(ctx context.Context, r *replica, e Entry) error {
 
 // same creates an object or finds it there already with the same bytes.
 func (l *Ledger) same(ctx context.Context, r *replica, name string, data []byte, number uint64) error {
-	err := r.store.Create(ctx, name, data)
+	err := r.create(ctx, name, data)
 	if !errors.Is(err, objects.ErrExists) {
 		return err
 	}
-	there, err := r.store.Read(ctx, name)
+	there, err := r.read(ctx, name)
 	if err == nil && string(there) != string(data) {
 		err = fmt.Errorf("%w: %s holds another entry %d", ErrFork, r.name, number)
 	}
 	return err
+}
+
+// callTimeout bounds one call: a store that hangs is one that is away.
+const callTimeout = 10 * time.Second
+
+func (r *replica) create(ctx context.Context, name string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return r.store.Create(ctx, name, data)
+}
+
+func (r *replica) read(ctx context.Context, name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return r.store.Read(ctx, name)
 }
 
 func (r *replica) last() Entry {

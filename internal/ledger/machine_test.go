@@ -68,12 +68,12 @@ func (m *machine) fault() fault {
 
 func (m *machine) append(rt *rapid.T) {
 	who := rapid.IntRange(0, 1).Draw(rt, "writer")
-	id := fmt.Sprint(rapid.IntRange(0, 12).Draw(rt, "act"))
+	id := fmt.Sprint(rapid.IntRange(0, 6).Draw(rt, "act"))
 	if rapid.Bool().Draw(rt, "with faults") {
 		m.plan = rapid.SliceOfN(rapid.SampledFrom([]fault{fine, fine, fine, before, after}), 0, 30).Draw(rt, "plan")
 	}
 	if rapid.Bool().Draw(rt, "with a race") {
-		other := fmt.Sprint(rapid.IntRange(0, 12).Draw(rt, "other act"))
+		other := fmt.Sprint(rapid.IntRange(0, 6).Draw(rt, "other act"))
 		m.countdown = rapid.IntRange(0, 20).Draw(rt, "at call")
 		m.between = func() { m.appendAs(rt, 1-who, other) }
 	}

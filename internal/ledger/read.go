@@ -156,7 +156,7 @@ func (l *Ledger) lastPresent(ctx context.Context, r *replica) (uint64, error) {
 	number, missing := uint64(0), uint64(0)
 	// A gap of a few must not end the search.
 	for probe := uint64(1); missing <= widestGap; probe++ {
-		_, err := r.store.Read(ctx, entryName(probe))
+		_, err := r.read(ctx, entryName(probe))
 		switch {
 		case err == nil:
 			number, missing = probe, 0

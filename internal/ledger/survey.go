@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 
 	"meai/internal/objects"
 )
@@ -69,87 +68,104 @@ func failures(states []state) (err error) {
 
 func (l *Ledger) states(ctx context.Context) []state {
 	states := make([]state, len(l.replicas))
-	var group sync.WaitGroup
 	for i, r := range l.replicas {
-		group.Go(func() {
-			head, err := l.findHead(ctx, r)
-			states[i] = state{r, head, err}
-			if err != nil && ctx.Err() == nil {
-				l.log.Warn("a ledger store does not answer as it should", "store", r.name, "error", err)
-			}
-		})
+		head, err := l.findHead(ctx, r)
+		states[i] = state{r, head, err}
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn("a ledger store does not answer as it should", "store", r.name, "error", err)
+		}
 	}
-	group.Wait()
 	return states
 }
 
-// sharing are the stores whose newest entry is in the candidate's chain. Each entry
-// holds the hash of the one before, so equal ends are equal pasts.
-func (l *Ledger) sharing(ctx context.Context, candidate state, states []state) (v *view, others []string) {
+// sharing are the stores whose newest entry is in the candidate's chain, and the
+// names of those that hold another entry in its place. Each entry holds the hash of
+// the one before, so equal ends are equal pasts.
+func (l *Ledger) sharing(ctx context.Context, candidate state, states []state) (v *view, forked []string) {
 	v = &view{head: candidate.head}
 	for _, s := range states {
 		if s.err != nil {
 			continue
 		}
+		longer, shorter := candidate, s
 		if s.head.Number > candidate.head.Number {
-			others = append(others, s.replica.name)
-			continue
+			longer, shorter = s, candidate
 		}
-		same := s.head.Number == 0 || s.head.Hash == candidate.head.Hash
-		if !same && s.head.Number < candidate.head.Number {
-			there, err := l.read(ctx, candidate.replica, s.head.Number)
-			same = err == nil && there.Hash == s.head.Hash
-		}
-		if same {
+		same, err := l.continues(ctx, longer, shorter)
+		switch {
+		case err != nil:
+			l.log.Warn("a ledger store does not answer as it should", "store", longer.replica.name, "error", err)
+		case !same:
+			forked = append(forked, s.replica.name)
+		case s.head.Number <= candidate.head.Number:
 			v.good = append(v.good, s.replica)
-		} else {
-			others = append(others, s.replica.name)
 		}
 	}
-	return v, others
+	return v, forked
+}
+
+// continues reports whether the longer store holds the end of the shorter one.
+func (l *Ledger) continues(ctx context.Context, longer, shorter state) (bool, error) {
+	if shorter.head.Number == 0 || shorter.head.Hash == longer.head.Hash {
+		return true, nil
+	}
+	if shorter.head.Number == longer.head.Number {
+		return false, nil
+	}
+	there, err := l.read(ctx, longer.replica, shorter.head.Number)
+	return err == nil && there.Hash == shorter.head.Hash, err
 }
 
 // findHead looks for the end of one store, from where it was last time: entries have
 // no gaps, so it steps ahead in growing strides and then halves the last one. That
-// takes a logarithm of what was added.
+// takes a logarithm of what was added. What an entry on the way holds is not its
+// concern, only the last must be sound.
 func (l *Ledger) findHead(ctx context.Context, r *replica) (Entry, error) {
 	if err := l.recall(ctx, r); err != nil {
 		return Entry{}, err
 	}
-	head := r.last()
-	probe := func(number uint64) (bool, error) {
-		e, err := l.read(ctx, r, number)
-		if errors.Is(err, objects.ErrAbsent) {
-			return false, nil
-		}
-		if err == nil && e.Number > head.Number {
-			head = e
-		}
-		return err == nil, err
-	}
-	stride := uint64(1)
+	known := r.last()
+	there, stride := known.Number, uint64(1)
 	for {
-		there, err := probe(head.Number + stride)
+		held, err := r.holds(ctx, there+stride)
 		if err != nil {
 			return Entry{}, err
 		}
-		if !there {
+		if !held {
 			break
 		}
-		stride *= 2
+		there, stride = there+stride, stride*2
 	}
-	for absent := head.Number + stride; absent-head.Number > 1; {
-		middle := head.Number + (absent-head.Number)/2
-		there, err := probe(middle)
-		if err != nil {
+	for absent := there + stride; absent-there > 1; {
+		middle := there + (absent-there)/2
+		held, err := r.holds(ctx, middle)
+		switch {
+		case err != nil:
 			return Entry{}, err
-		}
-		if !there {
+		case held:
+			there = middle
+		default:
 			absent = middle
 		}
 	}
+	if there == known.Number {
+		return known, nil
+	}
+	head, err := l.read(ctx, r, there)
+	if err != nil {
+		return Entry{}, err
+	}
 	r.advance(head)
 	return head, nil
+}
+
+// holds reports whether there is an object under an entry's number.
+func (r *replica) holds(ctx context.Context, number uint64) (bool, error) {
+	_, err := r.read(ctx, entryName(number))
+	if errors.Is(err, objects.ErrAbsent) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // recall makes sure that a store still holds what it held last time. One that was
@@ -174,7 +190,7 @@ func (l *Ledger) recall(ctx context.Context, r *replica) error {
 
 // read reads an entry of one store and checks its signature and number.
 func (l *Ledger) read(ctx context.Context, r *replica, number uint64) (Entry, error) {
-	object, err := r.store.Read(ctx, entryName(number))
+	object, err := r.read(ctx, entryName(number))
 	if err != nil {
 		return Entry{}, err
 	}
