@@ -95,12 +95,16 @@ func (e *Entry) encode() ([]byte, error) {
 	if err := e.validate(); err != nil {
 		return nil, failure.New(failure.InvalidInput, "audit entry: "+err.Error(), nil)
 	}
+	return e.body(), nil
+}
+
+func (e *Entry) body() []byte {
 	b := append([]byte{version}, e.Object[:]...)
 	b = append(b, e.Note[:]...)
 	for _, text := range e.texts() {
 		b = append(append(b, byte(len(text))), text...)
 	}
-	return b, nil
+	return b
 }
 
 // validate never quotes a field: what does not belong there may be words.
