@@ -11,6 +11,7 @@ import (
 
 	"meai/internal/audit"
 	"meai/internal/enginetest"
+	"meai/internal/keyring"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
@@ -25,6 +26,7 @@ type site struct {
 	ledger *ledger.Ledger
 	to     *ledger.Committer
 	key    *signing.Key
+	keys   *keyring.Keyring
 }
 
 func newSite(t testing.TB) *site {
@@ -32,6 +34,7 @@ func newSite(t testing.TB) *site {
 	s := &site{}
 	s.db, s.urls = enginetest.Database(t)
 	keys := enginetest.Keyring(t)
+	s.keys = keys
 	s.log = audit.New(audit.Options{DB: s.db, Keys: keys, Logger: enginetest.Logger(t)})
 	signer, err := ledger.DeriveKey(t.Context(), keys)
 	require.NoError(t, err)
