@@ -21,6 +21,7 @@ const (
 	unauthenticated      code = "unauthenticated"
 	stepUpRequired       code = "step_up_required"
 	forbidden            code = "forbidden"
+	alreadyDecided       code = "already_decided"
 	personErased         code = "person_erased"
 	notFound             code = "not_found"
 	noSuchRoute          code = "no_such_route"
@@ -53,6 +54,8 @@ var explanations = map[code]explanation{
 		"Sign in again with a second factor and repeat the request within 15 minutes (RFC 9470). An API key cannot do this."},
 	forbidden: {http.StatusForbidden, "This caller may not do that",
 		"The caller's roles, or the scopes of the API key, do not allow it."},
+	alreadyDecided: {http.StatusConflict, "This is decided already",
+		"The approval was decided or used, its time is over, or this person has decided otherwise."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
 	notFound: {http.StatusNotFound, "There is no such thing for this caller",

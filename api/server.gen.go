@@ -51,6 +51,57 @@ func (e AnalysisKind) Valid() bool {
 	}
 }
 
+// Defines values for ApprovalState.
+const (
+	ApprovalStateApproved ApprovalState = "approved"
+	ApprovalStateExpired  ApprovalState = "expired"
+	ApprovalStatePending  ApprovalState = "pending"
+	ApprovalStateRefused  ApprovalState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalState enum.
+func (e ApprovalState) Valid() bool {
+	switch e {
+	case ApprovalStateApproved:
+		return true
+	case ApprovalStateExpired:
+		return true
+	case ApprovalStatePending:
+		return true
+	case ApprovalStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalAct.
+const (
+	ApprovalActDecrypt          ApprovalAct = "decrypt"
+	ApprovalActEarlyDelete      ApprovalAct = "early_delete"
+	ApprovalActElevate          ApprovalAct = "elevate"
+	ApprovalActOverrideFailover ApprovalAct = "override_failover"
+	ApprovalActRestore          ApprovalAct = "restore"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalAct enum.
+func (e ApprovalAct) Valid() bool {
+	switch e {
+	case ApprovalActDecrypt:
+		return true
+	case ApprovalActEarlyDelete:
+		return true
+	case ApprovalActElevate:
+		return true
+	case ApprovalActOverrideFailover:
+		return true
+	case ApprovalActRestore:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse            CrisisKind = "abuse"
@@ -554,6 +605,39 @@ type AnalysisRequest struct {
 	Text string `json:"text"`
 }
 
+// Approval defines model for Approval.
+type Approval struct {
+	Act       ApprovalAct `json:"act"`
+	CreatedAt time.Time   `json:"created_at"`
+	DecidedAt time.Time   `json:"decided_at,omitempty,omitzero"`
+	Decisions []Decision  `json:"decisions"`
+
+	// Digest SHA-256 of what exactly is approved, as offline approvals sign it.
+	Digest     string             `json:"digest"`
+	ExpiresAt  time.Time          `json:"expires_at"`
+	Id         openapi_types.UUID `json:"id"`
+	Parameters map[string]string  `json:"parameters"`
+	Reason     string             `json:"reason"`
+	Requester  openapi_types.UUID `json:"requester"`
+
+	// Required How many others must agree.
+	Required int           `json:"required"`
+	State    ApprovalState `json:"state"`
+	UsedAt   time.Time     `json:"used_at,omitempty,omitzero"`
+}
+
+// ApprovalState defines model for Approval.State.
+type ApprovalState string
+
+// ApprovalAct defines model for ApprovalAct.
+type ApprovalAct string
+
+// ApprovalPage defines model for ApprovalPage.
+type ApprovalPage struct {
+	Approvals  []Approval          `json:"approvals"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -568,6 +652,13 @@ type CrisisKind string
 
 // CrisisSeverity defines model for CrisisSeverity.
 type CrisisSeverity string
+
+// Decision defines model for Decision.
+type Decision struct {
+	Approver  openapi_types.UUID `json:"approver"`
+	Approves  bool               `json:"approves"`
+	DecidedAt time.Time          `json:"decided_at"`
+}
 
 // DependencyCheck defines model for DependencyCheck.
 type DependencyCheck struct {
@@ -793,6 +884,25 @@ type NewAPIKey struct {
 	Scopes []Scope `json:"scopes"`
 }
 
+// NewApproval defines model for NewApproval.
+type NewApproval struct {
+	Act ApprovalAct `json:"act"`
+
+	// Hours How long it can be decided on and used.
+	Hours int `json:"hours,omitempty,omitzero"`
+
+	// Parameters elevate: `role`, `minutes`. decrypt: `subject`, `minutes`. restore: `backup`. early_delete: `subject`. override_failover: `region`.
+	Parameters map[string]string `json:"parameters"`
+
+	// Reason Why, in words; never a person's own.
+	Reason string `json:"reason"`
+}
+
+// NewDecision defines model for NewDecision.
+type NewDecision struct {
+	Approves bool `json:"approves"`
+}
+
 // NewInteraction defines model for NewInteraction.
 type NewInteraction struct {
 	Context *InteractionContext `json:"context,omitempty"`
@@ -999,6 +1109,9 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// ApprovalID defines model for ApprovalID.
+type ApprovalID = openapi_types.UUID
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1050,6 +1163,21 @@ type ListAPIKeysParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most approvals to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// RequestApprovalParams defines parameters for RequestApproval.
+type RequestApprovalParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -1076,6 +1204,12 @@ type StreamInteractionParams struct {
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
+
+// RequestApprovalJSONRequestBody defines body for RequestApproval for application/json ContentType.
+type RequestApprovalJSONRequestBody = NewApproval
+
+// DecideApprovalJSONRequestBody defines body for DecideApproval for application/json ContentType.
+type DecideApprovalJSONRequestBody = NewDecision
 
 // SearchResourcesJSONRequestBody defines body for SearchResources for application/json ContentType.
 type SearchResourcesJSONRequestBody = ResourceSearch
@@ -1109,6 +1243,18 @@ type ServerInterface interface {
 	// RevokeAPIKey Revoke an API key
 	// (DELETE /v1/api-keys/{key_id})
 	RevokeAPIKey(ctx echo.Context, keyId openapi_types.UUID) error
+	// ListApprovals List what was asked for, newest first
+	// (GET /v1/approvals)
+	ListApprovals(ctx echo.Context, params ListApprovalsParams) error
+	// RequestApproval Ask others to agree to an act
+	// (POST /v1/approvals)
+	RequestApproval(ctx echo.Context, params RequestApprovalParams) error
+	// GetApproval Read one approval
+	// (GET /v1/approvals/{approval_id})
+	GetApproval(ctx echo.Context, approvalId ApprovalID) error
+	// DecideApproval Agree, or refuse
+	// (POST /v1/approvals/{approval_id}/decisions)
+	DecideApproval(ctx echo.Context, approvalId ApprovalID) error
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
@@ -1220,6 +1366,94 @@ func (w *ServerInterfaceWrapper) RevokeAPIKey(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RevokeAPIKey(ctx, keyId)
+	return err
+}
+
+// ListApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListApprovalsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListApprovals(ctx, params)
+	return err
+}
+
+// RequestApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestApproval(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestApprovalParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestApproval(ctx, params)
+	return err
+}
+
+// GetApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) GetApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "approval_id" -------------
+	var approvalId ApprovalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetApproval(ctx, approvalId)
+	return err
+}
+
+// DecideApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "approval_id" -------------
+	var approvalId ApprovalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideApproval(ctx, approvalId)
 	return err
 }
 
@@ -1564,6 +1798,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
+	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
+	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
+	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
+	router.POST(options.BaseURL+"/v1/approvals/:approval_id/decisions", wrapper.DecideApproval, options.OperationMiddlewares["decideApproval"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 
@@ -2012,6 +2250,584 @@ type RevokeAPIKey503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeAPIKey503ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsRequestObject struct {
+	Params ListApprovalsParams
+}
+
+type ListApprovalsResponseObject interface {
+	VisitListApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListApprovals200JSONResponse ApprovalPage
+
+func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals400ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals401ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals403ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals500ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals503ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApprovalRequestObject struct {
+	Params RequestApprovalParams
+	Body   *RequestApprovalJSONRequestBody
+}
+
+type RequestApprovalResponseObject interface {
+	VisitRequestApprovalResponse(w http.ResponseWriter) error
+}
+
+type RequestApproval201ResponseHeaders struct {
+	Location string
+}
+
+type RequestApproval201JSONResponse struct {
+	Body    Approval
+	Headers RequestApproval201ResponseHeaders
+}
+
+func (response RequestApproval201JSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval400ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval401ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval403ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval409ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval413ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval415ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval422ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval500ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval503ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApprovalRequestObject struct {
+	ApprovalId ApprovalID `json:"approval_id"`
+}
+
+type GetApprovalResponseObject interface {
+	VisitGetApprovalResponse(w http.ResponseWriter) error
+}
+
+type GetApproval200JSONResponse Approval
+
+func (response GetApproval200JSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval400ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval401ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval403ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval404ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval500ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval503ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalRequestObject struct {
+	ApprovalId ApprovalID `json:"approval_id"`
+	Body       *DecideApprovalJSONRequestBody
+}
+
+type DecideApprovalResponseObject interface {
+	VisitDecideApprovalResponse(w http.ResponseWriter) error
+}
+
+type DecideApproval200JSONResponse Approval
+
+func (response DecideApproval200JSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval400ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval401ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval403ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval404ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval409ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval413ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval415ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval422ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval500ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval503ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3946,6 +4762,18 @@ type StrictServerInterface interface {
 	// RevokeAPIKey Revoke an API key
 	// (DELETE /v1/api-keys/{key_id})
 	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
+	// ListApprovals List what was asked for, newest first
+	// (GET /v1/approvals)
+	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// RequestApproval Ask others to agree to an act
+	// (POST /v1/approvals)
+	RequestApproval(ctx context.Context, request RequestApprovalRequestObject) (RequestApprovalResponseObject, error)
+	// GetApproval Read one approval
+	// (GET /v1/approvals/{approval_id})
+	GetApproval(ctx context.Context, request GetApprovalRequestObject) (GetApprovalResponseObject, error)
+	// DecideApproval Agree, or refuse
+	// (POST /v1/approvals/{approval_id}/decisions)
+	DecideApproval(ctx context.Context, request DecideApprovalRequestObject) (DecideApprovalResponseObject, error)
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
@@ -4135,6 +4963,152 @@ func (sh *strictHandler) RevokeAPIKey(ctx echo.Context, keyId openapi_types.UUID
 		return err
 	} else if validResponse, ok := response.(RevokeAPIKeyResponseObject); ok {
 		return validResponse.VisitRevokeAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListApprovals operation middleware
+func (sh *strictHandler) ListApprovals(ctx echo.Context, params ListApprovalsParams) error {
+	var request ListApprovalsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
+		return validResponse.VisitListApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestApproval operation middleware
+func (sh *strictHandler) RequestApproval(ctx echo.Context, params RequestApprovalParams) error {
+	var request RequestApprovalRequestObject
+
+	request.Params = params
+
+	var body RequestApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestApproval(ctx.Request().Context(), request.(RequestApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestApprovalResponseObject); ok {
+		return validResponse.VisitRequestApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetApproval operation middleware
+func (sh *strictHandler) GetApproval(ctx echo.Context, approvalId ApprovalID) error {
+	var request GetApprovalRequestObject
+
+	request.ApprovalId = approvalId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetApproval(ctx.Request().Context(), request.(GetApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetApprovalResponseObject); ok {
+		return validResponse.VisitGetApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideApproval operation middleware
+func (sh *strictHandler) DecideApproval(ctx echo.Context, approvalId ApprovalID) error {
+	var request DecideApprovalRequestObject
+
+	request.ApprovalId = approvalId
+
+	var body DecideApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideApproval(ctx.Request().Context(), request.(DecideApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideApprovalResponseObject); ok {
+		return validResponse.VisitDecideApprovalResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4586,125 +5560,140 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1/c9s2sl8Fw3czbd/Rsuwk7dWeNzepm7zzNWny4nT6R5OzIHIl4UQCLABK1nX83d9gAZAgBf1KbDd3",
-	"zX+2SACLxe5if/O3JBNlJThwrZKz35IZ0Bwk/nmZQ1kJDTxbvYGqoCvIzc85qEyySjPBk7NkpGUNI7Kc",
-	"ASd6BmQOK7KkiigATsYwERIGSZqobAYlNcOB12Vy9ktixiXv00SvKkjOEqUl49MkTW6OpuLI/Hik5qw6",
-	"ErgQLY4qwbgGmZxNaKHg9jZNXoiMWij6QL2dAeGwJBKUqGWGEEj4tWbSbMGsHEI0EbKkOjlLasmOJExA",
-	"As8g6YNmlnzdPH5aVQWLIcSsvaRMEz2jGlExlZRryLto+PBtvwEtV08n+GN/8SvIBM/V9v2WjLPSHMJJ",
-	"s0WzxhRkcmsWqKikJeh1KvgBVutLPiULWtRAxISsRC1JNhMsgxTxPxGSwALkipSgFJ1CSk6IFuT0yROy",
-	"YIqNCyBPry4uL0k2o5JmZk0DOzMTW0pM0oTT0sAYAHJkINm6RXrzAvhUz5Kz0ydPUrNl//+J2aDWIM0a",
-	"//jl3bub05Ojd+9uvnn2/s9/ih76pTkAmpn9Xn5vZkfwKqpnLXCsfeea5XuSW41vbqKydVS/eX5Bvjl9",
-	"PByQkaGw//lxRL5U9sRTQjUphdLk6yGhEjzRfUWomis8CMOdlKslSMIMrzJFMloUA/JKz0CSqiFthROw",
-	"KRfSUi3c0LIqDJC47Mlw0xE5wDecxJOT049h9ytQatsRKPv8Y9F/awarSnAFSP/f0fwN/FqD0ua/THAN",
-	"HP+kRgJYCXRcSTEuoPzzP5UVR+1yf5IwSc6S/zpuxeyxfaqOX9tRdtF1KSLtsoQpUtLCwG2O4zZNLgSf",
-	"FCx7cIAchg1AYgEy7Qj8WkGOdKZECXrG+JRAoSAlSHpMkQqkEpzMqCJcNHOtQOOengs5ZnkO/GE35ZgA",
-	"JCnpinChSS5Qcvfh/kKRnGpq9j4G3JykZsdCmp+mggNuA2UFp8VD7uJVLUnJlKZzC8OPQj8XNc8fmDyM",
-	"zLBHW2czYilg4pFokYzgvRXiBZVTeGjqHYt8hdRXCgnmjDn5+jH5gX2HUP3Eaa1nQrJ/wUMjzlMgYk+T",
-	"ORdL7mFaUFbQcfGgyLpqGBhVGAMWQA45yQVYEO01MiBv5YrQKWWcLJmeoThQtATSu6rPzSCckClSCKXd",
-	"7iopMqMXPPD+GmJgivz96tWPZFxr3NbSbZequZVlDk5VV5WQGvKXkDP6Fi+M3wdcRH6wmFnE3OY/vX1+",
-	"9JcBKg9uRrPg09eXTmWrpKhAamavtEwC1ZBfU925EHOq4UizMqL6Gh2gYhLUQWNYvseFa67bhZgfCI4U",
-	"hd0L01CqdYX6thlDpaSrBBEjqsPG3IZ6xC+JVSxw4Wa2NERmB0utaSPG/4RMm+ntgbymVvh1D2UOqy5w",
-	"28jFnWxklxxu9HVWSyXkbuQfon6FmEBYoxvktFgppiI0J/iE5WhY7djbVSYkmMkyydxU216/sG/tvRXD",
-	"XlNJcyvm9ycfMwlXTK/2hn/O7B3sLV64qaTVepI0QdXO/umt1Gun8BnqKmlRXGtazJM0oeWYTWtRq3Vz",
-	"+TZNCsqntaOovmX23cVr8vgboun0nIxqnjs7nWmSUW5kyRiIFgUq+WsTG6G/P0X+CJDH0FZJVlK5uoZS",
-	"eFt9bSV3DzA+vbYLtTJA1OZySFubddgswetybEzWNLE2ULDK/mA/c2DF5EU9nYJC1q4qKWg2O1TiLGjh",
-	"Cb57Ms+lKEnNqwKoolwbk9j/bY4isn1605jsDSqOTtZw0edTQ4HrZxAScxpyZhSV7T48TWzATcOxAVEG",
-	"3NY/523yI7C4aJ4zy8mvA4GCvJz2ZIyGG92zOf8yHA63mf//ePfuZjh8/99xyz/EJU4eg/miEVM9gc74",
-	"AfxjZ/nBHFiEkmTtrruIn4uWoIiYoPaF71m1bcKc9X7ADQkLkHtIOAvrlX+7j6lmmtThwMO/GXs/9ESl",
-	"qlnGckuQxeR6RmVpBOG4VkhSlE9BXmtxLfQMpFmghJxltLiGEuTU6J1RWdkDPFiQCw6WFzJDGmnCSqNl",
-	"MXep+z9ZWTKDi+js30MF3DDS6mIG2XydIkpWFMw5bD5AzFk/x28xBcojv08gPzM9E7UmlPh3SN5ASV7C",
-	"U+a1Sgk0X52jHo8DOKLWXBVMEc/DwT0xFqIAioJTaaprFWKzrswpiSWP4KlHLLipZo7gWdpFV4x2nrV3",
-	"ShfRBR1DEUWVwst5vxu8B6md1E8Rg+c5gyJ/JqVVvbogMR4iyOjzSdr6z36tQZof0KMVo61GiVm/5NGE",
-	"cc/Jl2+eX5Cvvx2efEUY1wKFglnsvHEBWpbBPw3uB3GNnKroXd3XiA2neNCaYTHU/A1oYcRvHy1R2okh",
-	"YAFSsX1gaijJj4iBE7h012GiWQbVofaRNYkPHIQmpL2zttFjAO2FG3GAurunFcZ4VR8CySW+fwAcBeNz",
-	"dcACL/D9wB27a+wb/94BQCk6gT1UevvWIfO2zuh9kG+IFg7AzRW+jwOh2l/JuNJQ7WfmdpzpFrq0wxh+",
-	"aX+uO7jsoqX0AxS6qqBWfW4jEMKGGbWkKHwCVe/kgzU9sywsmKjVNesKhp0HZzj7Wkyuc9pRJ0ohuTWw",
-	"6cRAIFDrhgW4XzmbznT8ctyGxUvPox+gFK9rjo1jeymkjRm2aL4kE8ZpUazQPiTliiimzAUzE0tySSYA",
-	"RUoozwnH/zPKv9BEaVERNaNzxqeD7uE8gB6+JjrWBLvBv1aHhHy7wmf/UUZrPXSEUmtEt3NQc3vuP2Yp",
-	"5HxSiOWGyLV7akOEQN5CWQlJC/LTZUqW6OQXHB39aDZOa2dkhOvvPELETrvljvbXiHB3WDtOOu5LC7h4",
-	"f+EY6gQR42iv68uA09xbPVdcT28bK+CaOHFWUKVJRafQxeVd+uw6ONlTal/5a6mX8yEhA7aAfHRmeF5C",
-	"nhKmFVGaSu0NCqQPWUKOIT4y8pfH6MwYFUtWFGTsA9KQmxfcn6OzMFSdUW7eM+YJSignYD0Ewa2UtEpY",
-	"VIPs7atWv6fmt6de8ME602f9w5y4UjXkm6IgOWjKigNc7fNY+ssPAJUhaKrIStRkKeoiJ5RUVClzrQ52",
-	"CsM5prJ4YGLb+HudT6F0oaaP9qpPJC0NHAd5Mgu6culAe53zC/N6s2IkECP3h3cBMne5Dp75DXLxslgw",
-	"vCokIKp2+hr8VB6EZl8tVjru0NhhBFuLuB1W1kRvpVQBC2ov4pngoNCIUN6akKAEp92V+kb44UGuD/dv",
-	"rFzujsWNXz+GhZeR3dNaz4BrlgWxxZ43yicJulQQe+tJsYCcLGforFgRKruX4FYxWoKeiY7nUIs5GJWC",
-	"VuzaslZmQJwgWFE8l3Wh2fWEZjp2T/88A3SEIWw5y4kSNtiNXk5aEDtQxV1jlWQ8Y5XNB+lF2TXleZCZ",
-	"lWWi7rn/NwZMPyb42d8e1YRy8vT1ZZPJU9IcbPT7IOdxbalji6lhDlkBMRRJORMuCY2pc0KtNoTpQ5pO",
-	"JmhauHABqD2Q0qPlFu9txNbRSu/A49RdChm5MbbFsPb2snTyBPcZ4sOI2zjaQuyjB4qyw7SRwySytyh3",
-	"+AZz5/9P3IgWrm0+1GAnIVfX0lr7co4yCrKZQBVAyFXB0HVvRI+Ou/3tnP+HPtbDjOdoPPGOfA4lvbm0",
-	"U54O19kJt8Ng48qn97byRIoyIq4oywnVREiCLg3Lu4ag9pfWh0XEujTdwvwkZpuVzEmeCa0LjS81MdMn",
-	"w3RrzrN3v99Z5DBNtNiAQZsR3yLvnBTUYpNyMjKoH+2Lzx6/2T1sZqmfVMxQ/sOIoFb2eGG0UQRhKkNE",
-	"ucvmTm/u3W+yhrb+wcxOFF25KCxr7OESdFxH2BDWi8fJPBRxuJetrXOAkMvpKqIZ/E0sSSH4FK11Iedd",
-	"B+GjYcBgj75+sovDGpWll9FufvalAw5lPqnYcIggM7qAc0KLon0LcV3ARBNR646SsjU6IAroCpKvEWj3",
-	"z0lPqqRJzdmvNbjHWtawS41iGpOIc7E3TFdmunWJfBhUfeeaT0zDY91AJ7341wHE8jAhqw+KRa17vMyv",
-	"GzBw1fpbD2EVWLBYQs/PnnCdolsrUKn3oWYFA67jfvZqZhMP7uRmj0UPWo/kmkTj0cjAXo7Ju/Z/xxzE",
-	"sYPzabLR0phvHz/5ZpCsE2wOUetrXMA5ySFjORBni0SD4dY1E1X6QUpxgFskyA+IJhgqTZ0n5wBM31cA",
-	"s3GRtnrUt98GYv7xcBgT9JrpIp6loiXNwBk9G6zJDyYYfOoXD+IJePgxQnoDNGccVCxTdQbZfP9D7Wf9",
-	"xEzjtSQHzLbpJsfVQbL/Tk9Wu0ELbHyLmSgK2JDk8GFJsKVR8vpWyW6tcKfPt5k3QEl8TzZVNnJqtN5o",
-	"m0etuJ17hUXrWY3d9spWahA6FrW5/G08dCaWZAlFMdjs9f8g9drvvLGHGK+1Tyvbpnmtp/Hu3LmEqUdX",
-	"d+OXV6/Io5OvvyaGr9Q5gbLSK1IC5crWeWKE8EC/0VoEYQ9XU1lSa7BFAvIb5Y+oWPbR+f/eo+EkjZu0",
-	"zYwN0mY9mG2ooiGpFsfbqPxvLOLy/2cYDdhGMW3YAPfhPdH7mlgyYLV9CHMNXc0EaccP3sK/betrDiDI",
-	"Zqj5ovYEMrOe/4mkJRjrxPqrc+vCn0FRXaNbKOYN8ku8AVUXWt2VaJwxvb9YDE84yoAGH7GETmOVlZSv",
-	"SEZ5zoxFrchbWevZc1ZokGQOlSZjms0H8WzSttC7e1gIfbDwnnL4CqjMZh/mVLtDV9phjqU1UXqYa+lR",
-	"YPme7nQtlfTmOpTVTSL/48c7x66L7gdxPaJMW1/trvJ3cPZtRLXFU3UnV+fhsvBA59SGK2iP6yQUlJsd",
-	"VG+CnKS+sRP28tiXG3CyC/8oJpAeohSrK+gujIZBxMQWZWYYVncVS7WCfECeoe6BviBUPWyBqbkLDi17",
-	"cPKIFtc0KF/bmhPg3ztgqxNRFGJ5XVexHG5fDWY9YCVdEXOHES3IVBDBB/HYZ6uLr0fc/NPWp+YSagrU",
-	"1uycB6jwhimjN5XlrQ1QNI/XwBCTiW/2cYjM3gjGgsFyf43oEEO40YJ6SVC4gMJ8pUm3V0BKLDyY1jSh",
-	"RWEu5NFZ86uLAswoNy9Y3nJZT8acdyhKyVIyrZs2Ovh6kALl1zdqkFujLcGKKT7xTNCnRUFaXBGqMMHP",
-	"vLs7d6VR8JyDLxA/aWjTtVSyW6/oCaM1EVfV0mw7ztnxsIC50vgeEtntQluXnF8oCqewEr7JSMFzR50f",
-	"S8WTNDEwUy2krb9b0Gx1LSYTlmH8ktY5s89oXjIePa6rxrPTUwGNZDAUR723kXFiS6JakjGmaJTcroyB",
-	"yjSG8rjtjHR/ZWsfWlC2b4AnUmm2MT3Y+tqDM8sEX4BUWEh/ZowHm/zT/mZwaYuy0GXnKNosNpYsn7qM",
-	"NFFzbYdHD9FrDnvWdMbqvgJX9cfX8We1lMB1WI8bSdewBaPEveSrC9EZ7NMdSZDKsMFv6n3l6w4Znn86",
-	"7Qf6ycIbDC6z6TZddYd1lSYGVwdXE+yV7unIoU319LmbnrDNggubEmFdixZ5+W63YifbclNjg3T/VOIO",
-	"qDuztB82vNDbRhR8DVVcxy7gUL5rS+r6ul8mckht0xyqyGgBmE92HfiDR4MNObvyUCjUhoRufynb5OxW",
-	"286FD70yjfGr+YCMjMJUuTxtpkI5gAlyZpyxXAnTobriwHVaAiKw6wB300bFqHIn0bRSWFfZvXi+lqAl",
-	"g4XN/fKtFZR1VLQVBtdT4OaCtgUIWtZ6du20SANVwRa2ItNNqrSQtp7d/cB4DjfdSPxGXz1UDVutk5nt",
-	"X1Cba+zKcLglsjFQGS335IRmGShFMNGRfPn3n99+5eVzW5JBXlXAL7/H5EqWG8VgQQtm+3NRTmailr5h",
-	"HDa6CjIAvxyVQNn1YDAYfTUg2PbL3JzvuHapglaxMadtS8+ZsjZaMEdZK42RezIG4E1C4TmhDmwJ2DIA",
-	"icvlSSiCOQIkF4N33LeQw1QJi4oGcTOtK9snh/FJJM/GVzVTIqGglkzanMOzVm3C+11Ztz0OqnkOUmFe",
-	"plHhSzA3sMLnVvCrwTv+jh+Rp73aKWyY57PT2xwfm80a1Dj87FtCNu8aON3jFNFoNBoyoawwjEXGoJcA",
-	"fGAWHb1+dfWWHC9Ojl1yvDr+rU2Tvz0OxdkIOdDMTUa9ZkyjAbkCntv2Tq5fE2Z+djo4YcMh29qJKW+V",
-	"GJVS15Kr9r1QCbBAohg+I75B4cb2g24C24LQ16kzS442m4aVQGRtjNVa215z5uUGhtPhKcIUTqywUIRM",
-	"pCjJCO+lgWf4kZnYGuGQE8H9c1tnNELon2GvSozqWgpyzZxILrLaGI62vvrbx0+++cpYbiKHEeLHRZNH",
-	"hkRHBCc2xjvF0LmlcLipCsq4MmIRaciQPitdt0Uz7aNHj761zZwuBuTSUZWo6K81WJZwjiWk8KDA+Sw5",
-	"MTJSVMBpxZKz5NHgZDB01eQoTY5nWH79L/P3FPC+aLj4Mk/Okv8F7Sq0e90PT4fDLb2uDutx5VaItLi6",
-	"1ISpQUcWJme/vA8iPcmlJTqXE0zq6q8GIXSqjIhtNqOS92aSY4yvhtvtrnc6HK55jnyvs6ZRgmP51LzE",
-	"CZsEjQ2bvmjYOMG9z4zsWvJzbHtIngwfDRorMEBzG3i+R0y3i0SQbR6uUiPBZrQKezvcpsmT4aOHAWK9",
-	"x1zboKLXZW4rWVxQbGeUi0ZB2UoXi5NjWrEj32srygsvmNI2j04l3Wa4v0SKA4ygd166FPW3oOpv5C9m",
-	"lALuWlB0pQbklWVr30jV939wrUxd0eD+bUsPKAqMOguF0uYSQKFl5esm0Gw8JISsCYychjmBPjyxKbyx",
-	"P8Tv75FRgoZsESL9EZagsJOOcheQa1WH946zqojgRgniWVF7LnpsIYwt3OzkOOgri0NOdg/p9KjEQY92",
-	"D2obqyJ/7wFZ08O0FQg74WpSV3rM2mqytmuc85TcdpjYcBwpV159VAEHOwdL8h57oKiILH8upLkVppKW",
-	"zsvsepspNuWEcavDuoRSNRNL3rQ/9juwheyoeaHKMyCXmtBMW8XFCJaSztG75nSkd3zKzKVgNVYz2mZd",
-	"EsGLlauLt/oXkZAZvcEAc+T7ZPZLh/By7wqhCzS+XTqvtSdA6e9Evroz2m/ThW+7JovLde0x3cmdLdwp",
-	"y9zQ8HIOq3NfHmTb1vBiZVVCPOPRHFaj5kQHTS8dBDZsDB8DxL163LyHQHy6XPv4ZI8RTVtdHPBkH7gi",
-	"fU3N4NPTfQaHzVs/Ccli3bU90fKSziGwTKOSpacYHP82h5WxqKysKSDmMbm03S6syoHtoJv0J+RxxsmE",
-	"LYC49lUD8sbcHMym01u7KptRPrWqzsw1zOjKABwSyoB7vQS3cKKxTFk2s2UAhAvsoPyJ33SPh493j2g6",
-	"ZX+6BGyJYBcJr+mpkf74lqo/qjf+e8cqNv5x3IT1jlWTB+Qv6S4p2zyhN0EY8D5utF5W0l7X2vDOV/d5",
-	"ZVHTqxMOr6hSkIf5WykZNxrnJ89g3+4e0Xyp4PMttlsIuKhiTwA8Z0a97JrLPkEkkAUZreiYFbZmtLnT",
-	"bGVZ1AdiLVDCcqu1nlsX6BygQhGPvt2oB+Ml3Odl9BK2d8n/bGBtJqBuNLpLRj/PBKElufzrNhXIxjaO",
-	"m3LYuDDHQuqXPhZ+H4I8LNh+cCkeVE1soMQmt4ob1Cvs32xsFMTbZxH+BxbhLkNkTYfDwMXSR3+wpZ51",
-	"B+6W4Jh8ctwEPI/CHMW4R+StL0NuPNQ2kmXTFrq8jJmM/4JnTWfw+2DnflfvB2bpJlszws4vEb1f2LgR",
-	"WmGfOfaPxbE2uavHsT81kWAU7BOAgvGpCjx7jBNKfMLgVg720drNF6p19l017RDvydvnF7hd/8jZXbr3",
-	"gmW2fURsRhUZw7T+7Lz7g3NgJOeyx43fwRTZrW0Y6jmu4a01buvkRmyLe4dsd08X0J4cQVXTLmT52bt2",
-	"XxQWM47eAM130deaiy0GWvvKcfu5ysZtFs/bAVvB9OGzb4qMPbNZPs2+rO/AyF1MDCW0wDSJNUd0JE3J",
-	"xa4x1YUVRScPtstRz3j+6XBUs9fP7PSgAvsZzz9GXB/3M4M35mlcdjORtyZrNIkO4eyfYsJD+h+QZnKf",
-	"SRv99t+xT6JycF1rPvP973WNftFJDVf4RfDGMxYIhW4a/kfds5tuwtPhyVlbuOLis9itrU0oWEtctZmi",
-	"A3I6HJ41+aqpq7yaw6r9wHv4rft3/HR4etbenHkt6bhYpUFGm2+Jfmm51mYQz0SRY5YIFr36cq6Rbe8z",
-	"IhmV6HHEslBXu5VaI9TnqGohNmeShA2/DsVw7wvwRj7tGOG+A26lwL3Ysp1m/Q/rTlpbOvJNad9KN6CM",
-	"c+I/kcx0t2iiybz2CY8dezhM334DVUFXkO+yjYMxzZDb9ANMa/8teuAZHD01KNu9eDvCD0As3WkG0fYj",
-	"eOqZr83cx3q1pl3pR7kb7hQnpw+OEyeQzjsfWRAlKNuJ9D+Q+tLkDWi5Ono6cV9Q2zYeX7VvfuqOpUOV",
-	"h8/O44e3hK7oqg3eb1Z69raGjn/rdhDf6trqXvq/34XYKRP67Ob6nfVzvq589MtgxlAIPkXjmN2Pqr5b",
-	"hwzbu+70oW1lkeP2u1/RTJgrkAuQR9j21L46ICOloRqRL3Oq6Rm50lB9hZo/Ysp5zIyiTol5MfVfL2pG",
-	"BNB/RVznE+B56pqnYz7lO45WhZZAS5IVQoEakBeM+/SwMbq98YAoyUQhOKbn+FJPbpMUiKiAD8hTbmE3",
-	"VldOplIslTd0qFvjnOAWxzSbowvhBVX66JkZdHT5/cgwpQRVl+DK+yxc7oOw77iECqg2JCKwicwC/8RP",
-	"xa6c3/CpH0QLJcx2VdsXWyGSXdKsy6pH64spUldnfkMuAT9ix1zh1FvtmIjcyTu9CxBDrd3mPyLV+Eea",
-	"77E6B0kHQx0/Sev2eXQy/OZkazeAu/SaaLjRlp6PLK67YrqfsBn3juJAFL2nVsD1/MZBO6UAS40do70h",
-	"4xzGmA5sZIVRIz9L9IeU6M+xnnVNps9YAcjPNVf//uI7/ATj5nLOrhGNZcSnw9OgrBlb5jrcBCTMAb0x",
-	"sUzHYA/Bt2XvM4HYrrGBb5t6yHszHN138WKlcGveq6dq7goZ7JU2CoysUVP30LUmP9th/yZKYstI//7i",
-	"o+2+vYeddNX/Eul9Wkub2e2tE1jgag6NlAKu5coqoTSbod7ZRnRdJs1nRnlgRpmJJZlQ2b+B2Sdz7d42",
-	"cMQ6D7VbNHqyoTLb2AQrYAu2AOXiHRgFhbzxoDoFuQnorgctX3EgJShFvaHkuq5g6XTP3rT+R+wyFEze",
-	"wdv6AjZ1MyU2WRzn/Q4rKNy3K5gkYslTY6MolgPaUO1+g3U6aXux6KvA7x3TomB8mjY9R2y9PHa+ybRv",
-	"cVIG8/r0+vUpL9EFUld2MgwJYALq6q/t6KB3we372/8PAAD//w==",
+	"7H1rc9u2tuhfweiembb3yLLsPLprz509bprcejdpcuN0+qHOsSByScIWCbAAKFk74/9+BwsACVKgHo7t",
+	"pq2/JRZBLCyu9wufeonIC8GBa9U7+dSbAU1B4j/PU8gLoYEnq/dQZHQFqflzCiqRrNBM8N5Jb6RlCSOy",
+	"nAEnegZkDiuypIooAE7GMBESBr1+TyUzyKlZDrzMeye/9cy63sd+T68K6J30lJaMT3v93vXBVByYPx6o",
+	"OSsOBG5Es4NCMK5B9k4mNFNwc9PvvRYJtVC0gfowA8JhSSQoUcoEIZDwe8mkOYLZOYRoImROde+kV0p2",
+	"IGECEngCvTZoZst31c9nRZGxGELM3kvKNNEzqhEVU0m5hrSJhtsf+z1ouTqb4B/bm19AIniqNp83Z5zl",
+	"5iMcVUc0e0xB9m7MBgWVNAftqOCsKKRY0Oz8B/M/ZnYpqJ71+j1Oc7OWugeuWLojmkt8ch27AcH9BKv1",
+	"052RBc1KIGJCVqKUJJkJlkAfP/VESAILkCuSg1J0Cn1yRLQgx8+ekQVTbJwBObt4cX5OkhmVNDHHM2jC",
+	"A1mir48UAHJgINmITXr9GvhUz3onx8+e9Q12/f+PDC61Bmn2+J/fLi+vj48OLi+vv3358b//K44B861p",
+	"Ys7biW9WP/P5KLcEvY7q969ekG+Pnw4HZGSI+f/8PCJfK0tcfUI1yYXS5PmQUAmevr8hVM0VfggjCChX",
+	"S5CEGbHAFElolg3IWz0DSYqKixS+gE25kJZB4JrmRWaAxG2Phl2fyAHe8SWeHR1/jmS5AKU2fQJlf/9c",
+	"9N+YxaoQXAGy2vc0fQ+/l6C0+V8iuAaO/6RG2Fhhd1hIMc4g/+9/Kyv56u3+S8Kkd9L7X4e1RD+0v6rD",
+	"d3aV3XRdYEm7LWGK5DQzcJvPcdPvvRB8krHkwQFyGDYAiQXIfkO3lApSpDMlctAzxqcEMgX2oRw5zixM",
+	"IWEppH2CFMkUKUAqwcmMKsJFtcUKNB71lZBjlqbAH/asjjdAkpyuCBeapAJ1RxvurxRJqabmZGPAM0tq",
+	"ECHwsFPBAY+BIoTT7CFP8baUJGdK07mF4WehX4mSpw9MNUaU2E9bJjNiCWPikWiRjOB9EOI1lVN4aKIe",
+	"i3SF1JcLCeYbc/L8KfmJfY9Q/cJpqWdCsv/AQyPOUyBiT5M5F0vuYVpQltFx9qDIuqj4Go0oAxZACilJ",
+	"BVgQrXYZkA9yReiUMk6WTM9QACiaA2lp8FOzCF/IFMmE0u50hRSJMRce+HwVMTBF/nXx9mcyLjUea+mO",
+	"S9XcijgHpyqLQkgN6RtIGf2AeuSPAReRH2xmNjFK/pcPrw7+MUCbwr0Rjcd3586SK6QoQGpmNV0igWpI",
+	"r6hu6MmUajjQLI8Y38Y0KJgEtdcalu6gh40WXoj5nuBIkdmzMA25Wjfpb6o1VEq66iFiRLHfmpvQvPit",
+	"Z+0N3Lh6Wz9EZgNLtXMlxv+GRJvX2w/yjlrh1/woc1g1gdtELu7LRk7J4VpfJaVUQm5H/j5WWYgJhDV6",
+	"QE6zlWIqQnOCT1iKrt2Ws10kQoJ5WSKZe9Wmx1/Yp3Y+imGvqaSpFfO7k495CVdMr3aGf86sDvY+N1wX",
+	"0lo9vX4PLT77T+8nXzk70FBXTrPsStNs3uv3aD5m01KUat1hv+n3MsqnpaOotsP2/Yt35Om3RNPpKRmV",
+	"PHWRAqZJQrmRJWMgWmRo+6+92Aj93SnyZ4A0hrZCspzK1RXkwkcL1nZyeoDx6ZXdqJYBojTKoV97zcNq",
+	"C17mY+M093vWNQp22R3slw6smLwop1NQyNrGx6bJbF+Js6CZJ/jml3klRU5KXmRAFeXaeMr+3+ZTRI5P",
+	"r6ugQYWKg6M1XLT51FDg+jcIibkfcmYUlfU5PE104Kbi2IAoA25rf+dN8iNwxGiaMsvJ7wKBgrzcb8kY",
+	"Dde65Yr+YzgcbooK/M/l5fVw+PF/xwMCIS7x5VGYXQRmXeZR67ltFORu8Zl91200s3O09l6j9mKUH9yK",
+	"GJ2nbOo+VsuQ/PHs4PjZcyIm1rSCa5roDA0ZG7Yy7iFVREwmGeNAfCxLEcWmRkwNHtgSacbe4pTXzfc1",
+	"SUigqkPWORkPckfTyBNgG7c/iiXJKV8RoWcgFclLpQmdSoAAaVVgsd9TmmoItVEBPLU2gP8WqIomxr2v",
+	"LJk0qnLMI3ugP2ZGGdZo4DvETIVAD3bwgpB2u42viiY3MeyZZc9KPWewsJulkMhVoa1q1kab93tAZba6",
+	"SiEDfEQsQEqWwtWEssz8J4oov1Pc4qvIfXezz4uaP8rwq0GOIfZFZbC1TFvG97Ak7Ft+MqorckxZOsM/",
+	"knOgORhhgn4oPmcd2Alz4c09fAVYgNzB1rOwXvin2+iqXtN3OPDwd2Pvp5bRqEpmxDuq5mxyNaMyN+wz",
+	"LhVSKuVTkFdaXFkxYEwFSFlCsyvIQU6NBx6lzBbgwYZccLBWQWKUZL/HcuNvMsdh/p8sz5nBRfTtlbLo",
+	"oPkdpZ97OPxkYyEyoPx2ei9KzChvqp0ar419pR/ACE6D1xczSObrJ8xZljEXrL+FLWtj3J/2UQW/Mj0T",
+	"pSaU+GdIWkFJ3sAZ86EDCTRdnWKwBhdwpBrjD2DA1hpqgf4IsG0EcalCQikLgy2x5BESaGEaD1W9oyHN",
+	"G+iKIfxl7Tg0EZ3RMWRRVCn0wHZz01qQ2pf6V8TgecUgS19KacVsEyTGQwSNRWo4v8qd/F6CXKHW07Mo",
+	"21Syd92TwziV+518/f7VC/L8u+HRN4RxLVDemc1Oq/SPMwq0k4qDuG3RYaS09bURAh60alkMNT8CzYyN",
+	"3UZLlHZiCFiAVGwXmCpK8iti4ATpvJhtnkCxr6lt4557LsI44fVWTyCA9oVbsUdMY0cDl/Gi3AeSc3x+",
+	"Dzgyxudqjw1e4/NBKm7b2vf+uT2AUnQCO8Rt7FP7vLdORO6C/MoE3xE3F/g8LoRid/vpQkOxWyyzkUj1",
+	"lnbIGH5r/123cNmLmtL38NqLjNoYSZ19FraaRUuKwifw549u7c6bbWHBRKmuWFMwbP1whrOvxOQqpQ1L",
+	"KReSOw9qYiAQ6LHAAtxfOZvOdFw5bsLiuefRW0Q+1o3iKnu5FNKWptRoPicTxmmWrTAISPIVUcw4YGQm",
+	"luScTACyPqE8JRz/n1D+lSZKi4KoGZ0zPh00P84DBFvWRMeaYDf412qfyqKm8Nl9lTHI912h1BrRbV1U",
+	"ac/d1yyFnE8ysewokHK/2vIQIB8gL4SkGfnlvE+WmMkVHLO5GBucls5/Cvff+gkRO/WRG9ZfJcLdx9ry",
+	"pePuc8DFuwvH0CaI+H07qS8DTqW3Wm53y24bK+CaOHGWUaVJQafQxOVd+ucNnOwotS+8WmqVFkpIgC0g",
+	"HZ0QDIKkfcK0IkpTqb1DgfQhc0ixjoOMvPIYnRinYsmyjIx9MRKk5gH3z9FJWKaUUG6eM+4JSignYD0E",
+	"gVbq1UZY1IJsnatUf6Tlt6NdcGub6dH+MF9cqRLSrlR3CpqybI986jxW+vgTQGEImiqyEiVZijJLCSUF",
+	"Vcqo1cFWYTjHMkYPTOwY/yrTKeSunuCzU6cTSXMDx17pqoyuXOR7p+/82jxe7RjJtsvd4V2ATFkzHGuQ",
+	"i8piwZSNACOqtsYa/Ks8CNW5aqw0cl6xjxEcLRJ2WFkXvZZSGSyoVcQzwUGhE6G8NyFBCU6bO7Wd8P0r",
+	"GW4f31i5uk2LG79/DAtvYjHrUs+Aa5YEaapWNMrXort6P6v1MMFAljMMVqwIlU0luFGM5qBnohEU1WIO",
+	"HMN27MqyVmJAnCBYUTznZabZ1YQmOqanf50BBsIQtpSlRAlb0YQBXJoRu1DFQ2OFZDxhhc0AtjJgmvI0",
+	"qMpNElG2crydqZ/PqXBpH49qQjk5e3deVXHmNAVb4rRXXLy01LHB1TAfWQExFEk5E64AmalTQq01hKWj",
+	"mk4m6Fq4nDCoHZDSouUa73VZjqOV1gePU3cuZERjbCpU2DnK0qgR32WJrxXZxNEWYp8YUZTtZ43sJ5G9",
+	"R7lDLs9VGbiQlYdrUww1OEnI1aW03r6co4yCZCbQBBBylTHMShjRo+MZDfvO/4cx1v2c52jRyB3FHHJ6",
+	"fW5feTxcZyc8DoPOnY/vbeeJFHlEXFGWEqqJkARDGpZ3DUHtLq33S/Y1abqG+VnMN8uZkzwTWmYaH6oK",
+	"Y54N+xtba3z4/c7KQ/o9LTowaBuvauSdkoxabFJORgb1o13x2eI3e4ZulvpFxRzlv40IqmWPF0adIgjr",
+	"1SLGXTJ3dnNLv8kS6jY783ai6MolmFnlD+eg4zZCR1ovnifzUMThXta+zh5CLqUrFa8iyQSforcu5LwZ",
+	"IHwyDBjsyfNn2zisMlla3Uzmz75tzKHMN5QYDhFkRhdwSmiW1U8hrjOYaCJK3TBSNmYHRAZNQfIcgXb/",
+	"OWpJlX6v5Oz3EtzPWpawzYxiGjtFUrEzTBfmdesSeT+o2sE1X32Mn7WLToLCtD0oZf+qtZn5Yg3JfPy0",
+	"v4HSXLjHZdqJ4GgJlspGGetax+f/2EZxuxVstTVqpBwuBNUVAp2QkSHoUZ+McsZLDWo0IK406ISMnCnc",
+	"/NnVC52Q0Zgm87IYDUhYOBQsG5C1EiKzIUyZ4KPBJQ/5EJtGzQ69k96TobN2DbmUKTPmraWt8MxHw41V",
+	"aW26XvUJ4zZDcEq48XkIrTMH2I7SzsK01ObwtpH+aCFYZ4b5Z1iGtSX7UPWGWpJ4XUgnX7XyynsA8TCp",
+	"4FvleNcjyeavHRi4qPMY+6ggWLBYNfSvXiE4B7JUoPo+N5FkDLiO56+Kma1VuhOLOZaVqyP9a5YCj2bc",
+	"dgr433VeKZZ4iX0432MUbTf+7umzbwe9dYJNIRrVGGdw6gQ4cT7+IF5orCmLV+mAlGKPcGNQdxPtzlCa",
+	"ugjpHpi+r8KAKvVQ+yfffRcos6eBGgrUmWY6i1d/aUkTcMGEjijNrQkGf/WbB3k6/PgxQnoPNGUcVKzN",
+	"ZwbJfJ+q8mY1XSzktFY8hFVszc6CMuiU3Bohrg9ogY0fMRFZBh3FQ7frIMqN89T29rd7W1tzKdV7A5TE",
+	"z2T7jCJfjZadMa9odGTrWWFRZyxiVrSyba6EjkVpjGpbZzATS7KELBt0Z9Nu5bb6k1dxBm9OfdpiX673",
+	"QG09uTXhIu7D+cVb8uTo+XNi+EqdEsgLvSI5UK7s7AzMvO8Zj13LzO0Qws1zagMhkUKXTvkjCpZ8dvOk",
+	"jxQ6SeNeWrcVBT1HHsw6BViRVI3jTVT+I4uk0v4dZtk2UUydjsNz+AzPrqELGbDaLoS5hq7qBf1GfqmG",
+	"f9PR1wKrkMzQo0TrCWRiM2oTY3Mbr9/a3K4bZAZZcYXh1liU1W/xHlSZaXVXonHG9O5iMfzCUQY0+NjY",
+	"M5NQnrKUalDkgyz17BXLNEgyh0IT47gN4lXa9Zye5sdC6IONd5TDF0BlMrtdsPoOQ9T7BWzXROl+Idsn",
+	"gX9/vDVkm9Prq1BWV5GBp0+3rl0X3Q8S0keZtr7bXdXF4ds3EdWGCPCdqM79ZeGeQd8OFbSDOgkFZXfg",
+	"931Q69d2dsJRbLtyA77shf8pJpAeoo+9KeheGAujartMsFzFtXtjlI28RNsDY6xoetjpHEYX7Nsp5eQR",
+	"za5o0Pu/MXjon9vjqBORZWJ5VRax3gjfSm8jyzldEaPDiBZkKojgg3hNQW2Lr2ey/a91rNoVqmVordl3",
+	"7mHCG6aMairLWx1QVD+vgSEmEz9AbR+Z3QnGgsFyd4toH0e4soJaxYW4gcI6wElz0FKfWHiwXHBCs8wo",
+	"5NFJ9VeXXZtRbh6wvOWqCY0771DUJ0vJtK6mIOLjQWmh39+YQW6Pun89ZvjEK6zPsozUuMJeZm7TQ9tr",
+	"wioDzwX4AvHTD326mkq22xUtYbQm4opSmmPHOTuebjMqje8gkd0ptA3J+Y2icIqs1YksXbOvnbPT6/cM",
+	"zFQLaYcXLGiyuhKTCUtss54Le/d7NM0Zj36uiyqy0zIBjWQwFOfj24RxYrsoa5IxrmiU3C6Mg8o0psi5",
+	"HWx5f52ut+1B3TVxGmlO7Sy7tzms4Jslgi9AKpxCdGKcB1tUV//N4NI2O2LIzlG02WwsWTp1lZ6i5Nou",
+	"j35EbznsOBAj1k8ZhKo/fwhSUkoJXIfDTCJlUHbaBnEP+YZkDAb7MmISlAh1xE19rHw9IMPTL2d2U7sI",
+	"v8PhMoeuy8C3eFf9nsHV3l06O5VRO3KoS6jbYxHMhgtbapRuGYQQLWl2Vczdgwl2LtFvgLq1++Fh0wut",
+	"Y0TB11DEbewM9uW7rszlGcbS+nbiIFVktACs07wK4sGjQUctvNwXCtXRKOGVsm16qK3tVPiSBqYxfzUf",
+	"kJExmArX/8BUKAew8NSsM56rG35STQGw4DorARHYDIC710bFqHJfohp0sW6ye/F8JUFLBgtbU+nnUikb",
+	"qKg7d66mwI2Cto09WpZ6duWsSANVxha209m9VGkh7TAg9wfGU7huVrh0xuqhqNhqnczs8KfSqLELw+GW",
+	"yMZAZbSNmhOaJKAUwQJi8vW/fv3wjZfPdasTeVsAP/8Bi5ZZagyDBc2YnXlKOZmJUvohvDglNKis/XqU",
+	"A2VXg8Fg9M2A4ChVozkvuXYluNawMV/bTqtgyvpowTtwksuMLoCMAXhVqHtKqANbAs5bQuJy9UeKYO0N",
+	"SYUtHUBxhzlui4oKcTOtCztkkPFJpH7NTwugREJGLZnUtbwntdmE+l3ZsD0uKnkKUmG9szHhczAaWOHv",
+	"VvCrwSW/5AfkrNWTiEOIfddHXTtnq8SD3qFf/UTv6lkDp/u5j2jEyoUJZZlhLDIGvQTgA7Pp6N3biw/k",
+	"cHF06JpO1OGnuv3k5jAUZyPkQPNuMmpNshwNyIWdm1MPu8SK6sb4S5zWaOdiMuW9EmNS6lJyVT8XGgEW",
+	"SBTDJ8QPfe4c6exeYMc6+/kPzJKjrVJjORBZGme11HY0r3m4guF4eIwwhS9W2IBFJlLkZIR6aeAZfmRe",
+	"bJ1wW7Djfrf9eyOE/iXO/8asrqUgNwmTpCIpjeNo5xZ89/TZt98Yz02kMEL8uGzyyJDoiOCLjfNOMXVu",
+	"KRyui4wyroxYRBoypM9yN8HavPbJkyff2UmYLwbk3FGVKOjvJViWcIElpPBgcMBJ78jISFEApwXrnfSe",
+	"DI4GQzelAaXJ4QzHGvzH/HsKqC8qLj5Peye9/wvaTT5oTZQ+Hg43DArdb0Co2yEyH/RcE6YGDVnYO/nt",
+	"Y5Dp6Z1bonO19qQs/mkQQqfKiNjqMKr30bzkEPOr4XGb+x0Ph2uRIz8othpA4li+bx7ihE2CYdHVUFkc",
+	"SOKeZ0Z2LfkpjpImz4ZPBpUXGKC5TjzfI6brTSLINj+u+kaCzWgRzky56feeDZ88DBDrA3rrwS+tEb0b",
+	"yeIFxVmQqagMlI10sTg6pAU78INKo7zwmilt61NVs6zr5LdI040R9C5Kh4PgRkE37cgrZpQCTi0oulID",
+	"8taytR9O7+equPHwrhl391HwezTbRoOFQmmjBFBoWfnaBZrNh4SQ1RWTYa2tT090pTd2h/jjPTJKMM02",
+	"QqQ/wxIUDt9STgG5Ob+od5xXRQQ3RhBPstJz0VMLYWzj6iSHwax+XHK0fUljwDcuerJ9UT2VHvl7B8iq",
+	"AfC1QNgKV1W60mLW2pK1I3ddpOSmwcSG40i+8uajCjjYBVh6H3G2UGxC4yshjVaYSpq7KLMbDGsHMHJr",
+	"w7pCbTUTS15dKeFPYAdE2JpRY/IMyLkmNNHWcDGCJadzjK45G+mST5lRCtZiNattNTMRPFu5eRPW/iIS",
+	"EmM3GGAO/JDxdkseKvemEHqBzrcrk68GC34v0tWd0X5dhn/TdFlcDXmL6Y7ubONGu3PHtPA5rE59250d",
+	"B8WzlTUJ8RuP5rAaVV90UM2oQmDDe31igLhHD6vnEIgvl2ufHu2worqTABc82wWuyFB4s/j4eJfF4eT7",
+	"L0Ky2HBtS7S8oXMIPNOoZGkZBoef5rAyHpWVNTgtc70Syk6RsSYH3qVRlT8hjzNOJmwBxI2FG5D3RnMw",
+	"2zxg/apkRvnUmjozN4imKQNwSSgD7lUJbuBE45myZGbbawgXeP3EF67png6fbl9RXTPy5RKwJYJtJLxm",
+	"p0buHLJU/Vn3DX2sWCUY+9ptRFdP/Z3M6HoC9N/Nlg4nBUeEyZnrI3g0kLukQEU63Vbysoog+gte8Pa6",
+	"yk0JpUM96LjTeDZuuLV0MWLvgsi2AWTiRnCekJFrJxsRY/Yq5wm5UdfGxhUZVNdpEVfthullrCWwE1px",
+	"sLdyLZLmL5c82HgpzDkYPmm5PW9uY814m0WpLXk7OTRHixtLHxXQDNKYRe1oqeooXJNJsU9YP3LYulvQ",
+	"stL9WOXViOyHtcub+3be8XbqR7MmlAf9M0wTLpZ/dUt8+N32FdWVd4+m+z4yL2r+nKl5NQlYWBmC/+DE",
+	"dl3GhF3bSDn8FNwwerMpBh4Ih3tXk11c5mE1VpDvyl8+GtsPpmbfA8WYXvUhulXqXvojuAZ33Y5ukuhh",
+	"426Tz9imS+2/5UaaT0pFMwLcxamQaAbkZ4G5PyvYjRa3NofNZnqjA7WugmwByt4yucR7dIW0AS5nEuhq",
+	"IeaCMfl8yTGII3i2iiQi/cE7XOSIWv8B4Www7r0o5frymF2U8h8gLlxs0l1bqrAq668lNB6V70MrX6Nu",
+	"kavtpTqb9a0tijysan0PVdUc5KVQk3Vt89D7oDb4Pni31ar0wOzbbjaL5mMbNfIFVQrSsKmrT8aVf/fF",
+	"8/Qji94ti7pS4xZnvmI8bdcj+K6RgEsTWtAxy+yAtopR7RinaGGEjacRltpU1qmti5oDFBj3xYKvaFnD",
+	"G7hPm/kNbL53+DGotEHGN0rUm2T060wQmpPzf27Ki9iCx8Nq9lxcmOPUwje+QP4+BHk4HfHBpXgwSqGD",
+	"EquGK25Qr7SLTRHE26MI/xuLcNc2suZnYjVjFdDF+ytscmO7BMeOlMOqCvogbFyMu3wf/My/qmzNlrfa",
+	"XoYmL2N743/gZXXX6n2wc/ue1If2qzzGIuz8BtH7lS0mxdTsI8f+vTjWdny1OPaXqjwcBfsEIGN8qoJy",
+	"H8YJJb6LcCMH+xLuboVqK4AuqrtH7imu4Te4cfx3T7mFYJuY8nToIDOqyBim5WNFz9+cAyONmC1u/B6m",
+	"yG717Tye4yreWuO2RsPEpkRAyHb3pIB25IjHLMBDUFhnImALfe2bBHAfPcwBxJt5wI41uf3bu0L/L23E",
+	"vTqXjR0YuYvdooRm2DuxFnqP9C65Shzsf2FZ1miObXLUS55+ORxVnfWRnR5UYL/k6eeI68N2u3Bn3dl5",
+	"sz15Y+lZVbYVvv1LrNzq/wWK5u6z+qx9115ECLzl8GcoQftLq9GvGv3iqrN4rdmb/1l6tksTHg+PTupp",
+	"Fq5oG69GqLsM1rpZbfvogBwPhydV2rrvxrHMYWXXGTWpoJrcM7jkx8Pjk1pzpqWk42zVD9rc/P2D55Zr",
+	"bVvxTGQpto7gJCw/42VkZ/6OSEIlRhxxVpQb6NK3TqhvXNVCdLeXhFPAP7ccrr91hcXlfRbONW7GfNhw",
+	"0trWbTXDVHVvVUAZpwSlOFPYZRROUqjasX0XZMMfDnu630OR0RWk23zjYE215KZ/C9e633tXzdo4ODMo",
+	"2755vcIvQCzdaVvR5k9w5pmvbufHITbV3UCfFW64U5wcPzhOnEA6bdxoKnJQ9tqfvyD19XvvQcvVwdlE",
+	"2zkbm9bjo/bJL75A9bGo5ov3hC7oqk7edxs9O3tDh5+a1/VtDG01lf4fpxAbs0Mew1x/sH3O142P9myM",
+	"MWSCT9E5Zvdjqm+3IcM7X7bG0DayyGF9yX60EuYC5ALkAbbC2EcHZKQ0FCPydUo1PSEXGopv0PJHTLmI",
+	"mTHUKTEP9v1V4dWKAPpviBuHCjztu5sKscnykqNXoSXQnCSZUKAG5DXjvjxsjGFvV2WbiExwLM/xrTvc",
+	"FikQUQAfkDNuYTdeV0qmUiyVd3So2+OU4BHHNJljCOE1VfrgpVl0cP7DyDClBFXmruvHwbW043ouuYQC",
+	"qDYkInCy7AL/WRqnZuXihmd+Ec2UsNXG1SV0CpHsOmldqz16X0yRsjjxB3Jd+RE/5gJfvdGPicidtDHQ",
+	"EDFU+23+xvYqPmKNgDpA0sBQI05Sh32eHA2/Pdo4IvAuoyYarrWl5wOL66aYbndxxqOjuBBF77EVcK24",
+	"cTBjOcBS5cdo78i4gDH2CBtZYczIR4n+kBL9FQ65WpPpM5YB8nPJ1Z9ffMtgBnr3jKemE42lzMfD42DW",
+	"Gd6j43ATkDAHjMbEKh2DM1Rz2O+3gNju0VX/74ck3ZvjeGHvGorNx1mLXp2puWvdsCptFDhZo2oYQtOb",
+	"fPTD/iRGYs1If37xUV/JtYOfdOFv23oIb6mb3T44gQVuEJGRUsC1XFkjlCYztDvrjK6rpHlklAdmlJlY",
+	"kgmVbQ3Mvhi1e1PBERtHXB8RhwBwf6sljsXKcAKAzXdgFhTSKoLqDOQqobuetHzLgeSgFPWOkhvFivPU",
+	"Wv6mjT/i6OHg5Q28rW9gSzf7xBaL43u/xw4Kd6Elk0Qsed/4KIqlgD5Ufd5gn0bZXiz7KoylkNAsY3za",
+	"rwaR2iF6OA430VWnZPBeX16//sqzRLul3bMY7P3ry5lozFVtvL9qzFrf4RyDLGVhwcWkA5a4rv5Zrw9G",
+	"Jt58vPn/AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

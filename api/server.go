@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/interaction"
 	"meai/activities/memory"
@@ -43,6 +44,8 @@ type Engine interface {
 	Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error)
 	Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error)
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
+	StartApproval(ctx context.Context, id uuid.UUID) error
+	Decide(ctx context.Context, d approval.Decision) error
 }
 
 // APIKeys manages the keys of a principal.
@@ -52,13 +55,15 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. Store, Engine, Auth and APIKeys are required.
+// Options is what the server needs. The first five are required.
 type Options struct {
 	Store  Store
 	Engine Engine
 	Auth   identity.Authenticator
 	// APIKeys makes and ends API keys; [identity.Directory] is the real one.
 	APIKeys APIKeys
+	// Approvals keeps requests for the consent of others; [approval.Store] is the real one.
+	Approvals Approvals
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -81,16 +86,18 @@ type Options struct {
 
 // Server is the HTTP API, an [http.Handler].
 type Server struct {
-	store    Store
-	engine   Engine
-	keys     APIKeys
-	log      *slog.Logger
-	lifetime time.Duration
-	workflow func(string) string
-	ready    []ReadyCheck
-	version  string
-	pace     pace
-	contract *contract
+	store     Store
+	engine    Engine
+	keys      APIKeys
+	approvals Approvals
+	policies  *authorization.Policies
+	log       *slog.Logger
+	lifetime  time.Duration
+	workflow  func(string) string
+	ready     []ReadyCheck
+	version   string
+	pace      pace
+	contract  *contract
 
 	handler  http.Handler
 	draining context.Context
@@ -102,11 +109,11 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil {
-		return nil, errors.New("api: Store, Engine, Auth and APIKeys are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys and Approvals are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, keys: o.APIKeys, log: o.Logger, lifetime: o.SessionLifetime,
+		store: o.Store, engine: o.Engine, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
 	}
 	if s.log == nil {
@@ -154,8 +161,7 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
-	policies, err := authorization.Load()
-	if err != nil {
+	if s.policies, err = authorization.Load(); err != nil {
 		return nil, fmt.Errorf("load the policies: %w", err)
 	}
 	e := echo.New()
@@ -163,7 +169,7 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = answerErrors(s.log)
 	e.Logger.SetOutput(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn).Writer())
-	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth, policies))
+	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth, s.policies))
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	if err := registerPages(e); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/interaction"
 	"meai/activities/memory"
@@ -259,6 +260,9 @@ func (e *engine) Recall(_ context.Context, in memory.RecallInput) (memory.Recoll
 func (e *engine) SearchResources(context.Context, bridge.SearchInput) (bridge.SearchResult, error) {
 	return e.search, e.fail
 }
+
+func (e *engine) StartApproval(context.Context, uuid.UUID) error  { return nil }
+func (e *engine) Decide(context.Context, approval.Decision) error { return nil }
 
 func (e *engine) breaks(err error) {
 	e.mu.Lock()

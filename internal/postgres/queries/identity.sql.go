@@ -97,28 +97,6 @@ func (q *Queries) CreatePrincipal(ctx context.Context, identityHmac []byte, iD u
 	return err
 }
 
-const createRoleGrant = `-- name: CreateRoleGrant :exec
-insert into role_grants (id, principal_id, role, expires_at)
-values ($1, $2, $3, now() + make_interval(secs => $4)) on conflict do nothing
-`
-
-type CreateRoleGrantParams struct {
-	ID              uuid.UUID
-	PrincipalID     uuid.UUID
-	Role            string
-	LifetimeSeconds float64
-}
-
-func (q *Queries) CreateRoleGrant(ctx context.Context, arg CreateRoleGrantParams) error {
-	_, err := q.db.Exec(ctx, createRoleGrant,
-		arg.ID,
-		arg.PrincipalID,
-		arg.Role,
-		arg.LifetimeSeconds,
-	)
-	return err
-}
-
 const liveAPIKey = `-- name: LiveAPIKey :one
 select principal_id, secret_hmac, roles, scopes from api_keys
 where id = $1 and revoked_at is null and expires_at > now()

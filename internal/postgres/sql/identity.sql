@@ -7,10 +7,6 @@ select p.id, (select coalesce(array_agg(distinct g.role order by g.role), '{}'):
               where g.principal_id = p.id and g.expires_at > now() and g.revoked_at is null) as granted
 from principals p where p.identity_hmac = $1;
 
--- name: CreateRoleGrant :exec
-insert into role_grants (id, principal_id, role, expires_at)
-values (@id, @principal_id, @role, now() + make_interval(secs => @lifetime_seconds)) on conflict do nothing;
-
 -- name: RevokeRoleGrants :execrows
 update role_grants set revoked_at = now()
 where principal_id = $1 and role = $2 and revoked_at is null and expires_at > now();
