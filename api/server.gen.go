@@ -51,6 +51,27 @@ func (e AnalysisKind) Valid() bool {
 	}
 }
 
+// Defines values for AuditEntryOutcome.
+const (
+	AuditEntryOutcomeDenied    AuditEntryOutcome = "denied"
+	AuditEntryOutcomeFailed    AuditEntryOutcome = "failed"
+	AuditEntryOutcomeSucceeded AuditEntryOutcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryOutcome enum.
+func (e AuditEntryOutcome) Valid() bool {
+	switch e {
+	case AuditEntryOutcomeDenied:
+		return true
+	case AuditEntryOutcomeFailed:
+		return true
+	case AuditEntryOutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse            CrisisKind = "abuse"
@@ -455,6 +476,78 @@ type AnalysisKind string
 // AnalysisRequest defines model for AnalysisRequest.
 type AnalysisRequest struct {
 	Text string `json:"text"`
+}
+
+// AuditCheckpoint defines model for AuditCheckpoint.
+type AuditCheckpoint struct {
+	// Key The public key, as golang.org/x/mod/sumdb/note writes it. Trust one that you noted down earlier rather than this.
+	Key string `json:"key"`
+
+	// Note The signed text (C2SP tlog-checkpoint, Ed25519).
+	Note string `json:"note"`
+
+	// Root SHA-256, in base64.
+	Root AuditHash `json:"root"`
+
+	// Size How many entries it covers.
+	Size int64 `json:"size"`
+}
+
+// AuditConsistency defines model for AuditConsistency.
+type AuditConsistency struct {
+	From   int64       `json:"from"`
+	Hashes []AuditHash `json:"hashes"`
+	To     int64       `json:"to"`
+}
+
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Act string `json:"act"`
+
+	// Actor Opaque id of who acted.
+	Actor    string `json:"actor"`
+	Approval string `json:"approval,omitempty,omitzero"`
+	Index    int64  `json:"index"`
+
+	// Kind What the object is.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Note HMAC of words that are kept elsewhere.
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Object HMAC of the object's id.
+	Object  string            `json:"object,omitempty,omitzero"`
+	Outcome AuditEntryOutcome `json:"outcome"`
+
+	// Reason A code.
+	Reason  string    `json:"reason,omitempty,omitzero"`
+	Request string    `json:"request,omitempty,omitzero"`
+	Role    string    `json:"role"`
+	Time    time.Time `json:"time"`
+}
+
+// AuditEntryOutcome defines model for AuditEntry.Outcome.
+type AuditEntryOutcome string
+
+// AuditHash SHA-256, in base64.
+type AuditHash = string
+
+// AuditInclusion defines model for AuditInclusion.
+type AuditInclusion struct {
+	Hashes []AuditHash `json:"hashes"`
+	Index  int64       `json:"index"`
+
+	// Leaf The entry as it is hashed, in base64.
+	Leaf []byte `json:"leaf"`
+	Size int64  `json:"size"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// NextCursor Absent on the last page.
+	NextCursor int64 `json:"next_cursor,omitempty,omitzero"`
 }
 
 // Crisis defines model for Crisis.
@@ -895,6 +988,27 @@ type Unprocessable = Problem
 // UnsupportedMediaType RFC 9457.
 type UnsupportedMediaType = Problem
 
+// ProveAuditConsistencyParams defines parameters for ProveAuditConsistency.
+type ProveAuditConsistencyParams struct {
+	From int64 `form:"from" json:"from"`
+	To   int64 `form:"to" json:"to"`
+}
+
+// ListAuditEntriesParams defines parameters for ListAuditEntries.
+type ListAuditEntriesParams struct {
+	// Cursor Index of the first entry of the page.
+	Cursor int64 `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Limit  int   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Object The HMAC that stands for the object.
+	Object string `form:"object,omitempty" json:"object,omitempty,omitzero"`
+}
+
+// ProveAuditEntryParams defines parameters for ProveAuditEntry.
+type ProveAuditEntryParams struct {
+	Size int64 `form:"size,omitempty" json:"size,omitempty,omitzero"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -942,6 +1056,18 @@ type ServerInterface interface {
 	// GetReadiness Can it do its work?
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// GetAuditCheckpoint Read the newest signed checkpoint
+	// (GET /v1/audit/checkpoint)
+	GetAuditCheckpoint(ctx echo.Context) error
+	// ProveAuditConsistency Prove that the log only grew between two sizes
+	// (GET /v1/audit/consistency)
+	ProveAuditConsistency(ctx echo.Context, params ProveAuditConsistencyParams) error
+	// ListAuditEntries List audit entries
+	// (GET /v1/audit/entries)
+	ListAuditEntries(ctx echo.Context, params ListAuditEntriesParams) error
+	// ProveAuditEntry Prove that an entry is in the log
+	// (GET /v1/audit/entries/{index}/proof)
+	ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
@@ -1000,6 +1126,97 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetReadiness(ctx)
+	return err
+}
+
+// GetAuditCheckpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditCheckpoint(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditCheckpoint(ctx)
+	return err
+}
+
+// ProveAuditConsistency converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveAuditConsistency(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveAuditConsistencyParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveAuditConsistency(ctx, params)
+	return err
+}
+
+// ListAuditEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAuditEntries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditEntriesParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "object" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "object", ctx.QueryParams(), &params.Object, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter object: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAuditEntries(ctx, params)
+	return err
+}
+
+// ProveAuditEntry converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveAuditEntry(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "index" -------------
+	var index int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "index", ctx.Param("index"), &index, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter index: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveAuditEntryParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveAuditEntry(ctx, index, params)
 	return err
 }
 
@@ -1331,6 +1548,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/emotional-analysis", wrapper.AnalyzeEmotion, options.OperationMiddlewares["analyzeEmotion"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
+	router.GET(options.BaseURL+"/v1/audit/checkpoint", wrapper.GetAuditCheckpoint, options.OperationMiddlewares["getAuditCheckpoint"]...)
+	router.GET(options.BaseURL+"/v1/audit/entries", wrapper.ListAuditEntries, options.OperationMiddlewares["listAuditEntries"]...)
+	router.GET(options.BaseURL+"/v1/audit/entries/:index/proof", wrapper.ProveAuditEntry, options.OperationMiddlewares["proveAuditEntry"]...)
+	router.GET(options.BaseURL+"/v1/audit/consistency", wrapper.ProveAuditConsistency, options.OperationMiddlewares["proveAuditConsistency"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 
@@ -1407,6 +1628,446 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpointRequestObject struct {
+}
+
+type GetAuditCheckpointResponseObject interface {
+	VisitGetAuditCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetAuditCheckpoint200JSONResponse AuditCheckpoint
+
+func (response GetAuditCheckpoint200JSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint401ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint403ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint404ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint500ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint503ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistencyRequestObject struct {
+	Params ProveAuditConsistencyParams
+}
+
+type ProveAuditConsistencyResponseObject interface {
+	VisitProveAuditConsistencyResponse(w http.ResponseWriter) error
+}
+
+type ProveAuditConsistency200JSONResponse AuditConsistency
+
+func (response ProveAuditConsistency200JSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency400ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency401ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency403ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency404ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency500ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency503ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntriesRequestObject struct {
+	Params ListAuditEntriesParams
+}
+
+type ListAuditEntriesResponseObject interface {
+	VisitListAuditEntriesResponse(w http.ResponseWriter) error
+}
+
+type ListAuditEntries200JSONResponse AuditPage
+
+func (response ListAuditEntries200JSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries400ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries401ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries403ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries500ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries503ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntryRequestObject struct {
+	Index  int64 `json:"index"`
+	Params ProveAuditEntryParams
+}
+
+type ProveAuditEntryResponseObject interface {
+	VisitProveAuditEntryResponse(w http.ResponseWriter) error
+}
+
+type ProveAuditEntry200JSONResponse AuditInclusion
+
+func (response ProveAuditEntry200JSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry400ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry401ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry403ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry404ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry500ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry503ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3225,6 +3886,18 @@ type StrictServerInterface interface {
 	// GetReadiness Can it do its work?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// GetAuditCheckpoint Read the newest signed checkpoint
+	// (GET /v1/audit/checkpoint)
+	GetAuditCheckpoint(ctx context.Context, request GetAuditCheckpointRequestObject) (GetAuditCheckpointResponseObject, error)
+	// ProveAuditConsistency Prove that the log only grew between two sizes
+	// (GET /v1/audit/consistency)
+	ProveAuditConsistency(ctx context.Context, request ProveAuditConsistencyRequestObject) (ProveAuditConsistencyResponseObject, error)
+	// ListAuditEntries List audit entries
+	// (GET /v1/audit/entries)
+	ListAuditEntries(ctx context.Context, request ListAuditEntriesRequestObject) (ListAuditEntriesResponseObject, error)
+	// ProveAuditEntry Prove that an entry is in the log
+	// (GET /v1/audit/entries/{index}/proof)
+	ProveAuditEntry(ctx context.Context, request ProveAuditEntryRequestObject) (ProveAuditEntryResponseObject, error)
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
@@ -3315,6 +3988,105 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		return validResponse.VisitGetReadinessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditCheckpoint operation middleware
+func (sh *strictHandler) GetAuditCheckpoint(ctx echo.Context) error {
+	var request GetAuditCheckpointRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditCheckpoint(ctx.Request().Context(), request.(GetAuditCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditCheckpointResponseObject); ok {
+		return validResponse.VisitGetAuditCheckpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveAuditConsistency operation middleware
+func (sh *strictHandler) ProveAuditConsistency(ctx echo.Context, params ProveAuditConsistencyParams) error {
+	var request ProveAuditConsistencyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveAuditConsistency(ctx.Request().Context(), request.(ProveAuditConsistencyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveAuditConsistency")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveAuditConsistencyResponseObject); ok {
+		return validResponse.VisitProveAuditConsistencyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAuditEntries operation middleware
+func (sh *strictHandler) ListAuditEntries(ctx echo.Context, params ListAuditEntriesParams) error {
+	var request ListAuditEntriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditEntries(ctx.Request().Context(), request.(ListAuditEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAuditEntriesResponseObject); ok {
+		return validResponse.VisitListAuditEntriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveAuditEntry operation middleware
+func (sh *strictHandler) ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error {
+	var request ProveAuditEntryRequestObject
+
+	request.Index = index
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveAuditEntry(ctx.Request().Context(), request.(ProveAuditEntryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveAuditEntry")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveAuditEntryResponseObject); ok {
+		return validResponse.VisitProveAuditEntryResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3743,108 +4515,125 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1/c9s2sl8Fw3czvb6jZdlJ2oszNzeu67z6mjZ9UfLujyQnQeRKwpkEWACUrHb83d9gAZIgCf1ybLd3",
-	"l/9kkwAWi/29i+WvUSLyQnDgWkVnv0YLoClI/HmVQl4IDTxZv4Eio2tIzb9TUIlkhWaCR2fRRMsSJmS1",
-	"AE70Asg1rMmKKqIAOJnCTEgYRHGkkgXk1AwHXubR2fvIjIs+xpFeFxCdRUpLxudRHN0czcWR+eeRumbF",
-	"kcCFaHZUCMY1yOhsRjMFt7dx9Eok1ELRBertAgiHFZGgRCkThEDCzyWTZgtmZR+imZA51dFZVEp2JGEG",
-	"EngCURc0s+RP9ePzoshYCCFm7RVlmugF1YiKuaRcQ9pGw923/Qa0XJ/P8J/dxUeQCJ6q7fvNGWe5OYST",
-	"eotmjTnI6NYsUFBJc9B9Kvge1v0lz8mSZiUQMSNrUUqSLARLIEb8z4QksAS5JjkoRecQkxOiBTl99ows",
-	"mWLTDMj56OLqiiQLKmli1jSwMzOxpcQojjjNDYweIEcGkq1bpDevgM/1Ijo7ffYsNluu/j4xG9QapFnj",
-	"H+8/fLg5PTn68OHm68uPf/pD8NCvzAHQxOz36lszO4JXUL1ogGPNO2OW7kluJb65icr6qH7z8oJ8ffp0",
-	"OCATQ2F/+XFC/qjsiceEapILpclXQ0IlVET3JaHqWuFBGO6kXK1AEmZ4lSmS0CwbkNd6AZIUNWkrnIDN",
-	"uZCWauGG5kVmgMRlT4abjsgBvuEknp2cfgq7j0CpbUeg7PNPRf+tGawKwRUg/X9D0zfwcwlKm78SwTVw",
-	"/EmNBLAS6LiQYppB/qd/KiuOmuX+IGEWnUX/ddyI2WP7VB3/ZEfZRftSRNplCVMkp5mB2xzHbRxdCD7L",
-	"WPLoADkMG4DEEmTcEvilghTpTIkc9ILxOYFMQUyQ9JgiBUglOFlQRbio51qDxj29FHLK0hT4426qhusL",
-	"RVKqqdnbFBB4Sc2OhDT/mgsOCCbKAk6zx4TydSlJzpSm1xaGH4V+KUqePvLxG5lgj65MFsSe8Kw6XCNJ",
-	"QCJ4b4V4ReUcHps6pyJdI3XlQoLRvpx89ZR8z75BqN5xWuqFkOwXeGzEOeRY7GlyzcWKVzAtKcvoNHtU",
-	"ZI1qBkUTxYAFkEJKUgEWRKsmBuStXBM6p4yTFdMLZHdFcyAdVfzCDMIJmSKZUNrtrpAiMXr/kfdXEwNT",
-	"5G+j1z+SaalxWyu3XaquraxycKqyKITUkP4AKaNvUSH8NuAi8r3FzCJGW797+/LozwM0DtyMZsFzTrO1",
-	"Yvi7kKIAqZlVWongM5aiGbsDsFEiJBg0JJK5qba9fmHf2ltvm83OJU0t0zENuepbv7e1FqZS0rX520zC",
-	"FdPrveG/ZlYiVv4F3BTS6pgojlCR2p+VTzB26tVYKznNsrGm2XUURzSfsnkpStV3Tm7jKKN8XlIr3Lp2",
-	"8DcXP5GnXxNN5y/IpOSp84qYJgnl5mSnQLTI0KTqTWxYULVwtG3XPwKkIbQVkuVUrseQi8oz6q3kuJLx",
-	"+dguVFtEqSgNq8aNhzCsl+BlPjUOQhxZi9NbZX+wLx1YAchVOZ+D0pCOaVFIQZMFqMNIZkmziuDbJ/NS",
-	"ipyUvMiAKsq1cUCq3+YoAtunN7WDVKPi6KSHi1vfznxvKbB/Bj4xxz5nBlHZ7KOiiQ24qTnWI0qP27rn",
-	"3BCzmP4TEm0wVskPz76lacosJ//kCRTk5bgjYzTc6I6F/+fhcLjN2frHhw83w+HH/w77WT4ucfIQzBe1",
-	"mGpDY5C/PyHaWb43BxagJFlmdtJAVIHmoIyva3QhvmeV6Iw5X2l/elXGM95DwllYR9XbXUzV08QOBxX8",
-	"m7H3fUdUqpIlLLUEmc3GCypzIwinpUKSonwOcqzFWBhH0SyQQ8oSmo0hBzk3VkBQVnYA9xbkgoPlhcSQ",
-	"Rhyx3Og8ptHZrH+yPGcGF8HZv4UCuGGk9cUCkus+ReQsy5hzj+8g5qxXGTjHBvldAvk70wtRakJJ9Q5J",
-	"ayjJD3DOKh0vgabrF2hV4QCOqDWqgilS8bCnJ6ZCZEBRcCpNdal8bJaFOSWx4gE8dYgFN1XP4T2L2+gK",
-	"0c5lo1PaiM7oFLIgqhQq5/00eAdSO2k1RQielwyy9FJKIfsgMe4jyFhXUdxEK34uQZp/YPwgRFu1EdNX",
-	"8mhQuufkj29eXpCvng9PviSMa4FCwSz2og64WJbBnwb3QdUvgaqgru6ghBlOqUCrh4VQ8x3QzIjfLlqC",
-	"tBNCwBKkYvvAVFNSNSIEjhdA68NEkwQK1G26zaVUw5FmOYRQZh2UAwehQW911jZ69KC9cCMOMHdZukeQ",
-	"yZgERXkIJFf4/gFwZIxfqwMWeIXve8GvXWPfVO8dAJSiM9jDpLdvHTJvE/rbB/mGaOEA3IzwfRwIxf5G",
-	"xkhD0Vf8XaZOo7gdurTQxS3GqJauznUHl100lH6AQVdk1JrPTbxX2KSOlhSFj2fqndzZ0jPLwpKJUo1Z",
-	"WzDsPDjD2WMxG6e0ZU7kQnIbTaYzA4FAqxuW4P7L2Xyhw8pxGxavKh69g1HctxzrMONKSJuhadB8RWaM",
-	"0yxbo39I8jVRTBkFsxArckVmAFlMKE8Jx78Tyr/QRGlRELWg14zPB+3DeQQ7vCc6eoLd4F+rQxJsbeGz",
-	"/yhjtR46Qqke0e0cVGvP/ceshLyeZWK1IU/ontqEDJC3kBdC0oy8u4rJCkOugmPYFd3GeemcDH/9nUeI",
-	"2Gm23LL+ahHuDmvHSf/kIh9dY6t+YX/h6NsEAedoL/VlwKn1FocbPU5KqUTIbpsq4Jo4cZZRpUlB59DG",
-	"ZUjoHJKgattqHk72lNqjSi11MuwSEmBLSCdnhuclpDFhWhGlqdSVQ4H0IXNIMaFCJpXymJwZp2LFsoxM",
-	"q/QfpOYF93Ny5icGE8rNe8Y9QQnlBGwFgaeVosYIC1qQnX2V6re0/Pa0C+5sM322P27j6G9lOofcRcw/",
-	"ORw9kzQ36DooBJjRtata2AtBr8zr9Yq9+MwBziv6P6lLyVZcU1BlpeySoYyVgKja6aRXU1Ug1PtqsNKK",
-	"I4YOw9tawF9fW9+2Ye8MltRqsIXgoND6VpUZLkEJTtsrdb3XA2O1nxQYWLsSA4ubav0QFn6AXMh1wDTZ",
-	"Eh7f24FrFXzsM6TKUGzbs4W4Ckwqyg4TdIfRbGWs7gg7pC60GLkRDVzbwjPeTvyqr1JaR0Je4ylCshAo",
-	"XYRcZwyjgsA10+GIop3zfzF8c5hdHkxV3JM7k9ObKzvl6bBP6rgdBhtXPn2wlWdS5IESMcpSQjURkqC3",
-	"ZPP3hqDayZBtZHZYsL1N0w3Mz0JmX86c/zSjZabxpTod82wYby1eqyJ795aUiCMtNmDQljY2yHtBMmqx",
-	"STmZGNRP9sVnh9/sHjaz1DsVssH/Y0RQI3sqYbRRBGGWNKD+kmtnWXQ8MllCU8hqZieKrl2Ch9Wmdg46",
-	"HJnfkDEIh+ArKMJwrzoh0wMk3eNEOe8Uvuw7Sea/GzAwalz0A3afwpKFcsB/N2eo6zAMKRWouHK7k4wB",
-	"1+HQTLGwuap7kdihgFPjxPYolQeDSXv5svcdMgnFFEIHV9W5BGtXnz999vUg6hNsGjiwkabTDF6QFBKW",
-	"gt0tU8H8SQqasnACCqQUBzgEXkopWJOiNHU+zAGYfqiYd+1VN/rx+XNPQT4dDkMqUjOdhRObWtIEnDG7",
-	"wYK/M8Hg02pxLwSFhx8ipDdAU8ZBhYqbFpBc73+o3URxyB3p5cUwQduupyi9ar2dPlyzQQtseIuJyDLY",
-	"kBe7W91UbpR319rcre13hgnqeT2UhPdkq6sCp0bLjT5X0DrfuVdYNjGFgLRnypZaEjoVpVHgNoS+ECuy",
-	"giwbbA4U3clsqnZe27mMl7qqRNhms/Yrv3buXMK8Qld741ej1+TJyVdfEcNX6gWBvNBrkgPlyl7EwKDy",
-	"gXUqvaDT7iFlnlNriAdyOBvljyhYctBK2zxVJ2ncpE0xlVdpVYHZRLdqkmpwvI3Kv2OBYNc//TjYNopp",
-	"Ama4jyoGs6/pLD1W24cwe+iqJ4hbEaAG/m1b7zn2kCw4+7lED/4GZGJjXjNJc1gJeW0jNakNXi0gK8bo",
-	"7oe8/GqJN6DKTKv7Eo0LpvcXi/4JBxnQ4CNUA/SdWJGc8jVJKE+Z8ZQUeStLvXjJMuMfXkOhyZQm14Nw",
-	"AVJzE6t9WAi9t/CecngEVCaLuwVL7jFEcljAoCdKDwsZPPFCBqc7QwY5vRn7srqu/Xz6dOfYvuh+lJAS",
-	"yrT+aveV8sXZtxHVlgjEvajOw2XhgUGHDSpoD3XiC8rNgYc3Xhq76+z4l2335Qac7KJ6FBJIj1G93xZ0",
-	"F8bCIGJmb1UkosxS4orcSwXpgFyi7YHxFDQ97A0RowsOrZR18ohmY+rdeNi20fpmxAFbnYksE6txWYTK",
-	"/qoLBDYYlNM1MTqMaEHmgggeNCZ9W7yf+6+e2hm9HGyG1pqd8wAT3jBlUFNZ3toARf24B4aYzarbuIfI",
-	"7I1gLBms9reIDnGEayuokzfHBRSmuGftS4gxsfBgJnxGs8wo5MlZ/V8X3V1Qbl6wvOUS5caddyiKyUoy",
-	"ret77vi6lzWv1jdmkFujqdoPGT7h4qHzLCMNrghVWBNi3h3sjtNUBp4L8HniJ/Z9uoZKdtsVHWHUE3FF",
-	"Kc22w5wdDvcalcb3kMhuF9qG5KqFQnCO6qhLxzwzXGuogVaRQMaJrXBvjtO4iUFSGBnnkWlMn3DbVuDh",
-	"biHc9X7AvkH1wMWBjdVedSZ5z8syoYJ6L6Db0YkS6KFlIEkpJXDtX3QKlNzZmzjEvVRd28CQaVVHQrxE",
-	"7oboYhVR7octeHog2HBTMAnqIYpXulVYG9wSs+mmDmiHDxJHBlcHl2nuVUfjyKGpoamKYirxaRZc2oSw",
-	"DcBZ5KW7g2+tMhaPulr4j/ev0WqBurP87XGD8J1tBMHXUIQt0QwO5bvmrkLXQkpECrG9G04VmSwh0UKq",
-	"sRc1nQw2FEPJQ6FQGyrlKtVlq94amzQVhGaZ4X+mMctzPSATY1YUrgCOKV8OkJTZcca/I0z7St2B63Qp",
-	"IrAdJnbTBhW8cidR31HtG7ZOLa/HErRksKSZf2dVWXe+Kd0cz4GDpO6ioZalXoydrWWgytjSXnVxkyot",
-	"pL0o6P7BeAo37Tzkxog2FDVb9cnMXgwtjUIZGQ63RDYFKkP3aF4KSVJYQiYKY+6dkUkKy6MJsTa40bpr",
-	"Qsm7d1ffWrtUacrTpo2JVd0viIQZtp0oeQbK3rJRIJcgiSy5spfWf7g8vxp/e/l/4/N3b7/7i5Zl048I",
-	"87cWwno/C60Le0ub8Vkg+V/d4qJEQkbt6aF5RjkT/KyxK4wxAcrGnHFQyVOQdiPG/szBKEaFz608VoMP",
-	"/AM/IuedWnFsx1JV4zWFB7C2D+qazr9XDYfqdw2c7nGMfppR+WRGWWbonUxBrwD4wCw6+en16C05Xp4c",
-	"u2JAdfxrUxZ4e+xLmQkyhpmbTDqtACYDMgKe2uYCrlsAdghp9Q/A6+62sQBTlUltbC5dSq6a93zdbIFE",
-	"6XhGqvY3G5vbuAlsg5vqXh7T2I3EpvhZDpZKRKltJxPzcg3D6fAUYfInVlgYS2ZS5GSC6mJQ8eHETFxT",
-	"r+DVc1tXPUHoL7ETEqYkLQW5VgIkFUlp2MDeJ3v+9NnXXxq3Q6QwQfy4VOjEkOiE4MTG86SY97UMAjdF",
-	"RhlXRlohDWUZbtESj5n2yZMnz20rgYsBuXJUJQr6cwmDD7wOcVgK9y50nUUnRnSJAjgtWHQWPRmcDIbu",
-	"9hwy+fECr5v9Yn7PAcW4UTTIHFdpdBb9D2h3I63TW+d0ONzSaeGwDgtuhUCDhStNmBq0RFR09v6jl6aI",
-	"rizRuSvTpCz+ahBC58pIvnozKvpoJjnG5KC/3fZ6p8NhL+xRddqoL4Y6lo/NS5ywmdc2p+7KgRdF3ftM",
-	"kVSs+AtsqkOeDZ8YKdZDc5M1fUBMN4sEkG0ermMjwRa08O+y3sbRs+GTxwGi3+GkuZDb6XGylSwuKLZv",
-	"SEVtN2yli+XJ8VSydA7HtT99rOoAfCFUgDdsgP6N53+7vhTfiHR9j9hqpQNu28rdKMXbByWYdkInSDat",
-	"OFRBldHrXuIkJlNQeM/etZd5agEMrVtv5Nhr3oVDTnYPaTUKwkFPdg9qulfhiOe7R9Q9vMyAkz2WqNsq",
-	"4YBn+2wk0NfGDD493Wew37wHeXcPdNfdsRpm34nsuqbi1k8cRy8ZT7sysQq7ejyY0IJOWWYrbGsutMbt",
-	"cV0NGmY9rCN29Q8Pw3Z+vfKj85xXXLKh61AdgubGCFbYGcWoQcTbZ4b7z2K4N4D276pyIvAmqnU2dvMb",
-	"M0btce3OHvl5mor5+vSHJba1oWMdIhuUajMqZnN+gcu6oc5D8Gq3Gc4j82udsQrw6g+I3i+s+4G3fT+z",
-	"4787O76rowUokmcAGeNzGy6w3jfjhJIqI7KVPSuPfrMqvMAg6ai+IvwQDObVdN/226yeWtq8l5W8Zba1",
-	"MV1QRaYwLzHu7/W99vtKh5Zxrx7X7+E6v2N+/MxePfb6BubIP82t+IqFambpsU8rILYt2OHz0QOpiz1J",
-	"nKr64srqd681nu4eUbe+/U0MJJruoph28/T34cWaV46bnta3H7dR2zHYKqq7zx5vsMMubbC23pf1tIxo",
-	"xLQboRlGu0iyoHxuQyfGIQtFm11kGiOWLMtaWcY2j1zy9PfDI/VePzPIpzHIJU8/RaIedxOpQfH6iil9",
-	"1U7cdpgi4OcKpf1cAkbPbaC//tpA1RPONZO3VaV+3/i6vBRLSuuih+H2ItED+of0LzGAhLrCLMasqtfk",
-	"ZFKVM2ASwPGeoms1IK9tVH/D1lyPlP174u+/h48PyM3dNjShRukc3FW4z4x8f5rui1ZuXOGXPerIkMfm",
-	"7TqET1KFm5TV6fDkrKncWTGjiuxlXZa7RFg/RWhzcgNyOhye1ZnB2BWBXcO6+VCL/82aD/x0eHrWKLe0",
-	"lHSarWMvd1A127myfGhztQuRpUSxOcfa2KqybGJvAU5IQiVG3LB61JWRxdaVq7KBWgibkAu5aP694EMx",
-	"3PmSi5E4O0a473lYvn4Qj7DVBupxIy69pQPfhgh8zegFqT6FwHS7aqTOcVeppXjD15SO/M8pbfMwQ19g",
-	"6nz4aD8H1f9y0ZH36aJto/vfOkIs3aejvuMIzivma2oksGCv7lbxSU77veLk9NFx4gTSi1b7LpGDso0o",
-	"/g2pz3366qj+9tW28d5Xsn7v4ZlDzYHP8dV7sHFGdN2kFzdbMXs7LMe/tjtCbQ0QtbX4b6fhWhVWn4NF",
-	"925C87590K0JmkIm+Bw9UvYw1vRuM6/9gbsdkaitRH/cNH0NlkaNsDrzCBuY2FcHZKI0FBPyx5RqekZG",
-	"GoovvQ8H2riTsaUpMS/GVevKeoQH/ZfE3WECnsauvdVqwZLFB46Gv5ZAc5JkQoEakFeMV/UmUwwH4wFR",
-	"kohMcHINUNiyQMG5zaMTUQAfkHNuYTeOUUrmUqxU5YtQt8YLgluc0uQa/fZXVOmjSzPo6OrbiWEzCarM",
-	"wdU6Wrjc1wA+cAkFUG1IROB1sCX+xO8ErF307bwaRDMlzHZV07nIlcAqLQqF3y/TtkWVYe2yOKs2ZAsw",
-	"Q67GCKfe6moEJEnaul+BGGpcq6qD6MavO7Yw1P2CoIuuPDkZfn2y9cbCfYYqNNxoS89HFtdtwRv4bmAg",
-	"xogDUZieWpHVib56FyM9LNWuhm4+u2bfst82E2jpfZbRn1hihOW6PSm9YBkgh5YYXfwXF8h+R+3N1apt",
-	"zxWrpE+Hp17VNrazcbjxiJKD/YBjvNXG8T4V8JA1hnaNDZxYl3s+mLfm2hwH1v+xFzI6V9eu/t0qqYnn",
-	"2UyIar7i67lwn52f38yQa1jjX18gNL2u9vBORt1W8Q/po2xmoLdOBEFsRZKRO8C1XFtDkSYLtA2b3KUr",
-	"6/hM+p9M+guxIjMqu1qS/W5UY7t8v7ly9v6jsfEciKHrinwJUtHqYrAhKXvtakCuNMnYEpTLEWAuENI6",
-	"6tj+3rSK+qm71xyqL55bz8XdCaM87TmANmaHVxMHwe+JhxawFYExsQXGOO83ePPAtYVkkogVj43ToFgK",
-	"6NQ0+/XWaRWM9de5wpBAWdhrbBjztt8u+2szhXcN4vbj7f8HAAD//w==",
+	"7H17c9s2tvhXwei3M21/S0uy4qQbZ3Z2XDe59TZtc+Pk7sxtshZEHklYkwALgJLVjL/7HRwAJChCr8R2",
+	"293850QkcHBw3i9+6KWiKAUHrlXv9ENvDjQDiX9eZFCUQgNPV6+hzOkKMvPfGahUslIzwXunvbGWFYzJ",
+	"cg6c6DmQa1iRJVVEAXAygamQ0O8lPZXOoaDmdeBV0Tv9uWfe671PenpVQu+0p7RkfNZLejdHM3Fk/vNI",
+	"XbPySOBGND8qBeMaZO90SnMFt7dJ76VIqYViHag3cyAclkSCEpVMEQIJv1RMmiOYnUOIpkIWVPdOe5Vk",
+	"RxKmIIGn0FsHzWz5qv75rCxzFkOI2XtJmSZ6TjWiYiYp15C10fDxx34NWq7Opvif65tfQip4praft2Cc",
+	"FeYSjusjmj1mIHu3ZoOSSlqA7lLB97DqbnlGFjSvgIgpWYlKknQuWAoJ4n8qJIEFyBUpQCk6g4QcEy3I",
+	"6PFjsmCKTXIgZ5fnFxcknVNJU7OngZ2ZhS0l9pIep4WBMQDkyECy9Yj05iXwmZ73TkePHyfmyP7fx+aA",
+	"WoM0e/zz53fvbkbHR+/e3Xz9/P2f/xS99AtzATQ157341qyO4JVUzxvgWPPMFcv2JLcKn9xEZV1Uv35x",
+	"Tr4enQz7ZGwo7K8/jsmXyt54QqgmhVCaPBkSKsET3VeEqmuFF2G4k3K1BEmY4VWmSErzvE9+0nOQpKxJ",
+	"W+ECbMaFtFQLN7QocwMkbns83HRFDvANN/H4ePQp7H4JSm27AmV//1T035qXVSm4AqT/b2j2Gn6pQGnz",
+	"r1RwDRz/pEYCWAk0KKWY5FD8+V/KiqNmuz9JmPZOe/9v0IjZgf1VDV7Zt+ymXSki7baEKVLQ3MBtruM2",
+	"6Z0LPs1Z+uAAOQwbgMQCZNIS+JWCDOlMiQL0nPEZgVxBQpD0mCIlSCU4mVNFuKjXWoHGM70QcsKyDPjD",
+	"HqqG6wtFMqqpOdsEEHhJzYmENP81ExwQTJQFnOYPCeVPlSQFU5peWxh+FPqFqHj2wNdvZIK9uiqdE3vD",
+	"U3+5RpKARPDeCPGSyhk8NHVORLZC6iqEBKN9OXlyQr5n3yBUbzmt9FxI9is8NOIcciz2NLnmYsk9TAvK",
+	"cjrJHxRZlzWDooliwALIICOZAAuiVRN98kauCJ1RxsmS6Tmyu6IFkDVV/My8hAsyRXKhtDtdKUVq9P4D",
+	"n68mBqbI3y9/+pFMKo3HWrrjUnVtZZWDU1VlKaSG7AfIGH2DCuG3AReRH2xmNjHa+u2bF0d/6aNx4FY0",
+	"G55xmq8Uw79LKUqQmlmllQo+ZRmasTsAu0yFBIOGVDK31LbHz+1Te+ttc9iZpJllOqahUF3r97bWwlRK",
+	"ujL/NotwxfRqb/ivmZWI3r+Am1JaHdNLeqhI7Z/eJ7hy6tVYKwXN8ytN8+te0qPFhM0qUamuc3Kb9HLK",
+	"ZxW1wm3dDv7m/BU5+ZpoOntGxhXPnFfENEkpNzc7AaJFjiZVZ2HDgqqFo22n/hEgi6GtlKygcnUFhfCe",
+	"UWcnx5WMz67sRrVFlInKsGrSeAjDegteFRPjICQ9a3EGu+wP9nMHVgRyVc1moDRkV7QspaDpHNRhJLOg",
+	"uSf49s28kKIgFS9zoIpybRwQ/7e5isjx6U3tINWoODru4OI2tDN/thTYvYOQmJOQM6OobM7haWIDbmqO",
+	"DYgy4Lb1e26IWUz+Bak2GPPyI7BvaZYxy8mvAoGCvJysyRgNN3rNwv/LcDjc5mz98927m+Hw/f+P+1kh",
+	"LnHxKMxVxvT5HNJrlDRd0Xcdc1KNjC2rSc5SY68mxHjlwqCtL+RscDMoRDZQVZFNBlxoIEvJNCjCtFGB",
+	"ldJEcLDKciUqI6RRWS45ASpzBpJIij4UGh3GHoqzuNAQB02xGYeMmEOTL89Hl6+IzsXsKK2PmZDn2ejx",
+	"4+OnX0VXlkLoXbyHiPuOqjlyG/s1Asp3YkkKylcEuJYMEUBSY+mrFp8wrp+chFIiFkdoXyfu5+B0iEjw",
+	"pjZfseCKKTQxunc8laJoSa59QEp6c6rWpcreGFuXNlocDMAaTvAQuFAN2UZsPOdaRvBArQ/Y+OclXeWC",
+	"Zv0MUmGlQIdWaKpFJLbwU0l/qYCwjIgpWc4FoamLWXVXMEJoYX2gzo+MZ3CzHTXD2N149d2G6h+G54zZ",
+	"afFBLGc151WVxdPe3PbdD2fneEIhM2VZmkrjxJYa3dWl8XOip3Y3snHFBsovFGFxzIlKp6KA0ExRVZqi",
+	"9Y3CmzP8Y0pZDlnUAJFAVSzkeUbMjcelQyPeI5LD2uZd7cosnI12pBqO8H93yW5LAm4JT3BuK/xnr8HE",
+	"RopHvuvGN787Oxo9fpIYm3hCFTw5MScOVczZ0f/So1+HR0//PHj/4eTR7V//FEMJbnHB07xSzkxqM9Zd",
+	"SoqP5Ygc6DSuLox4XhkdxtCdQWCzNZzUm01WGmIo8CrgU0SYv2kn3hHi3cLslbOf2yh3OucwnFu5GEE6",
+	"hxt9lVZSxWTd2UQBN0odmTanSpOSzuBTlZw/Qezg57V3tWatMH6A2W9X+d6IysiZZZXbRSPJEFqA8lIK",
+	"n7Oyb8pciHd/M1vBAuQejpmF9dI/3bEI/A+Jw4GHfzP2vl/z8FTFUpZZOzqfXs2pNPqUTiqFljDlM5BX",
+	"WlwJY5uZDQrIWErzKyhAztCyiEnYNcCDDbngYE341IibpMcK46ozjTqp/pMVBTO4iK7+LZTAjf2/QiO2",
+	"SxEFy3Pmovof4Z3ZYPiHuBawyO8oWabnotKEEv8MyWooyQ9wxnxoQgLNVs8wGIQvcEStE0Pe9Qh00ESI",
+	"HCj6e0pTXakQm1VpbkkseQRPa8SCh6rXCH5L2uiK0c7zxhVuIzqnE4jbMApjCvsFHtYgtYv6JWLwvGCQ",
+	"Z8+ltIKpDRLjIYImIjPsUSdZfqlArqy6m0dpq469dI0DjIO538mXr1+ckydPh8dfEca1QKFgNntW54ks",
+	"y+CfBvcbzApviewyB3oNaPVrMdR8BzTX8y5aorQTQ4BxVdg+MNWU5N+IgRPk/WKmdwoluuR6XzMp6dm4",
+	"6oEvYRzyZqd/F0B77t44IErHsj1yY8aWKatDILnA5w+AI2f8Wh2wwUt8PsjZ7Xr3tX/uAKAUncIekUj7",
+	"1CHrNhnLfZBviBYOwM0lPo8vQrm/kXGpoewq/nWmznpJO+NqoUtajOG39ve6g8vOG0o/IA5V5tRG/Rq3",
+	"0Fl2WlIUPkGE6vijA1RmW1gwUakr1hYMOy/OcPaVmF5ltGVOFEJymwSnUwOBwGAhLMD9L2ezuY4rx21Y",
+	"vPA8+hGxvEjUzGdH0WNue98XZMo4zfMVhrVJsSIYspFkLpbkgkwB8oRQnhGO/04p/0ITpUVJ1JxeMz7r",
+	"ty/nAcKHHdHR9UMWvhRq37qgtvDZ/y1jtR76hlIdotv5Uq09939nKeT1NBfLDeVN7ldbRwLkDRSlkDQn",
+	"by8SghEUDJgyRTDaPauckxHuv/MKETvNkVvWXy3C3WXtuOm4wxlw8f7CMbQJIs7RXurLgFPrrU92VKNC",
+	"55C6mratFuBkT6l96dXSWmGghBTYArLxqeF5iREKrYjSVGrvUCB9yAIyrAMhY688xqfGqViyPCcTX7UE",
+	"mXnA/Tk+DeuZUsrNc8Y9QQnlBKyHINBKvcYIi1qQa+eq1G9p+e1pF3y0zfTZ/rhNen+vshkUEEslfUQW",
+	"fSppYdB1UOYypytXbLkXgl6ax+sdO/GZA5xX9H8yV0nmuaakykrZBUMZKwFRtdNJ90t5EOpzNVhppT9j",
+	"lxEcLeKvr6xv27B3DgtqNdhccFBofStvhktQgtP2Tuve64Ep5k8KDKxcZaTFjd8/hoUfoBCxdM+2rP7e",
+	"DlyrTnWfV3xmZtuZLcQ+MKkoO0zQHUaz3ljdEXbIXGix595o4NoWnglOEharV9I6EvIabxHSuUDpIuQq",
+	"ZxgVBK6ZjkcU7Zr/jeGbw+zyaIXFHbkzBb25sEuOhl1Sx+Osx+PDsup729knd9cyP5RlhGoiJEFvyZYd",
+	"GoJq13BsI7PDgu1tmm5gfhwz+wrm/KcprXKND9VVJI+HuxLTv3jSuBtnyGenIxi0HRkN8p6RnGpfuTA2",
+	"qB/vi881frNn2MxSb1XMBv+PEUGN7PHCaKMIwuKuiPpLr51lseaRyQqa/husIVF05RI8rDa1C9DxyPyG",
+	"jEE8BO+hiMO9XAuZHiDpHibK+VHhy66TZP53AwYuGxf9gNNnsGCx0rW6/sEVz1cKVOLd7jRnwHU8NFPO",
+	"ba7qTiR2LODUOLEdSuXRYNJevuxdh0xiMYXYxfny3GjLzdOTx1/3e12CzSIXdqnpJIdnJIOUZWBPu6Ec",
+	"LANNWTwBBVKKAxyCIKUUrT9Qmjof5gBM31fMu/aqG/349GmgIE+G0WoIzfSmShVJU3DG7AYL/qMJBn/1",
+	"mwchKLz8GCG9BpoxDipWkz2H9Hr/S11PFMfckU5eDBO07TLQKmgy2OnDNQe0wMaPmIo8hw15sY8r9y6M",
+	"8j6k+sO5SLvCBPW6AUriZ7JF4ZFbo9VGnytqne88KyyamEJE2jNlO0QInYjKKHAbQp+LJVlCnvc3B4o+",
+	"ymzyJ6/tXMYr7SsRttms3YL1nSeXMPPoah/84vIn8uj4yROsYVPPCBSlXpECKFe2f7QuyzvAV+8EnXa/",
+	"UhUFtYZ4JIezUf6IkqUH7bTNU3WSxi3a1IAHBeIezCa6VZNUg+NtVP4diwS7/hXGwbZRTBMww3P4GMy+",
+	"prMMWG0fwuygq14gaUWAGvi3Hb3j2EM65+yXCj34G5CpjXlNJS1gKeS1jdRkNng1h7y8Qnc/5uX7LV6D",
+	"qnKt7ko0zpneXyyGNxxlQIOPWA1QXfqdUp4x4ykp8kZWev6C5cY/xALZCU2v+zvqFtcuC6EPNt5TDl8C",
+	"len844IldxgiOSxg0BGlh4UMHgUhg9HOkEFBb65CWV23rJyc7Hy3K7ofJKSEMq27212lfHH1bUS1JQJx",
+	"J6rzcFl4YNBhgwraQ52EgnJz4OF1kMZed3bCGSH7cgMudu5/igmkh2g6bAu6c2Nh2B4Hqkkqqjwjrjev",
+	"UpD1yXO0PTCegqaHbWw1uuDQSlknj2h+RYNGza01zf65A446FXkulldVGSv7832PNhhU0BUxOoxoQWaC",
+	"CB41JkNbvJv797/aFYMcbI7Wml3zABPeMGVUU1ne2gBF/XMHDDGd+iEih8jsjWAsGCz3t4gOcYRrK2gt",
+	"b44bKExxT9uzExJi4cFM+JTmuVHI49P6f110d065ecDylkuUG3feoSjB9jZdj+fBx4Osud8f+1DsHk2z",
+	"YczwiRcPneU5aXBFqLJNdHCj+7vjNN7AcwG+QPwkoU/XUMluu2JNGHVEXFlJc+w4Z8fDvUal8T0ksjuF",
+	"tiE5v1EMzss66rJmnhmuNdRAfSSQcWIr3JvrNG5ilBQujfPINKZPuJ2GdH9dCB/bH7BvUD3SOLCx2qvO",
+	"JO/Z4xsrqA8Cums6UQI9tAwkraQErsP+7EjJnW0gJu4h37aBIVNfR0KCRO6G6KKPKHfDFjw7EGy4KZkE",
+	"dR/FK+tVWBvcEnPopg5od+8UVfrgMs296mgcOTQ1NL4oxotPs+HCJoRtAM4iL9sdfGuVsQTU1cJ/sn+N",
+	"VgvUneVvDxuEXztGFHwNZdwSzeFQvtveNZnYkTZUkfECUi2kugqipuP+hmIoeSgUakOlnFddtuqtsUkz",
+	"QWieG/5nGrM8130yNmZF6QrgmArlAMmYfc/4d4TpUKk7cJ0uRQS2w8Ru2aiCV+4m6tEaXcPWqeXVlQQt",
+	"GSxoHo7aUNadb0o3r2bAQVI3H0HLSs+vnK1loMrZwra6uEWVFtLON3D/gY2H7Tzkxog2lDVbdcnMzrOo",
+	"jEK5NBxuiWwCVMb6aF4ISTJYQC5KY+6dknEGi6MxsTa40borQsnbtxffWrtUacqzZvqaVd3PiIQpTsuq",
+	"eA7KdtkokAuQRFZc2Vk7Pzw/u7j69vn/XJ29ffPdX7WsmjGKmL+1ENbnmWtd2uEyjE8jyX/fxUWJhJza",
+	"20PzjHIm+GljV9jRBzbmjC9VPANpD2LszwKMYlT4u5XHqv+Ov+NH5GytVhwbq301XlN4ACv7Q13T+Q8/",
+	"J7F+1sDpfk7QTzMqn0wpyxU2uYJeAvC+2XT86qfLN2SwOB64YkA1+NCUBd4OQikzRsYwa5Px2gSjcZ9c",
+	"As/sTCQ35AgHm7XGHuGUHjsPiSlvUhubS1eSq+a5UDdbIFE6nhI/tW/jTD63gJ3L5/vymMYhajbFzwqw",
+	"VCIqbQewmYdrGEbDEcIULqywMJZMpSjIGNVF3/Ph2CxcU6/g/ndbVz1G6J/jAEdMSVoKchOQSCbSyrCB",
+	"7Sd7evL466+M2yEyGCN+XCp0bEh0THBh43lSzPtaBoGbMqeM46gNpKE8xyNa4jHLPnr06KmdgHTeJxeO",
+	"qgQOK+i/43WIw1J40NB12jvGjvsSOC1Z77T3qH/cH7ruOWTywRzbzX41f88AxbhRNMgcF1nvtPdfoF1H",
+	"2tpIwNFwuGVA1GGDodwOkblQF3bcQSiieqc/vw/SFL0LS3Ru0gupyr8ZhNCZMpKvPozqvTeLDDA5GB63",
+	"vd9oOOyEPfyAsLox1LF8Yh7ihE2DaX/1MDFsFHXPM4WDUp7hcAXyePjISLEOmpus6T1iutkkgmzz4yox",
+	"EmxOy7CX9TbpPR4+ehgguoPZmobctdFsW8ninOLUqUzUdsNWulgcD2iVMT1IW2N1okTyPUCJc3FeUu0n",
+	"QKbNqBZDimJqRQ0W+7NfwfI8B4zOcCBqLpYublOPjfNzZlAPpHPj2GZRSlkf/3OP9LK+1abhfvUTSCwn",
+	"w+NNC9eQDlrDCPGlR7tfaiZk4hsnu9+oB0UiEQ93v1BPt2yofudB6uKC2zCDigxl+4dhCUr7EUdpeHWe",
+	"IpH6OsTYHgAUldCvpFhAZ1xQe4Lxz25YrO+edtNi3fSdPebE7jcJIr4LDve5qz3e3zuxB0jcRO0dXhdT",
+	"YtvJn4wSomxZCBn1j/sjxw970F0wY/czC9UshNTdBLhzMSOC5ysyk7D0RjDRS4FSVu3ip2C+SlSyX1j7",
+	"U8jMGqPLOcMxr+CCLy7KmFiX1JiuQuHUbyPTrTvVldgvmdL1oBYbs13jzXUgMrjxAa8pk0q7YTfuv3zF",
+	"YIzXXBNdyF91bnWYHDZ9ZxM/26xtdAubN21qvoe7JUaXvXCYVMx1bBAcA0v4KVgNXGESdXj0lB5N3394",
+	"cnIby6Peu1zB/suIQDlz9/m7FhMPzfWGZQiyrB/DtydnDz5gVOR2gHJ5I5/bCLOR3KwhLy0BeXlsRMnY",
+	"b3xqSdHxnlPkjQavx5syRXKYauOS9snJ8MRmKrhj3VqA4Sa1IYsGnx3/nWxU63a+U1yhrw/gt6OoPkbZ",
+	"HiAA3KSr360Kb2aabVDglrIM7jZr7uPPmvvONHfNBhir9Yp8M0tPJMtmMKgzmwNVl0KVQkVsYFsq9TrI",
+	"hLp5f9+IbHWHfmurMOu2HWY1rHZ7r657u7Qu6sC3KgJKqhRkYQlbQiZGfKFR8bun76e736g/AmFeON5j",
+	"i3ouP77weJ+DRAajm5dHo31eDqe//wY8+ILxbD065QtgAvZLaUknLLe9jjUX2jTDoO7Li7MednS6SvT7",
+	"Ybuwc/TBeS4o89+gTOpiIA5UGu5yw8QQb58Z7j+L4V4DZiKWPp2DM4Fs2mc3vzEphRzUicWjsGLOM1+X",
+	"/rDZsQ4529RULHCIdXW/wvN6Ivt98Or6NPUH5te6djDCqz8ger+wiSCcu/SZHf/d2fFtnbe1wRSAnPGZ",
+	"TdzaPCjjhBJfm7aVPX1udbMqPMdylct6WNN9MFjQXXvb/U7XyNLmnewUbLPtO1hzqsgEZhVWYAUfTgw/",
+	"TBjbxj06qJ/DfX7H/PiZvTrs9Q3MkH+a+WSehWpm6bBPqzRhW9o55KN7Uhd7kng9ZJyL5eeowB2kxHZQ",
+	"TCfUFduseWTQfBTx9v02ahuA7Wf5+NWTDXbYc1s2U5/LelpGNGIBJKE51h24rK7yOd9Y3Y+rEcLaEZbn",
+	"rXrPNo8859nvh0fqs35mkE9jkOc8+xSJOlgvaY2K15dM6Yt2Ce3WlBT6uULpsKoL65hsydWmlMyWTNEo",
+	"TBQd70gUHTDJsdtODhLqXh/86NE4GDc5DpNqnvcUXak+sR+DOSDRdlfTKO8zPr4+EDT2pU0Of4SU1B9M",
+	"033RqlJWic8kYWQoYPN2RfgnqcJNymo0PD5teiiWzKgim5tihQvYd4s1bXVkn4yGw9O6RjNx7TjXsGq+",
+	"9B1+9PwdHw1Hp41yyypJJ/kqCaq4/NjTC8uHtmp2LvIMq2WwS9H3+IztPJYxSanEiBv28bmGnsS6cr4u",
+	"UwthSyNjLlo4oelQDK99CtxInB1vuA9CW76+F4+wNZD3YSMuna0jHxeOfA7/GfHf0mW6Xb9fVxv7Ir9k",
+	"w+f4j8Lv8W/zMGOf8F/7cv5+Dmr46fuj4Nv3297ufiwfsXSXjvqOKzjzzNdUq2PrVD038JOc9jvFyejB",
+	"ceIE0rPWIGVRgLIjAf8NqS/pvQYtV0dnU/eVlG3v46P2yd97eOZQc+BzfPUObJxLumrSi5utmL0dlsGH",
+	"9mzerQGithb/7TRcq9flc7Dozk1o3rUP1rszJpALPkOPlN2PNb3bzAtHZu6MRG0l+kHz+Y1o9dol9skd",
+	"4ShJ+2ifjJWGcky+zKimp+RSQ/kVGueIKRd3MrY0JebBxH9EoH4jgP4r4mrVgGeJGzSMhbDvOBr+WgIt",
+	"SJoLBapPXjLu600mGA7GC6IkFbng5Bqg9P0R3FVXiRJ4n5xxCzt+KJTMpFgq74tQt8czgkec0PQa/faX",
+	"VOmj5+alo4tvx4bNJKiqANd1ZuFy32V7xyWUQLUhEYGDORb4J36xbeWib2f+JZorYY6rmhmyrhlRaVEq",
+	"s4KxU9FBYopU5ak/kG2Fi7kal7j0VlcjIkmyVqc7Yqhxrfy3HOqgRP1ZNBeVaGGoFZxoYi2PjodfH28t",
+	"/LvLUIWGG23p+cjiui1418tw4zFGfBGF6ciKrLXoazCiJsBS7Wpo72v4VptC2JiQsfQ+y+hPLDHCxsmO",
+	"lJ6zHJBDK67++AI5/LbR5r7BtueK/aqj4Sjon8XBog43AVFyiJcAt22c4KNt91ljaPfYVDjrG+/uzVtz",
+	"H5yJ7P9jJ2R0pq5dJ7JVUuPAsxkT9z3MNRfus/PzmzbC2Qv84wuEZurwHt7J5fpHu+7TR9nMQG+cCILE",
+	"iiQjd2xZNhqKNJ2jbdjkLl1Zx2fS/2TSn4slmVK5riXZ70Y1thupm+EfP783Np4DMTY4hi9AKupHNBmS",
+	"sgMw+uRCk5wtQLkcAeYCIaujjr6XxKc1u6m7nziQApSi3nNx0zkozzoOoI3Z4ZCYftgPE6C0u4GtCEyI",
+	"LTDGdb/BzgM3oJ9JIpY8MU6DYhmgU9OcN9inVTAWy0EKHEuznFN9alAhPNSU+25GsXRc2ekRttVq2K2k",
+	"/FeLn4y+Cra33RPdfS8wFFGVdpAJxtrt16v/FnTNNY3wt+9v/y8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

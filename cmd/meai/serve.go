@@ -12,6 +12,7 @@ import (
 
 	"meai/activities/synthesis"
 	"meai/api"
+	"meai/internal/audit"
 	"meai/internal/identity"
 	"meai/internal/postgres"
 	"meai/workers"
@@ -54,6 +55,11 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
+	log, committer, err := p.records(ctx, db)
+	if err != nil {
+		return err
+	}
+	p.keepRecords(ctx, log, committer)
 	var fatal <-chan error
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
@@ -73,7 +79,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		p.closing(func() error { group.Stop(); return nil })
 		fatal = group.Fatal()
 	}
-	server, err := p.httpServer(ctx, withAPI, temporal, db)
+	server, err := p.httpServer(ctx, withAPI, temporal, db, log)
 	if err != nil {
 		return err
 	}
@@ -82,7 +88,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 
 // httpServer is the API, or for a lone worker just its metrics and health; nil
 // when nothing is to be served.
-func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Client, db *postgres.DB) (*http.Server, error) {
+func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Client, db *postgres.DB, log *audit.Log) (*http.Server, error) {
 	if !withAPI {
 		if p.config.Telemetry.Metrics == "" {
 			return nil, nil
@@ -99,6 +105,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal},
+		Audit:           log,
 		Auth:            identity.Development{Enabled: p.config.DevAuth},
 		Logger:          p.telemetry.Logger,
 		TracerProvider:  p.telemetry.Tracers,
