@@ -46,6 +46,8 @@ type Options struct {
 	Store  Store
 	Engine Engine
 	Auth   identity.Authenticator
+	// Audit answers questions about the audit log; without it they get 503.
+	Audit AuditLog
 	// Logger is where access and failures are logged; nil discards them.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider fall back to OpenTelemetry's global ones.
@@ -67,6 +69,7 @@ type Options struct {
 type Server struct {
 	store    Store
 	engine   Engine
+	audit    AuditLog
 	log      *slog.Logger
 	lifetime time.Duration
 	workflow func(string) string
@@ -89,11 +92,14 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("api: Store, Engine and Auth are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, log: o.Logger, lifetime: o.SessionLifetime,
+		store: o.Store, engine: o.Engine, audit: o.Audit, log: o.Logger, lifetime: o.SessionLifetime,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.audit == nil {
+		s.audit = noAuditLog{}
 	}
 	if s.lifetime == 0 {
 		s.lifetime = time.Hour

@@ -992,15 +992,15 @@ type ProveAuditConsistencyParams struct {
 type ListAuditEntriesParams struct {
 	// Cursor Index of the first entry of the page.
 	Cursor int64 `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
-	Limit  int   `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit  *int  `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Object The HMAC that stands for the object.
-	Object string `form:"object,omitempty" json:"object,omitempty,omitzero"`
+	Object *string `form:"object,omitempty" json:"object,omitempty"`
 }
 
 // ProveAuditEntryParams defines parameters for ProveAuditEntry.
 type ProveAuditEntryParams struct {
-	Size int64 `form:"size,omitempty" json:"size,omitempty,omitzero"`
+	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
 }
 
 // ListInteractionsParams defines parameters for ListInteractions.
@@ -1844,20 +1844,28 @@ func NewListAuditEntriesRequest(server string, params *ListAuditEntriesParams) (
 			}
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "object", params.Object, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Object != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "object", *params.Object, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -1909,12 +1917,16 @@ func NewProveAuditEntryRequest(server string, index int64, params *ProveAuditEnt
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "size", params.Size, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Size != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "size", *params.Size, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
