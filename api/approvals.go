@@ -42,7 +42,7 @@ func (s *Server) RequestApproval(ctx context.Context, r RequestApprovalRequestOb
 	}
 	asked, err := s.approvals.Ask(ctx, approval.Asked{
 		Key: r.Params.IdempotencyKey, Act: act, Parameters: r.Body.Parameters, Requester: who.Principal,
-		Reason: r.Body.Reason, Lifetime: time.Duration(hours) * time.Hour, Role: string(who.Roles[0]),
+		Reason: r.Body.Reason, Lifetime: time.Duration(hours) * time.Hour, Role: who.FirstRole(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ask for an approval: %w", err)

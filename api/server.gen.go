@@ -102,6 +102,27 @@ func (e ApprovalAct) Valid() bool {
 	}
 }
 
+// Defines values for AuditEntryOutcome.
+const (
+	AuditEntryOutcomeDenied    AuditEntryOutcome = "denied"
+	AuditEntryOutcomeFailed    AuditEntryOutcome = "failed"
+	AuditEntryOutcomeSucceeded AuditEntryOutcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryOutcome enum.
+func (e AuditEntryOutcome) Valid() bool {
+	switch e {
+	case AuditEntryOutcomeDenied:
+		return true
+	case AuditEntryOutcomeFailed:
+		return true
+	case AuditEntryOutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse            CrisisKind = "abuse"
@@ -453,6 +474,7 @@ func (e Role) Valid() bool {
 // Defines values for Scope.
 const (
 	ScopeAccountRead       Scope = "account:read"
+	ScopeAudit             Scope = "audit"
 	ScopeBridge            Scope = "bridge"
 	ScopeConversationRead  Scope = "conversation:read"
 	ScopeConversationWrite Scope = "conversation:write"
@@ -464,6 +486,8 @@ const (
 func (e Scope) Valid() bool {
 	switch e {
 	case ScopeAccountRead:
+		return true
+	case ScopeAudit:
 		return true
 	case ScopeBridge:
 		return true
@@ -636,6 +660,78 @@ type ApprovalAct string
 type ApprovalPage struct {
 	Approvals  []Approval          `json:"approvals"`
 	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// AuditCheckpoint defines model for AuditCheckpoint.
+type AuditCheckpoint struct {
+	// Key The public key, as golang.org/x/mod/sumdb/note writes it. Trust one that you noted down earlier rather than this.
+	Key string `json:"key"`
+
+	// Note The signed text (C2SP tlog-checkpoint, Ed25519).
+	Note string `json:"note"`
+
+	// Root SHA-256, in base64.
+	Root AuditHash `json:"root"`
+
+	// Size How many entries it covers.
+	Size int64 `json:"size"`
+}
+
+// AuditConsistency defines model for AuditConsistency.
+type AuditConsistency struct {
+	From   int64       `json:"from"`
+	Hashes []AuditHash `json:"hashes"`
+	To     int64       `json:"to"`
+}
+
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Act string `json:"act"`
+
+	// Actor Opaque id of who acted.
+	Actor    string `json:"actor"`
+	Approval string `json:"approval,omitempty,omitzero"`
+	Index    int64  `json:"index"`
+
+	// Kind What the object is.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Note HMAC of words that are kept elsewhere.
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Object HMAC of the object's id.
+	Object  string            `json:"object,omitempty,omitzero"`
+	Outcome AuditEntryOutcome `json:"outcome"`
+
+	// Reason A code.
+	Reason  string    `json:"reason,omitempty,omitzero"`
+	Request string    `json:"request,omitempty,omitzero"`
+	Role    string    `json:"role"`
+	Time    time.Time `json:"time"`
+}
+
+// AuditEntryOutcome defines model for AuditEntry.Outcome.
+type AuditEntryOutcome string
+
+// AuditHash SHA-256, in base64.
+type AuditHash = string
+
+// AuditInclusion defines model for AuditInclusion.
+type AuditInclusion struct {
+	Hashes []AuditHash `json:"hashes"`
+	Index  int64       `json:"index"`
+
+	// Leaf The entry as it is hashed, in base64.
+	Leaf []byte `json:"leaf"`
+	Size int64  `json:"size"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// NextCursor Absent on the last page.
+	NextCursor int64 `json:"next_cursor,omitempty,omitzero"`
 }
 
 // Crisis defines model for Crisis.
@@ -1178,6 +1274,27 @@ type RequestApprovalParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ProveAuditConsistencyParams defines parameters for ProveAuditConsistency.
+type ProveAuditConsistencyParams struct {
+	From int64 `form:"from" json:"from"`
+	To   int64 `form:"to" json:"to"`
+}
+
+// ListAuditEntriesParams defines parameters for ListAuditEntries.
+type ListAuditEntriesParams struct {
+	// Cursor Index of the first entry of the page.
+	Cursor int64 `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Limit  *int  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Object The HMAC that stands for the object.
+	Object *string `form:"object,omitempty" json:"object,omitempty"`
+}
+
+// ProveAuditEntryParams defines parameters for ProveAuditEntry.
+type ProveAuditEntryParams struct {
+	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -1255,6 +1372,18 @@ type ServerInterface interface {
 	// DecideApproval Agree, or refuse
 	// (POST /v1/approvals/{approval_id}/decisions)
 	DecideApproval(ctx echo.Context, approvalId ApprovalID) error
+	// GetAuditCheckpoint Read the newest signed checkpoint
+	// (GET /v1/audit/checkpoint)
+	GetAuditCheckpoint(ctx echo.Context) error
+	// ProveAuditConsistency Prove that the log only grew between two sizes
+	// (GET /v1/audit/consistency)
+	ProveAuditConsistency(ctx echo.Context, params ProveAuditConsistencyParams) error
+	// ListAuditEntries List audit entries
+	// (GET /v1/audit/entries)
+	ListAuditEntries(ctx echo.Context, params ListAuditEntriesParams) error
+	// ProveAuditEntry Prove that an entry is in the log
+	// (GET /v1/audit/entries/{index}/proof)
+	ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
@@ -1454,6 +1583,97 @@ func (w *ServerInterfaceWrapper) DecideApproval(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DecideApproval(ctx, approvalId)
+	return err
+}
+
+// GetAuditCheckpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditCheckpoint(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditCheckpoint(ctx)
+	return err
+}
+
+// ProveAuditConsistency converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveAuditConsistency(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveAuditConsistencyParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveAuditConsistency(ctx, params)
+	return err
+}
+
+// ListAuditEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAuditEntries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditEntriesParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "object" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "object", ctx.QueryParams(), &params.Object, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter object: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAuditEntries(ctx, params)
+	return err
+}
+
+// ProveAuditEntry converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveAuditEntry(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "index" -------------
+	var index int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "index", ctx.Param("index"), &index, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter index: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveAuditEntryParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveAuditEntry(ctx, index, params)
 	return err
 }
 
@@ -1802,6 +2022,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
 	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
 	router.POST(options.BaseURL+"/v1/approvals/:approval_id/decisions", wrapper.DecideApproval, options.OperationMiddlewares["decideApproval"]...)
+	router.GET(options.BaseURL+"/v1/audit/checkpoint", wrapper.GetAuditCheckpoint, options.OperationMiddlewares["getAuditCheckpoint"]...)
+	router.GET(options.BaseURL+"/v1/audit/entries", wrapper.ListAuditEntries, options.OperationMiddlewares["listAuditEntries"]...)
+	router.GET(options.BaseURL+"/v1/audit/entries/:index/proof", wrapper.ProveAuditEntry, options.OperationMiddlewares["proveAuditEntry"]...)
+	router.GET(options.BaseURL+"/v1/audit/consistency", wrapper.ProveAuditConsistency, options.OperationMiddlewares["proveAuditConsistency"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 
@@ -2828,6 +3052,446 @@ type DecideApproval503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideApproval503ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpointRequestObject struct {
+}
+
+type GetAuditCheckpointResponseObject interface {
+	VisitGetAuditCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetAuditCheckpoint200JSONResponse AuditCheckpoint
+
+func (response GetAuditCheckpoint200JSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint401ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint403ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint404ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint500ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint503ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistencyRequestObject struct {
+	Params ProveAuditConsistencyParams
+}
+
+type ProveAuditConsistencyResponseObject interface {
+	VisitProveAuditConsistencyResponse(w http.ResponseWriter) error
+}
+
+type ProveAuditConsistency200JSONResponse AuditConsistency
+
+func (response ProveAuditConsistency200JSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency400ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency401ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency403ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency404ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency500ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency503ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntriesRequestObject struct {
+	Params ListAuditEntriesParams
+}
+
+type ListAuditEntriesResponseObject interface {
+	VisitListAuditEntriesResponse(w http.ResponseWriter) error
+}
+
+type ListAuditEntries200JSONResponse AuditPage
+
+func (response ListAuditEntries200JSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries400ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries401ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries403ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries500ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries503ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntryRequestObject struct {
+	Index  int64 `json:"index"`
+	Params ProveAuditEntryParams
+}
+
+type ProveAuditEntryResponseObject interface {
+	VisitProveAuditEntryResponse(w http.ResponseWriter) error
+}
+
+type ProveAuditEntry200JSONResponse AuditInclusion
+
+func (response ProveAuditEntry200JSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry400ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry401ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry403ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry404ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry500ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry503ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -4774,6 +5438,18 @@ type StrictServerInterface interface {
 	// DecideApproval Agree, or refuse
 	// (POST /v1/approvals/{approval_id}/decisions)
 	DecideApproval(ctx context.Context, request DecideApprovalRequestObject) (DecideApprovalResponseObject, error)
+	// GetAuditCheckpoint Read the newest signed checkpoint
+	// (GET /v1/audit/checkpoint)
+	GetAuditCheckpoint(ctx context.Context, request GetAuditCheckpointRequestObject) (GetAuditCheckpointResponseObject, error)
+	// ProveAuditConsistency Prove that the log only grew between two sizes
+	// (GET /v1/audit/consistency)
+	ProveAuditConsistency(ctx context.Context, request ProveAuditConsistencyRequestObject) (ProveAuditConsistencyResponseObject, error)
+	// ListAuditEntries List audit entries
+	// (GET /v1/audit/entries)
+	ListAuditEntries(ctx context.Context, request ListAuditEntriesRequestObject) (ListAuditEntriesResponseObject, error)
+	// ProveAuditEntry Prove that an entry is in the log
+	// (GET /v1/audit/entries/{index}/proof)
+	ProveAuditEntry(ctx context.Context, request ProveAuditEntryRequestObject) (ProveAuditEntryResponseObject, error)
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
@@ -5109,6 +5785,105 @@ func (sh *strictHandler) DecideApproval(ctx echo.Context, approvalId ApprovalID)
 		return err
 	} else if validResponse, ok := response.(DecideApprovalResponseObject); ok {
 		return validResponse.VisitDecideApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditCheckpoint operation middleware
+func (sh *strictHandler) GetAuditCheckpoint(ctx echo.Context) error {
+	var request GetAuditCheckpointRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditCheckpoint(ctx.Request().Context(), request.(GetAuditCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditCheckpointResponseObject); ok {
+		return validResponse.VisitGetAuditCheckpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveAuditConsistency operation middleware
+func (sh *strictHandler) ProveAuditConsistency(ctx echo.Context, params ProveAuditConsistencyParams) error {
+	var request ProveAuditConsistencyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveAuditConsistency(ctx.Request().Context(), request.(ProveAuditConsistencyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveAuditConsistency")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveAuditConsistencyResponseObject); ok {
+		return validResponse.VisitProveAuditConsistencyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAuditEntries operation middleware
+func (sh *strictHandler) ListAuditEntries(ctx echo.Context, params ListAuditEntriesParams) error {
+	var request ListAuditEntriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditEntries(ctx.Request().Context(), request.(ListAuditEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAuditEntriesResponseObject); ok {
+		return validResponse.VisitListAuditEntriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveAuditEntry operation middleware
+func (sh *strictHandler) ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error {
+	var request ProveAuditEntryRequestObject
+
+	request.Index = index
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveAuditEntry(ctx.Request().Context(), request.(ProveAuditEntryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveAuditEntry")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveAuditEntryResponseObject); ok {
+		return validResponse.VisitProveAuditEntryResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5560,140 +6335,157 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1rc9u2tuhfweiembb3yLLsPLprz509bprcejdpcuN0+qHOsSByScIWCbAAKFk74/9+BwsACVKgHo7t",
-	"pq2/JRZBLCyu9wufeonIC8GBa9U7+dSbAU1B4j/PU8gLoYEnq/dQZHQFqflzCiqRrNBM8N5Jb6RlCSOy",
-	"nAEnegZkDiuypIooAE7GMBESBr1+TyUzyKlZDrzMeye/9cy63sd+T68K6J30lJaMT3v93vXBVByYPx6o",
-	"OSsOBG5Es4NCMK5B9k4mNFNwc9PvvRYJtVC0gfowA8JhSSQoUcoEIZDwe8mkOYLZOYRoImROde+kV0p2",
-	"IGECEngCvTZoZst31c9nRZGxGELM3kvKNNEzqhEVU0m5hrSJhtsf+z1ouTqb4B/bm19AIniqNp83Z5zl",
-	"5iMcVUc0e0xB9m7MBgWVNAftqOCsKKRY0Oz8B/M/ZnYpqJ71+j1Oc7OWugeuWLojmkt8ch27AcH9BKv1",
-	"052RBc1KIGJCVqKUJJkJlkAfP/VESAILkCuSg1J0Cn1yRLQgx8+ekQVTbJwBObt4cX5OkhmVNDHHM2jC",
-	"A1mir48UAHJgINmITXr9GvhUz3onx8+e9Q12/f+PDC61Bmn2+J/fLi+vj48OLi+vv3358b//K44B861p",
-	"Ys7biW9WP/P5KLcEvY7q969ekG+Pnw4HZGSI+f/8PCJfK0tcfUI1yYXS5PmQUAmevr8hVM0VfggjCChX",
-	"S5CEGbHAFElolg3IWz0DSYqKixS+gE25kJZB4JrmRWaAxG2Phl2fyAHe8SWeHR1/jmS5AKU2fQJlf/9c",
-	"9N+YxaoQXAGy2vc0fQ+/l6C0+V8iuAaO/6RG2Fhhd1hIMc4g/+9/Kyv56u3+S8Kkd9L7X4e1RD+0v6rD",
-	"d3aV3XRdYEm7LWGK5DQzcJvPcdPvvRB8krHkwQFyGDYAiQXIfkO3lApSpDMlctAzxqcEMgX2oRw5zixM",
-	"IWEppH2CFMkUKUAqwcmMKsJFtcUKNB71lZBjlqbAH/asjjdAkpyuCBeapAJ1RxvurxRJqabmZGPAM0tq",
-	"ECHwsFPBAY+BIoTT7CFP8baUJGdK07mF4WehX4mSpw9MNUaU2E9bJjNiCWPikWiRjOB9EOI1lVN4aKIe",
-	"i3SF1JcLCeYbc/L8KfmJfY9Q/cJpqWdCsv/AQyPOUyBiT5M5F0vuYVpQltFx9qDIuqj4Go0oAxZACilJ",
-	"BVgQrXYZkA9yReiUMk6WTM9QACiaA2lp8FOzCF/IFMmE0u50hRSJMRce+HwVMTBF/nXx9mcyLjUea+mO",
-	"S9XcijgHpyqLQkgN6RtIGf2AeuSPAReRH2xmNjFK/pcPrw7+MUCbwr0Rjcd3586SK6QoQGpmNV0igWpI",
-	"r6hu6MmUajjQLI8Y38Y0KJgEtdcalu6gh40WXoj5nuBIkdmzMA25Wjfpb6o1VEq66iFiRLHfmpvQvPit",
-	"Z+0N3Lh6Wz9EZgNLtXMlxv+GRJvX2w/yjlrh1/woc1g1gdtELu7LRk7J4VpfJaVUQm5H/j5WWYgJhDV6",
-	"QE6zlWIqQnOCT1iKrt2Ws10kQoJ5WSKZe9Wmx1/Yp3Y+imGvqaSpFfO7k495CVdMr3aGf86sDvY+N1wX",
-	"0lo9vX4PLT77T+8nXzk70FBXTrPsStNs3uv3aD5m01KUat1hv+n3MsqnpaOotsP2/Yt35Om3RNPpKRmV",
-	"PHWRAqZJQrmRJWMgWmRo+6+92Aj93SnyZ4A0hrZCspzK1RXkwkcL1nZyeoDx6ZXdqJYBojTKoV97zcNq",
-	"C17mY+M093vWNQp22R3slw6smLwop1NQyNrGx6bJbF+Js6CZJ/jml3klRU5KXmRAFeXaeMr+3+ZTRI5P",
-	"r6ugQYWKg6M1XLT51FDg+jcIibkfcmYUlfU5PE104Kbi2IAoA25rf+dN8iNwxGiaMsvJ7wKBgrzcb8kY",
-	"Dde65Yr+YzgcbooK/M/l5fVw+PF/xwMCIS7x5VGYXQRmXeZR67ltFORu8Zl91200s3O09l6j9mKUH9yK",
-	"GJ2nbOo+VsuQ/PHs4PjZcyIm1rSCa5roDA0ZG7Yy7iFVREwmGeNAfCxLEcWmRkwNHtgSacbe4pTXzfc1",
-	"SUigqkPWORkPckfTyBNgG7c/iiXJKV8RoWcgFclLpQmdSoAAaVVgsd9TmmoItVEBPLU2gP8WqIomxr2v",
-	"LJk0qnLMI3ugP2ZGGdZo4DvETIVAD3bwgpB2u42viiY3MeyZZc9KPWewsJulkMhVoa1q1kab93tAZba6",
-	"SiEDfEQsQEqWwtWEssz8J4oov1Pc4qvIfXezz4uaP8rwq0GOIfZFZbC1TFvG97Ak7Ft+MqorckxZOsM/",
-	"knOgORhhgn4oPmcd2Alz4c09fAVYgNzB1rOwXvin2+iqXtN3OPDwd2Pvp5bRqEpmxDuq5mxyNaMyN+wz",
-	"LhVSKuVTkFdaXFkxYEwFSFlCsyvIQU6NBx6lzBbgwYZccLBWQWKUZL/HcuNvMsdh/p8sz5nBRfTtlbLo",
-	"oPkdpZ97OPxkYyEyoPx2ei9KzChvqp0ar419pR/ACE6D1xczSObrJ8xZljEXrL+FLWtj3J/2UQW/Mj0T",
-	"pSaU+GdIWkFJ3sAZ86EDCTRdnWKwBhdwpBrjD2DA1hpqgf4IsG0EcalCQikLgy2x5BESaGEaD1W9oyHN",
-	"G+iKIfxl7Tg0EZ3RMWRRVCn0wHZz01qQ2pf6V8TgecUgS19KacVsEyTGQwSNRWo4v8qd/F6CXKHW07Mo",
-	"21Syd92TwziV+518/f7VC/L8u+HRN4RxLVDemc1Oq/SPMwq0k4qDuG3RYaS09bURAh60alkMNT8CzYyN",
-	"3UZLlHZiCFiAVGwXmCpK8iti4ATpvJhtnkCxr6lt4557LsI44fVWTyCA9oVbsUdMY0cDl/Gi3AeSc3x+",
-	"Dzgyxudqjw1e4/NBKm7b2vf+uT2AUnQCO8Rt7FP7vLdORO6C/MoE3xE3F/g8LoRid/vpQkOxWyyzkUj1",
-	"lnbIGH5r/123cNmLmtL38NqLjNoYSZ19FraaRUuKwifw549u7c6bbWHBRKmuWFMwbP1whrOvxOQqpQ1L",
-	"KReSOw9qYiAQ6LHAAtxfOZvOdFw5bsLiuefRW0Q+1o3iKnu5FNKWptRoPicTxmmWrTAISPIVUcw4YGQm",
-	"luScTACyPqE8JRz/n1D+lSZKi4KoGZ0zPh00P84DBFvWRMeaYDf412qfyqKm8Nl9lTHI912h1BrRbV1U",
-	"ac/d1yyFnE8ysewokHK/2vIQIB8gL4SkGfnlvE+WmMkVHLO5GBucls5/Cvff+gkRO/WRG9ZfJcLdx9ry",
-	"pePuc8DFuwvH0CaI+H07qS8DTqW3Wm53y24bK+CaOHGWUaVJQafQxOVd+ucNnOwotS+8WmqVFkpIgC0g",
-	"HZ0QDIKkfcK0IkpTqb1DgfQhc0ixjoOMvPIYnRinYsmyjIx9MRKk5gH3z9FJWKaUUG6eM+4JSignYD0E",
-	"gVbq1UZY1IJsnatUf6Tlt6NdcGub6dH+MF9cqRLSrlR3CpqybI986jxW+vgTQGEImiqyEiVZijJLCSUF",
-	"Vcqo1cFWYTjHMkYPTOwY/yrTKeSunuCzU6cTSXMDx17pqoyuXOR7p+/82jxe7RjJtsvd4V2ATFkzHGuQ",
-	"i8piwZSNACOqtsYa/Ks8CNW5aqw0cl6xjxEcLRJ2WFkXvZZSGSyoVcQzwUGhE6G8NyFBCU6bO7Wd8P0r",
-	"GW4f31i5uk2LG79/DAtvYjHrUs+Aa5YEaapWNMrXort6P6v1MMFAljMMVqwIlU0luFGM5qBnohEU1WIO",
-	"HMN27MqyVmJAnCBYUTznZabZ1YQmOqanf50BBsIQtpSlRAlb0YQBXJoRu1DFQ2OFZDxhhc0AtjJgmvI0",
-	"qMpNElG2crydqZ/PqXBpH49qQjk5e3deVXHmNAVb4rRXXLy01LHB1TAfWQExFEk5E64AmalTQq01hKWj",
-	"mk4m6Fq4nDCoHZDSouUa73VZjqOV1gePU3cuZERjbCpU2DnK0qgR32WJrxXZxNEWYp8YUZTtZ43sJ5G9",
-	"R7lDLs9VGbiQlYdrUww1OEnI1aW03r6co4yCZCbQBBBylTHMShjRo+MZDfvO/4cx1v2c52jRyB3FHHJ6",
-	"fW5feTxcZyc8DoPOnY/vbeeJFHlEXFGWEqqJkARDGpZ3DUHtLq33S/Y1abqG+VnMN8uZkzwTWmYaH6oK",
-	"Y54N+xtba3z4/c7KQ/o9LTowaBuvauSdkoxabFJORgb1o13x2eI3e4ZulvpFxRzlv40IqmWPF0adIgjr",
-	"1SLGXTJ3dnNLv8kS6jY783ai6MolmFnlD+eg4zZCR1ovnifzUMThXta+zh5CLqUrFa8iyQSforcu5LwZ",
-	"IHwyDBjsyfNn2zisMlla3Uzmz75tzKHMN5QYDhFkRhdwSmiW1U8hrjOYaCJK3TBSNmYHRAZNQfIcgXb/",
-	"OWpJlX6v5Oz3EtzPWpawzYxiGjtFUrEzTBfmdesSeT+o2sE1X32Mn7WLToLCtD0oZf+qtZn5Yg3JfPy0",
-	"v4HSXLjHZdqJ4GgJlspGGetax+f/2EZxuxVstTVqpBwuBNUVAp2QkSHoUZ+McsZLDWo0IK406ISMnCnc",
-	"/NnVC52Q0Zgm87IYDUhYOBQsG5C1EiKzIUyZ4KPBJQ/5EJtGzQ69k96TobN2DbmUKTPmraWt8MxHw41V",
-	"aW26XvUJ4zZDcEq48XkIrTMH2I7SzsK01ObwtpH+aCFYZ4b5Z1iGtSX7UPWGWpJ4XUgnX7XyynsA8TCp",
-	"4FvleNcjyeavHRi4qPMY+6ggWLBYNfSvXiE4B7JUoPo+N5FkDLiO56+Kma1VuhOLOZaVqyP9a5YCj2bc",
-	"dgr433VeKZZ4iX0432MUbTf+7umzbwe9dYJNIRrVGGdw6gQ4cT7+IF5orCmLV+mAlGKPcGNQdxPtzlCa",
-	"ugjpHpi+r8KAKvVQ+yfffRcos6eBGgrUmWY6i1d/aUkTcMGEjijNrQkGf/WbB3k6/PgxQnoPNGUcVKzN",
-	"ZwbJfJ+q8mY1XSzktFY8hFVszc6CMuiU3Bohrg9ogY0fMRFZBh3FQ7frIMqN89T29rd7W1tzKdV7A5TE",
-	"z2T7jCJfjZadMa9odGTrWWFRZyxiVrSyba6EjkVpjGpbZzATS7KELBt0Z9Nu5bb6k1dxBm9OfdpiX673",
-	"QG09uTXhIu7D+cVb8uTo+XNi+EqdEsgLvSI5UK7s7AzMvO8Zj13LzO0Qws1zagMhkUKXTvkjCpZ8dvOk",
-	"jxQ6SeNeWrcVBT1HHsw6BViRVI3jTVT+I4uk0v4dZtk2UUydjsNz+AzPrqELGbDaLoS5hq7qBf1GfqmG",
-	"f9PR1wKrkMzQo0TrCWRiM2oTY3Mbr9/a3K4bZAZZcYXh1liU1W/xHlSZaXVXonHG9O5iMfzCUQY0+NjY",
-	"M5NQnrKUalDkgyz17BXLNEgyh0IT47gN4lXa9Zye5sdC6IONd5TDF0BlMrtdsPoOQ9T7BWzXROl+Idsn",
-	"gX9/vDVkm9Prq1BWV5GBp0+3rl0X3Q8S0keZtr7bXdXF4ds3EdWGCPCdqM79ZeGeQd8OFbSDOgkFZXfg",
-	"931Q69d2dsJRbLtyA77shf8pJpAeoo+9KeheGAujartMsFzFtXtjlI28RNsDY6xoetjpHEYX7Nsp5eQR",
-	"za5o0Pu/MXjon9vjqBORZWJ5VRax3gjfSm8jyzldEaPDiBZkKojgg3hNQW2Lr2ey/a91rNoVqmVordl3",
-	"7mHCG6aMairLWx1QVD+vgSEmEz9AbR+Z3QnGgsFyd4toH0e4soJaxYW4gcI6wElz0FKfWHiwXHBCs8wo",
-	"5NFJ9VeXXZtRbh6wvOWqCY0771DUJ0vJtK6mIOLjQWmh39+YQW6Pun89ZvjEK6zPsozUuMJeZm7TQ9tr",
-	"wioDzwX4AvHTD326mkq22xUtYbQm4opSmmPHOTuebjMqje8gkd0ptA3J+Y2icIqs1YksXbOvnbPT6/cM",
-	"zFQLaYcXLGiyuhKTCUtss54Le/d7NM0Zj36uiyqy0zIBjWQwFOfj24RxYrsoa5IxrmiU3C6Mg8o0psi5",
-	"HWx5f52ut+1B3TVxGmlO7Sy7tzms4Jslgi9AKpxCdGKcB1tUV//N4NI2O2LIzlG02WwsWTp1lZ6i5Nou",
-	"j35EbznsOBAj1k8ZhKo/fwhSUkoJXIfDTCJlUHbaBnEP+YZkDAb7MmISlAh1xE19rHw9IMPTL2d2U7sI",
-	"v8PhMoeuy8C3eFf9nsHV3l06O5VRO3KoS6jbYxHMhgtbapRuGYQQLWl2Vczdgwl2LtFvgLq1++Fh0wut",
-	"Y0TB11DEbewM9uW7rszlGcbS+nbiIFVktACs07wK4sGjQUctvNwXCtXRKOGVsm16qK3tVPiSBqYxfzUf",
-	"kJExmArX/8BUKAew8NSsM56rG35STQGw4DorARHYDIC710bFqHJfohp0sW6ye/F8JUFLBgtbU+nnUikb",
-	"qKg7d66mwI2Cto09WpZ6duWsSANVxha209m9VGkh7TAg9wfGU7huVrh0xuqhqNhqnczs8KfSqLELw+GW",
-	"yMZAZbSNmhOaJKAUwQJi8vW/fv3wjZfPdasTeVsAP/8Bi5ZZagyDBc2YnXlKOZmJUvohvDglNKis/XqU",
-	"A2VXg8Fg9M2A4ChVozkvuXYluNawMV/bTqtgyvpowTtwksuMLoCMAXhVqHtKqANbAs5bQuJy9UeKYO0N",
-	"SYUtHUBxhzlui4oKcTOtCztkkPFJpH7NTwugREJGLZnUtbwntdmE+l3ZsD0uKnkKUmG9szHhczAaWOHv",
-	"VvCrwSW/5AfkrNWTiEOIfddHXTtnq8SD3qFf/UTv6lkDp/u5j2jEyoUJZZlhLDIGvQTgA7Pp6N3biw/k",
-	"cHF06JpO1OGnuv3k5jAUZyPkQPNuMmpNshwNyIWdm1MPu8SK6sb4S5zWaOdiMuW9EmNS6lJyVT8XGgEW",
-	"SBTDJ8QPfe4c6exeYMc6+/kPzJKjrVJjORBZGme11HY0r3m4guF4eIwwhS9W2IBFJlLkZIR6aeAZfmRe",
-	"bJ1wW7Djfrf9eyOE/iXO/8asrqUgNwmTpCIpjeNo5xZ89/TZt98Yz02kMEL8uGzyyJDoiOCLjfNOMXVu",
-	"KRyui4wyroxYRBoypM9yN8HavPbJkyff2UmYLwbk3FGVKOjvJViWcIElpPBgcMBJ78jISFEApwXrnfSe",
-	"DI4GQzelAaXJ4QzHGvzH/HsKqC8qLj5Peye9/wvaTT5oTZQ+Hg43DArdb0Co2yEyH/RcE6YGDVnYO/nt",
-	"Y5Dp6Z1bonO19qQs/mkQQqfKiNjqMKr30bzkEPOr4XGb+x0Ph2uRIz8othpA4li+bx7ihE2CYdHVUFkc",
-	"SOKeZ0Z2LfkpjpImz4ZPBpUXGKC5TjzfI6brTSLINj+u+kaCzWgRzky56feeDZ88DBDrA3rrwS+tEb0b",
-	"yeIFxVmQqagMlI10sTg6pAU78INKo7zwmilt61NVs6zr5LdI040R9C5Kh4PgRkE37cgrZpQCTi0oulID",
-	"8taytR9O7+equPHwrhl391HwezTbRoOFQmmjBFBoWfnaBZrNh4SQ1RWTYa2tT090pTd2h/jjPTJKMM02",
-	"QqQ/wxIUDt9STgG5Ob+od5xXRQQ3RhBPstJz0VMLYWzj6iSHwax+XHK0fUljwDcuerJ9UT2VHvl7B8iq",
-	"AfC1QNgKV1W60mLW2pK1I3ddpOSmwcSG40i+8uajCjjYBVh6H3G2UGxC4yshjVaYSpq7KLMbDGsHMHJr",
-	"w7pCbTUTS15dKeFPYAdE2JpRY/IMyLkmNNHWcDGCJadzjK45G+mST5lRCtZiNattNTMRPFu5eRPW/iIS",
-	"EmM3GGAO/JDxdkseKvemEHqBzrcrk68GC34v0tWd0X5dhn/TdFlcDXmL6Y7ubONGu3PHtPA5rE59250d",
-	"B8WzlTUJ8RuP5rAaVV90UM2oQmDDe31igLhHD6vnEIgvl2ufHu2worqTABc82wWuyFB4s/j4eJfF4eT7",
-	"L0Ky2HBtS7S8oXMIPNOoZGkZBoef5rAyHpWVNTgtc70Syk6RsSYH3qVRlT8hjzNOJmwBxI2FG5D3RnMw",
-	"2zxg/apkRvnUmjozN4imKQNwSSgD7lUJbuBE45myZGbbawgXeP3EF67png6fbl9RXTPy5RKwJYJtJLxm",
-	"p0buHLJU/Vn3DX2sWCUY+9ptRFdP/Z3M6HoC9N/Nlg4nBUeEyZnrI3g0kLukQEU63Vbysoog+gte8Pa6",
-	"yk0JpUM96LjTeDZuuLV0MWLvgsi2AWTiRnCekJFrJxsRY/Yq5wm5UdfGxhUZVNdpEVfthullrCWwE1px",
-	"sLdyLZLmL5c82HgpzDkYPmm5PW9uY814m0WpLXk7OTRHixtLHxXQDNKYRe1oqeooXJNJsU9YP3LYulvQ",
-	"stL9WOXViOyHtcub+3be8XbqR7MmlAf9M0wTLpZ/dUt8+N32FdWVd4+m+z4yL2r+nKl5NQlYWBmC/+DE",
-	"dl3GhF3bSDn8FNwwerMpBh4Ih3tXk11c5mE1VpDvyl8+GtsPpmbfA8WYXvUhulXqXvojuAZ33Y5ukuhh",
-	"426Tz9imS+2/5UaaT0pFMwLcxamQaAbkZ4G5PyvYjRa3NofNZnqjA7WugmwByt4yucR7dIW0AS5nEuhq",
-	"IeaCMfl8yTGII3i2iiQi/cE7XOSIWv8B4Www7r0o5frymF2U8h8gLlxs0l1bqrAq668lNB6V70MrX6Nu",
-	"kavtpTqb9a0tijysan0PVdUc5KVQk3Vt89D7oDb4Pni31ar0wOzbbjaL5mMbNfIFVQrSsKmrT8aVf/fF",
-	"8/Qji94ti7pS4xZnvmI8bdcj+K6RgEsTWtAxy+yAtopR7RinaGGEjacRltpU1qmti5oDFBj3xYKvaFnD",
-	"G7hPm/kNbL53+DGotEHGN0rUm2T060wQmpPzf27Ki9iCx8Nq9lxcmOPUwje+QP4+BHk4HfHBpXgwSqGD",
-	"EquGK25Qr7SLTRHE26MI/xuLcNc2suZnYjVjFdDF+ytscmO7BMeOlMOqCvogbFyMu3wf/My/qmzNlrfa",
-	"XoYmL2N743/gZXXX6n2wc/ue1If2qzzGIuz8BtH7lS0mxdTsI8f+vTjWdny1OPaXqjwcBfsEIGN8qoJy",
-	"H8YJJb6LcCMH+xLuboVqK4AuqrtH7imu4Te4cfx3T7mFYJuY8nToIDOqyBim5WNFz9+cAyONmC1u/B6m",
-	"yG717Tye4yreWuO2RsPEpkRAyHb3pIB25IjHLMBDUFhnImALfe2bBHAfPcwBxJt5wI41uf3bu0L/L23E",
-	"vTqXjR0YuYvdooRm2DuxFnqP9C65Shzsf2FZ1miObXLUS55+ORxVnfWRnR5UYL/k6eeI68N2u3Bn3dl5",
-	"sz15Y+lZVbYVvv1LrNzq/wWK5u6z+qx9115ECLzl8GcoQftLq9GvGv3iqrN4rdmb/1l6tksTHg+PTupp",
-	"Fq5oG69GqLsM1rpZbfvogBwPhydV2rrvxrHMYWXXGTWpoJrcM7jkx8Pjk1pzpqWk42zVD9rc/P2D55Zr",
-	"bVvxTGQpto7gJCw/42VkZ/6OSEIlRhxxVpQb6NK3TqhvXNVCdLeXhFPAP7ccrr91hcXlfRbONW7GfNhw",
-	"0trWbTXDVHVvVUAZpwSlOFPYZRROUqjasX0XZMMfDnu630OR0RWk23zjYE215KZ/C9e633tXzdo4ODMo",
-	"2755vcIvQCzdaVvR5k9w5pmvbufHITbV3UCfFW64U5wcPzhOnEA6bdxoKnJQ9tqfvyD19XvvQcvVwdlE",
-	"2zkbm9bjo/bJL75A9bGo5ov3hC7oqk7edxs9O3tDh5+a1/VtDG01lf4fpxAbs0Mew1x/sH3O142P9myM",
-	"MWSCT9E5Zvdjqm+3IcM7X7bG0DayyGF9yX60EuYC5ALkAbbC2EcHZKQ0FCPydUo1PSEXGopv0PJHTLmI",
-	"mTHUKTEP9v1V4dWKAPpviBuHCjztu5sKscnykqNXoSXQnCSZUKAG5DXjvjxsjGFvV2WbiExwLM/xrTvc",
-	"FikQUQAfkDNuYTdeV0qmUiyVd3So2+OU4BHHNJljCOE1VfrgpVl0cP7DyDClBFXmruvHwbW043ouuYQC",
-	"qDYkInCy7AL/WRqnZuXihmd+Ec2UsNXG1SV0CpHsOmldqz16X0yRsjjxB3Jd+RE/5gJfvdGPicidtDHQ",
-	"EDFU+23+xvYqPmKNgDpA0sBQI05Sh32eHA2/Pdo4IvAuoyYarrWl5wOL66aYbndxxqOjuBBF77EVcK24",
-	"cTBjOcBS5cdo78i4gDH2CBtZYczIR4n+kBL9FQ65WpPpM5YB8nPJ1Z9ffMtgBnr3jKemE42lzMfD42DW",
-	"Gd6j43ATkDAHjMbEKh2DM1Rz2O+3gNju0VX/74ck3ZvjeGHvGorNx1mLXp2puWvdsCptFDhZo2oYQtOb",
-	"fPTD/iRGYs1If37xUV/JtYOfdOFv23oIb6mb3T44gQVuEJGRUsC1XFkjlCYztDvrjK6rpHlklAdmlJlY",
-	"kgmVbQ3Mvhi1e1PBERtHXB8RhwBwf6sljsXKcAKAzXdgFhTSKoLqDOQqobuetHzLgeSgFPWOkhvFivPU",
-	"Wv6mjT/i6OHg5Q28rW9gSzf7xBaL43u/xw4Kd6Elk0Qsed/4KIqlgD5Ufd5gn0bZXiz7KoylkNAsY3za",
-	"rwaR2iF6OA430VWnZPBeX16//sqzRLul3bMY7P3ry5lozFVtvL9qzFrf4RyDLGVhwcWkA5a4rv5Zrw9G",
-	"Jt58vPn/AQAA//8=",
+	"7H17c9s29uhXwejuTNu7siw7Trqx5zc7rpvceps0uXE6nblN1oLIIwlrEmABULKa8Xe/gwOABClQD8d2",
+	"s63/SyySODg47xc+9RKRF4ID16p3/Kk3A5qCxH+ep5AXQgNPlu+gyOgSUvPnFFQiWaGZ4L3j3kjLEkZk",
+	"MQNO9AzIFSzJgiqiADgZw0RIGPT6PZXMIKfmdeBl3jv+tWfe633s9/SygN5xT2nJ+LTX713vTcWe+eOe",
+	"umLFnsCFaLZXCMY1yN7xhGYKbm76vVcioRaKNlDvZ0A4LIgEJUqZIAQSfiuZNFswK4cQTYTMqe4d90rJ",
+	"9iRMQAJPoNcGzSz5tvr5tCgyFkOIWXtBmSZ6RjWiYiop15A20XD7bb8DLZenE/xje/ELSARP1fr95oyz",
+	"3BzCQbVFs8YUZO/GLFBQSXPQjgpOi0KKOc3Ovzf/Y2aVgupZr9/jNDfvUvfAJUu3RHOJT65iNyC4H2G5",
+	"urtTMqdZCURMyFKUkiQzwRLo41FPhCQwB7kkOShFp9AnB0QLcvj0KZkzxcYZkNOLs/NzksyopInZnkET",
+	"bsgSfb2lAJA9A8labNLrV8CnetY7Pnz6tG+w6/9/YHCpNUizxr9//fDh+vBg78OH629ffPz73+IYMGdN",
+	"E7PfTnyz+pnPR7kl6FVUv3t5Rr49PBoOyMgQ8//8NCJfK0tcfUI1yYXS5NmQUAmevr8hVF0pPAgjCChX",
+	"C5CEGbHAFElolg3IGz0DSYqKixR+gE25kJZB4JrmRWaAxGUPhl1H5ADvOImnB4efI1kuQKl1R6Ds75+L",
+	"/hvzsioEV4Cs9h1N38FvJSht/pcIroHjP6kRNlbY7RdSjDPI//4fZSVfvdzfJEx6x73/tV9L9H37q9p/",
+	"a9+yi64KLGmXJUyRnGYGbnMcN/3emeCTjCUPDpDDsAFIzEH2G7qlVJAinSmRg54xPiWQKbAP5chx5sUU",
+	"EpZC2idIkUyRAqQSnMyoIlxUSyxB41ZfCjlmaQr8YffqeAMkyemScKFJKlB3tOH+SpGUamp2Ngbcs6QG",
+	"EQI3OxUccBsoQjjNHnIXb0pJcqY0vbIw/CT0S1Hy9IGpxogSe7RlMiOWMCYeiRbJCN57IV5ROYWHJuqx",
+	"SJdIfbmQYM6Yk2dH5Ef2HUL1M6elngnJfoeHRpynQMSeJldcLLiHaU5ZRsfZgyLrouJrNKIMWAAppCQV",
+	"YEG02mVA3ssloVPKOFkwPUMBoGgOpKXBT8xL+EGmSCaUdrsrpEiMufDA+6uIgSnyr4s3P5FxqXFbC7dd",
+	"qq6siHNwqrIohNSQvoaU0feoR/4YcBH5wWJmEaPkf37/cu8fA7Qp3BfReHx77iy5QooCpGZW0yUSqIb0",
+	"kuqGnkyphj3N8ojxbUyDgklQO73D0i30sNHCc3G1IzhSZHYvTEOuVk36m+odKiVd9hAxotjtnZvQvPi1",
+	"Z+0NXLj6Wj9EZgNLtXMlxv+BRJvP2wN5S63wax7KFSybwK0jF3eykV1yuNaXSSmVkJuRv4tVFmICYY1u",
+	"kNNsqZiK0JzgE5aia7dhbxeJkGA+lkjmPrXu8TP71NZbMew1lTS1Yn578jEf4Yrp5dbwXzGrg73PDdeF",
+	"tFZPr99Di8/+0/vJl84ONNSV0yy71DS76vV7NB+zaSlKteqw3/R7GeXT0lFU22H77uwtOfqWaDo9IaOS",
+	"py5SwDRJKDeyZAxEiwxt/5UPG6G/PUX+BJDG0FZIllO5vIRc+GjBykpODzA+vbQL1TJAlEY59GuveVgt",
+	"wct8bJzmfs+6RsEq24P9woEVkxfldAoKWdv42DSZ7Spx5jTzBN88mZdS5KTkRQZUUa6Np+z/bY4isn16",
+	"XQUNKlTsHazgos2nhgJXzyAk5n7ImVFU1vvwNNGBm4pjA6IMuK19zuvkR+CI0TRllpPfBgIFebnfkjEa",
+	"rnXLFf3HcDhcFxX494cP18Phx/8dDwiEuMSPR2F2EZhVmUet57ZWkLuXT+23bqOZnaO18ztqJ0b53r0R",
+	"o/OUTd1htQzJH073Dp8+I2JiTSu4ponO0JCxYSvjHlJFxGSSMQ7Ex7IUUWxqxNTggS2RZuwtTnndfF+T",
+	"hASqOmSdk/EgtzSNPAG2cfuDWJCc8iURegZSkbxUmtCpBAiQVgUW+z2lqYZQGxXAU2sD+LNAVTQx7n1l",
+	"yaRRlWMe2QH9MTPKsEYD3yFmKgR6sIMPhLTbbXxVNLmOYU8te1bqOYO5XSyFRC4LbVWzNtq83wMqs+Vl",
+	"ChngI2IOUrIULieUZeY/UUT5leIWX0Xu25t9XtT8UYZfDXIUsWXK9NkMkiv8StTGjYfsi3KcsYRcwRIF",
+	"wlQYBTIQcrp/vZ+LdF+VeTre50IDWUimQRnhQN5LQ/SCg3VUl6I0DhI6qgtOzIkxkERSDHuiw69nTMWN",
+	"HaEhDpoRRZASI/7J12eHF2+JzsR0L6m22Scv0sOnTw+efzOIeypisxYwiPuBqhlyKvsd1vA7cC0ZIoAk",
+	"hvBUw2JgXD87Cu2lWJaheaa4noPTIaKPJ9V9xIIrptC9Xz3jiRR5gwC3Aanfm1HVtq+2xlibFbTYGYAW",
+	"TnAT+KEKsk5svOBaLjuVfx1SL+gyEzQdpJAIaw+t0ApNtIikA94U9LcSCEutJhWEJi6jtfqFwBhZ1YI8",
+	"hev1qBnGzsY7Mk2ofjE8p2dALD6I5ax6v6q0eNqa2354fXqGOxQyVZalqQRyBYXGCPNiBhKiu3Yn0vnF",
+	"GsqvFGFxzIlSJyJvqEhVJglGvlAncIb/MAK/Qy/War/tiJkTH3QpeGc7RWMccXuDWThvo3yRBNwnPMG5",
+	"pbxW9pjopHjkuy5rr08YJ2Oq4NnRoNc0tk/3/h/d+3249/zv+x8/HT25+Z+/xVCCS5zzJCuVcxibjHWX",
+	"kuK2HJEBncTVhRHPS6PDGIYSEdi0hZNqsfFSR81VrwI+R4T5k3biHSHeLMzilorTObvh3MrFzZZKi1fG",
+	"CrhR6si0GVWaFHQKn6vk/A5iGz+r4kwta4XxHQIg9is/GlEZ2bMsXbwyUipBc1BeSuFzVvZNmMvK7hDi",
+	"hDnILUJUFtYL//SKReB/6DscePi7sfdjK9alSma8UowoZJPLGZVGn9JxqdDApnwK8lKLS+u9mLOElCU0",
+	"u4Qc5BQti5iEbQEeLMgFBxvMSIy46fdYXmQsYc4x8P9kec4MLqJfr3zcDlN9S6fNPRwe2ViIDCi/nbse",
+	"tcHRTapWanw2dkrfg/H3DF7RPl/dYc6yjLkag1uE4Gxq/tMuHuwvTM9EqQkl/hmSVlCS13DKfMZDAk2X",
+	"J5hjwhc4Uo2TsD6+FKjXANvGfyxVSChlYbAlFjxCAi1M46aqbzSc0Aa6Ygh/Ucc7m4jO6Bji5pnCwPF2",
+	"0eUWpPaj/hMxeF4yyNIXUlqZ2wSJ8RBBY5Eazq9KPn4rQS6tJp9F2aZyGVftHkyvud/J1+9enpFnz4cH",
+	"3xDGtUB5ZxY7qapWXCxDO6nYYTF1xFZW9F+vBq16LYaaH4BmeraKlijtxBBgvDC2DUwVJfk3YuAEVUgx",
+	"ryKBYtcIoU3X7vgSpjevN7quAbRn7o0dUjFbxuUYL8pdIDnH53eAI2P8Su2wwCt8Pqgg2vTuO//cDkAp",
+	"OoEt0k32qV2+W9dPbYP8KnK4JW4u8Hl8EYrt7acLDcV2KdhG/ZcPEIaM4Zf257qBy85qSt8h2VBk1KZ2",
+	"ao/XGa1aUhQ+QRri4NZZCLMszJko1SVrCoaNB2c4+1JMLlPasJRyIbkL/E4MBAIDrTAH91fOpjMdV47r",
+	"sHjuefQWCZtIQNAXXWEwoBlYOCcTxmmWLTF3SfIlwWiUJDOxIOdkApD1CeUp4fj/hPKvNFFaFETN6BXj",
+	"00HzcB4gR7QiOlZdrLmvAd+2ILopfLZ/yxjku76h1ArRbXyp0p7bv7MQ8mqSiUVHXbf71Va1AnkPeSEk",
+	"zcjP532CwSGMBTNFMKU5LZ3/FK6/8QgRO/WWG9ZfJcLdYW046bgvHXDx9sIxtAkift9W6suAU+mtz/bB",
+	"7zSt0MDJllL7wqulVkeEhATYHNLRMcHcTdonTCuiNJXaOxRIHzKHFMtPycgrj9GxcSoWLMvI2NdQQ2oe",
+	"cP8cHYfV1Qnl5jnjnqCEcgLWQxBopV5thEUtyNa+SvVHWn5b2gW3tpke7Q9z4kqVkHZV6KWgKct2KAOL",
+	"ZtZ+BCgMQVOFubGFKLOUUFJQpYxaHWwUhlfYfeGBiW3jX2U6hRxiyb5bVHxNJM0NHDtV2WR06RL2W53z",
+	"K/N4tWKkSFBuD+8cZMqaWWSDXFQWc6Zs4hpRtTHW4D/lQaj2VWOlUaoTO4xga5Gww9K66LWUymBOrSKe",
+	"CQ4KnQjlvQkJSnDaXKnthO9egHn7+MbStZtY3Pj1Y1h4HUu1l3oGXLMkqK5pZ7NcC51rU7BaD+siMOWm",
+	"Z7AkVDaV4FoxmoOeiUZQVIsr4Bi2Y5eWtRID4gTBiuI5LzPNLicdecFfZuBS27AkKUuJErYQGwO4NCP2",
+	"RRUPjRWS8YQVNlfYSuVoytOgmShJRNkqTeusWPmcwtxIgpFycvr2vGo+yWkKtjJ7p7h42ZEgrF0Nc8gK",
+	"iKFIyplwfVNMnRBqrSHseNF0MkHXwpWygdoCKS1arvFeVxM7WmkdeJy6cxFLN6+rr9w6ytJobdvmFZ8Z",
+	"XsfRFmKfGFGU7WaN7CaRvUe5RQmSK450ISsP17oYarCTkKtLab19eYUyCpKZQBNAyGXGMCthRI+OZzTs",
+	"N/8vxlh3c56jta53FHPI6fW5/eThcJWdcDvtfGDYiXlvK/vikpa4oiwlVBMhCYY0LO8agtpeWu+W7GvS",
+	"dA3z05hvljMneSa0zDQ+VNXzPh1uKoz5zZPG3UQsfHVMBIO2X7xG3gnJqPaVUyOD+tG2+Gzxm91DN0v9",
+	"rGKO8l9GBNWyxwujThGEZfYR4y65cnZzS7/JEurpAFjDpujSJZhZ5Q/noOM2QkdaL54n81DE4V7Uvs4O",
+	"Qi6lSxUvhssEn6K3LuRVM0D4ZBgw2JNnTzdxWGWytJqwzZ99t7tDme+DNRwiyIzO4YTQLKufQlxnMNFE",
+	"lLphpKzNDogMmoLkGQLt/nPQkir9XsnZbyW4n7UsYZMZxTQ2uKZia5guzOdWJfJuULWDa75pCo+1i06C",
+	"ErYdKGX3YvuZObGGZD486q+hNBfucZl2IjhagqWyUca6RePZPzZR3HZ15m2NGqniD0F19cvHZGQIetQn",
+	"o5zxUoMaDYiraD4mI2cKN392Zc7HZDSmyVVZjAYkrHcOXhuQlcpnsyBMmeCjwQce8iHOujAr9I57T4a+",
+	"yuy4R8uUGfPW0la454Ph2mL6Nl0vsa4KMwQnhBufh9A6c4BdtO0sTEttDm8b6Y/Wr3dmmH+CRVhbsgtV",
+	"r6klideFdPJVK6+8AxAPkwq+VY53NZJs/tqBgYs6j7GLCoI5izVxVfWvzoEsFai+z00kGQOu4/mrYmZr",
+	"le7EYo5l5epI/4qlwKMZt60C/nedV4olXmIH51ujo1NSnh89/XbQWyXYFKJRjXEGJ06AE7GmHcCGPKPO",
+	"NEgpdgg3BnU30fpTpamLkO6A6fsqDKhSD7V/8vx5oMyOhtFqWM10V6WypAm4YEJHlObWBIO/+sWDPB0e",
+	"foyQ3gFNGQcV606eQXK1SzNcs5ouFnJaKR7CKrZmQ2QZDHjYGCGuN2iBjW8xEVkGHcVDt2t8zo3ztEv1",
+	"rwtRbcqlVN8NUBLfk22PjpwaLTtjXtHoyMa9wrzOWMSsaGWncxA6FqUxqm2dwUwsyAKybNCdTbuV2+p3",
+	"XsUZvDn1aYN9udq6vXHn1oSLuA/nF2/Ik4Nnz7CHQZ0QyAu9JDlQruzIr6otY4d47EpmbosQbp5TGwiJ",
+	"FLp0yh9RsOSzZz74SKGTNO6jdTd00CrtwaxTgBVJ1TheR+U/sEgq7T9hlm0dxdTpONyHz/BsG7qQAatt",
+	"Q5gr6Ko+0G/kl2r41219JbAKyQw9SrSeQCY2ozYxNrfx+q3N7ZpYZ5AVlxhujUVZ/RLvQJWZVnclGmdM",
+	"by8WwxOOMqDBx9pW34TylKVUgyLvZalnL1mmQdoGKeO4DTb0rbQOC6EPFt5SDl8AlcnsdsHqOwxR7xaw",
+	"XRGlu4VsnwT+/eHGkG1Ory9DWV1FBo6ONr67KrofJKSPMm11tbuqi8OvryOqNRHgO1Gdu8vCHYO+HSpo",
+	"C3USCsruwO+7oNav7eyEE2S35Qb82Jn/KSaQHmL8TlPQnRkLo5oWkWC5iptSg1E28gJtD4yxoulhh4oZ",
+	"XbBrp5STRzS7pMHIorXBQ//cDludiCwTi8uyiPVG+AlANrKc0yUxOoxoQaaCCD6I1xTUtvhqJtv/Wseq",
+	"XaFahtaa/eYOJrxhyqimsrzVAUX18woYYjLxc193kdmdYMwZLLa3iHZxhCsrqFVciAsorAOcNOdD9omF",
+	"B8sFJzTLjEIeHVd/ddm1GeXmActbrprQuPMORX0cb6Cr4c34eFBa6NfHPmS7Rj12J2b4xCusT7OM1LjC",
+	"ESzcpoc214RVBp4L8AXipx/6dDWVbLYrWsJoRcQVpTTbjnN2PN1mVBrfQiK7XWgbkvMLReF07dj1ABXp",
+	"ZpTY8YC9fs/ATG1HdSHZnCbLSzGZsMQ267mwd79H05zx6HFdVJGdlgloJIOhOB/fJowT20VZk4xxRaPk",
+	"dmEcVKYxRc7tPO7763S9bQ/qtonTSHNqZ9m9zWEFZ5YIPgepcHjisXEebFFd/TecLoJmNIbsHEWbxcaS",
+	"pVNX6SlKrv3reKzxw/QWxJbzvGJ9lUHI+vNnOCallMB1OIstUg5lh4UR95BvTMagsC8nJkGpUEf81MfM",
+	"VwMzPP1yRk+2i/E7HC+z6bocfPN0AKr0zt06W5VTO3KoS6nbU53MgnNbcpRumOMULW121czdc5W2LtVv",
+	"gLqxC+Jh0wytbUTB11DEbe0MduW79XNB+nZgMlVkNAes17wM4sKjQUdNvNwVCtXRMOGVs21+qK3uVPjS",
+	"BqYxj3U1ICNjOBWuD4KpUA5gAap5z3iwbnZbNQ3AguusBURgMxDuPhsVo8qdRDWna9V092L6UoKWDOa2",
+	"ttKP1VQ2YFF38FxOgRtFbRt8tCz17NJZkwaqjM1tx7P7qNJC2lmG7g84WqNZ6dIZs4eiYqtVMrOzK0uj",
+	"zi4Mh1siGwOV0XZqTmiSgFIEC4nJ1//65f03Xj7XLU/kTQH8/HssXmapMRDmNGN2ZDvlZCZK6e8QwCHn",
+	"QYXt16McKLscDAajbwYEp18ZDfqBa1eKaw0cc9p2agVT1lcLvoGD6GZ0DmQMwKuC3RNCHdgScFwkEper",
+	"Q1IEa3BIKmwJAYo7zHVbVFSIm2ld2BnJjE8idWx+agAlEjJqyaSu6T2uzSc7RcyG7/GlkqcgFdY9G1M+",
+	"B6OBFf5uBb8afOAf+B45bfUm4owi3/1R19DZavGgh+gXfyFJ9ayB0/3cRzRiBcOEskzhvBjQCwA+MIuO",
+	"3r65eE/25wf7rvlE7X+q21Bu9kNxNkIONN8mo9Yg7tGAXNixf/WsbqysbkzvxmHTdqw3U947MaalLiVX",
+	"9XOhEWCBRDF8TPydFZ03UrgP2Fsp/BwIZsnRVquxHIgsjdNaanuzgHm4guFweIgwhR9W2IhFJlLkZIR6",
+	"aeAZfmQ+bJ1xW7jjfrd9fCOE/gVeX4LZXUtBbpA3SUVSGgfSzi94fvT022+MBydSGCF+XFZ5ZEh0RPDD",
+	"xomnmEK3FA7XRUYZx6l1SEOG9FnuLuAwn33y5MlzO8j7bEDOHVUJnPtlWcIFmJDCgwECx70DHF5VAKcF",
+	"6x33ngwOBkM3rQGlyf4Mxxv8bv49BdQXFRefp73j3v8B7SYgtC7EOBwO18w5322+uVshMt783E4OC2Vh",
+	"7/jXj0HGp3duic7V3JOy+KdBCJ0qI2KrzajeR/ORfcyzhtttrnc4HK5EkPyc+2oQiWP5vnmIEzYJ7rqo",
+	"ZuLjYBL3PFM4c/AE55SRp8Mng8obDNBcJ6DvEdP1IhFkmx+XfSPBZrQIZ6fc9HtPh08eBojV+wXqATCt",
+	"GwbWksUZxVHWqagMlLV0MT/YpwXb83PWo7zwiilt61RVs7zr+NdI840R9C5ah2MrR0FX7cgrZpQCTi0o",
+	"ulQDYsf5Vdcf+fkq7nYb15S7/U02OzTdRoOGQmmjBFBoWfnaBZrNi4SQ1ZWTYc2tT1N0pTm2h/jjPTJK",
+	"MIw/QqQ/wQIUDuFSTgG5awpQ7zivighujCCeZKXnoiMLYWzhaif7wVVD+MrB5lca95PgS082v1RfqoP8",
+	"vQVk1f01tUDYCFdVwtJi1tqStTcG2IjJx5sGExuOI/nSm48q4GAXaOl9xBlDsQHTL4U0WmEqae6izW6u",
+	"vZ0fza0N6wq21UwseHUjlt+BHRRha0eNyTMg55rQRFvDxQiWnF5hlM3ZSB/4lBmlYC1W87ataiaCZ0s3",
+	"d8LaX0RCYuwGA8yevyOl3ZqHyr0phM7Q+Xbl8tWIyO9Eurwz2q/L8W+aLourJW8x3cGdLdxoe+647OQK",
+	"lie+/c6OheLZ0pqEeMajK1iOqhMdVLOqENjwWsIYIO7R/eo5BOLL5dqjgy3eqK5UwheebgNX5E4b8/Lh",
+	"4TYvhxf3fBGSxYZtW6LlNb2CwDONSpaWYbD/6QqWxqOysgaHfa9WRNlpMtbkwKvAqjIo5HHGyYTNgbjx",
+	"cAPyzmgOZpsIrF+VzCifWlNn5gbSNGUAvhLKgHtVgms40XimLJnZNhvCBd6e9YVruqPh0eY3qlvSvlwC",
+	"tkSwiYRX7NTIlYmWqj/rusSPFasEU+u7jejqqb+SGV1fYPFXs6XDiw4iwuTU9RM8GshdUqAinW4reVFF",
+	"EP39dHj5buWmhNKhvqeh03g2bri1dDFi74LIthFk4kZxHpORaysbEWP2KucJuZs6jI0rMqhuAyWu6g3T",
+	"zFhTYCe14r0kyrVKmr984MHCC2H2wfBJy+15cxlrxtssSm3J2wmiOVrcWAKpgGaQxixqR0tVZ+GKTIod",
+	"Yf3IfutqZMtK92OVVzd8PKxd3ly384raEz+iNaE86KNhmnCx+LNb4sPnm9+obux9NN13kXlR8+dUXVUT",
+	"gYWVIfgPTmz3ZUzYtY2U/U/BBek362LggXC4dzXZxWUe1vr+AGSrR2P7gdTsO6AY06sOolul7qQ/glv8",
+	"V+3oJonuN65m+4xlutT+G26k+aRUNCPAXZwKiWZAfhKY+7OC3Whxa3PYbKY3OlDrKsjmoOwl2QuWgE3d",
+	"MT3zJoGuXsRcMCafP3AM4gieLSOJSL/xDhc5ota/RzgbjHsvSrm++24bpfwHiAsXm3S3riusyvpzCY1H",
+	"5fvQyteoW+RqeyfgBn1bpkzvJ42r36LZVzeSckBeUQ2yX3kd7joxUkghJjaHj1Nb2e9W56OjI1E2G+vf",
+	"Rfura8X9XWjoHlnJkUZTsO0r6u6Te1tLdV3+Xj0xeNTaXbRqa2wjyhqvirA+sLuoLwkPtyJZ94EmuTav",
+	"sYsahm+lmMPKpXfxkFsrwuPukNsi4rbdfUbxVfCKurta4+O9s0OAxC5+WJEGYkLszSHPDvtE2eZ2cjg4",
+	"GBw+msb3zWRI/3UjTyamNhs3lbDwFWpELwRKarWJ44J7xKLa4dwWhwmZ2koxm3pAKxJLsF2nQ98Gkowl",
+	"KhRgtIr7C/5WpT6Go/2FZLY3ZW1E+pyncO3DzhhYc5e6BZHoHaLOVVh32N/tlrkujl8TObbB4nq24F2F",
+	"jqMRb7xcESlDNcfF1gcRA1/4WyFr+MOm0uHec7o3+fjp2dHN3z4jRn/vkuwx0n2ncgYD3PiLv+B2S1my",
+	"/wmrsW/2UVd0Shbb2WK0CasJVUtA6TEywmvkFz62RO243RkXtVVhiwdtdKYa9EeOhke+wNoKi0pk4iJV",
+	"XRuaqXjrwIqcqk0Ne3PiNnk9f8njbQyAHUSOu0PydmbFF8S09a2iXR41UqDBcbfVcfBodTyg1VExFHab",
+	"eCOkWzjYNr39qvt0X1XjKnw8rMl2dpzFu6Bb9T6iSK3hGQ8cSGqPP4lWBje6tguqFKThmJE+GVeZxi+e",
+	"Ax6DRXfLpa75tcWmLxlP25Xxfo5BwKEJLeiYZXZkeMWodrBwVFlX953bosoT26FzBVBgBRK2HkWjO6/h",
+	"PgM6r6HTZ6VZhtXqj0Zfl5gPm6ZbZPTLTBCak/N/rqvQs613+9U09Lgwxzn6r33L9n0I8nBe/4NL8WC4",
+	"XwclViNAuEG90q5KgiDeHkX4X1iEu0EGK0FU7KurSovwRkVbZrdZguOMhP2qH3cvHKUTTz6+91PoqwYq",
+	"22gZi9bjwJ3fwV+kfD/s7Kf6VBT+wBk+j7EIO79G9H5l2xqxSPiRY/9aHGtnkLQ49ueqUdkGKAEyxqcq",
+	"aDxhnFDi59qs5WDfTNytUG0vykV1G+Y9Zdj9AjeO/+6pyi1YJqY8HTrIjCoyhmn52FvyF+fAyGigFjd+",
+	"B1Nkt/q+WM9xFW+tcFujdX9dSVrIdvekgLbkiMd6tIegsM6StA30tWs5mjv0sBotPlYC7KDN23+9qwjt",
+	"ha39qvZlYwdG7uLcIkIz7OJfKQKLTNFwPSE4iYFlWWNMU5OjXvD0y+Goaq+P7PSgAvsFTz9HXO+3B1d1",
+	"dkCdNwdlrU05Vw1E4de/xB6i/p+gfes+s0zt298jQuANh/+GFPGfWo1+1ZhcpjrbqJpT4j5Lz3ZpwsPh",
+	"wXE9V9G1D2PeuO53X5mrZAcZDcjhcHhcFVD33YDQK3DZZ6MmFVSzZAcf+OHw8LjWnGkp6Thb9oOBK/5G",
+	"/HPLtXbA1UxkKVbX4WxmP3V0ZG+hGZGESow44vRiN2K0b51QP0JJC9E96CC8l+pzG7P6G9+wuLzPFq5w",
+	"Pw8cTlpZuq1mmKpuUg4o44SgFGcKa27DmX7VYDA/j6fhD4fTxd5BkdElpJt84+Cd6pWb/i1c637vbTX1",
+	"ce/UoGzz4vUb/gXE0p0OuFh/BKee+erBcjhOtbqt9rPCDXeKk8MHx4kTSCfhWLdE5KDsRbR/Qurr996B",
+	"lsu904m2Ex/XvY+P2ie/+FbJx/aOL94TuqDLOnnfbfRs7Q3tf2peIL82tNVU+n+cQmxMsXwMc/3B9jlf",
+	"NT7aUxrHkAk+ReeY3Y+pvtmGDG8h3RhDW8si+3YCaWclzAXIOcg9HMpgHx2QkdJQjMjXKdX0mFxoKL5B",
+	"yx8x5SJmxlCnxDzYJyOrSas3Aui/Ia5IFXjad3fnY839B45ehZZAc5JkQoEakFeM+/KwMYa9Xb9nIjLB",
+	"sTzHt3NxVy4pCuADcsot7MbrSslUioXyjg51a5wQ3OKYJlcYQnhFld57YV7aO/9+ZJhSgipzN3/CwbWw",
+	"g2M/cAkFUG1IROBdJ3P8Z2mcmqWLG576l2imhO17ra5FV4hkN9PJDX1D74spUhbHfkNuPlzEj7nAT6/1",
+	"YyJyJ22M1kcM1X6bhATY3N1qY16xRkAdIGlgqBEnqcM+Tw6G3x6srfi9y6iJhmtt6XnP4ropptvzhOLR",
+	"UXwRRe+hFXCtuHFw60+ApcqP0d6R8Z2BubDhKWNGPkr0h5ToL3Hc8opMn7EMkJ9Lrv77xbcMbuXqnjbc",
+	"dKKxqfZweBhM3cabXR1uAhLmEO8UaNpP1c1g91tAbNfoqpv343rvzXG8sLffxia1rkSvTtWVGyJgVdoo",
+	"cLJG1Vi+pjf56If9lxiJNSP994uP+pLoLfykC3//80N4S93s9t4JLHAjcY2Ush0aaITSZIZ2Z53RdZU0",
+	"j4zywIwyEwsyobKtgdkXo3ZvKjhiF+PUW/QNvvbeDRzQnOEsOpvvwCwopFUE1fes+YTuatLyDQeSg1LU",
+	"O0ruUhCc7N3yN238ES/BGYR9dwHeVhewpZt9YovF8bvfYQcFwVIHYJKIBe8bH0WxFNCHqvcbrNMo24tl",
+	"X4WxFBKaZYxP+9WVGHacO7ZPJbqa2RN815fXr37yNNF+uEbnVEDzuzHlROOGj8b3qxEhcaBTlmLN8bE5",
+	"PzGtZnf75nKxcNJlZaiDLXTEVk5lb+R49vzZ4Tfh2tgQtrruOQZ3ysKiCZMdWFq7/GfQnFxfGnDz8eb/",
+	"BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

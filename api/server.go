@@ -50,8 +50,8 @@ type Engine interface {
 
 // APIKeys manages the keys of a principal.
 type APIKeys interface {
-	IssueAPIKey(ctx context.Context, principal uuid.UUID, roles []identity.Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error)
-	RevokeAPIKey(ctx context.Context, principal, id uuid.UUID) (postgres.APIKey, error)
+	IssueAPIKey(ctx context.Context, who identity.Caller, roles []identity.Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error)
+	RevokeAPIKey(ctx context.Context, who identity.Caller, id uuid.UUID) (postgres.APIKey, error)
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
@@ -67,6 +67,8 @@ type Options struct {
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
+	// Audit answers questions about the audit log; without it they get 503.
+	Audit AuditLog
 	// Logger is where access and failures are logged; nil discards them.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider fall back to OpenTelemetry's global ones.
@@ -88,6 +90,7 @@ type Options struct {
 type Server struct {
 	store     Store
 	engine    Engine
+	audit     AuditLog
 	keys      APIKeys
 	approvals Approvals
 	policies  *authorization.Policies
@@ -113,11 +116,14 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("api: Store, Engine, Auth, APIKeys and Approvals are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.audit == nil {
+		s.audit = noAuditLog{}
 	}
 	if s.lifetime == 0 {
 		s.lifetime = time.Hour

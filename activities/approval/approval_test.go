@@ -55,9 +55,7 @@ func newOffice(t *testing.T) *office {
 // committer opens the ledger for a database.
 func (o *office) committer(t *testing.T, db *postgres.DB) *ledger.Committer {
 	t.Helper()
-	key, err := ledger.DeriveKey(t.Context(), o.keys)
-	require.NoError(t, err)
-	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + o.dir + "/ledger?create_dir=true"}, Key: key, Logger: slog.New(slog.DiscardHandler)})
+	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + o.dir + "/ledger?create_dir=true"}, Key: ledger.KeyOf(o.keys), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{ledger.ApprovalGiven: approval.Apply})

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -25,6 +26,8 @@ type cli struct {
 	Worker  workerCommand  `cmd:"" help:"Run the workers of some or all task queues."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema and the vector index up to date."`
 	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Audit   auditCommand   `cmd:"" help:"Verify, export and sign the audit log."`
+	Ledger  ledgerCommand  `cmd:"" help:"Verify, replay and show the ledger."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`
@@ -48,6 +51,9 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "meai: %v\n", err)
+		if errors.Is(err, errTampered) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }

@@ -27,6 +27,7 @@ func newSite(t *testing.T, env ...string) site {
 		"MEAI_POSTGRES_READER_URL=" + urls.Reader,
 		"MEAI_TEMPORAL_NAMESPACE=test-" + uuid.NewString()[:8],
 		"MEAI_KEYRING_BUCKET=file://" + keys + "/keyring?create_dir=true",
+		"MEAI_LEDGER_BUCKETS=file://" + keys + "/ledger?create_dir=true",
 		"MEAI_KEYRING_KEK=file://" + keys + "/kek.key",
 	}, env...)}
 	s.run(t, "migrate")

@@ -36,10 +36,9 @@ func newSite(t testing.TB) *site {
 	keys := enginetest.Keyring(t)
 	s.keys = keys
 	s.log = audit.New(audit.Options{DB: s.db, Keys: keys, Logger: enginetest.Logger(t)})
-	signer, err := ledger.DeriveKey(t.Context(), keys)
-	require.NoError(t, err)
+	var err error
 	s.ledger, err = ledger.Open(t.Context(), ledger.Options{
-		Buckets: []string{"file://" + filepath.Join(t.TempDir(), "ledger") + "?create_dir=true"}, Key: signer,
+		Buckets: []string{"file://" + filepath.Join(t.TempDir(), "ledger") + "?create_dir=true"}, Key: ledger.KeyOf(keys),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.ledger.Close()) })

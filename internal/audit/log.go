@@ -90,7 +90,7 @@ func New(o Options) *Log {
 // Record adds the entry of an act that has no transaction of its own. Whoever shows
 // something secret records first and shows after.
 func (l *Log) Record(ctx context.Context, e Entry) (index int64, err error) {
-	err = l.db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
+	err = l.db.Alone(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
 		index, err = Append(ctx, q, e)
 		return err
 	})

@@ -19,6 +19,8 @@ type Config struct {
 	Temporal  Temporal  `koanf:"temporal"`
 	Weaviate  Weaviate  `koanf:"weaviate"`
 	Keyring   Keyring   `koanf:"keyring"`
+	Ledger    Ledger    `koanf:"ledger"`
+	Audit     Audit     `koanf:"audit"`
 	Embedding Embedding `koanf:"embedding"`
 	Telemetry Telemetry `koanf:"telemetry"`
 	Session   Session   `koanf:"session"`
@@ -72,6 +74,18 @@ type Weaviate struct {
 type Keyring struct {
 	Bucket string `koanf:"bucket" default:"file://.local/keyring?create_dir=true" validate:"required,uri" doc:"Bucket URL of the keyring (file, s3, gs, azblob). Never part of a backup."`
 	KEK    string `koanf:"kek" default:"file://.local/kek.key" validate:"required,uri" secret:"true" doc:"Key-encryption key: file:// for a local key file (made 0600 on first use), or a gocloud.dev/secrets URL (awskms, gcpkms, azurekeyvault, hashivault)."`
+}
+
+// Ledger configures where the acts are kept that a restore must not undo.
+type Ledger struct {
+	Buckets string        `koanf:"buckets" default:"file://.local/ledger?create_dir=true" validate:"required" secret:"true" doc:"URLs of the ledger's stores (file, s3, gs, azblob), separated by commas; the same in the same order for every process. With three, one may be away. Never part of a backup."`
+	Replay  time.Duration `koanf:"replay_interval" default:"30s" validate:"min=1s" doc:"How often each process applies to the database what a crash left in the ledger alone, and repairs stores."`
+}
+
+// Audit configures the signed checkpoints of the audit log.
+type Audit struct {
+	Interval time.Duration `koanf:"checkpoint_interval" default:"10m" validate:"min=1s" doc:"Longest time that an entry waits for a signed checkpoint. What has none yet could be cut off unnoticed by who owns the database."`
+	Entries  int64         `koanf:"checkpoint_entries" default:"1000" validate:"min=1" doc:"Most entries that wait for one."`
 }
 
 // Embedding configures how text becomes vectors.

@@ -14,10 +14,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"meai/internal/audit"
 	"meai/internal/enginetest"
 	"meai/internal/identity"
 	"meai/internal/identity/identitytest"
 	"meai/internal/keyring"
+	"meai/internal/ledger"
 )
 
 var shared enginetest.Shared
@@ -28,13 +30,14 @@ func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 type place struct {
 	urls    enginetest.URLs
 	options keyring.Options
+	ledger  string
 }
 
 func newPlace(t *testing.T) place {
 	t.Helper()
 	_, urls := shared.Database(t)
 	dir := t.TempDir()
-	return place{urls: urls, options: keyring.Options{
+	return place{urls: urls, ledger: "file://" + dir + "/ledger?create_dir=true", options: keyring.Options{
 		Bucket: "file://" + dir + "/keyring?create_dir=true", KEK: "file://" + dir + "/kek.key", Logger: slog.New(slog.DiscardHandler),
 	}}
 }
@@ -46,7 +49,12 @@ func (p place) process(t *testing.T) *identity.Directory {
 	keys, err := keyring.Open(t.Context(), p.options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keys.Close()) })
-	d, err := identity.NewDirectory(db, keys)
+	book, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{p.ledger}, Key: ledger.KeyOf(keys), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, book.Close()) })
+	d, err := identity.NewDirectory(identity.DirectoryOptions{
+		DB: db, Keys: keys, Audit: audit.New(audit.Options{DB: db, Keys: keys}), Ledger: ledger.NewCommitter(book, db, nil),
+	})
 	require.NoError(t, err)
 	t.Cleanup(d.Close)
 	return d
@@ -157,7 +165,7 @@ func TestAPIKeys(t *testing.T) {
 	d, other := p.process(t), p.process(t)
 	b, far := identity.Bearer{Tokens: verifier(issuer, &clock{}), Directory: d}, identity.Bearer{Tokens: verifier(issuer, &clock{}), Directory: other}
 	anna := caller(t, b, issuer.Token(t, issuer.Claims(uuid.NewString(), nil)))
-	text, key, err := d.IssueAPIKey(t.Context(), anna.Principal, anna.Roles, []string{"memory"}, 24*time.Hour)
+	text, key, err := d.IssueAPIKey(t.Context(), anna, anna.Roles, []string{"memory"}, 24*time.Hour)
 	require.NoError(t, err)
 
 	got := caller(t, far, text)
@@ -177,11 +185,11 @@ func TestAPIKeys(t *testing.T) {
 	_, err = ask(t, b, identity.FormatAPIKey(uuid.New(), secret))
 	require.ErrorIs(t, err, identity.ErrBadCredentials)
 
-	_, err = d.RevokeAPIKey(t.Context(), uuid.New(), key.ID)
+	_, err = d.RevokeAPIKey(t.Context(), identity.Caller{Principal: uuid.New()}, key.ID)
 	require.Error(t, err, "somebody else's key cannot be revoked")
 	caller(t, far, text)
 	begun := time.Now()
-	revoked, err := d.RevokeAPIKey(t.Context(), anna.Principal, key.ID)
+	revoked, err := d.RevokeAPIKey(t.Context(), anna, key.ID)
 	require.NoError(t, err)
 	require.NotNil(t, revoked.RevokedAt)
 	_, err = ask(t, b, text)
@@ -190,7 +198,7 @@ func TestAPIKeys(t *testing.T) {
 		"and within five seconds elsewhere")
 	t.Logf("revoked elsewhere after %v", time.Since(begun).Round(time.Millisecond))
 
-	again, err := d.RevokeAPIKey(t.Context(), anna.Principal, key.ID)
+	again, err := d.RevokeAPIKey(t.Context(), anna, key.ID)
 	require.NoError(t, err)
 	require.Equal(t, revoked.RevokedAt, again.RevokedAt, "a repeat changes nothing")
 	list, err := d.APIKeys(t.Context(), anna.Principal, uuid.Max, 10)
@@ -204,13 +212,13 @@ func TestExpiredAPIKeys(t *testing.T) {
 	b := identity.Bearer{Directory: d}
 	principal := uuid.New()
 	p.sql(t, "insert into principals (identity_hmac, id) values (sha256($1::uuid::text::bytea), $1::uuid)", principal)
-	text, key, err := d.IssueAPIKey(t.Context(), principal, []identity.Role{identity.Person}, []string{"memory"}, 2*time.Second)
+	text, key, err := d.IssueAPIKey(t.Context(), identity.Caller{Principal: principal}, []identity.Role{identity.Person}, []string{"memory"}, 2*time.Second)
 	require.NoError(t, err)
 	caller(t, b, text)
 	require.WithinDuration(t, time.Now().Add(2*time.Second), key.ExpiresAt, 5*time.Second)
 	require.Eventually(t, func() bool { _, err := ask(t, b, text); return err != nil }, 8*time.Second, 100*time.Millisecond)
 
-	kept, _, err := d.IssueAPIKey(t.Context(), principal, []identity.Role{identity.Person}, []string{"memory"}, time.Hour)
+	kept, _, err := d.IssueAPIKey(t.Context(), identity.Caller{Principal: principal}, []identity.Role{identity.Person}, []string{"memory"}, time.Hour)
 	require.NoError(t, err)
 	p.sql(t, "delete from principals where id = $1", principal)
 	require.Eventually(t, func() bool { _, err := ask(t, p.bearer(t), kept); return err != nil }, 5*time.Second, 100*time.Millisecond,

@@ -66,7 +66,7 @@ func (c *Committer) Commit(ctx context.Context, act Act) (Entry, error) {
 // its own, and returns how many it applied. It can be stopped and repeated at any
 // point, and run by several processes at once.
 func (c *Committer) Replay(ctx context.Context) (applied int, err error) {
-	last, err := c.lastApplied(ctx)
+	last, err := c.Applied(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -80,9 +80,9 @@ func (c *Committer) Replay(ctx context.Context) (applied int, err error) {
 	return applied, err
 }
 
-// lastApplied is the newest entry that the database has applied, which the ledger
+// Applied is the number of the newest entry that the database has applied, which the ledger
 // must hold as well.
-func (c *Committer) lastApplied(ctx context.Context) (uint64, error) {
+func (c *Committer) Applied(ctx context.Context) (uint64, error) {
 	var last int64
 	var hash []byte
 	err := c.db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 
 	"meai/internal/objects"
@@ -13,11 +14,16 @@ func On(key *signing.Key, stores ...objects.Store) *Ledger {
 	for i, s := range stores {
 		replicas = append(replicas, &replica{name: fmt.Sprintf("store %d", i+1), store: s})
 	}
-	l, err := newLedger(replicas, Options{Key: key})
+	l, err := newLedger(replicas, Options{Key: Fixed(key)})
 	if err != nil {
 		panic(err)
 	}
 	return l
+}
+
+// Fixed is a key that is there already.
+func Fixed(key *signing.Key) func(context.Context) (*signing.Key, error) {
+	return func(context.Context) (*signing.Key, error) { return key, nil }
 }
 
 var (

@@ -137,7 +137,7 @@ func newSite(t testing.TB, disks int) *site {
 
 func newKey(t testing.TB) *signing.Key {
 	t.Helper()
-	key, err := ledger.DeriveKey(t.Context(), enginetest.Keyring(t))
+	key, err := ledger.KeyOf(enginetest.Keyring(t))(t.Context())
 	require.NoError(t, err)
 	return key
 }
@@ -160,7 +160,7 @@ func folders(t testing.TB, key *signing.Key, n int) (*ledger.Ledger, []string) {
 		paths = append(paths, path)
 		urls = append(urls, "file://"+path+"?create_dir=true")
 	}
-	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: urls, Key: key})
+	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: urls, Key: ledger.Fixed(key)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l, paths

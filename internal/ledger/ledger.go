@@ -33,8 +33,9 @@ type Options struct {
 	// Buckets are the URLs of the stores (see [objects.Open]), the same and in the
 	// same order for every process. With three, one may be away.
 	Buckets []string
-	// Key signs entries and verifies them.
-	Key *signing.Key
+	// Key finds the key that signs entries and verifies them, on first use and until it
+	// succeeds: a process starts without its keyring. See [KeyOf].
+	Key func(context.Context) (*signing.Key, error)
 	// Logger receives warnings; nil for slog.Default.
 	Logger *slog.Logger
 }
@@ -43,9 +44,12 @@ type Options struct {
 // processes on the same stores.
 type Ledger struct {
 	replicas []*replica
-	key      *signing.Key
 	log      *slog.Logger
 	now      func() time.Time
+
+	opening sync.Mutex
+	findKey func(context.Context) (*signing.Key, error)
+	key     *signing.Key // set by ready, once
 
 	// appending: writers in one process take turns instead of racing each other.
 	appending sync.Mutex
@@ -80,7 +84,22 @@ func newLedger(replicas []*replica, o Options) (*Ledger, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Ledger{replicas: replicas, key: o.Key, log: o.Logger, now: time.Now}, nil
+	return &Ledger{replicas: replicas, findKey: o.Key, log: o.Logger, now: time.Now}, nil
+}
+
+// ready has the key found. Every method for the outside begins with it.
+func (l *Ledger) ready(ctx context.Context) error {
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	if l.key != nil {
+		return nil
+	}
+	key, err := l.findKey(ctx)
+	if err != nil {
+		return fmt.Errorf("find the ledger's key: %w", err)
+	}
+	l.key = key
+	return nil
 }
 
 // Buckets splits the configured list of URLs.
@@ -120,6 +139,9 @@ func (l *Ledger) Append(ctx context.Context, act Act) (Entry, error) {
 	}
 	if err := act.validate(); err != nil {
 		return Entry{}, failure.New(failure.InvalidInput, "ledger act: "+err.Error(), nil)
+	}
+	if err := l.ready(ctx); err != nil {
+		return Entry{}, err
 	}
 	l.appending.Lock()
 	defer l.appending.Unlock()
@@ -318,7 +340,9 @@ const (
 	signaturePurpose keyring.Purpose = "ledger-entry"
 )
 
-// DeriveKey is the key that a keyring's ledger is signed with.
-func DeriveKey(ctx context.Context, keys *keyring.Keyring) (*signing.Key, error) {
-	return signing.Derive(ctx, keys, keyName, signaturePurpose)
+// KeyOf finds the key that a keyring's ledger is signed with.
+func KeyOf(keys *keyring.Keyring) func(context.Context) (*signing.Key, error) {
+	return func(ctx context.Context) (*signing.Key, error) {
+		return signing.Derive(ctx, keys, keyName, signaturePurpose)
+	}
 }

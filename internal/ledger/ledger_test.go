@@ -70,7 +70,7 @@ func TestManyWritersMakeOneChain(t *testing.T) {
 	}
 	var group sync.WaitGroup
 	for w := range 4 {
-		l, err := ledger.Open(t.Context(), ledger.Options{Buckets: urls, Key: key})
+		l, err := ledger.Open(t.Context(), ledger.Options{Buckets: urls, Key: ledger.Fixed(key)})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, l.Close()) })
 		group.Go(func() {
@@ -84,7 +84,7 @@ func TestManyWritersMakeOneChain(t *testing.T) {
 		})
 	}
 	group.Wait()
-	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: urls, Key: key})
+	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: urls, Key: ledger.Fixed(key)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	require.Len(t, all(t, l), 20)
@@ -300,9 +300,9 @@ func TestEveryCallMayFail(t *testing.T) {
 }
 
 func TestALedgerWithoutItsStoresDoesNotOpen(t *testing.T) {
-	_, err := ledger.Open(t.Context(), ledger.Options{Key: newKey(t)})
+	_, err := ledger.Open(t.Context(), ledger.Options{Key: ledger.Fixed(newKey(t))})
 	require.Error(t, err)
-	_, err = ledger.Open(t.Context(), ledger.Options{Key: newKey(t), Buckets: []string{"file:///nowhere/at/all?secret=x"}})
+	_, err = ledger.Open(t.Context(), ledger.Options{Key: ledger.Fixed(newKey(t)), Buckets: []string{"file:///nowhere/at/all?secret=x"}})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "=x")
 	require.Equal(t, []string{"file://a", "s3://b"}, ledger.Buckets("file://a, s3://b,"))

@@ -11,6 +11,9 @@ import (
 // Head is the newest entry; zero for an empty ledger. It asks a majority, so that it
 // misses nothing that an [Ledger.Append] has returned.
 func (l *Ledger) Head(ctx context.Context) (Entry, error) {
+	if err := l.ready(ctx); err != nil {
+		return Entry{}, err
+	}
 	v, err := l.survey(ctx)
 	if err != nil {
 		return Entry{}, fmt.Errorf("look for the end of the ledger: %w", err)
@@ -20,6 +23,9 @@ func (l *Ledger) Head(ctx context.Context) (Entry, error) {
 
 // Entry reads one entry; [objects.ErrAbsent] beyond the end.
 func (l *Ledger) Entry(ctx context.Context, number uint64) (Entry, error) {
+	if err := l.ready(ctx); err != nil {
+		return Entry{}, err
+	}
 	return l.readAny(ctx, l.replicas, number)
 }
 
@@ -28,6 +34,9 @@ func (l *Ledger) Entry(ctx context.Context, number uint64) (Entry, error) {
 // on from: that of the entry that could not be read or applied, or the one after the
 // last.
 func (l *Ledger) Replay(ctx context.Context, from uint64, apply func(context.Context, Entry) error) (next uint64, err error) {
+	if err := l.ready(ctx); err != nil {
+		return from, err
+	}
 	v, err := l.survey(ctx)
 	if err != nil {
 		return from, fmt.Errorf("replay the ledger: %w", err)
@@ -57,6 +66,9 @@ func (l *Ledger) Replay(ctx context.Context, from uint64, apply func(context.Con
 // Repair gives every store that answers all entries that it lacks. It returns how
 // many stores hold everything then.
 func (l *Ledger) Repair(ctx context.Context) (whole int, err error) {
+	if err := l.ready(ctx); err != nil {
+		return 0, err
+	}
 	v, err := l.survey(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("repair the ledger: %w", err)
@@ -126,6 +138,9 @@ func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 // the newest entries are gone from all of them, it cannot: compare Entries and Head
 // with what was known before.
 func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
+	if err := l.ready(ctx); err != nil {
+		return nil, err
+	}
 	report := &Report{Stores: len(l.replicas)}
 	end := uint64(0)
 	ends := map[*replica]uint64{} // of those that answer

@@ -188,6 +188,13 @@ func (db *DB) ReadShared(ctx context.Context, fn func(ctx context.Context, q *qu
 	return db.shared(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly}, fn)
 }
 
+// Alone runs one statement about shared tables as a transaction of its own. Its locks
+// are held for no round trip, which matters where everybody waits for the same one.
+// fn must not run two statements that belong together.
+func (db *DB) Alone(ctx context.Context, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return fn(ctx, queries.New(db.pool))
+}
+
 func (db *DB) shared(ctx context.Context, options pgx.TxOptions, fn func(context.Context, *queries.Queries) error) error {
 	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
 		return begin("", options), func(pgx.BatchResults) error { return nil }
