@@ -24,13 +24,16 @@ type contract struct {
 	options    openapi3filter.Options
 	// bodyTimeout bounds reading a body, so that a slow sender holds no request open.
 	bodyTimeout time.Duration
+	limits      *Limits
 }
 
 // operation is one method of one address.
 type operation struct {
 	route   *routers.Route
 	secured bool
-	body    *openapi3.RequestBody
+	// limit is the name of the rate limit it counts in; "" for none.
+	limit string
+	body  *openapi3.RequestBody
 }
 
 func newContract() (*contract, error) {
@@ -56,6 +59,7 @@ func newContract() (*contract, error) {
 				route:   &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 				secured: op.Security == nil || len(*op.Security) > 0,
 			}
+			entry.limit, _ = op.Extensions["x-rate-limit"].(string)
 			if op.RequestBody != nil {
 				entry.body = op.RequestBody.Value
 			}
@@ -98,8 +102,8 @@ func (k *contract) middleware(auth identity.Authenticator) echo.MiddlewareFunc {
 			if op.secured {
 				// Personal from here on, problems included.
 				c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-				if err := authenticate(c, auth); err != nil {
-					return err
+				if err := k.enter(c, op, auth); err != nil {
+					return k.refuse(c, op, err)
 				}
 			}
 			var body []byte
@@ -115,6 +119,27 @@ func (k *contract) middleware(auth identity.Authenticator) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// enter finds the caller and counts the request.
+func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticator) error {
+	if err := k.limits.stopGuessing(c); err != nil {
+		return err
+	}
+	if err := authenticate(c, auth); err != nil {
+		return k.limits.countGuess(c, err)
+	}
+	return k.limits.admit(c, op.limit)
+}
+
+// refuse turns a caller away for now. What they said is read all the same, so that
+// a person in danger gets help; who is not known or not allowed gets none.
+func (k *contract) refuse(c echo.Context, op operation, err error) error {
+	if op.body == nil || classify(err).status() < http.StatusTooManyRequests {
+		return err
+	}
+	body, _ := k.readBody(c, false) // refused already, whatever else is wrong with it
+	return withSafety(err, saidIn(body))
 }
 
 func authenticate(c echo.Context, auth identity.Authenticator) error {

@@ -883,6 +883,9 @@ type NotFound = Problem
 // TooLarge RFC 9457.
 type TooLarge = Problem
 
+// TooManyRequests RFC 9457.
+type TooManyRequests = Problem
+
 // Unauthorized RFC 9457.
 type Unauthorized = Problem
 
@@ -1348,6 +1351,17 @@ type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
+type TooManyRequestsResponseHeaders struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
+}
+
 type UnauthorizedApplicationProblemPlusJSONResponse Problem
 
 type UnavailableApplicationProblemPlusJSONResponse Problem
@@ -1546,6 +1560,25 @@ func (response SearchResources422ApplicationProblemPlusJSONResponse) VisitSearch
 	return err
 }
 
+type SearchResources429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SearchResources429ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchResources500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -1708,6 +1741,25 @@ func (response QueryMemory422ApplicationProblemPlusJSONResponse) VisitQueryMemor
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QueryMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response QueryMemory429ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1878,6 +1930,25 @@ func (response AnalyzeEmotion422ApplicationProblemPlusJSONResponse) VisitAnalyze
 	return err
 }
 
+type AnalyzeEmotion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AnalyzeEmotion429ApplicationProblemPlusJSONResponse) VisitAnalyzeEmotionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AnalyzeEmotion500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2036,6 +2107,25 @@ func (response CreateSession422ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type CreateSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession429ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSession500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2150,6 +2240,25 @@ func (response GetSession404ApplicationProblemPlusJSONResponse) VisitGetSessionR
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession429ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2272,6 +2381,25 @@ func (response EndSession404ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type EndSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession429ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSession500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2387,6 +2515,25 @@ func (response ListInteractions404ApplicationProblemPlusJSONResponse) VisitListI
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInteractions429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListInteractions429ApplicationProblemPlusJSONResponse) VisitListInteractionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2649,6 +2796,25 @@ func (response CreateInteraction422ApplicationProblemPlusJSONResponse) VisitCrea
 	return err
 }
 
+type CreateInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInteraction429ApplicationProblemPlusJSONResponse) VisitCreateInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateInteraction500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2764,6 +2930,25 @@ func (response GetInteraction404ApplicationProblemPlusJSONResponse) VisitGetInte
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteraction429ApplicationProblemPlusJSONResponse) VisitGetInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2925,6 +3110,25 @@ func (response StreamInteraction404ApplicationProblemPlusJSONResponse) VisitStre
 	return err
 }
 
+type StreamInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StreamInteraction429ApplicationProblemPlusJSONResponse) VisitStreamInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StreamInteraction500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3066,6 +3270,25 @@ func (response GetInteractionResponse404ApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type GetInteractionResponse429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionResponse429ApplicationProblemPlusJSONResponse) VisitGetInteractionResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetInteractionResponse500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3181,6 +3404,25 @@ func (response GetInteractionStatus404ApplicationProblemPlusJSONResponse) VisitG
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInteractionStatus429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionStatus429ApplicationProblemPlusJSONResponse) VisitGetInteractionStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3743,108 +3985,114 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1/c9s2sl8Fw3czvb6jZdlJ2oszNzeu67z6mjZ9UfLujyQnQeRKwpkEWACUrHb83d9gAZIgCf1ybLd3",
-	"l/9kkwAWi/29i+WvUSLyQnDgWkVnv0YLoClI/HmVQl4IDTxZv4Eio2tIzb9TUIlkhWaCR2fRRMsSJmS1",
-	"AE70Asg1rMmKKqIAOJnCTEgYRHGkkgXk1AwHXubR2fvIjIs+xpFeFxCdRUpLxudRHN0czcWR+eeRumbF",
-	"kcCFaHZUCMY1yOhsRjMFt7dx9Eok1ELRBertAgiHFZGgRCkThEDCzyWTZgtmZR+imZA51dFZVEp2JGEG",
-	"EngCURc0s+RP9ePzoshYCCFm7RVlmugF1YiKuaRcQ9pGw923/Qa0XJ/P8J/dxUeQCJ6q7fvNGWe5OYST",
-	"eotmjTnI6NYsUFBJc9B9Kvge1v0lz8mSZiUQMSNrUUqSLARLIEb8z4QksAS5JjkoRecQkxOiBTl99ows",
-	"mWLTDMj56OLqiiQLKmli1jSwMzOxpcQojjjNDYweIEcGkq1bpDevgM/1Ijo7ffYsNluu/j4xG9QapFnj",
-	"H+8/fLg5PTn68OHm68uPf/pD8NCvzAHQxOz36lszO4JXUL1ogGPNO2OW7kluJb65icr6qH7z8oJ8ffp0",
-	"OCATQ2F/+XFC/qjsiceEapILpclXQ0IlVET3JaHqWuFBGO6kXK1AEmZ4lSmS0CwbkNd6AZIUNWkrnIDN",
-	"uZCWauGG5kVmgMRlT4abjsgBvuEknp2cfgq7j0CpbUeg7PNPRf+tGawKwRUg/X9D0zfwcwlKm78SwTVw",
-	"/EmNBLAS6LiQYppB/qd/KiuOmuX+IGEWnUX/ddyI2WP7VB3/ZEfZRftSRNplCVMkp5mB2xzHbRxdCD7L",
-	"WPLoADkMG4DEEmTcEvilghTpTIkc9ILxOYFMQUyQ9JgiBUglOFlQRbio51qDxj29FHLK0hT4426qhusL",
-	"RVKqqdnbFBB4Sc2OhDT/mgsOCCbKAk6zx4TydSlJzpSm1xaGH4V+KUqePvLxG5lgj65MFsSe8Kw6XCNJ",
-	"QCJ4b4V4ReUcHps6pyJdI3XlQoLRvpx89ZR8z75BqN5xWuqFkOwXeGzEOeRY7GlyzcWKVzAtKcvoNHtU",
-	"ZI1qBkUTxYAFkEJKUgEWRKsmBuStXBM6p4yTFdMLZHdFcyAdVfzCDMIJmSKZUNrtrpAiMXr/kfdXEwNT",
-	"5G+j1z+SaalxWyu3XaquraxycKqyKITUkP4AKaNvUSH8NuAi8r3FzCJGW797+/LozwM0DtyMZsFzTrO1",
-	"Yvi7kKIAqZlVWongM5aiGbsDsFEiJBg0JJK5qba9fmHf2ltvm83OJU0t0zENuepbv7e1FqZS0rX520zC",
-	"FdPrveG/ZlYiVv4F3BTS6pgojlCR2p+VTzB26tVYKznNsrGm2XUURzSfsnkpStV3Tm7jKKN8XlIr3Lp2",
-	"8DcXP5GnXxNN5y/IpOSp84qYJgnl5mSnQLTI0KTqTWxYULVwtG3XPwKkIbQVkuVUrseQi8oz6q3kuJLx",
-	"+dguVFtEqSgNq8aNhzCsl+BlPjUOQhxZi9NbZX+wLx1YAchVOZ+D0pCOaVFIQZMFqMNIZkmziuDbJ/NS",
-	"ipyUvMiAKsq1cUCq3+YoAtunN7WDVKPi6KSHi1vfznxvKbB/Bj4xxz5nBlHZ7KOiiQ24qTnWI0qP27rn",
-	"3BCzmP4TEm0wVskPz76lacosJ//kCRTk5bgjYzTc6I6F/+fhcLjN2frHhw83w+HH/w77WT4ucfIQzBe1",
-	"mGpDY5C/PyHaWb43BxagJFlmdtJAVIHmoIyva3QhvmeV6Iw5X2l/elXGM95DwllYR9XbXUzV08QOBxX8",
-	"m7H3fUdUqpIlLLUEmc3GCypzIwinpUKSonwOcqzFWBhH0SyQQ8oSmo0hBzk3VkBQVnYA9xbkgoPlhcSQ",
-	"Rhyx3Og8ptHZrH+yPGcGF8HZv4UCuGGk9cUCkus+ReQsy5hzj+8g5qxXGTjHBvldAvk70wtRakJJ9Q5J",
-	"ayjJD3DOKh0vgabrF2hV4QCOqDWqgilS8bCnJ6ZCZEBRcCpNdal8bJaFOSWx4gE8dYgFN1XP4T2L2+gK",
-	"0c5lo1PaiM7oFLIgqhQq5/00eAdSO2k1RQielwyy9FJKIfsgMe4jyFhXUdxEK34uQZp/YPwgRFu1EdNX",
-	"8mhQuufkj29eXpCvng9PviSMa4FCwSz2og64WJbBnwb3QdUvgaqgru6ghBlOqUCrh4VQ8x3QzIjfLlqC",
-	"tBNCwBKkYvvAVFNSNSIEjhdA68NEkwQK1G26zaVUw5FmOYRQZh2UAwehQW911jZ69KC9cCMOMHdZukeQ",
-	"yZgERXkIJFf4/gFwZIxfqwMWeIXve8GvXWPfVO8dAJSiM9jDpLdvHTJvE/rbB/mGaOEA3IzwfRwIxf5G",
-	"xkhD0Vf8XaZOo7gdurTQxS3GqJauznUHl100lH6AQVdk1JrPTbxX2KSOlhSFj2fqndzZ0jPLwpKJUo1Z",
-	"WzDsPDjD2WMxG6e0ZU7kQnIbTaYzA4FAqxuW4P7L2Xyhw8pxGxavKh69g1HctxzrMONKSJuhadB8RWaM",
-	"0yxbo39I8jVRTBkFsxArckVmAFlMKE8Jx78Tyr/QRGlRELWg14zPB+3DeQQ7vCc6eoLd4F+rQxJsbeGz",
-	"/yhjtR46Qqke0e0cVGvP/ceshLyeZWK1IU/ontqEDJC3kBdC0oy8u4rJCkOugmPYFd3GeemcDH/9nUeI",
-	"2Gm23LL+ahHuDmvHSf/kIh9dY6t+YX/h6NsEAedoL/VlwKn1FocbPU5KqUTIbpsq4Jo4cZZRpUlB59DG",
-	"ZUjoHJKgattqHk72lNqjSi11MuwSEmBLSCdnhuclpDFhWhGlqdSVQ4H0IXNIMaFCJpXymJwZp2LFsoxM",
-	"q/QfpOYF93Ny5icGE8rNe8Y9QQnlBGwFgaeVosYIC1qQnX2V6re0/Pa0C+5sM322P27j6G9lOofcRcw/",
-	"ORw9kzQ36DooBJjRtata2AtBr8zr9Yq9+MwBziv6P6lLyVZcU1BlpeySoYyVgKja6aRXU1Ug1PtqsNKK",
-	"I4YOw9tawF9fW9+2Ye8MltRqsIXgoND6VpUZLkEJTtsrdb3XA2O1nxQYWLsSA4ubav0QFn6AXMh1wDTZ",
-	"Eh7f24FrFXzsM6TKUGzbs4W4Ckwqyg4TdIfRbGWs7gg7pC60GLkRDVzbwjPeTvyqr1JaR0Je4ylCshAo",
-	"XYRcZwyjgsA10+GIop3zfzF8c5hdHkxV3JM7k9ObKzvl6bBP6rgdBhtXPn2wlWdS5IESMcpSQjURkqC3",
-	"ZPP3hqDayZBtZHZYsL1N0w3Mz0JmX86c/zSjZabxpTod82wYby1eqyJ795aUiCMtNmDQljY2yHtBMmqx",
-	"STmZGNRP9sVnh9/sHjaz1DsVssH/Y0RQI3sqYbRRBGGWNKD+kmtnWXQ8MllCU8hqZieKrl2Ch9Wmdg46",
-	"HJnfkDEIh+ArKMJwrzoh0wMk3eNEOe8Uvuw7Sea/GzAwalz0A3afwpKFcsB/N2eo6zAMKRWouHK7k4wB",
-	"1+HQTLGwuap7kdihgFPjxPYolQeDSXv5svcdMgnFFEIHV9W5BGtXnz999vUg6hNsGjiwkabTDF6QFBKW",
-	"gt0tU8H8SQqasnACCqQUBzgEXkopWJOiNHU+zAGYfqiYd+1VN/rx+XNPQT4dDkMqUjOdhRObWtIEnDG7",
-	"wYK/M8Hg02pxLwSFhx8ipDdAU8ZBhYqbFpBc73+o3URxyB3p5cUwQduupyi9ar2dPlyzQQtseIuJyDLY",
-	"kBe7W91UbpR319rcre13hgnqeT2UhPdkq6sCp0bLjT5X0DrfuVdYNjGFgLRnypZaEjoVpVHgNoS+ECuy",
-	"giwbbA4U3clsqnZe27mMl7qqRNhms/Yrv3buXMK8Qld741ej1+TJyVdfEcNX6gWBvNBrkgPlyl7EwKDy",
-	"gXUqvaDT7iFlnlNriAdyOBvljyhYctBK2zxVJ2ncpE0xlVdpVYHZRLdqkmpwvI3Kv2OBYNc//TjYNopp",
-	"Ama4jyoGs6/pLD1W24cwe+iqJ4hbEaAG/m1b7zn2kCw4+7lED/4GZGJjXjNJc1gJeW0jNakNXi0gK8bo",
-	"7oe8/GqJN6DKTKv7Eo0LpvcXi/4JBxnQ4CNUA/SdWJGc8jVJKE+Z8ZQUeStLvXjJMuMfXkOhyZQm14Nw",
-	"AVJzE6t9WAi9t/CecngEVCaLuwVL7jFEcljAoCdKDwsZPPFCBqc7QwY5vRn7srqu/Xz6dOfYvuh+lJAS",
-	"yrT+aveV8sXZtxHVlgjEvajOw2XhgUGHDSpoD3XiC8rNgYc3Xhq76+z4l2335Qac7KJ6FBJIj1G93xZ0",
-	"F8bCIGJmb1UkosxS4orcSwXpgFyi7YHxFDQ97A0RowsOrZR18ohmY+rdeNi20fpmxAFbnYksE6txWYTK",
-	"/qoLBDYYlNM1MTqMaEHmgggeNCZ9W7yf+6+e2hm9HGyG1pqd8wAT3jBlUFNZ3toARf24B4aYzarbuIfI",
-	"7I1gLBms9reIDnGEayuokzfHBRSmuGftS4gxsfBgJnxGs8wo5MlZ/V8X3V1Qbl6wvOUS5caddyiKyUoy",
-	"ret77vi6lzWv1jdmkFujqdoPGT7h4qHzLCMNrghVWBNi3h3sjtNUBp4L8HniJ/Z9uoZKdtsVHWHUE3FF",
-	"Kc22w5wdDvcalcb3kMhuF9qG5KqFQnCO6qhLxzwzXGuogVaRQMaJrXBvjtO4iUFSGBnnkWlMn3DbVuDh",
-	"biHc9X7AvkH1wMWBjdVedSZ5z8syoYJ6L6Db0YkS6KFlIEkpJXDtX3QKlNzZmzjEvVRd28CQaVVHQrxE",
-	"7oboYhVR7octeHog2HBTMAnqIYpXulVYG9wSs+mmDmiHDxJHBlcHl2nuVUfjyKGpoamKYirxaRZc2oSw",
-	"DcBZ5KW7g2+tMhaPulr4j/ev0WqBurP87XGD8J1tBMHXUIQt0QwO5bvmrkLXQkpECrG9G04VmSwh0UKq",
-	"sRc1nQw2FEPJQ6FQGyrlKtVlq94amzQVhGaZ4X+mMctzPSATY1YUrgCOKV8OkJTZcca/I0z7St2B63Qp",
-	"IrAdJnbTBhW8cidR31HtG7ZOLa/HErRksKSZf2dVWXe+Kd0cz4GDpO6ioZalXoydrWWgytjSXnVxkyot",
-	"pL0o6P7BeAo37Tzkxog2FDVb9cnMXgwtjUIZGQ63RDYFKkP3aF4KSVJYQiYKY+6dkUkKy6MJsTa40bpr",
-	"Qsm7d1ffWrtUacrTpo2JVd0viIQZtp0oeQbK3rJRIJcgiSy5spfWf7g8vxp/e/l/4/N3b7/7i5Zl048I",
-	"87cWwno/C60Le0ub8Vkg+V/d4qJEQkbt6aF5RjkT/KyxK4wxAcrGnHFQyVOQdiPG/szBKEaFz608VoMP",
-	"/AM/IuedWnFsx1JV4zWFB7C2D+qazr9XDYfqdw2c7nGMfppR+WRGWWbonUxBrwD4wCw6+en16C05Xp4c",
-	"u2JAdfxrUxZ4e+xLmQkyhpmbTDqtACYDMgKe2uYCrlsAdghp9Q/A6+62sQBTlUltbC5dSq6a93zdbIFE",
-	"6XhGqvY3G5vbuAlsg5vqXh7T2I3EpvhZDpZKRKltJxPzcg3D6fAUYfInVlgYS2ZS5GSC6mJQ8eHETFxT",
-	"r+DVc1tXPUHoL7ETEqYkLQW5VgIkFUlp2MDeJ3v+9NnXXxq3Q6QwQfy4VOjEkOiE4MTG86SY97UMAjdF",
-	"RhlXRlohDWUZbtESj5n2yZMnz20rgYsBuXJUJQr6cwmDD7wOcVgK9y50nUUnRnSJAjgtWHQWPRmcDIbu",
-	"9hwy+fECr5v9Yn7PAcW4UTTIHFdpdBb9D2h3I63TW+d0ONzSaeGwDgtuhUCDhStNmBq0RFR09v6jl6aI",
-	"rizRuSvTpCz+ahBC58pIvnozKvpoJjnG5KC/3fZ6p8NhL+xRddqoL4Y6lo/NS5ywmdc2p+7KgRdF3ftM",
-	"kVSs+AtsqkOeDZ8YKdZDc5M1fUBMN4sEkG0ermMjwRa08O+y3sbRs+GTxwGi3+GkuZDb6XGylSwuKLZv",
-	"SEVtN2yli+XJ8VSydA7HtT99rOoAfCFUgDdsgP6N53+7vhTfiHR9j9hqpQNu28rdKMXbByWYdkInSDat",
-	"OFRBldHrXuIkJlNQeM/etZd5agEMrVtv5Nhr3oVDTnYPaTUKwkFPdg9qulfhiOe7R9Q9vMyAkz2WqNsq",
-	"4YBn+2wk0NfGDD493Wew37wHeXcPdNfdsRpm34nsuqbi1k8cRy8ZT7sysQq7ejyY0IJOWWYrbGsutMbt",
-	"cV0NGmY9rCN29Q8Pw3Z+vfKj85xXXLKh61AdgubGCFbYGcWoQcTbZ4b7z2K4N4D276pyIvAmqnU2dvMb",
-	"M0btce3OHvl5mor5+vSHJba1oWMdIhuUajMqZnN+gcu6oc5D8Gq3Gc4j82udsQrw6g+I3i+s+4G3fT+z",
-	"4787O76rowUokmcAGeNzGy6w3jfjhJIqI7KVPSuPfrMqvMAg6ai+IvwQDObVdN/226yeWtq8l5W8Zba1",
-	"MV1QRaYwLzHu7/W99vtKh5Zxrx7X7+E6v2N+/MxePfb6BubIP82t+IqFambpsU8rILYt2OHz0QOpiz1J",
-	"nKr64srqd681nu4eUbe+/U0MJJruoph28/T34cWaV46bnta3H7dR2zHYKqq7zx5vsMMubbC23pf1tIxo",
-	"xLQboRlGu0iyoHxuQyfGIQtFm11kGiOWLMtaWcY2j1zy9PfDI/VePzPIpzHIJU8/RaIedxOpQfH6iil9",
-	"1U7cdpgi4OcKpf1cAkbPbaC//tpA1RPONZO3VaV+3/i6vBRLSuuih+H2ItED+of0LzGAhLrCLMasqtfk",
-	"ZFKVM2ASwPGeoms1IK9tVH/D1lyPlP174u+/h48PyM3dNjShRukc3FW4z4x8f5rui1ZuXOGXPerIkMfm",
-	"7TqET1KFm5TV6fDkrKncWTGjiuxlXZa7RFg/RWhzcgNyOhye1ZnB2BWBXcO6+VCL/82aD/x0eHrWKLe0",
-	"lHSarWMvd1A127myfGhztQuRpUSxOcfa2KqybGJvAU5IQiVG3LB61JWRxdaVq7KBWgibkAu5aP694EMx",
-	"3PmSi5E4O0a473lYvn4Qj7DVBupxIy69pQPfhgh8zegFqT6FwHS7aqTOcVeppXjD15SO/M8pbfMwQ19g",
-	"6nz4aD8H1f9y0ZH36aJto/vfOkIs3aejvuMIzivma2oksGCv7lbxSU77veLk9NFx4gTSi1b7LpGDso0o",
-	"/g2pz3366qj+9tW28d5Xsn7v4ZlDzYHP8dV7sHFGdN2kFzdbMXs7LMe/tjtCbQ0QtbX4b6fhWhVWn4NF",
-	"925C87590K0JmkIm+Bw9UvYw1vRuM6/9gbsdkaitRH/cNH0NlkaNsDrzCBuY2FcHZKI0FBPyx5RqekZG",
-	"GoovvQ8H2riTsaUpMS/GVevKeoQH/ZfE3WECnsauvdVqwZLFB46Gv5ZAc5JkQoEakFeMV/UmUwwH4wFR",
-	"kohMcHINUNiyQMG5zaMTUQAfkHNuYTeOUUrmUqxU5YtQt8YLgluc0uQa/fZXVOmjSzPo6OrbiWEzCarM",
-	"wdU6Wrjc1wA+cAkFUG1IROB1sCX+xO8ErF307bwaRDMlzHZV07nIlcAqLQqF3y/TtkWVYe2yOKs2ZAsw",
-	"Q67GCKfe6moEJEnaul+BGGpcq6qD6MavO7Yw1P2CoIuuPDkZfn2y9cbCfYYqNNxoS89HFtdtwRv4bmAg",
-	"xogDUZieWpHVib56FyM9LNWuhm4+u2bfst82E2jpfZbRn1hihOW6PSm9YBkgh5YYXfwXF8h+R+3N1apt",
-	"zxWrpE+Hp17VNrazcbjxiJKD/YBjvNXG8T4V8JA1hnaNDZxYl3s+mLfm2hwH1v+xFzI6V9eu/t0qqYnn",
-	"2UyIar7i67lwn52f38yQa1jjX18gNL2u9vBORt1W8Q/po2xmoLdOBEFsRZKRO8C1XFtDkSYLtA2b3KUr",
-	"6/hM+p9M+guxIjMqu1qS/W5UY7t8v7ly9v6jsfEciKHrinwJUtHqYrAhKXvtakCuNMnYEpTLEWAuENI6",
-	"6tj+3rSK+qm71xyqL55bz8XdCaM87TmANmaHVxMHwe+JhxawFYExsQXGOO83ePPAtYVkkogVj43ToFgK",
-	"6NQ0+/XWaRWM9de5wpBAWdhrbBjztt8u+2szhXcN4vbj7f8HAAD//w==",
+	"7H3/c9s28ui/guG7mbbvKFl24vQiT+fGdZNXX9M2L07e/dDkLIhcSTiTAAuAknUd/+9vsABJkIS+pbbT",
+	"6ye/OREBLBb7fReL36JE5IXgwLWKxr9FC6ApSPzzMoW8EBp4sn4DRUbXkJr/TkElkhWaCR6No4mWJUzI",
+	"agGc6AWQG1iTFVVEAXAyhZmQMIziSCULyKkZDrzMo/EvkRkXfYgjvS4gGkdKS8bnURzdDuZiYP5zoG5Y",
+	"MRC4EM0GhWBcg4zGM5opuLuLo1cioRaKLlBvF0A4rIgEJUqZIAQSfi2ZNFswK/sQzYTMqY7GUSnZQMIM",
+	"JPAEoi5oZsnX9c/nRZGxEELM2ivKNNELqhEVc0m5hrSNho/f9huq4RXLme6v/U+zJFMkg5kmYkaAJouY",
+	"zIQkcEvzIgMyeR+pNdcLUEy9j87kN6fPz/Q3x5MxOX1ODIpAaUW4WMWE8pQIDiQXEgjjhGqSC6UJJQoS",
+	"wbfupwXna5GxZB3GVGY+UBZXhnxEARIPlSSi5FoRxrdu4Ndvno3OVt88G03G5Nmo2QHj5p8WULUTUtBy",
+	"fT5DNHeBvGqm2ExBOeMsN2R9XBONObU5yOjOLFBQSXPQfb76AQJ4OSdLmpVgDnAtSkmShWAJxEjRiIol",
+	"yDXJQSk6h5gcEy3IyekpWTLFphmQ86uLy0uSLKikiVnTwM7MxJa3ozjiNDcweoAMDCRbt0hvXwGf60U0",
+	"Pjk9jc2Wq38fmw1qDdKs8a9f3r+/PTkevH9/+/WLD3/9S5CNLg1J08Ts9/I7MzuCV1C9aIBjzTfXLN2T",
+	"gUv8chPf9lH95uUF+frk6WhIJoZnv/lpQr50RBPXBP9sRKiEio2/IlTdKDwIQ7CUqxVIQ296wRRJaJYN",
+	"yc96AZIUtbBQOAGbcyGtHHDUHI0jXPZ4tOmIHOAbTuL0+OT3CNArUGrbESj7++9F/50ZrArBFSD9f0vT",
+	"N5ZPzb8SwTVw/JMamWpl+lEhxTSD/K//VlbAN8v9RcIsGkf/66hRXEf2V3X02o6yi/aljRMPRkTmNDNw",
+	"m+O4i6MLwWcZSx4dIIdhA5BYgoxbKrRUkCKdKZGDXjA+J5ApiAmSHlOkAKkEJwtqJHY91xo07umlkFOW",
+	"psAfd1M1XF8oklJNzd6mgMBLanYkpPmvueCAYKIs4DR7TCh/LiXJmdL0xsLwk9AvRcnTRz5+IxPs0ZXJ",
+	"gtgTnlWHayQJSATvrRCvqJzDY1PnVKRrpC40AfSCcvLsKfmBfVtB9SPla8fK6lGBE4LklK8bfW/QxsVq",
+	"SC45SSmfG16aKDoDvZ6QhErJQJEFZAWhWYZcpmiOdqFn8LYsqxBo7tuj5kPfzhk0hs5eg93nlQEyqC2Q",
+	"raMbWwUR847TUi+EZP+BxyZfR6KWhjW54WLFkTLecbqkLKPT7FFJ9qoWk9rZwRwghZSkAiyIVlkPyVu5",
+	"JnROGScrphc1OZCOQXRmBuGExqYWSrvdFVIkxvp65P3VLMkU+cfVzz+RaalxWyu3XapurMZwcKqyKITU",
+	"kP4IKaNvUS1/GnAR+d5iZhFjM717+3LwtyGaaG5Gs+A5p9laMfy7kMYl0AwqATNjKbpnOwC7SoQEg4ZE",
+	"MjfVts8v7Fd7W09ms3NJU8t0TEOuAr5FbQtRKSlyupmEK6bXe8N/w6xeqvxmuC2k1fRRHKH0s39Wvu61",
+	"k4nGZsxpll1rmt1EcUTzKZuXolR9p/sujjLK5yW1KqbrjXx78Zo8/ZpoOj8jk5KnzttnmiSUm5OdAtEi",
+	"Q8O2N7FhQdXC0bZd/wSQhtBWSJZTub6GXFQef28lx5WMz6/tQrVdmorSsGrc+Gmjegle5lMjS+PI2v3e",
+	"KvuD/cKBFYBclfM5KA3pNS0KKWiyAHUYySxpVhF8+2ReSpGTkhcZUEW5Nm5g9bc5isD26W3tptaoGBz3",
+	"cHHnW/u/WArsn4FPzLHPmUFUNvuoaGIDbmqO9YjS47buOTfELKb/hgQ1ciU/PC+DpimznPzaEyjIy3FH",
+	"xmi41R0/62+j0Wiby/uv9+9vR6MP/zvs7fq4xMlDMF/UYqoNjUH+/oRoZ/nBHFiAkmSZ2UkD0TKagyJi",
+	"hroQv7NKdMacx7o/vSpYgtxDwllYr6qvu5iqp4kdDir4N2Pvh46oVCVLWGoJMptdL6jMjSCclgpJCs3E",
+	"ay2uhXHXzQI5pCyh2TXkIOfGCgjKyg7g3oJccLC8kBjSiCOWG53HNLr89Z8sz5nBRXD276AAbhhpfbGA",
+	"5KZPETnLMuaCFB8h5qxvHzjHBvm9sCLTC1FqQkn1DUlrKMmPcM4qHS+BpusztKpwAEfUGlXBFKl42NMT",
+	"UyEyoCg4laa6VD42y8KckljxAJ46xIKbqufwfovb6ArRzotGp7QRndEpZEFUKVTO+2nwDqR20mqKEDwv",
+	"GWTpCymF7IPEuI8gY13VHoy1BqT5D4zihGirNmL6Sh4NSvc7+fLNywvy7Pno+CvCuBYoFMxiZ3XYy7IM",
+	"/smdIxUgKKqCurqDEmY4pQKtHhZCzfdAMyN+u2gJ0k4IAUuQiu0DU01J1YgQOF4Ysw8TTRIoULfpNpdS",
+	"DQPNcgihzDooBw5Cg/5W76JHD9oLN+IAc5ele4T6jElQlIdAconfHwBHxviNOmCBV/i9F4LcNfZN9d0B",
+	"QNlAw06BYL86ZN4mALsP8g3RwgG4ucLvcSAU+xsZVxqKvuLvMnUaxe0AsoUubjFGtXR1rju47KKh9AMM",
+	"uiKj1nxuou7CJiu1pCh8PFPv+KMtPbMsLJko1TVrC4adB2c4+1rMrlPaMidyIbmN6dOZgUCg1Q1LcP/L",
+	"2Xyhw8pxGxYvKx79CKO4bznWwd6VkDZP1qD5kswYp1m2Rv+Q5GuimDIKZiFW5JLMADKbZ+T474TyLzRR",
+	"WhRELegN4/Nh+3AewQ7viY6eYDf41+qQxHFb+Ow/ylith45Qqkd0OwfV2nP/MSshb2aZWG3If7tfbVoM",
+	"yFvICyFpRt5dxmSFgW/BMfiNbuO8dE6Gv/7OI0TsNFtuWX+1CHeHteOkX7vIR9fYqj/YXzj6NkHAOdpL",
+	"fRlwar3F4VZfJ6VUImS3TRVwTZw4y6jSpKBzaOMyJHQOSRO2bTUPJ3tK7atKLXUqRyQkwJaQTsaG5yWk",
+	"MWFaEaWp1JVDgfQhc0gxrUUmlfKYjI1TsWJZRqZVEhZS84H7czL207MJ5eY7456ghHICtoLA00pRY4QF",
+	"LcjOvkr1KS2/Pe2Cj7aZPtsfd3H0jzKdQ+4i5r87HD2TNDfoOigEmNG1S1HthaBX5vN6xV585gDnFf2f",
+	"1CXGK64pqLJSdslQxkpAVO100qupKhDqfTVYacURQ4fhbS3gr6+tb9uwdwZLajXYQnBQaH2rygyXoASn",
+	"7ZW63uuBsdrfFRhYu0IPi5tq/RAWfoRcyHXANNkSHt/bgWuV3ewzpMpQbNuzhbgKTCrKDhN0h9FsZazu",
+	"CDukLrQYuRENXNvCM95O/GrGUlpHQt7gKUKyEChdhFxnDKOCwDXT4YiinfP/YvjmMLs8mKq4J3cmp7eX",
+	"dsqTUZ/UcTsMNq588mArz6TIA4V6lKWEaiIkQW/JVlEYgmonQ7aR2WHB9jZNNzCfhsy+ul5zRstM40d1",
+	"OuZ0FG8tIawie/eWlIgjLTZg0JbsNsg7Ixm12KScTAzqJ/vis8Nvdg+bWeqdCtng/2NEUCN7KmG0UQRh",
+	"ljSg/pIbZ1l0PDJZQlOgbWYniq5dgofVpnYOOhyZ35AxCIfgKyjCcK86IdMDJN3jRDk/KnzZd5LM/27A",
+	"wFXjoh+w+xSWLJQD/mdVOO1qAUsFKq7c7iRjwHU4NFMsbK7qXiR2KODUOLE9SuXBYNJevux9h0xCMYXQ",
+	"wVV1LsEK4udPT78eRn2CTQMHdqXpNIMzkkLCUrC7ZSqYP0lBUxZOQIGU4gCHwEspBWtSlKbOhzkA0w8V",
+	"86696kY/Pn/uKcino1FIRWqms3BiU0uagDNmN1jwH00w+Gu1uBeCwsMPEdIboCnjoELFTQtIbvY/1G6i",
+	"OOSO9PJimKBt11OUXrXeTh+u2aAFNrzFRGQZbMiLfVzdVG6Ud9fa3K3td4YJ6nk9lIT3ZKurAqdGy40+",
+	"V9A637lXWDYxhfD9Hiy1JHQqSqPAbQh9IVZkBVk23Bwo+iizqdp5becyXuqqEmGbzdqv/Nq5cwnzCl3t",
+	"jV9e/UyeHD97RgxfqTMCeaHXJAfKlb0Og0HlA+tUekGn3UPKPKfWEA/kcDbKH1Gw5KCVtnmqTtK4SZti",
+	"Kq/SqgKziW7VJNXgeBuVf88Cwa5/+3GwbRTTBMxwH1UMZl/TWXqstg9h9tBVTxC3IkAN/Nu23nPsIVlw",
+	"9muJHvwtyMTGvGaS5rAS8sZGalIbvFpAVlyjux/y8qsl3oAqM63uSzQumN5fLPonHGRAg49QDdD3YmVL",
+	"7hPKU2Y8JUXeylIvXrLM+Ic3UGgypcnNMFyA1NyHax8WQu8tvKccvgIqk8XHBUvuMURyWMCgJ0oPCxk8",
+	"8UIGJztDBjm9vfZldV37+fTpzrF90f0oISWUaf3V7ivli7NvI6otEYh7UZ2Hy8IDgw4bVNAe6sQXlJsD",
+	"D2+8NHbX2fEvke/LDTjZRfVTSCA9RvV+W9BdGAuDiJm9VZGIMkuJK3IvFaRD8gJtD4ynoOlhb4gYXXBo",
+	"payTRzS7pt6Nh20brW9GHLDVmcgysboui1DZX3WBwAaDcrq2l6S0IHNBBA8ak74t3s/9V782d7pdDjZD",
+	"a83OeYAJb5gyqKksb22Aov65B4aYzao70YfI7I1gLBms9reIDnGEayuokzfHBRSmuGftq6AxsfBgJnxG",
+	"s8wo5Mm4/l8X3V1Qbj6wvOUS5caddyiKyUoyrev+Dfi5lzWv1jdmkFujqdoPGT7h4qHzLCMNrghVWBNi",
+	"vh3ujtNUBp4L8HniJ/Z9uoZKdtsVHWHUE3FFKc22w5wdDvcalcb3kMhuF9qG5KqFQnBe1VGXjnlmuNZQ",
+	"A60igay5CFkdp3ETg6RwZZxHpjF9wm27jIe7hfCx9wP2DaoHLg5srPaqM8l7XpYJFdR7Ad2OTpRADy0D",
+	"SUopgWv/olOg5M7exCHuo+raBoZMqzoS4iVyN0QXq4hyP2zB0wPBhtuCSVAPUbzSrcLa4JaYTTd1QDt8",
+	"kDgyuDq4THOvOhpHDk0NTVUUU4lPs+DSJoRtAM4iL90dfGuVsXjU1cJ/vH+NVgvUneVvjxuE72wjCL6G",
+	"ImyJZnAo3zV3FboWUiJSiO0NfarIZAmJFlJde1HTyXBDMZQ8FAq1oVKuUl226q2xSVOB19nFDAvnjAk6",
+	"JBNjVhSuAI4pXw6QlNlxxr8jTPtK3YHrdCkisB0mdtMGFbxyJ1HfUe0btk4tr68laMlgSTP/zqqy7nxT",
+	"unk9B+46ARlEyVIvrp2tZaDK2NJedXGTKi2kvSjo/oPxFG7beciNEW0oarbqk5m9GFoahXJlONwS2RSo",
+	"DN2jeSkkSWEJmSiMuTcmkxSWgwmxNrjRumtCybt3l99Zu1RpytOmmYxV3WdEwgybf5Q8A2Vv2SiQS5BE",
+	"llzZS+s/vji/vP7uxf+7Pn/39vtvtCybPluYv7UQ1vtZaF3YW9qMzwLJ/+oWFyUSMmpPD80zypng48au",
+	"MMYEKBtzxkElT0HajRj7MwejGBX+buWxGr7n7/mAnHdqxbEpTlWN1xQewNr+UNd0/rNqpFV/a+B0P8fo",
+	"pxmVT2aUZdj5aQp6BcCHZtHJ65+v3pKj5fGRKwZUR781ZYF3R76UmSBjmLnJpNMKYDIkV8BT21zAdQvA",
+	"Pi2t/gF43d02FmCqMqmNzaVLyVXzna+bLZAoHcekakK0scWQm8C2Garu5TGNPWFsip/lYKlElNr2kzEf",
+	"1zCcjE4QJn9ihYWxZCZFTiaoLoYVH07MxDX1Cl79buuqJwj9C+xHhSlJS0GulQBJRVIaNrD3yZ4/Pf36",
+	"K+N2iBQmiB+XCp0YEp0QnNh4nhTzvpZB4LbIKOPKSCukoSzDLVriMdM+efLkuW0lcDEkl46qREF/LcHi",
+	"9nYgjczFeNrEXXTVVesxuwrlocZjQ7ezChdGzlo90PrcNReZdPuATAyeq3L3ekGQTn5PwfZriL2RE/Jl",
+	"KulMDxjo2cCwLC0Ygo9jB64JyOD4+KsGONvSyEIdI/8WaBmYk6sECXpWQgzJ05PntviDcTLx2o64O/11",
+	"v7cZ04Zt6wiRFRDefbhxdGwkvyiA04JF4+jJ8Hg4cpcPUUYeLfC23n/M33NALVhj7TKNxtH/Ae0u9HUa",
+	"RJ2MRlsaVRzWoMKtEOhPcakJU8OWhI/Gv3zwsjzRpaUUd+OclMXfDULoXBnFUW9GRR/MJEeYW/W3217v",
+	"ZDTqRY2qRiX1vVonMWPzESds5vV+qpua4D1b9z1TJBUrfoadocjp6IlRAj00N0nnB8R0s0gA2ebHdWwU",
+	"wIIW/lXguzg6HT15HCD6DWKa+8ydFjFbyeKCYveLVNRm11a6WB4fTSVL53BUhyOOVJ2/KIQK8IbNb7zx",
+	"wheO0b8V6foesdXKpty1bSNjU9w9KMG082FBsmmF8QqqjDTz8k4xmRrpN2PSded5agEMrVtv5MjrQIdD",
+	"jncPafVZwkFPdg9qWrDhiOe7R9SN6MyA4z2WqHuD4YDTfTYSaAtkBp+c7DPY732Eo57vBWOrUxjy/B7H",
+	"VLeGa4TEzkOqS1nu/Hx99JLxtCtLq2i3x7sJLeiUZbaw+UMc+baDMaqRjaOKq62vcVQX54ZZGcu6XTnK",
+	"w7CxXz7+6Dzs1fpsaAJVZwS48UkUNqoxahXx9pmBPzPwPgz8BtCNWVW+IF4otj7j/vybu6Kwin+Z8VmO",
+	"6mjFwE/DVczcp2esoK4NMevv2phjm/ExWfcfeFH3S3oI3u/2Onpk/q8TkgHe/xHR+4X1LvEy92f2/sze",
+	"YfZ+VweRUDXMADLG5zaKZIMyjBNKqkTZnuzObMmzY/cqALRZVV9gTP2qvlH+EAzrXQG46/dGPrG0fi8r",
+	"ects6z28oIpMYV7yTjdUv73+to6k9Xe4zh+Yvz+z672x67cwR35smi9ULFkzWZ8d6779PY5shWS3xYt8",
+	"1nwgjbYn11BVX51a/eEV29PdI+oW2P9VNiFNDyXCqli38yrDL2Eomk+Ommb5dx+2ke8R2MLAj5893mB7",
+	"vrD5h3rD1os14hszyYRmGIEkyYLyuQ1nGWc3lEBxyRYMwrMsayXO20z3gqd/HKar9/qZ4z4Nx73g6QNJ",
+	"/aNuuUFQBbxiSl+2yxs6fBYIPwil/Ywb5phsOqx+GaXqnOgevrCw+29c1EXYWHhdlwaNtpdSH9Blp3/V",
+	"B9NGrg4zxtoDrxXQpCr6wVSZY2dF12pIfra5rw1bc52E9n+/Y/89fHhAAdFt1hR61IGDuzD6WTZ8em38",
+	"RavyROHrRXWgz5Mc3Sqfh1DXmxTqyeh43BTMrZhRl/aOPMtd/rmfmbep8CE5GY3GdUI+drWXN7Bu3v3y",
+	"n0B7z09GJ+NGAaelpNNsHXs5p6rH1aVlbFsisRBZShSbcyxJ3/Gyha3ejK2rXCXhtRA2kRtydf3r+Idi",
+	"uPOMlRFhO0a4x4ysoHgQz7rVfe1xI2G9pQMP4wQexzsj1TswTLeLterSkiolGW94nG/gv863zVMPPejX",
+	"eUdvP0fffwhv4L2Et210/+k8xNJ9Bjx2HMF5xXxNaRLWydZNYn5X8ONecXLy6DhxAums1TVP5KBs/5c/",
+	"IfX9rmd3/kz2xee496czmq7ouklL728WfYxTdfRbu7fb1kBb2zD4dEqzVSv5Oej2hzHzed9U6Za1TSET",
+	"fI7eNntki3+3Kdp+gXRHRG8rFx01/aCDZX9XWLg9wN5G9tMhmSgNxYR8mVJNx+RKQ/GV97Krjd8Ze58S",
+	"82FcdbWtR3jQf0Xc9Ubgaew6360WLFm85+icaAk0J0kmFKghecV4VUs1xRA+nhwlicgEJzcAha0YFpzb",
+	"mg4iCuBDcs4t7MarS8lcipWq/CXq1jgjuMUpTW4wWPGKKj14YQYNLr+bGL6VoMqq+NbB5R4Kec9t0aqh",
+	"HYE3RZf4Jz4hsnZRzPNqEM2UMNtVTVMzVx2vtCgUPjCpbfc6IyvKYlxtyNZmh9yhK5x6qzsUEE1p6+oV",
+	"Yqhx/6rmwhuf321hqPvEqwspPTkefX289TLTfcZnNNxqS88Di+u2JA887BqI1eJAlM4nVgZ2otjenWkP",
+	"S7U7pJt3Me1X9vFJgdboZ6H/icrn8AZAT+wvWAbI2SWGYv+sEt7v3r+5tLvtruONjJPRiXdDBFtnOaR5",
+	"VM7BPtkbb7XCvGdJHrIg166xgbXr2ugHc1FdS/XA+j/14mTn6sbdtbFar32dwXv63X/h9bPH999majYs",
+	"9SeWME2jvj0csqvuOxcP6ZZt5si3TqZBbGWcEWTAtVxbU5YmC7Remyy1KzL6zEufjJcWYkVmVHb1OPvj",
+	"K+/2bZzmAu4vH4xZ62APXd7mS5CKVm0SDI3aS6hDcqlJxpagXOrG3s5L62CwM9LrzHY/RfszB5KDUrRy",
+	"1twNWcrTnjNsQ6l4UdubvIXr/gK2gDYmtr4f5/0WbyC4JrlMErHisfGTFEsB/bhmv946rTrJ/jqXGFYp",
+	"C3upF1MR9iXHvzdTeLea7j7c/f8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

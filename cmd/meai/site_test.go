@@ -20,6 +20,8 @@ func newSite(t *testing.T, env ...string) site {
 	keys := t.TempDir()
 	s := site{config: os.Getenv("MEAI_TEST_CONFIG"), env: append([]string{
 		"MEAI_DEV_AUTH=true",
+		// Tests ask more often than people do; limits_test.go is about limits.
+		"MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000",
 		"MEAI_POSTGRES_URL=" + urls.App,
 		"MEAI_POSTGRES_OWNER_URL=" + urls.Owner,
 		"MEAI_POSTGRES_READER_URL=" + urls.Reader,
