@@ -79,10 +79,10 @@ type eventStream struct {
 	read   func() (synthesis.Record, error)
 	// subject is whose stream this is.
 	subject uuid.UUID
-	record synthesis.Record
-	sent   sent
-	out    http.ResponseWriter
-	failed bool
+	record  synthesis.Record
+	sent    sent
+	out     http.ResponseWriter
+	failed  bool
 }
 
 // VisitStreamInteractionResponse implements [StreamInteractionResponseObject]. It

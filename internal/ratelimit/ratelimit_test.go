@@ -170,7 +170,9 @@ func (l *limiter) awaitRecovery(t *testing.T, limit ratelimit.Limit) {
 
 func TestOutageOfRedis(t *testing.T) {
 	limit := ratelimit.PerMinute("outage", 1_000_000)
-	outages := map[string]struct{ begin, end func(*enginetest.Redis, testing.TB) }{
+	outages := map[string]struct {
+		begin, end func(*enginetest.Redis, testing.TB)
+	}{
 		"killed":  {(*enginetest.Redis).Kill, (*enginetest.Redis).Start},
 		"hanging": {(*enginetest.Redis).Hang, (*enginetest.Redis).Resume},
 	}
