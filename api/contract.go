@@ -135,7 +135,7 @@ func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticat
 // refuse turns a caller away for now. What they said is read all the same, so that
 // a person in danger gets help; who is not known or not allowed gets none.
 func (k *contract) refuse(c echo.Context, op operation, err error) error {
-	if op.body == nil || classify(err).status() < http.StatusTooManyRequests {
+	if op.body == nil || classify(err).status() < http.StatusTooManyRequests || !k.limits.mayLook(c) {
 		return err
 	}
 	body, _ := k.readBody(c, false) // refused already, whatever else is wrong with it

@@ -29,6 +29,9 @@ type Limits struct {
 	// limit; nil for that limit alone, by subject. A key that has a limit of its own
 	// adds that.
 	Counts func(identity.Caller, ratelimit.Limit) []Count
+
+	// help counts the refused messages that were looked through for signs of danger.
+	help ratelimit.Memory
 }
 
 // Count is one limit that a request counts in, and whose it is: an opaque id.
@@ -145,6 +148,29 @@ func (l *Limits) countGuess(c echo.Context, refusal error) error {
 		return &problem{code: guessingBlocked, retryAfter: d.Next, cause: refusal}
 	}
 	return refusal
+}
+
+// Of one caller, or of one address before anybody is known, ten refused messages
+// in a row are looked through for signs of danger, and then one every three
+// seconds: to look through a long one takes milliseconds, and a flood of them
+// would cost what the limit is there to save. Nobody writes that fast.
+const (
+	helpEvery = 3 * time.Second
+	helpBurst = 10 * helpEvery
+)
+
+// mayLook reports whether a refused message is looked through.
+func (l *Limits) mayLook(c echo.Context) bool {
+	if l == nil {
+		return true
+	}
+	var key ratelimit.Key
+	copy(key[:], peer(c))
+	if caller, ok := identity.FromContext(c.Request().Context()); ok {
+		key = ratelimit.Key(caller.Subject)
+	}
+	allowed, _, err := l.help.Take(c.Request().Context(), key, helpEvery, helpBurst)
+	return allowed || err != nil
 }
 
 // peer is the network address of the client: for IPv6 the /64, of which one

@@ -27,9 +27,9 @@ const inDanger = "I want to kill myself tonight."
 
 // limited is a site that holds its callers to few requests an hour, so that time
 // gives nothing back within a test.
-func limited(t testing.TB, change ...func(*api.Options)) (*site, *ratelimittest.Memory) {
+func limited(t testing.TB, change ...func(*api.Options)) (*site, *ratelimittest.Store) {
 	t.Helper()
-	store := &ratelimittest.Memory{}
+	store := &ratelimittest.Store{}
 	limiter, err := ratelimit.New(ratelimit.Options{
 		Store: store, Timeout: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Secret: func(context.Context) ([]byte, error) { return []byte("secret"), nil },
@@ -66,7 +66,7 @@ func TestEverySecuredOperationNamesItsLimit(t *testing.T) {
 func TestALimitThatTheContractNamesMustBeConfigured(t *testing.T) {
 	s, _ := limited(t)
 	require.NotNil(t, s)
-	limiter, err := ratelimit.New(ratelimit.Options{Store: &ratelimittest.Memory{}, Secret: func(context.Context) ([]byte, error) { return nil, nil }})
+	limiter, err := ratelimit.New(ratelimit.Options{Store: &ratelimittest.Store{}, Secret: func(context.Context) ([]byte, error) { return nil, nil }})
 	require.NoError(t, err)
 	_, err = api.New(api.Options{
 		Store: newMemoryStore(), Engine: &engine{}, Auth: identity.Development{Enabled: true},
@@ -153,10 +153,33 @@ func TestInDangerHelpComesWithARefusalToo(t *testing.T) {
 	require.NotNil(t, problem.Safety)
 }
 
+func TestAFloodIsNotLookedThrough(t *testing.T) {
+	s, _ := limited(t)
+	p := s.person()
+	session := p.begin(t)
+	p.do(t, message(session, "1", calm))
+	p.do(t, message(session, "2", calm))
+	helped := 0
+	for range 50 {
+		if refused(t, p.do(t, message(session, "3", inDanger)), http.StatusTooManyRequests, "rate_limited").Safety != nil {
+			helped++
+		}
+	}
+	require.GreaterOrEqual(t, helped, 10)
+	require.LessOrEqual(t, helped, 20, "one more every three seconds")
+
+	other := s.person()
+	session = other.begin(t)
+	other.do(t, message(session, "1", calm))
+	other.do(t, message(session, "2", calm))
+	problem := refused(t, other.do(t, message(session, "3", inDanger)), http.StatusTooManyRequests, "rate_limited")
+	require.NotNil(t, problem.Safety, "others are not concerned")
+}
+
 func TestWithoutTheLimiterReadsGoOnAndWritesWait(t *testing.T) {
-	for name, outage := range map[string]func(*ratelimittest.Memory){
-		"failing": func(m *ratelimittest.Memory) { m.Breaks(errDown) },
-		"hanging": (*ratelimittest.Memory).Hangs,
+	for name, outage := range map[string]func(*ratelimittest.Store){
+		"failing": func(m *ratelimittest.Store) { m.Breaks(errDown) },
+		"hanging": (*ratelimittest.Store).Hangs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, store := limited(t)

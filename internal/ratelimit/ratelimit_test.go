@@ -75,7 +75,7 @@ var (
 )
 
 func TestDecisions(t *testing.T) {
-	store := &ratelimittest.Memory{}
+	store := &ratelimittest.Store{}
 	l := newLimiter(t, store)
 	three := ratelimit.Limit{Name: "three", Quota: 3, Window: 3 * time.Hour}
 	for remaining := 2; remaining >= 0; remaining-- {
@@ -98,7 +98,7 @@ func TestDecisions(t *testing.T) {
 }
 
 func TestAFloodAsksTheStoreOnce(t *testing.T) {
-	store := &ratelimittest.Memory{}
+	store := &ratelimittest.Store{}
 	l := newLimiter(t, store)
 	limit := ratelimit.PerMinute("flood", 2)
 	for range 1000 {
@@ -109,7 +109,7 @@ func TestAFloodAsksTheStoreOnce(t *testing.T) {
 }
 
 func TestARefusalIsForgottenInTime(t *testing.T) {
-	store := &ratelimittest.Memory{}
+	store := &ratelimittest.Store{}
 	l := newLimiter(t, store)
 	limit := ratelimit.Limit{Name: "quick", Quota: 20, Window: time.Second}
 	for l.Allow(t.Context(), anna, limit, ratelimit.FailClosed).Outcome == ratelimit.Allowed {
@@ -120,7 +120,7 @@ func TestARefusalIsForgottenInTime(t *testing.T) {
 }
 
 func TestWhoHangsUpIsCountedAllTheSame(t *testing.T) {
-	store := &ratelimittest.Memory{}
+	store := &ratelimittest.Store{}
 	l := newLimiter(t, store)
 	gone, hangUp := context.WithCancel(t.Context())
 	hangUp()
@@ -129,7 +129,7 @@ func TestWhoHangsUpIsCountedAllTheSame(t *testing.T) {
 }
 
 func TestWithoutTheSecretNothingIsStored(t *testing.T) {
-	store, broken := &ratelimittest.Memory{}, true
+	store, broken := &ratelimittest.Store{}, true
 	l := newLimiter(t, store, func(o *ratelimit.Options) {
 		o.Secret = func(ctx context.Context) ([]byte, error) {
 			if broken {
@@ -380,7 +380,7 @@ func BenchmarkAllow(b *testing.B) {
 			})
 		})
 	}
-	l := newLimiter(b, &ratelimittest.Memory{})
+	l := newLimiter(b, &ratelimittest.Store{})
 	b.Run("exhausted", func(b *testing.B) {
 		one := ratelimit.Limit{Name: "one", Quota: 1, Window: 24 * time.Hour}
 		l.Allow(b.Context(), bert, one, ratelimit.FailClosed)

@@ -12,7 +12,6 @@ import (
 
 	"meai/internal/enginetest"
 	"meai/internal/ratelimit"
-	"meai/internal/ratelimit/ratelimittest"
 )
 
 var shared enginetest.Shared
@@ -34,7 +33,7 @@ var stores = map[string]func(t testing.TB) (a, b ratelimit.Store){
 		return openRedis(t, server.URL), openRedis(t, server.URL)
 	},
 	"memory": func(testing.TB) (a, b ratelimit.Store) {
-		m := &ratelimittest.Memory{}
+		m := &ratelimit.Memory{}
 		return m, m
 	},
 }
@@ -173,6 +172,29 @@ func TestRedisForgetsWhatNoLongerLimits(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool { return keysIn(t, server.URL) == 0 }, 10*time.Second, 10*time.Millisecond)
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := &ratelimit.Memory{}
+	for range 3 {
+		for range 10_000 {
+			allowed, _, _ := m.Take(t.Context(), newKey(), time.Nanosecond, time.Nanosecond)
+			require.True(t, allowed)
+		}
+	}
+	key := newKey()
+	for _, want := range []bool{true, false} { // there is room, since nothing else limits any more
+		allowed, _, _ := m.Take(t.Context(), key, time.Hour, time.Hour)
+		require.Equal(t, want, allowed)
+	}
+	for range 10_000 {
+		m.Take(t.Context(), newKey(), time.Hour, time.Hour)
+	}
+	beyond := newKey()
+	for range 2 {
+		allowed, _, _ := m.Take(t.Context(), beyond, time.Hour, time.Hour)
+		require.True(t, allowed, "without room it limits nobody")
+	}
 }
 
 func TestURLsOfRedisThatCannotBeRead(t *testing.T) {
