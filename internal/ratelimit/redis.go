@@ -47,7 +47,7 @@ func NewRedis(url string) (*Redis, error) {
 	if err != nil {
 		return nil, errors.New("the URL of Redis cannot be read")
 	}
-	option.DisableCache, option.DisableRetry = true, true // nothing is cached; the limiter has no time for a second try
+	option.DisableCache = true // nothing is cached, and 128 MiB are not set aside for it
 	option.Dialer.Timeout, option.ConnWriteTimeout = redisPatience, redisPatience
 	return &Redis{option: option}, nil
 }

@@ -30,6 +30,9 @@ func (s *Store) Take(ctx context.Context, key ratelimit.Key, emission, burst tim
 	if s.fail != nil {
 		return false, 0, s.fail
 	}
+	if err := ctx.Err(); err != nil {
+		return false, 0, err
+	}
 	s.taken++
 	return s.memory.Take(ctx, key, emission, burst)
 }
