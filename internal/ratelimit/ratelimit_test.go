@@ -200,6 +200,25 @@ func TestOutageOfRedis(t *testing.T) {
 	}
 }
 
+// TestACrowdDoesNotHangWithRedis: more callers than the connections have room for
+// wait no longer than a few.
+func TestACrowdDoesNotHangWithRedis(t *testing.T) {
+	limit := ratelimit.PerMinute("outage", 1_000_000)
+	server := enginetest.NewRedis(t)
+	l := newLimiter(t, openRedis(t, server.URL))
+	require.Equal(t, ratelimit.Allowed, l.Allow(t.Context(), anna, limit, ratelimit.FailClosed).Outcome)
+	server.Hang(t)
+	defer server.Resume(t)
+	begin := time.Now()
+	var all sync.WaitGroup
+	for range 10_000 {
+		all.Go(func() { l.Allow(t.Context(), anna, limit, ratelimit.FailOpen) })
+	}
+	all.Wait()
+	require.Less(t, time.Since(begin), 6*time.Second)
+	require.Equal(t, 10_000, l.outcomes(t)["outage failed_open"])
+}
+
 func TestOutageOfPostgres(t *testing.T) {
 	limit := ratelimit.PerMinute("outage", 1_000_000)
 	for name, outage := range map[string]func(*gate){"cut": (*gate).cut, "hanging": (*gate).hang} {
