@@ -3,7 +3,7 @@
 # Tools are pinned by scripts/tools/go.mod, a module of its own so that they never shape the product's dependencies.
 # Those that run often are built once into .local/bin; the code generators run through
 # `go tool -modfile=scripts/tools/go.mod`, as `go generate` does. Nothing is installed outside .local, except PostgreSQL
-# by the system's package manager where it is missing.
+# and, for the tests, Redis by the system's package manager where they are missing.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -85,13 +85,17 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines test-local test-docker test-stack-up test-stack-down fuzz bench bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down fuzz bench bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
 # The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
-test-engines: build $(BIN)/gotestsum
+test-engines: build redis $(BIN)/gotestsum
 	@$(WITH_STACK) env $(GOTEST) ./...
+
+# The rate limiter's tests start Valkey or Redis servers themselves.
+redis:
+	@$(STEP) redis scripts/redis
 
 test-local: build-stack $(BIN)/gotestsum
 	@cd deploy/local && env $(GOTEST) ./...

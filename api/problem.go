@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -32,6 +33,9 @@ const (
 	bodyTooLarge         code = "body_too_large"
 	unsupportedMediaType code = "unsupported_media_type"
 	invalidRequest       code = "invalid_request"
+	rateLimited          code = "rate_limited"
+	guessingBlocked      code = "too_many_failed_logins"
+	tooManyStreams       code = "too_many_streams"
 	clientGone           code = "client_gone"
 	internalError        code = "internal_error"
 	unavailable          code = "unavailable"
@@ -76,6 +80,12 @@ var explanations = map[code]explanation{
 		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
 	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",
 		"The JSON can be read but does not follow the contract. `errors` points to each field. Nothing was stored."},
+	rateLimited: {http.StatusTooManyRequests, "Too many requests for now",
+		"The limit of this operation is used up. Try again after `Retry-After` seconds; `RateLimit` in every response says what is left. Nothing was stored."},
+	guessingBlocked: {http.StatusTooManyRequests, "Too many failed attempts from this address",
+		"Tokens that are not accepted came from this network address too often. Try again after `Retry-After` seconds, with a token that is valid."},
+	tooManyStreams: {http.StatusTooManyRequests, "Too many event streams at once",
+		"This person follows as many interactions as is allowed at a time. Close a stream, or read the status instead."},
 	clientGone: {statusClientGone, "The client went away",
 		"Only ever seen in this server's own logs: the connection was closed before the response."},
 	internalError: {http.StatusInternalServerError, "Something went wrong on our side",
@@ -97,6 +107,9 @@ type problem struct {
 	detail string
 	errors []FieldError
 	safety *Safety
+	// retryAfter is when to ask again, for a 429 or 503; it is told in whole
+	// seconds, at least retrySeconds.
+	retryAfter time.Duration
 	// cause is for the log; the caller never sees it.
 	cause error
 }
@@ -149,8 +162,8 @@ func (p *problem) write(w http.ResponseWriter, r *http.Request) error {
 	switch p.status() {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", p.challenge())
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", strconv.Itoa(retrySeconds))
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(max(retrySeconds, wholeSeconds(p.retryAfter))))
 	}
 	w.WriteHeader(p.status())
 	return json.NewEncoder(w).Encode(p.document(r))

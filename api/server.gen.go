@@ -1238,6 +1238,9 @@ type NotFound = Problem
 // TooLarge RFC 9457.
 type TooLarge = Problem
 
+// TooManyRequests RFC 9457.
+type TooManyRequests = Problem
+
 // Unauthorized RFC 9457.
 type Unauthorized = Problem
 
@@ -2043,6 +2046,17 @@ type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
+type TooManyRequestsResponseHeaders struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
+}
+
 type UnauthorizedApplicationProblemPlusJSONResponse Problem
 
 type UnavailableApplicationProblemPlusJSONResponse Problem
@@ -2173,6 +2187,25 @@ func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKey
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys429ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2335,6 +2368,25 @@ func (response CreateAPIKey422ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey429ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2453,6 +2505,25 @@ func (response RevokeAPIKey404ApplicationProblemPlusJSONResponse) VisitRevokeAPI
 	return err
 }
 
+type RevokeAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey429ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2551,6 +2622,25 @@ func (response ListApprovals403ApplicationProblemPlusJSONResponse) VisitListAppr
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals429ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2730,6 +2820,25 @@ func (response RequestApproval422ApplicationProblemPlusJSONResponse) VisitReques
 	return err
 }
 
+type RequestApproval429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval429ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RequestApproval500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2844,6 +2953,25 @@ func (response GetApproval404ApplicationProblemPlusJSONResponse) VisitGetApprova
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval429ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3031,6 +3159,25 @@ func (response DecideApproval422ApplicationProblemPlusJSONResponse) VisitDecideA
 	return err
 }
 
+type DecideApproval429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval429ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DecideApproval500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3128,6 +3275,25 @@ func (response GetAuditCheckpoint404ApplicationProblemPlusJSONResponse) VisitGet
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint429ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3250,6 +3416,25 @@ func (response ProveAuditConsistency404ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ProveAuditConsistency429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency429ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ProveAuditConsistency500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3348,6 +3533,25 @@ func (response ListAuditEntries403ApplicationProblemPlusJSONResponse) VisitListA
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries429ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3467,6 +3671,25 @@ func (response ProveAuditEntry404ApplicationProblemPlusJSONResponse) VisitProveA
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry429ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3637,6 +3860,25 @@ func (response SearchResources422ApplicationProblemPlusJSONResponse) VisitSearch
 	return err
 }
 
+type SearchResources429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SearchResources429ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchResources500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3734,6 +3976,25 @@ func (response GetMe403ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe429ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3904,6 +4165,25 @@ func (response QueryMemory422ApplicationProblemPlusJSONResponse) VisitQueryMemor
 	return err
 }
 
+type QueryMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response QueryMemory429ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemory500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -4070,6 +4350,25 @@ func (response AnalyzeEmotion422ApplicationProblemPlusJSONResponse) VisitAnalyze
 	return err
 }
 
+type AnalyzeEmotion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AnalyzeEmotion429ApplicationProblemPlusJSONResponse) VisitAnalyzeEmotionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AnalyzeEmotion500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -4228,6 +4527,25 @@ func (response CreateSession422ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type CreateSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession429ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSession500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -4342,6 +4660,25 @@ func (response GetSession404ApplicationProblemPlusJSONResponse) VisitGetSessionR
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession429ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4464,6 +4801,25 @@ func (response EndSession404ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type EndSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession429ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSession500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -4579,6 +4935,25 @@ func (response ListInteractions404ApplicationProblemPlusJSONResponse) VisitListI
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInteractions429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListInteractions429ApplicationProblemPlusJSONResponse) VisitListInteractionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4841,6 +5216,25 @@ func (response CreateInteraction422ApplicationProblemPlusJSONResponse) VisitCrea
 	return err
 }
 
+type CreateInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInteraction429ApplicationProblemPlusJSONResponse) VisitCreateInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateInteraction500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -4956,6 +5350,25 @@ func (response GetInteraction404ApplicationProblemPlusJSONResponse) VisitGetInte
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteraction429ApplicationProblemPlusJSONResponse) VisitGetInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5117,6 +5530,25 @@ func (response StreamInteraction404ApplicationProblemPlusJSONResponse) VisitStre
 	return err
 }
 
+type StreamInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StreamInteraction429ApplicationProblemPlusJSONResponse) VisitStreamInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StreamInteraction500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -5258,6 +5690,25 @@ func (response GetInteractionResponse404ApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type GetInteractionResponse429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionResponse429ApplicationProblemPlusJSONResponse) VisitGetInteractionResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetInteractionResponse500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -5373,6 +5824,25 @@ func (response GetInteractionStatus404ApplicationProblemPlusJSONResponse) VisitG
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInteractionStatus429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionStatus429ApplicationProblemPlusJSONResponse) VisitGetInteractionStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6335,157 +6805,163 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H17c9s29uhXwejuTNu7siw7Trqx5zc7rpvceps0uXE6nblN1oLIIwlrEmABULKa8Xe/gwOABClQD8d2",
-	"s63/SyySODg47xc+9RKRF4ID16p3/Kk3A5qCxH+ep5AXQgNPlu+gyOgSUvPnFFQiWaGZ4L3j3kjLEkZk",
-	"MQNO9AzIFSzJgiqiADgZw0RIGPT6PZXMIKfmdeBl3jv+tWfe633s9/SygN5xT2nJ+LTX713vTcWe+eOe",
-	"umLFnsCFaLZXCMY1yN7xhGYKbm76vVcioRaKNlDvZ0A4LIgEJUqZIAQSfiuZNFswK4cQTYTMqe4d90rJ",
-	"9iRMQAJPoNcGzSz5tvr5tCgyFkOIWXtBmSZ6RjWiYiop15A20XD7bb8DLZenE/xje/ELSARP1fr95oyz",
-	"3BzCQbVFs8YUZO/GLFBQSXPQjgpOi0KKOc3Ovzf/Y2aVgupZr9/jNDfvUvfAJUu3RHOJT65iNyC4H2G5",
-	"urtTMqdZCURMyFKUkiQzwRLo41FPhCQwB7kkOShFp9AnB0QLcvj0KZkzxcYZkNOLs/NzksyopInZnkET",
-	"bsgSfb2lAJA9A8labNLrV8CnetY7Pnz6tG+w6/9/YHCpNUizxr9//fDh+vBg78OH629ffPz73+IYMGdN",
-	"E7PfTnyz+pnPR7kl6FVUv3t5Rr49PBoOyMgQ8//8NCJfK0tcfUI1yYXS5NmQUAmevr8hVF0pPAgjCChX",
-	"C5CEGbHAFElolg3IGz0DSYqKixR+gE25kJZB4JrmRWaAxGUPhl1H5ADvOImnB4efI1kuQKl1R6Ds75+L",
-	"/hvzsioEV4Cs9h1N38FvJSht/pcIroHjP6kRNlbY7RdSjDPI//4fZSVfvdzfJEx6x73/tV9L9H37q9p/",
-	"a9+yi64KLGmXJUyRnGYGbnMcN/3emeCTjCUPDpDDsAFIzEH2G7qlVJAinSmRg54xPiWQKbAP5chx5sUU",
-	"EpZC2idIkUyRAqQSnMyoIlxUSyxB41ZfCjlmaQr8YffqeAMkyemScKFJKlB3tOH+SpGUamp2Ngbcs6QG",
-	"EQI3OxUccBsoQjjNHnIXb0pJcqY0vbIw/CT0S1Hy9IGpxogSe7RlMiOWMCYeiRbJCN57IV5ROYWHJuqx",
-	"SJdIfbmQYM6Yk2dH5Ef2HUL1M6elngnJfoeHRpynQMSeJldcLLiHaU5ZRsfZgyLrouJrNKIMWAAppCQV",
-	"YEG02mVA3ssloVPKOFkwPUMBoGgOpKXBT8xL+EGmSCaUdrsrpEiMufDA+6uIgSnyr4s3P5FxqXFbC7dd",
-	"qq6siHNwqrIohNSQvoaU0feoR/4YcBH5wWJmEaPkf37/cu8fA7Qp3BfReHx77iy5QooCpGZW0yUSqIb0",
-	"kuqGnkyphj3N8ojxbUyDgklQO73D0i30sNHCc3G1IzhSZHYvTEOuVk36m+odKiVd9hAxotjtnZvQvPi1",
-	"Z+0NXLj6Wj9EZgNLtXMlxv+BRJvP2wN5S63wax7KFSybwK0jF3eykV1yuNaXSSmVkJuRv4tVFmICYY1u",
-	"kNNsqZiK0JzgE5aia7dhbxeJkGA+lkjmPrXu8TP71NZbMew1lTS1Yn578jEf4Yrp5dbwXzGrg73PDdeF",
-	"tFZPr99Di8/+0/vJl84ONNSV0yy71DS76vV7NB+zaSlKteqw3/R7GeXT0lFU22H77uwtOfqWaDo9IaOS",
-	"py5SwDRJKDeyZAxEiwxt/5UPG6G/PUX+BJDG0FZIllO5vIRc+GjBykpODzA+vbQL1TJAlEY59GuveVgt",
-	"wct8bJzmfs+6RsEq24P9woEVkxfldAoKWdv42DSZ7Spx5jTzBN88mZdS5KTkRQZUUa6Np+z/bY4isn16",
-	"XQUNKlTsHazgos2nhgJXzyAk5n7ImVFU1vvwNNGBm4pjA6IMuK19zuvkR+CI0TRllpPfBgIFebnfkjEa",
-	"rnXLFf3HcDhcFxX494cP18Phx/8dDwiEuMSPR2F2EZhVmUet57ZWkLuXT+23bqOZnaO18ztqJ0b53r0R",
-	"o/OUTd1htQzJH073Dp8+I2JiTSu4ponO0JCxYSvjHlJFxGSSMQ7Ex7IUUWxqxNTggS2RZuwtTnndfF+T",
-	"hASqOmSdk/EgtzSNPAG2cfuDWJCc8iURegZSkbxUmtCpBAiQVgUW+z2lqYZQGxXAU2sD+LNAVTQx7n1l",
-	"yaRRlWMe2QH9MTPKsEYD3yFmKgR6sIMPhLTbbXxVNLmOYU8te1bqOYO5XSyFRC4LbVWzNtq83wMqs+Vl",
-	"ChngI2IOUrIULieUZeY/UUT5leIWX0Xu25t9XtT8UYZfDXIUsWXK9NkMkiv8StTGjYfsi3KcsYRcwRIF",
-	"wlQYBTIQcrp/vZ+LdF+VeTre50IDWUimQRnhQN5LQ/SCg3VUl6I0DhI6qgtOzIkxkERSDHuiw69nTMWN",
-	"HaEhDpoRRZASI/7J12eHF2+JzsR0L6m22Scv0sOnTw+efzOIeypisxYwiPuBqhlyKvsd1vA7cC0ZIoAk",
-	"hvBUw2JgXD87Cu2lWJaheaa4noPTIaKPJ9V9xIIrptC9Xz3jiRR5gwC3Aanfm1HVtq+2xlibFbTYGYAW",
-	"TnAT+KEKsk5svOBaLjuVfx1SL+gyEzQdpJAIaw+t0ApNtIikA94U9LcSCEutJhWEJi6jtfqFwBhZ1YI8",
-	"hev1qBnGzsY7Mk2ofjE8p2dALD6I5ax6v6q0eNqa2354fXqGOxQyVZalqQRyBYXGCPNiBhKiu3Yn0vnF",
-	"GsqvFGFxzIlSJyJvqEhVJglGvlAncIb/MAK/Qy/War/tiJkTH3QpeGc7RWMccXuDWThvo3yRBNwnPMG5",
-	"pbxW9pjopHjkuy5rr08YJ2Oq4NnRoNc0tk/3/h/d+3249/zv+x8/HT25+Z+/xVCCS5zzJCuVcxibjHWX",
-	"kuK2HJEBncTVhRHPS6PDGIYSEdi0hZNqsfFSR81VrwI+R4T5k3biHSHeLMzilorTObvh3MrFzZZKi1fG",
-	"CrhR6si0GVWaFHQKn6vk/A5iGz+r4kwta4XxHQIg9is/GlEZ2bMsXbwyUipBc1BeSuFzVvZNmMvK7hDi",
-	"hDnILUJUFtYL//SKReB/6DscePi7sfdjK9alSma8UowoZJPLGZVGn9JxqdDApnwK8lKLS+u9mLOElCU0",
-	"u4Qc5BQti5iEbQEeLMgFBxvMSIy46fdYXmQsYc4x8P9kec4MLqJfr3zcDlN9S6fNPRwe2ViIDCi/nbse",
-	"tcHRTapWanw2dkrfg/H3DF7RPl/dYc6yjLkag1uE4Gxq/tMuHuwvTM9EqQkl/hmSVlCS13DKfMZDAk2X",
-	"J5hjwhc4Uo2TsD6+FKjXANvGfyxVSChlYbAlFjxCAi1M46aqbzSc0Aa6Ygh/Ucc7m4jO6Bji5pnCwPF2",
-	"0eUWpPaj/hMxeF4yyNIXUlqZ2wSJ8RBBY5Eazq9KPn4rQS6tJp9F2aZyGVftHkyvud/J1+9enpFnz4cH",
-	"3xDGtUB5ZxY7qapWXCxDO6nYYTF1xFZW9F+vBq16LYaaH4BmeraKlijtxBBgvDC2DUwVJfk3YuAEVUgx",
-	"ryKBYtcIoU3X7vgSpjevN7quAbRn7o0dUjFbxuUYL8pdIDnH53eAI2P8Su2wwCt8Pqgg2vTuO//cDkAp",
-	"OoEt0k32qV2+W9dPbYP8KnK4JW4u8Hl8EYrt7acLDcV2KdhG/ZcPEIaM4Zf257qBy85qSt8h2VBk1KZ2",
-	"ao/XGa1aUhQ+QRri4NZZCLMszJko1SVrCoaNB2c4+1JMLlPasJRyIbkL/E4MBAIDrTAH91fOpjMdV47r",
-	"sHjuefQWCZtIQNAXXWEwoBlYOCcTxmmWLTF3SfIlwWiUJDOxIOdkApD1CeUp4fj/hPKvNFFaFETN6BXj",
-	"00HzcB4gR7QiOlZdrLmvAd+2ILopfLZ/yxjku76h1ArRbXyp0p7bv7MQ8mqSiUVHXbf71Va1AnkPeSEk",
-	"zcjP532CwSGMBTNFMKU5LZ3/FK6/8QgRO/WWG9ZfJcLdYW046bgvHXDx9sIxtAkift9W6suAU+mtz/bB",
-	"7zSt0MDJllL7wqulVkeEhATYHNLRMcHcTdonTCuiNJXaOxRIHzKHFMtPycgrj9GxcSoWLMvI2NdQQ2oe",
-	"cP8cHYfV1Qnl5jnjnqCEcgLWQxBopV5thEUtyNa+SvVHWn5b2gW3tpke7Q9z4kqVkHZV6KWgKct2KAOL",
-	"ZtZ+BCgMQVOFubGFKLOUUFJQpYxaHWwUhlfYfeGBiW3jX2U6hRxiyb5bVHxNJM0NHDtV2WR06RL2W53z",
-	"K/N4tWKkSFBuD+8cZMqaWWSDXFQWc6Zs4hpRtTHW4D/lQaj2VWOlUaoTO4xga5Gww9K66LWUymBOrSKe",
-	"CQ4KnQjlvQkJSnDaXKnthO9egHn7+MbStZtY3Pj1Y1h4HUu1l3oGXLMkqK5pZ7NcC51rU7BaD+siMOWm",
-	"Z7AkVDaV4FoxmoOeiUZQVIsr4Bi2Y5eWtRID4gTBiuI5LzPNLicdecFfZuBS27AkKUuJErYQGwO4NCP2",
-	"RRUPjRWS8YQVNlfYSuVoytOgmShJRNkqTeusWPmcwtxIgpFycvr2vGo+yWkKtjJ7p7h42ZEgrF0Nc8gK",
-	"iKFIyplwfVNMnRBqrSHseNF0MkHXwpWygdoCKS1arvFeVxM7WmkdeJy6cxFLN6+rr9w6ytJobdvmFZ8Z",
-	"XsfRFmKfGFGU7WaN7CaRvUe5RQmSK450ISsP17oYarCTkKtLab19eYUyCpKZQBNAyGXGMCthRI+OZzTs",
-	"N/8vxlh3c56jta53FHPI6fW5/eThcJWdcDvtfGDYiXlvK/vikpa4oiwlVBMhCYY0LO8agtpeWu+W7GvS",
-	"dA3z05hvljMneSa0zDQ+VNXzPh1uKoz5zZPG3UQsfHVMBIO2X7xG3gnJqPaVUyOD+tG2+Gzxm91DN0v9",
-	"rGKO8l9GBNWyxwujThGEZfYR4y65cnZzS7/JEurpAFjDpujSJZhZ5Q/noOM2QkdaL54n81DE4V7Uvs4O",
-	"Qi6lSxUvhssEn6K3LuRVM0D4ZBgw2JNnTzdxWGWytJqwzZ99t7tDme+DNRwiyIzO4YTQLKufQlxnMNFE",
-	"lLphpKzNDogMmoLkGQLt/nPQkir9XsnZbyW4n7UsYZMZxTQ2uKZia5guzOdWJfJuULWDa75pCo+1i06C",
-	"ErYdKGX3YvuZObGGZD486q+hNBfucZl2IjhagqWyUca6RePZPzZR3HZ15m2NGqniD0F19cvHZGQIetQn",
-	"o5zxUoMaDYiraD4mI2cKN392Zc7HZDSmyVVZjAYkrHcOXhuQlcpnsyBMmeCjwQce8iHOujAr9I57T4a+",
-	"yuy4R8uUGfPW0la454Ph2mL6Nl0vsa4KMwQnhBufh9A6c4BdtO0sTEttDm8b6Y/Wr3dmmH+CRVhbsgtV",
-	"r6klideFdPJVK6+8AxAPkwq+VY53NZJs/tqBgYs6j7GLCoI5izVxVfWvzoEsFai+z00kGQOu4/mrYmZr",
-	"le7EYo5l5epI/4qlwKMZt60C/nedV4olXmIH51ujo1NSnh89/XbQWyXYFKJRjXEGJ06AE7GmHcCGPKPO",
-	"NEgpdgg3BnU30fpTpamLkO6A6fsqDKhSD7V/8vx5oMyOhtFqWM10V6WypAm4YEJHlObWBIO/+sWDPB0e",
-	"foyQ3gFNGQcV606eQXK1SzNcs5ouFnJaKR7CKrZmQ2QZDHjYGCGuN2iBjW8xEVkGHcVDt2t8zo3ztEv1",
-	"rwtRbcqlVN8NUBLfk22PjpwaLTtjXtHoyMa9wrzOWMSsaGWncxA6FqUxqm2dwUwsyAKybNCdTbuV2+p3",
-	"XsUZvDn1aYN9udq6vXHn1oSLuA/nF2/Ik4Nnz7CHQZ0QyAu9JDlQruzIr6otY4d47EpmbosQbp5TGwiJ",
-	"FLp0yh9RsOSzZz74SKGTNO6jdTd00CrtwaxTgBVJ1TheR+U/sEgq7T9hlm0dxdTpONyHz/BsG7qQAatt",
-	"Q5gr6Ko+0G/kl2r41219JbAKyQw9SrSeQCY2ozYxNrfx+q3N7ZpYZ5AVlxhujUVZ/RLvQJWZVnclGmdM",
-	"by8WwxOOMqDBx9pW34TylKVUgyLvZalnL1mmQdoGKeO4DTb0rbQOC6EPFt5SDl8AlcnsdsHqOwxR7xaw",
-	"XRGlu4VsnwT+/eHGkG1Ory9DWV1FBo6ONr67KrofJKSPMm11tbuqi8OvryOqNRHgO1Gdu8vCHYO+HSpo",
-	"C3USCsruwO+7oNav7eyEE2S35Qb82Jn/KSaQHmL8TlPQnRkLo5oWkWC5iptSg1E28gJtD4yxoulhh4oZ",
-	"XbBrp5STRzS7pMHIorXBQ//cDludiCwTi8uyiPVG+AlANrKc0yUxOoxoQaaCCD6I1xTUtvhqJtv/Wseq",
-	"XaFahtaa/eYOJrxhyqimsrzVAUX18woYYjLxc193kdmdYMwZLLa3iHZxhCsrqFVciAsorAOcNOdD9omF",
-	"B8sFJzTLjEIeHVd/ddm1GeXmActbrprQuPMORX0cb6Cr4c34eFBa6NfHPmS7Rj12J2b4xCusT7OM1LjC",
-	"ESzcpoc214RVBp4L8AXipx/6dDWVbLYrWsJoRcQVpTTbjnN2PN1mVBrfQiK7XWgbkvMLReF07dj1ABXp",
-	"ZpTY8YC9fs/ATG1HdSHZnCbLSzGZsMQ267mwd79H05zx6HFdVJGdlgloJIOhOB/fJowT20VZk4xxRaPk",
-	"dmEcVKYxRc7tPO7763S9bQ/qtonTSHNqZ9m9zWEFZ5YIPgepcHjisXEebFFd/TecLoJmNIbsHEWbxcaS",
-	"pVNX6SlKrv3reKzxw/QWxJbzvGJ9lUHI+vNnOCallMB1OIstUg5lh4UR95BvTMagsC8nJkGpUEf81MfM",
-	"VwMzPP1yRk+2i/E7HC+z6bocfPN0AKr0zt06W5VTO3KoS6nbU53MgnNbcpRumOMULW121czdc5W2LtVv",
-	"gLqxC+Jh0wytbUTB11DEbe0MduW79XNB+nZgMlVkNAes17wM4sKjQUdNvNwVCtXRMOGVs21+qK3uVPjS",
-	"BqYxj3U1ICNjOBWuD4KpUA5gAap5z3iwbnZbNQ3AguusBURgMxDuPhsVo8qdRDWna9V092L6UoKWDOa2",
-	"ttKP1VQ2YFF38FxOgRtFbRt8tCz17NJZkwaqjM1tx7P7qNJC2lmG7g84WqNZ6dIZs4eiYqtVMrOzK0uj",
-	"zi4Mh1siGwOV0XZqTmiSgFIEC4nJ1//65f03Xj7XLU/kTQH8/HssXmapMRDmNGN2ZDvlZCZK6e8QwCHn",
-	"QYXt16McKLscDAajbwYEp18ZDfqBa1eKaw0cc9p2agVT1lcLvoGD6GZ0DmQMwKuC3RNCHdgScFwkEper",
-	"Q1IEa3BIKmwJAYo7zHVbVFSIm2ld2BnJjE8idWx+agAlEjJqyaSu6T2uzSc7RcyG7/GlkqcgFdY9G1M+",
-	"B6OBFf5uBb8afOAf+B45bfUm4owi3/1R19DZavGgh+gXfyFJ9ayB0/3cRzRiBcOEskzhvBjQCwA+MIuO",
-	"3r65eE/25wf7rvlE7X+q21Bu9kNxNkIONN8mo9Yg7tGAXNixf/WsbqysbkzvxmHTdqw3U947MaalLiVX",
-	"9XOhEWCBRDF8TPydFZ03UrgP2Fsp/BwIZsnRVquxHIgsjdNaanuzgHm4guFweIgwhR9W2IhFJlLkZIR6",
-	"aeAZfmQ+bJ1xW7jjfrd9fCOE/gVeX4LZXUtBbpA3SUVSGgfSzi94fvT022+MBydSGCF+XFZ5ZEh0RPDD",
-	"xomnmEK3FA7XRUYZx6l1SEOG9FnuLuAwn33y5MlzO8j7bEDOHVUJnPtlWcIFmJDCgwECx70DHF5VAKcF",
-	"6x33ngwOBkM3rQGlyf4Mxxv8bv49BdQXFRefp73j3v8B7SYgtC7EOBwO18w5322+uVshMt783E4OC2Vh",
-	"7/jXj0HGp3duic7V3JOy+KdBCJ0qI2KrzajeR/ORfcyzhtttrnc4HK5EkPyc+2oQiWP5vnmIEzYJ7rqo",
-	"ZuLjYBL3PFM4c/AE55SRp8Mng8obDNBcJ6DvEdP1IhFkmx+XfSPBZrQIZ6fc9HtPh08eBojV+wXqATCt",
-	"GwbWksUZxVHWqagMlLV0MT/YpwXb83PWo7zwiilt61RVs7zr+NdI840R9C5ah2MrR0FX7cgrZpQCTi0o",
-	"ulQDYsf5Vdcf+fkq7nYb15S7/U02OzTdRoOGQmmjBFBoWfnaBZrNi4SQ1ZWTYc2tT1N0pTm2h/jjPTJK",
-	"MIw/QqQ/wQIUDuFSTgG5awpQ7zivighujCCeZKXnoiMLYWzhaif7wVVD+MrB5lca95PgS082v1RfqoP8",
-	"vQVk1f01tUDYCFdVwtJi1tqStTcG2IjJx5sGExuOI/nSm48q4GAXaOl9xBlDsQHTL4U0WmEqae6izW6u",
-	"vZ0fza0N6wq21UwseHUjlt+BHRRha0eNyTMg55rQRFvDxQiWnF5hlM3ZSB/4lBmlYC1W87ataiaCZ0s3",
-	"d8LaX0RCYuwGA8yevyOl3ZqHyr0phM7Q+Xbl8tWIyO9Eurwz2q/L8W+aLourJW8x3cGdLdxoe+647OQK",
-	"lie+/c6OheLZ0pqEeMajK1iOqhMdVLOqENjwWsIYIO7R/eo5BOLL5dqjgy3eqK5UwheebgNX5E4b8/Lh",
-	"4TYvhxf3fBGSxYZtW6LlNb2CwDONSpaWYbD/6QqWxqOysgaHfa9WRNlpMtbkwKvAqjIo5HHGyYTNgbjx",
-	"cAPyzmgOZpsIrF+VzCifWlNn5gbSNGUAvhLKgHtVgms40XimLJnZNhvCBd6e9YVruqPh0eY3qlvSvlwC",
-	"tkSwiYRX7NTIlYmWqj/rusSPFasEU+u7jejqqb+SGV1fYPFXs6XDiw4iwuTU9RM8GshdUqAinW4reVFF",
-	"EP39dHj5buWmhNKhvqeh03g2bri1dDFi74LIthFk4kZxHpORaysbEWP2KucJuZs6jI0rMqhuAyWu6g3T",
-	"zFhTYCe14r0kyrVKmr984MHCC2H2wfBJy+15cxlrxtssSm3J2wmiOVrcWAKpgGaQxixqR0tVZ+GKTIod",
-	"Yf3IfutqZMtK92OVVzd8PKxd3ly384raEz+iNaE86KNhmnCx+LNb4sPnm9+obux9NN13kXlR8+dUXVUT",
-	"gYWVIfgPTmz3ZUzYtY2U/U/BBek362LggXC4dzXZxWUe1vr+AGSrR2P7gdTsO6AY06sOolul7qQ/glv8",
-	"V+3oJonuN65m+4xlutT+G26k+aRUNCPAXZwKiWZAfhKY+7OC3Whxa3PYbKY3OlDrKsjmoOwl2QuWgE3d",
-	"MT3zJoGuXsRcMCafP3AM4gieLSOJSL/xDhc5ota/RzgbjHsvSrm++24bpfwHiAsXm3S3riusyvpzCY1H",
-	"5fvQyteoW+RqeyfgBn1bpkzvJ42r36LZVzeSckBeUQ2yX3kd7joxUkghJjaHj1Nb2e9W56OjI1E2G+vf",
-	"Rfura8X9XWjoHlnJkUZTsO0r6u6Te1tLdV3+Xj0xeNTaXbRqa2wjyhqvirA+sLuoLwkPtyJZ94EmuTav",
-	"sYsahm+lmMPKpXfxkFsrwuPukNsi4rbdfUbxVfCKurta4+O9s0OAxC5+WJEGYkLszSHPDvtE2eZ2cjg4",
-	"GBw+msb3zWRI/3UjTyamNhs3lbDwFWpELwRKarWJ44J7xKLa4dwWhwmZ2koxm3pAKxJLsF2nQ98Gkowl",
-	"KhRgtIr7C/5WpT6Go/2FZLY3ZW1E+pyncO3DzhhYc5e6BZHoHaLOVVh32N/tlrkujl8TObbB4nq24F2F",
-	"jqMRb7xcESlDNcfF1gcRA1/4WyFr+MOm0uHec7o3+fjp2dHN3z4jRn/vkuwx0n2ncgYD3PiLv+B2S1my",
-	"/wmrsW/2UVd0Shbb2WK0CasJVUtA6TEywmvkFz62RO243RkXtVVhiwdtdKYa9EeOhke+wNoKi0pk4iJV",
-	"XRuaqXjrwIqcqk0Ne3PiNnk9f8njbQyAHUSOu0PydmbFF8S09a2iXR41UqDBcbfVcfBodTyg1VExFHab",
-	"eCOkWzjYNr39qvt0X1XjKnw8rMl2dpzFu6Bb9T6iSK3hGQ8cSGqPP4lWBje6tguqFKThmJE+GVeZxi+e",
-	"Ax6DRXfLpa75tcWmLxlP25Xxfo5BwKEJLeiYZXZkeMWodrBwVFlX953bosoT26FzBVBgBRK2HkWjO6/h",
-	"PgM6r6HTZ6VZhtXqj0Zfl5gPm6ZbZPTLTBCak/N/rqvQs613+9U09Lgwxzn6r33L9n0I8nBe/4NL8WC4",
-	"XwclViNAuEG90q5KgiDeHkX4X1iEu0EGK0FU7KurSovwRkVbZrdZguOMhP2qH3cvHKUTTz6+91PoqwYq",
-	"22gZi9bjwJ3fwV+kfD/s7Kf6VBT+wBk+j7EIO79G9H5l2xqxSPiRY/9aHGtnkLQ49ueqUdkGKAEyxqcq",
-	"aDxhnFDi59qs5WDfTNytUG0vykV1G+Y9Zdj9AjeO/+6pyi1YJqY8HTrIjCoyhmn52FvyF+fAyGigFjd+",
-	"B1Nkt/q+WM9xFW+tcFujdX9dSVrIdvekgLbkiMd6tIegsM6StA30tWs5mjv0sBotPlYC7KDN23+9qwjt",
-	"ha39qvZlYwdG7uLcIkIz7OJfKQKLTNFwPSE4iYFlWWNMU5OjXvD0y+Goaq+P7PSgAvsFTz9HXO+3B1d1",
-	"dkCdNwdlrU05Vw1E4de/xB6i/p+gfes+s0zt298jQuANh/+GFPGfWo1+1ZhcpjrbqJpT4j5Lz3ZpwsPh",
-	"wXE9V9G1D2PeuO53X5mrZAcZDcjhcHhcFVD33YDQK3DZZ6MmFVSzZAcf+OHw8LjWnGkp6Thb9oOBK/5G",
-	"/HPLtXbA1UxkKVbX4WxmP3V0ZG+hGZGESow44vRiN2K0b51QP0JJC9E96CC8l+pzG7P6G9+wuLzPFq5w",
-	"Pw8cTlpZuq1mmKpuUg4o44SgFGcKa27DmX7VYDA/j6fhD4fTxd5BkdElpJt84+Cd6pWb/i1c637vbTX1",
-	"ce/UoGzz4vUb/gXE0p0OuFh/BKee+erBcjhOtbqt9rPCDXeKk8MHx4kTSCfhWLdE5KDsRbR/Qurr996B",
-	"lsu904m2Ex/XvY+P2ie/+FbJx/aOL94TuqDLOnnfbfRs7Q3tf2peIL82tNVU+n+cQmxMsXwMc/3B9jlf",
-	"NT7aUxrHkAk+ReeY3Y+pvtmGDG8h3RhDW8si+3YCaWclzAXIOcg9HMpgHx2QkdJQjMjXKdX0mFxoKL5B",
-	"yx8x5SJmxlCnxDzYJyOrSas3Aui/Ia5IFXjad3fnY839B45ehZZAc5JkQoEakFeM+/KwMYa9Xb9nIjLB",
-	"sTzHt3NxVy4pCuADcsot7MbrSslUioXyjg51a5wQ3OKYJlcYQnhFld57YV7aO/9+ZJhSgipzN3/CwbWw",
-	"g2M/cAkFUG1IROBdJ3P8Z2mcmqWLG576l2imhO17ra5FV4hkN9PJDX1D74spUhbHfkNuPlzEj7nAT6/1",
-	"YyJyJ22M1kcM1X6bhATY3N1qY16xRkAdIGlgqBEnqcM+Tw6G3x6srfi9y6iJhmtt6XnP4ropptvzhOLR",
-	"UXwRRe+hFXCtuHFw60+ApcqP0d6R8Z2BubDhKWNGPkr0h5ToL3Hc8opMn7EMkJ9Lrv77xbcMbuXqnjbc",
-	"dKKxqfZweBhM3cabXR1uAhLmEO8UaNpP1c1g91tAbNfoqpv343rvzXG8sLffxia1rkSvTtWVGyJgVdoo",
-	"cLJG1Vi+pjf56If9lxiJNSP994uP+pLoLfykC3//80N4S93s9t4JLHAjcY2Ush0aaITSZIZ2Z53RdZU0",
-	"j4zywIwyEwsyobKtgdkXo3ZvKjhiF+PUW/QNvvbeDRzQnOEsOpvvwCwopFUE1fes+YTuatLyDQeSg1LU",
-	"O0ruUhCc7N3yN238ES/BGYR9dwHeVhewpZt9YovF8bvfYQcFwVIHYJKIBe8bH0WxFNCHqvcbrNMo24tl",
-	"X4WxFBKaZYxP+9WVGHacO7ZPJbqa2RN815fXr37yNNF+uEbnVEDzuzHlROOGj8b3qxEhcaBTlmLN8bE5",
-	"PzGtZnf75nKxcNJlZaiDLXTEVk5lb+R49vzZ4Tfh2tgQtrruOQZ3ysKiCZMdWFq7/GfQnFxfGnDz8eb/",
-	"BwAA//8=",
+	"7H17c9s29uhXwejuzDZ3ZVl2Ht3I09lx0+TWu0mTG6fTmbvJz4LIIwlrEmABULKa8Xe/gwOABClQD8d2",
+	"067/cyKSAA7O+/m5l4i8EBy4Vr3R594caAoS/zxLIS+EBp6s3kOR0RWk5r9TUIlkhWaC90a9sZYljMly",
+	"DpzoOZBLWJElVUQBcDKBqZAw6PV7KplDTs3rwMu8N/p3z7zX+9Tv6VUBvVFPacn4rNfvXR3MxIH5zwN1",
+	"yYoDgQvR7KAQjGuQvdGUZgqur/u91yKhdhftTX2YA+GwJBKUKGWCO5Dwa8mkOYJZOdzRVMic6t6oV0p2",
+	"IGEKEngCvfbWzJLvqp9PiyJjMYCYtZeUaaLnVCMoZpJyDWkTDDc/9nuq4TXLmV5f+xezJFMkg6kmYkqA",
+	"JvM+mQpJ4IrmRQZk/LGnVlzPQTH1sXciv3v6/ER/dzQekafPiQERKK0IF8s+oTwlggPJhQTCOKGa5EJp",
+	"QomCRPCN52ns853IWLKKQyozDygLK4M+ogCJl0oSUXKtCOMbD/Drd8+GJ8vvng3HI/JsWJ+AcfNPu1G1",
+	"daeg5ep0imBub/K8/kQ3BuWMs9yg9VGFNObWZiB712aBgkqag3Z0dVoUUixodvaD+RczqxRUz3v9Hqe5",
+	"eZe6By5YuiPilvjk+skCEv4XRK7glCxoVoLBlZUoJUnmgiXQR+JBqC9ArkgOStEZ9MkR0YIcP31KFkyx",
+	"SQbk9PzF2RlJ5lTSxBzPgAkPZNlIfaRgIwdmJxuhSa9eA5/peW90/PRp30DX//vIwFJrkGaN//n3x49X",
+	"x0cHHz9effvy09/+EoeAoR6amPN2wpvVz3w5yC2LWAf1+1cvyLfHT4YDMjbs4bufxuQbh5/9iraeDQmV",
+	"4DnGI0LVpcKLMLRBuVqCNKit50yRhGbZgLzVc5CkqPiSwg+wGRfSshxHOL1RD5c9GnZdkdt4x008PTr+",
+	"El59DkptugJlf/9S8F+bl1UhuAIkte9p+t6yBPOvRHANHP+khn1b8XFYSDHJIP/bf5SVJfVyf5Ew7Y16",
+	"/+uwlpGH9ld1+M6+ZRddZ2yOExlunNPM7Ntcx3W/90LwacaSe9+Qg7DZkFiA7DekdakgRTxTIgc9Z3xG",
+	"IFNgH8qR4syLKSQshbRPECOZIgVIJTiZUyMzqiVWoPGor4ScsDQFfr9ndbQBkuR0RbjQJBUoYdr7/qsi",
+	"KdXUnGwCeGZJDSAEHnYmOOAxkIVwmt3nKd6WkuRMaXpp9/CT0K9EydN7xhrDSuzVlsmcWMSYeiBaIOP2",
+	"PgjxmsoZ3DdST0S6QuxDJUXPKSfPnpB/se/9rt5QvnIcQN3r5oQgOeWrWiMxYONiOSBnnKSUzwwJjhWd",
+	"gl6NSUKlZKDIHLKC0CxDulM0R801UMkbul9sa+7Zw/rBUBM7qFWxnV52j3sV6aDSkTa+XWtTCJifOS31",
+	"XEj2G9w3+no+gDisySUXS46Y8TOnC8oyOsnuFWXPK+6qnabOAVJISSrAbtHK+AH5IFeEzijjZMn0vEIH",
+	"0tKjTsxL+EGj9Qul3ekKKRKjtN3z+SqSZIr88/ztT2RSajzW0h2XqksraNw+VVkUQmpI30DK6AeU5r/P",
+	"dhH4wWJmEaNq/fzh1cHfB6jZuS+iCv/uzOnThTQmi2ZW30gkUA3pBdUNbSWlGg40yyNGpVHQCiZB7fUO",
+	"S3fQhowutBCXe25HisyehWnIVcRgqt6hUlJkDioRxX7vXIdK3r97VuvDhauv9UNgNqBUOw3E5D+QIIuz",
+	"F/KOWhHUvJRLWDU3twld3M1GTsnhSl8kpVRCbgf+PrpxCAnca/SAnGYrxVQE5wSfshRdFlvOdp4ICeZj",
+	"iWTuU5sef2Gf2vkohrxmkqaWze+OPuYjXDG92nn/l8xqQt6XBFeFtLpnr99DeWv/9P6fCyeFDXblNMsu",
+	"NM0ue/0ezSdsVopSrTuirvu9jPJZ6TCqbTZ//+IdefIt0XR2QsYlT50HjGmSUG54yQSIFhlaYGsfNkx/",
+	"d4z8CSCNga2QLKdydQG58F6wtZWcHGB8dmEXqnmAKI1w6Ne+i2G1BC/ziZHe/Z41UINVdt/2S7etGL8o",
+	"ZzNQSNpFIQVN5vtynAXNPMI3b+aVFDkpeZEBVZRrogXxf5uriByfXlWumwoUB0drsGjTqcHA9TsIkbkf",
+	"UmYUlPU5PE50wKai2AApA2pr3/Mm/hGYwzRNmaXkdwFDQVrut3iMhivdcgj8fTgcbvLN/M/Hj1fD4af/",
+	"HXfLhLDEj0f37Pxg6zyPJnorI3cvn9pv3UQyO3N373fUXoTyg3sjhucpm7nLaimSP54eHD99RsTUqlZw",
+	"RROdoSJjnYfGSKeKiOk0YxyI9ygqotjMsKnBPWsiTQ9oHPO66b5GCQlUdfA6x+NB7qgaeQRsw/ZHsbSm",
+	"m9BzkIrkpdKEziRAALTKvdvvKU01hNKoAJ5aHcDfBYqiaanwLwvlNCpyzCN7gD+mRhnSaMA7hEwFQL/t",
+	"4AMh7nYrXxVObiLYU0uelXjOYGEXSyGRq0Jb0ayNNO/3gMpsdZFCBviIWICULIWLKWWZ+UcUUH6luMZX",
+	"ofvuap9nNb+X4ldvOQrYMmX6xRySS/xKVMeNB1iKcpKxhFzCChnCTBgBMhBydnh1mIv0UJV5OjnkQgNZ",
+	"SqZBGeZAPkiD9IKDNVRXojQGEhqqS07MjTGQRFJ0PqPbRc+Ziis7QkN8a4YVQUoM+yffvDg+f0d0JmYH",
+	"SXXMPnmZHj99evT80SBuqYjtUsAA7keq5kip7DfYQO/ANTphjBJnEE81NAbG9bMnob4Ui/U07xTXc/t0",
+	"gOjjTXVfseCKKTTv1+94KkXeQMBdttTvzalq61c7Q6xNClrsvYEWTPAQ+KFqZ53QeMm1XHUK/zqwUdBV",
+	"Jmg6SCERVh9awxWaaBEJyrwt6K8lEJZaSSoITVykdv0LgTKyLgV5ClebQTOM3Y03ZCJhXIyGIjyIpaz6",
+	"vKq0cNqZ2n58c/oCTyhk6oKtVAK5hEKjn385BwnRU7sb6fxivcu/KsLikBOlTkTeEJGqTBL0fKFM4Az/",
+	"MAy/Qy7WYr9tiJkbH3QJeKc7RX0ccX2D2X3eRPgiCrhPeIRzS3mp7CHRifFId13aXp8wTiZUwbMng15T",
+	"2T49+H/04LfhwfO/HX76/OTx9Xd/iYEElzjjSVYqZzA2Ces2OcVNKSIDOo2LC8OeV0aGMXQl4mbTFkyq",
+	"xSYrHVVXvQj4Ehbmb9qxd9zxdmYW11SczNkP5pYvbtdUWrQyUcCNUEeizajSpKAz+FIh508QO/iLys/U",
+	"0lYY38MBYr/yL8MqI2eWpfNXRlKAaA7Kcyl8zvK+KXOx8T1cnLAAuYOLyu713D+9phH4H/oOBn7/3dD7",
+	"V8vXpUpmrFL0KGTTizmVRp7SSalQwcbI0oUWF9Z6MXcJKUtodgE5yBlqFjEO29p4sCAXHKwzIzHspt9j",
+	"eZGxhDnDwP/J8pwZWES/Xtm4Har6jkabezi8sokQGVB+M3M9qoOjmVSt1Phs7JZ+AGPvGbiifr5+wpxl",
+	"GXOZHjdwwdkEic/7WLC/MD0XpSaU+GdIWu2SvIFT5iMeEmi6OsEYE77AEWsch/X+pUC8BtA29mOpQkQp",
+	"CwMtseQRFGhBGg9VfaNhhDbAFQP4y9rf2QR0RicQV88UOo538y63dmo/6j8R288rBln6UkrLc5tbYjwE",
+	"0ESkqyqeaz3VcmUl+TxKNpXJuK73YHjN/U6+ef/qBXn2fHj0iDCuBfI7s9hJlTvkfBnaccUOjanDt7Im",
+	"/3r11qrXYqD5EWim5+tgieJODADGCmO77KnCJP9GbDtBLljMqkig2NdDaMO1e76E4c2rraZrsNsX7o09",
+	"QjE7+uUYL8p9dnKGz++xj4zxS7XHAq/x+SCPa9u77/1ze2zKpl1sZQj2qX2+W2ex7QL8ynO4I2zO8Xl8",
+	"EYrd9adzDcVuIdhGFp53EIaE4Zf297qFyl7UmL5HsKHIqA3t1BavU1q1pMh8gjDE0Y2jEGZZWDBRqgvW",
+	"ZAxbL85Q9oWYXqS0oSnlQnLn+J2aHQh0tMIC3P9yNpvruHDcBMUzT6M3CNhEHII+9Q2dAU3HwhmZMk6z",
+	"bIWxS5KvCHqjJJmLJTkjU4DM5oVz/HdC+V81UVoURM3pJeOzQfNy7iFGtMY61k2sha9t2DXRv8l8dn/L",
+	"KOT7vqHUGtJtfamSnru/sxTycpqJZUe9gvvV5hYD+QB5ISTNyM9nfYLOIfQFM0UwpDkrnf0Urr/1ChE6",
+	"9ZEb2l/Fwt1lbbnpuC0dUPHuzDHUCSJ2307iy2ynkltfbIPfalihAZMdufa5F0utSh8JCbAFpOMRwdhN",
+	"2idMK6I0ldobFIgfMocUk4DJ2AuP8cgYFUuWZWTiM9khNQ+4P8ejMMc9odw8Z8wT5FCOwfodBFKpVyth",
+	"UQ2yda5S/Z6a3456wY11pgf9w9y4UiWkXRl6KWjKsj3SwKKRtX8BFAahqcLY2FKUWUooKahSRqwOtjLD",
+	"S6yB8ZuJHeOfZTqDHGLBvhtkfE0lzc0+9sqyyejKBex3uufX5vFqxUiSoNx9vwuQKWtGkQ1wUVgsmLKB",
+	"awTVVl+D/5TfQnWuGiqNVJ3YZQRHi7gdVtZEr7lUBgtqBfFccFBoRChvTUhQgtPmSm0jfP8EzJv7N1au",
+	"6MfCxq8fg8KbWKi91HPgmiVBdk07muVKQ12xiJV6mBeBITc9hxWhsikEN7LRHPRcNJyiWlwCR7cdu7Ck",
+	"lZgtTnFbUTjnZabZxbQjLvjLHFxoG1YkZSlRwiZiowOXZsS+qOKusUIynrDCxgpboRxNeRqUdCVY5rhd",
+	"/n9pYm4kwEg5OX13VpUA5TQFm5m9l1+87AgQ1qaGuWQFxGAk5Uy46jWmTgi12hDWHWk6naJp4VLZQO0A",
+	"lBYu13Cvs4kdrrQuPI7duYiFmzflV+7sZWkUGO7yio8Mb6Jou2MfGFGU7aeN7MeRvUW5QwqSS450Liu/",
+	"r00+1OAkIVWX0lr78hJ5FCRzgSqAkKuMYVTCsB4dj2jYb/5f9LHuZzxHc11vyeeQ06sz+8nj4To54XHa",
+	"8cCwHvbOVvbJJS12RVlKqCZCEnRpWNo1CLU7t94v2NfE6XrPT2O2WVUEP6VlpvGhKp/36XBbYsyvHjVu",
+	"x2Phs2MiELR9EGrgnZCMap85NTagH+8Kzxa92TN0k9TPKmYo/9ewoJr3eGbUyYIwzT6i3CWXTm9uyTdZ",
+	"Qt31AnPYFF25ADOr7OEcdFxH6AjrxeNkfhfxfS9rW2cPJpfSlYonw2WCz9BaF/Ky6SB8PAwI7PGzp9so",
+	"rFJZWqXw5r99z4Gg+YNRRQyFCDKnCzjBQsjqKYS1bWxR6oaSsjE6IDJoMpJnuGn3j6MWV+n3Ss5+LcH9",
+	"rGUJ29QoprHMOBU77+ncfG6dI++3q7ZzzRdN4bV24UmQwrYHpuyfbD83N9bgzMdP+hswzbl7XKSdCI6a",
+	"YKmsl7Eu0Xj2920Yt1ueeVuiRrL4w626/OURGRuEHvfJOGe81KDGA+Iymkdk7FTh5s8uzXlExhOaXJbF",
+	"eEDCfOfgtQFZy3w2C8KMCT4efOQhHWLHEbNCb9R7PPRZZqMeLVNm1FuLW+GZj4Ybk+nbeL3CvCqMEJwQ",
+	"bmweQuvIAVbRtqMwLbE5vKmnP5q/3hlh/gmWYW7JPli9IZcknhfSSVetuPIem7ifUPCNYrzrnmTzvx0Q",
+	"OK/jGPuIIFiwWBFXlf/qDMhSger72ESSMeA6Hr8q5jZX6VY05lhUrvb0r2kKPBpx28nhf9txpVjgJXZx",
+	"vjQ62qvm+ZOn3w566wibQtSrMcngxDFwIjaUA1iXZ9SYBinFHu7GIO8mmn+qNHUe0j0gfVeJAVXoobZP",
+	"nj8PhNmTYTQbVjPdlaksaQLOmdDhpbkxwuCvfvEgToeXH0Ok90BTxkHFqpPnkFzuUwzXzKaLuZzWkocw",
+	"i61ZEFkGDR62eojrA9rNxo+YiCyDjuShmxU+58Z42if717motsVSqu8GIImfyZZHR26Nlp0+r6h3ZOtZ",
+	"YVFHLOJN67A7B6ETURql2uYZzMWSLCHLBt3RtBuZrf7klZ/Bq1Oft+iX66XbW09uVbiI+XB2/pY8Pnr2",
+	"DGsY1AmBvNArkgPlyjZeq8oy9vDHrkXmdnDh5jm1jpBIoksn/xEFS76454P3FDpO4z5aV0MHpdJ+m3UI",
+	"sEKpGsabsPxHFgml/SeMsm3CmDoch+fwEZ5dXRcyILVdEHMNXNUH+o34Ur3/TUdfc6xCMkeLErUnkImN",
+	"qE2Nzm2sfqtzuyLWOWTFBbpbY15Wv8R7UGWm1W2xxjnTu7PF8IajBGjgsbHUN6E8ZSnVoMgHWer5K5Zp",
+	"kLZAyhhugy11K63Lwt0HC+/Ih8+BymR+M2f1Lbqo93PYrrHS/Vy2jwP7/niryzanVxchr648A0+ebH13",
+	"nXXfi0sfedr6areVF4df34RUGzzAtyI69+eFezp9O0TQDuIkZJTdjt/3Qa5f29gJOyPvSg34sRf+pxhD",
+	"uo/2O01G98JoGFW3iATTVVyXGvSykZeoe6CPFVUP21TMyIJ9K6UcP6LZBQ1aFm10Hvrn9jjqVGSZWF6U",
+	"Raw2wncAsp7lnK5sXz0tyEwQwQfxnIJaF1+PZPtfa1+1S1TLUFuz39xDhTdEGZVUlrY6dlH9vLYNMZ36",
+	"7rv78OzObSwYLHfXiPYxhCstqJVciAsozAOcNrt09ondD6YLTmmWGYE8HlX/66Jrc8rNA5a2XDahMecd",
+	"iPrY3kBXTcnx8SC10K+Pdch2jbrtTkzxiWdYn2YZqWGFLVi4DQ9tzwmrFDzn4AvYTz+06Wos2a5XtJjR",
+	"GosrSmmOHafseLjNiDS+A0d2p9DWJecXiu7TlWPXDVSk61Fi2wP2+j3bFxwrqgvJFjRZXYjplCW2WM+5",
+	"vfs9muaMR6/rvPLstFRAwxkMxnn/NmF1f06PMsYUjaLbuTFQmcYQObd95u+u0vWmNai7Bk4jxamdafc2",
+	"hhXcWSL4AqTC5okjYzzYpLr6/7C7CKrR6LJzGG0Wm0iWzlympyi59q/jtcYv02sQO/bzitVVBi7rL+/h",
+	"mJRSAtdhL7ZIOpRtFkbcQ74wGZ3CPp2YBKlCHf5T7zNfd8zw9OtpPdlOxu8wvMyh63Tw7d0BqNJ7V+vs",
+	"lE7t0KFOpW53dTILLmzKUbqlj1M0tdllM3f3Vdo5Vb+x1a1VEPcbZmgdI7p9DUVc185gX7rb3Bekb9tW",
+	"U0XGC8B8zYvALzwedOTEy313oToKJrxwtsUPtdadCp/awDTGsS4HZGwUp8LVQTAV8gFMQDXvGQvW9W6r",
+	"ugHY7TptAQHYdIS7z0bZqHI3UfXpWlfdPZu+kKAlg4XNrfRtNZV1WNQVPBcz4G6AhwGULPX8wmmTZlcZ",
+	"W9iKZ/dRpYW0vQzdf2BrjWamS6fPHoqKrNbRzPauLI04OzcUbpFsAlRGy6k5oUkCShFMJCbf/POXD488",
+	"f65LnsjbAvjZD5i8zFKjICxoxmzjfMrJXJTST3LAVvNBhu034xwouxgMBuNHA4Ldr4wE/ci1S8WtB5/Y",
+	"rhVMWVst+AY2opvTBZAJAK8Sdk8IdduWgO0iXQNxzE1RBHNwSCpsCgGyO4x1W1BUgJtrXdgeyYxPI3ls",
+	"vmsAJRIyatGkzukd1eqT7SJm3ff4UslTkArzno0qn4ORwAp/t4xfDT7yj/yAnLZqE7FHka/+qHPobLZ4",
+	"UEP0ix+0Uz1r9ul+7iMYMYNhSlmGk2EmoJcAfGAWHb97e/6BHC6ODl3xiTr8XJehXB+G7GyMFGi+Tcat",
+	"RtzjATm3bf/qXt2YWd3o3o3Npm1bb6a8dWJUS11KrurnQiXAbhLZ8Ij4ySGdc0HcB+xsEN8Hgll0tNlq",
+	"LAciS2O0ltrOdzAPV3s4Hh7jnsIPKyzEIlMpcjJGuTTwBD82H7bGuE3ccb/bOr4x7v4lDpHB6K7FINfI",
+	"m6QiKY0BafsXPH/y9NtHxoITKYwRPi6qPDYoOib4YWPEUwyhWwyHqyKjjGPXOsQhg/osd2NQzGcfP378",
+	"3DbyfjEgZw6rBPb9srC9OpCGuaNrcuyoT/vRRGSdPqvBRAN3Mg8LwzCswGk87lr7j9td+McGzr68sloQ",
+	"pBMUE7Dd0vvBm2PyTSrpVB8w0NMDQ7K0YLh9fPfAteA/ODp6VG/OziGxu+4j/Raogpibc10prZEqxIA8",
+	"OX5u8xgZJ+Og6b/rb1zNg5oyrSxHcf45ZBBB/4VR7wh7fxXAacF6o97jwdFg6JpdIDM+nGN3iN/M3zNA",
+	"cVtB7SztjXr/B7RrINGa6nI8HG5oE79fe3i3QqQ7/JltvBaKkt7o35+CgFnvzGKKK1kgZfEPAxA6U0ZC",
+	"VYdRvU/mI4cYpg6P21zveDhcc8D5MQFVHxfHMfvmIU7YNBjYUo0UwL4u7nmmsGXjCbZ5I0+HjweVMR2A",
+	"uY7f3yGk60UiwDY/rvpGAMxpEbaeue73ng4f388m1scz1P1zWgMaNqLFC4qdwFNR6Xcb8WJxdGjI2Lep",
+	"j9LCa6a0TfNVzey40b8jtUuGoThnJ3b9HAdFyWOv1yATdVLVkPyA2G6I1Qwv357GjWhyNc27j2Pao2Y5",
+	"6nMVShsZijzfiqeurdmwUrizOvE0TFn2UZ6uKNHuO/50h4QSzDKIIOlPsDT8fMqkcvLbTXlAse2MUsOo",
+	"DQ9PstJT0RO7w9jC1UkOg3lZ+MrR9lca413wpcfbX6onQ5k3jp9vf6M9ywf5wg4nqoY31Yxk63mqzKEW",
+	"kdcGhB3UYB1Vn64bxG8oleQrr7WrgPKdf8uYK6HS0RtV0Xbs+RRr+P1KSCNmZpLmzvvv5gzYft7c2hQu",
+	"gV7NxZJXc+Iq9QQbd9hcXqOCDsiZJjRxo4kMp8rpJXo9nc76kc+YkTLWgjBv2yxzIni2cn1ArD5MJCRG",
+	"jzObOfAza9qlkqgtNLnaC3SGuPKFqmXn9yJd3Rox1eUR100T0uX2t6j46NYWbpShdwyfuYTViS+HtG26",
+	"eLayKjre8fgSVuPqRluzoMLxp5vmMVXP4Sa+YjZw9HgnNmAHjeELT3fZV2TGEDKd411eDgcp/aFZlXW/",
+	"t3jVG3oJgYdhJ1blf2mrLoefL2FlTGbLvLCb+3rKm20XZJUinLhX5bkh02CcTNkCqsGt5L2RbcxWiVjD",
+	"OZlTPrPK2Nx1HGoyFXwlZCp3KqY3kLax7Vgyt3VUhAu0nL52WTx8sv2Nahjhn48iLPLcmCbWVPPIqFNL",
+	"Jl805vRTRXvBnINuu6F66r/JcqhHnvy3mQ/haIwIdzp1FSgPNsFts5UK5boNg2Xlq/aTEHHYdmXRhewm",
+	"nAiyr71wLnKwyj0GjVwcw9YiTV032BEZu8rGMTGavnLWpBsWY9R6kUE1Fpi4xEvMdEBPoG0WjKNxlKvW",
+	"Nf/zkQcLL4U5IMMnLfvIm8tYy8UG8mrjxTaxzdHIwCxcBTSDNGZEuOuvilvXmFzsbutHDlsz0i1t3o0h",
+	"Ug2ZuV9TpLlu56zqE98lOKE8KOViGufW/smNj+EO/KYa3f1grdwHE40qaKfqsmpmLSzvwT84sYXDu3DP",
+	"dRPGPXv42f/pDZmuwETAbe5ckHeRrd9rPRMD6fTBvvjKFYH3QG3EjdZItK/Q30vCeUQ6+6G3bjo0cf6w",
+	"Mb/wC5bpUkzecrBRR5oR4M55iNc2ID8JDJBb0WP0DKsu2ZC/15dQL1CQLUDZef5LloCNbzM990qLrl7E",
+	"hAnM0PjI0bMmeLaKROv9wTvcDBHF4wfcZ4MT3InaUA+I3EVt+B34j3MY48gIu9U/HRd6UA/+IOqBUQj6",
+	"dWrDTTWCMmX6MGkMXIwG7V0j2AF5TTXIfmVouSF+pJBCTG3mDPZKZr9ZdQWNPolSwBg8LqZTDfP3EwjR",
+	"VLSsKI1G7tuDIe+SHbSW6uAKNdAGD3rFbSO/zYiPqBM42MX6EdxYzSREiooGfEp9l2rRxP/mNMqoLvxO",
+	"igWsza6M+0Fbbjc3CnIHN+huY8niq+Ckydta49Od01cAxC4CW2MvYkrsAKBnx32ibI8Kcjw4Ghw/WANf",
+	"K9Ui3dR1fJmY2eDvTMLSJ6gSvRQoMtSNSTiYLxiVX2c2aVTI1GaQ2ogVKs5YmuEqoPrWu2eUb2ETHdH/",
+	"h8nW63IJgw5+UKGtWdsYdzjjKVz54AK6Qd2wxyDesEdsoXLeD/v7TZ/sYiEb4gM2JFD3HL2tAEE0roFD",
+	"VxFlVLONdH0Rse0LPy223n9YbD48eE4Ppp8+P3ty/ZcviMTcOWt8iGd8FYwLwxj4ix+Y/aXM6fAzln1c",
+	"H6I062RVtoTOyDtWY76WgOxobNjk2O9oZKnEsQ+nF9UKkU2ztS6zqqMoeTJ84is5LPepmDMuUmWAomaO",
+	"403WGF+tDNkRrbuEg/002ZuoKHvwMDes9maKz1fEBerxxV1eCURNA+NuvejoQS/6A+hFFSFiOZxXk27A",
+	"bWyB8WFVN3+oqkY73knZpGPbiOd9UGd/F669Vtufe/butRs3RZPyG/0mCqoUpGGDpD6ZVJHrr56kHjx4",
+	"XwfZu3L/Ft2/YjxtF7P4zi0BySe0oBOW2SEJ65Tvvu0J37ZYj2oTNmOJsNSmM5/YWsVLgAJT9bAMLOpx",
+	"ewN36WR7A51mP80yLDx5UHNvWw6FbSdaaPnLXBCak7N/7JfGX+FfLuTqsBo0EZc2OKLkje+GcReSJhyF",
+	"cu9iJuib2oHaVXclbu5EaZf9QxBuDzLmQcbsTdKut8yapxxLnascPBxya/NYdxcx7tMViWM7m8OqdcJB",
+	"2PUsHgL/4AeGVMWatiY+FuLB3mi/gZ95fzfswTdgqyjmnuPMHmIR9vAGwftXW4GO6f4PHOCBA+zCAWyb",
+	"qRYH+LnqRWF9zQAZ4zMV1LIxTijxrct25Ah2Kc8RfB+JboFvy97Oq0HId5Q34he4dvR8R9mlwTIx4e7A",
+	"QeZUkQnMyocytgeKvhFFR7rJtaj7e5gh+dYjxj0FVzS5Tr1qxfUcrPhpEnCjEcymZNCQku9IRu5IZA+Z",
+	"oF8z0nYmg+6JsjdOBHVYFOaBxrsege0DffOvd6V/vrRZl9WBraPHyAZsq0dohl1S1tIvI02eXAEaNgpi",
+	"WdboItgk0Zc8/XpItDrrA33+IYTKS57ekUg5bLdq7KzgPGu2htyYTFEVQIZf/xprIPt/gvLTuwx3Bpfe",
+	"lfrwlsMfIvnhQdSvi/q/Nnp8qs4y0HY/1bvQBbqk9fHwaFS3JnYNGjAjom5Rstaa0PYCHJDj4XBUlVf0",
+	"XY/tS3B5FUaUK6jasQ8+8uPh8aiW7mkp6SRb9YOmW5Bi1gU5s2zA9oiciyzFlFccb+Abd4/tILdx1X0P",
+	"BwC4Lt19a+T7LoRaiO7eNOFoxy8tLO1vfcPC8i5LUMPz3LObb23pttxiyrbMbGLGCUGxwBQm0Idtcave",
+	"mr4nW8OvEDbofA9FRleQbvMxBO9Ur1z3b+Ci6PfeVY2TD04NyLYvXr/hX0Ao3WpPos1XcOqJr+7Nih3J",
+	"q4HvX+S2uVWYHN87TBxDOgk7oyYiB2Vnuf8Jsa/fCxqAbnsfH7VPfvWl3g/FX39aa+2cruoskt21qJtY",
+	"bIefg39tcxE29YjfT8Y2eks/uAv/oDYEX9eD2k2DJ5AJPkPDn92zObFdzw2HjW/1RW6kuUPbaLwzzesc",
+	"5ALkATa+sY8OyFhpKMbkm5RqOiLnGopHaJ0gCJ3n0RgTlJgH+2RspX31RrD7R8SliANP+4Qa8WdLaD5y",
+	"tHy0BJqTJBMK1IC8ZtznUk4wVOEq1hORCY65Z75+lLtkZVEAH5BTbvduTMaUzKRYKm+MUbfGCcEjTmhy",
+	"iX6T11Tpg5fmpYOzH8aGyiWo0rc2d/ta2v7wH7ltCW5wR+BIswX+WRrDa+X8r6f+JZopYSv3bT95dG0a",
+	"ILvOfq6XKFqITJGyGPkDubajEVvrHD+90daKMLK0MUEHIVTblhISYAs3vM68YhWV2ivUgFDDOVT7uh4f",
+	"Db892phvf5uuIg1X2uLzgYV1k++3m8DFvcz4IvLyY8sxW/73YLhfAKXK1tLe2PKlyNjtXQtUdR9ExB9B",
+	"RLzCaQxrQmLOMkA+UHL1J5YHMpjm2d1mv+k5wH4Bx8PjYFoHToR3QAtogkO88Kep4VUTRe82fd+u0VUG",
+	"4/vU35m1fG6n5sdalK+57E7VpeurYmVkc7SE7/baNKEfjM8/uRpbE+CfmB9ZTrKjaehI6n4MxG76/eA4",
+	"ILhe8Ibt2UosVJNpMkfNuI7du7yuB8r7g1DeXCzJlMq2jsC+fsXgutpgbORffXbfosBOFMNRBxm2OLVh",
+	"KDtqKa0c275I1sf014PTbzmQHJSi3jZ0485w6EbL9rZuYRzvNwgLfQOAri9gM537xNZq4He/x2omglky",
+	"wCQRS943ZpliKaDZWJ83WKeRrRqLsgujyyQ0yxif9athX3bSCtZdJrpqtBZ8t25yvQb6RPsGRp3NZs3v",
+	"RgsVjdllje9X/Znim05Ziqn7I3N/YlZNwfB9M8TSsau1Bjg2vxdrx5WdNfbs+bPjR+HaWEm6vu4ZOsjK",
+	"woIJY1CYib76R9BeoZ7nc/3p+v8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

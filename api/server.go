@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,6 +85,16 @@ type Options struct {
 	// one; nil leaves the links out.
 	WorkflowLink func(workflowID string) string
 	Version      string
+	// Limits holds callers to rates; nil for none.
+	Limits *Limits
+	// Streams caps event streams.
+	Streams StreamLimits
+	// TrustedProxies may name the client's address in X-Forwarded-For; from anyone
+	// else the header is ignored, and the peer is the client.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins are the web pages that may call the API from a browser, as
+	// browsers spell them (https://app.example); none by default.
+	CORSOrigins []string
 }
 
 // Server is the HTTP API, an [http.Handler].
@@ -100,6 +111,7 @@ type Server struct {
 	ready     []ReadyCheck
 	version   string
 	pace      pace
+	streams   *streams
 	contract  *contract
 
 	handler  http.Handler
@@ -117,7 +129,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime,
-		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
+		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -149,7 +161,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Drain() { s.drain() }
 
 // HTTP is a server for this API on an address. The caller starts and stops it.
-// It bounds headers only: bodies, responses and streams have their own deadlines.
+// It bounds headers only (431 beyond 32 KiB): bodies, responses and streams have
+// their own deadlines.
 func (s *Server) HTTP(address string) *http.Server {
 	server := &http.Server{
 		Addr: address, Handler: s,
@@ -167,15 +180,18 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
+	s.contract.limits = o.Limits
+	if err := o.Limits.check(s.contract); err != nil {
+		return nil, err
+	}
 	if s.policies, err = authorization.Load(); err != nil {
 		return nil, fmt.Errorf("load the policies: %w", err)
 	}
 	e := echo.New()
-	// The peer's own address: forwarding headers can be written by anyone.
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = clientAddress(o.TrustedProxies)
 	e.HTTPErrorHandler = answerErrors(s.log)
 	e.Logger.SetOutput(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn).Writer())
-	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth, s.policies))
+	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.boundBody, allowOrigins(o.CORSOrigins), s.contract.middleware(o.Auth, s.policies))
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	if err := registerPages(e); err != nil {
 		return nil, err

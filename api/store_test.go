@@ -31,6 +31,8 @@ type memoryStore struct {
 	words    map[uuid.UUID]string
 	// fail is returned by every method while it is set, the others by one.
 	fail, failConfirm, failRead error
+	// looked is called with every look at an interaction.
+	looked func()
 	// hangs: accepting waits until the caller gives up.
 	hangs bool
 }
@@ -144,6 +146,9 @@ func (m *memoryStore) Confirm(_ context.Context, ref interaction.Ref) error {
 func (m *memoryStore) Interaction(_ context.Context, subject, session, id uuid.UUID) (synthesis.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.looked != nil {
+		m.looked()
+	}
 	if err := cmp.Or(m.fail, m.failRead); err != nil {
 		return synthesis.Record{}, err
 	}

@@ -108,6 +108,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	limits, err := p.limits(ctx)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal},
@@ -123,6 +127,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		SessionLifetime: p.config.Session.Lifetime,
 		WorkflowLink:    p.config.Temporal.WorkflowLink,
 		Version:         version,
+		Limits:          limits,
+		Streams:         api.StreamLimits{Process: p.config.Limits.Streams, Person: p.config.Limits.StreamsOfPerson},
+		TrustedProxies:  prefixes(p.config.API.TrustedProxies),
+		CORSOrigins:     p.config.API.CORSOrigins,
 		Ready: []api.ReadyCheck{
 			{Name: "postgresql", Required: true, Check: db.Ping},
 			{Name: "temporal", Required: true, Check: func(ctx context.Context) error {

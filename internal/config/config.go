@@ -25,6 +25,7 @@ type Config struct {
 	Telemetry Telemetry `koanf:"telemetry"`
 	Session   Session   `koanf:"session"`
 	Filter    Filter    `koanf:"filter"`
+	Limits    Limits    `koanf:"limits"`
 }
 
 // API configures the HTTP server.
@@ -32,6 +33,8 @@ type API struct {
 	Listen          string        `koanf:"listen" default:"127.0.0.1:8080" validate:"hostname_port" doc:"Address the HTTP API listens on."`
 	PublicURL       string        `koanf:"public_url" validate:"omitempty,url" doc:"Address of the API as its callers see it; http://<listen> when empty."`
 	ShutdownTimeout time.Duration `koanf:"shutdown_timeout" default:"20s" validate:"gt=0" doc:"How long running requests may finish after a stop signal."`
+	TrustedProxies  []string      `koanf:"trusted_proxies" validate:"dive,cidr" doc:"Networks (CIDR) of the proxies in front, whose X-Forwarded-For names the client's address. Empty: the peer is the client, and the header is ignored."`
+	CORSOrigins     []string      `koanf:"cors_origins" validate:"dive,origin" doc:"Origins of web pages that may call the API from a browser, such as https://app.example. Empty for none; there are no patterns."`
 }
 
 // Identity says whose access tokens the API accepts.
@@ -117,6 +120,24 @@ type Filter struct {
 	Pass      float64 `koanf:"pass" default:"0.55" validate:"gt=0,max=1" doc:"Weighted score from which a text passes."`
 	Safety    float64 `koanf:"safety" default:"0.6" validate:"gt=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
 	Relevance float64 `koanf:"relevance" default:"0.2" validate:"gt=0,max=1" doc:"Relevance score below which a text is not shown."`
+}
+
+// Limits bounds what one caller may ask for. The first five are requests of one
+// person in a minute, all processes together; the contract says which operation
+// counts in which.
+type Limits struct {
+	Synthesis       int           `koanf:"synthesis" default:"60" validate:"min=1,max=1000000" doc:"Messages, and sessions begun or ended, of one person in a minute."`
+	Memory          int           `koanf:"memory" default:"50" validate:"min=1,max=1000000" doc:"Memory queries of one person in a minute."`
+	Bridge          int           `koanf:"bridge" default:"40" validate:"min=1,max=1000000" doc:"Resource searches of one person in a minute."`
+	Mirror          int           `koanf:"mirror" default:"30" validate:"min=1,max=1000000" doc:"Emotional analyses of one person in a minute."`
+	Reading         int           `koanf:"reading" default:"600" validate:"min=1,max=1000000" doc:"Reads of one person in a minute: status, answers, sessions, streams opened."`
+	Account         int           `koanf:"account" default:"30" validate:"min=1,max=1000000" doc:"Administrative acts of one caller in a minute: API keys, approvals, decisions."`
+	APIKey          int           `koanf:"api_key" default:"120" validate:"min=1,max=1000000" doc:"Requests with one API key in a minute, besides what its owner may."`
+	FailedLogins    int           `koanf:"failed_logins" default:"30" validate:"min=1,max=1000000" doc:"Requests with credentials that are refused, from one network address (IPv6: /64) in a minute; beyond it the address is refused for a while, with valid credentials too."`
+	RedisURL        string        `koanf:"redis_url" validate:"omitempty,redis" secret:"true" doc:"Redis or Valkey that keeps the counts (redis, rediss, valkey, valkeys or unix URL; cluster and sentinel too); empty for PostgreSQL."`
+	Timeout         time.Duration `koanf:"timeout" default:"250ms" validate:"gt=0" doc:"Longest wait for a decision; after it reads go through and writes are answered 503."`
+	Streams         int           `koanf:"streams" default:"1000" validate:"min=1" doc:"Event streams that one process keeps open."`
+	StreamsOfPerson int           `koanf:"streams_per_person" default:"10" validate:"min=1" doc:"Event streams of one person that one process keeps open."`
 }
 
 // Public is the address of the API as its callers see it.

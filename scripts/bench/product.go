@@ -53,7 +53,8 @@ func startProduct(ctx context.Context, m measureCommand, cfg config.Config) (*pr
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(m.Meai, args...)
 		cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address,
-			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn")
+			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn",
+			"MEAI_LIMITS_SYNTHESIS=1000000") // requests are counted as ever, and none is refused
 		cmd.Stderr = os.Stderr
 		return cmd
 	}
