@@ -17,7 +17,8 @@ import (
 // No configuration reaches it, and a binary that has it ends at once unless the
 // benchmark runs it, so it cannot serve people by mistake.
 
-const nullKeyVariable = "MEAI_NULL_KEY"
+// Not a MEAI_ variable: those are settings, and meai refuses one that it does not know.
+const nullKeyVariable = "BENCH_NULL_KEY"
 
 func init() {
 	if os.Getenv(nullKeyVariable) != "benchmark" {

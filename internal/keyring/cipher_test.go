@@ -15,7 +15,7 @@ import (
 // TestNoReleaseHasTheNullKey: the benchmark's cipher is neither in an ordinary
 // build nor to be had by any setting of one.
 func TestNoReleaseHasTheNullKey(t *testing.T) {
-	t.Setenv("MEAI_NULL_KEY", "benchmark")
+	t.Setenv("BENCH_NULL_KEY", "benchmark")
 	keys := enginetest.Keyring(t)
 	subject := uuid.New()
 	require.NoError(t, keys.Create(t.Context(), subject))

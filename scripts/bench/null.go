@@ -38,7 +38,7 @@ func (m measureCommand) install(ctx context.Context, cfg config.Config, work str
 	}
 	null, err = newInstallation(ctx, cfg, work, "meai_bench_null")
 	null.name, null.binary = "MeAi, null key", binary
-	null.env = append(null.env, "MEAI_NULL_KEY=benchmark")
+	null.env = append(null.env, "BENCH_NULL_KEY=benchmark")
 	return sealed, null, err
 }
 
