@@ -43,6 +43,7 @@ func main() {
 	parser := kong.Must(&c, kong.Name("meai"), kong.Description(description), kong.UsageOnError())
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
+	parser.FatalIfErrorf(leaveNoCores())
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	command.BindTo(ctx, (*context.Context)(nil))
