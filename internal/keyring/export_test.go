@@ -27,7 +27,9 @@ func (s Store) Create(ctx context.Context, name string, data []byte) error {
 }
 func (s Store) Read(ctx context.Context, name string) ([]byte, error) { return s.s.read(ctx, name) }
 func (s Store) Remove(ctx context.Context, name string) error         { return s.s.remove(ctx, name) }
-func (s Store) Empty(ctx context.Context) (bool, error)               { return s.s.empty(ctx) }
+func (s Store) List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	return s.s.list(ctx, prefix, token, limit)
+}
 
 // The errors that a store answers with.
 var (

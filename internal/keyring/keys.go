@@ -57,6 +57,8 @@ type Keys struct {
 	version  uint32
 	versions map[uint32]bool
 	macRoot  []byte
+	// until is when the lease ends, by the keyring's clock.
+	until int64
 	// derived holds one HMAC key for each [Purpose]; HKDF costs more than the MAC.
 	derived sync.Map
 }

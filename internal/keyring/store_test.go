@@ -26,9 +26,7 @@ func TestStores(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s, err := keyring.OpenStore(ctx, url(t))
 			require.NoError(t, err)
-			empty, err := s.Empty(ctx)
-			require.NoError(t, err)
-			require.True(t, empty)
+			require.Empty(t, list(t, s, ""))
 
 			_, err = s.Read(ctx, "subjects/a")
 			require.ErrorIs(t, err, keyring.ErrAbsent)
@@ -39,16 +37,50 @@ func TestStores(t *testing.T) {
 			data, err := s.Read(ctx, "subjects/a")
 			require.NoError(t, err)
 			require.Equal(t, "first", string(data))
-			empty, err = s.Empty(ctx)
-			require.NoError(t, err)
-			require.False(t, empty)
+			require.Equal(t, []string{"subjects/a"}, list(t, s, ""))
 
 			require.NoError(t, s.Remove(ctx, "subjects/a"))
 			_, err = s.Read(ctx, "subjects/a")
 			require.ErrorIs(t, err, keyring.ErrAbsent)
 			t.Run("of many writers one wins", func(t *testing.T) { oneWriterWins(t, s) })
+			t.Run("lists go page by page", func(t *testing.T) { listsInPages(t, s) })
 		})
 	}
+}
+
+func list(t *testing.T, s keyring.Store, prefix string) []string {
+	t.Helper()
+	names, next, err := s.List(context.Background(), prefix, nil, 1000)
+	require.NoError(t, err)
+	require.Empty(t, next)
+	return names
+}
+
+func listsInPages(t *testing.T, s keyring.Store) {
+	ctx := context.Background()
+	var all []string
+	for i := range 7 {
+		name := fmt.Sprintf("pages/%d/of", i)
+		all = append(all, name)
+		require.NoError(t, s.Create(ctx, name, []byte("x")))
+	}
+	require.NoError(t, s.Create(ctx, "pagesize", []byte("x")), "a name that only begins alike")
+	require.Empty(t, list(t, s, "nothing/"))
+	require.Equal(t, all[3:4], list(t, s, "pages/3/"))
+
+	var seen []string
+	for token := []byte(nil); ; {
+		names, next, err := s.List(ctx, "pages/", token, 3)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(names), 3)
+		seen = append(seen, names...)
+		if len(next) == 0 {
+			break
+		}
+		require.NoError(t, s.Remove(ctx, names[0]), "what was seen may go away between pages")
+		token = next
+	}
+	require.Equal(t, all, seen)
 }
 
 func oneWriterWins(t *testing.T, s keyring.Store) {
@@ -94,9 +126,7 @@ func TestAnInterruptedWriteDoesNotCountAsAKey(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".new-123"), []byte("half"), 0o600))
 	s, err := keyring.OpenStore(ctx, "file://"+dir)
 	require.NoError(t, err)
-	empty, err := s.Empty(ctx)
-	require.NoError(t, err)
-	require.True(t, empty)
+	require.Empty(t, list(t, s, ""))
 }
 
 func TestStoresThatCannotBeOpenedSaySo(t *testing.T) {
