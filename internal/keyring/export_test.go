@@ -13,6 +13,35 @@ func OpenWithClock(ctx context.Context, o Options, clock otter.Clock) (*Keyring,
 	return Open(ctx, o)
 }
 
+// TestStore is a store that a test brings.
+type TestStore interface {
+	Create(ctx context.Context, name string, data []byte) error
+	Read(ctx context.Context, name string) ([]byte, error)
+	Remove(ctx context.Context, name string) error
+	List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error)
+}
+
+// OpenOn opens a keyring on the test's own stores.
+func OpenOn(ctx context.Context, o Options, clock otter.Clock, stores func(replica int) TestStore) (*Keyring, error) {
+	o.wrapStore = func(i int, s store) store { return brought{stores(i), s} }
+	return OpenWithClock(ctx, o, clock)
+}
+
+type brought struct {
+	t TestStore
+	s store
+}
+
+func (b brought) create(ctx context.Context, name string, data []byte) error {
+	return b.t.Create(ctx, name, data)
+}
+func (b brought) read(ctx context.Context, name string) ([]byte, error) { return b.t.Read(ctx, name) }
+func (b brought) remove(ctx context.Context, name string) error         { return b.t.Remove(ctx, name) }
+func (b brought) close() error                                          { return b.s.close() }
+func (b brought) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	return b.t.List(ctx, prefix, token, limit)
+}
+
 // Store shows a store to the tests.
 type Store struct{ s store }
 
