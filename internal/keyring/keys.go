@@ -107,6 +107,11 @@ func Version(sealed []byte) (uint32, error) {
 	return binary.BigEndian.Uint32(sealed[1:prefixSize]), nil
 }
 
+// Prefix is what everything sealed under a version begins with.
+func Prefix(version uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{tinkPrefix}, version)
+}
+
 // Blind returns 32 bytes that stand for data in indexes and look-ups:
 // HMAC-SHA-256 under HKDF-SHA-256(MAC root, purpose). Equal data gives equal
 // bytes for the same person and purpose, for as long as the subject exists:

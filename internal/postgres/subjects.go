@@ -50,6 +50,41 @@ func (db *DB) ActiveSubjects(ctx context.Context, after uuid.UUID, limit int32) 
 	return subjects, nil
 }
 
+// Freeze ends writing for a person: it waits for the transactions that write for
+// them, and none begins after it. It is idempotent, also when the person is
+// erased already; [failure.NotFound] for an unknown person.
+func (db *DB) Freeze(ctx context.Context, subject uuid.UUID) error {
+	known, err := db.KnowsSubject(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return failure.New(failure.NotFound, "subject "+subject.String()+" does not exist", nil)
+	}
+	if err := queries.New(db.pool).FreezeSubject(ctx, subject); err != nil {
+		return fmt.Errorf("freeze subject %s: %w", subject, err)
+	}
+	return nil
+}
+
+// MarkErased records that a frozen person's data is unreadable for good. There is
+// no way back from it. It is idempotent.
+func (db *DB) MarkErased(ctx context.Context, subject uuid.UUID) error {
+	if err := queries.New(db.pool).MarkSubjectErased(ctx, subject); err != nil {
+		return fmt.Errorf("mark subject %s erased: %w", subject, err)
+	}
+	return nil
+}
+
+// InactiveSubjects counts the people who are frozen or erased.
+func (db *DB) InactiveSubjects(ctx context.Context) (int64, error) {
+	n, err := queries.New(db.pool).InactiveSubjects(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count inactive subjects: %w", err)
+	}
+	return n, nil
+}
+
 // RecordSetting records a value that must not change under a running system,
 // such as the embedding model's id, and returns the value that was recorded
 // first. The caller does not go on when the two differ.
