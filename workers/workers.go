@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"meai/activities/bridge"
+	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
@@ -37,6 +38,7 @@ type Capabilities struct {
 	Bridge      *bridge.Activities
 	Synthesis   *synthesis.Activities
 	Upkeep      *upkeep.Activities
+	Keys        *keys.Activities
 }
 
 // service is what one queue runs.
@@ -69,6 +71,10 @@ var served = map[string]service{
 	workflows.QueueBatch: {
 		workflows:  []any{workflows.Consolidation, workflows.Upkeep},
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep} },
+	},
+	workflows.QueuePrivacy: {
+		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
+		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
 	},
 }
 
@@ -143,6 +149,8 @@ func (g *Group) options(queue string, q cluster.Queue) worker.Options {
 	o.DisableWorkflowWorker = len(served[queue].workflows) == 0
 	if served[queue].persons {
 		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}}
+	} else {
+		o.Interceptors = []interceptor.WorkerInterceptor{&nobodysOnly{}}
 	}
 	o.OnFatalError = func(err error) {
 		g.fatal <- fmt.Errorf("worker of queue %s: %w", queue, err)

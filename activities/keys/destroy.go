@@ -83,7 +83,7 @@ func (a *Activities) recorded(ctx context.Context, subject uuid.UUID, end func(s
 	for after := uuid.Nil; ; {
 		var page []queries.WorkflowsOfSubjectRow
 		err := a.DB.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
-			page, err = q.WorkflowsOfSubject(ctx, queries.WorkflowsOfSubjectParams{SubjectID: subject, After: after, Page: endPage})
+			page, err = q.WorkflowsOfSubject(ctx, subject, after, endPage)
 			return err
 		})
 		if err != nil {

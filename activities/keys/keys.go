@@ -22,6 +22,12 @@ import (
 // Lease is how long a process may use keys without asking again.
 const Lease = keyring.Lease
 
+// Cursor is a place in the list of all keys; the zero value is the start.
+type Cursor = keyring.Cursor
+
+// Census counts what the keyring's replicas hold.
+type Census = keyring.Census
+
 // Activities are the steps of the keys' workflows. Every exported method is an
 // activity that can run twice, and be killed anywhere, without harm.
 type Activities struct {

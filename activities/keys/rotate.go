@@ -242,4 +242,3 @@ func (a *Activities) EndEpochs(ctx context.Context, _ struct{}) (keyring.Census,
 	}
 	return census, nil
 }
-

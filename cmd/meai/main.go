@@ -25,6 +25,7 @@ type cli struct {
 	Worker  workerCommand  `cmd:"" help:"Run the workers of some or all task queues."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema and the vector index up to date."`
 	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Keys    keysCommand    `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`

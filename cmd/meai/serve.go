@@ -62,7 +62,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		settings = append(settings, embeddingModel(embedder.Model()))
-		caps, err := p.capabilities(ctx, db, embedder)
+		caps, err := p.capabilities(ctx, temporal, db, embedder)
 		if err != nil {
 			return err
 		}
@@ -71,6 +71,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		p.closing(func() error { group.Stop(); return nil })
+		go workers.DropFrozen(ctx, db.InactiveSubjects, p.telemetry.Logger)
 		fatal = group.Fatal()
 	}
 	server, err := p.httpServer(ctx, withAPI, temporal, db)
@@ -98,7 +99,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
-		Engine:          &workflows.Starter{Client: temporal},
+		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive},
 		Auth:            identity.Development{Enabled: p.config.DevAuth},
 		Logger:          p.telemetry.Logger,
 		TracerProvider:  p.telemetry.Tracers,

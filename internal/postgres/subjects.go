@@ -39,6 +39,23 @@ func (db *DB) KnowsSubject(ctx context.Context, subject uuid.UUID) (bool, error)
 	return true, nil
 }
 
+// CheckActive fails with [failure.SubjectInactive] when erasure of a person has
+// begun. An unknown person is no error. The answer may be outdated at once:
+// transactions that must not be, lock the row instead ([DB.Write]).
+func (db *DB) CheckActive(ctx context.Context, subject uuid.UUID) error {
+	state, err := queries.New(db.pool).SubjectState(ctx, subject)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up subject %s: %w", subject, err)
+	case state != "active":
+		return failure.New(failure.SubjectInactive, "subject "+subject.String()+" is "+state, nil)
+	default:
+		return nil
+	}
+}
+
 // ActiveSubjects lists registered people who are not being erased, in the order
 // of their ids, for batch work. Pass the last id of a page to get the next; the
 // zero UUID begins.
