@@ -41,6 +41,9 @@ type Activities struct {
 	ArchiveAge time.Duration
 	// KEKGrace is how long a KEK is kept after nothing needs it any more.
 	KEKGrace time.Duration
+	// Straggling is how long after a promotion something may still be written that
+	// was sealed just before it; 0 for an hour, far longer than any activity runs.
+	Straggling time.Duration
 }
 
 // PageInput asks for a page of the subjects whose keys exist.

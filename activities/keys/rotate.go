@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,6 @@ import (
 const (
 	// batch is how many rows one transaction seals anew.
 	batch = 100
-	// straggling is how long after a promotion something may still be written that
-	// was sealed just before it. It is far longer than any activity runs.
 	straggling = time.Hour
 )
 
@@ -170,7 +169,7 @@ func (a *Activities) unused(ctx context.Context, subject uuid.UUID, v keyring.Ve
 		return false, nil
 	}
 	// Nothing is sealed under it that is younger.
-	last := v.Superseded.Add(straggling)
+	last := v.Superseded.Add(cmp.Or(a.Straggling, straggling))
 	if time.Since(last) < a.ArchiveAge {
 		counts.KeptForArchives++
 		return false, nil

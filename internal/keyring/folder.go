@@ -47,6 +47,11 @@ func openFolder(u *url.URL) (*folder, error) {
 }
 
 func (f *folder) create(_ context.Context, name string, data []byte) error {
+	// Or the folders that the name needs would be made where a volume is missing,
+	// and what is written there would count as kept.
+	if _, err := os.Stat(f.dir); err != nil {
+		return fmt.Errorf("look at folder: %w", err)
+	}
 	return writeOnce(f.path(name), data)
 }
 
@@ -69,7 +74,8 @@ func (f *folder) remove(_ context.Context, name string) error {
 	}
 	err := syncDir(filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever stored there
+		// Nothing was ever stored there, unless the whole folder is gone.
+		_, err = os.Stat(f.dir)
 	}
 	return err
 }

@@ -120,6 +120,22 @@ func TestAFolderKeepsItsFilesPrivateAndLeavesNoRemains(t *testing.T) {
 	}
 }
 
+func TestNothingIsKeptInAFolderThatIsGone(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "keyring")
+	s, err := keyring.OpenStore(ctx, "file://"+dir+"?create_dir=yes")
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(dir, dir+".away"))
+	require.Error(t, s.Create(ctx, "subjects/a", []byte("x")))
+	_, err = s.Read(ctx, "subjects/a")
+	require.NotErrorIs(t, err, keyring.ErrAbsent)
+	require.Error(t, err)
+	_, _, err = s.List(ctx, "subjects/", nil, 10)
+	require.Error(t, err)
+	require.Error(t, s.Remove(ctx, "subjects/a"), "what cannot be seen was not removed")
+	require.NoDirExists(t, dir)
+}
+
 func TestAnInterruptedWriteDoesNotCountAsAKey(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
