@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,11 +25,11 @@ type Cursor struct {
 	Ended   bool   `json:"ended,omitempty"`
 }
 
-// Where keys are listed, in turn.
-var parts = []string{systemName, subjectsPrefix, generationsPrefix, candidatesPrefix}
+// Where owners are listed, in turn. Tombstones are: a replica may lack one.
+var parts = []string{systemName, subjectsPrefix, generationsPrefix, candidatesPrefix, tombstonesPrefix}
 
 // Subjects returns the owners of the objects on one page of one replica, the zero
-// UUID for the system, and where to go on. It goes through all replicas, so that
+// UUID for the system, people whose keys were destroyed included, and where to go on. It goes through all replicas, so that
 // what one of them lacks is found: the same subject comes once for each place it
 // is found in, and a page may be empty.
 func (k *Keyring) Subjects(ctx context.Context, at Cursor, limit int) ([]uuid.UUID, Cursor, error) {
@@ -60,8 +61,10 @@ func ownerOf(name string) (uuid.UUID, bool) {
 	if subject, _, ok := parseName(name); ok {
 		return subject, true
 	}
-	if len(name) > len(candidatesPrefix) && name[:len(candidatesPrefix)] == candidatesPrefix {
-		return parseKeyName(name[len(candidatesPrefix):])
+	for _, prefix := range []string{candidatesPrefix, tombstonesPrefix} {
+		if owner, found := strings.CutPrefix(name, prefix); found {
+			return parseKeyName(owner)
+		}
 	}
 	return uuid.Nil, false
 }

@@ -2,6 +2,10 @@ package keyring
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
@@ -69,4 +73,46 @@ var (
 // As returns the same keys in another person's name.
 func (k *Keys) As(subject uuid.UUID) *Keys {
 	return &Keys{subject: subject, aead: k.aead, version: k.version, versions: k.versions, macRoot: k.macRoot}
+}
+
+// ReadObject opens the bytes of an object.
+func (k *Keyring) ReadObject(ctx context.Context, subject uuid.UUID, generation uint64, object []byte) (*Keys, error) {
+	k.keks.byEpoch[FirstEpoch] = k.keks.byEpoch[k.keks.current]
+	k.keks.byEpoch["s"] = k.keks.byEpoch[k.keks.current]
+	c, err := readObject(ctx, k.keks, subject, generation, object)
+	if err != nil {
+		return nil, err
+	}
+	return newKeys(c)
+}
+
+// ReadContents reads what an object holds inside its wrapping.
+func ReadContents(subject uuid.UUID, generation uint64, inner []byte) (*Keys, error) {
+	c, err := readContents(subject, generation, inner)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.versions(); err != nil {
+		return nil, err
+	}
+	return newKeys(c)
+}
+
+// FreshContents is what an object of new keys holds.
+func FreshContents(subject uuid.UUID) []byte {
+	c, err := newContents(subject, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	inner, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return inner
+}
+
+// Checksummed is an object whose checksum holds, whatever its body.
+func Checksummed(magic string, body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return slices.Concat([]byte(magic), sum[:], body)
 }

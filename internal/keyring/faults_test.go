@@ -38,6 +38,8 @@ type trio struct {
 	// call still takes effect is its parity.
 	crashAt int
 	took    bool
+	// slow happens in each call.
+	slow func()
 }
 
 func newTrio() *trio { return &trio{stores: [3]*memory{newMemory(), newMemory(), newMemory()}} }
@@ -83,6 +85,9 @@ func (f *faulty) do(change func()) error {
 	defer f.trio.mu.Unlock()
 	if f.trio.down[f.index] {
 		return errors.New("the store is down")
+	}
+	if f.trio.slow != nil {
+		f.trio.slow()
 	}
 	f.trio.calls++
 	if f.trio.crashAt > 0 && f.trio.calls >= f.trio.crashAt {

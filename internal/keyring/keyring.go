@@ -28,15 +28,16 @@ import (
 )
 
 // Lease is how long a loaded key set may be used without asking the bucket
-// again. It bounds how long a process can go on after keys were destroyed.
-const Lease = 5 * time.Second
+// again. It bounds how long a process can go on after keys were destroyed: 5 s,
+// of which one is left for an operation that has begun when the lease ends.
+const Lease = 4 * time.Second
 
 const (
 	// cachedSets bounds the memory of the lease cache (about 2 KiB a set).
 	cachedSets = 20_000
 	// loadTimeout bounds one shared load, which outlives the caller that began it.
 	// Most of a lease, which begins with the load, must be left after it.
-	loadTimeout = 4 * time.Second
+	loadTimeout = 3 * time.Second
 )
 
 // Options say where the keys live.

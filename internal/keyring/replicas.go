@@ -19,7 +19,7 @@ import (
 var ErrBelowQuorum = errors.New("keyring: too few replicas")
 
 // storeTimeout bounds one call of one replica.
-const storeTimeout = 3 * time.Second
+const storeTimeout = 2 * time.Second
 
 // Replica is a bucket that holds a copy of the keyring.
 type Replica struct {
