@@ -33,12 +33,13 @@ func (k *Keyring) create(ctx context.Context, subject uuid.UUID) error {
 	if err := s.destroyed(); err != nil {
 		return err
 	}
-	generation, object, err := s.keys()
+	_, _, err := s.keys()
 	partial := failure.Is(err, failure.KeyMissing) || errors.Is(err, ErrBelowQuorum)
 	if err == nil || !partial {
 		return err
 	}
-	if generation, object = s.partial(); generation > 1 {
+	generation, object := s.partial()
+	if generation > 1 {
 		// The arbiter's bucket was lost; the others know the keys.
 		_, err := k.settle(ctx, subject, generation, object)
 		return err
