@@ -69,4 +69,3 @@ func parseKeyName(text string) (uuid.UUID, bool) {
 	subject, err := uuid.Parse(text)
 	return subject, err == nil && subject != system && subject.String() == text
 }
-

@@ -181,4 +181,3 @@ func (s survey) heldBy(generation uint64, object []byte) bool {
 		return h.intact() && h.newest == generation && bytes.Equal(h.object, object)
 	})
 }
-
