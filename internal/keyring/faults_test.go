@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,8 +39,9 @@ type trio struct {
 	// call still takes effect is its parity.
 	crashAt int
 	took    bool
-	// slow happens in each call.
-	slow func()
+	// slow happens in each call; meanwhile comes before each, with the stores free.
+	slow      func()
+	meanwhile func()
 }
 
 func newTrio() *trio { return &trio{stores: [3]*memory{newMemory(), newMemory(), newMemory()}} }
@@ -81,6 +83,12 @@ type faulty struct {
 }
 
 func (f *faulty) do(change func()) error {
+	f.trio.mu.Lock()
+	meanwhile := f.trio.meanwhile
+	f.trio.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile()
+	}
 	f.trio.mu.Lock()
 	defer f.trio.mu.Unlock()
 	if f.trio.down[f.index] {
@@ -265,6 +273,46 @@ func killAndResume(t *testing.T, before func(require.TestingT, *trio, uuid.UUID)
 		}
 	}
 	return killed
+}
+
+// TestADestructionInTheMiddleOfAChangeLeavesNothing destroys the keys, by another
+// process, before each call that a change makes to a store.
+func TestADestructionInTheMiddleOfAChangeLeavesNothing(t *testing.T) {
+	for name, op := range operations {
+		t.Run(name, func(t *testing.T) {
+			for at, met := int64(1), true; met; at++ {
+				ctx := context.Background()
+				tr, subject := newTrio(), uuid.New()
+				op.before(t, tr, subject)
+				var calls, destroyed atomic.Int64
+				k, other := tr.open("t", "s"), tr.open("t", "s")
+				tr.meanwhile = func() {
+					if calls.Add(1) == at {
+						tr.mu.Lock()
+						tr.meanwhile = nil
+						tr.mu.Unlock()
+						// Others may write at this moment: its workflow repeats it.
+						for other.Destroy(ctx, subject) != nil {
+							time.Sleep(time.Millisecond)
+						}
+						destroyed.Store(1)
+					}
+				}
+				err := op.run(ctx, k, subject)
+				tr.mu.Lock()
+				tr.meanwhile = nil
+				tr.mu.Unlock()
+				if met = destroyed.Load() == 1; !met {
+					break
+				}
+				for i, st := range tr.stores {
+					require.Empty(t, st.holding(subject), "replica %d, destroyed before call %d: %v", i, at, err)
+				}
+				_, err = tr.open("t", "s").Keys(ctx, subject)
+				require.True(t, failure.Is(err, failure.KeyDestroyed), "%v", err)
+			}
+		})
+	}
 }
 
 // ledger notes what was sealed, and holds the keyring to it.

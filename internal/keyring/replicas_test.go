@@ -330,6 +330,7 @@ func TestAnEpochEndsWhenNoReplicaNeedsIt(t *testing.T) {
 		require.True(t, changed)
 		require.False(t, complete)
 	}
+	require.Len(t, tr.stores[0].holding(subject), 2, "the older one stays until every replica holds the newer")
 	require.Zero(t, ends(), "a replica does not answer")
 	tr.down[1] = false
 	require.Zero(t, ends(), "a replica still holds objects that need it")
