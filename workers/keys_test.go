@@ -416,31 +416,3 @@ func (s *site) openKeyring2(t *testing.T, first, second int) *keyring.Keyring {
 	t.Cleanup(func() { require.NoError(t, k.Close()) })
 	return k
 }
-
-func TestOnlyFrozenPeopleEmptyTheCache(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	tick, answers := make(chan time.Time), make(chan int64)
-	inactive := func(context.Context) (int64, error) {
-		select {
-		case n := <-answers:
-			if n < 0 {
-				return 0, context.DeadlineExceeded
-			}
-			return n, nil
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-	}
-	drops, ended := 0, make(chan struct{})
-	go func() {
-		dropFrozen(ctx, inactive, func() { drops++ }, tick, slog.New(slog.DiscardHandler))
-		close(ended)
-	}()
-	for _, n := range []int64{3, 3, 4, 4, -1, 4, 4} {
-		answers <- n
-		tick <- time.Time{}
-	}
-	cancel()
-	<-ended
-	require.Equal(t, 2, drops, "for the fourth person, and after not knowing")
-}

@@ -157,8 +157,10 @@ type DestroyKeysDone struct {
 // in which no replay meets a destroyed key: freeze, so that nothing begins; end
 // what runs, on the server, and confirm; then the tombstone; then the keys.
 //
-// Every worker process drops its cached workflows when a person is frozen
-// (see workers.DropFrozen), well within the time that this waits.
+// A worker may still have an ended workflow in its sticky cache. It gets no task
+// for it any more, so nothing is played from there; the cache forgets it when
+// others need the room, or when the process ends. The SDK allows the cache to be
+// purged only while all workers are stopped.
 func DestroyKeys(ctx workflow.Context, in DestroyKeysInput) (DestroyKeysDone, error) {
 	d := destruction{in: in, person: keys.SubjectInput{Subject: in.Subject}}
 	if d.in.Settle <= 0 {

@@ -71,7 +71,6 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		p.closing(func() error { group.Stop(); return nil })
-		go workers.DropFrozen(ctx, db.InactiveSubjects, p.telemetry.Logger)
 		fatal = group.Fatal()
 	}
 	server, err := p.httpServer(ctx, withAPI, temporal, db)

@@ -93,15 +93,6 @@ func (db *DB) MarkErased(ctx context.Context, subject uuid.UUID) error {
 	return nil
 }
 
-// InactiveSubjects counts the people who are frozen or erased.
-func (db *DB) InactiveSubjects(ctx context.Context) (int64, error) {
-	n, err := queries.New(db.pool).InactiveSubjects(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("count inactive subjects: %w", err)
-	}
-	return n, nil
-}
-
 // RecordSetting records a value that must not change under a running system,
 // such as the embedding model's id, and returns the value that was recorded
 // first. The caller does not go on when the two differ.

@@ -67,18 +67,6 @@ func (q *Queries) FreezeSubject(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
-const inactiveSubjects = `-- name: InactiveSubjects :one
-select count(*) from subjects where state <> 'active'
-`
-
-// How many people are frozen or erased. It grows with every erasure that begins.
-func (q *Queries) InactiveSubjects(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, inactiveSubjects)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const markSubjectErased = `-- name: MarkSubjectErased :exec
 update subjects set state = 'erased' where id = $1 and state = 'freezing'
 `

@@ -25,10 +25,6 @@ update subjects set state = 'freezing' where id = $1 and state = 'active';
 -- name: MarkSubjectErased :exec
 update subjects set state = 'erased' where id = $1 and state = 'freezing';
 
--- How many people are frozen or erased. It grows with every erasure that begins.
--- name: InactiveSubjects :one
-select count(*) from subjects where state <> 'active';
-
 -- The workflows of a person's messages, in pages, oldest first.
 -- name: WorkflowsOfSubject :many
 select id, workflow_id from interactions
