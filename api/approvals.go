@@ -144,7 +144,7 @@ func (s *Server) ListApprovals(ctx context.Context, r ListApprovalsRequestObject
 
 // may asks the policies about one act.
 func (s *Server) may(who identity.Caller, doing string, act approval.Act) error {
-	question := authorization.Request{Caller: who, Action: doing + ":" + string(act), Scope: "approvals:write", Now: time.Now()}
+	question := authorization.Request{Caller: who, Action: doing + ":" + string(act), Scope: "approval:act", Now: time.Now()}
 	if s.policies.Decide(question) != authorization.Allowed {
 		return &problem{code: forbidden, detail: "The caller's roles do not allow this act."}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"meai/internal/audit"
 	"meai/internal/failure"
+	"meai/internal/identity"
 	"meai/internal/signing"
 )
 
@@ -18,6 +19,7 @@ type AuditLog interface {
 	Entries(ctx context.Context, first int64, object audit.HMAC, limit int) (audit.Page, error)
 	ProveInclusion(ctx context.Context, index, size int64) (audit.Inclusion, error)
 	ProveConsistency(ctx context.Context, from, to int64) (tlog.TreeProof, error)
+	Record(ctx context.Context, e audit.Entry) (int64, error)
 }
 
 // noAuditLog stands in where none is given.
@@ -35,6 +37,7 @@ func (noAuditLog) Entries(context.Context, int64, audit.HMAC, int) (audit.Page, 
 func (noAuditLog) ProveInclusion(context.Context, int64, int64) (audit.Inclusion, error) {
 	return audit.Inclusion{}, errNoAuditLog
 }
+func (noAuditLog) Record(context.Context, audit.Entry) (int64, error) { return 0, errNoAuditLog }
 func (noAuditLog) ProveConsistency(context.Context, int64, int64) (tlog.TreeProof, error) {
 	return nil, errNoAuditLog
 }
@@ -64,6 +67,11 @@ func (s *Server) ListAuditEntries(ctx context.Context, r ListAuditEntriesRequest
 		if object, err = audit.ParseHMAC(*r.Params.Object); err != nil {
 			return nil, fieldProblem(malformedRequest, FieldError{In: FieldErrorInQuery, Pointer: "object", Reason: "is not valid"})
 		}
+	}
+	// Whoever reads the log is in the log, before they see it.
+	who, _ := identity.FromContext(ctx)
+	if _, err := s.audit.Record(ctx, audit.Entry{Actor: who.Principal.String(), Role: who.FirstRole(), Act: audit.AuditRead, Kind: audit.TheLog, Outcome: audit.Succeeded}); err != nil {
+		return nil, err
 	}
 	page, err := s.audit.Entries(ctx, r.Params.Cursor, object, limit)
 	if err != nil {

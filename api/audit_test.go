@@ -6,7 +6,7 @@ import (
 )
 
 func TestAServerWithoutAnAuditLogSaysSo(t *testing.T) {
-	p := newSite(t).person()
+	p := newSite(t).auditor()
 	for _, path := range []string{
 		"/v1/audit/checkpoint", "/v1/audit/entries", "/v1/audit/entries/0/proof", "/v1/audit/entries/0/proof?size=1", "/v1/audit/consistency?from=1&to=2",
 	} {
@@ -15,7 +15,7 @@ func TestAServerWithoutAnAuditLogSaysSo(t *testing.T) {
 }
 
 func TestQuestionsAboutTheAuditLogFollowTheContract(t *testing.T) {
-	p := newSite(t).person()
+	p := newSite(t).auditor()
 	for _, path := range []string{
 		"/v1/audit/entries?limit=0", "/v1/audit/entries?limit=501", "/v1/audit/entries?cursor=-1", "/v1/audit/entries?object=xyz",
 		"/v1/audit/entries/-1/proof", "/v1/audit/entries/one/proof", "/v1/audit/entries/0/proof?size=0",

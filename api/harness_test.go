@@ -54,7 +54,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	return s
 }
 
-// anyone takes "dev-" and a UUID for a person; who callers are is tested with the
+// anyone takes "dev-" and a UUID for a person, and for staff with a role behind it; who callers are is tested with the
 // real thing, in identity and cmd/meai.
 type anyone struct{}
 
@@ -63,9 +63,13 @@ func (anyone) Authenticate(r *http.Request) (identity.Caller, error) {
 	if header == "" {
 		return identity.Caller{}, identity.ErrNoCredentials
 	}
-	id, err := uuid.Parse(strings.TrimPrefix(header, "Bearer dev-"))
+	text, role, staff := strings.Cut(strings.TrimPrefix(header, "Bearer dev-"), ".")
+	id, err := uuid.Parse(text)
 	if err != nil {
 		return identity.Caller{}, identity.ErrBadCredentials
+	}
+	if staff {
+		return identity.Caller{Principal: id, Roles: []identity.Role{identity.Role(role)}, Method: identity.Token}, nil
 	}
 	return identity.Caller{Principal: id, Subject: id, Roles: []identity.Role{identity.Person}, Method: identity.Token}, nil
 }
@@ -84,9 +88,12 @@ type approvals = api.Approvals
 type person struct {
 	*site
 	subject uuid.UUID
+	role    string // ".auditor" for staff
 }
 
 func (s *site) person() *person { return &person{site: s, subject: newID()} }
+
+func (s *site) auditor() *person { return &person{site: s, subject: newID(), role: ".auditor"} }
 
 // call is one request with what is unusual about it.
 type call struct {
@@ -131,7 +138,7 @@ func (p *person) request(c call) *http.Request {
 		body = strings.NewReader(c.body)
 	}
 	r := httptest.NewRequest(c.method, c.path, body)
-	r.Header.Set("Authorization", "Bearer dev-"+p.subject.String())
+	r.Header.Set("Authorization", "Bearer dev-"+p.subject.String()+p.role)
 	if c.body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}

@@ -40,7 +40,7 @@ func limited(t testing.TB, change ...func(*api.Options)) (*site, *ratelimittest.
 	}
 	limits := func(o *api.Options) {
 		o.Limits = &api.Limits{Limiter: limiter, Guesses: hourly("failed-logins", 3), Rates: []ratelimit.Limit{
-			hourly("synthesis", 3), hourly("reading", 4), hourly("memory", 2), hourly("bridge", 2), hourly("mirror", 2)}}
+			hourly("synthesis", 3), hourly("reading", 4), hourly("memory", 2), hourly("bridge", 2), hourly("mirror", 2), hourly("account", 2)}}
 	}
 	return newSite(t, append([]func(*api.Options){limits}, change...)...), store
 }
@@ -49,7 +49,7 @@ func limited(t testing.TB, change ...func(*api.Options)) (*site, *ratelimittest.
 func TestEverySecuredOperationNamesItsLimit(t *testing.T) {
 	doc, err := api.GetSpec()
 	require.NoError(t, err)
-	known := []string{"synthesis", "memory", "bridge", "mirror", "reading"}
+	known := []string{"synthesis", "memory", "bridge", "mirror", "reading", "account"}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			limit, named := op.Extensions["x-rate-limit"]
@@ -69,7 +69,7 @@ func TestALimitThatTheContractNamesMustBeConfigured(t *testing.T) {
 	limiter, err := ratelimit.New(ratelimit.Options{Store: &ratelimittest.Store{}, Secret: func(context.Context) ([]byte, error) { return nil, nil }})
 	require.NoError(t, err)
 	_, err = api.New(api.Options{
-		Store: newMemoryStore(), Engine: &engine{}, Auth: anyone{},
+		Store: newMemoryStore(), Engine: &engine{}, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{},
 		Limits: &api.Limits{Limiter: limiter, Guesses: ratelimit.PerMinute("failed-logins", 1), Rates: []ratelimit.Limit{ratelimit.PerMinute("synthesis", 1)}},
 	})
 	require.ErrorContains(t, err, "has no rate")

@@ -33,3 +33,29 @@ func (p *personsOnlyInbound) ExecuteWorkflow(ctx workflow.Context, in *intercept
 	}
 	return p.Next.ExecuteWorkflow(ctx, in)
 }
+
+// nobodysOnly refuses to run an operational workflow under an id that would have
+// it sealed with a person's key: an erasure would seal itself with the key that
+// it destroys.
+type nobodysOnly struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*nobodysOnly) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &nobodysOnlyInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type nobodysOnlyInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+func (n *nobodysOnlyInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	person, err := codec.PersonOf(workflow.GetInfo(ctx).WorkflowExecution.ID)
+	if err != nil {
+		return nil, err
+	}
+	if person != uuid.Nil {
+		return nil, failure.New(failure.InvalidInput, "an operational workflow takes no id of a person's", nil)
+	}
+	return n.Next.ExecuteWorkflow(ctx, in)
+}

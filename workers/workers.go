@@ -17,6 +17,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
+	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
@@ -39,6 +40,7 @@ type Capabilities struct {
 	Synthesis   *synthesis.Activities
 	Upkeep      *upkeep.Activities
 	Approval    *approval.Activities
+	Keys        *keys.Activities
 }
 
 // service is what one queue runs.
@@ -75,6 +77,10 @@ var served = map[string]service{
 	workflows.QueueOperations: {
 		workflows:  []any{workflows.Approval},
 		activities: func(c Capabilities) map[string]any { return map[string]any{"approval": c.Approval} },
+	},
+	workflows.QueuePrivacy: {
+		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
+		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
 	},
 }
 
@@ -149,6 +155,8 @@ func (g *Group) options(queue string, q cluster.Queue) worker.Options {
 	o.DisableWorkflowWorker = len(served[queue].workflows) == 0
 	if served[queue].persons {
 		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}}
+	} else {
+		o.Interceptors = []interceptor.WorkerInterceptor{&nobodysOnly{}}
 	}
 	o.OnFatalError = func(err error) {
 		g.fatal <- fmt.Errorf("worker of queue %s: %w", queue, err)

@@ -5,6 +5,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
+	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
@@ -69,6 +70,19 @@ var (
 	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, patient)}
 
 	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}
+
+	listKeys     = call[keys.PageInput, keys.Page]{"keys.ListKeys", on(QueuePrivacy, relentless)}
+	publishKeys  = call[keys.SubjectsInput, keys.Waiting]{"keys.Publish", on(QueuePrivacy, relentless)}
+	promoteKeys  = call[keys.SubjectsInput, keys.Counts]{"keys.Promote", on(QueuePrivacy, relentless)}
+	resealRows   = call[keys.SubjectsInput, keys.Counts]{"keys.Reseal", on(QueuePrivacy, relentless)}
+	retireKeys   = call[keys.SubjectsInput, keys.Counts]{"keys.Retire", on(QueuePrivacy, relentless)}
+	rewrapKeys   = call[keys.SubjectsInput, keys.Counts]{"keys.Rewrap", on(QueuePrivacy, relentless)}
+	endEpochs    = call[struct{}, keys.Census]{"keys.EndEpochs", on(QueuePrivacy, relentless)}
+	freeze       = call[keys.SubjectInput, struct{}]{"keys.Freeze", on(QueuePrivacy, relentless)}
+	endWorkflows = call[keys.SubjectInput, keys.Ended]{"keys.EndWorkflows", on(QueuePrivacy, relentless)}
+	buryKeys     = call[keys.SubjectInput, struct{}]{"keys.Bury", on(QueuePrivacy, relentless)}
+	clearKeys    = call[keys.SubjectInput, struct{}]{"keys.Clear", on(QueuePrivacy, relentless)}
+	markErased   = call[keys.SubjectInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
 )
 
 func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {

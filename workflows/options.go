@@ -74,6 +74,15 @@ var (
 	}
 )
 
+// relentless: it must happen, however long a store is away, and a step over many
+// people takes a while. It shows signs of life.
+var relentless = workflow.ActivityOptions{
+	StartToCloseTimeout:    time.Hour,
+	ScheduleToCloseTimeout: 52 * week,
+	HeartbeatTimeout:       2 * time.Minute,
+	RetryPolicy:            retry(time.Second, time.Minute, 0),
+}
+
 const week = 7 * 24 * time.Hour
 
 // retry backs off from first to longest; attempts 0 leaves the bound to the

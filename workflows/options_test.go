@@ -17,6 +17,10 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		remember.name: remember.options, indexVectors.name: indexVectors.options,
 		listSubjects.name: listSubjects.options, consolidate.name: consolidate.options,
 		extendPartitions.name: extendPartitions.options,
+		listKeys.name:         listKeys.options, publishKeys.name: publishKeys.options, promoteKeys.name: promoteKeys.options,
+		resealRows.name: resealRows.options, retireKeys.name: retireKeys.options, rewrapKeys.name: rewrapKeys.options,
+		endEpochs.name: endEpochs.options, freeze.name: freeze.options, endWorkflows.name: endWorkflows.options,
+		buryKeys.name: buryKeys.options, clearKeys.name: clearKeys.options, markErased.name: markErased.options,
 	} {
 		require.NotEmpty(t, o.TaskQueue, name)
 		require.Positive(t, o.StartToCloseTimeout, name)

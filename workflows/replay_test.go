@@ -21,13 +21,17 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 8)
+	require.GreaterOrEqual(t, len(paths), 12)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflow(Interaction)
 			replayer.RegisterWorkflow(Consolidation)
 			replayer.RegisterWorkflow(Upkeep)
+			replayer.RegisterWorkflow(Rekey)
+			replayer.RegisterWorkflow(Rewrap)
+			replayer.RegisterWorkflow(RetireKeys)
+			replayer.RegisterWorkflow(DestroyKeys)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, path)))
 		})
 	}

@@ -23,7 +23,20 @@ const (
 )
 
 // Starter starts the workflows that the API offers.
-type Starter struct{ Client client.Client }
+type Starter struct {
+	Client client.Client
+	// Active refuses a person whose erasure has begun; nil asks nobody. A query
+	// that starts after that would be met by the destruction of its keys. An
+	// interaction was accepted in a transaction that asked already.
+	Active func(ctx context.Context, subject uuid.UUID) error
+}
+
+func (s *Starter) checkActive(ctx context.Context, subject uuid.UUID) error {
+	if s.Active == nil {
+		return nil
+	}
+	return s.Active(ctx, subject)
+}
 
 // StartInteraction returns nil once the input is durable. Starting the same
 // interaction again is not an error and starts nothing.
@@ -71,25 +84,28 @@ func interactionOptions(in InteractionInput) client.StartWorkflowOptions {
 
 // Analyze runs Mirror on a text.
 func (s *Starter) Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error) {
-	return query[mirror.Analysis](ctx, s.Client, in.Ref.Subject, "analysis", EmotionalAnalysis, in)
+	return query[mirror.Analysis](ctx, s, in.Ref.Subject, "analysis", EmotionalAnalysis, in)
 }
 
 // Recall queries a person's memories.
 func (s *Starter) Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error) {
-	return query[memory.Recollection](ctx, s.Client, in.Ref.Subject, "recall", MemoryQuery, in)
+	return query[memory.Recollection](ctx, s, in.Ref.Subject, "recall", MemoryQuery, in)
 }
 
 // SearchResources searches the library for a person.
 func (s *Starter) SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error) {
-	return query[bridge.SearchResult](ctx, s.Client, in.Ref.Subject, "search", ResourceSearch, in)
+	return query[bridge.SearchResult](ctx, s, in.Ref.Subject, "search", ResourceSearch, in)
 }
 
 // query runs a single-step workflow and waits for its result.
-func query[Out any](ctx context.Context, c client.Client, subject uuid.UUID, kind string, workflow, in any) (Out, error) {
+func query[Out any](ctx context.Context, s *Starter, subject uuid.UUID, kind string, workflow, in any) (Out, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var out Out
-	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+	if err := s.checkActive(ctx, subject); err != nil {
+		return out, fmt.Errorf("start the %s: %w", kind, err)
+	}
+	run, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: personID(subject, kind, uuid.NewString()), TaskQueue: QueueSynthesis,
 		WorkflowExecutionTimeout: queryTimeout,
 		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(subject.String())),

@@ -285,13 +285,26 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	defer temporal.Close()
 	w.approve(t)
 	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "Upkeep": {}} {
-		run, err := temporal.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: name + "-by-hand", TaskQueue: "batch"}, name, input)
-		require.NoError(t, err)
-		require.NoError(t, run.Get(t.Context(), nil), name)
+		w.runByHand(t, temporal, "batch", name, input)
 	}
+	erased := newPerson(t, w.base)
+	erased.begin(t)
+	erased.tell(t, "Forget that "+w.spoken()+" was here.")
+	for _, name := range []string{"Rekey", "Rewrap", "RetireKeys"} {
+		w.runByHand(t, temporal, "privacy", name, map[string]any{})
+	}
+	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject})
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.ElementsMatch(c, workers.Workflows(), ranIn(t.Context(), temporal), "the canary scenario runs every workflow")
 	}, within, 200*time.Millisecond)
+}
+
+// runByHand starts a workflow with plain JSON, as the temporal CLI does, and waits for it.
+func (w *watch) runByHand(t *testing.T, temporal sdk.Client, queue, name string, input map[string]any) {
+	t.Helper()
+	run, err := temporal.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: name + "-by-hand", TaskQueue: queue}, name, input)
+	require.NoError(t, err)
+	require.NoError(t, run.Get(t.Context(), nil), name)
 }
 
 // approve asks for the consent of others, with a reason in words, and gets it.

@@ -28,6 +28,7 @@ type cli struct {
 	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
 	Audit   auditCommand   `cmd:"" help:"Verify, export and sign the audit log."`
 	Ledger  ledgerCommand  `cmd:"" help:"Verify, replay and show the ledger."`
+	Keys    keysCommand    `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"meai/activities/bridge"
 	"meai/activities/interaction"
+	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
@@ -60,14 +62,26 @@ func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
 	}
 	// Flushing may take as long as the exporter's own timeout, whatever became of ctx.
 	p.closing(func() error { return p.telemetry.Stop(context.WithoutCancel(ctx)) })
-	p.keys, err = keyring.Open(ctx, keyring.Options{
-		Bucket: p.config.Keyring.Bucket, KEK: p.config.Keyring.KEK, Logger: p.telemetry.Logger,
-	})
-	if err != nil {
+	if p.keys, err = openKeyring(ctx, p.config.Keyring, p.telemetry.Logger); err != nil {
 		return nil, fmt.Errorf("open the keyring: %w", err)
 	}
 	p.closing(p.keys.Close)
 	return p, nil
+}
+
+func openKeyring(ctx context.Context, c config.Keyring, log *slog.Logger) (*keyring.Keyring, error) {
+	replicas, err := keyring.ParseReplicas(c.Replicas)
+	if err != nil {
+		return nil, fmt.Errorf("keyring.replicas: %w", err)
+	}
+	others, err := keyring.ParseKEKs(c.OtherKEKs)
+	if err != nil {
+		return nil, fmt.Errorf("keyring.other_keks: %w", err)
+	}
+	return keyring.Open(ctx, keyring.Options{
+		Bucket: c.Bucket, Region: c.Region, Replicas: replicas,
+		KEK: c.KEK, Epoch: c.KEKEpoch, OtherKEKs: others, Logger: log,
+	})
 }
 
 func (p *parts) closing(f func() error) { p.onClose = append(p.onClose, f) }
@@ -164,7 +178,7 @@ func (p *parts) persist(ctx context.Context, failing string, f func(context.Cont
 }
 
 // capabilities puts the activities together.
-func (p *parts) capabilities(ctx context.Context, db *postgres.DB, embedder embedding.Embedder) (workers.Capabilities, error) {
+func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, embedder embedding.Embedder) (workers.Capabilities, error) {
 	index, err := p.vectors(ctx)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -188,7 +202,11 @@ func (p *parts) capabilities(ctx context.Context, db *postgres.DB, embedder embe
 		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
 		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps},
 		Upkeep:      &upkeep.Activities{DB: db},
-		Synthesis:   &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Steps: steps},
+		Keys: &keys.Activities{
+			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,
+			ArchiveAge: p.config.Keyring.ArchiveAge, KEKGrace: p.config.Keyring.KEKGrace,
+		},
+		Synthesis: &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
 		}),

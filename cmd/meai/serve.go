@@ -69,7 +69,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		settings = append(settings, embeddingModel(embedder.Model()))
-		caps, err := p.capabilities(ctx, db, embedder)
+		caps, err := p.capabilities(ctx, temporal, db, embedder)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
-		Engine:          &workflows.Starter{Client: temporal},
+		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive},
 		Auth:            callers.auth,
 		APIKeys:         callers.directory,
 		Approvals:       &approval.Store{DB: db, Keys: p.keys, Audit: log},

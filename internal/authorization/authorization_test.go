@@ -59,6 +59,10 @@ func TestDecisions(t *testing.T) {
 		"a new key with one factor":             {who(identity.Operator, oneFactor), "createAPIKey", "keys:write", uuid.Nil, authorization.StepUp},
 		"a new key, proved this morning":        {who(identity.Operator, func(c *identity.Caller) { c.AuthTime = now.Add(-3 * time.Hour) }), "createAPIKey", "keys:write", uuid.Nil, authorization.StepUp},
 		"a key makes no keys":                   {who(identity.Operator, withKey("keys:write")), "createAPIKey", "keys:write", uuid.Nil, authorization.Denied},
+		"an auditor agrees to nothing":          {who(identity.Auditor), "agree:elevate", "approval:act", uuid.Nil, authorization.Denied},
+		"an administrator agrees":               {who(identity.Admin), "agree:elevate", "approval:act", uuid.Nil, authorization.Allowed},
+		"a person asks for no approvals":        {who(identity.Person), "requestApproval", "approvals:write", uuid.Nil, authorization.Denied},
+		"a person reads no audit log":           {who(identity.Person), "listAuditEntries", "audit", uuid.Nil, authorization.Denied},
 		"no proof helps where nothing is meant": {who(identity.Support, oneFactor), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,8 +75,14 @@ type Weaviate struct {
 
 // Keyring configures where the subjects' keys live and what wraps them.
 type Keyring struct {
-	Bucket string `koanf:"bucket" default:"file://.local/keyring?create_dir=true" validate:"required,uri" doc:"Bucket URL of the keyring (file, s3, gs, azblob). Never part of a backup."`
-	KEK    string `koanf:"kek" default:"file://.local/kek.key" validate:"required,uri" secret:"true" doc:"Key-encryption key: file:// for a local key file (made 0600 on first use), or a gocloud.dev/secrets URL (awskms, gcpkms, azurekeyvault, hashivault)."`
+	Bucket     string        `koanf:"bucket" default:"file://.local/keyring?create_dir=true" validate:"required,uri" doc:"Bucket URL of the keyring (file, s3, gs, azblob). Never part of a backup."`
+	Region     string        `koanf:"region" doc:"Region of that bucket; compared with the replicas' regions."`
+	Replicas   string        `koanf:"replicas" doc:"Further buckets with the same keys, as region=URL separated by spaces. Use two, one of them in another region. A key is used only once a majority, and one outside the region, holds it."`
+	KEK        string        `koanf:"kek" default:"file://.local/kek.key" validate:"required,uri" secret:"true" doc:"Key-encryption key: file:// for a local key file (made 0600 on first use), or a gocloud.dev/secrets URL (awskms, gcpkms, azurekeyvault, hashivault)."`
+	KEKEpoch   string        `koanf:"kek_epoch" default:"1" validate:"required" doc:"Name of that key. A new key needs a new name (a-z, 0-9, dash, dot)."`
+	OtherKEKs  string        `koanf:"other_keks" secret:"true" doc:"Keys that only open, as epoch=URL separated by spaces: the next one before it is used, the last one until meai keys status gives it a destroy date."`
+	ArchiveAge time.Duration `koanf:"archive_age" default:"840h" validate:"min=0" doc:"How long the oldest backup or archive is kept; old key versions that it may need are kept as long."`
+	KEKGrace   time.Duration `koanf:"kek_grace" default:"168h" validate:"min=0" doc:"How long after the last re-wrapping an old key-encryption key is kept before its destroy date."`
 }
 
 // Ledger configures where the acts are kept that a restore must not undo.

@@ -2,6 +2,10 @@ package keyring
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
@@ -11,6 +15,35 @@ import (
 func OpenWithClock(ctx context.Context, o Options, clock otter.Clock) (*Keyring, error) {
 	o.clock = clock
 	return Open(ctx, o)
+}
+
+// TestStore is a store that a test brings.
+type TestStore interface {
+	Create(ctx context.Context, name string, data []byte) error
+	Read(ctx context.Context, name string) ([]byte, error)
+	Remove(ctx context.Context, name string) error
+	List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error)
+}
+
+// OpenOn opens a keyring on the test's own stores.
+func OpenOn(ctx context.Context, o Options, clock otter.Clock, stores func(replica int) TestStore) (*Keyring, error) {
+	o.wrapStore = func(i int, s store) store { return brought{stores(i), s} }
+	return OpenWithClock(ctx, o, clock)
+}
+
+type brought struct {
+	t TestStore
+	s store
+}
+
+func (b brought) create(ctx context.Context, name string, data []byte) error {
+	return b.t.Create(ctx, name, data)
+}
+func (b brought) read(ctx context.Context, name string) ([]byte, error) { return b.t.Read(ctx, name) }
+func (b brought) remove(ctx context.Context, name string) error         { return b.t.Remove(ctx, name) }
+func (b brought) close() error                                          { return b.s.close() }
+func (b brought) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	return b.t.List(ctx, prefix, token, limit)
 }
 
 // Store shows a store to the tests.
@@ -27,7 +60,9 @@ func (s Store) Create(ctx context.Context, name string, data []byte) error {
 }
 func (s Store) Read(ctx context.Context, name string) ([]byte, error) { return s.s.read(ctx, name) }
 func (s Store) Remove(ctx context.Context, name string) error         { return s.s.remove(ctx, name) }
-func (s Store) Empty(ctx context.Context) (bool, error)               { return s.s.empty(ctx) }
+func (s Store) List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	return s.s.list(ctx, prefix, token, limit)
+}
 
 // The errors that a store answers with.
 var (
@@ -38,4 +73,46 @@ var (
 // As returns the same keys in another person's name.
 func (k *Keys) As(subject uuid.UUID) *Keys {
 	return &Keys{subject: subject, aead: k.aead, version: k.version, versions: k.versions, macRoot: k.macRoot}
+}
+
+// ReadObject opens the bytes of an object.
+func (k *Keyring) ReadObject(ctx context.Context, subject uuid.UUID, generation uint64, object []byte) (*Keys, error) {
+	k.keks.byEpoch[FirstEpoch] = k.keks.byEpoch[k.keks.current]
+	k.keks.byEpoch["s"] = k.keks.byEpoch[k.keks.current]
+	c, err := readObject(ctx, k.keks, subject, generation, object)
+	if err != nil {
+		return nil, err
+	}
+	return newKeys(c)
+}
+
+// ReadContents reads what an object holds inside its wrapping.
+func ReadContents(subject uuid.UUID, generation uint64, inner []byte) (*Keys, error) {
+	c, err := readContents(subject, generation, inner)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.versions(); err != nil {
+		return nil, err
+	}
+	return newKeys(c)
+}
+
+// FreshContents is what an object of new keys holds.
+func FreshContents(subject uuid.UUID) []byte {
+	c, err := newContents(subject, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	inner, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return inner
+}
+
+// Checksummed is an object whose checksum holds, whatever its body.
+func Checksummed(magic string, body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return slices.Concat([]byte(magic), sum[:], body)
 }

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -45,6 +47,11 @@ func openFolder(u *url.URL) (*folder, error) {
 }
 
 func (f *folder) create(_ context.Context, name string, data []byte) error {
+	// Or the folders that the name needs would be made where a volume is missing,
+	// and what is written there would count as kept.
+	if _, err := os.Stat(f.dir); err != nil {
+		return fmt.Errorf("look at folder: %w", err)
+	}
 	return writeOnce(f.path(name), data)
 }
 
@@ -67,24 +74,45 @@ func (f *folder) remove(_ context.Context, name string) error {
 	}
 	err := syncDir(filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever stored there
+		// Nothing was ever stored there, unless the whole folder is gone.
+		_, err = os.Stat(f.dir)
 	}
 	return err
 }
 
-func (f *folder) empty(context.Context) (bool, error) {
-	found := errors.New("found")
-	err := filepath.WalkDir(f.dir, func(_ string, d fs.DirEntry, err error) error {
+// list walks the folder that the prefix ends in. The token is the last name.
+func (f *folder) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	within, _ := path.Split(prefix)
+	root := f.path(within)
+	var names []string
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && file != f.dir {
+			return nil // nothing was ever stored there, or it went away just now
+		}
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
 		// A hidden file is what a crash left of an unfinished write.
-		if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), ".") {
-			return found
+		if !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") {
+			return nil
+		}
+		relative, err := filepath.Rel(f.dir, file)
+		if name := filepath.ToSlash(relative); strings.HasPrefix(name, prefix) && name > string(token) {
+			names = append(names, name)
 		}
 		return err
 	})
-	if errors.Is(err, found) {
-		return false, nil
+	if err == nil {
+		_, err = os.Stat(f.dir) // as in read
 	}
-	return err == nil, err
+	if err != nil {
+		return nil, nil, fmt.Errorf("list folder: %w", err)
+	}
+	slices.Sort(names)
+	if len(names) <= limit {
+		return names, nil, nil
+	}
+	return names[:limit], []byte(names[limit-1]), nil
 }
 
 func (f *folder) close() error { return nil }

@@ -20,6 +20,19 @@ import (
 
 const kekSize = 32
 
+// FirstEpoch is the epoch of a KEK that was never replaced, and of every object
+// that was written before objects named their epoch.
+const FirstEpoch = "1"
+
+// maxEpochName bounds an epoch's name, whose length takes one byte in an object.
+const maxEpochName = 64
+
+// keks are the KEKs by epoch: the one that wraps, and others that only unwrap.
+type keks struct {
+	current string
+	byEpoch map[string]*kek
+}
+
 // kek wraps key sets.
 type kek struct {
 	keeper *secrets.Keeper
@@ -28,7 +41,82 @@ type kek struct {
 	local bool
 }
 
-func openKEK(ctx context.Context, rawURL string, st store, log *slog.Logger) (*kek, error) {
+func openKEKs(ctx context.Context, o Options, rs replicas) (_ *keks, err error) {
+	k := &keks{current: o.Epoch, byEpoch: map[string]*kek{}}
+	if k.current == "" {
+		k.current = FirstEpoch
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
+	for epoch, rawURL := range withCurrent(o.OtherKEKs, k.current, o.KEK) {
+		if err := checkEpochName(epoch); err != nil {
+			return nil, err
+		}
+		opened, err := openKEK(ctx, epoch, rawURL, rs, o.Logger)
+		if err != nil {
+			return nil, fmt.Errorf("epoch %s: %w", epoch, err)
+		}
+		k.byEpoch[epoch] = opened
+	}
+	return k, nil
+}
+
+func withCurrent(others map[string]string, current, rawURL string) map[string]string {
+	all := map[string]string{}
+	for epoch, u := range others {
+		all[epoch] = u
+	}
+	all[current] = rawURL
+	return all
+}
+
+func checkEpochName(epoch string) error {
+	ok := len(epoch) > 0 && len(epoch) <= maxEpochName
+	for _, r := range epoch {
+		ok = ok && (r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z')
+	}
+	if !ok || strings.HasPrefix(epoch, ".") {
+		return fmt.Errorf("epoch %q: a name is 1 to %d of a-z, 0-9, dash and dot", epoch, maxEpochName)
+	}
+	return nil
+}
+
+func (k *keks) wrap(ctx context.Context, clear []byte) ([]byte, error) {
+	wrapped, err := k.byEpoch[k.current].keeper.Encrypt(ctx, clear)
+	if err != nil {
+		return nil, fmt.Errorf("wrap keys: %w", err)
+	}
+	return wrapped, nil
+}
+
+func (k *keks) unwrap(ctx context.Context, e envelope) ([]byte, error) {
+	kek, ok := k.byEpoch[e.epoch]
+	if !ok {
+		return nil, fmt.Errorf("%w: they are of epoch %q, which is not configured", ErrWrongKEK, e.epoch)
+	}
+	clear, err := kek.keeper.Decrypt(ctx, e.wrapped)
+	if err == nil {
+		return clear, nil
+	}
+	// A KMS answers InvalidArgument for a ciphertext that is not its own.
+	if kek.local || gcerrors.Code(err) == gcerrors.InvalidArgument {
+		return nil, fmt.Errorf("%w: %w", ErrWrongKEK, err)
+	}
+	return nil, fmt.Errorf("unwrap keys: %w", err)
+}
+
+func (k *keks) close() error {
+	var errs []error
+	for _, kek := range k.byEpoch {
+		errs = append(errs, kek.keeper.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func openKEK(ctx context.Context, epoch, rawURL string, rs replicas, log *slog.Logger) (*kek, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		// The URL may hold the key itself, so it is not shown.
@@ -36,7 +124,7 @@ func openKEK(ctx context.Context, rawURL string, st store, log *slog.Logger) (*k
 	}
 	switch u.Scheme {
 	case "file":
-		return openKEKFile(ctx, filePath(u), st, log)
+		return openKEKFile(ctx, epoch, filePath(u), rs, log)
 	case localsecrets.Scheme:
 		if u.Host == "" {
 			return nil, errors.New("base64key:// without a key would make a new one at every start")
@@ -49,30 +137,8 @@ func openKEK(ctx context.Context, rawURL string, st store, log *slog.Logger) (*k
 	return &kek{keeper: keeper, local: u.Scheme == localsecrets.Scheme}, nil
 }
 
-func (k *kek) wrap(ctx context.Context, clear []byte) ([]byte, error) {
-	wrapped, err := k.keeper.Encrypt(ctx, clear)
-	if err != nil {
-		return nil, fmt.Errorf("wrap keys: %w", err)
-	}
-	return wrapped, nil
-}
-
-func (k *kek) unwrap(ctx context.Context, wrapped []byte) ([]byte, error) {
-	clear, err := k.keeper.Decrypt(ctx, wrapped)
-	if err == nil {
-		return clear, nil
-	}
-	// A KMS answers InvalidArgument for a ciphertext that is not its own.
-	if k.local || gcerrors.Code(err) == gcerrors.InvalidArgument {
-		return nil, fmt.Errorf("%w: %w", ErrWrongKEK, err)
-	}
-	return nil, fmt.Errorf("unwrap keys: %w", err)
-}
-
-func (k *kek) close() error { return k.keeper.Close() }
-
-func openKEKFile(ctx context.Context, path string, st store, log *slog.Logger) (*kek, error) {
-	if err := ensureKEKFile(ctx, path, st, log); err != nil {
+func openKEKFile(ctx context.Context, epoch, path string, rs replicas, log *slog.Logger) (*kek, error) {
+	if err := ensureKEKFile(ctx, epoch, path, rs, log); err != nil {
 		return nil, err
 	}
 	key, err := readKEKFile(path)
@@ -82,17 +148,17 @@ func openKEKFile(ctx context.Context, path string, st store, log *slog.Logger) (
 	return &kek{keeper: localsecrets.NewKeeper(key), local: true}, nil
 }
 
-// ensureKEKFile makes the file unless it is there. Beside an existing keyring
-// an absent file is a loss to be mended by hand, not a first start.
-func ensureKEKFile(ctx context.Context, path string, st store, log *slog.Logger) error {
+// ensureKEKFile makes the file unless it is there. Beside keys that need it an
+// absent file is a loss to be mended by hand, not a first start.
+func ensureKEKFile(ctx context.Context, epoch, path string, rs replicas, log *slog.Logger) error {
 	if exists, err := fileExists(path); exists || err != nil {
 		return err
 	}
-	empty, err := st.empty(ctx)
+	needed, err := rs.holdsEpoch(ctx, epoch)
 	if err != nil {
 		return fmt.Errorf("look into the keyring: %w", err)
 	}
-	if !empty {
+	if needed {
 		// Another process may have made file and first keys in this moment.
 		exists, err := fileExists(path)
 		if err == nil && !exists {

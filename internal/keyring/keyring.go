@@ -5,6 +5,12 @@
 // its own, wrapped by a key-encryption key (KEK). Destroying that object is how
 // a person's data is erased everywhere at once, so the bucket is never part of
 // a backup and its objects are never versioned.
+//
+// The bucket may have replicas. Objects are written once: a change of the keys,
+// or of the KEK that wraps them, is a new generation of the object, and the
+// older ones are removed once every replica holds it. Destroyed keys leave a
+// tombstone, which outweighs every object that returns later.
+// docs/decisions/0008-keyring-replicas.md tells why it is built this way.
 package keyring
 
 import (
@@ -22,14 +28,16 @@ import (
 )
 
 // Lease is how long a loaded key set may be used without asking the bucket
-// again. It bounds how long a process can go on after keys were destroyed.
-const Lease = 5 * time.Second
+// again. It bounds how long a process can go on after keys were destroyed: 5 s,
+// of which one is left for an operation that has begun when the lease ends.
+const Lease = 4 * time.Second
 
 const (
 	// cachedSets bounds the memory of the lease cache (about 2 KiB a set).
 	cachedSets = 20_000
 	// loadTimeout bounds one shared load, which outlives the caller that began it.
-	loadTimeout = 10 * time.Second
+	// Most of a lease, which begins with the load, must be left after it.
+	loadTimeout = 3 * time.Second
 )
 
 // Options say where the keys live.
@@ -38,22 +46,41 @@ type Options struct {
 	// ("file:///abs/keyring?create_dir=true"); any other scheme is opened by
 	// gocloud.dev/blob.
 	Bucket string
+	// Region is where Bucket is.
+	Region string
+	// Replicas are further buckets that hold the same; three in all, one of them
+	// in another region, survive the loss of any one. Bucket stays the first: it
+	// decides between those who change a subject's keys at the same time.
+	Replicas []Replica
 	// KEK is the URL of the key-encryption key. "file://" names a local file,
 	// made on first use; any other scheme is opened by gocloud.dev/secrets.
 	KEK string
+	// Epoch names the KEK; empty for [FirstEpoch]. Another KEK is another epoch.
+	Epoch string
+	// OtherKEKs open what is wrapped under other epochs, by epoch.
+	OtherKEKs map[string]string
 	// Logger receives warnings; nil for slog.Default.
 	Logger *slog.Logger
 
-	// clock replaces the lease cache's clock in tests.
-	clock otter.Clock
+	// clock and wrapStore replace the leases' clock and the stores in tests.
+	clock     otter.Clock
+	wrapStore func(replica int, s store) store
 }
 
 // Keyring loads and creates key sets. It is safe for concurrent use.
 type Keyring struct {
-	store store
-	kek   *kek
-	cache *otter.Cache[uuid.UUID, *Keys]
+	replicas replicas
+	keks     *keks
+	cache    *otter.Cache[uuid.UUID, *Keys]
+	clock    otter.Clock
 }
+
+// steady is a clock that a change of the system's time does not move: a lease
+// that an administrator's clock prolonged would be none.
+type steady struct{ since time.Time }
+
+func (s steady) NowNano() int64                      { return int64(time.Since(s.since)) }
+func (steady) Tick(d time.Duration) <-chan time.Time { return time.Tick(d) }
 
 // system is the cache key and subject of the key set that belongs to nobody.
 var system = uuid.Nil
@@ -64,30 +91,36 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	st, err := openStore(ctx, o.Bucket)
-	if err != nil {
-		return nil, fmt.Errorf("open keyring bucket: %w", err)
+	if o.clock == nil {
+		o.clock = steady{time.Now()}
 	}
-	k, err := openKEK(ctx, o.KEK, st, o.Logger)
+	rs, err := openReplicas(ctx, o)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open key-encryption key: %w", err), st.close())
+		return nil, fmt.Errorf("open keyring: %w", err)
 	}
-	cache, err := otter.New(&otter.Options[uuid.UUID, *Keys]{
-		MaximumSize:      cachedSets,
-		ExpiryCalculator: otter.ExpiryWriting[uuid.UUID, *Keys](Lease),
-		Clock:            o.clock,
+	ks, err := openKEKs(ctx, o, rs)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open key-encryption key: %w", err), rs.close())
+	}
+	k := &Keyring{replicas: rs, keks: ks, clock: o.clock}
+	k.cache, err = otter.New(&otter.Options[uuid.UUID, *Keys]{
+		MaximumSize: cachedSets,
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[uuid.UUID, *Keys]) time.Duration {
+			return time.Duration(max(e.Value.until-k.clock.NowNano(), 1))
+		}),
+		Clock: o.clock,
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make lease cache: %w", err), k.close(), st.close())
+		return nil, errors.Join(fmt.Errorf("make lease cache: %w", err), ks.close(), rs.close())
 	}
-	return &Keyring{store: st, kek: k, cache: cache}, nil
+	return k, nil
 }
 
 // Close drops the leases and releases bucket and KEK.
 func (k *Keyring) Close() error {
 	k.cache.InvalidateAll()
 	k.cache.StopAllGoroutines()
-	return errors.Join(k.kek.close(), k.store.close())
+	return errors.Join(k.keks.close(), k.replicas.close())
 }
 
 // Create makes the key set of a subject. It is idempotent and the first writer
@@ -97,13 +130,13 @@ func (k *Keyring) Create(ctx context.Context, subject uuid.UUID) error {
 	if subject == system {
 		return failure.New(failure.InvalidInput, "keyring: the zero subject has no keys", nil)
 	}
-	return k.create(ctx, subject)
+	return k.createOnce(ctx, subject)
 }
 
 // Keys returns the subject's key set, at most [Lease] old. Use it for one
 // operation and ask again for the next; a set that is kept outlives its lease.
 // Errors: [failure.KeyMissing], [failure.KeyDestroyed], [ErrWrongKEK],
-// [ErrCorrupt], or a passing failure of bucket or KMS.
+// [ErrCorrupt], [ErrBelowQuorum], or a passing failure of bucket or KMS.
 func (k *Keyring) Keys(ctx context.Context, subject uuid.UUID) (*Keys, error) {
 	if subject == system {
 		return nil, failure.New(failure.KeyMissing, "keyring: the zero subject has no keys", nil)
@@ -117,7 +150,7 @@ func (k *Keyring) System(ctx context.Context) (*Keys, error) {
 	if !failure.Is(err, failure.KeyMissing) {
 		return keys, err
 	}
-	if err := k.create(ctx, system); err != nil {
+	if err := k.createOnce(ctx, system); err != nil {
 		return nil, err
 	}
 	return k.lease(ctx, system)
@@ -131,40 +164,6 @@ func (k *Keyring) Fingerprint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(keys.Blind(Fingerprint, nil)[:16]), nil
-}
-
-// Destroy makes everything sealed under the subject's keys unreadable for ever.
-// The tombstone is written before the keys are deleted and is never removed, so
-// a copy of the keys that returns later stays dead. Other processes follow
-// within [Lease]. It is idempotent.
-func (k *Keyring) Destroy(ctx context.Context, subject uuid.UUID) error {
-	if subject == system {
-		return failure.New(failure.InvalidInput, "keyring: the system keys cannot be destroyed", nil)
-	}
-	at := []byte(time.Now().UTC().Format(time.RFC3339))
-	if err := k.store.create(ctx, tombstoneName(subject), at); err != nil && !errors.Is(err, errExists) {
-		return fmt.Errorf("write tombstone of %s: %w", subject, err)
-	}
-	k.cache.Invalidate(subject)
-	if err := k.store.remove(ctx, objectName(subject)); err != nil {
-		return fmt.Errorf("delete keys of %s: %w", subject, err)
-	}
-	return nil
-}
-
-func (k *Keyring) create(ctx context.Context, subject uuid.UUID) error {
-	if err := k.checkTombstone(ctx, subject); err != nil {
-		return err
-	}
-	object, err := newObject(ctx, k.kek, subject)
-	if err != nil {
-		return fmt.Errorf("make keys of %s: %w", describe(subject), err)
-	}
-	err = k.store.create(ctx, objectName(subject), object)
-	if err != nil && !errors.Is(err, errExists) {
-		return fmt.Errorf("store keys of %s: %w", describe(subject), err)
-	}
-	return nil
 }
 
 // lease answers from the cache or loads once for all who ask at the same time.
@@ -195,46 +194,27 @@ func (k *Keyring) load(ctx context.Context, subject uuid.UUID) (*Keys, error) {
 	// The load is shared: a caller who gives up must not fail the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	if err := k.checkTombstone(ctx, subject); err != nil {
-		return nil, err
-	}
-	object, err := k.store.read(ctx, objectName(subject))
-	if errors.Is(err, errAbsent) {
-		return nil, failure.New(failure.KeyMissing, "no keys for "+describe(subject), err)
-	}
+	// The lease runs from before the look for a tombstone: one that is written
+	// just after it must be obeyed within a lease, however slow the rest was.
+	began := k.clock.NowNano()
+	generation, object, err := k.replicas.survey(ctx, subject, readable).keys()
 	if err != nil {
 		return nil, fmt.Errorf("read keys of %s: %w", describe(subject), err)
 	}
-	keys, err := openObject(ctx, k.kek, subject, object)
+	c, err := readObject(ctx, k.keks, subject, generation, object)
 	if err != nil {
 		return nil, fmt.Errorf("open keys of %s: %w", describe(subject), err)
 	}
+	keys, err := newKeys(c)
+	if err != nil {
+		return nil, fmt.Errorf("open keys of %s: %w", describe(subject), err)
+	}
+	keys.until = began + int64(Lease)
+	if k.clock.NowNano() >= keys.until {
+		return nil, fmt.Errorf("reading the keys of %s took longer than a lease", describe(subject))
+	}
 	return keys, nil
 }
-
-func (k *Keyring) checkTombstone(ctx context.Context, subject uuid.UUID) error {
-	if subject == system {
-		return nil
-	}
-	_, err := k.store.read(ctx, tombstoneName(subject))
-	switch {
-	case errors.Is(err, errAbsent):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look for tombstone of %s: %w", subject, err)
-	default:
-		return failure.New(failure.KeyDestroyed, "the keys of "+describe(subject)+" were destroyed", nil)
-	}
-}
-
-func objectName(subject uuid.UUID) string {
-	if subject == system {
-		return "system"
-	}
-	return "subjects/" + subject.String()
-}
-
-func tombstoneName(subject uuid.UUID) string { return "tombstones/" + subject.String() }
 
 func describe(subject uuid.UUID) string {
 	if subject == system {

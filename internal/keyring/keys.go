@@ -60,6 +60,8 @@ type Keys struct {
 	version  uint32
 	versions map[uint32]bool
 	macRoot  []byte
+	// until is when the lease ends, by the keyring's clock.
+	until int64
 	// derived holds one HMAC key for each [Purpose]; HKDF costs more than the MAC.
 	derived sync.Map
 }
@@ -106,6 +108,11 @@ func Version(sealed []byte) (uint32, error) {
 		return 0, fmt.Errorf("no key version: %w", ErrSealed)
 	}
 	return binary.BigEndian.Uint32(sealed[1:prefixSize]), nil
+}
+
+// Prefix is what everything sealed under a version begins with.
+func Prefix(version uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{tinkPrefix}, version)
 }
 
 // Blind returns 32 bytes that stand for data in indexes and look-ups:

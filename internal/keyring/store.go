@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 
 	"gocloud.dev/blob"
@@ -25,8 +24,10 @@ type store interface {
 	read(ctx context.Context, name string) ([]byte, error)
 	// remove deletes an object; one that is absent is not an error.
 	remove(ctx context.Context, name string) error
-	// empty reports whether there is no object at all.
-	empty(ctx context.Context) (bool, error)
+	// list returns at most limit names that begin with prefix, and the token of the
+	// next page: empty at the end. The first page has no token. A page may hold
+	// fewer names, even none, without being the last.
+	list(ctx context.Context, prefix string, token []byte, limit int) (names []string, next []byte, err error)
 	close() error
 }
 
@@ -72,12 +73,19 @@ func (o *objects) remove(ctx context.Context, name string) error {
 	return err
 }
 
-func (o *objects) empty(ctx context.Context) (bool, error) {
-	_, err := o.bucket.List(nil).Next(ctx)
-	if errors.Is(err, io.EOF) {
-		return true, nil
+func (o *objects) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	if len(token) == 0 {
+		token = blob.FirstPageToken
 	}
-	return false, err
+	page, next, err := o.bucket.ListPage(ctx, token, limit, &blob.ListOptions{Prefix: prefix})
+	if err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, len(page))
+	for i, object := range page {
+		names[i] = object.Key
+	}
+	return names, next, nil
 }
 
 func (o *objects) close() error { return o.bucket.Close() }

@@ -26,9 +26,7 @@ func TestStores(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s, err := keyring.OpenStore(ctx, url(t))
 			require.NoError(t, err)
-			empty, err := s.Empty(ctx)
-			require.NoError(t, err)
-			require.True(t, empty)
+			require.Empty(t, list(t, s, ""))
 
 			_, err = s.Read(ctx, "subjects/a")
 			require.ErrorIs(t, err, keyring.ErrAbsent)
@@ -39,16 +37,50 @@ func TestStores(t *testing.T) {
 			data, err := s.Read(ctx, "subjects/a")
 			require.NoError(t, err)
 			require.Equal(t, "first", string(data))
-			empty, err = s.Empty(ctx)
-			require.NoError(t, err)
-			require.False(t, empty)
+			require.Equal(t, []string{"subjects/a"}, list(t, s, ""))
 
 			require.NoError(t, s.Remove(ctx, "subjects/a"))
 			_, err = s.Read(ctx, "subjects/a")
 			require.ErrorIs(t, err, keyring.ErrAbsent)
 			t.Run("of many writers one wins", func(t *testing.T) { oneWriterWins(t, s) })
+			t.Run("lists go page by page", func(t *testing.T) { listsInPages(t, s) })
 		})
 	}
+}
+
+func list(t *testing.T, s keyring.Store, prefix string) []string {
+	t.Helper()
+	names, next, err := s.List(context.Background(), prefix, nil, 1000)
+	require.NoError(t, err)
+	require.Empty(t, next)
+	return names
+}
+
+func listsInPages(t *testing.T, s keyring.Store) {
+	ctx := context.Background()
+	var all []string
+	for i := range 7 {
+		name := fmt.Sprintf("pages/%d/of", i)
+		all = append(all, name)
+		require.NoError(t, s.Create(ctx, name, []byte("x")))
+	}
+	require.NoError(t, s.Create(ctx, "pagesize", []byte("x")), "a name that only begins alike")
+	require.Empty(t, list(t, s, "nothing/"))
+	require.Equal(t, all[3:4], list(t, s, "pages/3/"))
+
+	var seen []string
+	for token := []byte(nil); ; {
+		names, next, err := s.List(ctx, "pages/", token, 3)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(names), 3)
+		seen = append(seen, names...)
+		if len(next) == 0 {
+			break
+		}
+		require.NoError(t, s.Remove(ctx, names[0]), "what was seen may go away between pages")
+		token = next
+	}
+	require.Equal(t, all, seen)
 }
 
 func oneWriterWins(t *testing.T, s keyring.Store) {
@@ -88,15 +120,29 @@ func TestAFolderKeepsItsFilesPrivateAndLeavesNoRemains(t *testing.T) {
 	}
 }
 
+func TestNothingIsKeptInAFolderThatIsGone(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "keyring")
+	s, err := keyring.OpenStore(ctx, "file://"+dir+"?create_dir=yes")
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(dir, dir+".away"))
+	require.Error(t, s.Create(ctx, "subjects/a", []byte("x")))
+	_, err = s.Read(ctx, "subjects/a")
+	require.NotErrorIs(t, err, keyring.ErrAbsent)
+	require.Error(t, err)
+	_, _, err = s.List(ctx, "subjects/", nil, 10)
+	require.Error(t, err)
+	require.Error(t, s.Remove(ctx, "subjects/a"), "what cannot be seen was not removed")
+	require.NoDirExists(t, dir)
+}
+
 func TestAnInterruptedWriteDoesNotCountAsAKey(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".new-123"), []byte("half"), 0o600))
 	s, err := keyring.OpenStore(ctx, "file://"+dir)
 	require.NoError(t, err)
-	empty, err := s.Empty(ctx)
-	require.NoError(t, err)
-	require.True(t, empty)
+	require.Empty(t, list(t, s, ""))
 }
 
 func TestStoresThatCannotBeOpenedSaySo(t *testing.T) {

@@ -152,7 +152,11 @@ func (db *DB) WriteHint(ctx context.Context, subject uuid.UUID, fn func(ctx cont
 }
 
 func (db *DB) write(ctx context.Context, subject uuid.UUID, fn func(context.Context, *queries.Queries) error, settings ...string) error {
-	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
+	return db.transact(ctx, writing(subject, settings...), fn)
+}
+
+func writing(subject uuid.UUID, settings ...string) opening {
+	return func() (*pgx.Batch, func(pgx.BatchResults) error) {
 		batch := begin(subject.String(), pgx.TxOptions{})
 		for _, setting := range settings {
 			batch.Queue(setting)
@@ -166,14 +170,18 @@ func (db *DB) write(ctx context.Context, subject uuid.UUID, fn func(context.Cont
 			}
 			return checkActive(results.QueryRow(), subject)
 		}
-	}, fn)
+	}
 }
 
 // Read runs fn in a read-only transaction that sees the subject's rows only.
 func (db *DB) Read(ctx context.Context, subject uuid.UUID, fn func(ctx context.Context, q *queries.Queries) error) error {
-	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
+	return db.transact(ctx, reading(subject), fn)
+}
+
+func reading(subject uuid.UUID) opening {
+	return func() (*pgx.Batch, func(pgx.BatchResults) error) {
 		return begin(subject.String(), pgx.TxOptions{AccessMode: pgx.ReadOnly}), func(pgx.BatchResults) error { return nil }
-	}, fn)
+	}
 }
 
 // WriteShared runs fn in a transaction that belongs to no person: row-level

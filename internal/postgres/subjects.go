@@ -39,6 +39,23 @@ func (db *DB) KnowsSubject(ctx context.Context, subject uuid.UUID) (bool, error)
 	return true, nil
 }
 
+// CheckActive fails with [failure.SubjectInactive] when erasure of a person has
+// begun. An unknown person is no error. The answer may be outdated at once:
+// transactions that must not be, lock the row instead ([DB.Write]).
+func (db *DB) CheckActive(ctx context.Context, subject uuid.UUID) error {
+	state, err := queries.New(db.pool).SubjectState(ctx, subject)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up subject %s: %w", subject, err)
+	case state != "active":
+		return failure.New(failure.SubjectInactive, "subject "+subject.String()+" is "+state, nil)
+	default:
+		return nil
+	}
+}
+
 // ActiveSubjects lists registered people who are not being erased, in the order
 // of their ids, for batch work. Pass the last id of a page to get the next; the
 // zero UUID begins.
@@ -48,6 +65,32 @@ func (db *DB) ActiveSubjects(ctx context.Context, after uuid.UUID, limit int32) 
 		return nil, fmt.Errorf("list subjects: %w", err)
 	}
 	return subjects, nil
+}
+
+// Freeze ends writing for a person: it waits for the transactions that write for
+// them, and none begins after it. It is idempotent, also when the person is
+// erased already; [failure.NotFound] for an unknown person.
+func (db *DB) Freeze(ctx context.Context, subject uuid.UUID) error {
+	known, err := db.KnowsSubject(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return failure.New(failure.NotFound, "subject "+subject.String()+" does not exist", nil)
+	}
+	if err := queries.New(db.pool).FreezeSubject(ctx, subject); err != nil {
+		return fmt.Errorf("freeze subject %s: %w", subject, err)
+	}
+	return nil
+}
+
+// MarkErased records that a frozen person's data is unreadable for good. There is
+// no way back from it. It is idempotent.
+func (db *DB) MarkErased(ctx context.Context, subject uuid.UUID) error {
+	if err := queries.New(db.pool).MarkSubjectErased(ctx, subject); err != nil {
+		return fmt.Errorf("mark subject %s erased: %w", subject, err)
+	}
+	return nil
 }
 
 // RecordSetting records a value that must not change under a running system,

@@ -15,7 +15,11 @@ import (
 // checks the results that follow "begin" and the subject's setting.
 type opening func() (*pgx.Batch, func(pgx.BatchResults) error)
 
-func (db *DB) transact(ctx context.Context, open opening, fn func(context.Context, *queries.Queries) error) (err error) {
+func (db *DB) transact(ctx context.Context, open opening, fn func(context.Context, *queries.Queries) error) error {
+	return db.transactTx(ctx, open, func(ctx context.Context, tx pgx.Tx) error { return fn(ctx, queries.New(tx)) })
+}
+
+func (db *DB) transactTx(ctx context.Context, open opening, fn func(context.Context, pgx.Tx) error) (err error) {
 	tx, err := db.open(ctx, open)
 	if lostConnection(err) {
 		// The server was restarted under the pool. Nothing has been done yet, so
@@ -28,7 +32,7 @@ func (db *DB) transact(ctx context.Context, open opening, fn func(context.Contex
 	}
 	// Without effect after a commit; it also ends the transaction when fn panics.
 	defer func() { err = errors.Join(err, rollback(ctx, tx)) }()
-	if err := fn(ctx, queries.New(tx)); err != nil {
+	if err := fn(ctx, tx); err != nil {
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -82,11 +82,15 @@ func (c cli) record(ctx context.Context) error {
 func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch} {
+	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch, workflows.QueuePrivacy} {
 		w := worker.New(temporal, queue, worker.Options{})
 		w.RegisterWorkflow(workflows.Interaction)
 		w.RegisterWorkflow(workflows.Consolidation)
 		w.RegisterWorkflow(workflows.Upkeep)
+		w.RegisterWorkflow(workflows.Rekey)
+		w.RegisterWorkflow(workflows.Rewrap)
+		w.RegisterWorkflow(workflows.RetireKeys)
+		w.RegisterWorkflow(workflows.DestroyKeys)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

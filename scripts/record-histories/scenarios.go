@@ -10,6 +10,7 @@ import (
 
 	"meai/activities/bridge"
 	"meai/activities/interaction"
+	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
@@ -74,6 +75,10 @@ var scenarios = []scenario{
 	}),
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
+	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
+	{name: "keys-rewrap", queue: workflows.QueuePrivacy, workflow: workflows.Rewrap, input: workflows.KeysInput{PageSize: 2}},
+	{name: "keys-retire", queue: workflows.QueuePrivacy, workflow: workflows.RetireKeys, input: workflows.KeysInput{Subject: uuid.UUID{1}}},
+	{name: "keys-destroy", queue: workflows.QueuePrivacy, workflow: workflows.DestroyKeys, input: workflows.DestroyKeysInput{Subject: uuid.UUID{1}, Settle: time.Second}},
 }
 
 func waited(s scenario) scenario { s.waits = true; return s }
@@ -116,4 +121,31 @@ var usual = map[string]any{
 	"upkeep.ExtendPartitions": func(context.Context, struct{}) (upkeep.Partitioned, error) {
 		return upkeep.Partitioned{Created: 8}, nil
 	},
+	"keys.ListKeys": func(_ context.Context, in keys.PageInput) (keys.Page, error) {
+		if in.At.Part == 0 {
+			return keys.Page{Subjects: []uuid.UUID{{}, {1}}, Next: keys.Cursor{Part: 1}}, nil
+		}
+		return keys.Page{Next: keys.Cursor{Ended: true}}, nil
+	},
+	"keys.Publish": func(_ context.Context, in keys.SubjectsInput) (keys.Waiting, error) {
+		return keys.Waiting{Subjects: in.Subjects, Counts: keys.Counts{Seen: len(in.Subjects)}}, nil
+	},
+	"keys.Promote":   countKeys(keys.Counts{Changed: 2}),
+	"keys.Reseal":    countKeys(keys.Counts{Rows: 9}),
+	"keys.Rewrap":    countKeys(keys.Counts{Seen: 2, Changed: 2}),
+	"keys.Retire":    countKeys(keys.Counts{Seen: 1, Retired: 1}),
+	"keys.EndEpochs": func(context.Context, struct{}) (keys.Census, error) { return keys.Census{Epoch: "2"}, nil },
+	"keys.Freeze":    onePerson,
+	"keys.EndWorkflows": func(context.Context, keys.SubjectInput) (keys.Ended, error) {
+		return keys.Ended{}, nil
+	},
+	"keys.Bury":       onePerson,
+	"keys.Clear":      onePerson,
+	"keys.MarkErased": onePerson,
 }
+
+func countKeys(counts keys.Counts) func(context.Context, keys.SubjectsInput) (keys.Counts, error) {
+	return func(context.Context, keys.SubjectsInput) (keys.Counts, error) { return counts, nil }
+}
+
+func onePerson(context.Context, keys.SubjectInput) error { return nil }

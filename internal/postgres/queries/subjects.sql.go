@@ -57,6 +57,25 @@ func (q *Queries) EnsurePartitions(ctx context.Context, until time.Time) (int32,
 	return meai_ensure_partitions, err
 }
 
+const freezeSubject = `-- name: FreezeSubject :exec
+update subjects set state = 'freezing' where id = $1 and state = 'active'
+`
+
+// It waits for the writes that hold the row, and none begins after it.
+func (q *Queries) FreezeSubject(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, freezeSubject, id)
+	return err
+}
+
+const markSubjectErased = `-- name: MarkSubjectErased :exec
+update subjects set state = 'erased' where id = $1 and state = 'freezing'
+`
+
+func (q *Queries) MarkSubjectErased(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, markSubjectErased, id)
+	return err
+}
+
 const recordSetting = `-- name: RecordSetting :exec
 insert into settings (key, value) values ($1, $2) on conflict do nothing
 `
@@ -87,4 +106,35 @@ func (q *Queries) SubjectState(ctx context.Context, id uuid.UUID) (string, error
 	var state string
 	err := row.Scan(&state)
 	return state, err
+}
+
+const workflowsOfSubject = `-- name: WorkflowsOfSubject :many
+select id, workflow_id from interactions
+where subject_id = $1 and id > $2 order by id limit $3
+`
+
+type WorkflowsOfSubjectRow struct {
+	ID         uuid.UUID
+	WorkflowID string
+}
+
+// The workflows of a person's messages, in pages, oldest first.
+func (q *Queries) WorkflowsOfSubject(ctx context.Context, subjectID uuid.UUID, after uuid.UUID, page int32) ([]WorkflowsOfSubjectRow, error) {
+	rows, err := q.db.Query(ctx, workflowsOfSubject, subjectID, after, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkflowsOfSubjectRow
+	for rows.Next() {
+		var i WorkflowsOfSubjectRow
+		if err := rows.Scan(&i.ID, &i.WorkflowID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

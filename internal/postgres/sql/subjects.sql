@@ -17,3 +17,15 @@ select value from settings where key = $1;
 
 -- name: EnsurePartitions :one
 select meai_ensure_partitions(@until);
+
+-- It waits for the writes that hold the row, and none begins after it.
+-- name: FreezeSubject :exec
+update subjects set state = 'freezing' where id = $1 and state = 'active';
+
+-- name: MarkSubjectErased :exec
+update subjects set state = 'erased' where id = $1 and state = 'freezing';
+
+-- The workflows of a person's messages, in pages, oldest first.
+-- name: WorkflowsOfSubject :many
+select id, workflow_id from interactions
+where subject_id = @subject_id and id > @after order by id limit @page;

@@ -1,0 +1,13 @@
+package main
+
+// What keyring.bucket, keyring.replicas and keyring.kek can name besides local
+// files: each import registers the schemes of one provider.
+import (
+	_ "gocloud.dev/blob/azureblob"        // azblob://
+	_ "gocloud.dev/blob/gcsblob"          // gs://
+	_ "gocloud.dev/blob/s3blob"           // s3://
+	_ "gocloud.dev/secrets/awskms"        // awskms://
+	_ "gocloud.dev/secrets/azurekeyvault" // azurekeyvault://
+	_ "gocloud.dev/secrets/gcpkms"        // gcpkms://
+	_ "gocloud.dev/secrets/hashivault"    // hashivault:// (OpenBao's transit engine)
+)
