@@ -24,16 +24,23 @@ type callers struct {
 
 var errNoIssuer = errors.New("no identity provider: set identity.issuer (MEAI_IDENTITY_ISSUER), or identity.development=true on a machine of your own")
 
+// callers knows the API's callers, and serves the development provider when it is on.
 func (p *parts) callers(ctx context.Context, db *postgres.DB) (c callers, err error) {
+	if c, err = p.bearer(db); err != nil || !p.config.Identity.Development {
+		return c, err
+	}
+	c.development, err = p.developmentProvider(ctx)
+	return c, err
+}
+
+// bearer knows callers by access tokens and API keys.
+func (p *parts) bearer(db *postgres.DB) (c callers, err error) {
 	i := p.config.Identity
 	switch {
 	case i.Development && i.Issuer != "":
 		return c, errors.New("identity.issuer and identity.development exclude each other")
 	case i.Development:
 		i.Issuer = devlogin.Issuer(p.config.API.Public())
-		if c.development, err = p.developmentProvider(ctx); err != nil {
-			return c, err
-		}
 	case i.Issuer == "":
 		return c, errNoIssuer
 	case !strings.HasPrefix(i.Issuer, "https://"):
