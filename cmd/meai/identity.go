@@ -39,6 +39,8 @@ func (p *parts) bearer(db *postgres.DB) (c callers, err error) {
 	switch {
 	case i.Development && i.Issuer != "":
 		return c, errors.New("identity.issuer and identity.development exclude each other")
+	case i.Development && p.tls != nil:
+		return c, errors.New("identity.development is for the open loopback only: set identity.issuer where tls.certificate is set")
 	case i.Development:
 		i.Issuer = devlogin.Issuer(p.config.API.Public())
 	case i.Issuer == "":
@@ -54,7 +56,7 @@ func (p *parts) bearer(db *postgres.DB) (c callers, err error) {
 		Issuer: i.Issuer, Audience: i.Audience, RolesClaim: i.RolesClaim, RolesPrefix: i.RolesPrefix,
 		ACR: strings.Fields(i.StepUpACR), ClockSkew: i.ClockSkew,
 	})
-	c.auth = identity.Bearer{Tokens: tokens, Directory: c.directory}
+	c.auth = identity.Certified{Next: identity.Bearer{Tokens: tokens, Directory: c.directory}, TLS: p.tls}
 	return c, nil
 }
 
