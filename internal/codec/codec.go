@@ -8,6 +8,9 @@
 // replay under another namespace or workflow id), and nothing but the person
 // and the purpose is bound into the ciphertext.
 //
+// An Update-with-Start must name its workflow in the update's options too: the SDK
+// does not require it, and seals the update's arguments as the system's without.
+//
 // Not covered, and so never to hold a person's words: ids of workflows,
 // activities and schedules, their types, search attributes, headers, and the
 // error message of a failed query.
