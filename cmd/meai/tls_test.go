@@ -164,7 +164,7 @@ func TestProcessesWithCertificates(t *testing.T) {
 	base := "https://" + address
 	g.awaitStatus(t, base+"/readyz", http.StatusOK)
 	g.awaitStatus(t, "https://"+metrics+"/healthz", http.StatusNoContent)
-	g.awaitStatus(t, "https://"+codec+"/healthz", http.StatusNoContent)
+	g.awaitStatus(t, "https://"+codec+"/healthz", http.StatusOK)
 
 	worker := "spiffe://" + trustDomain + "/meai/worker/mirror"
 	t.Run("every engine answers through its door", func(t *testing.T) {

@@ -89,7 +89,7 @@ func New(o Options) (*Server, error) {
 	}))
 	mux.HandleFunc("OPTIONS /decode", preflight)
 	mux.HandleFunc("OPTIONS /encode", preflight)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	s.handler = s.guard(mux)
 	return s, nil
 }
