@@ -397,6 +397,7 @@ func (e Role) Valid() bool {
 const (
 	ScopeAccountRead       Scope = "account:read"
 	ScopeBridge            Scope = "bridge"
+	ScopeCodec             Scope = "codec"
 	ScopeConversationRead  Scope = "conversation:read"
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
@@ -409,6 +410,8 @@ func (e Scope) Valid() bool {
 	case ScopeAccountRead:
 		return true
 	case ScopeBridge:
+		return true
+	case ScopeCodec:
 		return true
 	case ScopeConversationRead:
 		return true
