@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -257,30 +258,34 @@ func TestWithoutACertificateEverythingIsInTheOpen(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// workloads is a SPIFFE Workload API with one certificate.
+// workloads is a SPIFFE Workload API: it sends every caller the certificate of
+// the moment, and the next one when renewed is closed.
 type workloads struct {
 	workload.UnimplementedSpiffeWorkloadAPIServer
-	answers chan *workload.X509SVIDResponse
+	current atomic.Pointer[workload.X509SVIDResponse]
+	renewed chan struct{}
 }
 
-func (w workloads) FetchX509SVID(_ *workload.X509SVIDRequest, stream grpc.ServerStreamingServer[workload.X509SVIDResponse]) error {
-	for {
-		select {
-		case answer := <-w.answers:
-			if err := stream.Send(answer); err != nil {
-				return err
-			}
-		case <-stream.Context().Done():
-			return stream.Context().Err()
-		}
+func (w *workloads) FetchX509SVID(_ *workload.X509SVIDRequest, stream grpc.ServerStreamingServer[workload.X509SVIDResponse]) error {
+	if err := stream.Send(w.current.Load()); err != nil {
+		return err
 	}
+	select {
+	case <-w.renewed:
+		if err := stream.Send(w.current.Load()); err != nil {
+			return err
+		}
+	case <-stream.Context().Done():
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
 }
 
 func TestCertificatesFromTheWorkloadAPI(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "spire.sock")
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", socket)
 	require.NoError(t, err)
-	api := workloads{answers: make(chan *workload.X509SVIDResponse, 1)}
+	api := &workloads{renewed: make(chan struct{})}
 	agent := grpc.NewServer()
 	workload.RegisterSpiffeWorkloadAPIServer(agent, api)
 	go func() { _ = agent.Serve(listener) }()
@@ -294,11 +299,11 @@ func TestCertificatesFromTheWorkloadAPI(t *testing.T) {
 			SpiffeId: id, X509Svid: der(t, certificate), X509SvidKey: der(t, key), Bundle: der(t, authority.PEM()),
 		}}}
 	}
-	api.answers <- issue("spiffe://evil.example/meai/api")
+	api.current.Store(issue("spiffe://evil.example/meai/api"))
 	_, err = mtls.Open(t.Context(), mtls.Options{TrustDomain: domain})
 	require.ErrorContains(t, err, "evil.example")
 
-	api.answers <- issue(server)
+	api.current.Store(issue(server))
 	s, err := mtls.Open(t.Context(), mtls.Options{TrustDomain: domain})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -307,7 +312,8 @@ func TestCertificatesFromTheWorkloadAPI(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, worker+" memory", answer)
 
-	api.answers <- issue(server)
+	api.current.Store(issue(server))
+	close(api.renewed)
 	require.Eventually(t, func() bool {
 		_, renewed, err := ask(t, client(t, authority.Client(t, nil, nil)), url)
 		return err == nil && renewed.Cmp(serial) != 0
