@@ -124,6 +124,7 @@ func (r *request) judge(ctx context.Context, act Act, owner uuid.UUID) verdict {
 	approval, approved, err := r.server.o.Approvals.Approved(ctx, r.who, owner)
 	switch {
 	case err != nil:
+		r.server.o.Logger.Error("whether an access is approved could not be found out", "error", err)
 		return verdict{refusal: saysUndecided}
 	case !approved:
 		return verdict{refusal: saysUnapproved, approval: approval}
