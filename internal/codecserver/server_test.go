@@ -463,3 +463,19 @@ func TestOnlyTheUIsOriginMayAsk(t *testing.T) {
 	require.Equal(t, origin, header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "no-store", header.Get("Cache-Control"))
 }
+
+// certified stands for a connection with a worker's certificate.
+type certified struct{}
+
+func (certified) Authenticate(*http.Request) (identity.Caller, error) {
+	return identity.Caller{Principal: uuid.New(), Roles: []identity.Role{identity.Service}, Method: identity.Certificate, Queue: "memory"}, nil
+}
+
+func TestAWorkersCertificateOpensNothing(t *testing.T) {
+	s := newScene(t, func(o *codecserver.Options) { o.Auth = certified{} })
+	out := s.ask(t, "/decode", "", s.seal(t, "x", "counts"), s.seal(t, personal(s.newSubject(t)), words))
+	s.requireShown(t, out[0], "counts", "sealed: not permitted")
+	s.requireShown(t, out[1], words, "sealed: not permitted")
+	status, _, _ := s.post(t, "/encode", "", []byte(`{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"MQ=="}]}`))
+	require.Equal(t, http.StatusForbidden, status)
+}
