@@ -3,7 +3,7 @@
 # Tools are pinned by scripts/tools/go.mod, a module of its own so that they never shape the product's dependencies.
 # Those that run often are built once into .local/bin; the code generators run through
 # `go tool -modfile=scripts/tools/go.mod`, as `go generate` does. Nothing is installed outside .local, except PostgreSQL
-# by the system's package manager where it is missing.
+# and, for the tests, Redis by the system's package manager where they are missing.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -32,7 +32,7 @@ RACE ?=
 # subset that go test vets by itself would go through every dependency once more.
 GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -vet=off -count=1 -timeout=20m
 WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-ports --
-# The modules that hold code. deploy/local/weaviate and scripts/tools only pin the versions of programs.
+# The modules that hold code. deploy/local/weaviate, scripts/tools and scripts/scanners only pin the versions of programs.
 MODULES := . deploy/local deploy/docker
 
 # Runs a command that is interesting only when it fails, and shows how long it took.
@@ -85,13 +85,17 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines test-local test-docker test-stack-up test-stack-down fuzz bench bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down fuzz bench bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
 # The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
-test-engines: build $(BIN)/gotestsum
+test-engines: build redis $(BIN)/gotestsum
 	@$(WITH_STACK) env $(GOTEST) ./...
+
+# The rate limiter's tests start Valkey or Redis servers themselves.
+redis:
+	@$(STEP) redis scripts/redis
 
 test-local: build-stack $(BIN)/gotestsum
 	@cd deploy/local && env $(GOTEST) ./...
@@ -110,8 +114,8 @@ test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEA
 test-stack-down: build-stack ## Stop the tests' engines
 	@$(BIN)/meai-local down --data $(TEST)
 
-fuzz: ## Fuzz every fuzz target for a while (FUZZTIME=30s)
-	@scripts/fuzz $(or $(FUZZTIME),30s)
+fuzz: ## Share a total time between all fuzz targets (FUZZTIME=10m, ONLY=regexp)
+	@scripts/fuzz $(or $(FUZZTIME),10m)
 
 WITH_BENCH = $(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench --free-ports --
 
@@ -125,7 +129,7 @@ bench-parts: build ## Measure Mirror with and without vector instructions, and r
 
 ##@ Keep it tidy
 
-LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-generated
+LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-secrets lint-weaknesses lint-generated
 
 .PHONY: lint $(LINTS)
 lint: ## Check format, correctness, determinism, import directions, generated code, modules
@@ -158,6 +162,12 @@ lint-text:
 lint-modules:
 	@$(call EACH,tidy go mod tidy -diff)
 
+lint-secrets: $(BIN)/gitleaks
+	@$(STEP) secrets scripts/scan secrets
+
+lint-weaknesses: $(BIN)/gosec
+	@$(STEP) weaknesses scripts/scan code
+
 lint-generated:
 	@$(STEP) generated scripts/drift
 
@@ -168,3 +178,10 @@ $(BIN)/gotestsum: PACKAGE := gotest.tools/gotestsum
 
 $(BIN)/%: scripts/tools/go.mod scripts/tools/go.sum
 	@cd scripts/tools && ../../$(STEP) $* go build -o $@ $(PACKAGE)
+
+# The scanners have a module of their own: they bring more dependencies than all other tools together.
+$(BIN)/gosec: PACKAGE := github.com/securego/gosec/v2/cmd/gosec
+$(BIN)/gitleaks: PACKAGE := github.com/zricethezav/gitleaks/v8
+
+$(BIN)/gosec $(BIN)/gitleaks: scripts/scanners/go.mod scripts/scanners/go.sum
+	@cd scripts/scanners && ../../$(STEP) $(@F) go build -ldflags '-s -w' -o $@ $(PACKAGE)

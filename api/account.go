@@ -36,7 +36,7 @@ func (s *Server) CreateAPIKey(ctx context.Context, r CreateAPIKeyRequestObject) 
 		}
 	}
 	lifetime := time.Duration(r.Body.Days) * 24 * time.Hour
-	text, key, err := s.keys.IssueAPIKey(ctx, who.Principal, roles, each(r.Body.Scopes, as[string, Scope]), lifetime)
+	text, key, err := s.keys.IssueAPIKey(ctx, who, roles, each(r.Body.Scopes, as[string, Scope]), lifetime)
 	if err != nil {
 		return nil, fmt.Errorf("issue an API key: %w", err)
 	}
@@ -70,7 +70,7 @@ func (s *Server) ListAPIKeys(ctx context.Context, r ListAPIKeysRequestObject) (L
 // RevokeAPIKey implements [StrictServerInterface].
 func (s *Server) RevokeAPIKey(ctx context.Context, r RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error) {
 	who, _ := identity.FromContext(ctx)
-	key, err := s.keys.RevokeAPIKey(ctx, who.Principal, r.KeyId)
+	key, err := s.keys.RevokeAPIKey(ctx, who, r.KeyId)
 	if err != nil {
 		return nil, fmt.Errorf("revoke an API key: %w", err)
 	}

@@ -15,15 +15,22 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// maxBody is the largest request body in bytes.
-const maxBody = 64 << 10
+const (
+	// maxBody is the largest request body in bytes.
+	maxBody = 64 << 10
+	// maxDepth is how deep a body may nest, and maxTokens how many names, values
+	// and brackets it may hold: several times what the contract has use for. A body
+	// of brackets alone would cost the validator far more than words do.
+	maxDepth  = 16
+	maxTokens = 2000
+)
 
 // readBody reads the body whole, checks that it is JSON in UTF-8 and puts it back
 // for whoever reads next. The JSON decoders behind would replace broken UTF-8
 // silently, and a person's words must not change on the way in. What was read is
 // returned with an error as well.
 func (k *contract) readBody(c echo.Context, required bool) ([]byte, error) {
-	data, err := readAll(c, k.bodyTimeout)
+	data, err := readAll(c)
 	if err != nil {
 		return nil, err
 	}
@@ -44,15 +51,26 @@ func (k *contract) readBody(c echo.Context, required bool) ([]byte, error) {
 	return data, checkJSON(data)
 }
 
-func readAll(c echo.Context, within time.Duration) ([]byte, error) {
+// boundBody gives a body its time to arrive, also where nobody reads it: the
+// server itself takes the rest of a body before it answers the next request, and
+// would wait for it without end. net/http lifts the deadline when the body is read
+// to its end.
+func (k *contract) boundBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength != 0 {
+			err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(k.bodyTimeout))
+			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return fmt.Errorf("bound the reading of the body: %w", err)
+			}
+		}
+		return next(c)
+	}
+}
+
+func readAll(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > maxBody {
 		return nil, &problem{code: bodyTooLarge}
-	}
-	// net/http lifts the deadline again once the body is read to its end.
-	err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(within))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, fmt.Errorf("bound the reading of the body: %w", err)
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
 	var large *http.MaxBytesError
@@ -80,16 +98,32 @@ func checkMediaType(h http.Header) error {
 	return nil
 }
 
-// checkJSON accepts exactly one JSON value in UTF-8; of repeated keys the last one counts.
+// checkJSON accepts exactly one JSON value in UTF-8 that is neither deep nor made
+// of very many parts; of repeated keys the last one counts.
 func checkJSON(data []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
-	err := decoder.SkipValue()
-	if err == nil {
-		if _, err = decoder.ReadToken(); errors.Is(err, io.EOF) {
+	refuse := func(reason string) error {
+		return fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: reason})
+	}
+	for tokens := 1; ; tokens++ {
+		_, err := decoder.ReadToken()
+		switch {
+		case err != nil:
+			return notJSON(data, err)
+		case decoder.StackDepth() > maxDepth:
+			return refuse(fmt.Sprintf("nests deeper than %d levels", maxDepth))
+		case tokens > maxTokens:
+			return refuse(fmt.Sprintf("holds more than %d values", maxTokens))
+		case decoder.StackDepth() == 0:
+			if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
+				return refuse("holds more than one JSON value")
+			}
 			return nil
 		}
-		return fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: "holds more than one JSON value"})
 	}
+}
+
+func notJSON(data []byte, err error) error {
 	fault := FieldError{In: FieldErrorInBody, Reason: "is not JSON"}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -25,6 +27,7 @@ type contract struct {
 	options    openapi3filter.Options
 	// bodyTimeout bounds reading a body, so that a slow sender holds no request open.
 	bodyTimeout time.Duration
+	limits      *Limits
 }
 
 // operation is one method of one address.
@@ -34,6 +37,8 @@ type operation struct {
 	// scope is what the policies know the operation by besides its id; "" for one
 	// that anybody may call.
 	scope string
+	// limit is the name of the rate limit it counts in; "" for none.
+	limit string
 	body  *openapi3.RequestBody
 }
 
@@ -58,11 +63,12 @@ func newContract() (*contract, error) {
 		for method, op := range item.Operations() {
 			entry := operation{
 				route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
-				id:    op.OperationID,
+				id:    operationID(op),
 			}
 			if entry.scope, err = scopeOf(op); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
+			entry.limit, _ = op.Extensions["x-rate-limit"].(string)
 			if op.RequestBody != nil {
 				entry.body = op.RequestBody.Value
 			}
@@ -70,6 +76,13 @@ func newContract() (*contract, error) {
 		}
 	}
 	return c, nil
+}
+
+// operationID is the id as openapi.yaml spells it; the generator writes the copy
+// that is in the binary with a capital.
+func operationID(op *openapi3.Operation) string {
+	first, size := utf8.DecodeRuneInString(op.OperationID)
+	return string(unicode.ToLower(first)) + op.OperationID[size:]
 }
 
 // scopeOf reads the one scope of an operation; "" for one that says that it needs none.
@@ -116,11 +129,10 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 			if op.scope != "" {
 				// Personal from here on, problems included.
 				c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-				who, err := authenticate(c, auth)
-				if err != nil {
-					return err
+				if err := k.enter(c, op, auth); err != nil {
+					return k.refuse(c, op, err)
 				}
-				if err := authorize(policies, who, op); err != nil {
+				if err := authorize(c, policies, op); err != nil {
 					return err
 				}
 			}
@@ -139,19 +151,41 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 	}
 }
 
-func authenticate(c echo.Context, auth identity.Authenticator) (identity.Caller, error) {
+// enter finds the caller and counts the request.
+func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticator) error {
+	if err := k.limits.stopGuessing(c); err != nil {
+		return err
+	}
+	if err := authenticate(c, auth); err != nil {
+		return k.limits.countGuess(c, err)
+	}
+	return k.limits.admit(c, op.limit)
+}
+
+// refuse turns a caller away for now. What they said is read all the same, so that
+// a person in danger gets help; who is not known or not allowed gets none.
+func (k *contract) refuse(c echo.Context, op operation, err error) error {
+	if op.body == nil || classify(err).status() < http.StatusTooManyRequests || !k.limits.mayLook(c) {
+		return err
+	}
+	body, _ := k.readBody(c, false) // refused already, whatever else is wrong with it
+	return withSafety(err, saidIn(body))
+}
+
+func authenticate(c echo.Context, auth identity.Authenticator) error {
 	r := c.Request()
 	who, err := auth.Authenticate(r)
 	if err != nil {
-		return identity.Caller{}, identityProblem(err)
+		return identityProblem(err)
 	}
 	c.SetRequest(r.WithContext(identity.WithCaller(r.Context(), who)))
-	return who, nil
+	return nil
 }
 
 // authorize asks the policies. Everything that concerns a person concerns the
 // caller: no operation takes another person's id.
-func authorize(policies *authorization.Policies, who identity.Caller, op operation) error {
+func authorize(c echo.Context, policies *authorization.Policies, op operation) error {
+	who, _ := identity.FromContext(c.Request().Context())
 	switch policies.Decide(authorization.Request{Caller: who, Action: op.id, Scope: op.scope, Subject: who.Subject, Now: time.Now()}) {
 	case authorization.Allowed:
 		return nil

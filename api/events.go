@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/tmaxmax/go-sse"
 
 	"meai/activities/interaction"
@@ -18,13 +19,14 @@ import (
 
 // pace is how an event stream keeps time.
 type pace struct {
-	poll      time.Duration // between two looks at the rows
+	poll      time.Duration // between two looks at the rows, while something changes
+	rest      time.Duration // the same, the longest while nothing does
 	heartbeat time.Duration // between two comments that keep proxies from closing the stream
 	lifetime  time.Duration // after which the client has to connect again
 	write     time.Duration // for one event to be taken
 }
 
-var defaultPace = pace{poll: 150 * time.Millisecond, heartbeat: 15 * time.Second, lifetime: 10 * time.Minute, write: 10 * time.Second}
+var defaultPace = pace{poll: 150 * time.Millisecond, rest: 2 * time.Second, heartbeat: 15 * time.Second, lifetime: 10 * time.Minute, write: 10 * time.Second}
 
 // StreamInteraction implements [StrictServerInterface]. The stream is read from
 // the rows that each step writes, so that it works whichever process runs the step.
@@ -38,7 +40,7 @@ func (s *Server) StreamInteraction(ctx context.Context, r StreamInteractionReque
 		return StreamInteraction204Response{}, nil // EventSource stops connecting again
 	}
 	read := func() (synthesis.Record, error) { return s.read(ctx, r.SessionId, r.InteractionId) }
-	return &eventStream{server: s, ctx: ctx, read: read, record: rec, sent: seen}, nil
+	return &eventStream{server: s, ctx: ctx, read: read, subject: rec.Ref.Subject, record: rec, sent: seen}, nil
 }
 
 // sent says which events a client has received, a bit for each. It is the id of
@@ -75,15 +77,22 @@ type eventStream struct {
 	server *Server
 	ctx    context.Context // the request's
 	read   func() (synthesis.Record, error)
-	record synthesis.Record
-	sent   sent
-	out    http.ResponseWriter
-	failed bool
+	// subject is whose stream this is.
+	subject uuid.UUID
+	record  synthesis.Record
+	sent    sent
+	out     http.ResponseWriter
+	failed  bool
 }
 
 // VisitStreamInteractionResponse implements [StreamInteractionResponseObject]. It
 // returns when the answer is sent, the client or the server goes, or time is up.
 func (e *eventStream) VisitStreamInteractionResponse(w http.ResponseWriter) error {
+	leave, err := e.server.streams.enter(e.subject)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	e.out = w
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
@@ -97,7 +106,8 @@ func (e *eventStream) VisitStreamInteractionResponse(w http.ResponseWriter) erro
 
 func (e *eventStream) run() error {
 	p := e.server.pace
-	look, beat, end := time.NewTicker(p.poll), time.NewTicker(p.heartbeat), time.NewTimer(p.lifetime)
+	pause := p.poll
+	look, beat, end := time.NewTimer(pause), time.NewTicker(p.heartbeat), time.NewTimer(p.lifetime)
 	defer look.Stop()
 	defer beat.Stop()
 	defer end.Stop()
@@ -105,8 +115,13 @@ func (e *eventStream) run() error {
 		return err
 	}
 	for {
+		before := e.sent
 		if err := e.tell(); err != nil || e.sent&sentAnswer != 0 {
 			return err
+		}
+		if e.sent != before { // something happens: look often again
+			pause = p.poll
+			look.Reset(pause)
 		}
 		select {
 		case <-e.ctx.Done():
@@ -123,6 +138,8 @@ func (e *eventStream) run() error {
 			if err := e.look(); err != nil {
 				return err
 			}
+			pause = min(pause*3/2, p.rest)
+			look.Reset(pause)
 		}
 	}
 }

@@ -21,6 +21,8 @@ var failureCodes = map[failure.Type]code{
 	failure.IdempotencyConflict: idempotencyConflict,
 	failure.SubjectInactive:     personErased,
 	failure.KeyDestroyed:        personErased,
+	failure.NotAllowed:          forbidden,
+	failure.Decided:             alreadyDecided,
 	failure.KeyMissing:          internalError, // the person is known, so the keys were lost
 }
 

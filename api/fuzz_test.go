@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,7 @@ func FuzzRequests(f *testing.F) {
 	for _, body := range []string{
 		`{"input":{"text":"hello"}}`, `{"input":{"text":"a\u0000"}}`, `{"input":null}`, `[]`, `{`, "\xff", `{"input":{"text":"\ud800"}}`,
 		`{"text":"hello"}`, `{"query":"a","limit":1e2,"kinds":["turn"],"from":"2026-01-01T00:00:00Z"}`, `{"topic":"a","max_minutes":-1}`, `{"device":"phone"}`,
+		nested(api.MaxDepth), nested(api.MaxDepth + 1), `{"input":` + strings.Repeat(`{"text":`, 40), "[" + strings.Repeat("0,", 2100) + "0]",
 	} {
 		f.Add(body, "key", "wait=1", "application/json", uint8(0))
 		f.Add(body, "", "wait=x", "", uint8(3))

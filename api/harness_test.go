@@ -38,7 +38,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -74,6 +74,11 @@ func (anyone) Authenticate(r *http.Request) (identity.Caller, error) {
 type noKeys struct{ keys }
 
 type keys = api.APIKeys
+
+// noApprovals stands for a database without approvals.
+type noApprovals struct{ approvals }
+
+type approvals = api.Approvals
 
 // person is somebody who calls the API.
 type person struct {

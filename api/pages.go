@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -52,11 +51,14 @@ func registerDocs(e *echo.Echo) error {
 	return nil
 }
 
-var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
+var inline = map[string]*regexp.Regexp{
+	"script": regexp.MustCompile(`(?s)<script>(.*?)</script>`),
+	"style":  regexp.MustCompile(`(?s)<style>(.*?)</style>`),
+}
 
-// docsPolicy allows exactly the inline scripts of the page, by their hashes, and
-// otherwise only what this server serves. Swagger UI styles elements as it goes,
-// so inline styles have to be allowed.
+// docsPolicy allows exactly the inline scripts and styles of the page, by their
+// hashes, and otherwise only what this server serves. Swagger UI sets styles of
+// elements through the object model, which needs no permission.
 func docsPolicy(page http.Handler) (string, error) {
 	request, err := http.NewRequest(http.MethodGet, "/docs", nil)
 	if err != nil {
@@ -64,16 +66,19 @@ func docsPolicy(page http.Handler) (string, error) {
 	}
 	var rendered capture
 	page.ServeHTTP(&rendered, request)
-	scripts := "'self'"
-	found := inlineScript.FindAllSubmatch(rendered.body.Bytes(), -1)
-	if len(found) == 0 {
-		return "", errors.New("the docs page has no script to allow")
+	sources := map[string]string{}
+	for kind, pattern := range inline {
+		found := pattern.FindAllSubmatch(rendered.body.Bytes(), -1)
+		if len(found) == 0 {
+			return "", fmt.Errorf("the docs page has no %s to allow", kind)
+		}
+		sources[kind] = "'self'"
+		for _, element := range found {
+			hash := sha256.Sum256(element[1])
+			sources[kind] += " 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'"
+		}
 	}
-	for _, script := range found {
-		hash := sha256.Sum256(script[1])
-		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'"
-	}
-	return "default-src 'none'; script-src " + scripts + "; style-src 'self' 'unsafe-inline'; " +
+	return "default-src 'none'; script-src " + sources["script"] + "; style-src " + sources["style"] + "; " +
 		"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'", nil
 }
 

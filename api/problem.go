@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -21,6 +22,7 @@ const (
 	unauthenticated      code = "unauthenticated"
 	stepUpRequired       code = "step_up_required"
 	forbidden            code = "forbidden"
+	alreadyDecided       code = "already_decided"
 	personErased         code = "person_erased"
 	notFound             code = "not_found"
 	noSuchRoute          code = "no_such_route"
@@ -31,6 +33,9 @@ const (
 	bodyTooLarge         code = "body_too_large"
 	unsupportedMediaType code = "unsupported_media_type"
 	invalidRequest       code = "invalid_request"
+	rateLimited          code = "rate_limited"
+	guessingBlocked      code = "too_many_failed_logins"
+	tooManyStreams       code = "too_many_streams"
 	clientGone           code = "client_gone"
 	internalError        code = "internal_error"
 	unavailable          code = "unavailable"
@@ -53,6 +58,8 @@ var explanations = map[code]explanation{
 		"Sign in again with a second factor and repeat the request within 15 minutes (RFC 9470). An API key cannot do this."},
 	forbidden: {http.StatusForbidden, "This caller may not do that",
 		"The caller's roles, or the scopes of the API key, do not allow it."},
+	alreadyDecided: {http.StatusConflict, "This is decided already",
+		"The approval was decided or used, its time is over, or this person has decided otherwise."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
 	notFound: {http.StatusNotFound, "There is no such thing for this caller",
@@ -73,6 +80,12 @@ var explanations = map[code]explanation{
 		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
 	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",
 		"The JSON can be read but does not follow the contract. `errors` points to each field. Nothing was stored."},
+	rateLimited: {http.StatusTooManyRequests, "Too many requests for now",
+		"The limit of this operation is used up. Try again after `Retry-After` seconds; `RateLimit` in every response says what is left. Nothing was stored."},
+	guessingBlocked: {http.StatusTooManyRequests, "Too many failed attempts from this address",
+		"Tokens that are not accepted came from this network address too often. Try again after `Retry-After` seconds, with a token that is valid."},
+	tooManyStreams: {http.StatusTooManyRequests, "Too many event streams at once",
+		"This person follows as many interactions as is allowed at a time. Close a stream, or read the status instead."},
 	clientGone: {statusClientGone, "The client went away",
 		"Only ever seen in this server's own logs: the connection was closed before the response."},
 	internalError: {http.StatusInternalServerError, "Something went wrong on our side",
@@ -94,6 +107,9 @@ type problem struct {
 	detail string
 	errors []FieldError
 	safety *Safety
+	// retryAfter is when to ask again, for a 429 or 503; it is told in whole
+	// seconds, at least retrySeconds.
+	retryAfter time.Duration
 	// cause is for the log; the caller never sees it.
 	cause error
 }
@@ -146,8 +162,8 @@ func (p *problem) write(w http.ResponseWriter, r *http.Request) error {
 	switch p.status() {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", p.challenge())
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", strconv.Itoa(retrySeconds))
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(max(retrySeconds, wholeSeconds(p.retryAfter))))
 	}
 	w.WriteHeader(p.status())
 	return json.NewEncoder(w).Encode(p.document(r))

@@ -51,6 +51,78 @@ func (e AnalysisKind) Valid() bool {
 	}
 }
 
+// Defines values for ApprovalState.
+const (
+	ApprovalStateApproved ApprovalState = "approved"
+	ApprovalStateExpired  ApprovalState = "expired"
+	ApprovalStatePending  ApprovalState = "pending"
+	ApprovalStateRefused  ApprovalState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalState enum.
+func (e ApprovalState) Valid() bool {
+	switch e {
+	case ApprovalStateApproved:
+		return true
+	case ApprovalStateExpired:
+		return true
+	case ApprovalStatePending:
+		return true
+	case ApprovalStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalAct.
+const (
+	ApprovalActDecrypt          ApprovalAct = "decrypt"
+	ApprovalActEarlyDelete      ApprovalAct = "early_delete"
+	ApprovalActElevate          ApprovalAct = "elevate"
+	ApprovalActOverrideFailover ApprovalAct = "override_failover"
+	ApprovalActRestore          ApprovalAct = "restore"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalAct enum.
+func (e ApprovalAct) Valid() bool {
+	switch e {
+	case ApprovalActDecrypt:
+		return true
+	case ApprovalActEarlyDelete:
+		return true
+	case ApprovalActElevate:
+		return true
+	case ApprovalActOverrideFailover:
+		return true
+	case ApprovalActRestore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditEntryOutcome.
+const (
+	AuditEntryOutcomeDenied    AuditEntryOutcome = "denied"
+	AuditEntryOutcomeFailed    AuditEntryOutcome = "failed"
+	AuditEntryOutcomeSucceeded AuditEntryOutcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryOutcome enum.
+func (e AuditEntryOutcome) Valid() bool {
+	switch e {
+	case AuditEntryOutcomeDenied:
+		return true
+	case AuditEntryOutcomeFailed:
+		return true
+	case AuditEntryOutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse            CrisisKind = "abuse"
@@ -402,6 +474,7 @@ func (e Role) Valid() bool {
 // Defines values for Scope.
 const (
 	ScopeAccountRead       Scope = "account:read"
+	ScopeAudit             Scope = "audit"
 	ScopeBridge            Scope = "bridge"
 	ScopeCodec             Scope = "codec"
 	ScopeConversationRead  Scope = "conversation:read"
@@ -414,6 +487,8 @@ const (
 func (e Scope) Valid() bool {
 	switch e {
 	case ScopeAccountRead:
+		return true
+	case ScopeAudit:
 		return true
 	case ScopeBridge:
 		return true
@@ -557,6 +632,111 @@ type AnalysisRequest struct {
 	Text string `json:"text"`
 }
 
+// Approval defines model for Approval.
+type Approval struct {
+	Act       ApprovalAct `json:"act"`
+	CreatedAt time.Time   `json:"created_at"`
+	DecidedAt time.Time   `json:"decided_at,omitempty,omitzero"`
+	Decisions []Decision  `json:"decisions"`
+
+	// Digest SHA-256 of what exactly is approved, as offline approvals sign it.
+	Digest     string             `json:"digest"`
+	ExpiresAt  time.Time          `json:"expires_at"`
+	Id         openapi_types.UUID `json:"id"`
+	Parameters map[string]string  `json:"parameters"`
+	Reason     string             `json:"reason"`
+	Requester  openapi_types.UUID `json:"requester"`
+
+	// Required How many others must agree.
+	Required int           `json:"required"`
+	State    ApprovalState `json:"state"`
+	UsedAt   time.Time     `json:"used_at,omitempty,omitzero"`
+}
+
+// ApprovalState defines model for Approval.State.
+type ApprovalState string
+
+// ApprovalAct defines model for ApprovalAct.
+type ApprovalAct string
+
+// ApprovalPage defines model for ApprovalPage.
+type ApprovalPage struct {
+	Approvals  []Approval          `json:"approvals"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// AuditCheckpoint defines model for AuditCheckpoint.
+type AuditCheckpoint struct {
+	// Key The public key, as golang.org/x/mod/sumdb/note writes it. Trust one that you noted down earlier rather than this.
+	Key string `json:"key"`
+
+	// Note The signed text (C2SP tlog-checkpoint, Ed25519).
+	Note string `json:"note"`
+
+	// Root SHA-256, in base64.
+	Root AuditHash `json:"root"`
+
+	// Size How many entries it covers.
+	Size int64 `json:"size"`
+}
+
+// AuditConsistency defines model for AuditConsistency.
+type AuditConsistency struct {
+	From   int64       `json:"from"`
+	Hashes []AuditHash `json:"hashes"`
+	To     int64       `json:"to"`
+}
+
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	Act string `json:"act"`
+
+	// Actor Opaque id of who acted.
+	Actor    string `json:"actor"`
+	Approval string `json:"approval,omitempty,omitzero"`
+	Index    int64  `json:"index"`
+
+	// Kind What the object is.
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// Note HMAC of words that are kept elsewhere.
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Object HMAC of the object's id.
+	Object  string            `json:"object,omitempty,omitzero"`
+	Outcome AuditEntryOutcome `json:"outcome"`
+
+	// Reason A code.
+	Reason  string    `json:"reason,omitempty,omitzero"`
+	Request string    `json:"request,omitempty,omitzero"`
+	Role    string    `json:"role"`
+	Time    time.Time `json:"time"`
+}
+
+// AuditEntryOutcome defines model for AuditEntry.Outcome.
+type AuditEntryOutcome string
+
+// AuditHash SHA-256, in base64.
+type AuditHash = string
+
+// AuditInclusion defines model for AuditInclusion.
+type AuditInclusion struct {
+	Hashes []AuditHash `json:"hashes"`
+	Index  int64       `json:"index"`
+
+	// Leaf The entry as it is hashed, in base64.
+	Leaf []byte `json:"leaf"`
+	Size int64  `json:"size"`
+}
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// NextCursor Absent on the last page.
+	NextCursor int64 `json:"next_cursor,omitempty,omitzero"`
+}
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -571,6 +751,13 @@ type CrisisKind string
 
 // CrisisSeverity defines model for CrisisSeverity.
 type CrisisSeverity string
+
+// Decision defines model for Decision.
+type Decision struct {
+	Approver  openapi_types.UUID `json:"approver"`
+	Approves  bool               `json:"approves"`
+	DecidedAt time.Time          `json:"decided_at"`
+}
 
 // DependencyCheck defines model for DependencyCheck.
 type DependencyCheck struct {
@@ -796,6 +983,25 @@ type NewAPIKey struct {
 	Scopes []Scope `json:"scopes"`
 }
 
+// NewApproval defines model for NewApproval.
+type NewApproval struct {
+	Act ApprovalAct `json:"act"`
+
+	// Hours How long it can be decided on and used.
+	Hours int `json:"hours,omitempty,omitzero"`
+
+	// Parameters elevate: `role`, `minutes`. decrypt: `subject`, `minutes`. restore: `backup`. early_delete: `subject`. override_failover: `region`.
+	Parameters map[string]string `json:"parameters"`
+
+	// Reason Why, in words; never a person's own.
+	Reason string `json:"reason"`
+}
+
+// NewDecision defines model for NewDecision.
+type NewDecision struct {
+	Approves bool `json:"approves"`
+}
+
 // NewInteraction defines model for NewInteraction.
 type NewInteraction struct {
 	Context *InteractionContext `json:"context,omitempty"`
@@ -1002,6 +1208,9 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// ApprovalID defines model for ApprovalID.
+type ApprovalID = openapi_types.UUID
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1032,6 +1241,9 @@ type NotFound = Problem
 // TooLarge RFC 9457.
 type TooLarge = Problem
 
+// TooManyRequests RFC 9457.
+type TooManyRequests = Problem
+
 // Unauthorized RFC 9457.
 type Unauthorized = Problem
 
@@ -1051,6 +1263,42 @@ type ListAPIKeysParams struct {
 
 	// Limit The most keys to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most approvals to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// RequestApprovalParams defines parameters for RequestApproval.
+type RequestApprovalParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ProveAuditConsistencyParams defines parameters for ProveAuditConsistency.
+type ProveAuditConsistencyParams struct {
+	From int64 `form:"from" json:"from"`
+	To   int64 `form:"to" json:"to"`
+}
+
+// ListAuditEntriesParams defines parameters for ListAuditEntries.
+type ListAuditEntriesParams struct {
+	// Cursor Index of the first entry of the page.
+	Cursor int64 `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Limit  *int  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Object The HMAC that stands for the object.
+	Object *string `form:"object,omitempty" json:"object,omitempty"`
+}
+
+// ProveAuditEntryParams defines parameters for ProveAuditEntry.
+type ProveAuditEntryParams struct {
+	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
 }
 
 // ListInteractionsParams defines parameters for ListInteractions.
@@ -1079,6 +1327,12 @@ type StreamInteractionParams struct {
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
+
+// RequestApprovalJSONRequestBody defines body for RequestApproval for application/json ContentType.
+type RequestApprovalJSONRequestBody = NewApproval
+
+// DecideApprovalJSONRequestBody defines body for DecideApproval for application/json ContentType.
+type DecideApprovalJSONRequestBody = NewDecision
 
 // SearchResourcesJSONRequestBody defines body for SearchResources for application/json ContentType.
 type SearchResourcesJSONRequestBody = ResourceSearch
@@ -1112,6 +1366,30 @@ type ServerInterface interface {
 	// RevokeAPIKey Revoke an API key
 	// (DELETE /v1/api-keys/{key_id})
 	RevokeAPIKey(ctx echo.Context, keyId openapi_types.UUID) error
+	// ListApprovals List what was asked for, newest first
+	// (GET /v1/approvals)
+	ListApprovals(ctx echo.Context, params ListApprovalsParams) error
+	// RequestApproval Ask others to agree to an act
+	// (POST /v1/approvals)
+	RequestApproval(ctx echo.Context, params RequestApprovalParams) error
+	// GetApproval Read one approval
+	// (GET /v1/approvals/{approval_id})
+	GetApproval(ctx echo.Context, approvalId ApprovalID) error
+	// DecideApproval Agree, or refuse
+	// (POST /v1/approvals/{approval_id}/decisions)
+	DecideApproval(ctx echo.Context, approvalId ApprovalID) error
+	// GetAuditCheckpoint Read the newest signed checkpoint
+	// (GET /v1/audit/checkpoint)
+	GetAuditCheckpoint(ctx echo.Context) error
+	// ProveAuditConsistency Prove that the log only grew between two sizes
+	// (GET /v1/audit/consistency)
+	ProveAuditConsistency(ctx echo.Context, params ProveAuditConsistencyParams) error
+	// ListAuditEntries List audit entries
+	// (GET /v1/audit/entries)
+	ListAuditEntries(ctx echo.Context, params ListAuditEntriesParams) error
+	// ProveAuditEntry Prove that an entry is in the log
+	// (GET /v1/audit/entries/{index}/proof)
+	ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
@@ -1223,6 +1501,185 @@ func (w *ServerInterfaceWrapper) RevokeAPIKey(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RevokeAPIKey(ctx, keyId)
+	return err
+}
+
+// ListApprovals converts echo context to params.
+func (w *ServerInterfaceWrapper) ListApprovals(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListApprovalsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListApprovals(ctx, params)
+	return err
+}
+
+// RequestApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestApproval(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestApprovalParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestApproval(ctx, params)
+	return err
+}
+
+// GetApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) GetApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "approval_id" -------------
+	var approvalId ApprovalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetApproval(ctx, approvalId)
+	return err
+}
+
+// DecideApproval converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideApproval(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "approval_id" -------------
+	var approvalId ApprovalID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "approval_id", ctx.Param("approval_id"), &approvalId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter approval_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideApproval(ctx, approvalId)
+	return err
+}
+
+// GetAuditCheckpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAuditCheckpoint(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAuditCheckpoint(ctx)
+	return err
+}
+
+// ProveAuditConsistency converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveAuditConsistency(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveAuditConsistencyParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveAuditConsistency(ctx, params)
+	return err
+}
+
+// ListAuditEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAuditEntries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditEntriesParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "object" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "object", ctx.QueryParams(), &params.Object, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter object: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAuditEntries(ctx, params)
+	return err
+}
+
+// ProveAuditEntry converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveAuditEntry(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "index" -------------
+	var index int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "index", ctx.Param("index"), &index, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter index: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveAuditEntryParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveAuditEntry(ctx, index, params)
 	return err
 }
 
@@ -1567,6 +2024,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
+	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
+	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
+	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
+	router.POST(options.BaseURL+"/v1/approvals/:approval_id/decisions", wrapper.DecideApproval, options.OperationMiddlewares["decideApproval"]...)
+	router.GET(options.BaseURL+"/v1/audit/checkpoint", wrapper.GetAuditCheckpoint, options.OperationMiddlewares["getAuditCheckpoint"]...)
+	router.GET(options.BaseURL+"/v1/audit/entries", wrapper.ListAuditEntries, options.OperationMiddlewares["listAuditEntries"]...)
+	router.GET(options.BaseURL+"/v1/audit/entries/:index/proof", wrapper.ProveAuditEntry, options.OperationMiddlewares["proveAuditEntry"]...)
+	router.GET(options.BaseURL+"/v1/audit/consistency", wrapper.ProveAuditConsistency, options.OperationMiddlewares["proveAuditConsistency"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 
@@ -1583,6 +2048,17 @@ type InternalApplicationProblemPlusJSONResponse Problem
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
+
+type TooManyRequestsResponseHeaders struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+type TooManyRequestsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyRequestsResponseHeaders
+}
 
 type UnauthorizedApplicationProblemPlusJSONResponse Problem
 
@@ -1714,6 +2190,25 @@ func (response ListAPIKeys403ApplicationProblemPlusJSONResponse) VisitListAPIKey
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys429ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1876,6 +2371,25 @@ func (response CreateAPIKey422ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey429ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -1994,6 +2508,25 @@ func (response RevokeAPIKey404ApplicationProblemPlusJSONResponse) VisitRevokeAPI
 	return err
 }
 
+type RevokeAPIKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAPIKey429ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2015,6 +2548,1176 @@ type RevokeAPIKey503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeAPIKey503ApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovalsRequestObject struct {
+	Params ListApprovalsParams
+}
+
+type ListApprovalsResponseObject interface {
+	VisitListApprovalsResponse(w http.ResponseWriter) error
+}
+
+type ListApprovals200JSONResponse ApprovalPage
+
+func (response ListApprovals200JSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals400ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals401ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals403ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals429ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals500ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListApprovals503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListApprovals503ApplicationProblemPlusJSONResponse) VisitListApprovalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApprovalRequestObject struct {
+	Params RequestApprovalParams
+	Body   *RequestApprovalJSONRequestBody
+}
+
+type RequestApprovalResponseObject interface {
+	VisitRequestApprovalResponse(w http.ResponseWriter) error
+}
+
+type RequestApproval201ResponseHeaders struct {
+	Location string
+}
+
+type RequestApproval201JSONResponse struct {
+	Body    Approval
+	Headers RequestApproval201ResponseHeaders
+}
+
+func (response RequestApproval201JSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval400ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval401ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval403ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval409ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval413ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval415ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval422ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval429ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval500ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestApproval503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestApproval503ApplicationProblemPlusJSONResponse) VisitRequestApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApprovalRequestObject struct {
+	ApprovalId ApprovalID `json:"approval_id"`
+}
+
+type GetApprovalResponseObject interface {
+	VisitGetApprovalResponse(w http.ResponseWriter) error
+}
+
+type GetApproval200JSONResponse Approval
+
+func (response GetApproval200JSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval400ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval401ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval403ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval404ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval429ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval500ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetApproval503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetApproval503ApplicationProblemPlusJSONResponse) VisitGetApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApprovalRequestObject struct {
+	ApprovalId ApprovalID `json:"approval_id"`
+	Body       *DecideApprovalJSONRequestBody
+}
+
+type DecideApprovalResponseObject interface {
+	VisitDecideApprovalResponse(w http.ResponseWriter) error
+}
+
+type DecideApproval200JSONResponse Approval
+
+func (response DecideApproval200JSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval400ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval401ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval403ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval404ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval409ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval413ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval415ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval422ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval429ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval500ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideApproval503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideApproval503ApplicationProblemPlusJSONResponse) VisitDecideApprovalResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpointRequestObject struct {
+}
+
+type GetAuditCheckpointResponseObject interface {
+	VisitGetAuditCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetAuditCheckpoint200JSONResponse AuditCheckpoint
+
+func (response GetAuditCheckpoint200JSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint401ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint403ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint404ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint429ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint500ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpoint503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAuditCheckpoint503ApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistencyRequestObject struct {
+	Params ProveAuditConsistencyParams
+}
+
+type ProveAuditConsistencyResponseObject interface {
+	VisitProveAuditConsistencyResponse(w http.ResponseWriter) error
+}
+
+type ProveAuditConsistency200JSONResponse AuditConsistency
+
+func (response ProveAuditConsistency200JSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency400ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency401ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency403ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency404ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency429ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency500ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditConsistency503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditConsistency503ApplicationProblemPlusJSONResponse) VisitProveAuditConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntriesRequestObject struct {
+	Params ListAuditEntriesParams
+}
+
+type ListAuditEntriesResponseObject interface {
+	VisitListAuditEntriesResponse(w http.ResponseWriter) error
+}
+
+type ListAuditEntries200JSONResponse AuditPage
+
+func (response ListAuditEntries200JSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries400ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries401ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries403ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries429ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries500ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAuditEntries503ApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntryRequestObject struct {
+	Index  int64 `json:"index"`
+	Params ProveAuditEntryParams
+}
+
+type ProveAuditEntryResponseObject interface {
+	VisitProveAuditEntryResponse(w http.ResponseWriter) error
+}
+
+type ProveAuditEntry200JSONResponse AuditInclusion
+
+func (response ProveAuditEntry200JSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry400ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry401ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry403ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry404ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry429ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry500ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveAuditEntry503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveAuditEntry503ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2160,6 +3863,25 @@ func (response SearchResources422ApplicationProblemPlusJSONResponse) VisitSearch
 	return err
 }
 
+type SearchResources429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SearchResources429ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchResources500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2257,6 +3979,25 @@ func (response GetMe403ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMe429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMe429ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2427,6 +4168,25 @@ func (response QueryMemory422ApplicationProblemPlusJSONResponse) VisitQueryMemor
 	return err
 }
 
+type QueryMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response QueryMemory429ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemory500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2593,6 +4353,25 @@ func (response AnalyzeEmotion422ApplicationProblemPlusJSONResponse) VisitAnalyze
 	return err
 }
 
+type AnalyzeEmotion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AnalyzeEmotion429ApplicationProblemPlusJSONResponse) VisitAnalyzeEmotionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AnalyzeEmotion500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2751,6 +4530,25 @@ func (response CreateSession422ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type CreateSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession429ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSession500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -2865,6 +4663,25 @@ func (response GetSession404ApplicationProblemPlusJSONResponse) VisitGetSessionR
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession429ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2987,6 +4804,25 @@ func (response EndSession404ApplicationProblemPlusJSONResponse) VisitEndSessionR
 	return err
 }
 
+type EndSession429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response EndSession429ApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EndSession500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3102,6 +4938,25 @@ func (response ListInteractions404ApplicationProblemPlusJSONResponse) VisitListI
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListInteractions429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListInteractions429ApplicationProblemPlusJSONResponse) VisitListInteractionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3364,6 +5219,25 @@ func (response CreateInteraction422ApplicationProblemPlusJSONResponse) VisitCrea
 	return err
 }
 
+type CreateInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateInteraction429ApplicationProblemPlusJSONResponse) VisitCreateInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateInteraction500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3479,6 +5353,25 @@ func (response GetInteraction404ApplicationProblemPlusJSONResponse) VisitGetInte
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteraction429ApplicationProblemPlusJSONResponse) VisitGetInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3640,6 +5533,25 @@ func (response StreamInteraction404ApplicationProblemPlusJSONResponse) VisitStre
 	return err
 }
 
+type StreamInteraction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StreamInteraction429ApplicationProblemPlusJSONResponse) VisitStreamInteractionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StreamInteraction500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3781,6 +5693,25 @@ func (response GetInteractionResponse404ApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type GetInteractionResponse429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionResponse429ApplicationProblemPlusJSONResponse) VisitGetInteractionResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetInteractionResponse500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3900,6 +5831,25 @@ func (response GetInteractionStatus404ApplicationProblemPlusJSONResponse) VisitG
 	return err
 }
 
+type GetInteractionStatus429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetInteractionStatus429ApplicationProblemPlusJSONResponse) VisitGetInteractionStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetInteractionStatus500ApplicationProblemPlusJSONResponse struct {
 	InternalApplicationProblemPlusJSONResponse
 }
@@ -3949,6 +5899,30 @@ type StrictServerInterface interface {
 	// RevokeAPIKey Revoke an API key
 	// (DELETE /v1/api-keys/{key_id})
 	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
+	// ListApprovals List what was asked for, newest first
+	// (GET /v1/approvals)
+	ListApprovals(ctx context.Context, request ListApprovalsRequestObject) (ListApprovalsResponseObject, error)
+	// RequestApproval Ask others to agree to an act
+	// (POST /v1/approvals)
+	RequestApproval(ctx context.Context, request RequestApprovalRequestObject) (RequestApprovalResponseObject, error)
+	// GetApproval Read one approval
+	// (GET /v1/approvals/{approval_id})
+	GetApproval(ctx context.Context, request GetApprovalRequestObject) (GetApprovalResponseObject, error)
+	// DecideApproval Agree, or refuse
+	// (POST /v1/approvals/{approval_id}/decisions)
+	DecideApproval(ctx context.Context, request DecideApprovalRequestObject) (DecideApprovalResponseObject, error)
+	// GetAuditCheckpoint Read the newest signed checkpoint
+	// (GET /v1/audit/checkpoint)
+	GetAuditCheckpoint(ctx context.Context, request GetAuditCheckpointRequestObject) (GetAuditCheckpointResponseObject, error)
+	// ProveAuditConsistency Prove that the log only grew between two sizes
+	// (GET /v1/audit/consistency)
+	ProveAuditConsistency(ctx context.Context, request ProveAuditConsistencyRequestObject) (ProveAuditConsistencyResponseObject, error)
+	// ListAuditEntries List audit entries
+	// (GET /v1/audit/entries)
+	ListAuditEntries(ctx context.Context, request ListAuditEntriesRequestObject) (ListAuditEntriesResponseObject, error)
+	// ProveAuditEntry Prove that an entry is in the log
+	// (GET /v1/audit/entries/{index}/proof)
+	ProveAuditEntry(ctx context.Context, request ProveAuditEntryRequestObject) (ProveAuditEntryResponseObject, error)
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
@@ -4138,6 +6112,251 @@ func (sh *strictHandler) RevokeAPIKey(ctx echo.Context, keyId openapi_types.UUID
 		return err
 	} else if validResponse, ok := response.(RevokeAPIKeyResponseObject); ok {
 		return validResponse.VisitRevokeAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListApprovals operation middleware
+func (sh *strictHandler) ListApprovals(ctx echo.Context, params ListApprovalsParams) error {
+	var request ListApprovalsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListApprovals(ctx.Request().Context(), request.(ListApprovalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListApprovals")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListApprovalsResponseObject); ok {
+		return validResponse.VisitListApprovalsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestApproval operation middleware
+func (sh *strictHandler) RequestApproval(ctx echo.Context, params RequestApprovalParams) error {
+	var request RequestApprovalRequestObject
+
+	request.Params = params
+
+	var body RequestApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestApproval(ctx.Request().Context(), request.(RequestApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestApprovalResponseObject); ok {
+		return validResponse.VisitRequestApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetApproval operation middleware
+func (sh *strictHandler) GetApproval(ctx echo.Context, approvalId ApprovalID) error {
+	var request GetApprovalRequestObject
+
+	request.ApprovalId = approvalId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetApproval(ctx.Request().Context(), request.(GetApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetApprovalResponseObject); ok {
+		return validResponse.VisitGetApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideApproval operation middleware
+func (sh *strictHandler) DecideApproval(ctx echo.Context, approvalId ApprovalID) error {
+	var request DecideApprovalRequestObject
+
+	request.ApprovalId = approvalId
+
+	var body DecideApprovalJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideApproval(ctx.Request().Context(), request.(DecideApprovalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideApproval")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideApprovalResponseObject); ok {
+		return validResponse.VisitDecideApprovalResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAuditCheckpoint operation middleware
+func (sh *strictHandler) GetAuditCheckpoint(ctx echo.Context) error {
+	var request GetAuditCheckpointRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditCheckpoint(ctx.Request().Context(), request.(GetAuditCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAuditCheckpointResponseObject); ok {
+		return validResponse.VisitGetAuditCheckpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveAuditConsistency operation middleware
+func (sh *strictHandler) ProveAuditConsistency(ctx echo.Context, params ProveAuditConsistencyParams) error {
+	var request ProveAuditConsistencyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveAuditConsistency(ctx.Request().Context(), request.(ProveAuditConsistencyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveAuditConsistency")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveAuditConsistencyResponseObject); ok {
+		return validResponse.VisitProveAuditConsistencyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAuditEntries operation middleware
+func (sh *strictHandler) ListAuditEntries(ctx echo.Context, params ListAuditEntriesParams) error {
+	var request ListAuditEntriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditEntries(ctx.Request().Context(), request.(ListAuditEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAuditEntriesResponseObject); ok {
+		return validResponse.VisitListAuditEntriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveAuditEntry operation middleware
+func (sh *strictHandler) ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error {
+	var request ProveAuditEntryRequestObject
+
+	request.Index = index
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveAuditEntry(ctx.Request().Context(), request.(ProveAuditEntryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveAuditEntry")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveAuditEntryResponseObject); ok {
+		return validResponse.VisitProveAuditEntryResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4589,125 +6808,163 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D1/c9s2sl8Fw3czbd/Rsuwk7dWeNzepm7zzNWny4nT6R5OzIHIl4UQCLABK1nX83d9gAZAgBf1KbDd3",
-	"zX+2SACLxe5if/O3JBNlJThwrZKz35IZ0Bwk/nmZQ1kJDTxbvYGqoCvIzc85qEyySjPBk7NkpGUNI7Kc",
-	"ASd6BmQOK7KkiigATsYwERIGSZqobAYlNcOB12Vy9ktixiXv00SvKkjOEqUl49MkTW6OpuLI/Hik5qw6",
-	"ErgQLY4qwbgGmZxNaKHg9jZNXoiMWij6QL2dAeGwJBKUqGWGEEj4tWbSbMGsHEI0EbKkOjlLasmOJExA",
-	"As8g6YNmlnzdPH5aVQWLIcSsvaRMEz2jGlExlZRryLto+PBtvwEtV08n+GN/8SvIBM/V9v2WjLPSHMJJ",
-	"s0WzxhRkcmsWqKikJeh1KvgBVutLPiULWtRAxISsRC1JNhMsgxTxPxGSwALkipSgFJ1CSk6IFuT0yROy",
-	"YIqNCyBPry4uL0k2o5JmZk0DOzMTW0pM0oTT0sAYAHJkINm6RXrzAvhUz5Kz0ydPUrNl//+J2aDWIM0a",
-	"//jl3bub05Ojd+9uvnn2/s9/ih76pTkAmpn9Xn5vZkfwKqpnLXCsfeea5XuSW41vbqKydVS/eX5Bvjl9",
-	"PByQkaGw//lxRL5U9sRTQjUphdLk6yGhEjzRfUWomis8CMOdlKslSMIMrzJFMloUA/JKz0CSqiFthROw",
-	"KRfSUi3c0LIqDJC47Mlw0xE5wDecxJOT049h9ytQatsRKPv8Y9F/awarSnAFSP/f0fwN/FqD0ua/THAN",
-	"HP+kRgJYCXRcSTEuoPzzP5UVR+1yf5IwSc6S/zpuxeyxfaqOX9tRdtF1KSLtsoQpUtLCwG2O4zZNLgSf",
-	"FCx7cIAchg1AYgEy7Qj8WkGOdKZECXrG+JRAoSAlSHpMkQqkEpzMqCJcNHOtQOOengs5ZnkO/GE35ZgA",
-	"JCnpinChSS5Qcvfh/kKRnGpq9j4G3JykZsdCmp+mggNuA2UFp8VD7uJVLUnJlKZzC8OPQj8XNc8fmDyM",
-	"zLBHW2czYilg4pFokYzgvRXiBZVTeGjqHYt8hdRXCgnmjDn5+jH5gX2HUP3Eaa1nQrJ/wUMjzlMgYk+T",
-	"ORdL7mFaUFbQcfGgyLpqGBhVGAMWQA45yQVYEO01MiBv5YrQKWWcLJmeoThQtATSu6rPzSCckClSCKXd",
-	"7iopMqMXPPD+GmJgivz96tWPZFxr3NbSbZequZVlDk5VV5WQGvKXkDP6Fi+M3wdcRH6wmFnE3OY/vX1+",
-	"9JcBKg9uRrPg09eXTmWrpKhAamavtEwC1ZBfU925EHOq4UizMqL6Gh2gYhLUQWNYvseFa67bhZgfCI4U",
-	"hd0L01CqdYX6thlDpaSrBBEjqsPG3IZ6xC+JVSxw4Wa2NERmB0utaSPG/4RMm+ntgbymVvh1D2UOqy5w",
-	"28jFnWxklxxu9HVWSyXkbuQfon6FmEBYoxvktFgppiI0J/iE5WhY7djbVSYkmMkyydxU216/sG/tvRXD",
-	"XlNJcyvm9ycfMwlXTK/2hn/O7B3sLV64qaTVepI0QdXO/umt1Gun8BnqKmlRXGtazJM0oeWYTWtRq3Vz",
-	"+TZNCsqntaOovmX23cVr8vgboun0nIxqnjs7nWmSUW5kyRiIFgUq+WsTG6G/P0X+CJDH0FZJVlK5uoZS",
-	"eFt9bSV3DzA+vbYLtTJA1OZySFubddgswetybEzWNLE2ULDK/mA/c2DF5EU9nYJC1q4qKWg2O1TiLGjh",
-	"Cb57Ms+lKEnNqwKoolwbk9j/bY4isn1605jsDSqOTtZw0edTQ4HrZxAScxpyZhSV7T48TWzATcOxAVEG",
-	"3NY/523yI7C4aJ4zy8mvA4GCvJz2ZIyGG92zOf8yHA63mf//ePfuZjh8/99xyz/EJU4eg/miEVM9gc74",
-	"AfxjZ/nBHFiEkmTtrruIn4uWoIiYoPaF71m1bcKc9X7ADQkLkHtIOAvrlX+7j6lmmtThwMO/GXs/9ESl",
-	"qlnGckuQxeR6RmVpBOG4VkhSlE9BXmtxLfQMpFmghJxltLiGEuTU6J1RWdkDPFiQCw6WFzJDGmnCSqNl",
-	"MXep+z9ZWTKDi+js30MF3DDS6mIG2XydIkpWFMw5bD5AzFk/x28xBcojv08gPzM9E7UmlPh3SN5ASV7C",
-	"U+a1Sgk0X52jHo8DOKLWXBVMEc/DwT0xFqIAioJTaaprFWKzrswpiSWP4KlHLLipZo7gWdpFV4x2nrV3",
-	"ShfRBR1DEUWVwst5vxu8B6md1E8Rg+c5gyJ/JqVVvbogMR4iyOjzSdr6z36tQZof0KMVo61GiVm/5NGE",
-	"cc/Jl2+eX5Cvvx2efEUY1wKFglnsvHEBWpbBPw3uB3GNnKroXd3XiA2neNCaYTHU/A1oYcRvHy1R2okh",
-	"YAFSsX1gaijJj4iBE7h012GiWQbVofaRNYkPHIQmpL2zttFjAO2FG3GAurunFcZ4VR8CySW+fwAcBeNz",
-	"dcACL/D9wB27a+wb/94BQCk6gT1UevvWIfO2zuh9kG+IFg7AzRW+jwOh2l/JuNJQ7WfmdpzpFrq0wxh+",
-	"aX+uO7jsoqX0AxS6qqBWfW4jEMKGGbWkKHwCVe/kgzU9sywsmKjVNesKhp0HZzj7Wkyuc9pRJ0ohuTWw",
-	"6cRAIFDrhgW4XzmbznT8ctyGxUvPox+gFK9rjo1jeymkjRm2aL4kE8ZpUazQPiTliiimzAUzE0tySSYA",
-	"RUoozwnH/zPKv9BEaVERNaNzxqeD7uE8gB6+JjrWBLvBv1aHhHy7wmf/UUZrPXSEUmtEt3NQc3vuP2Yp",
-	"5HxSiOWGyLV7akOEQN5CWQlJC/LTZUqW6OQXHB39aDZOa2dkhOvvPELETrvljvbXiHB3WDtOOu5LC7h4",
-	"f+EY6gQR42iv68uA09xbPVdcT28bK+CaOHFWUKVJRafQxeVd+uw6ONlTal/5a6mX8yEhA7aAfHRmeF5C",
-	"nhKmFVGaSu0NCqQPWUKOIT4y8pfH6MwYFUtWFGTsA9KQmxfcn6OzMFSdUW7eM+YJSignYD0Ewa2UtEpY",
-	"VIPs7atWv6fmt6de8ME602f9w5y4UjXkm6IgOWjKigNc7fNY+ssPAJUhaKrIStRkKeoiJ5RUVClzrQ52",
-	"CsM5prJ4YGLb+HudT6F0oaaP9qpPJC0NHAd5Mgu6culAe53zC/N6s2IkECP3h3cBMne5Dp75DXLxslgw",
-	"vCokIKp2+hr8VB6EZl8tVjru0NhhBFuLuB1W1kRvpVQBC2ov4pngoNCIUN6akKAEp92V+kb44UGuD/dv",
-	"rFzujsWNXz+GhZeR3dNaz4BrlgWxxZ43yicJulQQe+tJsYCcLGforFgRKruX4FYxWoKeiY7nUIs5GJWC",
-	"VuzaslZmQJwgWFE8l3Wh2fWEZjp2T/88A3SEIWw5y4kSNtiNXk5aEDtQxV1jlWQ8Y5XNB+lF2TXleZCZ",
-	"lWWi7rn/NwZMPyb42d8e1YRy8vT1ZZPJU9IcbPT7IOdxbalji6lhDlkBMRRJORMuCY2pc0KtNoTpQ5pO",
-	"JmhauHABqD2Q0qPlFu9txNbRSu/A49RdChm5MbbFsPb2snTyBPcZ4sOI2zjaQuyjB4qyw7SRwySytyh3",
-	"+AZz5/9P3IgWrm0+1GAnIVfX0lr7co4yCrKZQBVAyFXB0HVvRI+Ou/3tnP+HPtbDjOdoPPGOfA4lvbm0",
-	"U54O19kJt8Ng48qn97byRIoyIq4oywnVREiCLg3Lu4ag9pfWh0XEujTdwvwkZpuVzEmeCa0LjS81MdMn",
-	"w3RrzrN3v99Z5DBNtNiAQZsR3yLvnBTUYpNyMjKoH+2Lzx6/2T1sZqmfVMxQ/sOIoFb2eGG0UQRhKkNE",
-	"ucvmTm/u3W+yhrb+wcxOFF25KCxr7OESdFxH2BDWi8fJPBRxuJetrXOAkMvpKqIZ/E0sSSH4FK11Iedd",
-	"B+GjYcBgj75+sovDGpWll9FufvalAw5lPqnYcIggM7qAc0KLon0LcV3ARBNR646SsjU6IAroCpKvEWj3",
-	"z0lPqqRJzdmvNbjHWtawS41iGpOIc7E3TFdmunWJfBhUfeeaT0zDY91AJ7341wHE8jAhqw+KRa17vMyv",
-	"GzBw1fpbD2EVWLBYQs/PnnCdolsrUKn3oWYFA67jfvZqZhMP7uRmj0UPWo/kmkTj0cjAXo7Ju/Z/xxzE",
-	"sYPzabLR0phvHz/5ZpCsE2wOUetrXMA5ySFjORBni0SD4dY1E1X6QUpxgFskyA+IJhgqTZ0n5wBM31cA",
-	"s3GRtnrUt98GYv7xcBgT9JrpIp6loiXNwBk9G6zJDyYYfOoXD+IJePgxQnoDNGccVCxTdQbZfP9D7Wf9",
-	"xEzjtSQHzLbpJsfVQbL/Tk9Wu0ELbHyLmSgK2JDk8GFJsKVR8vpWyW6tcKfPt5k3QEl8TzZVNnJqtN5o",
-	"m0etuJ17hUXrWY3d9spWahA6FrW5/G08dCaWZAlFMdjs9f8g9drvvLGHGK+1Tyvbpnmtp/Hu3LmEqUdX",
-	"d+OXV6/Io5OvvyaGr9Q5gbLSK1IC5crWeWKE8EC/0VoEYQ9XU1lSa7BFAvIb5Y+oWPbR+f/eo+EkjZu0",
-	"zYwN0mY9mG2ooiGpFsfbqPxvLOLy/2cYDdhGMW3YAPfhPdH7mlgyYLV9CHMNXc0EaccP3sK/betrDiDI",
-	"Zqj5ovYEMrOe/4mkJRjrxPqrc+vCn0FRXaNbKOYN8ku8AVUXWt2VaJwxvb9YDE84yoAGH7GETmOVlZSv",
-	"SEZ5zoxFrchbWevZc1ZokGQOlSZjms0H8WzSttC7e1gIfbDwnnL4CqjMZh/mVLtDV9phjqU1UXqYa+lR",
-	"YPme7nQtlfTmOpTVTSL/48c7x66L7gdxPaJMW1/trvJ3cPZtRLXFU3UnV+fhsvBA59SGK2iP6yQUlJsd",
-	"VG+CnKS+sRP28tiXG3CyC/8oJpAeohSrK+gujIZBxMQWZWYYVncVS7WCfECeoe6BviBUPWyBqbkLDi17",
-	"cPKIFtc0KF/bmhPg3ztgqxNRFGJ5XVexHG5fDWY9YCVdEXOHES3IVBDBB/HYZ6uLr0fc/NPWp+YSagrU",
-	"1uycB6jwhimjN5XlrQ1QNI/XwBCTiW/2cYjM3gjGgsFyf43oEEO40YJ6SVC4gMJ8pUm3V0BKLDyY1jSh",
-	"RWEu5NFZ86uLAswoNy9Y3nJZT8acdyhKyVIyrZs2Ovh6kALl1zdqkFujLcGKKT7xTNCnRUFaXBGqMMHP",
-	"vLs7d6VR8JyDLxA/aWjTtVSyW6/oCaM1EVfV0mw7ztnxsIC50vgeEtntQluXnF8oCqewEr7JSMFzR50f",
-	"S8WTNDEwUy2krb9b0Gx1LSYTlmH8ktY5s89oXjIePa6rxrPTUwGNZDAUR723kXFiS6JakjGmaJTcroyB",
-	"yjSG8rjtjHR/ZWsfWlC2b4AnUmm2MT3Y+tqDM8sEX4BUWEh/ZowHm/zT/mZwaYuy0GXnKNosNpYsn7qM",
-	"NFFz3Q7PIYsfptcg9qztjNV/BS7rj6/nz2opgeuwLjeStmELR4l7yVcZolPYpz2SIKVhg//U+8zXHTM8",
-	"/3TaEPSThjcYXmbTbdrqDisrTQyuDq4q2Cvt05FDm/Lpczg9gZsFFzY1wroYLfLy3e7FTtblpgYH6f4p",
-	"xR1Qd2ZrP2yYobeNKPgaqriuXcChfNeW1vV1QCM8Uts8hyoyWgDmlV0HfuHRYEPurjwUCrUhsdtfzjZJ",
-	"u9W6c+FDsExjHGs+ICOjOFUuX5upUA5gopwZZyxYwnSotjhwnbaACOw6wt20UTGq3Ek0LRXWVXcvpq8l",
-	"aMlgYXPAfIsFZR0WbaXB9RS4uahtIYKWtZ5dO23SQFWwha3MdJMqLaSta3c/MJ7DTTciv9FnD1XDVutk",
-	"ZvsY1OY6uzIcbolsDFRGyz45oVkGShFMeCRf/v3nt195+dyWZpBXFfDL7zHJkuVGQVjQgtk+XZSTmail",
-	"bxyHDa+CTMAvRyVQdj0YDEZfDQi2/zI36DuuXcqgVXDMadsSdKasrRbMUdZKYwSfjAF4k1h4TqgDWwK2",
-	"DkDicvkSimCuAMnF4B33reQwZcKiokHcTOvK9sthfBLJt/HVzZRIKKglkzb38KxVn/CeV9Z9j4NqnoNU",
-	"mJ9pVPkSzA2s8LkV/Grwjr/jR+Rpr4YKG+f5LPU218dmtQa1Dj/71pDNuwZO9zhFNBrNhkwoKwxjkTHo",
-	"JQAfmEVHr19dvSXHi5NjlySvjn9r0+Vvj0NxNkIONHOTUa8p02hAroDnts2T69uEGaCdTk7YeMi2eGLK",
-	"WydGtdS15Kp9L1QCLJAohs+Ib1S4sQ2hm8C2IvT16sySo82qYSUQWRujtda255x5uYHhdHiKMIUTKywY",
-	"IRMpSjLCe2ngGX5kJrbGOOREcP/c1huNEPpn2LMSo7uWglxTJ5KLrDYGpK2z/vbxk2++MhacyGGE+HFR",
-	"5ZEh0RHBiY0RTzGEbikcbqqCMq6MWEQaMqTPStd10Uz76NGjb21Tp4sBuXRUJSr6aw2WJZyDCSk8KHQ+",
-	"S06MjBQVcFqx5Cx5NDgZDF1VOUqT4xmWYf/L/D0FvC8aLr7Mk7Pkf0G7Su1eF8TT4XBLz6vDel25FSKt",
-	"ri41YWrQkYXJ2S/vg4hPcmmJzuUGk7r6q0EInSojYpvNqOS9meQY46zhdrvrnQ6Hax4k3/OsaZjgWD41",
-	"L3HCJkGDw6Y/GjZQcO8zI7uW/BzbH5Inw0eDxhoM0NwGoO8R0+0iEWSbh6vUSLAZrcIeD7dp8mT46GGA",
-	"WO811zaq6HWb20oWFxTbGuWiUVC20sXi5JhW7Mj33IrywgumtM2nU0m3Ke4vkSIBI+idty5F/S2o/hv5",
-	"ixmlgLsWFF2pAXll2do3VPV9IFxLU1c8uH/70gOKA6NOQ6G0uQRQaFn5ugk0GxcJIWsCJKdhbqAPU2wK",
-	"c+wP8ft7ZJSgMVuESH+EJSjsqKPcBeRa1uG946wqIrhRgnhW1J6LHlsIYws3OzkO+svikJPdQzq9KnHQ",
-	"o92D2garyN97QNb0Mm0Fwk64mhSWHrO2mqztHmc9Ju9vO0xsOI6UK68+qoCDnaMleY+9UFRElj8X0twK",
-	"U0lL5212Pc4Um3LCuNVhXWKpmoklb9og+x3YgnbUvFDlGZBLTWimreJiBEtJ5+hlczrSOz5l5lKwGqsZ",
-	"bbMvieDFytXHW/2LSMiM3mCAOfL9MvslRHi5d4XQBRrfLq3X2hOg9HciX90Z7bdpw7ddk8XlvPaY7uTO",
-	"Fu6UZ25ofDmH1bkvE7Lta3ixsiohnvFoDqtRc6KDpqcOAhs2iI8B4l49bt5DID5drn18sseIpr0uDniy",
-	"D1yR/qZm8OnpPoPDJq6fhGSxbtueaHlJ5xBYplHJ0lMMjn+bw8pYVFbWFBDzmFzarhdW5cC20E0aFPI4",
-	"42TCFkBcG6sBeWNuDmbT6q1dlc0on1pVZ+YaZ3RlAA4JZcC9XoJbONFYpiyb2XIAwgV2Uv7Eb7rHw8e7",
-	"RzQdsz9dArZEsIuE1/TUSJ98S9Uf1SP/vWMVGwc5bsJ7x6rJB/KXdJeUbb7QmyAceB83Wi87aa9rbXjn",
-	"q/v8sqjp1QmLV1QpyMM8rpSMG43zk2ewb3ePaL5Y8PkW2y0EXHSxJwCeM6Neds1lnygSyIKMVnTMCls7",
-	"2txptsIs6gOxFihhudVaz60LdA5QoYhH327Ug/ES7vMyegnbu+V/NrA2E1AnKt0jo59ngtCSXP51mwpk",
-	"YxvHTVlsXJhjQfVLHxO/D0EeFm4/uBQPqic2UGKTY8UN6hX2cTY2CuLtswj/A4twlymypsNh4GLpoz/Y",
-	"Ws+6A3dLcExCOW4CnkdhrmLcI/LWlyM3HmobybJpC11exozGf8GzpkP4fbBzv7v3A7N0k7UZYeeXiN4v",
-	"bNwIrbDPHPvH4lib5NXj2J+aSDAK9glAwfhUBZ49xgklPnFwKwf7aO3mC9U6+66atoj35O3zC9yuf+zs",
-	"Lt17wTLbPiY2o4qMYVp/dt79wTkwknvZ48bvYIrs1jYO9RzX8NYat3VyI7bFvUO2u6cLaE+OoKppG7L8",
-	"7F27LwqLGUdvgOa76GvNxRYDrX3luP1sZeM2i+ftgK1k+vDZN0XGntksn2Zf1ndg5C4mhhJaYJrEmiM6",
-	"kqbkYteY6sKKopMH2+WoZzz/dDiq2etndnpQgf2M5x8jro/7mcEb8zQuu5nIW5M1mkSHcPZPMeEh/Q9I",
-	"M7nPpI1+G/DYp1E5uO41n/n+97pGv+ikhiv8MnjjGQuEQjcN/6Pu2U034enw5KwtXHHxWeza1iYUrCWu",
-	"2kzRATkdDs+afNXUVWDNYdV+6D385v07fjo8PWtvzryWdFys0iCjzbdGv7RcazOIZ6LIMUsEi199WdfI",
-	"tvkZkYxK9Dhieair4UqtEepzVLUQmzNJwsZfh2K49yV4I592jHDfA7dS4F5s2U7T/od1J60tHfm2tG+p",
-	"G1DGOfGfSma6WzTRZF77hMeOPRymb7+BqqAryHfZxsGYZsht+gGmtf8mPfAMjp4alO1evB3hByCW7jSD",
-	"aPsRPPXM12buY71a07b0o9wNd4qT0wfHiRNI552PLYgSlO1I+h9IfWnyBrRcHT2duC+pbRuPr9o3P3XH",
-	"0qHKw2fn8cNbQld01QbvNys9e1tDx791O4lvdW11L/3f70LslAl9dnP9zvo5X1c++mUwYygEn6JxzO5H",
-	"Vd+tQ4ZtXnf60LayyHH7/a9oJswVyAXII2x/al8dkJHSUI3IlznV9Ixcaai+Qs0fMeU8ZkZRp8S8mPqv",
-	"GDUjAui/Iq4DCvA8dU3UMZ/yHUerQkugJckKoUANyAvGfXrYGN3eeECUZKIQHNNzfKknt0kKRFTAB+Qp",
-	"t7AbqysnUymWyhs61K1xTnCLY5rN0YXwgip99MwMOrr8fmSYUoKqS3DlfRYu92HYd1xCBVQbEhHYTGaB",
-	"f+InY1fOb/jUD6KFEma7qu2PrRDJLmnWZdWj9cUUqaszvyGXgB+xY65w6q12TETu5J3eBYih1m7zH5Nq",
-	"/CPNd1mdg6SDoY6fpHX7PDoZfnOytRvAXXpNNNxoS89HFtddMd1P2Ix7R3Egit5TK+B6fuOgrVKApcaO",
-	"0d6QcQ5jTAc2ssKokZ8l+kNK9OdYz7om02esAOTnmqt/f/Edfopxczln14jGMuLT4WlQ1oytcx1uAhLm",
-	"gN6YWKZjsIfgG7P3mUBs19jAt0095L0Zju77eLFSuDXv1VM1d4UM9kobBUbWqKl76FqTn+2wfxMlsWWk",
-	"f3/x0Xbh3sNOuup/kfQ+raXN7PbWCSxwNYdGSgHXcmWVUJrNUO9sI7ouk+Yzozwwo8zEkkyo7N/A7JO5",
-	"dm8bOGKdh9otGj3ZUJltbIIVsAVbgHLxDoyCQt54UJ2C3AR014OWrziQEpSi3lByXVewdLpnb1r/I3YZ",
-	"Cibv4G19AZu6mRKbLI7zfocVFO4bFkwSseSpsVEUywFtqHa/wTqdtL1Y9FXgd49pUTA+TZueI7ZeHjvf",
-	"ZNq3OCmDeX16/fqUl+gCqSs7GYYEMAF19dd2dNC74Pb97f8HAAD//w==",
+	"7H17c9s29uhXwejuzDZ3ZVl2Ht3I09lx0+TWu0mTG6fTmbvJz4LIIwlrEmABULKa8Xe/gwOABClQD8d2",
+	"067/cyKSAA7O+/m5l4i8EBy4Vr3R594caAoS/zxLIS+EBp6s3kOR0RWk5r9TUIlkhWaC90a9sZYljMly",
+	"DpzoOZBLWJElVUQBcDKBqZAw6PV7KplDTs3rwMu8N/p3z7zX+9Tv6VUBvVFPacn4rNfvXR3MxIH5zwN1",
+	"yYoDgQvR7KAQjGuQvdGUZgqur/u91yKhdhftTX2YA+GwJBKUKGWCO5Dwa8mkOYJZOdzRVMic6t6oV0p2",
+	"IGEKEngCvfbWzJLvqp9PiyJjMYCYtZeUaaLnVCMoZpJyDWkTDDc/9nuq4TXLmV5f+xezJFMkg6kmYkqA",
+	"JvM+mQpJ4IrmRQZk/LGnVlzPQTH1sXciv3v6/ER/dzQekafPiQERKK0IF8s+oTwlggPJhQTCOKGa5EJp",
+	"QomCRPCN52ns853IWLKKQyozDygLK4M+ogCJl0oSUXKtCOMbD/Drd8+GJ8vvng3HI/JsWJ+AcfNPu1G1",
+	"daeg5ep0imBub/K8/kQ3BuWMs9yg9VGFNObWZiB712aBgkqag3Z0dVoUUixodvaD+RczqxRUz3v9Hqe5",
+	"eZe6By5YuiPilvjk+skCEv4XRK7glCxoVoLBlZUoJUnmgiXQR+JBqC9ArkgOStEZ9MkR0YIcP31KFkyx",
+	"SQbk9PzF2RlJ5lTSxBzPgAkPZNlIfaRgIwdmJxuhSa9eA5/peW90/PRp30DX//vIwFJrkGaN//n3x49X",
+	"x0cHHz9effvy09/+EoeAoR6amPN2wpvVz3w5yC2LWAf1+1cvyLfHT4YDMjbs4bufxuQbh5/9iraeDQmV",
+	"4DnGI0LVpcKLMLRBuVqCNKit50yRhGbZgLzVc5CkqPiSwg+wGRfSshxHOL1RD5c9GnZdkdt4x008PTr+",
+	"El59DkptugJlf/9S8F+bl1UhuAIkte9p+t6yBPOvRHANHP+khn1b8XFYSDHJIP/bf5SVJfVyf5Ew7Y16",
+	"/+uwlpGH9ld1+M6+ZRddZ2yOExlunNPM7Ntcx3W/90LwacaSe9+Qg7DZkFiA7DekdakgRTxTIgc9Z3xG",
+	"IFNgH8qR4syLKSQshbRPECOZIgVIJTiZUyMzqiVWoPGor4ScsDQFfr9ndbQBkuR0RbjQJBUoYdr7/qsi",
+	"KdXUnGwCeGZJDSAEHnYmOOAxkIVwmt3nKd6WkuRMaXpp9/CT0K9EydN7xhrDSuzVlsmcWMSYeiBaIOP2",
+	"PgjxmsoZ3DdST0S6QuxDJUXPKSfPnpB/se/9rt5QvnIcQN3r5oQgOeWrWiMxYONiOSBnnKSUzwwJjhWd",
+	"gl6NSUKlZKDIHLKC0CxDulM0R801UMkbul9sa+7Zw/rBUBM7qFWxnV52j3sV6aDSkTa+XWtTCJifOS31",
+	"XEj2G9w3+no+gDisySUXS46Y8TOnC8oyOsnuFWXPK+6qnabOAVJISSrAbtHK+AH5IFeEzijjZMn0vEIH",
+	"0tKjTsxL+EGj9Qul3ekKKRKjtN3z+SqSZIr88/ztT2RSajzW0h2XqksraNw+VVkUQmpI30DK6AeU5r/P",
+	"dhH4wWJmEaNq/fzh1cHfB6jZuS+iCv/uzOnThTQmi2ZW30gkUA3pBdUNbSWlGg40yyNGpVHQCiZB7fUO",
+	"S3fQhowutBCXe25HisyehWnIVcRgqt6hUlJkDioRxX7vXIdK3r97VuvDhauv9UNgNqBUOw3E5D+QIIuz",
+	"F/KOWhHUvJRLWDU3twld3M1GTsnhSl8kpVRCbgf+PrpxCAnca/SAnGYrxVQE5wSfshRdFlvOdp4ICeZj",
+	"iWTuU5sef2Gf2vkohrxmkqaWze+OPuYjXDG92nn/l8xqQt6XBFeFtLpnr99DeWv/9P6fCyeFDXblNMsu",
+	"NM0ue/0ezSdsVopSrTuirvu9jPJZ6TCqbTZ//+IdefIt0XR2QsYlT50HjGmSUG54yQSIFhlaYGsfNkx/",
+	"d4z8CSCNga2QLKdydQG58F6wtZWcHGB8dmEXqnmAKI1w6Ne+i2G1BC/ziZHe/Z41UINVdt/2S7etGL8o",
+	"ZzNQSNpFIQVN5vtynAXNPMI3b+aVFDkpeZEBVZRrogXxf5uriByfXlWumwoUB0drsGjTqcHA9TsIkbkf",
+	"UmYUlPU5PE50wKai2AApA2pr3/Mm/hGYwzRNmaXkdwFDQVrut3iMhivdcgj8fTgcbvLN/M/Hj1fD4af/",
+	"HXfLhLDEj0f37Pxg6zyPJnorI3cvn9pv3UQyO3N373fUXoTyg3sjhucpm7nLaimSP54eHD99RsTUqlZw",
+	"RROdoSJjnYfGSKeKiOk0YxyI9ygqotjMsKnBPWsiTQ9oHPO66b5GCQlUdfA6x+NB7qgaeQRsw/ZHsbSm",
+	"m9BzkIrkpdKEziRAALTKvdvvKU01hNKoAJ5aHcDfBYqiaanwLwvlNCpyzCN7gD+mRhnSaMA7hEwFQL/t",
+	"4AMh7nYrXxVObiLYU0uelXjOYGEXSyGRq0Jb0ayNNO/3gMpsdZFCBviIWICULIWLKWWZ+UcUUH6luMZX",
+	"ofvuap9nNb+X4ldvOQrYMmX6xRySS/xKVMeNB1iKcpKxhFzCChnCTBgBMhBydnh1mIv0UJV5OjnkQgNZ",
+	"SqZBGeZAPkiD9IKDNVRXojQGEhqqS07MjTGQRFJ0PqPbRc+Ziis7QkN8a4YVQUoM+yffvDg+f0d0JmYH",
+	"SXXMPnmZHj99evT80SBuqYjtUsAA7keq5kip7DfYQO/ANTphjBJnEE81NAbG9bMnob4Ui/U07xTXc/t0",
+	"gOjjTXVfseCKKTTv1+94KkXeQMBdttTvzalq61c7Q6xNClrsvYEWTPAQ+KFqZ53QeMm1XHUK/zqwUdBV",
+	"Jmg6SCERVh9awxWaaBEJyrwt6K8lEJZaSSoITVykdv0LgTKyLgV5ClebQTOM3Y03ZCJhXIyGIjyIpaz6",
+	"vKq0cNqZ2n58c/oCTyhk6oKtVAK5hEKjn385BwnRU7sb6fxivcu/KsLikBOlTkTeEJGqTBL0fKFM4Az/",
+	"MAy/Qy7WYr9tiJkbH3QJeKc7RX0ccX2D2X3eRPgiCrhPeIRzS3mp7CHRifFId13aXp8wTiZUwbMng15T",
+	"2T49+H/04LfhwfO/HX76/OTx9Xd/iYEElzjjSVYqZzA2Ces2OcVNKSIDOo2LC8OeV0aGMXQl4mbTFkyq",
+	"xSYrHVVXvQj4Ehbmb9qxd9zxdmYW11SczNkP5pYvbtdUWrQyUcCNUEeizajSpKAz+FIh508QO/iLys/U",
+	"0lYY38MBYr/yL8MqI2eWpfNXRlKAaA7Kcyl8zvK+KXOx8T1cnLAAuYOLyu713D+9phH4H/oOBn7/3dD7",
+	"V8vXpUpmrFL0KGTTizmVRp7SSalQwcbI0oUWF9Z6MXcJKUtodgE5yBlqFjEO29p4sCAXHKwzIzHspt9j",
+	"eZGxhDnDwP/J8pwZWES/Xtm4Har6jkabezi8sokQGVB+M3M9qoOjmVSt1Phs7JZ+AGPvGbiifr5+wpxl",
+	"GXOZHjdwwdkEic/7WLC/MD0XpSaU+GdIWu2SvIFT5iMeEmi6OsEYE77AEWsch/X+pUC8BtA29mOpQkQp",
+	"CwMtseQRFGhBGg9VfaNhhDbAFQP4y9rf2QR0RicQV88UOo538y63dmo/6j8R288rBln6UkrLc5tbYjwE",
+	"0ESkqyqeaz3VcmUl+TxKNpXJuK73YHjN/U6+ef/qBXn2fHj0iDCuBfI7s9hJlTvkfBnaccUOjanDt7Im",
+	"/3r11qrXYqD5EWim5+tgieJODADGCmO77KnCJP9GbDtBLljMqkig2NdDaMO1e76E4c2rraZrsNsX7o09",
+	"QjE7+uUYL8p9dnKGz++xj4zxS7XHAq/x+SCPa9u77/1ze2zKpl1sZQj2qX2+W2ex7QL8ynO4I2zO8Xl8",
+	"EYrd9adzDcVuIdhGFp53EIaE4Zf297qFyl7UmL5HsKHIqA3t1BavU1q1pMh8gjDE0Y2jEGZZWDBRqgvW",
+	"ZAxbL85Q9oWYXqS0oSnlQnLn+J2aHQh0tMIC3P9yNpvruHDcBMUzT6M3CNhEHII+9Q2dAU3HwhmZMk6z",
+	"bIWxS5KvCHqjJJmLJTkjU4DM5oVz/HdC+V81UVoURM3pJeOzQfNy7iFGtMY61k2sha9t2DXRv8l8dn/L",
+	"KOT7vqHUGtJtfamSnru/sxTycpqJZUe9gvvV5hYD+QB5ISTNyM9nfYLOIfQFM0UwpDkrnf0Urr/1ChE6",
+	"9ZEb2l/Fwt1lbbnpuC0dUPHuzDHUCSJ2307iy2ynkltfbIPfalihAZMdufa5F0utSh8JCbAFpOMRwdhN",
+	"2idMK6I0ldobFIgfMocUk4DJ2AuP8cgYFUuWZWTiM9khNQ+4P8ejMMc9odw8Z8wT5FCOwfodBFKpVyth",
+	"UQ2yda5S/Z6a3456wY11pgf9w9y4UiWkXRl6KWjKsj3SwKKRtX8BFAahqcLY2FKUWUooKahSRqwOtjLD",
+	"S6yB8ZuJHeOfZTqDHGLBvhtkfE0lzc0+9sqyyejKBex3uufX5vFqxUiSoNx9vwuQKWtGkQ1wUVgsmLKB",
+	"awTVVl+D/5TfQnWuGiqNVJ3YZQRHi7gdVtZEr7lUBgtqBfFccFBoRChvTUhQgtPmSm0jfP8EzJv7N1au",
+	"6MfCxq8fg8KbWKi91HPgmiVBdk07muVKQ12xiJV6mBeBITc9hxWhsikEN7LRHPRcNJyiWlwCR7cdu7Ck",
+	"lZgtTnFbUTjnZabZxbQjLvjLHFxoG1YkZSlRwiZiowOXZsS+qOKusUIynrDCxgpboRxNeRqUdCVY5rhd",
+	"/n9pYm4kwEg5OX13VpUA5TQFm5m9l1+87AgQ1qaGuWQFxGAk5Uy46jWmTgi12hDWHWk6naJp4VLZQO0A",
+	"lBYu13Cvs4kdrrQuPI7duYiFmzflV+7sZWkUGO7yio8Mb6Jou2MfGFGU7aeN7MeRvUW5QwqSS450Liu/",
+	"r00+1OAkIVWX0lr78hJ5FCRzgSqAkKuMYVTCsB4dj2jYb/5f9LHuZzxHc11vyeeQ06sz+8nj4To54XHa",
+	"8cCwHvbOVvbJJS12RVlKqCZCEnRpWNo1CLU7t94v2NfE6XrPT2O2WVUEP6VlpvGhKp/36XBbYsyvHjVu",
+	"x2Phs2MiELR9EGrgnZCMap85NTagH+8Kzxa92TN0k9TPKmYo/9ewoJr3eGbUyYIwzT6i3CWXTm9uyTdZ",
+	"Qt31AnPYFF25ADOr7OEcdFxH6AjrxeNkfhfxfS9rW2cPJpfSlYonw2WCz9BaF/Ky6SB8PAwI7PGzp9so",
+	"rFJZWqXw5r99z4Gg+YNRRQyFCDKnCzjBQsjqKYS1bWxR6oaSsjE6IDJoMpJnuGn3j6MWV+n3Ss5+LcH9",
+	"rGUJ29QoprHMOBU77+ncfG6dI++3q7ZzzRdN4bV24UmQwrYHpuyfbD83N9bgzMdP+hswzbl7XKSdCI6a",
+	"YKmsl7Eu0Xj2920Yt1ueeVuiRrL4w626/OURGRuEHvfJOGe81KDGA+Iymkdk7FTh5s8uzXlExhOaXJbF",
+	"eEDCfOfgtQFZy3w2C8KMCT4efOQhHWLHEbNCb9R7PPRZZqMeLVNm1FuLW+GZj4Ybk+nbeL3CvCqMEJwQ",
+	"bmweQuvIAVbRtqMwLbE5vKmnP5q/3hlh/gmWYW7JPli9IZcknhfSSVetuPIem7ifUPCNYrzrnmTzvx0Q",
+	"OK/jGPuIIFiwWBFXlf/qDMhSger72ESSMeA6Hr8q5jZX6VY05lhUrvb0r2kKPBpx28nhf9txpVjgJXZx",
+	"vjQ62qvm+ZOn3w566wibQtSrMcngxDFwIjaUA1iXZ9SYBinFHu7GIO8mmn+qNHUe0j0gfVeJAVXoobZP",
+	"nj8PhNmTYTQbVjPdlaksaQLOmdDhpbkxwuCvfvEgToeXH0Ok90BTxkHFqpPnkFzuUwzXzKaLuZzWkocw",
+	"i61ZEFkGDR62eojrA9rNxo+YiCyDjuShmxU+58Z42if717motsVSqu8GIImfyZZHR26Nlp0+r6h3ZOtZ",
+	"YVFHLOJN67A7B6ETURql2uYZzMWSLCHLBt3RtBuZrf7klZ/Bq1Oft+iX66XbW09uVbiI+XB2/pY8Pnr2",
+	"DGsY1AmBvNArkgPlyjZeq8oy9vDHrkXmdnDh5jm1jpBIoksn/xEFS76454P3FDpO4z5aV0MHpdJ+m3UI",
+	"sEKpGsabsPxHFgml/SeMsm3CmDoch+fwEZ5dXRcyILVdEHMNXNUH+o34Ur3/TUdfc6xCMkeLErUnkImN",
+	"qE2Nzm2sfqtzuyLWOWTFBbpbY15Wv8R7UGWm1W2xxjnTu7PF8IajBGjgsbHUN6E8ZSnVoMgHWer5K5Zp",
+	"kLZAyhhugy11K63Lwt0HC+/Ih8+BymR+M2f1Lbqo93PYrrHS/Vy2jwP7/niryzanVxchr648A0+ebH13",
+	"nXXfi0sfedr6areVF4df34RUGzzAtyI69+eFezp9O0TQDuIkZJTdjt/3Qa5f29gJOyPvSg34sRf+pxhD",
+	"uo/2O01G98JoGFW3iATTVVyXGvSykZeoe6CPFVUP21TMyIJ9K6UcP6LZBQ1aFm10Hvrn9jjqVGSZWF6U",
+	"Raw2wncAsp7lnK5sXz0tyEwQwQfxnIJaF1+PZPtfa1+1S1TLUFuz39xDhTdEGZVUlrY6dlH9vLYNMZ36",
+	"7rv78OzObSwYLHfXiPYxhCstqJVciAsozAOcNrt09ondD6YLTmmWGYE8HlX/66Jrc8rNA5a2XDahMecd",
+	"iPrY3kBXTcnx8SC10K+Pdch2jbrtTkzxiWdYn2YZqWGFLVi4DQ9tzwmrFDzn4AvYTz+06Wos2a5XtJjR",
+	"GosrSmmOHafseLjNiDS+A0d2p9DWJecXiu7TlWPXDVSk61Fi2wP2+j3bFxwrqgvJFjRZXYjplCW2WM+5",
+	"vfs9muaMR6/rvPLstFRAwxkMxnn/NmF1f06PMsYUjaLbuTFQmcYQObd95u+u0vWmNai7Bk4jxamdafc2",
+	"hhXcWSL4AqTC5okjYzzYpLr6/7C7CKrR6LJzGG0Wm0iWzlympyi59q/jtTq3UxK/VK9J7NjXK1ZfGbiu",
+	"v7yXY1JKCVyHPdkiaVG2aRhxD/kCZXQO+7RiEqQMdfhRve983UHD06+nBWU7Kb/DADOHrtPCt3cJoErv",
+	"XbWzU1q1Q4c6pbrd3cksuLCpR+mWfk7RFGeX1dzdX2nnlP3GVrdWQ9xvuKF1jOj2NRRxnTuDfeluc3+Q",
+	"vm1fTRUZLwDzNi8C//B40JEbL/fdheoonPBC2hZB1Np3KnyKA9MYz7ockLFRoApXD8FUyAcwEdW8ZyxZ",
+	"18Ot6gpgt+u0BgRg0yHuPhtlo8rdRNWva12F9+z6QoKWDBY2x9K311TWcVFX8lzMgLtBHgZQstTzC6dV",
+	"ml1lbGErn91HlRbS9jR0/4EtNpoZL52+eygqslpHM9vDsjRi7dxQuEWyCVAZLavmhCYJKEUwoZh8889f",
+	"Pjzy/LkufSJvC+BnP2ASM0uNorCgGbMN9Cknc1FKP9EBW84HmbbfjHOg7GIwGIwfDQh2wTKS9CPXLiW3",
+	"HoBiu1cwZW224BvYkG5OF0AmALxK3D0h1G1bAraNdI3EMUdFEczFIamwqQTI7jDmbUFRAW6udWF7JTM+",
+	"jeSz+e4BlEjIqEWTOrd3VKtRtpuYdePjSyVPQSrMfzYqfQ5GAiv83TJ+NfjIP/IDctqqUcReRb4KpM6l",
+	"s1njQS3RL37gTvWs2af7uY9gxEyGKWUZToiZgF4C8IFZdPzu7fkHcrg4OnRFKOrwc12Ocn0YsrMxUqD5",
+	"Nhm3GnKPB+Tctv+re3ZjhnWjizc2nbbtvZnyVopRMXUpuaqfC5UAu0lkwyPiJ4h0zgdxH7AzQnw/CGbR",
+	"0WatsRyILI3xWmo758E8XO3heHiMewo/rLAgi0ylyMkY5dLAE/zYfNga5TaBx/1u6/nGuPuXOEwGo7wW",
+	"g1xDb5KKpDSGpO1j8PzJ028fGUtOpDBG+Ljo8tig6Jjgh40xTzGUbjEcroqMMo7d6xCHDOqz3I1DMZ99",
+	"/Pjxc9vQ+8WAnDmsEtj/y8L26kAa5o4uyrGjPu1HFJF1+qwGFA3cyTwsDMOwAqfxuGvxP2534x8bOPsy",
+	"y2pBkE5QTMB2Te8Hb47JN6mkU33AQE8PDMnSguH28d0D14r/4OjoUb05O4/E7rqP9FugCmJuznWntMaq",
+	"EAPy5Pi5zWdknIyD5v+uz3E1F2rKtLIcxfnpkEEEfRhGvSPsAVYApwXrjXqPB0eDoWt6gcz4cI5dIn4z",
+	"f88AxW0FtbO0N+r9H9CukURrusvxcLihXfx+beLdCpEu8We2AVsoSnqjf38KAme9M4sprnSBlMU/DEDo",
+	"TBkJVR1G9T6ZjxxiuDo8bnO94+FwzRHnxwVU/Vwcx+ybhzhh02BwSzVaAPu7uOeZwtaNJ9jujTwdPh5U",
+	"RnUA5jqOf4eQrheJANv8uOobATCnRdiC5rrfezp8fD+bWB/TUPfRaQ1q2IgWLyh2BE9Fpd9txIvF0aEh",
+	"Y9+uPkoLr5nSNt1XNbPkRv+O1DAZhuKcntj9cxwUJ4+9XoNM1ElVQ/IDYrsiVrO8fJsaN6rJ1TbvPpZp",
+	"j9rlqO9VKG1kKPJ8K566tmbDS+HO6gTUMHXZR3u6okW77/jTHRJKMNMggqQ/wdLw8ymTyslvN+0BxbYz",
+	"Sg2jNjw8yUpPRU/sDmMLVyc5DOZm4StH219pjHnBlx5vf6meEGXeOH6+/Y32TB/kCzucqBriVDOSreep",
+	"MohaRF4bEHZgg3VYfbpuEL+hVJKvvNauAsp3fi5jroRKR29URd2x91Os8fcrIY2YmUmauyiAmzdg+3pz",
+	"a1O4RHo1F0tezYur1BNs4GFzeo0KOiBnmtDEjSgynCqnl+j9dDrrRz5jRspYC8K8bbPNieDZyvUDsfow",
+	"kZAYPc5s5sDPrmmXTKK20ORqL9AZ4soYqtad34t0dWvEVJdJXDdNSJfj36Lio1tbuFGO3jGE5hJWJ74s",
+	"0rbr4tnKquh4x+NLWI2rG23NhArHoG6ay1Q9h5v4itnA0eOd2IAdOIYvPN1lX5FZQ8h0jnd5ORyo9Idm",
+	"VdYN3+JVb+glBB6GnViV/6Wtuhx+voSVMZkt88Ku7uupb7ZtkFWKcPJele+GTINxMmULqAa4kvdGtjFb",
+	"LWIN52RO+cwqY3PXeajJVPCVkKncqZjeQNrGtmPJ3NZTES7QcvraZfHwyfY3qqGEfz6KsMhzY5pYU80j",
+	"I08tmXzRuNNPFe0F8w667Ybqqf8my6EeffLfZj6EIzIi3OnUVaI82AS3zVYqlOs2DJaVr9pPRMSh25VF",
+	"F7KbcDLIvvbCucjBKvcYNHJxDFuTNHVdYUdk7Cocx8Ro+spZk25ojFHrRQbVeGDiEjAx4wE9gbZpMI7I",
+	"Ua5q1/zPRx4svBTmgAyftOwjby5jLRcbyKuNF9vMNkcjA7NxFdAM0pgR4a6/KnJdY3Kxu60fOWzNSre0",
+	"eTeGSDVs5n5Nkea6nTOrT3y34ITyoKSLaZxf+yc3PoY78JtqhPeDtXIfTDSqoJ2qy6qptbC8B//gxBYQ",
+	"78I9100Y9+zhZ/+nN2S6AhMBt7lzQd5Ftn6v9WwMpNMH++IrVwTeA7URN1oj0b5Cfy8J5xHp7IfeuunQ",
+	"xPnDxhzDL1imSzF5y8FGHWlGgDvnIV7bgPwkMEBuRY/RM6y6ZEP+Xl9CvUBBtgBl5/ovWQI2vs303Cst",
+	"unoREyYwQ+MjR8+a4NkqEq33B+9wM0QUjx9wnw1OcCdqQz0oche14XfgP85hjKMj7Fb/dFzoQT34g6gH",
+	"RiHo16kNN9UIypTpw6QxeDEatHcNYQfkNdUg+5Wh5Yb5kUIKMbWZM9gzmf1m1RU0+iRKAWPwuJhONdTf",
+	"TyJEU9GyojQauW8PiLxLdtBaqoMr1EAbPOgVt438mBkfUydwwIv1I7jxmkmIFBUN2A90qxZN/G9OpYzq",
+	"wu+kWMDaDMu4H7TldnMjIXdwg+42niy+Ck6cvK01Pt05fQVA7CKwNfYipsQOAnp23CfK9qogx4OjwfGD",
+	"NfC1Ui3STV3Pl4mZDf7OJCx9girRS4EiQ92YhIM5g1H5dWaTRoVMbQapjVih4oylGa4Sqm+9e0b5FjbR",
+	"Ef1/mGy9Lpcw6OAHFtratY1xhzOewpUPLqAb1A19DOINe8QWKuf9sL/fFMouFrIhPmBDAnXv0dsKEETj",
+	"Gjh8FVFGNdtJ1xcR277wU2Pr/YdF58OD5/Rg+unzsyfXf/mCSMyds8aHeMZXwbgwjIG/+MHZX8qcDj9j",
+	"2cf1IUqzTlZlS+iMvGM15msJyI7Ghk2O/Y5Glkoc+3B6Ua0Q2TRb6zKrOouSJ8MnvpLDcp+KOeMiVQYo",
+	"auY45mSN8dXKkB3Vuks42E+VvYmKsgcPc0Nrb6b4fEVcoB5j3OWVQNQ0MO7Wi44e9KI/gF5UESKWw3k1",
+	"6QbcxhYaH1b184eqarjjnZRNOrYNed4H9fZ34dprtf+5Z+9eu4FTNCm/0XeioEpBGjZK6pNJFbn+6knq",
+	"wYP3dZC9K/tv0f0rxtN2MYvv4BKQfEILOmGZHZawTvnu257wbav1qDZhM5YIS20684mtVbwEKDBVD8vA",
+	"oh63N3CXTrY30Gn20yzDwpMHNfe25VDYfqKFlr/MBaE5OfvHfmn8Ff7lQq4Oq4ETcWmDo0re+K4YdyFp",
+	"wpEo9y5mgv6pHahddVni5k6Udtk/BOH2IGMeZMzeJO16zKx5yrHUucrBw2G3No91dxHjPl2ROLa1Oaxa",
+	"JxyE3c/iIfAPfnBIVaxpa+JjIR7skfYb+Nn3d8MefCO2imLuOc7sIRZhD28QvH+1FeiY7v/AAR44wC4c",
+	"wLabanGAn6teFNbXDJAxPlNBLRvjhBLfwmxHjmCX8hzB95HoFvi27O28Goh8R3kjfoFrR893lF0aLBMT",
+	"7g4cZE4VmcCsfChje6DoG1F0pKtci7q/hxmSbz1q3FNwRZPr1KtWXM/Bip8mATcawWxKBg0p+Y5k5I5E",
+	"9pAJ+jUjbWcy6J4oe+NEUIdFYR5ovOsR2H7QN/96V/rnS5t1WR3YOnqMbMC2eoRm2CVlLf0y0uTJFaBh",
+	"oyCWZY0ugk0SfcnTr4dEq7M+0OcfQqi85OkdiZTDdqvGzgrOs2ZryI3JFFUBZPj1r7EGsv8nKD+9y3Bn",
+	"cOldqQ9vOfwhkh8eRP26qP9ro8en6iwDbfdTvQtdoEtaHw+PRnVrYtegATMi6hYla60JbS/AATkeDkdV",
+	"eUXf9dq+BJdXYUS5gqot++AjPx4ej2rpnpaSTrJVP2i6BSlmXZAzywZsj8i5yFJMecUxB76B99gOdBtX",
+	"3fdwEIDr1t23Rr7vQqiF6O5NE454/NLC0v7WNyws77IENTzPPbv51pZuyy2mbMvMJmacEBQLTGECfdgW",
+	"t+qt6XuyNfwKYYPO91BkdAXpNh9D8E71ynX/Bi6Kfu9d1Tj54NSAbPvi9Rv+BYTSrfYk2nwFp5746t6s",
+	"2JG8Gvz+RW6bW4XJ8b3DxDGkk7AzaiJyUHam+58Q+/q9oAHotvfxUfvkV1/q/VD89ae11s7pqs4i2V2L",
+	"uonFdvg5+Nc2F2FTj/j9ZGyjt/SDu/APakPwdT2o3TR4ApngMzT82T2bE9v13HDo+FZf5EaaO7SNxjvT",
+	"vM5BLkAeYOMb++iAjJWGYky+SammI3KuoXiE1gmC0HkejTFBiXmwT8ZW2ldvBLt/RFyKOPC0T6gRf7aE",
+	"5iNHy0dLoDlJMqFADchrxn0u5QRDFa5iPRGZ4Jh75utHuUtWFgXwATnldu/GZEzJTIql8sYYdWucEDzi",
+	"hCaX6Dd5TZU+eGleOjj7YWyoXIIqfWtzt6+l7Q//kduW4AZ3BI42W+CfpTG8Vs7/eupfopkStnLf9pNH",
+	"16YBsuvs53qJooXIFCmLkT+QazsasbXO8dMbba0II0sbE3QQQrVtKSEBtnBD7MwrVlGpvUINCDWcQ7Wv",
+	"6/HR8Nujjfn2t+kq0nClLT4fWFg3+X67CVzcy4wvIi8/thyz5X8PhvwFUKpsLe2NLV+KjN3etUBV90FE",
+	"/BFExCucxrAmJOYsA+QDJVd/Ynkgg6me3W32m54D7BdwPDwOpnXgZHgHtIAmOMQLf5oaXjVZ9G7T9+0a",
+	"XWUwvk/9nVnL53Z6fqxF+ZrL7lRdur4qVkY2R0v4bq9NE/rB+PyTq7E1Af6J+ZHlJDuaho6k7sdA7Kbf",
+	"D44DgusFb9iercRCNZkmc9SM69i9y+t6oLw/COXNxZJMqWzrCOzrVwyuqw3GRv7VZ/ctCuxEMRx1kGGL",
+	"UxuGsqOW0sqx7YtkfUx/PTj9lgPJQSnqbUM37gyHbrRsb+sWxvF+g7DQNwDo+gI207lPbK0Gfvd7rGYi",
+	"mCUDTBKx5H1jlimWApqN9XmDdRrZqrEouzC6TEKzjPFZvxr2ZSetYN1loqtGa8F36ybXa6BPtG9g1Nls",
+	"1vxutFDRmF3W+H7Vnym+6ZSlmLo/MvcnZtUUDN83Qywdu1prgGPze7F2XNlZY8+ePzt+FK6NlaTr656h",
+	"g6wsLJgwBoWZ6Kt/BO0V6nk+15+u/38AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

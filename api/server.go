@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/interaction"
 	"meai/activities/memory"
@@ -43,25 +45,31 @@ type Engine interface {
 	Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error)
 	Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error)
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
+	StartApproval(ctx context.Context, id uuid.UUID) error
+	Decide(ctx context.Context, d approval.Decision) error
 }
 
 // APIKeys manages the keys of a principal.
 type APIKeys interface {
-	IssueAPIKey(ctx context.Context, principal uuid.UUID, roles []identity.Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error)
-	RevokeAPIKey(ctx context.Context, principal, id uuid.UUID) (postgres.APIKey, error)
+	IssueAPIKey(ctx context.Context, who identity.Caller, roles []identity.Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error)
+	RevokeAPIKey(ctx context.Context, who identity.Caller, id uuid.UUID) (postgres.APIKey, error)
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. Store, Engine, Auth and APIKeys are required.
+// Options is what the server needs. The first five are required.
 type Options struct {
 	Store  Store
 	Engine Engine
 	Auth   identity.Authenticator
 	// APIKeys makes and ends API keys; [identity.Directory] is the real one.
 	APIKeys APIKeys
+	// Approvals keeps requests for the consent of others; [approval.Store] is the real one.
+	Approvals Approvals
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
+	// Audit answers questions about the audit log; without it they get 503.
+	Audit AuditLog
 	// Logger is where access and failures are logged; nil discards them.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider fall back to OpenTelemetry's global ones.
@@ -77,20 +85,34 @@ type Options struct {
 	// one; nil leaves the links out.
 	WorkflowLink func(workflowID string) string
 	Version      string
+	// Limits holds callers to rates; nil for none.
+	Limits *Limits
+	// Streams caps event streams.
+	Streams StreamLimits
+	// TrustedProxies may name the client's address in X-Forwarded-For; from anyone
+	// else the header is ignored, and the peer is the client.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins are the web pages that may call the API from a browser, as
+	// browsers spell them (https://app.example); none by default.
+	CORSOrigins []string
 }
 
 // Server is the HTTP API, an [http.Handler].
 type Server struct {
-	store    Store
-	engine   Engine
-	keys     APIKeys
-	log      *slog.Logger
-	lifetime time.Duration
-	workflow func(string) string
-	ready    []ReadyCheck
-	version  string
-	pace     pace
-	contract *contract
+	store     Store
+	engine    Engine
+	audit     AuditLog
+	keys      APIKeys
+	approvals Approvals
+	policies  *authorization.Policies
+	log       *slog.Logger
+	lifetime  time.Duration
+	workflow  func(string) string
+	ready     []ReadyCheck
+	version   string
+	pace      pace
+	streams   *streams
+	contract  *contract
 
 	handler  http.Handler
 	draining context.Context
@@ -102,15 +124,18 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil {
-		return nil, errors.New("api: Store, Engine, Auth and APIKeys are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys and Approvals are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, keys: o.APIKeys, log: o.Logger, lifetime: o.SessionLifetime,
-		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime,
+		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.audit == nil {
+		s.audit = noAuditLog{}
 	}
 	if s.lifetime == 0 {
 		s.lifetime = time.Hour
@@ -136,7 +161,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Drain() { s.drain() }
 
 // HTTP is a server for this API on an address. The caller starts and stops it.
-// It bounds headers only: bodies, responses and streams have their own deadlines.
+// It bounds headers only (431 beyond 32 KiB): bodies, responses and streams have
+// their own deadlines.
 func (s *Server) HTTP(address string) *http.Server {
 	server := &http.Server{
 		Addr: address, Handler: s,
@@ -154,16 +180,18 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
-	policies, err := authorization.Load()
-	if err != nil {
+	s.contract.limits = o.Limits
+	if err := o.Limits.check(s.contract); err != nil {
+		return nil, err
+	}
+	if s.policies, err = authorization.Load(); err != nil {
 		return nil, fmt.Errorf("load the policies: %w", err)
 	}
 	e := echo.New()
-	// The peer's own address: forwarding headers can be written by anyone.
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = clientAddress(o.TrustedProxies)
 	e.HTTPErrorHandler = answerErrors(s.log)
 	e.Logger.SetOutput(slog.NewLogLogger(s.log.Handler(), slog.LevelWarn).Writer())
-	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.middleware(o.Auth, policies))
+	e.Use(assignRequestID, nameRoute, logAccess(s.log), recoverPanics(s.log), secureHeaders(), boundResponse, s.contract.boundBody, allowOrigins(o.CORSOrigins), s.contract.middleware(o.Auth, s.policies))
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	if err := registerPages(e); err != nil {
 		return nil, err

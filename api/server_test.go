@@ -271,6 +271,8 @@ func TestPages(t *testing.T) {
 	require.Contains(t, docs.Body.String(), "swagger-ui-bundle.js")
 	policy := docs.Header().Get("Content-Security-Policy")
 	require.Contains(t, policy, "script-src 'self' 'sha256-")
+	require.Contains(t, policy, "style-src 'self' 'sha256-")
+	require.NotContains(t, policy, "unsafe", "nothing inline but what is known by its hash")
 	require.NotRegexp(t, `(src|href)="(https?:)?//`, docs.Body.String(), "nothing is loaded from elsewhere")
 	require.Equal(t, http.StatusOK, p.do(t, get("/docs/swagger-ui-bundle.js")).Code)
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/interaction"
 	"meai/activities/memory"
@@ -30,6 +31,8 @@ type memoryStore struct {
 	words    map[uuid.UUID]string
 	// fail is returned by every method while it is set, the others by one.
 	fail, failConfirm, failRead error
+	// looked is called with every look at an interaction.
+	looked func()
 	// hangs: accepting waits until the caller gives up.
 	hangs bool
 }
@@ -143,6 +146,9 @@ func (m *memoryStore) Confirm(_ context.Context, ref interaction.Ref) error {
 func (m *memoryStore) Interaction(_ context.Context, subject, session, id uuid.UUID) (synthesis.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.looked != nil {
+		m.looked()
+	}
 	if err := cmp.Or(m.fail, m.failRead); err != nil {
 		return synthesis.Record{}, err
 	}
@@ -259,6 +265,9 @@ func (e *engine) Recall(_ context.Context, in memory.RecallInput) (memory.Recoll
 func (e *engine) SearchResources(context.Context, bridge.SearchInput) (bridge.SearchResult, error) {
 	return e.search, e.fail
 }
+
+func (e *engine) StartApproval(context.Context, uuid.UUID) error  { return nil }
+func (e *engine) Decide(context.Context, approval.Decision) error { return nil }
 
 func (e *engine) breaks(err error) {
 	e.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -37,6 +38,7 @@ type Capabilities struct {
 	Bridge      *bridge.Activities
 	Synthesis   *synthesis.Activities
 	Upkeep      *upkeep.Activities
+	Approval    *approval.Activities
 }
 
 // service is what one queue runs.
@@ -69,6 +71,10 @@ var served = map[string]service{
 	workflows.QueueBatch: {
 		workflows:  []any{workflows.Consolidation, workflows.Upkeep},
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep} },
+	},
+	workflows.QueueOperations: {
+		workflows:  []any{workflows.Approval},
+		activities: func(c Capabilities) map[string]any { return map[string]any{"approval": c.Approval} },
 	},
 }
 

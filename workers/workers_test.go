@@ -2,9 +2,6 @@ package workers
 
 import (
 	"log/slog"
-	"reflect"
-	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -24,12 +21,6 @@ func declaration(t *testing.T) cluster.Declaration {
 	d, err := cluster.Load("../temporal.yaml")
 	require.NoError(t, err)
 	return d
-}
-
-// nameOf is the name that a workflow function is registered under.
-func nameOf(function any) string {
-	name := runtime.FuncForPC(reflect.ValueOf(function).Pointer()).Name()
-	return name[strings.LastIndex(name, ".")+1:]
 }
 
 func TestEveryScheduleStartsWhatItsQueueServes(t *testing.T) {

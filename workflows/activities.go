@@ -3,6 +3,7 @@ package workflows
 import (
 	"go.temporal.io/sdk/workflow"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -62,6 +63,10 @@ var (
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
+
+	loadApproval     = call[approval.Ref, approval.Request]{"approval.Load", on(QueueOperations, patient)}
+	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, belated)}
+	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, patient)}
 
 	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}
 )

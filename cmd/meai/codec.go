@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
+
+	"meai/internal/audit"
 	"meai/internal/authorization"
 	"meai/internal/codecserver"
+	"meai/internal/postgres"
+	"meai/internal/postgres/queries"
 )
 
 type codecCommand struct{}
@@ -27,7 +32,9 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
-	callers, err := p.bearer(db)
+	log := audit.New(audit.Options{DB: db, Keys: p.keys, Logger: p.telemetry.Logger})
+	// Nothing is given out here, so nothing goes to the ledger.
+	callers, err := p.bearer(db, log, nil)
 	if err != nil {
 		return err
 	}
@@ -37,7 +44,7 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 	}
 	server, err := codecserver.New(codecserver.Options{
 		Keys: p.keys, Auth: callers.auth, Policies: policies,
-		Audit:   codecserver.LogAudit{Keys: p.keys, Log: p.telemetry.Logger},
+		Audit:   accessLog{db: db, log: log},
 		Origins: strings.Fields(p.config.Codec.Origins),
 		Logger:  p.telemetry.Logger,
 	})
@@ -45,4 +52,46 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 		return fmt.Errorf("set up the codec server: %w", err)
 	}
 	return p.run(ctx, server.HTTP(p.config.Codec.Listen), nil, p.hold(ctx, db, theKeyring(p.keys)))
+}
+
+// accessLog keeps in the audit log who looked at whose payloads.
+type accessLog struct {
+	db  *postgres.DB
+	log *audit.Log
+}
+
+// Record implements [codecserver.Audit], in one transaction.
+func (a accessLog) Record(ctx context.Context, accesses []codecserver.Access) error {
+	entries := make([]audit.Entry, len(accesses))
+	for i, x := range accesses {
+		roles := make([]string, len(x.Caller.Roles))
+		for n, role := range x.Caller.Roles {
+			roles[n] = string(role)
+		}
+		entries[i] = audit.Entry{
+			Actor: x.Caller.Principal.String(), Role: strings.Join(roles, "+"), Act: audit.PayloadDecoded,
+			Outcome: outcomes[x.Outcome], Reason: fmt.Sprintf("%s.%s:%d", x.Act, x.Outcome, x.Payloads), Approval: x.Approval,
+		}
+		if x.Subject == uuid.Nil {
+			continue
+		}
+		object, err := a.log.Object(ctx, audit.Subject, x.Subject.String())
+		if err != nil {
+			return err
+		}
+		entries[i].Kind, entries[i].Object = audit.Subject, object
+	}
+	return a.db.Alone(ctx, func(ctx context.Context, q *queries.Queries) error {
+		for _, entry := range entries {
+			if _, err := audit.Append(ctx, q, entry); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+var outcomes = map[codecserver.Outcome]audit.Outcome{
+	codecserver.Done: audit.Succeeded, codecserver.Denied: audit.Denied,
+	codecserver.Erased: audit.Failed, codecserver.Unreadable: audit.Failed,
 }

@@ -72,7 +72,8 @@ type victim struct {
 func newDisaster(t *testing.T) *disaster {
 	t.Helper()
 	d := &disaster{data: startEngines(t), address: freePort(t), processes: map[string]*process{}}
-	d.site = site{config: filepath.Join(d.data, "meai.yaml"), env: []string{"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + d.address}}
+	d.site = site{config: filepath.Join(d.data, "meai.yaml"), env: []string{"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + d.address,
+		"MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000"}}
 	d.run(t, "migrate")
 	d.run(t, "apply")
 	d.processes["api"] = d.start(t, "api")

@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"strings"
 
+	"meai/internal/audit"
 	"meai/internal/identity"
 	"meai/internal/identity/devlogin"
 	"meai/internal/identity/devprovider"
 	"meai/internal/keyring"
+	"meai/internal/ledger"
 	"meai/internal/postgres"
 )
 
@@ -25,8 +27,8 @@ type callers struct {
 var errNoIssuer = errors.New("no identity provider: set identity.issuer (MEAI_IDENTITY_ISSUER), or identity.development=true on a machine of your own")
 
 // callers knows the API's callers, and serves the development provider when it is on.
-func (p *parts) callers(ctx context.Context, db *postgres.DB) (c callers, err error) {
-	if c, err = p.bearer(db); err != nil || !p.config.Identity.Development {
+func (p *parts) callers(ctx context.Context, db *postgres.DB, log *audit.Log, committer *ledger.Committer) (c callers, err error) {
+	if c, err = p.bearer(db, log, committer); err != nil || !p.config.Identity.Development {
 		return c, err
 	}
 	c.development, err = p.developmentProvider(ctx)
@@ -34,7 +36,7 @@ func (p *parts) callers(ctx context.Context, db *postgres.DB) (c callers, err er
 }
 
 // bearer knows callers by access tokens and API keys.
-func (p *parts) bearer(db *postgres.DB) (c callers, err error) {
+func (p *parts) bearer(db *postgres.DB, log *audit.Log, committer *ledger.Committer) (c callers, err error) {
 	i := p.config.Identity
 	switch {
 	case i.Development && i.Issuer != "":
@@ -48,7 +50,7 @@ func (p *parts) bearer(db *postgres.DB) (c callers, err error) {
 	case !strings.HasPrefix(i.Issuer, "https://"):
 		p.telemetry.Logger.Warn("identity.issuer is not https: whoever is on the way can make tokens", "issuer", i.Issuer)
 	}
-	if c.directory, err = identity.NewDirectory(db, p.keys); err != nil {
+	if c.directory, err = identity.NewDirectory(identity.DirectoryOptions{DB: db, Keys: p.keys, Audit: log, Ledger: committer}); err != nil {
 		return c, fmt.Errorf("set up the directory: %w", err)
 	}
 	p.closing(func() error { c.directory.Close(); return nil })

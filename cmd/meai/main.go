@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -26,6 +27,8 @@ type cli struct {
 	Codec   codecCommand   `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema and the vector index up to date."`
 	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Audit   auditCommand   `cmd:"" help:"Verify, export and sign the audit log."`
+	Ledger  ledgerCommand  `cmd:"" help:"Verify, replay and show the ledger."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`
@@ -41,6 +44,7 @@ func main() {
 	parser := kong.Must(&c, kong.Name("meai"), kong.Description(description), kong.UsageOnError())
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
+	parser.FatalIfErrorf(leaveNoCores())
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -49,6 +53,9 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "meai: %v\n", err)
+		if errors.Is(err, errTampered) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }

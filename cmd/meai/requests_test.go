@@ -30,10 +30,15 @@ func (p *person) post(t *testing.T, url, body string, headers map[string]string)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, response.Body.Close()) }()
+	return response.StatusCode, decodeProblem(t, response)
+}
+
+func decodeProblem(t *testing.T, response *http.Response) client.Problem {
+	t.Helper()
 	require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"))
 	var problem client.Problem
 	require.NoError(t, json.NewDecoder(response.Body).Decode(&problem))
-	return response.StatusCode, problem
+	return problem
 }
 
 func repeat(s string, n int) string { return strings.Repeat(s, n) }

@@ -10,8 +10,11 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"meai/activities/approval"
 	"meai/activities/synthesis"
 	"meai/api"
+	"meai/internal/audit"
+	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/workers"
 	"meai/workflows"
@@ -53,6 +56,11 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
+	log, committer, err := p.records(ctx, db)
+	if err != nil {
+		return err
+	}
+	p.keepRecords(ctx, log, committer)
 	var fatal <-chan error
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
@@ -65,6 +73,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err != nil {
 			return err
 		}
+		caps.Approval = &approval.Activities{Store: &approval.Store{DB: db, Keys: p.keys, Audit: log}, Ledger: committer}
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
 		if err != nil {
 			return err
@@ -72,7 +81,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		p.closing(func() error { group.Stop(); return nil })
 		fatal = group.Fatal()
 	}
-	server, err := p.httpServer(ctx, withAPI, temporal, db)
+	server, err := p.httpServer(ctx, withAPI, temporal, db, log, committer)
 	if err != nil {
 		return err
 	}
@@ -81,7 +90,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 
 // httpServer is the API, or for a lone worker just its metrics and health; nil
 // when nothing is to be served.
-func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Client, db *postgres.DB) (*http.Server, error) {
+func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Client, db *postgres.DB, log *audit.Log, committer *ledger.Committer) (*http.Server, error) {
 	if !withAPI {
 		if p.config.Telemetry.Metrics == "" {
 			return nil, nil
@@ -95,7 +104,11 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
-	callers, err := p.callers(ctx, db)
+	callers, err := p.callers(ctx, db, log, committer)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := p.limits(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +117,9 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Engine:          &workflows.Starter{Client: temporal},
 		Auth:            callers.auth,
 		APIKeys:         callers.directory,
+		Approvals:       &approval.Store{DB: db, Keys: p.keys, Audit: log},
 		Development:     callers.development,
+		Audit:           log,
 		Logger:          p.telemetry.Logger,
 		TracerProvider:  p.telemetry.Tracers,
 		MeterProvider:   p.telemetry.Meters,
@@ -112,6 +127,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		SessionLifetime: p.config.Session.Lifetime,
 		WorkflowLink:    p.config.Temporal.WorkflowLink,
 		Version:         version,
+		Limits:          limits,
+		Streams:         api.StreamLimits{Process: p.config.Limits.Streams, Person: p.config.Limits.StreamsOfPerson},
+		TrustedProxies:  prefixes(p.config.API.TrustedProxies),
+		CORSOrigins:     p.config.API.CORSOrigins,
 		Ready: []api.ReadyCheck{
 			{Name: "postgresql", Required: true, Check: db.Ping},
 			{Name: "temporal", Required: true, Check: func(ctx context.Context) error {

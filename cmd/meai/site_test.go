@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/internal/enginetest"
+	"meai/internal/identity/devlogin"
 )
 
 // newSite is a fresh installation on the shared engines: its own database,
@@ -22,11 +23,15 @@ func newSite(t *testing.T, env ...string) site {
 		"MEAI_IDENTITY_DEVELOPMENT=true",
 		// The same through all restarts: it is part of who the callers are.
 		"MEAI_API_LISTEN=" + freePort(t),
+		// Tests ask more often than people do; limits_test.go is about limits.
+		"MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000", "MEAI_LIMITS_MEMORY=100000", "MEAI_LIMITS_BRIDGE=100000",
+		"MEAI_LIMITS_MIRROR=100000", "MEAI_LIMITS_ACCOUNT=100000", "MEAI_LIMITS_API_KEY=100000", "MEAI_LIMITS_FAILED_LOGINS=100000",
 		"MEAI_POSTGRES_URL=" + urls.App,
 		"MEAI_POSTGRES_OWNER_URL=" + urls.Owner,
 		"MEAI_POSTGRES_READER_URL=" + urls.Reader,
 		"MEAI_TEMPORAL_NAMESPACE=test-" + uuid.NewString()[:8],
 		"MEAI_KEYRING_BUCKET=file://" + keys + "/keyring?create_dir=true",
+		"MEAI_LEDGER_BUCKETS=file://" + keys + "/ledger?create_dir=true",
 		"MEAI_KEYRING_KEK=file://" + keys + "/kek.key",
 	}, env...)}
 	s.run(t, "migrate")
@@ -72,4 +77,23 @@ func (s site) count(t *testing.T, subject uuid.UUID, query string, args ...any) 
 	var n int
 	require.NoError(t, conn.QueryRow(ctx, query, args...).Scan(&n))
 	return n
+}
+
+// beside starts one more process at an address of its own, which trusts the
+// development provider of the first.
+func (s site) beside(t *testing.T, first, command string, args ...string) (*process, string) {
+	t.Helper()
+	address := freePort(t)
+	p := s.with("MEAI_API_LISTEN="+address, "MEAI_IDENTITY_DEVELOPMENT=false", "MEAI_IDENTITY_ISSUER="+devlogin.Issuer(first)).
+		start(t, append([]string{command}, args...)...)
+	awaitReady(t, address, within)
+	return p, "http://" + address
+}
+
+// at is the same person, in the same session, at another process.
+func (p *person) at(t *testing.T, base string) *person {
+	t.Helper()
+	moved := withToken(t, base, p.token)
+	moved.session = p.session
+	return moved
 }

@@ -189,6 +189,9 @@ type config struct {
 		Bucket string `yaml:"bucket"`
 		KEK    string `yaml:"kek"`
 	} `yaml:"keyring"`
+	Ledger struct {
+		Buckets string `yaml:"buckets"`
+	} `yaml:"ledger"`
 }
 
 func (l *local) config(t *testing.T) config {

@@ -32,6 +32,7 @@ func TestStackLife(t *testing.T) {
 		require.Equal(t, filepath.Join(data, "meai.yaml")+"\n", string(path))
 		require.Equal(t, "file://"+data+"/keyring?create_dir=true", c.Keyring.Bucket)
 		require.Equal(t, "file://"+data+"/kek.key", c.Keyring.KEK)
+		require.Equal(t, "file://"+data+"/ledger?create_dir=true", c.Ledger.Buckets)
 		require.Equal(t, first.cmd.Process.Pid, first.pids(t).Supervisor)
 	})
 	t.Run("the cluster and its roles are as the product needs them", func(t *testing.T) { requireRoles(t, c) })

@@ -1,48 +1,88 @@
 package codec_test
 
 import (
-	"context"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/proto"
 
 	"meai/internal/codec"
 )
 
-// FuzzOpen hands the codec payloads that nobody sealed: it opens what it sealed
-// itself, bit for bit, and refuses all else without a panic.
-func FuzzOpen(f *testing.F) {
+// FuzzDecode: whatever payload a history, a CLI or an attacker hands in, decoding
+// answers with an error or with what was sealed, and never with anything else.
+func FuzzDecode(f *testing.F) {
 	r := newRing(f)
-	// The same in each process of the fuzzer; the keys differ, and no input can know them.
-	alice := uuid.MustParse("0b5a1f0e-74c5-4bd8-8d1f-5d3b1f1d9c11")
-	require.NoError(f, r.Create(f.Context(), alice))
-	whole := encode(f, at(codec.DataConverter(r.Keyring), personID(alice)), say("payload"))
-	byHand, err := codec.SealByHand(f.Context(), r.Keyring, encode(f, converter.GetDefaultDataConverter(), say("by hand")))
+	subject := r.newSubject(f)
+	payload, err := r.codecOf(subject.String()).ToPayload("the words")
 	require.NoError(f, err)
-	for _, p := range []*commonpb.Payload{whole, byHand} {
-		f.Add(p.Metadata[codec.MetadataKey], p.Data)
-		f.Add(p.Metadata[codec.MetadataKey], p.Data[:len(p.Data)/2])
+	key, version := payload.Metadata[codec.MetadataKey], payload.Metadata[codec.MetadataVersion]
+	for _, data := range [][]byte{payload.Data, payload.Data[:20], append([]byte{}, payload.Data[5:]...), {1, 0, 0, 0, 0}, {}, nil} {
+		f.Add(codec.Encoding, key, version, data)
+		f.Add(codec.Encoding, []byte("system"), version, data)
+		f.Add("json/plain", key, version, []byte(`"in the open"`))
+		f.Add("", []byte("00000000-0000-0000-0000-000000000000"), []byte("zzzzzzzz"), data)
 	}
-	f.Add([]byte("system"), []byte{1, 0, 0, 0, 0})
-	f.Add([]byte("../kek"), []byte(nil))
-	f.Add([]byte(uuid.Nil.String()), []byte("hello there"))
-	f.Fuzz(func(t *testing.T, key, data []byte) {
+	// A workflow of that person, one of nobody's, and the codec server.
+	places := []converter.DataConverter{r.codecOf(subject.String()), r.codecOf(""), codec.DataConverter(r.Keyring)}
+	f.Fuzz(func(t *testing.T, encoding string, key, version, data []byte) {
 		p := &commonpb.Payload{Metadata: map[string][]byte{
-			converter.MetadataEncoding: []byte(codec.Encoding), codec.MetadataKey: key,
+			converter.MetadataEncoding: []byte(encoding), codec.MetadataKey: key, codec.MetadataVersion: version,
 		}, Data: data}
-		// Nobody waits for the keys of people who do not exist.
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-		defer cancel()
-		opened, err := codec.Open(ctx, r.Keyring, p)
-		if err != nil {
-			require.Nil(t, opened)
+		for i, place := range places {
+			var got string
+			err := place.FromPayload(p, &got)
+			if err != nil {
+				continue
+			}
+			if encoding == codec.Encoding {
+				require.Equal(t, "the words", got)
+			} else {
+				require.NotZero(t, i, "a person's workflow takes sealed payloads only")
+			}
+		}
+		if opened, err := codec.Open(t.Context(), r.Keyring, p); err == nil {
+			require.NotNil(t, opened)
+		}
+	})
+}
+
+// FuzzFailures: a failure from the server is read, whatever is in it.
+func FuzzFailures(f *testing.F) {
+	r := newRing(f)
+	subject := r.newSubject(f)
+	dc := r.codecOf(subject.String())
+	sealed, err := proto.Marshal(codec.FailureConverter(dc).ErrorToFailure(codecError("the words")))
+	require.NoError(f, err)
+	require.NotContains(f, string(sealed), "the words")
+	f.Add(sealed)
+	f.Add(sealed[:len(sealed)/2])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var in failurepb.Failure
+		if proto.Unmarshal(raw, &in) != nil {
 			return
 		}
-		sealed := [][]byte{whole.Data, byHand.Data}
-		require.Contains(t, sealed, data, "opened what was never sealed: %v", opened)
+		before := proto.CloneOf(&in)
+		back := codec.FailureConverter(dc).FailureToError(&in)
+		require.Error(t, back)
+		require.True(t, proto.Equal(before, &in), "what will be sent on is left as it is")
+		_ = back.Error()
 	})
+}
+
+type codecError string
+
+func (e codecError) Error() string { return string(e) }
+
+// codecOf is the converter of a person's workflow; "" for a workflow of nobody's.
+func (r ring) codecOf(person string) converter.DataConverter {
+	id := "nightly"
+	if person != "" {
+		id = "person/" + person + "/interaction/abc"
+	}
+	return converter.WithDataConverterSerializationContext(codec.DataConverter(r.Keyring), converter.WorkflowSerializationContext{WorkflowID: id})
 }

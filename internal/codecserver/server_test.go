@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"meai/internal/audit"
 	"meai/internal/authorization"
 	"meai/internal/codec"
 	"meai/internal/codecserver"
@@ -54,7 +55,9 @@ func newScene(t *testing.T, change ...func(*codecserver.Options)) scene {
 	db, _ := shared.Database(t)
 	s := scene{keys: enginetest.Keyring(t), issuer: identitytest.NewIssuer(t), audit: &journal{}, log: &bytes.Buffer{}}
 	var err error
-	s.directory, err = identity.NewDirectory(db, s.keys)
+	s.directory, err = identity.NewDirectory(identity.DirectoryOptions{
+		DB: db, Keys: s.keys, Audit: audit.New(audit.Options{DB: db, Keys: s.keys}),
+	})
 	require.NoError(t, err)
 	t.Cleanup(s.directory.Close)
 	policies, err := authorization.Load()
@@ -389,7 +392,7 @@ func TestBadCredentials(t *testing.T) {
 func TestAnAPIKeyReachesWhatItWasMadeFor(t *testing.T) {
 	s := newScene(t)
 	s.ask(t, "/decode", s.token(t, false, "operator"), s.seal(t, "x", "counts"))
-	principal := s.audit.accesses[0].Caller.Principal
+	owner := s.audit.accesses[0].Caller
 	alice := s.newSubject(t)
 	for _, c := range []struct {
 		role, scope, system, person string
@@ -398,7 +401,7 @@ func TestAnAPIKeyReachesWhatItWasMadeFor(t *testing.T) {
 		{"operator", "memory", "sealed: not permitted", "sealed: not permitted"},
 		{"privacy_officer", "codec", "sealed: not permitted", "sealed: not permitted"},
 	} {
-		text, _, err := s.directory.IssueAPIKey(t.Context(), principal, []identity.Role{identity.Role(c.role)}, []string{c.scope}, time.Hour)
+		text, _, err := s.directory.IssueAPIKey(t.Context(), owner, []identity.Role{identity.Role(c.role)}, []string{c.scope}, time.Hour)
 		require.NoError(t, err)
 		out := s.ask(t, "/decode", text, s.seal(t, "x", "counts"), s.seal(t, personal(alice), words))
 		s.requireShown(t, out[0], "counts", c.system)

@@ -19,10 +19,13 @@ type Config struct {
 	Temporal  Temporal  `koanf:"temporal"`
 	Weaviate  Weaviate  `koanf:"weaviate"`
 	Keyring   Keyring   `koanf:"keyring"`
+	Ledger    Ledger    `koanf:"ledger"`
+	Audit     Audit     `koanf:"audit"`
 	Embedding Embedding `koanf:"embedding"`
 	Telemetry Telemetry `koanf:"telemetry"`
 	Session   Session   `koanf:"session"`
 	Filter    Filter    `koanf:"filter"`
+	Limits    Limits    `koanf:"limits"`
 	Codec     Codec     `koanf:"codec"`
 	TLS       TLS       `koanf:"tls"`
 }
@@ -32,6 +35,8 @@ type API struct {
 	Listen          string        `koanf:"listen" default:"127.0.0.1:8080" validate:"hostname_port" doc:"Address the HTTP API listens on."`
 	PublicURL       string        `koanf:"public_url" validate:"omitempty,url" doc:"Address of the API as its callers see it; http://<listen> when empty."`
 	ShutdownTimeout time.Duration `koanf:"shutdown_timeout" default:"20s" validate:"gt=0" doc:"How long running requests may finish after a stop signal."`
+	TrustedProxies  []string      `koanf:"trusted_proxies" validate:"dive,cidr" doc:"Networks (CIDR) of the proxies in front, whose X-Forwarded-For names the client's address. Empty: the peer is the client, and the header is ignored."`
+	CORSOrigins     []string      `koanf:"cors_origins" validate:"dive,origin" doc:"Origins of web pages that may call the API from a browser, such as https://app.example. Empty for none; there are no patterns."`
 }
 
 // Identity says whose access tokens the API accepts.
@@ -76,6 +81,18 @@ type Keyring struct {
 	KEK    string `koanf:"kek" default:"file://.local/kek.key" validate:"required,uri" secret:"true" doc:"Key-encryption key: file:// for a local key file (made 0600 on first use), or a gocloud.dev/secrets URL (awskms, gcpkms, azurekeyvault, hashivault)."`
 }
 
+// Ledger configures where the acts are kept that a restore must not undo.
+type Ledger struct {
+	Buckets string        `koanf:"buckets" default:"file://.local/ledger?create_dir=true" validate:"required" secret:"true" doc:"URLs of the ledger's stores (file, s3, gs, azblob), separated by commas; the same in the same order for every process. With three, one may be away. Never part of a backup."`
+	Replay  time.Duration `koanf:"replay_interval" default:"30s" validate:"min=1s" doc:"How often each process applies to the database what a crash left in the ledger alone, and repairs stores."`
+}
+
+// Audit configures the signed checkpoints of the audit log.
+type Audit struct {
+	Interval time.Duration `koanf:"checkpoint_interval" default:"10m" validate:"min=1s" doc:"Longest time that an entry waits for a signed checkpoint. What has none yet could be cut off unnoticed by who owns the database."`
+	Entries  int64         `koanf:"checkpoint_entries" default:"1000" validate:"min=1" doc:"Most entries that wait for one."`
+}
+
 // Embedding configures how text becomes vectors.
 type Embedding struct {
 	Provider   string        `koanf:"provider" default:"builtin" validate:"oneof=builtin openai" doc:"builtin (Universal Sentence Encoder lite, no network) or openai (any compatible endpoint)."`
@@ -105,6 +122,24 @@ type Filter struct {
 	Pass      float64 `koanf:"pass" default:"0.55" validate:"gt=0,max=1" doc:"Weighted score from which a text passes."`
 	Safety    float64 `koanf:"safety" default:"0.6" validate:"gt=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
 	Relevance float64 `koanf:"relevance" default:"0.2" validate:"gt=0,max=1" doc:"Relevance score below which a text is not shown."`
+}
+
+// Limits bounds what one caller may ask for. The first five are requests of one
+// person in a minute, all processes together; the contract says which operation
+// counts in which.
+type Limits struct {
+	Synthesis       int           `koanf:"synthesis" default:"60" validate:"min=1,max=1000000" doc:"Messages, and sessions begun or ended, of one person in a minute."`
+	Memory          int           `koanf:"memory" default:"50" validate:"min=1,max=1000000" doc:"Memory queries of one person in a minute."`
+	Bridge          int           `koanf:"bridge" default:"40" validate:"min=1,max=1000000" doc:"Resource searches of one person in a minute."`
+	Mirror          int           `koanf:"mirror" default:"30" validate:"min=1,max=1000000" doc:"Emotional analyses of one person in a minute."`
+	Reading         int           `koanf:"reading" default:"600" validate:"min=1,max=1000000" doc:"Reads of one person in a minute: status, answers, sessions, streams opened."`
+	Account         int           `koanf:"account" default:"30" validate:"min=1,max=1000000" doc:"Administrative acts of one caller in a minute: API keys, approvals, decisions."`
+	APIKey          int           `koanf:"api_key" default:"120" validate:"min=1,max=1000000" doc:"Requests with one API key in a minute, besides what its owner may."`
+	FailedLogins    int           `koanf:"failed_logins" default:"30" validate:"min=1,max=1000000" doc:"Requests with credentials that are refused, from one network address (IPv6: /64) in a minute; beyond it the address is refused for a while, with valid credentials too."`
+	RedisURL        string        `koanf:"redis_url" validate:"omitempty,redis" secret:"true" doc:"Redis or Valkey that keeps the counts (redis, rediss, valkey, valkeys or unix URL; cluster and sentinel too); empty for PostgreSQL."`
+	Timeout         time.Duration `koanf:"timeout" default:"250ms" validate:"gt=0" doc:"Longest wait for a decision; after it reads go through and writes are answered 503."`
+	Streams         int           `koanf:"streams" default:"1000" validate:"min=1" doc:"Event streams that one process keeps open."`
+	StreamsOfPerson int           `koanf:"streams_per_person" default:"10" validate:"min=1" doc:"Event streams of one person that one process keeps open."`
 }
 
 // Codec configures the codec server of the Temporal UI and CLI.

@@ -73,3 +73,20 @@ func TestWorkflowLinkEscapesTheID(t *testing.T) {
 	require.Equal(t, "http://127.0.0.1:8233/namespaces/meai/workflows/person%2Fa%2Fb", c.WorkflowLink("person/a/b"))
 	require.Empty(t, config.Temporal{}.WorkflowLink("x"))
 }
+
+func TestLists(t *testing.T) {
+	c, err := config.Load(write(t, minimal+"api: {cors_origins: [\"https://app.example\"], trusted_proxies: [10.0.0.0/8]}\n"),
+		[]string{"MEAI_API_TRUSTED_PROXIES=10.1.0.0/16, fd00::/8"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://app.example"}, c.API.CORSOrigins)
+	require.Equal(t, []string{"10.1.0.0/16", "fd00::/8"}, c.API.TrustedProxies)
+
+	for _, origin := range []string{"*", "https://*.example", "https://app.example/", "https://app.example/x", "app.example", "https://u@app.example", "HTTPS://App.example", "null"} {
+		_, err := config.Load(write(t, minimal), []string{"MEAI_API_CORS_ORIGINS=https://fine.example," + origin})
+		require.ErrorContains(t, err, "api.cors_origins[1]: must be an origin", origin)
+	}
+	_, err = config.Load(write(t, minimal), []string{"MEAI_API_TRUSTED_PROXIES=10.0.0.1", "MEAI_LIMITS_REDIS_URL=http://:secret@x"})
+	require.ErrorContains(t, err, "api.trusted_proxies[0]: must be a network")
+	require.ErrorContains(t, err, "limits.redis_url: must be a redis://")
+	require.NotContains(t, err.Error(), "secret")
+}

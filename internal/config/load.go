@@ -52,12 +52,21 @@ func Load(path string, environ []string) (Config, error) {
 	var c Config
 	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &c, TagName: "koanf", WeaklyTypedInput: true,
-		DecodeHook: mapstructure.StringToTimeDurationHookFunc(),
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), splitList),
 	}})
 	if err != nil {
 		return Config{}, errors.Join(append(problems, unreadable(err))...)
 	}
 	return c, errors.Join(append(problems, validate(c)...)...)
+}
+
+// splitList reads a list from a variable: items between commas.
+func splitList(from, to reflect.Type, value any) (any, error) {
+	text, ok := value.(string)
+	if !ok || to != reflect.TypeFor[[]string]() {
+		return value, nil
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }), nil
 }
 
 // A Key is one leaf of [Config].
@@ -158,15 +167,31 @@ func unreadable(err error) error {
 	return errors.Join(problems...)
 }
 
+// rules are those that the validator does not bring along.
+var rules = map[string]func(value string) bool{
+	"postgres": func(value string) bool {
+		u, err := url.Parse(value)
+		return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && u.Host != ""
+	},
+	"redis": func(value string) bool {
+		u, err := url.Parse(value)
+		return err == nil && slices.Contains([]string{"redis", "rediss", "valkey", "valkeys", "unix"}, u.Scheme) && u.Host+u.Path != ""
+	},
+	// An origin as a browser spells it: nothing behind the port, no pattern.
+	"origin": func(value string) bool {
+		u, err := url.Parse(value)
+		return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+			value == strings.ToLower(u.Scheme+"://"+u.Host) && !strings.Contains(value, "*")
+	},
+}
+
 func validate(c Config) []error {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("koanf") })
-	err := v.RegisterValidation("postgres", func(fl validator.FieldLevel) bool {
-		u, err := url.Parse(fl.Field().String())
-		return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && u.Host != ""
-	})
-	if err != nil {
-		return []error{fmt.Errorf("register rule: %w", err)}
+	for rule, holds := range rules {
+		if err := v.RegisterValidation(rule, func(fl validator.FieldLevel) bool { return holds(fl.Field().String()) }); err != nil {
+			return []error{fmt.Errorf("register rule %s: %w", rule, err)}
+		}
 	}
 	var invalid validator.ValidationErrors
 	if err := v.Struct(c); !errors.As(err, &invalid) {
@@ -193,6 +218,12 @@ func explain(rule, param string) string {
 		return "must be set together with " + strings.ToLower(strings.ReplaceAll(param, " ", " or "))
 	case "postgres":
 		return "must be a postgres:// URL with a host"
+	case "redis":
+		return "must be a redis://, rediss://, valkey://, valkeys:// or unix:// URL"
+	case "origin":
+		return "must be an origin such as https://app.example, without a path or a pattern"
+	case "cidr":
+		return "must be a network such as 10.0.0.0/8"
 	case "hostname_port":
 		return "must be host:port"
 	case "url", "uri":
@@ -218,10 +249,12 @@ func typeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int, reflect.Int32:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		return "whole number"
 	case reflect.Float64:
 		return "number"
+	case reflect.Slice:
+		return "list, by commas"
 	default:
 		return "text"
 	}

@@ -30,10 +30,14 @@ const (
 	// KeyMissing: the keyring holds nothing for this subject. It may be the wrong
 	// keyring, as of a worker that was set up badly: another worker can mend that.
 	KeyMissing Type = "KeyMissing"
+	// NotAllowed: whoever asks may not do that, now or ever.
+	NotAllowed Type = "NotAllowed"
+	// Decided: the approval was decided, has expired, or was used already.
+	Decided Type = "Decided"
 )
 
 // Permanent lists every type that no retry can mend.
-var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed}
+var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided}
 
 // New returns an error of the given type, non-retryable when the type is
 // [Permanent]. The message is shown to operators and must not contain a person's

@@ -28,7 +28,11 @@ func NewAPIKey(id uuid.UUID) (text string, secret []byte) {
 	if _, err := rand.Read(secret); err != nil {
 		panic("identity: no random numbers: " + err.Error()) // crypto/rand never fails
 	}
-	return apiKeyPrefix + encode(id[:]) + "_" + encode(secret), secret
+	return formatAPIKey(id, secret), secret
+}
+
+func formatAPIKey(id uuid.UUID, secret []byte) string {
+	return apiKeyPrefix + encode(id[:]) + "_" + encode(secret)
 }
 
 // parseAPIKey reads a key; false when it is none. Only the one spelling that

@@ -3,16 +3,21 @@ package identity
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/maypok86/otter/v2"
 
+	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/ledger"
 	"meai/internal/postgres"
+	"meai/internal/postgres/queries"
 )
 
 // revokedWithin bounds how long a process goes on with a role or a key that was
@@ -26,6 +31,8 @@ const cachedCallers = 50_000
 type Directory struct {
 	db       *postgres.DB
 	keys     *keyring.Keyring
+	audit    *audit.Log
+	ledger   audit.Committer
 	accounts *otter.Cache[[32]byte, account]
 	apiKeys  *otter.Cache[uuid.UUID, liveKey]
 }
@@ -40,9 +47,18 @@ type liveKey struct {
 	hmac []byte
 }
 
-// NewDirectory returns a directory on a database; the keyring's system key
-// blinds what it stores.
-func NewDirectory(db *postgres.DB, keys *keyring.Keyring) (*Directory, error) {
+// DirectoryOptions are what a directory stands on; all are required.
+type DirectoryOptions struct {
+	DB *postgres.DB
+	// Keys blind what is stored, under the system's key.
+	Keys *keyring.Keyring
+	// Audit and Ledger record what is given out and taken back.
+	Audit  *audit.Log
+	Ledger audit.Committer
+}
+
+// NewDirectory returns a directory.
+func NewDirectory(o DirectoryOptions) (*Directory, error) {
 	accounts, err := otter.New(&otter.Options[[32]byte, account]{
 		MaximumSize: cachedCallers, ExpiryCalculator: otter.ExpiryWriting[[32]byte, account](revokedWithin),
 	})
@@ -55,7 +71,7 @@ func NewDirectory(db *postgres.DB, keys *keyring.Keyring) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
-	return &Directory{db: db, keys: keys, accounts: accounts, apiKeys: apiKeys}, nil
+	return &Directory{db: o.DB, keys: o.Keys, audit: o.Audit, ledger: o.Ledger, accounts: accounts, apiKeys: apiKeys}, nil
 }
 
 // Close ends the caches.
@@ -131,9 +147,9 @@ func (d *Directory) secretHMAC(ctx context.Context, id uuid.UUID, secret []byte)
 	return system.Blind(keyring.APIKey, append(id[:], secret...)), nil
 }
 
-// IssueAPIKey makes a key for a principal. The text is shown this once and is
-// not stored.
-func (d *Directory) IssueAPIKey(ctx context.Context, principal uuid.UUID, roles []Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error) {
+// IssueAPIKey makes a key that acts for a caller. The text is shown this once and
+// is not stored.
+func (d *Directory) IssueAPIKey(ctx context.Context, who Caller, roles []Role, scopes []string, lifetime time.Duration) (text string, key postgres.APIKey, err error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", postgres.APIKey{}, fmt.Errorf("make an id: %w", err)
@@ -143,19 +159,91 @@ func (d *Directory) IssueAPIKey(ctx context.Context, principal uuid.UUID, roles 
 	if err != nil {
 		return "", postgres.APIKey{}, err
 	}
-	names := make([]string, len(roles))
-	for i, r := range roles {
-		names[i] = string(r)
+	entry, err := d.entry(ctx, who, audit.APIKeyCreated, id)
+	if err != nil {
+		return "", postgres.APIKey{}, err
 	}
-	key, err = d.db.CreateAPIKey(ctx, postgres.APIKey{ID: id, Principal: principal, Roles: names, Scopes: scopes}, mac, lifetime)
-	return text, key, err
+	key = postgres.APIKey{ID: id, Principal: who.Principal, Roles: namesOf(roles), Scopes: scopes}
+	err = d.db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		row, err := q.CreateAPIKey(ctx, queries.CreateAPIKeyParams{
+			ID: id, PrincipalID: key.Principal, SecretHmac: mac, Roles: key.Roles, Scopes: scopes, LifetimeSeconds: lifetime.Seconds(),
+		})
+		if err != nil {
+			return err
+		}
+		key.CreatedAt, key.ExpiresAt = row.CreatedAt, row.ExpiresAt
+		_, err = audit.Append(ctx, q, entry)
+		return err
+	})
+	if err != nil {
+		return "", postgres.APIKey{}, fmt.Errorf("record an API key: %w", err)
+	}
+	return text, key, nil
 }
 
-// RevokeAPIKey ends a key everywhere within three seconds, here at once.
-func (d *Directory) RevokeAPIKey(ctx context.Context, principal, id uuid.UUID) (postgres.APIKey, error) {
-	key, err := d.db.RevokeAPIKey(ctx, principal, id)
+// revokedKey is the ledger's word for a revoked API key.
+const revokedKey = "api_key"
+
+// RevokeAPIKey ends a key of the caller's everywhere within three seconds, here at
+// once, and for ever: the ledger has it first, so that no restore brings the key
+// back. Repeating it changes nothing.
+func (d *Directory) RevokeAPIKey(ctx context.Context, who Caller, id uuid.UUID) (key postgres.APIKey, err error) {
+	if err := d.owns(ctx, who.Principal, id); err != nil {
+		return postgres.APIKey{}, err
+	}
+	entry, err := d.entry(ctx, who, audit.APIKeyRevoked, id)
+	if err != nil {
+		return postgres.APIKey{}, err
+	}
+	if _, err := d.ledger.Commit(ctx, ledger.Revocation(revokedKey, id.String())); err != nil {
+		return postgres.APIKey{}, fmt.Errorf("revoke API key %s: %w", id, err)
+	}
 	d.apiKeys.Invalidate(id)
-	return key, err
+	err = d.db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		before, err := q.APIKey(ctx, who.Principal, id) // when it was revoked
+		if err != nil {
+			return err
+		}
+		row, err := q.RevokeAPIKey(ctx, who.Principal, id)
+		if err != nil {
+			return err
+		}
+		key = postgres.APIKey{
+			ID: row.ID, Principal: who.Principal, Roles: row.Roles, Scopes: row.Scopes,
+			CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt,
+		}
+		if before != nil {
+			return nil // a repeat
+		}
+		_, err = audit.Append(ctx, q, entry)
+		return err
+	})
+	if err != nil {
+		return postgres.APIKey{}, fmt.Errorf("revoke API key %s: %w", id, err)
+	}
+	return key, nil
+}
+
+// owns fails with [failure.NotFound] unless the key is the principal's.
+func (d *Directory) owns(ctx context.Context, principal, id uuid.UUID) error {
+	err := d.db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		_, err := q.APIKey(ctx, principal, id)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return failure.New(failure.NotFound, "no such API key", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("look up API key %s: %w", id, err)
+	}
+	return nil
+}
+
+func (d *Directory) entry(ctx context.Context, who Caller, act audit.Act, key uuid.UUID) (audit.Entry, error) {
+	object, err := d.audit.Object(ctx, audit.APIKey, key.String())
+	return audit.Entry{
+		Actor: who.Principal.String(), Role: who.FirstRole(), Act: act, Kind: audit.APIKey, Object: object, Outcome: audit.Succeeded,
+	}, err
 }
 
 // APIKeys lists a principal's keys, newest first, before an id.
@@ -169,6 +257,14 @@ func newCaller(c Caller) Caller {
 		c.Subject = c.Principal
 	}
 	return c
+}
+
+func namesOf(roles []Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return names
 }
 
 func as(names []string) []Role {

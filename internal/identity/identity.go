@@ -72,6 +72,14 @@ type Caller struct {
 // Has reports whether the caller has a role.
 func (c Caller) Has(r Role) bool { return slices.Contains(c.Roles, r) }
 
+// FirstRole names the caller's first role, for the audit log; "none" without one.
+func (c Caller) FirstRole() string {
+	if len(c.Roles) == 0 {
+		return "none"
+	}
+	return string(c.Roles[0])
+}
+
 // StepUpWithin is how long ago the proof may be that an administrative act asks for.
 const StepUpWithin = 15 * time.Minute
 

@@ -71,10 +71,10 @@ func NewOIDC(o OIDCOptions) *OIDC {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: discoveryTimeout}
 	}
-	o.Client = rememberAnswers(o.Client)
 	if o.now == nil {
 		o.now = time.Now
 	}
+	o.Client = rememberAnswers(o.Client, o.now)
 	return &OIDC{o: o}
 }
 

@@ -23,6 +23,7 @@ const (
 // memory is a transport that repeats good answers for a moment.
 type memory struct {
 	next http.RoundTripper
+	now  func() time.Time
 
 	mu      sync.Mutex
 	answers map[string]answer
@@ -35,13 +36,13 @@ type answer struct {
 }
 
 // rememberAnswers returns a copy of a client that repeats good answers for a moment.
-func rememberAnswers(c *http.Client) *http.Client {
+func rememberAnswers(c *http.Client, now func() time.Time) *http.Client {
 	clone := *c
 	next := c.Transport
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	clone.Transport = &memory{next: next, answers: map[string]answer{}}
+	clone.Transport = &memory{next: next, now: now, answers: map[string]answer{}}
 	return &clone
 }
 
@@ -51,7 +52,7 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	m.mu.Lock()
 	known, ok := m.answers[url]
 	m.mu.Unlock()
-	if ok && time.Since(known.at) < rememberFor {
+	if ok && m.now().Sub(known.at) < rememberFor {
 		return known.response(r), nil
 	}
 	response, err := m.next.RoundTrip(r)
@@ -68,7 +69,7 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the provider's answer: %w", err)
 	}
-	fresh := answer{at: time.Now(), header: response.Header, body: body}
+	fresh := answer{at: m.now(), header: response.Header, body: body}
 	m.mu.Lock()
 	if len(m.answers) >= maxAnswers {
 		clear(m.answers)

@@ -97,7 +97,7 @@ func newKeys(c contents) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: keyset cannot be read", ErrCorrupt)
 	}
-	primitive, err := aead.New(handle)
+	primitive, err := newAEAD(handle)
 	if err != nil {
 		return nil, fmt.Errorf("%w: keyset is not usable", ErrCorrupt)
 	}

@@ -40,20 +40,6 @@ type APIKey struct {
 	RevokedAt     *time.Time
 }
 
-// CreateAPIKey records a key with the HMAC of its secret; it lives for lifetime,
-// by the database's clock and at most 366 days.
-func (db *DB) CreateAPIKey(ctx context.Context, key APIKey, secretHMAC []byte, lifetime time.Duration) (APIKey, error) {
-	row, err := queries.New(db.pool).CreateAPIKey(ctx, queries.CreateAPIKeyParams{
-		ID: key.ID, PrincipalID: key.Principal, SecretHmac: secretHMAC,
-		Roles: key.Roles, Scopes: key.Scopes, LifetimeSeconds: lifetime.Seconds(),
-	})
-	if err != nil {
-		return APIKey{}, fmt.Errorf("record API key: %w", err)
-	}
-	key.CreatedAt, key.ExpiresAt = row.CreatedAt, row.ExpiresAt
-	return key, nil
-}
-
 // LiveAPIKey returns a key that is neither expired nor revoked, and the HMAC of
 // its secret; [failure.NotFound] otherwise.
 func (db *DB) LiveAPIKey(ctx context.Context, id uuid.UUID) (APIKey, []byte, error) {
@@ -81,19 +67,4 @@ func (db *DB) APIKeys(ctx context.Context, principal, before uuid.UUID, limit in
 		}
 	}
 	return keys, nil
-}
-
-// RevokeAPIKey ends a principal's key. Repeating it changes nothing.
-func (db *DB) RevokeAPIKey(ctx context.Context, principal, id uuid.UUID) (APIKey, error) {
-	row, err := queries.New(db.pool).RevokeAPIKey(ctx, principal, id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return APIKey{}, failure.New(failure.NotFound, "no such API key", nil)
-	}
-	if err != nil {
-		return APIKey{}, fmt.Errorf("revoke API key: %w", err)
-	}
-	return APIKey{
-		ID: row.ID, Principal: principal, Roles: row.Roles, Scopes: row.Scopes,
-		CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt, RevokedAt: row.RevokedAt,
-	}, nil
 }

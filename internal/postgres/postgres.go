@@ -157,7 +157,7 @@ func (db *DB) WriteHint(ctx context.Context, subject uuid.UUID, fn func(ctx cont
 
 func (db *DB) write(ctx context.Context, subject uuid.UUID, fn func(context.Context, *queries.Queries) error, settings ...string) error {
 	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
-		batch := begin(subject, pgx.TxOptions{})
+		batch := begin(subject.String(), pgx.TxOptions{})
 		for _, setting := range settings {
 			batch.Queue(setting)
 		}
@@ -176,16 +176,41 @@ func (db *DB) write(ctx context.Context, subject uuid.UUID, fn func(context.Cont
 // Read runs fn in a read-only transaction that sees the subject's rows only.
 func (db *DB) Read(ctx context.Context, subject uuid.UUID, fn func(ctx context.Context, q *queries.Queries) error) error {
 	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
-		return begin(subject, pgx.TxOptions{AccessMode: pgx.ReadOnly}), func(pgx.BatchResults) error { return nil }
+		return begin(subject.String(), pgx.TxOptions{AccessMode: pgx.ReadOnly}), func(pgx.BatchResults) error { return nil }
 	}, fn)
 }
 
-// begin queues the statements that bind a new transaction to the subject; they
-// travel together, so binding costs no round trip.
-func begin(subject uuid.UUID, options pgx.TxOptions) *pgx.Batch {
+// WriteShared runs fn in a transaction that belongs to no person: row-level
+// security shows it no row of anybody. It is for what all share, such as the
+// audit log. The rules of [DB.Write] about fn and its error hold.
+func (db *DB) WriteShared(ctx context.Context, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return db.shared(ctx, pgx.TxOptions{}, fn)
+}
+
+// ReadShared is [DB.WriteShared] for reading only.
+func (db *DB) ReadShared(ctx context.Context, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return db.shared(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly}, fn)
+}
+
+// Alone runs one statement about shared tables as a transaction of its own. Its locks
+// are held for no round trip, which matters where everybody waits for the same one.
+// fn must not run two statements that belong together.
+func (db *DB) Alone(ctx context.Context, fn func(ctx context.Context, q *queries.Queries) error) error {
+	return fn(ctx, queries.New(db.pool))
+}
+
+func (db *DB) shared(ctx context.Context, options pgx.TxOptions, fn func(context.Context, *queries.Queries) error) error {
+	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
+		return begin("", options), func(pgx.BatchResults) error { return nil }
+	}, fn)
+}
+
+// begin queues the statements that bind a new transaction to the subject, or to
+// nobody with an empty one; they travel together, so binding costs no round trip.
+func begin(subject string, options pgx.TxOptions) *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.BeginTx(options)
-	batch.Queue("select set_config('app.subject', $1, true)", subject.String())
+	batch.Queue("select set_config('app.subject', $1, true)", subject)
 	return batch
 }
 

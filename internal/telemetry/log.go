@@ -19,7 +19,7 @@ func newLogger(w io.Writer, o Options) (*slog.Logger, error) {
 	if o.LogFormat == "text" {
 		handler = slog.NewTextHandler(w, options)
 	}
-	return slog.New(traced{handler}).With("service", o.Service), nil
+	return slog.New(traced{redacted{handler}}).With("service", o.Service), nil
 }
 
 // traced adds the ids of the current span, so that a log line leads to its trace.

@@ -1,8 +1,9 @@
 // Package telemetry sets up logs, traces and metrics for one process.
 //
 // Exporters follow the standard OTEL_* variables; metrics are always readable in
-// Prometheus format as well. Nothing here ever sees a person's words: logs carry
-// codes, ids and durations.
+// Prometheus format as well. Nobody hands a person's words to it: logs carry
+// codes, ids and durations. Should somebody do it all the same, logs and spans
+// pass through lists of what is known to be harmless, and the rest is withheld.
 package telemetry
 
 import (
@@ -69,6 +70,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	otel.SetTracerProvider(tracers)
 	otel.SetMeterProvider(meters)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("telemetry is not recorded", "error", err) }))
 	slog.SetDefault(logger)
 	return &Telemetry{
 		Logger: logger, Tracers: tracers, Meters: meters,
@@ -86,7 +88,7 @@ func newTracers(ctx context.Context, about *resource.Resource) (*sdktrace.Tracer
 	if err != nil {
 		return nil, fmt.Errorf("set up the trace exporter: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(exporter)), nil
+	return sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(safeExporter{exporter})), nil
 }
 
 // Stop flushes what has not been exported yet.

@@ -1,15 +1,18 @@
-// Command bench measures MeAi end to end beside a bare Temporal chain.
+// Command bench measures MeAi end to end beside a bare Temporal chain, and beside
+// itself without encryption.
 //
 // The bare chain has the same graph, the same number and kind of activities,
 // payloads of the sizes measured on MeAi's own, queues with the same tuning, and
-// the same server; its activities do nothing. What MeAi adds to it is MeAi's own cost. Both are
-// measured in turns in one run, because machines are noisy and only the ratio
-// means something.
+// the same server; its activities do nothing. What MeAi adds to it is MeAi's own cost. MeAi with
+// a null key is built from the same sources; what it is faster is the cost of
+// sealing rows and payloads. All are measured in turns in one run, because
+// machines are noisy and only the ratio means something.
 package main
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -51,7 +54,7 @@ func main() {
 }
 
 // Run measures and prints the report.
-func (m measureCommand) Run(ctx context.Context) error {
+func (m measureCommand) Run(ctx context.Context) (err error) {
 	cfg, err := config.Load(m.Config, os.Environ())
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
@@ -60,15 +63,28 @@ func (m measureCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	product, err := startProduct(ctx, m, cfg)
+	work, err := os.MkdirTemp("", "meai-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	sealed, open, err := m.install(ctx, cfg, work)
+	if err != nil {
+		return err
+	}
+	product, err := startProduct(ctx, m, sealed)
 	if err != nil {
 		return err
 	}
 	defer product.stop()
 	time.Sleep(settled)
 	fmt.Printf("Idle resident memory of meai up: %d MB\n\n", product.residentMegabytes())
-	if err := warmUp(ctx, product); err != nil {
-		return err
+	for answered := 0; answered < 2*leastSampled; {
+		warm, err := warmUp(ctx, product)
+		if err != nil {
+			return err
+		}
+		answered += len(warm.latencies)
 	}
 	like, err := product.shape(ctx, cfg)
 	if err != nil {
@@ -80,11 +96,18 @@ func (m measureCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer bare.stop()
-	if err := warmUp(ctx, bare); err != nil {
+	null, err := startProduct(ctx, m, open)
+	if err != nil {
 		return err
 	}
+	defer null.stop()
+	for _, s := range []side{bare, null} {
+		if _, err := warmUp(ctx, s); err != nil {
+			return err
+		}
+	}
 	for _, clients := range m.Clients {
-		if err := m.compare(ctx, clients, product, bare); err != nil {
+		if err := m.compare(ctx, clients, product, null, bare); err != nil {
 			return err
 		}
 	}
@@ -97,16 +120,19 @@ func (m measureCommand) Run(ctx context.Context) error {
 const settled = 5 * time.Second
 
 // warmUp has statements compiled, caches filled and connections opened.
-func warmUp(ctx context.Context, s side) error {
-	if _, err := drive(ctx, s, 2, 3*time.Second); err != nil {
-		return fmt.Errorf("warm up %s: %w", s.name(), err)
+func warmUp(ctx context.Context, s side) (result, error) {
+	r, err := drive(ctx, s, 2, 3*time.Second)
+	if err != nil {
+		return r, fmt.Errorf("warm up %s: %w", s.name(), err)
 	}
-	return nil
+	return r, nil
 }
 
-// compare runs rounds of both sides in turns and prints them with their ratio.
+// compare runs rounds of all sides in turns and prints them, with the ratios of
+// the first to each of the others.
 func (m measureCommand) compare(ctx context.Context, clients int, sides ...side) error {
 	results := make([]result, len(sides))
+	rates := make([][]float64, len(sides))
 	for round := range m.Rounds {
 		for i, s := range sides {
 			fmt.Fprintf(os.Stderr, "%d clients, round %d of %d: %s\n", clients, round+1, m.Rounds, s.name())
@@ -115,19 +141,34 @@ func (m measureCommand) compare(ctx context.Context, clients int, sides ...side)
 				return fmt.Errorf("%s at %d clients: %w", s.name(), clients, err)
 			}
 			results[i].add(got)
+			rates[i] = append(rates[i], got.rate())
 		}
 	}
 	fmt.Printf("%d concurrent clients, %d rounds of %s each\n", clients, m.Rounds, m.Round)
-	fmt.Printf("  %-12s %8s %10s %10s %10s %10s\n", "", "count", "per second", "p50 ms", "p95 ms", "p99 ms")
+	fmt.Printf("  %-18s %8s %10s %10s %10s %10s\n", "", "count", "per second", "p50 ms", "p95 ms", "p99 ms")
 	for i, s := range sides {
-		fmt.Printf("  %-12s %s\n", s.name(), results[i])
+		fmt.Printf("  %-18s %s\n", s.name(), results[i])
 	}
-	a, b := results[0], results[1]
-	fmt.Printf("  %-12s %8s %10.2f %10.2f %10.2f %10.2f\n\n", "ratio", "", a.rate()/b.rate(), over(a, b, .5), over(a, b, .95), over(a, b, .99))
+	a := results[0]
+	for i, b := range results[1:] {
+		worst, best := spread(rates[0], rates[i+1])
+		fmt.Printf("  %-18s %8s %10.2f %10.2f %10.2f %10.2f   (rate by round: %.2f to %.2f)\n", "over "+sides[i+1].name(), "",
+			a.rate()/b.rate(), over(a, b, .5), over(a, b, .95), over(a, b, .99), worst, best)
+	}
+	fmt.Println()
 	return nil
 }
 
-// side is one of the two systems that are compared.
+// spread is the least and the greatest ratio of two sides' rates in one round.
+func spread(a, b []float64) (least, greatest float64) {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return slices.Min(ratios), slices.Max(ratios)
+}
+
+// side is one of the systems that are compared.
 type side interface {
 	name() string
 	// client returns a function that does one interaction and returns when its

@@ -19,7 +19,6 @@ import (
 	"github.com/google/uuid"
 
 	"meai/api/client"
-	"meai/internal/config"
 	"meai/internal/identity/devlogin"
 )
 
@@ -33,6 +32,7 @@ var messages = []string{
 
 // product is MeAi itself, API and workers in one process, driven over HTTP.
 type product struct {
+	in   installation
 	base string
 	cmd  *exec.Cmd
 	mu   sync.Mutex
@@ -41,7 +41,8 @@ type product struct {
 	count map[string]int
 }
 
-func startProduct(ctx context.Context, m measureCommand, cfg config.Config) (*product, error) {
+// startProduct runs a binary as an installation of its own.
+func startProduct(ctx context.Context, m measureCommand, in installation) (*product, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("find a free port: %w", err)
@@ -51,9 +52,11 @@ func startProduct(ctx context.Context, m measureCommand, cfg config.Config) (*pr
 		return nil, fmt.Errorf("free the port: %w", err)
 	}
 	command := func(args ...string) *exec.Cmd {
-		cmd := exec.Command(m.Meai, args...)
+		cmd := exec.Command(in.binary, args...)
 		cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address,
-			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn")
+			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn",
+			"MEAI_LIMITS_SYNTHESIS=1000000") // requests are counted as ever, and none is refused
+		cmd.Env = append(cmd.Env, in.env...)
 		cmd.Stderr = os.Stderr
 		return cmd
 	}
@@ -62,7 +65,7 @@ func startProduct(ctx context.Context, m measureCommand, cfg config.Config) (*pr
 			return nil, fmt.Errorf("meai %s: %w", step, err)
 		}
 	}
-	p := &product{base: "http://" + address, cmd: command("up"), spent: map[string]time.Duration{}, count: map[string]int{}}
+	p := &product{in: in, base: "http://" + address, cmd: command("up"), spent: map[string]time.Duration{}, count: map[string]int{}}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start meai: %w", err)
 	}
@@ -73,7 +76,7 @@ func startProduct(ctx context.Context, m measureCommand, cfg config.Config) (*pr
 	return p, nil
 }
 
-func (p *product) name() string { return "MeAi" }
+func (p *product) name() string { return p.in.name }
 
 func (p *product) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

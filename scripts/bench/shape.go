@@ -37,7 +37,7 @@ const (
 
 // shape measures what the product's interactions carry.
 func (p *product) shape(ctx context.Context, cfg config.Config) (shape, error) {
-	temporal, err := client.NewLazyClient(client.Options{HostPort: cfg.Temporal.Address, Namespace: cfg.Temporal.Namespace, Logger: quiet{}})
+	temporal, err := client.NewLazyClient(client.Options{HostPort: cfg.Temporal.Address, Namespace: p.in.namespace, Logger: quiet{}})
 	if err != nil {
 		return shape{}, fmt.Errorf("connect to the histories: %w", err)
 	}

@@ -12,6 +12,17 @@ import (
 	"github.com/google/uuid"
 )
 
+const aPIKey = `-- name: APIKey :one
+select revoked_at from api_keys where principal_id = $1 and id = $2
+`
+
+func (q *Queries) APIKey(ctx context.Context, principalID uuid.UUID, iD uuid.UUID) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, aPIKey, principalID, iD)
+	var revoked_at *time.Time
+	err := row.Scan(&revoked_at)
+	return revoked_at, err
+}
+
 const aPIKeys = `-- name: APIKeys :many
 select id, roles, scopes, created_at, expires_at, revoked_at from api_keys
 where principal_id = $1 and id < $2 order by id desc limit $3
@@ -97,31 +108,10 @@ func (q *Queries) CreatePrincipal(ctx context.Context, identityHmac []byte, iD u
 	return err
 }
 
-const createRoleGrant = `-- name: CreateRoleGrant :exec
-insert into role_grants (id, principal_id, role, expires_at)
-values ($1, $2, $3, now() + make_interval(secs => $4)) on conflict do nothing
-`
-
-type CreateRoleGrantParams struct {
-	ID              uuid.UUID
-	PrincipalID     uuid.UUID
-	Role            string
-	LifetimeSeconds float64
-}
-
-func (q *Queries) CreateRoleGrant(ctx context.Context, arg CreateRoleGrantParams) error {
-	_, err := q.db.Exec(ctx, createRoleGrant,
-		arg.ID,
-		arg.PrincipalID,
-		arg.Role,
-		arg.LifetimeSeconds,
-	)
-	return err
-}
-
 const liveAPIKey = `-- name: LiveAPIKey :one
-select principal_id, secret_hmac, roles, scopes from api_keys
-where id = $1 and revoked_at is null and expires_at > now()
+select principal_id, secret_hmac, roles, scopes from api_keys k
+where k.id = $1 and k.revoked_at is null and k.expires_at > now()
+  and not exists (select from revocations r where r.kind = 'api_key' and r.id = k.id::text)
 `
 
 type LiveAPIKeyRow struct {
@@ -131,7 +121,8 @@ type LiveAPIKeyRow struct {
 	Scopes      []string
 }
 
-// A key that still works.
+// A key that still works. What the ledger says of revocations outweighs the row,
+// which may come from a restored backup.
 func (q *Queries) LiveAPIKey(ctx context.Context, id uuid.UUID) (LiveAPIKeyRow, error) {
 	row := q.db.QueryRow(ctx, liveAPIKey, id)
 	var i LiveAPIKeyRow

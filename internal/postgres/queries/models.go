@@ -10,6 +10,18 @@ import (
 	"github.com/google/uuid"
 )
 
+type AuditCheckpoint struct {
+	Size      int64
+	Note      string
+	CreatedAt time.Time
+}
+
+type AuditLog struct {
+	LeafIndex int64
+	Leaf      []byte
+	Hashes    []byte
+}
+
 type Interaction struct {
 	SubjectID     uuid.UUID
 	ID            uuid.UUID

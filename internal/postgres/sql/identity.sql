@@ -7,10 +7,6 @@ select p.id, (select coalesce(array_agg(distinct g.role order by g.role), '{}'):
               where g.principal_id = p.id and g.expires_at > now() and g.revoked_at is null) as granted
 from principals p where p.identity_hmac = $1;
 
--- name: CreateRoleGrant :exec
-insert into role_grants (id, principal_id, role, expires_at)
-values (@id, @principal_id, @role, now() + make_interval(secs => @lifetime_seconds)) on conflict do nothing;
-
 -- name: RevokeRoleGrants :execrows
 update role_grants set revoked_at = now()
 where principal_id = $1 and role = $2 and revoked_at is null and expires_at > now();
@@ -20,10 +16,12 @@ insert into api_keys (id, principal_id, secret_hmac, roles, scopes, expires_at)
 values (@id, @principal_id, @secret_hmac, @roles, @scopes, now() + make_interval(secs => @lifetime_seconds))
 returning created_at, expires_at;
 
--- A key that still works.
+-- A key that still works. What the ledger says of revocations outweighs the row,
+-- which may come from a restored backup.
 -- name: LiveAPIKey :one
-select principal_id, secret_hmac, roles, scopes from api_keys
-where id = $1 and revoked_at is null and expires_at > now();
+select principal_id, secret_hmac, roles, scopes from api_keys k
+where k.id = $1 and k.revoked_at is null and k.expires_at > now()
+  and not exists (select from revocations r where r.kind = 'api_key' and r.id = k.id::text);
 
 -- name: APIKeys :many
 select id, roles, scopes, created_at, expires_at, revoked_at from api_keys
@@ -32,3 +30,6 @@ where principal_id = @principal_id and id < @before order by id desc limit @page
 -- name: RevokeAPIKey :one
 update api_keys set revoked_at = coalesce(revoked_at, now()) where principal_id = $1 and id = $2
 returning id, roles, scopes, created_at, expires_at, revoked_at;
+
+-- name: APIKey :one
+select revoked_at from api_keys where principal_id = $1 and id = $2;

@@ -45,6 +45,9 @@ type appConfig struct {
 		Bucket string `yaml:"bucket"`
 		KEK    string `yaml:"kek"`
 	} `yaml:"keyring"`
+	Ledger struct {
+		Buckets string `yaml:"buckets"`
+	} `yaml:"ledger"`
 }
 
 // writeConfig tells the meai binary where everything is. It holds passwords: only its owner may read it.
@@ -56,6 +59,7 @@ func (s *Stack) writeConfig() error {
 	c.Codec.Origins = s.temporalConfig().UIURL()
 	c.Weaviate.URL, c.Weaviate.APIKey = s.weaviateConfig().URL(), s.state.WeaviateAPIKey
 	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
+	c.Ledger.Buckets = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "ledger")) + "?create_dir=true"
 	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
 	text, err := yaml.Marshal(c)
 	if err != nil {

@@ -1,0 +1,251 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"meai/internal/audit"
+	"meai/internal/failure"
+	"meai/internal/ledger"
+	"meai/internal/postgres/queries"
+)
+
+// Committer takes an act into the ledger and then into the database;
+// [ledger.Committer] with [Apply] is the real one.
+type Committer interface {
+	Commit(ctx context.Context, act ledger.Act) (ledger.Entry, error)
+}
+
+// Activities are the steps of an approval. Every exported method is an activity
+// that can run twice without harm.
+type Activities struct {
+	Store  *Store
+	Ledger Committer
+}
+
+// Ref names an approval.
+type Ref struct {
+	ID uuid.UUID `json:"id"`
+}
+
+// Load reads what a workflow waits for.
+func (a *Activities) Load(ctx context.Context, in Ref) (Request, error) {
+	found, err := a.Store.Approval(ctx, in.ID)
+	return found.Request, err
+}
+
+// Tally is where a request stands after a decision.
+type Tally struct {
+	// Decided: nothing more is waited for.
+	Decided bool `json:"decided"`
+}
+
+// Record records one decision with its audit entry. It fails with
+// [failure.NotAllowed] for a decision that did not come through the API or is the
+// requester's own, and with [failure.Decided] when it is too late.
+func (a *Activities) Record(ctx context.Context, d Decision) (tally Tally, err error) {
+	if err := a.Store.verify(ctx, d); err != nil {
+		return Tally{}, err
+	}
+	act := audit.ApprovalRefused
+	if d.Approves {
+		act = audit.ApprovalGiven
+	}
+	entry, err := a.Store.entry(ctx, d.Approval, audit.Entry{Actor: d.Approver.String(), Role: "approver", Act: act, Outcome: audit.Succeeded})
+	if err != nil {
+		return Tally{}, err
+	}
+	err = a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		r, given, err := lock(ctx, q, d.Approval)
+		if err != nil {
+			return err
+		}
+		for _, g := range given {
+			if g.Approver == d.Approver {
+				if g.Approves != d.Approves {
+					return decided("this person has decided otherwise already")
+				}
+				tally = count(r, given)
+				return nil // a repeat
+			}
+		}
+		if d.Approver == r.Requester {
+			return failure.New(failure.NotAllowed, "nobody decides on their own request", nil)
+		}
+		if r.state != Pending || !r.readAt.Before(r.ExpiresAt) {
+			return decided("the approval is %s", r.stateNow())
+		}
+		if _, err := q.CreateApprovalDecision(ctx, queries.CreateApprovalDecisionParams{
+			ApprovalID: d.Approval, Approver: d.Approver, Requester: r.Requester, Approves: d.Approves,
+		}); err != nil {
+			return err
+		}
+		tally = count(r, append(given, Given{Approver: d.Approver, Approves: d.Approves}))
+		_, err = audit.Append(ctx, q, entry)
+		return err
+	})
+	if err != nil {
+		return Tally{}, fmt.Errorf("record a decision on approval %s: %w", d.Approval, err)
+	}
+	return tally, nil
+}
+
+// Conclude ends a request: approved when enough others agree, refused when one
+// does not, expired otherwise. An approval is in the ledger before it counts.
+func (a *Activities) Conclude(ctx context.Context, in Ref) (Outcome, error) {
+	found, err := a.Store.Approval(ctx, in.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if found.DecidedAt != nil {
+		return Outcome{State: found.State}, nil // a repeat
+	}
+	state, approvers := verdict(found)
+	switch state {
+	case Approved:
+		if _, err := a.Ledger.Commit(ctx, commitment(found.Request, approvers)); err != nil {
+			return Outcome{}, fmt.Errorf("commit approval %s: %w", in.ID, err)
+		}
+	case Pending:
+		return Outcome{}, fmt.Errorf("approval %s is not decided yet", in.ID)
+	default:
+		err = a.end(ctx, in.ID, state)
+	}
+	return Outcome{State: state}, err
+}
+
+// verdict is how a request ends by its decisions, whenever that is looked at.
+func verdict(a Approval) (State, []uuid.UUID) {
+	var approvers []uuid.UUID
+	for _, g := range a.Decisions {
+		if !g.Approves {
+			return Refused, nil
+		}
+		approvers = append(approvers, g.Approver)
+	}
+	if len(approvers) >= a.Required {
+		return Approved, approvers
+	}
+	return a.State, nil // pending, or expired by the clock
+}
+
+// end records a request that was not approved.
+func (a *Activities) end(ctx context.Context, id uuid.UUID, state State) error {
+	entry, err := a.Store.entry(ctx, id, audit.Entry{Actor: "approvals", Role: "system", Act: audit.ApprovalExpired, Outcome: audit.Succeeded})
+	if err != nil {
+		return err
+	}
+	err = a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		changed, err := q.ConcludeApproval(ctx, string(state), id)
+		if err != nil || changed == 0 || state != Expired {
+			return err // a refusal has its entry already
+		}
+		_, err = audit.Append(ctx, q, entry)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end approval %s: %w", id, err)
+	}
+	return nil
+}
+
+// UseInput names the act that an approval is used for. By is the workflow that
+// does so: the same one may use it again, no other may.
+type UseInput struct {
+	ID         uuid.UUID         `json:"id"`
+	Act        Act               `json:"act"`
+	Parameters map[string]string `json:"parameters"`
+	By         string            `json:"by"`
+}
+
+// Use spends an approval on an act. It fails with [failure.Decided] unless it is
+// approved, for exactly this act, within its time, and not used for anything else.
+func (a *Activities) Use(ctx context.Context, in UseInput) (Request, error) {
+	entry, err := a.Store.entry(ctx, in.ID, audit.Entry{Actor: "approvals", Role: "system", Act: audit.ApprovalUsed, Outcome: audit.Succeeded, Request: in.By})
+	if err != nil {
+		return Request{}, err
+	}
+	var used Request
+	err = a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		r, _, err := lock(ctx, q, in.ID)
+		if err != nil {
+			return err
+		}
+		used = r.Request
+		switch {
+		case r.usedBy == in.By && in.By != "" && r.Covers(in.Act, in.Parameters):
+			return nil // a repeat
+		case r.state != Approved || r.usedBy != "" || in.By == "":
+			return decided("the approval is %s", r.stateNow())
+		case !r.readAt.Before(r.ExpiresAt):
+			return decided("the approval was not used in time")
+		case !r.Covers(in.Act, in.Parameters):
+			return failure.New(failure.NotAllowed, "the approval is for another act", nil)
+		}
+		if _, err := q.UseApproval(ctx, &in.By, in.ID); err != nil {
+			return err
+		}
+		_, err = audit.Append(ctx, q, entry)
+		return err
+	})
+	if err != nil {
+		return Request{}, fmt.Errorf("use approval %s: %w", in.ID, err)
+	}
+	return used, nil
+}
+
+// locked is a request whose row no other transaction changes meanwhile.
+type locked struct {
+	Request
+	state  State
+	usedBy string
+	readAt time.Time
+}
+
+func (l locked) stateNow() State {
+	switch {
+	case l.usedBy != "":
+		return "used"
+	case l.state == Pending && !l.readAt.Before(l.ExpiresAt):
+		return Expired
+	default:
+		return l.state
+	}
+}
+
+func lock(ctx context.Context, q *queries.Queries, id uuid.UUID) (locked, []Given, error) {
+	row, err := q.LockApproval(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return locked{}, nil, failure.New(failure.NotFound, "no such approval", nil)
+	}
+	if err != nil {
+		return locked{}, nil, err
+	}
+	r, err := request(row.ID, row.Act, row.Parameters, row.Requester, row.Required, row.ExpiresAt)
+	if err != nil {
+		return locked{}, nil, err
+	}
+	l := locked{Request: r, state: State(row.State), readAt: row.ReadAt}
+	if row.UsedBy != nil {
+		l.usedBy = *row.UsedBy
+	}
+	rows, err := q.ApprovalDecisions(ctx, id)
+	if err != nil {
+		return locked{}, nil, err
+	}
+	given := make([]Given, len(rows))
+	for i, d := range rows {
+		given[i] = Given(d)
+	}
+	return l, given, nil
+}
+
+func count(r locked, given []Given) Tally {
+	state, _ := verdict(Approval{Request: r.Request, State: Pending, Decisions: given})
+	return Tally{Decided: state != Pending}
+}

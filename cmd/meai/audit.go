@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"meai/activities/approval"
+	"meai/internal/audit"
+	"meai/internal/ledger"
+	"meai/internal/postgres"
+	"meai/internal/signing"
+)
+
+// errTampered ends a verification with exit status 2, apart from the 1 of one that
+// could not be done.
+var errTampered = errors.New("not as it was written")
+
+type auditCommand struct {
+	Verify     auditVerifyCommand     `cmd:"" help:"Compute the log anew and hold it against every signed checkpoint."`
+	Export     auditExportCommand     `cmd:"" help:"Write the log and its checkpoints to a file that can be verified offline."`
+	Checkpoint auditCheckpointCommand `cmd:"" help:"Sign the log as it is now and commit that to the ledger."`
+	Key        auditKeyCommand        `cmd:"" help:"Print the public key that checkpoints are signed with."`
+}
+
+type auditVerifyCommand struct {
+	Export string `help:"Verify this export instead of the database." type:"existingfile" placeholder:"FILE"`
+	Key    string `help:"Public key, as 'meai audit key' printed it earlier. With --export, neither configuration nor keyring is needed then." placeholder:"KEY"`
+}
+
+func (auditVerifyCommand) Help() string {
+	return `Reads only; uses postgres.reader_url where it is set. Every hash is computed from the entries and compared with
+the stored ones and with the checkpoints in the database and in the ledger.
+
+Exit status: 0 intact, 2 tampered with, 1 could not be verified.`
+}
+
+func (v auditVerifyCommand) Run(ctx context.Context, c *cli) (err error) {
+	if v.Export != "" && v.Key != "" {
+		key, err := signing.ParsePublic(v.Key)
+		if err != nil {
+			return err
+		}
+		return verifyExport(key, v.Export)
+	}
+	p, err := open(ctx, c, "meai-audit")
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	key, err := v.key(ctx, p)
+	if err != nil {
+		return err
+	}
+	if v.Export != "" {
+		return verifyExport(key, v.Export)
+	}
+	stored, err := p.auditCopy(ctx)
+	if err != nil {
+		return err
+	}
+	return verifyAudit(key, stored)
+}
+
+// key is the one that was given or the keyring's. A key that was noted down earlier
+// shows also that the keyring was exchanged.
+func (v auditVerifyCommand) key(ctx context.Context, p *parts) (*signing.Public, error) {
+	if v.Key != "" {
+		return signing.ParsePublic(v.Key)
+	}
+	key, err := audit.New(audit.Options{Keys: p.keys}).Key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &key.Public, nil
+}
+
+func verifyExport(key *signing.Public, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open the export: %w", err)
+	}
+	defer file.Close()
+	stored, err := audit.InExport(file)
+	if err != nil {
+		return err
+	}
+	return verifyAudit(key, stored)
+}
+
+func verifyAudit(key *signing.Public, stored audit.Copy) error {
+	report, err := audit.Verify(key, stored.Records, stored.Statements)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("key          %s\nentries      %d\nroot         %s\n", key, report.Entries, report.Root)
+	fmt.Printf("checkpoints  %d in the database and %d in the ledger agree; the newest covers %d entries\n",
+		report.Checkpoints["database"], report.Checkpoints["ledger"], report.Signed)
+	if newer := report.Entries - report.Signed; newer > 0 && report.Intact() {
+		fmt.Printf("note: %d entries have no checkpoint yet; the database alone answers for their being all\n", newer)
+	}
+	for _, note := range report.Notes {
+		fmt.Println("note:", note)
+	}
+	if report.Intact() {
+		fmt.Println("intact")
+		return nil
+	}
+	for _, finding := range report.Findings {
+		fmt.Println(finding)
+	}
+	return fmt.Errorf("the audit log is %w: %d findings", errTampered, len(report.Findings))
+}
+
+// auditCopy is the log in the database with the checkpoints of database and ledger.
+func (p *parts) auditCopy(ctx context.Context) (audit.Copy, error) {
+	acts, err := p.ledger(ctx)
+	if err != nil {
+		return audit.Copy{}, err
+	}
+	inLedger, err := audit.InLedger(ctx, acts)
+	if err != nil {
+		return audit.Copy{}, err
+	}
+	db, err := p.reader(ctx)
+	if err != nil {
+		return audit.Copy{}, err
+	}
+	stored, err := audit.InDatabase(ctx, db)
+	stored.Statements = slices.Concat(stored.Statements, inLedger)
+	return stored, err
+}
+
+type auditExportCommand struct {
+	File string `arg:"" help:"File to make; it must not exist." type:"path"`
+}
+
+func (e auditExportCommand) Run(ctx context.Context, c *cli) (err error) {
+	p, err := open(ctx, c, "meai-audit")
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	stored, err := p.auditCopy(ctx)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(e.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the export: %w", err)
+	}
+	entries, err := audit.Export(file, stored)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	fmt.Printf("%d entries and %d checkpoints written.\n", entries, len(stored.Statements))
+	return nil
+}
+
+type auditCheckpointCommand struct{}
+
+func (auditCheckpointCommand) Run(ctx context.Context, c *cli) (err error) {
+	p, err := open(ctx, c, "meai-audit")
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	db, err := p.database(ctx)
+	if err != nil {
+		return err
+	}
+	log, committer, err := p.records(ctx, db)
+	if err != nil {
+		return err
+	}
+	checkpoint, err := log.Checkpoint(ctx, committer)
+	if err != nil {
+		return err
+	}
+	fmt.Print(checkpoint.Note)
+	return nil
+}
+
+type auditKeyCommand struct{}
+
+func (auditKeyCommand) Run(ctx context.Context, c *cli) (err error) {
+	p, err := open(ctx, c, "meai-audit")
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	key, err := audit.New(audit.Options{Keys: p.keys}).Key(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(key)
+	return nil
+}
+
+// ledger opens the stores of the ledger.
+func (p *parts) ledger(ctx context.Context) (*ledger.Ledger, error) {
+	l, err := ledger.Open(ctx, ledger.Options{
+		Buckets: ledger.Buckets(p.config.Ledger.Buckets), Key: ledger.KeyOf(p.keys), Logger: p.telemetry.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.closing(l.Close)
+	return l, nil
+}
+
+// records are the audit log and the committer of acts on one database.
+func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledger.Committer, error) {
+	l, err := p.ledger(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	log := audit.New(audit.Options{
+		DB: db, Keys: p.keys, Logger: p.telemetry.Logger,
+		Interval: p.config.Audit.Interval, Entries: p.config.Audit.Entries,
+	})
+	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
+		ledger.AuditCheckpoint: log.ApplyCheckpoint,
+		ledger.ApprovalGiven:   approval.Apply,
+	}), nil
+}
+
+// keepRecords applies the ledger to the database and makes checkpoints, in the
+// background until the process ends.
+func (p *parts) keepRecords(ctx context.Context, log *audit.Log, committer *ledger.Committer) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{}, 2)
+	go func() { committer.Keep(ctx, p.config.Ledger.Replay); done <- struct{}{} }()
+	go func() { log.KeepCheckpoints(ctx, committer); done <- struct{}{} }()
+	p.closing(func() error { cancel(); <-done; <-done; return nil })
+}
+
+// reader is the database as who only reads.
+func (p *parts) reader(ctx context.Context) (*postgres.DB, error) {
+	if p.config.Postgres.ReaderURL == "" {
+		return p.database(ctx)
+	}
+	db, err := postgres.Open(ctx, postgres.Options{URL: p.config.Postgres.ReaderURL, Logger: p.telemetry.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	p.closing(func() error { db.Close(); return nil })
+	return db, nil
+}

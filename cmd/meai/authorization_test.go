@@ -1,0 +1,286 @@
+package main_test
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"meai/api"
+	"meai/api/client"
+	"meai/internal/identity"
+	"meai/internal/identity/identitytest"
+)
+
+// rule is what the matrix expects of one operation. An operation of the contract
+// that has no rule here fails the build.
+type rule struct {
+	// roles may call it; all others get 403.
+	roles []identity.Role
+	// later may call it by the policies of the route and are refused by what the
+	// request says.
+	later []identity.Role
+	// stepUp: it asks for several factors.
+	stepUp bool
+	// keys: an API key made for its scope may call it.
+	keys bool
+	// own is the status for one's own things; other the status for another
+	// person's, the same as own where a request names nothing of anybody's.
+	own, other  int
+	body, query string
+}
+
+var (
+	people    = []identity.Role{identity.Person}
+	everybody = identity.Roles
+	staff     = []identity.Role{identity.Support, identity.Operator, identity.PrivacyOfficer, identity.Auditor, identity.Admin}
+	readers   = []identity.Role{identity.PrivacyOfficer, identity.Auditor}
+)
+
+var matrix = map[string]rule{
+	"createSession":          {roles: people, keys: true, own: 201, other: 201, body: `{}`},
+	"getSession":             {roles: people, keys: true, own: 200, other: 404},
+	"endSession":             {roles: people, keys: true, own: 200, other: 404},
+	"createInteraction":      {roles: people, keys: true, own: 202, other: 404, body: `{"input":{"text":"I went for a walk."}}`},
+	"listInteractions":       {roles: people, keys: true, own: 200, other: 404},
+	"getInteraction":         {roles: people, keys: true, own: 200, other: 404},
+	"getInteractionStatus":   {roles: people, keys: true, own: 200, other: 404},
+	"getInteractionResponse": {roles: people, keys: true, own: 200, other: 404},
+	"streamInteraction":      {roles: people, keys: true, own: 200, other: 404},
+	"analyzeEmotion":         {roles: people, keys: true, own: 200, other: 200, body: `{"text":"I am glad."}`},
+	"queryMemory":            {roles: people, keys: true, own: 200, other: 200, body: `{"query":"a walk"}`},
+	"searchResources":        {roles: people, keys: true, own: 200, other: 200, body: `{"topic":"calm"}`},
+	"getMe":                  {roles: everybody, keys: true, own: 200, other: 200},
+	"createAPIKey":           {roles: everybody, stepUp: true, own: 201, other: 201, body: `{"scopes":["memory"],"days":1}`},
+	"listAPIKeys":            {roles: everybody, own: 200, other: 200},
+	"requestApproval":        {roles: staff, stepUp: true, own: 201, other: 201, body: `{"act":"elevate","parameters":{"role":"auditor","minutes":"5"},"reason":"To look at the log."}`},
+	"listApprovals":          {roles: staff, own: 200, other: 200},
+	"getApproval":            {roles: staff, own: 200, other: 200},
+	"decideApproval":         {roles: []identity.Role{identity.PrivacyOfficer, identity.Admin}, later: []identity.Role{identity.Support, identity.Operator, identity.Auditor}, stepUp: true, own: 403, other: 200, body: `{"approves":true}`},
+	"getAuditCheckpoint":     {roles: readers, keys: true, own: 200, other: 200},
+	"listAuditEntries":       {roles: readers, keys: true, own: 200, other: 200},
+	"proveAuditEntry":        {roles: readers, keys: true, own: 200, other: 200, query: "?size=1"},
+	"proveAuditConsistency":  {roles: readers, keys: true, own: 200, other: 200, query: "?from=1&to=2"},
+	"revokeAPIKey":           {roles: everybody, stepUp: true, own: 200, other: 404},
+}
+
+// public is what anybody may ask for without a token.
+var public = []string{"getHealth", "getReadiness"}
+
+// operation is one operation of the contract.
+type operation struct{ id, method, path, scope string }
+
+func operations(t *testing.T) []operation {
+	t.Helper()
+	doc, err := api.GetSpec()
+	require.NoError(t, err)
+	var all []operation
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			// The generator capitalises the ids of the copy in the binary.
+			op.OperationID = strings.ToLower(op.OperationID[:1]) + op.OperationID[1:]
+			if op.Security != nil && len(*op.Security) == 0 {
+				require.Contains(t, public, op.OperationID, "%s %s is open to anybody; is that meant?", method, path)
+				continue
+			}
+			require.Contains(t, matrix, op.OperationID, "%s %s is not in the matrix", method, path)
+			all = append(all, operation{id: op.OperationID, method: method, path: path, scope: (*op.Security)[0]["bearer"][0]})
+		}
+	}
+	require.Len(t, all, len(matrix), "the matrix has a rule for an operation that is gone")
+	return all
+}
+
+// member is a caller with things of their own to ask for.
+type member struct {
+	role    identity.Role
+	name    string
+	tokens  map[string]string // by state
+	session string
+	said    string
+	key     string
+	// colleague asks for approvals in the place of a person, who cannot.
+	colleague *member
+}
+
+// TestEveryRouteForEveryRole asserts every cell of route × role × own or other ×
+// state of the token.
+func TestEveryRouteForEveryRole(t *testing.T) {
+	issuer := identitytest.NewIssuer(t)
+	s := newSite(t, "MEAI_IDENTITY_DEVELOPMENT=false", "MEAI_IDENTITY_ISSUER="+issuer.URL)
+	_, base := s.serve(t, "up")
+	members := map[identity.Role]*member{}
+	for _, role := range identity.Roles {
+		members[role] = newMember(t, issuer, base, role)
+	}
+	stranger := newMember(t, issuer, base, identity.Person)
+	stranger.colleague = newMember(t, issuer, base, identity.Operator)
+	s.run(t, "audit", "checkpoint")
+	cells := 0
+	for _, op := range operations(t) {
+		r := matrix[op.id]
+		for role, m := range members {
+			allowed := slices.Contains(r.roles, role)
+			for state, token := range m.tokens {
+				for target, owner := range map[string]*member{"own": m, "other": stranger} {
+					want, code := r.own, ""
+					if target == "other" {
+						want = r.other
+					}
+					switch {
+					case !slices.Contains([]string{"good", "one factor"}, state):
+						want, code = 401, "unauthenticated"
+					case !allowed && !slices.Contains(r.later, role):
+						want, code = 403, "forbidden"
+					case r.stepUp && state == "one factor":
+						want, code = 401, "step_up_required"
+					case !allowed:
+						want, code = 403, "forbidden"
+					}
+					cells++
+					status, problem := send(t, base, op, r, token, owner)
+					require.Equal(t, want, status, "%s as %s with a token that is %s, for %s: %s", op.id, role, state, target, problem.Detail)
+					if code != "" {
+						require.Equal(t, code, problem.Code, "%s as %s with a token that is %s, for %s", op.id, role, state, target)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d cells: %d routes, %d roles, %d states of the token, own and other", cells, len(matrix), len(members), len(stranger.tokens))
+	t.Run("API keys", func(t *testing.T) { keysReachTheirScope(t, base, members[identity.Person], stranger) })
+}
+
+// newMember signs somebody in and gives them a session with an answered message
+// and an API key, as far as their role goes.
+func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
+	t.Helper()
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: uuid.NewString(), said: uuid.NewString()}
+	claims := func(change map[string]any) map[string]any {
+		all := map[string]any{"roles": []string{string(role)}}
+		maps.Copy(all, identitytest.MultiFactor())
+		maps.Copy(all, change)
+		return issuer.Claims(m.name, all)
+	}
+	good := issuer.Token(t, claims(map[string]any{"exp": time.Now().Add(55 * time.Minute).Unix()}))
+	m.tokens = map[string]string{
+		"good":               good,
+		"one factor":         issuer.Token(t, claims(map[string]any{"amr": []string{"pwd"}})),
+		"missing":            "",
+		"expired":            issuer.Token(t, claims(map[string]any{"iat": time.Now().Add(-time.Hour).Unix(), "exp": time.Now().Add(-10 * time.Minute).Unix()})),
+		"for another server": issuer.Token(t, claims(map[string]any{"aud": []string{"elsewhere"}})),
+		"tampered with":      identitytest.Tampered(t, good, "somebody-else"),
+	}
+	p := withToken(t, base, good)
+	made, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Scopes: []client.Scope{"memory"}, Days: 1})
+	require.NoError(t, err)
+	require.NotNil(t, made.JSON201, "%s", made.Body)
+	m.key = made.JSON201.Details.Id.String()
+	if role == identity.Person {
+		p.begin(t)
+		m.session = p.session.String()
+		m.said = p.await(t, p.tell(t, "I went for a walk with my dog.").Id, within).Id.String()
+	}
+	return m
+}
+
+// send asks for what belongs to the owner and returns the status and, for a
+// refusal, the problem.
+func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
+	t.Helper()
+	path := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0").Replace(op.path)
+	// A session that ends is one of its own, for the others to go on.
+	if op.id == "endSession" && token != "" && owner.role == identity.Person {
+		path = strings.Replace(path, owner.session, owner.spareSession(t, base), 1)
+	}
+	if strings.Contains(path, "{approval_id}") {
+		path = strings.Replace(path, "{approval_id}", owner.newApproval(t, base), 1)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), op.method, base+path+r.query, strings.NewReader(r.body))
+	require.NoError(t, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	if r.body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if op.id == "createInteraction" || op.id == "requestApproval" {
+		request.Header.Set("Idempotency-Key", uuid.NewString())
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	var problem client.Problem
+	if response.StatusCode >= 400 {
+		problem = decodeProblem(t, response)
+	} else {
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+	}
+	return response.StatusCode, problem
+}
+
+func (m *member) spareSession(t *testing.T, base string) string {
+	t.Helper()
+	p := withToken(t, base, m.tokens["good"])
+	p.begin(t)
+	return p.session.String()
+}
+
+// newApproval is one that the member has just asked for; some UUID for a person,
+// whom nobody lets ask.
+func (m *member) newApproval(t *testing.T, base string) string {
+	t.Helper()
+	if m.colleague != nil {
+		m = m.colleague
+	}
+	if m.role == identity.Person {
+		return uuid.NewString()
+	}
+	p := withToken(t, base, m.tokens["good"])
+	asked, err := p.api.RequestApprovalWithResponse(t.Context(), &client.RequestApprovalParams{IdempotencyKey: uuid.NewString()}, client.NewApproval{
+		Act: client.ApprovalActElevate, Parameters: map[string]string{"role": "auditor", "minutes": "5"}, Reason: "To look at the log.",
+	})
+	require.NoError(t, err)
+	require.NotNil(t, asked.JSON201, "%s", asked.Body)
+	return asked.JSON201.Id.String()
+}
+
+// keysReachTheirScope asserts every route for a key of every scope.
+func keysReachTheirScope(t *testing.T, base string, m, stranger *member) {
+	p := withToken(t, base, m.tokens["good"])
+	all := operations(t)
+	for _, made := range []client.Scope{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "account:read"} {
+		key, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Scopes: []client.Scope{made}, Days: 1})
+		require.NoError(t, err)
+		require.NotNil(t, key.JSON201, "%s", key.Body)
+		for _, op := range all {
+			r := matrix[op.id]
+			for target, owner := range map[string]*member{"own": m, "other": stranger} {
+				want := map[string]int{"own": r.own, "other": r.other}[target]
+				if !r.keys || op.scope != string(made) {
+					want = http.StatusForbidden
+				}
+				status, problem := send(t, base, op, r, key.JSON201.Key, owner)
+				require.Equal(t, want, status, "%s with a key for %s, for %s: %s", op.id, made, target, problem.Code)
+			}
+		}
+	}
+	t.Run("more roles than one's own", func(t *testing.T) {
+		got, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Roles: []client.Role{"person", "admin"}, Scopes: []client.Scope{"memory"}, Days: 1})
+		require.NoError(t, err)
+		require.Equal(t, http.StatusUnprocessableEntity, got.StatusCode())
+	})
+	t.Run("shown once", func(t *testing.T) {
+		got, err := p.api.ListAPIKeysWithResponse(t.Context(), nil)
+		require.NoError(t, err)
+		require.NotEmpty(t, got.JSON200.Keys)
+		require.NotContains(t, string(got.Body), "meai_")
+	})
+}

@@ -1,0 +1,103 @@
+package audit
+
+import "slices"
+
+// Act is what was done. Add new ones here and nowhere else.
+type Act string
+
+// The acts that are recorded.
+const (
+	SignedIn       Act = "identity.signed_in"
+	SignInRefused  Act = "identity.sign_in_refused"
+	AccessDenied   Act = "access.denied"
+	PayloadDecoded Act = "payload.decoded"
+
+	APIKeyCreated Act = "api_key.created"
+	APIKeyRevoked Act = "api_key.revoked"
+
+	ElevationRequested Act = "elevation.requested"
+	ElevationGranted   Act = "elevation.granted"
+	ElevationEnded     Act = "elevation.ended"
+
+	ApprovalRequested Act = "approval.requested"
+	ApprovalGiven     Act = "approval.given"
+	ApprovalRefused   Act = "approval.refused"
+	ApprovalExpired   Act = "approval.expired"
+	ApprovalUsed      Act = "approval.used"
+
+	KeyRotated   Act = "key.rotated"
+	KeyRewrapped Act = "key.rewrapped"
+	KeyRetired   Act = "key.retired"
+	KeyDestroyed Act = "key.destroyed"
+
+	ErasureRequested  Act = "erasure.requested"
+	ErasureCancelled  Act = "erasure.cancelled"
+	ErasureCompleted  Act = "erasure.completed"
+	HoldPlaced        Act = "hold.placed"
+	HoldReleased      Act = "hold.released"
+	ConsentWithdrawn  Act = "consent.withdrawn"
+	RestrictionPlaced Act = "restriction.placed"
+	RestrictionLifted Act = "restriction.lifted"
+
+	BackupTaken   Act = "backup.taken"
+	BackupDeleted Act = "backup.deleted"
+	Restored      Act = "backup.restored"
+	EpochBegun    Act = "epoch.begun"
+	FailedOver    Act = "failover.done"
+
+	AuditRead         Act = "audit.read"
+	SettingChanged    Act = "setting.changed"
+	LedgerReplayed    Act = "ledger.replayed"
+	EscalationHandled Act = "escalation.handled"
+)
+
+var acts = []Act{
+	SignedIn, SignInRefused, AccessDenied, PayloadDecoded, APIKeyCreated, APIKeyRevoked,
+	ElevationRequested, ElevationGranted, ElevationEnded,
+	ApprovalRequested, ApprovalGiven, ApprovalRefused, ApprovalExpired, ApprovalUsed,
+	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
+	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
+	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
+	BackupTaken, BackupDeleted, Restored, EpochBegun, FailedOver,
+	AuditRead, SettingChanged, LedgerReplayed, EscalationHandled,
+}
+
+// Kind is what an act was done to.
+type Kind string
+
+// The kinds of objects. None is for acts without one.
+const (
+	None        Kind = ""
+	Subject     Kind = "subject"
+	Session     Kind = "session"
+	Interaction Kind = "interaction"
+	Workflow    Kind = "workflow"
+	KeySet      Kind = "key_set"
+	APIKey      Kind = "api_key"
+	Role        Kind = "role"
+	Approval    Kind = "approval"
+	Backup      Kind = "backup"
+	Route       Kind = "route"
+	Setting     Kind = "setting"
+	TheLog      Kind = "audit_log"
+	LedgerEntry Kind = "ledger_entry"
+)
+
+var kinds = []Kind{
+	None, Subject, Session, Interaction, Workflow, KeySet, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry,
+}
+
+// Outcome is how an act ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded Outcome = "succeeded"
+	Denied    Outcome = "denied"
+	Failed    Outcome = "failed"
+)
+
+var outcomes = []Outcome{Succeeded, Denied, Failed}
+
+// Acts lists the whole vocabulary.
+func Acts() []Act { return slices.Clone(acts) }

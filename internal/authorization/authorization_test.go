@@ -1,0 +1,93 @@
+package authorization_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"meai/internal/authorization"
+	"meai/internal/identity"
+)
+
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+// who is a caller who has just signed in with two factors.
+func who(role identity.Role, change ...func(*identity.Caller)) identity.Caller {
+	c := identity.Caller{Principal: uuid.New(), Roles: []identity.Role{role}, Method: identity.Token, MultiFactor: true, AuthTime: now.Add(-time.Minute)}
+	if role == identity.Person {
+		c.Subject = c.Principal
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	return c
+}
+
+func oneFactor(c *identity.Caller) { c.MultiFactor = false }
+
+func withKey(scopes ...string) func(*identity.Caller) {
+	return func(c *identity.Caller) {
+		c.Method, c.Scopes, c.MultiFactor, c.AuthTime = identity.APIKey, scopes, false, time.Time{}
+	}
+}
+
+func TestDecisions(t *testing.T) {
+	policies, err := authorization.Load()
+	require.NoError(t, err)
+	anna := who(identity.Person)
+	for name, c := range map[string]struct {
+		caller        identity.Caller
+		action, scope string
+		subject       uuid.UUID
+		want          authorization.Decision
+	}{
+		"own conversation":                      {anna, "getSession", "conversation:read", anna.Subject, authorization.Allowed},
+		"another person's":                      {anna, "getSession", "conversation:read", uuid.New(), authorization.Denied},
+		"an operation nobody has thought of":    {anna, "dropEverything", "everything", anna.Subject, authorization.Denied},
+		"an administrator in a conversation":    {who(identity.Admin), "getSession", "conversation:read", uuid.New(), authorization.Denied},
+		"an administrator with nobody's data":   {who(identity.Admin), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
+		"person without a subject":              {who(identity.Person, func(c *identity.Caller) { c.Subject = uuid.Nil }), "getSession", "conversation:read", anna.Subject, authorization.Denied},
+		"person and operator, another person's": {who(identity.Person, func(c *identity.Caller) { c.Roles = append(c.Roles, identity.Operator) }), "getMe", "account:read", anna.Subject, authorization.Denied},
+		"key for it":                            {who(identity.Person, withKey("memory")), "queryMemory", "memory", uuid.Nil, authorization.Denied},
+		"nobody's role":                         {who("root"), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
+		"who am I":                              {who(identity.Support), "getMe", "account:read", uuid.Nil, authorization.Allowed},
+		"a process":                             {who(identity.Service, func(c *identity.Caller) { c.Method = identity.Certificate }), "getMe", "account:read", uuid.Nil, authorization.Allowed},
+		"a process makes no keys":               {who(identity.Service, func(c *identity.Caller) { c.Method = identity.Certificate }), "createAPIKey", "keys:write", uuid.Nil, authorization.Denied},
+		"a new key":                             {who(identity.Operator), "createAPIKey", "keys:write", uuid.Nil, authorization.Allowed},
+		"a new key with one factor":             {who(identity.Operator, oneFactor), "createAPIKey", "keys:write", uuid.Nil, authorization.StepUp},
+		"a new key, proved this morning":        {who(identity.Operator, func(c *identity.Caller) { c.AuthTime = now.Add(-3 * time.Hour) }), "createAPIKey", "keys:write", uuid.Nil, authorization.StepUp},
+		"a key makes no keys":                   {who(identity.Operator, withKey("keys:write")), "createAPIKey", "keys:write", uuid.Nil, authorization.Denied},
+		"no proof helps where nothing is meant": {who(identity.Support, oneFactor), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policies.Decide(authorization.Request{Caller: c.caller, Action: c.action, Scope: c.scope, Subject: c.subject, Now: now})
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestAKeyReachesItsScopesOnly(t *testing.T) {
+	policies, err := authorization.Load()
+	require.NoError(t, err)
+	for _, scope := range []string{"conversation:read", "conversation:write", "mirror", "memory", "bridge"} {
+		for _, made := range []string{"conversation:read", "conversation:write", "mirror", "memory", "bridge"} {
+			c := who(identity.Person, withKey(made))
+			got := policies.Decide(authorization.Request{Caller: c, Action: "x", Scope: scope, Subject: c.Subject, Now: now})
+			require.Equal(t, scope == made, got == authorization.Allowed, "made for %s, used for %s", made, scope)
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	policies, err := authorization.Load()
+	require.NoError(b, err)
+	anna := who(identity.Person)
+	b.ReportAllocs()
+	for b.Loop() {
+		if policies.Decide(authorization.Request{Caller: anna, Action: "getSession", Scope: "conversation:read", Subject: anna.Subject, Now: now}) != authorization.Allowed {
+			b.Fatal("denied")
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+const (
+	privateDir  = 0o700
+	privateFile = 0o600
+)
+
+// folder is a store in a local directory. gocloud's fileblob is not used: its
+// IfNotExist is a check followed by a rename, so of two who create the same name
+// both would succeed; it does not fsync, and its files are readable by all.
+type folder struct{ dir string }
+
+func openFolder(u *url.URL) (*folder, error) {
+	dir := filepath.FromSlash(u.Path)
+	if u.Host != "" && u.Host != "localhost" {
+		dir = filepath.Join(u.Host, dir) // "file://relative/path"
+	}
+	for name := range u.Query() {
+		if name != "create_dir" {
+			return nil, fmt.Errorf("unknown parameter %q", name)
+		}
+	}
+	if u.Query().Get("create_dir") != "" {
+		if err := os.MkdirAll(dir, privateDir); err != nil {
+			return nil, fmt.Errorf("create folder: %w", err)
+		}
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("look at folder: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a folder", dir)
+	}
+	return &folder{dir: dir}, nil
+}
+
+// Create makes a file that is complete and on disk before its name exists. The name
+// is taken by link(2), which fails when it is in use.
+func (f *folder) Create(_ context.Context, name string, data []byte) (err error) {
+	path := f.path(name)
+	dir := filepath.Dir(path)
+	// The store's own folder is not made: where it is gone, as with a volume that is
+	// not mounted, writing below it would start another store.
+	if _, err := os.Stat(f.dir); err != nil {
+		return fmt.Errorf("look at folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, privateDir); err != nil {
+		return fmt.Errorf("create folder: %w", err)
+	}
+	temp, err := os.CreateTemp(dir, ".new-*") // O_EXCL, mode 0600
+	if err != nil {
+		return fmt.Errorf("create temporary file: %w", err)
+	}
+	// An error after the name was taken leaves a file that is complete; the caller
+	// finds it when it tries again.
+	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
+	if err := writeAndSync(temp, data); err != nil {
+		return err
+	}
+	linked := os.Link(temp.Name(), path)
+	if linked != nil && !errors.Is(linked, fs.ErrExist) {
+		return fmt.Errorf("name new file: %w", linked)
+	}
+	// The loser syncs too: it goes on to use a file whose name may not be on disk
+	// yet. The parent holds the name of a folder that may be new.
+	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
+		return err
+	}
+	if linked != nil {
+		return ErrExists
+	}
+	return nil
+}
+
+func (f *folder) Read(_ context.Context, name string) ([]byte, error) {
+	data, err := os.ReadFile(f.path(name))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	// A folder that is gone is a failure, not a missing object.
+	if _, err := os.Stat(f.dir); err != nil {
+		return nil, fmt.Errorf("look at folder: %w", err)
+	}
+	return nil, ErrAbsent
+}
+
+func (f *folder) Close() error { return nil }
+
+func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
+
+func writeAndSync(f *os.File, data []byte) error {
+	_, err := f.Write(data)
+	if err == nil {
+		err = f.Chmod(privateFile)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write temporary file: %w", err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}
