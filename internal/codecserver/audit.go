@@ -2,13 +2,10 @@ package codecserver
 
 import (
 	"context"
-	"encoding/hex"
-	"log/slog"
 
 	"github.com/google/uuid"
 
 	"meai/internal/identity"
-	"meai/internal/keyring"
 )
 
 // Act is what somebody asks for; the names are the policies' actions.
@@ -52,29 +49,4 @@ type Access struct {
 type Audit interface {
 	// Record keeps what one request did, all of it or nothing.
 	Record(ctx context.Context, accesses []Access) error
-}
-
-// LogAudit records into a log. It shows a person as an HMAC under the system's key.
-type LogAudit struct {
-	Keys *keyring.Keyring
-	Log  *slog.Logger
-}
-
-// Record implements [Audit].
-func (a LogAudit) Record(ctx context.Context, accesses []Access) error {
-	system, err := a.Keys.System(ctx)
-	if err != nil {
-		return err
-	}
-	for _, x := range accesses {
-		object := "system"
-		if x.Subject != uuid.Nil {
-			object = hex.EncodeToString(system.Blind(keyring.AuditObject, x.Subject[:]))
-		}
-		a.Log.LogAttrs(ctx, slog.LevelInfo, "audit",
-			slog.String("act", string(x.Act)), slog.String("outcome", string(x.Outcome)), slog.Int("payloads", x.Payloads),
-			slog.String("principal", x.Caller.Principal.String()), slog.Any("roles", x.Caller.Roles),
-			slog.String("method", string(x.Caller.Method)), slog.String("object", object), slog.String("approval", x.Approval))
-	}
-	return nil
 }

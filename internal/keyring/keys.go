@@ -51,7 +51,6 @@ const (
 	Account     Purpose = "account"
 	APIKey      Purpose = "api-key"
 	DevIdentity Purpose = "development-identity"
-	AuditObject Purpose = "audit-object"
 )
 
 // Keys is the key set of one subject. It is safe for concurrent use.
