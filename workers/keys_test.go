@@ -167,11 +167,11 @@ func (s *site) history(t *testing.T, id string) *historypb.History {
 // readers are the errors of decoding each payload of a history.
 func (s *site) decode(t *testing.T, h *historypb.History) (opened int, failures []error) {
 	t.Helper()
-	c := codec.Codec(s.keys)
+
 	for _, event := range h.Events {
 		visit := func(_ *proxy.VisitPayloadsContext, payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 			for _, p := range payloads {
-				if _, err := c.Decode([]*commonpb.Payload{p}); err != nil {
+				if _, err := codec.Open(t.Context(), s.keys, p); err != nil {
 					failures = append(failures, err)
 				} else {
 					opened++

@@ -17,7 +17,7 @@ import (
 
 const (
 	// batch is how many rows one transaction seals anew.
-	batch = 100
+	batch      = 100
 	straggling = time.Hour
 )
 

@@ -470,6 +470,7 @@ const (
 	ScopeAccountRead       Scope = "account:read"
 	ScopeAudit             Scope = "audit"
 	ScopeBridge            Scope = "bridge"
+	ScopeCodec             Scope = "codec"
 	ScopeConversationRead  Scope = "conversation:read"
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
@@ -484,6 +485,8 @@ func (e Scope) Valid() bool {
 	case ScopeAudit:
 		return true
 	case ScopeBridge:
+		return true
+	case ScopeCodec:
 		return true
 	case ScopeConversationRead:
 		return true

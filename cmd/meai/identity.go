@@ -26,16 +26,25 @@ type callers struct {
 
 var errNoIssuer = errors.New("no identity provider: set identity.issuer (MEAI_IDENTITY_ISSUER), or identity.development=true on a machine of your own")
 
+// callers knows the API's callers, and serves the development provider when it is on.
 func (p *parts) callers(ctx context.Context, db *postgres.DB, log *audit.Log, committer *ledger.Committer) (c callers, err error) {
+	if c, err = p.bearer(db, log, committer); err != nil || !p.config.Identity.Development {
+		return c, err
+	}
+	c.development, err = p.developmentProvider(ctx)
+	return c, err
+}
+
+// bearer knows callers by access tokens and API keys.
+func (p *parts) bearer(db *postgres.DB, log *audit.Log, committer *ledger.Committer) (c callers, err error) {
 	i := p.config.Identity
 	switch {
 	case i.Development && i.Issuer != "":
 		return c, errors.New("identity.issuer and identity.development exclude each other")
+	case i.Development && p.tls != nil:
+		return c, errors.New("identity.development is for the open loopback only: set identity.issuer where tls.certificate is set")
 	case i.Development:
 		i.Issuer = devlogin.Issuer(p.config.API.Public())
-		if c.development, err = p.developmentProvider(ctx); err != nil {
-			return c, err
-		}
 	case i.Issuer == "":
 		return c, errNoIssuer
 	case !strings.HasPrefix(i.Issuer, "https://"):
@@ -49,7 +58,7 @@ func (p *parts) callers(ctx context.Context, db *postgres.DB, log *audit.Log, co
 		Issuer: i.Issuer, Audience: i.Audience, RolesClaim: i.RolesClaim, RolesPrefix: i.RolesPrefix,
 		ACR: strings.Fields(i.StepUpACR), ClockSkew: i.ClockSkew,
 	})
-	c.auth = identity.Bearer{Tokens: tokens, Directory: c.directory}
+	c.auth = identity.Certified{Next: identity.Bearer{Tokens: tokens, Directory: c.directory}, TLS: p.tls}
 	return c, nil
 }
 

@@ -24,6 +24,7 @@ type cli struct {
 	Up      upCommand      `cmd:"" help:"Serve the API and run all workers in one process."`
 	API     apiCommand     `cmd:"" name:"api" help:"Serve the HTTP API."`
 	Worker  workerCommand  `cmd:"" help:"Run the workers of some or all task queues."`
+	Codec   codecCommand   `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema and the vector index up to date."`
 	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
 	Audit   auditCommand   `cmd:"" help:"Verify, export and sign the audit log."`

@@ -29,7 +29,7 @@ func (m migrateCommand) Run(ctx context.Context, c *cli) (err error) {
 	if p.config.Postgres.OwnerURL == "" {
 		return errors.New("postgres.owner_url must be set to migrate")
 	}
-	if err := postgres.Migrate(ctx, p.config.Postgres.OwnerURL, p.telemetry.Logger); err != nil {
+	if err := postgres.MigrateSecurely(ctx, p.config.Postgres.OwnerURL, p.postgresTLS(), p.telemetry.Logger); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	index, err := p.vectors(ctx)

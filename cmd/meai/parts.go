@@ -23,6 +23,7 @@ import (
 	"meai/internal/config"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
+	"meai/internal/mtls"
 	"meai/internal/postgres"
 	"meai/internal/telemetry"
 	"meai/internal/vectors"
@@ -36,6 +37,7 @@ type parts struct {
 	declaration cluster.Declaration
 	telemetry   *telemetry.Telemetry
 	keys        *keyring.Keyring
+	tls         *mtls.Source // nil without certificates
 	onClose     []func() error
 }
 
@@ -62,6 +64,9 @@ func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
 	}
 	// Flushing may take as long as the exporter's own timeout, whatever became of ctx.
 	p.closing(func() error { return p.telemetry.Stop(context.WithoutCancel(ctx)) })
+	if err = p.openTLS(ctx); err != nil {
+		return nil, err
+	}
 	if p.keys, err = openKeyring(ctx, p.config.Keyring, p.telemetry.Logger); err != nil {
 		return nil, fmt.Errorf("open the keyring: %w", err)
 	}
@@ -98,7 +103,7 @@ func (p *parts) temporal(ctx context.Context) (client.Client, error) {
 	t := p.config.Temporal
 	converter := codec.DataConverter(p.keys)
 	c, err := cluster.Connect(ctx, cluster.ConnectOptions{
-		Address: t.Address, Namespace: t.Namespace, APIKey: t.APIKey, TLS: t.UseTLS(),
+		Address: t.Address, Namespace: t.Namespace, APIKey: t.APIKey, TLS: p.temporalTLS(),
 		DataConverter: converter, FailureConverter: codec.FailureConverter(converter),
 		Logger: p.telemetry.Logger, Tracers: p.telemetry.Tracers, Meters: p.telemetry.Meters,
 	})
@@ -111,7 +116,7 @@ func (p *parts) temporal(ctx context.Context) (client.Client, error) {
 
 func (p *parts) database(ctx context.Context) (*postgres.DB, error) {
 	db, err := postgres.Open(ctx, postgres.Options{
-		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns,
+		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns, TLS: p.postgresTLS(),
 		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers, MeterProvider: p.telemetry.Meters,
 	})
 	if err != nil {
@@ -124,7 +129,7 @@ func (p *parts) database(ctx context.Context) (*postgres.DB, error) {
 func (p *parts) vectors(ctx context.Context) (*vectors.Index, error) {
 	w := p.config.Weaviate
 	index, err := vectors.Open(ctx, vectors.Options{
-		URL: w.URL, APIKey: w.APIKey, Timeout: w.Timeout,
+		URL: w.URL, APIKey: w.APIKey, Timeout: w.Timeout, TLS: p.weaviateTLS(),
 		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers,
 	})
 	if err != nil {

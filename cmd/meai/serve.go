@@ -150,6 +150,14 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	return server.HTTP(p.config.API.Listen), nil
 }
 
+// listen speaks TLS alone where the process has a certificate.
+func listen(server *http.Server, listener net.Listener) error {
+	if server.TLSConfig != nil {
+		return server.ServeTLS(listener, "", "")
+	}
+	return server.Serve(listener)
+}
+
 // run serves until a signal or a fatal error, then lets running requests finish.
 // Workers drain afterwards: a request that waits for its answer needs them.
 func (p *parts) run(ctx context.Context, server *http.Server, fatal, broken <-chan error) error {
@@ -159,8 +167,9 @@ func (p *parts) run(ctx context.Context, server *http.Server, fatal, broken <-ch
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
-		p.telemetry.Logger.Info("serving", "address", listener.Addr().String())
-		go func() { failed <- server.Serve(listener) }()
+		server.TLSConfig = p.tls.Server()
+		p.telemetry.Logger.Info("serving", "address", listener.Addr().String(), "tls", server.TLSConfig != nil)
+		go func() { failed <- listen(server, listener) }()
 	}
 	var cause error
 	select {

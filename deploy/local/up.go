@@ -22,6 +22,7 @@ type upCommand struct {
 	ReadyFile      string `help:"File to write once everything is healthy; it holds the path of the configuration file for meai." type:"path"`
 	FreePorts      bool   `help:"Choose free ports on the first start even where the usual ones are free."`
 	NoInstall      bool   `help:"Do not install PostgreSQL by the system's package manager when it is missing."`
+	CodecEndpoint  string `help:"Address of meai codec for Temporal's web interface; it sends the token of who is signed in to an https address only." placeholder:"URL"`
 	HistoryShards  int    `help:"Temporal's history shards; fixed with the first start." default:"4"`
 	WeaviateSource string `help:"Folder of the Go module that pins the Weaviate server, when it is not found by itself." type:"path"`
 }
@@ -67,6 +68,7 @@ func (c *upCommand) options() (stack.Options, error) {
 		Begin:         c.withdrawReady,
 		MayInstall:    !c.NoInstall,
 		HistoryShards: c.HistoryShards,
+		CodecEndpoint: c.CodecEndpoint,
 		Guard:         func() *exec.Cmd { return exec.Command(program, "guard") },
 		Temporal:      func(data string) *exec.Cmd { return exec.Command(program, "temporal", "--data", data) },
 		Progress:      stack.NewProgress(os.Stdout),

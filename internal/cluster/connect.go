@@ -20,12 +20,13 @@ import (
 type ConnectOptions struct {
 	Address, Namespace string
 	APIKey             string
-	TLS                bool
-	DataConverter      converter.DataConverter
-	FailureConverter   converter.FailureConverter
-	Logger             *slog.Logger
-	Tracers            trace.TracerProvider
-	Meters             metric.MeterProvider
+	// TLS encrypts the connection; nil leaves it in the open.
+	TLS              *tls.Config
+	DataConverter    converter.DataConverter
+	FailureConverter converter.FailureConverter
+	Logger           *slog.Logger
+	Tracers          trace.TracerProvider
+	Meters           metric.MeterProvider
 }
 
 // Connect dials the cluster. Connecting is lazy: a cluster that is down makes
@@ -48,9 +49,7 @@ func Connect(_ context.Context, o ConnectOptions) (client.Client, error) {
 			OnError: func(err error) { o.Logger.Warn("a Temporal metric is not recorded", "error", err) },
 		}),
 	}
-	if o.TLS {
-		options.ConnectionOptions.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
+	options.ConnectionOptions.TLS = o.TLS
 	if o.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
 	}

@@ -8,6 +8,9 @@
 // replay under another namespace or workflow id), and nothing but the person
 // and the purpose is bound into the ciphertext.
 //
+// An Update-with-Start must name its workflow in the update's options too: the SDK
+// does not require it, and seals the update's arguments as the system's without.
+//
 // Not covered, and so never to hold a person's words: ids of workflows,
 // activities and schedules, their types, search attributes, headers, and the
 // error message of a failed query.
@@ -32,20 +35,26 @@ import (
 const (
 	// Encoding marks a sealed payload.
 	Encoding = "binary/meai-sealed"
-	// MetadataKey names whose key sealed the payload: a subject's UUID or "system".
+	// MetadataKey names whose key sealed the payload: a subject's UUID, "system",
+	// or "system-by-hand" for what an operator entered through the codec server.
 	MetadataKey = "meai-key"
 	// MetadataVersion is the key's version as 8 hexadecimal digits, for the
 	// search for what still needs an old version.
 	MetadataVersion = "meai-key-version"
 
 	systemKey    = "system"
+	byHandKey    = "system-by-hand"
 	personPrefix = "person/"
 )
 
-// payloadPlace is bound into every sealed payload. Neither workflow id nor
+// One of these is bound into every sealed payload. Neither workflow id nor
 // namespace is: a schedule appends a time to the ids it starts, and a replay
-// knows neither.
-var payloadPlace = keyring.Location{Table: "temporal", Column: "payload"}
+// knows neither. What was entered by hand keeps a place of its own, so that
+// renaming its key does not make it pass for MeAi's.
+var (
+	payloadPlace = keyring.Location{Table: "temporal", Column: "payload"}
+	byHandPlace  = keyring.Location{Table: "temporal", Column: "payload-by-hand"}
+)
 
 // codec implements converter.PayloadCodec for one serialization context.
 type codec struct {
@@ -90,18 +99,22 @@ func (c codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
 // payloads are, deflating took several times as long as sealing did and saved
 // some hundred bytes.
 func seal(keys *keyring.Keys, p *commonpb.Payload) (*commonpb.Payload, error) {
+	return sealAt(keys, keyName(keys.Subject()), payloadPlace, p)
+}
+
+func sealAt(keys *keyring.Keys, name string, place keyring.Location, p *commonpb.Payload) (*commonpb.Payload, error) {
 	plain, err := proto.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
-	data, err := keys.Seal(plain, payloadPlace)
+	data, err := keys.Seal(plain, place)
 	if err != nil {
 		return nil, err
 	}
 	return &commonpb.Payload{
 		Metadata: map[string][]byte{
 			converter.MetadataEncoding: []byte(Encoding),
-			MetadataKey:                []byte(keyName(keys.Subject())),
+			MetadataKey:                []byte(name),
 			MetadataVersion:            fmt.Appendf(nil, "%08x", keys.Version()),
 		},
 		Data: data,
@@ -113,14 +126,15 @@ func (c codec) open(p *commonpb.Payload) (*commonpb.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	if string(p.GetMetadata()[converter.MetadataEncoding]) != Encoding {
+	if !isSealed(p) {
 		return c.acceptPlain(p, person)
 	}
-	keys, err := c.openingKeys(string(p.GetMetadata()[MetadataKey]), person)
+	name := string(p.GetMetadata()[MetadataKey])
+	keys, err := c.openingKeys(name, person)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := keys.Open(p.GetData(), payloadPlace)
+	plain, err := keys.Open(p.GetData(), placeOf(name))
 	if err != nil {
 		return nil, err
 	}
@@ -152,17 +166,36 @@ func (c codec) sealingKeys() (*keyring.Keys, error) {
 // they must be that person's or the system's: otherwise somebody has pasted one
 // person's payload into another's history.
 func (c codec) openingKeys(name string, person uuid.UUID) (*keyring.Keys, error) {
-	if name == systemKey {
-		return c.load(uuid.Nil)
-	}
-	subject, err := uuid.Parse(name)
-	if err != nil || subject == uuid.Nil {
-		return nil, failure.New(failure.InvalidInput, "sealed payload names no key", nil)
-	}
-	if person != uuid.Nil && person != subject {
+	subject, err := ownerOf(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case person == uuid.Nil || subject == person || name == systemKey:
+		return c.load(subject)
+	case name == byHandKey:
+		return nil, failure.New(failure.InvalidInput, "what was entered by hand does not enter a person's workflow", nil)
+	default:
 		return nil, failure.New(failure.InvalidInput, "sealed payload belongs to another person", nil)
 	}
-	return c.load(subject)
+}
+
+// ownerOf is the subject whose key a name stands for; the zero UUID for the system.
+func ownerOf(name string) (uuid.UUID, error) {
+	if name == systemKey || name == byHandKey {
+		return uuid.Nil, nil
+	}
+	subject, err := uuid.Parse(name)
+	if err != nil || subject == uuid.Nil || subject.String() != name {
+		return uuid.Nil, failure.New(failure.InvalidInput, "sealed payload names no key", nil)
+	}
+	return subject, nil
+}
+
+func placeOf(name string) keyring.Location {
+	if name == byHandKey {
+		return byHandPlace
+	}
+	return payloadPlace
 }
 
 const (

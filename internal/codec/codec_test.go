@@ -229,14 +229,33 @@ func TestPayloadsComeBackAsTheyWere(t *testing.T) {
 	values := []any{nil, "text", 42, []byte{0, 1, 2}, note{"x"}, map[string]any{"a": 1.5}, strings.Repeat("long ", 100_000)}
 	for _, v := range values {
 		plain, sealed := encode(t, converter.GetDefaultDataConverter(), v), encode(t, dc, v)
-		opened, err := codecOf(t).Decode([]*commonpb.Payload{plain})
-		require.NoError(t, err)
-		require.Len(t, opened, 1)
 		require.Equal(t, converter.GetDefaultDataConverter().ToString(plain), dc.ToString(sealed))
 	}
 }
 
-func codecOf(t *testing.T) converter.PayloadCodec { return codec.Codec(newRing(t).Keyring) }
+func TestWhatIsEnteredByHandStaysOutOfAPersonsWorkflow(t *testing.T) {
+	r := newRing(t)
+	alice := r.newSubject(t)
+	dc := codec.DataConverter(r.Keyring)
+	plain := encode(t, converter.GetDefaultDataConverter(), note{"by hand"})
+	sealed, err := codec.SealByHand(t.Context(), r.Keyring, plain)
+	require.NoError(t, err)
+	owner, isSealed, err := codec.Owner(sealed)
+	require.NoError(t, err)
+	require.True(t, isSealed)
+	require.Equal(t, uuid.Nil, owner)
+	var out note
+	require.NoError(t, at(dc, "consolidation-by-hand").FromPayload(sealed, &out))
+	require.Equal(t, note{"by hand"}, out)
+	err = at(dc, personID(alice)).FromPayload(sealed, &out)
+	require.True(t, failure.Is(err, failure.InvalidInput), "%v", err)
+
+	sealed.Metadata[codec.MetadataKey] = []byte("system")
+	require.ErrorIs(t, at(dc, personID(alice)).FromPayload(sealed, &out), keyring.ErrSealed, "nor under the system's name")
+
+	_, err = codec.SealByHand(t.Context(), r.Keyring, encode(t, dc, note{"sealed already"}))
+	require.True(t, failure.Is(err, failure.InvalidInput), "%v", err)
+}
 
 func BenchmarkPayload2kB(b *testing.B) {
 	r := newRing(b)

@@ -13,9 +13,6 @@ func DataConverter(k *keyring.Keyring) converter.DataConverter {
 	return codec{keys: k}.converter()
 }
 
-// Codec returns the payload codec by itself, for a codec server.
-func Codec(k *keyring.Keyring) converter.PayloadCodec { return codec{keys: k} }
-
 // dataConverter is the SDK's JSON converter behind the codec. The SDK tells it
 // where it is used, and each With method returns a converter for that place.
 type dataConverter struct {

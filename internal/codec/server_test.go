@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
-	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/proxy"
 	"go.temporal.io/api/serviceerror"
@@ -47,7 +46,7 @@ func newStage(t *testing.T, r ring) stage {
 
 	queue := "codec-" + uuid.NewString()
 	w := worker.New(c, queue, worker.Options{})
-	for _, wf := range []any{story, childStory, failingStory} {
+	for _, wf := range append([]any{story, childStory, failingStory}, pathWorkflows...) {
 		w.RegisterWorkflow(wf)
 	}
 	for _, a := range []any{listen, stumble, panics, refuse} {
@@ -124,14 +123,7 @@ func requireSays(t *testing.T, kind string, value converter.EncodedValue) {
 
 func (s stage) history(t *testing.T, id string) *historypb.History {
 	t.Helper()
-	h := &historypb.History{}
-	events := s.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		require.NoError(t, err)
-		h.Events = append(h.Events, event)
-	}
-	return h
+	return s.runHistory(t, id, "")
 }
 
 func TestNoWordsReachTheServer(t *testing.T) {
@@ -152,10 +144,8 @@ func TestNoWordsReachTheServer(t *testing.T) {
 		requireNoCanary(t, described)
 	}
 	t.Run("and the history replays, under whatever name", func(t *testing.T) {
-		replay(t, r, s.history(t, id), worker.ReplayWorkflowHistoryOptions{})
-		replay(t, r, s.history(t, id), worker.ReplayWorkflowHistoryOptions{
-			OriginalExecution: workflow.Execution{ID: id, RunID: run.GetRunID()},
-		})
+		replayFromJSON(t, r, s.history(t, id), workflow.Execution{})
+		replayFromJSON(t, r, s.history(t, id), workflow.Execution{ID: id, RunID: run.GetRunID()})
 	})
 	t.Run("until the person's keys are destroyed", func(t *testing.T) {
 		h := s.history(t, id)
@@ -173,7 +163,9 @@ func replayer(t *testing.T, r ring) worker.WorkflowReplayer {
 		DataConverter: dc, FailureConverter: codec.FailureConverter(dc),
 	})
 	require.NoError(t, err)
-	replayer.RegisterWorkflow(story)
+	for _, wf := range append([]any{story, childStory, failingStory}, pathWorkflows...) {
+		replayer.RegisterWorkflow(wf)
+	}
 	return replayer
 }
 

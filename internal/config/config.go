@@ -26,6 +26,8 @@ type Config struct {
 	Session   Session   `koanf:"session"`
 	Filter    Filter    `koanf:"filter"`
 	Limits    Limits    `koanf:"limits"`
+	Codec     Codec     `koanf:"codec"`
+	TLS       TLS       `koanf:"tls"`
 }
 
 // API configures the HTTP server.
@@ -144,6 +146,21 @@ type Limits struct {
 	Timeout         time.Duration `koanf:"timeout" default:"250ms" validate:"gt=0" doc:"Longest wait for a decision; after it reads go through and writes are answered 503."`
 	Streams         int           `koanf:"streams" default:"1000" validate:"min=1" doc:"Event streams that one process keeps open."`
 	StreamsOfPerson int           `koanf:"streams_per_person" default:"10" validate:"min=1" doc:"Event streams of one person that one process keeps open."`
+}
+
+// Codec configures the codec server of the Temporal UI and CLI.
+type Codec struct {
+	Listen  string `koanf:"listen" default:"127.0.0.1:8234" validate:"hostname_port" doc:"Address that meai codec listens on."`
+	Origins string `koanf:"cors_origins" doc:"Origins of the Temporal UIs whose pages may ask, separated by spaces, such as https://temporal.example.org."`
+}
+
+// TLS names the certificate of this process, for its listeners and for its
+// connections to the engines. Files are read again when they change.
+type TLS struct {
+	Certificate string `koanf:"certificate" validate:"required_with=Key CA" doc:"PEM file of this process's certificate with its intermediates; it names a SPIFFE id. Listeners speak TLS alone when it is set. Without it, and with SPIFFE_ENDPOINT_SOCKET and a trust domain, the SPIFFE Workload API is asked."`
+	Key         string `koanf:"key" validate:"required_with=Certificate" doc:"PEM file of its private key."`
+	CA          string `koanf:"ca" doc:"PEM file of the authorities that sign the certificates of this trust domain and of the engines; callers' certificates are then asked for and verified. Without it engines are verified against the system's authorities."`
+	TrustDomain string `koanf:"trust_domain" validate:"required_with=Certificate" doc:"SPIFFE trust domain, such as example.org; certificates of another one are refused."`
 }
 
 // Public is the address of the API as its callers see it.

@@ -214,6 +214,8 @@ func explain(rule, param string) string {
 		return "must be set"
 	case "required_if":
 		return "must be set when " + strings.Replace(strings.ToLower(param), " ", " is ", 1)
+	case "required_with":
+		return "must be set together with " + strings.ToLower(strings.ReplaceAll(param, " ", " or "))
 	case "postgres":
 		return "must be a postgres:// URL with a host"
 	case "redis":

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"database/sql"
 	"embed"
 	"encoding/hex"
@@ -28,11 +29,16 @@ const PartitionsAhead = 366 * 24 * time.Hour
 // Migrate brings the database at ownerURL to the newest schema and makes the
 // time partitions of the next year. Processes that migrate at the same
 // time take turns. Run it as the owning role, which must not be a superuser.
-func Migrate(ctx context.Context, ownerURL string, log *slog.Logger) (err error) {
+func Migrate(ctx context.Context, ownerURL string, log *slog.Logger) error {
+	return MigrateSecurely(ctx, ownerURL, nil, log)
+}
+
+// MigrateSecurely is [Migrate] over connections that [SecureConfig] prepares.
+func MigrateSecurely(ctx context.Context, ownerURL string, tlsFor func(host string) *tls.Config, log *slog.Logger) (err error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	db, err := openOwner(ownerURL)
+	db, err := openOwner(ownerURL, tlsFor)
 	if err != nil {
 		return err
 	}
@@ -51,11 +57,12 @@ func Migrate(ctx context.Context, ownerURL string, log *slog.Logger) (err error)
 	return ensurePartitions(ctx, db, time.Now().Add(PartitionsAhead), log)
 }
 
-func openOwner(ownerURL string) (*sql.DB, error) {
+func openOwner(ownerURL string, tlsFor func(host string) *tls.Config) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(ownerURL)
 	if err != nil {
 		return nil, fmt.Errorf("parse owner's database URL: %w", err)
 	}
+	SecureConfig(&cfg.Config, tlsFor)
 	return stdlib.OpenDB(*cfg), nil
 }
 

@@ -8,6 +8,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,8 @@ type Options struct {
 	URL string
 	// MaxConns bounds the pool; 0 means 8.
 	MaxConns int32
+	// TLS returns how to connect to a host, when it is set; see [SecureConfig].
+	TLS func(host string) *tls.Config
 	// Logger receives warnings; nil for slog.Default.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider are optional. Spans carry the text of
@@ -88,6 +91,7 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 		// pgx blanks the password in its message.
 		return nil, fmt.Errorf("parse database URL: %w", err)
 	}
+	SecureConfig(&cfg.ConnConfig.Config, o.TLS)
 	cfg.MaxConns = defaultMaxConns
 	if o.MaxConns > 0 {
 		cfg.MaxConns = o.MaxConns

@@ -9,6 +9,7 @@ package vectors
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -37,6 +38,8 @@ type Options struct {
 	APIKey string
 	// Timeout bounds one search or one batch of writes; 0 means 2 s.
 	Timeout time.Duration
+	// TLS is how to connect to an https URL; nil for the system's authorities.
+	TLS *tls.Config
 	// Logger receives what the index noticed and went on without; nil for slog.Default.
 	Logger *slog.Logger
 	// TracerProvider makes a span of each request; nil for OpenTelemetry's global one.
@@ -92,6 +95,7 @@ func newHTTPClient(o Options) *http.Client {
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: o.Timeout}).DialContext,
 		TLSHandshakeTimeout: o.Timeout,
+		TLSClientConfig:     o.TLS,
 		MaxIdleConnsPerHost: connections,
 		IdleConnTimeout:     90 * time.Second,
 	}

@@ -34,6 +34,9 @@ type appConfig struct {
 		Namespace string `yaml:"namespace"`
 		UIURL     string `yaml:"ui_url"`
 	} `yaml:"temporal"`
+	Codec struct {
+		Origins string `yaml:"cors_origins"`
+	} `yaml:"codec"`
 	Weaviate struct {
 		URL    string `yaml:"url"`
 		APIKey string `yaml:"api_key"`
@@ -53,6 +56,7 @@ func (s *Stack) writeConfig() error {
 	c.Postgres.URL, c.Postgres.OwnerURL, c.Postgres.ReaderURL = s.postgres.AppURL(), s.postgres.OwnerURL(), s.postgres.ReaderURL()
 	c.Temporal.Address, c.Temporal.UIURL = s.temporalConfig().Address(), s.temporalConfig().UIURL()
 	c.Temporal.Namespace = "meai"
+	c.Codec.Origins = s.temporalConfig().UIURL()
 	c.Weaviate.URL, c.Weaviate.APIKey = s.weaviateConfig().URL(), s.state.WeaviateAPIKey
 	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
 	c.Ledger.Buckets = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "ledger")) + "?create_dir=true"

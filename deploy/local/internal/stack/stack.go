@@ -27,6 +27,8 @@ type Options struct {
 	AnyPort        bool   // choose free ports even where the usual ones are free
 	MayInstall     bool   // PostgreSQL may be installed when it is missing
 	HistoryShards  int
+	// CodecEndpoint is where Temporal's web interface has payloads decoded; "" for nowhere.
+	CodecEndpoint string
 
 	// Guard and Temporal are the command lines of this program's two other faces.
 	Guard    func() *exec.Cmd
@@ -94,6 +96,7 @@ func (s *Stack) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.state.CodecEndpoint = s.options.CodecEndpoint
 	if err := s.state.Ports.choose(s.options.AnyPort); err != nil {
 		return err
 	}

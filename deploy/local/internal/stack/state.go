@@ -22,6 +22,8 @@ type State struct {
 	Ports         Ports              `json:"ports"`
 	Passwords     postgres.Passwords `json:"passwords"`
 	HistoryShards int                `json:"history_shards"`
+	// CodecEndpoint is that of the last start.
+	CodecEndpoint string `json:"codec_endpoint,omitempty"`
 
 	WeaviateAPIKey   string `json:"weaviate_api_key"`
 	WeaviateInternal string `json:"weaviate_internal_password"`
@@ -110,7 +112,7 @@ func (s State) temporal() temporal.Config {
 	return temporal.Config{
 		Frontend: s.Ports.Temporal, History: s.Ports.TemporalHistory, Matching: s.Ports.TemporalMatching,
 		Worker: s.Ports.TemporalWorker, UI: s.Ports.TemporalUI,
-		PostgresPort: s.Ports.Postgres, Password: s.Passwords.Temporal, HistoryShards: s.HistoryShards,
+		CodecEndpoint: s.CodecEndpoint, PostgresPort: s.Ports.Postgres, Password: s.Passwords.Temporal, HistoryShards: s.HistoryShards,
 	}
 }
 

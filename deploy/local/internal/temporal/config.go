@@ -36,6 +36,8 @@ type Config struct {
 	Matching int `json:"matching"`
 	Worker   int `json:"worker"`
 	UI       int `json:"ui"` // port of the web interface
+	// CodecEndpoint is where the web interface has payloads decoded; "" for nowhere.
+	CodecEndpoint string `json:"codec_endpoint"`
 
 	PostgresPort int    `json:"postgres_port"`
 	Password     string `json:"password"` // of the role temporal

@@ -3,6 +3,7 @@ package temporal
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	uiserver "github.com/temporalio/ui-server/v2/server"
 	uiconfig "github.com/temporalio/ui-server/v2/server/config"
@@ -59,5 +60,10 @@ func (c Config) ui() *uiconfig.Config {
 		HideLogs:            true,
 		// The page is served without TLS on loopback, where a "secure" cookie would not come back.
 		CORS: uiconfig.CORS{CookieInsecure: true},
+		// The page sends the token of who is signed in, and does so over TLS alone.
+		Codec: uiconfig.Codec{
+			Endpoint: c.CodecEndpoint, PassAccessToken: strings.HasPrefix(c.CodecEndpoint, "https://"),
+			DefaultErrorMessage: "MeAi's codec server opens payloads for those who may see them; docs/runbooks/codec.md tells how.",
+		},
 	}
 }
