@@ -21,7 +21,7 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 12)
+	require.GreaterOrEqual(t, len(paths), 14)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
@@ -32,7 +32,12 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(Rewrap)
 			replayer.RegisterWorkflow(RetireKeys)
 			replayer.RegisterWorkflow(DestroyKeys)
-			require.NoError(t, replayer.ReplayWorkflowHistory(nil, readHistory(t, path)))
+			replayer.RegisterWorkflow(Approval)
+			history := readHistory(t, path)
+			id := history.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()
+			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(nil, history, worker.ReplayWorkflowHistoryOptions{
+				OriginalExecution: workflow.Execution{ID: id},
+			}))
 		})
 	}
 }

@@ -21,16 +21,17 @@ var version = "development"
 type cli struct {
 	Config string `help:"YAML configuration file; MEAI_* variables override it." env:"MEAI_CONFIG" type:"path" placeholder:"FILE"`
 
-	Up      upCommand      `cmd:"" help:"Serve the API and run all workers in one process."`
-	API     apiCommand     `cmd:"" name:"api" help:"Serve the HTTP API."`
-	Worker  workerCommand  `cmd:"" help:"Run the workers of some or all task queues."`
-	Codec   codecCommand   `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database schema and the vector index up to date."`
-	Apply   applyCommand   `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
-	Audit   auditCommand   `cmd:"" help:"Verify, export and sign the audit log."`
-	Ledger  ledgerCommand  `cmd:"" help:"Verify, replay and show the ledger."`
-	Keys    keysCommand    `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Up       upCommand       `cmd:"" help:"Serve the API and run all workers in one process."`
+	API      apiCommand      `cmd:"" name:"api" help:"Serve the HTTP API."`
+	Worker   workerCommand   `cmd:"" help:"Run the workers of some or all task queues."`
+	Codec    codecCommand    `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema and the vector index up to date."`
+	Apply    applyCommand    `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Audit    auditCommand    `cmd:"" help:"Verify, export and sign the audit log."`
+	Ledger   ledgerCommand   `cmd:"" help:"Verify, replay and show the ledger."`
+	Approval approvalCommand `cmd:"" help:"Approvals as signed documents, for when no engine is there."`
+	Keys     keysCommand     `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`
 }

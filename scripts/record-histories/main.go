@@ -82,7 +82,7 @@ func (c cli) record(ctx context.Context) error {
 func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch, workflows.QueuePrivacy} {
+	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch, workflows.QueuePrivacy, workflows.QueueOperations} {
 		w := worker.New(temporal, queue, worker.Options{})
 		w.RegisterWorkflow(workflows.Interaction)
 		w.RegisterWorkflow(workflows.Consolidation)
@@ -91,6 +91,7 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.Rewrap)
 		w.RegisterWorkflow(workflows.RetireKeys)
 		w.RegisterWorkflow(workflows.DestroyKeys)
+		w.RegisterWorkflow(workflows.Approval)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}
@@ -99,17 +100,25 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		}
 		defer w.Stop()
 	}
-	run, err := temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: s.name + "/" + uuid.NewString(), TaskQueue: s.queue}, s.workflow, s.input)
+	id := s.id
+	if id == "" {
+		id = s.name + "/" + uuid.NewString()
+	}
+	run, err := temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: s.queue}, s.workflow, s.input)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if s.waits {
-		handle, err := temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: run.GetID(), UpdateName: workflows.AnsweredUpdate, WaitForStage: client.WorkflowUpdateStageCompleted})
+	if s.update != "" {
+		options := client.UpdateWorkflowOptions{WorkflowID: run.GetID(), UpdateName: s.update, WaitForStage: client.WorkflowUpdateStageCompleted}
+		if s.updateArg != nil {
+			options.Args = []any{s.updateArg}
+		}
+		handle, err := temporal.UpdateWorkflow(ctx, options)
 		if err != nil {
-			return fmt.Errorf("wait for the answer: %w", err)
+			return fmt.Errorf("send the update: %w", err)
 		}
 		if err := handle.Get(ctx, nil); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
+			return fmt.Errorf("wait for the update: %w", err)
 		}
 	}
 	if err := run.Get(ctx, nil); err != nil {

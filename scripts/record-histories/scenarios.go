@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/interaction"
 	"meai/activities/keys"
@@ -23,8 +24,11 @@ import (
 type scenario struct {
 	name, queue     string
 	workflow, input any
-	// waits: a client waits for the answer, so that the history holds an update.
-	waits bool
+	// id is the workflow's where it matters; else it is made up.
+	id string
+	// update is one that a client sends and waits for, so that the history holds it.
+	update    string
+	updateArg any
 	// different replaces activities of the usual cast.
 	different map[string]any
 }
@@ -79,9 +83,22 @@ var scenarios = []scenario{
 	{name: "keys-rewrap", queue: workflows.QueuePrivacy, workflow: workflows.Rewrap, input: workflows.KeysInput{PageSize: 2}},
 	{name: "keys-retire", queue: workflows.QueuePrivacy, workflow: workflows.RetireKeys, input: workflows.KeysInput{Subject: uuid.UUID{1}}},
 	{name: "keys-destroy", queue: workflows.QueuePrivacy, workflow: workflows.DestroyKeys, input: workflows.DestroyKeysInput{Subject: uuid.UUID{1}, Settle: time.Second}},
+	{
+		name: "approval-given", queue: workflows.QueueOperations, workflow: workflows.Approval, input: approval.Ref{ID: uuid.UUID{9}},
+		id: "approval/" + uuid.UUID{9}.String(), update: workflows.DecideUpdate, updateArg: approval.Decision{Approval: uuid.UUID{9}, Approver: uuid.UUID{10}, Approves: true},
+	},
+	{
+		name: "approval-expired", queue: workflows.QueueOperations, workflow: workflows.Approval, input: approval.Ref{ID: uuid.UUID{11}},
+		id: "approval/" + uuid.UUID{11}.String(), different: map[string]any{
+			"approval.Load": func(context.Context, approval.Ref) (approval.Request, error) { return approval.Request{}, nil },
+			"approval.Conclude": func(context.Context, approval.Ref) (approval.Outcome, error) {
+				return approval.Outcome{State: approval.Expired}, nil
+			},
+		},
+	},
 }
 
-func waited(s scenario) scenario { s.waits = true; return s }
+func waited(s scenario) scenario { s.update = workflows.AnsweredUpdate; return s }
 
 // usual is the cast of a day on which everything works.
 var usual = map[string]any{
@@ -117,6 +134,15 @@ var usual = map[string]any{
 	},
 	"memory.Consolidate": func(context.Context, memory.ConsolidateInput) (memory.Consolidated, error) {
 		return memory.Consolidated{Vectors: 1}, nil
+	},
+	"approval.Load": func(context.Context, approval.Ref) (approval.Request, error) {
+		return approval.Request{ExpiresAt: time.Now().Add(time.Hour)}, nil
+	},
+	"approval.Record": func(context.Context, approval.Decision) (approval.Tally, error) {
+		return approval.Tally{Decided: true}, nil
+	},
+	"approval.Conclude": func(context.Context, approval.Ref) (approval.Outcome, error) {
+		return approval.Outcome{State: approval.Approved}, nil
 	},
 	"upkeep.ExtendPartitions": func(context.Context, struct{}) (upkeep.Partitioned, error) {
 		return upkeep.Partitioned{Created: 8}, nil
