@@ -117,7 +117,7 @@ func TestProofsByTheAPIHoldForWhoTrustsTheKeyAlone(t *testing.T) {
 	require.NoError(t, err)
 	record(5)
 	_, base := s.serve(t, "api")
-	c := newPerson(t, base).api
+	c := signedIn(t, base, "auditor.otto").api
 	checkpoint := func() audit.Checkpoint {
 		s.run(t, "audit", "checkpoint")
 		got, err := c.GetAuditCheckpointWithResponse(t.Context())

@@ -199,8 +199,8 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if op.id == "endSession" && token != "" && owner.role == identity.Person {
 		path = strings.Replace(path, owner.session, owner.spareSession(t, base), 1)
 	}
-	if strings.Contains(path, "{approval_id}") {
-		path = strings.Replace(path, "{approval_id}", owner.newApproval(t, base), 1)
+	if before, after, found := strings.Cut(path, "{approval_id}"); found {
+		path = before + owner.newApproval(t, base) + after
 	}
 	request, err := http.NewRequestWithContext(t.Context(), op.method, base+path+r.query, strings.NewReader(r.body))
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ func TestAnswersComeWithoutWeaviate(t *testing.T) {
 	broken, base := s.with("MEAI_WEAVIATE_URL=http://"+freePort(t)).serve(t, "up")
 	p, id := tellDegraded(t, base, "vectors_unavailable")
 	broken.kill()
-	_, base = s.serve(t, "up")
+	s.serve(t, "up")
 	p.remembersTom(t, id)
 }
 

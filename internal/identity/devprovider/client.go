@@ -32,6 +32,8 @@ func (*client) AccessTokenType() op.AccessTokenType {
 }
 func (*client) IDTokenLifetime() time.Duration { return tokenLifetime }
 func (*client) DevMode() bool                  { return false }
+
+//lint:ignore ST1003 the library spells it so
 func (*client) RestrictAdditionalIdTokenScopes() func([]string) []string {
 	return func(scopes []string) []string { return scopes }
 }

@@ -148,7 +148,7 @@ func Tampered(t testing.TB, token, other string) string {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	require.Len(t, parts, 3)
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	require.NoError(t, err)
 	var claims map[string]any
 	require.NoError(t, json.Unmarshal(signed.UnsafePayloadWithoutVerification(), &claims))
