@@ -20,7 +20,7 @@ func TestACrashLeavesNoMemoryBehind(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `ulimit -c "$(ulimit -Hc)"; exec "$@"`, "sh", binary, "api")
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=crash", "MEAI_POSTGRES_URL=postgres://a:b@127.0.0.1:1/c",
-		"MEAI_API_LISTEN="+freePort(t), "MEAI_TEMPORAL_DECLARATION="+declaration)
+		"MEAI_API_LISTEN="+freePort(t), "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TEMPORAL_DECLARATION="+declaration)
 	out := &journal{}
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, diesWithParent()
 	require.NoError(t, cmd.Start())
