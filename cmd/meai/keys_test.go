@@ -1,0 +1,104 @@
+package main_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	sdk "go.temporal.io/sdk/client"
+
+	"meai/internal/config"
+	"meai/internal/keyring"
+)
+
+// TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk goes through the life
+// of an installation's keys, with three buckets and kill -9 in between.
+func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
+	// A process that a subtest starts must outlive it.
+	whole := t
+	dir := t.TempDir()
+	url := func(name string) string { return "file://" + dir + "/" + name + "?create_dir=true" }
+	s := newSite(t, "MEAI_KEYRING_REGION=here", "MEAI_KEYRING_REPLICAS=here="+url("b")+" far="+url("c"))
+	up, base := s.serve(t, "up")
+	alice, bob := newPerson(t, base), newPerson(t, base)
+	for _, p := range []*person{alice, bob} {
+		p.begin(t)
+		p.await(t, p.tell(t, "My grandmother taught me to bake bread every Sunday.").Id, within)
+	}
+	first := alice.tell(t, "I slept badly.").Id
+
+	t.Run("replaced", func(t *testing.T) {
+		s.run(t, "keys", "rekey", "--no-wait")
+		up.kill()
+		up.launch(t)
+		out := s.run(t, "keys", "rekey")
+		require.Contains(t, out, `"changed":3`, "two people and the system")
+		require.Contains(t, out, `"incomplete":0,"failed":0`)
+		requireReads(t, alice, first)
+		alice.await(t, alice.tell(t, "And again.").Id, within)
+	})
+	t.Run("started by hand with plain JSON", func(t *testing.T) {
+		s.byHand(t, "RetireKeys", "keys/retire", "{}")
+		requireReads(t, alice, first)
+	})
+	t.Run("wrapped anew", func(t *testing.T) {
+		old := s.setting("MEAI_KEYRING_KEK")
+		next := s.with("MEAI_KEYRING_OTHER_KEKS=2=file://" + dir + "/kek2.key")
+		require.Contains(t, next.run(t, "keys", "status"), "in use")
+		require.NoError(t, up.stop(t))
+		s = s.with("MEAI_KEYRING_KEK=file://"+dir+"/kek2.key", "MEAI_KEYRING_KEK_EPOCH=2", "MEAI_KEYRING_OTHER_KEKS=1="+old)
+		up, base = s.serve(whole, "up")
+		require.Contains(t, s.run(t, "keys", "status"), "needed until meai keys rewrap is done")
+		s.run(t, "keys", "rewrap")
+		require.Contains(t, s.run(t, "keys", "status"), "nothing needs it; destroy it on or after "+time.Now().UTC().AddDate(0, 0, 7).Format(time.DateOnly))
+		s = s.with("MEAI_KEYRING_OTHER_KEKS=")
+		require.NoError(t, up.stop(t))
+		up, base = s.serve(whole, "up")
+		alice, bob = alice.at(t, base), bob.at(t, base)
+		requireReads(t, alice, first)
+	})
+	t.Run("destroyed", func(t *testing.T) {
+		out, err := s.command("keys", "destroy", alice.subject.String(), "--confirm", bob.subject.String()).CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "nothing was done")
+		s.byHand(t, "DestroyKeys", "keys/destroy/"+alice.subject.String(), `{"subject":"`+alice.subject.String()+`","settle":1000000000}`)
+		got, err := alice.api.GetInteractionWithResponse(t.Context(), alice.session, first)
+		require.NoError(t, err)
+		require.Nil(t, got.JSON200, "%s", got.Body)
+		bob.await(t, bob.tell(t, "I am still here.").Id, within)
+
+		var census keyring.Census
+		require.NoError(t, json.Unmarshal([]byte(s.run(t, "keys", "status", "--json")), &census))
+		require.Equal(t, 1, census.Subjects)
+		for _, r := range census.Replicas {
+			require.Equal(t, 1, r.Tombstones)
+			require.Zero(t, r.Lacking+r.Stale+r.Damaged+r.Unburied, "%+v", r)
+		}
+		require.NotContains(t, up.log.String(), "KeyDestroyed", "no workflow met the destroyed key")
+	})
+}
+
+func requireReads(t *testing.T, p *person, id uuid.UUID) {
+	t.Helper()
+	require.Eventually(t, func() bool { // the API has just been started
+		got, err := p.api.GetInteractionWithResponse(t.Context(), p.session, id)
+		return err == nil && got.JSON200 != nil && got.JSON200.Input != nil && strings.Contains(got.JSON200.Input.Text, "slept badly")
+	}, within, 100*time.Millisecond)
+}
+
+// byHand starts a workflow as the temporal CLI does, without the payload codec,
+// and waits for its end.
+func (s site) byHand(t *testing.T, workflow, id, input string) {
+	t.Helper()
+	cfg, err := config.Load(s.config, s.env)
+	require.NoError(t, err)
+	c, err := sdk.Dial(sdk.Options{HostPort: cfg.Temporal.Address, Namespace: cfg.Temporal.Namespace})
+	require.NoError(t, err)
+	defer c.Close()
+	run, err := c.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: id, TaskQueue: "privacy"}, workflow, json.RawMessage(input))
+	require.NoError(t, err)
+	require.NoError(t, run.Get(t.Context(), nil))
+}
