@@ -428,3 +428,25 @@ func each(acts []approval.Act) []string {
 	}
 	return names
 }
+
+func TestDecryptionIsForOnePersonByOneForATime(t *testing.T) {
+	o := newOffice(t)
+	subject := uuid.New()
+	a := o.ask(t, approval.Decrypt, map[string]string{"subject": subject.String(), "minutes": "5"})
+	may := func(principal, subject uuid.UUID) bool {
+		id, ok, err := o.Store.Decryption(t.Context(), principal, subject)
+		require.NoError(t, err)
+		require.Equal(t, ok, id == a.ID)
+		return ok
+	}
+	o.agree(t, a.ID)
+	require.False(t, may(a.Requester, subject), "one is not enough")
+	o.agree(t, a.ID)
+	o.conclude(t, a.ID)
+	require.True(t, may(a.Requester, subject))
+	require.False(t, may(uuid.New(), subject))
+	require.False(t, may(a.Requester, uuid.New()))
+	o.sql(t, "alter table approvals disable trigger user")
+	o.sql(t, "update approvals set created_at = created_at - interval '10 minutes', decided_at = decided_at - interval '6 minutes' where id = $1", a.ID)
+	require.False(t, may(a.Requester, subject), "its minutes are over")
+}

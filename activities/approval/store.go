@@ -141,6 +141,22 @@ func (s *Store) Approvals(ctx context.Context, before uuid.UUID, limit int32) (l
 	return list, nil
 }
 
+// Decryption returns the approval by which a principal may decode a person's
+// payloads now; false without one.
+func (s *Store) Decryption(ctx context.Context, principal, subject uuid.UUID) (id uuid.UUID, ok bool, err error) {
+	err = s.DB.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		id, err = q.DecryptionApproval(ctx, principal, subject.String())
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, false, nil
+	}
+	if err != nil {
+		return uuid.Nil, false, fmt.Errorf("look for an approval: %w", err)
+	}
+	return id, true, nil
+}
+
 // open reads a row with its decisions. A request whose time is over counts as
 // expired even if its workflow has not said so yet.
 func (s *Store) open(ctx context.Context, q *queries.Queries, row queries.ApprovalRow) (Approval, error) {

@@ -7,9 +7,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/approval"
 	"meai/internal/audit"
 	"meai/internal/authorization"
 	"meai/internal/codecserver"
+	"meai/internal/identity"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
 )
@@ -18,7 +20,8 @@ type codecCommand struct{}
 
 func (codecCommand) Help() string {
 	return `Opens what Temporal's histories hold for the Temporal UI and CLI: the system's payloads for operators, auditors and
-admins, a person's for privacy officers who have just signed in with several factors. Every access is audited.
+admins, a person's for a privacy officer who has just signed in with several factors and whom two others allow to, by an
+approval of the act decrypt (docs/api.md). Every access is audited.
 docs/runbooks/codec.md tells how to point the UI and the CLI at it.`
 }
 
@@ -44,14 +47,24 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 	}
 	server, err := codecserver.New(codecserver.Options{
 		Keys: p.keys, Auth: callers.auth, Policies: policies,
-		Audit:   accessLog{db: db, log: log},
-		Origins: strings.Fields(p.config.Codec.Origins),
-		Logger:  p.telemetry.Logger,
+		Audit:     accessLog{db: db, log: log},
+		Approvals: decryptions{&approval.Store{DB: db, Keys: p.keys, Audit: log}},
+		Origins:   strings.Fields(p.config.Codec.Origins),
+		Logger:    p.telemetry.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("set up the codec server: %w", err)
 	}
 	return p.run(ctx, server.HTTP(p.config.Codec.Listen), nil, p.hold(ctx, db, theKeyring(p.keys)))
+}
+
+// decryptions asks whether two others allow a caller to read a person's payloads.
+type decryptions struct{ store *approval.Store }
+
+// Approved implements [codecserver.Approvals].
+func (d decryptions) Approved(ctx context.Context, who identity.Caller, subject uuid.UUID) (string, bool, error) {
+	id, ok, err := d.store.Decryption(ctx, who.Principal, subject)
+	return id.String(), ok, err
 }
 
 // accessLog keeps in the audit log who looked at whose payloads.

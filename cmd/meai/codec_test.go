@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"meai/api/client"
 	"meai/internal/audit"
 	"meai/internal/codec"
 	"meai/internal/codecserver"
@@ -119,18 +120,27 @@ func TestTheCodecServerShowsHistoriesByRole(t *testing.T) {
 		return token
 	}
 	officer := token("privacy_officer.pia", true)
+	out, err := remote(address, officer).Decode(personal)
+	require.NoError(t, err)
+	_, marker := shown(t, out)
+	require.Equal(t, "sealed", marker, "not without the consent of two others")
+	asked := withToken(t, base, officer).asks(t, client.ApprovalActDecrypt, map[string]string{"subject": p.subject.String(), "minutes": "30"})
+	for _, name := range []string{"admin.ada", "privacy_officer.petra"} {
+		require.Equal(t, http.StatusOK, signedIn(t, base, name).decides(t, asked.Id, true).StatusCode())
+	}
 	for name, c := range map[string]struct {
 		token            string
 		system, personal bool
 	}{
-		"the person themselves":                {p.token, false, false},
-		"another person":                       {token("somebody", true), false, false},
-		"support":                              {token("support.sam", true), false, false},
-		"operator":                             {token("operator.olga", true), true, false},
-		"auditor":                              {token("auditor.anna", true), true, false},
-		"admin":                                {token("admin.ada", true), true, false},
-		"privacy officer":                      {officer, false, true},
-		"privacy officer with a single factor": {token("privacy_officer.pia", false), false, false},
+		"the person themselves":                 {p.token, false, false},
+		"another person":                        {token("somebody", true), false, false},
+		"support":                               {token("support.sam", true), false, false},
+		"operator":                              {token("operator.olga", true), true, false},
+		"auditor":                               {token("auditor.anna", true), true, false},
+		"admin":                                 {token("admin.ada", true), true, false},
+		"privacy officer":                       {officer, false, true},
+		"privacy officer, not the one approved": {token("privacy_officer.petra", true), false, false},
+		"privacy officer with a single factor":  {token("privacy_officer.pia", false), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, part := range []struct {
@@ -184,8 +194,11 @@ func TestTheCodecServerShowsHistoriesByRole(t *testing.T) {
 		require.NoError(t, err)
 		seen := map[string]audit.Outcome{}
 		for _, e := range page.Entries {
-			if e.Act == audit.PayloadDecoded {
+			if e.Act == audit.PayloadDecoded && seen[e.Role] != audit.Succeeded {
 				seen[e.Role] = e.Outcome
+			}
+			if e.Act == audit.PayloadDecoded && e.Outcome == audit.Succeeded {
+				require.Equal(t, asked.Id.String(), e.Approval)
 			}
 		}
 		require.Equal(t, map[string]audit.Outcome{

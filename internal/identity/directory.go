@@ -24,7 +24,10 @@ import (
 // taken back.
 const revokedWithin = 3 * time.Second
 
-const cachedCallers = 50_000
+const (
+	cachedCallers = 50_000
+	lookUpTimeout = 5 * time.Second
+)
 
 // Directory knows accounts, granted roles and API keys. It is safe for
 // concurrent use.
@@ -102,11 +105,19 @@ func (d *Directory) loadAccount(ctx context.Context, blinded [32]byte) (account,
 	if err != nil {
 		return account{}, err
 	}
-	id, granted, err := d.db.EnsurePrincipal(context.WithoutCancel(ctx), blinded[:], proposed)
+	ctx, cancel := sharedLookUp(ctx)
+	defer cancel()
+	id, granted, err := d.db.EnsurePrincipal(ctx, blinded[:], proposed)
 	if err != nil {
 		return account{}, err
 	}
 	return account{id: id, granted: as(granted)}, nil
+}
+
+// sharedLookUp is for what several callers wait for: it must not end with the one
+// who came first, and not last for ever either.
+func sharedLookUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), lookUpTimeout)
 }
 
 // apiKey returns the caller that a key stands for.
@@ -135,7 +146,9 @@ func (d *Directory) apiKey(ctx context.Context, text string) (Caller, error) {
 }
 
 func (d *Directory) loadKey(ctx context.Context, id uuid.UUID) (liveKey, error) {
-	key, mac, err := d.db.LiveAPIKey(context.WithoutCancel(ctx), id)
+	ctx, cancel := sharedLookUp(ctx)
+	defer cancel()
+	key, mac, err := d.db.LiveAPIKey(ctx, id)
 	return liveKey{key: key, hmac: mac}, err
 }
 

@@ -212,6 +212,22 @@ func (q *Queries) CreateApprovalDecision(ctx context.Context, arg CreateApproval
 	return result.RowsAffected(), nil
 }
 
+const decryptionApproval = `-- name: DecryptionApproval :one
+select id from approvals
+where act = 'decrypt' and state = 'approved' and requester = $1 and parameters ->> 'subject' = $2::text
+  and now() < least(expires_at, decided_at + make_interval(mins => (parameters ->> 'minutes')::integer))
+order by decided_at desc limit 1
+`
+
+// What lets a requester decode a person's payloads now: for the minutes that were
+// approved, from the last decision on.
+func (q *Queries) DecryptionApproval(ctx context.Context, requester uuid.UUID, subject string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, decryptionApproval, requester, subject)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const grantRole = `-- name: GrantRole :execrows
 insert into role_grants (id, principal_id, role, granted_at, expires_at)
 values ($1, $2, $3, $4, $5) on conflict do nothing

@@ -41,3 +41,11 @@ values (@id, @principal_id, @role, @granted_at, @expires_at) on conflict do noth
 -- name: RestoreApproval :exec
 insert into approvals (id, act, parameters, requester, reason_sealed, required, created_at, expires_at)
 values (@id, @act, @parameters, @requester, '', @required, @created_at, @expires_at) on conflict do nothing;
+
+-- What lets a requester decode a person's payloads now: for the minutes that were
+-- approved, from the last decision on.
+-- name: DecryptionApproval :one
+select id from approvals
+where act = 'decrypt' and state = 'approved' and requester = @requester and parameters ->> 'subject' = @subject::text
+  and now() < least(expires_at, decided_at + make_interval(mins => (parameters ->> 'minutes')::integer))
+order by decided_at desc limit 1;
