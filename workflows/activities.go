@@ -66,7 +66,7 @@ var (
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
 
 	loadApproval     = call[approval.Ref, approval.Request]{"approval.Load", on(QueueOperations, patient)}
-	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, belated)}
+	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, patient)}
 	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, patient)}
 
 	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}

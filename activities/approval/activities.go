@@ -74,6 +74,9 @@ func (a *Activities) Record(ctx context.Context, d Decision) (tally Tally, err e
 				return nil // a repeat
 			}
 		}
+		if count(r, given).Decided {
+			return decided("enough others have decided")
+		}
 		if d.Approver == r.Requester {
 			return failure.New(failure.NotAllowed, "nobody decides on their own request", nil)
 		}
@@ -141,7 +144,7 @@ func (a *Activities) end(ctx context.Context, id uuid.UUID, state State) error {
 		return err
 	}
 	err = a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
-		changed, err := q.ConcludeApproval(ctx, string(state), id)
+		changed, err := q.ConcludeApproval(ctx, string(state), time.Now(), id)
 		if err != nil || changed == 0 || state != Expired {
 			return err // a refusal has its entry already
 		}
@@ -165,38 +168,45 @@ type UseInput struct {
 
 // Use spends an approval on an act. It fails with [failure.Decided] unless it is
 // approved, for exactly this act, within its time, and not used for anything else.
+// The ledger has the use first: a restore does not give an approval back.
 func (a *Activities) Use(ctx context.Context, in UseInput) (Request, error) {
-	entry, err := a.Store.entry(ctx, in.ID, audit.Entry{Actor: "approvals", Role: "system", Act: audit.ApprovalUsed, Outcome: audit.Succeeded, Request: in.By})
-	if err != nil {
-		return Request{}, err
-	}
-	var used Request
-	err = a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
-		r, _, err := lock(ctx, q, in.ID)
-		if err != nil {
-			return err
-		}
-		used = r.Request
-		switch {
-		case r.usedBy == in.By && in.By != "" && r.Covers(in.Act, in.Parameters):
-			return nil // a repeat
-		case r.state != Approved || r.usedBy != "" || in.By == "":
-			return decided("the approval is %s", r.stateNow())
-		case !r.readAt.Before(r.ExpiresAt):
-			return decided("the approval was not used in time")
-		case !r.Covers(in.Act, in.Parameters):
-			return failure.New(failure.NotAllowed, "the approval is for another act", nil)
-		}
-		if _, err := q.UseApproval(ctx, &in.By, in.ID); err != nil {
-			return err
-		}
-		_, err = audit.Append(ctx, q, entry)
-		return err
-	})
+	r, err := a.usable(ctx, in)
 	if err != nil {
 		return Request{}, fmt.Errorf("use approval %s: %w", in.ID, err)
 	}
-	return used, nil
+	_, err = a.Ledger.Commit(ctx, usage(in.ID, in.By))
+	if errors.Is(err, ledger.ErrConflict) {
+		err = decided("the approval is used")
+	}
+	if err != nil {
+		return Request{}, fmt.Errorf("use approval %s: %w", in.ID, err)
+	}
+	return r, nil
+}
+
+func (a *Activities) usable(ctx context.Context, in UseInput) (Request, error) {
+	if err := word(in.By); err != nil {
+		return Request{}, failure.New(failure.InvalidInput, "the user of an approval is a workflow's id", err)
+	}
+	var r locked
+	err := a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
+		r, _, err = lock(ctx, q, in.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return Request{}, err
+	case !r.Covers(in.Act, in.Parameters):
+		return Request{}, failure.New(failure.NotAllowed, "the approval is for another act", nil)
+	case r.usedBy == in.By:
+		return r.Request, nil // a repeat, which the ledger knows as well
+	case r.state != Approved || r.usedBy != "":
+		return Request{}, decided("the approval is %s", r.stateNow())
+	case !r.readAt.Before(r.ExpiresAt):
+		return Request{}, decided("the approval was not used in time")
+	default:
+		return r.Request, nil
+	}
 }
 
 // locked is a request whose row no other transaction changes meanwhile.

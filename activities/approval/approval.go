@@ -2,9 +2,9 @@
 // agree: one mechanism for every act that is too grave for one person.
 //
 // A request and its decisions are rows; the workflow waits, reminds the clock
-// and concludes. Who decided is proven by a MAC that only the API can make,
-// after it has authenticated them: access to Temporal is not enough to approve
-// anything. What was approved is committed to the ledger, so that it outlives
+// and concludes. Who decided is proven by a MAC of the API's, after it has
+// authenticated them: access to Temporal, without the keyring, is not enough to
+// approve anything. What was approved is committed to the ledger, so that it outlives
 // a restore, and is used once.
 package approval
 

@@ -2,6 +2,7 @@ package approval_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -58,7 +59,7 @@ func (o *office) committer(t *testing.T, db *postgres.DB) *ledger.Committer {
 	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + o.dir + "/ledger?create_dir=true"}, Key: ledger.KeyOf(o.keys), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{ledger.ApprovalGiven: approval.Apply})
+	return ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{ledger.ApprovalGiven: approval.ApplyGiven, ledger.ApprovalUsed: (&approval.Store{DB: db, Keys: o.keys, Audit: audit.New(audit.Options{DB: db, Keys: o.keys})}).ApplyUsed})
 }
 
 func (o *office) ask(t *testing.T, act approval.Act, parameters map[string]string) approval.Approval {
@@ -122,6 +123,8 @@ func TestTwoOthersAgree(t *testing.T) {
 	_, err := o.Conclude(t.Context(), approval.Ref{ID: a.ID})
 	require.Error(t, err, "one is not enough")
 	require.True(t, o.agree(t, a.ID).Decided)
+	_, err = o.Record(t.Context(), o.decision(t, a.ID, uuid.New(), false))
+	require.True(t, failure.Is(err, failure.Decided), "too late, although it is not concluded: %v", err)
 	require.Equal(t, approval.Approved, o.conclude(t, a.ID))
 	require.Equal(t, approval.Approved, o.conclude(t, a.ID), "a repeat")
 	require.Equal(t, []audit.Act{audit.ApprovalRequested, audit.ApprovalGiven, audit.ApprovalGiven}, o.acts(t))
@@ -254,6 +257,16 @@ func TestAnApprovalIsUsedOnceAndForItsActOnly(t *testing.T) {
 	use.By = won
 	_, err = o.Use(t.Context(), use)
 	require.NoError(t, err, "a retry of the same workflow")
+	require.Equal(t, 1, strings.Count(fmt.Sprint(o.acts(t)), string(audit.ApprovalUsed)))
+
+	// A database from before the use knows of it once the ledger is replayed.
+	older, _ := enginetest.Database(t)
+	_, err = o.committer(t, older).Replay(t.Context())
+	require.NoError(t, err)
+	restored := &approval.Activities{Store: &approval.Store{DB: older, Keys: o.keys, Audit: audit.New(audit.Options{DB: older, Keys: o.keys})}, Ledger: o.committer(t, older)}
+	use.By = "restore/again"
+	_, err = restored.Use(t.Context(), use)
+	require.True(t, failure.Is(err, failure.Decided), "%v", err)
 	require.Equal(t, won, mustRead(t, o, a.ID).UsedBy)
 }
 
@@ -330,6 +343,7 @@ func TestTheDatabaseHoldsToItToo(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, app.Close(context.Background())) }()
 	for name, statement := range map[string]string{
+		"born approved":           "insert into approvals (id, act, parameters, requester, reason_sealed, required, state, decided_at, expires_at) select gen_random_uuid(), act, parameters, requester, reason_sealed, required, 'approved', now(), expires_at from approvals where id = $1",
 		"approved by hand":        "update approvals set state = 'approved', decided_at = now() where id = $1",
 		"used before approved":    "update approvals set used_by = 'x', used_at = now() where id = $1",
 		"other parameters":        `update approvals set parameters = '{"backup":"x"}' where id = $1`,

@@ -303,9 +303,9 @@ func fromLedger(fields map[string]string) (Request, []uuid.UUID, error) {
 	return r, approvers, nil
 }
 
-// Apply is the ledger's applier of given approvals: it brings the approval, and
+// ApplyGiven is the ledger's applier of given approvals: it brings the approval, and
 // what follows from it at once, into a database that may be older than both.
-func Apply(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
+func ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
 	r, approvers, err := fromLedger(e.Fields)
 	if err != nil {
 		return err
@@ -313,11 +313,12 @@ func Apply(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
 	if err := ensureRows(ctx, q, r, approvers, e.Time); err != nil {
 		return err
 	}
-	if _, err := q.ConcludeApproval(ctx, string(Approved), r.ID); err != nil {
+	if _, err := q.ConcludeApproval(ctx, string(Approved), e.Time, r.ID); err != nil {
 		return err
 	}
-	if r.Act != Elevate {
-		return nil
+	row, err := q.LockApproval(ctx, r.ID)
+	if err != nil || r.Act != Elevate || State(row.State) != Approved {
+		return err
 	}
 	n, err := strconv.Atoi(r.Parameters["minutes"])
 	if err != nil {
@@ -330,6 +331,31 @@ func Apply(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
 	return err
 }
 
+// usage is the ledger's act for an approval that is spent: the same one for the
+// same user, so that a retry finds its own, and another's conflicts.
+func usage(id uuid.UUID, by string) ledger.Act {
+	return ledger.Act{Kind: ledger.ApprovalUsed, ID: "approval-use/" + id.String(), Fields: map[string]string{"id": id.String(), "by": by}}
+}
+
+// ApplyUsed is the ledger's applier of spent approvals.
+func (s *Store) ApplyUsed(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
+	id, err := uuid.Parse(e.Fields["id"])
+	if err != nil {
+		return failure.New(failure.InvalidInput, "the ledger's entry is no use of an approval", err)
+	}
+	by := e.Fields["by"]
+	entry, err := s.entry(ctx, id, audit.Entry{Actor: "approvals", Role: "system", Act: audit.ApprovalUsed, Outcome: audit.Succeeded, Request: by})
+	if err != nil {
+		return err
+	}
+	fresh, err := q.UseApproval(ctx, &by, id)
+	if err != nil || fresh == 0 {
+		return err
+	}
+	_, err = audit.Append(ctx, q, entry)
+	return err
+}
+
 func ensureRows(ctx context.Context, q *queries.Queries, r Request, approvers []uuid.UUID, at time.Time) error {
 	parameters, err := json.Marshal(r.Parameters)
 	if err != nil {
@@ -337,7 +363,7 @@ func ensureRows(ctx context.Context, q *queries.Queries, r Request, approvers []
 	}
 	if err := q.RestoreApproval(ctx, queries.RestoreApprovalParams{
 		ID: r.ID, Act: string(r.Act), Parameters: parameters, Requester: r.Requester, Required: int16(r.Required),
-		CreatedAt: earlier(at, r.ExpiresAt).Add(-time.Second), ExpiresAt: r.ExpiresAt,
+		CreatedAt: created(at, r.ExpiresAt), ExpiresAt: r.ExpiresAt,
 	}); err != nil {
 		return err
 	}
@@ -351,9 +377,15 @@ func ensureRows(ctx context.Context, q *queries.Queries, r Request, approvers []
 	return nil
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
+// created is a time of creation that fits what is known of a request. The database
+// checks it for a row that is there already as well, and by another clock.
+func created(approved, expires time.Time) time.Time {
+	at := approved.Add(-time.Second)
+	if latest := expires.Add(-time.Second); at.After(latest) {
+		at = latest
 	}
-	return a
+	if earliest := expires.Add(-MaxLifetime); at.Before(earliest) {
+		at = earliest
+	}
+	return at
 }

@@ -68,6 +68,11 @@ func TestARoleForATimeNeedsASecondPerson(t *testing.T) {
 	key, err := olga.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Roles: []client.Role{"auditor"}, Scopes: []client.Scope{"audit"}, Days: 300})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnprocessableEntity, key.StatusCode(), "no key outlives the role")
+
+	for range 2 { // a repeat is harmless
+		require.Contains(t, s.run(t, "revoke", "role_grant", asked.Id.String()), "revoked")
+	}
+	require.Eventually(t, func() bool { return olga.readsTheLog(t) == http.StatusForbidden }, 5*time.Second, 100*time.Millisecond)
 }
 
 func TestTwoOthersDecideAndTemporalAloneCannot(t *testing.T) {

@@ -223,7 +223,8 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 	})
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
 		ledger.AuditCheckpoint: log.ApplyCheckpoint,
-		ledger.ApprovalGiven:   approval.Apply,
+		ledger.ApprovalGiven:   approval.ApplyGiven,
+		ledger.ApprovalUsed:    (&approval.Store{DB: db, Keys: p.keys, Audit: log}).ApplyUsed,
 	}), nil
 }
 
@@ -242,7 +243,7 @@ func (p *parts) reader(ctx context.Context) (*postgres.DB, error) {
 	if p.config.Postgres.ReaderURL == "" {
 		return p.database(ctx)
 	}
-	db, err := postgres.Open(ctx, postgres.Options{URL: p.config.Postgres.ReaderURL, Logger: p.telemetry.Logger})
+	db, err := postgres.Open(ctx, postgres.Options{URL: p.config.Postgres.ReaderURL, TLS: p.postgresTLS(), Logger: p.telemetry.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

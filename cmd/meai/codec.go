@@ -64,7 +64,10 @@ type decryptions struct{ store *approval.Store }
 // Approved implements [codecserver.Approvals].
 func (d decryptions) Approved(ctx context.Context, who identity.Caller, subject uuid.UUID) (string, bool, error) {
 	id, ok, err := d.store.Decryption(ctx, who.Principal, subject)
-	return id.String(), ok, err
+	if err != nil || !ok {
+		return "", false, err
+	}
+	return id.String(), true, nil
 }
 
 // accessLog keeps in the audit log who looked at whose payloads.

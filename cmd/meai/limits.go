@@ -72,7 +72,7 @@ func (p *parts) limiterStore(ctx context.Context) (ratelimit.Store, error) {
 		return store, nil
 	}
 	db, err := postgres.Open(ctx, postgres.Options{
-		URL: p.config.Postgres.URL, MaxConns: limiterConns,
+		URL: p.config.Postgres.URL, MaxConns: limiterConns, TLS: p.postgresTLS(),
 		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers,
 	})
 	if err != nil {

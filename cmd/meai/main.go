@@ -29,6 +29,7 @@ type cli struct {
 	Apply    applyCommand    `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
 	Audit    auditCommand    `cmd:"" help:"Verify, export and sign the audit log."`
 	Ledger   ledgerCommand   `cmd:"" help:"Verify, replay and show the ledger."`
+	Revoke   revokeCommand   `cmd:"" help:"End an API key or a role given for a time."`
 	Approval approvalCommand `cmd:"" help:"Approvals as signed documents, for when no engine is there."`
 	Keys     keysCommand     `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

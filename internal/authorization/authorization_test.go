@@ -62,6 +62,7 @@ func TestDecisions(t *testing.T) {
 		"an auditor agrees to nothing":          {who(identity.Auditor), "agree:elevate", "approval:act", uuid.Nil, authorization.Denied},
 		"an administrator agrees":               {who(identity.Admin), "agree:elevate", "approval:act", uuid.Nil, authorization.Allowed},
 		"a person asks for no approvals":        {who(identity.Person), "requestApproval", "approvals:write", uuid.Nil, authorization.Denied},
+		"an auditor who has a companion too":    {who(identity.Person, func(c *identity.Caller) { c.Roles = append(c.Roles, identity.Auditor) }), "listAuditEntries", "audit", uuid.Nil, authorization.Allowed},
 		"a person reads no audit log":           {who(identity.Person), "listAuditEntries", "audit", uuid.Nil, authorization.Denied},
 		"no proof helps where nothing is meant": {who(identity.Support, oneFactor), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
 	} {

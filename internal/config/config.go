@@ -47,7 +47,7 @@ type Identity struct {
 	RolesPrefix string        `koanf:"roles_prefix" doc:"What precedes MeAi's roles in that claim (meai- for meai-operator)."`
 	StepUpACR   string        `koanf:"step_up_acr" doc:"Values of the acr claim, separated by spaces, that mean several factors; amr is understood without."`
 	ClockSkew   time.Duration `koanf:"clock_skew" default:"1m" validate:"min=0s,max=5m" doc:"How far the provider's clock may be from ours."`
-	Development bool          `koanf:"development" default:"false" doc:"Run the built-in OpenID provider and trust it instead of issuer. Anyone can be anyone: it starts on loopback addresses only, and is never for production."`
+	Development bool          `koanf:"development" default:"false" doc:"Run the built-in OpenID provider and trust it instead of issuer. Anyone who reaches the port can be anyone: the public address must be one of this machine, the port open to it alone. Never for production."`
 }
 
 // Postgres configures the three database roles.

@@ -34,14 +34,14 @@ func (b Bearer) token(ctx context.Context, token string) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	roles := claims.Roles
+	roles, given := claims.Roles, []Role(nil)
 	for _, granted := range known.granted {
 		if !slices.Contains(roles, granted) {
-			roles = append(roles, granted)
+			roles, given = append(roles, granted), append(given, granted)
 		}
 	}
 	return newCaller(Caller{
-		Principal: known.id, Roles: roles, Granted: known.granted, Method: Token, AuthTime: claims.AuthTime, MultiFactor: claims.MultiFactor,
+		Principal: known.id, Roles: roles, Granted: given, Method: Token, AuthTime: claims.AuthTime, MultiFactor: claims.MultiFactor,
 	}), nil
 }
 

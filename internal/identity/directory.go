@@ -208,9 +208,9 @@ func (d *Directory) RevokeAPIKey(ctx context.Context, who Caller, id uuid.UUID) 
 	if err != nil {
 		return postgres.APIKey{}, err
 	}
-	if _, err := d.ledger.Commit(ctx, ledger.Revocation(revokedKey, id.String())); err != nil {
-		return postgres.APIKey{}, fmt.Errorf("revoke API key %s: %w", id, err)
-	}
+	// A ledger that does not answer must not keep a leaked key alive: the row ends it
+	// all the same, and the caller, who is told of the failure, repeats it.
+	_, uncommitted := d.ledger.Commit(ctx, ledger.Revocation(revokedKey, id.String()))
 	d.apiKeys.Invalidate(id)
 	err = d.db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
 		before, err := q.APIKey(ctx, who.Principal, id) // when it was revoked
@@ -231,7 +231,7 @@ func (d *Directory) RevokeAPIKey(ctx context.Context, who Caller, id uuid.UUID) 
 		_, err = audit.Append(ctx, q, entry)
 		return err
 	})
-	if err != nil {
+	if err = errors.Join(err, uncommitted); err != nil {
 		return postgres.APIKey{}, fmt.Errorf("revoke API key %s: %w", id, err)
 	}
 	return key, nil

@@ -57,6 +57,13 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response, err := m.next.RoundTrip(r)
 	if err != nil || response.StatusCode != http.StatusOK {
+		// One of the provider's addresses may fail alone; what it said last serves for a while.
+		if ok && m.now().Sub(known.at) < keysAtMost {
+			if err == nil {
+				_ = response.Body.Close() // it is not read
+			}
+			return known.response(r), nil
+		}
 		return response, err
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))

@@ -41,6 +41,7 @@ const (
 	RestrictionPlaced Kind = "restriction.placed"
 	RestrictionLifted Kind = "restriction.lifted"
 	ApprovalGiven     Kind = "approval.given"
+	ApprovalUsed      Kind = "approval.used"
 	EpochBegun        Kind = "epoch.begun"
 	AuditCheckpoint   Kind = "audit.checkpoint"
 	PepperCustody     Kind = "pepper.custody"
@@ -48,7 +49,7 @@ const (
 
 var kinds = []Kind{
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased, ConsentWithdrawn, KeyRevoked,
-	RestrictionPlaced, RestrictionLifted, ApprovalGiven, EpochBegun, AuditCheckpoint, PepperCustody,
+	RestrictionPlaced, RestrictionLifted, ApprovalGiven, ApprovalUsed, EpochBegun, AuditCheckpoint, PepperCustody,
 }
 
 // Act is one act. Two with the same ID are the same act.

@@ -23,7 +23,9 @@ create table approvals (
   check (used_by is null or state = 'approved')
 );
 create index approvals_by_time on approvals (created_at, id);
-grant select, insert on approvals to meai_app;
+grant select on approvals to meai_app;
+-- An approval begins undecided.
+grant insert (id, act, parameters, requester, reason_sealed, required, created_at, expires_at) on approvals to meai_app;
 grant update (state, decided_at, used_by, used_at) on approvals to meai_app;
 grant select (id, act, parameters, requester, required, state, created_at, expires_at, decided_at, used_by, used_at) on approvals to meai_reader;
 
@@ -44,7 +46,7 @@ grant select on approval_decisions to meai_reader;
 
 -- +goose StatementBegin
 -- A decided approval stays as it was decided, and is used once. The state is what
--- the decisions say: not even the application can approve without them.
+-- the decisions say: an update that forgets to count them fails.
 create function meai_approval_changes() returns trigger language plpgsql as $$
 begin
   if old.state <> 'pending' and (new.state <> old.state or new.decided_at is distinct from old.decided_at) then

@@ -144,11 +144,11 @@ func (q *Queries) Approvals(ctx context.Context, first bool, before uuid.UUID, p
 }
 
 const concludeApproval = `-- name: ConcludeApproval :execrows
-update approvals set state = $1, decided_at = now() where id = $2 and state = 'pending'
+update approvals set state = $1, decided_at = $2::timestamptz where id = $3 and state = 'pending'
 `
 
-func (q *Queries) ConcludeApproval(ctx context.Context, state string, iD uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, concludeApproval, state, iD)
+func (q *Queries) ConcludeApproval(ctx context.Context, state string, decidedAt time.Time, iD uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, concludeApproval, state, decidedAt, iD)
 	if err != nil {
 		return 0, err
 	}

@@ -137,7 +137,8 @@ func (q *Queries) LiveAPIKey(ctx context.Context, id uuid.UUID) (LiveAPIKeyRow, 
 
 const principal = `-- name: Principal :one
 select p.id, (select coalesce(array_agg(distinct g.role order by g.role), '{}')::text[] from role_grants g
-              where g.principal_id = p.id and g.expires_at > now() and g.revoked_at is null) as granted
+              where g.principal_id = p.id and g.expires_at > now() and g.revoked_at is null
+                and not exists (select from revocations r where r.kind = 'role_grant' and r.id = g.id::text)) as granted
 from principals p where p.identity_hmac = $1
 `
 
@@ -179,17 +180,4 @@ func (q *Queries) RevokeAPIKey(ctx context.Context, principalID uuid.UUID, iD uu
 		&i.RevokedAt,
 	)
 	return i, err
-}
-
-const revokeRoleGrants = `-- name: RevokeRoleGrants :execrows
-update role_grants set revoked_at = now()
-where principal_id = $1 and role = $2 and revoked_at is null and expires_at > now()
-`
-
-func (q *Queries) RevokeRoleGrants(ctx context.Context, principalID uuid.UUID, role string) (int64, error) {
-	result, err := q.db.Exec(ctx, revokeRoleGrants, principalID, role)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }

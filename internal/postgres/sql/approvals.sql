@@ -28,7 +28,7 @@ insert into approval_decisions (approval_id, approver, requester, approves)
 values (@approval_id, @approver, @requester, @approves) on conflict do nothing;
 
 -- name: ConcludeApproval :execrows
-update approvals set state = @state, decided_at = now() where id = @id and state = 'pending';
+update approvals set state = @state, decided_at = @decided_at::timestamptz where id = @id and state = 'pending';
 
 -- name: UseApproval :execrows
 update approvals set used_by = @used_by, used_at = now() where id = @id and state = 'approved' and used_by is null;

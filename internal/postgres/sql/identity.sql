@@ -4,12 +4,9 @@ insert into principals (identity_hmac, id) values ($1, $2) on conflict do nothin
 
 -- name: Principal :one
 select p.id, (select coalesce(array_agg(distinct g.role order by g.role), '{}')::text[] from role_grants g
-              where g.principal_id = p.id and g.expires_at > now() and g.revoked_at is null) as granted
+              where g.principal_id = p.id and g.expires_at > now() and g.revoked_at is null
+                and not exists (select from revocations r where r.kind = 'role_grant' and r.id = g.id::text)) as granted
 from principals p where p.identity_hmac = $1;
-
--- name: RevokeRoleGrants :execrows
-update role_grants set revoked_at = now()
-where principal_id = $1 and role = $2 and revoked_at is null and expires_at > now();
 
 -- name: CreateAPIKey :one
 insert into api_keys (id, principal_id, secret_hmac, roles, scopes, expires_at)
