@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 
 	"meai/activities/approval"
 	"meai/internal/audit"
@@ -229,13 +230,24 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 }
 
 // keepRecords applies the ledger to the database and makes checkpoints, in the
-// background until the process ends.
-func (p *parts) keepRecords(ctx context.Context, log *audit.Log, committer *ledger.Committer) {
+// background until the process ends. It begins once held is closed: a process with
+// another system's keyring must not sign anything.
+func (p *parts) keepRecords(ctx context.Context, log *audit.Log, committer *ledger.Committer, held <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{}, 2)
-	go func() { committer.Keep(ctx, p.config.Ledger.Replay); done <- struct{}{} }()
-	go func() { log.KeepCheckpoints(ctx, committer); done <- struct{}{} }()
-	p.closing(func() error { cancel(); <-done; <-done; return nil })
+	var running sync.WaitGroup
+	for _, keep := range []func(){
+		func() { committer.Keep(ctx, p.config.Ledger.Replay) },
+		func() { log.KeepCheckpoints(ctx, committer) },
+	} {
+		running.Go(func() {
+			select {
+			case <-held:
+				keep()
+			case <-ctx.Done():
+			}
+		})
+	}
+	p.closing(func() error { cancel(); running.Wait(); return nil })
 }
 
 // reader is the database as who only reads.

@@ -55,7 +55,8 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return fmt.Errorf("set up the codec server: %w", err)
 	}
-	return p.run(ctx, server.HTTP(p.config.Codec.Listen), nil, p.hold(ctx, db, theKeyring(p.keys)))
+	broken, _ := p.hold(ctx, db, theKeyring(p.keys))
+	return p.run(ctx, server.HTTP(p.config.Codec.Listen), nil, broken)
 }
 
 // decryptions asks whether two others allow a caller to read a person's payloads.
@@ -87,6 +88,9 @@ func (a accessLog) Record(ctx context.Context, accesses []codecserver.Access) er
 		entries[i] = audit.Entry{
 			Actor: x.Caller.Principal.String(), Role: strings.Join(roles, "+"), Act: audit.PayloadDecoded,
 			Outcome: outcomes[x.Outcome], Reason: fmt.Sprintf("%s.%s:%d", x.Act, x.Outcome, x.Payloads), Approval: x.Approval,
+		}
+		if x.Act == codecserver.EncodeSystem {
+			entries[i].Act = audit.PayloadEncoded
 		}
 		if x.Subject == uuid.Nil {
 			continue

@@ -67,22 +67,25 @@ func (f fixed) check(ctx context.Context, db *postgres.DB) (different, err error
 }
 
 // hold compares each value with what was recorded and yields the first that
-// differs. It works in the background and tries until the engines answer: help
+// differs; held is closed when all agree. It works in the background and tries until the engines answer: help
 // for a person in danger does not wait for them.
-func (p *parts) hold(ctx context.Context, db *postgres.DB, values ...fixed) <-chan error {
+func (p *parts) hold(ctx context.Context, db *postgres.DB, values ...fixed) (broken <-chan error, held <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
-	broken, done := make(chan error, 1), make(chan struct{})
+	different, agreed, done := make(chan error, 1), make(chan struct{}), make(chan struct{})
 	p.closing(func() error { cancel(); <-done; return nil })
 	go func() {
 		defer close(done)
 		for _, v := range values {
-			if different := p.holdOne(ctx, db, v); different != nil {
-				broken <- different
+			if err := p.holdOne(ctx, db, v); err != nil {
+				different <- err
 				return
 			}
 		}
+		if ctx.Err() == nil {
+			close(agreed)
+		}
 	}()
-	return broken
+	return different, agreed
 }
 
 func (p *parts) holdOne(ctx context.Context, db *postgres.DB, v fixed) (different error) {

@@ -60,7 +60,6 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
-	p.keepRecords(ctx, log, committer)
 	var fatal <-chan error
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
@@ -85,7 +84,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, server, fatal, p.hold(ctx, db, settings...))
+	broken, held := p.hold(ctx, db, settings...)
+	p.keepRecords(ctx, log, committer, held)
+	return p.run(ctx, server, fatal, broken)
 }
 
 // httpServer is the API, or for a lone worker just its metrics and health; nil

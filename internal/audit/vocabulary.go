@@ -11,6 +11,7 @@ const (
 	SignInRefused  Act = "identity.sign_in_refused"
 	AccessDenied   Act = "access.denied"
 	PayloadDecoded Act = "payload.decoded"
+	PayloadEncoded Act = "payload.encoded"
 
 	APIKeyCreated Act = "api_key.created"
 	APIKeyRevoked Act = "api_key.revoked"
@@ -52,7 +53,7 @@ const (
 )
 
 var acts = []Act{
-	SignedIn, SignInRefused, AccessDenied, PayloadDecoded, APIKeyCreated, APIKeyRevoked,
+	SignedIn, SignInRefused, AccessDenied, PayloadDecoded, PayloadEncoded, APIKeyCreated, APIKeyRevoked,
 	ElevationRequested, ElevationGranted, ElevationEnded,
 	ApprovalRequested, ApprovalGiven, ApprovalRefused, ApprovalExpired, ApprovalUsed,
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
