@@ -181,6 +181,9 @@ type config struct {
 		Namespace string `yaml:"namespace"`
 		UIURL     string `yaml:"ui_url"`
 	} `yaml:"temporal"`
+	Codec struct {
+		Origins string `yaml:"cors_origins"`
+	} `yaml:"codec"`
 	Weaviate struct {
 		URL    string `yaml:"url"`
 		APIKey string `yaml:"api_key"`
