@@ -11,11 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-)
 
-const (
-	privateDir  = 0o700
-	privateFile = 0o600
+	"meai/internal/objects"
 )
 
 // folder is a store in a local directory. gocloud's fileblob is not used: its
@@ -32,7 +29,7 @@ func openFolder(u *url.URL) (*folder, error) {
 		}
 	}
 	if u.Query().Get("create_dir") != "" {
-		if err := os.MkdirAll(dir, privateDir); err != nil {
+		if err := os.MkdirAll(dir, objects.PrivateDir); err != nil {
 			return nil, fmt.Errorf("create folder: %w", err)
 		}
 	}
@@ -52,7 +49,7 @@ func (f *folder) create(_ context.Context, name string, data []byte) error {
 	if _, err := os.Stat(f.dir); err != nil {
 		return fmt.Errorf("look at folder: %w", err)
 	}
-	return writeOnce(f.path(name), data)
+	return objects.WriteOnce(f.path(name), data)
 }
 
 func (f *folder) read(_ context.Context, name string) ([]byte, error) {
@@ -72,7 +69,7 @@ func (f *folder) remove(_ context.Context, name string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := syncDir(filepath.Dir(path))
+	err := objects.SyncDir(filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		// Nothing was ever stored there, unless the whole folder is gone.
 		_, err = os.Stat(f.dir)
@@ -118,65 +115,3 @@ func (f *folder) list(ctx context.Context, prefix string, token []byte, limit in
 func (f *folder) close() error { return nil }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
-
-// writeOnce creates a file that is complete and on disk before its name
-// exists. The name is taken by link(2), which fails when it is in use, so of
-// several writers, in any process, exactly one wins; the others get errExists.
-func writeOnce(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, privateDir); err != nil {
-		return fmt.Errorf("create folder: %w", err)
-	}
-	temp, err := os.CreateTemp(dir, ".new-*") // O_EXCL, mode 0600
-	if err != nil {
-		return fmt.Errorf("create temporary file: %w", err)
-	}
-	// The temporary file holds key material too: failing to remove it outweighs
-	// every other outcome.
-	defer func() {
-		if removal := os.Remove(temp.Name()); removal != nil {
-			err = fmt.Errorf("remove temporary file: %w", removal)
-		}
-	}()
-	if err := writeAndSync(temp, data); err != nil {
-		return err
-	}
-	linkErr := os.Link(temp.Name(), path)
-	if linkErr != nil && !errors.Is(linkErr, fs.ErrExist) {
-		return fmt.Errorf("name new file: %w", linkErr)
-	}
-	// The loser syncs too: it goes on to use a file whose name may not be on disk
-	// yet. The parent holds the name of a folder that may be new.
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
-		return err
-	}
-	if linkErr != nil {
-		return errExists
-	}
-	return nil
-}
-
-func writeAndSync(f *os.File, data []byte) error {
-	_, err := f.Write(data)
-	if err == nil {
-		err = f.Chmod(privateFile)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write temporary file: %w", err)
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	return nil
-}

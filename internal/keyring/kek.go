@@ -16,6 +16,8 @@ import (
 	"gocloud.dev/gcerrors"
 	"gocloud.dev/secrets"
 	"gocloud.dev/secrets/localsecrets"
+
+	"meai/internal/objects"
 )
 
 const kekSize = 32
@@ -171,7 +173,7 @@ func ensureKEKFile(ctx context.Context, epoch, path string, rs replicas, log *sl
 		return fmt.Errorf("generate key: %w", err)
 	}
 	text := base64.StdEncoding.EncodeToString(key) + "\n"
-	err = writeOnce(path, []byte(text))
+	err = objects.WriteOnce(path, []byte(text))
 	if err != nil && !errors.Is(err, errExists) {
 		return fmt.Errorf("write new key file: %w", err)
 	}

@@ -2,17 +2,18 @@ package keyring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+
+	"meai/internal/objects"
 )
 
 var (
-	errExists = errors.New("object exists already")
-	errAbsent = errors.New("object does not exist")
+	errExists = objects.ErrExists
+	errAbsent = objects.ErrAbsent
 )
 
 // store keeps small named objects that are written once and never changed.
@@ -43,13 +44,13 @@ func openStore(ctx context.Context, rawURL string) (store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s bucket: %w", u.Scheme, err)
 	}
-	return &objects{bucket: bucket}, nil
+	return &cloud{bucket: bucket}, nil
 }
 
-// objects is a store in a cloud bucket, whose conditional put makes create atomic.
-type objects struct{ bucket *blob.Bucket }
+// cloud is a store in a cloud bucket, whose conditional put makes create atomic.
+type cloud struct{ bucket *blob.Bucket }
 
-func (o *objects) create(ctx context.Context, name string, data []byte) error {
+func (o *cloud) create(ctx context.Context, name string, data []byte) error {
 	err := o.bucket.WriteAll(ctx, name, data, &blob.WriterOptions{IfNotExist: true, ContentType: "application/octet-stream"})
 	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
 		return errExists
@@ -57,7 +58,7 @@ func (o *objects) create(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-func (o *objects) read(ctx context.Context, name string) ([]byte, error) {
+func (o *cloud) read(ctx context.Context, name string) ([]byte, error) {
 	data, err := o.bucket.ReadAll(ctx, name)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, errAbsent
@@ -65,7 +66,7 @@ func (o *objects) read(ctx context.Context, name string) ([]byte, error) {
 	return data, err
 }
 
-func (o *objects) remove(ctx context.Context, name string) error {
+func (o *cloud) remove(ctx context.Context, name string) error {
 	err := o.bucket.Delete(ctx, name)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
@@ -73,7 +74,7 @@ func (o *objects) remove(ctx context.Context, name string) error {
 	return err
 }
 
-func (o *objects) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+func (o *cloud) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
 	if len(token) == 0 {
 		token = blob.FirstPageToken
 	}
@@ -88,4 +89,4 @@ func (o *objects) list(ctx context.Context, prefix string, token []byte, limit i
 	return names, next, nil
 }
 
-func (o *objects) close() error { return o.bucket.Close() }
+func (o *cloud) close() error { return o.bucket.Close() }

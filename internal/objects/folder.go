@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	privateDir  = 0o700
+	// PrivateDir is the mode of a store's folders: nobody else looks in.
+	PrivateDir  = 0o700
 	privateFile = 0o600
 )
 
@@ -31,7 +32,7 @@ func openFolder(u *url.URL) (*folder, error) {
 		}
 	}
 	if u.Query().Get("create_dir") != "" {
-		if err := os.MkdirAll(dir, privateDir); err != nil {
+		if err := os.MkdirAll(dir, PrivateDir); err != nil {
 			return nil, fmt.Errorf("create folder: %w", err)
 		}
 	}
@@ -45,42 +46,14 @@ func openFolder(u *url.URL) (*folder, error) {
 	return &folder{dir: dir}, nil
 }
 
-// Create makes a file that is complete and on disk before its name exists. The name
-// is taken by link(2), which fails when it is in use.
-func (f *folder) Create(_ context.Context, name string, data []byte) (err error) {
-	path := f.path(name)
-	dir := filepath.Dir(path)
+// Create implements [Store].
+func (f *folder) Create(_ context.Context, name string, data []byte) error {
 	// The store's own folder is not made: where it is gone, as with a volume that is
 	// not mounted, writing below it would start another store.
 	if _, err := os.Stat(f.dir); err != nil {
 		return fmt.Errorf("look at folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, privateDir); err != nil {
-		return fmt.Errorf("create folder: %w", err)
-	}
-	temp, err := os.CreateTemp(dir, ".new-*") // O_EXCL, mode 0600
-	if err != nil {
-		return fmt.Errorf("create temporary file: %w", err)
-	}
-	// An error after the name was taken leaves a file that is complete; the caller
-	// finds it when it tries again.
-	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
-	if err := writeAndSync(temp, data); err != nil {
-		return err
-	}
-	linked := os.Link(temp.Name(), path)
-	if linked != nil && !errors.Is(linked, fs.ErrExist) {
-		return fmt.Errorf("name new file: %w", linked)
-	}
-	// The loser syncs too: it goes on to use a file whose name may not be on disk
-	// yet. The parent holds the name of a folder that may be new.
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
-		return err
-	}
-	if linked != nil {
-		return ErrExists
-	}
-	return nil
+	return WriteOnce(f.path(name), data)
 }
 
 func (f *folder) Read(_ context.Context, name string) ([]byte, error) {
@@ -99,6 +72,43 @@ func (f *folder) Close() error { return nil }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
 
+// WriteOnce creates a file that is complete and on disk before its name
+// exists. The name is taken by link(2), which fails when it is in use, so of
+// several writers, in any process, exactly one wins; the others get [ErrExists].
+func WriteOnce(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, PrivateDir); err != nil {
+		return fmt.Errorf("create folder: %w", err)
+	}
+	temp, err := os.CreateTemp(dir, ".new-*") // O_EXCL, mode 0600
+	if err != nil {
+		return fmt.Errorf("create temporary file: %w", err)
+	}
+	// The temporary file may hold key material: failing to remove it outweighs
+	// every other outcome.
+	defer func() {
+		if removal := os.Remove(temp.Name()); removal != nil {
+			err = fmt.Errorf("remove temporary file: %w", removal)
+		}
+	}()
+	if err := writeAndSync(temp, data); err != nil {
+		return err
+	}
+	linkErr := os.Link(temp.Name(), path)
+	if linkErr != nil && !errors.Is(linkErr, fs.ErrExist) {
+		return fmt.Errorf("name new file: %w", linkErr)
+	}
+	// The loser syncs too: it goes on to use a file whose name may not be on disk
+	// yet. The parent holds the name of a folder that may be new.
+	if err := errors.Join(SyncDir(dir), SyncDir(filepath.Dir(dir))); err != nil {
+		return err
+	}
+	if linkErr != nil {
+		return ErrExists
+	}
+	return nil
+}
+
 func writeAndSync(f *os.File, data []byte) error {
 	_, err := f.Write(data)
 	if err == nil {
@@ -113,7 +123,8 @@ func writeAndSync(f *os.File, data []byte) error {
 	return nil
 }
 
-func syncDir(dir string) error {
+// SyncDir makes the names in a folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
