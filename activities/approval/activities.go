@@ -15,17 +15,12 @@ import (
 	"meai/internal/postgres/queries"
 )
 
-// Committer takes an act into the ledger and then into the database;
-// [ledger.Committer] with [Apply] is the real one.
-type Committer interface {
-	Commit(ctx context.Context, act ledger.Act) (ledger.Entry, error)
-}
-
 // Activities are the steps of an approval. Every exported method is an activity
 // that can run twice without harm.
 type Activities struct {
-	Store  *Store
-	Ledger Committer
+	Store *Store
+	// Ledger applies with [ApplyGiven] and [Store.ApplyUsed].
+	Ledger audit.Committer
 }
 
 // Ref names an approval.
@@ -244,15 +239,8 @@ func lock(ctx context.Context, q *queries.Queries, id uuid.UUID) (locked, []Give
 	if row.UsedBy != nil {
 		l.usedBy = *row.UsedBy
 	}
-	rows, err := q.ApprovalDecisions(ctx, id)
-	if err != nil {
-		return locked{}, nil, err
-	}
-	given := make([]Given, len(rows))
-	for i, d := range rows {
-		given[i] = Given(d)
-	}
-	return l, given, nil
+	given, err := decisions(ctx, q, id)
+	return l, given, err
 }
 
 func count(r locked, given []Given) Tally {

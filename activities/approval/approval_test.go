@@ -326,7 +326,7 @@ func TestTheLedgerDecidesWhatARepeatFinds(t *testing.T) {
 var errKilled = context.DeadlineExceeded
 
 // killed commits and is gone before anybody learns of it.
-type killed struct{ approval.Committer }
+type killed struct{ audit.Committer }
 
 func (k killed) Commit(ctx context.Context, act ledger.Act) (ledger.Entry, error) {
 	if _, err := k.Committer.Commit(ctx, act); err != nil {

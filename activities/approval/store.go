@@ -178,14 +178,20 @@ func (s *Store) open(ctx context.Context, q *queries.Queries, row queries.Approv
 			return Approval{}, err
 		}
 	}
-	decisions, err := q.ApprovalDecisions(ctx, row.ID)
+	a.Decisions, err = decisions(ctx, q, row.ID)
+	return a, err
+}
+
+func decisions(ctx context.Context, q *queries.Queries, id uuid.UUID) ([]Given, error) {
+	rows, err := q.ApprovalDecisions(ctx, id)
 	if err != nil {
-		return Approval{}, err
+		return nil, err
 	}
-	for _, d := range decisions {
-		a.Decisions = append(a.Decisions, Given(d))
+	given := make([]Given, len(rows))
+	for i, d := range rows {
+		given[i] = Given(d)
 	}
-	return a, nil
+	return given, nil
 }
 
 func request(id uuid.UUID, act string, parameters []byte, requester uuid.UUID, required int16, expires time.Time) (Request, error) {

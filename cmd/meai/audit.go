@@ -225,8 +225,13 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
 		ledger.AuditCheckpoint: log.ApplyCheckpoint,
 		ledger.ApprovalGiven:   approval.ApplyGiven,
-		ledger.ApprovalUsed:    (&approval.Store{DB: db, Keys: p.keys, Audit: log}).ApplyUsed,
+		ledger.ApprovalUsed:    p.approvals(db, log).ApplyUsed,
 	}), nil
+}
+
+// approvals are the approvals of one database.
+func (p *parts) approvals(db *postgres.DB, log *audit.Log) *approval.Store {
+	return &approval.Store{DB: db, Keys: p.keys, Audit: log}
 }
 
 // keepRecords applies the ledger to the database and makes checkpoints, in the

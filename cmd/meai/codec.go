@@ -48,7 +48,7 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 	server, err := codecserver.New(codecserver.Options{
 		Keys: p.keys, Auth: callers.auth, Policies: policies,
 		Audit:     accessLog{db: db, log: log},
-		Approvals: decryptions{&approval.Store{DB: db, Keys: p.keys, Audit: log}},
+		Approvals: decryptions{p.approvals(db, log)},
 		Origins:   strings.Fields(p.config.Codec.Origins),
 		Logger:    p.telemetry.Logger,
 	})

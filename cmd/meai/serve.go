@@ -72,7 +72,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err != nil {
 			return err
 		}
-		caps.Approval = &approval.Activities{Store: &approval.Store{DB: db, Keys: p.keys, Audit: log}, Ledger: committer}
+		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive},
 		Auth:            callers.auth,
 		APIKeys:         callers.directory,
-		Approvals:       &approval.Store{DB: db, Keys: p.keys, Audit: log},
+		Approvals:       p.approvals(db, log),
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,
