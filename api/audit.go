@@ -19,6 +19,7 @@ type AuditLog interface {
 	Entries(ctx context.Context, first int64, object audit.HMAC, limit int) (audit.Page, error)
 	ProveInclusion(ctx context.Context, index, size int64) (audit.Inclusion, error)
 	ProveConsistency(ctx context.Context, from, to int64) (tlog.TreeProof, error)
+	Object(ctx context.Context, kind audit.Kind, id string) (audit.HMAC, error)
 	Record(ctx context.Context, e audit.Entry) (int64, error)
 }
 
@@ -36,6 +37,9 @@ func (noAuditLog) Entries(context.Context, int64, audit.HMAC, int) (audit.Page, 
 }
 func (noAuditLog) ProveInclusion(context.Context, int64, int64) (audit.Inclusion, error) {
 	return audit.Inclusion{}, errNoAuditLog
+}
+func (noAuditLog) Object(context.Context, audit.Kind, string) (audit.HMAC, error) {
+	return audit.HMAC{}, errNoAuditLog
 }
 func (noAuditLog) Record(context.Context, audit.Entry) (int64, error) { return 0, errNoAuditLog }
 func (noAuditLog) ProveConsistency(context.Context, int64, int64) (tlog.TreeProof, error) {

@@ -28,6 +28,7 @@ type contract struct {
 	// bodyTimeout bounds reading a body, so that a slow sender holds no request open.
 	bodyTimeout time.Duration
 	limits      *Limits
+	trail       *trail // nil without an audit log
 }
 
 // operation is one method of one address.
@@ -132,7 +133,7 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 				if err := k.enter(c, op, auth); err != nil {
 					return k.refuse(c, op, err)
 				}
-				if err := authorize(c, policies, op); err != nil {
+				if err := k.authorize(c, policies, op); err != nil {
 					return err
 				}
 			}
@@ -154,10 +155,13 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 // enter finds the caller and counts the request.
 func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticator) error {
 	if err := k.limits.stopGuessing(c); err != nil {
+		k.trail.refused(c, err)
 		return err
 	}
 	if err := authenticate(c, auth); err != nil {
-		return k.limits.countGuess(c, err)
+		err = k.limits.countGuess(c, err)
+		k.trail.refused(c, err)
+		return err
 	}
 	return k.limits.admit(c, op.limit)
 }
@@ -184,14 +188,17 @@ func authenticate(c echo.Context, auth identity.Authenticator) error {
 
 // authorize asks the policies. Everything that concerns a person concerns the
 // caller: no operation takes another person's id.
-func authorize(c echo.Context, policies *authorization.Policies, op operation) error {
-	who, _ := identity.FromContext(c.Request().Context())
+func (k *contract) authorize(c echo.Context, policies *authorization.Policies, op operation) error {
+	ctx := c.Request().Context()
+	who, _ := identity.FromContext(ctx)
+	k.trail.entered(ctx, who)
 	switch policies.Decide(authorization.Request{Caller: who, Action: op.id, Scope: op.scope, Subject: who.Subject, Now: time.Now()}) {
 	case authorization.Allowed:
 		return nil
 	case authorization.StepUp:
 		return &problem{code: stepUpRequired}
 	default:
+		k.trail.denied(ctx, who, op.id)
 		return &problem{code: forbidden}
 	}
 }

@@ -184,6 +184,11 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if err := o.Limits.check(s.contract); err != nil {
 		return nil, err
 	}
+	if o.Audit != nil {
+		if s.contract.trail, err = newTrail(o.Audit, s.log); err != nil {
+			return nil, err
+		}
+	}
 	if s.policies, err = authorization.Load(); err != nil {
 		return nil, fmt.Errorf("load the policies: %w", err)
 	}

@@ -22,17 +22,20 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"meai/activities/approval"
 	"meai/activities/interaction"
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
 	"meai/activities/synthesis"
+	"meai/internal/audit"
 	"meai/internal/codec"
 	"meai/internal/embedding"
 	"meai/internal/enginetest"
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/internal/vectors"
 	"meai/workflows"
@@ -66,12 +69,45 @@ func newSite(t *testing.T) *site {
 	require.NoError(t, err)
 	t.Cleanup(s.temporal.Close)
 	s.starter = &workflows.Starter{Client: s.temporal, Active: db.CheckActive}
+	log := audit.New(audit.Options{DB: db, Keys: s.keys})
 	s.caps.Keys = &keys.Activities{
-		Keyring: s.keys, DB: db, Temporal: s.temporal, Namespace: s.namespace, Straggling: time.Millisecond,
+		Keyring: s.keys, DB: db, Temporal: s.temporal, Namespace: s.namespace, Audit: log, Straggling: time.Millisecond,
 	}
+	s.caps.Approval = s.approvals(t, log)
 	s.startWorkers(t)
 	t.Cleanup(func() { s.group.Stop() })
 	return s
+}
+
+func (s *site) approvals(t *testing.T, log *audit.Log) *approval.Activities {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + s.dir + "/ledger?create_dir=true"}, Key: ledger.KeyOf(s.keys)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	store := &approval.Store{DB: s.db, Keys: s.keys, Audit: log}
+	return &approval.Activities{Store: store, Ledger: ledger.NewCommitter(l, s.db, map[ledger.Kind]ledger.Applier{
+		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed,
+	})}
+}
+
+// approved is the approval of two others to destroy a person's keys.
+func (s *site) approved(t *testing.T, subject uuid.UUID) uuid.UUID {
+	t.Helper()
+	a := s.caps.Approval
+	asked, err := a.Store.Ask(t.Context(), approval.Asked{
+		Key: uuid.NewString(), Act: approval.EarlyDelete, Parameters: map[string]string{"subject": subject.String()},
+		Requester: uuid.New(), Reason: "They asked for it.", Lifetime: time.Hour, Role: "operator",
+	})
+	require.NoError(t, err)
+	for range 2 {
+		decision, err := a.Store.Sign(t.Context(), approval.Decision{Approval: asked.ID, Approver: uuid.New(), Approves: true})
+		require.NoError(t, err)
+		_, err = a.Record(t.Context(), decision)
+		require.NoError(t, err)
+	}
+	_, err = a.Conclude(t.Context(), approval.Ref{ID: asked.ID})
+	require.NoError(t, err)
+	return asked.ID
 }
 
 func (s *site) folder(i int) string { return filepath.Join(s.dir, fmt.Sprint("replica", i)) }
@@ -105,7 +141,7 @@ func (s *site) startWorkers(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() (started bool) { // a new namespace takes a moment
 		var err error
-		s.group, err = Start(s.temporal, declaration(t), []string{workflows.QueuePrivacy}, s.caps, enginetest.Logger(t))
+		s.group, err = Start(s.temporal, declaration(t), []string{workflows.QueuePrivacy, workflows.QueueOperations}, s.caps, enginetest.Logger(t))
 		return err == nil
 	}, time.Minute, 200*time.Millisecond)
 }
@@ -236,7 +272,7 @@ func (p live) reads(t *testing.T) {
 	require.NotEmpty(t, found.Memories)
 }
 
-func (s *site) sweep(t *testing.T, run workflows.KeysRun, in workflows.KeysInput) keys.Counts {
+func (s *site) sweep(t *testing.T, run keys.Run, in workflows.KeysInput) keys.Counts {
 	t.Helper()
 	started, err := s.starter.StartKeys(t.Context(), run, in)
 	require.NoError(t, err)
@@ -259,7 +295,7 @@ func TestAPersonsKeyIsReplacedAndTheOldOneRetires(t *testing.T) {
 	open := "person/" + p.subject.String() + "/tale/1"
 	s.begin(t, queue, open)
 
-	done := s.sweep(t, workflows.RekeyRun, workflows.KeysInput{})
+	done := s.sweep(t, keys.Rekey, workflows.KeysInput{})
 	require.Equal(t, 2, done.Changed, "the person's and the system's: %+v", done)
 	require.GreaterOrEqual(t, done.Rows, len(postgres.SealedColumns))
 	require.Zero(t, done.Failed+done.Incomplete)
@@ -270,14 +306,14 @@ func TestAPersonsKeyIsReplacedAndTheOldOneRetires(t *testing.T) {
 	_, failures := s.decode(t, s.history(t, open))
 	require.Empty(t, failures, "the old version still opens histories")
 
-	again := s.sweep(t, workflows.RekeyRun, workflows.KeysInput{Before: time.Now().Add(-time.Hour)})
+	again := s.sweep(t, keys.Rekey, workflows.KeysInput{Before: time.Now().Add(-time.Hour)})
 	require.Zero(t, again.Changed, "young keys are left alone: %+v", again)
 
-	kept := s.sweep(t, workflows.RetireRun, workflows.KeysInput{})
+	kept := s.sweep(t, keys.Retire, workflows.KeysInput{})
 	require.Positive(t, kept.KeptForHistories)
 	require.Zero(t, kept.Retired)
 	s.forget(t, p.subject, open)
-	retired := s.sweep(t, workflows.RetireRun, workflows.KeysInput{})
+	retired := s.sweep(t, keys.Retire, workflows.KeysInput{})
 	require.Equal(t, 1, retired.Retired, "%+v", retired)
 	fresh := s.openKeyring(t)
 	versions, err := fresh.Versions(t.Context(), p.subject)
@@ -287,9 +323,9 @@ func TestAPersonsKeyIsReplacedAndTheOldOneRetires(t *testing.T) {
 	p.reads(t)
 
 	t.Run("an archive keeps it", func(t *testing.T) {
-		s.sweep(t, workflows.RekeyRun, workflows.KeysInput{Subject: p.subject})
+		s.sweep(t, keys.Rekey, workflows.KeysInput{Subject: p.subject})
 		s.caps.Keys.ArchiveAge = time.Hour
-		kept := s.sweep(t, workflows.RetireRun, workflows.KeysInput{Subject: p.subject})
+		kept := s.sweep(t, keys.Retire, workflows.KeysInput{Subject: p.subject})
 		require.Equal(t, keys.Counts{Seen: 1, KeptForArchives: 1}, kept)
 	})
 }
@@ -332,7 +368,7 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 	require.Positive(t, opened)
 	require.Empty(t, failures)
 
-	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Settle: 2 * time.Second})
+	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Approval: s.approved(t, p.subject), Settle: 2 * time.Second})
 	require.NoError(t, err)
 	s.group.Stop() // a worker that goes away changes nothing
 	s.startWorkers(t)
@@ -370,7 +406,7 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 		require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), theirs, "", "the test is over"))
 	})
 	t.Run("and again is no different", func(t *testing.T) {
-		run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Settle: time.Second})
+		run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Approval: s.approved(t, p.subject), Settle: time.Second})
 		require.NoError(t, err)
 		var again workflows.DestroyKeysDone
 		require.NoError(t, run.Get(t.Context(), &again))
@@ -387,7 +423,7 @@ func TestKeysAreDestroyedAlthoughAReplicaIsAway(t *testing.T) {
 	away := s.folder(2) + ".away"
 	require.NoError(t, os.Rename(s.folder(2), away))
 
-	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: subject, Settle: time.Second})
+	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: subject, Approval: s.approved(t, subject), Settle: time.Second})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		value, err := s.temporal.QueryWorkflow(t.Context(), run.GetID(), "", workflows.ProgressQuery)

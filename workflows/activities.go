@@ -67,6 +67,7 @@ var (
 
 	loadApproval     = call[approval.Ref, approval.Request]{"approval.Load", on(QueueOperations, patient)}
 	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, patient)}
+	useApproval      = call[approval.UseInput, approval.Request]{"approval.Use", on(QueueOperations, patient)}
 	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, patient)}
 
 	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}
@@ -82,7 +83,8 @@ var (
 	endWorkflows = call[keys.SubjectInput, keys.Ended]{"keys.EndWorkflows", on(QueuePrivacy, relentless)}
 	buryKeys     = call[keys.SubjectInput, struct{}]{"keys.Bury", on(QueuePrivacy, relentless)}
 	clearKeys    = call[keys.SubjectInput, struct{}]{"keys.Clear", on(QueuePrivacy, relentless)}
-	markErased   = call[keys.SubjectInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
+	markErased   = call[keys.ErasedInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
+	recordRun    = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}
 )
 
 func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {

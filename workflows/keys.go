@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
+	"meai/activities/approval"
 	"meai/activities/keys"
 )
 
@@ -49,7 +50,7 @@ func Rekey(ctx workflow.Context, in KeysInput) (keys.Counts, error) {
 	if in.Before.IsZero() {
 		in.Before = workflow.Now(ctx)
 	}
-	return overKeys(ctx, Rekey, in, func(ctx workflow.Context, subjects []uuid.UUID, done *keys.Counts) error {
+	done, err := overKeys(ctx, Rekey, in, func(ctx workflow.Context, subjects []uuid.UUID, done *keys.Counts) error {
 		published, err := publishKeys.run(ctx, keys.SubjectsInput{Subjects: subjects, Before: in.Before})
 		done.Add(published.Counts)
 		if err != nil || len(published.Subjects) == 0 {
@@ -68,15 +69,17 @@ func Rekey(ctx workflow.Context, in KeysInput) (keys.Counts, error) {
 		}
 		return nil
 	})
+	return done, recorded(ctx, keys.Rekey, in.Subject, err)
 }
 
 // RetireKeys removes old key versions that no row, history or archive needs.
 func RetireKeys(ctx workflow.Context, in KeysInput) (keys.Counts, error) {
-	return overKeys(ctx, RetireKeys, in, func(ctx workflow.Context, subjects []uuid.UUID, done *keys.Counts) error {
+	done, err := overKeys(ctx, RetireKeys, in, func(ctx workflow.Context, subjects []uuid.UUID, done *keys.Counts) error {
 		counts, err := retireKeys.run(ctx, keys.SubjectsInput{Subjects: subjects})
 		done.Add(counts)
 		return err
 	})
+	return done, recorded(ctx, keys.Retire, in.Subject, err)
 }
 
 // Rewrap wraps everybody's keys under the KEK in use and mends what replicas
@@ -87,11 +90,24 @@ func Rewrap(ctx workflow.Context, in KeysInput) (keys.Counts, error) {
 		done.Add(counts)
 		return err
 	})
-	if err != nil || in.Subject != uuid.Nil {
-		return done, err
+	if err == nil && in.Subject == uuid.Nil {
+		_, err = endEpochs.run(ctx, struct{}{})
 	}
-	_, err = endEpochs.run(ctx, struct{}{})
-	return done, err
+	return done, recorded(ctx, keys.Rewrap, in.Subject, err)
+}
+
+// recorded has the end of a run written to the audit log, a run that was cancelled
+// included. One that continues as new has not ended.
+func recorded(ctx workflow.Context, run keys.Run, subject uuid.UUID, err error) error {
+	if workflow.IsContinueAsNewError(err) {
+		return err
+	}
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	_, unrecorded := recordRun.run(ctx, keys.RunInput{Run: run, Subject: subject, Succeeded: err == nil})
+	if err != nil {
+		return err
+	}
+	return unrecorded
 }
 
 // overKeys calls step for each page of the keyring, and continues as new.
@@ -126,6 +142,8 @@ func overKeys(ctx workflow.Context, self any, in KeysInput, step func(workflow.C
 // DestroyKeysInput names the person whose data becomes unreadable for ever.
 type DestroyKeysInput struct {
 	Subject uuid.UUID `json:"subject"`
+	// Approval is that of two others to [approval.EarlyDelete] of this person.
+	Approval uuid.UUID `json:"approval"`
 	// Settle is how long starts and steps that were under way when the person was
 	// frozen may take to end; zero for [settle].
 	Settle time.Duration `json:"settle,omitempty"`
@@ -144,7 +162,7 @@ const (
 
 // DestroyKeysDone tells how far a destruction is.
 type DestroyKeysDone struct {
-	// Step is "freezing", "ending", "burying", "clearing", "confirming" or "erased".
+	// Step is "approving", "freezing", "ending", "burying", "clearing", "confirming" or "erased".
 	Step string `json:"step"`
 	// Ended counts the workflows that were terminated.
 	Ended int `json:"ended"`
@@ -155,7 +173,8 @@ type DestroyKeysDone struct {
 
 // DestroyKeys makes everything of one person unreadable for ever, in the order
 // in which no replay meets a destroyed key: freeze, so that nothing begins; end
-// what runs, on the server, and confirm; then the tombstone; then the keys.
+// what runs, on the server, and confirm; then the tombstone; then the keys. It
+// begins with the approval of others, which is spent on it.
 //
 // A worker may still have an ended workflow in its sticky cache. It gets no task
 // for it any more, so nothing is played from there; the cache forgets it when
@@ -174,7 +193,7 @@ func DestroyKeys(ctx workflow.Context, in DestroyKeysInput) (DestroyKeysDone, er
 		name string
 		run  func(workflow.Context) error
 	}{
-		{"freezing", d.freeze}, {"ending", d.endWorkflows}, {"burying", d.bury},
+		{"approving", d.approve}, {"freezing", d.freeze}, {"ending", d.endWorkflows}, {"burying", d.bury},
 		{"clearing", d.clear}, {"confirming", d.confirm},
 	} {
 		d.done.Step = step.name
@@ -190,6 +209,14 @@ type destruction struct {
 	in     DestroyKeysInput
 	person keys.SubjectInput
 	done   DestroyKeysDone
+}
+
+func (d *destruction) approve(ctx workflow.Context) error {
+	_, err := useApproval.run(ctx, approval.UseInput{
+		ID: d.in.Approval, Act: approval.EarlyDelete, Parameters: map[string]string{"subject": d.in.Subject.String()},
+		By: workflow.GetInfo(ctx).WorkflowExecution.ID,
+	})
+	return err
 }
 
 func (d *destruction) freeze(ctx workflow.Context) error {
@@ -244,24 +271,14 @@ func (d *destruction) confirm(ctx workflow.Context) error {
 	if err := d.clear(ctx); err != nil {
 		return err
 	}
-	_, err := markErased.run(ctx, d.person)
+	_, err := markErased.run(ctx, keys.ErasedInput{Subject: d.in.Subject, Approval: d.in.Approval})
 	return err
 }
 
-// KeysRun names a workflow of the keys that an operator can start.
-type KeysRun string
-
-// The workflows of the keys.
-const (
-	RekeyRun  KeysRun = "rekey"
-	RewrapRun KeysRun = "rewrap"
-	RetireRun KeysRun = "retire"
-)
-
 // StartKeys starts a run over the keys, or joins the one that is running: there
 // is one of each kind at a time.
-func (s *Starter) StartKeys(ctx context.Context, run KeysRun, in KeysInput) (client.WorkflowRun, error) {
-	workflows := map[KeysRun]any{RekeyRun: Rekey, RewrapRun: Rewrap, RetireRun: RetireKeys}
+func (s *Starter) StartKeys(ctx context.Context, run keys.Run, in KeysInput) (client.WorkflowRun, error) {
+	workflows := map[keys.Run]any{keys.Rekey: Rekey, keys.Rewrap: Rewrap, keys.Retire: RetireKeys}
 	id := "keys/" + string(run)
 	if in.Subject != uuid.Nil {
 		id += "/" + in.Subject.String()

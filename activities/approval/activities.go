@@ -19,7 +19,7 @@ import (
 // that can run twice without harm.
 type Activities struct {
 	Store *Store
-	// Ledger applies with [ApplyGiven] and [Store.ApplyUsed].
+	// Ledger applies with [Store.ApplyGiven] and [Store.ApplyUsed].
 	Ledger audit.Committer
 }
 

@@ -37,7 +37,7 @@ const (
 	Decrypt Act = "decrypt"
 	// Restore brings a backup back into service.
 	Restore Act = "restore"
-	// EarlyDelete deletes a person's data before the cooling-off period is over.
+	// EarlyDelete deletes a person's data, or destroys their keys, before the cooling-off period is over.
 	EarlyDelete Act = "early_delete"
 	// OverrideFailover fails over although the gate says no.
 	OverrideFailover Act = "override_failover"

@@ -59,7 +59,8 @@ func (o *office) committer(t *testing.T, db *postgres.DB) *ledger.Committer {
 	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + o.dir + "/ledger?create_dir=true"}, Key: ledger.KeyOf(o.keys), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{ledger.ApprovalGiven: approval.ApplyGiven, ledger.ApprovalUsed: (&approval.Store{DB: db, Keys: o.keys, Audit: audit.New(audit.Options{DB: db, Keys: o.keys})}).ApplyUsed})
+	store := &approval.Store{DB: db, Keys: o.keys, Audit: audit.New(audit.Options{DB: db, Keys: o.keys})}
+	return ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed})
 }
 
 func (o *office) ask(t *testing.T, act approval.Act, parameters map[string]string) approval.Approval {

@@ -311,7 +311,7 @@ func fromLedger(fields map[string]string) (Request, []uuid.UUID, error) {
 
 // ApplyGiven is the ledger's applier of given approvals: it brings the approval, and
 // what follows from it at once, into a database that may be older than both.
-func ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
+func (s *Store) ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
 	r, approvers, err := fromLedger(e.Fields)
 	if err != nil {
 		return err
@@ -326,13 +326,29 @@ func ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
 	if err != nil || r.Act != Elevate || State(row.State) != Approved {
 		return err
 	}
+	return s.grant(ctx, q, r, e.Time)
+}
+
+// grant gives the requester the role that was approved, from a time on.
+func (s *Store) grant(ctx context.Context, q *queries.Queries, r Request, from time.Time) error {
 	n, err := strconv.Atoi(r.Parameters["minutes"])
 	if err != nil {
 		return failure.New(failure.InvalidInput, "the approval names no minutes", err)
 	}
-	_, err = q.GrantRole(ctx, queries.GrantRoleParams{
+	object, err := s.Audit.Object(ctx, audit.Role, r.ID.String())
+	if err != nil {
+		return err
+	}
+	fresh, err := q.GrantRole(ctx, queries.GrantRoleParams{
 		ID: r.ID, PrincipalID: r.Requester, Role: r.Parameters["role"],
-		GrantedAt: e.Time, ExpiresAt: e.Time.Add(time.Duration(n) * time.Minute),
+		GrantedAt: from, ExpiresAt: from.Add(time.Duration(n) * time.Minute),
+	})
+	if err != nil || fresh == 0 {
+		return err
+	}
+	_, err = audit.Append(ctx, q, audit.Entry{
+		Actor: r.Requester.String(), Role: r.Parameters["role"], Act: audit.ElevationGranted,
+		Kind: audit.Role, Object: object, Outcome: audit.Succeeded, Approval: r.ID.String(),
 	})
 	return err
 }

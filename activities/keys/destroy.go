@@ -124,8 +124,3 @@ func (a *Activities) Bury(ctx context.Context, in SubjectInput) error {
 func (a *Activities) Clear(ctx context.Context, in SubjectInput) error {
 	return a.Keyring.Clear(ctx, in.Subject)
 }
-
-// MarkErased records that the person's data is unreadable for good.
-func (a *Activities) MarkErased(ctx context.Context, in SubjectInput) error {
-	return a.DB.MarkErased(ctx, in.Subject)
-}

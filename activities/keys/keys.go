@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 
+	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -34,6 +35,7 @@ type Activities struct {
 	Keyring  *keyring.Keyring
 	DB       *postgres.DB
 	Temporal client.Client
+	Audit    *audit.Log
 	// Namespace is where the histories of people's workflows are.
 	Namespace string
 	// ArchiveAge is how long the oldest backup or archive is kept. It holds rows

@@ -14,6 +14,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/api/client"
+	"meai/internal/audit"
 	"meai/internal/config"
 )
 
@@ -64,6 +65,7 @@ func TestARoleForATimeNeedsASecondPerson(t *testing.T) {
 
 	begun := time.Now()
 	require.Eventually(t, func() bool { return olga.readsTheLog(t) == http.StatusOK }, 5*time.Second, 100*time.Millisecond)
+	require.Contains(t, s.acts(t), audit.ElevationGranted)
 	t.Logf("the role works after %v", time.Since(begun).Round(time.Millisecond))
 	key, err := olga.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Roles: []client.Role{"auditor"}, Scopes: []client.Scope{"audit"}, Days: 300})
 	require.NoError(t, err)

@@ -24,6 +24,7 @@ type auditCommand struct {
 	Export     auditExportCommand     `cmd:"" help:"Write the log and its checkpoints to a file that can be verified offline."`
 	Checkpoint auditCheckpointCommand `cmd:"" help:"Sign the log as it is now and commit that to the ledger."`
 	Key        auditKeyCommand        `cmd:"" help:"Print the public key that checkpoints are signed with."`
+	Object     auditObjectCommand     `cmd:"" help:"Print what stands in entries for a person, a role, an approval or another object."`
 }
 
 type auditVerifyCommand struct {
@@ -200,6 +201,34 @@ func (auditKeyCommand) Run(ctx context.Context, c *cli) (err error) {
 	return nil
 }
 
+type auditObjectCommand struct {
+	Kind string `arg:"" help:"Such as subject, role (the id of the approval that gave it), api_key, approval, workflow or route."`
+	ID   string `arg:"" help:"Its id."`
+}
+
+func (auditObjectCommand) Help() string {
+	return `Entries name objects by an HMAC, so that the log alone tells nobody who they are about. With it the API answers what was done to
+one: GET /v1/audit/entries?object=HMAC. Needs the keyring; reads neither log nor database.`
+}
+
+func (o auditObjectCommand) Run(ctx context.Context, c *cli) (err error) {
+	kind := audit.Kind(o.Kind)
+	if kinds := audit.Kinds(); !slices.Contains(kinds, kind) {
+		return fmt.Errorf("there is no kind %q; there are %q", kind, kinds)
+	}
+	p, err := open(ctx, c, "meai-audit")
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	object, err := audit.New(audit.Options{Keys: p.keys}).Object(ctx, kind, o.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Println(object)
+	return nil
+}
+
 // ledger opens the stores of the ledger.
 func (p *parts) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	l, err := ledger.Open(ctx, ledger.Options{
@@ -222,10 +251,11 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		DB: db, Keys: p.keys, Logger: p.telemetry.Logger,
 		Interval: p.config.Audit.Interval, Entries: p.config.Audit.Entries,
 	})
+	approvals := p.approvals(db, log)
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
 		ledger.AuditCheckpoint: log.ApplyCheckpoint,
-		ledger.ApprovalGiven:   approval.ApplyGiven,
-		ledger.ApprovalUsed:    p.approvals(db, log).ApplyUsed,
+		ledger.ApprovalGiven:   approvals.ApplyGiven,
+		ledger.ApprovalUsed:    approvals.ApplyUsed,
 	}), nil
 }
 

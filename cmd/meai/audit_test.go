@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,7 +138,7 @@ func TestProofsByTheAPIHoldForWhoTrustsTheKeyAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, page.JSON200, string(page.Body))
 	require.Len(t, page.JSON200.Entries, 4)
-	require.EqualValues(t, 9, page.JSON200.NextCursor)
+	require.EqualValues(t, 10, page.JSON200.NextCursor, "the auditor's own sign-in is entry 5")
 	require.Equal(t, "payload.decoded", page.JSON200.Entries[0].Act)
 
 	proof, err := c.ProveAuditEntryWithResponse(t.Context(), 7, &client.ProveAuditEntryParams{})
@@ -148,9 +150,55 @@ func TestProofsByTheAPIHoldForWhoTrustsTheKeyAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, grown.JSON200, string(grown.Body))
 	require.NoError(t, tlog.CheckTree(hashes(t, grown.JSON200.Hashes), second.Size, second.Root, first.Size, first.Root))
-	beyond, err := c.ProveAuditEntryWithResponse(t.Context(), 11, &client.ProveAuditEntryParams{})
+	beyond, err := c.ProveAuditEntryWithResponse(t.Context(), 12, &client.ProveAuditEntryParams{})
 	require.NoError(t, err)
 	require.NotNil(t, beyond.ApplicationproblemJSON404)
+}
+
+func TestWhoComesInAndWhoIsTurnedAwayIsRecorded(t *testing.T) {
+	s := newSite(t, "MEAI_LIMITS_FAILED_LOGINS=3")
+	_, base := s.serve(t, "up")
+	sam := signedIn(t, base, "support.sam")
+	for range 3 {
+		require.Equal(t, http.StatusForbidden, sam.readsTheLog(t))
+	}
+	var guessed int
+	for range 6 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/audit/checkpoint", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer guess")
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		guessed = response.StatusCode
+	}
+	require.Equal(t, http.StatusTooManyRequests, guessed)
+
+	acts := map[string]int{}
+	for _, e := range s.auditEntries(t) {
+		acts[fmt.Sprintf("%s %s %s %s", e.Act, e.Role, e.Reason, e.Outcome)]++
+	}
+	require.Equal(t, 1, acts["identity.signed_in support several_factors succeeded"], "%v", acts)
+	require.Equal(t, 1, acts["access.denied support listAuditEntries denied"], "%v", acts)
+	require.Equal(t, 1, acts["identity.sign_in_refused none too_many_attempts denied"], "%v", acts)
+}
+
+// auditEntries are all that the log holds.
+func (s site) auditEntries(t *testing.T) []audit.Entry {
+	t.Helper()
+	log, _ := s.auditLog(t)
+	page, err := log.Entries(t.Context(), 0, audit.HMAC{}, 1000)
+	require.NoError(t, err)
+	return page.Entries
+}
+
+// acts are the acts in the log, in order.
+func (s site) acts(t *testing.T) (acts []audit.Act) {
+	t.Helper()
+	for _, e := range s.auditEntries(t) {
+		acts = append(acts, e.Act)
+	}
+	return acts
 }
 
 func hashes(t *testing.T, texts []string) []tlog.Hash {

@@ -122,7 +122,7 @@ change. Running it twice is harmless: with --before, keys younger than that time
 }
 
 func (r keysRekeyCommand) Run(ctx context.Context, c *cli) error {
-	return r.start(ctx, c, workflows.RekeyRun, workflows.KeysInput{Before: r.Before})
+	return r.start(ctx, c, keys.Rekey, workflows.KeysInput{Before: r.Before})
 }
 
 type keysRewrapCommand struct{ overKeysFlags }
@@ -138,7 +138,7 @@ with keyring.kek and keyring.kek_epoch, the old one going to keyring.other_keks,
 }
 
 func (r keysRewrapCommand) Run(ctx context.Context, c *cli) error {
-	return r.start(ctx, c, workflows.RewrapRun, workflows.KeysInput{})
+	return r.start(ctx, c, keys.Rewrap, workflows.KeysInput{})
 }
 
 type keysRetireCommand struct{ overKeysFlags }
@@ -153,10 +153,10 @@ was replaced, and keyring.archive_age has passed since then. What is kept is cou
 }
 
 func (r keysRetireCommand) Run(ctx context.Context, c *cli) error {
-	return r.start(ctx, c, workflows.RetireRun, workflows.KeysInput{})
+	return r.start(ctx, c, keys.Retire, workflows.KeysInput{})
 }
 
-func (f overKeysFlags) start(ctx context.Context, c *cli, run workflows.KeysRun, in workflows.KeysInput) (err error) {
+func (f overKeysFlags) start(ctx context.Context, c *cli, run keys.Run, in workflows.KeysInput) (err error) {
 	in.Subject, in.PageSize = f.Subject, f.PageSize
 	p, err := open(ctx, c, "meai-keys")
 	if err != nil {
@@ -175,15 +175,18 @@ func (f overKeysFlags) start(ctx context.Context, c *cli, run workflows.KeysRun,
 }
 
 type keysDestroyCommand struct {
-	Subject uuid.UUID `arg:"" help:"The person's id."`
-	Confirm uuid.UUID `required:"" help:"The same id again: there is no way back." placeholder:"UUID"`
-	NoWait  bool      `help:"Start it, print its workflow id and return."`
+	Subject  uuid.UUID `arg:"" help:"The person's id."`
+	Approval uuid.UUID `required:"" help:"The approval of two others; there is no way back." placeholder:"UUID"`
+	NoWait   bool      `help:"Start it, print its workflow id and return."`
 }
 
 func (keysDestroyCommand) Help() string {
 	return `Starts the workflow DestroyKeys on queue privacy, or joins the one that is running. By hand:
 
-  temporal workflow start --task-queue privacy --type DestroyKeys --workflow-id keys/destroy/SUBJECT --input '{"subject":"SUBJECT"}'
+  temporal workflow start --task-queue privacy --type DestroyKeys --workflow-id keys/destroy/SUBJECT --input '{"subject":"SUBJECT","approval":"APPROVAL"}'
+
+A privacy officer or operator asks for the approval (POST /v1/approvals, act early_delete, parameter subject), and two others
+agree. It is spent on this one run; starting the same one again, after whatever stopped it, is the same use.
 
 The person is frozen, their workflows are ended on the server, and when none is left a tombstone goes to a quorum of the
 keyring's replicas: within 5 s no process can read anything of the person, in any row, payload or backup. Then the keys are
@@ -191,9 +194,6 @@ deleted on every replica, for as long as that takes. It does not delete rows.`
 }
 
 func (d keysDestroyCommand) Run(ctx context.Context, c *cli) (err error) {
-	if d.Subject != d.Confirm {
-		return errors.New("--confirm names another person; nothing was done")
-	}
 	p, err := open(ctx, c, "meai-keys")
 	if err != nil {
 		return err
@@ -203,7 +203,7 @@ func (d keysDestroyCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
-	started, err := (&workflows.Starter{Client: temporal}).StartDestroyKeys(ctx, workflows.DestroyKeysInput{Subject: d.Subject})
+	started, err := (&workflows.Starter{Client: temporal}).StartDestroyKeys(ctx, workflows.DestroyKeysInput{Subject: d.Subject, Approval: d.Approval})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	sdk "go.temporal.io/sdk/client"
 
+	"meai/api/client"
+	"meai/internal/audit"
 	"meai/internal/config"
 	"meai/internal/keyring"
 )
@@ -61,10 +64,26 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 		requireReads(t, alice, first)
 	})
 	t.Run("destroyed", func(t *testing.T) {
-		out, err := s.command("keys", "destroy", alice.subject.String(), "--confirm", bob.subject.String()).CombinedOutput()
+		petra := signedIn(t, base, "privacy_officer.petra")
+		asked := petra.asks(t, client.ApprovalActEarlyDelete, map[string]string{"subject": alice.subject.String()})
+		destroy := func(of *person, approval uuid.UUID) (string, error) {
+			out, err := s.command("keys", "destroy", of.subject.String(), "--approval", approval.String()).CombinedOutput()
+			return string(out), err
+		}
+		ada, paul := signedIn(t, base, "admin.ada"), signedIn(t, base, "privacy_officer.paul")
+		require.NotNil(t, ada.decides(t, asked.Id, true).JSON200)
+		out, err := destroy(alice, asked.Id)
+		require.Error(t, err, "one other is not enough")
+		require.Contains(t, out, "approving: ")
+		require.Contains(t, out, "the approval is pending")
+		require.NotNil(t, paul.decides(t, asked.Id, true).JSON200)
+		out, err = destroy(bob, asked.Id)
 		require.Error(t, err)
-		require.Contains(t, string(out), "nothing was done")
-		s.byHand(t, "DestroyKeys", "keys/destroy/"+alice.subject.String(), `{"subject":"`+alice.subject.String()+`","settle":1000000000}`)
+		require.Contains(t, out, "the approval is for another act")
+		requireReads(t, alice, first)
+
+		id := "keys/destroy/" + alice.subject.String()
+		s.byHand(t, "DestroyKeys", id, fmt.Sprintf(`{"subject":%q,"approval":%q,"settle":1000000000}`, alice.subject, asked.Id))
 		got, err := alice.api.GetInteractionWithResponse(t.Context(), alice.session, first)
 		require.NoError(t, err)
 		require.Nil(t, got.JSON200, "%s", got.Body)
@@ -77,6 +96,18 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 			require.Equal(t, 1, r.Tombstones)
 			require.Zero(t, r.Lacking+r.Stale+r.Damaged+r.Unburied, "%+v", r)
 		}
+		acts := s.acts(t)
+		for _, act := range []audit.Act{audit.KeyRotated, audit.KeyRetired, audit.KeyRewrapped, audit.ApprovalUsed} {
+			require.Contains(t, acts, act)
+		}
+		object, err := audit.ParseHMAC(strings.TrimSpace(s.run(t, "audit", "object", "subject", alice.subject.String())))
+		require.NoError(t, err)
+		log, _ := s.auditLog(t)
+		about, err := log.Entries(t.Context(), 0, object, 10)
+		require.NoError(t, err)
+		require.Len(t, about.Entries, 1)
+		require.Equal(t, audit.KeyDestroyed, about.Entries[0].Act)
+		require.Equal(t, asked.Id.String(), about.Entries[0].Approval)
 		require.NotContains(t, up.log.String(), "KeyDestroyed", "no workflow met the destroyed key")
 	})
 }

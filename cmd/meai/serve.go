@@ -73,6 +73,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
+		caps.Keys.Audit = log
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
 		if err != nil {
 			return err

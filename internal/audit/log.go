@@ -44,6 +44,28 @@ func Append(ctx context.Context, q *queries.Queries, e Entry) (int64, error) {
 	return index, nil
 }
 
+// AppendOnce is [Append] for a step that may be repeated: it adds nothing when the
+// very same entry is there, which its request's id tells from another act's. The
+// entry has an object.
+func AppendOnce(ctx context.Context, q *queries.Queries, e Entry) error {
+	body, err := e.encode()
+	if err != nil {
+		return err
+	}
+	if err := q.LockAuditLog(ctx); err != nil {
+		return fmt.Errorf("wait for the audit log: %w", err)
+	}
+	known, err := q.KnowsAuditEntry(ctx, e.Object[:], body)
+	if err != nil {
+		return fmt.Errorf("look for %s in the audit log: %w", e.Act, err)
+	}
+	if known {
+		return nil
+	}
+	_, err = Append(ctx, q, e)
+	return err
+}
+
 // Committer takes an act into the ledger and then into the database;
 // [ledger.Committer] is the real one.
 type Committer interface {

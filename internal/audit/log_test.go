@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 
 	"meai/internal/audit"
 	"meai/internal/failure"
@@ -226,4 +227,26 @@ func FuzzDecode(f *testing.F) {
 		}
 		require.Equal(t, leaf, audit.Encode(e), "one encoding for each entry")
 	})
+}
+
+// TestARepeatedStepIsRecordedOnce: by any number of attempts at once, while another
+// request's entry is another.
+func TestARepeatedStepIsRecordedOnce(t *testing.T) {
+	s := newSite(t)
+	add := func(e audit.Entry) error {
+		return s.db.WriteShared(t.Context(), func(ctx context.Context, q *queries.Queries) error {
+			return audit.AppendOnce(ctx, q, e)
+		})
+	}
+	var attempts errgroup.Group
+	for range 8 {
+		attempts.Go(func() error { return add(entry(1)) })
+	}
+	require.NoError(t, attempts.Wait())
+	another := entry(1)
+	another.Request = "another"
+	require.NoError(t, add(another))
+	page, err := s.log.Entries(t.Context(), 0, entry(1).Object, 10)
+	require.NoError(t, err)
+	require.Len(t, page.Entries, 2)
 }

@@ -16,9 +16,8 @@ const (
 	APIKeyCreated Act = "api_key.created"
 	APIKeyRevoked Act = "api_key.revoked"
 
-	ElevationRequested Act = "elevation.requested"
-	ElevationGranted   Act = "elevation.granted"
-	ElevationEnded     Act = "elevation.ended"
+	ElevationGranted Act = "elevation.granted"
+	ElevationEnded   Act = "elevation.ended"
 
 	ApprovalRequested Act = "approval.requested"
 	ApprovalGiven     Act = "approval.given"
@@ -54,7 +53,7 @@ const (
 
 var acts = []Act{
 	SignedIn, SignInRefused, AccessDenied, PayloadDecoded, PayloadEncoded, APIKeyCreated, APIKeyRevoked,
-	ElevationRequested, ElevationGranted, ElevationEnded,
+	ElevationGranted, ElevationEnded,
 	ApprovalRequested, ApprovalGiven, ApprovalRefused, ApprovalExpired, ApprovalUsed,
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
@@ -73,19 +72,19 @@ const (
 	Session     Kind = "session"
 	Interaction Kind = "interaction"
 	Workflow    Kind = "workflow"
-	KeySet      Kind = "key_set"
 	APIKey      Kind = "api_key"
 	Role        Kind = "role"
 	Approval    Kind = "approval"
 	Backup      Kind = "backup"
 	Route       Kind = "route"
+	Address     Kind = "address"
 	Setting     Kind = "setting"
 	TheLog      Kind = "audit_log"
 	LedgerEntry Kind = "ledger_entry"
 )
 
 var kinds = []Kind{
-	None, Subject, Session, Interaction, Workflow, KeySet, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry,
+	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address,
 }
 
 // Outcome is how an act ended.
@@ -100,5 +99,10 @@ const (
 
 var outcomes = []Outcome{Succeeded, Denied, Failed}
 
-// Acts lists the whole vocabulary.
+// Acts lists all acts.
 func Acts() []Act { return slices.Clone(acts) }
+
+// Kinds lists the kinds of objects, [None] left out.
+func Kinds() []Kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return k == None })
+}

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"meai/internal/failure"
 	"meai/internal/postgres"
+	"meai/internal/postgres/queries"
 )
 
 func TestEverySealedColumnIsKnown(t *testing.T) {
@@ -86,7 +88,9 @@ func TestAPersonIsFrozenThenErased(t *testing.T) {
 	db, _, alice := newPerson(t)
 	require.NoError(t, db.CheckActive(t.Context(), alice))
 	require.NoError(t, db.CheckActive(t.Context(), uuid.New()), "an unknown person is nobody's business here")
-	require.NoError(t, db.MarkErased(t.Context(), alice))
+	records := 0
+	record := func(context.Context, *queries.Queries) error { records++; return nil }
+	require.NoError(t, db.MarkErased(t.Context(), alice, record))
 	require.NoError(t, db.CheckActive(t.Context(), alice), "only a frozen person is erased")
 
 	for range 2 {
@@ -94,8 +98,9 @@ func TestAPersonIsFrozenThenErased(t *testing.T) {
 		require.True(t, failure.Is(db.CheckActive(t.Context(), alice), failure.SubjectInactive))
 	}
 	for range 2 {
-		require.NoError(t, db.MarkErased(t.Context(), alice))
+		require.NoError(t, db.MarkErased(t.Context(), alice, record))
 	}
+	require.Equal(t, 1, records, "what changes nothing is not recorded")
 	require.NoError(t, db.Freeze(t.Context(), alice), "a repeat finds it done")
 	require.True(t, failure.Is(db.Freeze(t.Context(), uuid.New()), failure.NotFound))
 }

@@ -85,9 +85,17 @@ func (db *DB) Freeze(ctx context.Context, subject uuid.UUID) error {
 }
 
 // MarkErased records that a frozen person's data is unreadable for good. There is
-// no way back from it. It is idempotent.
-func (db *DB) MarkErased(ctx context.Context, subject uuid.UUID) error {
-	if err := queries.New(db.pool).MarkSubjectErased(ctx, subject); err != nil {
+// no way back from it. It is idempotent: record, which runs in the same transaction,
+// is for the one call that changes something.
+func (db *DB) MarkErased(ctx context.Context, subject uuid.UUID, record func(context.Context, *queries.Queries) error) error {
+	err := db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
+		changed, err := q.MarkSubjectErased(ctx, subject)
+		if err != nil || changed == 0 {
+			return err
+		}
+		return record(ctx, q)
+	})
+	if err != nil {
 		return fmt.Errorf("mark subject %s erased: %w", subject, err)
 	}
 	return nil

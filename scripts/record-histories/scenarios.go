@@ -82,7 +82,7 @@ var scenarios = []scenario{
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
 	{name: "keys-rewrap", queue: workflows.QueuePrivacy, workflow: workflows.Rewrap, input: workflows.KeysInput{PageSize: 2}},
 	{name: "keys-retire", queue: workflows.QueuePrivacy, workflow: workflows.RetireKeys, input: workflows.KeysInput{Subject: uuid.UUID{1}}},
-	{name: "keys-destroy", queue: workflows.QueuePrivacy, workflow: workflows.DestroyKeys, input: workflows.DestroyKeysInput{Subject: uuid.UUID{1}, Settle: time.Second}},
+	{name: "keys-destroy", queue: workflows.QueuePrivacy, workflow: workflows.DestroyKeys, input: workflows.DestroyKeysInput{Subject: uuid.UUID{1}, Approval: uuid.UUID{9}, Settle: time.Second}},
 	{
 		name: "approval-given", queue: workflows.QueueOperations, workflow: workflows.Approval, input: approval.Ref{ID: uuid.UUID{9}},
 		id: "approval/" + uuid.UUID{9}.String(), update: workflows.DecideUpdate, updateArg: approval.Decision{Approval: uuid.UUID{9}, Approver: uuid.UUID{10}, Approves: true},
@@ -135,6 +135,7 @@ var usual = map[string]any{
 	"memory.Consolidate": func(context.Context, memory.ConsolidateInput) (memory.Consolidated, error) {
 		return memory.Consolidated{Vectors: 1}, nil
 	},
+	"approval.Use": func(context.Context, approval.UseInput) (approval.Request, error) { return approval.Request{}, nil },
 	"approval.Load": func(context.Context, approval.Ref) (approval.Request, error) {
 		return approval.Request{ExpiresAt: time.Now().Add(time.Hour)}, nil
 	},
@@ -167,7 +168,8 @@ var usual = map[string]any{
 	},
 	"keys.Bury":       onePerson,
 	"keys.Clear":      onePerson,
-	"keys.MarkErased": onePerson,
+	"keys.MarkErased": func(context.Context, keys.ErasedInput) error { return nil },
+	"keys.RecordRun":  func(context.Context, keys.RunInput) error { return nil },
 }
 
 func countKeys(counts keys.Counts) func(context.Context, keys.SubjectsInput) (keys.Counts, error) {

@@ -172,6 +172,20 @@ func (q *Queries) AuditSize(ctx context.Context) (int64, error) {
 	return column_1, err
 }
 
+const knowsAuditEntry = `-- name: KnowsAuditEntry :one
+select exists(select 1 from audit_log
+where substring(leaf from 18 for 32) = $1::bytea and substring(leaf from 17) = $2::bytea
+  and substring(leaf from 18 for 32) <> '\x0000000000000000000000000000000000000000000000000000000000000000')
+`
+
+// Whether the very same entry is there, whatever its index and time.
+func (q *Queries) KnowsAuditEntry(ctx context.Context, object []byte, entry []byte) (bool, error) {
+	row := q.db.QueryRow(ctx, knowsAuditEntry, object, entry)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const lastAuditCheckpoint = `-- name: LastAuditCheckpoint :one
 select size, note, created_at from audit_checkpoints order by size desc limit 1
 `
@@ -181,4 +195,14 @@ func (q *Queries) LastAuditCheckpoint(ctx context.Context) (AuditCheckpoint, err
 	var i AuditCheckpoint
 	err := row.Scan(&i.Size, &i.Note, &i.CreatedAt)
 	return i, err
+}
+
+const lockAuditLog = `-- name: LockAuditLog :exec
+select pg_advisory_xact_lock(hashtextextended('meai_audit_log', 0))
+`
+
+// Everybody who appends waits from here on, as in meai_audit_append.
+func (q *Queries) LockAuditLog(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockAuditLog)
+	return err
 }

@@ -67,13 +67,16 @@ func (q *Queries) FreezeSubject(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
-const markSubjectErased = `-- name: MarkSubjectErased :exec
+const markSubjectErased = `-- name: MarkSubjectErased :execrows
 update subjects set state = 'erased' where id = $1 and state = 'freezing'
 `
 
-func (q *Queries) MarkSubjectErased(ctx context.Context, id uuid.UUID) error {
-	_, err := q.db.Exec(ctx, markSubjectErased, id)
-	return err
+func (q *Queries) MarkSubjectErased(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, markSubjectErased, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const recordSetting = `-- name: RecordSetting :exec

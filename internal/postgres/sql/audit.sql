@@ -1,6 +1,16 @@
 -- name: AppendAuditEntry :one
 select meai_audit_append(@entry);
 
+-- Everybody who appends waits from here on, as in meai_audit_append.
+-- name: LockAuditLog :exec
+select pg_advisory_xact_lock(hashtextextended('meai_audit_log', 0));
+
+-- Whether the very same entry is there, whatever its index and time.
+-- name: KnowsAuditEntry :one
+select exists(select 1 from audit_log
+where substring(leaf from 18 for 32) = @object::bytea and substring(leaf from 17) = @entry::bytea
+  and substring(leaf from 18 for 32) <> '\x0000000000000000000000000000000000000000000000000000000000000000');
+
 -- name: AuditSize :one
 select coalesce(max(leaf_index) + 1, 0)::bigint from audit_log;
 

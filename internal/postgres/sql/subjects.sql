@@ -22,7 +22,7 @@ select meai_ensure_partitions(@until);
 -- name: FreezeSubject :exec
 update subjects set state = 'freezing' where id = $1 and state = 'active';
 
--- name: MarkSubjectErased :exec
+-- name: MarkSubjectErased :execrows
 update subjects set state = 'erased' where id = $1 and state = 'freezing';
 
 -- The workflows of a person's messages, in pages, oldest first.
