@@ -72,7 +72,20 @@ var (
 
 // As returns the same keys in another person's name.
 func (k *Keys) As(subject uuid.UUID) *Keys {
-	return &Keys{subject: subject, aead: k.aead, version: k.version, versions: k.versions, macRoot: k.macRoot}
+	return &Keys{subject: subject, aead: k.aead, version: k.version, versions: k.versions, macRoot: k.macRoot, renew: k.renew}
+}
+
+// MoveStream seals the data key of a stream for another place, as only the holder of the keys can.
+func (k *Keys) MoveStream(stream []byte, from, to Location) []byte {
+	dataKey, err := k.open(stream[len(streamMagic):streamHeaderSize], ofDataKey, from)
+	if err != nil {
+		panic(err)
+	}
+	sealed, err := k.seal(dataKey, ofDataKey, to)
+	if err != nil {
+		panic(err)
+	}
+	return slices.Concat([]byte(streamMagic), sealed, stream[streamHeaderSize:])
 }
 
 // ReadObject opens the bytes of an object.

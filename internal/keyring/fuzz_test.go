@@ -1,6 +1,7 @@
 package keyring_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -78,6 +79,29 @@ func FuzzContents(f *testing.F) {
 		}
 		if _, err := keys.Open(sealed, words); err != nil {
 			t.Fatalf("keys that were accepted do not open: %v", err)
+		}
+	})
+}
+
+// FuzzOpenStream reads arbitrary bytes as a stream: what was sealed, or the
+// beginning of it and one of the typed errors; never a panic, never other bytes.
+func FuzzOpenStream(f *testing.F) {
+	keys, good := firstStream(f)
+	f.Add(good)
+	for _, cut := range []int{0, 7, 8, keyring.StreamStart, salt - 1, salt, body, body + tag, len(good) - 1} {
+		f.Add(good[:cut])
+	}
+	f.Add(append(good[:len(good):len(good)], good...))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		plain, err := openStream(keys, bytes.NewReader(stream), archive)
+		switch {
+		case err == nil && string(plain) == firstStreamWords:
+		case errors.Is(err, keyring.ErrSealed) || errors.Is(err, keyring.ErrUnknownVersion):
+			if len(plain) > 0 {
+				t.Fatalf("read %q of a stream of one segment that does not open", plain)
+			}
+		default:
+			t.Fatalf("read %q: %v", plain, err)
 		}
 	})
 }

@@ -210,6 +210,10 @@ func (k *Keyring) load(ctx context.Context, subject uuid.UUID) (*Keys, error) {
 		return nil, fmt.Errorf("open keys of %s: %w", describe(subject), err)
 	}
 	keys.until = began + int64(Lease)
+	keys.renew = func() error {
+		_, err := k.lease(context.Background(), subject)
+		return err
+	}
 	if k.clock.NowNano() >= keys.until {
 		return nil, fmt.Errorf("reading the keys of %s took longer than a lease", describe(subject))
 	}

@@ -62,6 +62,8 @@ type Keys struct {
 	macRoot  []byte
 	// until is when the lease ends, by the keyring's clock.
 	until int64
+	// renew fails when the subject's keys may not be used any more.
+	renew func() error
 	// derived holds one HMAC key for each [Purpose]; HKDF costs more than the MAC.
 	derived sync.Map
 }
@@ -76,7 +78,11 @@ func (k *Keys) Version() uint32 { return k.version }
 // Seal encrypts plaintext for one place. The result starts with the key
 // version (see [Version]); sealing twice gives different bytes.
 func (k *Keys) Seal(plaintext []byte, at Location) ([]byte, error) {
-	sealed, err := k.aead.Encrypt(plaintext, k.associatedData(at))
+	return k.seal(plaintext, ofValue, at)
+}
+
+func (k *Keys) seal(plaintext []byte, of kind, at Location) ([]byte, error) {
+	sealed, err := k.aead.Encrypt(plaintext, k.associatedData(of, at))
 	if err != nil {
 		return nil, fmt.Errorf("seal %s.%s: %w", at.Table, at.Column, err)
 	}
@@ -87,6 +93,10 @@ func (k *Keys) Seal(plaintext []byte, at Location) ([]byte, error) {
 // version that the set holds. Otherwise it fails with [ErrSealed] or
 // [ErrUnknownVersion].
 func (k *Keys) Open(sealed []byte, at Location) ([]byte, error) {
+	return k.open(sealed, ofValue, at)
+}
+
+func (k *Keys) open(sealed []byte, of kind, at Location) ([]byte, error) {
 	version, err := Version(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open %s.%s: %w", at.Table, at.Column, err)
@@ -94,7 +104,7 @@ func (k *Keys) Open(sealed []byte, at Location) ([]byte, error) {
 	if !k.versions[version] {
 		return nil, fmt.Errorf("open %s.%s: version %08x: %w", at.Table, at.Column, version, ErrUnknownVersion)
 	}
-	plaintext, err := k.aead.Decrypt(sealed, k.associatedData(at))
+	plaintext, err := k.aead.Decrypt(sealed, k.associatedData(of, at))
 	if err != nil {
 		// Tink's error says nothing more than that authentication failed.
 		return nil, fmt.Errorf("open %s.%s: %w", at.Table, at.Column, ErrSealed)
@@ -138,11 +148,22 @@ func (k *Keys) purposeKey(p Purpose) []byte {
 	return key
 }
 
-// associatedData encodes subject and place so that no two places read alike:
+// kind is what was sealed for a place. What is of one kind does not open as
+// another: a value of 32 bytes that somebody chose must not become a data key.
+type kind string
+
+// The kinds. None begins another.
+const (
+	ofValue   kind = "meai/sealed/1"
+	ofDataKey kind = "meai/data-key/1"
+	ofStream  kind = "meai/stream/1"
+)
+
+// associatedData encodes kind, subject and place so that no two places read alike:
 // the parts of variable length carry their lengths.
-func (k *Keys) associatedData(at Location) []byte {
+func (k *Keys) associatedData(of kind, at Location) []byte {
 	ad := make([]byte, 0, 64+len(at.Table)+len(at.Column))
-	ad = append(ad, "meai/sealed/1"...)
+	ad = append(ad, of...)
 	ad = append(ad, k.subject[:]...)
 	ad = append(ad, at.Row[:]...)
 	for _, part := range []string{at.Table, at.Column} {

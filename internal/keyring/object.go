@@ -201,5 +201,6 @@ func newKeys(c contents) (*Keys, error) {
 		version:  info.GetPrimaryKeyId(),
 		versions: versions,
 		macRoot:  c.MACRoot,
+		renew:    func() error { return nil },
 	}, nil
 }
