@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"meai/internal/objects"
 )
 
 // ErrEpochEnded: the KEK in use has a date on which it is destroyed, so nothing
@@ -271,7 +273,7 @@ func (k *Keyring) EndEpochs(ctx context.Context, grace time.Duration, progress f
 func (k *Keyring) endEpoch(ctx context.Context, epoch string, record []byte) error {
 	name := epochName(epoch)
 	err := k.replicas[0].createBounded(ctx, name, record)
-	if errors.Is(err, errExists) {
+	if errors.Is(err, objects.ErrExists) {
 		record, err = k.replicas[0].readBounded(ctx, name)
 	}
 	if err != nil {
@@ -287,7 +289,7 @@ func (k *Keyring) endEpoch(ctx context.Context, epoch string, record []byte) err
 // epochEnd reads when an epoch's KEK may be destroyed; zero when nothing was recorded.
 func (k *Keyring) epochEnd(ctx context.Context, epoch string) (time.Time, error) {
 	record, err := k.replicas[0].readBounded(ctx, epochName(epoch))
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, objects.ErrAbsent) {
 		return time.Time{}, nil
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/internal/failure"
+	"meai/internal/objects"
 )
 
 // Destroy makes everything sealed under the subject's keys unreadable for ever:
@@ -64,7 +65,7 @@ func (k *Keyring) Clear(ctx context.Context, subject uuid.UUID) error {
 
 func (r replica) bury(ctx context.Context, subject uuid.UUID) error {
 	at := []byte(time.Now().UTC().Format(time.RFC3339))
-	if err := r.createBounded(ctx, tombstoneName(subject), at); err != nil && !errors.Is(err, errExists) {
+	if err := r.createBounded(ctx, tombstoneName(subject), at); err != nil && !errors.Is(err, objects.ErrExists) {
 		return fmt.Errorf("replica %s: %w", r.name, err)
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
+
+	"meai/internal/objects"
 )
 
 // OpenWithClock opens a keyring whose leases follow the given clock.
@@ -17,58 +19,11 @@ func OpenWithClock(ctx context.Context, o Options, clock otter.Clock) (*Keyring,
 	return Open(ctx, o)
 }
 
-// TestStore is a store that a test brings.
-type TestStore interface {
-	Create(ctx context.Context, name string, data []byte) error
-	Read(ctx context.Context, name string) ([]byte, error)
-	Remove(ctx context.Context, name string) error
-	List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error)
-}
-
-// OpenOn opens a keyring on the test's own stores.
-func OpenOn(ctx context.Context, o Options, clock otter.Clock, stores func(replica int) TestStore) (*Keyring, error) {
-	o.wrapStore = func(i int, s store) store { return brought{stores(i), s} }
+// OpenOn opens a keyring whose stores a test wraps.
+func OpenOn(ctx context.Context, o Options, clock otter.Clock, wrap func(replica int, s objects.Erasable) objects.Erasable) (*Keyring, error) {
+	o.wrapStore = wrap
 	return OpenWithClock(ctx, o, clock)
 }
-
-type brought struct {
-	t TestStore
-	s store
-}
-
-func (b brought) create(ctx context.Context, name string, data []byte) error {
-	return b.t.Create(ctx, name, data)
-}
-func (b brought) read(ctx context.Context, name string) ([]byte, error) { return b.t.Read(ctx, name) }
-func (b brought) remove(ctx context.Context, name string) error         { return b.t.Remove(ctx, name) }
-func (b brought) close() error                                          { return b.s.close() }
-func (b brought) list(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
-	return b.t.List(ctx, prefix, token, limit)
-}
-
-// Store shows a store to the tests.
-type Store struct{ s store }
-
-// OpenStore opens the store behind a bucket URL.
-func OpenStore(ctx context.Context, url string) (Store, error) {
-	s, err := openStore(ctx, url)
-	return Store{s}, err
-}
-
-func (s Store) Create(ctx context.Context, name string, data []byte) error {
-	return s.s.create(ctx, name, data)
-}
-func (s Store) Read(ctx context.Context, name string) ([]byte, error) { return s.s.read(ctx, name) }
-func (s Store) Remove(ctx context.Context, name string) error         { return s.s.remove(ctx, name) }
-func (s Store) List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
-	return s.s.list(ctx, prefix, token, limit)
-}
-
-// The errors that a store answers with.
-var (
-	ErrExists = errExists
-	ErrAbsent = errAbsent
-)
 
 // As returns the same keys in another person's name.
 func (k *Keys) As(subject uuid.UUID) *Keys {

@@ -14,10 +14,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	_ "gocloud.dev/blob/memblob"
 	"pgregory.net/rapid"
 
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/objects"
 )
 
 // kekURL is a KEK for tests; its last digit tells epochs apart.
@@ -59,14 +61,14 @@ func (tr *trio) openAt(now *clock, epoch string, others ...string) *keyring.Keyr
 	for _, other := range others {
 		o.OtherKEKs[other] = kekURL(other)
 	}
-	k, err := keyring.OpenOn(context.Background(), o, now, func(i int) keyring.TestStore { return tr.faulty(i) })
+	k, err := keyring.OpenOn(context.Background(), o, now, tr.faulty)
 	if err != nil {
 		panic(err)
 	}
 	return k
 }
 
-func (tr *trio) faulty(i int) keyring.TestStore { return &faulty{tr, i} }
+func (tr *trio) faulty(i int, s objects.Erasable) objects.Erasable { return &faulty{s, tr, i} }
 
 // crash lets the process die at its n-th call from now on; took says whether that
 // call reaches the store before.
@@ -78,8 +80,9 @@ func (tr *trio) crash(n int, took bool) {
 
 // faulty is one store of a trio.
 type faulty struct {
-	trio  *trio
-	index int
+	objects.Erasable // to be closed
+	trio             *trio
+	index            int
 }
 
 func (f *faulty) do(change func()) error {
@@ -135,7 +138,7 @@ func newMemory() *memory { return &memory{map[string][]byte{}} }
 
 func (m *memory) create(name string, data []byte) error {
 	if _, taken := m.objects[name]; taken {
-		return keyring.ErrExists
+		return objects.ErrExists
 	}
 	m.objects[name] = slices.Clone(data)
 	return nil
@@ -144,7 +147,7 @@ func (m *memory) create(name string, data []byte) error {
 func (m *memory) read(name string) ([]byte, error) {
 	data, ok := m.objects[name]
 	if !ok {
-		return nil, keyring.ErrAbsent
+		return nil, objects.ErrAbsent
 	}
 	return slices.Clone(data), nil
 }

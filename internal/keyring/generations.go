@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/internal/failure"
+	"meai/internal/objects"
 )
 
 // ErrConflict: somebody else changed the keys of the same subject at the same
@@ -89,7 +90,7 @@ func (k *Keyring) commit(ctx context.Context, subject uuid.UUID, object []byte) 
 			return fmt.Errorf("%w: %w", ErrBelowQuorum, spreadErr)
 		}
 	}
-	if err := arbiter.createBounded(ctx, name, object); err != nil && !errors.Is(err, errExists) {
+	if err := arbiter.createBounded(ctx, name, object); err != nil && !errors.Is(err, objects.ErrExists) {
 		return err
 	}
 	if len(k.replicas) > 1 {
@@ -103,9 +104,9 @@ func (k *Keyring) commit(ctx context.Context, subject uuid.UUID, object []byte) 
 func (r replica) nominate(ctx context.Context, subject uuid.UUID, object []byte) ([]byte, error) {
 	name := candidateName(subject)
 	err := r.createBounded(ctx, name, object)
-	if errors.Is(err, errExists) {
+	if errors.Is(err, objects.ErrExists) {
 		object, err = r.readBounded(ctx, name)
-		if errors.Is(err, errAbsent) {
+		if errors.Is(err, objects.ErrAbsent) {
 			return nil, ErrConflict
 		}
 	}
@@ -188,7 +189,7 @@ func (k *Keyring) next(ctx context.Context, c contents, generation uint64) ([]by
 	}
 	arbiter, name := k.replicas[0], objectName(c.Subject, generation)
 	err = arbiter.createBounded(ctx, name, object)
-	if errors.Is(err, errExists) {
+	if errors.Is(err, objects.ErrExists) {
 		return nil, ErrConflict
 	}
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"gocloud.dev/gcerrors"
@@ -126,7 +125,7 @@ func openKEK(ctx context.Context, epoch, rawURL string, rs replicas, log *slog.L
 	}
 	switch u.Scheme {
 	case "file":
-		return openKEKFile(ctx, epoch, filePath(u), rs, log)
+		return openKEKFile(ctx, epoch, objects.FilePath(u), rs, log)
 	case localsecrets.Scheme:
 		if u.Host == "" {
 			return nil, errors.New("base64key:// without a key would make a new one at every start")
@@ -174,7 +173,7 @@ func ensureKEKFile(ctx context.Context, epoch, path string, rs replicas, log *sl
 	}
 	text := base64.StdEncoding.EncodeToString(key) + "\n"
 	err = objects.WriteOnce(path, []byte(text))
-	if err != nil && !errors.Is(err, errExists) {
+	if err != nil && !errors.Is(err, objects.ErrExists) {
 		return fmt.Errorf("write new key file: %w", err)
 	}
 	if err == nil {
@@ -210,13 +209,4 @@ func fileExists(path string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// filePath reads a file URL: "file:///abs/path", and "file://rel/path" or
-// "file://./rel/path" for a path relative to the working directory.
-func filePath(u *url.URL) string {
-	if u.Host == "" || u.Host == "localhost" {
-		return filepath.FromSlash(u.Path)
-	}
-	return filepath.Join(u.Host, filepath.FromSlash(u.Path))
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"meai/internal/failure"
+	"meai/internal/objects"
 )
 
 // Lease is how long a loaded key set may be used without asking the bucket
@@ -64,7 +65,7 @@ type Options struct {
 
 	// clock and wrapStore replace the leases' clock and the stores in tests.
 	clock     otter.Clock
-	wrapStore func(replica int, s store) store
+	wrapStore func(replica int, s objects.Erasable) objects.Erasable
 }
 
 // Keyring loads and creates key sets. It is safe for concurrent use.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"meai/internal/objects"
 )
 
 // ErrBelowQuorum: too few replicas answer, or hold what is asked for. Nothing is
@@ -56,7 +58,7 @@ func parsePairs(text string, add func(name, rawURL string)) error {
 
 // replica is an opened [Replica].
 type replica struct {
-	store
+	objects.Erasable
 	name string
 	// outside the own region
 	outside bool
@@ -74,14 +76,14 @@ func openReplicas(ctx context.Context, o Options) (_ replicas, err error) {
 		}
 	}()
 	for i, r := range append([]Replica{{o.Region, o.Bucket}}, o.Replicas...) {
-		st, err := openStore(ctx, r.URL)
+		st, err := objects.OpenErasable(ctx, r.URL)
 		if err != nil {
 			return nil, fmt.Errorf("open bucket %d: %w", i+1, err)
 		}
 		if o.wrapStore != nil {
 			st = o.wrapStore(i, st)
 		}
-		all = append(all, replica{store: st, name: replicaName(i, r.Region), outside: r.Region != o.Region})
+		all = append(all, replica{Erasable: st, name: replicaName(i, r.Region), outside: r.Region != o.Region})
 	}
 	return all, nil
 }
@@ -96,7 +98,7 @@ func replicaName(index int, region string) string {
 func (rs replicas) close() error {
 	var errs []error
 	for _, r := range rs {
-		errs = append(errs, r.store.close())
+		errs = append(errs, r.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -122,7 +124,7 @@ func (r replica) buried(ctx context.Context, subject uuid.UUID) (bool, error) {
 		return false, nil
 	}
 	_, err := r.readBounded(ctx, tombstoneName(subject))
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, objects.ErrAbsent) {
 		return false, nil
 	}
 	return err == nil, err
@@ -141,7 +143,7 @@ func (r replica) newest(ctx context.Context, subject uuid.UUID) (uint64, []byte,
 		switch {
 		case err == nil:
 			return max(generation, 1), object, nil
-		case !errors.Is(err, errAbsent):
+		case !errors.Is(err, objects.ErrAbsent):
 			return 0, nil, err
 		case generation == 0 && look > 1:
 			return 0, nil, nil
@@ -189,25 +191,25 @@ const listPage = 1000
 func (r replica) readBounded(ctx context.Context, name string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return r.read(ctx, name)
+	return r.Read(ctx, name)
 }
 
 func (r replica) listBounded(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return r.list(ctx, prefix, token, limit)
+	return r.List(ctx, prefix, token, limit)
 }
 
 func (r replica) createBounded(ctx context.Context, name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return r.create(ctx, name, data)
+	return r.Create(ctx, name, data)
 }
 
 func (r replica) removeBounded(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return r.remove(ctx, name)
+	return r.Remove(ctx, name)
 }
 
 // spread brings an object to every replica that lacks it and reports which hold
@@ -236,7 +238,7 @@ func (rs replicas) each(f func(i int, r replica)) {
 // put makes a replica hold exactly this object.
 func (r replica) put(ctx context.Context, name string, object []byte) error {
 	err := r.createBounded(ctx, name, object)
-	if errors.Is(err, errExists) {
+	if errors.Is(err, objects.ErrExists) {
 		there, readErr := r.readBounded(ctx, name)
 		if readErr == nil && bytes.Equal(there, object) {
 			return nil
@@ -244,7 +246,7 @@ func (r replica) put(ctx context.Context, name string, object []byte) error {
 		if readErr == nil {
 			readErr = r.removeBounded(ctx, name)
 		}
-		if err = readErr; err == nil || errors.Is(err, errAbsent) {
+		if err = readErr; err == nil || errors.Is(err, objects.ErrAbsent) {
 			err = r.createBounded(ctx, name, object)
 		}
 	}
@@ -291,7 +293,7 @@ func (r replica) objects(ctx context.Context, f func(name string, object []byte)
 			}
 			for _, name := range names {
 				object, err := r.readBounded(ctx, name)
-				if errors.Is(err, errAbsent) {
+				if errors.Is(err, objects.ErrAbsent) {
 					continue // removed meanwhile
 				}
 				if err == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/internal/failure"
+	"meai/internal/objects"
 )
 
 // holding is what one replica holds of a subject.
@@ -138,7 +139,7 @@ func (s survey) keys() (generation uint64, object []byte, err error) {
 	case generation == 0 && damaged:
 		return 0, nil, fmt.Errorf("%w: every copy is damaged", ErrCorrupt)
 	case generation == 0:
-		return 0, nil, failure.New(failure.KeyMissing, "no keys for "+describe(s.subject), errAbsent)
+		return 0, nil, failure.New(failure.KeyMissing, "no keys for "+describe(s.subject), objects.ErrAbsent)
 	}
 	if !s.holdings[0].intact() && !s.replicas.quorum(func(i int) bool { return s.holdings[i].intact() }) {
 		return 0, nil, fmt.Errorf("%w: too few hold the keys of %s", ErrBelowQuorum, describe(s.subject))

@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 const (
-	// PrivateDir is the mode of a store's folders: nobody else looks in.
-	PrivateDir  = 0o700
+	privateDir  = 0o700
 	privateFile = 0o600
 )
 
@@ -22,17 +24,14 @@ const (
 type folder struct{ dir string }
 
 func openFolder(u *url.URL) (*folder, error) {
-	dir := filepath.FromSlash(u.Path)
-	if u.Host != "" && u.Host != "localhost" {
-		dir = filepath.Join(u.Host, dir) // "file://relative/path"
-	}
+	dir := FilePath(u)
 	for name := range u.Query() {
 		if name != "create_dir" {
 			return nil, fmt.Errorf("unknown parameter %q", name)
 		}
 	}
 	if u.Query().Get("create_dir") != "" {
-		if err := os.MkdirAll(dir, PrivateDir); err != nil {
+		if err := os.MkdirAll(dir, privateDir); err != nil {
 			return nil, fmt.Errorf("create folder: %w", err)
 		}
 	}
@@ -68,16 +67,73 @@ func (f *folder) Read(_ context.Context, name string) ([]byte, error) {
 	return nil, ErrAbsent
 }
 
+func (f *folder) Remove(_ context.Context, name string) error {
+	path := f.path(name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := syncDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		// Nothing was ever stored there, unless the whole folder is gone.
+		_, err = os.Stat(f.dir)
+	}
+	return err
+}
+
+// List walks the folder that the prefix ends in. The token is the last name.
+func (f *folder) List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	within, _ := path.Split(prefix)
+	root := f.path(within)
+	var names []string
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && file != f.dir {
+			return nil // nothing was ever stored there, or it went away just now
+		}
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		// A hidden file is what a crash left of an unfinished write.
+		if !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ".") {
+			return nil
+		}
+		relative, err := filepath.Rel(f.dir, file)
+		if name := filepath.ToSlash(relative); strings.HasPrefix(name, prefix) && name > string(token) {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err == nil {
+		_, err = os.Stat(f.dir) // as in Read
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("list folder: %w", err)
+	}
+	slices.Sort(names)
+	if len(names) <= limit {
+		return names, nil, nil
+	}
+	return names[:limit], []byte(names[limit-1]), nil
+}
+
 func (f *folder) Close() error { return nil }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
+
+// FilePath reads a file URL: "file:///abs/path", and "file://rel/path" or
+// "file://./rel/path" for a path relative to the working directory.
+func FilePath(u *url.URL) string {
+	if u.Host == "" || u.Host == "localhost" {
+		return filepath.FromSlash(u.Path)
+	}
+	return filepath.Join(u.Host, filepath.FromSlash(u.Path))
+}
 
 // WriteOnce creates a file that is complete and on disk before its name
 // exists. The name is taken by link(2), which fails when it is in use, so of
 // several writers, in any process, exactly one wins; the others get [ErrExists].
 func WriteOnce(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, PrivateDir); err != nil {
+	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return fmt.Errorf("create folder: %w", err)
 	}
 	temp, err := os.CreateTemp(dir, ".new-*") // O_EXCL, mode 0600
@@ -100,7 +156,7 @@ func WriteOnce(path string, data []byte) (err error) {
 	}
 	// The loser syncs too: it goes on to use a file whose name may not be on disk
 	// yet. The parent holds the name of a folder that may be new.
-	if err := errors.Join(SyncDir(dir), SyncDir(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
 		return err
 	}
 	if linkErr != nil {
@@ -123,8 +179,8 @@ func writeAndSync(f *os.File, data []byte) error {
 	return nil
 }
 
-// SyncDir makes the names in a folder durable.
-func SyncDir(dir string) error {
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

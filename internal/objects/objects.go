@@ -1,8 +1,8 @@
 // Package objects keeps small named objects that are written once and never changed,
 // in a local folder or in a bucket of gocloud.dev/blob.
 //
-// There is no way to overwrite or to remove one: of several who create the same name
-// at once, in any process, exactly one succeeds.
+// There is no way to overwrite one: of several who create the same name at once, in
+// any process, exactly one succeeds. Only what is opened as [Erasable] can be removed.
 package objects
 
 import (
@@ -22,7 +22,7 @@ var (
 	ErrAbsent = errors.New("object does not exist")
 )
 
-// Store keeps write-once objects. Names are path segments joined by slashes.
+// Store keeps write-once objects for good. Names are path segments joined by slashes.
 type Store interface {
 	// Create writes a new object durably, or fails with [ErrExists]. After any other
 	// error it may have been written or not.
@@ -32,9 +32,23 @@ type Store interface {
 	Close() error
 }
 
+// Erasable is a [Store] whose objects can be listed and removed.
+type Erasable interface {
+	Store
+	// Remove deletes an object durably; one that is absent is not an error.
+	Remove(ctx context.Context, name string) error
+	// List returns at most limit names that begin with prefix, and the token of the
+	// next page: empty at the end. The first page has no token. A page may hold
+	// fewer names, even none, without being the last.
+	List(ctx context.Context, prefix string, token []byte, limit int) (names []string, next []byte, err error)
+}
+
 // Open opens the store at a URL. "file:///path" is a local folder, made first with
 // "?create_dir=true"; every other scheme is opened by gocloud.dev/blob.
-func Open(ctx context.Context, rawURL string) (Store, error) {
+func Open(ctx context.Context, rawURL string) (Store, error) { return OpenErasable(ctx, rawURL) }
+
+// OpenErasable opens the store at a URL as [Open] does.
+func OpenErasable(ctx context.Context, rawURL string) (Erasable, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("parse URL: %w", err)
@@ -66,6 +80,29 @@ func (b bucket) Read(ctx context.Context, name string) ([]byte, error) {
 		return nil, ErrAbsent
 	}
 	return data, err
+}
+
+func (b bucket) Remove(ctx context.Context, name string) error {
+	err := b.blob.Delete(ctx, name)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
+	return err
+}
+
+func (b bucket) List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {
+	if len(token) == 0 {
+		token = blob.FirstPageToken
+	}
+	page, next, err := b.blob.ListPage(ctx, token, limit, &blob.ListOptions{Prefix: prefix})
+	if err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, len(page))
+	for i, object := range page {
+		names[i] = object.Key
+	}
+	return names, next, nil
 }
 
 func (b bucket) Close() error { return b.blob.Close() }

@@ -22,19 +22,60 @@ func TestStores(t *testing.T) {
 	}
 	for kind, url := range kinds {
 		t.Run(kind, func(t *testing.T) {
-			s, err := objects.Open(t.Context(), url(t))
+			s, err := objects.OpenErasable(t.Context(), url(t))
 			require.NoError(t, err)
 			defer func() { require.NoError(t, s.Close()) }()
+			require.Empty(t, list(t, s, ""))
 			_, err = s.Read(t.Context(), "entries/a")
 			require.ErrorIs(t, err, objects.ErrAbsent)
+			require.NoError(t, s.Remove(t.Context(), "entries/a"), "removing what is absent")
 			require.NoError(t, s.Create(t.Context(), "entries/a", []byte("first")))
 			require.ErrorIs(t, s.Create(t.Context(), "entries/a", []byte("second")), objects.ErrExists)
 			data, err := s.Read(t.Context(), "entries/a")
 			require.NoError(t, err)
 			require.Equal(t, "first", string(data))
+			require.Equal(t, []string{"entries/a"}, list(t, s, ""))
+			require.NoError(t, s.Remove(t.Context(), "entries/a"))
+			_, err = s.Read(t.Context(), "entries/a")
+			require.ErrorIs(t, err, objects.ErrAbsent)
 			t.Run("of many writers one wins", func(t *testing.T) { oneWriterWins(t, s) })
+			t.Run("lists go page by page", func(t *testing.T) { listsInPages(t, s) })
 		})
 	}
+}
+
+func list(t *testing.T, s objects.Erasable, prefix string) []string {
+	t.Helper()
+	names, next, err := s.List(t.Context(), prefix, nil, 1000)
+	require.NoError(t, err)
+	require.Empty(t, next)
+	return names
+}
+
+func listsInPages(t *testing.T, s objects.Erasable) {
+	var all []string
+	for i := range 7 {
+		name := fmt.Sprintf("pages/%d/of", i)
+		all = append(all, name)
+		require.NoError(t, s.Create(t.Context(), name, []byte("x")))
+	}
+	require.NoError(t, s.Create(t.Context(), "pagesize", []byte("x")), "a name that only begins alike")
+	require.Empty(t, list(t, s, "nothing/"))
+	require.Equal(t, all[3:4], list(t, s, "pages/3/"))
+
+	var seen []string
+	for token := []byte(nil); ; {
+		names, next, err := s.List(t.Context(), "pages/", token, 3)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(names), 3)
+		seen = append(seen, names...)
+		if len(next) == 0 {
+			break
+		}
+		require.NoError(t, s.Remove(t.Context(), names[0]), "what was seen may go away between pages")
+		token = next
+	}
+	require.Equal(t, all, seen)
 }
 
 func oneWriterWins(t *testing.T, s objects.Store) {
@@ -73,13 +114,25 @@ func TestAFolderKeepsItsFilesPrivateAndLeavesNoRemains(t *testing.T) {
 
 func TestAFolderThatIsGoneIsAFailureAndNotAnEmptyStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "volume")
-	s, err := objects.Open(t.Context(), "file://"+dir+"?create_dir=yes")
+	s, err := objects.OpenErasable(t.Context(), "file://"+dir+"?create_dir=yes")
 	require.NoError(t, err)
-	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.Rename(dir, dir+".away"))
 	_, err = s.Read(t.Context(), "entries/a")
 	require.NotErrorIs(t, err, objects.ErrAbsent)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorIs(t, s.Create(t.Context(), "entries/a", nil), os.ErrNotExist)
+	_, _, err = s.List(t.Context(), "entries/", nil, 10)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorIs(t, s.Remove(t.Context(), "entries/a"), os.ErrNotExist, "what cannot be seen was not removed")
+	require.NoDirExists(t, dir)
+}
+
+func TestAnInterruptedWriteIsNoObject(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".new-123"), []byte("half"), 0o600))
+	s, err := objects.OpenErasable(t.Context(), "file://"+dir)
+	require.NoError(t, err)
+	require.Empty(t, list(t, s, ""))
 }
 
 func TestStoresThatCannotBeOpenedSaySo(t *testing.T) {
