@@ -130,7 +130,7 @@ func (k *Keys) streamData(header []byte, at Location) []byte {
 }
 
 // streamWriter remembers the first failure. Tink's goes on after one, and closing
-// it would end a stream that opens although something in the middle is missing.
+// it would end a stream that opens although something is missing.
 type streamWriter struct {
 	sealing io.WriteCloser
 	err     error
