@@ -143,7 +143,7 @@ type Limits struct {
 	APIKey          int           `koanf:"api_key" default:"120" validate:"min=1,max=1000000" doc:"Requests with one API key in a minute, besides what its owner may."`
 	FailedLogins    int           `koanf:"failed_logins" default:"30" validate:"min=1,max=1000000" doc:"Requests with credentials that are refused, from one network address (IPv6: /64) in a minute; beyond it the address is refused for a while, with valid credentials too."`
 	RedisURL        string        `koanf:"redis_url" validate:"omitempty,redis" secret:"true" doc:"Redis or Valkey that keeps the counts (redis, rediss, valkey, valkeys or unix URL; cluster and sentinel too); empty for PostgreSQL."`
-	Timeout         time.Duration `koanf:"timeout" default:"250ms" validate:"gt=0" doc:"Longest wait for a decision; after it reads go through and writes are answered 503."`
+	Timeout         time.Duration `koanf:"timeout" default:"1s" validate:"gt=0" doc:"Longest wait for a decision; after it reads go through and writes are answered 503."`
 	Streams         int           `koanf:"streams" default:"1000" validate:"min=1" doc:"Event streams that one process keeps open."`
 	StreamsOfPerson int           `koanf:"streams_per_person" default:"10" validate:"min=1" doc:"Event streams of one person that one process keeps open."`
 }

@@ -99,7 +99,7 @@ type Options struct {
 	// process. It is asked until it answers once.
 	Secret func(ctx context.Context) ([]byte, error)
 	// Timeout bounds one decision, so that a store that hangs holds up no request;
-	// zero means 250 ms.
+	// zero means a second.
 	Timeout time.Duration
 	// Logger is told when the store fails and when it is back; nil for slog.Default.
 	Logger *slog.Logger
@@ -126,7 +126,7 @@ func New(o Options) (*Limiter, error) {
 		return nil, errors.New("ratelimit: a store and a secret are required")
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 250 * time.Millisecond
+		o.Timeout = time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
