@@ -293,7 +293,7 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	for _, name := range []string{"Rekey", "Rewrap", "RetireKeys"} {
 		w.runByHand(t, temporal, "privacy", name, map[string]any{})
 	}
-	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject})
+	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject, "approval": agreedToDestroy(t, w.base, erased.subject)})
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.ElementsMatch(c, workers.Workflows(), ranIn(t.Context(), temporal), "the canary scenario runs every workflow")
 	}, within, 200*time.Millisecond)

@@ -112,6 +112,16 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 	})
 }
 
+// agreedToDestroy is the approval of two others to destroy a person's keys.
+func agreedToDestroy(t *testing.T, base string, subject uuid.UUID) uuid.UUID {
+	t.Helper()
+	asked := signedIn(t, base, "operator.oscar").asks(t, client.ApprovalActEarlyDelete, map[string]string{"subject": subject.String()})
+	for _, name := range []string{"admin.ada", "privacy_officer.paul"} {
+		require.NotNil(t, signedIn(t, base, name).decides(t, asked.Id, true).JSON200)
+	}
+	return asked.Id
+}
+
 func requireReads(t *testing.T, p *person, id uuid.UUID) {
 	t.Helper()
 	require.Eventually(t, func() bool { // the API has just been started

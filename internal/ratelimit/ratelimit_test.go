@@ -38,7 +38,7 @@ func newLimiter(t testing.TB, store ratelimit.Store, change ...func(*ratelimit.O
 	t.Helper()
 	l := &limiter{reader: sdkmetric.NewManualReader(), log: &bytes.Buffer{}}
 	o := ratelimit.Options{
-		Store: store, Secret: secret, Logger: slog.New(slog.NewJSONHandler(l.log, nil)),
+		Store: store, Secret: secret, Timeout: 250 * time.Millisecond, Logger: slog.New(slog.NewJSONHandler(l.log, nil)),
 		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(l.reader)),
 	}
 	for _, c := range change {
