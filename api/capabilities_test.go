@@ -21,14 +21,48 @@ func TestMirrorAlone(t *testing.T) {
 	p := newSite(t).person()
 	p.engine.mirror = mirror.Analysis{
 		Kind: mirror.Expression, Primary: "joy", Intensity: 0.8, Confidence: 0.9, Valence: 0.7, Language: "en",
-		Needs: []mirror.Need{{Name: "connection", Lacking: true}}, Crisis: crisis.Assessment{Severity: crisis.None}, Milliseconds: 3.5,
+		Needs:     []mirror.Need{{Name: "connection", Lacking: true, Score: 0.8, Evidence: []mirror.Span{{Start: 2, End: 4}}}},
+		Evidence:  []mirror.Evidence{{Label: "joy", Span: mirror.Span{Start: 7, End: 10}}},
+		Sentences: []mirror.Sentence{{Span: mirror.Span{End: 11}, Emotions: []mirror.Emotion{{Label: "joy", Score: 0.9}}}},
+		Basic:     mirror.Basic{Ekman: []mirror.Emotion{{Label: "joy", Score: 0.7}}},
+		Crisis: crisis.Assessment{Severity: crisis.None}, Milliseconds: 3.5,
 	}
 	w := p.do(t, post("/v1/mirror/emotional-analysis", `{"text":"What a day!"}`))
 	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
 	got := decode[api.Analysis](t, w)
 	require.Equal(t, "joy", got.PrimaryEmotion)
-	require.Equal(t, []api.Need{{Name: "connection", Lacking: true}}, got.Needs)
+	needs := []api.Need{{Name: "connection", Lacking: true, Score: 0.8, Evidence: []api.Evidence{{Label: "connection", Start: 2, End: 4}}}}
+	require.Equal(t, needs, got.Needs)
 	require.NotNil(t, got.SecondaryEmotions, "lists are never null")
+	require.Equal(t, []api.Evidence{{Label: "joy", Start: 7, End: 10}}, got.Evidence)
+	require.Equal(t, []api.SentenceReading{{End: 11, Emotions: []api.Emotion{{Label: "joy", Score: 0.9}}}}, got.Sentences)
+	require.Equal(t, []api.Emotion{{Label: "joy", Score: 0.7}}, got.Basic.Ekman)
+
+	w = p.do(t, post("/v1/mirror/needs", `{"text":"What a day!"}`))
+	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+	require.Equal(t, api.Needs{Needs: needs, Language: "en", Degraded: []string{}}, decode[api.Needs](t, w))
+}
+
+// TestTheCheckForDangerAlwaysAnswers: what Mirror's model raises counts, and without it
+// the rules decide.
+func TestTheCheckForDangerAlwaysAnswers(t *testing.T) {
+	check := func(p *person, text string) api.CrisisCheck {
+		w := p.do(t, post("/v1/mirror/crisis-check", `{"text":"`+text+`"}`))
+		require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+		return decode[api.CrisisCheck](t, w)
+	}
+	p := newSite(t).person()
+	p.engine.mirror.Crisis = crisis.Assessment{Severity: crisis.Implicit, Kinds: []crisis.Kind{crisis.Suicide}, Rules: []string{"model"}}
+	raised := check(p, "It will be quiet soon.")
+	require.Equal(t, api.CrisisSeverityImplicit, raised.Crisis.Severity)
+	require.NotEmpty(t, raised.Safety.Text)
+	require.Empty(t, raised.Degraded)
+
+	p.engine.breaks(errDown)
+	require.Nil(t, check(p, "What a day!").Safety)
+	alone := check(p, inDanger)
+	require.Equal(t, []string{"model_unavailable"}, alone.Degraded)
+	require.NotEmpty(t, alone.Safety.Text)
 }
 
 func TestMemoryAlone(t *testing.T) {
@@ -69,6 +103,7 @@ func TestBridgeAlone(t *testing.T) {
 func TestCapabilitiesThatCannotAnswer(t *testing.T) {
 	calls := []call{
 		post("/v1/mirror/emotional-analysis", `{"text":"a"}`),
+		post("/v1/mirror/needs", `{"text":"a"}`),
 		post("/v1/memory/query", `{"query":"a"}`),
 		post("/v1/bridge/resources/search", `{"topic":"a"}`),
 	}

@@ -5,6 +5,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/mirror"
+	"meai/activities/mirror/crisis"
 )
 
 // AnalyzeEmotion implements [StrictServerInterface].
@@ -20,10 +21,47 @@ func (s *Server) AnalyzeEmotion(ctx context.Context, r AnalyzeEmotionRequestObje
 	return AnalyzeEmotion200JSONResponse(toAnalysis(analysis)), nil
 }
 
+// DetectNeeds implements [StrictServerInterface].
+func (s *Server) DetectNeeds(ctx context.Context, r DetectNeedsRequestObject) (DetectNeedsResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, withSafety(err, r.Body.Text)
+	}
+	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
+	if err != nil {
+		return nil, withSafety(engineFailure("look for needs", err), r.Body.Text)
+	}
+	return DetectNeeds200JSONResponse{Needs: each(analysis.Needs, toNeed), Language: analysis.Language, Degraded: list(analysis.Degraded)}, nil
+}
+
+// CheckCrisis implements [StrictServerInterface]. It answers by the rules alone when
+// Mirror cannot be asked.
+func (s *Server) CheckCrisis(ctx context.Context, r CheckCrisisRequestObject) (CheckCrisisResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, withSafety(err, r.Body.Text)
+	}
+	found, degraded := crisis.Assess(r.Body.Text), []string{}
+	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
+	if err == nil {
+		found = analysis.Crisis
+	} else {
+		degraded = append(degraded, "model_unavailable")
+	}
+	return CheckCrisis200JSONResponse{Crisis: toCrisis(found), Safety: safetyIn(found), Degraded: degraded}, nil
+}
+
 func toAnalysis(a mirror.Analysis) Analysis {
 	return Analysis{
 		Kind: as[AnalysisKind](a.Kind), PrimaryEmotion: a.Primary, Intensity: a.Intensity, Confidence: a.Confidence,
-		SecondaryEmotions:   each(a.Secondary, func(e mirror.Emotion) Emotion { return Emotion(e) }),
+		SecondaryEmotions: toEmotions(a.Secondary),
+		Evidence:          each(a.Evidence, func(e mirror.Evidence) Evidence { return Evidence{Label: e.Label, Start: e.Start, End: e.End} }),
+		Sentences: each(a.Sentences, func(s mirror.Sentence) SentenceReading {
+			return SentenceReading{Start: s.Start, End: s.End, Emotions: toEmotions(s.Emotions)}
+		}),
+		Basic: BasicEmotions{
+			Emotions: toEmotions(a.Basic.Emotions), Ekman: toEmotions(a.Basic.Ekman), Sentiments: toEmotions(a.Basic.Sentiments),
+		},
 		Valence:             a.Valence,
 		Needs:               each(a.Needs, toNeed),
 		SuggestedApproaches: list(a.Approaches),
@@ -34,4 +72,13 @@ func toAnalysis(a mirror.Analysis) Analysis {
 	}
 }
 
-func toNeed(n mirror.Need) Need { return Need{Name: n.Name, Lacking: n.Lacking} }
+func toEmotions(all []mirror.Emotion) []Emotion {
+	return each(all, func(e mirror.Emotion) Emotion { return Emotion(e) })
+}
+
+func toNeed(n mirror.Need) Need {
+	return Need{
+		Name: as[NeedName](n.Name), Lacking: n.Lacking, Score: n.Score,
+		Evidence: each(n.Evidence, func(s mirror.Span) Evidence { return Evidence{Label: n.Name, Start: s.Start, End: s.End} }),
+	}
+}

@@ -7,8 +7,10 @@ import (
 
 // safetyFor is the help that words call for, nil when they call for none. It
 // needs nothing but this process: no engine, no worker, no database has to be up.
-func safetyFor(words string) *Safety {
-	danger := crisis.Assess(words)
+func safetyFor(words string) *Safety { return safetyIn(crisis.Assess(words)) }
+
+// safetyIn is the help that what was found calls for.
+func safetyIn(danger crisis.Assessment) *Safety {
 	if !danger.NeedsSafeAnswer() {
 		return nil
 	}

@@ -372,6 +372,45 @@ func (e MemoryKind) Valid() bool {
 	}
 }
 
+// Defines values for NeedName.
+const (
+	NeedNameAutonomy     NeedName = "autonomy"
+	NeedNameCertainty    NeedName = "certainty"
+	NeedNameCompetence   NeedName = "competence"
+	NeedNameConnection   NeedName = "connection"
+	NeedNameContribution NeedName = "contribution"
+	NeedNameGrowth       NeedName = "growth"
+	NeedNameRelatedness  NeedName = "relatedness"
+	NeedNameSignificance NeedName = "significance"
+	NeedNameVariety      NeedName = "variety"
+)
+
+// Valid indicates whether the value is a known member of the NeedName enum.
+func (e NeedName) Valid() bool {
+	switch e {
+	case NeedNameAutonomy:
+		return true
+	case NeedNameCertainty:
+		return true
+	case NeedNameCompetence:
+		return true
+	case NeedNameConnection:
+		return true
+	case NeedNameContribution:
+		return true
+	case NeedNameGrowth:
+		return true
+	case NeedNameRelatedness:
+		return true
+	case NeedNameSignificance:
+		return true
+	case NeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadinessStatus.
 const (
 	ReadinessStatusDegraded    ReadinessStatus = "degraded"
@@ -606,19 +645,27 @@ type APIKeyPage struct {
 
 // Analysis defines model for Analysis.
 type Analysis struct {
-	Confidence Score        `json:"confidence"`
-	Crisis     Crisis       `json:"crisis"`
-	Degraded   []string     `json:"degraded"`
-	Intensity  Score        `json:"intensity"`
-	Kind       AnalysisKind `json:"kind"`
+	// Basic The same text by the labels that research uses.
+	Basic      BasicEmotions `json:"basic"`
+	Confidence Score         `json:"confidence"`
+	Crisis     Crisis        `json:"crisis"`
+	Degraded   []string      `json:"degraded"`
+
+	// Evidence The words that speak for the emotions.
+	Evidence  []Evidence   `json:"evidence"`
+	Intensity Score        `json:"intensity"`
+	Kind      AnalysisKind `json:"kind"`
 
 	// Language A BCP 47 tag; `und` when it cannot be told.
-	Language            string    `json:"language"`
-	Needs               []Need    `json:"needs"`
-	PrimaryEmotion      string    `json:"primary_emotion"`
-	ProcessingMs        float64   `json:"processing_ms"`
-	SecondaryEmotions   []Emotion `json:"secondary_emotions"`
-	SuggestedApproaches []string  `json:"suggested_approaches"`
+	Language          string    `json:"language"`
+	Needs             []Need    `json:"needs"`
+	PrimaryEmotion    string    `json:"primary_emotion"`
+	ProcessingMs      float64   `json:"processing_ms"`
+	SecondaryEmotions []Emotion `json:"secondary_emotions"`
+
+	// Sentences What each sentence says by itself, the foremost emotion first; empty when there is one or more than twelve.
+	Sentences           []SentenceReading `json:"sentences"`
+	SuggestedApproaches []string          `json:"suggested_approaches"`
 
 	// Valence From unpleasant to pleasant.
 	Valence float64 `json:"valence"`
@@ -737,6 +784,18 @@ type AuditPage struct {
 	NextCursor int64 `json:"next_cursor,omitempty,omitzero"`
 }
 
+// BasicEmotions The same text by the labels that research uses.
+type BasicEmotions struct {
+	// Ekman Of the six basic emotions after Ekman, and neutral.
+	Ekman []Emotion `json:"ekman"`
+
+	// Emotions Of the 28 of GoEmotions, those that a reader would give.
+	Emotions []Emotion `json:"emotions"`
+
+	// Sentiments Of positive, negative, ambiguous and neutral.
+	Sentiments []Emotion `json:"sentiments"`
+}
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -744,6 +803,17 @@ type Crisis struct {
 	// Rules The names of the rules that fired.
 	Rules    []string       `json:"rules"`
 	Severity CrisisSeverity `json:"severity"`
+}
+
+// CrisisCheck defines model for CrisisCheck.
+type CrisisCheck struct {
+	Crisis Crisis `json:"crisis"`
+
+	// Degraded `model_unavailable` when the rules alone decided.
+	Degraded []string `json:"degraded"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety *Safety `json:"safety,omitempty"`
 }
 
 // CrisisKind defines model for CrisisKind.
@@ -776,6 +846,13 @@ type DependencyCheckStatus string
 type Emotion struct {
 	Label string `json:"label"`
 	Score Score  `json:"score"`
+}
+
+// Evidence A word, from its start-th character (Unicode code point) up to, and without, its end-th.
+type Evidence struct {
+	End   int    `json:"end"`
+	Label string `json:"label"`
+	Start int    `json:"start"`
 }
 
 // FieldError defines model for FieldError.
@@ -966,9 +1043,25 @@ type MemoryUse struct {
 
 // Need defines model for Need.
 type Need struct {
+	// Evidence The words that speak for it.
+	Evidence []Evidence `json:"evidence"`
+
 	// Lacking True when the text says that it is not met.
-	Lacking bool   `json:"lacking"`
-	Name    string `json:"name"`
+	Lacking bool     `json:"lacking"`
+	Name    NeedName `json:"name"`
+	Score   Score    `json:"score"`
+}
+
+// NeedName defines model for Need.Name.
+type NeedName string
+
+// Needs defines model for Needs.
+type Needs struct {
+	Degraded []string `json:"degraded"`
+
+	// Language A BCP 47 tag; `und` when it cannot be told.
+	Language string `json:"language"`
+	Needs    []Need `json:"needs"`
 }
 
 // NewAPIKey defines model for NewAPIKey.
@@ -1162,6 +1255,13 @@ type Scope string
 // Score defines model for Score.
 type Score = float64
 
+// SentenceReading defines model for SentenceReading.
+type SentenceReading struct {
+	Emotions []Emotion `json:"emotions"`
+	End      int       `json:"end"`
+	Start    int       `json:"start"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -1340,8 +1440,14 @@ type SearchResourcesJSONRequestBody = ResourceSearch
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
 
+// CheckCrisisJSONRequestBody defines body for CheckCrisis for application/json ContentType.
+type CheckCrisisJSONRequestBody = AnalysisRequest
+
 // AnalyzeEmotionJSONRequestBody defines body for AnalyzeEmotion for application/json ContentType.
 type AnalyzeEmotionJSONRequestBody = AnalysisRequest
+
+// DetectNeedsJSONRequestBody defines body for DetectNeeds for application/json ContentType.
+type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -1399,9 +1505,15 @@ type ServerInterface interface {
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
+	// CheckCrisis Look for signs that somebody is in danger
+	// (POST /v1/mirror/crisis-check)
+	CheckCrisis(ctx echo.Context) error
 	// AnalyzeEmotion Understand the feelings and needs in a text
 	// (POST /v1/mirror/emotional-analysis)
 	AnalyzeEmotion(ctx echo.Context) error
+	// DetectNeeds Name the needs that a text speaks of
+	// (POST /v1/mirror/needs)
+	DetectNeeds(ctx echo.Context) error
 	// CreateSession Begin a session
 	// (POST /v1/sessions)
 	CreateSession(ctx echo.Context) error
@@ -1710,12 +1822,30 @@ func (w *ServerInterfaceWrapper) QueryMemory(ctx echo.Context) error {
 	return err
 }
 
+// CheckCrisis converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckCrisis(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckCrisis(ctx)
+	return err
+}
+
 // AnalyzeEmotion converts echo context to params.
 func (w *ServerInterfaceWrapper) AnalyzeEmotion(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AnalyzeEmotion(ctx)
+	return err
+}
+
+// DetectNeeds converts echo context to params.
+func (w *ServerInterfaceWrapper) DetectNeeds(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DetectNeeds(ctx)
 	return err
 }
 
@@ -2018,6 +2148,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/sessions/:session_id/interactions/:interaction_id/response", wrapper.GetInteractionResponse, options.OperationMiddlewares["getInteractionResponse"]...)
 	router.GET(options.BaseURL+"/v1/sessions/:session_id/interactions/:interaction_id/events", wrapper.StreamInteraction, options.OperationMiddlewares["streamInteraction"]...)
 	router.POST(options.BaseURL+"/v1/mirror/emotional-analysis", wrapper.AnalyzeEmotion, options.OperationMiddlewares["analyzeEmotion"]...)
+	router.POST(options.BaseURL+"/v1/mirror/needs", wrapper.DetectNeeds, options.OperationMiddlewares["detectNeeds"]...)
+	router.POST(options.BaseURL+"/v1/mirror/crisis-check", wrapper.CheckCrisis, options.OperationMiddlewares["checkCrisis"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
@@ -4219,6 +4351,191 @@ func (response QueryMemory503ApplicationProblemPlusJSONResponse) VisitQueryMemor
 	return err
 }
 
+type CheckCrisisRequestObject struct {
+	Body *CheckCrisisJSONRequestBody
+}
+
+type CheckCrisisResponseObject interface {
+	VisitCheckCrisisResponse(w http.ResponseWriter) error
+}
+
+type CheckCrisis200JSONResponse CrisisCheck
+
+func (response CheckCrisis200JSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis400ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis401ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis403ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis409ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis413ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis415ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis422ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis429ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis500ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckCrisis503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CheckCrisis503ApplicationProblemPlusJSONResponse) VisitCheckCrisisResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AnalyzeEmotionRequestObject struct {
 	Body *AnalyzeEmotionJSONRequestBody
 }
@@ -4393,6 +4710,191 @@ type AnalyzeEmotion503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AnalyzeEmotion503ApplicationProblemPlusJSONResponse) VisitAnalyzeEmotionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeedsRequestObject struct {
+	Body *DetectNeedsJSONRequestBody
+}
+
+type DetectNeedsResponseObject interface {
+	VisitDetectNeedsResponse(w http.ResponseWriter) error
+}
+
+type DetectNeeds200JSONResponse Needs
+
+func (response DetectNeeds200JSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds400ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds401ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds403ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds409ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds413ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds415ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds422ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds429ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds500ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetectNeeds503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DetectNeeds503ApplicationProblemPlusJSONResponse) VisitDetectNeedsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -5932,9 +6434,15 @@ type StrictServerInterface interface {
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
+	// CheckCrisis Look for signs that somebody is in danger
+	// (POST /v1/mirror/crisis-check)
+	CheckCrisis(ctx context.Context, request CheckCrisisRequestObject) (CheckCrisisResponseObject, error)
 	// AnalyzeEmotion Understand the feelings and needs in a text
 	// (POST /v1/mirror/emotional-analysis)
 	AnalyzeEmotion(ctx context.Context, request AnalyzeEmotionRequestObject) (AnalyzeEmotionResponseObject, error)
+	// DetectNeeds Name the needs that a text speaks of
+	// (POST /v1/mirror/needs)
+	DetectNeeds(ctx context.Context, request DetectNeedsRequestObject) (DetectNeedsResponseObject, error)
 	// CreateSession Begin a session
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -6478,6 +6986,52 @@ func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 	return nil
 }
 
+// CheckCrisis operation middleware
+func (sh *strictHandler) CheckCrisis(ctx echo.Context) error {
+	var request CheckCrisisRequestObject
+
+	var body CheckCrisisJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckCrisis(ctx.Request().Context(), request.(CheckCrisisRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckCrisis")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckCrisisResponseObject); ok {
+		return validResponse.VisitCheckCrisisResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AnalyzeEmotion operation middleware
 func (sh *strictHandler) AnalyzeEmotion(ctx echo.Context) error {
 	var request AnalyzeEmotionRequestObject
@@ -6518,6 +7072,52 @@ func (sh *strictHandler) AnalyzeEmotion(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(AnalyzeEmotionResponseObject); ok {
 		return validResponse.VisitAnalyzeEmotionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DetectNeeds operation middleware
+func (sh *strictHandler) DetectNeeds(ctx echo.Context) error {
+	var request DetectNeedsRequestObject
+
+	var body DetectNeedsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DetectNeeds(ctx.Request().Context(), request.(DetectNeedsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DetectNeeds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DetectNeedsResponseObject); ok {
+		return validResponse.VisitDetectNeedsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -6808,163 +7408,174 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H17c9s29uhXwejuzDZ3ZVl2Ht3I09lx0+TWu0mTG6fTmbvJz4LIIwlrEmABULKa8Xe/gwOABClQD8d2",
-	"067/cyKSAA7O+/m5l4i8EBy4Vr3R594caAoS/zxLIS+EBp6s3kOR0RWk5r9TUIlkhWaC90a9sZYljMly",
-	"DpzoOZBLWJElVUQBcDKBqZAw6PV7KplDTs3rwMu8N/p3z7zX+9Tv6VUBvVFPacn4rNfvXR3MxIH5zwN1",
-	"yYoDgQvR7KAQjGuQvdGUZgqur/u91yKhdhftTX2YA+GwJBKUKGWCO5Dwa8mkOYJZOdzRVMic6t6oV0p2",
-	"IGEKEngCvfbWzJLvqp9PiyJjMYCYtZeUaaLnVCMoZpJyDWkTDDc/9nuq4TXLmV5f+xezJFMkg6kmYkqA",
-	"JvM+mQpJ4IrmRQZk/LGnVlzPQTH1sXciv3v6/ER/dzQekafPiQERKK0IF8s+oTwlggPJhQTCOKGa5EJp",
-	"QomCRPCN52ns853IWLKKQyozDygLK4M+ogCJl0oSUXKtCOMbD/Drd8+GJ8vvng3HI/JsWJ+AcfNPu1G1",
-	"daeg5ep0imBub/K8/kQ3BuWMs9yg9VGFNObWZiB712aBgkqag3Z0dVoUUixodvaD+RczqxRUz3v9Hqe5",
-	"eZe6By5YuiPilvjk+skCEv4XRK7glCxoVoLBlZUoJUnmgiXQR+JBqC9ArkgOStEZ9MkR0YIcP31KFkyx",
-	"SQbk9PzF2RlJ5lTSxBzPgAkPZNlIfaRgIwdmJxuhSa9eA5/peW90/PRp30DX//vIwFJrkGaN//n3x49X",
-	"x0cHHz9effvy09/+EoeAoR6amPN2wpvVz3w5yC2LWAf1+1cvyLfHT4YDMjbs4bufxuQbh5/9iraeDQmV",
-	"4DnGI0LVpcKLMLRBuVqCNKit50yRhGbZgLzVc5CkqPiSwg+wGRfSshxHOL1RD5c9GnZdkdt4x008PTr+",
-	"El59DkptugJlf/9S8F+bl1UhuAIkte9p+t6yBPOvRHANHP+khn1b8XFYSDHJIP/bf5SVJfVyf5Ew7Y16",
-	"/+uwlpGH9ld1+M6+ZRddZ2yOExlunNPM7Ntcx3W/90LwacaSe9+Qg7DZkFiA7DekdakgRTxTIgc9Z3xG",
-	"IFNgH8qR4syLKSQshbRPECOZIgVIJTiZUyMzqiVWoPGor4ScsDQFfr9ndbQBkuR0RbjQJBUoYdr7/qsi",
-	"KdXUnGwCeGZJDSAEHnYmOOAxkIVwmt3nKd6WkuRMaXpp9/CT0K9EydN7xhrDSuzVlsmcWMSYeiBaIOP2",
-	"PgjxmsoZ3DdST0S6QuxDJUXPKSfPnpB/se/9rt5QvnIcQN3r5oQgOeWrWiMxYONiOSBnnKSUzwwJjhWd",
-	"gl6NSUKlZKDIHLKC0CxDulM0R801UMkbul9sa+7Zw/rBUBM7qFWxnV52j3sV6aDSkTa+XWtTCJifOS31",
-	"XEj2G9w3+no+gDisySUXS46Y8TOnC8oyOsnuFWXPK+6qnabOAVJISSrAbtHK+AH5IFeEzijjZMn0vEIH",
-	"0tKjTsxL+EGj9Qul3ekKKRKjtN3z+SqSZIr88/ztT2RSajzW0h2XqksraNw+VVkUQmpI30DK6AeU5r/P",
-	"dhH4wWJmEaNq/fzh1cHfB6jZuS+iCv/uzOnThTQmi2ZW30gkUA3pBdUNbSWlGg40yyNGpVHQCiZB7fUO",
-	"S3fQhowutBCXe25HisyehWnIVcRgqt6hUlJkDioRxX7vXIdK3r97VuvDhauv9UNgNqBUOw3E5D+QIIuz",
-	"F/KOWhHUvJRLWDU3twld3M1GTsnhSl8kpVRCbgf+PrpxCAnca/SAnGYrxVQE5wSfshRdFlvOdp4ICeZj",
-	"iWTuU5sef2Gf2vkohrxmkqaWze+OPuYjXDG92nn/l8xqQt6XBFeFtLpnr99DeWv/9P6fCyeFDXblNMsu",
-	"NM0ue/0ezSdsVopSrTuirvu9jPJZ6TCqbTZ//+IdefIt0XR2QsYlT50HjGmSUG54yQSIFhlaYGsfNkx/",
-	"d4z8CSCNga2QLKdydQG58F6wtZWcHGB8dmEXqnmAKI1w6Ne+i2G1BC/ziZHe/Z41UINVdt/2S7etGL8o",
-	"ZzNQSNpFIQVN5vtynAXNPMI3b+aVFDkpeZEBVZRrogXxf5uriByfXlWumwoUB0drsGjTqcHA9TsIkbkf",
-	"UmYUlPU5PE50wKai2AApA2pr3/Mm/hGYwzRNmaXkdwFDQVrut3iMhivdcgj8fTgcbvLN/M/Hj1fD4af/",
-	"HXfLhLDEj0f37Pxg6zyPJnorI3cvn9pv3UQyO3N373fUXoTyg3sjhucpm7nLaimSP54eHD99RsTUqlZw",
-	"RROdoSJjnYfGSKeKiOk0YxyI9ygqotjMsKnBPWsiTQ9oHPO66b5GCQlUdfA6x+NB7qgaeQRsw/ZHsbSm",
-	"m9BzkIrkpdKEziRAALTKvdvvKU01hNKoAJ5aHcDfBYqiaanwLwvlNCpyzCN7gD+mRhnSaMA7hEwFQL/t",
-	"4AMh7nYrXxVObiLYU0uelXjOYGEXSyGRq0Jb0ayNNO/3gMpsdZFCBviIWICULIWLKWWZ+UcUUH6luMZX",
-	"ofvuap9nNb+X4ldvOQrYMmX6xRySS/xKVMeNB1iKcpKxhFzCChnCTBgBMhBydnh1mIv0UJV5OjnkQgNZ",
-	"SqZBGeZAPkiD9IKDNVRXojQGEhqqS07MjTGQRFJ0PqPbRc+Ziis7QkN8a4YVQUoM+yffvDg+f0d0JmYH",
-	"SXXMPnmZHj99evT80SBuqYjtUsAA7keq5kip7DfYQO/ANTphjBJnEE81NAbG9bMnob4Ui/U07xTXc/t0",
-	"gOjjTXVfseCKKTTv1+94KkXeQMBdttTvzalq61c7Q6xNClrsvYEWTPAQ+KFqZ53QeMm1XHUK/zqwUdBV",
-	"Jmg6SCERVh9awxWaaBEJyrwt6K8lEJZaSSoITVykdv0LgTKyLgV5ClebQTOM3Y03ZCJhXIyGIjyIpaz6",
-	"vKq0cNqZ2n58c/oCTyhk6oKtVAK5hEKjn385BwnRU7sb6fxivcu/KsLikBOlTkTeEJGqTBL0fKFM4Az/",
-	"MAy/Qy7WYr9tiJkbH3QJeKc7RX0ccX2D2X3eRPgiCrhPeIRzS3mp7CHRifFId13aXp8wTiZUwbMng15T",
-	"2T49+H/04LfhwfO/HX76/OTx9Xd/iYEElzjjSVYqZzA2Ces2OcVNKSIDOo2LC8OeV0aGMXQl4mbTFkyq",
-	"xSYrHVVXvQj4Ehbmb9qxd9zxdmYW11SczNkP5pYvbtdUWrQyUcCNUEeizajSpKAz+FIh508QO/iLys/U",
-	"0lYY38MBYr/yL8MqI2eWpfNXRlKAaA7Kcyl8zvK+KXOx8T1cnLAAuYOLyu713D+9phH4H/oOBn7/3dD7",
-	"V8vXpUpmrFL0KGTTizmVRp7SSalQwcbI0oUWF9Z6MXcJKUtodgE5yBlqFjEO29p4sCAXHKwzIzHspt9j",
-	"eZGxhDnDwP/J8pwZWES/Xtm4Har6jkabezi8sokQGVB+M3M9qoOjmVSt1Phs7JZ+AGPvGbiifr5+wpxl",
-	"GXOZHjdwwdkEic/7WLC/MD0XpSaU+GdIWu2SvIFT5iMeEmi6OsEYE77AEWsch/X+pUC8BtA29mOpQkQp",
-	"CwMtseQRFGhBGg9VfaNhhDbAFQP4y9rf2QR0RicQV88UOo538y63dmo/6j8R288rBln6UkrLc5tbYjwE",
-	"0ESkqyqeaz3VcmUl+TxKNpXJuK73YHjN/U6+ef/qBXn2fHj0iDCuBfI7s9hJlTvkfBnaccUOjanDt7Im",
-	"/3r11qrXYqD5EWim5+tgieJODADGCmO77KnCJP9GbDtBLljMqkig2NdDaMO1e76E4c2rraZrsNsX7o09",
-	"QjE7+uUYL8p9dnKGz++xj4zxS7XHAq/x+SCPa9u77/1ze2zKpl1sZQj2qX2+W2ex7QL8ynO4I2zO8Xl8",
-	"EYrd9adzDcVuIdhGFp53EIaE4Zf297qFyl7UmL5HsKHIqA3t1BavU1q1pMh8gjDE0Y2jEGZZWDBRqgvW",
-	"ZAxbL85Q9oWYXqS0oSnlQnLn+J2aHQh0tMIC3P9yNpvruHDcBMUzT6M3CNhEHII+9Q2dAU3HwhmZMk6z",
-	"bIWxS5KvCHqjJJmLJTkjU4DM5oVz/HdC+V81UVoURM3pJeOzQfNy7iFGtMY61k2sha9t2DXRv8l8dn/L",
-	"KOT7vqHUGtJtfamSnru/sxTycpqJZUe9gvvV5hYD+QB5ISTNyM9nfYLOIfQFM0UwpDkrnf0Urr/1ChE6",
-	"9ZEb2l/Fwt1lbbnpuC0dUPHuzDHUCSJ2307iy2ynkltfbIPfalihAZMdufa5F0utSh8JCbAFpOMRwdhN",
-	"2idMK6I0ldobFIgfMocUk4DJ2AuP8cgYFUuWZWTiM9khNQ+4P8ejMMc9odw8Z8wT5FCOwfodBFKpVyth",
-	"UQ2yda5S/Z6a3456wY11pgf9w9y4UiWkXRl6KWjKsj3SwKKRtX8BFAahqcLY2FKUWUooKahSRqwOtjLD",
-	"S6yB8ZuJHeOfZTqDHGLBvhtkfE0lzc0+9sqyyejKBex3uufX5vFqxUiSoNx9vwuQKWtGkQ1wUVgsmLKB",
-	"awTVVl+D/5TfQnWuGiqNVJ3YZQRHi7gdVtZEr7lUBgtqBfFccFBoRChvTUhQgtPmSm0jfP8EzJv7N1au",
-	"6MfCxq8fg8KbWKi91HPgmiVBdk07muVKQ12xiJV6mBeBITc9hxWhsikEN7LRHPRcNJyiWlwCR7cdu7Ck",
-	"lZgtTnFbUTjnZabZxbQjLvjLHFxoG1YkZSlRwiZiowOXZsS+qOKusUIynrDCxgpboRxNeRqUdCVY5rhd",
-	"/n9pYm4kwEg5OX13VpUA5TQFm5m9l1+87AgQ1qaGuWQFxGAk5Uy46jWmTgi12hDWHWk6naJp4VLZQO0A",
-	"lBYu13Cvs4kdrrQuPI7duYiFmzflV+7sZWkUGO7yio8Mb6Jou2MfGFGU7aeN7MeRvUW5QwqSS450Liu/",
-	"r00+1OAkIVWX0lr78hJ5FCRzgSqAkKuMYVTCsB4dj2jYb/5f9LHuZzxHc11vyeeQ06sz+8nj4To54XHa",
-	"8cCwHvbOVvbJJS12RVlKqCZCEnRpWNo1CLU7t94v2NfE6XrPT2O2WVUEP6VlpvGhKp/36XBbYsyvHjVu",
-	"x2Phs2MiELR9EGrgnZCMap85NTagH+8Kzxa92TN0k9TPKmYo/9ewoJr3eGbUyYIwzT6i3CWXTm9uyTdZ",
-	"Qt31AnPYFF25ADOr7OEcdFxH6AjrxeNkfhfxfS9rW2cPJpfSlYonw2WCz9BaF/Ky6SB8PAwI7PGzp9so",
-	"rFJZWqXw5r99z4Gg+YNRRQyFCDKnCzjBQsjqKYS1bWxR6oaSsjE6IDJoMpJnuGn3j6MWV+n3Ss5+LcH9",
-	"rGUJ29QoprHMOBU77+ncfG6dI++3q7ZzzRdN4bV24UmQwrYHpuyfbD83N9bgzMdP+hswzbl7XKSdCI6a",
-	"YKmsl7Eu0Xj2920Yt1ueeVuiRrL4w626/OURGRuEHvfJOGe81KDGA+Iymkdk7FTh5s8uzXlExhOaXJbF",
-	"eEDCfOfgtQFZy3w2C8KMCT4efOQhHWLHEbNCb9R7PPRZZqMeLVNm1FuLW+GZj4Ybk+nbeL3CvCqMEJwQ",
-	"bmweQuvIAVbRtqMwLbE5vKmnP5q/3hlh/gmWYW7JPli9IZcknhfSSVetuPIem7ifUPCNYrzrnmTzvx0Q",
-	"OK/jGPuIIFiwWBFXlf/qDMhSger72ESSMeA6Hr8q5jZX6VY05lhUrvb0r2kKPBpx28nhf9txpVjgJXZx",
-	"vjQ62qvm+ZOn3w566wibQtSrMcngxDFwIjaUA1iXZ9SYBinFHu7GIO8mmn+qNHUe0j0gfVeJAVXoobZP",
-	"nj8PhNmTYTQbVjPdlaksaQLOmdDhpbkxwuCvfvEgToeXH0Ok90BTxkHFqpPnkFzuUwzXzKaLuZzWkocw",
-	"i61ZEFkGDR62eojrA9rNxo+YiCyDjuShmxU+58Z42if717motsVSqu8GIImfyZZHR26Nlp0+r6h3ZOtZ",
-	"YVFHLOJN67A7B6ETURql2uYZzMWSLCHLBt3RtBuZrf7klZ/Bq1Oft+iX66XbW09uVbiI+XB2/pY8Pnr2",
-	"DGsY1AmBvNArkgPlyjZeq8oy9vDHrkXmdnDh5jm1jpBIoksn/xEFS76454P3FDpO4z5aV0MHpdJ+m3UI",
-	"sEKpGsabsPxHFgml/SeMsm3CmDoch+fwEZ5dXRcyILVdEHMNXNUH+o34Ur3/TUdfc6xCMkeLErUnkImN",
-	"qE2Nzm2sfqtzuyLWOWTFBbpbY15Wv8R7UGWm1W2xxjnTu7PF8IajBGjgsbHUN6E8ZSnVoMgHWer5K5Zp",
-	"kLZAyhhugy11K63Lwt0HC+/Ih8+BymR+M2f1Lbqo93PYrrHS/Vy2jwP7/niryzanVxchr648A0+ebH13",
-	"nXXfi0sfedr6areVF4df34RUGzzAtyI69+eFezp9O0TQDuIkZJTdjt/3Qa5f29gJOyPvSg34sRf+pxhD",
-	"uo/2O01G98JoGFW3iATTVVyXGvSykZeoe6CPFVUP21TMyIJ9K6UcP6LZBQ1aFm10Hvrn9jjqVGSZWF6U",
-	"Raw2wncAsp7lnK5sXz0tyEwQwQfxnIJaF1+PZPtfa1+1S1TLUFuz39xDhTdEGZVUlrY6dlH9vLYNMZ36",
-	"7rv78OzObSwYLHfXiPYxhCstqJVciAsozAOcNrt09ondD6YLTmmWGYE8HlX/66Jrc8rNA5a2XDahMecd",
-	"iPrY3kBXTcnx8SC10K+Pdch2jbrtTkzxiWdYn2YZqWGFLVi4DQ9tzwmrFDzn4AvYTz+06Wos2a5XtJjR",
-	"GosrSmmOHafseLjNiDS+A0d2p9DWJecXiu7TlWPXDVSk61Fi2wP2+j3bFxwrqgvJFjRZXYjplCW2WM+5",
-	"vfs9muaMR6/rvPLstFRAwxkMxnn/NmF1f06PMsYUjaLbuTFQmcYQObd95u+u0vWmNai7Bk4jxamdafc2",
-	"hhXcWSL4AqTC5okjYzzYpLr6/7C7CKrR6LJzGG0Wm0iWzlympyi59q/jtTq3UxK/VK9J7NjXK1ZfGbiu",
-	"v7yXY1JKCVyHPdkiaVG2aRhxD/kCZXQO+7RiEqQMdfhRve983UHD06+nBWU7Kb/DADOHrtPCt3cJoErv",
-	"XbWzU1q1Q4c6pbrd3cksuLCpR+mWfk7RFGeX1dzdX2nnlP3GVrdWQ9xvuKF1jOj2NRRxnTuDfeluc3+Q",
-	"vm1fTRUZLwDzNi8C//B40JEbL/fdheoonPBC2hZB1Np3KnyKA9MYz7ockLFRoApXD8FUyAcwEdW8ZyxZ",
-	"18Ot6gpgt+u0BgRg0yHuPhtlo8rdRNWva12F9+z6QoKWDBY2x9K311TWcVFX8lzMgLtBHgZQstTzC6dV",
-	"ml1lbGErn91HlRbS9jR0/4EtNpoZL52+eygqslpHM9vDsjRi7dxQuEWyCVAZLavmhCYJKEUwoZh8889f",
-	"Pjzy/LkufSJvC+BnP2ASM0uNorCgGbMN9Cknc1FKP9EBW84HmbbfjHOg7GIwGIwfDQh2wTKS9CPXLiW3",
-	"HoBiu1cwZW224BvYkG5OF0AmALxK3D0h1G1bAraNdI3EMUdFEczFIamwqQTI7jDmbUFRAW6udWF7JTM+",
-	"jeSz+e4BlEjIqEWTOrd3VKtRtpuYdePjSyVPQSrMfzYqfQ5GAiv83TJ+NfjIP/IDctqqUcReRb4KpM6l",
-	"s1njQS3RL37gTvWs2af7uY9gxEyGKWUZToiZgF4C8IFZdPzu7fkHcrg4OnRFKOrwc12Ocn0YsrMxUqD5",
-	"Nhm3GnKPB+Tctv+re3ZjhnWjizc2nbbtvZnyVopRMXUpuaqfC5UAu0lkwyPiJ4h0zgdxH7AzQnw/CGbR",
-	"0WatsRyILI3xWmo758E8XO3heHiMewo/rLAgi0ylyMkY5dLAE/zYfNga5TaBx/1u6/nGuPuXOEwGo7wW",
-	"g1xDb5KKpDSGpO1j8PzJ028fGUtOpDBG+Ljo8tig6Jjgh40xTzGUbjEcroqMMo7d6xCHDOqz3I1DMZ99",
-	"/Pjxc9vQ+8WAnDmsEtj/y8L26kAa5o4uyrGjPu1HFJF1+qwGFA3cyTwsDMOwAqfxuGvxP2534x8bOPsy",
-	"y2pBkE5QTMB2Te8Hb47JN6mkU33AQE8PDMnSguH28d0D14r/4OjoUb05O4/E7rqP9FugCmJuznWntMaq",
-	"EAPy5Pi5zWdknIyD5v+uz3E1F2rKtLIcxfnpkEEEfRhGvSPsAVYApwXrjXqPB0eDoWt6gcz4cI5dIn4z",
-	"f88AxW0FtbO0N+r9H9CukURrusvxcLihXfx+beLdCpEu8We2AVsoSnqjf38KAme9M4sprnSBlMU/DEDo",
-	"TBkJVR1G9T6ZjxxiuDo8bnO94+FwzRHnxwVU/Vwcx+ybhzhh02BwSzVaAPu7uOeZwtaNJ9jujTwdPh5U",
-	"RnUA5jqOf4eQrheJANv8uOobATCnRdiC5rrfezp8fD+bWB/TUPfRaQ1q2IgWLyh2BE9Fpd9txIvF0aEh",
-	"Y9+uPkoLr5nSNt1XNbPkRv+O1DAZhuKcntj9cxwUJ4+9XoNM1ElVQ/IDYrsiVrO8fJsaN6rJ1TbvPpZp",
-	"j9rlqO9VKG1kKPJ8K566tmbDS+HO6gTUMHXZR3u6okW77/jTHRJKMNMggqQ/wdLw8ymTyslvN+0BxbYz",
-	"Sg2jNjw8yUpPRU/sDmMLVyc5DOZm4StH219pjHnBlx5vf6meEGXeOH6+/Y32TB/kCzucqBriVDOSreep",
-	"MohaRF4bEHZgg3VYfbpuEL+hVJKvvNauAsp3fi5jroRKR29URd2x91Os8fcrIY2YmUmauyiAmzdg+3pz",
-	"a1O4RHo1F0tezYur1BNs4GFzeo0KOiBnmtDEjSgynCqnl+j9dDrrRz5jRspYC8K8bbPNieDZyvUDsfow",
-	"kZAYPc5s5sDPrmmXTKK20ORqL9AZ4soYqtad34t0dWvEVJdJXDdNSJfj36Lio1tbuFGO3jGE5hJWJ74s",
-	"0rbr4tnKquh4x+NLWI2rG23NhArHoG6ay1Q9h5v4itnA0eOd2IAdOIYvPN1lX5FZQ8h0jnd5ORyo9Idm",
-	"VdYN3+JVb+glBB6GnViV/6Wtuhx+voSVMZkt88Ku7uupb7ZtkFWKcPJele+GTINxMmULqAa4kvdGtjFb",
-	"LWIN52RO+cwqY3PXeajJVPCVkKncqZjeQNrGtmPJ3NZTES7QcvraZfHwyfY3qqGEfz6KsMhzY5pYU80j",
-	"I08tmXzRuNNPFe0F8w667Ybqqf8my6EeffLfZj6EIzIi3OnUVaI82AS3zVYqlOs2DJaVr9pPRMSh25VF",
-	"F7KbcDLIvvbCucjBKvcYNHJxDFuTNHVdYUdk7Cocx8Ro+spZk25ojFHrRQbVeGDiEjAx4wE9gbZpMI7I",
-	"Ua5q1/zPRx4svBTmgAyftOwjby5jLRcbyKuNF9vMNkcjA7NxFdAM0pgR4a6/KnJdY3Kxu60fOWzNSre0",
-	"eTeGSDVs5n5Nkea6nTOrT3y34ITyoKSLaZxf+yc3PoY78JtqhPeDtXIfTDSqoJ2qy6qptbC8B//gxBYQ",
-	"78I9100Y9+zhZ/+nN2S6AhMBt7lzQd5Ftn6v9WwMpNMH++IrVwTeA7URN1oj0b5Cfy8J5xHp7IfeuunQ",
-	"xPnDxhzDL1imSzF5y8FGHWlGgDvnIV7bgPwkMEBuRY/RM6y6ZEP+Xl9CvUBBtgBl5/ovWQI2vs303Cst",
-	"unoREyYwQ+MjR8+a4NkqEq33B+9wM0QUjx9wnw1OcCdqQz0oche14XfgP85hjKMj7Fb/dFzoQT34g6gH",
-	"RiHo16kNN9UIypTpw6QxeDEatHcNYQfkNdUg+5Wh5Yb5kUIKMbWZM9gzmf1m1RU0+iRKAWPwuJhONdTf",
-	"TyJEU9GyojQauW8PiLxLdtBaqoMr1EAbPOgVt438mBkfUydwwIv1I7jxmkmIFBUN2A90qxZN/G9OpYzq",
-	"wu+kWMDaDMu4H7TldnMjIXdwg+42niy+Ck6cvK01Pt05fQVA7CKwNfYipsQOAnp23CfK9qogx4OjwfGD",
-	"NfC1Ui3STV3Pl4mZDf7OJCx9girRS4EiQ92YhIM5g1H5dWaTRoVMbQapjVih4oylGa4Sqm+9e0b5FjbR",
-	"Ef1/mGy9Lpcw6OAHFtratY1xhzOewpUPLqAb1A19DOINe8QWKuf9sL/fFMouFrIhPmBDAnXv0dsKEETj",
-	"Gjh8FVFGNdtJ1xcR277wU2Pr/YdF58OD5/Rg+unzsyfXf/mCSMyds8aHeMZXwbgwjIG/+MHZX8qcDj9j",
-	"2cf1IUqzTlZlS+iMvGM15msJyI7Ghk2O/Y5Glkoc+3B6Ua0Q2TRb6zKrOouSJ8MnvpLDcp+KOeMiVQYo",
-	"auY45mSN8dXKkB3Vuks42E+VvYmKsgcPc0Nrb6b4fEVcoB5j3OWVQNQ0MO7Wi44e9KI/gF5UESKWw3k1",
-	"6QbcxhYaH1b184eqarjjnZRNOrYNed4H9fZ34dprtf+5Z+9eu4FTNCm/0XeioEpBGjZK6pNJFbn+6knq",
-	"wYP3dZC9K/tv0f0rxtN2MYvv4BKQfEILOmGZHZawTvnu257wbav1qDZhM5YIS20684mtVbwEKDBVD8vA",
-	"oh63N3CXTrY30Gn20yzDwpMHNfe25VDYfqKFlr/MBaE5OfvHfmn8Ff7lQq4Oq4ETcWmDo0re+K4YdyFp",
-	"wpEo9y5mgv6pHahddVni5k6Udtk/BOH2IGMeZMzeJO16zKx5yrHUucrBw2G3No91dxHjPl2ROLa1Oaxa",
-	"JxyE3c/iIfAPfnBIVaxpa+JjIR7skfYb+Nn3d8MefCO2imLuOc7sIRZhD28QvH+1FeiY7v/AAR44wC4c",
-	"wLabanGAn6teFNbXDJAxPlNBLRvjhBLfwmxHjmCX8hzB95HoFvi27O28Goh8R3kjfoFrR893lF0aLBMT",
-	"7g4cZE4VmcCsfChje6DoG1F0pKtci7q/hxmSbz1q3FNwRZPr1KtWXM/Bip8mATcawWxKBg0p+Y5k5I5E",
-	"9pAJ+jUjbWcy6J4oe+NEUIdFYR5ovOsR2H7QN/96V/rnS5t1WR3YOnqMbMC2eoRm2CVlLf0y0uTJFaBh",
-	"oyCWZY0ugk0SfcnTr4dEq7M+0OcfQqi85OkdiZTDdqvGzgrOs2ZryI3JFFUBZPj1r7EGsv8nKD+9y3Bn",
-	"cOldqQ9vOfwhkh8eRP26qP9ro8en6iwDbfdTvQtdoEtaHw+PRnVrYtegATMi6hYla60JbS/AATkeDkdV",
-	"eUXf9dq+BJdXYUS5gqot++AjPx4ej2rpnpaSTrJVP2i6BSlmXZAzywZsj8i5yFJMecUxB76B99gOdBtX",
-	"3fdwEIDr1t23Rr7vQqiF6O5NE454/NLC0v7WNyws77IENTzPPbv51pZuyy2mbMvMJmacEBQLTGECfdgW",
-	"t+qt6XuyNfwKYYPO91BkdAXpNh9D8E71ynX/Bi6Kfu9d1Tj54NSAbPvi9Rv+BYTSrfYk2nwFp5746t6s",
-	"2JG8Gvz+RW6bW4XJ8b3DxDGkk7AzaiJyUHam+58Q+/q9oAHotvfxUfvkV1/q/VD89ae11s7pqs4i2V2L",
-	"uonFdvg5+Nc2F2FTj/j9ZGyjt/SDu/APakPwdT2o3TR4ApngMzT82T2bE9v13HDo+FZf5EaaO7SNxjvT",
-	"vM5BLkAeYOMb++iAjJWGYky+SammI3KuoXiE1gmC0HkejTFBiXmwT8ZW2ldvBLt/RFyKOPC0T6gRf7aE",
-	"5iNHy0dLoDlJMqFADchrxn0u5QRDFa5iPRGZ4Jh75utHuUtWFgXwATnldu/GZEzJTIql8sYYdWucEDzi",
-	"hCaX6Dd5TZU+eGleOjj7YWyoXIIqfWtzt6+l7Q//kduW4AZ3BI42W+CfpTG8Vs7/eupfopkStnLf9pNH",
-	"16YBsuvs53qJooXIFCmLkT+QazsasbXO8dMbba0II0sbE3QQQrVtKSEBtnBD7MwrVlGpvUINCDWcQ7Wv",
-	"6/HR8Nujjfn2t+kq0nClLT4fWFg3+X67CVzcy4wvIi8/thyz5X8PhvwFUKpsLe2NLV+KjN3etUBV90FE",
-	"/BFExCucxrAmJOYsA+QDJVd/Ynkgg6me3W32m54D7BdwPDwOpnXgZHgHtIAmOMQLf5oaXjVZ9G7T9+0a",
-	"XWUwvk/9nVnL53Z6fqxF+ZrL7lRdur4qVkY2R0v4bq9NE/rB+PyTq7E1Af6J+ZHlJDuaho6k7sdA7Kbf",
-	"D44DgusFb9iercRCNZkmc9SM69i9y+t6oLw/COXNxZJMqWzrCOzrVwyuqw3GRv7VZ/ctCuxEMRx1kGGL",
-	"UxuGsqOW0sqx7YtkfUx/PTj9lgPJQSnqbUM37gyHbrRsb+sWxvF+g7DQNwDo+gI207lPbK0Gfvd7rGYi",
-	"mCUDTBKx5H1jlimWApqN9XmDdRrZqrEouzC6TEKzjPFZvxr2ZSetYN1loqtGa8F36ybXa6BPtG9g1Nls",
-	"1vxutFDRmF3W+H7Vnym+6ZSlmLo/MvcnZtUUDN83Qywdu1prgGPze7F2XNlZY8+ePzt+FK6NlaTr656h",
-	"g6wsLJgwBoWZ6Kt/BO0V6nk+15+u/38AAAD//w==",
+	"7L17c9s29jD8VTB6d2abd2VZdi7d2NPZcdPkV2+TJk+cTmeeJj8LIo8krEmABUDJasbf/RkcACRIgbr4",
+	"1jTr/5yIJA4OcO63z71E5IXgwLXqHX3uzYCmIPHP0xTyQmjgyfI9FBldQmr+OwWVSFZoJnjvqDfSsoQR",
+	"WcyAEz0DcgFLsqCKKABOxjAREga9fk8lM8ipeR14mfeOfuuZ93qf+j29LKB31FNaMj7t9XuXe1OxZ/5z",
+	"T12wYk/gQjTbKwTjGmTvaEIzBVdX/d5rkVALRRuoDzMgHBZEghKlTBACCb+XTJotmJVDiCZC5lT3jnql",
+	"ZHsSJiCBJ9Brg2aWfFf9fFIUGYshxKy9oEwTPaMaUTGVlGtIm2i4/rbfUw2vWc706tq/miWZIhlMNBET",
+	"AjSZ9clESAKXNC8yIKOPPbXkegaKqY+9Y/nd0+fH+ruD0RF5+pwYFIHSinCx6BPKUyI4kFxIIIwTqkku",
+	"lCaUKEgEX7ufBpzvRMaSZRxTmXlAWVyZ6yMKkHioJBEl14owvnYDv3/3bHi8+O7ZcHREng3rHTBu/mkB",
+	"VRshBS2XJxNEcxvIs/oT3TcoZ5zl5lofVJfGnNoUZO/KLFBQSXPQjq5OikKKOc1OfzD/YmaVgupZr9/j",
+	"NDfvUvfAOUu3vLglPrm6s4CEf4LIEZyQOc1KMHdlKUpJkplgCfSReBDrc5BLkoNSdAp9ckC0IIdPn5I5",
+	"U2ycATk5e3F6SpIZlTQx2zNowg1ZNlJvKQBkz0CyFpv08jXwqZ71jg6fPu0b7Pp/Hxhcag3SrPG/v338",
+	"eHl4sPfx4+W3Lz/9429xDBjqoYnZbye+Wf3MzVFuWcQqqt+/ekG+PXwyHJCRYQ/f/Twi37j72a9o69mQ",
+	"UAmeYzwiVF0oPAhDG5SrBUhztfWMKZLQLBuQt3oGkhQVX1L4ATblQlqW4wind9TDZQ+GXUfkAO84iacH",
+	"hzfh1Weg1LojUPb3m6L/yrysCsEVIKl9T9P3liWYfyWCa+D4JzXs24qP/UKKcQb5P/6jrCypl/ubhEnv",
+	"qPf/7dcyct/+qvbf2bfsoquMzXEiw41zmhm4zXFc9XsvBJ9kLLl3gByGDUBiDrLfkNalghTvmRI56Bnj",
+	"UwKZAvtQjhRnXkwhYSmkfYI3kilSgFSCkxk1MqNaYgkat/pKyDFLU+D3u1dHGyBJTpeEC01SgRKmDfff",
+	"FUmppmZnY8A9S2oQIXCzU8EBt4EshNPsPnfxtpQkZ0rTCwvDz0K/EiVP7/nWGFZij7ZMZsRejIlHokUy",
+	"gvdBiNdUTuG+L/VYpEu8faik6Bnl5NkT8hP73kP1hvKl4wDqXoETguSUL2uNxKCNi8WAnHKSUj41JDhS",
+	"dAJ6OSIJlZKBIjPICkKzDOlO0Rw110Alb+h+MdDcs/v1g6EmtlerYlu97B73KtJepSOtfbvWphAxv3Ba",
+	"6pmQ7A+47+vr+QDeYU0uuFhwvBm/cDqnLKPj7F6v7FnFXbXT1DlACilJBVgQrYwfkA9ySeiUMk4WTM+q",
+	"60BaetSxeQk/aLR+obTbXSFFYpS2e95fRZJMkX+fvf2ZjEuN21q47VJ1YQWNg1OVRSGkhvQNpIx+QGn+",
+	"54CLyA8WM4sYVeuXD6/2/jlAzc59EVX4d6dOny6kMVk0s/pGIoFqSM+pbmgrKdWwp1keMSqNglYwCWqn",
+	"d1i6hTZkdKG5uNgRHCkyuxemIVcRg6l6h0pJkTmoRBS7vXMVKnm/9azWhwtXX+uHyGxgqXYaiPF/IEEW",
+	"Zw/kHbUiqHkoF7BsArfuuriTjeySw6U+T0qphNyM/F104xATCGt0g5xmS8XU6vbGVLFk07a+Nw+9zIUB",
+	"Qm0PXd/Q4oSl6BDZsMRZIiQYUBPJHKDrHn9hn9oBlBSmkqZWiGx/OWFegx/x1AiZOveDKoBeVMYWOFyh",
+	"RbvNxXnp14nAYDbCFdPLrXF4wayu571lcFlIq133+j3UKOyf3sN17vQMQz85zbJzTbOLXr9H8zGblqJU",
+	"q662q34vo3xaOpppOwa+f/GOPPmWaDo9JqOSp87HxzRJKDfccgxEiwxtzJUPG7G2Pc39DJDG0FZIllO5",
+	"PHdnET1uJ+kYn57bhWouJ0oj/vq1d2ZYLcHLfGz0k37PmuDBKtuD7cgpyhHBnHhiCTTiowOazIh/iCi6",
+	"VGS8JEwryCbW6JoICegScGCRCZNKHxPIC72s3K1WPxccjM1S68B6Adkctr66Zw6Q90DTLhZfTqegkBsX",
+	"hRQ0me0qJOY0i5PhKylyUvIiA6oo10QL4v82O4icJ72svG3V2e4drBxum7Uaklq9VCF1Nthd9G4E/CQ8",
+	"5b7jwvU2PQ10oK7ikgERBhyufa/XSYTAwUHTlFnu+S4QEcg/+y2poeFSt1w8/xwOh+u8bf/78ePlcPjp",
+	"/4872kJU48ejMDvP5qoUo4neKJrdyyf2W9fRtZwDY+d31E6M4Qf3RowMUjZ1h9UyDX482Tt8+oyIiVWW",
+	"4ZImOkPV1LqDIe0TqoiYTDLGgXgfsSKKTQ1bHtyzbtn0acdvXjdbqK+EBKo6eLuTaSC3VHb9BWzj9kex",
+	"sMa4MCxTkbxUmtCpBAiQVjns+z2lqYZQ+hbAU6vV+bNA0TspFf5lsZxGRax5ZAf0xxRjQxoNfIeYqRDo",
+	"wQ4+EN7dbnW6upPrCPbEkmeljmQwt4ulkMhloa0qoo320u8BldnyPIUM8BExBylZCucTyjLzjyii/Epx",
+	"Hb667tsr8p7V/FmqfA1yFLFlyvSLGSQX+JWo1RJXWYtynLGEXMASGcJUGAEyEHK6f7mfi3RflXk63udC",
+	"A1lIpkEZ5kA+SHPpjaaAyu5SlMbkRdfDghNzYgwkkRTDCVaJmDEVV+6E7tCmDSuClBj2T755cXj2juhM",
+	"TPeSapt98jI9fPr04PmjQdz2FJulgEHcj1TNkFLZH7CG3oFrdKsZpdVcPNVQKBjXz56E+mEsetc8U1zP",
+	"wekQ0ceT6j5iwRVT6LBZPeOJFHnjAm4DUr83o6qtfm2NsTYpaLEzAC2c4CbwQxVkndh4ybVcdgr/OlRV",
+	"0GUmaDpIIRFWH1q5KzTRIhJme1vQ30sgLLWSVBCauNj76hcCZWRVCvIULtejZhg7G2+4RZR+jG8jPoil",
+	"rHq/qrR42prafnxz8gJ3WNuvVAK5gEJj5GZhbIPort2JdH6xhvLvirA45kSpE5E3RKQqkwR9mSgTOMM/",
+	"DMPvkIu12G8bnubEB10C3ulOUa9VXN9gFs7rCF+8Au4T/sK5pbxU9pjovPFId13aXp8wTsZUwbMng15T",
+	"2T7Z+79074/h3vN/7H/6/OTx1Xd/i6EElzjlSVYqZyA3Ces2OcV1KSIDOomLC8Oel0aGMXQOI7BpCyfV",
+	"YuOljqqrXgTchIX5k3bsHSHezMzimoqTObvh3PLFzZpKi1bGxgIlwmZeZVRpUtAp3FTI+R3ENt70I8aV",
+	"AJqDVQHGSwfYGDLHpCQooDKZkVIB8sAW8i5yGmEKby1bUuySoJ1deecInWiQ5KV5zWYscSi1pNn2brtu",
+	"Jw50btPBc/hPwzD/R3h89ImeCeU0LEokBsTIQpRZSqZsB4fMBs8Sy3223gpYhVBMszmm8Eyp/avyAd4u",
+	"gtq3JnCR4Ck2YI3dpReVn7il+TK+g/PQfuUnI3Yj6JJlBh33lNMclJd4+Jw9uAlzmTM7BEBgDnIL966F",
+	"9cw/vaJd+h/6Dgce/m7soQURi0PdvQu+lQeaixSy87IOrAZJoRa7NDPmh3PB7IhgjJNv9GPap65rsFUe",
+	"uWqX3Xj/qeWfVyUz28JLn03OZ1QanZiOS4VGMsb7z7U4tx4Iw48hZQnNziEHOUXrIKYltS5MsCAXHKy/",
+	"MjEqQ7/H8iJjCXPGvf+T5TkzSIp+vfJTdZjbWzpe3MPhSY6FyIDy67nconY0ujqqlRqfjZ3SD1AATw1e",
+	"OygkZ1nGXP7dNcIGNm3t8y5eqF+ZnonSCgb7DEkrKMkbOGE+Dm0Ex/IYI//4Asdb47QkfzkDFTnAttJU",
+	"lyq8KGVhsCUWPHIFWpjGTVXfaDiSGuiKIfxlHaNpIhqlfxRVCoNd20XEWpDaj/pPROHpDPudoNHUJ8Zu",
+	"JUwrojSVek/P6jxW8s0vnBk7BI0RgmzjESkLooXVMtzR9PF94OmenkWUGcsiNmjH3egxYG36QBde8N0+",
+	"ghDDzisGWfpSSqtVNsFmPLw+Y5EuqxwkG3uUS2urzKJMpeKxq3jHlBD3O/nm/asX5Nnz4cEjwrgWKCfM",
+	"YsdVCNZ5a7WT1R02YYf3eEXD79WgVa/FUPMj0EzPVtESpawYAuYgFdsGporO/BsxcIL85ZjfJIFi1xiI",
+	"TTHa8SVMybnc6JwLoH3h3thBu9gy8sB4Ue4CySk+vwMcGeMXaocFXuPzQe7xpnff++d2AOpuVKB+mHm9",
+	"DfKr2MiWuDnD5/FFKLbX6s80FNulDTUyx30IJCQMv7Q/1w1U9qK+6TuEU4uMWllT+/ScWa4lReYTBFoP",
+	"rh1nNcvCnIlSnbMmY9h4cIayz8XkPKUNPTIXkrvQljGlucBQEszB/S9n05mOqw7rsHjqafQaIelIyMOn",
+	"a6O7s+k6PSUTxmmWLTEbheRLgv52SWZiQU7JBCBzngH8d0L53zVRWhREzegF49NB83DuIQq+wjpWnUhz",
+	"b+FvW5zWZD7bv2XMlV3fUGrl0m18qZKe27+zEPJikolFZ+YW/mrrYYB8gLwQkmbkl9M+Qfc3RruYIpjT",
+	"MS2dVR+uv/EIETv1lhu6ccXC3WFtOOm4tzCg4u2ZY6gTRIzlrcSXAaeSWzf2Mt5q4LSBky259pkXSy2v",
+	"hIQE2BzS0RHB6HTar1V+b27h/ZA5pFi4QkZeeIyOjMm1YFlGxr76ClLzgPtzdBTWZSWUm+eM8YYcyjFY",
+	"D0EglXq1EhbVIFv7KtWfqfltqRdcW2d60D/MiStVQtqVVZ6CpizbIXU5mjvwE0BhLjRVGP23bmlKCqqU",
+	"EauDjczwAus2PTCxbfy7TKeQQyyd4Rp5xBNJcwPHTmmGGV26lKStzvm1ebxaMZLYLreHdw4yZc08GYNc",
+	"FBZzpmxqDqJqoyfGf8qDUO2rxkojVzF2GMHWIk6ZpTXRay6VwZxaQTwTHBQaEcpbExKU4LS5UtsI371o",
+	"4Pren6UrVLW48evHsPAmlkxU6hlwzZIgf7Adr3eea1fgaKUeZn5hUoGewZJQ2RSCa9loDnomGi5jLS6A",
+	"o1OTnVvSSgyIEwQriue8zDQ7n3RkPvw6A5e8A0uSspQoYYuHMKxAM2JfVHHHYSEZT1hhsyFawWpNeRqU",
+	"ISdYmr9Z/t+0mCSSQkE5OXl3WpWt5jQFW020UzCh7EiBqE0Nc8gKiLmRlDPhKq6ZOibUakNYK6vpZIKm",
+	"hUvWBbUFUlp3ucZ7XQHj7krrwOO3OxexhJp1GfNbe1kaRfHbvOJzX9ZRtIXYh+sUZbtpI7txZG9RbpFk",
+	"6bLDncvKw7XOwxzsJKTqUlprX14gj4JkJlAFEHKZMYzZGNaj4/Ee+83/gz7W3YznaPXCLfkccnp5aj95",
+	"OIyEyc122hkPYQ+HO1vZp8+12BVlKaGaCOmyA5B2zYXanlvvFoJu3uka5qcx26xq3DKhZabxoaqg4elw",
+	"U+rf7/5q3I7Hwuf/RTBoe/fUyDsmGdU+N3RkUD/aFp8terN76CapX1TMUP6vYUE17/HMqJMFYeFUxHm0",
+	"c8WbLR+4cZ1bRpMLp7G3FpYl1OkAmByERU+2DLqyxHPQce3Eh1s9lzWaEmUcddM5lcxqqYpNOepPVo9N",
+	"BOeQuCKfqRQLbDiSCK4lG5fu/2mpBRe5rf3JC9DOGyXBXPeUg4qXzt1AfXVhVo+sWo+tDq7rrFXMNrxO",
+	"UeQXXfjXRpero4rVScURtagN6R0kaEqXKp5Lngk+RVeQkBdN7/PjYcC9Hz97uol9V/pwqzeQ+W/fhCno",
+	"hmX0XMN+BZnRORxjZ4jqKTwV2+mr3J58zVJNKfUMgXb/OGgdRr9XcvZ7Ce5nLUvYpKMzjX1XUrF9/aH5",
+	"3Kq43w2qtufWV5HjsXbdkyADfIebsnut2sycWEPsHz7pr7lpzpfoklyI4GhmlMq6sOsCyGf/3HTjtivT",
+	"aqtrkSK4EFRX/nNERuZCj/pklDNealCjAXEFQUdk5Oys5s+uSuiIjMY0uSiL0YCE5ULBawOyUjhkFoQp",
+	"E3w0+MhDOsQkCbNC76j3eOiTtI96tEyZsZ3s3Qr3fDBcW4vWvtdLTEtG2XlMuDGoCa3DUthWpB3ia+lk",
+	"w+uGkaLlX53pCz/DIkzr2uVWr0njiqdkddJVK2lhByDuJ8/gWgkEq2EK878dGDirg2S7iCCYs5jeVpWP",
+	"OO9EqUD1feAryRhwHQ+OFjObJngr5lgs5FuHkVY0Ex4N524VTbrtoGUsqhc7ON8rJtq87/mTp9+uJnkl",
+	"IoWoy2ycwbFj4ESsqaaz/vSo1gZSih182UFSV7R8Q2nqrIIdMH1XWSdVXKs2fp8/D4TZk2E0XU4z3VXo",
+	"I2kCzlPVof9e+8Lgr37xIAiMhx+7SLaTgrEdVgMhM0gudqklbyayxvyZK5lpmEDa7CcQJGZvDj/UG7TA",
+	"xreYiCyDjsy065klubHMdymecf7PTSZE9d0NpsN7100lcmq07HSoRl1vN+hL47v4YrsyQseiNEq1TWKZ",
+	"iQVZQJYNukO11/KJ+J1XTiyvTn3eoF+uGnwbd25VuIj5cHr2ljw+ePYMs26V73WSA+XKdqKtqhp3cPav",
+	"hH23iA/kObVetkgWVSf/EQVLbtwEy7uhHadxH62biQRVNh7MOr4ctCbxOF53y39kkTjtf8IQ7robU8d6",
+	"cR8+fLitX0wGpLbNxVxBV/WBfiN4WcO/busrXntIZmhRovYEMrHh2onRuY3Vb3Vu1wNiBllxjr78mGPI",
+	"L/EeVJnpW/PYzJjeni2GJxwlQIOPtZ0yEspTllINinyQpZ69YpkGaeuLjeE22FD22ToshD5YeEs+fIa1",
+	"gteLhNxi/GO3aMAKK90tHvA4sO8PN8YDcnp5HvLqyjPw5MnGd1dZ973Ei5Cnra52W0mX+PV1l2pNeOFW",
+	"ROfuvHDHiEKHCNpCnISMsjuq8D5IJG0bO+GoiG2pAT/2wv8UY0j3X674wmgYVbOlBHOhnG8bvWzkZd1n",
+	"DVUP22XVyIJdaxcdP6LZOQ16OK51HvrndtjqRGSZWJyXRcyl7xsGWs9yTpe20bAWZCqI4IN4wkqti69G",
+	"kfyvta/aZUFmqK3Zb+6gwhuijEoqS1sdUFQ/r4AhJhM/jmAXnt0JxpzBYnuNaBdDuNKCWpmruIDCJNNJ",
+	"s215n1h4MBd1QrPMCOTRUfW/LnQ7o9w8YGnLpaoac96hqI/dgXQ1pQUfD/JW/frYxsOuUXetiyk+8fT9",
+	"kywjNa6wgxm3EcDNCYeVguccfAH76Yc2XX1LNusVLWa0wuKKUpptxyk7Hss1Io1vwZHdLrR1yfmFonC6",
+	"biZ1/zHpWnzZfsm9fs8OSsGGJIVkc5osz8VkwhJbJ+vc3v0eTXPGo8d1Vnl2Wiqg4Qzmxnn/NmF1w3J/",
+	"ZYwpGr1uZ8ZAZRrzL7gdvHN3xf3XLbvfNiofqcfvrOmwMawwRC34HKTCbtJHxniwsef6/7A5F6rR6LJz",
+	"N9osNpYsnbo0YlFy7V/HY3VupyR+qF6T2LJrZqy0ud0NtCu57FYapW5VI3udStiwAjYwm6NHV/vqb97N",
+	"OymlBK7DnrWRJEPbg7Tq7eqaUKA33CfpkyABr8Nx7IMFqx4pnn45TcjbJS4dFqfZdF1ksbmrEFV65xq4",
+	"rYoU3HWoCxTa3SDNgnObyJdu6P8YLRhwNQLd/Ri3LoBpgLqxtuh+4yutbUTB11DEjYwMdqW79f3E+naA",
+	"CVVkNAfMgm50Khl0VJrIXaFQHWVIXiuxJUW1uZEKn9PBNAbwLgZkZDTGwlUXMRXyAUzrNu8Z090lbVUd",
+	"SCy4Tk1CBDYjAO6z8WwmdxJVf89Vm8XLp3MJWjKY24xl337cdnUK6uLOp8DdKDeDKFnq2blTow1UGZvb",
+	"PgLuo0oLaXN73H9gSy4D3RbBCigqslq9ZrbHd2nk+JmhcNc0H6iMNinghCYJKEUwPZ988+9fPzzy/Lku",
+	"JCRvC+CnP2BJAEuNZjSnGbMjlCgnM1FKP9MLhw4FeevfjHKg7HwwGIweDQg2zDKqw0euXYJ7PQLPdihi",
+	"yhqpwTewge2MzoGMAXiVBn9MqANbAraZdqNkMClHEUw+IqmwuRPI7jDIb1FRIW6mdWGnZTA+iWSH+k4l",
+	"lGCOHF6TOlP+qNYbbfdRG7fAl0qeglRYTWBsmByMymG7UlnGrwYf+Ue+R05aFb/Y29DXVNWZqbYGI6jM",
+	"+9WPXKyeNXC6n/uIRkzdmFCW4YzAMegFAB+YRUfv3p59IPvzg31X0qX2P9fFXVf7ITsbIQWab5NRayTL",
+	"aEDObLvgemoL1is05rjg2BE74IUpb5YZnVqXkqv6uVAJsEAiGz4ifoZc54Q49wE7Jc73nmH2OtpMTJYD",
+	"kaWx1kttm86bhysYDoeHCFP4YYXljbZ1ygjl0sAT/Mh82HohbMaS+91Wx44Q+pc4ThDD2vYGuZEuJBVJ",
+	"aSxn2xXk+ZOn3z4ypqtIYYT4ceH0kbmiI4IfJlpg9drU9VuDyyKjjGO3W7xD5uqz3A3EM599/PjxczvS",
+	"5cWAnLpbJbBfqMXt5Z40zB19siNHfdoPqSSr9FmNqBy4nXlcGIZhBU7jcTfkadSexzQyePZFy9WCIJ2g",
+	"GIOdm9MP3hyRb1JJJ3qPgZ7sGZKlBUPw8d09N4xp7+DgUQ2cnUhnoe4j/RaogpiTc92srXUuxIA8OXxu",
+	"c3QZJ6Ng/JNLB60mg06YVpajOMckMoigq8lR7wB7hhbAacF6R73Hg4PB0LWQQWa8P8OeK3+Yv6eA4rbC",
+	"2mnaO+r9D2jXlqU13+9wOFwzMGi3QUFuhcicoFPbsDUUJb2j3z4FkcLeqb0prhCIlMW/DELoVBkJVW1G",
+	"9T6Zj+xjfD7cbnO9w+FwxfPoB0ZVvaMcx+ybhzhhk2B0XzVcCntJueeZwlbPx9geljwdPh5UXoQAzXXi",
+	"wh1iul4kgmzz47JvBMCMFmG7q6t+7+nw8f0AsTqoq+7Z1RrVtfZavKCYOJ2KSr9bey/mB/uGjP3Aoigt",
+	"vGZK2/xm1UwLPPotUhFoGIrz8mK38FFQ6j/yeg0yUSdVDckPiO2iXE1z9U2f3LBO1ylg+8GcO3QCiDqb",
+	"hdJGhiLPt+KpCzQbTwshqzNuw1xtH97qCo9tD/GnOySUYKpV5JL+DAvDz3EwjJXfbt4Xim1nlBpGbXh4",
+	"kpWeip5YCGMLVzvZDyan4isHm19pDPrDlx5vfqmeEWreOHy++Y32VEfkC1vsqBrjWTOSjfupUqZaRF4b",
+	"EHZkl/XQfbpqEL+hVJIvvdauAsp3jj1jroRKR++oSjPATmqxQSGvhDRiZipp7sIerizDzgHh1qZwlQNq",
+	"Jha8mhhcqSe2DywmMRsVdEBONaGJG1JpOFVOL9Dd63TWj3zKjJSxFoR526bXE8Gzpe+7i/owkZAYPc4A",
+	"s+enF7YLkFFbaHK1F+gMcXUbVavv70W6vDViqutCrpompCtqaFHxwa0t3Gju0DGG8AKWx77I2Da/49nS",
+	"quh4xqMLWI6qE21NBQ0H4a+bzFk9h0B8wWzg4PFWbMCOnMUXnm4DV2TaJDKdw21eDkdq/qVZlY07tHjV",
+	"G3oBgYdhK1blf2mrLvufL2BpTGbLvHAKzGqun23CZZUinL1cJfgh02CcTNgcqhH+5L2RbcyWx1jDOZlR",
+	"PrXK2Mz18WoyFXwlZCp3KqbXkLax7VgyswVkhAu0nL50WTx8svmNaiz110cR9vJcmyZWVPPI0HtLJjca",
+	"eP+por1gPlK33VA99d9kOdSj0v7bzIdwpFaEO5240psHm+C22Up15boNg0Xlq/YzsfuEBxZdyG7CSWK7",
+	"2gtnIger3GPQyMUxbBHWxPVYPiIjV9I5wkEVylmTbsicUetFBrbpjfmcyzjFFA87fRQ7D+FIPeXKlM3/",
+	"fOTBwgthNsjwScs+8uYy1nKxgbzaeLGtoXM0MjD9WAHNII0ZEe74q6reFSYXO9v6kf3Ak4/y/NPdGSLV",
+	"cLr7NUWa68YS6nC7x773dkJ5UMPGNOFi8bUbH8Mt+M0LwScZs1HsB2vlzploVEE7URdVi3hheQ/+wYmt",
+	"mN6Ge66aMO7Z/c/+T2/IdAUmAm5z54K8i2w9rPUsLaTTB/viC1cE3gO1ETdaX6Jdhf5OEs5fpNMfequm",
+	"Q/PO7zfmHt9gmS7F5C0HG3WkGQHunId4bAPys8AAuRU9Rs+w6pIN+Xt9CfUCBdkcFEa19YIlYOPbTM+8",
+	"0qKrFzFhAjM0PuJcKvSxRaL1fuMdboaI4vEDwtngBHeiNtSDpbdRG/4E/uMcxjimxoL61XGhB/XgL6Ie",
+	"GIWgX6c2XFcjKFOm95PGoOZo0N61Vx6Q11SD7FeGlhv+SwopxCQYOsT+sOoKGn0SpYAxeFxMxzGbenIx",
+	"moqWFaXRyH17oPRdsoPWUh1coUba4EGvuO3Lj6UAMXUCxyVZP4Ibx52El6KiAfuBbtWief+bU6yjuvA7",
+	"KeawMvM67gdtud3cCOkt3KDbjTONr4ITqm9rjU93Tl8BErsIbIW9iAmxY7WeHfaJss05yOHgYHD4YA18",
+	"qVSLdFMXMGZiaoO/UwkLn6BK9EKgyFDXJuFgLnFUfp3apFEhU5tBaiNWqDhjaYYr/epb7550o27NneN+",
+	"YPiqXMKggx9wbIv11sYdTnkKlz64gG5QNyQ6iDfsEFuonPfD/m5Tq7tYyJr4gA0J1J18bytAEI1r4LB2",
+	"28O12Zy9PogY+MJPma/hD6vsh3vP6d7k0+dnT67+doNIzJ2zxod4xhfBuDCMgb8QqMj7Rsxp/zOWfVzt",
+	"ozTrZFW2hM7IO1bffC0B2dHIsMmRh+jIUoljH04vqhWiqrUtU3UrVfJk+MRXcljuUzFnXKTKAEXNHIcG",
+	"rTC+Whmyo923CQf7KfTXUVF24GFuyP31FJ8viAuc8iQra29IxCuBV9PguFsvOnjQi/4CelFFiFgO59Wk",
+	"a3AbW1m9XzUM2FdVhyHvpGzSse1A9D5oMHAXrr1Wv6N79u61O1ZFk/IbjTYKqhSkYWeoPhlXkesvnqQe",
+	"PHhfBtm7Pgctun/FeNouZvEtawKST2hBxyyzo0dWKd992xO+HR8Q1SZsxhJhqU1nPra1ihcABabqYRlY",
+	"1OP2Bu7SyfYGOs1+mmVYePKg5t62HAr7bbSu5a8zQWhOTv+1Wxp/df9yIZf71fiWuLTBwT9vfBuQu5A0",
+	"4YChexczQcPYjqtdtZXi5kyUdtk/BPH2IGMeZMzOJO2a6qx4yrHUucrBw9HRNo91exHjPl2ROPbx2bcd",
+	"svbQxgwpffWy4xicqkzTVsNDOiDvS6zTt2lXjBPbj1PBMZJCLlLIfLFwPSrCVQhLyhSoIFqu6DIo98nE",
+	"AqRynSNaFTgG4KrF3l3wHt/WriLH++U/dm+ui/Yq+6l6B0yMKeW6LUNW1Jhmyore1I4cfGBADwxoGwZk",
+	"23u1fWdC2Mlbik25H8clcsC0F2vl2p5rO7Aju1CLHVWdXPbC7pM7M6UVdoHE/Af41l5fJceo+nBG2MUb",
+	"RO/fbUMMrD564AcP/ODa/OCXqjWODX0BZIxPVVBaaxQB4ltI3oQjVG2fb84EfgANif7Z9ab/CjmA3VqH",
+	"sYKI7JMccNaoG+dXF03HJy3qGeQPvOKBV9yAV/xMc3DhLPAXjLqhmuaeKSIm12YSvvdVt5PClur7ppl3",
+	"luvqF7hyJH9HFTHBMjEad+ggM6rIGKblQ+n9Aylfi5QjrX9bZP09TFHGq4qyPAVXNLlKvWrJ9Qysjtok",
+	"4EbzunUFLCEl35EY3ZLIHqpXvuRL21nAsuOVvXbxirtFYe1KvFOjayp9/a93lay8tJUi1Yat7DWyAVsB",
+	"E5phZ7eVkpFIY0pXNI/NDVmWNTofN0n0JU+/HBKt9vpAn38JofKSp3ckUvbb7aU7u06cNttZr00ArZo2",
+	"hF//Evs29L+Clhl3maIVHHpXuuZbDn+JhM0HUb8q6v/e6EuuOltXtHvA34Uu0CWtD4cHR/U4BddUCrM4",
+	"67ZqK+2Ubf/iATkcDo+qktC+G4hyAS4X1IhyBdXsnMFHfjg8PKqle1pKOs6W/aBRKKSYKUpOJ4FzaCay",
+	"1IUAxKSasjKyU3dHVcdgjEO5kSp96wn0nZO1EN399MI53DdthtHf+IbF5V22zQj3c8+ewJWl23KLKdvm",
+	"u3kzjomNHios+gtb+VduQt9HtuFXCJuKv4cio0tIN/kYgneqV67613BR9HvvqmEPeycGZZsXr9/wLyCW",
+	"brWP4vojOPHEV/eTxykqSO43dtvcKk4O7x0njiEdh93cE5GDIhnVX+Xt6/eCpuWb3sdH7ZNffHuah4L1",
+	"r9ZaO6PLOvN1ey3qOhbb/ufgX5tchE094s+TsY15GA/uwr+oDcFX9aD2oIMxZIJP0fBn92xObNZzg2u6",
+	"2Re5lub27XCUztT0M5BzkHvYrM8+OiAjpaEYkW9SqukROdNQPELrBFHoPI/GmKDEPNgnIyvtqzcC6B8R",
+	"V9YGmPBmxJ8t+/3I0fLREmhOkkwoUAPymnFf/zHGUIXrspOITHDMl/c9L7grsBIF8AE54RZ2YzKmZCrF",
+	"QnljjLo1jglucUyTC/SbvKZK7700L+2d/jAyVC5BlX4ci4NrYWfafOR2jIm5OwLnz87xz9IYXkvnfz3x",
+	"L9FMCdttyM7AQdemQbLrRuz6n6OFyBQpiyO/IdcqPWJrneGn19paEUaWNqb+IYZq21JCAmzuJg2bV6yi",
+	"UnuFGhhqOIdqX9fjg+G3B2trBG/TVaThUtv7vGdx3eT77ca1cS8zvoi8/NByzJb/PZjEHGCpsrW0N7Z8",
+	"+xScUKMFqroPIuKvICJe4QSpFSExYxnm4MqSq69YHshg9Hr3aKCm5wB7HB0OD4MJY5rqUjmkBTTBIV6s",
+	"3NTwqvHvd1tyaNfoKt31s3XuzFo+QxxFx6qsuOxO1IXrBWdlZHMclu9Q3zShH4zPr1yNrQnwK+ZHlpNs",
+	"aRo6krofA7Gbfj84DgguFdOwPVs9jmoyTWaoGdexe5fX9UB5fxHKm4kFmVDZ1hHYl68YXFUAxsYU13v3",
+	"bZXsFFQcz5RhW3YbhrLjIdPKse0be/iY/mpw+i0HkoNS1NuGbkQrDgpr2d7WLYwjiQdhc5IAoasL2HKI",
+	"PrH1pfjd77ECm2CWDDBJxIL3jVmmWApoNtb7DdZpZKvGouzC12FhsrVPmLfT4TATNtFBonX13Xowxwrq",
+	"E+2bLnY2yDe/Gy1UNOatNr5f9ZSMA52yFKvyjsz5iWk1ucv3+hILx65WmvbZIgDsd6PsfNRnz58dPgrX",
+	"xu4Xq+ueooOsLCyaMAaF5SrLfwUtoeoZhFefrv5fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

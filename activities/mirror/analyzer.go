@@ -5,44 +5,46 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/jonreiter/govader"
-
 	"meai/activities/mirror/crisis"
+	"meai/activities/mirror/models"
 	"meai/internal/embedding"
+	"meai/internal/lexicon"
 )
 
 const (
-	// sharpness turns scores into shares: the softmax's inverse temperature, chosen
-	// on the development half of testdata/statements.yaml.
-	sharpness = 9.0
-	// secondaryShare is the share of the primary's score from which an emotion is
-	// named besides it, and mostSecondary how many are.
-	secondaryShare = 0.8
+	// secondaryLeast is the probability from which an emotion is named besides the
+	// primary, and mostSecondary how many are; chosen on the development statements.
+	secondaryLeast = 0.06
 	mostSecondary  = 3
+	// deniedShare is what is left of an emotion whose name the text denies.
+	deniedShare = 0.2
+	// mostSentences bounds how many sentences are read one by one.
+	mostSentences = 12
 )
 
 // Analyzer reads emotions, needs and intent from a text. It is safe for
 // concurrent use.
 type Analyzer struct {
-	vocabulary []*emotion
-	exemplars  *exemplars
-	vader      *govader.SentimentIntensityAnalyzer
+	vocabulary map[string]*emotion
+	models     *models.Models
+	embedder   embedding.Embedder
 }
 
-// NewAnalyzer prepares an analyzer that compares texts by means of e. It loads
-// the vocabulary; the exemplars are embedded at the first use.
+// NewAnalyzer prepares an analyzer. Its models were trained with the vectors of
+// [embedding.Builtin]; e is that one, perhaps cached.
 func NewAnalyzer(e embedding.Embedder) (*Analyzer, error) {
 	vocabulary, err := loadVocabulary()
 	if err != nil {
 		return nil, fmt.Errorf("load the vocabulary of emotions: %w", err)
 	}
-	return &Analyzer{
-		vocabulary: vocabulary,
-		exemplars:  newExemplars(e, vocabulary),
-		vader:      govader.NewSentimentIntensityAnalyzer(),
-	}, nil
+	m, err := models.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &Analyzer{vocabulary: vocabulary, models: m, embedder: e}, nil
 }
 
 // Analyze reads a text. It never fails: what it could not use is named in
@@ -50,50 +52,124 @@ func NewAnalyzer(e embedding.Embedder) (*Analyzer, error) {
 func (a *Analyzer) Analyze(ctx context.Context, text string) Analysis {
 	begun := time.Now()
 	r := read(text)
-	result := Analysis{
-		Kind: r.kind(), Valence: a.vader.PolarityScores(text).Compound,
-		Crisis: crisis.Assess(text), Needs: r.needs(), Language: r.language(),
-	}
+	result := Analysis{Valence: models.Valence(text)[0], Crisis: crisis.Assess(text), Language: r.language()}
 	if result.Language == undetermined {
 		result.Degraded = append(result.Degraded, "unsupported_language")
 	}
-	similar, err := a.exemplars.similarity(ctx, text)
-	if err != nil {
+	var meaning []float32
+	if vectors, err := a.embedder.Embed(ctx, text); err == nil {
+		meaning = vectors[0]
+	} else {
 		result.Degraded = append(result.Degraded, "embedding_unavailable")
 	}
-	a.feel(&result, r, similar)
+	result.Kind = a.kind(r, meaning)
+	result.Needs = a.needs(r, meaning)
+	a.feel(&result, r, meaning)
+	result.Sentences = a.sentences(ctx, text)
 	result.Milliseconds = float64(time.Since(begun).Microseconds()) / 1000
 	return result
 }
 
-// feel fills in what the person feels, from the similarity to each emotion's
-// statements (nil when it is not to be had), cues and valence.
-func (a *Analyzer) feel(result *Analysis, r reading, similar []float64) {
-	scores := make([]float64, len(a.vocabulary))
-	for i, e := range a.vocabulary {
-		scores[i] = e.score(r, result.Valence)
-		if similar != nil {
-			scores[i] += similar[i]
-		}
-	}
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int { return compare(scores[y], scores[x]) })
-
-	shares := softmax(scores)
-	primary := a.vocabulary[order[0]]
-	result.Primary = primary.Label
-	result.Confidence = round(shares[order[0]])
-	result.Intensity = round(r.intensity(result.Valence, primary))
+// feel fills in what the person feels.
+func (a *Analyzer) feel(result *Analysis, r reading, meaning []float32) {
+	felt := a.feelings(r, meaning)
+	primary := a.vocabulary[felt[0].Label]
+	result.Primary, result.Confidence = felt[0].Label, felt[0].Score
+	result.Secondary = felt[1:]
+	result.Intensity = round(r.intensity(a.models.Intensity(r.text, meaning), primary))
 	result.Approaches = primary.Approaches
-	for _, i := range order[1 : mostSecondary+1] {
-		if e := a.vocabulary[i]; e.Label != neutral && shares[i] >= 0.08 && scores[i] >= secondaryShare*scores[order[0]] {
-			result.Secondary = append(result.Secondary, Emotion{Label: e.Label, Score: round(shares[i])})
+	result.Evidence = a.evidence(r.text, felt)
+	result.Basic = basic(a.models.Emotions(r.text, meaning))
+}
+
+// feelings are MeAi's emotions that the text shows: the foremost, then others.
+func (a *Analyzer) feelings(r reading, meaning []float32) []Emotion {
+	first := slices.MaxFunc(a.undenied(r, a.models.Feelings(r.text, meaning)), byProbability)
+	felt := []Emotion{{Label: first.Label, Score: round(first.Probability)}}
+	if first.Label == neutral {
+		return felt
+	}
+	others := a.undenied(r, a.models.Present(r.text, meaning))
+	slices.SortStableFunc(others, func(x, y models.Share) int { return byProbability(y, x) })
+	for _, s := range others {
+		if s.Label != first.Label && s.Label != neutral && s.Probability >= secondaryLeast && len(felt) <= mostSecondary {
+			felt = append(felt, Emotion{Label: s.Label, Score: round(s.Probability)})
 		}
 	}
+	return felt
 }
+
+// undenied takes most of the probability from what the text names only to deny it.
+func (a *Analyzer) undenied(r reading, shares []models.Share) []models.Share {
+	for i, s := range shares {
+		if a.vocabulary[s.Label].denied(r) {
+			shares[i].Probability *= deniedShare
+		}
+	}
+	return shares
+}
+
+// sentences reads each sentence of a text that has several by itself.
+func (a *Analyzer) sentences(ctx context.Context, text string) []Sentence {
+	parts := lexicon.Sentences(text)
+	if len(parts) < 2 || len(parts) > mostSentences {
+		return nil
+	}
+	vectors, err := a.embedder.Embed(ctx, parts...)
+	if err != nil {
+		vectors = make([][]float32, len(parts))
+	}
+	var all []Sentence
+	from := 0
+	for i, part := range parts {
+		at := strings.Index(text[from:], part)
+		if at < 0 {
+			return nil
+		}
+		all = append(all, Sentence{Span: span(text, from+at, from+at+len(part)), Emotions: a.feelings(read(part), vectors[i])})
+		from += at + len(part)
+	}
+	return all
+}
+
+func (a *Analyzer) kind(r reading, meaning []float32) Kind {
+	if len(r.words) == 0 {
+		return Ambiguous
+	}
+	return Kind(slices.MaxFunc(a.models.Kinds(r.text, meaning), byProbability).Label)
+}
+
+func (a *Analyzer) needs(r reading, meaning []float32) []Need {
+	var all []Need
+	for _, s := range a.models.Needs(r.text, meaning) {
+		name, lacking := strings.CutSuffix(s.Label, "-")
+		name = strings.TrimSuffix(name, "+")
+		if i := slices.IndexFunc(all, func(n Need) bool { return n.Name == name }); i >= 0 {
+			continue // both: the first is the one that the labels' order puts first, met
+		}
+		all = append(all, Need{Name: name, Lacking: lacking, Score: round(s.Probability), Evidence: spans(r.text, a.models.NeedWords(r.text, s.Label))})
+	}
+	return all
+}
+
+// mostEvidence is how many words are named for one emotion or need.
+const mostEvidence = 3
+
+// evidence names the words that speak for the emotions.
+func (a *Analyzer) evidence(text string, felt []Emotion) []Evidence {
+	var all []Evidence
+	for _, e := range felt {
+		if e.Label == neutral {
+			continue
+		}
+		for _, s := range spans(text, a.models.FeelingWords(text, e.Label)) {
+			all = append(all, Evidence{Label: e.Label, Span: s})
+		}
+	}
+	return all
+}
+
+func byProbability(x, y models.Share) int { return compare(x.Probability, y.Probability) }
 
 func compare(x, y float64) int {
 	switch {
@@ -104,20 +180,6 @@ func compare(x, y float64) int {
 	default:
 		return 0
 	}
-}
-
-// softmax turns scores into shares that sum to one.
-func softmax(scores []float64) []float64 {
-	shares, sum := make([]float64, len(scores)), 0.0
-	top := slices.Max(scores)
-	for i, s := range scores {
-		shares[i] = math.Exp(sharpness * (s - top))
-		sum += shares[i]
-	}
-	for i := range shares {
-		shares[i] /= sum
-	}
-	return shares
 }
 
 // round keeps three digits: more would claim a precision that is not there.

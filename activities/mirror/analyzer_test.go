@@ -3,10 +3,10 @@ package mirror_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,23 +16,11 @@ import (
 	"meai/internal/embedding"
 )
 
-// shared is one analyzer for all tests: embedding the exemplars takes seconds
-// where every core is busy with something else.
-var shared = sync.OnceValues(func() (*mirror.Analyzer, error) {
-	builtin, err := embedding.NewBuiltin()
-	if err != nil {
-		return nil, err
-	}
-	a, err := mirror.NewAnalyzer(builtin)
-	if err != nil {
-		return nil, err
-	}
-	return a, a.Warm(context.Background())
-})
-
 func newAnalyzer(t testing.TB) *mirror.Analyzer {
 	t.Helper()
-	a, err := shared()
+	builtin, err := embedding.NewBuiltin()
+	require.NoError(t, err)
+	a, err := mirror.NewAnalyzer(builtin)
 	require.NoError(t, err)
 	return a
 }
@@ -101,7 +89,7 @@ func TestKindOfMessage(t *testing.T) {
 		"Why do I always pick the wrong people":                               mirror.Question,
 		"Hello!":                                                              mirror.SmallTalk, "Good morning, how are you?": mirror.SmallTalk,
 		"Hmm": mirror.Ambiguous, "": mirror.Ambiguous,
-		"What a beautiful day it was!": mirror.Expression,
+		"What a beautiful day it was, we laughed so much at the beach!": mirror.Expression,
 	} {
 		require.Equal(t, want, a.Analyze(t.Context(), text).Kind, text)
 	}
@@ -109,8 +97,52 @@ func TestKindOfMessage(t *testing.T) {
 
 func TestNeedsAreNamed(t *testing.T) {
 	a := newAnalyzer(t)
-	require.Contains(t, a.Analyze(t.Context(), "I feel lonely since she moved away.").Needs, mirror.Need{Name: "connection", Lacking: true})
-	require.Contains(t, a.Analyze(t.Context(), "I finally finished it, I did it!").Needs, mirror.Need{Name: "competence"})
+	named := func(text string) (all []string) {
+		for _, n := range a.Analyze(t.Context(), text).Needs {
+			require.NotZero(t, n.Score)
+			all = append(all, fmt.Sprint(n.Name, " ", n.Lacking))
+		}
+		return all
+	}
+	require.Contains(t, named("I feel lonely, there is nobody I could talk to since she moved away."), "connection true")
+	require.Contains(t, named("I finally finished the whole thing by myself and it works, I can do this."), "competence false")
+}
+
+// TestTheWordsThatCarryAFeelingAreNamed: as places in characters, also where a character
+// takes several bytes.
+func TestTheWordsThatCarryAFeelingAreNamed(t *testing.T) {
+	text := "Café was full — and I felt so lonely."
+	got := newAnalyzer(t).Analyze(t.Context(), text)
+	require.Equal(t, "loneliness", got.Primary)
+	var words []string
+	for _, e := range got.Evidence {
+		words = append(words, e.Label+" "+string([]rune(text)[e.Start:e.End]))
+	}
+	require.Contains(t, words, "loneliness lonely")
+}
+
+func TestEachSentenceHasItsFeelings(t *testing.T) {
+	text := "I am so proud of my daughter, she won. But I am terrified of the operation."
+	got := newAnalyzer(t).Analyze(t.Context(), text)
+	require.Len(t, got.Sentences, 2)
+	require.Equal(t, "pride", got.Sentences[0].Emotions[0].Label)
+	require.Equal(t, "fear", got.Sentences[1].Emotions[0].Label)
+	require.Equal(t, "But I am terrified of the operation.", string([]rune(text)[got.Sentences[1].Start:got.Sentences[1].End]))
+	require.Empty(t, newAnalyzer(t).Analyze(t.Context(), "One sentence.").Sentences)
+}
+
+func TestTheLabelsOfResearchAreGivenToo(t *testing.T) {
+	got := newAnalyzer(t).Analyze(t.Context(), "Thank you so much, I love this!").Basic
+	require.Contains(t, labels(got.Emotions), "gratitude")
+	require.Contains(t, labels(got.Ekman), "joy")
+	require.Contains(t, labels(got.Sentiments), "positive")
+}
+
+func labels(emotions []mirror.Emotion) (all []string) {
+	for _, e := range emotions {
+		all = append(all, e.Label)
+	}
+	return all
 }
 
 func TestOtherLanguagesAreSaidNotGuessed(t *testing.T) {

@@ -2,6 +2,8 @@
 package mirror
 
 import (
+	"strings"
+
 	"meai/activities/interaction"
 	"meai/activities/mirror/crisis"
 )
@@ -30,10 +32,50 @@ type Emotion struct {
 	Score float64 `json:"score"`
 }
 
+// Span is a part of the text, from its Start-th character (Unicode code point) up to,
+// and without, its End-th.
+type Span struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
+
+// Evidence is a word that speaks for an emotion.
+type Evidence struct {
+	Label string `json:"label"`
+	Span
+}
+
+// Sentence is one of several, with what it says by itself, the foremost emotion first.
+type Sentence struct {
+	Span
+	Emotions []Emotion `json:"emotions"`
+}
+
 // Need is a human need that the text expresses as met or lacking.
 type Need struct {
-	Name    string `json:"name"`
-	Lacking bool   `json:"lacking"`
+	Name    string  `json:"name"`
+	Lacking bool    `json:"lacking"`
+	Score   float64 `json:"score"`
+	// Evidence are the words that speak for it.
+	Evidence []Span `json:"evidence,omitempty"`
+}
+
+// Basic is the same text by the labels that research uses: those of GoEmotions, Ekman's
+// groups and sentiments that a reader would give it.
+type Basic struct {
+	Emotions   []Emotion `json:"emotions,omitempty"`
+	Ekman      []Emotion `json:"ekman,omitempty"`
+	Sentiments []Emotion `json:"sentiments,omitempty"`
+}
+
+func (b *Basic) add(output string, probability float64) {
+	to, label := &b.Emotions, output
+	if name, ok := strings.CutPrefix(output, "ekman/"); ok {
+		to, label = &b.Ekman, name
+	} else if name, ok := strings.CutPrefix(output, "sentiment/"); ok {
+		to, label = &b.Sentiments, name
+	}
+	*to = append(*to, Emotion{Label: label, Score: round(probability)})
 }
 
 // Analysis is Mirror's reading of one text.
@@ -44,6 +86,11 @@ type Analysis struct {
 	Intensity  float64   `json:"intensity"`
 	Confidence float64   `json:"confidence"`
 	Secondary  []Emotion `json:"secondary_emotions,omitempty"`
+	// Evidence are the words that speak for the emotions.
+	Evidence []Evidence `json:"evidence,omitempty"`
+	// Sentences are there when the text has several.
+	Sentences []Sentence `json:"sentences,omitempty"`
+	Basic     Basic      `json:"basic,omitzero"`
 	// Valence is VADER's compound score, in [-1, 1].
 	Valence    float64           `json:"valence"`
 	Needs      []Need            `json:"needs,omitempty"`

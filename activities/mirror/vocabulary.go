@@ -3,7 +3,6 @@ package mirror
 import (
 	_ "embed"
 	"fmt"
-	"math"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -21,39 +20,31 @@ type emotion struct {
 	Label      string   `yaml:"label"`
 	Valence    float64  `yaml:"valence"`
 	Approaches []string `yaml:"approaches"`
-	Strong     []string `yaml:"strong"`
-	Cues       []string `yaml:"cues"`
-	Statements []string `yaml:"statements"`
+	// Names are words that name the emotion.
+	Names []string `yaml:"names"`
 
-	cues []cue
+	names [][]string // as stems
 }
 
-// cue is a word or phrase that gives an emotion away, as stems.
-type cue struct {
-	stems  []string
-	weight float64
-}
-
-func loadVocabulary() ([]*emotion, error) {
+func loadVocabulary() (map[string]*emotion, error) {
 	var all []*emotion
 	if err := yaml.Unmarshal(emotionsYAML, &all); err != nil {
 		return nil, err
 	}
+	byLabel := make(map[string]*emotion, len(all))
 	for _, e := range all {
-		if e.Label == "" || len(e.Statements) < 8 || len(e.Approaches) == 0 || e.Valence < -1 || e.Valence > 1 {
-			return nil, fmt.Errorf("emotion %q: a label, a valence in [-1, 1], approaches and at least 8 statements are needed", e.Label)
+		if e.Label == "" || len(e.Approaches) == 0 || e.Valence < -1 || e.Valence > 1 {
+			return nil, fmt.Errorf("emotion %q: a label, a valence in [-1, 1] and approaches are needed", e.Label)
 		}
-		for _, s := range e.Strong {
-			e.cues = append(e.cues, cue{stemsOf(s), 2})
+		for _, name := range e.Names {
+			e.names = append(e.names, stemsOf(name))
 		}
-		for _, s := range e.Cues {
-			e.cues = append(e.cues, cue{stemsOf(s), 1})
-		}
+		byLabel[e.Label] = e
 	}
-	return all, nil
+	return byLabel, nil
 }
 
-// stemsOf keeps stop words, since "too much" is nothing but.
+// stemsOf keeps stop words, since "on edge" has one.
 func stemsOf(text string) []string {
 	words := lexicon.Words(text)
 	for i, w := range words {
@@ -62,30 +53,27 @@ func stemsOf(text string) []string {
 	return words
 }
 
-const (
-	// cueGain is what the first cue adds to a score; each further weighs less.
-	cueGain = 0.16
-	// valenceGain is what agreement of VADER's valence with the emotion's adds at
-	// most; disagreement takes as much away.
-	valenceGain = 0.12
-	// quietBonus lets nothing win where nothing is felt.
-	quietBonus = 0.08
-)
-
-// score is what words and valence say for the emotion.
-func (e *emotion) score(r reading, valence float64) float64 {
-	weight := 0.0
-	for _, c := range e.cues {
-		weight += c.weight * float64(r.affirmed(c.stems))
-	}
-	score := cueGain * math.Log2(1+weight)
-	if e.Label == neutral {
-		if math.Abs(valence) < 0.2 {
-			score += quietBonus
+// named counts where the text names the emotion, and where it does so to deny it.
+func (e *emotion) named(r reading) (affirmed, denied int) {
+	for _, stems := range e.names {
+		for i := 0; i+len(stems) <= len(r.stems); i++ {
+			if !matches(r.stems[i:], stems) {
+				continue
+			}
+			if r.denied(i) {
+				denied++
+			} else {
+				affirmed++
+			}
 		}
-		return score
 	}
-	return score + valenceGain*valence*e.Valence
+	return affirmed, denied
+}
+
+// denied: the text names the emotion only to deny it.
+func (e *emotion) denied(r reading) bool {
+	affirmed, denied := e.named(r)
+	return denied > 0 && affirmed == 0
 }
 
 // reading is a text prepared for all the questions that are asked of it.
@@ -103,17 +91,6 @@ func read(text string) reading {
 		stems[i] = lexicon.Stem(w)
 	}
 	return reading{text: text, lower: " " + strings.Join(words, " ") + " ", words: words, stems: stems}
-}
-
-// affirmed counts where the stems stand in a row without a denial before them.
-func (r reading) affirmed(stems []string) int {
-	n := 0
-	for i := 0; i+len(stems) <= len(r.stems); i++ {
-		if matches(r.stems[i:], stems) && !r.denied(i) {
-			n++
-		}
-	}
-	return n
 }
 
 func matches(text, stems []string) bool {

@@ -366,6 +366,45 @@ func (e MemoryKind) Valid() bool {
 	}
 }
 
+// Defines values for NeedName.
+const (
+	NeedNameAutonomy     NeedName = "autonomy"
+	NeedNameCertainty    NeedName = "certainty"
+	NeedNameCompetence   NeedName = "competence"
+	NeedNameConnection   NeedName = "connection"
+	NeedNameContribution NeedName = "contribution"
+	NeedNameGrowth       NeedName = "growth"
+	NeedNameRelatedness  NeedName = "relatedness"
+	NeedNameSignificance NeedName = "significance"
+	NeedNameVariety      NeedName = "variety"
+)
+
+// Valid indicates whether the value is a known member of the NeedName enum.
+func (e NeedName) Valid() bool {
+	switch e {
+	case NeedNameAutonomy:
+		return true
+	case NeedNameCertainty:
+		return true
+	case NeedNameCompetence:
+		return true
+	case NeedNameConnection:
+		return true
+	case NeedNameContribution:
+		return true
+	case NeedNameGrowth:
+		return true
+	case NeedNameRelatedness:
+		return true
+	case NeedNameSignificance:
+		return true
+	case NeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadinessStatus.
 const (
 	ReadinessStatusDegraded    ReadinessStatus = "degraded"
@@ -600,19 +639,27 @@ type APIKeyPage struct {
 
 // Analysis defines model for Analysis.
 type Analysis struct {
-	Confidence Score        `json:"confidence"`
-	Crisis     Crisis       `json:"crisis"`
-	Degraded   []string     `json:"degraded"`
-	Intensity  Score        `json:"intensity"`
-	Kind       AnalysisKind `json:"kind"`
+	// Basic The same text by the labels that research uses.
+	Basic      BasicEmotions `json:"basic"`
+	Confidence Score         `json:"confidence"`
+	Crisis     Crisis        `json:"crisis"`
+	Degraded   []string      `json:"degraded"`
+
+	// Evidence The words that speak for the emotions.
+	Evidence  []Evidence   `json:"evidence"`
+	Intensity Score        `json:"intensity"`
+	Kind      AnalysisKind `json:"kind"`
 
 	// Language A BCP 47 tag; `und` when it cannot be told.
-	Language            string    `json:"language"`
-	Needs               []Need    `json:"needs"`
-	PrimaryEmotion      string    `json:"primary_emotion"`
-	ProcessingMs        float64   `json:"processing_ms"`
-	SecondaryEmotions   []Emotion `json:"secondary_emotions"`
-	SuggestedApproaches []string  `json:"suggested_approaches"`
+	Language          string    `json:"language"`
+	Needs             []Need    `json:"needs"`
+	PrimaryEmotion    string    `json:"primary_emotion"`
+	ProcessingMs      float64   `json:"processing_ms"`
+	SecondaryEmotions []Emotion `json:"secondary_emotions"`
+
+	// Sentences What each sentence says by itself, the foremost emotion first; empty when there is one or more than twelve.
+	Sentences           []SentenceReading `json:"sentences"`
+	SuggestedApproaches []string          `json:"suggested_approaches"`
 
 	// Valence From unpleasant to pleasant.
 	Valence float64 `json:"valence"`
@@ -731,6 +778,18 @@ type AuditPage struct {
 	NextCursor int64 `json:"next_cursor,omitempty,omitzero"`
 }
 
+// BasicEmotions The same text by the labels that research uses.
+type BasicEmotions struct {
+	// Ekman Of the six basic emotions after Ekman, and neutral.
+	Ekman []Emotion `json:"ekman"`
+
+	// Emotions Of the 28 of GoEmotions, those that a reader would give.
+	Emotions []Emotion `json:"emotions"`
+
+	// Sentiments Of positive, negative, ambiguous and neutral.
+	Sentiments []Emotion `json:"sentiments"`
+}
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -738,6 +797,17 @@ type Crisis struct {
 	// Rules The names of the rules that fired.
 	Rules    []string       `json:"rules"`
 	Severity CrisisSeverity `json:"severity"`
+}
+
+// CrisisCheck defines model for CrisisCheck.
+type CrisisCheck struct {
+	Crisis Crisis `json:"crisis"`
+
+	// Degraded `model_unavailable` when the rules alone decided.
+	Degraded []string `json:"degraded"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety *Safety `json:"safety,omitempty"`
 }
 
 // CrisisKind defines model for CrisisKind.
@@ -770,6 +840,13 @@ type DependencyCheckStatus string
 type Emotion struct {
 	Label string `json:"label"`
 	Score Score  `json:"score"`
+}
+
+// Evidence A word, from its start-th character (Unicode code point) up to, and without, its end-th.
+type Evidence struct {
+	End   int    `json:"end"`
+	Label string `json:"label"`
+	Start int    `json:"start"`
 }
 
 // FieldError defines model for FieldError.
@@ -960,9 +1037,25 @@ type MemoryUse struct {
 
 // Need defines model for Need.
 type Need struct {
+	// Evidence The words that speak for it.
+	Evidence []Evidence `json:"evidence"`
+
 	// Lacking True when the text says that it is not met.
-	Lacking bool   `json:"lacking"`
-	Name    string `json:"name"`
+	Lacking bool     `json:"lacking"`
+	Name    NeedName `json:"name"`
+	Score   Score    `json:"score"`
+}
+
+// NeedName defines model for Need.Name.
+type NeedName string
+
+// Needs defines model for Needs.
+type Needs struct {
+	Degraded []string `json:"degraded"`
+
+	// Language A BCP 47 tag; `und` when it cannot be told.
+	Language string `json:"language"`
+	Needs    []Need `json:"needs"`
 }
 
 // NewAPIKey defines model for NewAPIKey.
@@ -1156,6 +1249,13 @@ type Scope string
 // Score defines model for Score.
 type Score = float64
 
+// SentenceReading defines model for SentenceReading.
+type SentenceReading struct {
+	Emotions []Emotion `json:"emotions"`
+	End      int       `json:"end"`
+	Start    int       `json:"start"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -1334,8 +1434,14 @@ type SearchResourcesJSONRequestBody = ResourceSearch
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
 
+// CheckCrisisJSONRequestBody defines body for CheckCrisis for application/json ContentType.
+type CheckCrisisJSONRequestBody = AnalysisRequest
+
 // AnalyzeEmotionJSONRequestBody defines body for AnalyzeEmotion for application/json ContentType.
 type AnalyzeEmotionJSONRequestBody = AnalysisRequest
+
+// DetectNeedsJSONRequestBody defines body for DetectNeeds for application/json ContentType.
+type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -1572,6 +1678,24 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/memory/query (the `QueryMemory` operationId).
 	QueryMemory(ctx context.Context, body QueryMemoryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CheckCrisisWithBody Look for signs that somebody is in danger
+	//
+	// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+	CheckCrisisWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckCrisis Look for signs that somebody is in danger
+	//
+	// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+	CheckCrisis(ctx context.Context, body CheckCrisisJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// AnalyzeEmotionWithBody Understand the feelings and needs in a text
 	//
 	// The text is not remembered.
@@ -1589,6 +1713,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/mirror/emotional-analysis (the `AnalyzeEmotion` operationId).
 	AnalyzeEmotion(ctx context.Context, body AnalyzeEmotionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DetectNeedsWithBody Name the needs that a text speaks of
+	//
+	// The text is not remembered.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+	DetectNeedsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DetectNeeds Name the needs that a text speaks of
+	//
+	// The text is not remembered.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+	DetectNeeds(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Begin a session
 	//
@@ -2033,6 +2175,44 @@ func (c *Client) QueryMemory(ctx context.Context, body QueryMemoryJSONRequestBod
 	return c.Client.Do(req)
 }
 
+// CheckCrisisWithBody Look for signs that somebody is in danger
+//
+// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+func (c *Client) CheckCrisisWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckCrisisRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckCrisis Look for signs that somebody is in danger
+//
+// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+func (c *Client) CheckCrisis(ctx context.Context, body CheckCrisisJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckCrisisRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // AnalyzeEmotionWithBody Understand the feelings and needs in a text
 //
 // The text is not remembered.
@@ -2061,6 +2241,44 @@ func (c *Client) AnalyzeEmotionWithBody(ctx context.Context, contentType string,
 // Corresponds with POST /v1/mirror/emotional-analysis (the `AnalyzeEmotion` operationId).
 func (c *Client) AnalyzeEmotion(ctx context.Context, body AnalyzeEmotionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAnalyzeEmotionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DetectNeedsWithBody Name the needs that a text speaks of
+//
+// The text is not remembered.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+func (c *Client) DetectNeedsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDetectNeedsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DetectNeeds Name the needs that a text speaks of
+//
+// The text is not remembered.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+func (c *Client) DetectNeeds(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDetectNeedsRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2979,6 +3197,46 @@ func NewQueryMemoryRequestWithBody(server string, contentType string, body io.Re
 	return req, nil
 }
 
+// NewCheckCrisisRequest calls the generic CheckCrisis builder with application/json body
+func NewCheckCrisisRequest(server string, body CheckCrisisJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCheckCrisisRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCheckCrisisRequestWithBody constructs an http.Request for the CheckCrisis method, with any body, and a specified content type
+func NewCheckCrisisRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/mirror/crisis-check")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewAnalyzeEmotionRequest calls the generic AnalyzeEmotion builder with application/json body
 func NewAnalyzeEmotionRequest(server string, body AnalyzeEmotionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3000,6 +3258,46 @@ func NewAnalyzeEmotionRequestWithBody(server string, contentType string, body io
 	}
 
 	operationPath := fmt.Sprintf("/v1/mirror/emotional-analysis")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDetectNeedsRequest calls the generic DetectNeeds builder with application/json body
+func NewDetectNeedsRequest(server string, body DetectNeedsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDetectNeedsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewDetectNeedsRequestWithBody constructs an http.Request for the DetectNeeds method, with any body, and a specified content type
+func NewDetectNeedsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/mirror/needs")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3671,6 +3969,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/memory/query (the `QueryMemory` operationId).
 	QueryMemoryWithResponse(ctx context.Context, body QueryMemoryJSONRequestBody, reqEditors ...RequestEditorFn) (*QueryMemoryResponse, error)
 
+	// CheckCrisisWithBodyWithResponse Look for signs that somebody is in danger
+	//
+	// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+	CheckCrisisWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckCrisisResponse, error)
+
+	// CheckCrisisWithResponse Look for signs that somebody is in danger
+	//
+	// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+	CheckCrisisWithResponse(ctx context.Context, body CheckCrisisJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckCrisisResponse, error)
+
 	// AnalyzeEmotionWithBodyWithResponse Understand the feelings and needs in a text
 	//
 	// The text is not remembered.
@@ -3688,6 +4004,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/mirror/emotional-analysis (the `AnalyzeEmotion` operationId).
 	AnalyzeEmotionWithResponse(ctx context.Context, body AnalyzeEmotionJSONRequestBody, reqEditors ...RequestEditorFn) (*AnalyzeEmotionResponse, error)
+
+	// DetectNeedsWithBodyWithResponse Name the needs that a text speaks of
+	//
+	// The text is not remembered.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+	DetectNeedsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DetectNeedsResponse, error)
+
+	// DetectNeedsWithResponse Name the needs that a text speaks of
+	//
+	// The text is not remembered.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+	DetectNeedsWithResponse(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*DetectNeedsResponse, error)
 
 	// CreateSessionWithBodyWithResponse Begin a session
 	//
@@ -5340,6 +5674,126 @@ func (r QueryMemoryResponse) ContentType() string {
 	return ""
 }
 
+// CheckCrisisResponse429Headers the declared response headers of an HTTP 429 response for CheckCrisis
+type CheckCrisisResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type CheckCrisisResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CrisisCheck
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CheckCrisisResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CheckCrisisResponse) GetJSON200() *CrisisCheck {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CheckCrisisResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CheckCrisisResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CheckCrisisResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CheckCrisisResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CheckCrisisResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // AnalyzeEmotionResponse429Headers the declared response headers of an HTTP 429 response for AnalyzeEmotion
 type AnalyzeEmotionResponse429Headers struct {
 	RateLimit       string
@@ -5454,6 +5908,126 @@ func (r AnalyzeEmotionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AnalyzeEmotionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DetectNeedsResponse429Headers the declared response headers of an HTTP 429 response for DetectNeeds
+type DetectNeedsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type DetectNeedsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Needs
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DetectNeedsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DetectNeedsResponse) GetJSON200() *Needs {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DetectNeedsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DetectNeedsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DetectNeedsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DetectNeedsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DetectNeedsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6751,6 +7325,36 @@ func (c *ClientWithResponses) QueryMemoryWithResponse(ctx context.Context, body 
 	return ParseQueryMemoryResponse(rsp)
 }
 
+// CheckCrisisWithBodyWithResponse Look for signs that somebody is in danger
+//
+// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+func (c *ClientWithResponses) CheckCrisisWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckCrisisResponse, error) {
+	rsp, err := c.CheckCrisisWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckCrisisResponse(rsp)
+}
+
+// CheckCrisisWithResponse Look for signs that somebody is in danger
+//
+// The text is not remembered. Rules decide in any case; the model, where it can be asked, raises what they say and never lowers it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/mirror/crisis-check (the `CheckCrisis` operationId).
+func (c *ClientWithResponses) CheckCrisisWithResponse(ctx context.Context, body CheckCrisisJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckCrisisResponse, error) {
+	rsp, err := c.CheckCrisis(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckCrisisResponse(rsp)
+}
+
 // AnalyzeEmotionWithBodyWithResponse Understand the feelings and needs in a text
 //
 // The text is not remembered.
@@ -6779,6 +7383,36 @@ func (c *ClientWithResponses) AnalyzeEmotionWithResponse(ctx context.Context, bo
 		return nil, err
 	}
 	return ParseAnalyzeEmotionResponse(rsp)
+}
+
+// DetectNeedsWithBodyWithResponse Name the needs that a text speaks of
+//
+// The text is not remembered.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+func (c *ClientWithResponses) DetectNeedsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DetectNeedsResponse, error) {
+	rsp, err := c.DetectNeedsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDetectNeedsResponse(rsp)
+}
+
+// DetectNeedsWithResponse Name the needs that a text speaks of
+//
+// The text is not remembered.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
+func (c *ClientWithResponses) DetectNeedsWithResponse(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*DetectNeedsResponse, error) {
+	rsp, err := c.DetectNeeds(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDetectNeedsResponse(rsp)
 }
 
 // CreateSessionWithBodyWithResponse Begin a session
@@ -8515,6 +9149,129 @@ func ParseQueryMemoryResponse(rsp *http.Response) (*QueryMemoryResponse, error) 
 	return response, nil
 }
 
+// ParseCheckCrisisResponse parses an HTTP response from a CheckCrisisWithResponse call
+func ParseCheckCrisisResponse(rsp *http.Response) (*CheckCrisisResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CheckCrisisResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CrisisCheck
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers CheckCrisisResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseAnalyzeEmotionResponse parses an HTTP response from a AnalyzeEmotionWithResponse call
 func ParseAnalyzeEmotionResponse(rsp *http.Response) (*AnalyzeEmotionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8611,6 +9368,129 @@ func ParseAnalyzeEmotionResponse(rsp *http.Response) (*AnalyzeEmotionResponse, e
 	switch {
 	case rsp.StatusCode == 429:
 		var headers AnalyzeEmotionResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDetectNeedsResponse parses an HTTP response from a DetectNeedsWithResponse call
+func ParseDetectNeedsResponse(rsp *http.Response) (*DetectNeedsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DetectNeedsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Needs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers DetectNeedsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

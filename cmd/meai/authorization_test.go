@@ -53,6 +53,8 @@ var matrix = map[string]rule{
 	"getInteractionStatus":   {roles: people, keys: true, own: 200, other: 404},
 	"getInteractionResponse": {roles: people, keys: true, own: 200, other: 404},
 	"streamInteraction":      {roles: people, keys: true, own: 200, other: 404},
+	"detectNeeds":            {roles: people, keys: true, own: 200, other: 200, body: `{"text":"I am glad."}`},
+	"checkCrisis":            {roles: people, keys: true, own: 200, other: 200, body: `{"text":"I am glad."}`},
 	"analyzeEmotion":         {roles: people, keys: true, own: 200, other: 200, body: `{"text":"I am glad."}`},
 	"queryMemory":            {roles: people, keys: true, own: 200, other: 200, body: `{"query":"a walk"}`},
 	"searchResources":        {roles: people, keys: true, own: 200, other: 200, body: `{"topic":"calm"}`},

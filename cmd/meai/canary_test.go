@@ -192,6 +192,12 @@ func (w *watch) askCapabilities(t *testing.T) {
 	analysis, err := p.api.AnalyzeEmotionWithResponse(t.Context(), client.AnalysisRequest{Text: "I miss " + word("AnalyzeEmotion /text") + " so much."})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, analysis.StatusCode(), "%s", analysis.Body)
+	needs, err := p.api.DetectNeedsWithResponse(t.Context(), client.AnalysisRequest{Text: "I need " + word("DetectNeeds /text") + " so much."})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, needs.StatusCode(), "%s", needs.Body)
+	danger, err := p.api.CheckCrisisWithResponse(t.Context(), client.AnalysisRequest{Text: "I fear " + word("CheckCrisis /text") + " so much."})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, danger.StatusCode(), "%s", danger.Body)
 	memories, err := p.api.QueryMemoryWithResponse(t.Context(), client.MemoryQuery{
 		Query:    "what did I say about " + word("QueryMemory /query") + "?",
 		Emotions: []string{word("QueryMemory /emotions/*")}, Entities: []string{word("QueryMemory /entities/*")},
@@ -251,7 +257,7 @@ func (w *watch) failAround(t *testing.T) {
 	t.Helper()
 	w.provider.broken.Store(true)
 	quoted := w.sayWith(t, "I quarrelled with "+w.spoken()+" and my head spins.", "wait=30")
-	got, err := w.person.api.AnalyzeEmotionWithResponse(t.Context(), client.AnalysisRequest{Text: "The provider quotes " + w.canaries.word("AnalyzeEmotion /text") + "."})
+	got, err := w.person.api.QueryMemoryWithResponse(t.Context(), client.MemoryQuery{Query: "The provider quotes " + w.canaries.word("QueryMemory /query") + "."})
 	require.NoError(t, err)
 	require.Contains(t, string(got.Body), "embedding_unavailable")
 	w.provider.broken.Store(false)

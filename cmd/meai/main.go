@@ -27,6 +27,7 @@ type cli struct {
 	Codec    codecCommand    `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema and the vector index up to date."`
 	Apply    applyCommand    `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Eval     evalCommand     `cmd:"" help:"Measure how well Mirror reads, on labelled texts."`
 	Audit    auditCommand    `cmd:"" help:"Verify, export and sign the audit log."`
 	Ledger   ledgerCommand   `cmd:"" help:"Verify, replay and show the ledger."`
 	Revoke   revokeCommand   `cmd:"" help:"End an API key or a role given for a time."`

@@ -158,6 +158,19 @@ func (p *parts) embedder() (embedding.Embedder, error) {
 	return embedding.Cached(embedder, e.Cache), nil
 }
 
+// encoder is the built-in embedder: e itself where that is it, so that Mirror and memory
+// share what was embedded.
+func (p *parts) encoder(e embedding.Embedder) (embedding.Embedder, error) {
+	builtin, err := embedding.NewBuiltin()
+	if err != nil {
+		return nil, fmt.Errorf("set up the built-in encoder: %w", err)
+	}
+	if e.Model() == builtin.Model() {
+		return e, nil
+	}
+	return embedding.Cached(builtin, p.config.Embedding.Cache), nil
+}
+
 // warm embeds ahead of the first message what every message is compared with. It
 // may fail with the provider, and tries again until that is back.
 func (p *parts) warm(ctx context.Context, prepare ...func(context.Context) error) {
@@ -188,7 +201,12 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
-	analyzer, err := mirror.NewAnalyzer(embedder)
+	// Mirror's models know the built-in encoder's vectors only.
+	encoder, err := p.encoder(embedder)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
+	analyzer, err := mirror.NewAnalyzer(encoder)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("set up Mirror: %w", err)
 	}
@@ -198,7 +216,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	}
 	f := p.config.Filter
 	filter := truthfilter.New(embedder, truthfilter.Thresholds{Pass: f.Pass, Safety: f.Safety, Relevance: f.Relevance})
-	go p.warm(ctx, analyzer.Warm, library.Prepare)
+	go p.warm(ctx, library.Prepare)
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })

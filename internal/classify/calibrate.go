@@ -25,6 +25,28 @@ func (m *Model) Calibrate(scores [][]float32, examples []Example) {
 	}
 }
 
+// OutOfFold scores each example by a model that was trained without it: as many models
+// as folds, each without every folds-th example.
+func OutOfFold(examples []Example, folds int, o Options) ([][]float32, error) {
+	scores := make([][]float32, len(examples))
+	for fold := range folds {
+		var others []Example
+		for i, e := range examples {
+			if i%folds != fold {
+				others = append(others, e)
+			}
+		}
+		m, err := Train(others, o)
+		if err != nil {
+			return nil, err
+		}
+		for i := fold; i < len(examples); i += folds {
+			scores[i] = m.Scores(examples[i].Text, examples[i].Dense)
+		}
+	}
+	return scores, nil
+}
+
 // platt fits the probability 1/(1+exp(-(a*s+b))) by Newton's method with the
 // targets that Platt proposed against overfitting (Lin et al. 2007,
 // https://www.csie.ntu.edu.tw/~cjlin/papers/plattprob.pdf).

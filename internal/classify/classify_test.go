@@ -121,6 +121,26 @@ func TestTheBestThresholdIsBetweenWhatWasSeen(t *testing.T) {
 	require.InDelta(t, 0.15, classify.BestThreshold([]float64{0.9, 0.8, 0.2, 0.1}, []bool{true, false, true, false}), 1e-9)
 }
 
+func TestAQuantityIsLearned(t *testing.T) {
+	targets := func(all []classify.Example) []float64 {
+		y := make([]float64, len(all))
+		for i, e := range all {
+			y[i] = 0.2 + 0.3*float64(e.Dense[1])
+			if e.Labels[0] == 1 {
+				y[i] += 0.4
+			}
+		}
+		return y
+	}
+	all := examples(400, 1)
+	m, err := classify.Fit(all, targets(all), classify.Options{Labels: []string{"amount"}, Grams: grams, C: 10, Seed: 1})
+	require.NoError(t, err)
+	test := examples(100, 2)
+	for i, want := range targets(test) {
+		require.InDelta(t, want, m.Scores(test[i].Text, test[i].Dense)[0], 0.1, test[i].Text)
+	}
+}
+
 func TestCountsAndIntervals(t *testing.T) {
 	counts := classify.Count(2, [][]int{{0}, {0, 1}, {}}, [][]int{{0}, {1}, {0}})
 	require.Equal(t, []classify.Counts{{TP: 1, FP: 1, FN: 1}, {TP: 1}}, counts)
@@ -132,10 +152,30 @@ func TestCountsAndIntervals(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	require.Equal(t, []string{"i'm", "so", "tired", "...", "why", "?"}, classify.Tokens("I’m SO tired... why?"))
-	require.Equal(t, []string{"no", "!!!", "ok"}, classify.Tokens("no!!! ok"))
-	require.Empty(t, classify.Tokens(" \t\n"))
-	require.Equal(t, []string{"dogs"}, classify.Tokens("dogs'"))
+	tokens := func(text string) (all []string) {
+		for _, token := range classify.Tokens(text) {
+			all = append(all, token.Text)
+			require.Equal(t, token.Text, strings.TrimRight(strings.ToLower(strings.ReplaceAll(text[token.Start:token.End], "’", "'")), "'"))
+		}
+		return all
+	}
+	require.Equal(t, []string{"i'm", "so", "tired", "...", "why", "?"}, tokens("I’m SO tired... why?"))
+	require.Equal(t, []string{"no", "!!!", "ok"}, tokens("no!!! ok"))
+	require.Equal(t, []string{"dogs", "über"}, tokens("dogs' ÜBER"))
+	require.Empty(t, tokens(" \t\n'"))
+}
+
+func TestTheWordsThatSpeakForALabelAreNamed(t *testing.T) {
+	m, text := trained(t), "today we had thunder at home"
+	why := m.Explain(text, 0)
+	require.NotEmpty(t, why)
+	require.Equal(t, "thunder", text[why[0].Start:why[0].End])
+	sum := 0.0
+	for _, w := range why {
+		require.Positive(t, w.Weight)
+		sum += w.Weight
+	}
+	require.Greater(t, why[0].Weight, sum/3)
 }
 
 func TestAnyTextHasScores(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Vector is a sparse vector: values at places in increasing order.
@@ -46,28 +47,47 @@ func (g Grams) place(kind byte, feature string) uint32 {
 	return uint32(h >> (64 - g.Bits))
 }
 
-func (g Grams) count(text string) counts {
-	c := counts{map[uint32]int{}, map[uint32]int{}}
-	tokens := Tokens(text)
+// occurrences calls found for each feature of a text, with the kind ('w' or 'c') and
+// the tokens from..to that it was made of.
+func (g Grams) occurrences(tokens []Token, found func(kind byte, place uint32, from, to int)) {
 	for n := 1; n <= g.Words; n++ {
 		for i := 0; i+n <= len(tokens); i++ {
-			c.words[g.place(byte('0'+n), strings.Join(tokens[i:i+n], " "))]++
+			found('w', g.place(byte('0'+n), join(tokens[i:i+n])), i, i+n)
 		}
 	}
 	if g.LongestChars == 0 {
-		return c
+		return
 	}
-	for _, t := range tokens {
-		runes := []rune(" " + t + " ")
-		for n := g.ShortestChars; n <= g.LongestChars; n++ {
+	for at, t := range tokens {
+		runes := []rune(" " + t.Text + " ")
+		for n := g.ShortestChars; n <= min(g.LongestChars, len(runes)); n++ {
 			for i := 0; i+n <= len(runes); i++ {
-				c.chars[g.place('c', string(runes[i:i+n]))]++
-			}
-			if n >= len(runes) {
-				break // the whole word was taken
+				found('c', g.place('c', string(runes[i:i+n])), at, at+1)
 			}
 		}
 	}
+}
+
+func join(tokens []Token) string {
+	if len(tokens) == 1 {
+		return tokens[0].Text
+	}
+	words := make([]string, len(tokens))
+	for i, t := range tokens {
+		words[i] = t.Text
+	}
+	return strings.Join(words, " ")
+}
+
+func (g Grams) count(text string) counts {
+	c := counts{map[uint32]int{}, map[uint32]int{}}
+	g.occurrences(Tokens(text), func(kind byte, place uint32, _, _ int) {
+		if kind == 'w' {
+			c.words[place]++
+		} else {
+			c.chars[place]++
+		}
+	})
 	return c
 }
 
@@ -104,44 +124,52 @@ func (c counts) vector(rarity []float32) Vector {
 	return v
 }
 
-// Tokens cuts a text into lower-case words and signs. Apostrophes stay inside of
-// words; runs of the same sign are one token, as "!!!" says more than "!".
-func Tokens(text string) []string {
-	var tokens []string
+// Token is a word or sign in lower case, and where it stands in the text, in bytes.
+type Token struct {
+	Text       string
+	Start, End int
+}
+
+// Tokens cuts a text into words and signs. Apostrophes stay inside of words; runs of the
+// same sign are one token, as "!!!" says more than "!".
+func Tokens(text string) []Token {
+	var tokens []Token
 	var word strings.Builder
-	flush := func() {
+	begun := 0
+	end := func(at int) {
 		if word.Len() > 0 {
-			tokens = append(tokens, word.String())
+			tokens = append(tokens, Token{strings.TrimRight(word.String(), "'"), begun, at})
 			word.Reset()
 		}
 	}
 	var last rune
-	for _, r := range strings.ToLower(text) {
+	for at, r := range text {
 		switch {
-		case r == '’' || r == '‘' || r == '\'':
+		case apostrophe(r):
 			if word.Len() > 0 {
 				word.WriteByte('\'')
 			}
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			word.WriteRune(r)
+			if word.Len() == 0 {
+				begun = at
+			}
+			word.WriteRune(unicode.ToLower(r))
 		case unicode.IsSpace(r) || unicode.IsControl(r):
-			flush()
+			end(at)
 		default:
-			flush()
+			end(at)
+			_, size := utf8.DecodeRuneInString(text[at:])
 			if r == last && len(tokens) > 0 {
-				tokens[len(tokens)-1] += string(r)
+				tokens[len(tokens)-1].Text += string(r)
+				tokens[len(tokens)-1].End = at + size
 			} else {
-				tokens = append(tokens, string(r))
+				tokens = append(tokens, Token{string(r), at, at + size})
 			}
 		}
 		last = r
 	}
-	flush()
-	for i, t := range tokens {
-		tokens[i] = strings.TrimRight(t, "'")
-		if tokens[i] == "" {
-			tokens[i] = "'"
-		}
-	}
+	end(len(text))
 	return tokens
 }
+
+func apostrophe(r rune) bool { return r == '\'' || r == '’' || r == '‘' }

@@ -50,7 +50,7 @@ func Train(examples []Example, o Options) (*Model, error) {
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for label := range next {
-				learned[label] = learn(rows, has(examples, label), 1<<o.Grams.Bits, o, uint64(label))
+				learned[label] = learn(rows, has(examples, label), o, uint64(label))
 			}
 		})
 	}
@@ -60,6 +60,27 @@ func Train(examples []Example, o Options) (*Model, error) {
 	close(next)
 	wait.Wait()
 	m.keep(learned, len(examples[0].Dense))
+	return m, m.check()
+}
+
+// Fit makes a model with one output, which learns the target of each example: ridge
+// regression, by the same descent.
+func Fit(examples []Example, targets []float64, o Options) (*Model, error) {
+	if len(examples) == 0 || len(targets) != len(examples) || len(o.Labels) != 1 {
+		return nil, errors.New("classify: a target for each example and one label are needed")
+	}
+	m := &Model{Labels: o.Labels, Grams: o.Grams, Bias: make([]float32, 1), Calibrations: make([]Calibration, 1)}
+	rows := m.rows(examples, o)
+	w := newWeights(rows, o)
+	alpha, diagonal := make([]float64, len(rows)), 0.5/o.C
+	o.descend(rows, 0, func(i int, square float64) float64 {
+		gradient := w.dot(rows[i]) - targets[i] + alpha[i]*diagonal
+		d := -gradient / (square + diagonal)
+		alpha[i] += d
+		w.add(rows[i], d)
+		return math.Abs(gradient)
+	})
+	m.keep([]weights{w}, len(examples[0].Dense))
 	return m, m.check()
 }
 
@@ -161,11 +182,16 @@ func (r row) square() float64 {
 // enough is the largest violation of optimality that ends the descent.
 const enough = 0.05
 
-func learn(rows []row, y []bool, places int, o Options, label uint64) weights {
+func newWeights(rows []row, o Options) weights {
 	w := weights{dense: make([]float64, len(rows[0].dense))}
 	if o.Grams.Bits > 0 {
-		w.sparse = make([]float64, places)
+		w.sparse = make([]float64, 1<<o.Grams.Bits)
 	}
+	return w
+}
+
+func learn(rows []row, y []bool, o Options, label uint64) weights {
+	w := newWeights(rows, o)
 	positive := 0
 	for _, yes := range y {
 		if yes {
@@ -180,7 +206,31 @@ func learn(rows []row, y []bool, places int, o Options, label uint64) weights {
 		return o.C * math.Pow(float64(len(rows))/float64(2*max(n, 1)), o.Balance)
 	}
 	cost := map[bool]float64{true: weigh(positive), false: weigh(len(rows) - positive)}
-	squares, order, alpha := make([]float64, len(rows)), make([]int, len(rows)), make([]float64, len(rows))
+	alpha := make([]float64, len(rows))
+	o.descend(rows, label, func(i int, square float64) float64 {
+		sign := -1.0
+		if y[i] {
+			sign = 1
+		}
+		diagonal := 0.5 / cost[y[i]]
+		gradient := sign*w.dot(rows[i]) - 1 + alpha[i]*diagonal
+		if alpha[i] == 0 && gradient >= 0 {
+			return 0
+		}
+		before := alpha[i]
+		alpha[i] = max(before-gradient/(square+diagonal), 0)
+		if d := alpha[i] - before; d != 0 {
+			w.add(rows[i], d*sign)
+		}
+		return math.Abs(gradient)
+	})
+	return w
+}
+
+// descend calls step for each row in random order, with the square of the row's
+// length, until the largest violation that step reports is small enough.
+func (o Options) descend(rows []row, label uint64, step func(i int, square float64) float64) {
+	squares, order := make([]float64, len(rows)), make([]int, len(rows))
 	for i, r := range rows {
 		squares[i], order[i] = r.square(), i
 	}
@@ -193,27 +243,12 @@ func learn(rows []row, y []bool, places int, o Options, label uint64) weights {
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		worst := 0.0
 		for _, i := range order {
-			sign := -1.0
-			if y[i] {
-				sign = 1
-			}
-			diagonal := 0.5 / cost[y[i]]
-			gradient := sign*w.dot(rows[i]) - 1 + alpha[i]*diagonal
-			if alpha[i] == 0 && gradient >= 0 {
-				continue
-			}
-			worst = max(worst, math.Abs(gradient))
-			before := alpha[i]
-			alpha[i] = max(before-gradient/(squares[i]+diagonal), 0)
-			if d := alpha[i] - before; d != 0 {
-				w.add(rows[i], d*sign)
-			}
+			worst = max(worst, step(i, squares[i]))
 		}
 		if worst < enough {
-			break
+			return
 		}
 	}
-	return w
 }
 
 // keep stores the weights at the model's precision.

@@ -16,6 +16,9 @@ const (
 	Imminent Severity = "imminent"
 )
 
+// Severities lists them, the least grave first.
+func Severities() []Severity { return []Severity{None, Concern, Implicit, Explicit, Imminent} }
+
 // Kind is what the danger is.
 type Kind string
 

@@ -1,0 +1,190 @@
+// Package models is what Mirror has learned: to tell emotions, what a person feels in
+// MeAi's own words, how strongly, what kind of message it is, and which needs it
+// speaks of.
+//
+// The models are linear and small. Package training makes them from GoEmotions and from
+// the project's statements; docs/evaluation/mirror.md says how well they do.
+package models
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/jonreiter/govader"
+	"github.com/klauspost/compress/zstd"
+
+	"meai/internal/classify"
+)
+
+//go:embed data/*.zst
+var files embed.FS
+
+// Models are all of them. They are immutable and safe for concurrent use.
+type Models struct {
+	// text tells emotions by the words alone, emotions by the embedding and what text says.
+	text, emotions *classify.Model
+	// feelings tells the foremost of MeAi's emotions, present all that are there.
+	feelings, present *classify.Model
+	intensity         *classify.Model
+	kinds, needs      *classify.Model
+}
+
+// Load returns the models that are part of the program, which all callers share.
+var Load = sync.OnceValues(func() (*Models, error) {
+	m := &Models{}
+	for name, to := range map[string]**classify.Model{
+		"text": &m.text, "emotions": &m.emotions, "feelings": &m.feelings, "present": &m.present, "intensity": &m.intensity, "kinds": &m.kinds, "needs": &m.needs,
+	} {
+		var err error
+		if *to, err = read(name); err != nil {
+			return nil, fmt.Errorf("load the model of %s: %w", name, err)
+		}
+	}
+	return m, nil
+})
+
+func read(name string) (*classify.Model, error) {
+	file, err := files.Open("data/" + name + ".zst")
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	d, err := zstd.NewReader(file)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	raw, err := io.ReadAll(d)
+	if err != nil {
+		return nil, err
+	}
+	return classify.Read(raw)
+}
+
+// Share is a label with its probability.
+type Share struct {
+	Label       string
+	Probability float64
+}
+
+// Emotions tells the labels of GoEmotions and their groups, in the order of
+// [Outputs], with their probabilities. A nil embedding leaves it to the words.
+func (m *Models) Emotions(text string, embedding []float32) (probabilities []float64, given []int) {
+	model, scores := m.text, m.text.Scores(text, nil)
+	if embedding != nil {
+		model, scores = m.emotions, m.emotions.Scores("", EmotionFeatures(embedding, Valence(text), scores))
+	}
+	probabilities = model.Probabilities(scores)
+	return probabilities, model.Given(probabilities)
+}
+
+// Valence is VADER's reading of a text (Hutto and Gilbert 2014): compound in [-1, 1],
+// then the shares of positive, negative and neutral words.
+func Valence(text string) [4]float64 {
+	s := vader().PolarityScores(text)
+	return [4]float64{s.Compound, s.Positive, s.Negative, s.Neutral}
+}
+
+var vader = sync.OnceValue(govader.NewSentimentIntensityAnalyzer)
+
+// Feelings are the probabilities of MeAi's own emotions, that each is the foremost;
+// they sum to one. Without an embedding the words decide.
+func (m *Models) Feelings(text string, embedding []float32) []Share {
+	return normalised(m.feelings, m.feelings.Scores(text, Meaning(m.feelings, embedding)))
+}
+
+// Present are the probabilities of MeAi's own emotions, each for itself, that it is there.
+func (m *Models) Present(text string, embedding []float32) []Share {
+	p := m.present.Probabilities(m.present.Scores(text, Meaning(m.present, embedding)))
+	shares := make([]Share, len(p))
+	for i, x := range p {
+		shares[i] = Share{m.present.Labels[i], x}
+	}
+	return shares
+}
+
+// Intensity is how strongly something is felt, in [0, 1].
+func (m *Models) Intensity(text string, embedding []float32) float64 {
+	score := m.intensity.Scores(text, Meaning(m.intensity, embedding))[0]
+	return min(max(float64(score), 0), 1)
+}
+
+// Kinds are the probabilities of the kinds of messages; they sum to one.
+func (m *Models) Kinds(text string, embedding []float32) []Share {
+	return normalised(m.kinds, m.kinds.Scores(text, Meaning(m.kinds, embedding)))
+}
+
+// Needs are the needs that the text speaks of: "connection-" for one that lacks,
+// "connection+" for one that is met.
+func (m *Models) Needs(text string, embedding []float32) []Share {
+	p := m.needs.Probabilities(m.needs.Scores(text, Meaning(m.needs, embedding)))
+	var found []Share
+	for _, i := range m.needs.Given(p) {
+		found = append(found, Share{m.needs.Labels[i], p[i]})
+	}
+	return found
+}
+
+// FeelingWords are the words that speak for one of MeAi's emotions, the strongest first.
+func (m *Models) FeelingWords(text, label string) []classify.Weight {
+	return words(m.feelings, text, label)
+}
+
+// NeedWords are the words that speak for a need, as [Models.Needs] spells it.
+func (m *Models) NeedWords(text, label string) []classify.Weight { return words(m.needs, text, label) }
+
+func words(model *classify.Model, text, label string) []classify.Weight {
+	return model.Explain(text, slices.Index(model.Labels, label))
+}
+
+// normalised shares one probability among labels of which one is right.
+func normalised(model *classify.Model, scores []float32) []Share {
+	p := model.Probabilities(scores)
+	sum := 0.0
+	for _, x := range p {
+		sum += x
+	}
+	shares := make([]Share, len(p))
+	for i, x := range p {
+		shares[i] = Share{model.Labels[i], x / sum}
+	}
+	return shares
+}
+
+// MeaningWeight and valenceWeight are the weights at which dense features stand beside
+// words, chosen on the development statements and on GoEmotions' development half.
+const (
+	MeaningWeight = 1.5
+	valenceWeight = 0.3
+)
+
+// Meaning are the dense features of the models of the project's statements: the
+// embedding, weighed; zeros without one.
+func Meaning(model *classify.Model, embedding []float32) []float32 {
+	if embedding == nil {
+		return make([]float32, len(model.Dense[0]))
+	}
+	return Weighed(embedding, MeaningWeight)
+}
+
+// Weighed multiplies a vector.
+func Weighed(v []float32, by float32) []float32 {
+	w := make([]float32, len(v))
+	for i, x := range v {
+		w[i] = x * by
+	}
+	return w
+}
+
+// EmotionFeatures are the dense features of the model of emotions.
+func EmotionFeatures(embedding []float32, valence [4]float64, text []float32) []float32 {
+	f := make([]float32, 0, len(embedding)+len(valence)+len(text))
+	f = append(f, embedding...)
+	for _, v := range valence {
+		f = append(f, float32(v)*valenceWeight)
+	}
+	return append(f, text...)
+}
