@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Assess looks for signs of danger in a text. Missing a sign is worse than
@@ -12,9 +13,10 @@ import (
 func Assess(text string) Assessment {
 	whole := normalise(text)
 	found := Assessment{Severity: None}
+	in := about(whole)
 	for sentence := range strings.SplitSeq(whole, " . ") {
 		for piece := range pieces(strings.Fields(sentence)) {
-			assessPiece(&found, " "+strings.Join(piece, " ")+" ")
+			assessPiece(&found, " "+strings.Join(piece, " ")+" ", in)
 		}
 	}
 	if found.NeedsSafeAnswer() && level(found.Severity) >= level(Explicit) && imminence.MatchString(whole) {
@@ -45,26 +47,26 @@ func pieces(words []string) func(func([]string) bool) {
 
 // assessPiece raises the assessment by each rule that fires. Idioms are blanked
 // only where a rule fired, since most pieces hold neither.
-func assessPiece(found *Assessment, piece string) {
-	blanked := ""
+func assessPiece(found *Assessment, text string, in context) {
+	held, blanked := anchors.in(text), ""
 	for _, r := range rules {
-		if !r.anchored(piece) || !r.pattern.MatchString(piece) {
+		if slices.ContainsFunc(r.anchors, func(a int) bool { return !held[a] }) || !r.pattern().MatchString(text) {
 			continue
 		}
 		if blanked == "" {
-			blanked = idioms.ReplaceAllString(piece, " _ ")
+			blanked = idioms.ReplaceAllString(text, " _ ")
 		}
-		if severity := r.severityIn(blanked); severity != None {
+		if severity := r.severityIn(blanked, in); severity != None {
 			found.raise(r, severity)
 		}
 	}
 }
 
 // severityIn is that of the gravest match; the first that nothing softens decides.
-func (r rule) severityIn(piece string) Severity {
+func (r rule) severityIn(piece string, in context) Severity {
 	severity := None
-	for _, at := range r.pattern.FindAllStringIndex(piece, -1) {
-		if !r.firstPerson || !softened(piece, at[0], at[1]) {
+	for _, at := range r.pattern().FindAllStringIndex(piece, -1) {
+		if !r.softened(piece, at[0], at[1], in) {
 			severity = r.severity
 			break
 		}
@@ -88,19 +90,6 @@ func (a *Assessment) raise(r rule, severity Severity) {
 	}
 }
 
-// softened reports whether what was found is denied, over, or told as fiction.
-// A word of now takes that back: "I used to cut myself and I do it again".
-func softened(sentence string, from, to int) bool {
-	if (denial.MatchString(sentence[:from]+" ") && !strings.Contains(sentence[:from], " promise ")) || denialWithin.MatchString(sentence[from:to]) {
-		return true
-	}
-	rest := sentence[:from] + " " + sentence[to:]
-	if present.MatchString(sentence) {
-		return false
-	}
-	return past.MatchString(rest) || past.MatchString(sentence[:to]) || fiction.MatchString(rest)
-}
-
 func level(s Severity) int {
 	return slices.Index([]Severity{None, Concern, Implicit, Explicit, Imminent}, s)
 }
@@ -112,14 +101,32 @@ type rule struct {
 	severity Severity
 	// firstPerson rules speak of the writer, so denial and past soften them.
 	firstPerson bool
-	pattern     *regexp.Regexp
-	anchors     []string
+	// pattern is compiled when a text holds its anchors for the first time.
+	pattern func() *regexp.Regexp
+	// anchors are the places of the pattern's anchors.
+	anchors []int
 }
 
-func mine(name string, kind Kind, severity Severity, pattern string) rule {
-	return rule{name, kind, severity, true, regexp.MustCompile(pattern), anchors(pattern)}
+// anchors are those of all rules.
+var anchors index
+
+// mine are the rules, one for each alternative, of a sign in what people say of
+// themselves; others are those of a sign in what they say of anybody.
+func mine(name string, kind Kind, severity Severity, pattern string) []rule {
+	return sign(rule{name: name, kind: kind, severity: severity, firstPerson: true}, pattern)
 }
 
-func others(name string, kind Kind, severity Severity, pattern string) rule {
-	return rule{name, kind, severity, false, regexp.MustCompile(pattern), anchors(pattern)}
+func others(name string, kind Kind, severity Severity, pattern string) []rule {
+	return sign(rule{name: name, kind: kind, severity: severity}, pattern)
+}
+
+func sign(r rule, pattern string) []rule {
+	var all []rule
+	for _, alternative := range alternatives(pattern) {
+		full := classes.Replace(alternative)
+		r.anchors = anchors.add(full)
+		r.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(full) })
+		all = append(all, r)
+	}
+	return all
 }

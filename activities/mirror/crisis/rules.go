@@ -11,9 +11,9 @@ const some = `(?:(?:really|just|honestly|only|so|truly|actually|literally|even|a
 // want is how a wish or an intention begins.
 const want = ` i ` + some + `(?:want|wanted|wish|need|plan|intend|hope|long|am going|am about|am ready|am planning|am tempted|am trying|would like|would love|would rather|feel like|will|have decided|decided) ` + some + `(?:to )?` + some
 
-var rules = slices.Concat(plainRules, rulesFromReports)
+var rules = slices.Concat(plainRules, rulesFromReports, suicideRules, harmRules, abuseRules, otherRules, medicalRules)
 
-var plainRules = []rule{
+var plainRules = slices.Concat(
 	// Suicide, said outright.
 	mine("suicide.self", Suicide, Explicit, ` (?:kill|end|hang|shoot|drown|poison|off|murder|gas) myself `),
 	mine("suicide.selfing", Suicide, Explicit, ` (?:killing|ending|hanging|shooting|drowning|poisoning|offing|gassing) myself `),
@@ -63,30 +63,30 @@ var plainRules = []rule{
 
 	// Medical emergency.
 	mine("medical.overdosed", MedicalEmergency, Imminent, ` i (?:have |just |think i )*(?:overdosed|od'd|took an overdose|took too many (?:pills|tablets)|drank (?:bleach|poison|antifreeze)|swallowed (?:bleach|poison|a battery)) `),
-	mine("medical.now", MedicalEmergency, Explicit, ` (?:having|had|think i am having|i am having) a (?:heart attack|stroke|seizure) | can ?not (?:breathe|stop (?:the )?bleeding) (?:$|and |properly|please)| bleeding (?:out|heavily|to death|and (?:it )?(?:will not|can not|does not) stop) | (?:is not|not|stopped) breathing | crushing (?:chest )?pain | chest pain (?:\w+ ){0,6}(?:arm|breath|breathe|jaw) | (?:is|he is|she is|found (?:him|her|them)) unconscious | (?:will|does) not wake up and | anaphyla\w+ | throat is (?:closing|swelling) `),
+	mine("medical.now", MedicalEmergency, Explicit, ` (?:having|think i am having|i am having|is having|i (?:just )?had) a (?:heart attack|stroke|seizure) | can ?not (?:breathe|stop (?:the )?bleeding) (?:$|and |properly|please)| bleeding (?:out|heavily|to death|and (?:it )?(?:will not|can not|does not) stop) | (?:is not|not|stopped) breathing | crushing (?:chest )?pain | chest pain (?:\w+ ){0,6}(?:arm|breath|breathe|jaw) | (?:is|he is|she is|found (?:him|her|them)) unconscious | (?:will|does) not wake up and | anaphyla\w+ | throat is (?:closing|swelling) `),
 
 	// Of somebody else: worth watching.
 	others("third.self", Suicide, Concern, ` (?:kill|killed|killing|kills|hang|hanged|hung|shot|hurt|hurting|hurts|harm|harming|cut|cutting|cuts) (?:himself|herself|themselves|themself) | (?:end|ended|take|took|takes|taken) (?:his|her|their) (?:own )?(?:life|lives) | (?:died|dead|lost|death|loss) (?:\w+ ){0,4}(?:by|to|from) suicide | (?:he|she|they|friend|brother|sister|son|daughter|mother|father|mum|mom|dad|husband|wife|cousin|partner) (?:\w+ ){0,3}(?:suicidal|committed suicide|attempted suicide|wants to die|wanted to die|does not want to live) `),
 
 	// The plainest words in the languages next door, since no model reads them.
 	others("suicide.es", Suicide, Explicit, ` (?:me quiero|quiero) (?:morir|matar|morirme|matarme|suicidar|suicidarme) | (?:me voy a|voy a) (?:matar|suicidar|matarme|suicidarme) | no quiero (?:vivir|seguir viviendo) | (?:suicidarme|quitarme la vida|acabar con mi vida) `),
-	others("suicide.de", Suicide, Explicit, ` (?:ich )?(?:will|möchte|mochte|moechte) (?:\w+ ){0,2}(?:sterben|tot sein|nicht mehr leben) | (?:mich|mir) (?:\w+ ){0,2}(?:umbringen|das leben nehmen|töten|toten|toeten|erhängen|erhangen) | selbstmord(?:gedanken)? | suizid(?:gedanken|al)? | bringe? mich (?:\w+ ){0,2}um `),
-	others("suicide.fr", Suicide, Explicit, ` (?:je )?(?:veux|voudrais|vais|j'ai envie de) (?:\w+ )?(?:mourir|me tuer|me suicider|en finir) | envie de (?:mourir|me tuer|en finir) | me suicider | mettre fin à mes jours | plus envie de vivre `),
-	others("suicide.pt", Suicide, Explicit, ` (?:quero|queria|vou) (?:\w+ )?(?:morrer|me matar|matar me|suicidar me) | não quero (?:mais )?viver | tirar a minha vida `),
-	others("suicide.it", Suicide, Explicit, ` (?:voglio|vorrei) (?:morire|uccidermi|ammazzarmi|farla finita|suicidarmi) | non voglio più vivere | togliermi la vita `),
-}
+	others("suicide.de", Suicide, Explicit, ` (?:ich )?(?:will|mochte|moechte) (?:\w+ ){0,2}(?:sterben|tot sein|nicht mehr leben) | (?:mich|mir) (?:\w+ ){0,2}(?:umbringen|das leben nehmen|toten|toeten|erhangen) | selbstmord(?:gedanken)? | suizid(?:gedanken|al)? | bringe? mich (?:\w+ ){0,2}um `),
+	others("suicide.fr", Suicide, Explicit, ` (?:je )?(?:veux|voudrais|vais|j'ai envie de) (?:\w+ )?(?:mourir|me tuer|me suicider|en finir) | envie de (?:mourir|me tuer|en finir) | me suicider | mettre fin a mes jours | plus envie de vivre `),
+	others("suicide.pt", Suicide, Explicit, ` (?:quero|queria|vou) (?:\w+ )?(?:morrer|me matar|matar me|suicidar me) | nao quero (?:mais )?viver | tirar a minha vida `),
+	others("suicide.it", Suicide, Explicit, ` (?:voglio|vorrei) (?:morire|uccidermi|ammazzarmi|farla finita|suicidarmi) | non voglio piu vivere | togliermi la vita `),
+)
 
 // idioms look like danger and are none; they are blanked before the rules run.
-var idioms = regexp.MustCompile(` (?:` +
+var idioms = compile(` (?:` +
 	`(?:dying|die|died|dead) (?:of|from|with) (?:laughter|laughing|boredom|embarrassment|cringe|shame when|curiosity|happiness|excitement|cuteness|hunger|thirst|heat|cold)` +
 	`|(?:nearly|almost|literally|i|just) died (?:laughing|when|inside|of)|died laughing|dying laughing|(?:want|wanted) to die (?:laughing|of (?:embarrassment|shame|cringe))` +
 	`|dying (?:to|for) (?:see|know|hear|meet|try|go|tell|get|find|eat|read|show|be there|a )|to die for|die hard|old habits die` +
-	`|(?:is|are|was|were|has been|have been|be) (?:\w+ )?killing me(?: today| softly| right now)?|kill(?:s|ed|ing)? (?:it|time|two birds|the (?:lights|engine|mood|vibe|music|process|job|server|power|switch|noise|pain|game|presentation))|killing myself (?:laughing|trying|at|with|over|to|for|working|studying|in the gym)|kill(?:ed)? myself (?:laughing|trying to|working|at the gym|studying|over|for (?:forgetting|missing|not|saying|being late))|kill (?:him|her|them|you) with kindness|(?:kill|die) for (?:a|an|some|that|those|this)|(?:mom|mum|dad|mother|father|wife|husband|boss|sister|brother|coach|teacher|parents) (?:is|are|will|would|s) ?(?:going to |so |really )*kill me (?:if|when|for|because|over|once|but)|dressed to kill|make a killing|killer (?:\w+)` +
+	`|(?:is|are|was|were|has been|have been|be) (?:\w+ )?killing me(?: today| softly| right now)?|kill(?:s|ed|ing)? (?:it|time|two birds|the (?:lights|engine|mood|vibe|music|process|job|server|power|switch|noise|pain|game|presentation))|killing myself (?:laughing|trying|at|with|over (?:this|that|the|it)|to|for|working|studying|in the gym)|kill(?:ed)? myself (?:laughing|trying to|working|at the gym|studying|over (?:this|that|the|it)|for (?:forgetting|missing|not|saying|being late))|kill (?:him|her|them|you) with kindness|(?:kill|die) for (?:a|an|some|that|those|this)|(?:mom|mum|dad|mother|father|wife|husband|boss|sister|brother|coach|teacher|parents) (?:is|are|will|would|s) ?(?:going to |so |really )*(?:kill|murder) me (?:if|when|for|because|over|once|but)|dressed to kill|make a killing|killer (?:\w+)` +
 	`|suicide (?:squad|prevention|awareness|hotline|helpline|mission|mode|bomber|bombers|bombing|watch party|rate|rates|statistics|door|doors|pact in the|drink|run|runs|sprint|sprints|king)|(?:career|political|social|financial|commercial|professional) suicide|suicides (?:at|in) (?:practice|training)` +
-	`|to death(?: by (?:meetings|powerpoint|emails))?|drop dead gorgeous|over my dead body|dead (?:tired|serious|end|ends|line|lines|weight|battery|phone|on my feet|ringer|heat)|brain dead|drowning in (?:\w+)` +
+	`|(?:rather|sooner|would) (?:{w})?(?:jump|die|eat|drink|gouge|set fire|throw myself|hang myself|shoot) (?:{w}){0,8}than (?:{w})?(?:go|wear|eat|listen|watch|do|work|see|sit|drive|hear|speak|spend|another|use|buy)|(?:mother is|mum is|mom is|dad is) going to kill me when|one more time i am going to (?:{w}){0,3}(?:into|die|scream|lose)|the days (?:now|until|to)|counting down the|cut my hours|cut my hair|cut my finger|cut my losses|would it kill (?:him|her|you|them|me|us)|(?:mum|mom|mother|dad|father|wife|husband|boss|sister|brother|nan|gran)'s (?:going to |so |really |definitely )*(?:kill|murder) me|swear i will die|i would cut off my|i stopped breathing|wake my (?:teenager|son for school|teen)|pushe[sd] me to (?:apply|try|go|do|study|be|become|finish|keep|take|get|ask|speak|sing|write|run|work|learn|audition)|to death(?: by (?:meetings|powerpoint|emails))?|drop dead gorgeous|over my dead body|dead (?:tired|serious|end|ends|line|lines|weight|battery|phone|on my feet|ringer|heat)|brain dead|drowning in (?:\w+)` +
 	`|(?:hang|hanging|hung) (?:out|in there|up|on|around)|(?:cut|cutting) myself (?:some slack|off|a (?:slice|piece|break)|loose|out of|short)` +
 	`|(?:cut|burn|burned|burnt|hurt|hit|scratched|injured|punched|poisoned) myself (?:\w+ ){0,4}(?:shaving|cooking|chopping|slicing|on (?:the|a|my) (?:stove|oven|pan|iron|paper|knife|glass|grill|kettle|table|door|thumb)|with (?:the|a) (?:hammer|iron|kettle|pan|knife while|kitchen knife)|playing|running|at (?:the gym|football|practice|training|work|soccer|yoga)|skiing|skating|in (?:the kitchen|the game|the garden|a fall)|falling|by accident|accidentally|climbing|moving|lifting|exercising|gardening|while)|accidentally (?:cut|burn|burned|burnt|hurt|hit|injured|shot|poisoned) myself|hit myself (?:in|on|with)` +
-	`|(?:beat|beats|beating) (?:me|us) (?:at|in|to|by|on|every (?:time|game|round)|again at)|(?:hit|hits|hitting) (?:me|us) (?:that|up|with (?:a|the|that|his|her) (?:\w+ )?(?:idea|question|news|joke|bill|truth|smile)|hard that|like a)|kick(?:s|ed)? (?:me|us) (?:out|off|under)|kicks me (?:from inside|all night)|slapped me on the back` +
+	`|(?:beat|beats|beating) (?:me|us) (?:at|in|to|by|on|every (?:single )?(?:time|game|round)|again at)|(?:hit|hits|hitting) (?:me|us) (?:that|up|with (?:a|the|that|his|her) (?:\w+ )?(?:idea|question|news|joke|bill|truth|smile)|hard that|like a)|kick(?:s|ed)? (?:me|us) (?:out|off|under)|kicks me (?:from inside|all night)|slapped me on the back` +
 	`|(?:shoot|shooting) (?:him|her|them|you|my \w+|me|someone) (?:a|an|some|over) (?:\w+)|(?:shoot|shooting|shot) (?:\w+ ){0,2}(?:hoops|photos|pictures|video|videos|film|film|movie|scene|scenes|pool|the breeze|an email|a message|a text)|(?:hurt|hurting) (?:him|her|them|my \w+|my \w+ s|someone|people|anyone|someone s|people s|\w+'s) (?:feelings|by|with (?:what|my)|when i|emotionally)|(?:hurt|hurting) \w+'s feelings|attack (?:the|my|this) (?:problem|project|task|day|homework|pile|essay)` +
 	`|overdos(?:e|ed|ing) on (?:\w+ )?(?:chocolate|sugar|coffee|caffeine|netflix|tv|cake|candy|sweets|ice cream|cheese|news|christmas|carbs|pizza)|shoot me an? (?:\w+)` +
 	`|jump(?:ing|ed)? (?:off|from|into|out of) (?:a |an |the |my |of )?(?:plane|airplane|diving board|pool|bed|couch|sofa|trampoline|bandwagon|swing|\w+ (?:board|pool|lake|water))|(?:take|taking|took) my life (?:back|in|into|to|seriously|one|for granted)|end (?:it|things) with (?:him|her|them|my \w+)|end (?:this|it) (?:relationship|job|meeting|conversation|chapter)` +
@@ -95,14 +95,6 @@ var idioms = regexp.MustCompile(` (?:` +
 	`) `)
 
 var (
-	// denial right before what was found: "I would never …", "I am not going to …".
-	denial = regexp.MustCompile(` (?:never|not|no|without|nor|neither|do not|would not|did not|am not|not going to|have not|has not|no longer|stopped|nothing to do with|not that i|not about|against) (?:(?:ever|really|actually|want|wanting|going|thinking|planning|trying|considering|feeling|having|have|had|think|tried|about|of|to|i|am|would|will|be|any|a) ){0,5}$`)
-	// denialWithin: the pattern itself reaches over the denial.
-	denialWithin = regexp.MustCompile(`^ i (?:\w+ ){0,2}(?:not|never) (?:\w+ ){0,3}(?:suicidal|overdos\w+|self harm\w*) `)
-	past         = regexp.MustCompile(` (?:used to|years ago|months ago|decades ago|long ago|back then|back when|in the past|in my (?:teens|twenties|youth|childhood)|as a (?:teen|teenager|child|kid)|when i was (?:a |in |young|younger|little|\d+|\w*teen|twelve|eleven|ten)|years (?:clean|since|free)|months (?:clean|since|free)|days (?:clean|free)|recovered|in recovery|survived|last year|in high school|in college|that time i|i once|those days are|before therapy|clean from) `)
-	joking       = regexp.MustCompile(` (?:haha\w*|lol|lmao|jk|just kidding|kidding) `)
-	present      = regexp.MustCompile(` (?:again|now|tonight|today|still|these days|lately|right now|this morning|this evening|tomorrow|currently|coming back|are back|is back) `)
-	fiction      = regexp.MustCompile(` (?:movie|film|novel|book|song|lyrics|series|episode|game|character|play|poem|documentary|podcast|story i (?:read|am writing)|scene|article|essay about|lecture|class about|protagonist|villain) `)
 	// imminence turns an explicit sign into an immediate one.
 	imminence = regexp.MustCompile(` (?:tonight|right now|today|this evening|this morning|in an hour|in a minute|in a few minutes|already took|just took|have the pills|have a gun|have the gun|have the rope|gun in my|on the (?:bridge|roof|ledge|edge)|standing on|loaded|last message|final message|goodbye|in my hand|next to me|in front of me) `)
 )

@@ -1,8 +1,10 @@
 package crisis
 
+import "slices"
+
 // rulesFromReports are signs that a review of the first rules found missing: the
 // way people write late at night, without subject, punctuation or plain words.
-var rulesFromReports = []rule{
+var rulesFromReports = slices.Concat(
 	mine("suicide.wantdie", Suicide, Explicit, ` (?:want|ready|waiting|like) to die | (?:please |just )?let me die | suicide is (?:the|my) (?:only|best|last) | tonight it (?:all )?ends | it (?:all )?ends tonight | (?:only|best) (?:way|thing|option)(?: \w+){0,6} (?:to die|death|dying|suicide) `),
 	mine("suicide.alone", Suicide, Explicit, `^ (?:\w+ ){0,2}suicid(?:e|al)(?: (?:rn|again|tonight|now|today))? $`),
 	mine("suicide.deserve", Suicide, Explicit, ` i (?:\w+ )?(?:deserve to|should(?: just)?) (?:die|be dead) | sorry for what i am about to do | i have a plan (?:\w+ ){0,3}(?:when|where|how) `),
@@ -19,4 +21,4 @@ var rulesFromReports = []rule{
 	others("abuse.more", Abuse, Explicit, ` (?:bf|gf|hubby|fiance|ex boyfriend|ex husband|stepdad) (?:\w+ ){0,3}(?:hit|hits|beat|beats|chokes|choked|slaps|slapped|punches|punched|kicks|kicked) me | hands? (?:around|on) my (?:throat|neck) | (?:pushed|pushes|threw|throws|shoved|slammed) me (?:down|into|against|off|across|on the) | (?:partner|husband|wife|boyfriend|girlfriend|dad|father|mother|he|she) is violent | (?:comes|came|coming) into my (?:room|bed) (?:at night|and) | (?:someone|somebody|man|guy|friend|cousin|teacher|stranger) (?:\w+ ){0,2}(?:raped|assaulted|molested|drugged) me | force[ds]? (?:himself|herself|themselves) on me `),
 	mine("others.more", DangerToOthers, Explicit, ` (?:gun|knife) (?:\w+ ){0,8}use it on (?:them|him|her|people|everyone) | i (?:\w+ ){0,4}might (?:hurt|kill|harm|snap and hurt) (?:my|him|her|them|someone|somebody) | urges? to (?:stab|kill|hurt|shoot|strangle|choke) `),
 	mine("medical.more", MedicalEmergency, Explicit, ` (?:swallowed|took|taken|downed|ate) (?:about |around |like )?(?:\d{2,}|twenty|thirty|forty|fifty|sixty|a hundred) (?:\w+ ){0,2}(?:pills|tablets|paracetamol|tylenol|aspirin|xanax) | chest (?:hurts|pain|pains|is tight|feels tight) (?:\w+ ){0,8}(?:arm|jaw|numb|breathe|breath) | bleeding (?:will not|does not|is not|can not|would not) stop | collapsed (?:\w+ ){0,4}(?:not|unconscious) | half (?:of )?my face | face is (?:drooping|numb) `),
-}
+)

@@ -1,0 +1,60 @@
+package crisis_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/activities/mirror/crisis"
+)
+
+func statements(t testing.TB, set string) []crisis.Statement {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "statements", set, "crisis.tsv"))
+	require.NoError(t, err)
+	defer f.Close()
+	all, err := crisis.ReadStatements(f)
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}
+
+// bounds are what the rules reach on the statements, a little below the figures that
+// they were left with, so that a change that costs recall is seen.
+var bounds = map[string]struct{ explicit, implicit, ordinary, hard float64 }{
+	"training":    {0.95, 0.76, 0.015, 0.03},
+	"development": {0.94, 0.80, 0.015, 0.03},
+}
+
+func TestRulesOnStatements(t *testing.T) {
+	for set, bound := range bounds {
+		all := statements(t, set)
+		r := crisis.Evaluate(all, crisis.Assess)
+		t.Logf("%s, rules alone\n%v", set, r)
+		require.GreaterOrEqual(t, r.Explicit.Rate(), bound.explicit, set)
+		require.GreaterOrEqual(t, r.Implicit.Rate(), bound.implicit, set)
+		require.LessOrEqual(t, r.Ordinary.Rate(), bound.ordinary, set)
+		require.LessOrEqual(t, r.Hard.Rate(), bound.hard, set)
+	}
+}
+
+// The statements that teach emotions, needs and kinds of message are about lives that
+// are seldom in danger: what fires there is looked at one by one.
+func TestFewAlarmsOnOtherStatements(t *testing.T) {
+	for _, name := range []string{"emotions", "needs", "kinds"} {
+		raw, err := os.ReadFile(filepath.Join("..", "statements", "training", name+".tsv"))
+		require.NoError(t, err)
+		lines, alarms := strings.Split(string(raw), "\n"), 0
+		for _, line := range lines {
+			text, _, _ := strings.Cut(line, "\t")
+			if crisis.Assess(text).NeedsSafeAnswer() {
+				alarms++
+			}
+		}
+		t.Logf("%s: %d alarms on %d statements", name, alarms, len(lines))
+		require.Less(t, float64(alarms)/float64(len(lines)), 0.015, name)
+	}
+}
