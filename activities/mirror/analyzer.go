@@ -52,7 +52,9 @@ func NewAnalyzer(e embedding.Embedder) (*Analyzer, error) {
 func (a *Analyzer) Analyze(ctx context.Context, text string) Analysis {
 	begun := time.Now()
 	r := read(text)
-	result := Analysis{Valence: models.Valence(text)[0], Crisis: crisis.Assess(text), Language: r.language()}
+	result := Analysis{
+		Valence: models.Valence(text)[0], Crisis: crisis.Watch(ctx, text, a.embedder), Language: r.language(),
+	}
 	if result.Language == undetermined {
 		result.Degraded = append(result.Degraded, "unsupported_language")
 	}

@@ -47,7 +47,7 @@ func pieces(words []string) func(func([]string) bool) {
 
 // assessPiece raises the assessment by each rule that fires. Idioms are blanked
 // only where a rule fired, since most pieces hold neither.
-func assessPiece(found *Assessment, text string, in context) {
+func assessPiece(found *Assessment, text string, in surroundings) {
 	held, blanked := anchors.in(text), ""
 	for _, r := range rules {
 		if slices.ContainsFunc(r.anchors, func(a int) bool { return !held[a] }) || !r.pattern().MatchString(text) {
@@ -63,7 +63,7 @@ func assessPiece(found *Assessment, text string, in context) {
 }
 
 // severityIn is that of the gravest match; the first that nothing softens decides.
-func (r rule) severityIn(piece string, in context) Severity {
+func (r rule) severityIn(piece string, in surroundings) Severity {
 	severity := None
 	for _, at := range r.pattern().FindAllStringIndex(piece, -1) {
 		if !r.softened(piece, at[0], at[1], in) {

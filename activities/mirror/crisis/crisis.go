@@ -1,8 +1,17 @@
-// Package crisis detects signs that a person is in danger, by rules alone.
+// Package crisis detects signs that a person is in danger.
 //
-// It is pure: no I/O, no model, no clock. It runs inside the API and inside the
-// workflow, so that no queue, engine or provider has to be up for a person in
-// crisis to be met with help.
+// [Assess] goes by rules alone. It is pure: no I/O, no model, no clock. It runs inside
+// the API and inside the workflow, so that no queue, engine or provider has to be up for
+// a person in crisis to be met with help. A text is normalised, which undoes spellings
+// that hide a word, and cut into sentences; a rule is a pattern for one way of saying
+// one kind of danger, and what is denied, over, or told as a story softens what it finds.
+//
+// [Watch] lets a [Model] look at the text after the rules, where an embedding of it is to
+// be had. The model raises what the rules found and never lowers it; where it fails, the
+// rules have decided. Rules know the plain ways of saying it and why they fired; the model
+// knows what is like the statements that it was taught, in words that no rule has.
+//
+// [Evaluate] measures either on labelled statements, and [Train] makes the model.
 package crisis
 
 // Severity grows with the danger.
@@ -30,7 +39,7 @@ const (
 	MedicalEmergency Kind = "medical_emergency"
 )
 
-// Assessment is what the rules found. It never quotes the text.
+// Assessment is what the rules and the model found. It never quotes the text.
 type Assessment struct {
 	Severity Severity `json:"severity"`
 	Kinds    []Kind   `json:"kinds,omitempty"`

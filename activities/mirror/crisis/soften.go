@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// context is what the whole text says about the signs in it.
-type context struct {
+// surroundings are what the whole text says about the signs in it.
+type surroundings struct {
 	// elsewhere: it is about a story, the news, somebody's words or one's profession.
 	elsewhere bool
 	// behind: it is told as over, by somebody who is well.
@@ -15,8 +15,8 @@ type context struct {
 	denied bool
 }
 
-func about(text string) context {
-	return context{
+func about(text string) surroundings {
+	return surroundings{
 		elsewhere: elsewhere.MatchString(text) && !nevertheless.MatchString(text),
 		behind:    behind.MatchString(text) && !continuing.MatchString(text),
 		denied:    disclaimer.MatchString(text) && !nevertheless.MatchString(text),
@@ -25,7 +25,7 @@ func about(text string) context {
 
 // softened reports whether what was found is denied, over, or told as fiction.
 // A word of now takes that back: "I used to cut myself and I do it again".
-func (r rule) softened(sentence string, from, to int, in context) bool {
+func (r rule) softened(sentence string, from, to int, in surroundings) bool {
 	before, match := sentence[:from]+" ", sentence[from:to]
 	switch {
 	case r.firstPerson && denial.MatchString(before) && !strings.Contains(before, " promise "), denialWithin.MatchString(match), quoted.MatchString(sentence):
