@@ -89,7 +89,7 @@ func TestKindOfMessage(t *testing.T) {
 		"Why do I always pick the wrong people":                               mirror.Question,
 		"Hello!":                                                              mirror.SmallTalk, "Good morning, how are you?": mirror.SmallTalk,
 		"Hmm": mirror.Ambiguous, "": mirror.Ambiguous,
-		"What a beautiful day it was, we laughed so much at the beach!": mirror.Expression,
+		"What a mess I made of that dinner, and everybody saw it!": mirror.Expression,
 	} {
 		require.Equal(t, want, a.Analyze(t.Context(), text).Kind, text)
 	}
