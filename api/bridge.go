@@ -20,7 +20,7 @@ func (s *Server) SearchResources(ctx context.Context, r SearchResourcesRequestOb
 		Kinds: each(q.Kinds, as[bridge.Kind]), MaxMinutes: q.MaxMinutes, Limit: q.Limit,
 	})
 	if err != nil {
-		return nil, withSafety(engineFailure("search resources", err), q.Topic)
+		return nil, withSafety(engineFailure("search resources", err), q.Topic, s.region)
 	}
 	return SearchResources200JSONResponse{
 		Hits: each(found.Hits, toHit), Rejected: found.Rejected, Degraded: list(found.Degraded),

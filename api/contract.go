@@ -28,6 +28,7 @@ type contract struct {
 	// bodyTimeout bounds reading a body, so that a slow sender holds no request open.
 	bodyTimeout time.Duration
 	limits      *Limits
+	region      string // of people who do not say where they are
 	trail       *trail // nil without an audit log
 }
 
@@ -141,11 +142,11 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 			if op.body != nil {
 				var err error
 				if body, err = k.readBody(c, op.body.Required); err != nil {
-					return withSafety(err, saidIn(body))
+					return withSafety(err, saidIn(body), k.region)
 				}
 			}
 			if err := k.validate(c, op.route); err != nil {
-				return withSafety(err, saidIn(body))
+				return withSafety(err, saidIn(body), k.region)
 			}
 			return next(c)
 		}
@@ -173,7 +174,7 @@ func (k *contract) refuse(c echo.Context, op operation, err error) error {
 		return err
 	}
 	body, _ := k.readBody(c, false) // refused already, whatever else is wrong with it
-	return withSafety(err, saidIn(body))
+	return withSafety(err, saidIn(body), k.region)
 }
 
 func authenticate(c echo.Context, auth identity.Authenticator) error {

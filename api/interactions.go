@@ -34,7 +34,7 @@ func (s *Server) CreateInteraction(ctx context.Context, r CreateInteractionReque
 	words := r.Body.Input.Text
 	reply, err := s.accept(ctx, r)
 	if err != nil {
-		return nil, withSafety(err, words)
+		return nil, withSafety(err, words, s.regionOf(fromContext(r.Body.Context)))
 	}
 	return reply.response(s.toInteraction(reply.record)), nil
 }
@@ -68,7 +68,7 @@ func (s *Server) accept(ctx context.Context, r CreateInteractionRequestObject) (
 	// The body is the one that was stored, or Accept had refused it.
 	rec.Words, rec.Context = r.Body.Input.Text, fromContext(r.Body.Context)
 	out := reply{record: rec, replayed: !fresh, waited: preferredWait(r.Params.Prefer)}
-	if out.waited > dangerWait && safetyFor(rec.Words) != nil {
+	if out.waited > dangerWait && safetyFor(rec.Words, s.region) != nil {
 		out.waited = dangerWait
 	}
 	if rec.State != interaction.Answered {
@@ -95,7 +95,7 @@ func (s *Server) reserve(ctx context.Context, a synthesis.Acceptance) (synthesis
 // waits for its answer as long as the caller prefers. The record that it returns
 // is the newest one.
 func (s *Server) start(ctx context.Context, rec synthesis.Record, wait time.Duration) (synthesis.Record, error) {
-	in := workflows.InteractionInput{Ref: rec.Ref, Words: rec.Words, Context: rec.Context, AcceptedAt: rec.AcceptedAt}
+	in := workflows.InteractionInput{Ref: rec.Ref, Words: rec.Words, Context: rec.Context, Region: s.regionOf(rec.Context), AcceptedAt: rec.AcceptedAt}
 	answered, err := s.startOrWait(ctx, in, rec.State, wait)
 	if err != nil {
 		// Not accepted: the words are nowhere yet. The same key sends them again.

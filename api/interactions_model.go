@@ -22,7 +22,7 @@ func (s *Server) toInteraction(rec synthesis.Record) Interaction {
 		out.Input = &InteractionInput{Text: rec.Words}
 	}
 	if rec.Answer == nil {
-		out.Safety = safetyFor(rec.Words)
+		out.Safety = safetyFor(rec.Words, s.regionOf(rec.Context))
 		return out
 	}
 	response := toResponse(*rec.Answer)
@@ -60,7 +60,7 @@ func toStep(r interaction.StepRecord) Step {
 
 func toContext(c interaction.Context) *InteractionContext {
 	out := InteractionContext{
-		Place: c.Place, TimeOfDay: InteractionContextTimeOfDay(c.TimeOfDay), PreviousInteraction: orZero(c.Previous),
+		Country: c.Country, Place: c.Place, TimeOfDay: InteractionContextTimeOfDay(c.TimeOfDay), PreviousInteraction: orZero(c.Previous),
 	}
 	if out == (InteractionContext{}) {
 		return nil
@@ -72,7 +72,7 @@ func fromContext(c *InteractionContext) interaction.Context {
 	if c == nil {
 		return interaction.Context{}
 	}
-	out := interaction.Context{Place: c.Place, TimeOfDay: string(c.TimeOfDay)}
+	out := interaction.Context{Country: c.Country, Place: c.Place, TimeOfDay: string(c.TimeOfDay)}
 	if c.PreviousInteraction != uuid.Nil {
 		out.Previous = &c.PreviousInteraction
 	}

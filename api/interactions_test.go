@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -124,10 +125,10 @@ func TestSameKeySameInteraction(t *testing.T) {
 	p := newSite(t).person()
 	session := p.begin(t)
 	path := "/v1/sessions/" + session.String() + "/interactions"
-	first := p.do(t, post(path, `{"input":{"text":"hello"},"context":{"place":"home","time_of_day":"night"}}`).with("Idempotency-Key", "k"))
+	first := p.do(t, post(path, `{"input":{"text":"hello"},"context":{"country":"NZ","place":"home","time_of_day":"night"}}`).with("Idempotency-Key", "k"))
 	require.Equal(t, http.StatusAccepted, first.Code, "%s", first.Body)
 
-	again := p.do(t, post(path, `{ "context": {"time_of_day": "night", "place": "home"}, "input": {"text": "\u0068ello"}}`).with("Idempotency-Key", "k"))
+	again := p.do(t, post(path, `{ "context": {"time_of_day": "night", "place": "home", "country": "NZ"}, "input": {"text": "\u0068ello"}}`).with("Idempotency-Key", "k"))
 	require.Equal(t, http.StatusAccepted, again.Code)
 	require.Equal(t, "true", again.Header().Get("Idempotency-Replayed"))
 	require.Equal(t, decode[api.Interaction](t, first).Id, decode[api.Interaction](t, again).Id)
@@ -242,12 +243,27 @@ func TestHelpNeedsNobodyElse(t *testing.T) {
 	require.Equal(t, help, problem.Safety)
 }
 
+func TestHelpIsForWhereThePersonIs(t *testing.T) {
+	p := newSite(t, func(o *api.Options) { o.Region = "DE" }).person()
+	session := p.begin(t)
+	for country, number := range map[string]string{"": "0800 111 0 111", "NZ": "1737"} {
+		body := fmt.Sprintf(`{"input":{"text":%q},"context":{"country":%q}}`, danger, country)
+		body = strings.Replace(body, `"country":""`, "", 1)
+		w := p.do(t, post("/v1/sessions/"+session.String()+"/interactions", body).with("Idempotency-Key", "in-"+country))
+		require.Equal(t, http.StatusAccepted, w.Code, "%s", w.Body)
+		require.Contains(t, decode[api.Interaction](t, w).Safety.Text, number)
+		started := p.engine.started[len(p.engine.started)-1]
+		require.Equal(t, cmp.Or(country, "DE"), started.Region, "the workflow knows it as well")
+		require.Equal(t, country, started.Context.Country)
+	}
+}
+
 func TestAnsweredCrisisSpeaksThroughItsAnswer(t *testing.T) {
 	p := newSite(t).person()
 	session := p.begin(t)
 	said := p.accepted(t, session, danger)
 	assessment := crisis.Assess(danger)
-	p.store.deliver(said.Id, danger, synthesis.SafeAnswer(assessment))
+	p.store.deliver(said.Id, danger, synthesis.SafeAnswer(assessment, ""))
 	whole := decode[api.Interaction](t, p.do(t, get(said.Links.Self)))
 	require.Nil(t, whole.Safety)
 	require.Equal(t, api.ResponseSourceCrisis, whole.Response.Source)
@@ -287,9 +303,9 @@ func TestContextReachesTheEngine(t *testing.T) {
 	p := newSite(t).person()
 	session := p.begin(t)
 	previous := p.accepted(t, session, "before").Id
-	body := fmt.Sprintf(`{"input":{"text":"hello"},"context":{"place":"on the train","time_of_day":"evening","previous_interaction":%q}}`, previous)
+	body := fmt.Sprintf(`{"input":{"text":"hello"},"context":{"country":"NZ","place":"on the train","time_of_day":"evening","previous_interaction":%q}}`, previous)
 	w := p.do(t, post("/v1/sessions/"+session.String()+"/interactions", body).with("Idempotency-Key", "k"))
 	require.Equal(t, http.StatusAccepted, w.Code, "%s", w.Body)
-	require.Equal(t, interaction.Context{Place: "on the train", TimeOfDay: "evening", Previous: &previous}, p.engine.started[1].Context)
+	require.Equal(t, interaction.Context{Country: "NZ", Place: "on the train", TimeOfDay: "evening", Previous: &previous}, p.engine.started[1].Context)
 	require.Equal(t, previous, decode[api.Interaction](t, w).Context.PreviousInteraction)
 }

@@ -24,7 +24,7 @@ func (s *Server) QueryMemory(ctx context.Context, r QueryMemoryRequestObject) (Q
 		From: bound(q.From), To: bound(q.To),
 	})
 	if err != nil {
-		return nil, withSafety(engineFailure("recall memories", err), q.Query)
+		return nil, withSafety(engineFailure("recall memories", err), q.Query, s.region)
 	}
 	return QueryMemory200JSONResponse{Memories: each(found.Memories, toMemory), Degraded: list(found.Degraded)}, nil
 }

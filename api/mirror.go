@@ -12,11 +12,11 @@ import (
 func (s *Server) AnalyzeEmotion(ctx context.Context, r AnalyzeEmotionRequestObject) (AnalyzeEmotionResponseObject, error) {
 	subject, err := caller(ctx)
 	if err != nil {
-		return nil, withSafety(err, r.Body.Text)
+		return nil, withSafety(err, r.Body.Text, s.region)
 	}
 	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
 	if err != nil {
-		return nil, withSafety(engineFailure("analyse a text", err), r.Body.Text)
+		return nil, withSafety(engineFailure("analyse a text", err), r.Body.Text, s.region)
 	}
 	return AnalyzeEmotion200JSONResponse(toAnalysis(analysis)), nil
 }
@@ -25,11 +25,11 @@ func (s *Server) AnalyzeEmotion(ctx context.Context, r AnalyzeEmotionRequestObje
 func (s *Server) DetectNeeds(ctx context.Context, r DetectNeedsRequestObject) (DetectNeedsResponseObject, error) {
 	subject, err := caller(ctx)
 	if err != nil {
-		return nil, withSafety(err, r.Body.Text)
+		return nil, withSafety(err, r.Body.Text, s.region)
 	}
 	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
 	if err != nil {
-		return nil, withSafety(engineFailure("look for needs", err), r.Body.Text)
+		return nil, withSafety(engineFailure("look for needs", err), r.Body.Text, s.region)
 	}
 	return DetectNeeds200JSONResponse{Needs: each(analysis.Needs, toNeed), Language: analysis.Language, Degraded: list(analysis.Degraded)}, nil
 }
@@ -39,7 +39,7 @@ func (s *Server) DetectNeeds(ctx context.Context, r DetectNeedsRequestObject) (D
 func (s *Server) CheckCrisis(ctx context.Context, r CheckCrisisRequestObject) (CheckCrisisResponseObject, error) {
 	subject, err := caller(ctx)
 	if err != nil {
-		return nil, withSafety(err, r.Body.Text)
+		return nil, withSafety(err, r.Body.Text, s.region)
 	}
 	found, degraded := crisis.Assess(r.Body.Text), []string{}
 	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
@@ -48,7 +48,7 @@ func (s *Server) CheckCrisis(ctx context.Context, r CheckCrisisRequestObject) (C
 	} else {
 		degraded = append(degraded, "model_unavailable")
 	}
-	return CheckCrisis200JSONResponse{Crisis: toCrisis(found), Safety: safetyIn(found), Degraded: degraded}, nil
+	return CheckCrisis200JSONResponse{Crisis: toCrisis(found), Safety: safetyIn(found, s.region), Degraded: degraded}, nil
 }
 
 func toAnalysis(a mirror.Analysis) Analysis {

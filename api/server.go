@@ -81,6 +81,9 @@ type Options struct {
 	Ready []ReadyCheck
 	// SessionLifetime is how long a new session lives; zero means an hour.
 	SessionLifetime time.Duration
+	// Region is the country (ISO 3166-1 alpha-2) whose help lines a person is given
+	// whose client names none; "" when there is no such country.
+	Region string
 	// WorkflowLink is the address of a workflow in the Temporal UI, or "" without
 	// one; nil leaves the links out.
 	WorkflowLink func(workflowID string) string
@@ -107,6 +110,7 @@ type Server struct {
 	policies  *authorization.Policies
 	log       *slog.Logger
 	lifetime  time.Duration
+	region    string
 	workflow  func(string) string
 	ready     []ReadyCheck
 	version   string
@@ -128,7 +132,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("api: Store, Engine, Auth, APIKeys and Approvals are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {
@@ -180,7 +184,7 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
-	s.contract.limits = o.Limits
+	s.contract.limits, s.contract.region = o.Limits, o.Region
 	if err := o.Limits.check(s.contract); err != nil {
 		return nil, err
 	}

@@ -24,10 +24,12 @@ const AnsweredUpdate = "answered"
 
 // InteractionInput is one message of a person, as accepted.
 type InteractionInput struct {
-	Ref        interaction.Ref     `json:"ref"`
-	Words      string              `json:"words"`
-	Context    interaction.Context `json:"context"`
-	AcceptedAt time.Time           `json:"accepted_at"`
+	Ref     interaction.Ref     `json:"ref"`
+	Words   string              `json:"words"`
+	Context interaction.Context `json:"context"`
+	// Region is the country whose help lines a safe answer names; "" when it is not known.
+	Region     string    `json:"region,omitempty"`
+	AcceptedAt time.Time `json:"accepted_at"`
 }
 
 // Interaction answers one message and then remembers it. It fails only when the
@@ -72,11 +74,11 @@ func (s *story) run(ctx workflow.Context) error {
 // this process, so that help depends on no queue and no engine.
 func (s *story) answer(ctx workflow.Context) synthesis.Answer {
 	if danger := s.assessDanger(ctx); danger.NeedsSafeAnswer() {
-		return synthesis.SafeAnswer(danger)
+		return synthesis.SafeAnswer(danger, s.in.Region)
 	}
 	s.understand(ctx)
 	if s.analysis != nil && s.analysis.Crisis.NeedsSafeAnswer() {
-		return synthesis.SafeAnswer(s.analysis.Crisis)
+		return synthesis.SafeAnswer(s.analysis.Crisis, s.in.Region)
 	}
 	s.findResources(ctx)
 	draft, err := s.compose(ctx, nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -198,6 +199,8 @@ func loadFile(files fs.FS, name string) (part []Resource, err error) {
 	return part, nil
 }
 
+var country = regexp.MustCompile(`^[A-Z]{2}$`)
+
 var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // validate names everything that is wrong with a collection.
@@ -234,5 +237,30 @@ func faultsOf(r Resource) []string {
 	check(len(r.Steps) > 0, "no steps")
 	check(r.Minutes >= 0 && r.Minutes <= 240, "minutes out of range")
 	check(r.Minutes > 0 || r.Kind == Reading || r.Kind == HelpLine, "no minutes")
+	check((r.Kind == HelpLine) == (r.Line != nil), "a help line, and nothing else, has a line")
+	if r.Line != nil {
+		checkLine(r, check)
+	}
 	return found
+}
+
+func checkLine(r Resource, check func(fine bool, fault string)) {
+	checkKept := func(source, reviewed string) {
+		page, err := url.Parse(source)
+		check(err == nil && page.Scheme == "https" && page.Host != "", "no source, as a https URL")
+		_, err = time.Parse(time.DateOnly, reviewed)
+		check(err == nil, "no day of its review")
+	}
+	checkKept(r.Line.Source, r.Line.Reviewed)
+	check((r.Line.Say == "") == (len(r.Line.Dangers) == 0), "what is said, and of which dangers, belong together")
+	check(r.Line.Say == "" || len(r.Regions) > 0, "what a safe answer says is for regions")
+	regions := slices.Clone(r.Regions)
+	for _, e := range r.Emergency {
+		checkKept(e.Source, e.Reviewed)
+		check(e.Number != "", "no emergency number")
+		regions = append(regions, e.Regions...)
+	}
+	for _, region := range regions {
+		check(country.MatchString(region), "a region is not a country's code")
+	}
 }

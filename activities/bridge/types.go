@@ -35,6 +35,9 @@ type Resource struct {
 	Caution string `json:"caution,omitempty" yaml:"caution"`
 	// Regions are ISO 3166 codes where it applies; empty means everywhere.
 	Regions []string `json:"regions,omitempty" yaml:"regions"`
+	// Line and Emergency are a help line's, and stay in the library.
+	Line      *Line       `json:"-" yaml:"line"`
+	Emergency []Emergency `json:"-" yaml:"emergency"`
 }
 
 // SearchInput asks for resources. Ref.Interaction may be zero outside an interaction.

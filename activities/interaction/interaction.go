@@ -19,6 +19,8 @@ type Ref struct {
 
 // Context is what the person's client may tell about the moment.
 type Context struct {
+	// Country is where the person is, as ISO 3166-1 alpha-2.
+	Country   string     `json:"country,omitempty"`
 	Place     string     `json:"place,omitempty"`
 	TimeOfDay string     `json:"time_of_day,omitempty"`
 	Previous  *uuid.UUID `json:"previous_interaction,omitempty"`

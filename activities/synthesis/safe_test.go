@@ -1,6 +1,7 @@
 package synthesis_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func assessments() []crisis.Assessment {
 
 func TestSafeAnswerPointsToHelpInSeveralRegions(t *testing.T) {
 	for _, danger := range assessments() {
-		answer := synthesis.SafeAnswer(danger)
+		answer := synthesis.SafeAnswer(danger, "")
 		t.Logf("\n%s %v\n%s", danger.Severity, danger.Kinds, answer.Text)
 		requireSound(t, answer)
 		require.Equal(t, synthesis.CrisisAnswer, answer.Source)
@@ -38,13 +39,13 @@ func TestSafeAnswerPointsToHelpInSeveralRegions(t *testing.T) {
 		if len(danger.Kinds) < 2 {
 			require.Less(t, len(strings.Fields(answer.Text)), 180, "short enough for somebody in danger")
 		}
-		require.Equal(t, answer, synthesis.SafeAnswer(danger))
+		require.Equal(t, answer, synthesis.SafeAnswer(danger, ""))
 	}
 }
 
 func TestSafeAnswerFitsTheDanger(t *testing.T) {
 	text := func(severity crisis.Severity, kinds ...crisis.Kind) string {
-		return synthesis.SafeAnswer(crisis.Assessment{Severity: severity, Kinds: kinds}).Text
+		return synthesis.SafeAnswer(crisis.Assessment{Severity: severity, Kinds: kinds}, "").Text
 	}
 	for _, kind := range []crisis.Kind{crisis.Suicide, crisis.SelfHarm, crisis.DangerToOthers} {
 		for _, number := range []string{"988", "116 123", "13 11 14"} {
@@ -60,6 +61,31 @@ func TestSafeAnswerFitsTheDanger(t *testing.T) {
 	require.Contains(t, text(crisis.Implicit, crisis.Suicide), "I may be reading this wrongly")
 	require.NotContains(t, text(crisis.Explicit, crisis.Suicide), "reading this wrongly")
 	require.Equal(t, text(crisis.Explicit), text(crisis.Explicit, crisis.Suicide), "an unnamed danger is met as the gravest")
+}
+
+func TestSafeAnswerSpeaksOfWhereThePersonIs(t *testing.T) {
+	for region, own := range map[string]struct{ emergency, talk string }{
+		"US": {": 911.", "988"}, "CA": {": 911.", "988"}, "GB": {": 999 or 112.", "116 123"}, "AU": {": 000.", "13 11 14"},
+		"NZ": {": 111.", "1737"}, "DE": {": 112.", "0800 111 0 111"}, "FR": {": 112.", "3114"},
+	} {
+		for _, danger := range assessments() {
+			answer := synthesis.SafeAnswer(danger, region)
+			requireSound(t, answer)
+			require.Empty(t, truthfilter.Screen(answer.Text), "%v", danger)
+			require.Contains(t, answer.Text, own.emergency)
+			if len(danger.Kinds) < 2 {
+				require.Less(t, len(strings.Fields(answer.Text)), 160, "short enough for somebody in danger")
+			}
+			if !slices.Contains(danger.Kinds, crisis.Abuse) {
+				require.Contains(t, answer.Text, own.talk)
+				require.Equal(t, region == "AU", strings.Contains(answer.Text, "13 11 14"), "no other country's: %s", answer.Text)
+			}
+		}
+	}
+	abused := crisis.Assessment{Severity: crisis.Explicit, Kinds: []crisis.Kind{crisis.Abuse}}
+	require.Contains(t, synthesis.SafeAnswer(abused, "DE").Text, "116 016")
+	require.Contains(t, synthesis.SafeAnswer(abused, "FR").Text, "findahelpline.com")
+	require.Equal(t, synthesis.SafeAnswer(abused, "").Text, synthesis.SafeAnswer(abused, "ZZ").Text, "a country without an entry is anywhere")
 }
 
 func TestFallbackAnswerIsHonestAndFitsTheFeeling(t *testing.T) {
@@ -82,7 +108,7 @@ func TestFallbackAnswerIsHonestAndFitsTheFeeling(t *testing.T) {
 
 func TestFixedTextsBreakNoRuleOfTruthFilter(t *testing.T) {
 	for _, danger := range assessments() {
-		require.Empty(t, truthfilter.Screen(synthesis.SafeAnswer(danger).Text), "%v", danger)
+		require.Empty(t, truthfilter.Screen(synthesis.SafeAnswer(danger, "").Text), "%v", danger)
 	}
 	for _, label := range []string{"joy", "grief", "neutral"} {
 		require.Empty(t, truthfilter.Screen(synthesis.FallbackAnswer(felt("expression", label, .5, .5, 0)).Text))

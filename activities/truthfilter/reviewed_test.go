@@ -28,8 +28,10 @@ func TestReviewedTextsAreSafeAndHonest(t *testing.T) {
 	}
 	for _, kind := range []crisis.Kind{crisis.Suicide, crisis.SelfHarm, crisis.Abuse, crisis.DangerToOthers, crisis.MedicalEmergency} {
 		for _, severity := range []crisis.Severity{crisis.Implicit, crisis.Explicit, crisis.Imminent} {
-			a := synthesis.SafeAnswer(crisis.Assessment{Severity: severity, Kinds: []crisis.Kind{kind}})
-			review(string(kind)+" "+string(severity), a.Text, &mirror.Analysis{Primary: "despair", Intensity: 0.9})
+			for _, region := range []string{"", "US", "GB", "DE", "FR", "NO"} {
+				a := synthesis.SafeAnswer(crisis.Assessment{Severity: severity, Kinds: []crisis.Kind{kind}}, region)
+				review(string(kind)+" "+string(severity)+" "+region, a.Text, &mirror.Analysis{Primary: "despair", Intensity: 0.9})
+			}
 		}
 	}
 	review("fallback, nothing read", synthesis.FallbackAnswer(nil).Text, nil)

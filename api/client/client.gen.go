@@ -893,6 +893,8 @@ type Interaction struct {
 
 // InteractionContext defines model for InteractionContext.
 type InteractionContext struct {
+	// Country Where the person is, as ISO 3166-1 alpha-2; the answer to a crisis names that country's help lines.
+	Country             string                      `json:"country,omitempty,omitzero"`
 	Place               string                      `json:"place,omitempty,omitzero"`
 	PreviousInteraction openapi_types.UUID          `json:"previous_interaction,omitempty,omitzero"`
 	TimeOfDay           InteractionContextTimeOfDay `json:"time_of_day,omitempty,omitzero"`

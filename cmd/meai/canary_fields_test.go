@@ -124,7 +124,7 @@ func collectText(schema *openapi3.SchemaRef, at string, found map[string]bool) {
 }
 
 func isText(s *openapi3.Schema) bool {
-	return s.Type.Includes("string") && len(s.Enum) == 0 && !slices.Contains([]string{"uuid", "date-time", "date", "byte"}, s.Format)
+	return s.Type.Includes("string") && len(s.Enum) == 0 && !slices.Contains([]string{"uuid", "date-time", "date", "byte", "country"}, s.Format)
 }
 
 func TestTextFieldsOfTheContract(t *testing.T) {
@@ -134,4 +134,5 @@ func TestTextFieldsOfTheContract(t *testing.T) {
 	})
 	require.NotContains(t, fields, "CreateInteraction /context/time_of_day", "it takes one of four words")
 	require.NotContains(t, fields, "CreateInteraction /context/previous_interaction", "it takes an id")
+	require.NotContains(t, fields, "CreateInteraction /context/country", "it takes two letters")
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
+	"meai/activities/bridge"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
@@ -59,6 +61,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	log, committer, err := p.records(ctx, db)
 	if err != nil {
 		return err
+	}
+	if overdue := bridge.OverdueHelpLines(time.Now()); len(overdue) > 0 {
+		p.telemetry.Logger.Warn("help lines were not reviewed for a year; see docs/runbooks/escalation.md", "entries", strings.Join(overdue, ", "))
 	}
 	var fatal <-chan error
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
@@ -127,6 +132,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		MeterProvider:   p.telemetry.Meters,
 		MetricsHandler:  p.telemetry.Metrics,
 		SessionLifetime: p.config.Session.Lifetime,
+		Region:          p.config.Session.Region,
 		WorkflowLink:    p.config.Temporal.WorkflowLink,
 		Version:         version,
 		Limits:          limits,

@@ -120,6 +120,7 @@ type Telemetry struct {
 // Session configures conversations.
 type Session struct {
 	Lifetime time.Duration `koanf:"lifetime" default:"1h" validate:"min=1m,max=168h" doc:"How long a session accepts interactions after it was created."`
+	Region   string        `koanf:"region" validate:"omitempty,iso3166_1_alpha2" doc:"Country (ISO 3166-1 alpha-2, such as NZ) whose help lines the answer to a crisis names when the person's client tells none. Empty: those of several countries."`
 }
 
 // Filter holds TruthFilter's adjustable thresholds, each in (0, 1]: a layer that

@@ -222,6 +222,8 @@ func explain(rule, param string) string {
 		return "must be a redis://, rediss://, valkey://, valkeys:// or unix:// URL"
 	case "origin":
 		return "must be an origin such as https://app.example, without a path or a pattern"
+	case "iso3166_1_alpha2":
+		return "must be a country's code of two capital letters (ISO 3166-1 alpha-2)"
 	case "cidr":
 		return "must be a network such as 10.0.0.0/8"
 	case "hostname_port":
