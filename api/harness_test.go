@@ -38,7 +38,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -83,6 +83,11 @@ type keys = api.APIKeys
 type noApprovals struct{ approvals }
 
 type approvals = api.Approvals
+
+// noEscalations stands for a database without escalations.
+type noEscalations struct{ escalations }
+
+type escalations = api.Escalations
 
 // person is somebody who calls the API.
 type person struct {

@@ -195,6 +195,51 @@ func (e DependencyCheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for EscalationOutcome.
+const (
+	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
+	EscalationOutcomeHandled     EscalationOutcome = "handled"
+	EscalationOutcomeUnreachable EscalationOutcome = "unreachable"
+)
+
+// Valid indicates whether the value is a known member of the EscalationOutcome enum.
+func (e EscalationOutcome) Valid() bool {
+	switch e {
+	case EscalationOutcomeFalseAlarm:
+		return true
+	case EscalationOutcomeHandled:
+		return true
+	case EscalationOutcomeUnreachable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EscalationState.
+const (
+	EscalationStateAcknowledged EscalationState = "acknowledged"
+	EscalationStateClosed       EscalationState = "closed"
+	EscalationStateOpen         EscalationState = "open"
+	EscalationStateUnanswered   EscalationState = "unanswered"
+)
+
+// Valid indicates whether the value is a known member of the EscalationState enum.
+func (e EscalationState) Valid() bool {
+	switch e {
+	case EscalationStateAcknowledged:
+		return true
+	case EscalationStateClosed:
+		return true
+	case EscalationStateOpen:
+		return true
+	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FieldErrorIn.
 const (
 	FieldErrorInBody   FieldErrorIn = "body"
@@ -848,6 +893,44 @@ type Emotion struct {
 	Score Score  `json:"score"`
 }
 
+// Escalation defines model for Escalation.
+type Escalation struct {
+	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
+	AcknowledgedBy openapi_types.UUID `json:"acknowledged_by,omitempty,omitzero"`
+	ClosedAt       time.Time          `json:"closed_at,omitempty,omitzero"`
+	ClosedBy       openapi_types.UUID `json:"closed_by,omitempty,omitzero"`
+	CreatedAt      time.Time          `json:"created_at"`
+	Id             openapi_types.UUID `json:"id"`
+	Interaction    openapi_types.UUID `json:"interaction,omitempty,omitzero"`
+	Kinds          []CrisisKind       `json:"kinds"`
+
+	// Level The highest level that was told; 0 for none yet.
+	Level int `json:"level"`
+
+	// Notifications How many were taken by their services.
+	Notifications int               `json:"notifications"`
+	NotifiedAt    time.Time         `json:"notified_at,omitempty,omitzero"`
+	Outcome       EscalationOutcome `json:"outcome,omitempty,omitzero"`
+	Severity      CrisisSeverity    `json:"severity"`
+	State         EscalationState   `json:"state"`
+
+	// Subject Whom it is about, as an opaque id; only where one case is read, and until it is closed.
+	Subject      openapi_types.UUID `json:"subject,omitempty,omitzero"`
+	UnansweredAt time.Time          `json:"unanswered_at,omitempty,omitzero"`
+}
+
+// EscalationOutcome defines model for EscalationOutcome.
+type EscalationOutcome string
+
+// EscalationPage defines model for EscalationPage.
+type EscalationPage struct {
+	Escalations []Escalation        `json:"escalations"`
+	NextCursor  *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// EscalationState defines model for EscalationState.
+type EscalationState string
+
 // Evidence A word, from its start-th character (Unicode code point) up to, and without, its end-th.
 type Evidence struct {
 	End   int    `json:"end"`
@@ -1103,6 +1186,11 @@ type NewInteraction struct {
 	Input   InteractionInput    `json:"input"`
 }
 
+// NewOutcome defines model for NewOutcome.
+type NewOutcome struct {
+	Outcome EscalationOutcome `json:"outcome"`
+}
+
 // NewSession defines model for NewSession.
 type NewSession struct {
 	// Device What the person uses, in the client's words.
@@ -1313,6 +1401,9 @@ type StepStep string
 // ApprovalID defines model for ApprovalID.
 type ApprovalID = openapi_types.UUID
 
+// EscalationID defines model for EscalationID.
+type EscalationID = openapi_types.UUID
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1403,6 +1494,18 @@ type ProveAuditEntryParams struct {
 	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
 }
 
+// ListEscalationsParams defines parameters for ListEscalations.
+type ListEscalationsParams struct {
+	// State Only cases that stand so.
+	State EscalationState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most cases to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -1438,6 +1541,9 @@ type DecideApprovalJSONRequestBody = NewDecision
 
 // SearchResourcesJSONRequestBody defines body for SearchResources for application/json ContentType.
 type SearchResourcesJSONRequestBody = ResourceSearch
+
+// CloseEscalationJSONRequestBody defines body for CloseEscalation for application/json ContentType.
+type CloseEscalationJSONRequestBody = NewOutcome
 
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
@@ -1501,6 +1607,18 @@ type ServerInterface interface {
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
+	// ListEscalations List cases of people who may be in danger, newest first
+	// (GET /v1/escalations)
+	ListEscalations(ctx echo.Context, params ListEscalationsParams) error
+	// GetEscalation Read one case
+	// (GET /v1/escalations/{escalation_id})
+	GetEscalation(ctx echo.Context, escalationId EscalationID) error
+	// AcknowledgeEscalation Take care of a case
+	// (POST /v1/escalations/{escalation_id}/acknowledgements)
+	AcknowledgeEscalation(ctx echo.Context, escalationId EscalationID) error
+	// CloseEscalation Close a case
+	// (PUT /v1/escalations/{escalation_id}/outcome)
+	CloseEscalation(ctx echo.Context, escalationId EscalationID) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -1803,6 +1921,86 @@ func (w *ServerInterfaceWrapper) SearchResources(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SearchResources(ctx)
+	return err
+}
+
+// ListEscalations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEscalations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEscalationsParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEscalations(ctx, params)
+	return err
+}
+
+// GetEscalation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEscalation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "escalation_id" -------------
+	var escalationId EscalationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "escalation_id", ctx.Param("escalation_id"), &escalationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter escalation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEscalation(ctx, escalationId)
+	return err
+}
+
+// AcknowledgeEscalation converts echo context to params.
+func (w *ServerInterfaceWrapper) AcknowledgeEscalation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "escalation_id" -------------
+	var escalationId EscalationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "escalation_id", ctx.Param("escalation_id"), &escalationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter escalation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcknowledgeEscalation(ctx, escalationId)
+	return err
+}
+
+// CloseEscalation converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseEscalation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "escalation_id" -------------
+	var escalationId EscalationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "escalation_id", ctx.Param("escalation_id"), &escalationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter escalation_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseEscalation(ctx, escalationId)
 	return err
 }
 
@@ -2162,6 +2360,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
 	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
 	router.POST(options.BaseURL+"/v1/approvals/:approval_id/decisions", wrapper.DecideApproval, options.OperationMiddlewares["decideApproval"]...)
+	router.GET(options.BaseURL+"/v1/escalations", wrapper.ListEscalations, options.OperationMiddlewares["listEscalations"]...)
+	router.GET(options.BaseURL+"/v1/escalations/:escalation_id", wrapper.GetEscalation, options.OperationMiddlewares["getEscalation"]...)
+	router.POST(options.BaseURL+"/v1/escalations/:escalation_id/acknowledgements", wrapper.AcknowledgeEscalation, options.OperationMiddlewares["acknowledgeEscalation"]...)
+	router.PUT(options.BaseURL+"/v1/escalations/:escalation_id/outcome", wrapper.CloseEscalation, options.OperationMiddlewares["closeEscalation"]...)
 	router.GET(options.BaseURL+"/v1/audit/checkpoint", wrapper.GetAuditCheckpoint, options.OperationMiddlewares["getAuditCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/audit/entries", wrapper.ListAuditEntries, options.OperationMiddlewares["listAuditEntries"]...)
 	router.GET(options.BaseURL+"/v1/audit/entries/:index/proof", wrapper.ProveAuditEntry, options.OperationMiddlewares["proveAuditEntry"]...)
@@ -4037,6 +4239,619 @@ type SearchResources503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SearchResources503ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalationsRequestObject struct {
+	Params ListEscalationsParams
+}
+
+type ListEscalationsResponseObject interface {
+	VisitListEscalationsResponse(w http.ResponseWriter) error
+}
+
+type ListEscalations200JSONResponse EscalationPage
+
+func (response ListEscalations200JSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalations400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEscalations400ApplicationProblemPlusJSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalations401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListEscalations401ApplicationProblemPlusJSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalations403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListEscalations403ApplicationProblemPlusJSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalations429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEscalations429ApplicationProblemPlusJSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalations500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListEscalations500ApplicationProblemPlusJSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEscalations503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEscalations503ApplicationProblemPlusJSONResponse) VisitListEscalationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalationRequestObject struct {
+	EscalationId EscalationID `json:"escalation_id"`
+}
+
+type GetEscalationResponseObject interface {
+	VisitGetEscalationResponse(w http.ResponseWriter) error
+}
+
+type GetEscalation200JSONResponse Escalation
+
+func (response GetEscalation200JSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation400ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation401ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation403ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation404ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation429ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation500ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEscalation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetEscalation503ApplicationProblemPlusJSONResponse) VisitGetEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalationRequestObject struct {
+	EscalationId EscalationID `json:"escalation_id"`
+}
+
+type AcknowledgeEscalationResponseObject interface {
+	VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeEscalation200JSONResponse Escalation
+
+func (response AcknowledgeEscalation200JSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation400ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation401ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation403ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation404ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation409ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation429ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation500ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeEscalation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AcknowledgeEscalation503ApplicationProblemPlusJSONResponse) VisitAcknowledgeEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalationRequestObject struct {
+	EscalationId EscalationID `json:"escalation_id"`
+	Body         *CloseEscalationJSONRequestBody
+}
+
+type CloseEscalationResponseObject interface {
+	VisitCloseEscalationResponse(w http.ResponseWriter) error
+}
+
+type CloseEscalation200JSONResponse Escalation
+
+func (response CloseEscalation200JSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation400ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation401ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation403ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation404ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation409ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation413ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation415ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation422ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation429ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation500ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseEscalation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CloseEscalation503ApplicationProblemPlusJSONResponse) VisitCloseEscalationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6430,6 +7245,18 @@ type StrictServerInterface interface {
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
+	// ListEscalations List cases of people who may be in danger, newest first
+	// (GET /v1/escalations)
+	ListEscalations(ctx context.Context, request ListEscalationsRequestObject) (ListEscalationsResponseObject, error)
+	// GetEscalation Read one case
+	// (GET /v1/escalations/{escalation_id})
+	GetEscalation(ctx context.Context, request GetEscalationRequestObject) (GetEscalationResponseObject, error)
+	// AcknowledgeEscalation Take care of a case
+	// (POST /v1/escalations/{escalation_id}/acknowledgements)
+	AcknowledgeEscalation(ctx context.Context, request AcknowledgeEscalationRequestObject) (AcknowledgeEscalationResponseObject, error)
+	// CloseEscalation Close a case
+	// (PUT /v1/escalations/{escalation_id}/outcome)
+	CloseEscalation(ctx context.Context, request CloseEscalationRequestObject) (CloseEscalationResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -6913,6 +7740,129 @@ func (sh *strictHandler) SearchResources(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SearchResourcesResponseObject); ok {
 		return validResponse.VisitSearchResourcesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEscalations operation middleware
+func (sh *strictHandler) ListEscalations(ctx echo.Context, params ListEscalationsParams) error {
+	var request ListEscalationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEscalations(ctx.Request().Context(), request.(ListEscalationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEscalations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEscalationsResponseObject); ok {
+		return validResponse.VisitListEscalationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEscalation operation middleware
+func (sh *strictHandler) GetEscalation(ctx echo.Context, escalationId EscalationID) error {
+	var request GetEscalationRequestObject
+
+	request.EscalationId = escalationId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEscalation(ctx.Request().Context(), request.(GetEscalationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEscalation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEscalationResponseObject); ok {
+		return validResponse.VisitGetEscalationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcknowledgeEscalation operation middleware
+func (sh *strictHandler) AcknowledgeEscalation(ctx echo.Context, escalationId EscalationID) error {
+	var request AcknowledgeEscalationRequestObject
+
+	request.EscalationId = escalationId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeEscalation(ctx.Request().Context(), request.(AcknowledgeEscalationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeEscalation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcknowledgeEscalationResponseObject); ok {
+		return validResponse.VisitAcknowledgeEscalationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseEscalation operation middleware
+func (sh *strictHandler) CloseEscalation(ctx echo.Context, escalationId EscalationID) error {
+	var request CloseEscalationRequestObject
+
+	request.EscalationId = escalationId
+
+	var body CloseEscalationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseEscalation(ctx.Request().Context(), request.(CloseEscalationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseEscalation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseEscalationResponseObject); ok {
+		return validResponse.VisitCloseEscalationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7410,175 +8360,187 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H17c9s29uhXwejuTJu7siw7j27s6ey4afKrt3ndOJ3O/JqsBZFHEtYkwAKgZDWT734HBwAJUqAefjXN",
-	"+j8nIomDA5z361MvEXkhOHCtekefejOgKUj88zSFvBAaeLJ8B0VGl5Ca/05BJZIVmgneO+qNtCxhRBYz",
-	"4ETPgFzAkiyoIgqAkzFMhIRBr99TyQxyal4HXua9o9965r3ex35PLwvoHfWUloxPe/3e5d5U7Jn/3FMX",
-	"rNgTuBDN9grBuAbZO5rQTMHnz/3eS5FQC0UbqPczIBwWRIISpUwQAgm/l0yaLZiVQ4gmQuZU9456pWR7",
-	"EiYggSfQa4Nmlnxb/XxSFBmLIcSsvaBMEz2jGlExlZRrSJtouPq231ENL1nO9Orav5olmSIZTDQREwI0",
-	"mfXJREgClzQvMiCjDz215HoGiqkPvWP5/eOnx/r7g9ERefyUGBSB0opwsegTylMiOJBcSCCME6pJLpQm",
-	"lChIBF+7nwacb0XGkmUcU5l5QFlcmesjCpB4qCQRJdeKML52A79//2R4vPj+yXB0RJ4M6x0wbv5pAVUb",
-	"IQUtlycTRHMbyLP6E903KGec5eZaH1SXxpzaFGTvs1mgoJLmoB1dnRSFFHOanf5o/sXMKgXVs16/x2lu",
-	"3qXugXOWbnlxS3xydWcBCf8MkSM4IXOalWDuylKUkiQzwRLoI/Eg1ucglyQHpegU+uSAaEEOHz8mc6bY",
-	"OANycvbs9JQkMyppYrZn0IQbsmyk3lIAyJ6BZC026eVL4FM96x0dPn7cN9j1/z4wuNQapFnj3799+HB5",
-	"eLD34cPld88//v1vcQwY6qGJ2W8nvln9zPVRblnEKqrfvXhGvjt8NByQkWEP378ekW/d/exXtPVkSKgE",
-	"zzEeEKouFB6EoQ3K1QKkudp6xhRJaJYNyBs9A0mKii8p/ACbciEty3GE0zvq4bIHw64jcoB3nMTjg8Pr",
-	"8OozUGrdESj7+3XR/9m8rArBFSCp/UDTd5YlmH8lgmvg+Cc17NuKj/1CinEG+d//o6wsqZf7m4RJ76j3",
-	"f/ZrGblvf1X7b+1bdtFVxuY4keHGOc0M3OY4Pvd7zwSfZCy5c4Achg1AYg6y35DWpYIU75kSOegZ41MC",
-	"mQL7UI4UZ15MIWEppH2CN5IpUoBUgpMZNTKjWmIJGrf6QsgxS1Pgd7tXRxsgSU6XhAtNUoESpg33N4qk",
-	"VFOzszHgniU1iBC42anggNtAFsJpdpe7eFNKkjOl6YWF4bXQL0TJ0zu+NYaV2KMtkxmxF2PikWiRjOC9",
-	"F+IllVO460s9FukSbx8qKXpGOXnyiPzMfvBQvaJ86TiAulPghCA55ctaIzFo42IxIKecpJRPDQmOFJ2A",
-	"Xo5IQqVkoMgMsoLQLEO6UzRHzTVQyRu6Xww09+x+/WCoie3VqthWL7vHvYq0V+lIa9+utSlEzC+clnom",
-	"JPsD7vr6ej6Ad1iTCy4WHG/GL5zOKcvoOLvTK3tWcVftNHUOkEJKUgEWRCvjB+S9XBI6pYyTBdOz6jqQ",
-	"lh51bF7CDxqtXyjtdldIkRil7Y73V5EkU+RfZ29ek3GpcVsLt12qLqygcXCqsiiE1JC+gpTR9yjN/xxw",
-	"EfnBYmYRo2r98v7F3j8GqNm5L6IK//bU6dOFNCaLZlbfSCRQDek51Q1tJaUa9jTLI0alUdAKJkHt9A5L",
-	"t9CGjC40Fxc7giNFZvfCNOQqYjBV71ApKTIHlYhit3c+h0rebz2r9eHC1df6ITIbWKqdBmL8H0iQxdkD",
-	"eUutCGoeygUsm8Ctuy7uZCO75HCpz5NSKiE3I38X3TjEBMIa3SCn2VIxtbq9MVUs2bStH8xDz3NhgFDb",
-	"Q9c3tDhhKTpENixxlggJBtREMgfousef2ad2ACWFqaSpFSLbX06Y1+BHPDVCps79oAqgF5WxBQ5XaNFu",
-	"c3Ge+3UiMJiNcMX0cmscXjCr63lvGVwW0mrXvX4PNQr7p/dwnTs9w9BPTrPsXNPsotfv0XzMpqUo1aqr",
-	"7XO/l1E+LR3NtB0DPzx7Sx59RzSdHpNRyVPn42OaJJQbbjkGokWGNubKh41Y257mXgOkMbQVkuVULs/d",
-	"WUSP20k6xqfndqGay4nSiL9+7Z0ZVkvwMh8b/aTfsyZ4sMr2YDtyinJEMCeeWAKN+OiAJjPiHyKKLhUZ",
-	"LwnTCrKJNbomQgK6BBxYZMKk0scE8kIvK3er1c8FB2Oz1DqwXkA2h62v7pkD5B3QtIvFl9MpKOTGRSEF",
-	"TWa7Cok5zeJk+EKKnJS8yIAqyjXRgvi/zQ4i50kvK29bdbZ7ByuH22athqRWL1VInQ12F70bAT8JT7nv",
-	"uHC9TU8DHairuGRAhAGHa9/rdRIhcHDQNGWWe74NRATyz35Lami41C0Xzz+Gw+E6b9u/P3y4HA4//t+4",
-	"oy1ENX48CrPzbK5KMZrojaLZvXxiv3UVXcs5MHZ+R+3EGH50b8TIIGVTd1gt0+Cnk73Dx0+ImFhlGS5p",
-	"ojNUTa07GNI+oYqIySRjHIj3ESui2NSw5cEd65ZNn3b85nWzhfpKSKCqg7c7mQZyS2XXX8A2bn8SC2uM",
-	"C8MyFclLpQmdSoAAaZXDvt9TmmoIpW8BPLVanT8LFL2TUuFfFstpVMSaR3ZAf0wxNqTRwHeImQqBHuzg",
-	"A+Hd7Vanqzu5jmBPLHlW6kgGc7tYColcFtqqItpoL/0eUJktz1PIAB8Rc5CSpXA+oSwz/4giyq8U1+Gr",
-	"6769Iu9ZzZ+lytcgRxFbpkw/m0FygV+JWi1xlbUoxxlLyAUskSFMhREgAyGn+5f7uUj3VZmn430uNJCF",
-	"ZBqUYQ7kvTSX3mgKqOwuRWlMXnQ9LDgxJ8ZAEkkxnGCViBlTceVO6A5t2rAiSIlh/+TbZ4dnb4nOxHQv",
-	"qbbZJ8/Tw8ePD54+GMRtT7FZChjE/UTVDCmV/QFr6B24RreaUVrNxVMNhYJx/eRRqB/GonfNM8X1HJwO",
-	"EX08qe4jFlwxhQ6b1TOeSJE3LuA2IPV7M6ra6tfWGGuTghY7A9DCCW4CP1RB1omN51zLZafwr0NVBV1m",
-	"gqaDFBJh9aGVu0ITLSJhtjcF/b0EwlIrSQWhiYu9r34hUEZWpSBP4XI9aoaxs/GGW0Tpx/g24oNYyqr3",
-	"q0qLp62p7adXJ89wh7X9SiWQCyg0Rm4WxjaI7tqdSOcXayi/UYTFMSdKnYi8ISJVmSToy0SZwBn+YRh+",
-	"h1ysxX7b8DQnPugS8E53inqt4voGs3BeRfjiFXCf8BfOLeWlssdE541HuuvS9vqEcTKmCp48GvSayvbJ",
-	"3v/SvT+Ge0//vv/x06OHn7//WwwluMQpT7JSOQO5SVg3ySmuShEZ0ElcXBj2vDQyjKFzGIFNWzipFhsv",
-	"dVRd9SLgOizMn7Rj7wjxZmYW11SczNkN55YvbtZUWrQyNhYoETbzKqNKk4JO4bpCzu8gtvGmHzGuBNAc",
-	"rAowXjrAxpA5JiVBAZXJjJQKkAe2kHeR0whTeGPZkmKXBO3syjtH6ESDJM/NazZjiUOpJc22d9t1O3Gg",
-	"c5sOnsN/GIb5P8Ljo0/0TCinYVEiMSBGFqLMUjJlOzhkNniWWO6z9VbAKoRims0xhWdK7V+VD/BmEdS+",
-	"NYGLBE+xAWvsLj2r/MQtzZfxHZyH9is/G7EbQZcsM+i4p5zmoLzEw+fswU2Yy5zZIQACc5BbuHctrGf+",
-	"6RXt0v/Qdzjw8HdjDy2IWBzq9l3wrTzQXKSQnZd1YDVICrXYpZkxP5wLZkcEY5x8ox/TPnVVg63yyFW7",
-	"7Mb7zy3/vCqZ2RZe+mxyPqPS6MR0XCo0kjHef67FufVAGH4MKUtodg45yClaBzEtqXVhggW54GD9lYlR",
-	"Gfo9lhcZS5gz7v2fLM+ZQVL065WfqsPc3tLx4h4OT3IsRAaUX83lFrWj0dVRrdT4bOyUfoQCeGrw2kEh",
-	"Ocsy5vLvrhA2sGlrn3bxQv3K9EyUVjDYZ0haQUlewQnzcWgjOJbHGPnHFzjeGqcl+csZqMgBtpWmulTh",
-	"RSkLgy2x4JEr0MI0bqr6RsOR1EBXDOHP6xhNE9Eo/aOoUhjs2i4i1oLUftR/IgpPZ9jvBI2mPjF2K2Fa",
-	"EaWp1Ht6Vuexkm9/4czYIWiMEGQbD0hZEC2sluGOpo/vA0/39CyizFgWsUE77kaPAWvTB7rwgu/2EYQY",
-	"dl4wyNLnUlqtsgk24+H1GYt0WeUg2dijXFpbZRZlKhWPXcU7poS438m37148I0+eDg8eEMa1QDlhFjuu",
-	"QrDOW6udrO6wCTu8xysafq8GrXothpqfgGZ6toqWKGXFEDAHqdg2MFV05t+IgRPkL8f8JgkUu8ZAbIrR",
-	"ji9hSs7lRudcAO0z98YO2sWWkQfGi3IXSE7x+R3gyBi/UDss8BKfD3KPN737zj+3A1C3owL1w8zrbZBf",
-	"xUa2xM0ZPo8vQrG9Vn+modgubaiROe5DICFh+KX9uW6gsmf1Td8hnIrVKnIZ8/wBRuXB50ozhW7707M3",
-	"5OHBkyd7B4RmxYzuHR6HSf5aEEqsQuoMFbRN3DLfuEzRjHFoeRJf/29o/XuwVnxLHz8dfo56lIqMWqFZ",
-	"f9L5F7SkyEWDiPHBlQPGBn8wZ6JU56zJ4TbeQMOizsXkPKUNhTgXkrsY3cRAIDAmBnNw/8vZdKbjOtC6",
-	"63Dqmc0VYuuR2I3PO0e/bfPkTsmEcZplS0yrIfmSYOBAkplYkFMyAciciwP/nVD+jSZKi4KoGb1gfDpo",
-	"Hs4dhPNXeOCqN2zuXRXbVtk1uej2bxm7a9c3lFq5dBtfqtSA7d9ZCHkxycSiMwUNf7WFPUDeQ14ISTPy",
-	"y2mfoB8fw3ZMEUxOmZbOPRGuv/EIETv1lhtKfiWL3GFtOOm42zOg4u25fKjcRKz+reSwAacSwNd2l95o",
-	"BLiBky3Fz5mXry33ioQE2BzS0RHBMHvar20Xbzfi/ZA5pFiBQ0ZeCo6OjO24YFlGxl7CQGoecH+OjkLZ",
-	"k1BunjNWKHIox2A9BIF47dXaZFQVbu2rVH+mCrulgnNl5e9ekTInrlQJaVd6fAqasmyHHOxoEsTPAIW5",
-	"0FRhGoP1r1NSUKWMWB1sZIYXWIDqgYlt419lOoUcYnkZV0iInkiaGzh2ypfM6NLlVm11zi/N49WKkQx9",
-	"uT28c5Apayb8GOSisJgzZXOMEFUbXUr+Ux6Eal81VhpJl7HDCLYW8S4tra+h5lIZzKkVxDPBQaE1pLxZ",
-	"JEEJTpsrtb0Ju1c/XN2NtXQVtxY3fv0YFl7FsqJKPQOuWRIkQq6YHzy0PqzUwxQ2zI7QM1gSKptCcC0b",
-	"zUHPRMP3rcUFcPTOsnNLWokBcYJgRfGcl5lm55OOFI5fZ+CykGBJUpYSJWwVFMZHaEbsiyruAS0k4wkr",
-	"bFpHK+quKU+DeuoEzaPN8v+6VTGRXBDKycnb06r+Nqcp2LKonaIiZUcuR21qmENWQMyNpJwJVzrO1DGh",
-	"VhvCol9NJxM0LVzWMagtkNK6yzXe61Ied1daBx6/3bmIZQatS/3f2l3UqO7f5hWfxLOOoi3EPu6oKNtN",
-	"G9mNI3uLcotsUZfm7nxvHq51rvJgJyFVl9Ja+/ICeRQkM4EqgJDLjGHwybAeHQ9c2W/+P3QW72Y8R8sw",
-	"bsjnkNPLU/vJw2Ek3m+2007dCJtR3NrKPg+wxa4oSwnVREiX5oC0ay7U9tx6t1h6807XMD+O2WZVB5oJ",
-	"LTOND1WVGY+Hm3IYf/dX42Y8Fj6RMYJB24SoRt4xyaj2Sa4jg/rRtvhs0ZvdQzdJ/aJihvJ/DQuqeY9n",
-	"Rp0sCCvAIs6jnUv3bB3EtQv2MppcOI29tbAsoc5rwCwnrN6y9dyVJZ6DjmsnPm7suazRlCjjqJvOqWRW",
-	"S1VsylF/snpsIjiHxFUrTaVYYOeURHAt2bh0/09LLbjIbRFTXoB23igJ5rqnHFS8BvAa6quLF3tk1Xps",
-	"dXBdZ61ituFVqju/6ArGNrpcQVis4CuOqEVtSO8gQVO6VPGk+EzwKbqChLxoep8fDgPu/fDJ403su9KH",
-	"W02OzH/7blJBWy+j5xr2K8iMzuEYW1xUT+Gp2JZl5fbka5ZqSqknCLT7x0HrMPq9krPfS3A/a1nCJh2d",
-	"aWwgk4rtCynN51bF/W5QtT23vhwej7XrngSp7DvclN2L7mbmxBpi//BRf81Nc75El61DBEczo1TWhV1X",
-	"cj75x6Ybt129WVtdi1TzhaC6OqYjMjIXetQno5zxUoMaDYirbDoiI2dnNX925U5HZDSmyUVZjAYkrHsK",
-	"XhuQlQoosyBMmeCjwQce0iFme5gVeke9h0OfbX7Uo2XKjO1k71a454Ph2qK69r1eYn41ys5jwo1BTWgd",
-	"lsL+KO0QX0snG141jBStY+vMw3gNizA/bZdbvSYfLZ5b1klXreyLnQLCd5EwcaVMiNUwhfnfDgyc1UGy",
-	"XUQQzFlMb6vqYJx3olSg+j7wlWQMuI4HR4uZzXe8EXMsFvKtw0grmgmPhnO3iibddNAyFtWLHZxvehPt",
-	"Qvj00ePvVrPVEpFC1GU2zuDYMXAi1pQFWn96VGsDKcUOvuwgOy1ah6I0dVbBDpi+rfSZKq5VG79PnwbC",
-	"7NEwmvenme6qWJI0Aeep6tB/r3xh8Fe/eBAExsOPXSTbEsLYDquBkBkkF7sUxTczcmP+zJUUO8yEbTZG",
-	"CDLMN4cf6g1aYONbTESWQUeK3dXMktxY5rtUATn/5yYTovruBtPhnWsLEzk1WnY6VKOut2s02PHtiLHv",
-	"GqFjURql2iaxzMSCLCDLBt2h2iv5RPzOKyeWV6c+bdAvVw2+jTu3KlzEfPDJXZg+rHzTlhwoV7alblWe",
-	"uYOzfyXsu0V8IM+p9bJFsqg6+Y8oWHLtbl7eDe04jfto3RUlKBfyYNbx5aDHisfxulv+E4vEaf8ThnDX",
-	"3Zg61ov78OHDbf1iMiC1bS7mCrqqD/Qbwcsa/nVbX/HaQzJDixK1J5CJDddOjM5trH6rc7tmFjPIinP0",
-	"5cccQ36Jd6DKTN+Yx2bG9PZsMTzhKAEafKxt+ZFQnrKUalDkvSz17AXLNEhbKG0Mt8GG+tXWYSH0wcJb",
-	"8uEzLHq8WiTkBuMfu0UDVljpbvGAh4F9f7gxHpDTy/OQV1eegUePNr67yrrvJF6EPG11tZtKusSvr7tU",
-	"a8ILNyI6d+eFO0YUOkTQFuIkZJTdUYV3QSJp29gJZ15sSw34sWf+pxhDuvu6y2dGw6i6RiWYC+V82+hl",
-	"I8/rhnGoeth2sUYW7FqE6fgRzc5p0IxyrfPQP7fDViciy8TivCxiLn3f+dB6lnO6tHnwWpCpIIIP4gkr",
-	"tS6+GkXyv9a+apcFmaG2Zr+5gwpviDIqqSxtdUBR/bwChphM/FyFXXh2JxhzBovtNaJdDOFKC2plruIC",
-	"CpNMJ83+631i4cFc1AnNMiOQR0fV/7rQ7Yxy84ClLZeqasx5h6I+tjnS1bgZfDzIW/XrYz8Su0bdfi+m",
-	"+MTT90+yjNS4wlZs3EYANyccVgqec/AF7Kcf2nT1LdmsV7SY0QqLK0ppth2n7Hgs14g0vgVHdrvQ1iXn",
-	"F4rC6dqy1I3UpOtVZhs/9/o9O/EFO6sUks1psjwXkwlLbMGvc3v3ezTNGY8e11nl2WmpgIYzmBtHq9Kb",
-	"uvO6vzLGFI1etzNjoDKN+RfcThC6vS4FV+0fsG1UPtJYoLOmw8awwhC14HOQCttiHxnjwcae6//DLmOo",
-	"RqPLzt1os9hYsnTq0ohFybV/HY/VuZ2S+KF6TWLL9p+xGu12W9Ou5LIb6fi6VbHvVUp6w1LewGyOHl3t",
-	"q79+W/KklBK4DpvvRpIMbTPVqkmt66aB3nCfpE+CBLwOx7EPFqx6pHj65XRTb5e4dFicZtN1kcXm9khU",
-	"6Z1r4LYqUnDXoS5QaLe1NAvObSJfuqGRZbRgwNUIdDeW3LoApgHqxtqiu42vtLYRBV9DETcyMtiV7tY3",
-	"RuvbSSxUkdEcMAu60XJl0FFpIneFQnWUIXmtxJYU1eZGKnxOB9MYwLsYkJHRGAtXXcRUyAcwrdu8Z0x3",
-	"l7RVtVKx4Do1CRHYjAC4z8azmdxJVI1KV20WL5/OJWjJYG4zln0fddueKqiLO58CdzPpDKJkqWfnTo02",
-	"UGVsbhsiuI8qLaTN7XH/gb3FDHRbBCugqMhq9ZrZZuWlkeNnhsJd93+gMtptgROaJKAUwfR88u2/fn3/",
-	"wPPnupCQvCmAn/6IJQEsNZrRnGbMzoKinMxEKf1wMpyeFOStfzvKgbLzwWAwejAg2PnLqA4fuHYJ7vUs",
-	"P1vBzJQ1UoNvYCfeGZ0DGQPwKg3+mFAHtgTsl+1m4mBSjiKYfERSYXMnkN1hkN+iokLcTOvCjv1gfBLJ",
-	"DvUtVyjBHDm8JnWm/FGtN9o2qjZugS+VPAWpsJrA2DA5GJXDtteyjF8NPvAPfI+ctCp+sUmjr6mqM1Nt",
-	"DUZQmfernx1ZPWvgdD/3EY2YujGhLMNhh2PQCwA+MIuO3r45e0/25wf7rqRL7X+qi7s+74fsbIQUaL5N",
-	"Rq3ZMqMBObN9j+vxM1iv0BhIg/NT7KQaprxZZnRqXUqu6udCJcACiWz4iPhheJ2j7twH7Lg730SH2eto",
-	"MzFZDkSWxlovte2ebx6uYDgcHiJM4YcVljfaHjAjlEsDT/Aj82HrhbAZS+53Wx07Quif41xEDGvbG+Rm",
-	"05BUJKWxnG17k6ePHn/3wJiuIoUR4seF00fmio4IftjW+hd06hrHwWWRUcaxbS/eIXP1We4m+5nPPnz4",
-	"8KmdTfNsQE7drRLY+NTi9nJPGuaOPtlR1T/ATdskq/RZzdocuJ15XBiGYQVO43E3rWrUHiw1Mnj2RcvV",
-	"giCdoBiDHQDUD94ckW9TSSd6j4Ge7BmSpQVD8PHdPTdVau/g4EENnB2tZ6HuI/0WqIKYk3Ntua11LsSA",
-	"PDp8anN0GSejYI6VSwetRpxOmFaWozjHJDKIoD3LUe8Am58WwGnBeke9h4ODwdD1wkFmvD/D5jF/mL+n",
-	"gOK2wtpp2jvq/Q9o11+mNajwcDhcM/lot4lHboXIwKNT23k2FCW9o98+BpHC3qm9Ka4QiJTFPw1C6FQZ",
-	"CVVtRvU+mo/sY3w+3G5zvcPhcMXz6CdfVU2wHMfsm4c4YZNgBmE1JQubYrnnmcKe1cfY55Y8Hj4cVF6E",
-	"AM114sItYrpeJIJs8+OybwTAjBZh367P/d7j4cO7AWJ14ljdfKw1c2zttXhGMXE6FZV+t/ZezA/2DRn7",
-	"yUtRWnjJlLb5zaqZFnj0W0cTFeflxf4po6DUf+T1GmSiTqoakh8Q2w66Gkvru1e5qaOuU8D2E0Z36AQQ",
-	"dTYLpY0MRZ5vxVMXaDaeFkJWZ9yGudo+vNUVHtse4o+3SCjBeK7IJX0NC8PPccKNld9ucBmKbWeUGkZt",
-	"eHiSlZ6KHlkIYwtXO9kPRsDiKwebX2lMLMSXHm5+qR52at44fLr5jfZ4SuQLW+yomkdaM5KN+6lSplpE",
-	"XhsQdvaY9dB9/NwgfkOpJF96rV0FlO8ce8ZcCZWO3lGVZoAt4WITT14IacTMVNLcdzeyZRl2oAm3NoWr",
-	"HFAzseDV6ONKPbENbTGJ2aigA3KqCU3ctE3DqXJ6ge5ep7N+4FNmpIy1IMzbNr2eCJ4tfQNh1IeJhMTo",
-	"cQaYPT+GsV2AjNpCk6s9Q2eIq9uoepb/INLljRFTXRfyuWlCuqKGFhUf3NjCjeYOHfMUL2B57IuMbRc/",
-	"ni2tio5nPLqA5ag60dZ403Ci/7oRo9VzCMQXzAYOHm7FBuzsXHzh8TZwRcZmItM53OblcDboX5pV2bhD",
-	"i1e9ohcQeBi2YlX+l7bqsv/pApbGZLbMC8fZrOb62SZcVinCIdJVgh8yDcbJhM2BuOapA/LOyDZmy2Os",
-	"4ZzMKJ9aZWzm+ng1mQq+EjKVWxXTa0jb2HYsmdkCMsIFWk5fuiwePtr8RjVf++ujCHt5rkwTK6p5ZHq/",
-	"JZNrTe7/WNFeMOip226onvpvshzqmW//beZDOBsswp1OXOnNvU1w02ylunLdhsGi8lX74d59wgOLLmQ3",
-	"4Ui0Xe2FM5GDVe4xaOTiGLYIa+KaRR+RkSvpHOHEDeWsSTctz6j1IgPb9MZ8zmWcYoqHHaOKnYdwNqBy",
-	"Zcrmfz7wYOGFMBtk+KRlH3lzGWu52EBebbzYHtc5GhmYfqyAZpDGjAh3/FVV7wqTi51t/ch+4MlHef7x",
-	"9gyRasre3ZoizXVjCXW43WPfRDyhPKhhY5pwsfjajY/hFvzmmeCTjNko9r21cutMNKqgnaiLqte9sLwH",
-	"/+DEVkxvwz1XTRj37P4n/6c3ZLoCEwG3uXVB3kW2HtZ6KBjS6b198YUrAu+A2ogbrS/RrkJ/JwnnL9Lp",
-	"j71V06F55/cbA5yvsUyXYvKGg4060owAd85DPLYBeS0wQG5Fj9EzrLpkQ/5eX0K9QEE2B4VRbb1gCdj4",
-	"NtMzr7To6kVMmMAMjQ84YAt9bJFovd94h5shonj8iHA2OMGtqA31hOxt1IY/gf84hzHO27GgfnVc6F49",
-	"+IuoB0Yh6NepDVfVCMqU6f2kMXE6GrR37ZUH5CXVIPuVoeWmGJNCCjEJpiexP6y6gkafRClgDB4X03HM",
-	"ph7BjKaiZUVpNHLfnox9m+ygtVQHV6iRNrjXK2768mMpQEydwLlP1o/g5oon4aWoaMB+oFu1aN7/5jju",
-	"qC78Voo5rAzvjvtBW243Nwt7CzfodnNZ46vgqO2bWuPjrdNXgMQuAlthL2JC7HywJ4d9omxzDnI4OBgc",
-	"3lsDXyrVIt3UBYyZmNrg71TCwieoEr0QKDLUlUk4GLAclV+nNmlUyNRmkNqIFSrOWJrhSr/61rsn3cxe",
-	"c+e4n3y+Kpcw6OAnNdtivbVxh1OewqUPLqAb1E27DuINO8QWKuf9sL/b+O0uFrImPmBDAnUn35sKEETj",
-	"Gjh13vZwbTZnrw8iBr7w4/Jr+MMq++HeU7o3+fjpyaPIkKsvJKRRTRC/j2f82YwLwxj4C4GKvK/FnPY/",
-	"YdnH532UZp2sypbQGXnH6puvJSA7Ghk2OfIQHVkqcezD6UW1QlS1tmWqbqVKHg0f+UoOy30q5oyLVBmg",
-	"qJnj0KAVxlcrQ8+rSXKbwsF+nP5VVJQdeJib1n81xecL4gKnPMnK2hsS8Urg1TQ47taLDu71or+AXlQR",
-	"IpbDeTXpCtzGVlbvVw0D9lXVYcg7KZt0bDsQvQsaDNyGa6/V7+iOvXvtjlXRpPxGo42CKgVp2BmqT8ZV",
-	"5PqLJ6l7D96XQfauz0GL7l8wnraLWXzLmoDkE1rQMcvs6JFVynff9oRvxwdEtQmbsURYatOZj22t4gVA",
-	"gal6WAYW9bi9gtt0sr2CTrOfZhkWntyruTcth8J+G61r+etMEJqT03/ulsZf3b9cyOV+Nb4lLm1w8M8r",
-	"3wbkNiRNOGDozsVM0DC242pXbaW4OROlXfYPQbzdy5h7GbMzSbumOiuecix1rnLwcHS0zWPdXsS4T1ck",
-	"jn189m2HrD20MUNKX73sOAanKtO01fCQDsi7Euv0bdoV48T241RgJ53nIoXMFwvXoyJchbCkTIEKouWK",
-	"LoNyn0wsQCrXOaJVgWMArlrs3Qbv8W3tKnK8W/5j9+a6aK+yn6p3wMSYUq7bMmRFjWmmrOhN7cjBewZ0",
-	"z4C2YUC2vVfbdyaEnbyl2JT7cVwiB0x7sVau7bm2AzuyC7XYUdXJZS/sPrkzU1phF0jMf4Bv7fVVcoyq",
-	"D2eEXbxC9H5jG2Jg9dE9P7jnB1fmB79UrXFs6AsgY3yqgtJaowgQ30LyOhyhavt8fSbwI2hI9GvXm/4r",
-	"5AB2ax3GCiKyT3LAWaNunF9dNB2ftKhnkN/zintecQ1e8Zrm4MJZ4C8YdUM1zT1TREyuzCR876tuJ4Ut",
-	"1fdNM28t19Uv8NmR/C1VxATLxGjcoYPMqCJjmJb3pff3pHwlUo60/m2R9Q8wRRmvKsryFFzR5Cr1qiXX",
-	"M7A6apOAG83r1hWwhJR8S2J0SyK7r175ki9tZwHLjlf2ysUr7haFtSvxTo2uqfTVv95VsvLcVopUG7ay",
-	"18gGbAVMaIad3VZKRiKNKV3RPDY3ZFnW6HzcJNHnPP1ySLTa6z19/iWEynOe3pJI2W+3l+7sOnHabGe9",
-	"NgG0atoQfv1L7NvQ/wpaZtxmilZw6F3pmm84/CUSNu9F/aqo/6bRl1x1tq5o94C/DV2gS1ofDg+O6nEK",
-	"rqkUZnHWbdVW2inb/sUDcjgcHlUloX03EOUCXC6oEeUKqtk5gw/8cHh4VEv3tJR0nC37QaNQSDFTlJxO",
-	"AufQTGSpCwGISTVlZWSn7o6qjsEYh3IjVfrWE+g7J2shuvvphXO4r9sMo7/xDYvL22ybEe7njj2BK0u3",
-	"5RZTts1382YcExs9VFj0F7byr9yEvo9sw68QNhV/B0VGl5Bu8jEE71SvfO5fwUXR772thj3snRiUbV68",
-	"fsO/gFi60T6K64/gxBNf3U8ep6gguV/bbXOjODm8c5w4hnQcdnNPRA6KZFR/lbev3wualm96Hx+1T37x",
-	"7WnuC9a/WmvtjC7rzNfttairWGz7n4J/bXIRNvWIP0/GNuZh3LsL/6I2BF/Vg9qDDsaQCT5Fw5/dsTmx",
-	"Wc8NrulmX+Ramtu3w1E6U9PPQM5B7mGzPvvogIyUhmJEvk2ppkfkTEPxAK0TRKHzPBpjghLzYJ+MrLSv",
-	"3gigf0BcWRtgwpsRf7bs9wNHy0dLoDlJMqFADchLxn39xxhDFa7LTiIywTFf3ve84K7AShTAB+SEW9iN",
-	"yZiSqRQL5Y0x6tY4JrjFMU0u0G/ykiq999y8tHf648hQuQRV+nEsDq6FnWnzgdsxJubuCJw/O8c/S2N4",
-	"LZ3/9cS/RDMlbLchOwMHXZsGya4bset/jhYiU6QsjvyGXKv0iK11hp9ea2tFGFnamPqHGKptSwkJsLmb",
-	"NGxesYpK7RVqYKjhHKp9XQ8Pht8drK0RvElXkYZLbe/znsV1k++3G9fGvcz4IvLyQ8sxW/73YBJzgKXK",
-	"1tLe2PLtU3BCjRao6t6LiL+CiHiBE6RWhMSMZZiDK0uuvmJ5IIPR692jgZqeA+xxdDg8DCaMaapL5ZAW",
-	"0ASHeLFyU8Orxr/fbsmhXaOrdNfP1rk1a/kMcRQdq7LisjtRF64XnJWRzXFYvkN904S+Nz6/cjW2JsCv",
-	"mB9ZTrKlaehI6m4MxG76fe84ILhUTMP2bPU4qsk0maFmXMfuXV7XPeX9RShvJhZkQmVbR2BfvmLwuQIw",
-	"Nqa43rtvq2SnoOJ4pgzbstswlB0PmVaObd/Yw8f0V4PTbziQHJSi3jZ0I1pxUFjL9rZuYRxJPAibkwQI",
-	"XV3AlkP0ia0vxe/+gBXYBLNkgEkiFrxvzDLFUkCzsd5vsE4jWzUWZRe+DguTrX3CvJ0Oh5mwiQ4Sravv",
-	"1oM5VlCfaN90sbNBvvndaKGiMW+18f2qp2Qc6JSlWJV3ZM5PTKvJXb7Xl1g4drXStM8WAWC/G2Xnoz55",
-	"+uTwQbg2dr9YXfcUHWRlYdGEMSgsV1n+M2gJVc8g/Pzx8/8PAAD//w==",
+	"7H37c9s2uui/gtE9M23vkWXZeXRjT2fHTZOtd5vHjdPpzNnkWDD5ScKKBLgAKEXN5H+/gw8ACVKgRNmx",
+	"m2b9mxORBPDhez8/DhKRF4ID12pw8nEwB5qCxD/PU8gLoYEn6zdQZHQNqfnvFFQiWaGZ4IOTwUTLEiZk",
+	"NQdO9BzIAtZkRRVRAJxcwVRIGA2GA5XMIafmdeBlPjj558C8N3g/HOh1AYOTgdKS8dlgOPhwMBMH5j8P",
+	"1IIVBwIXotlBIRjXIAcnU5op+PRpOPhFJNTuor2pt3MgHFZEghKlTHAHEv5dMmmOYFYOdzQVMqd6cDIo",
+	"JTuQMAUJPIFBe2tmydfVz2dFkbEYQMzaK8o00XOqERQzSbmGtAmG6x/7DdXwC8uZ3lz7N7MkUySDqSZi",
+	"SoAm8yGZCkngA82LDMjk3UCtuZ6DYurd4FT+8OjJqf7haHJCHj0hBkSgtCJcrIaE8pQIDiQXEgjjhGqS",
+	"C6UJJQoSwbeep7HP1yJjyToOqcw8oCysDPqIAiReKklEybUijG89wL9/eDw+Xf3weDw5IY/H9QkYN/+0",
+	"G1U7dwpars+mCOb2Ji/qT3RjUM44yw1aH1VIY25tBnLwySxQUElz0I6uzopCiiXNzn8y/2JmlYLq+WA4",
+	"4DQ371L3wCVLeyJuiU9unuyZSmiG8OxcDKpHbr5cwDH+AZEbPyNLmpVgUHMtSkmSuWAJDJFW8ZKXINck",
+	"B6XoDIbkiGhBjh89Ikum2FUG5Ozi6fk5SeZU0sRA09wKHslyrfpQwUYOzE62Xh798AvwmZ4PTo4fPRqa",
+	"y/T/PjJXpzVIs8b//vPduw/HRwfv3n34/tn7//6vOAQMsdJkK8RZ/czNQW450iao3zx/Sr4/fjgekYnh",
+	"Rj+8nJBvHTkMK1J+PCZUgmdQ3xGqFgovwpAi5WoF0lCSnjNFEpplI/JKz0GSomKDCj/AZlxIy+EcnQ5O",
+	"Brjs0bjritzGO27i0dHxTUTDBSi17QqU/f2m4P9kXlaF4AqQsn+k6RvLgcy/EsE1cPyTGmlhpdVhIcVV",
+	"Bvl//0tZ0VUv918SpoOTwf85rEXyof1VHb62b9lFN/moY3yG+ec0M/s21/FpOHgq+DRjyZ1vyEHYbEgs",
+	"QQ4bykGpIEU8UyIHPWd8RiBTYB/KkeLMiykkLIV0SBAjmSIFSCU4mVMjoqol1qDxqM+FvGJpCvxuz+po",
+	"AyTJ6ZpwoUkqUKC19/2NIinV1JzsCvDMkhpACDzsTHDAYyAL4TS7y1O8KiXJmdJ0YffwUujnouTpHWON",
+	"YSX2astkTixiTD0QLZBxe2+F+IXKGdw1Ul+JdI3YhzqRnlNOHj8k/2A/+l29oHztOIC6080JQXLK17UC",
+	"ZMDGxWpEzjlJKZ8ZEpwoOgW9npCESslAkTlkBaFZhnSnaI6KcmABNFTN2Nbcs4f1g6Hid1Brfr1edo97",
+	"jeygUsm2vl0rbwiYXzkt9VxI9jvcNfp6PoA4rMmCixVHzPiV0yVlGb3K7hRlLyruqp1hwAFSSEkqwG7R",
+	"yvgReSvXhM4o42TF9LxCB9LSo07NS/hBY2QIpd3pCikSo7Td8fkqkmSK/P3i1UtyVWo81sodl6qFFTRu",
+	"n6osCiE1pC8gZfQtSvM/ZrsI/GAxs4hRtX59+/zgLyPU7NwX0WJ4fe706UIaC0kzq28kEqiG9JLqhraS",
+	"Ug0HmuURG9YoaAWToPZ6h6U9tCGjCy3FYs/tSJHZszANuYrYZ9U7VEqKzEElotjvnU+hkvfPgdX6cOHq",
+	"a8MQmA0o1T4KcfUvSJDF2Qt5Ta0Ial7KAtbNzW1DF3ezkVNy+KAvk1IqIXcDfx/dOIQE7jV6QE6ztWJq",
+	"83hXVLFk17F+NA89y4XZhOq/u6GhxSlL0f+yY4mLREgwW00kcxvd9vhT+9QeW0lhJmlqhUh/5IRlvf2I",
+	"Y0jI1Hk7VAF0URlb4GCFFm0fxHnm14nswRyEK6bXvWG4YFbX8845+FBIq10PhgPUKOyf3qF26fQMQz85",
+	"zbJLTbPFYDig+RWblaJUm569T8NBRvmsdDTTdgz8+PQ1efg90XR2SiYlT51LkWmSUG645RUQLTK0MTc+",
+	"bMRaf5p7CZDGwFZIllO5vnR3Eb1uJ+kYn13ahWouJ0oj/oa1M2hcLcHL/MroJ8OBNcGDVfpv25FTlCOC",
+	"ufHEEmjEJQg0mRP/EFF0rcjVmjCtIJtao2sqJKBLwG2LTJlU+pRAXuh15d21+rngYGyWWgfWK8iW0Bt1",
+	"L9xG3gBNu1h8OZuBQm5cFFLQZL6vkFjSLE6Gz6XIScmLDKiiXBMtiP/bnCByn/RD5dyr7vbgaONy26zV",
+	"kNQmUoXU2WB3UdwI+El4y0PHhetjehroAF3FJQMiDDhcG6+3SYTAwUHTlFnu+ToQEcg/hy2poeGDbrl4",
+	"/jIej7d52/733bsP4/H7/xt3tIWgxo9H9+wcqZtSjCZ6p2h2L5/Zb11H13IOjL3fUXsxhp/cGzEySNnM",
+	"XVbLNPj57OD40WMiplZZhg800Rmqptb7DOmQUEXEdJoxDsS7pBVRbGbY8uiOdcumCz2Oed1soUYJCVR1",
+	"8HYn00D2VHY9ArZh+7NYWWNcGJapSF4qTehMAgRAq+IDw4HSVEMofQvgqdXq/F2g6J2WCv+yUE6jItY8",
+	"sgf4Y4qxIY0GvEPIVAD02w4+EOJutzpd4eQ2gj2z5FmpIxks7WIpJHJdaKuKaKO9DAdAZba+TCEDfEQs",
+	"QUqWwuWUssz8Iwoov1Jch6/Qvb8i71nNH6XK11uOArZMmX46h2SBX4laLXGVtSivMpaQBayRIcyEESAj",
+	"IWeHHw5zkR6qMk+vDrnQQFaSaVCGOZC30iC90RRQ2V2L0pi86HpYcWJujIEkkmI4wSoRc6biyp3QHdq0",
+	"YUWQEsP+ybdPjy9eE52J2UFSHXNInqXHjx4dPfluFLc9xW4pYAD3M1VzpFT2O2yhd+Aa3WpGaTWIpxoK",
+	"BeP68cNQP4wFC5t3iuu5fTpADPGmuq9YcMUUOmw273gqRd5AwD5bGg7mVLXVr94Qa5OCFntvoAUTPAR+",
+	"qNpZJzSecS3XncK/DlUVdJ0Jmo5SSITVhzZwhSZaRMJsrwr67xIIS60kFYQmLtS/+YVAGdmUgjyFD9tB",
+	"M47djTfcIko/htMRHsRSVn1eVVo49aa2n1+cPcUT1vYrlUAWUGiM3KyMbRA9tbuRzi/Wu/xGERaHnCh1",
+	"IvKGiFRlkqAvE2UCZ/iHYfgdcrEW+23D09z4qEvAO90p6rWK6xvM7vM6whdRwH3CI5xbyktlD4lOjEe6",
+	"69L2hoRxckUVPH44GjSV7bOD/6EHv48Pnvz34fuPDx98+uG/YiDBJc55kpXKGchNwvqcnOK6FJEBncbF",
+	"hWHPayPDGDqHcbNpCybVYldrHVVXvQi4CQvzN+3YO+54NzOLaypO5uwHc8sXd2sqLVq5MhYoETbRK6NK",
+	"k4LO4KZCzp8gdvCmHzGuBNAcrApwtXYbu4LMMSkJCqhM5qRUgDywBbxFTiNM4ZVlS4p9IGhnV945Qqca",
+	"JHlmXrMJUhxKLWnW323X7cSBzmO6/Rz/xTDMvwkPjyHRc6GchkWJxIAYWYkyS8mM7eGQ2eFZYrlPDtzY",
+	"ViEU02yJKTwzav+qfICfF0BtrAlcJHiLjb3GcOlp5Sduab6M7+E8tF/5hxG7EXDJMoMOPOU0B+UlHj5n",
+	"L27KXObMHgEQWILs4d61e73wT29ol/6HoYOB33839NCCiMWhbt8F30o7zUUK2WVZB1aDHFQLXZoZ88O5",
+	"YPYEMMbJd/ox7VPXNdgqj1x1ym64/6Pln1clM8dCpM+ml3MqjU5Mr0qFRjLG+y+1uLQeCMOPIWUJzS4h",
+	"BzlD6yCmJbUQJliQCw7WX5kYlWE4YHmRsYQ5497/yfKcGSBFv175qTrM7Z6OF/dweJNXQmRA+fVcblE7",
+	"Gl0d1UqNz8Zu6ScogKcGrh0UkrMsYy7/7hphA5u29nEfL9RvTM9FaQWDfYak1S7JCzhjPg5tBMf6FCP/",
+	"+AJHrHFakkfOQEUOoK001aUKEaUsDLTEikdQoAVpPFT1jYYjqQGuGMCf1TGaJqBR+kdBpTDY1S8i1tqp",
+	"/aj/RHQ/VRZtzNxccLHKIJ3t6QpuvHi17kUdSSbUnsu4V/oucA0/eE8fb5AY2+v5zym5M1havNmU3HM2",
+	"m4PSBB+p0/q1yNJTMnaZVhxsHmIQL3qwy1ThQrOpywBRW/xKK5BANF0Adzouk0SBXLLEKrV9VtnzxgKT",
+	"e6u2VqH9K/fCDdSTwBPeb80LfBzDhR1eht/mIneMjF6JUqMLk3IivNvmlAieYYBTArorE6owyGmYolXx",
+	"S65Z5j5iSaVh8XQhZ8ltctWN/fERNc273hs+dovBbazazqxebXpW5pSnmXOnZAouaWaVi5JLoMkcc7xi",
+	"0r3+aIehWv2+R8i75qp/lFs93PZ2WF60wziiAD5ocvFBiBcDz3rj8OxMJDlDN9yQTCUityJKU6kP9Lyu",
+	"jCDf/spZIlJA9xbBI35HyoJoYZHaCfshvg88PdDziHlslc4d/pZugWu2tesDXZIW3x3iFmJgf84gS59J",
+	"aa++uW3Gw1u4Eum6ymq12Sxybb1f8yjgK3zYhDsmGbrfybdvnj8lj5+Mj74jjGuBlodZ7LRK6nHxP+2s",
+	"vw4vY0c8csNnNKi3Vr0WA83PQDM93wRLVFeLAWAJUrE+e6o0N/9GbDvnTaHeVo0SKPbVJq7BV4c2yfPD",
+	"znBPsNun7o097NXeek5R7rOTc3x+j31kjC/UHgv8gs8H1Sy73n3jn9tjU7djVA/DWp4+wO+lYwSwqZUM",
+	"DUV/0XWhoeiXiNqoRfKSPSQMv7S/1x1U9rTG9D0SdLDcUq5jKhRqn3Pw1TdMoRZ1fvGKPDh6/PjgiNCs",
+	"mNOD49OwbEwLQol1cTjXFyrObplvXO1Bxji0YlMv/yfUrvy2NqIV7z8ef4rGKIqMWqFZf9J5rLWkyEWD",
+	"HKSja6cgGfjBkolSXe5rthgWdSmmlyltuFhyIbnL+piaHQjMsoAluP/lbDbXcat6Gzqce2ZzjWytSDaA",
+	"r2TCSGDz5s7JlHGaZWs0jUi+JhiKlmQuVuScTAEy5zTHfyeUf6OJ0qIgak4XjM9Gzcu5gwSxDR64qbYu",
+	"vfO7b5l4k4v2f0tBNt33DaU2kG7nS5Ua0P+dlZCLaSZWnUnN+KstFQXyFvJCSJqRX8+HgWVlzCfBp2xW",
+	"yrYJJdnOK0To1EduuI0qWeQua8dNx+2TgIr7c/lQuYk5FfrIYbOdSgDfOAD3WY2fBkx6ip/KDGo57CUk",
+	"wJaQTk4IJm6lw9p28Z5IxA+ZQ4q+FDLxUnByYuzvFcsycuUlDKTmAffn5CSUPQnl5jljwiOHcgzW7yAQ",
+	"r4Nam4yqwq1zleqPVGF7KjjXVv7uFSlz40qVkHYVXKWgKcv2qOqJptX9A6AwCE0VJsbZiC0lBVXKiNXR",
+	"Tma4wJYGfjOxY/y9TGeQQyzT7xolNlNJc7OPvTLwM7p22bq97vkX83i1YqTmS/bf7xJkypoppAa4KCyW",
+	"TNmsVQTVziCF/5TfQnWuGiqNNP7YZQRHi8Qr1tbXUHOpDJbUCuK54KDQGlLeLJKgBKfNldrehP3r6a4f",
+	"GFm7Hg4WNn79GBRexPJsSz0HrlkShBQ2zA8eWh9W6mFSNObb6TmsCZVNIbiVjeag56IRTdViYT11Bbu0",
+	"pJWYLaITNQ7nvMw0u5x2JAX+NgeX1wprkrKUKGHratGVSzNiX1TxmFohGU9YQSPRiAtNeRp06EjQPOrl",
+	"jr5RnWUku5Bycvb6vOrokNMUbKHtXnH2Lr99bWqYS1ZADEZSzoRrRsLUKaFWG8I2EppOp2hauDoWUD2A",
+	"0sLlGu51cajDldaFx7E7F7Fc023FZPuHxfrKZp8Wuo2i7Y59PExRtp82sh9H9hZlj3iHK5xyvje/r23B",
+	"1+AkIVWX0lr7coE8CpK5QBVAyHXGMJ3BsB4dT4Ww3/x/6Czez3iOFvZ9Jp9DTj+c208ejyMZZOY47WTA",
+	"sL3Rra3sM8tb7IqylFBNhHSJc0i7BqH6c+v9YrxNnK73/Chmm1Ut1Ka0zDQ+VMVuH413ZcX/26PG5/FY",
+	"+NT4CARtF70aeKcko9qXTUwM6Cd94dmiN3uGbpL6VcUM5f8YFlTzHs+MOlkQ1hRHnEd7F4Pbyrobl4Bn",
+	"NFk4jb21sCyhzpTDvFmsB7YdQipLPAcd1058JpLnskZTooyjbrqkklktVbEZR/3J6rGJ4BwSV/86k2KF",
+	"vbgSwbVkV6X7f1pqwUVuy2LzArTzRkkw6J5yUPGq8huory4DyQOr1mOri+u6axWzDa/TL+CLrolvg8uV",
+	"GMdKiOOAWtWG9B4SNKXrjnSYTPAZuoKEXDS9zw/GYebN40e72HelD7fa5pn/9v0Jg76URs817FeQOV3C",
+	"KTZNqp7CW7E9N8v+5GuWakqpx7hp94+j1mUMByVn/y7B/axlCbt0dKaxJVkq+pfmm89tivv9dtX23PoG",
+	"K3itXXgSFEftgSn7l3HPzY01xP7xw+EWTHO+RJf/SQS3OUEuC6juDfD4L7swrl8Fc1tdi9SHh1t1lbEn",
+	"ZGIQejIkk5zxUoOajIirlT0hE2dnNX92BbQnZHJFk0VZTEYkrKQNXhuRjZpasyDMmOCT0Tse0iFme5gV",
+	"BieDB2Nfv3QyoGXKjO1kcSs889F4a5l2G6/XWLGDsvOUcGNQE1qHpbDjVjvE19LJxtcNI0UrozvzMF7C",
+	"Ksx43gert2Q4x7OVO+mqlX2xV0D4LhImrpUJsRmmMP/bAYEgxW2P018//7G1t20Vey9hdVGH8PYRkLBk",
+	"Ma2yqvt0vpNSgRr6sFySMeA6Hrot5ja//7MYi7GAdB3k2tCbeDTY3CvW9blDqrGYY+zifJO3aNfdJw8f",
+	"fb+ZS5eIFKIOvasMTp14IWJLGbz19kd1SpBS7OFpD3LnonWXSlNns+wB6dtK7qmibrVp/uRJIGofjqNZ",
+	"iZrprgpdSRNwfrQO7fzaCIO/+sWDEDVefgyRbAskY9lshmnmkCz2aQLTrECJeVs3EgCx8qPZCCioqNod",
+	"HKkPaDcbP2Iisgw6EgCvZzTlkIu9ql6dd3aXgVN9d4dh88a1QYvcGi073b1Rx+ANGsr5bv/YZ9TmtxOm",
+	"bYrNXKzICrJs1B1IvpbHxp+8crF5Ze/jDu130xzdeXKrYEaMG596hsnNyjcpy4FyZVvIV+0I9ghFbASl",
+	"e0Qv8pxaH2Akx6uT/4iCJTfuXumd5I7TuI/WXcCC8li/zTr6HfQU8zDehuU/s0gU+V9hgHkbxtSRaDyH",
+	"D2729drJgNT6IOYGuKoPDBuh1Xr/246+EVOAZI72LmpPIBMbTJ4ai2Al5MJaBK550xyy4hIjDTG3lV/i",
+	"Dagy05/NnzRnuj9bDG84SoAGHltbXCWUpyylGhR5K0s9f84yDdI2BjFm5a7ypNZl4e6DhXvy4Qss8r9e",
+	"nOYzRmf2i1VssNL9ohUPAu/D8c5oRU4/XIa8uvJbPHy4891N1n0n0SzkaZurfa6UUPz6NqTaEvz4LKJz",
+	"f164Z7yjQwT1ECcho+yOebwJ0lzbxk44UqovNeDHnvqfYgzp7vsMPDUaRtUlMcFMLed5Rx8geVY3SEXV",
+	"w7ZHN7Jg36YDjh/R7JIGzZe3ujb9c3scdSqyTKwuyyIWcPCdfq3fO6drm6WvBZkJIvgonk5T6+KbMS7/",
+	"a+1JdzmaGWpr9pt7qPCGKKOSytJWxy6qnze2IaZTP0doH57duY0lg1V/jWgfQ7jSglp5tbiAwhTYaXPe",
+	"yJDY/WCm7JRmmRHIk5Pqf11geU65ecDSlkukNea8A9EQ2/rpapobPh5k1fr1bcEorlG3m40pPvHigrMs",
+	"IzWssPUot/HJ3emQlYLn3I8B+xmGNl2NJbv1ihYz2mBxRSnNseOUHY80G5HGe3BkdwptXXJ+oeg+XRuy",
+	"unGodL057aCDwXBgB6phJ7FCsiVN1pdiOmWJbXDhnPLDAU1zxqPXdVF5dloqoOEMBuNoVRhUTxrxKGNM",
+	"0Si6XRgDlWnMDuF2QN/tdeW5fkF6v5yBSIV2Z8WJjbCFAXTBlyAVOpFPjPFgI+P1/2FXTVSj0WXnMNos",
+	"diVZOnNJzqLk2r+O1+rcTkn8Ur0m0bPddawnSbuNd1fq22fpcN6rFPk6BcdhoXFgNkevrvbV33wMR1JK",
+	"CVyHzeYjKZC2eXjVlN11j0JvuC8hIEF6YIfj2AcLNj1SPP1ypoe0C3C2NcOoSkB2twOkSu9doderhMKh",
+	"Q10+0a7/NwsubZphuqNxc7ScIdbkodFIuXd5TmOrOyuf7ja+0jpGdPsairiRkcG+dLe9EejQTh6jikyW",
+	"gDnajRZjo446GLnvLlRHkZTXSmzBU21upMJnnDCNAbzFiEyMxli42iemQj6ASefmPWO6u5SyqnWY3a5T",
+	"kxCAzQiA+2w818rdRNWYe9Nm8fLpUoKWDJY2n9rPDbHtGIOqvcsZcDfy1QBKlnp+6dRos6uMLW27BvdR",
+	"pYW0mUfuP7CXptldj2AFFBVZbaKZHc5RGjl+YSjcTbsBKqO9IDihSQJKESweIN/+/be333n+XJc5klcF",
+	"8POfsGCBpUYzWtKM2dmHlJO5KKUfxonTAoOs+m8nOVB2ORqNJt+NCHa6NKrDO65d+n09KtfWVzNljdTg",
+	"G9h5fk6XQK4AeJWkf0qo2za2dMFeeZnPAFQEU6NIKmxmB7I7TEGwoKgAN9e6sGOuGJ9Gcld9izFKMIMP",
+	"0aTO4z+p9UbbNtzGLfClkqcgFdY6GBsmB6Ny2HaSlvGr0Tv+jh+Qs1Y9MjYl9hVfdd6srRAJ6gZ/8z2c",
+	"qmfNPt3PQwQjJpZMKctwlvAV6BUAH5lFJ69fXbwlh8ujQ1dwpg4/1qVnnw5DdjZBCsSWQ5PWLLXJiFzY",
+	"Pv/1uDWspmgMYMN5YXYyG1PeLDM6tS4lV/VzoRJgN4ls+IT44a+do13dB+x4V980jll0tHmiLAciS2Ot",
+	"l9pOizEPV3s4Hh/jnsIP2/5JtkPNBOXSyBP8xHzYeiFsPpX73dbuTnD3z3AOMIa1LQa5WWwkFUlpLGfb",
+	"fOXJw0fff2dMV5HCBOHjwukTg6ITgh+2nQgKOnONUuFDkVHGsU094pBBfZa7Sbbmsw8ePHhiZ7E9HZFz",
+	"h1W2Y5SF7YcDaZg7+mQnVXcDN8yabNJnNcp65E7mYWEYhhU4jcfddMZJe5DixMDZl1RXC4J0guIK7MC7",
+	"YfDmhHybSjrVBwz09MCQLC0Ybh/fPXBTFA+Ojr6rN2dHydpdD5F+C1RBzM25MRTWOhdiRB4eP7EZxIyT",
+	"STC30SWrVhPEp0wry1GcYxIZRNA85mRwhJ3HCuC0YIOTwYPR0WjsOvUgMz6cY2ub383fM0BxW0HtPB2c",
+	"DP4G2nW/aQ3mPR6Pt0z622/Cn1shMuDv3HZaD0XJ4OSf74NI4eDcYoorUyJl8VcDEDpTrmGU9K2mzEcO",
+	"MT4fHre53vF4vOF59JMeq6aPjmMOzUOcsGkwc7eaColNIN3zTOGMhlPs604ejR+MKi9CAOY6ceEWIV0v",
+	"EgG2+XE9NAJgTouwT+Wn4eDR+MHdbGJzwmbdbLM1Y3MrWjylmNadikq/24oXy6NDQ8Z+0mCUFn5hStvs",
+	"a9VMWjz5Z0eLF+flxe4uk6ARwcTrNchEnVQ1JD8idvxBNYbd99ZyU7ZdH4P+E7X36FMQdTYLpY0MRZ5v",
+	"xVPX1mw8LdxZnQ8cZpL78FZXeKz/jt/fIqEE4ygjSPoSVoaf40Q3K7/doE4U284oNYza8PAkKz0VPbQ7",
+	"jC1cneQwGHmOrxztfqUxoRdferD7pXq4t3nj+MnuN9rjmJEv9DhRNX+7ZiQ7z1OlTLWIvDYg7KxN66F7",
+	"/6lB/IZSSb72WrsKKN859oy5Eiodg5MqzQAb1sUmfD0X0oiZmaS5771ki0bsAC9ubQpX16DmYsWrUf+V",
+	"emIbuGOKtVFBR+RcE5q46dKGU+V0ge5ep7O+4zNmpIy1IMzbNvkfm2z6hvmoDxMJidHjzGYO/Njhdnk0",
+	"agtNrvYUnSGuqqSa0fGjSNefjZjqqpVPTRPSlVy0qPjosy3caD3RMT94AetTXwJtewzybG1VdLzjyQLW",
+	"k+pGW+O8fxFJ1aJ420jt6jncxBfMBo4e9GIDdlY8vvCoz74iY6KR6Rz3eTmchf2nZlU27tDiVS/oAgIP",
+	"Qy9W5X9pqy6HHxewNiazZV44vm0z18+2CLNKkVG06gQ/ZBqMkylbAnHNwkfkjZFtzBbvWMM5mVM+s8rY",
+	"3HUZazIVfCVkKrcqpreQtrHtWDK35W2EC7ScvnRZPH64+42XQj8XpY3OfWUUYZHn2jSxoZqjtorNaStl",
+	"1ZLJoC2L+uvVnz69r2gvGGzYbTdUT/0nWQ71jNP/NPMhnIUZ4U5nrvTm3ib43GylQrluw2BV+aqVMdmm",
+	"Qg4JDyy6kN2EI0D3tRcuRA5WucegkYtj2CKsqWtlfUImruB0ghOmlLMm3XRYo9aLDGxLHvM5l3GKKR52",
+	"bDj2RcJZuMoVUZv/eceDhVfCHJDhk5Z95M1lrOViA3m18WI7cOdoZGD6sQKaQRozItz1VzXHG0wudrf1",
+	"I4eBJx/l+fvbM0SqqbJ3a4o0140l1OFxT32L84TyoIaNacLF6ms3PsY9+M1TwacZs1Hse2vl1ploVEE7",
+	"U4uqE7+wvAf/4MTWc/fhnpsmjHv28KP/0xsyXYGJgNvcuiDvIlu/13oIJtLpvX3xhSsCb4DaiButkWhf",
+	"ob+XhPOIdP7TYNN0aOL8YT30/eTjTZbpUkxecbBRR5oR4M55iNc2Ii8FBsit6DF6hlWXbMjf60uoFyjI",
+	"lqAwqq1XLAEb32Z67pUWXb2ICROYofEOB0qijy0SrfcH73AzRBSPn3CfDU5wK2pD1Xeil9rwB/Af5zDG",
+	"+XJ2q18dF7pXD/4k6oFRCIZ1asN1NYIyZfoQ6+DRdO8M2rvmzyPyC9Ugh5Wh5ab2k0IKMQ1mO7HfrbqC",
+	"Rp9EKWAMHhfTcczGZgsujY5jTEXLitJo5B4HQD+t93mb7KC1VAdXqIE2utcrPjfyYylATJ3AqVTWj6DY",
+	"jEMa3ENIA/YD3apFE/9rRO7UhV9LsQSLGsHTcT9oy+2GbUZ7uUH7zSGPr6LFZ1zj/a3TVwDELgLbYC9i",
+	"Suz0ssfHQ6Jscw5yPDoaHd9bA18q1SLd1AWMmZjZ4O9MwsonqBK9Eigy1LVJ2I/j75Jf5zZpVMjUZpDa",
+	"iBUqzlia4Uq/hta7J92MeoNzHIhNtt6USxh0MMs/c6vviDuc8xQ++OACukGJ2fc6jDfsEVuonPfj4Rby",
+	"HvdnIVviAzYkUPcZ/lwBgmhc4+cXZ09dh9lm6/j6ImLbdznx4f7DKvvxwRN6MH3/8fHDyAiuLySkYZDp",
+	"Pp7xRTAuDGPgLwQq8r4Rczr8iGUfnw5RmnWyKltCZ+QdqzFfS0B2NDFscuJ3dGKpxLEPpxfVClHVeJep",
+	"utEreTh+6Cs5LPepmDMuUmWAombux0N3KUPPqjl3u8LBePZrqih78DADn8F1FZ8viAuc8yQra29IxCuB",
+	"qGlg3K0XHd3rRX8CvagiRCyH82rSNbiNraw+rBoGHKqqw5B3Ujbp2HYgehM0GLgN116r39Ede/faHaui",
+	"SfmNRhsFVQrSsDPUkFxVkesvnqTuPXhfBtm7Pgctun/OeNouZvEtawKST2hBr1hmB6NsUr77tif81pT6",
+	"qFrx21zkhJKEKhxq6Rov1ooBwe6D5BlN5iQTYhFwIytqMjGLm0DPgtV3WECvjOlntqAC/Z4o0aXS+2ry",
+	"fqTenmofMS++qtQvB8j/rLSv+pLvDaW7ZmkBn+lO/bJYKaakAFFkgPPuDIe7grDXTkcyWMjJdis8wdOH",
+	"H+t/tJIamtjxK9csc0ZRkgmFrQZsOeyQXK1tUashdcKwahUjGhXH3JtB/g0C/ji4E7rodKga1n+fQ/En",
+	"o6kqi8Jc3/6Usm8ORY1GYRbFFkI7pMmCi1UGrj3cNRIqWmt2pVS4tAkcaJOltq0IoXxt6w2qTIeuCopT",
+	"8nD8xLpEKLcpnVgOThegSILV8lPfQiBkD5s0fVaf+EuibV+H4WqsEpplIL/5Oil9byvnz84aolkAb+kC",
+	"KtSl+3GIdirANhIP5orclLLLLtOEuXxxb5dMhZwJbMfn0m6odg1laA7E7WgbpVsfJxL6Jgk/NaTdIt5b",
+	"SWqqJ6zcqdejB8ewuo/BmXvucO8D+YM4GNLhTVmX5UxRbf+VV+VtNfepbdW0ACiwUhHV/qjS/gJuU6C/",
+	"gG5BbqT2vfF6C274sN1oCw1/mwtCc3L+1/26GFT4lwu5Pqxm68ad7TiV+YXvgnob4iac/nznXvZgXk4H",
+	"alddtbm5E6Vd8RNBuN272O/Fy94k7XoKb1jM2OmtKkFEa9H6cvt72N2nKxLHNsaHtkH4AYbYQ0rfRHac",
+	"UVx1qbLNACEdkTcltim0VWeMEzuORMEpkkIuUsh8r7R6jqdrkCYpU6CCYgFF10G3k0ysQCrXOLOl7poN",
+	"VxMGboP3+K7+FTneLf+xZ3NDxDbZT9U6cWp0RDdsCrKihrQx943oxdqLewZ0z4D6MSDb3bztBhfCjkVX",
+	"bMZ9pEvk4N1XlRt8D3ZkF2qxo6qR7UE4fGNvprTp4DJf+x18Z/OvkmNUY0gi7OIFgvcb2w8Um6/c84N7",
+	"fnBtfvBr1RnYZv4CZIzPVNBZzCgCxE/QuAlHqKZe3ZwJ/AQaEv3Sjeb7CjmAPVqHsYKAHJIcNBGSZDRZ",
+	"MD6re8a5zs2WtRdAF1XJ5j2vuOcVN+AVL2kOLpsXPIJZ1mDxTBExvTaT8K2/u50UtlOhnxlya15xv8An",
+	"R/K31BAkWCZG4w4cZE4VuYJZed958J6Ur0XKkclHLbL+EWYo41VFWZ6CK5rcpF615noOVkdtEnCjd/+2",
+	"/h0hJd+SGO1JZPeJJ18y0nZmnuyJstfOO3FYFCadxAdVuJla1/96V3rJM5s+Uh3Yyl4jG3ASEqEZNrbf",
+	"6JgRmcvhEkdxtgPLssbgpyaJPuPpl0Oi1Vnv6fNPIVSe8fSWRMphe7pWZ9PN8+Y0r63Z31Xicvj1LzF/",
+	"+WtIG7/NHOzg0ruSsF9x+FOkYd+L+k1R/01jLJvqTNZuj8C7DV2gS1ofj49O6mmSrqc2FrHWXeU3pknZ",
+	"8U0jcjwen1QdsYZuHuwCXCmsEeUKqtHBo3f8eHx8Ukv3tJT0KlsPgzkpkGKhLDmfBs6huchSFwIQ0yrx",
+	"faJwNO2kGpiEcSg3UXZoPYF+cJQWonucQECEN+4FOtz5hoXlbXYNDc9zx57AjaXbcospO+WsiRmnxEYP",
+	"FfY8CicZVm5CP0an4VcIZ6q9gSKja0h3+RiCd6pXPg2v4aIYDl5Xsy4PzgzIdi9ev+FfQCh91jES26/g",
+	"zBNfPU4Ph8giud/YbfNZYXJ85zBxDOk0HGaXiBwUyaj+KrFvOAhmtu16Hx+1T37x3XnvM12/Wmvtgq7r",
+	"wt/+WtR1LLbDj8G/drkIm3rEHydjG+NA792Ff1Ibgm/qQe05j1eQCT5Dw5/dsTmxW88N0HS3L3IrzR3a",
+	"2bCdqekXIJcgD3BWgX10RCZKQzEh36ZU0xNyoaH4Dq0TBKHzPNpaH/PgkEystK/eCHb/HXFdfQAT3oz4",
+	"s/Vh7zhaPloCzW0ViBqRXxj3NflXGKpwTYYTkQmO+fK+5Sd3/WVEAXxEzrjduzEZUzKTYqW8MUbdGqcE",
+	"j3hFkwX6TX6hSh88My8dnP80MVQuQZV+Gq3b18qO9H3H7RRXgztCkgzoEv8ssfDP+V/P/Es0U8I2W7Yj",
+	"gNG1aYDshjG58W9oITJFyuLEH8hNiovYWhf46a22VoSRpd4hlFHlbre2LSUkwJbWG4xOIauo1F6hBoQa",
+	"zqHa1/XgaPz90dYWSZ/TVaThg7b4fGBh3eT77bk9cS8zvoi8/NhyzJb/vWYTIZQqW0t7Y8t3j8UBvVqg",
+	"qnsvIv4MIuI5DtDeEBJzlmEOriy5+orlgYfn9snITc8BViMfj4+DAeua6lI5oAU0wSHeq62p4b3xe7jd",
+	"jkt2ja7OZX608K1ZyxcIo+hU2Q2X3ZlauCpSKyOb08D9gL6mCX1vfH7lamxNgF8xP7KcpKdp6EjqbgzE",
+	"bvp96zgguFRMw/Zs8zxUk2kyR824jt27vK57yvuTUN5crMiUyraOwL58xeBTtcGPGw2pwrP7rtIFSCXs",
+	"dOoMp9LZMBSeAtLKse07ofmY/mZw+hUHkoNS1NuG9st2TnrL9rZuYWx0Mgp7swYA3VzAlkMMia0vxe/+",
+	"iA3oCGbJAJNErPjQmGWKpVjOHZw3WKeRrRqLsgtfh4XJ1j5h3g7Hx0zYRAeJ1tV367mk7U8+7dWMynxy",
+	"ZRcXHNcPPh7Wom8ucJZoP9SicwCh+Z3jAlQtVPQA1cyOOFRSlmLZ34lBEDGrJqP7Xupi5fjhxlAEW2WA",
+	"/YQV+da3if0uXBu7i26ue44euLKw94BBLqyHWf81aLntJYYyFPD/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

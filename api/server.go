@@ -47,6 +47,7 @@ type Engine interface {
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	StartApproval(ctx context.Context, id uuid.UUID) error
 	Decide(ctx context.Context, d approval.Decision) error
+	AnswerEscalation(ctx context.Context, id uuid.UUID) error
 }
 
 // APIKeys manages the keys of a principal.
@@ -56,7 +57,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first five are required.
+// Options is what the server needs. The first six are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -65,6 +66,8 @@ type Options struct {
 	APIKeys APIKeys
 	// Approvals keeps requests for the consent of others; [approval.Store] is the real one.
 	Approvals Approvals
+	// Escalations keeps cases of people who may be in danger; [escalation.Store] is the real one.
+	Escalations Escalations
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -102,21 +105,22 @@ type Options struct {
 
 // Server is the HTTP API, an [http.Handler].
 type Server struct {
-	store     Store
-	engine    Engine
-	audit     AuditLog
-	keys      APIKeys
-	approvals Approvals
-	policies  *authorization.Policies
-	log       *slog.Logger
-	lifetime  time.Duration
-	region    string
-	workflow  func(string) string
-	ready     []ReadyCheck
-	version   string
-	pace      pace
-	streams   *streams
-	contract  *contract
+	store       Store
+	engine      Engine
+	audit       AuditLog
+	keys        APIKeys
+	approvals   Approvals
+	escalations Escalations
+	policies    *authorization.Policies
+	log         *slog.Logger
+	lifetime    time.Duration
+	region      string
+	workflow    func(string) string
+	ready       []ReadyCheck
+	version     string
+	pace        pace
+	streams     *streams
+	contract    *contract
 
 	handler  http.Handler
 	draining context.Context
@@ -128,11 +132,11 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys and Approvals are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals and Escalations are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {

@@ -269,6 +269,8 @@ func (e *engine) SearchResources(context.Context, bridge.SearchInput) (bridge.Se
 func (e *engine) StartApproval(context.Context, uuid.UUID) error  { return nil }
 func (e *engine) Decide(context.Context, approval.Decision) error { return nil }
 
+func (e *engine) AnswerEscalation(context.Context, uuid.UUID) error { return nil }
+
 func (e *engine) breaks(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

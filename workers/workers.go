@@ -17,6 +17,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
+	"meai/activities/escalation"
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -40,6 +41,7 @@ type Capabilities struct {
 	Synthesis   *synthesis.Activities
 	Upkeep      *upkeep.Activities
 	Approval    *approval.Activities
+	Escalation  *escalation.Activities
 	Keys        *keys.Activities
 }
 
@@ -75,8 +77,10 @@ var served = map[string]service{
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep} },
 	},
 	workflows.QueueOperations: {
-		workflows:  []any{workflows.Approval},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"approval": c.Approval} },
+		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep},
+		activities: func(c Capabilities) map[string]any {
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation}
+		},
 	},
 	workflows.QueuePrivacy: {
 		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},

@@ -5,6 +5,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
+	"meai/activities/escalation"
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -69,6 +70,12 @@ var (
 	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, patient)}
 	useApproval      = call[approval.UseInput, approval.Request]{"approval.Use", on(QueueOperations, patient)}
 	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, patient)}
+
+	startEscalation = call[escalation.Ref, struct{}]{"escalation.Start", on(QueueOperations, patient)}
+	sweepCases      = call[struct{}, escalation.Swept]{"escalation.Sweep", on(QueueOperations, belated)}
+	loadCase        = call[escalation.Ref, escalation.Plan]{"escalation.Load", on(QueueOperations, patient)}
+	notifyOnCall    = call[escalation.NotifyInput, struct{}]{"escalation.Notify", on(QueueOperations, calling)}
+	leaveCase       = call[escalation.Ref, struct{}]{"escalation.Leave", on(QueueOperations, patient)}
 
 	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}
 

@@ -5,10 +5,12 @@ package workflows
 import (
 	"time"
 
+	"github.com/google/uuid"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/workflow"
 
 	"meai/activities/bridge"
+	"meai/activities/escalation"
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -52,6 +54,8 @@ type story struct {
 	hits      []bridge.Hit
 	degraded  []string
 	delivered bool
+	// escalated is the case for people on call; zero when there is none.
+	escalated uuid.UUID
 }
 
 func (s *story) setup(ctx workflow.Context) error {
@@ -64,9 +68,11 @@ func (s *story) run(ctx workflow.Context) error {
 	if err := s.deliver(ctx, s.answer(ctx)); err != nil {
 		return err
 	}
+	called := s.callForHelp(ctx)
 	if err := s.remember(ctx); err != nil {
 		return err
 	}
+	called(ctx)
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 }
 
@@ -185,18 +191,33 @@ func (s *story) deliver(ctx workflow.Context, answer synthesis.Answer) error {
 	answer.Analysis, answer.Degraded = s.analysis, s.degraded
 	// The row that says so becomes visible with the answer or not at all.
 	s.steps.end(ctx, interaction.Delivery, interaction.Completed, "")
-	_, err := deliver.run(ctx, synthesis.DeliverInput{
+	delivered, err := deliver.run(ctx, synthesis.DeliverInput{
 		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context, AcceptedAt: s.in.AcceptedAt,
 		Answer: answer, Steps: s.steps.records,
 	})
 	if err != nil {
 		return err
 	}
-	s.delivered = true
+	s.delivered, s.escalated = true, delivered.Escalation
 	if len(s.degraded) > 0 {
 		return workflow.UpsertTypedSearchAttributes(ctx, degradedAttribute.ValueSet(true))
 	}
 	return nil
+}
+
+// callForHelp has people on call told of a crisis, in a story of its own that goes on
+// whatever becomes of this one. The case is a row since the answer was delivered: when
+// this is cut short, the next sweep finds it.
+func (s *story) callForHelp(ctx workflow.Context) (wait func(workflow.Context)) {
+	if s.escalated == uuid.Nil {
+		return func(workflow.Context) {}
+	}
+	started := startEscalation.start(ctx, escalation.Ref{ID: s.escalated})
+	return func(ctx workflow.Context) {
+		if _, err := started.result(ctx); err != nil {
+			s.log.Error("an escalation is left to the next sweep", "error", err)
+		}
+	}
 }
 
 // remember keeps the message now that nobody waits, and completes what an outage

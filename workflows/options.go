@@ -83,6 +83,14 @@ var relentless = workflow.ActivityOptions{
 	RetryPolicy:            retry(time.Second, time.Minute, 0),
 }
 
+// calling: somebody is to be told, and is told again in the next round anyway. The
+// round sets how long it is tried.
+var calling = workflow.ActivityOptions{
+	StartToCloseTimeout:    30 * time.Second,
+	ScheduleToCloseTimeout: week,
+	RetryPolicy:            retry(time.Second, 30*time.Second, 0),
+}
+
 const week = 7 * 24 * time.Hour
 
 // retry backs off from first to longest; attempts 0 leaves the bound to the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/escalation"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -26,11 +27,12 @@ type Store struct {
 	keys  *keyring.Keyring
 	now   func() time.Time
 	newID func() (uuid.UUID, error)
+	cases *escalation.Store
 }
 
 // NewStore returns a store on the given database and keyring.
 func NewStore(db *postgres.DB, keys *keyring.Keyring) *Store {
-	return &Store{db: db, keys: keys, now: time.Now, newID: uuid.NewV7}
+	return &Store{db: db, keys: keys, now: time.Now, newID: uuid.NewV7, cases: escalation.NewStore(db, keys)}
 }
 
 // clock is the current time as the database can hold it: microseconds, UTC.

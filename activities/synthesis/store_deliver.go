@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"meai/activities/escalation"
 	"meai/activities/interaction"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
@@ -26,6 +28,10 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 	if err != nil {
 		return Delivered{}, fmt.Errorf("seal answer: %w", err)
 	}
+	raised, err := s.raise(ctx, in)
+	if err != nil {
+		return Delivered{}, err
+	}
 	var at *time.Time
 	err = s.db.Write(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
 		at, err = q.DeliverInteraction(ctx, row)
@@ -36,12 +42,29 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 		if err != nil {
 			return err
 		}
-		return interaction.FinishSteps(ctx, q, in.Ref, in.Steps)
+		if err := interaction.FinishSteps(ctx, q, in.Ref, in.Steps); err != nil || raised.ID == uuid.Nil {
+			return err
+		}
+		return raised.Write(ctx, q)
 	})
 	if err != nil {
 		return Delivered{}, fmt.Errorf("deliver answer: %w", err)
 	}
-	return Delivered{At: at.UTC()}, nil
+	return Delivered{At: at.UTC(), Escalation: raised.ID}, nil
+}
+
+// raise prepares the case for people on call; the zero value when the answer needs none.
+func (s *Store) raise(ctx context.Context, in DeliverInput) (escalation.Raised, error) {
+	if !in.Answer.needsEscalation() {
+		return escalation.Raised{}, nil
+	}
+	raised, err := s.cases.Prepare(ctx,
+		escalation.Person{Subject: in.Ref.Subject, Interaction: in.Ref.Interaction},
+		escalation.About{Severity: in.Answer.Crisis.Severity, Kinds: in.Answer.Crisis.Kinds})
+	if err != nil {
+		return escalation.Raised{}, fmt.Errorf("prepare an escalation: %w", err)
+	}
+	return raised, nil
 }
 
 func sealDelivery(keys *keyring.Keys, in DeliverInput, at time.Time) (queries.DeliverInteractionParams, error) {

@@ -114,8 +114,7 @@ func TestACrisisRaisesOneEscalation(t *testing.T) {
 	found, err := s.Interaction(t.Context(), subject, session, rec.Ref.Interaction)
 	require.NoError(t, err)
 	require.True(t, found.Crisis)
-	require.Equal(t, []string{rec.Ref.Interaction.String() + " open"},
-		column(t, s.in(t, subject), "select interaction_id || ' ' || state from escalations"))
+	require.Equal(t, []string{rec.Ref.Interaction.String()}, column(t, s.in(t, subject), "select interaction_id::text from escalations"))
 
 	var sealed []byte
 	require.NoError(t, s.in(t, subject).QueryRow(t.Context(), "select assessment_sealed from escalations").Scan(&sealed))

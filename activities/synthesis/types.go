@@ -93,4 +93,6 @@ type DeliverInput struct {
 // Delivered confirms that the answer can be read.
 type Delivered struct {
 	At time.Time `json:"at"`
+	// Escalation is the case that was raised with the answer; zero for none.
+	Escalation uuid.UUID `json:"escalation,omitzero"`
 }

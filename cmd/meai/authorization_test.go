@@ -40,6 +40,7 @@ var (
 	people    = []identity.Role{identity.Person}
 	everybody = identity.Roles
 	staff     = []identity.Role{identity.Support, identity.Operator, identity.PrivacyOfficer, identity.Auditor, identity.Admin}
+	onCall    = []identity.Role{identity.Support, identity.Operator}
 	readers   = []identity.Role{identity.PrivacyOfficer, identity.Auditor}
 )
 
@@ -65,6 +66,10 @@ var matrix = map[string]rule{
 	"listApprovals":          {roles: staff, own: 200, other: 200},
 	"getApproval":            {roles: staff, own: 200, other: 200},
 	"decideApproval":         {roles: []identity.Role{identity.PrivacyOfficer, identity.Admin}, later: []identity.Role{identity.Support, identity.Operator, identity.Auditor}, stepUp: true, own: 403, other: 200, body: `{"approves":true}`},
+	"listEscalations":        {roles: onCall, own: 200, other: 200},
+	"getEscalation":          {roles: onCall, own: 200, other: 200},
+	"acknowledgeEscalation":  {roles: onCall, own: 200, other: 200},
+	"closeEscalation":        {roles: onCall, own: 200, other: 200, body: `{"outcome":"handled"}`},
 	"getAuditCheckpoint":     {roles: readers, keys: true, own: 200, other: 200},
 	"listAuditEntries":       {roles: readers, keys: true, own: 200, other: 200},
 	"proveAuditEntry":        {roles: readers, keys: true, own: 200, other: 200, query: "?size=1"},
@@ -109,6 +114,8 @@ type member struct {
 	key     string
 	// colleague asks for approvals in the place of a person, who cannot.
 	colleague *member
+	// escalation is a case that nobody has taken care of.
+	escalation string
 }
 
 // TestEveryRouteForEveryRole asserts every cell of route × role × own or other ×
@@ -144,6 +151,9 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 						want, code = 401, "step_up_required"
 					case !allowed:
 						want, code = 403, "forbidden"
+					}
+					if owner.escalation = uuid.NewString(); code == "" && strings.Contains(op.path, "{escalation_id}") {
+						owner.escalation = newEscalation(t, base, stranger, members[identity.Support])
 					}
 					cells++
 					status, problem := send(t, base, op, r, token, owner)
@@ -196,7 +206,7 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	path := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0").Replace(op.path)
+	path := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation).Replace(op.path)
 	// A session that ends is one of its own, for the others to go on.
 	if op.id == "endSession" && token != "" && owner.role == identity.Person {
 		path = strings.Replace(path, owner.session, owner.spareSession(t, base), 1)
@@ -233,6 +243,15 @@ func (m *member) spareSession(t *testing.T, base string) string {
 	p := withToken(t, base, m.tokens["good"])
 	p.begin(t)
 	return p.session.String()
+}
+
+// newEscalation is the case of somebody in danger.
+func newEscalation(t *testing.T, base string, somebody, duty *member) string {
+	t.Helper()
+	p := withToken(t, base, somebody.tokens["good"])
+	p.begin(t)
+	p.tell(t, inDanger)
+	return raised(t, withToken(t, base, duty.tokens["good"])).Id.String()
 }
 
 // newApproval is one that the member has just asked for; some UUID for a person,

@@ -290,6 +290,8 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	require.NoError(t, err)
 	defer temporal.Close()
 	w.approve(t)
+	w.escalate(t)
+	w.runByHand(t, temporal, "operations", "EscalationSweep", map[string]any{})
 	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "Upkeep": {}} {
 		w.runByHand(t, temporal, "batch", name, input)
 	}
@@ -337,6 +339,21 @@ func (w *watch) approve(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, agreed.JSON200, "%s", agreed.Body)
 	require.Equal(t, client.ApprovalStateApproved, agreed.JSON200.State)
+}
+
+// escalate has somebody on call take care of a person in danger.
+func (w *watch) escalate(t *testing.T) {
+	t.Helper()
+	p, duty := newPerson(t, w.base), signedIn(t, w.base, "support.sue")
+	p.begin(t)
+	p.tell(t, "I want to kill myself since "+w.spoken()+" is gone.")
+	id := raised(t, duty).Id
+	taken, err := duty.api.AcknowledgeEscalationWithResponse(t.Context(), id)
+	require.NoError(t, err)
+	require.NotNil(t, taken.JSON200, "%s", taken.Body)
+	closed, err := duty.api.CloseEscalationWithResponse(t.Context(), id, client.NewOutcome{Outcome: client.EscalationOutcomeHandled})
+	require.NoError(t, err)
+	require.NotNil(t, closed.JSON200, "%s", closed.Body)
 }
 
 // ranIn lists the types of all workflows that a namespace has seen, but for the

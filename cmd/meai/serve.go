@@ -13,6 +13,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
+	"meai/activities/escalation"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
@@ -79,6 +80,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
 		caps.Keys.Audit = log
+		if caps.Escalation, err = p.escalations(temporal, db); err != nil {
+			return err
+		}
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
 		if err != nil {
 			return err
@@ -125,6 +129,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Auth:            callers.auth,
 		APIKeys:         callers.directory,
 		Approvals:       p.approvals(db, log),
+		Escalations:     escalation.NewStore(db, p.keys),
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -45,10 +45,16 @@ const (
 	EpochBegun    Act = "epoch.begun"
 	FailedOver    Act = "failover.done"
 
-	AuditRead         Act = "audit.read"
-	SettingChanged    Act = "setting.changed"
-	LedgerReplayed    Act = "ledger.replayed"
-	EscalationHandled Act = "escalation.handled"
+	AuditRead      Act = "audit.read"
+	SettingChanged Act = "setting.changed"
+	LedgerReplayed Act = "ledger.replayed"
+
+	EscalationRaised       Act = "escalation.raised"
+	EscalationNotified     Act = "escalation.notified"
+	EscalationRead         Act = "escalation.read"
+	EscalationAcknowledged Act = "escalation.acknowledged"
+	EscalationUnanswered   Act = "escalation.unanswered"
+	EscalationHandled      Act = "escalation.handled"
 )
 
 var acts = []Act{
@@ -59,7 +65,8 @@ var acts = []Act{
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
 	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupDeleted, Restored, EpochBegun, FailedOver,
-	AuditRead, SettingChanged, LedgerReplayed, EscalationHandled,
+	AuditRead, SettingChanged, LedgerReplayed,
+	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 }
 
 // Kind is what an act was done to.
@@ -81,10 +88,11 @@ const (
 	Setting     Kind = "setting"
 	TheLog      Kind = "audit_log"
 	LedgerEntry Kind = "ledger_entry"
+	Escalation  Kind = "escalation"
 )
 
 var kinds = []Kind{
-	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address,
+	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation,
 }
 
 // Outcome is how an act ended.

@@ -13,21 +13,22 @@ import (
 
 // Config is the whole configuration of a MeAi process.
 type Config struct {
-	API       API       `koanf:"api"`
-	Identity  Identity  `koanf:"identity"`
-	Postgres  Postgres  `koanf:"postgres"`
-	Temporal  Temporal  `koanf:"temporal"`
-	Weaviate  Weaviate  `koanf:"weaviate"`
-	Keyring   Keyring   `koanf:"keyring"`
-	Ledger    Ledger    `koanf:"ledger"`
-	Audit     Audit     `koanf:"audit"`
-	Embedding Embedding `koanf:"embedding"`
-	Telemetry Telemetry `koanf:"telemetry"`
-	Session   Session   `koanf:"session"`
-	Filter    Filter    `koanf:"filter"`
-	Limits    Limits    `koanf:"limits"`
-	Codec     Codec     `koanf:"codec"`
-	TLS       TLS       `koanf:"tls"`
+	API        API        `koanf:"api"`
+	Identity   Identity   `koanf:"identity"`
+	Postgres   Postgres   `koanf:"postgres"`
+	Temporal   Temporal   `koanf:"temporal"`
+	Weaviate   Weaviate   `koanf:"weaviate"`
+	Keyring    Keyring    `koanf:"keyring"`
+	Ledger     Ledger     `koanf:"ledger"`
+	Audit      Audit      `koanf:"audit"`
+	Embedding  Embedding  `koanf:"embedding"`
+	Telemetry  Telemetry  `koanf:"telemetry"`
+	Session    Session    `koanf:"session"`
+	Filter     Filter     `koanf:"filter"`
+	Limits     Limits     `koanf:"limits"`
+	Codec      Codec      `koanf:"codec"`
+	Escalation Escalation `koanf:"escalation"`
+	TLS        TLS        `koanf:"tls"`
 }
 
 // API configures the HTTP server.
@@ -153,6 +154,23 @@ type Limits struct {
 type Codec struct {
 	Listen  string `koanf:"listen" default:"127.0.0.1:8234" validate:"hostname_port" doc:"Address that meai codec listens on."`
 	Origins string `koanf:"cors_origins" doc:"Origins of the Temporal UIs whose pages may ask, separated by spaces, such as https://temporal.example.org."`
+}
+
+// Escalation says who is told when a person may be in danger.
+type Escalation struct {
+	L1     EscalationLevel `koanf:"l1"`
+	L2     EscalationLevel `koanf:"l2"`
+	L3     EscalationLevel `koanf:"l3"`
+	Repeat time.Duration   `koanf:"repeat" default:"15m" validate:"min=1s" doc:"How often the last level is told again after its wait."`
+	GiveUp time.Duration   `koanf:"give_up" default:"12h" validate:"min=1s,max=168h" doc:"How long after that. The case is then left unanswered, with an error in the log."`
+	Link   string          `koanf:"link" validate:"omitempty,url" doc:"What the link in a notification begins with; the id of the case follows. Empty: the case at api.public_url."`
+}
+
+// EscalationLevel is people who are told together.
+type EscalationLevel struct {
+	Notify    string        `koanf:"notify" secret:"true" doc:"Where this level is told, as shoutrrr URLs separated by spaces: generic (webhook), smtp, pagerduty, opsgenie, slack, teams, mattermost, ntfy. A level without any is passed over."`
+	Wait      time.Duration `koanf:"wait" default:"5m" validate:"min=1s,max=24h" doc:"How long this level has to acknowledge before the next one is told."`
+	Reminders int           `koanf:"reminders" default:"1" validate:"min=0,max=20" doc:"How often it is told again within that time."`
 }
 
 // TLS names the certificate of this process, for its listeners and for its

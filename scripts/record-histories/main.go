@@ -92,6 +92,8 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.RetireKeys)
 		w.RegisterWorkflow(workflows.DestroyKeys)
 		w.RegisterWorkflow(workflows.Approval)
+		w.RegisterWorkflow(workflows.Escalation)
+		w.RegisterWorkflow(workflows.EscalationSweep)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

@@ -10,6 +10,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
+	"meai/activities/escalation"
 	"meai/activities/interaction"
 	"meai/activities/keys"
 	"meai/activities/memory"
@@ -87,6 +88,28 @@ var scenarios = []scenario{
 		name: "approval-given", queue: workflows.QueueOperations, workflow: workflows.Approval, input: approval.Ref{ID: uuid.UUID{9}},
 		id: "approval/" + uuid.UUID{9}.String(), update: workflows.DecideUpdate, updateArg: approval.Decision{Approval: uuid.UUID{9}, Approver: uuid.UUID{10}, Approves: true},
 	},
+	interactionScenario("interaction-escalated", "I want to kill myself.", map[string]any{
+		"synthesis.Deliver": func(context.Context, synthesis.DeliverInput) (synthesis.Delivered, error) {
+			return synthesis.Delivered{Escalation: uuid.UUID{12}}, nil
+		},
+	}),
+	{
+		name: "escalation-unanswered", queue: workflows.QueueOperations, workflow: workflows.Escalation, input: escalation.Ref{ID: uuid.UUID{12}},
+		id: "escalation/" + uuid.UUID{12}.String(),
+	},
+	{
+		name: "escalation-answered", queue: workflows.QueueOperations, workflow: workflows.Escalation, input: escalation.Ref{ID: uuid.UUID{13}},
+		id: "escalation/" + uuid.UUID{13}.String(), update: workflows.AnsweredCallUpdate, different: map[string]any{
+			"escalation.Load": func() any {
+				reads := 0
+				return func(ctx context.Context, in escalation.Ref) (escalation.Plan, error) {
+					reads++
+					return ladder(reads == 1)(ctx, in)
+				}
+			}(),
+		},
+	},
+	{name: "escalation-sweep", queue: workflows.QueueOperations, workflow: workflows.EscalationSweep, input: struct{}{}},
 	{
 		name: "approval-expired", queue: workflows.QueueOperations, workflow: workflows.Approval, input: approval.Ref{ID: uuid.UUID{11}},
 		id: "approval/" + uuid.UUID{11}.String(), different: map[string]any{
@@ -96,6 +119,15 @@ var scenarios = []scenario{
 			},
 		},
 	},
+}
+
+// ladder is two levels whose people are told every two seconds.
+func ladder(open bool) func(context.Context, escalation.Ref) (escalation.Plan, error) {
+	return func(context.Context, escalation.Ref) (escalation.Plan, error) {
+		return escalation.Plan{Open: open, Rounds: []escalation.Round{
+			{Level: 1, Targets: 2, Wait: 2 * time.Second}, {Level: 2, Targets: 1, Wait: 2 * time.Second},
+		}}, nil
+	}
 }
 
 func waited(s scenario) scenario { s.update = workflows.AnsweredUpdate; return s }
@@ -145,6 +177,11 @@ var usual = map[string]any{
 	"approval.Conclude": func(context.Context, approval.Ref) (approval.Outcome, error) {
 		return approval.Outcome{State: approval.Approved}, nil
 	},
+	"escalation.Start":  func(context.Context, escalation.Ref) error { return nil },
+	"escalation.Load":   ladder(true),
+	"escalation.Notify": func(context.Context, escalation.NotifyInput) error { return nil },
+	"escalation.Leave":  func(context.Context, escalation.Ref) error { return nil },
+	"escalation.Sweep":  func(context.Context, struct{}) (escalation.Swept, error) { return escalation.Swept{Open: 1}, nil },
 	"upkeep.ExtendPartitions": func(context.Context, struct{}) (upkeep.Partitioned, error) {
 		return upkeep.Partitioned{Created: 8}, nil
 	},

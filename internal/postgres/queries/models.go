@@ -22,6 +22,23 @@ type AuditLog struct {
 	Hashes    []byte
 }
 
+type EscalationCase struct {
+	ID             uuid.UUID
+	AboutSealed    []byte
+	PersonSealed   []byte
+	State          string
+	CreatedAt      time.Time
+	Level          int16
+	Notifications  int32
+	NotifiedAt     *time.Time
+	AcknowledgedBy *uuid.UUID
+	AcknowledgedAt *time.Time
+	UnansweredAt   *time.Time
+	ClosedBy       *uuid.UUID
+	ClosedAt       *time.Time
+	Outcome        *string
+}
+
 type Interaction struct {
 	SubjectID     uuid.UUID
 	ID            uuid.UUID

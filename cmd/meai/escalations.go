@@ -1,0 +1,34 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/client"
+
+	"meai/activities/escalation"
+	"meai/internal/config"
+	"meai/internal/notify"
+	"meai/internal/postgres"
+	"meai/workflows"
+)
+
+// escalations puts together what tells people on call. A wrong address ends the start:
+// it must not be found out in the night when it is needed.
+func (p *parts) escalations(temporal client.Client, db *postgres.DB) (*escalation.Activities, error) {
+	c := p.config.Escalation
+	ladder := escalation.Ladder{Repeat: c.Repeat, GiveUp: c.GiveUp}
+	for i, l := range []config.EscalationLevel{c.L1, c.L2, c.L3} {
+		targets, err := notify.Parse(l.Notify)
+		if err != nil {
+			return nil, fmt.Errorf("escalation.l%d.notify: %w", i+1, err)
+		}
+		ladder.Levels = append(ladder.Levels, escalation.Level{Targets: targets, Wait: l.Wait, Reminders: l.Reminders})
+	}
+	starter := &workflows.Starter{Client: temporal}
+	return &escalation.Activities{
+		Store: escalation.NewStore(db, p.keys), Ladder: ladder, Begin: starter.StartEscalation, Log: p.telemetry.Logger,
+		Link: cmp.Or(c.Link, strings.TrimSuffix(p.config.API.Public(), "/")+"/v1/escalations/"),
+	}, nil
+}
