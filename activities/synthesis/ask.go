@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"meai/activities/mirror"
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 )
 
 // ask ends the answer with one open question.

@@ -5,7 +5,7 @@ import (
 
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 	"meai/activities/truthfilter"
 	"meai/internal/lexicon"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"meai/activities/bridge"
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 )
 
 const mostResources = 2

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"meai/activities/mirror"
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 	"meai/activities/truthfilter"
 	"meai/internal/lexicon"
 )

@@ -7,7 +7,7 @@ import (
 
 	"meai/activities/memory"
 	"meai/activities/mirror/crisis"
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 	"meai/internal/lexicon"
 )
 

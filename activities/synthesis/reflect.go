@@ -3,7 +3,7 @@ package synthesis
 import (
 	"strings"
 
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 	"meai/internal/lexicon"
 )
 

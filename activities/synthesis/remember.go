@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"meai/activities/memory"
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 	"meai/internal/lexicon"
 )
 

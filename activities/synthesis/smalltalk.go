@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 )
 
 // exchange is a habit of speech with its answers. {said} stands for the person's

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 	"meai/internal/lexicon"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"meai/activities/synthesis/reflection"
+	"meai/activities/mirror/reflection"
 )
 
 func TestShiftTurnsToTheListener(t *testing.T) {

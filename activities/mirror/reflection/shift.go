@@ -1,6 +1,8 @@
-// Package reflection turns a person's own words round, so that a listener can
-// give them back: "I miss my sister" becomes "you miss your sister". It works on
-// English, by rules alone, and says so when a text is beyond them.
+// Package reflection gives a person's own words back and asks about them: prompts
+// from a reviewed grammar ([Compose]), which a checker looks over ([Check]), and
+// clauses turned round, so that a listener can say them ([Clauses]): "I miss my
+// sister" becomes "you miss your sister". It works on English, by rules alone, and
+// says so when a text is beyond them.
 package reflection
 
 import (

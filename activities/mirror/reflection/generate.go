@@ -1,0 +1,3 @@
+package reflection
+
+//go:generate go test -vet=off -count=1 -run ^TestTwoHundredReflections$ . -update
