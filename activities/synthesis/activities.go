@@ -14,9 +14,10 @@ type Activities struct {
 }
 
 // Compose is the activity around the pure function [Compose]. It never fails.
-func (a *Activities) Compose(_ context.Context, in ComposeInput) (Answer, error) {
+func (a *Activities) Compose(ctx context.Context, in ComposeInput) (Answer, error) {
 	started := time.Now().UTC()
 	a.Steps.Begin(in.Ref, interaction.ResponseGeneration)
+	in.Asked = a.asked(ctx, in.Ref)
 	answer := Compose(in)
 	finished := time.Now().UTC()
 	a.Steps.End(in.Ref, interaction.StepRecord{
@@ -24,6 +25,35 @@ func (a *Activities) Compose(_ context.Context, in ComposeInput) (Answer, error)
 		StartedAt: started, CompletedAt: &finished,
 	})
 	return answer, nil
+}
+
+const (
+	// remembered is how many answers have to pass before a question may return.
+	remembered = 10
+	// askedTimeout bounds the look back: a question that returns is better than an
+	// answer that is late.
+	askedTimeout = 500 * time.Millisecond
+)
+
+// asked are the questions that the last answers of the session ended on, none when
+// they cannot be read.
+func (a *Activities) asked(ctx context.Context, ref interaction.Ref) []string {
+	if a.Store == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askedTimeout)
+	defer cancel()
+	before, err := a.Store.Interactions(ctx, ref.Subject, ref.Session, ref.Interaction, remembered)
+	if err != nil {
+		return nil
+	}
+	var questions []string
+	for _, r := range before {
+		if r.Answer != nil && r.Answer.FollowUp != "" {
+			questions = append(questions, r.Answer.FollowUp)
+		}
+	}
+	return questions
 }
 
 // Deliver makes the answer readable; see [Store.Deliver]. The end of the step is

@@ -1,6 +1,7 @@
 package synthesis
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -8,44 +9,104 @@ import (
 	"meai/activities/mirror/reflection"
 )
 
-// ask ends the answer with one open question.
-func (c *composition) ask() { c.askOneOf(c.questions()) }
+// ask ends the answer with one open question, which was not asked lately if there
+// is such a one.
+func (c *composition) ask() {
+	if options := c.occasional(); options != nil {
+		c.askOneOf(options)
+		return
+	}
+	for _, options := range []func() []string{c.topical, c.aboutFeeling, c.inGeneral} {
+		if unasked := c.unasked(options()); len(unasked) > 0 {
+			c.askOneOf(unasked)
+			return
+		}
+	}
+	c.askOneOf(asksAmbiguous)
+}
 
 func (c *composition) askOneOf(options []string) {
+	if unasked := c.unasked(options); len(unasked) > 0 {
+		options = unasked
+	}
 	c.answer.FollowUp = c.chooser.pick("ask", options)
 	c.add(c.answer.FollowUp, "open", toAsk)
 }
 
-// questions are those that fit what is spoken of, then what is felt, then what is
-// needed.
-func (c *composition) questions() []string {
+// unasked leaves out what was asked lately, and what TruthFilter would not let
+// MeAi say.
+func (c *composition) unasked(options []string) []string {
+	return slices.DeleteFunc(slices.Clone(options), func(question string) bool {
+		return slices.Contains(c.in.Asked, question) || c.unsayable(question)
+	})
+}
+
+// occasional are the questions of an occasion that has its own; nil for none.
+func (c *composition) occasional() []string {
 	switch {
 	case len(c.answer.Resources) > 1:
 		return asksAfterResources
 	case len(c.answer.Resources) == 1 && c.kind == mirror.ResourceRequest:
 		return asksAfterResource
-	}
-	switch {
 	case c.asking != nil:
 		return c.asking
 	case c.says(closing):
 		return asksWhenClosed
 	case c.kind == mirror.Ambiguous || len(c.lexicon) < 3:
 		return asksAmbiguous
+	default:
+		return nil
 	}
+}
+
+// topical are questions about what is spoken of, when there are enough of them to
+// say more than the feeling alone, and after a question, those about that.
+func (c *composition) topical() []string {
 	options := append(c.aboutPerson(), c.aboutSubjects()...)
-	if len(options) > 2 {
-		return options // what is spoken of says more than the feeling alone
-	}
-	if c.kind == mirror.Question && !(c.feeling.family.dark() && c.feeling.noun != "") {
+	if c.kind == mirror.Question && !(c.feeling.family.dark() && c.feeling.noun != "") && len(options) <= 2 {
 		return append(options, asksAfterQuestion...)
 	}
-	options = append(options, c.feeling.asks...)
-	options = append(options, c.aboutNeeds()...)
-	if len(options) > 0 {
+	if len(options) > 2 {
 		return options
 	}
-	return asksPlain
+	return nil
+}
+
+// aboutFeeling are questions from Mirror's grammar about what is felt and needed,
+// and the few about what is spoken of.
+func (c *composition) aboutFeeling() []string {
+	return append(append(c.aboutPerson(), c.aboutSubjects()...), c.fromGrammar(reflection.Questions)...)
+}
+
+// inGeneral are questions from Mirror's grammar that fit many feelings.
+func (c *composition) inGeneral() []string { return c.fromGrammar(reflection.GeneralQuestions) }
+
+func (c *composition) fromGrammar(questions func(reflection.Request) iter.Seq[string]) []string {
+	// The same words meet the same list throughout a session, so that the chooser
+	// can tell what the answer before chose.
+	r := reflection.Request{Words: c.words, Emotion: c.feeling.label, Seed: reflection.Seed(c.in.Ref.Session, 0)}
+	if c.in.Analysis != nil {
+		for _, need := range c.in.Analysis.Needs {
+			r.Needs = append(r.Needs, reflection.Need(need))
+		}
+	}
+	if c.mend.noReflection {
+		r.Words = "" // nothing of theirs is taken up
+	}
+	var options []string
+	for _, r.Purpose = range c.purposes() {
+		options = slices.AppendSeq(options, questions(r))
+	}
+	return options
+}
+
+// purposes are what a question may be for in the middle of a conversation: what
+// hurts is not taken apart, and not celebrated.
+func (c *composition) purposes() []reflection.Purpose {
+	if c.feeling.family.light() {
+		return []reflection.Purpose{reflection.Deepen, reflection.Celebrate}
+	}
+	return []reflection.Purpose{reflection.Deepen, reflection.Integrate}
 }
 
 // aboutSubjects asks about the matters that the words speak of, unless the
@@ -176,29 +237,3 @@ var (
 		"How did {who} take it?",
 	}
 )
-
-// aboutNeeds asks about needs that the words say are not met.
-func (c *composition) aboutNeeds() []string {
-	if c.in.Analysis == nil {
-		return nil
-	}
-	var options []string
-	for _, need := range c.in.Analysis.Needs {
-		if question, found := asksAboutNeed[need.Name]; found && need.Lacking {
-			options = append(options, question)
-		}
-	}
-	return options
-}
-
-var asksAboutNeed = map[string]string{
-	"certainty":    "What would give you a little more ground under your feet?",
-	"variety":      "What would you like to do differently this week, only because you feel like it?",
-	"significance": "What would you like others to see?",
-	"connection":   "Who would you like to be closer to right now?",
-	"growth":       "Which small step would feel like moving again?",
-	"contribution": "Where would you like to make a difference, even a small one?",
-	"autonomy":     "Where in this do you still have a say?",
-	"competence":   "What have you already handled in this, even if it doesn't feel like much?",
-	"relatedness":  "Who comes closest to understanding it?",
-}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"meai/activities/mirror"
+	"meai/activities/mirror/reflection"
 	"meai/internal/lexicon"
 )
 
@@ -29,6 +30,8 @@ func (f family) light() bool { return f == bright || f == tender }
 
 // feeling is how MeAi speaks of one emotion.
 type feeling struct {
+	// label is what the grammar of reflections knows it by.
+	label  string
 	family family
 	// inward: it is about oneself more than about what happened.
 	inward bool
@@ -41,8 +44,6 @@ type feeling struct {
 	shown []string
 	// stands says what it is like, without judging and without promising.
 	stands []string
-	// asks are questions that open it further.
-	asks []string
 }
 
 // feelingOf returns how to speak of an emotion label. Labels that are not known
@@ -52,11 +53,12 @@ func feelingOf(label string, valence float64) feeling {
 	label = strings.ToLower(strings.TrimSpace(label))
 	if known, found := alias[label]; found {
 		f := feelings[known]
-		f.noun = label
+		f.label, f.noun = known, label
 		f.said = append([]string{lexicon.Stem(label)}, f.said...)
 		return f
 	}
 	if f, found := feelings[label]; found {
+		f.label = label
 		return f
 	}
 	f := unnamed(valence)
@@ -68,16 +70,18 @@ func feelingOf(label string, valence float64) feeling {
 }
 
 // unread is how to meet what could not be read for certain.
-func unread() feeling { return feeling{family: plain, stands: unnamedUnsure, asks: asksPlain} }
+func unread() feeling {
+	return feeling{label: reflection.Neutral, family: plain, stands: unnamedUnsure}
+}
 
 func unnamed(valence float64) feeling {
 	switch {
 	case valence <= -0.3:
-		return feeling{family: heavy, stands: unnamedHeavy, asks: asksHeavy}
+		return feeling{label: reflection.Hard, family: heavy, stands: unnamedHeavy}
 	case valence >= 0.3:
-		return feeling{family: bright, stands: unnamedBright, asks: asksBright}
+		return feeling{label: reflection.Good, family: bright, stands: unnamedBright}
 	default:
-		return feeling{family: plain, asks: asksPlain}
+		return feeling{label: reflection.Neutral, family: plain}
 	}
 }
 
@@ -151,7 +155,7 @@ var vocabulary = []string{
 func (f feeling) opposed(words []string) []feeling {
 	var found []feeling
 	for _, label := range vocabulary {
-		other := feelings[label]
+		other := feelingOf(label, 0)
 		named := feeling{said: other.said} // tears alone name nothing
 		if (f.family.dark() && other.family.light() || f.family.light() && other.family.dark()) && named.namedBy(words) {
 			found = append(found, other)

@@ -76,6 +76,8 @@ type ComposeInput struct {
 	Hits     []bridge.Hit        `json:"hits,omitempty"`
 	// At is when the words were accepted; zero leaves out how long ago a memory is.
 	At time.Time `json:"at,omitzero"`
+	// Asked are the questions that the last answers of the session ended on.
+	Asked []string `json:"asked,omitempty"`
 	// Revise holds the review of an earlier draft that has to be mended.
 	Revise *truthfilter.Judgement `json:"revise,omitempty"`
 }

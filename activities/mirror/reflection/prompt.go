@@ -74,20 +74,37 @@ func Compose(r Request) Prompt {
 	return c.plainest()
 }
 
-// Questions yields different questions alone, without what leads to them, drawn
-// for this request. All pass [Check].
+// Questions yields questions alone, without what leads to them: those that are the
+// feeling's own, that ask about a need, or that have something of the person's in
+// them. Each comes once, in an order that the seed decides; all pass [Check].
 func Questions(r Request) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		c := newComposer(r)
-		var asked []string
-		for range attempts {
-			q := c.ask().text
-			if slices.Contains(asked, q) || !passes(q, r.Words) {
-				continue
+		lines := slices.Clone(c.emotion.Asks[c.Purpose])
+		for _, need := range c.Needs {
+			lines = append(lines, c.aboutNeed(need)...)
+		}
+		for _, q := range c.grammar.Things[c.Purpose] {
+			if len(c.things) > 0 {
+				lines = append(lines, question{strings.ReplaceAll(q.text, "{thing}", c.thing()), q.expects})
 			}
-			if asked = append(asked, q); !yield(q) {
-				return
-			}
+		}
+		c.yieldShuffled(lines, yield)
+	}
+}
+
+// GeneralQuestions yields those that fit many feelings, like [Questions].
+func GeneralQuestions(r Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		c := newComposer(r)
+		c.yieldShuffled(c.grammar.general(c.emotion.Side, c.Purpose), yield)
+	}
+}
+
+func (c *composer) yieldShuffled(lines []question, yield func(string) bool) {
+	for _, i := range c.rand.Perm(len(lines)) {
+		if q := lines[i].text; passes(q, c.Words) && !yield(q) {
+			return
 		}
 	}
 }

@@ -157,11 +157,17 @@ func TestNeedsAreAskedAbout(t *testing.T) {
 }
 
 func TestQuestionsStandAlone(t *testing.T) {
-	got := slices.Collect(reflection.Questions(reflection.Request{Words: sayings[1], Emotion: "loneliness", Purpose: reflection.Deepen, Seed: 1}))
-	require.GreaterOrEqual(t, len(got), 11, "one for each of the last ten turns, and one more")
-	for _, q := range got {
-		require.True(t, strings.HasSuffix(q, "?"), q)
-		require.Empty(t, reflection.Check(q, sayings[1]), q)
+	for _, label := range reflection.Emotions() {
+		for _, purpose := range reflection.Purposes {
+			r := reflection.Request{Words: sayings[1], Emotion: label, Purpose: purpose, Needs: []reflection.Need{{Name: "connection", Lacking: true}}}
+			got := slices.Concat(slices.Collect(reflection.Questions(r)), slices.Collect(reflection.GeneralQuestions(r)))
+			require.GreaterOrEqual(t, len(got), 11, "one for each of the last ten turns, and one more")
+			for _, q := range got {
+				require.True(t, strings.HasSuffix(q, "?"), q)
+				require.Empty(t, reflection.Check(q, sayings[1]), q)
+			}
+			require.Len(t, slices.Compact(slices.Sorted(slices.Values(got))), len(got))
+		}
 	}
 }
 
