@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"meai/activities/mirror"
 	"meai/api"
 )
 
@@ -18,6 +19,7 @@ func TestBadInputIsRefusedWithAPointer(t *testing.T) {
 	keyed := func(body string) call { return post(say, body).with("Idempotency-Key", "k") }
 	good := keyed(`{"input":{"text":"hello"}}`)
 	long := strings.Repeat("long and private ", 20)
+	p.engine.prompts = mirror.Reflection{Language: "und"} // what Mirror says of another language
 
 	for name, c := range map[string]struct {
 		call     call
@@ -72,6 +74,14 @@ func TestBadInputIsRefusedWithAPointer(t *testing.T) {
 		"event id is huge":       {get(say+"/"+session+"/events").with("Last-Event-ID", "99999999999999999999"), 400, "malformed_request", "header", "Last-Event-ID", "", "9999"},
 		"device is a list":       {post("/v1/sessions", `{"device":["phone"]}`), 422, "invalid_request", "body", "/device", "must be a string", ""},
 		"analysis without text":  {post("/v1/mirror/emotional-analysis", `{}`), 422, "invalid_request", "body", "/text", "is required", ""},
+		"nothing to reflect on":  {post("/v1/mirror/reflection-prompts", `{"tone":"warm"}`), 422, "invalid_request", "body", "/text", "is required when emotion is not given", ""},
+		"another language":       {post("/v1/mirror/reflection-prompts", `{"text":"Ich bin heute so traurig."}`), 422, "invalid_request", "body", "/text", "must be in English", ""},
+		"text beyond measure":    {post("/v1/mirror/reflection-prompts", `{"text":"`+strings.Repeat("a ", 4001)+`"}`), 422, "invalid_request", "body", "/text", "must have at most 8000 characters", ""},
+		"an unknown feeling":     {post("/v1/mirror/reflection-prompts", `{"emotion":"wistfulness"}`), 422, "invalid_request", "body", "/emotion", "", "wistfulness"},
+		"an unknown need":        {post("/v1/mirror/reflection-prompts", `{"emotion":"joy","needs":[{"name":"fame","lacking":true}]}`), 422, "invalid_request", "body", "/needs/0/name", "", "fame"},
+		"an unknown tone":        {post("/v1/mirror/reflection-prompts", `{"emotion":"joy","tone":"harsh"}`), 422, "invalid_request", "body", "/tone", "must be one of gentle, direct, curious, warm", ""},
+		"too many prompts":       {post("/v1/mirror/reflection-prompts", `{"emotion":"joy","count":6}`), 422, "invalid_request", "body", "/count", "must be at most 5", ""},
+		"recent is no id":        {post("/v1/mirror/reflection-prompts", `{"emotion":"joy","recent":["that one"]}`), 422, "invalid_request", "body", "/recent/0", "must be a UUID", "that one"},
 		"memory kind":            {post("/v1/memory/query", `{"query":"a","kinds":["turn","vault"]}`), 422, "invalid_request", "body", "/kinds/1", "must be one of turn, marker, echo, storyline, entity", ""},
 		"memory limit":           {post("/v1/memory/query", `{"query":"a","limit":51}`), 422, "invalid_request", "body", "/limit", "must be at most 50", ""},
 		"31st of February":       {post("/v1/memory/query", `{"query":"a","from":"2026-02-31T00:00:00Z"}`), 422, "invalid_request", "body", "/from", "must be a time as RFC 3339 writes it", ""},

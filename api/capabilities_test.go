@@ -6,12 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/bridge"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
+	"meai/activities/mirror/reflection"
 	"meai/activities/truthfilter"
 	"meai/api"
 	"meai/internal/failure"
@@ -25,7 +27,7 @@ func TestMirrorAlone(t *testing.T) {
 		Evidence:  []mirror.Evidence{{Label: "joy", Span: mirror.Span{Start: 7, End: 10}}},
 		Sentences: []mirror.Sentence{{Span: mirror.Span{End: 11}, Emotions: []mirror.Emotion{{Label: "joy", Score: 0.9}}}},
 		Basic:     mirror.Basic{Ekman: []mirror.Emotion{{Label: "joy", Score: 0.7}}},
-		Crisis: crisis.Assessment{Severity: crisis.None}, Milliseconds: 3.5,
+		Crisis:    crisis.Assessment{Severity: crisis.None}, Milliseconds: 3.5,
 	}
 	w := p.do(t, post("/v1/mirror/emotional-analysis", `{"text":"What a day!"}`))
 	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
@@ -63,6 +65,60 @@ func TestTheCheckForDangerAlwaysAnswers(t *testing.T) {
 	alone := check(p, inDanger)
 	require.Equal(t, []string{"model_unavailable"}, alone.Degraded)
 	require.NotEmpty(t, alone.Safety.Text)
+}
+
+func TestReflectionPrompts(t *testing.T) {
+	p := newSite(t).person()
+	id := newID()
+	p.engine.prompts = mirror.Reflection{Language: "en", Crisis: crisis.Assessment{Severity: crisis.None}, Degraded: []string{"memory_unavailable"}, Prompts: []reflection.Prompt{{
+		ID: id, Text: "You mention your sister. What would you like her to know?", Purpose: reflection.Integrate, Tone: reflection.Curious, Emotion: "anger",
+		Need: &reflection.Need{Name: "connection", Lacking: true}, Expects: []reflection.Response{reflection.Choice, reflection.FreeText}, FollowUps: []string{"Since when?"},
+	}}}
+	w := p.do(t, post("/v1/mirror/reflection-prompts", `{"text":"My sister lied.","emotion":"anger","needs":[{"name":"connection","lacking":true}],"purpose":"integrate","tone":"curious","count":2,"recent":["`+id.String()+`"]}`))
+	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+	got := decode[api.ReflectionPrompts](t, w)
+	require.Len(t, got.Prompts, 1)
+	require.Equal(t, id, got.Prompts[0].Id)
+	require.Equal(t, &api.ReflectionNeed{Name: "connection", Lacking: true}, got.Prompts[0].Need)
+	require.Equal(t, []api.ReflectionPromptExpectedResponses{"choice", "free_text"}, got.Prompts[0].ExpectedResponses)
+	require.Equal(t, []string{"memory_unavailable"}, got.Degraded)
+	require.Nil(t, got.Safety)
+
+	asked := p.engine.asked[0]
+	require.Equal(t, p.subject, asked.Ref.Subject)
+	require.Equal(t, []mirror.Need{{Name: "connection", Lacking: true}}, asked.Needs)
+	require.Equal(t, "anger", asked.Emotion)
+	require.Equal(t, reflection.Integrate, asked.Purpose)
+	require.Equal(t, reflection.Curious, asked.Tone)
+	require.Equal(t, 2, asked.Count)
+	require.Equal(t, []uuid.UUID{id}, asked.Recent)
+
+	t.Run("by a feeling alone", func(t *testing.T) {
+		require.Equal(t, http.StatusOK, p.do(t, post("/v1/mirror/reflection-prompts", `{"emotion":"joy"}`)).Code)
+		asked := p.engine.asked[1]
+		require.Nil(t, asked.Needs, "they are read from the text, if there is one")
+		require.Equal(t, reflection.Deepen, asked.Purpose)
+		require.Equal(t, reflection.Gentle, asked.Tone)
+		require.Equal(t, 1, asked.Count)
+		require.NotEqual(t, p.engine.asked[0].Seed, asked.Seed)
+	})
+}
+
+func TestInDangerThereIsHelpInsteadOfPrompts(t *testing.T) {
+	p := newSite(t).person()
+	help := decode[api.Interaction](t, p.do(t, message(p.begin(t), "in-danger", danger))).Safety
+	require.NotNil(t, help)
+	p.engine.breaks(errDown)
+	w := p.do(t, post("/v1/mirror/reflection-prompts", fmt.Sprintf(`{"text":%q}`, danger)))
+	require.Equal(t, http.StatusOK, w.Code, "help needs no engine: %s", w.Body)
+	got := decode[api.ReflectionPrompts](t, w)
+	require.Equal(t, help, got.Safety)
+	require.Empty(t, got.Prompts)
+
+	p.engine.breaks(nil)
+	p.engine.prompts = mirror.Reflection{Language: "en", Crisis: crisis.Assess(danger)} // what only the model saw
+	w = p.do(t, post("/v1/mirror/reflection-prompts", `{"text":"In other words."}`))
+	require.Equal(t, help, decode[api.ReflectionPrompts](t, w).Safety)
 }
 
 func TestMemoryAlone(t *testing.T) {
@@ -104,6 +160,7 @@ func TestCapabilitiesThatCannotAnswer(t *testing.T) {
 	calls := []call{
 		post("/v1/mirror/emotional-analysis", `{"text":"a"}`),
 		post("/v1/mirror/needs", `{"text":"a"}`),
+		post("/v1/mirror/reflection-prompts", `{"text":"a"}`),
 		post("/v1/memory/query", `{"query":"a"}`),
 		post("/v1/bridge/resources/search", `{"topic":"a"}`),
 	}

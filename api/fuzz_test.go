@@ -16,7 +16,7 @@ import (
 func FuzzRequests(f *testing.F) {
 	for _, body := range []string{
 		`{"input":{"text":"hello"}}`, `{"input":{"text":"a\u0000"}}`, `{"input":null}`, `[]`, `{`, "\xff", `{"input":{"text":"\ud800"}}`,
-		`{"text":"hello"}`, `{"query":"a","limit":1e2,"kinds":["turn"],"from":"2026-01-01T00:00:00Z"}`, `{"topic":"a","max_minutes":-1}`, `{"device":"phone"}`,
+		`{"text":"hello"}`, `{"query":"a","limit":1e2,"kinds":["turn"],"from":"2026-01-01T00:00:00Z"}`, `{"topic":"a","max_minutes":-1}`, `{"device":"phone"}`, `{"emotion":"joy","needs":[{"name":"growth","lacking":false}],"purpose":"celebrate","tone":"warm","count":5,"recent":["00000000-0000-8000-8000-000000000000"]}`,
 		nested(api.MaxDepth), nested(api.MaxDepth + 1), `{"input":` + strings.Repeat(`{"text":`, 40), "[" + strings.Repeat("0,", 2100) + "0]",
 	} {
 		f.Add(body, "key", "wait=1", "application/json", uint8(0))
@@ -25,7 +25,7 @@ func FuzzRequests(f *testing.F) {
 	p := newSite(f).person()
 	session := p.begin(f).String()
 	paths := []string{
-		"/v1/sessions/" + session + "/interactions", "/v1/sessions", "/v1/mirror/emotional-analysis",
+		"/v1/sessions/" + session + "/interactions", "/v1/sessions", "/v1/mirror/emotional-analysis", "/v1/mirror/reflection-prompts",
 		"/v1/memory/query", "/v1/bridge/resources/search", "/v1/sessions/x/interactions",
 	}
 	f.Fuzz(func(t *testing.T, body, key, prefer, contentType string, where uint8) {

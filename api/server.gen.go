@@ -195,6 +195,93 @@ func (e DependencyCheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for EmotionLabel.
+const (
+	EmotionLabelAnger          EmotionLabel = "anger"
+	EmotionLabelAnxiety        EmotionLabel = "anxiety"
+	EmotionLabelCalm           EmotionLabel = "calm"
+	EmotionLabelConfusion      EmotionLabel = "confusion"
+	EmotionLabelCuriosity      EmotionLabel = "curiosity"
+	EmotionLabelDespair        EmotionLabel = "despair"
+	EmotionLabelDisappointment EmotionLabel = "disappointment"
+	EmotionLabelExhaustion     EmotionLabel = "exhaustion"
+	EmotionLabelFear           EmotionLabel = "fear"
+	EmotionLabelFrustration    EmotionLabel = "frustration"
+	EmotionLabelGratitude      EmotionLabel = "gratitude"
+	EmotionLabelGrief          EmotionLabel = "grief"
+	EmotionLabelGuilt          EmotionLabel = "guilt"
+	EmotionLabelHope           EmotionLabel = "hope"
+	EmotionLabelJealousy       EmotionLabel = "jealousy"
+	EmotionLabelJoy            EmotionLabel = "joy"
+	EmotionLabelLoneliness     EmotionLabel = "loneliness"
+	EmotionLabelLove           EmotionLabel = "love"
+	EmotionLabelNeutral        EmotionLabel = "neutral"
+	EmotionLabelOverwhelm      EmotionLabel = "overwhelm"
+	EmotionLabelPride          EmotionLabel = "pride"
+	EmotionLabelRelief         EmotionLabel = "relief"
+	EmotionLabelSadness        EmotionLabel = "sadness"
+	EmotionLabelShame          EmotionLabel = "shame"
+	EmotionLabelSurprise       EmotionLabel = "surprise"
+)
+
+// Valid indicates whether the value is a known member of the EmotionLabel enum.
+func (e EmotionLabel) Valid() bool {
+	switch e {
+	case EmotionLabelAnger:
+		return true
+	case EmotionLabelAnxiety:
+		return true
+	case EmotionLabelCalm:
+		return true
+	case EmotionLabelConfusion:
+		return true
+	case EmotionLabelCuriosity:
+		return true
+	case EmotionLabelDespair:
+		return true
+	case EmotionLabelDisappointment:
+		return true
+	case EmotionLabelExhaustion:
+		return true
+	case EmotionLabelFear:
+		return true
+	case EmotionLabelFrustration:
+		return true
+	case EmotionLabelGratitude:
+		return true
+	case EmotionLabelGrief:
+		return true
+	case EmotionLabelGuilt:
+		return true
+	case EmotionLabelHope:
+		return true
+	case EmotionLabelJealousy:
+		return true
+	case EmotionLabelJoy:
+		return true
+	case EmotionLabelLoneliness:
+		return true
+	case EmotionLabelLove:
+		return true
+	case EmotionLabelNeutral:
+		return true
+	case EmotionLabelOverwhelm:
+		return true
+	case EmotionLabelPride:
+		return true
+	case EmotionLabelRelief:
+		return true
+	case EmotionLabelSadness:
+		return true
+	case EmotionLabelShame:
+		return true
+	case EmotionLabelSurprise:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -471,6 +558,123 @@ func (e ReadinessStatus) Valid() bool {
 	case ReadinessStatusReady:
 		return true
 	case ReadinessStatusUnavailable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionNeedName.
+const (
+	ReflectionNeedNameAutonomy     ReflectionNeedName = "autonomy"
+	ReflectionNeedNameCertainty    ReflectionNeedName = "certainty"
+	ReflectionNeedNameCompetence   ReflectionNeedName = "competence"
+	ReflectionNeedNameConnection   ReflectionNeedName = "connection"
+	ReflectionNeedNameContribution ReflectionNeedName = "contribution"
+	ReflectionNeedNameGrowth       ReflectionNeedName = "growth"
+	ReflectionNeedNameRelatedness  ReflectionNeedName = "relatedness"
+	ReflectionNeedNameSignificance ReflectionNeedName = "significance"
+	ReflectionNeedNameVariety      ReflectionNeedName = "variety"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionNeedName enum.
+func (e ReflectionNeedName) Valid() bool {
+	switch e {
+	case ReflectionNeedNameAutonomy:
+		return true
+	case ReflectionNeedNameCertainty:
+		return true
+	case ReflectionNeedNameCompetence:
+		return true
+	case ReflectionNeedNameConnection:
+		return true
+	case ReflectionNeedNameContribution:
+		return true
+	case ReflectionNeedNameGrowth:
+		return true
+	case ReflectionNeedNameRelatedness:
+		return true
+	case ReflectionNeedNameSignificance:
+		return true
+	case ReflectionNeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionPromptExpectedResponses.
+const (
+	ReflectionPromptExpectedResponsesChoice      ReflectionPromptExpectedResponses = "choice"
+	ReflectionPromptExpectedResponsesFeelingWord ReflectionPromptExpectedResponses = "feeling_word"
+	ReflectionPromptExpectedResponsesFreeText    ReflectionPromptExpectedResponses = "free_text"
+	ReflectionPromptExpectedResponsesMemory      ReflectionPromptExpectedResponses = "memory"
+	ReflectionPromptExpectedResponsesScale       ReflectionPromptExpectedResponses = "scale"
+	ReflectionPromptExpectedResponsesYesNo       ReflectionPromptExpectedResponses = "yes_no"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionPromptExpectedResponses enum.
+func (e ReflectionPromptExpectedResponses) Valid() bool {
+	switch e {
+	case ReflectionPromptExpectedResponsesChoice:
+		return true
+	case ReflectionPromptExpectedResponsesFeelingWord:
+		return true
+	case ReflectionPromptExpectedResponsesFreeText:
+		return true
+	case ReflectionPromptExpectedResponsesMemory:
+		return true
+	case ReflectionPromptExpectedResponsesScale:
+		return true
+	case ReflectionPromptExpectedResponsesYesNo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionPurpose.
+const (
+	ReflectionPurposeCelebrate        ReflectionPurpose = "celebrate"
+	ReflectionPurposeDeepen           ReflectionPurpose = "deepen"
+	ReflectionPurposeIdentifyTriggers ReflectionPurpose = "identify_triggers"
+	ReflectionPurposeIntegrate        ReflectionPurpose = "integrate"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionPurpose enum.
+func (e ReflectionPurpose) Valid() bool {
+	switch e {
+	case ReflectionPurposeCelebrate:
+		return true
+	case ReflectionPurposeDeepen:
+		return true
+	case ReflectionPurposeIdentifyTriggers:
+		return true
+	case ReflectionPurposeIntegrate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionTone.
+const (
+	ReflectionToneCurious ReflectionTone = "curious"
+	ReflectionToneDirect  ReflectionTone = "direct"
+	ReflectionToneGentle  ReflectionTone = "gentle"
+	ReflectionToneWarm    ReflectionTone = "warm"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionTone enum.
+func (e ReflectionTone) Valid() bool {
+	switch e {
+	case ReflectionToneCurious:
+		return true
+	case ReflectionToneDirect:
+		return true
+	case ReflectionToneGentle:
+		return true
+	case ReflectionToneWarm:
 		return true
 	default:
 		return false
@@ -893,6 +1097,9 @@ type Emotion struct {
 	Score Score  `json:"score"`
 }
 
+// EmotionLabel The feeling that is spoken of; read from the text when left out.
+type EmotionLabel string
+
 // Escalation defines model for Escalation.
 type Escalation struct {
 	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
@@ -1235,6 +1442,78 @@ type Recollection struct {
 	Memories []Memory `json:"memories"`
 }
 
+// ReflectionNeed defines model for ReflectionNeed.
+type ReflectionNeed struct {
+	// Lacking True when it is not met.
+	Lacking bool               `json:"lacking"`
+	Name    ReflectionNeedName `json:"name"`
+}
+
+// ReflectionNeedName defines model for ReflectionNeed.Name.
+type ReflectionNeedName string
+
+// ReflectionPrompt defines model for ReflectionPrompt.
+type ReflectionPrompt struct {
+	// Emotion The feeling it speaks of; `hard` or `good` when none could be told for certain.
+	Emotion string `json:"emotion"`
+
+	// ExpectedResponses What sorts of answer fit, best first.
+	ExpectedResponses []ReflectionPromptExpectedResponses `json:"expected_responses"`
+
+	// FollowUps What could be asked next.
+	FollowUps []string `json:"follow_ups"`
+
+	// Id Names the wording; for `recent`.
+	Id   openapi_types.UUID `json:"id"`
+	Need *ReflectionNeed    `json:"need,omitempty"`
+
+	// Purpose `identify_triggers` looks for what brings a feeling about, `deepen` at what is there, `integrate` at what may come of it, `celebrate` at what is good in it.
+	Purpose ReflectionPurpose `json:"purpose"`
+
+	// Text 5 to 45 words with one question at most. It never diagnoses, orders or advises.
+	Text string         `json:"text"`
+	Tone ReflectionTone `json:"tone"`
+}
+
+// ReflectionPromptExpectedResponses defines model for ReflectionPrompt.ExpectedResponses.
+type ReflectionPromptExpectedResponses string
+
+// ReflectionPrompts defines model for ReflectionPrompts.
+type ReflectionPrompts struct {
+	Degraded []string           `json:"degraded"`
+	Prompts  []ReflectionPrompt `json:"prompts"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety *Safety `json:"safety,omitempty"`
+}
+
+// ReflectionPurpose `identify_triggers` looks for what brings a feeling about, `deepen` at what is there, `integrate` at what may come of it, `celebrate` at what is good in it.
+type ReflectionPurpose string
+
+// ReflectionRequest defines model for ReflectionRequest.
+type ReflectionRequest struct {
+	Count int `json:"count,omitempty,omitzero"`
+
+	// Emotion The feeling that is spoken of; read from the text when left out.
+	Emotion EmotionLabel `json:"emotion,omitempty,omitzero"`
+
+	// Needs Read from the text when left out.
+	Needs []ReflectionNeed `json:"needs,omitempty,omitzero"`
+
+	// Purpose `identify_triggers` looks for what brings a feeling about, `deepen` at what is there, `integrate` at what may come of it, `celebrate` at what is good in it.
+	Purpose ReflectionPurpose `json:"purpose,omitempty,omitzero"`
+
+	// Recent The `id`s of prompts that were shown before, newest last; neither their questions nor what led to them come again.
+	Recent []openapi_types.UUID `json:"recent,omitempty,omitzero"`
+
+	// Text In English.
+	Text string         `json:"text,omitempty,omitzero"`
+	Tone ReflectionTone `json:"tone,omitempty,omitzero"`
+}
+
+// ReflectionTone defines model for ReflectionTone.
+type ReflectionTone string
+
 // Resource defines model for Resource.
 type Resource struct {
 	Caution  string   `json:"caution,omitempty,omitzero"`
@@ -1557,6 +1836,9 @@ type AnalyzeEmotionJSONRequestBody = AnalysisRequest
 // DetectNeedsJSONRequestBody defines body for DetectNeeds for application/json ContentType.
 type DetectNeedsJSONRequestBody = AnalysisRequest
 
+// ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
+type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
 
@@ -1634,6 +1916,9 @@ type ServerInterface interface {
 	// DetectNeeds Name the needs that a text speaks of
 	// (POST /v1/mirror/needs)
 	DetectNeeds(ctx echo.Context) error
+	// ComposeReflectionPrompts Get questions that invite to look closer
+	// (POST /v1/mirror/reflection-prompts)
+	ComposeReflectionPrompts(ctx echo.Context) error
 	// CreateSession Begin a session
 	// (POST /v1/sessions)
 	CreateSession(ctx echo.Context) error
@@ -2049,6 +2334,15 @@ func (w *ServerInterfaceWrapper) DetectNeeds(ctx echo.Context) error {
 	return err
 }
 
+// ComposeReflectionPrompts converts echo context to params.
+func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ComposeReflectionPrompts(ctx)
+	return err
+}
+
 // CreateSession converts echo context to params.
 func (w *ServerInterfaceWrapper) CreateSession(ctx echo.Context) error {
 	var err error
@@ -2350,6 +2644,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/emotional-analysis", wrapper.AnalyzeEmotion, options.OperationMiddlewares["analyzeEmotion"]...)
 	router.POST(options.BaseURL+"/v1/mirror/needs", wrapper.DetectNeeds, options.OperationMiddlewares["detectNeeds"]...)
 	router.POST(options.BaseURL+"/v1/mirror/crisis-check", wrapper.CheckCrisis, options.OperationMiddlewares["checkCrisis"]...)
+	router.POST(options.BaseURL+"/v1/mirror/reflection-prompts", wrapper.ComposeReflectionPrompts, options.OperationMiddlewares["composeReflectionPrompts"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
@@ -5723,6 +6018,191 @@ func (response DetectNeeds503ApplicationProblemPlusJSONResponse) VisitDetectNeed
 	return err
 }
 
+type ComposeReflectionPromptsRequestObject struct {
+	Body *ComposeReflectionPromptsJSONRequestBody
+}
+
+type ComposeReflectionPromptsResponseObject interface {
+	VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error
+}
+
+type ComposeReflectionPrompts200JSONResponse ReflectionPrompts
+
+func (response ComposeReflectionPrompts200JSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts400ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts401ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts403ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts409ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts413ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts415ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts422ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts429ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts500ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSessionRequestObject struct {
 	Body *CreateSessionJSONRequestBody
 }
@@ -7272,6 +7752,9 @@ type StrictServerInterface interface {
 	// DetectNeeds Name the needs that a text speaks of
 	// (POST /v1/mirror/needs)
 	DetectNeeds(ctx context.Context, request DetectNeedsRequestObject) (DetectNeedsResponseObject, error)
+	// ComposeReflectionPrompts Get questions that invite to look closer
+	// (POST /v1/mirror/reflection-prompts)
+	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
 	// CreateSession Begin a session
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -8076,6 +8559,52 @@ func (sh *strictHandler) DetectNeeds(ctx echo.Context) error {
 	return nil
 }
 
+// ComposeReflectionPrompts operation middleware
+func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
+	var request ComposeReflectionPromptsRequestObject
+
+	var body ComposeReflectionPromptsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ComposeReflectionPrompts(ctx.Request().Context(), request.(ComposeReflectionPromptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ComposeReflectionPrompts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ComposeReflectionPromptsResponseObject); ok {
+		return validResponse.VisitComposeReflectionPromptsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CreateSession operation middleware
 func (sh *strictHandler) CreateSession(ctx echo.Context) error {
 	var request CreateSessionRequestObject
@@ -8360,187 +8889,203 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H37c9s2uui/gtE9M23vkWXZeXRjT2fHTZOtd5vHjdPpzNnkWDD5ScKKBLgAKEXN5H+/gw8ACVKgRNmx",
-	"m2b9mxORBPDhez8/DhKRF4ID12pw8nEwB5qCxD/PU8gLoYEn6zdQZHQNqfnvFFQiWaGZ4IOTwUTLEiZk",
-	"NQdO9BzIAtZkRRVRAJxcwVRIGA2GA5XMIafmdeBlPjj558C8N3g/HOh1AYOTgdKS8dlgOPhwMBMH5j8P",
-	"1IIVBwIXotlBIRjXIAcnU5op+PRpOPhFJNTuor2pt3MgHFZEghKlTHAHEv5dMmmOYFYOdzQVMqd6cDIo",
-	"JTuQMAUJPIFBe2tmydfVz2dFkbEYQMzaK8o00XOqERQzSbmGtAmG6x/7DdXwC8uZ3lz7N7MkUySDqSZi",
-	"SoAm8yGZCkngA82LDMjk3UCtuZ6DYurd4FT+8OjJqf7haHJCHj0hBkSgtCJcrIaE8pQIDiQXEgjjhGqS",
-	"C6UJJQoSwbeep7HP1yJjyToOqcw8oCysDPqIAiReKklEybUijG89wL9/eDw+Xf3weDw5IY/H9QkYN/+0",
-	"G1U7dwpars+mCOb2Ji/qT3RjUM44yw1aH1VIY25tBnLwySxQUElz0I6uzopCiiXNzn8y/2JmlYLq+WA4",
-	"4DQ371L3wCVLeyJuiU9unuyZSmiG8OxcDKpHbr5cwDH+AZEbPyNLmpVgUHMtSkmSuWAJDJFW8ZKXINck",
-	"B6XoDIbkiGhBjh89Ikum2FUG5Ozi6fk5SeZU0sRA09wKHslyrfpQwUYOzE62Xh798AvwmZ4PTo4fPRqa",
-	"y/T/PjJXpzVIs8b//vPduw/HRwfv3n34/tn7//6vOAQMsdJkK8RZ/czNQW450iao3zx/Sr4/fjgekYnh",
-	"Rj+8nJBvHTkMK1J+PCZUgmdQ3xGqFgovwpAi5WoF0lCSnjNFEpplI/JKz0GSomKDCj/AZlxIy+EcnQ5O",
-	"Brjs0bjritzGO27i0dHxTUTDBSi17QqU/f2m4P9kXlaF4AqQsn+k6RvLgcy/EsE1cPyTGmlhpdVhIcVV",
-	"Bvl//0tZ0VUv918SpoOTwf85rEXyof1VHb62b9lFN/moY3yG+ec0M/s21/FpOHgq+DRjyZ1vyEHYbEgs",
-	"QQ4bykGpIEU8UyIHPWd8RiBTYB/KkeLMiykkLIV0SBAjmSIFSCU4mVMjoqol1qDxqM+FvGJpCvxuz+po",
-	"AyTJ6ZpwoUkqUKC19/2NIinV1JzsCvDMkhpACDzsTHDAYyAL4TS7y1O8KiXJmdJ0YffwUujnouTpHWON",
-	"YSX2astkTixiTD0QLZBxe2+F+IXKGdw1Ul+JdI3YhzqRnlNOHj8k/2A/+l29oHztOIC6080JQXLK17UC",
-	"ZMDGxWpEzjlJKZ8ZEpwoOgW9npCESslAkTlkBaFZhnSnaI6KcmABNFTN2Nbcs4f1g6Hid1Brfr1edo97",
-	"jeygUsm2vl0rbwiYXzkt9VxI9jvcNfp6PoA4rMmCixVHzPiV0yVlGb3K7hRlLyruqp1hwAFSSEkqwG7R",
-	"yvgReSvXhM4o42TF9LxCB9LSo07NS/hBY2QIpd3pCikSo7Td8fkqkmSK/P3i1UtyVWo81sodl6qFFTRu",
-	"n6osCiE1pC8gZfQtSvM/ZrsI/GAxs4hRtX59+/zgLyPU7NwX0WJ4fe706UIaC0kzq28kEqiG9JLqhraS",
-	"Ug0HmuURG9YoaAWToPZ6h6U9tCGjCy3FYs/tSJHZszANuYrYZ9U7VEqKzEElotjvnU+hkvfPgdX6cOHq",
-	"a8MQmA0o1T4KcfUvSJDF2Qt5Ta0Ial7KAtbNzW1DF3ezkVNy+KAvk1IqIXcDfx/dOIQE7jV6QE6ztWJq",
-	"83hXVLFk17F+NA89y4XZhOq/u6GhxSlL0f+yY4mLREgwW00kcxvd9vhT+9QeW0lhJmlqhUh/5IRlvf2I",
-	"Y0jI1Hk7VAF0URlb4GCFFm0fxHnm14nswRyEK6bXvWG4YFbX8845+FBIq10PhgPUKOyf3qF26fQMQz85",
-	"zbJLTbPFYDig+RWblaJUm569T8NBRvmsdDTTdgz8+PQ1efg90XR2SiYlT51LkWmSUG645RUQLTK0MTc+",
-	"bMRaf5p7CZDGwFZIllO5vnR3Eb1uJ+kYn13ahWouJ0oj/oa1M2hcLcHL/MroJ8OBNcGDVfpv25FTlCOC",
-	"ufHEEmjEJQg0mRP/EFF0rcjVmjCtIJtao2sqJKBLwG2LTJlU+pRAXuh15d21+rngYGyWWgfWK8iW0Bt1",
-	"L9xG3gBNu1h8OZuBQm5cFFLQZL6vkFjSLE6Gz6XIScmLDKiiXBMtiP/bnCByn/RD5dyr7vbgaONy26zV",
-	"kNQmUoXU2WB3UdwI+El4y0PHhetjehroAF3FJQMiDDhcG6+3SYTAwUHTlFnu+ToQEcg/hy2poeGDbrl4",
-	"/jIej7d52/733bsP4/H7/xt3tIWgxo9H9+wcqZtSjCZ6p2h2L5/Zb11H13IOjL3fUXsxhp/cGzEySNnM",
-	"XVbLNPj57OD40WMiplZZhg800Rmqptb7DOmQUEXEdJoxDsS7pBVRbGbY8uiOdcumCz2Oed1soUYJCVR1",
-	"8HYn00D2VHY9ArZh+7NYWWNcGJapSF4qTehMAgRAq+IDw4HSVEMofQvgqdXq/F2g6J2WCv+yUE6jItY8",
-	"sgf4Y4qxIY0GvEPIVAD02w4+EOJutzpd4eQ2gj2z5FmpIxks7WIpJHJdaKuKaKO9DAdAZba+TCEDfEQs",
-	"QUqWwuWUssz8Iwoov1Jch6/Qvb8i71nNH6XK11uOArZMmX46h2SBX4laLXGVtSivMpaQBayRIcyEESAj",
-	"IWeHHw5zkR6qMk+vDrnQQFaSaVCGOZC30iC90RRQ2V2L0pi86HpYcWJujIEkkmI4wSoRc6biyp3QHdq0",
-	"YUWQEsP+ybdPjy9eE52J2UFSHXNInqXHjx4dPfluFLc9xW4pYAD3M1VzpFT2O2yhd+Aa3WpGaTWIpxoK",
-	"BeP68cNQP4wFC5t3iuu5fTpADPGmuq9YcMUUOmw273gqRd5AwD5bGg7mVLXVr94Qa5OCFntvoAUTPAR+",
-	"qNpZJzSecS3XncK/DlUVdJ0Jmo5SSITVhzZwhSZaRMJsrwr67xIIS60kFYQmLtS/+YVAGdmUgjyFD9tB",
-	"M47djTfcIko/htMRHsRSVn1eVVo49aa2n1+cPcUT1vYrlUAWUGiM3KyMbRA9tbuRzi/Wu/xGERaHnCh1",
-	"IvKGiFRlkqAvE2UCZ/iHYfgdcrEW+23D09z4qEvAO90p6rWK6xvM7vM6whdRwH3CI5xbyktlD4lOjEe6",
-	"69L2hoRxckUVPH44GjSV7bOD/6EHv48Pnvz34fuPDx98+uG/YiDBJc55kpXKGchNwvqcnOK6FJEBncbF",
-	"hWHPayPDGDqHcbNpCybVYldrHVVXvQi4CQvzN+3YO+54NzOLaypO5uwHc8sXd2sqLVq5MhYoETbRK6NK",
-	"k4LO4KZCzp8gdvCmHzGuBNAcrApwtXYbu4LMMSkJCqhM5qRUgDywBbxFTiNM4ZVlS4p9IGhnV945Qqca",
-	"JHlmXrMJUhxKLWnW323X7cSBzmO6/Rz/xTDMvwkPjyHRc6GchkWJxIAYWYkyS8mM7eGQ2eFZYrlPDtzY",
-	"ViEU02yJKTwzav+qfICfF0BtrAlcJHiLjb3GcOlp5Sduab6M7+E8tF/5hxG7EXDJMoMOPOU0B+UlHj5n",
-	"L27KXObMHgEQWILs4d61e73wT29ol/6HoYOB33839NCCiMWhbt8F30o7zUUK2WVZB1aDHFQLXZoZ88O5",
-	"YPYEMMbJd/ox7VPXNdgqj1x1ym64/6Pln1clM8dCpM+ml3MqjU5Mr0qFRjLG+y+1uLQeCMOPIWUJzS4h",
-	"BzlD6yCmJbUQJliQCw7WX5kYlWE4YHmRsYQ5497/yfKcGSBFv175qTrM7Z6OF/dweJNXQmRA+fVcblE7",
-	"Gl0d1UqNz8Zu6ScogKcGrh0UkrMsYy7/7hphA5u29nEfL9RvTM9FaQWDfYak1S7JCzhjPg5tBMf6FCP/",
-	"+AJHrHFakkfOQEUOoK001aUKEaUsDLTEikdQoAVpPFT1jYYjqQGuGMCf1TGaJqBR+kdBpTDY1S8i1tqp",
-	"/aj/RHQ/VRZtzNxccLHKIJ3t6QpuvHi17kUdSSbUnsu4V/oucA0/eE8fb5AY2+v5zym5M1havNmU3HM2",
-	"m4PSBB+p0/q1yNJTMnaZVhxsHmIQL3qwy1ThQrOpywBRW/xKK5BANF0Adzouk0SBXLLEKrV9VtnzxgKT",
-	"e6u2VqH9K/fCDdSTwBPeb80LfBzDhR1eht/mIneMjF6JUqMLk3IivNvmlAieYYBTArorE6owyGmYolXx",
-	"S65Z5j5iSaVh8XQhZ8ltctWN/fERNc273hs+dovBbazazqxebXpW5pSnmXOnZAouaWaVi5JLoMkcc7xi",
-	"0r3+aIehWv2+R8i75qp/lFs93PZ2WF60wziiAD5ocvFBiBcDz3rj8OxMJDlDN9yQTCUityJKU6kP9Lyu",
-	"jCDf/spZIlJA9xbBI35HyoJoYZHaCfshvg88PdDziHlslc4d/pZugWu2tesDXZIW3x3iFmJgf84gS59J",
-	"aa++uW3Gw1u4Eum6ymq12Sxybb1f8yjgK3zYhDsmGbrfybdvnj8lj5+Mj74jjGuBlodZ7LRK6nHxP+2s",
-	"vw4vY0c8csNnNKi3Vr0WA83PQDM93wRLVFeLAWAJUrE+e6o0N/9GbDvnTaHeVo0SKPbVJq7BV4c2yfPD",
-	"znBPsNun7o097NXeek5R7rOTc3x+j31kjC/UHgv8gs8H1Sy73n3jn9tjU7djVA/DWp4+wO+lYwSwqZUM",
-	"DUV/0XWhoeiXiNqoRfKSPSQMv7S/1x1U9rTG9D0SdLDcUq5jKhRqn3Pw1TdMoRZ1fvGKPDh6/PjgiNCs",
-	"mNOD49OwbEwLQol1cTjXFyrObplvXO1Bxji0YlMv/yfUrvy2NqIV7z8ef4rGKIqMWqFZf9J5rLWkyEWD",
-	"HKSja6cgGfjBkolSXe5rthgWdSmmlyltuFhyIbnL+piaHQjMsoAluP/lbDbXcat6Gzqce2ZzjWytSDaA",
-	"r2TCSGDz5s7JlHGaZWs0jUi+JhiKlmQuVuScTAEy5zTHfyeUf6OJ0qIgak4XjM9Gzcu5gwSxDR64qbYu",
-	"vfO7b5l4k4v2f0tBNt33DaU2kG7nS5Ua0P+dlZCLaSZWnUnN+KstFQXyFvJCSJqRX8+HgWVlzCfBp2xW",
-	"yrYJJdnOK0To1EduuI0qWeQua8dNx+2TgIr7c/lQuYk5FfrIYbOdSgDfOAD3WY2fBkx6ip/KDGo57CUk",
-	"wJaQTk4IJm6lw9p28Z5IxA+ZQ4q+FDLxUnByYuzvFcsycuUlDKTmAffn5CSUPQnl5jljwiOHcgzW7yAQ",
-	"r4Nam4yqwq1zleqPVGF7KjjXVv7uFSlz40qVkHYVXKWgKcv2qOqJptX9A6AwCE0VJsbZiC0lBVXKiNXR",
-	"Tma4wJYGfjOxY/y9TGeQQyzT7xolNlNJc7OPvTLwM7p22bq97vkX83i1YqTmS/bf7xJkypoppAa4KCyW",
-	"TNmsVQTVziCF/5TfQnWuGiqNNP7YZQRHi8Qr1tbXUHOpDJbUCuK54KDQGlLeLJKgBKfNldrehP3r6a4f",
-	"GFm7Hg4WNn79GBRexPJsSz0HrlkShBQ2zA8eWh9W6mFSNObb6TmsCZVNIbiVjeag56IRTdViYT11Bbu0",
-	"pJWYLaITNQ7nvMw0u5x2JAX+NgeX1wprkrKUKGHratGVSzNiX1TxmFohGU9YQSPRiAtNeRp06EjQPOrl",
-	"jr5RnWUku5Bycvb6vOrokNMUbKHtXnH2Lr99bWqYS1ZADEZSzoRrRsLUKaFWG8I2EppOp2hauDoWUD2A",
-	"0sLlGu51cajDldaFx7E7F7Fc023FZPuHxfrKZp8Wuo2i7Y59PExRtp82sh9H9hZlj3iHK5xyvje/r23B",
-	"1+AkIVWX0lr7coE8CpK5QBVAyHXGMJ3BsB4dT4Ww3/x/6Czez3iOFvZ9Jp9DTj+c208ejyMZZOY47WTA",
-	"sL3Rra3sM8tb7IqylFBNhHSJc0i7BqH6c+v9YrxNnK73/Chmm1Ut1Ka0zDQ+VMVuH413ZcX/26PG5/FY",
-	"+NT4CARtF70aeKcko9qXTUwM6Cd94dmiN3uGbpL6VcUM5f8YFlTzHs+MOlkQ1hRHnEd7F4Pbyrobl4Bn",
-	"NFk4jb21sCyhzpTDvFmsB7YdQipLPAcd1058JpLnskZTooyjbrqkklktVbEZR/3J6rGJ4BwSV/86k2KF",
-	"vbgSwbVkV6X7f1pqwUVuy2LzArTzRkkw6J5yUPGq8huory4DyQOr1mOri+u6axWzDa/TL+CLrolvg8uV",
-	"GMdKiOOAWtWG9B4SNKXrjnSYTPAZuoKEXDS9zw/GYebN40e72HelD7fa5pn/9v0Jg76URs817FeQOV3C",
-	"KTZNqp7CW7E9N8v+5GuWakqpx7hp94+j1mUMByVn/y7B/axlCbt0dKaxJVkq+pfmm89tivv9dtX23PoG",
-	"K3itXXgSFEftgSn7l3HPzY01xP7xw+EWTHO+RJf/SQS3OUEuC6juDfD4L7swrl8Fc1tdi9SHh1t1lbEn",
-	"ZGIQejIkk5zxUoOajIirlT0hE2dnNX92BbQnZHJFk0VZTEYkrKQNXhuRjZpasyDMmOCT0Tse0iFme5gV",
-	"BieDB2Nfv3QyoGXKjO1kcSs889F4a5l2G6/XWLGDsvOUcGNQE1qHpbDjVjvE19LJxtcNI0UrozvzMF7C",
-	"Ksx43gert2Q4x7OVO+mqlX2xV0D4LhImrpUJsRmmMP/bAYEgxW2P018//7G1t20Vey9hdVGH8PYRkLBk",
-	"Ma2yqvt0vpNSgRr6sFySMeA6Hrot5ja//7MYi7GAdB3k2tCbeDTY3CvW9blDqrGYY+zifJO3aNfdJw8f",
-	"fb+ZS5eIFKIOvasMTp14IWJLGbz19kd1SpBS7OFpD3LnonWXSlNns+wB6dtK7qmibrVp/uRJIGofjqNZ",
-	"iZrprgpdSRNwfrQO7fzaCIO/+sWDEDVefgyRbAskY9lshmnmkCz2aQLTrECJeVs3EgCx8qPZCCioqNod",
-	"HKkPaDcbP2Iisgw6EgCvZzTlkIu9ql6dd3aXgVN9d4dh88a1QYvcGi073b1Rx+ANGsr5bv/YZ9TmtxOm",
-	"bYrNXKzICrJs1B1IvpbHxp+8crF5Ze/jDu130xzdeXKrYEaMG596hsnNyjcpy4FyZVvIV+0I9ghFbASl",
-	"e0Qv8pxaH2Akx6uT/4iCJTfuXumd5I7TuI/WXcCC8li/zTr6HfQU8zDehuU/s0gU+V9hgHkbxtSRaDyH",
-	"D2729drJgNT6IOYGuKoPDBuh1Xr/246+EVOAZI72LmpPIBMbTJ4ai2Al5MJaBK550xyy4hIjDTG3lV/i",
-	"Dagy05/NnzRnuj9bDG84SoAGHltbXCWUpyylGhR5K0s9f84yDdI2BjFm5a7ypNZl4e6DhXvy4Qss8r9e",
-	"nOYzRmf2i1VssNL9ohUPAu/D8c5oRU4/XIa8uvJbPHy4891N1n0n0SzkaZurfa6UUPz6NqTaEvz4LKJz",
-	"f164Z7yjQwT1ECcho+yOebwJ0lzbxk44UqovNeDHnvqfYgzp7vsMPDUaRtUlMcFMLed5Rx8geVY3SEXV",
-	"w7ZHN7Jg36YDjh/R7JIGzZe3ujb9c3scdSqyTKwuyyIWcPCdfq3fO6drm6WvBZkJIvgonk5T6+KbMS7/",
-	"a+1JdzmaGWpr9pt7qPCGKKOSytJWxy6qnze2IaZTP0doH57duY0lg1V/jWgfQ7jSglp5tbiAwhTYaXPe",
-	"yJDY/WCm7JRmmRHIk5Pqf11geU65ecDSlkukNea8A9EQ2/rpapobPh5k1fr1bcEorlG3m40pPvHigrMs",
-	"IzWssPUot/HJ3emQlYLn3I8B+xmGNl2NJbv1ihYz2mBxRSnNseOUHY80G5HGe3BkdwptXXJ+oeg+XRuy",
-	"unGodL057aCDwXBgB6phJ7FCsiVN1pdiOmWJbXDhnPLDAU1zxqPXdVF5dloqoOEMBuNoVRhUTxrxKGNM",
-	"0Si6XRgDlWnMDuF2QN/tdeW5fkF6v5yBSIV2Z8WJjbCFAXTBlyAVOpFPjPFgI+P1/2FXTVSj0WXnMNos",
-	"diVZOnNJzqLk2r+O1+rcTkn8Ur0m0bPddawnSbuNd1fq22fpcN6rFPk6BcdhoXFgNkevrvbV33wMR1JK",
-	"CVyHzeYjKZC2eXjVlN11j0JvuC8hIEF6YIfj2AcLNj1SPP1ypoe0C3C2NcOoSkB2twOkSu9doderhMKh",
-	"Q10+0a7/NwsubZphuqNxc7ScIdbkodFIuXd5TmOrOyuf7ja+0jpGdPsairiRkcG+dLe9EejQTh6jikyW",
-	"gDnajRZjo446GLnvLlRHkZTXSmzBU21upMJnnDCNAbzFiEyMxli42iemQj6ASefmPWO6u5SyqnWY3a5T",
-	"kxCAzQiA+2w818rdRNWYe9Nm8fLpUoKWDJY2n9rPDbHtGIOqvcsZcDfy1QBKlnp+6dRos6uMLW27BvdR",
-	"pYW0mUfuP7CXptldj2AFFBVZbaKZHc5RGjl+YSjcTbsBKqO9IDihSQJKESweIN/+/be333n+XJc5klcF",
-	"8POfsGCBpUYzWtKM2dmHlJO5KKUfxonTAoOs+m8nOVB2ORqNJt+NCHa6NKrDO65d+n09KtfWVzNljdTg",
-	"G9h5fk6XQK4AeJWkf0qo2za2dMFeeZnPAFQEU6NIKmxmB7I7TEGwoKgAN9e6sGOuGJ9Gcld9izFKMIMP",
-	"0aTO4z+p9UbbNtzGLfClkqcgFdY6GBsmB6Ny2HaSlvGr0Tv+jh+Qs1Y9MjYl9hVfdd6srRAJ6gZ/8z2c",
-	"qmfNPt3PQwQjJpZMKctwlvAV6BUAH5lFJ69fXbwlh8ujQ1dwpg4/1qVnnw5DdjZBCsSWQ5PWLLXJiFzY",
-	"Pv/1uDWspmgMYMN5YXYyG1PeLDM6tS4lV/VzoRJgN4ls+IT44a+do13dB+x4V980jll0tHmiLAciS2Ot",
-	"l9pOizEPV3s4Hh/jnsIP2/5JtkPNBOXSyBP8xHzYeiFsPpX73dbuTnD3z3AOMIa1LQa5WWwkFUlpLGfb",
-	"fOXJw0fff2dMV5HCBOHjwukTg6ITgh+2nQgKOnONUuFDkVHGsU094pBBfZa7Sbbmsw8ePHhiZ7E9HZFz",
-	"h1W2Y5SF7YcDaZg7+mQnVXcDN8yabNJnNcp65E7mYWEYhhU4jcfddMZJe5DixMDZl1RXC4J0guIK7MC7",
-	"YfDmhHybSjrVBwz09MCQLC0Ybh/fPXBTFA+Ojr6rN2dHydpdD5F+C1RBzM25MRTWOhdiRB4eP7EZxIyT",
-	"STC30SWrVhPEp0wry1GcYxIZRNA85mRwhJ3HCuC0YIOTwYPR0WjsOvUgMz6cY2ub383fM0BxW0HtPB2c",
-	"DP4G2nW/aQ3mPR6Pt0z622/Cn1shMuDv3HZaD0XJ4OSf74NI4eDcYoorUyJl8VcDEDpTrmGU9K2mzEcO",
-	"MT4fHre53vF4vOF59JMeq6aPjmMOzUOcsGkwc7eaColNIN3zTOGMhlPs604ejR+MKi9CAOY6ceEWIV0v",
-	"EgG2+XE9NAJgTouwT+Wn4eDR+MHdbGJzwmbdbLM1Y3MrWjylmNadikq/24oXy6NDQ8Z+0mCUFn5hStvs",
-	"a9VMWjz5Z0eLF+flxe4uk6ARwcTrNchEnVQ1JD8idvxBNYbd99ZyU7ZdH4P+E7X36FMQdTYLpY0MRZ5v",
-	"xVPX1mw8LdxZnQ8cZpL78FZXeKz/jt/fIqEE4ygjSPoSVoaf40Q3K7/doE4U284oNYza8PAkKz0VPbQ7",
-	"jC1cneQwGHmOrxztfqUxoRdferD7pXq4t3nj+MnuN9rjmJEv9DhRNX+7ZiQ7z1OlTLWIvDYg7KxN66F7",
-	"/6lB/IZSSb72WrsKKN859oy5Eiodg5MqzQAb1sUmfD0X0oiZmaS5771ki0bsAC9ubQpX16DmYsWrUf+V",
-	"emIbuGOKtVFBR+RcE5q46dKGU+V0ge5ep7O+4zNmpIy1IMzbNvkfm2z6hvmoDxMJidHjzGYO/Njhdnk0",
-	"agtNrvYUnSGuqqSa0fGjSNefjZjqqpVPTRPSlVy0qPjosy3caD3RMT94AetTXwJtewzybG1VdLzjyQLW",
-	"k+pGW+O8fxFJ1aJ420jt6jncxBfMBo4e9GIDdlY8vvCoz74iY6KR6Rz3eTmchf2nZlU27tDiVS/oAgIP",
-	"Qy9W5X9pqy6HHxewNiazZV44vm0z18+2CLNKkVG06gQ/ZBqMkylbAnHNwkfkjZFtzBbvWMM5mVM+s8rY",
-	"3HUZazIVfCVkKrcqpreQtrHtWDK35W2EC7ScvnRZPH64+42XQj8XpY3OfWUUYZHn2jSxoZqjtorNaStl",
-	"1ZLJoC2L+uvVnz69r2gvGGzYbTdUT/0nWQ71jNP/NPMhnIUZ4U5nrvTm3ib43GylQrluw2BV+aqVMdmm",
-	"Qg4JDyy6kN2EI0D3tRcuRA5WucegkYtj2CKsqWtlfUImruB0ghOmlLMm3XRYo9aLDGxLHvM5l3GKKR52",
-	"bDj2RcJZuMoVUZv/eceDhVfCHJDhk5Z95M1lrOViA3m18WI7cOdoZGD6sQKaQRozItz1VzXHG0wudrf1",
-	"I4eBJx/l+fvbM0SqqbJ3a4o0140l1OFxT32L84TyoIaNacLF6ms3PsY9+M1TwacZs1Hse2vl1ploVEE7",
-	"U4uqE7+wvAf/4MTWc/fhnpsmjHv28KP/0xsyXYGJgNvcuiDvIlu/13oIJtLpvX3xhSsCb4DaiButkWhf",
-	"ob+XhPOIdP7TYNN0aOL8YT30/eTjTZbpUkxecbBRR5oR4M55iNc2Ii8FBsit6DF6hlWXbMjf60uoFyjI",
-	"lqAwqq1XLAEb32Z67pUWXb2ICROYofEOB0qijy0SrfcH73AzRBSPn3CfDU5wK2pD1Xeil9rwB/Af5zDG",
-	"+XJ2q18dF7pXD/4k6oFRCIZ1asN1NYIyZfoQ6+DRdO8M2rvmzyPyC9Ugh5Wh5ab2k0IKMQ1mO7HfrbqC",
-	"Rp9EKWAMHhfTcczGZgsujY5jTEXLitJo5B4HQD+t93mb7KC1VAdXqIE2utcrPjfyYylATJ3AqVTWj6DY",
-	"jEMa3ENIA/YD3apFE/9rRO7UhV9LsQSLGsHTcT9oy+2GbUZ7uUH7zSGPr6LFZ1zj/a3TVwDELgLbYC9i",
-	"Suz0ssfHQ6Jscw5yPDoaHd9bA18q1SLd1AWMmZjZ4O9MwsonqBK9Eigy1LVJ2I/j75Jf5zZpVMjUZpDa",
-	"iBUqzlia4Uq/hta7J92MeoNzHIhNtt6USxh0MMs/c6vviDuc8xQ++OACukGJ2fc6jDfsEVuonPfj4Rby",
-	"HvdnIVviAzYkUPcZ/lwBgmhc4+cXZ09dh9lm6/j6ImLbdznx4f7DKvvxwRN6MH3/8fHDyAiuLySkYZDp",
-	"Pp7xRTAuDGPgLwQq8r4Rczr8iGUfnw5RmnWyKltCZ+QdqzFfS0B2NDFscuJ3dGKpxLEPpxfVClHVeJep",
-	"utEreTh+6Cs5LPepmDMuUmWAombux0N3KUPPqjl3u8LBePZrqih78DADn8F1FZ8viAuc8yQra29IxCuB",
-	"qGlg3K0XHd3rRX8CvagiRCyH82rSNbiNraw+rBoGHKqqw5B3Ujbp2HYgehM0GLgN116r39Ede/faHaui",
-	"SfmNRhsFVQrSsDPUkFxVkesvnqTuPXhfBtm7Pgctun/OeNouZvEtawKST2hBr1hmB6NsUr77tif81pT6",
-	"qFrx21zkhJKEKhxq6Rov1ooBwe6D5BlN5iQTYhFwIytqMjGLm0DPgtV3WECvjOlntqAC/Z4o0aXS+2ry",
-	"fqTenmofMS++qtQvB8j/rLSv+pLvDaW7ZmkBn+lO/bJYKaakAFFkgPPuDIe7grDXTkcyWMjJdis8wdOH",
-	"H+t/tJIamtjxK9csc0ZRkgmFrQZsOeyQXK1tUashdcKwahUjGhXH3JtB/g0C/ji4E7rodKga1n+fQ/En",
-	"o6kqi8Jc3/6Usm8ORY1GYRbFFkI7pMmCi1UGrj3cNRIqWmt2pVS4tAkcaJOltq0IoXxt6w2qTIeuCopT",
-	"8nD8xLpEKLcpnVgOThegSILV8lPfQiBkD5s0fVaf+EuibV+H4WqsEpplIL/5Oil9byvnz84aolkAb+kC",
-	"KtSl+3GIdirANhIP5orclLLLLtOEuXxxb5dMhZwJbMfn0m6odg1laA7E7WgbpVsfJxL6Jgk/NaTdIt5b",
-	"SWqqJ6zcqdejB8ewuo/BmXvucO8D+YM4GNLhTVmX5UxRbf+VV+VtNfepbdW0ACiwUhHV/qjS/gJuU6C/",
-	"gG5BbqT2vfF6C274sN1oCw1/mwtCc3L+1/26GFT4lwu5Pqxm68ad7TiV+YXvgnob4iac/nznXvZgXk4H",
-	"alddtbm5E6Vd8RNBuN272O/Fy94k7XoKb1jM2OmtKkFEa9H6cvt72N2nKxLHNsaHtkH4AYbYQ0rfRHac",
-	"UVx1qbLNACEdkTcltim0VWeMEzuORMEpkkIuUsh8r7R6jqdrkCYpU6CCYgFF10G3k0ysQCrXOLOl7poN",
-	"VxMGboP3+K7+FTneLf+xZ3NDxDbZT9U6cWp0RDdsCrKihrQx943oxdqLewZ0z4D6MSDb3bztBhfCjkVX",
-	"bMZ9pEvk4N1XlRt8D3ZkF2qxo6qR7UE4fGNvprTp4DJf+x18Z/OvkmNUY0gi7OIFgvcb2w8Um6/c84N7",
-	"fnBtfvBr1RnYZv4CZIzPVNBZzCgCxE/QuAlHqKZe3ZwJ/AQaEv3Sjeb7CjmAPVqHsYKAHJIcNBGSZDRZ",
-	"MD6re8a5zs2WtRdAF1XJ5j2vuOcVN+AVL2kOLpsXPIJZ1mDxTBExvTaT8K2/u50UtlOhnxlya15xv8An",
-	"R/K31BAkWCZG4w4cZE4VuYJZed958J6Ur0XKkclHLbL+EWYo41VFWZ6CK5rcpF615noOVkdtEnCjd/+2",
-	"/h0hJd+SGO1JZPeJJ18y0nZmnuyJstfOO3FYFCadxAdVuJla1/96V3rJM5s+Uh3Yyl4jG3ASEqEZNrbf",
-	"6JgRmcvhEkdxtgPLssbgpyaJPuPpl0Oi1Vnv6fNPIVSe8fSWRMphe7pWZ9PN8+Y0r63Z31Xicvj1LzF/",
-	"+WtIG7/NHOzg0ruSsF9x+FOkYd+L+k1R/01jLJvqTNZuj8C7DV2gS1ofj49O6mmSrqc2FrHWXeU3pknZ",
-	"8U0jcjwen1QdsYZuHuwCXCmsEeUKqtHBo3f8eHx8Ukv3tJT0KlsPgzkpkGKhLDmfBs6huchSFwIQ0yrx",
-	"faJwNO2kGpiEcSg3UXZoPYF+cJQWonucQECEN+4FOtz5hoXlbXYNDc9zx57AjaXbcospO+WsiRmnxEYP",
-	"FfY8CicZVm5CP0an4VcIZ6q9gSKja0h3+RiCd6pXPg2v4aIYDl5Xsy4PzgzIdi9ev+FfQCh91jES26/g",
-	"zBNfPU4Ph8giud/YbfNZYXJ85zBxDOk0HGaXiBwUyaj+KrFvOAhmtu16Hx+1T37x3XnvM12/Wmvtgq7r",
-	"wt/+WtR1LLbDj8G/drkIm3rEHydjG+NA792Ff1Ibgm/qQe05j1eQCT5Dw5/dsTmxW88N0HS3L3IrzR3a",
-	"2bCdqekXIJcgD3BWgX10RCZKQzEh36ZU0xNyoaH4Dq0TBKHzPNpaH/PgkEystK/eCHb/HXFdfQAT3oz4",
-	"s/Vh7zhaPloCzW0ViBqRXxj3NflXGKpwTYYTkQmO+fK+5Sd3/WVEAXxEzrjduzEZUzKTYqW8MUbdGqcE",
-	"j3hFkwX6TX6hSh88My8dnP80MVQuQZV+Gq3b18qO9H3H7RRXgztCkgzoEv8ssfDP+V/P/Es0U8I2W7Yj",
-	"gNG1aYDshjG58W9oITJFyuLEH8hNiovYWhf46a22VoSRpd4hlFHlbre2LSUkwJbWG4xOIauo1F6hBoQa",
-	"zqHa1/XgaPz90dYWSZ/TVaThg7b4fGBh3eT77bk9cS8zvoi8/NhyzJb/vWYTIZQqW0t7Y8t3j8UBvVqg",
-	"qnsvIv4MIuI5DtDeEBJzlmEOriy5+orlgYfn9snITc8BViMfj4+DAeua6lI5oAU0wSHeq62p4b3xe7jd",
-	"jkt2ja7OZX608K1ZyxcIo+hU2Q2X3ZlauCpSKyOb08D9gL6mCX1vfH7lamxNgF8xP7KcpKdp6EjqbgzE",
-	"bvp96zgguFRMw/Zs8zxUk2kyR824jt27vK57yvuTUN5crMiUyraOwL58xeBTtcGPGw2pwrP7rtIFSCXs",
-	"dOoMp9LZMBSeAtLKse07ofmY/mZw+hUHkoNS1NuG9st2TnrL9rZuYWx0Mgp7swYA3VzAlkMMia0vxe/+",
-	"iA3oCGbJAJNErPjQmGWKpVjOHZw3WKeRrRqLsgtfh4XJ1j5h3g7Hx0zYRAeJ1tV367mk7U8+7dWMynxy",
-	"ZRcXHNcPPh7Wom8ucJZoP9SicwCh+Z3jAlQtVPQA1cyOOFRSlmLZ34lBEDGrJqP7Xupi5fjhxlAEW2WA",
-	"/YQV+da3if0uXBu7i26ue44euLKw94BBLqyHWf81aLntJYYyFPD/AwAA//8=",
+	"7L35c9s4ljj+r6D03aru/q4sH3EyE7u6ttzpZNo7uTZOV1ftJGvB5JOEEQlwAFCKOpX//VN4AEiQAiXK",
+	"V6cz/s0HSQAP7z4/DxKRF4ID12pw8nkwA5qCxB/PU8gLoYEnq3dQZHQFqflzCiqRrNBM8MHJYKxlCWOy",
+	"nAEnegZkDiuypIooAE6uYCIkjAbDgUpmkFPzOvAyH5z8Y2DeG3wcDvSqgMHJQGnJ+HQwHHzam4o988c9",
+	"NWfFnsCFaLZXCMY1yMHJhGYKvnwZDl6KhNpdtDf1fgaEw5JIUKKUCe5Awr9KJs0RzMrhjiZC5lQPTgal",
+	"ZHsSJiCBJzBob80s+bb691lRZCwGELP2kjJN9IxqBMVUUq4hbYLh+sd+RzW8ZDnT62v/ZpZkimQw0URM",
+	"CNBkNiQTIQl8onmRARl/GKgV1zNQTH0YnMofHz891T8ejk/I46fEgAiUVoSL5ZBQnhLBgeRCAmGcUE1y",
+	"oTShREEi+MbzNPb5VmQsWcUhlZkHlIWVQR9RgMRLJYkouVaE8Y0H+NePTw5Olz8+ORifkCcH9QkYN7/a",
+	"jaqtOwUtV2cTBHN7kxf1J7oxKGec5QatDyukMbc2BTn4YhYoqKQ5aEdXZ0UhxYJm5z+b35hZpaB6NhgO",
+	"OM3Nu9Q9cMnSnohb4pPrJ3uuEpohPDsXg+qRmy8XcIy/Q+TGz8iCZiUY1FyJUpJkJlgCQ6RVvOQFyBXJ",
+	"QSk6hSE5JFqQo8ePyYIpdpUBObt4dn5OkhmVNDHQNLeCR7Jcqz5UsJE9s5ONl0c/vQQ+1bPBydHjx0Nz",
+	"mf73Q3N1WoM0a/zfPz58+HR0uPfhw6e/PP/4n/8Rh4AhVppshDirn7k5yC1HWgf1uxfPyF+Ojg9GZGy4",
+	"0Y+vx+R7Rw7DipSfHBAqwTOoHwhVc4UXYUiRcrUEaShJz5giCc2yEXmjZyBJUbFBhR9gUy6k5XCOTgcn",
+	"A1z28KDritzGO27i8eHRTUTDBSi16QqU/f9Nwf/FvKwKwRUgZf9E03eWA5nfEsE1cPyRGmlhpdV+IcVV",
+	"Bvl//lNZ0VUv9x8SJoOTwf+3X4vkfftftf/WvmUXXeejjvEZ5p/TzOzbXMeX4eCZ4JOMJfe+IQdhsyGx",
+	"ADlsKAelghTxTIkc9IzxKYFMgX0oR4ozL6aQsBTSIUGMZIoUIJXgZEaNiKqWWIHGo74Q8oqlKfD7Pauj",
+	"DZAkpyvChSapQIHW3vd3iqRUU3OyK8AzS2oAIfCwU8EBj4EshNPsPk/xppQkZ0rTud3Da6FfiJKn94w1",
+	"hpXYqy2TGbGIMfFAtEDG7b0X4iWVU7hvpL4S6QqxD3UiPaOcPDkmf2c/+V29onzlOIC6180JQXLKV7UC",
+	"ZMDGxXJEzjlJKZ8aEhwrOgG9GpOESslAkRlkBaFZhnSnaI6KcmABNFTN2Nbcs/v1g6Hit1drfr1edo97",
+	"jWyvUsk2vl0rbwiYXzkt9UxI9jvcN/p6PoA4rMmciyVHzPiV0wVlGb3K7hVlLyruqp1hwAFSSEkqwG7R",
+	"yvgReS9XhE4p42TJ9KxCB9LSo07NS/hBY2QIpd3pCikSo7Td8/kqkmSK/PfFm9fkqtR4rKU7LlVzK2jc",
+	"PlVZFEJqSF9Byuh7lOZ/zHYR+MFiZhGjav36/sXeX0eo2bkvosXw9tzp04U0FpJmVt9IJFAN6SXVDW0l",
+	"pRr2NMsjNqxR0AomQe30Dkt7aENGF1qI+Y7bkSKzZ2EachWxz6p3qJQUmYNKRLHbO19CJe8fA6v14cLV",
+	"14YhMBtQqn0U4uqfkCCLsxfylloR1LyUOayam9uELu5mI6fk8ElfJqVUQm4H/i66cQgJ3Gv0gJxmK8XU",
+	"+vGuqGLJtmP9ZB56nguzCdV/d0NDixOWov9lyxIXiZBgtppI5ja66fFn9qkdtpLCVNLUCpH+yAmLevsR",
+	"x5CQqfN2qALovDK2wMEKLdo+iPPcrxPZgzkIV0yvesNwzqyu551z8KmQVrseDAeoUdgfvUPt0ukZhn5y",
+	"mmWXmmbzwXBA8ys2LUWp1j17X4aDjPJp6Wim7Rj46dlbcvwXoun0lIxLnjqXItMkodxwyysgWmRoY659",
+	"2Ii1/jT3GiCNga2QLKdydenuInrdTtIxPr20C9VcTpRG/A1rZ9BBtQQv8yujnwwH1gQPVum/bUdOUY4I",
+	"5sYTS6ARlyDQZEb8Q0TRlSJXK8K0gmxija6JkIAuAbctMmFS6VMCeaFXlXfX6ueCg7FZah1YLyFbQG/U",
+	"vXAbeQc07WLx5XQKCrlxUUhBk9muQmJBszgZvpAiJyUvMqCKck20IP5nc4LIfdJPlXOvutu9w7XLbbNW",
+	"Q1LrSBVSZ4PdRXEj4CfhLQ8dF66P6WmgA3QVlwyIMOBwbbzeJBECBwdNU2a559tARCD/HLakhoZPuuXi",
+	"+evBwcEmb9v/ffjw6eDg4/8fd7SFoMaPR/fsHKnrUowmeqtodi+f2W9dR9dyDoyd31E7MYaf3RsxMkjZ",
+	"1F1WyzT45Wzv6PETIiZWWYZPNNEZqqbW+wzpkFBFxGSSMQ7Eu6QVUWxq2PLonnXLpgs9jnndbKFGCQlU",
+	"dfB2J9NA9lR2PQK2YfuLWFpjXBiWqUheKk3oVAIEQKviA8OB0lRDKH0L4KnV6vxdoOidlAp/slBOoyLW",
+	"PLID+GOKsSGNBrxDyFQA9NsOPhDibrc6XeHkJoI9s+RZqSMZLOxiKSRyVWirimijvQwHQGW2ukwhA3xE",
+	"LEBKlsLlhLLM/BIFlF8prsNX6N5fkfes5o9S5estRwFbpkw/m0Eyx69ErZa4ylqUVxlLyBxWyBCmwgiQ",
+	"kZDT/U/7uUj3VZmnV/tcaCBLyTQowxzIe2mQ3mgKqOyuRGlMXnQ9LDkxN8ZAEkkxnGCViBlTceVO6A5t",
+	"2rAiSIlh/+T7Z0cXb4nOxHQvqY45JM/To8ePD5/+MIrbnmK7FDCA+4WqGVIq+x020DtwjW41o7QaxFMN",
+	"hYJx/eQ41A9jwcLmneJ6bp8OEEO8qe4rFlwxhQ6b9TueSJE3ELDPloaDGVVt9as3xNqkoMXOG2jBBA+B",
+	"H6p21gmN51zLVafwr0NVBV1lgqajFBJh9aE1XKGJFpEw25uC/qsEwlIrSQWhiQv1r38hUEbWpSBP4dNm",
+	"0BzE7sYbbhGlH8PpCA9iKas+ryotnHpT2y+vzp7hCWv7lUogcyg0Rm6WxjaIntrdSOcX611+pwiLQ06U",
+	"OhF5Q0SqMknQl4kygTP8wTD8DrlYi/224WlufNQl4J3uFPVaxfUNZvd5HeGLKOA+4RHOLeWlsodEJ8Yj",
+	"3XVpe0PCOLmiCp4cjwZNZfts73/p3u8He0//c//j5+NHX378jxhIcIlznmSlcgZyk7Buk1NclyIyoJO4",
+	"uDDseWVkGEPnMG42bcGkWuxqpaPqqhcBN2Fh/qYde8cdb2dmcU3FyZzdYG754nZNpUUrV8YCJcImemVU",
+	"aVLQKdxUyPkTxA7e9CPGlQCag1UBrlZuY1eQOSYlQQGVyYyUCpAHtoA3z2mEKbyxbEmxTwTt7Mo7R+hE",
+	"gyTPzWs2QYpDqSXN+rvtup040HlMt5+jvxqG+Tfh4TEkeiaU07AokRgQI0tRZimZsh0cMls8Syz3yYFr",
+	"2yqEYpotMIVnSu1PlQ/wdgHUxprARYK32NhrDJeeVX7ilubL+A7OQ/uVvxuxGwGXLDPowFNOc1Be4uFz",
+	"9uImzGXO7BAAgQXIHu5du9cL//Sadun/MXQw8Pvvhh5aELE41N274Ftpp7lIIbss68BqkINqoUszY344",
+	"F8yOAMY4+VY/pn3qugZb5ZGrTtkN97+3/POqZOZYiPTZ5HJGpdGJ6VWp0EjGeP+lFpfWA2H4MaQsodkl",
+	"5CCnaB3EtKQWwgQLcsHB+isTozIMBywvMpYwZ9z7H1meMwOk6NcrP1WHud3T8eIeDm/ySogMKL+eyy1q",
+	"R6Oro1qp8dnYLf0MBfDUwLWDQnKWZczl310jbGDT1j7v4oX6jemZKK1gsM+QtNoleQVnzMehjeBYnWLk",
+	"H1/giDVOS/LIGajIAbSVprpUIaKUhYGWWPIICrQgjYeqvtFwJDXAFQP48zpG0wQ0Sv8oqBQGu/pFxFo7",
+	"tR/1n9iwn5d+9XX+PwHIwlQMVYg5cCImp3gBxNi1yL1Ql0FeZtO4S/S1evga1FzOIEN655+Y5UAToAZh",
+	"DcfLGAdlwDmVDIxeqWjq/pKCKijDnMuZhf20ZJnGL00R4yeyVNomYKOjTtECmZiRqoPh4J9AM1GqFRL9",
+	"jJY+LJgIPildtFCVspAM+dDUfEmXyKf+KVY2GoK/JRQPMBMFKsBiYR2Jmd1xUkomXITE6Q9RhlJnN8ds",
+	"/DkXywzS6Y7+98aLV6teLCnJhNpxGfdK3wWuEXzo6VgPspF7PX+b6lIGiy5ymbHpDJQm+EhdS6FFlp6S",
+	"A5fexsEmfwZBukfb7EMuNJu4tBu1wZm3BAlEU0Oj1rBgkiiQC5ZYS6LPKjveWODn2KgiV2j/xr1wA50w",
+	"CD/0W/MCH8cYbYdr57eZyJ30oFei1Og3ppwI7ys7JYJnGFWWgD7ihCqMLBtGaO2qkmuWuY9YUmmYmV3I",
+	"WXKb0XbjIEhEN/bxjkZgw2JwG6uiEmLt1gKpOaM8zZwPK1NwSTOr0ZVcAk1mmFi3mQN2eAeq/++QZ1Bz",
+	"1T8qlhFuezMsL9qxM1EAHzS5+CDEi4FnvXF4dmbvnKHvc2jFNNOKKE2l3tOzuhyFfP8rZ4lIAX2KBI/4",
+	"AykLooVFaqdhDfF94OmenkV8ElbT3+Lk6tZyzLa2faBLvcF3h7iFGNhfMMjS51Laq29um/HwFq5EuqpS",
+	"iW0KkVxZl+MsCvgKH9bhjpmd7v/k+3cvnpEnTw8OfyCMa4EKk1nstMqkckFX7UzuDtduRxB4zVE3qLdW",
+	"vRYDzS9AMz1bB0tUQY4BYAFSsT57qtRl/0ZsO+dNod5WjRIodtUmrsFXhzaz9tPWGFuw22fujR2cBL31",
+	"nKLcZSfn+PwO+8gYn6sdFniJzwclRNvefeef22FTd+PJGIYFVH2A30vHCGBTKxkaiv6i60JD0S/7t1EA",
+	"5iV7SBh+aX+vW6jsWY3pO2RFYY2rXMVUKNQ+Z+BLnphCLer84g15dPjkyd4hoVkxo3tHp2GtnhaEEutX",
+	"cv5GVJzdMt+5gg+0EJsBwdf/G2pXfltrIaKPn4++RANDRUat0Kw/6cIEWlLkokHi1+G1874M/GDBRKku",
+	"dzVbDIu6FJPLlDb8WrmQ3KXaTMwOBNqwsAD3V86mMx13ZWxCh3PPbK6RIhdJwfDlYxh+bd7cOZkwTrNs",
+	"haYRyVcE4/+SzMSSnKPXwUUq8PeE8u80UVoURM3onPHpqHk595CVt8YD19XWhY849K3Nb3LR/m8pyCa7",
+	"vqHUGtJtfalSA/q/sxRyPsnEsjOTHP9r63OBvIe8EJJm5NfzYWBZGfNJ8AmblrJtQkm29QoROvWRG766",
+	"Sha5y9py03H7JKDi/lw+VG5iToU+cthspxLAN4563qrx04BJT/FTmUGtKImEBNgC0vEJwWy5dFjbLt79",
+	"i/ghc0jRl0LGXgqOT4z9vWRZRq68hIHUPOB+HJ+Esieh3DxnTPjQX+l3EIjXQa1NRlXh1rlK9UeqsD0V",
+	"nGsrfw+KlLlxpUpIu6rcUtCUZTuUUkVzGf8OUBiEpgqzEW2YnJKCKmXE6mgrM5xjHwm/mdgx/rtMp5BD",
+	"LL3yGnVNE0lzs4+dyh4yunIp0r3u+aV5vFoxUmgn++93ATJlzbxdA1wUFgsbEJCAoNoaGfKf8luozlVD",
+	"pVE7EbuM4GiRINHK+hpqLpXBglpBPBMcFFpDyptFEpTgtLlS25uwexHj9aNRK9c4w8LGrx+DwqtYcnOp",
+	"Z8A1S4KQwpr5wUPrw0o9zETHJEc9gxWhsikEN7LRHPRMNELYWsytp65gl5a0ErNFdKLG4ZyXmWaXk45M",
+	"zN9m4JKJYUVSlhIlbDEzunJpRuyLKh7ILCTjCStoJBpxoSlPg7YoCZpHvdzRNypujaR0Uk7O3p5XbTRy",
+	"moKtbt4puaHLb1+bGuaSFRCDkZQz4TrAMHVKqNWGsHeHppMJmhaueAhUD6C0cLmGe12R63CldeFx7M5F",
+	"LMF3UwXf7mGxvrLZ5+Juomi7Yx8PU5Ttpo3sxpG9Rdkj3uGq1Zzvze9rU8Q7OElI1aW01r6cI4+CZCZQ",
+	"BRBylTHMITGsR8fzT+w3/wedxbsZz9FqylvyOeT007n95NFBJG3PHKedgRn2lLqzlX06f4tdUZYSqomQ",
+	"LlsRadcgVH9uvVuMt4nT9Z4fx2yzqm/dhJaZxoeq2O3jg22lCP/yqHE7HgtfjxCBoG1dWAPvlGRU+1qV",
+	"sQH9uC88W/Rmz9BNUr+qmKH8b8OCat7jmVEnC8JC7ojzaOcKfFvOeOO6+4wmc6extxaWJdTpiZjgg0XY",
+	"NheossRz0HHtxKd/eS5rNCXKOOqmCypdEpBiU476k9VjE8E5JC5DZyrFEhugJYJrya5K93daasFFbmuR",
+	"8wK080ZJMOhuE4c+Dm81mcqlfXlg1XpsdXFdd61ituF1mjR81Y0I2uBydd2xuu04oJa1Ib2DBE3pqiMd",
+	"JhN8iq4gIedN7/OjgzDz5snjbey70odbvQrNn31TyKAZqNFzDfsVZEYXcIqdqqqn1jLkeoHcLNWUUk9w",
+	"0+6Xw9ZlDAclZ/8qwf1byxK26ehMYx+4VPTvh2A+ty7ud9tV23Pru9rgtXbhSVCRtgOm7F47PzM31hD7",
+	"R8fDDZjmfIku6ZYIbnOCXBZQ3ZDhyV+3YVy/svG2uhYpyg+36sqRT8jYIPR4SMY546UGNR4RV6B8QsbO",
+	"zmr+21Utn5DxFU3mZTEekbB8OXhtRNYKmc2CMGWCj0cfeEiHmO1hVhicDB4d+KKxkwEtU2ZsJ4tb4ZkP",
+	"DzbWxrfxeoVlUig7Twk3BjWhdVgK25y1Q3wtnezgumGkaDl6Zx7Ga1iGaea7YPWGtPJ4ingnXbWyL3YK",
+	"CN9HwsS1MiHWwxTmrx0QCFLcdjj99fMfW3vbVCb5GpYXdQhvFwEJCxbTKqtiW+c7KRWooQ/LJRkDruOh",
+	"22JmiypuxViMBaTrINea3sSjweZesa7bDqnGYo6xi/Od9aKtjp8eP/7Lei5dIlKIOvSuMjh14oWIDb0H",
+	"rLc/qlOClGIHT3uQOxctdlWaOptlB0jfVXJPFXWrTfOnTwNRe3wQzUrUTHeVRUuagPOjdWjn10YY/K9f",
+	"PAhR4+XHEMn2nTKWzXqYZgbJfJfOO82yn5i3dS0BEMttmt2XgjK27cGR+oB2s/EjJiLLoCMB8HpGUw65",
+	"2KnU2Hlntxk41Xe3GDbvYOJO5O3+HZh3D9P8T2iHb7asNwPxrRR5oTf6zruLmJjzniisXxrPqEzHREgy",
+	"ngrhLWYsz0gwzOpMZvS1OJh19Y+CREN62eiqHhG3SkiNFqNLPpgwPSRXoLTtW9cwvfxlTSTApdOV3Dku",
+	"jVQeDAcrUJcc/dQJtcV4FnUNjQnWEfbrts++GHGZZWJ5WRZdJ6gAY3vUGnm8OYxTG4ePtqzNItWAr102",
+	"oHWAMT61CdOYIML1uFc0izuy25yj2iDSHYROUcpC9EmCrRDYvRB4GZtnfky0IMePncsPY4EGJX07Sz8F",
+	"YUTOtbNpUkanXKD+JmQKUqEXPV0wF9uKuI/5Djt+b56O+j4dWnoYuA9XPQEGUdJoYFkfYr81/1lRf66f",
+	"16XNdf6ommu/8d6i5m2NlZXvYpAC2CqTVrYVS4FrNlldasmmU5BqTDIh3EgNbLN3ZSCqCK0YqSuQGttP",
+	"jg1O+ubV2G9zSMaoYEmqof5vTlfEGDiGAxrON04gg6vmMzhSQKTGEGGNCtK1XeJB3ImqxTAe7z4aZX81",
+	"jK7XERKj6A24HoahoG2OnUBM9WgnYetyQwdty4ToUYG7I6Z7527Nt59GCOkGTM+y7ricHrN0jPLRIbwr",
+	"oAQJRM3E0k/mwsk7WGVJlT4lHJhPoWCy4pNGJ3Lom0FKbNFNbvEPe8Y3gLNVitTwOIzENOOc/JyT53ya",
+	"MTW7vWzlazPvDdzivftizSqmwK1Z4qmv+kPKpG3BhdXOqNAvqcw7aM22XY4YLLTszHSIxsRv0MDaTxfD",
+	"uQaWcyH3oTzFbPMlZNmoO4fyWsFKf/Iquuz9nJ+38If1SMzWk1vfaoQ7+KoLrOtTvilyDpQrO7Kqan+2",
+	"QxbOWj5mj8SdPKc2/B0pb+g0vUXBkht3y/f5Ic7Idh+tuw4H7Xj8NuvEz6CHsYdxXOrau/6FRcySf4a5",
+	"lZswpk7CxHP4vL6+AWsZkFofxFwDV/WBYSOrsN7/pqOvpdNAMsNQD2qAIBObRzmRNIelkHPrDHfNYmeQ",
+	"FZeYZLOJh7wDVWa3pwrO2E56YH3DUQL8J+q4G6ryE8pTllINiryXpZ69YJkGaRsRXtFkvq0yv3VZuPtg",
+	"4a16od3/BTYVu16K0i0mJu2WprPGSndL1HkUaGdHWxN1cvrpMuTVVcju+Hjru+us+14SuZCnra92W9VQ",
+	"+PVNSLUh7+dWROfuvHDHVJ8OEdRDnISMsjvd511Q4dW2JcIRtn2pAT/2zP8rxpDuv6/ZM6NhVF3ZrZPI",
+	"JZ1g+Js8rwcyoOphxzEZWbBrkzPHj2h2SYNhLxuj+v65HY5auShiuTaVK0Z7qxYLVLUgU0FE3EcYuqHX",
+	"DR//3zqJxHkIM9TWBO9tydXJeFFJZWmrYxfVv9e2ISYTP7d0F57duY0Fg2V/jWiXGFClBbWcHLiAwuqv",
+	"SXO+4ZDY/WCR2IRmmRHI45Pqr87onFFuHrC05WrIFJ14EA2xjbiupkfj44EB5de3vVJwjXq8RUzxiZuU",
+	"Z1lGaljhqANuLf/tlUCVgufcdgH7GYbhjBpLtusVLWa0xuICT0HnCTst3B6FupXL0S8U3adre1wPKpBu",
+	"FoAdrDYYDuwAZ+xcXEi2oMnqUkwmLLEN9Vw+ynBA05zx6HVdVH7AlgpoOIPBOFrVxNeTDT3KGFM0im4X",
+	"xkBlGhOjuR0IfnddQK/fi6lfumykOVFnsbVNLgtjVoIvQCrMnzgxxoMNRtV/wy7+qEZjtDoIhlxJlk5d",
+	"fZ8oufav47W6iGsSv1SvSfQcrxPrgdgeG9QVubqViUq9uvBcp9dO2GMnMJujV1enqdx87F9SSglcX24M",
+	"77lhRdUQKNetFhNBfPUsCSpjOnImfJ7MukeKp1/PtMJ27fmmPnBV9fP29uNU6Z2bU/SqHnboUFcOt1tf",
+	"mQUX1teYbhkUE63kjfU3awxu6V2Z3tjq1qL/+00tah0jun0NRdzIyGBXuts8eGBoJx1TRcYLwPLERkvj",
+	"UUcJuNx1F6qjP4DXSmytf21upMInWzONuWvzERkbjbFwZf9MhXwA6y3Ne8Z0b4Wb3HadmoQAbCa/uM/G",
+	"ywzcTVSDgNZtFi+fLiVoyWBhSwn9nELb/j1oWHE5BQ5Vh1MtSz27dGq02VXGFrZTmfuo0kLapHv3B+zd",
+	"38yu6MzTgaIiq3U0s8MASyPHLwyFu+maQGW0DRonNElAKYJ1s+T7//7t/Q+eP9cdPsibAvj5z1iry1Kj",
+	"GS1oxmziBeVkJkrpw944nTwoKP1+nANll6PRaPzDiGBnfaM6fODaVZ5azc7ctm0txJQ1UoNv4KSrGV0A",
+	"uQLgVX3qKaFu29jNEHtzZ774RRGsCiCpsEnNyO4w78aCogLcTOvCjtVlfBIp2/ItjSnBpBlEk7qE9aTW",
+	"G+2YIhu3wJdKnoJUWOZrbJgcjMph29dbxq9GH/gHvkfOWq14cAiKb3ZQl4zZ4uigZcZvvn1p9azZp/v3",
+	"EMGI+QcTyjKFAylALwH4yCw6fvvm4j3ZXxzuu14Lav9z3XXhy37IzsZIgdhtc9ya3TwekQs7V6we74yF",
+	"xI2Bzzif2E6CZsqbZUan1qXkqn4uVALsJpENn5AlZfrH12NC1TyombbGr8uJxQ8kNMtGxDepZhYdbYkU",
+	"y4HI0ljrpbbTKc3D1R6ODo5wT+GHVdBDeYxyaeQJHvOSrBfClhK4/9u2NWPc/XND9AQzOi0GudnPJBVJ",
+	"aSxn23fw6fHjv/xgTFeRwhjh4zJJxwZFxwQ/bJtwFXTqBjPApyKjjONYLMQhg/rMEJDBEfPZR48ePbWz",
+	"n5+NyLnDKtss1cL20540zB19suOqsRcQ/ANZp09Uzg0ejdzJPCwMw7ACp/G4mwY/bg9uHxs4+25C1YIg",
+	"W8lLw+DNMfk+lXSi9xjoyZ4hWVow3D6+u+emtu8dHv5Qbw7dQG7XQ6TfAlUQc3Nu7J21zoUYkeOjp7Z4",
+	"jnEyDubEu6wz8xxOJp0wrSxHcY5JZBBB38STwSE23S2A04INTgaPRoejA9ekEpnx/gy7Ov5ufp4CitsK",
+	"aufp4GTwN9Cu8WMtYPDNo4ODDZPFd5so7laIDBQ/t5OdQlEyOPnHxyBSODi3mOIq9ElZ/JcBCJ0q1ytV",
+	"+i6r5iP7mJoaHre53tHBwZrn0bczr5rMO445NA9xwiZErU+hx6bz7nmmcCbcKc6RIo8PHo0qL0IA5jpn",
+	"9w4hXS8SAbb552poBMCMFmFf/C/DweODR/ezifWJ/nVz/9ZM/41o8YxivmsqKv1uI14sDvcNGfvJ5lFa",
+	"eMmUtoWHqlmvc/KPju6GzsuLjQ3HQQ+usddrkIk6qWpIfkTsuDV0n5oP+bayNi934Fp4DQNI31qLrqiz",
+	"WShtZCjyfCueurZm42nhzupSuLCI0oe3usJj/Xf88Q4JJRh/H0HS1zanCDNxrfyWsBBz5A0pcUapYdSG",
+	"hydZ6ano2O4wtnB1kv2faOrzzfCVw+2v/MppqWdCst9tRtaxpdbNL70Q8oqlKaB36Pjo6fY33gvxivKV",
+	"252yfKHHibDSitvJoY/7bO3XoFqgReS1AWFn+1sP3ccvDeI3lEryldfaVUD5zrFnzJVQ6RicVGkG2Ks5",
+	"NlH4hZBGzEwlzX3bUVsvbQcGc2tTuJJem4TGXGOZSj2xA6OwuhATy8i5JjTRyhXpK5LTObp7nc76gU+Z",
+	"kTLWgjBv27pX7C/vB3ShPkxsthxuZo/xeGcg1BaaXO0ZOkNcQXU1E/Anka5ujZjqgu0vTRPSVRu3qPjw",
+	"1hZudF2L0LG7r1Pf/ce21+bZyqroeMfjOazG1Y2Oqp7fuNmXIqGbkjTdo/vVc7iJr5gNHD7qxQZeUjkF",
+	"+8LjPvty0RNIX0HK6PuVrQY/Pjrq87JT7Sw3+DOzKht3aPGqV3QOgYehF6vy/2mrLvuf57AyJrNlXjgu",
+	"ej3Xz3bHtUqRUbTqBD9kGoyTCVsAccOJRuSdkW2uJsYazsmM8qlVxmauwW6TqeArIVO5UzG9gbSNbceS",
+	"me3sQLhAy+lrl8UHx9vfeC30C1Ha6Nw3RhEWea5NE2uqOWqrOJehUlYtmQzasqi/Xv3ly8eK9oJB6t12",
+	"Q/XUv5PlUMHm3858CGfvR7jTmas6f7AJbputVCjXbRgsK181FiZOhKyqRNCiC9lNRbbXsBcusH7EKPcY",
+	"NHJxDNt/YOKmuJyQseu1MsaJtspZkwhN7EFiNH/bjdJ8zmWcYooHegLtJEM6lQDK9Q8yf/nAg4WXYlhV",
+	"vlj2kTeXsZaLDeTVxouvgzFGBqYfK6AZpDEjwl1/1W5njcnF7rZ+ZD/w5KM8/3h3hojf4j2bIs11Ywl1",
+	"eNxTP90noTxo38A04WL5rRsfBz34zTPBJxmzUewHa+XOmWhUQTtT82oIlbC8B3/gxLYy6sM9100Y9+z+",
+	"Z/+jN2S6AhMBt7lzQd5Ftn6v9dB9pNMH++IrVwSwHNbIT1oj0a5CfycJ5xHp/OfBuunQxPn91PX3splF",
+	"11+mSzF5w8FGHWlGgDvnIV7biLwWGCC3osfoGVZdsiF/ry+hXqAgW9g+AkQvWQI2vs30zCstunoREyYw",
+	"Q+MDDrBHH1skWu8P3uFmiCgeP+M+G5zgTtSGquVaL7XhD+A/zmGM86ztVr85LvSgHvxJ1AOjEAzr1Ibr",
+	"agRlyvQ+toBC070zaO/mnozIS6pBDitDiyk0KEghhZgEY03Z71ZdQaNPohQwBo+L6ThmY7MFF0bHMaai",
+	"ZUVpNHJ/Zjb6rN7nXbKD1lIdXKEG2uhBr7ht5MdSgJg6gQNZrR9BsSmHNLiHkAbsB7pViyb+14jcqQu/",
+	"lWIBFjWCp+N+0JbbDTvs93KDMq6fHA82V7Z+GcZX0eIW1/h45/QVALGLwNbYi5gQO7j3ydGQKNssgxyN",
+	"DkdHD9bA10q1SDd1AWMmpjb4O5Ww9AmqRC8Figx1bRIGrn05Z1R+ndukUezHhU2IMWKFijOWZrjSr6H1",
+	"7hnlW9hER/T/YbL1ulzCoINZ/rlbfUvc4Zyn8MkHF9ANSsy+V2G8YYfYQuW8PxhuIO+D/ixkQ3zAhgTq",
+	"ERu3FSCIxjV+eXX2zA1XaE5Nqi8itn2XEx/uP6yyP9h7SvcmHz8/OY5Mn/1KQhoGmR7iGV8F48IwBv6H",
+	"QEXeN2JO+5+x7OPLPkqzTlZlS+iMvGM15msJyI7Ghk2O/Y5OLJU49uH0olohCjuSVj3IyPHBsa/ksNyn",
+	"Ys64SJUBipo5TvNcY3y1MvS8GvG8LRyMZ7+mirIDDzPwGVxX8fmKuMA5T7Ky9oZEvBKImgbG3XrR4YNe",
+	"9CfQiypCxHI4ryZdg9vYyur9qmHAvqo6DHknZZOObQeid0GDgbtw7bX6Hd2zd6/dsSqalN9otFFQpSAN",
+	"O0M1uwI/BPgePHg9yN71OWjR/QvG03Yxi29ZE5B8Qgt6xTI7E3Cd8t23PeFDNcui2wL6bSZyQklCFc5z",
+	"d40Xa8WAYPdB8pwmM+w3G3AjK2oyMY2bQM+D1bdYQG+M6We2oAL9nijRpdL7avJ+pF5vxA2sXjcvvqnU",
+	"LwfIf6+0r/qSHwyl+2ZpAZ/pTv2yWCkmpABRZICjng2Hu4Kw105HMljIybYrPMHT+5/rX1pJDU3s+JVr",
+	"ljmjKMmEwlYDthx2SK5WtqjVkDphWLWKEY2KY+7MIP8GAX8c3AtddDpUDet/yKH4k9FUlUVhrm93Stk1",
+	"h6JGozCLYgOh7dNkzsUyA9ce7hoJFa01u1IqXNoEznLMUttWhFC+svUGVaZDVwXFKTk+eGpdIpTblE4s",
+	"B6dzUCTBavmJbyEQsod1mj6rT/w10bavw3A1VgnNMpDffZuUvrOV82dnDdEsgPd0DhXq0t04RDsVYBOJ",
+	"ByP1bkrZZZdpwly+uLdLJkJOBbbjc2k3VLuGMjQH4na0idKtjxMJfZ2EnxnSbhHvnSQ11cMF79Xr0YNj",
+	"WN3H4MwDd3jwgfxBHAzp8Kasy3KmqLb/xqvytpr71LZqmgMUWKmIan9UaX8FdynQX0G3IDdS+8F4vQM3",
+	"fNhutIWGv80EoTk5/6/duhhU+JcLudq3bpdOZ/v/mH+/8l1Q70Lc2I/jOvfvZQ9GRXagdtVVm5s7UdoV",
+	"PxGE24OL/UG87EzSrqfwmsWMnd6qEkS0Fq0vt7+H3X26InFsY7xvG4TvYYg9pPR1ZMfpX1WXKtsMENIR",
+	"eVdim0JbdcY4seNIFJwiKeQihcz3SqtH2LsGaZIyBSooFlB0FXQ7ycQSpHKNM1vqrtlwNWHgLniP7+pf",
+	"keP98h97Njc/d539VK0TJ0ZHdMOmICtqSBtz34herL14YEAPDKgfA7LdzdtucCHmtpyYTbmPdIkcvPuq",
+	"coPvwI7sQi12VDWy3QuHb+zMlNYdXOZrv8Pzam7oN8gxqjEkEXbxCsH7ne0His1XHvjBAz+4Nj/4teoM",
+	"bDN/7dRWFXQWM4oA8RM0bsIRqqlXN2cCP4OGRL92o/m+QQ5gj9ZhrCAghyQHTYQkbhh63TPOdW62rL0A",
+	"Oq9KNh94xQOvuAGveE1zcNm84BHMsoZ6Vv5NmYSsRs3uBTO44xzjFU0xulDNw8kYB0WuVp6NDXGnQ+Im",
+	"/tim2oLD0NcpT2DpqMXl1uB4JHJGxuaHsWsgP3a6DLYBNF80xtImQ+rcK1F2xDW2u+bCjyq2Kv7YjgMf",
+	"k5nIUoUa/6mHZthGmFWTgW0zXGwWHbGi7NCo9YHod5U32Z6Nfe9OnfZBO5hlBXQusJaHZmwOD4zwgRHe",
+	"gBH+DXQwPNxSK18wjdl7mH+DEazr21B+DkK3x9a2bfUDlO4sROgX+OLI+466IwXLxGjYgYPMqCJXMC0f",
+	"2rA+kPO1yDkyBq5F2j/BFA0eVVGWp+CKJtepV624noE12JsE3BhksqmZUUjJdyQyexLZQxbe14y0nWl4",
+	"O6LstZPwHBaFGXjxqT1uwOD1v96Va/fc5tJVB7YC2MgGHAtHaIZTPtbaB0WGFLksehx0w7KsMQWvSaLP",
+	"efr1kGh11gf6/FMIlec8vSORst8eNdjZgfi8OdpwYylMVcURfv1rLOb4Fmpo7rIgJbj0roqUNxz+FDUp",
+	"D6J+XdR/15hRqTorV9rzQO9CF+iS1kcHhyf1aF03YABdbfWIjbXRenaW3YgcHRycVO0Bh2449hxcXwAj",
+	"yhVUc9RHH/jRwdFJLd3TUtKrbDUMhkZBil0DyPkk8JTPRJa6eKiYVFVAlYPOT4/DoLwbrz20YRE/RU8L",
+	"0T1bJSDCGzdGHm59w8LyLlsoh+e5Z6/f2tJtucWUHfnYxIxTYlMpFDaAC8e6VjETP1Os4VcIB0y+gyKj",
+	"K0i3+RiCd6pXvgyv4aIYDt5Wg3/3zgzIti9ev+FfQCjd6kydzVdw5omvni2KE7WR3G/strlVmBzdO0wc",
+	"QzoNJ3smIgdFMqq/SewbDoIBltvex0ftk199q/KHtP9v1lq7oKu6C0J/Leo6Ftv+5+C3bS7Cph7xx8nY",
+	"xmzkB3fhn9SG4Ot6UHvo7RVkgk/R8Gf3bE5s13MDNN3ui9xIc/t2UHZnnc4FyAXIPRzcYh8dkbHSUIzJ",
+	"9ynV9IRcaCh+QOsEQeg8j7bw0Tw4JGMr7as3gt3/QFyLM8DsXyP+bLHsB46Wj5ZAcxtQVCPyElMc3PVM",
+	"/ZxHShKRCY7FQ77/MXfNtkQBfETOuN27MRlTMpViqbwxRt0apwSPeEWTOfpNXlKl956bl/bOfx4bKpeg",
+	"Sj+a2+1raeebf+B2pLXBHSFJBnSBP5ZYBe38r2f+JZopYTvP23no6No0QHaT6dwsTLQQmSJlceIP5MZm",
+	"RmytC/z0RlsrwshS7xDKqHK3W9uWEhJgC+sNRqeQVVRqr1ADQg3nUO3renR48JfDjf3ibtNVpOGTtvi8",
+	"Z2Hd5PvtIWZxLzO+iLz8yHLMlv+9ZhMhlCpbS3tjy7fSxmnlWqCq+yAi/gwi4oXIMrFcExIzlmFBgiy5",
+	"+oblgYfn5jHxTc8BtmY4Ojiq/6401aVyQAtogkO8cWVTw3vn93C37efsGl1tHP2c9Tuzli8QRtER22su",
+	"uzM1dyX1VkaOA8tyXE0rbZrQD8bnN67G1gT4DfMjy0l6moaOpO7HQOym3/eOA/pcW8P2bCdRVJNpMkPN",
+	"uI7du7yuB8r7k1DeTCzJhMq2jsC+fsXgS7XBz2vd+cKz+xb7BUgl7Kj+DEd02jAUngLSyrHt20L6mP56",
+	"cPoNB5KDUtTbhvbL6Cpv297WLYxdn0Zho+oAoOsL2NqwIbHF9vjdn7AbJ8EsGWCSiCUfGrNMsRR7WwTn",
+	"DdZpZKvGouzCF6Vilr2vHprDypcFJDqoOqm+Ww9pbn/yWa/OfOaTS7u44Lh+8PGwMcf6AmeJ9hN+Oqex",
+	"mv9zXICquYoeoBpgFIdKylKsgT4xCCL8XVLuB0uIpeOHaxNibMkVNldX5HvfM/uHcG1stby+7jl64MrC",
+	"3gMGubA4cPVfwfwBLzGUoYD/FwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

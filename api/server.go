@@ -43,6 +43,7 @@ type Engine interface {
 	StartInteraction(ctx context.Context, in workflows.InteractionInput) error
 	StartInteractionAndWait(ctx context.Context, in workflows.InteractionInput, wait time.Duration) (answered bool, err error)
 	Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error)
+	Reflect(ctx context.Context, in mirror.ReflectInput) (mirror.Reflection, error)
 	Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error)
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	StartApproval(ctx context.Context, id uuid.UUID) error

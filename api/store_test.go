@@ -228,6 +228,8 @@ type engine struct {
 	recall  memory.Recollection
 	recalls []memory.RecallInput
 	search  bridge.SearchResult
+	prompts mirror.Reflection
+	asked   []mirror.ReflectInput
 }
 
 func (e *engine) StartInteraction(ctx context.Context, in workflows.InteractionInput) error {
@@ -255,6 +257,11 @@ func (e *engine) StartInteractionAndWait(ctx context.Context, in workflows.Inter
 
 func (e *engine) Analyze(context.Context, mirror.AnalyzeInput) (mirror.Analysis, error) {
 	return e.mirror, e.fail
+}
+
+func (e *engine) Reflect(_ context.Context, in mirror.ReflectInput) (mirror.Reflection, error) {
+	e.asked = append(e.asked, in)
+	return e.prompts, e.fail
 }
 
 func (e *engine) Recall(_ context.Context, in memory.RecallInput) (memory.Recollection, error) {

@@ -57,7 +57,7 @@ type service struct {
 // served maps each queue that has work to what it runs.
 var served = map[string]service{
 	workflows.QueueSynthesis: {
-		workflows:  []any{workflows.Interaction, workflows.EmotionalAnalysis, workflows.MemoryQuery, workflows.ResourceSearch},
+		workflows:  []any{workflows.Interaction, workflows.EmotionalAnalysis, workflows.ReflectionPrompts, workflows.MemoryQuery, workflows.ResourceSearch},
 		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"synthesis": c.Synthesis} },
 	},

@@ -54,6 +54,7 @@ func (f future[Out]) result(ctx workflow.Context) (Out, error) {
 
 var (
 	analyze = call[mirror.AnalyzeInput, mirror.Analysis]{"mirror.Analyze", on(QueueMirror, brisk)}
+	reflect = call[mirror.ReflectInput, mirror.Reflection]{"mirror.Reflect", on(QueueMirror, brisk)}
 	recall  = call[memory.RecallInput, memory.Recollection]{"memory.Recall", on(QueueMemory, brisk)}
 	search  = call[bridge.SearchInput, bridge.SearchResult]{"bridge.Search", on(QueueTruthFilter, brisk)}
 	compose = call[synthesis.ComposeInput, synthesis.Answer]{"synthesis.Compose", on(QueueSynthesis, tenacious)}

@@ -26,6 +26,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflow(Interaction)
+			replayer.RegisterWorkflow(ReflectionPrompts)
 			replayer.RegisterWorkflow(Consolidation)
 			replayer.RegisterWorkflow(Upkeep)
 			replayer.RegisterWorkflow(Rekey)

@@ -87,6 +87,11 @@ func (s *Starter) Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.A
 	return query[mirror.Analysis](ctx, s, in.Ref.Subject, "analysis", EmotionalAnalysis, in)
 }
 
+// Reflect makes prompts for a person.
+func (s *Starter) Reflect(ctx context.Context, in mirror.ReflectInput) (mirror.Reflection, error) {
+	return query[mirror.Reflection](ctx, s, in.Ref.Subject, "reflection", ReflectionPrompts, in)
+}
+
 // Recall queries a person's memories.
 func (s *Starter) Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error) {
 	return query[memory.Recollection](ctx, s, in.Ref.Subject, "recall", MemoryQuery, in)

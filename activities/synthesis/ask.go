@@ -87,7 +87,7 @@ func (c *composition) fromGrammar(questions func(reflection.Request) iter.Seq[st
 	r := reflection.Request{Words: c.words, Emotion: c.feeling.label, Seed: reflection.Seed(c.in.Ref.Session, 0)}
 	if c.in.Analysis != nil {
 		for _, need := range c.in.Analysis.Needs {
-			r.Needs = append(r.Needs, reflection.Need(need))
+			r.Needs = append(r.Needs, reflection.Need{Name: need.Name, Lacking: need.Lacking})
 		}
 	}
 	if c.mend.noReflection {

@@ -189,6 +189,93 @@ func (e DependencyCheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for EmotionLabel.
+const (
+	EmotionLabelAnger          EmotionLabel = "anger"
+	EmotionLabelAnxiety        EmotionLabel = "anxiety"
+	EmotionLabelCalm           EmotionLabel = "calm"
+	EmotionLabelConfusion      EmotionLabel = "confusion"
+	EmotionLabelCuriosity      EmotionLabel = "curiosity"
+	EmotionLabelDespair        EmotionLabel = "despair"
+	EmotionLabelDisappointment EmotionLabel = "disappointment"
+	EmotionLabelExhaustion     EmotionLabel = "exhaustion"
+	EmotionLabelFear           EmotionLabel = "fear"
+	EmotionLabelFrustration    EmotionLabel = "frustration"
+	EmotionLabelGratitude      EmotionLabel = "gratitude"
+	EmotionLabelGrief          EmotionLabel = "grief"
+	EmotionLabelGuilt          EmotionLabel = "guilt"
+	EmotionLabelHope           EmotionLabel = "hope"
+	EmotionLabelJealousy       EmotionLabel = "jealousy"
+	EmotionLabelJoy            EmotionLabel = "joy"
+	EmotionLabelLoneliness     EmotionLabel = "loneliness"
+	EmotionLabelLove           EmotionLabel = "love"
+	EmotionLabelNeutral        EmotionLabel = "neutral"
+	EmotionLabelOverwhelm      EmotionLabel = "overwhelm"
+	EmotionLabelPride          EmotionLabel = "pride"
+	EmotionLabelRelief         EmotionLabel = "relief"
+	EmotionLabelSadness        EmotionLabel = "sadness"
+	EmotionLabelShame          EmotionLabel = "shame"
+	EmotionLabelSurprise       EmotionLabel = "surprise"
+)
+
+// Valid indicates whether the value is a known member of the EmotionLabel enum.
+func (e EmotionLabel) Valid() bool {
+	switch e {
+	case EmotionLabelAnger:
+		return true
+	case EmotionLabelAnxiety:
+		return true
+	case EmotionLabelCalm:
+		return true
+	case EmotionLabelConfusion:
+		return true
+	case EmotionLabelCuriosity:
+		return true
+	case EmotionLabelDespair:
+		return true
+	case EmotionLabelDisappointment:
+		return true
+	case EmotionLabelExhaustion:
+		return true
+	case EmotionLabelFear:
+		return true
+	case EmotionLabelFrustration:
+		return true
+	case EmotionLabelGratitude:
+		return true
+	case EmotionLabelGrief:
+		return true
+	case EmotionLabelGuilt:
+		return true
+	case EmotionLabelHope:
+		return true
+	case EmotionLabelJealousy:
+		return true
+	case EmotionLabelJoy:
+		return true
+	case EmotionLabelLoneliness:
+		return true
+	case EmotionLabelLove:
+		return true
+	case EmotionLabelNeutral:
+		return true
+	case EmotionLabelOverwhelm:
+		return true
+	case EmotionLabelPride:
+		return true
+	case EmotionLabelRelief:
+		return true
+	case EmotionLabelSadness:
+		return true
+	case EmotionLabelShame:
+		return true
+	case EmotionLabelSurprise:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -465,6 +552,123 @@ func (e ReadinessStatus) Valid() bool {
 	case ReadinessStatusReady:
 		return true
 	case ReadinessStatusUnavailable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionNeedName.
+const (
+	ReflectionNeedNameAutonomy     ReflectionNeedName = "autonomy"
+	ReflectionNeedNameCertainty    ReflectionNeedName = "certainty"
+	ReflectionNeedNameCompetence   ReflectionNeedName = "competence"
+	ReflectionNeedNameConnection   ReflectionNeedName = "connection"
+	ReflectionNeedNameContribution ReflectionNeedName = "contribution"
+	ReflectionNeedNameGrowth       ReflectionNeedName = "growth"
+	ReflectionNeedNameRelatedness  ReflectionNeedName = "relatedness"
+	ReflectionNeedNameSignificance ReflectionNeedName = "significance"
+	ReflectionNeedNameVariety      ReflectionNeedName = "variety"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionNeedName enum.
+func (e ReflectionNeedName) Valid() bool {
+	switch e {
+	case ReflectionNeedNameAutonomy:
+		return true
+	case ReflectionNeedNameCertainty:
+		return true
+	case ReflectionNeedNameCompetence:
+		return true
+	case ReflectionNeedNameConnection:
+		return true
+	case ReflectionNeedNameContribution:
+		return true
+	case ReflectionNeedNameGrowth:
+		return true
+	case ReflectionNeedNameRelatedness:
+		return true
+	case ReflectionNeedNameSignificance:
+		return true
+	case ReflectionNeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionPromptExpectedResponses.
+const (
+	ReflectionPromptExpectedResponsesChoice      ReflectionPromptExpectedResponses = "choice"
+	ReflectionPromptExpectedResponsesFeelingWord ReflectionPromptExpectedResponses = "feeling_word"
+	ReflectionPromptExpectedResponsesFreeText    ReflectionPromptExpectedResponses = "free_text"
+	ReflectionPromptExpectedResponsesMemory      ReflectionPromptExpectedResponses = "memory"
+	ReflectionPromptExpectedResponsesScale       ReflectionPromptExpectedResponses = "scale"
+	ReflectionPromptExpectedResponsesYesNo       ReflectionPromptExpectedResponses = "yes_no"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionPromptExpectedResponses enum.
+func (e ReflectionPromptExpectedResponses) Valid() bool {
+	switch e {
+	case ReflectionPromptExpectedResponsesChoice:
+		return true
+	case ReflectionPromptExpectedResponsesFeelingWord:
+		return true
+	case ReflectionPromptExpectedResponsesFreeText:
+		return true
+	case ReflectionPromptExpectedResponsesMemory:
+		return true
+	case ReflectionPromptExpectedResponsesScale:
+		return true
+	case ReflectionPromptExpectedResponsesYesNo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionPurpose.
+const (
+	ReflectionPurposeCelebrate        ReflectionPurpose = "celebrate"
+	ReflectionPurposeDeepen           ReflectionPurpose = "deepen"
+	ReflectionPurposeIdentifyTriggers ReflectionPurpose = "identify_triggers"
+	ReflectionPurposeIntegrate        ReflectionPurpose = "integrate"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionPurpose enum.
+func (e ReflectionPurpose) Valid() bool {
+	switch e {
+	case ReflectionPurposeCelebrate:
+		return true
+	case ReflectionPurposeDeepen:
+		return true
+	case ReflectionPurposeIdentifyTriggers:
+		return true
+	case ReflectionPurposeIntegrate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReflectionTone.
+const (
+	ReflectionToneCurious ReflectionTone = "curious"
+	ReflectionToneDirect  ReflectionTone = "direct"
+	ReflectionToneGentle  ReflectionTone = "gentle"
+	ReflectionToneWarm    ReflectionTone = "warm"
+)
+
+// Valid indicates whether the value is a known member of the ReflectionTone enum.
+func (e ReflectionTone) Valid() bool {
+	switch e {
+	case ReflectionToneCurious:
+		return true
+	case ReflectionToneDirect:
+		return true
+	case ReflectionToneGentle:
+		return true
+	case ReflectionToneWarm:
 		return true
 	default:
 		return false
@@ -887,6 +1091,9 @@ type Emotion struct {
 	Score Score  `json:"score"`
 }
 
+// EmotionLabel The feeling that is spoken of; read from the text when left out.
+type EmotionLabel string
+
 // Escalation defines model for Escalation.
 type Escalation struct {
 	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
@@ -1229,6 +1436,78 @@ type Recollection struct {
 	Memories []Memory `json:"memories"`
 }
 
+// ReflectionNeed defines model for ReflectionNeed.
+type ReflectionNeed struct {
+	// Lacking True when it is not met.
+	Lacking bool               `json:"lacking"`
+	Name    ReflectionNeedName `json:"name"`
+}
+
+// ReflectionNeedName defines model for ReflectionNeed.Name.
+type ReflectionNeedName string
+
+// ReflectionPrompt defines model for ReflectionPrompt.
+type ReflectionPrompt struct {
+	// Emotion The feeling it speaks of; `hard` or `good` when none could be told for certain.
+	Emotion string `json:"emotion"`
+
+	// ExpectedResponses What sorts of answer fit, best first.
+	ExpectedResponses []ReflectionPromptExpectedResponses `json:"expected_responses"`
+
+	// FollowUps What could be asked next.
+	FollowUps []string `json:"follow_ups"`
+
+	// Id Names the wording; for `recent`.
+	Id   openapi_types.UUID `json:"id"`
+	Need *ReflectionNeed    `json:"need,omitempty"`
+
+	// Purpose `identify_triggers` looks for what brings a feeling about, `deepen` at what is there, `integrate` at what may come of it, `celebrate` at what is good in it.
+	Purpose ReflectionPurpose `json:"purpose"`
+
+	// Text 5 to 45 words with one question at most. It never diagnoses, orders or advises.
+	Text string         `json:"text"`
+	Tone ReflectionTone `json:"tone"`
+}
+
+// ReflectionPromptExpectedResponses defines model for ReflectionPrompt.ExpectedResponses.
+type ReflectionPromptExpectedResponses string
+
+// ReflectionPrompts defines model for ReflectionPrompts.
+type ReflectionPrompts struct {
+	Degraded []string           `json:"degraded"`
+	Prompts  []ReflectionPrompt `json:"prompts"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety *Safety `json:"safety,omitempty"`
+}
+
+// ReflectionPurpose `identify_triggers` looks for what brings a feeling about, `deepen` at what is there, `integrate` at what may come of it, `celebrate` at what is good in it.
+type ReflectionPurpose string
+
+// ReflectionRequest defines model for ReflectionRequest.
+type ReflectionRequest struct {
+	Count int `json:"count,omitempty,omitzero"`
+
+	// Emotion The feeling that is spoken of; read from the text when left out.
+	Emotion EmotionLabel `json:"emotion,omitempty,omitzero"`
+
+	// Needs Read from the text when left out.
+	Needs []ReflectionNeed `json:"needs,omitempty,omitzero"`
+
+	// Purpose `identify_triggers` looks for what brings a feeling about, `deepen` at what is there, `integrate` at what may come of it, `celebrate` at what is good in it.
+	Purpose ReflectionPurpose `json:"purpose,omitempty,omitzero"`
+
+	// Recent The `id`s of prompts that were shown before, newest last; neither their questions nor what led to them come again.
+	Recent []openapi_types.UUID `json:"recent,omitempty,omitzero"`
+
+	// Text In English.
+	Text string         `json:"text,omitempty,omitzero"`
+	Tone ReflectionTone `json:"tone,omitempty,omitzero"`
+}
+
+// ReflectionTone defines model for ReflectionTone.
+type ReflectionTone string
+
 // Resource defines model for Resource.
 type Resource struct {
 	Caution  string   `json:"caution,omitempty,omitzero"`
@@ -1550,6 +1829,9 @@ type AnalyzeEmotionJSONRequestBody = AnalysisRequest
 
 // DetectNeedsJSONRequestBody defines body for DetectNeeds for application/json ContentType.
 type DetectNeedsJSONRequestBody = AnalysisRequest
+
+// ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
+type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -1878,6 +2160,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
 	DetectNeeds(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ComposeReflectionPromptsWithBody Get questions that invite to look closer
+	//
+	// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+	ComposeReflectionPromptsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ComposeReflectionPrompts Get questions that invite to look closer
+	//
+	// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+	ComposeReflectionPrompts(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Begin a session
 	//
@@ -2515,6 +2815,44 @@ func (c *Client) DetectNeedsWithBody(ctx context.Context, contentType string, bo
 // Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
 func (c *Client) DetectNeeds(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDetectNeedsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ComposeReflectionPromptsWithBody Get questions that invite to look closer
+//
+// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+func (c *Client) ComposeReflectionPromptsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewComposeReflectionPromptsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ComposeReflectionPrompts Get questions that invite to look closer
+//
+// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+func (c *Client) ComposeReflectionPrompts(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewComposeReflectionPromptsRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3742,6 +4080,46 @@ func NewDetectNeedsRequestWithBody(server string, contentType string, body io.Re
 	return req, nil
 }
 
+// NewComposeReflectionPromptsRequest calls the generic ComposeReflectionPrompts builder with application/json body
+func NewComposeReflectionPromptsRequest(server string, body ComposeReflectionPromptsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewComposeReflectionPromptsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewComposeReflectionPromptsRequestWithBody constructs an http.Request for the ComposeReflectionPrompts method, with any body, and a specified content type
+func NewComposeReflectionPromptsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/mirror/reflection-prompts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCreateSessionRequest calls the generic CreateSession builder with application/json body
 func NewCreateSessionRequest(server string, body CreateSessionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4492,6 +4870,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/mirror/needs (the `DetectNeeds` operationId).
 	DetectNeedsWithResponse(ctx context.Context, body DetectNeedsJSONRequestBody, reqEditors ...RequestEditorFn) (*DetectNeedsResponse, error)
+
+	// ComposeReflectionPromptsWithBodyWithResponse Get questions that invite to look closer
+	//
+	// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+	ComposeReflectionPromptsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ComposeReflectionPromptsResponse, error)
+
+	// ComposeReflectionPromptsWithResponse Get questions that invite to look closer
+	//
+	// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+	ComposeReflectionPromptsWithResponse(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*ComposeReflectionPromptsResponse, error)
 
 	// CreateSessionWithBodyWithResponse Begin a session
 	//
@@ -6928,6 +7324,126 @@ func (r DetectNeedsResponse) ContentType() string {
 	return ""
 }
 
+// ComposeReflectionPromptsResponse429Headers the declared response headers of an HTTP 429 response for ComposeReflectionPrompts
+type ComposeReflectionPromptsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ComposeReflectionPromptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReflectionPrompts
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ComposeReflectionPromptsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ComposeReflectionPromptsResponse) GetJSON200() *ReflectionPrompts {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ComposeReflectionPromptsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ComposeReflectionPromptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ComposeReflectionPromptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ComposeReflectionPromptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ComposeReflectionPromptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // CreateSessionResponse201Headers the declared response headers of an HTTP 201 response for CreateSession
 type CreateSessionResponse201Headers struct {
 	Location string
@@ -8382,6 +8898,36 @@ func (c *ClientWithResponses) DetectNeedsWithResponse(ctx context.Context, body 
 		return nil, err
 	}
 	return ParseDetectNeedsResponse(rsp)
+}
+
+// ComposeReflectionPromptsWithBodyWithResponse Get questions that invite to look closer
+//
+// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+func (c *ClientWithResponses) ComposeReflectionPromptsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ComposeReflectionPromptsResponse, error) {
+	rsp, err := c.ComposeReflectionPromptsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseComposeReflectionPromptsResponse(rsp)
+}
+
+// ComposeReflectionPromptsWithResponse Get questions that invite to look closer
+//
+// Made of reviewed lines by feeling, need, purpose and tone, with a few words of the text. A `text` or an `emotion` is needed. The text is not remembered. In danger there are no prompts, and `safety` holds help; a text that is not in English is refused.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
+func (c *ClientWithResponses) ComposeReflectionPromptsWithResponse(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*ComposeReflectionPromptsResponse, error) {
+	rsp, err := c.ComposeReflectionPrompts(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseComposeReflectionPromptsResponse(rsp)
 }
 
 // CreateSessionWithBodyWithResponse Begin a session
@@ -10896,6 +11442,129 @@ func ParseDetectNeedsResponse(rsp *http.Response) (*DetectNeedsResponse, error) 
 	switch {
 	case rsp.StatusCode == 429:
 		var headers DetectNeedsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseComposeReflectionPromptsResponse parses an HTTP response from a ComposeReflectionPromptsWithResponse call
+func ParseComposeReflectionPromptsResponse(rsp *http.Response) (*ComposeReflectionPromptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ComposeReflectionPromptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReflectionPrompts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ComposeReflectionPromptsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

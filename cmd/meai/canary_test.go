@@ -198,6 +198,12 @@ func (w *watch) askCapabilities(t *testing.T) {
 	danger, err := p.api.CheckCrisisWithResponse(t.Context(), client.AnalysisRequest{Text: "I fear " + word("CheckCrisis /text") + " so much."})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, danger.StatusCode(), "%s", danger.Body)
+	prompts, err := p.api.ComposeReflectionPromptsWithResponse(t.Context(), client.ReflectionRequest{
+		Text: "My friend " + word("ComposeReflectionPrompts /text") + " moved away and the flat feels so empty.", Count: 5,
+	})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, prompts.StatusCode(), "%s", prompts.Body)
+	require.Len(t, prompts.JSON200.Prompts, 5)
 	memories, err := p.api.QueryMemoryWithResponse(t.Context(), client.MemoryQuery{
 		Query:    "what did I say about " + word("QueryMemory /query") + "?",
 		Emotions: []string{word("QueryMemory /emotions/*")}, Entities: []string{word("QueryMemory /entities/*")},

@@ -67,6 +67,11 @@ func TestSingleCapabilities(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "gratitude", analysis.JSON200.PrimaryEmotion)
 
+	prompts, err := p.api.ComposeReflectionPromptsWithResponse(t.Context(), client.ReflectionRequest{Text: "My grandmother is ill and I am worried about her."})
+	require.NoError(t, err)
+	require.NotEmpty(t, prompts.JSON200.Prompts[0].FollowUps, "%s", prompts.Body)
+	require.Empty(t, prompts.JSON200.Degraded)
+
 	found, err := p.api.QueryMemoryWithResponse(t.Context(), client.MemoryQuery{Query: "baking with grandma"})
 	require.NoError(t, err)
 	require.NotEmpty(t, found.JSON200.Memories, "%s", found.Body)

@@ -85,6 +85,7 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch, workflows.QueuePrivacy, workflows.QueueOperations} {
 		w := worker.New(temporal, queue, worker.Options{})
 		w.RegisterWorkflow(workflows.Interaction)
+		w.RegisterWorkflow(workflows.ReflectionPrompts)
 		w.RegisterWorkflow(workflows.Consolidation)
 		w.RegisterWorkflow(workflows.Upkeep)
 		w.RegisterWorkflow(workflows.Rekey)

@@ -15,6 +15,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/mirror/reflection"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/upkeep"
@@ -78,6 +79,10 @@ var scenarios = []scenario{
 			return truthfilter.Judgement{}, errors.New("the filter is down")
 		},
 	}),
+	{
+		name: "reflection-prompts", queue: workflows.QueueSynthesis, workflow: workflows.ReflectionPrompts,
+		input: mirror.ReflectInput{Ref: interaction.Ref{Subject: uuid.UUID{1}}, Text: lonely, Purpose: reflection.Deepen, Tone: reflection.Gentle, Count: 1},
+	},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
@@ -136,6 +141,9 @@ func waited(s scenario) scenario { s.update = workflows.AnsweredUpdate; return s
 var usual = map[string]any{
 	"mirror.Analyze": func(context.Context, mirror.AnalyzeInput) (mirror.Analysis, error) {
 		return mirror.Analysis{Kind: mirror.Expression, Primary: "loneliness", Intensity: 0.6, Valence: -0.5}, nil
+	},
+	"mirror.Reflect": func(context.Context, mirror.ReflectInput) (mirror.Reflection, error) {
+		return mirror.Reflection{Language: "en", Prompts: []reflection.Prompt{{Text: "How is that for you, today?"}}}, nil
 	},
 	"memory.Recall": func(context.Context, memory.RecallInput) (memory.Recollection, error) {
 		return memory.Recollection{Memories: []memory.Memory{{ID: uuid.UUID{4}, Kind: memory.Turn, Text: "My sister is moving to Lisbon."}}}, nil

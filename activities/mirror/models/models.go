@@ -140,6 +140,9 @@ func words(model *classify.Model, text, label string) []classify.Weight {
 	return model.Explain(text, slices.Index(model.Labels, label))
 }
 
+// NeedLabels are the labels that [Models.Needs] gives.
+func (m *Models) NeedLabels() []string { return slices.Clone(m.needs.Labels) }
+
 // normalised shares one probability among labels of which one is right.
 func normalised(model *classify.Model, scores []float32) []Share {
 	p := model.Probabilities(scores)

@@ -1,13 +1,17 @@
 package reflection
 
 import (
+	"bytes"
 	"cmp"
-	"encoding/hex"
 	"hash/fnv"
 	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
+
+	"meai/internal/lexicon"
 )
 
 // Need is a human need that is met or lacking.
@@ -32,13 +36,14 @@ type Request struct {
 	Seed uint64
 	// Recent are the ids of the prompts that went before, the newest last. The last
 	// ten are not repeated.
-	Recent []string
+	Recent []uuid.UUID
 }
 
 // Prompt invites a person to look closer.
 type Prompt struct {
-	// ID names the wording, without any word of the person's: 16 hexadecimal digits.
-	ID        string     `json:"id"`
+	// ID names the wording, without any word of the person's: a UUID of version 8,
+	// whose halves are the hashes of the lead and of the question.
+	ID        uuid.UUID  `json:"id"`
 	Text      string     `json:"text"`
 	Purpose   Purpose    `json:"purpose"`
 	Tone      Tone       `json:"tone"`
@@ -144,11 +149,11 @@ type lead struct{ template, text string }
 func (c *composer) draw() (Prompt, bool) {
 	q := c.ask()
 	l := c.lead(q)
-	if c.wornOut(mark(l.template), 0) {
+	if c.wornOut(l.template, "") {
 		l = lead{}
 	}
 	p := c.prompt(l, q, joinParts(l.text, c.prelude(l), q.text))
-	return p, !c.wornOut(mark(q.template), 1) && passes(p.Text, c.Words)
+	return p, !c.wornOut("", q.template) && passes(p.Text, c.Words)
 }
 
 // ask draws a question: mostly one of the feeling's own, or about what the person
@@ -207,28 +212,44 @@ func (c *composer) lead(q asked) lead {
 	}
 }
 
-// echo says what keeps coming up, unless that is somebody's name. A feeling that
-// keeps coming back is mentioned only where it is the one at hand.
+// echo says that something has come up before, and what, unless that is a name.
 func (c *composer) echo() (lead, bool) {
-	if len(c.Echoes) == 0 {
+	at := slices.IndexFunc(c.Echoes, c.belongs)
+	if at < 0 {
 		return lead{}, false
 	}
-	what, _, _ := strings.Cut(c.Echoes[0], " keeps coming ")
-	named := ""
-	if tokens := tokenise(lowered(what)); len(tokens) > 0 {
-		named, _ = thingAt(tokens, 0)
-	}
-	if label := lowered(what); c.grammar.Emotions[label].Noun != "" {
-		if named = c.grammar.Emotions[label].Noun; label != c.Emotion {
-			return lead{}, false
-		}
-	}
-	if named != "" {
+	if named := c.echoed(c.Echoes[at]); named != "" {
 		template := pick(c.rand, c.grammar.Echoes.Named)
 		return lead{template, strings.ReplaceAll(template, "{echo}", named)}, true
 	}
 	template := pick(c.rand, c.grammar.Echoes.Unnamed)
 	return lead{template, template}, true
+}
+
+// belongs reports whether an echo has to do with what is said now: it is about the
+// feeling at hand, or about something that the words speak of.
+func (c *composer) belongs(echo string) bool {
+	what, _, _ := strings.Cut(echo, " keeps coming ")
+	if c.grammar.Emotions[lowered(what)].Noun != "" {
+		return lowered(what) == c.Emotion
+	}
+	now := lexicon.Terms(c.Words)
+	return slices.ContainsFunc(lexicon.Terms(what), func(term string) bool { return slices.Contains(now, term) })
+}
+
+// echoed reads "My sister keeps coming up." as "your sister", and "Loneliness
+// keeps coming back." as "loneliness".
+func (c *composer) echoed(echo string) string {
+	what, _, _ := strings.Cut(echo, " keeps coming ")
+	if noun := c.grammar.Emotions[lowered(what)].Noun; noun != "" {
+		return noun
+	}
+	tokens := tokenise(lowered(what))
+	if len(tokens) == 0 {
+		return ""
+	}
+	thing, _ := thingAt(tokens, 0)
+	return thing
 }
 
 // prelude draws what stands between the lead and the question, or in the place of
@@ -267,7 +288,7 @@ func joinParts(parts ...string) string {
 
 func (c *composer) prompt(l lead, q asked, text string) Prompt {
 	return Prompt{
-		ID: mark(l.template) + mark(q.template), Text: text, Purpose: c.Purpose, Tone: c.Tone, Emotion: c.Emotion, Need: q.need,
+		ID: wordingID(l.template, q.template), Text: text, Purpose: c.Purpose, Tone: c.Tone, Emotion: c.Emotion, Need: q.need,
 		Expects: expected(q.expects), FollowUps: c.followUps(q),
 	}
 }
@@ -287,18 +308,23 @@ func (c *composer) followUps(q asked) []string {
 	return lines[:min(2, len(lines))]
 }
 
-// mark is the name of a line of the grammar.
-func mark(line string) string {
-	h := fnv.New32a()
-	h.Write([]byte(line)) // a hash's Write never fails
-	return hex.EncodeToString(h.Sum(nil))
+// wordingID names a pair of lines of the grammar (RFC 9562, section 5.8).
+func wordingID(lead, question string) (id uuid.UUID) {
+	for i, line := range []string{lead, question} {
+		h := fnv.New64a()
+		h.Write([]byte(line)) // a hash's Write never fails
+		copy(id[8*i:], h.Sum(nil))
+	}
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
+	return id
 }
 
-// wornOut reports whether a line was used lately, as the lead (part 0) or as the
-// question (part 1).
-func (c *composer) wornOut(line string, part int) bool {
-	return slices.ContainsFunc(c.Recent, func(before string) bool {
-		return len(before) == 2*len(line) && before[part*len(line):][:len(line)] == line
+// wornOut reports whether a lead or a question was used lately; an empty one never
+// is.
+func (c *composer) wornOut(lead, question string) bool {
+	id := wordingID(lead, question)
+	return slices.ContainsFunc(c.Recent, func(before uuid.UUID) bool {
+		return lead != "" && bytes.Equal(before[:8], id[:8]) || question != "" && bytes.Equal(before[8:], id[8:])
 	})
 }
 
@@ -308,7 +334,7 @@ func (c *composer) plainest() Prompt {
 	var p Prompt
 	for _, q := range slices.Concat(c.emotion.Asks[c.Purpose], c.grammar.general(c.emotion.Side, c.Purpose)) {
 		p = c.prompt(lead{}, asked{question: q, template: q.text}, q.text)
-		if !c.wornOut(mark(q.text), 1) && passes(p.Text, c.Words) {
+		if !c.wornOut("", q.text) && passes(p.Text, c.Words) {
 			break
 		}
 	}

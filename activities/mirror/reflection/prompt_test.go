@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/mirror/reflection"
@@ -35,7 +36,7 @@ func TestEveryPromptPassesTheRules(t *testing.T) {
 						Needs: []reflection.Need{{Name: reflection.Needs()[i%9], Lacking: i%2 == 0}},
 					})
 					require.Empty(t, reflection.Check(p.Text, words), p.Text)
-					require.Regexp(t, `^[0-9a-f]{16}$`, p.ID)
+					require.EqualValues(t, 8, p.ID.Version())
 					require.NotEmpty(t, p.Expects)
 					require.NotEmpty(t, p.FollowUps)
 					require.LessOrEqual(t, len(p.FollowUps), 3)
@@ -54,7 +55,7 @@ func TestNothingReturnsWithinTenTurns(t *testing.T) {
 	for _, emotion := range reflection.Emotions() {
 		for _, purpose := range reflection.Purposes {
 			var shown []reflection.Prompt
-			var ids []string
+			var ids []uuid.UUID
 			for turn := range 22 {
 				p := reflection.Compose(reflection.Request{
 					Words: sayings[1+turn%2], Emotion: emotion, Purpose: purpose, Seed: reflection.Seed([16]byte{1}, turn), Recent: ids,
@@ -125,7 +126,7 @@ func TestFragmentsAreFewWordsAboutThePerson(t *testing.T) {
 func TestEchoesAreTakenUp(t *testing.T) {
 	taken := func(echo string, want *regexp.Regexp) (found bool) {
 		for seed := range uint64(12) {
-			p := reflection.Compose(reflection.Request{Words: sayings[2], Emotion: "anxiety", Seed: seed, Echoes: []string{echo}})
+			p := reflection.Compose(reflection.Request{Words: "I dreamt that my sister and Maya quarrelled.", Emotion: "anxiety", Seed: seed, Echoes: []string{echo}})
 			require.NotContains(t, p.Text, "Maya")
 			found = found || want.MatchString(p.Text)
 		}
@@ -133,6 +134,7 @@ func TestEchoesAreTakenUp(t *testing.T) {
 	}
 	require.True(t, taken("My sister keeps coming up.", regexp.MustCompile(`your sister`)))
 	require.True(t, taken("Anxiety keeps coming back.", regexp.MustCompile(`(?:about|remember|back to) worry`)))
+	require.False(t, taken("My brother keeps coming up.", regexp.MustCompile(`brother|before|other days|first time`)), "nothing to do with it")
 	require.False(t, taken("Joy keeps coming back.", regexp.MustCompile(`joy|before|other days|first time`)), "another feeling")
 	require.True(t, taken("Maya keeps coming up.", regexp.MustCompile(`(?:before|other days|first time)`)), "without the name")
 }

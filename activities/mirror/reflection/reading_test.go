@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/mirror/crisis"
@@ -37,7 +38,7 @@ func TestTwoHundredReflections(t *testing.T) {
 	require.Len(t, requests, 200)
 	var b strings.Builder
 	b.WriteString(readingHead)
-	texts, ids := map[string]bool{}, map[string]bool{}
+	texts, ids := map[string]bool{}, map[uuid.UUID]bool{}
 	for i, r := range requests {
 		p := reflection.Compose(r)
 		require.Empty(t, reflection.Check(p.Text, r.Words), p.Text)
@@ -95,9 +96,6 @@ func readingRequests(t *testing.T) []reflection.Request {
 func pattern(r reflection.Request) string {
 	if things := reflection.Things(r.Words); len(things) > 0 && strings.HasPrefix(things[0], "your") {
 		return strings.Replace(things[0], "your", "My", 1) + " keeps coming up."
-	}
-	if r.Emotion == reflection.Good || r.Emotion == reflection.Hard {
-		return "Zadie keeps coming up."
 	}
 	return reflection.Capitalised(r.Emotion) + " keeps coming back."
 }
