@@ -21,7 +21,7 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 18)
+	require.GreaterOrEqual(t, len(paths), 19)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
