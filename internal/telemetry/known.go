@@ -29,7 +29,7 @@ var knownKeys = map[string]treatment{
 	"subject": plain, "interaction": plain, "step": plain, "reason": plain,
 	// Operations.
 	"dependency": plain, "queues": plain, "property": plain, "migration": plain, "until": plain, "file": plain,
-	"issuer": plain, "login": plain, "tls": plain, "engine": plain, "entries": plain, "store": plain, "entry": plain, "id": plain, "ends": plain, "act": plain,
+	"issuer": plain, "login": plain, "tls": plain, "engine": plain, "entries": plain, "store": plain, "entry": plain, "id": plain, "ends": plain, "act": plain, "use": plain,
 
 	// The Temporal SDK's own.
 	"Error": text, "PanicError": text, "Result": text, "Cause": text,

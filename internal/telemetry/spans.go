@@ -23,6 +23,8 @@ var knownAttributes = map[attribute.Key]treatment{
 	"db.namespace": plain, "db.collection.name": plain, "db.client.operation.name": plain, "db.response.status_code": plain,
 	"pgx.rows_affected": plain, "pgx.sql_state": plain, "pgx.prepare_stmt.name": plain,
 
+	"gen_ai.request.model": plain, "gen_ai.usage.input_tokens": plain, "gen_ai.usage.output_tokens": plain,
+
 	"temporalWorkflowID": plain, "temporalRunID": plain, "temporalActivityID": plain, "temporalUpdateID": plain,
 
 	"exception.type": plain, "exception.message": text, "exception.stacktrace": stack, "exception.escaped": plain,
