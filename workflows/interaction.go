@@ -3,6 +3,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,7 +88,7 @@ func (s *story) answer(ctx workflow.Context) synthesis.Answer {
 		return synthesis.SafeAnswer(s.analysis.Crisis, s.in.Region)
 	}
 	s.findResources(ctx)
-	draft, err := s.compose(ctx, nil)
+	draft, err := s.compose(ctx, nil, "")
 	if err != nil {
 		return synthesis.FallbackAnswer(s.analysis)
 	}
@@ -143,11 +144,12 @@ func (s *story) findResources(ctx workflow.Context) {
 	s.finish(ctx, interaction.ResourceSearch, found.Degraded)
 }
 
-func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement) (synthesis.Answer, error) {
+// compose makes a draft, or mends the one that objection was made to.
+func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement, to synthesis.Source) (synthesis.Answer, error) {
 	s.steps.begin(ctx, interaction.ResponseGeneration)
 	draft, err := compose.run(ctx, synthesis.ComposeInput{
 		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context, At: s.in.AcceptedAt,
-		Analysis: s.analysis, Memories: s.memories, Hits: s.hits, Revise: objection,
+		Analysis: s.analysis, Memories: s.memories, Hits: s.hits, Revise: objection, Revised: to,
 	})
 	if err != nil {
 		s.lose(ctx, interaction.ResponseGeneration, "synthesis_unavailable", err)
@@ -162,7 +164,7 @@ func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement) 
 func (s *story) review(ctx workflow.Context, draft synthesis.Answer) synthesis.Answer {
 	judgement, err := s.judge(ctx, draft)
 	if err == nil && judgement.Verdict != truthfilter.Pass {
-		if draft, err = s.compose(ctx, &judgement); err != nil {
+		if draft, err = s.compose(ctx, &judgement, draft.Source); err != nil {
 			s.finish(ctx, interaction.TruthReview, nil)
 			return synthesis.FallbackAnswer(s.analysis)
 		}
@@ -269,7 +271,11 @@ func (s *story) finish(ctx workflow.Context, step interaction.Step, without []st
 		s.steps.end(ctx, step, interaction.Completed, "")
 		return
 	}
-	s.degraded = append(s.degraded, without...)
+	for _, code := range without { // several steps may do without the same thing
+		if !slices.Contains(s.degraded, code) {
+			s.degraded = append(s.degraded, code)
+		}
+	}
 	s.steps.end(ctx, step, interaction.Degraded, without[0])
 }
 

@@ -190,6 +190,17 @@ func TestEachOutageDegradesAndIsSaid(t *testing.T) {
 				return mirror.Analysis{Primary: "sadness", Degraded: []string{"embedding_unavailable"}}, nil
 			}
 		}, interaction.EmotionalAnalysis, "embedding_unavailable", synthesis.Composed},
+		"language model, for two steps": {func(s *stage) {
+			whole := s.analyze
+			s.analyze = func(in mirror.AnalyzeInput) (mirror.Analysis, error) {
+				analysis, err := whole(in)
+				analysis.Degraded = []string{"language_model_unavailable"}
+				return analysis, err
+			}
+			s.compose = func(synthesis.ComposeInput) (synthesis.Answer, error) {
+				return synthesis.Answer{Source: synthesis.Composed, Text: "draft", Degraded: []string{"language_model_unavailable"}}, nil
+			}
+		}, interaction.ResponseGeneration, "language_model_unavailable", synthesis.Composed},
 		"synthesis": {func(s *stage) {
 			s.compose = func(synthesis.ComposeInput) (synthesis.Answer, error) { panic("a wording that nobody thought of") }
 		}, interaction.ResponseGeneration, "synthesis_unavailable", synthesis.Fallback},
@@ -257,7 +268,7 @@ func TestDraftIsRevisedOnceThenReplaced(t *testing.T) {
 		source   synthesis.Source
 		drafts   int
 	}{
-		"passes":           {[]truthfilter.Verdict{truthfilter.Pass}, synthesis.Composed, 1},
+		"passes":           {[]truthfilter.Verdict{truthfilter.Pass}, synthesis.Generated, 1},
 		"passes revised":   {[]truthfilter.Verdict{truthfilter.Revise, truthfilter.Pass}, synthesis.Composed, 2},
 		"rejected, passes": {[]truthfilter.Verdict{truthfilter.Reject, truthfilter.Pass}, synthesis.Composed, 2},
 		"never passes":     {[]truthfilter.Verdict{truthfilter.Revise, truthfilter.Revise}, synthesis.Fallback, 2},
@@ -268,6 +279,10 @@ func TestDraftIsRevisedOnceThenReplaced(t *testing.T) {
 			s.compose = func(in synthesis.ComposeInput) (synthesis.Answer, error) {
 				drafts++
 				require.Equal(t, drafts > 1, in.Revise != nil, "a revision knows the objection")
+				if drafts == 1 {
+					return synthesis.Answer{Source: synthesis.Generated, Text: "draft"}, nil
+				}
+				require.Equal(t, synthesis.Generated, in.Revised, "and to whose words it was made")
 				return synthesis.Answer{Source: synthesis.Composed, Text: "draft"}, nil
 			}
 			s.review = func(truthfilter.ReviewInput) (truthfilter.Judgement, error) {

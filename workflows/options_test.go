@@ -2,10 +2,13 @@ package workflows
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
+	"meai/activities/mirror"
+	"meai/activities/synthesis"
 	"meai/internal/failure"
 )
 
@@ -34,4 +37,11 @@ func TestEveryActivityIsBounded(t *testing.T) {
 	} {
 		require.Positive(t, o.ScheduleToStartTimeout, "%s: a person does not wait for a queue that nobody serves", name)
 	}
+}
+
+// TestAModelThatIsSlowLeavesTimeToDoWithout: its call ends before the step's
+// attempt does, with a second to spare.
+func TestAModelThatIsSlowLeavesTimeToDoWithout(t *testing.T) {
+	require.LessOrEqual(t, synthesis.WriterBudget+time.Second, compose.options.StartToCloseTimeout)
+	require.LessOrEqual(t, mirror.OpinionBudget+time.Second, analyze.options.StartToCloseTimeout)
 }

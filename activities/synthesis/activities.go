@@ -11,19 +11,26 @@ import (
 type Activities struct {
 	Store *Store
 	Steps *interaction.Recorder
+	// Writer composes the answers.
+	Writer *Writer
 }
 
-// Compose is the activity around the pure function [Compose]. It never fails.
+// Compose is the activity around [Writer.Write]. It never fails; asked again after
+// a crash it may answer in other words, of which one answer counts.
 func (a *Activities) Compose(ctx context.Context, in ComposeInput) (Answer, error) {
 	started := time.Now().UTC()
 	a.Steps.Begin(in.Ref, interaction.ResponseGeneration)
 	in.Asked = a.asked(ctx, in.Ref)
-	answer := Compose(in)
+	answer := a.Writer.Write(ctx, in)
 	finished := time.Now().UTC()
-	a.Steps.End(in.Ref, interaction.StepRecord{
+	record := interaction.StepRecord{
 		Step: interaction.ResponseGeneration, State: interaction.Completed,
 		StartedAt: started, CompletedAt: &finished,
-	})
+	}
+	if len(answer.Degraded) > 0 {
+		record.State, record.Reason = interaction.Degraded, answer.Degraded[0]
+	}
+	a.Steps.End(in.Ref, record)
 	return answer, nil
 }
 

@@ -17,13 +17,18 @@ import (
 	"meai/internal/enginetest"
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/language/languagetest"
 	"meai/internal/postgres"
 )
 
 // shared serves the tests that keep to the rows of people of their own.
 var shared enginetest.Shared
 
-func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+func TestMain(m *testing.M) {
+	code := shared.Main(m)
+	languagetest.Clean()
+	os.Exit(code)
+}
 
 // scene is a store with everything a test may want to reach behind its back.
 type scene struct {

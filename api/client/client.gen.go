@@ -704,9 +704,10 @@ func (e ResourceKind) Valid() bool {
 
 // Defines values for ResponseSource.
 const (
-	ResponseSourceComposed ResponseSource = "composed"
-	ResponseSourceCrisis   ResponseSource = "crisis"
-	ResponseSourceFallback ResponseSource = "fallback"
+	ResponseSourceComposed  ResponseSource = "composed"
+	ResponseSourceCrisis    ResponseSource = "crisis"
+	ResponseSourceFallback  ResponseSource = "fallback"
+	ResponseSourceGenerated ResponseSource = "generated"
 )
 
 // Valid indicates whether the value is a known member of the ResponseSource enum.
@@ -717,6 +718,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceCrisis:
 		return true
 	case ResponseSourceFallback:
+		return true
+	case ResponseSourceGenerated:
 		return true
 	default:
 		return false
@@ -1585,14 +1588,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.

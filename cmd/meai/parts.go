@@ -23,6 +23,7 @@ import (
 	"meai/internal/config"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
+	"meai/internal/language"
 	"meai/internal/mtls"
 	"meai/internal/postgres"
 	"meai/internal/telemetry"
@@ -171,6 +172,41 @@ func (p *parts) encoder(e embedding.Embedder) (embedding.Embedder, error) {
 	return embedding.Cached(builtin, p.config.Embedding.Cache), nil
 }
 
+// languageModel is the model for one use. Each has a breaker and a bulkhead of its
+// own: a model that is too slow for one may do for another.
+func (p *parts) languageModel(use string) (language.Model, error) {
+	l := p.config.Language
+	if l.Provider == "none" {
+		return language.None{}, nil
+	}
+	model, err := language.NewOpenAI(language.OpenAIOptions{
+		Use: use, BaseURL: l.URL, APIKey: l.APIKey, Model: l.Model,
+		Timeout: l.Timeout, MaxOutput: l.MaxOutputTokens, Concurrency: l.Concurrency,
+		InputPrice: l.InputPrice, OutputPrice: l.OutputPrice,
+		Logger: p.telemetry.Logger, Meters: p.telemetry.Meters, Tracers: p.telemetry.Tracers,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the language model: %w", err)
+	}
+	return model, nil
+}
+
+func (p *parts) writer() (*synthesis.Writer, error) {
+	model, err := p.languageModel("answers")
+	if err != nil {
+		return nil, err
+	}
+	return synthesis.NewWriter(model)
+}
+
+func (p *parts) secondOpinion() (mirror.SecondOpinion, error) {
+	model, err := p.languageModel("emotions")
+	if err != nil {
+		return nil, err
+	}
+	return mirror.NewSecondOpinion(model)
+}
+
 // warm embeds ahead of the first message what every message is compared with. It
 // may fail with the provider, and tries again until that is back.
 func (p *parts) warm(ctx context.Context, prepare ...func(context.Context) error) {
@@ -210,6 +246,14 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("set up Mirror: %w", err)
 	}
+	second, err := p.secondOpinion()
+	if err != nil {
+		return workers.Capabilities{}, fmt.Errorf("set up Mirror's second opinion: %w", err)
+	}
+	writer, err := p.writer()
+	if err != nil {
+		return workers.Capabilities{}, fmt.Errorf("set up the writer of answers: %w", err)
+	}
 	library, err := bridge.NewLibrary(ctx, embedder)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
@@ -221,7 +265,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
 	return workers.Capabilities{
-		Mirror:      &mirror.Activities{Analyzer: analyzer, Steps: steps},
+		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
 		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
 		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps},
 		Upkeep:      &upkeep.Activities{DB: db},
@@ -229,7 +273,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,
 			ArchiveAge: p.config.Keyring.ArchiveAge, KEKGrace: p.config.Keyring.KEKGrace,
 		},
-		Synthesis: &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Steps: steps},
+		Synthesis: &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
 		}),

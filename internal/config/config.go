@@ -22,6 +22,7 @@ type Config struct {
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
 	Embedding  Embedding  `koanf:"embedding"`
+	Language   Language   `koanf:"language"`
 	Telemetry  Telemetry  `koanf:"telemetry"`
 	Session    Session    `koanf:"session"`
 	Filter     Filter     `koanf:"filter"`
@@ -109,6 +110,20 @@ type Embedding struct {
 	Dimensions int           `koanf:"dimensions" default:"512" validate:"min=8,max=8192" doc:"Length of the vectors; 512 for builtin."`
 	Timeout    time.Duration `koanf:"timeout" default:"3s" validate:"gt=0" doc:"Longest wait for one embedding call; after it the step degrades."`
 	Cache      int           `koanf:"cache" default:"512" validate:"min=0" doc:"Vectors kept in memory, keyed by a hash of the text."`
+}
+
+// Language configures the language model that writes answers and gives a second
+// opinion on emotions. Without one MeAi does both by itself.
+type Language struct {
+	Provider        string        `koanf:"provider" default:"none" validate:"oneof=none openai" doc:"none (nothing is sent anywhere) or openai (any compatible endpoint). What people write is then sent to that endpoint, but for messages with signs of danger."`
+	URL             string        `koanf:"url" validate:"required_if=Provider openai,omitempty,url" doc:"Base URL of the OpenAI-compatible endpoint, above /chat/completions. It must understand json_schema answers."`
+	APIKey          string        `koanf:"api_key" secret:"true" doc:"API key of that endpoint."`
+	Model           string        `koanf:"model" validate:"required_if=Provider openai" doc:"Model name at that endpoint."`
+	Timeout         time.Duration `koanf:"timeout" default:"6s" validate:"gt=0,max=8s" doc:"Longest wait for one call; after it the built-in path is taken. A second opinion on emotions gets two seconds at most."`
+	MaxOutputTokens int           `koanf:"max_output_tokens" default:"600" validate:"min=64,max=8192" doc:"Most tokens of one answer, thinking included."`
+	Concurrency     int           `koanf:"concurrency" default:"8" validate:"min=1,max=1000" doc:"Calls under way at a time, for each use in one process; one more takes the built-in path at once."`
+	InputPrice      float64       `koanf:"input_price" default:"0" validate:"min=0" doc:"Price of a million input tokens, in any currency; the cost metric counts in it."`
+	OutputPrice     float64       `koanf:"output_price" default:"0" validate:"min=0" doc:"Price of a million output tokens."`
 }
 
 // Telemetry configures logs; traces and metrics follow the OTEL_* variables.
