@@ -20,6 +20,7 @@ import (
 
 	"meai/api/client"
 	"meai/internal/identity/devlogin"
+	"meai/internal/language/languagetest"
 )
 
 // binary is the meai under test, built once for all scenarios.
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 		fail(fmt.Errorf("build meai: %w\n%s", err, out))
 	}
 	code := m.Run()
+	languagetest.Clean()
 	if err := os.RemoveAll(dir); err != nil {
 		fail(err)
 	}
