@@ -69,6 +69,28 @@ func TestAnswersComeWithAndWithoutTheLanguageModel(t *testing.T) {
 	require.NotEmpty(t, again.Asked(t))
 }
 
+// TestWhatTheLanguageModelQuotesIsNotLogged: the provider quotes what it was
+// sent in every way it can, and neither logs nor spans do.
+func TestWhatTheLanguageModelQuotesIsNotLogged(t *testing.T) {
+	const word = "Qwertzuiop"
+	model := languagetest.Start(t, script.Script{})
+	s := newSite(t, "MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL="+model.URL(), "MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
+		"MEAI_TELEMETRY_LOG_LEVEL=debug", "OTEL_TRACES_EXPORTER=console", "OTEL_BSP_SCHEDULE_DELAY=200")
+	up, base := s.serve(t, "up")
+	p := newPerson(t, base)
+	p.begin(t)
+	for _, fault := range []script.Fault{script.Quotes, script.QuotesRaw, script.QuotesRefusal, script.Garbage, script.Refuses, script.NotJSON} {
+		model.Script(t, script.Script{Fault: fault, Answers: map[string]string{"answer": "as " + word + " said"}})
+		got := p.tell(t, "My neighbour "+word+" keeps me awake and I am so tired of it.")
+		require.NotEmpty(t, model.Asked(t), fault)
+		require.NotEmpty(t, got.Response.Degraded, fault)
+	}
+	require.NoError(t, up.stop(t)) // what is left is flushed
+	require.Contains(t, up.log.String(), "the language model is done without")
+	require.Contains(t, up.log.String(), "language_model answers")
+	require.NotContains(t, up.log.String(), word)
+}
+
 // TestAModelThatIsSetUpBadlyIsRefusedAtStart: a wrong setting is told at once.
 func TestAModelThatIsSetUpBadlyIsRefusedAtStart(t *testing.T) {
 	s := newSite(t)
