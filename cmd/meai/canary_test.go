@@ -31,6 +31,7 @@ import (
 	"meai/internal/config"
 	"meai/internal/embedding"
 	"meai/internal/embedding/embeddingtest"
+	"meai/internal/language/languagetest"
 	"meai/workers"
 )
 
@@ -69,6 +70,7 @@ type watch struct {
 	config   config.Config
 	canaries *canaries
 	provider *quotingProvider
+	model    *languagetest.Server
 
 	base      string
 	processes []*process
@@ -80,11 +82,14 @@ func newWatch(t *testing.T) *watch {
 	t.Helper()
 	w := &watch{data: startEngines(t), canaries: &canaries{fields: map[string][]string{}}, texts: map[uuid.UUID]string{}}
 	w.provider = newQuotingProvider(t)
+	w.model = languagetest.Start(t, w.wording(""))
 	w.site = site{config: filepath.Join(w.data, "meai.yaml"), env: []string{
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t), "MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000",
 		"MEAI_TELEMETRY_LOG_LEVEL=debug", "OTEL_TRACES_EXPORTER=console", "OTEL_BSP_SCHEDULE_DELAY=200",
 		"MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL=" + w.provider.url + "/v1",
 		"MEAI_EMBEDDING_MODEL=served", "MEAI_EMBEDDING_API_KEY=key",
+		"MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL=" + w.model.URL(),
+		"MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
 	}}
 	var err error
 	w.config, err = config.Load(w.site.config, w.env)
@@ -268,6 +273,7 @@ func (w *watch) failAround(t *testing.T) {
 	require.Contains(t, string(got.Body), "embedding_unavailable")
 	w.provider.broken.Store(false)
 	w.person.await(t, quoted, within)
+	w.failModel(t)
 
 	// A worker is killed in the middle of everything, and nobody is there for a while.
 	worker := w.processes[1]
