@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"meai/activities/mirror/crisis"
 	"meai/internal/embedding"
@@ -32,24 +34,29 @@ func run() error {
 	}
 	known := map[string][]float32{}
 	embed := func(texts ...string) ([][]float32, error) {
-		vectors := make([][]float32, len(texts))
-		for i, t := range texts {
-			if known[t] == nil {
-				v, err := encoder.Embed(context.Background(), t)
-				if err != nil {
-					return nil, err
-				}
-				known[t] = v[0]
-			}
-			vectors[i] = known[t]
+		missing := slices.DeleteFunc(slices.Clone(texts), func(t string) bool { return known[t] != nil })
+		vectors, err := encoder.Embed(context.Background(), missing...)
+		if err != nil {
+			return nil, err
 		}
-		return vectors, nil
+		for i, t := range missing {
+			known[t] = vectors[i]
+		}
+		all := make([][]float32, len(texts))
+		for i, t := range texts {
+			all[i] = known[t]
+		}
+		return all, nil
 	}
 	training, err := read(filepath.Join(mirror, "statements", "training", "crisis.tsv"))
 	if err != nil {
 		return err
 	}
-	m, err := crisis.Train(training, embed)
+	taught, unseen, err := others(filepath.Join(mirror, "statements", "training"))
+	if err != nil {
+		return err
+	}
+	m, err := crisis.Train(slices.Concat(training, taught), embed)
 	if err != nil {
 		return err
 	}
@@ -62,7 +69,7 @@ func run() error {
 	}
 	fmt.Printf("wrote %d bytes\n", len(file))
 
-	validated, err := crisis.CrossValidated(training, embed)
+	validated, err := crisis.CrossValidated(slices.Concat(training, taught), embed)
 	if err != nil {
 		return err
 	}
@@ -90,7 +97,40 @@ func run() error {
 	report("development, rules", development, crisis.Assess)
 	report("development, model alone", development, alone)
 	report("development, rules and model", development, both)
+	report("other statements that were not taught, rules and model", unseen, both)
 	return nil
+}
+
+const (
+	// everyOther of the other statements is taught: all of them would outweigh those of
+	// danger. unseenOther of the rest is measured.
+	everyOther, unseenOther = 3, 9
+)
+
+// others are statements that were written for other purposes: without danger, but for
+// those of despair and those where a rule sees a sign, which are left out.
+func others(folder string) (taught, unseen []crisis.Statement, err error) {
+	n := 0
+	for _, name := range []string{"emotions", "needs", "kinds"} {
+		raw, err := os.ReadFile(filepath.Join(folder, name+".tsv"))
+		if err != nil {
+			return nil, nil, err
+		}
+		for line := range strings.Lines(string(raw)) {
+			text, label, _ := strings.Cut(line, "\t")
+			if strings.HasPrefix(text, "#") || strings.HasPrefix(label, "despair") || crisis.Assess(text).Severity != crisis.None {
+				continue
+			}
+			s := crisis.Statement{Text: text, Severity: crisis.None, Kind: crisis.Other}
+			switch n++; {
+			case n%everyOther == 0:
+				taught = append(taught, s)
+			case n%unseenOther == 1:
+				unseen = append(unseen, s)
+			}
+		}
+	}
+	return taught, unseen, nil
 }
 
 func read(path string) ([]crisis.Statement, error) {

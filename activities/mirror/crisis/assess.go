@@ -13,7 +13,7 @@ import (
 func Assess(text string) Assessment {
 	whole := normalise(text)
 	found := Assessment{Severity: None}
-	in := about(whole)
+	in := sync.OnceValue(func() surroundings { return about(whole) })
 	for sentence := range strings.SplitSeq(whole, " . ") {
 		for piece := range pieces(strings.Fields(sentence)) {
 			assessPiece(&found, " "+strings.Join(piece, " ")+" ", in)
@@ -47,7 +47,7 @@ func pieces(words []string) func(func([]string) bool) {
 
 // assessPiece raises the assessment by each rule that fires. Idioms are blanked
 // only where a rule fired, since most pieces hold neither.
-func assessPiece(found *Assessment, text string, in surroundings) {
+func assessPiece(found *Assessment, text string, in func() surroundings) {
 	held, blanked := anchors.in(text), ""
 	for _, r := range rules {
 		if slices.ContainsFunc(r.anchors, func(a int) bool { return !held[a] }) || !r.pattern().MatchString(text) {
@@ -56,7 +56,7 @@ func assessPiece(found *Assessment, text string, in surroundings) {
 		if blanked == "" {
 			blanked = idioms.ReplaceAllString(text, " _ ")
 		}
-		if severity := r.severityIn(blanked, in); severity != None {
+		if severity := r.severityIn(blanked, in()); severity != None {
 			found.raise(r, severity)
 		}
 	}

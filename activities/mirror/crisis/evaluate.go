@@ -19,6 +19,10 @@ type Statement struct {
 // Ordinary is the kind of statements that are neither dangerous nor look it.
 const Ordinary = "ordinary"
 
+// Other is the kind of statements that were written for other purposes, on feelings,
+// needs and questions of people who are not in danger.
+const Other = "other"
+
 // ReadStatements reads tab-separated lines of text, severity and kind; the kind may
 // be missing, and lines that begin with # are skipped.
 func ReadStatements(r io.Reader) ([]Statement, error) {
@@ -117,7 +121,7 @@ func (r *Report) headline(s Statement) *Tally {
 		return &r.Implicit
 	case s.Severity == Concern:
 		return &r.Concern
-	case s.Kind == Ordinary:
+	case s.Kind == Ordinary || s.Kind == Other:
 		return &r.Ordinary
 	default:
 		return &r.Hard

@@ -150,18 +150,20 @@ func outOfFold(examples []classify.Example) ([][]float32, error) {
 // sure is the probability of danger that at most the allowed shares of the statements
 // without danger exceed.
 func sure(m *classify.Model, scores [][]float32, statements []Statement) float64 {
-	var ordinary, hard []float64
+	var ordinary, other, hard []float64
 	for i, s := range statements {
 		p := m.Calibrations[0].Probability(scores[i][0])
 		switch {
 		case s.danger():
 		case s.Kind == Ordinary:
 			ordinary = append(ordinary, p)
+		case s.Kind == Other:
+			other = append(other, p)
 		default:
 			hard = append(hard, p)
 		}
 	}
-	return max(exceeded(ordinary, ordinaryAlarms), exceeded(hard, hardAlarms))
+	return max(exceeded(ordinary, ordinaryAlarms), exceeded(other, ordinaryAlarms), exceeded(hard, hardAlarms))
 }
 
 // exceeded is a value that at most the share of the others reaches.
