@@ -26,7 +26,7 @@ func (s *Server) ListEscalations(ctx context.Context, r ListEscalationsRequestOb
 	if r.Params.Limit != nil {
 		limit = *r.Params.Limit
 	}
-	list, err := s.escalations.Cases(ctx, onDuty(ctx), escalation.State(r.Params.State), orZero(r.Params.Cursor), int32(limit))
+	list, err := s.escalations.Cases(ctx, onDuty(ctx), escalation.State(orZero(r.Params.State)), orZero(r.Params.Cursor), int32(limit))
 	if err != nil {
 		return nil, fmt.Errorf("list escalations: %w", err)
 	}

@@ -873,6 +873,30 @@ func (e StepStep) Valid() bool {
 	}
 }
 
+// Defines values for ListEscalationsParamsState.
+const (
+	ListEscalationsParamsStateAcknowledged ListEscalationsParamsState = "acknowledged"
+	ListEscalationsParamsStateClosed       ListEscalationsParamsState = "closed"
+	ListEscalationsParamsStateOpen         ListEscalationsParamsState = "open"
+	ListEscalationsParamsStateUnanswered   ListEscalationsParamsState = "unanswered"
+)
+
+// Valid indicates whether the value is a known member of the ListEscalationsParamsState enum.
+func (e ListEscalationsParamsState) Valid() bool {
+	switch e {
+	case ListEscalationsParamsStateAcknowledged:
+		return true
+	case ListEscalationsParamsStateClosed:
+		return true
+	case ListEscalationsParamsStateOpen:
+		return true
+	case ListEscalationsParamsStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	CreatedAt time.Time          `json:"created_at"`
@@ -1773,7 +1797,7 @@ type ProveAuditEntryParams struct {
 // ListEscalationsParams defines parameters for ListEscalations.
 type ListEscalationsParams struct {
 	// State Only cases that stand so.
-	State EscalationState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+	State *ListEscalationsParamsState `form:"state,omitempty" json:"state,omitempty"`
 
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
@@ -1781,6 +1805,9 @@ type ListEscalationsParams struct {
 	// Limit The most cases to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ListEscalationsParamsState defines parameters for ListEscalations.
+type ListEscalationsParamsState string
 
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
@@ -3735,12 +3762,16 @@ func NewListEscalationsRequest(server string, params *ListEscalationsParams) (*h
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if params.Cursor != nil {
