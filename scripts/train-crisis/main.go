@@ -104,7 +104,7 @@ func run() error {
 const (
 	// everyOther of the other statements is taught: all of them would outweigh those of
 	// danger. unseenOther of the rest is measured.
-	everyOther, unseenOther = 3, 9
+	everyOther, unseenOther = 12, 40
 )
 
 // others are statements that were written for other purposes: without danger, but for

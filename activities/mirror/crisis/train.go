@@ -10,12 +10,12 @@ import (
 const (
 	// denseScale weighs the embedding against the words; 1 to 4 were tried by
 	// cross-validation.
-	denseScale = 2
+	denseScale = 1.5
 	// folds of the cross-validation.
 	folds = 5
 	// ordinaryAlarms and hardAlarms are the shares of false alarms that the model may
 	// cause in cross-validation: half of what the whole may.
-	ordinaryAlarms, hardAlarms = 0.015, 0.025
+	ordinaryAlarms, hardAlarms = 0.025, 0.04
 )
 
 // Train teaches a model. embed makes the vector of each text; it must be that of
@@ -119,7 +119,7 @@ func (s Statement) labels() []int {
 
 func learn(examples []classify.Example) (*classify.Model, error) {
 	m, err := classify.Train(examples, classify.Options{
-		Labels: modelLabels, Grams: classify.Grams{Words: 2, Bits: 14}, C: 0.3, Seed: 1,
+		Labels: modelLabels, Grams: classify.Grams{Words: 2, ShortestChars: 2, LongestChars: 5, Bits: 16}, C: 0.5, Balance: 0.5, Seed: 1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("train the crisis model: %w", err)
