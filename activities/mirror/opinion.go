@@ -38,9 +38,8 @@ const (
 	// waits for it, and so does the step's own timeout.
 	OpinionBudget = 2 * time.Second
 	// unsure is the confidence below which a second opinion is asked for. An even
-	// spread over the vocabulary gives 0.04, and answers name a feeling from here on;
-	// 13 of the 50 development statements lie below.
-	unsure = 0.2
+	// spread over the vocabulary gives 0.04.
+	unsure = 0.3
 	// decided is the confidence from which a second opinion takes the first one's
 	// place.
 	decided = 0.6

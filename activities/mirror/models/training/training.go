@@ -37,7 +37,7 @@ type Trainer struct {
 // The scores that calibrate a model are from other models: as many as folds for the many
 // texts of GoEmotions, manyFolds for the few statements.
 const (
-	folds     = 3
+	folds     = 5
 	manyFolds = 8
 )
 
@@ -63,7 +63,7 @@ func (t *Trainer) Emotions(ctx context.Context) error {
 		return err
 	}
 	byText, scores, err := t.train("text", examples, folds, classify.Options{
-		Labels: models.Outputs(), Grams: grams(18), C: 0.2, Balance: 1, Rounds: 15, Seed: 1,
+		Labels: models.Outputs(), Grams: grams(18), C: 0.2, Balance: 1, Rounds: 25, Seed: 1,
 	})
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (t *Trainer) Emotions(ctx context.Context) error {
 		examples[i].Dense = models.EmotionFeatures(embedded[i], models.Valence(examples[i].Text), scores[i])
 	}
 	both, together, err := t.train("emotions", examples, folds, classify.Options{
-		Labels: models.Outputs(), C: 0.1, Balance: 0.8, Rounds: 15, Seed: 1,
+		Labels: models.Outputs(), C: 0.1, Balance: 0.8, Rounds: 25, Seed: 1,
 	})
 	if err != nil {
 		return err
