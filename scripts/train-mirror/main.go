@@ -102,9 +102,9 @@ func (c cache) Embed(ctx context.Context, texts ...string) ([][]float32, error) 
 
 func (c cache) path(texts []string) string {
 	h := sha256.New()
-	fmt.Fprintln(h, c.Model(), c.Kernel())
+	h.Write(fmt.Appendln(nil, c.Model(), c.Kernel()))
 	for _, t := range texts {
-		fmt.Fprintf(h, "%d %s\n", len(t), t)
+		h.Write(fmt.Appendf(nil, "%d %s\n", len(t), t))
 	}
 	return filepath.Join(c.folder, fmt.Sprintf("%x", h.Sum(nil)[:12]))
 }

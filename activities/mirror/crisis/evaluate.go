@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 )
 
 // Statement is a labelled text. Of those without danger the kind says why they are
@@ -141,7 +140,6 @@ func (r *Report) group(s Statement) *Tally {
 // String is a table of the report.
 func (r Report) String() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, line := range []struct {
 		name string
 		of   Tally
@@ -149,15 +147,14 @@ func (r Report) String() string {
 		{"explicit and imminent, recall", r.Explicit}, {"implicit, recall", r.Implicit},
 		{"ordinary, false alarms", r.Ordinary}, {"hard negatives, false alarms", r.Hard}, {"concern, detected", r.Concern},
 	} {
-		fmt.Fprintf(w, "%s\t%v\n", line.name, line.of)
+		fmt.Fprintf(&b, "%-29s  %v\n", line.name, line.of)
 	}
 	for _, s := range []Severity{Imminent, Explicit, Implicit, Concern, None} {
 		for _, g := range r.Groups {
 			if g.Severity == s {
-				fmt.Fprintf(w, "  %s, %s\t%v\n", g.Severity, g.Kind, g.Tally)
+				fmt.Fprintf(&b, "  %-27s  %v\n", string(g.Severity)+", "+g.Kind, g.Tally)
 			}
 		}
 	}
-	_ = w.Flush() // a strings.Builder takes everything
 	return b.String()
 }

@@ -68,7 +68,6 @@ func (m *Model) File() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compress the crisis model: %w", err)
 	}
-	defer e.Close()
 	return e.EncodeAll(raw, nil), nil
 }
 

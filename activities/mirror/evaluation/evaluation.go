@@ -3,6 +3,7 @@ package evaluation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -69,17 +70,19 @@ func (f Figure) most(bar float64) Figure  { f.Bar, f.AtMost = bar, true; return 
 
 // Write prints tables.
 func Write(out io.Writer, tables ...Table) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var b strings.Builder
 	for i, t := range tables {
 		if i > 0 {
-			fmt.Fprintln(w)
+			b.WriteByte('\n')
 		}
-		fmt.Fprintf(w, "%s\n\tvalue\t95 %% interval\ttexts\tbar\tpublished\n", t.Title)
+		fmt.Fprintf(&b, "%s\n\tvalue\t95 %% interval\ttexts\tbar\tpublished\n", t.Title)
 		for _, f := range t.Figures {
-			fmt.Fprintln(w, strings.Join(f.Row(), "\t"))
+			b.WriteString(strings.Join(f.Row(), "\t") + "\n")
 		}
 	}
-	return w.Flush()
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, err := io.WriteString(w, b.String())
+	return errors.Join(err, w.Flush())
 }
 
 // Row are the figure's name, value, interval, number of texts, bar and what others
