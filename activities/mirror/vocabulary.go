@@ -3,7 +3,6 @@ package mirror
 import (
 	_ "embed"
 	"fmt"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -79,7 +78,6 @@ func (e *emotion) denied(r reading) bool {
 // reading is a text prepared for all the questions that are asked of it.
 type reading struct {
 	text  string
-	lower string
 	words []string
 	stems []string
 }
@@ -90,7 +88,7 @@ func read(text string) reading {
 	for i, w := range words {
 		stems[i] = lexicon.Stem(w)
 	}
-	return reading{text: text, lower: " " + strings.Join(words, " ") + " ", words: words, stems: stems}
+	return reading{text: text, words: words, stems: stems}
 }
 
 func matches(text, stems []string) bool {
@@ -111,16 +109,6 @@ var denials = map[string]bool{
 func (r reading) denied(at int) bool {
 	for i := max(0, at-3); i < at; i++ {
 		if denials[r.words[i]] {
-			return true
-		}
-	}
-	return false
-}
-
-// has reports whether any of the phrases stands in the text.
-func (r reading) has(phrases ...string) bool {
-	for _, p := range phrases {
-		if strings.Contains(r.lower, " "+p+" ") {
 			return true
 		}
 	}

@@ -5,7 +5,8 @@ import "math"
 // Counts are those of one label: true and false positives, false negatives.
 type Counts struct{ TP, FP, FN int }
 
-// Precision, Recall and F1 are zero where nothing was counted.
+// Precision is the share of right ones among the texts that were given the label; like
+// the others it is zero where nothing was counted.
 func (c Counts) Precision() float64 { return ratio(c.TP, c.TP+c.FP) }
 
 // Recall is the share of the label's texts that were found.

@@ -39,7 +39,6 @@ var Sentiments = []Group{
 var (
 	ekmanAt     = len(Emotions)
 	sentimentAt = ekmanAt + len(Ekman)
-	outputs     = sentimentAt + len(Sentiments)
 )
 
 // Outputs names the outputs of the models of emotions, the groups with a prefix.
