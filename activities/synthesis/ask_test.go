@@ -10,6 +10,7 @@ import (
 
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
+	"meai/internal/language"
 )
 
 // moods are ways to say the same thing day after day.
@@ -39,7 +40,9 @@ func TestNoQuestionReturnsWithinTenTurns(t *testing.T) {
 func TestQuestionsOfTheSessionAreRemembered(t *testing.T) {
 	s := newStore(t)
 	subject, session := s.newSession(t)
-	activities := &synthesis.Activities{Store: s.Store}
+	writer, err := synthesis.NewWriter(language.None{})
+	require.NoError(t, err)
+	activities := &synthesis.Activities{Store: s.Store, Writer: writer}
 	var asked []string
 	for turn := range 14 {
 		rec := s.accept(t, subject, session, fmt.Sprint(turn))
