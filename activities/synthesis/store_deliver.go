@@ -18,7 +18,7 @@ import (
 // Deliver makes an answer readable, in one transaction: the sealed interaction,
 // its steps, the session's counters and current emotion, and an escalation when
 // the answer met a crisis. It is idempotent by interaction: a second delivery
-// changes nothing and returns the time of the first.
+// changes nothing and returns the time and the escalation of the first.
 func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
 	keys, err := s.keysOf(ctx, in.Ref.Subject)
 	if err != nil {
@@ -33,16 +33,18 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 		return Delivered{}, err
 	}
 	var at *time.Time
+	escalated := raised.ID != uuid.Nil
 	err = s.db.Write(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
 		at, err = q.DeliverInteraction(ctx, row)
 		if errors.Is(err, pgx.ErrNoRows) {
-			at, err = q.AnsweredAt(ctx, row.SubjectID, row.ID)
+			first, err := q.Answered(ctx, row.SubjectID, row.ID)
+			at, escalated = first.AnsweredAt, first.Escalated
 			return err
 		}
 		if err != nil {
 			return err
 		}
-		if err := interaction.FinishSteps(ctx, q, in.Ref, in.Steps); err != nil || raised.ID == uuid.Nil {
+		if err := interaction.FinishSteps(ctx, q, in.Ref, in.Steps); err != nil || !escalated {
 			return err
 		}
 		return raised.Write(ctx, q)
@@ -50,7 +52,11 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 	if err != nil {
 		return Delivered{}, fmt.Errorf("deliver answer: %w", err)
 	}
-	return Delivered{At: at.UTC(), Escalation: raised.ID}, nil
+	delivered := Delivered{At: at.UTC()}
+	if escalated {
+		delivered.Escalation, err = s.cases.ID(ctx, in.Ref.Interaction)
+	}
+	return delivered, err
 }
 
 // raise prepares the case for people on call; the zero value when the answer needs none.

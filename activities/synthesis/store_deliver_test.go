@@ -59,8 +59,22 @@ func TestASecondDeliveryChangesNothing(t *testing.T) {
 	changed.Words, changed.Steps = "other words", changed.Steps[:1]
 	again, err = s.Deliver(t.Context(), changed)
 	require.NoError(t, err)
-	require.Equal(t, first.At, again.At) // the sweep starts the first one's escalation
+	require.Equal(t, first, again)
 	require.Equal(t, before, s.rows(t, subject), "the first delivery wins")
+}
+
+// TestASecondDeliveryEscalatesNothing that the first one did not.
+func TestASecondDeliveryEscalatesNothing(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	rec := s.accept(t, subject, session, "key")
+	first, err := s.Deliver(t.Context(), delivery(rec))
+	require.NoError(t, err)
+	require.Zero(t, first.Escalation)
+	again, err := s.Deliver(t.Context(), inCrisis(rec))
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Zero(t, s.count(t, subject, "escalations"))
 }
 
 func TestSimultaneousDeliveriesCountOnce(t *testing.T) {

@@ -56,15 +56,24 @@ func (q *Queries) AcceptInteraction(ctx context.Context, arg AcceptInteractionPa
 	return id, err
 }
 
-const answeredAt = `-- name: AnsweredAt :one
-select answered_at from interactions where subject_id = $1 and id = $2 and state = 'answered'
+const answered = `-- name: Answered :one
+select i.answered_at, exists(
+  select 1 from escalations e where e.subject_id = $1 and e.interaction_id = $2
+) as escalated
+from interactions i where i.subject_id = $1 and i.id = $2 and i.state = 'answered'
 `
 
-func (q *Queries) AnsweredAt(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (*time.Time, error) {
-	row := q.db.QueryRow(ctx, answeredAt, subjectID, iD)
-	var answered_at *time.Time
-	err := row.Scan(&answered_at)
-	return answered_at, err
+type AnsweredRow struct {
+	AnsweredAt *time.Time
+	Escalated  bool
+}
+
+// When an interaction was answered, and whether that answer called people on duty.
+func (q *Queries) Answered(ctx context.Context, subjectID uuid.UUID, interactionID uuid.UUID) (AnsweredRow, error) {
+	row := q.db.QueryRow(ctx, answered, subjectID, interactionID)
+	var i AnsweredRow
+	err := row.Scan(&i.AnsweredAt, &i.Escalated)
+	return i, err
 }
 
 const confirmInteraction = `-- name: ConfirmInteraction :exec

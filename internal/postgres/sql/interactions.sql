@@ -78,8 +78,12 @@ with delivered as (
 )
 select answered_at from delivered;
 
--- name: AnsweredAt :one
-select answered_at from interactions where subject_id = $1 and id = $2 and state = 'answered';
+-- When an interaction was answered, and whether that answer called people on duty.
+-- name: Answered :one
+select i.answered_at, exists(
+  select 1 from escalations e where e.subject_id = $1 and e.interaction_id = $2
+) as escalated
+from interactions i where i.subject_id = $1 and i.id = $2 and i.state = 'answered';
 
 -- The durable outcome of one step; it replaces whatever a hint said before.
 -- name: FinishStep :exec
