@@ -99,6 +99,15 @@ func (m *Model) Given(probabilities []float64) []int {
 	return given
 }
 
+// Scaled is a vector times a number: dense features are weighed against words so.
+func Scaled(v []float32, by float32) []float32 {
+	scaled := make([]float32, len(v))
+	for i, x := range v {
+		scaled[i] = x * by
+	}
+	return scaled
+}
+
 func dot(a, b []float32) float32 {
 	var sum float32
 	for i, x := range a {

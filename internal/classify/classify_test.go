@@ -86,6 +86,13 @@ func TestAModelReadsAsItWasWritten(t *testing.T) {
 		require.Equal(t, m.Scores(e.Text, e.Dense), read.Scores(e.Text, e.Dense))
 		require.Equal(t, m.Probabilities(m.Scores(e.Text, e.Dense)), read.Probabilities(read.Scores(e.Text, e.Dense)))
 	}
+	packed, err := m.Pack()
+	require.NoError(t, err)
+	unpacked, err := classify.Unpack(packed)
+	require.NoError(t, err)
+	require.Equal(t, read, unpacked)
+	_, err = classify.Unpack(packed[:len(packed)/2])
+	require.Error(t, err)
 	for cut := range 200 {
 		_, err := classify.Read(file.Bytes()[:cut*file.Len()/200])
 		require.Error(t, err)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // A model file is a magic number, the length of a JSON header as a little-endian
@@ -52,6 +54,33 @@ func (m *Model) Write(w io.Writer) error {
 		return fmt.Errorf("write model: %w", err)
 	}
 	return nil
+}
+
+// Pack is the model's file, compressed. The same model gives the same bytes.
+func (m *Model) Pack() ([]byte, error) {
+	var raw bytes.Buffer
+	if err := m.Write(&raw); err != nil {
+		return nil, err
+	}
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("compress model: %w", err)
+	}
+	return encoder.EncodeAll(raw.Bytes(), nil), nil
+}
+
+// Unpack reads what [Model.Pack] made.
+func Unpack(packed []byte) (*Model, error) {
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("decompress model: %w", err)
+	}
+	defer decoder.Close()
+	raw, err := decoder.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("decompress model: %w", err)
+	}
+	return Read(raw)
 }
 
 // Read reads what [Model.Write] wrote.

@@ -8,11 +8,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"meai/activities/mirror/crisis"
+	"meai/activities/mirror/statements"
 	"meai/internal/embedding"
 )
 
@@ -24,7 +24,6 @@ func main() {
 }
 
 func run() error {
-	const mirror = "activities/mirror"
 	encoder, err := embedding.NewBuiltin()
 	if err != nil {
 		return err
@@ -48,11 +47,11 @@ func run() error {
 		}
 		return all, nil
 	}
-	training, err := read(filepath.Join(mirror, "statements", "training", "crisis.tsv"))
+	training, err := read(statements.Training)
 	if err != nil {
 		return err
 	}
-	taught, unseen, err := others(filepath.Join(mirror, "statements", "training"))
+	taught, unseen, err := others()
 	if err != nil {
 		return err
 	}
@@ -64,7 +63,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(mirror, "crisis", "model.zst"), file, 0o644); err != nil {
+	if err := os.WriteFile("activities/mirror/crisis/model.zst", file, 0o644); err != nil {
 		return err
 	}
 	fmt.Printf("wrote %d bytes\n", len(file))
@@ -76,7 +75,7 @@ func run() error {
 	at := 0
 	report("training, rules", training, crisis.Assess)
 	report("training, rules and model, cross-validated", training, func(string) crisis.Assessment { at++; return validated[at-1] })
-	development, err := read(filepath.Join(mirror, "statements", "development", "crisis.tsv"))
+	development, err := read(statements.Development)
 	if err != nil {
 		return err
 	}
@@ -109,16 +108,16 @@ const (
 
 // others are statements that were written for other purposes: without danger, but for
 // those of despair and those where a rule sees a sign, which are left out.
-func others(folder string) (taught, unseen []crisis.Statement, err error) {
+func others() (taught, unseen []crisis.Statement, err error) {
 	n := 0
 	for _, name := range []string{"emotions", "needs", "kinds"} {
-		raw, err := os.ReadFile(filepath.Join(folder, name+".tsv"))
+		rows, err := statements.Read(statements.Training, name)
 		if err != nil {
 			return nil, nil, err
 		}
-		for line := range strings.Lines(string(raw)) {
-			text, label, _ := strings.Cut(line, "\t")
-			if strings.HasPrefix(text, "#") || strings.HasPrefix(label, "despair") || crisis.Assess(text).Severity != crisis.None {
+		for _, row := range rows {
+			text, label := row[0], row[1]
+			if strings.HasPrefix(label, "despair") || crisis.Assess(text).Severity != crisis.None {
 				continue
 			}
 			s := crisis.Statement{Text: text, Severity: crisis.None, Kind: crisis.Other}
@@ -133,15 +132,14 @@ func others(folder string) (taught, unseen []crisis.Statement, err error) {
 	return taught, unseen, nil
 }
 
-func read(path string) ([]crisis.Statement, error) {
-	f, err := os.Open(path)
+func read(half statements.Half) ([]crisis.Statement, error) {
+	rows, err := statements.Read(half, "crisis")
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return crisis.ReadStatements(f)
+	return crisis.Statements(rows)
 }
 
-func report(name string, statements []crisis.Statement, assess func(string) crisis.Assessment) {
-	fmt.Printf("\n%s\n%v", name, crisis.Evaluate(statements, assess))
+func report(name string, all []crisis.Statement, assess func(string) crisis.Assessment) {
+	fmt.Printf("\n%s\n%v", name, crisis.Evaluate(all, assess))
 }

@@ -91,7 +91,7 @@ func (a *Assessment) raise(r rule, severity Severity) {
 }
 
 func level(s Severity) int {
-	return slices.Index([]Severity{None, Concern, Implicit, Explicit, Imminent}, s)
+	return slices.Index(Severities(), s)
 }
 
 // rule is one sign. The patterns see normalised sentences with spaces around.

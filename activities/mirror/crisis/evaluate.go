@@ -1,9 +1,7 @@
 package crisis
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -22,28 +20,17 @@ const Ordinary = "ordinary"
 // needs and questions of people who are not in danger.
 const Other = "other"
 
-// ReadStatements reads tab-separated lines of text, severity and kind; the kind may
-// be missing, and lines that begin with # are skipped.
-func ReadStatements(r io.Reader) ([]Statement, error) {
-	var all []Statement
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxBytes)
-	for n := 1; lines.Scan(); n++ {
-		if strings.HasPrefix(lines.Text(), "#") || lines.Text() == "" {
-			continue
+// Statements are rows of text, severity and kind; the kind may be missing.
+func Statements(rows [][]string) ([]Statement, error) {
+	all := make([]Statement, len(rows))
+	for i, row := range rows {
+		if len(row) < 2 || level(Severity(row[1])) < 0 {
+			return nil, fmt.Errorf("row %d: the label is none of %q", i+1, Severities())
 		}
-		fields := strings.Split(lines.Text(), "\t")
-		if len(fields) < 2 || level(Severity(fields[1])) < 0 {
-			return nil, fmt.Errorf("read statements: line %d has no text and severity", n)
+		all[i] = Statement{Text: row[0], Severity: Severity(row[1]), Kind: Ordinary}
+		if len(row) > 2 {
+			all[i].Kind = row[2]
 		}
-		s := Statement{Text: fields[0], Severity: Severity(fields[1]), Kind: Ordinary}
-		if len(fields) > 2 {
-			s.Kind = fields[2]
-		}
-		all = append(all, s)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read statements: %w", err)
 	}
 	return all, nil
 }

@@ -1,22 +1,19 @@
 package crisis_test
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/mirror/crisis"
+	written "meai/activities/mirror/statements"
 )
 
 func statements(t testing.TB, set string) []crisis.Statement {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "statements", set, "crisis.tsv"))
+	rows, err := written.Read(written.Half(set), "crisis")
 	require.NoError(t, err)
-	defer f.Close()
-	all, err := crisis.ReadStatements(f)
+	all, err := crisis.Statements(rows)
 	require.NoError(t, err)
 	require.NotEmpty(t, all)
 	return all
@@ -47,16 +44,15 @@ func TestRulesOnStatements(t *testing.T) {
 // are seldom in danger: what fires there is looked at one by one.
 func TestFewAlarmsOnOtherStatements(t *testing.T) {
 	for _, name := range []string{"emotions", "needs", "kinds"} {
-		raw, err := os.ReadFile(filepath.Join("..", "statements", "training", name+".tsv"))
+		rows, err := written.Read(written.Training, name)
 		require.NoError(t, err)
-		lines, alarms := strings.Split(string(raw), "\n"), 0
-		for _, line := range lines {
-			text, _, _ := strings.Cut(line, "\t")
-			if crisis.Assess(text).NeedsSafeAnswer() {
+		alarms := 0
+		for _, row := range rows {
+			if crisis.Assess(row[0]).NeedsSafeAnswer() {
 				alarms++
 			}
 		}
-		t.Logf("%s: %d alarms on %d statements", name, alarms, len(lines))
-		require.Less(t, float64(alarms)/float64(len(lines)), 0.015, name)
+		t.Logf("%s: %d alarms on %d statements", name, alarms, len(rows))
+		require.Less(t, float64(alarms)/float64(len(rows)), 0.015, name)
 	}
 }

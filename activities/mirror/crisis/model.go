@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/klauspost/compress/zstd"
-
 	"meai/internal/classify"
 )
 
@@ -38,16 +36,7 @@ var TrainedModel = sync.OnceValues(func() (*Model, error) { return ReadModel(mod
 
 // ReadModel reads what [Model.File] made.
 func ReadModel(file []byte) (*Model, error) {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		return nil, fmt.Errorf("read the crisis model: %w", err)
-	}
-	defer d.Close()
-	raw, err := d.DecodeAll(file, nil)
-	if err != nil {
-		return nil, fmt.Errorf("read the crisis model: %w", err)
-	}
-	c, err := classify.Read(raw)
+	c, err := classify.Unpack(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the crisis model: %w", err)
 	}
@@ -59,24 +48,7 @@ func ReadModel(file []byte) (*Model, error) {
 
 // File is the model in the form that [ReadModel] reads. The same model gives the same
 // bytes.
-func (m *Model) File() ([]byte, error) {
-	var raw writer
-	if err := m.classifier.Write(&raw); err != nil {
-		return nil, err
-	}
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, fmt.Errorf("compress the crisis model: %w", err)
-	}
-	return e.EncodeAll(raw, nil), nil
-}
-
-type writer []byte
-
-func (w *writer) Write(p []byte) (int, error) {
-	*w = append(*w, p...)
-	return len(p), nil
-}
+func (m *Model) File() ([]byte, error) { return m.classifier.Pack() }
 
 // Raise lets the model judge a passage of the text, given with its embedding, and
 // raises the assessment where the model is sure enough. A nil model, an embedding of

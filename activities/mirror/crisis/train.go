@@ -31,7 +31,7 @@ func Train(statements []Statement, embed func(texts ...string) ([][]float32, err
 	if err != nil {
 		return nil, err
 	}
-	scores, err := outOfFold(examples)
+	scores, err := classify.OutOfFold(examples, folds, options)
 	if err != nil {
 		return nil, err
 	}
@@ -117,34 +117,17 @@ func (s Statement) labels() []int {
 	return labels
 }
 
+// options of the model's training.
+var options = classify.Options{
+	Labels: modelLabels, Grams: classify.Grams{Words: 2, ShortestChars: 2, LongestChars: 5, Bits: 16}, C: 0.5, Balance: 0.5, Seed: 1,
+}
+
 func learn(examples []classify.Example) (*classify.Model, error) {
-	m, err := classify.Train(examples, classify.Options{
-		Labels: modelLabels, Grams: classify.Grams{Words: 2, ShortestChars: 2, LongestChars: 5, Bits: 16}, C: 0.5, Balance: 0.5, Seed: 1,
-	})
+	m, err := classify.Train(examples, options)
 	if err != nil {
 		return nil, fmt.Errorf("train the crisis model: %w", err)
 	}
 	return m, nil
-}
-
-func outOfFold(examples []classify.Example) ([][]float32, error) {
-	scores := make([][]float32, len(examples))
-	for fold := range folds {
-		var in []classify.Example
-		for i, e := range examples {
-			if i%folds != fold {
-				in = append(in, e)
-			}
-		}
-		m, err := learn(in)
-		if err != nil {
-			return nil, err
-		}
-		for i := fold; i < len(examples); i += folds {
-			scores[i] = m.Scores(examples[i].Text, examples[i].Dense)
-		}
-	}
-	return scores, nil
 }
 
 // sure is the probability of danger that at most the allowed shares of the statements
@@ -176,13 +159,5 @@ func exceeded(values []float64, share float64) float64 {
 	return values[len(values)-1-allowed] + 1e-6
 }
 
-func dense(embedding []float32) []float32   { return scaled(embedding, denseScale) }
-func unscaled(features []float32) []float32 { return scaled(features, 1.0/denseScale) }
-
-func scaled(v []float32, by float32) []float32 {
-	out := make([]float32, len(v))
-	for i, x := range v {
-		out[i] = by * x
-	}
-	return out
-}
+func dense(embedding []float32) []float32   { return classify.Scaled(embedding, denseScale) }
+func unscaled(features []float32) []float32 { return classify.Scaled(features, 1.0/denseScale) }

@@ -294,47 +294,21 @@ func resampled(name string, given, want [][]int, labels int, figure func([]class
 // ordinary statements from those that are hard. What calls for the safe answer counts as
 // detected; texts of concern count neither way.
 func (e Evaluator) Crisis(ctx context.Context, rows [][]string) (Table, error) {
-	figures := []struct {
-		name          string
-		severities    []crisis.Severity
-		hard, limited bool
-		bar           float64
-	}{
-		{"explicit and imminent detected", []crisis.Severity{crisis.Explicit, crisis.Imminent}, false, false, 0.97},
-		{"implicit detected", []crisis.Severity{crisis.Implicit}, false, false, 0.88},
-		{"false alarms on ordinary statements", []crisis.Severity{crisis.None}, false, true, 0.03},
-		{"false alarms on hard negatives", []crisis.Severity{crisis.None}, true, true, 0.05},
+	all, err := crisis.Statements(rows)
+	if err != nil {
+		return Table{}, err
 	}
-	detected, all := make([]int, len(figures)), make([]int, len(figures))
-	for n, row := range rows {
-		severity := crisis.Severity(row[1])
-		if !slices.Contains(crisis.Severities(), severity) {
-			return Table{}, fmt.Errorf("row %d: the label is none of %q", n+1, crisis.Severities())
-		}
-		hard := severity == crisis.None && len(row) > 2 && row[2] != "ordinary"
-		found := e.Analyzer.Analyze(ctx, row[0]).Crisis.NeedsSafeAnswer()
-		for i, f := range figures {
-			if !slices.Contains(f.severities, severity) || hard != f.hard {
-				continue
-			}
-			all[i]++
-			if found {
-				detected[i]++
-			}
-		}
-	}
+	r := crisis.Evaluate(all, func(text string) crisis.Assessment { return e.Analyzer.Analyze(ctx, text).Crisis })
 	t := Table{Title: "Crisis"}
-	for i, f := range figures {
-		figure := share(f.name, detected[i], all[i])
-		switch {
-		case all[i] == 0:
-			continue
-		case f.limited:
-			figure = figure.most(f.bar)
-		default:
-			figure = figure.least(f.bar)
+	for _, f := range []Figure{
+		share("explicit and imminent detected", r.Explicit.Detected, r.Explicit.Of).least(0.97),
+		share("implicit detected", r.Implicit.Detected, r.Implicit.Of).least(0.88),
+		share("false alarms on ordinary statements", r.Ordinary.Detected, r.Ordinary.Of).most(0.03),
+		share("false alarms on hard negatives", r.Hard.Detected, r.Hard.Of).most(0.05),
+	} {
+		if f.N > 0 {
+			t.Figures = append(t.Figures, f)
 		}
-		t.Figures = append(t.Figures, figure)
 	}
 	return t, nil
 }

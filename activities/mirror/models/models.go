@@ -9,12 +9,10 @@ package models
 import (
 	"embed"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
 	"github.com/jonreiter/govader"
-	"github.com/klauspost/compress/zstd"
 
 	"meai/internal/classify"
 )
@@ -47,21 +45,11 @@ var Load = sync.OnceValues(func() (*Models, error) {
 })
 
 func read(name string) (*classify.Model, error) {
-	file, err := files.Open("data/" + name + ".zst")
+	packed, err := files.ReadFile("data/" + name + ".zst")
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	d, err := zstd.NewReader(file)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	raw, err := io.ReadAll(d)
-	if err != nil {
-		return nil, err
-	}
-	return classify.Read(raw)
+	return classify.Unpack(packed)
 }
 
 // Share is a label with its probability.
@@ -170,16 +158,7 @@ func Meaning(model *classify.Model, embedding []float32) []float32 {
 	if embedding == nil {
 		return make([]float32, len(model.Dense[0]))
 	}
-	return Weighed(embedding, MeaningWeight)
-}
-
-// Weighed multiplies a vector.
-func Weighed(v []float32, by float32) []float32 {
-	w := make([]float32, len(v))
-	for i, x := range v {
-		w[i] = x * by
-	}
-	return w
+	return classify.Scaled(embedding, MeaningWeight)
 }
 
 // EmotionFeatures are the dense features of the model of emotions.

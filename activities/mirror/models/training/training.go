@@ -4,7 +4,6 @@
 package training
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -12,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/klauspost/compress/zstd"
 
 	"meai/activities/mirror/models"
 	"meai/activities/mirror/statements"
@@ -140,20 +137,14 @@ func (t *Trainer) embed(ctx context.Context, what string, texts []string) ([][]f
 }
 
 func (t *Trainer) write(name string, m *classify.Model) error {
-	var raw bytes.Buffer
-	if err := m.Write(&raw); err != nil {
-		return err
-	}
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	packed, err := m.Pack()
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(t.Folder, name+".zst")
-	packed := encoder.EncodeAll(raw.Bytes(), nil)
-	if err := os.WriteFile(path, packed, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(t.Folder, name+".zst"), packed, 0o644); err != nil {
 		return err
 	}
-	t.Progress(fmt.Sprintf("%s: %d KiB written, %d packed", name, raw.Len()>>10, len(packed)>>10))
+	t.Progress(fmt.Sprintf("%s: %d KiB written", name, len(packed)>>10))
 	return nil
 }
 
@@ -204,7 +195,7 @@ func labelled(all []statement, columns ...int) ([]classify.Example, []string) {
 	slices.Sort(names)
 	examples := make([]classify.Example, len(all))
 	for i, s := range all {
-		examples[i] = classify.Example{Text: s.row[0], Dense: models.Weighed(s.embedding, models.MeaningWeight)}
+		examples[i] = classify.Example{Text: s.row[0], Dense: classify.Scaled(s.embedding, models.MeaningWeight)}
 		for _, name := range split(s) {
 			if at := slices.Index(names, name); at >= 0 {
 				examples[i].Labels = append(examples[i].Labels, at)
