@@ -47,6 +47,9 @@ func (*Builtin) Dimensions() int { return encoder.Dimensions }
 // Kernel names the instruction set in use: "scalar", "avx2" or "avx512".
 func (b *Builtin) Kernel() string { return b.encoder.Kernel() }
 
+// Encoder is the model behind it, for [encoder.Encoder.Classifier].
+func (b *Builtin) Encoder() *encoder.Encoder { return b.encoder }
+
 // Embed implements [Embedder]. Runs of white space count as one space. A text
 // of more than 128 pieces, some 100 words, is read in windows whose vectors are
 // averaged; a text without words has the vector of a space. Several texts are

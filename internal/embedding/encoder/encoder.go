@@ -91,11 +91,16 @@ func (e *Encoder) Encode(tokens []int32) ([]float32, error) {
 		s = new(scratch)
 	}
 	defer e.scratch.Put(s)
+	e.transform(s, tokens)
+	return e.pool(s, len(tokens)), nil
+}
+
+// transform leaves the last layer's outputs for the tokens in x.
+func (e *Encoder) transform(s *scratch, tokens []int32) {
 	e.start(s, tokens)
 	for i := range e.layers {
 		e.run(&e.layers[i], s, len(tokens))
 	}
-	return e.pool(s, len(tokens)), nil
 }
 
 // start fills x with the tokens' vectors and their positions. The published

@@ -1,0 +1,109 @@
+package encoder
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// Classifier gives a text scores for labels. It is a transformer of the encoder's shape
+// with weights of its own, which [meai/internal/embedding/finetune] makes, and reads
+// tokens as the encoder does. It is safe for concurrent use.
+type Classifier struct {
+	base   *Encoder
+	stack  Encoder
+	head   []float32 // per label: Features weights
+	bias   []float32
+	labels int
+}
+
+// Features is how many values the head sees of a text: the mean and the largest value
+// over its tokens of each of the last layer's outputs, divided by [FeatureScale].
+const (
+	Features     = 2 * wide
+	FeatureScale = 3
+)
+
+// PackClassifier writes the file of a classifier; head holds [Features] weights for each
+// label. The same weights always give the same bytes.
+func PackClassifier(w Weights, head, bias []float32) ([]byte, error) {
+	var file archiveWriter
+	w.pack(&file)
+	file.addFloats("head", head)
+	file.addFloats("head.bias", bias)
+	var out bytes.Buffer
+	err := file.writeTo(&out)
+	return out.Bytes(), err
+}
+
+// Classifier loads the file of a classifier with that many labels; it keeps pointing
+// into file.
+func (e *Encoder) Classifier(file []byte, labels int) (*Classifier, error) {
+	a, err := openArchive(file)
+	if err != nil {
+		return nil, err
+	}
+	l := loader{archive: a}
+	c := &Classifier{base: e, labels: labels, stack: Encoder{tokens: l.tokens("embedding"), timing: e.timing, kernel: e.kernel}}
+	for i := range c.stack.layers {
+		c.stack.layers[i] = l.layer(fmt.Sprintf("layer%d.", i), widthInto(i))
+	}
+	c.head, c.bias = l.floats("head", labels*Features), l.floats("head.bias", labels)
+	return c, l.err
+}
+
+// Tokens are those of [Encoder.Tokens].
+func (c *Classifier) Tokens(text string) []int32 { return c.base.Tokens(text) }
+
+// mostWindows bounds how much of a text counts: about 800 English words.
+const mostWindows = 8
+
+// Scores returns the log odds of each label for a text of at least one token. A text of
+// more than [MaxTokens] is read in windows whose scores are averaged.
+func (c *Classifier) Scores(text string) ([]float32, error) {
+	tokens := c.Tokens(text)
+	tokens = tokens[:min(len(tokens), mostWindows*MaxTokens)]
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("score: no tokens")
+	}
+	s, _ := c.stack.scratch.Get().(*scratch)
+	if s == nil {
+		s = new(scratch)
+	}
+	defer c.stack.scratch.Put(s)
+	scores := make([]float32, c.labels)
+	for window := range slices.Chunk(tokens, MaxTokens) {
+		c.stack.transform(s, window)
+		c.judge(scores, Pool(s.x[:len(window)*wide]), float32(len(window))/float32(len(tokens)))
+	}
+	return scores, nil
+}
+
+// judge adds a share of what the head says of features to scores.
+func (c *Classifier) judge(scores, features []float32, share float32) {
+	for i := range scores {
+		sum := float64(c.bias[i])
+		for j, w := range c.head[i*Features:][:Features] {
+			sum += float64(w) * float64(features[j])
+		}
+		scores[i] += share * float32(sum)
+	}
+}
+
+// Pool makes a text's features of the last layer's outputs for its tokens.
+func Pool(states []float32) []float32 {
+	features := make([]float32, Features)
+	mean, largest := features[:wide], features[wide:]
+	copy(largest, states)
+	for row := states; len(row) > 0; row = row[wide:] {
+		for i, v := range row[:wide] {
+			mean[i] += v
+			largest[i] = max(largest[i], v)
+		}
+	}
+	for i := range mean {
+		mean[i] /= float32(len(states)/wide) * FeatureScale
+		largest[i] /= FeatureScale
+	}
+	return features
+}

@@ -1,0 +1,115 @@
+package finetune
+
+import (
+	"math"
+
+	"meai/internal/embedding/encoder"
+)
+
+// attend mixes the values of a text's tokens, head by head. Rows of projected hold
+// query, key and value, each of the width. It returns the mixed rows, and for each text
+// the weights: per head, per token, of each token.
+func attend(projected []float32, ends []int, width int) (mixed []float32, weights [][]float32) {
+	mixed, weights = make([]float32, len(projected)/3), make([][]float32, len(ends))
+	parallel(len(ends), func(text int) {
+		begin := beginOf(ends, text)
+		n := ends[text] - begin
+		in, out := projected[3*width*begin:3*width*ends[text]], mixed[width*begin:width*ends[text]]
+		all := make([]float32, encoder.Heads*n*n)
+		size, scale := headShape(width)
+		for h := range encoder.Heads {
+			for t := range n {
+				row := all[(h*n+t)*n:][:n]
+				query := in[3*width*t+size*h:][:size]
+				for other := range n {
+					row[other] = dot(query, in[3*width*other+width+size*h:][:size]) * scale
+				}
+				softmax(row)
+				to := out[width*t+size*h:][:size]
+				for other, w := range row {
+					addScaled(to, in[3*width*other+2*width+size*h:][:size], w)
+				}
+			}
+		}
+		weights[text] = all
+	})
+	return mixed, weights
+}
+
+// attendBackward returns the gradient of projected.
+func attendBackward(projected []float32, weights [][]float32, dmixed []float32, ends []int, width int) []float32 {
+	grad := make([]float32, len(projected))
+	parallel(len(ends), func(text int) {
+		begin := beginOf(ends, text)
+		n := ends[text] - begin
+		in, to := projected[3*width*begin:3*width*ends[text]], grad[3*width*begin:3*width*ends[text]]
+		d := dmixed[width*begin : width*ends[text]]
+		size, scale := headShape(width)
+		slopes := make([]float32, n)
+		for h := range encoder.Heads {
+			for t := range n {
+				row, from := weights[text][(h*n+t)*n:][:n], d[width*t+size*h:][:size]
+				var along float32
+				for other, w := range row {
+					slopes[other] = dot(from, in[3*width*other+2*width+size*h:][:size])
+					along += float32(w * slopes[other])
+					addScaled(to[3*width*other+2*width+size*h:][:size], from, w)
+				}
+				for other, w := range row {
+					slope := w * (slopes[other] - along) * scale
+					addScaled(to[3*width*t+size*h:][:size], in[3*width*other+width+size*h:][:size], slope)
+					addScaled(to[3*width*other+width+size*h:][:size], in[3*width*t+size*h:][:size], slope)
+				}
+			}
+		}
+	})
+	return grad
+}
+
+func beginOf(ends []int, text int) int {
+	if text == 0 {
+		return 0
+	}
+	return ends[text-1]
+}
+
+func headShape(width int) (size int, scale float32) {
+	size = width / encoder.Heads
+	return size, float32(1 / math.Sqrt(float64(size)))
+}
+
+func softmax(scores []float32) {
+	largest := scores[0]
+	for _, v := range scores {
+		largest = max(largest, v)
+	}
+	var sum float64
+	for i, v := range scores {
+		w := math.Exp(float64(v - largest))
+		sum += w
+		scores[i] = float32(w)
+	}
+	for i := range scores {
+		scores[i] *= float32(1 / sum)
+	}
+}
+
+// dot sums in four strands, which a processor does at once.
+func dot(a, b []float32) float32 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float32
+	for i := 0; i+4 <= len(a); i += 4 {
+		s0 += float32(a[i] * b[i])
+		s1 += float32(a[i+1] * b[i+1])
+		s2 += float32(a[i+2] * b[i+2])
+		s3 += float32(a[i+3] * b[i+3])
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+func addScaled(dst, x []float32, factor float32) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i] += float32(factor * x[i])
+	}
+}

@@ -1,0 +1,130 @@
+package finetune
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/internal/embedding/encoder"
+)
+
+func load(t testing.TB) *encoder.Encoder {
+	e, err := encoder.New()
+	require.NoError(t, err)
+	return e
+}
+
+// lessons are texts with two labels: about water, about fire.
+func lessons(e *encoder.Encoder) []Example {
+	var all []Example
+	for i, text := range []string{"the lake is calm", "a river runs by", "rain fell on the sea", "the oven is hot", "sparks and smoke", "the candle burns, the stove too", "steam from the kettle over the flames"} {
+		all = append(all, Example{[][]int32{e.Tokens(text)}, []float32{[]float32{1, 1, 1, 0, 0, 0, 0.6}[i], []float32{0, 0, 0, 1, 1, 1, 0.9}[i]}})
+	}
+	return all
+}
+
+// TestGradientsAreTheSlopesOfTheLoss walks each tensor a little way along its gradient
+// and back: the loss has to change by twice the step times the gradient's square.
+func TestGradientsAreTheSlopesOfTheLoss(t *testing.T) {
+	e := load(t)
+	m := newModel(e, 2, Options{Weights: []float32{1, 0.5}})
+	for i := range m.head.value {
+		m.head.value[i] = float32(i%7-3) / 40
+	}
+	var batch []lesson
+	for _, l := range lessons(e) {
+		batch = append(batch, lesson{l.Spellings[0], l.Targets})
+	}
+	batch[2].targets[1] = Unknown
+	m.step(batch, &dropout{})
+	names := map[*param]string{m.tokens: "tokens", m.head: "head", m.bias: "bias"}
+	for i, l := range m.layers {
+		for j, p := range l.params() {
+			names[p] = fmt.Sprintf("layer %d, tensor %d", i, j)
+		}
+	}
+	params := m.params()
+	grads := make([][]float32, len(params))
+	for i, p := range params {
+		grads[i] = append([]float32(nil), p.grad...)
+	}
+	for i, p := range params {
+		var square float64
+		for _, g := range grads[i] {
+			square += float64(g) * float64(g)
+		}
+		step := 2e-3 / square // changes the loss by some 0.004
+		if square < 1e-9 {
+			require.Failf(t, "no gradient", "%s", names[p])
+		}
+		loss := func(factor float64) float64 {
+			before := append([]float32(nil), p.value...)
+			addScaled(p.value, grads[i], float32(factor))
+			defer copy(p.value, before)
+			return m.step(batch, &dropout{})
+		}
+		require.InEpsilon(t, 2*step*square, loss(step)-loss(-step), 0.1, names[p])
+	}
+}
+
+func TestTheClassifierLearnsAndEveryRunMakesTheSameBytes(t *testing.T) {
+	e := load(t)
+	examples := lessons(e)
+	options := Options{Weights: []float32{0.5, 0.5}, Epochs: 12, Batch: 4, Rate: 1e-3, TokenRate: 1e-3, HeadRate: 1e-2, Decay: 0.01, Dropout: 0.1, HeadDropout: 0.2, WordDropout: 0.05, Seed: 3}
+	file, err := Train(e, examples, options)
+	require.NoError(t, err)
+	again, err := Train(e, examples, options)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(file, again))
+
+	c, err := e.Classifier(file, 2)
+	require.NoError(t, err)
+	for text, water := range map[string]bool{"the lake is calm": true, "the oven is hot": false, "rain fell on the sea": true, "sparks and smoke": false} {
+		scores, err := c.Scores(text)
+		require.NoError(t, err)
+		require.Equal(t, water, scores[0] > 0, text)
+		require.Equal(t, !water, scores[1] > 0, text)
+	}
+}
+
+// TestTheClassifierSaysWhatTheModelLearned compares the float32 model of training with
+// the rounded one that runs: they are two implementations of one transformer.
+func TestTheClassifierSaysWhatTheModelLearned(t *testing.T) {
+	e := load(t)
+	m := newModel(e, 2, Options{Weights: []float32{1, 1}})
+	for i := range m.head.value {
+		m.head.value[i] = float32(i%5-2) / 10
+	}
+	file, err := encoder.PackClassifier(m.weights(), m.head.value, m.bias.value)
+	require.NoError(t, err)
+	c, err := e.Classifier(file, 2)
+	require.NoError(t, err)
+	for _, text := range []string{"hello", "I sat by the lake until the sun had gone and thought of nobody.", "the oven is hot; the candle burns"} {
+		x, _, ends := m.start([]lesson{{tokens: e.Tokens(text)}}, &dropout{})
+		for _, l := range m.layers {
+			x = l.forward(x, ends, &dropout{})
+		}
+		features := encoder.Pool(x)
+		got, err := c.Scores(text)
+		require.NoError(t, err)
+		for label := range 2 {
+			want := dot(m.head.value[label*encoder.Features:][:encoder.Features], features)
+			require.InDelta(t, want, got[label], 0.05, text)
+		}
+	}
+}
+
+func TestAFileOfAnotherShapeIsRefused(t *testing.T) {
+	e := load(t)
+	m := newModel(e, 2, Options{})
+	file, err := encoder.PackClassifier(m.weights(), m.head.value, m.bias.value)
+	require.NoError(t, err)
+	for _, broken := range [][]byte{nil, file[:len(file)/2], []byte("nonsense")} {
+		_, err := e.Classifier(broken, 2)
+		require.Error(t, err)
+	}
+	_, err = e.Classifier(file, 3)
+	require.Error(t, err)
+}
