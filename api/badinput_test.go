@@ -75,7 +75,7 @@ func TestBadInputIsRefusedWithAPointer(t *testing.T) {
 		"device is a list":       {post("/v1/sessions", `{"device":["phone"]}`), 422, "invalid_request", "body", "/device", "must be a string", ""},
 		"analysis without text":  {post("/v1/mirror/emotional-analysis", `{}`), 422, "invalid_request", "body", "/text", "is required", ""},
 		"nothing to reflect on":  {post("/v1/mirror/reflection-prompts", `{"tone":"warm"}`), 422, "invalid_request", "body", "/text", "is required when emotion is not given", ""},
-		"another language":       {post("/v1/mirror/reflection-prompts", `{"text":"Ich bin heute so traurig."}`), 422, "invalid_request", "body", "/text", "must be in English", ""},
+		"another language":       {post("/v1/mirror/reflection-prompts", `{"text":"Ich bin heute so traurig."}`), 422, "unsupported_language", "body", "/text", "must be in English", ""},
 		"text beyond measure":    {post("/v1/mirror/reflection-prompts", `{"text":"`+strings.Repeat("a ", 4001)+`"}`), 422, "invalid_request", "body", "/text", "must have at most 8000 characters", ""},
 		"an unknown feeling":     {post("/v1/mirror/reflection-prompts", `{"emotion":"wistfulness"}`), 422, "invalid_request", "body", "/emotion", "", "wistfulness"},
 		"an unknown need":        {post("/v1/mirror/reflection-prompts", `{"emotion":"joy","needs":[{"name":"fame","lacking":true}]}`), 422, "invalid_request", "body", "/needs/0/name", "", "fame"},

@@ -18,6 +18,9 @@ func (s *Server) AnalyzeEmotion(ctx context.Context, r AnalyzeEmotionRequestObje
 	if err != nil {
 		return nil, withSafety(engineFailure("analyse a text", err), r.Body.Text, s.region)
 	}
+	if !analysis.Readable() {
+		return nil, foreign(analysis.Crisis, s.region)
+	}
 	return AnalyzeEmotion200JSONResponse(toAnalysis(analysis)), nil
 }
 
@@ -30,6 +33,9 @@ func (s *Server) DetectNeeds(ctx context.Context, r DetectNeedsRequestObject) (D
 	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
 	if err != nil {
 		return nil, withSafety(engineFailure("look for needs", err), r.Body.Text, s.region)
+	}
+	if !analysis.Readable() {
+		return nil, foreign(analysis.Crisis, s.region)
 	}
 	return DetectNeeds200JSONResponse{Needs: each(analysis.Needs, toNeed), Language: analysis.Language, Degraded: list(analysis.Degraded)}, nil
 }
@@ -44,11 +50,19 @@ func (s *Server) CheckCrisis(ctx context.Context, r CheckCrisisRequestObject) (C
 	found, degraded := crisis.Assess(r.Body.Text), []string{}
 	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
 	if err == nil {
-		found = analysis.Crisis
+		found, degraded = analysis.Crisis, list(analysis.Degraded)
 	} else {
 		degraded = append(degraded, "model_unavailable")
 	}
 	return CheckCrisis200JSONResponse{Crisis: toCrisis(found), Safety: safetyIn(found, s.region), Degraded: degraded}, nil
+}
+
+// foreign is the problem of a text in another language, with help if it shows danger
+// nevertheless.
+func foreign(danger crisis.Assessment, region string) error {
+	p := fieldProblem(unsupportedLanguage, FieldError{In: FieldErrorInBody, Pointer: "/text", Reason: "must be in English"})
+	p.safety = safetyIn(danger, region)
+	return p
 }
 
 func toAnalysis(a mirror.Analysis) Analysis {

@@ -33,6 +33,7 @@ const (
 	bodyTooLarge         code = "body_too_large"
 	unsupportedMediaType code = "unsupported_media_type"
 	invalidRequest       code = "invalid_request"
+	unsupportedLanguage  code = "unsupported_language"
 	rateLimited          code = "rate_limited"
 	guessingBlocked      code = "too_many_failed_logins"
 	tooManyStreams       code = "too_many_streams"
@@ -80,6 +81,8 @@ var explanations = map[code]explanation{
 		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
 	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",
 		"The JSON can be read but does not follow the contract. `errors` points to each field. Nothing was stored."},
+	unsupportedLanguage: {http.StatusUnprocessableEntity, "The text is in a language that is not read",
+		"Feelings and needs are read in English only; of other languages they would be guesses. The check for danger knows a few of their plainest words."},
 	rateLimited: {http.StatusTooManyRequests, "Too many requests for now",
 		"The limit of this operation is used up. Try again after `Retry-After` seconds; `RateLimit` in every response says what is left. Nothing was stored."},
 	guessingBlocked: {http.StatusTooManyRequests, "Too many failed attempts from this address",

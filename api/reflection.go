@@ -35,7 +35,7 @@ func (s *Server) ComposeReflectionPrompts(ctx context.Context, r ComposeReflecti
 	case made.Crisis.NeedsSafeAnswer():
 		return instead(safetyIn(made.Crisis, s.region)), nil
 	case !made.Readable():
-		return nil, textProblem("must be in English")
+		return nil, foreign(made.Crisis, s.region)
 	}
 	return ComposeReflectionPrompts200JSONResponse{Prompts: each(made.Prompts, toReflectionPrompt), Degraded: list(made.Degraded)}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"meai/activities/mirror/crisis"
@@ -48,50 +49,63 @@ func NewAnalyzer(e embedding.Embedder) (*Analyzer, error) {
 }
 
 // Analyze reads a text. It never fails: what it could not use is named in
-// Degraded.
+// Degraded. Of a text in another language it tells danger and nothing else.
 func (a *Analyzer) Analyze(ctx context.Context, text string) Analysis {
 	begun := time.Now()
-	r := read(text)
-	result := Analysis{
-		Valence: models.Valence(text)[0], Crisis: crisis.Watch(ctx, text, a.embedder), Language: r.language(),
-	}
-	if result.Language == undetermined {
+	told := a.models.Tell(text)
+	result := Analysis{Kind: Ambiguous, Primary: neutral, Language: a.language(text)}
+	var watching sync.WaitGroup
+	watching.Go(func() { result.Crisis = crisis.Watch(text, a.models.Judge(text, told)) })
+	if result.Readable() {
+		a.understand(ctx, &result, read(text), told)
+	} else {
 		result.Degraded = append(result.Degraded, "unsupported_language")
 	}
-	var meaning []float32
-	if vectors, err := a.embedder.Embed(ctx, text); err == nil {
-		meaning = vectors[0]
-	} else {
-		result.Degraded = append(result.Degraded, "embedding_unavailable")
-	}
-	result.Kind = a.kind(r, meaning)
-	result.Needs = a.needs(r, meaning)
-	a.feel(&result, r, meaning)
-	result.Sentences = a.sentences(ctx, text)
+	watching.Wait()
 	result.Milliseconds = float64(time.Since(begun).Microseconds()) / 1000
 	return result
 }
 
+// understand fills in all but danger.
+func (a *Analyzer) understand(ctx context.Context, result *Analysis, r reading, told models.Told) {
+	result.Valence = models.Valence(r.text)[0]
+	var meaning []float32
+	if vectors, err := a.embedder.Embed(ctx, r.text); err == nil {
+		meaning = vectors[0]
+	} else {
+		result.Degraded = append(result.Degraded, "embedding_unavailable")
+	}
+	result.Kind = a.kind(r, meaning, told)
+	result.Needs = a.needs(r, meaning, told)
+	a.feel(result, r, meaning, told)
+	result.Sentences = a.sentences(ctx, r.text)
+}
+
+func (a *Analyzer) language(text string) string {
+	plain := read(crisis.Plain(text))
+	return languageOf(plain, a.models.Pieces(strings.Join(plain.words, " ")))
+}
+
 // feel fills in what the person feels.
-func (a *Analyzer) feel(result *Analysis, r reading, meaning []float32) {
-	felt := a.feelings(r, meaning)
+func (a *Analyzer) feel(result *Analysis, r reading, meaning []float32, told models.Told) {
+	felt := a.feelings(r, meaning, told)
 	primary := a.vocabulary[felt[0].Label]
 	result.Primary, result.Confidence = felt[0].Label, felt[0].Score
 	result.Secondary = felt[1:]
-	result.Intensity = round(r.intensity(a.models.Intensity(r.text, meaning), primary))
+	result.Intensity = round(r.intensity(a.models.Intensity(r.text, meaning, told), primary))
 	result.Approaches = primary.Approaches
 	result.Evidence = a.evidence(r.text, felt)
 	result.Basic = basic(a.models.Emotions(r.text, meaning))
 }
 
 // feelings are MeAi's emotions that the text shows: the foremost, then others.
-func (a *Analyzer) feelings(r reading, meaning []float32) []Emotion {
-	first := slices.MaxFunc(a.undenied(r, a.models.Feelings(r.text, meaning)), byProbability)
+func (a *Analyzer) feelings(r reading, meaning []float32, told models.Told) []Emotion {
+	first := slices.MaxFunc(a.undenied(r, a.models.Feelings(r.text, meaning, told)), byProbability)
 	felt := []Emotion{{Label: first.Label, Score: round(first.Probability)}}
 	if first.Label == neutral {
 		return felt
 	}
-	others := a.undenied(r, a.models.Present(r.text, meaning))
+	others := a.undenied(r, a.models.Present(r.text, meaning, told))
 	slices.SortStableFunc(others, func(x, y models.Share) int { return byProbability(y, x) })
 	for _, s := range others {
 		if s.Label != first.Label && s.Label != neutral && s.Probability >= secondaryLeast && len(felt) <= mostSecondary {
@@ -111,7 +125,8 @@ func (a *Analyzer) undenied(r reading, shares []models.Share) []models.Share {
 	return shares
 }
 
-// sentences reads each sentence of a text that has several by itself.
+// sentences reads each sentence of a text that has several by itself, by the linear models:
+// the transformer would take as long again as for the text.
 func (a *Analyzer) sentences(ctx context.Context, text string) []Sentence {
 	parts := lexicon.Sentences(text)
 	if len(parts) < 2 || len(parts) > mostSentences {
@@ -128,22 +143,22 @@ func (a *Analyzer) sentences(ctx context.Context, text string) []Sentence {
 		if at < 0 {
 			return nil
 		}
-		all = append(all, Sentence{Span: span(text, from+at, from+at+len(part)), Emotions: a.feelings(read(part), vectors[i])})
+		all = append(all, Sentence{Span: span(text, from+at, from+at+len(part)), Emotions: a.feelings(read(part), vectors[i], nil)})
 		from += at + len(part)
 	}
 	return all
 }
 
-func (a *Analyzer) kind(r reading, meaning []float32) Kind {
+func (a *Analyzer) kind(r reading, meaning []float32, told models.Told) Kind {
 	if len(r.words) == 0 {
 		return Ambiguous
 	}
-	return Kind(slices.MaxFunc(a.models.Kinds(r.text, meaning), byProbability).Label)
+	return Kind(slices.MaxFunc(a.models.Kinds(r.text, meaning, told), byProbability).Label)
 }
 
-func (a *Analyzer) needs(r reading, meaning []float32) []Need {
+func (a *Analyzer) needs(r reading, meaning []float32, told models.Told) []Need {
 	var all []Need
-	for _, s := range a.models.Needs(r.text, meaning) {
+	for _, s := range a.models.Needs(r.text, meaning, told) {
 		name, lacking := strings.CutSuffix(s.Label, "-")
 		name = strings.TrimSuffix(name, "+")
 		if i := slices.IndexFunc(all, func(n Need) bool { return n.Name == name }); i >= 0 {

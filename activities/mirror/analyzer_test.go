@@ -147,12 +147,29 @@ func labels(emotions []mirror.Emotion) (all []string) {
 
 func TestOtherLanguagesAreSaidNotGuessed(t *testing.T) {
 	a := newAnalyzer(t)
-	for _, text := range []string{"Ich bin heute sehr traurig und weiß nicht warum das so ist.", "Сегодня мне очень грустно", "今日はとても悲しいです"} {
+	for _, text := range []string{
+		"Ich bin heute sehr traurig und weiß nicht warum das so ist.", "Ich bin traurig", "Сегодня мне очень грустно", "今日はとても悲しいです",
+		"Estoy muy triste hoy y no sé por qué", "Je suis très triste aujourd'hui", "Sono molto triste oggi e non so perché", "main bahut akela mehsoos karta hoon",
+	} {
 		got := a.Analyze(t.Context(), text)
 		require.Equal(t, "und", got.Language, text)
-		require.Contains(t, got.Degraded, "unsupported_language")
+		require.Equal(t, []string{"unsupported_language"}, got.Degraded)
+		require.Equal(t, []any{"neutral", 0.0, mirror.Ambiguous}, []any{got.Primary, got.Confidence, got.Kind})
+		require.Empty(t, got.Secondary)
+		require.Empty(t, got.Needs)
+		require.Empty(t, got.Basic)
 	}
-	require.Equal(t, "en", a.Analyze(t.Context(), "I feel sad today and do not know why.").Language)
+	require.True(t, a.Analyze(t.Context(), "quiero morir").Crisis.NeedsSafeAnswer())
+}
+
+func TestTerseAndDisguisedEnglishIsEnglish(t *testing.T) {
+	a := newAnalyzer(t)
+	for _, text := range []string{
+		"I feel sad today and do not know why.", "Pointless. Food, talk, washing, all pointless.", "laundry, shop, dinner, bed", "sad", "і hаtе mуѕеlf tоdау",
+		"t0n1ght 1 d1e. d0or l0cked. p1lls taken", "Rage, honestly. White, cold, perfectly polite rage.",
+	} {
+		require.Equal(t, "en", a.Analyze(t.Context(), text).Language, text)
+	}
 }
 
 func TestCrisisIsPartOfTheAnalysis(t *testing.T) {

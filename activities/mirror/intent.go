@@ -10,9 +10,15 @@ import (
 // undetermined is BCP 47 for a language that cannot be told.
 const undetermined = "und"
 
-// language is "en" where English stop words hold the text together, as they do in
-// any sentence; short texts in plain letters get the benefit of the doubt.
-func (r reading) language() string {
+// piecesOfEnglish is how many pieces of the embedding model's English vocabulary a word
+// falls into at most, on average: English 1.0 to 1.5, other languages 1.7 to 3.
+const piecesOfEnglish = 1.6
+
+// languageOf is "en" where stop words hold the text together, as they do in nearly any
+// English sentence, or where its words are such as the English vocabulary has; texts of
+// one or two words in plain letters get the benefit of the doubt. The text has to be in
+// plain spelling.
+func languageOf(r reading, pieces int) string {
 	letters, latin := 0, 0
 	for _, c := range r.text {
 		if unicode.IsLetter(c) {
@@ -25,19 +31,16 @@ func (r reading) language() string {
 	if letters == 0 || latin*10 < letters*9 {
 		return undetermined
 	}
-	if len(r.words) < 5 {
-		return "en"
-	}
 	english := 0
 	for _, w := range r.words {
 		if lexicon.StopWord(w) {
 			english++
 		}
 	}
-	if english*5 < len(r.words) {
-		return undetermined
+	if len(r.words) < 3 || english*5 >= len(r.words) || float64(pieces) < piecesOfEnglish*float64(len(r.words)) {
+		return "en"
 	}
-	return "en"
+	return undetermined
 }
 
 var (

@@ -52,7 +52,7 @@ func (a *Activities) Reflect(ctx context.Context, in ReflectInput) (Reflection, 
 	if in.Text != "" {
 		analysis := a.Analyzer.Analyze(ctx, in.Text)
 		out.Crisis, out.Language, out.Degraded = analysis.Crisis, analysis.Language, analysis.Degraded
-		if out.Crisis.NeedsSafeAnswer() || !out.Readable() {
+		if out.Crisis.NeedsSafeAnswer() || !analysis.Readable() {
 			return out, nil
 		}
 		in = in.completed(analysis)

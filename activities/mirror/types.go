@@ -51,6 +51,10 @@ type Sentence struct {
 	Emotions []Emotion `json:"emotions"`
 }
 
+// Readable reports whether the text was in a language that Mirror reads. Of another,
+// nothing is told but danger.
+func (a Analysis) Readable() bool { return a.Language != undetermined }
+
 // Need is a human need that the text expresses as met or lacking.
 type Need struct {
 	Name    string  `json:"name"`

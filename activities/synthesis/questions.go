@@ -214,8 +214,11 @@ func (c *composition) introduce() {
 
 // withoutEnglish: the words are in a language that MeAi cannot turn.
 func (c *composition) withoutEnglish() bool {
-	if c.in.Analysis != nil && c.in.Analysis.Language != "und" || len(c.words) == 0 {
+	switch {
+	case len(c.words) == 0:
 		return false
+	case c.in.Analysis != nil:
+		return !c.in.Analysis.Readable()
 	}
 	stops := 0
 	for _, word := range c.lexicon {

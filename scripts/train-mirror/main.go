@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -25,9 +24,9 @@ import (
 )
 
 type cli struct {
-	Out   string   `help:"Folder of the models." default:"activities/mirror/models/data" type:"path"`
-	Cache string   `help:"Folder for embeddings that were computed before." default:".local/train" type:"path"`
-	Only  []string `help:"Only these: emotions, feelings, intensity, kinds, needs."`
+	Out   string `help:"Folder of the models." default:"activities/mirror/models/data" type:"path"`
+	Cache string `help:"Folder for embeddings that were computed before." default:".local/train" type:"path"`
+	Only  string `help:"Only the ${enum}; linear are all but tuned." enum:"all,linear,tuned,emotions,feelings,intensity,kinds,needs" default:"all"`
 }
 
 func main() {
@@ -59,9 +58,9 @@ func (c cli) run(ctx context.Context) error {
 		name string
 		make func(context.Context) error
 	}{
-		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs},
+		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs}, {"tuned", t.Tuned},
 	} {
-		if len(c.Only) > 0 && !slices.Contains(c.Only, model.name) {
+		if c.Only != "all" && c.Only != model.name && (c.Only != "linear" || model.name == "tuned") {
 			continue
 		}
 		if err := model.make(ctx); err != nil {

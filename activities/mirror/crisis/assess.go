@@ -65,6 +65,9 @@ func assessPiece(found *Assessment, text string, in func() surroundings) {
 // severityIn is that of the gravest match; the first that nothing softens decides.
 func (r rule) severityIn(piece string, in surroundings) Severity {
 	severity := None
+	if r.suspect && in.long {
+		return Concern
+	}
 	for _, at := range r.pattern().FindAllStringIndex(piece, -1) {
 		if !r.softened(piece, at[0], at[1], in) {
 			severity = r.severity
@@ -101,6 +104,8 @@ type rule struct {
 	severity Severity
 	// firstPerson rules speak of the writer, so denial and past soften them.
 	firstPerson bool
+	// suspect rules count in short texts only; see suspectRules.
+	suspect bool
 	// pattern is compiled when a text holds its anchors for the first time.
 	pattern func() *regexp.Regexp
 	// anchors are the places of the pattern's anchors.
@@ -118,6 +123,14 @@ func mine(name string, kind Kind, severity Severity, pattern string) []rule {
 
 func others(name string, kind Kind, severity Severity, pattern string) []rule {
 	return sign(rule{name: name, kind: kind, severity: severity}, pattern)
+}
+
+// suspects marks rules; see suspectRules.
+func suspects(all []rule) []rule {
+	for i := range all {
+		all[i].suspect = true
+	}
+	return all
 }
 
 func sign(r rule, pattern string) []rule {

@@ -20,12 +20,11 @@ func statements(t testing.TB, set string) []crisis.Statement {
 }
 
 // bounds are what the rules reach on the statements, a little below the figures that
-// they were left with, so that a change that costs recall is seen. Two thirds of the
-// training statements were written after the rules: what they say in words that no rule
-// knows is the model's to find.
+// they were left with, so that a change that costs recall is seen. Most statements were
+// written after the rules: what they say in words that no rule knows is the model's to find.
 var bounds = map[string]struct{ explicit, implicit, ordinary, hard float64 }{
-	"training":    {0.61, 0.26, 0.03, 0.055},
-	"development": {0.94, 0.80, 0.015, 0.03},
+	"training":    {0.40, 0.09, 0.02, 0.03},
+	"development": {0.68, 0.36, 0.01, 0.02},
 }
 
 func TestRulesOnStatements(t *testing.T) {

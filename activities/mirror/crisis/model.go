@@ -1,120 +1,85 @@
 package crisis
 
 import (
-	"context"
-	_ "embed"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"meai/internal/classify"
 )
 
-// Model finds danger that is said in words no rule knows. It raises what the rules
-// found and never lowers it. It is safe for concurrent use.
-type Model struct {
-	classifier *classify.Model
+// Judge is a model that finds danger that is said in words no rule knows.
+type Judge interface {
+	// Danger tells the log odds of [Labels] for a passage; nil where it cannot.
+	Danger(passage string) []float32
 }
 
-// The classifier's labels: danger from [Implicit] on, grave from [Explicit] on, and
-// what the danger is.
-var (
-	modelLabels = []string{"danger", "grave", string(Suicide), string(SelfHarm), string(Abuse), string(DangerToOthers), string(MedicalEmergency)}
-	firstKind   = 2
+// Labels are what a [Judge] tells of: that the danger is at least of a severity, from
+// [Concern] on, and of what kind it is.
+func Labels() []string {
+	return []string{"crisis/concern", "crisis/danger", "crisis/grave", "crisis/imminent",
+		"danger/suicide", "danger/self_harm", "danger/abuse", "danger/danger_to_others", "danger/medical_emergency"}
+}
+
+// The places of the severities in [Labels], and of the first kind.
+const (
+	concernAt = iota
+	dangerAt
+	graveAt
+	imminentAt
+	firstKind
+)
+
+// The log odds from which the model decides on each severity, chosen on the development
+// statements: for danger, so that false alarms stay within the bars. The graver ones
+// only say how grave what is met as danger anyway is.
+const (
+	concernLeast = 0.5
+	dangerLeast  = 0.9
+	graveLeast   = 0
+	nowLeast     = 0
 )
 
 // ModelRule is the name that stands for the model among the rules that fired.
 const ModelRule = "model"
 
-//go:embed model.zst
-var modelFile []byte
-
-// TrainedModel is the model that belongs to this version, which scripts/train-crisis
-// made. It was taught with the vectors of [Embedding] and needs them.
-var TrainedModel = sync.OnceValues(func() (*Model, error) { return ReadModel(modelFile) })
-
-// ReadModel reads what [Model.File] made.
-func ReadModel(file []byte) (*Model, error) {
-	c, err := classify.Unpack(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the crisis model: %w", err)
-	}
-	if !slices.Equal(c.Labels, modelLabels) || len(c.Dense) == 0 {
-		return nil, fmt.Errorf("read the crisis model: unexpected labels %v", c.Labels)
-	}
-	return &Model{c}, nil
-}
-
-// File is the model in the form that [ReadModel] reads. The same model gives the same
-// bytes.
-func (m *Model) File() ([]byte, error) { return m.classifier.Pack() }
-
-// Raise lets the model judge a passage of the text, given with its embedding, and
-// raises the assessment where the model is sure enough. A nil model, an embedding of
-// another length or none leave it as it is.
-func (m *Model) Raise(found Assessment, passage string, embedding []float32) Assessment {
-	if m == nil || len(embedding) != len(m.classifier.Dense[0]) {
-		return found
-	}
-	p := m.classifier.Probabilities(m.classifier.Scores(features(passage), dense(embedding)))
-	severity := None
-	if p[0] >= float64(m.classifier.Calibrations[0].Threshold) {
-		severity = Implicit
-		if p[1] >= float64(m.classifier.Calibrations[1].Threshold) {
-			severity = Explicit
-		}
-	}
-	if level(severity) <= level(found.Severity) {
-		return found
-	}
-	raised := Assessment{Severity: severity, Kinds: slices.Clone(found.Kinds), Rules: slices.Clone(found.Rules)}
-	if len(raised.Kinds) == 0 {
-		most := firstKind
-		for i := firstKind; i < len(p); i++ {
-			if p[i] > p[most] {
-				most = i
-			}
-		}
-		raised.Kinds = []Kind{Kind(modelLabels[most])}
-	}
-	if !slices.Contains(raised.Rules, ModelRule) {
-		raised.Rules = append(raised.Rules, ModelRule)
-	}
-	return raised
-}
-
-// Embedding is the name of the embedding model whose vectors the model was taught with.
-const Embedding = "use-lite-en-int8/1"
-
-// Embedder makes the vectors of texts; [meai/internal/embedding.Embedder] is one.
-type Embedder interface {
-	Embed(ctx context.Context, texts ...string) ([][]float32, error)
-	Model() string
-}
-
-// Watch assesses a text by the rules and by the model, the whole and, if it is long,
-// each passage of it. Where the embedder fails or is another than [Embedding], the
-// rules decide alone: a model without embeddings finds half as much, too little to be
-// worth its false alarms.
-func Watch(ctx context.Context, text string, e Embedder) Assessment {
+// Watch assesses a text by the rules, then by the model, the whole and, if it is long,
+// each passage of it. The model raises what the rules found and never lowers it; where
+// there is none, the rules decide alone.
+func Watch(text string, j Judge) Assessment {
 	found := Assess(text)
-	if e.Model() != Embedding || strings.TrimSpace(text) == "" {
+	if j == nil || strings.TrimSpace(text) == "" {
 		return found
 	}
-	m, err := TrainedModel()
-	if err != nil {
-		return found
-	}
-	parts := passages(text)
-	vectors, err := e.Embed(ctx, parts...)
-	if err != nil || len(vectors) != len(parts) {
-		return found
-	}
-	for i, part := range parts {
-		found = m.Raise(found, part, vectors[i])
+	for _, part := range passages(text) {
+		if odds := j.Danger(part); odds != nil {
+			found.raiseBy(odds)
+		}
 	}
 	return found
+}
+
+// raiseBy raises the assessment to what the odds say, if that is more.
+func (a *Assessment) raiseBy(odds []float32) {
+	severity := None
+	switch {
+	case odds[dangerAt] >= dangerLeast && odds[graveAt] >= graveLeast && odds[imminentAt] >= nowLeast:
+		severity = Imminent
+	case odds[dangerAt] >= dangerLeast && odds[graveAt] >= graveLeast:
+		severity = Explicit
+	case odds[dangerAt] >= dangerLeast:
+		severity = Implicit
+	case odds[concernAt] >= concernLeast:
+		severity = Concern
+	}
+	if level(severity) <= level(a.Severity) {
+		return
+	}
+	a.Severity = severity
+	if len(a.Kinds) == 0 && severity != Concern {
+		likeliest := slices.Index(odds[firstKind:], slices.Max(odds[firstKind:]))
+		a.Kinds = []Kind{Kind(strings.TrimPrefix(Labels()[firstKind+likeliest], "danger/"))}
+	}
+	if !slices.Contains(a.Rules, ModelRule) {
+		a.Rules = append(a.Rules, ModelRule)
+	}
 }
 
 const (

@@ -293,3 +293,6 @@ func held(w string) string {
 	}
 	return b.String()
 }
+
+// Plain is a text in the plain spelling that the rules see, in which tricks are undone.
+func Plain(text string) string { return strings.TrimSpace(normalise(text)) }

@@ -7,6 +7,8 @@ import (
 
 // surroundings are what the whole text says about the signs in it.
 type surroundings struct {
+	// long: it says more than a sign.
+	long bool
 	// elsewhere: it is about a story, the news, somebody's words or one's profession.
 	elsewhere bool
 	// behind: it is told as over, by somebody who is well.
@@ -15,11 +17,16 @@ type surroundings struct {
 	denied bool
 }
 
+// shortText is how many words, with the ends of sentences, a text has that says little
+// more than one thing.
+const shortText = 12
+
 func about(text string) surroundings {
 	return surroundings{
+		long:      strings.Count(text, " ") > shortText,
 		elsewhere: elsewhere.MatchString(text) && !nevertheless.MatchString(text),
 		behind:    behind.MatchString(text) && !continuing.MatchString(text),
-		denied:    disclaimer.MatchString(text) && !nevertheless.MatchString(text),
+		denied:    (disclaimer.MatchString(text) || answered.MatchString(text)) && !nevertheless.MatchString(text),
 	}
 }
 
@@ -52,7 +59,7 @@ var plain = compile(`(?:` + want + `| (?:am|me) wanting to |^ (?:want|going) to 
 
 var (
 	// denial right before what was found: "I would never …", "I am not going to …".
-	denial = regexp.MustCompile(` (?:never|not|no|without|nor|neither|do not|would not|did not|am not|not going to|have not|has not|no longer|stopped|nothing to do with|not that i|not about|against|instead of) (?:(?:ever|really|actually|want|wanting|going|thinking|planning|trying|considering|feeling|feelings|having|have|had|think|tried|about|of|to|i|am|would|will|be|any|a) ){0,5}$`)
+	denial = regexp.MustCompile(` (?:never|not|no|none|nope|zero|without|nor|neither|do not|would not|did not|am not|not going to|have not|has not|no longer|stopped|nothing to do with|not that i|not about|against|instead of|free of|discharged|quit|asked|asks|asking|ask|difference between) (?:(?:ever|really|actually|want|wanted|wanting|going|thinking|planning|trying|considering|feeling|feelings|feel|felt|like|having|have|had|think|thought|thoughts|tried|about|of|to|i|am|was|were|would|will|be|any|a|me|my|you|if|whether|outright|again|once|do|did|the|form|plans?|plan|intention|intentions|wish|desire|desires|urges?|question|ideation|interest|taken|someone|anyone|are) ){0,9}$`)
 	// denialWithin: the pattern itself reaches over the denial.
 	denialWithin = compile(`^ i (?:\w+ ){0,2}(?:not|never) (?:\w+ ){0,3}(?:suicidal|overdos\w+|self harm\w*) | (?:does|did|would|has|is|do|will) (?:not|never) (?:{w}){0,2}(?:hit|hurt|beat|hitting|beating|touch|hurting|slap|punch|kick|choke|rape) | (?:not|never) (?:scared|afraid|suicidal|hurting) `)
 	past         = regexp.MustCompile(` (?:used to|years ago|months ago|decades ago|long ago|back then|back when|years back|in the past|in my (?:teens|twenties|youth|childhood)|as a (?:teen|teenager|child|kid)|when i was (?:a |in |young|younger|little|\d+|\w*teen|twelve|eleven|ten)|was suicidal (?:at|in|as)|at (?:sixteen|seventeen|eighteen|nineteen|fifteen|fourteen|1[3-9])|years (?:clean|since|free)|months (?:clean|since|free)|days (?:clean|free)|recovered|in recovery|survived|last year|in high school|in college|that time i|i once|those days are|before therapy|clean from|before (?:rehab|treatment)) `)
@@ -69,8 +76,10 @@ var (
 	behind = compile(` (?:(?:\w+ )?years (?:ago|clean|free|sober|since|back|on)|ten years|half a lifetime ago|a lifetime ago|in (?:19|20)\d\d|since (?:19|20)\d\d|(?:19|20)\d\d diary|those days are|used to (?:{w}){0,8}(?:now|today)|(?:got|i got) (?:out|help|through it|away)|life is (?:good|sweet|lovely|mine|great)|happy now|well now|i am (?:well|free|safe now|okay now|recovered)|in recovery|i recovered|my therapist helped|glad i (?:stayed|did not|lived|failed)|so glad i|at (?:sixteen|seventeen|eighteen|fifteen|fourteen|1[3-9]) (?:{w}){0,2}(?:at|i am|now)|i left (?:him|her|with)|i walked out (?:of|on)|my last attempt was) `)
 	// disclaimer: what people add so as not to be taken wrongly.
 	disclaimer = regexp.MustCompile(` (?:before you ask|to be clear|do not worry|no need to worry|not in (?:that|a bad|a dark|the bad) way|you (?:keep )?ask(?:ed|ing)? (?:whether|if)|sounds worse than|sounds like a goodbye|not what it sounds like|it is not that|nothing dark|nothing sinister|send (?:me )?(?:a |the )?hotline|not suicidal|figure of speech i promise|relax|just an expression|not literally|not really though|i would not (?:\.|do that|ever)|in the slightest|courtesy of|metaphorically|not me relax|no drama|wrong idea|only joking|just kidding|(?:eye is|bruise is|bruises are|cuts are|black eye is|scratches are) from) `)
+	// answered: somebody or a form asked, and the answer is no.
+	answered = regexp.MustCompile(` (?:asked?|asks|asking|question|questions|form|forms|leaflet|questionnaire|survey|screening|checklist|clipboard|app|bot) (?:[^ ]+ ){0,30}(?:no|nope|nah|never|none|zero|not (?:one|once|at all)) (?:[^ ]+ ){0,40}$`)
 	// nevertheless: what takes a disclaimer or a story back.
-	nevertheless = regexp.MustCompile(` (?:not (?:a )?(?:joke|joking|kidding|figure of speech|figuratively|dramatic|exaggerating|being dramatic)|i mean it|for real|no joke|serious about it) `)
+	nevertheless = regexp.MustCompile(` (?:i lied|lied|i said no|said no but|but yes|truth is|the truth|i am not fine|not okay|not (?:a )?(?:joke|joking|kidding|figure of speech|figuratively|dramatic|exaggerating|being dramatic)|i mean it|for real|no joke|serious about it) `)
 	// quoted: the words are somebody else's.
 	quoted = compile(` (?:as (?:my|the|our) (?:{w}){1,2}(?:put it|says|said|used to say)|(?:lyrics?|song|chorus|line|sign|slogan|mug|t ?shirt|poster|graffiti|saying|motto|bio|caption|proverb|title) (?:{w}){0,3}(?:goes|says|reads|was|is|that says)|is painted on|favou?rite saying|(?:at|on) every wedding|my last words will be|in my (?:story|novel|book|script|play|screenplay)|playing (?:a|the)|the villain|cut my life into pieces) `)
 	// elsewhere: stories, news, sayings, work.

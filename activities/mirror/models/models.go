@@ -15,6 +15,7 @@ import (
 	"github.com/jonreiter/govader"
 
 	"meai/internal/classify"
+	"meai/internal/embedding/encoder"
 )
 
 //go:embed data/*.zst
@@ -28,6 +29,9 @@ type Models struct {
 	feelings, present *classify.Model
 	intensity         *classify.Model
 	kinds, needs      *classify.Model
+	// tuned is a transformer that was trained on the tasks of all but the first two at
+	// once, and on crisis.
+	tuned *encoder.Classifier
 }
 
 // Load returns the models that are part of the program, which all callers share.
@@ -40,6 +44,10 @@ var Load = sync.OnceValues(func() (*Models, error) {
 		if *to, err = read(name); err != nil {
 			return nil, fmt.Errorf("load the model of %s: %w", name, err)
 		}
+	}
+	var err error
+	if m.tuned, err = loadTuned(); err != nil {
+		return nil, fmt.Errorf("load the tuned model: %w", err)
 	}
 	return m, nil
 })
@@ -80,13 +88,13 @@ var vader = sync.OnceValue(govader.NewSentimentIntensityAnalyzer)
 
 // Feelings are the probabilities of MeAi's own emotions, that each is the foremost;
 // they sum to one. Without an embedding the words decide.
-func (m *Models) Feelings(text string, embedding []float32) []Share {
-	return normalised(m.feelings, m.feelings.Scores(text, Meaning(m.feelings, embedding)))
+func (m *Models) Feelings(text string, embedding []float32, told Told) []Share {
+	return normalised(m.feelings, told.mixed("first", m.feelings.Labels, probabilities(m.feelings, text, embedding)))
 }
 
 // Present are the probabilities of MeAi's own emotions, each for itself, that it is there.
-func (m *Models) Present(text string, embedding []float32) []Share {
-	p := m.present.Probabilities(m.present.Scores(text, Meaning(m.present, embedding)))
+func (m *Models) Present(text string, embedding []float32, told Told) []Share {
+	p := told.mixed("present", m.present.Labels, probabilities(m.present, text, embedding))
 	shares := make([]Share, len(p))
 	for i, x := range p {
 		shares[i] = Share{m.present.Labels[i], x}
@@ -95,25 +103,37 @@ func (m *Models) Present(text string, embedding []float32) []Share {
 }
 
 // Intensity is how strongly something is felt, in [0, 1].
-func (m *Models) Intensity(text string, embedding []float32) float64 {
-	score := m.intensity.Scores(text, Meaning(m.intensity, embedding))[0]
-	return min(max(float64(score), 0), 1)
+func (m *Models) Intensity(text string, embedding []float32, told Told) float64 {
+	score := float64(m.intensity.Scores(text, Meaning(m.intensity, embedding))[0])
+	if told != nil {
+		score = (1-tunedShare)*score + tunedShare*told.strength()
+	}
+	return min(max(score, 0), 1)
 }
 
 // Kinds are the probabilities of the kinds of messages; they sum to one.
-func (m *Models) Kinds(text string, embedding []float32) []Share {
-	return normalised(m.kinds, m.kinds.Scores(text, Meaning(m.kinds, embedding)))
+func (m *Models) Kinds(text string, embedding []float32, told Told) []Share {
+	return normalised(m.kinds, told.mixed("kind", m.kinds.Labels, probabilities(m.kinds, text, embedding)))
 }
+
+// needLeast is the probability from which a need is named; chosen on the development
+// statements.
+const needLeast = 0.25
 
 // Needs are the needs that the text speaks of: "connection-" for one that lacks,
 // "connection+" for one that is met.
-func (m *Models) Needs(text string, embedding []float32) []Share {
-	p := m.needs.Probabilities(m.needs.Scores(text, Meaning(m.needs, embedding)))
+func (m *Models) Needs(text string, embedding []float32, told Told) []Share {
 	var found []Share
-	for _, i := range m.needs.Given(p) {
-		found = append(found, Share{m.needs.Labels[i], p[i]})
+	for i, x := range told.mixed("need", m.needs.Labels, probabilities(m.needs, text, embedding)) {
+		if x >= needLeast {
+			found = append(found, Share{m.needs.Labels[i], x})
+		}
 	}
 	return found
+}
+
+func probabilities(model *classify.Model, text string, embedding []float32) []float64 {
+	return model.Probabilities(model.Scores(text, Meaning(model, embedding)))
 }
 
 // FeelingWords are the words that speak for one of MeAi's emotions, the strongest first.
@@ -130,20 +150,6 @@ func words(model *classify.Model, text, label string) []classify.Weight {
 
 // NeedLabels are the labels that [Models.Needs] gives.
 func (m *Models) NeedLabels() []string { return slices.Clone(m.needs.Labels) }
-
-// normalised shares one probability among labels of which one is right.
-func normalised(model *classify.Model, scores []float32) []Share {
-	p := model.Probabilities(scores)
-	sum := 0.0
-	for _, x := range p {
-		sum += x
-	}
-	shares := make([]Share, len(p))
-	for i, x := range p {
-		shares[i] = Share{model.Labels[i], x / sum}
-	}
-	return shares
-}
 
 // MeaningWeight and valenceWeight are the weights at which dense features stand beside
 // words, chosen on the development statements and on GoEmotions' development half.
@@ -170,3 +176,6 @@ func EmotionFeatures(embedding []float32, valence [4]float64, text []float32) []
 	}
 	return append(f, text...)
 }
+
+// Pieces is how many pieces of the embedding model's vocabulary a text falls into.
+func (m *Models) Pieces(text string) int { return len(m.tuned.Tokens(text)) }

@@ -1,0 +1,122 @@
+package models
+
+import (
+	_ "embed"
+	"math"
+	"slices"
+	"strings"
+
+	"meai/activities/mirror/crisis"
+	"meai/internal/classify"
+	"meai/internal/embedding"
+	"meai/internal/embedding/encoder"
+)
+
+// tunedFile stays in the pages of the program: nothing of it is copied.
+//
+//go:embed data/tuned.bin
+var tunedFile []byte
+
+// TunedLabels are what the tuned transformer tells of a text: those of a task share the
+// prefix before the slash.
+var TunedLabels = func() []string {
+	all := crisis.Labels()
+	for _, task := range []struct{ name, labels string }{
+		{"first", feelingNames}, {"present", feelingNames},
+		{"need", "autonomy+ autonomy- certainty+ certainty- competence+ competence- connection+ connection- contribution+ contribution- growth+ growth- relatedness+ relatedness- significance+ significance- variety+ variety-"},
+		{"kind", "ambiguous expression question resource_request small_talk"},
+	} {
+		for l := range strings.FieldsSeq(task.labels) {
+			all = append(all, task.name+"/"+l)
+		}
+	}
+	return append(all, "intensity")
+}()
+
+const feelingNames = `anger anxiety calm confusion curiosity despair disappointment exhaustion fear frustration gratitude grief guilt hope
+	jealousy joy loneliness love neutral overwhelm pride relief sadness shame surprise`
+
+// TunedAt is the place of a label, or -1.
+func TunedAt(label string) int { return slices.Index(TunedLabels, label) }
+
+// Told is what the tuned transformer tells of a text: the log odds of [TunedLabels]. It
+// is nil of a text without words.
+type Told []float32
+
+// Tell reads a text, which takes about as long as to embed it.
+func (m *Models) Tell(text string) Told {
+	scores, err := m.tuned.Scores(strings.Join(strings.Fields(text), " "))
+	if err != nil {
+		return nil // nothing to read
+	}
+	return scores
+}
+
+// Judge is the model as [crisis.Watch] asks it. What was told of the text already is not
+// read again.
+func (m *Models) Judge(text string, told Told) crisis.Judge { return judge{m, text, told} }
+
+type judge struct {
+	models *Models
+	text   string
+	told   Told
+}
+
+// Danger implements [crisis.Judge]: the mean of what the passage says as it is written
+// and in the plain spelling in which tricks are undone.
+func (j judge) Danger(passage string) []float32 {
+	written := j.told
+	if passage != j.text {
+		written = j.models.Tell(passage)
+	}
+	plain := j.models.Tell(crisis.Plain(passage))
+	if written == nil || plain == nil {
+		return nil
+	}
+	odds := make([]float32, len(crisis.Labels()))
+	for i := range odds {
+		odds[i] = (written[i] + plain[i]) / 2
+	}
+	return odds
+}
+
+// tunedShare is how much the tuned transformer counts beside the linear model of the same
+// task; chosen on the development statements.
+const tunedShare = 0.3
+
+// mixed brings into probabilities of a linear model what the tuned one tells of the
+// same labels.
+func (t Told) mixed(task string, labels []string, p []float64) []float64 {
+	if t == nil {
+		return p
+	}
+	for i, l := range labels {
+		linear := math.Log(max(p[i], 1e-6) / max(1-p[i], 1e-6))
+		p[i] = 1 / (1 + math.Exp(-(1-tunedShare)*linear-tunedShare*float64(t[TunedAt(task+"/"+l)])))
+	}
+	return p
+}
+
+// strength is how strongly something is felt.
+func (t Told) strength() float64 { return 1 / (1 + math.Exp(-float64(t[TunedAt("intensity")]))) }
+
+func loadTuned() (*encoder.Classifier, error) {
+	e, err := embedding.NewBuiltin()
+	if err != nil {
+		return nil, err
+	}
+	return e.Encoder().Classifier(tunedFile, len(TunedLabels))
+}
+
+// normalised shares one probability among labels of which one is right.
+func normalised(m *classify.Model, p []float64) []Share {
+	sum := 0.0
+	for _, x := range p {
+		sum += x
+	}
+	shares := make([]Share, len(p))
+	for i, x := range p {
+		shares[i] = Share{m.Labels[i], x / sum}
+	}
+	return shares
+}
