@@ -23,7 +23,7 @@ func (w *watch) failModel(t *testing.T) {
 	t.Helper()
 	for _, fault := range []script.Fault{script.Quotes, script.QuotesRaw, script.QuotesRefusal, script.Garbage, script.Refuses, script.NotJSON} {
 		w.model.Script(t, w.wording(fault))
-		id := w.sayWith(t, "My neighbour "+w.spoken()+" keeps me awake and I am so tired of it.", "wait=30")
+		id := w.sayWith(t, "My cousin "+w.spoken()+" and I quarrelled about the garden and I feel bad about it.", "wait=30")
 		answered := w.person.await(t, id, within)
 		require.NotEmpty(t, w.model.Asked(t), fault)
 		require.NotEmpty(t, answered.Response.Degraded, fault)
