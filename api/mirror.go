@@ -47,12 +47,10 @@ func (s *Server) CheckCrisis(ctx context.Context, r CheckCrisisRequestObject) (C
 	if err != nil {
 		return nil, withSafety(err, r.Body.Text, s.region)
 	}
-	found, degraded := crisis.Assess(r.Body.Text), []string{}
 	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
-	if err == nil {
-		found, degraded = analysis.Crisis, list(analysis.Degraded)
-	} else {
-		degraded = append(degraded, "model_unavailable")
+	found, degraded := analysis.Crisis, list(analysis.Degraded)
+	if err != nil {
+		found, degraded = crisis.Assess(r.Body.Text), []string{"model_unavailable"}
 	}
 	return CheckCrisis200JSONResponse{Crisis: toCrisis(found), Safety: safetyIn(found, s.region), Degraded: degraded}, nil
 }

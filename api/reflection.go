@@ -8,6 +8,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/mirror"
+	"meai/activities/mirror/crisis"
 	"meai/activities/mirror/reflection"
 )
 
@@ -21,7 +22,7 @@ func (s *Server) ComposeReflectionPrompts(ctx context.Context, r ComposeReflecti
 	if q.Text == "" && q.Emotion == "" {
 		return nil, textProblem("is required when emotion is not given")
 	}
-	if help := safetyFor(q.Text, s.region); help != nil {
+	if help := safetyIn(crisis.Look(q.Text), s.region); help != nil {
 		return instead(help), nil // at once: it needs no engine
 	}
 	made, err := s.engine.Reflect(ctx, mirror.ReflectInput{

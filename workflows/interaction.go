@@ -80,12 +80,15 @@ func (s *story) run(ctx workflow.Context) error {
 // answer decides what the person gets. Rules look for a crisis first, inside
 // this process, so that help depends on no queue and no engine.
 func (s *story) answer(ctx workflow.Context) synthesis.Answer {
-	if danger := s.assessDanger(ctx); danger.NeedsSafeAnswer() {
+	danger := s.assessDanger(ctx)
+	if danger.NeedsSafeAnswer() {
 		return synthesis.SafeAnswer(danger, s.in.Region)
 	}
-	s.understand(ctx)
-	if s.analysis != nil && s.analysis.Crisis.NeedsSafeAnswer() {
-		return synthesis.SafeAnswer(s.analysis.Crisis, s.in.Region)
+	if s.understand(ctx); s.analysis != nil {
+		danger = s.analysis.Crisis
+	}
+	if danger = danger.Settled(); danger.NeedsSafeAnswer() {
+		return synthesis.SafeAnswer(danger, s.in.Region)
 	}
 	s.findResources(ctx)
 	draft, err := s.compose(ctx, nil, "")
@@ -99,7 +102,7 @@ func (s *story) assessDanger(ctx workflow.Context) crisis.Assessment {
 	// A side effect records the outcome: better rules must not change the past
 	// of workflows that are open when they are deployed.
 	var danger crisis.Assessment
-	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return crisis.Assess(s.in.Words) })
+	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return crisis.Look(s.in.Words) })
 	if err := recorded.Get(&danger); err != nil {
 		s.log.Error("the recorded crisis assessment cannot be read", "error", err)
 	}

@@ -325,6 +325,18 @@ func TestMirrorMayRaiseACrisisThatTheRulesMissed(t *testing.T) {
 	require.NotContains(t, s.calls, "synthesis.Compose", "nothing is generated freely")
 }
 
+func TestWhatTheRulesSuspectCountsWhenMirrorIsLost(t *testing.T) {
+	const suspected = "I overdosed an hour ago and now I am getting scared, please help me, my mother is asleep in the next room"
+	for lost, want := range map[bool]synthesis.Source{true: synthesis.CrisisAnswer, false: synthesis.Composed} {
+		s := newStage(t)
+		if lost {
+			s.analyze = func(mirror.AnalyzeInput) (mirror.Analysis, error) { return mirror.Analysis{}, unserved() }
+		}
+		s.ExecuteWorkflow(Interaction, message(suspected))
+		require.Equal(t, want, s.answer(t).Answer.Source)
+	}
+}
+
 func TestDeliveryOutlivesALongOutage(t *testing.T) {
 	s := newStage(t)
 	store, tries := s.deliver, 0

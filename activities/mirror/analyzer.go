@@ -55,7 +55,7 @@ func (a *Analyzer) Analyze(ctx context.Context, text string) Analysis {
 	told := a.models.Tell(text)
 	result := Analysis{Kind: Ambiguous, Primary: neutral, Language: a.language(text)}
 	var watching sync.WaitGroup
-	watching.Go(func() { result.Crisis = crisis.Watch(text, a.models.Judge(text, told)) })
+	watching.Go(func() { result.Crisis = a.watch(text, told) })
 	if result.Readable() {
 		a.understand(ctx, &result, read(text), told)
 	} else {
@@ -64,6 +64,17 @@ func (a *Analyzer) Analyze(ctx context.Context, text string) Analysis {
 	watching.Wait()
 	result.Milliseconds = float64(time.Since(begun).Microseconds()) / 1000
 	return result
+}
+
+// watch leaves danger to the rules should the model panic, which outside of the
+// activity's own goroutine would end the worker.
+func (a *Analyzer) watch(text string, told models.Told) (found crisis.Assessment) {
+	defer func() {
+		if recover() != nil {
+			found = crisis.Assess(text)
+		}
+	}()
+	return crisis.Watch(text, a.models.Judge(text, told))
 }
 
 // understand fills in all but danger.

@@ -7,10 +7,14 @@ import (
 	"sync"
 )
 
-// Assess looks for signs of danger in a text. Missing a sign is worse than
-// seeing one too many, and idioms still must not count. It is deterministic and
-// takes time linear in the length of the text.
-func Assess(text string) Assessment {
+// Assess looks for signs of danger in a text by the rules alone, and counts the doubtful
+// ones, too. Missing a sign is worse than seeing one too many, and idioms still must not
+// count. It is deterministic and takes time linear in the length of the text.
+func Assess(text string) Assessment { return Look(text).Settled() }
+
+// Look is a first look, before a model decides: what doubtful rules find is only
+// suspected. Where no model comes, [Assessment.Settled] counts it.
+func Look(text string) Assessment {
 	whole := normalise(text)
 	found := Assessment{Severity: None}
 	in := sync.OnceValue(func() surroundings { return about(whole) })
@@ -19,8 +23,10 @@ func Assess(text string) Assessment {
 			assessPiece(&found, " "+strings.Join(piece, " ")+" ", in)
 		}
 	}
-	if found.NeedsSafeAnswer() && level(found.Severity) >= level(Explicit) && imminence.MatchString(whole) {
-		found.Severity = Imminent
+	for _, severity := range []*Severity{&found.Severity, &found.Suspected} {
+		if level(*severity) >= level(Explicit) && imminence.MatchString(whole) {
+			*severity = Imminent
+		}
 	}
 	return found
 }
@@ -56,7 +62,12 @@ func assessPiece(found *Assessment, text string, in func() surroundings) {
 		if blanked == "" {
 			blanked = idioms.ReplaceAllString(text, " _ ")
 		}
-		if severity := r.severityIn(blanked, in()); severity != None {
+		switch severity := r.severityIn(blanked, in()); {
+		case severity == None:
+		case r.suspect && in().long:
+			found.Suspected = graver(found.Suspected, severity)
+			found.raise(r, Concern)
+		default:
 			found.raise(r, severity)
 		}
 	}
@@ -65,9 +76,6 @@ func assessPiece(found *Assessment, text string, in func() surroundings) {
 // severityIn is that of the gravest match; the first that nothing softens decides.
 func (r rule) severityIn(piece string, in surroundings) Severity {
 	severity := None
-	if r.suspect && in.long {
-		return Concern
-	}
 	for _, at := range r.pattern().FindAllStringIndex(piece, -1) {
 		if !r.softened(piece, at[0], at[1], in) {
 			severity = r.severity
@@ -82,9 +90,7 @@ func (r rule) severityIn(piece string, in surroundings) Severity {
 }
 
 func (a *Assessment) raise(r rule, severity Severity) {
-	if level(severity) > level(a.Severity) {
-		a.Severity = severity
-	}
+	a.Severity = graver(a.Severity, severity)
 	if !slices.Contains(a.Kinds, r.kind) {
 		a.Kinds = append(a.Kinds, r.kind)
 	}
@@ -93,6 +99,14 @@ func (a *Assessment) raise(r rule, severity Severity) {
 	}
 }
 
+func graver(a, b Severity) Severity {
+	if level(b) > level(a) {
+		return b
+	}
+	return a
+}
+
+// level is -1 of no severity at all.
 func level(s Severity) int {
 	return slices.Index(Severities(), s)
 }

@@ -6,12 +6,12 @@
 // that hide a word, and cut into sentences; a rule is a pattern for one way of saying
 // one kind of danger, and what is denied, over, or told as a story softens what it finds.
 //
-// [Watch] lets a [Model] look at the text after the rules, where an embedding of it is to
-// be had. The model raises what the rules found and never lowers it; where it fails, the
-// rules have decided. Rules know the plain ways of saying it and why they fired; the model
-// knows what is like the statements that it was taught, in words that no rule has.
+// [Watch] lets a model look at the text after the rules. It raises what the rules are
+// sure of and never lowers it; what they only suspect is for the model to decide, and
+// counts where there is none. Rules know the plain ways of saying it and why they fired;
+// the model knows what is like the statements that it was taught, in words that no rule has.
 //
-// [Evaluate] measures either on labelled statements, and [Train] makes the model.
+// [Evaluate] measures either on labelled statements.
 package crisis
 
 // Severity grows with the danger.
@@ -45,6 +45,14 @@ type Assessment struct {
 	Kinds    []Kind   `json:"kinds,omitempty"`
 	// Rules are the names of the rules that fired.
 	Rules []string `json:"rules,omitempty"`
+	// Suspected is what doubtful rules would make of it, until a model has decided.
+	Suspected Severity `json:"suspected,omitempty"`
+}
+
+// Settled counts what is suspected: no model will look.
+func (a Assessment) Settled() Assessment {
+	a.Severity, a.Suspected = graver(a.Severity, a.Suspected), ""
+	return a
 }
 
 // NeedsSafeAnswer reports whether only the pre-written safe answer may be sent.

@@ -16,10 +16,6 @@ type Statement struct {
 // Ordinary is the kind of statements that are neither dangerous nor look it.
 const Ordinary = "ordinary"
 
-// Other is the kind of statements that were written for other purposes, on feelings,
-// needs and questions of people who are not in danger.
-const Other = "other"
-
 // Statements are rows of text, severity and kind; the kind may be missing.
 func Statements(rows [][]string) ([]Statement, error) {
 	all := make([]Statement, len(rows))
@@ -107,7 +103,7 @@ func (r *Report) headline(s Statement) *Tally {
 		return &r.Implicit
 	case s.Severity == Concern:
 		return &r.Concern
-	case s.Kind == Ordinary || s.Kind == Other:
+	case s.Kind == Ordinary:
 		return &r.Ordinary
 	default:
 		return &r.Hard

@@ -19,23 +19,29 @@ func statements(t testing.TB, set string) []crisis.Statement {
 	return all
 }
 
-// bounds are what the rules reach on the statements, a little below the figures that
-// they were left with, so that a change that costs recall is seen. Most statements were
-// written after the rules: what they say in words that no rule knows is the model's to find.
-var bounds = map[string]struct{ explicit, implicit, ordinary, hard float64 }{
-	"training":    {0.40, 0.09, 0.02, 0.03},
-	"development": {0.68, 0.36, 0.01, 0.02},
+// bounds are what the rules reach on the statements, a little beside the figures that
+// they were left with, so that a change that costs recall is seen: at a first look, and
+// alone. Most statements were written after the rules: what they say in words that no rule
+// knows is the model's to find.
+var bounds = []struct {
+	set                                string
+	assess                             func(string) crisis.Assessment
+	explicit, implicit, ordinary, hard float64
+}{
+	{"training", crisis.Look, 0.40, 0.09, 0.02, 0.03},
+	{"training", crisis.Assess, 0.44, 0.11, 0.03, 0.062},
+	{"development", crisis.Look, 0.68, 0.36, 0.01, 0.02},
+	{"development", crisis.Assess, 0.74, 0.42, 0.01, 0.035},
 }
 
 func TestRulesOnStatements(t *testing.T) {
-	for set, bound := range bounds {
-		all := statements(t, set)
-		r := crisis.Evaluate(all, crisis.Assess)
-		t.Logf("%s, rules alone\n%v", set, r)
-		require.GreaterOrEqual(t, r.Explicit.Rate(), bound.explicit, set)
-		require.GreaterOrEqual(t, r.Implicit.Rate(), bound.implicit, set)
-		require.LessOrEqual(t, r.Ordinary.Rate(), bound.ordinary, set)
-		require.LessOrEqual(t, r.Hard.Rate(), bound.hard, set)
+	for i, bound := range bounds {
+		r := crisis.Evaluate(statements(t, bound.set), bound.assess)
+		t.Logf("%d, %s, rules\n%v", i, bound.set, r)
+		require.GreaterOrEqual(t, r.Explicit.Rate(), bound.explicit, i)
+		require.GreaterOrEqual(t, r.Implicit.Rate(), bound.implicit, i)
+		require.LessOrEqual(t, r.Ordinary.Rate(), bound.ordinary, i)
+		require.LessOrEqual(t, r.Hard.Rate(), bound.hard, i)
 	}
 }
 

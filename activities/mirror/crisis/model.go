@@ -41,86 +41,77 @@ const (
 const ModelRule = "model"
 
 // Watch assesses a text by the rules, then by the model, the whole and, if it is long,
-// each passage of it. The model raises what the rules found and never lowers it; where
-// there is none, the rules decide alone.
+// each passage of it. Where the model tells nothing, the rules decide alone.
 func Watch(text string, j Judge) Assessment {
-	found := Assess(text)
-	if j == nil || strings.TrimSpace(text) == "" {
-		return found
-	}
-	for _, part := range passages(text) {
-		if odds := j.Danger(part); odds != nil {
-			found.raiseBy(odds)
+	found, judged := Look(text), false
+	if j != nil {
+		for _, passage := range passages(text) {
+			if odds := j.Danger(passage); len(odds) > 0 {
+				found.raiseBy(odds)
+				judged = true
+			}
 		}
 	}
+	if !judged {
+		return found.Settled()
+	}
+	found.Suspected = ""
 	return found
 }
 
-// raiseBy raises the assessment to what the odds say, if that is more.
+// raiseBy raises the assessment to what the odds say, if that is more. Of danger that no
+// rule was sure of, the model also says of what kind it is.
 func (a *Assessment) raiseBy(odds []float32) {
-	severity := None
-	switch {
-	case odds[dangerAt] >= dangerLeast && odds[graveAt] >= graveLeast && odds[imminentAt] >= nowLeast:
-		severity = Imminent
-	case odds[dangerAt] >= dangerLeast && odds[graveAt] >= graveLeast:
-		severity = Explicit
-	case odds[dangerAt] >= dangerLeast:
-		severity = Implicit
-	case odds[concernAt] >= concernLeast:
-		severity = Concern
-	}
+	severity := severityOf(odds)
 	if level(severity) <= level(a.Severity) {
 		return
 	}
-	a.Severity = severity
-	if len(a.Kinds) == 0 && severity != Concern {
+	if level(severity) >= level(Implicit) && !a.NeedsSafeAnswer() {
 		likeliest := slices.Index(odds[firstKind:], slices.Max(odds[firstKind:]))
 		a.Kinds = []Kind{Kind(strings.TrimPrefix(Labels()[firstKind+likeliest], "danger/"))}
 	}
+	a.Severity = severity
 	if !slices.Contains(a.Rules, ModelRule) {
 		a.Rules = append(a.Rules, ModelRule)
 	}
 }
 
-const (
-	// passageWords is about how long the statements are that the model learned from.
-	passageWords = 40
-	// mostPassages bounds the time; what is beyond them is in the whole.
-	mostPassages = 8
-)
-
-// passages are the text itself and, if it is longer than a passage, its sentences, short
-// ones together.
-func passages(text string) []string {
-	all := []string{text}
-	if len(strings.Fields(text)) <= passageWords {
-		return all
+func severityOf(odds []float32) Severity {
+	switch {
+	case odds[dangerAt] >= dangerLeast && odds[graveAt] >= graveLeast && odds[imminentAt] >= nowLeast:
+		return Imminent
+	case odds[dangerAt] >= dangerLeast && odds[graveAt] >= graveLeast:
+		return Explicit
+	case odds[dangerAt] >= dangerLeast:
+		return Implicit
+	case odds[concernAt] >= concernLeast:
+		return Concern
+	default:
+		return None
 	}
-	var passage strings.Builder
-	length := 0
-	for _, sentence := range sentences(text) {
-		words := len(strings.Fields(sentence))
-		if length > 0 && length+words > passageWords {
-			all = append(all, passage.String())
-			passage.Reset()
-			length = 0
-		}
-		passage.WriteString(sentence)
-		length += words
-	}
-	if length > 0 {
-		all = append(all, passage.String())
-	}
-	return all[:min(len(all), mostPassages+1)]
 }
 
-// sentences cuts a text behind the ends of its sentences.
-func sentences(text string) []string {
-	var all []string
-	begin := 0
-	for _, at := range sentenceEnd.FindAllStringIndex(text, -1) {
-		all = append(all, text[begin:at[1]])
-		begin = at[1]
+// mostPassages bounds the time; the API takes less.
+const mostPassages = 48
+
+// passages are the text itself and, if it is long, its sentences, short ones together
+// and long ones in overlapping pieces, the last first: what is said once in many words, and
+// at the end as often as not, is not to get lost.
+func passages(text string) []string {
+	if len(strings.Fields(text)) <= longest {
+		return []string{text}
 	}
-	return append(all, text[begin:])
+	var all, passage []string
+	for _, sentence := range sentenceEnd.Split(lineEnd.ReplaceAllString(text, ". "), -1) {
+		for words := range pieces(strings.Fields(sentence)) {
+			if len(passage) > 0 && len(passage)+len(words) > longest {
+				all = append(all, strings.Join(passage, " "))
+				passage = nil
+			}
+			passage = append(passage, words...)
+		}
+	}
+	all = append(all, strings.Join(passage, " "), text)
+	slices.Reverse(all)
+	return all[:min(len(all), mostPassages)]
 }

@@ -34,10 +34,13 @@ func arbitrary(text string) []float32 {
 func TestTheModelRaisesAndNeverLowers(t *testing.T) {
 	raised := 0
 	for _, s := range statements(t, "development") {
-		rules := crisis.Assess(s.Text)
+		rules := crisis.Look(s.Text)
 		both := crisis.Watch(s.Text, judge(arbitrary))
+		require.Empty(t, both.Suspected)
 		require.GreaterOrEqual(t, slices.Index(severities, both.Severity), slices.Index(severities, rules.Severity), s.Text)
-		require.Subset(t, both.Kinds, rules.Kinds)
+		if rules.NeedsSafeAnswer() {
+			require.Subset(t, both.Kinds, rules.Kinds)
+		}
 		require.Subset(t, both.Rules, rules.Rules)
 		require.Equal(t, both.Severity != rules.Severity, slices.Contains(both.Rules, crisis.ModelRule))
 		if both.Severity != rules.Severity {
@@ -75,20 +78,45 @@ func TestWithoutAModelTheRulesDecideAlone(t *testing.T) {
 	}
 }
 
+// TestWhatIsSuspectedIsForTheModelToDecide, and for the rules where there is none.
+func TestWhatIsSuspectedIsForTheModelToDecide(t *testing.T) {
+	const text = "I overdosed an hour ago and now I am getting scared, please help me, my mother is asleep in the next room"
+	look := crisis.Look(text)
+	require.Equal(t, crisis.Concern, look.Severity)
+	require.Equal(t, crisis.Imminent, look.Suspected)
+	require.Equal(t, crisis.Imminent, crisis.Assess(text).Severity)
+	require.Equal(t, crisis.Imminent, crisis.Watch(text, nil).Severity)
+	calm := judge(func(string) []float32 { return []float32{-9, -9, -9, -9, -9, -9, -9, -9, -9} })
+	require.Equal(t, crisis.Concern, crisis.Watch(text, calm).Severity)
+}
+
+// TestTheModelSaysWhatTheDangerIs of danger that it finds itself: a doubtful rule's word
+// for it would bring the wrong help.
+func TestTheModelSaysWhatTheDangerIs(t *testing.T) {
+	const text = "I overdosed on cat videos all weekend and then he came home early and it began again, as always, in the hall"
+	require.ElementsMatch(t, []crisis.Kind{crisis.MedicalEmergency, crisis.Suicide}, crisis.Look(text).Kinds)
+	abuse := judge(func(string) []float32 { return []float32{9, 9, 9, -9, -9, -9, 9, -9, -9} })
+	require.Equal(t, []crisis.Kind{crisis.Abuse}, crisis.Watch(text, abuse).Kinds)
+}
+
 func TestALongTextIsJudgedAsAWholeAndInPassages(t *testing.T) {
 	var seen []string
 	remembers := judge(func(passage string) []float32 { seen = append(seen, passage); return nil })
 	crisis.Watch("One short sentence. And another.", remembers)
 	require.Equal(t, []string{"One short sentence. And another."}, seen)
 
-	seen = nil
-	long := strings.Repeat("We walked to the market and bought some apples for the cake. ", 12)
-	crisis.Watch(long, remembers)
-	require.Equal(t, long, seen[0])
-	require.Greater(t, len(seen), 3)
-	require.Equal(t, long, strings.Join(seen[1:], ""))
-
-	seen = nil
-	crisis.Watch(strings.Repeat(long, 10), remembers)
-	require.LessOrEqual(t, len(seen), 9)
+	for name, long := range map[string]string{
+		"sentences": strings.Repeat("We walked to the market and bought some apples for the cake. ", 120),
+		"lines":     strings.Repeat("we walked to the market\nand bought some apples for the cake\n", 120),
+		"no end":    strings.Repeat("we walked to the market and bought some apples for the cake ", 120),
+	} {
+		seen = nil
+		crisis.Watch(long+"and counted the camels", remembers)
+		require.Equal(t, long+"and counted the camels", seen[0], name)
+		require.Greater(t, len(seen), 20, name)
+		require.Contains(t, seen[1], "counted the camels", name)
+		for _, passage := range seen[1:] {
+			require.LessOrEqual(t, len(strings.Fields(passage)), 60, name)
+		}
+	}
 }

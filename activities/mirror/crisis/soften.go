@@ -17,13 +17,13 @@ type surroundings struct {
 	denied bool
 }
 
-// shortText is how many words, with the ends of sentences, a text has that says little
-// more than one thing.
-const shortText = 12
+// shortText is how many words, ends of sentences among them, a text has at most that
+// says little more than one thing.
+const shortText = 11
 
 func about(text string) surroundings {
 	return surroundings{
-		long:      strings.Count(text, " ") > shortText,
+		long:      len(strings.Fields(text)) > shortText,
 		elsewhere: elsewhere.MatchString(text) && !nevertheless.MatchString(text),
 		behind:    behind.MatchString(text) && !continuing.MatchString(text),
 		denied:    (disclaimer.MatchString(text) || answered.MatchString(text)) && !nevertheless.MatchString(text),

@@ -2,7 +2,7 @@
 // MeAi's own words, how strongly, what kind of message it is, and which needs it
 // speaks of.
 //
-// The models are linear and small. Package training makes them from GoEmotions and from
+// Most models are linear and small; one is a transformer. Package training makes them from GoEmotions and from
 // the project's statements; docs/evaluation/mirror.md says how well they do.
 package models
 

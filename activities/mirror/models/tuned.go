@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"meai/activities/mirror/crisis"
 	"meai/internal/classify"
@@ -54,22 +55,34 @@ func (m *Models) Tell(text string) Told {
 
 // Judge is the model as [crisis.Watch] asks it. What was told of the text already is not
 // read again.
-func (m *Models) Judge(text string, told Told) crisis.Judge { return judge{m, text, told} }
+func (m *Models) Judge(text string, told Told) crisis.Judge {
+	return &judge{models: m, text: text, told: told, begun: time.Now()}
+}
 
 type judge struct {
 	models *Models
 	text   string
 	told   Told
+	begun  time.Time
 }
 
-// Danger implements [crisis.Judge]: the mean of what the passage says as it is written
-// and in the plain spelling in which tricks are undone.
-func (j judge) Danger(passage string) []float32 {
-	written := j.told
-	if passage != j.text {
+// patience is how long passages of a long text are read: longest texts take a second
+// with vector instructions, and many without.
+const patience = 1500 * time.Millisecond
+
+// Danger implements [crisis.Judge]: of the text, the mean of what it says as it is written
+// and in the plain spelling in which tricks are undone; of a passage, as it is written.
+func (j *judge) Danger(passage string) []float32 {
+	if passage != j.text && j.text != "" {
+		if time.Since(j.begun) > patience {
+			return nil
+		}
+		return j.models.Tell(passage).danger()
+	}
+	written, plain := j.told, j.models.Tell(crisis.Plain(passage))
+	if written == nil {
 		written = j.models.Tell(passage)
 	}
-	plain := j.models.Tell(crisis.Plain(passage))
 	if written == nil || plain == nil {
 		return nil
 	}
@@ -79,6 +92,9 @@ func (j judge) Danger(passage string) []float32 {
 	}
 	return odds
 }
+
+// danger are the log odds of [crisis.Labels], which come first.
+func (t Told) danger() []float32 { return t[:min(len(t), len(crisis.Labels()))] }
 
 // tunedShare is how much the tuned transformer counts beside the linear model of the same
 // task; chosen on the development statements.

@@ -94,7 +94,7 @@ func softmax(scores []float32) {
 	}
 }
 
-// dot sums in four strands, which a processor does at once.
+// dot sums in four strands, which a processor does at once; lengths are multiples of four.
 func dot(a, b []float32) float32 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float32

@@ -1,6 +1,6 @@
 // Package finetune trains the built-in encoder's transformer, all of it, to classify
-// texts. It computes in float32, with the same result to the bit on any machine with as
-// many or as few vector instructions; [encoder.PackClassifier] rounds what it makes.
+// texts. It computes in float32, on amd64 with the same result to the bit whatever vector
+// instructions there are; [encoder.PackClassifier] rounds what it makes.
 //
 // Gradients are worked out by hand layer by layer, which a test compares with the
 // differences of the loss. The optimiser is AdamW (Loshchilov and Hutter, 2019) with a

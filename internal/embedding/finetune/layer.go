@@ -72,7 +72,8 @@ func (n *norm) forward(x []float32) (y, normal, factor []float32) {
 		}
 		mean := sum / float64(width)
 		for _, v := range from {
-			squares += (float64(v) - mean) * (float64(v) - mean)
+			d := float64(v) - mean
+			squares += float64(d * d)
 		}
 		factor[r] = float32(1 / math.Sqrt(squares/float64(width)+encoder.Epsilon))
 		for i, v := range from {
