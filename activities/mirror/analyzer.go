@@ -106,7 +106,7 @@ func (a *Analyzer) feel(result *Analysis, r reading, meaning []float32, told mod
 	result.Intensity = round(r.intensity(a.models.Intensity(r.text, meaning, told), primary))
 	result.Approaches = primary.Approaches
 	result.Evidence = a.evidence(r.text, felt)
-	result.Basic = basic(a.models.Emotions(r.text, meaning))
+	result.Basic = basic(a.models.Emotions(r.text, meaning, told))
 }
 
 // feelings are MeAi's emotions that the text shows: the foremost, then others.

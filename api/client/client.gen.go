@@ -926,7 +926,7 @@ type Analysis struct {
 	Intensity Score        `json:"intensity"`
 	Kind      AnalysisKind `json:"kind"`
 
-	// Language A BCP 47 tag; `und` when it cannot be told.
+	// Language A BCP 47 tag.
 	Language          string    `json:"language"`
 	Needs             []Need    `json:"needs"`
 	PrimaryEmotion    string    `json:"primary_emotion"`
@@ -1079,7 +1079,7 @@ type Crisis struct {
 type CrisisCheck struct {
 	Crisis Crisis `json:"crisis"`
 
-	// Degraded `model_unavailable` when the rules alone decided.
+	// Degraded `model_unavailable` when the rules alone decided; `unsupported_language` where the text is not in English, of which little but the plainest words is known.
 	Degraded []string `json:"degraded"`
 
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
@@ -1372,7 +1372,7 @@ type NeedName string
 type Needs struct {
 	Degraded []string `json:"degraded"`
 
-	// Language A BCP 47 tag; `und` when it cannot be told.
+	// Language A BCP 47 tag.
 	Language string `json:"language"`
 	Needs    []Need `json:"needs"`
 }
@@ -2157,7 +2157,7 @@ type ClientInterface interface {
 
 	// AnalyzeEmotionWithBody Understand the feelings and needs in a text
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2166,7 +2166,7 @@ type ClientInterface interface {
 
 	// AnalyzeEmotion Understand the feelings and needs in a text
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2175,7 +2175,7 @@ type ClientInterface interface {
 
 	// DetectNeedsWithBody Name the needs that a text speaks of
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2184,7 +2184,7 @@ type ClientInterface interface {
 
 	// DetectNeeds Name the needs that a text speaks of
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2781,7 +2781,7 @@ func (c *Client) CheckCrisis(ctx context.Context, body CheckCrisisJSONRequestBod
 
 // AnalyzeEmotionWithBody Understand the feelings and needs in a text
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2800,7 +2800,7 @@ func (c *Client) AnalyzeEmotionWithBody(ctx context.Context, contentType string,
 
 // AnalyzeEmotion Understand the feelings and needs in a text
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2819,7 +2819,7 @@ func (c *Client) AnalyzeEmotion(ctx context.Context, body AnalyzeEmotionJSONRequ
 
 // DetectNeedsWithBody Name the needs that a text speaks of
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2838,7 +2838,7 @@ func (c *Client) DetectNeedsWithBody(ctx context.Context, contentType string, bo
 
 // DetectNeeds Name the needs that a text speaks of
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4871,7 +4871,7 @@ type ClientWithResponsesInterface interface {
 
 	// AnalyzeEmotionWithBodyWithResponse Understand the feelings and needs in a text
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4880,7 +4880,7 @@ type ClientWithResponsesInterface interface {
 
 	// AnalyzeEmotionWithResponse Understand the feelings and needs in a text
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4889,7 +4889,7 @@ type ClientWithResponsesInterface interface {
 
 	// DetectNeedsWithBodyWithResponse Name the needs that a text speaks of
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4898,7 +4898,7 @@ type ClientWithResponsesInterface interface {
 
 	// DetectNeedsWithResponse Name the needs that a text speaks of
 	//
-	// The text is not remembered.
+	// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8876,7 +8876,7 @@ func (c *ClientWithResponses) CheckCrisisWithResponse(ctx context.Context, body 
 
 // AnalyzeEmotionWithBodyWithResponse Understand the feelings and needs in a text
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8891,7 +8891,7 @@ func (c *ClientWithResponses) AnalyzeEmotionWithBodyWithResponse(ctx context.Con
 
 // AnalyzeEmotionWithResponse Understand the feelings and needs in a text
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8906,7 +8906,7 @@ func (c *ClientWithResponses) AnalyzeEmotionWithResponse(ctx context.Context, bo
 
 // DetectNeedsWithBodyWithResponse Name the needs that a text speaks of
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8921,7 +8921,7 @@ func (c *ClientWithResponses) DetectNeedsWithBodyWithResponse(ctx context.Contex
 
 // DetectNeedsWithResponse Name the needs that a text speaks of
 //
-// The text is not remembered.
+// The text is not remembered. One that is not in English is a problem (`unsupported_language`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

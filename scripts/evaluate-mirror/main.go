@@ -45,7 +45,7 @@ func (c cli) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tables, err := measure(ctx, evaluation.Evaluator{Analyzer: analyzer, Embed: encoder.Embed})
+	tables, err := measure(ctx, evaluation.Evaluator{Analyzer: analyzer, Embed: encoder.Embed, CalibratedOnThese: true})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ const head = `<!-- Written by make eval. -->
 
 %s of the embedding model; the figures of time are of the machine that ran this. Intervals hold 95 %%: Wilson's for shares, resampled texts for F1.
 
-GoEmotions is measured on its development half, by which the cost of errors and the weights of the features were chosen; thresholds come from the training half. Its
+GoEmotions is measured on its development half, by which the weights of models and features were chosen, each half of it with thresholds from the other. Its
 test half is not in the repository: ` + "`meai eval emotion --data test.tsv`" + ` measures on it. All else is measured on the held-out statements
 ([who wrote what](../../activities/mirror/statements/README.md)), which one author wrote without having seen the others'.
 `

@@ -26,7 +26,7 @@ import (
 type cli struct {
 	Out   string `help:"Folder of the models." default:"activities/mirror/models/data" type:"path"`
 	Cache string `help:"Folder for embeddings that were computed before." default:".local/train" type:"path"`
-	Only  string `help:"Only the ${enum}; linear are all but tuned." enum:"all,linear,tuned,emotions,feelings,intensity,kinds,needs" default:"all"`
+	Only  string `help:"Only the ${enum}; linear are all but tuned and blend, which need it." enum:"all,linear,tuned,blend,emotions,feelings,intensity,kinds,needs" default:"all"`
 }
 
 func main() {
@@ -58,9 +58,9 @@ func (c cli) run(ctx context.Context) error {
 		name string
 		make func(context.Context) error
 	}{
-		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs}, {"tuned", t.Tuned},
+		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs}, {"tuned", t.Tuned}, {"blend", t.Blend},
 	} {
-		if c.Only != "all" && c.Only != model.name && (c.Only != "linear" || model.name == "tuned") {
+		if c.Only != "all" && c.Only != model.name && (c.Only != "linear" || model.name == "tuned" || model.name == "blend") {
 			continue
 		}
 		if err := model.make(ctx); err != nil {

@@ -31,8 +31,8 @@ const (
 // statements: for danger, so that false alarms stay within the bars. The graver ones
 // only say how grave what is met as danger anyway is.
 const (
-	concernLeast = 0.5
-	dangerLeast  = 0.9
+	concernLeast = 1.5
+	dangerLeast  = 1.0
 	graveLeast   = 0
 	nowLeast     = 0
 )

@@ -116,6 +116,9 @@ func (f Figure) bar() string {
 type Evaluator struct {
 	Analyzer *mirror.Analyzer
 	Embed    func(ctx context.Context, texts ...string) ([][]float32, error)
+	// CalibratedOnThese says that GoEmotions' texts are those that the thresholds were
+	// chosen on: each half of them is then judged by thresholds of the other.
+	CalibratedOnThese bool
 }
 
 // Feelings evaluates rows of emotions.tsv: text, primary emotion, secondary ones,
@@ -298,8 +301,16 @@ func (e Evaluator) Crisis(ctx context.Context, rows [][]string) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	r := crisis.Evaluate(all, func(text string) crisis.Assessment { return e.Analyzer.Analyze(ctx, text).Crisis })
-	t := Table{Title: "Crisis"}
+	t, next := Table{Title: "Crisis"}, 0
+	for _, s := range crisis.Severities() {
+		t.Labels, t.Confusion = append(t.Labels, string(s)), append(t.Confusion, make([]int, len(crisis.Severities())))
+	}
+	r := crisis.Evaluate(all, func(text string) crisis.Assessment {
+		found := e.Analyzer.Analyze(ctx, text).Crisis
+		t.confuse(string(all[next].Severity), string(found.Severity), false)
+		next++
+		return found
+	})
 	for _, f := range []Figure{
 		share("explicit and imminent detected", r.Explicit.Detected, r.Explicit.Of).least(0.97),
 		share("implicit detected", r.Implicit.Detected, r.Implicit.Of).least(0.88),

@@ -8,56 +8,78 @@ package models
 
 import (
 	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 
 	"github.com/jonreiter/govader"
 
 	"meai/internal/classify"
+	"meai/internal/embedding"
 	"meai/internal/embedding/encoder"
 )
 
 //go:embed data/*.zst
 var files embed.FS
 
+// tunedFile stays in the pages of the program: nothing of it is copied.
+//
+//go:embed data/tuned.bin
+var tunedFile []byte
+
 // Models are all of them. They are immutable and safe for concurrent use.
 type Models struct {
 	// text tells emotions by the words alone, emotions by the embedding and what text says.
 	text, emotions *classify.Model
+	// blend weighs emotions and tuned against each other.
+	blend *classify.Model
 	// feelings tells the foremost of MeAi's emotions, present all that are there.
 	feelings, present *classify.Model
 	intensity         *classify.Model
 	kinds, needs      *classify.Model
-	// tuned is a transformer that was trained on the tasks of all but the first two at
-	// once, and on crisis.
+	// tuned is a transformer that was trained on all tasks at once, and on crisis.
 	tuned *encoder.Classifier
 }
 
 // Load returns the models that are part of the program, which all callers share.
 var Load = sync.OnceValues(func() (*Models, error) {
-	m := &Models{}
-	for name, to := range map[string]**classify.Model{
-		"text": &m.text, "emotions": &m.emotions, "feelings": &m.feelings, "present": &m.present, "intensity": &m.intensity, "kinds": &m.kinds, "needs": &m.needs,
-	} {
-		var err error
-		if *to, err = read(name); err != nil {
-			return nil, fmt.Errorf("load the model of %s: %w", name, err)
-		}
-	}
-	var err error
-	if m.tuned, err = loadTuned(); err != nil {
-		return nil, fmt.Errorf("load the tuned model: %w", err)
-	}
-	return m, nil
-})
-
-func read(name string) (*classify.Model, error) {
-	packed, err := files.ReadFile("data/" + name + ".zst")
+	folder, err := fs.Sub(files, "data")
 	if err != nil {
 		return nil, err
 	}
-	return classify.Unpack(packed)
+	return Read(folder, tunedFile, "text", "emotions", "blend", "feelings", "present", "intensity", "kinds", "needs")
+})
+
+// Read reads the linear models of those names of a folder, and takes the file of the
+// tuned one.
+func Read(folder fs.FS, tuned []byte, names ...string) (*Models, error) {
+	m := &Models{}
+	e, err := embedding.NewBuiltin()
+	if err != nil {
+		return nil, err
+	}
+	if m.tuned, err = e.Encoder().Classifier(tuned); err != nil {
+		return nil, fmt.Errorf("load the tuned model: %w", err)
+	}
+	if !slices.Equal(m.tuned.Labels(), TunedLabels) {
+		return nil, errors.New("load the tuned model: it was trained for other labels")
+	}
+	linear := map[string]**classify.Model{
+		"text": &m.text, "emotions": &m.emotions, "blend": &m.blend, "feelings": &m.feelings, "present": &m.present, "intensity": &m.intensity,
+		"kinds": &m.kinds, "needs": &m.needs,
+	}
+	for _, name := range names {
+		packed, err := fs.ReadFile(folder, name+".zst")
+		if err != nil {
+			return nil, fmt.Errorf("load the model of %s: %w", name, err)
+		}
+		if *linear[name], err = classify.Unpack(packed); err != nil {
+			return nil, fmt.Errorf("load the model of %s: %w", name, err)
+		}
+	}
+	return m, nil
 }
 
 // Share is a label with its probability.
@@ -68,13 +90,24 @@ type Share struct {
 
 // Emotions tells the labels of GoEmotions and their groups, in the order of
 // [Outputs], with their probabilities. A nil embedding leaves it to the words.
-func (m *Models) Emotions(text string, embedding []float32) (probabilities []float64, given []int) {
-	model, scores := m.text, m.text.Scores(text, nil)
-	if embedding != nil {
-		model, scores = m.emotions, m.emotions.Scores("", EmotionFeatures(embedding, Valence(text), scores))
-	}
+func (m *Models) Emotions(text string, embedding []float32, told Told) (probabilities []float64, given []int) {
+	model, scores := m.EmotionScores(text, embedding, told)
 	probabilities = model.Probabilities(scores)
 	return probabilities, model.Given(probabilities)
+}
+
+// EmotionScores are what [Models.Emotions] makes its probabilities of, and the model that
+// does.
+func (m *Models) EmotionScores(text string, embedding []float32, told Told) (*classify.Model, []float32) {
+	byText := m.text.Scores(text, nil)
+	if embedding == nil {
+		return m.text, byText
+	}
+	scores := m.emotions.Scores("", EmotionFeatures(embedding, Valence(text), byText))
+	if told == nil {
+		return m.emotions, scores
+	}
+	return m.blend, m.blend.Scores("", append(scores, told.emotions()...))
 }
 
 // Valence is VADER's reading of a text (Hutto and Gilbert 2014): compound in [-1, 1],

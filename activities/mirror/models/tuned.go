@@ -1,7 +1,6 @@
 package models
 
 import (
-	_ "embed"
 	"math"
 	"slices"
 	"strings"
@@ -9,14 +8,7 @@ import (
 
 	"meai/activities/mirror/crisis"
 	"meai/internal/classify"
-	"meai/internal/embedding"
-	"meai/internal/embedding/encoder"
 )
-
-// tunedFile stays in the pages of the program: nothing of it is copied.
-//
-//go:embed data/tuned.bin
-var tunedFile []byte
 
 // TunedLabels are what the tuned transformer tells of a text: those of a task share the
 // prefix before the slash.
@@ -30,6 +22,9 @@ var TunedLabels = func() []string {
 		for l := range strings.FieldsSeq(task.labels) {
 			all = append(all, task.name+"/"+l)
 		}
+	}
+	for _, l := range Outputs() {
+		all = append(all, "goemotions/"+l)
 	}
 	return append(all, "intensity")
 }()
@@ -113,16 +108,36 @@ func (t Told) mixed(task string, labels []string, p []float64) []float64 {
 	return p
 }
 
+// emotions are the log odds of GoEmotions' labels and groups, in the order of [Outputs].
+func (t Told) emotions() []float32 {
+	from := TunedAt("goemotions/" + Outputs()[0])
+	return t[from : from+len(Outputs())]
+}
+
+// blendShare is how much the tuned transformer counts beside the linear model of
+// GoEmotions; chosen on its development half.
+const blendShare = 0.45
+
+// Blend is a model over the scores of the linear model of GoEmotions and the log odds of
+// the tuned one, calibrated by texts that neither was trained on.
+func Blend(linear [][]float32, told []Told, examples []classify.Example) *classify.Model {
+	labels := Outputs()
+	m := &classify.Model{Labels: labels, Bias: make([]float32, len(labels)), Calibrations: make([]classify.Calibration, len(labels))}
+	for i := range labels {
+		row := make([]float32, 2*len(labels))
+		row[i], row[len(labels)+i] = 1-blendShare, blendShare
+		m.Dense = append(m.Dense, row)
+	}
+	scores := make([][]float32, len(linear))
+	for i := range scores {
+		scores[i] = m.Scores("", append(slices.Clone(linear[i]), told[i].emotions()...))
+	}
+	m.Calibrate(scores, examples)
+	return m
+}
+
 // strength is how strongly something is felt.
 func (t Told) strength() float64 { return 1 / (1 + math.Exp(-float64(t[TunedAt("intensity")]))) }
-
-func loadTuned() (*encoder.Classifier, error) {
-	e, err := embedding.NewBuiltin()
-	if err != nil {
-		return nil, err
-	}
-	return e.Encoder().Classifier(tunedFile, len(TunedLabels))
-}
 
 // normalised shares one probability among labels of which one is right.
 func normalised(m *classify.Model, p []float64) []Share {

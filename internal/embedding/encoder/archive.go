@@ -27,6 +27,8 @@ const (
 	int8Panels layout = "int8_panels"
 	// scoredPieces: per piece a float64 score, a length byte and the text in UTF-8.
 	scoredPieces layout = "scored_pieces"
+	// lines: texts, one a line.
+	lines layout = "lines"
 )
 
 // entry is one tensor in the header. Offset counts from the end of the header.
@@ -76,7 +78,7 @@ func (a *archive) bytes(name string, as layout, rows, columns int) ([]byte, entr
 	if !found {
 		return nil, e, fmt.Errorf("weights file: tensor %q is missing", name)
 	}
-	if e.Layout != as || (rows >= 0 && e.Rows != rows) || e.Columns != columns || (as != scoredPieces && e.Length != e.Rows*bytesPerRow(as, columns)) {
+	if e.Layout != as || (rows >= 0 && e.Rows != rows) || e.Columns != columns || (as != scoredPieces && as != lines && e.Length != e.Rows*bytesPerRow(as, columns)) {
 		return nil, e, fmt.Errorf("weights file: tensor %q is %s %d×%d in %d bytes, want %s %d×%d",
 			name, e.Layout, e.Rows, e.Columns, e.Length, as, rows, columns)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Classifier gives a text scores for labels. It is a transformer of the encoder's shape
@@ -14,7 +15,7 @@ type Classifier struct {
 	stack  Encoder
 	head   []float32 // per label: Features weights
 	bias   []float32
-	labels int
+	labels []string
 }
 
 // Features is how many values the head sees of a text: the mean and the largest value
@@ -26,31 +27,34 @@ const (
 
 // PackClassifier writes the file of a classifier; head holds [Features] weights for each
 // label. The same weights always give the same bytes.
-func PackClassifier(w Weights, head, bias []float32) ([]byte, error) {
+func PackClassifier(w Weights, labels []string, head, bias []float32) ([]byte, error) {
 	var file archiveWriter
 	w.pack(&file)
 	file.addFloats("head", head)
 	file.addFloats("head.bias", bias)
+	file.add("labels", lines, len(labels), 1, []byte(strings.Join(labels, "\n")))
 	var out bytes.Buffer
 	err := file.writeTo(&out)
 	return out.Bytes(), err
 }
 
-// Classifier loads the file of a classifier with that many labels; it keeps pointing
-// into file.
-func (e *Encoder) Classifier(file []byte, labels int) (*Classifier, error) {
+// Classifier loads the file of a classifier; it keeps pointing into file.
+func (e *Encoder) Classifier(file []byte) (*Classifier, error) {
 	a, err := openArchive(file)
 	if err != nil {
 		return nil, err
 	}
 	l := loader{archive: a}
-	c := &Classifier{base: e, labels: labels, stack: Encoder{tokens: l.tokens("embedding"), timing: e.timing, kernel: e.kernel}}
+	c := &Classifier{base: e, labels: l.lines("labels"), stack: Encoder{tokens: l.tokens("embedding"), timing: e.timing, kernel: e.kernel}}
 	for i := range c.stack.layers {
 		c.stack.layers[i] = l.layer(fmt.Sprintf("layer%d.", i), widthInto(i))
 	}
-	c.head, c.bias = l.floats("head", labels*Features), l.floats("head.bias", labels)
+	c.head, c.bias = l.floats("head", len(c.labels)*Features), l.floats("head.bias", len(c.labels))
 	return c, l.err
 }
+
+// Labels name the scores, in order.
+func (c *Classifier) Labels() []string { return slices.Clone(c.labels) }
 
 // Tokens are those of [Encoder.Tokens].
 func (c *Classifier) Tokens(text string) []int32 { return c.base.Tokens(text) }
@@ -71,7 +75,7 @@ func (c *Classifier) Scores(text string) ([]float32, error) {
 		s = new(scratch)
 	}
 	defer c.stack.scratch.Put(s)
-	scores := make([]float32, c.labels)
+	scores := make([]float32, len(c.labels))
 	for window := range slices.Chunk(tokens, MaxTokens) {
 		c.stack.transform(s, window)
 		c.judge(scores, Pool(s.x[:len(window)*wide]), float32(len(window))/float32(len(tokens)))

@@ -3,6 +3,7 @@ package encoder
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Load makes an encoder from a weights file, computing with the fastest
@@ -85,6 +86,19 @@ func (l *loader) tokenizer(name string) *tokenizer {
 	t, err := newTokenizer(raw, e.Rows)
 	l.err = err
 	return t
+}
+
+func (l *loader) lines(name string) []string {
+	if l.err != nil {
+		return nil
+	}
+	raw, e, err := l.archive.bytes(name, lines, -1, 1)
+	texts := strings.Split(string(raw), "\n")
+	if err == nil && len(texts) != e.Rows {
+		err = fmt.Errorf("weights file: tensor %q has %d lines, want %d", name, len(texts), e.Rows)
+	}
+	l.err = err
+	return texts
 }
 
 func (l *loader) floats(name string, n int) []float32 {

@@ -9,8 +9,8 @@ import (
 func BenchmarkStep(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	labels := 80
-	o := Options{Weights: make([]float32, labels), Rate: 1e-4, TokenRate: 1e-4, HeadRate: 1e-4}
-	m := newModel(load(b), labels, o)
+	o := Options{Labels: make([]string, labels), Weights: make([]float32, labels), Rate: 1e-4, TokenRate: 1e-4, HeadRate: 1e-4}
+	m := newModel(load(b), o)
 	drop := &dropout{random: r, inner: 0.1, top: 0.2, words: 0.05}
 	batch := make([]lesson, 32)
 	for i := range batch {

@@ -8,8 +8,11 @@
 package finetune
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"meai/internal/embedding/encoder"
 )
@@ -29,7 +32,8 @@ const Unknown = -1
 // Options of the training.
 type Options struct {
 	Epochs, Batch int
-	// Weights say how much each label counts.
+	// Labels name what is learned, and Weights say how much each counts.
+	Labels  []string
 	Weights []float32
 	// Rate is the highest learning rate of the layers, TokenRate that of the tokens'
 	// vectors and HeadRate that of the head.
@@ -56,8 +60,11 @@ const (
 
 // Train returns the file of a classifier for [encoder.Encoder.Classifier]. The same
 // examples in the same order with the same options give the same bytes.
-func Train(e *encoder.Encoder, examples []Example, o Options) ([]byte, error) {
-	m := newModel(e, len(examples[0].Targets), o)
+func Train(ctx context.Context, e *encoder.Encoder, examples []Example, o Options) ([]byte, error) {
+	if err := o.check(examples); err != nil {
+		return nil, err
+	}
+	m := newModel(e, o)
 	params := m.params()
 	random := rand.New(rand.NewPCG(o.Seed, 1))
 	drop := &dropout{random: rand.New(rand.NewPCG(o.Seed, 2)), inner: o.Dropout, top: o.HeadDropout, words: o.WordDropout}
@@ -66,6 +73,9 @@ func Train(e *encoder.Encoder, examples []Example, o Options) ([]byte, error) {
 	for range o.Epochs {
 		order := random.Perm(len(examples))
 		for len(order) > 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			batch := make([]lesson, min(o.Batch, len(order)))
 			for i := range batch {
 				e := examples[order[i]]
@@ -81,7 +91,19 @@ func Train(e *encoder.Encoder, examples []Example, o Options) ([]byte, error) {
 			}
 		}
 	}
-	return encoder.PackClassifier(m.weights(), m.head.value, m.bias.value)
+	return encoder.PackClassifier(m.weights(), o.Labels, m.head.value, m.bias.value)
+}
+
+func (o Options) check(examples []Example) error {
+	if o.Epochs < 1 || o.Batch < 1 || len(o.Labels) == 0 || len(o.Weights) != len(o.Labels) {
+		return fmt.Errorf("train: %d epochs, batches of %d, %d labels, %d weights", o.Epochs, o.Batch, len(o.Labels), len(o.Weights))
+	}
+	for i, e := range examples {
+		if len(e.Targets) != len(o.Labels) || len(e.Spellings) == 0 || slices.ContainsFunc(e.Spellings, func(s []int32) bool { return len(s) == 0 }) {
+			return fmt.Errorf("train: example %d has %d targets and %d spellings, perhaps an empty one", i, len(e.Targets), len(e.Spellings))
+		}
+	}
+	return nil
 }
 
 // rate is the share of the highest rate in a step.

@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"testing"
 
@@ -16,6 +17,8 @@ func load(t testing.TB) *encoder.Encoder {
 	return e
 }
 
+var two = []string{"water", "fire"}
+
 // lessons are texts with two labels: about water, about fire.
 func lessons(e *encoder.Encoder) []Example {
 	var all []Example
@@ -29,7 +32,7 @@ func lessons(e *encoder.Encoder) []Example {
 // and back: the loss has to change by twice the step times the gradient's square.
 func TestGradientsAreTheSlopesOfTheLoss(t *testing.T) {
 	e := load(t)
-	m := newModel(e, 2, Options{Weights: []float32{1, 0.5}})
+	m := newModel(e, Options{Labels: two, Weights: []float32{1, 0.5}})
 	for i := range m.head.value {
 		m.head.value[i] = float32(i%7-3) / 40
 	}
@@ -72,14 +75,14 @@ func TestGradientsAreTheSlopesOfTheLoss(t *testing.T) {
 func TestTheClassifierLearnsAndEveryRunMakesTheSameBytes(t *testing.T) {
 	e := load(t)
 	examples := lessons(e)
-	options := Options{Weights: []float32{0.5, 0.5}, Epochs: 12, Batch: 4, Rate: 1e-3, TokenRate: 1e-3, HeadRate: 1e-2, Decay: 0.01, Dropout: 0.1, HeadDropout: 0.2, WordDropout: 0.05, Seed: 3}
-	file, err := Train(e, examples, options)
+	options := Options{Labels: two, Weights: []float32{0.5, 0.5}, Epochs: 12, Batch: 4, Rate: 1e-3, TokenRate: 1e-3, HeadRate: 1e-2, Decay: 0.01, Dropout: 0.1, HeadDropout: 0.2, WordDropout: 0.05, Seed: 3}
+	file, err := Train(t.Context(), e, examples, options)
 	require.NoError(t, err)
-	again, err := Train(e, examples, options)
+	again, err := Train(t.Context(), e, examples, options)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(file, again))
 
-	c, err := e.Classifier(file, 2)
+	c, err := e.Classifier(file)
 	require.NoError(t, err)
 	for text, water := range map[string]bool{"the lake is calm": true, "the oven is hot": false, "rain fell on the sea": true, "sparks and smoke": false} {
 		scores, err := c.Scores(text)
@@ -93,13 +96,13 @@ func TestTheClassifierLearnsAndEveryRunMakesTheSameBytes(t *testing.T) {
 // the rounded one that runs: they are two implementations of one transformer.
 func TestTheClassifierSaysWhatTheModelLearned(t *testing.T) {
 	e := load(t)
-	m := newModel(e, 2, Options{Weights: []float32{1, 1}})
+	m := newModel(e, Options{Labels: two, Weights: []float32{1, 1}})
 	for i := range m.head.value {
 		m.head.value[i] = float32(i%5-2) / 10
 	}
-	file, err := encoder.PackClassifier(m.weights(), m.head.value, m.bias.value)
+	file, err := encoder.PackClassifier(m.weights(), two, m.head.value, m.bias.value)
 	require.NoError(t, err)
-	c, err := e.Classifier(file, 2)
+	c, err := e.Classifier(file)
 	require.NoError(t, err)
 	for _, text := range []string{"hello", "I sat by the lake until the sun had gone and thought of nobody.", "the oven is hot; the candle burns"} {
 		x, _, ends := m.start([]lesson{{tokens: e.Tokens(text)}}, &dropout{})
@@ -118,13 +121,29 @@ func TestTheClassifierSaysWhatTheModelLearned(t *testing.T) {
 
 func TestAFileOfAnotherShapeIsRefused(t *testing.T) {
 	e := load(t)
-	m := newModel(e, 2, Options{})
-	file, err := encoder.PackClassifier(m.weights(), m.head.value, m.bias.value)
+	m := newModel(e, Options{Labels: two})
+	file, err := encoder.PackClassifier(m.weights(), two, m.head.value, m.bias.value)
 	require.NoError(t, err)
 	for _, broken := range [][]byte{nil, file[:len(file)/2], []byte("nonsense")} {
-		_, err := e.Classifier(broken, 2)
+		_, err := e.Classifier(broken)
 		require.Error(t, err)
 	}
-	_, err = e.Classifier(file, 3)
-	require.Error(t, err)
+	c, err := e.Classifier(file)
+	require.NoError(t, err)
+	require.Equal(t, two, c.Labels())
+}
+
+func TestExamplesThatCannotBeLearnedAreRefused(t *testing.T) {
+	e := load(t)
+	sound := Options{Epochs: 1, Batch: 4, Labels: two, Weights: []float32{1, 1}}
+	for _, e2 := range []Example{{}, {Spellings: [][]int32{{30}}, Targets: []float32{1}}, {Spellings: [][]int32{{}}, Targets: []float32{1, 0}}} {
+		_, err := Train(t.Context(), e, []Example{e2}, sound)
+		require.ErrorContains(t, err, "example 0")
+	}
+	_, err := Train(t.Context(), e, lessons(e), Options{})
+	require.ErrorContains(t, err, "0 epochs")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, err = Train(ended, e, lessons(e), sound)
+	require.ErrorIs(t, err, context.Canceled)
 }

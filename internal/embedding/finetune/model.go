@@ -24,8 +24,8 @@ type lesson struct {
 	targets []float32
 }
 
-func newModel(e *encoder.Encoder, labels int, o Options) *model {
-	w := e.Weights()
+func newModel(e *encoder.Encoder, o Options) *model {
+	w, labels := e.Weights(), len(o.Labels)
 	m := &model{
 		timing: e.Timing, tokens: newParam(w.Tokens, o.TokenRate),
 		head: newParam(make([]float32, labels*encoder.Features), o.HeadRate), bias: newParam(make([]float32, labels), o.HeadRate), counts: o.Weights,

@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"meai/activities/mirror/crisis"
 	"meai/activities/mirror/models"
 	"meai/activities/mirror/statements"
+	"meai/internal/classify"
 	"meai/internal/embedding/encoder"
 	"meai/internal/embedding/finetune"
 )
@@ -39,14 +41,14 @@ func (t *Trainer) Tuned(ctx context.Context) error {
 		return err
 	}
 	o := tuning
-	o.Weights = labelWeights()
+	o.Labels, o.Weights = models.TunedLabels, labelWeights()
 	begun := time.Now()
 	o.Progress = func(step, steps int, loss float64) {
 		left := time.Duration(float64(time.Since(begun)) / float64(step) * float64(steps-step))
 		t.Progress(fmt.Sprintf("tuned: step %d of %d, loss %.4f, %v left", step, steps, loss, left.Round(time.Second)))
 	}
 	t.Progress(fmt.Sprintf("tuned: %d statements, %d labels", len(examples), len(models.TunedLabels)))
-	file, err := finetune.Train(e, examples, o)
+	file, err := finetune.Train(ctx, e, examples, o)
 	if err != nil {
 		return err
 	}
@@ -54,12 +56,46 @@ func (t *Trainer) Tuned(ctx context.Context) error {
 		return err
 	}
 	t.Progress(fmt.Sprintf("tuned: %d KiB written", len(file)>>10))
-	return ctx.Err()
+	return nil
 }
 
-// labelWeights let each task count the same, whatever the number of its labels.
+// Blend calibrates what the linear model of GoEmotions and the transformer tell together,
+// on the development half, which neither has seen. Both have to be in the folder.
+func (t *Trainer) Blend(ctx context.Context) error {
+	data, err := GoEmotions("dev")
+	if err != nil {
+		return err
+	}
+	tuned, err := os.ReadFile(filepath.Join(t.Folder, "tuned.bin"))
+	if err != nil {
+		return err
+	}
+	m, err := models.Read(os.DirFS(t.Folder), tuned, "text", "emotions")
+	if err != nil {
+		return err
+	}
+	examples := make([]classify.Example, len(data))
+	for i, e := range data {
+		examples[i] = classify.Example{Text: e.Text, Labels: e.Labels}
+	}
+	embedded, err := t.embed(ctx, "GoEmotions, development half", textsOf(examples))
+	if err != nil {
+		return err
+	}
+	linear, told := make([][]float32, len(data)), make([]models.Told, len(data))
+	for i, e := range data {
+		_, linear[i] = m.EmotionScores(e.Text, embedded[i], nil)
+		if told[i] = m.Tell(e.Text); told[i] == nil {
+			return fmt.Errorf("text %d says nothing", i+1)
+		}
+	}
+	return t.write("blend", models.Blend(linear, told, examples))
+}
+
+// labelWeights let a task count by the root of the number of its labels: one of many labels
+// needs more teaching than one of few, though not in proportion.
 func labelWeights() []float32 {
-	size := map[string]float32{}
+	size := map[string]float64{}
 	for _, l := range models.TunedLabels {
 		task, _, _ := strings.Cut(l, "/")
 		size[task]++
@@ -67,13 +103,14 @@ func labelWeights() []float32 {
 	weights := make([]float32, len(models.TunedLabels))
 	for i, l := range models.TunedLabels {
 		task, _, _ := strings.Cut(l, "/")
-		weights[i] = 1 / size[task]
+		weights[i] = float32(1 / math.Sqrt(size[task]))
 	}
 	return weights
 }
 
-// lessons are the training statements of all files. Those of other files are no danger,
-// but that what they tell of despair or fear is left open.
+// lessons are the training statements of all files and the training half of GoEmotions.
+// Statements of other files are no danger, but that what they tell of despair or fear is
+// left open, as it is of GoEmotions.
 func lessons(e *encoder.Encoder) ([]finetune.Example, error) {
 	var all []finetune.Example
 	add := func(text string, tasks ...func(target func(label string, value float32))) {
@@ -114,11 +151,27 @@ func lessons(e *encoder.Encoder) ([]finetune.Example, error) {
 			}
 		}
 	}
+	emotions, err := GoEmotions("train")
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range emotions {
+		add(g.Text, comment(g.Labels))
+	}
 	slices.SortStableFunc(all, func(a, b finetune.Example) int { return slices.Compare(a.Spellings[0], b.Spellings[0]) })
 	return all, nil
 }
 
 type task = func(target func(label string, value float32))
+
+// comment sets the labels of a text of GoEmotions and their groups, by their places.
+func comment(labels []int) task {
+	return func(target func(string, float32)) {
+		for i, name := range models.Outputs() {
+			target("goemotions/"+name, truth(slices.Contains(labels, i)))
+		}
+	}
+}
 
 // several sets the labels of a task that a column names.
 func several(prefix, column string) task {
