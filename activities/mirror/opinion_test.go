@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 const (
 	// unclear is something that the analyzer is not sure of, and clear something that it is.
-	unclear = "The letter came and I put it in the drawer with the others."
+	unclear = "He called, I let it ring, and then I looked at the phone for a while."
 	clear   = "I'm so lonely since my sister moved away, I am always alone."
 )
 
