@@ -10,34 +10,37 @@ import (
 
 // AnalyzeEmotion implements [StrictServerInterface].
 func (s *Server) AnalyzeEmotion(ctx context.Context, r AnalyzeEmotionRequestObject) (AnalyzeEmotionResponseObject, error) {
-	subject, err := caller(ctx)
+	analysis, err := s.analysed(ctx, r.Body.Text, "analyse a text")
 	if err != nil {
-		return nil, withSafety(err, r.Body.Text, s.region)
-	}
-	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
-	if err != nil {
-		return nil, withSafety(engineFailure("analyse a text", err), r.Body.Text, s.region)
-	}
-	if !analysis.Readable() {
-		return nil, foreign(analysis.Crisis, s.region)
+		return nil, err
 	}
 	return AnalyzeEmotion200JSONResponse(toAnalysis(analysis)), nil
 }
 
 // DetectNeeds implements [StrictServerInterface].
 func (s *Server) DetectNeeds(ctx context.Context, r DetectNeedsRequestObject) (DetectNeedsResponseObject, error) {
-	subject, err := caller(ctx)
+	analysis, err := s.analysed(ctx, r.Body.Text, "look for needs")
 	if err != nil {
-		return nil, withSafety(err, r.Body.Text, s.region)
-	}
-	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: r.Body.Text})
-	if err != nil {
-		return nil, withSafety(engineFailure("look for needs", err), r.Body.Text, s.region)
-	}
-	if !analysis.Readable() {
-		return nil, foreign(analysis.Crisis, s.region)
+		return nil, err
 	}
 	return DetectNeeds200JSONResponse{Needs: each(analysis.Needs, toNeed), Language: analysis.Language, Degraded: list(analysis.Degraded)}, nil
+}
+
+// analysed has Mirror read a caller's text, which has to be in a language that it reads.
+func (s *Server) analysed(ctx context.Context, text, purpose string) (mirror.Analysis, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return mirror.Analysis{}, withSafety(err, text, s.region)
+	}
+	analysis, err := s.engine.Analyze(ctx, mirror.AnalyzeInput{Ref: interaction.Ref{Subject: subject}, Text: text})
+	switch {
+	case err != nil:
+		return mirror.Analysis{}, withSafety(engineFailure(purpose, err), text, s.region)
+	case !analysis.Readable():
+		return mirror.Analysis{}, foreign(analysis.Crisis, s.region)
+	default:
+		return analysis, nil
+	}
 }
 
 // CheckCrisis implements [StrictServerInterface]. It answers by the rules alone when

@@ -14,9 +14,6 @@ import (
 	"meai/internal/embedding/encoder"
 )
 
-// maxWindows bounds how much of a text counts: about 800 English words.
-const maxWindows = 8
-
 // Builtin embeds with the Universal Sentence Encoder lite, for English, whose
 // weights are part of the binary. It needs no network and never fails but for
 // an ended context.
@@ -78,7 +75,7 @@ func (b *Builtin) embed(ctx context.Context, text string) ([]float32, error) {
 		text = " "
 	}
 	tokens := b.encoder.Tokens(text)
-	tokens = tokens[:min(len(tokens), maxWindows*encoder.MaxTokens)]
+	tokens = tokens[:min(len(tokens), encoder.MaxWindows*encoder.MaxTokens)]
 	sum := make([]float32, encoder.Dimensions)
 	for window := range slices.Chunk(tokens, encoder.MaxTokens) {
 		if err := ctx.Err(); err != nil {

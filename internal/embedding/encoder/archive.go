@@ -125,6 +125,17 @@ func (w *archiveWriter) addFloats(name string, values []float32) {
 	w.add(name, float32s, 1, len(values), appendFloats(nil, values))
 }
 
+// addPanels and addRows add a matrix rounded to int8, laid out as their names say.
+func (w *archiveWriter) addPanels(name string, values []float32, rows, columns int) {
+	scales, rounded := quantiseRows(values, rows, columns)
+	w.add(name, int8Panels, rows, columns, append(appendFloats(nil, scales), panels(rounded, rows, columns)...))
+}
+
+func (w *archiveWriter) addRows(name string, values []float32, rows, columns int) {
+	scales, rounded := quantiseRows(values, rows, columns)
+	w.add(name, int8Rows, rows, columns, append(appendFloats(nil, scales), int8Bytes(rounded)...))
+}
+
 func appendFloats(to []byte, values []float32) []byte {
 	for _, v := range values {
 		to = binary.LittleEndian.AppendUint32(to, math.Float32bits(v))

@@ -18,7 +18,7 @@ func (e *Encoder) attend(s *scratch, n, width int) {
 				key := s.inner[3*width*other+width+size*h:][:size]
 				s.attention[other] = e.kernel.dot(query, key) * scale
 			}
-			softmax(s.attention)
+			Softmax(s.attention)
 			mixed := s.mixed[width*t+size*h:][:size]
 			for other, weight := range s.attention {
 				e.kernel.addScaled(mixed, s.inner[3*width*other+2*width+size*h:][:size], weight)
@@ -27,8 +27,8 @@ func (e *Encoder) attend(s *scratch, n, width int) {
 	}
 }
 
-// softmax turns scores into weights that sum to 1, in place.
-func softmax(scores []float32) {
+// Softmax turns scores into weights that sum to 1, in place.
+func Softmax(scores []float32) {
 	largest := scores[0]
 	for _, v := range scores {
 		largest = max(largest, v)

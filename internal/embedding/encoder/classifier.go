@@ -59,14 +59,11 @@ func (c *Classifier) Labels() []string { return slices.Clone(c.labels) }
 // Tokens are those of [Encoder.Tokens].
 func (c *Classifier) Tokens(text string) []int32 { return c.base.Tokens(text) }
 
-// mostWindows bounds how much of a text counts: about 800 English words.
-const mostWindows = 8
-
 // Scores returns the log odds of each label for a text of at least one token. A text of
 // more than [MaxTokens] is read in windows whose scores are averaged.
 func (c *Classifier) Scores(text string) ([]float32, error) {
 	tokens := c.Tokens(text)
-	tokens = tokens[:min(len(tokens), mostWindows*MaxTokens)]
+	tokens = tokens[:min(len(tokens), MaxWindows*MaxTokens)]
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("score: no tokens")
 	}

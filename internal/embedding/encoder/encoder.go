@@ -19,6 +19,9 @@ const (
 	Dimensions = 512
 	// MaxTokens is how many pieces the model reads; further ones have no effect.
 	MaxTokens = 128
+	// MaxWindows of MaxTokens each are how much of a longer text its readers take: about
+	// 800 English words.
+	MaxWindows = 8
 
 	layers    = 2
 	heads     = 4

@@ -81,8 +81,7 @@ func (m *matrix) full() LinearWeights {
 // pack adds the weights, rounded as those of the published model, under the names that
 // [Load] knows.
 func (w Weights) pack(file *archiveWriter) {
-	scales, rounded := quantiseRows(w.Tokens, tokenRows, narrow)
-	file.add("embedding", int8Rows, tokenRows, narrow, append(appendFloats(nil, scales), int8Bytes(rounded)...))
+	file.addRows("embedding", w.Tokens, tokenRows, narrow)
 	for i, l := range w.Layers {
 		name := fmt.Sprintf("layer%d.", i)
 		l.AttentionNorm.pack(file, name+"attention_norm")
@@ -103,7 +102,6 @@ func (n NormWeights) pack(file *archiveWriter, name string) {
 }
 
 func (w LinearWeights) pack(file *archiveWriter, name string) {
-	scales, rounded := quantiseRows(w.Rows, w.Out, w.In)
-	file.add(name, int8Panels, w.Out, w.In, append(appendFloats(nil, scales), panels(rounded, w.Out, w.In)...))
+	file.addPanels(name, w.Rows, w.Out, w.In)
 	file.addFloats(name+".bias", w.Bias)
 }

@@ -79,15 +79,13 @@ func (p *packer) dense(to, name string, in, out int) {
 // matrix adds a published in × out matrix as out rows in panels.
 func (p *packer) matrix(to string, in, out int, parts ...string) {
 	if values, ok := p.tensor(in*out, parts); ok {
-		scales, rounded := quantiseRows(transpose(values, in, out), out, in)
-		p.file.add(to, int8Panels, out, in, append(appendFloats(nil, scales), panels(rounded, out, in)...))
+		p.file.addPanels(to, transpose(values, in, out), out, in)
 	}
 }
 
 func (p *packer) rows(to string, rows, columns int, parts ...string) {
 	if values, ok := p.tensor(rows*columns, parts); ok {
-		scales, rounded := quantiseRows(values, rows, columns)
-		p.file.add(to, int8Rows, rows, columns, append(appendFloats(nil, scales), int8Bytes(rounded)...))
+		p.file.addRows(to, values, rows, columns)
 	}
 }
 

@@ -24,7 +24,7 @@ func attend(projected []float32, ends []int, width int) (mixed []float32, weight
 				for other := range n {
 					row[other] = dot(query, in[3*width*other+width+size*h:][:size]) * scale
 				}
-				softmax(row)
+				encoder.Softmax(row)
 				to := out[width*t+size*h:][:size]
 				for other, w := range row {
 					addScaled(to, in[3*width*other+2*width+size*h:][:size], w)
@@ -76,22 +76,6 @@ func beginOf(ends []int, text int) int {
 func headShape(width int) (size int, scale float32) {
 	size = width / encoder.Heads
 	return size, float32(1 / math.Sqrt(float64(size)))
-}
-
-func softmax(scores []float32) {
-	largest := scores[0]
-	for _, v := range scores {
-		largest = max(largest, v)
-	}
-	var sum float64
-	for i, v := range scores {
-		w := math.Exp(float64(v - largest))
-		sum += w
-		scores[i] = float32(w)
-	}
-	for i := range scores {
-		scores[i] *= float32(1 / sum)
-	}
 }
 
 // dot sums in four strands, which a processor does at once; lengths are multiples of four.
