@@ -65,11 +65,7 @@ func measure(ctx context.Context, e evaluation.Evaluator) ([]evaluation.Table, e
 	if err != nil {
 		return nil, err
 	}
-	var texts []evaluation.Emotional
-	for _, d := range dev {
-		texts = append(texts, evaluation.Emotional(d))
-	}
-	emotions, err := e.GoEmotions(ctx, texts)
+	emotions, err := e.GoEmotions(ctx, dev)
 	if err != nil {
 		return nil, err
 	}

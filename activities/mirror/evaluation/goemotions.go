@@ -11,12 +11,6 @@ import (
 	"meai/internal/classify"
 )
 
-// Emotional is a text with the places of its labels among [models.Outputs].
-type Emotional struct {
-	Text   string
-	Labels []int
-}
-
 // Emotion evaluates rows of text and labels, by the vocabulary that the labels are of:
 // GoEmotions' 28 (names or numbers), Ekman's groups, sentiments, or MeAi's own, which
 // may have columns for secondary emotions and intensity.
@@ -38,14 +32,15 @@ func (e Evaluator) Emotion(ctx context.Context, rows [][]string) (Table, error) 
 	return e.Feelings(ctx, rows)
 }
 
-// GoEmotions evaluates texts with labels of all three levels.
-func (e Evaluator) GoEmotions(ctx context.Context, texts []Emotional) (Table, error) {
+// GoEmotions evaluates texts with labels of all three levels, which are places among
+// [models.Outputs].
+func (e Evaluator) GoEmotions(ctx context.Context, texts []classify.Example) (Table, error) {
 	return e.goEmotions(ctx, texts, levels)
 }
 
 // labelled reads comma-separated labels of one vocabulary; false when one is not of it.
-func labelled(rows [][]string, prefix string) ([]Emotional, bool) {
-	texts := make([]Emotional, len(rows))
+func labelled(rows [][]string, prefix string) ([]classify.Example, bool) {
+	texts := make([]classify.Example, len(rows))
 	names := models.Outputs()
 	for i, row := range rows {
 		texts[i].Text = row[0]
@@ -88,7 +83,7 @@ var levels = []level{
 
 // goEmotions evaluates the models of emotions: macro-F1 at the chosen levels, with and
 // without the embedding, and how long a text takes on one core.
-func (e Evaluator) goEmotions(ctx context.Context, texts []Emotional, chosen []level) (Table, error) {
+func (e Evaluator) goEmotions(ctx context.Context, texts []classify.Example, chosen []level) (Table, error) {
 	m, err := models.Load()
 	if err != nil {
 		return Table{}, err
@@ -143,7 +138,7 @@ type scored struct {
 	scores []float32
 }
 
-func (e Evaluator) score(ctx context.Context, m *models.Models, texts []Emotional, meaning bool) ([]scored, error) {
+func (e Evaluator) score(ctx context.Context, m *models.Models, texts []classify.Example, meaning bool) ([]scored, error) {
 	all := make([]scored, len(texts))
 	for i, text := range texts {
 		var embedding []float32
@@ -162,13 +157,13 @@ func (e Evaluator) score(ctx context.Context, m *models.Models, texts []Emotiona
 
 // recalibrate gives every second text a model whose thresholds come from the others:
 // those that the program has were chosen on these very texts.
-func recalibrate(all []scored, texts []Emotional) {
+func recalibrate(all []scored, texts []classify.Example) {
 	var halves [2]*classify.Model
 	for half := range halves {
 		var others [][]float32
 		var examples []classify.Example
 		for i := 1 - half; i < len(all); i += 2 {
-			others, examples = append(others, all[i].scores), append(examples, classify.Example{Labels: texts[i].Labels})
+			others, examples = append(others, all[i].scores), append(examples, texts[i])
 		}
 		if len(others) == 0 {
 			return

@@ -12,6 +12,7 @@ import (
 
 	"meai/activities/mirror/models"
 	"meai/activities/mirror/statements"
+	"meai/internal/classify"
 )
 
 // goemotions is the data set's train and dev half (Apache-2.0; see NOTICE): text, the
@@ -20,14 +21,9 @@ import (
 //go:embed goemotions/*.gz
 var goemotions embed.FS
 
-// Emotional is a text of GoEmotions with the places of its labels among the outputs.
-type Emotional struct {
-	Text   string
-	Labels []int
-}
-
-// GoEmotions reads a half of the data: "train" or "dev".
-func GoEmotions(half string) ([]Emotional, error) {
+// GoEmotions reads a half of the data: "train" or "dev". Labels are places among
+// [models.Outputs].
+func GoEmotions(half string) ([]classify.Example, error) {
 	file, err := goemotions.Open("goemotions/" + half + ".tsv.gz")
 	if err != nil {
 		return nil, err
@@ -42,15 +38,15 @@ func GoEmotions(half string) ([]Emotional, error) {
 
 // ReadGoEmotions reads the data's own format: text, comma-separated numbers of
 // emotions, and perhaps more columns.
-func ReadGoEmotions(r io.Reader) ([]Emotional, error) {
-	var all []Emotional
+func ReadGoEmotions(r io.Reader) ([]classify.Example, error) {
+	var all []classify.Example
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		columns := strings.Split(lines.Text(), "\t")
 		if len(columns) < 2 {
 			return nil, fmt.Errorf("line %d: %d columns", n, len(columns))
 		}
-		e := Emotional{Text: columns[0]}
+		e := classify.Example{Text: columns[0]}
 		for number := range strings.SplitSeq(columns[1], ",") {
 			label, err := strconv.Atoi(number)
 			if err != nil || label < 0 || label >= len(models.Emotions) {

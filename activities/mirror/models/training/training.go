@@ -47,13 +47,9 @@ func grams(bits int) classify.Grams {
 // weighs what that says together with the embedding. The second learns from scores that
 // the first gives to texts it has not seen, as it will later.
 func (t *Trainer) Emotions(ctx context.Context) error {
-	data, err := GoEmotions("train")
+	examples, err := GoEmotions("train")
 	if err != nil {
 		return err
-	}
-	examples := make([]classify.Example, len(data))
-	for i, e := range data {
-		examples[i] = classify.Example{Text: e.Text, Labels: e.Labels}
 	}
 	embedded, err := t.embed(ctx, "GoEmotions", textsOf(examples))
 	if err != nil {
@@ -181,7 +177,7 @@ func labelled(all []statement, columns ...int) ([]classify.Example, []string) {
 	var names []string
 	split := func(s statement) (labels []string) {
 		for _, column := range columns {
-			labels = append(labels, strings.FieldsFunc(s.row[column], func(r rune) bool { return r == ',' || r == '/' })...)
+			labels = append(labels, strings.FieldsFunc(s.row[column], separator)...)
 		}
 		return slices.DeleteFunc(labels, func(l string) bool { return l == "none" || l == "-" })
 	}

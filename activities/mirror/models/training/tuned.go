@@ -14,7 +14,6 @@ import (
 	"meai/activities/mirror/crisis"
 	"meai/activities/mirror/models"
 	"meai/activities/mirror/statements"
-	"meai/internal/classify"
 	"meai/internal/embedding/encoder"
 	"meai/internal/embedding/finetune"
 )
@@ -62,7 +61,7 @@ func (t *Trainer) Tuned(ctx context.Context) error {
 // Blend calibrates what the linear model of GoEmotions and the transformer tell together,
 // on the development half, which neither has seen. Both have to be in the folder.
 func (t *Trainer) Blend(ctx context.Context) error {
-	data, err := GoEmotions("dev")
+	examples, err := GoEmotions("dev")
 	if err != nil {
 		return err
 	}
@@ -74,16 +73,12 @@ func (t *Trainer) Blend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	examples := make([]classify.Example, len(data))
-	for i, e := range data {
-		examples[i] = classify.Example{Text: e.Text, Labels: e.Labels}
-	}
 	embedded, err := t.embed(ctx, "GoEmotions, development half", textsOf(examples))
 	if err != nil {
 		return err
 	}
-	linear, told := make([][]float32, len(data)), make([]models.Told, len(data))
-	for i, e := range data {
+	linear, told := make([][]float32, len(examples)), make([]models.Told, len(examples))
+	for i, e := range examples {
 		_, linear[i] = m.EmotionScores(e.Text, embedded[i], nil)
 		if told[i] = m.Tell(e.Text); told[i] == nil {
 			return fmt.Errorf("text %d says nothing", i+1)
