@@ -66,14 +66,14 @@ func (l layerNorm) row(dst, x []float32) {
 	var sum, squares float64
 	for _, v := range x {
 		sum += float64(v)
-		squares += float64(v) * float64(v)
+		squares += float64(float64(v) * float64(v))
 	}
 	mean := sum / float64(len(x))
-	spread := max(squares/float64(len(x))-mean*mean, 0)
+	spread := max(squares/float64(len(x))-float64(mean*mean), 0)
 	factor, shift := float32(1/math.Sqrt(spread+epsilon)), float32(mean)
 	scale, bias := l.scale[:len(x)], l.bias[:len(x)]
 	dst = dst[:len(x)]
 	for i, v := range x {
-		dst[i] = (v-shift)*factor*scale[i] + bias[i]
+		dst[i] = float32((v-shift)*factor*scale[i]) + bias[i]
 	}
 }

@@ -85,9 +85,9 @@ func (c *Classifier) judge(scores, features []float32, share float32) {
 	for i := range scores {
 		sum := float64(c.bias[i])
 		for j, w := range c.head[i*Features:][:Features] {
-			sum += float64(w) * float64(features[j])
+			sum += float64(float64(w) * float64(features[j]))
 		}
-		scores[i] += share * float32(sum)
+		scores[i] += float32(share * float32(sum))
 	}
 }
 

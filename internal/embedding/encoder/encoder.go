@@ -155,7 +155,7 @@ func (e *Encoder) pool(s *scratch, n int) []float32 {
 	var sum float64
 	for i, v := range s.projected[:Dimensions] {
 		v := math.Tanh(float64(v))
-		sum += v * v
+		sum += float64(v * v)
 		mean[i] = float32(v)
 	}
 	length := float32(1 / math.Sqrt(max(sum, 1e-12)))

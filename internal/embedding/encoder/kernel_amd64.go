@@ -10,7 +10,7 @@ func vectorKernels() []kernel {
 	if archsimd.X86.AVX512() {
 		found = append(found, avx512{})
 	}
-	if archsimd.X86.AVX2() && archsimd.X86.FMA() {
+	if archsimd.X86.AVX2() {
 		found = append(found, avx2{})
 	}
 	return found
@@ -75,22 +75,21 @@ func store16(dst []float32, sums *[panelWidth]int32, scale, bias []float32, row 
 
 func (avx2) dot(a, b []float32) float32 {
 	b = b[:len(a)]
-	var s0, s1 archsimd.Float32x8
-	for i := 0; i+16 <= len(a); i += 16 {
-		s0 = archsimd.LoadFloat32x8Slice(a[i:]).MulAdd(archsimd.LoadFloat32x8Slice(b[i:]), s0)
-		s1 = archsimd.LoadFloat32x8Slice(a[i+8:]).MulAdd(archsimd.LoadFloat32x8Slice(b[i+8:]), s1)
+	var sums archsimd.Float32x8
+	for i := 0; i+8 <= len(a); i += 8 {
+		sums = sums.Add(archsimd.LoadFloat32x8Slice(a[i:]).Mul(archsimd.LoadFloat32x8Slice(b[i:])))
 	}
 	var lanes [8]float32
-	s0.Add(s1).Store(&lanes)
+	sums.Store(&lanes)
 	archsimd.ClearAVXUpperBits()
-	return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
+	return sumOfLanes(lanes)
 }
 
 func (avx2) addScaled(dst, x []float32, factor float32) {
 	x = x[:len(dst)]
 	f := archsimd.BroadcastFloat32x8(factor)
 	for i := 0; i+8 <= len(dst); i += 8 {
-		archsimd.LoadFloat32x8Slice(x[i:]).MulAdd(f, archsimd.LoadFloat32x8Slice(dst[i:])).StoreSlice(dst[i:])
+		archsimd.LoadFloat32x8Slice(dst[i:]).Add(f.Mul(archsimd.LoadFloat32x8Slice(x[i:]))).StoreSlice(dst[i:])
 	}
 	archsimd.ClearAVXUpperBits()
 }

@@ -66,27 +66,37 @@ func apart(twin int64) (low, high int32) {
 	return low, int32((twin - int64(low)) >> 32)
 }
 
-// scaled is spelled out operation by operation, so that the compiler fuses none
-// of them with an addition: that would round differently from other kernels.
+// scaled is spelled out operation by operation, as all products in this package that are
+// added to something: a compiler that fuses the two would round differently.
 func scaled(sum int32, output, row float32) float32 {
 	return float32(float32(float32(sum)*output) * row)
 }
 
 func (scalar) dot(a, b []float32) float32 {
 	b = b[:len(a)]
-	var s0, s1, s2, s3 float32
-	for i := 0; i+4 <= len(a); i += 4 {
-		s0 += a[i] * b[i]
-		s1 += a[i+1] * b[i+1]
-		s2 += a[i+2] * b[i+2]
-		s3 += a[i+3] * b[i+3]
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
+	for i := 0; i+8 <= len(a); i += 8 {
+		x, y := (*[8]float32)(a[i:]), (*[8]float32)(b[i:])
+		s0 += float32(x[0] * y[0])
+		s1 += float32(x[1] * y[1])
+		s2 += float32(x[2] * y[2])
+		s3 += float32(x[3] * y[3])
+		s4 += float32(x[4] * y[4])
+		s5 += float32(x[5] * y[5])
+		s6 += float32(x[6] * y[6])
+		s7 += float32(x[7] * y[7])
 	}
-	return (s0 + s1) + (s2 + s3)
+	return sumOfLanes([8]float32{s0, s1, s2, s3, s4, s5, s6, s7})
 }
 
 func (scalar) addScaled(dst, x []float32, factor float32) {
 	x = x[:len(dst)]
 	for i := range dst {
-		dst[i] += factor * x[i]
+		dst[i] += float32(factor * x[i])
 	}
+}
+
+// sumOfLanes ends a dot product: in one order, whatever added up the lanes.
+func sumOfLanes(s [8]float32) float32 {
+	return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))
 }

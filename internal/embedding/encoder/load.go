@@ -129,7 +129,7 @@ type tokenTable struct {
 func (t tokenTable) addTo(dst []float32, id int, factor float32) {
 	scale := factor * t.scale[id]
 	for i, v := range t.rows[id*narrow : (id+1)*narrow] {
-		dst[i] += scale * float32(int8(v))
+		dst[i] += float32(scale * float32(int8(v)))
 	}
 }
 

@@ -83,12 +83,14 @@ func TestVectorPrimitivesAgreeWithTheDefinition(t *testing.T) {
 			a[i], b[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
 			want += float64(a[i]) * float64(b[i])
 		}
+		const factor = 0.3
 		for _, k := range kernels() {
 			require.InDelta(t, want, k.dot(a, b), 1e-4, k.name())
+			require.Equal(t, scalar{}.dot(a, b), k.dot(a, b), k.name())
 			sum := append([]float32(nil), a...)
-			k.addScaled(sum, b, 0.5)
+			k.addScaled(sum, b, factor)
 			for i := range sum {
-				require.InDelta(t, a[i]+b[i]/2, sum[i], 1e-6, k.name())
+				require.Equal(t, a[i]+float32(factor*b[i]), sum[i], k.name())
 			}
 		}
 	}
