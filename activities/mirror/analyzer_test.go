@@ -162,6 +162,20 @@ func TestOtherLanguagesAreSaidNotGuessed(t *testing.T) {
 	require.True(t, a.Analyze(t.Context(), "quiero morir").Crisis.NeedsSafeAnswer())
 }
 
+func TestHarmlessTextsInOtherLanguagesRaiseNoAlarm(t *testing.T) {
+	a := newAnalyzer(t)
+	for _, text := range []string{
+		"Сегодня мы гуляли в парке и ели мороженое.", "我今天和朋友一起去爬山，很开心。", "今日は家族と公園でピクニックをしました。", "اليوم ذهبت مع أصدقائي إلى السوق.",
+		"Ich bin müde von der Arbeit und freue mich auf das Wochenende am See.", "Ich vermisse meinen Opa, er ist letztes Jahr gestorben.",
+		"Tengo miedo del examen de matemáticas del lunes.", "J'ai raté mon train ce matin et je suis arrivé en retard.", "Sono un po' triste perché piove da una settimana.",
+		"Estou com saudade da minha família no Brasil.", "Ik ben moe maar tevreden na een lange dag op het werk.", "Jestem zmęczony po pracy, ale jutro mam wolne.",
+		"Yarın sınavım var, biraz heyecanlıyım.", "aaj office mein bahut kaam tha lekin shaam ko doston ke saath chai pi", "Nimechoka na kazi lakini nina furaha.",
+		"Jag är lite stressad inför provet på fredag.", "Tänään kävimme saunassa ja uimme järvessä.", "Hari ini saya memasak nasi goreng untuk keluarga.",
+	} {
+		require.False(t, a.Analyze(t.Context(), text).Crisis.NeedsSafeAnswer(), text)
+	}
+}
+
 func TestTerseAndDisguisedEnglishIsEnglish(t *testing.T) {
 	a := newAnalyzer(t)
 	for _, text := range []string{

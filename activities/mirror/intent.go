@@ -19,16 +19,7 @@ const piecesOfEnglish = 1.6
 // one or two words in plain letters get the benefit of the doubt. The text has to be in
 // plain spelling.
 func languageOf(r reading, pieces int) string {
-	letters, latin := 0, 0
-	for _, c := range r.text {
-		if unicode.IsLetter(c) {
-			letters++
-			if unicode.Is(unicode.Latin, c) {
-				latin++
-			}
-		}
-	}
-	if letters == 0 || latin*10 < letters*9 {
+	if lexicon.LatinShare(r.text) < 0.9 {
 		return undetermined
 	}
 	english := 0

@@ -122,3 +122,17 @@ func setOf(listed string) map[string]struct{} {
 	}
 	return set
 }
+
+// LatinShare is the share of Latin letters among the letters of text, in [0, 1]; 0 of none.
+func LatinShare(text string) float64 {
+	letters, latin := 0, 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			letters++
+			if unicode.Is(unicode.Latin, r) {
+				latin++
+			}
+		}
+	}
+	return float64(latin) / float64(max(letters, 1))
+}

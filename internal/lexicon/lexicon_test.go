@@ -79,3 +79,9 @@ func FuzzEveryTextCanBeCut(f *testing.F) {
 		}
 	})
 }
+
+func TestLatinShareCountsLettersOnly(t *testing.T) {
+	for text, want := range map[string]float64{"": 0, "12 !? 😢": 0, "Où est-il, 3 fois?": 1, "да": 0, "ab вг": 0.5} {
+		require.InDelta(t, want, lexicon.LatinShare(text), 1e-9, text)
+	}
+}

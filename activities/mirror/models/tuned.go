@@ -8,6 +8,7 @@ import (
 
 	"meai/activities/mirror/crisis"
 	"meai/internal/classify"
+	"meai/internal/lexicon"
 )
 
 // TunedLabels are what the tuned transformer tells of a text: those of a task share the
@@ -69,12 +70,16 @@ const patience = 1500 * time.Millisecond
 // and in the plain spelling in which tricks are undone; of a passage, as it is written.
 func (j *judge) Danger(passage string) []float32 {
 	if passage != j.text && j.text != "" {
-		if time.Since(j.begun) > patience {
+		if time.Since(j.begun) > patience || !readable(passage) {
 			return nil
 		}
 		return j.models.Tell(passage).danger()
 	}
-	written, plain := j.told, j.models.Tell(crisis.Plain(passage))
+	spelling := crisis.Plain(passage)
+	if !readable(spelling) {
+		return nil
+	}
+	written, plain := j.told, j.models.Tell(spelling)
 	if written == nil {
 		written = j.models.Tell(passage)
 	}
@@ -87,6 +92,10 @@ func (j *judge) Danger(passage string) []float32 {
 	}
 	return odds
 }
+
+// readable reports whether there is anything in a text for a vocabulary of English: of
+// other scripts it has no pieces, and what the model says of them means nothing.
+func readable(text string) bool { return lexicon.LatinShare(text) >= 0.5 }
 
 // danger are the log odds of [crisis.Labels], which come first.
 func (t Told) danger() []float32 { return t[:min(len(t), len(crisis.Labels()))] }
