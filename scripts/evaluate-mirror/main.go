@@ -94,7 +94,7 @@ const head = `<!-- Written by make eval. -->
 
 GoEmotions is measured on its development half, by which the weights of models and features were chosen, each half of it with thresholds from the other. Its
 test half is not in the repository: ` + "`meai eval emotion --data test.tsv`" + ` measures on it. All else is measured on the held-out statements
-([who wrote what](../../activities/mirror/statements/README.md)), which one author wrote without having seen the others'.
+([who wrote what](../../activities/mirror/statements/README.md)), which authors wrote who had seen none of the others'.
 `
 
 func (c cli) write(tables []evaluation.Table, kernel string) error {

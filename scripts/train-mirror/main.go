@@ -26,7 +26,7 @@ import (
 type cli struct {
 	Out   string `help:"Folder of the models." default:"activities/mirror/models/data" type:"path"`
 	Cache string `help:"Folder for embeddings that were computed before." default:".local/train" type:"path"`
-	Only  string `help:"Only the ${enum}; linear are all but tuned and blend, which need it." enum:"all,linear,tuned,blend,emotions,feelings,intensity,kinds,needs" default:"all"`
+	Only  string `help:"Only one of ${enum}; blend reads what emotions and tuned made." enum:"all,emotions,feelings,intensity,kinds,needs,tuned,blend" default:"all"`
 }
 
 func main() {
@@ -60,7 +60,7 @@ func (c cli) run(ctx context.Context) error {
 	}{
 		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs}, {"tuned", t.Tuned}, {"blend", t.Blend},
 	} {
-		if c.Only != "all" && c.Only != model.name && (c.Only != "linear" || model.name == "tuned" || model.name == "blend") {
+		if c.Only != "all" && c.Only != model.name {
 			continue
 		}
 		if err := model.make(ctx); err != nil {
@@ -101,7 +101,7 @@ func (c cache) Embed(ctx context.Context, texts ...string) ([][]float32, error) 
 
 func (c cache) path(texts []string) string {
 	h := sha256.New()
-	h.Write(fmt.Appendln(nil, c.Model(), c.Kernel()))
+	h.Write(fmt.Appendln(nil, c.Model()))
 	for _, t := range texts {
 		h.Write(fmt.Appendf(nil, "%d %s\n", len(t), t))
 	}

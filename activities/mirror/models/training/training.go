@@ -1,6 +1,5 @@
 // Package training makes Mirror's models from GoEmotions and from the project's
-// statements. The same data gives the same files, bit for bit, on amd64 with the
-// scalar kernel of the embedding model.
+// statements. The same data gives the same files, bit for bit, on amd64.
 package training
 
 import (

@@ -44,7 +44,7 @@ func (t *Trainer) Tuned(ctx context.Context) error {
 	begun := time.Now()
 	o.Progress = func(step, steps int, loss float64) {
 		left := time.Duration(float64(time.Since(begun)) / float64(step) * float64(steps-step))
-		t.Progress(fmt.Sprintf("tuned: step %d of %d, loss %.4f, %v left", step, steps, loss, left.Round(time.Second)))
+		t.Progress(fmt.Sprintf("tuned: step %d of %d, loss %.6f, %v left", step, steps, loss, left.Round(time.Second)))
 	}
 	t.Progress(fmt.Sprintf("tuned: %d statements, %d labels", len(examples), len(models.TunedLabels)))
 	file, err := finetune.Train(ctx, e, examples, o)
@@ -138,7 +138,7 @@ func lessons(e *encoder.Encoder) ([]finetune.Example, error) {
 				if err != nil {
 					return nil, err
 				}
-				add(text, harmless(row[1]), feelings(row[1], row[2], float32(strength)))
+				add(text, harmless(row[1]+","+row[2]), feelings(row[1], row[2], float32(strength)))
 			case "needs":
 				add(text, harmless(""), several("need", row[1]))
 			case "kinds":
@@ -206,9 +206,10 @@ func danger(severity crisis.Severity, kind string) task {
 	}
 }
 
-// harmless says so of a statement that was written for another purpose.
-func harmless(feeling string) task {
-	for f := range strings.FieldsFuncSeq(feeling, separator) {
+// harmless says so of a statement that was written for another purpose, unless there is a
+// feeling in it that can come of danger.
+func harmless(emotions string) task {
+	for f := range strings.FieldsFuncSeq(emotions, separator) {
 		if f == "despair" || f == "fear" {
 			return func(func(string, float32)) {}
 		}
