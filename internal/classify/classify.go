@@ -42,10 +42,13 @@ type Calibration struct {
 	Threshold float32 `json:"threshold"`
 }
 
-// Probability is that of a score.
-func (c Calibration) Probability(score float32) float64 {
-	return 1 / (1 + math.Exp(-(float64(c.A)*float64(score) + float64(c.B))))
+// LogOdds are those of a score's probability.
+func (c Calibration) LogOdds(score float32) float64 {
+	return float64(float64(c.A)*float64(score)) + float64(c.B)
 }
+
+// Probability is that of a score.
+func (c Calibration) Probability(score float32) float64 { return 1 / (1 + math.Exp(-c.LogOdds(score))) }
 
 // raritySteps is how many steps of Rarity are one.
 const raritySteps = 16

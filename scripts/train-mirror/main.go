@@ -26,7 +26,7 @@ import (
 type cli struct {
 	Out   string `help:"Folder of the models." default:"activities/mirror/models/data" type:"path"`
 	Cache string `help:"Folder for embeddings that were computed before." default:".local/train" type:"path"`
-	Only  string `help:"Only one of ${enum}; blend reads what emotions and tuned made." enum:"all,emotions,feelings,intensity,kinds,needs,tuned,blend" default:"all"`
+	Only  string `help:"Only one of ${enum}; blend reads what emotions and tuned made." enum:"all,emotions,feelings,intensity,kinds,needs,hazard,tuned,blend" default:"all"`
 }
 
 func main() {
@@ -58,7 +58,7 @@ func (c cli) run(ctx context.Context) error {
 		name string
 		make func(context.Context) error
 	}{
-		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs}, {"tuned", t.Tuned}, {"blend", t.Blend},
+		{"emotions", t.Emotions}, {"feelings", t.Feelings}, {"intensity", t.Intensity}, {"kinds", t.Kinds}, {"needs", t.Needs}, {"hazard", t.Hazard}, {"tuned", t.Tuned}, {"blend", t.Blend},
 	} {
 		if c.Only != "all" && c.Only != model.name {
 			continue

@@ -17,18 +17,30 @@ func Assess(text string) Assessment { return Look(text).Settled() }
 func Look(text string) Assessment {
 	whole := normalise(text)
 	found := Assessment{Severity: None}
-	in := sync.OnceValue(func() surroundings { return about(whole) })
-	for sentence := range strings.SplitSeq(whole, " . ") {
-		for piece := range pieces(strings.Fields(sentence)) {
-			assessPiece(&found, " "+strings.Join(piece, " ")+" ", in)
+	signs(whole, func(r rule, severity Severity, long bool) {
+		if r.suspect && long {
+			found.Suspected = graver(found.Suspected, severity)
+			severity = Concern
 		}
-	}
+		found.raise(r, severity)
+	})
 	for _, severity := range []*Severity{&found.Severity, &found.Suspected} {
 		if level(*severity) >= level(Explicit) && imminence.MatchString(whole) {
 			*severity = Imminent
 		}
 	}
 	return found
+}
+
+// signs tells each rule that fires somewhere in a normalised text, for what severity, and
+// whether the text says more than that.
+func signs(whole string, tell func(r rule, severity Severity, long bool)) {
+	in := sync.OnceValue(func() surroundings { return about(whole) })
+	for sentence := range strings.SplitSeq(whole, " . ") {
+		for piece := range pieces(strings.Fields(sentence)) {
+			signsIn(" "+strings.Join(piece, " ")+" ", in, tell)
+		}
+	}
 }
 
 const (
@@ -51,24 +63,19 @@ func pieces(words []string) func(func([]string) bool) {
 	}
 }
 
-// assessPiece raises the assessment by each rule that fires. Idioms are blanked
-// only where a rule fired, since most pieces hold neither.
-func assessPiece(found *Assessment, text string, in func() surroundings) {
-	held, blanked := anchors.in(text), ""
+// signsIn are those of a piece. Idioms are blanked only where a rule fired, since most
+// pieces hold neither.
+func signsIn(piece string, in func() surroundings, tell func(r rule, severity Severity, long bool)) {
+	held, blanked := anchors.in(piece), ""
 	for _, r := range rules {
-		if slices.ContainsFunc(r.anchors, func(a int) bool { return !held[a] }) || !r.pattern().MatchString(text) {
+		if slices.ContainsFunc(r.anchors, func(a int) bool { return !held[a] }) || !r.pattern().MatchString(piece) {
 			continue
 		}
 		if blanked == "" {
-			blanked = idioms.ReplaceAllString(text, " _ ")
+			blanked = idioms.ReplaceAllString(piece, " _ ")
 		}
-		switch severity := r.severityIn(blanked, in()); {
-		case severity == None:
-		case r.suspect && in().long:
-			found.Suspected = graver(found.Suspected, severity)
-			found.raise(r, Concern)
-		default:
-			found.raise(r, severity)
+		if severity := r.severityIn(blanked, in()); severity != None {
+			tell(r, severity, in().long)
 		}
 	}
 }
@@ -118,8 +125,10 @@ type rule struct {
 	severity Severity
 	// firstPerson rules speak of the writer, so denial and past soften them.
 	firstPerson bool
-	// suspect rules count in short texts only; see suspectRules.
+	// suspect rules count in short texts only; see suspects.
 	suspect bool
+	// written is the pattern as the rules spell it.
+	written string
 	// pattern is compiled when a text holds its anchors for the first time.
 	pattern func() *regexp.Regexp
 	// anchors are the places of the pattern's anchors.
@@ -139,18 +148,11 @@ func others(name string, kind Kind, severity Severity, pattern string) []rule {
 	return sign(rule{name: name, kind: kind, severity: severity}, pattern)
 }
 
-// suspects marks rules; see suspectRules.
-func suspects(all []rule) []rule {
-	for i := range all {
-		all[i].suspect = true
-	}
-	return all
-}
-
 func sign(r rule, pattern string) []rule {
 	var all []rule
 	for _, alternative := range alternatives(pattern) {
 		full := classes.Replace(alternative)
+		r.written, r.suspect = alternative, suspects[r.name+"\t"+alternative]
 		r.anchors = anchors.add(full)
 		r.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(full) })
 		all = append(all, r)

@@ -28,9 +28,9 @@ var bounds = []struct {
 	assess                             func(string) crisis.Assessment
 	explicit, implicit, ordinary, hard float64
 }{
-	{"training", crisis.Look, 0.41, 0.09, 0.02, 0.035},
+	{"training", crisis.Look, 0.30, 0.05, 0.02, 0.035},
 	{"training", crisis.Assess, 0.45, 0.10, 0.03, 0.068},
-	{"development", crisis.Look, 0.66, 0.29, 0.01, 0.025},
+	{"development", crisis.Look, 0.50, 0.2, 0.01, 0.025},
 	{"development", crisis.Assess, 0.74, 0.34, 0.01, 0.05},
 }
 

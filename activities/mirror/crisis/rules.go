@@ -11,7 +11,7 @@ const some = `(?:(?:really|just|honestly|only|so|truly|actually|literally|even|a
 // want is how a wish or an intention begins.
 const want = ` i ` + some + `(?:want|wanted|wish|need|plan|intend|hope|long|am going|am about|am ready|am planning|am tempted|am trying|would like|would love|would rather|feel like|will|have decided|decided) ` + some + `(?:to )?` + some
 
-var rules = slices.Concat(plainRules, rulesFromReports, suicideRules, harmRules, abuseRules, otherRules, medicalRules, suspectRules)
+var rules = slices.Concat(plainRules, rulesFromReports, suicideRules, harmRules, abuseRules, otherRules, medicalRules, furtherRules)
 
 var plainRules = slices.Concat(
 	// Suicide, said outright.

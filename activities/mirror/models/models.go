@@ -2,8 +2,9 @@
 // MeAi's own words, how strongly, what kind of message it is, and which needs it
 // speaks of.
 //
-// Most models are linear and small; one is a transformer. Package training makes them from GoEmotions and from
-// the project's statements; docs/evaluation/mirror.md says how well they do.
+// Most models are linear and small; one is a transformer. Package training makes them
+// from GoEmotions and from the project's statements; docs/evaluation/mirror.md says how
+// well they do.
 package models
 
 import (
@@ -39,6 +40,8 @@ type Models struct {
 	feelings, present *classify.Model
 	intensity         *classify.Model
 	kinds, needs      *classify.Model
+	// hazard tells by the words alone whether there is danger.
+	hazard *classify.Model
 	// tuned is a transformer that was trained on all tasks at once, and on crisis.
 	tuned *encoder.Classifier
 }
@@ -49,7 +52,7 @@ var Load = sync.OnceValues(func() (*Models, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Read(folder, tunedFile, "text", "emotions", "blend", "feelings", "present", "intensity", "kinds", "needs")
+	return Read(folder, tunedFile, "text", "emotions", "blend", "feelings", "present", "intensity", "kinds", "needs", "hazard")
 })
 
 // Read reads the linear models of those names of a folder, and takes the file of the
@@ -68,7 +71,7 @@ func Read(folder fs.FS, tuned []byte, names ...string) (*Models, error) {
 	}
 	linear := map[string]**classify.Model{
 		"text": &m.text, "emotions": &m.emotions, "blend": &m.blend, "feelings": &m.feelings, "present": &m.present, "intensity": &m.intensity,
-		"kinds": &m.kinds, "needs": &m.needs,
+		"kinds": &m.kinds, "needs": &m.needs, "hazard": &m.hazard,
 	}
 	for _, name := range names {
 		packed, err := fs.ReadFile(folder, name+".zst")

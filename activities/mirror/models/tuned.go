@@ -73,16 +73,17 @@ func (j *judge) Danger(passage string) []float32 {
 		if time.Since(j.begun) > patience || !readable(passage) {
 			return nil
 		}
-		return j.models.Tell(passage).danger()
+		return j.models.danger(passage, j.models.Tell(passage))
 	}
 	spelling := crisis.Plain(passage)
 	if !readable(spelling) {
 		return nil
 	}
-	written, plain := j.told, j.models.Tell(spelling)
-	if written == nil {
-		written = j.models.Tell(passage)
+	told := j.told
+	if told == nil {
+		told = j.models.Tell(passage)
 	}
+	written, plain := j.models.danger(passage, told), j.models.danger(spelling, j.models.Tell(spelling))
 	if written == nil || plain == nil {
 		return nil
 	}
@@ -93,12 +94,25 @@ func (j *judge) Danger(passage string) []float32 {
 	return odds
 }
 
+// hazardShare is how much the linear model counts beside the transformer in whether there is
+// danger at all; chosen on the development statements.
+const hazardShare = 0.4
+
+// danger are the log odds of [crisis.Labels], which come first, in one spelling of a text.
+func (m *Models) danger(text string, told Told) []float32 {
+	if told == nil {
+		return nil
+	}
+	odds := slices.Clone(told[:len(crisis.Labels())])
+	linear := m.hazard.Calibrations[0].LogOdds(m.hazard.Scores(text, nil)[0])
+	at := TunedAt("crisis/danger")
+	odds[at] = (1-hazardShare)*odds[at] + hazardShare*float32(linear)
+	return odds
+}
+
 // readable reports whether there is anything in a text for a vocabulary of English: of
 // other scripts it has no pieces, and what the model says of them means nothing.
 func readable(text string) bool { return lexicon.LatinShare(text) >= 0.5 }
-
-// danger are the log odds of [crisis.Labels], which come first.
-func (t Told) danger() []float32 { return t[:min(len(t), len(crisis.Labels()))] }
 
 // tunedShare is how much the tuned transformer counts beside the linear model of the same
 // task; chosen on the development statements.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"meai/activities/mirror/crisis"
 	"meai/activities/mirror/models"
 	"meai/activities/mirror/statements"
 	"meai/internal/classify"
@@ -213,6 +214,42 @@ func (t *Trainer) Feelings(ctx context.Context) error {
 // Kinds makes the model of the kinds of messages.
 func (t *Trainer) Kinds(ctx context.Context) error {
 	return t.fromStatements(ctx, "kinds", "kinds", []int{1}, classify.Options{Grams: grams(16), C: 1, Balance: 0.5, Seed: 1})
+}
+
+// Hazard makes the model that tells danger by the words alone, in the spelling that people
+// used and in the plain one. Statements of concern, which may be met either way, teach it
+// nothing.
+func (t *Trainer) Hazard(context.Context) error {
+	rows, err := statements.Read(statements.Training, "crisis")
+	if err != nil {
+		return err
+	}
+	var written, plain []classify.Example
+	for _, row := range shuffled(rows, func(r []string) string { return r[0] }) {
+		severity := crisis.Severity(row[1])
+		if severity == crisis.Concern {
+			continue
+		}
+		var labels []int
+		if severity != crisis.None {
+			labels = []int{0}
+		}
+		written = append(written, classify.Example{Text: row[0], Labels: labels})
+		plain = append(plain, classify.Example{Text: crisis.Plain(row[0]), Labels: labels})
+	}
+	o := classify.Options{Labels: []string{"danger"}, Grams: grams(18), C: 1, Seed: 1}
+	// One spelling of a statement would give away the other.
+	t.Progress(fmt.Sprintf("hazard: %d models of %d examples, to calibrate by", folds, len(written)))
+	scores, err := classify.OutOfFold(written, folds, o)
+	if err != nil {
+		return err
+	}
+	m, err := classify.Train(slices.Concat(written, plain), o)
+	if err != nil {
+		return err
+	}
+	m.Calibrate(scores, written)
+	return t.write("hazard", m)
 }
 
 // Needs makes the model of needs.
