@@ -32,7 +32,7 @@ const (
 // only say how grave what is met as danger anyway is.
 const (
 	concernLeast = 1.5
-	dangerLeast  = 0.8
+	dangerLeast  = 0.9
 	graveLeast   = 0
 	nowLeast     = 0
 )
