@@ -37,9 +37,10 @@ const (
 	// OpinionBudget is the longest time that a second opinion may take. A person
 	// waits for it, and so does the step's own timeout.
 	OpinionBudget = 2 * time.Second
-	// unsure is the confidence below which a second opinion is asked for. An even
-	// spread over the vocabulary gives 0.04.
-	unsure = 0.3
+	// unsure is the confidence below which a second opinion is asked for. Of the
+	// development statements 33 lie below, of which 12 are read right, and 246 above, of
+	// which 223 are.
+	unsure = 0.4
 	// decided is the confidence from which a second opinion takes the first one's
 	// place.
 	decided = 0.6
