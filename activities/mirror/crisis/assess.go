@@ -127,8 +127,8 @@ type rule struct {
 	firstPerson bool
 	// suspect rules count in short texts only; see suspects.
 	suspect bool
-	// written is the pattern as the rules spell it.
-	written string
+	// key is the name with the pattern as the rules spell it.
+	key string
 	// pattern is compiled when a text holds its anchors for the first time.
 	pattern func() *regexp.Regexp
 	// anchors are the places of the pattern's anchors.
@@ -152,7 +152,8 @@ func sign(r rule, pattern string) []rule {
 	var all []rule
 	for _, alternative := range alternatives(pattern) {
 		full := classes.Replace(alternative)
-		r.written, r.suspect = alternative, suspects[r.name+"\t"+alternative]
+		r.key = r.name + "\t" + alternative
+		r.suspect = suspects[r.key]
 		r.anchors = anchors.add(full)
 		r.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(full) })
 		all = append(all, r)

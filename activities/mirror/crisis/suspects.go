@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// suspects are rules, by name and pattern, that alone were right less than [certainty]
-// times as often as wrong on the training statements that were written after the rules.
+// suspects are the keys of rules that alone were right too seldom, beside how often they
+// were wrong, on the training statements that were written after the rules.
 // They count in a text that says little else, and call for a gentle question in a longer
 // one; there the model knows better which it is. What is said outright is never suspect.
 //

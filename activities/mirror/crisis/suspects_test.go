@@ -31,23 +31,21 @@ func TestSuspectsAreThoseOfTheStatements(t *testing.T) {
 	for _, s := range all {
 		counted := map[string]bool{}
 		signs(normalise(s.Text), func(r rule, severity Severity, _ bool) {
-			key := r.name + "\t" + r.written
-			if !s.counted() || level(severity) < level(Implicit) || counted[key] {
+			if !s.counted() || level(severity) < level(Implicit) || counted[r.key] {
 				return
 			}
-			counted[key] = true
+			counted[r.key] = true
 			if s.danger() {
-				right[key]++
+				right[r.key]++
 			} else {
-				wrong[key]++
+				wrong[r.key]++
 			}
 		})
 	}
 	found := []string{}
 	for _, r := range rules[len(plainRules):] {
-		key := r.name + "\t" + r.written
-		if right[key] < certainty*wrong[key] && !slices.Contains(found, key) {
-			found = append(found, key)
+		if right[r.key] < certainty*wrong[r.key] && !slices.Contains(found, r.key) {
+			found = append(found, r.key)
 		}
 	}
 	slices.Sort(found)

@@ -238,8 +238,8 @@ func (t *Trainer) Hazard(context.Context) error {
 		plain = append(plain, classify.Example{Text: crisis.Plain(row[0]), Labels: labels})
 	}
 	o := classify.Options{Labels: []string{"danger"}, Grams: grams(18), C: 1, Seed: 1}
-	// One spelling of a statement would give away the other.
 	t.Progress(fmt.Sprintf("hazard: %d models of %d examples, to calibrate by", folds, len(written)))
+	// By one spelling alone: each would give away the other.
 	scores, err := classify.OutOfFold(written, folds, o)
 	if err != nil {
 		return err

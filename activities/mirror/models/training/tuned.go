@@ -113,7 +113,7 @@ func labelWeights() []float32 {
 // left open, as it is of GoEmotions.
 func lessons(e *encoder.Encoder) ([]finetune.Example, error) {
 	var all []finetune.Example
-	add := func(text string, tasks ...func(target func(label string, value float32))) {
+	add := func(text string, tasks ...task) {
 		targets := make([]float32, len(models.TunedLabels))
 		for i := range targets {
 			targets[i] = finetune.Unknown
