@@ -40,12 +40,24 @@ func toResource(r bridge.Resource) Resource {
 }
 
 func toJudgement(j truthfilter.Judgement) Judgement {
+	facts := j.Facts
+	if facts == "" { // judged before it was told
+		facts = truthfilter.Unverified
+	}
 	return Judgement{
-		Verdict: as[JudgementVerdict](j.Verdict), Score: j.Score, Layers: each(j.Layers, toLayer),
-		Framing: list(j.Framing), Confidence: j.Confidence,
+		Verdict: as[JudgementVerdict](j.Verdict), Score: j.Score, Layers: each(j.Layers, toLayer), Facts: as[JudgementFacts](facts),
+		Framing: list(j.Framing), Confidence: j.Confidence, Policy: j.Policy, Adjusted: each(j.Adjusted, toAdjustment),
 	}
 }
 
 func toLayer(l truthfilter.LayerScore) LayerScore {
-	return LayerScore{Layer: as[LayerScoreLayer](l.Layer), Score: l.Score, Reasons: list(l.Reasons)}
+	return LayerScore{Layer: as[FilterLayer](l.Layer), Score: l.Score, Confidence: l.Confidence, Reasons: each(l.Reasons, toReason)}
+}
+
+func toReason(r truthfilter.Reason) Reason {
+	return Reason{Code: r.Code, Words: r.Words, Against: r.Against, Source: r.Source}
+}
+
+func toAdjustment(a truthfilter.Adjustment) Adjustment {
+	return Adjustment{Layer: as[FilterLayer](a.Layer), By: a.By, Because: a.Because}
 }

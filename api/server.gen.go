@@ -351,6 +351,30 @@ func (e FieldErrorIn) Valid() bool {
 	}
 }
 
+// Defines values for FilterLayer.
+const (
+	FilterLayerHonesty   FilterLayer = "honesty"
+	FilterLayerRelevance FilterLayer = "relevance"
+	FilterLayerResonance FilterLayer = "resonance"
+	FilterLayerSafety    FilterLayer = "safety"
+)
+
+// Valid indicates whether the value is a known member of the FilterLayer enum.
+func (e FilterLayer) Valid() bool {
+	switch e {
+	case FilterLayerHonesty:
+		return true
+	case FilterLayerRelevance:
+		return true
+	case FilterLayerResonance:
+		return true
+	case FilterLayerSafety:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusUp HealthStatus = "up"
@@ -411,6 +435,24 @@ func (e InteractionState) Valid() bool {
 	}
 }
 
+// Defines values for JudgementFacts.
+const (
+	JudgementFactsContradicted JudgementFacts = "contradicted"
+	JudgementFactsUnverified   JudgementFacts = "unverified"
+)
+
+// Valid indicates whether the value is a known member of the JudgementFacts enum.
+func (e JudgementFacts) Valid() bool {
+	switch e {
+	case JudgementFactsContradicted:
+		return true
+	case JudgementFactsUnverified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JudgementVerdict.
 const (
 	JudgementVerdictPass   JudgementVerdict = "pass"
@@ -426,30 +468,6 @@ func (e JudgementVerdict) Valid() bool {
 	case JudgementVerdictReject:
 		return true
 	case JudgementVerdictRevise:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for LayerScoreLayer.
-const (
-	LayerScoreLayerHonesty   LayerScoreLayer = "honesty"
-	LayerScoreLayerRelevance LayerScoreLayer = "relevance"
-	LayerScoreLayerResonance LayerScoreLayer = "resonance"
-	LayerScoreLayerSafety    LayerScoreLayer = "safety"
-)
-
-// Valid indicates whether the value is a known member of the LayerScoreLayer enum.
-func (e LayerScoreLayer) Valid() bool {
-	switch e {
-	case LayerScoreLayerHonesty:
-		return true
-	case LayerScoreLayerRelevance:
-		return true
-	case LayerScoreLayerResonance:
-		return true
-	case LayerScoreLayerSafety:
 		return true
 	default:
 		return false
@@ -919,6 +937,15 @@ type APIKeyPage struct {
 	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
 
+// Adjustment defines model for Adjustment.
+type Adjustment struct {
+	Because string `json:"because"`
+
+	// By What was added to the layer's threshold.
+	By    float64     `json:"by"`
+	Layer FilterLayer `json:"layer"`
+}
+
 // Analysis defines model for Analysis.
 type Analysis struct {
 	// Basic The same text by the labels that research uses.
@@ -1184,6 +1211,9 @@ type FieldError struct {
 // FieldErrorIn defines model for FieldError.In.
 type FieldErrorIn string
 
+// FilterLayer defines model for FilterLayer.
+type FilterLayer string
+
 // Health defines model for Health.
 type Health struct {
 	Status  HealthStatus `json:"status"`
@@ -1279,25 +1309,36 @@ type IssuedAPIKey struct {
 
 // Judgement defines model for Judgement.
 type Judgement struct {
-	Confidence Score            `json:"confidence"`
-	Framing    []string         `json:"framing"`
-	Layers     []LayerScore     `json:"layers"`
-	Score      Score            `json:"score"`
-	Verdict    JudgementVerdict `json:"verdict"`
+	// Adjusted What feedback had moved in that policy.
+	Adjusted   []Adjustment `json:"adjusted"`
+	Confidence Score        `json:"confidence"`
+
+	// Facts Whether the text states a misconception of TruthFilter's list (the reason names its source). Facts are not checked beyond
+	// that: everything else is unverified.
+	Facts   JudgementFacts `json:"facts"`
+	Framing []string       `json:"framing"`
+	Layers  []LayerScore   `json:"layers"`
+
+	// Policy Version of the policy that it was judged under.
+	Policy  string           `json:"policy,omitempty,omitzero"`
+	Score   Score            `json:"score"`
+	Verdict JudgementVerdict `json:"verdict"`
 }
+
+// JudgementFacts Whether the text states a misconception of TruthFilter's list (the reason names its source). Facts are not checked beyond
+// that: everything else is unverified.
+type JudgementFacts string
 
 // JudgementVerdict defines model for Judgement.Verdict.
 type JudgementVerdict string
 
 // LayerScore defines model for LayerScore.
 type LayerScore struct {
-	Layer   LayerScoreLayer `json:"layer"`
-	Reasons []string        `json:"reasons"`
-	Score   Score           `json:"score"`
+	Confidence Score       `json:"confidence,omitempty,omitzero"`
+	Layer      FilterLayer `json:"layer"`
+	Reasons    []Reason    `json:"reasons"`
+	Score      Score       `json:"score"`
 }
-
-// LayerScoreLayer defines model for LayerScore.Layer.
-type LayerScoreLayer string
 
 // Me defines model for Me.
 type Me struct {
@@ -1462,6 +1503,19 @@ type Readiness struct {
 
 // ReadinessStatus defines model for Readiness.Status.
 type ReadinessStatus string
+
+// Reason defines model for Reason.
+type Reason struct {
+	// Against What they are at odds with: a sentence of the person's, or what is so instead of a misconception.
+	Against string `json:"against,omitempty,omitzero"`
+	Code    string `json:"code"`
+
+	// Source Where the latter is published.
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Words The words of the judged text that it rests on.
+	Words string `json:"words,omitempty,omitzero"`
+}
 
 // Recollection defines model for Recollection.
 type Recollection struct {
@@ -8919,204 +8973,210 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L17c9s21jj8VTB6d6bNu7J8iZNu7OnsuGmy9W5uT5xOZ55NHgsijyRUJMAFQClqJt/9NzgASJACdfGt",
-	"Sdb/+UISBwc499unXiLyQnDgWvVOPvWmQFOQ+ON5CnkhNPBk+RaKjC4hNX9OQSWSFZoJ3jvpDbUsYUgW",
-	"U+BET4HMYEkWVBEFwMkIxkLCoNfvqWQKOTWvAy/z3sm/e+a93od+Ty8L6J30lJaMT3r93se9idgzf9xT",
-	"M1bsCVyIZnuFYFyD7J2Maabg8+d+74VIqIWiDdS7KRAOCyJBiVImCIGE/5RMmi2YlUOIxkLmVPdOeqVk",
-	"exLGIIEn0GuDZpZ8U/37rCgyFkOIWXtBmSZ6SjWiYiIp15A20XD1bb+lGl6wnOnVtX8zSzJFMhhrIsYE",
-	"aDLtk7GQBD7SvMiADN/31JLrKSim3vdO5Y+PnpzqHw+HJ+TRE2JQBEorwsWiTyhPieBAciGBME6oJrlQ",
-	"mlCiIBF87X4acL4RGUuWcUxl5gFlcWWujyhA4qGSRJRcK8L42g3858fHB6eLHx8fDE/I44N6B4ybXy2g",
-	"aiOkoOXybIxobgN5UX+i+wbljLPcXOvD6tKYU5uA7H02CxRU0hy0o6uzopBiTrPzn81vzKxSUD3t9Xuc",
-	"5uZd6h64ZOmWF7fEJ1d39kwlNEN8di4G1SPXXy7gGP+CyImfkTnNSjBXcylKSZKpYAn0kVbxkOcglyQH",
-	"pegE+uSQaEGOHj0ic6bYKANydvH0/JwkUyppYrBpTgW3ZLlWvakAkD0DydrDox9fAJ/oae/k6NGjvjlM",
-	"//uhOTqtQZo1/u/f799/PDrce//+4w/PPvz1L3EMGGKlyVqMs/qZ66PccqRVVL99/pT8cHR8MCBDw41+",
-	"fDUk3zty6Fek/PiAUAmeQT0gVM0UHoQhRcrVAqShJD1liiQ0ywbktZ6CJEXFBhV+gE24kJbDOTrtnfRw",
-	"2cODriNygHecxKPDo+uIhgtQat0RKPv/66L/s3lZFYIrQMr+iaZvLQcyvyWCa+D4IzXSwkqr/UKKUQb5",
-	"X39XVnTVy/1Fwrh30vv/9muRvG//q/bf2Lfsoqt81DE+w/xzmhm4zXF87veeCj7OWHLnADkMG4DEHGS/",
-	"oRyUClK8Z0rkoKeMTwhkCuxDOVKceTGFhKWQ9gneSKZIAVIJTqbUiKhqiSVo3OpzIUcsTYHf7V4dbYAk",
-	"OV0SLjRJBQq0NtzfKZJSTc3ORoB7ltQgQuBmJ4IDbgNZCKfZXe7idSlJzpSmMwvDK6Gfi5Knd3xrDCux",
-	"R1smU2Ivxtgj0SIZwXsnxAsqJ3DXl3ok0iXePtSJ9JRy8viY/Iv95KF6SfnScQB1p8AJQXLKl7UCZNDG",
-	"xWJAzjlJKZ8YEhwqOga9HJKESslAkSlkBaFZhnSnaI6KcmABNFTNGGju2f36wVDx26s1v61edo97jWyv",
-	"UsnWvl0rb4iYXzkt9VRI9gfc9fX1fADvsCYzLhYcb8avnM4py+gou9Mre1FxV+0MAw6QQkpSARZEK+MH",
-	"5J1cEjqhjJMF09PqOpCWHnVqXsIPGiNDKO12V0iRGKXtjvdXkSRT5J8Xr1+RUalxWwu3XapmVtA4OFVZ",
-	"FEJqSF9Cyug7lOZ/DriI/GAxs4hRtX5993zvbwPU7NwX0WJ4c+706UIaC0kzq28kEqiG9JLqhraSUg17",
-	"muURG9YoaAWToHZ6h6VbaENGF5qL2Y7gSJHZvTANuYrYZ9U7VEqKzEElotjtnc+hkvfvntX6cOHqa/0Q",
-	"mQ0s1T4KMfodEmRx9kDeUCuCmocyg2UTuHXXxZ1sZJccPurLpJRKyM3I30U3DjGBsEY3yGm2VEytbm9E",
-	"FUs2besn89CzXBgg1PbQ9Q0tjlmK/pcNS1wkQoIBNZHMAbru8af2qR1ASWEiaWqFyPaXE+Y1+BHHkJCp",
-	"83aoAuisMrbA4Qot2m0uzjO/TgQGsxGumF5ujcMZs7qed87Bx0Ja7brX76FGYX/0DrVLp2cY+slpll1q",
-	"ms16/R7NR2xSilKtevY+93sZ5ZPS0UzbMfDT0zfk+Aei6WQQYxNGcG1PVa8A0hhiCslyKpeXDtvRA3Wy",
-	"jPHJpV2o5mOiNAKuX7t7DqoleJmPjAbS71kjO1hle7AdwUR5HpgzTSwJRpx+QJMp8Q8RRZeKjJaEaQXZ",
-	"2JpVYyEBjX4HFhkzqfQpgbzQy8p/azVwwcFYJbWWqxeQzWHry3nhAHkLNO1i4uVkAgr5bVFIQZPprmJg",
-	"TrM4oT2XIiclLzKginJNtCD+Z7ODyHnSj5X7rjrbvcOVw20zT0M0q5cqpL8GQ4vejYBjhKfcd3y23qan",
-	"gQ7UVXwwILOAh7Xv9TqeH7gwaJoyyx/fBEIAOWS/JRc0fNQtJ87fDg4O1vnT/u/9+48HBx/+/7grLUQ1",
-	"fjwKs3OVrsopmuiNwte9fGa/dRVtyrkodn5H7cQYfnZvxMggZRN3WC3l/5ezvaNHj4kYW3UYPtJEZ6h8",
-	"Wv8ypH1CFRHjccY4EO90VkSxCSdMD+5Ye2w6yeM3r5st1FdCAlUdvN1JLZBbqrP+ArZx+4tYWHNbGJap",
-	"SF4qTehEAgRIqyIA/Z7SVEMoXwvgqdXb/FmgcB2XCn+yWE6jQtQ8sgP6Y6qvIY0GvkPMVAj0YAcfCO9u",
-	"t8Jc3cl1BHtmybNSODKY28VSSOSy0FbZ0EY/6feAymx5mUIG+IiYg5QshcsxZZn5JYoov1JcS6+u+/aq",
-	"umc1f5ayXoMcRWyZMv10CskMvxK1S+JKaVGOMpaQGSyRIUyEESADISf7H/dzke6rMk9H+1xoIAvJNCjD",
-	"HMg7aS690RRQnV2K0hi16FxYcGJOjIEkkmLAwCoRU6biyp3QHfqyYUWQEsP+yfdPjy7eEJ2JyV5SbbNP",
-	"nqVHjx4dPnkwiFuXYrMUMIj7haopUir7A9bQO3CNjjOmSWIunmooFIzrx8ehfhgLBzbPFNdzcDpE9PGk",
-	"uo9YcMUUumRWz3gsRd64gNuA1O9NqWqrX1tjrE0KWuwMQAsnuAn8UAVZJzaecS2XncK/DkYVdJkJmg5S",
-	"SITVh1buCk20iATSXhf0PyUQllpJKghNXDB/9QuBMrIqBXkKH9ej5iB2Nt40iyj9GDBHfBBLWfV+VWnx",
-	"tDW1/fLy7CnusLZQqQQyg0JjbGZhbIPort2JdH6xhvI7RVgcc6LUicgbIlKVSYLeSpQJnOEPhuF3yMVa",
-	"7LdNS3Pigy4B73SnqF8qrm8wC+dVhC9eAfcJf+HcUl4qe0x03nikuy5tr08YJyOq4PHxoNdUts/2/pfu",
-	"/XGw9+Sv+x8+HT/8/ONfYijBJc55kpXKGchNwrpJTnFVisiAjuPiwrDnpZFhDN2/CGzawkm12Gipo+qq",
-	"FwHXYWH+pB17R4g3M7O4puJkzm44t3xxs6bSopWRsUCJsKlcGVWaFHQC1xVyfgexjTc9hXElgOZgVYDR",
-	"0gE2gswxKQkKqEympFSAPLCFvFlOI0zhtWVLin0kaGdX/jdCxxokeWZesylQHEotaba9Y67biQOd23Tw",
-	"HP3NMMx/CI+PPtFToZyGRYnEkBdZiDJLyYTt4JDZ4FliuU//WwGrEIppNscknQm1P1VevptFUPvWBC4S",
-	"PMUGrLG79LTyBLc0X8Z3cB7ar/zLiN0IumSZQcc95TQH5SUePmcPbsxcbswOIQ6Yg9zCgWthvfBPr2iX",
-	"/h99hwMPfzf20IKIRZpu38neSizNRQrZZVmHToMsU4tdmhnzw7lgTsmwrAN8l94Jhi+hG9PxEBd8Y5w8",
-	"45OMqWnfKnYsmZKMaZ0BhhHN80VGGQelnVLElA/p7nSUGHPf6DG1T13VNKx8fxU+u0/4Xy1fvyqZQSCS",
-	"Vza+nFJptG86KhWa45g7cKnFpfV1GM4PKUtodgk5yAnaITF9rHU1gwW54GA9o4lRTvo9lhcZS5hzI/gf",
-	"WZ4zg6To1yuPWIdhv6WLxz0cnuRIiAwov5pzL2qxo1OlWqnx2dgp/QwF8NTgtYMWc5ZlzOXyXSFAYVPg",
-	"Pu3i7/qN6akorQiyz5C0gpK8hDPmycqIqOUpZhHgCxxvjdPH/OUMlPEA20pTXarwopSFwZZY8MgVaGEa",
-	"N1V9o+GyaqArhvBndTSoiWjUM6KoUhg42y661oLUftR/Yg08L/zqq5JmDJCFaR2qEDPgRIxP8QCIsaBr",
-	"jodc06aEl+jV9fg1V3MxhQzpnX9klgONgZoLa3hrZtifQedEMjAarKKp+0sKqqAM8zenFveTkmUavzTB",
-	"Gz+WpdI2mRtdgooWyMSM/O71e78DzUSplkj0U1r6EGMi+Lh0kUdVykIy5EMT8yVdIp/6XSxt3AV/Syhu",
-	"YCoKVLXF3LosMwtxUkomXCzGaSpRhlJnSse8CYbvZ5BOdvT0N14cLbdiSUkm1I7LuFe2XeAKYY4tXfhB",
-	"ZvNWz9+kYpbBvItcpmwyNWIcH6nrMrTI0lNy4FLlONhE0iAc+HCTJcqFZmOXwqPWuA0XqIFQQ6PWhGGS",
-	"KJBzllibZZtVdjyxwKOyVhmvrv1r98I1tM8g0LHdmhf4OEaDO5xIv01F7qQHHYlSo4eaciK8V+6UCJ4t",
-	"nZJnDjGhCmPYhhFaC67kmmXuI5ZUGgZt1+Usuc2Ou3a4JaKF+8hKI4Rib3D7VkUlxMqpBVJzSnmaOW9Z",
-	"puCSZlajK7kEmkwxSW89B+zwQ1T/3yGjoeaqf1bUJAR7PS4v2lE6UQDvNbl4L7wXPc964/jszAQ6Q4Oi",
-	"b8U004ooTaXe09O6tIV8/ytniUgBvZcEt/iAlAXRwl5qp2H18X3g6Z6eRrwfVtPf4E7r1nIMWJs+0KXe",
-	"4Lt9BCGG9ucMsvSZlPbom2AzHp7CSKTLKi3ZpiPJpXVuTqOIr+7DKt4xS9T9n3z/9vlT8vjJweEDwrgW",
-	"qDCZxU6rrCwX3tXOuO9wIneEm1dcgr0atOq1GGp+AZrp6SpaogpyDAFzkIptA1OlLvs3YuCcN4V6WzVK",
-	"oNhVm7gCX+3bLN2PG6N5AbRP3Rs7uCO21nOKchdIzvH5HeDIGJ+pHRZ4gc8H5Uib3n3rn9sBqNvxZPTD",
-	"YqxtkL+VjhHgplYyNBTbi64LDcV2mcSNYjIv2UPC8Ev7c91AZU/rm75D/hXWy8plTIXy/i9XPsUUalHn",
-	"F6/Jw8PHj/cOCc2KKd07Og3r/rQglFi/kvNsouLslvnOFY+ghdgMPb7631C78mCtBKM+fDr6HA1BFRm1",
-	"QrP+pAtIaEmRiwYpZodXzjAz+IM5E6W63NVsMSzqUowvU9rwa+VCcpfUMzYQCLRhYQ7ur5xNpjruylh3",
-	"Hc49s7lCMl4k2cOXoqFPs3ly52TMOM2yJZpGJF8SzDSQZCoW5By9Di4mgr8nlH+nidKiIGpKZ4xPBs3D",
-	"uYP8vxUeuKq2zn1sY9s6/yYX3f4tBdl41zeUWrl0G1+q1IDt31kIORtnYtGZlY7/tbW+QN5BXghJM/Lr",
-	"eT+wrIz5JPiYTUrZNqEk23iEiJ16yw1fXSWL3GFtOOm4fRJQ8fZcPlRuYk6FbeSwAacSwNeOr96o8dPA",
-	"yZbipzKDWvEYCQmwOaTDE4J5eWm/tl28+xfvh8whRV8KGXopODwx9veCZRkZeQkDqXnA/Tg8CWVPQrl5",
-	"zpjwob/SQxCI116tTUZV4da+SvVnqrBbKjhXVv7uFSlz4kqVkHZVzKWgKct2KMuKZk3+C6AwF5oqzHu0",
-	"AXlKCqqUEauDjcxwhj0pPDCxbfyzTCeQQyyR8wo1UmNJcwPHTgUWGV26ZOytzvmFebxaMVK0J7eHdw4y",
-	"Zc0MYYNcFBZzGxCQgKjaGBnyn/IgVPuqsdKo0ogdRrC1SJBoaX0NNZfKYE6tIJ4KDgqtIeXNIglKcNpc",
-	"qe1N2L0g8urRqKVrwmFx49ePYeFlLI261FPgmiVBSGHF/OCh9WGlHua8YzqlnsKSUNkUgmvZaA56Khoh",
-	"bC1m1lNXsEtLWokBEZ2ocTznZabZ5bgj5/O3Kbi0ZViSlKVECVsYja5cmhH7oooHMgvJeMIKGolGXGjK",
-	"06DFSoLm0Vbu6GsVykaSRyknZ2/Oq5YcOU3BVkrvlNzQ5bevTQ1zyAqIuZGUM+G6yTB1SqjVhrAPiKbj",
-	"MZoWrkwJ1BZIad3lGu91da+7K60Dj9/uXMRSidfVCu4eFttWNvus33UUbSH28TBF2W7ayG4c2VuUW8Q7",
-	"XF2c8715uNZFvIOdhFRdSmvtyxnyKEimAlUAIZcZwxwSw3p0PP/EfvN/0Fm8m/Ecrdu8IZ9DTj+e208e",
-	"HUQSBM122rmeYX+qW1vZFw602BVlKaGaCOnyIpF2zYXanlvvFuNt3uka5kcx26zqgTemZabxoSp2++hg",
-	"U9HDf/zVuBmPha98iGDQtkGskXdKMqp9VczQoH64LT5b9Gb30E1Sv6qYofxfw4Jq3uOZUScLwpLxiPNo",
-	"52p+Wzh57Rr+jCYzp7G3FpYl1ImQmOCD5d42F6iyxHPQce3Ep395Lms0Jco46qZzKl0SkGITjvqT1WMT",
-	"wTkkLkNnIsUCm6klgmvJRqX7Oy214CK3Vc95Adp5oySY624Thz70bzSZyqV9eWTVemx1cF1nrWK24VUa",
-	"PvzJTQ3aCHE14rEa8DgqFrWpvIOMTOmyI+ElE3yCzh4hZ03/8sODMLfm8aNNDLrSeFudDc2ffQvJoHWo",
-	"0WQNgxVkSudwin2tqqdWcuC2QrlZqimHHiPQ7pfD1mH0eyVn/ynB/VvLEjZp4Uxj17hUbN9bwXxuVaDv",
-	"BlXbN+t74OCxdt2ToLpth5uyex3+1JxYQ7AfHffX3DTnLXRptURwm/Xj8nzq5g6P/7bpxm1Xgt5WyCIF",
-	"/iGorrT5hAzNhR72yTBnvNSghgPiip1PyNBZUs1/uwroEzIc0WRWFsMBCUuhg9cGZKUo2iwIEyb4cPCe",
-	"h3SI+Rxmhd5J7+GBL0A76dEyZcY6sncr3PPhwdo6+/a9XmLJFUrHU8KNyUxoHXhyGfRNhbqldR1cNVAU",
-	"LW3vzLR4BYswkXyXW70mcTyeBN5JV638ip1CvneREnGlXIfVQIT5awcGgiS2HXZ/9QzHFmzrSi5fweKi",
-	"DtLtIiBhzmJ6Y1W467wjpQLV94G3JGPAdTw4W0xt2cSNmIOxkHMdxlrRjHg0nLxVNOumg6axqGLs4Hwf",
-	"vmhj5CfHj35YzZZLRApRl90og1MnXohY08fA+vOjWiNIKXbwpQfZcdHCWaWps0p2wPRtpe9UcbXa+H7y",
-	"JBC1xwfRvEPNdFeJtaQJOE9Zh/595QuD//WLB0FoPPzYRbI9rIztshqImUIy26WLT7OwJ+ZPXUnxw4Ka",
-	"ZienoCRuc/ij3qAFNr7FRGQZdKT4Xc0syiEXO5UtO//rJgOn+u4Gw+YtjN2OvGW/A/Pewvj+Ci3t9bbz",
-	"eiS+kSIv9FrveHeZEnP+EYUVSsMplemQCEmGEyFSV9WJBRgJBlJHYPOPxkISh7OuXlSQaEgvGz3YI+JW",
-	"CanRYnTpBWOm+2QEStseeA3Tyx/WWAJcOl3J7ePSSOVev7cEdcnRE51QW25nr66hMcE6Anvd9tlnIy6z",
-	"TCwuy6JrBxVibEdbI4/XB2pq4/DhhrVZpN7vlcv3sy4uxic2JRpTQLgebhWv4o7s1mehNoh0B6FTlLIQ",
-	"26S5VhfYvRD4EZt7fkS0IMePnFMPo33mSvrml35mwoCca2fTpIxOuED9TcgUpEI/eTpnLnoVcRDzHSB+",
-	"Z56OejfdtfQ4cB+u+gv0oqTRuGXbEPuNeciK+nPbeV3aXOfPqqr2gG8tat7Ut7LyXfRSAFtH0sqnYilw",
-	"zcbLSy3ZZAJSDUkmhBvAgS37RgajitCKkboSqKH95NDcSd/qGnt39skQFSxJNdT/zemSGAPHcEDD+YYJ",
-	"ZDBqPoMDCERqDBHWqBFdgRI34nZULYYRd/fRKPurcXS17pIYJ2/g9TAM9mxy7ARiaovWFLbyNnTQtkyI",
-	"LWpsd7zp3rlb8+0nEUK6BtOzrDsup4csHaJ8dBfelUiCBKKmYuHneOGcHqyjpEqfEg7MJ0kwWfFJoxO5",
-	"65tBSmxZTW7vH3aYbyBnoxSp8XEYiVrGOfl51drh5vKRr8y813CLd+6LNauYALdmiae+6g8pk7adF9Yz",
-	"o0K/oDLvoDXbpDlisNCyM5chGvW+RrtrP4sMW2ZYzoXch/IU88kXkGWD7izJK4Uj/c6r+LH3c37awB9W",
-	"IzEbd259qxHu4OsqsHJP+QbLOVCu7ICrqpXaDnk2KxmXW6Tm5Dm1Ae5IAUOn6S0Klly7t77PAHFGtvto",
-	"3cE4aO3jwaxTO4N+yB7Hcalrz/oXFjFLfg+zJ9fdmDrNEvfhM/e2DUnLgNS2uZgr6Ko+0G/kDdbwr9v6",
-	"SsIMJFMM9aAGCDKxmZJjSXNYCDmzznDXeHYKWXGJaTTreMhbUGV2c6rglO2kB9YnHCXA31HHXVN3n1Ce",
-	"spRqUOSdLPX0Ocs0SNvUcEST2aba+9ZhIfTBwhv1Qgv/BTYou1oS0g2mHu2WiLPCSndLxXkYaGdHG1Nx",
-	"cvrxMuTVVcju+Hjju6us+05StZCnra52U/VO+PV1l2pNZs+NiM7deeGOyTwdImgLcRIyyu6EnrdBDVfb",
-	"lggH3m5LDfixp/5fMYZ09z3SnhoNo+rwbp1EXGgyAhv+Js/q4Q6oetjhTUYW7NqRzvEjml3SYDTM2qi+",
-	"f26HrVYuilg2TeWK0d6qxRJULchEEBH3EYZu6FXDx/+3TiJxHsIMtTXBt7bk6nS7qKSytNUBRfXvFTDE",
-	"eOynnO7CszvBmDNYbK8R7RIDqrSglpMDF1BY3zVuTkPsEwsPloFNgIOkuqoDUzSHvnXCUeJzmQh2BByQ",
-	"4ZhmmRHfw5PqG85EnVJuPmcpsfrW2CO0jw3MdTWZGh8PzC0Pba/fqyCyfVRwvXrIRkxlihujZ1lGaizj",
-	"wAVufQabq4Qq1dA5/ALG1Q8DIfX92qyRtNjYCnMMfAydO+y0jbco4q2clX6hKJyu+XI9LkG6iQS2v2Ov",
-	"37ODorF/ciHZnCbLSzEes8Q223OZLP0eTXPGo8d1UXkQW8qj4SnmrtKqXr6eoOivjzFio1fvwpi2TGPS",
-	"NLeDx2+vF+nV+zRtl0obaVzUWYht09LCaJfgc5AKMy9OjNlhw1j133CWACrgGOcOwigjydKJq/0TJdf+",
-	"dTxWF6tN4ofqdZAth/zE+iO2hxd1xbxuZK7TVh16rtKHJ+y/Exjc0aOrE1yuP14wKaUEri/XBgbdyKRq",
-	"FJXrmYspJL6ylgRVMx3ZFj7DZtWXxdMvZypiuy59XY+4qjJ6cxN0qvTOjSu2qix216GuKm63xTILzq2X",
-	"Mt0wriZa5RvrfdYYH7N11XoD1I0NAe42Kam1jSj4Goq4eZLBrnS3fvxB305UpooM54Cli43GyoOO8nC5",
-	"KxSqo3eA10psH4DaUEmFT9NmGrPeZgMyNLpm4VRBpkI+gLWY5j1j9LcCVQ5cpyYhAptpM+6z8RIEdxLV",
-	"OKJVa8fLp0sJWjKY2zJDPw/RNqEPmllcOgXSxmO1LPX00ingBqqMzW0XM/dRpYW06fruDzhBoJmX0Znh",
-	"A0VFVqvXzI4kLI0cvzAU7qZ4ApXRFmmc0CQBpQjW1JLv//nbuweeP9fdP8jrAvj5z1jHy1KjGc1pxmzK",
-	"BuVkKkrpA+Y4BT0oNv1+mANll4PBYPhgQLC/v1Ed3nPtqlKtZmdO27YdYsqat8E3cN7WlM6BjAB4Vbt6",
-	"SqgDGzsdYofwzBfGKIL1BCQVNh0a2R1m7FhUVIibal3Y8b2MjyMlXb7dMSWYboPXpC5vPan1RjssyUY8",
-	"8KWSpyAVlgAb6ycHo3LYJvqW8avBe/6e75GzVpseHMXiGyHU5WS2cDpop/Gbb21aPWvgdP/uIxoxc2FM",
-	"WaZwLAboBQAfmEWHb15fvCP788N914dB7X+qOzJ83g/Z2RApEDtxDlszoocDcmGnm9VjpLHIuDFYGucg",
-	"24nTTHkTzejUupRc1c+FSoAFEtnwCVlQpn98NSRUzYJ6ams2u2xa/EBCs2xAfANrZq+jLZ9iORBZGju/",
-	"1HZGpnm4guHo4AhhCj+sgv7KQ5RLA0/wmNFk/Re2CMH937a0GSL0zwzRE8wFtTfIzZgmqUhKY3PbnoRP",
-	"jh/98MCYsSKFIeLH5aAOzRUdEvywbdBVGLtY2/l+2K4eh3PhHTJXnxkCMnfEfPbhw4dP7IzppwNy7m6V",
-	"baRqcftxz1i8e+jNHVZNv4DgH8gqfaJybu7RwO3M48IwDCtwGo+7qfPD9oD4ocFzP2jUjwuCbKU99YM3",
-	"h+T7VNKx3mOgx3uGZGnBEHx8d89Nh987PHxQA4cOJAd1H+m3QBXEnJwbvmetcyEG5PjoiS2sY5wMg3n0",
-	"Ll/NPIfzUcdMK8tRnEsTGUTQU/Gkd4gNeQvgtGC9k97DweHgwDWwRGa8P8WOj3+YnyeA4rbC2nnaO+n9",
-	"A7RrClkLGHzz6OBgzQTz3SaXuxUig8vP7XypUJT0Tv79IYgx9s7tTXHV+6Qs/m4QQifK9VGVvgOr+cg+",
-	"JrWG222ud3RwsOKz9K3Oqwb0jmP2zUOcsDFRq9PusSG9e54pnEx3itOsyKODh4PKixCguc72vUVM14tE",
-	"kG3+uewbATClRdgz/3O/9+jg4d0AcbGCy7rxvwA3vh4PYP21eEoxUzYVlX639l7MD/cNGfsJ6lFaeMGU",
-	"tiWLqlnpc/Lvjs6Hzj+MTQ+HQX+uoddrkIk6qWpIfkDs0Dd0vJoP+ZazNqO359p79QNM31j7rqibWiht",
-	"ZCjyfCueukCzkbgQsrqILiy/9IGxrsDa9hB/uEVCCcbsRy7pK5uNhDm8Vn5LmIsZ8oaUOKPUMGrDw5Os",
-	"9FR0bCGMLVztZP8nmvpMNXzlcPMrv3Ja6qmQ7A+by3VsqXX9S8+FHLE0BfQOHR892fzGOyFeUr500CnL",
-	"F7bYEdZocTu/9NE2oP0a1Bm0iLw2ILCXlbIeug+fG8RvKJXkS6+1q4DynWPPmCuh0tE7qRIUsI9zbK7x",
-	"cyGNmJlImvuWpJQbfmTHFnNrU7hiYJu+xlzTmUo9sWOrsC4RU9LIuSY00coV8CuS0xm6e53O+p5PmJEy",
-	"1oIwb9uKWew978eEoT5MbJ4dArPHeLxrEGoLTa72FJ0hrhS7mkz4k0iXN0ZMdan356YJ6eqUW1R8eGML",
-	"NzqyRejYndep7wxkW2/zbGlVdDzj4QyWw+pEB1U/cAT2hUjouvRO9+h+9RwC8QWzgcOHW7GBF1ROwL7w",
-	"aBu4qulYLyFl9N3S1pEfHx1t87JT7Sw3+JpZlY07tHjVSzqDwMOwFavy/2mrLvufZrA0JrNlXji0ejVL",
-	"0HbOtUqRUbTq1EBkGoyTMZsDcYOLBuStkW2umsYazsmU8olVxqau+W6TqeArIVO5VTG9hrT7br4a9oQg",
-	"XKDl9KXL4oPjzW+8Evq5KG107hujCHt5rkwTK6o5aqs4s6FSVi2Z9NqyaHu9+vPnDxXtBePcu+2G6qn/",
-	"Jsuhws1/nfngNt5lQJy5evV7m+Cm2Up15boNg0Xlq8aSxrGQVX0JWnQhu6nI9gr2wgVWnhjlHoNGLo5h",
-	"OxeM3YSXEzJ0XVqGOFdXOWsSsYndS4zmbztVms+5XFVM8UBPoJ1ySCcSQLnOQ+Yv73mw8EL0q5oZyz7y",
-	"5jLWcrGBvNp48RU0xsjAxGUFNIM0ZkS4468a9awwudjZ1o/sB558lOcfbs8Q8SDesSnSXDeWiofbPfWT",
-	"fxLKg8YPTBMuFt+68XGwBb95Kvg4YzaKfW+t3DoTjSpoZ2pWDagSlvfgD5zYJkjbcM9VE8Y9u//J/+gN",
-	"ma7ARMBtbl2Qd5Gth7Ue/Y90em9ffOGKABbSGvlJ60u0q9DfScL5i3T+c2/VdGje+f3UdQazmUVXX6ZL",
-	"MXnNwUYdaUaAO+chHtuAvBIYILeix+gZVl2yIX+vL6FeoCCb2w4ERC9YAja+bROnUWnR1YuYMIEZGu9x",
-	"jD762CLRer/xDjdDRPH4GeFscIJbURuqZm1bqQ1/Av9xDmOcdW1B/ea40L168JWoB0Yh6NepDVfVCMqU",
-	"6X1sHoWme2fQ3s1EGZAXVIPsV4YWU2hQkEIKMQ5GnrI/rLqCRp9EKWAMHhfTcczGZgvOjY5jTEXLitJo",
-	"5P7MAPq0hvM22UFrqQ6uUCNtcK9X3PTlx1KAmDqBw1qtH0GxCYc0OIeQBuwHulWL5v2vL3KnLvxGijnY",
-	"qxE8HfeDttxu2H1/Kzco4/rxcW99TeznfnwVLW5wjQ+3Tl8BErsIbIW9iDGxQ30fH/WJsm02yNHgcHB0",
-	"bw18qVSLdFOXPmZiYoO/EwkLn6BK9EKgyFBXJmHg2heCRuXXuU0axU5e2L4YI1aoOGNphiv96lvvnlG+",
-	"hU10RP8fJluvyiUMOpjln7nVN8QdznkKH31wAd2gxMC9DOMNO8QWKuf9QX8NeR9sz0LWxAdsSKAev3FT",
-	"AYJoXOOXl2dP3eCF5kSl+iBi4Luc+BD+sD7/YO8J3Rt/+PT4ODKZ9gsJaZjLdB/P+CIYF4Yx8D8EKvK+",
-	"FnPa/4RlH5/3UZp1sipbQmfkHatvvpaA7Gho2OTQQ3RiqcSxD6cX1QpR2Mu06l5Gjg+OfSWH5T4Vc8ZF",
-	"qgxQ1Mxx0ucK46uVoWfV+OdN4WDc+xVVlB14mMFP76qKzxfEBc55kpW1NyTilcCraXDcrRcd3utFX4Fe",
-	"VBEilsN5NekK3MZWVu9XDQP2VdWbyDspm3Rsexe9DRoM3IZrr9Up6Y69e+1eV9Gk/EaLjoIqBWnYU6rZ",
-	"T/g+wHfvwduC7F2fgxbdP2c8bRez+GY3AckntKAjltl5gauU777tCR+qKRjdFtBvU5ETShKqcNa7a9lY",
-	"KwYE+xaSZzSZYqfagBtZUZOJSdwEehasvsECem1MPwOCCvR7okSXSu+ryWtS9zW8wvaopcmMi0UG6cQ3",
-	"z/fzwvu9JMNuLx9uMOvqm8occ+fw35U1Vl/WezvrrjliwKa6M8fsrRRjUoAoMsAp0oZBjiBs1dORSxYy",
-	"ws36UvD0/qf6l1ZORPN2/Mo1y5xNZRkMJg7RHFSfjJa2JtaQOmFY9IoBkYrh7sxf/wEBe+3dCV10+mON",
-	"5LhPwfjKaKpKwjDHtzul7JqCUV+jMAljDaHtBxI8910br7VmV0aGy7rAIZJZaruSEMqXtlyhSpToKsA4",
-	"JccHT6xHhXKbEYrV5HQGiiRYbD/2HQhC9rBK02f1jr8k2vZlHK5EK6FZBvK7b5PSdzaSvnbWEE0ieEdn",
-	"UF1duhuHaGcSrCPxYJbfdSm77LJsmEs392bNWMiJwG5+LmuHatePhuZAHETrKN26SJHQV0n4qSHtFvHe",
-	"Sk5UPdXwTp0mW3AMq/uYO3PPHe5dKH8SB0M6vC7rspwpqu2/9qq8LQY/tZ2eZgAFFjqi2h9V2l/CbQr0",
-	"l9AtyI3Uvjdeb8GLH3YrbV3D36aC0Jyc/323JgjV/cuFXO5bt0unr/5/zL9f+iaqtyFu7Mdxnbt30gcz",
-	"KjuudtXOm5szUdrVThHE272H/l687EzSriXxisWMjeKqCka0Fq0vd3sHvft0ReLYBXnf9hffwwh9SOmr",
-	"lx3HjlVNrmwvQUgH5G2JXQ5t0RrjxM5BUXCKpIAt1H2rtXp2vuuvJilToIJaA0WXQbOUTCxAKtd3s6Xu",
-	"GoCr0Qa3wXv8OIGKHO+W/9i9ucG9q+yn6rw4Njqim3IFWVFj2pj7RvRi6cY9A7pnQNsxINscve0GF2Jm",
-	"q5HZhPtAmcjBu68qN/gO7Mgu1GJHVR/cvXDqx+5M6TWHRlc+Vo3oa/bB/H5Y1md+6Qc/DB9EXGQGnj/g",
-	"WTXy9BvkOdUElQjDeYkH9J1tSIrdX+45yj1HuTJH+bVqTWxTj+3AWRW0NjOqBPEjPK7DU6qBXV8CG/kZ",
-	"NCT6lZtL+A3yELu1DoMJj6JPctBESOImwddt71zzaSteCqCzqur0ntvcc5trcJtXNAeXkAz+glnmYu+Z",
-	"ImJ8XTYjqzm7e8EA8jjPeUlTjHBUI30yxkGR0dIzwj5C2iduaJHtCy54PaNqDAtHLS6/Byc8kTMyND8M",
-	"XQ/8odOnsJOh+aJhausY3rlX5Ox8b+zYzYWf02zNjKGdhT4kU5GlCq2OU4/Nbmbp+l1HLDk7A2t1Gvxt",
-	"pX62B4PfuWOpvdEOZlkhnQssR6IZm8E9I7xnhNdghP8AHUxOt9TK50xjBiHmAGEU7ep2nB/l0O01tp1n",
-	"/QyoWwtT+gU+O/K+pQZPwTIxGnboIFOqyAgm5X0n2XtyvhI5RybZtUj7J5igyaQqyvIUXNHkKvWqJddT",
-	"sCZ/k4Abs1jW9WMKKfmWROaWRHafCfglX9rOVMAdr+yVEwHdLQqzAOODh9yMxKt/vSvf75nN56s2bAWw",
-	"kQ042Y7QDAeVrHRAisxZcpn8OKuHZVljkF+TRJ/x9Msh0Wqv9/T5VQiVZzy9JZGy356W2NlE+bw5nXFt",
-	"NU9VSRJ+/UssKPkW6nhusygmOPSuqpjXHL6Kuph7Ub8q6r9rjNlUndUz7ZGmt6ELdEnro4PDk3o6sJuR",
-	"gK62ekrIynRAO45vQI4ODsLJ8na+9wxcawMjyhVUY+EH7/nRwdFJLd3TUtJRtuwHc68gxcYH5HwceMqn",
-	"IktdTFaMq0qkykHnB+BhYoCbEN63gRUfudBCdI+HCYjw2r2d+xvfsLi8zS7Q4X7u2Ou3snRbbjFlp1Y2",
-	"b8YpsekcCnvYhZNpq5iJH4vW8CuEMzLfQpHRJaSbfAzBO9Urn/tXcFH0e2+q2cV7ZwZlmxev3/AvIJZu",
-	"dCzQ+iM488RXj0fFoeBI7td229woTo7uHCeOIZ2Gw0kTkYMiGdXf5O3r94IZnJvex0ftk198t/X70oNv",
-	"1lq7oMu6kcP2WtRVLLb9T8Fvm1yETT3iz5OxjfHO9+7Cr9SG4Kt6UHtu7wgywSdo+LM7Nic267nBNd3s",
-	"i1xLc/t21ndnrdAFyDnIPZw9Yx8dkKHSUAzJ9ynV9IRcaCgeoHWCKHSeR1t8aR7sk6GV9tUbAfQPiOvS",
-	"BpiBbMSfLdh9z9Hy0RJobgOKakBeYIqDO56JH1VJSSIywbGAybdw5q5fmCiAD8gZt7AbkzElEykWyhtj",
-	"1K1xSnCLI5rM0G/ygiq998y8tHf+89BQuQRV+uniDq6FHdH+ntup3ObuCEkyoHP8scRKbOd/PfMv0UwJ",
-	"2zzfjnRH16ZBshuu58Z5ooXIFCmLE78hN/kzYmtd4KfX2loRRpZ6h1BGlTvd2raUkACbW28wOoWsolJ7",
-	"hRoYajiHal/Xw8ODHw7Xtry7SVeRho/a3uc9i+sm32/PYYt7mfFF5OVHlmO2/O81mwixVNla2htbvhs4",
-	"DlzXAlXdexHxNYiI5yLLxGJFSExZhkURsuTqG5YHHp/rJ903PQfYHuLo4Kj+u9JUl8ohLaAJDvHem00N",
-	"762H4XY76Nk1ujpR+lHxt2YtXyCOolPCV1x2Z2rmyvqtjBwGluWwGrjaNKHvjc9vXI2tCfAb5keWk2xp",
-	"GjqSuhsDsZt+3zkO6HNtDduzzVBRTabJFDXjOnbv8rruKe8robypWJAxlW0dgX35isHnCsBPKx0Cw737",
-	"KQEFSCX4gJxrkuGUURuGwl1AWjm2fWdLH9NfDU6/5kByUIp629B+GV3lbdvbuoWx89Qg7LUdIHR1AVtd",
-	"1ie24B+/+xM2FCWYJQNMErHgfWOWKZZif41gv8E6jWzVWJRd+MJYzLL39UczWPqygEQHVSfVd+s50+1P",
-	"Pt2qO6D55MIuLjiuH3w8bA6yusBZov2Qos6Bsub/HBegaqaiG6hmMMWxkrIU67BPzAUR/iwp97MxxMLx",
-	"w5UhN7ZoC/vDK/K9b/v9IFwbu0WvrnuOHriysOeAQS4sL1z+PRih4CWGMhTw/wIAAP//",
+	"7H1pk9s2tuhfQendqsRv1OrFbWfcXampjmNPesbbdTsvVXfs24LIIwkRCXAAULLi8n9/hQOABClQS2+x",
+	"Pf2tF5IADs6+fuolIi8EB65V7+RTbwo0BYk/nqeQF0IDT5ZvocjoElLz5xRUIlmhmeC9k95QyxKGZDEF",
+	"TvQUyAyWZEEVUQCcjGAsJAx6/Z5KppBT8zrwMu+d/Ktn3ut96Pf0soDeSU9pyfik1+993JuIPfPHPTVj",
+	"xZ7AhWi2VwjGNcjeyZhmCj5/7vdeiITaXbQ39W4KhMOCSFCilAnuQMK/SybNEczK4Y7GQuZU9056pWR7",
+	"EsYggSfQa2/NLPmm+vdZUWQsBhCz9oIyTfSUagTFRFKuIW2C4erHfks1vGA506tr/2aWZIpkMNZEjAnQ",
+	"ZNonYyEJfKR5kQEZvu+pJddTUEy9753KHx89OdU/Hg5PyKMnxIAIlFaEi0WfUJ4SwYHkQgJhnFBNcqE0",
+	"oURBIvja8zT2+UZkLFnGIZWZB5SFlUEfUYDESyWJKLlWhPG1B/j3j48PThc/Pj4YnpDHB/UJGDe/2o2q",
+	"jTsFLZdnYwRze5MX9Se6MShnnOUGrQ8rpDG3NgHZ+2wWKKikOWhHV2dFIcWcZuc/m9+YWaWgetrr9zjN",
+	"zbvUPXDJ0i0Rt8QnV0/2TCU0Q3h2LgbVI9dfLuAY/4TIjZ+ROc1KMKi5FKUkyVSwBPpIq3jJc5BLkoNS",
+	"dAJ9cki0IEePHpE5U2yUATm7eHp+TpIplTQx0DS3gkeyXKs+VLCRPbOTtZdHP74APtHT3snRo0d9c5n+",
+	"90NzdVqDNGv877/ev/94dLj3/v3HH559+Mt/xSFgiJUmayHO6meuD3LLkVZB/fb5U/LD0fHBgAwNN/rx",
+	"1ZB878ihX5Hy4wNCJXgG9YBQNVN4EYYUKVcLkIaS9JQpktAsG5DXegqSFBUbVPgBNuFCWg7n6LR30sNl",
+	"Dw+6rshtvOMmHh0eXUc0XIBS665A2f9fF/yfzcuqEFwBUvZPNH1rOZD5LRFcA8cfqZEWVlrtF1KMMsj/",
+	"8ruyoqte7r8kjHsnvf+zX4vkfftftf/GvmUXXeWjjvEZ5p/TzOzbXMfnfu+p4OOMJXe+IQdhsyExB9lv",
+	"KAelghTxTIkc9JTxCYFMgX0oR4ozL6aQsBTSPkGMZIoUIJXgZEqNiKqWWILGoz4XcsTSFPjdntXRBkiS",
+	"0yXhQpNUoEBr7/s7RVKqqTnZCPDMkhpACDzsRHDAYyAL4TS7y1O8LiXJmdJ0ZvfwSujnouTpHWONYSX2",
+	"astkSixijD0QLZBxe++EeEHlBO4aqUciXSL2oU6kp5STx8fkn+wnv6uXlC8dB1B3ujkhSE75slaADNi4",
+	"WAzIOScp5RNDgkNFx6CXQ5JQKRkoMoWsIDTLkO4UzVFRDiyAhqoZ25p7dr9+MFT89mrNb6uX3eNeI9ur",
+	"VLK1b9fKGwLmV05LPRWS/QF3jb6eDyAOazLjYsERM37ldE5ZRkfZnaLsRcVdtTMMOEAKKUkF2C1aGT8g",
+	"7+SS0AllnCyYnlboQFp61Kl5CT9ojAyhtDtdIUVilLY7Pl9FkkyRf1y8fkVGpcZjLdxxqZpZQeP2qcqi",
+	"EFJD+hJSRt+hNP9ztovADxYzixhV69d3z/f+OkDNzn0RLYY3506fLqSxkDSz+kYigWpIL6luaCsp1bCn",
+	"WR6xYY2CVjAJaqd3WLqFNmR0obmY7bgdKTJ7FqYhVxH7rHqHSkmROahEFLu98zlU8v7Vs1ofLlx9rR8C",
+	"swGl2kchRr9DgizOXsgbakVQ81JmsGxubh26uJuNnJLDR32ZlFIJuRn4u+jGISRwr9EDpr+XSueOLJoH",
+	"HEFCSwVRuI+WHV4Jo/bR1DAfLZC/ZHQJ8jtj+ktQU5Gh9VDjjCgNM6l2xst8ZDh8v4fvbQLrc5ZpkC/w",
+	"0faZ7Qdwq/3qLFEYcJotFVMRCFDFkk17+Mk89CwXBgpq+xvqG340Zin6oDYscZEICWariWRuo+sef2qf",
+	"2mErKUwkTa0g3Z5AYV5vP+IcEzJ1Hh9VAJ1VBic4WKFVvw3xPPPrRPZgDsIV08utYThjVt/1Dkr4WEhr",
+	"YfT6PdSq7I/eqXjpdC3DQ3KaZZeaZrNev0fzEZuUolSr3k1EXz4pHd9oO0d+evqGHP9ANJ0MYqzSCO/t",
+	"OcsrgDQGmEKynMrlpYN29EKdPGd8cmkXWqXLyuV1EKFR62gIVtl+245gonwfzJ0mlgQjLAZoMiX+IaLo",
+	"UpHRkjCtIBtb03IsJKDjw22LjJlU+pRAXuhl5cO2VojgYCyzWtPXC8jmsDVyXriNvAWadgmycjIBhTKn",
+	"KKSgyXRXUTinWZzQnkuRk5IXGVBFuTZM1/8c57M5/Vi5MKu73Ttcudy2ADFEs4pUIf01GFoUNwKOEd5y",
+	"3/HZ+pieBjpAV/HBgMwCHtbG63U8P3Dj0DRllj++CYQAcsh+Sy5o+Khbjqy/HhwcrPMp/u/79x8PDj78",
+	"37g7MQQ1fjy6Z+cuXpVTNNEbFRD38pn91lU0Suem2fkdtRNj+Nm9ESODlE3cZbUMoF/O9o4ePSZibE0C",
+	"+EgTnaECbn3skPYJVUSMxxnjQLzjXRHFJpwwPbhjDboZKIhjXjdbqFFCAlUdvN1JLZBbqvQeAduw/UUs",
+	"rMtBGJapSF4qTehEAgRAq6Ig/Z7SVEMoXwvgqdVd/V2gcB2XCn+yUE6jQtQ8sgP4Y+q/IY0GvEPIVAD0",
+	"2w4+EOJut9FQ4eQ6gj2z5FkpHBnM7WIpJHJZaKtsaKOf9HtAZba8TCEDfETMQUqWwuWYssz8EgWUXylu",
+	"qVTovr254lnNn2Ww1FuOArZMmX46hWSGX4naZnGltChHGUvIDJbIECbCCJCBkJP9j/u5SPdVmaejfS40",
+	"kIVkGpRhDuSdNEhvNAVUZ5eiNIY9OlgWnJgbYyCJpBg0sUrElKm4cid0h75sWJExm+CjJt8/Pbp4Q3Qm",
+	"JntJdcw+eZYePXp0+OTBIG5hi81SwADuF6qmSKnsD1hD78A1Og+ZJolBPNVQKBjXj49D/TAWEm3eKa7n",
+	"9ukA0ceb6r5iwRVT6JZaveOxFHkDAbfZUr83paqtfm0NsTYpaLHzBlowwUPgh6qddULjGddy2Sn864Bc",
+	"QZeZoOkghURYfWgFV2iiRSSY+Lqg/y6BsNRKUkFo4hIaVr8QKCOrUpCn8HE9aA5id+NNs4jSj0kDCA9i",
+	"Kas+ryotnLamtl9enj3FE9YWKpVAZlBojE8tjG0QPbW7kc4v1rv8ThEWh5wodSLyhohUZZKgxxZlAmf4",
+	"g2H4HXKxFvtt09Lc+KBLwDvdKeqbi+sbzO7zKsIXUcB9wiOcW8pLZQ+JToxHuuvS9vqEcTKiCh4fD3pN",
+	"Zfts73/o3h8He0/+sv/h0/HDzz/+VwwkuMQ5T7JSOQO5SVg3ySmuShEZ0HFcXBj2vDQyjKELHDebtmBS",
+	"LTZa6qi66kXAdViYv2nH3nHHm5lZXFNxMmc3mFu+uFlTadHKyFigRHDnpVSaFHQC1xVy/gSxgzc9hXEl",
+	"gOZgVYDR0m1sBJljUhIUUJlMSakAeWALeLOcRpjCa8uWFPtI0M6u/G+EjjVI8sy8ZtPAOJRa0mx7x1y3",
+	"Ewc6j+n2c/RXwzD/Ljw8+kRPhXIaFiUSw35kIcosJRO2g0Nmg2eJ5T4FcmVbhVBMszkmKk2o/any8t0s",
+	"gNpYE7hI8BYbe43h0tPKE9zSfBnfwXlov/JPI3Yj4JJlBh14ymkOyks8fM5e3Ji5/KAdwjwwB7mFA9fu",
+	"9cI/vaJd+n/0HQz8/ruhhxZELNp2+072VnJtLlLILss6fBxk2lro0syYH84Fc0qGZR3kvPROMHwJ3ZiO",
+	"h7gAJOPkGZ9kTE37VrFjyZRkTOsMMJRqni8yyjgo7ZQipnxYe6erxLyDjR5T+9RVTcPK91fBs/uG/9ny",
+	"9auSGQAieWXjyymVRvumo1KhOY75E5daXFpfh+H8kLKEZpeQg5ygHRLTx1qoGSzIBQfrGU2MctLvsbzI",
+	"WMKcG8H/yPKcGSBFv155xDoM+y1dPO7h8CZHQmRA+dWce1GLHZ0q1UqNz8Zu6WcogKcGrh20mLMsYy6f",
+	"8QoBCpsG+GkXf9dvTE9FaUWQfYak1S7JSzhjnqyMiFqeYiYFvsARa5w+5pEzUMYDaCtNdalCRCkLAy2x",
+	"4BEUaEEaD1V9o+GyaoArBvBndTSoCWjUM6KgUhg42y66thKCNR/1n1iznxd+9VVJMwbIwtQWVYgZcCLG",
+	"p3gBxFjQNcdDrmnT4kv06nr4GtRcTCFDeucfmeVAY6AGYQ1vzQz7M+CcSAZGg1U0dX9JQRWUYQ7r1MJ+",
+	"UrJM45cmiPFjWSptE9rRJahogUwMA+v93u9AM1GqJRL9lJY+xJgIPi5d5FGVspAM+dDEfEmXyKd+F0sb",
+	"d8HfEooHmIoCVW0xty7LzO44KSUTLhbjNJUoQ6mzxWPeBMP3M0gnO3r6Gy/a9ICNLCnJhNpxGffKtgtc",
+	"IcyxpQs/yO7e6vmbVMwymHeRy5RNpkaM4yN1bYoWWXpKDly6IAebTBuEAx9uskS50Gzs0pjUGrfhAjUQ",
+	"amjUmjBMEgVyzhJrs2yzyo43FnhU1irjFdq/di9cQ/sMAh3brXmBj2M0uMOJ9NtU5E560JEoNXqoKSfC",
+	"e+VOieDZ0il55hITqjCGbRihteBKrlnmPmJJpWHQdiFnyW2G4LXDLREt3EdWGiEUi8FtrIpKiJVbC6Tm",
+	"lPI0c96yTMElzaxGV3IJNJliouJ6Dtjhh6j+v0NGQ81V/6yoSbjt9bC8aEfpRAG81+TivRAvep71xuHZ",
+	"mQl0hgZF34ppphVRmkq9p6d1eQ/5/lfOEpECei8JHvEBKQuihUVqp2H18X3g6Z6eRrwfVtPf4E7r1nLM",
+	"tjZ9oEu9wXf7uIUY2J8zyNJnUtqrb26b8fAWRiJdVqnZNh1JLq1zcxoFfIUPq3DHTFn3f/L92+dPyeMn",
+	"B4cPCOMuM88sdlplZbnwrnbGfYcTuSPcvOIS7NVbq16Lg6ZO4AvgIDFGalNBpsLYpcteZV7a1CyO/47B",
+	"5BegmZ6ugjqqdMc+MAep2DbnrFRw/0bsiOdNRaGtbiVQ7KqhXIFX923288eNEcJgt0/dGzu4OLbWnYpy",
+	"l52c4/M77CNjfKZ2WOAFPh+UeW16961/bodN3Y53pB8WuW0D/K30lgA2teKiodheHF5oKLbL0G4U6Xlt",
+	"ISQMv7S/1w1U9rTG9B1yurAOWUbTmr1PzZWlMYWa2fnFa/Lw8PHjvUNCs2JK945Ow3pKLQgl1lflvKWo",
+	"jLtlvnNFOWh1NsOZr/4n1Nj8tlYCXB8+HX2OhrWKjFpBXH/SBTm0pMiZg7S1wytnrRn4wZyJUl3uagoZ",
+	"FnUpxpcpbfjKciG5SxQamx0ItIthDu6vnE2mOu4eWYcO557ZXCHBL5JA4kv80E/avLlzMmacZtkSzS2S",
+	"LwlmL0gyFQtyjp4MF2fB3xPKv9NEaVEQNaUzxieD5uXcQU7hCg9cVYXnPl6ybf+EJhfd/i0F2XjXN5Ra",
+	"QbqNL1VqwPbvLIScjTOx6Mx0x//aGmog7yAvhKQZ+fW8H1hrxiQTfMwmpWybZZJtvEKETn3khv+vkkXu",
+	"sjbcdNzmCah4ey4fKjcxR8U2cthspxLA147Z3qhB1YDJluKnMq1aMR4JCbA5pMMTgrl+ab+2h7xLGfFD",
+	"5pCif4YMvRQcnhibfsGyjIy8hIHUPOB+HJ6Esieh3DwngaahD9TvIBCvvVqbjKrCrXOV6s9UYbdUcK6s",
+	"/N0rUubGlSoh7apETEFTlu1Q7hbNxPwnQGEQmirMpbRBfkoKqpQRq4ONzHCGvT78ZmLH+EeZTiBe10ax",
+	"5g26Ms3GAOmIJjMypSnJxRxSy9epJgUWLm8d/Q+K6yK88QrlX2Oa6GhVDLjMUxcFwbtXhJKcKQw94pNE",
+	"jMk7WeqpNbq/UyRjSpPvMciMJrpTVJEtYe3TgwF5btbE/DhkUFNIZpCSESwFT99zA5YT28+l7u9guFnJ",
+	"5yDRlTt4zwMeVP/dxj+0pClLdAf7GUuamx93KpbBwr/t6QudDxWIV8qoOpoa/T9r8fsUCPuYC1JZl/vv",
+	"BgNTUvIUZNSbsktgDV0MKWsmkht6Qfk/t3EjCYj9GwOI/lN+CxXIPIbVgG8V9VSkEyO5AJCrORW7I/vu",
+	"BaDe07T93b+1nql48fHVo55L1/DGAtdvKgazl7F0/VJPgWuWBKGrFYLnoUVqNSGsrcC0XT2FpSHZZgnY",
+	"OtGag56KRqqEFjPrES7YpWW3idkiOuvjfre8zDS7HHfkFgdMaklSlhIlbBMCDBnQjNgXVTxgXkjGE1bQ",
+	"SNTrQlOeBu2MEjSZtwp7XKsoPSI6KCdnb86r9jc5TcF2JdgpiaYrPlSbn+aSFRCDkZQz4To3MXVKqNWQ",
+	"seeOpuMxmpuuHA7UFkBp4XIN97qS3uFK68Lj2J2LWMr6uprU3cOv2+prPrt8HUXbHfu4q6JsNw11N5bu",
+	"vQxbxNVc/aXzx/p9rcusCE4SUnUprQdIzpBHQTIVqBYKucwY5ioZ1qPjeU72m/+NQYndHCrR+uAb8kPl",
+	"9OO5/eTRQSQR1RynnVMc9oK7tZV9gUqLXVGWEqqJkC7/FmnXINT23Hq3XIImTtd7fhSz16t+k2NaZhof",
+	"qnIEHh1sKq75t0eNm/Fi+QqbCARty9EaeKcko9pXXw0N6IfbwrNFb/YM3ST1q4o5T/5jWFDNezwz6mRB",
+	"2Jog4lDcuWuELdC9dq+IjCYzZ020FpYl1Am31oSiS1Wp8847k4OOayc+zdBzWaMpUcYxjDOn0iWbKTbh",
+	"qD9ZXToRnEPiMsEmUiywcSGaRGxUur/TUgsucltdnxegnSIuwaC7TVD70L/RpD2XXuiBVeux1cV13bWK",
+	"+Quu0ljkT26e0QaI60UQ6zUQB8Widp/sICNTuuxIrMoEn6BZKeSsGXN4eBDmcD1+tIlBVxpvq4uo+bNv",
+	"1xq06TWarGGwgkzpHE6xh1z11Equ5XYml8igKYce46bdL4ety+j3Ss7+XYL7t5YlbNLCmcYOjanYvoeH",
+	"+dyqQN9tV21/ve83hdfahSdBFeUOmLJ7v4epubGGYD867q/BNOdBdunbRHCbXebyyeomIo//ugnjtmt1",
+	"0FbIIo0kwq26EvoTMjQIPeyTYc54qUENB8QV1Z+QobOkmv92lfYnZDiiyawshgMSltwHrw3ISvG9WRAm",
+	"TPCh82p5OsS8IbNC76T38MAXOp70aJkyYx1Z3ArPfHiwtp9DG6+XWNqH0vGUcGMyE1oHI12lRlOhbmld",
+	"B1cNHkZbKHRm9LyCRViwsAtWrylQiBcbdNJVK+dmpzSAu0iTuVL+y2pwyvy1AwJBsuQOp796Jm1rb+tK",
+	"e1/B4qIO3O4iIGHOYnpjVSDuvCOlAtX3wdgkY8B1PGBfTG15zo2Yg7E0hDq0uaIZ8WiKwVYRzpsOpMci",
+	"zbGL8z0vo03Inxw/+mE1KzMRKURddqMMTp14IWJNvwwb44lqjSCl2MHPH2RhRgu0labOKtkB0reV0lXF",
+	"Wmvj+8mTQNQeH0TzWzXTXaX8kibgPGUd+veVEQb/6xcPEhPw8mOIZHulGdtlNVAwhWS2S7eoZgFZzJ+6",
+	"kvaJhVvNjmFB6eXm+El9QLvZjiOqaMLnhBpU62Zi6LhHB1GaKvSQn+AoDtfuzsebnOTH3uO+Da4SxHwb",
+	"KPbvaEX/BvGk0DSOLjb8ty4ZLqvat2NPHTXtaBSCbHedre9O5MJlaHx7u1tii+vo3ttFod2ologsg470",
+	"26uZpznkYqc2Bc4PvsnQrL67wcB8C2N3Iu9h2UGIbuEE+Qo9Hut9GOuB+EaKvNBroxTdZYnM+akUViQO",
+	"p1SmQ0OTw4kQqavixoKrBJMcRmBzA8dCEgezrt5zkGhILxtzJyIcQwmpkYZc6s+Y6T4ZgdK252XDBPaX",
+	"NZYAl05ndee4NLTY6/eWoC45RgQSastrLeoaXidYR8J9t5382agtWSYWl2XRdYIKMLaLt9GL1gfMaiP9",
+	"4Ya1WSTH45XLxbXsh/GJLYHA9Cyuh1vFDbkju/Wh5QaR7iD8i1IWYpsU9AqB3QuBP7d55kdEC3L8yDFc",
+	"jLoalPTNbv2cmAE51862TBmdcIF6tJApSIXxinTOXBQx4qjnO+z4nXk66mV2aOlh4D5c9RPpRUmjgWXb",
+	"EPuNeSqL+nNbJhy0uM6f1UXBb3xrUfOmxsrKh9RLAWzdWCvXkaXANRsvL7VkkwlINSSZEG7oEKorIwNR",
+	"RWjFSF3J49B+cmhw0us12Ku3T4ao6Eqqof5vTpfEGJqGAxrON0wgg1HzGRy6IjCLizVqwld2iQdxJ6oW",
+	"w8wH99Eo+6thdLVuspiv0IDrYRh02+RgC8TUFq1obKV96ChvmXJb1NTviOneyV7z7ScRQroG07OsOy6n",
+	"hywdonx0CO9Koo0Wq6Zi4WcX4mwyrJumSp8SDswnqzBZ8UmjEzn0zaoG97nFP9TrG8DZKEVqeBxGosdx",
+	"Tn5etXK5uVqBKzPvNdzinftizSomwK156Kmv+kPKpG3fh/0L0LBaUJl30FptmbSoiJadOSXR7INrtLf3",
+	"8xexRY7lXMh9KE+x1mMBWTbozmC+UljYn7yK43t/86cN/GE1Irbx5NbHHeEOvuYJK3WVb6ieA+XKJoFW",
+	"rRN3yHdayYbeIkUqz6lNNIgUF3W6QETBkmvPE/GZOM7Z4T5adywPWnn5bdZp10H/cw/juNS1d/0Li5gl",
+	"v4eZzeswpk6BxnP4itptUwNkQGrbIOYKuKoP9Bv1vPX+1x19JXEJkimG3FADBJnYlNexpDkshJzZoIRr",
+	"ND2FrLjEdKZ1POQtqDK7OVVwynbSA+sbjhLg76jjrumzkVCeshTzvIOkbtvEdEST2aZeG63Lwt0HC2/U",
+	"C+3+L7Ah4dWSwW4wBWy3hKgVVrpbStTDQDs72pgSldOPlyGvrkKnx8cb311l3XeSMoc8bXW1m6pFxK+v",
+	"Q6o1GVY3Ijp354U7JlV1iKAtxEnIKLsTq94G9ZVtWyIc8r0tNeDHnvp/RYtV7rwn4lOjYVQTHayTiAtN",
+	"RmDTEMizephLUH9iZMGuHSgdP6LZJQ1GQa3NrvDP7XDUykURy2qqXDHaW7VYHq4FmQjS4bwP3dCrho//",
+	"b53M4zyEGWprgm9tydVpj1FJZWmrYxfVv1e2IcZjP9l5F57duY05g8X2GtEusbiOUMgQF1BYezluToDt",
+	"E7sfLNGcAAdJdVWjqWgOfeuEo8TnlBHsADogwzHNMiO+hyfVN5yJOqXcfM5SYvWtsQdoHwcW6GoaPz4e",
+	"mFt+t71+r9qR7ZuE69VDdWIqU9wYPcsyUkMZB6xw6zPYHLCpVEPn8AsYVz8MhNT4tVkjabGxFeYY+Bg6",
+	"T9hpG29RYF85K/1C0X26Zuv1eBTpJpDYfq69fs8Ox8d+6YVkc5osL8V4zBLbXNNlFPV7NM0Zj17XReVB",
+	"bCmPhqcYXKVVL4t6aqxHH2PERlHvwpi2TGNskiewGuy/yRZ3V+/Ltl1Kc6RRWWeTBJseGEa7BJ+DVJgB",
+	"c2LMDhvGqv+Gs0NQAcd8gyCMMpIsnbi6XFFy7V/Ha3Ux8yR+qV4H2XKoV6wfantYWVfM60bmuG3Vkesq",
+	"fbfCfluBwR29ujrR6PojVZNSSuD6cm1g0I1Iq0bPufA2pvL4qncSVC91ZL34TKdVXxZPv5xJsO2eEet6",
+	"QlZdCzYPPaBK79xUZquqf4cOdcV/uw2eWXBuvZTphvFU0Qr8WK/DxriorTtKNLa6sVnH3SaHtY4R3b6G",
+	"Im6eZLAr3a0fd9K3U+SpIsM5YAlpo5H6oKN1g9x1F6qjr4fXSmyPjtpQSYVPl2casw9nAzI0umbhVEGm",
+	"Qj6ANbHmPWP0twJVbrtOTUIANtOX3GfjpSDuJqrxY6vWjpdPlxK0ZDC35Z5+/qkdOhE0mrl0CqSNx2pZ",
+	"6umlU8DNrjI2t10L3UeVFtKWTbg/4MSQZl5GZ6YVFBVZraKZHUFaGjl+YSjczy2mMtoSkROaJKAUwdpm",
+	"8v0/fnv3wPPnujMPeV0AP/8Z66lZajSjOc2YTdmgnExFKX3AHLOvgqLf74c5UHY5GAyGDwYE53kY1cG2",
+	"SbCtXB3cfKcFZc3b4Bs4X29K50BGALyqIT4l1G0bO5viRIDMJ0opgnUdJBU2LR3ZHWbsWFBUgJtqXdiR",
+	"5YyPI6V1vr05JZhug2hSlxmf1HqjHY5mIx74ErY5UFiKbayfHIzKYYdmWMavBu/5e75HzlottGy6m2tS",
+	"Upf1+Ty4qtVNPV3aP2v26f7dRzBi5sKYskzhGBzQCwA+MIsO37y+eEf254f7rkeK2v9Ud0v5vB+ysyFS",
+	"IHbeHbbm4g8H5MJOM6xH52Oxd2OYPs5+t1P2mfImmtGpdSm5qp8LlQC7SWTDJ2RBmf7x1ZBQNQvq2q3Z",
+	"7LKa8QMJzbIB8Q3rmXbJgMCxIpLI0tj5pbYzcc3D1R6ODo5wT+GHVdBPfYhyaeAJHjOarP/CFoO4/9t2",
+	"U0Pc/TND9ARzci0Gubn6JBVJaWxu24P0yfGjHx4YM1akMET4uFzgoUHRIcEP2+Z5hbGLtZ3nieMpcBgf",
+	"4pBBfWYIyOCI+ezDhw+f2Ln6Twfk3GGVbZxsYftxz1i8e+jNHVYN+YDgH8gqfaJybvBo4E7mYWEYhhU4",
+	"jcepRGfL8C3V8MJ8c+8NtgQZGjj3g8EcuCDIVtpTP3hzSL5PJR3rPQZ6vGdIlhYMt4/v7tnusGrv8PBB",
+	"vTl0ILld95F+C1RBzM25YZvWOhdiQI6PntgCR8bJ8C1oudw7G2uQLl/NPIfzkMdMK8tRnEsTGUTQ7/Sk",
+	"d4gNuAvgtGC9k97DweHgwDWsRWa8P8VurH+YnyeA4raC2nnaO+n9HbRr2FoLGHzz6OCgKsiw1jwtisz1",
+	"it7/3WkEVrPbpPe5FZDztSKadp5cKEp6J//6EMQYe+cWU1wXBVIWfzMAoRPl+iZL33HZfGQfk4vD4zbX",
+	"Ozo4WPFZ+tEG1cAJxzH75iFO2JgokUPzWTuAwj3PFE6iPLXddx4dPBxUXoQAzHXW9S1Cul4kAmzzz2Xf",
+	"CIApLcIZGZ/7vUcHD+9mExcrsKwHfQiwkLUXsB4tnlLMlE1Fpd+txYv54b4h4xnYIs8oLbxgStvSUdWs",
+	"uDr5V0citvMPY0PSYdA7b1glihsm6qSqIfkBsUMe0fFqPuRbTNuM3p5rvdcPIH1jrfWibmqhtJGhyPOt",
+	"eOramo3EhTurixnDMlgfGOsKrG2/4w+3SCj2nrEVYwRJX9lsJMzhtfJbwlzMkDekxBmlhlEbHp5kpaei",
+	"Y7vD2MLVSfZ/oqnPVMNXDje/8iunpZ4Kyf6wuVzHllrXv/RcyBFLU0Dv0PHRk81vvBPiJeVLtztl+cIW",
+	"J8JaOW7nFT/aZmu/BvUeLSKvDQjsM6esh+7D5wbxG0ol+dJr7SqgfOfYM+ZKqHT0TqoEBWwrFqsBeS6k",
+	"ETMTSXPfLphyw4/smHJubQpXlG3T15hr/lOpJ3ZMHdaHYkoaOdcEW7jZRgqK5HSG7l6ns77nE2akjLUg",
+	"zNu2chlnTfixgKgPE5tnh5vZYzzevQm1hSZXe4rOEFcSX00i/Umkyxsjprrk/nPThHT14i0qPryxhRvd",
+	"EiN07O7r1Hdosq32eba0Kjre8XAGy2F1o4Oq/z9u9oVI6Lr0TvfofvUcbuILZgOHD7diAy+onIB94dE2",
+	"+6qm4b2ElNF3S1vPf3x0tM3LTrWz3OBrZlU27tDiVS/pDAIPw1asyv+nrbrsf5rB0pjMlnnhkPrVLEHb",
+	"1doqRdgUskoNRKbBOBmzORA3qGxA3hrZ5qpprOGcTCmfWGVs6hpjN5kKvhIylVsV02tIu+/mKWJvDsIF",
+	"Wk5fuiw+ON78xiuhn4vSRue+MYqwyHNlmlhRzVFbxRktlbJqyaTXlkXb69WfP3+oaM+28thgN1RP/SdZ",
+	"DhVs/uPMB3fwLgPizPUNuLcJbpqtVCjXbRgsKl81ljSOhazqS9CiC9lNRbZXsBcusPLEKPcYNHJxDNtB",
+	"YuwmOp2QoeuWM8Q52spZkwhN7CJjNH/bMdR8zuWqYooHegLtVFM6kQDKdYAyf3nPg4UXol/VzFj2kTeX",
+	"sZaL6zJdGS++gsYYGZi4rIBmvmN0W97jl6qGSStMLna39SP7gScf5fmH2zNE/Bbv2BRprhtLxcPjnvpJ",
+	"XwnlQQMOpgkXi2/d+DjYgt88FXycMRvFvrdWbp2JRhW0MzWrBtIJy3vwB05sM6ptuOeqCeOe3f/kf/SG",
+	"TFdgIuA2ty7Iu8jW79Xoab4xw+LevvjiFQEspDXyk9ZItKvQ30nCeUQ6/7m3ajo0cX4/dR3abGbR1Zfp",
+	"Ukxec7BRR5oR4M55iNc2IK8EBsit6DF6hlWXbMjf60uoFyjI5rYDAdELloCNb9vEaVRadPUiJkxghsZ7",
+	"jp41wbNlJFrvD97hZogoHj/jPhuc4FbUhqpp3lZqw5/Af5zDGGfb261+c1zoXj34StQDoxD069SGq2oE",
+	"Zcr0PjbxQtO9M2jv5hUNyAuqQfYrQ4spNChIIYUYByOO2R9WXUGjT6IUMAaPi+k4ZmOzBedGxzGmomVF",
+	"aTRyf2Y2+rTe522yg9ZSHVyhBtrgXq+4aeTHUoCYOoHDma0fQbEJhzS4h5AG7Ae6VYsm/teI3KkLv5Fi",
+	"DhY1gqfjftCW2w2nIGzlBmVcPz7ura+J/dyPr6LFDa7x4dbpKwBiF4GtsBcxJnaI9+OjPlG2zQY5GhwO",
+	"ju6tgS+VapFu6tLHTExs8HciYeETVIleCBQZ6sokDFz7QtCo/Dq3SaPYyQvbSGPEChVnLM1wpV99690z",
+	"yrewiY7o/8Nk61W5hEEHs/wzt/qGuMM5T+GjDy6gG5SYfS/DeMMOsYXKeX/QX0PeB9uzkDXxARsSqMeg",
+	"3FSAIBrX+OXl2VM3AKM52aq+iNj2XU58uP+wPv9g7wndG3/49Pg4MjX6CwlpGGS6j2d8EYwLwxj4HwIV",
+	"eV+LOe1/wrKPz/sozTpZlS2hM/KO1ZivJSA7Gho2OfQ7OrFU4tiH04tqhSjsZVp1LyPHB8e+ksNyn4o5",
+	"4yJVBihq5jiFd4Xx1crQs2o0+6ZwMJ79iirKDjzMwKd3VcXnC+IC5zzJytobEvFKIGoaGHfrRYf3etFX",
+	"oBdVhIjlcF5NugK3sZXV+1XDgH1V9SbyTsomHdveRW+DBgO34dprdUq6Y+9eu9dVNCm/0aKjoEpBGvaU",
+	"avYTvg/w3XvwtiB71+egRffPGU/bxSy+2U1A8gkt6Ihldm7jKuW7b3vCh2oaSbcF9NtU5ISShNrp1K5l",
+	"Y60YEOxbSJ7RZIqdagNuZEVNJiZxE+hZsPoGC+i1Mf3MFlSg3xMlulR6X01ek7qv4RW2Ry1NZlwsMkgn",
+	"foiBn+Xf7yUZdnv5cINZV99U5pi7h/+srLEaWe/trLvmiAGb6s4cs1gpxqQAUWSA07wNgxxB2KqnI5cs",
+	"ZISb9aXg6f1P9S+tnIgmdvzKNcucTWUZDCYO0RxUn4yWtibWkDphWPSKAZGK4e7MX/8OAXvt3QlddPpj",
+	"jeS4T8H4ymiqSsIw17c7peyaglGjUZiEsYbQ9gMJnvuujddasysjw2Vd4DDPLLVdSQjlS1uuUCVKdBVg",
+	"nJLjgyfWo0K5zQjFanI6A0USLLYf+w4EIXtYpemz+sRfEm37Mg5XopXQLAP53bdJ6TsbSV87a4gmEbyj",
+	"M6hQl+7GIdqZBOtIPJipeF3KLrssG+bSzb1ZMxZyIrCbn8vaodr1o6E5ELejdZRuXaRI6Ksk/NSQdot4",
+	"byUnqp4ueadOky04htV9DM7cc4d7F8qfxMGQDq/Luixnimr7r70qb4vBT22npxlAgYWOqPZHlfaXcJsC",
+	"/SV0C3Ijte+N11vw4ofdSlto+NtUEJqT87/t1gShwr9cyOW+dbt0+ur/2/z7pW+iehvixn4c17l7J30w",
+	"o7IDtat23tzcidKudoog3O499PfiZWeSdi2JVyxmbBRXVTCitWh9uds76N2nKxLHLsj7tr/4HkboQ0pf",
+	"RXYcO1Y1ubK9BCEdkLcldjm0RWuMEzsHRcEpkgK2UPet1hj2Tgn6q0nKFKig1kDRZdAsJRMLkMr13Wyp",
+	"u2bD1WiD2+A9fpxARY53y3/s2dwA5VX2U3VeHBsd0U25gqyoIW3MfSN6sXTjngHdM6DtGJBtjt52gwsx",
+	"s9XIbMJ9oEzk4N1XlRt8B3ZkF2qxo6oP7l449WN3pvSaQ6MrH6tG9DX7YH4/LOs7v/SDH4YPIi4ys58/",
+	"4Fk18vQb5DnVBJUIw3mJF/SdbUiK3V/uOco9R7kyR/m1ak1sU4/twFkVtDYzqgTxIzyuw1OqgV1fAhv5",
+	"GTQk+pWbS/gN8hB7tA6DCa+iT3LQREjiJsHXbe9c82krXgqgs6rq9J7b3HOba3CbVzQHl5AMHsEsc7F4",
+	"pogYX5fNyGrO7l4wgDzOc17SFCMc1UifjHFQZLT0jLCPO+0TN7TI9gUXvJ5RNYaFoxaX34MTnsgZGZof",
+	"hq4H/tDpU9jJ0HzRMLV1DO/cK3J2vjd27ObCz2m2ZsbQzkIfkqnIUoVWx6mHZjezdP2uI5acnYG1Og3+",
+	"tlI/24PB79yx1D5oB7OsgM4FliPRjM3gnhHeM8JrMMK/gw4mp1tq5XOmMYMQc4AwinZ1O86Pcuj2GtvO",
+	"s34G1K2FKf0Cnx1531KDp2CZGA07cJApVWQEk/K+k+w9OV+JnCOT7Fqk/RNM0GRSFWV5Cq5ocpV61ZLr",
+	"KViTv0nAjVks6/oxhZR8SyJzSyK7zwT8kpG2MxVwR5S9ciKgw6IwCzA+eMjNSLz617vy/Z7ZfL7qwFYA",
+	"G9mAk+0IzXBQyUoHpMicJZfJj7N6WJY1Bvk1SfQZT78cEq3Oek+fX4VQecbTWxIp++1piZ1NlM+b0xnX",
+	"VvNUlSTh17/EgpJvoY7nNotigkvvqop5zeGrqIu5F/Wrov67xphN1Vk90x5pehu6QJe0Pjo4PKmnA7sZ",
+	"Cehqq6eErEwHtOP4BuTo4CCcLG/ne8/AtTYwolxBNRZ+8J4fHRyd1NI9LSUdZct+MPcKUmx8QM7Hgad8",
+	"KrLUxWTFuKpEqhx0fgAeJga4CeF9G1jxkQstRPd4mIAIr93bub/xDQvL2+wCHZ7njr1+K0u35RZTdmpl",
+	"EzNOiU3nUNjDLpxMW8VM/Fi0hl8hnJH5FoqMLiHd5GMI3qle+dy/goui33tTzS7eOzMg27x4/YZ/AaF0",
+	"o2OB1l/BmSe+ejwqDgVHcr+22+ZGYXJ05zBxDOk0HE6aiBwUyaj+JrGv3wtmcG56Hx+1T37x3dbvSw++",
+	"WWvtgi7rRg7ba1FXsdj2PwW/bXIRNvWIP0/GNsY737sLv1Ibgq/qQe25vSPIBJ+g4c/u2JzYrOcGaLrZ",
+	"F7mW5vbtrO/OWqELkHOQezh7xj46IEOloRiS71Oq6Qm50FA8QOsEQeg8j7b40jzYJ0Mr7as3gt0/IK5L",
+	"G2AGshF/tmD3PUfLR0uguQ0oqgF5gSkO7nomflQlJYnIBMcCJt/Cmbt+YaIAPiBn3O7dmIwpmUixUN4Y",
+	"o26NU4JHHNFkhn6TF1TpvWfmpb3zn4eGyiWo0k8Xd/ta2BHt77mdym1wR0iSAZ3jjyVWYjv/65l/iWZK",
+	"2Ob5dqQ7ujYNkN1wPTfOEy1EpkhZnPgDucmfEVvrAj+91taKMLLUO4Qyqtzt1ralhATY3HqD0SlkFZXa",
+	"K9SAUMM5VPu6Hh4e/HC4tuXdTbqKNHzUFp/3LKybfL89hy3uZcYXkZcfWY7Z8r/XbCKEUmVraW9s+W7g",
+	"OHBdC1R170XE1yAinossE4sVITFlGRZFyJKrb1geeHiun3Tf9Bxge4ijg6P670pTXSoHtIAmOMR7bzY1",
+	"vLd+D7fbQc+u0dWJ0o+KvzVr+QJhFJ0SvuKyO1MzV9ZvZeQwsCyH1cDVpgl9b3x+42psTYDfMD+ynGRL",
+	"09CR1N0YiN30+85xQJ9ra9iebYaKajJNpqgZ17F7l9d1T3lfCeVNxYKMqWzrCOzLVww+Vxv8tNIhMDy7",
+	"nxJQgFSCD8i5JhlOGbVhKDwFpJVj23e29DH91eD0aw4kB6Wotw3tl9FV3ra9rVsYO08Nwl7bAUBXF7DV",
+	"ZX1iC/7xuz9hQ1GCWTLAJBEL3jdmmWIp9tcIzhus08hWjUXZhS+MxSx7X380g6UvC0h0UHVSfbeeM93+",
+	"5NOtugOaTy7s4oLj+sHHw+YgqwucJdoPKeocKGv+z3EBqmYqeoBqBlMcKilLsQ77xCCI8HdJuZ+NIRaO",
+	"H64MubFFW9gfXpHvfdvvB+Ha2C16dd1z9MCVhb0HDHJheeHyb8EIBS8xlKGA/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -20,7 +20,7 @@ func words(t *testing.T) *Library {
 	return l
 }
 
-func strict() *truthfilter.Filter { return truthfilter.New(nil, truthfilter.Thresholds{}) }
+func strict() *truthfilter.Filter { return truthfilter.New(nil, truthfilter.Standard) }
 
 func TestLibraryIsWhole(t *testing.T) {
 	byKind := map[Kind]int{}

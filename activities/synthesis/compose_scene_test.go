@@ -86,7 +86,7 @@ func requirePasses(t *testing.T, in synthesis.ComposeInput, answer synthesis.Ans
 
 func review(t *testing.T, in synthesis.ComposeInput, answer synthesis.Answer) truthfilter.Judgement {
 	t.Helper()
-	return truthfilter.New(nil, truthfilter.Thresholds{}).Review(t.Context(), truthfilter.ReviewInput{
+	return truthfilter.New(nil, truthfilter.Standard).Review(t.Context(), truthfilter.ReviewInput{
 		Words: in.Words, Draft: answer.Text, Analysis: in.Analysis, Memories: in.Memories,
 	})
 }

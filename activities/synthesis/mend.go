@@ -1,10 +1,6 @@
 package synthesis
 
-import (
-	"slices"
-
-	"meai/activities/truthfilter"
-)
+import "meai/activities/truthfilter"
 
 // mending says what the second draft does without, because a review objected to
 // the first.
@@ -30,7 +26,7 @@ func mendingOf(review *truthfilter.Judgement) mending {
 	}
 	objected := false
 	for _, layer := range review.Layers {
-		if layer.Score < objectionable && layer.Layer != truthfilter.Relevance || slices.Contains(layer.Reasons, "off_topic") {
+		if layer.Score < objectionable && layer.Layer != truthfilter.Relevance || layer.Has("off_topic") {
 			m.heed(layer)
 			objected = true
 		}
@@ -48,13 +44,13 @@ func (m *mending) heed(layer truthfilter.LayerScore) {
 		m.noMemory, m.shorter = true, true
 	case truthfilter.Honesty:
 		m.noMemory = true
-		m.noResources = m.noResources || !slices.Contains(layer.Reasons, "invented_memory")
-		m.noReflection = m.noReflection || !slices.Contains(layer.Reasons, "invented_memory") || len(layer.Reasons) > 1
+		m.noResources = m.noResources || !layer.Has("invented_memory")
+		m.noReflection = m.noReflection || !layer.Has("invented_memory") || len(layer.Reasons) > 1
 	case truthfilter.Safety:
 		m.noReflection, m.noMemory, m.noResources = true, true, true
 	case truthfilter.Resonance:
 		m.unnamed, m.shorter, m.noSteps = true, true, true
-		m.verbatim = slices.Contains(layer.Reasons, "misnamed_feeling")
+		m.verbatim = layer.Has("misnamed_feeling")
 	}
 }
 

@@ -88,7 +88,10 @@ func TestObjectionsAreHeeded(t *testing.T) {
 		for _, l := range []truthfilter.Layer{truthfilter.Relevance, truthfilter.Honesty, truthfilter.Safety, truthfilter.Resonance} {
 			score := truthfilter.LayerScore{Layer: l, Score: 1}
 			if l == layer {
-				score = truthfilter.LayerScore{Layer: l, Score: .3, Reasons: reasons}
+				score = truthfilter.LayerScore{Layer: l, Score: .3}
+				for _, code := range reasons {
+					score.Reasons = append(score.Reasons, truthfilter.Reason{Code: code})
+				}
 			}
 			layers = append(layers, score)
 		}

@@ -19,25 +19,26 @@ const (
 	sharedTerms = 2
 )
 
-// contradicts reports whether the draft says the opposite of a clause of the
+// contradicts finds a sentence of the draft that says the opposite of one of the
 // person's: the same content about them, with one of the two negated. It is a
 // check for the plain case and does not understand more than that.
-func contradicts(drafted, words string) bool {
+func contradicts(drafted, words string) (said, told string, found bool) {
 	theirs := statements(words, person)
 	for _, ours := range statements(drafted, companion) {
 		for _, their := range theirs {
 			if ours.negated != their.negated && ours.sameAs(their) {
-				return true
+				return ours.sentence, their.sentence, true
 			}
 		}
 	}
-	return false
+	return "", "", false
 }
 
 // A statement is a clause about the person.
 type statement struct {
-	terms   map[string]bool
-	negated bool
+	sentence string
+	terms    map[string]bool
+	negated  bool
 }
 
 func statements(text string, by speaker) []statement {
@@ -48,6 +49,7 @@ func statements(text string, by speaker) []statement {
 		}
 		for _, clause := range clauseBreak.Split(plain(sentence), -1) {
 			if s, ok := statementOf(clause, by); ok {
+				s.sentence = sentence
 				found = append(found, s)
 			}
 		}

@@ -219,8 +219,8 @@ func filters(t *testing.T) map[string]*Filter {
 	e, err := embedding.NewBuiltin()
 	require.NoError(t, err)
 	return map[string]*Filter{
-		"with embeddings":    New(embedding.Cached(e, 1000), Thresholds{}),
-		"without embeddings": New(broken{}, Thresholds{}),
+		"with embeddings":    New(embedding.Cached(e, 1000), Standard),
+		"without embeddings": New(broken{}, Standard),
 	}
 }
 
@@ -236,7 +236,9 @@ func (broken) Dimensions() int { return 512 }
 func reasons(j Judgement) []string {
 	var all []string
 	for _, l := range j.Layers {
-		all = append(all, l.Reasons...)
+		for _, r := range l.Reasons {
+			all = append(all, r.Code)
+		}
 	}
 	return all
 }
@@ -276,7 +278,7 @@ func TestGoodDraftsPass(t *testing.T) {
 
 // A claim stands or falls with the memories that were recalled.
 func TestClaimsNeedTheirMemory(t *testing.T) {
-	f := New(nil, Thresholds{})
+	f := New(nil, Standard)
 	for _, c := range goodMemories {
 		if !strings.Contains(c.draft, "ou told me that") || strings.Contains(c.draft, "don't find") {
 			continue
@@ -291,7 +293,7 @@ func TestClaimsNeedTheirMemory(t *testing.T) {
 
 // What hides from a pattern by its spelling is found all the same.
 func TestDisguisesAreSeenThrough(t *testing.T) {
-	f := New(nil, Thresholds{})
+	f := New(nil, Standard)
 	for name, draft := range map[string]string{
 		"zero-width characters": "Your dog died, just g\u200bet o\u200dver it.",
 		"soft hyphens":          "Your dog died, just ge\u00adt ov\u00ader it.",
@@ -316,7 +318,7 @@ func TestDisguisesAreSeenThrough(t *testing.T) {
 
 // The person's own hard words may be given back as theirs, never stated as true.
 func TestHardWordsAreGivenBackOnlyAsTheirs(t *testing.T) {
-	f := New(nil, Thresholds{})
+	f := New(nil, Standard)
 	review := func(words, draft string) Judgement {
 		return f.Review(t.Context(), ReviewInput{Words: words, Draft: draft, Analysis: feels("shame", 0.5)})
 	}
@@ -330,18 +332,20 @@ func TestHardWordsAreGivenBackOnlyAsTheirs(t *testing.T) {
 }
 
 func TestSafetyRejectsWhateverTheMeanSays(t *testing.T) {
-	lenient := New(nil, Thresholds{Pass: 0.01, Relevance: 0.01, Honesty: 0.01, Resonance: 0.01})
+	policy := Standard
+	policy.Least = Scores{Mean: 0.01, Relevance: 0.01, Honesty: 0.01, Safety: Standard.Least.Safety, Resonance: 0.01}
+	lenient := New(nil, policy)
 	for _, c := range badDrafts {
 		j := lenient.Review(t.Context(), ReviewInput{Words: c.words, Draft: c.draft, Analysis: c.analysis})
 		safety := j.Layers[slices.IndexFunc(j.Layers, func(l LayerScore) bool { return l.Layer == Safety })]
-		if safety.Score < DefaultThresholds().Safety {
+		if safety.Score < Standard.Least.Safety {
 			require.Equal(t, Reject, j.Verdict, c.draft)
 		}
 	}
 }
 
 func TestJudgementExplainsItself(t *testing.T) {
-	f := New(nil, Thresholds{})
+	f := New(nil, Standard)
 	j := f.Review(t.Context(), ReviewInput{Words: dog, Draft: "Biscuit was only a dog. Everything will be fine, I guarantee it.", Analysis: grief})
 	require.Equal(t, Reject, j.Verdict)
 	layers := make([]Layer, len(j.Layers))

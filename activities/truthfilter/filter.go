@@ -9,15 +9,19 @@ import (
 
 // Filter judges texts. It is safe for concurrent use and keeps nothing.
 type Filter struct {
-	embedder   embedding.Embedder
-	thresholds Thresholds
+	embedder embedding.Embedder
+	policy   Policy
 }
 
-// New returns a filter. Without an embedder, and whenever it fails, relevance is
-// judged by words alone and the judgement says so by less confidence. Thresholds
-// left at zero take their defaults; check them with [Thresholds.Validate] first.
-func New(e embedding.Embedder, t Thresholds) *Filter {
-	return &Filter{embedder: e, thresholds: t.withDefaults()}
+// New returns a filter that judges under a policy. Without an embedder, and whenever it
+// fails, relevance is judged by words alone and the judgement says so by less confidence.
+func New(e embedding.Embedder, p Policy) *Filter { return &Filter{embedder: e, policy: p} }
+
+// Under is the same filter under another policy.
+func (f *Filter) Under(p Policy) *Filter {
+	other := *f
+	other.policy = p
+	return &other
 }
 
 // Review judges a drafted answer.
@@ -42,19 +46,22 @@ func (f *Filter) Review(ctx context.Context, in ReviewInput) Judgement {
 // gives words back.
 func Screen(text string, sources ...string) []string {
 	s := newSubject(text, sources...)
-	_, unsafe := s.judge(rulebook.safety)
-	_, dishonest := s.judge(rulebook.honesty)
-	return append(unsafe, dishonest...)
+	var codes []string
+	for _, r := range append(s.judge(Safety, rulebook.safety).Reasons, s.judge(Honesty, rulebook.honesty).Reasons...) {
+		codes = append(codes, r.Code)
+	}
+	return codes
 }
 
 func (f *Filter) judgement(layers []LayerScore, mendable bool, sure float64) Judgement {
 	for i := range layers {
 		layers[i].Score = round(layers[i].Score)
 	}
-	mean := f.thresholds.mean(layers)
+	mean := f.policy.mean(layers)
 	return Judgement{
-		Verdict: f.thresholds.verdict(layers, mean, mendable),
+		Verdict: f.policy.verdict(layers, mean, mendable),
 		Score:   round(mean), Layers: layers, Framing: framing(layers), Confidence: round(sure),
+		Policy: f.policy.Version, Adjusted: f.policy.Adjusted,
 	}
 }
 

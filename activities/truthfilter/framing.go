@@ -49,7 +49,7 @@ func framing(layers []LayerScore) []string {
 	var found []string
 	for _, l := range layers {
 		for _, reason := range l.Reasons {
-			if a, known := advice[reason]; known && !slices.Contains(found, a) {
+			if a, known := advice[reason.Code]; known && !slices.Contains(found, a) {
 				found = append(found, a)
 			}
 		}

@@ -27,20 +27,18 @@ const (
 // written; sources are the person's words and memories, the only ground on which
 // it may claim what they said.
 func judgeHonesty(s subject, drafted string, words string, sources []string) LayerScore {
-	score, codes := s.judge(rulebook.honesty)
-	take := func(weight float64, code string, found bool) {
-		if found {
-			score *= 1 - weight
-			codes = append(codes, code)
-		}
-	}
+	layer := s.judge(Honesty, rulebook.honesty)
 	sentences := max(1, len(lexicon.Sentences(drafted)))
-	hedges := len(hedge.FindAllStringIndex(s.text, -1))
-	take(0.45, "hedging", hedges >= fewHedges && float64(hedges)/float64(sentences) > hedgesPerSentence)
-	take(0.3, "empty_qualifiers", len(intensives.FindAllStringIndex(s.text, -1)) >= manyIntensives)
-	take(0.7, "invented_memory", claimsUntold(drafted, sources))
-	take(0.6, "contradiction", contradicts(drafted, words))
-	return LayerScore{Layer: Honesty, Score: score, Reasons: slices.Compact(codes)}
+	hedges := hedge.FindAllString(s.text, -1)
+	layer.take(0.45, len(hedges) >= fewHedges && float64(len(hedges))/float64(sentences) > hedgesPerSentence,
+		Reason{Code: "hedging", Words: strings.Join(hedges, ", ")})
+	boosters := intensives.FindAllString(s.text, -1)
+	layer.take(0.3, len(boosters) >= manyIntensives, Reason{Code: "empty_qualifiers", Words: strings.Join(boosters, ", ")})
+	untold, found := claimsUntold(drafted, sources)
+	layer.take(0.7, found, Reason{Code: "invented_memory", Words: untold})
+	said, told, found := contradicts(drafted, words)
+	layer.take(0.6, found, Reason{Code: "contradiction", Words: said, Against: told})
+	return layer
 }
 
 // claim recognises a sentence that says what the person told, and yields the rest.
@@ -60,9 +58,9 @@ var withoutContent = stems(`week weeks day days month months year years time tim
 // and numbers have to be there without exception.
 const supportedShare = 0.5
 
-// claimsUntold reports whether a sentence claims that the person told something
-// which is neither in their words nor in any memory that was recalled.
-func claimsUntold(drafted string, sources []string) bool {
+// claimsUntold finds a sentence that claims that the person told something which is
+// neither in their words nor in any memory that was recalled.
+func claimsUntold(drafted string, sources []string) (sentence string, found bool) {
 	grounds := make([]map[string]bool, 0, len(sources))
 	for _, source := range sources {
 		grounds = append(grounds, setOf(lexicon.Terms(plain(source))))
@@ -74,11 +72,11 @@ func claimsUntold(drafted string, sources []string) bool {
 		names := properNames(sentence)
 		for _, content := range claimedIn(sentence) {
 			if !supported(content, names, grounds) {
-				return true
+				return sentence, true
 			}
 		}
 	}
-	return false
+	return "", false
 }
 
 // claimedIn yields the content of each thing that a sentence says was told.

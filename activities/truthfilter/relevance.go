@@ -34,18 +34,18 @@ func (s signs) score() float64 {
 	return 1 - (1-trustCosine*s.cosine)*(1-trustTerms*s.terms)*(1-trustState*s.state)
 }
 
-func (s signs) reasons() []string {
-	var codes []string
+func (s signs) reasons() []Reason {
+	var found []Reason
 	if s.terms == 0 {
-		codes = append(codes, "no_shared_terms")
+		found = append(found, Reason{Code: "no_shared_terms"})
 	}
 	if s.state > 0 {
-		codes = append(codes, "speaks_to_state")
+		found = append(found, Reason{Code: "speaks_to_state"})
 	}
 	if s.cosine >= 0.5 {
-		codes = append(codes, "close_in_meaning")
+		found = append(found, Reason{Code: "close_in_meaning"})
 	}
-	return codes
+	return found
 }
 
 // similarity scales the cosine of two texts to [0, 1]; ok is false when the
@@ -116,10 +116,10 @@ func (f *Filter) judgeDraftRelevance(ctx context.Context, in ReviewInput) (Layer
 	layer := LayerScore{Layer: Relevance, Score: s.score(), Reasons: s.reasons()}
 	if len(asked) == 0 {
 		layer.Score = max(layer.Score, unsaid)
-		layer.Reasons = append(layer.Reasons, "little_to_answer")
+		layer.Reasons = append(layer.Reasons, Reason{Code: "little_to_answer"})
 	}
-	if layer.Score < f.thresholds.Relevance {
-		layer.Reasons = append(layer.Reasons, "off_topic")
+	if layer.Score < f.policy.Least.Relevance {
+		layer.Reasons = append(layer.Reasons, Reason{Code: "off_topic"})
 	}
 	return layer, embedded
 }

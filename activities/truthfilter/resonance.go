@@ -34,33 +34,28 @@ var (
 // the analysis says.
 func judgeResonance(s subject, drafted string, a *mirror.Analysis) LayerScore {
 	layer := LayerScore{Layer: Resonance, Score: 1}
-	take := func(weight float64, code string, found bool) {
-		if found {
-			layer.Score *= 1 - weight
-			layer.Reasons = append(layer.Reasons, code)
-		}
-	}
 	m, high := moodOf(a), a != nil && a.Intensity >= strong
-	take(0.65, "cheerleading", m == heavy && s.says(cheer))
-	take(0.6, "gloomy", m == bright && s.says(gloom))
-	take(0.6, "misnamed_feeling", misnamed(s, m))
-	take(0.6, "cold", s.says(cold))
-	take(0.55, "shouting", shouts(drafted))
+	s.takeSaid(&layer, 0.65, "cheerleading", m == heavy, cheer)
+	s.takeSaid(&layer, 0.6, "gloomy", m == bright, gloom)
+	s.takeSaid(&layer, 0.6, "misnamed_feeling", m == heavy, namedBright)
+	s.takeSaid(&layer, 0.6, "misnamed_feeling", m == bright, namedHeavy)
+	s.takeSaid(&layer, 0.6, "cold", true, cold)
+	layer.take(0.55, shouts(drafted), Reason{Code: "shouting"})
 
 	words := len(lexicon.Words(drafted))
 	limit := tooLong
 	if high && m == heavy {
 		limit = tooLongWhenHigh
 	}
-	take(0.6, "too_short", words < tooShort)
-	take(0.3, "too_long", words > limit)
-	take(0.5, "far_too_long", words > 2*limit)
-	take(0.25, "long_sentences", slices.ContainsFunc(lexicon.Sentences(drafted), func(one string) bool {
+	layer.take(0.6, words < tooShort, Reason{Code: "too_short"})
+	layer.take(0.3, words > limit, Reason{Code: "too_long"})
+	layer.take(0.5, words > 2*limit, Reason{Code: "far_too_long"})
+	layer.take(0.25, slices.ContainsFunc(lexicon.Sentences(drafted), func(one string) bool {
 		return len(lexicon.Words(one)) > longSentence
-	}))
-	take(0.55, "interrogating", strings.Count(drafted, "?") > manyQuestions)
-	take(0.55, "lecturing", len(order.FindAllStringIndex(s.text, -1)) >= manyCommands && m == heavy)
-	take(0.3, "unmet_feeling", high && m == heavy && !meets.MatchString(s.text))
+	}), Reason{Code: "long_sentences"})
+	layer.take(0.55, strings.Count(drafted, "?") > manyQuestions, Reason{Code: "interrogating"})
+	layer.take(0.55, len(order.FindAllStringIndex(s.text, -1)) >= manyCommands && m == heavy, Reason{Code: "lecturing"})
+	layer.take(0.3, high && m == heavy && !meets.MatchString(s.text), Reason{Code: "unmet_feeling"})
 	return layer
 }
 
@@ -69,17 +64,6 @@ var (
 	namedBright = regexp.MustCompile(`\b(?:you(?:'re| are| seem| sound| must be| feel)(?: so| very| really| quite)? (?:happy|joyful|excited|delighted|thrilled|cheerful|in a good mood)|(?:your|such|what) (?:joy|happiness|excitement|delight)|how (?:lovely|wonderful|exciting|nice))\b`)
 	namedHeavy  = regexp.MustCompile(`\b(?:you(?:'re| are| seem| sound| must be| feel)(?: so| very| really| quite)? (?:sad|angry|depressed|ashamed|lonely|afraid|desperate|heartbroken|miserable)|(?:your|such|so much) (?:sadness|grief|anger|despair|shame|pain|loneliness))\b`)
 )
-
-func misnamed(s subject, m mood) bool {
-	switch m {
-	case heavy:
-		return s.says(namedBright)
-	case bright:
-		return s.says(namedHeavy)
-	default:
-		return false
-	}
-}
 
 // shouts: most letters of a text longer than a word or two are capitals.
 func shouts(text string) bool {

@@ -70,8 +70,8 @@ func (f *Filter) judgeResourceRelevance(ctx context.Context, in ResourceInput) (
 		s.cosine, embedded = similarity(ctx, f.embedder, in.Topic, in.about())
 	}
 	layer := LayerScore{Layer: Relevance, Score: s.score(), Reasons: s.reasons()}
-	if layer.Score < f.thresholds.Relevance {
-		layer.Reasons = append(layer.Reasons, "off_topic")
+	if layer.Score < f.policy.Least.Relevance {
+		layer.Reasons = append(layer.Reasons, Reason{Code: "off_topic"})
 	}
 	return layer, embedded
 }
@@ -79,12 +79,9 @@ func (f *Filter) judgeResourceRelevance(ctx context.Context, in ResourceInput) (
 // judgeClaims scores the honesty of a resource: what it promises, and whether it
 // says how well it is known to work.
 func judgeClaims(s subject, in ResourceInput) LayerScore {
-	score, codes := s.judge(rulebook.honesty)
-	if strings.TrimSpace(in.Evidence) == "" {
-		score *= 0.55
-		codes = append(codes, "no_evidence_note")
-	}
-	return LayerScore{Layer: Honesty, Score: score, Reasons: codes}
+	layer := s.judge(Honesty, rulebook.honesty)
+	layer.take(0.45, strings.TrimSpace(in.Evidence) == "", Reason{Code: "no_evidence_note"})
+	return layer
 }
 
 const (
@@ -97,19 +94,13 @@ const (
 // judgeFit scores how a resource is likely to land.
 func judgeFit(s subject, in ResourceInput) LayerScore {
 	layer := LayerScore{Layer: Resonance, Score: 1}
-	take := func(weight float64, code string, found bool) {
-		if found {
-			layer.Score *= 1 - weight
-			layer.Reasons = append(layer.Reasons, code)
-		}
-	}
 	m := moodOf(&mirror.Analysis{Primary: in.Emotion})
-	take(0.65, "cheerleading", m == heavy && s.says(cheer))
-	take(0.6, "cold", s.says(cold))
-	take(0.55, "shouting", shouts(in.Title+" "+in.Summary))
-	take(0.55, "too_short", len(lexicon.Words(in.Summary)) < shortSummary)
-	take(0.3, "takes_long", in.Intensity >= strong && in.Minutes > longForAStorm)
-	take(0.25, "not_for_this_feeling", in.Emotion != "" && m != neutral && len(in.Emotions) > 0 && !slices.Contains(in.Emotions, in.Emotion))
-	take(0.05, "needs_care", in.Caution != "")
+	s.takeSaid(&layer, 0.65, "cheerleading", m == heavy, cheer)
+	s.takeSaid(&layer, 0.6, "cold", true, cold)
+	layer.take(0.55, shouts(in.Title+" "+in.Summary), Reason{Code: "shouting"})
+	layer.take(0.55, len(lexicon.Words(in.Summary)) < shortSummary, Reason{Code: "too_short"})
+	layer.take(0.3, in.Intensity >= strong && in.Minutes > longForAStorm, Reason{Code: "takes_long"})
+	layer.take(0.25, in.Emotion != "" && m != neutral && len(in.Emotions) > 0 && !slices.Contains(in.Emotions, in.Emotion), Reason{Code: "not_for_this_feeling"})
+	layer.take(0.05, in.Caution != "", Reason{Code: "needs_care"})
 	return layer
 }

@@ -14,7 +14,7 @@ import (
 // Text that is sent without a review has to stand one. Whether it is on topic is
 // left out: it is written before anybody has said a word.
 func TestReviewedTextsAreSafeAndHonest(t *testing.T) {
-	f := truthfilter.New(nil, truthfilter.Thresholds{})
+	f := truthfilter.New(nil, truthfilter.Standard)
 	review := func(name, draft string, analysis *mirror.Analysis) {
 		j := f.Review(t.Context(), truthfilter.ReviewInput{Words: "I need help", Draft: draft, Analysis: analysis})
 		for _, l := range j.Layers {
@@ -22,7 +22,7 @@ func TestReviewedTextsAreSafeAndHonest(t *testing.T) {
 			case truthfilter.Honesty, truthfilter.Safety:
 				require.Equal(t, 1.0, l.Score, "%s: %+v\n%s", name, l, draft)
 			case truthfilter.Resonance:
-				require.GreaterOrEqual(t, l.Score, truthfilter.DefaultThresholds().Resonance, "%s: %+v\n%s", name, l, draft)
+				require.GreaterOrEqual(t, l.Score, truthfilter.Standard.Least.Resonance, "%s: %+v\n%s", name, l, draft)
 			}
 		}
 	}

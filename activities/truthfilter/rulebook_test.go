@@ -12,7 +12,7 @@ import (
 )
 
 func TestRulebookIsWhole(t *testing.T) {
-	weakest := 1 - DefaultThresholds().Safety
+	weakest := 1 - Standard.Least.Safety
 	for _, r := range rulebook.safety {
 		require.Greater(t, r.weight, weakest, "%s alone has to fall below the safety threshold", r.code)
 	}
@@ -99,7 +99,7 @@ func FuzzReview(f *testing.F) {
 	f.Add("", "")
 	f.Add("\xff\xfe", "\u202eevil\u202c \x00 {{x}} 𝗀𝖾𝗍")
 	f.Add(strings.Repeat("a ", 3000), strings.Repeat("you told me that ", 500))
-	filter := New(nil, Thresholds{})
+	filter := New(nil, Standard)
 	f.Fuzz(func(t *testing.T, words, draft string) {
 		j := filter.Review(t.Context(), ReviewInput{Words: words, Draft: draft, Analysis: feels("grief", 0.9), Memories: told(words)})
 		require.Contains(t, []Verdict{Pass, Revise, Reject}, j.Verdict)
@@ -113,7 +113,7 @@ func FuzzReview(f *testing.F) {
 }
 
 func BenchmarkReview(b *testing.B) {
-	f := New(nil, Thresholds{})
+	f := New(nil, Standard)
 	in := ReviewInput{Words: flat, Draft: goodDrafts[0].draft + " " + goodDrafts[7].draft, Analysis: lonely, Memories: told(work, dog)}
 	for b.Loop() {
 		f.Review(b.Context(), in)

@@ -59,36 +59,50 @@ func newSubject(text string, sources ...string) subject {
 	return s
 }
 
-// says reports whether the text has a match of its own, which is not a word of the
-// person given back.
-func (s subject) says(expr *regexp.Regexp) bool {
-	return slices.ContainsFunc(expr.FindAllString(s.text, -1), func(match string) bool {
-		return !strings.Contains(s.said, strings.TrimSpace(match))
-	})
+// says finds a match that is the text's own, not a word of the person given back.
+func (s subject) says(expr *regexp.Regexp) (words string, found bool) {
+	for _, match := range expr.FindAllString(s.text, -1) {
+		if words = strings.TrimSpace(match); !strings.Contains(s.said, words) {
+			return words, true
+		}
+	}
+	return "", false
+}
+
+// takeSaid costs the layer a share of its score when, and if the text says it.
+func (s subject) takeSaid(layer *LayerScore, weight float64, code string, when bool, expr *regexp.Regexp) {
+	if !when {
+		return
+	}
+	words, found := s.says(expr)
+	layer.take(weight, found, Reason{Code: code, Words: words})
 }
 
 // judge takes from a full score the share of each rule that the text breaks, and
-// names the rules' codes.
-func (s subject) judge(rules []rule) (score float64, codes []string) {
-	score = 1
+// names the rules' codes with the words that break them.
+func (s subject) judge(layer Layer, rules []rule) LayerScore {
+	judged := LayerScore{Layer: layer, Score: 1}
 	for _, r := range rules {
-		if !s.breaks(r) {
-			continue
-		}
-		score *= 1 - r.weight
-		if !slices.Contains(codes, r.code) {
-			codes = append(codes, r.code)
+		if words, broken := s.breaks(r); broken {
+			judged.take(r.weight, true, Reason{Code: r.code, Words: words})
 		}
 	}
-	return score, codes
+	return judged
 }
 
-func (s subject) breaks(r rule) bool {
-	return slices.ContainsFunc(r.phrases, func(p phrase) bool {
-		return p.possible(s.text) && slices.ContainsFunc(p.expr.FindAllStringIndex(s.text, -1), func(at []int) bool {
-			return !s.excuses(r.excused, at)
-		})
-	})
+// breaks finds the words by which the text breaks the rule.
+func (s subject) breaks(r rule) (words string, broken bool) {
+	for _, p := range r.phrases {
+		if !p.possible(s.text) {
+			continue
+		}
+		for _, at := range p.expr.FindAllStringIndex(s.text, -1) {
+			if !s.excuses(r.excused, at) {
+				return strings.TrimSpace(s.text[at[0]:at[1]]), true
+			}
+		}
+	}
+	return "", false
 }
 
 func (p phrase) possible(text string) bool {
@@ -104,7 +118,4 @@ func (s subject) excuses(e excuse, at []int) bool {
 
 // judgeSafety scores how safe a text is for a person who may be hurt already. Each
 // rule costs enough to fall below the default threshold by itself.
-func judgeSafety(s subject) LayerScore {
-	score, codes := s.judge(rulebook.safety)
-	return LayerScore{Layer: Safety, Score: score, Reasons: codes}
-}
+func judgeSafety(s subject) LayerScore { return s.judge(Safety, rulebook.safety) }

@@ -18,8 +18,8 @@ func TestSingleSentences(t *testing.T) {
 	require.Greater(t, len(sentences.Unsound), 200)
 	require.Greater(t, len(sentences.Sound), 100)
 
-	f := New(nil, Thresholds{})
-	f.thresholds.Relevance = 0
+	f := New(nil, Standard)
+	f.policy.Least.Relevance = 0
 	review := func(draft string) Judgement {
 		return f.Review(t.Context(), ReviewInput{
 			Words: "I feel low and don't know what to do. My husband drinks every night and I'm scared of him when he does.",

@@ -3,6 +3,8 @@
 package truthfilter
 
 import (
+	"encoding/json"
+
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -18,6 +20,9 @@ const (
 	Resonance Layer = "resonance"
 )
 
+// Layers are all of them, in the order they are made.
+var Layers = []Layer{Relevance, Honesty, Safety, Resonance}
+
 // Verdict is what to do with the judged text.
 type Verdict string
 
@@ -27,12 +32,72 @@ const (
 	Reject Verdict = "reject"
 )
 
-// LayerScore is one layer's score in [0, 1] with the codes that explain it.
-type LayerScore struct {
-	Layer   Layer    `json:"layer"`
-	Score   float64  `json:"score"`
-	Reasons []string `json:"reasons,omitempty"`
+// A Reason says what a layer found, and where.
+type Reason struct {
+	Code string `json:"code"`
+	// Words are those of the judged text that it rests on, as the rules read them; ""
+	// where it rests on the whole.
+	Words string `json:"words,omitempty"`
+	// Against is what they are at odds with: a sentence of the person's, or the true
+	// state of a known misconception.
+	Against string `json:"against,omitempty"`
+	// Source is where the latter is published.
+	Source string `json:"source,omitempty"`
 }
+
+// UnmarshalJSON also reads a bare code: judgements made before reasons had words are
+// in workflow histories and in answers.
+func (r *Reason) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		*r = Reason{}
+		return json.Unmarshal(raw, &r.Code)
+	}
+	type plain Reason
+	return json.Unmarshal(raw, (*plain)(r))
+}
+
+// LayerScore is one layer's score in [0, 1] with the reasons for it.
+type LayerScore struct {
+	Layer Layer   `json:"layer"`
+	Score float64 `json:"score"`
+	// Confidence in the score, in [0, 1].
+	Confidence float64  `json:"confidence,omitempty"`
+	Reasons    []Reason `json:"reasons,omitempty"`
+}
+
+// Has reports whether a reason of that code is among the layer's.
+func (l LayerScore) Has(code string) bool {
+	for _, r := range l.Reasons {
+		if r.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// take costs the layer a share of its score, and says why.
+func (l *LayerScore) take(weight float64, found bool, reason Reason) {
+	if found {
+		l.Score *= 1 - weight
+		l.add(reason)
+	}
+}
+
+// add names a reason, each code once.
+func (l *LayerScore) add(reason Reason) {
+	if !l.Has(reason.Code) {
+		l.Reasons = append(l.Reasons, reason)
+	}
+}
+
+// Facts says what is known of a text's claims about the world. TruthFilter checks no
+// facts: it knows a list of misconceptions, and what is not on it stays unverified.
+type Facts string
+
+const (
+	Unverified   Facts = "unverified"
+	Contradicted Facts = "contradicted"
+)
 
 // Judgement is the outcome over all layers.
 type Judgement struct {
@@ -40,9 +105,13 @@ type Judgement struct {
 	// Score is the weighted mean of the layers, in [0, 1].
 	Score  float64      `json:"score"`
 	Layers []LayerScore `json:"layers"`
+	Facts  Facts        `json:"facts,omitempty"`
 	// Framing suggests how to say it better.
 	Framing    []string `json:"framing,omitempty"`
 	Confidence float64  `json:"confidence"`
+	// Policy is the version of the policy, and Adjusted what feedback had moved in it.
+	Policy   string       `json:"policy,omitempty"`
+	Adjusted []Adjustment `json:"adjusted,omitempty"`
 }
 
 // ReviewInput is a drafted answer with what it answers and leans on.

@@ -345,6 +345,30 @@ func (e FieldErrorIn) Valid() bool {
 	}
 }
 
+// Defines values for FilterLayer.
+const (
+	FilterLayerHonesty   FilterLayer = "honesty"
+	FilterLayerRelevance FilterLayer = "relevance"
+	FilterLayerResonance FilterLayer = "resonance"
+	FilterLayerSafety    FilterLayer = "safety"
+)
+
+// Valid indicates whether the value is a known member of the FilterLayer enum.
+func (e FilterLayer) Valid() bool {
+	switch e {
+	case FilterLayerHonesty:
+		return true
+	case FilterLayerRelevance:
+		return true
+	case FilterLayerResonance:
+		return true
+	case FilterLayerSafety:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusUp HealthStatus = "up"
@@ -405,6 +429,24 @@ func (e InteractionState) Valid() bool {
 	}
 }
 
+// Defines values for JudgementFacts.
+const (
+	JudgementFactsContradicted JudgementFacts = "contradicted"
+	JudgementFactsUnverified   JudgementFacts = "unverified"
+)
+
+// Valid indicates whether the value is a known member of the JudgementFacts enum.
+func (e JudgementFacts) Valid() bool {
+	switch e {
+	case JudgementFactsContradicted:
+		return true
+	case JudgementFactsUnverified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JudgementVerdict.
 const (
 	JudgementVerdictPass   JudgementVerdict = "pass"
@@ -420,30 +462,6 @@ func (e JudgementVerdict) Valid() bool {
 	case JudgementVerdictReject:
 		return true
 	case JudgementVerdictRevise:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for LayerScoreLayer.
-const (
-	LayerScoreLayerHonesty   LayerScoreLayer = "honesty"
-	LayerScoreLayerRelevance LayerScoreLayer = "relevance"
-	LayerScoreLayerResonance LayerScoreLayer = "resonance"
-	LayerScoreLayerSafety    LayerScoreLayer = "safety"
-)
-
-// Valid indicates whether the value is a known member of the LayerScoreLayer enum.
-func (e LayerScoreLayer) Valid() bool {
-	switch e {
-	case LayerScoreLayerHonesty:
-		return true
-	case LayerScoreLayerRelevance:
-		return true
-	case LayerScoreLayerResonance:
-		return true
-	case LayerScoreLayerSafety:
 		return true
 	default:
 		return false
@@ -913,6 +931,15 @@ type APIKeyPage struct {
 	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
 
+// Adjustment defines model for Adjustment.
+type Adjustment struct {
+	Because string `json:"because"`
+
+	// By What was added to the layer's threshold.
+	By    float64     `json:"by"`
+	Layer FilterLayer `json:"layer"`
+}
+
 // Analysis defines model for Analysis.
 type Analysis struct {
 	// Basic The same text by the labels that research uses.
@@ -1178,6 +1205,9 @@ type FieldError struct {
 // FieldErrorIn defines model for FieldError.In.
 type FieldErrorIn string
 
+// FilterLayer defines model for FilterLayer.
+type FilterLayer string
+
 // Health defines model for Health.
 type Health struct {
 	Status  HealthStatus `json:"status"`
@@ -1273,25 +1303,36 @@ type IssuedAPIKey struct {
 
 // Judgement defines model for Judgement.
 type Judgement struct {
-	Confidence Score            `json:"confidence"`
-	Framing    []string         `json:"framing"`
-	Layers     []LayerScore     `json:"layers"`
-	Score      Score            `json:"score"`
-	Verdict    JudgementVerdict `json:"verdict"`
+	// Adjusted What feedback had moved in that policy.
+	Adjusted   []Adjustment `json:"adjusted"`
+	Confidence Score        `json:"confidence"`
+
+	// Facts Whether the text states a misconception of TruthFilter's list (the reason names its source). Facts are not checked beyond
+	// that: everything else is unverified.
+	Facts   JudgementFacts `json:"facts"`
+	Framing []string       `json:"framing"`
+	Layers  []LayerScore   `json:"layers"`
+
+	// Policy Version of the policy that it was judged under.
+	Policy  string           `json:"policy,omitempty,omitzero"`
+	Score   Score            `json:"score"`
+	Verdict JudgementVerdict `json:"verdict"`
 }
+
+// JudgementFacts Whether the text states a misconception of TruthFilter's list (the reason names its source). Facts are not checked beyond
+// that: everything else is unverified.
+type JudgementFacts string
 
 // JudgementVerdict defines model for Judgement.Verdict.
 type JudgementVerdict string
 
 // LayerScore defines model for LayerScore.
 type LayerScore struct {
-	Layer   LayerScoreLayer `json:"layer"`
-	Reasons []string        `json:"reasons"`
-	Score   Score           `json:"score"`
+	Confidence Score       `json:"confidence,omitempty,omitzero"`
+	Layer      FilterLayer `json:"layer"`
+	Reasons    []Reason    `json:"reasons"`
+	Score      Score       `json:"score"`
 }
-
-// LayerScoreLayer defines model for LayerScore.Layer.
-type LayerScoreLayer string
 
 // Me defines model for Me.
 type Me struct {
@@ -1456,6 +1497,19 @@ type Readiness struct {
 
 // ReadinessStatus defines model for Readiness.Status.
 type ReadinessStatus string
+
+// Reason defines model for Reason.
+type Reason struct {
+	// Against What they are at odds with: a sentence of the person's, or what is so instead of a misconception.
+	Against string `json:"against,omitempty,omitzero"`
+	Code    string `json:"code"`
+
+	// Source Where the latter is published.
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Words The words of the judged text that it rests on.
+	Words string `json:"words,omitempty,omitzero"`
+}
 
 // Recollection defines model for Recollection.
 type Recollection struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"time"
 
@@ -258,8 +259,11 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
 	}
-	f := p.config.Filter
-	filter := truthfilter.New(embedder, truthfilter.Thresholds{Pass: f.Pass, Safety: f.Safety, Relevance: f.Relevance})
+	policy, err := p.policy()
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
+	filter := truthfilter.New(embedder, policy)
 	go p.warm(ctx, library.Prepare)
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
@@ -278,4 +282,21 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
 		}),
 	}, nil
+}
+
+// policy is TruthFilter's, from its file when one is configured.
+func (p *parts) policy() (truthfilter.Policy, error) {
+	file := p.config.Filter.Policy
+	if file == "" {
+		return truthfilter.Standard, nil
+	}
+	written, err := os.ReadFile(file)
+	if err != nil {
+		return truthfilter.Policy{}, fmt.Errorf("filter.policy: %w", err)
+	}
+	policy, err := truthfilter.ParsePolicy(written)
+	if err != nil {
+		return truthfilter.Policy{}, fmt.Errorf("filter.policy: %s: %w", file, err)
+	}
+	return policy, nil
 }

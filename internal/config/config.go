@@ -139,12 +139,9 @@ type Session struct {
 	Region   string        `koanf:"region" validate:"omitempty,iso3166_1_alpha2" doc:"Country (ISO 3166-1 alpha-2, such as NZ) whose help lines the answer to a crisis names when the person's client tells none. Empty: those of several countries."`
 }
 
-// Filter holds TruthFilter's adjustable thresholds, each in (0, 1]: a layer that
-// is switched off would be a filter in name only.
+// Filter configures TruthFilter.
 type Filter struct {
-	Pass      float64 `koanf:"pass" default:"0.55" validate:"gt=0,max=1" doc:"Weighted score from which a text passes."`
-	Safety    float64 `koanf:"safety" default:"0.6" validate:"gt=0,max=1" doc:"Safety score below which a text is rejected whatever the rest says."`
-	Relevance float64 `koanf:"relevance" default:"0.2" validate:"gt=0,max=1" doc:"Relevance score below which a text is not shown."`
+	Policy string `koanf:"policy" doc:"File with TruthFilter's policy: thresholds, weights, and how far feedback may move them; activities/truthfilter/policy.yaml shows its form. Empty for the built-in one."`
 }
 
 // Limits bounds what one caller may ask for. The first five are requests of one
