@@ -9,6 +9,7 @@ import (
 	"meai/activities/mirror/evaluation"
 	"meai/activities/mirror/statements"
 	"meai/internal/embedding"
+	"meai/internal/measure"
 )
 
 type evalCommand struct {
@@ -50,7 +51,7 @@ func (f evalFlags) rows(name string) ([][]string, error) {
 	return rows, nil
 }
 
-func (f evalFlags) evaluate(ctx context.Context, name string, with func(evaluation.Evaluator, context.Context, [][]string) (evaluation.Table, error)) error {
+func (f evalFlags) evaluate(ctx context.Context, name string, with func(evaluation.Evaluator, context.Context, [][]string) (measure.Table, error)) error {
 	rows, err := f.rows(name)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func (f evalFlags) evaluate(ctx context.Context, name string, with func(evaluati
 	if err != nil {
 		return err
 	}
-	return evaluation.Write(os.Stdout, table)
+	return measure.Write(os.Stdout, table)
 }
 
 type evalEmotionCommand struct{ evalFlags }

@@ -19,6 +19,7 @@ import (
 	"meai/activities/mirror/models/training"
 	"meai/activities/mirror/statements"
 	"meai/internal/embedding"
+	"meai/internal/measure"
 )
 
 type cli struct {
@@ -45,12 +46,12 @@ func (c cli) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tables, err := measure(ctx, evaluation.Evaluator{Analyzer: analyzer, Embed: encoder.Embed, CalibratedOnThese: true})
+	tables, err := evaluate(ctx, evaluation.Evaluator{Analyzer: analyzer, Embed: encoder.Embed, CalibratedOnThese: true})
 	if err != nil {
 		return err
 	}
 	var printed bytes.Buffer
-	if err := evaluation.Write(&printed, tables...); err != nil {
+	if err := measure.Write(&printed, tables...); err != nil {
 		return err
 	}
 	fmt.Print(printed.String())
@@ -60,7 +61,7 @@ func (c cli) run(ctx context.Context) error {
 	return c.write(tables, encoder.Kernel())
 }
 
-func measure(ctx context.Context, e evaluation.Evaluator) ([]evaluation.Table, error) {
+func evaluate(ctx context.Context, e evaluation.Evaluator) ([]measure.Table, error) {
 	dev, err := training.GoEmotions("dev")
 	if err != nil {
 		return nil, err
@@ -69,10 +70,10 @@ func measure(ctx context.Context, e evaluation.Evaluator) ([]evaluation.Table, e
 	if err != nil {
 		return nil, err
 	}
-	tables := []evaluation.Table{emotions}
+	tables := []measure.Table{emotions}
 	for _, one := range []struct {
 		file string
-		with func(context.Context, [][]string) (evaluation.Table, error)
+		with func(context.Context, [][]string) (measure.Table, error)
 	}{{"emotions", e.Feelings}, {"crisis", e.Crisis}, {"kinds", e.Kinds}, {"needs", e.Needs}} {
 		rows, err := statements.Read(statements.HeldOut, one.file)
 		if err != nil {
@@ -97,7 +98,7 @@ test half is not in the repository: ` + "`meai eval emotion --data test.tsv`" + 
 ([who wrote what](../../activities/mirror/statements/README.md)), which authors wrote who had seen none of the others'.
 `
 
-func (c cli) write(tables []evaluation.Table, kernel string) error {
+func (c cli) write(tables []measure.Table, kernel string) error {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"meai/activities/mirror/evaluation"
+	"meai/internal/measure"
 )
 
 const style = `<style>text{font:11px sans-serif;fill:#333}line,path{stroke:#999;fill:none}.c{fill:#2a6f97}</style>`
@@ -17,7 +17,7 @@ func svg(width, height int, body string) string {
 
 // calibration draws the share that was right over the probability that was given; a dot's
 // area grows with the number of cases.
-func calibration(bins []evaluation.Bin) string {
+func calibration(bins []measure.Bin) string {
 	const size, left, top = 300, 50, 20
 	var b strings.Builder
 	x := func(v float64) float64 { return left + v*size }

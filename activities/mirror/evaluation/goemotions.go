@@ -9,12 +9,13 @@ import (
 
 	"meai/activities/mirror/models"
 	"meai/internal/classify"
+	"meai/internal/measure"
 )
 
 // Emotion evaluates rows of text and labels, by the vocabulary that the labels are of:
 // GoEmotions' 28 (names or numbers), Ekman's groups, sentiments, or MeAi's own, which
 // may have columns for secondary emotions and intensity.
-func (e Evaluator) Emotion(ctx context.Context, rows [][]string) (Table, error) {
+func (e Evaluator) Emotion(ctx context.Context, rows [][]string) (measure.Table, error) {
 	for _, prefix := range []string{"sentiment/", "ekman/", ""} {
 		texts, ok := labelled(rows, prefix)
 		if !ok {
@@ -34,7 +35,7 @@ func (e Evaluator) Emotion(ctx context.Context, rows [][]string) (Table, error) 
 
 // GoEmotions evaluates texts with labels of all three levels, which are places among
 // [models.Outputs].
-func (e Evaluator) GoEmotions(ctx context.Context, texts []classify.Example) (Table, error) {
+func (e Evaluator) GoEmotions(ctx context.Context, texts []classify.Example) (measure.Table, error) {
 	return e.goEmotions(ctx, texts, levels)
 }
 
@@ -83,29 +84,29 @@ var levels = []level{
 
 // goEmotions evaluates the models of emotions: macro-F1 at the chosen levels, with and
 // without the embedding, and how long a text takes on one core.
-func (e Evaluator) goEmotions(ctx context.Context, texts []classify.Example, chosen []level) (Table, error) {
+func (e Evaluator) goEmotions(ctx context.Context, texts []classify.Example, chosen []level) (measure.Table, error) {
 	m, err := models.Load()
 	if err != nil {
-		return Table{}, err
+		return measure.Table{}, err
 	}
-	t := Table{Title: "Emotions of GoEmotions (macro-F1)"}
+	t := measure.Table{Title: "Emotions of GoEmotions (macro-F1)"}
 	for _, way := range []way{{name: "", meaning: true, limit: 10}, {name: ", words alone", limit: 1}} {
 		begun := time.Now()
 		read, err := e.score(ctx, m, texts, way.meaning)
 		if err != nil {
-			return Table{}, err
+			return measure.Table{}, err
 		}
 		each := float64(time.Since(begun).Microseconds()) / 1000 / float64(max(len(texts), 1))
 		if e.CalibratedOnThese && way.meaning {
 			recalibrate(read, texts)
 		}
 		given, want := make([][]int, len(texts)), make([][]int, len(texts))
-		var sure []Bin
+		var sure []measure.Bin
 		for i, text := range texts {
 			probabilities := read[i].model.Probabilities(read[i].scores)
 			given[i], want[i] = read[i].model.Given(probabilities), text.Labels
 			for label, p := range probabilities[:len(models.Emotions)] {
-				sure = append(sure, Bin{Mean: p, Right: toFloat(slices.Contains(text.Labels, label)), N: 1})
+				sure = append(sure, measure.Bin{Mean: p, Right: toFloat(slices.Contains(text.Labels, label)), N: 1})
 			}
 		}
 		for _, level := range chosen {
@@ -114,12 +115,12 @@ func (e Evaluator) goEmotions(ctx context.Context, texts []classify.Example, cho
 			})
 			f.Published = published[level.name]
 			if way.meaning {
-				f = f.least(level.bar)
+				f = f.Least(level.bar)
 				t.Bins = bins(sure)
 			}
 			t.Figures = append(t.Figures, f)
 		}
-		t.Figures = append(t.Figures, Figure{Name: "ms a text" + way.name, Value: each, Low: each, High: each, N: len(texts)}.most(way.limit))
+		t.Figures = append(t.Figures, measure.Figure{Name: "ms a text" + way.name, Value: each, Low: each, High: each, N: len(texts)}.Most(way.limit))
 	}
 	return t, nil
 }
