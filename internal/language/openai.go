@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +15,8 @@ import (
 	"github.com/openai/openai-go/v3/shared"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"meai/internal/guard"
 )
 
 // OpenAIOptions says which OpenAI-compatible endpoint to use, and how much of it.
@@ -89,7 +90,7 @@ func (o OpenAIOptions) Validate() error {
 type OpenAI struct {
 	options OpenAIOptions
 	service openai.ChatCompletionService
-	guard   guard
+	guard   guard.Guard[Response]
 	meter   meter
 }
 
@@ -105,7 +106,7 @@ func NewOpenAI(o OpenAIOptions) (*OpenAI, error) {
 		return nil, err
 	}
 	options := []option.RequestOption{
-		option.WithBaseURL(o.BaseURL), option.WithHTTPClient(httpClient()), option.WithMaxRetries(0),
+		option.WithBaseURL(o.BaseURL), option.WithHTTPClient(guard.HTTPClient(http.DefaultTransport, mostBytes)), option.WithMaxRetries(0),
 	}
 	if o.APIKey != "" {
 		options = append(options, option.WithAPIKey(o.APIKey))
@@ -121,12 +122,13 @@ func (o *OpenAI) Complete(ctx context.Context, r Request) (Response, error) {
 	}
 	budget := Budget{Time: within(o.options.Timeout, r.Budget.Time), Output: within(o.options.MaxOutput, r.Budget.Output)}
 	ctx, done := o.meter.start(ctx)
-	response, err := o.guard.call(ctx, budget.Time, func(ctx context.Context) (Response, error) {
+	response, err := o.guard.Call(ctx, budget.Time, func(ctx context.Context) (Response, error) {
 		if estimate(r.Prompt.instructions)+estimate(data) > o.options.MaxInput {
 			return Response{}, fmt.Errorf("%w: the question is too long", ErrBudget)
 		}
 		return o.ask(ctx, r.Prompt, data, budget.Output)
 	})
+	err = guarded(err)
 	done(response.Usage, err)
 	if err != nil {
 		err = fmt.Errorf("ask %s for %s: %w", o.options.Model, r.Prompt.name, err)
@@ -220,26 +222,3 @@ func meaning(status int) error {
 // mostBytes bounds what is read of a response, which is a few thousand bytes
 // long when all is well.
 const mostBytes = 1 << 20
-
-// httpClient goes where it is told and nowhere else: a redirect would send the
-// words to an address that nobody configured.
-func httpClient() *http.Client {
-	return &http.Client{
-		Transport:     bounded{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// bounded cuts responses off.
-type bounded struct{ http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := b.RoundTripper.RoundTrip(r)
-	if err == nil {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, mostBytes), response.Body}
-	}
-	return response, err
-}
