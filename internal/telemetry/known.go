@@ -30,6 +30,8 @@ var knownKeys = map[string]treatment{
 	// Operations.
 	"dependency": plain, "queues": plain, "property": plain, "migration": plain, "until": plain, "file": plain,
 	"issuer": plain, "login": plain, "tls": plain, "engine": plain, "entries": plain, "store": plain, "entry": plain, "id": plain, "ends": plain, "act": plain, "use": plain,
+	// Servers that are asked for resources; tools are named by the configuration alone.
+	"server": plain, "tool": plain, "pin": plain,
 
 	// The Temporal SDK's own.
 	"Error": text, "PanicError": text, "Result": text, "Cause": text,

@@ -37,7 +37,7 @@ var house = []room{
 }
 
 // testSupport is imported by tests only, so that it never gets into the binary.
-var testSupport = []string{"internal/enginetest", "internal/canary", "internal/embedding/embeddingtest", "internal/identity/identitytest", "internal/mtls/mtlstest"}
+var testSupport = []string{"internal/enginetest", "internal/canary", "internal/embedding/embeddingtest", "internal/identity/identitytest", "internal/mtls/mtlstest", "internal/mcp/mcptest"}
 
 // allows reports whether a package of r may import target, a path inside the module.
 func (r room) allows(target string, inTest bool) bool {
