@@ -17,7 +17,7 @@ func (s *Server) SearchResources(ctx context.Context, r SearchResourcesRequestOb
 	q := *r.Body
 	found, err := s.engine.SearchResources(ctx, bridge.SearchInput{
 		Ref: interaction.Ref{Subject: subject}, Topic: q.Topic, Emotion: q.Emotion, Needs: q.Needs,
-		Kinds: each(q.Kinds, as[bridge.Kind]), MaxMinutes: q.MaxMinutes, Limit: q.Limit,
+		Kinds: each(q.Kinds, as[bridge.Kind]), MaxMinutes: q.MaxMinutes, Limit: q.Limit, External: q.External,
 	})
 	if err != nil {
 		return nil, withSafety(engineFailure("search resources", err), q.Topic, s.region)
@@ -28,7 +28,11 @@ func (s *Server) SearchResources(ctx context.Context, r SearchResourcesRequestOb
 }
 
 func toHit(h bridge.Hit) ResourceHit {
-	return ResourceHit{Resource: toResource(h.Resource), Relevance: h.Relevance, Judgement: toJudgement(h.Judgement)}
+	hit := ResourceHit{Resource: toResource(h.Resource), Relevance: h.Relevance, Judgement: toJudgement(h.Judgement)}
+	if p := h.Provenance; p != nil {
+		hit.Provenance = &ResourceProvenance{Server: p.Server, Tool: p.Tool, Url: p.URL, FetchedAt: p.FetchedAt.UTC()}
+	}
+	return hit
 }
 
 func toResource(r bridge.Resource) Resource {

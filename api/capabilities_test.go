@@ -147,6 +147,9 @@ func TestBridgeAlone(t *testing.T) {
 	p.engine.search = bridge.SearchResult{Rejected: 2, Hits: []bridge.Hit{{
 		Resource:  bridge.Resource{ID: "box-breathing", Kind: bridge.Exercise, Title: "Box breathing", Minutes: 4},
 		Relevance: 0.6, Judgement: truthfilter.Judgement{Verdict: truthfilter.Pass, Score: 0.9},
+	}, {
+		Resource: bridge.Resource{ID: "mcp:library:00", Kind: bridge.Reading, Title: "Exams"}, Judgement: truthfilter.Judgement{Verdict: truthfilter.Pass},
+		Provenance: &bridge.Provenance{Server: "library", Tool: "search", URL: "https://a.example/exams", FetchedAt: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)},
 	}}}
 	w := p.do(t, post("/v1/bridge/resources/search", `{"topic":"exam nerves","kinds":["exercise"]}`))
 	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
@@ -154,6 +157,12 @@ func TestBridgeAlone(t *testing.T) {
 	require.Equal(t, 2, got.Rejected)
 	require.Equal(t, "Box breathing", got.Hits[0].Resource.Title)
 	require.Equal(t, api.JudgementVerdictPass, got.Hits[0].Judgement.Verdict)
+	require.Nil(t, got.Hits[0].Provenance, "it is MeAi's own")
+	require.Equal(t, &api.ResourceProvenance{Server: "library", Tool: "search", Url: "https://a.example/exams", FetchedAt: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}, got.Hits[1].Provenance)
+	require.False(t, p.engine.searches[0].External, "nobody outside is asked unless that is wanted")
+
+	require.Equal(t, http.StatusOK, p.do(t, post("/v1/bridge/resources/search", `{"topic":"exam nerves","external":true}`)).Code)
+	require.True(t, p.engine.searches[1].External)
 }
 
 func TestCapabilitiesThatCannotAnswer(t *testing.T) {

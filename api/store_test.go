@@ -223,13 +223,14 @@ type engine struct {
 	started []workflows.InteractionInput
 	fail    error
 	// wait answers StartInteractionAndWait; nil lets the time run out.
-	wait    func(ctx context.Context, in workflows.InteractionInput, wait time.Duration) (bool, error)
-	mirror  mirror.Analysis
-	recall  memory.Recollection
-	recalls []memory.RecallInput
-	search  bridge.SearchResult
-	prompts mirror.Reflection
-	asked   []mirror.ReflectInput
+	wait     func(ctx context.Context, in workflows.InteractionInput, wait time.Duration) (bool, error)
+	mirror   mirror.Analysis
+	recall   memory.Recollection
+	recalls  []memory.RecallInput
+	searches []bridge.SearchInput
+	search   bridge.SearchResult
+	prompts  mirror.Reflection
+	asked    []mirror.ReflectInput
 }
 
 func (e *engine) StartInteraction(ctx context.Context, in workflows.InteractionInput) error {
@@ -269,7 +270,8 @@ func (e *engine) Recall(_ context.Context, in memory.RecallInput) (memory.Recoll
 	return e.recall, e.fail
 }
 
-func (e *engine) SearchResources(context.Context, bridge.SearchInput) (bridge.SearchResult, error) {
+func (e *engine) SearchResources(_ context.Context, in bridge.SearchInput) (bridge.SearchResult, error) {
+	e.searches = append(e.searches, in)
 	return e.search, e.fail
 }
 

@@ -157,6 +157,7 @@ func TestResourcesAreSoughtWhenAskedFor(t *testing.T) {
 	in := s.answer(t)
 	require.Equal(t, interaction.Completed, state(in, interaction.ResourceSearch))
 	require.Equal(t, []string{"certainty"}, asked.Needs, "only what is lacking")
+	require.False(t, asked.External, "nobody outside is asked")
 	require.Equal(t, "box-breathing", given[0].Resource.ID)
 }
 

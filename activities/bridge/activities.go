@@ -13,6 +13,8 @@ type Activities struct {
 	Library *Library
 	Filter  *truthfilter.Filter
 	Steps   *interaction.Recorder
+	// Discovery asks outside when a search wants that; nil asks nobody.
+	Discovery *Discovery
 }
 
 // Search finds resources that fit the request and passed TruthFilter, best first.
@@ -20,7 +22,7 @@ type Activities struct {
 func (a *Activities) Search(ctx context.Context, in SearchInput) (SearchResult, error) {
 	started := time.Now().UTC()
 	a.Steps.Begin(in.Ref, interaction.ResourceSearch)
-	found := a.Library.Search(ctx, in, a.Filter)
+	found := a.find(ctx, in)
 	finished := time.Now().UTC()
 	record := interaction.StepRecord{
 		Step: interaction.ResourceSearch, State: interaction.Completed, StartedAt: started, CompletedAt: &finished,

@@ -50,6 +50,8 @@ type SearchInput struct {
 	MaxMinutes int             `json:"max_minutes,omitempty"`
 	// Limit is the most hits to return; 0 means 3.
 	Limit int `json:"limit,omitempty"`
+	// External asks servers outside as well, where some are configured.
+	External bool `json:"external,omitempty"`
 }
 
 // Hit is a resource with its scores.
@@ -58,6 +60,8 @@ type Hit struct {
 	// Relevance to the topic and state, in [0, 1].
 	Relevance float64               `json:"relevance"`
 	Judgement truthfilter.Judgement `json:"judgement"`
+	// Provenance says where a resource from outside comes from; nil for the library's.
+	Provenance *Provenance `json:"provenance,omitempty"`
 }
 
 // SearchResult holds what passed TruthFilter, best first.

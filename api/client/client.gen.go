@@ -1612,12 +1612,23 @@ type Resource struct {
 // ResourceHit defines model for ResourceHit.
 type ResourceHit struct {
 	Judgement Judgement `json:"judgement"`
-	Relevance Score     `json:"relevance"`
-	Resource  Resource  `json:"resource"`
+
+	// Provenance Where a resource from outside comes from; resources of MeAi's own library have none. Nobody has reviewed it.
+	Provenance *ResourceProvenance `json:"provenance,omitempty"`
+	Relevance  Score               `json:"relevance"`
+	Resource   Resource            `json:"resource"`
 }
 
 // ResourceKind defines model for ResourceKind.
 type ResourceKind string
+
+// ResourceProvenance Where a resource from outside comes from; resources of MeAi's own library have none. Nobody has reviewed it.
+type ResourceProvenance struct {
+	FetchedAt time.Time `json:"fetched_at"`
+	Server    string    `json:"server"`
+	Tool      string    `json:"tool"`
+	Url       string    `json:"url"`
+}
 
 // ResourceResults defines model for ResourceResults.
 type ResourceResults struct {
@@ -1630,7 +1641,10 @@ type ResourceResults struct {
 
 // ResourceSearch defines model for ResourceSearch.
 type ResourceSearch struct {
-	Emotion    string         `json:"emotion,omitempty,omitzero"`
+	Emotion string `json:"emotion,omitempty,omitzero"`
+
+	// External Ask the servers outside that the operator configured as well. They are sent words of MeAi's own library, none of topic's. Not done where topic shows signs of danger.
+	External   bool           `json:"external,omitempty,omitzero"`
 	Kinds      []ResourceKind `json:"kinds,omitempty,omitzero"`
 	Limit      int            `json:"limit,omitempty,omitzero"`
 	MaxMinutes int            `json:"max_minutes,omitempty,omitzero"`

@@ -21,6 +21,7 @@ import (
 	"meai/api/client"
 	"meai/internal/identity/devlogin"
 	"meai/internal/language/languagetest"
+	"meai/internal/mcp/mcptest"
 )
 
 // binary is the meai under test, built once for all scenarios.
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	languagetest.Clean()
+	mcptest.Clean()
 	if err := os.RemoveAll(dir); err != nil {
 		fail(err)
 	}

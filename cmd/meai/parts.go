@@ -259,6 +259,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
 	}
+	discovery, err := p.discovery(ctx, library)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
 	policy, err := p.policy()
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -271,7 +275,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	return workers.Capabilities{
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
 		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
-		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps},
+		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps, Discovery: discovery},
 		Upkeep:      &upkeep.Activities{DB: db},
 		Keys: &keys.Activities{
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,

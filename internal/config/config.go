@@ -23,6 +23,7 @@ type Config struct {
 	Audit      Audit      `koanf:"audit"`
 	Embedding  Embedding  `koanf:"embedding"`
 	Language   Language   `koanf:"language"`
+	Bridge     Bridge     `koanf:"bridge"`
 	Telemetry  Telemetry  `koanf:"telemetry"`
 	Session    Session    `koanf:"session"`
 	Filter     Filter     `koanf:"filter"`
@@ -124,6 +125,11 @@ type Language struct {
 	Concurrency     int           `koanf:"concurrency" default:"8" validate:"min=1,max=1000" doc:"Calls under way at a time, for each use in one process; one more takes the built-in path at once."`
 	InputPrice      float64       `koanf:"input_price" default:"0" validate:"min=0" doc:"Price of a million input tokens, in any currency; the cost metric counts in it."`
 	OutputPrice     float64       `koanf:"output_price" default:"0" validate:"min=0" doc:"Price of a million output tokens."`
+}
+
+// Bridge configures the search for resources.
+type Bridge struct {
+	Discovery string `koanf:"discovery" doc:"YAML file that names MCP servers to ask for resources that the library lacks, when a search wants that (docs/runbooks/discovery.md). It may hold secrets: mode 0600. Empty: nobody is asked, nothing is sent."`
 }
 
 // Telemetry configures logs; traces and metrics follow the OTEL_* variables.

@@ -47,6 +47,10 @@ var (
 	ErrTooLarge = errors.New("result too large")
 )
 
+// spare is how long before its context's deadline a call ends, so that it is this
+// server that was too slow.
+const spare = 10 * time.Millisecond
+
 // Options are what a client works with besides its server.
 type Options struct {
 	// Logger and Meters are the process's; nil discards.
@@ -130,7 +134,7 @@ func New(s Server, o Options) (*Client, error) {
 		}
 	}
 	c.guard = guard.New[Result](guard.Options{
-		Concurrency: s.Concurrency, Failures: o.BreakerFailures, Delay: o.BreakerDelay,
+		Concurrency: s.Concurrency, Failures: o.BreakerFailures, Delay: o.BreakerDelay, Spare: spare,
 		Outage: func(err error) bool { return errors.Is(err, ErrUnavailable) },
 		OnRest: func() {
 			c.log.Warn("the server is left alone for a while")
