@@ -5,16 +5,11 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/sync/errgroup"
 
 	"meai/internal/embedding"
@@ -167,100 +162,4 @@ func (l *Library) embed(ctx context.Context, part []*entry) error {
 		e.vector = vectors[i]
 	}
 	return nil
-}
-
-// load reads and checks all collections of a file system, in order of their names.
-func load(files fs.FS) ([]Resource, error) {
-	names, err := fs.Glob(files, "library/*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	var all []Resource
-	var faults []error
-	for _, name := range names {
-		part, err := loadFile(files, name)
-		faults = append(faults, err)
-		all = append(all, part...)
-	}
-	return all, errors.Join(append(faults, validate(all))...)
-}
-
-func loadFile(files fs.FS, name string) (part []Resource, err error) {
-	file, err := files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	decoder := yaml.NewDecoder(file)
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&part); err != nil {
-		return nil, fmt.Errorf("%s: %w", path.Base(name), err)
-	}
-	return part, nil
-}
-
-var country = regexp.MustCompile(`^[A-Z]{2}$`)
-
-var slug = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
-// validate names everything that is wrong with a collection.
-func validate(all []Resource) error {
-	var faults []error
-	seen := make(map[string]bool)
-	for i, r := range all {
-		for _, missing := range faultsOf(r) {
-			faults = append(faults, fmt.Errorf("resource %d (%q): %s", i+1, r.ID, missing))
-		}
-		if seen[r.ID] {
-			faults = append(faults, fmt.Errorf("resource %d (%q): the id is taken", i+1, r.ID))
-		}
-		seen[r.ID] = true
-	}
-	return errors.Join(faults...)
-}
-
-func faultsOf(r Resource) []string {
-	var found []string
-	check := func(fine bool, fault string) {
-		if !fine {
-			found = append(found, fault)
-		}
-	}
-	check(slug.MatchString(r.ID), "the id is not a slug")
-	check(slices.Contains([]Kind{Technique, Exercise, Framework, Reading, HelpLine}, r.Kind), "the kind is unknown")
-	check(strings.TrimSpace(r.Title) != "", "no title")
-	check(len(r.Topics) > 0, "no topics")
-	check(len(r.Needs) > 0, "no needs")
-	check(len(r.Emotions) > 0, "no emotions")
-	check(strings.TrimSpace(r.Summary) != "", "no summary")
-	check(strings.TrimSpace(r.Evidence) != "", "no evidence note")
-	check(len(r.Steps) > 0, "no steps")
-	check(r.Minutes >= 0 && r.Minutes <= 240, "minutes out of range")
-	check(r.Minutes > 0 || r.Kind == Reading || r.Kind == HelpLine, "no minutes")
-	check((r.Kind == HelpLine) == (r.Line != nil), "a help line, and nothing else, has a line")
-	if r.Line != nil {
-		checkLine(r, check)
-	}
-	return found
-}
-
-func checkLine(r Resource, check func(fine bool, fault string)) {
-	checkKept := func(source, reviewed string) {
-		page, err := url.Parse(source)
-		check(err == nil && page.Scheme == "https" && page.Host != "", "no source, as a https URL")
-		_, err = time.Parse(time.DateOnly, reviewed)
-		check(err == nil, "no day of its review")
-	}
-	checkKept(r.Line.Source, r.Line.Reviewed)
-	check((r.Line.Say == "") == (len(r.Line.Dangers) == 0), "what is said, and of which dangers, belong together")
-	check(r.Line.Say == "" || len(r.Regions) > 0, "what a safe answer says is for regions")
-	regions := slices.Clone(r.Regions)
-	for _, e := range r.Emergency {
-		checkKept(e.Source, e.Reviewed)
-		check(e.Number != "", "no emergency number")
-		regions = append(regions, e.Regions...)
-	}
-	for _, region := range regions {
-		check(country.MatchString(region), "a region is not a country's code")
-	}
 }

@@ -3,11 +3,14 @@ package bridge
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"meai/activities/truthfilter"
 )
@@ -30,9 +33,30 @@ func TestLibraryIsWhole(t *testing.T) {
 			require.NotEmpty(t, r.Steps, r.ID)
 		}
 	}
-	for kind, least := range map[Kind]int{Technique: 20, Exercise: 20, Framework: 10, Reading: 10, HelpLine: 25} {
+	for kind, least := range map[Kind]int{Technique: 50, Exercise: 50, Framework: 25, Reading: 30, HelpLine: 40} {
 		require.GreaterOrEqual(t, byKind[kind], least, kind)
 	}
+}
+
+// TestEntriesSpeakMirrorsLanguage: a feeling or need that Mirror never names would
+// never lead to the entry.
+func TestEntriesSpeakMirrorsLanguage(t *testing.T) {
+	file, err := os.ReadFile("../mirror/emotions.yaml")
+	require.NoError(t, err)
+	var vocabulary []struct{ Label string }
+	require.NoError(t, yaml.Unmarshal(file, &vocabulary))
+	var feelings []string
+	for _, emotion := range vocabulary {
+		feelings = append(feelings, emotion.Label)
+	}
+	needs := strings.Fields("certainty variety significance connection growth contribution autonomy competence relatedness")
+	used := map[Format]bool{}
+	for _, r := range words(t).Resources() {
+		require.Subset(t, feelings, r.Emotions, r.ID)
+		require.Subset(t, needs, r.Needs, r.ID)
+		used[r.Format] = true
+	}
+	require.Len(t, used, len(Formats), "a format that nothing has is none")
 }
 
 // What the library offers has to be fit to be offered.
@@ -52,14 +76,24 @@ func TestEveryResourcePassesTruthFilter(t *testing.T) {
 }
 
 func TestFaultyCollectionsAreRefused(t *testing.T) {
-	const whole = "- {id: a, kind: technique, title: T, topics: [x], needs: [growth], emotions: [joy], summary: S, steps: [s], evidence: E, minutes: 1}\n"
+	const whole = "- {id: a, kind: technique, title: T, topics: [x], needs: [growth], emotions: [joy], summary: S, steps: [s], evidence: E, minutes: 1, " +
+		"format: do, complexity: simple, licence: own wording, reviewed: 2026-01-01}\n"
+	but := func(old, changed string) string { return strings.Replace(whole, old, changed, 1) }
 	for name, c := range map[string]struct{ file, fault string }{
-		"same id twice": {whole + whole, "the id is taken"},
-		"empty entry":   {"- {id: a}", "no evidence note"},
-		"id no slug":    {"- {id: A b}", "not a slug"},
-		"kind unknown":  {"- {id: a, kind: potion}", "kind is unknown"},
-		"field unknown": {"- {id: a, tittle: T}", "tittle"},
-		"not yaml":      {"- [", "x.yaml"},
+		"same id twice":      {whole + whole, "the id is taken"},
+		"empty entry":        {"- {id: a}", "no evidence note"},
+		"id no slug":         {"- {id: A b}", "not a slug"},
+		"kind unknown":       {"- {id: a, kind: potion}", "kind is unknown"},
+		"field unknown":      {"- {id: a, tittle: T}", "tittle"},
+		"not yaml":           {"- [", "x.yaml"},
+		"another format":     {but("format: do", "format: juggle"), "format is unknown"},
+		"read, no reading":   {but("format: do", "format: read"), "readings are read"},
+		"another complexity": {but("simple", "easy"), "complexity is unknown"},
+		"no licence":         {but("own wording", "''"), "no licence"},
+		"never reviewed":     {but("2026-01-01", "''"), "no day of its review"},
+		"an open source":     {but("reviewed", "source: 'http://example.org', reviewed"), "no source, as a https URL"},
+		"related to nothing": {but("reviewed", "related: [b], reviewed"), "related"},
+		"related to itself":  {but("reviewed", "related: [a], reviewed"), "related"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(fstest.MapFS{"library/x.yaml": {Data: []byte(c.file)}})

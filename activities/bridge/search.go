@@ -27,6 +27,8 @@ const (
 	byMeaning, byTopic, byWords, byEmotion, byNeed = 0.36, 0.22, 0.12, 0.2, 0.1
 	// lowCosine and highCosine bound the similarities that mean something.
 	lowCosine, highCosine = 0.12, 0.6
+	// meaningAlone is the similarity that counts without a shared word or feeling.
+	meaningAlone = 0.4
 	// enough shared terms are as good as more.
 	enoughTopics, enoughWords = 2, 4
 	// nearby is what a help line of a named region gains over others.
@@ -63,6 +65,10 @@ func (l *Library) Search(ctx context.Context, in SearchInput, filter *truthfilte
 	result := SearchResult{Hits: []Hit{}, Degraded: degraded}
 	candidates := l.candidates(q)
 	for _, c := range candidates[:min(len(candidates), max(leastJudged, judgedPerHit*limit))] {
+		if !q.hasReason(c) {
+			result.Rejected++
+			continue
+		}
 		judgement := filter.JudgeResource(ctx, q.toJudge(c))
 		if judgement.Verdict != truthfilter.Pass {
 			result.Rejected++
@@ -153,13 +159,24 @@ func (q question) relevance(c candidate) float64 {
 	if q.Emotion != "" && slices.Contains(c.Emotions, q.Emotion) {
 		score += byEmotion
 	}
-	if slices.ContainsFunc(q.Needs, func(n string) bool { return slices.Contains(c.Needs, n) }) {
+	if q.meetsNeed(c.Resource) {
 		score += byNeed
 	}
 	if c.Kind == HelpLine {
 		score += q.reach(c)
 	}
 	return min(1, score)
+}
+
+// hasReason reports whether there is more to a candidate than a faint likeness in
+// meaning. In a library of hundreds some entry is a little like anything.
+func (q question) hasReason(c candidate) bool {
+	return c.cosine == nil || *c.cosine >= meaningAlone || c.Kind == HelpLine || intersect(q.terms, c.terms) ||
+		slices.Contains(c.Emotions, q.Emotion) || q.meetsNeed(c.Resource)
+}
+
+func (q question) meetsNeed(r Resource) bool {
+	return slices.ContainsFunc(q.Needs, func(n string) bool { return slices.Contains(r.Needs, n) })
 }
 
 // reach is what speaks for a help line besides its topics.

@@ -63,8 +63,8 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
-	if overdue := bridge.OverdueHelpLines(time.Now()); len(overdue) > 0 {
-		p.telemetry.Logger.Warn("help lines were not reviewed for a year; see docs/runbooks/escalation.md", "entries", strings.Join(overdue, ", "))
+	if overdue := bridge.OverdueEntries(time.Now()); len(overdue) > 0 {
+		p.telemetry.Logger.Warn("resources are due for review; see docs/runbooks/library.md", "entries", strings.Join(overdue, ", "))
 	}
 	var fatal <-chan error
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
