@@ -24,6 +24,8 @@ var curated embed.FS
 type Library struct {
 	embedder embedding.Embedder
 	entries  []*entry
+	byID     map[string]*entry
+	related  map[string][]string
 	// embedding is held while vectors are computed, so that concurrent first
 	// searches don't compute them twice.
 	embedding sync.Mutex
@@ -58,9 +60,13 @@ func NewLibrary(ctx context.Context, e embedding.Embedder) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the curated resources: %w", err)
 	}
-	l := &Library{embedder: e, entries: make([]*entry, len(resources))}
+	l := &Library{embedder: e, entries: make([]*entry, len(resources)), byID: make(map[string]*entry, len(resources))}
 	for i, r := range resources {
 		l.entries[i] = newEntry(r)
+		l.byID[r.ID] = l.entries[i]
+	}
+	if l.related, err = relatedIn(relatedFile, resources); err != nil {
+		return nil, err
 	}
 	// Without vectors the library still works: searches report the degradation.
 	_ = l.prepareWithin(ctx, warmUp)
@@ -86,13 +92,15 @@ func termSet(text string) map[string]bool {
 
 // Resource returns the resource with the given id.
 func (l *Library) Resource(id string) (Resource, bool) {
-	for _, e := range l.entries {
-		if e.ID == id {
-			return e.Resource, true
-		}
+	e, there := l.byID[id]
+	if !there {
+		return Resource{}, false
 	}
-	return Resource{}, false
+	return e.Resource, true
 }
+
+// Related returns the ids of the resources that have the most to do with one.
+func (l *Library) Related(id string) []string { return l.related[id] }
 
 // Resources returns all resources in the order of the collection.
 func (l *Library) Resources() []Resource {
