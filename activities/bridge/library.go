@@ -26,6 +26,8 @@ type Library struct {
 	entries  []*entry
 	byID     map[string]*entry
 	related  map[string][]string
+	// index is where candidates are looked for; nil for the entries in memory.
+	index *index
 	// embedding is held while vectors are computed, so that concurrent first
 	// searches don't compute them twice.
 	embedding sync.Mutex
@@ -111,18 +113,15 @@ func (l *Library) Resources() []Resource {
 	return all
 }
 
-// vectors returns the entries' vectors in their order, computing what is missing.
-func (l *Library) vectors(ctx context.Context) ([][]float32, error) {
-	if err := l.prepareWithin(ctx, firstSearch); err != nil {
-		return nil, err
-	}
+// known returns the entries' vectors in their order, nil where one is missing.
+func (l *Library) known() [][]float32 {
 	l.embedding.Lock()
 	defer l.embedding.Unlock()
 	all := make([][]float32, len(l.entries))
 	for i, e := range l.entries {
 		all[i] = e.vector
 	}
-	return all, nil
+	return all
 }
 
 func (l *Library) prepareWithin(ctx context.Context, limit time.Duration) error {

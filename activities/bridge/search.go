@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -88,48 +89,71 @@ type question struct {
 	// dangers are terms for what the person may be in danger of.
 	dangers map[string]bool
 	lines   bool
-	// cosines holds the similarity to each entry, nil without embeddings.
-	cosines []float64
+	// near holds what the index found, by id; nil when it was not asked.
+	near map[string]float64
+	// vector is that of the topic, vectors are the entries'; nil without embeddings.
+	vector  []float32
+	vectors [][]float32
 }
 
+// ask prepares a request. What could not be used is named.
 func (l *Library) ask(ctx context.Context, in SearchInput) (question, []string) {
 	q := question{SearchInput: in, terms: termSet(in.Topic), regions: regionsNamed(in.Topic)}
+	if in.Region != "" {
+		q.regions[in.Region] = true
+	}
 	q.dangers = dangersIn(in.Topic)
-	q.lines = len(q.dangers) > 0 || slices.Contains(in.Kinds, HelpLine) || asksForALine(in.Topic)
-	var err error
-	if q.cosines, err = l.similarities(ctx, in.Topic); err != nil {
+	q.lines = len(q.dangers) > 0 || slices.Contains(in.Kinds, HelpLine) || slices.Contains(in.Formats, Call) || asksForALine(in.Topic)
+	if strings.TrimSpace(in.Topic) == "" {
+		return q, nil // there is no meaning to compare
+	}
+	vector, err := l.embedTopic(ctx, in.Topic)
+	if err != nil {
 		return q, []string{"embedding_unavailable"}
 	}
-	return q, nil
+	var degraded []string
+	if q.near, err = l.near(ctx, q, vector); err != nil {
+		degraded = []string{"vectors_unavailable"}
+	}
+	if q.near == nil { // without the index the entries' own vectors have to be there
+		if err := l.prepareWithin(ctx, firstSearch); err != nil {
+			return q, append(degraded, "embedding_unavailable")
+		}
+	}
+	q.vector, q.vectors = vector, l.known()
+	return q, degraded
 }
 
-func (l *Library) similarities(ctx context.Context, topic string) ([]float64, error) {
-	vectors, err := l.vectors(ctx)
+func (l *Library) embedTopic(ctx context.Context, topic string) ([]float32, error) {
+	if l.embedder == nil {
+		return nil, errors.New("no embedder")
+	}
+	vectors, err := l.embedder.Embed(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	asked, err := l.embedder.Embed(ctx, topic)
-	if err != nil {
-		return nil, err
+	return vectors[0], nil
+}
+
+// cosine is the similarity of an entry to the topic, nil when it is not known.
+func (q question) cosine(i int, id string) *float64 {
+	if found, there := q.near[id]; there {
+		return &found
 	}
-	cosines := make([]float64, len(vectors))
-	for i, v := range vectors {
-		cosines[i] = embedding.Cosine(asked[0], v)
+	if q.vector == nil || q.vectors[i] == nil {
+		return nil
 	}
-	return cosines, nil
+	return new(embedding.Cosine(q.vector, q.vectors[i]))
 }
 
 // candidates are the resources that meet the constraints, most relevant first.
 func (l *Library) candidates(q question) []candidate {
 	var found []candidate
 	for i, e := range l.entries {
-		if !q.allows(e.Resource) {
+		if !q.allows(e.Resource) || !q.considers(e) {
 			continue
 		}
-		c := candidate{entry: e}
-		if q.cosines != nil {
-			c.cosine = &q.cosines[i]
-		}
+		c := candidate{entry: e, cosine: q.cosine(i, e.ID)}
 		c.relevance = q.relevance(c)
 		found = append(found, c)
 	}
@@ -137,11 +161,25 @@ func (l *Library) candidates(q question) []candidate {
 	return found
 }
 
+// considers reports whether an entry is a candidate: what the index found near, what
+// is for a topic that is named, and every help line. Nobody in danger depends on an
+// index.
+func (q question) considers(e *entry) bool {
+	_, near := q.near[e.ID]
+	return q.near == nil || near || e.Kind == HelpLine || intersect(q.terms, e.topics)
+}
+
 func (q question) allows(r Resource) bool {
 	if len(q.Kinds) > 0 && !slices.Contains(q.Kinds, r.Kind) {
 		return false
 	}
+	if len(q.Formats) > 0 && !slices.Contains(q.Formats, r.Format) || len(q.Complexities) > 0 && !slices.Contains(q.Complexities, r.Complexity) {
+		return false
+	}
 	if q.MaxMinutes > 0 && r.Minutes > q.MaxMinutes {
+		return false
+	}
+	if q.Region != "" && len(r.Regions) > 0 && !slices.Contains(r.Regions, q.Region) {
 		return false
 	}
 	return r.Kind != HelpLine || q.lines

@@ -18,7 +18,7 @@ var prepared = sync.OnceValues(func() (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Library{embedder: embedding.Cached(e, 200)}, nil
+	return &Library{embedder: embedding.Cached(e, 500)}, nil
 })
 
 func library(t *testing.T) *Library {
@@ -91,6 +91,43 @@ func TestConstraintsHold(t *testing.T) {
 		require.LessOrEqual(t, h.Resource.Minutes, 5)
 	}
 	require.Len(t, words(t).Search(t.Context(), SearchInput{Topic: "sleep worry night stress"}, strict()).Hits, 3, "three unless more are asked for")
+}
+
+func TestFiltersHold(t *testing.T) {
+	l := library(t)
+	for name, c := range map[string]struct {
+		in   SearchInput
+		fits func(Resource) bool
+	}{
+		"format":          {SearchInput{Formats: []Format{Breathe, Move}}, func(r Resource) bool { return r.Format == Breathe || r.Format == Move }},
+		"complexity":      {SearchInput{Complexities: []Complexity{Simple}}, func(r Resource) bool { return r.Complexity == Simple }},
+		"format and time": {SearchInput{Formats: []Format{Write}, MaxMinutes: 15}, func(r Resource) bool { return r.Format == Write && r.Minutes <= 15 }},
+		"region":          {SearchInput{Kinds: []Kind{HelpLine}, Region: "SE"}, func(r Resource) bool { return len(r.Regions) == 0 || slices.Contains(r.Regions, "SE") }},
+		"to call":         {SearchInput{Formats: []Format{Call}}, func(r Resource) bool { return r.Kind == HelpLine }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, topic := range []string{"sleep stress worry crisis someone to talk to", ""} {
+				c.in.Topic, c.in.Emotion, c.in.Limit = topic, "anxiety", mostHits
+				found := l.Search(t.Context(), c.in, strict())
+				require.NotEmpty(t, found.Hits, topic)
+				for _, h := range found.Hits {
+					require.True(t, c.fits(h.Resource), "%+v", h.Resource)
+				}
+			}
+		})
+	}
+	found := l.Search(t.Context(), SearchInput{Topic: "I want to kill myself", Region: "SE"}, strict())
+	require.Equal(t, "se-sjalvmordslinjen", ids(found)[0], "the region asked for is as good as one that is named")
+}
+
+func TestAFeelingOrANeedAloneFinds(t *testing.T) {
+	found := library(t).Search(t.Context(), SearchInput{Emotion: "grief", Needs: []string{"connection"}, Limit: 5}, strict())
+	require.Empty(t, found.Degraded)
+	require.Len(t, found.Hits, 5)
+	for _, h := range found.Hits {
+		require.Contains(t, h.Resource.Emotions, "grief")
+		require.Contains(t, h.Resource.Needs, "connection")
+	}
 }
 
 func TestHelpLinesComeOnlyWhenFitting(t *testing.T) {

@@ -216,6 +216,20 @@ func (p *parts) warm(ctx context.Context, prepare ...func(context.Context) error
 	}
 }
 
+// keepIndexed writes the library to the vector index ahead of the first search, and
+// again when it was lost there.
+func (p *parts) keepIndexed(ctx context.Context, library *bridge.Library) {
+	p.warm(ctx, library.Prepare)
+	for fill := library.ReplaceIndex; ; fill = library.FillIndex {
+		p.persist(ctx, "the library is not indexed yet; searches go on in memory", fill)
+		select {
+		case <-ctx.Done():
+			return
+		case <-library.Lost():
+		}
+	}
+}
+
 // persist calls f until it succeeds or ctx ends.
 func (p *parts) persist(ctx context.Context, failing string, f func(context.Context) error) {
 	const pause = 2 * time.Second
@@ -268,7 +282,8 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		return workers.Capabilities{}, err
 	}
 	filter := truthfilter.New(embedder, policy)
-	go p.warm(ctx, library.Prepare)
+	library.SearchIn(index)
+	go p.keepIndexed(ctx, library)
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })

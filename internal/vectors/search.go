@@ -107,6 +107,11 @@ func (q Query) where() *filters.WhereBuilder {
 		all = append(all, filters.Where().WithPath([]string{saidAtProperty}).
 			WithOperator(filters.LessThan).WithValueDate(q.To.UTC()))
 	}
+	return together(all)
+}
+
+// together joins conditions that must all hold; nil for none.
+func together(all []*filters.WhereBuilder) *filters.WhereBuilder {
 	switch len(all) {
 	case 0:
 		return nil
