@@ -38,6 +38,7 @@ type Capabilities struct {
 	Memory      *memory.Activities
 	TruthFilter *truthfilter.Activities
 	Bridge      *bridge.Activities
+	Library     *bridge.Review
 	Synthesis   *synthesis.Activities
 	Upkeep      *upkeep.Activities
 	Approval    *approval.Activities
@@ -73,8 +74,10 @@ var served = map[string]service{
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {
-		workflows:  []any{workflows.Consolidation, workflows.Upkeep},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep} },
+		workflows: []any{workflows.Consolidation, workflows.Upkeep, workflows.LibraryReview},
+		activities: func(c Capabilities) map[string]any {
+			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library}
+		},
 	},
 	workflows.QueueOperations: {
 		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep},

@@ -80,6 +80,11 @@ var (
 
 	extendPartitions = call[struct{}, upkeep.Partitioned]{"upkeep.ExtendPartitions", on(QueueBatch, patient)}
 
+	indexLibrary   = call[struct{}, struct{}]{"library.Index", on(QueueBatch, nightly)}
+	planReview     = call[struct{}, bridge.ReviewPlan]{"library.Plan", on(QueueBatch, nightly)}
+	checkLinks     = call[bridge.CheckLinksInput, bridge.LinksChecked]{"library.CheckLinks", on(QueueBatch, nightly)}
+	concludeReview = call[bridge.ReviewPlan, bridge.ReviewFound]{"library.Conclude", on(QueueBatch, nightly)}
+
 	listKeys     = call[keys.PageInput, keys.Page]{"keys.ListKeys", on(QueuePrivacy, relentless)}
 	publishKeys  = call[keys.SubjectsInput, keys.Waiting]{"keys.Publish", on(QueuePrivacy, relentless)}
 	promoteKeys  = call[keys.SubjectsInput, keys.Counts]{"keys.Promote", on(QueuePrivacy, relentless)}

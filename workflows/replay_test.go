@@ -21,7 +21,7 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 19)
+	require.GreaterOrEqual(t, len(paths), 20)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
@@ -29,6 +29,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(ReflectionPrompts)
 			replayer.RegisterWorkflow(Consolidation)
 			replayer.RegisterWorkflow(Upkeep)
+			replayer.RegisterWorkflow(LibraryReview)
 			replayer.RegisterWorkflow(Rekey)
 			replayer.RegisterWorkflow(Rewrap)
 			replayer.RegisterWorkflow(RetireKeys)

@@ -15,6 +15,8 @@ type Activities struct {
 	Steps   *interaction.Recorder
 	// Discovery asks outside when a search wants that; nil asks nobody.
 	Discovery *Discovery
+	// Links tells what is no longer offered; nil for nothing.
+	Links *Links
 }
 
 // Search finds resources that fit the request and passed TruthFilter, best first.

@@ -206,7 +206,7 @@ func merge(curated, outside []Hit, limit int) []Hit {
 // find searches the library and, beside it, outside.
 func (a *Activities) find(ctx context.Context, in SearchInput) SearchResult {
 	await := a.Discovery.begin(ctx, in)
-	result := a.Library.Search(ctx, in, a.Filter)
+	result := a.Library.search(ctx, in, a.Filter, a.Links.withheld(ctx))
 	outside := await()
 	hits, rejected := a.Library.judge(ctx, in, outside.items, a.Filter)
 	result.Rejected += rejected + outside.refused

@@ -56,6 +56,10 @@ type candidate struct {
 // says so. Help lines are offered only when asked for or when the topic shows
 // that somebody may be in danger.
 func (l *Library) Search(ctx context.Context, in SearchInput, filter *truthfilter.Filter) SearchResult {
+	return l.search(ctx, in, filter, func(Resource) bool { return false })
+}
+
+func (l *Library) search(ctx context.Context, in SearchInput, filter *truthfilter.Filter, withheld func(Resource) bool) SearchResult {
 	in.Topic = clip(in.Topic)
 	limit := in.Limit
 	if limit <= 0 {
@@ -64,7 +68,7 @@ func (l *Library) Search(ctx context.Context, in SearchInput, filter *truthfilte
 	limit = min(limit, mostHits)
 	q, degraded := l.ask(ctx, in)
 	result := SearchResult{Hits: []Hit{}, Degraded: degraded}
-	candidates := l.candidates(q)
+	candidates := slices.DeleteFunc(l.candidates(q), func(c candidate) bool { return withheld(c.Resource) })
 	for _, c := range candidates[:min(len(candidates), max(leastJudged, judgedPerHit*limit))] {
 		if !q.hasReason(c) {
 			result.Rejected++

@@ -25,6 +25,7 @@ import (
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/language"
+	"meai/internal/links"
 	"meai/internal/mtls"
 	"meai/internal/postgres"
 	"meai/internal/telemetry"
@@ -284,13 +285,19 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	filter := truthfilter.New(embedder, policy)
 	library.SearchIn(index)
 	go p.keepIndexed(ctx, library)
+	pages := bridge.NewLinks(db)
+	review := &bridge.Review{Library: library, Links: pages, Log: p.telemetry.Logger}
+	if p.config.Bridge.CheckLinks {
+		review.Checker = links.New(links.Options{})
+	}
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
 	return workers.Capabilities{
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
 		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
-		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps, Discovery: discovery},
+		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps, Discovery: discovery, Links: pages},
+		Library:     review,
 		Upkeep:      &upkeep.Activities{DB: db},
 		Keys: &keys.Activities{
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,

@@ -27,6 +27,7 @@ type Config struct {
 	Telemetry  Telemetry  `koanf:"telemetry"`
 	Session    Session    `koanf:"session"`
 	Filter     Filter     `koanf:"filter"`
+	Bridge     Bridge     `koanf:"bridge"`
 	Limits     Limits     `koanf:"limits"`
 	Codec      Codec      `koanf:"codec"`
 	Escalation Escalation `koanf:"escalation"`
@@ -148,6 +149,11 @@ type Session struct {
 // Filter configures TruthFilter.
 type Filter struct {
 	Policy string `koanf:"policy" doc:"File with TruthFilter's policy: thresholds, weights, and how far feedback may move them; activities/truthfilter/policy.yaml shows its form. Empty for the built-in one."`
+}
+
+// Bridge configures the library of resources.
+type Bridge struct {
+	CheckLinks bool `koanf:"check_links" default:"true" doc:"Check once a week, over https, whether the pages that the library's resources name are still there. Nothing of a person's is sent. What was found is forgotten when it is switched off."`
 }
 
 // Limits bounds what one caller may ask for. The first five are requests of one

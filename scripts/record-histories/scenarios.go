@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,6 +85,7 @@ var scenarios = []scenario{
 		input: mirror.ReflectInput{Ref: interaction.Ref{Subject: uuid.UUID{1}}, Text: lonely, Purpose: reflection.Deepen, Tone: reflection.Gentle, Count: 1},
 	},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
+	{name: "library-review", queue: workflows.QueueBatch, workflow: workflows.LibraryReview, input: workflows.LibraryReviewInput{}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
 	{name: "keys-rewrap", queue: workflows.QueuePrivacy, workflow: workflows.Rewrap, input: workflows.KeysInput{PageSize: 2}},
@@ -192,6 +194,16 @@ var usual = map[string]any{
 	"escalation.Sweep":  func(context.Context, struct{}) (escalation.Swept, error) { return escalation.Swept{Open: 1}, nil },
 	"upkeep.ExtendPartitions": func(context.Context, struct{}) (upkeep.Partitioned, error) {
 		return upkeep.Partitioned{Created: 8}, nil
+	},
+	"library.Index": func(context.Context, struct{}) error { return nil },
+	"library.Plan": func(context.Context, struct{}) (bridge.ReviewPlan, error) {
+		return bridge.ReviewPlan{Overdue: []string{"box-breathing"}, Links: strings.Fields(strings.Repeat("feeling-good ", 25))}, nil
+	},
+	"library.CheckLinks": func(_ context.Context, in bridge.CheckLinksInput) (bridge.LinksChecked, error) {
+		return bridge.LinksChecked{Checked: len(in.Resources)}, nil
+	},
+	"library.Conclude": func(_ context.Context, in bridge.ReviewPlan) (bridge.ReviewFound, error) {
+		return bridge.ReviewFound{Overdue: in.Overdue, Gone: []string{"feeling-good 404 x1"}}, nil
 	},
 	"keys.ListKeys": func(_ context.Context, in keys.PageInput) (keys.Page, error) {
 		if in.At.Part == 0 {

@@ -72,6 +72,17 @@ type MemoryNode struct {
 	IndexedAt     *time.Time
 }
 
+type ResourceLink struct {
+	Resource  string
+	Url       string
+	State     string
+	Code      string
+	Location  string
+	Since     time.Time
+	InARow    int32
+	CheckedAt time.Time
+}
+
 type Session struct {
 	SubjectID       uuid.UUID
 	ID              uuid.UUID
