@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"meai/activities/truthfilter"
 	"meai/api"
 	"meai/internal/failure"
+	"meai/internal/links"
 )
 
 func TestMirrorAlone(t *testing.T) {
@@ -163,6 +165,68 @@ func TestBridgeAlone(t *testing.T) {
 
 	require.Equal(t, http.StatusOK, p.do(t, post("/v1/bridge/resources/search", `{"topic":"exam nerves","external":true}`)).Code)
 	require.True(t, p.engine.searches[1].External)
+}
+
+// catalogue stands for the library: it has one resource.
+type catalogue struct{}
+
+var feelingGood = bridge.Resource{
+	ID: "feeling-good", Kind: bridge.Reading, Title: "Feeling Good", Summary: "A book.", Steps: []string{"Read."}, Topics: []string{"low mood"},
+	Evidence: "Tested.", Format: bridge.Read, Complexity: bridge.Demanding, Source: "https://feelinggood.com", Licence: "own wording", Reviewed: "2026-11-26",
+}
+
+func (catalogue) Resource(id string) (bridge.Resource, error) {
+	if id != feelingGood.ID {
+		return bridge.Resource{}, failure.New(failure.NotFound, "the library has no such resource", nil)
+	}
+	return feelingGood, nil
+}
+
+func (c catalogue) Describe(_ context.Context, id string) (bridge.Described, error) {
+	r, err := c.Resource(id)
+	return bridge.Described{
+		Resource: r, Due: time.Date(2028, 11, 25, 0, 0, 0, 0, time.UTC), Withheld: true, Related: []bridge.Resource{{ID: "mind-over-mood", Kind: bridge.Reading, Format: bridge.Read, Complexity: bridge.Demanding}},
+		Link: &bridge.LinkState{State: links.Gone, Code: "404", InARow: 3, Since: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), Checked: time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC)},
+	}, err
+}
+
+func TestAResourceInThreeDetails(t *testing.T) {
+	p := newSite(t).person()
+	read := func(query string) api.ResourceDetail {
+		w := p.do(t, get("/v1/bridge/resources/feeling-good"+query))
+		require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+		return decode[api.ResourceDetail](t, w)
+	}
+	brief := read("?detail=brief")
+	require.Equal(t, api.ResourceDetail{Id: "feeling-good", Kind: "reading", Title: "Feeling Good", Summary: "A book.", Format: "read", Complexity: "demanding"}, brief)
+	standard := read("")
+	require.Equal(t, read("?detail=standard"), standard)
+	require.Equal(t, []string{"Read."}, standard.Steps)
+	require.Empty(t, standard.Evidence)
+	full := read("?detail=full")
+	require.Equal(t, "Tested.", full.Evidence)
+	require.Equal(t, "2028-11-25", full.ReviewDue)
+	require.Equal(t, api.ResourceLinkStateGone, full.Link.State)
+	require.Equal(t, 3, full.Link.InARow)
+	require.True(t, full.Withheld)
+	require.Equal(t, "mind-over-mood", full.Related[0].Id)
+
+	refused(t, p.do(t, get("/v1/bridge/resources/nobody-knows")), http.StatusNotFound, "not_found")
+	refused(t, p.do(t, get("/v1/bridge/resources/nobody-knows?detail=full")), http.StatusNotFound, "not_found")
+	refused(t, p.do(t, get("/v1/bridge/resources/feeling-good?detail=everything")), http.StatusBadRequest, "malformed_request")
+}
+
+func TestSearchPassesItsFiltersOn(t *testing.T) {
+	p := newSite(t).person()
+	w := p.do(t, post("/v1/bridge/resources/search", `{"emotion":"grief","formats":["read"],"complexities":["simple"],"region":"SE","max_minutes":9}`))
+	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+	require.Equal(t, bridge.SearchInput{
+		Ref: p.engine.searches[0].Ref, Emotion: "grief", Kinds: []bridge.Kind{}, Formats: []bridge.Format{bridge.Read},
+		Complexities: []bridge.Complexity{bridge.Simple}, Region: "SE", MaxMinutes: 9, Limit: p.engine.searches[0].Limit,
+	}, p.engine.searches[0])
+	for _, body := range []string{`{}`, `{"topic":"a","formats":["juggle"]}`, `{"topic":"a","complexities":["easy"]}`, `{"topic":"a","region":"sweden"}`} {
+		refused(t, p.do(t, post("/v1/bridge/resources/search", body)), http.StatusUnprocessableEntity, "invalid_request")
+	}
 }
 
 func TestCapabilitiesThatCannotAnswer(t *testing.T) {

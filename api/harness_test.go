@@ -38,7 +38,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Resources: catalogue{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {

@@ -699,6 +699,75 @@ func (e ReflectionTone) Valid() bool {
 	}
 }
 
+// Defines values for ResourceComplexity.
+const (
+	ResourceComplexityDemanding ResourceComplexity = "demanding"
+	ResourceComplexityModerate  ResourceComplexity = "moderate"
+	ResourceComplexitySimple    ResourceComplexity = "simple"
+)
+
+// Valid indicates whether the value is a known member of the ResourceComplexity enum.
+func (e ResourceComplexity) Valid() bool {
+	switch e {
+	case ResourceComplexityDemanding:
+		return true
+	case ResourceComplexityModerate:
+		return true
+	case ResourceComplexitySimple:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceFormat.
+const (
+	ResourceFormatBreathe ResourceFormat = "breathe"
+	ResourceFormatCall    ResourceFormat = "call"
+	ResourceFormatDo      ResourceFormat = "do"
+	ResourceFormatImagine ResourceFormat = "imagine"
+	ResourceFormatListen  ResourceFormat = "listen"
+	ResourceFormatMove    ResourceFormat = "move"
+	ResourceFormatNotice  ResourceFormat = "notice"
+	ResourceFormatPlan    ResourceFormat = "plan"
+	ResourceFormatRead    ResourceFormat = "read"
+	ResourceFormatReflect ResourceFormat = "reflect"
+	ResourceFormatTalk    ResourceFormat = "talk"
+	ResourceFormatWrite   ResourceFormat = "write"
+)
+
+// Valid indicates whether the value is a known member of the ResourceFormat enum.
+func (e ResourceFormat) Valid() bool {
+	switch e {
+	case ResourceFormatBreathe:
+		return true
+	case ResourceFormatCall:
+		return true
+	case ResourceFormatDo:
+		return true
+	case ResourceFormatImagine:
+		return true
+	case ResourceFormatListen:
+		return true
+	case ResourceFormatMove:
+		return true
+	case ResourceFormatNotice:
+		return true
+	case ResourceFormatPlan:
+		return true
+	case ResourceFormatRead:
+		return true
+	case ResourceFormatReflect:
+		return true
+	case ResourceFormatTalk:
+		return true
+	case ResourceFormatWrite:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResourceKind.
 const (
 	ResourceKindExercise  ResourceKind = "exercise"
@@ -720,6 +789,30 @@ func (e ResourceKind) Valid() bool {
 	case ResourceKindReading:
 		return true
 	case ResourceKindTechnique:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceLinkState.
+const (
+	ResourceLinkStateGone        ResourceLinkState = "gone"
+	ResourceLinkStateMoved       ResourceLinkState = "moved"
+	ResourceLinkStateOk          ResourceLinkState = "ok"
+	ResourceLinkStateUnreachable ResourceLinkState = "unreachable"
+)
+
+// Valid indicates whether the value is a known member of the ResourceLinkState enum.
+func (e ResourceLinkState) Valid() bool {
+	switch e {
+	case ResourceLinkStateGone:
+		return true
+	case ResourceLinkStateMoved:
+		return true
+	case ResourceLinkStateOk:
+		return true
+	case ResourceLinkStateUnreachable:
 		return true
 	default:
 		return false
@@ -891,6 +984,27 @@ func (e StepStep) Valid() bool {
 	case StepStepResponseGeneration:
 		return true
 	case StepStepTruthReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetResourceParamsDetail.
+const (
+	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
+	GetResourceParamsDetailFull     GetResourceParamsDetail = "full"
+	GetResourceParamsDetailStandard GetResourceParamsDetail = "standard"
+)
+
+// Valid indicates whether the value is a known member of the GetResourceParamsDetail enum.
+func (e GetResourceParamsDetail) Valid() bool {
+	switch e {
+	case GetResourceParamsDetailBrief:
+		return true
+	case GetResourceParamsDetailFull:
+		return true
+	case GetResourceParamsDetailStandard:
 		return true
 	default:
 		return false
@@ -1597,23 +1711,102 @@ type ReflectionTone string
 
 // Resource defines model for Resource.
 type Resource struct {
-	Caution  string   `json:"caution,omitempty,omitzero"`
-	Emotions []string `json:"emotions"`
+	Caution string `json:"caution,omitempty,omitzero"`
+
+	// Complexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+	Complexity ResourceComplexity `json:"complexity,omitempty,omitzero"`
+	Emotions   []string           `json:"emotions"`
 
 	// Evidence What is known about it, and how well.
-	Evidence string       `json:"evidence"`
-	Id       string       `json:"id"`
-	Kind     ResourceKind `json:"kind"`
-	Minutes  int          `json:"minutes,omitempty,omitzero"`
-	Needs    []string     `json:"needs"`
+	Evidence string `json:"evidence"`
+
+	// Format What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+	Format ResourceFormat `json:"format,omitempty,omitzero"`
+	Id     string         `json:"id"`
+	Kind   ResourceKind   `json:"kind"`
+
+	// Licence Under what the text may be used.
+	Licence string   `json:"licence,omitempty,omitzero"`
+	Minutes int      `json:"minutes,omitempty,omitzero"`
+	Needs   []string `json:"needs"`
 
 	// Regions ISO 3166 codes; empty means everywhere.
 	Regions []string `json:"regions"`
+
+	// Reviewed The day on which somebody last went through it.
+	Reviewed string `json:"reviewed,omitempty,omitzero"`
+
+	// Source Where a reading is found, or a help line says how to reach it.
+	Source  string   `json:"source,omitempty,omitzero"`
 	Steps   []string `json:"steps"`
 	Summary string   `json:"summary"`
 	Title   string   `json:"title"`
 	Topics  []string `json:"topics"`
 }
+
+// ResourceBrief defines model for ResourceBrief.
+type ResourceBrief struct {
+	// Complexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+	Complexity ResourceComplexity `json:"complexity"`
+
+	// Format What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+	Format  ResourceFormat `json:"format"`
+	Id      string         `json:"id"`
+	Kind    ResourceKind   `json:"kind"`
+	Minutes int            `json:"minutes,omitempty,omitzero"`
+	Summary string         `json:"summary"`
+	Title   string         `json:"title"`
+}
+
+// ResourceComplexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+type ResourceComplexity string
+
+// ResourceDetail A resource as far as `detail` asks for it.
+type ResourceDetail struct {
+	Caution string `json:"caution,omitempty,omitzero"`
+
+	// Complexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+	Complexity ResourceComplexity `json:"complexity"`
+
+	// Degraded What could not be found out.
+	Degraded []string `json:"degraded,omitempty,omitzero"`
+	Emotions []string `json:"emotions,omitempty,omitzero"`
+
+	// Evidence In `full`: what is known about it, and how well.
+	Evidence string `json:"evidence,omitempty,omitzero"`
+
+	// Format What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+	Format  ResourceFormat `json:"format"`
+	Id      string         `json:"id"`
+	Kind    ResourceKind   `json:"kind"`
+	Licence string         `json:"licence,omitempty,omitzero"`
+
+	// Link How the page was found at the last check; none when there is no page, or it was not checked yet.
+	Link    ResourceLink `json:"link,omitempty,omitzero"`
+	Minutes int          `json:"minutes,omitempty,omitzero"`
+	Needs   []string     `json:"needs,omitempty,omitzero"`
+
+	// Regions ISO 3166 codes; none means everywhere.
+	Regions []string `json:"regions,omitempty,omitzero"`
+
+	// Related What goes with it, nearest first.
+	Related   []ResourceBrief `json:"related,omitempty,omitzero"`
+	ReviewDue string          `json:"review_due,omitempty,omitzero"`
+	Reviewed  string          `json:"reviewed,omitempty,omitzero"`
+	Source    string          `json:"source,omitempty,omitzero"`
+	Steps     []string        `json:"steps,omitempty,omitzero"`
+	Summary   string          `json:"summary"`
+	Title     string          `json:"title"`
+
+	// Topics From `standard` on.
+	Topics []string `json:"topics,omitempty,omitzero"`
+
+	// Withheld Search offers it no more; its page has been gone for weeks.
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// ResourceFormat What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+type ResourceFormat string
 
 // ResourceHit defines model for ResourceHit.
 type ResourceHit struct {
@@ -1627,6 +1820,19 @@ type ResourceHit struct {
 
 // ResourceKind defines model for ResourceKind.
 type ResourceKind string
+
+// ResourceLink How the page was found at the last check; none when there is no page, or it was not checked yet.
+type ResourceLink struct {
+	CheckedAt time.Time `json:"checked_at"`
+	InARow    int       `json:"in_a_row"`
+
+	// Since The first check in a row that found this state.
+	Since time.Time         `json:"since"`
+	State ResourceLinkState `json:"state"`
+}
+
+// ResourceLinkState defines model for ResourceLink.State.
+type ResourceLinkState string
 
 // ResourceProvenance Where a resource from outside comes from; resources of MeAi's own library have none. Nobody has reviewed it.
 type ResourceProvenance struct {
@@ -1647,15 +1853,20 @@ type ResourceResults struct {
 
 // ResourceSearch defines model for ResourceSearch.
 type ResourceSearch struct {
-	Emotion string `json:"emotion,omitempty,omitzero"`
+	Complexities []ResourceComplexity `json:"complexities,omitempty,omitzero"`
+	Emotion      string               `json:"emotion,omitempty,omitzero"`
 
 	// External Ask the servers outside that the operator configured as well. They are sent words of MeAi's own library, none of topic's. Not done where topic shows signs of danger.
-	External   bool           `json:"external,omitempty,omitzero"`
-	Kinds      []ResourceKind `json:"kinds,omitempty,omitzero"`
-	Limit      int            `json:"limit,omitempty,omitzero"`
-	MaxMinutes int            `json:"max_minutes,omitempty,omitzero"`
-	Needs      []string       `json:"needs,omitempty,omitzero"`
-	Topic      string         `json:"topic"`
+	External   bool             `json:"external,omitempty,omitzero"`
+	Formats    []ResourceFormat `json:"formats,omitempty,omitzero"`
+	Kinds      []ResourceKind   `json:"kinds,omitempty,omitzero"`
+	Limit      int              `json:"limit,omitempty,omitzero"`
+	MaxMinutes int              `json:"max_minutes,omitempty,omitzero"`
+	Needs      []string         `json:"needs,omitempty,omitzero"`
+
+	// Region Country (ISO 3166-1 alpha-2) in which it must apply; what is for no country alone applies everywhere.
+	Region string `json:"region,omitempty,omitzero"`
+	Topic  string `json:"topic,omitempty,omitzero"`
 }
 
 // ResourceUse defines model for ResourceUse.
@@ -1868,6 +2079,15 @@ type ProveAuditEntryParams struct {
 	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
 }
 
+// GetResourceParams defines parameters for GetResource.
+type GetResourceParams struct {
+	// Detail How much of it: `brief` is what it is called and asks for, `standard` adds how it is done and for what, `full` what is known about it, where it comes from, how fresh it is, and what goes with it.
+	Detail *GetResourceParamsDetail `form:"detail,omitempty" json:"detail,omitempty"`
+}
+
+// GetResourceParamsDetail defines parameters for GetResource.
+type GetResourceParamsDetail string
+
 // ListEscalationsParams defines parameters for ListEscalations.
 type ListEscalationsParams struct {
 	// State Only cases that stand so.
@@ -1987,6 +2207,9 @@ type ServerInterface interface {
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
+	// GetResource Read one resource
+	// (GET /v1/bridge/resources/{resource_id})
+	GetResource(ctx echo.Context, resourceId string, params GetResourceParams) error
 	// ListEscalations List cases of people who may be in danger, newest first
 	// (GET /v1/escalations)
 	ListEscalations(ctx echo.Context, params ListEscalationsParams) error
@@ -2304,6 +2527,31 @@ func (w *ServerInterfaceWrapper) SearchResources(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SearchResources(ctx)
+	return err
+}
+
+// GetResource converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResource(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "resource_id" -------------
+	var resourceId string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "resource_id", ctx.Param("resource_id"), &resourceId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetResourceParams
+	// ------------- Optional query parameter "detail" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "detail", ctx.QueryParams(), &params.Detail, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter detail: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResource(ctx, resourceId, params)
 	return err
 }
 
@@ -2745,6 +2993,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/reflection-prompts", wrapper.ComposeReflectionPrompts, options.OperationMiddlewares["composeReflectionPrompts"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
+	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
@@ -4632,6 +4881,144 @@ type SearchResources503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SearchResources503ApplicationProblemPlusJSONResponse) VisitSearchResourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResourceRequestObject struct {
+	ResourceId string `json:"resource_id"`
+	Params     GetResourceParams
+}
+
+type GetResourceResponseObject interface {
+	VisitGetResourceResponse(w http.ResponseWriter) error
+}
+
+type GetResource200JSONResponse ResourceDetail
+
+func (response GetResource200JSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource400ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource401ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource403ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource404ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource429ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource500ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResource503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResource503ApplicationProblemPlusJSONResponse) VisitGetResourceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -7823,6 +8210,9 @@ type StrictServerInterface interface {
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
+	// GetResource Read one resource
+	// (GET /v1/bridge/resources/{resource_id})
+	GetResource(ctx context.Context, request GetResourceRequestObject) (GetResourceResponseObject, error)
 	// ListEscalations List cases of people who may be in danger, newest first
 	// (GET /v1/escalations)
 	ListEscalations(ctx context.Context, request ListEscalationsRequestObject) (ListEscalationsResponseObject, error)
@@ -8321,6 +8711,32 @@ func (sh *strictHandler) SearchResources(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SearchResourcesResponseObject); ok {
 		return validResponse.VisitSearchResourcesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResource operation middleware
+func (sh *strictHandler) GetResource(ctx echo.Context, resourceId string, params GetResourceParams) error {
+	var request GetResourceRequestObject
+
+	request.ResourceId = resourceId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResource(ctx.Request().Context(), request.(GetResourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResource")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResourceResponseObject); ok {
+		return validResponse.VisitGetResourceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8987,214 +9403,230 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pk9s2tuhfQendqsTvqtWLlxl3V+pWx7EnPePtup2Xqjv2bUHkkYSIBDgA2LLi8n9/hQOABClQonqL",
-	"4+lvvZAEcHD29fMgEXkhOHCtBsefB3OgKUj88SyFvBAaeLJ6B0VGV5CaP6egEskKzQQfHA/GWpYwJss5",
-	"cKLnQBawIkuqiALgZAJTIWE0GA5UMoecmteBl/ng+J8D897g43CgVwUMjgdKS8Zng+Hg095M7Jk/7qkF",
-	"K/YELkSzvUIwrkEOjqc0U/Dly3DwUiTU7qK9qfdzIByWRIISpUxwBxL+VTJpjmBWDnc0FTKnenA8KCXb",
-	"kzAFCTyBQXtrZsm31b9PiyJjMYCYtZeUaaLnVCMoZpJyDWkTDFc/9juq4SXLmV5f+1ezJFMkg6kmYkqA",
-	"JvMhmQpJ4BPNiwzI+MNArbieg2Lqw+BE/vD46Yn+4XB8TB4/JQZEoLQiXCyHhPKUCA4kFxII44Rqkgul",
-	"CSUKEsE3nqexz7ciY8kqDqnMPKAsrAz6iAIkXipJRMm1IoxvPMC/fnhycLL84cnB+Jg8OahPwLj51W5U",
-	"bd0paLk6nSKY25s8rz/RjUE54yw3aH1YIY25tRnIwRezQEElzUE7ujotCikuaXb2k/mNmVUKqueD4YDT",
-	"3LxL3QMXLO2JuCU+uX6y5yqhGcKzczGoHrn+cgHH+AdEbvyUXNKsBIOaK1FKkswFS2CItIqXfAlyRXJQ",
-	"is5gSA6JFuTo8WNyyRSbZEBOz5+dnZFkTiVNDDTNreCRLNeqDxVsZM/sZOPl0U8vgc/0fHB89Pjx0Fym",
-	"//3QXJ3WIM0a//vPDx8+HR3uffjw6S/PP/7nf8QhYIiVJhshzupnrg9yy5HWQf3uxTPyl6NHByMyNtzo",
-	"h9dj8r0jh2FFyk8OCJXgGdQDQtVC4UUYUqRcLUEaStJzpkhCs2xE3ug5SFJUbFDhB9iMC2k5nKPTwfEA",
-	"lz086Loit/GOm3h8eHQd0XAOSm26AmX/f13wfzEvq0JwBUjZP9L0neVA5rdEcA0cf6RGWlhptV9IMckg",
-	"/8/flBVd9XL/IWE6OB78n/1aJO/b/6r9t/Ytu+g6H3WMzzD/nGZm3+Y6vgwHzwSfZiy58w05CJsNiUuQ",
-	"w4ZyUCpIEc+UyEHPGZ8RyBTYh3KkOPNiCglLIR0SxEimSAFSCU7m1IioaokVaDzqCyEnLE2B3+1ZHW2A",
-	"JDldES40SQUKtPa+v1MkpZqak00AzyypAYTAw84EBzwGshBOs7s8xZtSkpwpTRd2D6+FfiFKnt4x1hhW",
-	"Yq+2TObEIsbUA9ECGbf3XoiXVM7grpF6ItIVYh/qRHpOOXnyiPyD/eh39YryleMA6k43JwTJKV/VCpAB",
-	"GxfLETnjJKV8ZkhwrOgU9GpMEiolA0XmkBWEZhnSnaI5KsqBBdBQNWNbc8/u1w+Git9erfn1etk97jWy",
-	"vUol2/h2rbwhYH7htNRzIdnvcNfo6/kA4rAmCy6WHDHjF04vKcvoJLtTlD2vuKt2hgEHSCElqQC7RSvj",
-	"R+S9XBE6o4yTJdPzCh1IS486MS/hB42RIZR2pyukSIzSdsfnq0iSKfL38zevyaTUeKylOy5VCyto3D5V",
-	"WRRCakhfQcroe5Tmf8x2EfjBYmYRo2r98v7F3l9HqNm5L6LF8PbM6dOFNBaSZlbfSCRQDekF1Q1tJaUa",
-	"9jTLIzasUdAKJkHt9A5Le2hDRhe6FIsdtyNFZs/CNOQqYp9V71ApKTIHlYhit3e+hErePwdW68OFq68N",
-	"Q2A2oFT7KMTkN0iQxdkLeUutCGpeygJWzc1tQhd3s5FTcvikL5JSKiG3A38X3TiEBO41esD0t1Lp3JFF",
-	"84ATSGipIAr3yarDK2HUPpoa5qMF8peMrkB+Z0x/CWouMrQeapwRpWEm1c54mU8Mhx8O8L1tYH3BMg3y",
-	"JT7aPrP9AG51WJ0lCgNOs5ViKgIBqliybQ8/moee58JAQfW/oaHhR1OWog9qyxLniZBgtppI5ja66fFn",
-	"9qkdtpLCTNLUCtL+BAqX9fYjzjEhU+fxUQXQRWVwgoMVWvV9iOe5XyeyB3MQrphe9Ybhgll91zso4VMh",
-	"rYUxGA5Qq7I/eqfihdO1DA/JaZZdaJotBsMBzSdsVopSrXs3EX35rHR8o+0c+fHZW/LoL0TT2SjGKo3w",
-	"7s9ZXgOkMcAUkuVUri4ctKMX6uQ547MLu9A6XVYur4MIjVpHQ7BK/207gonyfTB3mlgSjLAYoMmc+IeI",
-	"oitFJivCtIJsak3LqZCAjg+3LTJlUukTAnmhV5UP21ohgoOxzGpNXy8hu4TeyHnuNvIOaNolyMrZDBTK",
-	"nKKQgibzXUXhJc3ihPZCipyUvMiAKsq1Ybr+5zifzemnyoVZ3e3e4drltgWIIZp1pArpr8HQorgRcIzw",
-	"loeOz9bH9DTQAbqKDwZkFvCwNl5v4vmBG4emKbP88W0gBJBDDltyQcMn3XJk/fXg4GCTT/F/P3z4dHDw",
-	"8f/G3YkhqPHj0T07d/G6nKKJ3qqAuJdP7beuolE6N83O76idGMNP7o0YGaRs5i6rZQD9fLp39PgJEVNr",
-	"EsAnmugMFXDrY4d0SKgiYjrNGAfiHe+KKDbjhOnRHWvQzUBBHPO62UKNEhKo6uDtTmqB7KnSewRsw/Zn",
-	"sbQuB2FYpiJ5qTShMwkQAK2KggwHSlMNoXwtgKdWd/V3gcJ1Wir8yUI5jQpR88gO4I+p/4Y0GvAOIVMB",
-	"0G87+ECIu91GQ4WTmwj21JJnpXBkcGkXSyGRq0JbZUMb/WQ4ACqz1UUKGeAj4hKkZClcTCnLzC9RQPmV",
-	"4pZKhe79zRXPav4og6XechSwZcr0szkkC/xK1DaLK6VFOclYQhawQoYwE0aAjISc7X/az0W6r8o8nexz",
-	"oYEsJdOgDHMg76VBeqMpoDq7EqUx7NHBsuTE3BgDSSTFoIlVIuZMxZU7oTv0ZcOKjNkEnzT5/tnR+Vui",
-	"MzHbS6pjDsnz9Ojx48OnD0ZxC1tslwIGcD9TNUdKZb/DBnoHrtF5yDRJDOKphkLBuH7yKNQPYyHR5p3i",
-	"em6fDhBDvKnuKxZcMYVuqfU7nkqRNxCwz5aGgzlVbfWrN8TapKDFzhtowQQPgR+qdtYJjedcy1Wn8K8D",
-	"cgVdZYKmoxQSYfWhNVyhiRaRYOKbgv6rBMJSK0kFoYlLaFj/QqCMrEtBnsKnzaA5iN2NN80iSj8mDSA8",
-	"iKWs+ryqtHDqTW0/vzp9hiesLVQqgSyg0BifWhrbIHpqdyOdX6x3+Z0iLA45UepE5A0RqcokQY8tygTO",
-	"8AfD8DvkYi3226alufFRl4B3ulPUNxfXN5jd51WEL6KA+4RHOLeUl8oeEp0Yj3TXpe0NCeNkQhU8eTQa",
-	"NJXt073/oXu/H+w9/c/9j58fPfzyw3/EQIJLnPEkK5UzkJuEdZOc4qoUkQGdxsWFYc8rI8MYusBxs2kL",
-	"JtVik5WOqqteBFyHhfmbduwdd7ydmcU1FSdzdoO55YvbNZUWrUyMBUoEd15KpUlBZ3BdIedPEDt401MY",
-	"VwJoDlYFmKzcxiaQOSYlQQGVyZyUCpAHtoC3yGmEKbyxbEmxTwTt7Mr/RuhUgyTPzWs2DYxDqSXN+jvm",
-	"up040HlMt5+jvxqG+Tfh4TEkei6U07AokRj2I0tRZimZsR0cMls8Syz3KZBr2yqEYppdYqLSjNqfKi/f",
-	"zQKojTWBiwRvsbHXGC49qzzBLc2X8R2ch/Yr/zBiNwIuWWbQgaec5qC8xMPn7MVNmcsP2iHMA5cgezhw",
-	"7V7P/dNr2qX/x9DBwO+/G3poQcSibbfvZG8l1+YiheyirMPHQaathS7NjPnhXDAnZFzWQc4L7wTDl9CN",
-	"6XiIC0AyTp7zWcbUfGgVO5bMSca0zgBDqeb5IqOMg9JOKWLKh7V3ukrMO9jqMbVPXdU0rHx/FTy7b/gf",
-	"LV+/KpkBIJJXNr2YU2m0bzopFZrjmD9xocWF9XUYzg8pS2h2ATnIGdohMX2shZrBglxwsJ7RxCgnwwHL",
-	"i4wlzLkR/I8sz5kBUvTrlUesw7Dv6eJxD4c3OREiA8qv5tyLWuzoVKlWanw2dks/QQE8NXDtoMWcZRlz",
-	"+YxXCFDYNMDPu/i7fmV6LkorguwzJK12SV7BKfNkZUTU6gQzKfAFjljj9DGPnIEyHkBbaapLFSJKWRho",
-	"iSWPoEAL0nio6hsNl1UDXDGAP6+jQU1Ao54RBZXCwFm/6NpaCNZ81H9iw35e+tXXJc0UIAtTW1QhFsCJ",
-	"mJ7gBRBjQdccD7mmTYsv0avr4WtQczmHDOmdf2KWA02BGoQ1vDUz7M+AcyYZGA1W0dT9JQVVUIY5rHML",
-	"+1nJMo1fmiHGT2WptE1oR5egogUyMQysDwe/Ac1EqVZI9HNa+hBjIvi0dJFHVcpCMuRDM/MlXSKf+k2s",
-	"bNwFf0soHmAuClS1xaV1WWZ2x0kpmXCxGKepRBlKnS0e8yYYvp9BOtvR09940aYHbGVJSSbUjsu4V/ou",
-	"cIUwR08XfpDd3ev5m1TMMrjsIpc5m82NGMdH6toULbL0hBy4dEEONpk2CAc+3GaJcqHZ1KUxqQ1uwyVq",
-	"INTQqDVhmCQK5CVLrM3SZ5UdbyzwqGxUxiu0f+NeuIb2GQQ6+q15jo9jNLjDifTrXOROetCJKDV6qCkn",
-	"wnvlTojg2copeeYSE6owhm0YobXgSq5Z5j5iSaVh0HYhZ8lthuC1wy0RLdxHVhohFIvBbayKSoi1Wwuk",
-	"5pzyNHPeskzBBc2sRldyCTSZY6LiZg7Y4Yeo/r9DRkPNVf+oqEm47c2wPG9H6UQBfNDk4oMQLwae9cbh",
-	"2ZkJdIoGxdCKaaYVUZpKvafndXkP+f4XzhKRAnovCR7xASkLooVFaqdhDfF94Omenke8H1bT3+JO69Zy",
-	"zLa2faBLvcF3h7iFGNhfMMjS51Laq29um/HwFiYiXVWp2TYdSa6sc3MeBXyFD+twx0xZ93/y/bsXz8iT",
-	"pweHDwjjLjPPLHZSZWW58K52xn2HE7kj3LzmEhzUW6tei4OmTuAL4CAxRmpTQebC2KWrQWVe2tQsjv+O",
-	"weRnoJmer4M6qnTHPnAJUrE+56xUcP9G7IhnTUWhrW4lUOyqoVyBVw9t9vOnrRHCYLfP3Bs7uDh6605F",
-	"uctOzvD5HfaRMb5QOyzwEp8Pyry2vfvOP7fDpm7HOzIMi9z6AL+X3hLAplZcNBT9xeG5hqJfhnajSM9r",
-	"CyFh+KX9vW6hsmc1pu+Q04V1yDKa1ux9aq4sjSnUzM7O35CHh0+e7B0SmhVzund0EtZTakEosb4q5y1F",
-	"Zdwt850rykGrsxnOfP0/ocbmt7UW4Pr4+ehLNKxVZNQK4vqTLsihJUXOHKStHV45a83ADy6ZKNXFrqaQ",
-	"YVEXYnqR0oavLBeSu0ShqdmBQLsYLsH9lbPZXMfdI5vQ4cwzmysk+EUSSHyJH/pJmzd3RqaM0yxboblF",
-	"8hXB7AVJ5mJJztCT4eIs+HtC+XeaKC0KouZ0wfhs1LycO8gpXOOB66rwpY+X9O2f0OSi/d9SkE13fUOp",
-	"NaTb+lKlBvR/ZynkYpqJZWemO/7X1lADeQ95ISTNyC9nw8BaMyaZ4FM2K2XbLJNs6xUidOojN/x/lSxy",
-	"l7XlpuM2T0DF/bl8qNzEHBV95LDZTiWArx2zvVGDqgGTnuKnMq1aMR4JCbBLSMfHBHP90mFtD3mXMuKH",
-	"zCFF/wwZeyk4PjY2/ZJlGZl4CQOpecD9OD4OZU9CuXlOAk1DH6jfQSBeB7U2GVWFW+cq1R+pwvZUcK6s",
-	"/N0rUubGlSoh7apETEFTlu1Q7hbNxPwHQGEQmirMpbRBfkoKqpQRq6OtzHCBvT78ZmLH+HuZziBe10ax",
-	"5g26Ms2mAOmEJgsypynJxSWklq9TTQosXO4d/Q+K6yK88QrlX1Oa6GhVDLjMUxcFwbtXhJKcKQw94pNE",
-	"TMl7Weq5Nbq/UyRjSpPvMciMJrpTVJEtYe3TgxF5YdbE/DhkUHNIFpCSCawETz9wA5Zj28+l7u9guFnJ",
-	"L0GiK3f0gQc8qP67jX9oSVOW6A72M5U0Nz/uVCyDhX/96QudDxWI18qoOpoa/T9r8fsUCPuYC1JZl/tv",
-	"BgNTUvIUZNSbsktgDV0MKWsmkht6Qfl/aeNGEhD7twYQ/af8FiqQeQyrAd8q6qlIJ0ZyASDXcyp2R/bd",
-	"C0C9p6n/3b+znql48fHVo54r1/DGAtdvKgazV7F0/VLPgWuWBKGrNYLnoUVqNSGsrcC0XT2HlSHZZgnY",
-	"JtGag56LRqqEFgvrES7YhWW3idkiOuvjfre8zDS7mHbkFgdMakVSlhIlbBMCDBnQjNgXVTxgXkjGE1bQ",
-	"SNTrXFOeBu2MEjSZe4U9rlWUHhEdlJPTt2dV+5ucpmC7EuyURNMVH6rNT3PJCojBSMqZcJ2bmDoh1GrI",
-	"2HNH0+kUzU1XDgeqB1BauFzDva6kd7jSuvA4ducilrK+qSZ19/BrX33NZ5dvomi7Yx93VZTtpqHuxtK9",
-	"l6FHXM3VXzp/rN/XpsyK4CQhVZfSeoDkAnkUJHOBaqGQq4xhrpJhPTqe52S/+d8YlNjNoRKtD74hP1RO",
-	"P53ZTx4dRBJRzXHaOcVhL7hbW9kXqLTYFWUpoZoI6fJvkXYNQvXn1rvlEjRxut7z45i9XvWbnNIy0/hQ",
-	"lSPw+GBbcc2/PGrcjBfLV9hEIGhbjtbAOyEZ1b76amxAP+4Lzxa92TN0k9QvKuY8+bdhQTXv8cyokwVh",
-	"a4KIQ3HnrhG2QPfavSIymiycNdFaWJZQJ9xaE4quVKXOO+9MDjqunfg0Q89ljaZEGccwziWVLtlMsRlH",
-	"/cnq0ongHBKXCTaTYomNC9EkYpPS/Z2WWnCR2+r6vADtFHEJBt1tgtrH4Y0m7bn0Qg+sWo+tLq7rrlXM",
-	"X3CVxiJ/cPOMNkBcL4JYr4E4KJa1+2QHGZnSVUdiVSb4DM1KIRfNmMPDgzCH68njbQy60nhbXUTNn327",
-	"1qBNr9FkDYMVZE4v4QR7yFVPreVa9jO5RAZNOfQEN+1+OWxdxnBQcvavEty/tSxhmxbONHZoTEX/Hh7m",
-	"c+sCfbddtf31vt8UXmsXngRVlDtgyu79HubmxhqC/ejRcAOmOQ+yS98mgtvsMpdPVjcRefLXbRjXr9VB",
-	"WyGLNJIIt+pK6I/J2CD0eEjGOeOlBjUeEVdUf0zGzpJq/ttV2h+T8YQmi7IYj0hYch+8NiJrxfdmQZgx",
-	"wcfOq+XpEPOGzAqD48HDA1/oeDygZcqMdWRxKzzz4cHGfg5tvF5haR9KxxPCjclMaB2MdJUaTYW6pXUd",
-	"XDV4GG2h0JnR8xqWYcHCLli9oUAhXmzQSVetnJud0gDuIk3mSvkv68Ep89cOCATJkjuc/uqZtK29bSrt",
-	"fQ3L8zpwu4uAhEsW0xurAnHnHSkVqKEPxiYZA67jAftibstzbsQcjKUh1KHNNc2IR1MMekU4bzqQHos0",
-	"xy7O97yMNiF/+ujxX9azMhORQtRlN8ngxIkXIjb0y7AxnqjWCFKKHfz8QRZmtEBbaeqskh0gfVspXVWs",
-	"tTa+nz4NRO2jg2h+q2a6q5Rf0gScp6xD/74ywuB//eJBYgJefgyRbK80Y7usBwrmkCx26RbVLCCL+VPX",
-	"0j6xcKvZMSwovdweP6kPaDfbcUQVTficUYNq3UwMHffoIEpThR7yYxzF4drd+XiTk/zYe9y3wVWCmG8D",
-	"xf4drejfKJ4UmsbRxYb/NiXDZVX7duypo+YdjUKQ7W6y9d2JXLgMjW9vd0tscR3de7sotBvVEpFl0JF+",
-	"ezXzNIdc7NSmwPnBtxma1Xe3GJjvYOpO5D0sOwjRHk6QP6HHY7MPYzMQ30qRF3pjlKK7LJE5P5XCisTx",
-	"nMp0bGhyPBMidVXcWHCVYJLDBGxu4FRI4mDW1XsOEg3pRWPuRIRjKCE10pBL/ZkyPSQTUNr2vGyYwP6y",
-	"phLgwums7hwXhhYHw8EK1AXHiEBCbXmtRV3D6wTrSLjvtpO/GLUly8Tyoiy6TlABxnbxNnrR5oBZbaQ/",
-	"3LI2i+R4vHa5uJb9MD6zJRCYnsX1uFfckDuy2xxabhDpDsK/KGUh+qSgVwjsXgj8uc0zPyZakEePHcPF",
-	"qKtBSd/s1s+JGZEz7WzLlNEZF6hHC5mCVBivSC+ZiyJGHPV8hx2/N09HvcwOLT0M3IerfiKDKGk0sKwP",
-	"sd+Yp7KoP9cz4aDFdf6oLgp+471FzdsaKysf0iAFsHVjrVxHlgLXbLq60JLNZiDVmGRCuKFDqK5MDEQV",
-	"oRUjdSWPY/vJscFJr9dgr94hGaOiK6mG+r85XRFjaBoOaDjfOIEMJs1ncOiKwCwu1qgJX9slHsSdqFoM",
-	"Mx/cR6Psr4bR1brJYr5CA66HYdBtm4MtEFM9WtHYSvvQUd4y5XrU1O+I6d7JXvPtpxFCugbTs6w7LqfH",
-	"LB2jfHQI70qijRar5mLpZxfibDKsm6ZKnxAOzCerMFnxSaMTOfTNqgb3ucU/1OsbwNkqRWp4HEaix3FO",
-	"fla1crm5WoErM+8N3OK9+2LNKmbArXnoqa/6Q8qkbd+H/QvQsFpSmXfQWm2ZtKiIlp05JdHsg2u0t/fz",
-	"F7FFjuVcyH0oT7HWYwlZNurOYL5SWNifvIrje3/z5y38YT0itvXk1scd4Q6+5gkrdZVvqJ4D5comgVat",
-	"E3fId1rLhu6RIpXn1CYaRIqLOl0gomDJteeJ+Ewc5+xwH607lgetvPw267TroP+5h3Fc6tq7/plFzJLf",
-	"wszmTRhTp0BbReUSOO2RgOkXf1u/sYPyWlfu9k1BkAFJ99nX2rVUHxg26oZrOG0C8VqCFCRzDO2hpgky",
-	"sam1U0lzWAq5sMEP19B6DllxgWlTm3jV2wboY/4UWk2wtaJXlFoxrIc3tor500n1BAqzV3DKbNiHZGwi",
-	"qVxhgBYtzRF5LaoBZhIuGSwhdZpPq4Mu6GS+Yw2GAukaTkXoS8QdtaXM2t7FHk5oaZtJ4VftN4bhjjdd",
-	"6jtQZXZzSv6c7aTh17QbZa2/ofWyoYNKQnnKUszgD9L1bXvaCU0W27qotCCJuw8W3qrx2/2fY6vJq6X5",
-	"3WByH3yqpyRWyoRbuxU6UQvb6BIxR1VE1Jo5LGRQhUeossKavPeeV4y/VJ7JdUIbWneOmBJk/d8pQ2+a",
-	"pOaPrv2e+Ttql3a+AH7I9paLO9N2S+dbUwR2S+h7GNgWR1sT+nL66SLUNKrA/6NHW99dVzzuJOETwb++",
-	"2k1V0uLXNxHOhvzAG1H8dpewO6YEdihQPZShUPx2pwW+C6qD25ZwOKK+LzXgx575f0VLre68o+czox9X",
-	"80isi5MLTSZgk2jI83oUUVA9ZTSMXfunOp5LswsaDDLbmBvkn9vhqJWDLZaTVzkStffJYHMDLchMkI7Q",
-	"UxhEWTfb/X9r7u382xnaGoL39kPUSbtRaeyUqvguap2rvQ0xnfq55Lvw7M5tGC2tvz6/SyS5I5A3xgUU",
-	"Vg5Pm/OLh5XWOCLjGXAjNasKY0VzGFoXMiU+I5Jg/9oRGU9plhkVZXxca57WwTKn3HzOUmL1rakH6BDH",
-	"bWjg4eOBs8DvdjAcVDuyXb9wvXokVEwRj7tSTrOM1FDG8UDcery2hxsrg8O5qwPGNQzDeDV+bde6Wmxs",
-	"jTkGHrLOE3Z6dnq0h6hc7X6h6D7dqIB6uI9083NsN+LBcODVLNu28pImqwsxnbLEtoZ1+XDDAU1zxqPX",
-	"dV75v1sKsuEpBldp1Ymlnnns0YfyNI5653OxxJpjTQRPYN0auskGjVfvKtgvIT/SZq+zxYdNbg1jtYIb",
-	"BRnzt46NMWuDsPXfcPINGhmYLRMEASeSpTNXVS5Krv3reK0u4yOJX6rXQXqOpIt1822P2uuK2N7IFMJe",
-	"/eSu0jUu7BYXuIuiV1enyV1/IHBSSglcX2wMa7sBf9XgRJecgYlovmcDCWrvOnK2fJ7eujnH069njnG7",
-	"48mmjqZVz43tIzuo0ju3ROrVs8KhQ92vot3E0Sx4aX3s6ZbhatH+EbFOnY1hZ737oTS2urXVzN2mNraO",
-	"Ed2+hiJunmSwK91tHtYzJKpM5kb7GF8CFkA3xgCMOhqPyF13oTq60nitxHaYqQ2VVPhiD6Yxd3YxImOj",
-	"axZOFWQq5ANY0W3eM0Z/K8zqtuvUJARgM/nOfTZeyORuohqet27tePl0IUFLBpe2WNlP77UjU4I2SRdO",
-	"gbTZBFqWen7hFHCzq4xd2p6b7qNKC2mLftwfcN5NM6uoM08Qioqs1tHMDtAtjRw/NxTup25TGW3oyQlN",
-	"ElCKYGU++f7vv75/4Plz4NF6UwA/+wm7AbDUaEaXNGM24YhyMhel9OkemDsYlKx/P86BsovRaDR+gA4x",
-	"gjUstsmHbUTs4Ob7hChr3gbfwOmQ6IqeAPCqAv6EULdt7MuL8ywyn+anCFYlkVTYogpkd+gis6CoADfX",
-	"urAD9xmfRgpDfXN+SjBZDNGkLpI/rvVGO9rPxuvwJWzSobCRgLF+cjAqhx35Yhm/Gn3gH/geOW01gLPJ",
-	"mq7FTl2U6rM4q0ZN9Wx0/6zZp/v3EMGIeTdTyjKFQ5xALwH4yCw6fvvm/D3Zvzzcdx1+1P7nutfPl/2Q",
-	"nY2RArFv9PgshbwQOD5v7x+wGo/IuZ3FWVlytlWBMeaqv2DoAKPZmFJqTTSjU+tSclU/FyoBdpPIho/J",
-	"kjL9w+sxoWoRdGWwZrPLyccPJDTLRsSPW2DapbICx3peIkuOPlw70dk8XO3h6OAI9xR+WAXTAMYol0ae",
-	"4DEfz/ovbCmT+79tljbG3T83RE8wo9xiUGFz3UkqktLY3LaD7tNHj//ywJixIoUxwsdlso8Nio4Jfti2",
-	"fiyMXaztNFocroKjJBGHDOozQ0AGR8xnHz58+NTA5pf3z0bkzGGVbfttYftpz1i8e+jNHVftJIHgH8g6",
-	"faJybvBo5E7mYWEYhhU4jcepRGfL+B3V8NJ8c+8tNrQZGzgPg7EyuCDIVtLeMHhzTL5PJZ3qPQZ6umdI",
-	"lhYMt4/v7tnexmrv8PBBvTl0ILldD5F+C1RBzM25UbHWOhdiRB4dPbXluYyT8TvQcrV3OtUgXbaleQ6n",
-	"eU+ZVpajOJcmMoigW+/x4BDbxxfAacEGx4OHo8PRgWu3jMx4f469hH83P88AxW0FtbN0cDz4G2jXbrgW",
-	"MPjm0cFBVU5krXlaFJnrdL7/m9MIrGa3Te9zKyDna8Xj7TTEUJQMjv/5MYiQD84sprgeIKQs/ssAhM6U",
-	"6/otfb9w85F9TI0Pj9tc7+jgYM1n6QdzVONSHMccmoc4YVOiRA7NZ+34FPc8UzhH9cT2jnp88HBUeREC",
-	"MNc1A7cI6XqRCLDNP1dDIwDmtAgnvHwZDh4fPLybTZyvwbIeUyPAQtZewGa0eEYxzzsVlX63ES8uD/cN",
-	"GS/AlihHaeElU9oWPqtmveDxPzvKCJx/GNvpjoPOj+OqzMEwUSdVDcmPiB1Rio5X8yHfIN3mow9c48hh",
-	"AOkbawwZdVMLpY0MRZ5vxVPX1mwkLtxZXYobFnH7wFhXYK3/jj/eIqHYe8ZGohEkfW1z6TAD3cpvCZdi",
-	"gbwhJc4oNYza8PAkKz0VPbI7jC1cnWT/R5r6PEt85XD7K79wWuq5kOx3m4n4yFLr5pdeCDlhaQroHXp0",
-	"9HT7G++FeEX5yu1OWb7Q40RY6cnttO3Hfbb2S1Ct1CLy2oDALonKeug+fmkQv6FUkq+81q4CyneOPWOu",
-	"hErH4LhKe8GmeLEKphdCGjEzkzT3za4pN/zIDtnn1qZwLQVs8iVzrasq9cQOWcTqZkyoJGeaYANC2wZE",
-	"kZwu0N3rdNYPfMaMlLEWhHnb1t3jpBQ/1BL1YWKzRHEze4zHe4+httDkas/QGeIaOlRzdH8U6erGiKlu",
-	"GPGlaUK6bgctKj68sYUbvT4jdOzu68T3F7NpFDxbWRUd73i8gNW4utFRNb0CN/tSJHRTcrJ7dL96Djfx",
-	"FbOBw4e92MBLKmdgX3jcZ1/VLMdXkDL6fmW7UTw6OurzslPtLDf4M7MqG3do8apXdAGBh6EXq/L/aasu",
-	"+58XsDIms2VeGcRcYme2J7tVirClaZXYikyDcTJll0DcmL0ReWdkm6sFs4ZzMqd8ZpWxuWvr3mQq+ErI",
-	"VG5VTG8g7aGbBoqdZQgXaDl97bL44NH2N14L/UKUNjr3jVGERZ4r08Saao7aKk4YqpRVSyaDtizqr1d/",
-	"+fKxoj3biGaL3VA99e9kOVSw+bczH9zBuwyIU9f14t4muGm2UqFct2GwrHzVWJA7FbKqjkKLLmQ3Fdle",
-	"wV44x7opo9xj0MjFMWz/k6mbR3ZMxq7X0xinwCtnTSI0sQeS0fxtv1vzOZeriike6Am0M3npTAIo17/M",
-	"/OUDDxZeimFV8WXZR95cxlourkd6Zbz4+i9jZGBytgKa+X7nbXmPX6rafa0xudjd1o/sB558lOcfb88Q",
-	"8Vu8Y1OkuW4sFQ+Pe+Ln1CWUB+1jmCZcLL914+OgB795Jvg0YzaKfW+t3DoTjSpop2pRjVMUlvfgD5zY",
-	"Vmp9uOe6CeOe3f/sf/SGTFdgIuA2ty7Iu8jW79Xoab6tyPLevvjqFQEsAzfyk9ZItKvQ30nCeUQ6+2mw",
-	"bjo0cX4/df0FbWbR1ZfpUkzecLBRR5oR4M55iNdW1dZZ0WP0DKsu2ZC/15dQL1CQXdr+GUQvWQI2vm0T",
-	"p1Fp0dWLmDCBGRofOHrWBM9WkWi9P3iHmyGiePyE+2xwgltRG6qWj73Uhj+A/ziHMVMVEL85LnSvHvxJ",
-	"1AOjEAzr1IaragRlyvQ+tqBD070zaO+mbY3IS6pBDitDiyk0KEghhZgGA7rZ71ZdQaNPohSwxYzIsByz",
-	"sdmCWGhpTEXLitJo5P7UbPRZvc/bZAetpTq4Qg200b1ecdPIj6UAMXUCR4tbP4JiMw5pcA8hDdgPdKsW",
-	"TfyvEblTF8YCfIsawdNxP2jL7YYzPHq5QRnXTx4NNtfEfhnGV9HiBtf4eOv0FQCxi8DW2IuYEjuC/snR",
-	"kCjbJIYcjQ5HR/fWwNdKtUg3deljJmY2+DuTsPQJqkQvBYoMdWUSBq59IWhUfp3ZpFHsQ4dN0DFihYoz",
-	"lma40q+h9e4Z5VvYREf0/2Gy9bpcwqCDWf65W31L3OGMp/DJBxfQDUrMvldhvGGH2ELlvD8YbiDvg/4s",
-	"ZEN8wIYE6iE+NxUgiMY1fn51+syNb2nOZasvIrZ9lxMf7j+szz/Ye0r3ph8/P3kUmXn+lYQ0DDLdxzO+",
-	"CsaFYQz8D4GKvK/FnPY/Y9nHl32UZp2sypbQGXnHaszXEpAdjQ2bHPsdHVsqcezD6UW1QhR24q1675FH",
-	"B498JYflPhVzxkWqDFDUzHGG9Brjq5Uhw/m61KBmOBjPfkUVZQceZuAzuKri8xVxgTOeZGXtDYl4JRA1",
-	"DYy79aLDe73oT6AXVYSI5XBeTboCt7GV1ftVw4B9VfVf8k7KJh3b/kzvggYDt+Haa3WDumPvXrufVzQp",
-	"v9Gio6BKQRr2zWp2w74P8N178HqQvetz0KL7F4yn7WIW3+wmIPmEFnTCMjt1dJ3y3bc94UM1S6fbAvp1",
-	"LnJCSULtbHXXcLRWDAh23STPaTLHPssBN7KiJhOzuAn0PFh9iwX0xph+Zgsq0O+JEl0qva8mr0nd1/AK",
-	"22GZJgsulhmkMz+Cw9VDDoaDJMNuLx9vMOvqm8occ/fw75U1ViPrvZ111xwxYFPdmWMWK8WUFCCKDHAW",
-	"vWGQEwhb9XTkkoWMcLu+FDy9/7n+pZUT0cSOX7hmmbOpLIPBxCGagxqSycrWxBpSJwyLXjEgUjHcnfnr",
-	"3yBgr4M7oYtOf6yRHPcpGH8ymqqSMMz17U4pu6Zg1GgUJmFsILT9QILnvmvjtdbsyshwWRc4ijZLbVcS",
-	"QvnKlitUiRJdBRgn5NHBU+tRodxmhGI1OV2AIgkW2099B4KQPazT9Gl94q+Jtn0ZhyvRSmiWgfzu26T0",
-	"nY2kPztriCYRvKcLqFCX7sYh2pkEm0g8mAh6Xcouuywb5tLNvVkzFXImsJufy9qh2vWjoTkQt6NNlG5d",
-	"pEjo6yT8zJB2i3hvJSeqno16p06THhzD6j4GZ+65w70L5Q/iYEiH12VdljNFtf03XpW3xeAnttPTAqDA",
-	"QkdU+6NK+yu4TYH+CroFuZHa98brLXjxw26lLTT8dS4IzcnZf+3WBKHCv1zI1b51u3T66v/b/PuVb6J6",
-	"G+LGfhzXuXsnfTBhtQO1q3be3NyJ0q52iiDc7j309+JlZ5J2LYnXLGZsFFdVMKK1aH25/R307tMViWMX",
-	"5H3bX3wPI/Qhpa8jOw7Nq5pc2V6CkI7IuxK7HNqiNcaJnfWi4ARJAVuo+1ZrDHunBP3VJGUKVFBroOgq",
-	"aJaSiSVI5fputtRds+FqtMFt8B4/TqAix7vlP/Zsbvz3OvupOi9OjY7oZrRBVtSQNua+Eb1YunHPgO4Z",
-	"UD8GZJujt93gQixsNTIO/rGBMpGDd19VbvAd2JFdqMWOqj64e+HUj92Z0hsOja58rBow2eyD+f24rO/8",
-	"wg9+GD+IuMjMfn6H59XA3m+Q51QTVCIM5xVe0He2ISl2f7nnKPcc5coc5ZeqNbFNPbbjklXQ2syoEsSP",
-	"8LgOT6kGdn0NbOQn0JDo126q5jfIQ+zROgwmvIohyUETIUlGkwXjs7rtnWs+bcVLAXRRVZ3ec5t7bnMN",
-	"bvOa5uASksEjmGUuFs8UEdPrshlZTYneC8bnx3nOK5pihKMa6ZMxDopMVp4RDnGnQ+KGFtm+4ILXM6qm",
-	"sKzHOfqZ5iNySsbmh7HrgT92+hR2MjRfNExtE8M784qcnU6PHbu58FPGrZkxtpP8x2QuslSh1XHiodnN",
-	"LF2/64glZ2dgBSPQqxn+t5P62R5rf+eOpfZBO5hlBXQusByJZmwB94zwnhFegxH+DXQw999SK79kGjMI",
-	"MQcIo2hXt+P8KIdur7HtPOtnQN1amNIv8MWR9y01eAqWidGwAwcOrZ7ArLzvJHtPzlci58gkuxZp/wgz",
-	"NJlURVmegiuaXKdeteJ6DtbkbxJwYxbLpn5MISXfksjsSWT3mYBfM9J2pgLuiLJXTgR0WBRmAcYHD7kZ",
-	"iVf/ele+33Obz1cd2ApgIxtwsh2hGQ4qWeuAFJmz5DL5cVYPy7LGIL8miT7n6ddDotVZ7+nzTyFUnvP0",
-	"lkTKfntaYmcT5bPmdMaN1TxVJUn49a+xoORbqOO5zaKY4NK7qmLecPhT1MXci/p1Uf9dY8ym6qyeaY80",
-	"vQ1doEtaHx0cHtfTgd2MBHS11VNC1qYD2nF8I3J0cBBOlrfzvRfgWhsYUa6gGgs/+sCPDo6Oa+melpJO",
-	"stUwmHsFKTY+IGfTwFM+F1nqYrJiWlUiVQ46PwAPEwPchPChDaz4yIUWons8TECE1+7tPNz6hoXlbXaB",
-	"Ds9zx16/taXbcospO7WyiRknxKZzKOxhF06mrWImfixaw68Qzsh8B0VGV5Bu8zEE71SvfBlewUUxHLyt",
-	"ZhfvnRqQbV+8fsO/gFC60bFAm6/g1BNfPR4Vh4IjuV/bbXOjMDm6c5g4hnQSDidNRA6KZFR/k9g3HAQz",
-	"OLe9j4/aJ7/6buv3pQffrLV2Tld1I4f+WtRVLLb9z8Fv21yETT3ij5OxjfHO9+7CP6kNwdf1oPbc3glk",
-	"gs/Q8Gd3bE5s13MDNN3ui9xIc/t21ndnrdA5yEuQezh7xj46ImOloRiT71Oq6TE511A8QOsEQeg8j7b4",
-	"0jw4JGMr7as3gt0/IK5LG2AGshF/tmD3A0fLR0uguQ0oqhF5iSkO7npmflQlJYnIBMcCJt/Cmbt+YaIA",
-	"PiKn3O7dmIwpmUmxVN4Yo26NE4JHnNBkgX6Tl1Tpvefmpb2zn8aGyiWo0k8Xd/ta2hHtH7idym1wR0iS",
-	"Ab3EH0usxHb+11P/Es2UsM3z7Uh3dG0aILvhem6cJ1qITJGyOPYHcpM/I7bWOX56o60VYWSpdwhlVLnb",
-	"rW1LCQmwS+sNRqeQVVRqr1ADQg3nUO3renh48JfDjS3vbtJVpOGTtvi8Z2Hd5PvtOWxxLzO+iLz8yHLM",
-	"lv+9ZhMhlCpbS3tjy3cDx4HrWqCqey8i/gwi4oXIMrFcExJzlmFRhCy5+oblgYfn5kn3Tc8Btoc4Ojiq",
-	"/6401aVyQAtogkO892ZTw3vn93C7HfTsGl2dKP2o+Fuzls8RRtEp4Wsuu1O1cGX9VkaOA8tyXA1cbZrQ",
-	"98bnN67G1gT4DfMjy0l6moaOpO7GQOym3/eOA/pcW8P2bDNUVJNpMkfNuI7du7yue8r7k1DeXCzJlMq2",
-	"jsC+fsXgS7XBz2sdAsOz+ykBBUgl+IicaZLhlFEbhsJTQFo5tn1nSx/TXw9Ov+FAclCKetvQfhld5W3b",
-	"27qFsfPUKOy1HQB0fQFbXTYktuAfv/sjNhQlmCUDTBKx5ENjlimWYn+N4LzBOo1s1ViUXfjCWMyy9/VH",
-	"C1j5soBEB1Un1XfrOdPtTz7r1R3QfHJpFxcc1w8+HjYHWV/gNNF+SFHnQFnzf44LULVQ0QNUM5jiUElZ",
-	"inXYxwZBhL9Lyv1sDLF0/HBtyI0t2sL+8Ip879t+PwjXxm7R6+ueoQeuLOw9YJALywtX/xWMUPASQxkK",
-	"+P8BAAD//w==",
+	"7H15cxs5ku9XQfBtRLffUtThY8ZSdGyo1fa0Znyt5X4dsWOvCFYlSbSKQA2AEsV2+Lu/QOIoVBHFQ1e7",
+	"PfrLslRVABLIRJ6//NzLxKwUHLhWvcPPvSnQHCT+eJrDrBQaeLZ4D2VBF5CbX+egMslKzQTvHfaGWlYw",
+	"JPMpcKKnQC5gQeZUEQXAyQjGQsKg1++pbAozal4HXs16h//smfd6n/o9vSihd9hTWjI+6fV7VzsTsWN+",
+	"uaMuWLkjcCBa7JSCcQ2ydzimhYIvX/q9VyKjdhbtSX2YAuEwJxKUqGSGM5Dwr4pJswQzcjyjsZAzqnuH",
+	"vUqyHQljkMAz6LWnZoZ8F/58XJYFSxHEjD2nTBM9pRpJMZGUa8ibZLj+st9TDa/YjOnlsX81QzJFChhr",
+	"IsYEaDbtk7GQBK7orCyADD/21ILrKSimPvaO5A9Pnx/pH/aHh+Tpc2JIBEorwsW8TyjPieBAZkICYZxQ",
+	"TWZCaUKJgkzwletpzPOdKFi2SFOqMA8oSytzfEQJEjeVZKLiWhHGVy7gXz882zua//Bsb3hInu3VK2Dc",
+	"/NdOVK2dKWi5OB4jmduTPKs/0X2CZoyzmTnW++HQmF2bgOx9MQOUVNIZaMdXx2UpxSUtTn8y/2NmlJLq",
+	"aa/f43Rm3qXugXOWb3hwK3xyeWUvVEYLpGfnYBAeuflwkcT4ByR2/Jhc0qICczQXopIkmwqWQR95FTf5",
+	"EuSCzEApOoE+2SdakIOnT8klU2xUADk+Ozk9JdmUSpoZappdwSVZqVUvKprIjpnJys2jV6+AT/S0d3jw",
+	"9GnfbKb//77ZOq1BmjH+958fP14d7O98/Hj1lxef/vM/0hQwzEqzlRRn9TM3J7mVSMukfv/yhPzl4Mne",
+	"gAyNNPrhzZB879ihH1j52R6hEryAekSoulC4EYYVKVdzkIaT9JQpktGiGJC3egqSlEEMKvwAm3AhrYRz",
+	"fNo77OGw+3tdW+Qm3rETT/cPbnI1nIFSq7ZA2b/flPxfzMuqFFwBcvaPNH9vJZD5Xya4Bo4/UnNb2Ntq",
+	"t5RiVMDsP39T9uqqh/sPCePeYe//7NZX8q79q9p9Z9+ygy7LUSf4jPCf0cLM22zHl37vRPBxwbJ7n5Cj",
+	"sJmQuATZbygHlYIcz5kSM9BTxicECgX2oRlynHkxh4zlkPcJnkimSAlSCU6m1FxRYYgFaFzqSyFHLM+B",
+	"3+9aHW+AJDO6IFxokgu80Nrz/k6RnGpqVjYCXLOkhhACFzsRHHAZKEI4Le5zFW8rSWZMaXph5/BG6Jei",
+	"4vk9nxojSuzWVtmU2IMx9kS0RMbpfRDiFZUTuO9DPRL5Ak8f6kR6Sjl59oT8g/3oZ/Wa8oWTAOpeJycE",
+	"mVG+qBUgQzYu5gNyyklO+cSw4FDRMejFkGRUSgaKTKEoCS0K5DtFZ6goRxZAQ9VMTc09u1s/GCt+O7Xm",
+	"t9HL7nGvke0ElWzl27XyhoT5hdNKT4Vkv8N9H18vB/AMa3LBxZzjyfiF00vKCjoq7vXIngXpqp1hwAFy",
+	"yEkuwE7R3vED8kEuCJ1Qxsmc6Wk4DqSlRx2Zl/CDxsgQSrvVlVJkRmm75/UFlmSK/P3s7RsyqjQua+6W",
+	"S9WFvWjcPFVVlkJqyF9DzugHvM3/mOki8aPBzCBG1frlw8udvw5Qs3NfRIvh3anTp0tpLCTNrL6RSaAa",
+	"8nOqG9pKTjXsaDZL2LBGQSuZBLXVOyzfQBsyutCluNhyOlIUdi1Mw0wl7LPwDpWSonBQmSi3e+dLrOT9",
+	"s2e1Phw4fK0fE7NBpdpHIUa/QYYizm7IO2qvoOamXMCiOblVx8XtbGKVHK70eVZJJeR64m+jG8eUwLkm",
+	"F5j/Vik9c2zRXOAIMlopSNJ9tOjwShi1j+ZG+GiB8qWgC5DfGdNfgpqKAq2H+syIygiTMDNezUZGwvd7",
+	"+N46sr5khQb5Ch9tr9l+AKfaD2tJ0oDTYqGYSlCAKpatm8OP5qEXM2GooDbfob6RR2OWow9qzRBnmZBg",
+	"pppJ5ia66vET+9QWU8lhImluL9LNGRQu6+knnGNC5s7jo0qgF8HgBEcrtOo3YZ4XfpzEHMxCuGJ6sTEN",
+	"L5jVd72DEq5KaS2MXr+HWpX90TsVz52uZWTIjBbFuabFRa/fo7MRm1SiUsveTTy+fFI5udF2jvx48o48",
+	"+QvRdDJIiUpzeW8uWd4A5CnClJLNqFycO2onN9Td54xPzu1Ay3wZXF57CR61joZolM2n7RgmKffB7Glm",
+	"WTAhYoBmU+IfIoouFBktCNMKirE1LcdCAjo+3LTImEmljwjMSr0IPmxrhQgOxjKrNX09h+ISNj6cZ24i",
+	"74HmXRdZNZmAwjunLKWg2XTbq/CSFmlGeynFjFS8LIAqyrURuv7ntJyd0avgwgx7u7O/tLntC8QwzfKh",
+	"ivmvIdCSZyOSGPEu952crZfpeaCDdEEORmwWybD2uV4l8yM3Ds1zZuXju+gSQAnZb90LGq50y5H11729",
+	"vVU+xf/9+PFqb+/T/027E2NS48eTc3bu4uV7imZ6rQLiXj6237qORuncNFu/o7YSDD+5N1JskLOJ26yW",
+	"AfTz8c7B02dEjK1JAFc00wUq4NbHDnmfUEXEeFwwDsQ73hVRbMIJ04N71qCbgYL0yesWC/WRkEBVh2x3",
+	"txbIDVV6fwDbtP1ZzK3LQRiRqcisUprQiQSIiBaiIP2e0lRDfL+WwHOru/q9wMt1XCn8yVI5T16i5pEt",
+	"yJ9S/w1rNOgdUyYQ0E87+kB8druNhnAmVzHssWXPoHAUcGkHyyGTi1JbZUMb/aTfAyqLxXkOBeAj4hKk",
+	"ZDmcjykrzH+ShPIjpS2VcNw3N1e8qPmjDJZ6yknCVjnTJ1PILvArSdssrZSW1ahgGbmABQqEiTAXyEDI",
+	"ye7V7kzku6qa5aNdLjSQuWQalBEO5IM0h95oCqjOLkRlDHt0sMw5MTvGQBJJMWhilYgpU2nlTugOfdmI",
+	"ImM2wZUm358cnL0juhCTnSwss09e5AdPn+4/fzRIW9hi/S1gCPczVVPkVPY7rOB34Bqdh0yTzBw81VAo",
+	"GNfPnsT6YSok2txTHM/N0xGijzvVvcWCK6bQLbW8x2MpZo0DuMmU+r0pVW31a2OKtVlBi60n0KIJLgI/",
+	"FGbWSY0XXMtF5+VfB+RKuigEzQc5ZMLqQ0tnhWZaJIKJb0v6rwoIy+1NKgjNXELD8hciZWT5FuQ5XK0m",
+	"zV5qb7xpllD6MWkA6UEsZ9XrVZWl08bc9vPr4xNcYW2hUgnkAkqN8am5sQ2Sq3Y70vnFepbfKcLSlBOV",
+	"zsSscUWqKsvQY4t3Amf4gxH4Hfdife23TUuz44OuC97pTknfXFrfYHae17l88Qi4T/gD54byt7KnROeJ",
+	"R77r0vb6hHEyogqePRn0msr28c7/0J3f93ae/+fup89PHn/54T9SJMEhTnlWVMoZyE3Guk1JcV2OKICO",
+	"09eFEc8Lc4cxdIHjZPMWTcJgo4VOqqv+CriJCPM77cQ7zni9MEtrKu7O2Y7mVi6u11RavDIyFigR3Hkp",
+	"lSYlncBNLzm/gtTCm57CtBJAZ2BVgNHCTWwEhRNSEhRQmU1JpQBlYIt4FzOaEApvrVhS7IqgnR38b4SO",
+	"NUjywrxm08A4VFrSYnPHXLcTBzqX6eZz8FcjMP8mPD36RE+FchoWJRLDfmQuqiInE7aFQ2aNZ4nNfArk",
+	"0rRKoZhml5ioNKH2p+Dlu10CtU9N5CLBXWzMNXWWToInuKX5Mr6F89B+5R/m2k2QS1YFdJxTTmeg/I2H",
+	"z9mNGzOXH7RFmAcuQW7gwLVzPfNPL2mX/g99RwM//27qoQWRirbdvZO9lVw7EzkU51UdPo4ybS11aWHM",
+	"D+eCOSLDqg5ynnsnGL6EbkwnQ1wAknHygk8KpqZ9q9ixbEoKpnUBGEo1z5cFZRyUdkoRUz6svdVWYt7B",
+	"Wo+pfeq6pmHw/QV6du/wP1q+flUxQ0Bkr2J8PqXSaN90VCk0xzF/4lyLc+vrMJIfcpbR4hxmICdoh6T0",
+	"sdbRjAbkgoP1jGZGOen32KwsWMacG8H/yGYzZoiU/HrwiHUY9hu6eNzD8U6OhCiA8us595IWOzpVwkiN",
+	"z6Z26ScogeeGrh28OGNFwVw+4zUCFDYN8PM2/q5fmZ6Kyl5B9hmSh1mS13DMPFuZK2pxhJkU+ALHU+P0",
+	"MX84I2U8orbSVFcqPihVaagl5jxxBFqUxkWFbzRcVg1ypQj+oo4GNQmNekaSVAoDZ5tF15ZCsOaj/hMr",
+	"5vPKj75804wBiji1RZXiAjgR4yPcAGIs6FriodS0afEVenU9fc3RnE+hQH7nV8xKoDFQc2CNbC2M+DPk",
+	"nEgGRoNVNHe/yUGVlGEO69TSflKxQuOXJnjix7JS2ia0o0tQ0RKFGAbW+73fgBaiUgtk+imtfIgxE3xc",
+	"ucijqmQpGcqhifmSrlBO/SYWNu6C/8soLmAqSlS1xaV1WRZ2xlklmXCxGKepJAVKnS2e8iYYuV9APtnS",
+	"09940aYHrBVJWSHUlsO4VzYd4Bphjg1d+FF290bP36ZiVsBlF7tM2WRqrnF8pK5N0aLIj8ieSxfkYJNp",
+	"o3Dg43WWKBeajV0ak1rhNpyjBkINj1oThkmiQF6yzNosm4yy5Y5FHpWVyng49m/dCzfQPqNAx2ZjnuHj",
+	"GA3ucCL9OhUzd3vQkag0eqgpJ8J75Y6I4MXCKXlmEzOqMIZtBKG14CquWeE+YlmlYdB2Hc6K2wzBG4db",
+	"Elq4j6w0Qij2BLdPVfKGWNq16NacUp4XzltWKDinhdXoKi6BZlNMVFwtATv8EOHvW2Q01FL1j4qaxNNe",
+	"TcuzdpROlMB7TSnei89Fz4veND07M4GO0aDo22uaaUWUplLv6Gld3kO+/4WzTOSA3kuCS3xEqpJoYQ+1",
+	"07D6+D7wfEdPE94Pq+mvcad1azlmWus+0KXe4Lt9nEKK7C8ZFPkLKe3WN6fNeLwLI5EvQmq2TUeSC+vc",
+	"nCYJH87DMt0xU9b9nXz//uUJefZ8b/8RYdxl5pnBjkJWlgvvamfcdziRO8LNSy7BXj218FqaNHUCX0QH",
+	"iTFSmwoyFcYuXfSCeWlTszj+OUWTn4EWerpM6qTSnfrAJUjFNllnUMH9G6klnjYVhba6lUG5rYZyDVnd",
+	"t9nPV2sjhNFsT9wbW7g4NtadymqbmZzi81vMo2D8Qm0xwCt8PirzWvfue//cFpO6G+9IPy5y24T4G+kt",
+	"EW1qxUVDufl1eKah3CxDu1Gk57WFmDH80H5f13DZSX3St8jpwjpkmUxr9j41V5bGFGpmp2dvyeP9Z892",
+	"9gktyindOTiK6ym1IJRYX5XzlqIy7ob5zhXloNXZDGe++Z9YY/PTWgpwffp88CUZ1ioLai/i+pMuyKEl",
+	"Rckcpa3tXztrzdAPLpmo1Pm2ppARUedifJ7Thq9sJiR3iUJjMwOBdjFcgvstZ5OpTrtHVh2HUy9srpHg",
+	"l0gg8SV+6Cdt7twpGTNOi2KB5haZLQhmL0gyFXNyip4MF2fB/2eUf6eJ0qIkakovGJ8MmptzDzmFSzJw",
+	"WRW+9PGSTfETmlJ087cUFONt31Bq6dCtfSmoAZu/MxfyYlyIeWemO/7V1lAD+QCzUkhakF9O+5G1Zkwy",
+	"wcdsUsm2WSbZ2i1E6tRLbvj/wl3kNmvNTqdtnoiLN5fysXKTclRscg+b6YQL+MYx21s1qBo02fD6CaZV",
+	"K8YjIQN2CfnwkGCuX96v7SHvUsbzIWeQo3+GDP0tODw0Nv2cFQUZ+RsGcvOA+3F4GN89GeXmOQk0j32g",
+	"fgbR9dqrtcmkKtxaV6X+SBV2QwXn2srfgyJldlypCvKuSsQcNGXFFuVuyUzMfwCU5kBThbmUNshPSUmV",
+	"MtfqYK0wvECsDz+Z1DL+XuUTSNe1Uax5g65MszFAPqLZBZnSnMzEJeRWrlNNSixc3jj6HxXXJWTjNcq/",
+	"xjTTyaoYcJmnLgqCe68IJTOmMPSITxIxJh9kpafW6P5OkYIpTb7HIDOa6E5RRbGEtU+PBuSlGRPz41BA",
+	"TSG7gJyMYCF4/pEbshxaPJca38FIs4pfgkRX7uAjj2RQ/Xsb/9CS5izTHeJnLOnM/LhVsQwW/m3OX+h8",
+	"CCReKqPqADX6f9bi9ykQ9jEXpLIu99/MCcxJxXOQSW/KNoE1dDHkrJlIbvgF7/9LGzeSgKd/bQDRf8pP",
+	"IZDMn7Ca8K2insA6KZaLCLmcU7H9Yd++ANR7mjbf+/fWM5UuPr5+1HPhAG8scf2kUjR7nUrXr/QUuGZZ",
+	"FLpaYngeW6RWE8LaCkzb1VNYGJZtloCtulpnoKeikSqhxYX1CJfs3IrbzEwRnfVpv9usKjQ7H3fkFkdC",
+	"akFylhMlLAgBhgxoQeyLKh0wLyXjGStpIup1pinPIzijDE3mjcIeNypKT1wdlJPjd6cB/mZGc7CoBFsl",
+	"0XTFh2rz02yyAmJOJOVMOOQmpo4ItRoyYu5oOh6juenK4UBtQJTWWa7pXlfSu7PS2vD06Z6JVMr6qprU",
+	"7cOvm+prPrt8FUfbGfu4q6JsOw11O5HuvQwbxNVc/aXzx/p5rcqsiFYSc3UlrQdIXqCMgmwqUC0UclEw",
+	"zFUyoken85zsN/8bgxLbOVSS9cG35Iea0atT+8mDvUQiqllOO6c4xoK7s5F9gUpLXFGWE6qJkC7/FnnX",
+	"HKjNpfV2uQTNM13P+WnKXg94k2NaFRofCjkCT/fWFdf8yx+N2/Fi+QqbBAUt5GhNvCNSUO2rr4aG9MNN",
+	"6dniN7uGbpb6RaWcJ/82IqiWPV4YdYoghCZIOBS3Ro2wBbo3xoooaHbhrInWwLKCOuHWmlB0oYI677wz",
+	"M9Bp7cSnGXopazQlyjiGcS6pdMlmik046k9Wl84E55C5TLCJFHMELkSTiI0q93taacHFzFbXz0rQThGX",
+	"YI67TVD71L/VpD2XXuiJVeuxYeO69lql/AXXARb5g8Ez2gRxWAQprIE0Kea1+2SLOzKni47EqkLwCZqV",
+	"Ql40Yw6P9+IcrmdP1wnooPG2UETNrz1cawTTazRZI2AFmdJLOEIMufDUUq7lZiaXKKB5Dz3DSbv/7Lc2",
+	"o9+rOPtXBe7PWlawTgtnGhEac7E5hof53PKFvt2s2v56jzeF29p1TqIqyi1OyvZ4D1OzY42L/eBJf8VJ",
+	"cx5kl75NBLfZZS6frAYRefbXdSduM6iDtkKWAJKIp+pK6A/J0BzoYZ8MZ4xXGtRwQFxR/SEZOkuq+WdX",
+	"aX9IhiOaXVTlcEDikvvotQFZKr43A8KECT50Xi3Ph5g3ZEboHfYe7/lCx8MerXJmrCN7tuI17++txHNo",
+	"n+sFlvbh7XhEuDGZCa2Dka5So6lQt7SuvesGD5MQCp0ZPW9gHhcsbHOqVxQopIsNOvmqlXOzVRrAfaTJ",
+	"XCv/ZTk4ZX7bQYEoWXKL1V8/k7Y1t1WlvW9gflYHbre5IOGSpfTGUCDuvCOVAtX3wdisYMB1OmBfTm15",
+	"zq2Yg6k0hDq0uaQZ8WSKwUYRztsOpKcizamN85iXSRDy50+e/mU5KzMTOSRddqMCjtz1QsQKvAwb40lq",
+	"jSCl2MLPH2VhJgu0labOKtmC0neV0hVirbXx/fx5dNU+2Uvmt2qmu0r5Jc3Aeco69O9rHxj8qx88SkzA",
+	"zU8dJIuVZmyX5UDBFLKLbdCimgVkKX/qUtonFm41EcOi0sv18ZN6gXayHUtUyYTPCTVHrVuIoeMeHUR5",
+	"rtBDfoitOBzcnY83uZsfscc9DK4SxHwbKOJ3tKJ/g3RSaJ4+Ljb8tyoZrgjw7Yipo6YdQCEodlfZ+m5F",
+	"LlyGxre3uyVCXCfn3i4K7T5qmSgK6Ei/vZ55OoOZ2AqmwPnB1xma4btrDMz3MHYr8h6WLS7RDZwgf0KP",
+	"x2ofxmoivpNiVuqVUYruskTm/FQKKxKHUyrzoeHJ4USI3FVxY8FVhkkOI7C5gWMhiaNZF/YcZBry80bf",
+	"iYTEUEJq5CGX+jNmuk9GoLTFvGyYwH6zxhLg3Omsbh3nhhd7/d4C1DnHiEBGbXmtPbpG1gnWkXDfbSd/",
+	"MWpLUYj5eVV2rSAQxqJ4G71odcCsNtIfrxmbJXI83rhcXCt+GJ/YEghMz+J6uFHckDu2Wx1abjDpFpd/",
+	"WclSbJKCHg6weyHy5zbX/JRoQZ48dQIXo67mSHqwW98nZkBOtbMtc0YnXKAeLWQOUmG8Ir9kLoqYcNTz",
+	"LWb8wTyd9DK7Y+lp4D4c8ER6SdZonLJNmP3WPJVl/bkNEw5aUuePQlHwE9/4qnlXn8rgQ+rlALZurJXr",
+	"yHLgmo0X51qyyQSkGpJCCNd0CNWVkaGoIjQIUlfyOLSfHJoz6fUaxOrtkyEqupJqqP86owtiDE0jAY3k",
+	"G2ZQwKj5DDZdEZjFxRo14UuzxIW4FYXBMPPBfTQp/moaXQ9NFvMVGnTdj4Nu6xxs0TW1ARSNrbSPHeUt",
+	"U26DmvotT7p3stdy+3mCkW4g9KzoTt/TQ5YP8X50B96VRBstVk3F3PcuxN5kWDdNlT4iHJhPVmEyyEmj",
+	"E7njWwSA+5k9f6jXN4iz9hap6bGfiB6nJflpgHK5vVqBawvvFdLig/tiLSomwK156Lkv/CJn0sL3IX4B",
+	"GlZzKmcdvFZbJi0uolVnTolZTgFXG5R5+++f1G+0wKxuAx7f929EiB0r+VB6UZ5jrcgciiJ5y/oztdki",
+	"XtqngyJ0rXC0/5gPSBcsSy/qF46AXd4Xh6LDiOcRhLhBSnO0TvPPa4TcclhvLfmtoz4h4nzhFpYbK48K",
+	"PwPKlc1kDfiP2wx2yWDe1Sc0pwuCWVssm2IvNGwPg969OXBDLymqydRdT404/6pShi0sdguo5jr6jEXF",
+	"bbc1Wleh2Yi3OX1aEKyeb08nWaWSymbfIMVtNqM2USRRHNbpwhIly27cD8ZnUjlnlftojTgfQbH5adZp",
+	"8xF+vT9eaa3J7saPCCWTSIa9mTj6CqTAxox7na3eYNvqrXHEaAj5VXty0iB+AsSkwpOPPTIHZKiYeXwY",
+	"AqJYyMVJzpSWoFSfIHabVTjxCCF/k39VDHSflLQEiYzmwKGs3w7V3BlFXPQhUZpJowkXArPCNL0ARfDE",
+	"1di0XGgCVC1i9dVOzagBbgaovrrPrrw9fwpOdVoUb8e9w39utvv2PH/pb3P3dqPeRda/Wd4IrGBa0jLX",
+	"X7S3fD2fcjIcV0UxPAwGxNY3dXRNJguUNmW4V+bZO74A0T910/sPvXMdmzwR4NwOhnYcqEw7qLY5gx1X",
+	"8HleLUMWb3yJxtf4Ta/hO7g36xsw0QVmqDTlufU/bonbaLZmCkWeaouNgLNiPAaJUMNcYKucIywSKukE",
+	"sE/mCIBjZ1Nr4ANcJPP4l22GT/2lBC/fd4lQRcZUmn+GNgo4rBsXM9uSsHXHpU8fAmc2TiAdiUsg2Oh4",
+	"mNGiGLokJ6v2BAVttCAYIe5bZVZIkk2pPiJDLjTLYIgWYCU5MXYWR0+ag1ZRwNF35mFWrK7lXB2xDB9J",
+	"oHrqoN0KhABEOEg6scnYBcLfo4xHrDc7cg+r/G2TKuraaRQOAt02p8LmBSvvgJ9ZwuX9W1w1t4ob6/I6",
+	"6wS7BE43KO7xg7+r39jCMVqjwmya3iojc3GTeS3pHuED/QYmTU2nVarGUvI9ZFNMG0MvJsjMlm2NJZ3B",
+	"XMgLt59WvBjF/BxT8lft4it3lSzrMRglNPw5p07jJ84yQ7sDQ5dO9DcbYnGB76F94ErZ4so/BxyXiNpu",
+	"W83Lz+m5tDX1a3RI1pkujHeInZtRyyiRuHSq3ZIxPxzLITfPrl/qYCMuHAMaVptYf/RqhLFEwBi1VuYC",
+	"YTW5IjqsOkrvGizWZeE5wYnuO1FpxRBTawYKf3UUnkCH2Gs4ZjZ1jBRsJKlcYJInHokBeSNCE2R/KTp7",
+	"sNWFA3Q23XLnFUgHWpuw8UQ62aOSxfpLdSmRRVpAWvyq/UY/nvEqir8HVRW3FyiYsq2iBLWMTmo6v2EE",
+	"ZAUKY2asgByrgKOSX9viYkSzi3VIjC1K4uyjgddGDez8rfawtTvcGWjbRNjThnIjUthhNdxiIRJc1R3d",
+	"g+PTrbGl5agLpyeYE6oCs4bEa0MQqo3GERBDjCKE5gb54LNEMFcsZFEsM3TfyncxJqg5fqcMX2trxDqo",
+	"cPN79ITbXmj4IYuDnQ78WwbcfmNqL0Tk9j5Y3pXtSpuW3BLbFTc9juIsB2uLm2b06jz2e4Qk6CdP1r67",
+	"bL7dS/GbNQGX5cSJRZUi3y+DWD3CPGP0VDLtur2VZbE4CrawxZD1SFYOmR6bXEPbgLwBjBWezGVC3WZ2",
+	"pj89Kyq6bsVZtr3eumUR1/X9aLFS213I9T7Cc1oW1nZa2/AsfuzE/ykJjnHvPRhORG71ovmSWwrDF+RF",
+	"3Tw2wrswevu2HS/czUOLcxq1nl5ZzeGf22KpISUiVUUVUj+0j6JjIEALMhGkI1kwTntb1sT9X+s7zGUk",
+	"FehYarkk1mfL/aIgrfs4FTY9i1rDbU/DujC2djd1TsPoxJtbydvk/nYEcoY4gEKsJwt2wFTwJ3sdfUCG",
+	"E+DoDfaYUIrOoG99H5T4GjaCHUcGZDimRWEUwuFhrefbkPiUcvM5y4nhW2NP0D42SNTA48cjz4afrTGZ",
+	"/IwsTjOOVzfxTZm36eD3cVGQmsrY0JXbQOP6BNFgxrsEo0hw9ePEy/p8rddxW2JsSThGOQ2dK+yMxW8A",
+	"6BeSo/xAyXm65m51O1bpOp7a/jG9fs8rm7bRwCXNFudiPGaZbebhKpj6PZrPGE9u11nIWGqZI0amjEVd",
+	"qoShE9Qu6+NDeZ4+emdTMcdIjCaCZ7Bse94mpP71ceA3K6FOAKN3gjLacsQ4u1ZwYyZgxc2hc/k1fmfd",
+	"fUY1wvqGKG1zJFk+cThgRgfzr+O2uhz9LL2pXgfZsIl4qv9Kuzl6V47trfSN3wgB/Do43zG+dxRtSm5d",
+	"XdjUbiq1fSeKrJISuD5fmYjsWrKHVvcunR6dfB5lj0RoKR1VNr6yatmo5dv2/L7DvtltjMpVPSgCSuL6",
+	"JotU6a1BbDdCGXTHoUYYbLsWzYCXNisqX9MOO4n4l+qt0GhPvTGCZWOqa8FB77cYrbWM5PQ1lF2ZFtvy",
+	"3er2qn2iqmyKYalLQMiqRuO2QYdLWW47C9WBI+q1EosJWhsqufDl+UxjtePFgAyNrlk6VZCpWA4gBpd5",
+	"j0Nw7YbMAjvdkFTRcvn1e+6zaegJtxOh3fmytePvp3MJWjK4tPBSTvM6t00uI2Dbc6dA2vxvLSs9PXcK",
+	"uJlVwS5tlwT3UaWFtDAN7hfYoTSdE7Ek6aEMbLV8zPA4Z5W5x88Mh9tDNgIqky0YOKFZBkoRxFIj3//9",
+	"1w+PvHyO/HpvS+CnPyF+G8uNZnRJC2ZLRCgnU1FJn6Bvc7ZqkLHvhzOg7HwwGAwfoVuQIOqAhWW0rWMc",
+	"3Tyyo7LmbfQN9PCg4x+DuB6z7IhQN22Mc2AHwsIXZimCOBIkF7YMHsUdOgotKQLhplqXvS9fUHKPE1A+",
+	"vp0aJZhAgMekhjU7rPVG24zd5l3gSwiriBFvZayfGRiVwzbptIJfDT7yj3yHHLcgu215nQNFrWGEfN1d",
+	"gNb91bdOCs+aebo/95GMWCkxpqxQ2HYX9ByAD8ygw3dvzz6Q3cv9XYfJqnY/1+isX3Zjcebzhignw9Mc",
+	"ZqXAhuc7/4DFcEDOANN5giVnweWMMRd+g4EazD/GIkBrohmdWleSq/q5WAmwk0QxfEjmlOkf3kTR9chs",
+	"dlXU+IEMI+a+QR7TrvgQOCIwEVlx9GTbsLd5OMzhYO8A5xR/WEX924Z4Lw08w2MFlfVfWPAJ93cLbz3E",
+	"2b8wTE+wBtieoNJWJ5NcZJWxuW3Pk+dPnv7lkTFjRQ4Y5leu9nhojuiQ4IctWD9GS/GEwxW2w8Tm/3iG",
+	"zNFnhoHMGTGfffz48XNDm18+nAzIqTtVtlGTpe3VjrF4d9DnPAwNAIDgL8gyf6Jybs7RwK3M08IIDHvh",
+	"NB6nEp0tw/dUwyvzzZ13CEE6NHTuR41AcUCQrTKrfvTmkHyfSzrWOwz0eMewLC0ZTh/f3bHdaNTO/v6j",
+	"enLoQHKz7iP/lqiCmJ2TMK4UbhwQLcSAPDl4btNLGSfD96DlYud4rEG6+jhMPzJsOGZaWYniXJooIKL+",
+	"Koe9fWz4VQKnJesd9h4P9gd7rkEOCuPdKXZ/+d38PAG8bgPVTvPeYe9voF2DmPqCwTcP9vYCAIS15tGn",
+	"bXtT7f7mNAKr2a3T+9wIKPlauVe2f318lfQO//kpSpTsndqT4lAbSVX+F+Z1TJTr0yR9hyfzkV0sZo6X",
+	"2xzvYG9vyWfpWymGBpdOYvbNQ5ywMabANJ+1DS/d88yI/jk/smi/T/ceD4IXISJzXeV9h5SuB0kQ2/xx",
+	"0TcXwJSWcU/OL/3e073H9zOJsyVa1o1FBVjK2g1YfSxOKFbm5iLodyvPxeX+rmHjC7CgUkleeMWUtlBV",
+	"qonwcvjPjsJv5x/GBijDCKt/GArTjRB1t6ph+QF5a6UiKvG9w9DSylYQ9xzUfz+i9K1B+Sfd1EJpc4e6",
+	"fC9zPXVNzcYL45nV4Ekx7JYP33WF/zaf8ac7ZBS7z9j6IXFI39jqJ0ynsfe3hEtxgbIhJ84oNYLayPCs",
+	"qDwXPbEzTA0cVrL7I819ZRy+sr/+lV84rfRUSPa7rR17Yrl19UsvhRyxPAf0Dj05eL7+jQ9CvKZ84Wan",
+	"rFzYYEWIzcNpEQmStesJ+BItJq8NCMS1V9ZD9+lLg/kNp5LZwmvtKuJ859gz5kqsdPQOQzIZwpinMCde",
+	"CmmumYmkM9+eiHIjjxSbcNRFPtQgcLZcjjmw4aCe2Lb4iEeFJXDkVBOEjLdpmorM6AW6e53O+pFPmLll",
+	"rAVh3rZIadjb0rXHsfowsXV9OJkdxtNo0agtNKXaCTpDHASfte9A6R9Fvrg1Zqoh/r40TUiHT9fi4v1b",
+	"G7jRnSHBx26/jjwitE0m4cXCqui4x8MLWAzDjg5Cv0Gc7CuR0VXlpO7R3fAcTuIrFgP7jzcSA6+onIB9",
+	"4ekm8wrd919DzuiHhcUPfHJwsMnLTrWz0uDPLKpcmnFTVr2mFxB5GDYSVf4vbdVl9/MFLIzJbIVXASmX",
+	"2KntomWVImxCEZJQUGgwTsbsEohrjD4g783d5tA7rOGcTSmfWGVs6lK0m0IFX4mFyp1e0ytYu++ScxAL",
+	"1Kfjf+138d6T9W+8EfqlqGx07hvjCHt4rs0TS6o5aqvYEzYoq5ZNeu27aHO9+suXT4H3LHToGrshPPXv",
+	"ZDkE2vzbmQ9u4V0GxLHDKXywCW5brIQj120YzIOvGiGUxkIGPAu06GJxE9j2GvbCGSJdGOUeg0YujmER",
+	"K8eug/QhGTp03iExmr5y1iRSE1FrjeZvO5SYz7mMWkzxQE+gLZSlEwmgHOK0+c1HHg08F/2A0WHFx6w5",
+	"jLVcXFerYLx4xA5jZGAqvAJa+A5V7fsevxQAmpeEXGpv60d2I08+3uef7s4Q8VO8Z1OkOW4qFQ+Xe+Q7",
+	"i2eUR4CfWEo4/9aNj70N5M2J4OOC2Sj2g7Vy50I0qaAdq4vQAF9Y2YM/cEKzTaXnsgnjnt397H/0hkxX",
+	"YCKSNnd+kXexrZ+r0dM8EOT8wb746hUBBO5ylRj+EG176W91w/mDdPpTb9l0aJ753dwhwtvMousP06WY",
+	"vOVgo460IMCd8xC3LVQy2qtHWRyeALXr9SXUCxQUlxbxkOg5y2wJrEucRqVFhxcxYQIzND5y9KwJXiwS",
+	"0Xq/8A43Q0Lx+Ann2ZAEd6I2BJD+jdSGP0D+OIcxU4GI35wUelAP/iTqgVEI+nVqw3U1gipneheLv9F0",
+	"7wzau/7IA/KKapD9YGghGES2IKUUYmwzZ7BXL/vdqito9Em8BWxJJwosJ2xstiCWmxpT0YqiPBm5PzYT",
+	"PanneZfioDVUh1SoiTZ40Ctu+/BjKUBKnTDnzvkRFJtwyKN9iHnAfqBbtWie//ogd+rCCHdgj0b0dNoP",
+	"2nK7YdfFjdygjOtnT3qrK3e/9NOjaHGLY3y6c/6KiNjFYEviRYwx0+3Z82cHfaIsrCc5GOwPDh6sga+V",
+	"a5Fv6tLHQkxs8HciYe4TVImeC7wy1LVZGLj2haDJ++vUJo0icnhdTo6KM5ZmuNKvvvXuGeVb2ERH9P9h",
+	"svXyvYRBBzP8Czf6mrjDKc/hygcXLE4MYMF6FG/YIrYQnPd7/RXsvbe5CFkRH7Ahgbrt6m0FCJJxjZ9f",
+	"H5+4hpvNTtr1RqSm73Li4/nHpfh7O8/pzvjT52dPEuX9X0lIwxymh3jGVyG4MIyBfyEQ2PtGwmn3M5Z9",
+	"fNnF26xTVNkSOnPfsfrkawkojoZGTA79jA4tlzjx4fSiWiGKe6cEtHTyZO+Jr+Sw0icIZxwkZICiZu7B",
+	"tbqUoRcBQ2NdOBjXfk0VZQsZZujTu67i8xVJgVOeFVXtDUl4JfBoGhp360X7D3rRn0AvCoyI5XBeTbqG",
+	"tLGV1bsBMGBXBbSrtJPymAwR1GbYx1ofVxc37JMhJjyaHxy6ku0ghHXimKhn/g75gHwwr/dDqW+dKzkH",
+	"NpkexTn+mJkPV5iqqwYkgtWco7K1CrrT5/sjZEbKRWBxvd5HUAl34aRsoYjds5+yjQOXLC9ogI2UVCnI",
+	"Y7y1Ziemh1Dlgy9yAwHmEBtaEuwl43m7LMfD9kTCK6MlHbHCguctyzD37U4R9jkU4a6JVL6vcVFXGmEB",
+	"UR3Lkg/JcCQZjIehENWqSxktCldq4GsQ+zGeMc1z25rAPo74deZh302o7/C6O+G6bS4oOkA9GmYfPziW",
+	"oKb2szb3fN7Gq+6yf1xj0qT91vNTbyD9Mhjb2mL/JzPn5Zrkr0MtakHFd+Z42KceNJ+vVnCEuHAEZbyh",
+	"tOgODbfRLInVfXyVuY4wEkbiaseiXDM+GQZuaporkdhZabSsBk3sSmiF0K6622X161TMCCUZVQiC7ERH",
+	"bckRhDQkL2g2xVZmkfpobYNCTNI+qxfR6GsI+ZYXC5yCihwyRIkuGRRwhQOBAmSxbWJGMyMJC8gnvsut",
+	"K2Dv9XtZgfBcn24xTfabSvV1+/DvleZbH9YHx9h9y+9ITHWn+tpTKcakBFEWaM35LlsRtlpH8m8sCNcb",
+	"uNHTu5/r/7RUw3YTMM0Kr9WhgMFMT3Mt9MloYUEMDKsThigFGMEOAndr+fo3iMRr7174ojOAZm6Oh5y5",
+	"PxlPBe3IbN/2nLJtzlx9jOKsuRWMthvd4DMPs3ujMbtS6FyaHDZCKXJrrxHKF7a+LGS2dVXMHZEne8+t",
+	"C9z3ukL4D2xmlSE6ythDxsTiYZmnj+sVf0287evuXE0tmqzyu2+T07f2Bf3ZRUMy6+sDvYBwdOl2EqKd",
+	"+rWKxUWlM2Hb6d+Us6suy8Y1cglmzVjIiUD4VZdmSbUDEKMzIG5Gqzh9XDe1W2bhE8PaLea9kyTWt450",
+	"9+wb3kBiWN3HnJkH6fDgKf6DJBjy4U1Fl5VMSW3/rVflLXrHkYXmuwAosTId1f6k0v4a7vJCfw3dF7m5",
+	"tR+M1zsIu8bw0q1j+OtUEDojp/+1HWpNOH8zIRe71u0SBVebh+q/zZ9fe9Tru7hu7MdxnPuPRWaicJ3V",
+	"u4526L/g22u6VoRIt4dA5MP1sjVLOwz5JYsZkT1DyTlai9aXu3lkwX06sDjC1u/ahhA7mFLVnUbxwTeX",
+	"D6iEFvwV8gF5XyEsra0yZpzYVmgKjpAVsOdFHAy0PZ0dIKakTIGKisMUXUToVoWY2xaoCXXXTDj0orkL",
+	"2eP7vwR2vF/5Y9eGy0yJnwCV6xrLY3NkKMqa0nWMdyzkgwB6EECbCSDbzaLtBhfiwsJHYL86GyjzLXut",
+	"19i6wbcQR3agljgKwOU7cZum7YXSWw4NGFXGyQs+KZiaNoGLvx9W9Z6f+049w0cJF5mZz+/ge2F8kzIn",
+	"tLxKCJzXuEHfWQRphOt6kCgPEuXaEuWXgCVva0Vsm24V5Vdia2Hfc+kmMiX0gfwaxMhPoCHTb3BK36QM",
+	"sUvrMJhwK/pkBtjZvaDZBeOTGqfUdQuw10sJ9CLABDxImwdpcwNp84bOwFWQgD9gVrjYc6aIGN9UzEgY",
+	"O3fBTinFrNQrZM5rmmOEI/RgKxgHRUYLLwj7ONM+cV3mbCMHweumgmOY112ItRNhA3JMhuaHoWtaEhLe",
+	"GxntKwTeqVfkXG96KgGb09sFWTNjqLD13JBMRZErtDqOPDW7haVrUJCw5GzTwveBfO8c9e4qw92P8wcJ",
+	"yOWFdgjLQHQusH6UFuwCHgThgyC8gSD8G+jQh9bJQcYvmcYMQswBwija9e0433un22tsocJ90747C1P6",
+	"Ab449r4jRL5omBQPO3K4qp9J9QD9/cDO12LnROvRFmv/CBM0mVTgLM/BgSeXuVctuJ6CNfmbDNxonrWq",
+	"LCXm5Du6MjdksodMwK/50HamAm55ZK+dCOhOUZwFmO4U55raXv/rXfl+L2w+X1iwvYDN3YCtSAktsLPU",
+	"EmRdojGey+TH5mqsKBqdV5ss+oLnXw+LhrU+8Oef4lJ5wfM7ulJ22+1tO1HvT5vtdFdW84RKkvjrX2NB",
+	"ybdQx3OXRTHRpndVxbzl8Keoi3m46pev+u8afZFVZ/VMuwf1XegCXbf1wd7+Yd3O3TW1QVdb3dZpqZ2r",
+	"7Z86IAd7e4cBkrZvU3exq5f2V7kC4I6RBx/5wd7BYX2755Wko2LRjxoVQo5INeR0HHnKp6LIXUxWjEMl",
+	"UnDQ+Y6lmBhANeL9921gxUcutBDd/bwiJrwxGH9/7RuWlncJ2x+v5569fktDt+8tpmyb4ebJOCI2nUMh",
+	"6GjcSjzETHwfy4ZfIW5q/B7Kgi4gX+djiN4Jr3zpX8NF0e+9C83md44NydYPXr/hX0Aq3Woft9VbcOyZ",
+	"r+5nDTnWw7EZ3Nhtc6s0Obh3mjiBdBR3k7a4DgXV3+Tp6/eipsnr3sdH7ZNffXuMh9KDb9ZaO6OLGq9m",
+	"cy3qOhbb7ufof+tchE094o+7Yxv9+B/chX9SG4Iv60HtRusjKASfoOHP7tmcWK/nRsd0vS9yJc/twqWv",
+	"T07WCp2BvAS5g83C7KMDMlQayiH5PqeaHpIzDeUjtE6QhM7zaIsvzYN9MrS3fXgjmv0j4mA1ATOQzfVn",
+	"C3Y/crR8tAQ6swFFNSCvMMXBbc/E9xamJBOF4FjA5DH3uQN4FCXwATnmdu7GZMzJRIq58sYYdWMcEVzi",
+	"iGYX6Dd5RZXeeWFe2jn9aWi4XIKqZq4vmpuX+Yao9EcuoQSqzdkRkhRAL/HHCiuxnf/12L9ECyVstxMs",
+	"u8bPIZFdN1TXfxktRKZIVR76BblWzQlb6ww/vdLWSgiy3DuECqrc7ta2pYQM2KX1BqNTyCoqtVeoQaFe",
+	"C+7Hebce7+/9ZX8lRultuoo0XGl7nncsrZtyv40zlPYy44soyw+sxGz532sxEVMp2FraG1u+fcNMWJ+c",
+	"UXUfrog/wxXxUhSFmC9dElNWYFGErLj6hu8DT8/OG+Fgb6/tOUB4iIO9g/r3SlNdKUe0iCc4pMGSmxre",
+	"ez+Hu0XKs2N0QQc7n8jdWctnSKPU+G+WXHbH6sKV9ds7chhZlsPQIbtpQj8Yn9+4Glsz4Dcsj6wk2dA0",
+	"dCx1PwZiN/9+cBLQ59oasWfRq1FNptkUNeM6du/yuh4470/CeYhBS2VbR2Bfv2LwJUxwGec8Xrtv61KC",
+	"VIIPyKkmBbaFtmEoXAXkwbHtkS19TH85OP2WA5mBUtTbhvbL6Cpv297WLYzIU4O4OUJE0OUBbHVZn9iC",
+	"f/zujwitSjBLBpgkYs77xixTLEd8jWi90TiNbNVUlF34wljMsvf1Rxew8GUBmY6qTsJ3A0LH0idPNkIH",
+	"tLDJOLjgOH708RgcZHmA40z7rnKdHcDN3zkO4MGclxYQmualqZIzC8R8aA6I8HtJuW9mJOZOHi51JbNF",
+	"W9jQQ5HvfZ+GR/HYCO+/PO4peuCq0u4DBrmwvHDxX1HPG39jKMMB/z8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

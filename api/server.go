@@ -58,7 +58,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first six are required.
+// Options is what the server needs. The first seven are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -69,6 +69,8 @@ type Options struct {
 	Approvals Approvals
 	// Escalations keeps cases of people who may be in danger; [escalation.Store] is the real one.
 	Escalations Escalations
+	// Resources shows single resources; [bridge.Catalogue] is the real one.
+	Resources Resources
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -112,6 +114,7 @@ type Server struct {
 	keys        APIKeys
 	approvals   Approvals
 	escalations Escalations
+	resources   Resources
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -133,11 +136,11 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals and Escalations are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations and Resources are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, resources: o.Resources, log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {

@@ -693,6 +693,75 @@ func (e ReflectionTone) Valid() bool {
 	}
 }
 
+// Defines values for ResourceComplexity.
+const (
+	ResourceComplexityDemanding ResourceComplexity = "demanding"
+	ResourceComplexityModerate  ResourceComplexity = "moderate"
+	ResourceComplexitySimple    ResourceComplexity = "simple"
+)
+
+// Valid indicates whether the value is a known member of the ResourceComplexity enum.
+func (e ResourceComplexity) Valid() bool {
+	switch e {
+	case ResourceComplexityDemanding:
+		return true
+	case ResourceComplexityModerate:
+		return true
+	case ResourceComplexitySimple:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceFormat.
+const (
+	ResourceFormatBreathe ResourceFormat = "breathe"
+	ResourceFormatCall    ResourceFormat = "call"
+	ResourceFormatDo      ResourceFormat = "do"
+	ResourceFormatImagine ResourceFormat = "imagine"
+	ResourceFormatListen  ResourceFormat = "listen"
+	ResourceFormatMove    ResourceFormat = "move"
+	ResourceFormatNotice  ResourceFormat = "notice"
+	ResourceFormatPlan    ResourceFormat = "plan"
+	ResourceFormatRead    ResourceFormat = "read"
+	ResourceFormatReflect ResourceFormat = "reflect"
+	ResourceFormatTalk    ResourceFormat = "talk"
+	ResourceFormatWrite   ResourceFormat = "write"
+)
+
+// Valid indicates whether the value is a known member of the ResourceFormat enum.
+func (e ResourceFormat) Valid() bool {
+	switch e {
+	case ResourceFormatBreathe:
+		return true
+	case ResourceFormatCall:
+		return true
+	case ResourceFormatDo:
+		return true
+	case ResourceFormatImagine:
+		return true
+	case ResourceFormatListen:
+		return true
+	case ResourceFormatMove:
+		return true
+	case ResourceFormatNotice:
+		return true
+	case ResourceFormatPlan:
+		return true
+	case ResourceFormatRead:
+		return true
+	case ResourceFormatReflect:
+		return true
+	case ResourceFormatTalk:
+		return true
+	case ResourceFormatWrite:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResourceKind.
 const (
 	ResourceKindExercise  ResourceKind = "exercise"
@@ -714,6 +783,30 @@ func (e ResourceKind) Valid() bool {
 	case ResourceKindReading:
 		return true
 	case ResourceKindTechnique:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceLinkState.
+const (
+	ResourceLinkStateGone        ResourceLinkState = "gone"
+	ResourceLinkStateMoved       ResourceLinkState = "moved"
+	ResourceLinkStateOk          ResourceLinkState = "ok"
+	ResourceLinkStateUnreachable ResourceLinkState = "unreachable"
+)
+
+// Valid indicates whether the value is a known member of the ResourceLinkState enum.
+func (e ResourceLinkState) Valid() bool {
+	switch e {
+	case ResourceLinkStateGone:
+		return true
+	case ResourceLinkStateMoved:
+		return true
+	case ResourceLinkStateOk:
+		return true
+	case ResourceLinkStateUnreachable:
 		return true
 	default:
 		return false
@@ -885,6 +978,27 @@ func (e StepStep) Valid() bool {
 	case StepStepResponseGeneration:
 		return true
 	case StepStepTruthReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetResourceParamsDetail.
+const (
+	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
+	GetResourceParamsDetailFull     GetResourceParamsDetail = "full"
+	GetResourceParamsDetailStandard GetResourceParamsDetail = "standard"
+)
+
+// Valid indicates whether the value is a known member of the GetResourceParamsDetail enum.
+func (e GetResourceParamsDetail) Valid() bool {
+	switch e {
+	case GetResourceParamsDetailBrief:
+		return true
+	case GetResourceParamsDetailFull:
+		return true
+	case GetResourceParamsDetailStandard:
 		return true
 	default:
 		return false
@@ -1591,23 +1705,102 @@ type ReflectionTone string
 
 // Resource defines model for Resource.
 type Resource struct {
-	Caution  string   `json:"caution,omitempty,omitzero"`
-	Emotions []string `json:"emotions"`
+	Caution string `json:"caution,omitempty,omitzero"`
+
+	// Complexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+	Complexity ResourceComplexity `json:"complexity,omitempty,omitzero"`
+	Emotions   []string           `json:"emotions"`
 
 	// Evidence What is known about it, and how well.
-	Evidence string       `json:"evidence"`
-	Id       string       `json:"id"`
-	Kind     ResourceKind `json:"kind"`
-	Minutes  int          `json:"minutes,omitempty,omitzero"`
-	Needs    []string     `json:"needs"`
+	Evidence string `json:"evidence"`
+
+	// Format What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+	Format ResourceFormat `json:"format,omitempty,omitzero"`
+	Id     string         `json:"id"`
+	Kind   ResourceKind   `json:"kind"`
+
+	// Licence Under what the text may be used.
+	Licence string   `json:"licence,omitempty,omitzero"`
+	Minutes int      `json:"minutes,omitempty,omitzero"`
+	Needs   []string `json:"needs"`
 
 	// Regions ISO 3166 codes; empty means everywhere.
 	Regions []string `json:"regions"`
+
+	// Reviewed The day on which somebody last went through it.
+	Reviewed string `json:"reviewed,omitempty,omitzero"`
+
+	// Source Where a reading is found, or a help line says how to reach it.
+	Source  string   `json:"source,omitempty,omitzero"`
 	Steps   []string `json:"steps"`
 	Summary string   `json:"summary"`
 	Title   string   `json:"title"`
 	Topics  []string `json:"topics"`
 }
+
+// ResourceBrief defines model for ResourceBrief.
+type ResourceBrief struct {
+	// Complexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+	Complexity ResourceComplexity `json:"complexity"`
+
+	// Format What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+	Format  ResourceFormat `json:"format"`
+	Id      string         `json:"id"`
+	Kind    ResourceKind   `json:"kind"`
+	Minutes int            `json:"minutes,omitempty,omitzero"`
+	Summary string         `json:"summary"`
+	Title   string         `json:"title"`
+}
+
+// ResourceComplexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+type ResourceComplexity string
+
+// ResourceDetail A resource as far as `detail` asks for it.
+type ResourceDetail struct {
+	Caution string `json:"caution,omitempty,omitzero"`
+
+	// Complexity How much it asks. `simple` can be done in distress, `moderate` needs some quiet, paper or another person, `demanding` stirs a lot or takes steps that are not easy.
+	Complexity ResourceComplexity `json:"complexity"`
+
+	// Degraded What could not be found out.
+	Degraded []string `json:"degraded,omitempty,omitzero"`
+	Emotions []string `json:"emotions,omitempty,omitzero"`
+
+	// Evidence In `full`: what is known about it, and how well.
+	Evidence string `json:"evidence,omitempty,omitzero"`
+
+	// Format What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+	Format  ResourceFormat `json:"format"`
+	Id      string         `json:"id"`
+	Kind    ResourceKind   `json:"kind"`
+	Licence string         `json:"licence,omitempty,omitzero"`
+
+	// Link How the page was found at the last check; none when there is no page, or it was not checked yet.
+	Link    ResourceLink `json:"link,omitempty,omitzero"`
+	Minutes int          `json:"minutes,omitempty,omitzero"`
+	Needs   []string     `json:"needs,omitempty,omitzero"`
+
+	// Regions ISO 3166 codes; none means everywhere.
+	Regions []string `json:"regions,omitempty,omitzero"`
+
+	// Related What goes with it, nearest first.
+	Related   []ResourceBrief `json:"related,omitempty,omitzero"`
+	ReviewDue string          `json:"review_due,omitempty,omitzero"`
+	Reviewed  string          `json:"reviewed,omitempty,omitzero"`
+	Source    string          `json:"source,omitempty,omitzero"`
+	Steps     []string        `json:"steps,omitempty,omitzero"`
+	Summary   string          `json:"summary"`
+	Title     string          `json:"title"`
+
+	// Topics From `standard` on.
+	Topics []string `json:"topics,omitempty,omitzero"`
+
+	// Withheld Search offers it no more; its page has been gone for weeks.
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// ResourceFormat What one does with it, above all. `call` is to reach somebody by phone, text or chat; `notice` to turn attention to the senses, the body or a feeling.
+type ResourceFormat string
 
 // ResourceHit defines model for ResourceHit.
 type ResourceHit struct {
@@ -1621,6 +1814,19 @@ type ResourceHit struct {
 
 // ResourceKind defines model for ResourceKind.
 type ResourceKind string
+
+// ResourceLink How the page was found at the last check; none when there is no page, or it was not checked yet.
+type ResourceLink struct {
+	CheckedAt time.Time `json:"checked_at"`
+	InARow    int       `json:"in_a_row"`
+
+	// Since The first check in a row that found this state.
+	Since time.Time         `json:"since"`
+	State ResourceLinkState `json:"state"`
+}
+
+// ResourceLinkState defines model for ResourceLink.State.
+type ResourceLinkState string
 
 // ResourceProvenance Where a resource from outside comes from; resources of MeAi's own library have none. Nobody has reviewed it.
 type ResourceProvenance struct {
@@ -1641,15 +1847,20 @@ type ResourceResults struct {
 
 // ResourceSearch defines model for ResourceSearch.
 type ResourceSearch struct {
-	Emotion string `json:"emotion,omitempty,omitzero"`
+	Complexities []ResourceComplexity `json:"complexities,omitempty,omitzero"`
+	Emotion      string               `json:"emotion,omitempty,omitzero"`
 
 	// External Ask the servers outside that the operator configured as well. They are sent words of MeAi's own library, none of topic's. Not done where topic shows signs of danger.
-	External   bool           `json:"external,omitempty,omitzero"`
-	Kinds      []ResourceKind `json:"kinds,omitempty,omitzero"`
-	Limit      int            `json:"limit,omitempty,omitzero"`
-	MaxMinutes int            `json:"max_minutes,omitempty,omitzero"`
-	Needs      []string       `json:"needs,omitempty,omitzero"`
-	Topic      string         `json:"topic"`
+	External   bool             `json:"external,omitempty,omitzero"`
+	Formats    []ResourceFormat `json:"formats,omitempty,omitzero"`
+	Kinds      []ResourceKind   `json:"kinds,omitempty,omitzero"`
+	Limit      int              `json:"limit,omitempty,omitzero"`
+	MaxMinutes int              `json:"max_minutes,omitempty,omitzero"`
+	Needs      []string         `json:"needs,omitempty,omitzero"`
+
+	// Region Country (ISO 3166-1 alpha-2) in which it must apply; what is for no country alone applies everywhere.
+	Region string `json:"region,omitempty,omitzero"`
+	Topic  string `json:"topic,omitempty,omitzero"`
 }
 
 // ResourceUse defines model for ResourceUse.
@@ -1861,6 +2072,15 @@ type ListAuditEntriesParams struct {
 type ProveAuditEntryParams struct {
 	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
 }
+
+// GetResourceParams defines parameters for GetResource.
+type GetResourceParams struct {
+	// Detail How much of it: `brief` is what it is called and asks for, `standard` adds how it is done and for what, `full` what is known about it, where it comes from, how fresh it is, and what goes with it.
+	Detail *GetResourceParamsDetail `form:"detail,omitempty" json:"detail,omitempty"`
+}
+
+// GetResourceParamsDetail defines parameters for GetResource.
+type GetResourceParamsDetail string
 
 // ListEscalationsParams defines parameters for ListEscalations.
 type ListEscalationsParams struct {
@@ -2133,6 +2353,8 @@ type ClientInterface interface {
 
 	// SearchResourcesWithBody Find something that may help
 	//
+	// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
@@ -2140,10 +2362,17 @@ type ClientInterface interface {
 
 	// SearchResources Find something that may help
 	//
+	// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
 	SearchResources(ctx context.Context, body SearchResourcesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResource Read one resource
+	//
+	// Corresponds with GET /v1/bridge/resources/{resource_id} (the `GetResource` operationId).
+	GetResource(ctx context.Context, resourceId string, params *GetResourceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEscalations List cases of people who may be in danger, newest first
 	//
@@ -2637,6 +2866,8 @@ func (c *Client) ProveAuditEntry(ctx context.Context, index int64, params *Prove
 
 // SearchResourcesWithBody Find something that may help
 //
+// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
@@ -2654,11 +2885,28 @@ func (c *Client) SearchResourcesWithBody(ctx context.Context, contentType string
 
 // SearchResources Find something that may help
 //
+// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
 func (c *Client) SearchResources(ctx context.Context, body SearchResourcesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSearchResourcesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResource Read one resource
+//
+// Corresponds with GET /v1/bridge/resources/{resource_id} (the `GetResource` operationId).
+func (c *Client) GetResource(ctx context.Context, resourceId string, params *GetResourceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResourceRequest(c.Server, resourceId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3802,6 +4050,67 @@ func NewSearchResourcesRequestWithBody(server string, contentType string, body i
 	return req, nil
 }
 
+// NewGetResourceRequest constructs an http.Request for the GetResource method
+func NewGetResourceRequest(server string, resourceId string, params *GetResourceParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "resource_id", resourceId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/bridge/resources/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Detail != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "detail", *params.Detail, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListEscalationsRequest constructs an http.Request for the ListEscalations method
 func NewListEscalationsRequest(server string, params *ListEscalationsParams) (*http.Request, error) {
 	var err error
@@ -4839,6 +5148,8 @@ type ClientWithResponsesInterface interface {
 
 	// SearchResourcesWithBodyWithResponse Find something that may help
 	//
+	// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
@@ -4846,10 +5157,19 @@ type ClientWithResponsesInterface interface {
 
 	// SearchResourcesWithResponse Find something that may help
 	//
+	// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
 	SearchResourcesWithResponse(ctx context.Context, body SearchResourcesJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchResourcesResponse, error)
+
+	// GetResourceWithResponse Read one resource
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/bridge/resources/{resource_id} (the `GetResource` operationId).
+	GetResourceWithResponse(ctx context.Context, resourceId string, params *GetResourceParams, reqEditors ...RequestEditorFn) (*GetResourceResponse, error)
 
 	// ListEscalationsWithResponse List cases of people who may be in danger, newest first
 	//
@@ -6424,6 +6744,105 @@ func (r SearchResourcesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SearchResourcesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResourceResponse429Headers the declared response headers of an HTTP 429 response for GetResource
+type GetResourceResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetResourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ResourceDetail
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetResourceResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetResourceResponse) GetJSON200() *ResourceDetail {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetResourceResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResourceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResourceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8772,6 +9191,8 @@ func (c *ClientWithResponses) ProveAuditEntryWithResponse(ctx context.Context, i
 
 // SearchResourcesWithBodyWithResponse Find something that may help
 //
+// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
@@ -8785,6 +9206,8 @@ func (c *ClientWithResponses) SearchResourcesWithBodyWithResponse(ctx context.Co
 
 // SearchResourcesWithResponse Find something that may help
 //
+// A `topic`, an `emotion`, `needs`, `formats` or `kinds` is needed. Topic, emotion and needs weigh; everything else excludes. A resource whose page has been gone for weeks is not offered.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/bridge/resources/search (the `SearchResources` operationId).
@@ -8794,6 +9217,19 @@ func (c *ClientWithResponses) SearchResourcesWithResponse(ctx context.Context, b
 		return nil, err
 	}
 	return ParseSearchResourcesResponse(rsp)
+}
+
+// GetResourceWithResponse Read one resource
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/bridge/resources/{resource_id} (the `GetResource` operationId).
+func (c *ClientWithResponses) GetResourceWithResponse(ctx context.Context, resourceId string, params *GetResourceParams, reqEditors ...RequestEditorFn) (*GetResourceResponse, error) {
+	rsp, err := c.GetResource(ctx, resourceId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResourceResponse(rsp)
 }
 
 // ListEscalationsWithResponse List cases of people who may be in danger, newest first
@@ -10521,6 +10957,108 @@ func ParseSearchResourcesResponse(rsp *http.Response) (*SearchResourcesResponse,
 	switch {
 	case rsp.StatusCode == 429:
 		var headers SearchResourcesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResourceResponse parses an HTTP response from a GetResourceWithResponse call
+func ParseGetResourceResponse(rsp *http.Response) (*GetResourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ResourceDetail
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetResourceResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -59,6 +59,7 @@ var matrix = map[string]rule{
 	"analyzeEmotion":           {roles: people, keys: true, own: 200, other: 200, body: `{"text":"I am glad."}`},
 	"queryMemory":              {roles: people, keys: true, own: 200, other: 200, body: `{"query":"a walk"}`},
 	"searchResources":          {roles: people, keys: true, own: 200, other: 200, body: `{"topic":"calm"}`},
+	"getResource":              {roles: people, keys: true, own: 200, other: 200, query: "?detail=full"},
 	"getMe":                    {roles: everybody, keys: true, own: 200, other: 200},
 	"createAPIKey":             {roles: everybody, stepUp: true, own: 201, other: 201, body: `{"scopes":["memory"],"days":1}`},
 	"listAPIKeys":              {roles: everybody, own: 200, other: 200},
@@ -207,7 +208,7 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	path := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation).Replace(op.path)
+	path := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good").Replace(op.path)
 	// A session that ends is one of its own, for the others to go on.
 	if op.id == "endSession" && token != "" && owner.role == identity.Person {
 		path = strings.Replace(path, owner.session, owner.spareSession(t, base), 1)

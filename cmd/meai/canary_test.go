@@ -216,6 +216,9 @@ func (w *watch) askCapabilities(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, resources.StatusCode(), "%s", resources.Body)
+	resource, err := p.api.GetResourceWithResponse(t.Context(), word("GetResource resource_id"), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, resource.StatusCode(), "%s", resource.Body)
 }
 
 // beRefused sends words to where none are taken: what is refused must leave no

@@ -123,6 +123,11 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	// Single resources need neither model nor index, so the API shows them by itself.
+	library, err := bridge.NewLibrary(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("load the resource library: %w", err)
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive},
@@ -130,6 +135,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		APIKeys:         callers.directory,
 		Approvals:       p.approvals(db, log),
 		Escalations:     escalation.NewStore(db, p.keys),
+		Resources:       &bridge.Catalogue{Library: library, Links: bridge.NewLinks(db)},
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,
