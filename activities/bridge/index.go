@@ -81,7 +81,7 @@ func (l *Library) ReplaceIndex(ctx context.Context) error {
 // edition names the library as it is: another text, label or model is another edition.
 func (l *Library) edition(name string) vectors.Catalogue {
 	hash := sha256.New()
-	write := func(parts ...any) { fmt.Fprintf(hash, "%q\n", fmt.Sprint(parts...)) }
+	write := func(parts ...any) { hash.Write(fmt.Appendf(nil, "%q\n", fmt.Sprint(parts...))) }
 	write(l.embedder.Model(), l.embedder.Dimensions())
 	for _, e := range l.entries {
 		write(e.ID, e.about, e.labels(), e.Minutes)
@@ -90,8 +90,8 @@ func (l *Library) edition(name string) vectors.Catalogue {
 }
 
 func (l *Library) items() []vectors.Item {
-	l.embedding.Lock()
-	defer l.embedding.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	items := make([]vectors.Item, len(l.entries))
 	for i, e := range l.entries {
 		items[i] = vectors.Item{Key: e.ID, Labels: e.labels(), Amount: e.Minutes, Vector: e.vector}

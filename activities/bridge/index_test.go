@@ -18,7 +18,8 @@ import (
 // indexed is a library of its own in the stack's Weaviate, gone after the test.
 func indexed(t *testing.T, name string) (*Library, *vectors.Index) {
 	t.Helper()
-	l := &Library{embedder: library(t).embedder, entries: library(t).entries}
+	l := newLibrary(library(t).embedder, nil)
+	l.entries = library(t).entries
 	cfg := enginetest.Config(t).Weaviate
 	v, err := vectors.Open(t.Context(), vectors.Options{URL: cfg.URL, APIKey: cfg.APIKey, Timeout: 10 * time.Second, Logger: enginetest.Logger(t)})
 	require.NoError(t, err)
@@ -99,7 +100,7 @@ func TestAChangedLibraryReplacesTheOldInTheIndex(t *testing.T) {
 }
 
 func TestAnotherModelIsAnotherEdition(t *testing.T) {
-	l := &Library{embedder: &provider{}, entries: words(t).entries}
+	l := newLibrary(&provider{}, words(t).Resources())
 	one := l.edition(catalogueName)
 	require.Equal(t, one, l.edition(catalogueName), "always the same for the same")
 	model, err := embedding.NewBuiltin()

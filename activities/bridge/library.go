@@ -28,9 +28,10 @@ type Library struct {
 	related  map[string][]string
 	// index is where candidates are looked for; nil for the entries in memory.
 	index *index
-	// embedding is held while vectors are computed, so that concurrent first
-	// searches don't compute them twice.
-	embedding sync.Mutex
+	// preparing holds one token while vectors are computed, so that nobody computes
+	// them twice and a search waits no longer than it can. mu guards the vectors.
+	preparing chan struct{}
+	mu        sync.Mutex
 }
 
 // entry is a resource with what searching it takes.
@@ -43,9 +44,6 @@ type entry struct {
 }
 
 const (
-	// warmUp bounds how long a start waits for vectors. What is not there by then
-	// is embedded by the first search.
-	warmUp = 2 * time.Second
 	// firstSearch bounds how long a search waits for missing vectors before it
 	// goes by words alone.
 	firstSearch = 1500 * time.Millisecond
@@ -54,25 +52,28 @@ const (
 	batch, workers = 4, 4
 )
 
-// NewLibrary loads the curated resources and embeds them with e. It fails only
-// when the collection itself is faulty; an embedder that is slow or fails is asked
-// again by the first search. e may be nil: then words alone decide.
-func NewLibrary(ctx context.Context, e embedding.Embedder) (*Library, error) {
+// NewLibrary loads the curated resources, to be embedded with e by
+// [Library.Prepare] or the first search. It fails only when the collection itself
+// is faulty. e may be nil: then words alone decide.
+func NewLibrary(e embedding.Embedder) (*Library, error) {
 	resources, err := load(curated)
 	if err != nil {
 		return nil, fmt.Errorf("load the curated resources: %w", err)
 	}
-	l := &Library{embedder: e, entries: make([]*entry, len(resources)), byID: make(map[string]*entry, len(resources))}
-	for i, r := range resources {
-		l.entries[i] = newEntry(r)
-		l.byID[r.ID] = l.entries[i]
-	}
+	l := newLibrary(e, resources)
 	if l.related, err = relatedIn(relatedFile, resources); err != nil {
 		return nil, err
 	}
-	// Without vectors the library still works: searches report the degradation.
-	_ = l.prepareWithin(ctx, warmUp)
 	return l, nil
+}
+
+func newLibrary(e embedding.Embedder, resources []Resource) *Library {
+	l := &Library{embedder: e, byID: make(map[string]*entry, len(resources)), preparing: make(chan struct{}, 1)}
+	for _, r := range resources {
+		l.entries = append(l.entries, newEntry(r))
+		l.byID[r.ID] = l.entries[len(l.entries)-1]
+	}
+	return l
 }
 
 func newEntry(r Resource) *entry {
@@ -115,8 +116,8 @@ func (l *Library) Resources() []Resource {
 
 // known returns the entries' vectors in their order, nil where one is missing.
 func (l *Library) known() [][]float32 {
-	l.embedding.Lock()
-	defer l.embedding.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	all := make([][]float32, len(l.entries))
 	for i, e := range l.entries {
 		all[i] = e.vector
@@ -136,9 +137,13 @@ func (l *Library) Prepare(ctx context.Context) error {
 	if l.embedder == nil {
 		return errors.New("no embedder")
 	}
-	l.embedding.Lock()
-	defer l.embedding.Unlock()
-	missing := slices.DeleteFunc(slices.Clone(l.entries), func(e *entry) bool { return e.vector != nil })
+	select {
+	case l.preparing <- struct{}{}:
+		defer func() { <-l.preparing }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the vectors of resources: %w", ctx.Err())
+	}
+	missing := l.missing()
 	if len(missing) == 0 {
 		return nil
 	}
@@ -148,6 +153,12 @@ func (l *Library) Prepare(ctx context.Context) error {
 		group.Go(func() error { return l.embed(ctx, part) })
 	}
 	return group.Wait()
+}
+
+func (l *Library) missing() []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(l.entries), func(e *entry) bool { return e.vector != nil })
 }
 
 func (l *Library) embed(ctx context.Context, part []*entry) error {
@@ -165,6 +176,8 @@ func (l *Library) embed(ctx context.Context, part []*entry) error {
 	if len(vectors) != len(part) {
 		return fmt.Errorf("embed resources: %d vectors for %d texts", len(vectors), len(part))
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for i, e := range part {
 		e.vector = vectors[i]
 	}

@@ -18,7 +18,7 @@ import (
 // words is a library without embeddings.
 func words(t *testing.T) *Library {
 	t.Helper()
-	l, err := NewLibrary(t.Context(), nil)
+	l, err := NewLibrary(nil)
 	require.NoError(t, err)
 	return l
 }
@@ -133,7 +133,7 @@ func (*provider) Dimensions() int { return 2 }
 
 func TestResourcesAreEmbeddedOnce(t *testing.T) {
 	p := &provider{}
-	l, err := NewLibrary(t.Context(), p)
+	l, err := NewLibrary(p)
 	require.NoError(t, err)
 	var searches sync.WaitGroup
 	for range 8 {
@@ -147,7 +147,7 @@ func TestResourcesAreEmbeddedOnce(t *testing.T) {
 
 func TestLibraryOutlivesItsEmbedder(t *testing.T) {
 	p := &provider{down: true}
-	l, err := NewLibrary(t.Context(), p)
+	l, err := NewLibrary(p)
 	require.NoError(t, err, "a provider that is down does not keep the worker from starting")
 	found := l.Search(t.Context(), SearchInput{Topic: "I can't sleep at night"}, strict())
 	require.Equal(t, []string{"embedding_unavailable"}, found.Degraded)

@@ -49,21 +49,18 @@ func newSite(t *testing.T, ids ...string) *site {
 		}
 	}))
 	t.Cleanup(s.Close)
-	// Pages are found on this server however their address is spelled, each by a host
-	// of its own or the same.
 	trusted := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	l := &Library{byID: map[string]*entry{}, related: map[string][]string{}}
+	var all []Resource
 	for _, id := range ids {
-		e := newEntry(Resource{
+		all = append(all, Resource{
 			ID: id, Kind: Reading, Title: "On sleep " + id, Topics: []string{"sleep", "night"}, Needs: []string{"certainty"}, Emotions: []string{"exhaustion"},
 			Summary: "A book on sleep and long nights.", Steps: []string{"Read the first chapter."}, Evidence: "Not tested.",
 			Format: Read, Complexity: Simple, Licence: "own wording", Reviewed: "2026-11-01", Source: s.URL + "/" + id,
 		})
-		l.entries, l.byID[id] = append(l.entries, e), e
 	}
 	db, _ := shared.Database(t)
 	s.Review = &Review{
-		Library: l, Links: NewLinks(db), Log: slog.New(slog.NewTextHandler(&s.log, nil)), pause: time.Millisecond,
+		Library: newLibrary(nil, all), Links: NewLinks(db), Log: slog.New(slog.NewTextHandler(&s.log, nil)), pause: time.Millisecond,
 		Checker: links.New(links.Options{TLS: &tls.Config{RootCAs: trusted}, Allow: func(netip.Addr) bool { return true }, Timeout: 5 * time.Second}),
 	}
 	return s

@@ -18,16 +18,13 @@ var prepared = sync.OnceValues(func() (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Library{embedder: embedding.Cached(e, 500)}, nil
+	return NewLibrary(embedding.Cached(e, 500))
 })
 
 func library(t *testing.T) *Library {
 	t.Helper()
 	l, err := prepared()
 	require.NoError(t, err)
-	if l.entries == nil {
-		l.entries = words(t).entries
-	}
 	require.NoError(t, l.Prepare(t.Context()))
 	return l
 }

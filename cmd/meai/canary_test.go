@@ -79,7 +79,7 @@ func newWatch(t *testing.T) *watch {
 	w.provider = newQuotingProvider(t)
 	w.model = languagetest.Start(t, w.wording(""))
 	w.site = site{config: filepath.Join(w.data, "meai.yaml"), env: []string{
-		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t), "MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000",
+		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_BRIDGE_CHECK_LINKS=false", "MEAI_API_LISTEN=" + freePort(t), "MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000",
 		"MEAI_TELEMETRY_LOG_LEVEL=debug", "OTEL_TRACES_EXPORTER=console", "OTEL_BSP_SCHEDULE_DELAY=200",
 		"MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL=" + w.provider.url + "/v1",
 		"MEAI_EMBEDDING_MODEL=served", "MEAI_EMBEDDING_API_KEY=key",

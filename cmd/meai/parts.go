@@ -270,7 +270,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("set up the writer of answers: %w", err)
 	}
-	library, err := bridge.NewLibrary(ctx, embedder)
+	library, err := bridge.NewLibrary(embedder)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
 	}

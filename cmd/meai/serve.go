@@ -124,7 +124,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		return nil, err
 	}
 	// Single resources need neither model nor index, so the API shows them by itself.
-	library, err := bridge.NewLibrary(ctx, nil)
+	library, err := bridge.NewLibrary(nil)
 	if err != nil {
 		return nil, fmt.Errorf("load the resource library: %w", err)
 	}
