@@ -27,7 +27,6 @@ type Config struct {
 	Telemetry  Telemetry  `koanf:"telemetry"`
 	Session    Session    `koanf:"session"`
 	Filter     Filter     `koanf:"filter"`
-	Bridge     Bridge     `koanf:"bridge"`
 	Limits     Limits     `koanf:"limits"`
 	Codec      Codec      `koanf:"codec"`
 	Escalation Escalation `koanf:"escalation"`
@@ -128,9 +127,10 @@ type Language struct {
 	OutputPrice     float64       `koanf:"output_price" default:"0" validate:"min=0" doc:"Price of a million output tokens."`
 }
 
-// Bridge configures the search for resources.
+// Bridge configures the library of resources and the search for more.
 type Bridge struct {
-	Discovery string `koanf:"discovery" doc:"YAML file that names MCP servers to ask for resources that the library lacks, when a search wants that (docs/runbooks/discovery.md). It may hold secrets: mode 0600. Empty: nobody is asked, nothing is sent."`
+	CheckLinks bool   `koanf:"check_links" default:"true" doc:"Check once a week, over https, whether the pages that the library's resources name are still there. Nothing of a person's is sent. What was found is forgotten when it is switched off."`
+	Discovery  string `koanf:"discovery" doc:"YAML file that names MCP servers to ask for resources that the library lacks, when a search wants that (docs/runbooks/discovery.md). It may hold secrets: mode 0600. Empty: nobody is asked, nothing is sent."`
 }
 
 // Telemetry configures logs; traces and metrics follow the OTEL_* variables.
@@ -149,11 +149,6 @@ type Session struct {
 // Filter configures TruthFilter.
 type Filter struct {
 	Policy string `koanf:"policy" doc:"File with TruthFilter's policy: thresholds, weights, and how far feedback may move them; activities/truthfilter/policy.yaml shows its form. Empty for the built-in one."`
-}
-
-// Bridge configures the library of resources.
-type Bridge struct {
-	CheckLinks bool `koanf:"check_links" default:"true" doc:"Check once a week, over https, whether the pages that the library's resources name are still there. Nothing of a person's is sent. What was found is forgotten when it is switched off."`
 }
 
 // Limits bounds what one caller may ask for. The first five are requests of one
