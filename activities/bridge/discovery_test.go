@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := shared.Main(m)
 	mcptest.Clean()
 	os.Exit(code)
 }
@@ -120,7 +120,8 @@ func TestWhatIsFoundOutsideIsJudgedAndSaysWhereItComesFrom(t *testing.T) {
 			require.Equal(t, Provenance{Server: "first", Tool: "search", URL: "https://sleep.example.org/easily", FetchedAt: p.FetchedAt}, *p)
 			require.WithinRange(t, p.FetchedAt, began, time.Now())
 			require.Equal(t, inside.Rejected+1+2, found.Rejected, "one is unsound, and one leads nowhere at two servers")
-			require.Equal(t, ids(inside), ids(SearchResult{Hits: slices.DeleteFunc(slices.Clone(found.Hits), func(h Hit) bool { return h.Provenance != nil })}))
+			curated := slices.DeleteFunc(slices.Clone(found.Hits), func(h Hit) bool { return h.Provenance != nil })
+			require.Equal(t, ids(inside)[:mostHits-1], ids(SearchResult{Hits: curated}), "what was found outside takes the place of the last one")
 			require.NotContains(t, o.log.String(), "alert")
 
 			raw, err := json.Marshal(found)
@@ -176,7 +177,7 @@ func TestNoWordOfThePersonLeaves(t *testing.T) {
 			}
 		}
 	}
-	require.Contains(t, calls[1], `"query":"breakup, crying, drinking, grief, sleep"`, "and it says what it can")
+	require.Contains(t, calls[1], `"query":"breakup, crying, drinking, grief, office, sleep"`, "and it says what it can")
 	for _, s := range o.servers {
 		record := strings.ToLower(string(s.Raw(t)))
 		for _, word := range lexicon.Words(topic) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -21,8 +20,6 @@ import (
 )
 
 var shared enginetest.Shared
-
-func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
 // site is a web server whose pages answer as a test says, and a library of them.
 type site struct {
