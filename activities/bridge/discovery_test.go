@@ -128,7 +128,8 @@ func TestWhatIsFoundOutsideIsJudgedAndSaysWhereItComesFrom(t *testing.T) {
 			require.NoError(t, err)
 			var back SearchResult
 			require.NoError(t, json.Unmarshal(raw, &back))
-			require.Equal(t, found, back)
+			require.Equal(t, ids(found), ids(back))
+			require.Equal(t, hits, fromOutside(back))
 		})
 	}
 }
