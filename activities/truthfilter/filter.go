@@ -2,20 +2,64 @@ package truthfilter
 
 import (
 	"context"
+	"crypto/sha256"
 	"math"
+	"slices"
 
+	"github.com/maypok86/otter/v2"
+
+	"meai/activities/truthfilter/models"
 	"meai/internal/embedding"
 )
 
-// Filter judges texts. It is safe for concurrent use and keeps nothing.
+// Filter judges texts. It is safe for concurrent use. It keeps nothing of what people
+// write; what it read in resources, which are judged over and over, it remembers.
 type Filter struct {
-	embedder embedding.Embedder
-	policy   Policy
+	embedder  embedding.Embedder
+	policy    Policy
+	models    *models.Models
+	resources *otter.Cache[[sha256.Size]byte, reading]
+}
+
+// remembered is how many resources' readings are kept.
+const remembered = 4096
+
+// A reading is what the models find in a text, whoever it is for.
+type reading struct {
+	worst     hazard
+	misstated []Reason
+}
+
+func read(m *models.Models, text string) reading {
+	r := reading{worst: worstOf(m, text)}
+	if said, found := misstatementIn(m, text); found {
+		r.misstated = []Reason{said.reason()}
+	}
+	return r
+}
+
+func (f *Filter) readResource(text string) reading {
+	key := sha256.Sum256([]byte(text))
+	if known, found := f.resources.GetIfPresent(key); found {
+		return known
+	}
+	r := read(f.models, text)
+	f.resources.Set(key, r)
+	return r
 }
 
 // New returns a filter that judges under a policy. Without an embedder, and whenever it
 // fails, relevance is judged by words alone and the judgement says so by less confidence.
-func New(e embedding.Embedder, p Policy) *Filter { return &Filter{embedder: e, policy: p} }
+func New(e embedding.Embedder, p Policy) *Filter {
+	m, err := models.Load()
+	if err != nil { // they are part of the program
+		panic(err)
+	}
+	return &Filter{
+		embedder: e, policy: p, models: m,
+		resources: otter.Must(&otter.Options[[sha256.Size]byte, reading]{MaximumSize: remembered}),
+	}
+}
 
 // Under is the same filter under another policy.
 func (f *Filter) Under(p Policy) *Filter {
@@ -30,12 +74,12 @@ func (f *Filter) Review(ctx context.Context, in ReviewInput) Judgement {
 	for _, m := range in.Memories {
 		sources = append(sources, m.Text)
 	}
-	s := newSubject(in.Draft, sources...)
+	s, read := newSubject(in.Draft, sources...), read(f.models, in.Draft)
 	relevance, embedded := f.judgeDraftRelevance(ctx, in)
 	layers := []LayerScore{
 		relevance,
-		judgeHonesty(s, in.Draft, in.Words, sources),
-		judgeSafety(s),
+		judgeHonesty(s, in.Draft, in.Words, sources, read.misstated),
+		judgeSafety(s, read.worst, draftOdds),
 		judgeResonance(s, in.Draft, in.Analysis),
 	}
 	return f.judgement(layers, true, confidence(embedded, in.Analysis != nil))
@@ -57,10 +101,13 @@ func (f *Filter) judgement(layers []LayerScore, mendable bool, sure float64) Jud
 	for i := range layers {
 		layers[i].Score = round(layers[i].Score)
 	}
-	mean := f.policy.mean(layers)
+	mean, facts := f.policy.mean(layers), Unverified
+	if slices.ContainsFunc(layers, func(l LayerScore) bool { return l.Has(misconception) }) {
+		facts = Contradicted
+	}
 	return Judgement{
 		Verdict: f.policy.verdict(layers, mean, mendable),
-		Score:   round(mean), Layers: layers, Framing: framing(layers), Confidence: round(sure),
+		Score:   round(mean), Layers: layers, Facts: facts, Framing: framing(layers), Confidence: round(sure),
 		Policy: f.policy.Version, Adjusted: f.policy.Adjusted,
 	}
 }
@@ -85,3 +132,21 @@ func confidence(embedded, analysed bool) float64 {
 
 // round keeps three decimals, so that judgements read well and compare stably.
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }
+
+// Unsafe reports whether a text is rejected for its safety, as a resource or a request,
+// whoever it is for.
+func (f *Filter) Unsafe(_ context.Context, text string) bool {
+	return judgeSafety(newSubject(text), worstOf(f.models, text), unsafeOdds).Score < f.policy.Least.Safety
+}
+
+// Misstated reports whether a text states a misconception of the list.
+func (f *Filter) Misstated(_ context.Context, text string) bool {
+	_, found := misstatementIn(f.models, text)
+	return found
+}
+
+// Contradicts reports whether what is said to a person contradicts what they told.
+func Contradicts(said, told string) bool {
+	_, _, found := contradicts(said, told)
+	return found
+}

@@ -1,6 +1,9 @@
 package truthfilter
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // advice says, for a reason code, how the same could be said better.
 var advice = map[string]string{
@@ -29,6 +32,8 @@ var advice = map[string]string{
 	"dependency":           "Point to people besides the companion.",
 	"cheerleading":         "Match the quietness of the moment.",
 	"gloomy":               "Share the good moment.",
+	"harm":                 "Leave out what could hurt somebody.",
+	misconception:          "Say what is so instead, and where that can be read.",
 	"misnamed_feeling":     "Name the feeling that is there, tentatively.",
 	"cold":                 "Speak to the person, not about a case.",
 	"shouting":             "Lower the voice.",
@@ -49,7 +54,11 @@ func framing(layers []LayerScore) []string {
 	var found []string
 	for _, l := range layers {
 		for _, reason := range l.Reasons {
-			if a, known := advice[reason.Code]; known && !slices.Contains(found, a) {
+			code := reason.Code
+			if strings.HasPrefix(code, "harm_") {
+				code = "harm"
+			}
+			if a, known := advice[code]; known && !slices.Contains(found, a) {
 				found = append(found, a)
 			}
 		}

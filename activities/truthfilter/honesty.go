@@ -23,11 +23,15 @@ const (
 	manyIntensives = 4
 )
 
+// misstatedWeight lets a misconception alone bring a text to be rejected.
+const misstatedWeight = 0.75
+
 // judgeHonesty scores how far a text can be stood behind. drafted is the text as
 // written; sources are the person's words and memories, the only ground on which
 // it may claim what they said.
-func judgeHonesty(s subject, drafted string, words string, sources []string) LayerScore {
+func judgeHonesty(s subject, drafted string, words string, sources []string, misstated []Reason) LayerScore {
 	layer := s.judge(Honesty, rulebook.honesty)
+	layer.takeAll(misstatedWeight, misstated)
 	sentences := max(1, len(lexicon.Sentences(drafted)))
 	hedges := hedge.FindAllString(s.text, -1)
 	layer.take(0.45, len(hedges) >= fewHedges && float64(len(hedges))/float64(sentences) > hedgesPerSentence,

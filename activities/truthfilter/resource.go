@@ -39,16 +39,27 @@ func (in ResourceInput) about() string {
 	return in.Title + ". " + strings.Join(in.Topics, ", ") + ". " + in.Summary
 }
 
+// text is all of it, each part as sentences of its own.
 func (in ResourceInput) text() string {
-	parts := slices.Concat([]string{in.Title, in.Summary}, in.Steps, []string{in.Evidence, in.Caution})
-	return strings.Join(parts, ".\n")
+	var b strings.Builder
+	for _, part := range slices.Concat([]string{in.Title, in.Summary}, in.Steps, []string{in.Evidence, in.Caution}) {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		b.WriteString(part)
+		if !strings.ContainsAny(part[len(part)-1:], ".!?") {
+			b.WriteByte('.')
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // JudgeResource judges a resource before a person sees it.
 func (f *Filter) JudgeResource(ctx context.Context, in ResourceInput) Judgement {
-	s := newSubject(in.text())
+	s, read := newSubject(in.text()), f.readResource(in.text())
 	relevance, embedded := f.judgeResourceRelevance(ctx, in)
-	layers := []LayerScore{relevance, judgeClaims(s, in), judgeSafety(s), judgeFit(s, in)}
+	layers := []LayerScore{relevance, judgeClaims(s, in, read.misstated), judgeSafety(s, read.worst, resourceOdds), judgeFit(s, in)}
 	return f.judgement(layers, false, confidence(embedded, in.Emotion != ""))
 }
 
@@ -78,8 +89,9 @@ func (f *Filter) judgeResourceRelevance(ctx context.Context, in ResourceInput) (
 
 // judgeClaims scores the honesty of a resource: what it promises, and whether it
 // says how well it is known to work.
-func judgeClaims(s subject, in ResourceInput) LayerScore {
+func judgeClaims(s subject, in ResourceInput, misstated []Reason) LayerScore {
 	layer := s.judge(Honesty, rulebook.honesty)
+	layer.takeAll(misstatedWeight, misstated)
 	layer.take(0.45, strings.TrimSpace(in.Evidence) == "", Reason{Code: "no_evidence_note"})
 	return layer
 }

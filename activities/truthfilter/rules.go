@@ -115,7 +115,3 @@ func (s subject) excuses(e excuse, at []int) bool {
 		e&reported != 0 && s.reportedAt(at) ||
 		e&echoed != 0 && s.echoedAt(at)
 }
-
-// judgeSafety scores how safe a text is for a person who may be hurt already. Each
-// rule costs enough to fall below the default threshold by itself.
-func judgeSafety(s subject) LayerScore { return s.judge(Safety, rulebook.safety) }

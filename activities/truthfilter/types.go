@@ -83,6 +83,13 @@ func (l *LayerScore) take(weight float64, found bool, reason Reason) {
 	}
 }
 
+// takeAll costs the layer a share of its score for each reason.
+func (l *LayerScore) takeAll(weight float64, reasons []Reason) {
+	for _, r := range reasons {
+		l.take(weight, true, r)
+	}
+}
+
 // add names a reason, each code once.
 func (l *LayerScore) add(reason Reason) {
 	if !l.Has(reason.Code) {

@@ -17,12 +17,16 @@ type evalCommand struct {
 	Crisis  evalCrisisCommand  `cmd:"" help:"How many signs of danger are found, and how often without cause."`
 	Kinds   evalKindsCommand   `cmd:"" help:"How well kinds of messages are told apart."`
 	Needs   evalNeedsCommand   `cmd:"" help:"How well needs are found."`
+
+	Safety        evalSafetyCommand        `cmd:"" help:"How much harm is rejected, and how often what only looks like it."`
+	Truth         evalTruthCommand         `cmd:"" help:"How many misconceptions are flagged, and how often true texts."`
+	Contradiction evalContradictionCommand `cmd:"" help:"How well contradictions of two sentences are told."`
 }
 
 func (evalCommand) Help() string {
-	return `Measures Mirror on labelled texts, with 95 % confidence intervals, without any engine: nothing is stored or sent. A file has a
-text and its label in each line, separated by a tab; a first line that begins with "#" names the columns. Without --data, the held-out
-statements of the project are read, by which nothing was chosen.`
+	return `Measures Mirror and TruthFilter on labelled texts, with 95 % confidence intervals, without any engine: nothing is stored or sent. A
+file has a text and its label in each line, separated by a tab, and a first line that begins with "#" may name the columns; what safety and
+truth read is CSV. Without --data, the held-out statements of the project are read, by which nothing was chosen.`
 }
 
 // evalFlags choose the texts.

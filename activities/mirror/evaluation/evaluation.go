@@ -101,7 +101,7 @@ func bins(cases []measure.Bin) []measure.Bin {
 	var filled []measure.Bin
 	for _, b := range all {
 		if b.N > 0 {
-			filled = append(filled, measure.Bin{b.Mean / float64(b.N), b.Right / float64(b.N), b.N})
+			filled = append(filled, measure.Bin{Mean: b.Mean / float64(b.N), Right: b.Right / float64(b.N), N: b.N})
 		}
 	}
 	return filled
