@@ -12,6 +12,8 @@ import (
 type Activities struct {
 	Library *Library
 	Filter  *truthfilter.Filter
+	// Policies are the persons'; nil judges everybody under the filter's own.
+	Policies truthfilter.Policies
 	Steps   *interaction.Recorder
 	// Discovery asks outside when a search wants that; nil asks nobody.
 	Discovery *Discovery

@@ -206,9 +206,10 @@ func merge(curated, outside []Hit, limit int) []Hit {
 // find searches the library and, beside it, outside.
 func (a *Activities) find(ctx context.Context, in SearchInput) SearchResult {
 	await := a.Discovery.begin(ctx, in)
-	result := a.Library.search(ctx, in, a.Filter, a.Links.withheld(ctx))
+	filter := a.Filter.For(ctx, a.Policies, in.Ref.Subject)
+	result := a.Library.search(ctx, in, filter, a.Links.withheld(ctx))
 	outside := await()
-	hits, rejected := a.Library.judge(ctx, in, outside.items, a.Filter)
+	hits, rejected := a.Library.judge(ctx, in, outside.items, filter)
 	result.Rejected += rejected + outside.refused
 	if outside.unavailable {
 		result.Degraded = append(result.Degraded, discoveryUnavailable)

@@ -215,3 +215,11 @@ func without(layers []LayerScore, one Layer) []LayerScore {
 	}
 	return rest
 }
+
+// Of is how many cases there were altogether.
+func (f Figures) Of() (n int) {
+	for _, figure := range f {
+		n += figure.Of
+	}
+	return n
+}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -30,7 +31,13 @@ type Policy struct {
 	Bounds  Bounds  `yaml:"bounds"`
 	// Adjusted lists what feedback has moved since, already part of Least.
 	Adjusted []Adjustment `yaml:"-"`
+	// written is Least as it is in the file, from where the bounds count, where that is
+	// no longer Least.
+	written *Scores
 }
+
+// versions fit into an audit entry, as what names a learned policy has to.
+var versions = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)
 
 // Scores are thresholds, each in (0, 1].
 type Scores struct {
@@ -88,6 +95,8 @@ func (p Policy) validate() error {
 	var faults []error
 	if p.Version == "" {
 		faults = append(faults, errors.New("no version"))
+	} else if !versions.MatchString(p.Version) {
+		faults = append(faults, errors.New("the version has to be of at most 40 letters, digits, dots, dashes and underscores"))
 	}
 	if p.Least.Mean <= 0 || p.Least.Mean > 1 {
 		faults = append(faults, errors.New("least.mean has to be in (0, 1]"))
@@ -120,16 +129,40 @@ func (p Policy) validate() error {
 // Adjust moves thresholds, each within the policy's bounds and within [0.01, 1]. The
 // result lists what has been moved by how much.
 func (p Policy) Adjust(moves ...Adjustment) Policy {
-	from := p.Least
+	start := p.start()
 	for _, m := range moves {
-		at, bounds := p.Least.of(m.Layer), p.Bounds.of(m.Layer)
-		start := *from.of(m.Layer)
-		*at = min(max(*at+m.By, start+bounds[0], 0.01), start+bounds[1], 1)
-		if m.By = round(*at - start); m.By != 0 {
+		at := p.Least.of(m.Layer)
+		before := *at
+		*at = p.bounded(m.Layer, before+m.By, *start.of(m.Layer))
+		if m.By = round(*at - before); m.By != 0 {
 			p.Adjusted = append(p.Adjusted[:len(p.Adjusted):len(p.Adjusted)], m)
 		}
 	}
+	p.written = &start
 	return p
+}
+
+// Learned is the policy with thresholds that were learned, under a version of their
+// own. What lies beyond the bounds is brought back to them.
+func (p Policy) Learned(version string, least Scores) Policy {
+	start := p.start()
+	for _, l := range Layers {
+		*p.Least.of(l) = p.bounded(l, *least.of(l), *start.of(l))
+	}
+	p.Version, p.written = version, &start
+	return p
+}
+
+func (p Policy) start() Scores {
+	if p.written != nil {
+		return *p.written
+	}
+	return p.Least
+}
+
+func (p Policy) bounded(l Layer, to, start float64) float64 {
+	bounds := p.Bounds.of(l)
+	return round(min(max(to, start+bounds[0], 0.01), start+bounds[1], 1))
 }
 
 // of is where the threshold of a layer is.

@@ -55,6 +55,9 @@ const (
 	EscalationAcknowledged Act = "escalation.acknowledged"
 	EscalationUnanswered   Act = "escalation.unanswered"
 	EscalationHandled      Act = "escalation.handled"
+
+	FilterPolicyAdopted   Act = "filter_policy.adopted"
+	FilterPolicyWithdrawn Act = "filter_policy.withdrawn"
 )
 
 var acts = []Act{
@@ -67,6 +70,7 @@ var acts = []Act{
 	BackupTaken, BackupDeleted, Restored, EpochBegun, FailedOver,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
+	FilterPolicyAdopted, FilterPolicyWithdrawn,
 }
 
 // Kind is what an act was done to.

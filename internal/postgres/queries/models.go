@@ -39,6 +39,20 @@ type EscalationCase struct {
 	Outcome        *string
 }
 
+type FilterPolicy struct {
+	Base        string
+	Serial      int32
+	Run         string
+	Parent      int32
+	Least       []byte
+	Moved       []string
+	Figures     []byte
+	State       string
+	Reason      string
+	DecidedAt   time.Time
+	WithdrawnAt *time.Time
+}
+
 type Interaction struct {
 	SubjectID     uuid.UUID
 	ID            uuid.UUID

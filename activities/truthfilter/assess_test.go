@@ -1,0 +1,79 @@
+package truthfilter
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+func layersOf(j Judgement) []Layer {
+	var all []Layer
+	for _, l := range j.Layers {
+		all = append(all, l.Layer)
+	}
+	return all
+}
+
+func TestATextIsOffTopicOnlyOfATopic(t *testing.T) {
+	const pasta = "The best pasta is cooked in plenty of salted water and served at once."
+	for name, f := range filters(t) {
+		t.Run(name, func(t *testing.T) {
+			alone := f.Assess(t.Context(), AssessInput{Text: pasta})
+			require.Equal(t, Pass, alone.Verdict, "%+v", alone)
+			require.Equal(t, []Layer{Honesty, Safety, Resonance}, layersOf(alone))
+			about := f.Assess(t.Context(), AssessInput{Text: pasta, About: dog, Kind: DraftText, Emotion: "grief"})
+			require.Equal(t, Revise, about.Verdict)
+			require.Contains(t, reasons(about), "off_topic")
+			require.Equal(t, Reject, f.Assess(t.Context(), AssessInput{Text: pasta, About: dog, Kind: ResourceText}).Verdict, "a resource cannot be mended")
+		})
+	}
+}
+
+// What is found in drafts is found in any text.
+func TestBadTextsDoNotPass(t *testing.T) {
+	f := New(nil, Standard)
+	for _, c := range badDrafts {
+		j := f.Assess(t.Context(), AssessInput{Text: c.draft, About: c.words, Kind: DraftText, Emotion: c.analysis.Primary})
+		require.NotEqual(t, Pass, j.Verdict, c.draft)
+		require.Equal(t, Standard.Version, j.Policy)
+	}
+}
+
+func TestATextIsHeldAgainstWhatThePersonTold(t *testing.T) {
+	f := New(nil, Standard)
+	const claims = "You told me that your sister Maya moved to Paris."
+	j := f.Assess(t.Context(), AssessInput{Text: claims, Memories: told(flat)})
+	require.Contains(t, reasons(j), "invented_memory")
+	require.NotContains(t, reasons(f.Assess(t.Context(), AssessInput{Text: "You told me that your sister Maya moved to Lisbon.", Memories: told(flat)})), "invented_memory")
+}
+
+func TestOnlyADraftIsHeldToTheFormOfAnAnswer(t *testing.T) {
+	f := New(nil, Standard)
+	const questions = "Why did it end? Was it sudden? Did you see it come? Who else was there that day? What will you do?"
+	require.Contains(t, reasons(f.Assess(t.Context(), AssessInput{Text: questions, Kind: DraftText})), "interrogating")
+	require.NotContains(t, reasons(f.Assess(t.Context(), AssessInput{Text: questions})), "interrogating")
+}
+
+// strictFor judges one person's texts more strictly.
+type strictFor struct{ subject uuid.UUID }
+
+func (s strictFor) Of(_ context.Context, subject uuid.UUID) Policy {
+	if subject == s.subject {
+		return Standard.Adjust(Adjustments([]Told{{Untrue, 3, 0}})...)
+	}
+	return Standard
+}
+
+func TestTextsAreJudgedUnderThePersonsPolicy(t *testing.T) {
+	a := &Activities{Filter: New(nil, Standard), Policies: strictFor{uuid.New()}}
+	in := AssessInput{Text: "It sounds like a long day."}
+	j, err := a.Assess(t.Context(), in)
+	require.NoError(t, err)
+	require.Empty(t, j.Adjusted)
+	in.Ref.Subject = a.Policies.(strictFor).subject
+	j, err = a.Assess(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, []Adjustment{{Honesty, 0.049, "3 × untrue in 7 days"}}, j.Adjusted)
+}
