@@ -23,6 +23,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/truthfilter/feedback"
 	"meai/activities/upkeep"
 	"meai/internal/cluster"
 	"meai/workflows"
@@ -41,6 +42,7 @@ type Capabilities struct {
 	Library     *bridge.Review
 	Synthesis   *synthesis.Activities
 	Upkeep      *upkeep.Activities
+	Feedback    *feedback.Activities
 	Approval    *approval.Activities
 	Escalation  *escalation.Activities
 	Keys        *keys.Activities
@@ -58,7 +60,7 @@ type service struct {
 // served maps each queue that has work to what it runs.
 var served = map[string]service{
 	workflows.QueueSynthesis: {
-		workflows:  []any{workflows.Interaction, workflows.EmotionalAnalysis, workflows.ReflectionPrompts, workflows.MemoryQuery, workflows.ResourceSearch},
+		workflows:  []any{workflows.Interaction, workflows.EmotionalAnalysis, workflows.ReflectionPrompts, workflows.MemoryQuery, workflows.ResourceSearch, workflows.TextAssessment},
 		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"synthesis": c.Synthesis} },
 	},
@@ -74,9 +76,9 @@ var served = map[string]service{
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {
-		workflows: []any{workflows.Consolidation, workflows.Upkeep, workflows.LibraryReview},
+		workflows: []any{workflows.Consolidation, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library}
+			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback}
 		},
 	},
 	workflows.QueueOperations: {

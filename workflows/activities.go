@@ -11,6 +11,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/truthfilter/feedback"
 	"meai/activities/upkeep"
 )
 
@@ -59,6 +60,7 @@ var (
 	search  = call[bridge.SearchInput, bridge.SearchResult]{"bridge.Search", on(QueueTruthFilter, brisk)}
 	compose = call[synthesis.ComposeInput, synthesis.Answer]{"synthesis.Compose", on(QueueSynthesis, tenacious)}
 	review  = call[truthfilter.ReviewInput, truthfilter.Judgement]{"truthfilter.Review", on(QueueTruthFilter, careful)}
+	assess  = call[truthfilter.AssessInput, truthfilter.Judgement]{"truthfilter.Assess", on(QueueTruthFilter, brisk)}
 	deliver = call[synthesis.DeliverInput, synthesis.Delivered]{"synthesis.Deliver", on(QueueSynthesis, steadfast)}
 
 	remember     = call[memory.RememberInput, memory.Remembered]{"memory.Remember", on(QueueMemory, patient)}
@@ -66,6 +68,10 @@ var (
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
+
+	proposePolicy  = call[struct{}, feedback.Proposal]{"feedback.ProposePolicy", on(QueueBatch, nightly)}
+	evaluatePolicy = call[feedback.Proposal, feedback.Evaluation]{"feedback.EvaluatePolicy", on(QueueBatch, nightly)}
+	adoptPolicy    = call[feedback.AdoptInput, feedback.Outcome]{"feedback.AdoptPolicy", on(QueueBatch, nightly)}
 
 	loadApproval     = call[approval.Ref, approval.Request]{"approval.Load", on(QueueOperations, patient)}
 	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, patient)}

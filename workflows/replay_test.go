@@ -21,7 +21,7 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 20)
+	require.GreaterOrEqual(t, len(paths), 23)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
@@ -37,6 +37,8 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(Approval)
 			replayer.RegisterWorkflow(Escalation)
 			replayer.RegisterWorkflow(EscalationSweep)
+			replayer.RegisterWorkflow(TextAssessment)
+			replayer.RegisterWorkflow(FilterPolicy)
 			history := readHistory(t, path)
 			id := history.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()
 			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(nil, history, worker.ReplayWorkflowHistoryOptions{

@@ -13,6 +13,7 @@ import (
 	"meai/activities/bridge"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/truthfilter"
 )
 
 const (
@@ -100,6 +101,11 @@ func (s *Starter) Recall(ctx context.Context, in memory.RecallInput) (memory.Rec
 // SearchResources searches the library for a person.
 func (s *Starter) SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error) {
 	return query[bridge.SearchResult](ctx, s, in.Ref.Subject, "search", ResourceSearch, in)
+}
+
+// Assess judges a text for a person.
+func (s *Starter) Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error) {
+	return query[truthfilter.Assessed](ctx, s, in.Ref.Subject, "assessment", TextAssessment, in)
 }
 
 // query runs a single-step workflow and waits for its result.

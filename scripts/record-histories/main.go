@@ -96,6 +96,8 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.Approval)
 		w.RegisterWorkflow(workflows.Escalation)
 		w.RegisterWorkflow(workflows.EscalationSweep)
+		w.RegisterWorkflow(workflows.TextAssessment)
+		w.RegisterWorkflow(workflows.FilterPolicy)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

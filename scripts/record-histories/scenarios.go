@@ -19,6 +19,7 @@ import (
 	"meai/activities/mirror/reflection"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/truthfilter/feedback"
 	"meai/activities/upkeep"
 	"meai/workflows"
 )
@@ -83,6 +84,17 @@ var scenarios = []scenario{
 	{
 		name: "reflection-prompts", queue: workflows.QueueSynthesis, workflow: workflows.ReflectionPrompts,
 		input: mirror.ReflectInput{Ref: interaction.Ref{Subject: uuid.UUID{1}}, Text: lonely, Purpose: reflection.Deepen, Tone: reflection.Gentle, Count: 1},
+	},
+	{
+		name: "text-assessment", queue: workflows.QueueSynthesis, workflow: workflows.TextAssessment,
+		input: truthfilter.AssessInput{Ref: interaction.Ref{Subject: uuid.UUID{1}}, Text: "It sounds like a long day.", About: lonely},
+	},
+	{name: "filter-policy", queue: workflows.QueueBatch, workflow: workflows.FilterPolicy, input: workflows.FilterPolicyInput{}},
+	{
+		name: "filter-policy-nothing", queue: workflows.QueueBatch, workflow: workflows.FilterPolicy, input: workflows.FilterPolicyInput{},
+		different: map[string]any{
+			"feedback.ProposePolicy": func(context.Context, struct{}) (feedback.Proposal, error) { return feedback.Proposal{Base: "1"}, nil },
+		},
 	},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
 	{name: "library-review", queue: workflows.QueueBatch, workflow: workflows.LibraryReview, input: workflows.LibraryReviewInput{}},
@@ -158,6 +170,18 @@ var usual = map[string]any{
 	},
 	"truthfilter.Review": func(context.Context, truthfilter.ReviewInput) (truthfilter.Judgement, error) {
 		return truthfilter.Judgement{Verdict: truthfilter.Pass, Score: 0.9}, nil
+	},
+	"truthfilter.Assess": func(context.Context, truthfilter.AssessInput) (truthfilter.Judgement, error) {
+		return truthfilter.Judgement{Verdict: truthfilter.Pass, Score: 0.9}, nil
+	},
+	"feedback.ProposePolicy": func(context.Context, struct{}) (feedback.Proposal, error) {
+		return feedback.Proposal{Base: "1", Moves: []truthfilter.Adjustment{{Layer: truthfilter.Honesty, By: 0.02}}}, nil
+	},
+	"feedback.EvaluatePolicy": func(context.Context, feedback.Proposal) (feedback.Evaluation, error) {
+		return feedback.Evaluation{}, nil
+	},
+	"feedback.AdoptPolicy": func(context.Context, feedback.AdoptInput) (feedback.Outcome, error) {
+		return feedback.Outcome{Version: "1.1", State: feedback.Adopted}, nil
 	},
 	"synthesis.Deliver": func(context.Context, synthesis.DeliverInput) (synthesis.Delivered, error) {
 		return synthesis.Delivered{}, nil
