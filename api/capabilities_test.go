@@ -236,6 +236,7 @@ func TestCapabilitiesThatCannotAnswer(t *testing.T) {
 		post("/v1/mirror/reflection-prompts", `{"text":"a"}`),
 		post("/v1/memory/query", `{"query":"a"}`),
 		post("/v1/bridge/resources/search", `{"topic":"a"}`),
+		post("/v1/truthfilter/assessments", `{"text":"a"}`),
 	}
 	for _, c := range calls {
 		p := newSite(t).person()

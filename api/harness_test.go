@@ -38,7 +38,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Resources: catalogue{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Feedback: noFeedback{}, Resources: catalogue{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -88,6 +88,11 @@ type approvals = api.Approvals
 type noEscalations struct{ escalations }
 
 type escalations = api.Escalations
+
+// noFeedback stands for a database without feedback.
+type noFeedback struct{ given }
+
+type given = api.FeedbackStore
 
 // person is somebody who calls the API.
 type person struct {

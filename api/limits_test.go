@@ -16,6 +16,7 @@ import (
 
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
+	"meai/activities/truthfilter"
 	"meai/api"
 	"meai/internal/identity"
 	"meai/internal/ratelimit"
@@ -40,7 +41,7 @@ func limited(t testing.TB, change ...func(*api.Options)) (*site, *ratelimittest.
 	}
 	limits := func(o *api.Options) {
 		o.Limits = &api.Limits{Limiter: limiter, Guesses: hourly("failed-logins", 3), Rates: []ratelimit.Limit{
-			hourly("synthesis", 3), hourly("reading", 4), hourly("memory", 2), hourly("bridge", 2), hourly("mirror", 2), hourly("account", 2)}}
+			hourly("synthesis", 3), hourly("reading", 4), hourly("memory", 2), hourly("bridge", 2), hourly("mirror", 2), hourly("truthfilter", 2), hourly("account", 2)}}
 	}
 	return newSite(t, append([]func(*api.Options){limits}, change...)...), store
 }
@@ -49,7 +50,7 @@ func limited(t testing.TB, change ...func(*api.Options)) (*site, *ratelimittest.
 func TestEverySecuredOperationNamesItsLimit(t *testing.T) {
 	doc, err := api.GetSpec()
 	require.NoError(t, err)
-	known := []string{"synthesis", "memory", "bridge", "mirror", "reading", "account"}
+	known := []string{"synthesis", "memory", "bridge", "mirror", "truthfilter", "reading", "account"}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			limit, named := op.Extensions["x-rate-limit"]
@@ -69,7 +70,7 @@ func TestALimitThatTheContractNamesMustBeConfigured(t *testing.T) {
 	limiter, err := ratelimit.New(ratelimit.Options{Store: &ratelimittest.Store{}, Secret: func(context.Context) ([]byte, error) { return nil, nil }})
 	require.NoError(t, err)
 	_, err = api.New(api.Options{
-		Store: newMemoryStore(), Engine: &engine{}, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Resources: catalogue{},
+		Store: newMemoryStore(), Engine: &engine{}, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Feedback: noFeedback{}, Resources: catalogue{},
 		Limits: &api.Limits{Limiter: limiter, Guesses: ratelimit.PerMinute("failed-logins", 1), Rates: []ratelimit.Limit{ratelimit.PerMinute("synthesis", 1)}},
 	})
 	require.ErrorContains(t, err, "has no rate")
@@ -102,10 +103,12 @@ func TestLimitsAreApart(t *testing.T) {
 	session := p.begin(t)
 	p.engine.mirror = mirror.Analysis{Kind: mirror.Expression, Crisis: crisis.Assessment{Severity: crisis.None}}
 	calls := map[string]call{
-		"memory": post("/v1/memory/query", `{"query":"a"}`),
-		"bridge": post("/v1/bridge/resources/search", `{"topic":"a"}`),
-		"mirror": post("/v1/mirror/emotional-analysis", `{"text":"a"}`),
+		"memory":      post("/v1/memory/query", `{"query":"a"}`),
+		"bridge":      post("/v1/bridge/resources/search", `{"topic":"a"}`),
+		"mirror":      post("/v1/mirror/emotional-analysis", `{"text":"a"}`),
+		"truthfilter": post("/v1/truthfilter/assessments", `{"text":"a"}`),
 	}
+	p.engine.judged.Judgement.Verdict = truthfilter.Pass
 	for name, c := range calls {
 		for range 2 {
 			w := p.do(t, c)

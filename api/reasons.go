@@ -104,6 +104,10 @@ func reason(e *openapi3.SchemaError) string {
 		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
 	case "maxItems":
 		return fmt.Sprintf("must have at most %d items", *s.MaxItems)
+	case "minProperties":
+		return fmt.Sprintf("must have at least %d field(s)", s.MinProps)
+	case "maxProperties":
+		return fmt.Sprintf("must have at most %d field(s)", *s.MaxProps)
 	case "minimum":
 		return fmt.Sprintf("must be at least %g", *s.Min)
 	case "maximum":

@@ -102,6 +102,66 @@ func (e ApprovalAct) Valid() bool {
 	}
 }
 
+// Defines values for AssessmentRequestKind.
+const (
+	AssessmentRequestKindDraft    AssessmentRequestKind = "draft"
+	AssessmentRequestKindResource AssessmentRequestKind = "resource"
+	AssessmentRequestKindText     AssessmentRequestKind = "text"
+)
+
+// Valid indicates whether the value is a known member of the AssessmentRequestKind enum.
+func (e AssessmentRequestKind) Valid() bool {
+	switch e {
+	case AssessmentRequestKindDraft:
+		return true
+	case AssessmentRequestKindResource:
+		return true
+	case AssessmentRequestKindText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AssessmentRequestNeeds.
+const (
+	AssessmentRequestNeedsAutonomy     AssessmentRequestNeeds = "autonomy"
+	AssessmentRequestNeedsCertainty    AssessmentRequestNeeds = "certainty"
+	AssessmentRequestNeedsCompetence   AssessmentRequestNeeds = "competence"
+	AssessmentRequestNeedsConnection   AssessmentRequestNeeds = "connection"
+	AssessmentRequestNeedsContribution AssessmentRequestNeeds = "contribution"
+	AssessmentRequestNeedsGrowth       AssessmentRequestNeeds = "growth"
+	AssessmentRequestNeedsRelatedness  AssessmentRequestNeeds = "relatedness"
+	AssessmentRequestNeedsSignificance AssessmentRequestNeeds = "significance"
+	AssessmentRequestNeedsVariety      AssessmentRequestNeeds = "variety"
+)
+
+// Valid indicates whether the value is a known member of the AssessmentRequestNeeds enum.
+func (e AssessmentRequestNeeds) Valid() bool {
+	switch e {
+	case AssessmentRequestNeedsAutonomy:
+		return true
+	case AssessmentRequestNeedsCertainty:
+		return true
+	case AssessmentRequestNeedsCompetence:
+		return true
+	case AssessmentRequestNeedsConnection:
+		return true
+	case AssessmentRequestNeedsContribution:
+		return true
+	case AssessmentRequestNeedsGrowth:
+		return true
+	case AssessmentRequestNeedsRelatedness:
+		return true
+	case AssessmentRequestNeedsSignificance:
+		return true
+	case AssessmentRequestNeedsVariety:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditEntryOutcome.
 const (
 	AuditEntryOutcomeDenied    AuditEntryOutcome = "denied"
@@ -321,6 +381,30 @@ func (e EscalationState) Valid() bool {
 	case EscalationStateOpen:
 		return true
 	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedbackRating.
+const (
+	FeedbackRatingHelpful    FeedbackRating = "helpful"
+	FeedbackRatingIrrelevant FeedbackRating = "irrelevant"
+	FeedbackRatingUnsafe     FeedbackRating = "unsafe"
+	FeedbackRatingUntrue     FeedbackRating = "untrue"
+)
+
+// Valid indicates whether the value is a known member of the FeedbackRating enum.
+func (e FeedbackRating) Valid() bool {
+	switch e {
+	case FeedbackRatingHelpful:
+		return true
+	case FeedbackRatingIrrelevant:
+		return true
+	case FeedbackRatingUnsafe:
+		return true
+	case FeedbackRatingUntrue:
 		return true
 	default:
 		return false
@@ -883,6 +967,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopeTruthfilter       Scope = "truthfilter"
 )
 
 // Valid indicates whether the value is a known member of the Scope enum.
@@ -903,6 +988,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopeTruthfilter:
 		return true
 	default:
 		return false
@@ -1060,6 +1147,14 @@ type Adjustment struct {
 	Layer FilterLayer `json:"layer"`
 }
 
+// Adjustments defines model for Adjustments.
+type Adjustments struct {
+	Adjusted []Adjustment `json:"adjusted"`
+
+	// Policy Version of the policy in force.
+	Policy string `json:"policy"`
+}
+
 // Analysis defines model for Analysis.
 type Analysis struct {
 	// Basic The same text by the labels that research uses.
@@ -1128,6 +1223,41 @@ type ApprovalPage struct {
 	Approvals  []Approval          `json:"approvals"`
 	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
+
+// Assessment defines model for Assessment.
+type Assessment struct {
+	// Degraded `memory_unavailable`: not held against what the person told. `mirror_unavailable`: its language is not known.
+	Degraded []string `json:"degraded"`
+
+	// Fallback A text that was reviewed beforehand, to use instead of one that does not pass.
+	Fallback  string    `json:"fallback,omitempty,omitzero"`
+	Judgement Judgement `json:"judgement"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety *Safety `json:"safety,omitempty"`
+}
+
+// AssessmentRequest defines model for AssessmentRequest.
+type AssessmentRequest struct {
+	// About What the text answers.
+	About string `json:"about,omitempty,omitzero"`
+
+	// Emotion What the person feels.
+	Emotion EmotionLabel `json:"emotion,omitempty,omitzero"`
+
+	// Kind `draft`: to be said to the person, and held to the form of an answer. `resource`: to be offered to them. `text`: anything else.
+	Kind  AssessmentRequestKind    `json:"kind,omitempty,omitzero"`
+	Needs []AssessmentRequestNeeds `json:"needs,omitempty,omitzero"`
+
+	// Text In English.
+	Text string `json:"text"`
+}
+
+// AssessmentRequestKind `draft`: to be said to the person, and held to the form of an answer. `resource`: to be offered to them. `text`: anything else.
+type AssessmentRequestKind string
+
+// AssessmentRequestNeeds defines model for AssessmentRequest.Needs.
+type AssessmentRequestNeeds string
 
 // AuditCheckpoint defines model for AuditCheckpoint.
 type AuditCheckpoint struct {
@@ -1311,6 +1441,28 @@ type Evidence struct {
 	End   int    `json:"end"`
 	Label string `json:"label"`
 	Start int    `json:"start"`
+}
+
+// Feedback defines model for Feedback.
+type Feedback struct {
+	// About Exactly one of them.
+	About FeedbackThing `json:"about"`
+
+	// RatedAt Since when it counts; for 180 days.
+	RatedAt time.Time      `json:"rated_at"`
+	Rating  FeedbackRating `json:"rating"`
+}
+
+// FeedbackRating defines model for FeedbackRating.
+type FeedbackRating string
+
+// FeedbackThing Exactly one of them.
+type FeedbackThing struct {
+	// InteractionId One of the caller's own.
+	InteractionId openapi_types.UUID `json:"interaction_id,omitempty,omitzero"`
+
+	// ResourceId One of the library.
+	ResourceId string `json:"resource_id,omitempty,omitzero"`
 }
 
 // FieldError defines model for FieldError.
@@ -1567,6 +1719,13 @@ type NewApproval struct {
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewFeedback defines model for NewFeedback.
+type NewFeedback struct {
+	// About Exactly one of them.
+	About  FeedbackThing  `json:"about"`
+	Rating FeedbackRating `json:"rating"`
 }
 
 // NewInteraction defines model for NewInteraction.
@@ -2163,6 +2322,12 @@ type CreateSessionJSONRequestBody = NewSession
 // CreateInteractionJSONRequestBody defines body for CreateInteraction for application/json ContentType.
 type CreateInteractionJSONRequestBody = NewInteraction
 
+// AssessTextJSONRequestBody defines body for AssessText for application/json ContentType.
+type AssessTextJSONRequestBody = AssessmentRequest
+
+// GiveFeedbackJSONRequestBody defines body for GiveFeedback for application/json ContentType.
+type GiveFeedbackJSONRequestBody = NewFeedback
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetHealth Is the process up?
@@ -2267,6 +2432,18 @@ type ServerInterface interface {
 	// GetInteractionStatus Read how far an interaction is
 	// (GET /v1/sessions/{session_id}/interactions/{interaction_id}/status)
 	GetInteractionStatus(ctx echo.Context, sessionId SessionID, interactionId InteractionID) error
+	// ResetAdjustments Take my feedback back
+	// (DELETE /v1/truthfilter/adjustments)
+	ResetAdjustments(ctx echo.Context) error
+	// GetAdjustments See what my feedback has moved
+	// (GET /v1/truthfilter/adjustments)
+	GetAdjustments(ctx echo.Context) error
+	// AssessText Have a text judged
+	// (POST /v1/truthfilter/assessments)
+	AssessText(ctx echo.Context) error
+	// GiveFeedback Say how an answer or a resource was
+	// (POST /v1/truthfilter/feedback)
+	GiveFeedback(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2931,6 +3108,42 @@ func (w *ServerInterfaceWrapper) GetInteractionStatus(ctx echo.Context) error {
 	return err
 }
 
+// ResetAdjustments converts echo context to params.
+func (w *ServerInterfaceWrapper) ResetAdjustments(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResetAdjustments(ctx)
+	return err
+}
+
+// GetAdjustments converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAdjustments(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAdjustments(ctx)
+	return err
+}
+
+// AssessText converts echo context to params.
+func (w *ServerInterfaceWrapper) AssessText(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AssessText(ctx)
+	return err
+}
+
+// GiveFeedback converts echo context to params.
+func (w *ServerInterfaceWrapper) GiveFeedback(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GiveFeedback(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -2994,6 +3207,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
+	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
+	router.POST(options.BaseURL+"/v1/truthfilter/feedback", wrapper.GiveFeedback, options.OperationMiddlewares["giveFeedback"]...)
+	router.DELETE(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.ResetAdjustments, options.OperationMiddlewares["resetAdjustments"]...)
+	router.GET(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.GetAdjustments, options.OperationMiddlewares["getAdjustments"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
@@ -8166,6 +8383,610 @@ func (response GetInteractionStatus503ApplicationProblemPlusJSONResponse) VisitG
 	return err
 }
 
+type ResetAdjustmentsRequestObject struct {
+}
+
+type ResetAdjustmentsResponseObject interface {
+	VisitResetAdjustmentsResponse(w http.ResponseWriter) error
+}
+
+type ResetAdjustments204Response struct {
+}
+
+func (response ResetAdjustments204Response) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResetAdjustments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAdjustments400ApplicationProblemPlusJSONResponse) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAdjustments401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAdjustments401ApplicationProblemPlusJSONResponse) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAdjustments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAdjustments403ApplicationProblemPlusJSONResponse) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAdjustments429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAdjustments429ApplicationProblemPlusJSONResponse) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAdjustments500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAdjustments500ApplicationProblemPlusJSONResponse) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAdjustments503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAdjustments503ApplicationProblemPlusJSONResponse) VisitResetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustmentsRequestObject struct {
+}
+
+type GetAdjustmentsResponseObject interface {
+	VisitGetAdjustmentsResponse(w http.ResponseWriter) error
+}
+
+type GetAdjustments200JSONResponse Adjustments
+
+func (response GetAdjustments200JSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAdjustments400ApplicationProblemPlusJSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustments401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAdjustments401ApplicationProblemPlusJSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAdjustments403ApplicationProblemPlusJSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustments429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAdjustments429ApplicationProblemPlusJSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustments500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAdjustments500ApplicationProblemPlusJSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAdjustments503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAdjustments503ApplicationProblemPlusJSONResponse) VisitGetAdjustmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessTextRequestObject struct {
+	Body *AssessTextJSONRequestBody
+}
+
+type AssessTextResponseObject interface {
+	VisitAssessTextResponse(w http.ResponseWriter) error
+}
+
+type AssessText200JSONResponse Assessment
+
+func (response AssessText200JSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText400ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText401ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText403ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText409ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText413ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText415ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText422ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText429ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText500ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessText503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AssessText503ApplicationProblemPlusJSONResponse) VisitAssessTextResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedbackRequestObject struct {
+	Body *GiveFeedbackJSONRequestBody
+}
+
+type GiveFeedbackResponseObject interface {
+	VisitGiveFeedbackResponse(w http.ResponseWriter) error
+}
+
+type GiveFeedback200JSONResponse Feedback
+
+func (response GiveFeedback200JSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback400ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback401ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback403ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback404ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback413ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback415ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback422ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback429ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback500ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveFeedback503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GiveFeedback503ApplicationProblemPlusJSONResponse) VisitGiveFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process up?
@@ -8270,6 +9091,18 @@ type StrictServerInterface interface {
 	// GetInteractionStatus Read how far an interaction is
 	// (GET /v1/sessions/{session_id}/interactions/{interaction_id}/status)
 	GetInteractionStatus(ctx context.Context, request GetInteractionStatusRequestObject) (GetInteractionStatusResponseObject, error)
+	// ResetAdjustments Take my feedback back
+	// (DELETE /v1/truthfilter/adjustments)
+	ResetAdjustments(ctx context.Context, request ResetAdjustmentsRequestObject) (ResetAdjustmentsResponseObject, error)
+	// GetAdjustments See what my feedback has moved
+	// (GET /v1/truthfilter/adjustments)
+	GetAdjustments(ctx context.Context, request GetAdjustmentsRequestObject) (GetAdjustmentsResponseObject, error)
+	// AssessText Have a text judged
+	// (POST /v1/truthfilter/assessments)
+	AssessText(ctx context.Context, request AssessTextRequestObject) (AssessTextResponseObject, error)
+	// GiveFeedback Say how an answer or a resource was
+	// (POST /v1/truthfilter/feedback)
+	GiveFeedback(ctx context.Context, request GiveFeedbackRequestObject) (GiveFeedbackResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -9398,235 +10231,388 @@ func (sh *strictHandler) GetInteractionStatus(ctx echo.Context, sessionId Sessio
 	return nil
 }
 
+// ResetAdjustments operation middleware
+func (sh *strictHandler) ResetAdjustments(ctx echo.Context) error {
+	var request ResetAdjustmentsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetAdjustments(ctx.Request().Context(), request.(ResetAdjustmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetAdjustments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResetAdjustmentsResponseObject); ok {
+		return validResponse.VisitResetAdjustmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAdjustments operation middleware
+func (sh *strictHandler) GetAdjustments(ctx echo.Context) error {
+	var request GetAdjustmentsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAdjustments(ctx.Request().Context(), request.(GetAdjustmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAdjustments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAdjustmentsResponseObject); ok {
+		return validResponse.VisitGetAdjustmentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AssessText operation middleware
+func (sh *strictHandler) AssessText(ctx echo.Context) error {
+	var request AssessTextRequestObject
+
+	var body AssessTextJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssessText(ctx.Request().Context(), request.(AssessTextRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssessText")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AssessTextResponseObject); ok {
+		return validResponse.VisitAssessTextResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GiveFeedback operation middleware
+func (sh *strictHandler) GiveFeedback(ctx echo.Context) error {
+	var request GiveFeedbackRequestObject
+
+	var body GiveFeedbackJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GiveFeedback(ctx.Request().Context(), request.(GiveFeedbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GiveFeedback")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GiveFeedbackResponseObject); ok {
+		return validResponse.VisitGiveFeedbackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15cxs5ku9XQfBtRLffUtThY8ZSdGyo1fa0Znyt5X4dsWOvCFYlSbSKQA2AEsV2+Lu/QOIoVBHFQ1e7",
-	"PfrLslRVABLIRJ6//NzLxKwUHLhWvcPPvSnQHCT+eJrDrBQaeLZ4D2VBF5CbX+egMslKzQTvHfaGWlYw",
-	"JPMpcKKnQC5gQeZUEQXAyQjGQsKg1++pbAozal4HXs16h//smfd6n/o9vSihd9hTWjI+6fV7VzsTsWN+",
-	"uaMuWLkjcCBa7JSCcQ2ydzimhYIvX/q9VyKjdhbtSX2YAuEwJxKUqGSGM5Dwr4pJswQzcjyjsZAzqnuH",
-	"vUqyHQljkMAz6LWnZoZ8F/58XJYFSxHEjD2nTBM9pRpJMZGUa8ibZLj+st9TDa/YjOnlsX81QzJFChhr",
-	"IsYEaDbtk7GQBK7orCyADD/21ILrKSimPvaO5A9Pnx/pH/aHh+Tpc2JIBEorwsW8TyjPieBAZkICYZxQ",
-	"TWZCaUKJgkzwletpzPOdKFi2SFOqMA8oSytzfEQJEjeVZKLiWhHGVy7gXz882zua//Bsb3hInu3VK2Dc",
-	"/NdOVK2dKWi5OB4jmduTPKs/0X2CZoyzmTnW++HQmF2bgOx9MQOUVNIZaMdXx2UpxSUtTn8y/2NmlJLq",
-	"aa/f43Rm3qXugXOWb3hwK3xyeWUvVEYLpGfnYBAeuflwkcT4ByR2/Jhc0qICczQXopIkmwqWQR95FTf5",
-	"EuSCzEApOoE+2SdakIOnT8klU2xUADk+Ozk9JdmUSpoZappdwSVZqVUvKprIjpnJys2jV6+AT/S0d3jw",
-	"9GnfbKb//77ZOq1BmjH+958fP14d7O98/Hj1lxef/vM/0hQwzEqzlRRn9TM3J7mVSMukfv/yhPzl4Mne",
-	"gAyNNPrhzZB879ihH1j52R6hEryAekSoulC4EYYVKVdzkIaT9JQpktGiGJC3egqSlEEMKvwAm3AhrYRz",
-	"fNo77OGw+3tdW+Qm3rETT/cPbnI1nIFSq7ZA2b/flPxfzMuqFFwBcvaPNH9vJZD5Xya4Bo4/UnNb2Ntq",
-	"t5RiVMDsP39T9uqqh/sPCePeYe//7NZX8q79q9p9Z9+ygy7LUSf4jPCf0cLM22zHl37vRPBxwbJ7n5Cj",
-	"sJmQuATZbygHlYIcz5kSM9BTxicECgX2oRlynHkxh4zlkPcJnkimSAlSCU6m1FxRYYgFaFzqSyFHLM+B",
-	"3+9aHW+AJDO6IFxokgu80Nrz/k6RnGpqVjYCXLOkhhACFzsRHHAZKEI4Le5zFW8rSWZMaXph5/BG6Jei",
-	"4vk9nxojSuzWVtmU2IMx9kS0RMbpfRDiFZUTuO9DPRL5Ak8f6kR6Sjl59oT8g/3oZ/Wa8oWTAOpeJycE",
-	"mVG+qBUgQzYu5gNyyklO+cSw4FDRMejFkGRUSgaKTKEoCS0K5DtFZ6goRxZAQ9VMTc09u1s/GCt+O7Xm",
-	"t9HL7nGvke0ElWzl27XyhoT5hdNKT4Vkv8N9H18vB/AMa3LBxZzjyfiF00vKCjoq7vXIngXpqp1hwAFy",
-	"yEkuwE7R3vED8kEuCJ1Qxsmc6Wk4DqSlRx2Zl/CDxsgQSrvVlVJkRmm75/UFlmSK/P3s7RsyqjQua+6W",
-	"S9WFvWjcPFVVlkJqyF9DzugHvM3/mOki8aPBzCBG1frlw8udvw5Qs3NfRIvh3anTp0tpLCTNrL6RSaAa",
-	"8nOqG9pKTjXsaDZL2LBGQSuZBLXVOyzfQBsyutCluNhyOlIUdi1Mw0wl7LPwDpWSonBQmSi3e+dLrOT9",
-	"s2e1Phw4fK0fE7NBpdpHIUa/QYYizm7IO2qvoOamXMCiOblVx8XtbGKVHK70eVZJJeR64m+jG8eUwLkm",
-	"F5j/Vik9c2zRXOAIMlopSNJ9tOjwShi1j+ZG+GiB8qWgC5DfGdNfgpqKAq2H+syIygiTMDNezUZGwvd7",
-	"+N46sr5khQb5Ch9tr9l+AKfaD2tJ0oDTYqGYSlCAKpatm8OP5qEXM2GooDbfob6RR2OWow9qzRBnmZBg",
-	"pppJ5ia66vET+9QWU8lhImluL9LNGRQu6+knnGNC5s7jo0qgF8HgBEcrtOo3YZ4XfpzEHMxCuGJ6sTEN",
-	"L5jVd72DEq5KaS2MXr+HWpX90TsVz52uZWTIjBbFuabFRa/fo7MRm1SiUsveTTy+fFI5udF2jvx48o48",
-	"+QvRdDJIiUpzeW8uWd4A5CnClJLNqFycO2onN9Td54xPzu1Ay3wZXF57CR61joZolM2n7RgmKffB7Glm",
-	"WTAhYoBmU+IfIoouFBktCNMKirE1LcdCAjo+3LTImEmljwjMSr0IPmxrhQgOxjKrNX09h+ISNj6cZ24i",
-	"74HmXRdZNZmAwjunLKWg2XTbq/CSFmlGeynFjFS8LIAqyrURuv7ntJyd0avgwgx7u7O/tLntC8QwzfKh",
-	"ivmvIdCSZyOSGPEu952crZfpeaCDdEEORmwWybD2uV4l8yM3Ds1zZuXju+gSQAnZb90LGq50y5H11729",
-	"vVU+xf/9+PFqb+/T/027E2NS48eTc3bu4uV7imZ6rQLiXj6237qORuncNFu/o7YSDD+5N1JskLOJ26yW",
-	"AfTz8c7B02dEjK1JAFc00wUq4NbHDnmfUEXEeFwwDsQ73hVRbMIJ04N71qCbgYL0yesWC/WRkEBVh2x3",
-	"txbIDVV6fwDbtP1ZzK3LQRiRqcisUprQiQSIiBaiIP2e0lRDfL+WwHOru/q9wMt1XCn8yVI5T16i5pEt",
-	"yJ9S/w1rNOgdUyYQ0E87+kB8druNhnAmVzHssWXPoHAUcGkHyyGTi1JbZUMb/aTfAyqLxXkOBeAj4hKk",
-	"ZDmcjykrzH+ShPIjpS2VcNw3N1e8qPmjDJZ6yknCVjnTJ1PILvArSdssrZSW1ahgGbmABQqEiTAXyEDI",
-	"ye7V7kzku6qa5aNdLjSQuWQalBEO5IM0h95oCqjOLkRlDHt0sMw5MTvGQBJJMWhilYgpU2nlTugOfdmI",
-	"ImM2wZUm358cnL0juhCTnSwss09e5AdPn+4/fzRIW9hi/S1gCPczVVPkVPY7rOB34Bqdh0yTzBw81VAo",
-	"GNfPnsT6YSok2txTHM/N0xGijzvVvcWCK6bQLbW8x2MpZo0DuMmU+r0pVW31a2OKtVlBi60n0KIJLgI/",
-	"FGbWSY0XXMtF5+VfB+RKuigEzQc5ZMLqQ0tnhWZaJIKJb0v6rwoIy+1NKgjNXELD8hciZWT5FuQ5XK0m",
-	"zV5qb7xpllD6MWkA6UEsZ9XrVZWl08bc9vPr4xNcYW2hUgnkAkqN8am5sQ2Sq3Y70vnFepbfKcLSlBOV",
-	"zsSscUWqKsvQY4t3Amf4gxH4Hfdife23TUuz44OuC97pTknfXFrfYHae17l88Qi4T/gD54byt7KnROeJ",
-	"R77r0vb6hHEyogqePRn0msr28c7/0J3f93ae/+fup89PHn/54T9SJMEhTnlWVMoZyE3Guk1JcV2OKICO",
-	"09eFEc8Lc4cxdIHjZPMWTcJgo4VOqqv+CriJCPM77cQ7zni9MEtrKu7O2Y7mVi6u11RavDIyFigR3Hkp",
-	"lSYlncBNLzm/gtTCm57CtBJAZ2BVgNHCTWwEhRNSEhRQmU1JpQBlYIt4FzOaEApvrVhS7IqgnR38b4SO",
-	"NUjywrxm08A4VFrSYnPHXLcTBzqX6eZz8FcjMP8mPD36RE+FchoWJRLDfmQuqiInE7aFQ2aNZ4nNfArk",
-	"0rRKoZhml5ioNKH2p+Dlu10CtU9N5CLBXWzMNXWWToInuKX5Mr6F89B+5R/m2k2QS1YFdJxTTmeg/I2H",
-	"z9mNGzOXH7RFmAcuQW7gwLVzPfNPL2mX/g99RwM//27qoQWRirbdvZO9lVw7EzkU51UdPo4ybS11aWHM",
-	"D+eCOSLDqg5ynnsnGL6EbkwnQ1wAknHygk8KpqZ9q9ixbEoKpnUBGEo1z5cFZRyUdkoRUz6svdVWYt7B",
-	"Wo+pfeq6pmHw/QV6du/wP1q+flUxQ0Bkr2J8PqXSaN90VCk0xzF/4lyLc+vrMJIfcpbR4hxmICdoh6T0",
-	"sdbRjAbkgoP1jGZGOen32KwsWMacG8H/yGYzZoiU/HrwiHUY9hu6eNzD8U6OhCiA8us595IWOzpVwkiN",
-	"z6Z26ScogeeGrh28OGNFwVw+4zUCFDYN8PM2/q5fmZ6Kyl5B9hmSh1mS13DMPFuZK2pxhJkU+ALHU+P0",
-	"MX84I2U8orbSVFcqPihVaagl5jxxBFqUxkWFbzRcVg1ypQj+oo4GNQmNekaSVAoDZ5tF15ZCsOaj/hMr",
-	"5vPKj75804wBiji1RZXiAjgR4yPcAGIs6FriodS0afEVenU9fc3RnE+hQH7nV8xKoDFQc2CNbC2M+DPk",
-	"nEgGRoNVNHe/yUGVlGEO69TSflKxQuOXJnjix7JS2ia0o0tQ0RKFGAbW+73fgBaiUgtk+imtfIgxE3xc",
-	"ucijqmQpGcqhifmSrlBO/SYWNu6C/8soLmAqSlS1xaV1WRZ2xlklmXCxGKepJAVKnS2e8iYYuV9APtnS",
-	"09940aYHrBVJWSHUlsO4VzYd4Bphjg1d+FF290bP36ZiVsBlF7tM2WRqrnF8pK5N0aLIj8ieSxfkYJNp",
-	"o3Dg43WWKBeajV0ak1rhNpyjBkINj1oThkmiQF6yzNosm4yy5Y5FHpWVyng49m/dCzfQPqNAx2ZjnuHj",
-	"GA3ucCL9OhUzd3vQkag0eqgpJ8J75Y6I4MXCKXlmEzOqMIZtBKG14CquWeE+YlmlYdB2Hc6K2wzBG4db",
-	"Elq4j6w0Qij2BLdPVfKGWNq16NacUp4XzltWKDinhdXoKi6BZlNMVFwtATv8EOHvW2Q01FL1j4qaxNNe",
-	"TcuzdpROlMB7TSnei89Fz4veND07M4GO0aDo22uaaUWUplLv6Gld3kO+/4WzTOSA3kuCS3xEqpJoYQ+1",
-	"07D6+D7wfEdPE94Pq+mvcad1azlmWus+0KXe4Lt9nEKK7C8ZFPkLKe3WN6fNeLwLI5EvQmq2TUeSC+vc",
-	"nCYJH87DMt0xU9b9nXz//uUJefZ8b/8RYdxl5pnBjkJWlgvvamfcdziRO8LNSy7BXj218FqaNHUCX0QH",
-	"iTFSmwoyFcYuXfSCeWlTszj+OUWTn4EWerpM6qTSnfrAJUjFNllnUMH9G6klnjYVhba6lUG5rYZyDVnd",
-	"t9nPV2sjhNFsT9wbW7g4NtadymqbmZzi81vMo2D8Qm0xwCt8PirzWvfue//cFpO6G+9IPy5y24T4G+kt",
-	"EW1qxUVDufl1eKah3CxDu1Gk57WFmDH80H5f13DZSX3St8jpwjpkmUxr9j41V5bGFGpmp2dvyeP9Z892",
-	"9gktyindOTiK6ym1IJRYX5XzlqIy7ob5zhXloNXZDGe++Z9YY/PTWgpwffp88CUZ1ioLai/i+pMuyKEl",
-	"Rckcpa3tXztrzdAPLpmo1Pm2ppARUedifJ7Thq9sJiR3iUJjMwOBdjFcgvstZ5OpTrtHVh2HUy9srpHg",
-	"l0gg8SV+6Cdt7twpGTNOi2KB5haZLQhmL0gyFXNyip4MF2fB/2eUf6eJ0qIkakovGJ8MmptzDzmFSzJw",
-	"WRW+9PGSTfETmlJ087cUFONt31Bq6dCtfSmoAZu/MxfyYlyIeWemO/7V1lAD+QCzUkhakF9O+5G1Zkwy",
-	"wcdsUsm2WSbZ2i1E6tRLbvj/wl3kNmvNTqdtnoiLN5fysXKTclRscg+b6YQL+MYx21s1qBo02fD6CaZV",
-	"K8YjIQN2CfnwkGCuX96v7SHvUsbzIWeQo3+GDP0tODw0Nv2cFQUZ+RsGcvOA+3F4GN89GeXmOQk0j32g",
-	"fgbR9dqrtcmkKtxaV6X+SBV2QwXn2srfgyJldlypCvKuSsQcNGXFFuVuyUzMfwCU5kBThbmUNshPSUmV",
-	"MtfqYK0wvECsDz+Z1DL+XuUTSNe1Uax5g65MszFAPqLZBZnSnMzEJeRWrlNNSixc3jj6HxXXJWTjNcq/",
-	"xjTTyaoYcJmnLgqCe68IJTOmMPSITxIxJh9kpafW6P5OkYIpTb7HIDOa6E5RRbGEtU+PBuSlGRPz41BA",
-	"TSG7gJyMYCF4/pEbshxaPJca38FIs4pfgkRX7uAjj2RQ/Xsb/9CS5izTHeJnLOnM/LhVsQwW/m3OX+h8",
-	"CCReKqPqADX6f9bi9ykQ9jEXpLIu99/MCcxJxXOQSW/KNoE1dDHkrJlIbvgF7/9LGzeSgKd/bQDRf8pP",
-	"IZDMn7Ca8K2insA6KZaLCLmcU7H9Yd++ANR7mjbf+/fWM5UuPr5+1HPhAG8scf2kUjR7nUrXr/QUuGZZ",
-	"FLpaYngeW6RWE8LaCkzb1VNYGJZtloCtulpnoKeikSqhxYX1CJfs3IrbzEwRnfVpv9usKjQ7H3fkFkdC",
-	"akFylhMlLAgBhgxoQeyLKh0wLyXjGStpIup1pinPIzijDE3mjcIeNypKT1wdlJPjd6cB/mZGc7CoBFsl",
-	"0XTFh2rz02yyAmJOJOVMOOQmpo4ItRoyYu5oOh6juenK4UBtQJTWWa7pXlfSu7PS2vD06Z6JVMr6qprU",
-	"7cOvm+prPrt8FUfbGfu4q6JsOw11O5HuvQwbxNVc/aXzx/p5rcqsiFYSc3UlrQdIXqCMgmwqUC0UclEw",
-	"zFUyoken85zsN/8bgxLbOVSS9cG35Iea0atT+8mDvUQiqllOO6c4xoK7s5F9gUpLXFGWE6qJkC7/FnnX",
-	"HKjNpfV2uQTNM13P+WnKXg94k2NaFRofCjkCT/fWFdf8yx+N2/Fi+QqbBAUt5GhNvCNSUO2rr4aG9MNN",
-	"6dniN7uGbpb6RaWcJ/82IqiWPV4YdYoghCZIOBS3Ro2wBbo3xoooaHbhrInWwLKCOuHWmlB0oYI677wz",
-	"M9Bp7cSnGXopazQlyjiGcS6pdMlmik046k9Wl84E55C5TLCJFHMELkSTiI0q93taacHFzFbXz0rQThGX",
-	"YI67TVD71L/VpD2XXuiJVeuxYeO69lql/AXXARb5g8Ez2gRxWAQprIE0Kea1+2SLOzKni47EqkLwCZqV",
-	"Ql40Yw6P9+IcrmdP1wnooPG2UETNrz1cawTTazRZI2AFmdJLOEIMufDUUq7lZiaXKKB5Dz3DSbv/7Lc2",
-	"o9+rOPtXBe7PWlawTgtnGhEac7E5hof53PKFvt2s2v56jzeF29p1TqIqyi1OyvZ4D1OzY42L/eBJf8VJ",
-	"cx5kl75NBLfZZS6frAYRefbXdSduM6iDtkKWAJKIp+pK6A/J0BzoYZ8MZ4xXGtRwQFxR/SEZOkuq+WdX",
-	"aX9IhiOaXVTlcEDikvvotQFZKr43A8KECT50Xi3Ph5g3ZEboHfYe7/lCx8MerXJmrCN7tuI17++txHNo",
-	"n+sFlvbh7XhEuDGZCa2Dka5So6lQt7SuvesGD5MQCp0ZPW9gHhcsbHOqVxQopIsNOvmqlXOzVRrAfaTJ",
-	"XCv/ZTk4ZX7bQYEoWXKL1V8/k7Y1t1WlvW9gflYHbre5IOGSpfTGUCDuvCOVAtX3wdisYMB1OmBfTm15",
-	"zq2Yg6k0hDq0uaQZ8WSKwUYRztsOpKcizamN85iXSRDy50+e/mU5KzMTOSRddqMCjtz1QsQKvAwb40lq",
-	"jSCl2MLPH2VhJgu0labOKtmC0neV0hVirbXx/fx5dNU+2Uvmt2qmu0r5Jc3Aeco69O9rHxj8qx88SkzA",
-	"zU8dJIuVZmyX5UDBFLKLbdCimgVkKX/qUtonFm41EcOi0sv18ZN6gXayHUtUyYTPCTVHrVuIoeMeHUR5",
-	"rtBDfoitOBzcnY83uZsfscc9DK4SxHwbKOJ3tKJ/g3RSaJ4+Ljb8tyoZrgjw7Yipo6YdQCEodlfZ+m5F",
-	"LlyGxre3uyVCXCfn3i4K7T5qmSgK6Ei/vZ55OoOZ2AqmwPnB1xma4btrDMz3MHYr8h6WLS7RDZwgf0KP",
-	"x2ofxmoivpNiVuqVUYruskTm/FQKKxKHUyrzoeHJ4USI3FVxY8FVhkkOI7C5gWMhiaNZF/YcZBry80bf",
-	"iYTEUEJq5CGX+jNmuk9GoLTFvGyYwH6zxhLg3Omsbh3nhhd7/d4C1DnHiEBGbXmtPbpG1gnWkXDfbSd/",
-	"MWpLUYj5eVV2rSAQxqJ4G71odcCsNtIfrxmbJXI83rhcXCt+GJ/YEghMz+J6uFHckDu2Wx1abjDpFpd/",
-	"WclSbJKCHg6weyHy5zbX/JRoQZ48dQIXo67mSHqwW98nZkBOtbMtc0YnXKAeLWQOUmG8Ir9kLoqYcNTz",
-	"LWb8wTyd9DK7Y+lp4D4c8ER6SdZonLJNmP3WPJVl/bkNEw5aUuePQlHwE9/4qnlXn8rgQ+rlALZurJXr",
-	"yHLgmo0X51qyyQSkGpJCCNd0CNWVkaGoIjQIUlfyOLSfHJoz6fUaxOrtkyEqupJqqP86owtiDE0jAY3k",
-	"G2ZQwKj5DDZdEZjFxRo14UuzxIW4FYXBMPPBfTQp/moaXQ9NFvMVGnTdj4Nu6xxs0TW1ARSNrbSPHeUt",
-	"U26DmvotT7p3stdy+3mCkW4g9KzoTt/TQ5YP8X50B96VRBstVk3F3PcuxN5kWDdNlT4iHJhPVmEyyEmj",
-	"E7njWwSA+5k9f6jXN4iz9hap6bGfiB6nJflpgHK5vVqBawvvFdLig/tiLSomwK156Lkv/CJn0sL3IX4B",
-	"GlZzKmcdvFZbJi0uolVnTolZTgFXG5R5+++f1G+0wKxuAx7f929EiB0r+VB6UZ5jrcgciiJ5y/oztdki",
-	"XtqngyJ0rXC0/5gPSBcsSy/qF46AXd4Xh6LDiOcRhLhBSnO0TvPPa4TcclhvLfmtoz4h4nzhFpYbK48K",
-	"PwPKlc1kDfiP2wx2yWDe1Sc0pwuCWVssm2IvNGwPg969OXBDLymqydRdT404/6pShi0sdguo5jr6jEXF",
-	"bbc1Wleh2Yi3OX1aEKyeb08nWaWSymbfIMVtNqM2USRRHNbpwhIly27cD8ZnUjlnlftojTgfQbH5adZp",
-	"8xF+vT9eaa3J7saPCCWTSIa9mTj6CqTAxox7na3eYNvqrXHEaAj5VXty0iB+AsSkwpOPPTIHZKiYeXwY",
-	"AqJYyMVJzpSWoFSfIHabVTjxCCF/k39VDHSflLQEiYzmwKGs3w7V3BlFXPQhUZpJowkXArPCNL0ARfDE",
-	"1di0XGgCVC1i9dVOzagBbgaovrrPrrw9fwpOdVoUb8e9w39utvv2PH/pb3P3dqPeRda/Wd4IrGBa0jLX",
-	"X7S3fD2fcjIcV0UxPAwGxNY3dXRNJguUNmW4V+bZO74A0T910/sPvXMdmzwR4NwOhnYcqEw7qLY5gx1X",
-	"8HleLUMWb3yJxtf4Ta/hO7g36xsw0QVmqDTlufU/bonbaLZmCkWeaouNgLNiPAaJUMNcYKucIywSKukE",
-	"sE/mCIBjZ1Nr4ANcJPP4l22GT/2lBC/fd4lQRcZUmn+GNgo4rBsXM9uSsHXHpU8fAmc2TiAdiUsg2Oh4",
-	"mNGiGLokJ6v2BAVttCAYIe5bZVZIkk2pPiJDLjTLYIgWYCU5MXYWR0+ag1ZRwNF35mFWrK7lXB2xDB9J",
-	"oHrqoN0KhABEOEg6scnYBcLfo4xHrDc7cg+r/G2TKuraaRQOAt02p8LmBSvvgJ9ZwuX9W1w1t4ob6/I6",
-	"6wS7BE43KO7xg7+r39jCMVqjwmya3iojc3GTeS3pHuED/QYmTU2nVarGUvI9ZFNMG0MvJsjMlm2NJZ3B",
-	"XMgLt59WvBjF/BxT8lft4it3lSzrMRglNPw5p07jJ84yQ7sDQ5dO9DcbYnGB76F94ErZ4so/BxyXiNpu",
-	"W83Lz+m5tDX1a3RI1pkujHeInZtRyyiRuHSq3ZIxPxzLITfPrl/qYCMuHAMaVptYf/RqhLFEwBi1VuYC",
-	"YTW5IjqsOkrvGizWZeE5wYnuO1FpxRBTawYKf3UUnkCH2Gs4ZjZ1jBRsJKlcYJInHokBeSNCE2R/KTp7",
-	"sNWFA3Q23XLnFUgHWpuw8UQ62aOSxfpLdSmRRVpAWvyq/UY/nvEqir8HVRW3FyiYsq2iBLWMTmo6v2EE",
-	"ZAUKY2asgByrgKOSX9viYkSzi3VIjC1K4uyjgddGDez8rfawtTvcGWjbRNjThnIjUthhNdxiIRJc1R3d",
-	"g+PTrbGl5agLpyeYE6oCs4bEa0MQqo3GERBDjCKE5gb54LNEMFcsZFEsM3TfyncxJqg5fqcMX2trxDqo",
-	"cPN79ITbXmj4IYuDnQ78WwbcfmNqL0Tk9j5Y3pXtSpuW3BLbFTc9juIsB2uLm2b06jz2e4Qk6CdP1r67",
-	"bL7dS/GbNQGX5cSJRZUi3y+DWD3CPGP0VDLtur2VZbE4CrawxZD1SFYOmR6bXEPbgLwBjBWezGVC3WZ2",
-	"pj89Kyq6bsVZtr3eumUR1/X9aLFS213I9T7Cc1oW1nZa2/AsfuzE/ykJjnHvPRhORG71ovmSWwrDF+RF",
-	"3Tw2wrswevu2HS/czUOLcxq1nl5ZzeGf22KpISUiVUUVUj+0j6JjIEALMhGkI1kwTntb1sT9X+s7zGUk",
-	"FehYarkk1mfL/aIgrfs4FTY9i1rDbU/DujC2djd1TsPoxJtbydvk/nYEcoY4gEKsJwt2wFTwJ3sdfUCG",
-	"E+DoDfaYUIrOoG99H5T4GjaCHUcGZDimRWEUwuFhrefbkPiUcvM5y4nhW2NP0D42SNTA48cjz4afrTGZ",
-	"/IwsTjOOVzfxTZm36eD3cVGQmsrY0JXbQOP6BNFgxrsEo0hw9ePEy/p8rddxW2JsSThGOQ2dK+yMxW8A",
-	"6BeSo/xAyXm65m51O1bpOp7a/jG9fs8rm7bRwCXNFudiPGaZbebhKpj6PZrPGE9u11nIWGqZI0amjEVd",
-	"qoShE9Qu6+NDeZ4+emdTMcdIjCaCZ7Bse94mpP71ceA3K6FOAKN3gjLacsQ4u1ZwYyZgxc2hc/k1fmfd",
-	"fUY1wvqGKG1zJFk+cThgRgfzr+O2uhz9LL2pXgfZsIl4qv9Kuzl6V47trfSN3wgB/Do43zG+dxRtSm5d",
-	"XdjUbiq1fSeKrJISuD5fmYjsWrKHVvcunR6dfB5lj0RoKR1VNr6yatmo5dv2/L7DvtltjMpVPSgCSuL6",
-	"JotU6a1BbDdCGXTHoUYYbLsWzYCXNisqX9MOO4n4l+qt0GhPvTGCZWOqa8FB77cYrbWM5PQ1lF2ZFtvy",
-	"3er2qn2iqmyKYalLQMiqRuO2QYdLWW47C9WBI+q1EosJWhsqufDl+UxjtePFgAyNrlk6VZCpWA4gBpd5",
-	"j0Nw7YbMAjvdkFTRcvn1e+6zaegJtxOh3fmytePvp3MJWjK4tPBSTvM6t00uI2Dbc6dA2vxvLSs9PXcK",
-	"uJlVwS5tlwT3UaWFtDAN7hfYoTSdE7Ek6aEMbLV8zPA4Z5W5x88Mh9tDNgIqky0YOKFZBkoRxFIj3//9",
-	"1w+PvHyO/HpvS+CnPyF+G8uNZnRJC2ZLRCgnU1FJn6Bvc7ZqkLHvhzOg7HwwGAwfoVuQIOqAhWW0rWMc",
-	"3Tyyo7LmbfQN9PCg4x+DuB6z7IhQN22Mc2AHwsIXZimCOBIkF7YMHsUdOgotKQLhplqXvS9fUHKPE1A+",
-	"vp0aJZhAgMekhjU7rPVG24zd5l3gSwiriBFvZayfGRiVwzbptIJfDT7yj3yHHLcgu215nQNFrWGEfN1d",
-	"gNb91bdOCs+aebo/95GMWCkxpqxQ2HYX9ByAD8ygw3dvzz6Q3cv9XYfJqnY/1+isX3Zjcebzhignw9Mc",
-	"ZqXAhuc7/4DFcEDOANN5giVnweWMMRd+g4EazD/GIkBrohmdWleSq/q5WAmwk0QxfEjmlOkf3kTR9chs",
-	"dlXU+IEMI+a+QR7TrvgQOCIwEVlx9GTbsLd5OMzhYO8A5xR/WEX924Z4Lw08w2MFlfVfWPAJ93cLbz3E",
-	"2b8wTE+wBtieoNJWJ5NcZJWxuW3Pk+dPnv7lkTFjRQ4Y5leu9nhojuiQ4IctWD9GS/GEwxW2w8Tm/3iG",
-	"zNFnhoHMGTGfffz48XNDm18+nAzIqTtVtlGTpe3VjrF4d9DnPAwNAIDgL8gyf6Jybs7RwK3M08IIDHvh",
-	"NB6nEp0tw/dUwyvzzZ13CEE6NHTuR41AcUCQrTKrfvTmkHyfSzrWOwz0eMewLC0ZTh/f3bHdaNTO/v6j",
-	"enLoQHKz7iP/lqiCmJ2TMK4UbhwQLcSAPDl4btNLGSfD96DlYud4rEG6+jhMPzJsOGZaWYniXJooIKL+",
-	"Koe9fWz4VQKnJesd9h4P9gd7rkEOCuPdKXZ/+d38PAG8bgPVTvPeYe9voF2DmPqCwTcP9vYCAIS15tGn",
-	"bXtT7f7mNAKr2a3T+9wIKPlauVe2f318lfQO//kpSpTsndqT4lAbSVX+F+Z1TJTr0yR9hyfzkV0sZo6X",
-	"2xzvYG9vyWfpWymGBpdOYvbNQ5ywMabANJ+1DS/d88yI/jk/smi/T/ceD4IXISJzXeV9h5SuB0kQ2/xx",
-	"0TcXwJSWcU/OL/3e073H9zOJsyVa1o1FBVjK2g1YfSxOKFbm5iLodyvPxeX+rmHjC7CgUkleeMWUtlBV",
-	"qonwcvjPjsJv5x/GBijDCKt/GArTjRB1t6ph+QF5a6UiKvG9w9DSylYQ9xzUfz+i9K1B+Sfd1EJpc4e6",
-	"fC9zPXVNzcYL45nV4Ekx7JYP33WF/zaf8ac7ZBS7z9j6IXFI39jqJ0ynsfe3hEtxgbIhJ84oNYLayPCs",
-	"qDwXPbEzTA0cVrL7I819ZRy+sr/+lV84rfRUSPa7rR17Yrl19UsvhRyxPAf0Dj05eL7+jQ9CvKZ84Wan",
-	"rFzYYEWIzcNpEQmStesJ+BItJq8NCMS1V9ZD9+lLg/kNp5LZwmvtKuJ859gz5kqsdPQOQzIZwpinMCde",
-	"CmmumYmkM9+eiHIjjxSbcNRFPtQgcLZcjjmw4aCe2Lb4iEeFJXDkVBOEjLdpmorM6AW6e53O+pFPmLll",
-	"rAVh3rZIadjb0rXHsfowsXV9OJkdxtNo0agtNKXaCTpDHASfte9A6R9Fvrg1Zqoh/r40TUiHT9fi4v1b",
-	"G7jRnSHBx26/jjwitE0m4cXCqui4x8MLWAzDjg5Cv0Gc7CuR0VXlpO7R3fAcTuIrFgP7jzcSA6+onIB9",
-	"4ekm8wrd919DzuiHhcUPfHJwsMnLTrWz0uDPLKpcmnFTVr2mFxB5GDYSVf4vbdVl9/MFLIzJbIVXASmX",
-	"2KntomWVImxCEZJQUGgwTsbsEohrjD4g783d5tA7rOGcTSmfWGVs6lK0m0IFX4mFyp1e0ytYu++ScxAL",
-	"1Kfjf+138d6T9W+8EfqlqGx07hvjCHt4rs0TS6o5aqvYEzYoq5ZNeu27aHO9+suXT4H3LHToGrshPPXv",
-	"ZDkE2vzbmQ9u4V0GxLHDKXywCW5brIQj120YzIOvGiGUxkIGPAu06GJxE9j2GvbCGSJdGOUeg0YujmER",
-	"K8eug/QhGTp03iExmr5y1iRSE1FrjeZvO5SYz7mMWkzxQE+gLZSlEwmgHOK0+c1HHg08F/2A0WHFx6w5",
-	"jLVcXFerYLx4xA5jZGAqvAJa+A5V7fsevxQAmpeEXGpv60d2I08+3uef7s4Q8VO8Z1OkOW4qFQ+Xe+Q7",
-	"i2eUR4CfWEo4/9aNj70N5M2J4OOC2Sj2g7Vy50I0qaAdq4vQAF9Y2YM/cEKzTaXnsgnjnt397H/0hkxX",
-	"YCKSNnd+kXexrZ+r0dM8EOT8wb746hUBBO5ylRj+EG176W91w/mDdPpTb9l0aJ753dwhwtvMousP06WY",
-	"vOVgo460IMCd8xC3LVQy2qtHWRyeALXr9SXUCxQUlxbxkOg5y2wJrEucRqVFhxcxYQIzND5y9KwJXiwS",
-	"0Xq/8A43Q0Lx+Ann2ZAEd6I2BJD+jdSGP0D+OIcxU4GI35wUelAP/iTqgVEI+nVqw3U1gipneheLv9F0",
-	"7wzau/7IA/KKapD9YGghGES2IKUUYmwzZ7BXL/vdqito9Em8BWxJJwosJ2xstiCWmxpT0YqiPBm5PzYT",
-	"PanneZfioDVUh1SoiTZ40Ctu+/BjKUBKnTDnzvkRFJtwyKN9iHnAfqBbtWie//ogd+rCCHdgj0b0dNoP",
-	"2nK7YdfFjdygjOtnT3qrK3e/9NOjaHGLY3y6c/6KiNjFYEviRYwx0+3Z82cHfaIsrCc5GOwPDh6sga+V",
-	"a5Fv6tLHQkxs8HciYe4TVImeC7wy1LVZGLj2haDJ++vUJo0icnhdTo6KM5ZmuNKvvvXuGeVb2ERH9P9h",
-	"svXyvYRBBzP8Czf6mrjDKc/hygcXLE4MYMF6FG/YIrYQnPd7/RXsvbe5CFkRH7Ahgbrt6m0FCJJxjZ9f",
-	"H5+4hpvNTtr1RqSm73Li4/nHpfh7O8/pzvjT52dPEuX9X0lIwxymh3jGVyG4MIyBfyEQ2PtGwmn3M5Z9",
-	"fNnF26xTVNkSOnPfsfrkawkojoZGTA79jA4tlzjx4fSiWiGKe6cEtHTyZO+Jr+Sw0icIZxwkZICiZu7B",
-	"tbqUoRcBQ2NdOBjXfk0VZQsZZujTu67i8xVJgVOeFVXtDUl4JfBoGhp360X7D3rRn0AvCoyI5XBeTbqG",
-	"tLGV1bsBMGBXBbSrtJPymAwR1GbYx1ofVxc37JMhJjyaHxy6ku0ghHXimKhn/g75gHwwr/dDqW+dKzkH",
-	"NpkexTn+mJkPV5iqqwYkgtWco7K1CrrT5/sjZEbKRWBxvd5HUAl34aRsoYjds5+yjQOXLC9ogI2UVCnI",
-	"Y7y1Ziemh1Dlgy9yAwHmEBtaEuwl43m7LMfD9kTCK6MlHbHCguctyzD37U4R9jkU4a6JVL6vcVFXGmEB",
-	"UR3Lkg/JcCQZjIehENWqSxktCldq4GsQ+zGeMc1z25rAPo74deZh302o7/C6O+G6bS4oOkA9GmYfPziW",
-	"oKb2szb3fN7Gq+6yf1xj0qT91vNTbyD9Mhjb2mL/JzPn5Zrkr0MtakHFd+Z42KceNJ+vVnCEuHAEZbyh",
-	"tOgODbfRLInVfXyVuY4wEkbiaseiXDM+GQZuaporkdhZabSsBk3sSmiF0K6622X161TMCCUZVQiC7ERH",
-	"bckRhDQkL2g2xVZmkfpobYNCTNI+qxfR6GsI+ZYXC5yCihwyRIkuGRRwhQOBAmSxbWJGMyMJC8gnvsut",
-	"K2Dv9XtZgfBcn24xTfabSvV1+/DvleZbH9YHx9h9y+9ITHWn+tpTKcakBFEWaM35LlsRtlpH8m8sCNcb",
-	"uNHTu5/r/7RUw3YTMM0Kr9WhgMFMT3Mt9MloYUEMDKsThigFGMEOAndr+fo3iMRr7174ojOAZm6Oh5y5",
-	"PxlPBe3IbN/2nLJtzlx9jOKsuRWMthvd4DMPs3ujMbtS6FyaHDZCKXJrrxHKF7a+LGS2dVXMHZEne8+t",
-	"C9z3ukL4D2xmlSE6ythDxsTiYZmnj+sVf0287evuXE0tmqzyu2+T07f2Bf3ZRUMy6+sDvYBwdOl2EqKd",
-	"+rWKxUWlM2Hb6d+Us6suy8Y1cglmzVjIiUD4VZdmSbUDEKMzIG5Gqzh9XDe1W2bhE8PaLea9kyTWt450",
-	"9+wb3kBiWN3HnJkH6fDgKf6DJBjy4U1Fl5VMSW3/rVflLXrHkYXmuwAosTId1f6k0v4a7vJCfw3dF7m5",
-	"tR+M1zsIu8bw0q1j+OtUEDojp/+1HWpNOH8zIRe71u0SBVebh+q/zZ9fe9Tru7hu7MdxnPuPRWaicJ3V",
-	"u4526L/g22u6VoRIt4dA5MP1sjVLOwz5JYsZkT1DyTlai9aXu3lkwX06sDjC1u/ahhA7mFLVnUbxwTeX",
-	"D6iEFvwV8gF5XyEsra0yZpzYVmgKjpAVsOdFHAy0PZ0dIKakTIGKisMUXUToVoWY2xaoCXXXTDj0orkL",
-	"2eP7vwR2vF/5Y9eGy0yJnwCV6xrLY3NkKMqa0nWMdyzkgwB6EECbCSDbzaLtBhfiwsJHYL86GyjzLXut",
-	"19i6wbcQR3agljgKwOU7cZum7YXSWw4NGFXGyQs+KZiaNoGLvx9W9Z6f+049w0cJF5mZz+/ge2F8kzIn",
-	"tLxKCJzXuEHfWQRphOt6kCgPEuXaEuWXgCVva0Vsm24V5Vdia2Hfc+kmMiX0gfwaxMhPoCHTb3BK36QM",
-	"sUvrMJhwK/pkBtjZvaDZBeOTGqfUdQuw10sJ9CLABDxImwdpcwNp84bOwFWQgD9gVrjYc6aIGN9UzEgY",
-	"O3fBTinFrNQrZM5rmmOEI/RgKxgHRUYLLwj7ONM+cV3mbCMHweumgmOY112ItRNhA3JMhuaHoWtaEhLe",
-	"GxntKwTeqVfkXG96KgGb09sFWTNjqLD13JBMRZErtDqOPDW7haVrUJCw5GzTwveBfO8c9e4qw92P8wcJ",
-	"yOWFdgjLQHQusH6UFuwCHgThgyC8gSD8G+jQh9bJQcYvmcYMQswBwija9e0433un22tsocJ90747C1P6",
-	"Ab449r4jRL5omBQPO3K4qp9J9QD9/cDO12LnROvRFmv/CBM0mVTgLM/BgSeXuVctuJ6CNfmbDNxonrWq",
-	"LCXm5Du6MjdksodMwK/50HamAm55ZK+dCOhOUZwFmO4U55raXv/rXfl+L2w+X1iwvYDN3YCtSAktsLPU",
-	"EmRdojGey+TH5mqsKBqdV5ss+oLnXw+LhrU+8Oef4lJ5wfM7ulJ22+1tO1HvT5vtdFdW84RKkvjrX2NB",
-	"ybdQx3OXRTHRpndVxbzl8Keoi3m46pev+u8afZFVZ/VMuwf1XegCXbf1wd7+Yd3O3TW1QVdb3dZpqZ2r",
-	"7Z86IAd7e4cBkrZvU3exq5f2V7kC4I6RBx/5wd7BYX2755Wko2LRjxoVQo5INeR0HHnKp6LIXUxWjEMl",
-	"UnDQ+Y6lmBhANeL9921gxUcutBDd/bwiJrwxGH9/7RuWlncJ2x+v5569fktDt+8tpmyb4ebJOCI2nUMh",
-	"6GjcSjzETHwfy4ZfIW5q/B7Kgi4gX+djiN4Jr3zpX8NF0e+9C83md44NydYPXr/hX0Aq3Woft9VbcOyZ",
-	"r+5nDTnWw7EZ3Nhtc6s0Obh3mjiBdBR3k7a4DgXV3+Tp6/eipsnr3sdH7ZNffXuMh9KDb9ZaO6OLGq9m",
-	"cy3qOhbb7ufof+tchE094o+7Yxv9+B/chX9SG4Iv60HtRusjKASfoOHP7tmcWK/nRsd0vS9yJc/twqWv",
-	"T07WCp2BvAS5g83C7KMDMlQayiH5PqeaHpIzDeUjtE6QhM7zaIsvzYN9MrS3fXgjmv0j4mA1ATOQzfVn",
-	"C3Y/crR8tAQ6swFFNSCvMMXBbc/E9xamJBOF4FjA5DH3uQN4FCXwATnmdu7GZMzJRIq58sYYdWMcEVzi",
-	"iGYX6Dd5RZXeeWFe2jn9aWi4XIKqZq4vmpuX+Yao9EcuoQSqzdkRkhRAL/HHCiuxnf/12L9ECyVstxMs",
-	"u8bPIZFdN1TXfxktRKZIVR76BblWzQlb6ww/vdLWSgiy3DuECqrc7ta2pYQM2KX1BqNTyCoqtVeoQaFe",
-	"C+7Hebce7+/9ZX8lRultuoo0XGl7nncsrZtyv40zlPYy44soyw+sxGz532sxEVMp2FraG1u+fcNMWJ+c",
-	"UXUfrog/wxXxUhSFmC9dElNWYFGErLj6hu8DT8/OG+Fgb6/tOUB4iIO9g/r3SlNdKUe0iCc4pMGSmxre",
-	"ez+Hu0XKs2N0QQc7n8jdWctnSKPU+G+WXHbH6sKV9ds7chhZlsPQIbtpQj8Yn9+4Glsz4Dcsj6wk2dA0",
-	"dCx1PwZiN/9+cBLQ59oasWfRq1FNptkUNeM6du/yuh4470/CeYhBS2VbR2Bfv2LwJUxwGec8Xrtv61KC",
-	"VIIPyKkmBbaFtmEoXAXkwbHtkS19TH85OP2WA5mBUtTbhvbL6Cpv297WLYzIU4O4OUJE0OUBbHVZn9iC",
-	"f/zujwitSjBLBpgkYs77xixTLEd8jWi90TiNbNVUlF34wljMsvf1Rxew8GUBmY6qTsJ3A0LH0idPNkIH",
-	"tLDJOLjgOH708RgcZHmA40z7rnKdHcDN3zkO4MGclxYQmualqZIzC8R8aA6I8HtJuW9mJOZOHi51JbNF",
-	"W9jQQ5HvfZ+GR/HYCO+/PO4peuCq0u4DBrmwvHDxX1HPG39jKMMB/z8AAP//",
+	"7H15c9w2tu9XQfW7VUnebbUWLzOWauqW4tgTzXi7lvNSdce+Ipo83Y2IDXAAUO2elL/7KxwsBNlgL9ri",
+	"ZPRPIkskARwcHJz1d34d5GJeCQ5cq8Hxr4MZ0AIk/nhWwLwSGni+fA9VSZdQmF8XoHLJKs0EHxwPMi1r",
+	"yMhiBpzoGZBLWJIFVUQBcDKGiZAwGgwHKp/BnJrXgdfzwfE/Bua9wafhQC8rGBwPlJaMTwfDwee9qdgz",
+	"v9xTl6zaEzgQLfcqwbgGOTie0FLBly/DwSuRUzuL7qQ+zIBwWBAJStQyxxlI+GfNpFmCGTme0UTIOdWD",
+	"40Et2Z6ECUjgOQy6UzNDvgt/Pq2qkqUIYsZeUKaJnlGNpJhKyjUUbTJcf9nvqYZXbM706tg/myGZIiVM",
+	"NBETAjSfDclESAKf6bwqgWQfB2rJ9QwUUx8HJ/IvT56d6L8cZsfkyTNiSARKK8LFYkgoL4jgQOZCAmGc",
+	"UE3mQmlCiYJc8LXrac3znShZvkxTqjQPKEsrwz6iAombSnJRc60I42sX8M+/PD04Wfzl6UF2TJ4eNCtg",
+	"3PzTTlRtnClouTydIJm7kzxvPtHPQXPG2dyw9WFgGrNrU5CDL2aAiko6B+3O1WlVSXFFy7MfzL+YGaWi",
+	"ejYYDjidm3epe+CCFVsybo1Prq7shcppifTsHQzCIzcfLpIYf4fEjp+SK1rWYFhzKWpJ8plgOQzxrOIm",
+	"X4FckjkoRacwJIdEC3L05Am5YoqNSyCn58/Pzkg+o5LmhppmV3BJVmo1i4omsmdmsnbz6OdXwKd6Njg+",
+	"evJkaDbT//vQbJ3WIM0Y//uPjx8/Hx3uffz4+U8vPv3nf6QpYA4rzddSnDXP3JzkViKtkvr9y+fkT0eP",
+	"D0YkM9LoL28y8q07DsNwlJ8eECrBC6jvCFWXCjfCHEXK1QKkOUl6xhTJaVmOyFs9A0mqIAYVfoBNuZBW",
+	"wrlzOjge4LCHB31b5CbesxNPDo9ucjWcg1LrtkDZv9+U/F/My6oSXAGe7O9p8d5KIPOvXHANHH+k5raw",
+	"t9V+JcW4hPl//qLs1dUM9x8SJoPjwf/Zb67kfftXtf/OvmUHXZWjTvAZ4T+npZm32Y4vw8FzwScly+99",
+	"Qo7CZkLiCuSwpRzUCgrkMyXmoGeMTwmUCuxDczxx5sUCclZAMSTIkUyRCqQSnMyouaLCEEvQuNSXQo5Z",
+	"UQC/37W6swGSzOmScKFJIfBC6877G0UKqqlZ2RhwzZIaQghc7FRwwGWgCOG0vM9VvK0lmTOl6aWdwxuh",
+	"X4qaF/fMNUaU2K2t8xmxjDHxRLRExul9EOIVlVO4b6Yei2KJ3Ic6kZ5RTp4+Jn9n3/tZvaZ86SSAutfJ",
+	"CUHmlC8bBciQjYvFiJxxUlA+NUcwU3QCepmRnErJQJEZlBWhZYnnTtE5KsqRBdBSNVNTc8/uNw/Git9e",
+	"o/lt9bJ73Gtke0ElW/t2o7whYX7itNYzIdm/4L7Z18sB5GFNLrlYcOSMnzi9oqyk4/JeWfY8SFftDAMO",
+	"UEBBCgF2ivaOH5EPcknolDJOFkzPAjuQjh51Yl7CDxojQyjtVldJkRul7Z7XF44kU+Rv52/fkHGtcVkL",
+	"t1yqLu1F4+ap6qoSUkPxGgpGP+Bt/ttMF4kfDWYGMarWTx9e7v15hJqd+yJaDO/OnD5dSWMhaWb1jVwC",
+	"1VBcUN3SVgqqYU+zecKGNQpaxSSond5hxRbakNGFrsTljtORorRrYRrmKmGfhXeolBSFg8pFtds7X2Il",
+	"7x8Dq/XhwOFrw5iYLSo1Pgox/gVyFHF2Q95RewW1N+USlu3JrWMXt7OJVXL4rC/yWiohNxN/F904pgTO",
+	"NbnA4pda6bk7Fu0FjiGntYIk3cfLHq+EUftoYYSPFihfSroE+Y0x/SWomSjRemh4RtRGmISZ8Xo+NhJ+",
+	"OMD3NpH1JSs1yFf4aHfN9gM41WFYy3oaqFUiUPyjvWK22+mGoondrnp8JP8PJOq4YoJEs48ZQTERzq+1",
+	"ahLGi3XfHTbzTa6U03KpWGKZY6pYvmlp35uHXsyFmbPanheHRvJOWIHetg1DnOdCgplqLpmb6LrHn9un",
+	"dphKAVNJi85+bhRFcNVMP+EGFLJwvi1VAb0MpjU4WqH/YhvmeeHHSczBLIQrppdb0/CSWc3eu2LhcyWt",
+	"LTUYDlB/tD969+mF0yqNtJzTsrzQtLw0PDUfs2ktarXqx8WDyqe1k5BdN9D3z9+Rx38imk5HqUvBqCnb",
+	"y9A3AEXyTEk2p3J54aid3FCnuTA+vbADrUqg4Nw7SEgj61KJRtl+2u7AJG84MHua2yOYEKZA8xnxDxFF",
+	"l4qMl4RpBeXEGtETIQFdPG5aZMKk0icE5pVeBm+9tbcEB2ODNjaNXkB5BVsz57mbyHugRd+VXU+noPB2",
+	"rSopaD7b9dK/omX6oL2UYk5qXpVAFeXaXC/+5/SNMqefg7M27O3e4crmdq9Kc2hWmSo+fy2BluSNSGLE",
+	"uzx0crZZpj8DPaQLcjA6ZpEM6/L1OpkfOaxoUTArH99FlwBKyGHnXtDwWXdcdn8+ODhY5z39348fPx8c",
+	"fPq//7Hx0sKPJ+fsHOOJ6zjXGy9g9/Kp/dZ1dGfnkNr5HbWTYPjBvZE6BgWbus3qmHo/nu4dPXlq9AQ0",
+	"fuAzzXWJpoaNJkAxJFQRMZmUjAPxIQZFFJtywvTonm2FdkgkzXn9YqFhCQlU9ch2d2uB3NJ48QzYpe2P",
+	"YmGdK8KITEXmtdKETiXE+leI9wwHSlMN8f1aAS+slu73Ai/XSa3wJ0vlInmJmkd2IH/K0DFHo0XvmDKB",
+	"gH7a0Qdi3u03jwJPrjuwp/Z4BoWjhCs7WAG5XFbaKhva6CfDAVBZLi8KKAEfEVcgJSvgYkJZaf6RJJQf",
+	"KW2TBXbfXl33oua3Ms2aKScJqxQolbbPYlW2E6yfw1zI5UXd+KOyY/RFzKAsrAdIOfcJmhvW366NdUay",
+	"OZNSyM7LTCvir6CO42u4w/U+oWU5pvllSlk010ETTZdwxWABhUsumFFeDM2lXysgZvZACyMFjVKD7wRf",
+	"V0WVSkq5X+piCp6U63jib+FBc8rRl7pRN7JPXZcJmqlFt/t6frjefU7Hou5LKDCcgHtgvYVIxNu594eD",
+	"SDffQld+RcdQxhZMARNal+bsoc7Q9bhlhaQTnR0b/hgbRZkF94NlbZvlgMzvfm8Os+EfyoNzNPN2UPiQ",
+	"mExABlfGfEQyM3x2TChfNuEsDIc6iYcTiUwqQ4u2lrPO+vFfyUFqyjgy1BWVzLKWucHZhOXUKo654Bxy",
+	"p5xOpVhg4DMXXEs2rt3vaa0FF3Ors84r0E7rlFAaKc9BpY26Of18Zmf1bPUQe6WwvQlnnLzg05Kp2e0x",
+	"ztYKY10w/XwG+SWes6SzLm27V/W4ZDm5hCXqTVNhhNxIyOn+5/25KPZVPS/G+1xoIAvJNCijQ5EP0ugG",
+	"QfYsRW1ED3rcF5yYi42BJJJiFN3aWjOWlkrmvfTUzH4b5jNH8tvnR+fviC7FdC8PyxySF8XRkyeHz74b",
+	"pV2uYrOybAj3I1UzFHXsX7BGLQLDWUgAkpv7WbXsLsb108exGZ3KkWlvJ47n5ukIMcSd6t9iwRVTGKdY",
+	"3eOJFPPWPb3NlIaDGVVdK3Vriq2cDLHzBDo0wUXgh8LMeqnxgmu57LWRmgyNii5LQYtRAbmwZuMKr9Bc",
+	"i0R2yduK/rMGwgprcAhCc5fhtvqFyGZbNRZ4AZ/Xk+YgtTeN/E/eVpYexJ6sZr2qtnTa+rT9+Pr0Oa6w",
+	"ceRRCeQSKo0SfjEDCclVux3p/WIzy28UYWnKiVrnYt6yJFSd5xjCw6uOM/zB6MU95kNjHXWVKrPjoz47",
+	"yOkPyWBNWp1jdp7XsVGQBdwnPMO5obzx4inRy/F47vqM4iFhnIypgqePR4P2FXO69z90718He8/+c//T",
+	"r48ffflLUknBIc54XtbK6Srtg3WbkuK6J6IEOklfF0Y8L80dxjAmipMtOjQJg42XOmnV+yvgJiLM77QT",
+	"7zjjzcIsbdC5O2c3mlu5uNmg65yVsQJuLnUXtlLGlJjCTS85v4LUwtsBlbQSQOdOKx8v3cTGUDohJUEB",
+	"lfnMGEUoAzvEu5zThFB4a8WSYp8JuiNDmILQiQZJXpjXrMbModaSltvHL/p93dC7TDefoz8bgflX4ekx",
+	"JHomlNOwKJGYB0IWoi4LMmU7+K03OOBZiPytTKsSiml2hZmrU2p/CsGQ2yVQl2siTzLuYmuuKV56HgJm",
+	"Hc2X8R1iLPYrfzfXboJcsi6hh085nYPyNx4+ZzduwlzC6A5xf7gCuUWcy8713D+9ol36PwwdDfz8+6mH",
+	"FkQq/eLuY5FdB44ooGy5YJrSC0tdWhrzw3mqT0hWN1kvF95Rgy9htMfJEOe4YcFUG1rFjuUzUjKtS8Dc",
+	"GjScS8o4KO2UIqau4+65F+dJCJGs9ZxEnN1StJghIB6vcnIxo9Jo33RcK/RaYkLdhRYX1iVsJD8ULKfl",
+	"BcxBTtEOSeljHdaMBuSCO+M9N8rJcMDmVcly5ryt/kc2nzNDpOTXQ+Cgx/+5pSfcPRzv5FiIEii/Xgwk",
+	"6dhE33MYqfXZ1C79ABXwwtC15yzOWVkyl+B+jTiuzQv/dZewwM9Mz0RtryD7DCnCLMlrOGX+WJkranmC",
+	"qXX4AkeucfqYZ85IGY+orTTVdcsHVFeGWmLBEyzQoTQuKnyj5dlvkStF8BeNY65NaNQzkqRSmF+wXRLC",
+	"Sk6O+aj/xJr5vPKjr940E4AyznVUlbgETsTkBDeAGAu6kXgoNW2dVK1jT51hzcUMSjzv/LPzsU2AGoY1",
+	"srVk6B0bDqaSgdFgFS3cbwpQFWVY1DCztJ/WrNT4pSly/ETWStsKJ4ycKFqhEHM+3l+AlqJWSzz0M1r7",
+	"TIxc8EntEjRULSvJUA5NzZd0jXLqF7G04Wn8V05xATNRoaotrpxzz844ryUTLmTtNJWkQGnKh1LeBCP3",
+	"SyimOwZEWy/afLGNIikvhdpxGPfKtgNcIxq8ZaQzKvfZ6vnbVMxKuOo7LjM2nZlrHB9pwitalMUJOXD5",
+	"4xxsdUWUNfFokyXKhUZvdI9WH9yGC9RAqDmj1oRhkiiQVyy3Nss2o+y4Y5FHZa0yHtj+rXvhBtpnFA/e",
+	"bsxzfByTZnqcSD/PxNzdHhi3QQ815UR4r9wJEbxcOiXPbGJOFUbnjCC0FlzNNSvdR+xRaRm0fcxZcxsV",
+	"uXFUOqGF+wB0K9JsObjLVckbYmXXoltzRnlROm9ZqeCCllajq7kEms8wc329BOzxQ4S/75D41UjV3yq4",
+	"HE97PS3Pu8kMogIMIEVSfBDzxcCL3jQ9exMmT9GgGNprmmlFlKZS7+lZU+9Jvv2Js1wUgN5Lgkv8jtQV",
+	"0cIytdOwhvg+8GJPzxLeD6vpb3Cn9Ws5ZlqbPtCn3uC7Q5xCiuwvAQofBe+Jz67Nenavf5h55TW60zqu",
+	"UcZzsEoQhm1qrtUJCv3DPx+Qgi7bQZz1KfxUm5+2nNx7+/SKVYALDB+L5r6OUO/D0OGgQ1lN6hJZEiEG",
+	"zA/G3DTGk5SYedJjPrXJtyl+3qbnC5dvhbmUExsVtrdm/KrNOOz8pr3RneLgVe9TGMBVG32jiDO/t0hx",
+	"cvm8Gz5csrGkctkJ1x7dJFq7uoMMyuKFlFbKdWkQ7+hYFMtQlmYTlOXS+vFnyX0Mom9VxGCVkPs7+fb9",
+	"y+fk6bODw+8I4y78bwY7CXnaLuFLOz9WT7ykJwFtxfs9aKYWXksyd1S8ENHB8S6G6WeCg7LBf+8jMZvL",
+	"8c8pmvwItNSzVVIn7cvUB65sIcLmdQZr07+RWuJZWyfuWhY5VLsq49dQS2xShMtZWCe6otk+d2/s4M3b",
+	"2kyo6l1mcobP7zCPkvFLtcMAr/D5qMR907vv/XM7TOpuHIHDuMB/G+JvpaJHtGl0dA3V9prfuYZqu+q0",
+	"FkCBV4zjg+GH9vu64ZQ9bzh9h6ww1AtksqTLu49diiBTaIScnb8ljw6fPt07JLSsZnTv6CTGktCCUGLd",
+	"si4wgHanG+YbV5CMDpZ25P7N/8T3m5/WSiz3069HX5IR3KqkVudsPunieVpSlMzRRXd4g3y2SsIVE7W6",
+	"2NXqNyLqQkwuCtpyC8+F5C51eGJmINAFBFfgfsvZdKbTnsB17HDmhc01Uv4TuVIe3gBDAu2dOyMTxmlZ",
+	"LtGzQOZLgok6kszEgpyh086FFPHfOeXfaKK0qIia0UvGp/efNLYiA1etvisfGtwWO6otRbd/S0E52fUN",
+	"pVaYbuNLQQ3Y/p2FkJeTUix6a9/wrxY/BsgHmFdC0pL8dDaMHBNMEayZmday64GQbOMWInWaJbdc3eEu",
+	"cpu1YafT5n10ireX8rFyk/LJbXMPm+mEC/jG6Qm36jto0WTL6yd4ETrhTAk5sCsosmOC2f/FsDH9ffQE",
+	"+UPOoUBXJMn8LYjJ52TBypKM/Q0DhXnA/Zgdx3dPTrl5TgItYne/n0F0vQ4abTKpCnfWVavfUoXdUsG5",
+	"tvL3oEiZHVeqhqIPhaEATVm5Q6l/Mun47wCVYWiqMG3Y5rNQrFow1+rmUu9LxDnzk0kt429xoUN/OXsi",
+	"qXLiXCNkRgsyF1dQWLlOtStJ3zrRZX0Z/DUKwic018k6WXBJ1i7gh3uvCCVzpjDKjk8SMSEfZK1n1uj+",
+	"RpGSKU2+xXwKNNGdoopiCb0n343ISzMmpoKigJpBfokFKUvBi4/ckOXYYtk1xQBGmtX8CiRGLUYfeSSD",
+	"mt/7RH1asFz3iJ+JpHPnoNo+4QJBD7Y/X+h8CCS+GViBjcfa6BLWsxSk5gXIpDdllxgyuhgK1i4tM+cF",
+	"7/8rGyKVgNy/MVbuP+WnEEjmOawhfKfMdy2yQkTI1fSh3Zl9d/AL72nafu/fW89UGnjl+gH+pQP7s8T1",
+	"k0rR7HWqgK/WM+Ca5b0e7Z99GpSzSK0mhNWWmKGuZ7A0R3Z7v/Yc9Ey0soK0uLTBj4pdWHGbmyliXCrt",
+	"d5vXpWYXk540+khILUnBCqKEBWDC6BgtiX1RpXNDKsl4ziqaCPCea8qLCMoxR5N5OyfxTQB5ElcH5eT0",
+	"3VmA/pvTAiwi0075Yn2h0Mb8NJusgBiOpJwJh1rJ1AmhVkNGvEFNJxM0N12BPKgtiNLFVAl0b1CEHK90",
+	"NjzN3XORqs5Yh1Kxe6bBtvqaL6RYd6LtjH2KgaJsNw11N5HuvQxbhJAdIoPzx/p5rUsiilYSn+paWg+Q",
+	"vEQZBflMoFoo5LJkmJZnRI9Op/TZb/43BiV2c6gkEUNuyQ/V1OkdHSRyrs1yuunztxLq2TSyr8XqiCvK",
+	"CkI1EdKlmuPZNQy1vbTeLW2mzdPNnJ+k7PWAte2KTZ9E6TBPDjbVkf3Ts8Zt1czaYrIEBW1FdEO8E1JS",
+	"7QsNM0P6bFt6ds6bXUP/kfpJpZwn/zYiqJE9Xhj1iiAEK0o4FHfGkbKQHTdGjyppfumsic7AsoYmt9ya",
+	"UHSpgjrvvDNz0GntxGfUfj21yzdQX10mrSdWo8eGjevba7Uen2EXC+43hdPqEsShE6XQh9KkWDTukx3u",
+	"yIIue3IIS8GnaFYKedmOOTw6iNMVnz7ZJKCDxttBUDe/9lD1UYsCo8kaASvIjF7BCeLnhqdW0oq3M7lE",
+	"Ce176ClO2v3jsLMZw0HN2T9rcH/WsoZNWjjTiE5diO1RvcznVi/03WbV9dd7rE3c1j4+iQqGd0Gw2BkB",
+	"amZ2rHWxHz0eruE050F2lQpEcJtI6VInG1ixp3/exHHbgR91FbIEtFQ8VQeqc0wyw9DZkGRzxmsNKhsR",
+	"B7NzTDJnSbX/7LB3jkk2pvllXWUjEoPwRK+NyAocjxkQpkzwzHm1/DnEFDkzwuB48OjA1/QeD2hdMGMd",
+	"fVnNjzpYi/DU5eslVrHi7XhCuDGZCW2CkS4rqq1Qd7Sug+sGD5OgSr0ZPW9gEdfm7MLVa2px0nU1vecq",
+	"Ti68DjLMrpmHt54T2LOuTi7RTukN95H+c628ntWgm/ltDwWifOcdVn/9ZPjO3NZV57+BxXkTkN7l4ocr",
+	"ltKHf+5gU9UK1NAHmfOSAdfpRIRqZivs7iyjsQnZrmh8PJk6sVXk9rYTBFIR9NTGeRzzZGOZZ4+f/Gk1",
+	"sToXBSRdkeMSTty1ScQayBsbu0pqwyCl2CF+EWWXJjEWlKbO2tqB0neVqhZiyI1T4dmzSIV4fJBMUddM",
+	"96FxSBqSfHvsimszDP7VDx4lXODmpxjJosIam2w1ADKD/HIXXMx2DWjKT7ySzoq1l21s1Kh6enNcqFmg",
+	"nWzPElUykdXi6fULMQxIoOOrKBR6/o+xvZoD9vVxNKfRYD8Z39pAiRjtrhPVHKWTXYs0uzhEsjVJfmVo",
+	"yYOwWGrWg/WDYnedD8OtyIUBG2A/hpgVWpHk3Lt13f2slouyhJ604uuZ3YiYuAvSiPPvbzKgw3c3GM7v",
+	"YeJW5D1HO1yiWzh3foeenPW+mfVEfCfFvNJroy/9lcXM+d8UFhVnMyqLzJzJbCpE4YAYsGYyx+SNMdic",
+	"x4mQxNGsD2UXcg3FRauXWEJiKCG1suCEmNI0YXpIxqC0RfdumfZ+syYS4MLprG4dF+YsDoaDJagLjpGO",
+	"nNoKecu6RtYJ1lNI0G//fzFqS1mKxUVd9a0gEMZ2ZjF60fpAYON8eLRh7FRNyxuXY2zFD+NTW9qBaWdc",
+	"Z1vFQ7k7dutD5q1DusPlX9WyEtuk1gcGdi/0wi0+IVqQx0+cwMVosmFJD+vve/+NyJl2NnPB6JQL1KOF",
+	"LEAqjMMUV8xFRxMBCL7DjD+Yp5Pec8eWngbuww0oaPJotLhsm8N+ax7YqvnclokUHanzWwGh+IlvfdW8",
+	"a7iyQVgtAGzpZyeHkxXANZssL7Rk0ylIlZFSCNdIEtWVsaGoIjQIUle1nNlPZoYnvV6DXQmGJENFV1IN",
+	"zV/ndEmMoWkkoJF8WQ4ljNvPYCM9gdlprAXrsDJLXIhbURgMMzrcR5Pir6HR9XB2MQ+jRdfDOJi4yXF4",
+	"TbjcEADomHJbwGLsyOk+eLAWJ/YmQs+K7vQ9nbEiw/vRMbxDNTBarJqJhe9Hjf1mEfqAKn1CODCfhMNk",
+	"kJNGJ3LsWzZIv5b/UK9vEWfjLdLQ4/DgtwTOvbbwXiMtPrgvNqJiCtyah/70hV8UTFoEToQgQcNqQeW8",
+	"56w1lknnFNG6N1fGLKeEz1sgNfjvP2/e6ODR3UYjIN+TG1GyrORD6YXA02JBFlCWyVvW89R2i3hpnw6K",
+	"0LXC7P5jPtBesjy9qJ84Yu610MGNeB5DiIekNEcbDPh1g5BbDVduJL8NQCREnC9IQ8QA5fvfzIFyZTN0",
+	"A4TrLoNZBPq0ECrokmA2Gstn2N8WW/6hd28B3NBLino6c9dTK39hXYnGDha7xUR0XRonoua2gy5tquts",
+	"JN9wnxYEATC600lW36Sy9LdI3ZvPqU2ASRS99bqwRMXyG/f48xlizlnlPtr01onQFP00m3KAqFOPZ6+0",
+	"1mR343tEg0ok+d5MHH0FUmDrg3udrd5i25qtccRoCfl1e/K8RfwEDlGNnI99z0ckU8w8noVALxaocVIw",
+	"pSUoNSQIv2gVTmQhPN/knzUDPSQVrUDiQXP4br7FQFbAnGIHmIwozaTRhEuB2W6aXoIiyHENvDQXmgBV",
+	"y1h9tVMzaoCbAaqv7rNrb88fglOdluXbyeD4H9vtvuXnL8Nd7t5+4MrI+jfLG4MVTCta5uaL9pav5zNO",
+	"skldltlxMCB2vqmjazJZeLXtgXtlnr3jCxD9Uze9/9A717PJUwHO7WBox4HKtINqFx7suYIvinoVdXzr",
+	"SzS+xm96Dd/BvdncgIl+d5nSlBfW/7gj9KrZmhmUie07t5jR2NwE0cK5wKaAJ1j8VNEpYO/zMQDHbvXW",
+	"wAe4TNYnrNoMn4YriWsekYZQRSZUmv9lNgqYoVAOmY6RQHsZbsQE9yH2bYsD6VhcAaFlOSJZTssyc8lb",
+	"Vu0JCtp4STBCPLTKrJAkn1F9QjIuNMshQwuwlpwYO4ujJ81Bxijg6Dvz8DFW13KujliGjyVQPXPojCWi",
+	"eCKiK53aJPMSO1igjEe4RjvyANELbDtO6hqHla6LgW3Dif1H1t4BP7KEy/t6bY8wx4TTLYqW/ODvmjd2",
+	"cIw2aDfbpu3KyFzcZl4rukfUmyfG2mnotE7VWCkqgHyG6XDoxQSZ23K0iaRzWAh56fbTihejmF9gqcG6",
+	"XXzlrpJVPQajhOZ8LqjT+ImzzNDuwNClE/3t1p9c4HtoH7gSvbii0WE/JqK2u1Yp8wt6IS1WwAYdkvWm",
+	"QeMdYudm1DJKJC6dardkzHvHMs/tqwZWevWJS3cAzVGbWn/0epDARMAYtVbmAmENuSI6rGOld60j1mfh",
+	"OcGJ7jtRa8UQFm8OCn91Ep5Ah9hrOGU2Jc6De2HyKrLEiLwRKLdmcXc1ltj5Ceh8tuPOK5AOdzph44l0",
+	"skcty82X6koii7SY0vhV+41hPON1FH8Pqi5vL1AwYztFCRoZndR0fsEIyBog1dxYAQVWN0elzLZLzZjm",
+	"l5vAVDuUxNlHA2+MGtj5W+1hZ3e4M9B2ibCnDeVWpLDHarjFAiv4bJ7ztZfO8ZmEBjxVl05PMByqwmEN",
+	"CeWGIFQbjSMgoRhFCM0N8sFniWCuWMiiWD3QQyvfxYSg5viNMudaWyPWof2b36Mn3HZ9xQ9ZKPt04N8e",
+	"wN03pvFCRG7vo9Vd2a1ka8UtsVvR1qMoznK0sWhrTj9fxH6PkNz9+PHGd1fNt3sp6rMm4KqceG7Rssi3",
+	"q+Bc32H+NHoqmXZ9bauqXJ4EW9jCQHuELtdcwjzDoGtA3gCeCzlzlVC3mZ3puWdNpdqtOMt211t3LE67",
+	"vh8tVmr7C9TeRzhVq8LaTmuXM4sfe+7/lAT9uPc2Ks9FYfWixYpbCsMX5EXTJj/C8TB6+65Na9zNQ8sL",
+	"6hqub6xS8c/tsNSQEpGqDgupH9pH0TEQoAWZCtKTLBinva1q4v6vzR3mMpJKdCx1XBKbs+V+UpDWfZwK",
+	"m55Fo+F2p2FdGDu7m3qnYXTi7a3kXXJ/ewI5GQ6gEMPKgjgwFfzJXkcfkWwKHL3BHutK0TkMre+DNm2Z",
+	"sWnQiGS+yXJ2nOqiPCKZPYnhWxNP0CH2ONXA48cjz4afrTGZ/IwGUVPncMZT5m06+H1alqShMrau5zbQ",
+	"uDlBtN1idxgLrmGceNnw12YdtyPGVoRjlNPQu8LeWPwWQIUhOcoPlJyn68/YNJ6Xrre7bQE1GA68sml7",
+	"hVzRfHkhJhOW2348rjJrOKDFnPHkdp2HjKWOOWJkykQ0JVgYOkHtsmEfyos0653PxAIjMZoInsOq7Xmb",
+	"XTGu38phu9LwRG+DXrBJW2YZZ9cKbswErLg5di6/1u+su8+oRljfEKVtjiUrsBRXGzNwgmagRTszGpn/",
+	"GG6yy9jP01vsNZJEE6WgCG9oqHTuktjfOydXX8btDm0T1vQQ3AbS/zrA/TFgfxR7Sm5kU+bU7RK3e2uZ",
+	"vJYSuL5Ym5ZcSTancunbNAb0dqp0gEMkESZMT82Nr7NaNXF5seO04XPFJKg77qKzsalMwILc3DWVKr0z",
+	"VO9WWIqOHRocxa6j0Qx4ZXOkbFmKJV6x2cPYgjJsNUuJ6D/cHqezNdWNEKj3W5rWWUZy+hqqvryLXc/d",
+	"+n7JQ6LqfIZBqitAYK5WJ8ZRj4NZ7joL1YOW6nUUi3zamC2F8CAETGPt4+WIZEbzrJxiyFQsBxBpzLzH",
+	"ITh6Q56BnW5Iseg4AIcD99k0wIbbCf+xhO3jb6sLCVoyuLIgWr4vhe1aG8H3Xjh10maD47V24dRxM6uS",
+	"XdleEO6jSgtpwSjcL7DlcDpDYkXSQxWO1SqbITvntbnVz80Jt0w2BiqTjSY4oXkOShFEjCPf/u3nD9+F",
+	"th2Nl+9tBfzsB0SpY4XRk65oyWzBCOVkJmrp0/VtBlcDpfZtNgfKLkajUfYdOgkJYitY8EnbC8rRzeNX",
+	"KmvsRt9Afw+GATCk65HZTgh108aoB7YULX2ZliKIlkEKYYv9Udyh29CSIhBupnU1+PIFJfckAVjk+yNS",
+	"gukEyCYNeNtxo0WiuqNsFga+hOCRGP9Wxhaag1E5bNddK/jV6CP/yPfIaQeY3BbbOejXBizJV+EFAOGf",
+	"fS+08KyZp/vzEMmIdRMTykqFfbRBLwD4yAyavXt7/oHsXx3uO+RZtf9rg0H7ZT8WZz6LiHKSnRUwr4RR",
+	"mZZ7f4dlNiLngMk9wa6zEHrGtAu/wbANZiNjSaA12IyGrWvJVfNcrATYSaIYPiYLyvRf3kSx9siIdjXV",
+	"+IEc4+e+4yXTrhQROOJMEVlz9GsPQ1+aMIejgyOcU/xhFTVkzPBeGvkDj/VU1pthITbc3y2Id4azf2EO",
+	"PcGKYMtBla1VJoXIa2OB284uzx4/+dN3xqgVBWDQX7lK5MywaEbww7YlAcZOkcPhM/a3VUYsIg8Z1mfm",
+	"ABkeMZ999OjRM0Obnz48H5Ezx1W285ql7ec9Y//uoQc6C20OgOAvyOr5tM2XCOMjtzJPCyMw7IXTepxK",
+	"dL1k76mGV+abe+8QaDUzdB5GnX1xQJCdoqth9GZGvi0kneg9BnqyZ44srRhOH9/dsz131N7h4XfN5NCd",
+	"5GY9xPNboQpidk7CpFa4cUC0ECPy+OiZTTZlnGTvQcvl3ulEg3TVcpiMZI7hhGllJYpzcKKAiLrIHA8O",
+	"sYNfBZxWbHA8eDQ6HB24NkAojPdn2OPmX+bnKeB1G6h2VgyOB38F7drgNBcMvnl0cBDgIKxtjx5u22xu",
+	"/xenEVjNbpPe50ZAydfJxNKEqVHrKhkc/+NTlDY5OLOc4rApSV39F2Z5TJVrvCZ9yzbzkX0sbY6X2x7v",
+	"6OBgxYPpe6OGjrVOYg7NQ5ywCSbEtJ+1HWzd88yI/gU/sZjGTw4ejYJPISJzU/N9h5RuBkkQ2/xxOTQX",
+	"wIxWcZPdL8PBk4NH9zOJ8xVaNp2CBVjK2g1YzxbPKdbpFiLod2v54upw3xzjS7DQWcmz8IopbQG5VBvH",
+	"5vgfPWXgzluMbV6yqCNBFsrUjRB1t6o58iPy1kpFVOIHx6Fxl60nHriGBsOI0rfWsCDptBZKmzvUZX+Z",
+	"66lvajZ6GM+sgYiKwcV8MK8vGLj9jD/d4UGx+4wNLhJM+sbWQmFyjb2/JVyJS5QNBXFGqRHURobnZe1P",
+	"0WM7w9TAYSX739PC18nhK4ebX/mJ01rPhGT/spVkj+1pXf/SSyHHrCgAvUOPj55tfuODEK8pX7rZKSsX",
+	"tlgRIvVwWkaCZON6AtpE55A3BgSi9yvrofv0pXX4zUkl86XX2lV08p1jz5grsdIxOA6pZQjWnkKgeCmk",
+	"uWamks59EybKjTxSbMpRF/nQQN3Z4jnmIJWDeoJdeyzqFhbEkTNNEBjfJm0qMqeX6Px1OutHPmXmlrEW",
+	"hHnb4sFhs1rXBMjqw8RW+eFk9hhPY2KjttCWas/RGeKABq19B0p/L4rlrR2mBsjwS9uEdCh8nVN8eGsD",
+	"t3pQJM6x268Tj3ttU0t4ubQqOu5xdgnLLOzoKHRVxMm+EjldV1zqHt0Pz+EkvmIxcPhoKzHwisop2Bee",
+	"bDMvF0uB4jUUjH5YWpTEx0dH27zsVDsrDX7PosolHbdl1Wt6CZGHYStR5f/SVV32f72EpTGZrfAqIeUS",
+	"O7O9wqxShK02QkoKCg3GyYRdAVGQC16oEXlv7jaH5WEN53xG+dQqYzOXsN0WKvhKLFTu9Jpec7SHLlUH",
+	"EU99cv7XfhcfPN78xhuhX4raxur+YCfCMs+1z8SKao7aKna+DcqqPSaD7l20vV795cuncPYsQOoGuyE8",
+	"9e9kOQTa/NuZD27hfQbEqUMtfLAJblusBJbrNwwWwVeNgEoTIQO6BVp0sbgJx/Ya9sI54l4Y5R6DRi6O",
+	"YfErJ65P9jHJHAZxRoymr5w1idREbF6j+ds+LOZzLr8WEz5s43Qsm6VTCaAcrrb5zUceDbwQw4DY4Rqt",
+	"t4exlovr3RWMF4/fYYwMTIxXQEvfh6t73+OXAgz1ipBL7W3zyH7kycf7/NPdGSJ+ivdsirTHTSXm4XJP",
+	"fP/0nPII/hMLCxd/dOPjYAt581zwSclsFPvBWrlzIZpU0E7VZWjzL6zswR84ofm20nPVhHHP7v/qf/SG",
+	"TF9gIpI2d36R9x1bP1ejp3lYyMWDffHVKwII4+XqMjwT7Xrp73TDeUY6+2Gwajq0eX6/cLj3NrPo+sP0",
+	"KSZvOdioIy0JcOc8xG0LdY326lEWlScA73p9CfUCBeWVxT8kesFyWxDr0qhRadHhRUyYwAyNjxw9a4KX",
+	"y0S03i+8x82QUDx+wHm2JMGdqA2hFcFWasNvIH+cw5ipQMQ/nBR6UA9+J+qBUQiGTWrDdTWCumB6H0vB",
+	"0XTvDdq7LtAj8opqkMNgaCE0RL4klRRiYjNnsCMx+5dVV9Dok3gL2AJPFFhO2NhsQSw+NaaiFUVFMnJ/",
+	"aib6vJnnXYqDzlA9UqEh2uhBr7ht5sdSgJQ6YfjO+REUm3Ioon2Iz4D9QL9q0eb/hpF7dWEEP7CsET2d",
+	"9oN23G7YW3IrNyjj+unjwfo63i/D9Cha3OIYn+78fEVE7DtgK+JFTDDT7emzp0dDoizIJzkaHY6OHqyB",
+	"r/XU4rlpCiFLMbXB36mEhU9QJXoh8MpQ1z7CwLUvC03eX2c2aRRxxJviclScsTTDFYINrXfPKN/CJjqi",
+	"/w+TrVfvJQw6mOFfuNE3xB3OeAGffXDBosYAlq9H8YYdYgvBeX8wXHO8D7YXIWviAzYk0DSXva0AQTKu",
+	"8ePr0+eurWi7X3izEanpu5z4eP5xYf7B3jO6N/n069PHiWL/rySkYZjpIZ7xVQguDGPgXwiE430j4bT/",
+	"K5Z9fNnH26xXVNkSOnPfsYbztQQUR5kRk5mf0bE9JU58OL2oUYjiTioBO508PnjsKzms9AnCGQcJGaCo",
+	"mXuorT5l6EVA1NgUDsa1X1NF2UGGGfoMrqv4fEVS4IznZd14QxJeCWRNQ+N+vejwQS/6HehF4SBiOZxX",
+	"k64hbWyd9X6AD9hXAfsq7aQ8JRlC3GRDrPVxdXHZkGSY8Gh+cFhLtp8QVo1jop75OxQj8sG8Pgylvk2u",
+	"5ALYdHYS5/hjZj58xlRdNSIRyOYCla11QJ4+3x8BNFIuAovy9T4CTrgLJ2UHU+ye/ZRdVLhkeUELeqSi",
+	"SkERo6+1+zI9hCoffJFbCDCH39CRYC8ZL7plOR7EJxJeOa3omJUWSm9Vhrlv94qwX0MR7oZI5fsGJXWt",
+	"ERbw1bEs+ZhkY8lgkoVCVKsu5bQsXamBr0EcxujGtChsowL7OKLZmYd9b6GhQ+/uBe+2uaDoAPXYmEP8",
+	"4ESCmtnP2tzzRRe9us/+cW1Kk/bbwE+9hfvLYGJri/2fzJxXa5K/DrWoAxzfm+Nhn3rQfL5awRHiwhGw",
+	"8ZbSoj803MW2JFb38VXmOsJIGIvPexbzmvFpFk5T21yJxM5ao2U9hGJfQiuE5tX9LqufZ2JOKMmpQkhk",
+	"JzoaS44gwCF5QfMZNjaL1EdrG5RimvZZvYhG30DIt7xc4hRU5JAhSvTJoIAyHAgUAIxtSzOaG0lYQjH1",
+	"PW9dAftgOMhLBOv6dItpsn+oVF+3D/9eab4Nsz44xu5bfkdiqj/V13KlmJAKRFWiNed7bkVIaz3Jv7Eg",
+	"3GzgRk/v/9r8o6MadluCaVZ6rQ4FDGZ6mmthSMZLC2JgjjphiFKAEewgcHeWr3+FSLwO7uVc9AbQzM3x",
+	"kDP3OztTQTsy27f7Sdk1Z65hozhrbs1B249u8LkH3b3RmH0pdC5NDtuilIW11wjlS1tfFjLb+irmTsjj",
+	"g2fWBe47XyH8B7a2yhEdZeIhY2LxsHqmT5sVf01n29fduZpaNFnlN3/Mk76zL+j3LhqSWV8f6CUE1qW7",
+	"SYhu6te6Iy5qnQvbXP+mJ7vus2xcW5dg1kyEnAoEY3VpllQ7ADE6B+JmtO6kT5oWd6tH+Lk52p3DeydJ",
+	"rG8d6e7ZN7yFxLC6j+GZB+nw4Cn+jSQYnsObii4rmZLa/luvylv0jhMLzXcJUGFlOqr9SaX9Ndzlhf4a",
+	"+i9yc2s/GK93EHaN4aU7bPjzTBA6J2f/tRtqTeC/uZDLfet2iYKrbab6b/Pn1x4D+y6uG/txHOf+Y5G5",
+	"KF2f9T7WDt0YfLNN15gQ6fYQiHy4XnY+0g5RfsViRmTPUHKO1qL15W4fWXCfDkccQez3bXuIPUyp6k+j",
+	"+OBbzQdUQgv+CsWIvK8RltZWGTNObGM0BSd4FLADRhwMtB2eHSCmpEyBiorDFF1G6FalWNiGqAl110w4",
+	"dKa5C9nju8GE43i/8seuDZeZEj8BKte1mcdWyVBWDaWbGO9EyAcB9CCAthNAtrdF1w0uxKWFj8DudTZQ",
+	"5hv4Wq+xdYPvII7sQB1xFIDL9+KmTbsLpbccWjCqjJMXfFoyNWsDF3+b1c2eX/i+Pdl3CReZmc+/wPfC",
+	"+EPKnNAAKyFwXuMGfWMRpBGu60GiPEiUa0uUnwKWvK0VsU27VZRfiY2GfQemm8iU0BXyaxAjP4CGXL/B",
+	"Kf0hZYhdWo/BhFsxJHPAPu8lzS8ZnzY4pa5bgL1eKqCXASbgQdo8SJsbSJs3dA6uggQ8g1nhYvlMETG5",
+	"qZiRMHHugr1Kinml18ic17TACEfoyFYyDoqMl14QDnGmQ+J6ztlGDoI3LQYnsGh6EmsnwkbklGTmh8w1",
+	"LQkJ762M9jUC78wrcq5TPZWArertgqyZkSlsRJeRmSgLhVbHiadmv7B0DQoSlpxtYfg+kO+do95dZbj7",
+	"cX4jAbm60B5hGYjOBdaP0pJdwoMgfBCENxCEfwUdutI6Ocj4FdOYQYg5QBhFu74d53vv9HuNLVS4b9p3",
+	"Z2FKP8AXd7zvCJEvGiZ1hh05XNXPtH6A/n44ztc6zolGpJ2j/T1M0WRS4WT5ExzO5OrpVUuuZ2BN/vYB",
+	"bjXPWleWEp/kO7oytzxkD5mAXzPT9qYC7siy104EdFwUZwGmO8W5prbX/3pfvt8Lm88XFmwvYHM3YCtS",
+	"QkvsLLUCWZdojOcy+bG5GivLVufV9hF9wYuv54iGtT6cz9/FpfKCF3d0pex329v2ot6ftdvprq3mCZUk",
+	"8de/xoKSP0Idz10WxUSb3lcV85bD76Iu5uGqX73qv2n1RVa91TPdHtR3oQv03dZHB4fHTTt319QGXW1N",
+	"W6eVdq62f+qIHB0cHAdI2qFN3cWuXtpf5QqAu4M8+siPDo6Om9u9qCUdl8th1KgQCkSqIWeTyFM+E2Xh",
+	"YrJiEiqRgoPOdyzFxACqEe9/aAMrPnKhhejv5xUdwhuD8Q83vmFpeZew/fF67tnrtzJ0995iyrYZbnPG",
+	"CbHpHApBR+NW4iFm4vtYtvwKcVPj91CVdAnFJh9D9E545cvwGi6K4eBdaDa/d2pItnnw5g3/AlLpVvu4",
+	"rd+CU3/4mn7WUGA9HJvDjd02t0qTo3uniRNIJ3E3aYvrUFL9h+S+4SBqmrzpfXzUPvnVt8d4KD34w1pr",
+	"53TZ4NVsr0Vdx2Lb/zX61yYXYVuP+O3u2FY//gd34e/UhuCrelC30foYSsGnaPizezYnNuu5EZtu9kWu",
+	"PXP7cOXrk5O1Qucgr0DuYbMw++iIZEpDlZFvC6rpMTnXUH2H1gmS0HkebfGleXBIMnvbhzei2X9HHKwm",
+	"YAayuf5swe5HjpaPlkDnNqCoRuQVpji47Zn63sKU5KIUHAuYPOY+dwCPogI+Iqfczt2YjAWZSrFQ3hij",
+	"bowTgksc0/wS/SavqNJ7L8xLe2c/ZOaUS1D13PVFc/My3xC1/sglVEC14R0hSQn0Cn+ssRLb+V9P/Uu0",
+	"VMJ2O8Gya/wcEtl1Q3X9l9FCZIrU1bFfkGvVnLC1zvHTa22thCArvEOopMrtbmNbSsiBXVlvMDqFrKLS",
+	"eIVaFBp04H6cd+vR4cGfDtdilN6mq0jDZ235ec/Sui33uzhDaS8zvoiy/MhKzI7/vRETMZWCraW9seXb",
+	"N8yF9ckZVffhivg9XBEvRVmKxcolMWMlFkXImqs/8H3g6dl7IxwdHHQ9BwgPcXRw1Pxeaapr5YgWnQkO",
+	"abDktob33s/hbpHy7Bh90MHOJ3J31vI50ig1/psVl92punRl/faOzCLLMgsdstsm9IPx+QdXY5sD+AeW",
+	"R1aSbGkauiN1PwZi//n94CSgz7U1Ys+iV6OaTPMZasZN7N7ldT2cvN/JyUMMWiq7OgL7vSgGWtZ6NkGw",
+	"631a/FIrHVCqCihBQwIGvSwb42DKroCTGlHjuFgQBAVA8Aij7tpYFUdkqlGiRbMCfRoNunJaH6dgrlwz",
+	"NEXm4go97A7i6gEU4tbPQMQdSXClOdYYFGgrm/9sn+kbf/nLsL+h7jruuMVaxWiYvgR6UbJ8GWFMt0DE",
+	"xII3lDB8iSVnTD8w5b0y5TmA3ZyYMc21iqLiGsDJKSmpjMrSYPklw/1nnExELUlJlyAtcuYKv8QchRq9",
+	"0hF4ATao1aIsRuRn61wiGaJ/ZcHRrMkvdTEFw4+AgH06KsYRnGCzinUlOicW4m/3MptTpMEHW095J3WH",
+	"gci/VfVymECfQEDamwceqmgeYm43FVw/mtPuyt7sob7mVZoQWF4Q9kurrObmPGVDktVc0QlktjaPSQkl",
+	"XFGuMzI3972O+Z6ISfcmJFPQiigtWa5t50AULoZSkOshyWZQVpO6zByuqLF9lHW12zJKrBDEL9u0IyIk",
+	"mQkOSi/RcY7uDSKdh33S9Om2SqGEqqS5c81j+hd68zFRGntOJJt4r/qg2BW89FS7swSiMMI9i7b2uKuC",
+	"LVycNqYZNPo/XlzzQdDdv4ZGl2gzU+4zfzCZsWluRdV1Jd+X8N5q467YmPd9SiuQSvAROdOkZEZjt3mV",
+	"+HEoQqaWb9Xgk9RXs63fciBzs2c+2Gm/jDK0G0y2eU4IpTyKu/1FHoLVASxcypBYBLsh+R4bheD3o2ZV",
+	"qPLNgEmjXQ6JqLViBaJHRouPBm0RN5VDLjzsE9aQe3SNS1j6ovdcR5gK4bsBf3Llk8+3wr63TYGEU2LN",
+	"+NHHY+jL1QFOc+17pgMUoe26u6wQ7Bb/znEA36poZQGhJXyaKgWzJuCx4RbhN5Zy36pXLJy3b6XntoUk",
+	"wXaVinzruxB+F4+NzetWxz1DWVxXdh8whRPBc5b/FXV09ZeYGnz59OX/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

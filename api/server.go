@@ -20,6 +20,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
 	"meai/internal/authorization"
 	"meai/internal/identity"
 	"meai/internal/identity/devlogin"
@@ -46,6 +47,7 @@ type Engine interface {
 	Reflect(ctx context.Context, in mirror.ReflectInput) (mirror.Reflection, error)
 	Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error)
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
+	Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error)
 	StartApproval(ctx context.Context, id uuid.UUID) error
 	Decide(ctx context.Context, d approval.Decision) error
 	AnswerEscalation(ctx context.Context, id uuid.UUID) error
@@ -71,6 +73,8 @@ type Options struct {
 	Escalations Escalations
 	// Resources shows single resources; [bridge.Catalogue] is the real one.
 	Resources Resources
+	// Feedback keeps what people say of what they were given; [feedback.Store] is the real one.
+	Feedback FeedbackStore
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -115,6 +119,7 @@ type Server struct {
 	approvals   Approvals
 	escalations Escalations
 	resources   Resources
+	feedback    FeedbackStore
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -136,11 +141,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations and Resources are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil || o.Feedback == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Resources and Feedback are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, resources: o.Resources, log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, resources: o.Resources, feedback: o.Feedback,
+		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {

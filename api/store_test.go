@@ -16,6 +16,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
 	"meai/internal/failure"
 	"meai/workflows"
 )
@@ -231,6 +232,8 @@ type engine struct {
 	search   bridge.SearchResult
 	prompts  mirror.Reflection
 	asked    []mirror.ReflectInput
+	judged   truthfilter.Assessed
+	texts    []truthfilter.AssessInput
 }
 
 func (e *engine) StartInteraction(ctx context.Context, in workflows.InteractionInput) error {
@@ -273,6 +276,11 @@ func (e *engine) Recall(_ context.Context, in memory.RecallInput) (memory.Recoll
 func (e *engine) SearchResources(_ context.Context, in bridge.SearchInput) (bridge.SearchResult, error) {
 	e.searches = append(e.searches, in)
 	return e.search, e.fail
+}
+
+func (e *engine) Assess(_ context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error) {
+	e.texts = append(e.texts, in)
+	return e.judged, e.fail
 }
 
 func (e *engine) StartApproval(context.Context, uuid.UUID) error  { return nil }

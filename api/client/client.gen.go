@@ -96,6 +96,66 @@ func (e ApprovalAct) Valid() bool {
 	}
 }
 
+// Defines values for AssessmentRequestKind.
+const (
+	AssessmentRequestKindDraft    AssessmentRequestKind = "draft"
+	AssessmentRequestKindResource AssessmentRequestKind = "resource"
+	AssessmentRequestKindText     AssessmentRequestKind = "text"
+)
+
+// Valid indicates whether the value is a known member of the AssessmentRequestKind enum.
+func (e AssessmentRequestKind) Valid() bool {
+	switch e {
+	case AssessmentRequestKindDraft:
+		return true
+	case AssessmentRequestKindResource:
+		return true
+	case AssessmentRequestKindText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AssessmentRequestNeeds.
+const (
+	AssessmentRequestNeedsAutonomy     AssessmentRequestNeeds = "autonomy"
+	AssessmentRequestNeedsCertainty    AssessmentRequestNeeds = "certainty"
+	AssessmentRequestNeedsCompetence   AssessmentRequestNeeds = "competence"
+	AssessmentRequestNeedsConnection   AssessmentRequestNeeds = "connection"
+	AssessmentRequestNeedsContribution AssessmentRequestNeeds = "contribution"
+	AssessmentRequestNeedsGrowth       AssessmentRequestNeeds = "growth"
+	AssessmentRequestNeedsRelatedness  AssessmentRequestNeeds = "relatedness"
+	AssessmentRequestNeedsSignificance AssessmentRequestNeeds = "significance"
+	AssessmentRequestNeedsVariety      AssessmentRequestNeeds = "variety"
+)
+
+// Valid indicates whether the value is a known member of the AssessmentRequestNeeds enum.
+func (e AssessmentRequestNeeds) Valid() bool {
+	switch e {
+	case AssessmentRequestNeedsAutonomy:
+		return true
+	case AssessmentRequestNeedsCertainty:
+		return true
+	case AssessmentRequestNeedsCompetence:
+		return true
+	case AssessmentRequestNeedsConnection:
+		return true
+	case AssessmentRequestNeedsContribution:
+		return true
+	case AssessmentRequestNeedsGrowth:
+		return true
+	case AssessmentRequestNeedsRelatedness:
+		return true
+	case AssessmentRequestNeedsSignificance:
+		return true
+	case AssessmentRequestNeedsVariety:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditEntryOutcome.
 const (
 	AuditEntryOutcomeDenied    AuditEntryOutcome = "denied"
@@ -315,6 +375,30 @@ func (e EscalationState) Valid() bool {
 	case EscalationStateOpen:
 		return true
 	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedbackRating.
+const (
+	FeedbackRatingHelpful    FeedbackRating = "helpful"
+	FeedbackRatingIrrelevant FeedbackRating = "irrelevant"
+	FeedbackRatingUnsafe     FeedbackRating = "unsafe"
+	FeedbackRatingUntrue     FeedbackRating = "untrue"
+)
+
+// Valid indicates whether the value is a known member of the FeedbackRating enum.
+func (e FeedbackRating) Valid() bool {
+	switch e {
+	case FeedbackRatingHelpful:
+		return true
+	case FeedbackRatingIrrelevant:
+		return true
+	case FeedbackRatingUnsafe:
+		return true
+	case FeedbackRatingUntrue:
 		return true
 	default:
 		return false
@@ -877,6 +961,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopeTruthfilter       Scope = "truthfilter"
 )
 
 // Valid indicates whether the value is a known member of the Scope enum.
@@ -897,6 +982,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopeTruthfilter:
 		return true
 	default:
 		return false
@@ -1054,6 +1141,14 @@ type Adjustment struct {
 	Layer FilterLayer `json:"layer"`
 }
 
+// Adjustments defines model for Adjustments.
+type Adjustments struct {
+	Adjusted []Adjustment `json:"adjusted"`
+
+	// Policy Version of the policy in force.
+	Policy string `json:"policy"`
+}
+
 // Analysis defines model for Analysis.
 type Analysis struct {
 	// Basic The same text by the labels that research uses.
@@ -1122,6 +1217,41 @@ type ApprovalPage struct {
 	Approvals  []Approval          `json:"approvals"`
 	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
+
+// Assessment defines model for Assessment.
+type Assessment struct {
+	// Degraded `memory_unavailable`: not held against what the person told. `mirror_unavailable`: its language is not known.
+	Degraded []string `json:"degraded"`
+
+	// Fallback A text that was reviewed beforehand, to use instead of one that does not pass.
+	Fallback  string    `json:"fallback,omitempty,omitzero"`
+	Judgement Judgement `json:"judgement"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety *Safety `json:"safety,omitempty"`
+}
+
+// AssessmentRequest defines model for AssessmentRequest.
+type AssessmentRequest struct {
+	// About What the text answers.
+	About string `json:"about,omitempty,omitzero"`
+
+	// Emotion What the person feels.
+	Emotion EmotionLabel `json:"emotion,omitempty,omitzero"`
+
+	// Kind `draft`: to be said to the person, and held to the form of an answer. `resource`: to be offered to them. `text`: anything else.
+	Kind  AssessmentRequestKind    `json:"kind,omitempty,omitzero"`
+	Needs []AssessmentRequestNeeds `json:"needs,omitempty,omitzero"`
+
+	// Text In English.
+	Text string `json:"text"`
+}
+
+// AssessmentRequestKind `draft`: to be said to the person, and held to the form of an answer. `resource`: to be offered to them. `text`: anything else.
+type AssessmentRequestKind string
+
+// AssessmentRequestNeeds defines model for AssessmentRequest.Needs.
+type AssessmentRequestNeeds string
 
 // AuditCheckpoint defines model for AuditCheckpoint.
 type AuditCheckpoint struct {
@@ -1305,6 +1435,28 @@ type Evidence struct {
 	End   int    `json:"end"`
 	Label string `json:"label"`
 	Start int    `json:"start"`
+}
+
+// Feedback defines model for Feedback.
+type Feedback struct {
+	// About Exactly one of them.
+	About FeedbackThing `json:"about"`
+
+	// RatedAt Since when it counts; for 180 days.
+	RatedAt time.Time      `json:"rated_at"`
+	Rating  FeedbackRating `json:"rating"`
+}
+
+// FeedbackRating defines model for FeedbackRating.
+type FeedbackRating string
+
+// FeedbackThing Exactly one of them.
+type FeedbackThing struct {
+	// InteractionId One of the caller's own.
+	InteractionId openapi_types.UUID `json:"interaction_id,omitempty,omitzero"`
+
+	// ResourceId One of the library.
+	ResourceId string `json:"resource_id,omitempty,omitzero"`
 }
 
 // FieldError defines model for FieldError.
@@ -1561,6 +1713,13 @@ type NewApproval struct {
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewFeedback defines model for NewFeedback.
+type NewFeedback struct {
+	// About Exactly one of them.
+	About  FeedbackThing  `json:"about"`
+	Rating FeedbackRating `json:"rating"`
 }
 
 // NewInteraction defines model for NewInteraction.
@@ -2157,6 +2316,12 @@ type CreateSessionJSONRequestBody = NewSession
 // CreateInteractionJSONRequestBody defines body for CreateInteraction for application/json ContentType.
 type CreateInteractionJSONRequestBody = NewInteraction
 
+// AssessTextJSONRequestBody defines body for AssessText for application/json ContentType.
+type AssessTextJSONRequestBody = AssessmentRequest
+
+// GiveFeedbackJSONRequestBody defines body for GiveFeedback for application/json ContentType.
+type GiveFeedbackJSONRequestBody = NewFeedback
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -2582,6 +2747,54 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/sessions/{session_id}/interactions/{interaction_id}/status (the `GetInteractionStatus` operationId).
 	GetInteractionStatus(ctx context.Context, sessionId SessionID, interactionId InteractionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetAdjustments Take my feedback back
+	//
+	// All that was given until now counts no more, for nobody.
+	//
+	// Corresponds with DELETE /v1/truthfilter/adjustments (the `ResetAdjustments` operationId).
+	ResetAdjustments(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAdjustments See what my feedback has moved
+	//
+	// Corresponds with GET /v1/truthfilter/adjustments (the `GetAdjustments` operationId).
+	GetAdjustments(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AssessTextWithBody Have a text judged
+	//
+	// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+	AssessTextWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AssessText Have a text judged
+	//
+	// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+	AssessText(ctx context.Context, body AssessTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveFeedbackWithBody Say how an answer or a resource was
+	//
+	// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+	GiveFeedbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveFeedback Say how an answer or a resource was
+	//
+	// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+	GiveFeedback(ctx context.Context, body GiveFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetHealth Is the process up?
@@ -3386,6 +3599,114 @@ func (c *Client) GetInteractionResponse(ctx context.Context, sessionId SessionID
 // Corresponds with GET /v1/sessions/{session_id}/interactions/{interaction_id}/status (the `GetInteractionStatus` operationId).
 func (c *Client) GetInteractionStatus(ctx context.Context, sessionId SessionID, interactionId InteractionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetInteractionStatusRequest(c.Server, sessionId, interactionId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetAdjustments Take my feedback back
+//
+// All that was given until now counts no more, for nobody.
+//
+// Corresponds with DELETE /v1/truthfilter/adjustments (the `ResetAdjustments` operationId).
+func (c *Client) ResetAdjustments(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetAdjustmentsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAdjustments See what my feedback has moved
+//
+// Corresponds with GET /v1/truthfilter/adjustments (the `GetAdjustments` operationId).
+func (c *Client) GetAdjustments(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAdjustmentsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AssessTextWithBody Have a text judged
+//
+// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+func (c *Client) AssessTextWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAssessTextRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AssessText Have a text judged
+//
+// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+func (c *Client) AssessText(ctx context.Context, body AssessTextJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAssessTextRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveFeedbackWithBody Say how an answer or a resource was
+//
+// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+func (c *Client) GiveFeedbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveFeedbackRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveFeedback Say how an answer or a resource was
+//
+// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+func (c *Client) GiveFeedback(ctx context.Context, body GiveFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveFeedbackRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4962,6 +5283,140 @@ func NewGetInteractionStatusRequest(server string, sessionId SessionID, interact
 	return req, nil
 }
 
+// NewResetAdjustmentsRequest constructs an http.Request for the ResetAdjustments method
+func NewResetAdjustmentsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/truthfilter/adjustments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAdjustmentsRequest constructs an http.Request for the GetAdjustments method
+func NewGetAdjustmentsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/truthfilter/adjustments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAssessTextRequest calls the generic AssessText builder with application/json body
+func NewAssessTextRequest(server string, body AssessTextJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAssessTextRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAssessTextRequestWithBody constructs an http.Request for the AssessText method, with any body, and a specified content type
+func NewAssessTextRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/truthfilter/assessments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGiveFeedbackRequest calls the generic GiveFeedback builder with application/json body
+func NewGiveFeedbackRequest(server string, body GiveFeedbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGiveFeedbackRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewGiveFeedbackRequestWithBody constructs an http.Request for the GiveFeedback method, with any body, and a specified content type
+func NewGiveFeedbackRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/truthfilter/feedback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -5401,6 +5856,58 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/sessions/{session_id}/interactions/{interaction_id}/status (the `GetInteractionStatus` operationId).
 	GetInteractionStatusWithResponse(ctx context.Context, sessionId SessionID, interactionId InteractionID, reqEditors ...RequestEditorFn) (*GetInteractionStatusResponse, error)
+
+	// ResetAdjustmentsWithResponse Take my feedback back
+	//
+	// All that was given until now counts no more, for nobody.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/truthfilter/adjustments (the `ResetAdjustments` operationId).
+	ResetAdjustmentsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ResetAdjustmentsResponse, error)
+
+	// GetAdjustmentsWithResponse See what my feedback has moved
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/truthfilter/adjustments (the `GetAdjustments` operationId).
+	GetAdjustmentsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAdjustmentsResponse, error)
+
+	// AssessTextWithBodyWithResponse Have a text judged
+	//
+	// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+	AssessTextWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AssessTextResponse, error)
+
+	// AssessTextWithResponse Have a text judged
+	//
+	// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+	AssessTextWithResponse(ctx context.Context, body AssessTextJSONRequestBody, reqEditors ...RequestEditorFn) (*AssessTextResponse, error)
+
+	// GiveFeedbackWithBodyWithResponse Say how an answer or a resource was
+	//
+	// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+	GiveFeedbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GiveFeedbackResponse, error)
+
+	// GiveFeedbackWithResponse Say how an answer or a resource was
+	//
+	// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+	GiveFeedbackWithResponse(ctx context.Context, body GiveFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*GiveFeedbackResponse, error)
 }
 
 type GetHealthResponse struct {
@@ -8953,6 +9460,423 @@ func (r GetInteractionStatusResponse) ContentType() string {
 	return ""
 }
 
+// ResetAdjustmentsResponse429Headers the declared response headers of an HTTP 429 response for ResetAdjustments
+type ResetAdjustmentsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ResetAdjustmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ResetAdjustmentsResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ResetAdjustmentsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ResetAdjustmentsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ResetAdjustmentsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ResetAdjustmentsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ResetAdjustmentsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ResetAdjustmentsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ResetAdjustmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResetAdjustmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResetAdjustmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResetAdjustmentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetAdjustmentsResponse429Headers the declared response headers of an HTTP 429 response for GetAdjustments
+type GetAdjustmentsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetAdjustmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Adjustments
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetAdjustmentsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAdjustmentsResponse) GetJSON200() *Adjustments {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetAdjustmentsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetAdjustmentsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetAdjustmentsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetAdjustmentsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetAdjustmentsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetAdjustmentsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAdjustmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAdjustmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAdjustmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAdjustmentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AssessTextResponse429Headers the declared response headers of an HTTP 429 response for AssessText
+type AssessTextResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type AssessTextResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Assessment
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AssessTextResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AssessTextResponse) GetJSON200() *Assessment {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AssessTextResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AssessTextResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AssessTextResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AssessTextResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AssessTextResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GiveFeedbackResponse429Headers the declared response headers of an HTTP 429 response for GiveFeedback
+type GiveFeedbackResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GiveFeedbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Feedback
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GiveFeedbackResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GiveFeedbackResponse) GetJSON200() *Feedback {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GiveFeedbackResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GiveFeedbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GiveFeedbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GiveFeedbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GiveFeedbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetHealthWithResponse Is the process up?
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9623,6 +10547,94 @@ func (c *ClientWithResponses) GetInteractionStatusWithResponse(ctx context.Conte
 		return nil, err
 	}
 	return ParseGetInteractionStatusResponse(rsp)
+}
+
+// ResetAdjustmentsWithResponse Take my feedback back
+//
+// All that was given until now counts no more, for nobody.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/truthfilter/adjustments (the `ResetAdjustments` operationId).
+func (c *ClientWithResponses) ResetAdjustmentsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ResetAdjustmentsResponse, error) {
+	rsp, err := c.ResetAdjustments(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResetAdjustmentsResponse(rsp)
+}
+
+// GetAdjustmentsWithResponse See what my feedback has moved
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/truthfilter/adjustments (the `GetAdjustments` operationId).
+func (c *ClientWithResponses) GetAdjustmentsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAdjustmentsResponse, error) {
+	rsp, err := c.GetAdjustments(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAdjustmentsResponse(rsp)
+}
+
+// AssessTextWithBodyWithResponse Have a text judged
+//
+// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+func (c *ClientWithResponses) AssessTextWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AssessTextResponse, error) {
+	rsp, err := c.AssessTextWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAssessTextResponse(rsp)
+}
+
+// AssessTextWithResponse Have a text judged
+//
+// In four layers, by the caller's own policy, and against what they have told. Without `about` it is not judged whether the text is on topic. The text is not remembered; one that is not in English is refused.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/truthfilter/assessments (the `AssessText` operationId).
+func (c *ClientWithResponses) AssessTextWithResponse(ctx context.Context, body AssessTextJSONRequestBody, reqEditors ...RequestEditorFn) (*AssessTextResponse, error) {
+	rsp, err := c.AssessText(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAssessTextResponse(rsp)
+}
+
+// GiveFeedbackWithBodyWithResponse Say how an answer or a resource was
+//
+// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+func (c *ClientWithResponses) GiveFeedbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GiveFeedbackResponse, error) {
+	rsp, err := c.GiveFeedbackWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGiveFeedbackResponse(rsp)
+}
+
+// GiveFeedbackWithResponse Say how an answer or a resource was
+//
+// `untrue`, `unsafe` and `irrelevant` make the judgement of what the caller gets stricter in that respect, `helpful` takes steps back that are not of safety or honesty. A second rating of the same thing replaces the first; sending one again changes nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/truthfilter/feedback (the `GiveFeedback` operationId).
+func (c *ClientWithResponses) GiveFeedbackWithResponse(ctx context.Context, body GiveFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*GiveFeedbackResponse, error) {
+	rsp, err := c.GiveFeedback(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGiveFeedbackResponse(rsp)
 }
 
 // ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
@@ -13274,6 +14286,438 @@ func ParseGetInteractionStatusResponse(rsp *http.Response) (*GetInteractionStatu
 	switch {
 	case rsp.StatusCode == 429:
 		var headers GetInteractionStatusResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResetAdjustmentsResponse parses an HTTP response from a ResetAdjustmentsWithResponse call
+func ParseResetAdjustmentsResponse(rsp *http.Response) (*ResetAdjustmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResetAdjustmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ResetAdjustmentsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAdjustmentsResponse parses an HTTP response from a GetAdjustmentsWithResponse call
+func ParseGetAdjustmentsResponse(rsp *http.Response) (*GetAdjustmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAdjustmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Adjustments
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetAdjustmentsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAssessTextResponse parses an HTTP response from a AssessTextWithResponse call
+func ParseAssessTextResponse(rsp *http.Response) (*AssessTextResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AssessTextResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Assessment
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers AssessTextResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGiveFeedbackResponse parses an HTTP response from a GiveFeedbackWithResponse call
+func ParseGiveFeedbackResponse(rsp *http.Response) (*GiveFeedbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GiveFeedbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Feedback
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GiveFeedbackResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

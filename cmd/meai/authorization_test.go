@@ -76,6 +76,10 @@ var matrix = map[string]rule{
 	"proveAuditEntry":          {roles: readers, keys: true, own: 200, other: 200, query: "?size=1"},
 	"proveAuditConsistency":    {roles: readers, keys: true, own: 200, other: 200, query: "?from=1&to=2"},
 	"revokeAPIKey":             {roles: everybody, stepUp: true, own: 200, other: 404},
+	"assessText":               {roles: people, keys: true, own: 200, other: 200, body: `{"text":"It sounds like a long day."}`},
+	"giveFeedback":             {roles: people, keys: true, own: 200, other: 404, body: `{"about":{"interaction_id":"{interaction_id}"},"rating":"helpful"}`},
+	"getAdjustments":           {roles: people, keys: true, own: 200, other: 200},
+	"resetAdjustments":         {roles: people, keys: true, own: 204, other: 204},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 }
 
@@ -208,7 +212,8 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	path := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good").Replace(op.path)
+	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good")
+	path, body := named.Replace(op.path), named.Replace(r.body)
 	// A session that ends is one of its own, for the others to go on.
 	if op.id == "endSession" && token != "" && owner.role == identity.Person {
 		path = strings.Replace(path, owner.session, owner.spareSession(t, base), 1)
@@ -216,7 +221,7 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if before, after, found := strings.Cut(path, "{approval_id}"); found {
 		path = before + owner.newApproval(t, base) + after
 	}
-	request, err := http.NewRequestWithContext(t.Context(), op.method, base+path+r.query, strings.NewReader(r.body))
+	request, err := http.NewRequestWithContext(t.Context(), op.method, base+path+r.query, strings.NewReader(body))
 	require.NoError(t, err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -279,7 +284,7 @@ func (m *member) newApproval(t *testing.T, base string) string {
 func keysReachTheirScope(t *testing.T, base string, m, stranger *member) {
 	p := withToken(t, base, m.tokens["good"])
 	all := operations(t)
-	for _, made := range []client.Scope{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "account:read"} {
+	for _, made := range []client.Scope{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "truthfilter", "account:read"} {
 		key, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Scopes: []client.Scope{made}, Days: 1})
 		require.NoError(t, err)
 		require.NotNil(t, key.JSON201, "%s", key.Body)

@@ -219,6 +219,16 @@ func (w *watch) askCapabilities(t *testing.T) {
 	resource, err := p.api.GetResourceWithResponse(t.Context(), word("GetResource resource_id"), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNotFound, resource.StatusCode(), "%s", resource.Body)
+	judged, err := p.api.AssessTextWithResponse(t.Context(), client.AssessmentRequest{
+		Text: "It sounds as if " + word("AssessText /text") + " is always on your mind.", About: "I miss " + word("AssessText /about") + ".",
+	})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, judged.StatusCode(), "%s", judged.Body)
+	unknown, err := p.api.GiveFeedbackWithResponse(t.Context(), client.NewFeedback{
+		About: client.FeedbackThing{ResourceId: word("GiveFeedback /about/resource_id")}, Rating: client.FeedbackRatingHelpful,
+	})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, unknown.StatusCode(), "only ids of the library are kept")
 }
 
 // beRefused sends words to where none are taken: what is refused must leave no

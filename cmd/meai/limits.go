@@ -44,6 +44,7 @@ func (p *parts) limits(ctx context.Context) (*api.Limits, error) {
 		Rates: []ratelimit.Limit{
 			ratelimit.PerMinute("synthesis", c.Synthesis), ratelimit.PerMinute("memory", c.Memory),
 			ratelimit.PerMinute("bridge", c.Bridge), ratelimit.PerMinute("mirror", c.Mirror),
+			ratelimit.PerMinute("truthfilter", c.TruthFilter),
 			ratelimit.PerMinute("reading", c.Reading), ratelimit.PerMinute("account", c.Account),
 		},
 		Counts:  countsOf(ratelimit.PerMinute("api-key", c.APIKey)),

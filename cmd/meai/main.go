@@ -33,6 +33,7 @@ type cli struct {
 	Revoke   revokeCommand   `cmd:"" help:"End an API key or a role given for a time."`
 	Approval approvalCommand `cmd:"" help:"Approvals as signed documents, for when no engine is there."`
 	Keys     keysCommand     `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
+	Filter   filterCommand   `cmd:"" help:"Look at what TruthFilter has learned from feedback; take it back."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`

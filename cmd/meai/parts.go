@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"time"
 
@@ -18,7 +17,9 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/activities/truthfilter/feedback"
 	"meai/activities/upkeep"
+	"meai/internal/audit"
 	"meai/internal/cluster"
 	"meai/internal/codec"
 	"meai/internal/config"
@@ -248,7 +249,7 @@ func (p *parts) persist(ctx context.Context, failing string, f func(context.Cont
 }
 
 // capabilities puts the activities together.
-func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, embedder embedding.Embedder) (workers.Capabilities, error) {
+func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, embedder embedding.Embedder) (workers.Capabilities, error) {
 	index, err := p.vectors(ctx)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -278,11 +279,11 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
-	policy, err := p.policy()
+	told, err := p.feedback(ctx, db, log)
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
-	filter := truthfilter.New(embedder, policy)
+	filter, policies := truthfilter.New(embedder, told.Written), feedback.NewPolicies(told)
 	library.SearchIn(index)
 	go p.keepIndexed(ctx, library)
 	pages := bridge.NewLinks(db)
@@ -295,10 +296,11 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
 	return workers.Capabilities{
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
-		TruthFilter: &truthfilter.Activities{Filter: filter, Steps: steps},
-		Bridge:      &bridge.Activities{Library: library, Filter: filter, Steps: steps, Discovery: discovery, Links: pages},
+		TruthFilter: &truthfilter.Activities{Filter: filter, Policies: policies, Steps: steps},
+		Bridge:      &bridge.Activities{Library: library, Filter: filter, Policies: policies, Steps: steps, Discovery: discovery, Links: pages},
 		Library:     review,
 		Upkeep:      &upkeep.Activities{DB: db},
+		Feedback:    &feedback.Activities{Store: told, Filter: filter},
 		Keys: &keys.Activities{
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,
 			ArchiveAge: p.config.Keyring.ArchiveAge, KEKGrace: p.config.Keyring.KEKGrace,
@@ -308,21 +310,4 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
 		}),
 	}, nil
-}
-
-// policy is TruthFilter's, from its file when one is configured.
-func (p *parts) policy() (truthfilter.Policy, error) {
-	file := p.config.Filter.Policy
-	if file == "" {
-		return truthfilter.Standard, nil
-	}
-	written, err := os.ReadFile(file)
-	if err != nil {
-		return truthfilter.Policy{}, fmt.Errorf("filter.policy: %w", err)
-	}
-	policy, err := truthfilter.ParsePolicy(written)
-	if err != nil {
-		return truthfilter.Policy{}, fmt.Errorf("filter.policy: %s: %w", file, err)
-	}
-	return policy, nil
 }

@@ -74,7 +74,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		settings = append(settings, embeddingModel(embedder.Model()))
-		caps, err := p.capabilities(ctx, temporal, db, embedder)
+		caps, err := p.capabilities(ctx, temporal, db, log, embedder)
 		if err != nil {
 			return err
 		}
@@ -128,6 +128,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, fmt.Errorf("load the resource library: %w", err)
 	}
+	told, err := p.feedback(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive},
@@ -136,6 +140,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Approvals:       p.approvals(db, log),
 		Escalations:     escalation.NewStore(db, p.keys),
 		Resources:       &bridge.Catalogue{Library: library, Links: bridge.NewLinks(db)},
+		Feedback:        told,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -76,8 +76,8 @@ func TestDecisions(t *testing.T) {
 func TestAKeyReachesItsScopesOnly(t *testing.T) {
 	policies, err := authorization.Load()
 	require.NoError(t, err)
-	for _, scope := range []string{"conversation:read", "conversation:write", "mirror", "memory", "bridge"} {
-		for _, made := range []string{"conversation:read", "conversation:write", "mirror", "memory", "bridge"} {
+	for _, scope := range []string{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "truthfilter"} {
+		for _, made := range []string{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "truthfilter"} {
 			c := who(identity.Person, withKey(made))
 			got := policies.Decide(authorization.Request{Caller: c, Action: "x", Scope: scope, Subject: c.Subject, Now: now})
 			require.Equal(t, scope == made, got == authorization.Allowed, "made for %s, used for %s", made, scope)

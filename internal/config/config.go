@@ -151,7 +151,7 @@ type Filter struct {
 	Policy string `koanf:"policy" doc:"File with TruthFilter's policy: thresholds, weights, and how far feedback may move them; activities/truthfilter/policy.yaml shows its form. Empty for the built-in one."`
 }
 
-// Limits bounds what one caller may ask for. The first five are requests of one
+// Limits bounds what one caller may ask for. The first six are requests of one
 // person in a minute, all processes together; the contract says which operation
 // counts in which.
 type Limits struct {
@@ -159,6 +159,7 @@ type Limits struct {
 	Memory          int           `koanf:"memory" default:"50" validate:"min=1,max=1000000" doc:"Memory queries of one person in a minute."`
 	Bridge          int           `koanf:"bridge" default:"40" validate:"min=1,max=1000000" doc:"Resource searches of one person in a minute."`
 	Mirror          int           `koanf:"mirror" default:"30" validate:"min=1,max=1000000" doc:"Emotional analyses of one person in a minute."`
+	TruthFilter     int           `koanf:"truthfilter" default:"40" validate:"min=1,max=1000000" doc:"Assessments and feedback of one person in a minute."`
 	Reading         int           `koanf:"reading" default:"600" validate:"min=1,max=1000000" doc:"Reads of one person in a minute: status, answers, sessions, streams opened."`
 	Account         int           `koanf:"account" default:"30" validate:"min=1,max=1000000" doc:"Administrative acts of one caller in a minute: API keys, approvals, decisions."`
 	APIKey          int           `koanf:"api_key" default:"120" validate:"min=1,max=1000000" doc:"Requests with one API key in a minute, besides what its owner may."`
