@@ -22,6 +22,8 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		extendPartitions.name: extendPartitions.options,
 		indexLibrary.name:     indexLibrary.options, planReview.name: planReview.options,
 		checkLinks.name: checkLinks.options, concludeReview.name: concludeReview.options,
+		extendPartitions.name: extendPartitions.options, assess.name: assess.options,
+		proposePolicy.name: proposePolicy.options, evaluatePolicy.name: evaluatePolicy.options, adoptPolicy.name: adoptPolicy.options,
 		listKeys.name: listKeys.options, publishKeys.name: publishKeys.options, promoteKeys.name: promoteKeys.options,
 		resealRows.name: resealRows.options, retireKeys.name: retireKeys.options, rewrapKeys.name: rewrapKeys.options,
 		endEpochs.name: endEpochs.options, freeze.name: freeze.options, endWorkflows.name: endWorkflows.options,
@@ -35,7 +37,7 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		require.Subset(t, o.RetryPolicy.NonRetryableErrorTypes, failure.Permanent, name)
 	}
 	for name, o := range map[string]workflow.ActivityOptions{
-		analyze.name: analyze.options, recall.name: recall.options, search.name: search.options, review.name: review.options,
+		analyze.name: analyze.options, recall.name: recall.options, search.name: search.options, review.name: review.options, assess.name: assess.options,
 	} {
 		require.Positive(t, o.ScheduleToStartTimeout, "%s: a person does not wait for a queue that nobody serves", name)
 	}

@@ -20,7 +20,6 @@ func FilterPolicy(ctx workflow.Context, _ FilterPolicyInput) (feedback.Outcome, 
 	if err != nil {
 		return feedback.Outcome{}, err
 	}
-	// The first run's id: a retry or a reset goes on with the same candidate's number.
-	run := workflow.GetInfo(ctx).FirstRunID
+	run := workflow.GetInfo(ctx).WorkflowExecution.RunID
 	return adoptPolicy.run(ctx, feedback.AdoptInput{Run: run, Proposal: proposal, Evaluation: evaluation})
 }
