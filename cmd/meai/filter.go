@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -44,33 +46,33 @@ func (f filterPoliciesCommand) Run(ctx context.Context, c *cli) error {
 			return err
 		}
 		out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(out, "  VERSION\tFROM\tSTATE\tREASON\tMEAN\tRELEVANCE\tHONESTY\tSAFETY\tRESONANCE\tFIGURES\tDECIDED")
-		inForce := true
-		for _, l := range list {
-			mark := " "
-			if inForce && l.State == feedback.Adopted && strings.HasPrefix(l.Version, s.Written.Version+".") {
-				mark, inForce = "*", false
-			}
-			printLearned(out, mark, l)
-		}
-		mark := " "
-		if inForce {
-			mark = "*"
-		}
-		w := s.Written.Least
-		fmt.Fprintf(out, "%s %s\t\twritten\t\t%g\t%g\t%g\t%g\t%g\t\t\n", mark, s.Written.Version, w.Mean, w.Relevance, w.Honesty, w.Safety, w.Resonance)
-		return out.Flush()
+		_, err = io.WriteString(out, policyTable(s.Written, list))
+		return errors.Join(err, out.Flush())
 	})
 }
 
-func printLearned(out *tabwriter.Writer, mark string, l feedback.Learned) {
-	var figures []string
-	for _, g := range truthfilter.Groups {
-		figures = append(figures, fmt.Sprintf("%s %d/%d", g, l.Figures.Candidate[g].Right, l.Figures.Candidate[g].Of))
+// policyTable has its columns apart by tabs.
+func policyTable(written truthfilter.Policy, list []feedback.Learned) string {
+	var table strings.Builder
+	table.WriteString("  VERSION\tFROM\tSTATE\tREASON\tMEAN\tRELEVANCE\tHONESTY\tSAFETY\tRESONANCE\tFIGURES\tDECIDED\n")
+	mark := "*"
+	row := func(marked bool, version, from, state, reason string, at truthfilter.Scores, figures, decided string) {
+		sign := " "
+		if marked {
+			sign, mark = mark, " "
+		}
+		fmt.Fprintf(&table, "%s %s\t%s\t%s\t%s\t%g\t%g\t%g\t%g\t%g\t%s\t%s\n", sign, version, from, state, reason,
+			at.Mean, at.Relevance, at.Honesty, at.Safety, at.Resonance, figures, decided)
 	}
-	fmt.Fprintf(out, "%s %s\t%s\t%s\t%s\t%g\t%g\t%g\t%g\t%g\t%s\t%s\n", mark, l.Version, l.Parent, l.State, l.Reason,
-		l.Least.Mean, l.Least.Relevance, l.Least.Honesty, l.Least.Safety, l.Least.Resonance,
-		strings.Join(figures, ", "), l.DecidedAt.Format(time.RFC3339))
+	for _, l := range list {
+		var figures []string
+		for _, g := range truthfilter.Groups {
+			figures = append(figures, fmt.Sprintf("%s %d/%d", g, l.Figures.Candidate[g].Right, l.Figures.Candidate[g].Of))
+		}
+		row(l.Base == written.Version && l.State == feedback.Adopted, l.Version, l.Parent, string(l.State), l.Reason, l.Least, strings.Join(figures, ", "), l.DecidedAt.Format(time.RFC3339))
+	}
+	row(true, written.Version, "", "written", "", written.Least, "", "")
+	return table.String()
 }
 
 type filterWithdrawCommand struct {

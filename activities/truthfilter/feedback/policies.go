@@ -32,6 +32,8 @@ const (
 // Learned is a policy that was learned, or a candidate that was refused.
 type Learned struct {
 	Version string
+	// Base is the version of the written policy that it moves.
+	Base string
 	// Parent is the version that it was made from.
 	Parent  string
 	Least   truthfilter.Scores
@@ -94,7 +96,7 @@ func (s *Store) Learned(ctx context.Context, all bool) (list []Learned, err erro
 	}
 	for _, row := range rows {
 		l := Learned{
-			Version: version(row.Base, row.Serial), Parent: version(row.Base, row.Parent), State: State(row.State),
+			Version: version(row.Base, row.Serial), Base: row.Base, Parent: version(row.Base, row.Parent), State: State(row.State),
 			Reason: row.Reason, DecidedAt: row.DecidedAt.UTC(),
 		}
 		for _, layer := range row.Moved {
