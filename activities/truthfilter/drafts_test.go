@@ -28,23 +28,14 @@ func told(texts ...string) []memory.Memory {
 }
 
 const (
-	flat   = "My sister Maya moved to Lisbon last week and the flat feels so empty without her."
-	work   = "Work is a lot, three deadlines in one week and my manager keeps adding more."
-	dog    = "My dog Biscuit died last night. I had him for fourteen years."
-	talk   = "I have to give a presentation on Monday and I can't stop worrying about it."
-	mother = "My mother never listens when I tell her how I feel, and I got so angry that I shouted."
-	failed = "I failed the exam again. I feel like such an idiot."
-	passed = "I passed my driving test today, on the fourth try!"
+	flat = "My sister Maya moved to Lisbon last week and the flat feels so empty without her."
+	work = "Work is a lot, three deadlines in one week and my manager keeps adding more."
+	dog  = "My dog Biscuit died last night. I had him for fourteen years."
 )
 
 var (
-	lonely  = feels("loneliness", 0.6)
-	swamped = feels("overwhelm", 0.6)
-	grief   = feels("grief", 0.8)
-	anxious = feels("anxiety", 0.6)
-	angry   = feels("anger", 0.7)
-	ashamed = feels("shame", 0.7)
-	proud   = feels("pride", 0.6)
+	lonely = feels("loneliness", 0.6)
+	grief  = feels("grief", 0.8)
 )
 
 type draftCase struct {
