@@ -22,7 +22,7 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		extendPartitions.name: extendPartitions.options,
 		indexLibrary.name:     indexLibrary.options, planReview.name: planReview.options,
 		checkLinks.name: checkLinks.options, concludeReview.name: concludeReview.options,
-		extendPartitions.name: extendPartitions.options, assess.name: assess.options,
+		assess.name:        assess.options,
 		proposePolicy.name: proposePolicy.options, evaluatePolicy.name: evaluatePolicy.options, adoptPolicy.name: adoptPolicy.options,
 		listKeys.name: listKeys.options, publishKeys.name: publishKeys.options, promoteKeys.name: promoteKeys.options,
 		resealRows.name: resealRows.options, retireKeys.name: retireKeys.options, rewrapKeys.name: rewrapKeys.options,
