@@ -119,7 +119,7 @@ func (p *parts) feedback(ctx context.Context, db *postgres.DB, log *audit.Log) (
 	if err != nil {
 		return nil, err
 	}
-	library, err := bridge.NewLibrary(ctx, nil) // to know its ids takes no vectors
+	library, err := bridge.NewLibrary(nil) // to know its ids takes no vectors
 	if err != nil {
 		return nil, fmt.Errorf("load the resource library: %w", err)
 	}
