@@ -14,7 +14,7 @@ type Activities struct {
 	Filter  *truthfilter.Filter
 	// Policies are the persons'; nil judges everybody under the filter's own.
 	Policies truthfilter.Policies
-	Steps   *interaction.Recorder
+	Steps    *interaction.Recorder
 	// Discovery asks outside when a search wants that; nil asks nobody.
 	Discovery *Discovery
 	// Links tells what is no longer offered; nil for nothing.

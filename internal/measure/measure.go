@@ -62,10 +62,10 @@ func Share(name string, k, n int) Figure {
 	return Figure{Name: name, Value: value, Low: low, High: high, K: k, N: n}
 }
 
-// Least is the figure with a bar that it has to reach, and Most with one that it must not exceed.
+// Least is the figure with a bar that it has to reach.
 func (f Figure) Least(bar float64) Figure { f.Bar = bar; return f }
 
-// Most: see [Figure.Least].
+// Most is the figure with a bar that it must not exceed.
 func (f Figure) Most(bar float64) Figure { f.Bar, f.AtMost = bar, true; return f }
 
 // Write prints tables.
