@@ -20,13 +20,15 @@ const (
 	// passageWords is about how long the passages are in which a text is read: what is
 	// harmful must not drown in what is not, and a sentence alone says too little.
 	passageWords = 40
-	// harmlessOdds of the linear model spare the transformer.
-	harmlessOdds = -7
+	// harmlessOdds of the linear model spare the transformer: on the development statements
+	// and the halves of XSTest and HarmBench nothing that it finds has less, while two
+	// thirds of what people write have.
+	harmlessOdds = -3
 	// suspectOdds of a passage have its sentences read one by one.
 	suspectOdds = -3
 	// unsafeOdds are those at which the safety score is [atUnsafe], the threshold of the
 	// built-in policy; chosen on the development statements and on a half of XSTest.
-	unsafeOdds = 0.2
+	unsafeOdds = 0.6
 	atUnsafe   = 0.6
 	// draftOdds take the place of unsafeOdds in what is said to the person: the rules were
 	// made for it, and the models have read little of it.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/maypok86/otter/v2"
 
@@ -96,8 +97,8 @@ type Reading struct {
 // development statements and on a half of XSTest.
 const linearShare = 0.4
 
-// Read reads a text as it is written and in the plain spelling in which tricks are undone,
-// and takes the mean. It is false of one in which there is nothing to read for a
+// Read reads a text as it is written; where the plain spelling, in which tricks are undone,
+// has other letters, it reads that too and takes the mean. It is false of one in which there is nothing to read for a
 // vocabulary of English.
 func (m *Models) Read(text string) (Reading, bool) {
 	text = strings.Join(strings.Fields(text), " ")
@@ -110,7 +111,7 @@ func (m *Models) Read(text string) (Reading, bool) {
 		return Reading{}, false // nothing to read
 	}
 	linear := m.Linear(text)
-	if strings.TrimRight(plain, ".!?") != strings.TrimRight(strings.ToLower(text), ".!?") {
+	if letters(plain) != letters(text) {
 		if second, err := m.tuned.Scores(plain); err == nil {
 			linear = (linear + m.Linear(plain)) / 2
 			for i, s := range second {
@@ -128,6 +129,16 @@ func (m *Models) Read(text string) (Reading, bool) {
 		Unsafe:  (1-linearShare)*float64(scores[unsafeAt]) + linearShare*linear,
 		Address: float64(scores[addressAt]), False: float64(scores[falseAt]), Harm: TunedLabels[harm],
 	}, true
+}
+
+// letters are those of a text, in lower case.
+func letters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, text)
 }
 
 // Vector is the built-in embedding of a text, whatever the deployment embeds with; nil of a
