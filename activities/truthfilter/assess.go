@@ -59,9 +59,7 @@ func (f *Filter) Assess(ctx context.Context, in AssessInput) Judgement {
 			layers[i] = judgeFit(newSubject(in.Text), ResourceInput{Summary: in.Text, Emotion: in.Emotion})
 		}
 	}
-	assessed := f.judgement(layers, in.Kind != ResourceText, j.Confidence)
-	assessed.Facts = j.Facts
-	return assessed
+	return f.judgement(layers, in.Kind != ResourceText, j.Confidence)
 }
 
 // Analysis is what is known of the person's state; nil for nothing.

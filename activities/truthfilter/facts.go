@@ -38,12 +38,11 @@ func (m misstatement) reason() Reason {
 // own: not one that asks, nor one that gives back what somebody says.
 func misstatementIn(m *models.Models, text string) (misstatement, bool) {
 	for _, sentence := range lexicon.Sentences(text) {
-		spelled := plain(sentence)
-		if strings.HasSuffix(sentence, "?") || attribution.MatchString(spelled) {
+		if strings.HasSuffix(sentence, "?") {
 			continue
 		}
 		near := misconceptions.List.Near(sentence, candidates)
-		if len(near) == 0 {
+		if len(near) == 0 || attribution.MatchString(plain(sentence)) {
 			continue
 		}
 		if entry, found := statedOf(m, sentence, near); found {

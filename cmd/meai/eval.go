@@ -38,12 +38,7 @@ func (f evalFlags) rows(name string) ([][]string, error) {
 	if f.Data == "" {
 		return statements.Read(statements.HeldOut, name)
 	}
-	file, err := os.Open(f.Data)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	rows, err := statements.Parse(file)
+	rows, err := parseFile(f.Data, statements.Parse)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Data, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -68,4 +69,12 @@ func Parse(r io.Reader) ([][]string, error) {
 func Key(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
+}
+
+// Shuffled puts texts into an order that has nothing to do with what they say, the same
+// each time: authors wrote label by label.
+func Shuffled[T any](all []T, text func(T) string) []T {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b T) int { return strings.Compare(Key(text(a)), Key(text(b))) })
+	return all
 }

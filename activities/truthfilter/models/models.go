@@ -37,8 +37,8 @@ var Harms = strings.Fields(`violence weapons chemical_biological drugs cybercrim
 // The places of the tuned transformer's labels; those of [Harms] follow.
 const (
 	unsafeAt = iota
-	// addressAt is harm that is said to the person, instead of asked for.
-	addressAt
+	// Harm that is said to the person instead of asked for is taught and not asked about.
+	_
 	// falseAt is a text that states a misconception.
 	falseAt
 	harmsAt
@@ -86,9 +86,8 @@ func Read(tuned, unsafe []byte) (*Models, error) {
 
 // A Reading is what the models tell of a text, in log odds.
 type Reading struct {
-	// Unsafe is whether it asks for or offers harm, Address whether it does so to the
-	// person that it speaks to, False whether it states a misconception.
-	Unsafe, Address, False float64
+	// Unsafe is whether it asks for or offers harm, False whether it states a misconception.
+	Unsafe, False float64
 	// Harm is the likeliest of [Harms].
 	Harm string
 }
@@ -126,8 +125,8 @@ func (m *Models) Read(text string) (Reading, bool) {
 		}
 	}
 	return Reading{
-		Unsafe:  (1-linearShare)*float64(scores[unsafeAt]) + linearShare*linear,
-		Address: float64(scores[addressAt]), False: float64(scores[falseAt]), Harm: TunedLabels[harm],
+		Unsafe: (1-linearShare)*float64(scores[unsafeAt]) + linearShare*linear,
+		False:  float64(scores[falseAt]), Harm: TunedLabels[harm],
 	}, true
 }
 
@@ -160,9 +159,6 @@ func (m *Models) Vector(text string) []float32 {
 func (m *Models) Linear(text string) float64 {
 	return m.unsafe.Calibrations[0].LogOdds(m.unsafe.Scores(text, nil)[0])
 }
-
-// Words are those of a text that speak for its being unsafe, the strongest first.
-func (m *Models) Words(text string) []classify.Weight { return m.unsafe.Explain(text, 0) }
 
 // Plain is the spelling in which tricks are undone, which the models learn beside the
 // written one.

@@ -6,12 +6,10 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"meai/activities/mirror/models"
-	"meai/activities/mirror/statements"
 	"meai/internal/classify"
 )
 
@@ -58,12 +56,4 @@ func ReadGoEmotions(r io.Reader) ([]classify.Example, error) {
 		all = append(all, e)
 	}
 	return all, lines.Err()
-}
-
-// shuffled puts statements into an order that has nothing to do with their labels, the
-// same each time: authors wrote label by label.
-func shuffled[T any](all []T, text func(T) string) []T {
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b T) int { return strings.Compare(statements.Key(text(a)), statements.Key(text(b))) })
-	return all
 }

@@ -155,7 +155,7 @@ func (t *Trainer) statements(ctx context.Context, name string) ([]statement, err
 	if err != nil {
 		return nil, err
 	}
-	rows = shuffled(rows, func(r []string) string { return r[0] })
+	rows = statements.Shuffled(rows, func(r []string) string { return r[0] })
 	texts := make([]string, len(rows))
 	for i, r := range rows {
 		texts[i] = r[0]
@@ -225,7 +225,7 @@ func (t *Trainer) Hazard(context.Context) error {
 		return err
 	}
 	var written, plain []classify.Example
-	for _, row := range shuffled(rows, func(r []string) string { return r[0] }) {
+	for _, row := range statements.Shuffled(rows, func(r []string) string { return r[0] }) {
 		severity := crisis.Severity(row[1])
 		if severity == crisis.Concern {
 			continue

@@ -110,7 +110,7 @@ func lessons() ([]lesson, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = shuffled(rows)
+		rows = mirror.Shuffled(rows, func(row []string) string { return row[0] })
 		for _, row := range rows[:min(len(rows), ordinary)] {
 			targets := harmless()
 			targets["false"] = 0
@@ -177,7 +177,7 @@ func (t *Trainer) Unsafe(context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(lessons, func(a, b lesson) int { return strings.Compare(mirror.Key(a.text), mirror.Key(b.text)) })
+	lessons = mirror.Shuffled(lessons, func(l lesson) string { return l.text })
 	var written, plain []classify.Example
 	for _, l := range lessons {
 		unsafe, known := l.targets["unsafe"]
@@ -210,11 +210,4 @@ func (t *Trainer) Unsafe(context.Context) error {
 	}
 	t.Progress(fmt.Sprintf("unsafe: %d KiB written", len(packed)>>10))
 	return os.WriteFile(filepath.Join(t.Folder, "unsafe.zst"), packed, 0o644)
-}
-
-// shuffled puts rows into an order that has nothing to do with what they say.
-func shuffled(rows [][]string) [][]string {
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, func(a, b []string) int { return strings.Compare(mirror.Key(a[0]), mirror.Key(b[0])) })
-	return rows
 }
