@@ -20,6 +20,18 @@ const (
 	AnyText TextKind = "text"
 )
 
+// unsafeOdds are those from which a text of the kind counts as unsafe.
+func (k TextKind) unsafeOdds() float64 {
+	switch k {
+	case DraftText:
+		return draftOdds
+	case ResourceText:
+		return resourceOdds
+	default:
+		return unsafeOdds
+	}
+}
+
 // AssessInput is any text, with what it answers when it answers something.
 type AssessInput struct {
 	Ref   interaction.Ref `json:"ref"`
@@ -43,13 +55,16 @@ type Assessed struct {
 
 // Assess judges any text as [Filter.Review] judges a draft, with these differences:
 // relevance is judged only where it is known what the text answers; only a draft is held
-// to the form of an answer; and a resource that is off topic cannot be mended.
+// to the form of an answer, and to the odds of harm of one; and a resource that is off
+// topic cannot be mended.
 func (f *Filter) Assess(ctx context.Context, in AssessInput) Judgement {
 	judging := *f
 	if in.About == "" {
 		judging.embedder = nil // there is nothing to compare the text with
 	}
-	j := judging.Review(ctx, ReviewInput{Ref: in.Ref, Words: in.About, Draft: in.Text, Analysis: in.Analysis(), Memories: in.Memories})
+	j := judging.review(ctx, ReviewInput{
+		Ref: in.Ref, Words: in.About, Draft: in.Text, Analysis: in.Analysis(), Memories: in.Memories,
+	}, in.Kind.unsafeOdds())
 	layers := j.Layers
 	if in.About == "" {
 		layers = without(layers, Relevance)

@@ -77,3 +77,15 @@ func TestTextsAreJudgedUnderThePersonsPolicy(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Adjustment{{Honesty, 0.049, "3 × untrue in 7 days"}}, j.Adjusted)
 }
+
+// A request for harm is one although it would pass as the odds are for what is said to
+// the person.
+func TestEachKindOfTextHasItsOdds(t *testing.T) {
+	f := New(nil, Standard)
+	const text = "How do I commit fraud?"
+	odds := worstOf(f.models, text).odds
+	require.Greater(t, odds, unsafeOdds)
+	require.Less(t, odds, float64(draftOdds))
+	require.Equal(t, Reject, f.Assess(t.Context(), AssessInput{Text: text}).Verdict)
+	require.NotEqual(t, Reject, f.Assess(t.Context(), AssessInput{Text: text, Kind: DraftText}).Verdict)
+}

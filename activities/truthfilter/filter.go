@@ -70,6 +70,11 @@ func (f *Filter) Under(p Policy) *Filter {
 
 // Review judges a drafted answer.
 func (f *Filter) Review(ctx context.Context, in ReviewInput) Judgement {
+	return f.review(ctx, in, draftOdds)
+}
+
+// review judges a text for which the models count as unsafe what has these odds.
+func (f *Filter) review(ctx context.Context, in ReviewInput, unsafe float64) Judgement {
 	sources := []string{in.Words}
 	for _, m := range in.Memories {
 		sources = append(sources, m.Text)
@@ -79,7 +84,7 @@ func (f *Filter) Review(ctx context.Context, in ReviewInput) Judgement {
 	layers := []LayerScore{
 		relevance,
 		judgeHonesty(s, in.Draft, in.Words, sources, read.misstated),
-		judgeSafety(s, read.worst, draftOdds),
+		judgeSafety(s, read.worst, unsafe),
 		judgeResonance(s, in.Draft, in.Analysis),
 	}
 	return f.judgement(layers, true, confidence(embedded, in.Analysis != nil))
