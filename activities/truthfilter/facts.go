@@ -21,7 +21,8 @@ const (
 	// where a sentence is close to the list's own.
 	leastAlike, leastCloser = 0.8, 0.1
 	// leastFalse are the log odds, by the model, that the sentence states something false.
-	leastFalse = 0
+	// Above even odds are some headings that say nothing: "Falling asleep more easily".
+	leastFalse = 1
 )
 
 // A misstatement is a sentence that states a misconception.

@@ -32,6 +32,7 @@ func TestAListedMisconceptionIsNamedWithItsSource(t *testing.T) {
 		"Some people say that humans use only ten percent of their brain.",
 		"Scans show activity throughout the whole brain over the course of a day.",
 		"My brother moved to Leeds last spring.",
+		"Falling asleep more easily.",
 	} {
 		require.Equal(t, Unverified, judge(text).Facts, text)
 	}
