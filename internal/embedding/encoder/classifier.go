@@ -45,10 +45,8 @@ func (e *Encoder) Classifier(file []byte) (*Classifier, error) {
 		return nil, err
 	}
 	l := loader{archive: a}
-	c := &Classifier{base: e, labels: l.lines("labels"), stack: Encoder{tokens: l.tokens("embedding"), timing: e.timing, kernel: e.kernel}}
-	for i := range c.stack.layers {
-		c.stack.layers[i] = l.layer(fmt.Sprintf("layer%d.", i), widthInto(i))
-	}
+	c := &Classifier{base: e, labels: l.lines("labels")}
+	l.stack(&c.stack, e)
 	c.head, c.bias = l.floats("head", len(c.labels)*Features), l.floats("head.bias", len(c.labels))
 	return c, l.err
 }
@@ -67,15 +65,12 @@ func (c *Classifier) Scores(text string) ([]float32, error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("score: no tokens")
 	}
-	s, _ := c.stack.scratch.Get().(*scratch)
-	if s == nil {
-		s = new(scratch)
-	}
+	s := c.stack.borrow()
 	defer c.stack.scratch.Put(s)
 	scores := make([]float32, len(c.labels))
 	for window := range slices.Chunk(tokens, MaxTokens) {
 		c.stack.transform(s, window)
-		c.judge(scores, Pool(s.x[:len(window)*wide]), float32(len(window))/float32(len(tokens)))
+		c.judge(scores, Pool(s.x[:len(window)*wide], wide), float32(len(window))/float32(len(tokens)))
 	}
 	return scores, nil
 }
@@ -91,19 +86,20 @@ func (c *Classifier) judge(scores, features []float32, share float32) {
 	}
 }
 
-// Pool makes a text's features of the last layer's outputs for its tokens.
-func Pool(states []float32) []float32 {
-	features := make([]float32, Features)
-	mean, largest := features[:wide], features[wide:]
-	copy(largest, states)
-	for row := states; len(row) > 0; row = row[wide:] {
-		for i, v := range row[:wide] {
+// Pool makes a text's features of rows of some width, one for each of its tokens: the mean
+// and the largest of each column, divided by [FeatureScale].
+func Pool(rows []float32, width int) []float32 {
+	features := make([]float32, 2*width)
+	mean, largest := features[:width], features[width:]
+	copy(largest, rows)
+	for row := rows; len(row) > 0; row = row[width:] {
+		for i, v := range row[:width] {
 			mean[i] += v
 			largest[i] = max(largest[i], v)
 		}
 	}
 	for i := range mean {
-		mean[i] /= float32(len(states)/wide) * FeatureScale
+		mean[i] /= float32(len(rows)/width) * FeatureScale
 		largest[i] /= FeatureScale
 	}
 	return features

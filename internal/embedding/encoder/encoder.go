@@ -89,13 +89,18 @@ func (e *Encoder) Encode(tokens []int32) ([]float32, error) {
 		}
 	}
 	tokens = tokens[:min(len(tokens), MaxTokens)]
-	s, _ := e.scratch.Get().(*scratch)
-	if s == nil {
-		s = new(scratch)
-	}
+	s := e.borrow()
 	defer e.scratch.Put(s)
 	e.transform(s, tokens)
 	return e.pool(s, len(tokens)), nil
+}
+
+// borrow takes a scratch from the pool, into which the caller puts it back.
+func (e *Encoder) borrow() *scratch {
+	if s, _ := e.scratch.Get().(*scratch); s != nil {
+		return s
+	}
+	return new(scratch)
 }
 
 // transform leaves the last layer's outputs for the tokens in x.

@@ -25,9 +25,7 @@ func load(file []byte, k kernel) (*Encoder, error) {
 		projection: l.matrix("projection", wide, Dimensions),
 		kernel:     k,
 	}
-	for i := range e.layers {
-		e.layers[i] = l.layer(fmt.Sprintf("layer%d.", i), widthInto(i))
-	}
+	l.layers(e)
 	return e, l.err
 }
 
@@ -35,6 +33,19 @@ func load(file []byte, k kernel) (*Encoder, error) {
 type loader struct {
 	archive *archive
 	err     error
+}
+
+func (l *loader) layers(e *Encoder) {
+	for i := range e.layers {
+		e.layers[i] = l.layer(fmt.Sprintf("layer%d.", i), widthInto(i))
+	}
+}
+
+// stack loads a transformer into e that computes and counts positions as base does. It
+// has no vocabulary and no projection of its own.
+func (l *loader) stack(e, base *Encoder) {
+	e.tokens, e.timing, e.kernel = l.tokens("embedding"), base.timing, base.kernel
+	l.layers(e)
 }
 
 func (l *loader) layer(name string, in int) layer {

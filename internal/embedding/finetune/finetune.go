@@ -65,24 +65,32 @@ func Train(ctx context.Context, e *encoder.Encoder, examples []Example, o Option
 		return nil, err
 	}
 	m := newModel(e, o)
-	params := m.params()
+	err := o.run(ctx, len(examples), m.params(), func(picked []int, random *rand.Rand, drop *dropout) float64 {
+		batch := make([]lesson, len(picked))
+		for i, at := range picked {
+			e := examples[at]
+			batch[i] = lesson{e.Spellings[random.IntN(len(e.Spellings))], e.Targets}
+		}
+		return m.step(batch, drop)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return encoder.PackClassifier(m.weights(), o.Labels, m.head.value, m.bias.value)
+}
+
+// run goes through n examples in all epochs. learn sets the gradients by those of a batch
+// and returns their mean loss.
+func (o Options) run(ctx context.Context, n int, params []*param, learn func(picked []int, random *rand.Rand, drop *dropout) float64) error {
 	random := rand.New(rand.NewPCG(o.Seed, 1))
 	drop := &dropout{random: rand.New(rand.NewPCG(o.Seed, 2)), inner: o.Dropout, top: o.HeadDropout, words: o.WordDropout}
-	perEpoch := (len(examples) + o.Batch - 1) / o.Batch
-	steps, step, loss := o.Epochs*perEpoch, 0, 0.0
+	steps, step, loss := o.Epochs*((n+o.Batch-1)/o.Batch), 0, 0.0
 	for range o.Epochs {
-		order := random.Perm(len(examples))
-		for len(order) > 0 {
+		for picked := range slices.Chunk(random.Perm(n), o.Batch) {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return err
 			}
-			batch := make([]lesson, min(o.Batch, len(order)))
-			for i := range batch {
-				e := examples[order[i]]
-				batch[i] = lesson{e.Spellings[random.IntN(len(e.Spellings))], e.Targets}
-			}
-			order = order[len(batch):]
-			loss += m.step(batch, drop)
+			loss += learn(picked, random, drop)
 			clip(params)
 			adam(params, step, rate(step, steps), o.Decay)
 			if step++; step%progressEvery == 0 && o.Progress != nil {
@@ -91,7 +99,7 @@ func Train(ctx context.Context, e *encoder.Encoder, examples []Example, o Option
 			}
 		}
 	}
-	return encoder.PackClassifier(m.weights(), o.Labels, m.head.value, m.bias.value)
+	return nil
 }
 
 func (o Options) check(examples []Example) error {

@@ -3,7 +3,6 @@ package finetune
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,8 +27,32 @@ func lessons(e *encoder.Encoder) []Example {
 	return all
 }
 
-// TestGradientsAreTheSlopesOfTheLoss walks each tensor a little way along its gradient
-// and back: the loss has to change by twice the step times the gradient's square.
+// requireSlopes walks each tensor a little way along its gradient and back: the loss has to
+// change by twice the step times the gradient's square.
+func requireSlopes(t *testing.T, params []*param, loss func() float64) {
+	t.Helper()
+	loss()
+	grads := make([][]float32, len(params))
+	for i, p := range params {
+		grads[i] = append([]float32(nil), p.grad...)
+	}
+	for i, p := range params {
+		var square float64
+		for _, g := range grads[i] {
+			square += float64(g) * float64(g)
+		}
+		step := 2e-3 / square // changes the loss by some 0.004
+		require.Greater(t, square, 1e-9, "tensor %d has no gradient", i)
+		at := func(factor float64) float64 {
+			before := append([]float32(nil), p.value...)
+			addScaled(p.value, grads[i], float32(factor))
+			defer copy(p.value, before)
+			return loss()
+		}
+		require.InEpsilon(t, 2*step*square, at(step)-at(-step), 0.1, "tensor %d of %d values", i, len(p.value))
+	}
+}
+
 func TestGradientsAreTheSlopesOfTheLoss(t *testing.T) {
 	e := load(t)
 	m := newModel(e, Options{Labels: two, Weights: []float32{1, 0.5}})
@@ -41,35 +64,7 @@ func TestGradientsAreTheSlopesOfTheLoss(t *testing.T) {
 		batch = append(batch, lesson{l.Spellings[0], l.Targets})
 	}
 	batch[2].targets[1] = Unknown
-	m.step(batch, &dropout{})
-	names := map[*param]string{m.tokens: "tokens", m.head: "head", m.bias: "bias"}
-	for i, l := range m.layers {
-		for j, p := range l.params() {
-			names[p] = fmt.Sprintf("layer %d, tensor %d", i, j)
-		}
-	}
-	params := m.params()
-	grads := make([][]float32, len(params))
-	for i, p := range params {
-		grads[i] = append([]float32(nil), p.grad...)
-	}
-	for i, p := range params {
-		var square float64
-		for _, g := range grads[i] {
-			square += float64(g) * float64(g)
-		}
-		step := 2e-3 / square // changes the loss by some 0.004
-		if square < 1e-9 {
-			require.Failf(t, "no gradient", "%s", names[p])
-		}
-		loss := func(factor float64) float64 {
-			before := append([]float32(nil), p.value...)
-			addScaled(p.value, grads[i], float32(factor))
-			defer copy(p.value, before)
-			return m.step(batch, &dropout{})
-		}
-		require.InEpsilon(t, 2*step*square, loss(step)-loss(-step), 0.1, names[p])
-	}
+	requireSlopes(t, m.params(), func() float64 { return m.step(batch, &dropout{}) })
 }
 
 func TestTheClassifierLearnsAndEveryRunMakesTheSameBytes(t *testing.T) {
@@ -105,11 +100,7 @@ func TestTheClassifierSaysWhatTheModelLearned(t *testing.T) {
 	c, err := e.Classifier(file)
 	require.NoError(t, err)
 	for _, text := range []string{"hello", "I sat by the lake until the sun had gone and thought of nobody.", "the oven is hot; the candle burns"} {
-		x, _, ends := m.start([]lesson{{tokens: e.Tokens(text)}}, &dropout{})
-		for _, l := range m.layers {
-			x = l.forward(x, ends, &dropout{})
-		}
-		features := encoder.Pool(x)
+		features := encoder.Pool(m.forward([][]int32{e.Tokens(text)}, &dropout{}), encoder.Wide)
 		got, err := c.Scores(text)
 		require.NoError(t, err)
 		for label := range 2 {

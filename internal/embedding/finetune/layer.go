@@ -158,9 +158,7 @@ func (l *layer) forward(x []float32, ends []int, drop *dropout) []float32 {
 
 	l.feedNormal, l.feedNormalised, l.feedFactor = l.feedNorm.forward(out)
 	l.inner = l.feedIn.forward(l.feedNormal)
-	for i, v := range l.inner {
-		l.inner[i] = max(v, 0)
-	}
+	rectify(l.inner)
 	fed := l.feedOut.forward(l.inner)
 	l.feedKept = drop.apply(fed)
 	add(fed, out)
@@ -170,12 +168,7 @@ func (l *layer) forward(x []float32, ends []int, drop *dropout) []float32 {
 // backward sets the gradients and returns that of x.
 func (l *layer) backward(dy []float32, ends []int) []float32 {
 	d := l.feedKept.apply(dy)
-	d = l.feedOut.backward(l.inner, d)
-	for i, v := range l.inner {
-		if v <= 0 {
-			d[i] = 0
-		}
-	}
+	d = unrectify(l.feedOut.backward(l.inner, d), l.inner)
 	d = l.feedNorm.backward(l.feedNormalised, l.feedFactor, l.feedIn.backward(l.feedNormal, d))
 	add(d, dy)
 
@@ -195,4 +188,20 @@ func add(dst, x []float32) {
 	for i := range dst {
 		dst[i] += x[i]
 	}
+}
+
+func rectify(x []float32) {
+	for i, v := range x {
+		x[i] = max(v, 0)
+	}
+}
+
+// unrectify returns the gradient of what rectify was given, by that of what came out, y.
+func unrectify(dy, y []float32) []float32 {
+	for i, v := range y {
+		if v <= 0 {
+			dy[i] = 0
+		}
+	}
+	return dy
 }

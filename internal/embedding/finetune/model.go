@@ -7,12 +7,75 @@ import (
 	"meai/internal/embedding/encoder"
 )
 
-// model is the transformer with a linear head over the features that
-// [encoder.Pool] makes.
-type model struct {
+// transformer is what reads; a head makes something of what it has read.
+type transformer struct {
 	timing func(position int) []float32
 	tokens *param
 	layers []*layer
+	// What the last forward pass left for the way back: the tokens' ids, and where each
+	// text ends among them.
+	ids  []int32
+	ends []int
+}
+
+func newTransformer(e *encoder.Encoder, o Options) transformer {
+	w := e.Weights()
+	t := transformer{timing: e.Timing, tokens: newParam(w.Tokens, o.TokenRate)}
+	for _, l := range w.Layers {
+		t.layers = append(t.layers, newLayer(l, o.Rate))
+	}
+	return t
+}
+
+func (t *transformer) params() []*param {
+	var all []*param
+	for _, l := range t.layers {
+		all = append(all, l.params()...)
+	}
+	return all
+}
+
+// forward reads texts, one row for each of their tokens.
+func (t *transformer) forward(texts [][]int32, drop *dropout) []float32 {
+	x := t.start(texts, drop)
+	for _, l := range t.layers {
+		x = l.forward(x, t.ends, drop)
+	}
+	return x
+}
+
+// start lays the tokens of all texts out in rows. The published graph counts a token's
+// vector twice.
+func (t *transformer) start(texts [][]int32, drop *dropout) (x []float32) {
+	t.ids, t.ends = t.ids[:0], t.ends[:0]
+	for _, tokens := range texts {
+		for position, id := range tokens[:min(len(tokens), encoder.MaxTokens)] {
+			if drop.hides() {
+				id = 0
+			}
+			row := append([]float32(nil), t.timing(position)...)
+			addScaled(row, t.tokens.value[int(id)*encoder.Narrow:][:encoder.Narrow], 2)
+			x, t.ids = append(x, row...), append(t.ids, id)
+		}
+		t.ends = append(t.ends, len(t.ids))
+	}
+	return x
+}
+
+// backward sets the gradients, given that of what forward returned.
+func (t *transformer) backward(dx []float32) {
+	for i := len(t.layers) - 1; i >= 0; i-- {
+		dx = t.layers[i].backward(dx, t.ends)
+	}
+	clear(t.tokens.grad)
+	for i, id := range t.ids {
+		addScaled(t.tokens.grad[int(id)*encoder.Narrow:][:encoder.Narrow], dx[i*encoder.Narrow:][:encoder.Narrow], 2)
+	}
+}
+
+// model is the transformer with a linear head over the features that [encoder.Pool] makes.
+type model struct {
+	transformer
 	head   *param // a row of encoder.Features per label
 	bias   *param
 	counts []float32 // the labels' weights
@@ -25,71 +88,39 @@ type lesson struct {
 }
 
 func newModel(e *encoder.Encoder, o Options) *model {
-	w, labels := e.Weights(), len(o.Labels)
-	m := &model{
-		timing: e.Timing, tokens: newParam(w.Tokens, o.TokenRate),
-		head: newParam(make([]float32, labels*encoder.Features), o.HeadRate), bias: newParam(make([]float32, labels), o.HeadRate), counts: o.Weights,
+	labels := len(o.Labels)
+	return &model{
+		transformer: newTransformer(e, o), counts: o.Weights,
+		head: newParam(make([]float32, labels*encoder.Features), o.HeadRate), bias: newParam(make([]float32, labels), o.HeadRate),
 	}
-	for _, l := range w.Layers {
-		m.layers = append(m.layers, newLayer(l, o.Rate))
-	}
-	return m
 }
 
 func (m *model) params() []*param {
-	all := []*param{m.tokens, m.head, m.bias}
-	for _, l := range m.layers {
-		all = append(all, l.params()...)
-	}
-	return all
+	return append([]*param{m.tokens, m.head, m.bias}, m.transformer.params()...)
 }
 
 // step computes the mean loss of a batch's texts and sets all gradients. The loss of a
 // text is the weighted sum of the cross-entropies of its known labels.
 func (m *model) step(batch []lesson, drop *dropout) float64 {
-	x, ids, ends := m.start(batch, drop)
-	for _, l := range m.layers {
-		x = l.forward(x, ends, drop)
+	texts := make([][]int32, len(batch))
+	for i, l := range batch {
+		texts[i] = l.tokens
 	}
-	dx, loss := m.judge(x, batch, ends, drop)
-	for i := len(m.layers) - 1; i >= 0; i-- {
-		dx = m.layers[i].backward(dx, ends)
-	}
-	clear(m.tokens.grad)
-	for t, id := range ids {
-		addScaled(m.tokens.grad[int(id)*encoder.Narrow:][:encoder.Narrow], dx[t*encoder.Narrow:][:encoder.Narrow], 2)
-	}
+	dx, loss := m.judge(m.forward(texts, drop), batch, drop)
+	m.backward(dx)
 	return loss
-}
-
-// start lays the tokens of all texts out in rows. The published graph counts a token's
-// vector twice.
-func (m *model) start(batch []lesson, drop *dropout) (x []float32, ids []int32, ends []int) {
-	for _, e := range batch {
-		tokens := e.tokens[:min(len(e.tokens), encoder.MaxTokens)]
-		for position, id := range tokens {
-			if drop.hides() {
-				id = 0
-			}
-			row := append([]float32(nil), m.timing(position)...)
-			addScaled(row, m.tokens.value[int(id)*encoder.Narrow:][:encoder.Narrow], 2)
-			x, ids = append(x, row...), append(ids, id)
-		}
-		ends = append(ends, len(ids))
-	}
-	return x, ids, ends
 }
 
 // judge passes the states through the head, sets its gradients and returns that of the
 // states with the loss.
-func (m *model) judge(x []float32, batch []lesson, ends []int, drop *dropout) (dx []float32, loss float64) {
+func (m *model) judge(x []float32, batch []lesson, drop *dropout) (dx []float32, loss float64) {
 	dx = make([]float32, len(x))
 	clear(m.head.grad)
 	clear(m.bias.grad)
 	labels := len(m.bias.value)
 	for text, e := range batch {
-		from, to := beginOf(ends, text)*encoder.Wide, ends[text]*encoder.Wide
-		features := encoder.Pool(x[from:to])
+		from, to := beginOf(m.ends, text)*encoder.Wide, m.ends[text]*encoder.Wide
+		features := encoder.Pool(x[from:to], encoder.Wide)
 		kept := drop.head(features)
 		slopes := make([]float32, encoder.Features)
 		for label := range labels {
@@ -105,30 +136,29 @@ func (m *model) judge(x []float32, batch []lesson, ends []int, drop *dropout) (d
 			m.bias.grad[label] += slope
 			addScaled(slopes, row, slope)
 		}
-		unpool(dx[from:to], x[from:to], kept.apply(slopes))
+		unpool(dx[from:to], x[from:to], kept.apply(slopes), encoder.Wide)
 	}
 	return dx, loss
 }
 
-// unpool brings the gradient of the features back to the states.
-func unpool(dx, x, slopes []float32) {
-	n := len(x) / encoder.Wide
-	for i := range encoder.Wide {
+// unpool brings the gradient of a text's features back to its rows of some width.
+func unpool(dx, x, slopes []float32, width int) {
+	n := len(x) / width
+	for i := range width {
 		largest := 0
 		for t := range n {
-			dx[t*encoder.Wide+i] = slopes[i] / float32(encoder.FeatureScale*n)
-			if x[t*encoder.Wide+i] > x[largest*encoder.Wide+i] {
+			dx[t*width+i] = slopes[i] / float32(encoder.FeatureScale*n)
+			if x[t*width+i] > x[largest*width+i] {
 				largest = t
 			}
 		}
-		dx[largest*encoder.Wide+i] += slopes[encoder.Wide+i] / encoder.FeatureScale
+		dx[largest*width+i] += slopes[width+i] / encoder.FeatureScale
 	}
 }
 
-// weights returns those of the transformer.
-func (m *model) weights() encoder.Weights {
-	w := encoder.Weights{Tokens: m.tokens.value}
-	for i, l := range m.layers {
+func (t *transformer) weights() encoder.Weights {
+	w := encoder.Weights{Tokens: t.tokens.value}
+	for i, l := range t.layers {
 		w.Layers[i] = encoder.LayerWeights{
 			AttentionNorm: l.attentionNorm.weights(), FeedNorm: l.feedNorm.weights(),
 			AttentionIn: l.attentionIn.weights(), AttentionOut: l.attentionOut.weights(), FeedIn: l.feedIn.weights(), FeedOut: l.feedOut.weights(),
