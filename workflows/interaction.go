@@ -163,10 +163,11 @@ func (s *story) compose(ctx workflow.Context, objection *truthfilter.Judgement, 
 }
 
 // review lets a draft through, has it revised once, or puts pre-reviewed text in
-// its place: nothing that TruthFilter has not passed is sent.
+// its place: nothing that TruthFilter has not passed is sent. What people on call have
+// to look at is not revised.
 func (s *story) review(ctx workflow.Context, draft synthesis.Answer) synthesis.Answer {
 	judgement, err := s.judge(ctx, draft)
-	if err == nil && judgement.Verdict != truthfilter.Pass {
+	if err == nil && judgement.Verdict != truthfilter.Pass && !judgement.Escalate {
 		if draft, err = s.compose(ctx, &judgement, draft.Source); err != nil {
 			s.finish(ctx, interaction.TruthReview, nil)
 			return synthesis.FallbackAnswer(s.analysis)

@@ -299,6 +299,24 @@ func TestDraftIsRevisedOnceThenReplaced(t *testing.T) {
 	}
 }
 
+// TestWhatPeopleHaveToLookAtIsNotRevised: the judgement reaches delivery, which raises it.
+func TestWhatPeopleHaveToLookAtIsNotRevised(t *testing.T) {
+	s := newStage(t)
+	drafts := 0
+	s.compose = func(synthesis.ComposeInput) (synthesis.Answer, error) {
+		drafts++
+		return synthesis.Answer{Source: synthesis.Generated, Text: "draft"}, nil
+	}
+	s.review = func(truthfilter.ReviewInput) (truthfilter.Judgement, error) {
+		return truthfilter.Judgement{Verdict: truthfilter.Reject, Escalate: true}, nil
+	}
+	s.ExecuteWorkflow(Interaction, message(lonely))
+	in := s.answer(t)
+	require.Equal(t, 1, drafts)
+	require.Equal(t, synthesis.Fallback, in.Answer.Source)
+	require.True(t, in.Answer.Review.Escalate)
+}
+
 func TestCrisisIsAnsweredWithoutAnyQueueButDelivery(t *testing.T) {
 	s := newStage(t)
 	down := false

@@ -136,6 +136,9 @@ func (a *Activities) message(c Case, in NotifyInput) notify.Message {
 	}
 	slices.Sort(kinds)
 	title := fmt.Sprintf("MeAi: a person may be in danger (level %d)", in.Level)
+	if slices.Contains(c.Kinds, crisis.ChildSexualContent) {
+		title = fmt.Sprintf("MeAi: an answer with sexual content about minors was kept back (level %d)", in.Level)
+	}
 	if in.Round > 0 {
 		title += fmt.Sprintf(", reminder %d", in.Round)
 	}

@@ -34,30 +34,16 @@ func (a *Activities) Compose(ctx context.Context, in ComposeInput) (Answer, erro
 	return answer, nil
 }
 
-const (
-	// remembered is how many answers have to pass before a question may return.
-	remembered = 10
-	// askedTimeout bounds the look back: a question that returns is better than an
-	// answer that is late.
-	askedTimeout = 500 * time.Millisecond
-)
-
 // asked are the questions that the last answers of the session ended on, none when
 // they cannot be read.
 func (a *Activities) asked(ctx context.Context, ref interaction.Ref) []string {
 	if a.Store == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askedTimeout)
-	defer cancel()
-	before, err := a.Store.Interactions(ctx, ref.Subject, ref.Session, ref.Interaction, remembered)
-	if err != nil {
-		return nil
-	}
 	var questions []string
-	for _, r := range before {
-		if r.Answer != nil && r.Answer.FollowUp != "" {
-			questions = append(questions, r.Answer.FollowUp)
+	for _, answer := range a.Store.answersBefore(ctx, ref, remembered) {
+		if answer.FollowUp != "" {
+			questions = append(questions, answer.FollowUp)
 		}
 	}
 	return questions

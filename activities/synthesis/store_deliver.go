@@ -61,12 +61,13 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 
 // raise prepares the case for people on call; the zero value when the answer needs none.
 func (s *Store) raise(ctx context.Context, in DeliverInput) (escalation.Raised, error) {
-	if !in.Answer.needsEscalation() {
+	alarm := in.Answer.alarm()
+	if alarm == nil {
 		return escalation.Raised{}, nil
 	}
 	raised, err := s.cases.Prepare(ctx,
 		escalation.Person{Subject: in.Ref.Subject, Interaction: in.Ref.Interaction},
-		escalation.About{Severity: in.Answer.Crisis.Severity, Kinds: in.Answer.Crisis.Kinds})
+		escalation.About{Severity: alarm.Severity, Kinds: alarm.Kinds})
 	if err != nil {
 		return escalation.Raised{}, fmt.Errorf("prepare an escalation: %w", err)
 	}
@@ -86,9 +87,9 @@ func sealDelivery(keys *keyring.Keys, in DeliverInput, at time.Time) (queries.De
 	if in.Answer.Analysis != nil {
 		row.Emotion, errs[3] = keys.Seal([]byte(in.Answer.Analysis.Primary), sessionColumn("emotion", in.Ref.Session))
 	}
-	if in.Answer.needsEscalation() {
+	if alarm := in.Answer.alarm(); alarm != nil {
 		at := keyring.Location{Table: "escalations", Column: "assessment", Row: id}
-		row.AssessmentSealed, errs[4] = sealJSON(keys, in.Answer.Crisis, at)
+		row.AssessmentSealed, errs[4] = sealJSON(keys, alarm, at)
 	}
 	return row, errors.Join(errs[:]...)
 }

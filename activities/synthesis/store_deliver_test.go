@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/interaction"
 	"meai/activities/synthesis"
+	"meai/activities/truthfilter"
 	"meai/internal/keyring"
 )
 
@@ -125,9 +127,6 @@ func TestACrisisRaisesOneEscalation(t *testing.T) {
 	rec := s.accept(t, subject, session, "key")
 	_, err := s.Deliver(t.Context(), inCrisis(rec))
 	require.NoError(t, err)
-	found, err := s.Interaction(t.Context(), subject, session, rec.Ref.Interaction)
-	require.NoError(t, err)
-	require.True(t, found.Crisis)
 	require.Equal(t, []string{rec.Ref.Interaction.String()}, column(t, s.in(t, subject), "select interaction_id::text from escalations"))
 
 	var sealed []byte
@@ -137,6 +136,21 @@ func TestACrisisRaisesOneEscalation(t *testing.T) {
 	assessment, err := keys.Open(sealed, keyring.Location{Table: "escalations", Column: "assessment", Row: rec.Ref.Interaction})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"severity": "explicit", "kinds": ["hollerbusch-danger"]}`, string(assessment))
+}
+
+// TestSexualContentAboutMinorsRaisesAnEscalation although a harmless answer took its place,
+// and other objections do not.
+func TestSexualContentAboutMinorsRaisesAnEscalation(t *testing.T) {
+	s := newStore(t)
+	for escalate, cases := range map[bool]int{false: 0, true: 1} {
+		subject, session := s.newSession(t)
+		in := delivery(s.accept(t, subject, session, "key"))
+		in.Answer.Review = &truthfilter.Judgement{Verdict: truthfilter.Reject, Escalate: escalate}
+		delivered, err := s.Deliver(t.Context(), in)
+		require.NoError(t, err)
+		require.Equal(t, cases == 1, delivered.Escalation != uuid.Nil)
+		require.Equal(t, cases, s.count(t, subject, "escalations"))
+	}
 }
 
 func TestAnAnswerIsKeptAlthoughItsAcceptanceWasLost(t *testing.T) {
@@ -206,4 +220,19 @@ func TestSealedColumnsCannotBeExchanged(t *testing.T) {
 			require.NotContains(t, err.Error(), "ollerbusc")
 		})
 	}
+}
+
+// TestWhatWasAnsweredBeforeIsKnown: the session's answers before an interaction, and no
+// other person's.
+func TestWhatWasAnsweredBeforeIsKnown(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	first := s.accept(t, subject, session, "first")
+	_, err := s.Deliver(t.Context(), delivery(first))
+	require.NoError(t, err)
+	second := s.accept(t, subject, session, "second")
+	require.Empty(t, s.Before(t.Context(), first.Ref))
+	require.Equal(t, []string{theirAnswer}, s.Before(t.Context(), second.Ref))
+	stranger, theirs := s.newSession(t)
+	require.Empty(t, s.Before(t.Context(), s.accept(t, stranger, theirs, "first").Ref))
 }

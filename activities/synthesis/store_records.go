@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meai/activities/interaction"
+	"meai/activities/mirror/crisis"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
@@ -32,8 +33,6 @@ type Record struct {
 	// Steps are in the order of the story; those not begun are absent.
 	Steps  []interaction.StepRecord
 	Answer *Answer
-	// Crisis: the person was met with the safe answer.
-	Crisis bool
 }
 
 // Interaction returns one interaction of a session.
@@ -88,6 +87,41 @@ func (s *Store) Interactions(ctx context.Context, subject, session, before uuid.
 		same[i] = queries.InteractionRow(row)
 	}
 	return s.openRecords(ctx, subject, same)
+}
+
+const (
+	// remembered is how many answers have to pass before a question may return, and
+	// heldAgainst how many a draft is held against.
+	remembered, heldAgainst = 10, 5
+	// lookBack bounds the time for that: an answer that does without it is better than one
+	// that is late.
+	lookBack = 500 * time.Millisecond
+)
+
+// Before are the texts of the session's last answers before an interaction, newest first;
+// none when they cannot be read in time.
+func (s *Store) Before(ctx context.Context, ref interaction.Ref) []string {
+	var texts []string
+	for _, answer := range s.answersBefore(ctx, ref, heldAgainst) {
+		texts = append(texts, answer.Text)
+	}
+	return texts
+}
+
+func (s *Store) answersBefore(ctx context.Context, ref interaction.Ref, most int) []Answer {
+	ctx, cancel := context.WithTimeout(ctx, lookBack)
+	defer cancel()
+	records, err := s.Interactions(ctx, ref.Subject, ref.Session, ref.Interaction, most)
+	if err != nil {
+		return nil
+	}
+	var answers []Answer
+	for _, r := range records {
+		if r.Answer != nil {
+			answers = append(answers, *r.Answer)
+		}
+	}
+	return answers
 }
 
 // firstID is the least UUIDv7 of a millisecond (RFC 9562, section 5.7).
@@ -147,11 +181,18 @@ func (r *Record) open(keys *keyring.Keys, i queries.Interaction) error {
 	); err != nil {
 		return err
 	}
-	r.Words, r.Answer, r.Crisis = string(words), &answer, answer.needsEscalation()
+	r.Words, r.Answer = string(words), &answer
 	return nil
 }
 
-// needsEscalation reports whether a person has to look at this interaction.
-func (a Answer) needsEscalation() bool {
-	return a.Crisis != nil && a.Crisis.NeedsSafeAnswer()
+// alarm is what people on call have to look at in this interaction; nil for nothing.
+func (a Answer) alarm() *crisis.Assessment {
+	switch {
+	case a.Crisis != nil && a.Crisis.NeedsSafeAnswer():
+		return a.Crisis
+	case a.Review != nil && a.Review.Escalate:
+		return &crisis.Assessment{Severity: crisis.Explicit, Kinds: []crisis.Kind{crisis.ChildSexualContent}}
+	default:
+		return nil
+	}
 }

@@ -1,10 +1,15 @@
 package truthfilter
 
 import (
+	"cmp"
+	"maps"
+	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
+	"meai/activities/truthfilter/models"
 	"meai/internal/lexicon"
 )
 
@@ -19,19 +24,161 @@ const (
 	sharedTerms = 2
 )
 
-// contradicts finds a sentence of the draft that says the opposite of one of the
-// person's: the same content about them, with one of the two negated. It is a
-// check for the plain case and does not understand more than that.
-func contradicts(drafted, words string) (said, told string, found bool) {
-	theirs := statements(words, person)
-	for _, ours := range statements(drafted, companion) {
-		for _, their := range theirs {
-			if ours.negated != their.negated && ours.sameAs(their) {
-				return ours.sentence, their.sentence, true
+const (
+	// mostCompared is how many pairs of sentences the model compares for one draft: those
+	// with most content in common.
+	mostCompared = 12
+	// contradictOdds are the log odds, by the model, from which two sentences contradict
+	// each other; chosen on the development statements, for few false alarms.
+	contradictOdds = 1
+	// deniedOdds are those from which they do where a rule sees that one denies the other.
+	deniedOdds = -1
+	// fewWords are too few to say anything that could be contradicted.
+	fewWords = 3
+)
+
+// conversation is what a draft answers to, and what was said before by either side.
+type conversation struct {
+	words   string
+	earlier []string
+}
+
+func (in ReviewInput) told() conversation {
+	c := conversation{words: in.Words, earlier: slices.Clone(in.Earlier)}
+	for _, m := range in.Memories {
+		c.earlier = append(c.earlier, m.Text)
+	}
+	return c
+}
+
+// An opposition is a sentence that contradicts one that was told.
+type opposition struct{ said, told string }
+
+func (o opposition) reason() Reason {
+	return Reason{Code: "contradiction", Words: o.said, Against: o.told}
+}
+
+// opposes finds a sentence of a draft that contradicts one that was told: by a rule for the
+// plain case that one of them denies the other, which the model knows less well, or by the
+// model.
+func (f *Filter) opposes(drafted string, told conversation) (opposition, bool) {
+	read := map[string]models.Passage{}
+	passage := func(sentence string) models.Passage {
+		if _, known := read[sentence]; !known {
+			read[sentence] = f.models.Passage(sentence)
+		}
+		return read[sentence]
+	}
+	oddsOf := func(p opposition) float64 {
+		before, now := passage(p.told), passage(p.said)
+		if before == nil || now == nil {
+			return math.Inf(-1)
+		}
+		return f.models.Contradiction(before, now)
+	}
+	if o, certain, found := denies(drafted, told.words); found && (certain || oddsOf(o) >= deniedOdds) {
+		return o, true
+	}
+	worst, odds := opposition{}, float64(contradictOdds)
+	for _, p := range likeliestPairs(drafted, told) {
+		if o := oddsOf(p); o >= odds {
+			worst, odds = p, o
+		}
+	}
+	return worst, worst.said != ""
+}
+
+// likeliestPairs are the pairs of a sentence of the draft and one that was told that have
+// most content in common, at most [mostCompared]. All of the words that a draft answers are
+// compared with it, if there is room; of earlier texts, what shares more with it than the
+// words do: things change, and what is told now counts.
+func likeliestPairs(drafted string, told conversation) []opposition {
+	type pair struct {
+		opposition
+		shared int
+	}
+	var all []pair
+	now, before := claimsOf(told.words), []claimed{}
+	for _, e := range told.earlier {
+		before = append(before, claimsOf(e)...)
+	}
+	for _, ours := range claimsOf(drafted) {
+		most := 0
+		for _, theirs := range now {
+			shared := ours.sharedWith(theirs)
+			most = max(most, shared)
+			all = append(all, pair{opposition{ours.sentence, theirs.sentence}, shared})
+		}
+		for _, theirs := range before {
+			if shared := ours.sharedWith(theirs); shared > most {
+				all = append(all, pair{opposition{ours.sentence, theirs.sentence}, shared})
 			}
 		}
 	}
-	return "", "", false
+	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(b.shared, a.shared) })
+	likeliest := make([]opposition, min(len(all), mostCompared))
+	for i := range likeliest {
+		likeliest[i] = all[i].opposition
+	}
+	return likeliest
+}
+
+// claimed is a sentence that asserts something, with its content words. Feelings are none:
+// they pass.
+type claimed struct {
+	sentence string
+	terms    map[string]bool
+}
+
+func claimsOf(text string) []claimed {
+	var all []claimed
+	for _, s := range assertions(text) {
+		terms := slices.DeleteFunc(lexicon.Terms(plain(s)), func(t string) bool { return withoutContent[t] || ofFeelings[t] })
+		all = append(all, claimed{s, setOf(terms)})
+	}
+	return all
+}
+
+// ofFeelings are the stems of all words for feelings.
+var ofFeelings = func() map[string]bool {
+	all := map[string]bool{}
+	for _, f := range feelings {
+		maps.Copy(all, f.stems)
+	}
+	return all
+}()
+
+// sharedWith is how many content words two sentences have in common.
+func (c claimed) sharedWith(o claimed) int {
+	shared := 0
+	for term := range c.terms {
+		if o.terms[term] {
+			shared++
+		}
+	}
+	return shared
+}
+
+// assertions are the sentences of a text that may assert something.
+func assertions(text string) []string {
+	return slices.DeleteFunc(lexicon.Sentences(text), func(s string) bool {
+		return strings.HasSuffix(s, "?") || len(strings.Fields(s)) < fewWords
+	})
+}
+
+// denies finds a sentence of the draft that says the same about the person as one of
+// theirs, with one of the two negated, or for certain with another number, weekday or month.
+func denies(drafted, words string) (o opposition, certain, found bool) {
+	theirs := statements(words, person)
+	for _, ours := range statements(drafted, companion) {
+		for _, their := range theirs {
+			certain = ours.differsFrom(their)
+			if certain || ours.negated != their.negated && ours.sameAs(their) {
+				return opposition{ours.sentence, their.sentence}, certain, true
+			}
+		}
+	}
+	return opposition{}, false, false
 }
 
 // A statement is a clause about the person.
@@ -39,6 +186,58 @@ type statement struct {
 	sentence string
 	terms    map[string]bool
 	negated  bool
+	// slots hold the one value of each kind that it has, such as a month; "" where it has
+	// several.
+	slots map[string]string
+}
+
+// slotKinds tell what a word fills a slot of a kind with.
+var slotKinds = func() map[string]string {
+	kinds := map[string]string{}
+	for kind, words := range map[string]string{
+		"weekday": "monday tuesday wednesday thursday friday saturday sunday",
+		"month":   "january february march april may june july august september october november december",
+		"number": "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty " +
+			"thirty forty fifty sixty seventy eighty ninety",
+	} {
+		for _, w := range strings.Fields(words) {
+			kinds[w] = kind
+		}
+	}
+	return kinds
+}()
+
+// fill notes what a word says in a slot; false for any other word.
+func (s statement) fill(word string) bool {
+	kind, found := slotKinds[word]
+	if !found && isDigit(word[0]) {
+		kind, found = "number", true
+	}
+	if found {
+		if _, twice := s.slots[kind]; twice {
+			word = ""
+		}
+		s.slots[kind] = word
+	}
+	return found
+}
+
+// differsFrom reports whether two statements say the same with something else in a slot.
+func (s statement) differsFrom(o statement) bool {
+	if s.negated || o.negated || len(s.terms) == 0 || len(s.terms) != len(o.terms) {
+		return false
+	}
+	for term := range s.terms {
+		if !o.terms[term] {
+			return false
+		}
+	}
+	for kind, value := range s.slots {
+		if other := o.slots[kind]; value != "" && other != "" && value != other {
+			return true
+		}
+	}
+	return false
 }
 
 func statements(text string, by speaker) []statement {
@@ -74,7 +273,7 @@ var opposites = func() map[string]string {
 }()
 
 func statementOf(clause string, by speaker) (statement, bool) {
-	s := statement{terms: map[string]bool{}}
+	s := statement{terms: map[string]bool{}, slots: map[string]string{}}
 	aboutPerson := false
 	for _, w := range voices(clause, by) {
 		switch {
@@ -82,6 +281,7 @@ func statementOf(clause string, by speaker) (statement, bool) {
 			aboutPerson = true
 		case negators[w] && w != "rather" && w != "instead":
 			s.negated = true
+		case s.fill(w):
 		case !lexicon.StopWord(w):
 			term := lexicon.Stem(w)
 			if base, found := opposites[term]; found {
@@ -90,7 +290,7 @@ func statementOf(clause string, by speaker) (statement, bool) {
 			s.terms[term] = true
 		}
 	}
-	return s, aboutPerson && len(s.terms) >= sharedTerms
+	return s, aboutPerson && (len(s.terms) >= sharedTerms || len(s.slots) > 0)
 }
 
 func (s statement) sameAs(o statement) bool {

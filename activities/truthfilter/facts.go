@@ -1,100 +1,105 @@
 package truthfilter
 
 import (
-	"strings"
+	"sync"
 
 	"meai/activities/truthfilter/misconceptions"
 	"meai/activities/truthfilter/models"
 	"meai/internal/embedding"
-	"meai/internal/lexicon"
 )
 
 // misconception is the reason's code.
 const misconception = "misconception"
 
 const (
-	// candidates is how many entries of the list a sentence is compared with.
-	candidates = 3
-	// leastAlike is the cosine from which a sentence states the same as a claim, and
-	// leastCloser how much closer it has to be to the claim than to what is so. Chosen on
-	// a half of TruthfulQA, for few false alarms: facts are said to be contradicted only
-	// where a sentence is close to the list's own.
-	leastAlike, leastCloser = 0.8, 0.1
-	// leastFalse are the log odds, by the model, that the sentence states something false.
-	// Above even odds are some headings that say nothing: "Falling asleep more easily".
-	leastFalse = 1
+	// leastFalse are the log odds from which a sentence states a misconception: those of the
+	// linear model, and [closerCounts] for how much closer it is in meaning to a claim of the
+	// list than to any fact. leastAlike is the cosine to the nearest of them from which it is
+	// about that entry. Chosen on the development statements and on a half of TruthfulQA, for
+	// few false alarms.
+	leastFalse, closerCounts, leastAlike = 2.5, 4, 0.5
+	// faintlyFalse are the odds of the linear model from which meaning is looked at.
+	faintlyFalse = leastFalse - closerCounts/2
 )
 
-// A misstatement is a sentence that states a misconception.
-type misstatement struct {
-	sentence string
-	entry    *misconceptions.Entry
-}
+// A misstatement is a text that states a misconception, with what is so instead.
+type misstatement struct{ words, fact, source string }
 
 func (m misstatement) reason() Reason {
-	return Reason{Code: misconception, Words: m.sentence, Against: m.entry.Facts[0], Source: m.entry.Source}
+	return Reason{Code: misconception, Words: m.words, Against: m.fact, Source: m.source}
 }
 
 // misstatementIn finds the first sentence of a text that states a misconception as its
 // own: not one that asks, nor one that gives back what somebody says.
 func misstatementIn(m *models.Models, text string) (misstatement, bool) {
-	for _, sentence := range lexicon.Sentences(text) {
-		if strings.HasSuffix(sentence, "?") {
+	for _, sentence := range assertions(text) {
+		odds := m.False(sentence)
+		if odds < faintlyFalse || attribution.MatchString(plain(sentence)) {
 			continue
 		}
-		near := misconceptions.List.Near(sentence, candidates)
-		if len(near) == 0 || attribution.MatchString(plain(sentence)) {
-			continue
-		}
-		if entry, found := statedOf(m, sentence, near); found {
-			return misstatement{sentence, entry}, true
+		near := nearestEntry(m.Vector(sentence))
+		if max(near.claim, near.fact) >= leastAlike && odds+closerCounts*(near.claim-near.fact) >= leastFalse {
+			return misstatement{sentence, near.soInstead, near.entry.Source}, true
 		}
 	}
 	return misstatement{}, false
 }
 
-// statedOf finds the entry whose claim the sentence is closest to, when it states that.
-func statedOf(m *models.Models, sentence string, near []misconceptions.Match) (*misconceptions.Entry, bool) {
-	vector := m.Vector(sentence)
-	if vector == nil {
-		return nil, false
-	}
-	var entry *misconceptions.Entry
-	var claim string
-	alike := 0.0
-	for _, n := range near {
-		if a, words := closest(m, vector, n.Claims); a > alike {
-			alike, claim, entry = a, words, n.Entry
-		}
-	}
-	if alike < leastAlike || denies(sentence) != denies(claim) {
-		return nil, false
-	}
-	if fact, _ := closest(m, vector, entry.Facts); alike-fact < leastCloser {
-		return nil, false
-	}
-	read, readable := m.Read(sentence)
-	return entry, readable && read.False >= leastFalse
+// near is how close a text is to the list: the cosines to the closest claim and fact, the
+// entry that has the closer of these, and the closest of its facts.
+type near struct {
+	claim, fact float64
+	entry       *misconceptions.Entry
+	soInstead   string
 }
 
-func closest(m *models.Models, vector []float32, texts []string) (cosine float64, text string) {
-	for _, t := range texts {
-		if c := embedding.Cosine(vector, m.Vector(t)); c > cosine {
-			cosine, text = c, t
+func nearestEntry(vector []float32) near {
+	var n near
+	closest := map[*misconceptions.Entry]listedText{}
+	cosines := map[*misconceptions.Entry]float64{}
+	for _, l := range listed() {
+		c := embedding.Cosine(vector, l.vector)
+		if c > max(n.claim, n.fact) {
+			n.entry = l.entry
+		}
+		if !l.fact {
+			n.claim = max(n.claim, c)
+			continue
+		}
+		n.fact = max(n.fact, c)
+		if _, known := closest[l.entry]; !known || c > cosines[l.entry] {
+			closest[l.entry], cosines[l.entry] = l, c
 		}
 	}
-	return cosine, text
+	n.soInstead = closest[n.entry].text
+	return n
 }
 
-// denies reports whether a sentence has an odd number of negations.
-func denies(sentence string) bool {
-	odd := false
-	for _, w := range strings.Fields(plain(sentence)) {
-		if w = strings.Trim(w, ".,;:!?\""); negators[w] || deniers[w] {
-			odd = !odd
+// listedText is a claim or a fact of the list.
+type listedText struct {
+	text   string
+	vector []float32
+	entry  *misconceptions.Entry
+	fact   bool
+}
+
+// listed are all of them. Their vectors take a second or two; all filters share them.
+var listed = sync.OnceValue(func() []listedText {
+	m, err := models.Load()
+	if err != nil { // as in [New]
+		panic(err)
+	}
+	var all []listedText
+	for _, e := range misconceptions.List {
+		for _, text := range e.Claims {
+			all = append(all, listedText{text, m.Vector(text), &e, false})
+		}
+		for _, text := range e.Facts {
+			all = append(all, listedText{text, m.Vector(text), &e, true})
 		}
 	}
-	return odd
-}
+	return all
+})
 
-var deniers = map[string]bool{"myth": true, "false": true, "untrue": true, "contrary": true, "actually": true, "wrong": true, "legend": true, "misconception": true}
+// Prepare computes what the first judgements would have to wait for.
+func Prepare() { listed() }

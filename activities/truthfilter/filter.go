@@ -79,11 +79,15 @@ func (f *Filter) review(ctx context.Context, in ReviewInput, unsafe float64) Jud
 	for _, m := range in.Memories {
 		sources = append(sources, m.Text)
 	}
+	var opposed []Reason
+	if o, found := f.opposes(in.Draft, in.told()); found {
+		opposed = []Reason{o.reason()}
+	}
 	s, read := newSubject(in.Draft, sources...), read(f.models, in.Draft)
 	relevance, embedded := f.judgeDraftRelevance(ctx, in)
 	layers := []LayerScore{
 		relevance,
-		judgeHonesty(s, in.Draft, in.Words, sources, read.misstated),
+		judgeHonesty(s, in.Draft, sources, read.misstated, opposed),
 		judgeSafety(s, read.worst, unsafe),
 		judgeResonance(s, in.Draft, in.Analysis),
 	}
@@ -107,14 +111,31 @@ func (f *Filter) judgement(layers []LayerScore, mendable bool, sure float64) Jud
 		layers[i].Score = round(layers[i].Score)
 	}
 	mean, facts := f.policy.mean(layers), Unverified
+	verdict, escalate := f.policy.verdict(layers, mean, mendable), keepBack(layers)
+	if escalate {
+		verdict = Reject
+	}
 	if slices.ContainsFunc(layers, func(l LayerScore) bool { return l.Has(misconception) }) {
 		facts = Contradicted
 	}
 	return Judgement{
-		Verdict: f.policy.verdict(layers, mean, mendable),
-		Score:   round(mean), Layers: layers, Facts: facts, Framing: framing(layers), Confidence: round(sure),
+		Verdict: verdict, Escalate: escalate,
+		Score: round(mean), Layers: layers, Facts: facts, Framing: framing(layers), Confidence: round(sure),
 		Policy: f.policy.Version, Adjusted: f.policy.Adjusted,
 	}
+}
+
+// keepBack reports whether there is sexual content about minors, and takes its words out of
+// the reasons: nobody is shown them.
+func keepBack(layers []LayerScore) (found bool) {
+	for _, l := range layers {
+		for i := range l.Reasons {
+			if l.Reasons[i].Code == sexualMinors {
+				l.Reasons[i].Words, found = "", true
+			}
+		}
+	}
+	return found
 }
 
 const (
@@ -144,14 +165,14 @@ func (f *Filter) Unsafe(_ context.Context, text string) bool {
 	return judgeSafety(newSubject(text), worstOf(f.models, text), unsafeOdds).Score < f.policy.Least.Safety
 }
 
-// Misstated reports whether a text states a misconception of the list.
+// Misstated reports whether the models hold a text for a misconception of the list.
 func (f *Filter) Misstated(_ context.Context, text string) bool {
 	_, found := misstatementIn(f.models, text)
 	return found
 }
 
 // Contradicts reports whether what is said to a person contradicts what they told.
-func Contradicts(said, told string) bool {
-	_, _, found := contradicts(said, told)
+func (f *Filter) Contradicts(said, told string) bool {
+	_, found := f.opposes(said, conversation{words: told})
 	return found
 }

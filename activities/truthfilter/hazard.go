@@ -28,7 +28,7 @@ const (
 	suspectOdds = -3
 	// unsafeOdds are those at which the safety score is [atUnsafe], the threshold of the
 	// built-in policy; chosen on the development statements and on a half of XSTest.
-	unsafeOdds = 0.6
+	unsafeOdds = 0.95
 	atUnsafe   = 0.6
 	// draftOdds take the place of unsafeOdds in what is said to the person: the rules were
 	// made for it, and the models have read little of it.
@@ -38,6 +38,10 @@ const (
 	// steepness is how fast the score falls with the odds.
 	steepness = 0.5
 )
+
+// sexualMinors is the reason of sexual content about minors. A rule names it, too: few
+// statements of the kind were written to learn from.
+const sexualMinors = "harm_sexual_minors"
 
 // judgeSafety scores how safe a text is for a person who may be hurt already: by rules,
 // each of which costs enough to fall below the threshold by itself, and by what the

@@ -26,12 +26,17 @@ const (
 // misstatedWeight lets a misconception alone bring a text to be rejected.
 const misstatedWeight = 0.75
 
+// opposedWeight is what a contradiction costs.
+const opposedWeight = 0.6
+
 // judgeHonesty scores how far a text can be stood behind. drafted is the text as
 // written; sources are the person's words and memories, the only ground on which
-// it may claim what they said.
-func judgeHonesty(s subject, drafted string, words string, sources []string, misstated []Reason) LayerScore {
+// it may claim what they said; misstated and opposed are what it was found to be at odds
+// with in the world, and in what was said before.
+func judgeHonesty(s subject, drafted string, sources []string, misstated, opposed []Reason) LayerScore {
 	layer := s.judge(Honesty, rulebook.honesty)
 	layer.takeAll(misstatedWeight, misstated)
+	layer.takeAll(opposedWeight, opposed)
 	sentences := max(1, len(lexicon.Sentences(drafted)))
 	hedges := hedge.FindAllString(s.text, -1)
 	layer.take(0.45, len(hedges) >= fewHedges && float64(len(hedges))/float64(sentences) > hedgesPerSentence,
@@ -40,8 +45,6 @@ func judgeHonesty(s subject, drafted string, words string, sources []string, mis
 	layer.take(0.3, len(boosters) >= manyIntensives, Reason{Code: "empty_qualifiers", Words: strings.Join(boosters, ", ")})
 	untold, found := claimsUntold(drafted, sources)
 	layer.take(0.7, found, Reason{Code: "invented_memory", Words: untold})
-	said, told, found := contradicts(drafted, words)
-	layer.take(0.6, found, Reason{Code: "contradiction", Words: said, Against: told})
 	return layer
 }
 

@@ -1,7 +1,9 @@
 package truthfilter
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"meai/activities/mirror"
@@ -66,20 +68,17 @@ func scale(cosine float64) float64 {
 	return min(1, max(0, (cosine-lowCosine)/(highCosine-lowCosine)))
 }
 
-// sharedTermsOf is how much of what was asked the text takes up, in [0, 1].
-func sharedTermsOf(asked, text []string) float64 {
-	in := setOf(text)
-	distinct := setOf(asked)
+// takenUp is how much of what was asked a text takes up, in [0, 1]: its BM25 score beside
+// that of a short text with the rarest words that were asked for, enough of them.
+func takenUp(asked, text []string) float64 {
+	distinct := slices.SortedFunc(maps.Keys(setOf(asked)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(ordinaryTexts.rarity(b), ordinaryTexts.rarity(a)), cmp.Compare(a, b))
+	})
 	if len(distinct) == 0 {
 		return 0
 	}
-	shared := 0
-	for term := range distinct {
-		if in[term] {
-			shared++
-		}
-	}
-	return min(1, float64(shared)/float64(min(enoughTerms, len(distinct))))
+	plenty := distinct[:min(enoughTerms, len(distinct))]
+	return min(1, ordinaryTexts.bm25(distinct, text)/ordinaryTexts.bm25(plenty, plenty))
 }
 
 // stateSpoken is 1 when the text speaks of the person's feelings, half when only
@@ -110,7 +109,7 @@ func stateSpoken(a *mirror.Analysis, text []string) float64 {
 // judgeDraftRelevance scores whether a draft answers what was said.
 func (f *Filter) judgeDraftRelevance(ctx context.Context, in ReviewInput) (LayerScore, bool) {
 	asked, answered := lexicon.Terms(in.Words), lexicon.Terms(in.Draft)
-	s := signs{terms: sharedTermsOf(asked, answered), state: stateSpoken(in.Analysis, answered)}
+	s := signs{terms: takenUp(asked, answered), state: stateSpoken(in.Analysis, answered)}
 	var embedded bool
 	s.cosine, embedded = similarity(ctx, f.embedder, in.Words, in.Draft)
 	layer := LayerScore{Layer: Relevance, Score: s.score(), Reasons: s.reasons()}

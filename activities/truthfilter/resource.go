@@ -66,7 +66,7 @@ func (f *Filter) JudgeResource(ctx context.Context, in ResourceInput) Judgement 
 func (f *Filter) judgeResourceRelevance(ctx context.Context, in ResourceInput) (LayerScore, bool) {
 	asked := lexicon.Terms(in.Topic)
 	offered := lexicon.Terms(in.about())
-	s := signs{terms: sharedTermsOf(asked, offered)}
+	s := signs{terms: takenUp(asked, offered)}
 	switch {
 	case slices.Contains(in.Emotions, in.Emotion) && in.Emotion != "":
 		s.state = 1

@@ -113,6 +113,9 @@ type Judgement struct {
 	Score  float64      `json:"score"`
 	Layers []LayerScore `json:"layers"`
 	Facts  Facts        `json:"facts,omitempty"`
+	// Escalate: the text holds sexual content about minors. It is rejected, and people on call
+	// have to look at it whatever became of it.
+	Escalate bool `json:"escalate,omitempty"`
 	// Framing suggests how to say it better.
 	Framing    []string `json:"framing,omitempty"`
 	Confidence float64  `json:"confidence"`
@@ -128,4 +131,6 @@ type ReviewInput struct {
 	Draft    string           `json:"draft"`
 	Analysis *mirror.Analysis `json:"analysis,omitempty"`
 	Memories []memory.Memory  `json:"memories,omitempty"`
+	// Earlier are the companion's last answers to the person; the activity looks them up.
+	Earlier []string `json:"-"`
 }

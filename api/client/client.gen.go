@@ -179,17 +179,20 @@ func (e AuditEntryOutcome) Valid() bool {
 
 // Defines values for CrisisKind.
 const (
-	CrisisKindAbuse            CrisisKind = "abuse"
-	CrisisKindDangerToOthers   CrisisKind = "danger_to_others"
-	CrisisKindMedicalEmergency CrisisKind = "medical_emergency"
-	CrisisKindSelfHarm         CrisisKind = "self_harm"
-	CrisisKindSuicide          CrisisKind = "suicide"
+	CrisisKindAbuse              CrisisKind = "abuse"
+	CrisisKindChildSexualContent CrisisKind = "child_sexual_content"
+	CrisisKindDangerToOthers     CrisisKind = "danger_to_others"
+	CrisisKindMedicalEmergency   CrisisKind = "medical_emergency"
+	CrisisKindSelfHarm           CrisisKind = "self_harm"
+	CrisisKindSuicide            CrisisKind = "suicide"
 )
 
 // Valid indicates whether the value is a known member of the CrisisKind enum.
 func (e CrisisKind) Valid() bool {
 	switch e {
 	case CrisisKindAbuse:
+		return true
+	case CrisisKindChildSexualContent:
 		return true
 	case CrisisKindDangerToOthers:
 		return true
@@ -1357,7 +1360,7 @@ type CrisisCheck struct {
 	Safety *Safety `json:"safety,omitempty"`
 }
 
-// CrisisKind defines model for CrisisKind.
+// CrisisKind child_sexual_content is that of escalations alone, for an answer that was kept back.
 type CrisisKind string
 
 // CrisisSeverity defines model for CrisisSeverity.
@@ -1573,8 +1576,8 @@ type Judgement struct {
 	Adjusted   []Adjustment `json:"adjusted"`
 	Confidence Score        `json:"confidence"`
 
-	// Facts Whether the text states a misconception of TruthFilter's list (the reason names its source). Facts are not checked beyond
-	// that: everything else is unverified.
+	// Facts Whether TruthFilter's models hold the text for a misconception that is on its list (the reason names what is so instead,
+	// and the source). Facts are not checked beyond that: everything else is unverified.
 	Facts   JudgementFacts `json:"facts"`
 	Framing []string       `json:"framing"`
 	Layers  []LayerScore   `json:"layers"`
@@ -1585,8 +1588,8 @@ type Judgement struct {
 	Verdict JudgementVerdict `json:"verdict"`
 }
 
-// JudgementFacts Whether the text states a misconception of TruthFilter's list (the reason names its source). Facts are not checked beyond
-// that: everything else is unverified.
+// JudgementFacts Whether TruthFilter's models hold the text for a misconception that is on its list (the reason names what is so instead,
+// and the source). Facts are not checked beyond that: everything else is unverified.
 type JudgementFacts string
 
 // JudgementVerdict defines model for Judgement.Verdict.

@@ -283,7 +283,9 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
+	store := synthesis.NewStore(db, p.keys)
 	filter, policies := truthfilter.New(embedder, told.Written), feedback.NewPolicies(told)
+	go truthfilter.Prepare()
 	library.SearchIn(index)
 	go p.keepIndexed(ctx, library)
 	pages := bridge.NewLinks(db)
@@ -296,7 +298,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
 	return workers.Capabilities{
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
-		TruthFilter: &truthfilter.Activities{Filter: filter, Policies: policies, Steps: steps},
+		TruthFilter: &truthfilter.Activities{Filter: filter, Answers: store, Policies: policies, Steps: steps},
 		Bridge:      &bridge.Activities{Library: library, Filter: filter, Policies: policies, Steps: steps, Discovery: discovery, Links: pages},
 		Library:     review,
 		Upkeep:      &upkeep.Activities{DB: db},
@@ -305,7 +307,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,
 			ArchiveAge: p.config.Keyring.ArchiveAge, KEKGrace: p.config.Keyring.KEKGrace,
 		},
-		Synthesis: &synthesis.Activities{Store: synthesis.NewStore(db, p.keys), Writer: writer, Steps: steps},
+		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
 		}),

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// drive has clients work one after the other's answer until the round is over.
+// drive has clients work, each at least once, until the round is over.
 // Every error ends it: a failed interaction must not count as a fast one.
 func drive(ctx context.Context, s side, clients int, round time.Duration) (result, error) {
 	works := make([]func(context.Context) error, clients)
@@ -25,7 +25,7 @@ func drive(ctx context.Context, s side, clients int, round time.Duration) (resul
 	start := time.Now()
 	for _, work := range works {
 		group.Go(func() error {
-			for time.Since(start) < round {
+			for n := 0; n == 0 || time.Since(start) < round; n++ {
 				begun := time.Now()
 				if err := work(ctx); err != nil {
 					return err

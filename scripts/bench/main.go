@@ -39,6 +39,7 @@ type measureCommand struct {
 	Clients     []int         `default:"1,8,32" help:"Concurrent clients, one measurement for each."`
 	Round       time.Duration `default:"8s" help:"Length of one round; every measurement has several, in turns."`
 	Rounds      int           `default:"3" help:"Rounds of each kind in a measurement."`
+	Only        string        `default:"all" enum:"all,search" help:"What to measure: ${enum}."`
 }
 
 func main() {
@@ -79,6 +80,9 @@ func (m measureCommand) Run(ctx context.Context) (err error) {
 	defer product.stop()
 	time.Sleep(settled)
 	fmt.Printf("Idle resident memory of meai up: %d MB\n\n", product.residentMegabytes())
+	if err := m.search(ctx, product); err != nil || m.Only == "search" {
+		return err
+	}
 	for answered := 0; answered < 2*leastSampled; {
 		warm, err := warmUp(ctx, product)
 		if err != nil {

@@ -41,8 +41,8 @@ const head = `<!-- Written by make eval. -->
 On the held-out statements ([who wrote what](../../activities/truthfilter/statements/README.md)), by which nothing was chosen. Intervals hold 95 %.
 ` + "`meai eval safety|truth|contradiction --data FILE`" + ` measures on files of others; XSTest's, HarmBench's and TruthfulQA's own are read as they are.
 
-Facts are said to be contradicted only where a sentence is close to a claim of the list of misconceptions, so that few true sentences are flagged; most
-false ones that use other words are missed. Contradictions are found by rules that know negations and a few opposites, and nothing more.
+Facts are said to be contradicted only where the models hold a sentence for a misconception of the list and an entry is near in meaning. Contradictions are
+told by a model that compares two sentences; the veiled pairs are written so that neither shared words nor a negation decide anything.
 `
 
 func (c cli) run(ctx context.Context) error {

@@ -37,6 +37,8 @@ const (
 	Abuse            Kind = "abuse"
 	DangerToOthers   Kind = "danger_to_others"
 	MedicalEmergency Kind = "medical_emergency"
+	// ChildSexualContent is found in what was to be said to a person, by TruthFilter.
+	ChildSexualContent Kind = "child_sexual_content"
 )
 
 // Assessment is what the rules and the model found. It never quotes the text.

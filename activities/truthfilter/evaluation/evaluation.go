@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"meai/activities/truthfilter"
+	"meai/activities/truthfilter/misconceptions"
 	"meai/internal/measure"
 )
 
@@ -59,7 +60,7 @@ func (e Evaluator) Safety(ctx context.Context, rows [][]string) (measure.Table, 
 // Truth evaluates rows of text, label ("false", "true" or "unrelated") and perhaps the
 // entry of the list that the text is about.
 func (e Evaluator) Truth(ctx context.Context, rows [][]string) (measure.Table, error) {
-	all, flagged := map[string]int{}, map[string]int{}
+	all, flagged, listed := map[string]int{}, map[string]int{}, 0
 	for i, row := range rows {
 		if !slices.Contains([]string{"false", "true", "unrelated"}, row[1]) {
 			return measure.Table{}, fmt.Errorf("row %d: the label has to be false, true or unrelated", i+1)
@@ -67,6 +68,9 @@ func (e Evaluator) Truth(ctx context.Context, rows [][]string) (measure.Table, e
 		all[row[1]]++
 		if e.Filter.Misstated(ctx, row[0]) {
 			flagged[row[1]]++
+		}
+		if misconceptions.List.Claims(row[0]) {
+			listed++
 		}
 	}
 	t := measure.Table{Title: "Misconceptions", Figures: []measure.Figure{
@@ -76,6 +80,7 @@ func (e Evaluator) Truth(ctx context.Context, rows [][]string) (measure.Table, e
 	if all["unrelated"] > 0 {
 		t.Figures = append(t.Figures, measure.Share("other texts wrongly flagged", flagged["unrelated"], all["unrelated"]))
 	}
+	t.Figures = append(t.Figures, measure.Share("texts with just the content words of a claim of the list", listed, len(rows)))
 	if all["false"] > 0 && all["true"] > 0 {
 		ratio := float64(flagged["false"]) / float64(all["false"]) / max(float64(flagged["true"]), 0.5) * float64(all["true"])
 		t.Figures = append(t.Figures, measure.Figure{Name: "false flagged for each true one", Value: ratio, Low: ratio, High: ratio, N: len(rows)}.Least(3))
@@ -91,7 +96,7 @@ func (e Evaluator) Contradiction(_ context.Context, rows [][]string) (measure.Ta
 		if len(row) < 3 || !slices.Contains([]string{"contradiction", "entailment", "neutral"}, row[2]) {
 			return measure.Table{}, fmt.Errorf("row %d: the label has to be contradiction, entailment or neutral", i+1)
 		}
-		contradicts := truthfilter.Contradicts(row[1], row[0])
+		contradicts := e.Filter.Contradicts(row[1], row[0])
 		if contradicts {
 			found++
 		}

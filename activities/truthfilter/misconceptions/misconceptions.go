@@ -1,16 +1,14 @@
 // Package misconceptions is a curated list of what many people believe and what is so
-// instead, with where that is published; it finds the entries that a sentence is about.
+// instead, with where that is published.
 //
 // It is a list, not a judge of facts: what is not on it stays unverified.
 package misconceptions
 
 import (
-	"cmp"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"net/url"
 	"path"
 	"regexp"
@@ -27,12 +25,12 @@ import (
 var files embed.FS
 
 // List is the project's own.
-var List = func() *Index {
+var List = func() Entries {
 	entries, err := load(files)
 	if err != nil {
 		panic(err)
 	}
-	return NewIndex(entries)
+	return entries
 }()
 
 // Entry is a misconception.
@@ -108,73 +106,17 @@ func (e Entry) validate() error {
 	return errors.Join(faults...)
 }
 
-// Index finds entries by words. It is immutable.
-type Index struct {
-	entries []Entry
-	// holds lists, for each term, the entries that hold it, and rare how rare it is
-	// (inverse document frequency).
-	holds map[string][]int
-	rare  map[string]float64
+// Entries are a list of misconceptions.
+type Entries []Entry
+
+// Claims reports whether a claim of the list has just the content words of a text.
+func (all Entries) Claims(text string) bool {
+	words := content(text)
+	return slices.ContainsFunc(all, func(e Entry) bool {
+		return slices.ContainsFunc(e.Claims, func(claim string) bool { return slices.Equal(content(claim), words) })
+	})
 }
 
-// NewIndex indexes entries.
-func NewIndex(entries []Entry) *Index {
-	x := &Index{entries: entries, holds: map[string][]int{}, rare: map[string]float64{}}
-	for i, e := range entries {
-		for term := range termSet(strings.Join(append(slices.Clone(e.Claims), e.Facts...), " ")) {
-			x.holds[term] = append(x.holds[term], i)
-		}
-	}
-	for term, held := range x.holds {
-		x.rare[term] = math.Log(1 + float64(len(entries))/float64(len(held)))
-	}
-	return x
-}
-
-// Entries are all of them.
-func (x *Index) Entries() []Entry { return x.entries }
-
-// Match is an entry with how much of a sentence it is about: the share of the sentence's
-// content that the entry holds, in [0, 1], where rare words count more.
-type Match struct {
-	*Entry
-	Share float64
-}
-
-// Near returns the entries that share most with a sentence, best first, at most n. An
-// entry has to hold two of its terms.
-func (x *Index) Near(sentence string, n int) []Match {
-	unheard := math.Log(1 + float64(len(x.entries)))
-	weights, shared, all := map[int]float64{}, map[int]int{}, 0.0
-	for term := range termSet(sentence) {
-		holds := x.holds[term]
-		if len(holds) == 0 {
-			all += unheard
-			continue
-		}
-		all += x.rare[term]
-		for _, i := range holds {
-			weights[i] += x.rare[term]
-			shared[i]++
-		}
-	}
-	var near []Match
-	for i, e := range x.entries {
-		if shared[i] >= leastShared {
-			near = append(near, Match{&e, weights[i] / all})
-		}
-	}
-	slices.SortStableFunc(near, func(a, b Match) int { return cmp.Compare(b.Share, a.Share) })
-	return near[:min(n, len(near))]
-}
-
-// leastShared is how many terms an entry has to hold of a sentence.
-const leastShared = 2
-
-func termSet(text string) map[string]bool {
-	set := map[string]bool{}
-	for _, t := range lexicon.Terms(text) {
-		set[t] = true
-	}
-	return set
+func content(text string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(lexicon.Terms(text))))
 }

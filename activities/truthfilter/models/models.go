@@ -1,19 +1,17 @@
-// Package models is what TruthFilter has learned: to tell what asks for or offers harm,
-// and what states a misconception. Package training makes them from the project's
+// Package models is what TruthFilter has learned: to tell what asks for or offers harm, what
+// states a misconception, and which of two sentences contradicts the other. Package training makes them from the project's
 // statements; docs/evaluation/truthfilter.md says how well they do.
 package models
 
 import (
-	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
-
-	"github.com/maypok86/otter/v2"
 
 	"meai/activities/mirror/crisis"
 	"meai/internal/classify"
@@ -28,6 +26,10 @@ var (
 	tunedFile []byte
 	//go:embed data/unsafe.zst
 	unsafeFile []byte
+	//go:embed data/false.zst
+	falseFile []byte
+	//go:embed data/compared.bin
+	comparedFile []byte
 )
 
 // Harms are the kinds of harm that texts are told apart by.
@@ -37,64 +39,78 @@ var Harms = strings.Fields(`violence weapons chemical_biological drugs cybercrim
 // The places of the tuned transformer's labels; those of [Harms] follow.
 const (
 	unsafeAt = iota
-	// Harm that is said to the person instead of asked for is taught and not asked about.
+	// Harm that is said to the person instead of asked for, and misconceptions, are taught
+	// and not asked about: the linear model knows the latter better.
 	_
-	// falseAt is a text that states a misconception.
-	falseAt
+	_
 	harmsAt
 )
 
 // TunedLabels are what the tuned transformer tells of a text.
 var TunedLabels = append([]string{"unsafe", "address", "false"}, Harms...)
 
+// Relations are those of a sentence to one that was said before.
+var Relations = []string{"contradiction", "entailment", "neutral"}
+
+const contradictionAt = 0
+
 // Models are immutable and safe for concurrent use.
 type Models struct {
-	encoder *encoder.Encoder
-	tuned   *encoder.Classifier
-	unsafe  *classify.Model
-	// vectors remembers those of the last texts, by a hash of the text.
-	vectors *otter.Cache[[sha256.Size]byte, []float32]
+	encoder  *encoder.Encoder
+	tuned    *encoder.Classifier
+	comparer *encoder.Comparer
+	unsafe   *classify.Model // by words alone
+	untrue   *classify.Model
 }
 
-// remembered is how many vectors are kept: those of the list of misconceptions and more.
-const remembered = 8192
-
 // Load returns the models that are part of the program, which all callers share.
-var Load = sync.OnceValues(func() (*Models, error) { return Read(tunedFile, unsafeFile) })
+var Load = sync.OnceValues(func() (*Models, error) { return Read(Files{tunedFile, unsafeFile, falseFile, comparedFile}) })
 
-// Read takes the files of the tuned transformer and of the linear model.
-func Read(tuned, unsafe []byte) (*Models, error) {
+// Files are those of the models: the tuned transformer, the linear models, and the comparer.
+type Files struct{ Tuned, Unsafe, False, Compared []byte }
+
+// Read takes the models' files.
+func Read(files Files) (*Models, error) {
 	e, err := embedding.NewBuiltin()
 	if err != nil {
 		return nil, err
 	}
-	m := &Models{
-		encoder: e.Encoder(),
-		vectors: otter.Must(&otter.Options[[sha256.Size]byte, []float32]{MaximumSize: remembered}),
-	}
-	if m.tuned, err = e.Encoder().Classifier(tuned); err != nil {
+	m := &Models{encoder: e.Encoder()}
+	if m.tuned, err = e.Encoder().Classifier(files.Tuned); err != nil {
 		return nil, fmt.Errorf("load TruthFilter's transformer: %w", err)
 	}
 	if !slices.Equal(m.tuned.Labels(), TunedLabels) {
 		return nil, errors.New("load TruthFilter's transformer: it was trained for other labels")
 	}
-	if m.unsafe, err = classify.Unpack(unsafe); err != nil {
-		return nil, fmt.Errorf("load TruthFilter's linear model: %w", err)
+	if m.comparer, err = e.Encoder().Comparer(files.Compared); err != nil {
+		return nil, fmt.Errorf("load TruthFilter's comparer: %w", err)
+	}
+	if !slices.Equal(m.comparer.Relations(), Relations) {
+		return nil, errors.New("load TruthFilter's comparer: it was trained for other relations")
+	}
+	var errs [2]error
+	m.unsafe, errs[0] = classify.Unpack(files.Unsafe)
+	m.untrue, errs[1] = classify.Unpack(files.False)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("load TruthFilter's linear models: %w", err)
 	}
 	return m, nil
 }
 
 // A Reading is what the models tell of a text, in log odds.
 type Reading struct {
-	// Unsafe is whether it asks for or offers harm, False whether it states a misconception.
-	Unsafe, False float64
+	// Unsafe is whether it asks for or offers harm.
+	Unsafe float64
 	// Harm is the likeliest of [Harms].
 	Harm string
 }
 
-// linearShare is how much the linear model counts beside the transformer; chosen on the
-// development statements and on a half of XSTest.
-const linearShare = 0.4
+// linearShare is how much the linear model of unsafe texts counts beside the transformer;
+// chosen on the development statements and on a half of XSTest.
+const linearShare = 0.3
+
+// leastLatin is the share of Latin letters from which a text may be English.
+const leastLatin = 0.5
 
 // Read reads a text as it is written; where the plain spelling, in which tricks are undone,
 // has other letters, it reads that too and takes the mean. It is false of one in which there is nothing to read for a
@@ -102,7 +118,7 @@ const linearShare = 0.4
 func (m *Models) Read(text string) (Reading, bool) {
 	text = strings.Join(strings.Fields(text), " ")
 	plain := Plain(text)
-	if lexicon.LatinShare(plain) < 0.5 {
+	if lexicon.LatinShare(plain) < leastLatin {
 		return Reading{}, false
 	}
 	scores, err := m.tuned.Scores(text)
@@ -124,10 +140,7 @@ func (m *Models) Read(text string) (Reading, bool) {
 			harm = i
 		}
 	}
-	return Reading{
-		Unsafe: (1-linearShare)*float64(scores[unsafeAt]) + linearShare*linear,
-		False:  float64(scores[falseAt]), Harm: TunedLabels[harm],
-	}, true
+	return Reading{Unsafe: (1-linearShare)*float64(scores[unsafeAt]) + linearShare*linear, Harm: TunedLabels[harm]}, true
 }
 
 // letters are those of a text, in lower case.
@@ -143,21 +156,46 @@ func letters(text string) string {
 // Vector is the built-in embedding of a text, whatever the deployment embeds with; nil of a
 // text without words.
 func (m *Models) Vector(text string) []float32 {
-	key := sha256.Sum256([]byte(text))
-	if v, known := m.vectors.GetIfPresent(key); known {
-		return v
-	}
 	v, err := m.encoder.Encode(m.encoder.Tokens(text))
 	if err != nil {
 		return nil // nothing to read
 	}
-	m.vectors.Set(key, v)
 	return v
 }
 
+// Passage is a sentence that was read to be compared with others.
+type Passage = encoder.Passage
+
+// Passage reads a sentence; nil when there is nothing to read for a vocabulary of English.
+func (m *Models) Passage(text string) Passage {
+	if lexicon.LatinShare(text) < leastLatin {
+		return nil
+	}
+	p, err := m.comparer.Read(text)
+	if err != nil {
+		return nil // nothing to read
+	}
+	return p
+}
+
+// Contradiction are the log odds that two sentences contradict each other: the mean of both
+// orders, for it does not matter which was said first.
+func (m *Models) Contradiction(a, b Passage) float64 {
+	odds := func(first, then Passage) float64 {
+		p := float64(m.comparer.Compare(first, then)[contradictionAt])
+		return p - math.Log(-math.Expm1(min(p, -1e-9)))
+	}
+	return (odds(a, b) + odds(b, a)) / 2
+}
+
 // Linear are the log odds that a text is unsafe by its words alone.
-func (m *Models) Linear(text string) float64 {
-	return m.unsafe.Calibrations[0].LogOdds(m.unsafe.Scores(text, nil)[0])
+func (m *Models) Linear(text string) float64 { return logOdds(m.unsafe, text) }
+
+// False are those that it states a misconception.
+func (m *Models) False(text string) float64 { return logOdds(m.untrue, text) }
+
+func logOdds(m *classify.Model, text string) float64 {
+	return m.Calibrations[0].LogOdds(m.Scores(text, nil)[0])
 }
 
 // Plain is the spelling in which tricks are undone, which the models learn beside the

@@ -34,6 +34,6 @@ func TestOtherScriptsAreNotRead(t *testing.T) {
 }
 
 func TestFilesOfAnotherModelAreRefused(t *testing.T) {
-	_, err := models.Read(nil, nil)
+	_, err := models.Read(models.Files{})
 	require.ErrorContains(t, err, "TruthFilter's transformer")
 }

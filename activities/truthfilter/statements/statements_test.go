@@ -20,7 +20,7 @@ func one(words ...string) func(string) bool {
 // TestEveryRowIsWellFormed: its labels are known, and no text is in two halves.
 func TestEveryRowIsWellFormed(t *testing.T) {
 	entry := func(s string) bool {
-		return s == "-" || slices.ContainsFunc(misconceptions.List.Entries(), func(e misconceptions.Entry) bool { return e.ID == s })
+		return s == "-" || slices.ContainsFunc(misconceptions.List, func(e misconceptions.Entry) bool { return e.ID == s })
 	}
 	any := func(string) bool { return true }
 	relation := one("contradiction", "entailment", "neutral")

@@ -1,5 +1,5 @@
-// Package finetune trains the built-in encoder's transformer, all of it, to classify
-// texts. It computes in float32, on amd64 with the same result to the bit whatever vector
+// Package finetune trains the built-in encoder's transformer, all of it, to classify texts
+// or to compare two. It computes in float32, on amd64 with the same result to the bit whatever vector
 // instructions there are; [encoder.PackClassifier] rounds what it makes.
 //
 // Gradients are worked out by hand layer by layer, which a test compares with the
@@ -41,7 +41,7 @@ type Options struct {
 	// Decay is the weight decay.
 	Decay float64
 	// Dropout is the share of values that are hidden behind each half of a layer,
-	// HeadDropout before the head, and WordDropout that of tokens that are replaced
+	// HeadDropout before the head (in a comparer, before each layer of it), and WordDropout that of tokens that are replaced
 	// by the unknown one.
 	Dropout, HeadDropout, WordDropout float64
 	Seed                              uint64

@@ -45,21 +45,61 @@ func (t *Trainer) Tuned(ctx context.Context) error {
 	}
 	o := tuning
 	o.Labels, o.Weights = models.TunedLabels, weights()
-	begun := time.Now()
-	o.Progress = func(step, steps int, loss float64) {
-		left := time.Duration(float64(time.Since(begun)) / float64(step) * float64(steps-step))
-		t.Progress(fmt.Sprintf("tuned: step %d of %d, loss %.6f, %v left", step, steps, loss, left.Round(time.Second)))
-	}
+	o.Progress = t.steps("tuned")
 	t.Progress(fmt.Sprintf("tuned: %d statements, %d labels", len(lessons), len(models.TunedLabels)))
 	file, err := finetune.Train(ctx, e, examples(e, lessons), o)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(t.Folder, "tuned.bin"), file, 0o644); err != nil {
+	return t.write("tuned.bin", file)
+}
+
+// steps reports the progress of the training of a model.
+func (t *Trainer) steps(model string) func(step, steps int, loss float64) {
+	begun := time.Now()
+	return func(step, steps int, loss float64) {
+		left := time.Duration(float64(time.Since(begun)) / float64(step) * float64(steps-step))
+		t.Progress(fmt.Sprintf("%s: step %d of %d, loss %.6f, %v left", model, step, steps, loss, left.Round(time.Second)))
+	}
+}
+
+func (t *Trainer) write(name string, file []byte) error {
+	if err := os.WriteFile(filepath.Join(t.Folder, name), file, 0o644); err != nil {
 		return err
 	}
-	t.Progress(fmt.Sprintf("tuned: %d KiB written", len(file)>>10))
+	t.Progress(fmt.Sprintf("%s: %d KiB written", name, len(file)>>10))
 	return nil
+}
+
+// comparing is how the comparer is trained.
+var comparing = finetune.Options{
+	Epochs: 3, Batch: 32, Rate: 3e-4, TokenRate: 1e-3, HeadRate: 1e-3, Decay: 0.01,
+	Dropout: 0.1, HeadDropout: 0.2, Seed: 1,
+}
+
+// Compared trains the embedding model's transformer to tell how two sentences relate.
+func (t *Trainer) Compared(ctx context.Context) error {
+	e, err := encoder.New()
+	if err != nil {
+		return err
+	}
+	rows, err := statements.Read(mirror.Training, "pairs")
+	if err != nil {
+		return err
+	}
+	var pairs []finetune.Pair
+	for _, row := range rows {
+		pairs = append(pairs, finetune.Pair{First: e.Tokens(row[0]), Then: e.Tokens(row[1]), Relation: slices.Index(models.Relations, row[2])})
+	}
+	o := comparing
+	o.Labels, o.Weights = models.Relations, []float32{1, 1, 1}
+	o.Progress = t.steps("compared")
+	t.Progress(fmt.Sprintf("compared: %d pairs", len(pairs)))
+	file, err := finetune.TrainComparer(ctx, e, pairs, o)
+	if err != nil {
+		return err
+	}
+	return t.write("compared.bin", file)
 }
 
 // harmWeight is how much each kind of harm counts: there are many, and they only explain.
@@ -167,12 +207,18 @@ func examples(e *encoder.Encoder, lessons []lesson) []finetune.Example {
 	return all
 }
 
-// folds is how many models, each of which has not seen a part, calibrate the linear one.
+// folds is how many models, each of which has not seen a part, calibrate a linear one.
 const folds = 5
 
-// Unsafe makes the linear model that tells unsafe texts by their words alone, in the
-// spelling that people use and in the plain one.
-func (t *Trainer) Unsafe(context.Context) error {
+// Unsafe makes the linear model that tells unsafe texts by their words alone.
+func (t *Trainer) Unsafe(context.Context) error { return t.linear("unsafe") }
+
+// False makes the one that tells those which state a misconception.
+func (t *Trainer) False(context.Context) error { return t.linear("false") }
+
+// linear makes the model of a label, from texts in the spelling that people use and in the
+// plain one.
+func (t *Trainer) linear(label string) error {
 	lessons, err := lessons()
 	if err != nil {
 		return err
@@ -180,21 +226,21 @@ func (t *Trainer) Unsafe(context.Context) error {
 	lessons = mirror.Shuffled(lessons, func(l lesson) string { return l.text })
 	var written, plain []classify.Example
 	for _, l := range lessons {
-		unsafe, known := l.targets["unsafe"]
+		target, known := l.targets[label]
 		if !known {
 			continue
 		}
 		var labels []int
-		if unsafe == 1 {
+		if target == 1 {
 			labels = []int{0}
 		}
 		written = append(written, classify.Example{Text: l.text, Labels: labels})
 		plain = append(plain, classify.Example{Text: models.Plain(l.text), Labels: labels})
 	}
 	o := classify.Options{
-		Labels: []string{"unsafe"}, Grams: classify.Grams{Words: 3, ShortestChars: 2, LongestChars: 5, Bits: 18}, C: 1, Seed: 1,
+		Labels: []string{label}, Grams: classify.Grams{Words: 3, ShortestChars: 2, LongestChars: 5, Bits: 18}, C: 1, Seed: 1,
 	}
-	t.Progress(fmt.Sprintf("unsafe: %d models of %d examples, to calibrate by", folds, len(written)))
+	t.Progress(fmt.Sprintf("%s: %d models of %d examples, to calibrate by", label, folds, len(written)))
 	scores, err := classify.OutOfFold(written, folds, o)
 	if err != nil {
 		return err
@@ -208,6 +254,5 @@ func (t *Trainer) Unsafe(context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.Progress(fmt.Sprintf("unsafe: %d KiB written", len(packed)>>10))
-	return os.WriteFile(filepath.Join(t.Folder, "unsafe.zst"), packed, 0o644)
+	return t.write(label+".zst", packed)
 }
