@@ -89,9 +89,8 @@ func (f *Filter) opposes(drafted string, told conversation) (opposition, bool) {
 }
 
 // likeliestPairs are the pairs of a sentence of the draft and one that was told that have
-// most content in common, at most [mostCompared]. All of the words that a draft answers are
-// compared with it, if there is room; of earlier texts, what shares more with it than the
-// words do: things change, and what is told now counts.
+// most content in common, at most [mostCompared]. Of earlier texts only what shares more
+// with it than the words that it answers: things change, and what is told now counts.
 func likeliestPairs(drafted string, told conversation) []opposition {
 	type pair struct {
 		opposition
@@ -105,12 +104,14 @@ func likeliestPairs(drafted string, told conversation) []opposition {
 	for _, ours := range claimsOf(drafted) {
 		most := 0
 		for _, theirs := range now {
-			shared := ours.sharedWith(theirs)
+			shared := common(ours.terms, theirs.terms)
 			most = max(most, shared)
-			all = append(all, pair{opposition{ours.sentence, theirs.sentence}, shared})
+			if shared > 0 && !ours.repeats(theirs) && !theirs.repeats(ours) {
+				all = append(all, pair{opposition{ours.sentence, theirs.sentence}, shared})
+			}
 		}
 		for _, theirs := range before {
-			if shared := ours.sharedWith(theirs); shared > most {
+			if shared := common(ours.terms, theirs.terms); shared > most && !ours.repeats(theirs) && !theirs.repeats(ours) {
 				all = append(all, pair{opposition{ours.sentence, theirs.sentence}, shared})
 			}
 		}
@@ -123,20 +124,41 @@ func likeliestPairs(drafted string, told conversation) []opposition {
 	return likeliest
 }
 
-// claimed is a sentence that asserts something, with its content words. Feelings are none:
-// they pass.
+// claimed is a sentence that asserts something, with its content words: all of them, and
+// those that last, without feelings and turns of phrase.
 type claimed struct {
-	sentence string
-	terms    map[string]bool
+	sentence     string
+	all, terms   map[string]bool
+	oddlyNegated bool
 }
 
 func claimsOf(text string) []claimed {
 	var all []claimed
 	for _, s := range assertions(text) {
-		terms := slices.DeleteFunc(lexicon.Terms(plain(s)), func(t string) bool { return withoutContent[t] || ofFeelings[t] })
-		all = append(all, claimed{s, setOf(terms)})
+		text := plain(s)
+		c := claimed{sentence: s, all: setOf(lexicon.Terms(text)), terms: map[string]bool{}}
+		for term := range c.all {
+			if !withoutContent[term] && !ofFeelings[term] {
+				c.terms[term] = true
+			}
+		}
+		for _, w := range lexicon.Words(text) {
+			c.oddlyNegated = c.oddlyNegated != negators[w]
+		}
+		all = append(all, c)
 	}
 	return all
+}
+
+// repeats reports whether a sentence holds all that another one says, thanks apart: the
+// companion gives back what the person wrote, or a part of it.
+func (c claimed) repeats(o claimed) bool {
+	for term := range o.all {
+		if !c.all[term] && !withoutContent[term] && !feelings["gratitude"].stems[term] {
+			return false
+		}
+	}
+	return c.oddlyNegated == o.oddlyNegated
 }
 
 // ofFeelings are the stems of all words for feelings.
@@ -148,11 +170,11 @@ var ofFeelings = func() map[string]bool {
 	return all
 }()
 
-// sharedWith is how many content words two sentences have in common.
-func (c claimed) sharedWith(o claimed) int {
+// common is how many terms two sets have in common.
+func common(a, b map[string]bool) int {
 	shared := 0
-	for term := range c.terms {
-		if o.terms[term] {
+	for term := range a {
+		if b[term] {
 			shared++
 		}
 	}

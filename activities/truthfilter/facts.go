@@ -1,6 +1,7 @@
 package truthfilter
 
 import (
+	"strings"
 	"sync"
 
 	"meai/activities/truthfilter/misconceptions"
@@ -17,7 +18,8 @@ const (
 	// list than to any fact. leastAlike is the cosine to the nearest of them from which it is
 	// about that entry. Chosen on the development statements and on a half of TruthfulQA, for
 	// few false alarms.
-	leastFalse, closerCounts, leastAlike = 2.5, 4, 0.5
+	leastFalse, closerCounts, leastAlike = 2.4, 4, 0.55
+	headingWords, nearlyTheSame          = 6, 0.85
 	// faintlyFalse are the odds of the linear model from which meaning is looked at.
 	faintlyFalse = leastFalse - closerCounts/2
 )
@@ -38,11 +40,20 @@ func misstatementIn(m *models.Models, text string) (misstatement, bool) {
 			continue
 		}
 		near := nearestEntry(m.Vector(sentence))
-		if max(near.claim, near.fact) >= leastAlike && odds+closerCounts*(near.claim-near.fact) >= leastFalse {
+		if max(near.claim, near.fact) >= enoughAlike(sentence) && odds+closerCounts*(near.claim-near.fact) >= leastFalse {
 			return misstatement{sentence, near.soInstead, near.entry.Source}, true
 		}
 	}
 	return misstatement{}, false
+}
+
+// enoughAlike is the cosine to the list from which a sentence is about it. A few words are a
+// heading more often than a statement: they have to be the list's own, nearly.
+func enoughAlike(sentence string) float64 {
+	if len(strings.Fields(sentence)) < headingWords {
+		return nearlyTheSame
+	}
+	return leastAlike
 }
 
 // near is how close a text is to the list: the cosines to the closest claim and fact, the

@@ -34,7 +34,7 @@ const (
 	// made for it, and the models have read little of it.
 	draftOdds = 6
 	// resourceOdds do so in resources, which are written as instructions.
-	resourceOdds = 3
+	resourceOdds = 4
 	// steepness is how fast the score falls with the odds.
 	steepness = 0.5
 )

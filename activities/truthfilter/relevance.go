@@ -1,7 +1,6 @@
 package truthfilter
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -69,16 +68,15 @@ func scale(cosine float64) float64 {
 }
 
 // takenUp is how much of what was asked a text takes up, in [0, 1]: its BM25 score beside
-// that of a short text with the rarest words that were asked for, enough of them.
+// that of enough of the words that were asked for, were they as rare as these are on
+// average.
 func takenUp(asked, text []string) float64 {
-	distinct := slices.SortedFunc(maps.Keys(setOf(asked)), func(a, b string) int {
-		return cmp.Or(cmp.Compare(ordinaryTexts.rarity(b), ordinaryTexts.rarity(a)), cmp.Compare(a, b))
-	})
+	distinct := slices.Sorted(maps.Keys(setOf(asked)))
 	if len(distinct) == 0 {
 		return 0
 	}
-	plenty := distinct[:min(enoughTerms, len(distinct))]
-	return min(1, ordinaryTexts.bm25(distinct, text)/ordinaryTexts.bm25(plenty, plenty))
+	enough := float64(min(enoughTerms, len(distinct))) / float64(len(distinct))
+	return min(1, ordinaryTexts.bm25(distinct, text)/(enough*ordinaryTexts.bm25(distinct, distinct)))
 }
 
 // stateSpoken is 1 when the text speaks of the person's feelings, half when only
