@@ -18,7 +18,7 @@ type Filter struct {
 	embedder  embedding.Embedder
 	policy    Policy
 	models    *models.Models
-	resources *otter.Cache[[sha256.Size]byte, reading]
+	resources *otter.Cache[[sha256.Size]byte, resourceReading]
 }
 
 // remembered is how many resources' readings are kept.
@@ -38,16 +38,6 @@ func read(m *models.Models, text string) reading {
 	return r
 }
 
-func (f *Filter) readResource(text string) reading {
-	key := sha256.Sum256([]byte(text))
-	if known, found := f.resources.GetIfPresent(key); found {
-		return known
-	}
-	r := read(f.models, text)
-	f.resources.Set(key, r)
-	return r
-}
-
 // New returns a filter that judges under a policy. Without an embedder, and whenever it
 // fails, relevance is judged by words alone and the judgement says so by less confidence.
 func New(e embedding.Embedder, p Policy) *Filter {
@@ -57,7 +47,7 @@ func New(e embedding.Embedder, p Policy) *Filter {
 	}
 	return &Filter{
 		embedder: e, policy: p, models: m,
-		resources: otter.Must(&otter.Options[[sha256.Size]byte, reading]{MaximumSize: remembered}),
+		resources: otter.Must(&otter.Options[[sha256.Size]byte, resourceReading]{MaximumSize: remembered}),
 	}
 }
 

@@ -2,6 +2,7 @@ package truthfilter
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -57,10 +58,29 @@ func (in ResourceInput) text() string {
 
 // JudgeResource judges a resource before a person sees it.
 func (f *Filter) JudgeResource(ctx context.Context, in ResourceInput) Judgement {
-	s, read := newSubject(in.text()), f.readResource(in.text())
+	known := f.readResource(in)
 	relevance, embedded := f.judgeResourceRelevance(ctx, in)
-	layers := []LayerScore{relevance, judgeClaims(s, in, read.misstated), judgeSafety(s, read.worst, resourceOdds), judgeFit(s, in)}
+	layers := []LayerScore{relevance, known.claims.clone(), known.safety.clone(), judgeFit(known.subject, in)}
 	return f.judgement(layers, false, confidence(embedded, in.Emotion != ""))
+}
+
+// readResource judges what depends on the text alone.
+func (f *Filter) readResource(in ResourceInput) resourceReading {
+	text := in.text()
+	key := sha256.Sum256([]byte(text + "\x00" + in.Evidence))
+	if known, found := f.resources.GetIfPresent(key); found {
+		return known
+	}
+	s, read := newSubject(text), read(f.models, text)
+	known := resourceReading{s, judgeClaims(s, in, read.misstated), judgeSafety(s, read.worst, resourceOdds)}
+	f.resources.Set(key, known)
+	return known
+}
+
+// resourceReading is what is known of a resource, whoever it is for.
+type resourceReading struct {
+	subject        subject
+	claims, safety LayerScore
 }
 
 func (f *Filter) judgeResourceRelevance(ctx context.Context, in ResourceInput) (LayerScore, bool) {

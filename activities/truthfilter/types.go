@@ -4,6 +4,7 @@ package truthfilter
 
 import (
 	"encoding/json"
+	"slices"
 
 	"meai/activities/interaction"
 	"meai/activities/memory"
@@ -73,6 +74,12 @@ func (l LayerScore) Has(code string) bool {
 		}
 	}
 	return false
+}
+
+// clone shares nothing with the layer.
+func (l LayerScore) clone() LayerScore {
+	l.Reasons = slices.Clone(l.Reasons)
+	return l
 }
 
 // take costs the layer a share of its score, and says why.
