@@ -246,13 +246,9 @@ func (s statement) fill(word string) bool {
 
 // differsFrom reports whether two statements say the same with something else in a slot.
 func (s statement) differsFrom(o statement) bool {
-	if s.negated || o.negated || len(s.terms) == 0 || len(s.terms) != len(o.terms) {
+	same := len(s.terms) == len(o.terms) && common(s.terms, o.terms) == len(s.terms)
+	if s.negated || o.negated || len(s.terms) == 0 || !same {
 		return false
-	}
-	for term := range s.terms {
-		if !o.terms[term] {
-			return false
-		}
 	}
 	for kind, value := range s.slots {
 		if other := o.slots[kind]; value != "" && other != "" && value != other {
@@ -316,12 +312,7 @@ func statementOf(clause string, by speaker) (statement, bool) {
 }
 
 func (s statement) sameAs(o statement) bool {
-	shared := 0
-	for term := range s.terms {
-		if o.terms[term] {
-			shared++
-		}
-	}
+	shared := common(s.terms, o.terms)
 	smaller := min(len(s.terms), len(o.terms))
 	larger := max(len(s.terms), len(o.terms))
 	return shared >= sharedTerms && float64(shared) >= sharedShare*float64(smaller) && larger <= 2*smaller

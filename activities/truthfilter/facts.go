@@ -94,7 +94,7 @@ type listedText struct {
 	fact   bool
 }
 
-// listed are all of them. Their vectors take a second or two; all filters share them.
+// listed are all of them. Their vectors take some seconds; all filters share them.
 var listed = sync.OnceValue(func() []listedText {
 	m, err := models.Load()
 	if err != nil { // as in [New]

@@ -106,27 +106,35 @@ func (p *product) stop() {
 	}
 }
 
-// client is a new person with a session.
-func (p *product) client(ctx context.Context) (func(context.Context) error, error) {
+// person is a new one with a session.
+func (p *product) person(ctx context.Context) (api *client.ClientWithResponses, session uuid.UUID, err error) {
 	token, err := devlogin.Machine(ctx, devlogin.Issuer(p.base), "bench-"+uuid.NewString())
 	if err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
+		return nil, uuid.Nil, fmt.Errorf("sign in: %w", err)
 	}
-	api, err := client.NewClientWithResponses(p.base, client.Bearer(token))
+	if api, err = client.NewClientWithResponses(p.base, client.Bearer(token)); err != nil {
+		return nil, uuid.Nil, err
+	}
+	begun, err := api.CreateSessionWithResponse(ctx, client.NewSession{})
+	if err != nil {
+		return nil, uuid.Nil, err
+	}
+	if begun.JSON201 == nil {
+		return nil, uuid.Nil, fmt.Errorf("no session: %s", begun.Status())
+	}
+	return api, begun.JSON201.Id, nil
+}
+
+// client is a new person who writes.
+func (p *product) client(ctx context.Context) (func(context.Context) error, error) {
+	api, session, err := p.person(ctx)
 	if err != nil {
 		return nil, err
-	}
-	session, err := api.CreateSessionWithResponse(ctx, client.NewSession{})
-	if err != nil {
-		return nil, err
-	}
-	if session.JSON201 == nil {
-		return nil, fmt.Errorf("no session: %s", session.Status())
 	}
 	n, wait := 0, "wait=30"
 	return func(ctx context.Context) error {
 		n++
-		got, err := api.CreateInteractionWithResponse(ctx, session.JSON201.Id,
+		got, err := api.CreateInteractionWithResponse(ctx, session,
 			&client.CreateInteractionParams{IdempotencyKey: strconv.Itoa(n), Prefer: &wait},
 			client.NewInteraction{Input: client.InteractionInput{Text: messages[n%len(messages)]}})
 		if err != nil {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"meai/api/client"
-	"meai/internal/identity/devlogin"
 )
 
 // searching is the product as somebody uses it who looks for resources: each request asks
@@ -29,21 +26,9 @@ var topics = []client.ResourceSearch{
 }
 
 func (s searching) client(ctx context.Context) (func(context.Context) error, error) {
-	token, err := devlogin.Machine(ctx, devlogin.Issuer(s.base), "bench-"+uuid.NewString())
-	if err != nil {
-		return nil, fmt.Errorf("sign in: %w", err)
-	}
-	api, err := client.NewClientWithResponses(s.base, client.Bearer(token))
+	api, _, err := s.person(ctx)
 	if err != nil {
 		return nil, err
-	}
-	// A person is known once they have begun a session.
-	session, err := api.CreateSessionWithResponse(ctx, client.NewSession{})
-	if err != nil {
-		return nil, err
-	}
-	if session.JSON201 == nil {
-		return nil, fmt.Errorf("no session: %s", session.Status())
 	}
 	n := 0
 	return func(ctx context.Context) error {

@@ -142,7 +142,7 @@ func Compared(text, other []float32) (rows, weights []float32) {
 		token, row := text[i*width:][:width], rows[i*ComparedWidth:][:ComparedWidth]
 		counterpart, alike := row[width:2*width], weights[i*m:][:m]
 		for j := range m {
-			alike[j] = Sharpness * product(token, other[j*width:][:width]) / (lengths[i] * otherLengths[j])
+			alike[j] = Sharpness * Dot(token, other[j*width:][:width]) / (lengths[i] * otherLengths[j])
 		}
 		Softmax(alike)
 		for j, w := range alike {
@@ -168,13 +168,14 @@ func Lengths(rows []float32) []float32 {
 	lengths := make([]float32, len(rows)/ComparisonWidth)
 	for i := range lengths {
 		row := rows[i*ComparisonWidth:][:ComparisonWidth]
-		lengths[i] = float32(math.Sqrt(float64(product(row, row)))) + 1e-6
+		lengths[i] = float32(math.Sqrt(float64(Dot(row, row)))) + 1e-6
 	}
 	return lengths
 }
 
-// product is the scalar product, summed in four strands.
-func product(a, b []float32) float32 {
+// Dot is the scalar product of vectors whose length is a multiple of four, summed in four
+// strands, which a processor does at once. Training uses it, too.
+func Dot(a, b []float32) float32 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float32
 	for i := 0; i+4 <= len(a); i += 4 {

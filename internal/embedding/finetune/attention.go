@@ -22,7 +22,7 @@ func attend(projected []float32, ends []int, width int) (mixed []float32, weight
 				row := all[(h*n+t)*n:][:n]
 				query := in[3*width*t+size*h:][:size]
 				for other := range n {
-					row[other] = dot(query, in[3*width*other+width+size*h:][:size]) * scale
+					row[other] = encoder.Dot(query, in[3*width*other+width+size*h:][:size]) * scale
 				}
 				encoder.Softmax(row)
 				to := out[width*t+size*h:][:size]
@@ -51,7 +51,7 @@ func attendBackward(projected []float32, weights [][]float32, dmixed []float32, 
 				row, from := weights[text][(h*n+t)*n:][:n], d[width*t+size*h:][:size]
 				var along float32
 				for other, w := range row {
-					slopes[other] = dot(from, in[3*width*other+2*width+size*h:][:size])
+					slopes[other] = encoder.Dot(from, in[3*width*other+2*width+size*h:][:size])
 					along += float32(w * slopes[other])
 					addScaled(to[3*width*other+2*width+size*h:][:size], from, w)
 				}
@@ -76,19 +76,6 @@ func beginOf(ends []int, text int) int {
 func headShape(width int) (size int, scale float32) {
 	size = width / encoder.Heads
 	return size, float32(1 / math.Sqrt(float64(size)))
-}
-
-// dot sums in four strands, which a processor does at once; lengths are multiples of four.
-func dot(a, b []float32) float32 {
-	b = b[:len(a)]
-	var s0, s1, s2, s3 float32
-	for i := 0; i+4 <= len(a); i += 4 {
-		s0 += float32(a[i] * b[i])
-		s1 += float32(a[i+1] * b[i+1])
-		s2 += float32(a[i+2] * b[i+2])
-		s3 += float32(a[i+3] * b[i+3])
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 func addScaled(dst, x []float32, factor float32) {

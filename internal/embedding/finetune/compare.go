@@ -144,7 +144,7 @@ func (c *comparer) relate(inner []float32, batch []Pair) (dinner []float32, loss
 	for i, p := range batch {
 		row, drow := inner[i*width:][:width], dinner[i*width:][:width]
 		for r := range scores {
-			scores[r] = dot(c.outer.value[r*width:][:width], row) + c.bias.value[r]
+			scores[r] = encoder.Dot(c.outer.value[r*width:][:width], row) + c.bias.value[r]
 		}
 		encoder.LogSoftmax(scores)
 		counts := float64(c.counts[p.Relation]) / float64(len(batch))
@@ -241,14 +241,14 @@ func uncompare(weights, drows, text, other, dtext, dother []float32) {
 		}
 		var along float32
 		for j, w := range alike {
-			slopes[j] = dot(dcounterpart, other[j*width:][:width])
+			slopes[j] = encoder.Dot(dcounterpart, other[j*width:][:width])
 			along += float32(w * slopes[j])
 			addScaled(dother[j*width:][:width], dcounterpart, w)
 		}
 		for j, w := range alike {
 			there, dthere := other[j*width:][:width], dother[j*width:][:width]
 			both := lengths[i] * otherLengths[j]
-			cosine := dot(token, there) / both
+			cosine := encoder.Dot(token, there) / both
 			slope := w * (slopes[j] - along) * encoder.Sharpness
 			addScaled(dtoken, there, slope/both)
 			addScaled(dtoken, token, -slope*cosine/(lengths[i]*lengths[i]))

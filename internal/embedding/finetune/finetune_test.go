@@ -104,7 +104,7 @@ func TestTheClassifierSaysWhatTheModelLearned(t *testing.T) {
 		got, err := c.Scores(text)
 		require.NoError(t, err)
 		for label := range 2 {
-			want := dot(m.head.value[label*encoder.Features:][:encoder.Features], features)
+			want := encoder.Dot(m.head.value[label*encoder.Features:][:encoder.Features], features)
 			require.InDelta(t, want, got[label], 0.05, text)
 		}
 	}

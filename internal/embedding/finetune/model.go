@@ -129,7 +129,7 @@ func (m *model) judge(x []float32, batch []lesson, drop *dropout) (dx []float32,
 			if target == Unknown {
 				continue
 			}
-			score := float64(dot(row, features) + m.bias.value[label])
+			score := float64(encoder.Dot(row, features) + m.bias.value[label])
 			loss += counts * (math.Max(score, 0) - score*target + math.Log1p(math.Exp(-math.Abs(score))))
 			slope := float32(counts * (1/(1+math.Exp(-score)) - target))
 			addScaled(m.head.grad[label*encoder.Features:][:encoder.Features], features, slope)
