@@ -2,7 +2,6 @@ package truthfilter
 
 import (
 	"strings"
-	"sync"
 
 	"meai/activities/truthfilter/misconceptions"
 	"meai/activities/truthfilter/models"
@@ -85,32 +84,3 @@ func nearestEntry(vector []float32) near {
 	n.soInstead = closest[n.entry].text
 	return n
 }
-
-// listedText is a claim or a fact of the list.
-type listedText struct {
-	text   string
-	vector []float32
-	entry  *misconceptions.Entry
-	fact   bool
-}
-
-// listed are all of them. Their vectors take some seconds; all filters share them.
-var listed = sync.OnceValue(func() []listedText {
-	m, err := models.Load()
-	if err != nil { // as in [New]
-		panic(err)
-	}
-	var all []listedText
-	for _, e := range misconceptions.List {
-		for _, text := range e.Claims {
-			all = append(all, listedText{text, m.Vector(text), &e, false})
-		}
-		for _, text := range e.Facts {
-			all = append(all, listedText{text, m.Vector(text), &e, true})
-		}
-	}
-	return all
-})
-
-// Prepare computes what the first judgements would have to wait for.
-func Prepare() { listed() }

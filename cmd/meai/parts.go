@@ -285,7 +285,6 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	}
 	store := synthesis.NewStore(db, p.keys)
 	filter, policies := truthfilter.New(embedder, told.Written), feedback.NewPolicies(told)
-	go truthfilter.Prepare()
 	library.SearchIn(index)
 	go p.keepIndexed(ctx, library)
 	pages := bridge.NewLinks(db)
