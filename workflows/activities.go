@@ -73,10 +73,10 @@ var (
 	evaluatePolicy = call[feedback.Proposal, feedback.Evaluation]{"feedback.EvaluatePolicy", on(QueueBatch, nightly)}
 	adoptPolicy    = call[feedback.AdoptInput, feedback.Outcome]{"feedback.AdoptPolicy", on(QueueBatch, nightly)}
 
-	loadApproval     = call[approval.Ref, approval.Request]{"approval.Load", on(QueueOperations, patient)}
-	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, patient)}
+	loadApproval     = call[approval.Ref, approval.Request]{"approval.Load", on(QueueOperations, steadfast)}
+	recordDecision   = call[approval.Decision, approval.Tally]{"approval.Record", on(QueueOperations, steadfast)}
 	useApproval      = call[approval.UseInput, approval.Request]{"approval.Use", on(QueueOperations, patient)}
-	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, patient)}
+	concludeApproval = call[approval.Ref, approval.Outcome]{"approval.Conclude", on(QueueOperations, steadfast)}
 
 	startEscalation = call[escalation.Ref, struct{}]{"escalation.Start", on(QueueOperations, patient)}
 	sweepCases      = call[struct{}, escalation.Swept]{"escalation.Sweep", on(QueueOperations, belated)}
