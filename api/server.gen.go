@@ -2145,6 +2145,12 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// Triggers defines model for Triggers.
+type Triggers struct {
+	// Triggers Each a word or a few; one without a word of content is refused.
+	Triggers []string `json:"triggers"`
+}
+
 // ApprovalID defines model for ApprovalID.
 type ApprovalID = openapi_types.UUID
 
@@ -2331,6 +2337,9 @@ type AssessTextJSONRequestBody = AssessmentRequest
 // GiveFeedbackJSONRequestBody defines body for GiveFeedback for application/json ContentType.
 type GiveFeedbackJSONRequestBody = NewFeedback
 
+// SetTriggersJSONRequestBody defines body for SetTriggers for application/json ContentType.
+type SetTriggersJSONRequestBody = Triggers
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetHealth Is the process up?
@@ -2447,6 +2456,12 @@ type ServerInterface interface {
 	// GiveFeedback Say how an answer or a resource was
 	// (POST /v1/truthfilter/feedback)
 	GiveFeedback(ctx echo.Context) error
+	// GetTriggers See what I want to be spared
+	// (GET /v1/truthfilter/triggers)
+	GetTriggers(ctx echo.Context) error
+	// SetTriggers Say what I want to be spared
+	// (PUT /v1/truthfilter/triggers)
+	SetTriggers(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -3147,6 +3162,24 @@ func (w *ServerInterfaceWrapper) GiveFeedback(ctx echo.Context) error {
 	return err
 }
 
+// GetTriggers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTriggers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTriggers(ctx)
+	return err
+}
+
+// SetTriggers converts echo context to params.
+func (w *ServerInterfaceWrapper) SetTriggers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetTriggers(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -3214,6 +3247,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/truthfilter/feedback", wrapper.GiveFeedback, options.OperationMiddlewares["giveFeedback"]...)
 	router.DELETE(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.ResetAdjustments, options.OperationMiddlewares["resetAdjustments"]...)
 	router.GET(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.GetAdjustments, options.OperationMiddlewares["getAdjustments"]...)
+	router.GET(options.BaseURL+"/v1/truthfilter/triggers", wrapper.GetTriggers, options.OperationMiddlewares["getTriggers"]...)
+	router.PUT(options.BaseURL+"/v1/truthfilter/triggers", wrapper.SetTriggers, options.OperationMiddlewares["setTriggers"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
@@ -8990,6 +9025,311 @@ func (response GiveFeedback503ApplicationProblemPlusJSONResponse) VisitGiveFeedb
 	return err
 }
 
+type GetTriggersRequestObject struct {
+}
+
+type GetTriggersResponseObject interface {
+	VisitGetTriggersResponse(w http.ResponseWriter) error
+}
+
+type GetTriggers200JSONResponse Triggers
+
+func (response GetTriggers200JSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTriggers400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTriggers400ApplicationProblemPlusJSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTriggers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTriggers401ApplicationProblemPlusJSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTriggers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTriggers403ApplicationProblemPlusJSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTriggers429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTriggers429ApplicationProblemPlusJSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTriggers500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetTriggers500ApplicationProblemPlusJSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTriggers503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTriggers503ApplicationProblemPlusJSONResponse) VisitGetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggersRequestObject struct {
+	Body *SetTriggersJSONRequestBody
+}
+
+type SetTriggersResponseObject interface {
+	VisitSetTriggersResponse(w http.ResponseWriter) error
+}
+
+type SetTriggers200JSONResponse Triggers
+
+func (response SetTriggers200JSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers400ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers401ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers403ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers409ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers413ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers415ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers422ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers429ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers500ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetTriggers503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetTriggers503ApplicationProblemPlusJSONResponse) VisitSetTriggersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process up?
@@ -9106,6 +9446,12 @@ type StrictServerInterface interface {
 	// GiveFeedback Say how an answer or a resource was
 	// (POST /v1/truthfilter/feedback)
 	GiveFeedback(ctx context.Context, request GiveFeedbackRequestObject) (GiveFeedbackResponseObject, error)
+	// GetTriggers See what I want to be spared
+	// (GET /v1/truthfilter/triggers)
+	GetTriggers(ctx context.Context, request GetTriggersRequestObject) (GetTriggersResponseObject, error)
+	// SetTriggers Say what I want to be spared
+	// (PUT /v1/truthfilter/triggers)
+	SetTriggers(ctx context.Context, request SetTriggersRequestObject) (SetTriggersResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -10372,251 +10718,325 @@ func (sh *strictHandler) GiveFeedback(ctx echo.Context) error {
 	return nil
 }
 
+// GetTriggers operation middleware
+func (sh *strictHandler) GetTriggers(ctx echo.Context) error {
+	var request GetTriggersRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTriggers(ctx.Request().Context(), request.(GetTriggersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTriggers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTriggersResponseObject); ok {
+		return validResponse.VisitGetTriggersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetTriggers operation middleware
+func (sh *strictHandler) SetTriggers(ctx echo.Context) error {
+	var request SetTriggersRequestObject
+
+	var body SetTriggersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetTriggers(ctx.Request().Context(), request.(SetTriggersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetTriggers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetTriggersResponseObject); ok {
+		return validResponse.VisitSetTriggersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9w2tu9XQfW7VUnepVqLlxlLNXVLceyJZrxdy3mpumNfEU2e7kbEBjgAqHZPyt/9FQ4Wgt1gL9ri",
-	"ZPRPIkskARzgHJz1d34dFGJWCw5cq8Hxr4Mp0BIk/nhWwqwWGnixeA91RRdQml+XoArJas0EHxwPci0b",
-	"yMl8CpzoKZBLWJA5VUQBcDKCsZAwHGQDVUxhRs3rwJvZ4PgfA/Pe4FM20IsaBscDpSXjk0E2+Lw3EXvm",
-	"l3vqktV7Agei1V4tGNcgB8djWin48iUbvBIFtbNYntSHKRAOcyJBiUYWOAMJ/2yYNEswI8czGgs5o3pw",
-	"PGgk25MwBgm8gMHy1MyQ78KfT+u6YimCmLHnlGmip1QjKSaScg1llwzXX/Z7quEVmzG9OvbPZkimSAVj",
-	"TcSYAC2mGRkLSeAzndUVkPzjQC24noJi6uPgRP7lybMT/ZfD/Jg8eUYMiUBpRbiYZ4TykggOZCYkEMYJ",
-	"1WQmlCaUKCgEX7uezjzfiYoVizSlKvOAsrQyx0fUIHFTSSEarhVhfO0C/vmXpwcn8788PciPydODdgWM",
-	"m3/aiaqNMwUtF6djJPPyJM/bT/SfoBnjbGaO9WE4NGbXJiAHX8wANZV0Btrx1WldS3FFq7MfzL+YGaWm",
-	"ejrIBpzOzLvUPXDByi0PboNPrq7shSpohfTsHQzCIzcfLpIYf4fEjp+SK1o1YI7mQjSSFFPBCsiQV3GT",
-	"r0AuyAyUohPIyCHRghw9eUKumGKjCsjp+fOzM1JMqaSFoabZFVySlVrtoqKJ7JmZrN08+vkV8ImeDo6P",
-	"njzJzGb6fx+ardMapBnjf//x8ePno8O9jx8//+nFp//8jzQFDLPSYi3FWfvMzUluJdIqqd+/fE7+dPT4",
-	"YEhyI43+8iYn3zp2yAIrPz0gVIIXUN8Rqi4VboRhRcrVHKThJD1lihS0qobkrZ6CJHUQgwo/wCZcSCvh",
-	"HJ8Ojgc47OFB3xa5iffsxJPDo5tcDeeg1LotUPbvNyX/F/OyqgVXgJz9PS3fWwlk/lUIroHjj9TcFva2",
-	"2q+lGFUw+89flL262uH+Q8J4cDz4P/vtlbxv/6r239m37KCrctQJPiP8Z7Qy8zbb8SUbPBd8XLHi3ifk",
-	"KGwmJK5AZh3loFFQ4jlTYgZ6yviEQKXAPjRDjjMvllCwEsqM4IlkitQgleBkSs0VFYZYgMalvhRyxMoS",
-	"+P2u1fEGSDKjC8KFJqXAC2153t8oUlJNzcpGgGuW1BBC4GInggMuA0UIp9V9ruJtI8mMKU0v7RzeCP1S",
-	"NLy851NjRInd2qaYEnswxp6Ilsg4vQ9CvKJyAvd9qEeiXODpQ51ITyknTx+Tv7Pv/axeU75wEkDd6+SE",
-	"IDPKF60CZMjGxXxIzjgpKZ8YFswVHYNe5KSgUjJQZApVTWhVId8pOkNFObIAOqpmamru2f32wVjx22s1",
-	"v61edo97jWwvqGRr326VNyTMT5w2eiok+xfc9/H1cgDPsCaXXMw5noyfOL2irKKj6l6P7HmQrtoZBhyg",
-	"hJKUAuwU7R0/JB/kgtAJZZzMmZ6G40CW9KgT8xJ+0BgZQmm3ulqKwiht97y+wJJMkb+dv31DRo3GZc3d",
-	"cqm6tBeNm6dq6lpIDeVrKBn9gLf5bzNdJH40mBnEqFo/fXi59+chanbui2gxvDtz+nQtjYWkmdU3CglU",
-	"Q3lBdUdbKamGPc1mCRvWKGg1k6B2eoeVW2hDRhe6Epc7TkeKyq6FaZiphH0W3qFSUhQOqhD1bu98iZW8",
-	"fwys1ocDh69lMTE7VGp9FGL0CxQo4uyGvKP2CupuyiUsupNbd1zcziZWyeGzvigaqYTcTPxddOOYEjjX",
-	"5ALLXxqlZ44tugscQUEbBUm6jxY9Xgmj9tHSCB8tUL5UdAHyG2P6S1BTUaH10J4Z0RhhEmbGm9nISPhs",
-	"gO9tIutLVmmQr/DR5TXbD+BUs7CW9TRQq0Sg+Ed7xWy30y1FE7td9/hI/h9I1HHFGIlmHzOCYiycX2vV",
-	"JIwX676btfNNrpTTaqFYYpkjqlixaWnfm4dezISZs9r+LGZG8o5Zid62DUOcF0KCmWohmZvousef26d2",
-	"mEoJE0nLpf3cKIrgqp1+wg0oZOl8W6oGehlMa3C0Qv/FNofnhR8nMQezEK6YXmxNw0tmNXvvioXPtbS2",
-	"1CAboP5of/Tu0wunVRppOaNVdaFpdWnO1GzEJo1o1KofFxmVTxonIZfdQN8/f0ce/4loOhmmLgWjpmwv",
-	"Q98AlEmekmxG5eLCUTu5oU5zYXxyYQdalUDBuXeQkEbWpRKNsv20HcMkbzgwe1pYFkwIU6DFlPiHiKIL",
-	"RUYLwrSCamyN6LGQgC4eNy0yZlLpEwKzWi+Ct97aW4KDsUFbm0bPobqCrQ/nuZvIe6Bl35XdTCag8Hat",
-	"ayloMd310r+iVZrRXkoxIw2vK6CKcm2uF/9z+kaZ0c/BWRv2du9wZXOXr0rDNKuHKua/jkBLno1IYsS7",
-	"nDk52y7T80AP6YIcjNgskmHL53qdzI8cVrQsmZWP76JLACVktnQvaPisl1x2fz44OFjnPf3fjx8/Hxx8",
-	"+r//sfHSwo8n5+wc44nruNAbL2D38qn91nV0Z+eQ2vkdtZNg+MG9kWKDkk3cZi2Zej+e7h09eWr0BDR+",
-	"4DMtdIWmho0mQJkRqogYjyvGgfgQgyKKTThhenjPtkI3JJI+ef1ioT0SEqjqke3u1gK5pfHiD+AybX8U",
-	"c+tcEUZkKjJrlCZ0IiHWv0K8JxsoTTXE92sNvLRaut8LvFzHjcKfLJXL5CVqHtmB/ClDx7BGh94xZQIB",
-	"/bSjD8Rnt988CmdyHcOeWvYMCkcFV3awEgq5qLVVNrTRT7IBUFktLkqoAB8RVyAlK+FiTFll/pEklB8p",
-	"bZOF4769uu5FzW9lmrVTThJWKVAqbZ/FquxSsH4GMyEXF03rj8qP0Rcxhaq0HiDl3Cdoblh/uzbWGcln",
-	"TEohl15mWhF/BS05vrIdrvcxraoRLS5TyqK5DtpouoQrBnMoXXLBlPIyM5d+o4CY2QMtjRQ0Sg2+E3xd",
-	"NVUqKeV+acoJeFKuOxN/Cw8aLkdf6kbdyD513UPQTi263defh+vd53Qkmr6EAnMScA+stxCJeDv3fjaI",
-	"dPMtdOVXdARVbMGUMKZNZXgPdYZlj1teSjrW+bE5HyOjKLPgfrBH22Y54OF3vzfMbM4P5cE5mns7KHxI",
-	"jMcggytjNiS5GT4/JpQv2nAWhkOdxMOJRCaVoUVXy1ln/fivFCA1ZRwP1BWVzB4tc4OzMSuoVRwLwTkU",
-	"TjmdSDHHwGchuJZs1Ljf00YLLmZWZ53VoJ3WKaEyUp6DSht1M/r5zM7q2SoTe6WwuwlnnLzgk4qp6e0d",
-	"nK0VxqZk+vkUikvks6SzLm27182oYgW5hAXqTRNhhNxQyMn+5/2ZKPdVMytH+1xoIHPJNCijQ5EP0ugG",
-	"QfYsRGNED3rc55yYi42BJJJiFN3aWlOWlkrmvfTUzH6bw2dY8tvnR+fviK7EZK8Iy8zIi/LoyZPDZ98N",
-	"0y5XsVlZNoT7kaopijr2L1ijFoE5WUgAUpj7WXXsLsb108exGZ3KkeluJ47n5ukIkeFO9W+x4IopjFOs",
-	"7vFYilnnnt5mStlgStWylbo1xVY4Q+w8gSWa4CLwQ2FmvdR4wbVc9NpIbYZGTReVoOWwhEJYs3HlrNBC",
-	"i0R2ydua/rMBwkprcAhCC5fhtvqFyGZbNRZ4CZ/Xk+YgtTet/E/eVpYexHJWu17VWDptzW0/vj59jits",
-	"HXlUArmEWqOEn09BQnLVbkd6v9jO8htFWJpyotGFmHUsCdUUBYbw8KrjDH8wenGP+dBaR8tKldnxYZ8d",
-	"5PSHZLAmrc4xO8/r2Ch4BNwn/IFzQ3njxVOi98Qj3/UZxRlhnIyogqePh4PuFXO69z90718He8/+c//T",
-	"r48ffflLUknBIc54UTXK6SpdxrpNSXFdjqiAjtPXhRHPC3OHMYyJ4mTLJZqEwUYLnbTq/RVwExHmd9qJ",
-	"d5zxZmGWNujcnbMbza1c3GzQLfHKSAE3l7oLWyljSkzgppecX0Fq4d2ASloJoDOnlY8WbmIjqJyQkqCA",
-	"ymJqjCKUgUvEu5zRhFB4a8WSYp8JuiNDmILQsQZJXpjXrMbModGSVtvHL/p93dC7TDefoz8bgflX4emR",
-	"ET0VymlYlEjMAyFz0VQlmbAd/NYbHPAsRP5WplULxTS7wszVCbU/hWDI7RJo+dREnmTcxc5cU2fpeQiY",
-	"LWm+jO8QY7Ff+bu5dhPkkk0FPeeU0xkof+Phc3bjxswljO4Q94crkFvEuexcz/3TK9ql/0PmaODn3089",
-	"tCBS6Rd3H4tcduCIEqqOC6YtvbDUpZUxP5yn+oTkTZv1cuEdNfgSRnucDHGOGxZMtcwqdqyYkoppXQHm",
-	"1qDhXFHGQWmnFDF1HXfPvThPQohkreckOtkr5C6mrCovFHxuaHXh0oTMivEEizFpc+cd3W2tQvAdtF4r",
-	"VBlHtLiMnQKqYWaXkIer8cWUSqPi01Gj0DWKWXsXWlxYv7O5XqBkBa0uYAZygsZOlpxjUhdcYotIq+SC",
-	"O8dBYRSjbMBmdcUK5jy9/kc2mzHe9/UQtOjxvW7phXcPx6doJEQFlF8v/pJ0qqLfO4zU+WzqhPwANfDS",
-	"kLtHDsxYVTGXXH+NGLLNSf91l5DEz0xPRWOvP/sMKcMsyWs4ZZ6lzfW4OMG0PnyB42FyuqBnjMgQiKit",
-	"NNVNx//U1IZaYs4TR2CJ0rio8I1OVKFDrhTBX7ROwS6hUcdJkkphbsN2CRAr+UDmo/4Ta+bzyo++esuN",
-	"Aao4z1LV4hI4EeMT3ABirPdW2qLEtjVajY4Fgjma8ylUKAb4Z+ffGwM1B9bIl4qhZy4bTCQDoz0rWrrf",
-	"lKBqyrCgYmppP2lYpfFLEzzxY9kobaurMGqjaI0C1PmXfwFaiUYtkOmntPFZIIXg48Ylh6hG1pKheJqY",
-	"L+kGxdcvYmFD4/ivguICpqJGNV9cOceinXHRSCZcuNxpSUmB0pYupTwZ5s6poJzsGIztvGhz1TaKpKIS",
-	"asdh3CvbDnCNSPSWUdao1Gir529TKazgqo9dpmwyNSoEPtJeklpU5Qk5cLnrHGxlR5Sx8WiTFcyFRk94",
-	"j0URXJZz1H6o4VFrPjFJFMgrVlh7aZtRdtyxyJuz1hAIx/6te+EGmm8Ui95uzHN8HBN2ehxYP0/FzN0e",
-	"GDNC7zjlRHiP4AkRvFo4BdNsYkEVRgaNILTWY8M1q9xHLKt0jOm+w9lwq1XdOCKesAB88LsT5bYnePlU",
-	"JW+IlV2Lbs0p5WXlPHWVggtaWUWv4RJoMcWs+fUSsMcH0mqf2yedtVL1twpsx9NeT8vz5UQKUQMGryIp",
-	"PojPxcCL3jQ9e5M1T9GYyew1zbQiSlOp9/S0rTUl3/7EWSFKQM8pwSV+R5qaaGEPtdOwMnwfeLmnpwnP",
-	"i7UyNrjy+rUcM61NH+hTb/DdDKeQIvtLgNJH4Htiw2szrt3rH6ZeeY3utCW3LOMFWCUIQ0YN1+oEhf7h",
-	"nw9ISRfdANL68gGqzU9bTu69fXrFKsAFho9Fc19HqPdh6MDoUNXjpsIjifAG5gdj6hrjSUrMeukxn7rk",
-	"2xS779Lzhcv1wjzOsY1I21szftVmOy79prvRS4XJq56vMICrdPpGEWf6b5Fe5XKJN3y4YiNJ5WIpVHx0",
-	"k0jx6g4yqMoXUlopt0yDeEdHolyEkjibHC0XNoYwTe5jEH2rIgYrlNzfybfvXz4nT58dHH5HGHepB2aw",
-	"k5Aj7pLNtPOh9cRqepLfVjzvg3Zq4bXk4Y4KJyI6uLOLKQJTwUHZxAPvnzGby/HPKZr8CLTS01VSJ+3L",
-	"1AeubBHE5nUGa9O/kVriWVcnXrYsCqh3VcavoZbYhAyXL7FOdEWzfe7e2MGTuLWZUDe7zOQMn99hHhXj",
-	"l2qHAV7h81F5/aZ33/vndpjU3TghsxhcYBvib6WiR7RpdXQN9faa37mGervKuA44gleMY8bwQ/t93cBl",
-	"z9uTvkNGGuoFMllO5l3XLj2RKTRCzs7fkkeHT5/uHRJa1VO6d3QS41hoQSixLmEXlEC70w3zjSuGRgdL",
-	"N2vgzf/E95uf1koc+dOvR1+S0eO6olbnbD/pYolaUpTM0UV3eINculrCFRONutjV6jci6kKML0racQvP",
-	"hOQubXlsZiDQBQRX4H7L2WSq057AdcfhzAuba5QbJPK0PLQChiO6O3dGxozTqlqgZ4HMFgSThCSZijk5",
-	"Q6edC2fivwvKv9FEaVETNaWXjE/uP2FtRQauWn1XPiy5LW5VV4pu/5aCarzrG0qtHLqNLwU1YPt35kJe",
-	"jisx7627w79a7BogH2BWC0kr8tNZFjkmmCJYrzNp5LIHQrKNW4jUaZfccXWHu8ht1oadTpv3ERdvL+Vj",
-	"5Sblk9vmHjbTCRfwjVMjbtV30KHJltdP8CIshVIlFMCuoMyPCVYelFlr+vvoCZ4POYMSXZEk97cgJr6T",
-	"OasqMvI3DJTmAfdjfhzfPQXl5jkJtIzd/X4G0fU6aLXJpCq8tK5G/ZYq7JYKzrWVvwdFyuy4Ug2UfQgQ",
-	"JWjKqh1gBpIJz38HqM2BpgpTlm0uDcWKCXOtbi4zv0SMNT+Z1DL+FhdZ9JfSJxI6x841Qqa0JDNxBaWV",
-	"61S7cvitk2zWl+Bfoxh9TAudrNEFDLJ+kI2eWov6G0UwdUORqVFFQigQ0wXIjCkMvuMHQhDRqLZakYop",
-	"Tb7FBA+025326jFOlPBlL9lHbpQZzOFCX8t3Q/LSzBCTVlGcTaG4xNKZhcAnqT62oHtt1YL5ZsOvQGKI",
-	"Y/iRRwKr/b2vKKAlK3SPrBpLOnPerO0zQxCdYXtmRE9F2I+boSpYuttQFBbelKThJcik62WXgDP6I0rW",
-	"rYEzzIXKwpWNp0pAVtkYWPef8lMIJPPHsSX8Uj3yWgiIiJCreU67c8buKB3eLbX93r+3bqw0Qsz1swEW",
-	"DpXQEtdPKkWz16lKw0ZPgWtW9Lq/f/b5Ws58tWoTloViKr2ewsJw7PZO8BnoqeggOmhxaSMlNbuwsrkw",
-	"U8QgVtpJN2sqzS7GPfn+XqLh3EpWGqmDSFEYSqMVsS+qdCJJLRkvWE0T0eBzTXkZYU4WaF9v51G+CXJQ",
-	"4p6hnJy+OwsYhTNagoWO2imxrS9u2tqqZpMVEHMiKbfyninC1AmhVp1GYERNx2O0TV0lP6gtiLIM/hLo",
-	"3sIdubOytOHp0z0TqTKSdXAau6clbKvc+YqPdRxtZ+zzERRlu6mzu4l075LYIt7soCOc89bPa13GUbSS",
-	"mKsbad1F8hJlFBRTgTqkkIuKYQ6fET16keRw+83/xgjGbt6XJLTJLTmt2oLCo4NEcrhZznKe/63EhTaN",
-	"7IvGlsQVZSWhmhitDXPikXfNgdpeWu+WY9M90+2cn6SM+wAK7qpin0S5M08ONhW8/dMfjdsq7rVVbwkK",
-	"2tLtlngnpKLaV0TmhvT5tvRc4je7hn6W+kmlPC3/NiKolT1eGPWKIERVSngfdwa8stgiN4a5qmhx6ayJ",
-	"pYFlA20SPFpViIjk1XnnypmBTmsnPv326ymyvoH66tJuPbFaPTZsXN9eq/VAErtYcL8p7tcyQRyMUgom",
-	"KU2Keetr2eGOLOmiJ+GwEnyCZqWQl90AxaODOLfx6ZNNAjpovEtQ7+bXHlM/6qVgNFkjYAWZ0is4QaDf",
-	"8NRKDvJ2JpeooHsPPcVJu38cLm1GNmg4+2cD7s9aNrBJC2caYbRLsT38mPnc6oW+26yWnfseFBS3te+c",
-	"RJXNu0Bt7AxVNTU71rnYjx5na06acze7sgYiuM26dHmWLf7Z0z9vOnHboTQtK2QJDKx4qg7955jk5kDn",
-	"GclnjDcaVD4kDg/omOTOkur+2YEEHZN8RIvLps6HJEYLil4bkhXcIDMgTJjgufNqeT7EfDozwuB48OjA",
-	"Fx8fD2hTMmMdfVlNpjpYC0W1fK4XWG6Lt+MJ4cZkJrSNXLoUqq5CvaR1HVw30phEf+pN/3kD87iQZ5dT",
-	"vaZwJ12E08tXcSbidSBsdk1TvPUEwp51LSUe7ZQLcR+5QtdKAlqN0Jnf9lAgSo7eYfXXz5xfmts6GIE3",
-	"MD9vo9e7XPxwxVL68M9LIFqNApX5iHRRMeA6nbVQT2053p2lP7bx3RWNjyfzLLYK8952NkEq3J7aOA+4",
-	"nuyA8+zxkz+tZmEXooSkK3JUwYm7NolYg81jA11JbRikFDvEL6JU1CQYhNLUWVs7UPqu8tpCwLl1Kjx7",
-	"FqkQjw+S+eya6T7YEElDRnCPXXHtA4N/9YNH2Rm4+amDZOFrjU22GgCZQnG5C4Bnt2A05SdeyX3FQs0u",
-	"iGtU5r05LtQu0E62Z4kqmfVqgf/6hRgGJNDxVZYKPf/H2AfOIRD7OJrTaLDxzWp8EmHVurHOYToztkwf",
-	"FwedtiYjsAq9gxC/S017QIlQ7K7zYbgVuTBgi0DIEFxDK5Kc+3IBev9RK0RVQU8O8vXMboR23AUSxfn3",
-	"NxnQ4bsbDOf3MHYr8p6jHS7RLZw7v0NPznrfzHoivpNiVuu10Zf+MmTm/G8KK5DzKZVlbngynwhROsQI",
-	"LLAsMNNjBDZBciwkcTTrgwOGQkN50Wl6lpAYSkitLIoi5j+Nmc7ICJS2MOQd095v1lgCXDid1a3jwvDi",
-	"IBssQF1wjHQU1JbT26NrZJ1gPVUH/fb/F6O2VJWYXzR13woCYWwLGaMXrQ8Ets6HRxvGThXAvHEJyVb8",
-	"MD6xdSCYo8Z1vlU8lDu2Wx8y7zDpDpd/3chabJOHHw6we6EXF/IJ0YI8fuIELkaTzZH0/Qd8k8IhOdPO",
-	"Zi4ZnXCBerSQJUiFcZjyirnoaCIAwXeY8QfzdNJ77o6lp4H7cItemmSNzinbhtlvzQNbt5/bMpFiSer8",
-	"VogtfuJbXzXv2lPZQsGWALZOdCnhk5XANRsvLrRkkwlIlZNKCNfxEtWVkaGoIjQIUlfinNtP5uZMer0G",
-	"2ydkJEdFV1IN7V9ndEGMoWkkoJF8eQEVjLrPYMc/galsrIMBsTJLXIhbURgMMzrcR5Pir6XR9QCBMQ+j",
-	"Q9fDOJi4yXF4TVzfEABYMuW2wNDY8aT74MFaQNubCD0rutP3dM7KHO9Hd+AdBILRYtVUzH3jbGyMizgJ",
-	"VOkTwoH5JBwmg5w0OpE7vlULSWzPH+r1HeJsvEVaehwe/JYIv9cW3mukxQf3xVZUTIBb89BzX/hFyaSF",
-	"CkW8EjSs5lTOenittUyWuIg2vbkyZjkVfN4C1sF//3n7xhJw3m10LPLNwxHOy0o+lF6IkC3mZA5Vlbxl",
-	"/ZnabhEv7dNBEbpWmN1/zAfaK1akF/UTR3DADoy5Ec8jCPGQlOZogwG/bhByq+HKjeS3AYiEiPPVawgv",
-	"oHyjnhlQrmyGbsCa3WUwC5WfFkIlXRDMRmPFFBvxYm9C9O7NgRt6SdFMpu566uQvrKvn2MFit+CNrp3k",
-	"WDTctvqlbSmejeSb06cFQbSM5ekkS3VSKf1bpO7NZtQmwCQq5HpdWKJmxY2bEfoMMeesch9tmwBFsI9+",
-	"mm3tQNRSyB+vtNZkd+N7hI5KJPneTBx9BVJga8a9zlZvsW3t1jhidIT8uj153iF+ArSowZOPDdqHJFfM",
-	"PJ6HQC9Ws3FSMqUlKJURxIm0CiceIeRv8s+Ggc5ITWuQyGgODM73QshLmFFsVZMTpZk0mnAlMNtN00tQ",
-	"BE9ci4PNhSZA1aKDaYhTM2qAmwGqr+6za2/PH4JTnVbV2/Hg+B/b7b49z1+yXe7efoTNyPo3yxuBFUwr",
-	"Wubmi/aWr+czTvJxU1X5cTAgdr6po2syWaW1LcO9Ms/e8QWI/qmb3n/onevZ5IkA53YwtONAZdpBtcsZ",
-	"7LmCL8pmFR5960s0vsZveg3fwb3Z3oCJxny50pSX1v+4I0as2ZopVIntO7fg1tiFBWHNucDuhSdYL1XT",
-	"CWCT9hEAx7b61sAHuEzWJ6zaDJ+ylcQ1D19DqCJjKs3/chsFzFEoh0zHSKC9DDdi4vQhSG/nBNKRuAJC",
-	"q2pI8oJWVe6St6zaExS00YJghDizyqyQpJhSfUJyLjQrIEcLsJGcGDuL24Iyiy+jgKPvzGPNWF3LuTpi",
-	"GT6SQPXUQTlWCPmJ8K90YpPMK2y1gTIesR3tyAOEOrB9Q6nrcFa5dgu2Xyg2Sll7B/zIEi7v6/VnwhwT",
-	"TrcoWvKDv2vf2MEx2kLjbJu2KyNzcZt5regeUROhGJinpdM6VWOlqACKKabDoRcTZGHL0caSzmAu5KXb",
-	"TytejGJ+gaUG63bxlbtKVvUYjBIa/pxTp/ETZ5mh3YGhSyf6uz1KucD30D5wJXpxQaMDikxEbXctaeYX",
-	"9EJaYIENOiTrTYPGO8TOzahllEhcOtVuyZj3jvXA21cNrDQVFJeOAQ2rTaw/ej2iYCJgjForc4GwllwR",
-	"HdYdpXcdFuuz8JzgRPedaLRiiKE3A4W/OglPoEPsNZwymxLnkcAweRWPxJC8ESi3pnEbOJbY+THoYrrj",
-	"ziuQDqQ6YeOJdLJHI6vNl+pKIou0ANT4VfuNLJ7xOoq/B9VUtxcomLKdogStjE5qOr9gBGQN6mphrACz",
-	"CSouje5io++AbIizjwbeGDWw87faw87ucGeg7RJhTxvKnUhhj9VwiwVW8Nk852svneMziSN4qi6dnmBO",
-	"qArMGhLKDUGoNhpHgE0xihCaG+SDzxLBXLGQRbHK0JmV72JMUHP8Rhm+1taIdW0JzO/RE27b0+KHLBx+",
-	"OvBvGXD3jWm9EJHb+2h1V3Yr2VpxS+xWtPUoirMcbSzamtHPF7HfIyR3P3688d1V8+1eivqsCbgqJ55b",
-	"aC3y7SqS13eYP42eSqZdA966rhYnwRa2mNEezst1wTDPMFg2IG+A5YUnc5VQt5md6U/Pmkq1W3GW7a63",
-	"7licdn0/WqzU9heovY9ArVaFtZ3WLjyLH3vu/5RECLn3fi/PRWn1ovmKWwrDF+RF288/wvEwevuu3XXc",
-	"zUOrC+o6w2+sUvHP7bDUkBKRqg4LqR/aR9ExEKAFmQjSkywYp72tauL+r+0d5jKSKnQsLbkkNmfL/aQg",
-	"rfs4FTY9i1bDXZ6GdWHs7G7qnYbRibe3knfJ/e0J5OQ4gELAKwviwFTwJ3sdfUjyCXD0BntgLEVnkFnf",
-	"B237RyNEzpDkvht0fpxq9zwkueXE8K2xJ2iGzVg18PjxyLPhZ2tMJj+jQdR9OvB4yrxNB79Pq4q0VMYe",
-	"+9wGGjcniHZ7AWex4MrixMv2fG3WcZfE2IpwjHIaelfYG4vfAtUwJEf5gZLzdI0k2w750jWht72qBtnA",
-	"K5u2scgVLRYXYjxmhW3e4yqzsgEtZ4wnt+s8ZCwtmSNGpljcJQ8gyp122R4fysv00TufijlGYjQRvIBV",
-	"2/M2W2hcv+/DdqXhiUYIvciUtswyzq4V3JgJWHFz7Fx+nd9Zd59RjbC+IUrbHElWYimuNmbgGM1AC41m",
-	"NDL/Mdxkl7FfpLfYaySJjktBEd7QfencJbG/d06uvozbHXosrGl2uA3+/3VQ/mN0/yj2lNzItsxpuZ3d",
-	"7n1oikZK4PpibVpyLdmMyoXvJxmg3qnSATuRRJgwPTU3vs5q1cTl5Y7Ths81k6DuuOXOxg40AThyc3tX",
-	"qvTOuL5bAS+649CCLi47Gs2AVzZHypalWOKVmz2MHdzDTmeViP7Z9qCenaluxEu939K0pWUkp6+h7su7",
-	"2JXv1jd2zohqiikGqa4Agbk6LSOHPQ5muessVA+0qtdRLExqa7aUwoMQMI21j5dDkhvNs3aKIVOxHECk",
-	"MfMeh+DoDXkGdrohxWLJAZgN3GfTABtuJ/zHEraPv60uJGjJ4MqCaPkmFra9boT1e+HUSZsNjtfahVPH",
-	"zawqdmUbR7iPKi2kBaNwv8DeyOkMiRVJD3Vgq9Vjhse5aMytfm443B6yEVCZ7ErBCS0KUIogYhz59m8/",
-	"f/gu9PhovXxva+BnPyBKHSuNnnRFK1b6ZpdT0Uifrm8zuFootW/zGVB2MRwO8+/QSUgQW+Ej1w5zzep5",
-	"LOBaMgdtGX0D/T0YBsCQrkdmOyHUTRujHtj7tPJlWoogWgYphS32R3GHbkNLikC4qdb14MsXlNzjBGCR",
-	"b6ZICaYT4DFpwduOWy0S1R1lszDwJQSPxPi3MrbQDIzKYdsDW8Gvhh/5R75HTpdQzG2xncOJbcGSfBVe",
-	"QBv+2TdOC8+aebo/Z0hGrJsYU1YpbPgNeg7Ah2bQ/N3b8w9k/+pw38HUqv1fW8DaL/uxOPNZRJST/KyE",
-	"WS2MyrTY+zss8iE5B0zuCXadhdAzpl34DYZtMBsZSwKtwWY0bN1IrtrnYiXAThLF8DGZU6b/8iaKtUdG",
-	"tKupxg8UGD/37TGZdqWIwBFnisiGo187C01swhyODo6Ih0/1H1ZR98Yc76WhZ3isp7LeDAux4f5uEb9z",
-	"nP0Lw/QEK4LtCaptrTIpRdEYC9y2gXn2+MmfvjNGrSgBg/7KVSLn5ojmBD9s+xdg7BRPOHzGRrzKiEU8",
-	"Q+boM8NA5oyYzz569OiZoc1PH54PyZk7VbZNm6Xt5z1j/+6hBzoPPRGA4C/IKn/aTk2E8aFbmaeFERj2",
-	"wuk8TiW6XvL3VMMr8829dwi0mhs6Z1ELYhwQ5FLRVRa9mZNvS0nHeo+BHu8ZlqU1w+nju3u2QY/aOzz8",
-	"rp0cupPcrDPk3xpVELNzEsaNwo0DooUYksdHz2yyKeMkfw9aLvZOxxqkq5bDZCTDhmOmlZUozsGJAiJq",
-	"OXM8OMR2fzVwWrPB8eDR8HB44HoGoTDen2JDnH+ZnyeA122g2lk5OB78FbTrmdNeMPjm0cFBgIOwtj16",
-	"uG1nuv1fnEZgNbtNep8bASXfUiaWJkwNO1fJ4Pgfn6K0ycGZPSkOm5I09X9hlsdEuS5t0vd3Mx/Zx9Lm",
-	"eLnd8Y4ODlY8mB4DObS3dRIzMw9xwsaYENN91ra7dc8zI/rn/MRiGj85eDQMPoWIzG3N9x1Suh0kQWzz",
-	"x0VmLoApreOOvF+ywZODR/czifMVWrZthQVYytoNWH8snlOs0y1F0O/Wnourw33DxpdgobOSvPCKKW0B",
-	"uVQXx+b4Hz1l4M5bjD1h8qh9QR7K1I0QdbeqYfkheWulIirxg+PQ5cvWEw9c94MsovStdTdIOq2F0uYO",
-	"ddlf5nrqm5qNHsYzayGiYnAxH8zrCwZuP+NPd8godp+xG0bikL6xtVCYXGPvbwlX4hJlQ0mcUWoEtZHh",
-	"RdV4LnpsZ5gaOKxk/3ta+jo5fOVw8ys/cdroqZDsX7aS7LHl1vUvvRRyxMoS0Dv0+OjZ5jc+CPGa8oWb",
-	"nbJyYYsVIVIPp1UkSDauJ6BNLDF5a0Ag1L+yHrpPXzrMbziVzBZea1cR5zvHnjFXYqVjcBxSyxCsPYVA",
-	"8VJIc81MJJ35jk2UG3mk2ISjLvKhhbqzxXPMQSoH9QRb/FjULSyII2eaIC6+TdpUZEYv0fnrdNaPfMLM",
-	"LWMtCPO2xYPDzrauY5DVh4mt8sPJ7DGexsRGbaEr1Z6jM8QBDVr7DpT+XpSLW2OmFsjwS9eEdCh8S1x8",
-	"eGsDdxpWJPjY7deJx722qSW8WlgVHfc4v4RFHnZ0GFow4mRfiYKuKy51j+6H53ASX7EYOHy0lRh4ReUE",
-	"7AtPtpmXi6VA+RpKRj8sLEri46OjbV52qp2VBr9nUeWSjruy6jW9hMjDsJWo8n9ZVl32f72EhTGZrfCq",
-	"IOUSO7ONxaxShK02QkoKCg3GyZhdAVFQCF6qIXlv7jaH5WEN52JK+cQqY1OXsN0VKvhKLFTu9Jpew9qZ",
-	"S9VBxFOfnP+138UHjze/8Ubol6Kxsbo/GEfYw3NtnlhRzVFbxTa5QVm1bDJYvou216u/fPkUeM8CpG6w",
-	"G8JT/06WQ6DNv5354BbeZ0CcOtTCB5vgtsVKOHL9hsE8+KoRUGksZEC3QIsuFjeBba9hL5wj7oVR7jFo",
-	"5OIYFr9y7JpqH5PcYRDnxGj6ylmTSE3E5jWav+3DYj7n8msx4cN2WceyWTqRAMrhapvffOTRwHORBcQO",
-	"15W9O4y1XFxPr2C8ePwOY2RgYrwCWvk+XMv3PX4pwFCvCLnU3raP7EeefLzPP92dIeKneM+mSHfcVGIe",
-	"LvfEN1svKI/gP7GwcP5HNz4OtpA3zwUfV8xGsR+slTsXokkF7VRd+mOqhZU9+AMntNhWeq6aMO7Z/V/9",
-	"j96Q6QtMRNLmzi/yPrb1czV6moeFnD/YF1+9IoAwXq4uwx+iXS/9nW44f5DOfhismg7dM79fOtx7m1l0",
-	"/WH6FJO3HGzUkVYEuHMe4raFukZ79SiLyhOAd72+hHqBgurK4h8SPWeFLYh1adSotOjwIiZMYIbGR46e",
-	"NcGrRSJa7xfe42ZIKB4/4Dw7kuBO1IbQimArteE3kD/OYcxUIOIfTgo9qAe/E/XAKARZm9pwXY2gKZne",
-	"x1JwNN17g/auZfSQvKIaZBYMLYSGKBaklkKMbeYMdlVn/7LqChp9Em8BW+CJAssJG5stiMWnxlS0oqhM",
-	"Ru5PzUSft/O8S3GwNFSPVGiJNnzQK2778GMpQEqdMOfO+REUm3Aoo32IecB+oF+16J7/9iD36sIIfmCP",
-	"RvR02g+65HbD3pJbuUEZ108fD9bX8X7J0qNocYtjfLpz/oqI2MdgK+JFjDHT7emzp0cZURbkkxwND4dH",
-	"D9bA18q1yDdtIWQlJjb4O5Ew9wmqRM8FXhnq2iwMXPuy0OT9dWaTRhFHvC0uR8UZSzNcIVhmvXtG+RY2",
-	"0RH9f5hsvXovYdDBDP/Cjb4h7nDGS/jsgwsWNQawfD2KN+wQWwjO+4NsDXsfbC9C1sQHbEigbS57WwGC",
-	"ZFzjx9enz11b0W6/8HYjUtN3OfHx/OPC/IO9Z3Rv/OnXp48Txf5fSUjDHKaHeMZXIbgwjIF/IRDY+0bC",
-	"af9XLPv4so+3Wa+osiV05r5j7cnXElAc5UZM5n5Gx5ZLnPhwelGrEMWdVAJ2Onl88NhXcljpE4QzDhIy",
-	"QFEz91BbfcrQi4CosSkcjGu/poqygwwz9BlcV/H5iqTAGS+qpvWGJLwSeDQNjfv1osMHveh3oBcFRsRy",
-	"OK8mXUPa2Drr/QAfsK8C9lXaSXlKcoS4yTOs9XF1cXlGckx4ND84rCXbTwirxjFRz/wdyiH5YF7PQqlv",
-	"mys5BzaZnsQ5/piZD58xVVcNSQSyOUdlax2Qp8/3RwCNlIvAony9j4AT7sJJuYQpds9+ymVUuGR5QQd6",
-	"pKZKQRmjr3X7Mj2EKh98kVsIMIffsCTBXjJeLpfleBCfSHgVtKYjVlkovVUZ5r7dK8J+DUW4GyKV71uU",
-	"1LVGWMBXx7LkY5KPJINxHgpRrbpU0KpypQa+BjGL0Y1pWdpGBfZxRLMzD/veQplD7+4F77a5oOgA9diY",
-	"GX5wLEFN7Wdt7vl8Gb26z/5xbUqT9tvAT72D+8tgbGuL/Z/MnFdrkr8OtWgJOL43x8M+9aD5fLWCI8SF",
-	"I2DjLaVFf2h4GduSWN3HV5nrCCNhJD7vWcxrxid54KauuRKJnbVGy3oIxb6EVgjNq/tdVj9PxYxQUlCF",
-	"kMhOdLSWHEGAQ/KCFlNsbBapj9Y2qMQk7bN6EY2+gZBvebXAKajIIUOU6JNBAWU4ECgAGNuWZrQwkrCC",
-	"cuJ73roC9kE2KCoE6/p0i2myf6hUX7cP/15pvu1hfXCM3bf8jsRUf6qvPZViTGoQdYXWnO+5FSGt9ST/",
-	"xoJws4EbPb3/a/uPJdVwuSWYZpXX6lDAYKanuRYyMlpYEAPD6oQhSgFGsIPA3Vm+/hUi8Tq4F77oDaCZ",
-	"m+MhZ+53xlNBOzLbtzun7Joz1x6jOGtuDaPtRzf4zIPu3mjMvhQ6lyaHbVGq0tprhPKFrS8LmW19FXMn",
-	"5PHBM+sC952vEP4DW1sViI4y9pAxsXhY5enTdsVfE2/7ujtXU4smq/zmj8npO/uCfu+iIZn19YFeQji6",
-	"dDcJsZz6tY7FRaMLYZvr35Szmz7LxrV1CWbNWMiJQDBWl2ZJtQMQozMgbkbrOH3ctrhbZeHnhrWXmPdO",
-	"kljfOtLds294C4lhdR9zZh6kw4On+DeSYMiHNxVdVjIltf23XpW36B0nFprvEqDGynRU+5NK+2u4ywv9",
-	"NfRf5ObWfjBe7yDsGsNLLx3Dn6eC0Bk5+6/dUGvC+ZsJudi3bpcouNo9VP9t/vzaY2DfxXVjP47j3H8s",
-	"shCV67Ped7RDNwbfbNM1JkS6PQQiH66XnVnaIcqvWMyI7BlKztFatL7c7SML7tOBxRHEft+2h9jDlKr+",
-	"NIoPvtV8QCW04K9QDsn7BmFpbZUx48Q2RlNwgqyAHTDiYKDt8OwAMSVlClRUHKboIkK3qsTcNkRNqLtm",
-	"wqEzzV3IHt8NJrDj/cofuzZcZkr8BKhc12YeWyVDVbeUbmO8YyEfBNCDANpOANneFstucCEuLXwEdq+z",
-	"gTLfwNd6ja0bfAdxZAdaEkcBuHwvbtq0u1B6y6EDo8o4ecEnFVPTLnDxt3nT7vmF79uTf5dwkZn5/At8",
-	"L4w/pMwJDbASAuc1btA3FkEa4boeJMqDRLm2RPkpYMnbWhHbtFtF+ZXYaNh3YLqJTAldIb8GMfIDaCj0",
-	"G5zSH1KG2KX1GEy4FRmZAfZ5r2hxyfikxSl13QLs9VIDvQwwAQ/S5kHa3EDavKEzcBUk4A+YFS72nCki",
-	"xjcVMxLGzl2wV0sxq/UamfOalhjhCB3ZKsZBkdHCC8IMZ5oR13PONnIQvG0xOIZ525NYOxE2JKckNz/k",
-	"rmlJSHjvZLSvEXhnXpFzneqpBGxVbxdkzYxcYSO6nExFVSq0Ok48NfuFpWtQkLDkbAvD94F87xz17irD",
-	"3Y/zGwnI1YX2CMtAdC6wfpRW7BIeBOGDILyBIPwr6NCV1slBxq+YxgxCzAHCKNr17Tjfe6ffa2yhwn3T",
-	"vjsLU/oBvjj2viNEvmiYFA87criqn0nzAP39wM7XYudEI9Il1v4eJmgyqcBZnoMDT65yr1pwPQVr8ncZ",
-	"uNM8a11ZSszJd3RlbslkD5mAX/Oh7U0F3PHIXjsR0J2iOAsw3SnONbW9/tf78v1e2Hy+sGB7AZu7AVuR",
-	"ElphZ6kVyLpEYzyXyY/N1VhVdTqvdln0BS+/HhYNa33gz9/FpfKCl3d0pewvt7ftRb0/67bTXVvNEypJ",
-	"4q9/jQUlf4Q6nrssiok2va8q5i2H30VdzMNVv3rVf9Ppi6x6q2eWe1DfhS7Qd1sfHRwet+3cXVMbdLW1",
-	"bZ1W2rna/qlDcnRwcBwgaTObuotdvbS/yhUAd4w8/MiPDo6O29u9bCQdVYssalQIJSLVkLNx5Cmfiqp0",
-	"MVkxDpVIwUHnO5ZiYgDViPef2cCKj1xoIfr7eUVMeGMw/mzjG5aWdwnbH6/nnr1+K0Mv31tM2TbD3ZNx",
-	"Qmw6h0LQ0biVeIiZ+D6WHb9C3NT4PdQVXUC5yccQvRNe+ZJdw0WRDd6FZvN7p4Zkmwdv3/AvIJVutY/b",
-	"+i049czX9rOGEuvh2Axu7La5VZoc3TtNnEA6ibtJW1yHiuo/5OnLBlHT5E3v46P2ya++PcZD6cEf1lo7",
-	"p4sWr2Z7Leo6Ftv+r9G/NrkIu3rEb3fHdvrxP7gLf6c2BF/Vg5YbrY+gEnyChj+7Z3Nis54bHdPNvsi1",
-	"PLcPV74+OVkrdA7yCuQeNguzjw5JrjTUOfm2pJoek3MN9XdonSAJnefRFl+aBzOS29s+vBHN/jviYDUB",
-	"M5DN9WcLdj9ytHy0BDqzAUU1JK8wxcFtz8T3FqakEJXgWMDkMfe5A3gUNfAhOeV27sZkLMlEirnyxhh1",
-	"Y5wQXOKIFpfoN3lFld57YV7aO/shN1wuQTUz1xfNzct8QzT6I5dQA9Xm7AhJKqBX+GODldjO/3rqX6KV",
-	"ErbbCZZd4+eQyK4bquu/jBYiU6Spj/2CXKvmhK11jp9ea2slBFnpHUIVVW53W9tSQgHsynqD0SlkFZXW",
-	"K9Sh0GAJ7sd5tx4dHvzpcC1G6W26ijR81vY871lad+X+Ms5Q2suML6IsP7ISc8n/3oqJmErB1tLe2PLt",
-	"G2bC+uSMqvtwRfweroiXoqrEfOWSmLIKiyJkw9Uf+D7w9Oy9EY4ODpY9BwgPcXRw1P5eaaob5YgW8QSH",
-	"NFhyV8N77+dwt0h5dow+6GDnE7k7a/kcaZQa/82Ky+5UXbqyfntH5pFlmYcO2V0T+sH4/IOrsS0D/oHl",
-	"kZUkW5qGjqXux0Ds598PTgL6XFsj9ix6NarJtJiiZtzG7l1e1wPn/U44DzFoqVzWEdjvRTHQstHTMYJd",
-	"79Pyl0bpgFJVQgUaEjDoVdUaBxN2BZw0iBrHxZwgKACCRxh118aqOCJTDRMtmhXo02jQFW59nIK5cs3Q",
-	"FJmJK/SwO4irB1CIW+eB6HQkwZVmWGNQoq1s/rN9pm/85S9Zf0PddafjFmsVo2H6EuhFxYpFhDHdARET",
-	"c95SwpxLLDlj+uFQ3uuhPAewmxMfTHOtoqi4BnBySkoqo7K0WH7JcP8ZJ2PRSFLRBUiLnLlyXuIThRq9",
-	"0hF4ATao1aIqh+Rn61wiOaJ/5cHRrMkvTTkBcx4BAft0VIwjOMFmFetKdE4sxN/uZTanSIMPtp7yTuoO",
-	"A5F/q+rlMIE+gYC0Nw88VNE8xNxuKrh+NNzuyt4sU1/zKk0ILC8I+6VV3nDDT3lG8oYrOobc1uYxKaGC",
-	"K8p1TmbmvtfxuSdivHwTkgloRZSWrNC2cyAKF0MpKHRG8ilU9bipcocramwfZV3ttowSKwTxyzbtiAhJ",
-	"poKD0gt0nKN7g0jnYR+3fbqtUiihrmjhXPOY/oXefEyUxp4TySbeqz4odgUvPdXuLIEojHDPoq077qpg",
-	"CxenjWkGjf6PF9d8EHT3r6HRBdrMlPvMH0xmbJtbUXVdyfclvLfauCs25n2f0hqkEnxIzjSpmNHYbV4l",
-	"fhzKkKnlWzX4JPXVbOu3HMjM7JkPdtovowxdDibbPCeEUh7G3f4iD8HqABYuJSMWwS4j32OjEPx+1KwK",
-	"Vb4pMGm0y4yIRitWInpktPho0A5xUznkwsM+YQ25R9e4hIUvei90hKkQvhvwJ1c++Xwr7HvbFEg4JdaM",
-	"H308hr5cHeC00L5nOkAZ2q67ywrBbvHvHAfwrYpWFhBawqepUjJrAh6b0yL8xlLuW/WKufP2rfTctpAk",
-	"2K5SkW99F8Lv4rGxed3quGcoi5va7gOmcCJ4zuK/oo6u/hJTgy+fvvz/AAAA//8=",
+	"7H15c9w2tu9XQfW7VUnepVqLlxlLNXVLceyJZrxdy3mpumNfNZo83Y2IDXAAUO2elL/7KxwsBNlgL9ri",
+	"ZPRPIkskARwAZz+/8+sgF/NKcOBaDY5/HcyAFiDxx7MC5pXQwPPle6hKuoTC/LoAlUtWaSb44Hgw0rKG",
+	"EVnMgBM9A3IJS7KgiigATsYwERKGg2yg8hnMqXkdeD0fHP9jYN4bfMoGelnB4HigtGR8OsgGn/emYs/8",
+	"ck9dsmpP4EC03KsE4xrk4HhCSwVfvmSDVyKndhbdSX2YAeGwIBKUqGWOM5Dwz5pJswQzcjyjiZBzqgfH",
+	"g1qyPQkTkMBzGHSnZoZ8F/58WlUlSxHEjL2gTBM9oxpJMZWUayjaZLj+st9TDa/YnOnVsX82QzJFSpho",
+	"IiYEaD7LyERIAp/pvCqBjD4O1JLrGSimPg5O5F+ePDvRfzkcHZMnz4ghESitCBeLjFBeEMGBzIUEwjih",
+	"msyF0oQSBbnga9fTmuc7UbJ8maZUaR5Qllbm+IgKJG4qyUXNtSKMr13AP//y9OBk8ZenB6Nj8vSgWQHj",
+	"5p92omrjTEHL5ekEydyd5Hnzif4TNGeczc2xPgyHxuzaFOTgixmgopLOQbt7dVpVUlzR8uwH8y9mRqmo",
+	"ng2yAadz8y51D1ywYsuDW+OTqyt7oXJaIj17B4PwyM2HizjG3yGx46fkipY1mKO5FLUk+UywHDK8q7jJ",
+	"VyCXZA5K0Slk5JBoQY6ePCFXTLFxCeT0/PnZGclnVNLcUNPsCi7Jcq1mUdFE9sxM1m4e/fwK+FTPBsdH",
+	"T55kZjP9vw/N1mkN0ozxv//4+PHz0eHex4+f//Ti03/+R5oC5rLSfC3FWfPMzUluOdIqqd+/fE7+dPT4",
+	"YEhGhhv95c2IfOuuQxau8tMDQiV4BvUdoepS4UaYq0i5WoA0N0nPmCI5LcsheatnIEkV2KDCD7ApF9Jy",
+	"OHdPB8cDHPbwoG+L3MR7duLJ4dFNRMM5KLVuC5T9+03J/8W8rCrBFeDN/p4W7y0HMv/KBdfA8UdqpIWV",
+	"VvuVFOMS5v/5i7KiqxnuPyRMBseD/7PfiOR9+1e1/86+ZQdd5aOO8RnmP6elmbfZji/Z4Lngk5Ll9z4h",
+	"R2EzIXEFMmspB7WCAs+ZEnPQM8anBEoF9qE53jjzYgE5K6DICJ5IpkgFUglOZtSIqDDEEjQu9aWQY1YU",
+	"wO93re5ugCRzuiRcaFIIFGjdeX+jSEE1NSsbA65ZUkMIgYudCg64DGQhnJb3uYq3tSRzpjS9tHN4I/RL",
+	"UfPink+NYSV2a+t8RuzBmHgiWiLj9D4I8YrKKdz3oR6LYomnD3UiPaOcPH1M/s6+97N6TfnScQB1r5MT",
+	"gswpXzYKkCEbF4shOeOkoHxqruBI0Qno5YjkVEoGisygrAgtS7x3is5RUY4sgJaqmZqae3a/eTBW/PYa",
+	"zW+rl93jXiPbCyrZ2rcb5Q0J8xOntZ4Jyf4F9318PR/AM6zJJRcLjifjJ06vKCvpuLzXI3seuKt2hgEH",
+	"KKAghQA7RSvjh+SDXBI6pYyTBdOzcBxIR486MS/hB42RIZR2q6ukyI3Sds/rC1eSKfK387dvyLjWuKyF",
+	"Wy5Vl1bQuHmquqqE1FC8hoLRDyjNf5vpIvGjwcwgRtX66cPLvT8PUbNzX0SL4d2Z06craSwkzay+kUug",
+	"GooLqlvaSkE17Gk2T9iwRkGrmAS10zus2EIbMrrQlbjccTpSlHYtTMNcJeyz8A6VkiJzULmodnvnS6zk",
+	"/WNgtT4cOHwti4nZolLjoxDjXyBHFmc35B21Iqi9KZewbE9u3XFxO5tYJYfP+iKvpRJyM/F30Y1jSuBc",
+	"kwssfqmVnrtr0V7gGHJaK0jSfbzs8UoYtY8WhvlogfylpEuQ3xjTX4KaiRKth+bMiNowkzAzXs/HhsNn",
+	"A3xvE1lfslKDfIWPdtdsP4BTzcJa1tNArRKB4h+tiNlupxuKJna76vGR/D+QqOOKCRLNPmYYxUQ4v9aq",
+	"SRgv1n03a+abXCmn5VKxxDLHVLF809K+Nw+9mAszZ7X9WcwM552wAr1tG4Y4z4UEM9VcMjfRdY8/t0/t",
+	"MJUCppIWnf3cyIrgqpl+wg0oZOF8W6oCehlMa3C0Qv/FNofnhR8nMQezEK6YXm5Nw0tmNXvvioXPlbS2",
+	"1CAboP5of/Tu0wunVRpuOadleaFpeWnO1HzMprWo1aofFy8qn9aOQ3bdQN8/f0ce/4loOh2mhIJRU7bn",
+	"oW8AiuSdkmxO5fLCUTu5oU5zYXx6YQda5UDBuXeQ4EbWpRKNsv203YVJSjgwe5rbK5hgpkDzGfEPEUWX",
+	"ioyXhGkF5cQa0RMhAV08blpkwqTSJwTmlV4Gb721twQHY4M2No1eQHkFWx/OczeR90CLPpFdT6egULpW",
+	"lRQ0n+0q9K9omb5oL6WYk5pXJVBFuTbixf+clihz+jk4a8Pe7h2ubG5XVJpLs3qo4vvXYmjJsxFxjHiX",
+	"M8dnm2X6O9BDusAHo2sW8bDuuV7H8yOHFS0KZvnju0gIIIfMOnJBw2fdcdn9+eDgYJ339H8/fvx8cPDp",
+	"//7HRqGFH0/O2TnGE+I41xsFsHv51H7rOrqzc0jt/I7aiTH84N5IXYOCTd1mdUy9H0/3jp48NXoCGj/w",
+	"mea6RFPDRhOgyAhVREwmJeNAfIhBEcWmnDA9vGdboR0SSZ+8frbQHAkJVPXwdie1QG5pvPgD2KXtj2Jh",
+	"nSvCsExF5rXShE4lxPpXiPdkA6Wphli+VsALq6X7vUDhOqkV/mSpXCSFqHlkB/KnDB1zNVr0jikTCOin",
+	"HX0gPrv95lE4k+su7Km9nkHhKOHKDlZALpeVtsqGNvpJNgAqy+VFASXgI+IKpGQFXEwoK80/koTyI6Vt",
+	"snDct1fXPav5rUyzZspJwioFSqXts1iV7QTr5zAXcnlRN/6o0TH6ImZQFtYDpJz7BM0N62/XxjojozmT",
+	"UsjOy0wr4kVQx/GV7SDeJ7QsxzS/TCmLRhw00XQJVwwWULjkghnlRWaEfq2AmNkDLQwXNEoNvhN8XRVV",
+	"KsnlfqmLKXhSrjsTfwsPmluOvtSNupF96rqHoJlaJN3Xn4fryXM6FnVfQoE5CbgH1luIRLwduZ8NIt18",
+	"C135FR1DGVswBUxoXZq7hzpD1+M2KiSd6NGxOR9joyiz4H6wR9tmOeDhd783l9mcH8qDc3Tk7aDwITGZ",
+	"gAyujPmQjMzwo2NC+bIJZ2E41HE8nEhkUhlatLWcddaP/0oOUlPG8UBdUcns0TISnE1YTq3imAvOIXfK",
+	"6VSKBQY+c8G1ZOPa/Z7WWnAxtzrrvALttE4JpeHyHFTaqJvTz2d2Vs9WL7FXCtubcMbJCz4tmZrd3sHZ",
+	"WmGsC6afzyC/xHuWdNalbfeqHpcsJ5ewRL1pKgyTGwo53f+8PxfFvqrnxXifCw1kIZkGZXQo8kEa3SDw",
+	"nqWoDetBj/uCEyPYGEgiKUbRra01Y2muZN5LT83stzl85kp++/zo/B3RpZju5WGZGXlRHD15cvjsu2Ha",
+	"5So2K8uGcD9SNUNWx/4Fa9QiMCcLCUByI59Vy+5iXD99HJvRqRyZ9nbieG6ejhAZ7lT/FguumMI4xeoe",
+	"T6SYt+T0NlPKBjOqulbq1hRbuRli5wl0aIKLwA+FmfVS4wXXctlrIzUZGhVdloIWwwJyYc3GlbNCcy0S",
+	"2SVvK/rPGggrrMEhCM1dhtvqFyKbbdVY4AV8Xk+ag9TeNPw/Ka0sPYi9Wc16VW3ptPVt+/H16XNcYePI",
+	"oxLIJVQaOfxiBhKSq3Y70vvFZpbfKMLSlBO1zsW8ZUmoOs8xhIeijjP8wejFPeZDYx11lSqz48M+O8jp",
+	"D8lgTVqdY3ae17FR8Ai4T/gD54byxounRO+Jx3vXZxRnhHEypgqePh4O2iLmdO9/6N6/Dvae/ef+p18f",
+	"P/ryl6SSgkOc8bysldNV2hfrNjnFdW9ECXSSFheGPS+NDGMYE8XJFh2ahMHGS5206r0IuAkL8zvt2DvO",
+	"eDMzSxt0TubsRnPLFzcbdJ27MlbAjVB3YStlTIkp3FTI+RWkFt4OqKSVADp3Wvl46SY2htIxKQkKqMxn",
+	"xihCHtgh3uWcJpjCW8uWFPtM0B0ZwhSETjRI8sK8ZjVmDrWWtNw+ftHv64beZbr5HP3ZMMy/Ck+PjOiZ",
+	"UE7DokRiHghZiLosyJTt4Lfe4IBnIfK3Mq1KKKbZFWauTqn9KQRDbpdA3VMTeZJxF1tzTZ2l5yFg1tF8",
+	"Gd8hxmK/8ncjdhPkknUJPeeU0zkoL/HwObtxE+YSRneI+8MVyC3iXHau5/7pFe3S/yFzNPDz76ceWhCp",
+	"9Iu7j0V2HTiigLLlgmlKLyx1aWnMD+epPiGjusl6ufCOGnwJoz2OhzjHDQumWmYVO5bPSMm0LgFza9Bw",
+	"LinjoLRTipi6jrvnXpwnIUSy1nMSnewVcuczVhYXCj7XtLxwaUJmxXiCxYQ0ufOO7rZWIfgOGq8Vqoxj",
+	"ml/GTgFVM7NLeIfLycWMSqPi03Gt0DWKWXsXWlxYv7MRL1CwnJYXMAc5RWMnS84xqQt2rkWkVXLBneMg",
+	"N4pRNmDzqmQ5c55e/yObzxnv+3oIWvT4Xrf0wruH41M0FqIEyq8Xf0k6VdHvHUZqfTZ1Qn6ACnhhyN3D",
+	"B+asLJlLrr9GDNnmpP+6S0jiZ6Znorbizz5DijBL8hpOmb/SRjwuTzCtD1/geJicLugvRmQIRNRWmuq6",
+	"5X+qK0MtseCJI9ChNC4qfKMVVWiRK0XwF41TsE1o1HGSpFKY27BdAsRKPpD5qP/Emvm88qOvSrkJQBnn",
+	"WapKXAInYnKCG0CM9d5wW+TYtkar1jFDMEdzMYMS2QD/7Px7E6DmwBr+UjL0zGWDqWRgtGdFC/ebAlRF",
+	"GRZUzCztpzUrNX5piid+ImulbXUVRm0UrZCBOv/yL0BLUaslXvoZrX0WSC74pHbJIaqWlWTInqbmS7pG",
+	"9vWLWNrQOP4rp7iAmahQzRdXzrFoZ5zXkgkXLndaUpKhNKVLKU+GkTklFNMdg7GtF22u2kaWlJdC7TiM",
+	"e2XbAa4Rid4yyhqVGm31/G0qhSVc9V2XGZvOjAqBjzRCUouyOCEHLnedg63siDI2Hm2ygrnQ6AnvsSiC",
+	"y3KB2g81d9SaT0wSBfKK5dZe2maUHXcs8uasNQTCsX/rXriB5hvForcb8xwfx4SdHgfWzzMxd9IDY0bo",
+	"HaecCO8RPCGCl0unYJpNzKnCyKBhhNZ6rLlmpfuIvSotY7rvcNbcalU3jognLAAf/G5Fue0J7p6qpIRY",
+	"2bVIas4oL0rnqSsVXNDSKno1l0DzGWbNr+eAPT6QRvvcPums4aq/VWA7nvZ6Wp53EylEBRi8irj4ID4X",
+	"A8960/TsTdY8RWMms2KaaUWUplLv6VlTa0q+/YmzXBSAnlOCS/yO1BXRwh5qp2Fl+D7wYk/PEp4Xa2Vs",
+	"cOX1azlmWps+0Kfe4LsZTiFF9pcAhY/A98SG12Zcu9c/zLzyGsm0jluW8RysEoQho5prdYJM//DPB6Sg",
+	"y3YAaX35ANXmpy0n994+vWIV4ALDx6K5ryPU+zB0uOhQVpO6xCOJ8AbmB2PqGuNJSsx66TGf2uTbFLtv",
+	"0/OFy/XCPM6JjUhbqRm/arMdO79pb3SnMHnV8xUGcJVO3yjiTP8t0qtcLvGGD5dsLKlcdkLFRzeJFK/u",
+	"IIOyeCGl5XJdGsQ7OhbFMpTE2eRoubQxhFlyHwPrW2UxWKHk/k6+ff/yOXn67ODwO8K4Sz0wg52EHHGX",
+	"bKadD60nVtOT/LbieR80UwuvJQ93VDgR0cGdXUwRmAkOyiYeeP+M2VyOf07R5EegpZ6tkjppX6Y+cGWL",
+	"IDavM1ib/o3UEs/aOnHXssih2lUZv4ZaYhMyXL7EOtYVzfa5e2MHT+LWZkJV7zKTM3x+h3mUjF+qHQZ4",
+	"hc9H5fWb3n3vn9thUnfjhMxicIFtiL+Vih7RptHRNVTba37nGqrtKuNa4AheMY4vhh/a7+uGW/a8Oek7",
+	"ZKShXiCT5WTede3SE5lCI+Ts/C15dPj06d4hoWU1o3tHJzGOhRaEEusSdkEJtDvdMN+4Ymh0sLSzBt78",
+	"Tyzf/LRW4siffj36koweVyW1OmfzSRdL1JIiZ44E3eENcukqCVdM1OpiV6vfsKgLMbkoaMstPBeSu7Tl",
+	"iZmBQBcQXIH7LWfTmU57AtcdhzPPbK5RbpDI0/LQChiOaO/cGZkwTstyiZ4FMl8STBKSZCYW5Ayddi6c",
+	"if/OKf9GE6VFRdSMXjI+vf+EtRUeuGr1Xfmw5La4VW0uuv1bCsrJrm8otXLoNr4U1IDt31kIeTkpxaK3",
+	"7g7/arFrgHyAeSUkLclPZ1nkmGCKYL3OtJZdD4RkG7cQqdMsueXqDrLIbdaGnU6b99Et3p7Lx8pNyie3",
+	"jRw20wkC+MapEbfqO2jRZEvxE7wInVCqhBzYFRSjY4KVB0XWmP4+eoLnQ86hQFckGXkpiInvZMHKkoy9",
+	"hIHCPOB+HB3Hsien3DwngRaxu9/PIBKvg0abTKrCnXXV6rdUYbdUcK6t/D0oUmbHlaqh6EOAKEBTVu4A",
+	"M5BMeP47QGUONFWYsmxzaShWTBixurnM/BIx1vxkUsv4W1xk0V9Kn0jonDjXCJnRgszFFRSWr1PtyuG3",
+	"TrJZX4J/jWL0Cc11skYXMMj6QdZ6Zi3qbxTB1A1FZkYVCaFATBcgc6Yw+I4fCEFEo9pqRUqmNPkWEzzQ",
+	"bnfaq8c4UcKXvWQfuVFmMIcLfS3fDclLM0NMWkV2NoP8EktnlgKfpPrYgu41VQvmmzW/AokhjuFHHjGs",
+	"5ve+ooAWLNc9vGoi6dx5s7bPDEF0hu0vI3oqwn7cDFXB0t2GorDwpiA1L0AmXS+7BJzRH1Gwdg2cuVyo",
+	"LFzZeKoEvCobA+v+U34KgWT+ODaE79Qjr4WAiAi5mue0+83YHaXDu6W23/v31o2VRoi5fjbA0qESWuL6",
+	"SaVo9jpVaVjrGXDN8l73988+X8uZr1ZtwrJQTKXXM1iaG7u9E3wOeiZaiA5aXNpIScUuLG/OzRQxiJV2",
+	"0s3rUrOLSU++v+doOLeCFYbrIFIUhtJoSeyLKp1IUknGc1bRRDT4XFNeRJiTOdrX23mUb4IclJAzlJPT",
+	"d2cBo3BOC7DQUTsltvXFTRtb1WyyAmJOJOWW3zNFmDoh1KrTCIyo6WSCtqmr5Ae1BVG64C+B7g3ckTsr",
+	"nQ1Pn+65SJWRrIPT2D0tYVvlzld8rLvRdsY+H0FRtps6uxtL9y6JLeLNDjrCOW/9vNZlHEUriW91La27",
+	"SF4ij4J8JlCHFHJZMszhM6xHL5M33H7zvzGCsZv3JQltcktOq6ag8OggkRxultPN87+VuNCmkX3RWIdd",
+	"UVYQqonR2jAnHu+uOVDbc+vdcmzaZ7qZ85OUcR9AwV1V7JMod+bJwaaCt3/6o3Fbxb226i1BQVu63RDv",
+	"hJRU+4rIkSH9aFt6du6bXUP/lfpJpTwt/zYsqOE9nhn1siBEVUp4H3cGvLLYIjeGuSppfumsic7AsoYm",
+	"CR6tKkRE8uq8c+XMQae1E59++/UUWd9AfXVpt55YjR4bNq5vr9V6IIldLLjfFPerSxAHo5SCSUqTYtH4",
+	"WnaQkQVd9iQcloJP0awU8rIdoHh0EOc2Pn2yiUEHjbcD9W5+7TH1o14KRpM1DFaQGb2CEwT6DU+t5CBv",
+	"Z3KJEtpy6ClO2v3jsLMZ2aDm7J81uD9rWcMmLZxphNEuxPbwY+ZzqwJ9t1l1nfseFBS3te+cRJXNu0Bt",
+	"7AxVNTM71hLsR4+zNSfNuZtdWQMR3GZdujzLBv/s6Z83nbjtUJq6ClkCAyueqkP/OSYjc6BHGRnNGa81",
+	"qNGQODygYzJyllT7zw4k6JiMxjS/rKvRkMRoQdFrQ7KCG2QGhCkTfOS8Wv4eYj6dGWFwPHh04IuPjwe0",
+	"Lpixjr6sJlMdrIWi6p7rJZbbonQ8IdyYzIQ2kUuXQtVWqDta18F1I41J9Kfe9J83sIgLeXY51WsKd9JF",
+	"OL33Ks5EvA6Eza5pireeQNizrk7i0U65EPeRK3StJKDVCJ35bQ8FouToHVZ//cz5ztzWwQi8gcV5E73e",
+	"RfDDFUvpwz93QLRqBSrzEem8ZMB1OmuhmtlyvDtLf2ziuysaH0/mWWwV5r3tbIJUuD21cR5wPdkB59nj",
+	"J39azcLORQFJV+S4hBMnNolYg81jA11JbRikFDvEL6JU1CQYhNLUWVs7UPqu8tpCwLlxKjx7FqkQjw+S",
+	"+eya6T7YEElDRnCPXXHtA4N/9YNH2Rm4+amDZOFrjU22GgCZQX65C4Bnu2A05SdeyX3FQs02iGtU5r05",
+	"LtQs0E62Z4kqmfVqgf/6mRgGJNDxVRQKPf/H2AfOIRD7OJrTaLDxzWp8EmHV2rHOYToztkgfFwedtiYj",
+	"sAy9gxC/S816QImQ7a7zYbgVuTBgg0DIEFxDK5Kce7cAvf+o5aIsoScH+XpmN0I77gKJ4vz7mwzo8N0N",
+	"hvN7mLgVec/RDkJ0C+fO79CTs943s56I76SYV3pt9KW/DJk5/5vCCuTRjMpiZO7kaCpE4RAjsMAyx0yP",
+	"MdgEyYmQxNGsDw4Ycg3FRavpWYJjKCG1siiKmP80YTojY1DawpC3THu/WRMJcOF0VreOC3MXB9lgCeqC",
+	"Y6Qjp7ac3h5dw+sE66k66Lf/vxi1pSzF4qKu+lYQCGNbyBi9aH0gsHE+PNowdqoA5o1LSLbsh/GprQPB",
+	"HDWuR1vFQ7m7dutD5q1LuoPwr2pZiW3y8MMBdi/04kI+IVqQx08cw8VosjmSvv+Ab1I4JGfa2cwFo1Mu",
+	"UI8WsgCpMA5TXDEXHU0EIPgOM/5gnk56z92x9DRwH27QS5NXo3XKtrnst+aBrZrPbZlI0eE6vxVii5/4",
+	"1qLmXXMqGyjYAsDWiXYSPlkBXLPJ8kJLNp2CVCNSCuE6XqK6MjYUVYQGRupKnEf2kyNzJr1eg+0TMjJC",
+	"RVdSDc1f53RJjKFpOKDhfKMcShi3n8GOfwJT2VgLA2JllrgQt6IwGGZ0uI8m2V9Do+sBAmMeRouuh3Ew",
+	"cZPj8Jq4viEA0DHltsDQ2PGk++DBWkDbmzA9y7rTcnrEihHKR3fgHQSC0WLVTCx842xsjIs4CVTpE8KB",
+	"+SQcJgOfNDqRO75lA0lszx/q9S3ibJQiDT0OD35LhN9rM+813OKD+2LDKqbArXnob1/4RcGkhQpFvBI0",
+	"rBZUznvuWmOZdG4RrXtzZcxySvi8BayD//7z5o0OcN5tdCzyzcMRzstyPuReiJAtFmQBZZmUsv5MbbeI",
+	"l/bpoAhdK8zuP+YD7SXL04v6iSM4YAvG3LDnMYR4SEpztMGAXzcwudVw5Uby2wBEgsX56jWEF1C+Uc8c",
+	"KFc2Qzdgze4ymIXKTzOhgi4JZqOxfIaNeLE3IXr3FsANvaSopzMnnlr5C+vqOXaw2C14o2snORE1t61+",
+	"aVOKZyP55vRpQRAtozudZKlOKqV/i9S9+ZzaBJhEhVyvC0tULL9xM0KfIeacVe6jTROgCPbRT7OpHYha",
+	"Cvnjldaa7G58j9BRiSTfm7Gjr4ALbH1xr7PVW2xbszWOGC0mv25PnreInwAtqvHkY4P2IRkpZh4fhUAv",
+	"VrNxUjClJSiVEcSJtAonHiG83+SfNQOdkYpWIPGiOTA43wthVMCcYquaEVGaSaMJlwKz3TS9BEXwxDU4",
+	"2FxoAlQtW5iGODWjBrgZoPrqPrtWev4QnOq0LN9OBsf/2G737Xn+ku0ie/sRNiPr3yxvDJYxrWiZmwXt",
+	"LYvnM05Gk7osR8fBgNhZUkdiMlmlte2Fe2WevWMBiP6pm8o/9M71bPJUgHM7GNpxoDLtoNrlDPaI4Iui",
+	"XoVH31qIxmL8pmL4DuRmIwETjflGSlNeWP/jjhixZmtmUCa279yCW2MXFoQ15wK7F55gvVRFp4BN2scA",
+	"HNvqWwMf4DJZn7BqM3zKVhLXPHwNoYpMqDT/G9ko4AiZcsh0jBjayyARE6cPQXpbJ5COxRUQWpZDMspp",
+	"WY5c8pZVe4KCNl4SjBBnVpkVkuQzqk/IiAvNchihBVhLToydxW1BmcWXUcDRd+axZqyu5VwdMQ8fS6B6",
+	"5qAcS4T8RPhXOrVJ5iW22kAej9iOduQBQh3YvqHUdTgrXbsF2y8UG6WslQE/soTL+3r9mTDHhNMtipb8",
+	"4O+aN3ZwjDbQONum7crIXNxmXiu6R9REKAbmaei0TtVYKSqAfIbpcOjFBJnbcrSJpHNYCHnp9tOyF6OY",
+	"X2CpwbpdfOVEyaoeg1FCcz8X1Gn8xFlmaHdg6NKx/naPUi7wPbQPXIleXNDogCITUdtdS5r5Bb2QFlhg",
+	"gw7JetOgUYbYuRm1jBKJS6faLRnz3rEeePuqgZWmguLSXUBz1abWH70eUTARMEatlblAWEOuiA7rjtK7",
+	"1hXrs/Ac40T3nai1YoihNweFvzoJT6BD7DWcMpsS55HAMHkVj8SQvBHIt2ZxGziW2PkJ6Hy2484rkA6k",
+	"OmHjiXSyRy3LzUJ1JZFFWgBq/Kr9RhbPeB3F34Oqy9sLFMzYTlGChkcnNZ1fMAKyBnU1N1aA2QQVl0a3",
+	"sdF3QDbE2UcDb4wa2Plb7WFnd7gz0HaJsKcN5VaksMdquMUCK/hsnvO1l87xmcQRPFWXTk8wJ1SFyxoS",
+	"yg1BqDYaR4BNMYoQmhvkg88SwVyxkEWxeqEzy9/FhKDm+I0y91pbI9a1JTC/R0+4bU+LH7Jw+OnAv72A",
+	"u29M44WI3N5Hq7uyW8nWiltit6KtR1Gc5Whj0dacfr6I/R4hufvx443vrppv91LUZ03AVT7x3EJrkW9X",
+	"kby+w/xp9FQy7RrwVlW5PAm2sMWM9nBerguGeYZB14C8AZYXnsxVQt1mdqY/PWsq1W7FWba73rpjcdr1",
+	"/WixUttfoPY+ArVaZdZ2WrvcWfzYc/+nJELIvfd7eS4KqxctVtxSGL4gL5p+/hGOh9Hbd+2u4yQPLS+o",
+	"6wy/sUrFP7fDUkNKRKo6LKR+aB9Fx0CAFmQqSE+yYJz2tqqJ+782MsxlJJXoWOq4JDZny/2kIK37OBU2",
+	"PYtGw+1Ow7owdnY39U7D6MTbW8m75P72BHJGOIBCwCsL4sBU8Cd7HX1IRlPg6A32wFiKziGzvg/a9I9G",
+	"iJwhGflu0KPjVLvnIRnZmxi+NfEEzbAZqwYePx55NvxsjcnkZzSIuk+HO54yb9PB79OyJA2Vscc+t4HG",
+	"zQmi7V7AWcy4sjjxsjlfm3XcDhtbYY5RTkPvCntj8VugGobkKD9Qcp6ukWTTIV+6JvS2V9UgG3hl0zYW",
+	"uaL58kJMJiy3zXtcZVY2oMWc8eR2nYeMpY45YniKxV3yAKLcaZfN8aG8SB+985lYYCRGE8FzWLU9b7OF",
+	"xvX7PmxXGp5ohNCLTGnLLOPsWsGNmYAVN8fO5df6nXX3GdUI6xuitM2xZAWW4mpjBk7QDLTQaEYj8x/D",
+	"TXYZ+3l6i71Gkui4FBThDd2Xzl0S+3vn5OrLuN2hx8KaZofb4P9fB+U/RvePYk/JjWzKnLrt7HbvQ5PX",
+	"UgLXF2vTkivJ5lQufT/JAPVOlQ7YiSTChOmpufF1VqsmLi92nDZ8rpgEdcctdzZ2oAnAkZvbu1Kld8b1",
+	"3Qp40R2HBnSx62g0A17ZHClblmKJV2z2MLZwD1udVSL6Z9uDeramuhEv9X5L0zrLSE5fQ9WXd7HrvVvf",
+	"2Dkjqs5nGKS6AgTmarWMHPY4mOWus1A90KpeR7EwqY3ZUggPQsA01j5eDsnIaJ6VUwyZivkAIo2Z9zgE",
+	"R2/IM7DTDSkWHQdgNnCfTQNsuJ3wH0vYPl5aXUjQksGVBdHyTSxse90I6/fCqZM2GxzF2oVTx82sSnZl",
+	"G0e4jyotpAWjcL/A3sjpDIkVTg9VuFapY/bB5w3vCLEdvdbpL0LNWUKXng8ZLk5Qyw1dBd0fJyRqkilh",
+	"4lPsQnHrPwaFmKKagT1EJKF5jgnPZiUpL9Sf266Vo2s5oZ4c7I4AEcixSmLkGHltFKdzw0Qt/cZAZbLx",
+	"BzeLBKUIgvKRb//284fvQhuVxpH6tgJ+9gMCAbLCqKJXtGSF7yc6E7X0FRE2Sa5Bq/t2NAfKLobD4eg7",
+	"9MMShK/4yLWDtbOqNAvQocyhh0bfQJcaRlowau7B704IddPGwBK2ly19JZwiCEhCCmHxFFCioGfWkiIQ",
+	"bqZ1NfjyBYXjJIEJ5ftVUoIZG3heG3y840ZRR41S2UQXfAnxOTHFQBlzcw5Gq7MdmK1sVcOP/CPfI6cd",
+	"oHhbz+igeBs8Kl/oGACdf/a96cKzZp7uzxmSEUtTJpSVCnuqg14A8KEZdPTu7fkHsn91uO+QgNX+rw0m",
+	"8Jf9WGL4RC3KyeisgHkljFa63Ps7LEdDcg6YPxVMZ4tSaKzn8BuMjGHCN1ZdWpvYGDG6llw1z8V6lp0k",
+	"SrpjsqBM/+VNlM4Q+Slc2Tp+IMcUBd+BlGlX7QkcobyIrDmGDrLQJyjM4ejgiHiEWv9hFTXIHKHoH3qe",
+	"iiVr1mFkUUzc3y2o+ghn/8LwVYJF1/YEVbYcnBQir+eGE33r68C/G5KREY6YV6FcsffIHNERwQ/bFhEY",
+	"nsYTDp+x17EykgfPkDn6zFwgc0bMZx89evTM0OanD8+H5MydKtsJz9L285408hOd/KPQdgII/oKs3k/b",
+	"DIswPnQr87QwDMPK9NbjVKJ3a/Seanhlvrn3DrFsR4bOWdTlGQcE2alry6I3R+TbQtKJ3mOgJ3vmytKK",
+	"4fTx3T3bA0ntHR5+10wOPXZu1hne3wq1PLNzjv9bd4gQQ/L46JnN52WcjN6Dlsu904kG6QoSMd/LXMMJ",
+	"08pyFOdDRgYRdfU5HhxiR8UKOK3Y4HjwaHg4PHBtmZAZ78+w59C/zM9TQI0mUO2sGBwP/gratSVqZDi+",
+	"eXRwEBA3rPsEgwi2+d/+L07pssrzJtXajYCcr5PsZiTksCVKBsf/+BRlpg7O7Elx8J+krv4LE2mmyjXC",
+	"k76FnvnIPlaPx8ttj3d0cLDiJPYw06GDsOOYmXmIEzbBnKP2s7ajsHueGda/4CcWNvrJwaNhcNtEZG7K",
+	"6u+Q0s0gCWKbPy4zIwBmtIqbHn/JBk8OHt3PJM5XaNl0bhZgKWs3YP2xeE6xFLoQQYVeey6uDvfNNb4E",
+	"i06WvAuvmNIW80y1oYKO/9FTae8c8th2ZxR1iBgFJADDRJ1UNVd+SN5aroh20uA4NFKzJdsD12Aiiyh9",
+	"aw0kknEBobSRoS7BzoinvqnZAG08swaFK8Zv8/HSvnjr9jP+dIcXxe4zNhxJHNI3ttwM85es/JZwJS6R",
+	"NxTE2f2GURsenpe1v0WP7QxTA4eV7H9PC1+KiK8cbn7lJ05rPROS/csW6z22t3X9Sy+FHLOiAHTAPT56",
+	"tvmND0K8pnzpZqcsX9hiRQiGxGkZMZKN6wmAHp1L3hgQ2E1BWSfopy+ty29uKpkvvdauopvvfKfGXImV",
+	"jsFxyN5DPPwUyMdLIY2YmUo6902xKDf8SLEpR13kQ4MmaOsTmUOtDuoJdlGywGZYc0jONMHWAzYvVpE5",
+	"vUT/utNZP/IpM1LGWhDmbQu5h82DXVMmqw8TW0iJk9ljPA07jtpCm6s9R3+Tw3K0th0o/b0olrd2mRqs",
+	"yC9t89EBHXZu8eGtDdzqCZK4x26/Tjy0uM3e4eXSqui4x6NLWI7Cjg5Dl0uc7CuR03X1u+7R/fAcTuIr",
+	"ZgOHj7ZiA6+onIJ94ck283LhKiheQ8Hoh6UFonx8dLTNy061s9zg98yqXF53m1e9ppcQeRi2YlX+L13V",
+	"Zf/XS1gak9kyrxJSXscz27vNKkXYzSRk/SDTYJxM2BUQBbnghRqS90a2ObgUazjnM8qnVhmbuZz4NlPB",
+	"V2Kmcqdies3Vzlw2FILK+vqHr10WHzze/MYboV+K2oZD/2A3wh6ea9+JFdUctVXsRByUVXtNBl1ZtL1e",
+	"/eXLp3D3LAbtBrshPPXvZDkE2vzbmQ9u4X0GxKkDhnywCW6brYQj128YLIKvGjGrJkIGABG06GJ2E67t",
+	"NeyFc4QWMco9xuVcHMNChE5c3/JjMnIwzyNiNH3lrEmkJsIfG83ftroxn3MpzJhTYxvZY2UynUoA5aDL",
+	"zW8+8mjghcgCKIprfN8exlourm1aMF48RIoxMrD2QAEtfauzrrzHLwWk7xUml9rb5pH9yJOP8vzT3Rki",
+	"for3bIq0x03lPuJyT3w/+5zyCGEVazcXf3Tj42ALfvNc8EnJbAT3wVq5cyaaVNBO1aU/plpY3oM/cELz",
+	"bbnnqgnjnt3/1f/oDZm+wETEbe5ckPddWz9Xo6d55M3Fg33x1SsCiJTmSl/8IdpV6O8k4fxBOvthsGo6",
+	"tM/8fuFaC9jkresP06eYvOVgo460JMCd8xC3LZSOWtGjLPBRwDb2+hLqBQrKKwsxSfSC5bbm2GWqo9Ki",
+	"w4uYMIEZGh85etYEL5eJaL1feI+bIaF4/IDzbHGCO1EbQreHrdSG34D/OIcxU4GIfzgu9KAe/E7UA6MQ",
+	"ZE1qw3U1grpgeh+r7dF07w3au67cQ/KKapBZMLQQfSNfkkoKMbGZM9i4nv3Lqito9EmUAraGFhmWYzY2",
+	"IRPre42paFlRkYzcn5qJPm/meZfsoDNUD1doiDZ80Ctu+/BjtUVKnTDnzvkRFJtyKKJ9iO+A/UC/atE+",
+	"/81B7tWFEV/CHo3o6bQftON2w/adW7lBGddPHw/Wl0p/ydKjaHGLY3y68/sVEbHvgq2wFzHBTLenz54e",
+	"ZURZHFVyNDwcHj1YA1/rrcV709SalmJqg79TCQufoEr0QqDIUNe+wsC1r7xNyq8zmzSKUO1N/T4qzlj9",
+	"4mrtMuvdM8q3sImO6P/DZOtVuYRBBzP8Czf6hrjDGS/gsw8uWGAeQISAKN6wQ2whOO8PsjXX+2B7FrIm",
+	"PmBDAk3/3tsKECTjGj++Pn3uOre2W7I3G5GavsuJj+cfJ+gf7D2je5NPvz59nMBT+EpCGuYwPcQzvgrG",
+	"hWEM/AuBcL1vxJz2f8XKmi/7KM16WZWtUjTyjjUnX0tAdjQybHLkZ3Rsb4ljH04vahSiuFlNgKcnjw8e",
+	"+0oOy30Cc8ZBQgYoauYezaxPGXoRQEs2hYNx7ddUUXbgYYY+g+sqPl8RFzjjeVk33pCEVwKPpqFxv150",
+	"+KAX/Q70onARseLQq0nX4Da2lH0/IDTsqwAvlnZSnpIRogiNMqz1caWHo4yMMOHR/ODgrGzLJizMx0Q9",
+	"83cohuSDeT0L1dRNruQC2HR2Euf4Y2Y+fMZUXTUkEY7pApWtdVipPt8fMUpSLgILpPY+wqa4CydlB7bt",
+	"nv2UXeC9ZHlBC92lokpBEQPctVtfPYQqH3yRWzAwB5HR4WAvGS+6ZTkeJyliXjmt6JiVFq1wlYe5b/ey",
+	"sF9DnfOGSOX7Boh2rREWIOyx8vuYjMaSwWQUClGtupTTsnSlBr4GMYsBpGlR2F4Q9nEEDDQP+/ZNmQNI",
+	"78VHt7mg6AD18KMZfnAiQc3sZ23u+aILEN5n/7hOsEn7beCn3oJWZjCx5dv+T2bOq2XfX4da1MHm783x",
+	"sE89aD5fLeMIceEIO3pLbtEfGu7ChxKr+/gqcx3BUIzF5z0LK874dBRuU9tcidjOWqNlPUplX0IrhP7g",
+	"/S6rn2diTijJqULUacc6GkuOIIYkQUSEUojLSH20tkEppmmf1Yto9A2EfMvLJU5BRQ4ZokQfDwpAzoFA",
+	"ASPado2jueGEJRRT31bYFbAPskFeIh7ap1tMk/1Dpfq6ffj3SvNtDuuDY+y++XfEpvpTfe2pFBNSgahK",
+	"tOZ8W7MIzK4n+TdmhJsN3Ojp/V+bf3RUw27XNc1Kr9Uhg8FMTyMWMjJeWhADc9UJQ5QCjGAHhrszf/0r",
+	"ROx1cC/3ojeAZiTHQ87c7+xOBe3IbN/uN2XXnLnmGMVZc2su2n4kwece1/hGY/al0Lk0Oew8UxbWXiOU",
+	"L219Wchs66uYOyGPD55ZF7hvLobwH9g9LEd0lImHjInZw+qdPm1W/DXdbV9352pq0WSV3/wxb/rOvqDf",
+	"O2tIZn19oJcQji7djUN0U7/WXXFR61zM4TZudt1n2bjOOcGsmQg5FYh369IsqXYAYnQOxM1o3U2fNF0E",
+	"V6/wc3O1O5f3TpJY3zrS3bNveAuOYXUfc2YeuMODp/g34mB4D2/KuixnSmr7b70qb9E7Tiw03yVAhZXp",
+	"qPYnlfbXcJcC/TX0C3IjtR+M1zsIu8YI3p1j+PNMEDonZ/+1G2pNOH9zIZf71u0SBVfbh+q/zZ9fe5jx",
+	"uxA39uM4zv3HInNRulb2fUc7NLzw/Uxd70ek20Mg8kG87HylHWj/isWMyJ6h5BytRevL3T6y4D4drjj2",
+	"Cdi3HTj2MKWqP43ig+/mH1AJLfgrFEPyvkZYWltlzDixvecUnOBVwCYjcTDQNtF2gJiSMgUqKg5TdBmh",
+	"W5ViYXvOJtRdM+HQ/OcueI9vuBOu4/3yH7s2XGaK/QSoXNfJH7tRQ1k1lG5ivBMhHxjQAwPajgHZ9iFd",
+	"N7gQlxY+AhsE2kCZ75FsvcbWDb4DO7IDddhRwIbfi/ti7c6U3nJowagyTl7wacnUrA1c/O2obvb8wrdG",
+	"Gn2XcJGZ+fwLfLuRPyTPCT3GEgznNW7QNxZBGuG6HjjKA0e5Nkf5KWDJ21oR2xddRfmV2MvZN7m6CU8J",
+	"jTe/BjbyA2jI9Ruc0h+Sh9il9RhMuBUZmQO20i9pfsn4tMEpdd0CrHipgF4GmIAHbvPAbW7Abd7QObgK",
+	"EvAHzDIXe84UEZObshkJE+cu2KukmFd6Dc95TQuMcISmdyXjoMh46RlhhjPNiGvrZxs5CN50cZzAomn7",
+	"rB0LG5JTMjI/jFzTkpDw3spoX8PwzrwiZ74pAVsscEHcgqyZMVLY629EZqIsFFodJ56a/cwyalDTseRs",
+	"l8j3gXzvHPXuKsPdj/MbMcjVhfYwy0B0LrB+lJbsEh4Y4QMjvAEj/Cvo0PjX8UHGr5jGDELMAcIo2vXt",
+	"ON97p99rbKHCfV/EOwtT+gG+uOt9R4h80TCpO+zI4ap+pvUD9PfDdb7WdU70eu1c7e9hiiaTCjfL3+Bw",
+	"J1dvr1pyPQNr8rcvcKt51rqylPgm35HI3PKSPWQCfs2HtjcVcMcje+1EQHeK4izAdKc41zf4+l/vy/d7",
+	"YfP5woKtADayAbu9ElpiZ6kVyLpEYzyXyY/N1VhZtprbtq/oC158PVc0rPXhfv4uhMoLXtyRSNnvdhDu",
+	"Rb0/a3csXlvNEypJ4q9/jQUlf4Q6nrssiok2va8q5i2H30VdzIOoXxX137RaT6ve6plum++70AX6pPXR",
+	"weFx0zHfNbVBV1vT1mmlnavtnzokRwcHxwGSNrOpu9jVS3tRrgC4u8jDj/zo4Oi4ke5FLem4XGZRo0Io",
+	"EKmGnE0iT/lMlIWLyYpJqEQKDjrfsRQTA6hGvP/MBlZ85EIL0d/PK7qENwbjzza+YWl5l7D98Xru2eu3",
+	"MnRXbjFl2wy3T8YJsekcCkFH427tIWbi+1i2/ApxU+P3UJV0CcUmH0P0TnjlS3YNF0U2eBf6+e+dGpJt",
+	"Hrx5w7+AVLrVPm7rt+DUX76mnzUUWA/H5nBjt82t0uTo3mniGNJJ3E3a4jqUVP8hT182iJomb3ofH7VP",
+	"fvXtMR5KD/6w1to5XTZ4NdtrUdex2PZ/jf61yUXY1iN+Oxnb6sf/4C78ndoQfFUP6jZaH0Mp+BQNf3bP",
+	"5sRmPTc6ppt9kWvv3D5c+frkZK3QOcgrkHvYLMw+OiQjpaEakW8LqukxOddQfYfWCZLQeR5t8aV5MCMj",
+	"K+3DG9HsvyMOVhMwA9mIP1uw+5Gj5aMl0LkNKKoheYUpDm57pr63MCW5KAXHAiaPuc8dwKOogA/JKbdz",
+	"NyZjQaZSLJQ3xqgb44TgEsc0v0S/ySuq9N4L89Le2Q8jc8slqHru+qK5eZlviFp/5BIqoNqcHSFJCfQK",
+	"f6yxEtv5X0/9S7RUwnY7wbJr/BwS2XVDdf2X0UJkitTVsV+Qa9WcsLXO8dNrba0EIyu8Q6ikyu1uY1tK",
+	"yIFdWW8wOoWsotJ4hVoUGnTgfpx369HhwZ8O12KU3qarSMNnbc/znqV1m+93cYbSXmZ8EXn5keWYHf97",
+	"wyZiKgVbS3tjy7dvmAvrkzOq7oOI+D2IiJeiLMViRUjMWIlFEbLm6g8sDzw9eyXC0cFB13OA8BBHB0fN",
+	"75WmulaOaNGd4JAGS25reO/9HO4WKc+O0Qcd7Hwid2ctnyONUuO/WXHZnapLV9ZvZeQosixHoUN224R+",
+	"MD7/4GpscwH/wPzIcpItTUN3pe7HQOy/vx8cB/S5tobtWfRqVJNpPkPNuIndu7yuh5v3O7l5iEFLZVdH",
+	"YL8XxUDLWs8mCHa9T4tfaqUDSlUBJWhIwKCXZWMcTNkVcFIjahwXC4KgAAgeYdRdG6viiEw1TLRoVqBP",
+	"o0FXbuvjFMyVa4amyFxcoYfdQVw9gELc+h2ITkcSXGmONQYF2srmP9tn+sZf/pL1N9RddzpusVYxGqYv",
+	"gV6ULF9GGNMtEDGx4A0lzLnEkjOmHw7lvR7KcwC7OfHBNGIVWcU1gJNTXFIZlaXB8kuG+884mYhakpIu",
+	"QVrkzJXzEp8o1OiVjsALsEGtFmUxJD9b5xIZIfrXKDiaNfmlLqZgziMgYJ+OinEEJ9isYl2JzomF+Nu9",
+	"zOYUafDB1lPeSd1hIPJvVb0cJtDHEJD25oGHKpqHmNtNGdeP5ra7sjd7qa8pShMMyzPCfm41qrm5T6OM",
+	"jGqu6ARGtjaPSQklXFGuR2Ru5L2Ozz0Rk64kJFPQiigtWa5t50BkLoZSkOuMjGZQVpO6HDlcUWP7KOtq",
+	"t2WUWCGIX7ZpR0RIMhMclF6i4xzdG0Q6D/uk6dNtlUIJVUlz55rH9C/05mOiNPacSDbxXvVBsSt46al2",
+	"ZwlEYYR7Zm3tcVcZWxCcNqYZNPo/XlzzgdHdv4ZGl2gzU+4zfzCZsWluRdXtcT4t2XTqfKB9FsYH/8wd",
+	"3rgwRh/2UsRBQ0PBBeWIATcGo7ExrOkQkweD4rcxKM7i/VAVldcyJ3oQft/HYqtkSg/JG+HvB4KYiOaG",
+	"GHOGYowauLkwGPguy6aAnxJ37jPbupdqxD+bCDnHj2FX34zUvAQVY2E36AWG7duGuy5JeW440tSbCj4k",
+	"oYbk3EppWlyxPGpg4M2JGZQFivdUC7r21bt9Edu+dfcnX9fd9g9ug39f+UIPBsTvQq7enFG1BeqX8N5q",
+	"J8zYO+4bf1cgleBDcqZJya5AuUIF/DgUIfXZ9z7yVV+r5UtvecNykKHZLyP36mZn2cRh5FnDuH1u5HJf",
+	"HcDij2XEQsJm5HvsvIXfj7o/og9lBkwSseAZEbVWrEA45mjx0aAt4qaKsoTHUURQFg9XdQlLjyKT6wik",
+	"KHw3ADqvfPL5Vs1kbJc94bxCZvzo4zGW9OoAp7l2c+MAhc+pUs76Q/R4/DvHAXzvv5UFVJUUV7Tso0rB",
+	"rE/12JwW4TeWct/7Xixc+EyxKYci6tlsMb6w/7Mi3/q2vt/FY2M32NVxz5AB15XdB6yJQDS65X9FLdK9",
+	"xFKDL5++/P8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

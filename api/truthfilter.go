@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,8 @@ type FeedbackStore interface {
 	Rate(ctx context.Context, subject uuid.UUID, about feedback.Thing, rating truthfilter.Rating) (time.Time, error)
 	Policy(ctx context.Context, subject uuid.UUID) (truthfilter.Policy, error)
 	Reset(ctx context.Context, subject uuid.UUID) error
+	Triggers(ctx context.Context, subject uuid.UUID) ([]string, error)
+	SetTriggers(ctx context.Context, subject uuid.UUID, triggers []string) error
 }
 
 // AssessText implements [StrictServerInterface].
@@ -84,4 +87,40 @@ func (s *Server) ResetAdjustments(ctx context.Context, _ ResetAdjustmentsRequest
 		return nil, fmt.Errorf("take feedback back: %w", err)
 	}
 	return ResetAdjustments204Response{}, nil
+}
+
+// GetTriggers implements [StrictServerInterface].
+func (s *Server) GetTriggers(ctx context.Context, _ GetTriggersRequestObject) (GetTriggersResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	triggers, err := s.feedback.Triggers(ctx, subject)
+	if err != nil {
+		return nil, fmt.Errorf("read triggers: %w", err)
+	}
+	return GetTriggers200JSONResponse{Triggers: list(triggers)}, nil
+}
+
+// SetTriggers implements [StrictServerInterface].
+func (s *Server) SetTriggers(ctx context.Context, r SetTriggersRequestObject) (SetTriggersResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var faults []FieldError
+	for i, trigger := range r.Body.Triggers {
+		if !truthfilter.CanTrigger(trigger) {
+			faults = append(faults, FieldError{
+				In: FieldErrorInBody, Pointer: pointer("triggers", strconv.Itoa(i)), Reason: "there is no word in it by which it could be recognised",
+			})
+		}
+	}
+	if len(faults) > 0 {
+		return nil, fieldProblem(invalidRequest, faults...)
+	}
+	if err := s.feedback.SetTriggers(ctx, subject, r.Body.Triggers); err != nil {
+		return nil, engineFailure("keep triggers", err)
+	}
+	return SetTriggers200JSONResponse(*r.Body), nil
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ type kept struct {
 	of     uuid.UUID
 	policy truthfilter.Policy
 	fail   error
+	spared []string
 }
 
 func (k *kept) Rate(_ context.Context, subject uuid.UUID, about feedback.Thing, rating truthfilter.Rating) (time.Time, error) {
@@ -66,6 +68,46 @@ func (k *kept) Reset(_ context.Context, subject uuid.UUID) error {
 	return k.fail
 }
 
+func (k *kept) Triggers(_ context.Context, subject uuid.UUID) ([]string, error) {
+	k.of = subject
+	return k.spared, k.fail
+}
+
+func (k *kept) SetTriggers(_ context.Context, subject uuid.UUID, triggers []string) error {
+	k.of, k.spared = subject, triggers
+	return k.fail
+}
+
+func TestTriggersAreKept(t *testing.T) {
+	k := &kept{}
+	p := newSite(t, func(o *api.Options) { o.Feedback = k }).person()
+	put := func(body string) *httptest.ResponseRecorder {
+		return p.do(t, call{method: http.MethodPut, path: "/v1/truthfilter/triggers", body: body})
+	}
+	require.JSONEq(t, `{"triggers":[]}`, p.do(t, get("/v1/truthfilter/triggers")).Body.String())
+	w := put(`{"triggers":["dogs","the car accident"]}`)
+	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
+	require.Equal(t, p.subject, k.of)
+	require.JSONEq(t, `{"triggers":["dogs","the car accident"]}`, p.do(t, get("/v1/truthfilter/triggers")).Body.String())
+	for body, pointer := range map[string]string{
+		`{"triggers":["dogs","of the"]}`:    "/triggers/1",
+		`{"triggers":["dogs","dogs"]}`:      "/triggers",
+		`{}`:                                "/triggers",
+		`{"triggers":["a"]}`:                "/triggers/0",
+		`{"triggers":["dogs"],"more":true}`: "",
+	} {
+		w := put(body)
+		refused(t, w, http.StatusUnprocessableEntity, "invalid_request")
+		if pointer != "" {
+			require.Equal(t, pointer, decode[api.Problem](t, w).Errors[0].Pointer, body)
+		}
+	}
+	require.Equal(t, []string{"dogs", "the car accident"}, k.spared, "what is refused changes nothing")
+
+	k.fail = failure.New(failure.KeyMissing, "no keys", nil)
+	refused(t, put(`{"triggers":[]}`), http.StatusConflict, "person_unknown")
+}
+
 func TestFeedbackIsKept(t *testing.T) {
 	k := &kept{policy: truthfilter.Standard.Adjust(truthfilter.Adjustments([]truthfilter.Told{{Rating: truthfilter.Untrue, Times: 3}})...)}
 	p := newSite(t, func(o *api.Options) { o.Feedback = k }).person()
@@ -74,7 +116,7 @@ func TestFeedbackIsKept(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
 	got := decode[api.Feedback](t, w)
 	require.Equal(t, id, got.About.InteractionId)
-	require.Equal(t, kept{feedback.Thing{Interaction: id}, truthfilter.Untrue, p.subject, k.policy, nil}, *k)
+	require.Equal(t, kept{feedback.Thing{Interaction: id}, truthfilter.Untrue, p.subject, k.policy, nil, nil}, *k)
 	require.Equal(t, http.StatusOK, p.do(t, post("/v1/truthfilter/feedback", `{"about":{"resource_id":"box-breathing"},"rating":"helpful"}`)).Code)
 	require.Equal(t, feedback.Thing{Resource: "box-breathing"}, k.about)
 

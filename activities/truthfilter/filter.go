@@ -75,10 +75,12 @@ func (f *Filter) review(ctx context.Context, in ReviewInput, unsafe float64) Jud
 	}
 	s, read := newSubject(in.Draft, sources...), read(f.models, in.Draft)
 	relevance, embedded := f.judgeDraftRelevance(ctx, in)
+	safety := judgeSafety(s, read.worst, unsafe)
+	f.spare(&safety, in.Draft, in.Words)
 	layers := []LayerScore{
 		relevance,
 		judgeHonesty(s, in.Draft, sources, read.misstated, opposed),
-		judgeSafety(s, read.worst, unsafe),
+		safety,
 		judgeResonance(s, in.Draft, in.Analysis),
 	}
 	return f.judgement(layers, true, confidence(embedded, in.Analysis != nil))

@@ -31,6 +31,8 @@ type Policy struct {
 	Bounds  Bounds  `yaml:"bounds"`
 	// Adjusted lists what feedback has moved since, already part of Least.
 	Adjusted []Adjustment `yaml:"-"`
+	// Triggers are what a person does not want to be reminded of, in their words.
+	Triggers []string `yaml:"-"`
 	// written is Least as it is in the file, from where the bounds count, where that is
 	// no longer Least.
 	written *Scores

@@ -60,7 +60,9 @@ func (in ResourceInput) text() string {
 func (f *Filter) JudgeResource(ctx context.Context, in ResourceInput) Judgement {
 	known := f.readResource(in)
 	relevance, embedded := f.judgeResourceRelevance(ctx, in)
-	layers := []LayerScore{relevance, known.claims.clone(), known.safety.clone(), judgeFit(known.subject, in)}
+	safety := known.safety.clone()
+	f.spare(&safety, in.text(), in.Topic)
+	layers := []LayerScore{relevance, known.claims.clone(), safety, judgeFit(known.subject, in)}
 	return f.judgement(layers, false, confidence(embedded, in.Emotion != ""))
 }
 

@@ -80,6 +80,8 @@ var matrix = map[string]rule{
 	"giveFeedback":             {roles: people, keys: true, own: 200, other: 404, body: `{"about":{"interaction_id":"{interaction_id}"},"rating":"helpful"}`},
 	"getAdjustments":           {roles: people, keys: true, own: 200, other: 200},
 	"resetAdjustments":         {roles: people, keys: true, own: 204, other: 204},
+	"getTriggers":              {roles: people, keys: true, own: 200, other: 200},
+	"setTriggers":              {roles: people, keys: true, own: 200, other: 200, body: `{"triggers":["dogs"]}`},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 }
 

@@ -224,6 +224,9 @@ func (w *watch) askCapabilities(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, judged.StatusCode(), "%s", judged.Body)
+	spared, err := p.api.SetTriggersWithResponse(t.Context(), client.Triggers{Triggers: []string{"the " + word("SetTriggers /triggers/*")}})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, spared.StatusCode(), "%s", spared.Body)
 	unknown, err := p.api.GiveFeedbackWithResponse(t.Context(), client.NewFeedback{
 		About: client.FeedbackThing{ResourceId: word("GiveFeedback /about/resource_id")}, Rating: client.FeedbackRatingHelpful,
 	})

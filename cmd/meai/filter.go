@@ -124,7 +124,7 @@ func (p *parts) feedback(ctx context.Context, db *postgres.DB, log *audit.Log) (
 		return nil, fmt.Errorf("load the resource library: %w", err)
 	}
 	return feedback.NewStore(feedback.Options{
-		DB: db, Written: written, Answers: synthesis.NewStore(db, p.keys), Audit: log, Logger: p.telemetry.Logger,
+		DB: db, Written: written, Answers: synthesis.NewStore(db, p.keys), Keys: p.keys, Audit: log, Logger: p.telemetry.Logger,
 		HasResource: func(_ context.Context, id string) (bool, error) {
 			_, has := library.Resource(id)
 			return has, nil

@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	sdk "go.temporal.io/sdk/client"
 
@@ -64,4 +66,51 @@ func TestFeedbackMovesThePolicy(t *testing.T) {
 	mine, err = last.api.GetAdjustmentsWithResponse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, &client.Adjustments{Policy: "1", Adjusted: []client.Adjustment{}}, mine.JSON200)
+}
+
+// TestWhatAPersonWantsToBeSpared is kept from them by every worker, and goes into no other
+// person's judgement.
+func TestWhatAPersonWantsToBeSpared(t *testing.T) {
+	s := newSite(t)
+	up, base := s.serve(t, "up")
+	name := "person-" + uuid.NewString()
+	anna, ben := signedIn(t, base, name), newPerson(t, base)
+	spared := func(p *person, words ...string) *client.SetTriggersResponse {
+		t.Helper()
+		got, err := p.api.SetTriggersWithResponse(t.Context(), client.Triggers{Triggers: words})
+		require.NoError(t, err)
+		return got
+	}
+	require.Equal(t, http.StatusConflict, spared(anna, "breathing").StatusCode(), "there are no keys yet")
+	anna.begin(t)
+	require.Equal(t, http.StatusOK, spared(anna, "breathing", "zebras").StatusCode())
+
+	up.kill()
+	_, base = s.serve(t, "up")
+	anna, ben = signedIn(t, base, name), newPerson(t, base)
+	ben.begin(t)
+	kept, err := anna.api.GetTriggersWithResponse(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, &client.Triggers{Triggers: []string{"breathing", "zebras"}}, kept.JSON200)
+
+	reminded := func(p *person) bool {
+		t.Helper()
+		got, err := p.api.AssessTextWithResponse(t.Context(), client.AssessmentRequest{Text: "You have seen a zebra then.", Kind: client.AssessmentRequestKindDraft})
+		require.NoError(t, err)
+		require.NotNil(t, got.JSON200, "%s", got.Body)
+		return slices.ContainsFunc(got.JSON200.Judgement.Layers, func(l client.LayerScore) bool {
+			return slices.ContainsFunc(l.Reasons, func(r client.Reason) bool { return r.Code == "trigger" && r.Against == "zebras" })
+		})
+	}
+	require.True(t, reminded(anna))
+	require.False(t, reminded(ben))
+	offered := func(p *person) string {
+		t.Helper()
+		got, err := p.api.SearchResourcesWithResponse(t.Context(), client.ResourceSearch{Topic: "something that calms me before an exam"})
+		require.NoError(t, err)
+		require.NotNil(t, got.JSON200, "%s", got.Body)
+		return string(got.Body)
+	}
+	require.Regexp(t, "(?i)breath", offered(ben))
+	require.NotRegexp(t, "(?i)breathing", offered(anna))
 }

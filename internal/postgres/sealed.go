@@ -27,6 +27,7 @@ var SealedColumns = []SealedColumn{
 	{"interactions", "context_sealed", "id", "context"},
 	{"interactions", "answer_sealed", "id", "answer"},
 	{"escalations", "assessment_sealed", "interaction_id", "assessment"},
+	{"filter_triggers", "triggers_sealed", "subject_id", "triggers"},
 	{"memory_nodes", "text_sealed", "id", "text_sealed"},
 	{"memory_nodes", "emotion_sealed", "id", "emotion_sealed"},
 	{"memory_nodes", "vector_sealed", "id", "vector_sealed"},

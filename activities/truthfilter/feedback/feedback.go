@@ -2,7 +2,8 @@
 // TruthFilter's policy: each person's own at once, and everybody's by a nightly proposal
 // that has to do no worse on the project's own cases.
 //
-// A row holds ids, a rating and scores; no words and no feelings.
+// Of feedback a row holds ids, a rating and scores; no words and no feelings. What a person
+// does not want to be reminded of is sealed with their keys.
 package feedback
 
 import (
@@ -17,6 +18,7 @@ import (
 	"meai/activities/truthfilter"
 	"meai/internal/audit"
 	"meai/internal/failure"
+	"meai/internal/keyring"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
 )
@@ -49,6 +51,7 @@ type Options struct {
 	Answers Answers
 	// HasResource reports whether the library has a resource.
 	HasResource func(ctx context.Context, id string) (bool, error)
+	Keys        *keyring.Keyring
 	Audit       *audit.Log
 	Logger      *slog.Logger
 }
@@ -111,7 +114,7 @@ func scores(j *truthfilter.Judgement) map[truthfilter.Layer]float64 {
 }
 
 // Policy is the one that a person's texts are judged under: the learned one in force,
-// with what their own feedback moves in it.
+// with what their own feedback moves in it and what they want to be spared.
 func (s *Store) Policy(ctx context.Context, subject uuid.UUID) (truthfilter.Policy, error) {
 	_, policy, err := s.inForce(ctx)
 	if err != nil {
@@ -134,7 +137,9 @@ func (s *Store) adjust(ctx context.Context, policy truthfilter.Policy, subject u
 	for i, r := range rows {
 		told[i] = truthfilter.Told{Rating: truthfilter.Rating(r.Rating), Times: int(r.Times), Oldest: now.Sub(r.Oldest)}
 	}
-	return policy.Adjust(truthfilter.Adjustments(told)...), nil
+	policy = policy.Adjust(truthfilter.Adjustments(told)...)
+	policy.Triggers, err = s.Triggers(ctx, subject)
+	return policy, err
 }
 
 // Reset takes all feedback of a person back: from now on it counts neither for them nor

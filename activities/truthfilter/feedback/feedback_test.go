@@ -32,10 +32,11 @@ type scene struct {
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	db, urls := enginetest.Database(t)
+	keys := enginetest.Keyring(t)
 	s := &scene{db: db, urls: urls, others: map[uuid.UUID]bool{}}
 	s.Store = NewStore(Options{
 		DB: db, Written: truthfilter.Standard, Answers: s, Logger: enginetest.Logger(t),
-		Audit:       audit.New(audit.Options{DB: db, Keys: enginetest.Keyring(t)}),
+		Keys: keys, Audit: audit.New(audit.Options{DB: db, Keys: keys}),
 		HasResource: func(_ context.Context, id string) (bool, error) { return id == "box-breathing", nil },
 	})
 	s.Activities = &Activities{Store: s.Store, Filter: truthfilter.New(nil, truthfilter.Standard)}

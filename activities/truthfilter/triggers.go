@@ -1,0 +1,33 @@
+package truthfilter
+
+import "meai/internal/lexicon"
+
+const (
+	// triggerReason is the reason's code.
+	triggerReason = "trigger"
+	// triggerWeight takes the score of safety below every threshold that it may have.
+	triggerWeight = 0.995
+)
+
+// CanTrigger reports whether there is a word in it by which a trigger could be recognised.
+func CanTrigger(trigger string) bool { return len(lexicon.Terms(plain(trigger))) > 0 }
+
+// spare takes care of what the person does not want to be reminded of: a sentence that has
+// all words of a trigger, in whatever form and order, is not for them, unless they speak of
+// it themselves in the words that it answers.
+func (f *Filter) spare(layer *LayerScore, text, words string) {
+	if len(f.policy.Triggers) == 0 {
+		return
+	}
+	spoken := setOf(lexicon.Terms(plain(words)))
+	for _, sentence := range lexicon.Sentences(text) {
+		said := setOf(lexicon.Terms(plain(sentence)))
+		for _, trigger := range f.policy.Triggers {
+			terms := setOf(lexicon.Terms(plain(trigger)))
+			if len(terms) > 0 && common(terms, said) == len(terms) && common(terms, spoken) < len(terms) {
+				layer.take(triggerWeight, true, Reason{Code: triggerReason, Words: sentence, Against: trigger})
+				return
+			}
+		}
+	}
+}
