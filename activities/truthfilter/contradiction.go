@@ -195,7 +195,7 @@ func denies(drafted, words string) (o opposition, certain, found bool) {
 	for _, ours := range statements(drafted, companion) {
 		for _, their := range theirs {
 			certain = ours.differsFrom(their)
-			if certain || ours.negated != their.negated && ours.sameAs(their) {
+			if certain || ours.denies(their) {
 				return opposition{ours.sentence, their.sentence}, certain, true
 			}
 		}
@@ -274,22 +274,6 @@ func statements(text string, by speaker) []statement {
 	return found
 }
 
-// opposites read as the negation of another stem: "you hate your job" denies
-// "I love my job".
-var opposites = func() map[string]string {
-	pairs := map[string]string{
-		"hate": "love", "hated": "love", "loathe": "love", "dislike": "like",
-		"failed": "passed", "fail": "pass", "lost": "won", "lose": "win",
-		"sad": "happy", "unhappy": "happy", "rejected": "accepted", "dead": "alive",
-		"worse": "better", "left": "stayed", "unsafe": "safe",
-	}
-	byStem := make(map[string]string, len(pairs))
-	for word, opposite := range pairs {
-		byStem[lexicon.Stem(word)] = lexicon.Stem(opposite)
-	}
-	return byStem
-}()
-
 func statementOf(clause string, by speaker) (statement, bool) {
 	s := statement{terms: map[string]bool{}, slots: map[string]string{}}
 	aboutPerson := false
@@ -301,18 +285,20 @@ func statementOf(clause string, by speaker) (statement, bool) {
 			s.negated = true
 		case s.fill(w):
 		case !lexicon.StopWord(w):
-			term := lexicon.Stem(w)
-			if base, found := opposites[term]; found {
-				term, s.negated = base, !s.negated
-			}
-			s.terms[term] = true
+			s.terms[lexicon.Stem(w)] = true
 		}
 	}
 	return s, aboutPerson && (len(s.terms) >= sharedTerms || len(s.slots) > 0)
 }
 
-func (s statement) sameAs(o statement) bool {
-	shared := common(s.terms, o.terms)
+// denies reports whether two statements say the same, but for one negation or for an odd
+// number of words in whose place the other has their opposite.
+func (s statement) denies(o statement) bool {
+	turned := opposed(s.terms, o.terms)
+	if (s.negated != o.negated) == (turned%2 == 1) {
+		return false
+	}
+	shared := common(s.terms, o.terms) + turned
 	smaller := min(len(s.terms), len(o.terms))
 	larger := max(len(s.terms), len(o.terms))
 	return shared >= sharedTerms && float64(shared) >= sharedShare*float64(smaller) && larger <= 2*smaller

@@ -43,6 +43,29 @@ func TestADraftIsHeldAgainstWhatWasTold(t *testing.T) {
 	}
 }
 
+// TestOppositesDeny: of a clause that says the same, with its opposite in the place of a word
+// or with a negation, but not with both.
+func TestOppositesDeny(t *testing.T) {
+	for told, draft := range map[string]string{
+		"I passed my driving test.":          "You failed your driving test.",
+		"My flight arrived early yesterday.": "Your flight arrived late yesterday.",
+		"I always lend my sister the car.":   "You always borrow the car of your sister.",
+		"I don't eat meat on Fridays.":       "You eat meat on Fridays.",
+	} {
+		_, certain, found := denies(draft, told)
+		require.True(t, found, draft)
+		require.False(t, certain, draft)
+	}
+	for told, draft := range map[string]string{
+		"I passed my driving test.":                "You didn't fail your driving test.",
+		"My flight arrived early yesterday.":       "Your flight arrived early yesterday.",
+		"I like early mornings and late evenings.": "You like late evenings and early mornings.",
+	} {
+		_, _, found := denies(draft, told)
+		require.False(t, found, draft)
+	}
+}
+
 func TestADraftIsHeldAgainstMemories(t *testing.T) {
 	in := ReviewInput{Words: "It was a long week.", Draft: "Does the piano help? You play the guitar every evening.", Memories: []memory.Memory{{Text: "I play the piano every evening."}}}
 	r, found := contradictionIn(New(nil, Standard).Review(t.Context(), in))
