@@ -21,11 +21,13 @@ type evalCommand struct {
 	Safety        evalSafetyCommand        `cmd:"" help:"How much harm is rejected, and how often what only looks like it."`
 	Truth         evalTruthCommand         `cmd:"" help:"How many misconceptions are flagged, and how often true texts."`
 	Contradiction evalContradictionCommand `cmd:"" help:"How well contradictions of two sentences are told."`
+
+	Memory evalMemoryCommand `cmd:"" help:"How much of what was told is found again."`
 }
 
 func (evalCommand) Help() string {
-	return `Measures Mirror and TruthFilter on labelled texts, with 95 % confidence intervals, without any engine: nothing is stored or sent. A
-file has a text and its label in each line, separated by a tab, and a first line that begins with "#" may name the columns; what safety and
+	return `Measures Mirror and TruthFilter on labelled texts, with 95 % confidence intervals, without any engine (only memory needs them): nothing
+is stored or sent. A file has a text and its label in each line, separated by a tab, and a first line that begins with "#" may name the columns; what safety and
 truth read is CSV. Without --data, the held-out statements of the project are read, by which nothing was chosen.`
 }
 

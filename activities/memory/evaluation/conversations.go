@@ -1,0 +1,162 @@
+// Package evaluation measures how well memories are found again: on conversations with
+// questions whose evidence is known, beside plain BM25, without a judge.
+//
+// A conversation is two files of JSON lines, NAME.turns.jsonl and NAME.questions.jsonl;
+// docs/evaluation/memory-format.md documents them.
+package evaluation
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Conversation is what one person told, and what is asked about it.
+type Conversation struct {
+	Name      string
+	Turns     []Turn
+	Questions []Question
+}
+
+// Turn is one message.
+type Turn struct {
+	ID      string `json:"id"`
+	Session string `json:"session"`
+	// At is when it was said; turns stand in that order.
+	At time.Time `json:"at"`
+	// Speaker is who said it. Where several do, their names are part of the text that is
+	// remembered.
+	Speaker string `json:"speaker"`
+	Text    string `json:"text"`
+}
+
+// Question asks for what was told.
+type Question struct {
+	ID       string `json:"id"`
+	Category string `json:"category"`
+	Question string `json:"question"`
+	// AskedAt is when; what was said later is not known. Left out, everything is.
+	AskedAt time.Time `json:"asked_at,omitzero"`
+	// Evidence are the ids of the turns that it takes to answer; none where it cannot be
+	// answered.
+	Evidence []string `json:"evidence"`
+}
+
+const turnsFile, questionsFile = ".turns.jsonl", ".questions.jsonl"
+
+// Read reads all conversations of a folder, by name. Its errors name file and line.
+func Read(folder fs.FS) ([]Conversation, error) {
+	files, err := fs.Glob(folder, "*"+turnsFile)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("there is no file *%s", turnsFile)
+	}
+	var all []Conversation
+	for _, file := range files {
+		c := Conversation{Name: strings.TrimSuffix(path.Base(file), turnsFile)}
+		if c.Turns, err = lines[Turn](folder, file); err != nil {
+			return nil, err
+		}
+		if c.Questions, err = lines[Question](folder, c.Name+questionsFile); err != nil {
+			return nil, err
+		}
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+const longestLine = 1 << 20
+
+func lines[T any](folder fs.FS, name string) ([]T, error) {
+	raw, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	scanner := bufio.NewScanner(bytes.NewReader(raw))
+	scanner.Buffer(nil, longestLine)
+	for n := 1; scanner.Scan(); n++ {
+		if len(bytes.TrimSpace(scanner.Bytes())) == 0 {
+			continue
+		}
+		var one T
+		if err := json.Unmarshal(scanner.Bytes(), &one); err != nil {
+			return nil, fmt.Errorf("%s: line %d: %w", name, n, err)
+		}
+		all = append(all, one)
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return all, nil
+}
+
+func (c Conversation) check() error {
+	var faults []error
+	at := map[string]int{}
+	for i, t := range c.Turns {
+		if _, twice := at[t.ID]; twice || t.ID == "" || t.Session == "" || t.At.IsZero() || strings.TrimSpace(t.Text) == "" {
+			faults = append(faults, fmt.Errorf("turn %d (%s): needs an id of its own, a session, a time and a text", i+1, t.ID))
+		}
+		at[t.ID] = i
+	}
+	if !slices.IsSortedFunc(c.Turns, func(a, b Turn) int { return a.At.Compare(b.At) }) {
+		faults = append(faults, errors.New("the turns are not in the order of their times"))
+	}
+	for i, q := range c.Questions {
+		if strings.TrimSpace(q.Question) == "" || q.Category == "" {
+			faults = append(faults, fmt.Errorf("question %d (%s): needs a question and a category", i+1, q.ID))
+		}
+		for _, id := range q.Evidence {
+			turn, known := at[id]
+			if !known {
+				faults = append(faults, fmt.Errorf("question %d (%s): no turn is %s", i+1, q.ID, id))
+			} else if !q.AskedAt.IsZero() && c.Turns[turn].At.After(q.AskedAt) {
+				faults = append(faults, fmt.Errorf("question %d (%s): it is asked before %s", i+1, q.ID, id))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// remembered is the text of a turn as it is remembered.
+func (c Conversation) remembered(t Turn) string {
+	if c.speakers() > 1 && t.Speaker != "" {
+		return t.Speaker + ": " + t.Text
+	}
+	return t.Text
+}
+
+func (c Conversation) speakers() int {
+	names := map[string]bool{}
+	for _, t := range c.Turns {
+		names[t.Speaker] = true
+	}
+	return len(names)
+}
+
+// before are the turns that were said when a question is asked.
+func (c Conversation) before(q Question) []Turn {
+	if q.AskedAt.IsZero() {
+		return c.Turns
+	}
+	n, _ := slices.BinarySearchFunc(c.Turns, q.AskedAt, func(t Turn, asked time.Time) int {
+		if t.At.After(asked) {
+			return 1
+		}
+		return -1
+	})
+	return c.Turns[:n]
+}
