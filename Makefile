@@ -80,9 +80,11 @@ train: ## Make Mirror's and TruthFilter's models from GoEmotions and the stateme
 	@GOAMD64=v1 go run ./scripts/train-mirror
 	@GOAMD64=v1 go run ./scripts/train-truthfilter
 
-eval: ## Measure Mirror and TruthFilter and write docs/evaluation/*.md
+eval: build ## Measure Mirror, TruthFilter and memory and write docs/evaluation/*.md
 	@go run ./scripts/evaluate-mirror
 	@go run ./scripts/evaluate-truthfilter
+	@$(WITH_STACK) sh -c '$(BIN)/meai migrate --config "$$MEAI_TEST_CONFIG" && \
+		$(BIN)/meai eval memory --config "$$MEAI_TEST_CONFIG" --page docs/evaluation/memory.md'
 
 record-histories: build ## Record workflow histories for the replay tests (on the released version only; ONLY=name)
 	@$(WITH_STACK) go run ./scripts/record-histories $(if $(ONLY),--only $(ONLY))

@@ -120,6 +120,18 @@ func (w *writing) newEntity(ctx context.Context, d draft, ordinal int) (uuid.UUI
 		from: w.ref.Interaction, session: w.ref.Session, name: normalName(m.name), text: m.name,
 		terms: blindTerms(w.keys, m.name, mostTerms), importance: d.turn.importance, saidAt: d.saidAt,
 	}
-	_, err := w.insert(ctx, n)
-	return n.id, err
+	fresh, err := w.insert(ctx, n)
+	if err != nil || fresh {
+		return n.id, err
+	}
+	// It is there under that very name, whatever the search for names made of it.
+	book, err := exactEntities(ctx, w.q, w.keys, []string{m.name})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	id, there := book[n.name]
+	if !there {
+		return uuid.Nil, fmt.Errorf("entity %s collides with a memory that is not there", n.id)
+	}
+	return id, nil
 }

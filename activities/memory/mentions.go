@@ -159,7 +159,7 @@ func bare(word string) string {
 }
 
 // distinct keeps the first mention of each name. What is doubtful in one place
-// and certain in another is certain.
+// and certain in another is certain. "Grandma" as a name is the person's grandmother.
 func distinct(found []mention) []mention {
 	at := make(map[string]int)
 	var kept []mention
@@ -167,6 +167,9 @@ func distinct(found []mention) []mention {
 		key := normalName(m.name)
 		if key == "" {
 			continue
+		}
+		if kin, ok := relations[key]; ok {
+			m.name, key = kin, kin
 		}
 		if i, seen := at[key]; seen {
 			kept[i].doubtful = kept[i].doubtful && m.doubtful

@@ -42,6 +42,7 @@ func TestMentionsAreNamesAndRelations(t *testing.T) {
 		"We went to New York City Hall together.":                  {"New York City", "Hall"},
 		"My daughter and her teacher spoke; her sister was there.": {"daughter"},
 		"The sister of my colleague Kim came along.":               {"colleague", "Kim=colleague"},
+		"Then Grandma sang, and my grandma never sings.":           {"grandmother"},
 		"":                              {},
 		"nothing here is written large": {},
 	}

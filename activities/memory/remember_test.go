@@ -167,6 +167,16 @@ func TestANameIsOneEntityHoweverItIsWritten(t *testing.T) {
 	require.Equal(t, 8, p.count(t, "select count(*) from memory_edges where relation = 'about'"))
 }
 
+// TestWhoIsCalledByARelationIsOneEntity: "Grandma" is a name and a relation.
+func TestWhoIsCalledByARelationIsOneEntity(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.says(t, "Then Grandma told us about the canoe.")
+	p.says(t, "I asked Grandma again.")
+	p.says(t, "My grandmother laughed.")
+	require.Equal(t, 1, p.count(t, "select count(*) from memory_nodes where kind = 'entity'"))
+	require.Equal(t, 3, p.count(t, "select count(*) from memory_edges where relation = 'about'"))
+}
+
 func TestWithoutTheModelWordsAreKeptAndVectorsFollow(t *testing.T) {
 	p := newWorld(t).newPerson(t)
 	in := p.intenseInput()
