@@ -182,7 +182,8 @@ func (s *story) review(ctx workflow.Context, draft synthesis.Answer) synthesis.A
 	if judgement.Verdict != truthfilter.Pass {
 		draft = synthesis.FallbackAnswer(s.analysis)
 	}
-	draft.Review = &judgement
+	kept := judgement.Discreet()
+	draft.Review = &kept
 	return draft
 }
 

@@ -22,11 +22,15 @@ type Activities struct {
 }
 
 // Search finds resources that fit the request and passed TruthFilter, best first.
-// It always succeeds; what could not be used is named in the result.
+// What could not be used is named in the result; it fails, to be retried, when it is not
+// known what the person wants to be spared.
 func (a *Activities) Search(ctx context.Context, in SearchInput) (SearchResult, error) {
 	started := time.Now().UTC()
 	a.Steps.Begin(in.Ref, interaction.ResourceSearch)
-	found := a.find(ctx, in)
+	found, err := a.find(ctx, in)
+	if err != nil {
+		return SearchResult{}, err
+	}
 	finished := time.Now().UTC()
 	record := interaction.StepRecord{
 		Step: interaction.ResourceSearch, State: interaction.Completed, StartedAt: started, CompletedAt: &finished,

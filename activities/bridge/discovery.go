@@ -204,9 +204,12 @@ func merge(curated, outside []Hit, limit int) []Hit {
 }
 
 // find searches the library and, beside it, outside.
-func (a *Activities) find(ctx context.Context, in SearchInput) SearchResult {
+func (a *Activities) find(ctx context.Context, in SearchInput) (SearchResult, error) {
+	filter, err := a.Filter.For(ctx, a.Policies, in.Ref.Subject)
+	if err != nil {
+		return SearchResult{}, err
+	}
 	await := a.Discovery.begin(ctx, in)
-	filter := a.Filter.For(ctx, a.Policies, in.Ref.Subject)
 	result := a.Library.search(ctx, in, filter, a.Links.withheld(ctx))
 	outside := await()
 	hits, rejected := a.Library.judge(ctx, in, outside.items, filter)
@@ -217,5 +220,5 @@ func (a *Activities) find(ctx context.Context, in SearchInput) SearchResult {
 	if len(hits) > 0 {
 		result.Hits = merge(result.Hits, hits, min(cmp.Or(max(0, in.Limit), standardLimit), mostHits))
 	}
-	return result
+	return result, nil
 }

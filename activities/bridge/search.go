@@ -254,7 +254,7 @@ func (q question) toJudge(c candidate) truthfilter.ResourceInput {
 		topic += " " + strings.Join(slices.Sorted(maps.Keys(q.dangers)), " ")
 	}
 	return truthfilter.ResourceInput{
-		Topic: topic, Emotion: q.Emotion, Needs: q.Needs,
+		Topic: topic, Said: q.Topic, Needed: c.Kind == HelpLine, Emotion: q.Emotion, Needs: q.Needs,
 		Title: c.Title, Summary: c.Summary, Steps: c.Steps, Evidence: c.Evidence, Caution: c.Caution,
 		Topics: c.Topics, Emotions: c.Emotions, FitNeeds: c.Needs, Minutes: c.Minutes,
 		Similarity: c.cosine, WordsOnly: c.cosine == nil,

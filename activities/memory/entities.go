@@ -121,17 +121,8 @@ func (w *writing) newEntity(ctx context.Context, d draft, ordinal int) (uuid.UUI
 		terms: blindTerms(w.keys, m.name, mostTerms), importance: d.turn.importance, saidAt: d.saidAt,
 	}
 	fresh, err := w.insert(ctx, n)
-	if err != nil || fresh {
-		return n.id, err
+	if err == nil && !fresh {
+		err = fmt.Errorf("entity %s: it is there, and was not found by its name", n.id)
 	}
-	// It is there under that very name, whatever the search for names made of it.
-	book, err := exactEntities(ctx, w.q, w.keys, []string{m.name})
-	if err != nil {
-		return uuid.Nil, err
-	}
-	id, there := book[n.name]
-	if !there {
-		return uuid.Nil, fmt.Errorf("entity %s collides with a memory that is not there", n.id)
-	}
-	return id, nil
+	return n.id, err
 }

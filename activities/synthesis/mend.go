@@ -48,6 +48,9 @@ func (m *mending) heed(layer truthfilter.LayerScore) {
 		m.noReflection = m.noReflection || !layer.Has("invented_memory") || len(layer.Reasons) > 1
 	case truthfilter.Safety:
 		m.noReflection, m.noMemory, m.noResources = true, true, true
+		if layer.Has(truthfilter.TriggerReason) { // wherever it came from
+			m.unnamed, m.shorter, m.noSteps = true, true, true
+		}
 	case truthfilter.Resonance:
 		m.unnamed, m.shorter, m.noSteps = true, true, true
 		m.verbatim = layer.Has("misnamed_feeling")

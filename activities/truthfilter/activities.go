@@ -2,6 +2,7 @@ package truthfilter
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,18 +10,23 @@ import (
 	"meai/activities/interaction"
 )
 
-// Policies knows the policy that a person's texts are judged under. It always answers:
-// what it cannot look up it does without.
+// Policies knows the policy that a person's texts are judged under. It goes on with what it
+// last knew of thresholds; it fails when it does not know what the person wants to be
+// spared, for nothing may reach them without that.
 type Policies interface {
-	Of(ctx context.Context, subject uuid.UUID) Policy
+	Of(ctx context.Context, subject uuid.UUID) (Policy, error)
 }
 
 // For is the filter under a person's policy; f itself without any policies.
-func (f *Filter) For(ctx context.Context, p Policies, subject uuid.UUID) *Filter {
+func (f *Filter) For(ctx context.Context, p Policies, subject uuid.UUID) (*Filter, error) {
 	if p == nil {
-		return f
+		return f, nil
 	}
-	return f.Under(p.Of(ctx, subject))
+	policy, err := p.Of(ctx, subject)
+	if err != nil {
+		return nil, fmt.Errorf("look up the person's policy: %w", err)
+	}
+	return f.Under(policy), nil
 }
 
 // Answers knows what the companion said to a person before: its last answers in the session,
@@ -39,15 +45,19 @@ type Activities struct {
 	Steps    *interaction.Recorder
 }
 
-// Review judges a drafted answer. It always succeeds: without embeddings it judges
-// by words and is less confident.
+// Review judges a drafted answer: without embeddings it does so by words and is less
+// confident. It fails, to be retried, with [Policies] alone.
 func (a *Activities) Review(ctx context.Context, in ReviewInput) (Judgement, error) {
 	started := time.Now().UTC()
 	a.Steps.Begin(in.Ref, interaction.TruthReview)
 	if a.Answers != nil {
 		in.Earlier = a.Answers.Before(ctx, in.Ref)
 	}
-	judgement := a.Filter.For(ctx, a.Policies, in.Ref.Subject).Review(ctx, in)
+	filter, err := a.Filter.For(ctx, a.Policies, in.Ref.Subject)
+	if err != nil {
+		return Judgement{}, err
+	}
+	judgement := filter.Review(ctx, in)
 	finished := time.Now().UTC()
 	a.Steps.End(in.Ref, interaction.StepRecord{
 		Step: interaction.TruthReview, State: interaction.Completed, StartedAt: started, CompletedAt: &finished,

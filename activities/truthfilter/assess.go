@@ -89,7 +89,11 @@ func (in AssessInput) Analysis() *mirror.Analysis {
 	return a
 }
 
-// Assess judges a text for a person, under their policy. It always succeeds.
+// Assess judges a text for a person, under their policy. It fails with [Policies] alone.
 func (a *Activities) Assess(ctx context.Context, in AssessInput) (Judgement, error) {
-	return a.Filter.For(ctx, a.Policies, in.Ref.Subject).Assess(ctx, in), nil
+	filter, err := a.Filter.For(ctx, a.Policies, in.Ref.Subject)
+	if err != nil {
+		return Judgement{}, err
+	}
+	return filter.Assess(ctx, in), nil
 }

@@ -2,10 +2,13 @@ package truthfilter
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"meai/activities/interaction"
 )
 
 func layersOf(j Judgement) []Layer {
@@ -59,11 +62,26 @@ func TestOnlyADraftIsHeldToTheFormOfAnAnswer(t *testing.T) {
 // strictFor judges one person's texts more strictly.
 type strictFor struct{ subject uuid.UUID }
 
-func (s strictFor) Of(_ context.Context, subject uuid.UUID) Policy {
+func (s strictFor) Of(_ context.Context, subject uuid.UUID) (Policy, error) {
 	if subject == s.subject {
-		return Standard.Adjust(Adjustments([]Told{{Untrue, 3, 0}})...)
+		return Standard.Adjust(Adjustments([]Told{{Untrue, 3, 0}})...), nil
 	}
-	return Standard
+	return Standard, nil
+}
+
+// unknown are policies that cannot be looked up.
+type unknown struct{}
+
+func (unknown) Of(context.Context, uuid.UUID) (Policy, error) {
+	return Standard, errors.New("no database")
+}
+
+func TestNothingIsJudgedWithoutThePersonsPolicy(t *testing.T) {
+	a := &Activities{Filter: New(nil, Standard), Policies: unknown{}, Steps: interaction.NewRecorder(nil, nil)}
+	_, err := a.Assess(t.Context(), AssessInput{Text: "It sounds like a long day."})
+	require.ErrorContains(t, err, "no database")
+	_, err = a.Review(t.Context(), ReviewInput{Words: "I am tired.", Draft: "It sounds like a long day."})
+	require.ErrorContains(t, err, "no database")
 }
 
 func TestTextsAreJudgedUnderThePersonsPolicy(t *testing.T) {

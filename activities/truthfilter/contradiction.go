@@ -291,11 +291,11 @@ func statementOf(clause string, by speaker) (statement, bool) {
 	return s, aboutPerson && (len(s.terms) >= sharedTerms || len(s.slots) > 0)
 }
 
-// denies reports whether two statements say the same, but for one negation or for an odd
-// number of words in whose place the other has their opposite.
+// denies reports whether two statements say the same, but for either a negation or words
+// in whose place the other has their opposite; not for both.
 func (s statement) denies(o statement) bool {
 	turned := opposed(s.terms, o.terms)
-	if (s.negated != o.negated) == (turned%2 == 1) {
+	if (s.negated != o.negated) == (turned > 0) {
 		return false
 	}
 	shared := common(s.terms, o.terms) + turned

@@ -48,6 +48,7 @@ func TestADraftIsHeldAgainstWhatWasTold(t *testing.T) {
 func TestOppositesDeny(t *testing.T) {
 	for told, draft := range map[string]string{
 		"I passed my driving test.":          "You failed your driving test.",
+		"I passed my driving test early on.": "You failed your driving test late on.",
 		"My flight arrived early yesterday.": "Your flight arrived late yesterday.",
 		"I always lend my sister the car.":   "You always borrow the car of your sister.",
 		"I don't eat meat on Fridays.":       "You eat meat on Fridays.",
@@ -58,6 +59,7 @@ func TestOppositesDeny(t *testing.T) {
 	}
 	for told, draft := range map[string]string{
 		"I passed my driving test.":                "You didn't fail your driving test.",
+		"I like my early late shifts at work.":     "You like your late early shifts at work.",
 		"My flight arrived early yesterday.":       "Your flight arrived early yesterday.",
 		"I like early mornings and late evenings.": "You like late evenings and early mornings.",
 	} {

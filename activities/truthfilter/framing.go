@@ -34,7 +34,7 @@ var advice = map[string]string{
 	"gloomy":               "Share the good moment.",
 	"harm":                 "Leave out what could hurt somebody.",
 	misconception:          "Say what is so instead, and where that can be read.",
-	triggerReason:          "Leave this out: the person does not want to be reminded of it.",
+	TriggerReason:          "Leave this out: the person does not want to be reminded of it.",
 	"misnamed_feeling":     "Name the feeling that is there, tentatively.",
 	"cold":                 "Speak to the person, not about a case.",
 	"shouting":             "Lower the voice.",

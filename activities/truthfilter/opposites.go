@@ -2,6 +2,8 @@ package truthfilter
 
 import (
 	_ "embed"
+	"maps"
+	"slices"
 	"strings"
 
 	"meai/internal/lexicon"
@@ -13,21 +15,10 @@ import (
 var antonymFile string
 
 // moreOpposites are pairs that WordNet lacks.
-const moreOpposites = `sad happy
-hate like
-hated loved
-loathe love
-dislike love
-lost won
-failed passed
-rejected accepted
+const moreOpposites = `loathe love
 left stayed
 left kept
-worse better
 unsafe safe
-lonely surrounded
-employed jobless
-vegetarian carnivore
 `
 
 // opposites are the stems that a stem is the opposite of.
@@ -52,21 +43,16 @@ var opposites = func() map[string]map[string]bool {
 	return all
 }()
 
-// opposed pairs the terms that two sets do not share with their opposites, each once, and
-// counts the pairs.
+// opposed counts the terms of one set in whose place the other one has their opposite.
 func opposed(a, b map[string]bool) int {
-	pairs, taken := 0, map[string]bool{}
-	for term := range a {
-		if b[term] {
-			continue
-		}
-		for opposite := range opposites[term] {
-			if b[opposite] && !a[opposite] && !taken[opposite] {
+	taken := map[string]bool{}
+	for _, term := range slices.Sorted(maps.Keys(a)) {
+		for _, opposite := range slices.Sorted(maps.Keys(opposites[term])) {
+			if !b[term] && b[opposite] && !a[opposite] && !taken[opposite] {
 				taken[opposite] = true
-				pairs++
 				break
 			}
 		}
 	}
-	return pairs
+	return len(taken)
 }

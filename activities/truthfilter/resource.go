@@ -13,7 +13,11 @@ import (
 // ResourceInput is a resource with the request that it may answer.
 type ResourceInput struct {
 	// Topic is what the person asked for, in their words.
-	Topic   string
+	Topic string
+	// Said is what the person wrote of it themselves, if anything: they may be reminded of
+	// what they speak of. Needed is what they get although it reminds them: help in danger.
+	Said    string
+	Needed  bool
 	Emotion string
 	Needs   []string
 	// Intensity of the emotion in [0, 1], 0 when unknown.
@@ -61,7 +65,9 @@ func (f *Filter) JudgeResource(ctx context.Context, in ResourceInput) Judgement 
 	known := f.readResource(in)
 	relevance, embedded := f.judgeResourceRelevance(ctx, in)
 	safety := known.safety.clone()
-	f.spare(&safety, in.text(), in.Topic)
+	if !in.Needed {
+		f.spare(&safety, in.text()+strings.Join(in.Topics, ", "), in.Said)
+	}
 	layers := []LayerScore{relevance, known.claims.clone(), safety, judgeFit(known.subject, in)}
 	return f.judgement(layers, false, confidence(embedded, in.Emotion != ""))
 }

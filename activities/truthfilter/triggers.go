@@ -1,10 +1,15 @@
 package truthfilter
 
-import "meai/internal/lexicon"
+import (
+	"slices"
+
+	"meai/internal/lexicon"
+)
+
+// TriggerReason is the code of a text that speaks of what the person wants to be spared.
+const TriggerReason = "trigger"
 
 const (
-	// triggerReason is the reason's code.
-	triggerReason = "trigger"
 	// triggerWeight takes the score of safety below every threshold that it may have.
 	triggerWeight = 0.995
 )
@@ -25,9 +30,24 @@ func (f *Filter) spare(layer *LayerScore, text, words string) {
 		for _, trigger := range f.policy.Triggers {
 			terms := setOf(lexicon.Terms(plain(trigger)))
 			if len(terms) > 0 && common(terms, said) == len(terms) && common(terms, spoken) < len(terms) {
-				layer.take(triggerWeight, true, Reason{Code: triggerReason, Words: sentence, Against: trigger})
+				layer.take(triggerWeight, true, Reason{Code: TriggerReason, Words: sentence, Against: trigger})
 				return
 			}
 		}
 	}
+}
+
+// Discreet is the judgement without the words of what the person wants to be spared, to be
+// kept beside the answer that took the draft's place.
+func (j Judgement) Discreet() Judgement {
+	j.Layers = slices.Clone(j.Layers)
+	for i := range j.Layers {
+		j.Layers[i] = j.Layers[i].clone()
+		for k := range j.Layers[i].Reasons {
+			if r := &j.Layers[i].Reasons[k]; r.Code == TriggerReason {
+				r.Words, r.Against = "", ""
+			}
+		}
+	}
+	return j
 }

@@ -2815,7 +2815,7 @@ type ClientInterface interface {
 
 	// SetTriggersWithBody Say what I want to be spared
 	//
-	// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+	// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2824,7 +2824,7 @@ type ClientInterface interface {
 
 	// SetTriggers Say what I want to be spared
 	//
-	// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+	// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3769,7 +3769,7 @@ func (c *Client) GetTriggers(ctx context.Context, reqEditors ...RequestEditorFn)
 
 // SetTriggersWithBody Say what I want to be spared
 //
-// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3788,7 +3788,7 @@ func (c *Client) SetTriggersWithBody(ctx context.Context, contentType string, bo
 
 // SetTriggers Say what I want to be spared
 //
-// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6073,7 +6073,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetTriggersWithBodyWithResponse Say what I want to be spared
 	//
-	// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+	// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6082,7 +6082,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetTriggersWithResponse Say what I want to be spared
 	//
-	// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+	// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11044,7 +11044,7 @@ func (c *ClientWithResponses) GetTriggersWithResponse(ctx context.Context, reqEd
 
 // SetTriggersWithBodyWithResponse Say what I want to be spared
 //
-// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11059,7 +11059,7 @@ func (c *ClientWithResponses) SetTriggersWithBodyWithResponse(ctx context.Contex
 
 // SetTriggersWithResponse Say what I want to be spared
 //
-// Replaces the list. No answer and no resource has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it first in the message that it answers. Safety advice in danger is not held back.
+// Replaces the list. No composed answer and no search result has a sentence with all words of a trigger, in whatever form and order, unless the caller speaks of it in the message or topic that it answers. Help lines and safety advice are not held back; memories are shown as they were told, and reflection prompts are the library's.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

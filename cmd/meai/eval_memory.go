@@ -18,8 +18,8 @@ type evalMemoryCommand struct {
 
 func (evalMemoryCommand) Help() string {
 	return `Has invented people tell the conversations to the engines that the configuration names, asks the questions, and prints how much of
-the evidence came back beside plain BM25. Nothing of it stays: what was told can't be read any more afterwards. docs/evaluation/memory-format.md
-documents the files.`
+the evidence came back beside plain BM25. Afterwards their keys are destroyed: rows stay, and can't be read any more. Use engines for trying
+things out. docs/evaluation/memory-format.md documents the files.`
 }
 
 func (e evalMemoryCommand) Run(ctx context.Context, c *cli) (err error) {

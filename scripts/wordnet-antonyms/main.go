@@ -47,7 +47,11 @@ func run(folder, out string) error {
 	}
 	var list strings.Builder
 	list.WriteString(head)
-	for _, pair := range slices.Sorted(maps.Keys(opposites(synsets))) {
+	pairs, err := opposites(synsets)
+	if err != nil {
+		return err
+	}
+	for _, pair := range slices.Sorted(maps.Keys(pairs)) {
 		fmt.Fprintln(&list, pair)
 	}
 	return os.WriteFile(out, []byte(list.String()), 0o644)
@@ -131,17 +135,21 @@ func partOf(code string) string {
 
 var single = regexp.MustCompile(`^[a-z]{2,}$`)
 
-func opposites(synsets map[string]synset) map[string]bool {
+func opposites(synsets map[string]synset) (map[string]bool, error) {
 	pairs := map[string]bool{}
-	for _, s := range synsets {
+	for key, s := range synsets {
 		for _, p := range s.antonyms {
-			one, other := bare(s.words[p.from-1]), bare(synsets[p.synset].words[p.to-1])
+			there := synsets[p.synset].words
+			if p.from < 1 || p.from > len(s.words) || p.to < 1 || p.to > len(there) {
+				return nil, fmt.Errorf("synset %s: an opposite that is no word", key)
+			}
+			one, other := bare(s.words[p.from-1]), bare(there[p.to-1])
 			if single.MatchString(one) && single.MatchString(other) && one != other {
 				pairs[min(one, other)+" "+max(one, other)] = true
 			}
 		}
 	}
-	return pairs
+	return pairs, nil
 }
 
 // bare is a word without the mark of where an adjective may stand, as in "galore(ip)".

@@ -35,7 +35,7 @@ func TestOppositesOfSingleWordsAreListed(t *testing.T) {
 }
 
 func TestOtherFilesAreRefused(t *testing.T) {
-	for _, line := range []string{"a b", "00000001 00 a zz late", "00000001 00 a 01 late 0 002 ! 00000002 a 0101 | after"} {
+	for _, line := range []string{"a b", "00000001 00 a zz late", "00000001 00 a 01 late 0 002 ! 00000002 a 0101 | after", "00000001 00 a 01 late 0 001 ! 00000002 a 0101 | after"} {
 		require.Error(t, run(write(t, line+"\n"), filepath.Join(t.TempDir(), "list.txt")), line)
 	}
 	require.Error(t, run(t.TempDir(), filepath.Join(t.TempDir(), "list.txt")))

@@ -9,8 +9,8 @@ import (
 	"meai/internal/lexicon"
 )
 
-// The parameters of BM25 as Lucene has them.
-const saturation, lengthCounts = 1.2, 0.75
+// k1 and b are BM25's parameters as Lucene has them.
+const k1, b = 1.2, 0.75
 
 // BM25 finds turns by their own words alone (Robertson and Zaragoza 2009, with Lucene's
 // idf): what a recall has to be better than.
@@ -18,41 +18,42 @@ type BM25 struct {
 	ids    []string
 	counts []map[string]int
 	length []float64
-	mean   float64
 }
 
 // NewBM25 indexes the turns of a conversation.
 func NewBM25(c Conversation) *BM25 {
-	b := &BM25{}
+	f := &BM25{}
 	for _, t := range c.Turns {
 		counts := map[string]int{}
 		terms := lexicon.Terms(c.remembered(t))
 		for _, term := range terms {
 			counts[term]++
 		}
-		b.ids, b.counts, b.length = append(b.ids, t.ID), append(b.counts, counts), append(b.length, float64(len(terms)))
-		b.mean += float64(len(terms)) / float64(len(c.Turns))
+		f.ids, f.counts, f.length = append(f.ids, t.ID), append(f.counts, counts), append(f.length, float64(len(terms)))
 	}
-	return b
+	return f
 }
 
 // Find implements [Finder]: the best of the first known turns.
-func (b *BM25) Find(_ context.Context, q Question, known, limit int) ([]string, error) {
-	scores := make([]float64, known)
+func (f *BM25) Find(_ context.Context, q Question, known, limit int) ([]string, error) {
+	scores, mean := make([]float64, known), 0.0
+	for _, length := range f.length[:known] {
+		mean += length / float64(known)
+	}
 	for _, term := range distinct(lexicon.Terms(q.Question)) {
 		held := 0
-		for _, counts := range b.counts[:known] {
+		for _, counts := range f.counts[:known] {
 			if counts[term] > 0 {
 				held++
 			}
 		}
 		idf := math.Log(1 + (float64(known-held)+0.5)/(float64(held)+0.5))
-		for i, counts := range b.counts[:known] {
+		for i, counts := range f.counts[:known] {
 			n := float64(counts[term])
-			scores[i] += idf * n * (saturation + 1) / (n + saturation*(1-lengthCounts+lengthCounts*b.length[i]/b.mean))
+			scores[i] += idf * n * (k1 + 1) / (n + k1*(1-b+b*f.length[i]/mean))
 		}
 	}
-	return best(scores, b.ids, limit), nil
+	return best(scores, f.ids, limit), nil
 }
 
 // best are the ids of the highest scores above zero; of equal ones the earlier first.

@@ -42,7 +42,7 @@ type Question struct {
 	ID       string `json:"id"`
 	Category string `json:"category"`
 	Question string `json:"question"`
-	// AskedAt is when; what was said later is not known. Left out, everything is.
+	// AskedAt is when; what was said later is not to be found. Left out, everything is.
 	AskedAt time.Time `json:"asked_at,omitzero"`
 	// Evidence are the ids of the turns that it takes to answer; none where it cannot be
 	// answered.
@@ -59,6 +59,15 @@ func Read(folder fs.FS) ([]Conversation, error) {
 	}
 	if len(files) == 0 {
 		return nil, fmt.Errorf("there is no file *%s", turnsFile)
+	}
+	asked, err := fs.Glob(folder, "*"+questionsFile)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range asked {
+		if turns := strings.TrimSuffix(file, questionsFile) + turnsFile; !slices.Contains(files, turns) {
+			return nil, fmt.Errorf("%s: there is no %s", file, turns)
+		}
 	}
 	var all []Conversation
 	for _, file := range files {
@@ -92,7 +101,9 @@ func lines[T any](folder fs.FS, name string) ([]T, error) {
 			continue
 		}
 		var one T
-		if err := json.Unmarshal(scanner.Bytes(), &one); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(scanner.Bytes()))
+		decoder.DisallowUnknownFields() // "evidences" would make a question unanswerable
+		if err := decoder.Decode(&one); err != nil {
 			return nil, fmt.Errorf("%s: line %d: %w", name, n, err)
 		}
 		all = append(all, one)
@@ -115,9 +126,14 @@ func (c Conversation) check() error {
 	if !slices.IsSortedFunc(c.Turns, func(a, b Turn) int { return a.At.Compare(b.At) }) {
 		faults = append(faults, errors.New("the turns are not in the order of their times"))
 	}
+	ids := map[string]bool{}
 	for i, q := range c.Questions {
-		if strings.TrimSpace(q.Question) == "" || q.Category == "" {
-			faults = append(faults, fmt.Errorf("question %d (%s): needs a question and a category", i+1, q.ID))
+		if ids[q.ID] || q.ID == "" || strings.TrimSpace(q.Question) == "" || q.Category == "" {
+			faults = append(faults, fmt.Errorf("question %d (%s): needs an id of its own, a question and a category", i+1, q.ID))
+		}
+		ids[q.ID] = true
+		if len(distinctInOrder(q.Evidence)) < len(q.Evidence) {
+			faults = append(faults, fmt.Errorf("question %d (%s): evidence is named twice", i+1, q.ID))
 		}
 		for _, id := range q.Evidence {
 			turn, known := at[id]

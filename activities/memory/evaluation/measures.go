@@ -16,14 +16,14 @@ type Finder interface {
 	Find(ctx context.Context, q Question, known, limit int) ([]string, error)
 }
 
-// mostFound is how many turns are asked for.
-const mostFound = 20
+// mostFound is how many turns are asked for: enough for ten sessions, and the most that a
+// recall gives.
+const mostFound = 50
 
 // Cuts are the numbers of turns after which recall is measured.
 var Cuts = []int{5, 10, 20}
 
-// Result is how well the questions of one category were answered, as means over them. The
-// measures are those of LoCoMo's and LongMemEval's own evaluations.
+// Result is how well the questions of one category were answered, as means over them.
 type Result struct {
 	Category  string
 	Questions int
@@ -31,7 +31,8 @@ type Result struct {
 	// where it is complete among the first 5 and 10.
 	Recall [3]float64
 	All    [2]float64
-	// NDCG counts what is found among the first ten by its place, MRR the first that is right.
+	// NDCG counts what is found among the first ten by its place, discounted by the logarithm
+	// of that place plus one, MRR the first that is right.
 	NDCG, MRR float64
 	// SessionRecall and SessionAll are the same of sessions instead of turns, each counted
 	// once, among the first 5 and 10 of them.

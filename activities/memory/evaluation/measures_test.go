@@ -1,7 +1,11 @@
 package evaluation
 
 import (
+	"bytes"
 	"context"
+	"math"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -39,6 +43,40 @@ func TestMeasures(t *testing.T) {
 	require.InDelta(t, 0.5, r.Results[0].Recall[0], 1e-9, "the mean over questions: 1, 1/2 and 0")
 }
 
+// TestCutsCount: a dozen turns, of which the sixth and the eleventh are right, and the first
+// question's two are the first two.
+func TestCutsCount(t *testing.T) {
+	var c Conversation
+	var found []string
+	for i := range 12 {
+		id := strconv.Itoa(i + 1)
+		c.Turns = append(c.Turns, Turn{ID: id, Session: strconv.Itoa(i / 2)})
+		found = append(found, id)
+	}
+	c.Questions = []Question{{ID: "all", Category: "first", Evidence: []string{"2", "1"}}, {ID: "late", Category: "late", Evidence: []string{"6", "11"}}}
+	r, err := Measure(t.Context(), "fixed", []Conversation{c}, []Finder{fixed{"all": found, "late": found}})
+	require.NoError(t, err)
+	first, late := r.Results[1], r.Results[2]
+	require.Equal(t, [3]float64{1, 1, 1}, first.Recall)
+	require.Equal(t, [2]float64{1, 1}, first.All)
+	require.InDelta(t, 1, first.NDCG, 1e-9)
+	require.Equal(t, [3]float64{0, 0.5, 1}, late.Recall)
+	require.Equal(t, [2]float64{0, 0}, late.All)
+	require.InDelta(t, (1/math.Log2(7))/(1+1/math.Log2(3)), late.NDCG, 1e-9, "the eleventh is not among ten")
+	require.InDelta(t, 1.0/6, late.MRR, 1e-9)
+	require.Equal(t, [2]float64{0.5, 1}, late.SessionRecall, "the third and the sixth session")
+	require.Equal(t, [2]float64{0, 1}, late.SessionAll)
+
+	var page bytes.Buffer
+	require.NoError(t, Write(&page, r))
+	for _, line := range strings.Split(page.String()+string(Page(r)), "\n") {
+		if strings.Contains(line, "late") {
+			require.Regexp(t, `2?.*late\D+1\D+0\.000\D+0\.500\D+1\.000\D+0\.000\D+0\.000\D+0\.2\d+\D+0\.167\D+0\.500\D+1\.000\D+0\.000\D+1\.000`, line)
+		}
+	}
+	require.Len(t, columns, len(late.Values()))
+}
+
 func TestBM25PrefersRareWordsAndShortTurns(t *testing.T) {
 	at := time.Date(2025, 3, 1, 9, 0, 0, 0, time.UTC)
 	c := Conversation{Turns: []Turn{
@@ -54,6 +92,7 @@ func TestBM25PrefersRareWordsAndShortTurns(t *testing.T) {
 		return found
 	}
 	require.Equal(t, []string{"3"}, find("Where was the zebra?", 4))
+	require.Equal(t, "3", find("Was my sister at the zoo?", 4)[0], "two turns are of the sister")
 	require.Equal(t, []string{"4", "1"}, find("What about the garden?", 4))
 	require.Equal(t, []string{"1"}, find("What about the garden?", 3), "what was said later is not known")
 	require.Empty(t, find("Is there an opera?", 4))
@@ -75,6 +114,9 @@ func TestConversationsAreReadAndChecked(t *testing.T) {
 	require.Len(t, all[0].before(all[0].Questions[0]), 1)
 
 	for problem, questions := range map[string]string{
+		"unknown field":               `{"id":"q","category":"single","question":"Where?","evidences":["1.1"]}`,
+		"is named twice":              `{"id":"q","category":"single","question":"Where?","evidence":["1.1","1.1"]}`,
+		"question 2 (q): needs an id": `{"id":"q","category":"single","question":"Where?","evidence":[]}` + "\n" + `{"id":"q","category":"single","question":"Where?","evidence":[]}`,
 		"no turn is 2.1":              `{"id":"q","category":"single","question":"Where?","evidence":["2.1"]}`,
 		"asked before 1.2":            `{"id":"q","category":"single","question":"Where?","asked_at":"2025-03-01T09:01:00Z","evidence":["1.2"]}`,
 		"a question and a category":   `{"id":"q","category":"","question":"Where?","evidence":[]}`,
@@ -85,6 +127,8 @@ func TestConversationsAreReadAndChecked(t *testing.T) {
 	}
 	_, err = read(turns+turns, "")
 	require.ErrorContains(t, err, "an id of its own")
+	_, err = Read(fstest.MapFS{"ana.turns.jsonl": {Data: []byte(turns)}, "ana.questions.jsonl": {}, "ben.questions.jsonl": {}})
+	require.ErrorContains(t, err, "there is no ben.turns.jsonl")
 	_, err = Read(fstest.MapFS{})
 	require.ErrorContains(t, err, "there is no file")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,6 +12,7 @@ import (
 	"meai/activities/memory"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
+	"meai/internal/postgres/queries"
 	"meai/internal/vectors"
 )
 
@@ -29,8 +31,9 @@ type Person struct {
 	turn    map[uuid.UUID]string // by interaction
 }
 
-// Tell makes up a person and has them tell a conversation, turn by turn, as interactions
-// would. Call [Person.Forget] whatever becomes of it.
+// Tell makes up a person and has them tell a conversation, turn by turn, as interactions do
+// after their answer; without Mirror's reading, and no night comes that finds patterns. Call
+// [Person.Forget] whatever becomes of it.
 func (e Engines) Tell(ctx context.Context, c Conversation, progress func(turns int)) (*Person, error) {
 	p := &Person{engines: e, subject: uuid.New(), turn: map[uuid.UUID]string{}}
 	if err := e.Keys.Create(ctx, p.subject); err != nil {
@@ -61,7 +64,8 @@ func (e Engines) Tell(ctx context.Context, c Conversation, progress func(turns i
 func (p *Person) Find(ctx context.Context, q Question, _, limit int) ([]string, error) {
 	in := memory.RecallInput{Ref: interaction.Ref{Subject: p.subject}, Query: q.Question, Limit: limit}
 	if !q.AskedAt.IsZero() {
-		in.To = &q.AskedAt
+		after := q.AskedAt.Add(time.Microsecond) // what was said then is known
+		in.To = &after
 	}
 	found, err := p.engines.Memory.Recall(ctx, in)
 	if err != nil {
@@ -79,11 +83,16 @@ func (p *Person) Find(ctx context.Context, q Question, _, limit int) ([]string, 
 	return ids, nil
 }
 
-// Forget removes the person: their vectors, and with their keys what is left of their rows.
+// Forget removes the person's vectors and keys. Their rows stay sealed, and nobody can open
+// them any more.
 func (p *Person) Forget(ctx context.Context) error {
-	return errors.Join(
+	err := errors.Join(
 		p.engines.DB.Freeze(ctx, p.subject),
 		p.engines.Index.DeleteTenant(ctx, p.subject),
 		p.engines.Keys.Destroy(ctx, p.subject),
 	)
+	if err != nil {
+		return fmt.Errorf("forget the invented person %s: %w", p.subject, err)
+	}
+	return p.engines.DB.MarkErased(ctx, p.subject, func(context.Context, *queries.Queries) error { return nil })
 }

@@ -114,7 +114,7 @@ func scores(j *truthfilter.Judgement) map[truthfilter.Layer]float64 {
 }
 
 // Policy is the one that a person's texts are judged under: the learned one in force,
-// with what their own feedback moves in it and what they want to be spared.
+// with what their own feedback moves in it.
 func (s *Store) Policy(ctx context.Context, subject uuid.UUID) (truthfilter.Policy, error) {
 	_, policy, err := s.inForce(ctx)
 	if err != nil {
@@ -137,9 +137,7 @@ func (s *Store) adjust(ctx context.Context, policy truthfilter.Policy, subject u
 	for i, r := range rows {
 		told[i] = truthfilter.Told{Rating: truthfilter.Rating(r.Rating), Times: int(r.Times), Oldest: now.Sub(r.Oldest)}
 	}
-	policy = policy.Adjust(truthfilter.Adjustments(told)...)
-	policy.Triggers, err = s.Triggers(ctx, subject)
-	return policy, err
+	return policy.Adjust(truthfilter.Adjustments(told)...), nil
 }
 
 // Reset takes all feedback of a person back: from now on it counts neither for them nor

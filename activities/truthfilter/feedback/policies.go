@@ -155,14 +155,14 @@ func (s *Store) Withdraw(ctx context.Context, actor, v string) (withdrawn []stri
 }
 
 const (
-	// patience is how long a judgement waits for the person's policy.
+	// patience is how long a judgement waits for the person's thresholds.
 	patience = 300 * time.Millisecond
 	// fresh is how long the learned policy in force is not asked for again.
 	fresh = time.Minute
 )
 
 // Policies are the persons' policies as judges ask for them; see [truthfilter.Policies].
-// They go on with what was last known when the database does not answer.
+// They go on with the thresholds that were last known when the database does not answer.
 type Policies struct {
 	store *Store
 	fresh time.Duration
@@ -175,8 +175,20 @@ type Policies struct {
 // NewPolicies returns the policies of a store.
 func NewPolicies(s *Store) *Policies { return &Policies{store: s, fresh: fresh, policy: s.Written} }
 
-// Of is the policy for a person's texts; the zero UUID is nobody's.
-func (p *Policies) Of(ctx context.Context, subject uuid.UUID) truthfilter.Policy {
+// Of is the policy for a person's texts; the zero UUID is nobody's. It fails when it cannot
+// be read what the person wants to be spared.
+func (p *Policies) Of(ctx context.Context, subject uuid.UUID) (truthfilter.Policy, error) {
+	policy := p.adjusted(ctx, subject)
+	if subject == uuid.Nil {
+		return policy, nil
+	}
+	var err error
+	policy.Triggers, err = p.store.Triggers(ctx, subject)
+	return policy, err
+}
+
+// adjusted are the thresholds for a person, as far as they can be looked up in time.
+func (p *Policies) adjusted(ctx context.Context, subject uuid.UUID) truthfilter.Policy {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	policy := p.inForce(ctx)
