@@ -124,41 +124,63 @@ func likeliestPairs(drafted string, told conversation) []opposition {
 	return likeliest
 }
 
-// claimed is a sentence that asserts something, with its content words: all of them, and
-// those that last, without feelings and turns of phrase.
+// claimed is a sentence that asserts something, with its content words that last: without
+// feelings and turns of phrase.
 type claimed struct {
-	sentence     string
-	all, terms   map[string]bool
+	sentence string
+	terms    map[string]bool
+	whole    utterance
+	// parts are its clauses.
+	parts []utterance
+}
+
+// utterance is what is said at once: its content words, and whether an odd number of words
+// negates it.
+type utterance struct {
+	terms        map[string]bool
 	oddlyNegated bool
+}
+
+func utteranceOf(text string) utterance {
+	u := utterance{terms: setOf(lexicon.Terms(text))}
+	for _, w := range lexicon.Words(text) {
+		u.oddlyNegated = u.oddlyNegated != negators[w]
+	}
+	return u
 }
 
 func claimsOf(text string) []claimed {
 	var all []claimed
 	for _, s := range assertions(text) {
 		text := plain(s)
-		c := claimed{sentence: s, all: setOf(lexicon.Terms(text)), terms: map[string]bool{}}
-		for term := range c.all {
+		c := claimed{sentence: s, terms: map[string]bool{}, whole: utteranceOf(text)}
+		for term := range c.whole.terms {
 			if !withoutContent[term] && !ofFeelings[term] {
 				c.terms[term] = true
 			}
 		}
-		for _, w := range lexicon.Words(text) {
-			c.oddlyNegated = c.oddlyNegated != negators[w]
+		for _, clause := range clauseBreak.Split(text, -1) {
+			c.parts = append(c.parts, utteranceOf(clause))
 		}
 		all = append(all, c)
 	}
 	return all
 }
 
-// repeats reports whether a sentence holds all that another one says, thanks apart: the
+// repeats reports whether a sentence, or a clause of it, holds all that another one says: the
 // companion gives back what the person wrote, or a part of it.
 func (c claimed) repeats(o claimed) bool {
-	for term := range o.all {
-		if !c.all[term] && !withoutContent[term] && !feelings["gratitude"].stems[term] {
+	return c.whole.holds(o.whole) || slices.ContainsFunc(c.parts, func(u utterance) bool { return u.holds(o.whole) })
+}
+
+// holds reports whether an utterance says all that another one does, thanks apart.
+func (u utterance) holds(o utterance) bool {
+	for term := range o.terms {
+		if !u.terms[term] && !withoutContent[term] && !feelings["gratitude"].stems[term] {
 			return false
 		}
 	}
-	return c.oddlyNegated == o.oddlyNegated
+	return u.oddlyNegated == o.oddlyNegated
 }
 
 // ofFeelings are the stems of all words for feelings.

@@ -15,7 +15,7 @@ import (
 
 type cli struct {
 	Out  string `help:"Folder of the models." default:"activities/truthfilter/models/data" type:"path"`
-	Only string `help:"Only one of ${enum}." enum:"all,unsafe,false,tuned,compared" default:"all"`
+	Only string `help:"Only one of ${enum}." enum:"all,unsafe,false,tuned,compared-pairs,compared-all" default:"all"`
 }
 
 func main() {
@@ -41,7 +41,7 @@ func (c cli) run(ctx context.Context) error {
 	for _, model := range []struct {
 		name string
 		make func(context.Context) error
-	}{{"unsafe", t.Unsafe}, {"false", t.False}, {"tuned", t.Tuned}, {"compared", t.Compared}} {
+	}{{"unsafe", t.Unsafe}, {"false", t.False}, {"tuned", t.Tuned}, {"compared-pairs", t.ComparedPairs}, {"compared-all", t.ComparedAll}} {
 		if c.Only != "all" && c.Only != model.name {
 			continue
 		}

@@ -28,8 +28,10 @@ var (
 	unsafeFile []byte
 	//go:embed data/false.zst
 	falseFile []byte
-	//go:embed data/compared.bin
-	comparedFile []byte
+	//go:embed data/compared-pairs.bin
+	comparedPairsFile []byte
+	//go:embed data/compared-all.bin
+	comparedAllFile []byte
 )
 
 // Harms are the kinds of harm that texts are told apart by.
@@ -39,15 +41,13 @@ var Harms = strings.Fields(`violence weapons chemical_biological drugs cybercrim
 // The places of the tuned transformer's labels; those of [Harms] follow.
 const (
 	unsafeAt = iota
-	// Harm that is said to the person instead of asked for, and misconceptions, are taught
-	// and not asked about: the linear model knows the latter better.
-	_
+	// Harm that is said to the person instead of asked for is taught and not asked about.
 	_
 	harmsAt
 )
 
 // TunedLabels are what the tuned transformer tells of a text.
-var TunedLabels = append([]string{"unsafe", "address", "false"}, Harms...)
+var TunedLabels = append([]string{"unsafe", "address"}, Harms...)
 
 // Relations are those of a sentence to one that was said before.
 var Relations = []string{"contradiction", "entailment", "neutral"}
@@ -56,18 +56,24 @@ const contradictionAt = 0
 
 // Models are immutable and safe for concurrent use.
 type Models struct {
-	encoder  *encoder.Encoder
-	tuned    *encoder.Classifier
-	comparer *encoder.Comparer
-	unsafe   *classify.Model // by words alone
-	untrue   *classify.Model
+	encoder *encoder.Encoder
+	tuned   *encoder.Classifier
+	// comparers miss different contradictions: what one of them is sure of counts.
+	comparers [2]*encoder.Comparer
+	unsafe    *classify.Model // by words alone
+	untrue    *classify.Model
 }
 
 // Load returns the models that are part of the program, which all callers share.
-var Load = sync.OnceValues(func() (*Models, error) { return Read(Files{tunedFile, unsafeFile, falseFile, comparedFile}) })
+var Load = sync.OnceValues(func() (*Models, error) {
+	return Read(Files{tunedFile, unsafeFile, falseFile, [2][]byte{comparedPairsFile, comparedAllFile}})
+})
 
-// Files are those of the models: the tuned transformer, the linear models, and the comparer.
-type Files struct{ Tuned, Unsafe, False, Compared []byte }
+// Files are those of the models: the tuned transformer, the linear models, and the comparers.
+type Files struct {
+	Tuned, Unsafe, False []byte
+	Compared             [2][]byte
+}
 
 // Read takes the models' files.
 func Read(files Files) (*Models, error) {
@@ -82,11 +88,13 @@ func Read(files Files) (*Models, error) {
 	if !slices.Equal(m.tuned.Labels(), TunedLabels) {
 		return nil, errors.New("load TruthFilter's transformer: it was trained for other labels")
 	}
-	if m.comparer, err = e.Encoder().Comparer(files.Compared); err != nil {
-		return nil, fmt.Errorf("load TruthFilter's comparer: %w", err)
-	}
-	if !slices.Equal(m.comparer.Relations(), Relations) {
-		return nil, errors.New("load TruthFilter's comparer: it was trained for other relations")
+	for i, file := range files.Compared {
+		if m.comparers[i], err = e.Encoder().Comparer(file); err != nil {
+			return nil, fmt.Errorf("load TruthFilter's comparer: %w", err)
+		}
+		if !slices.Equal(m.comparers[i].Relations(), Relations) {
+			return nil, errors.New("load TruthFilter's comparer: it was trained for other relations")
+		}
 	}
 	var errs [2]error
 	m.unsafe, errs[0] = classify.Unpack(files.Unsafe)
@@ -163,29 +171,37 @@ func (m *Models) Vector(text string) []float32 {
 	return v
 }
 
-// Passage is a sentence that was read to be compared with others.
-type Passage = encoder.Passage
+// Passage is a sentence that each comparer has read, to be compared with others.
+type Passage []encoder.Passage
 
 // Passage reads a sentence; nil when there is nothing to read for a vocabulary of English.
 func (m *Models) Passage(text string) Passage {
 	if lexicon.LatinShare(text) < leastLatin {
 		return nil
 	}
-	p, err := m.comparer.Read(text)
-	if err != nil {
-		return nil // nothing to read
+	var p Passage
+	for _, c := range m.comparers {
+		read, err := c.Read(text)
+		if err != nil {
+			return nil // nothing to read
+		}
+		p = append(p, read)
 	}
 	return p
 }
 
-// Contradiction are the log odds that two sentences contradict each other: the mean of both
-// orders, for it does not matter which was said first.
+// Contradiction are the log odds that two sentences contradict each other: those of the
+// surer comparer, each the mean of both orders, for it does not matter which was said first.
 func (m *Models) Contradiction(a, b Passage) float64 {
-	odds := func(first, then Passage) float64 {
-		p := float64(m.comparer.Compare(first, then)[contradictionAt])
+	odds := func(c *encoder.Comparer, first, then encoder.Passage) float64 {
+		p := float64(c.Compare(first, then)[contradictionAt])
 		return p - math.Log(-math.Expm1(min(p, -1e-9)))
 	}
-	return (odds(a, b) + odds(b, a)) / 2
+	surest := math.Inf(-1)
+	for i, c := range m.comparers {
+		surest = max(surest, (odds(c, a[i], b[i])+odds(c, b[i], a[i]))/2)
+	}
+	return surest
 }
 
 // Linear are the log odds that a text is unsafe by its words alone.

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	mirror "meai/activities/mirror/statements"
+	"meai/activities/truthfilter/misconceptions"
 	"meai/activities/truthfilter/models"
 	"meai/activities/truthfilter/statements"
 	"meai/internal/classify"
+	"meai/internal/embedding"
 	"meai/internal/embedding/encoder"
 	"meai/internal/embedding/finetune"
 )
@@ -77,8 +79,9 @@ var comparing = finetune.Options{
 	Dropout: 0.1, HeadDropout: 0.2, Seed: 1,
 }
 
-// Compared trains the embedding model's transformer to tell how two sentences relate.
-func (t *Trainer) Compared(ctx context.Context) error {
+// ComparedPairs trains the embedding model's transformer on most of the pairs to tell how two
+// sentences relate.
+func (t *Trainer) ComparedPairs(ctx context.Context) error {
 	e, err := encoder.New()
 	if err != nil {
 		return err
@@ -87,19 +90,95 @@ func (t *Trainer) Compared(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return t.compared(ctx, "compared-pairs", e, rows)
+}
+
+// ComparedAll does so on all pairs, and on the statements about misconceptions.
+func (t *Trainer) ComparedAll(ctx context.Context) error {
+	e, err := encoder.New()
+	if err != nil {
+		return err
+	}
+	rows, err := pairs(e)
+	if err != nil {
+		return err
+	}
+	return t.compared(ctx, "compared-all", e, rows)
+}
+
+func (t *Trainer) compared(ctx context.Context, name string, e *encoder.Encoder, rows [][]string) error {
 	var pairs []finetune.Pair
 	for _, row := range rows {
 		pairs = append(pairs, finetune.Pair{First: e.Tokens(row[0]), Then: e.Tokens(row[1]), Relation: slices.Index(models.Relations, row[2])})
 	}
 	o := comparing
 	o.Labels, o.Weights = models.Relations, []float32{1, 1, 1}
-	o.Progress = t.steps("compared")
-	t.Progress(fmt.Sprintf("compared: %d pairs", len(pairs)))
+	o.Progress = t.steps(name)
+	t.Progress(fmt.Sprintf("%s: %d pairs", name, len(pairs)))
 	file, err := finetune.TrainComparer(ctx, e, pairs, o)
 	if err != nil {
 		return err
 	}
-	return t.write("compared.bin", file)
+	return t.write(name+".bin", file)
+}
+
+// pairs are those of the statements, and every statement about a misconception with a claim
+// of the list: its own entry's, and one in [neighbours] of them with that of the entry most
+// like it, which says nothing of it.
+func pairs(e *encoder.Encoder) ([][]string, error) {
+	var all [][]string
+	for _, name := range []string{"pairs", "more-pairs"} {
+		rows, err := statements.Read(mirror.Training, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	truth, err := statements.Read(mirror.Training, "truth")
+	if err != nil {
+		return nil, err
+	}
+	near, err := mostAlike(e, misconceptions.List)
+	if err != nil {
+		return nil, err
+	}
+	relations := map[string]string{"false": "entailment", "true": "contradiction"}
+	for i, row := range truth {
+		claims := misconceptions.List[near[row[2]].at].Claims
+		all = append(all, []string{claims[i%len(claims)], row[0], relations[row[1]]})
+		if i%neighbours == 0 {
+			claims = misconceptions.List[near[row[2]].neighbour].Claims
+			all = append(all, []string{claims[i%len(claims)], row[0], "neutral"})
+		}
+	}
+	return all, nil
+}
+
+const neighbours = 3
+
+// place is where an entry of the list stands, and the entry that is most like it.
+type place struct{ at, neighbour int }
+
+// mostAlike finds for each entry, by its id, the one whose first claim is nearest in meaning.
+func mostAlike(e *encoder.Encoder, list misconceptions.Entries) (map[string]place, error) {
+	vectors := make([][]float32, len(list))
+	for i, entry := range list {
+		var err error
+		if vectors[i], err = e.Encode(e.Tokens(entry.Claims[0])); err != nil {
+			return nil, fmt.Errorf("read claim %s: %w", entry.ID, err)
+		}
+	}
+	places := map[string]place{}
+	for i, entry := range list {
+		nearest, most := 0, -1.0
+		for j := range list {
+			if cosine := embedding.Cosine(vectors[i], vectors[j]); j != i && cosine > most {
+				nearest, most = j, cosine
+			}
+		}
+		places[entry.ID] = place{i, nearest}
+	}
+	return places, nil
 }
 
 // harmWeight is how much each kind of harm counts: there are many, and they only explain.
@@ -132,19 +211,6 @@ func lessons() ([]lesson, error) {
 	for _, row := range safety {
 		all = append(all, lesson{row[0], safetyTargets(row[1], row[2], row[3])})
 	}
-	truth, err := statements.Read(mirror.Training, "truth")
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range truth {
-		// A false text about health may well be harmful: that is left open.
-		targets := map[string]float32{"false": 1}
-		if row[1] != "false" {
-			targets = harmless()
-			targets["false"] = 0
-		}
-		all = append(all, lesson{row[0], targets})
-	}
 	for _, name := range []string{"emotions", "kinds"} {
 		rows, err := mirror.Read(mirror.Training, name)
 		if err != nil {
@@ -152,9 +218,7 @@ func lessons() ([]lesson, error) {
 		}
 		rows = mirror.Shuffled(rows, func(row []string) string { return row[0] })
 		for _, row := range rows[:min(len(rows), ordinary)] {
-			targets := harmless()
-			targets["false"] = 0
-			all = append(all, lesson{row[0], targets})
+			all = append(all, lesson{row[0], harmless()})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b lesson) int { return strings.Compare(a.text, b.text) })
@@ -175,14 +239,11 @@ func harmless() map[string]float32 {
 
 func safetyTargets(label, harm, kind string) map[string]float32 {
 	targets := harmless()
-	switch {
-	case label == "unsafe":
+	if label == "unsafe" {
 		targets["unsafe"], targets[harm] = 1, 1
 		if kind == "address" {
 			targets["address"] = 1
 		}
-	case kind == "daily" || kind == "support":
-		targets["false"] = 0
 	}
 	return targets
 }
