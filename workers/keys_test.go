@@ -29,6 +29,7 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
 	"meai/activities/synthesis"
+	"meai/activities/truthfilter/feedback"
 	"meai/internal/audit"
 	"meai/internal/codec"
 	"meai/internal/embedding"
@@ -226,6 +227,7 @@ type live struct {
 	workflow                      string
 	store                         *synthesis.Store
 	memory                        *memory.Activities
+	feedback                      *feedback.Store
 }
 
 func (s *site) newPerson(t *testing.T) live {
@@ -239,7 +241,7 @@ func (s *site) newPerson(t *testing.T) live {
 	require.NoError(t, index.EnsureClass(t.Context()))
 	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), memory: memory.New(memory.Options{
 		DB: s.db, Keyring: s.keys, Vectors: index, Embedder: model, Logger: enginetest.Logger(t),
-	})}
+	}), feedback: feedback.NewStore(feedback.Options{DB: s.db, Keys: s.keys})}
 	session, err := p.store.CreateSession(t.Context(), p.subject, "a phone", time.Hour)
 	require.NoError(t, err)
 	p.session = session.ID
@@ -254,6 +256,7 @@ func (s *site) newPerson(t *testing.T) live {
 	require.NoError(t, err)
 	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly", SaidAt: rec.AcceptedAt, Analysis: analysis})
 	require.NoError(t, err)
+	require.NoError(t, p.feedback.SetTriggers(t.Context(), p.subject, []string{"dogs"}))
 	t.Cleanup(func() { require.NoError(t, index.DeleteTenant(context.Background(), p.subject)) })
 	return p
 }
@@ -270,6 +273,9 @@ func (p live) reads(t *testing.T) {
 	found, err := p.memory.Recall(t.Context(), memory.RecallInput{Ref: interaction.Ref{Subject: p.subject, Session: p.session}, Query: "slept badly"})
 	require.NoError(t, err)
 	require.NotEmpty(t, found.Memories)
+	triggers, err := p.feedback.Triggers(t.Context(), p.subject)
+	require.NoError(t, err)
+	require.Equal(t, []string{"dogs"}, triggers)
 }
 
 func (s *site) sweep(t *testing.T, run keys.Run, in workflows.KeysInput) keys.Counts {
