@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"errors"
-	"fmt"
 	"math"
 	"sync"
 
@@ -16,8 +15,8 @@ import (
 //go:generate go test -vet=off -count=1 -run ^TestVectorsAreThoseOfTheList$ . -update
 
 // listedFile holds the vectors of the list's texts, which would take a process seconds to
-// compute: a SHA-256 of the texts, then for each [encoder.Dimensions] signed bytes, in
-// proportion to the vector's numbers.
+// compute: a SHA-256 of the texts, then for each [encoder.Dimensions] bytes, which stand from
+// [zero] as far as the vector's numbers do in proportion.
 //
 //go:embed listed.bin
 var listedFile []byte
@@ -65,15 +64,18 @@ func readListed(file []byte, texts []listedText) ([]listedText, error) {
 	return texts, nil
 }
 
+// zero is the byte of zero.
+const zero = 128
+
 // unpack gives back a vector of length one.
 func unpack(packed []byte) []float32 {
 	var squares float64
 	for _, number := range packed {
-		squares += float64(int8(number)) * float64(int8(number))
+		squares += (float64(number) - zero) * (float64(number) - zero)
 	}
 	vector := make([]float32, len(packed))
 	for i, number := range packed {
-		vector[i] = float32(float64(int8(number)) / math.Sqrt(squares))
+		vector[i] = float32((float64(number) - zero) / math.Sqrt(squares))
 	}
 	return vector
 }
@@ -87,7 +89,7 @@ func packListed(texts []listedText) []byte {
 			most = max(most, math.Abs(float64(number)))
 		}
 		for _, number := range t.vector {
-			file = append(file, byte(int8(math.Round(float64(number)/most*math.MaxInt8))))
+			file = append(file, byte(zero+math.Round(float64(number)/most*(zero-1))))
 		}
 	}
 	return file
@@ -96,7 +98,7 @@ func packListed(texts []listedText) []byte {
 func sumOf(texts []listedText) []byte {
 	sum := sha256.New()
 	for _, t := range texts {
-		fmt.Fprintln(sum, t.text)
+		sum.Write([]byte(t.text + "\n"))
 	}
 	return sum.Sum(nil)
 }

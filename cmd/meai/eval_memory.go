@@ -60,7 +60,7 @@ func (e evalMemoryCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err := evaluation.Write(os.Stdout, reports...); err != nil || e.Page == "" {
 		return err
 	}
-	return os.WriteFile(e.Page, evaluation.Page(reports...), 0o644)
+	return os.WriteFile(e.Page, evaluation.Page(reports...), 0o600)
 }
 
 func (e evalMemoryCommand) conversations() ([]evaluation.Conversation, error) {
@@ -98,8 +98,9 @@ func (p *parts) memory(ctx context.Context) (evaluation.Engines, error) {
 
 // progress rewrites one line.
 func progress(out io.Writer, name string, done, of int) {
-	fmt.Fprintf(out, "\r%s: %d of %d turns", name, done, of)
+	end := ""
 	if done == of {
-		fmt.Fprintln(out)
+		end = "\n"
 	}
+	_, _ = fmt.Fprintf(out, "\r%s: %d of %d turns%s", name, done, of, end) // a terminal that is gone stops nothing
 }

@@ -74,7 +74,7 @@ func TestWhatAPersonWantsToBeSpared(t *testing.T) {
 	s := newSite(t)
 	up, base := s.serve(t, "up")
 	name := "person-" + uuid.NewString()
-	anna, ben := signedIn(t, base, name), newPerson(t, base)
+	anna := signedIn(t, base, name)
 	spared := func(p *person, words ...string) *client.SetTriggersResponse {
 		t.Helper()
 		got, err := p.api.SetTriggersWithResponse(t.Context(), client.Triggers{Triggers: words})
@@ -87,7 +87,8 @@ func TestWhatAPersonWantsToBeSpared(t *testing.T) {
 
 	up.kill()
 	_, base = s.serve(t, "up")
-	anna, ben = signedIn(t, base, name), newPerson(t, base)
+	anna = signedIn(t, base, name)
+	ben := newPerson(t, base)
 	ben.begin(t)
 	kept, err := anna.api.GetTriggersWithResponse(t.Context())
 	require.NoError(t, err)

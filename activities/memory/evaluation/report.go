@@ -3,6 +3,7 @@ package evaluation
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -29,19 +30,16 @@ var columns = []string{"recall@5", "@10", "@20", "all@5", "@10", "nDCG@10", "MRR
 // Write prints reports as tables.
 func Write(out io.Writer, reports ...Report) error {
 	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, r := range reports {
-		fmt.Fprintf(w, "%s\tquestions\t%s\t\n", r.Finder, strings.Join(columns, "\t"))
+		fmt.Fprintf(&b, "%s\tquestions\t%s\t\n", r.Finder, strings.Join(columns, "\t"))
 		for _, one := range r.Results {
-			fmt.Fprintf(w, "%s\t%d\t%s\t\n", one.Category, one.Questions, strings.Join(one.cells(), "\t"))
+			fmt.Fprintf(&b, "%s\t%d\t%s\t\n", one.Category, one.Questions, strings.Join(one.cells(), "\t"))
 		}
-		fmt.Fprintf(w, "%s\n\n", r.rest())
+		fmt.Fprintf(&b, "%s\n\n", r.rest())
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := out.Write(b.Bytes())
-	return err
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, err := w.Write(b.Bytes())
+	return errors.Join(err, w.Flush())
 }
 
 const pageHead = `<!-- Written by make eval. -->
