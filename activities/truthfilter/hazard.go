@@ -28,13 +28,13 @@ const (
 	suspectOdds = -3
 	// unsafeOdds are those at which the safety score is [atUnsafe], the threshold of the
 	// built-in policy; chosen on the development statements and on a half of XSTest.
-	unsafeOdds = 0.75
+	unsafeOdds = 0.95
 	atUnsafe   = 0.6
 	// draftOdds take the place of unsafeOdds in what is said to the person: the rules were
 	// made for it, and the models have read little of it.
-	draftOdds = 8
+	draftOdds = 6
 	// resourceOdds do so in resources, which are written as instructions.
-	resourceOdds = 6
+	resourceOdds = 4
 	// steepness is how fast the score falls with the odds.
 	steepness = 0.5
 )

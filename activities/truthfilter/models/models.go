@@ -41,13 +41,16 @@ var Harms = strings.Fields(`violence weapons chemical_biological drugs cybercrim
 // The places of the tuned transformer's labels; those of [Harms] follow.
 const (
 	unsafeAt = iota
-	// Harm that is said to the person instead of asked for is taught and not asked about.
+	// Harm that is said to the person instead of asked for, and misconceptions, are taught
+	// and not asked about: the linear model knows the latter better, and without them true
+	// statements of facts look unsafe.
+	_
 	_
 	harmsAt
 )
 
 // TunedLabels are what the tuned transformer tells of a text.
-var TunedLabels = append([]string{"unsafe", "address"}, Harms...)
+var TunedLabels = append([]string{"unsafe", "address", "false"}, Harms...)
 
 // Relations are those of a sentence to one that was said before.
 var Relations = []string{"contradiction", "entailment", "neutral"}

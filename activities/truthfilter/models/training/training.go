@@ -211,6 +211,19 @@ func lessons() ([]lesson, error) {
 	for _, row := range safety {
 		all = append(all, lesson{row[0], safetyTargets(row[1], row[2], row[3])})
 	}
+	truth, err := statements.Read(mirror.Training, "truth")
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range truth {
+		// A false text about health may well be harmful: that is left open.
+		targets := map[string]float32{"false": 1}
+		if row[1] != "false" {
+			targets = harmless()
+			targets["false"] = 0
+		}
+		all = append(all, lesson{row[0], targets})
+	}
 	for _, name := range []string{"emotions", "kinds"} {
 		rows, err := mirror.Read(mirror.Training, name)
 		if err != nil {
@@ -218,7 +231,9 @@ func lessons() ([]lesson, error) {
 		}
 		rows = mirror.Shuffled(rows, func(row []string) string { return row[0] })
 		for _, row := range rows[:min(len(rows), ordinary)] {
-			all = append(all, lesson{row[0], harmless()})
+			targets := harmless()
+			targets["false"] = 0
+			all = append(all, lesson{row[0], targets})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b lesson) int { return strings.Compare(a.text, b.text) })
@@ -239,11 +254,14 @@ func harmless() map[string]float32 {
 
 func safetyTargets(label, harm, kind string) map[string]float32 {
 	targets := harmless()
-	if label == "unsafe" {
+	switch {
+	case label == "unsafe":
 		targets["unsafe"], targets[harm] = 1, 1
 		if kind == "address" {
 			targets["address"] = 1
 		}
+	case kind == "daily" || kind == "support":
+		targets["false"] = 0
 	}
 	return targets
 }
