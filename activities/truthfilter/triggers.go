@@ -24,13 +24,22 @@ func (f *Filter) spare(layer *LayerScore, text, words string) {
 	if len(f.policy.Triggers) == 0 {
 		return
 	}
+	type unspoken struct {
+		trigger string
+		terms   map[string]bool
+	}
+	var all []unspoken
 	spoken := setOf(lexicon.Terms(plain(words)))
+	for _, trigger := range f.policy.Triggers {
+		if terms := setOf(lexicon.Terms(plain(trigger))); common(terms, spoken) < len(terms) {
+			all = append(all, unspoken{trigger, terms})
+		}
+	}
 	for _, sentence := range lexicon.Sentences(text) {
 		said := setOf(lexicon.Terms(plain(sentence)))
-		for _, trigger := range f.policy.Triggers {
-			terms := setOf(lexicon.Terms(plain(trigger)))
-			if len(terms) > 0 && common(terms, said) == len(terms) && common(terms, spoken) < len(terms) {
-				layer.take(triggerWeight, true, Reason{Code: TriggerReason, Words: sentence, Against: trigger})
+		for _, u := range all {
+			if common(u.terms, said) == len(u.terms) {
+				layer.take(triggerWeight, true, Reason{Code: TriggerReason, Words: sentence, Against: u.trigger})
 				return
 			}
 		}

@@ -149,18 +149,10 @@ func (c Conversation) check() error {
 
 // remembered is the text of a turn as it is remembered.
 func (c Conversation) remembered(t Turn) string {
-	if c.speakers() > 1 && t.Speaker != "" {
+	if t.Speaker != "" && slices.ContainsFunc(c.Turns, func(o Turn) bool { return o.Speaker != t.Speaker }) {
 		return t.Speaker + ": " + t.Text
 	}
 	return t.Text
-}
-
-func (c Conversation) speakers() int {
-	names := map[string]bool{}
-	for _, t := range c.Turns {
-		names[t.Speaker] = true
-	}
-	return len(names)
 }
 
 // before are the turns that were said when a question is asked.

@@ -49,8 +49,8 @@ type Report struct {
 	Results []Result
 	// Took are the times of all questions, in order.
 	Took []time.Duration
-	// Empty and Unanswerable count the questions without evidence, and those of them to
-	// which nothing was found.
+	// Unanswerable counts the questions without evidence, Empty those of them to which
+	// nothing was found.
 	Empty, Unanswerable int
 }
 
