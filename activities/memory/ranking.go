@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -60,12 +59,12 @@ func (s *search) weigh(ctx context.Context, q *queries.Queries) error {
 	return nil
 }
 
-// rarity is the idf of each term as BM25 has it: ln(1 + (N - n + 0.5) / (n + 0.5)).
+// rarity is that of each term; see [lexicon.Rarity].
 func rarity(frequencies []queries.TermFrequenciesRow) map[vectors.Term]float64 {
 	weights := make(map[vectors.Term]float64, len(frequencies))
 	for _, f := range frequencies {
 		held, total := float64(f.HeldBy), float64(max(f.Total, f.HeldBy))
-		weights[vectors.Term(f.Term)] = math.Log(1 + (total-held+0.5)/(held+0.5))
+		weights[vectors.Term(f.Term)] = lexicon.Rarity(held, total)
 	}
 	return weights
 }

@@ -3,8 +3,9 @@ package truthfilter
 import (
 	_ "embed"
 	"fmt"
-	"math"
 	"strings"
+
+	"meai/internal/lexicon"
 )
 
 //go:generate go test -vet=off -count=1 -run ^TestRaritiesAreThoseOfTheStatements$ . -update
@@ -52,13 +53,13 @@ func readCorpus(file string) (corpus, error) {
 // corpusHead is the first line of the file.
 const corpusHead = "# Generated: %d texts."
 
-// rarity is the idf of a term as BM25 has it: ln(1 + (N - n + 0.5) / (n + 0.5)).
+// rarity is that of a term; see [lexicon.Rarity].
 func (c corpus) rarity(term string) float64 {
 	held, found := c.held[term]
 	if !found {
 		held = leastHeld / 2
 	}
-	return math.Log(1 + (float64(c.texts-held)+0.5)/(float64(held)+0.5))
+	return lexicon.Rarity(float64(held), float64(c.texts))
 }
 
 // bm25 scores a text for distinct terms that were asked for (Robertson and Zaragoza, 2009):

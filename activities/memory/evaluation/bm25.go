@@ -3,7 +3,6 @@ package evaluation
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"meai/internal/lexicon"
@@ -47,7 +46,7 @@ func (f *BM25) Find(_ context.Context, q Question, known, limit int) ([]string, 
 				held++
 			}
 		}
-		idf := math.Log(1 + (float64(known-held)+0.5)/(float64(held)+0.5))
+		idf := lexicon.Rarity(float64(held), float64(known))
 		for i, counts := range f.counts[:known] {
 			n := float64(counts[term])
 			scores[i] += idf * n * (k1 + 1) / (n + k1*(1-b+b*f.length[i]/mean))
