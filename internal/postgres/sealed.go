@@ -31,6 +31,8 @@ var SealedColumns = []SealedColumn{
 	{"memory_nodes", "text_sealed", "id", "text_sealed"},
 	{"memory_nodes", "emotion_sealed", "id", "emotion_sealed"},
 	{"memory_nodes", "vector_sealed", "id", "vector_sealed"},
+	{"memory_edges", "label_sealed", "id", "label_sealed"},
+	{"memory_writes", "content_sealed", "id", "content_sealed"},
 }
 
 // Reseal goes through one page of a person's rows whose value in column does not

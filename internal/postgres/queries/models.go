@@ -84,6 +84,14 @@ type MemoryNode struct {
 	SaidAt        time.Time
 	RecordedAt    time.Time
 	IndexedAt     *time.Time
+	Origin        string
+	EntityType    *string
+	AboutFrom     *time.Time
+	AboutTo       *time.Time
+	PinnedAt      *time.Time
+	ValidTo       *time.Time
+	RetractedAt   *time.Time
+	Reason        *string
 }
 
 type ResourceLink struct {
