@@ -254,7 +254,11 @@ func (s *site) newPerson(t *testing.T) live {
 		Answer: synthesis.Answer{Source: synthesis.CrisisAnswer, Text: "That is hard.", Analysis: analysis, Crisis: &crisis.Assessment{Severity: crisis.Imminent}},
 	})
 	require.NoError(t, err)
-	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly. I live in Porto.", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	require.NoError(t, err)
+	_, _, _, err = memory.NewStore(s.db, s.keys).Accept(t.Context(), memory.Offer{
+		Subject: p.subject, IdempotencyKey: "2", Content: memory.Content{Text: "I sleep better"}, SaidAt: rec.AcceptedAt,
+	})
 	require.NoError(t, err)
 	require.NoError(t, p.feedback.SetTriggers(t.Context(), p.subject, []string{"dogs"}))
 	t.Cleanup(func() { require.NoError(t, index.DeleteTenant(context.Background(), p.subject)) })
@@ -273,6 +277,9 @@ func (p live) reads(t *testing.T) {
 	found, err := p.memory.Recall(t.Context(), memory.RecallInput{Ref: interaction.Ref{Subject: p.subject, Session: p.session}, Query: "slept badly"})
 	require.NoError(t, err)
 	require.NotEmpty(t, found.Memories)
+	facts, err := memory.NewGraph(p.db, p.keys).Facts(t.Context(), p.subject, memory.AsOf{}, uuid.Nil)
+	require.NoError(t, err)
+	require.Len(t, facts, 1)
 	triggers, err := p.feedback.Triggers(t.Context(), p.subject)
 	require.NoError(t, err)
 	require.Equal(t, []string{"dogs"}, triggers)

@@ -65,6 +65,8 @@ var (
 
 	remember     = call[memory.RememberInput, memory.Remembered]{"memory.Remember", on(QueueMemory, patient)}
 	indexVectors = call[memory.IndexInput, memory.Indexed]{"memory.IndexVectors", on(QueueMemory, patient)}
+	putAside     = call[memory.GiveUpInput, struct{}]{"memory.GiveUp", on(QueueMemory, patient)}
+	importPage   = call[memory.ImportInput, memory.ImportedPage]{"memory.ImportPage", on(QueueBatch, lengthy)}
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meai/activities/interaction"
+	"meai/activities/mirror"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -19,12 +20,14 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Steps and Logger are required.
+// Options are what the activities work with. All but Read, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
 	Vectors  *vectors.Index
 	Embedder embedding.Embedder
+	// Read is what Mirror reads in a text of an import; nil for nothing.
+	Read func(ctx context.Context, text string) mirror.Analysis
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -39,6 +42,7 @@ type Activities struct {
 	keys     *keyring.Keyring
 	index    *vectors.Index
 	embedder embedding.Embedder
+	read     func(ctx context.Context, text string) mirror.Analysis
 	steps    *interaction.Recorder
 	log      *slog.Logger
 	now      func() time.Time
@@ -51,7 +55,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		steps: o.Steps, log: o.Logger, now: time.Now,
+		read: o.Read, steps: o.Steps, log: o.Logger, now: time.Now,
 	}
 }
 

@@ -3,10 +3,11 @@
 
 -- +goose Up
 
--- said_at is when a node begins to hold, valid_to when it ceased to. recorded_at is
--- when MeAi learnt of it, retracted_at when it learnt better.
+-- said_at is when a node begins to hold, valid_to when it ceased to; recorded_at is when
+-- MeAi learnt of it, closed_at when it learnt of the end, retracted_at when it learnt that
+-- the node was never right. Edges know the same.
 alter table memory_nodes
-  add column origin       text not null default 'told' check (origin in ('told', 'imported', 'inferred')),
+  add column origin       text not null default 'told' check (origin in ('told', 'stored', 'imported', 'inferred')),
   -- What an entity is, as far as the text says.
   add column entity_type  text check (entity_type in ('self', 'person', 'animal', 'place', 'organisation', 'activity', 'thing')),
   -- The time that the text speaks of, when it names one.
@@ -14,6 +15,7 @@ alter table memory_nodes
   add column about_to     timestamptz,
   add column pinned_at    timestamptz,
   add column valid_to     timestamptz,
+  add column closed_at    timestamptz,
   add column retracted_at timestamptz,
   add column reason       text check (reason in ('superseded', 'denied', 'corrected')),
   add constraint memory_nodes_about check ((about_from is null) = (about_to is null) and about_to >= about_from),
@@ -32,6 +34,7 @@ alter table memory_edges
   add constraint memory_edges_relation_check check (relation in
     ('reinforces', 'contradicts', 'instance_of', 'part_of', 'follows', 'about', 'replaces', 'fact')),
   add column inferred     boolean not null default false,
+  add column closed_at    timestamptz,
   add column label_sealed bytea,
   add column slot_hmac    bytea check (octet_length(slot_hmac) = 32),
   add column reason       text check (reason in ('superseded', 'denied', 'corrected')),
@@ -77,7 +80,7 @@ create table memory_writes (
   subject_id     uuid not null,
   id             uuid not null,
   session_id     uuid not null,
-  origin         text not null check (origin in ('told', 'imported')),
+  origin         text not null check (origin in ('told', 'stored', 'imported')),
   import_id      uuid,
   position       int,
   state          text not null default 'queued' check (state in ('queued', 'stored', 'searchable', 'failed')),
@@ -85,6 +88,8 @@ create table memory_writes (
   -- Null for an interaction, whose words are in its own row, and once stored.
   content_sealed bytea,
   body_hmac      bytea check (octet_length(body_hmac) = 32),
+  -- The turn that it corrects.
+  replaces       uuid,
   said_at        timestamptz not null,
   accepted_at    timestamptz not null,
   -- When it came into the state it is in.

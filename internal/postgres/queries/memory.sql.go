@@ -31,9 +31,11 @@ func (q *Queries) InsertMemoryEdges(ctx context.Context, subjectID uuid.UUID, ed
 const insertMemoryNode = `-- name: InsertMemoryNode :one
 with node as (
   insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, name_hmac, name_version,
-    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at)
+    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at,
+    origin, entity_type, about_from, about_to)
   values ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12::bigint[], $13, $14, $15)
+    $8, $9, $10, $11, $12::bigint[], $13, $14, $15,
+    $16, $17, $18, $19)
   on conflict do nothing
   returning subject_id, id, terms
 ), found_by as (
@@ -59,6 +61,10 @@ type InsertMemoryNodeParams struct {
 	TermsVersion  string
 	Importance    float32
 	SaidAt        time.Time
+	Origin        string
+	EntityType    *string
+	AboutFrom     *time.Time
+	AboutTo       *time.Time
 }
 
 // Makes a node with its terms. False: it, or one of the same name, exists.
@@ -79,6 +85,10 @@ func (q *Queries) InsertMemoryNode(ctx context.Context, arg InsertMemoryNodePara
 		arg.TermsVersion,
 		arg.Importance,
 		arg.SaidAt,
+		arg.Origin,
+		arg.EntityType,
+		arg.AboutFrom,
+		arg.AboutTo,
 	)
 	var inserted bool
 	err := row.Scan(&inserted)
@@ -96,7 +106,7 @@ func (q *Queries) LockMemories(ctx context.Context, subjectID uuid.UUID) error {
 }
 
 const memoriesByID = `-- name: MemoriesByID :many
-select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, retracted_at, reason from memory_nodes where subject_id = $1 and id = any($2::uuid[])
+select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason from memory_nodes where subject_id = $1 and id = any($2::uuid[])
 `
 
 func (q *Queries) MemoriesByID(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryNode, error) {
@@ -132,6 +142,7 @@ func (q *Queries) MemoriesByID(ctx context.Context, subjectID uuid.UUID, ids []u
 			&i.AboutTo,
 			&i.PinnedAt,
 			&i.ValidTo,
+			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
 		); err != nil {

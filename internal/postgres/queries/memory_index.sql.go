@@ -71,7 +71,7 @@ func (q *Queries) CountIndexed(ctx context.Context, subjectID uuid.UUID) (int64,
 }
 
 const indexableMemories = `-- name: IndexableMemories :many
-select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.retracted_at, n.reason from memory_nodes n
+select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.closed_at, n.retracted_at, n.reason from memory_nodes n
 where n.subject_id = $1 and n.kind in ('turn', 'marker', 'echo', 'storyline')
   and n.id in (
     select unnest($2::uuid[])
@@ -116,6 +116,7 @@ func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, id
 			&i.AboutTo,
 			&i.PinnedAt,
 			&i.ValidTo,
+			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
 		); err != nil {
@@ -130,8 +131,16 @@ func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, id
 }
 
 const markIndexed = `-- name: MarkIndexed :execrows
-update memory_nodes set indexed_at = $1::timestamptz
-where subject_id = $2 and id = any($3::uuid[])
+with marked as (
+  update memory_nodes n set indexed_at = $1::timestamptz
+  where n.subject_id = $2 and n.id = any($3::uuid[])
+  returning n.id, n.kind, n.interaction_id
+), searchable as (
+  update memory_writes w set state = 'searchable', changed_at = $1::timestamptz
+  where w.subject_id = $2 and w.state = 'stored'
+    and w.id in (select m.interaction_id from marked m where m.kind = 'turn')
+)
+select m.id from marked m
 `
 
 func (q *Queries) MarkIndexed(ctx context.Context, indexedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) (int64, error) {

@@ -6,9 +6,11 @@ select pg_advisory_xact_lock(hashtext('meai_memory'), hashtext((@subject_id::uui
 -- name: InsertMemoryNode :one
 with node as (
   insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, name_hmac, name_version,
-    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at)
+    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at,
+    origin, entity_type, about_from, about_to)
   values (@subject_id, @id, @kind, sqlc.narg(interaction_id), sqlc.narg(session_id), sqlc.narg(name_hmac), sqlc.narg(name_version),
-    @text_sealed, sqlc.narg(emotion_sealed), sqlc.narg(vector_sealed), sqlc.narg(model), @terms::bigint[], @terms_version, @importance, @said_at)
+    @text_sealed, sqlc.narg(emotion_sealed), sqlc.narg(vector_sealed), sqlc.narg(model), @terms::bigint[], @terms_version, @importance, @said_at,
+    @origin, sqlc.narg(entity_type), sqlc.narg(about_from), sqlc.narg(about_to))
   on conflict do nothing
   returning subject_id, id, terms
 ), found_by as (

@@ -50,5 +50,13 @@ update memory_nodes set vector_sealed = @vector_sealed::bytea, model = @model::t
 where subject_id = @subject_id and id = @id;
 
 -- name: MarkIndexed :execrows
-update memory_nodes set indexed_at = @indexed_at::timestamptz
-where subject_id = @subject_id and id = any(@ids::uuid[]);
+with marked as (
+  update memory_nodes n set indexed_at = @indexed_at::timestamptz
+  where n.subject_id = @subject_id and n.id = any(@ids::uuid[])
+  returning n.id, n.kind, n.interaction_id
+), searchable as (
+  update memory_writes w set state = 'searchable', changed_at = @indexed_at::timestamptz
+  where w.subject_id = @subject_id and w.state = 'stored'
+    and w.id in (select m.interaction_id from marked m where m.kind = 'turn')
+)
+select m.id from marked m;
