@@ -226,6 +226,7 @@ type live struct {
 	subject, session, interaction uuid.UUID
 	workflow                      string
 	store                         *synthesis.Store
+	graph                         *memory.Graph
 	memory                        *memory.Activities
 	feedback                      *feedback.Store
 }
@@ -239,7 +240,7 @@ func (s *site) newPerson(t *testing.T) live {
 	require.NoError(t, err)
 	t.Cleanup(index.Close)
 	require.NoError(t, index.EnsureClass(t.Context()))
-	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), memory: memory.New(memory.Options{
+	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), graph: memory.NewGraph(s.db, s.keys), memory: memory.New(memory.Options{
 		DB: s.db, Keyring: s.keys, Vectors: index, Embedder: model, Logger: enginetest.Logger(t),
 	}), feedback: feedback.NewStore(feedback.Options{DB: s.db, Keys: s.keys})}
 	session, err := p.store.CreateSession(t.Context(), p.subject, "a phone", time.Hour)
@@ -277,7 +278,7 @@ func (p live) reads(t *testing.T) {
 	found, err := p.memory.Recall(t.Context(), memory.RecallInput{Ref: interaction.Ref{Subject: p.subject, Session: p.session}, Query: "slept badly"})
 	require.NoError(t, err)
 	require.NotEmpty(t, found.Memories)
-	facts, err := memory.NewGraph(p.db, p.keys).Facts(t.Context(), p.subject, memory.AsOf{}, uuid.Nil)
+	facts, err := p.graph.Facts(t.Context(), p.subject, memory.AsOf{}, uuid.Nil)
 	require.NoError(t, err)
 	require.Len(t, facts, 1)
 	triggers, err := p.feedback.Triggers(t.Context(), p.subject)
