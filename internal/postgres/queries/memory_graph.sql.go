@@ -83,7 +83,7 @@ func (q *Queries) EdgesAsOf(ctx context.Context, arg EdgesAsOfParams) ([]EdgesAs
 }
 
 const memoryNode = `-- name: MemoryNode :one
-select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason from memory_nodes where subject_id = $1 and id = $2
+select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason, details_sealed from memory_nodes where subject_id = $1 and id = $2
 `
 
 func (q *Queries) MemoryNode(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (MemoryNode, error) {
@@ -116,12 +116,13 @@ func (q *Queries) MemoryNode(ctx context.Context, subjectID uuid.UUID, iD uuid.U
 		&i.ClosedAt,
 		&i.RetractedAt,
 		&i.Reason,
+		&i.DetailsSealed,
 	)
 	return i, err
 }
 
 const nodesAsOf = `-- name: NodesAsOf :many
-select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason from memory_nodes n
+select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason, details_sealed from memory_nodes n
 where n.subject_id = $1 and n.id > $2::uuid and n.kind <> 'vault'
   and n.said_at <= $3::timestamptz and (n.valid_to is null or n.valid_to > $3::timestamptz or n.closed_at > $4::timestamptz)
   and n.recorded_at <= $4::timestamptz and (n.retracted_at is null or n.retracted_at > $4::timestamptz)
@@ -180,6 +181,7 @@ func (q *Queries) NodesAsOf(ctx context.Context, arg NodesAsOfParams) ([]MemoryN
 			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
+			&i.DetailsSealed,
 		); err != nil {
 			return nil, err
 		}

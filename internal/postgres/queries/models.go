@@ -112,6 +112,7 @@ type MemoryNode struct {
 	ClosedAt      *time.Time
 	RetractedAt   *time.Time
 	Reason        *string
+	DetailsSealed []byte
 }
 
 type MemoryWrite struct {
