@@ -68,6 +68,10 @@ var (
 	putAside     = call[memory.GiveUpInput, struct{}]{"memory.GiveUp", on(QueueMemory, patient)}
 	importPage   = call[memory.ImportInput, memory.ImportedPage]{"memory.ImportPage", on(QueueBatch, lengthy)}
 
+	forget         = call[memory.ForgettingRef, struct{}]{"memory.Forget", on(QueueMemory, patient)}
+	forgetCopies   = call[memory.ForgettingRef, struct{}]{"memory.ForgetCopies", on(QueueMemory, lengthy)}
+	proveForgotten = call[memory.ForgettingRef, memory.Receipt]{"memory.ProveForgotten", on(QueueMemory, patient)}
+
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
 

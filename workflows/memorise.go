@@ -69,7 +69,7 @@ func (m *memorising) keep(ctx workflow.Context) error {
 		return err
 	}
 	m.state = memory.WriteStored
-	if _, err := indexVectors.run(ctx, memory.IndexInput{Ref: m.in.Ref, Nodes: kept.Nodes, Origin: m.in.Origin}); err != nil {
+	if _, err := indexVectors.run(ctx, memory.IndexInput{Ref: m.in.Ref, Nodes: kept.Nodes, Gone: kept.Gone, Origin: m.in.Origin}); err != nil {
 		// The rows hold the vectors; the nightly consolidation copies them.
 		m.log.Warn("vectors are left to the nightly consolidation", "error", err)
 		return nil

@@ -38,7 +38,7 @@ type Import struct {
 	ID         uuid.UUID
 	AcceptedAt time.Time
 	// Total is the sum of the others.
-	Total, Queued, Stored, Searchable, Failed int
+	Total, Queued, Stored, Searchable, Failed, Forgotten int
 }
 
 // AcceptImport makes the rows of a past conversation, sealed, all or none, or finds
@@ -114,7 +114,7 @@ func (s *Store) Import(ctx context.Context, subject, id uuid.UUID) (i Import, er
 func importOf(row queries.MemoryImportRow) Import {
 	return Import{
 		ID: row.ID, AcceptedAt: row.AcceptedAt, Total: int(row.Total), Queued: int(row.Queued),
-		Stored: int(row.Stored), Searchable: int(row.Searchable), Failed: int(row.Failed),
+		Stored: int(row.Stored), Searchable: int(row.Searchable), Failed: int(row.Failed), Forgotten: int(row.Forgotten),
 	}
 }
 

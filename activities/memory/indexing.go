@@ -26,6 +26,9 @@ func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, 
 		return Indexed{}, failure.New(failure.InvalidInput, "indexing needs the subject and interaction", nil)
 	}
 	started := a.now()
+	if err := a.index.Delete(ctx, in.Ref.Subject, in.Gone...); err != nil {
+		return Indexed{}, fmt.Errorf("take memories of interaction %s out of the index: %w", in.Ref.Interaction, err)
+	}
 	if in.Origin.interaction() {
 		a.steps.Begin(in.Ref, interaction.MemoryIndexing)
 	}

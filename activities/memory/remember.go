@@ -59,9 +59,21 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 		if err := q.LockMemories(ctx, in.Ref.Subject); err != nil {
 			return fmt.Errorf("wait for other writes: %w", err)
 		}
-		w := writing{q: q, keys: keys, ref: in.Ref}
+		forgotten, err := q.IsForgotten(ctx, in.Ref.Subject, in.Ref.Interaction)
+		if err != nil {
+			return fmt.Errorf("ask whether it was forgotten: %w", err)
+		}
+		if forgotten {
+			return failure.New(failure.NotFound, "the person had it forgotten", nil)
+		}
+		w := writing{q: q, keys: keys, ref: in.Ref, replaces: in.Replaces, now: a.now().UTC()}
 		if kept.Nodes, err = w.keep(ctx, draft); err != nil {
 			return err
+		}
+		if in.Replaces != uuid.Nil {
+			if kept.Gone, err = q.TakenBack(ctx, in.Ref.Subject, in.Replaces); err != nil {
+				return fmt.Errorf("list what is taken back: %w", err)
+			}
 		}
 		if err := q.MemoryStored(ctx, a.now().UTC(), in.Ref.Subject, in.Ref.Interaction); err != nil {
 			return fmt.Errorf("note that it is stored: %w", err)
@@ -204,6 +216,9 @@ type writing struct {
 	q    *queries.Queries
 	keys *keyring.Keys
 	ref  interaction.Ref
+	// replaces is the turn that is corrected; zero for none.
+	replaces uuid.UUID
+	now      time.Time
 	// edges found so far; their ordinals make their ids.
 	edges []edge
 }
@@ -223,6 +238,7 @@ const (
 	about       = "about"
 	fact        = "fact"
 	contradicts = "contradicts"
+	replaces    = "replaces"
 	partOf      = "part_of"
 	instanceOf  = "instance_of"
 )
@@ -250,6 +266,12 @@ func (w *writing) keep(ctx context.Context, d draft) ([]uuid.UUID, error) {
 }
 
 func (w *writing) keepRest(ctx context.Context, d draft) error {
+	if w.replaces != uuid.Nil {
+		if err := w.takeBack(ctx, w.replaces); err != nil {
+			return err
+		}
+		w.connect(d.turn.id, replaces, w.replaces, d.saidAt)
+	}
 	if err := w.followSession(ctx, d.turn); err != nil {
 		return err
 	}

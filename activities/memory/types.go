@@ -96,17 +96,22 @@ type RememberInput struct {
 	Analysis *mirror.Analysis `json:"analysis,omitempty"`
 	// Origin is how it was said; "" for [Told].
 	Origin Origin `json:"origin,omitempty"`
+	// Replaces is the turn that this corrects; zero for none.
+	Replaces uuid.UUID `json:"replaces,omitzero"`
 }
 
 // Remembered names the nodes that the interaction left in the graph.
 type Remembered struct {
 	Nodes []uuid.UUID `json:"nodes"`
+	// Gone are those that it took back, and that the vector index has to lose.
+	Gone []uuid.UUID `json:"gone,omitempty"`
 }
 
 // IndexInput names the nodes whose vectors go to Weaviate.
 type IndexInput struct {
 	Ref   interaction.Ref `json:"ref"`
 	Nodes []uuid.UUID     `json:"nodes"`
+	Gone  []uuid.UUID     `json:"gone,omitempty"`
 	// Origin is how it was said; "" for [Told].
 	Origin Origin `json:"origin,omitempty"`
 }

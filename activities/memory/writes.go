@@ -47,6 +47,8 @@ const (
 	WriteSearchable WriteState = "searchable"
 	// WriteFailed: no retry mended it; it waits to be tried again by hand.
 	WriteFailed WriteState = "failed"
+	// WriteForgotten: it is gone and does not come back, whatever is repeated.
+	WriteForgotten WriteState = "forgotten"
 )
 
 // Write is something on its way into memory.
@@ -92,6 +94,8 @@ type Offer struct {
 	Session uuid.UUID
 	Content Content
 	SaidAt  time.Time
+	// Replaces is the turn that this corrects; zero for none.
+	Replaces uuid.UUID
 }
 
 // Store reads a person's memory and takes what is to change in it. It is safe for
@@ -134,7 +138,7 @@ func (s *Store) Accept(ctx context.Context, o Offer) (w Write, start RememberInp
 	var row queries.MemoryWrite
 	err = s.db.Write(ctx, o.Subject, func(ctx context.Context, q *queries.Queries) (err error) {
 		fresh, err = q.InsertMemoryWrite(ctx, queries.InsertMemoryWriteParams{
-			SubjectID: o.Subject, ID: id, SessionID: session, ContentSealed: content, BodyHmac: body,
+			SubjectID: o.Subject, ID: id, SessionID: session, ContentSealed: content, BodyHmac: body, Replaces: unlessZero(o.Replaces),
 			SaidAt: o.SaidAt.UTC().Truncate(time.Microsecond), AcceptedAt: now,
 		})
 		if err != nil {
@@ -162,10 +166,14 @@ func nameRequest(keys *keyring.Keys, what, key string) uuid.UUID {
 }
 
 func startOf(row queries.MemoryWrite, workflow, words string) RememberInput {
-	return RememberInput{
+	in := RememberInput{
 		Ref:  interaction.Ref{Subject: row.SubjectID, Session: row.SessionID, Interaction: row.ID, Workflow: workflow},
 		Text: words, SaidAt: row.SaidAt, Origin: Origin(row.Origin),
 	}
+	if row.Replaces != nil {
+		in.Replaces = *row.Replaces
+	}
+	return in
 }
 
 // Write is one of the person's writes. Errors: [failure.NotFound].

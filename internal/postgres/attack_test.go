@@ -106,7 +106,7 @@ func roleOf(name string) string {
 
 // deletedByRow are the tables of what a person can have forgotten.
 var deletedByRow = map[string]bool{
-	"memory_nodes": true, "memory_terms": true, "memory_edges": true, "memory_evidence": true, "memory_writes": true, "memory_imports": true,
+	"memory_nodes": true, "memory_terms": true, "memory_edges": true, "memory_evidence": true,
 }
 
 func TestEveryTableOfPeopleIsGuarded(t *testing.T) {

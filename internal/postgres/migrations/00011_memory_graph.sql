@@ -75,7 +75,8 @@ select meai_shard('memory_imports');
 select meai_protect('memory_imports');
 
 -- What is on its way into memory: queued, stored in the graph, searchable in the
--- vector index; or failed, and to be tried again by hand.
+-- vector index; failed, and to be tried again by hand; or forgotten, and never to come
+-- back, whatever is repeated.
 create table memory_writes (
   subject_id     uuid not null,
   id             uuid not null,
@@ -83,7 +84,7 @@ create table memory_writes (
   origin         text not null check (origin in ('told', 'stored', 'imported')),
   import_id      uuid,
   position       int,
-  state          text not null default 'queued' check (state in ('queued', 'stored', 'searchable', 'failed')),
+  state          text not null default 'queued' check (state in ('queued', 'stored', 'searchable', 'failed', 'forgotten')),
   failure        text,
   -- Null for an interaction, whose words are in its own row, and once stored.
   content_sealed bytea,
@@ -100,7 +101,7 @@ create table memory_writes (
   check ((state = 'failed') = (failure is not null))
 ) partition by hash (subject_id);
 create unique index memory_writes_import on memory_writes (subject_id, import_id, position) where import_id is not null;
-create index memory_writes_open on memory_writes (subject_id, state, accepted_at, id) where state <> 'searchable';
+create index memory_writes_open on memory_writes (subject_id, state, accepted_at, id) where state in ('queued', 'stored', 'failed');
 select meai_shard('memory_writes');
 select meai_protect('memory_writes');
 
@@ -111,6 +112,8 @@ create table memory_forgettings (
   id           uuid not null,
   state        text not null default 'previewed' check (state in ('previewed', 'confirmed', 'forgotten')),
   nodes        uuid[] not null,
+  -- The interactions and writes that the memories came with.
+  sources      uuid[] not null,
   counts       jsonb not null,
   previewed_at timestamptz not null,
   expires_at   timestamptz not null,
@@ -125,4 +128,4 @@ select meai_protect('memory_forgettings');
 
 -- To forget is to delete. Only memory is deleted row by row; row-level security
 -- confines it to the person's own.
-grant delete on memory_nodes, memory_terms, memory_edges, memory_evidence, memory_writes, memory_imports to meai_app;
+grant delete on memory_nodes, memory_terms, memory_edges, memory_evidence to meai_app;

@@ -82,6 +82,53 @@ func (q *Queries) EdgesAsOf(ctx context.Context, arg EdgesAsOfParams) ([]EdgesAs
 	return items, nil
 }
 
+const factsClosedBy = `-- name: FactsClosedBy :many
+select e.subject_id, e.id, e.from_id, e.to_id, e.relation, e.strength, e.valid_from, e.valid_to, e.recorded_at, e.retracted_at, e.inferred, e.closed_at, e.label_sealed, e.slot_hmac, e.reason, e.closed_by from memory_edges e
+where e.subject_id = $1 and e.closed_by = any($2::uuid[]) and e.retracted_at is null
+  and not exists (select 1 from memory_edges o
+    where o.subject_id = $1 and o.from_id = e.from_id and o.slot_hmac = e.slot_hmac and o.relation = 'fact'
+      and o.id <> e.id and o.valid_to is null and o.retracted_at is null)
+order by e.valid_from, e.id
+`
+
+// What the given facts or turns had closed, unless something else is in its place.
+func (q *Queries) FactsClosedBy(ctx context.Context, subjectID uuid.UUID, closers []uuid.UUID) ([]MemoryEdge, error) {
+	rows, err := q.db.Query(ctx, factsClosedBy, subjectID, closers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MemoryEdge
+	for rows.Next() {
+		var i MemoryEdge
+		if err := rows.Scan(
+			&i.SubjectID,
+			&i.ID,
+			&i.FromID,
+			&i.ToID,
+			&i.Relation,
+			&i.Strength,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.RecordedAt,
+			&i.RetractedAt,
+			&i.Inferred,
+			&i.ClosedAt,
+			&i.LabelSealed,
+			&i.SlotHmac,
+			&i.Reason,
+			&i.ClosedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const memoryNode = `-- name: MemoryNode :one
 select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason, details_sealed from memory_nodes where subject_id = $1 and id = $2
 `
@@ -206,17 +253,40 @@ func (q *Queries) PinMemory(ctx context.Context, at *time.Time, subjectID uuid.U
 	return result.RowsAffected(), nil
 }
 
-const reopenFacts = `-- name: ReopenFacts :exec
-update memory_edges e set valid_to = null, closed_at = null, closed_by = null, reason = null
-where e.subject_id = $1 and e.closed_by = any($2::uuid[]) and e.retracted_at is null
-  and not exists (select 1 from memory_edges o
-    where o.subject_id = $1 and o.from_id = e.from_id and o.slot_hmac = e.slot_hmac and o.relation = 'fact'
-      and o.id <> e.id and o.valid_to is null and o.retracted_at is null)
+const reopenFact = `-- name: ReopenFact :exec
+with old as (
+  update memory_edges e set retracted_at = $3, reason = 'corrected'
+  where e.subject_id = $1 and e.id = $2
+  returning e.subject_id, e.id, e.from_id, e.to_id, e.relation, e.strength, e.valid_from, e.valid_to, e.recorded_at, e.retracted_at, e.inferred, e.closed_at, e.label_sealed, e.slot_hmac, e.reason, e.closed_by
+), again as (
+  insert into memory_edges (subject_id, id, from_id, to_id, relation, strength, label_sealed, slot_hmac, valid_from, inferred)
+  select o.subject_id, $4::uuid, o.from_id, o.to_id, o.relation, o.strength, $5, o.slot_hmac, o.valid_from, o.inferred from old o
+  on conflict do nothing
+  returning subject_id, id
+)
+insert into memory_evidence (subject_id, edge_id, turn_id)
+select a.subject_id, a.id, v.turn_id from again a
+join memory_evidence v on v.subject_id = $1 and v.edge_id = $2
 `
 
-// What the given facts or turns had closed holds again, unless something else is in its place.
-func (q *Queries) ReopenFacts(ctx context.Context, subjectID uuid.UUID, closers []uuid.UUID) error {
-	_, err := q.db.Exec(ctx, reopenFacts, subjectID, closers)
+type ReopenFactParams struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	At          *time.Time
+	Again       uuid.UUID
+	LabelSealed []byte
+}
+
+// A fact holds again as a version of its own, on the same evidence; what was believed
+// meanwhile stays to be seen in the old one.
+func (q *Queries) ReopenFact(ctx context.Context, arg ReopenFactParams) error {
+	_, err := q.db.Exec(ctx, reopenFact,
+		arg.SubjectID,
+		arg.ID,
+		arg.At,
+		arg.Again,
+		arg.LabelSealed,
+	)
 	return err
 }
 
@@ -288,6 +358,36 @@ returning n.id
 // Takes a turn and its moment back, because another is put in its place, and names them.
 func (q *Queries) RetractTurn(ctx context.Context, at *time.Time, subjectID uuid.UUID, turnID uuid.UUID) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, retractTurn, at, subjectID, turnID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takenBack = `-- name: TakenBack :many
+select n.id from memory_nodes n
+where n.subject_id = $1 and n.retracted_at is not null
+  and (n.id = $2 or (n.kind = 'marker' and exists (
+    select 1 from memory_edges e
+    where e.subject_id = $1 and e.from_id = n.id and e.to_id = $2 and e.relation = 'part_of')))
+order by n.id
+`
+
+// The turn that was corrected, and its moment.
+func (q *Queries) TakenBack(ctx context.Context, subjectID uuid.UUID, turnID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, takenBack, subjectID, turnID)
 	if err != nil {
 		return nil, err
 	}

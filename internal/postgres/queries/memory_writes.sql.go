@@ -77,8 +77,8 @@ func (q *Queries) InsertMemoryImport(ctx context.Context, arg InsertMemoryImport
 
 const insertMemoryWrite = `-- name: InsertMemoryWrite :one
 with made as (
-  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, said_at, accepted_at, changed_at)
-  values ($1, $2, $3, 'stored', $4, $5, $6, $7, $7)
+  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at)
+  values ($1, $2, $3, 'stored', $4, $5, $6, $7, $8, $8)
   on conflict do nothing
   returning id
 )
@@ -91,6 +91,7 @@ type InsertMemoryWriteParams struct {
 	SessionID     uuid.UUID
 	ContentSealed []byte
 	BodyHmac      []byte
+	Replaces      *uuid.UUID
 	SaidAt        time.Time
 	AcceptedAt    time.Time
 }
@@ -103,12 +104,24 @@ func (q *Queries) InsertMemoryWrite(ctx context.Context, arg InsertMemoryWritePa
 		arg.SessionID,
 		arg.ContentSealed,
 		arg.BodyHmac,
+		arg.Replaces,
 		arg.SaidAt,
 		arg.AcceptedAt,
 	)
 	var made bool
 	err := row.Scan(&made)
 	return made, err
+}
+
+const isForgotten = `-- name: IsForgotten :one
+select exists (select 1 from memory_writes where subject_id = $1 and id = $2 and state = 'forgotten')
+`
+
+func (q *Queries) IsForgotten(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, isForgotten, subjectID, iD)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const memoryFailed = `-- name: MemoryFailed :exec
@@ -138,7 +151,8 @@ select i.subject_id, i.id, i.body_hmac, i.total, i.accepted_at,
   count(*) filter (where w.state = 'queued')::int as queued,
   count(*) filter (where w.state = 'stored')::int as stored,
   count(*) filter (where w.state = 'searchable')::int as searchable,
-  count(*) filter (where w.state = 'failed')::int as failed
+  count(*) filter (where w.state = 'failed')::int as failed,
+  count(*) filter (where w.state = 'forgotten')::int as forgotten
 from memory_imports i
 join memory_writes w on w.subject_id = $1 and w.import_id = i.id
 where i.subject_id = $1 and i.id = $2
@@ -155,6 +169,7 @@ type MemoryImportRow struct {
 	Stored     int32
 	Searchable int32
 	Failed     int32
+	Forgotten  int32
 }
 
 func (q *Queries) MemoryImport(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (MemoryImportRow, error) {
@@ -170,6 +185,7 @@ func (q *Queries) MemoryImport(ctx context.Context, subjectID uuid.UUID, iD uuid
 		&i.Stored,
 		&i.Searchable,
 		&i.Failed,
+		&i.Forgotten,
 	)
 	return i, err
 }

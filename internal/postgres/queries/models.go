@@ -85,6 +85,20 @@ type MemoryEdge struct {
 	ClosedBy    *uuid.UUID
 }
 
+type MemoryForgetting struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	State       string
+	Nodes       []uuid.UUID
+	Sources     []uuid.UUID
+	Counts      []byte
+	PreviewedAt time.Time
+	ExpiresAt   time.Time
+	ConfirmedAt *time.Time
+	ForgottenAt *time.Time
+	Receipt     []byte
+}
+
 type MemoryNode struct {
 	SubjectID     uuid.UUID
 	ID            uuid.UUID

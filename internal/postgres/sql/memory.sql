@@ -35,10 +35,10 @@ on conflict do nothing;
 -- name: TurnsAround :one
 select
   (select b.id from memory_nodes b
-   where b.subject_id = @subject_id and b.session_id = @session_id and b.kind = 'turn' and (b.said_at, b.id) < (@said_at::timestamptz, @id::uuid)
+   where b.subject_id = @subject_id and b.session_id = @session_id and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < (@said_at::timestamptz, @id::uuid)
    order by b.said_at desc, b.id desc limit 1)::uuid as previous,
   (select a.id from memory_nodes a
-   where a.subject_id = @subject_id and a.session_id = @session_id and a.kind = 'turn' and (a.said_at, a.id) > (@said_at::timestamptz, @id::uuid)
+   where a.subject_id = @subject_id and a.session_id = @session_id and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > (@said_at::timestamptz, @id::uuid)
    order by a.said_at, a.id limit 1)::uuid as next;
 
 -- name: RepointFollows :execrows
@@ -86,5 +86,6 @@ with recursive reached as (
 )
 select distinct on (r.id) r.id, r.depth, r.relation, r.strength
 from reached r
+join memory_nodes n on n.subject_id = @subject_id and n.id = r.id and n.retracted_at is null
 where r.depth > 0
 order by r.id, r.depth, r.strength desc;

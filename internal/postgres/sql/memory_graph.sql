@@ -59,10 +59,37 @@ returning e.id;
 update memory_edges set retracted_at = @at, reason = 'corrected'
 where subject_id = @subject_id and id = @id and relation = 'fact' and retracted_at is null;
 
--- What the given facts or turns had closed holds again, unless something else is in its place.
--- name: ReopenFacts :exec
-update memory_edges e set valid_to = null, closed_at = null, closed_by = null, reason = null
+-- What the given facts or turns had closed, unless something else is in its place.
+-- name: FactsClosedBy :many
+select e.* from memory_edges e
 where e.subject_id = @subject_id and e.closed_by = any(@closers::uuid[]) and e.retracted_at is null
   and not exists (select 1 from memory_edges o
     where o.subject_id = @subject_id and o.from_id = e.from_id and o.slot_hmac = e.slot_hmac and o.relation = 'fact'
-      and o.id <> e.id and o.valid_to is null and o.retracted_at is null);
+      and o.id <> e.id and o.valid_to is null and o.retracted_at is null)
+order by e.valid_from, e.id;
+
+-- A fact holds again as a version of its own, on the same evidence; what was believed
+-- meanwhile stays to be seen in the old one.
+-- name: ReopenFact :exec
+with old as (
+  update memory_edges e set retracted_at = @at, reason = 'corrected'
+  where e.subject_id = @subject_id and e.id = @id
+  returning e.*
+), again as (
+  insert into memory_edges (subject_id, id, from_id, to_id, relation, strength, label_sealed, slot_hmac, valid_from, inferred)
+  select o.subject_id, @again::uuid, o.from_id, o.to_id, o.relation, o.strength, @label_sealed, o.slot_hmac, o.valid_from, o.inferred from old o
+  on conflict do nothing
+  returning subject_id, id
+)
+insert into memory_evidence (subject_id, edge_id, turn_id)
+select a.subject_id, a.id, v.turn_id from again a
+join memory_evidence v on v.subject_id = @subject_id and v.edge_id = @id;
+
+-- The turn that was corrected, and its moment.
+-- name: TakenBack :many
+select n.id from memory_nodes n
+where n.subject_id = @subject_id and n.retracted_at is not null
+  and (n.id = @turn_id or (n.kind = 'marker' and exists (
+    select 1 from memory_edges e
+    where e.subject_id = @subject_id and e.from_id = n.id and e.to_id = @turn_id and e.relation = 'part_of')))
+order by n.id;

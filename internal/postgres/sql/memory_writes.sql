@@ -1,8 +1,8 @@
 -- Makes what is to be remembered; false: there is one of this id already.
 -- name: InsertMemoryWrite :one
 with made as (
-  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, said_at, accepted_at, changed_at)
-  values (@subject_id, @id, @session_id, 'stored', @content_sealed, @body_hmac, @said_at, @accepted_at, @accepted_at)
+  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at)
+  values (@subject_id, @id, @session_id, 'stored', @content_sealed, @body_hmac, sqlc.narg(replaces), @said_at, @accepted_at, @accepted_at)
   on conflict do nothing
   returning id
 )
@@ -57,7 +57,8 @@ select i.*,
   count(*) filter (where w.state = 'queued')::int as queued,
   count(*) filter (where w.state = 'stored')::int as stored,
   count(*) filter (where w.state = 'searchable')::int as searchable,
-  count(*) filter (where w.state = 'failed')::int as failed
+  count(*) filter (where w.state = 'failed')::int as failed,
+  count(*) filter (where w.state = 'forgotten')::int as forgotten
 from memory_imports i
 join memory_writes w on w.subject_id = @subject_id and w.import_id = i.id
 where i.subject_id = @subject_id and i.id = @id
@@ -69,3 +70,6 @@ select * from memory_writes
 where subject_id = @subject_id and import_id = @import_id and state = 'queued'
 order by position
 limit @page;
+
+-- name: IsForgotten :one
+select exists (select 1 from memory_writes where subject_id = $1 and id = $2 and state = 'forgotten');
