@@ -462,6 +462,27 @@ func (e FilterLayer) Valid() bool {
 	}
 }
 
+// Defines values for ForgettingState.
+const (
+	ForgettingStateConfirmed ForgettingState = "confirmed"
+	ForgettingStateForgotten ForgettingState = "forgotten"
+	ForgettingStatePreviewed ForgettingState = "previewed"
+)
+
+// Valid indicates whether the value is a known member of the ForgettingState enum.
+func (e ForgettingState) Valid() bool {
+	switch e {
+	case ForgettingStateConfirmed:
+		return true
+	case ForgettingStateForgotten:
+		return true
+	case ForgettingStatePreviewed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusUp HealthStatus = "up"
@@ -582,6 +603,42 @@ func (e MeMethod) Valid() bool {
 	}
 }
 
+// Defines values for MemoryEdgeRelation.
+const (
+	MemoryEdgeRelationAbout       MemoryEdgeRelation = "about"
+	MemoryEdgeRelationContradicts MemoryEdgeRelation = "contradicts"
+	MemoryEdgeRelationFact        MemoryEdgeRelation = "fact"
+	MemoryEdgeRelationFollows     MemoryEdgeRelation = "follows"
+	MemoryEdgeRelationInstanceOf  MemoryEdgeRelation = "instance_of"
+	MemoryEdgeRelationPartOf      MemoryEdgeRelation = "part_of"
+	MemoryEdgeRelationReinforces  MemoryEdgeRelation = "reinforces"
+	MemoryEdgeRelationReplaces    MemoryEdgeRelation = "replaces"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEdgeRelation enum.
+func (e MemoryEdgeRelation) Valid() bool {
+	switch e {
+	case MemoryEdgeRelationAbout:
+		return true
+	case MemoryEdgeRelationContradicts:
+		return true
+	case MemoryEdgeRelationFact:
+		return true
+	case MemoryEdgeRelationFollows:
+		return true
+	case MemoryEdgeRelationInstanceOf:
+		return true
+	case MemoryEdgeRelationPartOf:
+		return true
+	case MemoryEdgeRelationReinforces:
+		return true
+	case MemoryEdgeRelationReplaces:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryKind.
 const (
 	MemoryKindEcho      MemoryKind = "echo"
@@ -603,6 +660,57 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryOrigin.
+const (
+	MemoryOriginImported MemoryOrigin = "imported"
+	MemoryOriginInferred MemoryOrigin = "inferred"
+	MemoryOriginStored   MemoryOrigin = "stored"
+	MemoryOriginTold     MemoryOrigin = "told"
+)
+
+// Valid indicates whether the value is a known member of the MemoryOrigin enum.
+func (e MemoryOrigin) Valid() bool {
+	switch e {
+	case MemoryOriginImported:
+		return true
+	case MemoryOriginInferred:
+		return true
+	case MemoryOriginStored:
+		return true
+	case MemoryOriginTold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryWriteState.
+const (
+	MemoryWriteStateFailed     MemoryWriteState = "failed"
+	MemoryWriteStateForgotten  MemoryWriteState = "forgotten"
+	MemoryWriteStateQueued     MemoryWriteState = "queued"
+	MemoryWriteStateSearchable MemoryWriteState = "searchable"
+	MemoryWriteStateStored     MemoryWriteState = "stored"
+)
+
+// Valid indicates whether the value is a known member of the MemoryWriteState enum.
+func (e MemoryWriteState) Valid() bool {
+	switch e {
+	case MemoryWriteStateFailed:
+		return true
+	case MemoryWriteStateForgotten:
+		return true
+	case MemoryWriteStateQueued:
+		return true
+	case MemoryWriteStateSearchable:
+		return true
+	case MemoryWriteStateStored:
 		return true
 	default:
 		return false
@@ -911,6 +1019,7 @@ const (
 	ResponseSourceComposed  ResponseSource = "composed"
 	ResponseSourceCrisis    ResponseSource = "crisis"
 	ResponseSourceFallback  ResponseSource = "fallback"
+	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
 )
 
@@ -922,6 +1031,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceCrisis:
 		return true
 	case ResponseSourceFallback:
+		return true
+	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
 		return true
@@ -1080,6 +1191,60 @@ func (e StepStep) Valid() bool {
 	}
 }
 
+// Defines values for StoredMemoryEntityType.
+const (
+	StoredMemoryEntityTypeActivity     StoredMemoryEntityType = "activity"
+	StoredMemoryEntityTypeAnimal       StoredMemoryEntityType = "animal"
+	StoredMemoryEntityTypeOrganisation StoredMemoryEntityType = "organisation"
+	StoredMemoryEntityTypePerson       StoredMemoryEntityType = "person"
+	StoredMemoryEntityTypePlace        StoredMemoryEntityType = "place"
+	StoredMemoryEntityTypeSelf         StoredMemoryEntityType = "self"
+	StoredMemoryEntityTypeThing        StoredMemoryEntityType = "thing"
+)
+
+// Valid indicates whether the value is a known member of the StoredMemoryEntityType enum.
+func (e StoredMemoryEntityType) Valid() bool {
+	switch e {
+	case StoredMemoryEntityTypeActivity:
+		return true
+	case StoredMemoryEntityTypeAnimal:
+		return true
+	case StoredMemoryEntityTypeOrganisation:
+		return true
+	case StoredMemoryEntityTypePerson:
+		return true
+	case StoredMemoryEntityTypePlace:
+		return true
+	case StoredMemoryEntityTypeSelf:
+		return true
+	case StoredMemoryEntityTypeThing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidityReason.
+const (
+	ValidityReasonCorrected  ValidityReason = "corrected"
+	ValidityReasonDenied     ValidityReason = "denied"
+	ValidityReasonSuperseded ValidityReason = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ValidityReason enum.
+func (e ValidityReason) Valid() bool {
+	switch e {
+	case ValidityReasonCorrected:
+		return true
+	case ValidityReasonDenied:
+		return true
+	case ValidityReasonSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetResourceParamsDetail.
 const (
 	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
@@ -1119,6 +1284,42 @@ func (e ListEscalationsParamsState) Valid() bool {
 	case ListEscalationsParamsStateOpen:
 		return true
 	case ListEscalationsParamsStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StoreMemoryParamsWait.
+const (
+	StoreMemoryParamsWaitSearchable StoreMemoryParamsWait = "searchable"
+	StoreMemoryParamsWaitStored     StoreMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the StoreMemoryParamsWait enum.
+func (e StoreMemoryParamsWait) Valid() bool {
+	switch e {
+	case StoreMemoryParamsWaitSearchable:
+		return true
+	case StoreMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectMemoryParamsWait.
+const (
+	CorrectMemoryParamsWaitSearchable CorrectMemoryParamsWait = "searchable"
+	CorrectMemoryParamsWaitStored     CorrectMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the CorrectMemoryParamsWait enum.
+func (e CorrectMemoryParamsWait) Valid() bool {
+	switch e {
+	case CorrectMemoryParamsWaitSearchable:
+		return true
+	case CorrectMemoryParamsWaitStored:
 		return true
 	default:
 		return false
@@ -1446,6 +1647,26 @@ type Evidence struct {
 	Start int    `json:"start"`
 }
 
+// Fact defines model for Fact.
+type Fact struct {
+	Evidence  []openapi_types.UUID `json:"evidence"`
+	Id        openapi_types.UUID   `json:"id"`
+	Inferred  bool                 `json:"inferred"`
+	Label     string               `json:"label"`
+	Object    NamedEntity          `json:"object"`
+	Strength  Score                `json:"strength"`
+	Subject   NamedEntity          `json:"subject"`
+	ValidFrom time.Time            `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// Facts defines model for Facts.
+type Facts struct {
+	Facts []Fact `json:"facts"`
+}
+
 // Feedback defines model for Feedback.
 type Feedback struct {
 	// About Exactly one of them.
@@ -1482,6 +1703,56 @@ type FieldErrorIn string
 
 // FilterLayer defines model for FilterLayer.
 type FilterLayer string
+
+// Forgetting defines model for Forgetting.
+type Forgetting struct {
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// Counts What goes, by kind.
+	Counts map[string]int `json:"counts"`
+
+	// ExpiresAt Until when it can be confirmed.
+	ExpiresAt   time.Time          `json:"expires_at"`
+	ForgottenAt time.Time          `json:"forgotten_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+
+	// Memories The first 100 of what would go; of a new preview only.
+	Memories    []StoredMemory     `json:"memories,omitempty,omitzero"`
+	PreviewedAt time.Time          `json:"previewed_at"`
+	Receipt     *ForgettingReceipt `json:"receipt,omitempty"`
+	State       ForgettingState    `json:"state"`
+}
+
+// ForgettingState defines model for Forgetting.State.
+type ForgettingState string
+
+// ForgettingReceipt defines model for ForgettingReceipt.
+type ForgettingReceipt struct {
+	Deleted map[string]int `json:"deleted"`
+
+	// Left What a search of each store found afterwards.
+	Left map[string]int `json:"left"`
+
+	// Signed A signed note of all this by the system.
+	Signed     string    `json:"signed"`
+	VerifiedAt time.Time `json:"verified_at"`
+}
+
+// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+type ForgettingSelection struct {
+	// Entity A person, place or thing, with all that is about it.
+	Entity string `json:"entity,omitempty,omitzero"`
+
+	// From What was said at or after this time.
+	From     time.Time            `json:"from,omitempty,omitzero"`
+	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Theme What holds every one of these words.
+	Theme string `json:"theme,omitempty,omitzero"`
+
+	// To What was said before this time; now without it.
+	To time.Time `json:"to,omitempty,omitzero"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -1643,8 +1914,64 @@ type Memory struct {
 	Text          string             `json:"text"`
 }
 
+// MemoryCorrection defines model for MemoryCorrection.
+type MemoryCorrection struct {
+	Text string `json:"text"`
+}
+
+// MemoryEdge defines model for MemoryEdge.
+type MemoryEdge struct {
+	// ClosedBy The fact that took its place, or the memory that denied it.
+	ClosedBy openapi_types.UUID `json:"closed_by,omitempty,omitzero"`
+
+	// Evidence The turns that a fact rests on.
+	Evidence []openapi_types.UUID `json:"evidence,omitempty,omitzero"`
+	From     openapi_types.UUID   `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+
+	// Inferred A model's reading, not the person's plain words.
+	Inferred bool `json:"inferred"`
+
+	// Label What a fact says between the two, such as `lives in`.
+	Label     string             `json:"label,omitempty,omitzero"`
+	Relation  MemoryEdgeRelation `json:"relation"`
+	Strength  Score              `json:"strength"`
+	To        openapi_types.UUID `json:"to"`
+	ValidFrom time.Time          `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// MemoryEdgeRelation defines model for MemoryEdge.Relation.
+type MemoryEdgeRelation string
+
+// MemoryGraph defines model for MemoryGraph.
+type MemoryGraph struct {
+	Edges      []MemoryEdge        `json:"edges"`
+	Memories   []StoredMemory      `json:"memories"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// MemoryImport defines model for MemoryImport.
+type MemoryImport struct {
+	AcceptedAt time.Time          `json:"accepted_at"`
+	Failed     int                `json:"failed"`
+	Forgotten  int                `json:"forgotten"`
+	Id         openapi_types.UUID `json:"id"`
+	Queued     int                `json:"queued"`
+	Searchable int                `json:"searchable"`
+	Stored     int                `json:"stored"`
+
+	// Total The sum of the others.
+	Total int `json:"total"`
+}
+
 // MemoryKind defines model for MemoryKind.
 type MemoryKind string
+
+// MemoryOrigin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+type MemoryOrigin string
 
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
@@ -1668,6 +1995,45 @@ type MemoryUse struct {
 	SaidAt time.Time          `json:"said_at"`
 	Score  Score              `json:"score"`
 	Text   string             `json:"text"`
+}
+
+// MemoryWrite defines model for MemoryWrite.
+type MemoryWrite struct {
+	AcceptedAt time.Time `json:"accepted_at"`
+
+	// ChangedAt When it came into its state.
+	ChangedAt time.Time `json:"changed_at"`
+
+	// Failure A code such as `InvalidInput`, of what failed.
+	Failure string `json:"failure,omitempty,omitzero"`
+
+	// Id Names the write, and is the `interaction_id` of what it leaves.
+	Id       openapi_types.UUID `json:"id"`
+	ImportId openapi_types.UUID `json:"import_id,omitempty,omitzero"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin MemoryOrigin `json:"origin"`
+
+	// Position Its line in the import, from 1.
+	Position  int                `json:"position,omitempty,omitzero"`
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	State     MemoryWriteState   `json:"state"`
+}
+
+// MemoryWritePage defines model for MemoryWritePage.
+type MemoryWritePage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Writes     []MemoryWrite       `json:"writes"`
+}
+
+// MemoryWriteState defines model for MemoryWriteState.
+type MemoryWriteState string
+
+// NamedEntity defines model for NamedEntity.
+type NamedEntity struct {
+	Id   openapi_types.UUID `json:"id"`
+	Name string             `json:"name"`
 }
 
 // Need defines model for Need.
@@ -1735,6 +2101,19 @@ type NewFeedback struct {
 type NewInteraction struct {
 	Context *InteractionContext `json:"context,omitempty"`
 	Input   InteractionInput    `json:"input"`
+}
+
+// NewMemory defines model for NewMemory.
+type NewMemory struct {
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+
+	// SessionId Groups what was said in one sitting.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
+	// Speaker Who said it; left out for the caller.
+	Speaker string `json:"speaker,omitempty,omitzero"`
+	Text    string `json:"text"`
 }
 
 // NewOutcome defines model for NewOutcome.
@@ -1870,6 +2249,19 @@ type ReflectionRequest struct {
 
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
+
+// RelatedMemories defines model for RelatedMemories.
+type RelatedMemories struct {
+	Related []RelatedMemory `json:"related"`
+}
+
+// RelatedMemory defines model for RelatedMemory.
+type RelatedMemory struct {
+	Depth    int          `json:"depth"`
+	Memory   StoredMemory `json:"memory"`
+	Relation string       `json:"relation"`
+	Strength Score        `json:"strength"`
+}
 
 // Resource defines model for Resource.
 type Resource struct {
@@ -2059,14 +2451,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -2145,11 +2537,58 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// StoredMemory defines model for StoredMemory.
+type StoredMemory struct {
+	// AboutFrom The time that it speaks of, when it names one.
+	AboutFrom     time.Time              `json:"about_from,omitempty,omitzero"`
+	AboutTo       time.Time              `json:"about_to,omitempty,omitzero"`
+	Emotion       string                 `json:"emotion,omitempty,omitzero"`
+	EntityType    StoredMemoryEntityType `json:"entity_type,omitempty,omitzero"`
+	Id            openapi_types.UUID     `json:"id"`
+	Importance    Score                  `json:"importance"`
+	InteractionId openapi_types.UUID     `json:"interaction_id,omitempty,omitzero"`
+	Kind          MemoryKind             `json:"kind"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin   MemoryOrigin `json:"origin"`
+	PinnedAt time.Time    `json:"pinned_at,omitempty,omitzero"`
+
+	// SaidAt Since when it holds.
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	Text      string             `json:"text"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// StoredMemoryEntityType defines model for StoredMemory.EntityType.
+type StoredMemoryEntityType string
+
 // Triggers defines model for Triggers.
 type Triggers struct {
 	// Triggers Each a word or a few; one without a word of content is refused.
 	Triggers []string `json:"triggers"`
 }
+
+// Validity When something held, and when MeAi knew of it. What has not come is left out.
+type Validity struct {
+	// ClosedAt When MeAi learnt of that.
+	ClosedAt time.Time      `json:"closed_at,omitempty,omitzero"`
+	Reason   ValidityReason `json:"reason,omitempty,omitzero"`
+
+	// RecordedAt When MeAi learnt of it.
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// RetractedAt When it turned out that it was never so.
+	RetractedAt time.Time `json:"retracted_at,omitempty,omitzero"`
+
+	// ValidTo When it ceased to hold.
+	ValidTo time.Time `json:"valid_to,omitempty,omitzero"`
+}
+
+// ValidityReason defines model for Validity.Reason.
+type ValidityReason string
 
 // ApprovalID defines model for ApprovalID.
 type ApprovalID = openapi_types.UUID
@@ -2271,6 +2710,90 @@ type ListEscalationsParams struct {
 // ListEscalationsParamsState defines parameters for ListEscalations.
 type ListEscalationsParamsState string
 
+// StoreMemoryParams defines parameters for StoreMemory.
+type StoreMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *StoreMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// StoreMemoryParamsWait defines parameters for StoreMemory.
+type StoreMemoryParamsWait string
+
+// CorrectMemoryParams defines parameters for CorrectMemory.
+type CorrectMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *CorrectMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// CorrectMemoryParamsWait defines parameters for CorrectMemory.
+type CorrectMemoryParamsWait string
+
+// RelatedMemoriesParams defines parameters for RelatedMemories.
+type RelatedMemoriesParams struct {
+	// Depth How many steps to go.
+	Depth *int `form:"depth,omitempty" json:"depth,omitempty"`
+
+	// Fanout The strongest edges to follow from each memory.
+	Fanout *int `form:"fanout,omitempty" json:"fanout,omitempty"`
+}
+
+// ListFactsParams defines parameters for ListFacts.
+type ListFactsParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Entity Only facts about this entity.
+	Entity *openapi_types.UUID `form:"entity,omitempty" json:"entity,omitempty"`
+}
+
+// ReadMemoryGraphParams defines parameters for ReadMemoryGraph.
+type ReadMemoryGraphParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ImportMemoriesParams defines parameters for ImportMemories.
+type ImportMemoriesParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListMemoryWritesParams defines parameters for ListMemoryWrites.
+type ListMemoryWritesParams struct {
+	// State Only those in this state.
+	State *MemoryWriteState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -2309,6 +2832,15 @@ type SearchResourcesJSONRequestBody = ResourceSearch
 
 // CloseEscalationJSONRequestBody defines body for CloseEscalation for application/json ContentType.
 type CloseEscalationJSONRequestBody = NewOutcome
+
+// StoreMemoryJSONRequestBody defines body for StoreMemory for application/json ContentType.
+type StoreMemoryJSONRequestBody = NewMemory
+
+// CorrectMemoryJSONRequestBody defines body for CorrectMemory for application/json ContentType.
+type CorrectMemoryJSONRequestBody = MemoryCorrection
+
+// PreviewForgettingJSONRequestBody defines body for PreviewForgetting for application/json ContentType.
+type PreviewForgettingJSONRequestBody = ForgettingSelection
 
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
@@ -2402,9 +2934,60 @@ type ServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx echo.Context, params StoreMemoryParams) error
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx echo.Context, params ListFactsParams) error
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx echo.Context, factId openapi_types.UUID) error
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx echo.Context) error
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx echo.Context, params ImportMemoriesParams) error
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx echo.Context) error
@@ -2839,12 +3422,442 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// StoreMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreMemory(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreMemory(ctx, params)
+	return err
+}
+
+// GetMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemory(ctx, memoryId)
+	return err
+}
+
+// CorrectMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) CorrectMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CorrectMemory(ctx, memoryId, params)
+	return err
+}
+
+// UnpinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) UnpinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnpinMemory(ctx, memoryId)
+	return err
+}
+
+// PinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) PinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PinMemory(ctx, memoryId)
+	return err
+}
+
+// RelatedMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) RelatedMemories(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RelatedMemoriesParams
+	// ------------- Optional query parameter "depth" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "depth", ctx.QueryParams(), &params.Depth, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter depth: %s", err))
+	}
+
+	// ------------- Optional query parameter "fanout" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fanout", ctx.QueryParams(), &params.Fanout, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fanout: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RelatedMemories(ctx, memoryId, params)
+	return err
+}
+
+// ListFacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFacts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFactsParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "entity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "entity", ctx.QueryParams(), &params.Entity, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entity: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFacts(ctx, params)
+	return err
+}
+
+// RetractFact converts echo context to params.
+func (w *ServerInterfaceWrapper) RetractFact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "fact_id" -------------
+	var factId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fact_id", ctx.Param("fact_id"), &factId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fact_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetractFact(ctx, factId)
+	return err
+}
+
+// PreviewForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewForgetting(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewForgetting(ctx)
+	return err
+}
+
+// GetForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForgetting(ctx, forgettingId)
+	return err
+}
+
+// ConfirmForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmForgetting(ctx, forgettingId)
+	return err
+}
+
+// ReadMemoryGraph converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadMemoryGraph(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadMemoryGraphParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadMemoryGraph(ctx, params)
+	return err
+}
+
+// ImportMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportMemories(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportMemoriesParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportMemories(ctx, params)
+	return err
+}
+
+// GetMemoryImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryImport(ctx, importId)
+	return err
+}
+
 // QueryMemory converts echo context to params.
 func (w *ServerInterfaceWrapper) QueryMemory(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.QueryMemory(ctx)
+	return err
+}
+
+// ListMemoryWrites converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMemoryWrites(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMemoryWritesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMemoryWrites(ctx, params)
+	return err
+}
+
+// GetMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryWrite(ctx, writeId)
+	return err
+}
+
+// RetryMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryMemoryWrite(ctx, writeId)
 	return err
 }
 
@@ -3241,6 +4254,23 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/crisis-check", wrapper.CheckCrisis, options.OperationMiddlewares["checkCrisis"]...)
 	router.POST(options.BaseURL+"/v1/mirror/reflection-prompts", wrapper.ComposeReflectionPrompts, options.OperationMiddlewares["composeReflectionPrompts"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories", wrapper.StoreMemory, options.OperationMiddlewares["storeMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id", wrapper.GetMemory, options.OperationMiddlewares["getMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id/related", wrapper.RelatedMemories, options.OperationMiddlewares["relatedMemories"]...)
+	router.DELETE(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.UnpinMemory, options.OperationMiddlewares["unpinMemory"]...)
+	router.PUT(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.PinMemory, options.OperationMiddlewares["pinMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories/:memory_id/correction", wrapper.CorrectMemory, options.OperationMiddlewares["correctMemory"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes", wrapper.ListMemoryWrites, options.OperationMiddlewares["listMemoryWrites"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes/:write_id", wrapper.GetMemoryWrite, options.OperationMiddlewares["getMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/writes/:write_id/retry", wrapper.RetryMemoryWrite, options.OperationMiddlewares["retryMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/imports", wrapper.ImportMemories, options.OperationMiddlewares["importMemories"]...)
+	router.GET(options.BaseURL+"/v1/memory/imports/:import_id", wrapper.GetMemoryImport, options.OperationMiddlewares["getMemoryImport"]...)
+	router.GET(options.BaseURL+"/v1/memory/graph", wrapper.ReadMemoryGraph, options.OperationMiddlewares["readMemoryGraph"]...)
+	router.GET(options.BaseURL+"/v1/memory/facts", wrapper.ListFacts, options.OperationMiddlewares["listFacts"]...)
+	router.DELETE(options.BaseURL+"/v1/memory/facts/:fact_id", wrapper.RetractFact, options.OperationMiddlewares["retractFact"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings", wrapper.PreviewForgetting, options.OperationMiddlewares["previewForgetting"]...)
+	router.GET(options.BaseURL+"/v1/memory/forgettings/:forgetting_id", wrapper.GetForgetting, options.OperationMiddlewares["getForgetting"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings/:forgetting_id/confirmation", wrapper.ConfirmForgetting, options.OperationMiddlewares["confirmForgetting"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
@@ -6018,6 +7048,2135 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type StoreMemoryRequestObject struct {
+	Params StoreMemoryParams
+	Body   *StoreMemoryJSONRequestBody
+}
+
+type StoreMemoryResponseObject interface {
+	VisitStoreMemoryResponse(w http.ResponseWriter) error
+}
+
+type StoreMemory202ResponseHeaders struct {
+	Location string
+}
+
+type StoreMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreMemory202ResponseHeaders
+}
+
+func (response StoreMemory202JSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory400ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory401ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory403ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory409ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory413ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory415ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory422ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory429ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory500ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory503ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type GetMemoryResponseObject interface {
+	VisitGetMemoryResponse(w http.ResponseWriter) error
+}
+
+type GetMemory200JSONResponse StoredMemory
+
+func (response GetMemory200JSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory400ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory401ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory403ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory404ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory429ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory500ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory503ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   CorrectMemoryParams
+	Body     *CorrectMemoryJSONRequestBody
+}
+
+type CorrectMemoryResponseObject interface {
+	VisitCorrectMemoryResponse(w http.ResponseWriter) error
+}
+
+type CorrectMemory202ResponseHeaders struct {
+	Location string
+}
+
+type CorrectMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers CorrectMemory202ResponseHeaders
+}
+
+func (response CorrectMemory202JSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory400ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory401ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory403ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory404ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory409ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory413ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory415ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory422ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory429ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory500ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory503ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type UnpinMemoryResponseObject interface {
+	VisitUnpinMemoryResponse(w http.ResponseWriter) error
+}
+
+type UnpinMemory204Response struct {
+}
+
+func (response UnpinMemory204Response) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UnpinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory400ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory401ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory403ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory404ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory429ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory500ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory503ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type PinMemoryResponseObject interface {
+	VisitPinMemoryResponse(w http.ResponseWriter) error
+}
+
+type PinMemory204Response struct {
+}
+
+func (response PinMemory204Response) VisitPinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory400ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory401ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory403ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory404ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory429ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory500ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory503ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemoriesRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   RelatedMemoriesParams
+}
+
+type RelatedMemoriesResponseObject interface {
+	VisitRelatedMemoriesResponse(w http.ResponseWriter) error
+}
+
+type RelatedMemories200JSONResponse RelatedMemories
+
+func (response RelatedMemories200JSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories400ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories401ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories403ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories404ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories429ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories500ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories503ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFactsRequestObject struct {
+	Params ListFactsParams
+}
+
+type ListFactsResponseObject interface {
+	VisitListFactsResponse(w http.ResponseWriter) error
+}
+
+type ListFacts200JSONResponse Facts
+
+func (response ListFacts200JSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts400ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts401ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts403ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts429ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts500ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts503ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFactRequestObject struct {
+	FactId openapi_types.UUID `json:"fact_id"`
+}
+
+type RetractFactResponseObject interface {
+	VisitRetractFactResponse(w http.ResponseWriter) error
+}
+
+type RetractFact204Response struct {
+}
+
+func (response RetractFact204Response) VisitRetractFactResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RetractFact400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact400ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact401ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact403ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact404ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact429ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact500ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact503ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgettingRequestObject struct {
+	Body *PreviewForgettingJSONRequestBody
+}
+
+type PreviewForgettingResponseObject interface {
+	VisitPreviewForgettingResponse(w http.ResponseWriter) error
+}
+
+type PreviewForgetting201ResponseHeaders struct {
+	Location string
+}
+
+type PreviewForgetting201JSONResponse struct {
+	Body    Forgetting
+	Headers PreviewForgetting201ResponseHeaders
+}
+
+func (response PreviewForgetting201JSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting400ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting401ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting403ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting404ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting409ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting413ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting415ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting422ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting429ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting500ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting503ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type GetForgettingResponseObject interface {
+	VisitGetForgettingResponse(w http.ResponseWriter) error
+}
+
+type GetForgetting200JSONResponse Forgetting
+
+func (response GetForgetting200JSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting400ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting401ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting403ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting404ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting429ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting500ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting503ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type ConfirmForgettingResponseObject interface {
+	VisitConfirmForgettingResponse(w http.ResponseWriter) error
+}
+
+type ConfirmForgetting202JSONResponse Forgetting
+
+func (response ConfirmForgetting202JSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting400ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting401ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting403ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting404ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting429ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting500ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting503ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraphRequestObject struct {
+	Params ReadMemoryGraphParams
+}
+
+type ReadMemoryGraphResponseObject interface {
+	VisitReadMemoryGraphResponse(w http.ResponseWriter) error
+}
+
+type ReadMemoryGraph200JSONResponse MemoryGraph
+
+func (response ReadMemoryGraph200JSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph400ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph401ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph403ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph429ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph500ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph503ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemoriesRequestObject struct {
+	Params ImportMemoriesParams
+	Body   io.Reader
+}
+
+type ImportMemoriesResponseObject interface {
+	VisitImportMemoriesResponse(w http.ResponseWriter) error
+}
+
+type ImportMemories202ResponseHeaders struct {
+	Location string
+}
+
+type ImportMemories202JSONResponse struct {
+	Body    MemoryImport
+	Headers ImportMemories202ResponseHeaders
+}
+
+func (response ImportMemories202JSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories400ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories401ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories403ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories409ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories413ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories415ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories422ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories429ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories500ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories503ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetMemoryImportResponseObject interface {
+	VisitGetMemoryImportResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryImport200JSONResponse MemoryImport
+
+func (response GetMemoryImport200JSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport400ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport401ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport403ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport404ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport429ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport500ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport503ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemoryRequestObject struct {
 	Body *QueryMemoryJSONRequestBody
 }
@@ -6192,6 +9351,401 @@ type QueryMemory503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response QueryMemory503ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWritesRequestObject struct {
+	Params ListMemoryWritesParams
+}
+
+type ListMemoryWritesResponseObject interface {
+	VisitListMemoryWritesResponse(w http.ResponseWriter) error
+}
+
+type ListMemoryWrites200JSONResponse MemoryWritePage
+
+func (response ListMemoryWrites200JSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites400ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites401ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites403ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites429ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites500ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites503ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type GetMemoryWriteResponseObject interface {
+	VisitGetMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryWrite200JSONResponse MemoryWrite
+
+func (response GetMemoryWrite200JSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite400ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite401ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite403ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite404ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite429ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite500ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite503ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type RetryMemoryWriteResponseObject interface {
+	VisitRetryMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type RetryMemoryWrite202JSONResponse MemoryWrite
+
+func (response RetryMemoryWrite202JSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite400ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite401ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite403ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite404ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite429ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite500ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite503ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -9392,9 +12946,60 @@ type StrictServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx context.Context, request StoreMemoryRequestObject) (StoreMemoryResponseObject, error)
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx context.Context, request GetMemoryRequestObject) (GetMemoryResponseObject, error)
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx context.Context, request CorrectMemoryRequestObject) (CorrectMemoryResponseObject, error)
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx context.Context, request UnpinMemoryRequestObject) (UnpinMemoryResponseObject, error)
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx context.Context, request PinMemoryRequestObject) (PinMemoryResponseObject, error)
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx context.Context, request RelatedMemoriesRequestObject) (RelatedMemoriesResponseObject, error)
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx context.Context, request ListFactsRequestObject) (ListFactsResponseObject, error)
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx context.Context, request RetractFactRequestObject) (RetractFactResponseObject, error)
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx context.Context, request PreviewForgettingRequestObject) (PreviewForgettingResponseObject, error)
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx context.Context, request GetForgettingRequestObject) (GetForgettingResponseObject, error)
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx context.Context, request ConfirmForgettingRequestObject) (ConfirmForgettingResponseObject, error)
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx context.Context, request ReadMemoryGraphRequestObject) (ReadMemoryGraphResponseObject, error)
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx context.Context, request ImportMemoriesRequestObject) (ImportMemoriesResponseObject, error)
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx context.Context, request GetMemoryImportRequestObject) (GetMemoryImportResponseObject, error)
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx context.Context, request ListMemoryWritesRequestObject) (ListMemoryWritesResponseObject, error)
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx context.Context, request GetMemoryWriteRequestObject) (GetMemoryWriteResponseObject, error)
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx context.Context, request RetryMemoryWriteRequestObject) (RetryMemoryWriteResponseObject, error)
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx context.Context, request CheckCrisisRequestObject) (CheckCrisisResponseObject, error)
@@ -10071,6 +13676,427 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// StoreMemory operation middleware
+func (sh *strictHandler) StoreMemory(ctx echo.Context, params StoreMemoryParams) error {
+	var request StoreMemoryRequestObject
+
+	request.Params = params
+
+	var body StoreMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreMemory(ctx.Request().Context(), request.(StoreMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreMemoryResponseObject); ok {
+		return validResponse.VisitStoreMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemory operation middleware
+func (sh *strictHandler) GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request GetMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemory(ctx.Request().Context(), request.(GetMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryResponseObject); ok {
+		return validResponse.VisitGetMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CorrectMemory operation middleware
+func (sh *strictHandler) CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error {
+	var request CorrectMemoryRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	var body CorrectMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectMemory(ctx.Request().Context(), request.(CorrectMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CorrectMemoryResponseObject); ok {
+		return validResponse.VisitCorrectMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UnpinMemory operation middleware
+func (sh *strictHandler) UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request UnpinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpinMemory(ctx.Request().Context(), request.(UnpinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnpinMemoryResponseObject); ok {
+		return validResponse.VisitUnpinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PinMemory operation middleware
+func (sh *strictHandler) PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request PinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PinMemory(ctx.Request().Context(), request.(PinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PinMemoryResponseObject); ok {
+		return validResponse.VisitPinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RelatedMemories operation middleware
+func (sh *strictHandler) RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error {
+	var request RelatedMemoriesRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RelatedMemories(ctx.Request().Context(), request.(RelatedMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RelatedMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RelatedMemoriesResponseObject); ok {
+		return validResponse.VisitRelatedMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFacts operation middleware
+func (sh *strictHandler) ListFacts(ctx echo.Context, params ListFactsParams) error {
+	var request ListFactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFacts(ctx.Request().Context(), request.(ListFactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFactsResponseObject); ok {
+		return validResponse.VisitListFactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetractFact operation middleware
+func (sh *strictHandler) RetractFact(ctx echo.Context, factId openapi_types.UUID) error {
+	var request RetractFactRequestObject
+
+	request.FactId = factId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetractFact(ctx.Request().Context(), request.(RetractFactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetractFact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetractFactResponseObject); ok {
+		return validResponse.VisitRetractFactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewForgetting operation middleware
+func (sh *strictHandler) PreviewForgetting(ctx echo.Context) error {
+	var request PreviewForgettingRequestObject
+
+	var body PreviewForgettingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewForgetting(ctx.Request().Context(), request.(PreviewForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewForgettingResponseObject); ok {
+		return validResponse.VisitPreviewForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForgetting operation middleware
+func (sh *strictHandler) GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request GetForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForgetting(ctx.Request().Context(), request.(GetForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetForgettingResponseObject); ok {
+		return validResponse.VisitGetForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmForgetting operation middleware
+func (sh *strictHandler) ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request ConfirmForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmForgetting(ctx.Request().Context(), request.(ConfirmForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmForgettingResponseObject); ok {
+		return validResponse.VisitConfirmForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadMemoryGraph operation middleware
+func (sh *strictHandler) ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error {
+	var request ReadMemoryGraphRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadMemoryGraph(ctx.Request().Context(), request.(ReadMemoryGraphRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadMemoryGraph")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadMemoryGraphResponseObject); ok {
+		return validResponse.VisitReadMemoryGraphResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportMemories operation middleware
+func (sh *strictHandler) ImportMemories(ctx echo.Context, params ImportMemoriesParams) error {
+	var request ImportMemoriesRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportMemories(ctx.Request().Context(), request.(ImportMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportMemoriesResponseObject); ok {
+		return validResponse.VisitImportMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryImport operation middleware
+func (sh *strictHandler) GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetMemoryImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryImport(ctx.Request().Context(), request.(GetMemoryImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryImportResponseObject); ok {
+		return validResponse.VisitGetMemoryImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // QueryMemory operation middleware
 func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 	var request QueryMemoryRequestObject
@@ -10111,6 +14137,81 @@ func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(QueryMemoryResponseObject); ok {
 		return validResponse.VisitQueryMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMemoryWrites operation middleware
+func (sh *strictHandler) ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error {
+	var request ListMemoryWritesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMemoryWrites(ctx.Request().Context(), request.(ListMemoryWritesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMemoryWrites")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMemoryWritesResponseObject); ok {
+		return validResponse.VisitListMemoryWritesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryWrite operation middleware
+func (sh *strictHandler) GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request GetMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryWrite(ctx.Request().Context(), request.(GetMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryWriteResponseObject); ok {
+		return validResponse.VisitGetMemoryWriteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryMemoryWrite operation middleware
+func (sh *strictHandler) RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request RetryMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryMemoryWrite(ctx.Request().Context(), request.(RetryMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryMemoryWriteResponseObject); ok {
+		return validResponse.VisitRetryMemoryWriteResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10792,252 +14893,307 @@ func (sh *strictHandler) SetTriggers(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9w2tu9XQfW7VUnepVqLlxlLNXVLceyJZrxdy3mpumNfNZo83Y2IDXAAUO2elL/7KxwsBNlgL9ri",
-	"ZPRPIkskARwAZz+/8+sgF/NKcOBaDY5/HcyAFiDxx7MC5pXQwPPle6hKuoTC/LoAlUtWaSb44Hgw0rKG",
-	"EVnMgBM9A3IJS7KgiigATsYwERKGg2yg8hnMqXkdeD0fHP9jYN4bfMoGelnB4HigtGR8OsgGn/emYs/8",
-	"ck9dsmpP4EC03KsE4xrk4HhCSwVfvmSDVyKndhbdSX2YAeGwIBKUqGWOM5Dwz5pJswQzcjyjiZBzqgfH",
-	"g1qyPQkTkMBzGHSnZoZ8F/58WlUlSxHEjL2gTBM9oxpJMZWUayjaZLj+st9TDa/YnOnVsX82QzJFSpho",
-	"IiYEaD7LyERIAp/pvCqBjD4O1JLrGSimPg5O5F+ePDvRfzkcHZMnz4ghESitCBeLjFBeEMGBzIUEwjih",
-	"msyF0oQSBbnga9fTmuc7UbJ8maZUaR5Qllbm+IgKJG4qyUXNtSKMr13AP//y9OBk8ZenB6Nj8vSgWQHj",
-	"5p92omrjTEHL5ekEydyd5Hnzif4TNGeczc2xPgyHxuzaFOTgixmgopLOQbt7dVpVUlzR8uwH8y9mRqmo",
-	"ng2yAadz8y51D1ywYsuDW+OTqyt7oXJaIj17B4PwyM2HizjG3yGx46fkipY1mKO5FLUk+UywHDK8q7jJ",
-	"VyCXZA5K0Slk5JBoQY6ePCFXTLFxCeT0/PnZGclnVNLcUNPsCi7Jcq1mUdFE9sxM1m4e/fwK+FTPBsdH",
-	"T55kZjP9vw/N1mkN0ozxv//4+PHz0eHex4+f//Ti03/+R5oC5rLSfC3FWfPMzUluOdIqqd+/fE7+dPT4",
-	"YEhGhhv95c2IfOuuQxau8tMDQiV4BvUdoepS4UaYq0i5WoA0N0nPmCI5LcsheatnIEkV2KDCD7ApF9Jy",
-	"OHdPB8cDHPbwoG+L3MR7duLJ4dFNRMM5KLVuC5T9+03J/8W8rCrBFeDN/p4W7y0HMv/KBdfA8UdqpIWV",
-	"VvuVFOMS5v/5i7KiqxnuPyRMBseD/7PfiOR9+1e1/86+ZQdd5aOO8RnmP6elmbfZji/Z4Lngk5Ll9z4h",
-	"R2EzIXEFMmspB7WCAs+ZEnPQM8anBEoF9qE53jjzYgE5K6DICJ5IpkgFUglOZtSIqDDEEjQu9aWQY1YU",
-	"wO93re5ugCRzuiRcaFIIFGjdeX+jSEE1NSsbA65ZUkMIgYudCg64DGQhnJb3uYq3tSRzpjS9tHN4I/RL",
-	"UfPink+NYSV2a+t8RuzBmHgiWiLj9D4I8YrKKdz3oR6LYomnD3UiPaOcPH1M/s6+97N6TfnScQB1r5MT",
-	"gswpXzYKkCEbF4shOeOkoHxqruBI0Qno5YjkVEoGisygrAgtS7x3is5RUY4sgJaqmZqae3a/eTBW/PYa",
-	"zW+rl93jXiPbCyrZ2rcb5Q0J8xOntZ4Jyf4F9318PR/AM6zJJRcLjifjJ06vKCvpuLzXI3seuKt2hgEH",
-	"KKAghQA7RSvjh+SDXBI6pYyTBdOzcBxIR486MS/hB42RIZR2q6ukyI3Sds/rC1eSKfK387dvyLjWuKyF",
-	"Wy5Vl1bQuHmquqqE1FC8hoLRDyjNf5vpIvGjwcwgRtX66cPLvT8PUbNzX0SL4d2Z06craSwkzay+kUug",
-	"GooLqlvaSkE17Gk2T9iwRkGrmAS10zus2EIbMrrQlbjccTpSlHYtTMNcJeyz8A6VkiJzULmodnvnS6zk",
-	"/WNgtT4cOHwti4nZolLjoxDjXyBHFmc35B21Iqi9KZewbE9u3XFxO5tYJYfP+iKvpRJyM/F30Y1jSuBc",
-	"kwssfqmVnrtr0V7gGHJaK0jSfbzs8UoYtY8WhvlogfylpEuQ3xjTX4KaiRKth+bMiNowkzAzXs/HhsNn",
-	"A3xvE1lfslKDfIWPdtdsP4BTzcJa1tNArRKB4h+tiNlupxuKJna76vGR/D+QqOOKCRLNPmYYxUQ4v9aq",
-	"SRgv1n03a+abXCmn5VKxxDLHVLF809K+Nw+9mAszZ7X9WcwM552wAr1tG4Y4z4UEM9VcMjfRdY8/t0/t",
-	"MJUCppIWnf3cyIrgqpl+wg0oZOF8W6oCehlMa3C0Qv/FNofnhR8nMQezEK6YXm5Nw0tmNXvvioXPlbS2",
-	"1CAboP5of/Tu0wunVRpuOadleaFpeWnO1HzMprWo1aofFy8qn9aOQ3bdQN8/f0ce/4loOh2mhIJRU7bn",
-	"oW8AiuSdkmxO5fLCUTu5oU5zYXx6YQda5UDBuXeQ4EbWpRKNsv203YVJSjgwe5rbK5hgpkDzGfEPEUWX",
-	"ioyXhGkF5cQa0RMhAV08blpkwqTSJwTmlV4Gb721twQHY4M2No1eQHkFWx/OczeR90CLPpFdT6egULpW",
-	"lRQ0n+0q9K9omb5oL6WYk5pXJVBFuTbixf+clihz+jk4a8Pe7h2ubG5XVJpLs3qo4vvXYmjJsxFxjHiX",
-	"M8dnm2X6O9BDusAHo2sW8bDuuV7H8yOHFS0KZvnju0gIIIfMOnJBw2fdcdn9+eDgYJ339H8/fvx8cPDp",
-	"//7HRqGFH0/O2TnGE+I41xsFsHv51H7rOrqzc0jt/I7aiTH84N5IXYOCTd1mdUy9H0/3jp48NXoCGj/w",
-	"mea6RFPDRhOgyAhVREwmJeNAfIhBEcWmnDA9vGdboR0SSZ+8frbQHAkJVPXwdie1QG5pvPgD2KXtj2Jh",
-	"nSvCsExF5rXShE4lxPpXiPdkA6Wphli+VsALq6X7vUDhOqkV/mSpXCSFqHlkB/KnDB1zNVr0jikTCOin",
-	"HX0gPrv95lE4k+su7Km9nkHhKOHKDlZALpeVtsqGNvpJNgAqy+VFASXgI+IKpGQFXEwoK80/koTyI6Vt",
-	"snDct1fXPav5rUyzZspJwioFSqXts1iV7QTr5zAXcnlRN/6o0TH6ImZQFtYDpJz7BM0N62/XxjojozmT",
-	"UsjOy0wr4kVQx/GV7SDeJ7QsxzS/TCmLRhw00XQJVwwWULjkghnlRWaEfq2AmNkDLQwXNEoNvhN8XRVV",
-	"KsnlfqmLKXhSrjsTfwsPmluOvtSNupF96rqHoJlaJN3Xn4fryXM6FnVfQoE5CbgH1luIRLwduZ8NIt18",
-	"C135FR1DGVswBUxoXZq7hzpD1+M2KiSd6NGxOR9joyiz4H6wR9tmOeDhd783l9mcH8qDc3Tk7aDwITGZ",
-	"gAyujPmQjMzwo2NC+bIJZ2E41HE8nEhkUhlatLWcddaP/0oOUlPG8UBdUcns0TISnE1YTq3imAvOIXfK",
-	"6VSKBQY+c8G1ZOPa/Z7WWnAxtzrrvALttE4JpeHyHFTaqJvTz2d2Vs9WL7FXCtubcMbJCz4tmZrd3sHZ",
-	"WmGsC6afzyC/xHuWdNalbfeqHpcsJ5ewRL1pKgyTGwo53f+8PxfFvqrnxXifCw1kIZkGZXQo8kEa3SDw",
-	"nqWoDetBj/uCEyPYGEgiKUbRra01Y2muZN5LT83stzl85kp++/zo/B3RpZju5WGZGXlRHD15cvjsu2Ha",
-	"5So2K8uGcD9SNUNWx/4Fa9QiMCcLCUByI59Vy+5iXD99HJvRqRyZ9nbieG6ejhAZ7lT/FguumMI4xeoe",
-	"T6SYt+T0NlPKBjOqulbq1hRbuRli5wl0aIKLwA+FmfVS4wXXctlrIzUZGhVdloIWwwJyYc3GlbNCcy0S",
-	"2SVvK/rPGggrrMEhCM1dhtvqFyKbbdVY4AV8Xk+ag9TeNPw/Ka0sPYi9Wc16VW3ptPVt+/H16XNcYePI",
-	"oxLIJVQaOfxiBhKSq3Y70vvFZpbfKMLSlBO1zsW8ZUmoOs8xhIeijjP8wejFPeZDYx11lSqz48M+O8jp",
-	"D8lgTVqdY3ae17FR8Ai4T/gD54byxounRO+Jx3vXZxRnhHEypgqePh4O2iLmdO9/6N6/Dvae/ef+p18f",
-	"P/ryl6SSgkOc8bysldNV2hfrNjnFdW9ECXSSFheGPS+NDGMYE8XJFh2ahMHGS5206r0IuAkL8zvt2DvO",
-	"eDMzSxt0TubsRnPLFzcbdJ27MlbAjVB3YStlTIkp3FTI+RWkFt4OqKSVADp3Wvl46SY2htIxKQkKqMxn",
-	"xihCHtgh3uWcJpjCW8uWFPtM0B0ZwhSETjRI8sK8ZjVmDrWWtNw+ftHv64beZbr5HP3ZMMy/Ck+PjOiZ",
-	"UE7DokRiHghZiLosyJTt4Lfe4IBnIfK3Mq1KKKbZFWauTqn9KQRDbpdA3VMTeZJxF1tzTZ2l5yFg1tF8",
-	"Gd8hxmK/8ncjdhPkknUJPeeU0zkoL/HwObtxE+YSRneI+8MVyC3iXHau5/7pFe3S/yFzNPDz76ceWhCp",
-	"9Iu7j0V2HTiigLLlgmlKLyx1aWnMD+epPiGjusl6ufCOGnwJoz2OhzjHDQumWmYVO5bPSMm0LgFza9Bw",
-	"LinjoLRTipi6jrvnXpwnIUSy1nMSnewVcuczVhYXCj7XtLxwaUJmxXiCxYQ0ufOO7rZWIfgOGq8Vqoxj",
-	"ml/GTgFVM7NLeIfLycWMSqPi03Gt0DWKWXsXWlxYv7MRL1CwnJYXMAc5RWMnS84xqQt2rkWkVXLBneMg",
-	"N4pRNmDzqmQ5c55e/yObzxnv+3oIWvT4Xrf0wruH41M0FqIEyq8Xf0k6VdHvHUZqfTZ1Qn6ACnhhyN3D",
-	"B+asLJlLrr9GDNnmpP+6S0jiZ6Znorbizz5DijBL8hpOmb/SRjwuTzCtD1/geJicLugvRmQIRNRWmuq6",
-	"5X+qK0MtseCJI9ChNC4qfKMVVWiRK0XwF41TsE1o1HGSpFKY27BdAsRKPpD5qP/Emvm88qOvSrkJQBnn",
-	"WapKXAInYnKCG0CM9d5wW+TYtkar1jFDMEdzMYMS2QD/7Px7E6DmwBr+UjL0zGWDqWRgtGdFC/ebAlRF",
-	"GRZUzCztpzUrNX5piid+ImulbXUVRm0UrZCBOv/yL0BLUaslXvoZrX0WSC74pHbJIaqWlWTInqbmS7pG",
-	"9vWLWNrQOP4rp7iAmahQzRdXzrFoZ5zXkgkXLndaUpKhNKVLKU+GkTklFNMdg7GtF22u2kaWlJdC7TiM",
-	"e2XbAa4Rid4yyhqVGm31/G0qhSVc9V2XGZvOjAqBjzRCUouyOCEHLnedg63siDI2Hm2ygrnQ6AnvsSiC",
-	"y3KB2g81d9SaT0wSBfKK5dZe2maUHXcs8uasNQTCsX/rXriB5hvForcb8xwfx4SdHgfWzzMxd9IDY0bo",
-	"HaecCO8RPCGCl0unYJpNzKnCyKBhhNZ6rLlmpfuIvSotY7rvcNbcalU3jognLAAf/G5Fue0J7p6qpIRY",
-	"2bVIas4oL0rnqSsVXNDSKno1l0DzGWbNr+eAPT6QRvvcPums4aq/VWA7nvZ6Wp53EylEBRi8irj4ID4X",
-	"A8960/TsTdY8RWMms2KaaUWUplLv6VlTa0q+/YmzXBSAnlOCS/yO1BXRwh5qp2Fl+D7wYk/PEp4Xa2Vs",
-	"cOX1azlmWps+0Kfe4LsZTiFF9pcAhY/A98SG12Zcu9c/zLzyGsm0jluW8RysEoQho5prdYJM//DPB6Sg",
-	"y3YAaX35ANXmpy0n994+vWIV4ALDx6K5ryPU+zB0uOhQVpO6xCOJ8AbmB2PqGuNJSsx66TGf2uTbFLtv",
-	"0/OFy/XCPM6JjUhbqRm/arMdO79pb3SnMHnV8xUGcJVO3yjiTP8t0qtcLvGGD5dsLKlcdkLFRzeJFK/u",
-	"IIOyeCGl5XJdGsQ7OhbFMpTE2eRoubQxhFlyHwPrW2UxWKHk/k6+ff/yOXn67ODwO8K4Sz0wg52EHHGX",
-	"bKadD60nVtOT/LbieR80UwuvJQ93VDgR0cGdXUwRmAkOyiYeeP+M2VyOf07R5EegpZ6tkjppX6Y+cGWL",
-	"IDavM1ib/o3UEs/aOnHXssih2lUZv4ZaYhMyXL7EOtYVzfa5e2MHT+LWZkJV7zKTM3x+h3mUjF+qHQZ4",
-	"hc9H5fWb3n3vn9thUnfjhMxicIFtiL+Vih7RptHRNVTba37nGqrtKuNa4AheMY4vhh/a7+uGW/a8Oek7",
-	"ZKShXiCT5WTede3SE5lCI+Ts/C15dPj06d4hoWU1o3tHJzGOhRaEEusSdkEJtDvdMN+4Ymh0sLSzBt78",
-	"Tyzf/LRW4siffj36koweVyW1OmfzSRdL1JIiZ44E3eENcukqCVdM1OpiV6vfsKgLMbkoaMstPBeSu7Tl",
-	"iZmBQBcQXIH7LWfTmU57AtcdhzPPbK5RbpDI0/LQChiOaO/cGZkwTstyiZ4FMl8STBKSZCYW5Ayddi6c",
-	"if/OKf9GE6VFRdSMXjI+vf+EtRUeuGr1Xfmw5La4VW0uuv1bCsrJrm8otXLoNr4U1IDt31kIeTkpxaK3",
-	"7g7/arFrgHyAeSUkLclPZ1nkmGCKYL3OtJZdD4RkG7cQqdMsueXqDrLIbdaGnU6b99Et3p7Lx8pNyie3",
-	"jRw20wkC+MapEbfqO2jRZEvxE7wInVCqhBzYFRSjY4KVB0XWmP4+eoLnQ86hQFckGXkpiInvZMHKkoy9",
-	"hIHCPOB+HB3Hsien3DwngRaxu9/PIBKvg0abTKrCnXXV6rdUYbdUcK6t/D0oUmbHlaqh6EOAKEBTVu4A",
-	"M5BMeP47QGUONFWYsmxzaShWTBixurnM/BIx1vxkUsv4W1xk0V9Kn0jonDjXCJnRgszFFRSWr1PtyuG3",
-	"TrJZX4J/jWL0Cc11skYXMMj6QdZ6Zi3qbxTB1A1FZkYVCaFATBcgc6Yw+I4fCEFEo9pqRUqmNPkWEzzQ",
-	"bnfaq8c4UcKXvWQfuVFmMIcLfS3fDclLM0NMWkV2NoP8EktnlgKfpPrYgu41VQvmmzW/AokhjuFHHjGs",
-	"5ve+ooAWLNc9vGoi6dx5s7bPDEF0hu0vI3oqwn7cDFXB0t2GorDwpiA1L0AmXS+7BJzRH1Gwdg2cuVyo",
-	"LFzZeKoEvCobA+v+U34KgWT+ODaE79Qjr4WAiAi5mue0+83YHaXDu6W23/v31o2VRoi5fjbA0qESWuL6",
-	"SaVo9jpVaVjrGXDN8l73988+X8uZr1ZtwrJQTKXXM1iaG7u9E3wOeiZaiA5aXNpIScUuLG/OzRQxiJV2",
-	"0s3rUrOLSU++v+doOLeCFYbrIFIUhtJoSeyLKp1IUknGc1bRRDT4XFNeRJiTOdrX23mUb4IclJAzlJPT",
-	"d2cBo3BOC7DQUTsltvXFTRtb1WyyAmJOJOWW3zNFmDoh1KrTCIyo6WSCtqmr5Ae1BVG64C+B7g3ckTsr",
-	"nQ1Pn+65SJWRrIPT2D0tYVvlzld8rLvRdsY+H0FRtps6uxtL9y6JLeLNDjrCOW/9vNZlHEUriW91La27",
-	"SF4ij4J8JlCHFHJZMszhM6xHL5M33H7zvzGCsZv3JQltcktOq6ag8OggkRxultPN87+VuNCmkX3RWIdd",
-	"UVYQqonR2jAnHu+uOVDbc+vdcmzaZ7qZ85OUcR9AwV1V7JMod+bJwaaCt3/6o3Fbxb226i1BQVu63RDv",
-	"hJRU+4rIkSH9aFt6du6bXUP/lfpJpTwt/zYsqOE9nhn1siBEVUp4H3cGvLLYIjeGuSppfumsic7AsoYm",
-	"CR6tKkRE8uq8c+XMQae1E59++/UUWd9AfXVpt55YjR4bNq5vr9V6IIldLLjfFPerSxAHo5SCSUqTYtH4",
-	"WnaQkQVd9iQcloJP0awU8rIdoHh0EOc2Pn2yiUEHjbcD9W5+7TH1o14KRpM1DFaQGb2CEwT6DU+t5CBv",
-	"Z3KJEtpy6ClO2v3jsLMZ2aDm7J81uD9rWcMmLZxphNEuxPbwY+ZzqwJ9t1l1nfseFBS3te+cRJXNu0Bt",
-	"7AxVNTM71hLsR4+zNSfNuZtdWQMR3GZdujzLBv/s6Z83nbjtUJq6ClkCAyueqkP/OSYjc6BHGRnNGa81",
-	"qNGQODygYzJyllT7zw4k6JiMxjS/rKvRkMRoQdFrQ7KCG2QGhCkTfOS8Wv4eYj6dGWFwPHh04IuPjwe0",
-	"Lpixjr6sJlMdrIWi6p7rJZbbonQ8IdyYzIQ2kUuXQtVWqDta18F1I41J9Kfe9J83sIgLeXY51WsKd9JF",
-	"OL33Ks5EvA6Eza5pireeQNizrk7i0U65EPeRK3StJKDVCJ35bQ8FouToHVZ//cz5ztzWwQi8gcV5E73e",
-	"RfDDFUvpwz93QLRqBSrzEem8ZMB1OmuhmtlyvDtLf2ziuysaH0/mWWwV5r3tbIJUuD21cR5wPdkB59nj",
-	"J39azcLORQFJV+S4hBMnNolYg81jA11JbRikFDvEL6JU1CQYhNLUWVs7UPqu8tpCwLlxKjx7FqkQjw+S",
-	"+eya6T7YEElDRnCPXXHtA4N/9YNH2Rm4+amDZOFrjU22GgCZQX65C4Bnu2A05SdeyX3FQs02iGtU5r05",
-	"LtQs0E62Z4kqmfVqgf/6mRgGJNDxVRQKPf/H2AfOIRD7OJrTaLDxzWp8EmHV2rHOYToztkgfFwedtiYj",
-	"sAy9gxC/S816QImQ7a7zYbgVuTBgg0DIEFxDK5Kce7cAvf+o5aIsoScH+XpmN0I77gKJ4vz7mwzo8N0N",
-	"hvN7mLgVec/RDkJ0C+fO79CTs943s56I76SYV3pt9KW/DJk5/5vCCuTRjMpiZO7kaCpE4RAjsMAyx0yP",
-	"MdgEyYmQxNGsDw4Ycg3FRavpWYJjKCG1siiKmP80YTojY1DawpC3THu/WRMJcOF0VreOC3MXB9lgCeqC",
-	"Y6Qjp7ac3h5dw+sE66k66Lf/vxi1pSzF4qKu+lYQCGNbyBi9aH0gsHE+PNowdqoA5o1LSLbsh/GprQPB",
-	"HDWuR1vFQ7m7dutD5q1LuoPwr2pZiW3y8MMBdi/04kI+IVqQx08cw8VosjmSvv+Ab1I4JGfa2cwFo1Mu",
-	"UI8WsgCpMA5TXDEXHU0EIPgOM/5gnk56z92x9DRwH27QS5NXo3XKtrnst+aBrZrPbZlI0eE6vxVii5/4",
-	"1qLmXXMqGyjYAsDWiXYSPlkBXLPJ8kJLNp2CVCNSCuE6XqK6MjYUVYQGRupKnEf2kyNzJr1eg+0TMjJC",
-	"RVdSDc1f53RJjKFpOKDhfKMcShi3n8GOfwJT2VgLA2JllrgQt6IwGGZ0uI8m2V9Do+sBAmMeRouuh3Ew",
-	"cZPj8Jq4viEA0DHltsDQ2PGk++DBWkDbmzA9y7rTcnrEihHKR3fgHQSC0WLVTCx842xsjIs4CVTpE8KB",
-	"+SQcJgOfNDqRO75lA0lszx/q9S3ibJQiDT0OD35LhN9rM+813OKD+2LDKqbArXnob1/4RcGkhQpFvBI0",
-	"rBZUznvuWmOZdG4RrXtzZcxySvi8BayD//7z5o0OcN5tdCzyzcMRzstyPuReiJAtFmQBZZmUsv5MbbeI",
-	"l/bpoAhdK8zuP+YD7SXL04v6iSM4YAvG3LDnMYR4SEpztMGAXzcwudVw5Uby2wBEgsX56jWEF1C+Uc8c",
-	"KFc2Qzdgze4ymIXKTzOhgi4JZqOxfIaNeLE3IXr3FsANvaSopzMnnlr5C+vqOXaw2C14o2snORE1t61+",
-	"aVOKZyP55vRpQRAtozudZKlOKqV/i9S9+ZzaBJhEhVyvC0tULL9xM0KfIeacVe6jTROgCPbRT7OpHYha",
-	"Cvnjldaa7G58j9BRiSTfm7Gjr4ALbH1xr7PVW2xbszWOGC0mv25PnreInwAtqvHkY4P2IRkpZh4fhUAv",
-	"VrNxUjClJSiVEcSJtAonHiG83+SfNQOdkYpWIPGiOTA43wthVMCcYquaEVGaSaMJlwKz3TS9BEXwxDU4",
-	"2FxoAlQtW5iGODWjBrgZoPrqPrtWev4QnOq0LN9OBsf/2G737Xn+ku0ie/sRNiPr3yxvDJYxrWiZmwXt",
-	"LYvnM05Gk7osR8fBgNhZUkdiMlmlte2Fe2WevWMBiP6pm8o/9M71bPJUgHM7GNpxoDLtoNrlDPaI4Iui",
-	"XoVH31qIxmL8pmL4DuRmIwETjflGSlNeWP/jjhixZmtmUCa279yCW2MXFoQ15wK7F55gvVRFp4BN2scA",
-	"HNvqWwMf4DJZn7BqM3zKVhLXPHwNoYpMqDT/G9ko4AiZcsh0jBjayyARE6cPQXpbJ5COxRUQWpZDMspp",
-	"WY5c8pZVe4KCNl4SjBBnVpkVkuQzqk/IiAvNchihBVhLToydxW1BmcWXUcDRd+axZqyu5VwdMQ8fS6B6",
-	"5qAcS4T8RPhXOrVJ5iW22kAej9iOduQBQh3YvqHUdTgrXbsF2y8UG6WslQE/soTL+3r9mTDHhNMtipb8",
-	"4O+aN3ZwjDbQONum7crIXNxmXiu6R9REKAbmaei0TtVYKSqAfIbpcOjFBJnbcrSJpHNYCHnp9tOyF6OY",
-	"X2CpwbpdfOVEyaoeg1FCcz8X1Gn8xFlmaHdg6NKx/naPUi7wPbQPXIleXNDogCITUdtdS5r5Bb2QFlhg",
-	"gw7JetOgUYbYuRm1jBKJS6faLRnz3rEeePuqgZWmguLSXUBz1abWH70eUTARMEatlblAWEOuiA7rjtK7",
-	"1hXrs/Ac40T3nai1YoihNweFvzoJT6BD7DWcMpsS55HAMHkVj8SQvBHIt2ZxGziW2PkJ6Hy2484rkA6k",
-	"OmHjiXSyRy3LzUJ1JZFFWgBq/Kr9RhbPeB3F34Oqy9sLFMzYTlGChkcnNZ1fMAKyBnU1N1aA2QQVl0a3",
-	"sdF3QDbE2UcDb4wa2Plb7WFnd7gz0HaJsKcN5VaksMdquMUCK/hsnvO1l87xmcQRPFWXTk8wJ1SFyxoS",
-	"yg1BqDYaR4BNMYoQmhvkg88SwVyxkEWxeqEzy9/FhKDm+I0y91pbI9a1JTC/R0+4bU+LH7Jw+OnAv72A",
-	"u29M44WI3N5Hq7uyW8nWiltit6KtR1Gc5Whj0dacfr6I/R4hufvx443vrppv91LUZ03AVT7x3EJrkW9X",
-	"kby+w/xp9FQy7RrwVlW5PAm2sMWM9nBerguGeYZB14C8AZYXnsxVQt1mdqY/PWsq1W7FWba73rpjcdr1",
-	"/WixUttfoPY+ArVaZdZ2WrvcWfzYc/+nJELIvfd7eS4KqxctVtxSGL4gL5p+/hGOh9Hbd+2u4yQPLS+o",
-	"6wy/sUrFP7fDUkNKRKo6LKR+aB9Fx0CAFmQqSE+yYJz2tqqJ+782MsxlJJXoWOq4JDZny/2kIK37OBU2",
-	"PYtGw+1Ow7owdnY39U7D6MTbW8m75P72BHJGOIBCwCsL4sBU8Cd7HX1IRlPg6A32wFiKziGzvg/a9I9G",
-	"iJwhGflu0KPjVLvnIRnZmxi+NfEEzbAZqwYePx55NvxsjcnkZzSIuk+HO54yb9PB79OyJA2Vscc+t4HG",
-	"zQmi7V7AWcy4sjjxsjlfm3XcDhtbYY5RTkPvCntj8VugGobkKD9Qcp6ukWTTIV+6JvS2V9UgG3hl0zYW",
-	"uaL58kJMJiy3zXtcZVY2oMWc8eR2nYeMpY45YniKxV3yAKLcaZfN8aG8SB+985lYYCRGE8FzWLU9b7OF",
-	"xvX7PmxXGp5ohNCLTGnLLOPsWsGNmYAVN8fO5df6nXX3GdUI6xuitM2xZAWW4mpjBk7QDLTQaEYj8x/D",
-	"TXYZ+3l6i71Gkui4FBThDd2Xzl0S+3vn5OrLuN2hx8KaZofb4P9fB+U/RvePYk/JjWzKnLrt7HbvQ5PX",
-	"UgLXF2vTkivJ5lQufT/JAPVOlQ7YiSTChOmpufF1VqsmLi92nDZ8rpgEdcctdzZ2oAnAkZvbu1Kld8b1",
-	"3Qp40R2HBnSx62g0A17ZHClblmKJV2z2MLZwD1udVSL6Z9uDeramuhEv9X5L0zrLSE5fQ9WXd7HrvVvf",
-	"2Dkjqs5nGKS6AgTmarWMHPY4mOWus1A90KpeR7EwqY3ZUggPQsA01j5eDsnIaJ6VUwyZivkAIo2Z9zgE",
-	"R2/IM7DTDSkWHQdgNnCfTQNsuJ3wH0vYPl5aXUjQksGVBdHyTSxse90I6/fCqZM2GxzF2oVTx82sSnZl",
-	"G0e4jyotpAWjcL/A3sjpDIkVTg9VuFapY/bB5w3vCLEdvdbpL0LNWUKXng8ZLk5Qyw1dBd0fJyRqkilh",
-	"4lPsQnHrPwaFmKKagT1EJKF5jgnPZiUpL9Sf266Vo2s5oZ4c7I4AEcixSmLkGHltFKdzw0Qt/cZAZbLx",
-	"BzeLBKUIgvKRb//284fvQhuVxpH6tgJ+9gMCAbLCqKJXtGSF7yc6E7X0FRE2Sa5Bq/t2NAfKLobD4eg7",
-	"9MMShK/4yLWDtbOqNAvQocyhh0bfQJcaRlowau7B704IddPGwBK2ly19JZwiCEhCCmHxFFCioGfWkiIQ",
-	"bqZ1NfjyBYXjJIEJ5ftVUoIZG3heG3y840ZRR41S2UQXfAnxOTHFQBlzcw5Gq7MdmK1sVcOP/CPfI6cd",
-	"oHhbz+igeBs8Kl/oGACdf/a96cKzZp7uzxmSEUtTJpSVCnuqg14A8KEZdPTu7fkHsn91uO+QgNX+rw0m",
-	"8Jf9WGL4RC3KyeisgHkljFa63Ps7LEdDcg6YPxVMZ4tSaKzn8BuMjGHCN1ZdWpvYGDG6llw1z8V6lp0k",
-	"SrpjsqBM/+VNlM4Q+Slc2Tp+IMcUBd+BlGlX7QkcobyIrDmGDrLQJyjM4ejgiHiEWv9hFTXIHKHoH3qe",
-	"iiVr1mFkUUzc3y2o+ghn/8LwVYJF1/YEVbYcnBQir+eGE33r68C/G5KREY6YV6FcsffIHNERwQ/bFhEY",
-	"nsYTDp+x17EykgfPkDn6zFwgc0bMZx89evTM0OanD8+H5MydKtsJz9L285408hOd/KPQdgII/oKs3k/b",
-	"DIswPnQr87QwDMPK9NbjVKJ3a/Seanhlvrn3DrFsR4bOWdTlGQcE2alry6I3R+TbQtKJ3mOgJ3vmytKK",
-	"4fTx3T3bA0ntHR5+10wOPXZu1hne3wq1PLNzjv9bd4gQQ/L46JnN52WcjN6Dlsu904kG6QoSMd/LXMMJ",
-	"08pyFOdDRgYRdfU5HhxiR8UKOK3Y4HjwaHg4PHBtmZAZ78+w59C/zM9TQI0mUO2sGBwP/gratSVqZDi+",
-	"eXRwEBA3rPsEgwi2+d/+L07pssrzJtXajYCcr5PsZiTksCVKBsf/+BRlpg7O7Elx8J+krv4LE2mmyjXC",
-	"k76FnvnIPlaPx8ttj3d0cLDiJPYw06GDsOOYmXmIEzbBnKP2s7ajsHueGda/4CcWNvrJwaNhcNtEZG7K",
-	"6u+Q0s0gCWKbPy4zIwBmtIqbHn/JBk8OHt3PJM5XaNl0bhZgKWs3YP2xeE6xFLoQQYVeey6uDvfNNb4E",
-	"i06WvAuvmNIW80y1oYKO/9FTae8c8th2ZxR1iBgFJADDRJ1UNVd+SN5aroh20uA4NFKzJdsD12Aiiyh9",
-	"aw0kknEBobSRoS7BzoinvqnZAG08swaFK8Zv8/HSvnjr9jP+dIcXxe4zNhxJHNI3ttwM85es/JZwJS6R",
-	"NxTE2f2GURsenpe1v0WP7QxTA4eV7H9PC1+KiK8cbn7lJ05rPROS/csW6z22t3X9Sy+FHLOiAHTAPT56",
-	"tvmND0K8pnzpZqcsX9hiRQiGxGkZMZKN6wmAHp1L3hgQ2E1BWSfopy+ty29uKpkvvdauopvvfKfGXImV",
-	"jsFxyN5DPPwUyMdLIY2YmUo6902xKDf8SLEpR13kQ4MmaOsTmUOtDuoJdlGywGZYc0jONMHWAzYvVpE5",
-	"vUT/utNZP/IpM1LGWhDmbQu5h82DXVMmqw8TW0iJk9ljPA07jtpCm6s9R3+Tw3K0th0o/b0olrd2mRqs",
-	"yC9t89EBHXZu8eGtDdzqCZK4x26/Tjy0uM3e4eXSqui4x6NLWI7Cjg5Dl0uc7CuR03X1u+7R/fAcTuIr",
-	"ZgOHj7ZiA6+onIJ94ck283LhKiheQ8Hoh6UFonx8dLTNy061s9zg98yqXF53m1e9ppcQeRi2YlX+L13V",
-	"Zf/XS1gak9kyrxJSXscz27vNKkXYzSRk/SDTYJxM2BUQBbnghRqS90a2ObgUazjnM8qnVhmbuZz4NlPB",
-	"V2Kmcqdies3Vzlw2FILK+vqHr10WHzze/MYboV+K2oZD/2A3wh6ea9+JFdUctVXsRByUVXtNBl1ZtL1e",
-	"/eXLp3D3LAbtBrshPPXvZDkE2vzbmQ9u4X0GxKkDhnywCW6brYQj128YLIKvGjGrJkIGABG06GJ2E67t",
-	"NeyFc4QWMco9xuVcHMNChE5c3/JjMnIwzyNiNH3lrEmkJsIfG83ftroxn3MpzJhTYxvZY2UynUoA5aDL",
-	"zW8+8mjghcgCKIprfN8exlourm1aMF48RIoxMrD2QAEtfauzrrzHLwWk7xUml9rb5pH9yJOP8vzT3Rki",
-	"for3bIq0x03lPuJyT3w/+5zyCGEVazcXf3Tj42ALfvNc8EnJbAT3wVq5cyaaVNBO1aU/plpY3oM/cELz",
-	"bbnnqgnjnt3/1f/oDZm+wETEbe5ckPddWz9Xo6d55M3Fg33x1SsCiJTmSl/8IdpV6O8k4fxBOvthsGo6",
-	"tM/8fuFaC9jkresP06eYvOVgo460JMCd8xC3LZSOWtGjLPBRwDb2+hLqBQrKKwsxSfSC5bbm2GWqo9Ki",
-	"w4uYMIEZGh85etYEL5eJaL1feI+bIaF4/IDzbHGCO1EbQreHrdSG34D/OIcxU4GIfzgu9KAe/E7UA6MQ",
-	"ZE1qw3U1grpgeh+r7dF07w3au67cQ/KKapBZMLQQfSNfkkoKMbGZM9i4nv3Lqito9EmUAraGFhmWYzY2",
-	"IRPre42paFlRkYzcn5qJPm/meZfsoDNUD1doiDZ80Ctu+/BjtUVKnTDnzvkRFJtyKKJ9iO+A/UC/atE+",
-	"/81B7tWFEV/CHo3o6bQftON2w/adW7lBGddPHw/Wl0p/ydKjaHGLY3y68/sVEbHvgq2wFzHBTLenz54e",
-	"ZURZHFVyNDwcHj1YA1/rrcV709SalmJqg79TCQufoEr0QqDIUNe+wsC1r7xNyq8zmzSKUO1N/T4qzlj9",
-	"4mrtMuvdM8q3sImO6P/DZOtVuYRBBzP8Czf6hrjDGS/gsw8uWGAeQISAKN6wQ2whOO8PsjXX+2B7FrIm",
-	"PmBDAk3/3tsKECTjGj++Pn3uOre2W7I3G5GavsuJj+cfJ+gf7D2je5NPvz59nMBT+EpCGuYwPcQzvgrG",
-	"hWEM/AuBcL1vxJz2f8XKmi/7KM16WZWtUjTyjjUnX0tAdjQybHLkZ3Rsb4ljH04vahSiuFlNgKcnjw8e",
-	"+0oOy30Cc8ZBQgYoauYezaxPGXoRQEs2hYNx7ddUUXbgYYY+g+sqPl8RFzjjeVk33pCEVwKPpqFxv150",
-	"+KAX/Q70onARseLQq0nX4Da2lH0/IDTsqwAvlnZSnpIRogiNMqz1caWHo4yMMOHR/ODgrGzLJizMx0Q9",
-	"83cohuSDeT0L1dRNruQC2HR2Euf4Y2Y+fMZUXTUkEY7pApWtdVipPt8fMUpSLgILpPY+wqa4CydlB7bt",
-	"nv2UXeC9ZHlBC92lokpBEQPctVtfPYQqH3yRWzAwB5HR4WAvGS+6ZTkeJyliXjmt6JiVFq1wlYe5b/ey",
-	"sF9DnfOGSOX7Boh2rREWIOyx8vuYjMaSwWQUClGtupTTsnSlBr4GMYsBpGlR2F4Q9nEEDDQP+/ZNmQNI",
-	"78VHt7mg6AD18KMZfnAiQc3sZ23u+aILEN5n/7hOsEn7beCn3oJWZjCx5dv+T2bOq2XfX4da1MHm783x",
-	"sE89aD5fLeMIceEIO3pLbtEfGu7ChxKr+/gqcx3BUIzF5z0LK874dBRuU9tcidjOWqNlPUplX0IrhP7g",
-	"/S6rn2diTijJqULUacc6GkuOIIYkQUSEUojLSH20tkEppmmf1Yto9A2EfMvLJU5BRQ4ZokQfDwpAzoFA",
-	"ASPado2jueGEJRRT31bYFbAPskFeIh7ap1tMk/1Dpfq6ffj3SvNtDuuDY+y++XfEpvpTfe2pFBNSgahK",
-	"tOZ8W7MIzK4n+TdmhJsN3Ojp/V+bf3RUw27XNc1Kr9Uhg8FMTyMWMjJeWhADc9UJQ5QCjGAHhrszf/0r",
-	"ROx1cC/3ojeAZiTHQ87c7+xOBe3IbN/uN2XXnLnmGMVZc2su2n4kwece1/hGY/al0Lk0Oew8UxbWXiOU",
-	"L219Wchs66uYOyGPD55ZF7hvLobwH9g9LEd0lImHjInZw+qdPm1W/DXdbV9352pq0WSV3/wxb/rOvqDf",
-	"O2tIZn19oJcQji7djUN0U7/WXXFR61zM4TZudt1n2bjOOcGsmQg5FYh369IsqXYAYnQOxM1o3U2fNF0E",
-	"V6/wc3O1O5f3TpJY3zrS3bNveAuOYXUfc2YeuMODp/g34mB4D2/KuixnSmr7b70qb9E7Tiw03yVAhZXp",
-	"qPYnlfbXcJcC/TX0C3IjtR+M1zsIu8YI3p1j+PNMEDonZ/+1G2pNOH9zIZf71u0SBVfbh+q/zZ9fe5jx",
-	"uxA39uM4zv3HInNRulb2fUc7NLzw/Uxd70ek20Mg8kG87HylHWj/isWMyJ6h5BytRevL3T6y4D4drjj2",
-	"Cdi3HTj2MKWqP43ig+/mH1AJLfgrFEPyvkZYWltlzDixvecUnOBVwCYjcTDQNtF2gJiSMgUqKg5TdBmh",
-	"W5ViYXvOJtRdM+HQ/OcueI9vuBOu4/3yH7s2XGaK/QSoXNfJH7tRQ1k1lG5ivBMhHxjQAwPajgHZ9iFd",
-	"N7gQlxY+AhsE2kCZ75FsvcbWDb4DO7IDddhRwIbfi/ti7c6U3nJowagyTl7wacnUrA1c/O2obvb8wrdG",
-	"Gn2XcJGZ+fwLfLuRPyTPCT3GEgznNW7QNxZBGuG6HjjKA0e5Nkf5KWDJ21oR2xddRfmV2MvZN7m6CU8J",
-	"jTe/BjbyA2jI9Ruc0h+Sh9il9RhMuBUZmQO20i9pfsn4tMEpdd0CrHipgF4GmIAHbvPAbW7Abd7QObgK",
-	"EvAHzDIXe84UEZObshkJE+cu2KukmFd6Dc95TQuMcISmdyXjoMh46RlhhjPNiGvrZxs5CN50cZzAomn7",
-	"rB0LG5JTMjI/jFzTkpDw3spoX8PwzrwiZ74pAVsscEHcgqyZMVLY629EZqIsFFodJ56a/cwyalDTseRs",
-	"l8j3gXzvHPXuKsPdj/MbMcjVhfYwy0B0LrB+lJbsEh4Y4QMjvAEj/Cvo0PjX8UHGr5jGDELMAcIo2vXt",
-	"ON97p99rbKHCfV/EOwtT+gG+uOt9R4h80TCpO+zI4ap+pvUD9PfDdb7WdU70eu1c7e9hiiaTCjfL3+Bw",
-	"J1dvr1pyPQNr8rcvcKt51rqylPgm35HI3PKSPWQCfs2HtjcVcMcje+1EQHeK4izAdKc41zf4+l/vy/d7",
-	"YfP5woKtADayAbu9ElpiZ6kVyLpEYzyXyY/N1VhZtprbtq/oC158PVc0rPXhfv4uhMoLXtyRSNnvdhDu",
-	"Rb0/a3csXlvNEypJ4q9/jQUlf4Q6nrssiok2va8q5i2H30VdzIOoXxX137RaT6ve6plum++70AX6pPXR",
-	"weFx0zHfNbVBV1vT1mmlnavtnzokRwcHxwGSNrOpu9jVS3tRrgC4u8jDj/zo4Oi4ke5FLem4XGZRo0Io",
-	"EKmGnE0iT/lMlIWLyYpJqEQKDjrfsRQTA6hGvP/MBlZ85EIL0d/PK7qENwbjzza+YWl5l7D98Xru2eu3",
-	"MnRXbjFl2wy3T8YJsekcCkFH427tIWbi+1i2/ApxU+P3UJV0CcUmH0P0TnjlS3YNF0U2eBf6+e+dGpJt",
-	"Hrx5w7+AVLrVPm7rt+DUX76mnzUUWA/H5nBjt82t0uTo3mniGNJJ3E3a4jqUVP8hT182iJomb3ofH7VP",
-	"fvXtMR5KD/6w1to5XTZ4NdtrUdex2PZ/jf61yUXY1iN+Oxnb6sf/4C78ndoQfFUP6jZaH0Mp+BQNf3bP",
-	"5sRmPTc6ppt9kWvv3D5c+frkZK3QOcgrkHvYLMw+OiQjpaEakW8LqukxOddQfYfWCZLQeR5t8aV5MCMj",
-	"K+3DG9HsvyMOVhMwA9mIP1uw+5Gj5aMl0LkNKKoheYUpDm57pr63MCW5KAXHAiaPuc8dwKOogA/JKbdz",
-	"NyZjQaZSLJQ3xqgb44TgEsc0v0S/ySuq9N4L89Le2Q8jc8slqHru+qK5eZlviFp/5BIqoNqcHSFJCfQK",
-	"f6yxEtv5X0/9S7RUwnY7wbJr/BwS2XVDdf2X0UJkitTVsV+Qa9WcsLXO8dNrba0EIyu8Q6ikyu1uY1tK",
-	"yIFdWW8wOoWsotJ4hVoUGnTgfpx369HhwZ8O12KU3qarSMNnbc/znqV1m+93cYbSXmZ8EXn5keWYHf97",
-	"wyZiKgVbS3tjy7dvmAvrkzOq7oOI+D2IiJeiLMViRUjMWIlFEbLm6g8sDzw9eyXC0cFB13OA8BBHB0fN",
-	"75WmulaOaNGd4JAGS25reO/9HO4WKc+O0Qcd7Hwid2ctnyONUuO/WXHZnapLV9ZvZeQosixHoUN224R+",
-	"MD7/4GpscwH/wPzIcpItTUN3pe7HQOy/vx8cB/S5tobtWfRqVJNpPkPNuIndu7yuh5v3O7l5iEFLZVdH",
-	"YL8XxUDLWs8mCHa9T4tfaqUDSlUBJWhIwKCXZWMcTNkVcFIjahwXC4KgAAgeYdRdG6viiEw1TLRoVqBP",
-	"o0FXbuvjFMyVa4amyFxcoYfdQVw9gELc+h2ITkcSXGmONQYF2srmP9tn+sZf/pL1N9RddzpusVYxGqYv",
-	"gV6ULF9GGNMtEDGx4A0lzLnEkjOmHw7lvR7KcwC7OfHBNGIVWcU1gJNTXFIZlaXB8kuG+884mYhakpIu",
-	"QVrkzJXzEp8o1OiVjsALsEGtFmUxJD9b5xIZIfrXKDiaNfmlLqZgziMgYJ+OinEEJ9isYl2JzomF+Nu9",
-	"zOYUafDB1lPeSd1hIPJvVb0cJtDHEJD25oGHKpqHmNtNGdeP5ra7sjd7qa8pShMMyzPCfm41qrm5T6OM",
-	"jGqu6ARGtjaPSQklXFGuR2Ru5L2Ozz0Rk64kJFPQiigtWa5t50BkLoZSkOuMjGZQVpO6HDlcUWP7KOtq",
-	"t2WUWCGIX7ZpR0RIMhMclF6i4xzdG0Q6D/uk6dNtlUIJVUlz55rH9C/05mOiNPacSDbxXvVBsSt46al2",
-	"ZwlEYYR7Zm3tcVcZWxCcNqYZNPo/XlzzgdHdv4ZGl2gzU+4zfzCZsWluRdXtcT4t2XTqfKB9FsYH/8wd",
-	"3rgwRh/2UsRBQ0PBBeWIATcGo7ExrOkQkweD4rcxKM7i/VAVldcyJ3oQft/HYqtkSg/JG4wTVghC6y4K",
-	"opkI36lFYlszNG4oRqyBm+uDYfCybMr5KXG3ILONfKlGNLSJkHP8Ivb4zUjNS1AxMnaDZYD2hg1Pzw1n",
-	"mgK2/DXGhbMdfIxCDcmPUFYOgABbn1gpTosrlkMQ7zMoC5T6Jw3qofmbmmHXJxV1GjYWkDWRGkgEX8yO",
-	"71iSjSWVy29UqtNd+4bfviRvX+77E+PrmMoHd45+X2lJD3bK70J835wftuX2l/DeasPN2Anv+4tXIJXg",
-	"Q3KmScmuQLl6CPw4FCHD2rdY8sVlq1VSb3nE0QyntF9GbtNNArP5ycgMh3GX3sizvzqAhTnLiEWezcj3",
-	"2OALvx81mURXzQyYJGLBMyJqrViBqM/R4qNBW8RN1X4JD9eI2C8eFesSlh6sJtcRFlL4bsCNXvnk8616",
-	"1thmfsI5n8z40cdjyOrVAU5z7ebGAQqfuqWckYkg9fh3jgP4FoMrC6gqKa5o2UeVglnX7bE5LcJvLOW+",
-	"xb5YuCidYlMORdQa2gozbDOtyLe+e/B38djYdHZ13DNkwHVl9wFLLxD0bvlfUSd2L7HU4MunL/8/AAD/",
-	"/w==",
+	"7L15cxw3kjf8VRD9boTtd5uHaEkzJmNig9ZIY85Ykh9RXkc8Iy8brMruhlkN1AAoUj0KffcnkAmgUN2o",
+	"PnjpWP5jU2RV4Urknb/8MCjUrFYSpDWDww+DKfASNP54UsKsVhZkMX8DdcXnULpfl2AKLWorlBwcDkZW",
+	"NzBiV1OQzE6BXcCcXXHDDIBk5zBWGnYHw4EppjDj7nWQzWxw+M+Be2/w+3Bg5zUMDgfGaiEng+Hg/c5E",
+	"7bhf7pgLUe8oHIhXO7US0oIeHI55ZeDjx+HgZ1VwmsXipN5OgUm4YhqManSBM9Dwr0ZotwQ3cjqjsdIz",
+	"bgeHg0aLHQ1j0CALGCxOzQ35S/zzcV1XIrchbuwrLiyzU25xKyaaSwtldxuuv+w33MLPYibs8ti/uSGF",
+	"YRWMLVNjBryYDtlYaQbv+ayugI3eDcxc2ikYYd4NjvRfnvxwZP/yaHTInvzA3BaBsYZJdTVkXJZMSWAz",
+	"pYEJybhlM2Us48xAoeTK9XTm+YuqRDHP71TlHjC0V458VA0aD5UVqpHWMCFXLuBff3m6f3T1l6f7o0P2",
+	"dL9dgZDunzRRs3amYPX8eIzbvDjJ0/YT/RQ0E1LMHFk/ikTjTm0CevDRDVBzzWdg/b06rmutLnl18lf3",
+	"L+FGqbmdDoYDyWfuXe4fOBPlhoTb4JPLK3tuCl7hfvYOBvGRmw+XcIx/QObEj9klrxpwpDlXjWbFVIkC",
+	"hnhX8ZAvQc/ZDIzhExiyR8wqdvDkCbsURpxXwI5Pn52csGLKNS/cbrpTwSUR12oXlUxkx81k5eHx9z+D",
+	"nNjp4PDgyZOhO8zw70fu6KwF7cb4n3++e/f+4NHOu3fv//T89//8j/wOuMvKi5U7Ltpnbr7lxJGWt/rN",
+	"i2fsTweP93fZyHGjv7wasW/9dRjGq/x0n3ENgUF9x7i5MHgQ7ipyaa5Au5tkp8KwglfVLnttp6BZHdmg",
+	"wQ+IiVSaOJy/p4PDAQ77aL/viPzEe07iyaODm4iGUzBm1REY+vtNt/+je9nUShrAm/0jL98QB3L/KpS0",
+	"IPFH7qQFSau9WqvzCmb/+Ych0dUO9x8axoPDwf+314rkPfqr2fuF3qJBl/moZ3yO+c945ebtjuPjcPBM",
+	"yXElinufkN9hNyF1CXrYUQ4aAyXSmVEzsFMhJwwqA/TQDG+ce7GEQpRQDhlSpDCsBm2UZFPuRFQcYg4W",
+	"l/pC6XNRliDvd63+boBmMz5nUllWKhRoi/P+xrCSW+5Wdg64Zs3dRihc7ERJwGUgC5G8us9VvG40mwlj",
+	"+QXN4ZWyL1Qjy3umGsdK6GibYsqIMMZhE2mTcXpvlfqZ6wncN1Gfq3KO1Ic6kZ1yyZ4+Zv8QP4ZZveRy",
+	"7jmAudfJKcVmXM5bBchtm1RXu+xEspLLibuCI8PHYOcjVnCtBRg2hapmvKrw3hk+Q0U5sQA6qmZuav7Z",
+	"vfbBVPHbaTW/jV72jweNbCeqZCvfbpU33JhfJW/sVGnxb7hv8g18AGnYsgupriRSxq+SX3JR8fPqXkn2",
+	"NHJX6w0DCVBCyUoFNEWS8bvsrZ4zPuFCsithp5Ec2IIedeRewg86I0MZ61dXa1U4pe2e1xevpDDs76ev",
+	"X7HzxuKyrvxyubkgQePnaZq6VtpC+RJKwd+iNP8008XNTwZzgzhV69e3L3b+vIuanf8iWgy/nHh9utbO",
+	"QrKC9I1CA7dQnnHb0VZKbmHHilnGhnUKWi00mK3eEeUG2pDThS7VxZbT0aqitQgLM5Oxz+I7XGuOzMEU",
+	"qt7unY+pkvfPAWl9OHD82jDdzM4utT4Kdf4HFMji6EB+4SSCuodyAfPu5FaRiz/ZzColvLdnRaON0us3",
+	"fxvdON0JnGt2geUfjbEzfy26CzyHgjcGsvt+Pu/xSji1j5eO+ViF/KXic9DfONNfg5mqCq2HlmZU45hJ",
+	"nJlsZueOww8H+N66bX0hKgv6Z3x0cc30AZzqMK5l9R6Y5U3g+EcSMZuddLujmdOue3wk/w0adVw1xk2j",
+	"xxyjGCvv11o2CdPF+u8O2/lmVyp5NTcis8xzbkSxbmk/uoeez5Sbs9mcFoeO845Fid62NUOcFkqDm2qh",
+	"hZ/oqsef0VNbTKWEieblwnmuZUVw2U4/4wZUuvS+LVMDv4imNfi9Qv/FJsTzPIyTmYNbiDTCzjfewwtB",
+	"mn1wxcL7WpMtNRgOUH+kH4P79MxrlY5bznhVnVleXTiamp2LSaMas+zHxYsqJ43nkItuoB+f/cIe/4lZ",
+	"PtnNCQWnpmzOQ18BlNk7pcWM6/mZ3+3sgXrNRcjJGQ20zIGic28/w43IpZKMsvm0/YXJSjhwZ1rQFcww",
+	"U+DFlIWHmOFzw87nTFgD1ZiM6LHSgC4ePy02FtrYIwaz2s6jt57sLSXB2aCtTWOvoLqEjYnz1E/kDfCy",
+	"T2Q3kwkYlK51rRUvptsK/Ute5S/aC61mrJF1BdxwaZ14CT/nJcqMv4/O2ni2O4+WDndRVLpLs0xU6f3r",
+	"MLQsbSQcIz3loeez7TLDHejZusgHk2uW8LBFul7F8xOHFS9LQfzxl0QIIIccLsgFC+/tgsvuz/v7+6u8",
+	"p//z7t37/f3f////WCu08OPZOXvHeEYcF3atAPYvH9O3rqM7e4fU1u+YrRjDX/0buWtQiok/rAVT76fj",
+	"nYMnT52egMYPvOeFrdDUoGgClEPGDVPjcSUksBBiMMyIiWTC7t6zrdANieQpr58ttCShgZse3u6lFugN",
+	"jZdAgIt7+5O6IueKcizTsFljLOMTDan+FeM9w4Gx3EIqX2uQJWnp4SxQuI4bgz/RLpdZIeoe2WL7c4aO",
+	"uxqd/U53Jm5gmHbygZR2+82jSJOrLuwxXc+ocFRwSYOVUOh5bUnZsE4/GQ6A62p+VkIF+Ii6BK1FCWdj",
+	"Lir3j+xGhZHyNlkk983V9cBqPpVp1k45u7HGgDF5+yxVZReC9TOYKT0/a1p/1OgQfRFTqEryABnvPkFz",
+	"g/zt1llnbDQTWiu98LKwhgURtOD4Gm4h3se8qs55cZFTFp04aKPpGi4FXEHpkwumXJZDJ/QbA8zNHnjp",
+	"uKBTavCd6OuquTFZLvdHU04gbOUqmvh7fNDdcvSlrtWN6KnrEkE7tUS6r6aH68lzfq6avoQCRwl4BuQt",
+	"xE28Hbk/HCS6+Qa68s/8HKrUgilhzJvK3T3UGRY9bqNS87EdHTr6OHeKsojuByJtynJA4ve/d5fZ0Q+X",
+	"0Tk6CnZQ/JAaj0FHV8Zsl43c8KNDxuW8DWdhONRzPJxIYlK5vehqOausn/CVArTlQiJBXXItiLScBBdj",
+	"UXBSHAslJRReOZ1odYWBz0JJq8V543/PG6ukmpHOOqvBeq1TQ+W4vASTN+pm/P0JzeqH5UsclMLuIZxI",
+	"9lxOKmGmt0c4GyuMTSnssykUF3jPss66vO1eN+eVKNgFzFFvmijH5HaVnuy935upcs80s/J8TyoL7EoL",
+	"C8bpUOytdrpB5D1z1TjWgx73K8mcYBOgmeYYRSdbayryXMm9l5+aO29HfO5Kfvvs4PQXZis12SniMofs",
+	"eXnw5MmjH77bzbtc1Xpl2W3cT9xMkdWJf8MKtQgcZeEGsMLJZ9Oxu4S0Tx+nZnQuR6Z7nDien6ffiCGe",
+	"VP8RK2mEwTjF8hmPtZp15PQmUxoOptwsWqkb79jSzVBbT2BhT3AR+KE4s97deC6tnvfaSG2GRs3nleLl",
+	"bgmFIrNxiVZ4YVUmu+R1zf/VABMlGRyK8cJnuC1/IbHZlo0FWcL71Vuznzublv9npRXtB6Ob1a7XNLRP",
+	"G9+2n14eP8MVto48roFdQG2Rw19NQUN21f5Eer/YzvIbw0R+51RjCzXrWBKmKQoM4aGokwJ/cHpxj/nQ",
+	"WkeLSpU78d0+O8jrD9lgTV6dEzTP69goSAL+E4Hg/FDBeAk70UvxeO/6jOIhE5KdcwNPH+8OuiLmeOf/",
+	"8p1/7+/88J97v394/P3Hv2SVFBziRBZVY7yu0r1Yt8kprnsjKuDjvLhw7HnuZJjAmChOtlzYkzjY+dxm",
+	"rfogAm7CwsJJe/aOM17PzPIGnZc52+058cX1Bt3CXTk3IJ1Q92Er40yJCdxUyIUV5BbeDajklQA+81r5",
+	"+dxP7Bwqz6Q0GOC6mDqjCHngwuZdzHiGKbwmtmTEe4buyBimYHxsQbPn7jXSmCU0VvNq8/hFv68bepfp",
+	"53PwZ8cw/6bCfgyZnSrjNSzONOaBsCvVVCWbiC381msc8CJG/pamVSsjrLjEzNUJp59iMOR2N2iRahJP",
+	"Mp5iZ645WnoWA2YLmq+QW8RY6Cv/cGI3s126qaCHTiWfgQkSD5+jgxsLnzC6RdwfLkFvEOeiuZ6Gp5e0",
+	"y/CHod+DMP/+3UMLIpd+cfexyEUHjiqh6rhg2tIL2l1eOfPDe6qP2Khps17OgqMGX8Joj+ch3nEjoqk2",
+	"JMVOFFNWCWsrwNwaNJwrLiQY65UiYa7j7rkX50kMkaz0nCSUvbTdxVRU5ZmB9w2vznyakFsxUrAaszZ3",
+	"3u871SpE30HrtUKV8ZwXF6lTwDTCnRLe4Wp8NuXaqfj8vDHoGsWsvTOrzsjv7MQLlKLg1RnMQE/Q2Blm",
+	"55jVBReuRaJVSiW946BwitFwIGZ1JQrhPb3hRzGbCdn39Ri06PG9buiF9w+nVHSuVAVcXi/+knWqot87",
+	"jtT5bI5C/go1yNJtdw8fmImqEj65/hoxZMpJ/7BNSOI3YaeqIfFHz7AyzpK9hGMRrrQTj/MjTOvDFyQS",
+	"k9cFw8VIDIFkt43ltun4n5ra7Za6khkSWNhpXFT8Rieq0Nmu3IY/b52C3Y1GHSe7VQZzGzZLgFjKB3If",
+	"DZ9YMZ+fw+jLUm4MUKV5lqZWFyCZGh/hATBnvbfcFjk21Wg1NmUIjjSvplAhG5DvvX9vDNwRrOMvlUDP",
+	"3HAw0QKc9mx46X9Tgqm5wIKKKe39pBGVxS9NkOLHujGWqqswamN4jQzU+5f/AF6pxszx0k95E7JACiXH",
+	"jU8OMY2utUD2NHFfsg2yrz/UnELj+K+C4wKmqkY1X116xyLNuGi0UD5c7rWkLENpS5dyngwncyooJ1sG",
+	"YzsvUq7aWpZUVMpsOYx/ZdMBrhGJ3jDKmpQabfT8bSqFFVz2XZepmEydCoGPtELSqqo8Yvs+d10CVXYk",
+	"GRvfr7OCpbLoCe+xKKLL8gq1H+7uKJlPQjMD+lIUZC9tMsqWJ5Z4c1YaApHsX/sXbqD5JrHozcY8xccx",
+	"YafHgfXbVM289MCYEXrHuWQqeASPmJLV3CuY7hALbjAy6BghWY+NtKLyH6Gr0jGm+4izkaRV3TginrEA",
+	"QvC7E+UmCl6kqqyEWDq1RGpOuSwr76mrDJzxihS9RmrgxRSz5ldzwB4fSKt9bp501nLVTxXYTqe9ei9P",
+	"FxMpVA0YvEq4+CCli0Fgvfn97E3WPEZjZkhiWljDjOXa7thpW2vKvv1VikKVgJ5Thkv8jjU1s4qI2mtY",
+	"Q3wfZLljpxnPC1kZa1x5/VqOm9a6D/SpN/juEKeQ2/YXPjywMOFkzyKBrb2pS07NTaXVGLTXd5fV0f5t",
+	"aZ3tK9NE+QzK59JGzqh92HHDrNmEJW4xzCWvRHm2FIJaKSrwnQ3Y/X+H5/JcLkY7Agmo8Iu49s78koGT",
+	"s0hSFvvIJuNdGodfb8SVkPbWub7ok9k5AJQheaQnrWHl6P71t9NgdyXq2EJEQcgCSH/HaGcjrTlCfeXR",
+	"n/dZyefd2Ofqyhdu3U8bTu4NPb1k0OIC48eSua/aqDdx6CijoKrHTYXcFJE53A+Gj90PQmtM2Oqx/Lvb",
+	"ty7tpLufz32aIqYgjymZghS+9FVK1F34TfegF2rql522cQBfpPeNYd5rtUFmoE+DX/PhSpxrrucLWQ4H",
+	"N0lyWD5BAVX5XGsS0It7kJ7ouSrnsZqT8vr1nMJf0+w5Rqm9LB2xuM7/nX375sUz9vSH/UffMSF91owb",
+	"7CiWN/g8Sevdvz1hxp68zaWg0aCdWnwtS9xJzU+yD552MbtlqiQYypkJrkV3uJJ3uVtC20pPwIbLsuD9",
+	"VXIs9Gxb0xB5xgY5r4lCkIlyTxSYobNdnAKbbHC7Hd3c3e4nfkUFPLIxLtm502v8ejZnYWOlJ8pakHdh",
+	"u2KuouiLK2A9A3u0vx9Tnn0ESB1h+hZiitSULIgWyeblDFZpKF9ipmS+rMRnIG5X5wgFiHq9LIoE98a/",
+	"sEXcYDnxOEw1lCa44x0k57bej0eqRLCOiHgX9mBtteTyojI5qxX4arrN78XSQBWM7Y2vFmc+eOoBlBjm",
+	"JbOxamRJkdArrkuTvXSUmpVjoT5pCxPGHH1i0b0wIXpr5saS7FvWBkFv621YOMOwuX6Dup+Mk159cqdQ",
+	"QfQj3UjCs3Cxnd3EADXlIePMLQUtKY56AHg/zEqxT2/n9jvkd9YVL8ADccjJkOrbafd568XwBRC3IraH",
+	"MeGspwwW01C5dZOiwDoSglv+5pw3ZY6b22Vt9uYTvzz/z0eZlDV3Bj2rmKqqNB6tqT1Y4yseb3EnKW9u",
+	"1T5SFni7hUdMqqsY7hB20y3NsZOfgFdkIHapLhsY+T1/dY3YRMuJYZLwRu4ynnSduYsu8QLqbb3I1/Cn",
+	"USaxT/RdJcmS2T7zb2whyjb2GNTNNjM5wee3mEcl5IXZYoCf8fkEF2rdu2/Cc9vI+TuJng9TVKxNNn8j",
+	"33KyN61z2UK9uXPg1EK9GaRDB9Ur6CzpxQhDh3Ndc8uetZS+RSkFKkk6i4MQci58XY0w6D0/OX3Nvn/0",
+	"9OnOI8aresp3Do5SADarGGeUy+CzaVB0+WG+8Sg+GBnspru++r8p7wvTWkqA/P3Dwccs80XR2c0Y9klw",
+	"VnO0yxIu/+gGXB61SdWYs23DVY5FnanxWck7+QwzpaWvt3PyVSqMXcIl+N9KMZnavOq7ihxOArO5Rp1s",
+	"psAgYIJFmdlu8wkbC8mrao4hMTabM8xu12yqrtgJRpt9Hh7+u+DyG+vU1JqZKb8QcnL/lRZLPDDjSg75",
+	"dJsCrna56OZvGajG275hzBLRrX0pqgGbv3Ol9MW4Ule9gBH4VwJdBPYWZrXSvGK/ngyTiJowZKxPGr0Y",
+	"OtNi7RHi7rRL7uRoRFnkD2vNSefjUskt3pzLp8pNLpi8iRx204kC+MY5vbca9OrsyYbiJ4a/FnIA0ZVw",
+	"CeXokEzTctjGrELaT7T2MYbORkEKYsUmuxJVxc6DhIHSPeB/HB2msse7hjTwMs1TCTNIxOug1SazqvDC",
+	"uhrzKVXYDRWcayt/D4qUO3FjGij7oMtKsFxUW+BjZSv1/gFQO4LmBmvtyAXIsdTXidX1+EgXCA4cJpNb",
+	"xt/T6uB+DKiMjTr2gRE25SWbqUsoia9z63GcNnZJrsaOugaKUgzPLWmomB34Vjd2Sv70bwzDnGODRn+b",
+	"w4Z5rmwmDGaN4geiS8WpttawShjLvsXMZPTae+01gPMZFeq1h++kU2bQD4aRlu92GcYVsdoK2dkUigus",
+	"+Z4rfJLbQ/I/tOW27puNDK6t3XcyYVjt70MpLC9FYXt41VjzmXf5b57SjLBim19GjFPE87gZHBjtOzlF",
+	"sGK8ZI0sQWfdidtkSqI/ohRd8AZ3uVBZuKREQA14VdZ6ksOnwhTilgVybDd+AUhnJXZZspH5EM12N2N7",
+	"eLkQlNr87N9QECsPbXj9NNa5h9OmzQ2Tyu3ZyxxERmOnIK0oeoPfv4VCA2++ktqEeCZYA2qnMHc3dhsv",
+	"pp2qDhSZVReU4lOLM+LNhZsiZl/lQ3SzprLibNxTqBo4Gs6tFKXjOugCxhwwXjF60eQzoGstZCFqnklj",
+	"PLVclglYeoH29Wbx5JtAXuYCFpId/3ISwbVnvATCPN2qIqMv4a+1Vd0hG2COIrkkfi8ME+aIcVKnEdHb",
+	"8vEYbVMPQQVmg01ZRC2M+97idHpaWTjwPHVj6G7ZAF2BA7d9Pu2myl0oVV51o2nGIZHWcLGdOrsdSw8u",
+	"iQ3ifh7zzDtvw7xWpcrTSp4prTeMFn0OsGI06edlzpjtpHJnwtC88Ng0VqkLVHvQbeax332wy4toqthe",
+	"DEr0Ec5qbEnbaBlK0mkWGnG/VbcSa+tUvaVMtd6rsH1O32KMDhXLbygzGINzTtWzqW8Mi81aD9mKpMBs",
+	"IBf3heARwV6BF1/2Sg0JYZ4bNqrEJRgm5KgnTaWtQWitXyERftV0lEmDWXPGclnAmRoT5paln8aqqtSV",
+	"weoun7AFSCdB+8mKtq1TFBdgJvrO5NPlJKYoFnFrt8tH7L/Af9O8zkTroJxsUSie8ILM7ciGXW+STHIv",
+	"Gddx1kO/Gf17eDKrlba35JvxwBTZxIs2BSX75w25y78aaPpGoCyOgEmfg+lTuu9dqyzvqV0xzSwCeGCe",
+	"Ww4EMI/Dl/pPaIS4gjidzrzjFuZTdhYP7x8LuL5ORmAgQF+gaQDFVPmR5pXAmk+fQJHjPvTN11pMhMz1",
+	"fVNVOcK+YKxQzrw2eJuHbEQrGYXUlpCJMRIzKkMe+SQMVjsDYuHlcM/xdSxk9LVzqguo5YZPdy18PM8q",
+	"Flf1fzAZcjvdJAvwe0sRsDYx42A/A5HgDmmR69xShsXqkfOZLKe3kMCyXaVZV0FO0lhykYLYGs9jwz1J",
+	"Ksie7K+DffpXII3bgrjL5bCc5lNXKm4DLtjIbf1oi+yVlN/QGvoZxa8mF7b5X2PPtIZMsGzW2DO/aWHh",
+	"loRiMeVyssrDghm5M6Dkah/YsVvcLCcyGg19oE+t5nsiUb/CsPZoGPNoSeTs9uv83a++8ikJHgeP4tKC",
+	"fjPq2sujOIawrAJ+uZFvIPD2TQ1uFSXWehL10g09rkbkm4meoCtbQgjK0mx8sdijHgjgrUn+DiJGCe36",
+	"iNGq3F6/bent6GosCeGuuSn5sPDdqLrDAcEvbilK6EavC4b5T69Z7lKZ4k10uu3XnxacXZep90BQ5OgF",
+	"H83tCLZhWFlAuGGHDPKP3LgvRsWLCx/FWRhYN9Ci5mA0C30EIYziQ+gzsHmfQ9iszweV9QZhA4/TETar",
+	"jR+srPp7FSBq+5Gnt4mcfdJGIYsb4vsu5Poq5Lfiqo1xb2FOlHzeg1BQKTnBcJ7SF93EsO/3UzCEp0/W",
+	"6bIx0rDQG9b9OjThTZovXwA2DLCKTfklHGGafHxqCbRks1CXqqCrsj9dlXc+HDRS/KsB/2erG1gX/RAW",
+	"+26WavMCH/e5Zdtnu1ktJlWFLmJ4rH10kkChboPNvXVvi6k7sY4NdPB4uILSfJqPx0FiShJMgwdmaBum",
+	"PP3zOorbrK3Dou2aaZqRTtW3CzhkI0fQoyEbzYRsLJjRLvMNBA7ZyEewun/2XQUO2eicFxdNPdplaXuB",
+	"5LVdttRowA0IE6HkyGcThHuIBfgNah2D7/cDWunhgDelsEp72upUruyv7F2xSNdzxOdE6XjEJFyCZrz1",
+	"ivvC1a7vYcFA3b9ulCTbLqK36PIVXKXIX9tQ9QqkrzxqV++9Suu/r4N5v21x+K2Xbfesa6HgY6sc9Puo",
+	"0bhW8cVyZqT7bc8OtKHcLRafGF958zoUDy3VCrFXBIKIjQAa22yTy9C14LoD/02rpvaZT7FySUhM5jUC",
+	"6+s2MoRRR4ZsmoPyH7VHUUjH5ITQOfnWEvY/TZj2FVwl6DpbEMT1oZcWprYKh/oVXJ22WeTbKIJwKQpY",
+	"gWbusy8aA2YYqLOoBEibrx6op4TneGcgBG2eddbIv2a69W1n9efS3nMHFzr2LqvJL56xHx4/+dMyjE+h",
+	"SsimBJ1XcOTVKKZWNHeghNOsdQRaqy3yCBNAiCyaOMWjtyxsuKv6spj43frjf/ghUSkf72cBkaywfbjz",
+	"mkdcjh4789oEg38NgydVEnj4OUKi/ofORl/OIplCcbFNB7gu4mguX2upBhWRPrtdABOc4PX5me0CabI9",
+	"SzTZ6lPqHNXPxDAxEGNGZWlQ5B5iob1vYRnyWb2Gi9kzy3nCBOzQyTnezVeolnly8b13VlTmVcgV3bDY",
+	"AMZMezzhyHZX+bT8inw6btvCSnQTdVYfyQpSK1SVFOTfhhtm69yGvqyG/uyDlY6UNzD2KwqexC2E6AbO",
+	"vi/Qs7faV7d6E3/RapZD2kiyIPtxbIX3xxqEsB1NuS5H7k6OJkqVHnIcEToLrLg4BypUdAqn37O+fpJQ",
+	"WCjPQqVZn1PHKG0NteHCOqSxsEN2DsYS7kvH1RMOa6wBzrwN49dx5u7iYDiYgzmTmPpQcMJjJtJ1vE6J",
+	"HuyflegIlNB11tR9K4gbw80FlMzpRasTcltn1Pdrxl4ThVO6FHJCaExYKybtaCPrQvprtzp1vXNJtxD+",
+	"daNrtUk9fCRg/0JvY7EnzCr2+IlnuJhT4kgyNLB20mamjN1lJ9b7UErBJ1KhHq10CdpgCkN5KXyWciZ2",
+	"L7eY8Vv3dDZo4sky7IH/cNv+Lns1OlS2yWW/NY983X5uw4KGBa7zqSD/w8Q3FjW/tFTZ9hIsAQhodCHl",
+	"SZQgrRjPz6wWkwloM2KVUhdUBYDqyrnbUcN4ZKQeI3dEnxw5mgx6DfbfHlKMfKK5hfavMz5nztB0HNBx",
+	"vlEBFZx3nxGGOWbsDELRARFfmiUuxK8oDoaVFf6jWfbX7tH1OkpiPURnXx+leTjrHMnXbAwZA0ILptwG",
+	"IOxbUnoIJq3siHgTpkesOy+nR6IcoXz0BO8xtJ0Wa6bqSvrcoiGTcIVA29zYIyZBhGIYoSOfdDqRJ9+q",
+	"7WlJ9Id6/XYJ5e1+PNr/lC0ir828V3CLt/6LLauYgCTzMNy++ItSaAJbRcB7NKyuuJ713DXUAl8mGnj3",
+	"Mnk1cQuG3H5wvYYevp5nlemXMvKlpvz05Rs8i69skyCdJtzfNCE+Z4jMezPPaSn5PWgNxwUmx5veybp5",
+	"VfB+g5z58P1n7RsLjbE2F939+Ra/eamB7Xoi7JnvgKuu2BVU1W4PyuOM200X8YKejnrqtRIIw8dCCmEl",
+	"ivyifpXY/KvTpthJz3OI4cucYt/Y0LlllQxazi5Yu/0UL8xIoADygzl45ojBrLZzNgMuPZBa7CW5zWAe",
+	"3TErI0o+Z1i0J4opM2oG56qck/P1CqTbL62ayTSHkbYqHWsLhwoPlT2O7BA/ER07vEUsosQbR31WMUTD",
+	"X6qOyiGa5JAPNqhwnM04MaQMkFCvh1HVothqpFWFdN6X6D86jMkmSVu3MM0WYiFe6Za8VnGpH7E1TKYW",
+	"+mbs6DPgAhtf3Osc9QbH1h6N34wOk191Js86m59pStIg5TNuLswuGxnhHh/FvAxF2aelcOLKmCHDPnBk",
+	"DyAJ4f1m/2oE2CGreQ0aL5pv9hQrMEqYceku5IgZK7QzVCqFefyWX4BhSHFtn1upLANu5p2eZTg1p6X5",
+	"GaDk9J/tUW5oD/4aYx68ql6PB4f/3Oz0iZ4/DreRvf0d9BLnjFveeQB2XTQC1gvaWxbPJ5KNxk1VjQ6j",
+	"fbe1pE7EZBbMZtML97N79o4FILoPbyr/olbcA5FNXiG3dxK4zvsPt6HBHhF8VjbL7Y83FqKpGL+pGL4D",
+	"udlKwO4mv3Dm9MhYLktyD2/ZA9IdzRSqzPGdBvzlMWhsWywVmykNR1RfzSfAptywcwDJJo6M0P8CcJEt",
+	"El426X4fLuWZBox/xg0bc431ERSkHSFTjonJCUN7ESVihvqwCWeHAvm5ugTGq2qXjQpeVSOfa0lqT1TQ",
+	"zucMA/hDUmaVZsWU2yM2ksqKAkZooDdaMmcGS8LdIRB+AxJdmwGQn3Qt74lKefi5Bm6nvlVbhS39sIKO",
+	"T6gosMJW+sjjsXcbjTxAREhJ+WAl/g/tYrflvLoY+Ez8lTLgJ5GJSPyRIiytuo0tFBP5KC9B8g2wXcLg",
+	"v7RvbOG3bvsHbFqQpBNzcZN5Zexx/4dhp3tBu0+rVI2lIlAoppi9ik5m0AWh9ow1n8GV0hf+PIm9OMX8",
+	"DEtDV53iz16ULOsxGMR19/OKm4CYbtukD4wse9YfEvA1UFgO30P7wGdopbhPvhFcJqi+LfKbPONnmvAX",
+	"1+iQordqgXoP4PBUAKtx6dz6JWNF35ZVW0vY/erCX0B31SYULljdMSwTz0etVfg4ZbtdyT6sIqVfOles",
+	"z8LzjBO9q6qxRmCPrBkY/NVRfAL9lS/hWFAGa2iXgrnmSBK77JVCvuWYexCK3h5c6C4EtpjCthVW2jeh",
+	"zdh4Kp+L0+hqvVBdyjPS1GAWv0rfGKYzXrXjb8A01e3FcaZiqyBOy6Ozms4fGKBa0VWxcFaAOwSTIsh1",
+	"ex9v0bkMZ58MvDaoQ/Mn7WHraIU30LZJgMgbyp1Abo/VcIul4/DePRfQCrxfOtuK4dhceD3BUaiJlzXW",
+	"f7gN4dZpHBFd1ilCaG6wtyGJB1P5YpLL8oUeEn9XY4aa4zeG0mpLz/Q10O8xUGGwLwZ+iNpd5/My6AJu",
+	"fzCtFyKJShwsn8p2xehLbontytG/T8JgB2vL0Wf8/Vnq94i1GI8fr3132Xy7F7gCMgGX+cQzQiBn3y4D",
+	"nn+H5Q7oqRSWzRpjGa/ran4UbWHqCRtQz32Xe/eMgEUD8gaQ50iZyxt1m8mzgXpW1ODfirNse711y7L7",
+	"6/vRUqW2v/T+TYL9vcysaVrb3Fn82LPwpyyQKoLsb9ZkdxsTot8b9UyVpBddLbmlMHzBnmOYAHXlBO7U",
+	"6e0U3NjaX8WrMy55Nd9gocfhuS2WGjNWcsWcMTPHhiQHDARYxSaK9eRyru4CFv7ayjCfMFahY2nBJbE+",
+	"mfFXA3ndx6uw+Vm0Gu7iNMiFsbW7qXcaTife3EreJjW7J5AzwgEM4oJTOYkw0Z8cdPRdNpqARG9wwA83",
+	"fAah2RILpbQE+LbLRmNeVU4hHB22ej5lLEy5dJ+jmxi/NQ4bOkSQCQuy+3gspPfw5tz4sQmBzxhfbBDz",
+	"Ov2inGUVJk7tmXFag8gKVrdK60tnOK4q1h6MU6GcsLI+BXCN+RAsf58ylvC6YZpK25LkerV4gfMt8dMk",
+	"S6V3hb3ZFRsU88R0tzBQdp6q6vauQyLDqEuNmGTDQdBP0R4Ul7yYn6nxWBRoboXay+GAlzORP67TmIO2",
+	"YME4NkSI1qE1i/QKaUtxXJZ5aj2dqisM3limZAHL5uptdtW/fiv4zXByMr3RewuyqJA6zZdOsLwOvZew",
+	"8zvyEDptCitWkkTccy1KLLa3znIco+VIECROiQsfw0P2NRhF/oiDEtN6BVRDuBut7pw1Q2UzOye9+dSX",
+	"JbzxfrG+HOot2q57sy8nlzdpCX6dxt9pw+8kXJU9yLZwbUHTatvhbw5w1GgN0p6tTDSvtZhxPWf+odhC",
+	"lzvN37d0YAl6UE8VVaicW7aKZbnltLv9Um+1j8RiQ5Qe9wmm78WWHGt8JcOB26utOyZt1NLCk0PbzmLR",
+	"N+kGvKSsNyo0os0rt20n2lJXZ/+Hm7dL6Ux1bSea+y02XFhGdvoW6r5UDbt1h9k8mgDBfiWIt5eAkOdn",
+	"SXVYHvwWOci2btaepjVBRyENrbV0ShVgRoTFataLXTZyymrtdUlhUj6AGO7uPQnRNxxTE2i6MStjwWc4",
+	"HPjP9mDt0kmEj2XMpSCtzjRYLeCS4MlDc3CCeEq6KJ151ZISDVGsnXkN3s2qEpfUkNt/1FilCW7G/0LI",
+	"Et7nkyqWOD3U8VrlySxJssw3yT/LQz0i1LSYQSxei2VBw1hVRW09lNwi2kFDLsAVr2bPK8DbCcT0LNR7",
+	"RnqgSxgVSS7FDM+MGtsNB0pPuBQmHBFyNVJ90MzO0smmLB9B4rZyv9wLtvw1wfGElNvygT4QhlMhi7Yi",
+	"DzvJXhdkYT24eZ/xcjto1n3w+BFKL6GCZMzcDX0bajW2xMtPXlvou8wdt0c/fcgDuDpCOzTgXYQ/jhmi",
+	"hUh0s2oYh7zZCCjwz0GpJmgIIJaEZrwosMjErSTnWv5z1196cC3P8pP97VGY4nbktvi/kzPP4IIYNQPy",
+	"rk2hKinZCqkUQYgvJFyRkNpl1AI5RKjVDAPYaSVJtoNALyAJfr8CrqUlNZjbzS9EK/Qj12scw4PSCz8Z",
+	"eh5hR4Ye4aehULrcYpJiqylax9bWQJ7aRkvANLxOOyOq2zNq8+EIQD7fONqjqwI3VOjiuM81IXbTLVum",
+	"NmRVReMM6VPHSogSzoHrHHrLsXRXCoxh2P6Gffv3395+F0yiJBb3ugZ58ldsuSNK0EOGayXHhWRT1ehQ",
+	"80h51m1fmG9HM+DibHd3d/QdhvIYApa9k9Y3kCHXiohNuoRHq0m+gVEZDNZj4lVoM3PEuJ825iaASbqr",
+	"W8MQgo6VihC0kK9icI+2Im7c1Np68PEjNYzInB3SnzCYcEDFG7xqO9Ecto4bguyk64svYScszFIzQ6Zh",
+	"Bs7KN9RoHm0ts/tOvpM77HihJSshFngI1BasOUAZxNaJsR95fNbN0/95iNuIRDzmonK6bOhFsesGHf3y",
+	"+vQt27t8tOdFm9n70Aq5j3upBRFyfblko5MSZrWyIIv5zj9gPtplp4ApuNH7Sv2AghMUf4PJFVjShbgK",
+	"5FYtmYbQTMQ/l9rdNEm0fA7ZFRf2L6+SjLjE1e2BafADBWa5/RaBlTyeA0jSJXUjMfo8jOhEcQ4H+wcs",
+	"9IILH6YGIZRgMkJTcDfo2FiUTjEHwq3zf6f2pSOc/XNsU4+wKkRBNQG+sFIVzczJvW8D0st3u2zkjCVM",
+	"zTMezmXkSHTE8MPUjBkznJDC4T12KDGOISINOdIX7gI5GnGf/f77739we/Pr22e77MRTlar5vxqgvX2/",
+	"ox3TwTjxKDZ4Boa/YMv3E/1hjo52/crCXjiGQTZe53GuMUAyesMt/Oy+ufMLdo0buX0OXWXjgKAXKteH",
+	"yZsj9m2p+djuCLDjHXdleS1w+vjuzhS4u2s7jx59104Ogz5+1kO8vzVa/e7kvLZB7nGldtnjgx+oJERI",
+	"NnoDVs93jscWtIccwJRhdw3HwhriKD4MiQwi6Z9/OHiE6m4NktdicDj4fvfR7j5FgqfIjPem2N3/3+7n",
+	"CaBkirt2Ug4OB38D+xM+kth0+ObB/n7EWCN3OsahC3x17w8vj0mFXKdg+hGQ8y3CTjNhdjuiZHD4z9+T",
+	"4obBCVGKb7TFmvq/MBdzYjB/LCzGDH53H9lDfJh0ud3xDvb3l+KMoaFjEHyBYw7dQ5KJcaI1hWedUhSf",
+	"F471X8kjatD4ZP/73ejGT7a5Bc65w51uB8lstvvjfOgEwJTXhgWfAab7Ptn//n4mcbq0l3EfMZPY7Swd",
+	"wGqyeMZRzSlVdKmspIvLR3vuGl8A4dFm78LPwlhCuTVdcMjDf/Zg6fiYLja4HyXQ36OI9eOYqJeq7srv",
+	"stfEFdFvNjj0TQwCKMvAI4cPk52+tW452dCyMtbJUJ+j7cRT39QoxyedWYu7miL2hpSbvpSdzWf8+x1e",
+	"FDpnxHDPEOkrKijHFFiS3xou1QXyhpJ5P7Bj1I6HF1UTbtFjmmFu4LiSvR95GcAG8JVH61/5VfLGTpUW",
+	"/6Zy/Md0W1e/9ELpc1GWgM6Nxwc/rH/jrVIvuZz72RniCxusCOEvJa8SRrJ2PRGya+GStwYE9i02FBT7",
+	"/WPn8rubymbzoLWb5Ob7WJozV1KlY3AYE8CpD0JGOLxQ2omZieYzn+RQcOn4kRETibrI2xY/mhAIhO8P",
+	"GdUTRx8eyhZRBdiJZdjkl0orDJvxC4y3ep31nZwIJ2XIgnBvE8gyU7KaD/3nUB9mBJWAk9kRMt/gE7WF",
+	"Lld7hvEHj95N5h0Y+6Mq57d2mVp08I9dC9JDWy/c4ke3NnCn+3bmHvvzOgpNPCkBVFbzxN07uoD5KJ7o",
+	"LtYHoIbnBv9ZFXwVQod/dC8+h5P4jNnAo+83YgM/c0294R4/erLJvHz6ApQvoRT87Zygxx8fHGzyslft",
+	"iBt8yazKlwZ1edVLfgGJh2EjVhX+sqi67H24gLkzmYl5VZCLQp1YZqyqSSnCvuExcRSZhpBsLC6BGSiU",
+	"LM0ue+NkmwdEI8OZuqCgMjb1ZVVdpoKvpEzlTsX0iqs99Am12EYglNB97rJ4//H6N14p+0I1FM/4ym4E",
+	"Ec+178SSao7aqjN5W2WVrslgURZtrld//Ph7vHvUdWCN3RCf+t9kOcS9+V9nPviF9xkQxx76+cEmuG22",
+	"Ekmu3zCICPSESjlWOkKEoUWXspt4ba9hL5wieJhT7jFPw8cxCAR87PumHrKRb+wxYhNswkzWJO4mNrxw",
+	"mj81lXef81UwmGOJnkACt+ATDWB8sxr3m3cyGfhKDSPsGbGPWXcYslwojNYaLwEEzRkZWL5mgFdQ5owI",
+	"f/yxt8sSk8udbfvIXuLJR3n++90ZImGK92yKdMfNpc/jco88XSDqSYuhjuX/V1+78bG/Ab95puS4EhTM",
+	"frBW7pyJZhW0Y3MRyNQq4j34g2S82JR7Lpsw/tm9D+HHYMj0BSYSbnPngrzv2oa5Oj0tYGtfPdgXn70i",
+	"gFiovnoyENG2Qn8rCRcI6eSvg2XToUvze6VvJkXJvNcfpk8xeS2Boo68YiC98xCPLaIPkOgxhJ0XuxcE",
+	"fQn1AgPVJYFIM3slCoKt8MVOqLTY+CImTGCGxjuJnjUlq3kmWh8W3uNmyCgef8V5djjBnagNsb/XRmrD",
+	"J+A/3mEsTNzEr44LPagHX4h64BSCYZvacF2NoCmF3UPAFjTde4P2/wCoMSfxZ25BD6OhhQBOxZzVWqkx",
+	"Zc5gJ3Hxb1JX0OjT1H8MYRiQYXlmQwn6CBHhTEXf9zkbuT92E33WzvMu2cHCUD1cod203Qe94raJH6vv",
+	"cuqEozvvRzBiIqFMziG9A/SBftWiS/8tIffqwghRRKSRPJ33gy643bDgYSM3qJD26ePBarSNj8P8KFbd",
+	"4hi/3/n9Sjax74ItsRc1xky3pz88PRgyQ0jp7GD30e7BgzXwud5avDctXEGlJhT8nWi4CgmqzF4pFBnm",
+	"2lcYpA3gDVn5dUJJo9iMpYWAQcUZqyF97fWQvHtO+VaU6Ij+P0y2XpZLGHRwwz/3o6+JO5zIEt6H4AJh",
+	"uwGCzCTxhi1iC9F5vz9ccb33N2chK+IDFBKITTVuLUCQjWv89PL4me/Vj+nUMQO4PYjc9H1OfDr/tBxk",
+	"f+cHvjP+/cPTxxlIns8kpOGI6SGe8VkwLgxj4F8YxOt9I+a09wErLT/uoTTrZVVUte7knWgp32pAdjRy",
+	"bHIUZnRIt8SzD68XtQpR2o4ulg2xx/uPQyUHcZ/InHGQmAGKmnkAxOxThp5H3Kt14WBc+zVVlC14mNuf",
+	"wXUVn8+IC5zIompab0jGK4Gk6fa4Xy969KAXfQF6UbyIWIEe1KRrcBuCNtmLiD17JiJU5p2Ux2yEQHSj",
+	"Idb6+NLn0ZCNMOHR/eAREakpIwK1YKKe+zuUu+yte30Y0TXaXMkrEJPpUZrjj5n58B5Tdc0uS6Cwr1DZ",
+	"WgW3HfL9EeYq5yIgLM43CVbRXTgpF5A/79lPuYjdmi0v6ACE1dwYKFOM1G5zy4dQ5YMvcgMG5iGTFjjY",
+	"CyHLxbKcALWXMK+C1/xcVAR4u8zD/Ld7WdiHiHuxJlL5psUyX2mExS4oWF18yEbnWsB4FAtRSV0qeFX5",
+	"UoNQgzhMexDwsqR2QvQ4Ys66h0ODxqHvsdHbYoNyQYVNEKyH+MGxBjOlz4ba8IUeE332j+/1nrXfBmHq",
+	"HXR+AWOC8wh/cnNeLtz+PNSihfYuvTke9NSD5vPZMo4YF07aD2zILfpDw4sI1Ix0n1BlbhNYonP1foc6",
+	"Uwg5GcXb1DVXEraz0mhZDXTcl9AKpuAVj3BRWTvwt6maMc4KbhD3wbOO1pJjCEPMEH+jUuoiUR/JNqjU",
+	"JO+zep6MvmYjX8tqjlMwiUPGwyRkza/QCyBuUGwzQH1heeE4YQXlBOEiGhkK2AdDD2BxE/4z/KpTff05",
+	"/O9K822J9cExdt/8O2FT/am+RJVqzGpQdYXWXOiMmYCb9iT/poxwvYGbPL33of3Hgmq42LjTiipodchg",
+	"IpTYkJ3PCcTAXXUmEKUAI9iR4W7NX/8GCXsd3Mu96A2gOcnxkDP3hd2pqB2549v+pmybM9eSUZo1t+Ki",
+	"7SUSfBag8W80Zl8KnU+Tw+ZlVUn2GuNyTvVlMbOtr2LuiD3e/4Fc4KE/JcJ/YAPKAtFRxgEyJmUPy3f6",
+	"uF3x53S3Q92dr6lFk1V/83Xe9K19QV86a8hmfb3lFxBJl2/HIRZTv1ZdcdXYQs3gNm5202fZeNy1aNZE",
+	"/PuQZsmtBxDjM2B+Rqtu+rhtRLt8hZ+5q71wee8kifW137p79g1vwDFI93E088AdHjzFn4iD4T28Kesi",
+	"zpTV9l8HVZ7QO448qCZAjZXpqPZnlfaXcJcC/SX0C3IntR+M1zsIu6YdHRbI8LepYnzGTv5rO9SaSH9t",
+	"q6D+slQfFlERCzL2weMs7VWB+DTCsLLRbkkJAGTsRWMRNxaxtYMJOtG8noa/oKuTQASvEsycc4hjE0Qa",
+	"9tvFVnujMRcVlIjNF7q/Wy3cHwkz522K7ugeQl18Ii6hLSUh/PBMMNbN9GVouHGzKtXhMoYpNTySBfiu",
+	"O24cDByjhmAU9lVWhIOJwJgEuGE7COPLUJNVpa7MEXu0H1A5IoBxf8jFvZz1dtJhuT/Fs7mhX3PNvtFy",
+	"7rKq1x/oRorNwS1yTjfqbyhL+sALw9VpG9c7ChCEa/hQzvug+dyDtPH9hRbkDHJCxlnsPhSETXh8SdbM",
+	"wi3ripq9D6FZwwpX53FlFPk4AvpCRONO2pQRbGxIvY69MKdQUbz7ClNwKgGXPbU4kbPfmbrUaSPRozgF",
+	"4fPg0vxMaT86Mjcn/n4vZiZCGy/ErUAM5S7anr8+oWPVfU2pt6YYnZiEGW75Bek/2GMkdvZ0l9dwUe6y",
+	"115B8r2U8UZR3R46U6WHjnbfkdg029cVB0x19yWPw49lfQRTUikJR/RZY/ncqbfnwIzjJKli6sMO7huU",
+	"+EJKLQloN6wGn2ET4cKWPDa09w9q5NekRtJpPmuv1eelTb6lLPoElj+rWYZb9dUrlw9+uK9KIv+CzXg8",
+	"p9NiMrW3pJHu1UJ24TC7vPxXWQvZpzY+zsJn+oRvagj1oOV9tjT1M1jMrRoz7g/rGsbO8F51qyZbCdGZ",
+	"PJUvGOoBkVRRSXDsX8WsXlS1lsujrkHsD4T+mRM6ImBE7ikkM7fJQLHZEDXuzya4v6G/v2z7cq9PcufS",
+	"KelQG8p/7E8br/Ge5ap+k2zB7++y4tdYreQEjGVQTijHkZrtkO0BvJgm3uYsyAKXquktXk7WcfAlJD0u",
+	"HndGV/0ttu7gxRTKgL1yiDyq2zlBtvv7wGA+X18hgG+FFphMLPr4Enwn870xL6xZWdbsiLqlTN9Cjj0a",
+	"7u/v5zPVX+An18I58+C+tATP5ezzIybV1Qa2N7f5LO7+Dn034HXHC26R60wY37zHOWMJAJ6tT9bBGVMr",
+	"3L450l/vJD3+LtkukVuPYwC34CFQf+/sMBbPqTGbUZUdFm0oA+yEmVpdAFPjrVhkhm/tfXD/W9fX4Tdf",
+	"ITjlpfecdlyw2GSYIuhHa52hzFhRVR4WTdhcgwfsZ/qCAF83NSRah+6DrP98iZt72A2ObKXTgfa2DWdP",
+	"17cq6ZWegLVCTlblwPA5O58zeM8LW80xEjQWTkoT2Kli9JVd9sqjAU55XYM0bA72MO3LSSV8FN7AlpET",
+	"NVwIVqTlsUnVrNvWsSMfDFYYNhbvPbjqoycB5j2HboLN81/ERd5Rtmg7wClU2/jDH93BFHpNjLDlD87u",
+	"B2f3F6k/XIU2szHD/LpOmw7j2/vQ/mMdNsECK7kr7XXlZf6pmxb1oBp8xnQbAo2ctTQW8SCw2TkUIGp7",
+	"636BDknfkcaweHH2sPG8+9rGeRa3OM2+XIsTrQF7PJ9X4FuvUwtk1A28VoFI4M5SwLRcxDqiTIsk3Ypi",
+	"yb7MfOZ47SQU0wvLCj6jjnBH5KhLvoHxBQz7e50lqDY8QN96KqBG1l2FZ5f9yIuLpjZokxD+AXaWGbIG",
+	"C2Ixhk1dVHO5F3giq9jWwT2xLTJqzsHdgMjAH9jXZ8u+6DSvL2HRYu51IgaHeEg2IjxXulxCM1Ga5Ob5",
+	"UIK7F+cwEd7bBrOj6GRzT13ypsoa39wnIP4NZ/Tgg/yUPsgIgfEZgl98DZgjv99p7VN7izIM/rWEB/yO",
+	"+0/Mnc3Z1VRVMfGRG8ZDURER5hz/fwO/qpg5u3SFh+jvp69fsUpI7HAjo3bEOP5yyFRV5sJF+8P9/X16",
+	"D/WhP7OX4sdddlxV4Zcxr1VpJjFjlT7p1S5KLXLX8gSn+LOQMCItyv2Nz6B0y3eKNrp2e6uhFPbuCfIG",
+	"H6BFL8sTGqk/fn9Xzfve78hy+b5GvnEuJKdcnQXF+BOkZdIWPVT5PFT5fGEM9Ud3Z1jNje0UdhpMl59c",
+	"Xxf2DHTvA/2wzsvUuUV3LtD7b+uDp+kL9DRJL7mYMLfuVYrke5seJVKOE92iex/+j/tzkoV5V7UMOM79",
+	"I0EXquqEjHrq45ypHPLBqNUww317gIF+EH63Zk0UvKpa9yNidZFVuzmua17+IYLI6p7/SUHPZlimlDeC",
+	"7iNhGMKVbo5lumFp0Sm++ODG+ArdGHi+fUCkD66MT5kkhi3cDbvicyakVd6x0Ys8uq03g5jR3gf8/2aq",
+	"ONUZ3g9NPijiX0vIN1SY3L4eHkj3NtXwpWuxp8F6xfyeJrSqBXdw+P2rgYYwkIzlTomjyu8ZxmrNFFNE",
+	"sHGt+yv10sY2NJUyPZmZ85V3/J4BcPzyCLvp4aJ/rhf9J0dX3CMKhIuewG5dx1UktFZ6r9DCCLODvd/6",
+	"He5O/7TwPrrAW3SwXfamqcD4nvROP+aSgP8pkXmmSqjSriUEGYbd6odMc2FCiiZhQ/C57wV1CZpV6gp0",
+	"PscZ+yw/w8nfkZl+LHk1N8JESr9fU53WhsvsT7EMWRvetQ1V3e5024xmrPSDrf5gq2/Gf5AtLBVrK3WB",
+	"qURGTGTo6KFmEHC2I17/FpY7DbTAjnw/OF7tcH/9rseUXi/E7IRkz+WkEgZRrzmrtTqvYMa+HTXtmZ9V",
+	"XE4aPoHRdxksbzeff8NzmuDXyXPC8DmG8xIP6BusG3Wa4wNHeeAoN+Aov8oSNDUFwqbWAJWQE5M0gnSq",
+	"BN7vm/IU/Nznwkb+ChYK+wqn9FXyEFpaL0YSlGbIZmCZ0qzixYWQk6WcVxIvNfCL0MZ49sBtHrjNDbjN",
+	"Kz4D3+oaAoERcyE6M91C0GuxGQ1jH1nbqbWa1asSmF7yEus+KSkcSp9/dD4PjHCIMx2yutE1Ap87Pqlk",
+	"yA/nbBzRxrw33S1mlx2zkfsBu+6mnXk7rXdXMLyToMi5b2rAjCipmF8QmRkjw8dg5yNfteqsjqOwm/3M",
+	"UsO4yTZJeeZO28CbuH2/+N27q1a8YZxPxCCXF9rDLOOmS8XslWK8EhfwwAgfGOENGOHfwDKcIKYZ0W2V",
+	"l8JivA6blWG7j+vbcQaMCd0p8wkWzzRwC6f03N31UwkDfPTX+44KYZNhcnfYb4dvTz5p5Neecfhwne/m",
+	"Oqf5gfkOKT9SqUogueQGxzu5fHvNXNopkMnfvcB7H/xP60KW6U2+K1jvzS7ZQ8vCz5loe3sWbkmy1+5Y",
+	"6KkobVeYJfY9kOX2HczSr/cFFp9T48G4YBLATjaALKFkvHKLmy+2KfNlpNj1rCigthASpSguKaqKhW7I",
+	"y/r1c1l+Plc0rvXhfn4RQuW5LO9IpOxhBhYvFnuZL6fqnaQPrknVi4ly6dcfsua+vKy55NC/9Ky5B1G/",
+	"LOq/MZ0b2pts12ESd6QL9Enrg/1Hh1GubtPFAcpddrC/fxiL+4bUYxSLAGOPDOx9QRd595082D84bKU7",
+	"VazNh1RvGKYwB7vLTsaJpxwxGigmq8axZXp00BVcYyY/JgZwi6lLQwqshMiFVWr3nVx2yqGRnlzC22ik",
+	"8ck7kaXruWev39LQi3JLGCSPBco4YpTOYTDJLLkNbcyEyGPBr5Ds/s4bqCs+J4zoVT6G5J34ysfhNVwU",
+	"wwEdJcgCdo7dlq0fvH0jvIC7dJuumjVHcBwuH0KlhDvnrryY3bxjx63uycG974lnSEcpvF6hZmAQmvdr",
+	"pL4hJWvuHI9R5Vn9Pj5KTz7A1T24AD+VtXbK55iWhV6DzbWo61hsex+Sf61zEXb1iE8nY6EjQR/chV+m",
+	"DSGX9SBEP/N9kwm2qVJygoa/uGdzYr2em5Dpel/kyju3B5fu472oV6egL0HvGJCW0aO7bGQs1CP2bckt",
+	"P2SnFurv0DohADnyPFJXHvfgkI1I2sc3ktl/54GxGGAGshN/1Bb0nbTUmwP4jAKKZpf9jCkOCaqWz2Qo",
+	"VKUkdlrHbxVKSgqPM1WD3GXHkubuTMaSTbS6MsEY436MI4ZLxGaE3LDRz9zYnefupZ2Tv47cLddgmhkO",
+	"H+flwareSQ01cERKVJpVwC/xx8YZXnPvfz0OL/HKKLdcQ8198HO4ycxYVRuGaHsEieU4S1MfhgX5GouM",
+	"rXWKn15pa2UYWRkcQhU3/nRb2xIB/nwbVnQKkaLSeoU6O9RxDrW+ru8f7f/pUeLu2r/TnicW3lui5x3a",
+	"6y7fz8DMZLvBAKdcsSzQ+fOWTaS7FG0tG4wt73inNk5Woar7ICK+BBHxgrr/LAqJqaiwKEI30nzF8iDs",
+	"Z69EONjfX/QcDB3TOtg/SPCoLLeN8ZuW3AkJ6ILKtXZO1vAmzOFOc6j8GD2MIPhE7s5aPsU9yo3/asll",
+	"d2wuiPt7GTlKLMtR6Pa6YEI/GJ9fuRrbXsCvmB8RJ9nQNPRX6n4MxP77+9ZzwJBr69geSKvnpCbzYoqa",
+	"cRu793ldDzfvC7l5KXRVoiOIL0UxsLqx07GoLOg9Xv7RGDsLVmBf+6HjtDn7RFyC9GjeUl2xQjXSmtBQ",
+	"nWJVUp2rcp4rYDdgj5NBN+kvFPq0CMNm6hI97HPfvP0B7+S270BCHYvU/5ZfAJthjUGJtrL7z+aZvumX",
+	"Pw57OfpK6rjFWsVkmL4EelWJYp609UH/Aq8q0N8Ypq5kuxOOLrHkTNgHorxXooxIPClhOrGKrGJz6lxE",
+	"3+lwSeNUlsglexo3SDZWjWYVn4M2Q3Y+X6aXlKJQozc2AS9A9A+rqnKX/eaR0EfY+XAUHc2W/dGUE3D0",
+	"CM6yiqU7HojIqloUq0p0jlAfuUaZzTHuwVuqp7yTusO4yZ+qejlOoI8h4N67Bx6qaB5ibjdlXB6TBa8p",
+	"XepritIMwwqMsJ9bjRrp7tNoyEaNNHwMI6rNE1pDBZdc2hGbOXlvU7pnarwoCdkEEL5Ii8KCJoBDjg7z",
+	"Ggo7ZKMpVPW4qUaIjG58Y3Dk0lRGiRWC+GVKO2JKs6mSYOwcHefo3mDae9jHLeI5KYUaECqdXPOY/oXe",
+	"fEyUdqyOHCeLGdHLPihxCS/Crt1ZAlEc4Z5ZW3fcTIvZIDgpphk1+q8vrvnA6O5fQ+NztJm5DJk/mMyo",
+	"wahGF+BsytvjfFaLycT7QPssjLfhmTu8cXGMPuylhIOWijgTu+ISIVrPwWlsAms61PjBoPg0BsVJeh6m",
+	"5vpa5sRwUDcZ+fsmFVuVMNiOlhVUyx7yBwnNRPlubBiErshnyDFiDbKAtiFtLOfnzN8CzNV1a0E0tLHS",
+	"M+pirUv3t0ZWYExKiBHLAO0NmXaOc3cWjYvYQY6maHbZT1DVSVcUL8V5eSkKiOIdW1Q5EXPUAoS7v5kp",
+	"toIyZAFdUQ1D5QHJWkiEUMxOLVZwy8411/NvMm10Txdu+O1L8u7lvj8xvoqpvPV09GWlJT3YKV+E+L45",
+	"P+zK7Y/xvSVPc6eTiWNFTomvQRsld9mJZZW4BOPrIfDjUMYM64CfHorLlqukXifdnpBT0peR2ywmgVF+",
+	"MjLD5OMdz36uDItb9hKOBWYkmXSQQ7d1vkunARiyurFMi8nU4vC+K3k7Uuy1/iELpTZkLz3Q9I9alBPC",
+	"eHnrtvkFbjO6g7A7obqSQ6Yaa0QJmDDVbnAyXOcAcwtTARIS8WUC8tYFzAMgTmETvKW2x2CB5kTmk8+4",
+	"oQ2uQdWVk7qKzfjckVcEBKRwwhUNriSOn3wcTMEr3ncYx4X1c5MAZUgPM96QVXYKGv8ucQBuLkx2AXWt",
+	"1SWv+nalFOQePnQUqQLxcMmUrOaYcOYjgb57KmKlYoITCcxaKzU27Ns3L56xpz88PfguHbspRW7rTpDJ",
+	"N7XvzGsoR42X8/9q341S0Qw+/v7x/wUAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
