@@ -756,6 +756,36 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewVaultItemConsent.
+const (
+	NewVaultItemConsentTrue NewVaultItemConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultItemConsent enum.
+func (e NewVaultItemConsent) Valid() bool {
+	switch e {
+	case NewVaultItemConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultOpeningConsent.
+const (
+	NewVaultOpeningConsentTrue NewVaultOpeningConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultOpeningConsent enum.
+func (e NewVaultOpeningConsent) Valid() bool {
+	switch e {
+	case NewVaultOpeningConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReadinessStatus.
 const (
 	ReadinessStatusDegraded    ReadinessStatus = "degraded"
@@ -1245,6 +1275,39 @@ func (e ValidityReason) Valid() bool {
 	}
 }
 
+// Defines values for VaultAccessAct.
+const (
+	VaultAccessActClosed   VaultAccessAct = "closed"
+	VaultAccessActDeleted  VaultAccessAct = "deleted"
+	VaultAccessActListed   VaultAccessAct = "listed"
+	VaultAccessActOpened   VaultAccessAct = "opened"
+	VaultAccessActRead     VaultAccessAct = "read"
+	VaultAccessActRecalled VaultAccessAct = "recalled"
+	VaultAccessActStored   VaultAccessAct = "stored"
+)
+
+// Valid indicates whether the value is a known member of the VaultAccessAct enum.
+func (e VaultAccessAct) Valid() bool {
+	switch e {
+	case VaultAccessActClosed:
+		return true
+	case VaultAccessActDeleted:
+		return true
+	case VaultAccessActListed:
+		return true
+	case VaultAccessActOpened:
+		return true
+	case VaultAccessActRead:
+		return true
+	case VaultAccessActRecalled:
+		return true
+	case VaultAccessActStored:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetResourceParamsDetail.
 const (
 	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
@@ -1320,6 +1383,51 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	case CorrectMemoryParamsWaitSearchable:
 		return true
 	case CorrectMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVaultItemsParamsConsent.
+const (
+	ListVaultItemsParamsConsentTrue ListVaultItemsParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ListVaultItemsParamsConsent enum.
+func (e ListVaultItemsParamsConsent) Valid() bool {
+	switch e {
+	case ListVaultItemsParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeleteVaultItemParamsConsent.
+const (
+	DeleteVaultItemParamsConsentTrue DeleteVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the DeleteVaultItemParamsConsent enum.
+func (e DeleteVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case DeleteVaultItemParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadVaultItemParamsConsent.
+const (
+	ReadVaultItemParamsConsentTrue ReadVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ReadVaultItemParamsConsent enum.
+func (e ReadVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case ReadVaultItemParamsConsentTrue:
 		return true
 	default:
 		return false
@@ -2127,6 +2235,29 @@ type NewSession struct {
 	Device string `json:"device,omitempty,omitzero"`
 }
 
+// NewVaultItem defines model for NewVaultItem.
+type NewVaultItem struct {
+	// Consent The person agrees to this one access.
+	Consent NewVaultItemConsent `json:"consent"`
+
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+	Text   string    `json:"text"`
+}
+
+// NewVaultItemConsent The person agrees to this one access.
+type NewVaultItemConsent bool
+
+// NewVaultOpening defines model for NewVaultOpening.
+type NewVaultOpening struct {
+	// Consent The person agrees to what is recalled until it closes.
+	Consent   NewVaultOpeningConsent `json:"consent"`
+	SessionId openapi_types.UUID     `json:"session_id"`
+}
+
+// NewVaultOpeningConsent The person agrees to what is recalled until it closes.
+type NewVaultOpeningConsent bool
+
 // PageLinks defines model for PageLinks.
 type PageLinks struct {
 	// Next Absent on the last page.
@@ -2590,6 +2721,44 @@ type Validity struct {
 // ValidityReason defines model for Validity.Reason.
 type ValidityReason string
 
+// VaultAccess defines model for VaultAccess.
+type VaultAccess struct {
+	Act       VaultAccessAct     `json:"act"`
+	At        time.Time          `json:"at"`
+	Id        openapi_types.UUID `json:"id"`
+	MemoryId  openapi_types.UUID `json:"memory_id,omitempty,omitzero"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+}
+
+// VaultAccessAct defines model for VaultAccess.Act.
+type VaultAccessAct string
+
+// VaultAccesses defines model for VaultAccesses.
+type VaultAccesses struct {
+	Accesses   []VaultAccess       `json:"accesses"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// VaultItem defines model for VaultItem.
+type VaultItem struct {
+	Id         openapi_types.UUID `json:"id"`
+	RecordedAt time.Time          `json:"recorded_at"`
+	SaidAt     time.Time          `json:"said_at"`
+}
+
+// VaultItems defines model for VaultItems.
+type VaultItems struct {
+	Items []VaultItem `json:"items"`
+}
+
+// VaultOpening defines model for VaultOpening.
+type VaultOpening struct {
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	OpenedAt  time.Time          `json:"opened_at"`
+	SessionId openapi_types.UUID `json:"session_id"`
+}
+
 // ApprovalID defines model for ApprovalID.
 type ApprovalID = openapi_types.UUID
 
@@ -2818,6 +2987,48 @@ type StreamInteractionParams struct {
 	LastEventID *int `json:"Last-Event-ID,omitempty"`
 }
 
+// ListVaultAccessesParams defines parameters for ListVaultAccesses.
+type ListVaultAccessesParams struct {
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListVaultItemsParams defines parameters for ListVaultItems.
+type ListVaultItemsParams struct {
+	// Consent The person agrees to this one access.
+	Consent ListVaultItemsParamsConsent `form:"consent" json:"consent"`
+}
+
+// ListVaultItemsParamsConsent defines parameters for ListVaultItems.
+type ListVaultItemsParamsConsent bool
+
+// StoreVaultItemParams defines parameters for StoreVaultItem.
+type StoreVaultItemParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DeleteVaultItemParams defines parameters for DeleteVaultItem.
+type DeleteVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent DeleteVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// DeleteVaultItemParamsConsent defines parameters for DeleteVaultItem.
+type DeleteVaultItemParamsConsent bool
+
+// ReadVaultItemParams defines parameters for ReadVaultItem.
+type ReadVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent ReadVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// ReadVaultItemParamsConsent defines parameters for ReadVaultItem.
+type ReadVaultItemParamsConsent bool
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
 
@@ -2871,6 +3082,12 @@ type GiveFeedbackJSONRequestBody = NewFeedback
 
 // SetTriggersJSONRequestBody defines body for SetTriggers for application/json ContentType.
 type SetTriggersJSONRequestBody = Triggers
+
+// StoreVaultItemJSONRequestBody defines body for StoreVaultItem for application/json ContentType.
+type StoreVaultItemJSONRequestBody = NewVaultItem
+
+// OpenVaultJSONRequestBody defines body for OpenVault for application/json ContentType.
+type OpenVaultJSONRequestBody = NewVaultOpening
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -3045,6 +3262,27 @@ type ServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx echo.Context) error
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx echo.Context) error
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx echo.Context, openingId openapi_types.UUID) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -4193,6 +4431,155 @@ func (w *ServerInterfaceWrapper) SetTriggers(ctx echo.Context) error {
 	return err
 }
 
+// ListVaultAccesses converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultAccesses(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultAccessesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultAccesses(ctx, params)
+	return err
+}
+
+// ListVaultItems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultItems(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultItemsParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultItems(ctx, params)
+	return err
+}
+
+// StoreVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreVaultItem(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreVaultItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreVaultItem(ctx, params)
+	return err
+}
+
+// DeleteVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteVaultItem(ctx, itemId, params)
+	return err
+}
+
+// ReadVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadVaultItem(ctx, itemId, params)
+	return err
+}
+
+// OpenVault converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenVault(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenVault(ctx)
+	return err
+}
+
+// CloseVault converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseVault(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "opening_id" -------------
+	var openingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "opening_id", ctx.Param("opening_id"), &openingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter opening_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseVault(ctx, openingId)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -4271,6 +4658,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/memory/forgettings", wrapper.PreviewForgetting, options.OperationMiddlewares["previewForgetting"]...)
 	router.GET(options.BaseURL+"/v1/memory/forgettings/:forgetting_id", wrapper.GetForgetting, options.OperationMiddlewares["getForgetting"]...)
 	router.POST(options.BaseURL+"/v1/memory/forgettings/:forgetting_id/confirmation", wrapper.ConfirmForgetting, options.OperationMiddlewares["confirmForgetting"]...)
+	router.GET(options.BaseURL+"/v1/vault/items", wrapper.ListVaultItems, options.OperationMiddlewares["listVaultItems"]...)
+	router.POST(options.BaseURL+"/v1/vault/items", wrapper.StoreVaultItem, options.OperationMiddlewares["storeVaultItem"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/items/:item_id", wrapper.DeleteVaultItem, options.OperationMiddlewares["deleteVaultItem"]...)
+	router.GET(options.BaseURL+"/v1/vault/items/:item_id", wrapper.ReadVaultItem, options.OperationMiddlewares["readVaultItem"]...)
+	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
+	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
@@ -12884,6 +13278,1028 @@ func (response SetTriggers503ApplicationProblemPlusJSONResponse) VisitSetTrigger
 	return err
 }
 
+type ListVaultAccessesRequestObject struct {
+	Params ListVaultAccessesParams
+}
+
+type ListVaultAccessesResponseObject interface {
+	VisitListVaultAccessesResponse(w http.ResponseWriter) error
+}
+
+type ListVaultAccesses200JSONResponse VaultAccesses
+
+func (response ListVaultAccesses200JSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses400ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses401ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses403ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses429ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses500ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses503ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItemsRequestObject struct {
+	Params ListVaultItemsParams
+}
+
+type ListVaultItemsResponseObject interface {
+	VisitListVaultItemsResponse(w http.ResponseWriter) error
+}
+
+type ListVaultItems200JSONResponse VaultItems
+
+func (response ListVaultItems200JSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems400ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems401ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems403ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems429ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems500ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems503ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItemRequestObject struct {
+	Params StoreVaultItemParams
+	Body   *StoreVaultItemJSONRequestBody
+}
+
+type StoreVaultItemResponseObject interface {
+	VisitStoreVaultItemResponse(w http.ResponseWriter) error
+}
+
+type StoreVaultItem202ResponseHeaders struct {
+	Location string
+}
+
+type StoreVaultItem202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreVaultItem202ResponseHeaders
+}
+
+func (response StoreVaultItem202JSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem400ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem401ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem403ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem409ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem413ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem415ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem422ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem429ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem500ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem503ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params DeleteVaultItemParams
+}
+
+type DeleteVaultItemResponseObject interface {
+	VisitDeleteVaultItemResponse(w http.ResponseWriter) error
+}
+
+type DeleteVaultItem204Response struct {
+}
+
+func (response DeleteVaultItem204Response) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem400ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem401ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem403ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem404ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem429ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem500ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem503ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params ReadVaultItemParams
+}
+
+type ReadVaultItemResponseObject interface {
+	VisitReadVaultItemResponse(w http.ResponseWriter) error
+}
+
+type ReadVaultItem200JSONResponse StoredMemory
+
+func (response ReadVaultItem200JSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem400ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem401ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem403ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem404ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem429ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem500ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem503ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVaultRequestObject struct {
+	Body *OpenVaultJSONRequestBody
+}
+
+type OpenVaultResponseObject interface {
+	VisitOpenVaultResponse(w http.ResponseWriter) error
+}
+
+type OpenVault201JSONResponse VaultOpening
+
+func (response OpenVault201JSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault400ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault401ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault403ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault409ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault413ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault415ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault422ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault429ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault500ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault503ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVaultRequestObject struct {
+	OpeningId openapi_types.UUID `json:"opening_id"`
+}
+
+type CloseVaultResponseObject interface {
+	VisitCloseVaultResponse(w http.ResponseWriter) error
+}
+
+type CloseVault204Response struct {
+}
+
+func (response CloseVault204Response) VisitCloseVaultResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault400ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault401ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault403ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault404ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault429ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault500ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault503ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process up?
@@ -13057,6 +14473,27 @@ type StrictServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx context.Context, request SetTriggersRequestObject) (SetTriggersResponseObject, error)
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx context.Context, request ListVaultAccessesRequestObject) (ListVaultAccessesResponseObject, error)
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx context.Context, request ListVaultItemsRequestObject) (ListVaultItemsResponseObject, error)
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx context.Context, request StoreVaultItemRequestObject) (StoreVaultItemResponseObject, error)
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx context.Context, request DeleteVaultItemRequestObject) (DeleteVaultItemResponseObject, error)
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx context.Context, request ReadVaultItemRequestObject) (ReadVaultItemResponseObject, error)
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx context.Context, request OpenVaultRequestObject) (OpenVaultResponseObject, error)
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx context.Context, request CloseVaultRequestObject) (CloseVaultResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -14888,312 +16325,546 @@ func (sh *strictHandler) SetTriggers(ctx echo.Context) error {
 	return nil
 }
 
+// ListVaultAccesses operation middleware
+func (sh *strictHandler) ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error {
+	var request ListVaultAccessesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultAccesses(ctx.Request().Context(), request.(ListVaultAccessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultAccesses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultAccessesResponseObject); ok {
+		return validResponse.VisitListVaultAccessesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVaultItems operation middleware
+func (sh *strictHandler) ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error {
+	var request ListVaultItemsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultItems(ctx.Request().Context(), request.(ListVaultItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultItemsResponseObject); ok {
+		return validResponse.VisitListVaultItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StoreVaultItem operation middleware
+func (sh *strictHandler) StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error {
+	var request StoreVaultItemRequestObject
+
+	request.Params = params
+
+	var body StoreVaultItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreVaultItem(ctx.Request().Context(), request.(StoreVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreVaultItemResponseObject); ok {
+		return validResponse.VisitStoreVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteVaultItem operation middleware
+func (sh *strictHandler) DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error {
+	var request DeleteVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVaultItem(ctx.Request().Context(), request.(DeleteVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteVaultItemResponseObject); ok {
+		return validResponse.VisitDeleteVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadVaultItem operation middleware
+func (sh *strictHandler) ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error {
+	var request ReadVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadVaultItem(ctx.Request().Context(), request.(ReadVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadVaultItemResponseObject); ok {
+		return validResponse.VisitReadVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenVault operation middleware
+func (sh *strictHandler) OpenVault(ctx echo.Context) error {
+	var request OpenVaultRequestObject
+
+	var body OpenVaultJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenVault(ctx.Request().Context(), request.(OpenVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenVaultResponseObject); ok {
+		return validResponse.VisitOpenVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseVault operation middleware
+func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UUID) error {
+	var request CloseVaultRequestObject
+
+	request.OpeningId = openingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseVault(ctx.Request().Context(), request.(CloseVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseVaultResponseObject); ok {
+		return validResponse.VisitCloseVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L15cxw3kjf8VRD9boTtd5uHaEkzJmNig9ZIY85Ykh9RXkc8Iy8brMruhlkN1AAoUj0KffcnkAmgUN2o",
-	"PnjpWP5jU2RV4Urknb/8MCjUrFYSpDWDww+DKfASNP54UsKsVhZkMX8DdcXnULpfl2AKLWorlBwcDkZW",
-	"NzBiV1OQzE6BXcCcXXHDDIBk5zBWGnYHw4EppjDj7nWQzWxw+M+Be2/w+3Bg5zUMDgfGaiEng+Hg/c5E",
-	"7bhf7pgLUe8oHIhXO7US0oIeHI55ZeDjx+HgZ1VwmsXipN5OgUm4YhqManSBM9Dwr0ZotwQ3cjqjsdIz",
-	"bgeHg0aLHQ1j0CALGCxOzQ35S/zzcV1XIrchbuwrLiyzU25xKyaaSwtldxuuv+w33MLPYibs8ti/uSGF",
-	"YRWMLVNjBryYDtlYaQbv+ayugI3eDcxc2ikYYd4NjvRfnvxwZP/yaHTInvzA3BaBsYZJdTVkXJZMSWAz",
-	"pYEJybhlM2Us48xAoeTK9XTm+YuqRDHP71TlHjC0V458VA0aD5UVqpHWMCFXLuBff3m6f3T1l6f7o0P2",
-	"dL9dgZDunzRRs3amYPX8eIzbvDjJ0/YT/RQ0E1LMHFk/ikTjTm0CevDRDVBzzWdg/b06rmutLnl18lf3",
-	"L+FGqbmdDoYDyWfuXe4fOBPlhoTb4JPLK3tuCl7hfvYOBvGRmw+XcIx/QObEj9klrxpwpDlXjWbFVIkC",
-	"hnhX8ZAvQc/ZDIzhExiyR8wqdvDkCbsURpxXwI5Pn52csGLKNS/cbrpTwSUR12oXlUxkx81k5eHx9z+D",
-	"nNjp4PDgyZOhO8zw70fu6KwF7cb4n3++e/f+4NHOu3fv//T89//8j/wOuMvKi5U7Ltpnbr7lxJGWt/rN",
-	"i2fsTweP93fZyHGjv7wasW/9dRjGq/x0n3ENgUF9x7i5MHgQ7ipyaa5Au5tkp8KwglfVLnttp6BZHdmg",
-	"wQ+IiVSaOJy/p4PDAQ77aL/viPzEe07iyaODm4iGUzBm1REY+vtNt/+je9nUShrAm/0jL98QB3L/KpS0",
-	"IPFH7qQFSau9WqvzCmb/+Ych0dUO9x8axoPDwf+314rkPfqr2fuF3qJBl/moZ3yO+c945ebtjuPjcPBM",
-	"yXElinufkN9hNyF1CXrYUQ4aAyXSmVEzsFMhJwwqA/TQDG+ce7GEQpRQDhlSpDCsBm2UZFPuRFQcYg4W",
-	"l/pC6XNRliDvd63+boBmMz5nUllWKhRoi/P+xrCSW+5Wdg64Zs3dRihc7ERJwGUgC5G8us9VvG40mwlj",
-	"+QXN4ZWyL1Qjy3umGsdK6GibYsqIMMZhE2mTcXpvlfqZ6wncN1Gfq3KO1Ic6kZ1yyZ4+Zv8QP4ZZveRy",
-	"7jmAudfJKcVmXM5bBchtm1RXu+xEspLLibuCI8PHYOcjVnCtBRg2hapmvKrw3hk+Q0U5sQA6qmZuav7Z",
-	"vfbBVPHbaTW/jV72jweNbCeqZCvfbpU33JhfJW/sVGnxb7hv8g18AGnYsgupriRSxq+SX3JR8fPqXkn2",
-	"NHJX6w0DCVBCyUoFNEWS8bvsrZ4zPuFCsithp5Ec2IIedeRewg86I0MZ61dXa1U4pe2e1xevpDDs76ev",
-	"X7HzxuKyrvxyubkgQePnaZq6VtpC+RJKwd+iNP8008XNTwZzgzhV69e3L3b+vIuanf8iWgy/nHh9utbO",
-	"QrKC9I1CA7dQnnHb0VZKbmHHilnGhnUKWi00mK3eEeUG2pDThS7VxZbT0aqitQgLM5Oxz+I7XGuOzMEU",
-	"qt7unY+pkvfPAWl9OHD82jDdzM4utT4Kdf4HFMji6EB+4SSCuodyAfPu5FaRiz/ZzColvLdnRaON0us3",
-	"fxvdON0JnGt2geUfjbEzfy26CzyHgjcGsvt+Pu/xSji1j5eO+ViF/KXic9DfONNfg5mqCq2HlmZU45hJ",
-	"nJlsZueOww8H+N66bX0hKgv6Z3x0cc30AZzqMK5l9R6Y5U3g+EcSMZuddLujmdOue3wk/w0adVw1xk2j",
-	"xxyjGCvv11o2CdPF+u8O2/lmVyp5NTcis8xzbkSxbmk/uoeez5Sbs9mcFoeO845Fid62NUOcFkqDm2qh",
-	"hZ/oqsef0VNbTKWEieblwnmuZUVw2U4/4wZUuvS+LVMDv4imNfi9Qv/FJsTzPIyTmYNbiDTCzjfewwtB",
-	"mn1wxcL7WpMtNRgOUH+kH4P79MxrlY5bznhVnVleXTiamp2LSaMas+zHxYsqJ43nkItuoB+f/cIe/4lZ",
-	"PtnNCQWnpmzOQ18BlNk7pcWM6/mZ3+3sgXrNRcjJGQ20zIGic28/w43IpZKMsvm0/YXJSjhwZ1rQFcww",
-	"U+DFlIWHmOFzw87nTFgD1ZiM6LHSgC4ePy02FtrYIwaz2s6jt57sLSXB2aCtTWOvoLqEjYnz1E/kDfCy",
-	"T2Q3kwkYlK51rRUvptsK/Ute5S/aC61mrJF1BdxwaZ14CT/nJcqMv4/O2ni2O4+WDndRVLpLs0xU6f3r",
-	"MLQsbSQcIz3loeez7TLDHejZusgHk2uW8LBFul7F8xOHFS9LQfzxl0QIIIccLsgFC+/tgsvuz/v7+6u8",
-	"p//z7t37/f3f////WCu08OPZOXvHeEYcF3atAPYvH9O3rqM7e4fU1u+YrRjDX/0buWtQiok/rAVT76fj",
-	"nYMnT52egMYPvOeFrdDUoGgClEPGDVPjcSUksBBiMMyIiWTC7t6zrdANieQpr58ttCShgZse3u6lFugN",
-	"jZdAgIt7+5O6IueKcizTsFljLOMTDan+FeM9w4Gx3EIqX2uQJWnp4SxQuI4bgz/RLpdZIeoe2WL7c4aO",
-	"uxqd/U53Jm5gmHbygZR2+82jSJOrLuwxXc+ocFRwSYOVUOh5bUnZsE4/GQ6A62p+VkIF+Ii6BK1FCWdj",
-	"Lir3j+xGhZHyNlkk983V9cBqPpVp1k45u7HGgDF5+yxVZReC9TOYKT0/a1p/1OgQfRFTqEryABnvPkFz",
-	"g/zt1llnbDQTWiu98LKwhgURtOD4Gm4h3se8qs55cZFTFp04aKPpGi4FXEHpkwumXJZDJ/QbA8zNHnjp",
-	"uKBTavCd6OuquTFZLvdHU04gbOUqmvh7fNDdcvSlrtWN6KnrEkE7tUS6r6aH68lzfq6avoQCRwl4BuQt",
-	"xE28Hbk/HCS6+Qa68s/8HKrUgilhzJvK3T3UGRY9bqNS87EdHTr6OHeKsojuByJtynJA4ve/d5fZ0Q+X",
-	"0Tk6CnZQ/JAaj0FHV8Zsl43c8KNDxuW8DWdhONRzPJxIYlK5vehqOausn/CVArTlQiJBXXItiLScBBdj",
-	"UXBSHAslJRReOZ1odYWBz0JJq8V543/PG6ukmpHOOqvBeq1TQ+W4vASTN+pm/P0JzeqH5UsclMLuIZxI",
-	"9lxOKmGmt0c4GyuMTSnssykUF3jPss66vO1eN+eVKNgFzFFvmijH5HaVnuy935upcs80s/J8TyoL7EoL",
-	"C8bpUOytdrpB5D1z1TjWgx73K8mcYBOgmeYYRSdbayryXMm9l5+aO29HfO5Kfvvs4PQXZis12SniMofs",
-	"eXnw5MmjH77bzbtc1Xpl2W3cT9xMkdWJf8MKtQgcZeEGsMLJZ9Oxu4S0Tx+nZnQuR6Z7nDien6ffiCGe",
-	"VP8RK2mEwTjF8hmPtZp15PQmUxoOptwsWqkb79jSzVBbT2BhT3AR+KE4s97deC6tnvfaSG2GRs3nleLl",
-	"bgmFIrNxiVZ4YVUmu+R1zf/VABMlGRyK8cJnuC1/IbHZlo0FWcL71Vuznzublv9npRXtB6Ob1a7XNLRP",
-	"G9+2n14eP8MVto48roFdQG2Rw19NQUN21f5Eer/YzvIbw0R+51RjCzXrWBKmKQoM4aGokwJ/cHpxj/nQ",
-	"WkeLSpU78d0+O8jrD9lgTV6dEzTP69goSAL+E4Hg/FDBeAk70UvxeO/6jOIhE5KdcwNPH+8OuiLmeOf/",
-	"8p1/7+/88J97v394/P3Hv2SVFBziRBZVY7yu0r1Yt8kprnsjKuDjvLhw7HnuZJjAmChOtlzYkzjY+dxm",
-	"rfogAm7CwsJJe/aOM17PzPIGnZc52+058cX1Bt3CXTk3IJ1Q92Er40yJCdxUyIUV5BbeDajklQA+81r5",
-	"+dxP7Bwqz6Q0GOC6mDqjCHngwuZdzHiGKbwmtmTEe4buyBimYHxsQbPn7jXSmCU0VvNq8/hFv68bepfp",
-	"53PwZ8cw/6bCfgyZnSrjNSzONOaBsCvVVCWbiC381msc8CJG/pamVSsjrLjEzNUJp59iMOR2N2iRahJP",
-	"Mp5iZ645WnoWA2YLmq+QW8RY6Cv/cGI3s126qaCHTiWfgQkSD5+jgxsLnzC6RdwfLkFvEOeiuZ6Gp5e0",
-	"y/CHod+DMP/+3UMLIpd+cfexyEUHjiqh6rhg2tIL2l1eOfPDe6qP2Khps17OgqMGX8Joj+ch3nEjoqk2",
-	"JMVOFFNWCWsrwNwaNJwrLiQY65UiYa7j7rkX50kMkaz0nCSUvbTdxVRU5ZmB9w2vznyakFsxUrAaszZ3",
-	"3u871SpE30HrtUKV8ZwXF6lTwDTCnRLe4Wp8NuXaqfj8vDHoGsWsvTOrzsjv7MQLlKLg1RnMQE/Q2Blm",
-	"55jVBReuRaJVSiW946BwitFwIGZ1JQrhPb3hRzGbCdn39Ri06PG9buiF9w+nVHSuVAVcXi/+knWqot87",
-	"jtT5bI5C/go1yNJtdw8fmImqEj65/hoxZMpJ/7BNSOI3YaeqIfFHz7AyzpK9hGMRrrQTj/MjTOvDFyQS",
-	"k9cFw8VIDIFkt43ltun4n5ra7Za6khkSWNhpXFT8Rieq0Nmu3IY/b52C3Y1GHSe7VQZzGzZLgFjKB3If",
-	"DZ9YMZ+fw+jLUm4MUKV5lqZWFyCZGh/hATBnvbfcFjk21Wg1NmUIjjSvplAhG5DvvX9vDNwRrOMvlUDP",
-	"3HAw0QKc9mx46X9Tgqm5wIKKKe39pBGVxS9NkOLHujGWqqswamN4jQzU+5f/AF6pxszx0k95E7JACiXH",
-	"jU8OMY2utUD2NHFfsg2yrz/UnELj+K+C4wKmqkY1X116xyLNuGi0UD5c7rWkLENpS5dyngwncyooJ1sG",
-	"YzsvUq7aWpZUVMpsOYx/ZdMBrhGJ3jDKmpQabfT8bSqFFVz2XZepmEydCoGPtELSqqo8Yvs+d10CVXYk",
-	"GRvfr7OCpbLoCe+xKKLL8gq1H+7uKJlPQjMD+lIUZC9tMsqWJ5Z4c1YaApHsX/sXbqD5JrHozcY8xccx",
-	"YafHgfXbVM289MCYEXrHuWQqeASPmJLV3CuY7hALbjAy6BghWY+NtKLyH6Gr0jGm+4izkaRV3TginrEA",
-	"QvC7E+UmCl6kqqyEWDq1RGpOuSwr76mrDJzxihS9RmrgxRSz5ldzwB4fSKt9bp501nLVTxXYTqe9ei9P",
-	"FxMpVA0YvEq4+CCli0Fgvfn97E3WPEZjZkhiWljDjOXa7thpW2vKvv1VikKVgJ5Thkv8jjU1s4qI2mtY",
-	"Q3wfZLljpxnPC1kZa1x5/VqOm9a6D/SpN/juEKeQ2/YXPjywMOFkzyKBrb2pS07NTaXVGLTXd5fV0f5t",
-	"aZ3tK9NE+QzK59JGzqh92HHDrNmEJW4xzCWvRHm2FIJaKSrwnQ3Y/X+H5/JcLkY7Agmo8Iu49s78koGT",
-	"s0hSFvvIJuNdGodfb8SVkPbWub7ok9k5AJQheaQnrWHl6P71t9NgdyXq2EJEQcgCSH/HaGcjrTlCfeXR",
-	"n/dZyefd2Ofqyhdu3U8bTu4NPb1k0OIC48eSua/aqDdx6CijoKrHTYXcFJE53A+Gj90PQmtM2Oqx/Lvb",
-	"ty7tpLufz32aIqYgjymZghS+9FVK1F34TfegF2rql522cQBfpPeNYd5rtUFmoE+DX/PhSpxrrucLWQ4H",
-	"N0lyWD5BAVX5XGsS0It7kJ7ouSrnsZqT8vr1nMJf0+w5Rqm9LB2xuM7/nX375sUz9vSH/UffMSF91owb",
-	"7CiWN/g8Sevdvz1hxp68zaWg0aCdWnwtS9xJzU+yD552MbtlqiQYypkJrkV3uJJ3uVtC20pPwIbLsuD9",
-	"VXIs9Gxb0xB5xgY5r4lCkIlyTxSYobNdnAKbbHC7Hd3c3e4nfkUFPLIxLtm502v8ejZnYWOlJ8pakHdh",
-	"u2KuouiLK2A9A3u0vx9Tnn0ESB1h+hZiitSULIgWyeblDFZpKF9ipmS+rMRnIG5X5wgFiHq9LIoE98a/",
-	"sEXcYDnxOEw1lCa44x0k57bej0eqRLCOiHgX9mBtteTyojI5qxX4arrN78XSQBWM7Y2vFmc+eOoBlBjm",
-	"JbOxamRJkdArrkuTvXSUmpVjoT5pCxPGHH1i0b0wIXpr5saS7FvWBkFv621YOMOwuX6Dup+Mk159cqdQ",
-	"QfQj3UjCs3Cxnd3EADXlIePMLQUtKY56AHg/zEqxT2/n9jvkd9YVL8ADccjJkOrbafd568XwBRC3IraH",
-	"MeGspwwW01C5dZOiwDoSglv+5pw3ZY6b22Vt9uYTvzz/z0eZlDV3Bj2rmKqqNB6tqT1Y4yseb3EnKW9u",
-	"1T5SFni7hUdMqqsY7hB20y3NsZOfgFdkIHapLhsY+T1/dY3YRMuJYZLwRu4ynnSduYsu8QLqbb3I1/Cn",
-	"USaxT/RdJcmS2T7zb2whyjb2GNTNNjM5wee3mEcl5IXZYoCf8fkEF2rdu2/Cc9vI+TuJng9TVKxNNn8j",
-	"33KyN61z2UK9uXPg1EK9GaRDB9Ur6CzpxQhDh3Ndc8uetZS+RSkFKkk6i4MQci58XY0w6D0/OX3Nvn/0",
-	"9OnOI8aresp3Do5SADarGGeUy+CzaVB0+WG+8Sg+GBnspru++r8p7wvTWkqA/P3Dwccs80XR2c0Y9klw",
-	"VnO0yxIu/+gGXB61SdWYs23DVY5FnanxWck7+QwzpaWvt3PyVSqMXcIl+N9KMZnavOq7ihxOArO5Rp1s",
-	"psAgYIJFmdlu8wkbC8mrao4hMTabM8xu12yqrtgJRpt9Hh7+u+DyG+vU1JqZKb8QcnL/lRZLPDDjSg75",
-	"dJsCrna56OZvGajG275hzBLRrX0pqgGbv3Ol9MW4Ule9gBH4VwJdBPYWZrXSvGK/ngyTiJowZKxPGr0Y",
-	"OtNi7RHi7rRL7uRoRFnkD2vNSefjUskt3pzLp8pNLpi8iRx204kC+MY5vbca9OrsyYbiJ4a/FnIA0ZVw",
-	"CeXokEzTctjGrELaT7T2MYbORkEKYsUmuxJVxc6DhIHSPeB/HB2msse7hjTwMs1TCTNIxOug1SazqvDC",
-	"uhrzKVXYDRWcayt/D4qUO3FjGij7oMtKsFxUW+BjZSv1/gFQO4LmBmvtyAXIsdTXidX1+EgXCA4cJpNb",
-	"xt/T6uB+DKiMjTr2gRE25SWbqUsoia9z63GcNnZJrsaOugaKUgzPLWmomB34Vjd2Sv70bwzDnGODRn+b",
-	"w4Z5rmwmDGaN4geiS8WpttawShjLvsXMZPTae+01gPMZFeq1h++kU2bQD4aRlu92GcYVsdoK2dkUigus",
-	"+Z4rfJLbQ/I/tOW27puNDK6t3XcyYVjt70MpLC9FYXt41VjzmXf5b57SjLBim19GjFPE87gZHBjtOzlF",
-	"sGK8ZI0sQWfdidtkSqI/ohRd8AZ3uVBZuKREQA14VdZ6ksOnwhTilgVybDd+AUhnJXZZspH5EM12N2N7",
-	"eLkQlNr87N9QECsPbXj9NNa5h9OmzQ2Tyu3ZyxxERmOnIK0oeoPfv4VCA2++ktqEeCZYA2qnMHc3dhsv",
-	"pp2qDhSZVReU4lOLM+LNhZsiZl/lQ3SzprLibNxTqBo4Gs6tFKXjOugCxhwwXjF60eQzoGstZCFqnklj",
-	"PLVclglYeoH29Wbx5JtAXuYCFpId/3ISwbVnvATCPN2qIqMv4a+1Vd0hG2COIrkkfi8ME+aIcVKnEdHb",
-	"8vEYbVMPQQVmg01ZRC2M+97idHpaWTjwPHVj6G7ZAF2BA7d9Pu2myl0oVV51o2nGIZHWcLGdOrsdSw8u",
-	"iQ3ifh7zzDtvw7xWpcrTSp4prTeMFn0OsGI06edlzpjtpHJnwtC88Ng0VqkLVHvQbeax332wy4toqthe",
-	"DEr0Ec5qbEnbaBlK0mkWGnG/VbcSa+tUvaVMtd6rsH1O32KMDhXLbygzGINzTtWzqW8Mi81aD9mKpMBs",
-	"IBf3heARwV6BF1/2Sg0JYZ4bNqrEJRgm5KgnTaWtQWitXyERftV0lEmDWXPGclnAmRoT5paln8aqqtSV",
-	"weoun7AFSCdB+8mKtq1TFBdgJvrO5NPlJKYoFnFrt8tH7L/Af9O8zkTroJxsUSie8ILM7ciGXW+STHIv",
-	"Gddx1kO/Gf17eDKrlba35JvxwBTZxIs2BSX75w25y78aaPpGoCyOgEmfg+lTuu9dqyzvqV0xzSwCeGCe",
-	"Ww4EMI/Dl/pPaIS4gjidzrzjFuZTdhYP7x8LuL5ORmAgQF+gaQDFVPmR5pXAmk+fQJHjPvTN11pMhMz1",
-	"fVNVOcK+YKxQzrw2eJuHbEQrGYXUlpCJMRIzKkMe+SQMVjsDYuHlcM/xdSxk9LVzqguo5YZPdy18PM8q",
-	"Flf1fzAZcjvdJAvwe0sRsDYx42A/A5HgDmmR69xShsXqkfOZLKe3kMCyXaVZV0FO0lhykYLYGs9jwz1J",
-	"Ksie7K+DffpXII3bgrjL5bCc5lNXKm4DLtjIbf1oi+yVlN/QGvoZxa8mF7b5X2PPtIZMsGzW2DO/aWHh",
-	"loRiMeVyssrDghm5M6Dkah/YsVvcLCcyGg19oE+t5nsiUb/CsPZoGPNoSeTs9uv83a++8ikJHgeP4tKC",
-	"fjPq2sujOIawrAJ+uZFvIPD2TQ1uFSXWehL10g09rkbkm4meoCtbQgjK0mx8sdijHgjgrUn+DiJGCe36",
-	"iNGq3F6/bent6GosCeGuuSn5sPDdqLrDAcEvbilK6EavC4b5T69Z7lKZ4k10uu3XnxacXZep90BQ5OgF",
-	"H83tCLZhWFlAuGGHDPKP3LgvRsWLCx/FWRhYN9Ci5mA0C30EIYziQ+gzsHmfQ9iszweV9QZhA4/TETar",
-	"jR+srPp7FSBq+5Gnt4mcfdJGIYsb4vsu5Poq5Lfiqo1xb2FOlHzeg1BQKTnBcJ7SF93EsO/3UzCEp0/W",
-	"6bIx0rDQG9b9OjThTZovXwA2DLCKTfklHGGafHxqCbRks1CXqqCrsj9dlXc+HDRS/KsB/2erG1gX/RAW",
-	"+26WavMCH/e5Zdtnu1ktJlWFLmJ4rH10kkChboPNvXVvi6k7sY4NdPB4uILSfJqPx0FiShJMgwdmaBum",
-	"PP3zOorbrK3Dou2aaZqRTtW3CzhkI0fQoyEbzYRsLJjRLvMNBA7ZyEewun/2XQUO2eicFxdNPdplaXuB",
-	"5LVdttRowA0IE6HkyGcThHuIBfgNah2D7/cDWunhgDelsEp72upUruyv7F2xSNdzxOdE6XjEJFyCZrz1",
-	"ivvC1a7vYcFA3b9ulCTbLqK36PIVXKXIX9tQ9QqkrzxqV++9Suu/r4N5v21x+K2Xbfesa6HgY6sc9Puo",
-	"0bhW8cVyZqT7bc8OtKHcLRafGF958zoUDy3VCrFXBIKIjQAa22yTy9C14LoD/02rpvaZT7FySUhM5jUC",
-	"6+s2MoRRR4ZsmoPyH7VHUUjH5ITQOfnWEvY/TZj2FVwl6DpbEMT1oZcWprYKh/oVXJ22WeTbKIJwKQpY",
-	"gWbusy8aA2YYqLOoBEibrx6op4TneGcgBG2eddbIv2a69W1n9efS3nMHFzr2LqvJL56xHx4/+dMyjE+h",
-	"SsimBJ1XcOTVKKZWNHeghNOsdQRaqy3yCBNAiCyaOMWjtyxsuKv6spj43frjf/ghUSkf72cBkaywfbjz",
-	"mkdcjh4789oEg38NgydVEnj4OUKi/ofORl/OIplCcbFNB7gu4mguX2upBhWRPrtdABOc4PX5me0CabI9",
-	"SzTZ6lPqHNXPxDAxEGNGZWlQ5B5iob1vYRnyWb2Gi9kzy3nCBOzQyTnezVeolnly8b13VlTmVcgV3bDY",
-	"AMZMezzhyHZX+bT8inw6btvCSnQTdVYfyQpSK1SVFOTfhhtm69yGvqyG/uyDlY6UNzD2KwqexC2E6AbO",
-	"vi/Qs7faV7d6E3/RapZD2kiyIPtxbIX3xxqEsB1NuS5H7k6OJkqVHnIcEToLrLg4BypUdAqn37O+fpJQ",
-	"WCjPQqVZn1PHKG0NteHCOqSxsEN2DsYS7kvH1RMOa6wBzrwN49dx5u7iYDiYgzmTmPpQcMJjJtJ1vE6J",
-	"HuyflegIlNB11tR9K4gbw80FlMzpRasTcltn1Pdrxl4ThVO6FHJCaExYKybtaCPrQvprtzp1vXNJtxD+",
-	"daNrtUk9fCRg/0JvY7EnzCr2+IlnuJhT4kgyNLB20mamjN1lJ9b7UErBJ1KhHq10CdpgCkN5KXyWciZ2",
-	"L7eY8Vv3dDZo4sky7IH/cNv+Lns1OlS2yWW/NY983X5uw4KGBa7zqSD/w8Q3FjW/tFTZ9hIsAQhodCHl",
-	"SZQgrRjPz6wWkwloM2KVUhdUBYDqyrnbUcN4ZKQeI3dEnxw5mgx6DfbfHlKMfKK5hfavMz5nztB0HNBx",
-	"vlEBFZx3nxGGOWbsDELRARFfmiUuxK8oDoaVFf6jWfbX7tH1OkpiPURnXx+leTjrHMnXbAwZA0ILptwG",
-	"IOxbUnoIJq3siHgTpkesOy+nR6IcoXz0BO8xtJ0Wa6bqSvrcoiGTcIVA29zYIyZBhGIYoSOfdDqRJ9+q",
-	"7WlJ9Id6/XYJ5e1+PNr/lC0ir828V3CLt/6LLauYgCTzMNy++ItSaAJbRcB7NKyuuJ713DXUAl8mGnj3",
-	"Mnk1cQuG3H5wvYYevp5nlemXMvKlpvz05Rs8i69skyCdJtzfNCE+Z4jMezPPaSn5PWgNxwUmx5veybp5",
-	"VfB+g5z58P1n7RsLjbE2F939+Ra/eamB7Xoi7JnvgKuu2BVU1W4PyuOM200X8YKejnrqtRIIw8dCCmEl",
-	"ivyifpXY/KvTpthJz3OI4cucYt/Y0LlllQxazi5Yu/0UL8xIoADygzl45ojBrLZzNgMuPZBa7CW5zWAe",
-	"3TErI0o+Z1i0J4opM2oG56qck/P1CqTbL62ayTSHkbYqHWsLhwoPlT2O7BA/ER07vEUsosQbR31WMUTD",
-	"X6qOyiGa5JAPNqhwnM04MaQMkFCvh1HVothqpFWFdN6X6D86jMkmSVu3MM0WYiFe6Za8VnGpH7E1TKYW",
-	"+mbs6DPgAhtf3Osc9QbH1h6N34wOk191Js86m59pStIg5TNuLswuGxnhHh/FvAxF2aelcOLKmCHDPnBk",
-	"DyAJ4f1m/2oE2CGreQ0aL5pv9hQrMEqYceku5IgZK7QzVCqFefyWX4BhSHFtn1upLANu5p2eZTg1p6X5",
-	"GaDk9J/tUW5oD/4aYx68ql6PB4f/3Oz0iZ4/DreRvf0d9BLnjFveeQB2XTQC1gvaWxbPJ5KNxk1VjQ6j",
-	"fbe1pE7EZBbMZtML97N79o4FILoPbyr/olbcA5FNXiG3dxK4zvsPt6HBHhF8VjbL7Y83FqKpGL+pGL4D",
-	"udlKwO4mv3Dm9MhYLktyD2/ZA9IdzRSqzPGdBvzlMWhsWywVmykNR1RfzSfAptywcwDJJo6M0P8CcJEt",
-	"El426X4fLuWZBox/xg0bc431ERSkHSFTjonJCUN7ESVihvqwCWeHAvm5ugTGq2qXjQpeVSOfa0lqT1TQ",
-	"zucMA/hDUmaVZsWU2yM2ksqKAkZooDdaMmcGS8LdIRB+AxJdmwGQn3Qt74lKefi5Bm6nvlVbhS39sIKO",
-	"T6gosMJW+sjjsXcbjTxAREhJ+WAl/g/tYrflvLoY+Ez8lTLgJ5GJSPyRIiytuo0tFBP5KC9B8g2wXcLg",
-	"v7RvbOG3bvsHbFqQpBNzcZN5Zexx/4dhp3tBu0+rVI2lIlAoppi9ik5m0AWh9ow1n8GV0hf+PIm9OMX8",
-	"DEtDV53iz16ULOsxGMR19/OKm4CYbtukD4wse9YfEvA1UFgO30P7wGdopbhPvhFcJqi+LfKbPONnmvAX",
-	"1+iQordqgXoP4PBUAKtx6dz6JWNF35ZVW0vY/erCX0B31SYULljdMSwTz0etVfg4ZbtdyT6sIqVfOles",
-	"z8LzjBO9q6qxRmCPrBkY/NVRfAL9lS/hWFAGa2iXgrnmSBK77JVCvuWYexCK3h5c6C4EtpjCthVW2jeh",
-	"zdh4Kp+L0+hqvVBdyjPS1GAWv0rfGKYzXrXjb8A01e3FcaZiqyBOy6Ozms4fGKBa0VWxcFaAOwSTIsh1",
-	"ex9v0bkMZ58MvDaoQ/Mn7WHraIU30LZJgMgbyp1Abo/VcIul4/DePRfQCrxfOtuK4dhceD3BUaiJlzXW",
-	"f7gN4dZpHBFd1ilCaG6wtyGJB1P5YpLL8oUeEn9XY4aa4zeG0mpLz/Q10O8xUGGwLwZ+iNpd5/My6AJu",
-	"fzCtFyKJShwsn8p2xehLbontytG/T8JgB2vL0Wf8/Vnq94i1GI8fr3132Xy7F7gCMgGX+cQzQiBn3y4D",
-	"nn+H5Q7oqRSWzRpjGa/ran4UbWHqCRtQz32Xe/eMgEUD8gaQ50iZyxt1m8mzgXpW1ODfirNse711y7L7",
-	"6/vRUqW2v/T+TYL9vcysaVrb3Fn82LPwpyyQKoLsb9ZkdxsTot8b9UyVpBddLbmlMHzBnmOYAHXlBO7U",
-	"6e0U3NjaX8WrMy55Nd9gocfhuS2WGjNWcsWcMTPHhiQHDARYxSaK9eRyru4CFv7ayjCfMFahY2nBJbE+",
-	"mfFXA3ndx6uw+Vm0Gu7iNMiFsbW7qXcaTife3EreJjW7J5AzwgEM4oJTOYkw0Z8cdPRdNpqARG9wwA83",
-	"fAah2RILpbQE+LbLRmNeVU4hHB22ej5lLEy5dJ+jmxi/NQ4bOkSQCQuy+3gspPfw5tz4sQmBzxhfbBDz",
-	"Ov2inGUVJk7tmXFag8gKVrdK60tnOK4q1h6MU6GcsLI+BXCN+RAsf58ylvC6YZpK25LkerV4gfMt8dMk",
-	"S6V3hb3ZFRsU88R0tzBQdp6q6vauQyLDqEuNmGTDQdBP0R4Ul7yYn6nxWBRoboXay+GAlzORP67TmIO2",
-	"YME4NkSI1qE1i/QKaUtxXJZ5aj2dqisM3limZAHL5uptdtW/fiv4zXByMr3RewuyqJA6zZdOsLwOvZew",
-	"8zvyEDptCitWkkTccy1KLLa3znIco+VIECROiQsfw0P2NRhF/oiDEtN6BVRDuBut7pw1Q2UzOye9+dSX",
-	"JbzxfrG+HOot2q57sy8nlzdpCX6dxt9pw+8kXJU9yLZwbUHTatvhbw5w1GgN0p6tTDSvtZhxPWf+odhC",
-	"lzvN37d0YAl6UE8VVaicW7aKZbnltLv9Um+1j8RiQ5Qe9wmm78WWHGt8JcOB26utOyZt1NLCk0PbzmLR",
-	"N+kGvKSsNyo0os0rt20n2lJXZ/+Hm7dL6Ux1bSea+y02XFhGdvoW6r5UDbt1h9k8mgDBfiWIt5eAkOdn",
-	"SXVYHvwWOci2btaepjVBRyENrbV0ShVgRoTFataLXTZyymrtdUlhUj6AGO7uPQnRNxxTE2i6MStjwWc4",
-	"HPjP9mDt0kmEj2XMpSCtzjRYLeCS4MlDc3CCeEq6KJ151ZISDVGsnXkN3s2qEpfUkNt/1FilCW7G/0LI",
-	"Et7nkyqWOD3U8VrlySxJssw3yT/LQz0i1LSYQSxei2VBw1hVRW09lNwi2kFDLsAVr2bPK8DbCcT0LNR7",
-	"RnqgSxgVSS7FDM+MGtsNB0pPuBQmHBFyNVJ90MzO0smmLB9B4rZyv9wLtvw1wfGElNvygT4QhlMhi7Yi",
-	"DzvJXhdkYT24eZ/xcjto1n3w+BFKL6GCZMzcDX0bajW2xMtPXlvou8wdt0c/fcgDuDpCOzTgXYQ/jhmi",
-	"hUh0s2oYh7zZCCjwz0GpJmgIIJaEZrwosMjErSTnWv5z1196cC3P8pP97VGY4nbktvi/kzPP4IIYNQPy",
-	"rk2hKinZCqkUQYgvJFyRkNpl1AI5RKjVDAPYaSVJtoNALyAJfr8CrqUlNZjbzS9EK/Qj12scw4PSCz8Z",
-	"eh5hR4Ye4aehULrcYpJiqylax9bWQJ7aRkvANLxOOyOq2zNq8+EIQD7fONqjqwI3VOjiuM81IXbTLVum",
-	"NmRVReMM6VPHSogSzoHrHHrLsXRXCoxh2P6Gffv3395+F0yiJBb3ugZ58ldsuSNK0EOGayXHhWRT1ehQ",
-	"80h51m1fmG9HM+DibHd3d/QdhvIYApa9k9Y3kCHXiohNuoRHq0m+gVEZDNZj4lVoM3PEuJ825iaASbqr",
-	"W8MQgo6VihC0kK9icI+2Im7c1Np68PEjNYzInB3SnzCYcEDFG7xqO9Ecto4bguyk64svYScszFIzQ6Zh",
-	"Bs7KN9RoHm0ts/tOvpM77HihJSshFngI1BasOUAZxNaJsR95fNbN0/95iNuIRDzmonK6bOhFsesGHf3y",
-	"+vQt27t8tOdFm9n70Aq5j3upBRFyfblko5MSZrWyIIv5zj9gPtplp4ApuNH7Sv2AghMUf4PJFVjShbgK",
-	"5FYtmYbQTMQ/l9rdNEm0fA7ZFRf2L6+SjLjE1e2BafADBWa5/RaBlTyeA0jSJXUjMfo8jOhEcQ4H+wcs",
-	"9IILH6YGIZRgMkJTcDfo2FiUTjEHwq3zf6f2pSOc/XNsU4+wKkRBNQG+sFIVzczJvW8D0st3u2zkjCVM",
-	"zTMezmXkSHTE8MPUjBkznJDC4T12KDGOISINOdIX7gI5GnGf/f77739we/Pr22e77MRTlar5vxqgvX2/",
-	"ox3TwTjxKDZ4Boa/YMv3E/1hjo52/crCXjiGQTZe53GuMUAyesMt/Oy+ufMLdo0buX0OXWXjgKAXKteH",
-	"yZsj9m2p+djuCLDjHXdleS1w+vjuzhS4u2s7jx59104Ogz5+1kO8vzVa/e7kvLZB7nGldtnjgx+oJERI",
-	"NnoDVs93jscWtIccwJRhdw3HwhriKD4MiQwi6Z9/OHiE6m4NktdicDj4fvfR7j5FgqfIjPem2N3/3+7n",
-	"CaBkirt2Ug4OB38D+xM+kth0+ObB/n7EWCN3OsahC3x17w8vj0mFXKdg+hGQ8y3CTjNhdjuiZHD4z9+T",
-	"4obBCVGKb7TFmvq/MBdzYjB/LCzGDH53H9lDfJh0ud3xDvb3l+KMoaFjEHyBYw7dQ5KJcaI1hWedUhSf",
-	"F471X8kjatD4ZP/73ejGT7a5Bc65w51uB8lstvvjfOgEwJTXhgWfAab7Ptn//n4mcbq0l3EfMZPY7Swd",
-	"wGqyeMZRzSlVdKmspIvLR3vuGl8A4dFm78LPwlhCuTVdcMjDf/Zg6fiYLja4HyXQ36OI9eOYqJeq7srv",
-	"stfEFdFvNjj0TQwCKMvAI4cPk52+tW452dCyMtbJUJ+j7cRT39QoxyedWYu7miL2hpSbvpSdzWf8+x1e",
-	"FDpnxHDPEOkrKijHFFiS3xou1QXyhpJ5P7Bj1I6HF1UTbtFjmmFu4LiSvR95GcAG8JVH61/5VfLGTpUW",
-	"/6Zy/Md0W1e/9ELpc1GWgM6Nxwc/rH/jrVIvuZz72RniCxusCOEvJa8SRrJ2PRGya+GStwYE9i02FBT7",
-	"/WPn8rubymbzoLWb5Ob7WJozV1KlY3AYE8CpD0JGOLxQ2omZieYzn+RQcOn4kRETibrI2xY/mhAIhO8P",
-	"GdUTRx8eyhZRBdiJZdjkl0orDJvxC4y3ep31nZwIJ2XIgnBvE8gyU7KaD/3nUB9mBJWAk9kRMt/gE7WF",
-	"Lld7hvEHj95N5h0Y+6Mq57d2mVp08I9dC9JDWy/c4ke3NnCn+3bmHvvzOgpNPCkBVFbzxN07uoD5KJ7o",
-	"LtYHoIbnBv9ZFXwVQod/dC8+h5P4jNnAo+83YgM/c0294R4/erLJvHz6ApQvoRT87Zygxx8fHGzyslft",
-	"iBt8yazKlwZ1edVLfgGJh2EjVhX+sqi67H24gLkzmYl5VZCLQp1YZqyqSSnCvuExcRSZhpBsLC6BGSiU",
-	"LM0ue+NkmwdEI8OZuqCgMjb1ZVVdpoKvpEzlTsX0iqs99Am12EYglNB97rJ4//H6N14p+0I1FM/4ym4E",
-	"Ec+178SSao7aqjN5W2WVrslgURZtrld//Ph7vHvUdWCN3RCf+t9kOcS9+V9nPviF9xkQxx76+cEmuG22",
-	"Ekmu3zCICPSESjlWOkKEoUWXspt4ba9hL5wieJhT7jFPw8cxCAR87PumHrKRb+wxYhNswkzWJO4mNrxw",
-	"mj81lXef81UwmGOJnkACt+ATDWB8sxr3m3cyGfhKDSPsGbGPWXcYslwojNYaLwEEzRkZWL5mgFdQ5owI",
-	"f/yxt8sSk8udbfvIXuLJR3n++90ZImGK92yKdMfNpc/jco88XSDqSYuhjuX/V1+78bG/Ab95puS4EhTM",
-	"frBW7pyJZhW0Y3MRyNQq4j34g2S82JR7Lpsw/tm9D+HHYMj0BSYSbnPngrzv2oa5Oj0tYGtfPdgXn70i",
-	"gFiovnoyENG2Qn8rCRcI6eSvg2XToUvze6VvJkXJvNcfpk8xeS2Boo68YiC98xCPLaIPkOgxhJ0XuxcE",
-	"fQn1AgPVJYFIM3slCoKt8MVOqLTY+CImTGCGxjuJnjUlq3kmWh8W3uNmyCgef8V5djjBnagNsb/XRmrD",
-	"J+A/3mEsTNzEr44LPagHX4h64BSCYZvacF2NoCmF3UPAFjTde4P2/wCoMSfxZ25BD6OhhQBOxZzVWqkx",
-	"Zc5gJ3Hxb1JX0OjT1H8MYRiQYXlmQwn6CBHhTEXf9zkbuT92E33WzvMu2cHCUD1cod203Qe94raJH6vv",
-	"cuqEozvvRzBiIqFMziG9A/SBftWiS/8tIffqwghRRKSRPJ33gy643bDgYSM3qJD26ePBarSNj8P8KFbd",
-	"4hi/3/n9Sjax74ItsRc1xky3pz88PRgyQ0jp7GD30e7BgzXwud5avDctXEGlJhT8nWi4CgmqzF4pFBnm",
-	"2lcYpA3gDVn5dUJJo9iMpYWAQcUZqyF97fWQvHtO+VaU6Ij+P0y2XpZLGHRwwz/3o6+JO5zIEt6H4AJh",
-	"uwGCzCTxhi1iC9F5vz9ccb33N2chK+IDFBKITTVuLUCQjWv89PL4me/Vj+nUMQO4PYjc9H1OfDr/tBxk",
-	"f+cHvjP+/cPTxxlIns8kpOGI6SGe8VkwLgxj4F8YxOt9I+a09wErLT/uoTTrZVVUte7knWgp32pAdjRy",
-	"bHIUZnRIt8SzD68XtQpR2o4ulg2xx/uPQyUHcZ/InHGQmAGKmnkAxOxThp5H3Kt14WBc+zVVlC14mNuf",
-	"wXUVn8+IC5zIompab0jGK4Gk6fa4Xy969KAXfQF6UbyIWIEe1KRrcBuCNtmLiD17JiJU5p2Ux2yEQHSj",
-	"Idb6+NLn0ZCNMOHR/eAREakpIwK1YKKe+zuUu+yte30Y0TXaXMkrEJPpUZrjj5n58B5Tdc0uS6Cwr1DZ",
-	"WgW3HfL9EeYq5yIgLM43CVbRXTgpF5A/79lPuYjdmi0v6ACE1dwYKFOM1G5zy4dQ5YMvcgMG5iGTFjjY",
-	"CyHLxbKcALWXMK+C1/xcVAR4u8zD/Ld7WdiHiHuxJlL5psUyX2mExS4oWF18yEbnWsB4FAtRSV0qeFX5",
-	"UoNQgzhMexDwsqR2QvQ4Ys66h0ODxqHvsdHbYoNyQYVNEKyH+MGxBjOlz4ba8IUeE332j+/1nrXfBmHq",
-	"HXR+AWOC8wh/cnNeLtz+PNSihfYuvTke9NSD5vPZMo4YF07aD2zILfpDw4sI1Ix0n1BlbhNYonP1foc6",
-	"Uwg5GcXb1DVXEraz0mhZDXTcl9AKpuAVj3BRWTvwt6maMc4KbhD3wbOO1pJjCEPMEH+jUuoiUR/JNqjU",
-	"JO+zep6MvmYjX8tqjlMwiUPGwyRkza/QCyBuUGwzQH1heeE4YQXlBOEiGhkK2AdDD2BxE/4z/KpTff05",
-	"/O9K822J9cExdt/8O2FT/am+RJVqzGpQdYXWXOiMmYCb9iT/poxwvYGbPL33of3Hgmq42LjTiipodchg",
-	"IpTYkJ3PCcTAXXUmEKUAI9iR4W7NX/8GCXsd3Mu96A2gOcnxkDP3hd2pqB2549v+pmybM9eSUZo1t+Ki",
-	"7SUSfBag8W80Zl8KnU+Tw+ZlVUn2GuNyTvVlMbOtr2LuiD3e/4Fc4KE/JcJ/YAPKAtFRxgEyJmUPy3f6",
-	"uF3x53S3Q92dr6lFk1V/83Xe9K19QV86a8hmfb3lFxBJl2/HIRZTv1ZdcdXYQs3gNm5202fZeNy1aNZE",
-	"/PuQZsmtBxDjM2B+Rqtu+rhtRLt8hZ+5q71wee8kifW137p79g1vwDFI93E088AdHjzFn4iD4T28Kesi",
-	"zpTV9l8HVZ7QO448qCZAjZXpqPZnlfaXcJcC/SX0C3IntR+M1zsIu6YdHRbI8LepYnzGTv5rO9SaSH9t",
-	"q6D+slQfFlERCzL2weMs7VWB+DTCsLLRbkkJAGTsRWMRNxaxtYMJOtG8noa/oKuTQASvEsycc4hjE0Qa",
-	"9tvFVnujMRcVlIjNF7q/Wy3cHwkz522K7ugeQl18Ii6hLSUh/PBMMNbN9GVouHGzKtXhMoYpNTySBfiu",
-	"O24cDByjhmAU9lVWhIOJwJgEuGE7COPLUJNVpa7MEXu0H1A5IoBxf8jFvZz1dtJhuT/Fs7mhX3PNvtFy",
-	"7rKq1x/oRorNwS1yTjfqbyhL+sALw9VpG9c7ChCEa/hQzvug+dyDtPH9hRbkDHJCxlnsPhSETXh8SdbM",
-	"wi3ripq9D6FZwwpX53FlFPk4AvpCRONO2pQRbGxIvY69MKdQUbz7ClNwKgGXPbU4kbPfmbrUaSPRozgF",
-	"4fPg0vxMaT86Mjcn/n4vZiZCGy/ErUAM5S7anr8+oWPVfU2pt6YYnZiEGW75Bek/2GMkdvZ0l9dwUe6y",
-	"115B8r2U8UZR3R46U6WHjnbfkdg029cVB0x19yWPw49lfQRTUikJR/RZY/ncqbfnwIzjJKli6sMO7huU",
-	"+EJKLQloN6wGn2ET4cKWPDa09w9q5NekRtJpPmuv1eelTb6lLPoElj+rWYZb9dUrlw9+uK9KIv+CzXg8",
-	"p9NiMrW3pJHu1UJ24TC7vPxXWQvZpzY+zsJn+oRvagj1oOV9tjT1M1jMrRoz7g/rGsbO8F51qyZbCdGZ",
-	"PJUvGOoBkVRRSXDsX8WsXlS1lsujrkHsD4T+mRM6ImBE7ikkM7fJQLHZEDXuzya4v6G/v2z7cq9PcufS",
-	"KelQG8p/7E8br/Ge5ap+k2zB7++y4tdYreQEjGVQTijHkZrtkO0BvJgm3uYsyAKXquktXk7WcfAlJD0u",
-	"HndGV/0ttu7gxRTKgL1yiDyq2zlBtvv7wGA+X18hgG+FFphMLPr4Enwn870xL6xZWdbsiLqlTN9Cjj0a",
-	"7u/v5zPVX+An18I58+C+tATP5ezzIybV1Qa2N7f5LO7+Dn034HXHC26R60wY37zHOWMJAJ6tT9bBGVMr",
-	"3L450l/vJD3+LtkukVuPYwC34CFQf+/sMBbPqTGbUZUdFm0oA+yEmVpdAFPjrVhkhm/tfXD/W9fX4Tdf",
-	"ITjlpfecdlyw2GSYIuhHa52hzFhRVR4WTdhcgwfsZ/qCAF83NSRah+6DrP98iZt72A2ObKXTgfa2DWdP",
-	"17cq6ZWegLVCTlblwPA5O58zeM8LW80xEjQWTkoT2Kli9JVd9sqjAU55XYM0bA72MO3LSSV8FN7AlpET",
-	"NVwIVqTlsUnVrNvWsSMfDFYYNhbvPbjqoycB5j2HboLN81/ERd5Rtmg7wClU2/jDH93BFHpNjLDlD87u",
-	"B2f3F6k/XIU2szHD/LpOmw7j2/vQ/mMdNsECK7kr7XXlZf6pmxb1oBp8xnQbAo2ctTQW8SCw2TkUIGp7",
-	"636BDknfkcaweHH2sPG8+9rGeRa3OM2+XIsTrQF7PJ9X4FuvUwtk1A28VoFI4M5SwLRcxDqiTIsk3Ypi",
-	"yb7MfOZ47SQU0wvLCj6jjnBH5KhLvoHxBQz7e50lqDY8QN96KqBG1l2FZ5f9yIuLpjZokxD+AXaWGbIG",
-	"C2Ixhk1dVHO5F3giq9jWwT2xLTJqzsHdgMjAH9jXZ8u+6DSvL2HRYu51IgaHeEg2IjxXulxCM1Ga5Ob5",
-	"UIK7F+cwEd7bBrOj6GRzT13ypsoa39wnIP4NZ/Tgg/yUPsgIgfEZgl98DZgjv99p7VN7izIM/rWEB/yO",
-	"+0/Mnc3Z1VRVMfGRG8ZDURER5hz/fwO/qpg5u3SFh+jvp69fsUpI7HAjo3bEOP5yyFRV5sJF+8P9/X16",
-	"D/WhP7OX4sdddlxV4Zcxr1VpJjFjlT7p1S5KLXLX8gSn+LOQMCItyv2Nz6B0y3eKNrp2e6uhFPbuCfIG",
-	"H6BFL8sTGqk/fn9Xzfve78hy+b5GvnEuJKdcnQXF+BOkZdIWPVT5PFT5fGEM9Ud3Z1jNje0UdhpMl59c",
-	"Xxf2DHTvA/2wzsvUuUV3LtD7b+uDp+kL9DRJL7mYMLfuVYrke5seJVKOE92iex/+j/tzkoV5V7UMOM79",
-	"I0EXquqEjHrq45ypHPLBqNUww317gIF+EH63Zk0UvKpa9yNidZFVuzmua17+IYLI6p7/SUHPZlimlDeC",
-	"7iNhGMKVbo5lumFp0Sm++ODG+ArdGHi+fUCkD66MT5kkhi3cDbvicyakVd6x0Ys8uq03g5jR3gf8/2aq",
-	"ONUZ3g9NPijiX0vIN1SY3L4eHkj3NtXwpWuxp8F6xfyeJrSqBXdw+P2rgYYwkIzlTomjyu8ZxmrNFFNE",
-	"sHGt+yv10sY2NJUyPZmZ85V3/J4BcPzyCLvp4aJ/rhf9J0dX3CMKhIuewG5dx1UktFZ6r9DCCLODvd/6",
-	"He5O/7TwPrrAW3SwXfamqcD4nvROP+aSgP8pkXmmSqjSriUEGYbd6odMc2FCiiZhQ/C57wV1CZpV6gp0",
-	"PscZ+yw/w8nfkZl+LHk1N8JESr9fU53WhsvsT7EMWRvetQ1V3e5024xmrPSDrf5gq2/Gf5AtLBVrK3WB",
-	"qURGTGTo6KFmEHC2I17/FpY7DbTAjnw/OF7tcH/9rseUXi/E7IRkz+WkEgZRrzmrtTqvYMa+HTXtmZ9V",
-	"XE4aPoHRdxksbzeff8NzmuDXyXPC8DmG8xIP6BusG3Wa4wNHeeAoN+Aov8oSNDUFwqbWAJWQE5M0gnSq",
-	"BN7vm/IU/Nznwkb+ChYK+wqn9FXyEFpaL0YSlGbIZmCZ0qzixYWQk6WcVxIvNfCL0MZ49sBtHrjNDbjN",
-	"Kz4D3+oaAoERcyE6M91C0GuxGQ1jH1nbqbWa1asSmF7yEus+KSkcSp9/dD4PjHCIMx2yutE1Ap87Pqlk",
-	"yA/nbBzRxrw33S1mlx2zkfsBu+6mnXk7rXdXMLyToMi5b2rAjCipmF8QmRkjw8dg5yNfteqsjqOwm/3M",
-	"UsO4yTZJeeZO28CbuH2/+N27q1a8YZxPxCCXF9rDLOOmS8XslWK8EhfwwAgfGOENGOHfwDKcIKYZ0W2V",
-	"l8JivA6blWG7j+vbcQaMCd0p8wkWzzRwC6f03N31UwkDfPTX+44KYZNhcnfYb4dvTz5p5Neecfhwne/m",
-	"Oqf5gfkOKT9SqUogueQGxzu5fHvNXNopkMnfvcB7H/xP60KW6U2+K1jvzS7ZQ8vCz5loe3sWbkmy1+5Y",
-	"6KkobVeYJfY9kOX2HczSr/cFFp9T48G4YBLATjaALKFkvHKLmy+2KfNlpNj1rCigthASpSguKaqKhW7I",
-	"y/r1c1l+Plc0rvXhfn4RQuW5LO9IpOxhBhYvFnuZL6fqnaQPrknVi4ly6dcfsua+vKy55NC/9Ky5B1G/",
-	"LOq/MZ0b2pts12ESd6QL9Enrg/1Hh1GubtPFAcpddrC/fxiL+4bUYxSLAGOPDOx9QRd595082D84bKU7",
-	"VazNh1RvGKYwB7vLTsaJpxwxGigmq8axZXp00BVcYyY/JgZwi6lLQwqshMiFVWr3nVx2yqGRnlzC22ik",
-	"8ck7kaXruWev39LQi3JLGCSPBco4YpTOYTDJLLkNbcyEyGPBr5Ds/s4bqCs+J4zoVT6G5J34ysfhNVwU",
-	"wwEdJcgCdo7dlq0fvH0jvIC7dJuumjVHcBwuH0KlhDvnrryY3bxjx63uycG974lnSEcpvF6hZmAQmvdr",
-	"pL4hJWvuHI9R5Vn9Pj5KTz7A1T24AD+VtXbK55iWhV6DzbWo61hsex+Sf61zEXb1iE8nY6EjQR/chV+m",
-	"DSGX9SBEP/N9kwm2qVJygoa/uGdzYr2em5Dpel/kyju3B5fu472oV6egL0HvGJCW0aO7bGQs1CP2bckt",
-	"P2SnFurv0DohADnyPFJXHvfgkI1I2sc3ktl/54GxGGAGshN/1Bb0nbTUmwP4jAKKZpf9jCkOCaqWz2Qo",
-	"VKUkdlrHbxVKSgqPM1WD3GXHkubuTMaSTbS6MsEY436MI4ZLxGaE3LDRz9zYnefupZ2Tv47cLddgmhkO",
-	"H+flwareSQ01cERKVJpVwC/xx8YZXnPvfz0OL/HKKLdcQ8198HO4ycxYVRuGaHsEieU4S1MfhgX5GouM",
-	"rXWKn15pa2UYWRkcQhU3/nRb2xIB/nwbVnQKkaLSeoU6O9RxDrW+ru8f7f/pUeLu2r/TnicW3lui5x3a",
-	"6y7fz8DMZLvBAKdcsSzQ+fOWTaS7FG0tG4wt73inNk5Woar7ICK+BBHxgrr/LAqJqaiwKEI30nzF8iDs",
-	"Z69EONjfX/QcDB3TOtg/SPCoLLeN8ZuW3AkJ6ILKtXZO1vAmzOFOc6j8GD2MIPhE7s5aPsU9yo3/asll",
-	"d2wuiPt7GTlKLMtR6Pa6YEI/GJ9fuRrbXsCvmB8RJ9nQNPRX6n4MxP77+9ZzwJBr69geSKvnpCbzYoqa",
-	"cRu793ldDzfvC7l5KXRVoiOIL0UxsLqx07GoLOg9Xv7RGDsLVmBf+6HjtDn7RFyC9GjeUl2xQjXSmtBQ",
-	"nWJVUp2rcp4rYDdgj5NBN+kvFPq0CMNm6hI97HPfvP0B7+S270BCHYvU/5ZfAJthjUGJtrL7z+aZvumX",
-	"Pw57OfpK6rjFWsVkmL4EelWJYp609UH/Aq8q0N8Ypq5kuxOOLrHkTNgHorxXooxIPClhOrGKrGJz6lxE",
-	"3+lwSeNUlsglexo3SDZWjWYVn4M2Q3Y+X6aXlKJQozc2AS9A9A+rqnKX/eaR0EfY+XAUHc2W/dGUE3D0",
-	"CM6yiqU7HojIqloUq0p0jlAfuUaZzTHuwVuqp7yTusO4yZ+qejlOoI8h4N67Bx6qaB5ibjdlXB6TBa8p",
-	"XepritIMwwqMsJ9bjRrp7tNoyEaNNHwMI6rNE1pDBZdc2hGbOXlvU7pnarwoCdkEEL5Ii8KCJoBDjg7z",
-	"Ggo7ZKMpVPW4qUaIjG58Y3Dk0lRGiRWC+GVKO2JKs6mSYOwcHefo3mDae9jHLeI5KYUaECqdXPOY/oXe",
-	"fEyUdqyOHCeLGdHLPihxCS/Crt1ZAlEc4Z5ZW3fcTIvZIDgpphk1+q8vrvnA6O5fQ+NztJm5DJk/mMyo",
-	"wahGF+BsytvjfFaLycT7QPssjLfhmTu8cXGMPuylhIOWijgTu+ISIVrPwWlsAms61PjBoPg0BsVJeh6m",
-	"5vpa5sRwUDcZ+fsmFVuVMNiOlhVUyx7yBwnNRPlubBiErshnyDFiDbKAtiFtLOfnzN8CzNV1a0E0tLHS",
-	"M+pirUv3t0ZWYExKiBHLAO0NmXaOc3cWjYvYQY6maHbZT1DVSVcUL8V5eSkKiOIdW1Q5EXPUAoS7v5kp",
-	"toIyZAFdUQ1D5QHJWkiEUMxOLVZwy8411/NvMm10Txdu+O1L8u7lvj8xvoqpvPV09GWlJT3YKV+E+L45",
-	"P+zK7Y/xvSVPc6eTiWNFTomvQRsld9mJZZW4BOPrIfDjUMYM64CfHorLlqukXifdnpBT0peR2ywmgVF+",
-	"MjLD5OMdz36uDItb9hKOBWYkmXSQQ7d1vkunARiyurFMi8nU4vC+K3k7Uuy1/iELpTZkLz3Q9I9alBPC",
-	"eHnrtvkFbjO6g7A7obqSQ6Yaa0QJmDDVbnAyXOcAcwtTARIS8WUC8tYFzAMgTmETvKW2x2CB5kTmk8+4",
-	"oQ2uQdWVk7qKzfjckVcEBKRwwhUNriSOn3wcTMEr3ncYx4X1c5MAZUgPM96QVXYKGv8ucQBuLkx2AXWt",
-	"1SWv+nalFOQePnQUqQLxcMmUrOaYcOYjgb57KmKlYoITCcxaKzU27Ns3L56xpz88PfguHbspRW7rTpDJ",
-	"N7XvzGsoR42X8/9q341S0Qw+/v7x/wUAAP//",
+	"7P15cxs3tjeOvxUUf7cqye9Sa2zPRKqpW4rHnmjGSx7LmVQ9Yz8i2H1IImoCPQBaNMfl9/4tnAN0o0k0",
+	"F21eLv9JZKm7sR2c/XzOx16mpqWSIK3pnXzsTYDnoPHH8xympbIgs/kbKAs+h9z9OgeTaVFaoWTvpDew",
+	"uoIBm01AMjsBdgVzNuOGGQDJhjBSGvZ7/Z7JJjDl7nWQ1bR38q+ee6/3vt+z8xJ6Jz1jtZDjXr/3YW+s",
+	"9twv98yVKPcUDsSLvVIJaUH3Tka8MPDpU7/3QmWcZrE4qbcTYBJmTINRlc5wBhr+XQntluBGjmc0UnrK",
+	"be+kV2mxp2EEGmQGvcWpuSF/rf98VpaFSG2IG3vGhWV2wi1uxVhzaSFvb8PNl/2GW3ghpsIuj/27G1IY",
+	"VsDIMjViwLNJn42UZvCBT8sC2OBdz8ylnYAR5l3vVP/l8U+n9i9HgxP2+CfmtgiMNUyqWZ9xmTMlgU2V",
+	"BiYk45ZNlbGMMwOZkivX05rnr6oQ2Ty9U4V7wNBeOfJRJWg8VJapSlrDhFy5gH//5cnh6ewvTw4HJ+zJ",
+	"YbMCId0/aaJm7UzB6vnZCLd5cZIXzSe6KWgqpJg6sj6qicad2hh075MboOSaT8H6e3VWllpd8+L8r+5f",
+	"wo1Scjvp9XuST9273D9wKfINCbfCJ5dX9sxkvMD97BwM6kduP1zEMf4BiRM/Y9e8qMCR5lxVmmUTJTLo",
+	"413FQ74GPWdTMIaPoc+OmFXs+PFjdi2MGBbAzi6enp+zbMI1z9xuulPBJRHXahYVTWTPzWTl4fEPL0CO",
+	"7aR3cvz4cd8dZvj3kTs6a0G7Mf7fv969+3B8tPfu3Yc/PXv/3/+V3gF3WXm2csdF88ztt5w40vJWv3n+",
+	"lP3p+NHhPhs4bvSXVwP2vb8O/foqPzlkXENgUD8wbq4MHoS7ilyaGWh3k+xEGJbxothnr+0ENCtrNmjw",
+	"A2IslSYO5+9p76SHwx4ddh2Rn3jHSTw+Or6NaLgAY1YdgaG/33b7P7mXTamkAbzZP/P8DXEg969MSQsS",
+	"f+ROWpC0Oii1GhYw/e8/DImuZrj/0jDqnfT+fweNSD6gv5qDX+ktGnSZj3rG55j/lBdu3u44PvV7T5Uc",
+	"FSJ78An5HXYTUteg+y3loDKQI50ZNQU7EXLMoDBAD03xxrkXc8hEDnmfIUUKw0rQRkk24U5E1UPMweJS",
+	"nys9FHkO8mHX6u8GaDblcyaVZblCgbY47+8My7nlbmVDwDVr7jZC4WLHSgIuA1mI5MVDruJ1pdlUGMuv",
+	"aA6vlH2uKpk/MNU4VkJHW2UTRoQxCptIm4zTe6vUC67H8NBEPVT5HKkPdSI74ZI9ecT+IX4Os3rJ5dxz",
+	"APOgk1OKTbmcNwqQ2zapZvvsXLKcy7G7ggPDR2DnA5ZxrQUYNoGiZLwo8N4ZPkVFObIAWqpmamr+2YPm",
+	"wVjx22s0v41e9o8HjWyvVslWvt0ob7gxv0le2YnS4j/w0OQb+ADSsGVXUs0kUsZvkl9zUfBh8aAke1Fz",
+	"V+sNAwmQQ85yBTRFkvH77K2eMz7mQrKZsJOaHNiCHnXqXsIPOiNDGetXV2qVOaXtgddXX0lh2N8vXr9i",
+	"w8rismZ+udxckaDx8zRVWSptIX8JueBvUZp/nuni5keDuUGcqvXb2+d7f95Hzc5/ES2GX8+9Pl1qZyFZ",
+	"QfpGpoFbyC+5bWkrObewZ8U0YcM6Ba0UGsxW74h8A23I6ULX6mrL6WhV0FqEhalJ2Gf1O1xrjszBZKrc",
+	"7p1PsZL3rx5pfThw/bV+vJmtXWp8FGr4B2TI4uhAfuUkgtqHcgXz9uRWkYs/2cQqJXywl1mljdLrN38b",
+	"3TjeCZxrcoH5H5WxU38t2gscQsYrA8l9H847vBJO7eO5Yz5WIX8p+Bz0d87012AmqkDroaEZVTlmUs9M",
+	"VtOh4/D9Hr63blufi8KCfoGPLq6ZPoBT7ddrWb0HZnkTOP6RRMxmJ93saOK0yw4fyT9Bo46rRrhp9Jhj",
+	"FCPl/VrLJmG8WP/dfjPf5EolL+ZGJJY55EZk65b2s3vo2VS5OZvNabHvOO9I5OhtWzPERaY0uKlmWviJ",
+	"rnr8KT21xVRyGGueL5znWlYE1830E25ApXPv2zIl8KvatAa/V+i/2IR4noVxEnNwC5FG2PnGe3glSLMP",
+	"rlj4UGqypXr9HuqP9GNwn156rdJxyykvikvLiytHU9OhGFeqMst+XLyoclx5DrnoBvr56a/s0Z+Y5eP9",
+	"lFBwasrmPPQVQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodu4dJrgRuVSiUTaftr8wSQkH7kwzuoIJZgo8",
+	"m7DwEDN8bthwzoQ1UIzIiB4pDeji8dNiI6GNPWUwLe289taTvaUkOBu0sWnsDIpr2Jg4L/xE3gDPu0R2",
+	"NR6DQelallrxbLKt0L/mRfqiPddqyipZFsANl9aJl/BzWqJM+YfaWVuf7d7R0uEuikp3aZaJKr5/LYaW",
+	"pI2IY8Sn3Pd8tllmuAMdW1fzweiaRTxska5X8fzIYcXzXBB//DUSAsgh+wtywcIHu+Cy+/Ph4eEq7+n/",
+	"e/fuw+Hh+///f60VWvjx5Jy9YzwhjjO7VgD7l8/oWzfRnb1Daut3zFaM4a/+jdQ1yMXYH9aCqffL2d7x",
+	"4ydOT0DjBz7wzBZoalA0AfI+44ap0agQElgIMRhmxFgyYfcf2FZoh0TSlNfNFhqS0MBNB2/3Ugv0hsZL",
+	"IMDFvf1Fzci5ohzLNGxaGcv4WEOsf9Xxnn7PWG4hlq8lyJy09HAWKFxHlcGfaJfzpBB1j2yx/SlDx12N",
+	"1n7HO1NvYJh29IGYdrvNo5omV13YM7qetcJRwDUNlkOm56UlZcM6/aTfA66L+WUOBeAj6hq0Fjlcjrgo",
+	"3D+SGxVGSttkNblvrq4HVvO5TLNmysmNNQaMSdtnsSq7EKyfwlTp+WXV+KMGJ+iLmECRkwfIePcJmhvk",
+	"b7fOOmODqdBa6YWXhTUsiKAFx1d/C/E+4kUx5NlVSll04qCJpmu4FjCD3CcXTLjM+07oVwaYmz3w3HFB",
+	"p9TgO7Wvq+TGJLncH1U+hrCVq2ji7/WD7pajL3WtbkRP3ZQImqlF0n01PdxMnvOhqroSChwl4BmQtxA3",
+	"8W7kfr8X6eYb6Mov+BCK2ILJYcSrwt091BkWPW6DXPORHZw4+hg6RVnU7gcibcpyQOL3v3eX2dEPl7Vz",
+	"dBDsoPpDajQCXbsypvts4IYfnDAu5004C8OhnuPhRCKTyu1FW8tZZf2Er2SgLRcSCeqaa0Gk5SS4GImM",
+	"k+KYKSkh88rpWKsZBj4zJa0Ww8r/nldWSTUlnXVagvVap4bCcXkJJm3UTfmHc5rVT8uXOCiF7UM4l+yZ",
+	"HBfCTO6OcDZWGKtc2KcTyK7wniWddWnbvayGhcjYFcxRbxorx+T2lR4ffDiYqvzAVNN8eCCVBTbTwoJx",
+	"OhR7q51uUPOeuaoc60GP+0wyJ9gEaKY5RtHJ1pqINFdy76Wn5s7bEZ+7kt8/Pb74ldlCjfeyepl99iw/",
+	"fvz46Kcf9tMuV7VeWXYb9ws3E2R14j+wQi0CR1m4ASxz8tm07C4h7ZNHsRmdypFpHyeO5+fpN6KPJ9V9",
+	"xEoaYTBOsXzGI62mLTm9yZT6vQk3i1bqxju2dDPU1hNY2BNcBH6onlnnbjyTVs87baQmQ6Pk80LxfD+H",
+	"TJHZuEQrPLMqkV3yuuT/roCJnAwOxXjmM9yWvxDZbMvGgszhw+qtOUydTcP/k9KK9oPRzWrWayrap41v",
+	"2y8vz57iChtHHtfArqC0yOFnE9CQXLU/kc4vNrP8zjCR3jlV2UxNW5aEqbIMQ3go6qTAH5xe3GE+NNbR",
+	"olLlTny/yw7y+kMyWJNW5wTN8yY2CpKA/0QgOD9UMF7CTnRSPN67LqO4z4RkQ27gyaP9XlvEnO39X773",
+	"n8O9n/774P3HRz9++ktSScEhzmVWVMbrKu2LdZec4qY3ogA+SosLx57nToYJjIniZPOFPakHG85t0qoP",
+	"IuA2LCyctGfvOOP1zCxt0HmZs92eE19cb9At3JWhAemEug9bGWdKjOG2Qi6sILXwdkAlrQTwqdfKh3M/",
+	"sSEUnklpMMB1NnFGEfLAhc27mvIEU3hNbMmIDwzdkXWYgvGRBc2euddIY5ZQWc2LzeMX3b5u6Fymn8/x",
+	"nx3D/JsK+9FndqKM17A405gHwmaqKnI2Flv4rdc44EUd+VuaVqmMsOIaM1fHnH6qgyF3u0GLVBN5kvEU",
+	"W3NN0dLTOmC2oPkKuUWMhb7yDyd2E9ulqwI66FTyKZgg8fA5OriR8AmjW8T94Rr0BnEumutFeHpJuwx/",
+	"6Ps9CPPv3j20IFLpF/cfi1x04KgcipYLpim9oN3lhTM/vKf6lA2qJuvlMjhq8CWM9nge4h03ojbV+qTY",
+	"iWzCCmFtAZhbg4ZzwYUEY71SJMxN3D0P4jypQyQrPScRZS9tdzYRRX5p4EPFi0ufJuRWjBSsRqzJnff7",
+	"TrUKte+g8Vqhyjjk2VXsFDCVcKeEd7gYXU64dio+H1YGXaOYtXdp1SX5nZ14gVxkvLiEKegxGjv95ByT",
+	"uuDCtYi0SqmkdxxkTjHq98S0LEQmvKc3/CimUyG7vl4HLTp8rxt64f3DMRUNlSqAy5vFX5JOVfR71yO1",
+	"PpuikL9CCTJ3293BB6aiKIRPrr9BDJly0j9uE5L4XdiJqkj80TMsr2fJXsKZCFfaicf5Kab14QsSicnr",
+	"guFiRIZAtNvGclu1/E9V6XZLzWSCBBZ2GhdVf6MVVWhtV2rDnzVOwfZGo46T3CqDuQ2bJUAs5QO5j4ZP",
+	"rJjPizD6spQbARRxnqUp1RVIpkaneADMWe8Nt0WOTTValY0ZgiPN2QQKZAPyg/fvjYA7gnX8pRDomev3",
+	"xlqA054Nz/1vcjAlF1hQMaG9H1eisPilMVL8SFfGUnUVRm0ML5GBev/yH8ALVZk5XvoJr0IWSKbkqPLJ",
+	"IabSpRbInsbuS7ZC9vWHmlNoHP+VcVzARJWo5qtr71ikGWeVFsqHy72WlGQoTelSypPhZE4B+XjLYGzr",
+	"RcpVW8uSskKZLYfxr2w6wA0i0RtGWaNSo42ev0ulsIDrrusyEeOJUyHwkUZIWlXkp+zQ565LoMqOKGPj",
+	"x3VWsFQWPeEdFkXtspyh9sPdHSXzSWhmQF+LjOylTUbZ8sQib85KQ6Am+9f+hVtovlEserMxL/BxTNjp",
+	"cGD9PlFTLz0wZoTecS6ZCh7BU6ZkMfcKpjvEjBuMDDpGSNZjJa0o/EfoqrSM6S7irCRpVbeOiCcsgBD8",
+	"bkW5iYIXqSopIZZOLZKaEy7zwnvqCgOXvCBFr5IaeDbBrPnVHLDDB9Jon5snnTVc9XMFtuNpr97Li8VE",
+	"ClUCBq8iLt6L6aIXWG96PzuTNc/QmOmTmBbWMGO5tnt20tSasu9/kyJTOaDnlOESf2BVyawiovYaVh/f",
+	"B5nv2UnC80JWxhpXXreW46a17gNd6g2+28cppLb9uQ8PLEw42rOawNbe1CWn5qbSagTa67vL6mj3tjTO",
+	"9pVponwK+TNpa86ofdhxw6zZiCVuMcw1L0R+uRSCWikq8J0N2P0/w3NpLldHOwIJqPCLeu2t+UUDR2cR",
+	"pSx2kU3CuzQKv96IKyHtrXN90SeTcwDIQ/JIR1rDytH9628nwe6K1LGFiIKQGZD+jtHOSlpzivrK0Z8P",
+	"Wc7n7djn6soXbt1PG07uDT29ZNDiAuuPRXNftVFv6qFrGQVFOaoK5KaIzOF+MHzkfhBaY8JWh+Xf3r51",
+	"aSft/Xzm0xQxBXlEyRSk8MWvUqLuwm/aB71QU7/stK0H8EV63xnmvVYbZAb6NPg1Hy7EUHM9X8hyOL5N",
+	"ksPyCQoo8mdak4Be3IP4RIcqn9fVnJTXr+cU/pokz7GW2svSEYvr/N/Z92+eP2VPfjo8+oEJ6bNm3GCn",
+	"dXmDz5O03v3bEWbsyNtcChr1mqnVryWJO6r5ifbB0y5mt0yUBEM5M8G16A5X8jZ3i2hb6THYcFkWvL9K",
+	"joSebmsaIs/YIOc1UggSUe6xAtN3totTYKMNbrajnbvb/sRvqIDXbIxLNnR6jV/P5ixspPRYWQvyPmxX",
+	"zFUUXXEFrGdgR4eHdcqzjwCpU0zfQkyRkpIF0SLZvJzBKg35S8yUTJeV+AzE7eocIQNRrpdFNcG98S9s",
+	"ETdYTjwOUw2lCe54e9G5rffjkSoRrCMi3oU9WFstubyoRM5qAb6abvN7sTRQASN766vFmQ+eegAlhnnJ",
+	"bKQqmVMkdMZ1bpKXjlKzUizUJ21hwpijTyy6FyZEb83cWJJ9y9og6G29DQtnGDbXb1D7k/WkV5/cBRRQ",
+	"+5FuJeFZuNjObmKAmnKfceaWgpYURz0AvB9mpdint1P7HfI7y4Jn4IE45LhP9e20+7zxYvgCiDsR2/06",
+	"4ayjDBbTULl1k6LAOhKCW/7mnDdmjpvbZU325mO/PP/Po0TKmjuDjlVMVJEbj9bUHKzxFY93uJOUN7dq",
+	"HykLvNnCUybVrA53CLvplqbYyS/ACzIQ21SXDIy8T19dIzbRcuowSXgjdRnP287cRZd4BuW2XuQb+NMo",
+	"k9gn+q6SZNFsn/o3thBlG3sMymqbmZzj81vMoxDyymwxwAt8PsKFWvfum/DcNnL+XqLn/RgVa5PN38i3",
+	"HO1N41y2UG7uHLiwUG4G6dBC9Qo6S3wxwtDhXNfcsqcNpW9RSoFKkk7iIIScC19XIwx6z88vXrMfj548",
+	"2TtivCgnfO/4NAZgs4pxRrkMPpsGRZcf5juP4oORwXa666v/G/O+MK2lBMj3H48/JZkvis52xrBPgrOa",
+	"o10WcfmjW3B51CZVZS63DVc5FnWpRpc5b+UzTJWWvt7OyVepMHYJ1+B/K8V4YtOq7ypyOA/M5gZ1sokC",
+	"g4AJVsvMZpvP2UhIXhRzDImx6ZxhdrtmEzVj5xht9nl4+O+My++sU1NLZib8Ssjxw1daLPHAhCs55NNt",
+	"Crja5qKbv2WgGG37hjFLRLf2pVoN2PydmdJXo0LNOgEj8K8EugjsLUxLpXnBfjvvRxE1YchYH1d6MXSm",
+	"xdojxN1pltzK0ahlkT+sNSedjktFt3hzLh8rN6lg8iZy2E2nFsC3zum906BXa082FD91+GshBxBdCdeQ",
+	"D07INM37TcwqpP3U1j7G0NkgSEGs2GQzURRsGCQM5O4B/+PgJJY93jWkgedxnkqYQSRee402mVSFF9ZV",
+	"mc+pwm6o4NxY+dspUu7Ejakg74Iuy8FyUWyBj5Ws1PsHQOkImhustSMXIMdSXydW1+MjXSE4cJhMahl/",
+	"j6uDuzGgEjbqyAdG2ITnbKquISe+zq3HcdrYJbkaO+oGKEp1eG5JQ8XswLe6shPyp39nGOYcGzT6mxw2",
+	"zHNlU2EwaxQ/ULtUnGprDSuEsex7zExGr73XXgM4n1GhXrv/TjplBv1gGGn5YZ9hXBGrrZCdTSC7wprv",
+	"ucInuT0h/0NTbuu+Wcng2tp/JyOG1fw+lMLyXGS2g1eNNJ96l//mKc0IK7b5ZcQ4RX0et4MDo30npwhW",
+	"jOeskjnopDtxm0xJ9Efkog3e4C4XKgvXlAioAa/KWk9y+FSYQr1lgRybjV8A0lmJXRZtZDpEs93N2B5e",
+	"LgSlNj/7NxTESkMb3jyNde7htGlzw6RSe/YyBZFR2QlIK7LO4PfvodDAm6+kNiGeCdaA2gnM3Y3dxotp",
+	"J6oFRWbVFaX4lOKSeHPmpojZV+kQ3bQqrLgcdRSqBo6Gc8tF7rgOuoAxB4wXjF406QzoUguZiZIn0hgv",
+	"LJd5BJaeoX29WTz5NpCXqYCFZGe/ntfg2lOeA2GeblWR0ZXw19iq7pANMEeRXBK/F4YJc8o4qdOI6G35",
+	"aIS2qYegArPBpiyiFtb73uB0elpZOPA0dWPobtkAXYEDt30+7abKXShVXnWjacYhkdZwsZ06ux1LDy6J",
+	"DeJ+HvPMO2/DvFalytNKniqtN4wWfQmwYjTpZ3nKmG2lcifC0Dzz2DRWqStUe9Bt5rHffbDLi2iq2F4M",
+	"SnQRzmpsSVtpGUrSaRYacb9VuxJr61S9pUy1zquwfU7fYowOFcvvKDMYg3NO1bOxbwyLzRoP2YqkwGQg",
+	"F/eF4BHBzsCLLztTfUKY54YNCnENhgk56EhTaWoQGutXSIRfNS1l0mDWnLFcZnCpRoS5ZemnkSoKNTNY",
+	"3eUTtgDpJGg/SdG2dYriAsxE15l8vpzEGMWi3trt8hG7L/DfNC8T0TrIx1sUike8IHE7kmHX2ySTPEjG",
+	"dT3rvt+M7j08n5ZK2zvyzXhgimTiRZOCkvzzhtzl3xVUXSNQFkfApE/B9Cnd9a5VlnfUrphqWgN4YJ5b",
+	"CgQwjcMX+09ohHoF9XRa8663MJ2ys3h4/1jA9XUyAgMB+gpNA8gmyo80LwTWfPoEihT3oW++1mIsZKrv",
+	"myryAfYFY5ly5rXB29xnA1rJIKS2hEyMgZhSGfLAJ2Gw0hkQCy+He46vYyGjr51TbUAtN3y8a+HjaVax",
+	"uKr/g8mQ2+kmSYDfO4qANYkZx4cJiAR3SItc544yLFaPnM5kubiDBJbtKs3aCnKUxpKKFNSt8Tw23OOo",
+	"guzx4TrYp38H0rgriLtUDstFOnWl4Dbggg3c1g+2yF6J+Q2toZtR/GZSYZv/NfZMY8gEy2aNPfO7Fhbu",
+	"SChmEy7HqzwsmJE7BUqu9oEdu8XNciKj0tAF+tRovucS9SsMaw/6dR4tiZz9bp2//dVXPiXB4+BRXFrQ",
+	"bwZte3lQjyEsK4Bfb+QbCLx9U4Nb1RJrPYl66YYeVyPSzUTP0ZUtIQRlaTa+WOyoAwJ4a5K/h4hRRLs+",
+	"YrQqt9dvW3w72hpLRLhrbko6LHw/qm6/R/CLW4oSutHrgmH+02uWu1SmeBudbvv1xwVnN2XqHRAUKXrB",
+	"R1M7gm0YVhYQbtghg/wjt+6LUfDsykdxFgbWFTSoORjNQh9BCKP4EPoUbNrnEDbry0FlvUXYwON0hM1q",
+	"4gcrq/5eBYjabuTpbSJnn7VRyOKG+L4Lqb4K6a2YNTHuLcyJnM87EAoKJccYzlP6qp0Y9uNhDIbw5PE6",
+	"XbaONCz0hnW/Dk14o+bLV4ANA6xiE34Np5gmXz+1BFqyWahLFdBW2Z+syjvv9yop/l2B/7PVFayLfgiL",
+	"fTdztXmBj/vcsu2z3awWk6pCFzE81i46iaBQt8Hm3rq3xcSdWMsGOn7UX0FpPs3H4yAxJQmmwQMzNA1T",
+	"nvx5HcVt1tZh0XZNNM2Ip+rbBZywgSPoQZ8NpkJWFsxgn/kGAids4CNY7T/7rgInbDDk2VVVDvZZ3F4g",
+	"em2fLTUacAPCWCg58NkE4R5iAX6FWkfvx8OAVnrS41UurNKetlqVK4cre1cs0vUc8TlROp4yCdegGW+8",
+	"4r5wte17WDBQD28aJUm2i+gsunwFsxj5axuqXoH0lUbt6rxXcf33TTDvty0Ov/Oy7Y51LRR8bJWD/hA1",
+	"GjcqvljOjHS/7diBJpS7xeIj4yttXofioaVaIfaKQBCxEUBlq21yGdoWXHvgv2lVlT7zqa5cEhKTeY3A",
+	"+rqNDGHUkSGZ5qD8R+1pLaTr5ITQOfnOEvY/T5j2FcwidJ0tCOLm0EsLU1uFQ/0KZhdNFvk2iiBciwxW",
+	"oJn77IvKgOkH6swKAdKmqwfKCeE53hsIwSuY/dOpFU4f2p4xGZ9L2Zlmgq2VDDXX8O3peJYBdW/xRpfT",
+	"wd4nQQs/y+W//wvRr7fu/YoTeV1Sjct9HkrI39SAfCWC88Jcic1OaRt311L9QpScvGpTmnKApC/qhlUB",
+	"d118kqrOSK7GN5ZetuaeP2U/PXr8p2W0qUzlkMxcGxZw6rV9plb0IKG86KQRD1qrLdJdI9ySJOg9pU1s",
+	"WX9zX2WQdX1CEzb66afI8nl0mMTtssJ2tUfQvIaP6XCH3Jhg8K9h8KiYBw8/RUjUphNM4lpgmvU2jQrb",
+	"wLiptMKlUmkEpG03q4zgrNenETcLpMl2LNEki6SpwVm3rMX8VQxt5rlB4XCCeBC+02pIu/aGGCZ5Laez",
+	"E/5IKzV+P11InafJxbeIWlFAWqAgccNinyIz6QjYoHawyvXqV+SzxptOa6KdT7b6SFaQWqaKCDfiLryF",
+	"W6fgdCXfdCfJrPT3vYGRX1FweG8haTfwSX+FDujVLuXVm/irVtMUIEyUrNsNtyx82MAg0vJgwnU+cHdy",
+	"MFYq98j4CCSbYWHQEKie1tlFfs+62p5CZiG/DAWRXb5Ho7Q11C0Oy+VGwvbZEIwleKKWRzIc1kgDXHqV",
+	"zq/j0t3FXr83B3MpMUMn4wQbTqTreJ0SHRBVK0E8KO/wsiq7VlBvDDdXkDOnF63OG298pj+uGXtNsFjp",
+	"XMgxgYZhSaO0g42MYOmv3eoKi9Yl3UL4l5Uu1SawDTUB+xc6+989dkrzo8ee4WLqkyPJ0GfdSZupMnaf",
+	"nVvv6ssFH0uF5p7SOWiDmTb5tfDadSLFRG4x47fu6WRsz5Nl2AP/4aZLY/JqtKhsk8t+Z4GjsvnchnU3",
+	"C1znc3WmCBPfWNT82lBl0/IyByA83IXMPJGDtGI0v7RajMegzYAVSl1RsQqqK0O3o4bxmpF6KOcBfXLg",
+	"aDLoNdgmvk+pHGPNLTR/nfI5y9QU9SLH+QYZFDBsPyMMc8zYGdaihXW/NEtciF9RPRgWAPmPJtlfs0c3",
+	"a3yKZTutfT2K08XWxTtu2L+0jlsumHIb9ArYktJDzHNl487bMD1i3Wk5PRD5AOWjJ3gP9e60WDNRM+lT",
+	"4PpMwgzx4Lmxp0yCCDVbQtd80ulEnnyLpvUq0R/q9dvVPTT7cXT4OTuZ3ph5r+AWb/0XG1YxBknmYbh9",
+	"9S9yoQkTGPsyoGE143racddQC3wZaeDty+TVxC0YcvPB9Rp6+HqaVcZfSsiXksoolm/wtH5lmzz+uC7k",
+	"tnUbKUNk3lkgQUtJ70FjOC4wOV51TtbNq4APG5R2hO8/bd5Y6N+2uejuTgv63UsN7CpVo/P5Rs1qxmZQ",
+	"FPsdYKRTbjddxHN6utZTb5TnGj4WMl0LkaUX9ZvEHnWtbtpOeg6hjrKnFPvKhgZDq2TQchLM2u2nsHZC",
+	"AgUsKkwVNacMpqWdsylw6fH+6pan2wzmQUiTMiLnc4a1pSKbMKOmMFT5nJyvM5Buv7SqxpMUlN+qrMEt",
+	"HCo8FKA5skOYT3Ts8AZYi/LDHPVZxbBpw1IRXwp4JwXQsUEh7nTKiSEl8K46PYyqFNlWI62q9/S+RP/R",
+	"fp0TFXUfDNNskEDqK92Q1you9TN2MEqU7N+OHX0BXGDji3uTo97g2Jqj8ZvRYvKrzuRpa/MTvXMqpHzG",
+	"zZXZZwMj3OODOn1IUZJ0Lpy4MqbPsF0h2QNIQni/2b8rAbbPSl6Cxovme5LVhUI5TLl0F3LAjBXaGSqF",
+	"wnITy6/AMKS4ph2zVJYBN/NWaz2cmtPS/AxQcvrPdig3tAd/rWMevChej3on/9rs9ImeP/W3kb3djR4j",
+	"54xb3jDgDy8aAesF7R2L53PJBqOqKAYntX23taSOxGQSc2nTC/fCPXvPAhDdh7eVf7VW3IHkTl4ht3cS",
+	"uE77D7ehwQ4RfJlXy126NxaisRi/rRi+B7nZSMD2Jj935vTAWC5zcg9v2arUHc0EisTxXQSY8BFo7K4t",
+	"FZsqDacEA8DHwCbcsCGAZGNHRuh/AbhK1rIvm3Tv+0vp0KEVBeOGjbjGMh4K0g6QKdf58xFDe15LxAT1",
+	"Ya/YFgXyoboGxotinw0yXhQDnxJMak+toA3nDPNM+qTMKs2yCbenbCCVFRkM0ECvtGTODJYED0W9IgxI",
+	"dG2GvhGka3lPVMzDhxq4nfiOggV2nsRCTz6m2tVCGIveoim1GKSRewhcKiltMcf/oV3stpwXVz1fMLJS",
+	"BvwiEhGJP2IgsFW3sUEMIx/lNUi+AQRRGPzX5o0t/NZNm4tN6+Z0ZC5uMq+EPe7/0G812Wj2aZWqsVSr",
+	"DNkEk6zRyQw6I3CpkeZTmCl95c+T2ItTzC+xgnnVKb7womRZj8EgrrufM24CsL9tkj4wsuxZf6gT0UBh",
+	"OXwP7QOfSxTDk/l+hYmg+rYAhfKSX2qCCV2jQ4rO4hpqkYHDU522xqVz65eM2VVbFhcutZhQV/4Cuqs2",
+	"pnDB6sZ2iXg+aq3Cxymb7Yr2YRUp/dq6Yl0Wnmec6F1VlTUCW7lNweCvTusn0F/5Es4EJVqHrj5YEoEk",
+	"sc9eKeRbjrkHoejtwYUmWGCzCWxbCKh9r+SEjafSuTiVLtYL1aU8I019kPGr9I1+PONVO/4GTFXcXRxn",
+	"IrYK4jQ8Oqnp/IEBqhXNPzNnBbhDMDHQYbtF9xYN9nD20cBrgzo0f9Ieto5WeANtmwSItKHcCuR2WA13",
+	"iHAAH9xzAVTD+6WTHUPOzJXXExyFmvqy1mVKbkO4dRpHDYLsFCE0N9jbkMSDqXx1ksvyhe4Tf1cjhprj",
+	"d4YSQHPP9DXQ7zFQYbB9C36IurKn8zLoAm5/MI0XIopKHC+fynaYCUtuie1QE36MwmDHa1ETpvzDZez3",
+	"qEuGHj1a++6y+fYgqBpkAi7ziacElM++X8bl/wGrctBTKSybVsYyXpbF/LS2hal1cQDnZ7zA7OWyLAQs",
+	"GpC3QOZHylzeqLvM8Q7UswIq4k6cZdvrrVuiQ9zcjxYrtd0IEW8iiPplZk3T2ubO4seehj8l8X6xF8Rm",
+	"vaC3MSG6vVFPVU560WzJLYXhC/YMwwSoK0eovE5vp+DG1v4qXlxyyYv5Bgs9C89tsdQ6YyVVc1xn5tiQ",
+	"5ICBAKvYWLGOXM7VzerCXxsZ5hPGCnQsLbgk1icz/mYgrft4FTY9i0bDXZwGuTC2djd1TsPpxJtbyduk",
+	"ZncEcgY4gEH4eqp6Eqb2JwcdfZ8NxiDRGxxg7g2fQugJxkLFN+ES7rPBiBeFUwgHJ42eTxkLEy7d5+gm",
+	"1t8ahQ3tIxaKBdl+vMZ78Cj83PixCSjSGF9sUOd1+kU5yypMnLqI47R6NStY3dGvK53hrChYczBOhXLC",
+	"yvoUwDXmQ7D86+KUmtf141TahiTXq8ULnG+Jn0ZZKp0r7Myu2KjExqe7hYGS81RFu8UiEhlGXUqEzuv3",
+	"gn6K9qC45tn8Uo1GIkNzK5QI93s8n4r0cV3UOWgLFoxjQwS8HjoISa+QNhTHZZ6m1ouJmmHwxjIlM1g2",
+	"V7dTL0m+BDG+FMUMLfY3+spFeHpjOKdEC//OukGq94/zpSPIuRPvJWz9jjyETpvCipUoEXeoRY6YENZZ",
+	"jiO0HAkpxylx4WN4yL4GI0sfcVBiGq+AqggeptGdk2aorKZD0psvfFnCG+8X68qh3vxMfZpaUi5v0rn+",
+	"Jv3p4770UbgqeZBNfeWCpqWBb43DVWkN0l6uTDQvtZhyPWf+obrTM3eav+88wiKQq44qqlDguWwVy3zL",
+	"abfb+t5pu5PFvj0d7hNM36s7x6zxlfR7bq+2buy1UecVTw5N15VF36Qb8Jqy3qjQiDYv37brbUNdrf3v",
+	"b97VpzXVtQ2THrbYcGEZyelbKLtSNezWjZDToBeEThcBM18DIvNfRtVhaYxm5CDbulk7eisFHYU0tMbS",
+	"yVVAwxEWi66v9tnAKaul1yWFifkAthpw70mofcN1agJNt87KWPAZ9nv+sx2Q0HQS4WMJcylIq0sNVgu4",
+	"JhT90MOekMiiZl+XXrWkREMUa5deg3ezKsQ19Y33HzVWaUJF8r8QMocP6aSKJU4PZX2t0mQWJVkuF+8N",
+	"VWUv04ikiIguplAXr9VlQf26qoq6zyi5RbSDhlxA1V7Nnlf0GCCs3ctQ71nTA13CWpHkUkzxzKj/Yr+n",
+	"9JhLYcIRIVcj1QfN7CSdbMryEctwK/fLg7RAuCGGo5ByWz7QBRdwIWTWVORhw+ObYoGsx+DvMl7uBnS9",
+	"q4tDjfgYUUE0ZuqGvg21Glu2dYheW2gPzh23Rz99yAOYnaIdGpAZwh9HDEFtpMceGIW82Rr34l+9XI3R",
+	"EEDIE814lmGRiVtJyrX857a/9PhGnuXHh9uDhdXbkdrif0ZnnkCwMGoK5F2bQJFTshVSKWJlX0mYkZDa",
+	"Z9SpO0So1RQD2HElSbLRRSd0Bn6/AK6lJTWY280vRCP0a65XOYYHuRd+MrTmwsYhHcJPQ6Z0vsUkxVZT",
+	"tI6trUHmtZWWgGl4ra5bVLdn1ObDUZ+DdH9zDwIM3FChi+M+N0SCjrcsTW1VYc8QXSWFb9xq/FWjmWLi",
+	"TR5n2BASCCkMXqFRJUg6UySs5IHegxETtJINcXRvgUNCoP6Ek7t2c6Gj32X4y0bmeXxYn6uXRD3pzgUH",
+	"VKAbAdEuXPGthfgNrohoQ4JvdGPOw3EtLDL8evPjxN1am5yPn+ucTYT6s+AAuj9nAV3v+8O4XtuWtJlA",
+	"yyhf3iQcOau0sPMLt/O0NUPgOoWkdiY92BTDVnTs+7///vaH4PeJEg7cnp//FdvfiRx0nyFDJ++sZBNV",
+	"6VDYTcUkTY+27wdT4OJyf39/8APmKzAED30nrW/mRv5jUTfMFB45LvoGhp4xIwmzS0PLt1PG/bQxAQsM",
+	"Gq1eUBmGcLAsV4RmiWSIGQy0FfXGTawte58+UfOmhIBCISsMZlVRhRovmq5wJ413muCzSUfBl7ArJabi",
+	"mj7TMIXpELTBv5NDyey/k+/kHjtbaI9OsCwejrxpnBDwWuo2xr8HhL36WTdP/+c+biNK6hEXhTPYQ1+o",
+	"fTfo4NfXF2/ZwfXRgSc0c/CxIblPB7GbJBQ0cMkG5zlMS2VBZvO9f8B8sM8uAOsM6hAT9eYLkR78DWaQ",
+	"Yd0qgsdQ7ChnGkJjL/9c7FykSaJ754TNuLB/eRWl/UbxPI9ihh/IMJX39xrnzIPWgCSDWVcSU2z6NVJg",
+	"PYfjw2MW+rKGD1OzLsqiG6C/az84EhB5gwKrhCHr/06txAc4+2fXoOcMsaOIgkpCtWK5yqqpU+6/D3BW",
+	"P+yzQaZywPxj4zGrBo5EBww/7DQjTmmcSOHwAbuFGaf1IQ050hfuAjkacZ/98ccff3J789vbp/vs3FOV",
+	"Kvm/K6C9/bCnHQPDZJiBv33o73W/YMv3E53+jo72/crCXjiGQY6s1uNcYxR48IZbeOG+ufcrdnAduH0O",
+	"Hd7rAUEvwHP0ozcH7Ptc85HdE2BHe+7K8lLg9PHdvQlwd9f2jo5+aCaHkW0/6z7e3xJdm+7kvElFMUCl",
+	"9tmj45+o7k1INngDVs/3zkYWtMdVwboIdw1HwhriKD7XAhlED3vHkru+dxQkBi9F76T34/7R/iGlu0yQ",
+	"GR9MgBd28h/38xhQpNS7dp73Tnp/A/sLPhI5rvDN48PDGu+UYoaYbJPhqwd/eKODJO46eexHQM632AKC",
+	"CbPfEiW9k3+9jyq4eudEKb7pJavK/8GE87HBJNmwGNN77z5ygCBY8XLb4x0fHi4lU9gado+kYuCYffeQ",
+	"ZGIUmYbhWWf51c8Lx/pn8pSaJT8+/HG/jlVG29ygg93jTjeDJDbb/XHedwJgwkvDgmMUaxoeH/74MJO4",
+	"WNrLeh+xXMLtLB3AarJ4ytGWy1XtN15JF9dHB+4aXwFhwyfvwgthLCHOmzZQ88m/OgDDfOJKH93qkZUw",
+	"qAHNHBP1UtVd+X32mrgiBgd6J76hUECe6nkjox/t9J1ZG8n8GWWsk6G+EMWJp66pUSJjPLMGAz1Gzw95",
+	"hV15iZvP+P09XhQ6Z+ynkiDSV4SagXn+JL81XKsr5A0588Eux6gdD8+KKtyiRzTD1MD1Sg5+5nlAVMFX",
+	"jta/8pvklZ0oLf5DmCOP6Laufum50kOR54Ae3EfHP61/461SL7mc+9kZ4gsbrAihqCUvIkaydj01LuHC",
+	"JW8MiH/1HGFS5P/9p9bldzeVTedBazfRzfcJA85ciZWO3kld5UI9iRLC4bnSTsyMNZ/6TK6MS8ePjBhL",
+	"1EXeNr0cCGZF+F7NtXri6MPDyiN0Cju3DBvuU/2YYVN+hUklXmd9J8fCSRmyINzb1PCAKVnM+/5zqA8z",
+	"woPByewJmW62jdpCm6s9xSCr76RBth8Y+7PK53d2mZpOHZ/a5qVvM7Fwi4/ubOBzYyrI47GXWdwVzE9D",
+	"Q23KcpfFPIppDa5gPqhPdB+LoFDDc4O/UBlfBUPkHz2on8NJfMFs4OjHjdjAC66pT+ujo8ebzMvnaEH+",
+	"EnLB386pDcij4+NNXvaqHXGDr5lV+frHNq96ya8g8jBsxKrCXxZVl4OPVzB3JjMxrwJSofZzy4xVJSlF",
+	"TtFqsuORaQjJRuIamIFMydzsszdOtnnURzKcqSMZKmMTXzvaZir4SsxU7lVMr7jafV81gC19Qp3wly6L",
+	"Dx+tf+OVss9VRUHbb+xGEPHc+E4sqeaorTqTt1FW6Zr0FmXR5nr1p0/v67tHHYDW2A31U/+bLId6b/7X",
+	"mQ9+4V0GxJnHt9/ZBHfNVmqS6zYM6m4wBL07UrrGQUSLLmY39bW9gb1wgQiJTrnHZDQfx6BOByPfw/yE",
+	"DXyTrQFzmr7x1iTuJjafcpo/WgcI4eNL/TCRHD2BhOBDTSJ84zj3m3cyGnim+jW2I7GPaXsYslwoV6Ax",
+	"XgLSozMysEbXAC8gTxkR/vjrPmtLTC51ts0jB5EnH+X5+/szRMIUH9gUaY+bqhHC5Z56ukBop6ZRBGKc",
+	"zL514+NwA37zVMlRISgGu7NW7p2JJhW0M3MVyNQq4j34g2Q825R7Lpsw/tmDj+HHYMh0BSYibnPvgrzr",
+	"2oa5Oj0tNBCY7eyLL14RQMBnXyIeiGhbob+VhAuEdP7X3rLp0Kb5g9w3dqREl5sP06WYvJZAUUdeMJDe",
+	"eYjHVkOskOgxBBBat2gJ+hLqBQaKa0LKZ3YmMsLm8RWdqLTY+kVMmMAMjXcSPWtKFvNEtD4svMPNkFA8",
+	"/orzbHGCe1Eb6l6bG6kNn4H/eIexMPUmfnNcaKcefCXqgVMI+k1qw001gioX9gBRqdB07wza/wOgxMTr",
+	"F9yC7teGFqLUZXNWaqVGlDkjrGFG/IfUFTT6NPUCRawZZFie2VAVEuLgOFORWFGejNyfuYk+beZ5n+xg",
+	"YagOrtBs2v5Or7hr4scS45Q64ejO+xGMGEvIo3OI7wB9oFu1aNN/Q8idujDisBFpRE+n/aALbjes6trI",
+	"DSqkffKotxpS6FM/PYpVdzjG+3u/X9Emdl2wJfaiRpjp9uSnJ8d9ZqgdBDveP9o/3lkDX+qtxXvTYLIU",
+	"akzB37GGWUhQZXamUGSYG19hkDYg1CTl1zkljWLHqQbnChVnLPn2ABN98u455VtRoiP6/zDZelkuYdDB",
+	"Df/Mj74m7nAuc/gQggsEYAmIpBXFG7aILdTO+8P+iut9uDkLWREfoJBA3TnozgIEybjGLy/PnhLJUDp1",
+	"nQHcHERq+j4nPp5/XPN2uPcT3xu9//jkUQJ37AsJaThi2sUzvgjGhWEM/AuD+nrfijkdfMRy8k8HKM06",
+	"WRVBczh5JxrKtxqQHQ0cmxyEGZ3QLfHsw+tFjUIU99ysayPZo8NHoZKDuE/NnHGQOgMUNfOA+tulDD2r",
+	"wf3WhYNx7TdUUbbgYW5/ejdVfL4gLnAus6JqvCEJrwSSptvjbr3oaKcXfQV6UX0REWYjqEk34DaE33RQ",
+	"w5IdmBqGN+2kPGMDRNsc9LHWx+M7DPpsgAmP7gcP+0qdZxGNChP13N8h32dv3ev9GkKoyZWcgRhPTuMc",
+	"f8zMhw+Yqmv2WYT3P0Nla1VPgZDvj1h+KRcBAQ6/iQDZ7sNJuQBv/MB+ykWA6mR5QQsFseTGQB4DQbc7",
+	"+O5ClTtf5AYMzOPCLXCw50Lmi2U5AU80Yl4ZL/lQFITqvczD/Lc7WdjHGtxnTaTyTdOwYaURVrd6QgiF",
+	"EzYYagGjQV2ISuoS1fxT8aavQezHjVZ4nlPPNHocgbXdw6ELbd83EursI0S5oMJGMP19/OBIg5nQZwMA",
+	"xkIjnS77h3qlpO23Xph6qwWJgBFhFoU/uTkvgxl8GWrRQg+rzhwPemqn+XyxjKOOC0c9VjbkFt2h4UWY",
+	"fUa6T6gytxH22lB92KP2O0KOB/VtapsrEdtZabSsRnPvSmgFk/GC15h4STvw94maMs4ybhDcxrOOxpJj",
+	"iLXOEGSoUOoqUh/JNijUOO2zehaNvmYjX8tijlMwkUPGY8Ekza/Q8KTeoLqXCjW/5pnjhAXkY8RPqWQo",
+	"YF8BpnILd9I3lerrz+F/V5pvQ6w7x9hD8++ITXWn+hJVqhErQZUFWnOh/W+E4NyR/BszwvUGbvT0wcfm",
+	"Hwuq4WJ3YiuKoNUhg6nxEvtsOCcQA3fVmUCUAoxg1wx3a/76N4jYa+9B7kVnAM1Jjl3O3Fd2p2rtyB3f",
+	"9jdl25y5hozirLkVF+0gkuDT0P/jVmN2pdD5NDns0FjkZK8xLudUX1ZntnVVzJ2yR4c/kQs8NOFF+A/s",
+	"spshOsooQMbE7GH5Tp81K/6S7naou/M1tWiy6u++zZu+tS/oa2cNyayvt/wKatLl23GIxdSvVVdcVTZT",
+	"U7iLm111WTYeXLI2a+omHyHNklsPIManwPyMVt30UdNte/kKP3VXe+Hy3ksS62u/dQ/sG96AY5Du42hm",
+	"xx12nuLPxMHwHt6WdRFnSmr7r4MqT+gdpx45GKDEynRU+5NK+0u4T4H+EroFuZPaO+P1HsKucduaBTL8",
+	"faIYn7Lz/9kOtaamv6YfWndZqg+LqBoLsm72yVnckAfxaYRheaXdkiIAyLrhlkVwbEQoDiboWPNyEv6C",
+	"rk4CEZxFmDlDqMcmiDTCNkYn2IiLAnLE5sM6yCEwq4X7I2HmvI3RHd1DqIuPxTU0pSQER5wIxrqZvgxd",
+	"hW5XpdpfxjClrm4yA99azI2DgWPUEIzC5vGKcDARGJMAN2yrjcIy1GRRqJk5ZUeHAZWjRmnvDrm4l5Pe",
+	"zhpOujmbW/o11+wbLec+q3r9gW6k2BzfIed0o/6OsqQLvDBcHYqXYRCNe5tuV86703weRNr4JmoLcgY5",
+	"IeOsbrEWhE14fEnWTMMta4uag4819nu3q/OsMIp8HAF9oW45EPViJNjYkHpdN/ydQEHx7hmm4BQCrjtq",
+	"cWrOfm/qUqtXTofiFITPzqX5hdJ+7cjcnPi7vZiJCG3TDOEuIIZSF+3AX5/Qlu+hptRZU4xOTMIMt/yK",
+	"9B9spFS3L3aX13CR77PXXkHyDePxRlHdHjpTpYeOdt+RbMizK19XHDDV3Zd8sxEs6yOYkkJJOKXPGsvn",
+	"Tr0dAjOOk8SKqQ87uG9Q4gsptSSg3bChq0YDF7bksaG936mR35IaSaf5tLlWX5Y2+Zay6CNY/qRmGW7V",
+	"N69c7vxw35RE/hU7jnlOp8V4Yu9IIz0ohWzDYbZ5+W+yFLJLbXyUhM/0Cd/U9W6n5X2xNPUCLOZWjRj3",
+	"h3UDY6f/oLpVlayEaE2eyhcM9YCIqqgkOPav6qxeVLWWy6NuQOw7Qv/CCR0RMGruKSQzd8lAsdkQ5J0J",
+	"7m/o7y+D53mTJHcunZIOpaH8x+608RLvWarqN8oW/PE+K36N1UqOwVgG+ZhyHKnZDtkewLNJ5G1Ogixw",
+	"qarO4uVoHcdfQ9Lj4nEndNXf69YdPJtAHrBXTpBHtTsnyGZ/dwzmy/UVAvhWaIHJ1EUfX4PvZH4w4pk1",
+	"K8uaHVE3lOlbyLGj/uHhYTpT/Tl+ci2cMw/uS0vwXM4+P2VSzTawvblNZ3F3d/u7Ba87W3CL3GTC+OYD",
+	"zhlLAPBsfbIOzpj6fXfNkf56L+nx98l2idw6HAO4BbtA/YOzw7p4To3YlKrssGhDGWDnzJTqCpgabcUi",
+	"E3zr4KP737q+Dr/7CsEJz73ntOWCxU7qFEE/XesMZcaKovCwaMKmGjxg0+bnBPi6qSHROHR3sv7LJW7u",
+	"YTc4spVWm+27Npw9Xd+ppFd6DNYKOV6VA8PnbDhn8IFntphjJGgknJQmsFPF6Cv77JVHA5zwsgRp2Bzs",
+	"SdyXk0r4KLyBLSPHqr8QrIjLY6OqWbetI0c+GKwwbCQ+eHDVo8cB5j2FbgLXAmbP60XeU7ZoM8AFFNv4",
+	"w4/uYQqdJkbY8p2ze+fs/ir1h1loM1tnmN/UadNifAcfm3+swyZYYCX3pb2uvMy/tNOidqrBF0y3IdDI",
+	"WUNjNR4ENjuHDERp79wv0CLpe9IYFi/OATaed1/bOM/iDqfZlWtxrjVgj+dhAb71OrVARt3AaxWIBO4s",
+	"BUzLRawjyrSI0q0oluzLzKeO145DMb2wLONT6gh3So666BsYX8Cwv9dZgmrDA/StpwJqZN1WePbZzzy7",
+	"qkqDNgnhH2BnmT6rsCAWY9jURTWVe4EnsoptHT8Q2yKjZgjuBtQMfMe+vlj2Rad5cwmLFnOnEzE4xEOy",
+	"EeG50uUSmoncRDfPhxLcvRjCWHhvG0xPayebe+qaV0XS+OY+AfFvOKOdD/Jz+iBrCIwvEPziW8AceX+v",
+	"tU/NLUow+NcSdvgdD5+YO52z2UQVdeIjN4yHoiIizDn+/xZ+VTF1dukKD9HfL16/YoWQ2OFG1toR4/jL",
+	"PlNFngoXHfYPDw/pPdSH/sxeip/32VlRhF/Wea1KM4kZq/RJr3ZRapG7luc4xRdCwoC0KPc3PoXcLd8p",
+	"2uja7ayGUti7J8gbfIAWvSxPaKTu+P19Ne/7sCfz5fta842hkJxydRYU48+QlklbtKvy2VX5fGUM9Wd3",
+	"Z1jJjW0VdhpMlx/fXBf2DPTgI/2wzsvUukX3LtC7b+vO0/QVepqkl1xMmDv3KtXke5ceJVKOI92ifR/+",
+	"j/tzlIV5X7UMOM7DI0FnqmiFjDrq45ypHPLBqNUww33bwUDvhN+dWRMZL4rG/YhYXWTVbo7rmpZ/iCCy",
+	"uud/VNCzGZYp5Y2g+0gYhnClm2OZblhadIEv7twY36AbA8+3C4h058r4nEli2MLdsBmfMyGt8o6NTuTR",
+	"bb0ZxIwOPuL/N1PFqc7wYWhyp4h/KyHfUGFy93p4IN27VMOXrsWBBusV8wea0KoW3MHh9+8KKsJAMpY7",
+	"JY4qv6cYqzUTTBHBxrXur9RLG9vQFMp0ZGbOV97xBwbA8csj7KbdRf9SL/ovjq64RxQIFz2C3bqJq0ho",
+	"rfRBpoURZg97v3U73J3+aeFD7QJv0MH22ZuqAON70jv9mEsC/qdE5qnKoYi7lhBkGHar7zPNhQkpmoQN",
+	"wee+F9Q1aFaoGeh0jjP2WX6Kk78nM/1M8mJuhKkp/WFNdVobLrM7xTJkbXjXNhRls9NNM5qR0jtbfWer",
+	"b8Z/kC0sFWsrdYWpREaMZejooaYQcLZrvP4tLHcaaIEd+X5wvNjj/vrdjCm9XojZCcmeyXEhDKJec1Zq",
+	"NSxgyr4fVM2ZXxZcjis+hsEPCSxvN5//wDOa4LfJc8LwKYbzEg/oO6wbdZrjjqPsOMotOMpvMgdNTYGw",
+	"qTVAIeTYRI0gnSqB9/u2PAU/96Wwkb+Chcy+wil9kzyEltaJkQS56bMpWKY0K3h2JeR4KeeVxEsJ/Cq0",
+	"MZ7uuM2O29yC27ziU/CtriEQGDEXojPTLgS9EZvRMPKRtb1Sq2m5KoHpJc+x7pOSwiH3+UfDeWCEfZxp",
+	"n5WVLhH43PFJJUN+OGejGm3Me9PdYvbZGRu4H7DrbtyZt9V6dwXDOw+KnPumBsyIkor5BZGZMTB8BHY+",
+	"8FWrzuo4DbvZzSw1jKpkk5Sn7rQNvKm371e/e/fVijeM85kY5PJCO5hlvelSMTtTjBfiCnaMcMcIb8EI",
+	"/waW4QQxzYhuq7wWFuN12KwM233c3I4zYEzoTplOsHiqgVu4oOfur59KGOCTv973VAgbDZO6w347fHvy",
+	"cSW/9YzD3XW+n+sc5wemO6T8TKUqgeSiG1zfyeXba+bSToBM/vYFPvjof1oXsoxv8n3Bem92yXYtC79k",
+	"ou3sWbglyd64Y6GnorhdYZLYD0Dm23cwi7/eFVh8Ro0H6wWTAHayAWQOOeOFW9x8sU2ZLyPFrmdZBqWF",
+	"kChFcUlRFCx0Q17Wr5/J/Mu5ovVad/fzqxAqz2R+TyLlADOweLbYy3w5Ve88fnBNql6dKBd/fZc19/Vl",
+	"zUWH/rVnze1E/bKo/860bmhnsl2LSdyTLtAlrY8Pj05qubpNFwfI99nx4eFJXdzXpx6jWARY98jA3hd0",
+	"kfffyePD45NGulPF2rxP9YZhCnOw++x8FHnKEaOBYrJqVLdMrx10GdeYyY+JAdxi6lKfAishcmGV2n8n",
+	"l51yaKRHl/AuGml89k5k8Xoe2Ou3NPSi3BIGyWOBMk4ZpXMYTDKLbkMTMyHyWPArRLu/9wbKgs8JI3qV",
+	"jyF6p37lU/8GLop+j44SZAZ7Z27L1g/evBFewF26S1fNmiM4C5cPoVLCnXNXXkxv37HjTvfk+MH3xDOk",
+	"0xheL1NTMAjN+y1SX5+SNffORqjyrH4fH6Und3B1Oxfg57LWLvgc07LQa7C5FnUTi+3gY/SvdS7Cth7x",
+	"+WQstCTozl34ddoQclkPQvQz3zeZYJsKJcdo+IsHNifW67kRma73Ra68cwdw7T7eiXp1Afoa9J4BaRk9",
+	"us8GxkI5YN/n3PITdmGh/AGtEwKQI88jdeVxD/bZgKR9/UY0+x88MBYDzEB24o/agr6TlnpzAJ9SQNHs",
+	"sxeY4hChavlMhkwVSmKndfxWpqSk8DhTJch9diZp7s5kzNlYq5kJxhj3Y5wyXCI2I+SGDV5wY/eeuZf2",
+	"zv86cLdcg6mmOHw9Lw9W9U5qKIEjUqLSrAB+jT9WzvCae//rWXiJF0a55Rpq7oOfw01mxqrSMETbI0gs",
+	"x1mq8iQsyNdYJGytC/z0Slsrwcjy4BAquPGn29iWCPDn27CiU4gUlcYr1NqhlnOo8XX9eHT4p6PI3XV4",
+	"rz1PLHywRM97tNdtvp+AmUl2gwFOuWJJoPNnDZuId6m2tWwwtrzjndo4WYWq7k5EfA0i4jl1/1kUEhNR",
+	"YFGErqT5huVB2M9OiXB8eLjoOeg7pnV8eBzhUVluK+M3LboTEtAFlWrtHK3hTZjDveZQ+TE6GEHwidyf",
+	"tXyBe5Qa/9WSy+7MXBH39zJyEFmWg9DtdcGE3hmf37ga21zAb5gfESfZ0DT0V+phDMTu+/vWc8CQa+vY",
+	"Hkir56Qm82yCmnETu/d5Xbub95XcvBi6KtIRxNeiGFhd2clIFBb0Ac//qIydBiuwq/3QWdycfSyuQXo0",
+	"b6lmLFOVtCY0VKdYlVRDlc9TBewG7Fk06Cb9hUKfFmHYVF2jh33um7fv8E7u+g5E1LFI/W/5FbAp1hjk",
+	"aCu7/2ye6Rt/+VO/k6OvpI47rFWMhulKoFeFyOZRWx/0L/CiAP2dYWomm51wdIklZ8LuiPJBibJG4okJ",
+	"04lVZBWbU+ci+k6LSxqnstRcsqNxg2QjVWlW8Dlo02fD+TK9xBSFGr2xEXgBon9YVeT77HePhD7AzoeD",
+	"2tFs2R9VPgZHj+Asq7p0xwMRWVWKbFWJzinqIzcosznDPXhL9ZT3UndYb/Lnql6uJ9DFEHDv3QO7Kppd",
+	"zO22jMtjsuA1pUt9Q1GaYFiBEXZzq0El3X0a9NmgkoaPYEC1eUJrKOCaSztgUyfvbUz3TI0WJSEbA8IX",
+	"aZFZ0ARwyNFhXkJm+2wwgaIcVcUAkdGNbwyOXJrKKLFCEL9MaUdMaTZREoydo+Mc3RtMew/7qEE8J6VQ",
+	"A0Klk2se07/Qm4+J0o7VkeNkMSN62QclruF52LV7SyCqR3hg1tYeN9FiNghOimnWGv23F9fcMbqH19D4",
+	"HG1mLkPmDyYzajCq0hk4m/LuOJ/VYjz2PtAuC+NteOYeb1w9Rhf2UsRBc0Wcic24RIjWITiNTWBNhxrt",
+	"DIrPY1Ccx+dhSq5vZE70e2WVkL9vYrFVCIPtaFlGtewhf5DQTJTvxoZB6IJ8hhwj1iAzaBrS1uX8nPlb",
+	"gLm6bi2IhjZSekpdrHXu/lbJAoyJCbHGMkB7Q8ad49ydReOi7iBHUzT77BcoyqgripfiPL8WGdTiHVtU",
+	"ORFz2gCEu7+ZCbaCMmQBzaiGofCAZA0kQihmpxYruGVDzfX8u0Qb3YuFG373krx9uR9OjK9iKm89HX1d",
+	"aUk7O+WrEN+354cpuY0d8A545nZvDdz6P92jZ+HJTYu4dnVbX13dVvugV1RttUt+djrS3fMEvJ4p7YhS",
+	"/ejehu4e9HDDDvzLa92sxAOEhekGDOAcH9vg9pegjZKMjzWAnyL6R8HPuvPSuA2SdiUsNEjHA/7lfv2+",
+	"vkNDpQrgsvcAl4M2oSs/2f1xdzU+29UIPQG88ozP9aO+poa09G0uSmejaBzoCkrLeMm1PfGgxxoItreP",
+	"6qCzILXvGh0p/DgqxgxKkL660Kdl9IPVUXLrds/0WQmqLNAEGPHMK+FTD0GWAle+sEpDTawP13Nwa39c",
+	"M8fP0nhwDbh6d9/BUzbAVt05ArPVWbx1V5ldT8KdzfB5mOCvlW1KiKgfyjbqwQLIfKQdHHx0/wuVQk2i",
+	"yiI8qvv9CtbzhesKj7r4/FjJXQb5F0v1RHZND5WRVtNIzjr5OlYq3+ICdOTHvAGef73UfYdwQSj9XgZu",
+	"0d2IcL67NF/qpcFkSmq/nbg0W6rI63uBkvS4kxZEJJac6izkeEVK0HOl2dFjNhWysqFNifBpYpRs4zts",
+	"hKh5SwUXEntmilD1JrHNd0Ldfl2C/Kffs/tUlF/TgjfTlY/u1uptjZ0SkFjst3N371TXG/MjR2ILQjsF",
+	"XbaV6hp4xMFH/9M6BfZpoQw0l3kz5RBLZHeQeF8sZeGhRqQVwBd9pe9WauF6SddQ2i2F3ad6Xkv1AK1+",
+	"80yNUI6TrrnPzi0rxDUYf4VwDZDXODihy22AAFyOibyWUdx5xHitxcp8qVSfUGRqR1SQ9nH9RSrowi17",
+	"CWcC68ZNPMiJU5LRudJnBqDPysoyLcYTi8OPlB5DPFJ9MksY/SHMTcIbIGdeqab0XzbSYCas1Mpt34iJ",
+	"HKQVds6UbHnYo7GIOhJDIYZ2n730nUd/1iIfE+j/W13ZyXOMu2F+8ASEZmom+0xV1ogcsIK+OctotFZE",
+	"L7WHKvQIw4YDoRXLFcxDh4TMRg046u/yDPPLEp98yg2dpXc4ziaKTfmcDaHpEEX1JTMaXEkcP/o4mIwX",
+	"vOvczzIbn4fHCzA+s1HZCWj8u8QBuLkyyQWUpVbXvOjalVxQvcCJI34V6JRLpmQxRwQCXxpmxFg6sphA",
+	"doVBNsqgQJIw7Ps3z5+yJz89Of4hHrvKRWrrzjHqX5VedTQEWsDz+f+0GIMOW/P+0/8XAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

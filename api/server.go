@@ -63,7 +63,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first ten are required.
+// Options is what the server needs. The first eleven are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -82,6 +82,8 @@ type Options struct {
 	Memories Memories
 	// Graph reads a person's memory; [memory.Graph] is the real one.
 	Graph MemoryReader
+	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
+	Vault Vault
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -129,6 +131,7 @@ type Server struct {
 	feedback    FeedbackStore
 	memories    Memories
 	graph       MemoryReader
+	vault       Vault
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -150,12 +153,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Resources, Feedback, Memories and Graph are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Resources, Feedback, Memories, Graph and Vault are required")
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}

@@ -20,7 +20,7 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Read, Histories, Steps and Logger are required.
+// Options are what the activities work with. All but Read, Histories, Vaults, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
@@ -30,6 +30,8 @@ type Options struct {
 	Read func(ctx context.Context, text string) mirror.Analysis
 	// Histories are where forgetting reaches into Temporal; nil where there is none.
 	Histories *Histories
+	// Vaults keep what is not found without the person's consent; nil for none.
+	Vaults *Vaults
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -46,6 +48,7 @@ type Activities struct {
 	embedder  embedding.Embedder
 	read      func(ctx context.Context, text string) mirror.Analysis
 	histories *Histories
+	vaults    *Vaults
 	steps     *interaction.Recorder
 	log       *slog.Logger
 	now       func() time.Time
@@ -58,7 +61,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, histories: o.Histories, steps: o.Steps, log: o.Logger, now: time.Now,
+		read: o.Read, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, now: time.Now,
 	}
 }
 

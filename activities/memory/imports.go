@@ -160,7 +160,7 @@ func (a *Activities) ImportPage(ctx context.Context, in ImportInput) (ImportedPa
 		switch {
 		case failure.Is(err, failure.InvalidInput):
 			page.Failed++
-			_, err = a.GiveUp(ctx, GiveUpInput{Ref: startOf(line, "", "").Ref, Reason: failure.InvalidInput})
+			_, err = a.GiveUp(ctx, GiveUpInput{Ref: startOf(line, "", Content{}).Ref, Reason: failure.InvalidInput})
 		case err == nil:
 			page.Remembered++
 			nodes = append(nodes, kept.Nodes...)
@@ -181,7 +181,7 @@ func (a *Activities) importLine(ctx context.Context, keys *keyring.Keys, line qu
 	if err != nil {
 		return Remembered{}, err
 	}
-	in := startOf(line, WorkflowOf(line.SubjectID, line.ID), content.Words())
+	in := startOf(line, WorkflowOf(line.SubjectID, line.ID), content)
 	if a.read != nil && content.Speaker == "" { // what others feel is not what the person feels
 		analysis := a.read(ctx, content.Text)
 		in.Analysis = &analysis

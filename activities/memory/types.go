@@ -98,6 +98,8 @@ type RememberInput struct {
 	Origin Origin `json:"origin,omitempty"`
 	// Replaces is the turn that this corrects; zero for none.
 	Replaces uuid.UUID `json:"replaces,omitzero"`
+	// Vault: it goes into the vault, and nothing is made of it.
+	Vault bool `json:"vault,omitempty"`
 }
 
 // Remembered names the nodes that the interaction left in the graph.

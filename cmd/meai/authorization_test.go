@@ -99,6 +99,13 @@ var matrix = map[string]rule{
 	"previewForgetting":        {roles: people, keys: true, own: 201, other: 404, body: `{"memories":["{memory_id}"]}`},
 	"getForgetting":            {roles: people, keys: true, own: 200, other: 404},
 	"confirmForgetting":        {roles: people, keys: true, own: 202, other: 404},
+	"storeVaultItem":           {roles: people, stepUp: true, own: 202, other: 202, body: `{"text":"I planted tulips.","consent":true}`},
+	"listVaultItems":           {roles: people, stepUp: true, own: 200, other: 200, query: "?consent=true"},
+	"readVaultItem":            {roles: people, stepUp: true, own: 200, other: 404, query: "?consent=true"},
+	"deleteVaultItem":          {roles: people, stepUp: true, own: 204, other: 404, query: "?consent=true"},
+	"openVault":                {roles: people, stepUp: true, own: 201, other: 422, body: `{"session_id":"{session_id}","consent":true}`},
+	"closeVault":               {roles: people, stepUp: true, own: 204, other: 404},
+	"listVaultAccesses":        {roles: people, stepUp: true, own: 200, other: 200},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 }
 
@@ -141,7 +148,7 @@ type member struct {
 	colleague *member
 	// memory, write, moved, fact and forgetting are of their memory; roles without one have
 	// ids that name nothing.
-	memory, write, moved, fact, forgetting string
+	memory, write, moved, fact, forgetting, item, opening string
 	// escalation is a case that nobody has taken care of.
 	escalation string
 }
@@ -202,7 +209,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
 	t.Helper()
 	none := uuid.NewString()
-	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none}
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none}
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"roles": []string{string(role)}}
 		maps.Copy(all, identitytest.MultiFactor())
@@ -247,6 +254,11 @@ func (m *member) ownMemory(t *testing.T, base string) {
 	require.NoError(t, err)
 	require.NotNil(t, preview.JSON201, "%s", preview.Body)
 	m.forgetting = preview.JSON201.Id.String()
+	m.item = p.vaults(t, "I never told anybody.").String()
+	opening, err := p.api.OpenVaultWithResponse(t.Context(), client.NewVaultOpening{SessionId: uuid.MustParse(m.session), Consent: true})
+	require.NoError(t, err)
+	require.NotNil(t, opening.JSON201, "%s", opening.Body)
+	m.opening = opening.JSON201.Id.String()
 }
 
 // remembered stores a memory and returns the ids of its turn and of its write.
@@ -262,7 +274,11 @@ func (m *member) remembered(t *testing.T, base, text string) (memory, write stri
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
 	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good",
-		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting)
+		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
+		"{item_id}", owner.item, "{opening_id}", owner.opening)
+	if op.id == "deleteVaultItem" && owner.role == identity.Person {
+		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
+	}
 	if op.id == "correctMemory" && owner.role == identity.Person {
 		spare, _ := owner.remembered(t, base, "I planted tulips.")
 		named = strings.NewReplacer("{memory_id}", spare) // it can be corrected once
@@ -286,7 +302,7 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if op.id == "importMemories" {
 		request.Header.Set("Content-Type", "application/x-ndjson")
 	}
-	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories"}, op.id) {
+	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem"}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
 	response, err := http.DefaultClient.Do(request)

@@ -61,7 +61,12 @@ func (p *person) graph(t *testing.T, known *time.Time) client.MemoryGraph {
 // imports brings lines along and waits until none is queued.
 func (p *person) imports(t *testing.T, lines ...string) client.MemoryImport {
 	t.Helper()
-	got, err := p.api.ImportMemoriesWithBodyWithResponse(t.Context(), &client.ImportMemoriesParams{IdempotencyKey: uuid.NewString()},
+	return p.importsAs(t, uuid.NewString(), lines...)
+}
+
+func (p *person) importsAs(t *testing.T, key string, lines ...string) client.MemoryImport {
+	t.Helper()
+	got, err := p.api.ImportMemoriesWithBodyWithResponse(t.Context(), &client.ImportMemoriesParams{IdempotencyKey: key},
 		"application/x-ndjson", strings.NewReader(strings.Join(lines, "\n")))
 	require.NoError(t, err)
 	require.NotNil(t, got.JSON202, "%s", got.Body)
@@ -73,6 +78,42 @@ func (p *person) imports(t *testing.T, lines ...string) client.MemoryImport {
 		return now.Searchable+now.Failed == now.Total
 	}, within, 50*time.Millisecond, "the import does not end")
 	return now
+}
+
+// confirms has a preview carried out and returns it with its receipt.
+func (p *person) confirms(t *testing.T, preview uuid.UUID) (done client.Forgetting) {
+	t.Helper()
+	confirmed, err := p.api.ConfirmForgettingWithResponse(t.Context(), preview)
+	require.NoError(t, err)
+	require.NotNil(t, confirmed.JSON202, "%s", confirmed.Body)
+	require.Eventually(t, func() bool {
+		got, err := p.api.GetForgettingWithResponse(t.Context(), preview)
+		require.NoError(t, err)
+		done = *got.JSON200
+		return done.Receipt != nil
+	}, within, 100*time.Millisecond)
+	return done
+}
+
+func (p *person) forgets(t *testing.T, what client.ForgettingSelection) client.Forgetting {
+	t.Helper()
+	preview, err := p.api.PreviewForgettingWithResponse(t.Context(), what)
+	require.NoError(t, err)
+	require.NotNil(t, preview.JSON201, "%s", preview.Body)
+	return p.confirms(t, preview.JSON201.Id)
+}
+
+// recallIn asks within a session.
+func (p *person) recallIn(t *testing.T, session uuid.UUID, query string) []string {
+	t.Helper()
+	got, err := p.api.QueryMemoryWithResponse(t.Context(), client.MemoryQuery{Query: query, SessionId: session})
+	require.NoError(t, err)
+	require.NotNil(t, got.JSON200, "%s", got.Body)
+	list := []string{}
+	for _, m := range got.JSON200.Memories {
+		list = append(list, m.Text)
+	}
+	return list
 }
 
 func (p *person) facts(t *testing.T, params *client.ListFactsParams) []string {
@@ -145,16 +186,7 @@ func TestAPersonStoresSeesCorrectsAndForgetsTheirMemory(t *testing.T) {
 	require.Equal(t, 1, preview.JSON201.Counts["turn"])
 	require.NotEmpty(t, preview.JSON201.Memories)
 	require.Contains(t, strings.Join(p.recall(t, "Tom shouted"), " "), "Tom", "a preview changes nothing")
-	confirmed, err := p.api.ConfirmForgettingWithResponse(t.Context(), preview.JSON201.Id)
-	require.NoError(t, err)
-	require.NotNil(t, confirmed.JSON202, "%s", confirmed.Body)
-	var done client.Forgetting
-	require.Eventually(t, func() bool {
-		got, err := p.api.GetForgettingWithResponse(t.Context(), preview.JSON201.Id)
-		require.NoError(t, err)
-		done = *got.JSON200
-		return done.Receipt != nil
-	}, within, 100*time.Millisecond)
+	done := p.confirms(t, preview.JSON201.Id)
 	for store, left := range done.Receipt.Left {
 		require.Zero(t, left, store)
 	}

@@ -309,7 +309,8 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
-			Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
+			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+			Read:   analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),
 	}, nil
 }

@@ -144,6 +144,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Feedback:        told,
 		Memories:        memory.NewStore(db, p.keys),
 		Graph:           memory.NewGraph(db, p.keys),
+		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,
