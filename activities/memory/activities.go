@@ -20,7 +20,7 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Read, Histories, Vaults, Steps and Logger are required.
+// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
@@ -28,6 +28,8 @@ type Options struct {
 	Embedder embedding.Embedder
 	// Read is what Mirror reads in a text of an import; nil for nothing.
 	Read func(ctx context.Context, text string) mirror.Analysis
+	// Reader finds facts that the built-in reading leaves; nil for nothing.
+	Reader FactReader
 	// Histories are where forgetting reaches into Temporal; nil where there is none.
 	Histories *Histories
 	// Vaults keep what is not found without the person's consent; nil for none.
@@ -47,6 +49,7 @@ type Activities struct {
 	index     *vectors.Index
 	embedder  embedding.Embedder
 	read      func(ctx context.Context, text string) mirror.Analysis
+	reader    FactReader
 	histories *Histories
 	vaults    *Vaults
 	steps     *interaction.Recorder
@@ -61,7 +64,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, now: time.Now,
 	}
 }
 

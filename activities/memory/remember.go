@@ -144,6 +144,7 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 		turn.emotion, turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
 	}
 	d := draft{turn: turn, saidAt: saidAt, mentions: extraction.Mentions(in.Text), facts: extraction.Facts(in.Text), began: map[int]time.Time{}}
+	a.improve(ctx, in, &d)
 	d.date(in.Text)
 	d.marker = marker(keys, in, d.turn)
 	if err := a.embedDraft(ctx, &d); err != nil {

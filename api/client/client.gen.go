@@ -2086,6 +2086,9 @@ type MemoryQuery struct {
 	Limit int          `json:"limit,omitempty,omitzero"`
 	Query string       `json:"query"`
 
+	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
 	// To Said before this time; later than `from`.
 	To time.Time `json:"to,omitempty,omitzero"`
 }
