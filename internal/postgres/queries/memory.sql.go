@@ -96,7 +96,7 @@ func (q *Queries) LockMemories(ctx context.Context, subjectID uuid.UUID) error {
 }
 
 const memoriesByID = `-- name: MemoriesByID :many
-select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, retracted_at, reason from memory_nodes where subject_id = $1 and id = any($2::uuid[])
+select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, retracted_at, reason, details_sealed from memory_nodes where subject_id = $1 and id = any($2::uuid[])
 `
 
 func (q *Queries) MemoriesByID(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryNode, error) {
@@ -134,6 +134,7 @@ func (q *Queries) MemoriesByID(ctx context.Context, subjectID uuid.UUID, ids []u
 			&i.ValidTo,
 			&i.RetractedAt,
 			&i.Reason,
+			&i.DetailsSealed,
 		); err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func (q *Queries) CountIndexed(ctx context.Context, subjectID uuid.UUID) (int64,
 }
 
 const indexableMemories = `-- name: IndexableMemories :many
-select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.retracted_at, n.reason from memory_nodes n
+select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.retracted_at, n.reason, n.details_sealed from memory_nodes n
 where n.subject_id = $1 and n.kind in ('turn', 'marker', 'echo', 'storyline')
   and n.id in (
     select unnest($2::uuid[])
@@ -118,6 +118,7 @@ func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, id
 			&i.ValidTo,
 			&i.RetractedAt,
 			&i.Reason,
+			&i.DetailsSealed,
 		); err != nil {
 			return nil, err
 		}

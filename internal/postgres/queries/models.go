@@ -92,6 +92,7 @@ type MemoryNode struct {
 	ValidTo       *time.Time
 	RetractedAt   *time.Time
 	Reason        *string
+	DetailsSealed []byte
 }
 
 type ResourceLink struct {
