@@ -91,7 +91,7 @@ type Echo struct {
 	P          float64 `json:"p,omitempty"`
 	Confidence float64 `json:"confidence"`
 	// Since is from when on the history was searched for it.
-	Since time.Time `json:"since"`
+	Since time.Time `json:"-"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	// Evidence are the turns that show it, in order.
