@@ -146,3 +146,11 @@ type Consolidated struct {
 	// Ceased are echoes and storylines that hold no more.
 	Ceased int `json:"ceased,omitempty"`
 }
+
+// Add counts what another consolidation did.
+func (c *Consolidated) Add(other Consolidated) {
+	c.Vectors += other.Vectors
+	c.Echoes += other.Echoes
+	c.Storylines += other.Storylines
+	c.Ceased += other.Ceased
+}
