@@ -97,6 +97,7 @@ var scenarios = []scenario{
 		},
 	},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
+	{name: "consolidate-subject", queue: workflows.QueueBatch, workflow: workflows.ConsolidateSubject, input: workflows.ConsolidateSubjectInput{Subject: uuid.UUID{6}}},
 	{name: "library-review", queue: workflows.QueueBatch, workflow: workflows.LibraryReview, input: workflows.LibraryReviewInput{}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
