@@ -127,7 +127,7 @@ func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *
 	if err != nil || len(objects) == 0 {
 		return 0, err
 	}
-	if err := addConversation(ctx, q, keys.Subject(), objects); err != nil {
+	if _, err := addConversation(ctx, q, keys.Subject(), objects); err != nil {
 		return 0, err
 	}
 	if err := a.put(ctx, keys.Subject(), objects); err != nil {
@@ -165,8 +165,8 @@ func objectsOf(keys *keyring.Keys, rows []queries.MemoryNode, model string) ([]v
 }
 
 // addConversation gives turns the terms of their neighbours and of the session
-// around them.
-func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID, objects []vectors.Object) error {
+// around them, and returns for each turn those of the session that were said before.
+func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID, objects []vectors.Object) (map[uuid.UUID][]vectors.Term, error) {
 	byID := make(map[uuid.UUID]*vectors.Object, len(objects))
 	ids := make([]uuid.UUID, len(objects))
 	for i := range objects {
@@ -175,16 +175,20 @@ func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID,
 	}
 	turns, err := q.Conversation(ctx, subject, reach, ids)
 	if err != nil {
-		return fmt.Errorf("read the conversation around: %w", err)
+		return nil, fmt.Errorf("read the conversation around: %w", err)
 	}
+	before := make(map[uuid.UUID][]vectors.Term)
 	for _, t := range turns {
 		o := byID[t.TurnID]
+		if t.Distance < 0 {
+			before[o.ID] = append(before[o.ID], termsOf(t.Terms)...)
+		}
 		if t.Distance == -1 || t.Distance == 1 {
 			o.Neighbours = append(o.Neighbours, termsOf(t.Terms)...)
 		}
 		o.Session = append(o.Session, termsOf(t.Terms)...)
 	}
-	return nil
+	return before, nil
 }
 
 // put writes objects to the subject's tenant, which the first of them makes.
