@@ -78,7 +78,7 @@ func (a *Activities) completeIndex(ctx context.Context, subject uuid.UUID) (int,
 		if err != nil || len(ids) == 0 {
 			return total, err
 		}
-		done, err := a.indexNodes(ctx, subject, ids, func(context.Context, *queries.Queries) error { return nil })
+		done, err := a.indexNodes(ctx, subject, ids, withFollowed, func(context.Context, *queries.Queries) error { return nil })
 		if err != nil {
 			return total, err
 		}

@@ -27,7 +27,7 @@ func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, 
 	}
 	started := a.now()
 	a.steps.Begin(in.Ref, interaction.MemoryIndexing)
-	done, err := a.indexNodes(ctx, in.Ref.Subject, in.Nodes, func(ctx context.Context, q *queries.Queries) error {
+	done, err := a.indexNodes(ctx, in.Ref.Subject, in.Nodes, withFollowed, func(ctx context.Context, q *queries.Queries) error {
 		return interaction.FinishStep(ctx, q, in.Ref, a.outcome(interaction.MemoryIndexing, started))
 	})
 	if err != nil {
@@ -37,9 +37,20 @@ func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, 
 	return Indexed{Vectors: done}, nil
 }
 
+// taking says what is copied besides the nodes that are named.
+type taking bool
+
+const (
+	// withFollowed takes along the turn that each turn follows, which has a new
+	// neighbour when the turn is new.
+	withFollowed taking = true
+	// alone takes nothing along, for whoever looks at all others, too.
+	alone taking = false
+)
+
 // indexNodes embeds what has no vector of the current model, then copies and runs
 // finish in one transaction. It returns how many of the nodes are in the index now.
-func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uuid.UUID, finish func(context.Context, *queries.Queries) error) (int, error) {
+func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uuid.UUID, also taking, finish func(context.Context, *queries.Queries) error) (int, error) {
 	keys, err := a.keys.Keys(ctx, subject)
 	if err != nil {
 		return 0, err
@@ -56,7 +67,7 @@ func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uu
 		if err := storeVectors(ctx, q, keys, missing); err != nil {
 			return err
 		}
-		if done, err = a.copyToIndex(ctx, q, keys, ids); err != nil {
+		if done, err = a.copyToIndex(ctx, q, keys, ids, also); err != nil {
 			return err
 		}
 		return finish(ctx, q)
@@ -115,11 +126,10 @@ func storeVectors(ctx context.Context, q *queries.Queries, keys *keyring.Keys, n
 	return nil
 }
 
-// copyToIndex writes the nodes, and the turns that they follow, into the vector
-// index. The subject is locked meanwhile: once erasure has begun, nothing arrives
-// there any more.
-func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *keyring.Keys, ids []uuid.UUID) (int, error) {
-	rows, err := q.IndexableMemories(ctx, keys.Subject(), ids)
+// copyToIndex writes the nodes into the vector index. The subject is locked
+// meanwhile: once erasure has begun, nothing arrives there any more.
+func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *keyring.Keys, ids []uuid.UUID, also taking) (int, error) {
+	rows, err := q.IndexableMemories(ctx, keys.Subject(), ids, bool(also))
 	if err != nil {
 		return 0, fmt.Errorf("read what is to be indexed: %w", err)
 	}

@@ -75,7 +75,7 @@ func (a *Activities) repairPage(ctx context.Context, subject uuid.UUID, done *Re
 		return err
 	}
 	if ids := slices.Concat(page.missing, page.stale); len(ids) > 0 {
-		if _, err := a.indexNodes(ctx, subject, ids, func(context.Context, *queries.Queries) error { return nil }); err != nil {
+		if _, err := a.indexNodes(ctx, subject, ids, alone, func(context.Context, *queries.Queries) error { return nil }); err != nil {
 			return err
 		}
 	}

@@ -80,14 +80,14 @@ where n.subject_id = $1 and n.kind in ('turn', 'marker', 'echo', 'storyline') an
     select unnest($2::uuid[])
     union
     select e.to_id from memory_edges e
-    where e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'follows'
+    where $3::boolean and e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null)
 `
 
-// What the vector index takes of the given memories, and with a turn the one it
-// follows, because that has a new neighbour now.
-func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryNode, error) {
-	rows, err := q.db.Query(ctx, indexableMemories, subjectID, ids)
+// What the vector index takes of the given memories, and, when asked, with a turn
+// the one it follows, because that has a new neighbour now.
+func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID, withFollowed bool) ([]MemoryNode, error) {
+	rows, err := q.db.Query(ctx, indexableMemories, subjectID, ids, withFollowed)
 	if err != nil {
 		return nil, err
 	}

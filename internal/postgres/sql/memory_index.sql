@@ -1,5 +1,5 @@
--- What the vector index takes of the given memories, and with a turn the one it
--- follows, because that has a new neighbour now.
+-- What the vector index takes of the given memories, and, when asked, with a turn
+-- the one it follows, because that has a new neighbour now.
 -- name: IndexableMemories :many
 select n.* from memory_nodes n
 where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'storyline') and n.retracted_at is null
@@ -7,7 +7,7 @@ where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'story
     select unnest(@ids::uuid[])
     union
     select e.to_id from memory_edges e
-    where e.subject_id = @subject_id and e.from_id = any(@ids::uuid[]) and e.relation = 'follows'
+    where @with_followed::boolean and e.subject_id = @subject_id and e.from_id = any(@ids::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null);
 
 -- Memories that the vector index lacks or holds by another model, oldest first.
