@@ -72,10 +72,10 @@ func (b *bench) ask(ctx context.Context, people []*person) (clocked, error) {
 		}
 	}
 	var r clocked
-	found, started, own, engines := 0, time.Now(), time.Duration(0), time.Duration(0)
+	found, started, before := 0, time.Now(), spent{}
 	for i, q := range all {
 		if i == warming {
-			started, own, engines = time.Now(), b.productCPU(), b.enginesCPU()
+			started, before = time.Now(), b.spentThere()
 		}
 		begun := time.Now()
 		got, err := clients[i%len(clients)].QueryMemoryWithResponse(ctx, client.MemoryQuery{Query: q})
@@ -90,7 +90,7 @@ func (b *bench) ask(ctx context.Context, people []*person) (clocked, error) {
 			r.latencies = append(r.latencies, took)
 		}
 	}
-	r.elapsed, r.own, r.engines = time.Since(started), b.productCPU()-own, b.enginesCPU()-engines
+	r.elapsed, r.spent = time.Since(started), b.spentThere().since(before)
 	if found == 0 {
 		return r, errors.New("nothing was ever found")
 	}

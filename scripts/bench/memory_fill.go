@@ -90,7 +90,7 @@ func (b *bench) fill(ctx context.Context, fraction float64, s *stage) error {
 	}
 	progress := newProgress("messages filled in", missing*b.Memories)
 	defer progress.end()
-	started, own, engines := time.Now(), ownCPU(), b.enginesCPU()
+	started, before := time.Now(), b.spentHere()
 	conns := make(chan *pgx.Conn, runtime.NumCPU())
 	for range cap(conns) {
 		conn, err := pgx.Connect(ctx, b.cfg.Postgres.OwnerURL)
@@ -131,8 +131,7 @@ func (b *bench) fill(ctx context.Context, fraction float64, s *stage) error {
 		}
 	}
 	err := group.Wait()
-	s.filled, s.filling = missing*b.Memories, time.Since(started)
-	s.filledCPU, s.filledEngines = ownCPU()-own, b.enginesCPU()-engines
+	s.filled, s.filling, s.filledFor = missing*b.Memories, time.Since(started), b.spentHere().since(before)
 	return err
 }
 

@@ -126,8 +126,7 @@ func told(subject uuid.UUID, n int, begin time.Time) memory.RememberInput {
 // clocked is how long something took, and what it cost.
 type clocked struct {
 	result
-	// own is the CPU time of this process, engines that of PostgreSQL and Weaviate.
-	own, engines time.Duration
+	spent
 }
 
 // clock does something n times, as many at once as there are cores; what lies in the
@@ -137,7 +136,7 @@ func (b *bench) clock(ctx context.Context, what string, n, row int, do func(cont
 	defer progress.end()
 	var mu sync.Mutex
 	var c clocked
-	started, own, engines := time.Now(), ownCPU(), b.enginesCPU()
+	started, before := time.Now(), b.spentHere()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	for first := 0; first < n; first += row {
@@ -156,7 +155,7 @@ func (b *bench) clock(ctx context.Context, what string, n, row int, do func(cont
 		})
 	}
 	err := group.Wait()
-	c.elapsed, c.own, c.engines = time.Since(started), ownCPU()-own, b.enginesCPU()-engines
+	c.elapsed, c.spent = time.Since(started), b.spentHere().since(before)
 	return c, err
 }
 

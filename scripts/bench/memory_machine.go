@@ -117,20 +117,34 @@ func (b *bench) engines(all map[int]process) (postgres, weaviate []process) {
 	return postgres, weaviate
 }
 
-// enginesCPU is the CPU time of PostgreSQL, with what its ended processes took, and of
-// Weaviate.
-func (b *bench) enginesCPU() (sum time.Duration) {
-	postgres, weaviate := b.engines(processes())
-	for _, p := range append(postgres, weaviate...) {
-		sum += p.own + p.reaped
-	}
-	return sum
+// spent is CPU time by who took it: MeAi or this process, PostgreSQL with what its ended
+// processes took, and Weaviate.
+type spent struct{ own, postgres, weaviate time.Duration }
+
+func (s spent) since(before spent) spent {
+	return spent{own: s.own - before.own, postgres: s.postgres - before.postgres, weaviate: s.weaviate - before.weaviate}
 }
 
-// productCPU is the CPU time of MeAi itself, API and workers.
-func (b *bench) productCPU() time.Duration {
-	p := processes()[b.product.cmd.Process.Pid]
-	return p.own + p.reaped
+// spentHere is what this process and the engines have taken.
+func (b *bench) spentHere() spent {
+	s := b.spentThere()
+	s.own = ownCPU()
+	return s
+}
+
+// spentThere is what MeAi's process, API and workers, and the engines have taken.
+func (b *bench) spentThere() (s spent) {
+	all := processes()
+	meai := all[b.product.cmd.Process.Pid]
+	s.own = meai.own + meai.reaped
+	postgres, weaviate := b.engines(all)
+	for _, p := range postgres {
+		s.postgres += p.own + p.reaped
+	}
+	for _, p := range weaviate {
+		s.weaviate += p.own + p.reaped
+	}
+	return s
 }
 
 // weigh reads the sizes of the stores.

@@ -32,7 +32,7 @@ type stage struct {
 	people, largest, messages int
 	filled                    int
 	filling                   time.Duration
-	filledCPU, filledEngines  time.Duration
+	filledFor                 spent
 	many, one                 clocked
 	tables                    []tableSize
 	weaviate                  int64
@@ -43,6 +43,12 @@ type stage struct {
 type tableSize struct {
 	Name           string
 	Bytes, Indexes int64
+}
+
+// each is what one of n took, in milliseconds, as cells of a table.
+func (s spent) each(n int) string {
+	part := func(d time.Duration) float64 { return milliseconds(d) / float64(max(1, n)) }
+	return fmt.Sprintf("%.1f | %.1f | %.1f", part(s.own), part(s.postgres), part(s.weaviate))
 }
 
 func (s stage) postgres() (sum int64) {
@@ -82,28 +88,26 @@ func (r memoryReport) head(b *strings.Builder) {
 }
 
 func (r memoryReport) ingest(b *strings.Builder) {
-	b.WriteString("## Ingest\n\n| | messages | per second | CPU ms a message | engines' CPU ms | p50 ms | p95 ms |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("## Ingest\n\n| | messages | per second | p50 ms | p95 ms | CPU ms a message | PostgreSQL's | Weaviate's |\n|---|---|---|---|---|---|---|---|\n")
 	for _, row := range []struct {
 		name string
 		c    clocked
 	}{{"analysed by Mirror", r.analysis}, {"remembered and indexed", r.remembering}} {
-		n := float64(len(row.c.latencies))
-		fmt.Fprintf(b, "| %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f |\n", row.name, len(row.c.latencies), row.c.rate(),
-			milliseconds(row.c.own)/n, milliseconds(row.c.engines)/n, milliseconds(row.c.quantile(.5)), milliseconds(row.c.quantile(.95)))
+		fmt.Fprintf(b, "| %s | %d | %.1f | %.1f | %.1f | %s |\n", row.name, len(row.c.latencies), row.c.rate(),
+			milliseconds(row.c.quantile(.5)), milliseconds(row.c.quantile(.95)), row.c.each(len(row.c.latencies)))
 	}
 	b.WriteString("\nAs many people at once as there are cores. An embedding is made once for both, as in a worker.\n\n")
 }
 
 func (r memoryReport) recall(b *strings.Builder) {
-	b.WriteString("## Recall over HTTP\n\nOne client; no question twice.\n\n| data | messages | asked | questions | p50 ms | p95 ms | p99 ms | MeAi's CPU ms | engines' CPU ms |\n|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("## Recall over HTTP\n\nOne client; no question twice.\n\n| data | messages | asked | questions | p50 ms | p95 ms | p99 ms | MeAi's CPU ms | PostgreSQL's | Weaviate's |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range r.stages {
 		row := func(who string, q clocked) {
 			if len(q.latencies) == 0 {
 				return
 			}
-			n := float64(len(q.latencies))
-			fmt.Fprintf(b, "| %.0f %% | %d | %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f |\n", 100*s.fraction, s.messages, who, len(q.latencies),
-				milliseconds(q.quantile(.5)), milliseconds(q.quantile(.95)), milliseconds(q.quantile(.99)), milliseconds(q.own)/n, milliseconds(q.engines)/n)
+			fmt.Fprintf(b, "| %.0f %% | %d | %s | %d | %.1f | %.1f | %.1f | %s |\n", 100*s.fraction, s.messages, who, len(q.latencies),
+				milliseconds(q.quantile(.5)), milliseconds(q.quantile(.95)), milliseconds(q.quantile(.99)), q.each(len(q.latencies)))
 		}
 		row(fmt.Sprintf("%d people of %d", min(askers, s.people), s.people), s.many)
 		row(fmt.Sprintf("the one with %d", s.largest), s.one)
@@ -128,9 +132,8 @@ func (r memoryReport) sizes(b *strings.Builder) {
 	for _, s := range r.stages {
 		fmt.Fprintf(b, "At %.0f %% Weaviate had %.1f GB of memory resident. ", 100*s.fraction, gigabytes(s.weaviateResident))
 		if s.filled > 0 {
-			n := float64(s.filled)
-			fmt.Fprintf(b, "%d messages were filled in in %v, %.0f a second; a message took %.2f ms of CPU here and %.2f ms in the engines.",
-				s.filled, s.filling.Round(time.Second), n/s.filling.Seconds(), milliseconds(s.filledCPU)/n, milliseconds(s.filledEngines)/n)
+			fmt.Fprintf(b, "%d messages were filled in in %v, %.0f a second; CPU ms a message of this program, PostgreSQL and Weaviate: %s.",
+				s.filled, s.filling.Round(time.Second), float64(s.filled)/s.filling.Seconds(), strings.ReplaceAll(s.filledFor.each(s.filled), " | ", ", "))
 		}
 		b.WriteString("\n")
 	}
