@@ -29,6 +29,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(ReflectionPrompts)
 			replayer.RegisterWorkflow(Consolidation)
 			replayer.RegisterWorkflow(ConsolidateSubject)
+			replayer.RegisterWorkflow(RepairIndex)
 			replayer.RegisterWorkflow(Upkeep)
 			replayer.RegisterWorkflow(LibraryReview)
 			replayer.RegisterWorkflow(Rekey)

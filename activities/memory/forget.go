@@ -296,7 +296,7 @@ type Histories struct {
 }
 
 const (
-	workflowPage   = 200
+	workflowPage  = 200
 	forgottenNote = "the person had it forgotten"
 )
 

@@ -170,7 +170,7 @@ func (a *Activities) ImportPage(ctx context.Context, in ImportInput) (ImportedPa
 		}
 		a.heartbeat(ctx)
 	}
-	if _, err := a.indexNodes(ctx, in.Subject, nodes, func(context.Context, *queries.Queries) error { return nil }); err != nil {
+	if _, err := a.indexNodes(ctx, in.Subject, nodes, withFollowed, func(context.Context, *queries.Queries) error { return nil }); err != nil {
 		a.log.WarnContext(ctx, "imported memories are left to the nightly consolidation", "error", err)
 	}
 	return page, nil

@@ -192,3 +192,32 @@ func (c *Consolidated) Add(other Consolidated) {
 	c.Storylines += other.Storylines
 	c.Ceased += other.Ceased
 }
+
+// RepairInput names the subject whose index to compare with the rows.
+type RepairInput struct {
+	Subject uuid.UUID `json:"subject"`
+	// After is where an earlier call stopped; zero begins.
+	After uuid.UUID `json:"after,omitzero"`
+}
+
+// Repaired counts what a call of the repair found and mended.
+type Repaired struct {
+	// Compared memories, of which Missing were not in the index and Stale were there
+	// otherwise than the rows say: both were copied.
+	Compared int `json:"compared"`
+	Missing  int `json:"missing"`
+	Stale    int `json:"stale"`
+	// Stray objects had no memory any more, and were removed.
+	Stray int `json:"stray"`
+	// Tenants that were removed: 1 for a person who is being erased, or was.
+	Tenants int `json:"tenants"`
+	// Next is where to go on; zero when the subject is done.
+	Next uuid.UUID `json:"next,omitzero"`
+}
+
+// SweptTenants counts tenants.
+type SweptTenants struct {
+	Removed int `json:"removed"`
+	// Unknown tenants are of no subject of this database, and were left.
+	Unknown int `json:"unknown"`
+}

@@ -98,6 +98,7 @@ var scenarios = []scenario{
 	},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
 	{name: "consolidate-subject", queue: workflows.QueueBatch, workflow: workflows.ConsolidateSubject, input: workflows.ConsolidateSubjectInput{Subject: uuid.UUID{6}}},
+	{name: "repair-index", queue: workflows.QueueBatch, workflow: workflows.RepairIndex, input: workflows.RepairIndexInput{PageSize: 2}},
 	{name: "library-review", queue: workflows.QueueBatch, workflow: workflows.LibraryReview, input: workflows.LibraryReviewInput{}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
@@ -198,6 +199,15 @@ var usual = map[string]any{
 			return memory.SubjectPage{Subjects: []uuid.UUID{{8}}}, nil
 		}
 		return memory.SubjectPage{Subjects: []uuid.UUID{{6}, {7}}}, nil
+	},
+	"memory.Repair": func(_ context.Context, in memory.RepairInput) (memory.Repaired, error) {
+		if in.After == uuid.Nil {
+			return memory.Repaired{Compared: 6400, Missing: 1, Next: uuid.UUID{9}}, nil
+		}
+		return memory.Repaired{Compared: 3, Stray: 1}, nil
+	},
+	"memory.SweepTenants": func(context.Context, struct{}) (memory.SweptTenants, error) {
+		return memory.SweptTenants{Removed: 1}, nil
 	},
 	"memory.Consolidate": func(context.Context, memory.ConsolidateInput) (memory.Consolidated, error) {
 		return memory.Consolidated{Vectors: 1}, nil
