@@ -254,6 +254,13 @@ func (s *site) newPerson(t *testing.T) live {
 	require.NoError(t, err)
 	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly. I live in Porto.", SaidAt: rec.AcceptedAt, Analysis: analysis})
 	require.NoError(t, err)
+	for week := range 8 { // a feeling that keeps coming back
+		ref := interaction.Ref{Subject: p.subject, Session: uuid.New(), Interaction: uuid.New(), Workflow: fmt.Sprint("person/", p.subject, "/interaction/week", week)}
+		_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: ref, Text: "I cried again.", SaidAt: rec.AcceptedAt.AddDate(0, 0, -7*week-1), Analysis: analysis})
+		require.NoError(t, err)
+	}
+	_, err = p.memory.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.subject})
+	require.NoError(t, err)
 	_, _, _, err = memory.NewStore(s.db, s.keys).Accept(t.Context(), memory.Offer{
 		Subject: p.subject, IdempotencyKey: "2", Content: memory.Content{Text: "I sleep better"}, SaidAt: rec.AcceptedAt,
 	})

@@ -81,7 +81,9 @@ func (q *Queries) DissolvePatterns(ctx context.Context, subjectID uuid.UUID, ids
 }
 
 const dropTerms = `-- name: DropTerms :exec
-delete from memory_terms where subject_id = $1 and node_id = $2
+delete from memory_terms t using memory_nodes n
+where n.subject_id = $1 and n.id = $2
+  and t.subject_id = $1 and t.term = any(n.terms) and t.node_id = n.id
 `
 
 func (q *Queries) DropTerms(ctx context.Context, subjectID uuid.UUID, nodeID uuid.UUID) error {

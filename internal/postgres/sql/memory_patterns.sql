@@ -59,7 +59,9 @@ insert into memory_terms (subject_id, term, node_id)
 select subject_id, unnest(terms), id from node;
 
 -- name: DropTerms :exec
-delete from memory_terms where subject_id = @subject_id and node_id = @node_id;
+delete from memory_terms t using memory_nodes n
+where n.subject_id = @subject_id and n.id = @node_id
+  and t.subject_id = @subject_id and t.term = any(n.terms) and t.node_id = n.id;
 
 -- A pattern that goes on: its words, if they changed, are embedded and indexed again.
 -- name: UpdatePattern :exec
