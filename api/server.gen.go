@@ -462,6 +462,27 @@ func (e FilterLayer) Valid() bool {
 	}
 }
 
+// Defines values for ForgettingState.
+const (
+	ForgettingStateConfirmed ForgettingState = "confirmed"
+	ForgettingStateForgotten ForgettingState = "forgotten"
+	ForgettingStatePreviewed ForgettingState = "previewed"
+)
+
+// Valid indicates whether the value is a known member of the ForgettingState enum.
+func (e ForgettingState) Valid() bool {
+	switch e {
+	case ForgettingStateConfirmed:
+		return true
+	case ForgettingStateForgotten:
+		return true
+	case ForgettingStatePreviewed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusUp HealthStatus = "up"
@@ -582,6 +603,42 @@ func (e MeMethod) Valid() bool {
 	}
 }
 
+// Defines values for MemoryEdgeRelation.
+const (
+	MemoryEdgeRelationAbout       MemoryEdgeRelation = "about"
+	MemoryEdgeRelationContradicts MemoryEdgeRelation = "contradicts"
+	MemoryEdgeRelationFact        MemoryEdgeRelation = "fact"
+	MemoryEdgeRelationFollows     MemoryEdgeRelation = "follows"
+	MemoryEdgeRelationInstanceOf  MemoryEdgeRelation = "instance_of"
+	MemoryEdgeRelationPartOf      MemoryEdgeRelation = "part_of"
+	MemoryEdgeRelationReinforces  MemoryEdgeRelation = "reinforces"
+	MemoryEdgeRelationReplaces    MemoryEdgeRelation = "replaces"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEdgeRelation enum.
+func (e MemoryEdgeRelation) Valid() bool {
+	switch e {
+	case MemoryEdgeRelationAbout:
+		return true
+	case MemoryEdgeRelationContradicts:
+		return true
+	case MemoryEdgeRelationFact:
+		return true
+	case MemoryEdgeRelationFollows:
+		return true
+	case MemoryEdgeRelationInstanceOf:
+		return true
+	case MemoryEdgeRelationPartOf:
+		return true
+	case MemoryEdgeRelationReinforces:
+		return true
+	case MemoryEdgeRelationReplaces:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryKind.
 const (
 	MemoryKindEcho      MemoryKind = "echo"
@@ -603,6 +660,57 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryOrigin.
+const (
+	MemoryOriginImported MemoryOrigin = "imported"
+	MemoryOriginInferred MemoryOrigin = "inferred"
+	MemoryOriginStored   MemoryOrigin = "stored"
+	MemoryOriginTold     MemoryOrigin = "told"
+)
+
+// Valid indicates whether the value is a known member of the MemoryOrigin enum.
+func (e MemoryOrigin) Valid() bool {
+	switch e {
+	case MemoryOriginImported:
+		return true
+	case MemoryOriginInferred:
+		return true
+	case MemoryOriginStored:
+		return true
+	case MemoryOriginTold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryWriteState.
+const (
+	MemoryWriteStateFailed     MemoryWriteState = "failed"
+	MemoryWriteStateForgotten  MemoryWriteState = "forgotten"
+	MemoryWriteStateQueued     MemoryWriteState = "queued"
+	MemoryWriteStateSearchable MemoryWriteState = "searchable"
+	MemoryWriteStateStored     MemoryWriteState = "stored"
+)
+
+// Valid indicates whether the value is a known member of the MemoryWriteState enum.
+func (e MemoryWriteState) Valid() bool {
+	switch e {
+	case MemoryWriteStateFailed:
+		return true
+	case MemoryWriteStateForgotten:
+		return true
+	case MemoryWriteStateQueued:
+		return true
+	case MemoryWriteStateSearchable:
+		return true
+	case MemoryWriteStateStored:
 		return true
 	default:
 		return false
@@ -642,6 +750,36 @@ func (e NeedName) Valid() bool {
 	case NeedNameSignificance:
 		return true
 	case NeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultItemConsent.
+const (
+	NewVaultItemConsentTrue NewVaultItemConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultItemConsent enum.
+func (e NewVaultItemConsent) Valid() bool {
+	switch e {
+	case NewVaultItemConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultOpeningConsent.
+const (
+	NewVaultOpeningConsentTrue NewVaultOpeningConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultOpeningConsent enum.
+func (e NewVaultOpeningConsent) Valid() bool {
+	switch e {
+	case NewVaultOpeningConsentTrue:
 		return true
 	default:
 		return false
@@ -911,6 +1049,7 @@ const (
 	ResponseSourceComposed  ResponseSource = "composed"
 	ResponseSourceCrisis    ResponseSource = "crisis"
 	ResponseSourceFallback  ResponseSource = "fallback"
+	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
 )
 
@@ -922,6 +1061,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceCrisis:
 		return true
 	case ResponseSourceFallback:
+		return true
+	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
 		return true
@@ -1080,6 +1221,93 @@ func (e StepStep) Valid() bool {
 	}
 }
 
+// Defines values for StoredMemoryEntityType.
+const (
+	StoredMemoryEntityTypeActivity     StoredMemoryEntityType = "activity"
+	StoredMemoryEntityTypeAnimal       StoredMemoryEntityType = "animal"
+	StoredMemoryEntityTypeOrganisation StoredMemoryEntityType = "organisation"
+	StoredMemoryEntityTypePerson       StoredMemoryEntityType = "person"
+	StoredMemoryEntityTypePlace        StoredMemoryEntityType = "place"
+	StoredMemoryEntityTypeSelf         StoredMemoryEntityType = "self"
+	StoredMemoryEntityTypeThing        StoredMemoryEntityType = "thing"
+)
+
+// Valid indicates whether the value is a known member of the StoredMemoryEntityType enum.
+func (e StoredMemoryEntityType) Valid() bool {
+	switch e {
+	case StoredMemoryEntityTypeActivity:
+		return true
+	case StoredMemoryEntityTypeAnimal:
+		return true
+	case StoredMemoryEntityTypeOrganisation:
+		return true
+	case StoredMemoryEntityTypePerson:
+		return true
+	case StoredMemoryEntityTypePlace:
+		return true
+	case StoredMemoryEntityTypeSelf:
+		return true
+	case StoredMemoryEntityTypeThing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidityReason.
+const (
+	ValidityReasonCorrected  ValidityReason = "corrected"
+	ValidityReasonDenied     ValidityReason = "denied"
+	ValidityReasonSuperseded ValidityReason = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ValidityReason enum.
+func (e ValidityReason) Valid() bool {
+	switch e {
+	case ValidityReasonCorrected:
+		return true
+	case ValidityReasonDenied:
+		return true
+	case ValidityReasonSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VaultAccessAct.
+const (
+	VaultAccessActClosed   VaultAccessAct = "closed"
+	VaultAccessActDeleted  VaultAccessAct = "deleted"
+	VaultAccessActListed   VaultAccessAct = "listed"
+	VaultAccessActOpened   VaultAccessAct = "opened"
+	VaultAccessActRead     VaultAccessAct = "read"
+	VaultAccessActRecalled VaultAccessAct = "recalled"
+	VaultAccessActStored   VaultAccessAct = "stored"
+)
+
+// Valid indicates whether the value is a known member of the VaultAccessAct enum.
+func (e VaultAccessAct) Valid() bool {
+	switch e {
+	case VaultAccessActClosed:
+		return true
+	case VaultAccessActDeleted:
+		return true
+	case VaultAccessActListed:
+		return true
+	case VaultAccessActOpened:
+		return true
+	case VaultAccessActRead:
+		return true
+	case VaultAccessActRecalled:
+		return true
+	case VaultAccessActStored:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetResourceParamsDetail.
 const (
 	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
@@ -1119,6 +1347,87 @@ func (e ListEscalationsParamsState) Valid() bool {
 	case ListEscalationsParamsStateOpen:
 		return true
 	case ListEscalationsParamsStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StoreMemoryParamsWait.
+const (
+	StoreMemoryParamsWaitSearchable StoreMemoryParamsWait = "searchable"
+	StoreMemoryParamsWaitStored     StoreMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the StoreMemoryParamsWait enum.
+func (e StoreMemoryParamsWait) Valid() bool {
+	switch e {
+	case StoreMemoryParamsWaitSearchable:
+		return true
+	case StoreMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectMemoryParamsWait.
+const (
+	CorrectMemoryParamsWaitSearchable CorrectMemoryParamsWait = "searchable"
+	CorrectMemoryParamsWaitStored     CorrectMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the CorrectMemoryParamsWait enum.
+func (e CorrectMemoryParamsWait) Valid() bool {
+	switch e {
+	case CorrectMemoryParamsWaitSearchable:
+		return true
+	case CorrectMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVaultItemsParamsConsent.
+const (
+	ListVaultItemsParamsConsentTrue ListVaultItemsParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ListVaultItemsParamsConsent enum.
+func (e ListVaultItemsParamsConsent) Valid() bool {
+	switch e {
+	case ListVaultItemsParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeleteVaultItemParamsConsent.
+const (
+	DeleteVaultItemParamsConsentTrue DeleteVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the DeleteVaultItemParamsConsent enum.
+func (e DeleteVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case DeleteVaultItemParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadVaultItemParamsConsent.
+const (
+	ReadVaultItemParamsConsentTrue ReadVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ReadVaultItemParamsConsent enum.
+func (e ReadVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case ReadVaultItemParamsConsentTrue:
 		return true
 	default:
 		return false
@@ -1446,6 +1755,26 @@ type Evidence struct {
 	Start int    `json:"start"`
 }
 
+// Fact defines model for Fact.
+type Fact struct {
+	Evidence  []openapi_types.UUID `json:"evidence"`
+	Id        openapi_types.UUID   `json:"id"`
+	Inferred  bool                 `json:"inferred"`
+	Label     string               `json:"label"`
+	Object    NamedEntity          `json:"object"`
+	Strength  Score                `json:"strength"`
+	Subject   NamedEntity          `json:"subject"`
+	ValidFrom time.Time            `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// Facts defines model for Facts.
+type Facts struct {
+	Facts []Fact `json:"facts"`
+}
+
 // Feedback defines model for Feedback.
 type Feedback struct {
 	// About Exactly one of them.
@@ -1482,6 +1811,56 @@ type FieldErrorIn string
 
 // FilterLayer defines model for FilterLayer.
 type FilterLayer string
+
+// Forgetting defines model for Forgetting.
+type Forgetting struct {
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// Counts What goes, by kind.
+	Counts map[string]int `json:"counts"`
+
+	// ExpiresAt Until when it can be confirmed.
+	ExpiresAt   time.Time          `json:"expires_at"`
+	ForgottenAt time.Time          `json:"forgotten_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+
+	// Memories The first 100 of what would go; of a new preview only.
+	Memories    []StoredMemory     `json:"memories,omitempty,omitzero"`
+	PreviewedAt time.Time          `json:"previewed_at"`
+	Receipt     *ForgettingReceipt `json:"receipt,omitempty"`
+	State       ForgettingState    `json:"state"`
+}
+
+// ForgettingState defines model for Forgetting.State.
+type ForgettingState string
+
+// ForgettingReceipt defines model for ForgettingReceipt.
+type ForgettingReceipt struct {
+	Deleted map[string]int `json:"deleted"`
+
+	// Left What a search of each store found afterwards.
+	Left map[string]int `json:"left"`
+
+	// Signed A signed note of all this by the system.
+	Signed     string    `json:"signed"`
+	VerifiedAt time.Time `json:"verified_at"`
+}
+
+// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+type ForgettingSelection struct {
+	// Entity A person, place or thing, with all that is about it.
+	Entity string `json:"entity,omitempty,omitzero"`
+
+	// From What was said at or after this time.
+	From     time.Time            `json:"from,omitempty,omitzero"`
+	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Theme What holds every one of these words.
+	Theme string `json:"theme,omitempty,omitzero"`
+
+	// To What was said before this time; now without it.
+	To time.Time `json:"to,omitempty,omitzero"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -1643,8 +2022,64 @@ type Memory struct {
 	Text          string             `json:"text"`
 }
 
+// MemoryCorrection defines model for MemoryCorrection.
+type MemoryCorrection struct {
+	Text string `json:"text"`
+}
+
+// MemoryEdge defines model for MemoryEdge.
+type MemoryEdge struct {
+	// ClosedBy The fact that took its place, or the memory that denied it.
+	ClosedBy openapi_types.UUID `json:"closed_by,omitempty,omitzero"`
+
+	// Evidence The turns that a fact rests on.
+	Evidence []openapi_types.UUID `json:"evidence,omitempty,omitzero"`
+	From     openapi_types.UUID   `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+
+	// Inferred A model's reading, not the person's plain words.
+	Inferred bool `json:"inferred"`
+
+	// Label What a fact says between the two, such as `lives in`.
+	Label     string             `json:"label,omitempty,omitzero"`
+	Relation  MemoryEdgeRelation `json:"relation"`
+	Strength  Score              `json:"strength"`
+	To        openapi_types.UUID `json:"to"`
+	ValidFrom time.Time          `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// MemoryEdgeRelation defines model for MemoryEdge.Relation.
+type MemoryEdgeRelation string
+
+// MemoryGraph defines model for MemoryGraph.
+type MemoryGraph struct {
+	Edges      []MemoryEdge        `json:"edges"`
+	Memories   []StoredMemory      `json:"memories"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// MemoryImport defines model for MemoryImport.
+type MemoryImport struct {
+	AcceptedAt time.Time          `json:"accepted_at"`
+	Failed     int                `json:"failed"`
+	Forgotten  int                `json:"forgotten"`
+	Id         openapi_types.UUID `json:"id"`
+	Queued     int                `json:"queued"`
+	Searchable int                `json:"searchable"`
+	Stored     int                `json:"stored"`
+
+	// Total The sum of the others.
+	Total int `json:"total"`
+}
+
 // MemoryKind defines model for MemoryKind.
 type MemoryKind string
+
+// MemoryOrigin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+type MemoryOrigin string
 
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
@@ -1657,6 +2092,9 @@ type MemoryQuery struct {
 	Limit int          `json:"limit,omitempty,omitzero"`
 	Query string       `json:"query"`
 
+	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
 	// To Said before this time; later than `from`.
 	To time.Time `json:"to,omitempty,omitzero"`
 }
@@ -1668,6 +2106,45 @@ type MemoryUse struct {
 	SaidAt time.Time          `json:"said_at"`
 	Score  Score              `json:"score"`
 	Text   string             `json:"text"`
+}
+
+// MemoryWrite defines model for MemoryWrite.
+type MemoryWrite struct {
+	AcceptedAt time.Time `json:"accepted_at"`
+
+	// ChangedAt When it came into its state.
+	ChangedAt time.Time `json:"changed_at"`
+
+	// Failure A code such as `InvalidInput`, of what failed.
+	Failure string `json:"failure,omitempty,omitzero"`
+
+	// Id Names the write, and is the `interaction_id` of what it leaves.
+	Id       openapi_types.UUID `json:"id"`
+	ImportId openapi_types.UUID `json:"import_id,omitempty,omitzero"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin MemoryOrigin `json:"origin"`
+
+	// Position Its line in the import, from 1.
+	Position  int                `json:"position,omitempty,omitzero"`
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	State     MemoryWriteState   `json:"state"`
+}
+
+// MemoryWritePage defines model for MemoryWritePage.
+type MemoryWritePage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Writes     []MemoryWrite       `json:"writes"`
+}
+
+// MemoryWriteState defines model for MemoryWriteState.
+type MemoryWriteState string
+
+// NamedEntity defines model for NamedEntity.
+type NamedEntity struct {
+	Id   openapi_types.UUID `json:"id"`
+	Name string             `json:"name"`
 }
 
 // Need defines model for Need.
@@ -1737,6 +2214,19 @@ type NewInteraction struct {
 	Input   InteractionInput    `json:"input"`
 }
 
+// NewMemory defines model for NewMemory.
+type NewMemory struct {
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+
+	// SessionId Groups what was said in one sitting.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
+	// Speaker Who said it; left out for the caller.
+	Speaker string `json:"speaker,omitempty,omitzero"`
+	Text    string `json:"text"`
+}
+
 // NewOutcome defines model for NewOutcome.
 type NewOutcome struct {
 	Outcome EscalationOutcome `json:"outcome"`
@@ -1747,6 +2237,29 @@ type NewSession struct {
 	// Device What the person uses, in the client's words.
 	Device string `json:"device,omitempty,omitzero"`
 }
+
+// NewVaultItem defines model for NewVaultItem.
+type NewVaultItem struct {
+	// Consent The person agrees to this one access.
+	Consent NewVaultItemConsent `json:"consent"`
+
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+	Text   string    `json:"text"`
+}
+
+// NewVaultItemConsent The person agrees to this one access.
+type NewVaultItemConsent bool
+
+// NewVaultOpening defines model for NewVaultOpening.
+type NewVaultOpening struct {
+	// Consent The person agrees to what is recalled until it closes.
+	Consent   NewVaultOpeningConsent `json:"consent"`
+	SessionId openapi_types.UUID     `json:"session_id"`
+}
+
+// NewVaultOpeningConsent The person agrees to what is recalled until it closes.
+type NewVaultOpeningConsent bool
 
 // PageLinks defines model for PageLinks.
 type PageLinks struct {
@@ -1870,6 +2383,19 @@ type ReflectionRequest struct {
 
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
+
+// RelatedMemories defines model for RelatedMemories.
+type RelatedMemories struct {
+	Related []RelatedMemory `json:"related"`
+}
+
+// RelatedMemory defines model for RelatedMemory.
+type RelatedMemory struct {
+	Depth    int          `json:"depth"`
+	Memory   StoredMemory `json:"memory"`
+	Relation string       `json:"relation"`
+	Strength Score        `json:"strength"`
+}
 
 // Resource defines model for Resource.
 type Resource struct {
@@ -2059,14 +2585,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -2145,10 +2671,95 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// StoredMemory defines model for StoredMemory.
+type StoredMemory struct {
+	// AboutFrom The time that it speaks of, when it names one.
+	AboutFrom     time.Time              `json:"about_from,omitempty,omitzero"`
+	AboutTo       time.Time              `json:"about_to,omitempty,omitzero"`
+	Emotion       string                 `json:"emotion,omitempty,omitzero"`
+	EntityType    StoredMemoryEntityType `json:"entity_type,omitempty,omitzero"`
+	Id            openapi_types.UUID     `json:"id"`
+	Importance    Score                  `json:"importance"`
+	InteractionId openapi_types.UUID     `json:"interaction_id,omitempty,omitzero"`
+	Kind          MemoryKind             `json:"kind"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin   MemoryOrigin `json:"origin"`
+	PinnedAt time.Time    `json:"pinned_at,omitempty,omitzero"`
+
+	// SaidAt Since when it holds.
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	Text      string             `json:"text"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// StoredMemoryEntityType defines model for StoredMemory.EntityType.
+type StoredMemoryEntityType string
+
 // Triggers defines model for Triggers.
 type Triggers struct {
 	// Triggers Each a word or a few; one without a word of content is refused.
 	Triggers []string `json:"triggers"`
+}
+
+// Validity When something held, and when MeAi knew of it. What has not come is left out.
+type Validity struct {
+	// ClosedAt When MeAi learnt of that.
+	ClosedAt time.Time      `json:"closed_at,omitempty,omitzero"`
+	Reason   ValidityReason `json:"reason,omitempty,omitzero"`
+
+	// RecordedAt When MeAi learnt of it.
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// RetractedAt When it turned out that it was never so.
+	RetractedAt time.Time `json:"retracted_at,omitempty,omitzero"`
+
+	// ValidTo When it ceased to hold.
+	ValidTo time.Time `json:"valid_to,omitempty,omitzero"`
+}
+
+// ValidityReason defines model for Validity.Reason.
+type ValidityReason string
+
+// VaultAccess defines model for VaultAccess.
+type VaultAccess struct {
+	Act       VaultAccessAct     `json:"act"`
+	At        time.Time          `json:"at"`
+	Id        openapi_types.UUID `json:"id"`
+	MemoryId  openapi_types.UUID `json:"memory_id,omitempty,omitzero"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+}
+
+// VaultAccessAct defines model for VaultAccess.Act.
+type VaultAccessAct string
+
+// VaultAccesses defines model for VaultAccesses.
+type VaultAccesses struct {
+	Accesses   []VaultAccess       `json:"accesses"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// VaultItem defines model for VaultItem.
+type VaultItem struct {
+	Id         openapi_types.UUID `json:"id"`
+	RecordedAt time.Time          `json:"recorded_at"`
+	SaidAt     time.Time          `json:"said_at"`
+}
+
+// VaultItems defines model for VaultItems.
+type VaultItems struct {
+	Items []VaultItem `json:"items"`
+}
+
+// VaultOpening defines model for VaultOpening.
+type VaultOpening struct {
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	OpenedAt  time.Time          `json:"opened_at"`
+	SessionId openapi_types.UUID `json:"session_id"`
 }
 
 // ApprovalID defines model for ApprovalID.
@@ -2271,6 +2882,90 @@ type ListEscalationsParams struct {
 // ListEscalationsParamsState defines parameters for ListEscalations.
 type ListEscalationsParamsState string
 
+// StoreMemoryParams defines parameters for StoreMemory.
+type StoreMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *StoreMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// StoreMemoryParamsWait defines parameters for StoreMemory.
+type StoreMemoryParamsWait string
+
+// CorrectMemoryParams defines parameters for CorrectMemory.
+type CorrectMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *CorrectMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// CorrectMemoryParamsWait defines parameters for CorrectMemory.
+type CorrectMemoryParamsWait string
+
+// RelatedMemoriesParams defines parameters for RelatedMemories.
+type RelatedMemoriesParams struct {
+	// Depth How many steps to go.
+	Depth *int `form:"depth,omitempty" json:"depth,omitempty"`
+
+	// Fanout The strongest edges to follow from each memory.
+	Fanout *int `form:"fanout,omitempty" json:"fanout,omitempty"`
+}
+
+// ListFactsParams defines parameters for ListFacts.
+type ListFactsParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Entity Only facts about this entity.
+	Entity *openapi_types.UUID `form:"entity,omitempty" json:"entity,omitempty"`
+}
+
+// ReadMemoryGraphParams defines parameters for ReadMemoryGraph.
+type ReadMemoryGraphParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ImportMemoriesParams defines parameters for ImportMemories.
+type ImportMemoriesParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListMemoryWritesParams defines parameters for ListMemoryWrites.
+type ListMemoryWritesParams struct {
+	// State Only those in this state.
+	State *MemoryWriteState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -2295,6 +2990,48 @@ type StreamInteractionParams struct {
 	LastEventID *int `json:"Last-Event-ID,omitempty"`
 }
 
+// ListVaultAccessesParams defines parameters for ListVaultAccesses.
+type ListVaultAccessesParams struct {
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListVaultItemsParams defines parameters for ListVaultItems.
+type ListVaultItemsParams struct {
+	// Consent The person agrees to this one access.
+	Consent ListVaultItemsParamsConsent `form:"consent" json:"consent"`
+}
+
+// ListVaultItemsParamsConsent defines parameters for ListVaultItems.
+type ListVaultItemsParamsConsent bool
+
+// StoreVaultItemParams defines parameters for StoreVaultItem.
+type StoreVaultItemParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DeleteVaultItemParams defines parameters for DeleteVaultItem.
+type DeleteVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent DeleteVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// DeleteVaultItemParamsConsent defines parameters for DeleteVaultItem.
+type DeleteVaultItemParamsConsent bool
+
+// ReadVaultItemParams defines parameters for ReadVaultItem.
+type ReadVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent ReadVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// ReadVaultItemParamsConsent defines parameters for ReadVaultItem.
+type ReadVaultItemParamsConsent bool
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
 
@@ -2309,6 +3046,15 @@ type SearchResourcesJSONRequestBody = ResourceSearch
 
 // CloseEscalationJSONRequestBody defines body for CloseEscalation for application/json ContentType.
 type CloseEscalationJSONRequestBody = NewOutcome
+
+// StoreMemoryJSONRequestBody defines body for StoreMemory for application/json ContentType.
+type StoreMemoryJSONRequestBody = NewMemory
+
+// CorrectMemoryJSONRequestBody defines body for CorrectMemory for application/json ContentType.
+type CorrectMemoryJSONRequestBody = MemoryCorrection
+
+// PreviewForgettingJSONRequestBody defines body for PreviewForgetting for application/json ContentType.
+type PreviewForgettingJSONRequestBody = ForgettingSelection
 
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
@@ -2339,6 +3085,12 @@ type GiveFeedbackJSONRequestBody = NewFeedback
 
 // SetTriggersJSONRequestBody defines body for SetTriggers for application/json ContentType.
 type SetTriggersJSONRequestBody = Triggers
+
+// StoreVaultItemJSONRequestBody defines body for StoreVaultItem for application/json ContentType.
+type StoreVaultItemJSONRequestBody = NewVaultItem
+
+// OpenVaultJSONRequestBody defines body for OpenVault for application/json ContentType.
+type OpenVaultJSONRequestBody = NewVaultOpening
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2402,9 +3154,60 @@ type ServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx echo.Context, params StoreMemoryParams) error
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx echo.Context, params ListFactsParams) error
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx echo.Context, factId openapi_types.UUID) error
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx echo.Context) error
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx echo.Context, params ImportMemoriesParams) error
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx echo.Context) error
@@ -2462,6 +3265,27 @@ type ServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx echo.Context) error
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx echo.Context) error
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx echo.Context, openingId openapi_types.UUID) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2839,12 +3663,442 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// StoreMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreMemory(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreMemory(ctx, params)
+	return err
+}
+
+// GetMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemory(ctx, memoryId)
+	return err
+}
+
+// CorrectMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) CorrectMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CorrectMemory(ctx, memoryId, params)
+	return err
+}
+
+// UnpinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) UnpinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnpinMemory(ctx, memoryId)
+	return err
+}
+
+// PinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) PinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PinMemory(ctx, memoryId)
+	return err
+}
+
+// RelatedMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) RelatedMemories(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RelatedMemoriesParams
+	// ------------- Optional query parameter "depth" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "depth", ctx.QueryParams(), &params.Depth, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter depth: %s", err))
+	}
+
+	// ------------- Optional query parameter "fanout" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fanout", ctx.QueryParams(), &params.Fanout, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fanout: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RelatedMemories(ctx, memoryId, params)
+	return err
+}
+
+// ListFacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFacts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFactsParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "entity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "entity", ctx.QueryParams(), &params.Entity, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entity: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFacts(ctx, params)
+	return err
+}
+
+// RetractFact converts echo context to params.
+func (w *ServerInterfaceWrapper) RetractFact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "fact_id" -------------
+	var factId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fact_id", ctx.Param("fact_id"), &factId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fact_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetractFact(ctx, factId)
+	return err
+}
+
+// PreviewForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewForgetting(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewForgetting(ctx)
+	return err
+}
+
+// GetForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForgetting(ctx, forgettingId)
+	return err
+}
+
+// ConfirmForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmForgetting(ctx, forgettingId)
+	return err
+}
+
+// ReadMemoryGraph converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadMemoryGraph(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadMemoryGraphParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadMemoryGraph(ctx, params)
+	return err
+}
+
+// ImportMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportMemories(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportMemoriesParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportMemories(ctx, params)
+	return err
+}
+
+// GetMemoryImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryImport(ctx, importId)
+	return err
+}
+
 // QueryMemory converts echo context to params.
 func (w *ServerInterfaceWrapper) QueryMemory(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.QueryMemory(ctx)
+	return err
+}
+
+// ListMemoryWrites converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMemoryWrites(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMemoryWritesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMemoryWrites(ctx, params)
+	return err
+}
+
+// GetMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryWrite(ctx, writeId)
+	return err
+}
+
+// RetryMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryMemoryWrite(ctx, writeId)
 	return err
 }
 
@@ -3180,6 +4434,155 @@ func (w *ServerInterfaceWrapper) SetTriggers(ctx echo.Context) error {
 	return err
 }
 
+// ListVaultAccesses converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultAccesses(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultAccessesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultAccesses(ctx, params)
+	return err
+}
+
+// ListVaultItems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultItems(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultItemsParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultItems(ctx, params)
+	return err
+}
+
+// StoreVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreVaultItem(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreVaultItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreVaultItem(ctx, params)
+	return err
+}
+
+// DeleteVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteVaultItem(ctx, itemId, params)
+	return err
+}
+
+// ReadVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadVaultItem(ctx, itemId, params)
+	return err
+}
+
+// OpenVault converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenVault(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenVault(ctx)
+	return err
+}
+
+// CloseVault converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseVault(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "opening_id" -------------
+	var openingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "opening_id", ctx.Param("opening_id"), &openingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter opening_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseVault(ctx, openingId)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -3241,6 +4644,30 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/crisis-check", wrapper.CheckCrisis, options.OperationMiddlewares["checkCrisis"]...)
 	router.POST(options.BaseURL+"/v1/mirror/reflection-prompts", wrapper.ComposeReflectionPrompts, options.OperationMiddlewares["composeReflectionPrompts"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories", wrapper.StoreMemory, options.OperationMiddlewares["storeMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id", wrapper.GetMemory, options.OperationMiddlewares["getMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id/related", wrapper.RelatedMemories, options.OperationMiddlewares["relatedMemories"]...)
+	router.DELETE(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.UnpinMemory, options.OperationMiddlewares["unpinMemory"]...)
+	router.PUT(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.PinMemory, options.OperationMiddlewares["pinMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories/:memory_id/correction", wrapper.CorrectMemory, options.OperationMiddlewares["correctMemory"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes", wrapper.ListMemoryWrites, options.OperationMiddlewares["listMemoryWrites"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes/:write_id", wrapper.GetMemoryWrite, options.OperationMiddlewares["getMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/writes/:write_id/retry", wrapper.RetryMemoryWrite, options.OperationMiddlewares["retryMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/imports", wrapper.ImportMemories, options.OperationMiddlewares["importMemories"]...)
+	router.GET(options.BaseURL+"/v1/memory/imports/:import_id", wrapper.GetMemoryImport, options.OperationMiddlewares["getMemoryImport"]...)
+	router.GET(options.BaseURL+"/v1/memory/graph", wrapper.ReadMemoryGraph, options.OperationMiddlewares["readMemoryGraph"]...)
+	router.GET(options.BaseURL+"/v1/memory/facts", wrapper.ListFacts, options.OperationMiddlewares["listFacts"]...)
+	router.DELETE(options.BaseURL+"/v1/memory/facts/:fact_id", wrapper.RetractFact, options.OperationMiddlewares["retractFact"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings", wrapper.PreviewForgetting, options.OperationMiddlewares["previewForgetting"]...)
+	router.GET(options.BaseURL+"/v1/memory/forgettings/:forgetting_id", wrapper.GetForgetting, options.OperationMiddlewares["getForgetting"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings/:forgetting_id/confirmation", wrapper.ConfirmForgetting, options.OperationMiddlewares["confirmForgetting"]...)
+	router.GET(options.BaseURL+"/v1/vault/items", wrapper.ListVaultItems, options.OperationMiddlewares["listVaultItems"]...)
+	router.POST(options.BaseURL+"/v1/vault/items", wrapper.StoreVaultItem, options.OperationMiddlewares["storeVaultItem"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/items/:item_id", wrapper.DeleteVaultItem, options.OperationMiddlewares["deleteVaultItem"]...)
+	router.GET(options.BaseURL+"/v1/vault/items/:item_id", wrapper.ReadVaultItem, options.OperationMiddlewares["readVaultItem"]...)
+	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
+	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
@@ -6018,6 +7445,2135 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type StoreMemoryRequestObject struct {
+	Params StoreMemoryParams
+	Body   *StoreMemoryJSONRequestBody
+}
+
+type StoreMemoryResponseObject interface {
+	VisitStoreMemoryResponse(w http.ResponseWriter) error
+}
+
+type StoreMemory202ResponseHeaders struct {
+	Location string
+}
+
+type StoreMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreMemory202ResponseHeaders
+}
+
+func (response StoreMemory202JSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory400ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory401ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory403ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory409ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory413ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory415ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory422ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory429ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory500ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory503ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type GetMemoryResponseObject interface {
+	VisitGetMemoryResponse(w http.ResponseWriter) error
+}
+
+type GetMemory200JSONResponse StoredMemory
+
+func (response GetMemory200JSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory400ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory401ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory403ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory404ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory429ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory500ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory503ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   CorrectMemoryParams
+	Body     *CorrectMemoryJSONRequestBody
+}
+
+type CorrectMemoryResponseObject interface {
+	VisitCorrectMemoryResponse(w http.ResponseWriter) error
+}
+
+type CorrectMemory202ResponseHeaders struct {
+	Location string
+}
+
+type CorrectMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers CorrectMemory202ResponseHeaders
+}
+
+func (response CorrectMemory202JSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory400ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory401ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory403ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory404ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory409ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory413ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory415ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory422ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory429ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory500ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory503ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type UnpinMemoryResponseObject interface {
+	VisitUnpinMemoryResponse(w http.ResponseWriter) error
+}
+
+type UnpinMemory204Response struct {
+}
+
+func (response UnpinMemory204Response) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UnpinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory400ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory401ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory403ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory404ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory429ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory500ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory503ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type PinMemoryResponseObject interface {
+	VisitPinMemoryResponse(w http.ResponseWriter) error
+}
+
+type PinMemory204Response struct {
+}
+
+func (response PinMemory204Response) VisitPinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory400ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory401ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory403ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory404ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory429ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory500ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory503ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemoriesRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   RelatedMemoriesParams
+}
+
+type RelatedMemoriesResponseObject interface {
+	VisitRelatedMemoriesResponse(w http.ResponseWriter) error
+}
+
+type RelatedMemories200JSONResponse RelatedMemories
+
+func (response RelatedMemories200JSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories400ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories401ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories403ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories404ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories429ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories500ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories503ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFactsRequestObject struct {
+	Params ListFactsParams
+}
+
+type ListFactsResponseObject interface {
+	VisitListFactsResponse(w http.ResponseWriter) error
+}
+
+type ListFacts200JSONResponse Facts
+
+func (response ListFacts200JSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts400ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts401ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts403ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts429ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts500ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts503ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFactRequestObject struct {
+	FactId openapi_types.UUID `json:"fact_id"`
+}
+
+type RetractFactResponseObject interface {
+	VisitRetractFactResponse(w http.ResponseWriter) error
+}
+
+type RetractFact204Response struct {
+}
+
+func (response RetractFact204Response) VisitRetractFactResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RetractFact400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact400ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact401ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact403ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact404ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact429ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact500ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact503ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgettingRequestObject struct {
+	Body *PreviewForgettingJSONRequestBody
+}
+
+type PreviewForgettingResponseObject interface {
+	VisitPreviewForgettingResponse(w http.ResponseWriter) error
+}
+
+type PreviewForgetting201ResponseHeaders struct {
+	Location string
+}
+
+type PreviewForgetting201JSONResponse struct {
+	Body    Forgetting
+	Headers PreviewForgetting201ResponseHeaders
+}
+
+func (response PreviewForgetting201JSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting400ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting401ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting403ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting404ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting409ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting413ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting415ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting422ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting429ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting500ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting503ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type GetForgettingResponseObject interface {
+	VisitGetForgettingResponse(w http.ResponseWriter) error
+}
+
+type GetForgetting200JSONResponse Forgetting
+
+func (response GetForgetting200JSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting400ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting401ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting403ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting404ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting429ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting500ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting503ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type ConfirmForgettingResponseObject interface {
+	VisitConfirmForgettingResponse(w http.ResponseWriter) error
+}
+
+type ConfirmForgetting202JSONResponse Forgetting
+
+func (response ConfirmForgetting202JSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting400ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting401ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting403ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting404ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting429ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting500ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting503ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraphRequestObject struct {
+	Params ReadMemoryGraphParams
+}
+
+type ReadMemoryGraphResponseObject interface {
+	VisitReadMemoryGraphResponse(w http.ResponseWriter) error
+}
+
+type ReadMemoryGraph200JSONResponse MemoryGraph
+
+func (response ReadMemoryGraph200JSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph400ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph401ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph403ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph429ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph500ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph503ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemoriesRequestObject struct {
+	Params ImportMemoriesParams
+	Body   io.Reader
+}
+
+type ImportMemoriesResponseObject interface {
+	VisitImportMemoriesResponse(w http.ResponseWriter) error
+}
+
+type ImportMemories202ResponseHeaders struct {
+	Location string
+}
+
+type ImportMemories202JSONResponse struct {
+	Body    MemoryImport
+	Headers ImportMemories202ResponseHeaders
+}
+
+func (response ImportMemories202JSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories400ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories401ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories403ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories409ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories413ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories415ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories422ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories429ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories500ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories503ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetMemoryImportResponseObject interface {
+	VisitGetMemoryImportResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryImport200JSONResponse MemoryImport
+
+func (response GetMemoryImport200JSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport400ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport401ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport403ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport404ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport429ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport500ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport503ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemoryRequestObject struct {
 	Body *QueryMemoryJSONRequestBody
 }
@@ -6192,6 +9748,401 @@ type QueryMemory503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response QueryMemory503ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWritesRequestObject struct {
+	Params ListMemoryWritesParams
+}
+
+type ListMemoryWritesResponseObject interface {
+	VisitListMemoryWritesResponse(w http.ResponseWriter) error
+}
+
+type ListMemoryWrites200JSONResponse MemoryWritePage
+
+func (response ListMemoryWrites200JSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites400ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites401ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites403ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites429ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites500ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites503ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type GetMemoryWriteResponseObject interface {
+	VisitGetMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryWrite200JSONResponse MemoryWrite
+
+func (response GetMemoryWrite200JSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite400ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite401ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite403ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite404ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite429ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite500ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite503ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type RetryMemoryWriteResponseObject interface {
+	VisitRetryMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type RetryMemoryWrite202JSONResponse MemoryWrite
+
+func (response RetryMemoryWrite202JSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite400ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite401ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite403ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite404ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite429ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite500ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite503ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -9330,6 +13281,1028 @@ func (response SetTriggers503ApplicationProblemPlusJSONResponse) VisitSetTrigger
 	return err
 }
 
+type ListVaultAccessesRequestObject struct {
+	Params ListVaultAccessesParams
+}
+
+type ListVaultAccessesResponseObject interface {
+	VisitListVaultAccessesResponse(w http.ResponseWriter) error
+}
+
+type ListVaultAccesses200JSONResponse VaultAccesses
+
+func (response ListVaultAccesses200JSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses400ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses401ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses403ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses429ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses500ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses503ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItemsRequestObject struct {
+	Params ListVaultItemsParams
+}
+
+type ListVaultItemsResponseObject interface {
+	VisitListVaultItemsResponse(w http.ResponseWriter) error
+}
+
+type ListVaultItems200JSONResponse VaultItems
+
+func (response ListVaultItems200JSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems400ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems401ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems403ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems429ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems500ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems503ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItemRequestObject struct {
+	Params StoreVaultItemParams
+	Body   *StoreVaultItemJSONRequestBody
+}
+
+type StoreVaultItemResponseObject interface {
+	VisitStoreVaultItemResponse(w http.ResponseWriter) error
+}
+
+type StoreVaultItem202ResponseHeaders struct {
+	Location string
+}
+
+type StoreVaultItem202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreVaultItem202ResponseHeaders
+}
+
+func (response StoreVaultItem202JSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem400ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem401ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem403ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem409ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem413ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem415ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem422ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem429ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem500ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem503ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params DeleteVaultItemParams
+}
+
+type DeleteVaultItemResponseObject interface {
+	VisitDeleteVaultItemResponse(w http.ResponseWriter) error
+}
+
+type DeleteVaultItem204Response struct {
+}
+
+func (response DeleteVaultItem204Response) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem400ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem401ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem403ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem404ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem429ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem500ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem503ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params ReadVaultItemParams
+}
+
+type ReadVaultItemResponseObject interface {
+	VisitReadVaultItemResponse(w http.ResponseWriter) error
+}
+
+type ReadVaultItem200JSONResponse StoredMemory
+
+func (response ReadVaultItem200JSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem400ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem401ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem403ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem404ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem429ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem500ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem503ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVaultRequestObject struct {
+	Body *OpenVaultJSONRequestBody
+}
+
+type OpenVaultResponseObject interface {
+	VisitOpenVaultResponse(w http.ResponseWriter) error
+}
+
+type OpenVault201JSONResponse VaultOpening
+
+func (response OpenVault201JSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault400ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault401ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault403ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault409ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault413ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault415ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault422ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault429ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault500ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault503ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVaultRequestObject struct {
+	OpeningId openapi_types.UUID `json:"opening_id"`
+}
+
+type CloseVaultResponseObject interface {
+	VisitCloseVaultResponse(w http.ResponseWriter) error
+}
+
+type CloseVault204Response struct {
+}
+
+func (response CloseVault204Response) VisitCloseVaultResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault400ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault401ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault403ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault404ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault429ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault500ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault503ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process up?
@@ -9392,9 +14365,60 @@ type StrictServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx context.Context, request StoreMemoryRequestObject) (StoreMemoryResponseObject, error)
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx context.Context, request GetMemoryRequestObject) (GetMemoryResponseObject, error)
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx context.Context, request CorrectMemoryRequestObject) (CorrectMemoryResponseObject, error)
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx context.Context, request UnpinMemoryRequestObject) (UnpinMemoryResponseObject, error)
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx context.Context, request PinMemoryRequestObject) (PinMemoryResponseObject, error)
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx context.Context, request RelatedMemoriesRequestObject) (RelatedMemoriesResponseObject, error)
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx context.Context, request ListFactsRequestObject) (ListFactsResponseObject, error)
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx context.Context, request RetractFactRequestObject) (RetractFactResponseObject, error)
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx context.Context, request PreviewForgettingRequestObject) (PreviewForgettingResponseObject, error)
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx context.Context, request GetForgettingRequestObject) (GetForgettingResponseObject, error)
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx context.Context, request ConfirmForgettingRequestObject) (ConfirmForgettingResponseObject, error)
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx context.Context, request ReadMemoryGraphRequestObject) (ReadMemoryGraphResponseObject, error)
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx context.Context, request ImportMemoriesRequestObject) (ImportMemoriesResponseObject, error)
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx context.Context, request GetMemoryImportRequestObject) (GetMemoryImportResponseObject, error)
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx context.Context, request ListMemoryWritesRequestObject) (ListMemoryWritesResponseObject, error)
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx context.Context, request GetMemoryWriteRequestObject) (GetMemoryWriteResponseObject, error)
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx context.Context, request RetryMemoryWriteRequestObject) (RetryMemoryWriteResponseObject, error)
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx context.Context, request CheckCrisisRequestObject) (CheckCrisisResponseObject, error)
@@ -9452,6 +14476,27 @@ type StrictServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx context.Context, request SetTriggersRequestObject) (SetTriggersResponseObject, error)
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx context.Context, request ListVaultAccessesRequestObject) (ListVaultAccessesResponseObject, error)
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx context.Context, request ListVaultItemsRequestObject) (ListVaultItemsResponseObject, error)
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx context.Context, request StoreVaultItemRequestObject) (StoreVaultItemResponseObject, error)
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx context.Context, request DeleteVaultItemRequestObject) (DeleteVaultItemResponseObject, error)
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx context.Context, request ReadVaultItemRequestObject) (ReadVaultItemResponseObject, error)
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx context.Context, request OpenVaultRequestObject) (OpenVaultResponseObject, error)
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx context.Context, request CloseVaultRequestObject) (CloseVaultResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -10071,6 +15116,427 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// StoreMemory operation middleware
+func (sh *strictHandler) StoreMemory(ctx echo.Context, params StoreMemoryParams) error {
+	var request StoreMemoryRequestObject
+
+	request.Params = params
+
+	var body StoreMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreMemory(ctx.Request().Context(), request.(StoreMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreMemoryResponseObject); ok {
+		return validResponse.VisitStoreMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemory operation middleware
+func (sh *strictHandler) GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request GetMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemory(ctx.Request().Context(), request.(GetMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryResponseObject); ok {
+		return validResponse.VisitGetMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CorrectMemory operation middleware
+func (sh *strictHandler) CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error {
+	var request CorrectMemoryRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	var body CorrectMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectMemory(ctx.Request().Context(), request.(CorrectMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CorrectMemoryResponseObject); ok {
+		return validResponse.VisitCorrectMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UnpinMemory operation middleware
+func (sh *strictHandler) UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request UnpinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpinMemory(ctx.Request().Context(), request.(UnpinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnpinMemoryResponseObject); ok {
+		return validResponse.VisitUnpinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PinMemory operation middleware
+func (sh *strictHandler) PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request PinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PinMemory(ctx.Request().Context(), request.(PinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PinMemoryResponseObject); ok {
+		return validResponse.VisitPinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RelatedMemories operation middleware
+func (sh *strictHandler) RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error {
+	var request RelatedMemoriesRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RelatedMemories(ctx.Request().Context(), request.(RelatedMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RelatedMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RelatedMemoriesResponseObject); ok {
+		return validResponse.VisitRelatedMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFacts operation middleware
+func (sh *strictHandler) ListFacts(ctx echo.Context, params ListFactsParams) error {
+	var request ListFactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFacts(ctx.Request().Context(), request.(ListFactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFactsResponseObject); ok {
+		return validResponse.VisitListFactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetractFact operation middleware
+func (sh *strictHandler) RetractFact(ctx echo.Context, factId openapi_types.UUID) error {
+	var request RetractFactRequestObject
+
+	request.FactId = factId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetractFact(ctx.Request().Context(), request.(RetractFactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetractFact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetractFactResponseObject); ok {
+		return validResponse.VisitRetractFactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewForgetting operation middleware
+func (sh *strictHandler) PreviewForgetting(ctx echo.Context) error {
+	var request PreviewForgettingRequestObject
+
+	var body PreviewForgettingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewForgetting(ctx.Request().Context(), request.(PreviewForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewForgettingResponseObject); ok {
+		return validResponse.VisitPreviewForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForgetting operation middleware
+func (sh *strictHandler) GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request GetForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForgetting(ctx.Request().Context(), request.(GetForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetForgettingResponseObject); ok {
+		return validResponse.VisitGetForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmForgetting operation middleware
+func (sh *strictHandler) ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request ConfirmForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmForgetting(ctx.Request().Context(), request.(ConfirmForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmForgettingResponseObject); ok {
+		return validResponse.VisitConfirmForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadMemoryGraph operation middleware
+func (sh *strictHandler) ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error {
+	var request ReadMemoryGraphRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadMemoryGraph(ctx.Request().Context(), request.(ReadMemoryGraphRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadMemoryGraph")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadMemoryGraphResponseObject); ok {
+		return validResponse.VisitReadMemoryGraphResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportMemories operation middleware
+func (sh *strictHandler) ImportMemories(ctx echo.Context, params ImportMemoriesParams) error {
+	var request ImportMemoriesRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportMemories(ctx.Request().Context(), request.(ImportMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportMemoriesResponseObject); ok {
+		return validResponse.VisitImportMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryImport operation middleware
+func (sh *strictHandler) GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetMemoryImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryImport(ctx.Request().Context(), request.(GetMemoryImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryImportResponseObject); ok {
+		return validResponse.VisitGetMemoryImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // QueryMemory operation middleware
 func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 	var request QueryMemoryRequestObject
@@ -10111,6 +15577,81 @@ func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(QueryMemoryResponseObject); ok {
 		return validResponse.VisitQueryMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMemoryWrites operation middleware
+func (sh *strictHandler) ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error {
+	var request ListMemoryWritesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMemoryWrites(ctx.Request().Context(), request.(ListMemoryWritesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMemoryWrites")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMemoryWritesResponseObject); ok {
+		return validResponse.VisitListMemoryWritesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryWrite operation middleware
+func (sh *strictHandler) GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request GetMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryWrite(ctx.Request().Context(), request.(GetMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryWriteResponseObject); ok {
+		return validResponse.VisitGetMemoryWriteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryMemoryWrite operation middleware
+func (sh *strictHandler) RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request RetryMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryMemoryWrite(ctx.Request().Context(), request.(RetryMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryMemoryWriteResponseObject); ok {
+		return validResponse.VisitRetryMemoryWriteResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10787,257 +16328,547 @@ func (sh *strictHandler) SetTriggers(ctx echo.Context) error {
 	return nil
 }
 
+// ListVaultAccesses operation middleware
+func (sh *strictHandler) ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error {
+	var request ListVaultAccessesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultAccesses(ctx.Request().Context(), request.(ListVaultAccessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultAccesses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultAccessesResponseObject); ok {
+		return validResponse.VisitListVaultAccessesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVaultItems operation middleware
+func (sh *strictHandler) ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error {
+	var request ListVaultItemsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultItems(ctx.Request().Context(), request.(ListVaultItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultItemsResponseObject); ok {
+		return validResponse.VisitListVaultItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StoreVaultItem operation middleware
+func (sh *strictHandler) StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error {
+	var request StoreVaultItemRequestObject
+
+	request.Params = params
+
+	var body StoreVaultItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreVaultItem(ctx.Request().Context(), request.(StoreVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreVaultItemResponseObject); ok {
+		return validResponse.VisitStoreVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteVaultItem operation middleware
+func (sh *strictHandler) DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error {
+	var request DeleteVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVaultItem(ctx.Request().Context(), request.(DeleteVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteVaultItemResponseObject); ok {
+		return validResponse.VisitDeleteVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadVaultItem operation middleware
+func (sh *strictHandler) ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error {
+	var request ReadVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadVaultItem(ctx.Request().Context(), request.(ReadVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadVaultItemResponseObject); ok {
+		return validResponse.VisitReadVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenVault operation middleware
+func (sh *strictHandler) OpenVault(ctx echo.Context) error {
+	var request OpenVaultRequestObject
+
+	var body OpenVaultJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenVault(ctx.Request().Context(), request.(OpenVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenVaultResponseObject); ok {
+		return validResponse.VisitOpenVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseVault operation middleware
+func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UUID) error {
+	var request CloseVaultRequestObject
+
+	request.OpeningId = openingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseVault(ctx.Request().Context(), request.(CloseVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseVaultResponseObject); ok {
+		return validResponse.VisitCloseVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9w2tu9XQfW7VUnepVqLlxlLNXVLceyJZrxdy3mpumNfNZo83Y2IDXAAUO2elL/7KxwsBNlgL9ri",
-	"ZPRPIkskARwAZz+/8+sgF/NKcOBaDY5/HcyAFiDxx7MC5pXQwPPle6hKuoTC/LoAlUtWaSb44Hgw0rKG",
-	"EVnMgBM9A3IJS7KgiigATsYwERKGg2yg8hnMqXkdeD0fHP9jYN4bfMoGelnB4HigtGR8OsgGn/emYs/8",
-	"ck9dsmpP4EC03KsE4xrk4HhCSwVfvmSDVyKndhbdSX2YAeGwIBKUqGWOM5Dwz5pJswQzcjyjiZBzqgfH",
-	"g1qyPQkTkMBzGHSnZoZ8F/58WlUlSxHEjL2gTBM9oxpJMZWUayjaZLj+st9TDa/YnOnVsX82QzJFSpho",
-	"IiYEaD7LyERIAp/pvCqBjD4O1JLrGSimPg5O5F+ePDvRfzkcHZMnz4ghESitCBeLjFBeEMGBzIUEwjih",
-	"msyF0oQSBbnga9fTmuc7UbJ8maZUaR5Qllbm+IgKJG4qyUXNtSKMr13AP//y9OBk8ZenB6Nj8vSgWQHj",
-	"5p92omrjTEHL5ekEydyd5Hnzif4TNGeczc2xPgyHxuzaFOTgixmgopLOQbt7dVpVUlzR8uwH8y9mRqmo",
-	"ng2yAadz8y51D1ywYsuDW+OTqyt7oXJaIj17B4PwyM2HizjG3yGx46fkipY1mKO5FLUk+UywHDK8q7jJ",
-	"VyCXZA5K0Slk5JBoQY6ePCFXTLFxCeT0/PnZGclnVNLcUNPsCi7Jcq1mUdFE9sxM1m4e/fwK+FTPBsdH",
-	"T55kZjP9vw/N1mkN0ozxv//4+PHz0eHex4+f//Ti03/+R5oC5rLSfC3FWfPMzUluOdIqqd+/fE7+dPT4",
-	"YEhGhhv95c2IfOuuQxau8tMDQiV4BvUdoepS4UaYq0i5WoA0N0nPmCI5LcsheatnIEkV2KDCD7ApF9Jy",
-	"OHdPB8cDHPbwoG+L3MR7duLJ4dFNRMM5KLVuC5T9+03J/8W8rCrBFeDN/p4W7y0HMv/KBdfA8UdqpIWV",
-	"VvuVFOMS5v/5i7KiqxnuPyRMBseD/7PfiOR9+1e1/86+ZQdd5aOO8RnmP6elmbfZji/Z4Lngk5Ll9z4h",
-	"R2EzIXEFMmspB7WCAs+ZEnPQM8anBEoF9qE53jjzYgE5K6DICJ5IpkgFUglOZtSIqDDEEjQu9aWQY1YU",
-	"wO93re5ugCRzuiRcaFIIFGjdeX+jSEE1NSsbA65ZUkMIgYudCg64DGQhnJb3uYq3tSRzpjS9tHN4I/RL",
-	"UfPink+NYSV2a+t8RuzBmHgiWiLj9D4I8YrKKdz3oR6LYomnD3UiPaOcPH1M/s6+97N6TfnScQB1r5MT",
-	"gswpXzYKkCEbF4shOeOkoHxqruBI0Qno5YjkVEoGisygrAgtS7x3is5RUY4sgJaqmZqae3a/eTBW/PYa",
-	"zW+rl93jXiPbCyrZ2rcb5Q0J8xOntZ4Jyf4F9318PR/AM6zJJRcLjifjJ06vKCvpuLzXI3seuKt2hgEH",
-	"KKAghQA7RSvjh+SDXBI6pYyTBdOzcBxIR486MS/hB42RIZR2q6ukyI3Sds/rC1eSKfK387dvyLjWuKyF",
-	"Wy5Vl1bQuHmquqqE1FC8hoLRDyjNf5vpIvGjwcwgRtX66cPLvT8PUbNzX0SL4d2Z06craSwkzay+kUug",
-	"GooLqlvaSkE17Gk2T9iwRkGrmAS10zus2EIbMrrQlbjccTpSlHYtTMNcJeyz8A6VkiJzULmodnvnS6zk",
-	"/WNgtT4cOHwti4nZolLjoxDjXyBHFmc35B21Iqi9KZewbE9u3XFxO5tYJYfP+iKvpRJyM/F30Y1jSuBc",
-	"kwssfqmVnrtr0V7gGHJaK0jSfbzs8UoYtY8WhvlogfylpEuQ3xjTX4KaiRKth+bMiNowkzAzXs/HhsNn",
-	"A3xvE1lfslKDfIWPdtdsP4BTzcJa1tNArRKB4h+tiNlupxuKJna76vGR/D+QqOOKCRLNPmYYxUQ4v9aq",
-	"SRgv1n03a+abXCmn5VKxxDLHVLF809K+Nw+9mAszZ7X9WcwM552wAr1tG4Y4z4UEM9VcMjfRdY8/t0/t",
-	"MJUCppIWnf3cyIrgqpl+wg0oZOF8W6oCehlMa3C0Qv/FNofnhR8nMQezEK6YXm5Nw0tmNXvvioXPlbS2",
-	"1CAboP5of/Tu0wunVRpuOadleaFpeWnO1HzMprWo1aofFy8qn9aOQ3bdQN8/f0ce/4loOh2mhIJRU7bn",
-	"oW8AiuSdkmxO5fLCUTu5oU5zYXx6YQda5UDBuXeQ4EbWpRKNsv203YVJSjgwe5rbK5hgpkDzGfEPEUWX",
-	"ioyXhGkF5cQa0RMhAV08blpkwqTSJwTmlV4Gb721twQHY4M2No1eQHkFWx/OczeR90CLPpFdT6egULpW",
-	"lRQ0n+0q9K9omb5oL6WYk5pXJVBFuTbixf+clihz+jk4a8Pe7h2ubG5XVJpLs3qo4vvXYmjJsxFxjHiX",
-	"M8dnm2X6O9BDusAHo2sW8bDuuV7H8yOHFS0KZvnju0gIIIfMOnJBw2fdcdn9+eDgYJ339H8/fvx8cPDp",
-	"//7HRqGFH0/O2TnGE+I41xsFsHv51H7rOrqzc0jt/I7aiTH84N5IXYOCTd1mdUy9H0/3jp48NXoCGj/w",
-	"mea6RFPDRhOgyAhVREwmJeNAfIhBEcWmnDA9vGdboR0SSZ+8frbQHAkJVPXwdie1QG5pvPgD2KXtj2Jh",
-	"nSvCsExF5rXShE4lxPpXiPdkA6Wphli+VsALq6X7vUDhOqkV/mSpXCSFqHlkB/KnDB1zNVr0jikTCOin",
-	"HX0gPrv95lE4k+su7Km9nkHhKOHKDlZALpeVtsqGNvpJNgAqy+VFASXgI+IKpGQFXEwoK80/koTyI6Vt",
-	"snDct1fXPav5rUyzZspJwioFSqXts1iV7QTr5zAXcnlRN/6o0TH6ImZQFtYDpJz7BM0N62/XxjojozmT",
-	"UsjOy0wr4kVQx/GV7SDeJ7QsxzS/TCmLRhw00XQJVwwWULjkghnlRWaEfq2AmNkDLQwXNEoNvhN8XRVV",
-	"KsnlfqmLKXhSrjsTfwsPmluOvtSNupF96rqHoJlaJN3Xn4fryXM6FnVfQoE5CbgH1luIRLwduZ8NIt18",
-	"C135FR1DGVswBUxoXZq7hzpD1+M2KiSd6NGxOR9joyiz4H6wR9tmOeDhd783l9mcH8qDc3Tk7aDwITGZ",
-	"gAyujPmQjMzwo2NC+bIJZ2E41HE8nEhkUhlatLWcddaP/0oOUlPG8UBdUcns0TISnE1YTq3imAvOIXfK",
-	"6VSKBQY+c8G1ZOPa/Z7WWnAxtzrrvALttE4JpeHyHFTaqJvTz2d2Vs9WL7FXCtubcMbJCz4tmZrd3sHZ",
-	"WmGsC6afzyC/xHuWdNalbfeqHpcsJ5ewRL1pKgyTGwo53f+8PxfFvqrnxXifCw1kIZkGZXQo8kEa3SDw",
-	"nqWoDetBj/uCEyPYGEgiKUbRra01Y2muZN5LT83stzl85kp++/zo/B3RpZju5WGZGXlRHD15cvjsu2Ha",
-	"5So2K8uGcD9SNUNWx/4Fa9QiMCcLCUByI59Vy+5iXD99HJvRqRyZ9nbieG6ejhAZ7lT/FguumMI4xeoe",
-	"T6SYt+T0NlPKBjOqulbq1hRbuRli5wl0aIKLwA+FmfVS4wXXctlrIzUZGhVdloIWwwJyYc3GlbNCcy0S",
-	"2SVvK/rPGggrrMEhCM1dhtvqFyKbbdVY4AV8Xk+ag9TeNPw/Ka0sPYi9Wc16VW3ptPVt+/H16XNcYePI",
-	"oxLIJVQaOfxiBhKSq3Y70vvFZpbfKMLSlBO1zsW8ZUmoOs8xhIeijjP8wejFPeZDYx11lSqz48M+O8jp",
-	"D8lgTVqdY3ae17FR8Ai4T/gD54byxounRO+Jx3vXZxRnhHEypgqePh4O2iLmdO9/6N6/Dvae/ef+p18f",
-	"P/ryl6SSgkOc8bysldNV2hfrNjnFdW9ECXSSFheGPS+NDGMYE8XJFh2ahMHGS5206r0IuAkL8zvt2DvO",
-	"eDMzSxt0TubsRnPLFzcbdJ27MlbAjVB3YStlTIkp3FTI+RWkFt4OqKSVADp3Wvl46SY2htIxKQkKqMxn",
-	"xihCHtgh3uWcJpjCW8uWFPtM0B0ZwhSETjRI8sK8ZjVmDrWWtNw+ftHv64beZbr5HP3ZMMy/Ck+PjOiZ",
-	"UE7DokRiHghZiLosyJTt4Lfe4IBnIfK3Mq1KKKbZFWauTqn9KQRDbpdA3VMTeZJxF1tzTZ2l5yFg1tF8",
-	"Gd8hxmK/8ncjdhPkknUJPeeU0zkoL/HwObtxE+YSRneI+8MVyC3iXHau5/7pFe3S/yFzNPDz76ceWhCp",
-	"9Iu7j0V2HTiigLLlgmlKLyx1aWnMD+epPiGjusl6ufCOGnwJoz2OhzjHDQumWmYVO5bPSMm0LgFza9Bw",
-	"LinjoLRTipi6jrvnXpwnIUSy1nMSnewVcuczVhYXCj7XtLxwaUJmxXiCxYQ0ufOO7rZWIfgOGq8Vqoxj",
-	"ml/GTgFVM7NLeIfLycWMSqPi03Gt0DWKWXsXWlxYv7MRL1CwnJYXMAc5RWMnS84xqQt2rkWkVXLBneMg",
-	"N4pRNmDzqmQ5c55e/yObzxnv+3oIWvT4Xrf0wruH41M0FqIEyq8Xf0k6VdHvHUZqfTZ1Qn6ACnhhyN3D",
-	"B+asLJlLrr9GDNnmpP+6S0jiZ6Znorbizz5DijBL8hpOmb/SRjwuTzCtD1/geJicLugvRmQIRNRWmuq6",
-	"5X+qK0MtseCJI9ChNC4qfKMVVWiRK0XwF41TsE1o1HGSpFKY27BdAsRKPpD5qP/Emvm88qOvSrkJQBnn",
-	"WapKXAInYnKCG0CM9d5wW+TYtkar1jFDMEdzMYMS2QD/7Px7E6DmwBr+UjL0zGWDqWRgtGdFC/ebAlRF",
-	"GRZUzCztpzUrNX5piid+ImulbXUVRm0UrZCBOv/yL0BLUaslXvoZrX0WSC74pHbJIaqWlWTInqbmS7pG",
-	"9vWLWNrQOP4rp7iAmahQzRdXzrFoZ5zXkgkXLndaUpKhNKVLKU+GkTklFNMdg7GtF22u2kaWlJdC7TiM",
-	"e2XbAa4Rid4yyhqVGm31/G0qhSVc9V2XGZvOjAqBjzRCUouyOCEHLnedg63siDI2Hm2ygrnQ6AnvsSiC",
-	"y3KB2g81d9SaT0wSBfKK5dZe2maUHXcs8uasNQTCsX/rXriB5hvForcb8xwfx4SdHgfWzzMxd9IDY0bo",
-	"HaecCO8RPCGCl0unYJpNzKnCyKBhhNZ6rLlmpfuIvSotY7rvcNbcalU3jognLAAf/G5Fue0J7p6qpIRY",
-	"2bVIas4oL0rnqSsVXNDSKno1l0DzGWbNr+eAPT6QRvvcPums4aq/VWA7nvZ6Wp53EylEBRi8irj4ID4X",
-	"A8960/TsTdY8RWMms2KaaUWUplLv6VlTa0q+/YmzXBSAnlOCS/yO1BXRwh5qp2Fl+D7wYk/PEp4Xa2Vs",
-	"cOX1azlmWps+0Kfe4LsZTiFF9pcAhY/A98SG12Zcu9c/zLzyGsm0jluW8RysEoQho5prdYJM//DPB6Sg",
-	"y3YAaX35ANXmpy0n994+vWIV4ALDx6K5ryPU+zB0uOhQVpO6xCOJ8AbmB2PqGuNJSsx66TGf2uTbFLtv",
-	"0/OFy/XCPM6JjUhbqRm/arMdO79pb3SnMHnV8xUGcJVO3yjiTP8t0qtcLvGGD5dsLKlcdkLFRzeJFK/u",
-	"IIOyeCGl5XJdGsQ7OhbFMpTE2eRoubQxhFlyHwPrW2UxWKHk/k6+ff/yOXn67ODwO8K4Sz0wg52EHHGX",
-	"bKadD60nVtOT/LbieR80UwuvJQ93VDgR0cGdXUwRmAkOyiYeeP+M2VyOf07R5EegpZ6tkjppX6Y+cGWL",
-	"IDavM1ib/o3UEs/aOnHXssih2lUZv4ZaYhMyXL7EOtYVzfa5e2MHT+LWZkJV7zKTM3x+h3mUjF+qHQZ4",
-	"hc9H5fWb3n3vn9thUnfjhMxicIFtiL+Vih7RptHRNVTba37nGqrtKuNa4AheMY4vhh/a7+uGW/a8Oek7",
-	"ZKShXiCT5WTede3SE5lCI+Ts/C15dPj06d4hoWU1o3tHJzGOhRaEEusSdkEJtDvdMN+4Ymh0sLSzBt78",
-	"Tyzf/LRW4siffj36koweVyW1OmfzSRdL1JIiZ44E3eENcukqCVdM1OpiV6vfsKgLMbkoaMstPBeSu7Tl",
-	"iZmBQBcQXIH7LWfTmU57AtcdhzPPbK5RbpDI0/LQChiOaO/cGZkwTstyiZ4FMl8STBKSZCYW5Ayddi6c",
-	"if/OKf9GE6VFRdSMXjI+vf+EtRUeuGr1Xfmw5La4VW0uuv1bCsrJrm8otXLoNr4U1IDt31kIeTkpxaK3",
-	"7g7/arFrgHyAeSUkLclPZ1nkmGCKYL3OtJZdD4RkG7cQqdMsueXqDrLIbdaGnU6b99Et3p7Lx8pNyie3",
-	"jRw20wkC+MapEbfqO2jRZEvxE7wInVCqhBzYFRSjY4KVB0XWmP4+eoLnQ86hQFckGXkpiInvZMHKkoy9",
-	"hIHCPOB+HB3Hsien3DwngRaxu9/PIBKvg0abTKrCnXXV6rdUYbdUcK6t/D0oUmbHlaqh6EOAKEBTVu4A",
-	"M5BMeP47QGUONFWYsmxzaShWTBixurnM/BIx1vxkUsv4W1xk0V9Kn0jonDjXCJnRgszFFRSWr1PtyuG3",
-	"TrJZX4J/jWL0Cc11skYXMMj6QdZ6Zi3qbxTB1A1FZkYVCaFATBcgc6Yw+I4fCEFEo9pqRUqmNPkWEzzQ",
-	"bnfaq8c4UcKXvWQfuVFmMIcLfS3fDclLM0NMWkV2NoP8EktnlgKfpPrYgu41VQvmmzW/AokhjuFHHjGs",
-	"5ve+ooAWLNc9vGoi6dx5s7bPDEF0hu0vI3oqwn7cDFXB0t2GorDwpiA1L0AmXS+7BJzRH1Gwdg2cuVyo",
-	"LFzZeKoEvCobA+v+U34KgWT+ODaE79Qjr4WAiAi5mue0+83YHaXDu6W23/v31o2VRoi5fjbA0qESWuL6",
-	"SaVo9jpVaVjrGXDN8l73988+X8uZr1ZtwrJQTKXXM1iaG7u9E3wOeiZaiA5aXNpIScUuLG/OzRQxiJV2",
-	"0s3rUrOLSU++v+doOLeCFYbrIFIUhtJoSeyLKp1IUknGc1bRRDT4XFNeRJiTOdrX23mUb4IclJAzlJPT",
-	"d2cBo3BOC7DQUTsltvXFTRtb1WyyAmJOJOWW3zNFmDoh1KrTCIyo6WSCtqmr5Ae1BVG64C+B7g3ckTsr",
-	"nQ1Pn+65SJWRrIPT2D0tYVvlzld8rLvRdsY+H0FRtps6uxtL9y6JLeLNDjrCOW/9vNZlHEUriW91La27",
-	"SF4ij4J8JlCHFHJZMszhM6xHL5M33H7zvzGCsZv3JQltcktOq6ag8OggkRxultPN87+VuNCmkX3RWIdd",
-	"UVYQqonR2jAnHu+uOVDbc+vdcmzaZ7qZ85OUcR9AwV1V7JMod+bJwaaCt3/6o3Fbxb226i1BQVu63RDv",
-	"hJRU+4rIkSH9aFt6du6bXUP/lfpJpTwt/zYsqOE9nhn1siBEVUp4H3cGvLLYIjeGuSppfumsic7AsoYm",
-	"CR6tKkRE8uq8c+XMQae1E59++/UUWd9AfXVpt55YjR4bNq5vr9V6IIldLLjfFPerSxAHo5SCSUqTYtH4",
-	"WnaQkQVd9iQcloJP0awU8rIdoHh0EOc2Pn2yiUEHjbcD9W5+7TH1o14KRpM1DFaQGb2CEwT6DU+t5CBv",
-	"Z3KJEtpy6ClO2v3jsLMZ2aDm7J81uD9rWcMmLZxphNEuxPbwY+ZzqwJ9t1l1nfseFBS3te+cRJXNu0Bt",
-	"7AxVNTM71hLsR4+zNSfNuZtdWQMR3GZdujzLBv/s6Z83nbjtUJq6ClkCAyueqkP/OSYjc6BHGRnNGa81",
-	"qNGQODygYzJyllT7zw4k6JiMxjS/rKvRkMRoQdFrQ7KCG2QGhCkTfOS8Wv4eYj6dGWFwPHh04IuPjwe0",
-	"Lpixjr6sJlMdrIWi6p7rJZbbonQ8IdyYzIQ2kUuXQtVWqDta18F1I41J9Kfe9J83sIgLeXY51WsKd9JF",
-	"OL33Ks5EvA6Eza5pireeQNizrk7i0U65EPeRK3StJKDVCJ35bQ8FouToHVZ//cz5ztzWwQi8gcV5E73e",
-	"RfDDFUvpwz93QLRqBSrzEem8ZMB1OmuhmtlyvDtLf2ziuysaH0/mWWwV5r3tbIJUuD21cR5wPdkB59nj",
-	"J39azcLORQFJV+S4hBMnNolYg81jA11JbRikFDvEL6JU1CQYhNLUWVs7UPqu8tpCwLlxKjx7FqkQjw+S",
-	"+eya6T7YEElDRnCPXXHtA4N/9YNH2Rm4+amDZOFrjU22GgCZQX65C4Bnu2A05SdeyX3FQs02iGtU5r05",
-	"LtQs0E62Z4kqmfVqgf/6mRgGJNDxVRQKPf/H2AfOIRD7OJrTaLDxzWp8EmHV2rHOYToztkgfFwedtiYj",
-	"sAy9gxC/S816QImQ7a7zYbgVuTBgg0DIEFxDK5Kce7cAvf+o5aIsoScH+XpmN0I77gKJ4vz7mwzo8N0N",
-	"hvN7mLgVec/RDkJ0C+fO79CTs943s56I76SYV3pt9KW/DJk5/5vCCuTRjMpiZO7kaCpE4RAjsMAyx0yP",
-	"MdgEyYmQxNGsDw4Ycg3FRavpWYJjKCG1siiKmP80YTojY1DawpC3THu/WRMJcOF0VreOC3MXB9lgCeqC",
-	"Y6Qjp7ac3h5dw+sE66k66Lf/vxi1pSzF4qKu+lYQCGNbyBi9aH0gsHE+PNowdqoA5o1LSLbsh/GprQPB",
-	"HDWuR1vFQ7m7dutD5q1LuoPwr2pZiW3y8MMBdi/04kI+IVqQx08cw8VosjmSvv+Ab1I4JGfa2cwFo1Mu",
-	"UI8WsgCpMA5TXDEXHU0EIPgOM/5gnk56z92x9DRwH27QS5NXo3XKtrnst+aBrZrPbZlI0eE6vxVii5/4",
-	"1qLmXXMqGyjYAsDWiXYSPlkBXLPJ8kJLNp2CVCNSCuE6XqK6MjYUVYQGRupKnEf2kyNzJr1eg+0TMjJC",
-	"RVdSDc1f53RJjKFpOKDhfKMcShi3n8GOfwJT2VgLA2JllrgQt6IwGGZ0uI8m2V9Do+sBAmMeRouuh3Ew",
-	"cZPj8Jq4viEA0DHltsDQ2PGk++DBWkDbmzA9y7rTcnrEihHKR3fgHQSC0WLVTCx842xsjIs4CVTpE8KB",
-	"+SQcJgOfNDqRO75lA0lszx/q9S3ibJQiDT0OD35LhN9rM+813OKD+2LDKqbArXnob1/4RcGkhQpFvBI0",
-	"rBZUznvuWmOZdG4RrXtzZcxySvi8BayD//7z5o0OcN5tdCzyzcMRzstyPuReiJAtFmQBZZmUsv5MbbeI",
-	"l/bpoAhdK8zuP+YD7SXL04v6iSM4YAvG3LDnMYR4SEpztMGAXzcwudVw5Uby2wBEgsX56jWEF1C+Uc8c",
-	"KFc2Qzdgze4ymIXKTzOhgi4JZqOxfIaNeLE3IXr3FsANvaSopzMnnlr5C+vqOXaw2C14o2snORE1t61+",
-	"aVOKZyP55vRpQRAtozudZKlOKqV/i9S9+ZzaBJhEhVyvC0tULL9xM0KfIeacVe6jTROgCPbRT7OpHYha",
-	"Cvnjldaa7G58j9BRiSTfm7Gjr4ALbH1xr7PVW2xbszWOGC0mv25PnreInwAtqvHkY4P2IRkpZh4fhUAv",
-	"VrNxUjClJSiVEcSJtAonHiG83+SfNQOdkYpWIPGiOTA43wthVMCcYquaEVGaSaMJlwKz3TS9BEXwxDU4",
-	"2FxoAlQtW5iGODWjBrgZoPrqPrtWev4QnOq0LN9OBsf/2G737Xn+ku0ie/sRNiPr3yxvDJYxrWiZmwXt",
-	"LYvnM05Gk7osR8fBgNhZUkdiMlmlte2Fe2WevWMBiP6pm8o/9M71bPJUgHM7GNpxoDLtoNrlDPaI4Iui",
-	"XoVH31qIxmL8pmL4DuRmIwETjflGSlNeWP/jjhixZmtmUCa279yCW2MXFoQ15wK7F55gvVRFp4BN2scA",
-	"HNvqWwMf4DJZn7BqM3zKVhLXPHwNoYpMqDT/G9ko4AiZcsh0jBjayyARE6cPQXpbJ5COxRUQWpZDMspp",
-	"WY5c8pZVe4KCNl4SjBBnVpkVkuQzqk/IiAvNchihBVhLToydxW1BmcWXUcDRd+axZqyu5VwdMQ8fS6B6",
-	"5qAcS4T8RPhXOrVJ5iW22kAej9iOduQBQh3YvqHUdTgrXbsF2y8UG6WslQE/soTL+3r9mTDHhNMtipb8",
-	"4O+aN3ZwjDbQONum7crIXNxmXiu6R9REKAbmaei0TtVYKSqAfIbpcOjFBJnbcrSJpHNYCHnp9tOyF6OY",
-	"X2CpwbpdfOVEyaoeg1FCcz8X1Gn8xFlmaHdg6NKx/naPUi7wPbQPXIleXNDogCITUdtdS5r5Bb2QFlhg",
-	"gw7JetOgUYbYuRm1jBKJS6faLRnz3rEeePuqgZWmguLSXUBz1abWH70eUTARMEatlblAWEOuiA7rjtK7",
-	"1hXrs/Ac40T3nai1YoihNweFvzoJT6BD7DWcMpsS55HAMHkVj8SQvBHIt2ZxGziW2PkJ6Hy2484rkA6k",
-	"OmHjiXSyRy3LzUJ1JZFFWgBq/Kr9RhbPeB3F34Oqy9sLFMzYTlGChkcnNZ1fMAKyBnU1N1aA2QQVl0a3",
-	"sdF3QDbE2UcDb4wa2Plb7WFnd7gz0HaJsKcN5VaksMdquMUCK/hsnvO1l87xmcQRPFWXTk8wJ1SFyxoS",
-	"yg1BqDYaR4BNMYoQmhvkg88SwVyxkEWxeqEzy9/FhKDm+I0y91pbI9a1JTC/R0+4bU+LH7Jw+OnAv72A",
-	"u29M44WI3N5Hq7uyW8nWiltit6KtR1Gc5Whj0dacfr6I/R4hufvx443vrppv91LUZ03AVT7x3EJrkW9X",
-	"kby+w/xp9FQy7RrwVlW5PAm2sMWM9nBerguGeYZB14C8AZYXnsxVQt1mdqY/PWsq1W7FWba73rpjcdr1",
-	"/WixUttfoPY+ArVaZdZ2WrvcWfzYc/+nJELIvfd7eS4KqxctVtxSGL4gL5p+/hGOh9Hbd+2u4yQPLS+o",
-	"6wy/sUrFP7fDUkNKRKo6LKR+aB9Fx0CAFmQqSE+yYJz2tqqJ+782MsxlJJXoWOq4JDZny/2kIK37OBU2",
-	"PYtGw+1Ow7owdnY39U7D6MTbW8m75P72BHJGOIBCwCsL4sBU8Cd7HX1IRlPg6A32wFiKziGzvg/a9I9G",
-	"iJwhGflu0KPjVLvnIRnZmxi+NfEEzbAZqwYePx55NvxsjcnkZzSIuk+HO54yb9PB79OyJA2Vscc+t4HG",
-	"zQmi7V7AWcy4sjjxsjlfm3XcDhtbYY5RTkPvCntj8VugGobkKD9Qcp6ukWTTIV+6JvS2V9UgG3hl0zYW",
-	"uaL58kJMJiy3zXtcZVY2oMWc8eR2nYeMpY45YniKxV3yAKLcaZfN8aG8SB+985lYYCRGE8FzWLU9b7OF",
-	"xvX7PmxXGp5ohNCLTGnLLOPsWsGNmYAVN8fO5df6nXX3GdUI6xuitM2xZAWW4mpjBk7QDLTQaEYj8x/D",
-	"TXYZ+3l6i71Gkui4FBThDd2Xzl0S+3vn5OrLuN2hx8KaZofb4P9fB+U/RvePYk/JjWzKnLrt7HbvQ5PX",
-	"UgLXF2vTkivJ5lQufT/JAPVOlQ7YiSTChOmpufF1VqsmLi92nDZ8rpgEdcctdzZ2oAnAkZvbu1Kld8b1",
-	"3Qp40R2HBnSx62g0A17ZHClblmKJV2z2MLZwD1udVSL6Z9uDeramuhEv9X5L0zrLSE5fQ9WXd7HrvVvf",
-	"2Dkjqs5nGKS6AgTmarWMHPY4mOWus1A90KpeR7EwqY3ZUggPQsA01j5eDsnIaJ6VUwyZivkAIo2Z9zgE",
-	"R2/IM7DTDSkWHQdgNnCfTQNsuJ3wH0vYPl5aXUjQksGVBdHyTSxse90I6/fCqZM2GxzF2oVTx82sSnZl",
-	"G0e4jyotpAWjcL/A3sjpDIkVTg9VuFapY/bB5w3vCLEdvdbpL0LNWUKXng8ZLk5Qyw1dBd0fJyRqkilh",
-	"4lPsQnHrPwaFmKKagT1EJKF5jgnPZiUpL9Sf266Vo2s5oZ4c7I4AEcixSmLkGHltFKdzw0Qt/cZAZbLx",
-	"BzeLBKUIgvKRb//284fvQhuVxpH6tgJ+9gMCAbLCqKJXtGSF7yc6E7X0FRE2Sa5Bq/t2NAfKLobD4eg7",
-	"9MMShK/4yLWDtbOqNAvQocyhh0bfQJcaRlowau7B704IddPGwBK2ly19JZwiCEhCCmHxFFCioGfWkiIQ",
-	"bqZ1NfjyBYXjJIEJ5ftVUoIZG3heG3y840ZRR41S2UQXfAnxOTHFQBlzcw5Gq7MdmK1sVcOP/CPfI6cd",
-	"oHhbz+igeBs8Kl/oGACdf/a96cKzZp7uzxmSEUtTJpSVCnuqg14A8KEZdPTu7fkHsn91uO+QgNX+rw0m",
-	"8Jf9WGL4RC3KyeisgHkljFa63Ps7LEdDcg6YPxVMZ4tSaKzn8BuMjGHCN1ZdWpvYGDG6llw1z8V6lp0k",
-	"SrpjsqBM/+VNlM4Q+Slc2Tp+IMcUBd+BlGlX7QkcobyIrDmGDrLQJyjM4ejgiHiEWv9hFTXIHKHoH3qe",
-	"iiVr1mFkUUzc3y2o+ghn/8LwVYJF1/YEVbYcnBQir+eGE33r68C/G5KREY6YV6FcsffIHNERwQ/bFhEY",
-	"nsYTDp+x17EykgfPkDn6zFwgc0bMZx89evTM0OanD8+H5MydKtsJz9L285408hOd/KPQdgII/oKs3k/b",
-	"DIswPnQr87QwDMPK9NbjVKJ3a/Seanhlvrn3DrFsR4bOWdTlGQcE2alry6I3R+TbQtKJ3mOgJ3vmytKK",
-	"4fTx3T3bA0ntHR5+10wOPXZu1hne3wq1PLNzjv9bd4gQQ/L46JnN52WcjN6Dlsu904kG6QoSMd/LXMMJ",
-	"08pyFOdDRgYRdfU5HhxiR8UKOK3Y4HjwaHg4PHBtmZAZ78+w59C/zM9TQI0mUO2sGBwP/gratSVqZDi+",
-	"eXRwEBA3rPsEgwi2+d/+L07pssrzJtXajYCcr5PsZiTksCVKBsf/+BRlpg7O7Elx8J+krv4LE2mmyjXC",
-	"k76FnvnIPlaPx8ttj3d0cLDiJPYw06GDsOOYmXmIEzbBnKP2s7ajsHueGda/4CcWNvrJwaNhcNtEZG7K",
-	"6u+Q0s0gCWKbPy4zIwBmtIqbHn/JBk8OHt3PJM5XaNl0bhZgKWs3YP2xeE6xFLoQQYVeey6uDvfNNb4E",
-	"i06WvAuvmNIW80y1oYKO/9FTae8c8th2ZxR1iBgFJADDRJ1UNVd+SN5aroh20uA4NFKzJdsD12Aiiyh9",
-	"aw0kknEBobSRoS7BzoinvqnZAG08swaFK8Zv8/HSvnjr9jP+dIcXxe4zNhxJHNI3ttwM85es/JZwJS6R",
-	"NxTE2f2GURsenpe1v0WP7QxTA4eV7H9PC1+KiK8cbn7lJ05rPROS/csW6z22t3X9Sy+FHLOiAHTAPT56",
-	"tvmND0K8pnzpZqcsX9hiRQiGxGkZMZKN6wmAHp1L3hgQ2E1BWSfopy+ty29uKpkvvdauopvvfKfGXImV",
-	"jsFxyN5DPPwUyMdLIY2YmUo6902xKDf8SLEpR13kQ4MmaOsTmUOtDuoJdlGywGZYc0jONMHWAzYvVpE5",
-	"vUT/utNZP/IpM1LGWhDmbQu5h82DXVMmqw8TW0iJk9ljPA07jtpCm6s9R3+Tw3K0th0o/b0olrd2mRqs",
-	"yC9t89EBHXZu8eGtDdzqCZK4x26/Tjy0uM3e4eXSqui4x6NLWI7Cjg5Dl0uc7CuR03X1u+7R/fAcTuIr",
-	"ZgOHj7ZiA6+onIJ94ck283LhKiheQ8Hoh6UFonx8dLTNy061s9zg98yqXF53m1e9ppcQeRi2YlX+L13V",
-	"Zf/XS1gak9kyrxJSXscz27vNKkXYzSRk/SDTYJxM2BUQBbnghRqS90a2ObgUazjnM8qnVhmbuZz4NlPB",
-	"V2Kmcqdies3Vzlw2FILK+vqHr10WHzze/MYboV+K2oZD/2A3wh6ea9+JFdUctVXsRByUVXtNBl1ZtL1e",
-	"/eXLp3D3LAbtBrshPPXvZDkE2vzbmQ9u4X0GxKkDhnywCW6brYQj128YLIKvGjGrJkIGABG06GJ2E67t",
-	"NeyFc4QWMco9xuVcHMNChE5c3/JjMnIwzyNiNH3lrEmkJsIfG83ftroxn3MpzJhTYxvZY2UynUoA5aDL",
-	"zW8+8mjghcgCKIprfN8exlourm1aMF48RIoxMrD2QAEtfauzrrzHLwWk7xUml9rb5pH9yJOP8vzT3Rki",
-	"for3bIq0x03lPuJyT3w/+5zyCGEVazcXf3Tj42ALfvNc8EnJbAT3wVq5cyaaVNBO1aU/plpY3oM/cELz",
-	"bbnnqgnjnt3/1f/oDZm+wETEbe5ckPddWz9Xo6d55M3Fg33x1SsCiJTmSl/8IdpV6O8k4fxBOvthsGo6",
-	"tM/8fuFaC9jkresP06eYvOVgo460JMCd8xC3LZSOWtGjLPBRwDb2+hLqBQrKKwsxSfSC5bbm2GWqo9Ki",
-	"w4uYMIEZGh85etYEL5eJaL1feI+bIaF4/IDzbHGCO1EbQreHrdSG34D/OIcxU4GIfzgu9KAe/E7UA6MQ",
-	"ZE1qw3U1grpgeh+r7dF07w3au67cQ/KKapBZMLQQfSNfkkoKMbGZM9i4nv3Lqito9EmUAraGFhmWYzY2",
-	"IRPre42paFlRkYzcn5qJPm/meZfsoDNUD1doiDZ80Ctu+/BjtUVKnTDnzvkRFJtyKKJ9iO+A/UC/atE+",
-	"/81B7tWFEV/CHo3o6bQftON2w/adW7lBGddPHw/Wl0p/ydKjaHGLY3y68/sVEbHvgq2wFzHBTLenz54e",
-	"ZURZHFVyNDwcHj1YA1/rrcV709SalmJqg79TCQufoEr0QqDIUNe+wsC1r7xNyq8zmzSKUO1N/T4qzlj9",
-	"4mrtMuvdM8q3sImO6P/DZOtVuYRBBzP8Czf6hrjDGS/gsw8uWGAeQISAKN6wQ2whOO8PsjXX+2B7FrIm",
-	"PmBDAk3/3tsKECTjGj++Pn3uOre2W7I3G5GavsuJj+cfJ+gf7D2je5NPvz59nMBT+EpCGuYwPcQzvgrG",
-	"hWEM/AuBcL1vxJz2f8XKmi/7KM16WZWtUjTyjjUnX0tAdjQybHLkZ3Rsb4ljH04vahSiuFlNgKcnjw8e",
-	"+0oOy30Cc8ZBQgYoauYezaxPGXoRQEs2hYNx7ddUUXbgYYY+g+sqPl8RFzjjeVk33pCEVwKPpqFxv150",
-	"+KAX/Q70onARseLQq0nX4Da2lH0/IDTsqwAvlnZSnpIRogiNMqz1caWHo4yMMOHR/ODgrGzLJizMx0Q9",
-	"83cohuSDeT0L1dRNruQC2HR2Euf4Y2Y+fMZUXTUkEY7pApWtdVipPt8fMUpSLgILpPY+wqa4CydlB7bt",
-	"nv2UXeC9ZHlBC92lokpBEQPctVtfPYQqH3yRWzAwB5HR4WAvGS+6ZTkeJyliXjmt6JiVFq1wlYe5b/ey",
-	"sF9DnfOGSOX7Boh2rREWIOyx8vuYjMaSwWQUClGtupTTsnSlBr4GMYsBpGlR2F4Q9nEEDDQP+/ZNmQNI",
-	"78VHt7mg6AD18KMZfnAiQc3sZ23u+aILEN5n/7hOsEn7beCn3oJWZjCx5dv+T2bOq2XfX4da1MHm783x",
-	"sE89aD5fLeMIceEIO3pLbtEfGu7ChxKr+/gqcx3BUIzF5z0LK874dBRuU9tcidjOWqNlPUplX0IrhP7g",
-	"/S6rn2diTijJqULUacc6GkuOIIYkQUSEUojLSH20tkEppmmf1Yto9A2EfMvLJU5BRQ4ZokQfDwpAzoFA",
-	"ASPado2jueGEJRRT31bYFbAPskFeIh7ap1tMk/1Dpfq6ffj3SvNtDuuDY+y++XfEpvpTfe2pFBNSgahK",
-	"tOZ8W7MIzK4n+TdmhJsN3Ojp/V+bf3RUw27XNc1Kr9Uhg8FMTyMWMjJeWhADc9UJQ5QCjGAHhrszf/0r",
-	"ROx1cC/3ojeAZiTHQ87c7+xOBe3IbN/uN2XXnLnmGMVZc2su2n4kwece1/hGY/al0Lk0Oew8UxbWXiOU",
-	"L219Wchs66uYOyGPD55ZF7hvLobwH9g9LEd0lImHjInZw+qdPm1W/DXdbV9352pq0WSV3/wxb/rOvqDf",
-	"O2tIZn19oJcQji7djUN0U7/WXXFR61zM4TZudt1n2bjOOcGsmQg5FYh369IsqXYAYnQOxM1o3U2fNF0E",
-	"V6/wc3O1O5f3TpJY3zrS3bNveAuOYXUfc2YeuMODp/g34mB4D2/KuixnSmr7b70qb9E7Tiw03yVAhZXp",
-	"qPYnlfbXcJcC/TX0C3IjtR+M1zsIu8YI3p1j+PNMEDonZ/+1G2pNOH9zIZf71u0SBVfbh+q/zZ9fe5jx",
-	"uxA39uM4zv3HInNRulb2fUc7NLzw/Uxd70ek20Mg8kG87HylHWj/isWMyJ6h5BytRevL3T6y4D4drjj2",
-	"Cdi3HTj2MKWqP43ig+/mH1AJLfgrFEPyvkZYWltlzDixvecUnOBVwCYjcTDQNtF2gJiSMgUqKg5TdBmh",
-	"W5ViYXvOJtRdM+HQ/OcueI9vuBOu4/3yH7s2XGaK/QSoXNfJH7tRQ1k1lG5ivBMhHxjQAwPajgHZ9iFd",
-	"N7gQlxY+AhsE2kCZ75FsvcbWDb4DO7IDddhRwIbfi/ti7c6U3nJowagyTl7wacnUrA1c/O2obvb8wrdG",
-	"Gn2XcJGZ+fwLfLuRPyTPCT3GEgznNW7QNxZBGuG6HjjKA0e5Nkf5KWDJ21oR2xddRfmV2MvZN7m6CU8J",
-	"jTe/BjbyA2jI9Ruc0h+Sh9il9RhMuBUZmQO20i9pfsn4tMEpdd0CrHipgF4GmIAHbvPAbW7Abd7QObgK",
-	"EvAHzDIXe84UEZObshkJE+cu2KukmFd6Dc95TQuMcISmdyXjoMh46RlhhjPNiGvrZxs5CN50cZzAomn7",
-	"rB0LG5JTMjI/jFzTkpDw3spoX8PwzrwiZ74pAVsscEHcgqyZMVLY629EZqIsFFodJ56a/cwyalDTseRs",
-	"l8j3gXzvHPXuKsPdj/MbMcjVhfYwy0B0LrB+lJbsEh4Y4QMjvAEj/Cvo0PjX8UHGr5jGDELMAcIo2vXt",
-	"ON97p99rbKHCfV/EOwtT+gG+uOt9R4h80TCpO+zI4ap+pvUD9PfDdb7WdU70eu1c7e9hiiaTCjfL3+Bw",
-	"J1dvr1pyPQNr8rcvcKt51rqylPgm35HI3PKSPWQCfs2HtjcVcMcje+1EQHeK4izAdKc41zf4+l/vy/d7",
-	"YfP5woKtADayAbu9ElpiZ6kVyLpEYzyXyY/N1VhZtprbtq/oC158PVc0rPXhfv4uhMoLXtyRSNnvdhDu",
-	"Rb0/a3csXlvNEypJ4q9/jQUlf4Q6nrssiok2va8q5i2H30VdzIOoXxX137RaT6ve6plum++70AX6pPXR",
-	"weFx0zHfNbVBV1vT1mmlnavtnzokRwcHxwGSNrOpu9jVS3tRrgC4u8jDj/zo4Oi4ke5FLem4XGZRo0Io",
-	"EKmGnE0iT/lMlIWLyYpJqEQKDjrfsRQTA6hGvP/MBlZ85EIL0d/PK7qENwbjzza+YWl5l7D98Xru2eu3",
-	"MnRXbjFl2wy3T8YJsekcCkFH427tIWbi+1i2/ApxU+P3UJV0CcUmH0P0TnjlS3YNF0U2eBf6+e+dGpJt",
-	"Hrx5w7+AVLrVPm7rt+DUX76mnzUUWA/H5nBjt82t0uTo3mniGNJJ3E3a4jqUVP8hT182iJomb3ofH7VP",
-	"fvXtMR5KD/6w1to5XTZ4NdtrUdex2PZ/jf61yUXY1iN+Oxnb6sf/4C78ndoQfFUP6jZaH0Mp+BQNf3bP",
-	"5sRmPTc6ppt9kWvv3D5c+frkZK3QOcgrkHvYLMw+OiQjpaEakW8LqukxOddQfYfWCZLQeR5t8aV5MCMj",
-	"K+3DG9HsvyMOVhMwA9mIP1uw+5Gj5aMl0LkNKKoheYUpDm57pr63MCW5KAXHAiaPuc8dwKOogA/JKbdz",
-	"NyZjQaZSLJQ3xqgb44TgEsc0v0S/ySuq9N4L89Le2Q8jc8slqHru+qK5eZlviFp/5BIqoNqcHSFJCfQK",
-	"f6yxEtv5X0/9S7RUwnY7wbJr/BwS2XVDdf2X0UJkitTVsV+Qa9WcsLXO8dNrba0EIyu8Q6ikyu1uY1tK",
-	"yIFdWW8wOoWsotJ4hVoUGnTgfpx369HhwZ8O12KU3qarSMNnbc/znqV1m+93cYbSXmZ8EXn5keWYHf97",
-	"wyZiKgVbS3tjy7dvmAvrkzOq7oOI+D2IiJeiLMViRUjMWIlFEbLm6g8sDzw9eyXC0cFB13OA8BBHB0fN",
-	"75WmulaOaNGd4JAGS25reO/9HO4WKc+O0Qcd7Hwid2ctnyONUuO/WXHZnapLV9ZvZeQosixHoUN224R+",
-	"MD7/4GpscwH/wPzIcpItTUN3pe7HQOy/vx8cB/S5tobtWfRqVJNpPkPNuIndu7yuh5v3O7l5iEFLZVdH",
-	"YL8XxUDLWs8mCHa9T4tfaqUDSlUBJWhIwKCXZWMcTNkVcFIjahwXC4KgAAgeYdRdG6viiEw1TLRoVqBP",
-	"o0FXbuvjFMyVa4amyFxcoYfdQVw9gELc+h2ITkcSXGmONQYF2srmP9tn+sZf/pL1N9RddzpusVYxGqYv",
-	"gV6ULF9GGNMtEDGx4A0lzLnEkjOmHw7lvR7KcwC7OfHBNGIVWcU1gJNTXFIZlaXB8kuG+884mYhakpIu",
-	"QVrkzJXzEp8o1OiVjsALsEGtFmUxJD9b5xIZIfrXKDiaNfmlLqZgziMgYJ+OinEEJ9isYl2JzomF+Nu9",
-	"zOYUafDB1lPeSd1hIPJvVb0cJtDHEJD25oGHKpqHmNtNGdeP5ra7sjd7qa8pShMMyzPCfm41qrm5T6OM",
-	"jGqu6ARGtjaPSQklXFGuR2Ru5L2Ozz0Rk64kJFPQiigtWa5t50BkLoZSkOuMjGZQVpO6HDlcUWP7KOtq",
-	"t2WUWCGIX7ZpR0RIMhMclF6i4xzdG0Q6D/uk6dNtlUIJVUlz55rH9C/05mOiNPacSDbxXvVBsSt46al2",
-	"ZwlEYYR7Zm3tcVcZWxCcNqYZNPo/XlzzgdHdv4ZGl2gzU+4zfzCZsWluRdXtcT4t2XTqfKB9FsYH/8wd",
-	"3rgwRh/2UsRBQ0PBBeWIATcGo7ExrOkQkweD4rcxKM7i/VAVldcyJ3oQft/HYqtkSg/JG4wTVghC6y4K",
-	"opkI36lFYlszNG4oRqyBm+uDYfCybMr5KXG3ILONfKlGNLSJkHP8Ivb4zUjNS1AxMnaDZYD2hg1Pzw1n",
-	"mgK2/DXGhbMdfIxCDcmPUFYOgABbn1gpTosrlkMQ7zMoC5T6Jw3qofmbmmHXJxV1GjYWkDWRGkgEX8yO",
-	"71iSjSWVy29UqtNd+4bfviRvX+77E+PrmMoHd45+X2lJD3bK70J835wftuX2l/DeasPN2Anv+4tXIJXg",
-	"Q3KmScmuQLl6CPw4FCHD2rdY8sVlq1VSb3nE0QyntF9GbtNNArP5ycgMh3GX3sizvzqAhTnLiEWezcj3",
-	"2OALvx81mURXzQyYJGLBMyJqrViBqM/R4qNBW8RN1X4JD9eI2C8eFesSlh6sJtcRFlL4bsCNXvnk8616",
-	"1thmfsI5n8z40cdjyOrVAU5z7ebGAQqfuqWckYkg9fh3jgP4FoMrC6gqKa5o2UeVglnX7bE5LcJvLOW+",
-	"xb5YuCidYlMORdQa2gozbDOtyLe+e/B38djYdHZ13DNkwHVl9wFLLxD0bvlfUSd2L7HU4MunL/8/AAD/",
-	"/w==",
+	"7P15cxs3tjeOvxUUf7cqye9Sa2zPRKqpW4rHnmjGSx7LmVQ9Yz8i2H1IImoCPQBaNMfl9/4tnAOgu0k0",
+	"F21eLv9JZKm7sR2c/XzOx16mpqWSIK3pnXzsTYDnoPHH8xympbIgs/kbKAs+h9z9OgeTaVFaoWTvpDew",
+	"uoIBm01AMjsBdgVzNuOGGQDJhjBSGvZ7/Z7JJjDl7nWQ1bR38q+ee6/3vt+z8xJ6Jz1jtZDjXr/3YW+s",
+	"9twv98yVKPcUDsSLvVIJaUH3Tka8MPDpU7/3QmWcZrE4qbcTYBJmTINRlc5wBhr+XQntluBGbs5opPSU",
+	"295Jr9JiT8MINMgMeotTc0P+Gv98VpaFSG2IG3vGhWV2wi1uxVhzaSFvb8PNl/2GW3ghpsIuj/27G1IY",
+	"VsDIMjViwLNJn42UZvCBT8sC2OBdz8ylnYAR5l3vVP/l8U+n9i9HgxP2+CfmtgiMNUyqWZ9xmTMlgU2V",
+	"BiYk45ZNlbGMMwOZkivX05rnr6oQ2Ty9U4V7wNBeOfJRJWg8VJapSlrDhFy5gH//5cnh6ewvTw4HJ+zJ",
+	"Yb0CId0/aaJm7UzB6vnZCLd5cZIX9Se6KWgqpJg6sj6KRONObQy698kNUHLNp2D9vTorS62ueXH+V/cv",
+	"4UYpuZ30+j3Jp+5d7h+4FPmGhFvhk8sre2YyXuB+dg4G8ZHbD9fgGP+AxImfsWteVOBIc64qzbKJEhn0",
+	"8a7iIV+DnrMpGMPH0GdHzCp2/PgxuxZGDAtgZxdPz89ZNuGaZ2433angkohr1YtqTGTPzWTl4fEPL0CO",
+	"7aR3cvz4cd8dZvj3kTs6a0G7Mf7fv969+3B8tPfu3Yc/PXv/3/+V3gF3WXm2csdF/cztt5w40vJWv3n+",
+	"lP3p+NHhPhs4bvSXVwP2vb8O/XiVnxwyriEwqB8YN1cGD8JdRS7NDLS7SXYiDMt4Ueyz13YCmpWRDRr8",
+	"gBhLpYnD+XvaO+nhsEeHXUfkJ95xEo+Pjm8jGi7AmFVHYOjvt93+T+5lUyppAG/2zzx/QxzI/StT0oLE",
+	"H7mTFiStDkqthgVM//sPQ6KrHu6/NIx6J73/30Etkg/or+bgV3qLBl3mo57xOeY/5YWbtzuOT/3eUyVH",
+	"hcgefEJ+h92E1DXofks5qAzkSGdGTcFOhBwzKAzQQ1O8ce7FHDKRQ95nSJHCsBK0UZJNuBNRcYg5WFzq",
+	"c6WHIs9BPuxa/d0AzaZ8zqSyLFco0Bbn/Z1hObfcrWwIuGbN3UYoXOxYScBlIAuRvHjIVbyuNJsKY/kV",
+	"zeGVss9VJfMHphrHSuhoq2zCiDBGYRNpk3F6b5V6wfUYHpqohyqfI/WhTmQnXLInj9g/xM9hVi+5nHsO",
+	"YB50ckqxKZfzWgFy2ybVbJ+dS5ZzOXZXcGD4COx8wDKutQDDJlCUjBcF3jvDp6goNyyAlqqZmpp/9qB+",
+	"sKn47dWa30Yv+8eDRrYXVbKVb9fKG27Mb5JXdqK0+A88NPkGPoA0bNmVVDOJlPGb5NdcFHxYPCjJXkTu",
+	"ar1hIAFyyFmugKZIMn6fvdVzxsdcSDYTdhLJgS3oUafuJfygMzKUsX51pVaZU9oeeH3xSgrD/n7x+hUb",
+	"VhaXNfPL5eaKBI2fp6nKUmkL+UvIBX+L0vzzTBc3vzGYG8SpWr+9fb73533U7PwX0WL49dzr06V2FpIV",
+	"pG9kGriF/JLblraScwt7VkwTNqxT0EqhwWz1jsg30IacLnStrracjlYFrUVYmJqEfRbf4VpzZA4mU+V2",
+	"73xqKnn/6pHWhwPHr/Wbm9napdpHoYZ/QIYsjg7kV04iqH0oVzBvT24VufiTTaxSwgd7mVXaKL1+87fR",
+	"jZs7gXNNLjD/ozJ26q9Fe4FDyHhlILnvw3mHV8KpfTx3zMcq5C8Fn4P+zpn+GsxEFWg91DSjKsdM4sxk",
+	"NR06Dt/v4XvrtvW5KCzoF/jo4prpAzjVflzL6j0wy5vA8Y8kYjY76XpHE6dddvhI/gkadVw1wk2jxxyj",
+	"GCnv11o2CZuL9d/t1/NNrlTyYm5EYplDbkS2bmk/u4eeTZWbs9mcFvuO845Ejt62NUNcZEqDm2qmhZ/o",
+	"qsef0lNbTCWHseb5wnmuZUVwXU8/4QZUOve+LVMCv4qmNfi9Qv/FJsTzLIyTmINbiDTCzjfewytBmn1w",
+	"xcKHUpMt1ev3UH+kH4P79NJrlY5bTnlRXFpeXDmamg7FuFKVWfbj4kWV48pzyEU30M9Pf2WP/sQsH++n",
+	"hIJTUzbnoa8A8uSd0mLK9fzS73byQL3mIuT4kgZa5kDRuXeY4EbkUmmMsvm0/YVJSjhwZ5rRFUwwU+DZ",
+	"hIWHmOFzw4ZzJqyBYkRG9EhpQBePnxYbCW3sKYNpaefRW0/2lpLgbNDaprEzKK5hY+K88BN5AzzvEtnV",
+	"eAwGpWtZasWzybZC/5oX6Yv2XKspq2RZADdcWidews9piTLlH6KzNp7t3tHS4S6KSndplomqef9aDC1J",
+	"Gw2O0Tzlvuez9TLDHejYusgHG9eswcMW6XoVz284rHieC+KPvzaEAHLI/oJcsPDBLrjs/nx4eLjKe/r/",
+	"3r37cHj4/v//X2uFFn48OWfvGE+I48yuFcD+5TP61k10Z++Q2vodsxVj+Kt/I3UNcjH2h7Vg6v1ytnf8",
+	"+InTE9D4gQ88swWaGhRNgLzPuGFqNCqEBBZCDIYZMZZM2P0HthXaIZE05XWzhZokNHDTwdu91AK9ofES",
+	"CHBxb39RM3KuKMcyDZtWxjI+1tDUv2K8p98zlltoytcSZE5aejgLFK6jyuBPtMt5Uoi6R7bY/pSh465G",
+	"a7+bOxM3MEy78YEm7XabR5EmV13YM7qeUeEo4JoGyyHT89KSsmGdftLvAdfF/DKHAvARdQ1aixwuR1wU",
+	"7h/JjQojpW2ySO6bq+uB1Xwu06yecnJjjQFj0vZZU5VdCNZPYar0/LKq/VGDE/RFTKDIyQNkvPsEzQ3y",
+	"t1tnnbHBVGit9MLLwhoWRNCC46u/hXgf8aIY8uwqpSw6cVBH0zVcC5hB7pMLJlzmfSf0KwPMzR547rig",
+	"U2rwnejrKrkxSS73R5WPIWzlKpr4e3zQ3XL0pa7VjeipmxJBPbWGdF9NDzeT53yoqq6EAkcJeAbkLcRN",
+	"vBu53+81dPMNdOUXfAhF04LJYcSrwt091BkWPW6DXPORHZw4+hg6RVlE9wORNmU5IPH737vL7OiHy+gc",
+	"HQQ7KH5IjUagoytjus8GbvjBCeNyXoezMBzqOR5OpGFSub1oazmrrJ/wlQy05UIiQV1zLYi0nAQXI5Fx",
+	"UhwzJSVkXjkdazXDwGempNViWPnf88oqqaaks05LsF7r1FA4Li/BpI26Kf9wTrP6afkSB6WwfQjnkj2T",
+	"40KYyd0RzsYKY5UL+3QC2RXes6SzLm27l9WwEBm7gjnqTWPlmNy+0uODDwdTlR+YapoPD6SywGZaWDBO",
+	"h2JvtdMNIu+Zq8qxHvS4zyRzgk2AZppjFJ1srYlIcyX3Xnpq7rwd8bkr+f3T44tfmS3UeC+Ly+yzZ/nx",
+	"48dHP/2wn3a5qvXKstu4X7iZIKsT/4EVahE4ysINYJmTz6ZldwlpnzxqmtGpHJn2ceJ4fp5+I/p4Ut1H",
+	"rKQRBuMUy2c80mraktObTKnfm3CzaKVuvGNLN0NtPYGFPcFF4IfizDp345m0et5pI9UZGiWfF4rn+zlk",
+	"iszGJVrhmVWJ7JLXJf93BUzkZHAoxjOf4bb8hYbNtmwsyBw+rN6aw9TZ1Pw/Ka1oPxjdrHq9pqJ92vi2",
+	"/fLy7CmusHbkcQ3sCkqLHH42AQ3JVfsT6fxiPcvvDBPpnVOVzdS0ZUmYKsswhIeiTgr8wenFHeZDbR0t",
+	"KlXuxPe77CCvPySDNWl1TtA8b2KjIAn4TwSC80MF4yXsRCfF473rMor7TEg25AaePNrvtUXM2d7/5Xv/",
+	"Odz76b8P3n989OOnvySVFBziXGZFZbyu0r5Yd8kpbnojCuCjtLhw7HnuZJjAmChONl/YkzjYcG6TVn0Q",
+	"AbdhYeGkPXvHGa9nZmmDzsuc7fac+OJ6g27hrgwNSCfUfdjKOFNiDLcVcmEFqYW3AyppJYBPvVY+nPuJ",
+	"DaHwTEqDAa6ziTOKkAcubN7VlCeYwmtiS0Z8YOiOjGEKxkcWNHvmXiONWUJlNS82j190+7qhc5l+Psd/",
+	"dgzzbyrsR5/ZiTJew+JMYx4Im6mqyNlYbOG3XuOAFzHytzStUhlhxTVmro45/RSDIXe7QYtU0/Ak4ym2",
+	"5pqipacxYLag+Qq5RYyFvvIPJ3YT26WrAjroVPIpmCDx8Dk6uJHwCaNbxP3hGvQGcS6a60V4ekm7DH/o",
+	"+z0I8+/ePbQgUukX9x+LXHTgqByKlgumLr2g3eWFMz+8p/qUDao66+UyOGrwJYz2eB7iHTcimmp9UuxE",
+	"NmGFsLYAzK1Bw7ngQoKxXikS5ibungdxnsQQyUrPSYOyl7Y7m4givzTwoeLFpU8TcitGClYjVufO+32n",
+	"WoXoO6i9VqgyDnl21XQKmEq4U8I7XIwuJ1w7FZ8PK4OuUczau7TqkvzOTrxALjJeXMIU9BiNnX5yjkld",
+	"cOFaNLRKqaR3HGROMer3xLQsRCa8pzf8KKZTIbu+HoMWHb7XDb3w/uEmFQ2VKoDLm8Vfkk5V9HvHkVqf",
+	"TVHIX6EEmbvt7uADU1EUwifX3yCGTDnpH7cJSfwu7ERVJP7oGZbHWbKXcCbClXbicX6KaX34gkRi8rpg",
+	"uBgNQ6Cx28ZyW7X8T1XpdkvNZIIEFnYaFxW/0YoqtLYrteHPaqdge6NRx0lulcHchs0SIJbygdxHwydW",
+	"zOdFGH1Zyo0AimaepSnVFUimRqd4AMxZ7zW3RY5NNVqVbTIER5qzCRTIBuQH798bAXcE6/hLIdAz1++N",
+	"tQCnPRue+9/kYEousKBiQns/rkRh8UtjpPiRroyl6iqM2hheIgP1/uU/gBeqMnO89BNehSyQTMlR5ZND",
+	"TKVLLZA9jd2XbIXs6w81p9A4/ivjuICJKlHNV9fesUgzziotlA+Xey0pyVDq0qWUJ8PJnALy8ZbB2NaL",
+	"lKu2liVlhTJbDuNf2XSAG0SiN4yyNkqNNnr+LpXCAq67rstEjCdOhcBHaiFpVZGfskOfuy6BKjsaGRs/",
+	"rrOCpbLoCe+wKKLLcobaD3d3lMwnoZkBfS0yspc2GWXLE2t4c1YaApHsX/sXbqH5NmLRm415gY9jwk6H",
+	"A+v3iZp66YExI/SOc8lU8AieMiWLuVcw3SFm3GBk0DFCsh4raUXhP0JXpWVMdxFnJUmrunVEPGEBhOB3",
+	"K8pNFLxIVUkJsXRqDak54TIvvKeuMHDJC1L0KqmBZxPMml/NATt8ILX2uXnSWc1VP1dguznt1Xt5sZhI",
+	"oUrA4FWDi/eadNELrDe9n53JmmdozPRJTAtrmLFc2z07qWtN2fe/SZGpHNBzynCJP7CqZFYRUXsNq4/v",
+	"g8z37CTheSErY40rr1vLcdNa94Eu9Qbf7eMUUtv+3IcHFibc2LNIYGtv6pJTc1NpNQLt9d1ldbR7W2pn",
+	"+8o0UT6F/Jm0kTNqH3bcMGu2wRK3GOaaFyK/XApBrRQV+M4G7P6f4bk0l4vRjkACKvwirr01v8bAjbNo",
+	"pCx2kU3CuzQKv96IKyHtrXN90SeTcwDIQ/JIR1rDytH9628nwe5qqGMLEQUhMyD9HaOdlbTmFPWVoz8f",
+	"spzP27HP1ZUv3LqfNpzcG3p6yaDFBcaPNea+aqPexKGjjIKiHFUFclNE5nA/GD5yPwitMWGrw/Jvb9+6",
+	"tJP2fj7zaYqYgjyiZApS+JqvUqLuwm/aB71QU7/stI0D+CK97wzzXqsNMgN9GvyaDxdiqLmeL2Q5HN8m",
+	"yWH5BAUU+TOtSUAv7kHzRIcqn8dqTsrr13MKf02S5xil9rJ0xOI6/3f2/ZvnT9mTnw6PfmBC+qwZN9hp",
+	"LG/weZLWu387wowdeZtLQaNePbX4WpK4GzU/jX3wtIvZLRMlwVDOTHAtusOVvM3dGrSt9BhsuCwL3l8l",
+	"R0JPtzUNkWdskPPaUAgSUe6xAtN3totTYBsbXG9HO3e3/YnfUAGPbIxLNnR6jV/P5ixspPRYWQvyPmxX",
+	"zFUUXXEFrGdgR4eHMeXZR4DUKaZvIaZIScmCaJFsXs5glYb8JWZKpstKfAbidnWOkIEo18uiSHBv/Atb",
+	"xA2WE4/DVENpgjveXuPc1vvxSJUI1hER78IerK2WXF5UIme1AF9Nt/m9WBqogJG99dXizAdPPYASw7xk",
+	"NlKVzCkSOuM6N8lLR6lZKRbqk7YwYczRJxbdCxOit2ZuLMm+ZW0Q9LbehoUzDJvrN6j9yTjp1Sd3AQVE",
+	"P9KtJDwLF9vZTQxQU+4zztxS0JLiqAeA98OsFPv0dmq/Q35nWfAMPBCHHPepvp12n9deDF8AcSdiux8T",
+	"zjrKYDENlVs3KQqsIyG45W/OeZvMcXO7rM7efOyX5/95lEhZc2fQsYqJKnLj0ZrqgzW+4vEOd5Ly5lbt",
+	"I2WB11t4yqSaxXCHsJtuaYqd/AK8IAOxTXXJwMj79NU1YhMtJ4ZJwhupy3jeduYuusQzKLf1It/An0aZ",
+	"xD7Rd5Uka8z2qX9jC1G2scegrLaZyTk+v8U8CiGvzBYDvMDnG7hQ6959E57bRs7fS/S830TF2mTzN/It",
+	"N/amdi5bKDd3DlxYKDeDdGihegWdpXkxwtDhXNfcsqc1pW9RSoFKkk7iIIScC19XIwx6z88vXrMfj548",
+	"2TtivCgnfO/4tAnAZhXjjHIZfDYNii4/zHcexQcjg+1011f/t8n7wrSWEiDffzz+lGS+KDrbGcM+Cc5q",
+	"jnZZg8sf3YLLozapKnO5bbjKsahLNbrMeSufYaq09PV2Tr5KhbFLuAb/WynGE5tWfVeRw3lgNjeok00U",
+	"GARMsCgz620+ZyMheVHMMSTGpnOG2e2aTdSMnWO02efh4b8zLr+zTk0tmZnwKyHHD19pscQDE67kkE+3",
+	"KeBqm4tu/paBYrTtG8YsEd3al6IasPk7M6WvRoWadQJG4F8JdBHYW5iWSvOC/Xbeb0TUhCFjfVzpxdCZ",
+	"FmuPEHenXnIrRyPKIn9Ya046HZdq3OLNuXxTuUkFkzeRw246UQDfOqf3ToNerT3ZUPzE8NdCDiC6Eq4h",
+	"H5yQaZr365hVSPuJ1j7G0NkgSEGs2GQzURRsGCQM5O4B/+PgpCl7vGtIA8+beSphBg3x2qu1yaQqvLCu",
+	"ynxOFXZDBefGyt9OkXInbkwFeRd0WQ6Wi2ILfKxkpd4/AEpH0NxgrR25ADmW+jqxuh4f6QrBgcNkUsv4",
+	"e7M6uBsDKmGjjnxghE14zqbqGnLi69x6HKeNXZKrsaNugKIUw3NLGipmB77VlZ2QP/07wzDn2KDRX+ew",
+	"YZ4rmwqDWaP4gehScaqtNawQxrLvMTMZvfZeew3gfEaFeu3+O+mUGfSDYaTlh32GcUWstkJ2NoHsCmu+",
+	"5wqf5PaE/A91ua37ZiWDa2v/nWwwrPr3oRSW5yKzHbxqpPnUu/w3T2lGWLHNLyPGKeJ53A4OjPadnCJY",
+	"MZ6zSuagk+7EbTIl0R+RizZ4g7tcqCxcUyKgBrwqaz3J4VNhCnHLAjnWG78ApLMSu6yxkekQzXY3Y3t4",
+	"uRCU2vzs31AQKw1tePM01rmH06bNDZNK7dnLFERGZScgrcg6g9+/h0IDb76S2oR4JlgDaicwdzd2Gy+m",
+	"nagWFJlVV5TiU4pL4s2ZmyJmX6VDdNOqsOJy1FGoGjgazi0XueM66ALGHDBeMHrRpDOgSy1kJkqeSGO8",
+	"sFzmDbD0DO3rzeLJt4G8TAUsJDv79TyCa095DoR5ulVFRlfCX22rukM2wBxFckn8XhgmzCnjpE4jorfl",
+	"oxHaph6CCswGm7KIWhj3vcbp9LSycOBp6sbQ3bIBugIHbvt82k2Vu1CqvOpG04xDIq3hYjt1djuWHlwS",
+	"G8T9POaZd96Gea1KlaeVPFVabxgt+hJgxWjSz/KUMdtK5U6EoXnmsWmsUleo9qDbzGO/+2CXF9FUsb0Y",
+	"lOginNXYkrbSMpSk0yw04n6rdiXW1ql6S5lqnVdh+5y+xRgdKpbfUWYwBuecqmebvjEsNqs9ZCuSApOB",
+	"XNwXgkcEOwMvvuxM9Qlhnhs2KMQ1GCbkoCNNpa5BqK1fIRF+1bSUSYNZc8ZymcGlGhHmlqWfRqoo1Mxg",
+	"dZdP2AKkk6D9JEXb1imKCzATXWfy+XISmygWcWu3y0fsvsB/07xMROsgH29RKN7gBYnbkQy73iaZ5EEy",
+	"ruOs+34zuvfwfFoqbe/IN+OBKZKJF3UKSvLPG3KXf1dQdY1AWRwBkz4F06d017tWWd5Ru2KqaQTwwDy3",
+	"FAhgGoev6T+hEeIK4nRa845bmE7ZWTy8fyzg+joZgYEAfYWmAWQT5UeaFwJrPn0CRYr70DdfazEWMtX3",
+	"TRX5APuCsUw589rgbe6zAa1kEFJbQibGQEypDHngkzBY6QyIhZfDPcfXsZDR186pNqCWG765a+HjaVax",
+	"uKr/g8mQ2+kmSYDfO4qA1YkZx4cJiAR3SItc544yLFaPnM5kubiDBJbtKs3aCnIjjSUVKYit8Tw23ONG",
+	"Bdnjw3WwT/8OpHFXEHdtZ/BSXphvYrSQnHzCZhNRULT42i0D/WolIPA7E7Yf3WhC+koqSlCzSm2kXaYy",
+	"ay7SCTUFtwGtbOAIYrBFTk2TC9LOdrOv30wqmPS/xsqqzatgb62xsn7XwsIdiepswuV4ld8H84SnQCnf",
+	"Ptxkt7jvTpBVGrqgqGp9/Fyi1ofB9kE/ZveSINzvtkTaX33lEyU8Oh9FywX9ZtC24gdxDGFZAfx6I49F",
+	"kDibugFUlKPrSdTLXPQDG5FucXqODnYJIVRMs/ElbEcdwMRbk/w9xLEatOvjWKsyjv22NW9HW49qEO6a",
+	"m5IOVt+PAt7vESjklgKObvS6EJ3/9JrlLhVP3kbT3H79zTK4mzL1DmCMFL3go6kdweYQK8saN+zbQV6b",
+	"W3frKHh25WNLCwPrCmosH4yxoeciBHd8YH8KNu0JCZv15WDF3iKY4dFDwmbVUY2VtYivAnBuNx72NvG8",
+	"z9q+ZHFDfDeIVLeH9FbM6sj7FkZOzucduAmFkmMMMip91U5X+/GwCdHw5PE6DTvGPxY61rpfh9bAjZbQ",
+	"V4BtDKxiE34Np5i8H59aglLZLACnCmgbEk9WZcP3e5UU/67A/9nqCtbFZITFbqC52rzsyH1u2SLbblaL",
+	"qV6htxkeaxedNABat0EM37rjxsSdWMsyO37UX0FpPvnIozMxJQk8wsNF1G1cnvx5HcVt1mxi0aJOtPJo",
+	"TtU3MThhA0fQgz4bTIWsLJjBPvNtDU7YwMfV2n/2vQ5O2GDIs6uqHOyzZtODxmv7bKn9gRsQxkLJgc9x",
+	"CPcQYQEq1Dp6Px4GDNWTHq9yYZX2tNWqpzlc2VFjka7niBqK0vGUSbgGzXjtq/fltG2PyILZfHjT2E2y",
+	"iUVnKegrmDXxyLah6hX4Y2kssc571axKvwkS/7Yl63deTN6xroUylK0y4x+icuRGJSHL+Zrutx07UAeY",
+	"t1h8w/hKm9ehpGmpgom9ImhGbE9Q2WqbDItVzqe/aVWVPh8r1lMJiSnGRmDV30aGMOrIkEy+UP6j9jQK",
+	"6ZgyEfo531kZwecJHr+CWQPzZwuCuDkg1MLUVqFjv4LZRZ3bvo0iCNcigxUY6z4npDJg+oE6s0KAtOma",
+	"hnJCKJP3Bo3wCmb/dGqF04e2Z0zGZ3h2Jr9gwydDLT980zyeZUA9ZbzR5XSw90koxc9y+e//QvTj1r1f",
+	"cSKvS6q8uc9DCe5wDchXGiBjmMGx2Slt4+5aqqpopEyv2pS6SCHpi7phrcJdl8SkakaSq/HtrpetuedP",
+	"2U+PHv9pGQMrUzkk8+mGBZx6bZ+pFZ1RKFs7acSD1mqLJNwGmkoSip+SObasCrqv4sxYNVEHs376qWH5",
+	"PDpMoolZYbuaNmgeQW063CE3Jhj8axi8UWKEh58iJGoeCiZxLTD5e5v2iW243lSy41IBN8LktltoNkC2",
+	"1yc31wukyXYs0SRLt6ntWresxaxaDLjmuUHhcIIoFb7/a0gG94YYpp4tJ9kTKkorYX8/Xd6dp8nFN65a",
+	"UdZaoCBxw2L3JDPpCNigdrDK9epX5HPZ6/5vop3ltvpIVpBapooGmsVdeAu3TgzqSgnqTt1Z6e97AyO/",
+	"ouDw3kLSbuCT/god0Ktdyqs38VetpimYmkYKcTcItPBhA4P4z4MJ1/nA3cnBWKnc4/UjvG2G5UpDoCpf",
+	"Zxf5PetqxgqZhfwylGl2+R6N0tZQDzss4hsJ22dDMJZAk1oeyXBYIw1w6VU6v45Ldxd7/d4czKXEvKGM",
+	"E5g5ka7jdUp0AGethBahbMjLquxaQdwYbq4gZ04vWp3NXvtMf1wz9ppgsdK5kGOCMsNCS2kHGxnB0l+7",
+	"1XUfrUu6hfAvK12qTcAkIgH7Fzq78j12SvOjx57hYkKWI8nQ/d1Jm6kydp+dW+/qywUfS4XmntI5aIP5",
+	"P/m18Np1IsVEbjHjt+7pZGzPk2XYA//hundk8mq0qGyTy35ngaOy/tyG1UALXOdz9csIE99Y1PxaU2Xd",
+	"iDMHIJTehXxBkYO0YjS/tFqMx6DNgBVKXVEJDaorQ7ejhvHISD3A9IA+OXA0GfQabF7fp1SOseYW6r9O",
+	"+Zxlaop6keN8gwwKGLafEYY5ZkzJU820wqVZ4kL8iuJgWJbkP5pkf/Ue3awdKxYTtfb1qJnEti7eccOu",
+	"qjFuuWDKbdDBYEtKDzHPle1Eb8P0iHWn5fRA5AOUj57gPQC902LNRM2kT4HrMwkzRKnnxp4yCSJUkgkd",
+	"+aTTiTz5FnVDWKI/1Ou3q8ao9+Po8HP2V70x817BLd76L9asYgySzMNw++IvcqEJqRi7RaBhNeN62nHX",
+	"UAt82dDA25fJq4lbMOT6g+s19PD1NKtsfikhX0oq7li+wdP4yjbVBc1qldtWk6QMkXln2QYtJb0HteG4",
+	"wOR41TlZN68CPmxQcBK+/7R+Y6Gr3Oaiuzst6HcvNbDXVcQM9O2j1YzNoCj2OyBSp9xuuojn9HTUU2+U",
+	"5xo+FjJdC5GlF/WbxM55rR7fTnoOIUbZU4p9ZUPbo1UyaDkJZu32U1g7IYECQhamippTBtPSztkUuPQo",
+	"hLER6zaDeWjUpIzI+ZxhxavIJsyoKQxVPifn6wyk2y+tqvEkBTC4KmtwC4cKD2VxMbcbHTu8hvui/DBH",
+	"fVYxbCWxVFqYggNKwYZsUB48nXJiSAkUrk4PoypFttVIq6pQvS/Rf7Qfc6IaPRHDNGt8knila/JaxaV+",
+	"xr5KCSCB27GjL4ALbHxxb3LUGxxbfTR+M1pMftWZPG1tfqKjT4WUz7i5MvtsYIR7fBDThxQlSefCiStj",
+	"+gybKJI9gCSE95v9uxJg+6zkJWi8aL5TWixfymHKpbuQA2as0M5QKRQWwVh+BYYhxdVNoqWyDLiZtxr+",
+	"4dScluZngJLTf7ZDuaE9+GuMefCieD3qnfxrs9Mnev7U30b2drefbDhn3PKGARV50QhYL2jvWDyfSzYY",
+	"VUUxOIn23daSuiEmk0hQm164F+7ZexaA6D68rfyLWnEHvjx5hdzeSeA67T/chgY7RPBlXi33Dt9YiDbF",
+	"+G3F8D3IzVoCtjf5uTOnB8ZymZN7eMsGqu5oJlAkju8igJePQGPPb6nYVGk4JXACPgY24YYNASQbOzJC",
+	"/wvAVbLCftmke99fSocODTIYN2zENZbxUJB2gEw55s83GNrzKBET1IcdbFsUyIfqGhgvin02yHhRDHxK",
+	"MKk9UUEbzhnmmfRJmVWaZRNuT9lAKisyGKCBXmnJnBksCbSKOlgYkOjaDN0sSNfynqgmDx9q4Hbi+xwW",
+	"2A8Ty0/5mCpqC2Eseoum1PiQRu4hnKqktMUc/4d2sdtyXlz1fMHIShnwi0hEJP5owpOtuo01jhn5KK9B",
+	"8g2AkcLgv9ZvbOG3rptvbFo3pxvm4ibzStjj/g/9VuuPep9WqRpLFdSQTTDJGp3MoDOCvBppPoWZ0lf+",
+	"PIm9OMX8EuuqV53iCy9KlvUYDOK6+znjoZrTW2Zod2Bk2bP+UCeigcJy+B7aBz6XqAma5rsoJoLq28Im",
+	"ykt+qQm8dI0OKTqLa6hxBw5P1eMal85tKGCdiK2LC5caX6grfwHdVRtTuGB1u71EPB+1VuHjlPV2NfZh",
+	"FSn92rpiXRaeZ5zoXVWVNQIbzE3B4K9O4xPor3wJZ4ISrUOvISyJQJLYZ68U8i3H3INQ9PbgQmsusNkE",
+	"ti0E1L6Dc8LGU+lcnEoX64XqUp6Rpu7M+FX6Rr8541U7/gZMVdxdHGcitgri1Dw6qen8gQGqFS1JM2cF",
+	"uEMwTfjFduPwLdr+4ewbA68N6tD8SXvYOlrhDbRtEiDShnIrkNthNdwh7gJ8cM8FqA/vl072MTkzV15P",
+	"cBRq4mWNZUpuQ7h1GkeEZnaKEJob7G1I4sFUvpjksnyh+8Tf1Yih5vidoQTQ3DN9DfR7DFQYbCqDH6Je",
+	"8em8DLqA2x9M7YVoRCWOl09lOySHJbfEdlgOPzbCYMdrsRym/MNl0+8RS4YePVr77rL59iBYH2QCLvOJ",
+	"pwTfz75f7hbwA1bloKdSWDatjGW8LIv5abSFqaFyaBnAeIHZy2VZCFg0IG/RLwApc3mj7jLHO1DPCqiI",
+	"O3GWba+3bokOcXM/WlOp7UaIeNMAzl9m1jStbe4sfuxp+FMShRg7VGzWoXobE6LbG/VU5aQXzZbcUhi+",
+	"YM8wTIC6cgMr2OntFNzY2l/Fi0sueTHfYKFn4bktlhozVlI1xzEzx4YkBwwEWMXGinXkcq5uoRf+Wssw",
+	"nzBWoGNpwSWxPpnxNwNp3cersOlZ1Bru4jTIhbG1u6lzGk4n3txK3iY1uyOQM8ABDILqU9WTMNGfHHT0",
+	"fTYYg0RvcADfN3wKoVMZCxXfhJa4zwYjXhROIRyc1Ho+ZSxMuHSfo5sYvzUKG9pHLBQLsv14xHvwvQG4",
+	"8WMTfKUxvtgg5nX6RTnLKkycepvjtHqRFazuM9iVznBWFKw+GKdCOWFlfQrgGvMhWP6xOCXyun4zlbYm",
+	"yfVq8QLnW+KnjSyVzhV2ZldsVGLj093CQMl5qqLd+BGJDKMuJQL69XtBP0V7UFzzbH6pRiORobkVSoT7",
+	"PZ5PRfq4LmIO2oIF49gQwcGHvkbSK6Q1xXGZp6n1YqJmGLyxTMkMls3V7dRLki9BjC9FMUPj/42+chGe",
+	"3hjOKX4/aMX97rpBqvdv5ks3gPBOvJew9TvyEDptCitWGom4Qy1yxISwznIcoeVISDlOiQsfw0P2NRhZ",
+	"+oiDElN7BVRF8DC17pw0Q2U1HZLefOHLEt54v1hXDvXmZ+rT1JJyeZN++jfpmt/slt8IVyUPsq6vXNC0",
+	"NPCtcbgqrUHay5WJ5qUWU67nzD8U+09zp/n7fiisAXLVUUUVCjyXrWKZbzntdrPhO23CsthNqMN9gul7",
+	"sZ/NGl9Jv+f2aut2Yxv1g/HkUPeCWfRNugGvKeuNCo1o8/Jte/HW1NXa//7mvYZaU13bxulhiw0XlpGc",
+	"voWyK1XDbt2eOQ16Qeh0Dbjoa8B+AZeN6rA0cjRykG3drB0dn4KOQhpabenkKqDhCItF11f7bOCU1dLr",
+	"kogPGbcRGyC49yRE33BMTaDpxqyMBZ9hv+c/2wFUTScRPpYwl4K0utRgtYBrwvYPnfUJiazRguzSq5aU",
+	"aIhi7dJr8G5Whbimbvb+o8YqTahI/hdC5vAhnVSxxOmhjNcqTWaNJMvl4r2hquxlGicVcdrFFGLxWiwL",
+	"6seqKuqJo+QW0Q4acgHrezV7XtH5gBCAL0O9Z6QHuoRRkeRSTPHMqCtkv6f0mEthwhEhVyPVB83sJJ1s",
+	"yvIRy3Ar98uDNGa4IYajkHJbPtAFF3AhZFZX5GEb5ptigaxHiO0yXu4GCr6rt0REfGxQQWPM1A19G2o1",
+	"tmw20XhtoWk5d9we/fQhD2B2inZoQGYIfxwxBLWRHntgFPJmI+7Fv3q5GqMhgJAnmvEswyITt5KUa/nP",
+	"bX/p8Y08y48PtwcLi9uR2uJ/Ns48gWBh1BTIuzaBIqdkK6RSRPC+kjAjIbXPqH94iFCrKQawm5UkyfYb",
+	"ndAZ+P0CuJaW1GBuN78QtdCPXK9yDA9yL/xkaBiG7Uw6hJ+GTOl8i0mKraZoHVtbg8xrKy0B0/BavcCo",
+	"bs+ozYej7gvpruseBBi4oUIXx31uiATd3LI0tVWFPUN0lRS+casdWUQzxcSbvJlhQ0ggpDB4hUaVIOlM",
+	"kbCSB3oPRkzQSjbE0b0FDgm1GiCc3LWbCx1dOMNfNjLPm4f1uTpcxEl3LjigAt0IiHbhim8txG9wRUQb",
+	"EnyjG3MejmthkeHXmx8n7tba5Hz8XOdsGqg/Cw6g+3MW0PW+P4zrtc1S6wm0jPLlTcKRs0oLO79wO09b",
+	"MwSuU0hqZ9KDTTFskMe+//vvb3+IPQPqhAO35+d/xaZ8IgfdZ8jQyTsr2URVOhR2UzFJ3Tnu+8EUuLjc",
+	"398f/ID5CgzBQ99J61vMkf9YxDaewiPHNb6BoWfMSMLs0tCI7pRxP21MwAKDRqsXVIYhHCzLFaFZIhli",
+	"BgNtRdy4ibVl79MnaimVEFAoZIXBrCqqUONF3avupPZOE3w26Sj4EvbKxFRc02capjAdgjb4d3Iomf13",
+	"8p3cY2cLTdsJlsXDkdeNEwJeS2yu/HtA2IvPunn6P1MnB5TUIy4KbOjgu1Xtu0EHv76+eMsOro8OPKGZ",
+	"g481yX06aLpJQkEDl2xwnsO0VBZkNt/7B8wH++wCsM4ghpioY2CI9OBvMIMM61YRPIZiRznTENqN+eea",
+	"zkWaJLp3TtiMC/uXV42030Y8z6OY4QcyTOX9PeKcedAakGQw60piik0/IgXGORwfHrPQLTZ8mFqIURbd",
+	"AP1d+8GRgMgbFFglDFn/d2pwPsDZP7sGPWeIHUUUVBKqFctVVk2dcv99gLP6YZ8NMpUD5h8bj1k1cCQ6",
+	"YPhhpxlxSuNECocP2MPMOK0PaciRvnAXyNGI++yPP/74k9ub394+3WfnnqpUyf9dAe3thz3tGBgmwwz8",
+	"7UN/r/sFW76f6PR3dLTvVxb2wjEMcmS1Hucao8CDN9zCC/fNvV+xr+zA7XPoOx8HBL0Az9FvvDlg3+ea",
+	"j+yeADvac1eWlwKnj+/uTYC7u7Z3dPRDPTmMbPtZ9/H+lujadCfnTSqKASq1zx4d/0R1b0KywRuwer53",
+	"NrKgPa4K1kW4azgS1hBH8bkWyCB62NGW3PW9oyAxeCl6J70f94/2DyndZYLM+GACvLCT/7ifx4AiJe7a",
+	"ed476f0N7C/4SMNxhW8eHx5GvFOKGWKyTYavHvzhjQ6SuOvksR8BOd9iCwgmzH5LlPRO/vW+UcHVOydK",
+	"8a04WVX+Dyacjw0myYbFmN5795EDBMFqLrc93vHh4VIyhY2weyQVA8fsu4ckE6OGaRiedZZffF441j+T",
+	"p9TC+fHhj/sxVtnY5hod7B53uh4ksdnuj/O+EwATXhoWHKNY0/D48MeHmcTF0l7GfcRyCbezdACryeIp",
+	"R1suV9FvvJIuro8O3DW+AsKGT96FF8JYQpw3baDmk391AIb5xJU+utUbVsIgApo5Juqlqrvy++w1cUUM",
+	"DvROfEOhgDzV80ZGv7HTd2ZtJPNnlLFOhvpCFCeeuqZGiYzNmdUY6E30/JBX2JWXuPmM39/jRaFzxn4q",
+	"CSJ9RagZmOdP8lvDtbpC3pAzH+xyjNrx8Kyowi16RDNMDRxXcvAzzwOiCr5ytP6V3ySv7ERp8R/CHHlE",
+	"t3X1S8+VHoo8B/TgPjr+af0bb5V6yeXcz84QX9hgRQhFLXnRYCRr1xNxCRcueW1A/KvnCJMi/+8/tS6/",
+	"u6lsOg9au2ncfJ8w4MyVptLRO4lVLtSTKCEcnivtxMxY86nP5Mq4dPzIiLFEXeRt3cuBYFaE7yAd1RNH",
+	"Hx5WHqFT2LllPLOhfsywKb/CpBKvs76TY+GkDFkQ7m1qeMCULOZ9/znUhxnhweBk9oRMtwBHbaHN1Z5i",
+	"kNV30iDbD4z9WeXzO7tMdaeOT23z0reZWLjFR3c28LkxFeTNsZdZ3BXMT0Obb8pyl8W8EdMaXMF8EE90",
+	"H4ugUMNzg79QGV8FQ+QfPYjP4SS+YDZw9ONGbOAF19Q99tHR403m5XO0IH8JueBv59QG5NHx8SYve9WO",
+	"uMHXzKp8/WObV73kV9DwMGzEqsJfFlWXg49XMHcmMzGvAlKh9nPLjFUlKUVO0aqz45FpCMlG4hqYgUzJ",
+	"3OyzN062edRHMpypIxkqYxNfO9pmKvhKk6ncq5hecbX7vmoAW/qEOuEvXRYfPlr/xitln6uKgrbf2I0g",
+	"4rnxnVhSzVFbdSZvrazSNektyqLN9epPn97Hu0cdgNbYDfGp/02WQ9yb/3Xmg194lwFx5vHtdzbBXbOV",
+	"SHLdhkHsBkPQuyOlIw4iWnRNdhOv7Q3shQtESHTKPSaj+TgGdToY+c7qJ2zgm2wNmNP0jbcmcTex+ZTT",
+	"/NE6QAgfX+qHieToCSQEH2oS4RvHud+8k42BZ6ofsR2JfUzbw5DlQrkCtfESkB6dkYE1ugZ4AXnKiPDH",
+	"H/usLTG51NnWjxw0PPkoz9/fnyESpvjApkh73FSNEC731NMFQjvVjSIQ42T2rRsfhxvwm6dKjgpBMdid",
+	"tXLvTDSpoJ2Zq0CmVhHvwR8k49mm3HPZhPHPHnwMPwZDpisw0eA29y7Iu65tmKvT00IDgdnOvvjiFQEE",
+	"fPYl4oGIthX6W0m4QEjnf+0tmw5tmj/IfWNHSnS5+TBdislrCRR15AUD6Z2HeGwRYoVEjyGA0NiiJehL",
+	"qBcYKK4JKZ/ZmcgIm8dXdKLSYuOLmDCBGRrvJHrWlCzmiWh9WHiHmyGhePwV59niBPeiNsRemxupDZ+B",
+	"/3iHsTBxE785LrRTD74S9cApBP06teGmGkGVC3uAqFRouncG7f8BUGLi9QtuQfejoYUoddmclVqpEWXO",
+	"CGuYEf8hdQWNPk29QBFrBhmWZzZUhYQ4OM5UJFaUJyP3Z26iT+t53ic7WBiqgyvUm7a/0yvumvixxDil",
+	"Tji6834EI8YS8sY5NO8AfaBbtWjTf03Inbow4rARaTSeTvtBF9xuWNW1kRtUSPvkUW81pNCnfnoUq+5w",
+	"jPf3fr8am9h1wZbYixphptuTn54c95mhdhDseP9o/3hnDXyptxbvTY3JUqgxBX/HGmYhQZXZmUKRYW58",
+	"hUHagFCTlF/nlDSKHadqnCtUnLHk2wNM9Mm755RvRYmO6P/DZOtluYRBBzf8Mz/6mrjDuczhQwguEIAl",
+	"IJJWI96wRWwhOu8P+yuu9+HmLGRFfIBCArFz0J0FCJJxjV9enj0lkqF06pgBXB9Eavo+J745/2bN2+He",
+	"T3xv9P7jk0cJ3LEvJKThiGkXz/giGBeGMfAvDOL1vhVzOviI5eSfDlCadbIqguZw8k7UlG81IDsaODY5",
+	"CDM6oVvi2YfXi2qFqNlzM9ZGskeHj0IlB3GfyJxxkJgBipp5QP3tUoaeRXC/deFgXPsNVZQteJjbn95N",
+	"FZ8viAucy6yoam9IwiuBpOn2uFsvOtrpRV+BXhQvIsJsBDXpBtyG8JsOIizZgYkwvGkn5RkbINrmoI+1",
+	"Ph7fYdBnA0x4dD942FfqPItoVJio5/4O+T57617vRwihOldyBmI8OW3m+GNmPnzAVF2zzxp4/zNUtlb1",
+	"FAj5/ojll3IREODwmwYg2304KRfgjR/YT7kIUJ0sL2ihIJbcGMibQNDtDr67UOXOF7kBA/O4cAsc7LmQ",
+	"+WJZTsATbTCvjJd8KApC9V7mYf7bnSzsYwT3WROpfFM3bFhphMVWTwihcMIGQy1gNIiFqKQuUc0/FW/6",
+	"GsR+s9EKz3PqmUaPI7C2ezh0oe37RkKdfYQoF1TYBkx/Hz840mAm9NkAgLHQSKfL/qFeKWn7rRem3mpB",
+	"ImBEmEXhT27Oy2AGX4ZatNDDqjPHg57aaT5fLOOIceFGj5UNuUV3aHgRZp+R7hOqzG0De22oPuxR+x0h",
+	"x4N4m9rmSoPtrDRaVqO5dyW0gsl4wSMmXtIO/H2ipoyzjBsEt/Gso7bkGGKtMwQZKpS6aqiPZBsUapz2",
+	"WT1rjL5mI1/LYo5TMA2HjMeCSZpfoeFJ3KDYS4WaX/PMccIC8jHip1QyFLCvAFO5hTvpm0r19efwvyvN",
+	"tybWnWPsofl3g011p/oSVaoRK0GVBVpzof1vA8G5I/m3yQjXG7iNpw8+1v9YUA0XuxNbUQStDhlMxEvs",
+	"s+GcQAzcVWcCUQowgh0Z7tb89W/QYK+9B7kXnQE0Jzl2OXNf2Z2K2pE7vu1vyrY5czUZNbPmVly0g4YE",
+	"n4b+H7casyuFzqfJYYfGIid7jXE5p/qymNnWVTF3yh4d/kQu8NCEF+E/sMtuhugoowAZ02QPy3f6rF7x",
+	"l3S3Q92dr6lFk1V/923e9K19QV87a0hmfb3lVxBJl2/HIRZTv1ZdcVXZTE3hLm521WXZeHDJaNbEJh8h",
+	"zZJbDyDGp8D8jFbd9FHdbXv5Cj91V3vh8t5LEutrv3UP7BvegGOQ7uNoZscddp7iz8TB8B7elnURZ0pq",
+	"+6+DKk/oHaceORigxMp0VPuTSvtLuE+B/hK6BbmT2jvj9R7Crs22NQtk+PtEMT5l5/+zHWpNpL+6H1p3",
+	"WaoPi6iIBRmbfXLWbMiD+DTCsLzSbkkNAMjYcMsiODYiFAcTdKx5OQl/QVcngQjOGpg5Q4hjE0QaYRuj",
+	"E2zERQE5YvNhHeQQmNXC/ZEwc9420R3dQ6iLj8U11KUkBEecCMa6mb4MXYVuV6XaX8Ywpa5uMgPfWsyN",
+	"g4Fj1BCMwubxinAwERiTADdsq43CMtRkUaiZOWVHhwGVI6K0d4dc3MtJb2eEk67P5pZ+zTX7Rsu5z6pe",
+	"f6AbKTbHd8g53ai/oyzpAi8MV4fiZRhE496m25Xz7jSfB5E2vonagpxBTsg4iy3WgrAJjy/Jmmm4ZW1R",
+	"c/AxYr93uzrPCqPIxxHQF2LLgUYvRoKNDanXseHvBAqKd88wBacQcN1RixM5+72pS61eOR2KUxA+O5fm",
+	"F0r70ZG5OfF3ezETEdq6GcJdQAylLtqBvz6hLd9DTamzphidmIQZbvkV6T/YSCm2L3aX13CR77PXXkHy",
+	"DePxRlHdHjpTpYeOdt+RbMizK19XHDDV3Zd8sxEs6yOYkkJJOKXPGsvnTr0dAjOOkzQVUx92cN+gxBdS",
+	"aklAu2FDV40aLmzJY0N7v1MjvyU1kk7zaX2tvixt8i1l0Tdg+ZOaZbhV37xyufPDfVMS+VfsOOY5nRbj",
+	"ib0jjfSgFLINh9nm5b/JUsgutfFREj7TJ3xT17udlvfF0tQLsJhbNWLcH9YNjJ3+g+pWVbISojV5Kl8w",
+	"1AOiUUUlwbF/FbN6UdVaLo+6AbHvCP0LJ3REwIjcU0hm7pKBYrMhyDsT3N/Q318Gz/MmSe5cOiUdSkP5",
+	"j91p4yXes1TVbyNb8Mf7rPg1Vis5BmMZ5GPKcaRmO2R7AM8mDW9zEmSBS1V1Fi831nH8NSQ9Lh53Qlf9",
+	"Pbbu4NkE8oC9coI8qt05Qdb7u2MwX66vEMC3QgtMJhZ9fA2+k/nBiGfWrCxrdkRdU6ZvIceO+oeHh+lM",
+	"9ef4ybVwzjy4Ly3Bczn7/JRJNdvA9uY2ncXd3e3vFrzubMEtcpMJ45sPOGcsAcCz9ck6OGPq9901R/rr",
+	"vaTH3yfbJXLrcAzgFuwC9Q/ODmPxnBqxKVXZYdGGMsDOmSnVFTA12opFJvjWwUf3v3V9HX73FYITnnvP",
+	"acsFi53UKYJ+utYZyowVReFh0YRNNXjAps3PCfB1U0OidujuZP2XS9zcw25wZCutNtt3bTh7ur5TSa/0",
+	"GKwVcrwqB4bP2XDO4APPbDHHSNBIOClNYKeK0Vf22SuPBjjhZQnSsDnYk2ZfTirho/AGtowcq/5CsKJZ",
+	"HtuomnXbOnLkg8EKw0bigwdXPXocYN5T6CZwLWD2PC7ynrJF6wEuoNjGH350D1PoNDHClu+c3Ttn91ep",
+	"P8xCm9mYYX5Tp02L8R18rP+xDptggZXcl/a68jL/0k6L2qkGXzDdhkAjZzWNRTwIbHYOGYjS3rlfoEXS",
+	"96QxLF6cA2w87762cZ7FHU6zK9fiXGvAHs/DAnzrdWqBjLqB1yoQCdxZCpiWi1hHlGnRSLeiWLIvM586",
+	"XjsOxfTCsoxPqSPcKTnqGt/A+AKG/b3OElQbHqBvPRVQI+u2wrPPfubZVVUatEkI/wA7y/RZhQWxGMOm",
+	"Lqqp3As8kVVs6/iB2BYZNUNwNyAy8B37+mLZF53mzSUsWsydTsTgEA/JRoTnSpdLaCZy07h5PpTg7sUQ",
+	"xsJ722B6Gp1s7qlrXhVJ45v7BMS/4Yx2PsjP6YOMEBhfIPjFt4A58v5ea5/qW5Rg8K8l7PA7Hj4xdzpn",
+	"s4kqYuIjN4yHoiIizDn+/xZ+VTF1dukKD9HfL16/YoWQ2OFGRu2Icfxln6kiT4WLDvuHh4f0HupDf2Yv",
+	"xc/77Kwowi9jXqvSTGLGKn3Sq12UWuSu5TlO8YWQMCAtyv2NTyF3y3eKNrp2O6uhFPbuCfIGH6BFL8sT",
+	"Gqk7fn9fzfs+7Ml8+b5GvjEUklOuzoJi/BnSMmmLdlU+uyqfr4yh/uzuDCu5sa3CToPp8uOb68KegR58",
+	"pB/WeZlat+jeBXr3bd15mr5CT5P0kosJc+depUi+d+lRIuW4oVu078P/cX9uZGHeVy0DjvPwSNCZKloh",
+	"o476OGcqh3wwajXMcN92MNA74Xdn1kTGi6J2PyJWF1m1m+O6puUfIois7vnfKOjZDMuU8kbQfSQMQ7jS",
+	"zbFMNywtusAXd26Mb9CNgefbBUS6c2V8ziQxbOFu2IzPmZBWecdGJ/Lott4MYkYHH/H/m6niVGf4MDS5",
+	"U8S/lZBvqDC5ez08kO5dquFL1+JAg/WK+QNNaFUL7uDw+3cFFWEgGcudEkeV31OM1ZoJpohg41r3V+ql",
+	"jW1oCmU6MjPnK+/4AwPg+OURdtPuon+pF/0XR1fcIwqEi96A3bqJq0horfRBpoURZg97v3U73J3+aeFD",
+	"dIHX6GD77E1VgPE96Z1+zCUB/1Mi81TlUDS7lhBkGHar7zPNhQkpmoQNwee+F9Q1aFaoGeh0jjP2WX6K",
+	"k78nM/1M8mJuhImU/rCmOq0Nl9mdYhmyNrxrG4qy3um6Gc1I6Z2tvrPVN+M/yBaWirWVusJUIiPGMnT0",
+	"UFMIONsRr38Ly50GWmBHvh8cL/a4v343Y0qvF2J2QrJnclwIg6jXnJVaDQuYsu8HVX3mlwWX44qPYfBD",
+	"Asvbzec/8Iwm+G3ynDB8iuG8xAP6DutGnea44yg7jnILjvKbzEFTUyBsag1QCDk2jUaQTpXA+31bnoKf",
+	"+1LYyF/BQmZf4ZS+SR5CS+vESILc9NkULFOaFTy7EnK8lPNK4qUEfhXaGE933GbHbW7BbV7xKfhW1xAI",
+	"jJgL0ZlpF4LeiM1oGPnI2l6p1bRclcD0kudY90lJ4ZD7/KPhPDDCPs60z8pKlwh87vikkiE/nLNRRBvz",
+	"3nS3mH12xgbuB+y62+zM22q9u4LhnQdFzn1TA2ZEScX8gsjMGBg+Ajsf+KpVZ3Wcht3sZpYaRlWyScpT",
+	"d9oG3sTt+9Xv3n214g3jfCYGubzQDmYZN10qZmeK8UJcwY4R7hjhLRjh38AynCCmGdFtldfCYrwOm5Vh",
+	"u4+b23EGjAndKdMJFk81cAsX9Nz99VMJA3zy1/ueCmEbw6TusN8O3558XMlvPeNwd53v5zo38wPTHVJ+",
+	"plKVQHKNGxzv5PLtNXNpJ0Amf/sCH3z0P60LWTZv8n3Bem92yXYtC79kou3sWbglyd64Y6Gnoma7wiSx",
+	"H4DMt+9g1vx6V2DxGTUejAsmAexkA8gccsYLt7j5YpsyX0aKXc+yDEoLIVGK4pKiKFjohrysXz+T+Zdz",
+	"ReNad/fzqxAqz2R+TyLlADOweLbYy3w5Ve+8+eCaVL2YKNf8+i5r7uvLmmsc+teeNbcT9cui/jvTuqGd",
+	"yXYtJnFPukCXtD4+PDqJcnWbLg6Q77Pjw8OTWNzXpx6jWAQYe2Rg7wu6yPvv5PHh8Ukt3alibd6nesMw",
+	"hTnYfXY+anjKEaOBYrJqFFumRwddxjVm8mNiALeYutSnwEqIXFil9t/JZaccGumNS3gXjTQ+eyey5noe",
+	"2Ou3NPSi3BIGyWOBMk4ZpXMYTDJr3IY6ZkLkseBXaOz+3hsoCz4njOhVPobGO/GVT/0buCj6PTpKkBns",
+	"nbktWz94/UZ4AXfpLl01a47gLFw+hEoJd85deTG9fceOO92T4wffE8+QTpvwepmagkFo3m+R+vqUrLl3",
+	"NkKVZ/X7+Cg9uYOr27kAP5e1dsHnmJaFXoPNtaibWGwHHxv/WucibOsRn0/GQkuC7tyFX6cNIZf1IEQ/",
+	"832TCbapUHKMhr94YHNivZ7bINP1vsiVd+4Art3HO1GvLkBfg94zIC2jR/fZwFgoB+z7nFt+wi4slD+g",
+	"dUIAcuR5pK487sE+G5C0j280Zv+DB8ZigBnITvxRW9B30lJvDuBTCiiaffYCUxwaqFo+kyFThZLYaR2/",
+	"lSkpKTzOVAlyn51JmrszGXM21mpmgjHG/RinDJeIzQi5YYMX3Ni9Z+6lvfO/Dtwt12CqKQ4f5+XBqt5J",
+	"DSVwREpUmhXAr/HHyhlec+9/PQsv8cIot1xDzX3wc7jJzFhVGoZoewSJ5ThLVZ6EBfkai4StdYGfXmlr",
+	"JRhZHhxCBTf+dGvbEgH+fBtWdAqRolJ7hVo71HIO1b6uH48O/3TUcHcd3mvPEwsfLNHzHu11m+8nYGaS",
+	"3WCAU65YEuj8Wc0mmrsUbS0bjC3veKc2TlahqrsTEV+DiHhO3X8WhcREFFgUoStpvmF5EPazUyIcHx4u",
+	"eg76jmkdHx438Kgst5Xxm9a4ExLQBZVq7dxYw5swh3vNofJjdDCC4BO5P2v5AvcoNf6rJZfdmbki7u9l",
+	"5KBhWQ5Ct9cFE3pnfH7jamx9Ab9hfkScZEPT0F+phzEQu+/vW88BQ66tY3sgrZ6TmsyzCWrGdeze53Xt",
+	"bt5XcvOa0FUNHUF8LYqB1ZWdjERhQR/w/I/K2GmwArvaD501m7OPxTVIj+Yt1YxlqpLWhIbqFKuSaqjy",
+	"eaqA3YA9awy6SX+h0KdFGDZV1+hhn/vm7Tu8k7u+Aw3qWKT+t/wK2BRrDHK0ld1/Ns/0bX75U7+To6+k",
+	"jjusVWwM05VArwqRzRttfdC/wIsC9HeGqZmsd8LRJZacCbsjygclyojE0yRMJ1aRVWxOnYvoOy0uaZzK",
+	"ErlkR+MGyUaq0qzgc9Cmz4bzZXppUhRq9MY2wAsQ/cOqIt9nv3sk9AF2PhxER7Nlf1T5GBw9grOsYumO",
+	"ByKyqhTZqhKdU9RHblBmc4Z78JbqKe+l7jBu8ueqXo4T6GIIuPfugV0VzS7mdlvG5TFZ8JrSpb6hKE0w",
+	"rMAIu7nVoJLuPg36bFBJw0cwoNo8oTUUcM2lHbCpk/e2SfdMjRYlIRsDwhdpkVnQBHDI0WFeQmb7bDCB",
+	"ohxVxQCR0Y1vDI5cmsoosUIQv0xpR0xpNlESjJ2j4xzdG0x7D/uoRjwnpVADQqWTax7Tv9Cbj4nSjtWR",
+	"42QxI3rZByWu4XnYtXtLIIojPDBra4+baDEbBCfFNKNG/+3FNXeM7uE1ND5Hm5nLkPmDyYwajKp0Bs6m",
+	"vDvOZ7UYj70PtMvCeBueuccbF8fowl5qcNBcEWdiMy4RonUITmMTWNOhRjuD4vMYFOfN8zAl1zcyJ/q9",
+	"skrI3zdNsVUIg+1oWUa17CF/kNBMlO/GhkHognyGHCPWIDOoG9LGcn7O/C3AXF23FkRDGyk9pS7WOnd/",
+	"q2QBxjQJMWIZoL0hm53j3J1F4yJ2kKMpmn32CxRloyuKl+I8vxYZRPGOLaqciDmtAcLd38wEW0EZsoBm",
+	"VMNQeECyGhIhFLNTixXcsqHmev5doo3uxcINv3tJ3r7cDyfGVzGVt56Ovq60pJ2d8lWI79vzw5Tcxg54",
+	"Bzxzu7cGbv2f7tGz8OSmRVy7uq2vrm6rfdArqrbaJT87HenueQJez5R2RKl+dG9Ddw96uGYH/uW1blbi",
+	"AcLCdAMGcI6PbXD7S9BGScbHGsBPEf2j4GfdeWncBkm7EhYapOMB/3K/fh/v0FCpArjsPcDloE3oyk92",
+	"f9xdjc92NUJPAK8843P9Rl9TQ1r6Nhels1E0DnQFpWW85NqeeNBjDQTb20d10FmQ2neNbij8OCrGDEqQ",
+	"vrrQp2X0g9VRcut2z/RZCaos0AQY8cwr4VMPQZYCV76wSkMk1ofrObi1P66e42dpPLgGXL277+ApG2Cr",
+	"7hyB2WIWb+wqs+tJuLMZPg8T/LWydQkR9UPZRj1YAJlvaAcHH93/QqVQnaiyCI/qfr+C9XzhusKjLj4/",
+	"VnKXQf7FUj2RXd1DZaTVtCFnnXwdK5VvcQE68mPeAM+/Xuq+Q7gglH4vA7fobkQ4312aL/XSYDIltd9O",
+	"XJotVeT1vUBJetxJCyISS051FnK8IiXoudLs6DGbClnZ0KZE+DQxSrbxHTZC1LylgguJPTNFqHqT2OY7",
+	"oW6/LkH+0+/ZfSrKr2nBm+nKR3dr9bbGTglILPbbubt3quuN+ZEjsQWhnYIu20p1DTzi4KP/aZ0C+7RQ",
+	"BurLvJlyiCWyO0i8L5ay8FAbpBXAF32l71Zq4XpJV1PaLYXdpzivpXqAVr95pkYox0nX3GfnlhXiGoy/",
+	"QrgGyCMOTuhyGyAAl2Mir2Uj7jxiPGqxMl8q1ScUmeiICtK+WX+RCrpwy17CmcC6cdMc5MQpyehc6TMD",
+	"0GdlZZkW44nF4UdKj6E5UjyZJYz+EOYm4Q2QM69UU/ovG2kwE1Zq5bZvxEQO0go7Z0q2POyNsYg6EkMh",
+	"hnafvfSdR3/WIh8T6P9bXdnJc4y7YX7wBIRmaib7TFXWiBywgr4+y8ZorYheag9V6BGGDQdCK5YrmIcO",
+	"CZltNOCI3+UZ5pclPvmUGzpL73CcTRSb8jkbQt0hiupLZjS4kjh+4+NgMl7wrnM/y2zzPDxegPGZjcpO",
+	"QOPfJQ7AzZVJLqAstbrmRdeu5ILqBU4c8atAp1wyJYs5IhD40jAjxtKRxQSyKwyyUQYFkoRh3795/pQ9",
+	"+enJ8Q/NsatcpLbuHKP+VelVR0OgBTyf/0+LMeiwNe8//X8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/weaviate/weaviate-go-client/v4/weaviate/filters"
 )
 
 // Held is one object as the index holds it, all but its vector.
@@ -78,39 +77,6 @@ func holds(name string, held, wanted any, before []Term) bool {
 // within reports whether each of some is one of all.
 func within(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
-}
-
-// Delete removes objects from the subject's tenant. Those that are not there are no
-// error. Like [Index.Put] it fails at once for a moment after several failures.
-func (x *Index) Delete(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) error {
-	for batch := range slices.Chunk(ids, batchSize) {
-		err := x.guarded(func() error { return x.delete(ctx, subject, batch) })
-		if errors.Is(err, ErrNoTenant) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("remove %d objects of %s: %w", len(batch), subject, err)
-		}
-	}
-	return nil
-}
-
-func (x *Index) delete(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) error {
-	ctx, cancel := context.WithTimeout(ctx, x.timeout)
-	defer cancel()
-	names := make([]string, len(batch))
-	for i, id := range batch {
-		names[i] = id.String()
-	}
-	response, err := x.client.Batch().ObjectsBatchDeleter().WithClassName(className).WithTenant(subject.String()).
-		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(names...)).Do(ctx)
-	if err != nil {
-		return classify(err)
-	}
-	if response.Results != nil && response.Results.Failed > 0 {
-		return fmt.Errorf("%d of them stayed: %w", response.Results.Failed, ErrUnavailable)
-	}
-	return nil
 }
 
 // Tenants lists the subjects that have a tenant, in no order. Weaviate answers with

@@ -30,15 +30,13 @@ from memory_nodes t
 cross join lateral (
   (select -row_number() over (order by b.said_at desc, b.id desc) as distance, b.terms
    from memory_nodes b
-   where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
-     and (b.said_at, b.id) < (t.said_at, t.id)
+   where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit @reach)
   union all
   (select row_number() over (order by a.said_at, a.id), a.terms
    from memory_nodes a
-   where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
-     and (a.said_at, a.id) > (t.said_at, t.id)
+   where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
    limit @reach)
 ) w
@@ -49,5 +47,13 @@ update memory_nodes set vector_sealed = @vector_sealed::bytea, model = @model::t
 where subject_id = @subject_id and id = @id;
 
 -- name: MarkIndexed :execrows
-update memory_nodes set indexed_at = @indexed_at::timestamptz
-where subject_id = @subject_id and id = any(@ids::uuid[]);
+with marked as (
+  update memory_nodes n set indexed_at = @indexed_at::timestamptz
+  where n.subject_id = @subject_id and n.id = any(@ids::uuid[])
+  returning n.id, n.kind, n.interaction_id
+), searchable as (
+  update memory_writes w set state = 'searchable', changed_at = @indexed_at::timestamptz
+  where w.subject_id = @subject_id and w.state = 'stored'
+    and w.id in (select m.interaction_id from marked m where m.kind = 'turn')
+)
+select m.id from marked m;
