@@ -83,6 +83,7 @@ train: ## Make Mirror's and TruthFilter's models from GoEmotions and the stateme
 eval: build ## Measure Mirror, TruthFilter and memory and write docs/evaluation/*.md
 	@go run ./scripts/evaluate-mirror
 	@go run ./scripts/evaluate-truthfilter
+	@$(BIN)/meai eval patterns --page docs/evaluation/patterns.md
 	@$(WITH_STACK) sh -c '$(BIN)/meai migrate --config "$$MEAI_TEST_CONFIG" && \
 		$(BIN)/meai eval memory --config "$$MEAI_TEST_CONFIG" --page docs/evaluation/memory.md'
 

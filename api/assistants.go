@@ -29,7 +29,7 @@ const assistantsPath = "/mcp"
 // the caller may do, how often, what is a valid request and what is audited is decided
 // there, because a call goes through the server once more.
 var assistantTools = []string{
-	"queryMemory", "storeMemory", "getMemory", "relatedMemories", "listFacts", "correctMemory",
+	"queryMemory", "storeMemory", "getMemory", "relatedMemories", "listFacts", "listPatterns", "correctMemory",
 	"previewForgetting", "confirmForgetting", "getForgetting",
 }
 

@@ -33,6 +33,7 @@ type MemoryReader interface {
 	Related(ctx context.Context, subject, node uuid.UUID, depth, fanout int) ([]memory.Relation, error)
 	Whole(ctx context.Context, subject uuid.UUID, t memory.AsOf, after uuid.UUID, limit int) (memory.Page, error)
 	Facts(ctx context.Context, subject uuid.UUID, t memory.AsOf, entity uuid.UUID) ([]memory.Fact, error)
+	Patterns(ctx context.Context, subject uuid.UUID) (memory.FoundPatterns, error)
 }
 
 // patience is how long a request waits for its memory that asks to, and does not say how long.

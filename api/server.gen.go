@@ -603,6 +603,30 @@ func (e MeMethod) Valid() bool {
 	}
 }
 
+// Defines values for MemoryEchoKind.
+const (
+	MemoryEchoKindEmotion MemoryEchoKind = "emotion"
+	MemoryEchoKindEntity  MemoryEchoKind = "entity"
+	MemoryEchoKindTime    MemoryEchoKind = "time"
+	MemoryEchoKindTrigger MemoryEchoKind = "trigger"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEchoKind enum.
+func (e MemoryEchoKind) Valid() bool {
+	switch e {
+	case MemoryEchoKindEmotion:
+		return true
+	case MemoryEchoKindEntity:
+		return true
+	case MemoryEchoKindTime:
+		return true
+	case MemoryEchoKindTrigger:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryEdgeRelation.
 const (
 	MemoryEdgeRelationAbout       MemoryEdgeRelation = "about"
@@ -684,6 +708,30 @@ func (e MemoryOrigin) Valid() bool {
 	case MemoryOriginStored:
 		return true
 	case MemoryOriginTold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryStorylineTrend.
+const (
+	MemoryStorylineTrendChanging MemoryStorylineTrend = "changing"
+	MemoryStorylineTrendHeavier  MemoryStorylineTrend = "heavier"
+	MemoryStorylineTrendLighter  MemoryStorylineTrend = "lighter"
+	MemoryStorylineTrendSteady   MemoryStorylineTrend = "steady"
+)
+
+// Valid indicates whether the value is a known member of the MemoryStorylineTrend enum.
+func (e MemoryStorylineTrend) Valid() bool {
+	switch e {
+	case MemoryStorylineTrendChanging:
+		return true
+	case MemoryStorylineTrendHeavier:
+		return true
+	case MemoryStorylineTrendLighter:
+		return true
+	case MemoryStorylineTrendSteady:
 		return true
 	default:
 		return false
@@ -2027,6 +2075,41 @@ type MemoryCorrection struct {
 	Text string `json:"text"`
 }
 
+// MemoryEcho defines model for MemoryEcho.
+type MemoryEcho struct {
+	Confidence Score              `json:"confidence"`
+	Emotion    string             `json:"emotion,omitempty,omitzero"`
+	EntityId   openapi_types.UUID `json:"entity_id,omitempty,omitzero"`
+
+	// Evidence The turns that show it.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	First    time.Time            `json:"first"`
+	FoundAt  time.Time            `json:"found_at"`
+
+	// Frequency How often, in words.
+	Frequency string             `json:"frequency"`
+	Id        openapi_types.UUID `json:"id"`
+	Kind      MemoryEchoKind     `json:"kind"`
+	Last      time.Time          `json:"last"`
+
+	// Occasions Weeks, days or parts of days on which it could have been so: those on which the person wrote.
+	Occasions int `json:"occasions"`
+
+	// P How likely chance alone would do it; left out where there is nothing to test.
+	P        float64 `json:"p,omitempty,omitzero"`
+	Strength Score   `json:"strength"`
+	Text     string  `json:"text"`
+
+	// Times On so many of the occasions.
+	Times int `json:"times"`
+
+	// When The time at which it comes, such as `sunday`, `evening` or `november`.
+	When string `json:"when,omitempty,omitzero"`
+}
+
+// MemoryEchoKind defines model for MemoryEcho.Kind.
+type MemoryEchoKind string
+
 // MemoryEdge defines model for MemoryEdge.
 type MemoryEdge struct {
 	// ClosedBy The fact that took its place, or the memory that denied it.
@@ -2081,6 +2164,15 @@ type MemoryKind string
 // MemoryOrigin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
 type MemoryOrigin string
 
+// MemoryPatterns defines model for MemoryPatterns.
+type MemoryPatterns struct {
+	// Echoes The strongest first.
+	Echoes []MemoryEcho `json:"echoes"`
+
+	// Storylines The newest first.
+	Storylines []MemoryStoryline `json:"storylines"`
+}
+
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
 	Emotions []string `json:"emotions,omitempty,omitzero"`
@@ -2098,6 +2190,27 @@ type MemoryQuery struct {
 	// To Said before this time; later than `from`.
 	To time.Time `json:"to,omitempty,omitzero"`
 }
+
+// MemoryStoryline defines model for MemoryStoryline.
+type MemoryStoryline struct {
+	Echoes []openapi_types.UUID `json:"echoes"`
+
+	// Evidence The moments that it joins.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	FoundAt  time.Time            `json:"found_at"`
+	From     time.Time            `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+	Strength Score                `json:"strength"`
+
+	// Text Its arc in one sentence.
+	Text  string               `json:"text"`
+	Title string               `json:"title"`
+	To    time.Time            `json:"to"`
+	Trend MemoryStorylineTrend `json:"trend,omitempty,omitzero"`
+}
+
+// MemoryStorylineTrend defines model for MemoryStoryline.Trend.
+type MemoryStorylineTrend string
 
 // MemoryUse defines model for MemoryUse.
 type MemoryUse struct {
@@ -3172,6 +3285,9 @@ type ServerInterface interface {
 	// RelatedMemories See what a memory goes with
 	// (GET /v1/memories/{memory_id}/related)
 	RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error
+	// ConsolidateMemory Look for patterns now
+	// (POST /v1/memory/consolidation)
+	ConsolidateMemory(ctx echo.Context) error
 	// ListFacts See what is known of me and of those I spoke of
 	// (GET /v1/memory/facts)
 	ListFacts(ctx echo.Context, params ListFactsParams) error
@@ -3196,6 +3312,9 @@ type ServerInterface interface {
 	// GetMemoryImport See how far an import is
 	// (GET /v1/memory/imports/{import_id})
 	GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error
+	// ListPatterns See what keeps coming up, and the threads of my story
+	// (GET /v1/memory/patterns)
+	ListPatterns(ctx echo.Context) error
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
@@ -3854,6 +3973,15 @@ func (w *ServerInterfaceWrapper) RelatedMemories(ctx echo.Context) error {
 	return err
 }
 
+// ConsolidateMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) ConsolidateMemory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConsolidateMemory(ctx)
+	return err
+}
+
 // ListFacts converts echo context to params.
 func (w *ServerInterfaceWrapper) ListFacts(ctx echo.Context) error {
 	var err error
@@ -4026,6 +4154,15 @@ func (w *ServerInterfaceWrapper) GetMemoryImport(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetMemoryImport(ctx, importId)
+	return err
+}
+
+// ListPatterns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPatterns(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPatterns(ctx)
 	return err
 }
 
@@ -4668,6 +4805,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
 	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
 	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
+	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
@@ -8387,6 +8526,120 @@ func (response RelatedMemories503ApplicationProblemPlusJSONResponse) VisitRelate
 	return err
 }
 
+type ConsolidateMemoryRequestObject struct {
+}
+
+type ConsolidateMemoryResponseObject interface {
+	VisitConsolidateMemoryResponse(w http.ResponseWriter) error
+}
+
+type ConsolidateMemory202Response struct {
+}
+
+func (response ConsolidateMemory202Response) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ConsolidateMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory400ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory401ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory403ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory429ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory500ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory503ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFactsRequestObject struct {
 	Params ListFactsParams
 }
@@ -9563,6 +9816,126 @@ type GetMemoryImport503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetMemoryImport503ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatternsRequestObject struct {
+}
+
+type ListPatternsResponseObject interface {
+	VisitListPatternsResponse(w http.ResponseWriter) error
+}
+
+type ListPatterns200JSONResponse MemoryPatterns
+
+func (response ListPatterns200JSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns400ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns401ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns403ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns429ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns500ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns503ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -14383,6 +14756,9 @@ type StrictServerInterface interface {
 	// RelatedMemories See what a memory goes with
 	// (GET /v1/memories/{memory_id}/related)
 	RelatedMemories(ctx context.Context, request RelatedMemoriesRequestObject) (RelatedMemoriesResponseObject, error)
+	// ConsolidateMemory Look for patterns now
+	// (POST /v1/memory/consolidation)
+	ConsolidateMemory(ctx context.Context, request ConsolidateMemoryRequestObject) (ConsolidateMemoryResponseObject, error)
 	// ListFacts See what is known of me and of those I spoke of
 	// (GET /v1/memory/facts)
 	ListFacts(ctx context.Context, request ListFactsRequestObject) (ListFactsResponseObject, error)
@@ -14407,6 +14783,9 @@ type StrictServerInterface interface {
 	// GetMemoryImport See how far an import is
 	// (GET /v1/memory/imports/{import_id})
 	GetMemoryImport(ctx context.Context, request GetMemoryImportRequestObject) (GetMemoryImportResponseObject, error)
+	// ListPatterns See what keeps coming up, and the threads of my story
+	// (GET /v1/memory/patterns)
+	ListPatterns(ctx context.Context, request ListPatternsRequestObject) (ListPatternsResponseObject, error)
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
@@ -15314,6 +15693,29 @@ func (sh *strictHandler) RelatedMemories(ctx echo.Context, memoryId openapi_type
 	return nil
 }
 
+// ConsolidateMemory operation middleware
+func (sh *strictHandler) ConsolidateMemory(ctx echo.Context) error {
+	var request ConsolidateMemoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConsolidateMemory(ctx.Request().Context(), request.(ConsolidateMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConsolidateMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConsolidateMemoryResponseObject); ok {
+		return validResponse.VisitConsolidateMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListFacts operation middleware
 func (sh *strictHandler) ListFacts(ctx echo.Context, params ListFactsParams) error {
 	var request ListFactsRequestObject
@@ -15531,6 +15933,29 @@ func (sh *strictHandler) GetMemoryImport(ctx echo.Context, importId openapi_type
 		return err
 	} else if validResponse, ok := response.(GetMemoryImportResponseObject); ok {
 		return validResponse.VisitGetMemoryImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPatterns operation middleware
+func (sh *strictHandler) ListPatterns(ctx echo.Context) error {
+	var request ListPatternsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPatterns(ctx.Request().Context(), request.(ListPatternsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPatterns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPatternsResponseObject); ok {
+		return validResponse.VisitListPatternsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -16554,321 +16979,331 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P15cxs3tjeOvxUUf7cqye9Sa2zPRKqpW4rHnmjGSx7LmVQ9Yz8i2H1IImoCPQBaNMfl9/4tnAOgu0k0",
+	"7P15cxs3tjeOvxUUf7cqye9Sa2zPRKqpW4rHnmgmXh7LmVQ9Yz8i2H1IImoCPQBaNMfl9/4tnAN0o0k0",
 	"F21eLv9JZKm7sR2c/XzOx16mpqWSIK3pnXzsTYDnoPHH8xympbIgs/kbKAs+h9z9OgeTaVFaoWTvpDew",
 	"uoIBm01AMjsBdgVzNuOGGQDJhjBSGvZ7/Z7JJjDl7nWQ1bR38q+ee6/3vt+z8xJ6Jz1jtZDjXr/3YW+s",
-	"9twv98yVKPcUDsSLvVIJaUH3Tka8MPDpU7/3QmWcZrE4qbcTYBJmTINRlc5wBhr+XQntluBGbs5opPSU",
-	"295Jr9JiT8MINMgMeotTc0P+Gv98VpaFSG2IG3vGhWV2wi1uxVhzaSFvb8PNl/2GW3ghpsIuj/27G1IY",
-	"VsDIMjViwLNJn42UZvCBT8sC2OBdz8ylnYAR5l3vVP/l8U+n9i9HgxP2+CfmtgiMNUyqWZ9xmTMlgU2V",
-	"BiYk45ZNlbGMMwOZkivX05rnr6oQ2Ty9U4V7wNBeOfJRJWg8VJapSlrDhFy5gH//5cnh6ewvTw4HJ+zJ",
-	"Yb0CId0/aaJm7UzB6vnZCLd5cZIX9Se6KWgqpJg6sj6KRONObQy698kNUHLNp2D9vTorS62ueXH+V/cv",
-	"4UYpuZ30+j3Jp+5d7h+4FPmGhFvhk8sre2YyXuB+dg4G8ZHbD9fgGP+AxImfsWteVOBIc64qzbKJEhn0",
-	"8a7iIV+DnrMpGMPH0GdHzCp2/PgxuxZGDAtgZxdPz89ZNuGaZ2433angkohr1YtqTGTPzWTl4fEPL0CO",
-	"7aR3cvz4cd8dZvj3kTs6a0G7Mf7fv969+3B8tPfu3Yc/PXv/3/+V3gF3WXm2csdF/cztt5w40vJWv3n+",
-	"lP3p+NHhPhs4bvSXVwP2vb8O/XiVnxwyriEwqB8YN1cGD8JdRS7NDLS7SXYiDMt4Ueyz13YCmpWRDRr8",
-	"gBhLpYnD+XvaO+nhsEeHXUfkJ95xEo+Pjm8jGi7AmFVHYOjvt93+T+5lUyppAG/2zzx/QxzI/StT0oLE",
-	"H7mTFiStDkqthgVM//sPQ6KrHu6/NIx6J73/30Etkg/or+bgV3qLBl3mo57xOeY/5YWbtzuOT/3eUyVH",
-	"hcgefEJ+h92E1DXofks5qAzkSGdGTcFOhBwzKAzQQ1O8ce7FHDKRQ95nSJHCsBK0UZJNuBNRcYg5WFzq",
-	"c6WHIs9BPuxa/d0AzaZ8zqSyLFco0Bbn/Z1hObfcrWwIuGbN3UYoXOxYScBlIAuRvHjIVbyuNJsKY/kV",
-	"zeGVss9VJfMHphrHSuhoq2zCiDBGYRNpk3F6b5V6wfUYHpqohyqfI/WhTmQnXLInj9g/xM9hVi+5nHsO",
-	"YB50ckqxKZfzWgFy2ybVbJ+dS5ZzOXZXcGD4COx8wDKutQDDJlCUjBcF3jvDp6goNyyAlqqZmpp/9qB+",
-	"sKn47dWa30Yv+8eDRrYXVbKVb9fKG27Mb5JXdqK0+A88NPkGPoA0bNmVVDOJlPGb5NdcFHxYPCjJXkTu",
-	"ar1hIAFyyFmugKZIMn6fvdVzxsdcSDYTdhLJgS3oUafuJfygMzKUsX51pVaZU9oeeH3xSgrD/n7x+hUb",
-	"VhaXNfPL5eaKBI2fp6nKUmkL+UvIBX+L0vzzTBc3vzGYG8SpWr+9fb73533U7PwX0WL49dzr06V2FpIV",
-	"pG9kGriF/JLblraScwt7VkwTNqxT0EqhwWz1jsg30IacLnStrracjlYFrUVYmJqEfRbf4VpzZA4mU+V2",
-	"73xqKnn/6pHWhwPHr/Wbm9napdpHoYZ/QIYsjg7kV04iqH0oVzBvT24VufiTTaxSwgd7mVXaKL1+87fR",
-	"jZs7gXNNLjD/ozJ26q9Fe4FDyHhlILnvw3mHV8KpfTx3zMcq5C8Fn4P+zpn+GsxEFWg91DSjKsdM4sxk",
-	"NR06Dt/v4XvrtvW5KCzoF/jo4prpAzjVflzL6j0wy5vA8Y8kYjY76XpHE6dddvhI/gkadVw1wk2jxxyj",
-	"GCnv11o2CZuL9d/t1/NNrlTyYm5EYplDbkS2bmk/u4eeTZWbs9mcFvuO845Ejt62NUNcZEqDm2qmhZ/o",
-	"qsef0lNbTCWHseb5wnmuZUVwXU8/4QZUOve+LVMCv4qmNfi9Qv/FJsTzLIyTmINbiDTCzjfewytBmn1w",
-	"xcKHUpMt1ev3UH+kH4P79NJrlY5bTnlRXFpeXDmamg7FuFKVWfbj4kWV48pzyEU30M9Pf2WP/sQsH++n",
-	"hIJTUzbnoa8A8uSd0mLK9fzS73byQL3mIuT4kgZa5kDRuXeY4EbkUmmMsvm0/YVJSjhwZ5rRFUwwU+DZ",
-	"hIWHmOFzw4ZzJqyBYkRG9EhpQBePnxYbCW3sKYNpaefRW0/2lpLgbNDaprEzKK5hY+K88BN5AzzvEtnV",
-	"eAwGpWtZasWzybZC/5oX6Yv2XKspq2RZADdcWidews9piTLlH6KzNp7t3tHS4S6KSndplomqef9aDC1J",
-	"Gw2O0Tzlvuez9TLDHejYusgHG9eswcMW6XoVz284rHieC+KPvzaEAHLI/oJcsPDBLrjs/nx4eLjKe/r/",
+	"9twv98yVKPcUDsSLvVIJaUH3Tka8MPDpU7/3q8o4zWJxUm8nwCTMmAajKp3hDDT8uxLaLcGNHM9opPSU",
+	"295Jr9JiT8MINMgMeotTc0O+rv98VpaFSG2IG3vGhWV2wi1uxVhzaSFvb8PNl/2GW/hVTIVdHvt3N6Qw",
+	"rICRZWrEgGeTPhspzeADn5YFsMG7nplLOwEjzLveqf7L459O7V+OBifs8U/MbREYa5hUsz7jMmdKApsq",
+	"DUxIxi2bKmMZZwYyJVeupzXP16oQ2Ty9U4V7wNBeOfJRJWg8VJapSlrDhFy5gH//5cnh6ewvTw4HJ+zJ",
+	"YbMCId0/aaJm7UzB6vnZCLd5cZIXzSe6KWgqpJg6sj6qicad2hh075MboOSaT8H6e3VWllpd8+L8r+5f",
+	"wo1Scjvp9XuST9273D9wKfINCbfCJ5dX9sxkvMD97BwM6kduP1zEMf4BiRM/Y9e8qMCR5lxVmmUTJTLo",
+	"413FQ74GPWdTMIaPoc+OmFXs+PFjdi2MGBbAzi6enp+zbMI1z9xuulPBJRHXahYVTWTPzWTl4fEPv4Ic",
+	"20nv5Pjx4747zPDvI3d01oJ2Y/y/f7179+H4aO/duw9/evb+v/8rvQPusvJs5Y6L5pnbbzlxpOWtfvP8",
+	"KfvT8aPDfTZw3OgvLwfse38d+vVVfnLIuIbAoH5g3FwZPAh3Fbk0M9DuJtmJMCzjRbHPXtkJaFbWbNDg",
+	"B8RYKk0czt/T3kkPhz067DoiP/GOk3h8dHwb0XABxqw6AkN/v+32f3Ivm1JJA3izf+b5G+JA7l+ZkhYk",
+	"/sidtCBpdVBqNSxg+t9/GBJdzXD/pWHUO+n9/w4akXxAfzUHr+ktGnSZj3rG55j/lBdu3u44PvV7T5Uc",
+	"FSJ78An5HXYTUteg+y3loDKQI50ZNQU7EXLMoDBAD03xxrkXc8hEDnmfIUUKw0rQRkk24U5E1UPMweJS",
+	"nys9FHkO8mHX6u8GaDblcyaVZblCgbY47+8My7nlbmVDwDVr7jZC4WLHSgIuA1mI5MVDruJVpdlUGMuv",
+	"aA4vlX2uKpk/MNU4VkJHW2UTRoQxCptIm4zTe6vUr1yP4aGJeqjyOVIf6kR2wiV78oj9Q/wcZvWCy7nn",
+	"AOZBJ6cUm3I5bxQgt21SzfbZuWQ5l2N3BQeGj8DOByzjWgswbAJFyXhR4L0zfIqKcmQBtFTN1NT8swfN",
+	"g7Hit9dofhu97B8PGtlerZKtfLtR3nBjfpO8shOlxX/gock38AGkYcuupJpJpIzfJL/mouDD4kFJ9qLm",
+	"rtYbBhIgh5zlCmiKJOP32Vs9Z3zMhWQzYSc1ObAFPerUvYQfdEaGMtavrtQqc0rbA6+vvpLCsL9fvHrJ",
+	"hpXFZc38crm5IkHj52mqslTaQv4CcsHfojT/PNPFzY8Gc4M4Veu3t8/3/ryPmp3/IloMr8+9Pl1qZyFZ",
+	"QfpGpoFbyC+5bWkrObewZ8U0YcM6Ba0UGsxW74h8A23I6ULX6mrL6WhV0FqEhalJ2Gf1O1xrjszBZKrc",
+	"7p1PsZL3rx5pfThw/bV+vJmtXWp8FGr4B2TI4uhAXnMSQe1DuYJ5e3KryMWfbGKVEj7Yy6zSRun1m7+N",
+	"bhzvBM41ucD8j8rYqb8W7QUOIeOVgeS+D+cdXgmn9vHcMR+rkL8UfA76O2f6azATVaD10NCMqhwzqWcm",
+	"q+nQcfh+D99bt63PRWFB/4qPLq6ZPoBT7ddrWb0HZnkTOP6RRMxmJ93saOK0yw4fyT9Bo46rRrhp9Jhj",
+	"FCPl/VrLJmG8WP/dfjPf5EolL+ZGJJY55EZk65b2s3vo2VS5OZvNabHvOO9I5OhtWzPERaY0uKlmWviJ",
+	"rnr8KT21xVRyGGueL5znWlYE1830E25ApXPv2zIl8KvatAa/V+i/2IR4noVxEnNwC5FG2PnGe3glSLMP",
+	"rlj4UGqypXr9HuqP9GNwn156rdJxyykvikvLiytHU9OhGFeqMst+XLyoclx5DrnoBvr56Wv26E/M8vF+",
+	"Sig4NWVzHvoSIE/eKS2mXM8v/W4nD9RrLkKOL2mgZQ5UO/cOE9yIXCrRKJtP21+YpIQDd6YZXcEEMwWe",
+	"TVh4iBk+N2w4Z8IaKEZkRI+UBnTx+GmxkdDGnjKYlnZee+vJ3lISnA3a2DR2BsU1bEycF34ib4DnXSK7",
+	"Go/BoHQtS614NtlW6F/zIn3Rnms1ZZUsC+CGS+vES/g5LVGm/EPtrK3Pdu9o6XAXRaW7NMtEFd+/FkNL",
+	"0kbEMeJT7ns+2ywz3IGOrav5YHTNIh62SNereH7ksOJ5Log/vo6EAHLI/oJcsPDBLrjs/nx4eLjKe/r/",
 	"3r37cHj4/v//X2uFFn48OWfvGE+I48yuFcD+5TP61k10Z++Q2vodsxVj+Kt/I3UNcjH2h7Vg6v1ytnf8",
-	"+InTE9D4gQ88swWaGhRNgLzPuGFqNCqEBBZCDIYZMZZM2P0HthXaIZE05XWzhZokNHDTwdu91AK9ofES",
-	"CHBxb39RM3KuKMcyDZtWxjI+1tDUv2K8p98zlltoytcSZE5aejgLFK6jyuBPtMt5Uoi6R7bY/pSh465G",
-	"a7+bOxM3MEy78YEm7XabR5EmV13YM7qeUeEo4JoGyyHT89KSsmGdftLvAdfF/DKHAvARdQ1aixwuR1wU",
-	"7h/JjQojpW2ySO6bq+uB1Xwu06yecnJjjQFj0vZZU5VdCNZPYar0/LKq/VGDE/RFTKDIyQNkvPsEzQ3y",
-	"t1tnnbHBVGit9MLLwhoWRNCC46u/hXgf8aIY8uwqpSw6cVBH0zVcC5hB7pMLJlzmfSf0KwPMzR547rig",
-	"U2rwnejrKrkxSS73R5WPIWzlKpr4e3zQ3XL0pa7VjeipmxJBPbWGdF9NDzeT53yoqq6EAkcJeAbkLcRN",
-	"vBu53+81dPMNdOUXfAhF04LJYcSrwt091BkWPW6DXPORHZw4+hg6RVlE9wORNmU5IPH737vL7OiHy+gc",
-	"HQQ7KH5IjUagoytjus8GbvjBCeNyXoezMBzqOR5OpGFSub1oazmrrJ/wlQy05UIiQV1zLYi0nAQXI5Fx",
-	"UhwzJSVkXjkdazXDwGempNViWPnf88oqqaaks05LsF7r1FA4Li/BpI26Kf9wTrP6afkSB6WwfQjnkj2T",
-	"40KYyd0RzsYKY5UL+3QC2RXes6SzLm27l9WwEBm7gjnqTWPlmNy+0uODDwdTlR+YapoPD6SywGZaWDBO",
-	"h2JvtdMNIu+Zq8qxHvS4zyRzgk2AZppjFJ1srYlIcyX3Xnpq7rwd8bkr+f3T44tfmS3UeC+Ly+yzZ/nx",
-	"48dHP/2wn3a5qvXKstu4X7iZIKsT/4EVahE4ysINYJmTz6ZldwlpnzxqmtGpHJn2ceJ4fp5+I/p4Ut1H",
-	"rKQRBuMUy2c80mraktObTKnfm3CzaKVuvGNLN0NtPYGFPcFF4IfizDp345m0et5pI9UZGiWfF4rn+zlk",
-	"iszGJVrhmVWJ7JLXJf93BUzkZHAoxjOf4bb8hYbNtmwsyBw+rN6aw9TZ1Pw/Ka1oPxjdrHq9pqJ92vi2",
-	"/fLy7CmusHbkcQ3sCkqLHH42AQ3JVfsT6fxiPcvvDBPpnVOVzdS0ZUmYKsswhIeiTgr8wenFHeZDbR0t",
-	"KlXuxPe77CCvPySDNWl1TtA8b2KjIAn4TwSC80MF4yXsRCfF473rMor7TEg25AaePNrvtUXM2d7/5Xv/",
-	"Odz76b8P3n989OOnvySVFBziXGZFZbyu0r5Yd8kpbnojCuCjtLhw7HnuZJjAmChONl/YkzjYcG6TVn0Q",
-	"AbdhYeGkPXvHGa9nZmmDzsuc7fac+OJ6g27hrgwNSCfUfdjKOFNiDLcVcmEFqYW3AyppJYBPvVY+nPuJ",
-	"DaHwTEqDAa6ziTOKkAcubN7VlCeYwmtiS0Z8YOiOjGEKxkcWNHvmXiONWUJlNS82j190+7qhc5l+Psd/",
-	"dgzzbyrsR5/ZiTJew+JMYx4Im6mqyNlYbOG3XuOAFzHytzStUhlhxTVmro45/RSDIXe7QYtU0/Ak4ym2",
-	"5pqipacxYLag+Qq5RYyFvvIPJ3YT26WrAjroVPIpmCDx8Dk6uJHwCaNbxP3hGvQGcS6a60V4ekm7DH/o",
-	"+z0I8+/ePbQgUukX9x+LXHTgqByKlgumLr2g3eWFMz+8p/qUDao66+UyOGrwJYz2eB7iHTcimmp9UuxE",
-	"NmGFsLYAzK1Bw7ngQoKxXikS5ibungdxnsQQyUrPSYOyl7Y7m4givzTwoeLFpU8TcitGClYjVufO+32n",
-	"WoXoO6i9VqgyDnl21XQKmEq4U8I7XIwuJ1w7FZ8PK4OuUczau7TqkvzOTrxALjJeXMIU9BiNnX5yjkld",
-	"cOFaNLRKqaR3HGROMer3xLQsRCa8pzf8KKZTIbu+HoMWHb7XDb3w/uEmFQ2VKoDLm8Vfkk5V9HvHkVqf",
-	"TVHIX6EEmbvt7uADU1EUwifX3yCGTDnpH7cJSfwu7ERVJP7oGZbHWbKXcCbClXbicX6KaX34gkRi8rpg",
-	"uBgNQ6Cx28ZyW7X8T1XpdkvNZIIEFnYaFxW/0YoqtLYrteHPaqdge6NRx0lulcHchs0SIJbygdxHwydW",
-	"zOdFGH1Zyo0AimaepSnVFUimRqd4AMxZ7zW3RY5NNVqVbTIER5qzCRTIBuQH798bAXcE6/hLIdAz1++N",
-	"tQCnPRue+9/kYEousKBiQns/rkRh8UtjpPiRroyl6iqM2hheIgP1/uU/gBeqMnO89BNehSyQTMlR5ZND",
-	"TKVLLZA9jd2XbIXs6w81p9A4/ivjuICJKlHNV9fesUgzziotlA+Xey0pyVDq0qWUJ8PJnALy8ZbB2NaL",
-	"lKu2liVlhTJbDuNf2XSAG0SiN4yyNkqNNnr+LpXCAq67rstEjCdOhcBHaiFpVZGfskOfuy6BKjsaGRs/",
-	"rrOCpbLoCe+wKKLLcobaD3d3lMwnoZkBfS0yspc2GWXLE2t4c1YaApHsX/sXbqH5NmLRm415gY9jwk6H",
-	"A+v3iZp66YExI/SOc8lU8AieMiWLuVcw3SFm3GBk0DFCsh4raUXhP0JXpWVMdxFnJUmrunVEPGEBhOB3",
-	"K8pNFLxIVUkJsXRqDak54TIvvKeuMHDJC1L0KqmBZxPMml/NATt8ILX2uXnSWc1VP1dguznt1Xt5sZhI",
-	"oUrA4FWDi/eadNELrDe9n53JmmdozPRJTAtrmLFc2z07qWtN2fe/SZGpHNBzynCJP7CqZFYRUXsNq4/v",
-	"g8z37CTheSErY40rr1vLcdNa94Eu9Qbf7eMUUtv+3IcHFibc2LNIYGtv6pJTc1NpNQLt9d1ldbR7W2pn",
-	"+8o0UT6F/Jm0kTNqH3bcMGu2wRK3GOaaFyK/XApBrRQV+M4G7P6f4bk0l4vRjkACKvwirr01v8bAjbNo",
-	"pCx2kU3CuzQKv96IKyHtrXN90SeTcwDIQ/JIR1rDytH9628nwe5qqGMLEQUhMyD9HaOdlbTmFPWVoz8f",
-	"spzP27HP1ZUv3LqfNpzcG3p6yaDFBcaPNea+aqPexKGjjIKiHFUFclNE5nA/GD5yPwitMWGrw/Jvb9+6",
-	"tJP2fj7zaYqYgjyiZApS+JqvUqLuwm/aB71QU7/stI0D+CK97wzzXqsNMgN9GvyaDxdiqLmeL2Q5HN8m",
-	"yWH5BAUU+TOtSUAv7kHzRIcqn8dqTsrr13MKf02S5xil9rJ0xOI6/3f2/ZvnT9mTnw6PfmBC+qwZN9hp",
-	"LG/weZLWu387wowdeZtLQaNePbX4WpK4GzU/jX3wtIvZLRMlwVDOTHAtusOVvM3dGrSt9BhsuCwL3l8l",
-	"R0JPtzUNkWdskPPaUAgSUe6xAtN3totTYBsbXG9HO3e3/YnfUAGPbIxLNnR6jV/P5ixspPRYWQvyPmxX",
-	"zFUUXXEFrGdgR4eHMeXZR4DUKaZvIaZIScmCaJFsXs5glYb8JWZKpstKfAbidnWOkIEo18uiSHBv/Atb",
-	"xA2WE4/DVENpgjveXuPc1vvxSJUI1hER78IerK2WXF5UIme1AF9Nt/m9WBqogJG99dXizAdPPYASw7xk",
-	"NlKVzCkSOuM6N8lLR6lZKRbqk7YwYczRJxbdCxOit2ZuLMm+ZW0Q9LbehoUzDJvrN6j9yTjp1Sd3AQVE",
-	"P9KtJDwLF9vZTQxQU+4zztxS0JLiqAeA98OsFPv0dmq/Q35nWfAMPBCHHPepvp12n9deDF8AcSdiux8T",
-	"zjrKYDENlVs3KQqsIyG45W/OeZvMcXO7rM7efOyX5/95lEhZc2fQsYqJKnLj0ZrqgzW+4vEOd5Ly5lbt",
-	"I2WB11t4yqSaxXCHsJtuaYqd/AK8IAOxTXXJwMj79NU1YhMtJ4ZJwhupy3jeduYuusQzKLf1It/An0aZ",
-	"xD7Rd5Uka8z2qX9jC1G2scegrLaZyTk+v8U8CiGvzBYDvMDnG7hQ6959E57bRs7fS/S830TF2mTzN/It",
-	"N/amdi5bKDd3DlxYKDeDdGihegWdpXkxwtDhXNfcsqc1pW9RSoFKkk7iIIScC19XIwx6z88vXrMfj548",
-	"2TtivCgnfO/4tAnAZhXjjHIZfDYNii4/zHcexQcjg+1011f/t8n7wrSWEiDffzz+lGS+KDrbGcM+Cc5q",
-	"jnZZg8sf3YLLozapKnO5bbjKsahLNbrMeSufYaq09PV2Tr5KhbFLuAb/WynGE5tWfVeRw3lgNjeok00U",
-	"GARMsCgz620+ZyMheVHMMSTGpnOG2e2aTdSMnWO02efh4b8zLr+zTk0tmZnwKyHHD19pscQDE67kkE+3",
-	"KeBqm4tu/paBYrTtG8YsEd3al6IasPk7M6WvRoWadQJG4F8JdBHYW5iWSvOC/Xbeb0TUhCFjfVzpxdCZ",
-	"FmuPEHenXnIrRyPKIn9Ya046HZdq3OLNuXxTuUkFkzeRw246UQDfOqf3ToNerT3ZUPzE8NdCDiC6Eq4h",
-	"H5yQaZr365hVSPuJ1j7G0NkgSEGs2GQzURRsGCQM5O4B/+PgpCl7vGtIA8+beSphBg3x2qu1yaQqvLCu",
-	"ynxOFXZDBefGyt9OkXInbkwFeRd0WQ6Wi2ILfKxkpd4/AEpH0NxgrR25ADmW+jqxuh4f6QrBgcNkUsv4",
-	"e7M6uBsDKmGjjnxghE14zqbqGnLi69x6HKeNXZKrsaNugKIUw3NLGipmB77VlZ2QP/07wzDn2KDRX+ew",
-	"YZ4rmwqDWaP4gehScaqtNawQxrLvMTMZvfZeew3gfEaFeu3+O+mUGfSDYaTlh32GcUWstkJ2NoHsCmu+",
-	"5wqf5PaE/A91ua37ZiWDa2v/nWwwrPr3oRSW5yKzHbxqpPnUu/w3T2lGWLHNLyPGKeJ53A4OjPadnCJY",
-	"MZ6zSuagk+7EbTIl0R+RizZ4g7tcqCxcUyKgBrwqaz3J4VNhCnHLAjnWG78ApLMSu6yxkekQzXY3Y3t4",
-	"uRCU2vzs31AQKw1tePM01rmH06bNDZNK7dnLFERGZScgrcg6g9+/h0IDb76S2oR4JlgDaicwdzd2Gy+m",
-	"nagWFJlVV5TiU4pL4s2ZmyJmX6VDdNOqsOJy1FGoGjgazi0XueM66ALGHDBeMHrRpDOgSy1kJkqeSGO8",
-	"sFzmDbD0DO3rzeLJt4G8TAUsJDv79TyCa095DoR5ulVFRlfCX22rukM2wBxFckn8XhgmzCnjpE4jorfl",
-	"oxHaph6CCswGm7KIWhj3vcbp9LSycOBp6sbQ3bIBugIHbvt82k2Vu1CqvOpG04xDIq3hYjt1djuWHlwS",
-	"G8T9POaZd96Gea1KlaeVPFVabxgt+hJgxWjSz/KUMdtK5U6EoXnmsWmsUleo9qDbzGO/+2CXF9FUsb0Y",
-	"lOginNXYkrbSMpSk0yw04n6rdiXW1ql6S5lqnVdh+5y+xRgdKpbfUWYwBuecqmebvjEsNqs9ZCuSApOB",
-	"XNwXgkcEOwMvvuxM9Qlhnhs2KMQ1GCbkoCNNpa5BqK1fIRF+1bSUSYNZc8ZymcGlGhHmlqWfRqoo1Mxg",
-	"dZdP2AKkk6D9JEXb1imKCzATXWfy+XISmygWcWu3y0fsvsB/07xMROsgH29RKN7gBYnbkQy73iaZ5EEy",
-	"ruOs+34zuvfwfFoqbe/IN+OBKZKJF3UKSvLPG3KXf1dQdY1AWRwBkz4F06d017tWWd5Ru2KqaQTwwDy3",
-	"FAhgGoev6T+hEeIK4nRa845bmE7ZWTy8fyzg+joZgYEAfYWmAWQT5UeaFwJrPn0CRYr70DdfazEWMtX3",
-	"TRX5APuCsUw589rgbe6zAa1kEFJbQibGQEypDHngkzBY6QyIhZfDPcfXsZDR186pNqCWG765a+HjaVax",
-	"uKr/g8mQ2+kmSYDfO4qA1YkZx4cJiAR3SItc544yLFaPnM5kubiDBJbtKs3aCnIjjSUVKYit8Tw23ONG",
-	"Bdnjw3WwT/8OpHFXEHdtZ/BSXphvYrSQnHzCZhNRULT42i0D/WolIPA7E7Yf3WhC+koqSlCzSm2kXaYy",
-	"ay7SCTUFtwGtbOAIYrBFTk2TC9LOdrOv30wqmPS/xsqqzatgb62xsn7XwsIdiepswuV4ld8H84SnQCnf",
-	"Ptxkt7jvTpBVGrqgqGp9/Fyi1ofB9kE/ZveSINzvtkTaX33lEyU8Oh9FywX9ZtC24gdxDGFZAfx6I49F",
-	"kDibugFUlKPrSdTLXPQDG5FucXqODnYJIVRMs/ElbEcdwMRbk/w9xLEatOvjWKsyjv22NW9HW49qEO6a",
-	"m5IOVt+PAt7vESjklgKObvS6EJ3/9JrlLhVP3kbT3H79zTK4mzL1DmCMFL3go6kdweYQK8saN+zbQV6b",
-	"W3frKHh25WNLCwPrCmosH4yxoeciBHd8YH8KNu0JCZv15WDF3iKY4dFDwmbVUY2VtYivAnBuNx72NvG8",
-	"z9q+ZHFDfDeIVLeH9FbM6sj7FkZOzucduAmFkmMMMip91U5X+/GwCdHw5PE6DTvGPxY61rpfh9bAjZbQ",
-	"V4BtDKxiE34Np5i8H59aglLZLACnCmgbEk9WZcP3e5UU/67A/9nqCtbFZITFbqC52rzsyH1u2SLbblaL",
-	"qV6htxkeaxedNABat0EM37rjxsSdWMsyO37UX0FpPvnIozMxJQk8wsNF1G1cnvx5HcVt1mxi0aJOtPJo",
-	"TtU3MThhA0fQgz4bTIWsLJjBPvNtDU7YwMfV2n/2vQ5O2GDIs6uqHOyzZtODxmv7bKn9gRsQxkLJgc9x",
-	"CPcQYQEq1Dp6Px4GDNWTHq9yYZX2tNWqpzlc2VFjka7niBqK0vGUSbgGzXjtq/fltG2PyILZfHjT2E2y",
-	"iUVnKegrmDXxyLah6hX4Y2kssc571axKvwkS/7Yl63deTN6xroUylK0y4x+icuRGJSHL+Zrutx07UAeY",
-	"t1h8w/hKm9ehpGmpgom9ImhGbE9Q2WqbDItVzqe/aVWVPh8r1lMJiSnGRmDV30aGMOrIkEy+UP6j9jQK",
-	"6ZgyEfo531kZwecJHr+CWQPzZwuCuDkg1MLUVqFjv4LZRZ3bvo0iCNcigxUY6z4npDJg+oE6s0KAtOma",
-	"hnJCKJP3Bo3wCmb/dGqF04e2Z0zGZ3h2Jr9gwydDLT980zyeZUA9ZbzR5XSw90koxc9y+e//QvTj1r1f",
-	"cSKvS6q8uc9DCe5wDchXGiBjmMGx2Slt4+5aqqpopEyv2pS6SCHpi7phrcJdl8SkakaSq/HtrpetuedP",
-	"2U+PHv9pGQMrUzkk8+mGBZx6bZ+pFZ1RKFs7acSD1mqLJNwGmkoSip+SObasCrqv4sxYNVEHs376qWH5",
-	"PDpMoolZYbuaNmgeQW063CE3Jhj8axi8UWKEh58iJGoeCiZxLTD5e5v2iW243lSy41IBN8LktltoNkC2",
-	"1yc31wukyXYs0SRLt6ntWresxaxaDLjmuUHhcIIoFb7/a0gG94YYpp4tJ9kTKkorYX8/Xd6dp8nFN65a",
-	"UdZaoCBxw2L3JDPpCNigdrDK9epX5HPZ6/5vop3ltvpIVpBapooGmsVdeAu3TgzqSgnqTt1Z6e97AyO/",
-	"ouDw3kLSbuCT/god0Ktdyqs38VetpimYmkYKcTcItPBhA4P4z4MJ1/nA3cnBWKnc4/UjvG2G5UpDoCpf",
-	"Zxf5PetqxgqZhfwylGl2+R6N0tZQDzss4hsJ22dDMJZAk1oeyXBYIw1w6VU6v45Ldxd7/d4czKXEvKGM",
-	"E5g5ka7jdUp0AGethBahbMjLquxaQdwYbq4gZ04vWp3NXvtMf1wz9ppgsdK5kGOCMsNCS2kHGxnB0l+7",
-	"1XUfrUu6hfAvK12qTcAkIgH7Fzq78j12SvOjx57hYkKWI8nQ/d1Jm6kydp+dW+/qywUfS4XmntI5aIP5",
-	"P/m18Np1IsVEbjHjt+7pZGzPk2XYA//hundk8mq0qGyTy35ngaOy/tyG1UALXOdz9csIE99Y1PxaU2Xd",
-	"iDMHIJTehXxBkYO0YjS/tFqMx6DNgBVKXVEJDaorQ7ejhvHISD3A9IA+OXA0GfQabF7fp1SOseYW6r9O",
-	"+Zxlaop6keN8gwwKGLafEYY5ZkzJU820wqVZ4kL8iuJgWJbkP5pkf/Ue3awdKxYTtfb1qJnEti7eccOu",
-	"qjFuuWDKbdDBYEtKDzHPle1Eb8P0iHWn5fRA5AOUj57gPQC902LNRM2kT4HrMwkzRKnnxp4yCSJUkgkd",
-	"+aTTiTz5FnVDWKI/1Ou3q8ao9+Po8HP2V70x817BLd76L9asYgySzMNw++IvcqEJqRi7RaBhNeN62nHX",
-	"UAt82dDA25fJq4lbMOT6g+s19PD1NKtsfikhX0oq7li+wdP4yjbVBc1qldtWk6QMkXln2QYtJb0HteG4",
-	"wOR41TlZN68CPmxQcBK+/7R+Y6Gr3Oaiuzst6HcvNbDXVcQM9O2j1YzNoCj2OyBSp9xuuojn9HTUU2+U",
-	"5xo+FjJdC5GlF/WbxM55rR7fTnoOIUbZU4p9ZUPbo1UyaDkJZu32U1g7IYECQhamippTBtPSztkUuPQo",
-	"hLER6zaDeWjUpIzI+ZxhxavIJsyoKQxVPifn6wyk2y+tqvEkBTC4KmtwC4cKD2VxMbcbHTu8hvui/DBH",
-	"fVYxbCWxVFqYggNKwYZsUB48nXJiSAkUrk4PoypFttVIq6pQvS/Rf7Qfc6IaPRHDNGt8knila/JaxaV+",
-	"xr5KCSCB27GjL4ALbHxxb3LUGxxbfTR+M1pMftWZPG1tfqKjT4WUz7i5MvtsYIR7fBDThxQlSefCiStj",
-	"+gybKJI9gCSE95v9uxJg+6zkJWi8aL5TWixfymHKpbuQA2as0M5QKRQWwVh+BYYhxdVNoqWyDLiZtxr+",
-	"4dScluZngJLTf7ZDuaE9+GuMefCieD3qnfxrs9Mnev7U30b2drefbDhn3PKGARV50QhYL2jvWDyfSzYY",
-	"VUUxOIn23daSuiEmk0hQm164F+7ZexaA6D68rfyLWnEHvjx5hdzeSeA67T/chgY7RPBlXi33Dt9YiDbF",
-	"+G3F8D3IzVoCtjf5uTOnB8ZymZN7eMsGqu5oJlAkju8igJePQGPPb6nYVGk4JXACPgY24YYNASQbOzJC",
-	"/wvAVbLCftmke99fSocODTIYN2zENZbxUJB2gEw55s83GNrzKBET1IcdbFsUyIfqGhgvin02yHhRDHxK",
-	"MKk9UUEbzhnmmfRJmVWaZRNuT9lAKisyGKCBXmnJnBksCbSKOlgYkOjaDN0sSNfynqgmDx9q4Hbi+xwW",
-	"2A8Ty0/5mCpqC2Eseoum1PiQRu4hnKqktMUc/4d2sdtyXlz1fMHIShnwi0hEJP5owpOtuo01jhn5KK9B",
-	"8g2AkcLgv9ZvbOG3rptvbFo3pxvm4ibzStjj/g/9VuuPep9WqRpLFdSQTTDJGp3MoDOCvBppPoWZ0lf+",
-	"PIm9OMX8EuuqV53iCy9KlvUYDOK6+znjoZrTW2Zod2Bk2bP+UCeigcJy+B7aBz6XqAma5rsoJoLq28Im",
-	"ykt+qQm8dI0OKTqLa6hxBw5P1eMal85tKGCdiK2LC5caX6grfwHdVRtTuGB1u71EPB+1VuHjlPV2NfZh",
-	"FSn92rpiXRaeZ5zoXVWVNQIbzE3B4K9O4xPor3wJZ4ISrUOvISyJQJLYZ68U8i3H3INQ9PbgQmsusNkE",
-	"ti0E1L6Dc8LGU+lcnEoX64XqUp6Rpu7M+FX6Rr8541U7/gZMVdxdHGcitgri1Dw6qen8gQGqFS1JM2cF",
-	"uEMwTfjFduPwLdr+4ewbA68N6tD8SXvYOlrhDbRtEiDShnIrkNthNdwh7gJ8cM8FqA/vl072MTkzV15P",
-	"cBRq4mWNZUpuQ7h1GkeEZnaKEJob7G1I4sFUvpjksnyh+8Tf1Yih5vidoQTQ3DN9DfR7DFQYbCqDH6Je",
-	"8em8DLqA2x9M7YVoRCWOl09lOySHJbfEdlgOPzbCYMdrsRym/MNl0+8RS4YePVr77rL59iBYH2QCLvOJ",
-	"pwTfz75f7hbwA1bloKdSWDatjGW8LIv5abSFqaFyaBnAeIHZy2VZCFg0IG/RLwApc3mj7jLHO1DPCqiI",
-	"O3GWba+3bokOcXM/WlOp7UaIeNMAzl9m1jStbe4sfuxp+FMShRg7VGzWoXobE6LbG/VU5aQXzZbcUhi+",
-	"YM8wTIC6cgMr2OntFNzY2l/Fi0sueTHfYKFn4bktlhozVlI1xzEzx4YkBwwEWMXGinXkcq5uoRf+Wssw",
-	"nzBWoGNpwSWxPpnxNwNp3cersOlZ1Bru4jTIhbG1u6lzGk4n3txK3iY1uyOQM8ABDILqU9WTMNGfHHT0",
-	"fTYYg0RvcADfN3wKoVMZCxXfhJa4zwYjXhROIRyc1Ho+ZSxMuHSfo5sYvzUKG9pHLBQLsv14xHvwvQG4",
-	"8WMTfKUxvtgg5nX6RTnLKkycepvjtHqRFazuM9iVznBWFKw+GKdCOWFlfQrgGvMhWP6xOCXyun4zlbYm",
-	"yfVq8QLnW+KnjSyVzhV2ZldsVGLj093CQMl5qqLd+BGJDKMuJQL69XtBP0V7UFzzbH6pRiORobkVSoT7",
-	"PZ5PRfq4LmIO2oIF49gQwcGHvkbSK6Q1xXGZp6n1YqJmGLyxTMkMls3V7dRLki9BjC9FMUPj/42+chGe",
-	"3hjOKX4/aMX97rpBqvdv5ks3gPBOvJew9TvyEDptCitWGom4Qy1yxISwznIcoeVISDlOiQsfw0P2NRhZ",
-	"+oiDElN7BVRF8DC17pw0Q2U1HZLefOHLEt54v1hXDvXmZ+rT1JJyeZN++jfpmt/slt8IVyUPsq6vXNC0",
-	"NPCtcbgqrUHay5WJ5qUWU67nzD8U+09zp/n7fiisAXLVUUUVCjyXrWKZbzntdrPhO23CsthNqMN9gul7",
-	"sZ/NGl9Jv+f2aut2Yxv1g/HkUPeCWfRNugGvKeuNCo1o8/Jte/HW1NXa//7mvYZaU13bxulhiw0XlpGc",
-	"voWyK1XDbt2eOQ16Qeh0Dbjoa8B+AZeN6rA0cjRykG3drB0dn4KOQhpabenkKqDhCItF11f7bOCU1dLr",
-	"kogPGbcRGyC49yRE33BMTaDpxqyMBZ9hv+c/2wFUTScRPpYwl4K0utRgtYBrwvYPnfUJiazRguzSq5aU",
-	"aIhi7dJr8G5Whbimbvb+o8YqTahI/hdC5vAhnVSxxOmhjNcqTWaNJMvl4r2hquxlGicVcdrFFGLxWiwL",
-	"6seqKuqJo+QW0Q4acgHrezV7XtH5gBCAL0O9Z6QHuoRRkeRSTPHMqCtkv6f0mEthwhEhVyPVB83sJJ1s",
-	"yvIRy3Ar98uDNGa4IYajkHJbPtAFF3AhZFZX5GEb5ptigaxHiO0yXu4GCr6rt0REfGxQQWPM1A19G2o1",
-	"tmw20XhtoWk5d9we/fQhD2B2inZoQGYIfxwxBLWRHntgFPJmI+7Fv3q5GqMhgJAnmvEswyITt5KUa/nP",
-	"bX/p8Y08y48PtwcLi9uR2uJ/Ns48gWBh1BTIuzaBIqdkK6RSRPC+kjAjIbXPqH94iFCrKQawm5UkyfYb",
-	"ndAZ+P0CuJaW1GBuN78QtdCPXK9yDA9yL/xkaBiG7Uw6hJ+GTOl8i0mKraZoHVtbg8xrKy0B0/BavcCo",
-	"bs+ozYej7gvpruseBBi4oUIXx31uiATd3LI0tVWFPUN0lRS+casdWUQzxcSbvJlhQ0ggpDB4hUaVIOlM",
-	"kbCSB3oPRkzQSjbE0b0FDgm1GiCc3LWbCx1dOMNfNjLPm4f1uTpcxEl3LjigAt0IiHbhim8txG9wRUQb",
-	"EnyjG3MejmthkeHXmx8n7tba5Hz8XOdsGqg/Cw6g+3MW0PW+P4zrtc1S6wm0jPLlTcKRs0oLO79wO09b",
-	"MwSuU0hqZ9KDTTFskMe+//vvb3+IPQPqhAO35+d/xaZ8IgfdZ8jQyTsr2URVOhR2UzFJ3Tnu+8EUuLjc",
-	"398f/ID5CgzBQ99J61vMkf9YxDaewiPHNb6BoWfMSMLs0tCI7pRxP21MwAKDRqsXVIYhHCzLFaFZIhli",
-	"BgNtRdy4ibVl79MnaimVEFAoZIXBrCqqUONF3avupPZOE3w26Sj4EvbKxFRc02capjAdgjb4d3Iomf13",
-	"8p3cY2cLTdsJlsXDkdeNEwJeS2yu/HtA2IvPunn6P1MnB5TUIy4KbOjgu1Xtu0EHv76+eMsOro8OPKGZ",
-	"g481yX06aLpJQkEDl2xwnsO0VBZkNt/7B8wH++wCsM4ghpioY2CI9OBvMIMM61YRPIZiRznTENqN+eea",
-	"zkWaJLp3TtiMC/uXV42030Y8z6OY4QcyTOX9PeKcedAakGQw60piik0/IgXGORwfHrPQLTZ8mFqIURbd",
-	"AP1d+8GRgMgbFFglDFn/d2pwPsDZP7sGPWeIHUUUVBKqFctVVk2dcv99gLP6YZ8NMpUD5h8bj1k1cCQ6",
-	"YPhhpxlxSuNECocP2MPMOK0PaciRvnAXyNGI++yPP/74k9ub394+3WfnnqpUyf9dAe3thz3tGBgmwwz8",
-	"7UN/r/sFW76f6PR3dLTvVxb2wjEMcmS1Hucao8CDN9zCC/fNvV+xr+zA7XPoOx8HBL0Az9FvvDlg3+ea",
-	"j+yeADvac1eWlwKnj+/uTYC7u7Z3dPRDPTmMbPtZ9/H+lujadCfnTSqKASq1zx4d/0R1b0KywRuwer53",
-	"NrKgPa4K1kW4azgS1hBH8bkWyCB62NGW3PW9oyAxeCl6J70f94/2DyndZYLM+GACvLCT/7ifx4AiJe7a",
-	"ed476f0N7C/4SMNxhW8eHx5GvFOKGWKyTYavHvzhjQ6SuOvksR8BOd9iCwgmzH5LlPRO/vW+UcHVOydK",
-	"8a04WVX+Dyacjw0myYbFmN5795EDBMFqLrc93vHh4VIyhY2weyQVA8fsu4ckE6OGaRiedZZffF441j+T",
-	"p9TC+fHhj/sxVtnY5hod7B53uh4ksdnuj/O+EwATXhoWHKNY0/D48MeHmcTF0l7GfcRyCbezdACryeIp",
-	"R1suV9FvvJIuro8O3DW+AsKGT96FF8JYQpw3baDmk391AIb5xJU+utUbVsIgApo5Juqlqrvy++w1cUUM",
-	"DvROfEOhgDzV80ZGv7HTd2ZtJPNnlLFOhvpCFCeeuqZGiYzNmdUY6E30/JBX2JWXuPmM39/jRaFzxn4q",
-	"CSJ9RagZmOdP8lvDtbpC3pAzH+xyjNrx8Kyowi16RDNMDRxXcvAzzwOiCr5ytP6V3ySv7ERp8R/CHHlE",
-	"t3X1S8+VHoo8B/TgPjr+af0bb5V6yeXcz84QX9hgRQhFLXnRYCRr1xNxCRcueW1A/KvnCJMi/+8/tS6/",
-	"u6lsOg9au2ncfJ8w4MyVptLRO4lVLtSTKCEcnivtxMxY86nP5Mq4dPzIiLFEXeRt3cuBYFaE7yAd1RNH",
-	"Hx5WHqFT2LllPLOhfsywKb/CpBKvs76TY+GkDFkQ7m1qeMCULOZ9/znUhxnhweBk9oRMtwBHbaHN1Z5i",
-	"kNV30iDbD4z9WeXzO7tMdaeOT23z0reZWLjFR3c28LkxFeTNsZdZ3BXMT0Obb8pyl8W8EdMaXMF8EE90",
-	"H4ugUMNzg79QGV8FQ+QfPYjP4SS+YDZw9ONGbOAF19Q99tHR403m5XO0IH8JueBv59QG5NHx8SYve9WO",
-	"uMHXzKp8/WObV73kV9DwMGzEqsJfFlWXg49XMHcmMzGvAlKh9nPLjFUlKUVO0aqz45FpCMlG4hqYgUzJ",
-	"3OyzN062edRHMpypIxkqYxNfO9pmKvhKk6ncq5hecbX7vmoAW/qEOuEvXRYfPlr/xitln6uKgrbf2I0g",
-	"4rnxnVhSzVFbdSZvrazSNektyqLN9epPn97Hu0cdgNbYDfGp/02WQ9yb/3Xmg194lwFx5vHtdzbBXbOV",
-	"SHLdhkHsBkPQuyOlIw4iWnRNdhOv7Q3shQtESHTKPSaj+TgGdToY+c7qJ2zgm2wNmNP0jbcmcTex+ZTT",
-	"/NE6QAgfX+qHieToCSQEH2oS4RvHud+8k42BZ6ofsR2JfUzbw5DlQrkCtfESkB6dkYE1ugZ4AXnKiPDH",
-	"H/usLTG51NnWjxw0PPkoz9/fnyESpvjApkh73FSNEC731NMFQjvVjSIQ42T2rRsfhxvwm6dKjgpBMdid",
-	"tXLvTDSpoJ2Zq0CmVhHvwR8k49mm3HPZhPHPHnwMPwZDpisw0eA29y7Iu65tmKvT00IDgdnOvvjiFQEE",
-	"fPYl4oGIthX6W0m4QEjnf+0tmw5tmj/IfWNHSnS5+TBdislrCRR15AUD6Z2HeGwRYoVEjyGA0NiiJehL",
-	"qBcYKK4JKZ/ZmcgIm8dXdKLSYuOLmDCBGRrvJHrWlCzmiWh9WHiHmyGhePwV59niBPeiNsRemxupDZ+B",
-	"/3iHsTBxE785LrRTD74S9cApBP06teGmGkGVC3uAqFRouncG7f8BUGLi9QtuQfejoYUoddmclVqpEWXO",
-	"CGuYEf8hdQWNPk29QBFrBhmWZzZUhYQ4OM5UJFaUJyP3Z26iT+t53ic7WBiqgyvUm7a/0yvumvixxDil",
-	"Tji6834EI8YS8sY5NO8AfaBbtWjTf03Inbow4rARaTSeTvtBF9xuWNW1kRtUSPvkUW81pNCnfnoUq+5w",
-	"jPf3fr8am9h1wZbYixphptuTn54c95mhdhDseP9o/3hnDXyptxbvTY3JUqgxBX/HGmYhQZXZmUKRYW58",
-	"hUHagFCTlF/nlDSKHadqnCtUnLHk2wNM9Mm755RvRYmO6P/DZOtluYRBBzf8Mz/6mrjDuczhQwguEIAl",
-	"IJJWI96wRWwhOu8P+yuu9+HmLGRFfIBCArFz0J0FCJJxjV9enj0lkqF06pgBXB9Eavo+J745/2bN2+He",
-	"T3xv9P7jk0cJ3LEvJKThiGkXz/giGBeGMfAvDOL1vhVzOviI5eSfDlCadbIqguZw8k7UlG81IDsaODY5",
-	"CDM6oVvi2YfXi2qFqNlzM9ZGskeHj0IlB3GfyJxxkJgBipp5QP3tUoaeRXC/deFgXPsNVZQteJjbn95N",
-	"FZ8viAucy6yoam9IwiuBpOn2uFsvOtrpRV+BXhQvIsJsBDXpBtyG8JsOIizZgYkwvGkn5RkbINrmoI+1",
-	"Ph7fYdBnA0x4dD942FfqPItoVJio5/4O+T57617vRwihOldyBmI8OW3m+GNmPnzAVF2zzxp4/zNUtlb1",
-	"FAj5/ojll3IREODwmwYg2304KRfgjR/YT7kIUJ0sL2ihIJbcGMibQNDtDr67UOXOF7kBA/O4cAsc7LmQ",
-	"+WJZTsATbTCvjJd8KApC9V7mYf7bnSzsYwT3WROpfFM3bFhphMVWTwihcMIGQy1gNIiFqKQuUc0/FW/6",
-	"GsR+s9EKz3PqmUaPI7C2ezh0oe37RkKdfYQoF1TYBkx/Hz840mAm9NkAgLHQSKfL/qFeKWn7rRem3mpB",
-	"ImBEmEXhT27Oy2AGX4ZatNDDqjPHg57aaT5fLOOIceFGj5UNuUV3aHgRZp+R7hOqzG0De22oPuxR+x0h",
-	"x4N4m9rmSoPtrDRaVqO5dyW0gsl4wSMmXtIO/H2ipoyzjBsEt/Gso7bkGGKtMwQZKpS6aqiPZBsUapz2",
-	"WT1rjL5mI1/LYo5TMA2HjMeCSZpfoeFJ3KDYS4WaX/PMccIC8jHip1QyFLCvAFO5hTvpm0r19efwvyvN",
-	"tybWnWPsofl3g011p/oSVaoRK0GVBVpzof1vA8G5I/m3yQjXG7iNpw8+1v9YUA0XuxNbUQStDhlMxEvs",
-	"s+GcQAzcVWcCUQowgh0Z7tb89W/QYK+9B7kXnQE0Jzl2OXNf2Z2K2pE7vu1vyrY5czUZNbPmVly0g4YE",
-	"n4b+H7casyuFzqfJYYfGIid7jXE5p/qymNnWVTF3yh4d/kQu8NCEF+E/sMtuhugoowAZ02QPy3f6rF7x",
-	"l3S3Q92dr6lFk1V/923e9K19QV87a0hmfb3lVxBJl2/HIRZTv1ZdcVXZTE3hLm521WXZeHDJaNbEJh8h",
-	"zZJbDyDGp8D8jFbd9FHdbXv5Cj91V3vh8t5LEutrv3UP7BvegGOQ7uNoZscddp7iz8TB8B7elnURZ0pq",
-	"+6+DKk/oHaceORigxMp0VPuTSvtLuE+B/hK6BbmT2jvj9R7Crs22NQtk+PtEMT5l5/+zHWpNpL+6H1p3",
-	"WaoPi6iIBRmbfXLWbMiD+DTCsLzSbkkNAMjYcMsiODYiFAcTdKx5OQl/QVcngQjOGpg5Q4hjE0QaYRuj",
-	"E2zERQE5YvNhHeQQmNXC/ZEwc9420R3dQ6iLj8U11KUkBEecCMa6mb4MXYVuV6XaX8Ywpa5uMgPfWsyN",
-	"g4Fj1BCMwubxinAwERiTADdsq43CMtRkUaiZOWVHhwGVI6K0d4dc3MtJb2eEk67P5pZ+zTX7Rsu5z6pe",
-	"f6AbKTbHd8g53ai/oyzpAi8MV4fiZRhE496m25Xz7jSfB5E2vonagpxBTsg4iy3WgrAJjy/Jmmm4ZW1R",
-	"c/AxYr93uzrPCqPIxxHQF2LLgUYvRoKNDanXseHvBAqKd88wBacQcN1RixM5+72pS61eOR2KUxA+O5fm",
-	"F0r70ZG5OfF3ezETEdq6GcJdQAylLtqBvz6hLd9DTamzphidmIQZbvkV6T/YSCm2L3aX13CR77PXXkHy",
-	"DePxRlHdHjpTpYeOdt+RbMizK19XHDDV3Zd8sxEs6yOYkkJJOKXPGsvnTr0dAjOOkzQVUx92cN+gxBdS",
-	"aklAu2FDV40aLmzJY0N7v1MjvyU1kk7zaX2tvixt8i1l0Tdg+ZOaZbhV37xyufPDfVMS+VfsOOY5nRbj",
-	"ib0jjfSgFLINh9nm5b/JUsgutfFREj7TJ3xT17udlvfF0tQLsJhbNWLcH9YNjJ3+g+pWVbISojV5Kl8w",
-	"1AOiUUUlwbF/FbN6UdVaLo+6AbHvCP0LJ3REwIjcU0hm7pKBYrMhyDsT3N/Q318Gz/MmSe5cOiUdSkP5",
-	"j91p4yXes1TVbyNb8Mf7rPg1Vis5BmMZ5GPKcaRmO2R7AM8mDW9zEmSBS1V1Fi831nH8NSQ9Lh53Qlf9",
-	"Pbbu4NkE8oC9coI8qt05Qdb7u2MwX66vEMC3QgtMJhZ9fA2+k/nBiGfWrCxrdkRdU6ZvIceO+oeHh+lM",
-	"9ef4ybVwzjy4Ly3Bczn7/JRJNdvA9uY2ncXd3e3vFrzubMEtcpMJ45sPOGcsAcCz9ck6OGPq9901R/rr",
-	"vaTH3yfbJXLrcAzgFuwC9Q/ODmPxnBqxKVXZYdGGMsDOmSnVFTA12opFJvjWwUf3v3V9HX73FYITnnvP",
-	"acsFi53UKYJ+utYZyowVReFh0YRNNXjAps3PCfB1U0OidujuZP2XS9zcw25wZCutNtt3bTh7ur5TSa/0",
-	"GKwVcrwqB4bP2XDO4APPbDHHSNBIOClNYKeK0Vf22SuPBjjhZQnSsDnYk2ZfTirho/AGtowcq/5CsKJZ",
-	"HtuomnXbOnLkg8EKw0bigwdXPXocYN5T6CZwLWD2PC7ynrJF6wEuoNjGH350D1PoNDHClu+c3Ttn91ep",
-	"P8xCm9mYYX5Tp02L8R18rP+xDptggZXcl/a68jL/0k6L2qkGXzDdhkAjZzWNRTwIbHYOGYjS3rlfoEXS",
-	"96QxLF6cA2w87762cZ7FHU6zK9fiXGvAHs/DAnzrdWqBjLqB1yoQCdxZCpiWi1hHlGnRSLeiWLIvM586",
-	"XjsOxfTCsoxPqSPcKTnqGt/A+AKG/b3OElQbHqBvPRVQI+u2wrPPfubZVVUatEkI/wA7y/RZhQWxGMOm",
-	"Lqqp3As8kVVs6/iB2BYZNUNwNyAy8B37+mLZF53mzSUsWsydTsTgEA/JRoTnSpdLaCZy07h5PpTg7sUQ",
-	"xsJ722B6Gp1s7qlrXhVJ45v7BMS/4Yx2PsjP6YOMEBhfIPjFt4A58v5ea5/qW5Rg8K8l7PA7Hj4xdzpn",
-	"s4kqYuIjN4yHoiIizDn+/xZ+VTF1dukKD9HfL16/YoWQ2OFGRu2Icfxln6kiT4WLDvuHh4f0HupDf2Yv",
-	"xc/77Kwowi9jXqvSTGLGKn3Sq12UWuSu5TlO8YWQMCAtyv2NTyF3y3eKNrp2O6uhFPbuCfIGH6BFL8sT",
-	"Gqk7fn9fzfs+7Ml8+b5GvjEUklOuzoJi/BnSMmmLdlU+uyqfr4yh/uzuDCu5sa3CToPp8uOb68KegR58",
-	"pB/WeZlat+jeBXr3bd15mr5CT5P0kosJc+depUi+d+lRIuW4oVu078P/cX9uZGHeVy0DjvPwSNCZKloh",
-	"o476OGcqh3wwajXMcN92MNA74Xdn1kTGi6J2PyJWF1m1m+O6puUfIois7vnfKOjZDMuU8kbQfSQMQ7jS",
-	"zbFMNywtusAXd26Mb9CNgefbBUS6c2V8ziQxbOFu2IzPmZBWecdGJ/Lott4MYkYHH/H/m6niVGf4MDS5",
-	"U8S/lZBvqDC5ez08kO5dquFL1+JAg/WK+QNNaFUL7uDw+3cFFWEgGcudEkeV31OM1ZoJpohg41r3V+ql",
-	"jW1oCmU6MjPnK+/4AwPg+OURdtPuon+pF/0XR1fcIwqEi96A3bqJq0horfRBpoURZg97v3U73J3+aeFD",
-	"dIHX6GD77E1VgPE96Z1+zCUB/1Mi81TlUDS7lhBkGHar7zPNhQkpmoQNwee+F9Q1aFaoGeh0jjP2WX6K",
-	"k78nM/1M8mJuhImU/rCmOq0Nl9mdYhmyNrxrG4qy3um6Gc1I6Z2tvrPVN+M/yBaWirWVusJUIiPGMnT0",
-	"UFMIONsRr38Ly50GWmBHvh8cL/a4v343Y0qvF2J2QrJnclwIg6jXnJVaDQuYsu8HVX3mlwWX44qPYfBD",
-	"Asvbzec/8Iwm+G3ynDB8iuG8xAP6DutGnea44yg7jnILjvKbzEFTUyBsag1QCDk2jUaQTpXA+31bnoKf",
-	"+1LYyF/BQmZf4ZS+SR5CS+vESILc9NkULFOaFTy7EnK8lPNK4qUEfhXaGE933GbHbW7BbV7xKfhW1xAI",
-	"jJgL0ZlpF4LeiM1oGPnI2l6p1bRclcD0kudY90lJ4ZD7/KPhPDDCPs60z8pKlwh87vikkiE/nLNRRBvz",
-	"3nS3mH12xgbuB+y62+zM22q9u4LhnQdFzn1TA2ZEScX8gsjMGBg+Ajsf+KpVZ3Wcht3sZpYaRlWyScpT",
-	"d9oG3sTt+9Xv3n214g3jfCYGubzQDmYZN10qZmeK8UJcwY4R7hjhLRjh38AynCCmGdFtldfCYrwOm5Vh",
-	"u4+b23EGjAndKdMJFk81cAsX9Nz99VMJA3zy1/ueCmEbw6TusN8O3558XMlvPeNwd53v5zo38wPTHVJ+",
-	"plKVQHKNGxzv5PLtNXNpJ0Amf/sCH3z0P60LWTZv8n3Bem92yXYtC79kou3sWbglyd64Y6Gnoma7wiSx",
-	"H4DMt+9g1vx6V2DxGTUejAsmAexkA8gccsYLt7j5YpsyX0aKXc+yDEoLIVGK4pKiKFjohrysXz+T+Zdz",
-	"ReNad/fzqxAqz2R+TyLlADOweLbYy3w5Ve+8+eCaVL2YKNf8+i5r7uvLmmsc+teeNbcT9cui/jvTuqGd",
-	"yXYtJnFPukCXtD4+PDqJcnWbLg6Q77Pjw8OTWNzXpx6jWAQYe2Rg7wu6yPvv5PHh8Ukt3alibd6nesMw",
-	"hTnYfXY+anjKEaOBYrJqFFumRwddxjVm8mNiALeYutSnwEqIXFil9t/JZaccGumNS3gXjTQ+eyey5noe",
-	"2Ou3NPSi3BIGyWOBMk4ZpXMYTDJr3IY6ZkLkseBXaOz+3hsoCz4njOhVPobGO/GVT/0buCj6PTpKkBns",
-	"nbktWz94/UZ4AXfpLl01a47gLFw+hEoJd85deTG9fceOO92T4wffE8+QTpvwepmagkFo3m+R+vqUrLl3",
-	"NkKVZ/X7+Cg9uYOr27kAP5e1dsHnmJaFXoPNtaibWGwHHxv/WucibOsRn0/GQkuC7tyFX6cNIZf1IEQ/",
-	"832TCbapUHKMhr94YHNivZ7bINP1vsiVd+4Art3HO1GvLkBfg94zIC2jR/fZwFgoB+z7nFt+wi4slD+g",
-	"dUIAcuR5pK487sE+G5C0j280Zv+DB8ZigBnITvxRW9B30lJvDuBTCiiaffYCUxwaqFo+kyFThZLYaR2/",
-	"lSkpKTzOVAlyn51JmrszGXM21mpmgjHG/RinDJeIzQi5YYMX3Ni9Z+6lvfO/Dtwt12CqKQ4f5+XBqt5J",
-	"DSVwREpUmhXAr/HHyhlec+9/PQsv8cIot1xDzX3wc7jJzFhVGoZoewSJ5ThLVZ6EBfkai4StdYGfXmlr",
-	"JRhZHhxCBTf+dGvbEgH+fBtWdAqRolJ7hVo71HIO1b6uH48O/3TUcHcd3mvPEwsfLNHzHu11m+8nYGaS",
-	"3WCAU65YEuj8Wc0mmrsUbS0bjC3veKc2TlahqrsTEV+DiHhO3X8WhcREFFgUoStpvmF5EPazUyIcHx4u",
-	"eg76jmkdHx438Kgst5Xxm9a4ExLQBZVq7dxYw5swh3vNofJjdDCC4BO5P2v5AvcoNf6rJZfdmbki7u9l",
-	"5KBhWQ5Ct9cFE3pnfH7jamx9Ab9hfkScZEPT0F+phzEQu+/vW88BQ66tY3sgrZ6TmsyzCWrGdeze53Xt",
-	"bt5XcvOa0FUNHUF8LYqB1ZWdjERhQR/w/I/K2GmwArvaD501m7OPxTVIj+Yt1YxlqpLWhIbqFKuSaqjy",
-	"eaqA3YA9awy6SX+h0KdFGDZV1+hhn/vm7Tu8k7u+Aw3qWKT+t/wK2BRrDHK0ld1/Ns/0bX75U7+To6+k",
-	"jjusVWwM05VArwqRzRttfdC/wIsC9HeGqZmsd8LRJZacCbsjygclyojE0yRMJ1aRVWxOnYvoOy0uaZzK",
-	"ErlkR+MGyUaq0qzgc9Cmz4bzZXppUhRq9MY2wAsQ/cOqIt9nv3sk9AF2PhxER7Nlf1T5GBw9grOsYumO",
-	"ByKyqhTZqhKdU9RHblBmc4Z78JbqKe+l7jBu8ueqXo4T6GIIuPfugV0VzS7mdlvG5TFZ8JrSpb6hKE0w",
-	"rMAIu7nVoJLuPg36bFBJw0cwoNo8oTUUcM2lHbCpk/e2SfdMjRYlIRsDwhdpkVnQBHDI0WFeQmb7bDCB",
-	"ohxVxQCR0Y1vDI5cmsoosUIQv0xpR0xpNlESjJ2j4xzdG0x7D/uoRjwnpVADQqWTax7Tv9Cbj4nSjtWR",
-	"42QxI3rZByWu4XnYtXtLIIojPDBra4+baDEbBCfFNKNG/+3FNXeM7uE1ND5Hm5nLkPmDyYwajKp0Bs6m",
-	"vDvOZ7UYj70PtMvCeBueuccbF8fowl5qcNBcEWdiMy4RonUITmMTWNOhRjuD4vMYFOfN8zAl1zcyJ/q9",
-	"skrI3zdNsVUIg+1oWUa17CF/kNBMlO/GhkHognyGHCPWIDOoG9LGcn7O/C3AXF23FkRDGyk9pS7WOnd/",
-	"q2QBxjQJMWIZoL0hm53j3J1F4yJ2kKMpmn32CxRloyuKl+I8vxYZRPGOLaqciDmtAcLd38wEW0EZsoBm",
-	"VMNQeECyGhIhFLNTixXcsqHmev5doo3uxcINv3tJ3r7cDyfGVzGVt56Ovq60pJ2d8lWI79vzw5Tcxg54",
-	"Bzxzu7cGbv2f7tGz8OSmRVy7uq2vrm6rfdArqrbaJT87HenueQJez5R2RKl+dG9Ddw96uGYH/uW1blbi",
-	"AcLCdAMGcI6PbXD7S9BGScbHGsBPEf2j4GfdeWncBkm7EhYapOMB/3K/fh/v0FCpArjsPcDloE3oyk92",
-	"f9xdjc92NUJPAK8843P9Rl9TQ1r6Nhels1E0DnQFpWW85NqeeNBjDQTb20d10FmQ2neNbij8OCrGDEqQ",
-	"vrrQp2X0g9VRcut2z/RZCaos0AQY8cwr4VMPQZYCV76wSkMk1ofrObi1P66e42dpPLgGXL277+ApG2Cr",
-	"7hyB2WIWb+wqs+tJuLMZPg8T/LWydQkR9UPZRj1YAJlvaAcHH93/QqVQnaiyCI/qfr+C9XzhusKjLj4/",
-	"VnKXQf7FUj2RXd1DZaTVtCFnnXwdK5VvcQE68mPeAM+/Xuq+Q7gglH4vA7fobkQ4312aL/XSYDIltd9O",
-	"XJotVeT1vUBJetxJCyISS051FnK8IiXoudLs6DGbClnZ0KZE+DQxSrbxHTZC1LylgguJPTNFqHqT2OY7",
-	"oW6/LkH+0+/ZfSrKr2nBm+nKR3dr9bbGTglILPbbubt3quuN+ZEjsQWhnYIu20p1DTzi4KP/aZ0C+7RQ",
-	"BurLvJlyiCWyO0i8L5ay8FAbpBXAF32l71Zq4XpJV1PaLYXdpzivpXqAVr95pkYox0nX3GfnlhXiGoy/",
-	"QrgGyCMOTuhyGyAAl2Mir2Uj7jxiPGqxMl8q1ScUmeiICtK+WX+RCrpwy17CmcC6cdMc5MQpyehc6TMD",
-	"0GdlZZkW44nF4UdKj6E5UjyZJYz+EOYm4Q2QM69UU/ovG2kwE1Zq5bZvxEQO0go7Z0q2POyNsYg6EkMh",
-	"hnafvfSdR3/WIh8T6P9bXdnJc4y7YX7wBIRmaib7TFXWiBywgr4+y8ZorYheag9V6BGGDQdCK5YrmIcO",
-	"CZltNOCI3+UZ5pclPvmUGzpL73CcTRSb8jkbQt0hiupLZjS4kjh+4+NgMl7wrnM/y2zzPDxegPGZjcpO",
-	"QOPfJQ7AzZVJLqAstbrmRdeu5ILqBU4c8atAp1wyJYs5IhD40jAjxtKRxQSyKwyyUQYFkoRh3795/pQ9",
-	"+enJ8Q/NsatcpLbuHKP+VelVR0OgBTyf/0+LMeiwNe8//X8BAAD//w==",
+	"+InTE9D4gQ88swWaGhRNgLzPuGFqNCqEBBZCDIYZMZZM2P0HthXaIZE05XWzhYYkNHDTwdu91AK9ofES",
+	"CHBxb39RM3KuKMcyDZtWxjI+1hDrX3W8p98zlluI5WsJMictPZwFCtdRZfAn2uU8KUTdI1tsf8rQcVej",
+	"td/xztQbGKYdfSCm3W7zqKbJVRf2jK5nrXAUcE2D5ZDpeWlJ2bBOP+n3gOtifplDAfiIugatRQ6XIy4K",
+	"94/kRoWR0jZZTe6bq+uB1Xwu06yZcnJjjQFj0vZZrMouBOunMFV6flk1/qjBCfoiJlDk5AEy3n2C5gb5",
+	"262zzthgKrRWeuFlYQ0LImjB8dXfQryPeFEMeXaVUhadOGii6RquBcwg98kFEy7zvhP6lQHmZg88d1zQ",
+	"KTX4Tu3rKrkxSS73R5WPIWzlKpr4e/2gu+XoS12rG9FTNyWCZmqRdF9NDzeT53yoqq6EAkcJeAbkLcRN",
+	"vBu53+9FuvkGuvKvfAhFbMHkMOJV4e4e6gyLHrdBrvnIDk4cfQydoixq9wORNmU5IPH737vL7OiHy9o5",
+	"Ogh2UP0hNRqBrl0Z0302cMMPThiX8yacheFQz/FwIpFJ5faireWssn7CVzLQlguJBHXNtSDSchJcjETG",
+	"SXHMlJSQeeV0rNUMA5+ZklaLYeV/zyurpJqSzjotwXqtU0PhuLwEkzbqpvzDOc3qp+VLHJTC9iGcS/ZM",
+	"jgthJndHOBsrjFUu7NMJZFd4z5LOurTtXlbDQmTsCuaoN42VY3L7So8PPhxMVX5gqmk+PJDKAptpYcE4",
+	"HYq91U43qHnPXFWO9aDHfSaZE2wCNNMco+hka01Emiu599JTc+ftiM9dye+fHl+8ZrZQ472sXmafPcuP",
+	"Hz8++umH/bTLVa1Xlt3G/cLNBFmd+A+sUIvAURZuAMucfDYtu0tI++RRbEancmTax4nj+Xn6jejjSXUf",
+	"sZJGGIxTLJ/xSKtpS05vMqV+b8LNopW68Y4t3Qy19QQW9gQXgR+qZ9a5G8+k1fNOG6nJ0Cj5vFA8388h",
+	"U2Q2LtEKz6xKZJe8Kvm/K2AiJ4NDMZ75DLflL0Q227KxIHP4sHprDlNn0/D/pLSi/WB0s5r1mor2aePb",
+	"9suLs6e4wsaRxzWwKygtcvjZBDQkV+1PpPOLzSy/M0ykd05VNlPTliVhqizDEB6KOinwB6cXd5gPjXW0",
+	"qFS5E9/vsoO8/pAM1qTVOUHzvImNgiTgPxEIzg8VjJewE50Uj/euyyjuMyHZkBt48mi/1xYxZ3v/l+/9",
+	"53Dvp/8+eP/x0Y+f/pJUUnCIc5kVlfG6Svti3SWnuOmNKICP0uLCsee5k2ECY6I42XxhT+rBhnObtOqD",
+	"CLgNCwsn7dk7zng9M0sbdF7mbLfnxBfXG3QLd2VoQDqh7sNWxpkSY7itkAsrSC28HVBJKwF86rXy4dxP",
+	"bAiFZ1IaDHCdTZxRhDxwYfOupjzBFF4RWzLiA0N3ZB2mYHxkQbNn7jXSmCVUVvNi8/hFt68bOpfp53P8",
+	"Z8cw/6bCfvSZnSjjNSzONOaBsJmqipyNxRZ+6zUOeFFH/pamVSojrLjGzNUxp5/qYMjdbtAi1USeZDzF",
+	"1lxTtPS0DpgtaL5CbhFjoa/8w4ndxHbpqoAOOpV8CiZIPHyODm4kfMLoFnF/uAa9QZyL5noRnl7SLsMf",
+	"+n4Pwvy7dw8tiFT6xf3HIhcdOCqHouWCaUovaHd54cwP76k+ZYOqyXq5DI4afAmjPZ6HeMeNqE21Pil2",
+	"IpuwQlhbAObWoOFccCHBWK8UCXMTd8+DOE/qEMlKz0lE2UvbnU1EkV8a+FDx4tKnCbkVIwWrEWty5/2+",
+	"U61C7TtovFaoMg55dhU7BUwl3CnhHS5GlxOunYrPh5VB1yhm7V1adUl+ZydeIBcZLy5hCnqMxk4/Ocek",
+	"LrhwLSKtUirpHQeZU4z6PTEtC5EJ7+kNP4rpVMiur9dBiw7f64ZeeP9wTEVDpQrg8mbxl6RTFf3e9Uit",
+	"z6Yo5K9QgszddnfwgakoCuGT628QQ6ac9I/bhCR+F3aiKhJ/9AzL61myF3AmwpV24nF+iml9+IJEYvK6",
+	"YLgYkSEQ7bax3FYt/1NVut1SM5kggYWdxkXV32hFFVrbldrwZ41TsL3RqOMkt8pgbsNmCRBL+UDuo+ET",
+	"K+bzaxh9WcqNAIo4z9KU6gokU6NTPADmrPeG2yLHphqtysYMwZHmbAIFsgH5wfv3RsAdwTr+Ugj0zPV7",
+	"Yy3Aac+G5/43OZiSCyyomNDejytRWPzSGCl+pCtjqboKozaGl8hAvX/5D+CFqswcL/2EVyELJFNyVPnk",
+	"EFPpUgtkT2P3JVsh+/pDzSk0jv/KOC5gokpU89W1dyzSjLNKC+XD5V5LSjKUpnQp5clwMqeAfLxlMLb1",
+	"IuWqrWVJWaHMlsP4VzYd4AaR6A2jrFGp0UbP36VSWMB113WZiPHEqRD4SCMkrSryU3boc9clUGVHlLHx",
+	"4zorWCqLnvAOi6J2Wc5Q++HujpL5JDQzoK9FRvbSJqNseWKRN2elIVCT/Sv/wi003ygWvdmYF/g4Jux0",
+	"OLB+n6iplx4YM0LvOJdMBY/gKVOymHsF0x1ixg1GBh0jJOuxklYU/iN0VVrGdBdxVpK0qltHxBMWQAh+",
+	"t6LcRMGLVJWUEEunFknNCZd54T11hYFLXpCiV0kNPJtg1vxqDtjhA2m0z82Tzhqu+rkC2/G0V+/lxWIi",
+	"hSoBg1cRF+/FdNELrDe9n53JmmdozPRJTAtrmLFc2z07aWpN2fe/SZGpHNBzynCJP7CqZFYRUXsNq4/v",
+	"g8z37CTheSErY40rr1vLcdNa94Eu9Qbf7eMUUtv+3IcHFiYc7VlNYGtv6pJTc1NpNQLt9d1ldbR7Wxpn",
+	"+8o0UT6F/Jm0NWfUPuy4YdZsxBK3GOaaFyK/XApBrRQV+M4G7P6f4bk0l6ujHYEEVPhFvfbW/KKBo7OI",
+	"Uha7yCbhXRqFX2/ElZD21rm+6JPJOQDkIXmkI61h5ej+9beTYHdF6thCREHIDEh/x2hnJa05RX3l6M+H",
+	"LOfzduxzdeULt+6nDSf3hp5eMmhxgfXHormv2qg39dC1jIKiHFUFclNE5nA/GD5yPwitMWGrw/Jvb9+6",
+	"tJP2fj7zaYqYgjyiZApS+OJXKVF34Tftg16oqV922tYD+CK97wzzXqsNMgN9GvyaDxdiqLmeL2Q5HN8m",
+	"yWH5BAUU+TOtSUAv7kF8okOVz+tqTsrr13MKf02S51hL7WXpiMV1/u/s+zfPn7InPx0e/cCE9FkzbrDT",
+	"urzB50la7/7tCDN25G0uBY16zdTq15LEHdX8RPvgaRezWyZKgqGcmeBadIcreZu7RbSt9BhsuCwL3l8l",
+	"R0JPtzUNkWdskPMaKQSJKPdYgek728UpsNEGN9vRzt1tf+I3VMBrNsYlGzq9xq9ncxY2UnqsrAV5H7Yr",
+	"5iqKrrgC1jOwo8PDOuXZR4DUKaZvIaZIScmCaJFsXs5glYb8BWZKpstKfAbidnWOkIEo18uimuDe+Be2",
+	"iBssJx6HqYbSBHe8vejc1vvxSJUI1hER78IerK2WXF5UIme1AF9Nt/m9WBqogJG99dXizAdPPYASw7xk",
+	"NlKVzCkSOuM6N8lLR6lZKRbqk7YwYczRJxbdCxOit2ZuLMm+ZW0Q9LbehoUzDJvrN6j9yXrSq0/uAgqo",
+	"/Ui3kvAsXGxnNzFATbnPOHNLQUuKox4A3g+zUuzT26n9DvmdZcEz8EAcctyn+nbafd54MXwBxJ2I7X6d",
+	"cNZRBotpqNy6SVFgHQnBLX9zzhszx83tsiZ787Ffnv/nUSJlzZ1BxyomqsiNR2tqDtb4isc73EnKm1u1",
+	"j5QF3mzhKZNqVoc7hN10S1Ps5BfgBRmIbapLBkbep6+uEZtoOXWYJLyRuoznbWfuoks8g3JbL/IN/GmU",
+	"SewTfVdJsmi2T/0bW4iyjT0GZbXNTM7x+S3mUQh5ZbYY4Fd8PsKFWvfum/DcNnL+XqLn/RgVa5PN38i3",
+	"HO1N41y2UG7uHLiwUG4G6dBC9Qo6S3wxwtDhXNfcsqcNpW9RSoFKkk7iIIScC19XIwx6z88vXrEfj548",
+	"2TtivCgnfO/4NAZgs4pxRrkMPpsGRZcf5juP4oORwXa668v/G/O+MK2lBMj3H48/JZkvis52xrBPgrOa",
+	"o10WcfmjW3B51CZVZS63DVc5FnWpRpc5b+UzTJWWvt7OyVepMHYJ1+B/K8V4YtOq7ypyOA/M5gZ1sokC",
+	"g4AJVsvMZpvP2UhIXhRzDImx6ZxhdrtmEzVj5xht9nl4+O+My++sU1NLZib8Ssjxw1daLPHAhCs55NNt",
+	"Crja5qKbv2WgGG37hjFLRLf2pVoN2PydmdJXo0LNOgEj8K8EugjsLUxLpXnBfjvvRxE1YchYH1d6MXSm",
+	"xdojxN1pltzK0ahlkT+sNSedjktFt3hzLh8rN6lg8iZy2E2nFsC3zum906BXa082FD91+GshBxBdCdeQ",
+	"D07INM37TcwqpP3U1j7G0NkgSEGs2GQzURRsGCQM5O4B/+PgJJY93jWkgedxnkqYQSRee402mVSFF9ZV",
+	"mc+pwm6o4NxY+dspUu7Ejakg74Iuy8FyUWyBj5Ws1PsHQOkImhustSMXIMdSXydW1+MjXSE4cJhMahl/",
+	"j6uDuzGgEjbqyAdG2ITnbKquISe+zq3HcdrYJbkaO+oGKEp1eG5JQ8XswLe6shPyp39nGOYcGzT6mxw2",
+	"zHNlU2EwaxQ/ULtUnGprDSuEsex7zExGr73XXgM4n1GhXrv/TjplBv1gGGn5YZ9hXBGrrZCdTSC7wprv",
+	"ucInuT0h/0NTbuu+Wcng2tp/JyOG1fw+lMLyXGS2g1eNNJ96l//mKc0IK7b5ZcQ4RX0et4MDo30npwhW",
+	"jOeskjnopDtxm0xJ9Efkog3e4C4XKgvXlAioAa/KWk9y+FSYQr1lgRybjV8A0lmJXRZtZDpEs93N2B5e",
+	"LgSlNj/7NxTESkMb3jyNde7htGlzw6RSe/YiBZFR2QlIK7LO4PfvodDAm6+kNiGeCdaA2gnM3Y3dxotp",
+	"J6oFRWbVFaX4lOKSeHPmpojZV+kQ3bQqrLgcdRSqBo6Gc8tF7rgOuoAxB4wXjF406QzoUguZiZIn0hgv",
+	"LJd5BJaeoX29WTz5NpCXqYCFZGevz2tw7SnPgTBPt6rI6Er4a2xVd8gGmKNILonfC8OEOWWc1GlE9LZ8",
+	"NELb1ENQgdlgUxZRC+t9b3A6Pa0sHHiaujF0t2yArsCB2z6fdlPlLpQqr7rRNOOQSGu42E6d3Y6lB5fE",
+	"BnE/j3nmnbdhXqtS5WklT5XWG0aLvgRYMZr0s2yi7kSErKIzClhtSjur4SVtpWWAl5yomQ923DxLD0Pq",
+	"m1MdBkS3otMR1pbLlGLzi5oxNbIgsTC5dond9J4uIVzWaH0+YtjvWS3GVBeB000jWG6zHyrLuEnnnf8O",
+	"cGX6mB/GlGYl1xZrIukX0hfaUUZZkbMJvwY2BJDMqBNf7Vo/FQngmVa2A4OsTG9xIa6gmLNswmUGvlSQ",
+	"jKZcMWFP66qUpkAwYPJ7IHHFLBi7IVbv1jmWHbyJzihVi+u2yIOzeVCFcArpfZlNoKNfFIWfbXwWUzB9",
+	"akXADRuYSuZ8PuizgfckD9xZDqS6Brfewf5myedtntpcibDGmJAWASWbtE26q55Eo7u4JlvTc7o85bZr",
+	"Fa0kEm545lG4rFJXaOBhgMB3ufBhfW+MEDbFYvj11myO0yw0djhQ8pbsbjEnt1Pob5+9vJiNgCb0d1QD",
+	"gWkIzqi1cRQAy2qXGF8q/TmZsoL7QkCwYGfgFXU7UxEBF+IaDBNy0JGQ11RbNX4+IRFo2rTMZoP5wcY6",
+	"JnKpRoQuaOmnkSoKNTNYx+pTUwHpJNh5SU67PaNQG53J58u+jvF66q3dLvO6+wL/TfMykZcA+XgLSIyI",
+	"FyRuRzLB5DZpcw9SW1LPuu83o3sPz6el0vaOvNAegieZYtYk2yX/vCF3+XcFVdcIlK8Wum+kAEmV7nrX",
+	"Kss7qvRMNa2lKmb0pkRqGnE09hTTCPUK6um05l1vYTo5cfHw/rGg3zkZgSFPfYUqHThdnkaaFwKr273i",
+	"l+I+9M1XWoyFTHW4VEU+wA6ILFPyGrTB29xnA1rJICTxhZyzgZgS4MLAp5uxkhu7+HK45/g6lmz7KmHV",
+	"hg50w8e7Fj6eZhWLq3pNplIqHptNVFd2rbFayTEYS3m2GzuqI0sq5WMIx2E6W3bedMiL+qTXIqjQsluz",
+	"6Sa0/4NZ89sZsUkk+DtKlWgy+I4PE1g6jsYXmfYdpeKtHjmd8nhxB5mO25Uktz0pUb5jKqRc91D1IKKP",
+	"o1Ljx4fr8AH/HUjjrrBQ21HDpQRi3+1uoYrlxBksBaUVXbtlYACmBOwQwoTt1/EWIX3JLWUyW6U2Us5T",
+	"KZgX6czLgtsAazlwBDHYIvkyvqK0s92XsrnsK5jazQ2D1ebIVCHWUh10+UOJhUYe21siN/CkbKPRbhyG",
+	"vqG1voD3inG7zNGbklC3qdhPJ3DZLkRBtfn63Lxb6kAhxhOqF5oAvxb4Uzbhcky6JQYd5xvWPtAUGydo",
+	"ZINHKn7KAO8Hauym5N9MKn/mf41jufEoh91d41j+XQsLd6SzI0GsCnVhadQUqMrNZ9jYLSSX02grDV3o",
+	"m41hfi7R/MP8wkG/LmgijXiFG7T91Zc+N9QDElOCoKDfDNqBi0E9hrCsAH69UZAmqJ6beq9VrVCvJ1Gv",
+	"fGPo24h0V/dzzCmQELLjaDa+av+ooxfD1iR/D6k7Ee361J1VRVZ+2+Lb0TaoIsJdc1PS+Xn3Y4n3e4SD",
+	"vaWqRjd6ndLuP71muUt4EbcxObdff1z5f1Om3oEFlqIXfDS1I9gPayWSw4atyoS9kwZlBc+ufDrNwsC6",
+	"gga+ENOK0IUZVCufyzgFm3aJhs36cuDxb5G/4QHTwmY1iRwrHfovQ6+A7hYg26QwfdaObYsb4htgpRpc",
+	"pbdi1iQbbmGu53zeARVVKDnGvCqlr9oZ+j8exqhUTx6vsxXrlI+FJv3u104Wz1WlPd2HPulOcisMBZ5i",
+	"vWL91BJ63GY5R6qAtkn8ZFUBYL9XSfHvCvyfra5gXRqKsNgAPVebV1q7zy37Frab1WJ2e2jnisfaRScR",
+	"Jv02TVK2bjI2cSfW8jEcP+qvoDSfb+0BKZmShJflEbKaznVP/ryO4jbrr7XoG0p0L4un6vs2nbCBI+hB",
+	"nw2mQlYWzGCf+U5OJ2zgU4naf/btnU7YYMizq6oc7LO4z1P02j5b6vjkBoSxUHLg0zrDPUQkpAq1jt6P",
+	"hwE2/qTHq1xYpT1ttUqID1c2EVuk63mTj3DKJFyDZrwJ2nkEkbZvb8EBdHjTdJVk365O9IuXMIshWLeh",
+	"6hWQq2n41M57FQPx3KT50LYoPXeOn9OxroXK262KAR+iWPZGVbDLJSrutx070OTUbbH4yPhKm9ehinup",
+	"aJu9JDRq7MhU2WqbpNJVbtS/aVWVPgW9LiEPjiqBQAcbGcKoI0My31T5j8bJNCFLlJy2+3dXOfl58uVe",
+	"wiyCOdyCIG6OgbkwtVUNQV7C7KIp59tGEYRrkcGKtjI+7aoyYPqBOrNCgLTpMs5yQsDa94YG9RJm/3Rq",
+	"hdOHtmdMxhe1dOb7Yo9LQ13OfJ9gnmVAbfS80eV0sPdJ9OjPcvnv/0L06617v+JEXpVUbHyfhxICOxqQ",
+	"r0S4qpjKtdkpbePuWiokjarEVm1KU5eZ9EXdsDzzrquAU2WyydVoNSwgEe188/wp++nR4z8tw35mKodk",
+	"CcGwgFOv7TO1ohkcFailM4q1VlvUHUUAcsnuQ5TVtWUh9H3hUdSFok1Y9qefIsvn0WESQHVFVEnzGsev",
+	"wx1yY4LBvzbxorqqGg8/RUjULx1M4lpgvds2HaPbHQqSuReLmDXYGaDdNTzqK7I+OtYskCbbsUSTRKuh",
+	"TrPdshYLiTB1IM8NCocTBObyLe9D/Zs3xDAHdbmukIDgWjWK+2lEmzxNLr5X5wokjwIFiRsWG0aaSUfA",
+	"BrWDVa5XvyJfvte0vBXtdNfVR7KC1DJVRABed+Et3DpDsCs3sDuHb6W/7w2M/IqCw3sLSbuBT/ordECv",
+	"dimv3sTXWk1TyHxRNUt33wvhwwYGW14MJlznlB0/Vir3LYoQ0Z8KHIZAwCbOLvJ71tV/HjIL+WVApujy",
+	"PRrlKyo8bsFI2D4bppPJwmGNNMBlSMOndVy6u9jr9+ZgLiUmEGac+rcQ6Tpep0QHVuhKNDVKi76syq4V",
+	"1BvDzRXkzOlFqwv4Gp/pj2vGXhMsVjoXckzorYgtIe1gIyNY+mu3utS1dUm3EP5lpUu1CX5WTcD+hc7E",
+	"lMdOaX702DNczMx0JIntLoXTrC2bKmP32bn1rr5c8LFUaO4pnYPG6h2eXwuvXSeyVuQWM37rnk4nnRBZ",
+	"hj3wH+7HdUzLV6NFZZtc9jsLHJXN5zYsgF7gOp+rRViY+Mai5nVDlU3v8RyAGhMsJA6LHKQVo/mlrzUz",
+	"A1YodUVVw6iuDN2OGsZrRup7agzokwMqSOK+6Rho6FMqx1hzC81fp3yO5UqOAzrON8iggGH7GWGYY8aU",
+	"BhjnFy/NEhfiV1QPhpXY/qNJ9tfs0c060GP9dGtfj+J0zHXxjhs2kq/jlgum3AZNm7ak9BDzXNlB/TZM",
+	"j1h3Wk4PRD5A+egJ3vfccVqsmaiZ9Mmc/ZCC7UzuUyZBhOJ5oWs+6XQiT75F0wOf6A/1+u2SIZv9ODr8",
+	"nC3lb8y8V3CLt/6LDasYgyTzMNy++he50NScARtkoWE143racddQC3wRaeDty+TVxC0YcvPB9Rp6+Hqa",
+	"VcZfSsiXkhJMl2/wtH5lmzKjuGztthmtKUNk3lm/RUtJ70FjOC4wOV51TtbNq4APG1Sehe8/bd5YaKS7",
+	"uejuTgv63UsNbO9ZwyRTWuFEzdgMimK/AxV+yu2mi3hOT9d66o3yXMPHQqZrIbL0on6T2Cw4ePSRszvp",
+	"OYQ6yp5S7CsbOj2ukkHLSTBrt5/C2gkJFEBBMVXUnDKYlnbOpsClB16ue89vM5hHg0/KiJzPmypzo6Yw",
+	"VPmcnK8zkG6/tKrGkxSm8qqswS0cKjzUx9ZVCujY4Q3CKeWHOeqzimH3rKUa4xQCYgopbQNElOmUE0Pa",
+	"Km+9FNlWI60qEg+55/TRfp0TFbWBDtNsINmiBPRAXqu41M/YSjIBfHE7dvQFcIGNL+5NjnqDY2uOxm9G",
+	"i8mvOpOnrc1PNDGsCKOAmyuzzwZGuMcHdfqQoiTpXDhxZUyfYd9osgeQhPB+s39XAmyflbwEjRfNN4et",
+	"6xhzmHKZI9SBsUI7Q6VQWM5l+RUYhhTnS/M9UhtwM2/1OMapOS3NzwAlp/9sh3JDe/DXOubBi+LVqHfy",
+	"r81On+j5U38b2dvdcTtyzrjlDUMjiEUjYL2gvWPxfC7ZYFQVxeCktu+2ltSRmEyCX2564X51z96zAET3",
+	"4W3lX60Vd7TUIa+Q2zsJXG9fjLpIgx0i+DKvYKkkYWMhGovx24rhe5CbjQRsb/JzZ04PjOUyJ/fwlj3j",
+	"3dFMoEgc30Xo1zICbRxblIpNlYZTQinhY2ATbghRZ+zICP0vAFdJqI1lk+59fykdOvQEY9ywEddYxkNB",
+	"2gEy5Tp/PmJoz2uJmKA+bNrfokA+VNfAeFHss0HGi2LgU4JJ7akVtOGcYZ5Jn5RZpVk24faUDaSyIoMB",
+	"GuiVlsyZwZJwOqlplwGJrs3QwIt0Le+Jinn4UAO3E9/aucAW4FiHzsdUWl8IY9FbNKVezzRyDxHkJaUt",
+	"5vg/tIvdlvPiqucLRlbKgF9EIiLxR4zIuuo2NtCt5KO8Bsk3APIKg79u3tjCb930G9u0bk5H5uIm80rY",
+	"4/4P/Va3s2afVqkaS1AKkE0wyRqdzKAzQvkcaT6FmdJX/jyJvTjF/BIrcVed4q9elCzrMRjEdfdzxkNd",
+	"srfM0O7AyLJn/aFOJOBR4XtoH/hcohgn1jeOTgTVt0WKlpf8UhNe+xodUnQW11CvMhyeYCQ0Lp3bUIo9",
+	"EVsXFy71+lJX/gK6qzamcMHqDsOJeD5qrcLHKZvtivZhFSm9bl2xLgvPM070rqrKGoE9dadg8Fen9RPo",
+	"r3wBZ4ISrUN7RUJHcySxz14q5FuOuQeh6O3BhW6kYLMJbFsIqK8pwzNh46l0Lk6li/VCdSnPCMfxX6Vv",
+	"9OMZr9rxN2Cq4u7iOBOxVRCn4dFJTecPDFCt6MKeOSvAHYKJEafZFZSWDXl2ta4T+8JO4uyjgdcGdWj+",
+	"pD1sHa3wBto2CRBpQ7kVyO2wGu4QQQQ+uOcC5o/3Sydbt52ZK68nOAo19WWty5TchnDrNI66G4VThNDc",
+	"YG9DEg+m8tVJLssXuk/8XY0Yao7fGUoAzT3T10C/x0CFwT56HjtRjlsQ11FeBl3A7Q+m8UJEUYnj5VPZ",
+	"DpNkyS2xHSrJj1EY7HgtKsmUf7iM/R51ydCjR2vfXTbfHgS1hkzAZT7xlDoWse+XGyT9gFU5AalxWhnL",
+	"eFkW89PaFnb6t1ShS5KHunTPCFg0IG/RIgkpc3mj7jLHO1DPCqiIO3GWba+3bokOcXM/WqzUdiNEvIl6",
+	"BS0za5rWNncWP/Y0/CnZeAGbcq371FN6agsTotsb9VTlpBfNltxSGL5gzzBMgLpy1B7B6e0U3NjaX8WL",
+	"Sy55Md9goWfhuS2WWmespGqO68wcG5IcMBBgFRsr1pHLubprcPhrI8N8wliBjqUFl8T6ZMbfDKR1H6/C",
+	"pmfRaLiL0yAXxtbups5pOJ14cyt5m9TsjkDOAAcw2EeIqp6Eqf3JQUffZ4MxSPQGh35Dhk8hNGdloeKb",
+	"YFP32WDEi8IphIOTRs+njIUJl+5zdBPrb43ChvYRC8WCbD9e4z34dkjc+LEJx9YYX2xQ53X6RTnLKkwc",
+	"8SNoWr2aFaxurdyVznBWFKw5GKdCOWFlfQrgGvMhWP51cUrN6/pxKm1DkuvV4gXOt8RPoyyVzhV2Zlds",
+	"VGLj093CQMl5qqLd6xqJDKMuJSJ79ntBP0V7UFzzbH6pRiORobkVSoT7PZ5PRfq4LuoctAULxrEh6oAT",
+	"WjlKr5A2FMdlnqbWCwJrx+x2D4zV3t/t1EuSL0GML0UxnRjYIIhHX7kIT28M51R/P2jF/e66Qar3j/Ol",
+	"I0TME+8lbP2OPIROm8KKlSgRd6hFjpgQ1lmOI7QcCSnHKXHhY3jIvgYjSx9xUGKW4cwb3TlphjYw5xe+",
+	"LOGN94t15VBvfqY+TS0pl0m1W2UXo3eIsG23MJ/pHRogClclD7Kpr1zQtDTwrXG4Kq1B2suViealFlOu",
+	"58w/FMol0EsYWsCxCOSqo4oqFHgm+jLkW0476nl/10B8iw0UO9wnmL5Xt/Bb4yshqPitO6xu1ALPk0PT",
+	"/m7RN+kGvKasNyo0os3LN4TgC57JiLpa+9/fvL1ia6prO1c+bLHhwjKS07dQdqVqbHvvukAvCJ0uwo2/",
+	"BmyRdBlVh6Uh5JGDbOtm7WhyGXQU0tAaSydXAQ1HWCy6vtpnA6esll6XRKTTehux55N7T0LtG65TE2i6",
+	"dVbGgs+w3/Of7UCsp5NY6DASm0tBWl1qsFrANbUz8nrYJSGRRV1XL71qSYmGKNYuvQbvZlUIZ881HzVW",
+	"aUJF8r8QMocP6aSKJU4PZX2t0mQWJVkuF+8NVWUv04i/dSeNULxWlwX166oqagOo5BbRDhpyG0zQDZrw",
+	"hHrPmh7oEtaKJJdiimdGjbD7PaXHXAoTjgi5mm8mM+nKZtmU5SOW4VbulwfpRXVDDEch5bZ8oAsu4ELI",
+	"rKnIm6giNzfFAlkPzNtlvNxNT4iudlo14mNEBdGYqRv6NtRqbNlfK3qtvc3PuOP26KcPeQCzU7RDAzJD",
+	"+OOIIaiN9NgDo5A3W+Ne/KuXqzEaAgh5ohnPMiwycStJuZb/3PaXHt/Is/z4cHuwsHo7Ulv8z+jMEwgW",
+	"Rk2BvGsTKHJKtkIqRSj/KwkzElL7DPM7JiFCraYYwI4rSZJ9eDqhM/D7BXAtLanB3G5+IRqhX3O9yjE8",
+	"yL3wk6FHKnZw6xB+GjKl8y0mKbaaonVsbQ0yr620BEzDa7U/pbo9ozYfjtqwpFDOaxBg4IYKXRz3uSGm",
+	"ebxlaWqrCnuG6CopfONWB9YazRQTb/I4w4aQQEhh8AqNKkHSmSJhJQ/0HoyYoJVsiKN7CxwS6jlCOLlr",
+	"Nxc6Go+Hv2xknseH9bla3dST7lxwQAW6ERDtwhXfWojf4IqINiT4RjfmPBzXwiLDrzc/Ttyttcn5+LnO",
+	"2USoPwsOoPtzFtD1vj+M67X94ZsJtIzy5U3CkbNKCzu/cDtPWzMErlNIamfSg00x7AnMvv/7729/qLtf",
+	"NAkHbs/P/4p9iEUOus+QoZN3VrKJqnQo7KZikqZZ7veDKXBxub+/P/gB8xUYgoe+k9Z31SX/sag7lwuP",
+	"HBd9A0PPTb/G0Hv3lHE/bUzAAoNGqxdUhiEcLMsVoVkiGWIGA21FvXETa8vep0/UWy4hoFDICoNZVVSh",
+	"xoumPe9J450m+GzSUfAlbA+OqbimzzRMsYOhwb+TQ8nsv5Pv5B47a8AuKYUDYVk8HHnTAiTgtQRnFOk8",
+	"TiDXz7p5+j9TTxKU1CMuCmxN4tvW7btBB69fXbxlB9dHB57QzMHHhuQ+HcRuklDQwCUbnOcwLZUFmc33",
+	"/gHzwT67AKwzqENM1CQ5RHrwN5hBhnWrCB5DsaOcaQh9B/1zsXORJonunRM248L+5WWU9hvF8zyKGX4g",
+	"w1Te32ucMw9aA5IMZl1JTLHp10iB9RyOD49ZaJAfPky9BCmLboD+rv3gSEDkDQqsEoas/ztcO643wNk/",
+	"uwY9Z4gdRRRUEqoVy1VWTZ1y/32As/phnw0ylQPmHxuPWTVwJDpg+GGnGXFK40QKhw/YzNA4rQ9pyJG+",
+	"cBfI0Yj77I8//viT25vf3j7dZ+eeqlTJ/10B7e2HPe0YGCbDDPztQ3+v+wVbvp/o9Hd0tO9XFvbCMQxy",
+	"ZLUe5xqjwIM33MKv7pt7r7GV/sDtc79pfkoDgl6A5+hHbw7Y97nmI7snwI723JXlpcDp47t7E+Duru0d",
+	"Hf3QTA4j237Wfby/Jbo23cl5k4pigErts0fHP1Hdm5Bs8Aasnu+djSxoj6uCdRHuGo6ENcRRfK4FMoge",
+	"NvEnd33vKEgMXoreSe/H/aP9Q0p3mSAzPpgAL+zkP+7nMaBIqXftPO+d9P4G9hd8JHJc4ZvHh4c13inF",
+	"DDHZJsNXD/7wRgdJ3HXy2I+AnG+xBQQTZr8lSnon/3ofVXD1zolSfPdxVpX/gwnnY4NJsmExpvfefeQA",
+	"QbDi5bbHOz48XEqmsDXsHknFwDH77iHJxCgyDcOzzvKrnxeO9c/kKYPCAHt8+ON+HauMtrlBB7vHnW4G",
+	"SWy2++O87wTAhJeGBcco1jQ8PvzxYSZxsbSX9T5iuYTbWTqA1WTxlKMtl6vab7ySLq6PDtw1vgLChk/e",
+	"hV+FsYQ4b9pAzSf/6gAM84krfXSrR1bCoAY0c0zUS1V35ffZK+KKGBzonfjWWAF5queNjH6003dmbaSb",
+	"XxnrZKgvRHHiqWtqlMgYz6zBQI/R80NeYVde4uYzfn+PF4XOGfupJIj0ZdS4kOS3hmt1hbwhZz7Y5Ri1",
+	"4+FZUYVb9IhmmBq4XsnBzzwPiCr4ytH6V36TvLITpcV/CHPkEd3W1S89V3oo8hzQg/vo+Kf1b7xV6gWX",
+	"cz87Q3xhgxUhFLXkRcRI1q6nxiVcuOSNAfGvniNMivy//9S6/O6msuk8aO0muvk+YcCZK7HS0Tupq1yo",
+	"J1FCODxX2omZseZTn8mVcen4kRFjibrI26aXA8GsCML4bNQTRx8eVh6hU9i5ZTyzoX7MsCm/wqQSr7O+",
+	"k2PhpAxZEO5tanjAlCzmff851IcZ4cHgZPaEpC9gtgYvsF200l5baHO1pxhk9Z00yPYDY39W+fzOLlPT",
+	"qeNT27z0bSYWbvHRnQ18bkwFeTz2Mou7gvmpDyOSJuF2NoppDa5gPqhPdJ96zOXep/6ryvgqGCL/6EH9",
+	"HE7iC2YDRz9uxAZ+5ZraSD86erzJvHyOFuQvIBf87ZzagDw6Pt7kZa/aETf4mlmVr39s86oX/AoiD8NG",
+	"rCr8ZVF1Ofh4BXNnMhPzKiAVaj+3zFhVklLkFK0mOx6ZhpBsJK6BGciUzM0+e+Nkm0d9JMOZOpKhMjbx",
+	"taNtpoKvxEzlXsX0iqvd91UD2NIn1Al/6bL48NH6N14q+1xVFLT9xm4EEc+N78SSao7aqjN5G2WVrklv",
+	"URZtrld/+vS+vnvUAWiN3VA/9b/Jcqj35n+d+eAX3mVAnHl8+51NcNdspSa5bsOg7gZD0LsjpfutVvQx",
+	"u6mv7Q3shQtESHTKPSaj+TgGdToYMYTeMSds4JtsDZjT9I23JnE3sfmU0/zROkAIH1/qh4nk6AkkBB9q",
+	"EuEbx7nfvJPRwDPVr7EdiX1M28OQ5UK5Ao3xEpAenZGBNboGeAF5yojwx1/3WVticqmzbR45iDz5KM/f",
+	"358hEqb4wKZIe9xUjRAu99TTBUI7NY0iEONk9q0bH4cb8JunSo4KQTHYnbVy70w0qaCdmatAplYR78Ef",
+	"JOPZptxz2YTxzx58DD8GQ6YrMBFxm3sX5F3XNszV6WmhgcBsZ1988YoAAj77EvFARNsK/a0kXCCk87/2",
+	"lk2HNs0f5L6xIyW63HyYLsXklQSKOvKCgfTOQzy2GmKFRI8hgNC6RUvQl1AvMFBcE1I+szORETaPr+hE",
+	"pcXWL2LCBGZovJPoWVOymCei9WHhHW6GhOLxV5xnixPci9pQ99rcSG34DPzHO4yFqTfxm+NCO/XgK1EP",
+	"nELQb1IbbqoRVLmwB4hKhaZ7Z9D+HwAlJl7/yi3ofm1oIUpdNmelVmpEmTPCGmbEf0hdQaNPUy9QxJpB",
+	"huWZDVUhIQ6OMxWJFeXJyP2Zm+jTZp73yQ4WhurgCs2m7e/0irsmfiwxTqkTju68H8GIsYQ8Oof4DtAH",
+	"ulWLNv03hNypCyMOG5FG9HTaD7rgdsOqro3coELaJ496qyGFPvXTo1h1h2O8v/f7FW1i1wVbYi9qhJlu",
+	"T356ctxnhtpBsOP9o/3jnTXwpd5avDcNJkuhxhT8HWuYhQRVZmcKRYa58RUGaQNCTVJ+nVPSKHacanCu",
+	"UHHGkm8PMNEn755TvhUlOqL/D5Otl+USBh3c8M/86GviDucyhw8huEAAloBIWlG8YYvYQu28P+yvuN6H",
+	"m7OQFfEBCgnUnYPuLECQjGv88uLsKZEMpVPXGcDNQaSm73Pi4/nHNW+Hez/xvdH7j08eJXDHvpCQhiOm",
+	"XTzji2BcGMbAvzCor/etmNPBRywn/3SA0qyTVRE0h5N3oqF8qwHZ0cCxyUGY0QndEs8+vF7UKERxz826",
+	"NpI9OnwUKjmI+9TMGQepM0BRMw+ov13K0LMa3G9dOBjXfkMVZQse5vand1PF5wviAucyK6rGG5LwSiBp",
+	"uj3u1ouOdnrRV6AX1RcRYTaCmnQDbkP4TQc1LNmBqWF4007KMzZAtM1BH2t9PL7DoM8GmPDofvCwr9R5",
+	"FtGoMFHP/R3yffbWvd6vIYSaXMkZiPHkNM7xx8x8+ICpumafRXj/M1S2VvUUCPn+iOWXchEQ4PCbCJDt",
+	"PpyUC/DGD+ynXASoTpYXtFAQS24M5DEQdLuD7y5UufNFbsDAPC7cAgd7LmS+WJYT8EQj5pXxkg9FQaje",
+	"yzzMf7uThX2swX3WRCrfNA0bVhphdasnhFA4YYOhFjAa1IWopC5RzT8Vb/oaxH7caIXnOfVMo8cRWNs9",
+	"HLrQ9n0joc4+QpQLKmwE09/HD440mAl9NgBgLDTS6bJ/qFdK2n7rham3WpAIGBFmUfiTm/MymMGXoRYt",
+	"9LDqzPGgp3aazxfLOOq4cNRjZUNu0R0aXoTZZ6T7hCpzG2GvDdWHPWq/I+R4UN+mtrkSsZ2VRstqNPeu",
+	"hFYwGS94jYmXtAN/n6gp4yzjBsFtPOtoLDmGWOsMQYYKpa4i9ZFsg0KN0z6rZ9HoazbylSzmOAUTOWQ8",
+	"FkzS/AoNT+oNqnupUPNrnjlOWEA+RvyUSoYC9hVgKrdwJ31Tqb7+HP53pfk2xLpzjD00/47YVHeqL1Gl",
+	"GrESVFmgNRfa/0YIzh3JvzEjXG/gRk8ffGz+saAaLnYntqIIWh0ymBovsc+GcwIxcFedCUQpwAh2zXC3",
+	"5q9/g4i99h7kXnQG0Jzk2OXMfWV3qtaO3PFtf1O2zZlryCjOmltx0Q4iCT4N/T9uNWZXCp1Pk8MOjUVO",
+	"9hrjck71ZXVmW1fF3Cl7dPgTucBDE16E/8Auuxmio4wCZEzMHpbv9Fmz4i/pboe6O19Tiyar/u7bvOlb",
+	"+4K+dtaQzPp6y6+gJl2+HYdYTP1adcVVZTM1hbu42VWXZePBJWuzpm7yEdIsufUAYnwKzM9o1U0fNd22",
+	"l6/wU3e1Fy7vvSSxvvJb98C+4Q04Buk+jmZ23GHnKf5MHAzv4W1ZF3GmpLb/KqjyhN5x6pGDAUqsTEe1",
+	"P6m0v4D7FOgvoFuQO6m9M17vIewat61ZIMPfJ4rxKTv/n+1Qa2r6a/qhdZel+rCIqrEg62afnMUNeRCf",
+	"RhiWV9otKQKArBtuWQTHRoTiYIKONS8n4S/o6iQQwVmEmTOEemyCSCNsY3SCjbgoIEdsPqyDHAKzWrg/",
+	"EmbO2xjd0T2EuvhYXENTSkJwxIlgrJvpi9BV6HZVqv1lDFPq6iYz8K3F3DgYOEYNwShsHq8IBxOBMQlw",
+	"w7baKCxDTRaFmplTdnQYUDlqlPbukIt7OentrOGkm7O5pV9zzb7Rcu6zqtcf6EaKzfEdck436u8oS7rA",
+	"C8PVoXgZBtG4t+l25bw7zedBpI1vorYgZ5ATMs7qFmtB2ITHl2TNNNyytqg5+Fhjv3e7Os8Ko8jHEdAX",
+	"6pYDUS9Ggo0Nqdd1w98JFBTvnmEKTiHguqMWp+bs96YutXrldChOQfjsXJpfKO3XjszNib/bi5mI0DbN",
+	"EO4CYih10Q789Qlt+R5qSp01xejEJMxwy69I/8FGSnX7Ynd5DRf5PnvlFSTfMB5vFNXtoTNVeuho9x3J",
+	"hjy78nXFAVPdfck3G8GyPoIpKZSEU/qssXzu1NshMOM4SayY+rCD+wYlvpBSSwLaDRu6ajRwYUseG9r7",
+	"nRr5LamRdJpPm2v1ZWmTbymLPoLlT2qW4VZ988rlzg/3TUnk19hxzHM6LcYTe0ca6UEpZBsOs83Lf5Ol",
+	"kF1q46MkfKZP+Kaudzst74ulqV/BYm7ViHF/WDcwdvoPqltVyUqI1uSpfMFQD4ioikqCY/+qzupFVWu5",
+	"POoGxL4j9C+c0BEBo+aeQjJzlwwUmw1B3png/ob+/iJ4njdJcufSKelQGsp/7E4bL/Gepap+o2zBH++z",
+	"4tdYreQYjGWQjynHkZrtkO0BPJtE3uYkyAKXquosXo7Wcfw1JD0uHndCV/29bt3BswnkAXvlBHlUu3OC",
+	"bPZ3x2C+XF8hgG+FFphMXfTxNfhO5gijogqR10ZQ2ovxxnfg8qY3jz34p5EXg8JdUTQM+3cJ410WQlrF",
+	"fMwu5T0Ic4EuUXycFMUzURRsCFTRY9SXD/H1DamSSl1hFo9HbcBMtpsK2PnBiGfWrKyydzy2YZS+oyE7",
+	"6h8eHqYLJ57jJ9eii/PgTbeEFmfFFE7dYjZwBXGbLirobj55C9F7tuClu8mE8c0HnDNWpODZ+twxnDG1",
+	"n++aI/31Xqo17lMLIHLr8FPhFuyY04NL57qWU43YlIo+sYZIGWDnzJTqCpgabSWxE3zr4KP737o2I7/7",
+	"gtUJz71UbEUEsLE/JXScrvXNM2Od6COUPmFT/Uawh/hzwh/e1K5t4gs71fPLJW7uUWA4spVW1/e79uN4",
+	"ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTdi7itFX9tlLD0454WUJ0rA52JO4TSxVlJKeih1M",
+	"x6q/EDuLq7WjIm63rSNHPhg7M2wkPnis36PHoetACmwHrgXMnteLvKfk5WaACyi2Cc8c3cMUOi3esOW7",
+	"2Msu9vJV6g+z0PW4Lni4hYnTML6Dj80/1kFlLLCS+9JeV17mX9pZejvV4Aum2xD35qyhsRqeBHvvQwai",
+	"tHfupmqR9D1pDIsX5yBTciTc1zZO+7nDaXal/pxrDdhyfFjAPvs9IPaVpBt4rQKB6Z2lgFniCL1FbrQo",
+	"+49SGzzqwdTx2nHAdhCWZXxKDQpPyW8cfQPDXZiF4nWWoNrwgMTsqYD6qrcVnn32M8+uqtKgTUJwHNjo",
+	"qM8qrM/GlApq6pt05rkTWcW2jh+IbZFRMwR3A2oGvmNfXyz7otO8uYRFi7nTiRjiMyH3jeCF6XIJzURu",
+	"opvnI1vuXgxhLLy3DaantZPNPXXNqyJpfHOfD/s3nNHOB/k5fZA1IssXiMXyLUDgvL/XUrzmFiUY/CsJ",
+	"OziZh88Tn87ZbKKKOg+XG8ZDjRsR5hz/fwu/qpg6u3SFh+jvF69eskJIbLgka+2Icfxln6kiT4WLDvuH",
+	"h4f0HupDf2YvxM/77Kwowi/rNGulmcQEavpkHf2UyuK1PMcp/iokDEiLcn/jU8jd8p2ija7dzuI8ha2k",
+	"grzBB2jRy/KERupOJ7mvXpIf9mS+fF9rvjEUklPq2IJi/BmyhGmLdkVnu6Kzr4yh/uzuDCu5sa06Y4PV",
+	"G+Ob68KegR58pB/WeZlat+jeBXr3bd15mr5CT5P0kosJc+depZp879KjFHJWVsB5csu02xDDvodsosD8",
+	"0ISGhuDupmFWjYGgqq5BU53R98YqPUdV4ofInAxppKREYIakdqfLFFXvU90XOYaGcybFeEJYV3xkQbPB",
+	"61cXb1lX9tYgnf/yOizy3q9zPVJXHIhi218B1NU3GMIgOJVMTZ2cqUrSgLAubuIuIroXp+Q2nN9CYSd7",
+	"M1LX2wT5f9yfo+S++6pWw3EeHus/U0UrCttRAe04QMj4pWbyDPdtB/S/0yfvzEDHzNvao49ojOQo2hy5",
+	"O61SIkaU6dQincyJSjY3Q6umVCz0yArDEJB6c7TqDYtHL/DFnWfwG/QM4vl2QU3vvIOfM+9SSXSCzfic",
+	"sv/pjU5s6W31DWJGBx/x/5tZt1RJ/jA0ubNtv5UsilBDePembSDdu7Rsl67FgQbrFfMHmlAnIErkQ/93",
+	"BRWh3BnLnRJHBUZTTH8wE8y6wtbk7q9swq+BGo0VynQkO89X3vEHhjjzyyN0vt1F/1Iv+i+OrrjHjAkX",
+	"PQJWvIn3VWit9EGmhRFmD7t7dsewnP5p4UMdVWrwH/fZm6oAw3LIRI76MZfU2oVqA6YqhyLuS0WgkNxc",
+	"Qd5nmgsTsp4J/YfPfbe/a9CsUDPQ6bIB7KT/FCd/T2b6meTF3AhTU/rDmuq0Nlxmd9ZySITy0SIoyman",
+	"m3ZjI6V3tvrOVt+M/yBb6KyhNGIsQ88mNYXQSaHuyLKF5U4DLbAj3/GTF3vcX7+bMaVXC2FwIdkzOS6E",
+	"wb4GnJVaDQuYsu8HVXPmlwWX44qPYfBDoluDm89/4BlN8NvkOWH4FMN5gQf0HSIDOM1xx1F2HOUWHOU3",
+	"mYOmtm9OTRgBFEKOTdTq16kSeL9vy1Pwc18KG/krWMjsS5zSN8lDaGmdKHiQmz6bgmVKs4JnV0KOl9LI",
+	"SbyUwK9Co/rpjtvsuM0tuM1LPiWwD2ItvigVbz3SmWnXVt+IzWgY+cjaXqnVtFyVE/iC51hKTXUWkPuU",
+	"vuE8MMI+zrTPykqX2NrC8UklQ8kFZ6MaT9J7091i9tkZG7gfsK963Hu91Vx9BcM7D4qc+6YGDPZLxfyC",
+	"yMwYGD4COx/4YLmzOk7DbnYzSw2jKtkG66k7bQNv6u177Xfvvpqth3E+E4NcXmgHs6w3XSpmZ4rxQlzB",
+	"jhHuGOEtGOHfwDKcIGbu0W2V18JivA7bUWJDp5vbcQaMCf2H0wkWTzVwCxf03P11zAoDfPLX+55qy6Nh",
+	"UnfYbwcCQA9hXMlvPYl3d53v5zrHKbfpHlg/U/VXILnoBtd3cvn2mrm0EyCTv32BDz76n9aFLOObfF+N",
+	"Gza7ZLumtF8y0XZ2pd2SZG/ck9ZTUdyQNknsByDz7XtUxl/vCiw+o9ay9YJJADvZADKHnPHCLW6+2IjS",
+	"V2ZjX8ssg9I2AIYYlxRFwUK/+2X9+pnMv5wrWq91dz+/CqHyTOb3JFIOMAOLZzZoi52peufxg2tS9epE",
+	"ufjru6y5ry9rLjr0rz1rbifql0X9d6Z1QzuT7VpM4p50gS5pfXx4dFLL1W369EC+z44PD0/qetk+dZHG",
+	"utq6CxJ2N6KLvP9OHh8enzTSnYpA530q4Q1TmIPdZ+ejyFOOsCcUk1Uj77nrNw66jGvM5MfEAG4xdalP",
+	"gZUQubBK7b+Ty045NNKjS3gXrZI+e6/JeD0P7PVbGnpRbgmD5LFAGaeM0jkMJplFt6GJmRB5LPgVot3f",
+	"ewNlwefUBWCVjyF6p37lU/8GLop+j44SZAZ7Z27L1g/evBFewF26S1fNmiM4C5cP0YfCnXNXXkxv35Pp",
+	"Tvfk+MH3xDOk0xixMlNTMIh2/S1SX5+SNffORqjyrH4fH6UndwiQOxfg57LWLvgc07LQa7C5FnUTi+3g",
+	"Y/SvdS7Cth7x+WQstCTozl34ddoQclkPQkBB3xm/XffOxAObE+v13IhM1/siV965A7h2H+8EB7gAfQ16",
+	"z4C0jB7dZwNjoRyw73Nu+Qm7sFD+gNYJYTKS55H6rrkH+2xA0r5+I5r9Dx5rjgFmICMAADZ+fictdV8C",
+	"PqWAotlnv2KKQwRU5zMZMlUoicXf1I5FSUnhcaZKkPvsTNLcncmYs7FWMxOMMe7HOGW4RGw3yw0b/MqN",
+	"3XvmXto7/+vA3XINppri8PW8PP7bO6mhBI7go0qzAvg1/lg5w2vu/a9n4SVeGOWWa6h9G34ON5kZq0rD",
+	"EMCSUOYcZ6nKk7AgX2ORsLUu8NMrba0EI8uDQ6jgxp9uY1siZqZvtI1OIVJUGq9Qa4dazqHG1/Xj0eGf",
+	"jiJ31+G9drWy8MESPe/RXrf5fgK5KdnvCzjliiV7Bzxr2ES8S7WtZYOx5R3v1KjPKlR1dyLiaxARz6m/",
+	"26KQmIgCiyJ0Jc03LA/CfnZKhOPDw0XPAaK3HB8eRxBvltvK+E2L7oQEdEGlmvdHa3gT5nCvOVR+jA5G",
+	"EHwi92ctX+AepcZ/ueSyOzNXxP0DSE5kWQ5CP+8FE3pnfH7jamxzAb9hfkScZEPT0F+phzEQu+/vW88B",
+	"Q66tY3sgrZ6TmsyzCWrGTeze53Xtbt5XcvNiNLhIRxBfi2JgdWUnI1FY0Ac8/6MydhqswK6OXmehhZBT",
+	"e8fiGqQHyJdqxrDXpZPvvqp9hHiyQ5XPUwXsBuxZNOgmLbtC6yNh2FRdo4d9jmPt8E7u/g5E1LFI/W/5",
+	"FbAp1hjkaCu7/2ye6Rt/+VO/k6OvpI47rFWMhulKoFeFyOZRp6zQ7hX0d4apmWx2wtEllpwJuyPKByXK",
+	"GoknJkwnVpFVbE6di+g7LS5pnMpSc8mOXiiSjVSlWcHnoE2fDefL9BJTFGr0xkbgBYj+YVWR77PffXOB",
+	"ATYTHdSOZsv+qPIxOHokQE4bFeMoyawqRbaqROcU9ZEblNmc4R68pXrKe6k7rDf5c1Uv1xPoYgi49+6B",
+	"XRXNLuZ2W8blMVnwmtKlvqEoTTCswAi7udWgku4+DfpsUEnDRzCg2jyhNRRwzaUdsKmT9zame6ZGi5KQ",
+	"jQHhi7TILGgCOERIYVNCZvtsMIGiHFXFAJsNGLR9DLnaqYwSKwTxy5R2xJRmEyXB2Dk6ztG9wbT3sI+a",
+	"JgKkFGrA7gPkmsf0L/TmY6K0Y3XkOFnMiF72QYlreB527d4SiOoRHpi1tcdNdG0OgpNimrVG/+3FNXeM",
+	"7uE1ND5Hm5nLkPmDyYwajKp0Bs6mvDvOZ7UYj70PtMvCeBueuccbV4/Rhb0UcdBcEWdiMy4RonUITmMT",
+	"WNOhRjuD4vMYFOfxeZiS6xuZE/1eWSXk75tYbBXCYIdnllEte8gfJDQT5RscYhC6IJ8hx4g1yAyaHs91",
+	"OT9n/hZgrq5bC6KhjZSeUmN4nbu/VbIAY2JCrLEM0N6QcTNGd2fRuKibMtIUzT77BYoyajTkpTjPr0UG",
+	"tXjHrm9OxJw2AOHub2aC3dUMWUAzqmEoPCBZA4kQitmpaxFu2VBzPf8u0Zn6YuGG370kb1/uhxPjq5jK",
+	"W09HX1da0s5O+SrE9+35YUpuY1PJA5653VsDt/5P9+hZeHLTIq5d3dZXV7fVPugVVVvtkp+djnT3PAGv",
+	"Z0o7olQ/urehuwc93LAD//JaNyvxAGFhugEDOMfHNrj9JWijJONjDeCniP5R8LPuvDRug6RdCQsN0vGA",
+	"f7lfv6/v0FCpArjsPcDloE3oyk92f9xdjc92NUJPAK8843P9qFWwIS19m4vS2XsdB7qC0jJecm1PPOix",
+	"BoLt7aM66CxI7fttRQo/jooxgxKkry70aRn9YHWE3mF9VoIqCzQBRjzzSvjUQ5ClwJUvrNJQE+vDtfHc",
+	"2h/XzPGz9PJcA67e3crzlA2w+32OwGx1Fm/dVWbX5nNnM3weJvi6sk0JEfVD2UY9WACZj7SDg4/uf6FS",
+	"qElUWYRHdb9fwXq+cF3hURefHyu5yyD/YqmeyK7poTLSahrJWSdfx0rlW1yAjvyYN8Dzr5e67xAuCKXf",
+	"i8AtuhsRzneX5ku9NJhMSR3tE5dmSxV5fXtdkh530oKIxJJTnYUcr0gJeq40O3rMpkJWNrQpET5NjJJt",
+	"fIeNEDVvqeBCYs/MupmuxM75CXX7VQnyn37P7lNRfkUL3kxXPrpbq7c1dkpAYrHfzt29U11vzI8ciS0I",
+	"7RR02Vaqa+ARBx/9T+sU2KeFMtBc5s2UQyyR3UHifbGUhYcakVYAX/SVvlupheslXUNptxR2n+p5LdUD",
+	"sLhUgqkRynHSNffZuWWFuAbjrxCuAfIaByd0uQ0QgMsxkVcyijuPGK+1WJkvleoTikztiArSPq6/SAVd",
+	"uGUv4Ez4puHRICdOSUbnSp8ZgD4rK8u0GE8sDj9SegzxSPXJLGH0tzrhS4CceaWa0n/ZSIOZsFIrt30j",
+	"JnKQVtg5U7LlYY/GIupIDIUY2n32wnce/VmLfEyg/291ZSfPMe6G+cETEJqpmewzVVkjcsAK+uYso9Fa",
+	"Eb3UHqrQIwwbDoRWLFcwDx0SMhs14Ki/yzPML0t88ik3dJbe4TibKDblczaEpkMU1ZfMaHAlcfzo42Ay",
+	"XvCucz/LbHweHi/A+MxGZSeg8e8SB+DmyiQXUJZaXfOia1dyQfUCJ474VaBTLpmSxRwRCHxpmBFj6chi",
+	"AtkVBtkogwJJwrDv3zx/yp789OT4h3jsKheprTvHqH/oeo94X9hpaf4/Lcagw9a8//T/BQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

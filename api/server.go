@@ -49,6 +49,7 @@ type Engine interface {
 	StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error
 	StartImport(ctx context.Context, in memory.ImportInput) error
 	StartForgetting(ctx context.Context, in memory.ForgettingRef) error
+	Consolidate(ctx context.Context, subject uuid.UUID) error
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error)
 	StartApproval(ctx context.Context, id uuid.UUID) error

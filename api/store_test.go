@@ -308,3 +308,4 @@ func (e *engine) StartMemory(context.Context, memory.RememberInput, memory.Write
 }
 func (e *engine) StartImport(context.Context, memory.ImportInput) error       { return e.fail }
 func (e *engine) StartForgetting(context.Context, memory.ForgettingRef) error { return e.fail }
+func (e *engine) Consolidate(context.Context, uuid.UUID) error                { return e.fail }

@@ -28,13 +28,12 @@ type ConsolidationInput struct {
 type ConsolidationDone struct {
 	Subjects int `json:"subjects"`
 	// Failed counts subjects whose consolidation gave up; the next night tries again.
-	Failed  int `json:"failed"`
-	Vectors int `json:"vectors"`
-	Echoes  int `json:"echoes"`
+	Failed int `json:"failed"`
+	memory.Consolidated
 }
 
 // Consolidation goes through all active subjects, completes what an outage had
-// skipped and finds recurring patterns. One subject's failure does not stop it.
+// skipped and brings their patterns up to date. One subject's failure does not stop it.
 func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDone, error) {
 	if in.PageSize <= 0 {
 		in.PageSize = defaultPageSize
@@ -83,6 +82,5 @@ func consolidateOne(ctx workflow.Context, subject uuid.UUID, done *Consolidation
 		workflow.GetLogger(ctx).Warn("a subject's consolidation gave up until the next night", "subject", subject, "error", err)
 		return
 	}
-	done.Vectors += did.Vectors
-	done.Echoes += did.Echoes
+	done.Add(did)
 }

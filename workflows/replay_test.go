@@ -28,6 +28,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(Interaction)
 			replayer.RegisterWorkflow(ReflectionPrompts)
 			replayer.RegisterWorkflow(Consolidation)
+			replayer.RegisterWorkflow(ConsolidateSubject)
 			replayer.RegisterWorkflow(RepairIndex)
 			replayer.RegisterWorkflow(Upkeep)
 			replayer.RegisterWorkflow(LibraryReview)

@@ -38,6 +38,9 @@ type Options struct {
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
 	Logger *slog.Logger
+	// Location is where people's days begin and end when patterns in time are looked
+	// for; nil for UTC. Nothing tells yet where each person lives.
+	Location *time.Location
 }
 
 // Activities are the steps of an interaction and of the nightly consolidation
@@ -54,6 +57,7 @@ type Activities struct {
 	vaults    *Vaults
 	steps     *interaction.Recorder
 	log       *slog.Logger
+	where     *time.Location
 	now       func() time.Time
 }
 
@@ -62,9 +66,12 @@ func New(o Options) *Activities {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

@@ -30,7 +30,7 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	}
 	var done Consolidated
 	// Patterns first: what they add is indexed with the rest.
-	if done.Echoes, err = a.findEchoes(ctx, in.Subject); err != nil {
+	if err := a.findPatterns(ctx, in.Subject, &done); err != nil {
 		return Consolidated{}, fmt.Errorf("find patterns of %s: %w", in.Subject, err)
 	}
 	if done.Vectors, err = a.completeIndex(ctx, in.Subject); err != nil {

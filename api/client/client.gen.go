@@ -597,6 +597,30 @@ func (e MeMethod) Valid() bool {
 	}
 }
 
+// Defines values for MemoryEchoKind.
+const (
+	MemoryEchoKindEmotion MemoryEchoKind = "emotion"
+	MemoryEchoKindEntity  MemoryEchoKind = "entity"
+	MemoryEchoKindTime    MemoryEchoKind = "time"
+	MemoryEchoKindTrigger MemoryEchoKind = "trigger"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEchoKind enum.
+func (e MemoryEchoKind) Valid() bool {
+	switch e {
+	case MemoryEchoKindEmotion:
+		return true
+	case MemoryEchoKindEntity:
+		return true
+	case MemoryEchoKindTime:
+		return true
+	case MemoryEchoKindTrigger:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryEdgeRelation.
 const (
 	MemoryEdgeRelationAbout       MemoryEdgeRelation = "about"
@@ -678,6 +702,30 @@ func (e MemoryOrigin) Valid() bool {
 	case MemoryOriginStored:
 		return true
 	case MemoryOriginTold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryStorylineTrend.
+const (
+	MemoryStorylineTrendChanging MemoryStorylineTrend = "changing"
+	MemoryStorylineTrendHeavier  MemoryStorylineTrend = "heavier"
+	MemoryStorylineTrendLighter  MemoryStorylineTrend = "lighter"
+	MemoryStorylineTrendSteady   MemoryStorylineTrend = "steady"
+)
+
+// Valid indicates whether the value is a known member of the MemoryStorylineTrend enum.
+func (e MemoryStorylineTrend) Valid() bool {
+	switch e {
+	case MemoryStorylineTrendChanging:
+		return true
+	case MemoryStorylineTrendHeavier:
+		return true
+	case MemoryStorylineTrendLighter:
+		return true
+	case MemoryStorylineTrendSteady:
 		return true
 	default:
 		return false
@@ -2021,6 +2069,41 @@ type MemoryCorrection struct {
 	Text string `json:"text"`
 }
 
+// MemoryEcho defines model for MemoryEcho.
+type MemoryEcho struct {
+	Confidence Score              `json:"confidence"`
+	Emotion    string             `json:"emotion,omitempty,omitzero"`
+	EntityId   openapi_types.UUID `json:"entity_id,omitempty,omitzero"`
+
+	// Evidence The turns that show it.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	First    time.Time            `json:"first"`
+	FoundAt  time.Time            `json:"found_at"`
+
+	// Frequency How often, in words.
+	Frequency string             `json:"frequency"`
+	Id        openapi_types.UUID `json:"id"`
+	Kind      MemoryEchoKind     `json:"kind"`
+	Last      time.Time          `json:"last"`
+
+	// Occasions Weeks, days or parts of days on which it could have been so: those on which the person wrote.
+	Occasions int `json:"occasions"`
+
+	// P How likely chance alone would do it; left out where there is nothing to test.
+	P        float64 `json:"p,omitempty,omitzero"`
+	Strength Score   `json:"strength"`
+	Text     string  `json:"text"`
+
+	// Times On so many of the occasions.
+	Times int `json:"times"`
+
+	// When The time at which it comes, such as `sunday`, `evening` or `november`.
+	When string `json:"when,omitempty,omitzero"`
+}
+
+// MemoryEchoKind defines model for MemoryEcho.Kind.
+type MemoryEchoKind string
+
 // MemoryEdge defines model for MemoryEdge.
 type MemoryEdge struct {
 	// ClosedBy The fact that took its place, or the memory that denied it.
@@ -2075,6 +2158,15 @@ type MemoryKind string
 // MemoryOrigin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
 type MemoryOrigin string
 
+// MemoryPatterns defines model for MemoryPatterns.
+type MemoryPatterns struct {
+	// Echoes The strongest first.
+	Echoes []MemoryEcho `json:"echoes"`
+
+	// Storylines The newest first.
+	Storylines []MemoryStoryline `json:"storylines"`
+}
+
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
 	Emotions []string `json:"emotions,omitempty,omitzero"`
@@ -2092,6 +2184,27 @@ type MemoryQuery struct {
 	// To Said before this time; later than `from`.
 	To time.Time `json:"to,omitempty,omitzero"`
 }
+
+// MemoryStoryline defines model for MemoryStoryline.
+type MemoryStoryline struct {
+	Echoes []openapi_types.UUID `json:"echoes"`
+
+	// Evidence The moments that it joins.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	FoundAt  time.Time            `json:"found_at"`
+	From     time.Time            `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+	Strength Score                `json:"strength"`
+
+	// Text Its arc in one sentence.
+	Text  string               `json:"text"`
+	Title string               `json:"title"`
+	To    time.Time            `json:"to"`
+	Trend MemoryStorylineTrend `json:"trend,omitempty,omitzero"`
+}
+
+// MemoryStorylineTrend defines model for MemoryStoryline.Trend.
+type MemoryStorylineTrend string
 
 // MemoryUse defines model for MemoryUse.
 type MemoryUse struct {
@@ -3409,6 +3522,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/memories/{memory_id}/related (the `RelatedMemories` operationId).
 	RelatedMemories(ctx context.Context, memoryId openapi_types.UUID, params *RelatedMemoriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ConsolidateMemory Look for patterns now
+	//
+	// Returns once that is durable; what was stored before the call is taken into account.
+	//
+	// Corresponds with POST /v1/memory/consolidation (the `ConsolidateMemory` operationId).
+	ConsolidateMemory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListFacts See what is known of me and of those I spoke of
 	//
 	// The latest first, at most 1,000.
@@ -3473,6 +3593,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/memory/imports/{import_id} (the `GetMemoryImport` operationId).
 	GetMemoryImport(ctx context.Context, importId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPatterns See what keeps coming up, and the threads of my story
+	//
+	// What recurs (echoes) and what belongs together over time (storylines), with the memories that each rests on. They are found by night, or after `POST /v1/memory/consolidation`.
+	//
+	// Corresponds with GET /v1/memory/patterns (the `ListPatterns` operationId).
+	ListPatterns(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// QueryMemoryWithBody Recall what was told before
 	//
@@ -4366,6 +4493,23 @@ func (c *Client) RelatedMemories(ctx context.Context, memoryId openapi_types.UUI
 	return c.Client.Do(req)
 }
 
+// ConsolidateMemory Look for patterns now
+//
+// Returns once that is durable; what was stored before the call is taken into account.
+//
+// Corresponds with POST /v1/memory/consolidation (the `ConsolidateMemory` operationId).
+func (c *Client) ConsolidateMemory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConsolidateMemoryRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListFacts See what is known of me and of those I spoke of
 //
 // The latest first, at most 1,000.
@@ -4511,6 +4655,23 @@ func (c *Client) ImportMemoriesWithBody(ctx context.Context, params *ImportMemor
 // Corresponds with GET /v1/memory/imports/{import_id} (the `GetMemoryImport` operationId).
 func (c *Client) GetMemoryImport(ctx context.Context, importId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMemoryImportRequest(c.Server, importId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPatterns See what keeps coming up, and the threads of my story
+//
+// What recurs (echoes) and what belongs together over time (storylines), with the memories that each rests on. They are found by night, or after `POST /v1/memory/consolidation`.
+//
+// Corresponds with GET /v1/memory/patterns (the `ListPatterns` operationId).
+func (c *Client) ListPatterns(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPatternsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -6552,6 +6713,33 @@ func NewRelatedMemoriesRequest(server string, memoryId openapi_types.UUID, param
 	return req, nil
 }
 
+// NewConsolidateMemoryRequest constructs an http.Request for the ConsolidateMemory method
+func NewConsolidateMemoryRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/memory/consolidation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListFactsRequest constructs an http.Request for the ListFacts method
 func NewListFactsRequest(server string, params *ListFactsParams) (*http.Request, error) {
 	var err error
@@ -6921,6 +7109,33 @@ func NewGetMemoryImportRequest(server string, importId openapi_types.UUID) (*htt
 	}
 
 	operationPath := fmt.Sprintf("/v1/memory/imports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPatternsRequest constructs an http.Request for the ListPatterns method
+func NewListPatternsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/memory/patterns")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -8604,6 +8819,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/memories/{memory_id}/related (the `RelatedMemories` operationId).
 	RelatedMemoriesWithResponse(ctx context.Context, memoryId openapi_types.UUID, params *RelatedMemoriesParams, reqEditors ...RequestEditorFn) (*RelatedMemoriesResponse, error)
 
+	// ConsolidateMemoryWithResponse Look for patterns now
+	//
+	// Returns once that is durable; what was stored before the call is taken into account.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/memory/consolidation (the `ConsolidateMemory` operationId).
+	ConsolidateMemoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ConsolidateMemoryResponse, error)
+
 	// ListFactsWithResponse See what is known of me and of those I spoke of
 	//
 	// The latest first, at most 1,000.
@@ -8680,6 +8904,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/memory/imports/{import_id} (the `GetMemoryImport` operationId).
 	GetMemoryImportWithResponse(ctx context.Context, importId openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetMemoryImportResponse, error)
+
+	// ListPatternsWithResponse See what keeps coming up, and the threads of my story
+	//
+	// What recurs (echoes) and what belongs together over time (storylines), with the memories that each rests on. They are found by night, or after `POST /v1/memory/consolidation`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/memory/patterns (the `ListPatterns` operationId).
+	ListPatternsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPatternsResponse, error)
 
 	// QueryMemoryWithBodyWithResponse Recall what was told before
 	//
@@ -11635,6 +11868,91 @@ func (r RelatedMemoriesResponse) ContentType() string {
 	return ""
 }
 
+// ConsolidateMemoryResponse429Headers the declared response headers of an HTTP 429 response for ConsolidateMemory
+type ConsolidateMemoryResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ConsolidateMemoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ConsolidateMemoryResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ConsolidateMemoryResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ConsolidateMemoryResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ConsolidateMemoryResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ConsolidateMemoryResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ConsolidateMemoryResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ConsolidateMemoryResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ConsolidateMemoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConsolidateMemoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConsolidateMemoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConsolidateMemoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListFactsResponse429Headers the declared response headers of an HTTP 429 response for ListFacts
 type ListFactsResponse429Headers struct {
 	RateLimit       string
@@ -12463,6 +12781,98 @@ func (r GetMemoryImportResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetMemoryImportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListPatternsResponse429Headers the declared response headers of an HTTP 429 response for ListPatterns
+type ListPatternsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListPatternsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MemoryPatterns
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPatternsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPatternsResponse) GetJSON200() *MemoryPatterns {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListPatternsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListPatternsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListPatternsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListPatternsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListPatternsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListPatternsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPatternsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPatternsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPatternsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPatternsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16175,6 +16585,21 @@ func (c *ClientWithResponses) RelatedMemoriesWithResponse(ctx context.Context, m
 	return ParseRelatedMemoriesResponse(rsp)
 }
 
+// ConsolidateMemoryWithResponse Look for patterns now
+//
+// Returns once that is durable; what was stored before the call is taken into account.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/memory/consolidation (the `ConsolidateMemory` operationId).
+func (c *ClientWithResponses) ConsolidateMemoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ConsolidateMemoryResponse, error) {
+	rsp, err := c.ConsolidateMemory(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConsolidateMemoryResponse(rsp)
+}
+
 // ListFactsWithResponse See what is known of me and of those I spoke of
 //
 // The latest first, at most 1,000.
@@ -16304,6 +16729,21 @@ func (c *ClientWithResponses) GetMemoryImportWithResponse(ctx context.Context, i
 		return nil, err
 	}
 	return ParseGetMemoryImportResponse(rsp)
+}
+
+// ListPatternsWithResponse See what keeps coming up, and the threads of my story
+//
+// What recurs (echoes) and what belongs together over time (storylines), with the memories that each rests on. They are found by night, or after `POST /v1/memory/consolidation`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/memory/patterns (the `ListPatterns` operationId).
+func (c *ClientWithResponses) ListPatternsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPatternsResponse, error) {
+	rsp, err := c.ListPatterns(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPatternsResponse(rsp)
 }
 
 // QueryMemoryWithBodyWithResponse Recall what was told before
@@ -19571,6 +20011,97 @@ func ParseRelatedMemoriesResponse(rsp *http.Response) (*RelatedMemoriesResponse,
 	return response, nil
 }
 
+// ParseConsolidateMemoryResponse parses an HTTP response from a ConsolidateMemoryWithResponse call
+func ParseConsolidateMemoryResponse(rsp *http.Response) (*ConsolidateMemoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConsolidateMemoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ConsolidateMemoryResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListFactsResponse parses an HTTP response from a ListFactsWithResponse call
 func ParseListFactsResponse(rsp *http.Response) (*ListFactsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20411,6 +20942,101 @@ func ParseGetMemoryImportResponse(rsp *http.Response) (*GetMemoryImportResponse,
 	switch {
 	case rsp.StatusCode == 429:
 		var headers GetMemoryImportResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPatternsResponse parses an HTTP response from a ListPatternsWithResponse call
+func ParseListPatternsResponse(rsp *http.Response) (*ListPatternsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPatternsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MemoryPatterns
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListPatternsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

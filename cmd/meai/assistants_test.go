@@ -54,7 +54,7 @@ func TestAnAssistantUsesThePersonsMemoryWithTheirToken(t *testing.T) {
 		names = append(names, tool.Name)
 		require.NotEmpty(t, tool.Description, tool.Name)
 	}
-	require.ElementsMatch(t, []string{"query_memory", "store_memory", "get_memory", "related_memories", "list_facts", "correct_memory",
+	require.ElementsMatch(t, []string{"query_memory", "store_memory", "get_memory", "related_memories", "list_facts", "list_patterns", "correct_memory",
 		"preview_forgetting", "confirm_forgetting", "get_forgetting"}, names)
 
 	for range 2 { // an assistant that repeats itself

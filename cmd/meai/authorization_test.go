@@ -106,6 +106,8 @@ var matrix = map[string]rule{
 	"openVault":                {roles: people, stepUp: true, own: 201, other: 422, body: `{"session_id":"{session_id}","consent":true}`},
 	"closeVault":               {roles: people, stepUp: true, own: 204, other: 404},
 	"listVaultAccesses":        {roles: people, stepUp: true, own: 200, other: 200},
+	"listPatterns":             {roles: people, keys: true, own: 200, other: 200},
+	"consolidateMemory":        {roles: people, keys: true, own: 202, other: 202},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 }
 

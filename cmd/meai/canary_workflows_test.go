@@ -32,6 +32,9 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}} {
 		w.runByHand(t, temporal, "batch", name, input)
 	}
+	patterned := newPerson(t, w.base)
+	patterned.begin(t)
+	w.runByHand(t, temporal, "batch", "ConsolidateSubject", map[string]any{"subject": patterned.subject})
 	erased := newPerson(t, w.base)
 	erased.begin(t)
 	erased.tell(t, "Forget that "+w.spoken()+" was here.")

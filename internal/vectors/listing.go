@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/weaviate/weaviate-go-client/v4/weaviate/filters"
+	"github.com/weaviate/weaviate-go-client/v4/weaviate/graphql"
 )
 
 // Held is one object as the index holds it, all but its vector.
@@ -79,6 +81,39 @@ func within(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
+// Delete removes objects from the subject's tenant. Those that are not there are no
+// error. Like [Index.Put] it fails at once for a moment after several failures.
+func (x *Index) Delete(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) error {
+	for batch := range slices.Chunk(ids, batchSize) {
+		err := x.guarded(func() error { return x.delete(ctx, subject, batch) })
+		if errors.Is(err, ErrNoTenant) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("remove %d objects of %s: %w", len(batch), subject, err)
+		}
+	}
+	return nil
+}
+
+func (x *Index) delete(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, x.timeout)
+	defer cancel()
+	names := make([]string, len(batch))
+	for i, id := range batch {
+		names[i] = id.String()
+	}
+	response, err := x.client.Batch().ObjectsBatchDeleter().WithClassName(className).WithTenant(subject.String()).
+		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(names...)).Do(ctx)
+	if err != nil {
+		return classify(err)
+	}
+	if response.Results != nil && response.Results.Failed > 0 {
+		return fmt.Errorf("%d of them stayed: %w", response.Results.Failed, ErrUnavailable)
+	}
+	return nil
+}
+
 // Tenants lists the subjects that have a tenant, in no order. Weaviate answers with
 // all of them at once, about 80 bytes for each.
 func (x *Index) Tenants(ctx context.Context) ([]uuid.UUID, error) {
@@ -95,4 +130,48 @@ func (x *Index) Tenants(ctx context.Context) ([]uuid.UUID, error) {
 		}
 	}
 	return subjects, nil
+}
+
+// Holds are those of some objects that the index has.
+func (x *Index) Holds(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) ([]uuid.UUID, error) {
+	var held []uuid.UUID
+	for batch := range slices.Chunk(ids, batchSize) {
+		err := x.guarded(func() error {
+			found, err := x.holds(ctx, subject, batch)
+			held = append(held, found...)
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrNoTenant) {
+			return nil, fmt.Errorf("look for %d memories of %s in the index: %w", len(batch), subject, err)
+		}
+	}
+	return held, nil
+}
+
+func (x *Index) holds(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) ([]uuid.UUID, error) {
+	ctx, cancel := context.WithTimeout(ctx, x.timeout)
+	defer cancel()
+	listed := make([]string, len(batch))
+	for i, id := range batch {
+		listed[i] = id.String()
+	}
+	response, err := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).WithLimit(len(batch)).
+		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(listed...)).
+		WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}}}).Do(ctx)
+	if err := classifyGraphQL(response, err); err != nil {
+		return nil, err
+	}
+	var data struct {
+		Get map[string][]struct {
+			Additional struct{ ID uuid.UUID } `json:"_additional"`
+		}
+	}
+	if err := decode(response, &data); err != nil {
+		return nil, err
+	}
+	var held []uuid.UUID
+	for _, o := range data.Get[className] {
+		held = append(held, o.Additional.ID)
+	}
+	return held, nil
 }

@@ -97,6 +97,7 @@ var scenarios = []scenario{
 		},
 	},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
+	{name: "consolidate-subject", queue: workflows.QueueBatch, workflow: workflows.ConsolidateSubject, input: workflows.ConsolidateSubjectInput{Subject: uuid.UUID{6}}},
 	{name: "repair-index", queue: workflows.QueueBatch, workflow: workflows.RepairIndex, input: workflows.RepairIndexInput{PageSize: 2}},
 	{name: "library-review", queue: workflows.QueueBatch, workflow: workflows.LibraryReview, input: workflows.LibraryReviewInput{}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},

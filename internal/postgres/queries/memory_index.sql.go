@@ -18,13 +18,15 @@ from memory_nodes t
 cross join lateral (
   (select -row_number() over (order by b.said_at desc, b.id desc) as distance, b.terms
    from memory_nodes b
-   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < (t.said_at, t.id)
+   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit $2)
   union all
   (select row_number() over (order by a.said_at, a.id), a.terms
    from memory_nodes a
-   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > (t.said_at, t.id)
+   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
    limit $2)
 ) w
