@@ -134,7 +134,7 @@ WITH_BENCH = $(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench 
 bench: build ## Measure MeAi beside a bare Temporal chain (a benchmark, not a test)
 	@$(WITH_BENCH) go run ./scripts/bench
 
-# A million memories take the disk and the time that it says at the start. A look at it:
+# A million memories need the disk that it asks for at the start, and most of an hour. A look at it:
 # make bench-memory ARGS="--people 20 --memories 100 --one 2000 --texts 300 --questions 60 --settle 5s"
 bench-memory: build ## Measure ingest, recall and size with 1,000 people's and one's 100,000 memories (ARGS=...)
 	@$(WITH_BENCH) go run ./scripts/bench memory $(or $(ARGS),--page docs/evaluation/memory-scale.md)

@@ -18,7 +18,7 @@ import (
 
 // diskPerMessage is what a message takes in both stores together, with the log of
 // PostgreSQL and what Weaviate has yet to merge: a third more than was measured.
-const diskPerMessage = 36 << 10
+const diskPerMessage = 24 << 10
 
 // checkDisk says how much room the run needs, and refuses to begin without.
 func (b *bench) checkDisk() error {
