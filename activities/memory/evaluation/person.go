@@ -47,7 +47,7 @@ func (e Engines) Tell(ctx context.Context, c Conversation, progress func(turns i
 			Subject: p.subject, Session: uuid.NewSHA1(p.subject, []byte(t.Session)), Interaction: uuid.NewSHA1(p.subject, []byte("turn "+t.ID)),
 			Workflow: fmt.Sprintf("person/%s/interaction/%d", p.subject, i),
 		}
-		kept, err := e.Memory.Remember(ctx, memory.RememberInput{Ref: ref, Text: c.remembered(t), SaidAt: t.At})
+		kept, err := e.Memory.Remember(ctx, memory.RememberInput{Ref: ref, Text: c.Remembered(t), SaidAt: t.At})
 		if err != nil {
 			return p, fmt.Errorf("%s: turn %s: %w", c.Name, t.ID, err)
 		}
