@@ -226,6 +226,7 @@ type live struct {
 	subject, session, interaction uuid.UUID
 	workflow                      string
 	store                         *synthesis.Store
+	graph                         *memory.Graph
 	memory                        *memory.Activities
 	feedback                      *feedback.Store
 }
@@ -239,7 +240,7 @@ func (s *site) newPerson(t *testing.T) live {
 	require.NoError(t, err)
 	t.Cleanup(index.Close)
 	require.NoError(t, index.EnsureClass(t.Context()))
-	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), memory: memory.New(memory.Options{
+	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), graph: memory.NewGraph(s.db, s.keys), memory: memory.New(memory.Options{
 		DB: s.db, Keyring: s.keys, Vectors: index, Embedder: model, Logger: enginetest.Logger(t),
 	}), feedback: feedback.NewStore(feedback.Options{DB: s.db, Keys: s.keys})}
 	session, err := p.store.CreateSession(t.Context(), p.subject, "a phone", time.Hour)
@@ -254,7 +255,11 @@ func (s *site) newPerson(t *testing.T) live {
 		Answer: synthesis.Answer{Source: synthesis.CrisisAnswer, Text: "That is hard.", Analysis: analysis, Crisis: &crisis.Assessment{Severity: crisis.Imminent}},
 	})
 	require.NoError(t, err)
-	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly. I live in Porto.", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	require.NoError(t, err)
+	_, _, _, err = memory.NewStore(s.db, s.keys).Accept(t.Context(), memory.Offer{
+		Subject: p.subject, IdempotencyKey: "2", Content: memory.Content{Text: "I sleep better"}, SaidAt: rec.AcceptedAt,
+	})
 	require.NoError(t, err)
 	require.NoError(t, p.feedback.SetTriggers(t.Context(), p.subject, []string{"dogs"}))
 	t.Cleanup(func() { require.NoError(t, index.DeleteTenant(context.Background(), p.subject)) })
@@ -273,6 +278,9 @@ func (p live) reads(t *testing.T) {
 	found, err := p.memory.Recall(t.Context(), memory.RecallInput{Ref: interaction.Ref{Subject: p.subject, Session: p.session}, Query: "slept badly"})
 	require.NoError(t, err)
 	require.NotEmpty(t, found.Memories)
+	facts, err := p.graph.Facts(t.Context(), p.subject, memory.AsOf{}, uuid.Nil)
+	require.NoError(t, err)
+	require.Len(t, facts, 1)
 	triggers, err := p.feedback.Triggers(t.Context(), p.subject)
 	require.NoError(t, err)
 	require.Equal(t, []string{"dogs"}, triggers)

@@ -73,6 +73,8 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueMemory: {
+		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting},
+		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {

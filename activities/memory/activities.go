@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meai/activities/interaction"
+	"meai/activities/mirror"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -19,12 +20,16 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Steps and Logger are required.
+// Options are what the activities work with. All but Read, Histories, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
 	Vectors  *vectors.Index
 	Embedder embedding.Embedder
+	// Read is what Mirror reads in a text of an import; nil for nothing.
+	Read func(ctx context.Context, text string) mirror.Analysis
+	// Histories are where forgetting reaches into Temporal; nil where there is none.
+	Histories *Histories
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -35,13 +40,15 @@ type Options struct {
 // that touch memory. Every exported method is an activity. A retry finds what an
 // earlier attempt left and changes nothing twice.
 type Activities struct {
-	db       *postgres.DB
-	keys     *keyring.Keyring
-	index    *vectors.Index
-	embedder embedding.Embedder
-	steps    *interaction.Recorder
-	log      *slog.Logger
-	now      func() time.Time
+	db        *postgres.DB
+	keys      *keyring.Keyring
+	index     *vectors.Index
+	embedder  embedding.Embedder
+	read      func(ctx context.Context, text string) mirror.Analysis
+	histories *Histories
+	steps     *interaction.Recorder
+	log       *slog.Logger
+	now       func() time.Time
 }
 
 // New returns the activities.
@@ -51,7 +58,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		steps: o.Steps, log: o.Logger, now: time.Now,
+		read: o.Read, histories: o.Histories, steps: o.Steps, log: o.Logger, now: time.Now,
 	}
 }
 

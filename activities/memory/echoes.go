@@ -143,7 +143,7 @@ func recurringEmotions(ctx context.Context, q *queries.Queries, keys *keyring.Ke
 func keepEcho(ctx context.Context, q *queries.Queries, keys *keyring.Keys, p pattern) (bool, error) {
 	echo := node{
 		id: echoID(keys, p.key), kind: Echo, name: p.key, text: p.text,
-		terms: blindTerms(keys, p.name, mostTerms), importance: clamp(float64(p.times) / fullEcho), saidAt: p.last,
+		terms: blindTerms(keys, p.name, mostTerms), importance: clamp(float64(p.times) / fullEcho), saidAt: p.last, origin: Inferred,
 	}
 	row, err := sealed(keys, echo)
 	if err != nil {

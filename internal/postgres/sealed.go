@@ -31,6 +31,7 @@ var SealedColumns = []SealedColumn{
 	{"memory_nodes", "text_sealed", "id", "text_sealed"},
 	{"memory_nodes", "emotion_sealed", "id", "emotion_sealed"},
 	{"memory_nodes", "vector_sealed", "id", "vector_sealed"},
+	{"memory_nodes", "details_sealed", "id", "details_sealed"},
 	{"memory_edges", "label_sealed", "id", "label_sealed"},
 	{"memory_writes", "content_sealed", "id", "content_sealed"},
 }

@@ -12,6 +12,54 @@ import (
 	"github.com/google/uuid"
 )
 
+const dissolvePatterns = `-- name: DissolvePatterns :many
+with evidence as (
+  select g.id from unnest($2::uuid[]) as g (id)
+  union
+  select e.from_id from memory_edges e
+  where e.subject_id = $1 and e.to_id = any($2::uuid[]) and e.relation = 'part_of'
+), resting as (
+  select e.to_id as id from memory_edges e
+  where e.subject_id = $1 and e.from_id in (select id from evidence) and e.relation in ('instance_of', 'part_of')
+  union
+  select e.from_id from memory_edges e
+  where e.subject_id = $1 and e.to_id in (select id from evidence) and e.relation = 'about'
+), patterns as (
+  select n.id from memory_nodes n
+  where n.subject_id = $1 and n.id in (select id from resting) and n.kind in ('echo', 'storyline')
+), storylines as (
+  select n.id from memory_edges e
+  join memory_nodes n on n.subject_id = $1 and n.id = e.to_id and n.kind = 'storyline'
+  where e.subject_id = $1 and e.from_id in (select id from patterns) and e.relation = 'part_of'
+)
+delete from memory_nodes n
+where n.subject_id = $1 and n.id in (select id from patterns union select id from storylines)
+returning n.id
+`
+
+// Deletes the echoes and storylines that rest on any of the memories, now or
+// before: on the turn itself, its marker, an entity that the pattern is about, or an
+// echo that goes with it.
+func (q *Queries) DissolvePatterns(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, dissolvePatterns, subjectID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const emotionsSince = `-- name: EmotionsSince :many
 select id, interaction_id::uuid as interaction_id, said_at, emotion_sealed from memory_nodes
 where subject_id = $1 and kind = 'turn' and said_at >= $2 and emotion_sealed is not null

@@ -2,7 +2,7 @@
 -- follows, because that has a new neighbour now.
 -- name: IndexableMemories :many
 select n.* from memory_nodes n
-where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'storyline')
+where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'storyline') and n.retracted_at is null
   and n.id in (
     select unnest(@ids::uuid[])
     union
@@ -13,7 +13,7 @@ where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'story
 -- Memories that the vector index lacks or holds by another model, oldest first.
 -- name: MemoriesToIndex :many
 select id from memory_nodes
-where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline')
+where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null
   and (indexed_at is null or model is distinct from @model::text)
 order by recorded_at
 limit @at_most;
@@ -33,13 +33,13 @@ from memory_nodes t
 cross join lateral (
   (select -row_number() over (order by b.said_at desc, b.id desc) as distance, b.terms
    from memory_nodes b
-   where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and (b.said_at, b.id) < (t.said_at, t.id)
+   where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit @reach)
   union all
   (select row_number() over (order by a.said_at, a.id), a.terms
    from memory_nodes a
-   where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and (a.said_at, a.id) > (t.said_at, t.id)
+   where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
    limit @reach)
 ) w
@@ -50,5 +50,13 @@ update memory_nodes set vector_sealed = @vector_sealed::bytea, model = @model::t
 where subject_id = @subject_id and id = @id;
 
 -- name: MarkIndexed :execrows
-update memory_nodes set indexed_at = @indexed_at::timestamptz
-where subject_id = @subject_id and id = any(@ids::uuid[]);
+with marked as (
+  update memory_nodes n set indexed_at = @indexed_at::timestamptz
+  where n.subject_id = @subject_id and n.id = any(@ids::uuid[])
+  returning n.id, n.kind, n.interaction_id
+), searchable as (
+  update memory_writes w set state = 'searchable', changed_at = @indexed_at::timestamptz
+  where w.subject_id = @subject_id and w.state = 'stored'
+    and w.id in (select m.interaction_id from marked m where m.kind = 'turn')
+)
+select m.id from marked m;

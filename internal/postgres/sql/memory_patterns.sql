@@ -25,3 +25,30 @@ order by said_at;
 -- name: StrengthenEcho :exec
 update memory_nodes set importance = @importance, said_at = greatest(said_at, @said_at), indexed_at = null
 where subject_id = @subject_id and id = @id;
+
+-- Deletes the echoes and storylines that rest on any of the memories, now or
+-- before: on the turn itself, its marker, an entity that the pattern is about, or an
+-- echo that goes with it.
+-- name: DissolvePatterns :many
+with evidence as (
+  select g.id from unnest(@ids::uuid[]) as g (id)
+  union
+  select e.from_id from memory_edges e
+  where e.subject_id = @subject_id and e.to_id = any(@ids::uuid[]) and e.relation = 'part_of'
+), resting as (
+  select e.to_id as id from memory_edges e
+  where e.subject_id = @subject_id and e.from_id in (select id from evidence) and e.relation in ('instance_of', 'part_of')
+  union
+  select e.from_id from memory_edges e
+  where e.subject_id = @subject_id and e.to_id in (select id from evidence) and e.relation = 'about'
+), patterns as (
+  select n.id from memory_nodes n
+  where n.subject_id = @subject_id and n.id in (select id from resting) and n.kind in ('echo', 'storyline')
+), storylines as (
+  select n.id from memory_edges e
+  join memory_nodes n on n.subject_id = @subject_id and n.id = e.to_id and n.kind = 'storyline'
+  where e.subject_id = @subject_id and e.from_id in (select id from patterns) and e.relation = 'part_of'
+)
+delete from memory_nodes n
+where n.subject_id = @subject_id and n.id in (select id from patterns union select id from storylines)
+returning n.id;

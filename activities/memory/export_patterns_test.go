@@ -1,0 +1,4 @@
+package memory
+
+// DissolvePatterns is what forgetting calls.
+var DissolvePatterns = dissolvePatterns
