@@ -28,15 +28,11 @@ const (
 // equals the first that was told. It sets the question's Events.
 func (q *Question) Place(events []Event, memories []Memory) {
 	for _, e := range events {
-		total := 0.0
-		for _, t := range e.Terms {
-			if at, asked := q.place[t]; asked {
-				total += q.rarity[at]
-			}
-		}
+		event := q.Match(e.Terms).bits
+		total := q.share(event)
 		told, most := time.Time{}, 0.0
 		for _, m := range memories {
-			share := q.told(e, m.Terms) / max(total, leastWeight)
+			share := q.share(q.Match(m.Terms).bits&event) / max(total, leastWeight)
 			if share < leastTold || share < most || (share == most && !m.SaidAt.Before(told)) {
 				continue
 			}
@@ -61,21 +57,3 @@ func (q *Question) Place(events []Event, memories []Memory) {
 
 // leastWeight keeps a division by the weight of no terms finite.
 const leastWeight = 1e-9
-
-// told is what those of an event's terms weigh that a memory holds.
-func (q *Question) told(e Event, terms []vectors.Term) float64 {
-	sum := 0.0
-	for _, t := range e.Terms {
-		at, asked := q.place[t]
-		if !asked {
-			continue
-		}
-		for _, held := range terms {
-			if held == t {
-				sum += q.rarity[at]
-				break
-			}
-		}
-	}
-	return sum
-}

@@ -40,7 +40,7 @@ type Question struct {
 // [lexicon.Rarity].
 func NewQuestion(text string, terms []vectors.Term, rarity map[vectors.Term]float64, vector []float32, at time.Time) *Question {
 	q := &Question{Vector: vector, At: at, Spans: when.Parse(text, at), place: make(map[vectors.Term]int, len(terms)), words: make(map[string]bool)}
-	for _, t := range terms {
+	for _, t := range terms[:min(len(terms), mostTerms)] {
 		q.place[t] = len(q.rarity)
 		q.rarity = append(q.rarity, rarity[t])
 		q.total += rarity[t]
@@ -79,7 +79,8 @@ type Memory struct {
 type Neighbour struct {
 	// Distance in turns: -1 is the turn before, 1 the one after.
 	Distance int
-	Terms    []vectors.Term
+	// Matched is what [Question.Match] gives for its terms.
+	Matched Matched
 	// Text and Vector are empty where they have not been read.
 	Text   string
 	Vector []float32
@@ -129,8 +130,12 @@ var Names = [features]string{
 	"length", "speaker", "asks", "answers", "dated", "near_time", "recent",
 }
 
-// Vector of a memory's features for one question.
+// Features are those of a memory for one question.
 type Features [features]float64
+
+// Shared are the shares of the question's terms, by rarity, that the memory holds itself,
+// and that it holds or the turns right beside it.
+func (f Features) Shared() (own, beside float64) { return f[covered], f[coveredBeside] }
 
 const (
 	// reach is how many turns on either side the conversation around a memory has.
@@ -163,6 +168,30 @@ func (q *Question) Of(m Memory) Features {
 		f[recent] = math.Exp(-age / fading)
 	}
 	return f
+}
+
+const (
+	// bearing is the least that a memory must have to do with a question, in meaning and
+	// words together, whatever else speaks for it: better nothing than something beside
+	// the point. Of the right memories of the people for tuning 1 in 100 had less than
+	// .076, of all their memories 25 less than .085. Without an embedding it is a share of
+	// the words.
+	bearing = 0.08
+	// bearingMeaning is the weight of the cosine in it, bearingWords that of the words.
+	bearingMeaning, bearingWords = 0.6, 0.4
+)
+
+// Bears reports whether a memory has anything to do with the question. What is said in
+// answer may leave the words to the one who asked.
+func (q *Question) Bears(f Features) bool {
+	words := f[covered]
+	if f[answers] == 1 {
+		words = f[coveredBeside]
+	}
+	if q.Vector == nil {
+		return words >= bearing
+	}
+	return bearingMeaning*f[meaning]+bearingWords*words >= bearing
 }
 
 func (q *Question) meanings(f *Features, m Memory) {

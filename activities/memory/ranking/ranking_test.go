@@ -41,8 +41,16 @@ func said(text string, daysAgo int, around ...Neighbour) Memory {
 	return Memory{Text: text, Terms: terms(text), SaidAt: now.AddDate(0, 0, -daysAgo), Around: around}
 }
 
-func beside(distance int, text string) Neighbour {
-	return Neighbour{Distance: distance, Text: text, Terms: terms(text)}
+func beside(distance int, text string) Neighbour { return Neighbour{Distance: distance, Text: text} }
+
+// of computes the features of a memory whose neighbours have been matched.
+func (q *Question) of(m Memory) Features {
+	around := append([]Neighbour(nil), m.Around...)
+	for i := range around {
+		around[i].Matched = q.Match(terms(around[i].Text))
+	}
+	m.Around = around
+	return q.Of(m)
 }
 
 // TestEachFeatureRaisesTheScoreOfWhatItIsAbout holds one memory against another that
@@ -71,7 +79,7 @@ func TestEachFeatureRaisesTheScoreOfWhatItIsAbout(t *testing.T) {
 		"the time asked about": {question("the kite in October"), said("A kite.", 25), said("A kite.", 80)},
 		"later":                {question("the kite"), said("A kite.", 2), said("A kite.", 80)},
 	} {
-		require.Greater(t, c.q.Score(c.q.Of(c.better)), c.q.Score(c.q.Of(c.worse)), name)
+		require.Greater(t, c.q.Score(c.q.of(c.better)), c.q.Score(c.q.of(c.worse)), name)
 	}
 }
 
@@ -79,8 +87,8 @@ func TestATimeAMemorySpeaksOfCounts(t *testing.T) {
 	q := question("the kite in March 2019")
 	m := said("A kite.", 3)
 	m.AboutFrom, m.AboutTo = time.Date(2019, 3, 4, 0, 0, 0, 0, time.UTC), time.Date(2019, 3, 5, 0, 0, 0, 0, time.UTC)
-	require.InDelta(t, 1, q.Of(m)[nearTime], 1e-9)
-	require.Less(t, q.Of(said("A kite.", 3))[nearTime], 0.01)
+	require.InDelta(t, 1, q.of(m)[nearTime], 1e-9)
+	require.Less(t, q.of(said("A kite.", 3))[nearTime], 0.01)
 }
 
 func TestEventsLieWhereTheyWereTold(t *testing.T) {
@@ -89,13 +97,13 @@ func TestEventsLieWhereTheyWereTold(t *testing.T) {
 	q.Place(event, []Memory{said("I fear dogs.", 300), said("We move to Porto today, the move is on.", 100), said("Porto is warm.", 200), said("We move to Porto, I said.", 90)})
 	require.Len(t, q.Events, 1, "nobody told of an opera")
 	require.Equal(t, now.AddDate(0, 0, -100), q.Events[0].To, "of equals the first")
-	require.Greater(t, q.Of(said("I fear it.", 110))[nearTime], q.Of(said("I fear it.", 50))[nearTime])
+	require.Greater(t, q.of(said("I fear it.", 110))[nearTime], q.of(said("I fear it.", 50))[nearTime])
 }
 
 func TestAScoreNeedsNoOtherMemory(t *testing.T) {
 	q := question("the of and")
 	for _, m := range []Memory{{}, said("", 0), said(strings.Repeat("kite ", 3000), -5)} {
-		score := q.Score(q.Of(m))
+		score := q.Score(q.of(m))
 		require.True(t, score > 0 && score < 0.1, "%v", score)
 	}
 }
@@ -128,4 +136,17 @@ func TestWeightsAreReadAsTheyWereWritten(t *testing.T) {
 	require.Error(t, err)
 	_, err = ReadModels([]byte("["))
 	require.Error(t, err)
+}
+
+func TestWhatHasNothingToDoWithTheQuestionDoesNotBearOnIt(t *testing.T) {
+	bears := func(q *Question, m Memory) bool { return q.Bears(q.of(m)) }
+	q := question("the violin lesson", 1, 0)
+	require.False(t, bears(q, Memory{Text: "I filled in tax forms?", Vector: []float32{0, 1}, SaidAt: now}))
+	require.True(t, bears(q, Memory{Text: "I play.", Vector: []float32{0.6, 0.8}, SaidAt: now}), "by meaning")
+	require.True(t, bears(q, said("My violin.", 3)), "by a word")
+	require.True(t, bears(q, said("Yes.", 3, beside(-1, "A violin?"))), "in answer to a word")
+	require.False(t, bears(q, said("Yes.", 3, beside(-1, "A violin."))))
+	deaf := question("the violin lesson")
+	require.True(t, bears(deaf, said("My violin.", 3)))
+	require.False(t, bears(deaf, said("Tax forms.", 0)))
 }

@@ -112,10 +112,16 @@ func (e Examples) Cases(ctx context.Context, c evaluation.Conversation) ([]ranki
 			events = append(events, ranking.Event{Relation: a.Relation, Terms: termsOf(a.Event)})
 		}
 		question.Place(events, turns[:known])
+		matched := make([]ranking.Matched, known)
+		for i, t := range turns[:known] {
+			matched[i] = question.Match(t.Terms)
+		}
 		one := ranking.Case{}
 		for i, t := range turns[:known] {
-			around := slices.DeleteFunc(slices.Clone(t.Around), func(n ranking.Neighbour) bool { return i+n.Distance >= known })
-			t.Around = around
+			t.Around = slices.DeleteFunc(slices.Clone(t.Around), func(n ranking.Neighbour) bool { return i+n.Distance >= known })
+			for j := range t.Around {
+				t.Around[j].Matched = matched[i+t.Around[j].Distance]
+			}
 			one.Memories = append(one.Memories, question.Of(t))
 			one.Right = append(one.Right, slices.Contains(q.Evidence, c.Turns[i].ID))
 		}
@@ -148,7 +154,7 @@ func (e Examples) memories(ctx context.Context, c evaluation.Conversation) ([]ra
 		for at := max(0, i-reach); at <= min(len(turns)-1, i+reach); at++ {
 			if at != i && c.Turns[at].Session == c.Turns[i].Session {
 				turns[i].Around = append(turns[i].Around, ranking.Neighbour{
-					Distance: at - i, Terms: turns[at].Terms, Text: turns[at].Text, Vector: turns[at].Vector,
+					Distance: at - i, Text: turns[at].Text, Vector: turns[at].Vector,
 				})
 			}
 		}
