@@ -23,6 +23,9 @@ const (
 	mostAbout  = 40
 	mostInTime = 20
 	mostRecent = 10
+	// mostSearched is how many terms of a long message the words are searched by: the
+	// common ones cost most and find least.
+	mostSearched = 16
 	// mostBeside bounds the entities that are looked at beside one that is named.
 	mostBeside = 10
 	// mostTelling is how many memories are looked through for an event.
@@ -66,7 +69,14 @@ func (a *Activities) searchByWords(ctx context.Context, s *search) (found answer
 	if len(s.terms) == 0 {
 		return found
 	}
-	return a.searchIndex(ctx, s, vectors.Query{Terms: s.terms, Alpha: 0})
+	return a.searchIndex(ctx, s, vectors.Query{Terms: s.rarest(mostSearched), Alpha: 0})
+}
+
+// rarest are the query's terms that fewest memories hold.
+func (s *search) rarest(most int) []vectors.Term {
+	terms := slices.Clone(s.terms)
+	slices.SortStableFunc(terms, func(a, b vectors.Term) int { return cmp.Compare(s.rarity[b], s.rarity[a]) })
+	return terms[:min(most, len(terms))]
 }
 
 // searchIndex asks the index, and once more for each time that the question names.
@@ -151,7 +161,7 @@ func (s *search) searchGraph(ctx context.Context, q *queries.Queries) error {
 	case s.open():
 		return s.recent(ctx, q, int32(s.candidates()))
 	}
-	for _, arm := range []func(context.Context, *queries.Queries) error{s.weighTerms, s.named, s.inTime, s.telling} {
+	for _, arm := range []func(context.Context, *queries.Queries) error{s.named, s.inTime, s.telling} {
 		if err := arm(ctx, q); err != nil {
 			return err
 		}
@@ -225,6 +235,9 @@ func (s *search) about(ctx context.Context, q *queries.Queries, names []string, 
 		d := s.discover(row.ID, ByName)
 		d.entities = row.Entities
 	}
+	if len(rows) == 0 {
+		return nil
+	}
 	return s.readNames(ctx, q, meant)
 }
 
@@ -284,7 +297,7 @@ func (s *search) saidIn(ctx context.Context, q *queries.Queries, span when.Span)
 // telling finds the memories that tell of the events by which the question names a time.
 func (s *search) telling(ctx context.Context, q *queries.Queries) error {
 	for _, e := range s.events {
-		ids, err := s.matching(ctx, q, blindTerms(s.keys, e.Event, mostQueryTerms), s.kinds, mostTelling)
+		ids, err := s.matching(ctx, q, blindTerms(s.keys, e.Event, mostSearched), s.kinds, mostTelling)
 		if err != nil {
 			return err
 		}
@@ -303,7 +316,7 @@ func (s *search) lexical(ctx context.Context, q *queries.Queries, state indexSta
 	if len(kinds) == 0 || len(s.in.Entities) > 0 {
 		return nil
 	}
-	ids, err := s.matching(ctx, q, s.terms, kinds, s.candidates())
+	ids, err := s.matching(ctx, q, s.rarest(mostSearched), kinds, s.candidates())
 	if err != nil {
 		return err
 	}

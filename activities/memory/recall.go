@@ -165,10 +165,12 @@ func (a *Activities) runArms(ctx context.Context, s *search) (indexState, error)
 			return s.searchGraph(ctx, q)
 		})
 	}
+	if err := a.prepare(ctx, s); err != nil {
+		return indexAway, err
+	}
 	var byMeaning, byWords answer
 	arms, running := errgroup.WithContext(ctx)
 	arms.Go(func() error {
-		a.embedQuery(running, s)
 		byMeaning = a.searchByMeaning(running, s)
 		return nil
 	})
@@ -185,6 +187,21 @@ func (a *Activities) runArms(ctx context.Context, s *search) (indexState, error)
 		return indexAway, err
 	}
 	return s.gather(a, byMeaning, byWords), nil
+}
+
+// prepare embeds the question and reads how rare its terms are, at the same time.
+func (a *Activities) prepare(ctx context.Context, s *search) error {
+	both, running := errgroup.WithContext(ctx)
+	both.Go(func() error {
+		a.embedQuery(running, s)
+		return nil
+	})
+	both.Go(func() error {
+		return a.db.Read(running, s.in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
+			return s.weighTerms(ctx, q)
+		})
+	})
+	return both.Wait()
 }
 
 // embedQuery makes the vector by which memories are compared; without it recall goes on.
