@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/memory/ranking"
+	"meai/activities/memory/when"
 	"meai/internal/postgres/queries"
 )
 
@@ -189,6 +190,17 @@ func (s *search) ranked(n node) ranking.Memory {
 	return m
 }
 
+// isAskedFor reports whether a memory is about somebody whom the question names, or was
+// said in the time that it asks for when it asks for nothing else: "What was last week?"
+func (s *search) isAskedFor(n node) bool {
+	d := s.found[n.id]
+	if d == nil {
+		return false
+	}
+	said := func(span when.Span) bool { return span.Contains(n.saidAt) }
+	return slices.Contains(d.arms, ByName) || s.onlyTime && slices.ContainsFunc(s.spans, said)
+}
+
 // best ranks the candidates and returns the first, without repetitions.
 func (s *search) best() []Memory {
 	// Who asks for an entity, or for nothing in particular, wants what there is.
@@ -196,7 +208,7 @@ func (s *search) best() []Memory {
 	ranked := make([]scored, 0, len(s.nodes))
 	for _, n := range s.nodes {
 		features := s.question.Of(s.ranked(n))
-		if anyway || s.question.Bears(features) {
+		if anyway || s.question.Bears(features) || s.isAskedFor(n) {
 			m := n.memory(s.question.Score(features))
 			m.FoundBy = s.findings(n, features)
 			ranked = append(ranked, scored{m, n.vector, n.terms})

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"meai/internal/embedding/asking"
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/lexicon"
 	"meai/internal/postgres/queries"
 	"meai/internal/vectors"
 )
@@ -109,9 +111,11 @@ type search struct {
 	keys  *keyring.Keys
 	at    time.Time
 	terms []vectors.Term
-	// spans are the times that the question names, events what it names a time by.
-	spans  []when.Span
-	events []when.Anchor
+	// spans are the times that the question names, events what it names a time by;
+	// onlyTime: it hardly says anything else.
+	spans    []when.Span
+	events   []when.Anchor
+	onlyTime bool
 	// vector and model are zero when the query could not be embedded.
 	vector []float32
 	model  string
@@ -143,6 +147,11 @@ func newSearch(in RecallInput, kinds []Kind, keys *keyring.Keys, now time.Time) 
 		s.at = *in.At
 	}
 	s.spans, s.events = when.Parse(in.Query, s.at), when.Anchors(in.Query)
+	rest := in.Query
+	for _, span := range slices.Backward(s.spans) {
+		rest = rest[:span.Start] + rest[span.End:]
+	}
+	s.onlyTime = len(s.spans) > 0 && len(lexicon.Terms(rest)) <= 1
 	return s
 }
 
