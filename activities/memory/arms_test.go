@@ -115,7 +115,7 @@ func TestAnEventNamesATime(t *testing.T) {
 	p.alone(t, "I worry about my savings.")
 	p.clock = p.clock.AddDate(0, 1, 0)
 	p.alone(t, "The removal to Porto is done, we moved.")
-	p.clock = p.clock.AddDate(0, 4, 0)
+	p.clock = p.clock.AddDate(0, 2, 0)
 	p.alone(t, "I worry about my knees.")
 	p.alone(t, "I worry about my roof.")
 	first := func(question string) string {

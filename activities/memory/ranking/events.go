@@ -21,7 +21,7 @@ const (
 	// aroundEvent is how long what was told when something happened lies around it,
 	// besideEvent how long the time before and after it is.
 	aroundEvent = 3 * 24 * time.Hour
-	besideEvent = 60 * 24 * time.Hour
+	besideEvent = 120 * 24 * time.Hour
 )
 
 // Place finds when events were, by those of the memories that tell most of each, and of
