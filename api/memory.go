@@ -41,6 +41,8 @@ func toMemory(m memory.Memory) Memory {
 	return Memory{
 		Id: m.ID, Kind: as[MemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion,
 		SaidAt: m.SaidAt.UTC(), InteractionId: m.Interaction, Score: m.Score,
-		FoundBy: each(m.FoundBy, func(f memory.Finding) MemoryFinding { return MemoryFinding{Arm: as[MemoryFindingArm](f.Arm), Reason: f.Reason} }),
+		FoundBy: each(m.FoundBy, func(f memory.Finding) MemoryFinding {
+			return MemoryFinding{Arm: as[MemoryFindingArm](f.Arm), Reason: f.Reason}
+		}),
 	}
 }

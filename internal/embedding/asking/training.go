@@ -63,9 +63,7 @@ func Embed(ctx context.Context, e embedding.Embedder, pairs []Pair) ([]finetune.
 }
 
 // Train learns the map. With a tenth of the pairs held out, their answers' mean
-// reciprocal rank among all 8,000 texts rose from .29 to .42; of closenesses between .02
-// and .1 all were within .01, and a fine-tuned encoder was little better for seven times
-// the cost (docs/decisions).
+// reciprocal rank among all 8,000 texts rose from .26 to .41; see docs/decisions/0015.
 func Train(ctx context.Context, asked []finetune.Asked, progress func(epoch int, loss float64)) (Map, error) {
 	m, err := finetune.TrainQuestions(ctx, asked, finetune.QuestionOptions{
 		Epochs: 30, Batch: 256, Rate: 2e-3, SharpnessRate: 1e-2, Closeness: 0.03, Seed: 1, Progress: progress,
