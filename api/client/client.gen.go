@@ -664,6 +664,7 @@ const (
 	MemoryFindingArmNames        MemoryFindingArm = "names"
 	MemoryFindingArmRecent       MemoryFindingArm = "recent"
 	MemoryFindingArmTime         MemoryFindingArm = "time"
+	MemoryFindingArmVault        MemoryFindingArm = "vault"
 	MemoryFindingArmWords        MemoryFindingArm = "words"
 )
 
@@ -680,6 +681,8 @@ func (e MemoryFindingArm) Valid() bool {
 		return true
 	case MemoryFindingArmTime:
 		return true
+	case MemoryFindingArmVault:
+		return true
 	case MemoryFindingArmWords:
 		return true
 	default:
@@ -694,6 +697,7 @@ const (
 	MemoryKindMarker    MemoryKind = "marker"
 	MemoryKindStoryline MemoryKind = "storyline"
 	MemoryKindTurn      MemoryKind = "turn"
+	MemoryKindVault     MemoryKind = "vault"
 )
 
 // Valid indicates whether the value is a known member of the MemoryKind enum.
@@ -708,6 +712,8 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
+		return true
+	case MemoryKindVault:
 		return true
 	default:
 		return false
@@ -2168,14 +2174,14 @@ type MemoryEdgeRelation string
 type MemoryFinding struct {
 	// Arm `words`: it or what was said beside it shares words with the question; `meaning`: it is close in meaning; `names`: it is about somebody or something that the
 	// question names; `time`: it was said in, or speaks of, the time asked about; `conversation`: it was said right beside something that was found; `recent`: it was
-	// said lately.
+	// said lately; `vault`: the vault is open for the session.
 	Arm    MemoryFindingArm `json:"arm"`
 	Reason string           `json:"reason"`
 }
 
 // MemoryFindingArm `words`: it or what was said beside it shares words with the question; `meaning`: it is close in meaning; `names`: it is about somebody or something that the
 // question names; `time`: it was said in, or speaks of, the time asked about; `conversation`: it was said right beside something that was found; `recent`: it was
-// said lately.
+// said lately; `vault`: the vault is open for the session.
 type MemoryFindingArm string
 
 // MemoryGraph defines model for MemoryGraph.
