@@ -70,7 +70,7 @@ var (
 
 	forget         = call[memory.ForgettingRef, struct{}]{"memory.Forget", on(QueueMemory, patient)}
 	forgetCopies   = call[memory.ForgettingRef, struct{}]{"memory.ForgetCopies", on(QueueMemory, lengthy)}
-	proveForgotten = call[memory.ForgettingRef, memory.Receipt]{"memory.ProveForgotten", on(QueueMemory, patient)}
+	proveForgotten = call[memory.ForgettingRef, memory.Receipt]{"memory.ProveForgotten", on(QueueMemory, steadfast)} // Temporal deletes histories a moment later
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}

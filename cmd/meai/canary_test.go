@@ -163,6 +163,7 @@ func (w *watch) talk(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, session.JSON201, "%s", session.Body)
 	p.session = session.JSON201.Id
+	w.useMemory(t)
 
 	friend := w.spoken()
 	for _, text := range []string{
@@ -179,7 +180,6 @@ func (w *watch) talk(t *testing.T) {
 		p.await(t, w.sayWith(t, text, "wait=30"), within)
 	}
 	w.askCapabilities(t)
-	w.useMemory(t)
 	page, err := p.api.ListInteractionsWithResponse(t.Context(), p.session, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.StatusCode())
@@ -239,9 +239,12 @@ func (w *watch) askCapabilities(t *testing.T) {
 func (w *watch) useMemory(t *testing.T) {
 	t.Helper()
 	p, word := w.person, w.canaries.word
+	// First, because it deletes the histories of all that has ended.
 	gone := word("StoreMemory /text")
+	p.storesAt(t, word("StoreMemory Idempotency-Key"), client.NewMemory{Text: "I saw " + gone + " in the rain."})
+	p.forgets(t, client.ForgettingSelection{Theme: gone})
 	stored := p.storesAt(t, word("StoreMemory Idempotency-Key"), client.NewMemory{
-		Text: "I live in " + gone + " and I told " + word("StoreMemory /text") + ".", Speaker: word("StoreMemory /speaker"),
+		Text: "I live in " + word("StoreMemory /text") + " and I told " + word("StoreMemory /text") + ".", Speaker: word("StoreMemory /speaker"),
 	})
 	corrected, err := p.api.CorrectMemoryWithResponse(t.Context(), p.turnOf(t, stored.Id),
 		&client.CorrectMemoryParams{IdempotencyKey: word("CorrectMemory Idempotency-Key")}, client.MemoryCorrection{Text: "I live in " + word("CorrectMemory /text") + "."})
@@ -258,7 +261,6 @@ func (w *watch) useMemory(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusNotFound, preview.StatusCode(), "%s", preview.Body)
 	}
-	p.forgets(t, client.ForgettingSelection{Theme: gone})
 }
 
 // beRefused sends words to where none are taken: what is refused must leave no

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -89,6 +90,7 @@ func (s site) start(t *testing.T, args ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
+			t.Logf("what meai %s warned of:\n%s", strings.Join(args, " "), p.log.warnings(30))
 			t.Logf("the end of the log of meai %s:\n%s", strings.Join(args, " "), p.log.tail(4000))
 		}
 	})
@@ -146,6 +148,14 @@ func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.buf.String()
+}
+
+// warnings are the last n lines of the levels above INFO.
+func (j *journal) warnings(n int) string {
+	lines := slices.DeleteFunc(strings.Split(j.String(), "\n"), func(line string) bool {
+		return !strings.Contains(line, `"level":"WARN"`) && !strings.Contains(line, `"level":"ERROR"`)
+	})
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 func (j *journal) tail(n int) string {
