@@ -462,6 +462,27 @@ func (e FilterLayer) Valid() bool {
 	}
 }
 
+// Defines values for ForgettingState.
+const (
+	ForgettingStateConfirmed ForgettingState = "confirmed"
+	ForgettingStateForgotten ForgettingState = "forgotten"
+	ForgettingStatePreviewed ForgettingState = "previewed"
+)
+
+// Valid indicates whether the value is a known member of the ForgettingState enum.
+func (e ForgettingState) Valid() bool {
+	switch e {
+	case ForgettingStateConfirmed:
+		return true
+	case ForgettingStateForgotten:
+		return true
+	case ForgettingStatePreviewed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusUp HealthStatus = "up"
@@ -582,6 +603,66 @@ func (e MeMethod) Valid() bool {
 	}
 }
 
+// Defines values for MemoryEchoKind.
+const (
+	MemoryEchoKindEmotion MemoryEchoKind = "emotion"
+	MemoryEchoKindEntity  MemoryEchoKind = "entity"
+	MemoryEchoKindTime    MemoryEchoKind = "time"
+	MemoryEchoKindTrigger MemoryEchoKind = "trigger"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEchoKind enum.
+func (e MemoryEchoKind) Valid() bool {
+	switch e {
+	case MemoryEchoKindEmotion:
+		return true
+	case MemoryEchoKindEntity:
+		return true
+	case MemoryEchoKindTime:
+		return true
+	case MemoryEchoKindTrigger:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryEdgeRelation.
+const (
+	MemoryEdgeRelationAbout       MemoryEdgeRelation = "about"
+	MemoryEdgeRelationContradicts MemoryEdgeRelation = "contradicts"
+	MemoryEdgeRelationFact        MemoryEdgeRelation = "fact"
+	MemoryEdgeRelationFollows     MemoryEdgeRelation = "follows"
+	MemoryEdgeRelationInstanceOf  MemoryEdgeRelation = "instance_of"
+	MemoryEdgeRelationPartOf      MemoryEdgeRelation = "part_of"
+	MemoryEdgeRelationReinforces  MemoryEdgeRelation = "reinforces"
+	MemoryEdgeRelationReplaces    MemoryEdgeRelation = "replaces"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEdgeRelation enum.
+func (e MemoryEdgeRelation) Valid() bool {
+	switch e {
+	case MemoryEdgeRelationAbout:
+		return true
+	case MemoryEdgeRelationContradicts:
+		return true
+	case MemoryEdgeRelationFact:
+		return true
+	case MemoryEdgeRelationFollows:
+		return true
+	case MemoryEdgeRelationInstanceOf:
+		return true
+	case MemoryEdgeRelationPartOf:
+		return true
+	case MemoryEdgeRelationReinforces:
+		return true
+	case MemoryEdgeRelationReplaces:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryFindingArm.
 const (
 	MemoryFindingArmConversation MemoryFindingArm = "conversation"
@@ -589,6 +670,7 @@ const (
 	MemoryFindingArmNames        MemoryFindingArm = "names"
 	MemoryFindingArmRecent       MemoryFindingArm = "recent"
 	MemoryFindingArmTime         MemoryFindingArm = "time"
+	MemoryFindingArmVault        MemoryFindingArm = "vault"
 	MemoryFindingArmWords        MemoryFindingArm = "words"
 )
 
@@ -605,6 +687,8 @@ func (e MemoryFindingArm) Valid() bool {
 		return true
 	case MemoryFindingArmTime:
 		return true
+	case MemoryFindingArmVault:
+		return true
 	case MemoryFindingArmWords:
 		return true
 	default:
@@ -619,6 +703,7 @@ const (
 	MemoryKindMarker    MemoryKind = "marker"
 	MemoryKindStoryline MemoryKind = "storyline"
 	MemoryKindTurn      MemoryKind = "turn"
+	MemoryKindVault     MemoryKind = "vault"
 )
 
 // Valid indicates whether the value is a known member of the MemoryKind enum.
@@ -633,6 +718,83 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
+		return true
+	case MemoryKindVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryOrigin.
+const (
+	MemoryOriginImported MemoryOrigin = "imported"
+	MemoryOriginInferred MemoryOrigin = "inferred"
+	MemoryOriginStored   MemoryOrigin = "stored"
+	MemoryOriginTold     MemoryOrigin = "told"
+)
+
+// Valid indicates whether the value is a known member of the MemoryOrigin enum.
+func (e MemoryOrigin) Valid() bool {
+	switch e {
+	case MemoryOriginImported:
+		return true
+	case MemoryOriginInferred:
+		return true
+	case MemoryOriginStored:
+		return true
+	case MemoryOriginTold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryStorylineTrend.
+const (
+	MemoryStorylineTrendChanging MemoryStorylineTrend = "changing"
+	MemoryStorylineTrendHeavier  MemoryStorylineTrend = "heavier"
+	MemoryStorylineTrendLighter  MemoryStorylineTrend = "lighter"
+	MemoryStorylineTrendSteady   MemoryStorylineTrend = "steady"
+)
+
+// Valid indicates whether the value is a known member of the MemoryStorylineTrend enum.
+func (e MemoryStorylineTrend) Valid() bool {
+	switch e {
+	case MemoryStorylineTrendChanging:
+		return true
+	case MemoryStorylineTrendHeavier:
+		return true
+	case MemoryStorylineTrendLighter:
+		return true
+	case MemoryStorylineTrendSteady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryWriteState.
+const (
+	MemoryWriteStateFailed     MemoryWriteState = "failed"
+	MemoryWriteStateForgotten  MemoryWriteState = "forgotten"
+	MemoryWriteStateQueued     MemoryWriteState = "queued"
+	MemoryWriteStateSearchable MemoryWriteState = "searchable"
+	MemoryWriteStateStored     MemoryWriteState = "stored"
+)
+
+// Valid indicates whether the value is a known member of the MemoryWriteState enum.
+func (e MemoryWriteState) Valid() bool {
+	switch e {
+	case MemoryWriteStateFailed:
+		return true
+	case MemoryWriteStateForgotten:
+		return true
+	case MemoryWriteStateQueued:
+		return true
+	case MemoryWriteStateSearchable:
+		return true
+	case MemoryWriteStateStored:
 		return true
 	default:
 		return false
@@ -672,6 +834,36 @@ func (e NeedName) Valid() bool {
 	case NeedNameSignificance:
 		return true
 	case NeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultItemConsent.
+const (
+	NewVaultItemConsentTrue NewVaultItemConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultItemConsent enum.
+func (e NewVaultItemConsent) Valid() bool {
+	switch e {
+	case NewVaultItemConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultOpeningConsent.
+const (
+	NewVaultOpeningConsentTrue NewVaultOpeningConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultOpeningConsent enum.
+func (e NewVaultOpeningConsent) Valid() bool {
+	switch e {
+	case NewVaultOpeningConsentTrue:
 		return true
 	default:
 		return false
@@ -941,6 +1133,7 @@ const (
 	ResponseSourceComposed  ResponseSource = "composed"
 	ResponseSourceCrisis    ResponseSource = "crisis"
 	ResponseSourceFallback  ResponseSource = "fallback"
+	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
 )
 
@@ -952,6 +1145,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceCrisis:
 		return true
 	case ResponseSourceFallback:
+		return true
+	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
 		return true
@@ -1110,6 +1305,93 @@ func (e StepStep) Valid() bool {
 	}
 }
 
+// Defines values for StoredMemoryEntityType.
+const (
+	StoredMemoryEntityTypeActivity     StoredMemoryEntityType = "activity"
+	StoredMemoryEntityTypeAnimal       StoredMemoryEntityType = "animal"
+	StoredMemoryEntityTypeOrganisation StoredMemoryEntityType = "organisation"
+	StoredMemoryEntityTypePerson       StoredMemoryEntityType = "person"
+	StoredMemoryEntityTypePlace        StoredMemoryEntityType = "place"
+	StoredMemoryEntityTypeSelf         StoredMemoryEntityType = "self"
+	StoredMemoryEntityTypeThing        StoredMemoryEntityType = "thing"
+)
+
+// Valid indicates whether the value is a known member of the StoredMemoryEntityType enum.
+func (e StoredMemoryEntityType) Valid() bool {
+	switch e {
+	case StoredMemoryEntityTypeActivity:
+		return true
+	case StoredMemoryEntityTypeAnimal:
+		return true
+	case StoredMemoryEntityTypeOrganisation:
+		return true
+	case StoredMemoryEntityTypePerson:
+		return true
+	case StoredMemoryEntityTypePlace:
+		return true
+	case StoredMemoryEntityTypeSelf:
+		return true
+	case StoredMemoryEntityTypeThing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidityReason.
+const (
+	ValidityReasonCorrected  ValidityReason = "corrected"
+	ValidityReasonDenied     ValidityReason = "denied"
+	ValidityReasonSuperseded ValidityReason = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ValidityReason enum.
+func (e ValidityReason) Valid() bool {
+	switch e {
+	case ValidityReasonCorrected:
+		return true
+	case ValidityReasonDenied:
+		return true
+	case ValidityReasonSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VaultAccessAct.
+const (
+	VaultAccessActClosed   VaultAccessAct = "closed"
+	VaultAccessActDeleted  VaultAccessAct = "deleted"
+	VaultAccessActListed   VaultAccessAct = "listed"
+	VaultAccessActOpened   VaultAccessAct = "opened"
+	VaultAccessActRead     VaultAccessAct = "read"
+	VaultAccessActRecalled VaultAccessAct = "recalled"
+	VaultAccessActStored   VaultAccessAct = "stored"
+)
+
+// Valid indicates whether the value is a known member of the VaultAccessAct enum.
+func (e VaultAccessAct) Valid() bool {
+	switch e {
+	case VaultAccessActClosed:
+		return true
+	case VaultAccessActDeleted:
+		return true
+	case VaultAccessActListed:
+		return true
+	case VaultAccessActOpened:
+		return true
+	case VaultAccessActRead:
+		return true
+	case VaultAccessActRecalled:
+		return true
+	case VaultAccessActStored:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetResourceParamsDetail.
 const (
 	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
@@ -1149,6 +1431,87 @@ func (e ListEscalationsParamsState) Valid() bool {
 	case ListEscalationsParamsStateOpen:
 		return true
 	case ListEscalationsParamsStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StoreMemoryParamsWait.
+const (
+	StoreMemoryParamsWaitSearchable StoreMemoryParamsWait = "searchable"
+	StoreMemoryParamsWaitStored     StoreMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the StoreMemoryParamsWait enum.
+func (e StoreMemoryParamsWait) Valid() bool {
+	switch e {
+	case StoreMemoryParamsWaitSearchable:
+		return true
+	case StoreMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectMemoryParamsWait.
+const (
+	CorrectMemoryParamsWaitSearchable CorrectMemoryParamsWait = "searchable"
+	CorrectMemoryParamsWaitStored     CorrectMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the CorrectMemoryParamsWait enum.
+func (e CorrectMemoryParamsWait) Valid() bool {
+	switch e {
+	case CorrectMemoryParamsWaitSearchable:
+		return true
+	case CorrectMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVaultItemsParamsConsent.
+const (
+	ListVaultItemsParamsConsentTrue ListVaultItemsParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ListVaultItemsParamsConsent enum.
+func (e ListVaultItemsParamsConsent) Valid() bool {
+	switch e {
+	case ListVaultItemsParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeleteVaultItemParamsConsent.
+const (
+	DeleteVaultItemParamsConsentTrue DeleteVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the DeleteVaultItemParamsConsent enum.
+func (e DeleteVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case DeleteVaultItemParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadVaultItemParamsConsent.
+const (
+	ReadVaultItemParamsConsentTrue ReadVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ReadVaultItemParamsConsent enum.
+func (e ReadVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case ReadVaultItemParamsConsentTrue:
 		return true
 	default:
 		return false
@@ -1476,6 +1839,26 @@ type Evidence struct {
 	Start int    `json:"start"`
 }
 
+// Fact defines model for Fact.
+type Fact struct {
+	Evidence  []openapi_types.UUID `json:"evidence"`
+	Id        openapi_types.UUID   `json:"id"`
+	Inferred  bool                 `json:"inferred"`
+	Label     string               `json:"label"`
+	Object    NamedEntity          `json:"object"`
+	Strength  Score                `json:"strength"`
+	Subject   NamedEntity          `json:"subject"`
+	ValidFrom time.Time            `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// Facts defines model for Facts.
+type Facts struct {
+	Facts []Fact `json:"facts"`
+}
+
 // Feedback defines model for Feedback.
 type Feedback struct {
 	// About Exactly one of them.
@@ -1512,6 +1895,56 @@ type FieldErrorIn string
 
 // FilterLayer defines model for FilterLayer.
 type FilterLayer string
+
+// Forgetting defines model for Forgetting.
+type Forgetting struct {
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// Counts What goes, by kind.
+	Counts map[string]int `json:"counts"`
+
+	// ExpiresAt Until when it can be confirmed.
+	ExpiresAt   time.Time          `json:"expires_at"`
+	ForgottenAt time.Time          `json:"forgotten_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+
+	// Memories The first 100 of what would go; of a new preview only.
+	Memories    []StoredMemory     `json:"memories,omitempty,omitzero"`
+	PreviewedAt time.Time          `json:"previewed_at"`
+	Receipt     *ForgettingReceipt `json:"receipt,omitempty"`
+	State       ForgettingState    `json:"state"`
+}
+
+// ForgettingState defines model for Forgetting.State.
+type ForgettingState string
+
+// ForgettingReceipt defines model for ForgettingReceipt.
+type ForgettingReceipt struct {
+	Deleted map[string]int `json:"deleted"`
+
+	// Left What a search of each store found afterwards.
+	Left map[string]int `json:"left"`
+
+	// Signed A signed note of all this by the system.
+	Signed     string    `json:"signed"`
+	VerifiedAt time.Time `json:"verified_at"`
+}
+
+// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+type ForgettingSelection struct {
+	// Entity A person, place or thing, with all that is about it.
+	Entity string `json:"entity,omitempty,omitzero"`
+
+	// From What was said at or after this time.
+	From     time.Time            `json:"from,omitempty,omitzero"`
+	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Theme What holds every one of these words.
+	Theme string `json:"theme,omitempty,omitzero"`
+
+	// To What was said before this time; now without it.
+	To time.Time `json:"to,omitempty,omitzero"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -1676,22 +2109,122 @@ type Memory struct {
 	Text          string             `json:"text"`
 }
 
+// MemoryCorrection defines model for MemoryCorrection.
+type MemoryCorrection struct {
+	Text string `json:"text"`
+}
+
+// MemoryEcho defines model for MemoryEcho.
+type MemoryEcho struct {
+	Confidence Score              `json:"confidence"`
+	Emotion    string             `json:"emotion,omitempty,omitzero"`
+	EntityId   openapi_types.UUID `json:"entity_id,omitempty,omitzero"`
+
+	// Evidence The turns that show it.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	First    time.Time            `json:"first"`
+	FoundAt  time.Time            `json:"found_at"`
+
+	// Frequency How often, in words.
+	Frequency string             `json:"frequency"`
+	Id        openapi_types.UUID `json:"id"`
+	Kind      MemoryEchoKind     `json:"kind"`
+	Last      time.Time          `json:"last"`
+
+	// Occasions Weeks, days or parts of days on which it could have been so: those on which the person wrote.
+	Occasions int `json:"occasions"`
+
+	// P How likely chance alone would do it; left out where there is nothing to test.
+	P        float64 `json:"p,omitempty,omitzero"`
+	Strength Score   `json:"strength"`
+	Text     string  `json:"text"`
+
+	// Times On so many of the occasions.
+	Times int `json:"times"`
+
+	// When The time at which it comes, such as `sunday`, `evening` or `november`.
+	When string `json:"when,omitempty,omitzero"`
+}
+
+// MemoryEchoKind defines model for MemoryEcho.Kind.
+type MemoryEchoKind string
+
+// MemoryEdge defines model for MemoryEdge.
+type MemoryEdge struct {
+	// ClosedBy The fact that took its place, or the memory that denied it.
+	ClosedBy openapi_types.UUID `json:"closed_by,omitempty,omitzero"`
+
+	// Evidence The turns that a fact rests on.
+	Evidence []openapi_types.UUID `json:"evidence,omitempty,omitzero"`
+	From     openapi_types.UUID   `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+
+	// Inferred A model's reading, not the person's plain words.
+	Inferred bool `json:"inferred"`
+
+	// Label What a fact says between the two, such as `lives in`.
+	Label     string             `json:"label,omitempty,omitzero"`
+	Relation  MemoryEdgeRelation `json:"relation"`
+	Strength  Score              `json:"strength"`
+	To        openapi_types.UUID `json:"to"`
+	ValidFrom time.Time          `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// MemoryEdgeRelation defines model for MemoryEdge.Relation.
+type MemoryEdgeRelation string
+
 // MemoryFinding defines model for MemoryFinding.
 type MemoryFinding struct {
 	// Arm `words`: it or what was said beside it shares words with the question; `meaning`: it is close in meaning; `names`: it is about somebody or something that the
 	// question names; `time`: it was said in, or speaks of, the time asked about; `conversation`: it was said right beside something that was found; `recent`: it was
-	// said lately.
+	// said lately; `vault`: the vault is open for the session.
 	Arm    MemoryFindingArm `json:"arm"`
 	Reason string           `json:"reason"`
 }
 
 // MemoryFindingArm `words`: it or what was said beside it shares words with the question; `meaning`: it is close in meaning; `names`: it is about somebody or something that the
 // question names; `time`: it was said in, or speaks of, the time asked about; `conversation`: it was said right beside something that was found; `recent`: it was
-// said lately.
+// said lately; `vault`: the vault is open for the session.
 type MemoryFindingArm string
+
+// MemoryGraph defines model for MemoryGraph.
+type MemoryGraph struct {
+	Edges      []MemoryEdge        `json:"edges"`
+	Memories   []StoredMemory      `json:"memories"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// MemoryImport defines model for MemoryImport.
+type MemoryImport struct {
+	AcceptedAt time.Time          `json:"accepted_at"`
+	Failed     int                `json:"failed"`
+	Forgotten  int                `json:"forgotten"`
+	Id         openapi_types.UUID `json:"id"`
+	Queued     int                `json:"queued"`
+	Searchable int                `json:"searchable"`
+	Stored     int                `json:"stored"`
+
+	// Total The sum of the others.
+	Total int `json:"total"`
+}
 
 // MemoryKind defines model for MemoryKind.
 type MemoryKind string
+
+// MemoryOrigin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+type MemoryOrigin string
+
+// MemoryPatterns defines model for MemoryPatterns.
+type MemoryPatterns struct {
+	// Echoes The strongest first.
+	Echoes []MemoryEcho `json:"echoes"`
+
+	// Storylines The newest first.
+	Storylines []MemoryStoryline `json:"storylines"`
+}
 
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
@@ -1712,9 +2245,33 @@ type MemoryQuery struct {
 	Limit int          `json:"limit,omitempty,omitzero"`
 	Query string       `json:"query"`
 
+	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
 	// To Said before this time; later than `from`.
 	To time.Time `json:"to,omitempty,omitzero"`
 }
+
+// MemoryStoryline defines model for MemoryStoryline.
+type MemoryStoryline struct {
+	Echoes []openapi_types.UUID `json:"echoes"`
+
+	// Evidence The moments that it joins.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	FoundAt  time.Time            `json:"found_at"`
+	From     time.Time            `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+	Strength Score                `json:"strength"`
+
+	// Text Its arc in one sentence.
+	Text  string               `json:"text"`
+	Title string               `json:"title"`
+	To    time.Time            `json:"to"`
+	Trend MemoryStorylineTrend `json:"trend,omitempty,omitzero"`
+}
+
+// MemoryStorylineTrend defines model for MemoryStoryline.Trend.
+type MemoryStorylineTrend string
 
 // MemoryUse defines model for MemoryUse.
 type MemoryUse struct {
@@ -1723,6 +2280,45 @@ type MemoryUse struct {
 	SaidAt time.Time          `json:"said_at"`
 	Score  Score              `json:"score"`
 	Text   string             `json:"text"`
+}
+
+// MemoryWrite defines model for MemoryWrite.
+type MemoryWrite struct {
+	AcceptedAt time.Time `json:"accepted_at"`
+
+	// ChangedAt When it came into its state.
+	ChangedAt time.Time `json:"changed_at"`
+
+	// Failure A code such as `InvalidInput`, of what failed.
+	Failure string `json:"failure,omitempty,omitzero"`
+
+	// Id Names the write, and is the `interaction_id` of what it leaves.
+	Id       openapi_types.UUID `json:"id"`
+	ImportId openapi_types.UUID `json:"import_id,omitempty,omitzero"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin MemoryOrigin `json:"origin"`
+
+	// Position Its line in the import, from 1.
+	Position  int                `json:"position,omitempty,omitzero"`
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	State     MemoryWriteState   `json:"state"`
+}
+
+// MemoryWritePage defines model for MemoryWritePage.
+type MemoryWritePage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Writes     []MemoryWrite       `json:"writes"`
+}
+
+// MemoryWriteState defines model for MemoryWriteState.
+type MemoryWriteState string
+
+// NamedEntity defines model for NamedEntity.
+type NamedEntity struct {
+	Id   openapi_types.UUID `json:"id"`
+	Name string             `json:"name"`
 }
 
 // Need defines model for Need.
@@ -1792,6 +2388,19 @@ type NewInteraction struct {
 	Input   InteractionInput    `json:"input"`
 }
 
+// NewMemory defines model for NewMemory.
+type NewMemory struct {
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+
+	// SessionId Groups what was said in one sitting.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
+	// Speaker Who said it; left out for the caller.
+	Speaker string `json:"speaker,omitempty,omitzero"`
+	Text    string `json:"text"`
+}
+
 // NewOutcome defines model for NewOutcome.
 type NewOutcome struct {
 	Outcome EscalationOutcome `json:"outcome"`
@@ -1802,6 +2411,29 @@ type NewSession struct {
 	// Device What the person uses, in the client's words.
 	Device string `json:"device,omitempty,omitzero"`
 }
+
+// NewVaultItem defines model for NewVaultItem.
+type NewVaultItem struct {
+	// Consent The person agrees to this one access.
+	Consent NewVaultItemConsent `json:"consent"`
+
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+	Text   string    `json:"text"`
+}
+
+// NewVaultItemConsent The person agrees to this one access.
+type NewVaultItemConsent bool
+
+// NewVaultOpening defines model for NewVaultOpening.
+type NewVaultOpening struct {
+	// Consent The person agrees to what is recalled until it closes.
+	Consent   NewVaultOpeningConsent `json:"consent"`
+	SessionId openapi_types.UUID     `json:"session_id"`
+}
+
+// NewVaultOpeningConsent The person agrees to what is recalled until it closes.
+type NewVaultOpeningConsent bool
 
 // PageLinks defines model for PageLinks.
 type PageLinks struct {
@@ -1925,6 +2557,19 @@ type ReflectionRequest struct {
 
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
+
+// RelatedMemories defines model for RelatedMemories.
+type RelatedMemories struct {
+	Related []RelatedMemory `json:"related"`
+}
+
+// RelatedMemory defines model for RelatedMemory.
+type RelatedMemory struct {
+	Depth    int          `json:"depth"`
+	Memory   StoredMemory `json:"memory"`
+	Relation string       `json:"relation"`
+	Strength Score        `json:"strength"`
+}
 
 // Resource defines model for Resource.
 type Resource struct {
@@ -2114,14 +2759,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -2200,10 +2845,95 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// StoredMemory defines model for StoredMemory.
+type StoredMemory struct {
+	// AboutFrom The time that it speaks of, when it names one.
+	AboutFrom     time.Time              `json:"about_from,omitempty,omitzero"`
+	AboutTo       time.Time              `json:"about_to,omitempty,omitzero"`
+	Emotion       string                 `json:"emotion,omitempty,omitzero"`
+	EntityType    StoredMemoryEntityType `json:"entity_type,omitempty,omitzero"`
+	Id            openapi_types.UUID     `json:"id"`
+	Importance    Score                  `json:"importance"`
+	InteractionId openapi_types.UUID     `json:"interaction_id,omitempty,omitzero"`
+	Kind          MemoryKind             `json:"kind"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin   MemoryOrigin `json:"origin"`
+	PinnedAt time.Time    `json:"pinned_at,omitempty,omitzero"`
+
+	// SaidAt Since when it holds.
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	Text      string             `json:"text"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// StoredMemoryEntityType defines model for StoredMemory.EntityType.
+type StoredMemoryEntityType string
+
 // Triggers defines model for Triggers.
 type Triggers struct {
 	// Triggers Each a word or a few; one without a word of content is refused.
 	Triggers []string `json:"triggers"`
+}
+
+// Validity When something held, and when MeAi knew of it. What has not come is left out.
+type Validity struct {
+	// ClosedAt When MeAi learnt of that.
+	ClosedAt time.Time      `json:"closed_at,omitempty,omitzero"`
+	Reason   ValidityReason `json:"reason,omitempty,omitzero"`
+
+	// RecordedAt When MeAi learnt of it.
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// RetractedAt When it turned out that it was never so.
+	RetractedAt time.Time `json:"retracted_at,omitempty,omitzero"`
+
+	// ValidTo When it ceased to hold.
+	ValidTo time.Time `json:"valid_to,omitempty,omitzero"`
+}
+
+// ValidityReason defines model for Validity.Reason.
+type ValidityReason string
+
+// VaultAccess defines model for VaultAccess.
+type VaultAccess struct {
+	Act       VaultAccessAct     `json:"act"`
+	At        time.Time          `json:"at"`
+	Id        openapi_types.UUID `json:"id"`
+	MemoryId  openapi_types.UUID `json:"memory_id,omitempty,omitzero"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+}
+
+// VaultAccessAct defines model for VaultAccess.Act.
+type VaultAccessAct string
+
+// VaultAccesses defines model for VaultAccesses.
+type VaultAccesses struct {
+	Accesses   []VaultAccess       `json:"accesses"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// VaultItem defines model for VaultItem.
+type VaultItem struct {
+	Id         openapi_types.UUID `json:"id"`
+	RecordedAt time.Time          `json:"recorded_at"`
+	SaidAt     time.Time          `json:"said_at"`
+}
+
+// VaultItems defines model for VaultItems.
+type VaultItems struct {
+	Items []VaultItem `json:"items"`
+}
+
+// VaultOpening defines model for VaultOpening.
+type VaultOpening struct {
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	OpenedAt  time.Time          `json:"opened_at"`
+	SessionId openapi_types.UUID `json:"session_id"`
 }
 
 // ApprovalID defines model for ApprovalID.
@@ -2326,6 +3056,90 @@ type ListEscalationsParams struct {
 // ListEscalationsParamsState defines parameters for ListEscalations.
 type ListEscalationsParamsState string
 
+// StoreMemoryParams defines parameters for StoreMemory.
+type StoreMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *StoreMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// StoreMemoryParamsWait defines parameters for StoreMemory.
+type StoreMemoryParamsWait string
+
+// CorrectMemoryParams defines parameters for CorrectMemory.
+type CorrectMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *CorrectMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// CorrectMemoryParamsWait defines parameters for CorrectMemory.
+type CorrectMemoryParamsWait string
+
+// RelatedMemoriesParams defines parameters for RelatedMemories.
+type RelatedMemoriesParams struct {
+	// Depth How many steps to go.
+	Depth *int `form:"depth,omitempty" json:"depth,omitempty"`
+
+	// Fanout The strongest edges to follow from each memory.
+	Fanout *int `form:"fanout,omitempty" json:"fanout,omitempty"`
+}
+
+// ListFactsParams defines parameters for ListFacts.
+type ListFactsParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Entity Only facts about this entity.
+	Entity *openapi_types.UUID `form:"entity,omitempty" json:"entity,omitempty"`
+}
+
+// ReadMemoryGraphParams defines parameters for ReadMemoryGraph.
+type ReadMemoryGraphParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ImportMemoriesParams defines parameters for ImportMemories.
+type ImportMemoriesParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListMemoryWritesParams defines parameters for ListMemoryWrites.
+type ListMemoryWritesParams struct {
+	// State Only those in this state.
+	State *MemoryWriteState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -2350,6 +3164,48 @@ type StreamInteractionParams struct {
 	LastEventID *int `json:"Last-Event-ID,omitempty"`
 }
 
+// ListVaultAccessesParams defines parameters for ListVaultAccesses.
+type ListVaultAccessesParams struct {
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListVaultItemsParams defines parameters for ListVaultItems.
+type ListVaultItemsParams struct {
+	// Consent The person agrees to this one access.
+	Consent ListVaultItemsParamsConsent `form:"consent" json:"consent"`
+}
+
+// ListVaultItemsParamsConsent defines parameters for ListVaultItems.
+type ListVaultItemsParamsConsent bool
+
+// StoreVaultItemParams defines parameters for StoreVaultItem.
+type StoreVaultItemParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DeleteVaultItemParams defines parameters for DeleteVaultItem.
+type DeleteVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent DeleteVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// DeleteVaultItemParamsConsent defines parameters for DeleteVaultItem.
+type DeleteVaultItemParamsConsent bool
+
+// ReadVaultItemParams defines parameters for ReadVaultItem.
+type ReadVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent ReadVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// ReadVaultItemParamsConsent defines parameters for ReadVaultItem.
+type ReadVaultItemParamsConsent bool
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
 
@@ -2364,6 +3220,15 @@ type SearchResourcesJSONRequestBody = ResourceSearch
 
 // CloseEscalationJSONRequestBody defines body for CloseEscalation for application/json ContentType.
 type CloseEscalationJSONRequestBody = NewOutcome
+
+// StoreMemoryJSONRequestBody defines body for StoreMemory for application/json ContentType.
+type StoreMemoryJSONRequestBody = NewMemory
+
+// CorrectMemoryJSONRequestBody defines body for CorrectMemory for application/json ContentType.
+type CorrectMemoryJSONRequestBody = MemoryCorrection
+
+// PreviewForgettingJSONRequestBody defines body for PreviewForgetting for application/json ContentType.
+type PreviewForgettingJSONRequestBody = ForgettingSelection
 
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
@@ -2394,6 +3259,12 @@ type GiveFeedbackJSONRequestBody = NewFeedback
 
 // SetTriggersJSONRequestBody defines body for SetTriggers for application/json ContentType.
 type SetTriggersJSONRequestBody = Triggers
+
+// StoreVaultItemJSONRequestBody defines body for StoreVaultItem for application/json ContentType.
+type StoreVaultItemJSONRequestBody = NewVaultItem
+
+// OpenVaultJSONRequestBody defines body for OpenVault for application/json ContentType.
+type OpenVaultJSONRequestBody = NewVaultOpening
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2457,9 +3328,66 @@ type ServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx echo.Context, params StoreMemoryParams) error
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error
+	// ConsolidateMemory Look for patterns now
+	// (POST /v1/memory/consolidation)
+	ConsolidateMemory(ctx echo.Context) error
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx echo.Context, params ListFactsParams) error
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx echo.Context, factId openapi_types.UUID) error
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx echo.Context) error
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx echo.Context, params ImportMemoriesParams) error
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error
+	// ListPatterns See what keeps coming up, and the threads of my story
+	// (GET /v1/memory/patterns)
+	ListPatterns(ctx echo.Context) error
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx echo.Context) error
@@ -2517,6 +3445,27 @@ type ServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx echo.Context) error
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx echo.Context) error
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx echo.Context, openingId openapi_types.UUID) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2894,12 +3843,460 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// StoreMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreMemory(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreMemory(ctx, params)
+	return err
+}
+
+// GetMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemory(ctx, memoryId)
+	return err
+}
+
+// CorrectMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) CorrectMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CorrectMemory(ctx, memoryId, params)
+	return err
+}
+
+// UnpinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) UnpinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnpinMemory(ctx, memoryId)
+	return err
+}
+
+// PinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) PinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PinMemory(ctx, memoryId)
+	return err
+}
+
+// RelatedMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) RelatedMemories(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RelatedMemoriesParams
+	// ------------- Optional query parameter "depth" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "depth", ctx.QueryParams(), &params.Depth, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter depth: %s", err))
+	}
+
+	// ------------- Optional query parameter "fanout" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fanout", ctx.QueryParams(), &params.Fanout, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fanout: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RelatedMemories(ctx, memoryId, params)
+	return err
+}
+
+// ConsolidateMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) ConsolidateMemory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConsolidateMemory(ctx)
+	return err
+}
+
+// ListFacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFacts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFactsParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "entity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "entity", ctx.QueryParams(), &params.Entity, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entity: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFacts(ctx, params)
+	return err
+}
+
+// RetractFact converts echo context to params.
+func (w *ServerInterfaceWrapper) RetractFact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "fact_id" -------------
+	var factId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fact_id", ctx.Param("fact_id"), &factId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fact_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetractFact(ctx, factId)
+	return err
+}
+
+// PreviewForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewForgetting(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewForgetting(ctx)
+	return err
+}
+
+// GetForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForgetting(ctx, forgettingId)
+	return err
+}
+
+// ConfirmForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmForgetting(ctx, forgettingId)
+	return err
+}
+
+// ReadMemoryGraph converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadMemoryGraph(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadMemoryGraphParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadMemoryGraph(ctx, params)
+	return err
+}
+
+// ImportMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportMemories(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportMemoriesParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportMemories(ctx, params)
+	return err
+}
+
+// GetMemoryImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryImport(ctx, importId)
+	return err
+}
+
+// ListPatterns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPatterns(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPatterns(ctx)
+	return err
+}
+
 // QueryMemory converts echo context to params.
 func (w *ServerInterfaceWrapper) QueryMemory(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.QueryMemory(ctx)
+	return err
+}
+
+// ListMemoryWrites converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMemoryWrites(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMemoryWritesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMemoryWrites(ctx, params)
+	return err
+}
+
+// GetMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryWrite(ctx, writeId)
+	return err
+}
+
+// RetryMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryMemoryWrite(ctx, writeId)
 	return err
 }
 
@@ -3235,6 +4632,155 @@ func (w *ServerInterfaceWrapper) SetTriggers(ctx echo.Context) error {
 	return err
 }
 
+// ListVaultAccesses converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultAccesses(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultAccessesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultAccesses(ctx, params)
+	return err
+}
+
+// ListVaultItems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultItems(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultItemsParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultItems(ctx, params)
+	return err
+}
+
+// StoreVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreVaultItem(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreVaultItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreVaultItem(ctx, params)
+	return err
+}
+
+// DeleteVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteVaultItem(ctx, itemId, params)
+	return err
+}
+
+// ReadVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadVaultItem(ctx, itemId, params)
+	return err
+}
+
+// OpenVault converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenVault(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenVault(ctx)
+	return err
+}
+
+// CloseVault converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseVault(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "opening_id" -------------
+	var openingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "opening_id", ctx.Param("opening_id"), &openingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter opening_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseVault(ctx, openingId)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -3296,6 +4842,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/crisis-check", wrapper.CheckCrisis, options.OperationMiddlewares["checkCrisis"]...)
 	router.POST(options.BaseURL+"/v1/mirror/reflection-prompts", wrapper.ComposeReflectionPrompts, options.OperationMiddlewares["composeReflectionPrompts"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories", wrapper.StoreMemory, options.OperationMiddlewares["storeMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id", wrapper.GetMemory, options.OperationMiddlewares["getMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id/related", wrapper.RelatedMemories, options.OperationMiddlewares["relatedMemories"]...)
+	router.DELETE(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.UnpinMemory, options.OperationMiddlewares["unpinMemory"]...)
+	router.PUT(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.PinMemory, options.OperationMiddlewares["pinMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories/:memory_id/correction", wrapper.CorrectMemory, options.OperationMiddlewares["correctMemory"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes", wrapper.ListMemoryWrites, options.OperationMiddlewares["listMemoryWrites"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes/:write_id", wrapper.GetMemoryWrite, options.OperationMiddlewares["getMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/writes/:write_id/retry", wrapper.RetryMemoryWrite, options.OperationMiddlewares["retryMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/imports", wrapper.ImportMemories, options.OperationMiddlewares["importMemories"]...)
+	router.GET(options.BaseURL+"/v1/memory/imports/:import_id", wrapper.GetMemoryImport, options.OperationMiddlewares["getMemoryImport"]...)
+	router.GET(options.BaseURL+"/v1/memory/graph", wrapper.ReadMemoryGraph, options.OperationMiddlewares["readMemoryGraph"]...)
+	router.GET(options.BaseURL+"/v1/memory/facts", wrapper.ListFacts, options.OperationMiddlewares["listFacts"]...)
+	router.DELETE(options.BaseURL+"/v1/memory/facts/:fact_id", wrapper.RetractFact, options.OperationMiddlewares["retractFact"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings", wrapper.PreviewForgetting, options.OperationMiddlewares["previewForgetting"]...)
+	router.GET(options.BaseURL+"/v1/memory/forgettings/:forgetting_id", wrapper.GetForgetting, options.OperationMiddlewares["getForgetting"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings/:forgetting_id/confirmation", wrapper.ConfirmForgetting, options.OperationMiddlewares["confirmForgetting"]...)
+	router.GET(options.BaseURL+"/v1/vault/items", wrapper.ListVaultItems, options.OperationMiddlewares["listVaultItems"]...)
+	router.POST(options.BaseURL+"/v1/vault/items", wrapper.StoreVaultItem, options.OperationMiddlewares["storeVaultItem"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/items/:item_id", wrapper.DeleteVaultItem, options.OperationMiddlewares["deleteVaultItem"]...)
+	router.GET(options.BaseURL+"/v1/vault/items/:item_id", wrapper.ReadVaultItem, options.OperationMiddlewares["readVaultItem"]...)
+	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
+	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
+	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
@@ -6073,6 +7645,2369 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type StoreMemoryRequestObject struct {
+	Params StoreMemoryParams
+	Body   *StoreMemoryJSONRequestBody
+}
+
+type StoreMemoryResponseObject interface {
+	VisitStoreMemoryResponse(w http.ResponseWriter) error
+}
+
+type StoreMemory202ResponseHeaders struct {
+	Location string
+}
+
+type StoreMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreMemory202ResponseHeaders
+}
+
+func (response StoreMemory202JSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory400ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory401ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory403ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory409ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory413ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory415ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory422ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory429ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory500ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory503ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type GetMemoryResponseObject interface {
+	VisitGetMemoryResponse(w http.ResponseWriter) error
+}
+
+type GetMemory200JSONResponse StoredMemory
+
+func (response GetMemory200JSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory400ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory401ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory403ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory404ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory429ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory500ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory503ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   CorrectMemoryParams
+	Body     *CorrectMemoryJSONRequestBody
+}
+
+type CorrectMemoryResponseObject interface {
+	VisitCorrectMemoryResponse(w http.ResponseWriter) error
+}
+
+type CorrectMemory202ResponseHeaders struct {
+	Location string
+}
+
+type CorrectMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers CorrectMemory202ResponseHeaders
+}
+
+func (response CorrectMemory202JSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory400ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory401ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory403ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory404ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory409ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory413ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory415ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory422ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory429ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory500ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory503ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type UnpinMemoryResponseObject interface {
+	VisitUnpinMemoryResponse(w http.ResponseWriter) error
+}
+
+type UnpinMemory204Response struct {
+}
+
+func (response UnpinMemory204Response) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UnpinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory400ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory401ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory403ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory404ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory429ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory500ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory503ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type PinMemoryResponseObject interface {
+	VisitPinMemoryResponse(w http.ResponseWriter) error
+}
+
+type PinMemory204Response struct {
+}
+
+func (response PinMemory204Response) VisitPinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory400ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory401ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory403ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory404ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory429ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory500ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory503ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemoriesRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   RelatedMemoriesParams
+}
+
+type RelatedMemoriesResponseObject interface {
+	VisitRelatedMemoriesResponse(w http.ResponseWriter) error
+}
+
+type RelatedMemories200JSONResponse RelatedMemories
+
+func (response RelatedMemories200JSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories400ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories401ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories403ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories404ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories429ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories500ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories503ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemoryRequestObject struct {
+}
+
+type ConsolidateMemoryResponseObject interface {
+	VisitConsolidateMemoryResponse(w http.ResponseWriter) error
+}
+
+type ConsolidateMemory202Response struct {
+}
+
+func (response ConsolidateMemory202Response) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ConsolidateMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory400ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory401ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory403ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory429ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory500ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory503ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFactsRequestObject struct {
+	Params ListFactsParams
+}
+
+type ListFactsResponseObject interface {
+	VisitListFactsResponse(w http.ResponseWriter) error
+}
+
+type ListFacts200JSONResponse Facts
+
+func (response ListFacts200JSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts400ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts401ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts403ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts429ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts500ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts503ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFactRequestObject struct {
+	FactId openapi_types.UUID `json:"fact_id"`
+}
+
+type RetractFactResponseObject interface {
+	VisitRetractFactResponse(w http.ResponseWriter) error
+}
+
+type RetractFact204Response struct {
+}
+
+func (response RetractFact204Response) VisitRetractFactResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RetractFact400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact400ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact401ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact403ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact404ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact429ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact500ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact503ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgettingRequestObject struct {
+	Body *PreviewForgettingJSONRequestBody
+}
+
+type PreviewForgettingResponseObject interface {
+	VisitPreviewForgettingResponse(w http.ResponseWriter) error
+}
+
+type PreviewForgetting201ResponseHeaders struct {
+	Location string
+}
+
+type PreviewForgetting201JSONResponse struct {
+	Body    Forgetting
+	Headers PreviewForgetting201ResponseHeaders
+}
+
+func (response PreviewForgetting201JSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting400ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting401ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting403ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting404ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting409ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting413ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting415ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting422ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting429ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting500ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting503ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type GetForgettingResponseObject interface {
+	VisitGetForgettingResponse(w http.ResponseWriter) error
+}
+
+type GetForgetting200JSONResponse Forgetting
+
+func (response GetForgetting200JSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting400ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting401ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting403ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting404ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting429ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting500ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting503ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type ConfirmForgettingResponseObject interface {
+	VisitConfirmForgettingResponse(w http.ResponseWriter) error
+}
+
+type ConfirmForgetting202JSONResponse Forgetting
+
+func (response ConfirmForgetting202JSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting400ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting401ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting403ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting404ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting429ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting500ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting503ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraphRequestObject struct {
+	Params ReadMemoryGraphParams
+}
+
+type ReadMemoryGraphResponseObject interface {
+	VisitReadMemoryGraphResponse(w http.ResponseWriter) error
+}
+
+type ReadMemoryGraph200JSONResponse MemoryGraph
+
+func (response ReadMemoryGraph200JSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph400ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph401ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph403ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph429ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph500ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph503ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemoriesRequestObject struct {
+	Params ImportMemoriesParams
+	Body   io.Reader
+}
+
+type ImportMemoriesResponseObject interface {
+	VisitImportMemoriesResponse(w http.ResponseWriter) error
+}
+
+type ImportMemories202ResponseHeaders struct {
+	Location string
+}
+
+type ImportMemories202JSONResponse struct {
+	Body    MemoryImport
+	Headers ImportMemories202ResponseHeaders
+}
+
+func (response ImportMemories202JSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories400ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories401ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories403ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories409ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories413ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories415ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories422ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories429ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories500ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories503ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetMemoryImportResponseObject interface {
+	VisitGetMemoryImportResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryImport200JSONResponse MemoryImport
+
+func (response GetMemoryImport200JSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport400ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport401ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport403ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport404ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport429ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport500ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport503ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatternsRequestObject struct {
+}
+
+type ListPatternsResponseObject interface {
+	VisitListPatternsResponse(w http.ResponseWriter) error
+}
+
+type ListPatterns200JSONResponse MemoryPatterns
+
+func (response ListPatterns200JSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns400ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns401ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns403ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns429ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns500ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns503ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemoryRequestObject struct {
 	Body *QueryMemoryJSONRequestBody
 }
@@ -6247,6 +10182,401 @@ type QueryMemory503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response QueryMemory503ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWritesRequestObject struct {
+	Params ListMemoryWritesParams
+}
+
+type ListMemoryWritesResponseObject interface {
+	VisitListMemoryWritesResponse(w http.ResponseWriter) error
+}
+
+type ListMemoryWrites200JSONResponse MemoryWritePage
+
+func (response ListMemoryWrites200JSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites400ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites401ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites403ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites429ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites500ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites503ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type GetMemoryWriteResponseObject interface {
+	VisitGetMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryWrite200JSONResponse MemoryWrite
+
+func (response GetMemoryWrite200JSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite400ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite401ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite403ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite404ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite429ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite500ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite503ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type RetryMemoryWriteResponseObject interface {
+	VisitRetryMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type RetryMemoryWrite202JSONResponse MemoryWrite
+
+func (response RetryMemoryWrite202JSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite400ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite401ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite403ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite404ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite429ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite500ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite503ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -9385,6 +13715,1028 @@ func (response SetTriggers503ApplicationProblemPlusJSONResponse) VisitSetTrigger
 	return err
 }
 
+type ListVaultAccessesRequestObject struct {
+	Params ListVaultAccessesParams
+}
+
+type ListVaultAccessesResponseObject interface {
+	VisitListVaultAccessesResponse(w http.ResponseWriter) error
+}
+
+type ListVaultAccesses200JSONResponse VaultAccesses
+
+func (response ListVaultAccesses200JSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses400ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses401ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses403ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses429ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses500ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses503ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItemsRequestObject struct {
+	Params ListVaultItemsParams
+}
+
+type ListVaultItemsResponseObject interface {
+	VisitListVaultItemsResponse(w http.ResponseWriter) error
+}
+
+type ListVaultItems200JSONResponse VaultItems
+
+func (response ListVaultItems200JSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems400ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems401ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems403ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems429ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems500ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems503ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItemRequestObject struct {
+	Params StoreVaultItemParams
+	Body   *StoreVaultItemJSONRequestBody
+}
+
+type StoreVaultItemResponseObject interface {
+	VisitStoreVaultItemResponse(w http.ResponseWriter) error
+}
+
+type StoreVaultItem202ResponseHeaders struct {
+	Location string
+}
+
+type StoreVaultItem202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreVaultItem202ResponseHeaders
+}
+
+func (response StoreVaultItem202JSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem400ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem401ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem403ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem409ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem413ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem415ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem422ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem429ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem500ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem503ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params DeleteVaultItemParams
+}
+
+type DeleteVaultItemResponseObject interface {
+	VisitDeleteVaultItemResponse(w http.ResponseWriter) error
+}
+
+type DeleteVaultItem204Response struct {
+}
+
+func (response DeleteVaultItem204Response) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem400ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem401ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem403ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem404ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem429ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem500ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem503ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params ReadVaultItemParams
+}
+
+type ReadVaultItemResponseObject interface {
+	VisitReadVaultItemResponse(w http.ResponseWriter) error
+}
+
+type ReadVaultItem200JSONResponse StoredMemory
+
+func (response ReadVaultItem200JSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem400ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem401ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem403ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem404ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem429ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem500ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem503ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVaultRequestObject struct {
+	Body *OpenVaultJSONRequestBody
+}
+
+type OpenVaultResponseObject interface {
+	VisitOpenVaultResponse(w http.ResponseWriter) error
+}
+
+type OpenVault201JSONResponse VaultOpening
+
+func (response OpenVault201JSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault400ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault401ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault403ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault409ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault413ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault415ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault422ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault429ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault500ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault503ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVaultRequestObject struct {
+	OpeningId openapi_types.UUID `json:"opening_id"`
+}
+
+type CloseVaultResponseObject interface {
+	VisitCloseVaultResponse(w http.ResponseWriter) error
+}
+
+type CloseVault204Response struct {
+}
+
+func (response CloseVault204Response) VisitCloseVaultResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault400ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault401ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault403ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault404ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault429ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault500ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault503ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process up?
@@ -9447,9 +14799,66 @@ type StrictServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx context.Context, request StoreMemoryRequestObject) (StoreMemoryResponseObject, error)
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx context.Context, request GetMemoryRequestObject) (GetMemoryResponseObject, error)
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx context.Context, request CorrectMemoryRequestObject) (CorrectMemoryResponseObject, error)
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx context.Context, request UnpinMemoryRequestObject) (UnpinMemoryResponseObject, error)
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx context.Context, request PinMemoryRequestObject) (PinMemoryResponseObject, error)
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx context.Context, request RelatedMemoriesRequestObject) (RelatedMemoriesResponseObject, error)
+	// ConsolidateMemory Look for patterns now
+	// (POST /v1/memory/consolidation)
+	ConsolidateMemory(ctx context.Context, request ConsolidateMemoryRequestObject) (ConsolidateMemoryResponseObject, error)
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx context.Context, request ListFactsRequestObject) (ListFactsResponseObject, error)
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx context.Context, request RetractFactRequestObject) (RetractFactResponseObject, error)
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx context.Context, request PreviewForgettingRequestObject) (PreviewForgettingResponseObject, error)
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx context.Context, request GetForgettingRequestObject) (GetForgettingResponseObject, error)
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx context.Context, request ConfirmForgettingRequestObject) (ConfirmForgettingResponseObject, error)
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx context.Context, request ReadMemoryGraphRequestObject) (ReadMemoryGraphResponseObject, error)
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx context.Context, request ImportMemoriesRequestObject) (ImportMemoriesResponseObject, error)
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx context.Context, request GetMemoryImportRequestObject) (GetMemoryImportResponseObject, error)
+	// ListPatterns See what keeps coming up, and the threads of my story
+	// (GET /v1/memory/patterns)
+	ListPatterns(ctx context.Context, request ListPatternsRequestObject) (ListPatternsResponseObject, error)
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx context.Context, request ListMemoryWritesRequestObject) (ListMemoryWritesResponseObject, error)
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx context.Context, request GetMemoryWriteRequestObject) (GetMemoryWriteResponseObject, error)
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx context.Context, request RetryMemoryWriteRequestObject) (RetryMemoryWriteResponseObject, error)
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx context.Context, request CheckCrisisRequestObject) (CheckCrisisResponseObject, error)
@@ -9507,6 +14916,27 @@ type StrictServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx context.Context, request SetTriggersRequestObject) (SetTriggersResponseObject, error)
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx context.Context, request ListVaultAccessesRequestObject) (ListVaultAccessesResponseObject, error)
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx context.Context, request ListVaultItemsRequestObject) (ListVaultItemsResponseObject, error)
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx context.Context, request StoreVaultItemRequestObject) (StoreVaultItemResponseObject, error)
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx context.Context, request DeleteVaultItemRequestObject) (DeleteVaultItemResponseObject, error)
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx context.Context, request ReadVaultItemRequestObject) (ReadVaultItemResponseObject, error)
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx context.Context, request OpenVaultRequestObject) (OpenVaultResponseObject, error)
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx context.Context, request CloseVaultRequestObject) (CloseVaultResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -10126,6 +15556,473 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// StoreMemory operation middleware
+func (sh *strictHandler) StoreMemory(ctx echo.Context, params StoreMemoryParams) error {
+	var request StoreMemoryRequestObject
+
+	request.Params = params
+
+	var body StoreMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreMemory(ctx.Request().Context(), request.(StoreMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreMemoryResponseObject); ok {
+		return validResponse.VisitStoreMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemory operation middleware
+func (sh *strictHandler) GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request GetMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemory(ctx.Request().Context(), request.(GetMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryResponseObject); ok {
+		return validResponse.VisitGetMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CorrectMemory operation middleware
+func (sh *strictHandler) CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error {
+	var request CorrectMemoryRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	var body CorrectMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectMemory(ctx.Request().Context(), request.(CorrectMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CorrectMemoryResponseObject); ok {
+		return validResponse.VisitCorrectMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UnpinMemory operation middleware
+func (sh *strictHandler) UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request UnpinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpinMemory(ctx.Request().Context(), request.(UnpinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnpinMemoryResponseObject); ok {
+		return validResponse.VisitUnpinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PinMemory operation middleware
+func (sh *strictHandler) PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request PinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PinMemory(ctx.Request().Context(), request.(PinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PinMemoryResponseObject); ok {
+		return validResponse.VisitPinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RelatedMemories operation middleware
+func (sh *strictHandler) RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error {
+	var request RelatedMemoriesRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RelatedMemories(ctx.Request().Context(), request.(RelatedMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RelatedMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RelatedMemoriesResponseObject); ok {
+		return validResponse.VisitRelatedMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConsolidateMemory operation middleware
+func (sh *strictHandler) ConsolidateMemory(ctx echo.Context) error {
+	var request ConsolidateMemoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConsolidateMemory(ctx.Request().Context(), request.(ConsolidateMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConsolidateMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConsolidateMemoryResponseObject); ok {
+		return validResponse.VisitConsolidateMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFacts operation middleware
+func (sh *strictHandler) ListFacts(ctx echo.Context, params ListFactsParams) error {
+	var request ListFactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFacts(ctx.Request().Context(), request.(ListFactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFactsResponseObject); ok {
+		return validResponse.VisitListFactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetractFact operation middleware
+func (sh *strictHandler) RetractFact(ctx echo.Context, factId openapi_types.UUID) error {
+	var request RetractFactRequestObject
+
+	request.FactId = factId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetractFact(ctx.Request().Context(), request.(RetractFactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetractFact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetractFactResponseObject); ok {
+		return validResponse.VisitRetractFactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewForgetting operation middleware
+func (sh *strictHandler) PreviewForgetting(ctx echo.Context) error {
+	var request PreviewForgettingRequestObject
+
+	var body PreviewForgettingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewForgetting(ctx.Request().Context(), request.(PreviewForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewForgettingResponseObject); ok {
+		return validResponse.VisitPreviewForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForgetting operation middleware
+func (sh *strictHandler) GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request GetForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForgetting(ctx.Request().Context(), request.(GetForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetForgettingResponseObject); ok {
+		return validResponse.VisitGetForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmForgetting operation middleware
+func (sh *strictHandler) ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request ConfirmForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmForgetting(ctx.Request().Context(), request.(ConfirmForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmForgettingResponseObject); ok {
+		return validResponse.VisitConfirmForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadMemoryGraph operation middleware
+func (sh *strictHandler) ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error {
+	var request ReadMemoryGraphRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadMemoryGraph(ctx.Request().Context(), request.(ReadMemoryGraphRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadMemoryGraph")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadMemoryGraphResponseObject); ok {
+		return validResponse.VisitReadMemoryGraphResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportMemories operation middleware
+func (sh *strictHandler) ImportMemories(ctx echo.Context, params ImportMemoriesParams) error {
+	var request ImportMemoriesRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportMemories(ctx.Request().Context(), request.(ImportMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportMemoriesResponseObject); ok {
+		return validResponse.VisitImportMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryImport operation middleware
+func (sh *strictHandler) GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetMemoryImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryImport(ctx.Request().Context(), request.(GetMemoryImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryImportResponseObject); ok {
+		return validResponse.VisitGetMemoryImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPatterns operation middleware
+func (sh *strictHandler) ListPatterns(ctx echo.Context) error {
+	var request ListPatternsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPatterns(ctx.Request().Context(), request.(ListPatternsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPatterns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPatternsResponseObject); ok {
+		return validResponse.VisitListPatternsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // QueryMemory operation middleware
 func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 	var request QueryMemoryRequestObject
@@ -10166,6 +16063,81 @@ func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(QueryMemoryResponseObject); ok {
 		return validResponse.VisitQueryMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMemoryWrites operation middleware
+func (sh *strictHandler) ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error {
+	var request ListMemoryWritesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMemoryWrites(ctx.Request().Context(), request.(ListMemoryWritesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMemoryWrites")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMemoryWritesResponseObject); ok {
+		return validResponse.VisitListMemoryWritesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryWrite operation middleware
+func (sh *strictHandler) GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request GetMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryWrite(ctx.Request().Context(), request.(GetMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryWriteResponseObject); ok {
+		return validResponse.VisitGetMemoryWriteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryMemoryWrite operation middleware
+func (sh *strictHandler) RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request RetryMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryMemoryWrite(ctx.Request().Context(), request.(RetryMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryMemoryWriteResponseObject); ok {
+		return validResponse.VisitRetryMemoryWriteResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10842,263 +16814,565 @@ func (sh *strictHandler) SetTriggers(ctx echo.Context) error {
 	return nil
 }
 
+// ListVaultAccesses operation middleware
+func (sh *strictHandler) ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error {
+	var request ListVaultAccessesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultAccesses(ctx.Request().Context(), request.(ListVaultAccessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultAccesses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultAccessesResponseObject); ok {
+		return validResponse.VisitListVaultAccessesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVaultItems operation middleware
+func (sh *strictHandler) ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error {
+	var request ListVaultItemsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultItems(ctx.Request().Context(), request.(ListVaultItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultItemsResponseObject); ok {
+		return validResponse.VisitListVaultItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StoreVaultItem operation middleware
+func (sh *strictHandler) StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error {
+	var request StoreVaultItemRequestObject
+
+	request.Params = params
+
+	var body StoreVaultItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreVaultItem(ctx.Request().Context(), request.(StoreVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreVaultItemResponseObject); ok {
+		return validResponse.VisitStoreVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteVaultItem operation middleware
+func (sh *strictHandler) DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error {
+	var request DeleteVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVaultItem(ctx.Request().Context(), request.(DeleteVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteVaultItemResponseObject); ok {
+		return validResponse.VisitDeleteVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadVaultItem operation middleware
+func (sh *strictHandler) ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error {
+	var request ReadVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadVaultItem(ctx.Request().Context(), request.(ReadVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadVaultItemResponseObject); ok {
+		return validResponse.VisitReadVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenVault operation middleware
+func (sh *strictHandler) OpenVault(ctx echo.Context) error {
+	var request OpenVaultRequestObject
+
+	var body OpenVaultJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenVault(ctx.Request().Context(), request.(OpenVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenVaultResponseObject); ok {
+		return validResponse.VisitOpenVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseVault operation middleware
+func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UUID) error {
+	var request CloseVaultRequestObject
+
+	request.OpeningId = openingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseVault(ctx.Request().Context(), request.(CloseVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseVaultResponseObject); ok {
+		return validResponse.VisitCloseVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L35c9w2tj/6r6D63aok71KtxcuMpZq6pTj2RDPevpbzUvUd+6rR5OluRGyAA4Bqd1L+31/hYCHIBnvR",
-	"FiejX1yyRBLAAXD28zm/DXIxrwQHrtXg+LfBDGgBEn88K2BeCQ08X76HqqRLKMyvC1C5ZJVmgg+OByMt",
-	"axiRxQw40TMgl7AkC6qIAuBkDBMhYTjIBiqfwZya14HX88HxvwbmvcGnbKCXFQyOB0pLxqeDbPB5byr2",
-	"zC/31CWr9gQORMu9SjCuQQ6OJ7RU8OVLNnglcmpn0Z3UhxkQDgsiQYla5jgDCf+umTRLMCPHM5oIOad6",
-	"cDyoJduTMAEJPIdBd2pmyHfhz6dVVbIUQczYC8o00TOqkRRTSbmGok2G6y/7PdXwis2ZXh37ZzMkU6SE",
-	"iSZiQoDms4xMhCTwmc6rEsjo40AtuZ6BYurj4ET+7cmzE/23w9ExefKMGBKB0opwscgI5QURHMhcSCCM",
-	"E6rJXChNKFGQC752Pa15vhMly5dpSpXmAWVpZY6PqEDippJc1FwrwvjaBfz7b08PThZ/e3owOiZPD5oV",
-	"MG7+ayeqNs4UtFyeTpDM3UmeN5/oP0FzxtncHOvDcGjMrk1BDr6YASoq6Ry0u1enVSXFFS3PfjD/Y2aU",
-	"iurZIBtwOjfvUvfABSu2PLg1Prm6shcqpyXSs3cwCI/cfLiIY/wTEjt+Sq5oWYM5mktRS5LPBMshw7uK",
-	"m3wFcknmoBSdQkYOiRbk6MkTcsUUG5dATs+fn52RfEYlzQ01za7gkizXahYVTWTPzGTt5tHPr4BP9Wxw",
-	"fPTkSWY20///0Gyd1iDNGP/7r48fPx8d7n38+PkvLz7993+lKWAuK83XUpw1z9yc5JYjrZL6/cvn5C9H",
-	"jw+GZGS40d/ejMi37jpk4So/PSBUgmdQ3xGqLhVuhLmKlKsFSHOT9IwpktOyHJK3egaSVIENKvwAm3Ih",
-	"LYdz93RwPMBhDw/6tshNvGcnnhwe3UQ0nINS67ZA2b/flPxfzMuqElwB3uzvafHeciDzv1xwDRx/pEZa",
-	"WGm1X0kxLmH+378oK7qa4f5LwmRwPPh/9huRvG//qvbf2bfsoKt81DE+w/zntDTzNtvxJRs8F3xSsvze",
-	"J+QobCYkrkBmLeWgVlDgOVNiDnrG+JRAqcA+NMcbZ14sIGcFFBnBE8kUqUAqwcmMGhEVhliCxqW+FHLM",
-	"igL4/a7V3Q2QZE6XhAtNCoECrTvvbxQpqKZmZWPANUtqCCFwsVPBAZeBLITT8j5X8baWZM6Uppd2Dm+E",
-	"filqXtzzqTGsxG5tnc+IPRgTT0RLZJzeByFeUTmF+z7UY1Es8fShTqRnlJOnj8k/2fd+Vq8pXzoOoO51",
-	"ckKQOeXLRgEyZONiMSRnnBSUT80VHCk6Ab0ckZxKyUCRGZQVoWWJ907ROSrKkQXQUjVTU3PP7jcPxorf",
-	"XqP5bfWye9xrZHtBJVv7dqO8IWF+4rTWMyHZr3Dfx9fzATzDmlxyseB4Mn7i9Iqyko7Lez2y54G7amcY",
-	"cIACClIIsFO0Mn5IPsgloVPKOFkwPQvHgXT0qBPzEn7QGBlCabe6SorcKG33vL5wJZki/zh/+4aMa43L",
-	"WrjlUnVpBY2bp6qrSkgNxWsoGP2A0vz3mS4SPxrMDGJUrZ8+vNz76xA1O/dFtBjenTl9upLGQtLM6hu5",
-	"BKqhuKC6pa0UVMOeZvOEDWsUtIpJUDu9w4ottCGjC12Jyx2nI0Vp18I0zFXCPgvvUCkpMgeVi2q3d77E",
-	"St6/Blbrw4HD17KYmC0qNT4KMf4FcmRxdkPeUSuC2ptyCcv25NYdF7eziVVy+Kwv8loqITcTfxfdOKYE",
-	"zjW5wOKXWum5uxbtBY4hp7WCJN3Hyx6vhFH7aGGYjxbIX0q6BPmNMf0lqJko0XpozoyoDTMJM+P1fGw4",
-	"fDbA9zaR9SUrNchX+Gh3zfYDONUsrGU9DdQqESj+0YqY7Xa6oWhit6seH8n/BxJ1XDFBotnHDKOYCOfX",
-	"WjUJ48W672bNfJMr5bRcKpZY5pgqlm9a2vfmoRdzYeastj+LmeG8E1agt23DEOe5kGCmmkvmJrru8ef2",
-	"qR2mUsBU0qKznxtZEVw100+4AYUsnG9LVUAvg2kNjlbov9jm8Lzw4yTmYBbCFdPLrWl4yaxm712x8LmS",
-	"1pYaZAPUH+2P3n164bRKwy3ntCwvNC0vzZmaj9m0FrVa9ePiReXT2nHIrhvo++fvyOO/EE2nw5RQMGrK",
-	"9jz0DUCRvFOSzalcXjhqJzfUaS6MTy/sQKscKDj3DhLcyLpUolG2n7a7MEkJB2ZPc3sFE8wUaD4j/iGi",
-	"6FKR8ZIwraCcWCN6IiSgi8dNi0yYVPqEwLzSy+Ctt/aW4GBs0Mam0Qsor2Drw3nuJvIeaNEnsuvpFBRK",
-	"16qSguazXYX+FS3TF+2lFHNS86oEqijXRrz4n9MSZU4/B2dt2Nu9w5XN7YpKc2lWD1V8/1oMLXk2Io4R",
-	"73Lm+GyzTH8HekgX+GB0zSIe1j3X63h+5LCiRcEsf3wXCQHkkFlHLmj4rDsuu78eHBys857+78ePnw8O",
-	"Pv2//7VRaOHHk3N2jvGEOM71RgHsXj6137qO7uwcUju/o3ZiDD+4N1LXoGBTt1kdU+/H072jJ0+NnoDG",
-	"D3ymuS7R1LDRBCgyQhURk0nJOBAfYlBEsSknTA/v2VZoh0TSJ6+fLTRHQgJVPbzdSS2QWxov/gB2afuj",
-	"WFjnijAsU5F5rTShUwmx/hXiPdlAaaohlq8V8MJq6X4vULhOaoU/WSoXSSFqHtmB/ClDx1yNFr1jygQC",
-	"+mlHH4jPbr95FM7kugt7aq9nUDhKuLKDFZDLZaWtsqGNfpINgMpyeVFACfiIuAIpWQEXE8pK858kofxI",
-	"aZssHPft1XXPan4v06yZcpKwSoFSafssVmU7wfo5zIVcXtSNP2p0jL6IGZSF9QAp5z5Bc8P627Wxzsho",
-	"zqQUsvMy04p4EdRxfGU7iPcJLcsxzS9TyqIRB000XcIVgwUULrlgRnmRGaFfKyBm9kALwwWNUoPvBF9X",
-	"RZVKcrlf6mIKnpTrzsQ/woPmlqMvdaNuZJ+67iFophZJ9/Xn4XrynI5F3ZdQYE4C7oH1FiIRb0fuZ4NI",
-	"N99CV35Fx1DGFkwBE1qX5u6hztD1uI0KSSd6dGzOx9goyiy4H+zRtlkOePjd781lNueH8uAcHXk7KHxI",
-	"TCYggytjPiQjM/zomFC+bMJZGA51HA8nEplUhhZtLWed9eO/koPUlHE8UFdUMnu0jARnE5ZTqzjmgnPI",
-	"nXI6lWKBgc9ccC3ZuHa/p7UWXMytzjqvQDutU0JpuDwHlTbq5vTzmZ3Vs9VL7JXC9iaccfKCT0umZrd3",
-	"cLZWGOuC6eczyC/xniWddWnbvarHJcvJJSxRb5oKw+SGQk73P+/PRbGv6nkx3udCA1lIpkEZHYp8kEY3",
-	"CLxnKWrDetDjvuDECDYGkkiKUXRra81YmiuZ99JTM/ttDp+5kt8+Pzp/R3Qppnt5WGZGXhRHT54cPvtu",
-	"mHa5is3KsiHcj1TNkNWxX2GNWgTmZCEBSG7ks2rZXYzrp49jMzqVI9PeThzPzdMRIsOd6t9iwRVTGKdY",
-	"3eOJFPOWnN5mStlgRlXXSt2aYis3Q+w8gQ5NcBH4oTCzXmq84Foue22kJkOjostS0GJYQC6s2bhyVmiu",
-	"RSK75G1F/10DYYU1OAShuctwW/1CZLOtGgu8gM/rSXOQ2puG/yellaUHsTerWa+qLZ22vm0/vj59jits",
-	"HHlUArmESiOHX8xAQnLVbkd6v9jM8htFWJpyota5mLcsCVXnOYbwUNRxhj8YvbjHfGiso65SZXZ82GcH",
-	"Of0hGaxJq3PMzvM6NgoeAfcJf+DcUN548ZToPfF47/qM4owwTsZUwdPHw0FbxJzu/V+69+vB3rP/3v/0",
-	"2+NHX/6WVFJwiDOel7Vyukr7Yt0mp7jujSiBTtLiwrDnpZFhDGOiONmiQ5Mw2Hipk1a9FwE3YWF+px17",
-	"xxlvZmZpg87JnN1obvniZoOuc1fGCrgR6i5spYwpMYWbCjm/gtTC2wGVtBJA504rHy/dxMZQOiYlQQGV",
-	"+cwYRcgDO8S7nNMEU3hr2ZJinwm6I0OYgtCJBklemNesxsyh1pKW28cv+n3d0LtMN5+jvxqG+Xfh6ZER",
-	"PRPKaViUSMwDIQtRlwWZsh381hsc8CxE/lamVQnFNLvCzNUptT+FYMjtEqh7aiJPMu5ia66ps/Q8BMw6",
-	"mi/jO8RY7Ff+acRuglyyLqHnnHI6B+UlHj5nN27CXMLoDnF/uAK5RZzLzvXcP72iXfo/ZI4Gfv791EML",
-	"IpV+cfexyK4DRxRQtlwwTemFpS4tjfnhPNUnZFQ3WS8X3lGDL2G0x/EQ57hhwVTLrGLH8hkpmdYlYG4N",
-	"Gs4lZRyUdkoRU9dx99yL8ySESNZ6TqKTvULufMbK4kLB55qWFy5NyKwYT7CYkCZ33tHd1ioE30HjtUKV",
-	"cUzzy9gpoGpmdgnvcDm5mFFpVHw6rhW6RjFr70KLC+t3NuIFCpbT8gLmIKdo7GTJOSZ1wc61iLRKLrhz",
-	"HORGMcoGbF6VLGfO0+t/ZPM5431fD0GLHt/rll5493B8isZClED59eIvSacq+r3DSK3Ppk7ID1ABLwy5",
-	"e/jAnJUlc8n114gh25z033YJSfzM9EzUVvzZZ0gRZklewynzV9qIx+UJpvXhCxwPk9MF/cWIDIGI2kpT",
-	"Xbf8T3VlqCUWPHEEOpTGRYVvtKIKLXKlCP6icQq2CY06TpJUCnMbtkuAWMkHMh/1n1gzn1d+9FUpNwEo",
-	"4zxLVYlL4ERMTnADiLHeG26LHNvWaNU6ZgjmaC5mUCIb4J+df28C1BxYw19Khp65bDCVDIz2rGjhflOA",
-	"qijDgoqZpf20ZqXGL03xxE9krbStrsKojaIVMlDnX/4FaClqtcRLP6O1zwLJBZ/ULjlE1bKSDNnT1HxJ",
-	"18i+fhFLGxrH/+UUFzATFar54so5Fu2M81oy4cLlTktKMpSmdCnlyTAyp4RiumMwtvWizVXbyJLyUqgd",
-	"h3GvbDvANSLRW0ZZo1KjrZ6/TaWwhKu+6zJj05lRIfCRRkhqURYn5MDlrnOwlR1RxsajTVYwFxo94T0W",
-	"RXBZLlD7oeaOWvOJSaJAXrHc2kvbjLLjjkXenLWGQDj2b90LN9B8o1j0dmOe4+OYsNPjwPp5JuZOemDM",
-	"CL3jlBPhPYInRPBy6RRMs4k5VRgZNIzQWo8116x0H7FXpWVM9x3Omlut6sYR8YQF4IPfrSi3PcHdU5WU",
-	"ECu7FknNGeVF6Tx1pYILWlpFr+YSaD7DrPn1HLDHB9Jon9snnTVc9fcKbMfTXk/L824ihagAg1cRFx/E",
-	"52LgWW+anr3JmqdozGRWTDOtiNJU6j09a2pNybc/cZaLAtBzSnCJ35G6IlrYQ+00rAzfB17s6VnC82Kt",
-	"jA2uvH4tx0xr0wf61Bt8N8MppMj+EqDwEfie2PDajGv3+oeZV14jmdZxyzKeg1WCMGRUc61OkOkf/vWA",
-	"FHTZDiCtLx+g2vy05eTe26dXrAJcYPhYNPd1hHofhg4XHcpqUpd4JBHewPxgTF1jPEmJWS895lObfJti",
-	"9216vnC5XpjHObERaSs141dttmPnN+2N7hQmr3q+wgCu0ukbRZzpv0V6lcsl3vDhko0llctOqPjoJpHi",
-	"1R1kUBYvpLRcrkuDeEfHoliGkjibHC2XNoYwS+5jYH2rLAYrlNzfybfvXz4nT58dHH5HGHepB2awk5Aj",
-	"7pLNtPOh9cRqepLfVjzvg2Zq4bXk4Y4KJyI6uLOLKQIzwUHZxAPvnzGby/HPKZr8CLTUs1VSJ+3L1Aeu",
-	"bBHE5nUGa9O/kVriWVsn7loWOVS7KuPXUEtsQobLl1jHuqLZPndv7OBJ3NpMqOpdZnKGz+8wj5LxS7XD",
-	"AK/w+ai8ftO77/1zO0zqbpyQWQwusA3xt1LRI9o0OrqGanvN71xDtV1lXAscwSvG8cXwQ/t93XDLnjcn",
-	"fYeMNNQLZLKczLuuXXoiU2iEnJ2/JY8Onz7dOyS0rGZ07+gkxrHQglBiXcIuKIF2pxvmG1cMjQ6WdtbA",
-	"m/8byzc/rZU48qffjr4ko8dVSa3O2XzSxRK1pMiZI0F3eINcukrCFRO1utjV6jcs6kJMLgracgvPheQu",
-	"bXliZiDQBQRX4H7L2XSm057AdcfhzDOba5QbJPK0PLQChiPaO3dGJozTslyiZ4HMlwSThCSZiQU5Q6ed",
-	"C2fi/3PKv9FEaVERNaOXjE/vP2FthQeuWn1XPiy5LW5Vm4tu/5aCcrLrG0qtHLqNLwU1YPt3FkJeTkqx",
-	"6K27w79a7BogH2BeCUlL8tNZFjkmmCJYrzOtZdcDIdnGLUTqNEtuubqDLHKbtWGn0+Z9dIu35/KxcpPy",
-	"yW0jh810ggC+cWrErfoOWjTZUvwEL0InlCohB3YFxeiYYOVBkTWmv4+e4PmQcyjQFUlGXgpi4jtZsLIk",
-	"Yy9hoDAPuB9Hx7HsySk3z0mgRezu9zOIxOug0SaTqnBnXbX6PVXYLRWcayt/D4qU2XGlaij6ECAK0JSV",
-	"O8AMJBOe/wlQmQNNFaYs21waihUTRqxuLjO/RIw1P5nUMv4RF1n0l9InEjonzjVCZrQgc3EFheXrVLty",
-	"+K2TbNaX4F+jGH1Cc52s0QUMsn6QtZ5Zi/obRTB1Q5GZUUVCKBDTBcicKQy+4wdCENGotlqRkilNvsUE",
-	"D7TbnfbqMU6U8GUv2UdulBnM4UJfy3dD8tLMEJNWkZ3NIL/E0pmlwCepPrage03Vgvlmza9AYohj+JFH",
-	"DKv5va8ooAXLdQ+vmkg6d96s7TNDEJ1h+8uInoqwHzdDVbB0t6EoLLwpSM0LkEnXyy4BZ/RHFKxdA2cu",
-	"FyoLVzaeKgGvysbAuv+Un0IgmT+ODeE79chrISAiQq7mOe1+M3ZH6fBuqe33/r11Y6URYq6fDbB0qISW",
-	"uH5SKZq9TlUa1noGXLO81/39s8/XcuarVZuwLBRT6fUMlubGbu8En4OeiRaigxaXNlJSsQvLm3MzRQxi",
-	"pZ1087rU7GLSk+/vORrOrWCF4TqIFIWhNFoS+6JKJ5JUkvGcVTQRDT7XlBcR5mSO9vV2HuWbIAcl5Azl",
-	"5PTdWcAonNMCLHTUToltfXHTxlY1m6yAmBNJueX3TBGmTgi16jQCI2o6maBt6ir5QW1BlC74S6B7A3fk",
-	"zkpnw9Oney5SZSTr4DQmouY+72F1/VTOm1RQyC3wnJHw5i3CtAukzbaX6HaOLxnvA57YPU9iW23Tl6Bs",
-	"np5PkFCU7aZf7yZjvI9kiwC4w7Jw3mQ/r3UpUG1Cr3I9OU9YWOiSsaaSkFZhQWhwyowKolgB5k9qRiU4",
-	"/00DP+dhaE7IaA6UMz61H/IpA0YHdH84ISNUicIDGM9DbFGEW2vhjHqk6Y/cj2D1qRMyMtvgDDs/S8YR",
-	"xBPRe8zRteAq5kGHLYdDnZBRLoxqpDBs3fmGZNOZ9uvtTMQ8hKf/hKA9ynV4+SPHt0uqoVy21TAkFd5l",
-	"6l1xZglNEU08G5RheV/aZhNBatxmgYKv6ZJuTqnEXIY1IaXoEsQSqpbW9SkvUd5CPhNoDwm5LBnmoxox",
-	"qpfJadtv/h+Mxu1Y6Kwu18ll1uAGZt59FFyMYsHJr4LDMZ4AZVFKqSIjFOHKsNvpCJXtVtKfhCF5IxbZ",
-	"at7fdmxgbHRRnfK+mE2a+ZwmlPkqmBYK4Whn9AqIFlMU30OCgs7B50oh5maxRhGFAlF6W8lWhwcH3t+5",
-	"pkqyYBhr08tWOfZBlsq8sqCuQBCFgDnsaC1IwSYTkJZeCG0k3GwNMziwrwiliY+gG9kJmVm50T4ILdkl",
-	"DPuQfVIZt0msplvywjcV0kcHiWoXc6a7hUu3EujeNLKvgu3oX4bHUOTPtsgHlRFzErc/n7slDbZlYjPn",
-	"JylvZehy4M7Vk2iTn2w8m//2/OG20ApsGW+CghaLoiHeCfJtV+I9MqQfbUvPDnu1a+jnqz+plOv4P0aF",
-	"aXQXr8z0qjAIE5cIp+yM4GfBkm6M21fS/NIpU52BZQ1NVQ+6iRDizfsnnG96Djptbvl6gq8HNeIG9rir",
-	"I/DEagzzsHF9e63WI+Ps4pL6XYEMuwRxuHAp3Lc0KRaN83gHRamgy54M6lLwKSqpQl62I66PDuJk7adP",
-	"NjHoYMJ3eleYX/smIVFzGGOaGwYrUK05QeTy8NSKcrWdD0mU0JZDT3HS7j+Hnc3IBjVn/67B/VnLGja5",
-	"FZhGRawQ2+Mpms+tCvTdZtWNVnqUY9zWvnMSQTXsolLvjL03MzvWEuxHj7M1J83Fz1ydFhHcppG7xPFG",
-	"7Xv6100nbjvYua5ClgD1i6fq4MyOycgc6FFGRnPGaw1qNCQO4OyYjJxrqP1nh3p2TEZjml/W1WhIYviz",
-	"6LUhWQFCMwPC1Ficzj709xAThM0Ig+PBowOPpnA8oHXBtJDubLVyQQ/WYut1z/USjSOUjieEWy28ZScN",
-	"V9JaOlrXwXVTJ5Jwdr3G5xtYxJWJu5zqNZWI6arC3nsVp1ZfB5Nr17zrW8+I7llXJ5Nyp+Su+0h+vFZW",
-	"42rKgfltDwWiao8dVn/9UqDO3NbhoryBxXmTjrOL4IcrltKHf+6gAtYKVPCR5CUDrtNpWNXM1hffWT53",
-	"k7CyovHxZOLYVnkrt50elcofSm2c7yCRbOn17PGTv6yWleSigGRsZVzCiRObRKwBG7OR+6Q2DFKKHQKy",
-	"UW59Et1GaeqsrR0ofVeJuiGDpnEqPHsWqRCPD5IFOprpPhwkSUOJQ49dce0Dg3/1g0fpZrj5qYNk8biN",
-	"TbYa0Z1BfrkLInG7Aj4V+FpJ5sfK8zYqdYRbsTnQ3SzQTrZniSqZxm+RTPuZGEZY0fFVuKjDMTa2dJDq",
-	"PjHAaTRZiF+0Ei4QJ7KdvDFMp/oX6ePisCDXpDiXoRkaAhKqWQ/Kmg0JrPFhuBW5vIYGUpUhWpBWJDn3",
-	"LqJG/1HLRVlCT1HF9cxu7yXe0bO40YAO391gOL+HiVuR9xztIES3cO78AT05630z64n4Top5pdeGk/tx",
-	"FZhuYnAnZDSjshiZOzmaClE4CBysGM8xdW0MNuN7IiRxNOvDN4dcQ3HR6uKY4BhKSK0sLCwmdE6YzsgY",
-	"lLZ9FVqmvd+siQS4cDqrW8eFuYuDbLAEdcEx3JVTiw9ij67hdYL1lFH12/8YeC9Lsbioq74VBMLYuKXR",
-	"i9ZnNjTOh0cbxk5V9L1xFRaW/WCQ1myGD3JuleDB3bVbnwPUuqQ7CP+qlpXYprAoHGD3Qi/Q7ROiBXn8",
-	"JI5kmyMZ4syu6+qQnGlnMxeMTrlAPVrIAqTCOExxxVy6RyIAwXeY8QfzdNJ77o6lp4H7cAPHnLwarVO2",
-	"zWW/NQ9s1Xxuy8ywDtf5vSCo/MS3FjXvmlPZYFsXALbwvZNfwQrgmk2WF1qy6RSkGpFSCNfCF9WVsaGo",
-	"IjQwUofZMLKfHJkz6fUajFRnZISKrqQamr/O6RJjroYDGs43yqGEcfsZbGEqMDeXtUBtVmaJC3ErCoNh",
-	"ipr7aJL9NTS6HsI5Jpa16HoYBxM3OQ6vCVQeAgAdU24LUKAdT7oPHqxF6L4J03NZJEk5PWLFCOWjO/Au",
-	"u8VosWomFtwFSLHTNwK/UKVPCAfmswqZDHzS6ETu+JYNxro9f6jXt4izUYo09Dg8+D0hy6/NvNdwiw/u",
-	"iw2rmAK35qG/feEXBZMW+xgBmNCwWlA577lrjWXSuUW07k3+M8sp4fMWODX++8+bN/qyMm7Qgu1nx5YQ",
-	"n9ClNPkkw5lYkAWUZVLK+jO13SJe2qeDInStMLv/mA+0lyxPL+onjminrb4Mhj2PIcRDUpqjDQb8toHJ",
-	"rYYrN5LfBiASLM6X4yJeivKdx+ZAubIlBwE8e5fBbO+PNBMq6JJgei3LZ032H3r3FsANvaSopzMnnlr5",
-	"C+sK1Haw2C0areuPi3l96DmgTW2xjeSb06cFQfif7nSStYepGqUtcpHnc2oTYBIlv70uLFGx/MbdVX2G",
-	"qXNWuY82Xc0iHFs/zaYYKuqR5o9XWmuyu/E9YuElqhZuxo6+Ai6w9cW9zlZvsW3N1jhitJj8uj153iJ+",
-	"Ty4gVpxdqiEZKWYeH4VAL5bnclIwpSUolREEvrUKJx4hvN/k3zUDnZGKViDxojl0S9/cZVTAnGLK8ogo",
-	"zaTRhEuB2W6aXoIieOIaYH8uNAGqli2QVpyaUQPcDFB9dZ9dKz1/CE51WpZvJ4Pjf223+/Y8f8l2kb39",
-	"kMGR9W+WNwaXbt/VMjcL2lsWz2ecjCZ1WY6OgwGxs6SOxGSy7HTbC/fKPHvHAhD9UzeVf+id69nkqQDn",
-	"djC040Bl2kG1yxnsEcEXRb3a72FrIRqL8ZuK4TuQm40ETHQaHSlNeWH9jzuCXputmUGZ2L5zi9aPbaWw",
-	"TwMX2I71BAtAKzoFTNoeA3AyNccIDXyAy2TB1arN8ClbSVzzeFyEKjKhEtPYbRRwhEw5ZDpGDO1lkIiJ",
-	"04eo460TSMfiCggtyyEZ5bQsRy55y6o9QUEbLwlGiDOrzApJ8hnVJ2TEhWY5jNACrCUnxs7itkLWAmYp",
-	"4Og78+BZVtdyro6Yh48lUD1z2LQlYhgjnjWd2kqDEnsHIY9HsFo78gCxW2wBBXUtG0vXP8Y2QMbOT2tl",
-	"wI8s4fK+XsM5zDHhdIsqTD/4u+aNHRyjDdbXtmm7MjIXt5nXiu4RdUWLkcYaOq1TNVYqSyCfYTocejFB",
-	"5ra+diLpHBZCXrr9tOzFKOYXWG+ybhdfOVGyqsdglNDcz1DJQ5xlhnYHhi4d6283XeYC30P7wFULxRXa",
-	"Dvk2EbXdFaOBX9ALaZFSNuiQrDcNGmWInZtRyyiRuPRQuod57whwsH3VwEqXVHHpLqC5alPrj14PkZoI",
-	"GKPWylwgrCFXRId1R+ld64r1WXiOcaL7TtQa67pyMQeFvzoJT6BD7DWcMlc65KANbU2OORJD8kYg35rF",
-	"fS1ZYucnoPPZjjuvQDrU/YSNJ9LJHrUsNwvVlUQWaRH18av2G1k843UUfw+qLm8vUDBjO0UJGh6d1HR+",
-	"wQjIGhjp3FgBZhNUjPXQbvawA1Qrzj4aeGPUwM7fag87u8OdgbZLhD1tKLcihT1Wwy0WWMFn85wvJneO",
-	"zyQw6qm6dHqCOaEqXNaQUG4IQrXROAIOlFGE0NwgH3yWCOaKhSyK1QudWf4uJgQ1x2+UudfaGrGuz4r5",
-	"PXrCbb9t/JDt75EO/NsLuPvGNF6IyO19tLoru5VsrbgldivaehTFWY42Fm3N6eeL2O8RkrsfP9747qr5",
-	"di9FfdYEXOUTzy1WIPl2FZrwO8yfRk8l066jeFWVy5NgC1sQfI9P6Nr6mGcYdA3IG4AT4slcJdRtZmf6",
-	"07OmUu1WnGW76607Fqdd348WK7X9BWrvI5S+VWZtp7XLncWPPfd/SkIe3XsDq+eisHrRYsUtheEL8gLD",
-	"BKgrR8BERm/ftV2Ykzy0vKCclsstFnrqn9thqSElIlUdFlI/tI+iYyBACzIVpCdZME57W9XEQ+l0kGEu",
-	"I6lEx1LHJbE5W+4nBWndx6mw6Vk0Gm53GtaFsbO7qXcaRife3kreJfe3J5AzwgEUIvhZVBqmgj/Z6+hD",
-	"MpoCR2+wR/pTdA6Z9X3QpiE+Yn4Nyci3tx8dp/rXD8nI3sTwrYknaIbdpTXw+PHIs+Fna0wmP6NB1E4/",
-	"3PGUeZsOfp+WJWmobPQh7GftEsY22AKt5uZZzLiyOPGyOV+bddwOG1thjlFOQ+8Ke2PxW8C0huQoP1By",
-	"nq4zbkD3whODIRRsvjfIBl7ZtJ2Srmi+vBCTCcttNzJXmZUNaDFnPLld5yFjqWOOGJ5igeQ8IjJ32mVz",
-	"fCgv0kfvfCYWGInRRPAcVm3P2+wJdP1GNtuVhic6u/RC7doyyzi7NkJNOXYuv9bvrLvPqEZY3xClbY4l",
-	"K7AUVxszcIJmoMV6NBqZ/xhussvYz9Nb7DWSRAu5bcEtzl0S+3vn5OrLuN2hacya7q3bNDS5TtuSuF1J",
-	"FHtKbmRT5tTtz7l7Y628lhK4vlibllxJNqdy6Rvkht4V1KjxDkmVRJhSPTU3vs5q1cTlxY7Ths8Vk6Du",
-	"uIfYxpZaAQl3c79qqvTOQOVbIcm649CgyHYdjWbAK5sjZctSLPGKzR7GFpBrq1VURP9se5Ti1lQ3AkDf",
-	"b2laZxnJ6Wuo+vIudr136zvVZw3W0hUg0mCrB+6wx8Esd52F6sGK9jqKRedqzJZCeBACprH28XJIRkbz",
-	"rJxiyFTMBxA60bzHITh6Q56BnW5Iseg4ALOB+2waYMPthP9Ywvbx0upCgpYMriwqoO/KY/uFR+DlF06d",
-	"tNngKNYunDpuZlWyK9sJx31UaSEtGIX7BTZ7T2dIrHB6qMK1Sh2zDz5veMeeAdFrnYZJ1JwldOn5kOHi",
-	"BLXc0CbV/XFCoq6/EiY+xS4Ut/5rUIgpqhnYFEkSmueY8GxWkvJC/bXtWjm6lhPqycHuCBCBHKskRo6R",
-	"10ZxOjdM1NJvDFQmOxlxs0hQyiKOkW//8fOH70JfqMaR+rYCfvYDIpuywqiiV7RkhW+QPBO19BURNkmu",
-	"gd/8djQHyi6Gw+HoO/TDEoSv+Mi1w+m0qnTA7jObs+hAeKJLDSMtGDX3aJ4nhLppY2AJ+2WXvhJOEQQk",
-	"IYWweAooUdAza0kRCDfTuhp8+YLCcZLAhPINeCnBjA08rw3g53GjqKNGqWyiC76EgMOYYqCMuTkHo9XZ",
-	"lvJWtqrhR/6R75HTTucLW8/osMUbPCpf6BgQ6n/2sIPhWTNP9+cMyYilKRPKSsO7yBj0AoAPzaCjd2/P",
-	"P5D9q8N9B22u9n9rQM6/7McSwydqUU5GZwXMK2G00uXeP2E5GpJzwPypYDpb2FUP/oi/wcgYJnxj1aW1",
-	"iY0Ro2vpcO7wuVjPspNESXdMFpTpv72J0hkiP4UrW8cP5Jii4FsqM+2qPYFboEdZcwwdZKHxWZjD0cER",
-	"8ZDb/sMqAv8boegfep6KJWvWYWRRTNzfbZeIEc7+heGrBIuu7QmqbDk4KURezw0n+tbXgX83JCMjHDGv",
-	"Qrli75E5oiOCH7Y9bzA8jSccPmPzdmUkD54hc/QRydCcEfPZR48ePTO0+enD8yE5c6fKtva0tP28J438",
-	"RCf/KPTRAYK/IKv303b3I4wP3co8LQzDsDK99TiV6N0avacaXplv7r1DcO6RoXMWta3HAUF26tqy6M0R",
-	"+baQdKL3GOjJnrmytGI4fXx3zzZ1U3uHh981k0OPnZt1hve3Qi3P7Jzj/9YdIsSQPD56ZvN5GSej96Dl",
-	"cu90okG6gkTM9zLXcMK0shzF+ZCRQURtyo4Hh9gitgJOKzY4HjwaHg4PXJ85ZMb7M2yi9qv52YFBBqqd",
-	"FYPjwd9Buz5rjQzHN48ODgLihnWfYBDBdjPd/8UpXVZ53qRauxGQ83WS3YyEHLZEyeD4X5+izNTBmT0p",
-	"Ds+Y1NX/YCLNVLnOntL3BDUf2cfq8Xi57fGODg5WnMQeNz+0RHccMzMPccImXfTV0CLdPc8M61/wE4uD",
-	"/+Tg0TC4bSIyN2X1d0jpZpAEsc0fl5kRADNaxV3cv2SDJweP7mcS5yu0bFrRC7CUtRuw/lg8p1gKXYig",
-	"Qq89F1eH++YaX4JFJ0vehVdMaYt5ptpQQcf/6qm0dw557CM2ilrejAISgGGiTqqaKz8kby1XRDtpcBw6",
-	"Q9qS7YHrmJNFlL61jjjJuIBQ2shQl2BnxFPf1GyANp5Zg8J10MZ/XRtv3X7Gn+7woth9xg5KiUP6xpab",
-	"Yf5S5nDHrwQCN/OCOLvfMGrDw/Oy9rfosZ1hauCwkv3vaeFLEfGVw82v/MRprWdCsl9tsd5je1vXv/RS",
-	"yDErCkAH3OOjZ5vf+CDEa8qXbnbK8oUtVoRgSJyWESPZuJ4A6NG55I0Bge1hlHWCfvrSuvzmppL50mvt",
-	"Krr5zndqzJVY6Rgch+w9bPCRAvl4KaQRM1NJ577LH+WGHyk25aiLfGjQBG19InMw/EE9wbZwFtgMaw7J",
-	"mSbYS8XmxSoyp5foX3c660c+ZUbKWAvCvG0h97AbuusyZ/VhYgspcTJ7jKf7KKC20OZqz9Hf5LAcrW0H",
-	"Sn8viuWtXaYGK/JL23x0QIedW3x4awO3mhwl7rHbrxPfK8Fm7/ByaVV03OPRJSxHYUeHoW0vTvaVsPPq",
-	"m4h7dD88h5P4itnA4aOt2MArKqdgX3iyzbxcuAqK11Aw+mFpgSgfHx1t87JT7Sw3+COzKpfX3eZVr+kl",
-	"RB6GrViV/0tXddn/7RKWxmS2zKuElNfxzDajtEoRtmcKWT/INBgnE3YFREEueKGG5L2RbQ4uxRrO+Yzy",
-	"qVXGZi4nvs1U8JWYqdypmF5ztTOXDYWgsr7+4WuXxQePN7/xRuiXorbh0D/ZjbCH59p3YkU1R20VW6sH",
-	"ZdVek0FXFm2vV3/58incPYtBu8FuCE/9J1kOgTb/ceaDW3ifAXHqgCEfbILbZivhyPUbBqFjkMWsmggZ",
-	"AETQoovZTbi217AXzhFaxCj3GJdzcQwLETqxzUjUMRk5mOcRMZq+ctYkUhPhj43mb3t3mc+5FGbMqUFP",
-	"oK1MplMJoBx0ufnNRx4NvBBZAEWx7GPeHsZaLq4PZDBePESKMTKw9kABLX3vxq68xy8FpO8VJpfa2+aR",
-	"/ciTj/L8090ZIn6K92yKtMdN5T7ick/cucCS9QZhFWs3F3924+NgC37zXPBJyWwE98FauXMmmlTQTtWl",
-	"P6ZaWN6DP3BC822556oJ457d/83/6A2ZvsBExG3uXJD3XVs/V6OneeTNxYN98dUrAoiU5kpf/CHaVejv",
-	"JOH8QTr7YbBqOrTP/H7hWgvY5K3rD9OnmLzlYKOOtCTAnfMQty2UjlrRoyzwUcA29voS6gUKyisLMUn0",
-	"guW25thlqqPSosOLmDCBGRofOXrWBC+XiWi9X3iPmyGhePyA82xxgjtRG0K3h63Uht+B/ziHMVOBiH86",
-	"LvSgHvxB1AOjEGRNasN1NYK6YHofq+3RdO8N2v8ToCJMD8krqkFmwdBC9I18SSopxMRmzjCtiGK/WnUF",
-	"jT6JUsDW0CLDcszGJmRifa8xFS0rKpKR+1Mz0efNPO+SHXSG6uEKDdGGD3rFbR9+rLZIqRPm3Dk/gmJT",
-	"DkW0D/EdsB/oVy3a5785yL26MOJL2KMRPZ32g3bcbti+cys3KOP66ePB+lLpL1l6FC1ucYxPd36/IiL2",
-	"XbAV9iImmOn29NnTo4woi6NKjoaHw6MHa+BrvbV4b5pa01JMbfB3KmHhE1SJXggUGeraVxi49pW3Sfl1",
-	"ZpNGEaq9qd9HxRmrX1ytXWa9e0b5FjbREf1/mGy9Kpcw6GCGf+FG3xB3OOMFfPbBBQvMA4gQEMUbdogt",
-	"xC2b+6/3wfYsZE18wIYEmv69txUgSMY1fnx9+tx1bsV06pAB3GxEavouJz6ef5ygf7D3jO5NPv329HEC",
-	"T+ErCWmYw/QQz/gqGBeGMfAvBML1vhFz2v8NK2u+7KM062VVtkrRyDvWnHwtAdnRyLDJkZ/Rsb0ljn04",
-	"vahRiOJmNQGenjw+eOwrOSz3CcwZBwkZoKiZezSzPmXoRQAt2RQOxrVfU0XZgYcZ+gyuq/h8RVzgjOdl",
-	"3XhDEl4JPJqGxv160eGDXvQH0IvCRcSKQ68mXYPb2FL2/YDQsK8CvFjaSXlKRogiNMqw1seVHo4yMsKE",
-	"R/ODg7OyLZuwMB8T9czfoRiSD+b1LFRTN7mSC2DT2Umc44+Z+fAZU3XVkEQ4pgtUttZhpfp8f8QoSbkI",
-	"LJDa+wib4i6clB3Ytnv2U3aB95LlBS10l4oqBUUMcNduffUQqnzwRW7BwBxERoeDvWS86JbleJykiHnl",
-	"tKJjVlq0wlUe5r7dy8J+C3XOGyKV7xsg2rVGWICwx8rvYzIaSwaTUShEtepSTsvSlRr4GsQsBpCmRWF7",
-	"QdjHETDQPOzbN2UOIL0XH93mgqID1MOPZvjBiQQ1s5+1ueeLLkB4n/3jOsEm7beBn3oLWpnBxJZv+z+Z",
-	"Oa+WfX8dalEHm783x8M+9aD5fLWMI8SFI+zoLblFf2i4Cx9KrO7jq8x1BEMxFp/3LKw449NRuE1tcyVi",
-	"O2uNlvUolX0JrRD6g/e7rH6eiTmhJKcKUacd62gsOYIYkgQREUohLiP10doGpZimfVYvotE3EPItL5c4",
-	"BRU5ZIgSfTwoADkHAgWMaNs1juaGE5ZQTH1bYVfAPsgGeYl4aJ9uMU32T5Xq6/bhPyvNtzmsD46x++bf",
-	"EZvqT/W1p1JMSAWiKtGa823NIjC7nuTfmBFuNnCjp/d/a/7TUQ27Xdc0K71WhwwGMz2NWMjIeGlBDMxV",
-	"JwxRCjCCHRjuzvz17xCx18G93IveAJqRHA85c3+wOxW0I7N9u9+UXXPmmmMUZ82tuWj7kQSfe1zjG43Z",
-	"l0Ln0uSw80xZWHuNUL609WUhs62vYu6EPD54Zl3gvrkYwn9g97Ac0VEmHjImZg+rd/q0WfHXdLd93Z2r",
-	"qUWTVX7z57zpO/uC/uisIZn19YFeQji6dDcO0U39WnfFRa1zMYfbuNl1n2XjOucEs2Yi5FQg3q1Ls6Ta",
-	"AYjRORA3o3U3fdJ0EVy9ws/N1e5c3jtJYn3rSHfPvuEtOIbVfcyZeeAOD57i34mD4T28KeuynCmp7b/1",
-	"qrxF7zix0HyXABVWpqPan1TaX8NdCvTX0C/IjdR+MF7vIOwaI3h3juHPM0HonJz9z26oNeH8zYVc7lu3",
-	"SxRcbR+q/2P+/NrDjN+FuLEfx3HuPxaZi9K1su872qHhRckuoWTG/McKNgRbNBorErAVkSQj7LGC0ZiZ",
-	"WNg3l8cWgFOaHQ85g+ZlZi7zQxDzQTRtwQ4c4P+KtY2ooKFcHS1N6wfePirhPh3YA/YY2LfdO/YwHas/",
-	"BcNcFGyeGhANLXAsFEPyvkZIW1uhzDixfesUnODtwQYlcSDRNuB2YJqSMgUqKixTdBkhY5ViYfvVJlRl",
-	"M+HQOOgu+JZv1hOu4/3yLrs2XGaKdQWYXWyQ6TpZQ1k1lG7iwxMhHxjQAwPajgHZ1iNdF7oQlxZ6ApsL",
-	"2iCb769sPc7Whb4DO7IDddhRwJXfi3tq7c6U3nJoQbAyTl7wacnUrA16/O2obvb8wrdVGn2XcK+Z+fwK",
-	"vlXJn5LnhP5kCYbzGjfoG4s+jVBfDxzlgaNcm6P8FHDobZ2J7amuotxM7APtG2TdhKeEpp1fAxv5ATTk",
-	"+g1O6U/JQ+zSeowt3IqMzAHb8Jc0v2R82mCcuk4DVrxUQC8DxMADt3ngNjfgNm/oHFz1CfgDZpmLPWeK",
-	"iMlN2YyEiXM17FVSzCu9hue8pgVGR0LDvJJxUGS89Iwww5lmxLUEtE0gBG86QE5g0bSM1o6FDckpGZkf",
-	"Rq7hSUiWb2XDr2F4Z16RM9+UgO0ZuCBuQdbMGCnsEzgiM1EWCq2OE0/NfmYZNbfpWHK2w+T7QL53jnp3",
-	"lR3vx/mdGOTqQnuYZSA6F1h7Skt2CQ+M8IER3oAR/h10aBrs+CDjV0xj9iHmD2EE7vp2nO/b0+9xtjDj",
-	"vqfinYU4/QBf3PW+IzS/aJjUHXbkcBVD0/oBNvzhOl/rOif6xHau9vcwRZNJhZvlb3C4k6u3Vy25noE1",
-	"+dsXuNV4a11JS3yT70hkbnnJHrIIv+ZD25tGuOORvXYSoTtFcQZhusuc6zl8/a/35Qq+sLmAYcFWABvZ",
-	"gJ1iCS2xK9UK3F2iqZ6rAsDGbKwsW41x21f0BS++nisa1vpwP/8QQuUFL+5IpOx3uw/3Iuaftbsdr60E",
-	"ClUo8de/xmKUP0MN0F0W1ESb3ldR85bDH6Km5kHUr4r6b1ptq1Vv5U23Rfhd6AJ90vro4PC46bbvGuKg",
-	"q61pCbXSCtb2Xh2So4OD4wBnm9m0X+wIpr0oVwDcXeThR350cHTcSPeilnRcLrOoySEUiHJDziaRp3wm",
-	"ysLFZMUkVDEFB53vdoqJAVRjr4DMBlZ85EIL0d8LLLqENwbyzza+YWl5l5D/8Xru2eu3MnRXbjFlWxS3",
-	"T8YJsekcCgFL407vIWbie2C2/ApxQ+T3UJV0CcUmH0P0TnjlS3YNF0U2sFsJPIe9U0OyzYM3b/gXkEq3",
-	"2gNu/Rac+svX9MKGAmvp2Bxu7La5VZoc3TtNHEM6iTtRW0yIkuo/5enLBlHD5U3v46P2ya++tcZD2cKf",
-	"1lo7p8sG62Z7Leo6Ftv+b9H/NrkI23rE7ydjW738H9yFf1Abgq/qQd0m7WMoBZ+i4c/u2ZzYrOdGx3Sz",
-	"L3LtnduHK1/bnKwzOgd5BXIPG43ZR4dkpDRUI/JtQTU9Jucaqu/QOkESOs+jLdw0D2ZkZKV9eCOa/XfE",
-	"QXICZiAb8WeLfT9ytHy0BDq3AUU1JK8wxcFtz9T3JaYkF6XgWPzk8fq5A4cUFfAhOeV27sZkLMhUioXy",
-	"xhh1Y5wQXOKY5pfoN3lFld57YV7aO/thZG65BFXPXU81Ny/zDVHrj1xCBVSbsyMkKYFe4Y81VnE7/+up",
-	"f4mWSthOKViyjZ9DIrtOqq53M1qITJG6OvYLcm2eE7bWOX56ra2VYGSFdwiVVLndbWxLCTmwK+sNRqeQ",
-	"VVQar1CLQoMOVJDzbj06PPjL4Vp809t0FWn4rO153rO0bvP9LkZR2suMLyIvP7Ics+N/b9hETKVga2lv",
-	"bPnWD3NhfXJG1X0QEX8EEfFSlKVYrAiJGSuxKELWXP2J5YGnZ69EODo46HoOEFri6OCo+b3SVNfKES26",
-	"ExzSQMttDe+9n8PdouzZMfpgh51P5O6s5XOkUWr8Nysuu1N16SABrIwcRZblKHTXbpvQD8bnn1yNbS7g",
-	"n5gfWU6ypWnortT9GIj99/eD44A+19awPYt8jWoyzWeoGTexe5fX9XDz/iA3D/FrqezqCOyPohhoWevZ",
-	"BIGy92nxS610QLgqoAQNCQj1smyMgym7Ak5qRJzjYkEQUACBJ4y6a2NVHFGthon2zgr0aTToym19nILI",
-	"co3UFJmLK/SwO3isB0CJW78D0elIAjPNscagQFvZ/LN9pm/85S9ZfzPedafjFmsVo2H6EuhFyfJlhE/d",
-	"AiATC95QwpxLLDlj+uFQ3uuhPAewmxMfTCNWkVVcA3Q5xSWVUVkaHMBkuP+Mk4moJSnpEqRF3Vw5L/GJ",
-	"Qo1e6Qi8AJvbalEWQ/KzdS6RESKHjYKjWZNf6mIK5jwCgv3pqBhHcIKNLtaV6JxYeMDdy2xOkQYfbD3l",
-	"ndQdBiL/XtXLYQJ9DAFpbx54qKJ5iLndlHH9aG67K3uzl/qaojTBsDwj7OdWo5qb+zTKyKjmik5gZGvz",
-	"mJRQwhXlekTmRt7r+NwTMelKQjIFrYjSkuXadh1E5mIoBbnOyGgGZTWpy5HDJDW2j7KudltGiRWC+GWb",
-	"dkSEJDPBQeklOs7RvUGk87BPmh7fVimUUJU0d655TP9Cbz4mSmO/imQD8FUfFLuCl55qd5ZAFEa4Z9bW",
-	"HneVsQXBaWOaQaP/88U1Hxjd/WtodIk2M+U+8weTGZvGWFTdHufTkk2nzgfaZ2F88M/c4Y0LY/RhL0Uc",
-	"NDQjXFCO6HFjMBobw5oOMXkwKH4fg+Is3g9VUXktc6IHHfh9LLZKpvSQvME4YYUAtu6iIJqJ8F1eJLZE",
-	"Q+OGYsQauLk+GAYvy6acnxJ3CzLbBJhqREObCDnHL2J/4IzUvAQVo2o3WAZob9jw9Nxwpilgu2BjXDjb",
-	"wcco1JD8CGXlAAiwbYqV4rS4YjkE8T6DskCpf9IgJpq/qRl2jFJRl2JjAVkTqYFE8MXs+I4l2VhSufxG",
-	"pbrktW/47Uvy9uW+PzG+jql8cOfoj5WW9GCn/CHE9835YVtufwnvrTbrjJ3wvjd5BVIJPiRnmpTsCpSr",
-	"h8CPQxEyrH17Jl9ctlol9ZZHHM1wSvtl5DbdJDCbn4zMcBh3+I08+6sDWJizjFjU2ox8j83B8PtRg0p0",
-	"1cyASSIWPCOi1ooViBgdLT4atEXcVO2X8HCNiP3iUbEuYenBanIdYSGF7wbM6ZVPPt+q341tBCic88mM",
-	"H308hrteHeA0125uHKDwqVvKGZkIcI9/5ziAb0+4soCqkuKKln1UKZh13R6b0yL8xlLu2/OLhYvSKTbl",
-	"UERtpa0wwxbVinzrOw9/F4+NDWtXxz1DBlxXdh+w9AJB75b/E3Vx9xJLDb58+vL/BwAA//8=",
+	"7P1pcxw3si8OfxVEPyfC9nOai2jJMyZj4gStkcacsZYryuOIO/Jlg1XZ3TCrgRoARapHoe/+D2QCKFQ3",
+	"qhduWg7f2BRZVdgSuecvPwwKNauVBGnN4PDDYAq8BI0/npQwq5UFWczfQF3xOZTu1yWYQovaCiUHh4OR",
+	"1Q2M2NUUJLNTYBcwZ1fcMAMg2TmMlYbdwXBgiinMuHsdZDMbHP5r4N4b/D4c2HkNg8OBsVrIyWA4eL8z",
+	"UTvulzvmQtQ7Cgfi1U6thLSgB4djXhn4+HE4+EUVnGaxOKm3U2ASrpgGoxpd4Aw0/LsR2i3BjZzOaKz0",
+	"jNvB4aDRYkfDGDTIAgaLU3NDvo5/Pq7rSuQ2xI19xYVldsotbsVEc2mh7G7D9Zf9hlv4RcyEXR77Nzek",
+	"MKyCsWVqzIAX0yEbK83gPZ/VFbDRu4GZSzsFI8y7wZH+y5Mfj+xfHo0O2ZMfmdsiMNYwqa6GjMuSKQls",
+	"pjQwIRm3bKaMZZwZKJRcuZ7OPF+rShTz/E5V7gFDe+XIR9Wg8VBZoRppDRNy5QL+/Zcf9o+u/vLD/uiQ",
+	"/bDfrkBI90+aqFk7U7B6fjzGbV6c5Gn7iX4KmgkpZo6sH0Wicac2AT346AaoueYzsP5eHde1Vpe8Ovmr",
+	"+5dwo9TcTgfDgeQz9y73D5yJckPCbfDJ5ZU9MwWvcD97B4P4yM2HSzjGPyBz4sfsklcNONKcq0azYqpE",
+	"AUO8q3jIl6DnbAbG8AkM2SNmFTt48oRdCiPOK2DHp09PTlgx5ZoXbjfdqeCSiGu1i0omsuNmsvLw+Ptf",
+	"QE7sdHB48OTJ0B1m+Pcjd3TWgnZj/L9/vXv3/uDRzrt37//07Pf//q/8DrjLyouVOy7aZ26+5cSRlrf6",
+	"zfOn7E8Hj/d32chxo7+8HLFv/XUYxqv8wz7jGgKD+o5xc2HwINxV5NJcgXY3yU6FYQWvql32yk5Bszqy",
+	"QYMfEBOpNHE4f08HhwMc9tF+3xH5ifecxJNHBzcRDadgzKojMPT3m27/R/eyqZU0gDf7J16+IQ7k/lUo",
+	"aUHij9xJC5JWe7VW5xXM/vsPQ6KrHe6/NIwHh4P/314rkvfor2bvNb1Fgy7zUc/4HPOf8crN2x3Hx+Hg",
+	"qZLjShT3PiG/w25C6hL0sKMcNAZKpDOjZmCnQk4YVAbooRneOPdiCYUooRwypEhhWA3aKMmm3ImoOMQc",
+	"LC71udLnoixB3u9a/d0AzWZ8zqSyrFQo0Bbn/Y1hJbfcrewccM2au41QuNiJkoDLQBYieXWfq3jVaDYT",
+	"xvILmsNLZZ+rRpb3TDWOldDRNsWUEWGMwybSJuP03ir1C9cTuG+iPlflHKkPdSI75ZL98Jj9Q/wUZvWC",
+	"y7nnAOZeJ6cUm3E5bxUgt21SXe2yE8lKLifuCo4MH4Odj1jBtRZg2BSqmvGqwntn+AwV5cQC6Kiauan5",
+	"Z/faB1PFb6fV/DZ62T8eNLKdqJKtfLtV3nBjfpW8sVOlxX/gvsk38AGkYcsupLqSSBm/Sn7JRcXPq3sl",
+	"2dPIXa03DCRACSUrFdAUScbvsrd6zviEC8muhJ1GcmALetSRewk/6IwMZaxfXa1V4ZS2e15fvJLCsL+f",
+	"vnrJzhuLy7ryy+XmggSNn6dp6lppC+ULKAV/i9L800wXNz8ZzA3iVK1f3z7f+fMuanb+i2gxvD7x+nSt",
+	"nYVkBekbhQZuoTzjtqOtlNzCjhWzjA3rFLRaaDBbvSPKDbQhpwtdqostp6NVRWsRFmYmY5/Fd7jWHJmD",
+	"KVS93TsfUyXvXwPS+nDg+LVhupmdXWp9FOr8DyiQxdGBvOYkgrqHcgHz7uRWkYs/2cwqJby3Z0WjjdLr",
+	"N38b3TjdCZxrdoHlH42xM38tugs8h4I3BrL7fj7v8Uo4tY+XjvlYhfyl4nPQ3zjTX4OZqgqth5ZmVOOY",
+	"SZyZbGbnjsMPB/jeum19LioL+hd8dHHN9AGc6jCuZfUemOVN4PhHEjGbnXS7o5nTrnt8JP8EjTquGuOm",
+	"0WOOUYyV92stm4TpYv13h+18syuVvJobkVnmOTeiWLe0n9xDz2bKzdlsTotDx3nHokRv25ohTgulwU21",
+	"0MJPdNXjT+mpLaZSwkTzcuE817IiuGynn3EDKl1635apgV9E0xr8XqH/YhPieRbGyczBLUQaYecb7+GF",
+	"IM0+uGLhfa3JlhoMB6g/0o/BfXrmtUrHLWe8qs4sry4cTc3OxaRRjVn24+JFlZPGc8hFN9BPT1+zx39i",
+	"lk92c0LBqSmb89CXAGX2Tmkx43p+5nc7e6BecxFyckYDLXOg6Nzbz3Ajcqkko2w+bX9hshIO3JkWdAUz",
+	"zBR4MWXhIWb43LDzORPWQDUmI3qsNKCLx0+LjYU29ojBrLbz6K0ne0tJcDZoa9PYK6guYWPiPPUTeQO8",
+	"7BPZzWQCBqVrXWvFi+m2Qv+SV/mL9lyrGWtkXQE3XFonXsLPeYky4++jszae7c6jpcNdFJXu0iwTVXr/",
+	"OgwtSxsJx0hPeej5bLvMcAd6ti7yweSaJTxska5X8fzEYcXLUhB/fJ0IAeSQwwW5YOG9XXDZ/Xl/f3+V",
+	"9/T/vXv3fn//9///f60VWvjx7Jy9Yzwjjgu7VgD7l4/pW9fRnb1Daut3zFaM4a/+jdw1KMXEH9aCqffz",
+	"8c7Bkx+cnoDGD7znha3Q1KBoApRDxg1T43ElJLAQYjDMiIlkwu7es63QDYnkKa+fLbQkoYGbHt7upRbo",
+	"DY2XQICLe/uzuiLninIs07BZYyzjEw2p/hXjPcOBsdxCKl9rkCVp6eEsULiOG4M/0S6XWSHqHtli+3OG",
+	"jrsanf1OdyZuYJh28oGUdvvNo0iTqy7sMV3PqHBUcEmDlVDoeW1J2bBOPxkOgOtqflZCBfiIugStRQln",
+	"Yy4q94/sRoWR8jZZJPfN1fXAaj6VadZOObuxxoAxefssVWUXgvUzmCk9P2taf9ToEH0RU6hK8gAZ7z5B",
+	"c4P87dZZZ2w0E1orvfCysIYFEbTg+BpuId7HvKrOeXGRUxadOGij6RouBVxB6ZMLplyWQyf0GwPMzR54",
+	"6bigU2rwnejrqrkxWS73R1NOIGzlKpr4e3zQ3XL0pa7Vjeip6xJBO7VEuq+mh+vJc36umr6EAkcJeAbk",
+	"LcRNvB25PxwkuvkGuvIv/Byq1IIpYcybyt091BkWPW6jUvOxHR06+jh3irKI7gcibcpyQOL3v3eX2dEP",
+	"l9E5Ogp2UPyQGo9BR1fGbJeN3PCjQ8blvA1nYTjUczycSGJSub3oajmrrJ/wlQK05UIiQV1yLYi0nAQX",
+	"Y1FwUhwLJSUUXjmdaHWFgc9CSavFeeN/zxurpJqRzjqrwXqtU0PluLwEkzfqZvz9Cc3qx+VLHJTC7iGc",
+	"SPZMTiphprdHOBsrjE0p7NMpFBd4z7LOurztXjfnlSjYBcxRb5oox+R2lZ7svd+bqXLPNLPyfE8qC+xK",
+	"CwvG6VDsrXa6QeQ9c9U41oMe9yvJnGAToJnmGEUnW2sq8lzJvZefmjtvR3zuSn779OD0NbOVmuwUcZlD",
+	"9qw8ePLk0Y/f7eZdrmq9suw27mdupsjqxH9ghVoEjrJwA1jh5LPp2F1C2h8ep2Z0Lkeme5w4np+n34gh",
+	"nlT/EStphME4xfIZj7WadeT0JlMaDqbcLFqpG+/Y0s1QW09gYU9wEfihOLPe3XgmrZ732khthkbN55Xi",
+	"5W4JhSKzcYlWeGFVJrvkVc3/3QATJRkcivHCZ7gtfyGx2ZaNBVnC+9Vbs587m5b/Z6UV7Qejm9Wu1zS0",
+	"Txvftp9fHD/FFbaOPK6BXUBtkcNfTUFDdtX+RHq/2M7yG8NEfudUYws161gSpikKDOGhqJMCf3B6cY/5",
+	"0FpHi0qVO/HdPjvI6w/ZYE1enRM0z+vYKEgC/hOB4PxQwXgJO9FL8Xjv+oziIROSnXMDPzzeHXRFzPHO",
+	"/+U7/9nf+fG/937/8Pj7j3/JKik4xIksqsZ4XaV7sW6TU1z3RlTAx3lx4djz3MkwgTFRnGy5sCdxsPO5",
+	"zVr1QQTchIWFk/bsHWe8npnlDTovc7bbc+KL6w26hbtybkA6oe7DVsaZEhO4qZALK8gtvBtQySsBfOa1",
+	"8vO5n9g5VJ5JaTDAdTF1RhHywIXNu5jxDFN4RWzJiPcM3ZExTMH42IJmz9xrpDFLaKzm1ebxi35fN/Qu",
+	"08/n4M+OYf5Nhf0YMjtVxmtYnGnMA2FXqqlKNhFb+K3XOOBFjPwtTatWRlhxiZmrE04/xWDI7W7QItUk",
+	"nmQ8xc5cc7T0NAbMFjRfIbeIsdBX/uHEbma7dFNBD51KPgMTJB4+Rwc3Fj5hdIu4P1yC3iDORXM9DU8v",
+	"aZfhD0O/B2H+/buHFkQu/eLuY5GLDhxVQtVxwbSlF7S7vHLmh/dUH7FR02a9nAVHDb6E0R7PQ7zjRkRT",
+	"bUiKnSimrBLWVoC5NWg4V1xIMNYrRcJcx91zL86TGCJZ6TlJKHtpu4upqMozA+8bXp35NCG3YqRgNWZt",
+	"7rzfd6pViL6D1muFKuM5Ly5Sp4BphDslvMPV+GzKtVPx+Xlj0DWKWXtnVp2R39mJFyhFwaszmIGeoLEz",
+	"zM4xqwsuXItEq5RKesdB4RSj4UDM6koUwnt6w49iNhOy7+sxaNHje93QC+8fTqnoXKkKuLxe/CXrVEW/",
+	"dxyp89kchfwVapCl2+4ePjATVSV8cv01YsiUk/5hm5DEb8JOVUPij55hZZwlewHHIlxpJx7nR5jWhy9I",
+	"JCavC4aLkRgCyW4by23T8T81tdstdSUzJLCw07io+I1OVKGzXbkNf9Y6BbsbjTpOdqsM5jZslgCxlA/k",
+	"Pho+sWI+v4TRl6XcGKBK8yxNrS5AMjU+wgNgznpvuS1ybKrRamzKEBxpXk2hQjYg33v/3hi4I1jHXyqB",
+	"nrnhYKIFOO3Z8NL/pgRTc4EFFVPa+0kjKotfmiDFj3VjLFVXYdTG8BoZqPcv/wG8Uo2Z46Wf8iZkgRRK",
+	"jhufHGIaXWuB7GnivmQbZF9/qDmFxvFfBccFTFWNar669I5FmnHRaKF8uNxrSVmG0pYu5TwZTuZUUE62",
+	"DMZ2XqRctbUsqaiU2XIY/8qmA1wjEr1hlDUpNdro+dtUCiu47LsuUzGZOhUCH2mFpFVVecT2fe66BKrs",
+	"SDI2vl9nBUtl0RPeY1FEl+UVaj/c3VEyn4RmBvSlKMhe2mSULU8s8easNAQi2b/yL9xA801i0ZuNeYqP",
+	"Y8JOjwPrt6maeemBMSP0jnPJVPAIHjElq7lXMN0hFtxgZNAxQrIeG2lF5T9CV6VjTPcRZyNJq7pxRDxj",
+	"AYTgdyfKTRS8SFVZCbF0aonUnHJZVt5TVxk44xUpeo3UwIspZs2v5oA9PpBW+9w86azlqp8qsJ1Oe/Ve",
+	"ni4mUqgaMHiVcPFBSheDwHrz+9mbrHmMxsyQxLSwhhnLtd2x07bWlH37qxSFKgE9pwyX+B1ramYVEbXX",
+	"sIb4Pshyx04znheyMta48vq1HDetdR/oU2/w3SFOIbftz314YGHCyZ5FAlt7U5ecmptKqzFor+8uq6P9",
+	"29I621emifIZlM+kjZxR+7DjhlmzCUvcYphLXonybCkEtVJU4DsbsPt/hufyXC5GOwIJqPCLuPbO/JKB",
+	"k7NIUhb7yCbjXRqHX2/ElZD21rm+6JPZOQCUIXmkJ61h5ej+9bfTYHcl6thCREHIAkh/x2hnI605Qn3l",
+	"0Z/3Wcnn3djn6soXbt1PG07uDT29ZNDiAuPHkrmv2qg3cegoo6Cqx02F3BSROdwPho/dD0JrTNjqsfy7",
+	"27cu7aS7n898miKmII8pmYIUvvRVStRd+E33oBdq6pedtnEAX6T3jWHea7VBZqBPg1/z4Uqca67nC1kO",
+	"BzdJclg+QQFV+UxrEtCLe5Ce6Lkq57Gak/L69ZzCX9PsOUapvSwdsbjO/519++b5U/bDj/uPvmNC+qwZ",
+	"N9hRLG/weZLWu397wow9eZtLQaNBO7X4Wpa4k5qfZB887WJ2y1RJMJQzE1yL7nAl73K3hLaVnoANl2XB",
+	"+6vkWOjZtqYh8owNcl4ThSAT5Z4oMENnuzgFNtngdju6ubvdT/yKCnhkY1yyc6fX+PVszsLGSk+UtSDv",
+	"wnbFXEXRF1fAegb2aH8/pjz7CJA6wvQtxBSpKVkQLZLNyxms0lC+wEzJfFmJz0Dcrs4RChD1elkUCe6N",
+	"f2GLuMFy4nGYaihNcMc7SM5tvR+PVIlgHRHxLuzB2mrJ5UVlclYr8NV0m9+LpYEqGNsbXy3OfPDUAygx",
+	"zEtmY9XIkiKhV1yXJnvpKDUrx0J90hYmjDn6xKJ7YUL01syNJdm3rA2C3tbbsHCGYXP9BnU/GSe9+uRO",
+	"oYLoR7qRhGfhYju7iQFqykPGmVsKWlIc9QDwfpiVYp/ezu13yO+sK16AB+KQkyHVt9Pu89aL4QsgbkVs",
+	"D2PCWU8ZLKahcusmRYF1JAS3/M05b8ocN7fL2uzNJ355/p+PMilr7gx6VjFVVWk8WlN7sMZXPN7iTlLe",
+	"3Kp9pCzwdguPmFRXMdwh7KZbmmMnPwOvyEDsUl02MPJ7/uoasYmWE8Mk4Y3cZTzpOnMXXeIF1Nt6ka/h",
+	"T6NMYp/ou0qSJbN96t/YQpRt7DGom21mcoLPbzGPSsgLs8UAv+DzCS7UunffhOe2kfN3Ej0fpqhYm2z+",
+	"Rr7lZG9a57KFenPnwKmFejNIhw6qV9BZ0osRhg7nuuaWPW0pfYtSClSSdBYHIeRc+LoaYdB7fnL6in3/",
+	"6Icfdh4xXtVTvnNwlAKwWcU4o1wGn02DossP841H8cHIYDfd9eX/TXlfmNZSAuTvHw4+Zpkvis5uxrBP",
+	"grOao12WcPlHN+DyqE2qxpxtG65yLOpMjc9K3slnmCktfb2dk69SYewSLsH/VorJ1OZV31XkcBKYzTXq",
+	"ZDMFBgETLMrMdptP2FhIXlVzDImx2ZxhdrtmU3XFTjDa7PPw8N8Fl99Yp6bWzEz5hZCT+6+0WOKBGVdy",
+	"yKfbFHC1y0U3f8tANd72DWOWiG7tS1EN2PydK6UvxpW66gWMwL8S6CKwtzCrleYV+/VkmETUhCFjfdLo",
+	"xdCZFmuPEHenXXInRyPKIn9Ya046H5dKbvHmXD5VbnLB5E3ksJtOFMA3zum91aBXZ082FD8x/LWQA4iu",
+	"hEsoR4dkmpbDNmYV0n6itY8xdDYKUhArNtmVqCp2HiQMlO4B/+PoMJU93jWkgZdpnkqYQSJeB602mVWF",
+	"F9bVmE+pwm6o4Fxb+XtQpNyJG9NA2QddVoLlotoCHytbqfcPgNoRNDdYa0cuQI6lvk6srsdHukBw4DCZ",
+	"3DL+nlYH92NAZWzUsQ+MsCkv2UxdQkl8nVuP47SxS3I1dtQ1UJRieG5JQ8XswLe6sVPyp39jGOYcGzT6",
+	"2xw2zHNlM2EwaxQ/EF0qTrW1hlXCWPYtZiaj195rrwGcz6hQrz18J50yg34wjLR8t8swrojVVsjOplBc",
+	"YM33XOGT3B6S/6Ett3XfbGRwbe2+kwnDan8fSmF5KQrbw6vGms+8y3/zlGaEFdv8MmKcIp7HzeDAaN/J",
+	"KYIV4yVrZAk6607cJlMS/RGl6II3uMuFysIlJQJqwKuy1pMcPhWmELcskGO78QtAOiuxy5KNzIdotrsZ",
+	"28PLhaDU5mf/hoJYeWjD66exzj2cNm1umFRuz17kIDIaOwVpRdEb/P4tFBp485XUJsQzwRpQO4W5u7Hb",
+	"eDHtVHWgyKy6oBSfWpwRby7cFDH7Kh+imzWVFWfjnkLVwNFwbqUoHddBFzDmgPGK0YsmnwFdayELUfNM",
+	"GuOp5bJMwNILtK83iyffBPIyF7CQ7Pj1SQTXnvESCPN0q4qMvoS/1lZ1h2yAOYrkkvi9MEyYI8ZJnUZE",
+	"b8vHY7RNPQQVmA02ZRG1MO57i9PpaWXhwPPUjaG7ZQN0BQ4cRnfOznvAALietTVMUMTwAcWEhPUZYNPN",
+	"JTrN8bmQ5U1TphbzHjbK8d1seiGz13CxnX69nYwJPpINApEehM17k8O8VuXu00qeKq03DF99DjhnNOln",
+	"xVTdikxbRfgUQduUdlbjXdpGy4B3OVVXPvpy/bRBjPFvTnV0h7eh0zEWu8ucpvWzumJqbEFipXT00V3X",
+	"lFyC3IzwgT6EORxYLSZUqIHTzUNqbrMfqii4ySfC/wZwYYaYsMaUZjXXFhkc/UL6yj9KcatKNuWXwM4B",
+	"JDPq0JffxqcSjeBKK9sDilbnt7gSF1DNWTHlsgBfu0hWXKmYsEexTKatWAxNAjyyuWIWjN0QPHjrpM8e",
+	"3kRnlCsOdlvk0eI8ykM4hfy+XE2hp4EVxcNtehYzMEPqjcANG5lGlnw+GrKRd22P3FmOpLoEt97R7mbZ",
+	"8F2e2l6JsMaUkBYRLts8UrqrnkSTu7gmfdRzujLnR+xU0WQygHjhYcGsUhdocWLEwrfd8HkG3joisIzF",
+	"ePCN2RynWWhsuaDkDdndYpJwr9DfPp16MT0CbfpvqCgD8yKclW3TsATW+S4xvlw+djaHBveFkGnBXoG3",
+	"HOyVSgi4EpdgmJCjngzBtvyrdTwKicjXpmPHG0xYNtYxkTM1JrhDSz+NVVWpK4OFtT5XFpBOguGZ5bTb",
+	"Mwq10Zl8unTwFEAobu12qeD9FzgosstWpc5kwoyQqsgVrbTP3msTOowowf3JTLkGHx9r+1IEfOojNpoB",
+	"R7Z3mNYSOXHt/3DERuhyig9Qro9RM8A+DJ0GRKEF3TsZRiB/1REbuYPxjvMwSyGRzSCst5OchLpMLBub",
+	"TuBQR2xUKHkJ2uB2L3xDi8nUhvUuTMQ9hDz0iKG/X9r48juJb1fcQjU/YqNL3lTWu+3xZ3TB1SCjcerd",
+	"uV2XGG4r2lU8hEU5sXtPh+nMB5TAiHWiOMYatKE2lBl3/QWf8/X12VgYtSLJl8jtb5rXmbwcKCdbQMIk",
+	"oifDjLMJVjdJG72X2qo466HfjP49PJnVSttbisJ4CKpsimWbbJr984bC7N8NNH0jUL5m6D6TA+RVuu9d",
+	"qyzvqVI1zSwqcZjRntPg8oi7aaSERogriNPpzDtuYT45d/Hw/rFgTjiVBEP++gItCHCmI400rwSiO0Q7",
+	"o//+0rdfaTERMtfpVVXlCDuBspQ3DNmIVjQKyawh93IkZgQ8MvJpl6zmxi6+HMQLvo7QBb5aXnUhNN3w",
+	"6e6Fj+cl1OKqXpOFnstLKKaqL8vcWK3kBIylfPMt3TtowOd8beFYTG/r2usOeRpPfC2SEC27M5t+gvs/",
+	"WD2yJaasuVjlSRZti6ZhSHiI2qe6kuw/SsIhylST6IyOgkyt0dzhGrr4Chp22Ut1NVyGWNiMj5035QRs",
+	"Ll/AibBpKB9HL7WJwTCDnf/QSLZqgg7nXUaJstSpUCs1c4utucGGf5cUm2k7EezvB6fSCkDKUmB2aMh3",
+	"9si3+8NckXvjDfMgEHCrrGKlGI9B035hcrvys3X3c59eUcZZNFTxhUbn0K0cLkEz7uz13b4mCjlwk2xb",
+	"jFvKG2vTmQ/2M8BijuEtSvBbyktePXI+//v0FtK+t8Nn6Hpxk+TvXH5NbCjt6epJcshP1tLmvwN/uC1g",
+	"6G4KxVI1hW/9uVDSd8iupqKCHlVY2GEMPovAf8iFb5XayDGQy0c/zaehO/3cY/yOHEGMtshET/k07Ww/",
+	"Z245/grJdn2nxGpXyEwh8FyMQP+hxEJXo+29INfw4m5jTW+ck3NNT+EC+DUmMRSO3pSE2LNnN5/Navvg",
+	"VdXm63Pz7uiGlTMzUSucAr8U+FMx5XJChgZmYMw3LASjKbYBmMT/l7gXcs6/YaDGfkr+1eSSCf/XBLXa",
+	"aFbY3TVBrd+0sHBLBhwSxBptreAzoJJfn25ot5BczrxpNPRBEbcK3olE1xMmW4+GsbqTzKMVIZjuV1/6",
+	"RHmPzk4BWkG/GXWDpqM4hrCsAn65UcQ62B+bRs5UtKrWk6i3wDAPyIjgA11mLNjJx2vONBsPYfKopzHN",
+	"1iR/B3mMCe36PMZVFad+29Lb0bWuE8Jdc1Pyycp345YZDqgpwJaqGt3odZab//Sa5S6B59zE/7D9+lMY",
+	"lOsy9R5gxBy94KO5HcHmgCthbTbs2yjsrXRrrHhx4T3lCwPrBlosV8yxxPBJUK18YvcMbD4cEzbr8+kV",
+	"coNkNo8eGTarzWpbGUx8GRqn9PdD2iaf85O2r1zcEN8NMNftL78VV23m9RY+m5LPe3DzKiUnGIFQ+qJb",
+	"rvT9fgrR98OTdbZizH/rDvLG/drJ4rlqtInxGMxrc5JboYflCIu341NLfp7NEjBVBV2T+IdV1dDDQSPF",
+	"vxvwf7a6gXU5ecKiT6hUm8NOuM8t+xa2m9ViqU/obY3H2kcnSYOObbx7W3dcnLoT6/gYDh4PV1CaLz7x",
+	"6LxMSQIP9HCBrQfqhz+vo7jNmg0u+oYyrRzTqfomdods5Ah6NGSjmZCNBTPaZb6t3SEb+bzK7p99r7tD",
+	"NjrnxUVTj3ZZ2vQueW2XLbW/cwPCRCg58gG9cA8RFq5BrWPw/X7ooXE44E0prNKetjp4CvsrOyou0vW8",
+	"zYU6YpIcgh2X7e5STeiCA2j/uqly2SaGvVHCl3CV4lFvQ9Ur8KfzWNK99ypFJbtOJ7ZtIctuHUysZ10L",
+	"MARbVUbfB3LAtSABluv13G97dqBNMN5i8YnxlTevQ17AEoIFe0nQ/NierrHNNhn2q9yof9Oqqc1C+kVw",
+	"VAlEfdnIEEYdGbLJ98p/NE3kC1kJ5LTdvb0y8k+Tq/sSrhLM1y0I4vqAwAtTW9Ud6SVcnba1zdsognAp",
+	"CljRY8unfDYGTAzfFZUAafM17fWUugzcGTTeS7j6p1MrnD60PWMyvsKvt/gBG/4aavnom6bzogDqKeqN",
+	"LqeD/Z6F0v8kl//uL8Qwbt3vK07kVU3IC3d5KCGwQ+UZkIBMY1bYZqe0jbtrqao+KZldtSltkXrWF3XN",
+	"WvXbhkTIYQZkV6PVeQWZaOeb50/Zj4+f/GkZA7lQJWTrqc4rOPLaPlMrOmNStW6+mkFrtUURZoKmmW3F",
+	"RhmlW6JC3BU4T6yab8OyP/6YWD6P97No0iuiSppHUNMed8i1CQb/2saLIsQEHn6OkN5gIjKYzLXA4t9t",
+	"2ud327VkE3AWAbywTUrqVEFY8dBkaX10rF0gTbZniSYL3UVtt/tlLVZVYupA6TNhDxGlkGKJsRjYG2LD",
+	"mFPbKbImVMxOwfZuHt6rzJOLb1y8AtaoQkGCiS7NeSXMtCdgQ6mnK1yvfkW+lrnt/y26qfarj2QFqRWq",
+	"StAMb8NbuHW6aF+iaH9C50p/3xsY+xUFh/cWknYDn/QX6IBe7VJevYmvtZrlYEqTSrr+JkDCtnnhR2w0",
+	"5bqkypyJUqXv14btTai46hwI5cnZRX7PsrcG3tdQWCjPAkxPn+/RKF/N5UFcxsIO2Xk+ozAc1lgDnIUS",
+	"IFrHmbuLg+FgDuZMYjZpwamZFZGu43VK9AAnr4SWpJKMs6buW0HcGMqld3rR6mrm1mf6/Zqx1wSLlS6x",
+	"cMAdRki838gIlv7ara7771zSLYR/3ehabQImGAnYv9CbmPLEKc2Pn6TVFY4kY+0Dt5gIuMtOrHf1lYJP",
+	"pEJzT+kSNFYO8vJSeO06k7Uit5jxW/d0PumEyDLsgf/wMK2hXL4aHSrb5LLfWuCobj+3IRrEAtf5VP0S",
+	"w8Q3FjWvW6qMLv1BCUBdWhayx0UJ0orx/MzXuZoRq5S6IAgFVFfO3Y4axiMj9Q2GRvTJERVDct+BETQM",
+	"KZVjormF9q8zPsesVccBHecbFVDBefcZYZhjxpQGmCaZL80SF+JXFAdDWAr/0Sz7a/foTdtOe1sMyc6+",
+	"PkrTMdfFOxIxtUHTWeprl8YtF0y5DTrYbUnpIebZ8u0fMxfpBkzPVytl5fRIlCOUj57gfcWV02LNVF1J",
+	"n8w5DHn4zuQ+YhJEQBIROvJJpxN58q2cqoooKDOiP9Trt0uGbPfjUSavuCfFMDZtvT3Ux2sz7xXc4q3/",
+	"YssqJiDJPAy3L/6iFJo61WC3QDSsrrie9dw11AJfJBp49zJ5NXELhtx+cL2GHr6eZ5XplzLypaYE0+Ub",
+	"PIuvbFNzlpbM3jSjNWeIzHtrR2kp+T1oDccFJseb3sm6eVXwfoOq1/D9p+0bfWUHN0h2/s1LDex1HDHj",
+	"Ka1wqq7YFVTVbk+LjBm3my7iOT0d9dRr5bmGj4VM10oU+UX9KrFzevDoI2d30vMcYpQ9p9g3NrS9XSWD",
+	"lpNg1m4/hbUzEiggJGOqqDliMKvtHKt8PQo9gkNsB3gUW2NkZUTJ5y3CRSwYRufrFUi3X1o1k2kOYH5V",
+	"1uAWDhUeavNjlQI6dngL90z5YY76rGLYSnAJ3yAHB5uDjdwAHmo248SQtspbr0Wx1UirACpC7jl9dBhz",
+	"opKe+GGaLT5lkoAeyGsVl/oJ++pmQHduxo4+Ay6w8cW9zlFvcGzt0fjN6DD5VWfytLP5PcVuCAJ6YXbZ",
+	"yAj3+CimDylKki6FE1fGDBk20Sd7AEkI7zf7dyPADlnNa9B40Xyn7FjMWsKMI8rBiBkrtDNUKoXlXJZf",
+	"gGFIcR4WxMNWAjfzTsN3nJrT0vwMUHL6z/YoN7QHf40xD15Vr8aDw39tdvpEzx+H28je1Oztdc645Z2H",
+	"rjiLRsB6QXvL4vlEstG4qarRYbTvtpbUiZjMIgFveuF+cc/esQBE9+FN5V/Uinv6i5FXyO2dBK63r0he",
+	"pMEeEXxWNrBUkrCxEE3F+E3F8B3IzVYCdjf5uTOnR8ZyWZJ7WG53eu5oplBlju80NK8agzaOLUrFZkrD",
+	"ESEk8QlgVTKieU0cGaH/BeAiC/OzbNL9PlxKhw4NEhk3bMw1lvFQkHaETDnmzycM7XmUiBnqc9MqOxTI",
+	"z9UlMF5Vu2xU8Koa+ZRgUnuignY+Z5hnMiRlVmlWTLk9YiOprChghAZ6oyVzZrAk0GLlMVIkujZDN0PS",
+	"tbwnKuXh5xq4nfo+95Vj4ArBCPiEcBYqYSx6i2bU+J5GHmA7DcJR4SX+D+1it+W8uhj4gpGVMuBnkYlI",
+	"/JHCU6+6jS2ONfkoL0HyDUAEw+Cv2ze28Fu3zRc3rZvTibm4ybwy9rj/w7DT+rHdp1WqxhKuBhRTTLJG",
+	"JzPogiCPx5rP4ErpC3+exF6cYn6GlbirTvEXL0qW9RgM4rr7GcF/mLfM0O7AyLJn/aFOJGDh4XtoH/hc",
+	"ohQ023fRzwTVt4XNl2f8TFPzijU6pOgtrqHGjTg8YYloXHpEU8Xsqi2LC5caH6oLfwHdVZtQuGB1u/VM",
+	"PB+1VuHjlO12JfuwipRed65Yn4XnGSd6V1VjEQoKcf7wV0fxCfRXvoBj4bExfK9ZAp1wJLHLXirkW465",
+	"B6Ho7cGF1sxgiylsWwioLynDM2PjqXwuTqOr9UJ1Kc8Ix/FfpW8M0xmv2vE3YJrq9uI4U7FVEKfl0VlN",
+	"5w8MUPUYMFzOnblSCncIJoXfZxdQW3bOiwvfDnHTtu84+2TgtUEdmj9pD1tHK7yBtk0CRN5Q7gRye6yG",
+	"W0QQgffuuQAA5f3S2T6Wx+bC6wmOQk28rLFMyW0It07jiK15nCKE5gZ7G5J4MJUvJrksX+gh8Xc1Zqg5",
+	"fmMoAbT0TB9BXGpRYKDCYFNRj9sqJx28/yQvgy7g9gfTeiGSqMTB8qlsh0my5JbYDpXk+yQMdrAWlWTG",
+	"35+lfo9YMvT48dp3l823e0GtIRNwmU88pfZt7NvlbnHfYVVOQImdNcYyXtfV/Cjawk7/liq0jPMwu+4Z",
+	"AYsG5A36xSFlLm/UbeZ4B+pZARVxK86y7fXWLdEhru9HS5XafoSIN0njtGVmTdPa5s7ix56GP2W70GCH",
+	"wnWfekpPbWFC9HujnqqS9KKrJbcUhi/YMwwToK6c9IpxejsFN7b2V/HqjEtezTdY6HF4boulxoyVXM1x",
+	"zMyxIckBAwFWsYliPbmcq1uoR2ywKMN8wliFjqUFl8T6ZMZfDeR1H6/C5mfRariL0yAXxtbupt5pOJ14",
+	"cyt5m9TsnkDOCAcw2FSNqp6Eif7koKPvstEEJHqDQ/M1w2cQOlWzUPFNkM27bDTmVeUUwtFhq+dTxsKU",
+	"S/c5uonxW+OwoUPEQrEgu49HvIeIMDts0XZnYIwvNoh5nX5RzrIKE0f8CJrWILKC1X3m+9IZjquKtQfj",
+	"VCgnrKxPAVxjPgTLPxanRF43TFNpW5JcrxYvcL4lfppkqfSusDe7YqMSG5/uFgbKzlNV3cb/SGQYdakR",
+	"5nU4CPop2oPikhfzMzUeiwLNrVAiPBzwcibyx3Uac9AWLBjHhqgdWOhrK71C2lIcl2WeWk+pUQRmt3tg",
+	"rO7+bqdeknwJYnwpiunEwAZBPPrKaXh6Yzin+P2gFQ/76wap3j/Nl05gUQ+9l7DzO/IQOm0KK1aSRNxz",
+	"LUrEhLDOchyj5UhIOU6JCx/DQ/Y1GEX+iIMSs9xKYWPAx1NflvDG+8X6cqg3P1OfppaVy6TarbKL0TtE",
+	"QMdbmM/0Dg2QhKuyB9nWVy5oWhr41jhcjdYg7dnKRPNaixnXc+YfCuUS6CUM/TBZAnLVU0UVCjwzPWHK",
+	"LacN72uhwdxFE87FbrI97hNM34v9TNf4SqhNxdbtpjfqB+rJoe0FuuibdANeUtYbFRrR5pUbQvAFz2RC",
+	"XZ39H27ea7Yz1bVtfO+32HBhGdnpW6j7UjW2vXd9oBeETpf0rLgE7Bd3llSH5dtXIAfZ1s3a0/E36Cik",
+	"obWWTqkCGo6wWHR9sctGTlmtvS6JSKdxG7EBnntPQvQNx9QEmm7MyljwGQ4H/rM93TLoJBa6G6XmUpBW",
+	"ZxqsFnBJvd28HnZGSGRJC+ozr1pSoiGKtTOvwbtZVcLZc+1HjVWaUJH8L4Qs4X0+qWKJ00Mdr1WezJIk",
+	"y+XivXPV2LM84m/s4hOK15J2EaGqinqiKrlFtIOG3AYTdIMGYKHeM9IDXcKoSHIpZnhm2DsFkfkmXIrY",
+	"HgK5mm9kNe3LZtmU5SOW4Vbul3vpg3dNDEch5bZ8oA8u4FTIoq3Im6qqNNfFAlkPzNtnvNxOP5q+Vn4R",
+	"8TGhgmTM3A19G2o1tuztl7zW3eZn3HF79NOHPICrI7RDAzJD+OOYIaiN9NgD45A3G3Ev/jUo1QQNAYQ8",
+	"0YwXBRaZuJXkXMt/7vpLD67lWX6yvz1YWNyO3Bb/MznzDIJF271mClUZ2mGCpH4OFxKuSEh1YPEJXN5t",
+	"XFpJku0B1gudgd+vgGtpSQ3mW6D9J/1qAtdrHMOD0gs/GRpGY/fIHuGnoVC63GKSYqspWsfW1iDz2kZL",
+	"wDS8Ti9oqtszavPhqAVUDuU8ggADN1To4rjPNTHN0y3LU1tT2WNEV8nhG3faUUc0U0y8KdMMG0ICIYXB",
+	"KzSqBklnioSVPdA7MGKCVrIhju4NcEioAQ3h5K7dXDB5+Ojwl43M8/SwPlXfozjp3gUHVKBrAdEuXPGt",
+	"hfg1rojoQoJvdGNOwnEtLDL8evPjxN1am5yPn+udTYL6s+AAujtnAV3vu8O4zh5SivzTTqBjlC9vEo5c",
+	"NFrY+anbedqac+A6h6R2LD3YFLWeYd/+/be338XuF23Cgdvzk79iU3ZRgh4yZOjknZVsqhodCrupmKTt",
+	"HP7taAZcnO3u7o6+w3wFhuCh76T1LcbJfxzb4jmxfbXQfRxDz22v2NCI/IhxP21MwALDYgNtZ7YiHCwr",
+	"FaFZIhliBgNtRdy4qbX14ONH6muZEVAoZIXBrCqqUONV26v8sPVOE3w26Sj4UiNL0JiKa4ZMwwy7pxr8",
+	"OzmUzO47+U7usOMW7JJSOBCWxcORty1AAl5LcEaRzuMEcnzWzdP/mXqSoKQec1FhaxLfMnPXDTp6/er0",
+	"Ldu7fLTnCc3sfWhJ7uNe6iYJBQ1cstFJCbNaWZDFfOcfMB/tslPAOoMYYqKO8SHSg7/BDDKsW0XwGIod",
+	"lUxD6Hnqn0udizRJdO8csisu7F9eJmm/STzPo5jhBwpM5f0t4px50BqQZDDrRmKKzTAiBcY5HOwf4JzS",
+	"D5ukC9QI/V27wZGAyBsUWCUMWf93uHRcb4Szf3YJes4QO4ooqCZUK1aqopk55f7bAGf13S4bFaoEzD82",
+	"HrNq5Eh0xPDDTjPilMaJFA7vsZGqcVof0pAjfWxp5WjEffb777//0e3Nr2+f7rITT1Wq5v9ugPb2/Y52",
+	"DAyTYUb+9qG/1/2CLd9PdPo7Otr1Kwt74RgGObI6j3ONUeDRG27hF/fNndeqEsV85PZ52DZepgFBL8Bz",
+	"DJM3R+zbUvOx3RFgxzvuyvJa4PTx3Z0pcHfXdh49+q6dHEa2/ayHeH9rdG26k/MmFcUAldpljw9+pLo3",
+	"IdnoDVg93zkeW9AeVwXrItw1HAtriKP4XAtkEM6SBE3u+sGjIDF4LQaHg+93H+3uU7rLFJnx3hR4Zaf/",
+	"cT/7rmBx107KweHgb2B/xkcSxxW+ebC/H/FOKWaIyTYFvrr3hzc6SOKuk8d+BOR8iy0gmDC7HVEyOPzX",
+	"70kF1+CEKKXWCoVHU/8PJpxPDCbJhsWYwe/uI3sIgpUutzvewf7+UjKFjbB7JBUDxxy6hyQT48XGph5F",
+	"KD4vHOu/kkcMKgPsyf73uzFWmWxziw52hzvdDpLZbPfH+dAJgCmvDQuOUaxpeLL//f1M4nRpL+M+YrmE",
+	"21k6gNVk8ZSjLVeq6DdeSReXj/bcNb4AwobP3oVfhLGEOG+6QM2H/+oBDPOJK0N0qydWwigCmjkm6qWq",
+	"u/K77BVxRQwODA59a6yAPDXwRsYw2elbszbyza+MdTLUF6I48dQ3NUpkTGfWYqDvdxsBrsxL3HzGv9/h",
+	"RaFzxn4qGSJ9mXSvJPmt4VJhT2RZMh/scoza8fCiasItekwzzA0cV7L3Ey8Dogq+8mj9K79K3tip0uI/",
+	"hDnymG7r6peeK30uyhLQg/v44Mf1b7xV6gWXcz87Q3xhgxUhFLXkVcJI1q4n4hIuXPLWgPjXwBEmRf5/",
+	"/9i5/O6mstk8aO0mufk+YcCZK6nSMTiMVS7UkygjHJ4r7cTMRPOZz+QquHT8yIiJRF3kbdvLgWBWBGF8",
+	"tuqJow8PK4/QKezEMl7YUD9m2IxfYFKJ11nfyYlwUoYsCPc2NTxgSlbzof8c6sOM8GBwMjtC0hcwW4NX",
+	"2Kpeaa8tdLnaUwyy+k4aZPuBsT+pcn5rl6nt1PGxa176NhMLt/jRrQ18YkwDZTr2Mou7gPmRDyOSJuF2",
+	"NolpjS5gPoonuks95krvU/9FFXwVDJF/dC8+h5P4jNnAo+83YgO/cE09xR8/erLJvHyOFpQvoBT87Zza",
+	"gDw+ONjkZa/aETf4klmVr3/s8qoX/AISD8NGrCr8ZVF12ftwAXNnMhPzqiAXaj+xzFhVk1LkFK02Ox6Z",
+	"hpBsLC6BGSiULM0ue+Nkm0d9JMOZOpKhMjb1taNdpoKvpEzlTsX0iqs99FUD2NIn1Al/7rJ4//H6N14q",
+	"+1w1FLT9ym4EEc+178SSao7aqjN5W2WVrslgURZtrld//Ph7vHvUAWiN3RCf+t9kOcS9+V9nPviF9xkQ",
+	"xx7f/sEmuG22Ekmu3zCI3WAIenesdMRBRIsuZTfx2l7DXjhFhESn3GMymo9jUKeDMXWlN4ds5JtsjZjT",
+	"9I23JnE3sfmU0/zROkAIH1/qh4nk6AkkBB9qEuEbx7nfvJPJwFdqGLEdiX3MusOQ5UK5Aq3xEpAenZGB",
+	"NboGeAVlzojwxx/7rC0xudzZto/sJZ58lOe/350hEqZ4z6ZId9xcjRAu98jTBUI7tY0iEOPk6ms3PvY3",
+	"4DdPlRxXgmKwD9bKnTPRrIJ2bC4CmVpFvAd/kIwXm3LPZRPGP7v3IfwYDJm+wETCbe5ckPdd2zBXp6eF",
+	"BgJXD/bFZ68IIOCzLxEPRLSt0N9KwgVCOvnrYNl06NL8XukbO1Kiy/WH6VNMXkmgqCOvGEjvPMRjixAr",
+	"JHoMAYTGFi1BX0K9wEB1SUj5zF6JgrB5fEUnKi02vogJE5ih8U6iZ03Jap6J1oeF97gZMorHX3GeHU5w",
+	"J2pD7LW5kdrwCfiPdxgLEzfxq+NCD+rBF6IeOIVg2KY2XFcjaEph9xCVCk333qD9PwBqTLz+hVvQw2ho",
+	"IUpdMWe1VmpMmTPCGmbEf0hdQaNPUy9QxJpBhuWZDVUhIQ6OMxWJFZXZyP2xm+jTdp53yQ4WhurhCu2m",
+	"7T7oFbdN/FhinFMnHN15P4IREwllcg7pHaAP9KsWXfpvCblXF0YcNiKN5Om8H3TB7YZVXRu5QYW0Pzwe",
+	"rIYU+jjMj2LVLY7x+53fr2QT+y7YEntRY8x0++HHHw6GzFA7CHaw+2j34MEa+FxvLd6bFpOlUhMK/k40",
+	"XIUEVWavFIoMc+0rDNIGhJqs/DqhpFHsONXiXKHijCXfHmBiSN49p3wrSnRE/x8mWy/LJQw6uOGf+dHX",
+	"xB1OZAnvQ3CBACwBkbSSeMMWsYXovN8frrje+5uzkBXxAQoJxM5BtxYgyMY1fn5x/JRIhtKpYwZwexC5",
+	"6fuc+HT+ac3b/s6PfGf8+4cfHmdwxz6TkIYjpod4xmfBuDCMgX9hEK/3jZjT3gcsJ/+4h9Ksl1URNIeT",
+	"d6KlfKsB2dHIsclRmNEh3RLPPrxe1CpEac/NWBvJHu8/DpUcxH0ic8ZBYgYoauYB9bdPGXoWwf3WhYNx",
+	"7ddUUbbgYW5/BtdVfD4jLnAii6ppvSEZrwSSptvjfr3o0YNe9AXoRfEiIsxGUJOuwW0Iv2kvwpLtmQjD",
+	"m3dSHrMRom2Ohljr4/EdRkM2woRH94OHfaXOs4hGhYl67u9Q7rK37vVhhBBqcyWvQEymR2mOP2bmw3tM",
+	"1TW7LMH7v0Jla1VPgZDvj1h+ORcBAQ6/SQDZ7sJJuQBvfM9+ykWA6mx5QQcFsebGQJkCQXc7+D6EKh98",
+	"kRswMI8Lt8DBngtZLpblBDzRhHkVvObnoiJU72Ue5r/dy8I+RHCfNZHKN23DhpVGWGz1hBAKh2x0rgWM",
+	"R7EQldQlqvmn4k1fgzhMG63wsqSeafQ4Amu7h0MX2qFvJNTbR4hyQYVNYPqH+MGxBjOlzwYAjIVGOn32",
+	"D/VKydtvgzD1TgsSAWPCLAp/cnNeBjP4PNSihR5WvTke9NSD5vPZMo4YF056rGzILfpDw4sw+4x0n1Bl",
+	"bhPstXP1fofa7wg5GcXb1DVXEraz0mhZjebel9AKpuAVj5h4WTvwt6maMc4KbhDcxrOO1pJjiLXOEGSo",
+	"UuoiUR/JNqjUJO+zepaMvmYjX8lqjlMwiUPGY8Fkza/Q8CRuUOylQs2veeE4YQXlBPFTGhkK2FeAqdzA",
+	"nfRVpfr6c/jflebbEuuDY+y++XfCpvpTfYkq1ZjVoOoKrbnQ/jdBcO5J/k0Z4XoDN3l670P7jwXVcLE7",
+	"sRVV0OqQwUS8xCE7nxOIgbvqTCBKAUawI8Pdmr/+DRL2OriXe9EbQHOS4yFn7gu7U1E7cse3/U3ZNmeu",
+	"JaM0a27FRdtLJPgs9P+40Zh9KXQ+TQ47NFYl2WuMyznVl8XMtr6KuSP2eP9HcoGHJrwI/4FddgtERxkH",
+	"yJiUPSzf6eN2xZ/T3Q51d76mFk1W/c3XedO39gV96awhm/X1ll9AJF2+HYdYTP1adcVVYws1g9u42U2f",
+	"ZePBJaNZE5t8hDRLbj2AGJ8B8zNaddPHbbft5Sv81F3thct7J0msr/zW3bNveAOOQbqPo5kH7vDgKf5E",
+	"HAzv4U1ZF3GmrLb/KqjyhN5x5JGDAWqsTEe1P6u0v4C7FOgvoF+QO6n9YLzeQdg1bVuzQIa/TRXjM3by",
+	"P9uh1kT6a/uh9Zel+rCIiliQsdknZ2lDHsSnEYaVjXZLSgAgY8Mti+DYiFAcTNCJ5vU0/AVdnQQieJVg",
+	"5pxDHJsg0gjbGJ1gYy4qKBGbD+sgz4FZLdwfCTPnbYru6B5CXXwiLqEtJSE44kww1s30RegqdLMq1eEy",
+	"hil1dZMF+NZibhwMHKOGYBQ2j1eEg4nAmAS4YTttFJahJqtKXZkj9mg/oHJElPb+kIt7OevtjHDS7dnc",
+	"0K+5Zt9oOXdZ1esPdCPF5uAWOacb9TeUJX3gheHqULwMg2jc23QP5bwPms+9SBvfRG1BziAnZJzFFmtB",
+	"2ITHl2TNLNyyrqjZ+xCx3/tdnceVUeTjCOgLseVA0ouRYGND6nVs+DuFiuLdV5iCUwm47KnFiZz9ztSl",
+	"Tq+cHsUpCJ8Hl+ZnSvvRkbk58fd7MTMR2rYZwm1ADOUu2p6/PqEt331NqbemGJ2YhBlu+QXpP9hIKbYv",
+	"dpfXcFHusldeQfIN4/FGUd0eOlOlh45235HsnBcXvq44YKq7L/lmI1jWRzAllZJwRJ81ls+densOzDhO",
+	"kiqmPuzgvkGJL6TUkoB2w4auGi1c2JLHhvb+QY38mtRIOs2n7bX6vLTJt5RFn8DyZzXLcKu+euXywQ/3",
+	"VUnk19hxzHM6LSZTe0sa6V4tZBcOs8vLf5W1kH1q4+MsfKZP+Kaudw9a3mdLU7+AxdyqMeP+sK5h7Azv",
+	"VbdqspUQnclT+YKhHhBJFZUEx/5VzOpFVWu5POoaxP5A6J85oSMCRuSeQjJzmwwUmw1B2Zvg/ob+/iJ4",
+	"njdJcufSKelQG8p/7E8br/Ge5ap+k2zB7++y4tdYreQEjGVQTijHkZrtkO0BvJgm3uYsyAKXquktXk7W",
+	"cfAlJD0uHndGV/0ttu7gxRTKgL1yiDyq2zlBtvv7wGA+X18hgG+FFphMLPr4Enwnc4RRUZUooxGU92K8",
+	"8R24vOnNUw/+UeLFoHBXEg3D/l3CeJeFkFYxH7PLeQ/CXKBPFB9kRfGVqCp2DlTRY9TnD/H1FamSSl1g",
+	"Fo9HbcBMtusK2PnemBfWrKyydzy2ZZS+oyF7NNzf388XTjzHT65FF+fBm24JLc6KGRy5xWzgCuI2X1TQ",
+	"33zyBqL3eMFLd50J45v3OGesSMGz9bljOGNqP983R/rrnVRr3KUWQOTW46fCLXhgTvcunWMtpxqzGRV9",
+	"Yg2RMsBOmKnVBTA13kpiZ/jW3gf3v3VtRn7zBatTXnqp2IkIYGN/Sug4WuubZ8Y60UcofcLm+o1gD/Hn",
+	"hD+8qV3bxhceVM/Pl7i5R4HhyFY6Xd9v24/j6fo2Fc+x0hOwVsjJqpQsPmfncwbveWGrOQYmx8JJacLe",
+	"VYy+ssteenDKKa9rkIbNwR6mbWKpopT0VOxgOlHDhdhZWq2dFHG7bR078sHYmWFj8d5j/T56EroO5MB2",
+	"4FLA1fO4yDtKXm4HOIVqm/DMozuYQq/FG7b8IfbyEHv5IvWHq9D1OBY83MDEaRnf3of2H+ugMhZYyV1p",
+	"rysv88/dLL0H1eAzptsQ9+aspbEIT4K996EAUdtbd1N1SPqONIbFi7NXKDkW7msbp/3c4jT7Un9OtAZs",
+	"OX5ewS77LSD21aQbeK0CgemdpYBZ4gi9RW60JPuPUhs86sHM8dpJwHYQlhV8Rg0Kj8hvnHwDw12YheJ1",
+	"lqDa8IDE7KmA+qp3FZ5d9hMvLpraoE1CcBzY6GjIGqzPxpQKauqbdea5E1nFtg7uiW2RUXMO7gZEBv7A",
+	"vj5b9kWneX0JixZzrxMxxGdC7hvBC9PlEpqJ0iQ3z0e23L04h4nw3jaYHUUnm3vqkjdV1vjmPh/2bzij",
+	"Bx/kp/RBRkSWzxCL5WuAwPn9Tkvx2luUYfCvJDzAydx/nvhszq6mqop5uNwwHmrciDDn+P8b+FXFzNml",
+	"KzxEfz999ZJVQmLDJRm1I8bxl0OmqjIXLtof7u/v03uoD/2ZvRA/7bLjqgq/jGnWSjOJCdT0yRj9lMri",
+	"tTzBKf4iJIxIi3J/4zMo3fKdoo2u3d7iPIWtpIK8wQdo0cvyhEbqTye5q16S73dkuXxfI984F5JT6tiC",
+	"YvwJsoRpix6Kzh6Kzr4whvqTuzOs5sZ26owNVm9Mrq8Lewa694F+WOdl6tyiOxfo/bf1wdP0BXqapJdc",
+	"TJhb9ypF8r1Nj1LIWVkB58kt025DDPsWiqkC810bGjoHdzcNs2oCBFV1CZrqjL41Vuk5qhLfJeZkSCMl",
+	"JQIzJLU7Xaaoep/qvsgxdD5nUkymhHXFxxY0G71+dfqW9WVvjfL5L6/DIu/8OseR+uJAFNv+AqCuvsIQ",
+	"BsGpFGrm5ExTkwaEdXFTdxHRvTgjt+H8Bgo72ZuJut4lyP/j/pwk991VtRqOc/9Y/4WqOlHYngpoxwEq",
+	"cQGVAPJH+Ci1Ow7cwA7iPxuZQmlAtHPHa/HN+aE7S8c3CX6ECsPdywLMQ5OAB130RsY9Zu3GaAAiOZKT",
+	"aXPU77w6ivhSplcDdfIqKffcDOma0rjQmysMQzDrzZGuNyw8PcUXH7yKX6FXEc+3D6b6wbP4KXM2lUQH",
+	"2hWfU+UAvdGLS72trkLMaO8D/n8zy5iq0O+HJh/s4q8lAyPUH96+WRxI9zat4qVrsafBeqX+nibUC6aS",
+	"+N//3UBDCHnGcqfEUXHSDFMnzBQztrCtufsrm/JLoCZllTI9idLzlXf8nuHR/PII2e/hon+uF/1nR1fc",
+	"482Ei56AMl7Hcyu0Vnqv0MIIs4OdQfvjX07/tPA+RqRa7Mhd9qapwLASClGifswltYWhuoKZKqFKe1oR",
+	"oCQ3F1AOmebChIxpQg7ic98p8BI0q9QV6HzJAXbhf4qTvyMT/1jyam6EiZR+v2Y+rQ2X2Z/xHJKofKQJ",
+	"qrrd6bZV2VjpB1v9wVbfjP8gW+itvzRiIkO/JzWD0IUhdnPZwnKngRbYke8Wyqsd7q/f9ZjSq4UQupDs",
+	"mZxUwmBPBM5qrc4rmLFvR0175mcVl5OGT2D0XabTg5vPf+AZTfDr5Dlh+BzDeYEH9A2iCjjN8YGjPHCU",
+	"G3CUX2UJmlrGOTVhDFAJOTFJm2CnSuD9vilPwc99Lmzkr2ChsC9xSl8lD6Gl9SLoQWmGbAaWKc0qXlwI",
+	"OVlKQSfxUgO/CE3uZw/c5oHb3IDbvOQzAgoh1uILWvHWI52Zbl32tdiMhrGPyu3UWs3qVfmEL3iJZdhU",
+	"owGlTwc8nwdGOMSZDlnd6BrbYjg+qWQo1+BsHLEovTfdLWaXHbOR+wF7sqd92zuN2VcwvJOgyLlvasBE",
+	"AamYXxCZGSPDx2DnIx9od1bHUdjNfmapYdxkW2g9dadt4E3cvtd+9+6qUXsY5xMxyOWF9jDLuOlSMXul",
+	"GK/EBTwwwgdGeANG+DewDCeIWX90W+WlsBivw1aW2Azq+nacAWNC7+J8csZTDdzCKT13d922wgAf/fW+",
+	"o7r0ZJjcHfbbgeDR5zBp5NeeAPxwne/mOqfpuvn+WT9R5VggueQGxzu5fHvNXNopkMnfvcB7H/xP60KW",
+	"6U2+q6YPm12yh4a2nzPR9na03ZJkr93P1lNR2sw2S+x7IMvt+1umX+8LLD6jtrRxwSSAnWwAWULJeOUW",
+	"N19sYumrurEnZlFAbVvwQ4xLiqpioVf+sn79TJafzxWNa324n1+EUHkmyzsSKXuYgcULG7TF3lS9k/TB",
+	"Nal6MVEu/fpD1tyXlzWXHPqXnjX3IOqXRf03pnNDe5PtOkzijnSBPml9sP/oMMrVbXr8QLnLDvb3D2Ot",
+	"7ZA6UGNNbuyghJ2R6CLvvpMH+weHrXSnAtL5kMp/wxTmYHfZyTjxlCNkCsVk1dh77oatg67gGqsAMDGA",
+	"W0xdGlJgJUQurFK77+SyUw6N9OQS3kabpU/epzJdzz17/ZaGXpRbwiB5LFDGEaN0DoNJZsltaGMmRB4L",
+	"foVk93feQF3xOXUQWOVjSN6Jr3wcXsNFMRzQUYIsYOfYbdn6wds3wgu4S7fpqllzBMfh8iFyUbhz7sqL",
+	"2c37Od3qnhzc+554hnSUol0WagYGkbK/RuobUrLmzvEYVZ7V7+Oj9OQDeuSDC/BTWWunfI5pWeg12FyL",
+	"uo7Ftvch+dc6F2FXj/h0MhY6EvTBXfhl2hByWQ9CMELfVb9bM8/EPZsT6/XchEzX+yJX3rk9uHQf7wUW",
+	"OAV9CXrHgLSMHt1lI2OhHrFvS275ITu1UH+H1gnhOZLnkXq2uQeHbETSPr6RzP47j1PHADOQETwAm0a/",
+	"k5Y6NwGfUUDR7LJfMMUhAbnzmQyFqpTEwnFq5aKkpPA4UzXIXXYsae7OZCzZRKsrE4wx7sc4YrhEbFXL",
+	"DRv9wo3deeZe2jn568jdcg2mmeHwcV4eO+6d1FADR+BSpVkF/BJ/bJzhNff+1+PwEq+Mcss11PoNP4eb",
+	"zIxVtWEIfkkIdY6zNPVhWJCvscjYWqf46ZW2VoaRlcEhVHHjT7e1LRFv0zfpRqcQKSqtV6izQx3nUOvr",
+	"+v7R/p8eJe6u/TvtiGXhvSV63qG97vL9DOpTtlcYcMoVy/YdeNayiXSXoq1lg7HlHe/U5M8qVHUfRMSX",
+	"ICKeU2+4RSExFRUWRehGmq9YHoT97JUIB/v7i54DRH452D9I4OEst43xm5bcCQnogso1/k/W8CbM4U5z",
+	"qPwYPYwg+ETuzlo+xT3Kjf9yyWV3bC6I+weAncSyHIVe4Asm9IPx+ZWrse0F/Ir5EXGSDU1Df6Xux0Ds",
+	"v79vPQcMubaO7YG0ek5qMi+mqBm3sXuf1/Vw876Qm5ciySU6gvhSFAOrGzsdi8qC3uPlH42xs2AF9nUD",
+	"Ow7th5zaOxGXID24vlRXDPtkOvnuq9rHiEV7rsp5roDdgD1OBt2k3VdomyQMm6lL9LDPcawHvJPbvwMJ",
+	"dSxS/1t+AWyGNQYl2sruP5tn+qZf/jjs5egrqeMWaxWTYfoS6FUlinnSZSu0igX9jWHqSrY74egSS86E",
+	"fSDKeyXKiMSTEqYTq8gqNqfORfSdDpc0TmWJXLKnj4pkY9VoVvE5aDNk5/NlekkpCjV6YxPwAkT/sKoq",
+	"d9lvvjHBCBuRjqKj2bI/mnICjh4JzNMmxThKMqtqUawq0TlCfeQaZTbHuAdvqZ7yTuoO4yZ/qurlOIE+",
+	"hoB77x54qKJ5iLndlHF5TBa8pnSprylKMwwrMMJ+bjVqpLtPoyEbNdLwMYyoNk9oDRVccmlHbObkvU3p",
+	"nqnxoiRkE0D4Ii0KC5oADhGO2NRQ2CEbTaGqx001wkYFBm0fQ652KqPECkH8MqUdMaXZVEkwdo6Oc3Rv",
+	"MO097OO2AQEphRqwcwG55jH9C735mCjtWB05ThYzopd9UOISnoddu7MEojjCPbO27riZjs9BcFJMM2r0",
+	"X19c84HR3b+GxudoM3MZMn8wmVGDUY0uwNmUt8f5rBaTifeB9lkYb8Mzd3jj4hh92EsJBy0VcSZ2xSVC",
+	"tJ6D09gE1nSo8YNB8WkMipP0PEzN9bXMieGgbjLy900qtiphsDs0gmUrAyF/kNBMlG+OiEHoinyGHCPW",
+	"IAto+0PHcn7O/C3AXF23FkRDGys9o6byunR/a2QFxqSEGLEM0N6QaSNHd2fRuIgNHWmKZpf9DFWdNCny",
+	"UpyXl6KAKN6xY5wTMUctuLj7m5liZzZDFtAV1TBUHpCshUQIxezU8Qi37FxzPf8m09X6dOGG374k717u",
+	"+xPjq5jKW09HX1Za0oOd8kWI75vzw5zcxoaUe7xwu7cGbv2f7tHj8OSmRVwPdVtfXN1W96BXVG11S34e",
+	"dKTb5wl4PXPaEaX60b11lBubyybswL+81s1KPEBYmG3AAE7wsQ1ufw3aKMn4RAP4KaJ/FPysey+N2yBp",
+	"V8JCg3Q84F/u17/HO3SuVAVcDu7hctAm9OUnuz8+XI1PdjVCTwCvPONzw6TNsCEtfZuL0tu3HQe6gNoy",
+	"XnNtDz3osQaC7R2iOugsSO17dSUKP46KMYMapK8u9GkZw2B1hL5jQ1aDqis0Aca88Er4zEOQ5cCVT63S",
+	"EIn1/lqAbu2Pa+f4SfqArgFX728DesRG2Dm/RGC2mMUbu8o8tAh9sBk+DRN83di2hIj6oWyjHiyAzCfa",
+	"wd4H979QKdQmqizCo7rfr2A9n7mu8LiPz0+UfMgg/2ypnsiu7aEy1mqWyFknXydKlVtcgJ78mDfAyy+X",
+	"um8RLgil34vALfqbGM4fLs3nemkwmZK64WcuzZYq8vrWvCQ9bqUFEYklpzoLOVmREvRcafboCZsJ2djQ",
+	"pkT4NDFKtvEdNkLUvKOCi9gpk/4oset+Rt1+VYP8p9+zu1SUX9GCN9OVH92u1dsZOycgsdjvwd39oLpe",
+	"mx85ElsQ2jnosq1U18Aj9j74n9YpsE8rZaC9zJsph1gi+wCJ99lSFh5qQloBfNFX+m6lFq6XdC2l3VDY",
+	"fYzzWqoHYGmpBFNjlOOka+6yE8sqcQnGXyFcA5QRByd0uQ0QgMsxkVcyiTuPGY9arCyXSvUJRSY6ooK0",
+	"T+svckEXbtkLOBa+4XgyyKFTktG5MmQGYMjqxjItJlOLw4+VnkA6UjyZJYz+Thd9CVAyr1RT+i8bazBT",
+	"Vmvltm/MRAnSCjtnSnY87MlYRB2ZoRBDe8he+M6jP2lRTgj0/61u7PQ5xt0wP3gKQjN1JYdMNdaIErCC",
+	"vj3LZLRORC+3hyr0CMOGA6EVywXMQ4eEwiYNOOJ3eYH5ZZlPPuWGztI7HK+mis34nJ1D2yGK6kuuaHAl",
+	"cfzk42AKXvG+cz8ubHoeHi/A+MxGZaeg8e8SB+DmwmQXUNdaXfKqb1dKQfUCh474VaBTLpmS1RwRCHxp",
+	"mBET6chiCsUFBtkogwJJwrBv3zx/yn748YeD79Kxm1Lktu4Eo/6hYz7ifWGnpfn/dBiDDlvz+8f/LwAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -45,6 +45,7 @@ import (
 // site is queue privacy on the real engines, with a keyring in three folders.
 type site struct {
 	db        *postgres.DB
+	urls      enginetest.URLs
 	dir       string
 	keys      *keyring.Keyring
 	temporal  client.Client
@@ -56,8 +57,8 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	db, _ := enginetest.Database(t)
-	s := &site{db: db, dir: t.TempDir(), namespace: "keys-test"}
+	db, urls := enginetest.Database(t)
+	s := &site{db: db, urls: urls, dir: t.TempDir(), namespace: "keys-test"}
 	s.keys = s.openKeyring(t)
 	address := enginetest.Config(t).Temporal.Address
 	s.ensureNamespace(t, address)
@@ -115,11 +116,7 @@ func (s *site) folder(i int) string { return filepath.Join(s.dir, fmt.Sprint("re
 
 func (s *site) openKeyring(t *testing.T) *keyring.Keyring {
 	t.Helper()
-	url := func(i int) string { return "file://" + s.folder(i) + "?create_dir=true" }
-	k, err := keyring.Open(context.Background(), keyring.Options{
-		Bucket: url(1), Region: "here", Replicas: []keyring.Replica{{Region: "here", URL: url(2)}, {Region: "far", URL: url(3)}},
-		KEK: "file://" + filepath.Join(s.dir, "kek.key"), Logger: slog.New(slog.DiscardHandler),
-	})
+	k, err := openReplicas(s.dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, k.Close()) })
 	return k
@@ -256,6 +253,13 @@ func (s *site) newPerson(t *testing.T) live {
 	})
 	require.NoError(t, err)
 	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly. I live in Porto.", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	require.NoError(t, err)
+	for week := range 8 { // a feeling that keeps coming back
+		ref := interaction.Ref{Subject: p.subject, Session: uuid.New(), Interaction: uuid.New(), Workflow: fmt.Sprint("person/", p.subject, "/interaction/week", week)}
+		_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: ref, Text: "I cried again.", SaidAt: rec.AcceptedAt.AddDate(0, 0, -7*week-1), Analysis: analysis})
+		require.NoError(t, err)
+	}
+	_, err = p.memory.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.subject})
 	require.NoError(t, err)
 	_, _, _, err = memory.NewStore(s.db, s.keys).Accept(t.Context(), memory.Offer{
 		Subject: p.subject, IdempotencyKey: "2", Content: memory.Content{Text: "I sleep better"}, SaidAt: rec.AcceptedAt,

@@ -78,7 +78,7 @@ var served = map[string]service{
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {
-		workflows: []any{workflows.Consolidation, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy},
+		workflows: []any{workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy},
 		activities: func(c Capabilities) map[string]any {
 			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback}
 		},

@@ -74,6 +74,8 @@ var (
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
+	repairIndex  = call[memory.RepairInput, memory.Repaired]{"memory.Repair", on(QueueBatch, nightly)}
+	sweepTenants = call[struct{}, memory.SweptTenants]{"memory.SweepTenants", on(QueueBatch, nightly)}
 
 	proposePolicy  = call[struct{}, feedback.Proposal]{"feedback.ProposePolicy", on(QueueBatch, nightly)}
 	evaluatePolicy = call[feedback.Proposal, feedback.Evaluation]{"feedback.EvaluatePolicy", on(QueueBatch, nightly)}

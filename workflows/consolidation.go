@@ -28,13 +28,12 @@ type ConsolidationInput struct {
 type ConsolidationDone struct {
 	Subjects int `json:"subjects"`
 	// Failed counts subjects whose consolidation gave up; the next night tries again.
-	Failed  int `json:"failed"`
-	Vectors int `json:"vectors"`
-	Echoes  int `json:"echoes"`
+	Failed int `json:"failed"`
+	memory.Consolidated
 }
 
 // Consolidation goes through all active subjects, completes what an outage had
-// skipped and finds recurring patterns. One subject's failure does not stop it.
+// skipped and brings their patterns up to date. One subject's failure does not stop it.
 func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDone, error) {
 	if in.PageSize <= 0 {
 		in.PageSize = defaultPageSize
@@ -44,7 +43,8 @@ func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDo
 		if err != nil {
 			return in.Done, err
 		}
-		if err := consolidatePage(ctx, page.Subjects, &in.Done); err != nil {
+		err = sideBySide(ctx, page.Subjects, func(ctx workflow.Context, subject uuid.UUID) { consolidateOne(ctx, subject, &in.Done) })
+		if err != nil {
 			return in.Done, err
 		}
 		if len(page.Subjects) < in.PageSize {
@@ -55,7 +55,8 @@ func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDo
 	return in.Done, workflow.NewContinueAsNewError(ctx, Consolidation, in)
 }
 
-func consolidatePage(ctx workflow.Context, subjects []uuid.UUID, done *ConsolidationDone) error {
+// sideBySide does something for each of the subjects, for a few at once.
+func sideBySide(ctx workflow.Context, subjects []uuid.UUID, do func(workflow.Context, uuid.UUID)) error {
 	places := workflow.NewSemaphore(ctx, atOnce)
 	group := workflow.NewWaitGroup(ctx)
 	for _, subject := range subjects {
@@ -66,7 +67,7 @@ func consolidatePage(ctx workflow.Context, subjects []uuid.UUID, done *Consolida
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer group.Done()
 			defer places.Release(1)
-			consolidateOne(ctx, subject, done)
+			do(ctx, subject)
 		})
 	}
 	group.Wait(ctx)
@@ -81,6 +82,5 @@ func consolidateOne(ctx workflow.Context, subject uuid.UUID, done *Consolidation
 		workflow.GetLogger(ctx).Warn("a subject's consolidation gave up until the next night", "subject", subject, "error", err)
 		return
 	}
-	done.Vectors += did.Vectors
-	done.Echoes += did.Echoes
+	done.Add(did)
 }

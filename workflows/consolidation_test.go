@@ -45,7 +45,7 @@ func TestConsolidationVisitsEverybodyOnce(t *testing.T) {
 	env.ExecuteWorkflow(Consolidation, ConsolidationInput{PageSize: 10})
 	var done ConsolidationDone
 	require.NoError(t, env.GetWorkflowResult(&done))
-	require.Equal(t, ConsolidationDone{Subjects: 25, Vectors: 50, Echoes: 25}, done)
+	require.Equal(t, ConsolidationDone{Subjects: 25, Consolidated: memory.Consolidated{Vectors: 50, Echoes: 25}}, done)
 	require.Len(t, visits, 25)
 	for n, times := range visits {
 		require.Equal(t, 1, times, "subject %d", n)
@@ -62,7 +62,7 @@ func TestOneSubjectsFailureDoesNotStopTheNight(t *testing.T) {
 	env.ExecuteWorkflow(Consolidation, ConsolidationInput{})
 	var done ConsolidationDone
 	require.NoError(t, env.GetWorkflowResult(&done))
-	require.Equal(t, ConsolidationDone{Subjects: 8, Failed: 1, Vectors: 7}, done)
+	require.Equal(t, ConsolidationDone{Subjects: 8, Failed: 1, Consolidated: memory.Consolidated{Vectors: 7}}, done)
 }
 
 func TestLongNightContinuesAsNewWhereItStopped(t *testing.T) {
@@ -77,6 +77,6 @@ func TestLongNightContinuesAsNewWhereItStopped(t *testing.T) {
 }
 
 // inputOf reads the input that the next run starts with.
-func inputOf(next *workflow.ContinueAsNewError, into *ConsolidationInput) error {
+func inputOf(next *workflow.ContinueAsNewError, into any) error {
 	return converter.GetDefaultDataConverter().FromPayloads(next.Input, into)
 }

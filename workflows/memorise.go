@@ -26,7 +26,10 @@ func Memorise(ctx workflow.Context, in memory.RememberInput) error {
 		return err
 	}
 	err := m.run(ctx)
-	return errors.Join(err, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+	if done := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err == nil {
+		err = done
+	}
+	return err
 }
 
 // memorising is the state of one message on its way into memory.
@@ -109,7 +112,7 @@ func (m *memorising) giveUp(ctx workflow.Context, cause error) error {
 	}
 	m.state = memory.WriteFailed
 	if _, err := putAside.run(ctx, memory.GiveUpInput{Ref: m.in.Ref, Reason: reason}); err != nil {
-		return errors.Join(cause, err)
+		m.log.Error("a write that failed could not be put aside", "error", err)
 	}
 	return cause
 }

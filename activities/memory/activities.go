@@ -20,7 +20,7 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Read, Histories, Steps and Logger are required.
+// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
@@ -28,12 +28,19 @@ type Options struct {
 	Embedder embedding.Embedder
 	// Read is what Mirror reads in a text of an import; nil for nothing.
 	Read func(ctx context.Context, text string) mirror.Analysis
+	// Reader finds facts that the built-in reading leaves; nil for nothing.
+	Reader FactReader
 	// Histories are where forgetting reaches into Temporal; nil where there is none.
 	Histories *Histories
+	// Vaults keep what is not found without the person's consent; nil for none.
+	Vaults *Vaults
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
 	Logger *slog.Logger
+	// Location is where people's days begin and end when patterns in time are looked
+	// for; nil for UTC. Nothing tells yet where each person lives.
+	Location *time.Location
 }
 
 // Activities are the steps of an interaction and of the nightly consolidation
@@ -45,9 +52,12 @@ type Activities struct {
 	index     *vectors.Index
 	embedder  embedding.Embedder
 	read      func(ctx context.Context, text string) mirror.Analysis
+	reader    FactReader
 	histories *Histories
+	vaults    *Vaults
 	steps     *interaction.Recorder
 	log       *slog.Logger
+	where     *time.Location
 	now       func() time.Time
 }
 
@@ -56,9 +66,12 @@ func New(o Options) *Activities {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, histories: o.Histories, steps: o.Steps, log: o.Logger, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

@@ -102,7 +102,8 @@ func (s *Store) Pin(ctx context.Context, subject, id uuid.UUID, pinned bool) err
 	return nil
 }
 
-// Untrue takes a fact back that was never so; what it had closed holds again. Errors:
+// Untrue takes a fact back that was never so; what it had closed holds again. Once more
+// changes nothing. Errors:
 // [failure.NotFound].
 func (s *Store) Untrue(ctx context.Context, subject, fact uuid.UUID) error {
 	keys, err := s.keys.Keys(ctx, subject)

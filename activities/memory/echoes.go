@@ -1,176 +1,114 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
+	"meai/activities/memory/patterns"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
 )
 
-const (
-	// echoWindow is how far back a pattern is looked for.
-	echoWindow = 90 * 24 * time.Hour
-	// A pattern came up in so many interactions, on so many days.
-	echoTimes = 3
-	echoDays  = 2
-	// fullEcho is the number of interactions from which a pattern has full strength.
-	fullEcho = 10
-)
+// fullEcho is the number of turns, or of moments, from which a pattern has full strength.
+const fullEcho = 10
 
-// neutral is Mirror's label for no particular feeling, which is no pattern.
-const neutral = "neutral"
-
-// pattern is something that keeps coming up.
-type pattern struct {
-	// key makes it the same pattern every night; name is its entity's, if it has one.
-	key    string
-	text   string
-	name   string
-	entity uuid.UUID
-	turns  []uuid.UUID
-	times  int
-	last   time.Time
-}
-
-// findEchoes looks for patterns in what was said lately and returns how many are
-// new or stronger than before.
-func (a *Activities) findEchoes(ctx context.Context, subject uuid.UUID) (int, error) {
+// findPatterns looks for what recurs in all that a person told and for the threads that
+// join their significant moments, and brings their echoes and storylines into line:
+// one transaction under the lock of those who write, so that nothing rests on a turn
+// that is being forgotten. done counts what is new, has grown or reads otherwise than
+// before, and what has ceased to hold.
+func (a *Activities) findPatterns(ctx context.Context, subject uuid.UUID, done *Consolidated) error {
 	keys, err := a.keys.Keys(ctx, subject)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	changed := 0
-	err = a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+	return a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		if err := q.LockMemories(ctx, subject); err != nil {
 			return fmt.Errorf("wait for other writes: %w", err)
 		}
-		patterns, err := patternsSince(ctx, q, keys, a.now().Add(-echoWindow))
+		now := a.now().UTC()
+		told, err := a.readHistory(ctx, q, keys, now.Add(-patterns.Oldest))
 		if err != nil {
 			return err
 		}
-		for _, p := range patterns {
-			grew, err := keepEcho(ctx, q, keys, p)
-			if err != nil {
-				return err
-			}
-			if grew {
-				changed++
-			}
-		}
-		return nil
-	})
-	return changed, err
-}
-
-func patternsSince(ctx context.Context, q *queries.Queries, keys *keyring.Keys, since time.Time) ([]pattern, error) {
-	people, err := recurringEntities(ctx, q, keys, since)
-	if err != nil {
-		return nil, err
-	}
-	feelings, err := recurringEmotions(ctx, q, keys, since)
-	return append(people, feelings...), err
-}
-
-func recurringEntities(ctx context.Context, q *queries.Queries, keys *keyring.Keys, since time.Time) ([]pattern, error) {
-	rows, err := q.RecurringEntities(ctx, queries.RecurringEntitiesParams{
-		SubjectID: keys.Subject(), Since: since, LeastTimes: echoTimes, LeastDays: echoDays,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count mentions: %w", err)
-	}
-	patterns := make([]pattern, len(rows))
-	for i, row := range rows {
-		name, err := keys.Open(row.TextSealed, place("text_sealed", row.Entity))
+		ledger, err := openPatterns(ctx, q, keys, now)
 		if err != nil {
-			return nil, fmt.Errorf("read entity %s: %w", row.Entity, err)
+			return err
 		}
-		patterns[i] = pattern{
-			key: "entity " + row.Entity.String(), text: sentence(string(name) + " keeps coming up."), name: string(name),
-			entity: row.Entity, turns: row.Turns, times: int(row.Times), last: row.LastSaid,
+		echoes := patterns.Find(told.History, patterns.Options{Now: now, Location: a.where, Known: ledger.knows})
+		var wanted []finding
+		for _, e := range echoes {
+			wanted = append(wanted, ledger.echo(e, told))
 		}
-	}
-	return patterns, nil
-}
-
-// recurringEmotions counts in this process: the labels are sealed.
-func recurringEmotions(ctx context.Context, q *queries.Queries, keys *keyring.Keys, since time.Time) ([]pattern, error) {
-	rows, err := q.EmotionsSince(ctx, keys.Subject(), since)
-	if err != nil {
-		return nil, fmt.Errorf("list emotions: %w", err)
-	}
-	byLabel := make(map[string]*pattern)
-	days := make(map[string]map[time.Time]bool)
-	for _, row := range rows {
-		opened, err := keys.Open(row.EmotionSealed, place("emotion_sealed", row.ID))
-		if err != nil {
-			return nil, fmt.Errorf("read the emotion of memory %s: %w", row.ID, err)
+		for _, s := range patterns.Storylines(told.moments, ledger.threads(), told.History) {
+			wanted = append(wanted, ledger.storyline(s, echoes, told))
 		}
-		label := strings.ToLower(string(opened))
-		if label == neutral {
-			continue
-		}
-		p := byLabel[label]
-		if p == nil {
-			p = &pattern{key: "emotion " + label, text: sentence(label + " keeps coming back."), name: label}
-			byLabel[label], days[label] = p, make(map[time.Time]bool)
-		}
-		p.turns, p.times, p.last = append(p.turns, row.ID), p.times+1, row.SaidAt
-		days[label][row.SaidAt.UTC().Truncate(24*time.Hour)] = true
-	}
-	var patterns []pattern
-	for label, p := range byLabel {
-		if p.times >= echoTimes && len(days[label]) >= echoDays {
-			patterns = append(patterns, *p)
-		}
-	}
-	slices.SortFunc(patterns, func(a, b pattern) int { return cmp.Compare(a.key, b.key) })
-	return patterns, nil
-}
-
-// keepEcho writes the node of a pattern and an edge from each turn that shows it,
-// and reports whether any of it is new.
-func keepEcho(ctx context.Context, q *queries.Queries, keys *keyring.Keys, p pattern) (bool, error) {
-	echo := node{
-		id: echoID(keys, p.key), kind: Echo, name: p.key, text: p.text,
-		terms: blindTerms(keys, p.name, mostTerms), importance: clamp(float64(p.times) / fullEcho), saidAt: p.last, origin: Inferred,
-	}
-	row, err := sealed(keys, echo)
-	if err != nil {
-		return false, err
-	}
-	fresh, err := q.InsertMemoryNode(ctx, row)
-	if err != nil {
-		return false, fmt.Errorf("write echo %s: %w", echo.id, err)
-	}
-	edges, err := json.Marshal(echoEdges(echo, p))
-	if err != nil {
-		return false, fmt.Errorf("encode edges: %w", err)
-	}
-	added, err := q.InsertMemoryEdges(ctx, keys.Subject(), edges)
-	if err != nil {
-		return false, fmt.Errorf("connect echo %s: %w", echo.id, err)
-	}
-	if fresh || added == 0 {
-		return fresh, nil
-	}
-	err = q.StrengthenEcho(ctx, queries.StrengthenEchoParams{
-		SubjectID: keys.Subject(), ID: echo.id, Importance: float32(echo.importance), SaidAt: echo.saidAt,
+		counts, err := ledger.reconcile(ctx, wanted)
+		done.Echoes, done.Storylines, done.Ceased = counts.echoes, counts.storylines, counts.ceased
+		return err
 	})
-	if err != nil {
-		return false, fmt.Errorf("strengthen echo %s: %w", echo.id, err)
+}
+
+// finding is an echo or a storyline as it ought to be.
+type finding struct {
+	node
+	// details are what was found, as JSON.
+	details  any
+	from, to time.Time
+	// evidence are the memories that it rests on, by edges of this relation; since is
+	// from when on they are all of them.
+	evidence []uuid.UUID
+	relation string
+	since    time.Time
+	// about are the entities that it speaks of.
+	about []uuid.UUID
+	// said is when the evidence was said.
+	said map[uuid.UUID]time.Time
+}
+
+// echo is the finding of a recurring pattern.
+func (l *ledger) echo(e patterns.Echo, told history) finding {
+	f := finding{
+		node: node{
+			kind: Echo, text: e.Text, emotion: e.Emotion, importance: clamp(float64(len(e.Evidence)) / fullEcho), saidAt: e.Last,
+			terms: blindTerms(l.keys, e.Text+" "+e.Emotion, mostTerms),
+		},
+		details: e, from: e.First, to: e.Last, evidence: e.Evidence, relation: instanceOf, since: e.Since, said: told.said,
 	}
-	return true, nil
+	f.id, f.name = l.place(e.Key)
+	l.echoes[e.Key] = f.id
+	if e.Entity != uuid.Nil {
+		f.about = []uuid.UUID{e.Entity}
+	}
+	return f
+}
+
+// storyline is the finding of a thread. Echoes of the same person or theme go with it.
+func (l *ledger) storyline(s patterns.Storyline, echoes []patterns.Echo, told history) finding {
+	f := finding{
+		node: node{
+			kind: Storyline, text: s.Text, emotion: s.Arc[len(s.Arc)-1].Emotion, importance: clamp(float64(len(s.Moments)) / fullEcho), saidAt: s.To.UTC(),
+			terms: blindTerms(l.keys, s.Text, mostTerms),
+		},
+		details: s, from: s.From.UTC(), to: s.To.UTC(), evidence: slices.Clone(s.Moments), relation: partOf, said: told.said,
+	}
+	f.id, f.name = l.place(s.Key)
+	for _, e := range echoes {
+		if (e.Entity != uuid.Nil && e.Entity == s.Entity) || (e.Theme != "" && e.Theme == s.Theme) {
+			f.evidence = append(f.evidence, l.echoes[e.Key])
+		}
+	}
+	if s.Entity != uuid.Nil {
+		f.about = []uuid.UUID{s.Entity}
+	}
+	return f
 }
 
 // echoID derives the id from the blinded key: from the key itself anybody could
@@ -179,19 +117,22 @@ func echoID(keys *keyring.Keys, key string) uuid.UUID {
 	return identify(keys.Subject().String(), hex.EncodeToString(blindName(keys, key)), 0)
 }
 
-func echoEdges(echo node, p pattern) []edge {
-	edges := make([]edge, 0, len(p.turns)+1)
-	for _, turn := range p.turns {
-		edges = append(edges, edge{ID: identify(echo.id.String(), turn.String(), 0), From: turn, To: echo.id, Relation: instanceOf, Valid: p.last})
+// place gives a pattern its id and name. One that has ceased to hold stays as it was:
+// when the same is found again, that is another memory.
+func (l *ledger) place(key string) (uuid.UUID, string) {
+	name := key
+	for again := 1; ; again++ {
+		id := echoID(l.keys, name)
+		if before := l.stored[id]; before == nil || before.RetractedAt == nil {
+			return id, name
+		}
+		name = key + " " + strconv.Itoa(again)
 	}
-	if p.entity != uuid.Nil {
-		edges = append(edges, edge{ID: identify(echo.id.String(), p.entity.String(), 0), From: echo.id, To: p.entity, Relation: about, Valid: p.last})
-	}
-	return edges
 }
 
-// sentence gives text a capital first letter.
-func sentence(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:]
+// sealedDetails are a finding's details with the number of edges that it ever rested
+// on: fewer tell that some were deleted.
+type sealedDetails struct {
+	Found   json.RawMessage `json:"found"`
+	RestsOn int             `json:"rests_on"`
 }

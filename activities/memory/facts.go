@@ -97,7 +97,7 @@ func (w *writing) state(ctx context.Context, s statement) error {
 // end closes what holds of the object, or of any when the text names none.
 func (w *writing) end(ctx context.Context, s statement, held []queries.FactsOfSlotRow) error {
 	for _, f := range held {
-		if f.ValidTo != nil || f.ValidFrom.After(s.began) || (s.Object != "" && f.ToID != s.object) {
+		if f.ValidTo != nil || f.ValidFrom.After(s.began) || (s.Object != "" && f.ToID != s.object) || (s.Inferred && !f.Inferred) {
 			continue
 		}
 		if err := w.close(ctx, f.ID, s.began, Denied, s.turn); err != nil {
@@ -121,10 +121,13 @@ func (w *writing) replace(ctx context.Context, s statement, held []queries.Facts
 	id, err := identify(w.ref.Workflow, "memory_fact", s.ordinal), error(nil)
 	row := queries.InsertFactParams{
 		SubjectID: w.ref.Subject, ID: id, FromID: s.subject, ToID: s.object, SlotHmac: s.slot,
-		Strength: toldOnce, ValidFrom: s.began, TurnID: s.turn,
+		Strength: toldOnce, ValidFrom: s.began, TurnID: s.turn, Inferred: s.Inferred,
 	}
 	if row.LabelSealed, err = w.keys.Seal([]byte(s.Label), factPlace(id)); err != nil {
 		return err
+	}
+	if s.Inferred && slices.ContainsFunc(held, func(f queries.FactsOfSlotRow) bool { return f.ValidTo == nil && !f.Inferred }) {
+		return nil // the person's own words outweigh it
 	}
 	if s.Single {
 		if next := slices.IndexFunc(held, func(f queries.FactsOfSlotRow) bool { return f.ValidFrom.After(s.began) }); next >= 0 {

@@ -296,7 +296,7 @@ type Histories struct {
 }
 
 const (
-	historyPage   = 200
+	workflowPage  = 200
 	forgottenNote = "the person had it forgotten"
 )
 
@@ -316,7 +316,7 @@ func (h *Histories) forget(ctx context.Context, subject uuid.UUID, workflows []s
 	}
 	for token := []byte(nil); ; {
 		page, err := h.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Namespace: h.Namespace, PageSize: historyPage, NextPageToken: token,
+			Namespace: h.Namespace, PageSize: workflowPage, NextPageToken: token,
 			Query: fmt.Sprintf("WorkflowId STARTS_WITH %q AND ExecutionStatus != 'Running'", "person/"+subject.String()+"/"),
 		})
 		if err != nil {

@@ -22,9 +22,11 @@ const (
 	// Beside is the conversation around something that was found.
 	Beside Arm = "conversation"
 	Lately Arm = "recent"
+	// Unlocked: the vault is open for the session.
+	Unlocked Arm = "vault"
 )
 
-var arms = []Arm{ByWords, ByMeaning, ByName, ByTime, Beside, Lately}
+var arms = []Arm{ByWords, ByMeaning, ByName, ByTime, Beside, Lately, Unlocked}
 
 // Finding says that an arm found a memory, and why, in plain words. The reason may hold
 // names that the person uses: it is for them alone.
@@ -95,6 +97,8 @@ func (s *search) reason(arm Arm, n node, d *discovery, f ranking.Features) strin
 		return "is about " + s.namesOf(d.entities)
 	case ByTime:
 		return s.timely(n)
+	case Unlocked:
+		return "is in the vault, which is open"
 	case Beside:
 		return "was said right before or after something that was found"
 	default:

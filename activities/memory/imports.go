@@ -160,7 +160,7 @@ func (a *Activities) ImportPage(ctx context.Context, in ImportInput) (ImportedPa
 		switch {
 		case failure.Is(err, failure.InvalidInput):
 			page.Failed++
-			_, err = a.GiveUp(ctx, GiveUpInput{Ref: startOf(line, "", "").Ref, Reason: failure.InvalidInput})
+			_, err = a.GiveUp(ctx, GiveUpInput{Ref: startOf(line, "", Content{}).Ref, Reason: failure.InvalidInput})
 		case err == nil:
 			page.Remembered++
 			nodes = append(nodes, kept.Nodes...)
@@ -170,7 +170,7 @@ func (a *Activities) ImportPage(ctx context.Context, in ImportInput) (ImportedPa
 		}
 		a.heartbeat(ctx)
 	}
-	if _, err := a.indexNodes(ctx, in.Subject, nodes, func(context.Context, *queries.Queries) error { return nil }); err != nil {
+	if _, err := a.indexNodes(ctx, in.Subject, nodes, withFollowed, func(context.Context, *queries.Queries) error { return nil }); err != nil {
 		a.log.WarnContext(ctx, "imported memories are left to the nightly consolidation", "error", err)
 	}
 	return page, nil
@@ -181,7 +181,7 @@ func (a *Activities) importLine(ctx context.Context, keys *keyring.Keys, line qu
 	if err != nil {
 		return Remembered{}, err
 	}
-	in := startOf(line, WorkflowOf(line.SubjectID, line.ID), content.Words())
+	in := startOf(line, WorkflowOf(line.SubjectID, line.ID), content)
 	if a.read != nil && content.Speaker == "" { // what others feel is not what the person feels
 		analysis := a.read(ctx, content.Text)
 		in.Analysis = &analysis

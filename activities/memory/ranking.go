@@ -19,6 +19,10 @@ import (
 // expanded is how many of the best have the turns beside them read.
 const expanded = 40
 
+// pinnedShare is how much of what is missing to a sure answer a pinned memory gets: it goes
+// before others that bear as much on the question, and not before what clearly bears more.
+const pinnedShare = 0.25
+
 // neighbour is a turn beside another in its conversation.
 type neighbour struct {
 	id       uuid.UUID
@@ -36,6 +40,9 @@ func (s *search) rank(ctx context.Context, q *queries.Queries, state indexState)
 		fresh = 0
 	}
 	if err := s.load(ctx, q, slices.Collect(maps.Keys(s.found)), fresh); err != nil {
+		return err
+	}
+	if err := s.unlock(ctx, q); err != nil {
 		return err
 	}
 	s.question = ranking.NewQuestion(s.in.Query, s.terms, s.rarity, s.vector, s.at)
@@ -210,6 +217,9 @@ func (s *search) best() []Memory {
 		features := s.question.Of(s.ranked(n))
 		if anyway || s.question.Bears(features) || s.isAskedFor(n) {
 			m := n.memory(s.question.Score(features))
+			if !n.pinnedAt.IsZero() {
+				m.Score += (1 - m.Score) * pinnedShare
+			}
 			m.FoundBy = s.findings(n, features)
 			ranked = append(ranked, scored{m, n.vector, n.terms})
 		}

@@ -40,7 +40,8 @@ const (
 // and by what was said last; then each is ranked by itself (see package ranking), so that
 // neither the arm nor the state of the index changes a score. Without the vector index
 // the arms of PostgreSQL are left, and it says so. With entities it looks only at what is
-// about them. It never returns the interaction that asks, nor anything from the vault.
+// about them. It never returns the interaction that asks, nor anything from the vault but
+// in a session for which that is open.
 func (a *Activities) Recall(ctx context.Context, in RecallInput) (Recollection, error) {
 	kinds, err := kindsToRecall(in)
 	if err != nil {
@@ -100,7 +101,11 @@ func (a *Activities) recall(ctx context.Context, in RecallInput, kinds []Kind) (
 	if err != nil {
 		return Recollection{}, err
 	}
-	return Recollection{Memories: s.best(), Degraded: s.degraded}, nil
+	memories := s.best()
+	if err := a.vaults.recalled(ctx, in.Ref, memories); err != nil {
+		return Recollection{}, err
+	}
+	return Recollection{Memories: memories, Degraded: s.degraded}, nil
 }
 
 // search is one recall on its way.

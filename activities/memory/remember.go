@@ -41,7 +41,7 @@ const (
 // what Mirror read in it since. Without the embedding model it keeps the words
 // and leaves the vectors to [Activities.IndexVectors].
 func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered, error) {
-	if err := checkRemember(in); err != nil {
+	if err := a.checkRemember(in); err != nil {
 		return Remembered{}, err
 	}
 	started := a.now()
@@ -78,6 +78,9 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 		if err := q.MemoryStored(ctx, a.now().UTC(), in.Ref.Subject, in.Ref.Interaction); err != nil {
 			return fmt.Errorf("note that it is stored: %w", err)
 		}
+		if w.vaulted { // the audit log comes last
+			return a.vaults.record(ctx, q, in.Ref.Subject, access{act: VaultStored, memory: draft.turn.id})
+		}
 		return finishStep(ctx, q, in.Origin, in.Ref, record)
 	})
 	if err != nil {
@@ -97,12 +100,14 @@ func finishStep(ctx context.Context, q *queries.Queries, o Origin, ref interacti
 	return interaction.FinishStep(ctx, q, ref, record)
 }
 
-func checkRemember(in RememberInput) error {
+func (a *Activities) checkRemember(in RememberInput) error {
 	switch {
 	case in.Ref.Subject == uuid.Nil, in.Ref.Session == uuid.Nil, in.Ref.Interaction == uuid.Nil, in.Ref.Workflow == "":
 		return failure.New(failure.InvalidInput, "remember needs the subject, session, interaction and workflow", nil)
 	case strings.TrimSpace(in.Text) == "":
 		return failure.New(failure.InvalidInput, "there are no words to remember", nil)
+	case in.Vault && a.vaults == nil:
+		return failure.New(failure.InvalidInput, "there is no vault here", nil)
 	case in.SaidAt.IsZero():
 		return failure.New(failure.InvalidInput, "remember needs the time at which it was said", nil)
 	}
@@ -132,14 +137,28 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 	if in.Origin == "" {
 		turn.origin = Told
 	}
+	if in.Vault {
+		return a.vaultDraft(ctx, turn)
+	}
 	if in.Analysis != nil {
 		turn.emotion, turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
 	}
 	d := draft{turn: turn, saidAt: saidAt, mentions: extraction.Mentions(in.Text), facts: extraction.Facts(in.Text), began: map[int]time.Time{}}
+	a.improve(ctx, in, &d)
 	d.date(in.Text)
 	d.marker = marker(keys, in, d.turn)
 	if err := a.embedDraft(ctx, &d); err != nil {
 		a.log.WarnContext(ctx, "memories are kept without vectors for now", "interaction", in.Ref.Interaction, "error", err)
+		return d, []string{embeddingUnavailable}
+	}
+	return d, nil
+}
+
+// vaultDraft is of something that is found by nobody: no terms, no entities, no facts.
+func (a *Activities) vaultDraft(ctx context.Context, turn node) (draft, []string) {
+	turn.kind, turn.terms = Vault, nil
+	d := draft{turn: turn, saidAt: turn.saidAt}
+	if err := a.embedDraft(ctx, &d); err != nil {
 		return d, []string{embeddingUnavailable}
 	}
 	return d, nil
@@ -219,6 +238,8 @@ type writing struct {
 	// replaces is the turn that is corrected; zero for none.
 	replaces uuid.UUID
 	now      time.Time
+	// vaulted: it went into the vault just now.
+	vaulted bool
 	// edges found so far; their ordinals make their ids.
 	edges []edge
 }
@@ -271,6 +292,10 @@ func (w *writing) keepRest(ctx context.Context, d draft) error {
 			return err
 		}
 		w.connect(d.turn.id, replaces, w.replaces, d.saidAt)
+	}
+	if d.turn.kind == Vault {
+		w.vaulted = true
+		return nil
 	}
 	if err := w.followSession(ctx, d.turn); err != nil {
 		return err

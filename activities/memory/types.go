@@ -9,6 +9,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/memory/extraction"
+	"meai/activities/memory/patterns"
 	"meai/activities/mirror"
 )
 
@@ -108,6 +109,8 @@ type RememberInput struct {
 	Origin Origin `json:"origin,omitempty"`
 	// Replaces is the turn that this corrects; zero for none.
 	Replaces uuid.UUID `json:"replaces,omitzero"`
+	// Vault: it goes into the vault, and nothing is made of it.
+	Vault bool `json:"vault,omitempty"`
 }
 
 // Remembered names the nodes that the interaction left in the graph.
@@ -131,6 +134,39 @@ type Indexed struct {
 	Vectors int `json:"vectors"`
 }
 
+// FoundEcho is a pattern that recurs, with what it rests on.
+type FoundEcho struct {
+	patterns.Echo
+	ID uuid.UUID `json:"id"`
+	// Text says it to the person.
+	Text string `json:"text"`
+	// Strength grows with the evidence, in [0, 1].
+	Strength float64   `json:"strength"`
+	FoundAt  time.Time `json:"found_at"`
+	// Evidence are the turns that show it, in order of time.
+	Evidence []uuid.UUID `json:"evidence"`
+}
+
+// FoundStoryline is a thread through the person's significant moments.
+type FoundStoryline struct {
+	patterns.Storyline
+	ID uuid.UUID `json:"id"`
+	// Text tells its arc in one sentence.
+	Text     string    `json:"text"`
+	Strength float64   `json:"strength"`
+	FoundAt  time.Time `json:"found_at"`
+	// Evidence are its markers, in order of time, and Echoes those that go with it.
+	Evidence []uuid.UUID `json:"evidence"`
+	Echoes   []uuid.UUID `json:"echoes,omitempty"`
+}
+
+// FoundPatterns are the echoes and storylines that hold now: echoes by strength,
+// storylines the newest first.
+type FoundPatterns struct {
+	Echoes     []FoundEcho      `json:"echoes"`
+	Storylines []FoundStoryline `json:"storylines"`
+}
+
 // ListSubjectsInput asks for a page of active subjects, in the order of their ids.
 type ListSubjectsInput struct {
 	// After is the last id of the page before; zero starts at the beginning.
@@ -152,6 +188,46 @@ type ConsolidateInput struct {
 type Consolidated struct {
 	// Vectors that were missing in Weaviate and are there now.
 	Vectors int `json:"vectors"`
-	// Echoes found or strengthened.
-	Echoes int `json:"echoes"`
+	// Echoes and Storylines that are new, have grown or read otherwise than before.
+	Echoes     int `json:"echoes"`
+	Storylines int `json:"storylines,omitempty"`
+	// Ceased are echoes and storylines that hold no more.
+	Ceased int `json:"ceased,omitempty"`
+}
+
+// Add counts what another consolidation did.
+func (c *Consolidated) Add(other Consolidated) {
+	c.Vectors += other.Vectors
+	c.Echoes += other.Echoes
+	c.Storylines += other.Storylines
+	c.Ceased += other.Ceased
+}
+
+// RepairInput names the subject whose index to compare with the rows.
+type RepairInput struct {
+	Subject uuid.UUID `json:"subject"`
+	// After is where an earlier call stopped; zero begins.
+	After uuid.UUID `json:"after,omitzero"`
+}
+
+// Repaired counts what a call of the repair found and mended.
+type Repaired struct {
+	// Compared memories, of which Missing were not in the index and Stale were there
+	// otherwise than the rows say: both were copied.
+	Compared int `json:"compared"`
+	Missing  int `json:"missing"`
+	Stale    int `json:"stale"`
+	// Stray objects had no memory any more, and were removed.
+	Stray int `json:"stray"`
+	// Tenants that were removed: 1 for a person who is being erased, or was.
+	Tenants int `json:"tenants"`
+	// Next is where to go on; zero when the subject is done.
+	Next uuid.UUID `json:"next,omitzero"`
+}
+
+// SweptTenants counts tenants.
+type SweptTenants struct {
+	Removed int `json:"removed"`
+	// Unknown tenants are of no subject of this database, and were left.
+	Unknown int `json:"unknown"`
 }

@@ -74,6 +74,8 @@ type Content struct {
 	// Speaker is who said it, when it was not the person; "" for the person.
 	Speaker string `json:"speaker,omitempty"`
 	Text    string `json:"text"`
+	// Vault: it belongs into the vault.
+	Vault bool `json:"vault,omitempty"`
 }
 
 // Words are the text as it is remembered.
@@ -153,7 +155,7 @@ func (s *Store) Accept(ctx context.Context, o Offer) (w Write, start RememberInp
 	if err != nil {
 		return Write{}, RememberInput{}, false, fmt.Errorf("accept a memory: %w", err)
 	}
-	return writeOf(row), startOf(row, WorkflowOf(o.Subject, id), o.Content.Words()), fresh, nil
+	return writeOf(row), startOf(row, WorkflowOf(o.Subject, id), o.Content), fresh, nil
 }
 
 // nameRequest derives the id of what a request makes from the client's key, so that
@@ -165,10 +167,10 @@ func nameRequest(keys *keyring.Keys, what, key string) uuid.UUID {
 	return id
 }
 
-func startOf(row queries.MemoryWrite, workflow, words string) RememberInput {
+func startOf(row queries.MemoryWrite, workflow string, c Content) RememberInput {
 	in := RememberInput{
 		Ref:  interaction.Ref{Subject: row.SubjectID, Session: row.SessionID, Interaction: row.ID, Workflow: workflow},
-		Text: words, SaidAt: row.SaidAt, Origin: Origin(row.Origin),
+		Text: c.Words(), SaidAt: row.SaidAt, Origin: Origin(row.Origin), Vault: c.Vault,
 	}
 	if row.Replaces != nil {
 		in.Replaces = *row.Replaces
@@ -229,23 +231,23 @@ func (s *Store) Retry(ctx context.Context, subject, id uuid.UUID) (Write, Rememb
 	if err != nil {
 		return Write{}, RememberInput{}, fmt.Errorf("retry a write: %w", err)
 	}
-	words, workflow, err := wordsOf(keys, row)
+	content, workflow, err := contentOf(keys, row)
 	if err != nil {
 		return Write{}, RememberInput{}, fmt.Errorf("retry a write: %w", err)
 	}
-	return writeOf(row.MemoryWrite), startOf(row.MemoryWrite, workflow, words), nil
+	return writeOf(row.MemoryWrite), startOf(row.MemoryWrite, workflow, content), nil
 }
 
-// wordsOf are a write's words and the workflow that its memories' ids come from.
-func wordsOf(keys *keyring.Keys, row queries.RequeueMemoryWriteRow) (words, workflow string, err error) {
+// contentOf is a write's content and the workflow that its memories' ids come from.
+func contentOf(keys *keyring.Keys, row queries.RequeueMemoryWriteRow) (c Content, workflow string, err error) {
 	w := row.MemoryWrite
 	if Origin(w.Origin) == Told {
 		at := keyring.Location{Table: "interactions", Column: "words", Row: w.ID}
 		said, err := keys.Open(row.WordsSealed, at)
-		return string(said), row.WorkflowID, err
+		return Content{Text: string(said)}, row.WorkflowID, err
 	}
-	content, err := openContent(keys, w)
-	return content.Words(), WorkflowOf(w.SubjectID, w.ID), err
+	c, err = openContent(keys, w)
+	return c, WorkflowOf(w.SubjectID, w.ID), err
 }
 
 func sealContent(keys *keyring.Keys, id uuid.UUID, c Content) ([]byte, error) {

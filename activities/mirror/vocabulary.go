@@ -3,6 +3,8 @@ package mirror
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -41,6 +43,29 @@ func loadVocabulary() (map[string]*emotion, error) {
 		byLabel[e.Label] = e
 	}
 	return byLabel, nil
+}
+
+// Feeling is one emotion of MeAi's vocabulary, for those who work with its labels.
+type Feeling struct {
+	Label string
+	// Valence is between unpleasant (-1) and pleasant (1).
+	Valence float64
+	// Names are words that name it.
+	Names []string
+}
+
+// Feelings is MeAi's vocabulary of emotions, in the order of their labels.
+func Feelings() ([]Feeling, error) {
+	byLabel, err := loadVocabulary()
+	if err != nil {
+		return nil, fmt.Errorf("read the vocabulary of emotions: %w", err)
+	}
+	feelings := make([]Feeling, 0, len(byLabel))
+	for _, label := range slices.Sorted(maps.Keys(byLabel)) {
+		e := byLabel[label]
+		feelings = append(feelings, Feeling{e.Label, e.Valence, e.Names})
+	}
+	return feelings, nil
 }
 
 // stemsOf keeps stop words, since "on edge" has one.

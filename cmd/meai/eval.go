@@ -22,7 +22,8 @@ type evalCommand struct {
 	Truth         evalTruthCommand         `cmd:"" help:"How many misconceptions are flagged, and how often true texts."`
 	Contradiction evalContradictionCommand `cmd:"" help:"How well contradictions of two sentences are told."`
 
-	Memory evalMemoryCommand `cmd:"" help:"How much of what was told is found again."`
+	Memory   evalMemoryCommand   `cmd:"" help:"How much of what was told is found again."`
+	Patterns evalPatternsCommand `cmd:"" help:"How many recurring patterns are found, and how many are alleged."`
 }
 
 func (evalCommand) Help() string {

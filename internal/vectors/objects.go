@@ -11,8 +11,6 @@ import (
 
 	"github.com/go-openapi/strfmt"
 	"github.com/google/uuid"
-	"github.com/weaviate/weaviate-go-client/v4/weaviate/filters"
-	"github.com/weaviate/weaviate-go-client/v4/weaviate/graphql"
 	"github.com/weaviate/weaviate/entities/models"
 )
 
@@ -94,12 +92,15 @@ func outcome(results []models.ObjectsGetResponse) error {
 func (o Object) row(subject uuid.UUID) *models.Object {
 	return &models.Object{
 		ID: strfmt.UUID(o.ID.String()), Class: className, Tenant: subject.String(),
-		Properties: map[string]any{
-			turnProperty: line(o.Turn), neighboursProperty: line(o.Neighbours), sessionProperty: line(o.Session),
-			kindProperty: o.Kind, modelProperty: o.Model,
-			saidAtProperty: o.SaidAt.UTC().Format(time.RFC3339Nano),
-		},
-		Vectors: models.Vectors{vectorName: o.Vector},
+		Properties: o.properties(), Vectors: models.Vectors{vectorName: o.Vector},
+	}
+}
+
+func (o Object) properties() map[string]any {
+	return map[string]any{
+		turnProperty: line(o.Turn), neighboursProperty: line(o.Neighbours), sessionProperty: line(o.Session),
+		kindProperty: o.Kind, modelProperty: o.Model,
+		saidAtProperty: o.SaidAt.UTC().Format(time.RFC3339Nano),
 	}
 }
 
@@ -112,78 +113,4 @@ func line(terms []Term) string {
 		words[i] = t.String()
 	}
 	return strings.Join(words, " ")
-}
-
-// Delete removes objects of a subject; what is not there is no error, nor is a subject
-// without a tenant. It fails with [ErrUnavailable]; some may be gone then.
-func (x *Index) Delete(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) error {
-	for batch := range slices.Chunk(ids, batchSize) {
-		err := x.guarded(func() error { return x.delete(ctx, subject, batch) })
-		if err != nil && !errors.Is(err, ErrNoTenant) {
-			return fmt.Errorf("remove %d memories of %s from the index: %w", len(batch), subject, err)
-		}
-	}
-	return nil
-}
-
-func (x *Index) delete(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) error {
-	ctx, cancel := context.WithTimeout(ctx, x.timeout)
-	defer cancel()
-	listed := make([]string, len(batch))
-	for i, id := range batch {
-		listed[i] = id.String()
-	}
-	response, err := x.client.Batch().ObjectsBatchDeleter().WithClassName(className).WithTenant(subject.String()).
-		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(listed...)).Do(ctx)
-	if err != nil {
-		return classify(err)
-	}
-	if response.Results != nil && response.Results.Failed > 0 {
-		return fmt.Errorf("%d of %d were not removed", response.Results.Failed, len(batch))
-	}
-	return nil
-}
-
-// Holds are those of some objects that the index has.
-func (x *Index) Holds(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) ([]uuid.UUID, error) {
-	var held []uuid.UUID
-	for batch := range slices.Chunk(ids, batchSize) {
-		err := x.guarded(func() error {
-			found, err := x.holds(ctx, subject, batch)
-			held = append(held, found...)
-			return err
-		})
-		if err != nil && !errors.Is(err, ErrNoTenant) {
-			return nil, fmt.Errorf("look for %d memories of %s in the index: %w", len(batch), subject, err)
-		}
-	}
-	return held, nil
-}
-
-func (x *Index) holds(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) ([]uuid.UUID, error) {
-	ctx, cancel := context.WithTimeout(ctx, x.timeout)
-	defer cancel()
-	listed := make([]string, len(batch))
-	for i, id := range batch {
-		listed[i] = id.String()
-	}
-	response, err := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).WithLimit(len(batch)).
-		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(listed...)).
-		WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}}}).Do(ctx)
-	if err := classifyGraphQL(response, err); err != nil {
-		return nil, err
-	}
-	var data struct {
-		Get map[string][]struct {
-			Additional struct{ ID uuid.UUID } `json:"_additional"`
-		}
-	}
-	if err := decode(response, &data); err != nil {
-		return nil, err
-	}
-	var held []uuid.UUID
-	for _, o := range data.Get[className] {
-		held = append(held, o.Additional.ID)
-	}
-	return held, nil
 }

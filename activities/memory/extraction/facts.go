@@ -25,6 +25,8 @@ type Fact struct {
 	Ends bool
 	// Sentence is the place of the sentence in the text, from 0, for when it began.
 	Sentence int
+	// Inferred: a model has read it, not the forms.
+	Inferred bool
 }
 
 // Facts are what a text states, in order. What is wished, asked, feared or denied in

@@ -27,6 +27,21 @@ create unique index memory_nodes_turn on memory_nodes (subject_id, interaction_i
 create index memory_nodes_about_time on memory_nodes (subject_id, about_from) where about_from is not null;
 create index memory_nodes_retracted on memory_nodes (subject_id, retracted_at) where retracted_at is not null;
 
+-- What an interaction left is asked for whenever one is remembered.
+create index memory_nodes_interaction on memory_nodes (subject_id, interaction_id) where interaction_id is not null;
+
+-- Terms go with their node, by the node's own list of them: a foreign key would look for
+-- each node among all of the person's terms, because the key begins with the term.
+alter table memory_terms drop constraint memory_terms_subject_id_node_id_fkey;
+-- +goose StatementBegin
+create function meai_drop_terms() returns trigger language plpgsql as $$
+begin
+  delete from memory_terms where subject_id = old.subject_id and term = any(old.terms) and node_id = old.id;
+  return null;
+end $$;
+-- +goose StatementEnd
+create trigger memory_nodes_terms after delete on memory_nodes for each row execute function meai_drop_terms();
+
 -- A fact is an edge between two entities that says what holds between them. Its words
 -- are sealed; the slot, blinded, is where a newer fact takes an older one's place.
 alter table memory_edges

@@ -167,7 +167,7 @@ func (q *Queries) FactsAsOf(ctx context.Context, arg FactsAsOfParams) ([]FactsAs
 }
 
 const factsOfSlot = `-- name: FactsOfSlot :many
-select id, to_id, strength, label_sealed, valid_from, valid_to from memory_edges
+select id, to_id, strength, label_sealed, valid_from, valid_to, inferred from memory_edges
 where subject_id = $1 and from_id = $2 and slot_hmac = $3 and relation = 'fact' and retracted_at is null
 order by valid_from, id
 `
@@ -179,6 +179,7 @@ type FactsOfSlotRow struct {
 	LabelSealed []byte
 	ValidFrom   time.Time
 	ValidTo     *time.Time
+	Inferred    bool
 }
 
 // What a slot holds and held, oldest first.
@@ -198,6 +199,7 @@ func (q *Queries) FactsOfSlot(ctx context.Context, subjectID uuid.UUID, fromID u
 			&i.LabelSealed,
 			&i.ValidFrom,
 			&i.ValidTo,
+			&i.Inferred,
 		); err != nil {
 			return nil, err
 		}

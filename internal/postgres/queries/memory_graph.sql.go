@@ -303,8 +303,8 @@ func (q *Queries) RetractEdges(ctx context.Context, at *time.Time, subjectID uui
 }
 
 const retractFact = `-- name: RetractFact :execrows
-update memory_edges set retracted_at = $1, reason = 'corrected'
-where subject_id = $2 and id = $3 and relation = 'fact' and retracted_at is null
+update memory_edges set retracted_at = coalesce(retracted_at, $1), reason = case when retracted_at is null then 'corrected' else reason end
+where subject_id = $2 and id = $3 and relation = 'fact'
 `
 
 func (q *Queries) RetractFact(ctx context.Context, at *time.Time, subjectID uuid.UUID, iD uuid.UUID) (int64, error) {

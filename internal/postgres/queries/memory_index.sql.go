@@ -18,13 +18,15 @@ from memory_nodes t
 cross join lateral (
   (select b.id, -row_number() over (order by b.said_at desc, b.id desc) as distance, b.said_at, b.terms
    from memory_nodes b
-   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < (t.said_at, t.id)
+   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit $2)
   union all
   (select a.id, row_number() over (order by a.said_at, a.id), a.said_at, a.terms
    from memory_nodes a
-   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > (t.said_at, t.id)
+   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
    limit $2)
 ) w
@@ -68,7 +70,8 @@ func (q *Queries) Conversation(ctx context.Context, subjectID uuid.UUID, reach i
 }
 
 const countIndexed = `-- name: CountIndexed :one
-select count(*) from memory_nodes where subject_id = $1 and indexed_at is not null
+select count(*) from memory_nodes
+where subject_id = $1 and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null and indexed_at is not null
 `
 
 func (q *Queries) CountIndexed(ctx context.Context, subjectID uuid.UUID) (int64, error) {
@@ -85,14 +88,14 @@ where n.subject_id = $1 and n.kind in ('turn', 'marker', 'echo', 'storyline') an
     select unnest($2::uuid[])
     union
     select e.to_id from memory_edges e
-    where e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'follows'
+    where $3::boolean and e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null)
 `
 
-// What the vector index takes of the given memories, and with a turn the one it
-// follows, because that has a new neighbour now.
-func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryNode, error) {
-	rows, err := q.db.Query(ctx, indexableMemories, subjectID, ids)
+// What the vector index takes of the given memories, and, when asked, with a turn
+// the one it follows, because that has a new neighbour now.
+func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID, withFollowed bool) ([]MemoryNode, error) {
+	rows, err := q.db.Query(ctx, indexableMemories, subjectID, ids, withFollowed)
 	if err != nil {
 		return nil, err
 	}
@@ -154,19 +157,6 @@ select m.id from marked m
 
 func (q *Queries) MarkIndexed(ctx context.Context, indexedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, markIndexed, indexedAt, subjectID, ids)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const markUnindexed = `-- name: MarkUnindexed :execrows
-update memory_nodes set indexed_at = null where subject_id = $1 and indexed_at is not null
-`
-
-// The vector index has lost this person's memories: all are to be copied again.
-func (q *Queries) MarkUnindexed(ctx context.Context, subjectID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, markUnindexed, subjectID)
 	if err != nil {
 		return 0, err
 	}

@@ -12,6 +12,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const closePattern = `-- name: ClosePattern :exec
+update memory_nodes set valid_to = said_at, retracted_at = $1::timestamptz, reason = 'superseded', indexed_at = null
+where subject_id = $2 and id = $3
+`
+
+// A pattern that has ceased to hold: it held until it was last seen.
+func (q *Queries) ClosePattern(ctx context.Context, retractedAt time.Time, subjectID uuid.UUID, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, closePattern, retractedAt, subjectID, iD)
+	return err
+}
+
+const deletePattern = `-- name: DeletePattern :exec
+delete from memory_nodes where subject_id = $1 and id = $2 and kind in ('echo', 'storyline')
+`
+
+func (q *Queries) DeletePattern(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, deletePattern, subjectID, iD)
+	return err
+}
+
 const dissolvePatterns = `-- name: DissolvePatterns :many
 with evidence as (
   select g.id from unnest($2::uuid[]) as g (id)
@@ -60,32 +80,347 @@ func (q *Queries) DissolvePatterns(ctx context.Context, subjectID uuid.UUID, ids
 	return items, nil
 }
 
-const emotionsSince = `-- name: EmotionsSince :many
-select id, interaction_id::uuid as interaction_id, said_at, emotion_sealed from memory_nodes
-where subject_id = $1 and kind = 'turn' and said_at >= $2 and emotion_sealed is not null
-order by said_at
+const dropTerms = `-- name: DropTerms :exec
+delete from memory_terms t using memory_nodes n
+where n.subject_id = $1 and n.id = $2
+  and t.subject_id = $1 and t.term = any(n.terms) and t.node_id = n.id
 `
 
-type EmotionsSinceRow struct {
-	ID            uuid.UUID
-	InteractionID uuid.UUID
-	SaidAt        time.Time
-	EmotionSealed []byte
+func (q *Queries) DropTerms(ctx context.Context, subjectID uuid.UUID, nodeID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, dropTerms, subjectID, nodeID)
+	return err
 }
 
-func (q *Queries) EmotionsSince(ctx context.Context, subjectID uuid.UUID, since time.Time) ([]EmotionsSinceRow, error) {
-	rows, err := q.db.Query(ctx, emotionsSince, subjectID, since)
+const insertInferredEdges = `-- name: InsertInferredEdges :exec
+insert into memory_edges (subject_id, id, from_id, to_id, relation, valid_from, inferred)
+select $1, e.id, e.from_id, e.to_id, e.relation, e.valid_from, true
+from jsonb_to_recordset($2::jsonb) as e (id uuid, from_id uuid, to_id uuid, relation text, valid_from timestamptz)
+on conflict do nothing
+`
+
+func (q *Queries) InsertInferredEdges(ctx context.Context, subjectID uuid.UUID, edges []byte) error {
+	_, err := q.db.Exec(ctx, insertInferredEdges, subjectID, edges)
+	return err
+}
+
+const insertPattern = `-- name: InsertPattern :exec
+with node as (
+  insert into memory_nodes (subject_id, id, kind, origin, name_hmac, name_version, text_sealed, emotion_sealed, details_sealed,
+    terms, terms_version, importance, said_at, about_from, about_to)
+  values ($1, $2, $3, 'inferred', $4::bytea, $5::text, $6, $7, $8::bytea,
+    $9::bigint[], $10, $11, $12, $13::timestamptz, $14::timestamptz)
+  on conflict do nothing
+  returning subject_id, id, terms
+)
+insert into memory_terms (subject_id, term, node_id)
+select subject_id, unnest(terms), id from node
+`
+
+type InsertPatternParams struct {
+	SubjectID     uuid.UUID
+	ID            uuid.UUID
+	Kind          string
+	NameHmac      []byte
+	NameVersion   string
+	TextSealed    []byte
+	EmotionSealed []byte
+	DetailsSealed []byte
+	Terms         []int64
+	TermsVersion  string
+	Importance    float32
+	SaidAt        time.Time
+	AboutFrom     time.Time
+	AboutTo       time.Time
+}
+
+func (q *Queries) InsertPattern(ctx context.Context, arg InsertPatternParams) error {
+	_, err := q.db.Exec(ctx, insertPattern,
+		arg.SubjectID,
+		arg.ID,
+		arg.Kind,
+		arg.NameHmac,
+		arg.NameVersion,
+		arg.TextSealed,
+		arg.EmotionSealed,
+		arg.DetailsSealed,
+		arg.Terms,
+		arg.TermsVersion,
+		arg.Importance,
+		arg.SaidAt,
+		arg.AboutFrom,
+		arg.AboutTo,
+	)
+	return err
+}
+
+const markersForPatterns = `-- name: MarkersForPatterns :many
+select n.id, e.to_id as turn_id, n.said_at, n.importance, n.emotion_sealed, n.vector_sealed
+from memory_nodes n
+join memory_edges e on e.subject_id = $1 and e.from_id = n.id and e.relation = 'part_of' and e.valid_to is null and e.retracted_at is null
+join memory_nodes t on t.subject_id = $1 and t.id = e.to_id and t.kind = 'turn' and t.retracted_at is null
+where n.subject_id = $1 and n.kind = 'marker' and n.retracted_at is null and n.emotion_sealed is not null
+order by n.said_at desc, n.id
+limit $2
+`
+
+type MarkersForPatternsRow struct {
+	ID            uuid.UUID
+	TurnID        uuid.UUID
+	SaidAt        time.Time
+	Importance    float32
+	EmotionSealed []byte
+	VectorSealed  []byte
+}
+
+// The newest significant moments, with the turn that each is part of.
+func (q *Queries) MarkersForPatterns(ctx context.Context, subjectID uuid.UUID, atMost int32) ([]MarkersForPatternsRow, error) {
+	rows, err := q.db.Query(ctx, markersForPatterns, subjectID, atMost)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []EmotionsSinceRow
+	var items []MarkersForPatternsRow
 	for rows.Next() {
-		var i EmotionsSinceRow
+		var i MarkersForPatternsRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.InteractionID,
+			&i.TurnID,
 			&i.SaidAt,
+			&i.Importance,
+			&i.EmotionSealed,
+			&i.VectorSealed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const namesForPatterns = `-- name: NamesForPatterns :many
+select id, text_sealed from memory_nodes
+where subject_id = $1 and kind = 'entity' and retracted_at is null and entity_type is distinct from 'self'
+`
+
+type NamesForPatternsRow struct {
+	ID         uuid.UUID
+	TextSealed []byte
+}
+
+func (q *Queries) NamesForPatterns(ctx context.Context, subjectID uuid.UUID) ([]NamesForPatternsRow, error) {
+	rows, err := q.db.Query(ctx, namesForPatterns, subjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NamesForPatternsRow
+	for rows.Next() {
+		var i NamesForPatternsRow
+		if err := rows.Scan(&i.ID, &i.TextSealed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const patternEdges = `-- name: PatternEdges :many
+select e.id, e.from_id, e.to_id, e.relation, e.retracted_at, t.said_at, t.retracted_at as source_retracted_at
+from memory_edges e
+join memory_nodes p on p.subject_id = $1 and p.kind in ('echo', 'storyline')
+  and p.id = case e.relation when 'about' then e.from_id else e.to_id end
+join memory_nodes t on t.subject_id = $1 and t.id = e.from_id
+where e.subject_id = $1 and e.relation in ('instance_of', 'part_of', 'about')
+order by t.said_at, e.id
+`
+
+type PatternEdgesRow struct {
+	ID                uuid.UUID
+	FromID            uuid.UUID
+	ToID              uuid.UUID
+	Relation          string
+	RetractedAt       *time.Time
+	SaidAt            time.Time
+	SourceRetractedAt *time.Time
+}
+
+// What echoes and storylines rest on and are about, now and before.
+func (q *Queries) PatternEdges(ctx context.Context, subjectID uuid.UUID) ([]PatternEdgesRow, error) {
+	rows, err := q.db.Query(ctx, patternEdges, subjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PatternEdgesRow
+	for rows.Next() {
+		var i PatternEdgesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.FromID,
+			&i.ToID,
+			&i.Relation,
+			&i.RetractedAt,
+			&i.SaidAt,
+			&i.SourceRetractedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const patterns = `-- name: Patterns :many
+select id, kind, text_sealed, details_sealed, importance, said_at, about_from, about_to, recorded_at, valid_to, retracted_at
+from memory_nodes
+where subject_id = $1 and kind in ('echo', 'storyline')
+order by kind, id
+`
+
+type PatternsRow struct {
+	ID            uuid.UUID
+	Kind          string
+	TextSealed    []byte
+	DetailsSealed []byte
+	Importance    float32
+	SaidAt        time.Time
+	AboutFrom     *time.Time
+	AboutTo       *time.Time
+	RecordedAt    time.Time
+	ValidTo       *time.Time
+	RetractedAt   *time.Time
+}
+
+// All echoes and storylines, those that have ceased to hold included.
+func (q *Queries) Patterns(ctx context.Context, subjectID uuid.UUID) ([]PatternsRow, error) {
+	rows, err := q.db.Query(ctx, patterns, subjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PatternsRow
+	for rows.Next() {
+		var i PatternsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.TextSealed,
+			&i.DetailsSealed,
+			&i.Importance,
+			&i.SaidAt,
+			&i.AboutFrom,
+			&i.AboutTo,
+			&i.RecordedAt,
+			&i.ValidTo,
+			&i.RetractedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const retractInferredEdges = `-- name: RetractInferredEdges :exec
+update memory_edges set retracted_at = $1::timestamptz, reason = 'superseded'
+where subject_id = $2 and id = any($3::uuid[])
+`
+
+func (q *Queries) RetractInferredEdges(ctx context.Context, retractedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, retractInferredEdges, retractedAt, subjectID, ids)
+	return err
+}
+
+const spokenOf = `-- name: SpokenOf :many
+select e.from_id, e.to_id as entity
+from memory_edges e
+join memory_nodes n on n.subject_id = $1 and n.id = e.to_id and n.kind = 'entity'
+  and n.retracted_at is null and n.entity_type is distinct from 'self'
+where e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'about' and e.valid_to is null and e.retracted_at is null
+order by e.from_id, e.to_id
+`
+
+type SpokenOfRow struct {
+	FromID uuid.UUID
+	Entity uuid.UUID
+}
+
+// Whom and what turns and markers are about, but for the person themselves.
+func (q *Queries) SpokenOf(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]SpokenOfRow, error) {
+	rows, err := q.db.Query(ctx, spokenOf, subjectID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SpokenOfRow
+	for rows.Next() {
+		var i SpokenOfRow
+		if err := rows.Scan(&i.FromID, &i.Entity); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const turnsForPatterns = `-- name: TurnsForPatterns :many
+select id, said_at, text_sealed, emotion_sealed from memory_nodes
+where subject_id = $1 and kind = 'turn' and retracted_at is null
+  and said_at >= $2 and (said_at, id) > ($3::timestamptz, $4::uuid)
+order by said_at, id
+limit $5
+`
+
+type TurnsForPatternsParams struct {
+	SubjectID uuid.UUID
+	Since     time.Time
+	After     time.Time
+	AfterID   uuid.UUID
+	AtMost    int32
+}
+
+type TurnsForPatternsRow struct {
+	ID            uuid.UUID
+	SaidAt        time.Time
+	TextSealed    []byte
+	EmotionSealed []byte
+}
+
+// What a person has told, for its patterns: a page, in the order of time.
+func (q *Queries) TurnsForPatterns(ctx context.Context, arg TurnsForPatternsParams) ([]TurnsForPatternsRow, error) {
+	rows, err := q.db.Query(ctx, turnsForPatterns,
+		arg.SubjectID,
+		arg.Since,
+		arg.After,
+		arg.AfterID,
+		arg.AtMost,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TurnsForPatternsRow
+	for rows.Next() {
+		var i TurnsForPatternsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.SaidAt,
+			&i.TextSealed,
 			&i.EmotionSealed,
 		); err != nil {
 			return nil, err
@@ -98,88 +433,49 @@ func (q *Queries) EmotionsSince(ctx context.Context, subjectID uuid.UUID, since 
 	return items, nil
 }
 
-const recurringEntities = `-- name: RecurringEntities :many
-with recurring as (
-  select e.to_id as entity, max(n.said_at) as last_said,
-    count(distinct n.interaction_id) as times, array_agg(distinct n.id) as turns
-  from memory_edges e
-  join memory_nodes n on n.subject_id = $1 and n.id = e.from_id and n.kind = 'turn'
-  where e.subject_id = $1 and e.relation = 'about' and e.valid_to is null and e.retracted_at is null
-    and n.said_at >= $2
-  group by e.to_id
-  having count(distinct n.interaction_id) >= $3::int
-    and count(distinct date_trunc('day', n.said_at, 'UTC')) >= $4::int
+const updatePattern = `-- name: UpdatePattern :exec
+with node as (
+  update memory_nodes n set text_sealed = $1, emotion_sealed = $2, details_sealed = $3::bytea,
+    terms = $4::bigint[], terms_version = $5, importance = $6, said_at = $7,
+    about_from = $8::timestamptz, about_to = $9::timestamptz,
+    vector_sealed = case when $10::bool then null else n.vector_sealed end,
+    model = case when $10::bool then null else n.model end,
+    indexed_at = null
+  where n.subject_id = $11 and n.id = $12
+  returning n.subject_id, n.id, n.terms
 )
-select r.entity, r.last_said::timestamptz as last_said, r.times::int as times, r.turns::uuid[] as turns, n.text_sealed
-from recurring r
-join memory_nodes n on n.subject_id = $1 and n.id = r.entity
-order by r.entity
+insert into memory_terms (subject_id, term, node_id)
+select subject_id, unnest(terms), id from node
 `
 
-type RecurringEntitiesParams struct {
-	SubjectID  uuid.UUID
-	Since      time.Time
-	LeastTimes int32
-	LeastDays  int32
+type UpdatePatternParams struct {
+	TextSealed    []byte
+	EmotionSealed []byte
+	DetailsSealed []byte
+	Terms         []int64
+	TermsVersion  string
+	Importance    float32
+	SaidAt        time.Time
+	AboutFrom     time.Time
+	AboutTo       time.Time
+	Reworded      bool
+	SubjectID     uuid.UUID
+	ID            uuid.UUID
 }
 
-type RecurringEntitiesRow struct {
-	Entity     uuid.UUID
-	LastSaid   time.Time
-	Times      int32
-	Turns      []uuid.UUID
-	TextSealed []byte
-}
-
-// Entities that came up in several interactions on several days.
-func (q *Queries) RecurringEntities(ctx context.Context, arg RecurringEntitiesParams) ([]RecurringEntitiesRow, error) {
-	rows, err := q.db.Query(ctx, recurringEntities,
-		arg.SubjectID,
-		arg.Since,
-		arg.LeastTimes,
-		arg.LeastDays,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []RecurringEntitiesRow
-	for rows.Next() {
-		var i RecurringEntitiesRow
-		if err := rows.Scan(
-			&i.Entity,
-			&i.LastSaid,
-			&i.Times,
-			&i.Turns,
-			&i.TextSealed,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const strengthenEcho = `-- name: StrengthenEcho :exec
-update memory_nodes set importance = $1, said_at = greatest(said_at, $2), indexed_at = null
-where subject_id = $3 and id = $4
-`
-
-type StrengthenEchoParams struct {
-	Importance float32
-	SaidAt     time.Time
-	SubjectID  uuid.UUID
-	ID         uuid.UUID
-}
-
-// The index has to learn the new time.
-func (q *Queries) StrengthenEcho(ctx context.Context, arg StrengthenEchoParams) error {
-	_, err := q.db.Exec(ctx, strengthenEcho,
+// A pattern that goes on: its words, if they changed, are embedded and indexed again.
+func (q *Queries) UpdatePattern(ctx context.Context, arg UpdatePatternParams) error {
+	_, err := q.db.Exec(ctx, updatePattern,
+		arg.TextSealed,
+		arg.EmotionSealed,
+		arg.DetailsSealed,
+		arg.Terms,
+		arg.TermsVersion,
 		arg.Importance,
 		arg.SaidAt,
+		arg.AboutFrom,
+		arg.AboutTo,
+		arg.Reworded,
 		arg.SubjectID,
 		arg.ID,
 	)

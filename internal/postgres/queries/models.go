@@ -129,6 +129,15 @@ type MemoryNode struct {
 	DetailsSealed []byte
 }
 
+type MemoryVaultAccess struct {
+	SubjectID uuid.UUID
+	ID        uuid.UUID
+	At        time.Time
+	Act       string
+	NodeID    *uuid.UUID
+	SessionID *uuid.UUID
+}
+
 type MemoryWrite struct {
 	SubjectID     uuid.UUID
 	ID            uuid.UUID

@@ -1,6 +1,6 @@
 -- What a slot holds and held, oldest first.
 -- name: FactsOfSlot :many
-select id, to_id, strength, label_sealed, valid_from, valid_to from memory_edges
+select id, to_id, strength, label_sealed, valid_from, valid_to, inferred from memory_edges
 where subject_id = @subject_id and from_id = @from_id and slot_hmac = @slot_hmac and relation = 'fact' and retracted_at is null
 order by valid_from, id;
 

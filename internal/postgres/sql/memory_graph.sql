@@ -56,8 +56,8 @@ where e.subject_id = @subject_id and e.relation = 'fact' and e.retracted_at is n
 returning e.id;
 
 -- name: RetractFact :execrows
-update memory_edges set retracted_at = @at, reason = 'corrected'
-where subject_id = @subject_id and id = @id and relation = 'fact' and retracted_at is null;
+update memory_edges set retracted_at = coalesce(retracted_at, @at), reason = case when retracted_at is null then 'corrected' else reason end
+where subject_id = @subject_id and id = @id and relation = 'fact';
 
 -- What the given facts or turns had closed, unless something else is in its place.
 -- name: FactsClosedBy :many
