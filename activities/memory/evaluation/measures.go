@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,8 +40,12 @@ type Result struct {
 	SessionRecall, SessionAll [2]float64
 }
 
-// Answerable is the category of all questions that have evidence.
-const Answerable = "answerable"
+// Answerable is the category of all questions that have evidence. Where there are several
+// conversations the questions of each are one, too: "of" and its name.
+const (
+	Answerable = "answerable"
+	of         = "of "
+)
 
 // Report is what a finder did.
 type Report struct {
@@ -78,7 +83,11 @@ func Measure(ctx context.Context, finder string, conversations []Conversation, f
 				continue
 			}
 			one := judge(distinctInOrder(found), q.Evidence, func(id string) string { return session[id] })
-			for _, category := range []string{q.Category, Answerable} {
+			categories := []string{q.Category, Answerable}
+			if len(conversations) > 1 {
+				categories = append(categories, of+c.Name)
+			}
+			for _, category := range categories {
 				if sums[category] == nil {
 					sums[category] = &Result{Category: category}
 				}
@@ -94,12 +103,16 @@ func Measure(ctx context.Context, finder string, conversations []Conversation, f
 	return r, nil
 }
 
-// rank puts what is about all questions first.
+// rank puts what is about all questions first, and the conversations last.
 func rank(r Result) int {
-	if r.Category == Answerable {
+	switch {
+	case r.Category == Answerable:
 		return 0
+	case strings.HasPrefix(r.Category, of):
+		return 2
+	default:
+		return 1
 	}
-	return 1
 }
 
 // judge measures one answer.

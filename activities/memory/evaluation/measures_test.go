@@ -43,6 +43,23 @@ func TestMeasures(t *testing.T) {
 	require.InDelta(t, 0.5, r.Results[0].Recall[0], 1e-9, "the mean over questions: 1, 1/2 and 0")
 }
 
+func TestSeveralConversationsAreMeasuredEachToo(t *testing.T) {
+	turns := []Turn{{ID: "1.1", Session: "1"}}
+	ask := func(name, id string) Conversation {
+		return Conversation{Name: name, Turns: turns, Questions: []Question{{ID: id, Category: "zoo", Evidence: []string{"1.1"}}}}
+	}
+	found := fixed{"a": {"1.1"}, "b": nil}
+	r, err := Measure(t.Context(), "fixed", []Conversation{ask("ana", "a"), ask("ben", "b")}, []Finder{found, found})
+	require.NoError(t, err)
+	var names []string
+	for _, one := range r.Results {
+		names = append(names, one.Category)
+	}
+	require.Equal(t, []string{Answerable, "zoo", "of ana", "of ben"}, names)
+	require.InDelta(t, 1, r.Results[2].MRR, 1e-9)
+	require.Zero(t, r.Results[3].MRR)
+}
+
 // TestCutsCount: a dozen turns, of which the sixth and the eleventh are right, and the first
 // question's two are the first two.
 func TestCutsCount(t *testing.T) {

@@ -303,29 +303,36 @@ func (q *Queries) MemoriesOfTime(ctx context.Context, arg MemoriesOfTimeParams) 
 }
 
 const recentMemories = `-- name: RecentMemories :many
-select id from memory_nodes
-where subject_id = $1 and kind = any($2::text[]) and retracted_at is null
-  and ($3::timestamptz is null or said_at >= $3)
-  and ($4::timestamptz is null or said_at < $4)
-order by said_at desc
-limit $5
+with wanted as (select unnest($5::text[]) as kind)
+select newest.id
+from wanted
+cross join lateral (
+  select n.id, n.said_at from memory_nodes n
+  where n.subject_id = $1 and n.kind = wanted.kind and n.retracted_at is null
+    and ($2::timestamptz is null or n.said_at >= $2)
+    and ($3::timestamptz is null or n.said_at < $3)
+  order by n.said_at desc
+  limit $4) newest
+order by newest.said_at desc
+limit $4
 `
 
 type RecentMemoriesParams struct {
 	SubjectID uuid.UUID
-	Kinds     []string
 	SaidFrom  *time.Time
 	SaidTo    *time.Time
 	AtMost    int32
+	Kinds     []string
 }
 
+// The newest of each kind, so that no kind is read to its end, and of these the newest.
 func (q *Queries) RecentMemories(ctx context.Context, arg RecentMemoriesParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, recentMemories,
 		arg.SubjectID,
-		arg.Kinds,
 		arg.SaidFrom,
 		arg.SaidTo,
 		arg.AtMost,
+		arg.Kinds,
 	)
 	if err != nil {
 		return nil, err

@@ -49,12 +49,19 @@ where n.kind = any(@kinds::text[]) and n.retracted_at is null
 order by m.weight desc, n.said_at desc
 limit @at_most;
 
+-- The newest of each kind, so that no kind is read to its end, and of these the newest.
 -- name: RecentMemories :many
-select id from memory_nodes
-where subject_id = @subject_id and kind = any(@kinds::text[]) and retracted_at is null
-  and (sqlc.narg(said_from)::timestamptz is null or said_at >= sqlc.narg(said_from))
-  and (sqlc.narg(said_to)::timestamptz is null or said_at < sqlc.narg(said_to))
-order by said_at desc
+with wanted as (select unnest(@kinds::text[]) as kind)
+select newest.id
+from wanted
+cross join lateral (
+  select n.id, n.said_at from memory_nodes n
+  where n.subject_id = @subject_id and n.kind = wanted.kind and n.retracted_at is null
+    and (sqlc.narg(said_from)::timestamptz is null or n.said_at >= sqlc.narg(said_from))
+    and (sqlc.narg(said_to)::timestamptz is null or n.said_at < sqlc.narg(said_to))
+  order by n.said_at desc
+  limit @at_most) newest
+order by newest.said_at desc
 limit @at_most;
 
 -- What speaks of a time, though it was told at another. What began before the earliest is
