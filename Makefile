@@ -97,7 +97,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down fuzz bench bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down fuzz bench bench-memory bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -133,6 +133,11 @@ WITH_BENCH = $(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench 
 
 bench: build ## Measure MeAi beside a bare Temporal chain (a benchmark, not a test)
 	@$(WITH_BENCH) go run ./scripts/bench
+
+# A million memories need the disk that it asks for at the start, and most of an hour. A look at it:
+# make bench-memory ARGS="--people 20 --memories 100 --one 2000 --texts 300 --questions 60 --settle 5s"
+bench-memory: build ## Measure ingest, recall and size with 1,000 people's and one's 100,000 memories (ARGS=...)
+	@$(WITH_BENCH) go run ./scripts/bench memory $(or $(ARGS),--page docs/evaluation/memory-scale.md)
 
 bench-parts: build ## Measure Mirror with and without vector instructions, and recall among 10,000 memories
 	@go test -run '^$$' -bench Analyze40Words -count 3 ./activities/mirror

@@ -11,13 +11,15 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 )
 
 const (
-	// maxBody is the largest request body in bytes.
-	maxBody = 64 << 10
+	// maxBody is the largest request body in bytes, maxLines that of JSON lines.
+	maxBody  = 64 << 10
+	maxLines = 8 << 20
 	// maxDepth is how deep a body may nest, and maxTokens how many names, values
 	// and brackets it may hold: several times what the contract has use for. A body
 	// of brackets alone would cost the validator far more than words do.
@@ -29,8 +31,8 @@ const (
 // for whoever reads next. The JSON decoders behind would replace broken UTF-8
 // silently, and a person's words must not change on the way in. What was read is
 // returned with an error as well.
-func (k *contract) readBody(c echo.Context, required bool) ([]byte, error) {
-	data, err := readAll(c)
+func (k *contract) readBody(c echo.Context, op operation) ([]byte, error) {
+	data, err := readAll(c, op.most())
 	if err != nil {
 		return nil, err
 	}
@@ -38,17 +40,33 @@ func (k *contract) readBody(c echo.Context, required bool) ([]byte, error) {
 	r.ContentLength, r.GetBody = int64(len(data)), nil
 	if len(data) == 0 {
 		r.Body = http.NoBody
-		if required {
+		if op.body.Required {
 			return nil, fieldProblem(malformedRequest, FieldError{In: FieldErrorInBody, Reason: "is required"})
 		}
 		return nil, nil
 	}
-	if err := checkMediaType(r.Header); err != nil {
+	if err := checkMediaType(r.Header, op.media); err != nil {
 		return data, err
 	}
-	r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	r.Header.Set(echo.HeaderContentType, op.media)
 	r.Body = io.NopCloser(bytes.NewReader(data))
+	if op.media == jsonLines {
+		return data, nil // its handler checks line by line
+	}
 	return data, checkJSON(data)
+}
+
+// jsonLines is the media type of one JSON value a line.
+const jsonLines = "application/x-ndjson"
+
+func init() { openapi3filter.RegisterBodyDecoder(jsonLines, openapi3filter.FileBodyDecoder) }
+
+// most is the largest body that the operation takes.
+func (o operation) most() int64 {
+	if o.media == jsonLines {
+		return maxLines
+	}
+	return maxBody
 }
 
 // boundBody gives a body its time to arrive, also where nobody reads it: the
@@ -67,12 +85,12 @@ func (k *contract) boundBody(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func readAll(c echo.Context) ([]byte, error) {
+func readAll(c echo.Context, most int64) ([]byte, error) {
 	r := c.Request()
-	if r.ContentLength > maxBody {
+	if r.ContentLength > most {
 		return nil, &problem{code: bodyTooLarge}
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, most))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -84,12 +102,12 @@ func readAll(c echo.Context) ([]byte, error) {
 	return data, nil
 }
 
-func checkMediaType(h http.Header) error {
+func checkMediaType(h http.Header, want string) error {
 	kind, parameters, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
 	charset := parameters["charset"]
-	if err != nil || kind != echo.MIMEApplicationJSON || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
+	if err != nil || kind != want || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
 		return &problem{code: unsupportedMediaType, errors: []FieldError{
-			{In: FieldErrorInHeader, Pointer: echo.HeaderContentType, Reason: "must be application/json"}}}
+			{In: FieldErrorInHeader, Pointer: echo.HeaderContentType, Reason: "must be " + want}}}
 	}
 	if encoding := h.Get(echo.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return &problem{code: unsupportedMediaType, errors: []FieldError{

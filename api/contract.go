@@ -42,6 +42,8 @@ type operation struct {
 	// limit is the name of the rate limit it counts in; "" for none.
 	limit string
 	body  *openapi3.RequestBody
+	// media is the one media type of the body.
+	media string
 }
 
 func newContract() (*contract, error) {
@@ -73,6 +75,9 @@ func newContract() (*contract, error) {
 			entry.limit, _ = op.Extensions["x-rate-limit"].(string)
 			if op.RequestBody != nil {
 				entry.body = op.RequestBody.Value
+				for media := range entry.body.Content {
+					entry.media = media
+				}
 			}
 			c.operations[method+" "+echoPath(path)] = entry
 		}
@@ -141,7 +146,7 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 			var body []byte
 			if op.body != nil {
 				var err error
-				if body, err = k.readBody(c, op.body.Required); err != nil {
+				if body, err = k.readBody(c, op); err != nil {
 					return withSafety(err, saidIn(body), k.region)
 				}
 			}
@@ -173,7 +178,7 @@ func (k *contract) refuse(c echo.Context, op operation, err error) error {
 	if op.body == nil || classify(err).status() < http.StatusTooManyRequests || !k.limits.mayLook(c) {
 		return err
 	}
-	body, _ := k.readBody(c, false) // refused already, whatever else is wrong with it
+	body, _ := k.readBody(c, op) // refused already, whatever else is wrong with it
 	return withSafety(err, saidIn(body), k.region)
 }
 

@@ -38,7 +38,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Feedback: noFeedback{}, Resources: catalogue{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Resources: catalogue{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -91,6 +91,12 @@ type escalations = api.Escalations
 
 // noFeedback stands for a database without feedback.
 type noFeedback struct{ given }
+
+type noMemories struct{ api.Memories }
+
+type noGraph struct{ api.MemoryReader }
+
+type noVault struct{ api.Vault }
 
 type given = api.FeedbackStore
 

@@ -54,7 +54,11 @@ func (s *Server) accept(ctx context.Context, r CreateInteractionRequestObject) (
 	if strings.TrimSpace(r.Body.Input.Text) == "" {
 		return reply{}, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/input/text", Reason: "must say something"})
 	}
-	body, err := canonical(*r.Body)
+	said := *r.Body
+	if said.Context != nil && *said.Context == (InteractionContext{}) {
+		said.Context = nil // says as much as none
+	}
+	body, err := canonical(said)
 	if err != nil {
 		return reply{}, err
 	}

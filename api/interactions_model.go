@@ -81,10 +81,7 @@ func fromContext(c *InteractionContext) interaction.Context {
 
 // canonical is the request in one fixed spelling, so that another order of fields
 // or other white space is still the same body.
-func canonical(body NewInteraction) ([]byte, error) {
-	if body.Context != nil && *body.Context == (InteractionContext{}) {
-		body.Context = nil
-	}
+func canonical(body any) ([]byte, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("encode the request: %w", err)

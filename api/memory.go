@@ -19,7 +19,7 @@ func (s *Server) QueryMemory(ctx context.Context, r QueryMemoryRequestObject) (Q
 		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/to", Reason: "must be later than from"})
 	}
 	found, err := s.engine.Recall(ctx, memory.RecallInput{
-		Ref: interaction.Ref{Subject: subject}, Query: q.Query, Limit: q.Limit,
+		Ref: interaction.Ref{Subject: subject, Session: q.SessionId}, Query: q.Query, Limit: q.Limit,
 		Kinds: each(q.Kinds, as[memory.Kind]), Emotions: q.Emotions, Entities: q.Entities,
 		From: bound(q.From), To: bound(q.To),
 	})

@@ -462,6 +462,27 @@ func (e FilterLayer) Valid() bool {
 	}
 }
 
+// Defines values for ForgettingState.
+const (
+	ForgettingStateConfirmed ForgettingState = "confirmed"
+	ForgettingStateForgotten ForgettingState = "forgotten"
+	ForgettingStatePreviewed ForgettingState = "previewed"
+)
+
+// Valid indicates whether the value is a known member of the ForgettingState enum.
+func (e ForgettingState) Valid() bool {
+	switch e {
+	case ForgettingStateConfirmed:
+		return true
+	case ForgettingStateForgotten:
+		return true
+	case ForgettingStatePreviewed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusUp HealthStatus = "up"
@@ -582,6 +603,66 @@ func (e MeMethod) Valid() bool {
 	}
 }
 
+// Defines values for MemoryEchoKind.
+const (
+	MemoryEchoKindEmotion MemoryEchoKind = "emotion"
+	MemoryEchoKindEntity  MemoryEchoKind = "entity"
+	MemoryEchoKindTime    MemoryEchoKind = "time"
+	MemoryEchoKindTrigger MemoryEchoKind = "trigger"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEchoKind enum.
+func (e MemoryEchoKind) Valid() bool {
+	switch e {
+	case MemoryEchoKindEmotion:
+		return true
+	case MemoryEchoKindEntity:
+		return true
+	case MemoryEchoKindTime:
+		return true
+	case MemoryEchoKindTrigger:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryEdgeRelation.
+const (
+	MemoryEdgeRelationAbout       MemoryEdgeRelation = "about"
+	MemoryEdgeRelationContradicts MemoryEdgeRelation = "contradicts"
+	MemoryEdgeRelationFact        MemoryEdgeRelation = "fact"
+	MemoryEdgeRelationFollows     MemoryEdgeRelation = "follows"
+	MemoryEdgeRelationInstanceOf  MemoryEdgeRelation = "instance_of"
+	MemoryEdgeRelationPartOf      MemoryEdgeRelation = "part_of"
+	MemoryEdgeRelationReinforces  MemoryEdgeRelation = "reinforces"
+	MemoryEdgeRelationReplaces    MemoryEdgeRelation = "replaces"
+)
+
+// Valid indicates whether the value is a known member of the MemoryEdgeRelation enum.
+func (e MemoryEdgeRelation) Valid() bool {
+	switch e {
+	case MemoryEdgeRelationAbout:
+		return true
+	case MemoryEdgeRelationContradicts:
+		return true
+	case MemoryEdgeRelationFact:
+		return true
+	case MemoryEdgeRelationFollows:
+		return true
+	case MemoryEdgeRelationInstanceOf:
+		return true
+	case MemoryEdgeRelationPartOf:
+		return true
+	case MemoryEdgeRelationReinforces:
+		return true
+	case MemoryEdgeRelationReplaces:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryKind.
 const (
 	MemoryKindEcho      MemoryKind = "echo"
@@ -603,6 +684,81 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryOrigin.
+const (
+	MemoryOriginImported MemoryOrigin = "imported"
+	MemoryOriginInferred MemoryOrigin = "inferred"
+	MemoryOriginStored   MemoryOrigin = "stored"
+	MemoryOriginTold     MemoryOrigin = "told"
+)
+
+// Valid indicates whether the value is a known member of the MemoryOrigin enum.
+func (e MemoryOrigin) Valid() bool {
+	switch e {
+	case MemoryOriginImported:
+		return true
+	case MemoryOriginInferred:
+		return true
+	case MemoryOriginStored:
+		return true
+	case MemoryOriginTold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryStorylineTrend.
+const (
+	MemoryStorylineTrendChanging MemoryStorylineTrend = "changing"
+	MemoryStorylineTrendHeavier  MemoryStorylineTrend = "heavier"
+	MemoryStorylineTrendLighter  MemoryStorylineTrend = "lighter"
+	MemoryStorylineTrendSteady   MemoryStorylineTrend = "steady"
+)
+
+// Valid indicates whether the value is a known member of the MemoryStorylineTrend enum.
+func (e MemoryStorylineTrend) Valid() bool {
+	switch e {
+	case MemoryStorylineTrendChanging:
+		return true
+	case MemoryStorylineTrendHeavier:
+		return true
+	case MemoryStorylineTrendLighter:
+		return true
+	case MemoryStorylineTrendSteady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MemoryWriteState.
+const (
+	MemoryWriteStateFailed     MemoryWriteState = "failed"
+	MemoryWriteStateForgotten  MemoryWriteState = "forgotten"
+	MemoryWriteStateQueued     MemoryWriteState = "queued"
+	MemoryWriteStateSearchable MemoryWriteState = "searchable"
+	MemoryWriteStateStored     MemoryWriteState = "stored"
+)
+
+// Valid indicates whether the value is a known member of the MemoryWriteState enum.
+func (e MemoryWriteState) Valid() bool {
+	switch e {
+	case MemoryWriteStateFailed:
+		return true
+	case MemoryWriteStateForgotten:
+		return true
+	case MemoryWriteStateQueued:
+		return true
+	case MemoryWriteStateSearchable:
+		return true
+	case MemoryWriteStateStored:
 		return true
 	default:
 		return false
@@ -642,6 +798,36 @@ func (e NeedName) Valid() bool {
 	case NeedNameSignificance:
 		return true
 	case NeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultItemConsent.
+const (
+	NewVaultItemConsentTrue NewVaultItemConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultItemConsent enum.
+func (e NewVaultItemConsent) Valid() bool {
+	switch e {
+	case NewVaultItemConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewVaultOpeningConsent.
+const (
+	NewVaultOpeningConsentTrue NewVaultOpeningConsent = true
+)
+
+// Valid indicates whether the value is a known member of the NewVaultOpeningConsent enum.
+func (e NewVaultOpeningConsent) Valid() bool {
+	switch e {
+	case NewVaultOpeningConsentTrue:
 		return true
 	default:
 		return false
@@ -911,6 +1097,7 @@ const (
 	ResponseSourceComposed  ResponseSource = "composed"
 	ResponseSourceCrisis    ResponseSource = "crisis"
 	ResponseSourceFallback  ResponseSource = "fallback"
+	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
 )
 
@@ -922,6 +1109,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceCrisis:
 		return true
 	case ResponseSourceFallback:
+		return true
+	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
 		return true
@@ -1080,6 +1269,93 @@ func (e StepStep) Valid() bool {
 	}
 }
 
+// Defines values for StoredMemoryEntityType.
+const (
+	StoredMemoryEntityTypeActivity     StoredMemoryEntityType = "activity"
+	StoredMemoryEntityTypeAnimal       StoredMemoryEntityType = "animal"
+	StoredMemoryEntityTypeOrganisation StoredMemoryEntityType = "organisation"
+	StoredMemoryEntityTypePerson       StoredMemoryEntityType = "person"
+	StoredMemoryEntityTypePlace        StoredMemoryEntityType = "place"
+	StoredMemoryEntityTypeSelf         StoredMemoryEntityType = "self"
+	StoredMemoryEntityTypeThing        StoredMemoryEntityType = "thing"
+)
+
+// Valid indicates whether the value is a known member of the StoredMemoryEntityType enum.
+func (e StoredMemoryEntityType) Valid() bool {
+	switch e {
+	case StoredMemoryEntityTypeActivity:
+		return true
+	case StoredMemoryEntityTypeAnimal:
+		return true
+	case StoredMemoryEntityTypeOrganisation:
+		return true
+	case StoredMemoryEntityTypePerson:
+		return true
+	case StoredMemoryEntityTypePlace:
+		return true
+	case StoredMemoryEntityTypeSelf:
+		return true
+	case StoredMemoryEntityTypeThing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ValidityReason.
+const (
+	ValidityReasonCorrected  ValidityReason = "corrected"
+	ValidityReasonDenied     ValidityReason = "denied"
+	ValidityReasonSuperseded ValidityReason = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the ValidityReason enum.
+func (e ValidityReason) Valid() bool {
+	switch e {
+	case ValidityReasonCorrected:
+		return true
+	case ValidityReasonDenied:
+		return true
+	case ValidityReasonSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VaultAccessAct.
+const (
+	VaultAccessActClosed   VaultAccessAct = "closed"
+	VaultAccessActDeleted  VaultAccessAct = "deleted"
+	VaultAccessActListed   VaultAccessAct = "listed"
+	VaultAccessActOpened   VaultAccessAct = "opened"
+	VaultAccessActRead     VaultAccessAct = "read"
+	VaultAccessActRecalled VaultAccessAct = "recalled"
+	VaultAccessActStored   VaultAccessAct = "stored"
+)
+
+// Valid indicates whether the value is a known member of the VaultAccessAct enum.
+func (e VaultAccessAct) Valid() bool {
+	switch e {
+	case VaultAccessActClosed:
+		return true
+	case VaultAccessActDeleted:
+		return true
+	case VaultAccessActListed:
+		return true
+	case VaultAccessActOpened:
+		return true
+	case VaultAccessActRead:
+		return true
+	case VaultAccessActRecalled:
+		return true
+	case VaultAccessActStored:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetResourceParamsDetail.
 const (
 	GetResourceParamsDetailBrief    GetResourceParamsDetail = "brief"
@@ -1119,6 +1395,87 @@ func (e ListEscalationsParamsState) Valid() bool {
 	case ListEscalationsParamsStateOpen:
 		return true
 	case ListEscalationsParamsStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StoreMemoryParamsWait.
+const (
+	StoreMemoryParamsWaitSearchable StoreMemoryParamsWait = "searchable"
+	StoreMemoryParamsWaitStored     StoreMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the StoreMemoryParamsWait enum.
+func (e StoreMemoryParamsWait) Valid() bool {
+	switch e {
+	case StoreMemoryParamsWaitSearchable:
+		return true
+	case StoreMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CorrectMemoryParamsWait.
+const (
+	CorrectMemoryParamsWaitSearchable CorrectMemoryParamsWait = "searchable"
+	CorrectMemoryParamsWaitStored     CorrectMemoryParamsWait = "stored"
+)
+
+// Valid indicates whether the value is a known member of the CorrectMemoryParamsWait enum.
+func (e CorrectMemoryParamsWait) Valid() bool {
+	switch e {
+	case CorrectMemoryParamsWaitSearchable:
+		return true
+	case CorrectMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListVaultItemsParamsConsent.
+const (
+	ListVaultItemsParamsConsentTrue ListVaultItemsParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ListVaultItemsParamsConsent enum.
+func (e ListVaultItemsParamsConsent) Valid() bool {
+	switch e {
+	case ListVaultItemsParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeleteVaultItemParamsConsent.
+const (
+	DeleteVaultItemParamsConsentTrue DeleteVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the DeleteVaultItemParamsConsent enum.
+func (e DeleteVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case DeleteVaultItemParamsConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadVaultItemParamsConsent.
+const (
+	ReadVaultItemParamsConsentTrue ReadVaultItemParamsConsent = true
+)
+
+// Valid indicates whether the value is a known member of the ReadVaultItemParamsConsent enum.
+func (e ReadVaultItemParamsConsent) Valid() bool {
+	switch e {
+	case ReadVaultItemParamsConsentTrue:
 		return true
 	default:
 		return false
@@ -1446,6 +1803,26 @@ type Evidence struct {
 	Start int    `json:"start"`
 }
 
+// Fact defines model for Fact.
+type Fact struct {
+	Evidence  []openapi_types.UUID `json:"evidence"`
+	Id        openapi_types.UUID   `json:"id"`
+	Inferred  bool                 `json:"inferred"`
+	Label     string               `json:"label"`
+	Object    NamedEntity          `json:"object"`
+	Strength  Score                `json:"strength"`
+	Subject   NamedEntity          `json:"subject"`
+	ValidFrom time.Time            `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// Facts defines model for Facts.
+type Facts struct {
+	Facts []Fact `json:"facts"`
+}
+
 // Feedback defines model for Feedback.
 type Feedback struct {
 	// About Exactly one of them.
@@ -1482,6 +1859,56 @@ type FieldErrorIn string
 
 // FilterLayer defines model for FilterLayer.
 type FilterLayer string
+
+// Forgetting defines model for Forgetting.
+type Forgetting struct {
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// Counts What goes, by kind.
+	Counts map[string]int `json:"counts"`
+
+	// ExpiresAt Until when it can be confirmed.
+	ExpiresAt   time.Time          `json:"expires_at"`
+	ForgottenAt time.Time          `json:"forgotten_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+
+	// Memories The first 100 of what would go; of a new preview only.
+	Memories    []StoredMemory     `json:"memories,omitempty,omitzero"`
+	PreviewedAt time.Time          `json:"previewed_at"`
+	Receipt     *ForgettingReceipt `json:"receipt,omitempty"`
+	State       ForgettingState    `json:"state"`
+}
+
+// ForgettingState defines model for Forgetting.State.
+type ForgettingState string
+
+// ForgettingReceipt defines model for ForgettingReceipt.
+type ForgettingReceipt struct {
+	Deleted map[string]int `json:"deleted"`
+
+	// Left What a search of each store found afterwards.
+	Left map[string]int `json:"left"`
+
+	// Signed A signed note of all this by the system.
+	Signed     string    `json:"signed"`
+	VerifiedAt time.Time `json:"verified_at"`
+}
+
+// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+type ForgettingSelection struct {
+	// Entity A person, place or thing, with all that is about it.
+	Entity string `json:"entity,omitempty,omitzero"`
+
+	// From What was said at or after this time.
+	From     time.Time            `json:"from,omitempty,omitzero"`
+	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Theme What holds every one of these words.
+	Theme string `json:"theme,omitempty,omitzero"`
+
+	// To What was said before this time; now without it.
+	To time.Time `json:"to,omitempty,omitzero"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -1643,8 +2070,108 @@ type Memory struct {
 	Text          string             `json:"text"`
 }
 
+// MemoryCorrection defines model for MemoryCorrection.
+type MemoryCorrection struct {
+	Text string `json:"text"`
+}
+
+// MemoryEcho defines model for MemoryEcho.
+type MemoryEcho struct {
+	Confidence Score              `json:"confidence"`
+	Emotion    string             `json:"emotion,omitempty,omitzero"`
+	EntityId   openapi_types.UUID `json:"entity_id,omitempty,omitzero"`
+
+	// Evidence The turns that show it.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	First    time.Time            `json:"first"`
+	FoundAt  time.Time            `json:"found_at"`
+
+	// Frequency How often, in words.
+	Frequency string             `json:"frequency"`
+	Id        openapi_types.UUID `json:"id"`
+	Kind      MemoryEchoKind     `json:"kind"`
+	Last      time.Time          `json:"last"`
+
+	// Occasions Weeks, days or parts of days on which it could have been so: those on which the person wrote.
+	Occasions int `json:"occasions"`
+
+	// P How likely chance alone would do it; left out where there is nothing to test.
+	P        float64 `json:"p,omitempty,omitzero"`
+	Strength Score   `json:"strength"`
+	Text     string  `json:"text"`
+
+	// Times On so many of the occasions.
+	Times int `json:"times"`
+
+	// When The time at which it comes, such as `sunday`, `evening` or `november`.
+	When string `json:"when,omitempty,omitzero"`
+}
+
+// MemoryEchoKind defines model for MemoryEcho.Kind.
+type MemoryEchoKind string
+
+// MemoryEdge defines model for MemoryEdge.
+type MemoryEdge struct {
+	// ClosedBy The fact that took its place, or the memory that denied it.
+	ClosedBy openapi_types.UUID `json:"closed_by,omitempty,omitzero"`
+
+	// Evidence The turns that a fact rests on.
+	Evidence []openapi_types.UUID `json:"evidence,omitempty,omitzero"`
+	From     openapi_types.UUID   `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+
+	// Inferred A model's reading, not the person's plain words.
+	Inferred bool `json:"inferred"`
+
+	// Label What a fact says between the two, such as `lives in`.
+	Label     string             `json:"label,omitempty,omitzero"`
+	Relation  MemoryEdgeRelation `json:"relation"`
+	Strength  Score              `json:"strength"`
+	To        openapi_types.UUID `json:"to"`
+	ValidFrom time.Time          `json:"valid_from"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// MemoryEdgeRelation defines model for MemoryEdge.Relation.
+type MemoryEdgeRelation string
+
+// MemoryGraph defines model for MemoryGraph.
+type MemoryGraph struct {
+	Edges      []MemoryEdge        `json:"edges"`
+	Memories   []StoredMemory      `json:"memories"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// MemoryImport defines model for MemoryImport.
+type MemoryImport struct {
+	AcceptedAt time.Time          `json:"accepted_at"`
+	Failed     int                `json:"failed"`
+	Forgotten  int                `json:"forgotten"`
+	Id         openapi_types.UUID `json:"id"`
+	Queued     int                `json:"queued"`
+	Searchable int                `json:"searchable"`
+	Stored     int                `json:"stored"`
+
+	// Total The sum of the others.
+	Total int `json:"total"`
+}
+
 // MemoryKind defines model for MemoryKind.
 type MemoryKind string
+
+// MemoryOrigin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+type MemoryOrigin string
+
+// MemoryPatterns defines model for MemoryPatterns.
+type MemoryPatterns struct {
+	// Echoes The strongest first.
+	Echoes []MemoryEcho `json:"echoes"`
+
+	// Storylines The newest first.
+	Storylines []MemoryStoryline `json:"storylines"`
+}
 
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
@@ -1657,9 +2184,33 @@ type MemoryQuery struct {
 	Limit int          `json:"limit,omitempty,omitzero"`
 	Query string       `json:"query"`
 
+	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
 	// To Said before this time; later than `from`.
 	To time.Time `json:"to,omitempty,omitzero"`
 }
+
+// MemoryStoryline defines model for MemoryStoryline.
+type MemoryStoryline struct {
+	Echoes []openapi_types.UUID `json:"echoes"`
+
+	// Evidence The moments that it joins.
+	Evidence []openapi_types.UUID `json:"evidence"`
+	FoundAt  time.Time            `json:"found_at"`
+	From     time.Time            `json:"from"`
+	Id       openapi_types.UUID   `json:"id"`
+	Strength Score                `json:"strength"`
+
+	// Text Its arc in one sentence.
+	Text  string               `json:"text"`
+	Title string               `json:"title"`
+	To    time.Time            `json:"to"`
+	Trend MemoryStorylineTrend `json:"trend,omitempty,omitzero"`
+}
+
+// MemoryStorylineTrend defines model for MemoryStoryline.Trend.
+type MemoryStorylineTrend string
 
 // MemoryUse defines model for MemoryUse.
 type MemoryUse struct {
@@ -1668,6 +2219,45 @@ type MemoryUse struct {
 	SaidAt time.Time          `json:"said_at"`
 	Score  Score              `json:"score"`
 	Text   string             `json:"text"`
+}
+
+// MemoryWrite defines model for MemoryWrite.
+type MemoryWrite struct {
+	AcceptedAt time.Time `json:"accepted_at"`
+
+	// ChangedAt When it came into its state.
+	ChangedAt time.Time `json:"changed_at"`
+
+	// Failure A code such as `InvalidInput`, of what failed.
+	Failure string `json:"failure,omitempty,omitzero"`
+
+	// Id Names the write, and is the `interaction_id` of what it leaves.
+	Id       openapi_types.UUID `json:"id"`
+	ImportId openapi_types.UUID `json:"import_id,omitempty,omitzero"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin MemoryOrigin `json:"origin"`
+
+	// Position Its line in the import, from 1.
+	Position  int                `json:"position,omitempty,omitzero"`
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	State     MemoryWriteState   `json:"state"`
+}
+
+// MemoryWritePage defines model for MemoryWritePage.
+type MemoryWritePage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Writes     []MemoryWrite       `json:"writes"`
+}
+
+// MemoryWriteState defines model for MemoryWriteState.
+type MemoryWriteState string
+
+// NamedEntity defines model for NamedEntity.
+type NamedEntity struct {
+	Id   openapi_types.UUID `json:"id"`
+	Name string             `json:"name"`
 }
 
 // Need defines model for Need.
@@ -1737,6 +2327,19 @@ type NewInteraction struct {
 	Input   InteractionInput    `json:"input"`
 }
 
+// NewMemory defines model for NewMemory.
+type NewMemory struct {
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+
+	// SessionId Groups what was said in one sitting.
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+
+	// Speaker Who said it; left out for the caller.
+	Speaker string `json:"speaker,omitempty,omitzero"`
+	Text    string `json:"text"`
+}
+
 // NewOutcome defines model for NewOutcome.
 type NewOutcome struct {
 	Outcome EscalationOutcome `json:"outcome"`
@@ -1747,6 +2350,29 @@ type NewSession struct {
 	// Device What the person uses, in the client's words.
 	Device string `json:"device,omitempty,omitzero"`
 }
+
+// NewVaultItem defines model for NewVaultItem.
+type NewVaultItem struct {
+	// Consent The person agrees to this one access.
+	Consent NewVaultItemConsent `json:"consent"`
+
+	// SaidAt When it was said; now without it. Not in the future.
+	SaidAt time.Time `json:"said_at,omitempty,omitzero"`
+	Text   string    `json:"text"`
+}
+
+// NewVaultItemConsent The person agrees to this one access.
+type NewVaultItemConsent bool
+
+// NewVaultOpening defines model for NewVaultOpening.
+type NewVaultOpening struct {
+	// Consent The person agrees to what is recalled until it closes.
+	Consent   NewVaultOpeningConsent `json:"consent"`
+	SessionId openapi_types.UUID     `json:"session_id"`
+}
+
+// NewVaultOpeningConsent The person agrees to what is recalled until it closes.
+type NewVaultOpeningConsent bool
 
 // PageLinks defines model for PageLinks.
 type PageLinks struct {
@@ -1870,6 +2496,19 @@ type ReflectionRequest struct {
 
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
+
+// RelatedMemories defines model for RelatedMemories.
+type RelatedMemories struct {
+	Related []RelatedMemory `json:"related"`
+}
+
+// RelatedMemory defines model for RelatedMemory.
+type RelatedMemory struct {
+	Depth    int          `json:"depth"`
+	Memory   StoredMemory `json:"memory"`
+	Relation string       `json:"relation"`
+	Strength Score        `json:"strength"`
+}
 
 // Resource defines model for Resource.
 type Resource struct {
@@ -2059,14 +2698,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -2145,10 +2784,95 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// StoredMemory defines model for StoredMemory.
+type StoredMemory struct {
+	// AboutFrom The time that it speaks of, when it names one.
+	AboutFrom     time.Time              `json:"about_from,omitempty,omitzero"`
+	AboutTo       time.Time              `json:"about_to,omitempty,omitzero"`
+	Emotion       string                 `json:"emotion,omitempty,omitzero"`
+	EntityType    StoredMemoryEntityType `json:"entity_type,omitempty,omitzero"`
+	Id            openapi_types.UUID     `json:"id"`
+	Importance    Score                  `json:"importance"`
+	InteractionId openapi_types.UUID     `json:"interaction_id,omitempty,omitzero"`
+	Kind          MemoryKind             `json:"kind"`
+
+	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
+	Origin   MemoryOrigin `json:"origin"`
+	PinnedAt time.Time    `json:"pinned_at,omitempty,omitzero"`
+
+	// SaidAt Since when it holds.
+	SaidAt    time.Time          `json:"said_at"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+	Text      string             `json:"text"`
+
+	// Validity When something held, and when MeAi knew of it. What has not come is left out.
+	Validity Validity `json:"validity"`
+}
+
+// StoredMemoryEntityType defines model for StoredMemory.EntityType.
+type StoredMemoryEntityType string
+
 // Triggers defines model for Triggers.
 type Triggers struct {
 	// Triggers Each a word or a few; one without a word of content is refused.
 	Triggers []string `json:"triggers"`
+}
+
+// Validity When something held, and when MeAi knew of it. What has not come is left out.
+type Validity struct {
+	// ClosedAt When MeAi learnt of that.
+	ClosedAt time.Time      `json:"closed_at,omitempty,omitzero"`
+	Reason   ValidityReason `json:"reason,omitempty,omitzero"`
+
+	// RecordedAt When MeAi learnt of it.
+	RecordedAt time.Time `json:"recorded_at"`
+
+	// RetractedAt When it turned out that it was never so.
+	RetractedAt time.Time `json:"retracted_at,omitempty,omitzero"`
+
+	// ValidTo When it ceased to hold.
+	ValidTo time.Time `json:"valid_to,omitempty,omitzero"`
+}
+
+// ValidityReason defines model for Validity.Reason.
+type ValidityReason string
+
+// VaultAccess defines model for VaultAccess.
+type VaultAccess struct {
+	Act       VaultAccessAct     `json:"act"`
+	At        time.Time          `json:"at"`
+	Id        openapi_types.UUID `json:"id"`
+	MemoryId  openapi_types.UUID `json:"memory_id,omitempty,omitzero"`
+	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
+}
+
+// VaultAccessAct defines model for VaultAccess.Act.
+type VaultAccessAct string
+
+// VaultAccesses defines model for VaultAccesses.
+type VaultAccesses struct {
+	Accesses   []VaultAccess       `json:"accesses"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// VaultItem defines model for VaultItem.
+type VaultItem struct {
+	Id         openapi_types.UUID `json:"id"`
+	RecordedAt time.Time          `json:"recorded_at"`
+	SaidAt     time.Time          `json:"said_at"`
+}
+
+// VaultItems defines model for VaultItems.
+type VaultItems struct {
+	Items []VaultItem `json:"items"`
+}
+
+// VaultOpening defines model for VaultOpening.
+type VaultOpening struct {
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	OpenedAt  time.Time          `json:"opened_at"`
+	SessionId openapi_types.UUID `json:"session_id"`
 }
 
 // ApprovalID defines model for ApprovalID.
@@ -2271,6 +2995,90 @@ type ListEscalationsParams struct {
 // ListEscalationsParamsState defines parameters for ListEscalations.
 type ListEscalationsParamsState string
 
+// StoreMemoryParams defines parameters for StoreMemory.
+type StoreMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *StoreMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// StoreMemoryParamsWait defines parameters for StoreMemory.
+type StoreMemoryParamsWait string
+
+// CorrectMemoryParams defines parameters for CorrectMemory.
+type CorrectMemoryParams struct {
+	// Wait Answer once the memory has come so far or failed, within the time that `Prefer: wait=N` allows; 10 seconds without it.
+	Wait *CorrectMemoryParamsWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// Prefer RFC 7240. `wait=N` (seconds, at most 60 are granted) asks for the answer in this call. Other preferences are ignored.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// CorrectMemoryParamsWait defines parameters for CorrectMemory.
+type CorrectMemoryParamsWait string
+
+// RelatedMemoriesParams defines parameters for RelatedMemories.
+type RelatedMemoriesParams struct {
+	// Depth How many steps to go.
+	Depth *int `form:"depth,omitempty" json:"depth,omitempty"`
+
+	// Fanout The strongest edges to follow from each memory.
+	Fanout *int `form:"fanout,omitempty" json:"fanout,omitempty"`
+}
+
+// ListFactsParams defines parameters for ListFacts.
+type ListFactsParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Entity Only facts about this entity.
+	Entity *openapi_types.UUID `form:"entity,omitempty" json:"entity,omitempty"`
+}
+
+// ReadMemoryGraphParams defines parameters for ReadMemoryGraph.
+type ReadMemoryGraphParams struct {
+	// At What held at this time; now without it.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// Known As it was known at this time; now without it.
+	Known *time.Time `form:"known,omitempty" json:"known,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ImportMemoriesParams defines parameters for ImportMemories.
+type ImportMemoriesParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListMemoryWritesParams defines parameters for ListMemoryWrites.
+type ListMemoryWritesParams struct {
+	// State Only those in this state.
+	State *MemoryWriteState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -2295,6 +3103,48 @@ type StreamInteractionParams struct {
 	LastEventID *int `json:"Last-Event-ID,omitempty"`
 }
 
+// ListVaultAccessesParams defines parameters for ListVaultAccesses.
+type ListVaultAccessesParams struct {
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListVaultItemsParams defines parameters for ListVaultItems.
+type ListVaultItemsParams struct {
+	// Consent The person agrees to this one access.
+	Consent ListVaultItemsParamsConsent `form:"consent" json:"consent"`
+}
+
+// ListVaultItemsParamsConsent defines parameters for ListVaultItems.
+type ListVaultItemsParamsConsent bool
+
+// StoreVaultItemParams defines parameters for StoreVaultItem.
+type StoreVaultItemParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DeleteVaultItemParams defines parameters for DeleteVaultItem.
+type DeleteVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent DeleteVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// DeleteVaultItemParamsConsent defines parameters for DeleteVaultItem.
+type DeleteVaultItemParamsConsent bool
+
+// ReadVaultItemParams defines parameters for ReadVaultItem.
+type ReadVaultItemParams struct {
+	// Consent The person agrees to this one access.
+	Consent ReadVaultItemParamsConsent `form:"consent" json:"consent"`
+}
+
+// ReadVaultItemParamsConsent defines parameters for ReadVaultItem.
+type ReadVaultItemParamsConsent bool
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
 
@@ -2309,6 +3159,15 @@ type SearchResourcesJSONRequestBody = ResourceSearch
 
 // CloseEscalationJSONRequestBody defines body for CloseEscalation for application/json ContentType.
 type CloseEscalationJSONRequestBody = NewOutcome
+
+// StoreMemoryJSONRequestBody defines body for StoreMemory for application/json ContentType.
+type StoreMemoryJSONRequestBody = NewMemory
+
+// CorrectMemoryJSONRequestBody defines body for CorrectMemory for application/json ContentType.
+type CorrectMemoryJSONRequestBody = MemoryCorrection
+
+// PreviewForgettingJSONRequestBody defines body for PreviewForgetting for application/json ContentType.
+type PreviewForgettingJSONRequestBody = ForgettingSelection
 
 // QueryMemoryJSONRequestBody defines body for QueryMemory for application/json ContentType.
 type QueryMemoryJSONRequestBody = MemoryQuery
@@ -2339,6 +3198,12 @@ type GiveFeedbackJSONRequestBody = NewFeedback
 
 // SetTriggersJSONRequestBody defines body for SetTriggers for application/json ContentType.
 type SetTriggersJSONRequestBody = Triggers
+
+// StoreVaultItemJSONRequestBody defines body for StoreVaultItem for application/json ContentType.
+type StoreVaultItemJSONRequestBody = NewVaultItem
+
+// OpenVaultJSONRequestBody defines body for OpenVault for application/json ContentType.
+type OpenVaultJSONRequestBody = NewVaultOpening
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2402,9 +3267,66 @@ type ServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx echo.Context, params StoreMemoryParams) error
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error
+	// ConsolidateMemory Look for patterns now
+	// (POST /v1/memory/consolidation)
+	ConsolidateMemory(ctx echo.Context) error
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx echo.Context, params ListFactsParams) error
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx echo.Context, factId openapi_types.UUID) error
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx echo.Context) error
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx echo.Context, params ImportMemoriesParams) error
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error
+	// ListPatterns See what keeps coming up, and the threads of my story
+	// (GET /v1/memory/patterns)
+	ListPatterns(ctx echo.Context) error
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx echo.Context) error
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx echo.Context) error
@@ -2462,6 +3384,27 @@ type ServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx echo.Context) error
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx echo.Context) error
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx echo.Context, openingId openapi_types.UUID) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2839,12 +3782,460 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// StoreMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreMemory(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreMemory(ctx, params)
+	return err
+}
+
+// GetMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemory(ctx, memoryId)
+	return err
+}
+
+// CorrectMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) CorrectMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectMemoryParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CorrectMemory(ctx, memoryId, params)
+	return err
+}
+
+// UnpinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) UnpinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UnpinMemory(ctx, memoryId)
+	return err
+}
+
+// PinMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) PinMemory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PinMemory(ctx, memoryId)
+	return err
+}
+
+// RelatedMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) RelatedMemories(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "memory_id" -------------
+	var memoryId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "memory_id", ctx.Param("memory_id"), &memoryId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter memory_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RelatedMemoriesParams
+	// ------------- Optional query parameter "depth" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "depth", ctx.QueryParams(), &params.Depth, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter depth: %s", err))
+	}
+
+	// ------------- Optional query parameter "fanout" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fanout", ctx.QueryParams(), &params.Fanout, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fanout: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RelatedMemories(ctx, memoryId, params)
+	return err
+}
+
+// ConsolidateMemory converts echo context to params.
+func (w *ServerInterfaceWrapper) ConsolidateMemory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConsolidateMemory(ctx)
+	return err
+}
+
+// ListFacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFacts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFactsParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "entity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "entity", ctx.QueryParams(), &params.Entity, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entity: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFacts(ctx, params)
+	return err
+}
+
+// RetractFact converts echo context to params.
+func (w *ServerInterfaceWrapper) RetractFact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "fact_id" -------------
+	var factId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fact_id", ctx.Param("fact_id"), &factId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fact_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetractFact(ctx, factId)
+	return err
+}
+
+// PreviewForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewForgetting(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewForgetting(ctx)
+	return err
+}
+
+// GetForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForgetting(ctx, forgettingId)
+	return err
+}
+
+// ConfirmForgetting converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmForgetting(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "forgetting_id" -------------
+	var forgettingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "forgetting_id", ctx.Param("forgetting_id"), &forgettingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forgetting_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmForgetting(ctx, forgettingId)
+	return err
+}
+
+// ReadMemoryGraph converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadMemoryGraph(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadMemoryGraphParams
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", ctx.QueryParams(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter at: %s", err))
+	}
+
+	// ------------- Optional query parameter "known" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "known", ctx.QueryParams(), &params.Known, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter known: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadMemoryGraph(ctx, params)
+	return err
+}
+
+// ImportMemories converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportMemories(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportMemoriesParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportMemories(ctx, params)
+	return err
+}
+
+// GetMemoryImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryImport(ctx, importId)
+	return err
+}
+
+// ListPatterns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPatterns(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPatterns(ctx)
+	return err
+}
+
 // QueryMemory converts echo context to params.
 func (w *ServerInterfaceWrapper) QueryMemory(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.QueryMemory(ctx)
+	return err
+}
+
+// ListMemoryWrites converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMemoryWrites(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMemoryWritesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMemoryWrites(ctx, params)
+	return err
+}
+
+// GetMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMemoryWrite(ctx, writeId)
+	return err
+}
+
+// RetryMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryMemoryWrite(ctx, writeId)
 	return err
 }
 
@@ -3180,6 +4571,155 @@ func (w *ServerInterfaceWrapper) SetTriggers(ctx echo.Context) error {
 	return err
 }
 
+// ListVaultAccesses converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultAccesses(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultAccessesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultAccesses(ctx, params)
+	return err
+}
+
+// ListVaultItems converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVaultItems(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVaultItemsParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVaultItems(ctx, params)
+	return err
+}
+
+// StoreVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) StoreVaultItem(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StoreVaultItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StoreVaultItem(ctx, params)
+	return err
+}
+
+// DeleteVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteVaultItem(ctx, itemId, params)
+	return err
+}
+
+// ReadVaultItem converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadVaultItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "item_id" -------------
+	var itemId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "item_id", ctx.Param("item_id"), &itemId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadVaultItemParams
+	// ------------- Required query parameter "consent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "consent", ctx.QueryParams(), &params.Consent, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter consent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadVaultItem(ctx, itemId, params)
+	return err
+}
+
+// OpenVault converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenVault(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenVault(ctx)
+	return err
+}
+
+// CloseVault converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseVault(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "opening_id" -------------
+	var openingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "opening_id", ctx.Param("opening_id"), &openingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter opening_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseVault(ctx, openingId)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -3241,6 +4781,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/mirror/crisis-check", wrapper.CheckCrisis, options.OperationMiddlewares["checkCrisis"]...)
 	router.POST(options.BaseURL+"/v1/mirror/reflection-prompts", wrapper.ComposeReflectionPrompts, options.OperationMiddlewares["composeReflectionPrompts"]...)
 	router.POST(options.BaseURL+"/v1/memory/query", wrapper.QueryMemory, options.OperationMiddlewares["queryMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories", wrapper.StoreMemory, options.OperationMiddlewares["storeMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id", wrapper.GetMemory, options.OperationMiddlewares["getMemory"]...)
+	router.GET(options.BaseURL+"/v1/memories/:memory_id/related", wrapper.RelatedMemories, options.OperationMiddlewares["relatedMemories"]...)
+	router.DELETE(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.UnpinMemory, options.OperationMiddlewares["unpinMemory"]...)
+	router.PUT(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.PinMemory, options.OperationMiddlewares["pinMemory"]...)
+	router.POST(options.BaseURL+"/v1/memories/:memory_id/correction", wrapper.CorrectMemory, options.OperationMiddlewares["correctMemory"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes", wrapper.ListMemoryWrites, options.OperationMiddlewares["listMemoryWrites"]...)
+	router.GET(options.BaseURL+"/v1/memory/writes/:write_id", wrapper.GetMemoryWrite, options.OperationMiddlewares["getMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/writes/:write_id/retry", wrapper.RetryMemoryWrite, options.OperationMiddlewares["retryMemoryWrite"]...)
+	router.POST(options.BaseURL+"/v1/memory/imports", wrapper.ImportMemories, options.OperationMiddlewares["importMemories"]...)
+	router.GET(options.BaseURL+"/v1/memory/imports/:import_id", wrapper.GetMemoryImport, options.OperationMiddlewares["getMemoryImport"]...)
+	router.GET(options.BaseURL+"/v1/memory/graph", wrapper.ReadMemoryGraph, options.OperationMiddlewares["readMemoryGraph"]...)
+	router.GET(options.BaseURL+"/v1/memory/facts", wrapper.ListFacts, options.OperationMiddlewares["listFacts"]...)
+	router.DELETE(options.BaseURL+"/v1/memory/facts/:fact_id", wrapper.RetractFact, options.OperationMiddlewares["retractFact"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings", wrapper.PreviewForgetting, options.OperationMiddlewares["previewForgetting"]...)
+	router.GET(options.BaseURL+"/v1/memory/forgettings/:forgetting_id", wrapper.GetForgetting, options.OperationMiddlewares["getForgetting"]...)
+	router.POST(options.BaseURL+"/v1/memory/forgettings/:forgetting_id/confirmation", wrapper.ConfirmForgetting, options.OperationMiddlewares["confirmForgetting"]...)
+	router.GET(options.BaseURL+"/v1/vault/items", wrapper.ListVaultItems, options.OperationMiddlewares["listVaultItems"]...)
+	router.POST(options.BaseURL+"/v1/vault/items", wrapper.StoreVaultItem, options.OperationMiddlewares["storeVaultItem"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/items/:item_id", wrapper.DeleteVaultItem, options.OperationMiddlewares["deleteVaultItem"]...)
+	router.GET(options.BaseURL+"/v1/vault/items/:item_id", wrapper.ReadVaultItem, options.OperationMiddlewares["readVaultItem"]...)
+	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
+	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
+	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
+	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
 	router.GET(options.BaseURL+"/v1/bridge/resources/:resource_id", wrapper.GetResource, options.OperationMiddlewares["getResource"]...)
 	router.POST(options.BaseURL+"/v1/truthfilter/assessments", wrapper.AssessText, options.OperationMiddlewares["assessText"]...)
@@ -6018,6 +7584,2369 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type StoreMemoryRequestObject struct {
+	Params StoreMemoryParams
+	Body   *StoreMemoryJSONRequestBody
+}
+
+type StoreMemoryResponseObject interface {
+	VisitStoreMemoryResponse(w http.ResponseWriter) error
+}
+
+type StoreMemory202ResponseHeaders struct {
+	Location string
+}
+
+type StoreMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreMemory202ResponseHeaders
+}
+
+func (response StoreMemory202JSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory400ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory401ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory403ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory409ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory413ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory415ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory422ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory429ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory500ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreMemory503ApplicationProblemPlusJSONResponse) VisitStoreMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type GetMemoryResponseObject interface {
+	VisitGetMemoryResponse(w http.ResponseWriter) error
+}
+
+type GetMemory200JSONResponse StoredMemory
+
+func (response GetMemory200JSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory400ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory401ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory403ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory404ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory429ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory500ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemory503ApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   CorrectMemoryParams
+	Body     *CorrectMemoryJSONRequestBody
+}
+
+type CorrectMemoryResponseObject interface {
+	VisitCorrectMemoryResponse(w http.ResponseWriter) error
+}
+
+type CorrectMemory202ResponseHeaders struct {
+	Location string
+}
+
+type CorrectMemory202JSONResponse struct {
+	Body    MemoryWrite
+	Headers CorrectMemory202ResponseHeaders
+}
+
+func (response CorrectMemory202JSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory400ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory401ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory403ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory404ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory409ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory413ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory415ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory422ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory429ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory500ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectMemory503ApplicationProblemPlusJSONResponse) VisitCorrectMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type UnpinMemoryResponseObject interface {
+	VisitUnpinMemoryResponse(w http.ResponseWriter) error
+}
+
+type UnpinMemory204Response struct {
+}
+
+func (response UnpinMemory204Response) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UnpinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory400ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory401ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory403ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory404ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory429ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory500ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UnpinMemory503ApplicationProblemPlusJSONResponse) VisitUnpinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemoryRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+}
+
+type PinMemoryResponseObject interface {
+	VisitPinMemoryResponse(w http.ResponseWriter) error
+}
+
+type PinMemory204Response struct {
+}
+
+func (response PinMemory204Response) VisitPinMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PinMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory400ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory401ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory403ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory404ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory429ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory500ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PinMemory503ApplicationProblemPlusJSONResponse) VisitPinMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemoriesRequestObject struct {
+	MemoryId openapi_types.UUID `json:"memory_id"`
+	Params   RelatedMemoriesParams
+}
+
+type RelatedMemoriesResponseObject interface {
+	VisitRelatedMemoriesResponse(w http.ResponseWriter) error
+}
+
+type RelatedMemories200JSONResponse RelatedMemories
+
+func (response RelatedMemories200JSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories400ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories401ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories403ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories404ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories429ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories500ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RelatedMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RelatedMemories503ApplicationProblemPlusJSONResponse) VisitRelatedMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemoryRequestObject struct {
+}
+
+type ConsolidateMemoryResponseObject interface {
+	VisitConsolidateMemoryResponse(w http.ResponseWriter) error
+}
+
+type ConsolidateMemory202Response struct {
+}
+
+func (response ConsolidateMemory202Response) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ConsolidateMemory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory400ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory401ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory403ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory429ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory500ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsolidateMemory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConsolidateMemory503ApplicationProblemPlusJSONResponse) VisitConsolidateMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFactsRequestObject struct {
+	Params ListFactsParams
+}
+
+type ListFactsResponseObject interface {
+	VisitListFactsResponse(w http.ResponseWriter) error
+}
+
+type ListFacts200JSONResponse Facts
+
+func (response ListFacts200JSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts400ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts401ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts403ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts429ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts500ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFacts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFacts503ApplicationProblemPlusJSONResponse) VisitListFactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFactRequestObject struct {
+	FactId openapi_types.UUID `json:"fact_id"`
+}
+
+type RetractFactResponseObject interface {
+	VisitRetractFactResponse(w http.ResponseWriter) error
+}
+
+type RetractFact204Response struct {
+}
+
+func (response RetractFact204Response) VisitRetractFactResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RetractFact400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact400ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact401ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact403ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact404ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact429ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact500ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetractFact503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetractFact503ApplicationProblemPlusJSONResponse) VisitRetractFactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgettingRequestObject struct {
+	Body *PreviewForgettingJSONRequestBody
+}
+
+type PreviewForgettingResponseObject interface {
+	VisitPreviewForgettingResponse(w http.ResponseWriter) error
+}
+
+type PreviewForgetting201ResponseHeaders struct {
+	Location string
+}
+
+type PreviewForgetting201JSONResponse struct {
+	Body    Forgetting
+	Headers PreviewForgetting201ResponseHeaders
+}
+
+func (response PreviewForgetting201JSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting400ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting401ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting403ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting404ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting409ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting413ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting415ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting422ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting429ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting500ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewForgetting503ApplicationProblemPlusJSONResponse) VisitPreviewForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type GetForgettingResponseObject interface {
+	VisitGetForgettingResponse(w http.ResponseWriter) error
+}
+
+type GetForgetting200JSONResponse Forgetting
+
+func (response GetForgetting200JSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting400ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting401ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting403ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting404ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting429ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting500ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetForgetting503ApplicationProblemPlusJSONResponse) VisitGetForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgettingRequestObject struct {
+	ForgettingId openapi_types.UUID `json:"forgetting_id"`
+}
+
+type ConfirmForgettingResponseObject interface {
+	VisitConfirmForgettingResponse(w http.ResponseWriter) error
+}
+
+type ConfirmForgetting202JSONResponse Forgetting
+
+func (response ConfirmForgetting202JSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting400ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting401ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting403ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting404ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting429ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting500ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmForgetting503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting503ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraphRequestObject struct {
+	Params ReadMemoryGraphParams
+}
+
+type ReadMemoryGraphResponseObject interface {
+	VisitReadMemoryGraphResponse(w http.ResponseWriter) error
+}
+
+type ReadMemoryGraph200JSONResponse MemoryGraph
+
+func (response ReadMemoryGraph200JSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph400ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph401ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph403ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph429ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph500ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadMemoryGraph503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadMemoryGraph503ApplicationProblemPlusJSONResponse) VisitReadMemoryGraphResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemoriesRequestObject struct {
+	Params ImportMemoriesParams
+	Body   io.Reader
+}
+
+type ImportMemoriesResponseObject interface {
+	VisitImportMemoriesResponse(w http.ResponseWriter) error
+}
+
+type ImportMemories202ResponseHeaders struct {
+	Location string
+}
+
+type ImportMemories202JSONResponse struct {
+	Body    MemoryImport
+	Headers ImportMemories202ResponseHeaders
+}
+
+func (response ImportMemories202JSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories400ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories401ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories403ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories409ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories413ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories415ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories422ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories429ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories500ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportMemories503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportMemories503ApplicationProblemPlusJSONResponse) VisitImportMemoriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetMemoryImportResponseObject interface {
+	VisitGetMemoryImportResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryImport200JSONResponse MemoryImport
+
+func (response GetMemoryImport200JSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport400ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport401ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport403ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport404ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport429ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport500ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryImport503ApplicationProblemPlusJSONResponse) VisitGetMemoryImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatternsRequestObject struct {
+}
+
+type ListPatternsResponseObject interface {
+	VisitListPatternsResponse(w http.ResponseWriter) error
+}
+
+type ListPatterns200JSONResponse MemoryPatterns
+
+func (response ListPatterns200JSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns400ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns401ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns403ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns429ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns500ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPatterns503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPatterns503ApplicationProblemPlusJSONResponse) VisitListPatternsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryMemoryRequestObject struct {
 	Body *QueryMemoryJSONRequestBody
 }
@@ -6192,6 +10121,401 @@ type QueryMemory503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response QueryMemory503ApplicationProblemPlusJSONResponse) VisitQueryMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWritesRequestObject struct {
+	Params ListMemoryWritesParams
+}
+
+type ListMemoryWritesResponseObject interface {
+	VisitListMemoryWritesResponse(w http.ResponseWriter) error
+}
+
+type ListMemoryWrites200JSONResponse MemoryWritePage
+
+func (response ListMemoryWrites200JSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites400ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites401ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites403ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites429ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites500ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMemoryWrites503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMemoryWrites503ApplicationProblemPlusJSONResponse) VisitListMemoryWritesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type GetMemoryWriteResponseObject interface {
+	VisitGetMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type GetMemoryWrite200JSONResponse MemoryWrite
+
+func (response GetMemoryWrite200JSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite400ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite401ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite403ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite404ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite429ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite500ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMemoryWrite503ApplicationProblemPlusJSONResponse) VisitGetMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type RetryMemoryWriteResponseObject interface {
+	VisitRetryMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type RetryMemoryWrite202JSONResponse MemoryWrite
+
+func (response RetryMemoryWrite202JSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite400ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite401ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite403ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite404ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite429ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite500ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryMemoryWrite503ApplicationProblemPlusJSONResponse) VisitRetryMemoryWriteResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -9330,6 +13654,1028 @@ func (response SetTriggers503ApplicationProblemPlusJSONResponse) VisitSetTrigger
 	return err
 }
 
+type ListVaultAccessesRequestObject struct {
+	Params ListVaultAccessesParams
+}
+
+type ListVaultAccessesResponseObject interface {
+	VisitListVaultAccessesResponse(w http.ResponseWriter) error
+}
+
+type ListVaultAccesses200JSONResponse VaultAccesses
+
+func (response ListVaultAccesses200JSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses400ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses401ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses403ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses429ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses500ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultAccesses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultAccesses503ApplicationProblemPlusJSONResponse) VisitListVaultAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItemsRequestObject struct {
+	Params ListVaultItemsParams
+}
+
+type ListVaultItemsResponseObject interface {
+	VisitListVaultItemsResponse(w http.ResponseWriter) error
+}
+
+type ListVaultItems200JSONResponse VaultItems
+
+func (response ListVaultItems200JSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems400ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems401ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems403ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems429ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems500ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVaultItems503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVaultItems503ApplicationProblemPlusJSONResponse) VisitListVaultItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItemRequestObject struct {
+	Params StoreVaultItemParams
+	Body   *StoreVaultItemJSONRequestBody
+}
+
+type StoreVaultItemResponseObject interface {
+	VisitStoreVaultItemResponse(w http.ResponseWriter) error
+}
+
+type StoreVaultItem202ResponseHeaders struct {
+	Location string
+}
+
+type StoreVaultItem202JSONResponse struct {
+	Body    MemoryWrite
+	Headers StoreVaultItem202ResponseHeaders
+}
+
+func (response StoreVaultItem202JSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem400ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem401ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem403ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem409ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem413ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem415ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem422ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem429ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem500ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StoreVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StoreVaultItem503ApplicationProblemPlusJSONResponse) VisitStoreVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params DeleteVaultItemParams
+}
+
+type DeleteVaultItemResponseObject interface {
+	VisitDeleteVaultItemResponse(w http.ResponseWriter) error
+}
+
+type DeleteVaultItem204Response struct {
+}
+
+func (response DeleteVaultItem204Response) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem400ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem401ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem403ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem404ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem429ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem500ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem503ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItemRequestObject struct {
+	ItemId openapi_types.UUID `json:"item_id"`
+	Params ReadVaultItemParams
+}
+
+type ReadVaultItemResponseObject interface {
+	VisitReadVaultItemResponse(w http.ResponseWriter) error
+}
+
+type ReadVaultItem200JSONResponse StoredMemory
+
+func (response ReadVaultItem200JSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem400ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem401ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem403ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem404ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem429ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem500ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadVaultItem503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadVaultItem503ApplicationProblemPlusJSONResponse) VisitReadVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVaultRequestObject struct {
+	Body *OpenVaultJSONRequestBody
+}
+
+type OpenVaultResponseObject interface {
+	VisitOpenVaultResponse(w http.ResponseWriter) error
+}
+
+type OpenVault201JSONResponse VaultOpening
+
+func (response OpenVault201JSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault400ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault401ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault403ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault409ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault413ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault415ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault422ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault429ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault500ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response OpenVault503ApplicationProblemPlusJSONResponse) VisitOpenVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVaultRequestObject struct {
+	OpeningId openapi_types.UUID `json:"opening_id"`
+}
+
+type CloseVaultResponseObject interface {
+	VisitCloseVaultResponse(w http.ResponseWriter) error
+}
+
+type CloseVault204Response struct {
+}
+
+func (response CloseVault204Response) VisitCloseVaultResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CloseVault400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault400ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault401ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault403ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault404ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault429ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault500ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseVault503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CloseVault503ApplicationProblemPlusJSONResponse) VisitCloseVaultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Is the process up?
@@ -9392,9 +14738,66 @@ type StrictServerInterface interface {
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// StoreMemory Store a memory
+	// (POST /v1/memories)
+	StoreMemory(ctx context.Context, request StoreMemoryRequestObject) (StoreMemoryResponseObject, error)
+	// GetMemory Read one memory
+	// (GET /v1/memories/{memory_id})
+	GetMemory(ctx context.Context, request GetMemoryRequestObject) (GetMemoryResponseObject, error)
+	// CorrectMemory Put a memory right
+	// (POST /v1/memories/{memory_id}/correction)
+	CorrectMemory(ctx context.Context, request CorrectMemoryRequestObject) (CorrectMemoryResponseObject, error)
+	// UnpinMemory Let go of a pinned memory
+	// (DELETE /v1/memories/{memory_id}/pin)
+	UnpinMemory(ctx context.Context, request UnpinMemoryRequestObject) (UnpinMemoryResponseObject, error)
+	// PinMemory Keep a memory in sight
+	// (PUT /v1/memories/{memory_id}/pin)
+	PinMemory(ctx context.Context, request PinMemoryRequestObject) (PinMemoryResponseObject, error)
+	// RelatedMemories See what a memory goes with
+	// (GET /v1/memories/{memory_id}/related)
+	RelatedMemories(ctx context.Context, request RelatedMemoriesRequestObject) (RelatedMemoriesResponseObject, error)
+	// ConsolidateMemory Look for patterns now
+	// (POST /v1/memory/consolidation)
+	ConsolidateMemory(ctx context.Context, request ConsolidateMemoryRequestObject) (ConsolidateMemoryResponseObject, error)
+	// ListFacts See what is known of me and of those I spoke of
+	// (GET /v1/memory/facts)
+	ListFacts(ctx context.Context, request ListFactsRequestObject) (ListFactsResponseObject, error)
+	// RetractFact Say that a fact was never so
+	// (DELETE /v1/memory/facts/{fact_id})
+	RetractFact(ctx context.Context, request RetractFactRequestObject) (RetractFactResponseObject, error)
+	// PreviewForgetting See what would be forgotten
+	// (POST /v1/memory/forgettings)
+	PreviewForgetting(ctx context.Context, request PreviewForgettingRequestObject) (PreviewForgettingResponseObject, error)
+	// GetForgetting See how far a forgetting is, and its receipt
+	// (GET /v1/memory/forgettings/{forgetting_id})
+	GetForgetting(ctx context.Context, request GetForgettingRequestObject) (GetForgettingResponseObject, error)
+	// ConfirmForgetting Forget
+	// (POST /v1/memory/forgettings/{forgetting_id}/confirmation)
+	ConfirmForgetting(ctx context.Context, request ConfirmForgettingRequestObject) (ConfirmForgettingResponseObject, error)
+	// ReadMemoryGraph Read my whole memory as a graph, page by page
+	// (GET /v1/memory/graph)
+	ReadMemoryGraph(ctx context.Context, request ReadMemoryGraphRequestObject) (ReadMemoryGraphResponseObject, error)
+	// ImportMemories Bring past conversations along
+	// (POST /v1/memory/imports)
+	ImportMemories(ctx context.Context, request ImportMemoriesRequestObject) (ImportMemoriesResponseObject, error)
+	// GetMemoryImport See how far an import is
+	// (GET /v1/memory/imports/{import_id})
+	GetMemoryImport(ctx context.Context, request GetMemoryImportRequestObject) (GetMemoryImportResponseObject, error)
+	// ListPatterns See what keeps coming up, and the threads of my story
+	// (GET /v1/memory/patterns)
+	ListPatterns(ctx context.Context, request ListPatternsRequestObject) (ListPatternsResponseObject, error)
 	// QueryMemory Recall what was told before
 	// (POST /v1/memory/query)
 	QueryMemory(ctx context.Context, request QueryMemoryRequestObject) (QueryMemoryResponseObject, error)
+	// ListMemoryWrites See what is on its way into memory, newest first
+	// (GET /v1/memory/writes)
+	ListMemoryWrites(ctx context.Context, request ListMemoryWritesRequestObject) (ListMemoryWritesResponseObject, error)
+	// GetMemoryWrite See how far a memory is
+	// (GET /v1/memory/writes/{write_id})
+	GetMemoryWrite(ctx context.Context, request GetMemoryWriteRequestObject) (GetMemoryWriteResponseObject, error)
+	// RetryMemoryWrite Have a failed memory tried again
+	// (POST /v1/memory/writes/{write_id}/retry)
+	RetryMemoryWrite(ctx context.Context, request RetryMemoryWriteRequestObject) (RetryMemoryWriteResponseObject, error)
 	// CheckCrisis Look for signs that somebody is in danger
 	// (POST /v1/mirror/crisis-check)
 	CheckCrisis(ctx context.Context, request CheckCrisisRequestObject) (CheckCrisisResponseObject, error)
@@ -9452,6 +14855,27 @@ type StrictServerInterface interface {
 	// SetTriggers Say what I want to be spared
 	// (PUT /v1/truthfilter/triggers)
 	SetTriggers(ctx context.Context, request SetTriggersRequestObject) (SetTriggersResponseObject, error)
+	// ListVaultAccesses See every access to the vault
+	// (GET /v1/vault/accesses)
+	ListVaultAccesses(ctx context.Context, request ListVaultAccessesRequestObject) (ListVaultAccessesResponseObject, error)
+	// ListVaultItems See what is in the vault, without its words
+	// (GET /v1/vault/items)
+	ListVaultItems(ctx context.Context, request ListVaultItemsRequestObject) (ListVaultItemsResponseObject, error)
+	// StoreVaultItem Put something into the vault
+	// (POST /v1/vault/items)
+	StoreVaultItem(ctx context.Context, request StoreVaultItemRequestObject) (StoreVaultItemResponseObject, error)
+	// DeleteVaultItem Delete a memory from the vault for good
+	// (DELETE /v1/vault/items/{item_id})
+	DeleteVaultItem(ctx context.Context, request DeleteVaultItemRequestObject) (DeleteVaultItemResponseObject, error)
+	// ReadVaultItem Read one memory from the vault
+	// (GET /v1/vault/items/{item_id})
+	ReadVaultItem(ctx context.Context, request ReadVaultItemRequestObject) (ReadVaultItemResponseObject, error)
+	// OpenVault Open the vault for a session
+	// (POST /v1/vault/openings)
+	OpenVault(ctx context.Context, request OpenVaultRequestObject) (OpenVaultResponseObject, error)
+	// CloseVault Close the vault before its time
+	// (DELETE /v1/vault/openings/{opening_id})
+	CloseVault(ctx context.Context, request CloseVaultRequestObject) (CloseVaultResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -10071,6 +15495,473 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// StoreMemory operation middleware
+func (sh *strictHandler) StoreMemory(ctx echo.Context, params StoreMemoryParams) error {
+	var request StoreMemoryRequestObject
+
+	request.Params = params
+
+	var body StoreMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreMemory(ctx.Request().Context(), request.(StoreMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreMemoryResponseObject); ok {
+		return validResponse.VisitStoreMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemory operation middleware
+func (sh *strictHandler) GetMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request GetMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemory(ctx.Request().Context(), request.(GetMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryResponseObject); ok {
+		return validResponse.VisitGetMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CorrectMemory operation middleware
+func (sh *strictHandler) CorrectMemory(ctx echo.Context, memoryId openapi_types.UUID, params CorrectMemoryParams) error {
+	var request CorrectMemoryRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	var body CorrectMemoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectMemory(ctx.Request().Context(), request.(CorrectMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CorrectMemoryResponseObject); ok {
+		return validResponse.VisitCorrectMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UnpinMemory operation middleware
+func (sh *strictHandler) UnpinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request UnpinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpinMemory(ctx.Request().Context(), request.(UnpinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UnpinMemoryResponseObject); ok {
+		return validResponse.VisitUnpinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PinMemory operation middleware
+func (sh *strictHandler) PinMemory(ctx echo.Context, memoryId openapi_types.UUID) error {
+	var request PinMemoryRequestObject
+
+	request.MemoryId = memoryId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PinMemory(ctx.Request().Context(), request.(PinMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PinMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PinMemoryResponseObject); ok {
+		return validResponse.VisitPinMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RelatedMemories operation middleware
+func (sh *strictHandler) RelatedMemories(ctx echo.Context, memoryId openapi_types.UUID, params RelatedMemoriesParams) error {
+	var request RelatedMemoriesRequestObject
+
+	request.MemoryId = memoryId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RelatedMemories(ctx.Request().Context(), request.(RelatedMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RelatedMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RelatedMemoriesResponseObject); ok {
+		return validResponse.VisitRelatedMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConsolidateMemory operation middleware
+func (sh *strictHandler) ConsolidateMemory(ctx echo.Context) error {
+	var request ConsolidateMemoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConsolidateMemory(ctx.Request().Context(), request.(ConsolidateMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConsolidateMemory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConsolidateMemoryResponseObject); ok {
+		return validResponse.VisitConsolidateMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFacts operation middleware
+func (sh *strictHandler) ListFacts(ctx echo.Context, params ListFactsParams) error {
+	var request ListFactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFacts(ctx.Request().Context(), request.(ListFactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFactsResponseObject); ok {
+		return validResponse.VisitListFactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetractFact operation middleware
+func (sh *strictHandler) RetractFact(ctx echo.Context, factId openapi_types.UUID) error {
+	var request RetractFactRequestObject
+
+	request.FactId = factId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetractFact(ctx.Request().Context(), request.(RetractFactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetractFact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetractFactResponseObject); ok {
+		return validResponse.VisitRetractFactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewForgetting operation middleware
+func (sh *strictHandler) PreviewForgetting(ctx echo.Context) error {
+	var request PreviewForgettingRequestObject
+
+	var body PreviewForgettingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewForgetting(ctx.Request().Context(), request.(PreviewForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewForgettingResponseObject); ok {
+		return validResponse.VisitPreviewForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForgetting operation middleware
+func (sh *strictHandler) GetForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request GetForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForgetting(ctx.Request().Context(), request.(GetForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetForgettingResponseObject); ok {
+		return validResponse.VisitGetForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmForgetting operation middleware
+func (sh *strictHandler) ConfirmForgetting(ctx echo.Context, forgettingId openapi_types.UUID) error {
+	var request ConfirmForgettingRequestObject
+
+	request.ForgettingId = forgettingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmForgetting(ctx.Request().Context(), request.(ConfirmForgettingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmForgetting")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmForgettingResponseObject); ok {
+		return validResponse.VisitConfirmForgettingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadMemoryGraph operation middleware
+func (sh *strictHandler) ReadMemoryGraph(ctx echo.Context, params ReadMemoryGraphParams) error {
+	var request ReadMemoryGraphRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadMemoryGraph(ctx.Request().Context(), request.(ReadMemoryGraphRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadMemoryGraph")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadMemoryGraphResponseObject); ok {
+		return validResponse.VisitReadMemoryGraphResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportMemories operation middleware
+func (sh *strictHandler) ImportMemories(ctx echo.Context, params ImportMemoriesParams) error {
+	var request ImportMemoriesRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportMemories(ctx.Request().Context(), request.(ImportMemoriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportMemories")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportMemoriesResponseObject); ok {
+		return validResponse.VisitImportMemoriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryImport operation middleware
+func (sh *strictHandler) GetMemoryImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetMemoryImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryImport(ctx.Request().Context(), request.(GetMemoryImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryImportResponseObject); ok {
+		return validResponse.VisitGetMemoryImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPatterns operation middleware
+func (sh *strictHandler) ListPatterns(ctx echo.Context) error {
+	var request ListPatternsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPatterns(ctx.Request().Context(), request.(ListPatternsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPatterns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPatternsResponseObject); ok {
+		return validResponse.VisitListPatternsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // QueryMemory operation middleware
 func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 	var request QueryMemoryRequestObject
@@ -10111,6 +16002,81 @@ func (sh *strictHandler) QueryMemory(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(QueryMemoryResponseObject); ok {
 		return validResponse.VisitQueryMemoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMemoryWrites operation middleware
+func (sh *strictHandler) ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error {
+	var request ListMemoryWritesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMemoryWrites(ctx.Request().Context(), request.(ListMemoryWritesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMemoryWrites")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMemoryWritesResponseObject); ok {
+		return validResponse.VisitListMemoryWritesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMemoryWrite operation middleware
+func (sh *strictHandler) GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request GetMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemoryWrite(ctx.Request().Context(), request.(GetMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMemoryWriteResponseObject); ok {
+		return validResponse.VisitGetMemoryWriteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryMemoryWrite operation middleware
+func (sh *strictHandler) RetryMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request RetryMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryMemoryWrite(ctx.Request().Context(), request.(RetryMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryMemoryWriteResponseObject); ok {
+		return validResponse.VisitRetryMemoryWriteResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -10787,257 +16753,557 @@ func (sh *strictHandler) SetTriggers(ctx echo.Context) error {
 	return nil
 }
 
+// ListVaultAccesses operation middleware
+func (sh *strictHandler) ListVaultAccesses(ctx echo.Context, params ListVaultAccessesParams) error {
+	var request ListVaultAccessesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultAccesses(ctx.Request().Context(), request.(ListVaultAccessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultAccesses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultAccessesResponseObject); ok {
+		return validResponse.VisitListVaultAccessesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVaultItems operation middleware
+func (sh *strictHandler) ListVaultItems(ctx echo.Context, params ListVaultItemsParams) error {
+	var request ListVaultItemsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVaultItems(ctx.Request().Context(), request.(ListVaultItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVaultItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVaultItemsResponseObject); ok {
+		return validResponse.VisitListVaultItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StoreVaultItem operation middleware
+func (sh *strictHandler) StoreVaultItem(ctx echo.Context, params StoreVaultItemParams) error {
+	var request StoreVaultItemRequestObject
+
+	request.Params = params
+
+	var body StoreVaultItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StoreVaultItem(ctx.Request().Context(), request.(StoreVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StoreVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StoreVaultItemResponseObject); ok {
+		return validResponse.VisitStoreVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteVaultItem operation middleware
+func (sh *strictHandler) DeleteVaultItem(ctx echo.Context, itemId openapi_types.UUID, params DeleteVaultItemParams) error {
+	var request DeleteVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVaultItem(ctx.Request().Context(), request.(DeleteVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteVaultItemResponseObject); ok {
+		return validResponse.VisitDeleteVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadVaultItem operation middleware
+func (sh *strictHandler) ReadVaultItem(ctx echo.Context, itemId openapi_types.UUID, params ReadVaultItemParams) error {
+	var request ReadVaultItemRequestObject
+
+	request.ItemId = itemId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadVaultItem(ctx.Request().Context(), request.(ReadVaultItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadVaultItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadVaultItemResponseObject); ok {
+		return validResponse.VisitReadVaultItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenVault operation middleware
+func (sh *strictHandler) OpenVault(ctx echo.Context) error {
+	var request OpenVaultRequestObject
+
+	var body OpenVaultJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenVault(ctx.Request().Context(), request.(OpenVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenVaultResponseObject); ok {
+		return validResponse.VisitOpenVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseVault operation middleware
+func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UUID) error {
+	var request CloseVaultRequestObject
+
+	request.OpeningId = openingId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseVault(ctx.Request().Context(), request.(CloseVaultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseVault")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseVaultResponseObject); ok {
+		return validResponse.VisitCloseVaultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15c9w2tu9XQfW7VUnepVqLlxlLNXVLceyJZrxdy3mpumNfNZo83Y2IDXAAUO2elL/7KxwsBNlgL9ri",
-	"ZPRPIkskARwAZz+/8+sgF/NKcOBaDY5/HcyAFiDxx7MC5pXQwPPle6hKuoTC/LoAlUtWaSb44Hgw0rKG",
-	"EVnMgBM9A3IJS7KgiigATsYwERKGg2yg8hnMqXkdeD0fHP9jYN4bfMoGelnB4HigtGR8OsgGn/emYs/8",
-	"ck9dsmpP4EC03KsE4xrk4HhCSwVfvmSDVyKndhbdSX2YAeGwIBKUqGWOM5Dwz5pJswQzcjyjiZBzqgfH",
-	"g1qyPQkTkMBzGHSnZoZ8F/58WlUlSxHEjL2gTBM9oxpJMZWUayjaZLj+st9TDa/YnOnVsX82QzJFSpho",
-	"IiYEaD7LyERIAp/pvCqBjD4O1JLrGSimPg5O5F+ePDvRfzkcHZMnz4ghESitCBeLjFBeEMGBzIUEwjih",
-	"msyF0oQSBbnga9fTmuc7UbJ8maZUaR5Qllbm+IgKJG4qyUXNtSKMr13AP//y9OBk8ZenB6Nj8vSgWQHj",
-	"5p92omrjTEHL5ekEydyd5Hnzif4TNGeczc2xPgyHxuzaFOTgixmgopLOQbt7dVpVUlzR8uwH8y9mRqmo",
-	"ng2yAadz8y51D1ywYsuDW+OTqyt7oXJaIj17B4PwyM2HizjG3yGx46fkipY1mKO5FLUk+UywHDK8q7jJ",
-	"VyCXZA5K0Slk5JBoQY6ePCFXTLFxCeT0/PnZGclnVNLcUNPsCi7Jcq1mUdFE9sxM1m4e/fwK+FTPBsdH",
-	"T55kZjP9vw/N1mkN0ozxv//4+PHz0eHex4+f//Ti03/+R5oC5rLSfC3FWfPMzUluOdIqqd+/fE7+dPT4",
-	"YEhGhhv95c2IfOuuQxau8tMDQiV4BvUdoepS4UaYq0i5WoA0N0nPmCI5LcsheatnIEkV2KDCD7ApF9Jy",
-	"OHdPB8cDHPbwoG+L3MR7duLJ4dFNRMM5KLVuC5T9+03J/8W8rCrBFeDN/p4W7y0HMv/KBdfA8UdqpIWV",
-	"VvuVFOMS5v/5i7KiqxnuPyRMBseD/7PfiOR9+1e1/86+ZQdd5aOO8RnmP6elmbfZji/Z4Lngk5Ll9z4h",
-	"R2EzIXEFMmspB7WCAs+ZEnPQM8anBEoF9qE53jjzYgE5K6DICJ5IpkgFUglOZtSIqDDEEjQu9aWQY1YU",
-	"wO93re5ugCRzuiRcaFIIFGjdeX+jSEE1NSsbA65ZUkMIgYudCg64DGQhnJb3uYq3tSRzpjS9tHN4I/RL",
-	"UfPink+NYSV2a+t8RuzBmHgiWiLj9D4I8YrKKdz3oR6LYomnD3UiPaOcPH1M/s6+97N6TfnScQB1r5MT",
-	"gswpXzYKkCEbF4shOeOkoHxqruBI0Qno5YjkVEoGisygrAgtS7x3is5RUY4sgJaqmZqae3a/eTBW/PYa",
-	"zW+rl93jXiPbCyrZ2rcb5Q0J8xOntZ4Jyf4F9318PR/AM6zJJRcLjifjJ06vKCvpuLzXI3seuKt2hgEH",
-	"KKAghQA7RSvjh+SDXBI6pYyTBdOzcBxIR486MS/hB42RIZR2q6ukyI3Sds/rC1eSKfK387dvyLjWuKyF",
-	"Wy5Vl1bQuHmquqqE1FC8hoLRDyjNf5vpIvGjwcwgRtX66cPLvT8PUbNzX0SL4d2Z06craSwkzay+kUug",
-	"GooLqlvaSkE17Gk2T9iwRkGrmAS10zus2EIbMrrQlbjccTpSlHYtTMNcJeyz8A6VkiJzULmodnvnS6zk",
-	"/WNgtT4cOHwti4nZolLjoxDjXyBHFmc35B21Iqi9KZewbE9u3XFxO5tYJYfP+iKvpRJyM/F30Y1jSuBc",
-	"kwssfqmVnrtr0V7gGHJaK0jSfbzs8UoYtY8WhvlogfylpEuQ3xjTX4KaiRKth+bMiNowkzAzXs/HhsNn",
-	"A3xvE1lfslKDfIWPdtdsP4BTzcJa1tNArRKB4h+tiNlupxuKJna76vGR/D+QqOOKCRLNPmYYxUQ4v9aq",
-	"SRgv1n03a+abXCmn5VKxxDLHVLF809K+Nw+9mAszZ7X9WcwM552wAr1tG4Y4z4UEM9VcMjfRdY8/t0/t",
-	"MJUCppIWnf3cyIrgqpl+wg0oZOF8W6oCehlMa3C0Qv/FNofnhR8nMQezEK6YXm5Nw0tmNXvvioXPlbS2",
-	"1CAboP5of/Tu0wunVRpuOadleaFpeWnO1HzMprWo1aofFy8qn9aOQ3bdQN8/f0ce/4loOh2mhIJRU7bn",
-	"oW8AiuSdkmxO5fLCUTu5oU5zYXx6YQda5UDBuXeQ4EbWpRKNsv203YVJSjgwe5rbK5hgpkDzGfEPEUWX",
-	"ioyXhGkF5cQa0RMhAV08blpkwqTSJwTmlV4Gb721twQHY4M2No1eQHkFWx/OczeR90CLPpFdT6egULpW",
-	"lRQ0n+0q9K9omb5oL6WYk5pXJVBFuTbixf+clihz+jk4a8Pe7h2ubG5XVJpLs3qo4vvXYmjJsxFxjHiX",
-	"M8dnm2X6O9BDusAHo2sW8bDuuV7H8yOHFS0KZvnju0gIIIfMOnJBw2fdcdn9+eDgYJ339H8/fvx8cPDp",
-	"//7HRqGFH0/O2TnGE+I41xsFsHv51H7rOrqzc0jt/I7aiTH84N5IXYOCTd1mdUy9H0/3jp48NXoCGj/w",
-	"mea6RFPDRhOgyAhVREwmJeNAfIhBEcWmnDA9vGdboR0SSZ+8frbQHAkJVPXwdie1QG5pvPgD2KXtj2Jh",
-	"nSvCsExF5rXShE4lxPpXiPdkA6Wphli+VsALq6X7vUDhOqkV/mSpXCSFqHlkB/KnDB1zNVr0jikTCOin",
-	"HX0gPrv95lE4k+su7Km9nkHhKOHKDlZALpeVtsqGNvpJNgAqy+VFASXgI+IKpGQFXEwoK80/koTyI6Vt",
-	"snDct1fXPav5rUyzZspJwioFSqXts1iV7QTr5zAXcnlRN/6o0TH6ImZQFtYDpJz7BM0N62/XxjojozmT",
-	"UsjOy0wr4kVQx/GV7SDeJ7QsxzS/TCmLRhw00XQJVwwWULjkghnlRWaEfq2AmNkDLQwXNEoNvhN8XRVV",
-	"KsnlfqmLKXhSrjsTfwsPmluOvtSNupF96rqHoJlaJN3Xn4fryXM6FnVfQoE5CbgH1luIRLwduZ8NIt18",
-	"C135FR1DGVswBUxoXZq7hzpD1+M2KiSd6NGxOR9joyiz4H6wR9tmOeDhd783l9mcH8qDc3Tk7aDwITGZ",
-	"gAyujPmQjMzwo2NC+bIJZ2E41HE8nEhkUhlatLWcddaP/0oOUlPG8UBdUcns0TISnE1YTq3imAvOIXfK",
-	"6VSKBQY+c8G1ZOPa/Z7WWnAxtzrrvALttE4JpeHyHFTaqJvTz2d2Vs9WL7FXCtubcMbJCz4tmZrd3sHZ",
-	"WmGsC6afzyC/xHuWdNalbfeqHpcsJ5ewRL1pKgyTGwo53f+8PxfFvqrnxXifCw1kIZkGZXQo8kEa3SDw",
-	"nqWoDetBj/uCEyPYGEgiKUbRra01Y2muZN5LT83stzl85kp++/zo/B3RpZju5WGZGXlRHD15cvjsu2Ha",
-	"5So2K8uGcD9SNUNWx/4Fa9QiMCcLCUByI59Vy+5iXD99HJvRqRyZ9nbieG6ejhAZ7lT/FguumMI4xeoe",
-	"T6SYt+T0NlPKBjOqulbq1hRbuRli5wl0aIKLwA+FmfVS4wXXctlrIzUZGhVdloIWwwJyYc3GlbNCcy0S",
-	"2SVvK/rPGggrrMEhCM1dhtvqFyKbbdVY4AV8Xk+ag9TeNPw/Ka0sPYi9Wc16VW3ptPVt+/H16XNcYePI",
-	"oxLIJVQaOfxiBhKSq3Y70vvFZpbfKMLSlBO1zsW8ZUmoOs8xhIeijjP8wejFPeZDYx11lSqz48M+O8jp",
-	"D8lgTVqdY3ae17FR8Ai4T/gD54byxounRO+Jx3vXZxRnhHEypgqePh4O2iLmdO9/6N6/Dvae/ef+p18f",
-	"P/ryl6SSgkOc8bysldNV2hfrNjnFdW9ECXSSFheGPS+NDGMYE8XJFh2ahMHGS5206r0IuAkL8zvt2DvO",
-	"eDMzSxt0TubsRnPLFzcbdJ27MlbAjVB3YStlTIkp3FTI+RWkFt4OqKSVADp3Wvl46SY2htIxKQkKqMxn",
-	"xihCHtgh3uWcJpjCW8uWFPtM0B0ZwhSETjRI8sK8ZjVmDrWWtNw+ftHv64beZbr5HP3ZMMy/Ck+PjOiZ",
-	"UE7DokRiHghZiLosyJTt4Lfe4IBnIfK3Mq1KKKbZFWauTqn9KQRDbpdA3VMTeZJxF1tzTZ2l5yFg1tF8",
-	"Gd8hxmK/8ncjdhPkknUJPeeU0zkoL/HwObtxE+YSRneI+8MVyC3iXHau5/7pFe3S/yFzNPDz76ceWhCp",
-	"9Iu7j0V2HTiigLLlgmlKLyx1aWnMD+epPiGjusl6ufCOGnwJoz2OhzjHDQumWmYVO5bPSMm0LgFza9Bw",
-	"LinjoLRTipi6jrvnXpwnIUSy1nMSnewVcuczVhYXCj7XtLxwaUJmxXiCxYQ0ufOO7rZWIfgOGq8Vqoxj",
-	"ml/GTgFVM7NLeIfLycWMSqPi03Gt0DWKWXsXWlxYv7MRL1CwnJYXMAc5RWMnS84xqQt2rkWkVXLBneMg",
-	"N4pRNmDzqmQ5c55e/yObzxnv+3oIWvT4Xrf0wruH41M0FqIEyq8Xf0k6VdHvHUZqfTZ1Qn6ACnhhyN3D",
-	"B+asLJlLrr9GDNnmpP+6S0jiZ6Znorbizz5DijBL8hpOmb/SRjwuTzCtD1/geJicLugvRmQIRNRWmuq6",
-	"5X+qK0MtseCJI9ChNC4qfKMVVWiRK0XwF41TsE1o1HGSpFKY27BdAsRKPpD5qP/Emvm88qOvSrkJQBnn",
-	"WapKXAInYnKCG0CM9d5wW+TYtkar1jFDMEdzMYMS2QD/7Px7E6DmwBr+UjL0zGWDqWRgtGdFC/ebAlRF",
-	"GRZUzCztpzUrNX5piid+ImulbXUVRm0UrZCBOv/yL0BLUaslXvoZrX0WSC74pHbJIaqWlWTInqbmS7pG",
-	"9vWLWNrQOP4rp7iAmahQzRdXzrFoZ5zXkgkXLndaUpKhNKVLKU+GkTklFNMdg7GtF22u2kaWlJdC7TiM",
-	"e2XbAa4Rid4yyhqVGm31/G0qhSVc9V2XGZvOjAqBjzRCUouyOCEHLnedg63siDI2Hm2ygrnQ6AnvsSiC",
-	"y3KB2g81d9SaT0wSBfKK5dZe2maUHXcs8uasNQTCsX/rXriB5hvForcb8xwfx4SdHgfWzzMxd9IDY0bo",
-	"HaecCO8RPCGCl0unYJpNzKnCyKBhhNZ6rLlmpfuIvSotY7rvcNbcalU3jognLAAf/G5Fue0J7p6qpIRY",
-	"2bVIas4oL0rnqSsVXNDSKno1l0DzGWbNr+eAPT6QRvvcPums4aq/VWA7nvZ6Wp53EylEBRi8irj4ID4X",
-	"A8960/TsTdY8RWMms2KaaUWUplLv6VlTa0q+/YmzXBSAnlOCS/yO1BXRwh5qp2Fl+D7wYk/PEp4Xa2Vs",
-	"cOX1azlmWps+0Kfe4LsZTiFF9pcAhY/A98SG12Zcu9c/zLzyGsm0jluW8RysEoQho5prdYJM//DPB6Sg",
-	"y3YAaX35ANXmpy0n994+vWIV4ALDx6K5ryPU+zB0uOhQVpO6xCOJ8AbmB2PqGuNJSsx66TGf2uTbFLtv",
-	"0/OFy/XCPM6JjUhbqRm/arMdO79pb3SnMHnV8xUGcJVO3yjiTP8t0qtcLvGGD5dsLKlcdkLFRzeJFK/u",
-	"IIOyeCGl5XJdGsQ7OhbFMpTE2eRoubQxhFlyHwPrW2UxWKHk/k6+ff/yOXn67ODwO8K4Sz0wg52EHHGX",
-	"bKadD60nVtOT/LbieR80UwuvJQ93VDgR0cGdXUwRmAkOyiYeeP+M2VyOf07R5EegpZ6tkjppX6Y+cGWL",
-	"IDavM1ib/o3UEs/aOnHXssih2lUZv4ZaYhMyXL7EOtYVzfa5e2MHT+LWZkJV7zKTM3x+h3mUjF+qHQZ4",
-	"hc9H5fWb3n3vn9thUnfjhMxicIFtiL+Vih7RptHRNVTba37nGqrtKuNa4AheMY4vhh/a7+uGW/a8Oek7",
-	"ZKShXiCT5WTede3SE5lCI+Ts/C15dPj06d4hoWU1o3tHJzGOhRaEEusSdkEJtDvdMN+4Ymh0sLSzBt78",
-	"Tyzf/LRW4siffj36koweVyW1OmfzSRdL1JIiZ44E3eENcukqCVdM1OpiV6vfsKgLMbkoaMstPBeSu7Tl",
-	"iZmBQBcQXIH7LWfTmU57AtcdhzPPbK5RbpDI0/LQChiOaO/cGZkwTstyiZ4FMl8STBKSZCYW5Ayddi6c",
-	"if/OKf9GE6VFRdSMXjI+vf+EtRUeuGr1Xfmw5La4VW0uuv1bCsrJrm8otXLoNr4U1IDt31kIeTkpxaK3",
-	"7g7/arFrgHyAeSUkLclPZ1nkmGCKYL3OtJZdD4RkG7cQqdMsueXqDrLIbdaGnU6b99Et3p7Lx8pNyie3",
-	"jRw20wkC+MapEbfqO2jRZEvxE7wInVCqhBzYFRSjY4KVB0XWmP4+eoLnQ86hQFckGXkpiInvZMHKkoy9",
-	"hIHCPOB+HB3Hsien3DwngRaxu9/PIBKvg0abTKrCnXXV6rdUYbdUcK6t/D0oUmbHlaqh6EOAKEBTVu4A",
-	"M5BMeP47QGUONFWYsmxzaShWTBixurnM/BIx1vxkUsv4W1xk0V9Kn0jonDjXCJnRgszFFRSWr1PtyuG3",
-	"TrJZX4J/jWL0Cc11skYXMMj6QdZ6Zi3qbxTB1A1FZkYVCaFATBcgc6Yw+I4fCEFEo9pqRUqmNPkWEzzQ",
-	"bnfaq8c4UcKXvWQfuVFmMIcLfS3fDclLM0NMWkV2NoP8EktnlgKfpPrYgu41VQvmmzW/AokhjuFHHjGs",
-	"5ve+ooAWLNc9vGoi6dx5s7bPDEF0hu0vI3oqwn7cDFXB0t2GorDwpiA1L0AmXS+7BJzRH1Gwdg2cuVyo",
-	"LFzZeKoEvCobA+v+U34KgWT+ODaE79Qjr4WAiAi5mue0+83YHaXDu6W23/v31o2VRoi5fjbA0qESWuL6",
-	"SaVo9jpVaVjrGXDN8l73988+X8uZr1ZtwrJQTKXXM1iaG7u9E3wOeiZaiA5aXNpIScUuLG/OzRQxiJV2",
-	"0s3rUrOLSU++v+doOLeCFYbrIFIUhtJoSeyLKp1IUknGc1bRRDT4XFNeRJiTOdrX23mUb4IclJAzlJPT",
-	"d2cBo3BOC7DQUTsltvXFTRtb1WyyAmJOJOWW3zNFmDoh1KrTCIyo6WSCtqmr5Ae1BVG64C+B7g3ckTsr",
-	"nQ1Pn+65SJWRrIPT2D0tYVvlzld8rLvRdsY+H0FRtps6uxtL9y6JLeLNDjrCOW/9vNZlHEUriW91La27",
-	"SF4ij4J8JlCHFHJZMszhM6xHL5M33H7zvzGCsZv3JQltcktOq6ag8OggkRxultPN87+VuNCmkX3RWIdd",
-	"UVYQqonR2jAnHu+uOVDbc+vdcmzaZ7qZ85OUcR9AwV1V7JMod+bJwaaCt3/6o3Fbxb226i1BQVu63RDv",
-	"hJRU+4rIkSH9aFt6du6bXUP/lfpJpTwt/zYsqOE9nhn1siBEVUp4H3cGvLLYIjeGuSppfumsic7AsoYm",
-	"CR6tKkRE8uq8c+XMQae1E59++/UUWd9AfXVpt55YjR4bNq5vr9V6IIldLLjfFPerSxAHo5SCSUqTYtH4",
-	"WnaQkQVd9iQcloJP0awU8rIdoHh0EOc2Pn2yiUEHjbcD9W5+7TH1o14KRpM1DFaQGb2CEwT6DU+t5CBv",
-	"Z3KJEtpy6ClO2v3jsLMZ2aDm7J81uD9rWcMmLZxphNEuxPbwY+ZzqwJ9t1l1nfseFBS3te+cRJXNu0Bt",
-	"7AxVNTM71hLsR4+zNSfNuZtdWQMR3GZdujzLBv/s6Z83nbjtUJq6ClkCAyueqkP/OSYjc6BHGRnNGa81",
-	"qNGQODygYzJyllT7zw4k6JiMxjS/rKvRkMRoQdFrQ7KCG2QGhCkTfOS8Wv4eYj6dGWFwPHh04IuPjwe0",
-	"Lpixjr6sJlMdrIWi6p7rJZbbonQ8IdyYzIQ2kUuXQtVWqDta18F1I41J9Kfe9J83sIgLeXY51WsKd9JF",
-	"OL33Ks5EvA6Eza5pireeQNizrk7i0U65EPeRK3StJKDVCJ35bQ8FouToHVZ//cz5ztzWwQi8gcV5E73e",
-	"RfDDFUvpwz93QLRqBSrzEem8ZMB1OmuhmtlyvDtLf2ziuysaH0/mWWwV5r3tbIJUuD21cR5wPdkB59nj",
-	"J39azcLORQFJV+S4hBMnNolYg81jA11JbRikFDvEL6JU1CQYhNLUWVs7UPqu8tpCwLlxKjx7FqkQjw+S",
-	"+eya6T7YEElDRnCPXXHtA4N/9YNH2Rm4+amDZOFrjU22GgCZQX65C4Bnu2A05SdeyX3FQs02iGtU5r05",
-	"LtQs0E62Z4kqmfVqgf/6mRgGJNDxVRQKPf/H2AfOIRD7OJrTaLDxzWp8EmHV2rHOYToztkgfFwedtiYj",
-	"sAy9gxC/S816QImQ7a7zYbgVuTBgg0DIEFxDK5Kce7cAvf+o5aIsoScH+XpmN0I77gKJ4vz7mwzo8N0N",
-	"hvN7mLgVec/RDkJ0C+fO79CTs943s56I76SYV3pt9KW/DJk5/5vCCuTRjMpiZO7kaCpE4RAjsMAyx0yP",
-	"MdgEyYmQxNGsDw4Ycg3FRavpWYJjKCG1siiKmP80YTojY1DawpC3THu/WRMJcOF0VreOC3MXB9lgCeqC",
-	"Y6Qjp7ac3h5dw+sE66k66Lf/vxi1pSzF4qKu+lYQCGNbyBi9aH0gsHE+PNowdqoA5o1LSLbsh/GprQPB",
-	"HDWuR1vFQ7m7dutD5q1LuoPwr2pZiW3y8MMBdi/04kI+IVqQx08cw8VosjmSvv+Ab1I4JGfa2cwFo1Mu",
-	"UI8WsgCpMA5TXDEXHU0EIPgOM/5gnk56z92x9DRwH27QS5NXo3XKtrnst+aBrZrPbZlI0eE6vxVii5/4",
-	"1qLmXXMqGyjYAsDWiXYSPlkBXLPJ8kJLNp2CVCNSCuE6XqK6MjYUVYQGRupKnEf2kyNzJr1eg+0TMjJC",
-	"RVdSDc1f53RJjKFpOKDhfKMcShi3n8GOfwJT2VgLA2JllrgQt6IwGGZ0uI8m2V9Do+sBAmMeRouuh3Ew",
-	"cZPj8Jq4viEA0DHltsDQ2PGk++DBWkDbmzA9y7rTcnrEihHKR3fgHQSC0WLVTCx842xsjIs4CVTpE8KB",
-	"+SQcJgOfNDqRO75lA0lszx/q9S3ibJQiDT0OD35LhN9rM+813OKD+2LDKqbArXnob1/4RcGkhQpFvBI0",
-	"rBZUznvuWmOZdG4RrXtzZcxySvi8BayD//7z5o0OcN5tdCzyzcMRzstyPuReiJAtFmQBZZmUsv5MbbeI",
-	"l/bpoAhdK8zuP+YD7SXL04v6iSM4YAvG3LDnMYR4SEpztMGAXzcwudVw5Uby2wBEgsX56jWEF1C+Uc8c",
-	"KFc2Qzdgze4ymIXKTzOhgi4JZqOxfIaNeLE3IXr3FsANvaSopzMnnlr5C+vqOXaw2C14o2snORE1t61+",
-	"aVOKZyP55vRpQRAtozudZKlOKqV/i9S9+ZzaBJhEhVyvC0tULL9xM0KfIeacVe6jTROgCPbRT7OpHYha",
-	"Cvnjldaa7G58j9BRiSTfm7Gjr4ALbH1xr7PVW2xbszWOGC0mv25PnreInwAtqvHkY4P2IRkpZh4fhUAv",
-	"VrNxUjClJSiVEcSJtAonHiG83+SfNQOdkYpWIPGiOTA43wthVMCcYquaEVGaSaMJlwKz3TS9BEXwxDU4",
-	"2FxoAlQtW5iGODWjBrgZoPrqPrtWev4QnOq0LN9OBsf/2G737Xn+ku0ie/sRNiPr3yxvDJYxrWiZmwXt",
-	"LYvnM05Gk7osR8fBgNhZUkdiMlmlte2Fe2WevWMBiP6pm8o/9M71bPJUgHM7GNpxoDLtoNrlDPaI4Iui",
-	"XoVH31qIxmL8pmL4DuRmIwETjflGSlNeWP/jjhixZmtmUCa279yCW2MXFoQ15wK7F55gvVRFp4BN2scA",
-	"HNvqWwMf4DJZn7BqM3zKVhLXPHwNoYpMqDT/G9ko4AiZcsh0jBjayyARE6cPQXpbJ5COxRUQWpZDMspp",
-	"WY5c8pZVe4KCNl4SjBBnVpkVkuQzqk/IiAvNchihBVhLToydxW1BmcWXUcDRd+axZqyu5VwdMQ8fS6B6",
-	"5qAcS4T8RPhXOrVJ5iW22kAej9iOduQBQh3YvqHUdTgrXbsF2y8UG6WslQE/soTL+3r9mTDHhNMtipb8",
-	"4O+aN3ZwjDbQONum7crIXNxmXiu6R9REKAbmaei0TtVYKSqAfIbpcOjFBJnbcrSJpHNYCHnp9tOyF6OY",
-	"X2CpwbpdfOVEyaoeg1FCcz8X1Gn8xFlmaHdg6NKx/naPUi7wPbQPXIleXNDogCITUdtdS5r5Bb2QFlhg",
-	"gw7JetOgUYbYuRm1jBKJS6faLRnz3rEeePuqgZWmguLSXUBz1abWH70eUTARMEatlblAWEOuiA7rjtK7",
-	"1hXrs/Ac40T3nai1YoihNweFvzoJT6BD7DWcMpsS55HAMHkVj8SQvBHIt2ZxGziW2PkJ6Hy2484rkA6k",
-	"OmHjiXSyRy3LzUJ1JZFFWgBq/Kr9RhbPeB3F34Oqy9sLFMzYTlGChkcnNZ1fMAKyBnU1N1aA2QQVl0a3",
-	"sdF3QDbE2UcDb4wa2Plb7WFnd7gz0HaJsKcN5VaksMdquMUCK/hsnvO1l87xmcQRPFWXTk8wJ1SFyxoS",
-	"yg1BqDYaR4BNMYoQmhvkg88SwVyxkEWxeqEzy9/FhKDm+I0y91pbI9a1JTC/R0+4bU+LH7Jw+OnAv72A",
-	"u29M44WI3N5Hq7uyW8nWiltit6KtR1Gc5Whj0dacfr6I/R4hufvx443vrppv91LUZ03AVT7x3EJrkW9X",
-	"kby+w/xp9FQy7RrwVlW5PAm2sMWM9nBerguGeYZB14C8AZYXnsxVQt1mdqY/PWsq1W7FWba73rpjcdr1",
-	"/WixUttfoPY+ArVaZdZ2WrvcWfzYc/+nJELIvfd7eS4KqxctVtxSGL4gL5p+/hGOh9Hbd+2u4yQPLS+o",
-	"6wy/sUrFP7fDUkNKRKo6LKR+aB9Fx0CAFmQqSE+yYJz2tqqJ+782MsxlJJXoWOq4JDZny/2kIK37OBU2",
-	"PYtGw+1Ow7owdnY39U7D6MTbW8m75P72BHJGOIBCwCsL4sBU8Cd7HX1IRlPg6A32wFiKziGzvg/a9I9G",
-	"iJwhGflu0KPjVLvnIRnZmxi+NfEEzbAZqwYePx55NvxsjcnkZzSIuk+HO54yb9PB79OyJA2Vscc+t4HG",
-	"zQmi7V7AWcy4sjjxsjlfm3XcDhtbYY5RTkPvCntj8VugGobkKD9Qcp6ukWTTIV+6JvS2V9UgG3hl0zYW",
-	"uaL58kJMJiy3zXtcZVY2oMWc8eR2nYeMpY45YniKxV3yAKLcaZfN8aG8SB+985lYYCRGE8FzWLU9b7OF",
-	"xvX7PmxXGp5ohNCLTGnLLOPsWsGNmYAVN8fO5df6nXX3GdUI6xuitM2xZAWW4mpjBk7QDLTQaEYj8x/D",
-	"TXYZ+3l6i71Gkui4FBThDd2Xzl0S+3vn5OrLuN2hx8KaZofb4P9fB+U/RvePYk/JjWzKnLrt7HbvQ5PX",
-	"UgLXF2vTkivJ5lQufT/JAPVOlQ7YiSTChOmpufF1VqsmLi92nDZ8rpgEdcctdzZ2oAnAkZvbu1Kld8b1",
-	"3Qp40R2HBnSx62g0A17ZHClblmKJV2z2MLZwD1udVSL6Z9uDeramuhEv9X5L0zrLSE5fQ9WXd7HrvVvf",
-	"2Dkjqs5nGKS6AgTmarWMHPY4mOWus1A90KpeR7EwqY3ZUggPQsA01j5eDsnIaJ6VUwyZivkAIo2Z9zgE",
-	"R2/IM7DTDSkWHQdgNnCfTQNsuJ3wH0vYPl5aXUjQksGVBdHyTSxse90I6/fCqZM2GxzF2oVTx82sSnZl",
-	"G0e4jyotpAWjcL/A3sjpDIkVTg9VuFapY/bB5w3vCLEdvdbpL0LNWUKXng8ZLk5Qyw1dBd0fJyRqkilh",
-	"4lPsQnHrPwaFmKKagT1EJKF5jgnPZiUpL9Sf266Vo2s5oZ4c7I4AEcixSmLkGHltFKdzw0Qt/cZAZbLx",
-	"BzeLBKUIgvKRb//284fvQhuVxpH6tgJ+9gMCAbLCqKJXtGSF7yc6E7X0FRE2Sa5Bq/t2NAfKLobD4eg7",
-	"9MMShK/4yLWDtbOqNAvQocyhh0bfQJcaRlowau7B704IddPGwBK2ly19JZwiCEhCCmHxFFCioGfWkiIQ",
-	"bqZ1NfjyBYXjJIEJ5ftVUoIZG3heG3y840ZRR41S2UQXfAnxOTHFQBlzcw5Gq7MdmK1sVcOP/CPfI6cd",
-	"oHhbz+igeBs8Kl/oGACdf/a96cKzZp7uzxmSEUtTJpSVCnuqg14A8KEZdPTu7fkHsn91uO+QgNX+rw0m",
-	"8Jf9WGL4RC3KyeisgHkljFa63Ps7LEdDcg6YPxVMZ4tSaKzn8BuMjGHCN1ZdWpvYGDG6llw1z8V6lp0k",
-	"SrpjsqBM/+VNlM4Q+Slc2Tp+IMcUBd+BlGlX7QkcobyIrDmGDrLQJyjM4ejgiHiEWv9hFTXIHKHoH3qe",
-	"iiVr1mFkUUzc3y2o+ghn/8LwVYJF1/YEVbYcnBQir+eGE33r68C/G5KREY6YV6FcsffIHNERwQ/bFhEY",
-	"nsYTDp+x17EykgfPkDn6zFwgc0bMZx89evTM0OanD8+H5MydKtsJz9L285408hOd/KPQdgII/oKs3k/b",
-	"DIswPnQr87QwDMPK9NbjVKJ3a/Seanhlvrn3DrFsR4bOWdTlGQcE2alry6I3R+TbQtKJ3mOgJ3vmytKK",
-	"4fTx3T3bA0ntHR5+10wOPXZu1hne3wq1PLNzjv9bd4gQQ/L46JnN52WcjN6Dlsu904kG6QoSMd/LXMMJ",
-	"08pyFOdDRgYRdfU5HhxiR8UKOK3Y4HjwaHg4PHBtmZAZ78+w59C/zM9TQI0mUO2sGBwP/gratSVqZDi+",
-	"eXRwEBA3rPsEgwi2+d/+L07pssrzJtXajYCcr5PsZiTksCVKBsf/+BRlpg7O7Elx8J+krv4LE2mmyjXC",
-	"k76FnvnIPlaPx8ttj3d0cLDiJPYw06GDsOOYmXmIEzbBnKP2s7ajsHueGda/4CcWNvrJwaNhcNtEZG7K",
-	"6u+Q0s0gCWKbPy4zIwBmtIqbHn/JBk8OHt3PJM5XaNl0bhZgKWs3YP2xeE6xFLoQQYVeey6uDvfNNb4E",
-	"i06WvAuvmNIW80y1oYKO/9FTae8c8th2ZxR1iBgFJADDRJ1UNVd+SN5aroh20uA4NFKzJdsD12Aiiyh9",
-	"aw0kknEBobSRoS7BzoinvqnZAG08swaFK8Zv8/HSvnjr9jP+dIcXxe4zNhxJHNI3ttwM85es/JZwJS6R",
-	"NxTE2f2GURsenpe1v0WP7QxTA4eV7H9PC1+KiK8cbn7lJ05rPROS/csW6z22t3X9Sy+FHLOiAHTAPT56",
-	"tvmND0K8pnzpZqcsX9hiRQiGxGkZMZKN6wmAHp1L3hgQ2E1BWSfopy+ty29uKpkvvdauopvvfKfGXImV",
-	"jsFxyN5DPPwUyMdLIY2YmUo6902xKDf8SLEpR13kQ4MmaOsTmUOtDuoJdlGywGZYc0jONMHWAzYvVpE5",
-	"vUT/utNZP/IpM1LGWhDmbQu5h82DXVMmqw8TW0iJk9ljPA07jtpCm6s9R3+Tw3K0th0o/b0olrd2mRqs",
-	"yC9t89EBHXZu8eGtDdzqCZK4x26/Tjy0uM3e4eXSqui4x6NLWI7Cjg5Dl0uc7CuR03X1u+7R/fAcTuIr",
-	"ZgOHj7ZiA6+onIJ94ck283LhKiheQ8Hoh6UFonx8dLTNy061s9zg98yqXF53m1e9ppcQeRi2YlX+L13V",
-	"Zf/XS1gak9kyrxJSXscz27vNKkXYzSRk/SDTYJxM2BUQBbnghRqS90a2ObgUazjnM8qnVhmbuZz4NlPB",
-	"V2Kmcqdies3Vzlw2FILK+vqHr10WHzze/MYboV+K2oZD/2A3wh6ea9+JFdUctVXsRByUVXtNBl1ZtL1e",
-	"/eXLp3D3LAbtBrshPPXvZDkE2vzbmQ9u4X0GxKkDhnywCW6brYQj128YLIKvGjGrJkIGABG06GJ2E67t",
-	"NeyFc4QWMco9xuVcHMNChE5c3/JjMnIwzyNiNH3lrEmkJsIfG83ftroxn3MpzJhTYxvZY2UynUoA5aDL",
-	"zW8+8mjghcgCKIprfN8exlourm1aMF48RIoxMrD2QAEtfauzrrzHLwWk7xUml9rb5pH9yJOP8vzT3Rki",
-	"for3bIq0x03lPuJyT3w/+5zyCGEVazcXf3Tj42ALfvNc8EnJbAT3wVq5cyaaVNBO1aU/plpY3oM/cELz",
-	"bbnnqgnjnt3/1f/oDZm+wETEbe5ckPddWz9Xo6d55M3Fg33x1SsCiJTmSl/8IdpV6O8k4fxBOvthsGo6",
-	"tM/8fuFaC9jkresP06eYvOVgo460JMCd8xC3LZSOWtGjLPBRwDb2+hLqBQrKKwsxSfSC5bbm2GWqo9Ki",
-	"w4uYMIEZGh85etYEL5eJaL1feI+bIaF4/IDzbHGCO1EbQreHrdSG34D/OIcxU4GIfzgu9KAe/E7UA6MQ",
-	"ZE1qw3U1grpgeh+r7dF07w3au67cQ/KKapBZMLQQfSNfkkoKMbGZM9i4nv3Lqito9EmUAraGFhmWYzY2",
-	"IRPre42paFlRkYzcn5qJPm/meZfsoDNUD1doiDZ80Ctu+/BjtUVKnTDnzvkRFJtyKKJ9iO+A/UC/atE+",
-	"/81B7tWFEV/CHo3o6bQftON2w/adW7lBGddPHw/Wl0p/ydKjaHGLY3y68/sVEbHvgq2wFzHBTLenz54e",
-	"ZURZHFVyNDwcHj1YA1/rrcV709SalmJqg79TCQufoEr0QqDIUNe+wsC1r7xNyq8zmzSKUO1N/T4qzlj9",
-	"4mrtMuvdM8q3sImO6P/DZOtVuYRBBzP8Czf6hrjDGS/gsw8uWGAeQISAKN6wQ2whOO8PsjXX+2B7FrIm",
-	"PmBDAk3/3tsKECTjGj++Pn3uOre2W7I3G5GavsuJj+cfJ+gf7D2je5NPvz59nMBT+EpCGuYwPcQzvgrG",
-	"hWEM/AuBcL1vxJz2f8XKmi/7KM16WZWtUjTyjjUnX0tAdjQybHLkZ3Rsb4ljH04vahSiuFlNgKcnjw8e",
-	"+0oOy30Cc8ZBQgYoauYezaxPGXoRQEs2hYNx7ddUUXbgYYY+g+sqPl8RFzjjeVk33pCEVwKPpqFxv150",
-	"+KAX/Q70onARseLQq0nX4Da2lH0/IDTsqwAvlnZSnpIRogiNMqz1caWHo4yMMOHR/ODgrGzLJizMx0Q9",
-	"83cohuSDeT0L1dRNruQC2HR2Euf4Y2Y+fMZUXTUkEY7pApWtdVipPt8fMUpSLgILpPY+wqa4CydlB7bt",
-	"nv2UXeC9ZHlBC92lokpBEQPctVtfPYQqH3yRWzAwB5HR4WAvGS+6ZTkeJyliXjmt6JiVFq1wlYe5b/ey",
-	"sF9DnfOGSOX7Boh2rREWIOyx8vuYjMaSwWQUClGtupTTsnSlBr4GMYsBpGlR2F4Q9nEEDDQP+/ZNmQNI",
-	"78VHt7mg6AD18KMZfnAiQc3sZ23u+aILEN5n/7hOsEn7beCn3oJWZjCx5dv+T2bOq2XfX4da1MHm783x",
-	"sE89aD5fLeMIceEIO3pLbtEfGu7ChxKr+/gqcx3BUIzF5z0LK874dBRuU9tcidjOWqNlPUplX0IrhP7g",
-	"/S6rn2diTijJqULUacc6GkuOIIYkQUSEUojLSH20tkEppmmf1Yto9A2EfMvLJU5BRQ4ZokQfDwpAzoFA",
-	"ASPado2jueGEJRRT31bYFbAPskFeIh7ap1tMk/1Dpfq6ffj3SvNtDuuDY+y++XfEpvpTfe2pFBNSgahK",
-	"tOZ8W7MIzK4n+TdmhJsN3Ojp/V+bf3RUw27XNc1Kr9Uhg8FMTyMWMjJeWhADc9UJQ5QCjGAHhrszf/0r",
-	"ROx1cC/3ojeAZiTHQ87c7+xOBe3IbN/uN2XXnLnmGMVZc2su2n4kwece1/hGY/al0Lk0Oew8UxbWXiOU",
-	"L219Wchs66uYOyGPD55ZF7hvLobwH9g9LEd0lImHjInZw+qdPm1W/DXdbV9352pq0WSV3/wxb/rOvqDf",
-	"O2tIZn19oJcQji7djUN0U7/WXXFR61zM4TZudt1n2bjOOcGsmQg5FYh369IsqXYAYnQOxM1o3U2fNF0E",
-	"V6/wc3O1O5f3TpJY3zrS3bNveAuOYXUfc2YeuMODp/g34mB4D2/KuixnSmr7b70qb9E7Tiw03yVAhZXp",
-	"qPYnlfbXcJcC/TX0C3IjtR+M1zsIu8YI3p1j+PNMEDonZ/+1G2pNOH9zIZf71u0SBVfbh+q/zZ9fe5jx",
-	"uxA39uM4zv3HInNRulb2fUc7NLzw/Uxd70ek20Mg8kG87HylHWj/isWMyJ6h5BytRevL3T6y4D4drjj2",
-	"Cdi3HTj2MKWqP43ig+/mH1AJLfgrFEPyvkZYWltlzDixvecUnOBVwCYjcTDQNtF2gJiSMgUqKg5TdBmh",
-	"W5ViYXvOJtRdM+HQ/OcueI9vuBOu4/3yH7s2XGaK/QSoXNfJH7tRQ1k1lG5ivBMhHxjQAwPajgHZ9iFd",
-	"N7gQlxY+AhsE2kCZ75FsvcbWDb4DO7IDddhRwIbfi/ti7c6U3nJowagyTl7wacnUrA1c/O2obvb8wrdG",
-	"Gn2XcJGZ+fwLfLuRPyTPCT3GEgznNW7QNxZBGuG6HjjKA0e5Nkf5KWDJ21oR2xddRfmV2MvZN7m6CU8J",
-	"jTe/BjbyA2jI9Ruc0h+Sh9il9RhMuBUZmQO20i9pfsn4tMEpdd0CrHipgF4GmIAHbvPAbW7Abd7QObgK",
-	"EvAHzDIXe84UEZObshkJE+cu2KukmFd6Dc95TQuMcISmdyXjoMh46RlhhjPNiGvrZxs5CN50cZzAomn7",
-	"rB0LG5JTMjI/jFzTkpDw3spoX8PwzrwiZ74pAVsscEHcgqyZMVLY629EZqIsFFodJ56a/cwyalDTseRs",
-	"l8j3gXzvHPXuKsPdj/MbMcjVhfYwy0B0LrB+lJbsEh4Y4QMjvAEj/Cvo0PjX8UHGr5jGDELMAcIo2vXt",
-	"ON97p99rbKHCfV/EOwtT+gG+uOt9R4h80TCpO+zI4ap+pvUD9PfDdb7WdU70eu1c7e9hiiaTCjfL3+Bw",
-	"J1dvr1pyPQNr8rcvcKt51rqylPgm35HI3PKSPWQCfs2HtjcVcMcje+1EQHeK4izAdKc41zf4+l/vy/d7",
-	"YfP5woKtADayAbu9ElpiZ6kVyLpEYzyXyY/N1VhZtprbtq/oC158PVc0rPXhfv4uhMoLXtyRSNnvdhDu",
-	"Rb0/a3csXlvNEypJ4q9/jQUlf4Q6nrssiok2va8q5i2H30VdzIOoXxX137RaT6ve6plum++70AX6pPXR",
-	"weFx0zHfNbVBV1vT1mmlnavtnzokRwcHxwGSNrOpu9jVS3tRrgC4u8jDj/zo4Oi4ke5FLem4XGZRo0Io",
-	"EKmGnE0iT/lMlIWLyYpJqEQKDjrfsRQTA6hGvP/MBlZ85EIL0d/PK7qENwbjzza+YWl5l7D98Xru2eu3",
-	"MnRXbjFl2wy3T8YJsekcCkFH427tIWbi+1i2/ApxU+P3UJV0CcUmH0P0TnjlS3YNF0U2eBf6+e+dGpJt",
-	"Hrx5w7+AVLrVPm7rt+DUX76mnzUUWA/H5nBjt82t0uTo3mniGNJJ3E3a4jqUVP8hT182iJomb3ofH7VP",
-	"fvXtMR5KD/6w1to5XTZ4NdtrUdex2PZ/jf61yUXY1iN+Oxnb6sf/4C78ndoQfFUP6jZaH0Mp+BQNf3bP",
-	"5sRmPTc6ppt9kWvv3D5c+frkZK3QOcgrkHvYLMw+OiQjpaEakW8LqukxOddQfYfWCZLQeR5t8aV5MCMj",
-	"K+3DG9HsvyMOVhMwA9mIP1uw+5Gj5aMl0LkNKKoheYUpDm57pr63MCW5KAXHAiaPuc8dwKOogA/JKbdz",
-	"NyZjQaZSLJQ3xqgb44TgEsc0v0S/ySuq9N4L89Le2Q8jc8slqHru+qK5eZlviFp/5BIqoNqcHSFJCfQK",
-	"f6yxEtv5X0/9S7RUwnY7wbJr/BwS2XVDdf2X0UJkitTVsV+Qa9WcsLXO8dNrba0EIyu8Q6ikyu1uY1tK",
-	"yIFdWW8wOoWsotJ4hVoUGnTgfpx369HhwZ8O12KU3qarSMNnbc/znqV1m+93cYbSXmZ8EXn5keWYHf97",
-	"wyZiKgVbS3tjy7dvmAvrkzOq7oOI+D2IiJeiLMViRUjMWIlFEbLm6g8sDzw9eyXC0cFB13OA8BBHB0fN",
-	"75WmulaOaNGd4JAGS25reO/9HO4WKc+O0Qcd7Hwid2ctnyONUuO/WXHZnapLV9ZvZeQosixHoUN224R+",
-	"MD7/4GpscwH/wPzIcpItTUN3pe7HQOy/vx8cB/S5tobtWfRqVJNpPkPNuIndu7yuh5v3O7l5iEFLZVdH",
-	"YL8XxUDLWs8mCHa9T4tfaqUDSlUBJWhIwKCXZWMcTNkVcFIjahwXC4KgAAgeYdRdG6viiEw1TLRoVqBP",
-	"o0FXbuvjFMyVa4amyFxcoYfdQVw9gELc+h2ITkcSXGmONQYF2srmP9tn+sZf/pL1N9RddzpusVYxGqYv",
-	"gV6ULF9GGNMtEDGx4A0lzLnEkjOmHw7lvR7KcwC7OfHBNGIVWcU1gJNTXFIZlaXB8kuG+884mYhakpIu",
-	"QVrkzJXzEp8o1OiVjsALsEGtFmUxJD9b5xIZIfrXKDiaNfmlLqZgziMgYJ+OinEEJ9isYl2JzomF+Nu9",
-	"zOYUafDB1lPeSd1hIPJvVb0cJtDHEJD25oGHKpqHmNtNGdeP5ra7sjd7qa8pShMMyzPCfm41qrm5T6OM",
-	"jGqu6ARGtjaPSQklXFGuR2Ru5L2Ozz0Rk64kJFPQiigtWa5t50BkLoZSkOuMjGZQVpO6HDlcUWP7KOtq",
-	"t2WUWCGIX7ZpR0RIMhMclF6i4xzdG0Q6D/uk6dNtlUIJVUlz55rH9C/05mOiNPacSDbxXvVBsSt46al2",
-	"ZwlEYYR7Zm3tcVcZWxCcNqYZNPo/XlzzgdHdv4ZGl2gzU+4zfzCZsWluRdXtcT4t2XTqfKB9FsYH/8wd",
-	"3rgwRh/2UsRBQ0PBBeWIATcGo7ExrOkQkweD4rcxKM7i/VAVldcyJ3oQft/HYqtkSg/JG4wTVghC6y4K",
-	"opkI36lFYlszNG4oRqyBm+uDYfCybMr5KXG3ILONfKlGNLSJkHP8Ivb4zUjNS1AxMnaDZYD2hg1Pzw1n",
-	"mgK2/DXGhbMdfIxCDcmPUFYOgABbn1gpTosrlkMQ7zMoC5T6Jw3qofmbmmHXJxV1GjYWkDWRGkgEX8yO",
-	"71iSjSWVy29UqtNd+4bfviRvX+77E+PrmMoHd45+X2lJD3bK70J835wftuX2l/DeasPN2Anv+4tXIJXg",
-	"Q3KmScmuQLl6CPw4FCHD2rdY8sVlq1VSb3nE0QyntF9GbtNNArP5ycgMh3GX3sizvzqAhTnLiEWezcj3",
-	"2OALvx81mURXzQyYJGLBMyJqrViBqM/R4qNBW8RN1X4JD9eI2C8eFesSlh6sJtcRFlL4bsCNXvnk8616",
-	"1thmfsI5n8z40cdjyOrVAU5z7ebGAQqfuqWckYkg9fh3jgP4FoMrC6gqKa5o2UeVglnX7bE5LcJvLOW+",
-	"xb5YuCidYlMORdQa2gozbDOtyLe+e/B38djYdHZ13DNkwHVl9wFLLxD0bvlfUSd2L7HU4MunL/8/AAD/",
-	"/w==",
+	"7P15cxs3tjeOvxUUf7cqye9Sa2zPRKqpW4rHnmgmXh7LmVQ9Yz8i2H1IImoCPQBaNMfl9/4tnAN0o0k0",
+	"F21eLv9JZKm7sR2c/XzOx16mpqWSIK3pnXzsTYDnoPHH8xympbIgs/kbKAs+h9z9OgeTaVFaoWTvpDew",
+	"uoIBm01AMjsBdgVzNuOGGQDJhjBSGvZ7/Z7JJjDl7nWQ1bR38q+ee6/3vt+z8xJ6Jz1jtZDjXr/3YW+s",
+	"9twv98yVKPcUDsSLvVIJaUH3Tka8MPDpU7/3q8o4zWJxUm8nwCTMmAajKp3hDDT8uxLaLcGNHM9opPSU",
+	"295Jr9JiT8MINMgMeotTc0O+rv98VpaFSG2IG3vGhWV2wi1uxVhzaSFvb8PNl/2GW/hVTIVdHvt3N6Qw",
+	"rICRZWrEgGeTPhspzeADn5YFsMG7nplLOwEjzLveqf7L459O7V+OBifs8U/MbREYa5hUsz7jMmdKApsq",
+	"DUxIxi2bKmMZZwYyJVeupzXP16oQ2Ty9U4V7wNBeOfJRJWg8VJapSlrDhFy5gH//5cnh6ewvTw4HJ+zJ",
+	"YbMCId0/aaJm7UzB6vnZCLd5cZIXzSe6KWgqpJg6sj6qicad2hh075MboOSaT8H6e3VWllpd8+L8r+5f",
+	"wo1Scjvp9XuST9273D9wKfINCbfCJ5dX9sxkvMD97BwM6kduP1zEMf4BiRM/Y9e8qMCR5lxVmmUTJTLo",
+	"413FQ74GPWdTMIaPoc+OmFXs+PFjdi2MGBbAzi6enp+zbMI1z9xuulPBJRHXahYVTWTPzWTl4fEPv4Ic",
+	"20nv5Pjx4747zPDvI3d01oJ2Y/y/f7179+H4aO/duw9/evb+v/8rvQPusvJs5Y6L5pnbbzlxpOWtfvP8",
+	"KfvT8aPDfTZw3OgvLwfse38d+vVVfnLIuIbAoH5g3FwZPAh3Fbk0M9DuJtmJMCzjRbHPXtkJaFbWbNDg",
+	"B8RYKk0czt/T3kkPhz067DoiP/GOk3h8dHwb0XABxqw6AkN/v+32f3Ivm1JJA3izf+b5G+JA7l+ZkhYk",
+	"/sidtCBpdVBqNSxg+t9/GBJdzXD/pWHUO+n9/w4akXxAfzUHr+ktGnSZj3rG55j/lBdu3u44PvV7T5Uc",
+	"FSJ78An5HXYTUteg+y3loDKQI50ZNQU7EXLMoDBAD03xxrkXc8hEDnmfIUUKw0rQRkk24U5E1UPMweJS",
+	"nys9FHkO8mHX6u8GaDblcyaVZblCgbY47+8My7nlbmVDwDVr7jZC4WLHSgIuA1mI5MVDruJVpdlUGMuv",
+	"aA4vlX2uKpk/MNU4VkJHW2UTRoQxCptIm4zTe6vUr1yP4aGJeqjyOVIf6kR2wiV78oj9Q/wcZvWCy7nn",
+	"AOZBJ6cUm3I5bxQgt21SzfbZuWQ5l2N3BQeGj8DOByzjWgswbAJFyXhR4L0zfIqKcmQBtFTN1NT8swfN",
+	"g7Hit9dofhu97B8PGtlerZKtfLtR3nBjfpO8shOlxX/gock38AGkYcuupJpJpIzfJL/mouDD4kFJ9qLm",
+	"rtYbBhIgh5zlCmiKJOP32Vs9Z3zMhWQzYSc1ObAFPerUvYQfdEaGMtavrtQqc0rbA6+vvpLCsL9fvHrJ",
+	"hpXFZc38crm5IkHj52mqslTaQv4CcsHfojT/PNPFzY8Gc4M4Veu3t8/3/ryPmp3/IloMr8+9Pl1qZyFZ",
+	"QfpGpoFbyC+5bWkrObewZ8U0YcM6Ba0UGsxW74h8A23I6ULX6mrL6WhV0FqEhalJ2Gf1O1xrjszBZKrc",
+	"7p1PsZL3rx5pfThw/bV+vJmtXWp8FGr4B2TI4uhAXnMSQe1DuYJ5e3KryMWfbGKVEj7Yy6zSRun1m7+N",
+	"bhzvBM41ucD8j8rYqb8W7QUOIeOVgeS+D+cdXgmn9vHcMR+rkL8UfA76O2f6azATVaD10NCMqhwzqWcm",
+	"q+nQcfh+D99bt63PRWFB/4qPLq6ZPoBT7ddrWb0HZnkTOP6RRMxmJ93saOK0yw4fyT9Bo46rRrhp9Jhj",
+	"FCPl/VrLJmG8WP/dfjPf5EolL+ZGJJY55EZk65b2s3vo2VS5OZvNabHvOO9I5OhtWzPERaY0uKlmWviJ",
+	"rnr8KT21xVRyGGueL5znWlYE1830E25ApXPv2zIl8KvatAa/V+i/2IR4noVxEnNwC5FG2PnGe3glSLMP",
+	"rlj4UGqypXr9HuqP9GNwn156rdJxyykvikvLiytHU9OhGFeqMst+XLyoclx5DrnoBvr56Wv26E/M8vF+",
+	"Sig4NWVzHvoSIE/eKS2mXM8v/W4nD9RrLkKOL2mgZQ5UO/cOE9yIXCrRKJtP21+YpIQDd6YZXcEEMwWe",
+	"TVh4iBk+N2w4Z8IaKEZkRI+UBnTx+GmxkdDGnjKYlnZee+vJ3lISnA3a2DR2BsU1bEycF34ib4DnXSK7",
+	"Go/BoHQtS614NtlW6F/zIn3Rnms1ZZUsC+CGS+vES/g5LVGm/EPtrK3Pdu9o6XAXRaW7NMtEFd+/FkNL",
+	"0kbEMeJT7ns+2ywz3IGOrav5YHTNIh62SNereH7ksOJ5Log/vo6EAHLI/oJcsPDBLrjs/nx4eLjKe/r/",
+	"3r37cHj4/v//X2uFFn48OWfvGE+I48yuFcD+5TP61k10Z++Q2vodsxVj+Kt/I3UNcjH2h7Vg6v1ytnf8",
+	"+InTE9D4gQ88swWaGhRNgLzPuGFqNCqEBBZCDIYZMZZM2P0HthXaIZE05XWzhYYkNHDTwdu91AK9ofES",
+	"CHBxb39RM3KuKMcyDZtWxjI+1hDrX3W8p98zlluI5WsJMictPZwFCtdRZfAn2uU8KUTdI1tsf8rQcVej",
+	"td/xztQbGKYdfSCm3W7zqKbJVRf2jK5nrXAUcE2D5ZDpeWlJ2bBOP+n3gOtifplDAfiIugatRQ6XIy4K",
+	"94/kRoWR0jZZTe6bq+uB1Xwu06yZcnJjjQFj0vZZrMouBOunMFV6flk1/qjBCfoiJlDk5AEy3n2C5gb5",
+	"262zzthgKrRWeuFlYQ0LImjB8dXfQryPeFEMeXaVUhadOGii6RquBcwg98kFEy7zvhP6lQHmZg88d1zQ",
+	"KTX4Tu3rKrkxSS73R5WPIWzlKpr4e/2gu+XoS12rG9FTNyWCZmqRdF9NDzeT53yoqq6EAkcJeAbkLcRN",
+	"vBu53+9FuvkGuvKvfAhFbMHkMOJV4e4e6gyLHrdBrvnIDk4cfQydoixq9wORNmU5IPH737vL7OiHy9o5",
+	"Ogh2UP0hNRqBrl0Z0302cMMPThiX8yacheFQz/FwIpFJ5faireWssn7CVzLQlguJBHXNtSDSchJcjETG",
+	"SXHMlJSQeeV0rNUMA5+ZklaLYeV/zyurpJqSzjotwXqtU0PhuLwEkzbqpvzDOc3qp+VLHJTC9iGcS/ZM",
+	"jgthJndHOBsrjFUu7NMJZFd4z5LOurTtXlbDQmTsCuaoN42VY3L7So8PPhxMVX5gqmk+PJDKAptpYcE4",
+	"HYq91U43qHnPXFWO9aDHfSaZE2wCNNMco+hka01Emiu599JTc+ftiM9dye+fHl+8ZrZQ472sXmafPcuP",
+	"Hz8++umH/bTLVa1Xlt3G/cLNBFmd+A+sUIvAURZuAMucfDYtu0tI++RRbEancmTax4nj+Xn6jejjSXUf",
+	"sZJGGIxTLJ/xSKtpS05vMqV+b8LNopW68Y4t3Qy19QQW9gQXgR+qZ9a5G8+k1fNOG6nJ0Cj5vFA8388h",
+	"U2Q2LtEKz6xKZJe8Kvm/K2AiJ4NDMZ75DLflL0Q227KxIHP4sHprDlNn0/D/pLSi/WB0s5r1mor2aePb",
+	"9suLs6e4wsaRxzWwKygtcvjZBDQkV+1PpPOLzSy/M0ykd05VNlPTliVhqizDEB6KOinwB6cXd5gPjXW0",
+	"qFS5E9/vsoO8/pAM1qTVOUHzvImNgiTgPxEIzg8VjJewE50Uj/euyyjuMyHZkBt48mi/1xYxZ3v/l+/9",
+	"53Dvp/8+eP/x0Y+f/pJUUnCIc5kVlfG6Svti3SWnuOmNKICP0uLCsee5k2ECY6I42XxhT+rBhnObtOqD",
+	"CLgNCwsn7dk7zng9M0sbdF7mbLfnxBfXG3QLd2VoQDqh7sNWxpkSY7itkAsrSC28HVBJKwF86rXy4dxP",
+	"bAiFZ1IaDHCdTZxRhDxwYfOupjzBFF4RWzLiA0N3ZB2mYHxkQbNn7jXSmCVUVvNi8/hFt68bOpfp53P8",
+	"Z8cw/6bCfvSZnSjjNSzONOaBsJmqipyNxRZ+6zUOeFFH/pamVSojrLjGzNUxp5/qYMjdbtAi1USeZDzF",
+	"1lxTtPS0DpgtaL5CbhFjoa/8w4ndxHbpqoAOOpV8CiZIPHyODm4kfMLoFnF/uAa9QZyL5noRnl7SLsMf",
+	"+n4Pwvy7dw8tiFT6xf3HIhcdOCqHouWCaUovaHd54cwP76k+ZYOqyXq5DI4afAmjPZ6HeMeNqE21Pil2",
+	"IpuwQlhbAObWoOFccCHBWK8UCXMTd8+DOE/qEMlKz0lE2UvbnU1EkV8a+FDx4tKnCbkVIwWrEWty5/2+",
+	"U61C7TtovFaoMg55dhU7BUwl3CnhHS5GlxOunYrPh5VB1yhm7V1adUl+ZydeIBcZLy5hCnqMxk4/Ocek",
+	"LrhwLSKtUirpHQeZU4z6PTEtC5EJ7+kNP4rpVMiur9dBiw7f64ZeeP9wTEVDpQrg8mbxl6RTFf3e9Uit",
+	"z6Yo5K9QgszddnfwgakoCuGT628QQ6ac9I/bhCR+F3aiKhJ/9AzL61myF3AmwpV24nF+iml9+IJEYvK6",
+	"YLgYkSEQ7bax3FYt/1NVut1SM5kggYWdxkXV32hFFVrbldrwZ41TsL3RqOMkt8pgbsNmCRBL+UDuo+ET",
+	"K+bzaxh9WcqNAIo4z9KU6gokU6NTPADmrPeG2yLHphqtysYMwZHmbAIFsgH5wfv3RsAdwTr+Ugj0zPV7",
+	"Yy3Aac+G5/43OZiSCyyomNDejytRWPzSGCl+pCtjqboKozaGl8hAvX/5D+CFqswcL/2EVyELJFNyVPnk",
+	"EFPpUgtkT2P3JVsh+/pDzSk0jv/KOC5gokpU89W1dyzSjLNKC+XD5V5LSjKUpnQp5clwMqeAfLxlMLb1",
+	"IuWqrWVJWaHMlsP4VzYd4AaR6A2jrFGp0UbP36VSWMB113WZiPHEqRD4SCMkrSryU3boc9clUGVHlLHx",
+	"4zorWCqLnvAOi6J2Wc5Q++HujpL5JDQzoK9FRvbSJqNseWKRN2elIVCT/Sv/wi003ygWvdmYF/g4Jux0",
+	"OLB+n6iplx4YM0LvOJdMBY/gKVOymHsF0x1ixg1GBh0jJOuxklYU/iN0VVrGdBdxVpK0qltHxBMWQAh+",
+	"t6LcRMGLVJWUEEunFknNCZd54T11hYFLXpCiV0kNPJtg1vxqDtjhA2m0z82Tzhqu+rkC2/G0V+/lxWIi",
+	"hSoBg1cRF+/FdNELrDe9n53JmmdozPRJTAtrmLFc2z07aWpN2fe/SZGpHNBzynCJP7CqZFYRUXsNq4/v",
+	"g8z37CTheSErY40rr1vLcdNa94Eu9Qbf7eMUUtv+3IcHFiYc7VlNYGtv6pJTc1NpNQLt9d1ldbR7Wxpn",
+	"+8o0UT6F/Jm0NWfUPuy4YdZsxBK3GOaaFyK/XApBrRQV+M4G7P6f4bk0l6ujHYEEVPhFvfbW/KKBo7OI",
+	"Uha7yCbhXRqFX2/ElZD21rm+6JPJOQDkIXmkI61h5ej+9beTYHdF6thCREHIDEh/x2hnJa05RX3l6M+H",
+	"LOfzduxzdeULt+6nDSf3hp5eMmhxgfXHormv2qg39dC1jIKiHFUFclNE5nA/GD5yPwitMWGrw/Jvb9+6",
+	"tJP2fj7zaYqYgjyiZApS+OJXKVF34Tftg16oqV922tYD+CK97wzzXqsNMgN9GvyaDxdiqLmeL2Q5HN8m",
+	"yWH5BAUU+TOtSUAv7kF8okOVz+tqTsrr13MKf02S51hL7WXpiMV1/u/s+zfPn7InPx0e/cCE9FkzbrDT",
+	"urzB50la7/7tCDN25G0uBY16zdTq15LEHdX8RPvgaRezWyZKgqGcmeBadIcreZu7RbSt9BhsuCwL3l8l",
+	"R0JPtzUNkWdskPMaKQSJKPdYgek728UpsNEGN9vRzt1tf+I3VMBrNsYlGzq9xq9ncxY2UnqsrAV5H7Yr",
+	"5iqKrrgC1jOwo8PDOuXZR4DUKaZvIaZIScmCaJFsXs5glYb8BWZKpstKfAbidnWOkIEo18uimuDe+Be2",
+	"iBssJx6HqYbSBHe8vejc1vvxSJUI1hER78IerK2WXF5UIme1AF9Nt/m9WBqogJG99dXizAdPPYASw7xk",
+	"NlKVzCkSOuM6N8lLR6lZKRbqk7YwYczRJxbdCxOit2ZuLMm+ZW0Q9LbehoUzDJvrN6j9yXrSq0/uAgqo",
+	"/Ui3kvAsXGxnNzFATbnPOHNLQUuKox4A3g+zUuzT26n9DvmdZcEz8EAcctyn+nbafd54MXwBxJ2I7X6d",
+	"cNZRBotpqNy6SVFgHQnBLX9zzhszx83tsiZ787Ffnv/nUSJlzZ1BxyomqsiNR2tqDtb4isc73EnKm1u1",
+	"j5QF3mzhKZNqVoc7hN10S1Ps5BfgBRmIbapLBkbep6+uEZtoOXWYJLyRuoznbWfuoks8g3JbL/IN/GmU",
+	"SewTfVdJsmi2T/0bW4iyjT0GZbXNTM7x+S3mUQh5ZbYY4Fd8PsKFWvfum/DcNnL+XqLn/RgVa5PN38i3",
+	"HO1N41y2UG7uHLiwUG4G6dBC9Qo6S3wxwtDhXNfcsqcNpW9RSoFKkk7iIIScC19XIwx6z88vXrEfj548",
+	"2TtivCgnfO/4NAZgs4pxRrkMPpsGRZcf5juP4oORwXa668v/G/O+MK2lBMj3H48/JZkvis52xrBPgrOa",
+	"o10WcfmjW3B51CZVZS63DVc5FnWpRpc5b+UzTJWWvt7OyVepMHYJ1+B/K8V4YtOq7ypyOA/M5gZ1sokC",
+	"g4AJVsvMZpvP2UhIXhRzDImx6ZxhdrtmEzVj5xht9nl4+O+My++sU1NLZib8Ssjxw1daLPHAhCs55NNt",
+	"Crja5qKbv2WgGG37hjFLRLf2pVoN2PydmdJXo0LNOgEj8K8EugjsLUxLpXnBfjvvRxE1YchYH1d6MXSm",
+	"xdojxN1pltzK0ahlkT+sNSedjktFt3hzLh8rN6lg8iZy2E2nFsC3zum906BXa082FD91+GshBxBdCdeQ",
+	"D07INM37TcwqpP3U1j7G0NkgSEGs2GQzURRsGCQM5O4B/+PgJJY93jWkgedxnkqYQSRee402mVSFF9ZV",
+	"mc+pwm6o4NxY+dspUu7Ejakg74Iuy8FyUWyBj5Ws1PsHQOkImhustSMXIMdSXydW1+MjXSE4cJhMahl/",
+	"j6uDuzGgEjbqyAdG2ITnbKquISe+zq3HcdrYJbkaO+oGKEp1eG5JQ8XswLe6shPyp39nGOYcGzT6mxw2",
+	"zHNlU2EwaxQ/ULtUnGprDSuEsex7zExGr73XXgM4n1GhXrv/TjplBv1gGGn5YZ9hXBGrrZCdTSC7wprv",
+	"ucInuT0h/0NTbuu+Wcng2tp/JyOG1fw+lMLyXGS2g1eNNJ96l//mKc0IK7b5ZcQ4RX0et4MDo30npwhW",
+	"jOeskjnopDtxm0xJ9Efkog3e4C4XKgvXlAioAa/KWk9y+FSYQr1lgRybjV8A0lmJXRZtZDpEs93N2B5e",
+	"LgSlNj/7NxTESkMb3jyNde7htGlzw6RSe/YiBZFR2QlIK7LO4PfvodDAm6+kNiGeCdaA2gnM3Y3dxotp",
+	"J6oFRWbVFaX4lOKSeHPmpojZV+kQ3bQqrLgcdRSqBo6Gc8tF7rgOuoAxB4wXjF406QzoUguZiZIn0hgv",
+	"LJd5BJaeoX29WTz5NpCXqYCFZGevz2tw7SnPgTBPt6rI6Er4a2xVd8gGmKNILonfC8OEOWWc1GlE9LZ8",
+	"NELb1ENQgdlgUxZRC+t9b3A6Pa0sHHiaujF0t2yArsCB2z6fdlPlLpQqr7rRNOOQSGu42E6d3Y6lB5fE",
+	"BnE/j3nmnbdhXqtS5WklT5XWG0aLvgRYMZr0s2yi7kSErKIzClhtSjur4SVtpWWAl5yomQ923DxLD0Pq",
+	"m1MdBkS3otMR1pbLlGLzi5oxNbIgsTC5dond9J4uIVzWaH0+YtjvWS3GVBeB000jWG6zHyrLuEnnnf8O",
+	"cGX6mB/GlGYl1xZrIukX0hfaUUZZkbMJvwY2BJDMqBNf7Vo/FQngmVa2A4OsTG9xIa6gmLNswmUGvlSQ",
+	"jKZcMWFP66qUpkAwYPJ7IHHFLBi7IVbv1jmWHbyJzihVi+u2yIOzeVCFcArpfZlNoKNfFIWfbXwWUzB9",
+	"akXADRuYSuZ8PuizgfckD9xZDqS6Brfewf5myedtntpcibDGmJAWASWbtE26q55Eo7u4JlvTc7o85bZr",
+	"Fa0kEm545lG4rFJXaOBhgMB3ufBhfW+MEDbFYvj11myO0yw0djhQ8pbsbjEnt1Pob5+9vJiNgCb0d1QD",
+	"gWkIzqi1cRQAy2qXGF8q/TmZsoL7QkCwYGfgFXU7UxEBF+IaDBNy0JGQ11RbNX4+IRFo2rTMZoP5wcY6",
+	"JnKpRoQuaOmnkSoKNTNYx+pTUwHpJNh5SU67PaNQG53J58u+jvF66q3dLvO6+wL/TfMykZcA+XgLSIyI",
+	"FyRuRzLB5DZpcw9SW1LPuu83o3sPz6el0vaOvNAegieZYtYk2yX/vCF3+XcFVdcIlK8Wum+kAEmV7nrX",
+	"Kss7qvRMNa2lKmb0pkRqGnE09hTTCPUK6um05l1vYTo5cfHw/rGg3zkZgSFPfYUqHThdnkaaFwKr273i",
+	"l+I+9M1XWoyFTHW4VEU+wA6ILFPyGrTB29xnA1rJICTxhZyzgZgS4MLAp5uxkhu7+HK45/g6lmz7KmHV",
+	"hg50w8e7Fj6eZhWLq3pNplIqHptNVFd2rbFayTEYS3m2GzuqI0sq5WMIx2E6W3bedMiL+qTXIqjQsluz",
+	"6Sa0/4NZ89sZsUkk+DtKlWgy+I4PE1g6jsYXmfYdpeKtHjmd8nhxB5mO25Uktz0pUb5jKqRc91D1IKKP",
+	"o1Ljx4fr8AH/HUjjrrBQ21HDpQRi3+1uoYrlxBksBaUVXbtlYACmBOwQwoTt1/EWIX3JLWUyW6U2Us5T",
+	"KZgX6czLgtsAazlwBDHYIvkyvqK0s92XsrnsK5jazQ2D1ebIVCHWUh10+UOJhUYe21siN/CkbKPRbhyG",
+	"vqG1voD3inG7zNGbklC3qdhPJ3DZLkRBtfn63Lxb6kAhxhOqF5oAvxb4Uzbhcky6JQYd5xvWPtAUGydo",
+	"ZINHKn7KAO8Hauym5N9MKn/mf41jufEoh91d41j+XQsLd6SzI0GsCnVhadQUqMrNZ9jYLSSX02grDV3o",
+	"m41hfi7R/MP8wkG/LmgijXiFG7T91Zc+N9QDElOCoKDfDNqBi0E9hrCsAH69UZAmqJ6beq9VrVCvJ1Gv",
+	"fGPo24h0V/dzzCmQELLjaDa+av+ooxfD1iR/D6k7Ee361J1VRVZ+2+Lb0TaoIsJdc1PS+Xn3Y4n3e4SD",
+	"vaWqRjd6ndLuP71muUt4EbcxObdff1z5f1Om3oEFlqIXfDS1I9gPayWSw4atyoS9kwZlBc+ufDrNwsC6",
+	"gga+ENOK0IUZVCufyzgFm3aJhs36cuDxb5G/4QHTwmY1iRwrHfovQ6+A7hYg26QwfdaObYsb4htgpRpc",
+	"pbdi1iQbbmGu53zeARVVKDnGvCqlr9oZ+j8exqhUTx6vsxXrlI+FJv3u104Wz1WlPd2HPulOcisMBZ5i",
+	"vWL91BJ63GY5R6qAtkn8ZFUBYL9XSfHvCvyfra5gXRqKsNgAPVebV1q7zy37Frab1WJ2e2jnisfaRScR",
+	"Jv02TVK2bjI2cSfW8jEcP+qvoDSfb+0BKZmShJflEbKaznVP/ryO4jbrr7XoG0p0L4un6vs2nbCBI+hB",
+	"nw2mQlYWzGCf+U5OJ2zgU4naf/btnU7YYMizq6oc7LO4z1P02j5b6vjkBoSxUHLg0zrDPUQkpAq1jt6P",
+	"hwE2/qTHq1xYpT1ttUqID1c2EVuk63mTj3DKJFyDZrwJ2nkEkbZvb8EBdHjTdJVk365O9IuXMIshWLeh",
+	"6hWQq2n41M57FQPx3KT50LYoPXeOn9OxroXK262KAR+iWPZGVbDLJSrutx070OTUbbH4yPhKm9ehinup",
+	"aJu9JDRq7MhU2WqbpNJVbtS/aVWVPgW9LiEPjiqBQAcbGcKoI0My31T5j8bJNCFLlJy2+3dXOfl58uVe",
+	"wiyCOdyCIG6OgbkwtVUNQV7C7KIp59tGEYRrkcGKtjI+7aoyYPqBOrNCgLTpMs5yQsDa94YG9RJm/3Rq",
+	"hdOHtmdMxhe1dOb7Yo9LQ13OfJ9gnmVAbfS80eV0sPdJ9OjPcvnv/0L06617v+JEXpVUbHyfhxICOxqQ",
+	"r0S4qpjKtdkpbePuWiokjarEVm1KU5eZ9EXdsDzzrquAU2WyydVoNSwgEe188/wp++nR4z8tw35mKodk",
+	"CcGwgFOv7TO1ohkcFailM4q1VlvUHUUAcsnuQ5TVtWUh9H3hUdSFok1Y9qefIsvn0WESQHVFVEnzGsev",
+	"wx1yY4LBvzbxorqqGg8/RUjULx1M4lpgvds2HaPbHQqSuReLmDXYGaDdNTzqK7I+OtYskCbbsUSTRKuh",
+	"TrPdshYLiTB1IM8NCocTBObyLe9D/Zs3xDAHdbmukIDgWjWK+2lEmzxNLr5X5wokjwIFiRsWG0aaSUfA",
+	"BrWDVa5XvyJfvte0vBXtdNfVR7KC1DJVRABed+Et3DpDsCs3sDuHb6W/7w2M/IqCw3sLSbuBT/ordECv",
+	"dimv3sTXWk1TyHxRNUt33wvhwwYGW14MJlznlB0/Vir3LYoQ0Z8KHIZAwCbOLvJ71tV/HjIL+WVApujy",
+	"PRrlKyo8bsFI2D4bppPJwmGNNMBlSMOndVy6u9jr9+ZgLiUmEGac+rcQ6Tpep0QHVuhKNDVKi76syq4V",
+	"1BvDzRXkzOlFqwv4Gp/pj2vGXhMsVjoXckzorYgtIe1gIyNY+mu3utS1dUm3EP5lpUu1CX5WTcD+hc7E",
+	"lMdOaX702DNczMx0JIntLoXTrC2bKmP32bn1rr5c8LFUaO4pnYPG6h2eXwuvXSeyVuQWM37rnk4nnRBZ",
+	"hj3wH+7HdUzLV6NFZZtc9jsLHJXN5zYsgF7gOp+rRViY+Mai5nVDlU3v8RyAGhMsJA6LHKQVo/mlrzUz",
+	"A1YodUVVw6iuDN2OGsZrRup7agzokwMqSOK+6Rho6FMqx1hzC81fp3yO5UqOAzrON8iggGH7GWGYY8aU",
+	"BhjnFy/NEhfiV1QPhpXY/qNJ9tfs0c060GP9dGtfj+J0zHXxjhs2kq/jlgum3AZNm7ak9BDzXNlB/TZM",
+	"j1h3Wk4PRD5A+egJ3vfccVqsmaiZ9Mmc/ZCC7UzuUyZBhOJ5oWs+6XQiT75F0wOf6A/1+u2SIZv9ODr8",
+	"nC3lb8y8V3CLt/6LDasYgyTzMNy++he50NScARtkoWE143racddQC3wRaeDty+TVxC0YcvPB9Rp6+Hqa",
+	"VcZfSsiXkhJMl2/wtH5lmzKjuGztthmtKUNk3lm/RUtJ70FjOC4wOV51TtbNq4APG1Sehe8/bd5YaKS7",
+	"uejuTgv63UsNbO9ZwyRTWuFEzdgMimK/AxV+yu2mi3hOT9d66o3yXMPHQqZrIbL0on6T2Cw4ePSRszvp",
+	"OYQ6yp5S7CsbOj2ukkHLSTBrt5/C2gkJFEBBMVXUnDKYlnbOpsClB16ue89vM5hHg0/KiJzPmypzo6Yw",
+	"VPmcnK8zkG6/tKrGkxSm8qqswS0cKjzUx9ZVCujY4Q3CKeWHOeqzimH3rKUa4xQCYgopbQNElOmUE0Pa",
+	"Km+9FNlWI60qEg+55/TRfp0TFbWBDtNsINmiBPRAXqu41M/YSjIBfHE7dvQFcIGNL+5NjnqDY2uOxm9G",
+	"i8mvOpOnrc1PNDGsCKOAmyuzzwZGuMcHdfqQoiTpXDhxZUyfYd9osgeQhPB+s39XAmyflbwEjRfNN4et",
+	"6xhzmHKZI9SBsUI7Q6VQWM5l+RUYhhTnS/M9UhtwM2/1OMapOS3NzwAlp/9sh3JDe/DXOubBi+LVqHfy",
+	"r81On+j5U38b2dvdcTtyzrjlDUMjiEUjYL2gvWPxfC7ZYFQVxeCktu+2ltSRmEyCX2564X51z96zAET3",
+	"4W3lX60Vd7TUIa+Q2zsJXG9fjLpIgx0i+DKvYKkkYWMhGovx24rhe5CbjQRsb/JzZ04PjOUyJ/fwlj3j",
+	"3dFMoEgc30Xo1zICbRxblIpNlYZTQinhY2ATbghRZ+zICP0vAFdJqI1lk+59fykdOvQEY9ywEddYxkNB",
+	"2gEy5Tp/PmJoz2uJmKA+bNrfokA+VNfAeFHss0HGi2LgU4JJ7akVtOGcYZ5Jn5RZpVk24faUDaSyIoMB",
+	"GuiVlsyZwZJwOqlplwGJrs3QwIt0Le+Jinn4UAO3E9/aucAW4FiHzsdUWl8IY9FbNKVezzRyDxHkJaUt",
+	"5vg/tIvdlvPiqucLRlbKgF9EIiLxR4zIuuo2NtCt5KO8Bsk3APIKg79u3tjCb930G9u0bk5H5uIm80rY",
+	"4/4P/Va3s2afVqkaS1AKkE0wyRqdzKAzQvkcaT6FmdJX/jyJvTjF/BIrcVed4q9elCzrMRjEdfdzxkNd",
+	"srfM0O7AyLJn/aFOJOBR4XtoH/hcohgn1jeOTgTVt0WKlpf8UhNe+xodUnQW11CvMhyeYCQ0Lp3bUIo9",
+	"EVsXFy71+lJX/gK6qzamcMHqDsOJeD5qrcLHKZvtivZhFSm9bl2xLgvPM070rqrKGoE9dadg8Fen9RPo",
+	"r3wBZ4ISrUN7RUJHcySxz14q5FuOuQeh6O3BhW6kYLMJbFsIqK8pwzNh46l0Lk6li/VCdSnPCMfxX6Vv",
+	"9OMZr9rxN2Cq4u7iOBOxVRCn4dFJTecPDFCt6MKeOSvAHYKJEafZFZSWDXl2ta4T+8JO4uyjgdcGdWj+",
+	"pD1sHa3wBto2CRBpQ7kVyO2wGu4QQQQ+uOcC5o/3Sydbt52ZK68nOAo19WWty5TchnDrNI66G4VThNDc",
+	"YG9DEg+m8tVJLssXuk/8XY0Yao7fGUoAzT3T10C/x0CFwT56HjtRjlsQ11FeBl3A7Q+m8UJEUYnj5VPZ",
+	"DpNkyS2xHSrJj1EY7HgtKsmUf7iM/R51ydCjR2vfXTbfHgS1hkzAZT7xlDoWse+XGyT9gFU5AalxWhnL",
+	"eFkW89PaFnb6t1ShS5KHunTPCFg0IG/RIgkpc3mj7jLHO1DPCqiIO3GWba+3bokOcXM/WqzUdiNEvIl6",
+	"BS0za5rWNncWP/Y0/CnZeAGbcq371FN6agsTotsb9VTlpBfNltxSGL5gzzBMgLpy1B7B6e0U3NjaX8WL",
+	"Sy55Md9goWfhuS2WWmespGqO68wcG5IcMBBgFRsr1pHLubprcPhrI8N8wliBjqUFl8T6ZMbfDKR1H6/C",
+	"pmfRaLiL0yAXxtbups5pOJ14cyt5m9TsjkDOAAcw2EeIqp6Eqf3JQUffZ4MxSPQGh35Dhk8hNGdloeKb",
+	"YFP32WDEi8IphIOTRs+njIUJl+5zdBPrb43ChvYRC8WCbD9e4z34dkjc+LEJx9YYX2xQ53X6RTnLKkwc",
+	"8SNoWr2aFaxurdyVznBWFKw5GKdCOWFlfQrgGvMhWP51cUrN6/pxKm1DkuvV4gXOt8RPoyyVzhV2Zlds",
+	"VGLj093CQMl5qqLd6xqJDKMuJSJ79ntBP0V7UFzzbH6pRiORobkVSoT7PZ5PRfq4LuoctAULxrEh6oAT",
+	"WjlKr5A2FMdlnqbWCwJrx+x2D4zV3t/t1EuSL0GML0UxnRjYIIhHX7kIT28M51R/P2jF/e66Qar3j/Ol",
+	"I0TME+8lbP2OPIROm8KKlSgRd6hFjpgQ1lmOI7QcCSnHKXHhY3jIvgYjSx9xUGKW4cwb3TlphjYw5xe+",
+	"LOGN94t15VBvfqY+TS0pl0m1W2UXo3eIsG23MJ/pHRogClclD7Kpr1zQtDTwrXG4Kq1B2suViealFlOu",
+	"58w/FMol0EsYWsCxCOSqo4oqFHgm+jLkW0476nl/10B8iw0UO9wnmL5Xt/Bb4yshqPitO6xu1ALPk0PT",
+	"/m7RN+kGvKasNyo0os3LN4TgC57JiLpa+9/fvL1ia6prO1c+bLHhwjKS07dQdqVqbHvvukAvCJ0uwo2/",
+	"BmyRdBlVh6Uh5JGDbOtm7WhyGXQU0tAaSydXAQ1HWCy6vtpnA6esll6XRKTTehux55N7T0LtG65TE2i6",
+	"dVbGgs+w3/Of7UCsp5NY6DASm0tBWl1qsFrANbUz8nrYJSGRRV1XL71qSYmGKNYuvQbvZlUIZ881HzVW",
+	"aUJF8r8QMocP6aSKJU4PZX2t0mQWJVkuF+8NVWUv04i/dSeNULxWlwX166oqagOo5BbRDhpyG0zQDZrw",
+	"hHrPmh7oEtaKJJdiimdGjbD7PaXHXAoTjgi5mm8mM+nKZtmU5SOW4VbulwfpRXVDDEch5bZ8oAsu4ELI",
+	"rKnIm6giNzfFAlkPzNtlvNxNT4iudlo14mNEBdGYqRv6NtRqbNlfK3qtvc3PuOP26KcPeQCzU7RDAzJD",
+	"+OOIIaiN9NgDo5A3W+Ne/KuXqzEaAgh5ohnPMiwycStJuZb/3PaXHt/Is/z4cHuwsHo7Ulv8z+jMEwgW",
+	"Rk2BvGsTKHJKtkIqRSj/KwkzElL7DPM7JiFCraYYwI4rSZJ9eDqhM/D7BXAtLanB3G5+IRqhX3O9yjE8",
+	"yL3wk6FHKnZw6xB+GjKl8y0mKbaaonVsbQ0yr620BEzDa7U/pbo9ozYfjtqwpFDOaxBg4IYKXRz3uSGm",
+	"ebxlaWqrCnuG6CopfONWB9YazRQTb/I4w4aQQEhh8AqNKkHSmSJhJQ/0HoyYoJVsiKN7CxwS6jlCOLlr",
+	"Nxc6Go+Hv2xknseH9bla3dST7lxwQAW6ERDtwhXfWojf4IqINiT4RjfmPBzXwiLDrzc/Ttyttcn5+LnO",
+	"2USoPwsOoPtzFtD1vj+M67X94ZsJtIzy5U3CkbNKCzu/cDtPWzMErlNIamfSg00x7AnMvv/7729/qLtf",
+	"NAkHbs/P/4p9iEUOus+QoZN3VrKJqnQo7KZikqZZ7veDKXBxub+/P/gB8xUYgoe+k9Z31SX/sag7lwuP",
+	"HBd9A0PPTb/G0Hv3lHE/bUzAAoNGqxdUhiEcLMsVoVkiGWIGA21FvXETa8vep0/UWy4hoFDICoNZVVSh",
+	"xoumPe9J450m+GzSUfAlbA+OqbimzzRMsYOhwb+TQ8nsv5Pv5B47a8AuKYUDYVk8HHnTAiTgtQRnFOk8",
+	"TiDXz7p5+j9TTxKU1CMuCmxN4tvW7btBB69fXbxlB9dHB57QzMHHhuQ+HcRuklDQwCUbnOcwLZUFmc33",
+	"/gHzwT67AKwzqENM1CQ5RHrwN5hBhnWrCB5DsaOcaQh9B/1zsXORJonunRM248L+5WWU9hvF8zyKGX4g",
+	"w1Te32ucMw9aA5IMZl1JTLHp10iB9RyOD49ZaJAfPky9BCmLboD+rv3gSEDkDQqsEoas/ztcO643wNk/",
+	"uwY9Z4gdRRRUEqoVy1VWTZ1y/32As/phnw0ylQPmHxuPWTVwJDpg+GGnGXFK40QKhw/YzNA4rQ9pyJG+",
+	"cBfI0Yj77I8//viT25vf3j7dZ+eeqlTJ/10B7e2HPe0YGCbDDPztQ3+v+wVbvp/o9Hd0tO9XFvbCMQxy",
+	"ZLUe5xqjwIM33MKv7pt7r7GV/sDtc79pfkoDgl6A5+hHbw7Y97nmI7snwI723JXlpcDp47t7E+Duru0d",
+	"Hf3QTA4j237Wfby/Jbo23cl5k4pigErts0fHP1Hdm5Bs8Aasnu+djSxoj6uCdRHuGo6ENcRRfK4FMoge",
+	"NvEnd33vKEgMXoreSe/H/aP9Q0p3mSAzPpgAL+zkP+7nMaBIqXftPO+d9P4G9hd8JHJc4ZvHh4c13inF",
+	"DDHZJsNXD/7wRgdJ3HXy2I+AnG+xBQQTZr8lSnon/3ofVXD1zolSfPdxVpX/gwnnY4NJsmExpvfefeQA",
+	"QbDi5bbHOz48XEqmsDXsHknFwDH77iHJxCgyDcOzzvKrnxeO9c/kKYPCAHt8+ON+HauMtrlBB7vHnW4G",
+	"SWy2++O87wTAhJeGBcco1jQ8PvzxYSZxsbSX9T5iuYTbWTqA1WTxlKMtl6vab7ySLq6PDtw1vgLChk/e",
+	"hV+FsYQ4b9pAzSf/6gAM84krfXSrR1bCoAY0c0zUS1V35ffZK+KKGBzonfjWWAF5queNjH6003dmbaSb",
+	"XxnrZKgvRHHiqWtqlMgYz6zBQI/R80NeYVde4uYzfn+PF4XOGfupJIj0ZdS4kOS3hmt1hbwhZz7Y5Ri1",
+	"4+FZUYVb9IhmmBq4XsnBzzwPiCr4ytH6V36TvLITpcV/CHPkEd3W1S89V3oo8hzQg/vo+Kf1b7xV6gWX",
+	"cz87Q3xhgxUhFLXkRcRI1q6nxiVcuOSNAfGvniNMivy//9S6/O6msuk8aO0muvk+YcCZK7HS0Tupq1yo",
+	"J1FCODxX2omZseZTn8mVcen4kRFjibrI26aXA8GsCML4bNQTRx8eVh6hU9i5ZTyzoX7MsCm/wqQSr7O+",
+	"k2PhpAxZEO5tanjAlCzmff851IcZ4cHgZPaEpC9gtgYvsF200l5baHO1pxhk9Z00yPYDY39W+fzOLlPT",
+	"qeNT27z0bSYWbvHRnQ18bkwFeTz2Mou7gvmpDyOSJuF2NoppDa5gPqhPdJ96zOXep/6ryvgqGCL/6EH9",
+	"HE7iC2YDRz9uxAZ+5ZraSD86erzJvHyOFuQvIBf87ZzagDw6Pt7kZa/aETf4mlmVr39s86oX/AoiD8NG",
+	"rCr8ZVF1Ofh4BXNnMhPzKiAVaj+3zFhVklLkFK0mOx6ZhpBsJK6BGciUzM0+e+Nkm0d9JMOZOpKhMjbx",
+	"taNtpoKvxEzlXsX0iqvd91UD2NIn1Al/6bL48NH6N14q+1xVFLT9xm4EEc+N78SSao7aqjN5G2WVrklv",
+	"URZtrld/+vS+vnvUAWiN3VA/9b/Jcqj35n+d+eAX3mVAnHl8+51NcNdspSa5bsOg7gZD0LsjpfutVvQx",
+	"u6mv7Q3shQtESHTKPSaj+TgGdToYMYTeMSds4JtsDZjT9I23JnE3sfmU0/zROkAIH1/qh4nk6AkkBB9q",
+	"EuEbx7nfvJPRwDPVr7EdiX1M28OQ5UK5Ao3xEpAenZGBNboGeAF5yojwx1/3WVticqmzbR45iDz5KM/f",
+	"358hEqb4wKZIe9xUjRAu99TTBUI7NY0iEONk9q0bH4cb8JunSo4KQTHYnbVy70w0qaCdmatAplYR78Ef",
+	"JOPZptxz2YTxzx58DD8GQ6YrMBFxm3sX5F3XNszV6WmhgcBsZ1988YoAAj77EvFARNsK/a0kXCCk87/2",
+	"lk2HNs0f5L6xIyW63HyYLsXklQSKOvKCgfTOQzy2GmKFRI8hgNC6RUvQl1AvMFBcE1I+szORETaPr+hE",
+	"pcXWL2LCBGZovJPoWVOymCei9WHhHW6GhOLxV5xnixPci9pQ99rcSG34DPzHO4yFqTfxm+NCO/XgK1EP",
+	"nELQb1IbbqoRVLmwB4hKhaZ7Z9D+HwAlJl7/yi3ofm1oIUpdNmelVmpEmTPCGmbEf0hdQaNPUy9QxJpB",
+	"huWZDVUhIQ6OMxWJFeXJyP2Zm+jTZp73yQ4WhurgCs2m7e/0irsmfiwxTqkTju68H8GIsYQ8Oof4DtAH",
+	"ulWLNv03hNypCyMOG5FG9HTaD7rgdsOqro3coELaJ496qyGFPvXTo1h1h2O8v/f7FW1i1wVbYi9qhJlu",
+	"T356ctxnhtpBsOP9o/3jnTXwpd5avDcNJkuhxhT8HWuYhQRVZmcKRYa58RUGaQNCTVJ+nVPSKHacanCu",
+	"UHHGkm8PMNEn755TvhUlOqL/D5Otl+USBh3c8M/86GviDucyhw8huEAAloBIWlG8YYvYQu28P+yvuN6H",
+	"m7OQFfEBCgnUnYPuLECQjGv88uLsKZEMpVPXGcDNQaSm73Pi4/nHNW+Hez/xvdH7j08eJXDHvpCQhiOm",
+	"XTzji2BcGMbAvzCor/etmNPBRywn/3SA0qyTVRE0h5N3oqF8qwHZ0cCxyUGY0QndEs8+vF7UKERxz826",
+	"NpI9OnwUKjmI+9TMGQepM0BRMw+ov13K0LMa3G9dOBjXfkMVZQse5vand1PF5wviAucyK6rGG5LwSiBp",
+	"uj3u1ouOdnrRV6AX1RcRYTaCmnQDbkP4TQc1LNmBqWF4007KMzZAtM1BH2t9PL7DoM8GmPDofvCwr9R5",
+	"FtGoMFHP/R3yffbWvd6vIYSaXMkZiPHkNM7xx8x8+ICpumafRXj/M1S2VvUUCPn+iOWXchEQ4PCbCJDt",
+	"PpyUC/DGD+ynXASoTpYXtFAQS24M5DEQdLuD7y5UufNFbsDAPC7cAgd7LmS+WJYT8EQj5pXxkg9FQaje",
+	"yzzMf7uThX2swX3WRCrfNA0bVhphdasnhFA4YYOhFjAa1IWopC5RzT8Vb/oaxH7caIXnOfVMo8cRWNs9",
+	"HLrQ9n0joc4+QpQLKmwE09/HD440mAl9NgBgLDTS6bJ/qFdK2n7rham3WpAIGBFmUfiTm/MymMGXoRYt",
+	"9LDqzPGgp3aazxfLOOq4cNRjZUNu0R0aXoTZZ6T7hCpzG2GvDdWHPWq/I+R4UN+mtrkSsZ2VRstqNPeu",
+	"hFYwGS94jYmXtAN/n6gp4yzjBsFtPOtoLDmGWOsMQYYKpa4i9ZFsg0KN0z6rZ9HoazbylSzmOAUTOWQ8",
+	"FkzS/AoNT+oNqnupUPNrnjlOWEA+RvyUSoYC9hVgKrdwJ31Tqb7+HP53pfk2xLpzjD00/47YVHeqL1Gl",
+	"GrESVFmgNRfa/0YIzh3JvzEjXG/gRk8ffGz+saAaLnYntqIIWh0ymBovsc+GcwIxcFedCUQpwAh2zXC3",
+	"5q9/g4i99h7kXnQG0Jzk2OXMfWV3qtaO3PFtf1O2zZlryCjOmltx0Q4iCT4N/T9uNWZXCp1Pk8MOjUVO",
+	"9hrjck71ZXVmW1fF3Cl7dPgTucBDE16E/8Auuxmio4wCZEzMHpbv9Fmz4i/pboe6O19Tiyar/u7bvOlb",
+	"+4K+dtaQzPp6y6+gJl2+HYdYTP1adcVVZTM1hbu42VWXZePBJWuzpm7yEdIsufUAYnwKzM9o1U0fNd22",
+	"l6/wU3e1Fy7vvSSxvvJb98C+4Q04Buk+jmZ23GHnKf5MHAzv4W1ZF3GmpLb/KqjyhN5x6pGDAUqsTEe1",
+	"P6m0v4D7FOgvoFuQO6m9M17vIewat61ZIMPfJ4rxKTv/n+1Qa2r6a/qhdZel+rCIqrEg62afnMUNeRCf",
+	"RhiWV9otKQKArBtuWQTHRoTiYIKONS8n4S/o6iQQwVmEmTOEemyCSCNsY3SCjbgoIEdsPqyDHAKzWrg/",
+	"EmbO2xjd0T2EuvhYXENTSkJwxIlgrJvpi9BV6HZVqv1lDFPq6iYz8K3F3DgYOEYNwShsHq8IBxOBMQlw",
+	"w7baKCxDTRaFmplTdnQYUDlqlPbukIt7OentrOGkm7O5pV9zzb7Rcu6zqtcf6EaKzfEdck436u8oS7rA",
+	"C8PVoXgZBtG4t+l25bw7zedBpI1vorYgZ5ATMs7qFmtB2ITHl2TNNNyytqg5+Fhjv3e7Os8Ko8jHEdAX",
+	"6pYDUS9Ggo0Nqdd1w98JFBTvnmEKTiHguqMWp+bs96YutXrldChOQfjsXJpfKO3XjszNib/bi5mI0DbN",
+	"EO4CYih10Q789Qlt+R5qSp01xejEJMxwy69I/8FGSnX7Ynd5DRf5PnvlFSTfMB5vFNXtoTNVeuho9x3J",
+	"hjy78nXFAVPdfck3G8GyPoIpKZSEU/qssXzu1NshMOM4SayY+rCD+wYlvpBSSwLaDRu6ajRwYUseG9r7",
+	"nRr5LamRdJpPm2v1ZWmTbymLPoLlT2qW4VZ988rlzg/3TUnk19hxzHM6LcYTe0ca6UEpZBsOs83Lf5Ol",
+	"kF1q46MkfKZP+Kaudzst74ulqV/BYm7ViHF/WDcwdvoPqltVyUqI1uSpfMFQD4ioikqCY/+qzupFVWu5",
+	"POoGxL4j9C+c0BEBo+aeQjJzlwwUmw1B3png/ob+/iJ4njdJcufSKelQGsp/7E4bL/Gepap+o2zBH++z",
+	"4tdYreQYjGWQjynHkZrtkO0BPJtE3uYkyAKXquosXo7Wcfw1JD0uHndCV/29bt3BswnkAXvlBHlUu3OC",
+	"bPZ3x2C+XF8hgG+FFphMXfTxNfhO5gijogqR10ZQ2ovxxnfg8qY3jz34p5EXg8JdUTQM+3cJ410WQlrF",
+	"fMwu5T0Ic4EuUXycFMUzURRsCFTRY9SXD/H1DamSSl1hFo9HbcBMtpsK2PnBiGfWrKyydzy2YZS+oyE7",
+	"6h8eHqYLJ57jJ9eii/PgTbeEFmfFFE7dYjZwBXGbLirobj55C9F7tuClu8mE8c0HnDNWpODZ+twxnDG1",
+	"n++aI/31Xqo17lMLIHLr8FPhFuyY04NL57qWU43YlIo+sYZIGWDnzJTqCpgabSWxE3zr4KP737o2I7/7",
+	"gtUJz71UbEUEsLE/JXScrvXNM2Od6COUPmFT/Uawh/hzwh/e1K5t4gs71fPLJW7uUWA4spVW1/e79uN4",
+	"ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTdi7itFX9tlLD0454WUJ0rA52JO4TSxVlJKeih1M",
+	"x6q/EDuLq7WjIm63rSNHPhg7M2wkPnis36PHoetACmwHrgXMnteLvKfk5WaACyi2Cc8c3cMUOi3esOW7",
+	"2Msu9vJV6g+z0PW4Lni4hYnTML6Dj80/1kFlLLCS+9JeV17mX9pZejvV4Aum2xD35qyhsRqeBHvvQwai",
+	"tHfupmqR9D1pDIsX5yBTciTc1zZO+7nDaXal/pxrDdhyfFjAPvs9IPaVpBt4rQKB6Z2lgFniCL1FbrQo",
+	"+49SGzzqwdTx2nHAdhCWZXxKDQpPyW8cfQPDXZiF4nWWoNrwgMTsqYD6qrcVnn32M8+uqtKgTUJwHNjo",
+	"qM8qrM/GlApq6pt05rkTWcW2jh+IbZFRMwR3A2oGvmNfXyz7otO8uYRFi7nTiRjiMyH3jeCF6XIJzURu",
+	"opvnI1vuXgxhLLy3DaantZPNPXXNqyJpfHOfD/s3nNHOB/k5fZA1IssXiMXyLUDgvL/XUrzmFiUY/CsJ",
+	"OziZh88Tn87ZbKKKOg+XG8ZDjRsR5hz/fwu/qpg6u3SFh+jvF69eskJIbLgka+2Icfxln6kiT4WLDvuH",
+	"h4f0HupDf2YvxM/77Kwowi/rNGulmcQEavpkHf2UyuK1PMcp/iokDEiLcn/jU8jd8p2ija7dzuI8ha2k",
+	"grzBB2jRy/KERupOJ7mvXpIf9mS+fF9rvjEUklPq2IJi/BmyhGmLdkVnu6Kzr4yh/uzuDCu5sa06Y4PV",
+	"G+Ob68KegR58pB/WeZlat+jeBXr3bd15mr5CT5P0kosJc+depZp879KjFHJWVsB5csu02xDDvodsosD8",
+	"0ISGhuDupmFWjYGgqq5BU53R98YqPUdV4ofInAxppKREYIakdqfLFFXvU90XOYaGcybFeEJYV3xkQbPB",
+	"61cXb1lX9tYgnf/yOizy3q9zPVJXHIhi218B1NU3GMIgOJVMTZ2cqUrSgLAubuIuIroXp+Q2nN9CYSd7",
+	"M1LX2wT5f9yfo+S++6pWw3EeHus/U0UrCttRAe04QMj4pWbyDPdtB/S/0yfvzEDHzNvao49ojOQo2hy5",
+	"O61SIkaU6dQincyJSjY3Q6umVCz0yArDEJB6c7TqDYtHL/DFnWfwG/QM4vl2QU3vvIOfM+9SSXSCzfic",
+	"sv/pjU5s6W31DWJGBx/x/5tZt1RJ/jA0ubNtv5UsilBDePembSDdu7Rsl67FgQbrFfMHmlAnIErkQ/93",
+	"BRWh3BnLnRJHBUZTTH8wE8y6wtbk7q9swq+BGo0VynQkO89X3vEHhjjzyyN0vt1F/1Iv+i+OrrjHjAkX",
+	"PQJWvIn3VWit9EGmhRFmD7t7dsewnP5p4UMdVWrwH/fZm6oAw3LIRI76MZfU2oVqA6YqhyLuS0WgkNxc",
+	"Qd5nmgsTsp4J/YfPfbe/a9CsUDPQ6bIB7KT/FCd/T2b6meTF3AhTU/rDmuq0Nlxmd9ZySITy0SIoyman",
+	"m3ZjI6V3tvrOVt+M/yBb6KyhNGIsQ88mNYXQSaHuyLKF5U4DLbAj3/GTF3vcX7+bMaVXC2FwIdkzOS6E",
+	"wb4GnJVaDQuYsu8HVXPmlwWX44qPYfBDoluDm89/4BlN8NvkOWH4FMN5gQf0HSIDOM1xx1F2HOUWHOU3",
+	"mYOmtm9OTRgBFEKOTdTq16kSeL9vy1Pwc18KG/krWMjsS5zSN8lDaGmdKHiQmz6bgmVKs4JnV0KOl9LI",
+	"SbyUwK9Co/rpjtvsuM0tuM1LPiWwD2ItvigVbz3SmWnXVt+IzWgY+cjaXqnVtFyVE/iC51hKTXUWkPuU",
+	"vuE8MMI+zrTPykqX2NrC8UklQ8kFZ6MaT9J7091i9tkZG7gfsK963Hu91Vx9BcM7D4qc+6YGDPZLxfyC",
+	"yMwYGD4COx/4YLmzOk7DbnYzSw2jKtkG66k7bQNv6u177Xfvvpqth3E+E4NcXmgHs6w3XSpmZ4rxQlzB",
+	"jhHuGOEtGOHfwDKcIGbu0W2V18JivA7bUWJDp5vbcQaMCf2H0wkWTzVwCxf03P11zAoDfPLX+55qy6Nh",
+	"UnfYbwcCQA9hXMlvPYl3d53v5zrHKbfpHlg/U/VXILnoBtd3cvn2mrm0EyCTv32BDz76n9aFLOObfF+N",
+	"Gza7ZLumtF8y0XZ2pd2SZG/ck9ZTUdyQNknsByDz7XtUxl/vCiw+o9ay9YJJADvZADKHnPHCLW6+2IjS",
+	"V2ZjX8ssg9I2AIYYlxRFwUK/+2X9+pnMv5wrWq91dz+/CqHyTOb3JFIOMAOLZzZoi52peufxg2tS9epE",
+	"ufjru6y5ry9rLjr0rz1rbifql0X9d6Z1QzuT7VpM4p50gS5pfXx4dFLL1W369EC+z44PD0/qetk+dZHG",
+	"utq6CxJ2N6KLvP9OHh8enzTSnYpA530q4Q1TmIPdZ+ejyFOOsCcUk1Uj77nrNw66jGvM5MfEAG4xdalP",
+	"gZUQubBK7b+Ty045NNKjS3gXrZI+e6/JeD0P7PVbGnpRbgmD5LFAGaeM0jkMJplFt6GJmRB5LPgVot3f",
+	"ewNlwefUBWCVjyF6p37lU/8GLop+j44SZAZ7Z27L1g/evBFewF26S1fNmiM4C5cP0YfCnXNXXkxv35Pp",
+	"Tvfk+MH3xDOk0xixMlNTMIh2/S1SX5+SNffORqjyrH4fH6UndwiQOxfg57LWLvgc07LQa7C5FnUTi+3g",
+	"Y/SvdS7Cth7x+WQstCTozl34ddoQclkPQkBB3xm/XffOxAObE+v13IhM1/siV965A7h2H+8EB7gAfQ16",
+	"z4C0jB7dZwNjoRyw73Nu+Qm7sFD+gNYJYTKS55H6rrkH+2xA0r5+I5r9Dx5rjgFmICMAADZ+fictdV8C",
+	"PqWAotlnv2KKQwRU5zMZMlUoicXf1I5FSUnhcaZKkPvsTNLcncmYs7FWMxOMMe7HOGW4RGw3yw0b/MqN",
+	"3XvmXto7/+vA3XINppri8PW8PP7bO6mhBI7go0qzAvg1/lg5w2vu/a9n4SVeGOWWa6h9G34ON5kZq0rD",
+	"EMCSUOYcZ6nKk7AgX2ORsLUu8NMrba0EI8uDQ6jgxp9uY1siZqZvtI1OIVJUGq9Qa4dazqHG1/Xj0eGf",
+	"jiJ31+G9drWy8MESPe/RXrf5fgK5KdnvCzjliiV7Bzxr2ES8S7WtZYOx5R3v1KjPKlR1dyLiaxARz6m/",
+	"26KQmIgCiyJ0Jc03LA/CfnZKhOPDw0XPAaK3HB8eRxBvltvK+E2L7oQEdEGlmvdHa3gT5nCvOVR+jA5G",
+	"EHwi92ctX+AepcZ/ueSyOzNXxP0DSE5kWQ5CP+8FE3pnfH7jamxzAb9hfkScZEPT0F+phzEQu+/vW88B",
+	"Q66tY3sgrZ6TmsyzCWrGTeze53Xtbt5XcvNiNLhIRxBfi2JgdWUnI1FY0Ac8/6MydhqswK6OXmehhZBT",
+	"e8fiGqQHyJdqxrDXpZPvvqp9hHiyQ5XPUwXsBuxZNOgmLbtC6yNh2FRdo4d9jmPt8E7u/g5E1LFI/W/5",
+	"FbAp1hjkaCu7/2ye6Rt/+VO/k6OvpI47rFWMhulKoFeFyOZRp6zQ7hX0d4apmWx2wtEllpwJuyPKByXK",
+	"GoknJkwnVpFVbE6di+g7LS5pnMpSc8mOXiiSjVSlWcHnoE2fDefL9BJTFGr0xkbgBYj+YVWR77PffXOB",
+	"ATYTHdSOZsv+qPIxOHokQE4bFeMoyawqRbaqROcU9ZEblNmc4R68pXrKe6k7rDf5c1Uv1xPoYgi49+6B",
+	"XRXNLuZ2W8blMVnwmtKlvqEoTTCswAi7udWgku4+DfpsUEnDRzCg2jyhNRRwzaUdsKmT9zame6ZGi5KQ",
+	"jQHhi7TILGgCOERIYVNCZvtsMIGiHFXFAJsNGLR9DLnaqYwSKwTxy5R2xJRmEyXB2Dk6ztG9wbT3sI+a",
+	"JgKkFGrA7gPkmsf0L/TmY6K0Y3XkOFnMiF72QYlreB527d4SiOoRHpi1tcdNdG0OgpNimrVG/+3FNXeM",
+	"7uE1ND5Hm5nLkPmDyYwajKp0Bs6mvDvOZ7UYj70PtMvCeBueuccbV4/Rhb0UcdBcEWdiMy4RonUITmMT",
+	"WNOhRjuD4vMYFOfxeZiS6xuZE/1eWSXk75tYbBXCYIdnllEte8gfJDQT5RscYhC6IJ8hx4g1yAyaHs91",
+	"OT9n/hZgrq5bC6KhjZSeUmN4nbu/VbIAY2JCrLEM0N6QcTNGd2fRuKibMtIUzT77BYoyajTkpTjPr0UG",
+	"tXjHrm9OxJw2AOHub2aC3dUMWUAzqmEoPCBZA4kQitmpaxFu2VBzPf8u0Zn6YuGG370kb1/uhxPjq5jK",
+	"W09HX1da0s5O+SrE9+35YUpuY1PJA5653VsDt/5P9+hZeHLTIq5d3dZXV7fVPugVVVvtkp+djnT3PAGv",
+	"Z0o7olQ/urehuwc93LAD//JaNyvxAGFhugEDOMfHNrj9JWijJONjDeCniP5R8LPuvDRug6RdCQsN0vGA",
+	"f7lfv6/v0FCpArjsPcDloE3oyk92f9xdjc92NUJPAK8843P9qFWwIS19m4vS2XsdB7qC0jJecm1PPOix",
+	"BoLt7aM66CxI7fttRQo/jooxgxKkry70aRn9YHWE3mF9VoIqCzQBRjzzSvjUQ5ClwJUvrNJQE+vDtfHc",
+	"2h/XzPGz9PJcA67e3crzlA2w+32OwGx1Fm/dVWbX5nNnM3weJvi6sk0JEfVD2UY9WACZj7SDg4/uf6FS",
+	"qElUWYRHdb9fwXq+cF3hURefHyu5yyD/YqmeyK7poTLSahrJWSdfx0rlW1yAjvyYN8Dzr5e67xAuCKXf",
+	"i8AtuhsRzneX5ku9NJhMSR3tE5dmSxV5fXtdkh530oKIxJJTnYUcr0gJeq40O3rMpkJWNrQpET5NjJJt",
+	"fIeNEDVvqeBCYs/MupmuxM75CXX7VQnyn37P7lNRfkUL3kxXPrpbq7c1dkpAYrHfzt29U11vzI8ciS0I",
+	"7RR02Vaqa+ARBx/9T+sU2KeFMtBc5s2UQyyR3UHifbGUhYcakVYAX/SVvlupheslXUNptxR2n+p5LdUD",
+	"sLhUgqkRynHSNffZuWWFuAbjrxCuAfIaByd0uQ0QgMsxkVcyijuPGK+1WJkvleoTikztiArSPq6/SAVd",
+	"uGUv4Ez4puHRICdOSUbnSp8ZgD4rK8u0GE8sDj9SegzxSPXJLGH0tzrhS4CceaWa0n/ZSIOZsFIrt30j",
+	"JnKQVtg5U7LlYY/GIupIDIUY2n32wnce/VmLfEyg/291ZSfPMe6G+cETEJqpmewzVVkjcsAK+uYso9Fa",
+	"Eb3UHqrQIwwbDoRWLFcwDx0SMhs14Ki/yzPML0t88ik3dJbe4TibKDblczaEpkMU1ZfMaHAlcfzo42Ay",
+	"XvCucz/LbHweHi/A+MxGZSeg8e8SB+DmyiQXUJZaXfOia1dyQfUCJ474VaBTLpmSxRwRCHxpmBFj6chi",
+	"AtkVBtkogwJJwrDv3zx/yp789OT4h3jsKheprTvHqH/oeo94X9hpaf4/Lcagw9a8//T/BQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -46,6 +46,10 @@ type Engine interface {
 	Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error)
 	Reflect(ctx context.Context, in mirror.ReflectInput) (mirror.Reflection, error)
 	Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error)
+	StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error
+	StartImport(ctx context.Context, in memory.ImportInput) error
+	StartForgetting(ctx context.Context, in memory.ForgettingRef) error
+	Consolidate(ctx context.Context, subject uuid.UUID) error
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error)
 	StartApproval(ctx context.Context, id uuid.UUID) error
@@ -60,7 +64,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first seven are required.
+// Options is what the server needs. The first eleven are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -75,6 +79,12 @@ type Options struct {
 	Resources Resources
 	// Feedback keeps what people say of what they were given; [feedback.Store] is the real one.
 	Feedback FeedbackStore
+	// Memories takes what is to change in a person's memory; [memory.Store] is the real one.
+	Memories Memories
+	// Graph reads a person's memory; [memory.Graph] is the real one.
+	Graph MemoryReader
+	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
+	Vault Vault
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -120,6 +130,9 @@ type Server struct {
 	escalations Escalations
 	resources   Resources
 	feedback    FeedbackStore
+	memories    Memories
+	graph       MemoryReader
+	vault       Vault
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -141,11 +154,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil || o.Feedback == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Resources and Feedback are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Resources, Feedback, Memories, Graph and Vault are required")
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, resources: o.Resources, feedback: o.Feedback,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
@@ -219,6 +233,9 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if err := registerPages(e); err != nil {
 		return nil, err
 	}
+	if err := s.registerAssistants(e, o.Auth); err != nil {
+		return nil, err
+	}
 	if o.Development != nil {
 		e.Any(devlogin.Path+"/*", echo.WrapHandler(o.Development))
 	}
@@ -248,9 +265,9 @@ func each[T, U any](list []T, convert func(T) U) []U {
 }
 
 // list is items, or an empty list instead of none.
-func list(items []string) []string {
+func list[T any](items []T) []T {
 	if items == nil {
-		return []string{}
+		return []T{}
 	}
 	return items
 }

@@ -302,3 +302,10 @@ func (e *engine) starts() int {
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func (e *engine) StartMemory(context.Context, memory.RememberInput, memory.WriteState, time.Duration) error {
+	return e.fail
+}
+func (e *engine) StartImport(context.Context, memory.ImportInput) error       { return e.fail }
+func (e *engine) StartForgetting(context.Context, memory.ForgettingRef) error { return e.fail }
+func (e *engine) Consolidate(context.Context, uuid.UUID) error                { return e.fail }

@@ -45,6 +45,7 @@ import (
 // site is queue privacy on the real engines, with a keyring in three folders.
 type site struct {
 	db        *postgres.DB
+	urls      enginetest.URLs
 	dir       string
 	keys      *keyring.Keyring
 	temporal  client.Client
@@ -56,8 +57,8 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	db, _ := enginetest.Database(t)
-	s := &site{db: db, dir: t.TempDir(), namespace: "keys-test"}
+	db, urls := enginetest.Database(t)
+	s := &site{db: db, urls: urls, dir: t.TempDir(), namespace: "keys-test"}
 	s.keys = s.openKeyring(t)
 	address := enginetest.Config(t).Temporal.Address
 	s.ensureNamespace(t, address)
@@ -115,11 +116,7 @@ func (s *site) folder(i int) string { return filepath.Join(s.dir, fmt.Sprint("re
 
 func (s *site) openKeyring(t *testing.T) *keyring.Keyring {
 	t.Helper()
-	url := func(i int) string { return "file://" + s.folder(i) + "?create_dir=true" }
-	k, err := keyring.Open(context.Background(), keyring.Options{
-		Bucket: url(1), Region: "here", Replicas: []keyring.Replica{{Region: "here", URL: url(2)}, {Region: "far", URL: url(3)}},
-		KEK: "file://" + filepath.Join(s.dir, "kek.key"), Logger: slog.New(slog.DiscardHandler),
-	})
+	k, err := openReplicas(s.dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, k.Close()) })
 	return k
@@ -226,6 +223,7 @@ type live struct {
 	subject, session, interaction uuid.UUID
 	workflow                      string
 	store                         *synthesis.Store
+	graph                         *memory.Graph
 	memory                        *memory.Activities
 	feedback                      *feedback.Store
 }
@@ -239,7 +237,7 @@ func (s *site) newPerson(t *testing.T) live {
 	require.NoError(t, err)
 	t.Cleanup(index.Close)
 	require.NoError(t, index.EnsureClass(t.Context()))
-	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), memory: memory.New(memory.Options{
+	p := live{subject: uuid.New(), store: synthesis.NewStore(s.db, s.keys), graph: memory.NewGraph(s.db, s.keys), memory: memory.New(memory.Options{
 		DB: s.db, Keyring: s.keys, Vectors: index, Embedder: model, Logger: enginetest.Logger(t),
 	}), feedback: feedback.NewStore(feedback.Options{DB: s.db, Keys: s.keys})}
 	session, err := p.store.CreateSession(t.Context(), p.subject, "a phone", time.Hour)
@@ -254,7 +252,18 @@ func (s *site) newPerson(t *testing.T) live {
 		Answer: synthesis.Answer{Source: synthesis.CrisisAnswer, Text: "That is hard.", Analysis: analysis, Crisis: &crisis.Assessment{Severity: crisis.Imminent}},
 	})
 	require.NoError(t, err)
-	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: rec.Ref, Text: "I slept badly. I live in Porto.", SaidAt: rec.AcceptedAt, Analysis: analysis})
+	require.NoError(t, err)
+	for week := range 8 { // a feeling that keeps coming back
+		ref := interaction.Ref{Subject: p.subject, Session: uuid.New(), Interaction: uuid.New(), Workflow: fmt.Sprint("person/", p.subject, "/interaction/week", week)}
+		_, err = p.memory.Remember(t.Context(), memory.RememberInput{Ref: ref, Text: "I cried again.", SaidAt: rec.AcceptedAt.AddDate(0, 0, -7*week-1), Analysis: analysis})
+		require.NoError(t, err)
+	}
+	_, err = p.memory.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.subject})
+	require.NoError(t, err)
+	_, _, _, err = memory.NewStore(s.db, s.keys).Accept(t.Context(), memory.Offer{
+		Subject: p.subject, IdempotencyKey: "2", Content: memory.Content{Text: "I sleep better"}, SaidAt: rec.AcceptedAt,
+	})
 	require.NoError(t, err)
 	require.NoError(t, p.feedback.SetTriggers(t.Context(), p.subject, []string{"dogs"}))
 	t.Cleanup(func() { require.NoError(t, index.DeleteTenant(context.Background(), p.subject)) })
@@ -273,6 +282,9 @@ func (p live) reads(t *testing.T) {
 	found, err := p.memory.Recall(t.Context(), memory.RecallInput{Ref: interaction.Ref{Subject: p.subject, Session: p.session}, Query: "slept badly"})
 	require.NoError(t, err)
 	require.NotEmpty(t, found.Memories)
+	facts, err := p.graph.Facts(t.Context(), p.subject, memory.AsOf{}, uuid.Nil)
+	require.NoError(t, err)
+	require.Len(t, facts, 1)
 	triggers, err := p.feedback.Triggers(t.Context(), p.subject)
 	require.NoError(t, err)
 	require.Equal(t, []string{"dogs"}, triggers)

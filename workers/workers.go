@@ -73,10 +73,12 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueMemory: {
+		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting},
+		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {
-		workflows: []any{workflows.Consolidation, workflows.ConsolidateSubject, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy},
+		workflows: []any{workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy},
 		activities: func(c Capabilities) map[string]any {
 			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback}
 		},

@@ -65,9 +65,17 @@ var (
 
 	remember     = call[memory.RememberInput, memory.Remembered]{"memory.Remember", on(QueueMemory, patient)}
 	indexVectors = call[memory.IndexInput, memory.Indexed]{"memory.IndexVectors", on(QueueMemory, patient)}
+	putAside     = call[memory.GiveUpInput, struct{}]{"memory.GiveUp", on(QueueMemory, patient)}
+	importPage   = call[memory.ImportInput, memory.ImportedPage]{"memory.ImportPage", on(QueueBatch, lengthy)}
+
+	forget         = call[memory.ForgettingRef, struct{}]{"memory.Forget", on(QueueMemory, patient)}
+	forgetCopies   = call[memory.ForgettingRef, struct{}]{"memory.ForgetCopies", on(QueueMemory, lengthy)}
+	proveForgotten = call[memory.ForgettingRef, memory.Receipt]{"memory.ProveForgotten", on(QueueMemory, patient)}
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}
+	repairIndex  = call[memory.RepairInput, memory.Repaired]{"memory.Repair", on(QueueBatch, nightly)}
+	sweepTenants = call[struct{}, memory.SweptTenants]{"memory.SweepTenants", on(QueueBatch, nightly)}
 
 	proposePolicy  = call[struct{}, feedback.Proposal]{"feedback.ProposePolicy", on(QueueBatch, nightly)}
 	evaluatePolicy = call[feedback.Proposal, feedback.Evaluation]{"feedback.EvaluatePolicy", on(QueueBatch, nightly)}

@@ -43,7 +43,8 @@ func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDo
 		if err != nil {
 			return in.Done, err
 		}
-		if err := consolidatePage(ctx, page.Subjects, &in.Done); err != nil {
+		err = sideBySide(ctx, page.Subjects, func(ctx workflow.Context, subject uuid.UUID) { consolidateOne(ctx, subject, &in.Done) })
+		if err != nil {
 			return in.Done, err
 		}
 		if len(page.Subjects) < in.PageSize {
@@ -54,7 +55,8 @@ func Consolidation(ctx workflow.Context, in ConsolidationInput) (ConsolidationDo
 	return in.Done, workflow.NewContinueAsNewError(ctx, Consolidation, in)
 }
 
-func consolidatePage(ctx workflow.Context, subjects []uuid.UUID, done *ConsolidationDone) error {
+// sideBySide does something for each of the subjects, for a few at once.
+func sideBySide(ctx workflow.Context, subjects []uuid.UUID, do func(workflow.Context, uuid.UUID)) error {
 	places := workflow.NewSemaphore(ctx, atOnce)
 	group := workflow.NewWaitGroup(ctx)
 	for _, subject := range subjects {
@@ -65,7 +67,7 @@ func consolidatePage(ctx workflow.Context, subjects []uuid.UUID, done *Consolida
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer group.Done()
 			defer places.Release(1)
-			consolidateOne(ctx, subject, done)
+			do(ctx, subject)
 		})
 	}
 	group.Wait(ctx)

@@ -77,6 +77,6 @@ func TestLongNightContinuesAsNewWhereItStopped(t *testing.T) {
 }
 
 // inputOf reads the input that the next run starts with.
-func inputOf(next *workflow.ContinueAsNewError, into *ConsolidationInput) error {
+func inputOf(next *workflow.ContinueAsNewError, into any) error {
 	return converter.GetDefaultDataConverter().FromPayloads(next.Input, into)
 }

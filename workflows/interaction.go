@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"meai/activities/bridge"
@@ -227,48 +229,26 @@ func (s *story) callForHelp(ctx workflow.Context) (wait func(workflow.Context)) 
 	}
 }
 
-// remember keeps the message now that nobody waits, and completes what an outage
-// made the answer do without.
+// remember hands the message to a story of its own now that nobody waits: memory that is
+// slow or away keeps no answered interaction open.
 func (s *story) remember(ctx workflow.Context) error {
-	if s.analysis == nil {
-		s.analyzeAgain(ctx, analyze.shortly())
+	in := memory.RememberInput{Ref: s.in.Ref, Text: s.in.Words, SaidAt: s.in.AcceptedAt, Analysis: s.analysis}
+	if workflow.GetVersion(ctx, "memorise-apart", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return (&memorising{in: in, log: s.log}).run(ctx)
 	}
-	if err := s.keep(ctx); err != nil || s.understood() {
-		return err
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: memory.WorkflowOf(s.in.Ref.Subject, s.in.Ref.Interaction), TaskQueue: QueueMemory,
+		// The interaction's end does not end it, and what remembers already goes on.
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		TypedSearchAttributes: temporal.NewSearchAttributes(subjectAttribute.ValueSet(s.in.Ref.Subject.String())),
+	}), Memorise, in)
+	err := child.GetChildWorkflowExecution().Get(ctx, nil)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return nil // somebody has had it tried again
 	}
-	// Kept without its emotions, or with those that showed without the model.
-	if s.analyzeAgain(ctx, analyze.patiently()); s.analysis == nil {
-		return nil
-	}
-	return s.keep(ctx)
+	return err
 }
-
-// keep writes the memory: rows first, then vectors.
-func (s *story) keep(ctx workflow.Context) error {
-	kept, err := remember.run(ctx, memory.RememberInput{
-		Ref: s.in.Ref, Text: s.in.Words, SaidAt: s.in.AcceptedAt, Analysis: s.analysis,
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := indexVectors.run(ctx, memory.IndexInput{Ref: s.in.Ref, Nodes: kept.Nodes}); err != nil {
-		// The rows hold the vectors; the nightly consolidation copies them.
-		s.log.Warn("vectors are left to the nightly consolidation", "error", err)
-	}
-	return nil
-}
-
-func (s *story) analyzeAgain(ctx workflow.Context, again call[mirror.AnalyzeInput, mirror.Analysis]) {
-	analysis, err := again.run(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
-	if err != nil {
-		s.log.Warn("the message is remembered without its emotions", "error", err)
-		return
-	}
-	s.analysis = &analysis
-}
-
-// understood: Mirror has read the message with all that it reads with.
-func (s *story) understood() bool { return s.analysis != nil && len(s.analysis.Degraded) == 0 }
 
 // finish closes a step, degraded when it names what it had to do without.
 func (s *story) finish(ctx workflow.Context, step interaction.Step, without []string) {

@@ -75,6 +75,7 @@ func newStage(t *testing.T) *stage {
 	perform(s, "synthesis.Compose", &s.compose)
 	perform(s, "truthfilter.Review", &s.review)
 	perform(s, "synthesis.Deliver", &s.deliver)
+	s.RegisterWorkflow(Memorise)
 	perform(s, "memory.Remember", &s.remember)
 	perform(s, "memory.IndexVectors", &s.index)
 	return s

@@ -65,6 +65,13 @@ var (
 		ScheduleToCloseTimeout: week,
 		RetryPolicy:            retry(500*time.Millisecond, time.Minute, 0),
 	}
+	// lengthy: nobody waits, it must happen, and it shows signs of life.
+	lengthy = workflow.ActivityOptions{
+		StartToCloseTimeout:    5 * time.Minute,
+		ScheduleToCloseTimeout: week,
+		HeartbeatTimeout:       30 * time.Second,
+		RetryPolicy:            retry(500*time.Millisecond, time.Minute, 0),
+	}
 	// nightly: a slice of a long job; the next night comes anyway.
 	nightly = workflow.ActivityOptions{
 		StartToCloseTimeout:    5 * time.Minute,

@@ -19,6 +19,7 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		review.name: review.options, deliver.name: deliver.options,
 		remember.name: remember.options, indexVectors.name: indexVectors.options,
 		listSubjects.name: listSubjects.options, consolidate.name: consolidate.options,
+		repairIndex.name: repairIndex.options, sweepTenants.name: sweepTenants.options,
 		extendPartitions.name: extendPartitions.options,
 		indexLibrary.name:     indexLibrary.options, planReview.name: planReview.options,
 		checkLinks.name: checkLinks.options, concludeReview.name: concludeReview.options,

@@ -21,14 +21,18 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 24)
+	require.GreaterOrEqual(t, len(paths), 29)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflow(Interaction)
+			replayer.RegisterWorkflow(Memorise)
+			replayer.RegisterWorkflow(Import)
+			replayer.RegisterWorkflow(Forgetting)
 			replayer.RegisterWorkflow(ReflectionPrompts)
 			replayer.RegisterWorkflow(Consolidation)
 			replayer.RegisterWorkflow(ConsolidateSubject)
+			replayer.RegisterWorkflow(RepairIndex)
 			replayer.RegisterWorkflow(Upkeep)
 			replayer.RegisterWorkflow(LibraryReview)
 			replayer.RegisterWorkflow(Rekey)

@@ -71,6 +71,62 @@ func (s *Starter) StartInteractionAndWait(ctx context.Context, in InteractionInp
 	return false, s.StartInteraction(context.WithoutCancel(ctx), in)
 }
 
+// StartMemory returns once what is to be remembered is durable, and with until once it has
+// come so far or failed, as far as wait allows. What is on its way already, or remembered,
+// is not started again.
+func (s *Starter) StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error {
+	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
+	id := memory.WorkflowOf(in.Ref.Subject, in.Ref.Interaction)
+	_, err := s.Client.ExecuteWorkflow(starting, client.StartWorkflowOptions{
+		ID: id, TaskQueue: QueueMemory,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(in.Ref.Subject.String())),
+	}, Memorise, in)
+	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return fmt.Errorf("start remembering: %w", err)
+	}
+	if until == "" {
+		return nil
+	}
+	waiting, stop := context.WithTimeout(ctx, wait)
+	defer stop()
+	// Whatever becomes of the waiting, the memory is durable, and its row says how far it is.
+	handle, err := s.Client.UpdateWorkflow(waiting, client.UpdateWorkflowOptions{
+		WorkflowID: id, UpdateName: MemorisedUpdate, Args: []any{until}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		_ = handle.Get(waiting, nil) // it failed or time is up: both are to be seen in the row
+	}
+	return nil
+}
+
+// StartImport has an import remembered. One that runs is not started again.
+func (s *Starter) StartImport(ctx context.Context, in memory.ImportInput) error {
+	return s.startOnce(ctx, personID(in.Subject, "import", in.Import.String()), in.Subject, Import, in)
+}
+
+// StartForgetting carries a confirmed forgetting out. One that runs or ran is not started again.
+func (s *Starter) StartForgetting(ctx context.Context, in memory.ForgettingRef) error {
+	return s.startOnce(ctx, personID(in.Subject, "forgetting", in.Forgetting.String()), in.Subject, Forgetting, in)
+}
+
+func (s *Starter) startOnce(ctx context.Context, id string, subject uuid.UUID, workflow, in any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
+	_, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: id, TaskQueue: QueueMemory,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(subject.String())),
+	}, workflow, in)
+	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return fmt.Errorf("start %s: %w", id, err)
+	}
+	return nil
+}
+
 func interactionOptions(in InteractionInput) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:        in.Ref.Workflow,

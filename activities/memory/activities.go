@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meai/activities/interaction"
+	"meai/activities/mirror"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -19,12 +20,20 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Steps and Logger are required.
+// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
 	Vectors  *vectors.Index
 	Embedder embedding.Embedder
+	// Read is what Mirror reads in a text of an import; nil for nothing.
+	Read func(ctx context.Context, text string) mirror.Analysis
+	// Reader finds facts that the built-in reading leaves; nil for nothing.
+	Reader FactReader
+	// Histories are where forgetting reaches into Temporal; nil where there is none.
+	Histories *Histories
+	// Vaults keep what is not found without the person's consent; nil for none.
+	Vaults *Vaults
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -38,14 +47,18 @@ type Options struct {
 // that touch memory. Every exported method is an activity. A retry finds what an
 // earlier attempt left and changes nothing twice.
 type Activities struct {
-	db       *postgres.DB
-	keys     *keyring.Keyring
-	index    *vectors.Index
-	embedder embedding.Embedder
-	steps    *interaction.Recorder
-	log      *slog.Logger
-	where    *time.Location
-	now      func() time.Time
+	db        *postgres.DB
+	keys      *keyring.Keyring
+	index     *vectors.Index
+	embedder  embedding.Embedder
+	read      func(ctx context.Context, text string) mirror.Analysis
+	reader    FactReader
+	histories *Histories
+	vaults    *Vaults
+	steps     *interaction.Recorder
+	log       *slog.Logger
+	where     *time.Location
+	now       func() time.Time
 }
 
 // New returns the activities.
@@ -58,7 +71,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

@@ -33,35 +33,40 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	if err := a.findPatterns(ctx, in.Subject, &done); err != nil {
 		return Consolidated{}, fmt.Errorf("find patterns of %s: %w", in.Subject, err)
 	}
-	if err := a.noticeLoss(ctx, in.Subject); err != nil {
-		return Consolidated{}, fmt.Errorf("compare the index of %s with the rows: %w", in.Subject, err)
-	}
 	if done.Vectors, err = a.completeIndex(ctx, in.Subject); err != nil {
 		return Consolidated{}, fmt.Errorf("complete the index of %s: %w", in.Subject, err)
 	}
+	repaired, err := a.noticeLoss(ctx, in.Subject)
+	if err != nil {
+		return Consolidated{}, fmt.Errorf("compare the index of %s with the rows: %w", in.Subject, err)
+	}
+	done.Vectors += repaired
 	return done, nil
 }
 
-// noticeLoss has everything copied again when the index holds less than the rows
-// say it was given, as after its loss or when an older copy was restored.
-func (a *Activities) noticeLoss(ctx context.Context, subject uuid.UUID) error {
+// noticeLoss repairs the index when it does not hold as many memories as the rows say,
+// as after its loss or when an older copy was restored, and returns how many it was
+// given. It counts only: [Activities.Repair] looks at each, once a week.
+func (a *Activities) noticeLoss(ctx context.Context, subject uuid.UUID) (int, error) {
 	var given int64
 	err := a.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
 		given, err = q.CountIndexed(ctx, subject)
 		return err
 	})
-	if err != nil || given == 0 {
-		return err
+	if err != nil {
+		return 0, err
 	}
 	held, err := a.index.Count(ctx, subject)
-	if err != nil || int64(held) >= given {
-		return err
+	if err != nil || int64(held) == given {
+		return 0, err
 	}
-	a.log.WarnContext(ctx, "the vector index has lost memories; all are copied again", "subject", subject, "held", held, "given", given)
-	return a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
-		_, err := q.MarkUnindexed(ctx, subject)
-		return err
-	})
+	a.log.WarnContext(ctx, "the vector index holds not what it was given; it is repaired", "subject", subject, "held", held, "given", given)
+	done := Repaired{}
+	for more := true; more && err == nil; more = done.Next != uuid.Nil {
+		err = a.repairPage(ctx, subject, &done)
+		a.heartbeat(ctx)
+	}
+	return done.Missing + done.Stale, err
 }
 
 // completeIndex copies everything that the index lacks, and embeds again what
@@ -73,7 +78,7 @@ func (a *Activities) completeIndex(ctx context.Context, subject uuid.UUID) (int,
 		if err != nil || len(ids) == 0 {
 			return total, err
 		}
-		done, err := a.indexNodes(ctx, subject, ids, func(context.Context, *queries.Queries) error { return nil })
+		done, err := a.indexNodes(ctx, subject, ids, withFollowed, func(context.Context, *queries.Queries) error { return nil })
 		if err != nil {
 			return total, err
 		}
@@ -96,9 +101,10 @@ func (a *Activities) backlog(ctx context.Context, subject uuid.UUID) (ids []uuid
 	return ids, err
 }
 
-// heartbeat tells Temporal that a long activity is alive; outside of one, nobody.
-func (a *Activities) heartbeat(ctx context.Context) {
+// heartbeat tells Temporal that a long activity is alive, and how far it is; outside
+// of one, nobody.
+func (a *Activities) heartbeat(ctx context.Context, progress ...any) {
 	if activity.IsActivity(ctx) {
-		activity.RecordHeartbeat(ctx)
+		activity.RecordHeartbeat(ctx, progress...)
 	}
 }

@@ -134,7 +134,7 @@ func TestConsolidationOfNobody(t *testing.T) {
 
 func TestTheGraphIsWalkedWithinLimits(t *testing.T) {
 	p := newWorld(t).newPerson(t)
-	p.says(t, "My sister Maya lives in Porto.")
+	p.says(t, "My sister Maya wrote from Porto.")
 	for range 6 {
 		p.session = uuid.New()
 		p.says(t, "I spoke with Maya again, "+uuid.NewString())

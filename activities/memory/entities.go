@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/memory/extraction"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
 )
@@ -19,10 +20,7 @@ type addressBook map[string]uuid.UUID
 
 // find gives the entity that a name means: spelled so, or nearly so.
 func (b addressBook) find(name string) (uuid.UUID, bool) {
-	normal := normalName(name)
-	if kin, ok := relations[normal]; ok {
-		normal = kin
-	}
+	normal := extraction.NameOrKin(name)
 	if id, ok := b[normal]; ok {
 		return id, true
 	}
@@ -30,7 +28,7 @@ func (b addressBook) find(name string) (uuid.UUID, bool) {
 	for name := range b {
 		known = append(known, name)
 	}
-	if alike := sameName(normal, known); alike != "" {
+	if alike := extraction.SameName(normal, known); alike != "" {
 		return b[alike], true
 	}
 	return uuid.Nil, false
@@ -52,7 +50,7 @@ func openAddressBook(ctx context.Context, q *queries.Queries, keys *keyring.Keys
 		if err != nil {
 			return nil, fmt.Errorf("read entity %s: %w", row.ID, err)
 		}
-		book[normalName(string(name))] = row.ID
+		book[extraction.Normal(string(name))] = row.ID
 	}
 	return book, nil
 }
@@ -62,7 +60,7 @@ func exactEntities(ctx context.Context, q *queries.Queries, keys *keyring.Keys, 
 	normals := make(map[[32]byte]string, len(wanted))
 	hashes := make([][]byte, len(wanted))
 	for i, name := range wanted {
-		normal := normalName(name)
+		normal := extraction.Normal(name)
 		hashes[i] = blindName(keys, normal)
 		normals[[32]byte(hashes[i])] = normal
 	}
@@ -77,48 +75,74 @@ func exactEntities(ctx context.Context, q *queries.Queries, keys *keyring.Keys, 
 	return book, nil
 }
 
-// entities finds the nodes of everything that was mentioned, makes those that are
-// new, and returns each once. A doubtful mention makes nothing.
-func (w *writing) entities(ctx context.Context, d draft) ([]uuid.UUID, error) {
-	if len(d.mentions) == 0 {
-		return nil, nil
+// entities finds the nodes of everything that is mentioned or stated, makes those that are
+// new, and returns those of what is mentioned, each once. A doubtful mention makes nothing.
+func (w *writing) entities(ctx context.Context, d draft) (book addressBook, about []uuid.UUID, err error) {
+	wanted := d.wanted()
+	if len(wanted) == 0 {
+		return nil, nil, nil
 	}
-	wanted := make([]string, len(d.mentions))
-	for i, m := range d.mentions {
-		wanted[i] = m.name
+	names := make([]string, len(wanted))
+	for i, m := range wanted {
+		names[i] = m.Name
 	}
-	book, err := openAddressBook(ctx, w.q, w.keys, wanted)
-	if err != nil {
-		return nil, err
+	if book, err = openAddressBook(ctx, w.q, w.keys, names); err != nil {
+		return nil, nil, err
 	}
-	var found []uuid.UUID
-	for i, m := range d.mentions {
-		id, known := book.find(m.name)
-		if !known && m.doubtful {
+	for i, m := range wanted {
+		id, known := book.find(m.Name)
+		if !known && m.Doubtful {
 			continue
 		}
 		if !known {
-			if id, err = w.newEntity(ctx, d, i); err != nil {
-				return nil, err
+			if id, err = w.newEntity(ctx, d, m, i); err != nil {
+				return nil, nil, err
 			}
-			book[normalName(m.name)] = id
+			book[extraction.Normal(m.Name)] = id
 		}
-		if kin, ok := book[m.kin]; ok && kin != id {
+		if kin, ok := book[m.Kin]; ok && kin != id {
 			w.connect(id, instanceOf, kin, d.saidAt)
 		}
-		if !slices.Contains(found, id) {
-			found = append(found, id)
+		if !slices.Contains(about, id) && m.Type != extraction.Self {
+			about = append(about, id)
 		}
 	}
-	return found, nil
+	return book, about, nil
 }
 
-func (w *writing) newEntity(ctx context.Context, d draft, ordinal int) (uuid.UUID, error) {
-	m := d.mentions[ordinal]
+// me is the name of the node that stands for the person themselves.
+const me = "me"
+
+// wanted are all that need a node: what is mentioned, and what the facts are about. What
+// only ends needs none.
+func (d draft) wanted() []extraction.Mention {
+	wanted := slices.Clone(d.mentions)
+	add := func(m extraction.Mention) {
+		if m.Name != "" && !slices.ContainsFunc(wanted, func(known extraction.Mention) bool {
+			return extraction.NameOrKin(known.Name) == extraction.NameOrKin(m.Name)
+		}) {
+			wanted = append(wanted, m)
+		}
+	}
+	for _, f := range d.facts {
+		if f.Ends {
+			continue
+		}
+		if f.Subject == "" {
+			add(extraction.Mention{Name: me, Type: extraction.Self})
+		} else {
+			add(extraction.Mention{Name: f.Subject, Type: extraction.Person})
+		}
+		add(extraction.Mention{Name: f.Object, Type: f.ObjectType})
+	}
+	return wanted
+}
+
+func (w *writing) newEntity(ctx context.Context, d draft, m extraction.Mention, ordinal int) (uuid.UUID, error) {
 	n := node{
-		id: identify(w.ref.Workflow, "memory", firstEntityOrdinal+ordinal), kind: Entity,
-		from: w.ref.Interaction, session: w.ref.Session, name: normalName(m.name), text: m.name,
-		terms: blindTerms(w.keys, m.name, mostTerms), importance: d.turn.importance, saidAt: d.saidAt,
+		id: identify(w.ref.Workflow, "memory", firstEntityOrdinal+ordinal), kind: Entity, entityType: m.Type,
+		from: w.ref.Interaction, session: w.ref.Session, name: extraction.Normal(m.Name), text: m.Name,
+		terms: blindTerms(w.keys, m.Name, mostTerms), importance: d.turn.importance, saidAt: d.saidAt, origin: d.turn.origin,
 	}
 	fresh, err := w.insert(ctx, n)
 	if err == nil && !fresh {

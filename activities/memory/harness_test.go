@@ -28,6 +28,7 @@ type world struct {
 	urls  enginetest.URLs
 	keys  *keyring.Keyring
 	index *vectors.Index
+	store *memory.Store
 	*memory.Activities
 	model embedding.Embedder
 }
@@ -40,6 +41,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{db: db, urls: urls, keys: enginetest.Keyring(t), index: openIndex(t, enginetest.Config(t).Weaviate.URL), model: model}
 	require.NoError(t, w.index.EnsureClass(t.Context()))
 	w.Activities = w.with(t, w.index, model)
+	w.store = memory.NewStore(db, w.keys)
 	return w
 }
 
@@ -184,7 +186,7 @@ func (p *person) query(t testing.TB, fn func(context.Context, pgx.Tx) error) {
 func (p *person) graphCounts(t testing.TB) map[string]int {
 	t.Helper()
 	counts := make(map[string]int)
-	for _, what := range []string{"memory_nodes", "memory_edges", "memory_terms", "interaction_steps"} {
+	for _, what := range []string{"memory_nodes", "memory_edges", "memory_terms", "memory_evidence", "interaction_steps"} {
 		counts[what] = p.count(t, "select count(*) from "+what)
 	}
 	vectors, err := p.w.index.Count(t.Context(), p.id)

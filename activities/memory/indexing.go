@@ -26,20 +26,38 @@ func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, 
 		return Indexed{}, failure.New(failure.InvalidInput, "indexing needs the subject and interaction", nil)
 	}
 	started := a.now()
-	a.steps.Begin(in.Ref, interaction.MemoryIndexing)
-	done, err := a.indexNodes(ctx, in.Ref.Subject, in.Nodes, func(ctx context.Context, q *queries.Queries) error {
-		return interaction.FinishStep(ctx, q, in.Ref, a.outcome(interaction.MemoryIndexing, started))
+	if err := a.index.Delete(ctx, in.Ref.Subject, in.Gone...); err != nil {
+		return Indexed{}, fmt.Errorf("take memories of interaction %s out of the index: %w", in.Ref.Interaction, err)
+	}
+	if in.Origin.interaction() {
+		a.steps.Begin(in.Ref, interaction.MemoryIndexing)
+	}
+	done, err := a.indexNodes(ctx, in.Ref.Subject, in.Nodes, withFollowed, func(ctx context.Context, q *queries.Queries) error {
+		return finishStep(ctx, q, in.Origin, in.Ref, a.outcome(interaction.MemoryIndexing, started))
 	})
 	if err != nil {
 		return Indexed{}, fmt.Errorf("index memories of interaction %s: %w", in.Ref.Interaction, err)
 	}
-	a.steps.End(in.Ref, a.outcome(interaction.MemoryIndexing, started))
+	if in.Origin.interaction() {
+		a.steps.End(in.Ref, a.outcome(interaction.MemoryIndexing, started))
+	}
 	return Indexed{Vectors: done}, nil
 }
 
+// taking says what is copied besides the nodes that are named.
+type taking bool
+
+const (
+	// withFollowed takes along the turn that each turn follows, which has a new
+	// neighbour when the turn is new.
+	withFollowed taking = true
+	// alone takes nothing along, for whoever looks at all others, too.
+	alone taking = false
+)
+
 // indexNodes embeds what has no vector of the current model, then copies and runs
 // finish in one transaction. It returns how many of the nodes are in the index now.
-func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uuid.UUID, finish func(context.Context, *queries.Queries) error) (int, error) {
+func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uuid.UUID, also taking, finish func(context.Context, *queries.Queries) error) (int, error) {
 	keys, err := a.keys.Keys(ctx, subject)
 	if err != nil {
 		return 0, err
@@ -56,7 +74,7 @@ func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uu
 		if err := storeVectors(ctx, q, keys, missing); err != nil {
 			return err
 		}
-		if done, err = a.copyToIndex(ctx, q, keys, ids); err != nil {
+		if done, err = a.copyToIndex(ctx, q, keys, ids, also); err != nil {
 			return err
 		}
 		return finish(ctx, q)
@@ -115,11 +133,10 @@ func storeVectors(ctx context.Context, q *queries.Queries, keys *keyring.Keys, n
 	return nil
 }
 
-// copyToIndex writes the nodes, and the turns that they follow, into the vector
-// index. The subject is locked meanwhile: once erasure has begun, nothing arrives
-// there any more.
-func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *keyring.Keys, ids []uuid.UUID) (int, error) {
-	rows, err := q.IndexableMemories(ctx, keys.Subject(), ids)
+// copyToIndex writes the nodes into the vector index. The subject is locked
+// meanwhile: once erasure has begun, nothing arrives there any more.
+func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *keyring.Keys, ids []uuid.UUID, also taking) (int, error) {
+	rows, err := q.IndexableMemories(ctx, keys.Subject(), ids, bool(also))
 	if err != nil {
 		return 0, fmt.Errorf("read what is to be indexed: %w", err)
 	}
@@ -127,7 +144,7 @@ func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *
 	if err != nil || len(objects) == 0 {
 		return 0, err
 	}
-	if err := addConversation(ctx, q, keys.Subject(), objects); err != nil {
+	if _, err := addConversation(ctx, q, keys.Subject(), objects); err != nil {
 		return 0, err
 	}
 	if err := a.put(ctx, keys.Subject(), objects); err != nil {
@@ -165,8 +182,8 @@ func objectsOf(keys *keyring.Keys, rows []queries.MemoryNode, model string) ([]v
 }
 
 // addConversation gives turns the terms of their neighbours and of the session
-// around them.
-func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID, objects []vectors.Object) error {
+// around them, and returns for each turn those of the session that were said before.
+func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID, objects []vectors.Object) (map[uuid.UUID][]vectors.Term, error) {
 	byID := make(map[uuid.UUID]*vectors.Object, len(objects))
 	ids := make([]uuid.UUID, len(objects))
 	for i := range objects {
@@ -175,16 +192,20 @@ func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID,
 	}
 	turns, err := q.Conversation(ctx, subject, reach, ids)
 	if err != nil {
-		return fmt.Errorf("read the conversation around: %w", err)
+		return nil, fmt.Errorf("read the conversation around: %w", err)
 	}
+	before := make(map[uuid.UUID][]vectors.Term)
 	for _, t := range turns {
 		o := byID[t.TurnID]
+		if t.Distance < 0 {
+			before[o.ID] = append(before[o.ID], termsOf(t.Terms)...)
+		}
 		if t.Distance == -1 || t.Distance == 1 {
 			o.Neighbours = append(o.Neighbours, termsOf(t.Terms)...)
 		}
 		o.Session = append(o.Session, termsOf(t.Terms)...)
 	}
-	return nil
+	return before, nil
 }
 
 // put writes objects to the subject's tenant, which the first of them makes.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/memory/extraction"
 	"meai/activities/memory/patterns"
 	"meai/internal/keyring"
 	"meai/internal/lexicon"
@@ -193,7 +194,7 @@ func (l *ledger) end(ctx context.Context, p *storedPattern) error {
 			edges = append(edges, e.ID)
 		}
 	}
-	if err := l.q.RetractEdges(ctx, l.now, l.keys.Subject(), edges); err != nil {
+	if err := l.q.RetractInferredEdges(ctx, l.now, l.keys.Subject(), edges); err != nil {
 		return fmt.Errorf("part pattern %s from what showed it: %w", p.ID, err)
 	}
 	if err := l.q.ClosePattern(ctx, l.now, l.keys.Subject(), p.ID); err != nil {
@@ -228,7 +229,7 @@ func (l *ledger) keep(ctx context.Context, f finding) (changed bool, err error) 
 		}
 	}
 	if len(ended) > 0 {
-		if err := l.q.RetractEdges(ctx, l.now, l.keys.Subject(), ended); err != nil {
+		if err := l.q.RetractInferredEdges(ctx, l.now, l.keys.Subject(), ended); err != nil {
 			return false, fmt.Errorf("part pattern %s from what shows it no more: %w", f.id, err)
 		}
 	}
@@ -300,7 +301,7 @@ func (l *ledger) write(ctx context.Context, f finding, after sealedDetails, fres
 	}
 	if fresh {
 		err = l.q.InsertPattern(ctx, queries.InsertPatternParams{
-			SubjectID: row.SubjectID, ID: row.ID, Kind: row.Kind, NameHmac: row.NameHmac, NameVersion: nameVersion,
+			SubjectID: row.SubjectID, ID: row.ID, Kind: row.Kind, NameHmac: row.NameHmac, NameVersion: extraction.NameVersion,
 			TextSealed: row.TextSealed, EmotionSealed: row.EmotionSealed, DetailsSealed: details, Terms: row.Terms, TermsVersion: lexicon.Version,
 			Importance: row.Importance, SaidAt: row.SaidAt, AboutFrom: f.from, AboutTo: f.to,
 		})

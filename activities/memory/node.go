@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/memory/extraction"
 	"meai/internal/keyring"
 	"meai/internal/lexicon"
 	"meai/internal/postgres/queries"
@@ -30,6 +31,13 @@ type node struct {
 	terms      []vectors.Term
 	importance float64
 	saidAt     time.Time
+	origin     Origin
+	// entityType is empty for all but entities, and for those whose text does not say.
+	entityType extraction.Type
+	// aboutFrom and aboutTo are the time that the text speaks of; zero when it names none.
+	aboutFrom, aboutTo time.Time
+	span               Span
+	pinnedAt           time.Time
 }
 
 // indexed lists the kinds that the vector index holds: what has been said or
@@ -55,10 +63,16 @@ func sealed(keys *keyring.Keys, n node) (queries.InsertMemoryNodeParams, error) 
 		SubjectID: keys.Subject(), ID: n.id, Kind: string(n.kind),
 		InteractionID: unlessZero(n.from), SessionID: unlessZero(n.session),
 		Terms: numbers(n.terms), TermsVersion: lexicon.Version,
-		Importance: float32(n.importance), SaidAt: n.saidAt,
+		Importance: float32(n.importance), SaidAt: n.saidAt, Origin: string(n.origin),
+	}
+	if n.entityType != "" {
+		row.EntityType = new(string(n.entityType))
+	}
+	if !n.aboutFrom.IsZero() {
+		row.AboutFrom, row.AboutTo = &n.aboutFrom, &n.aboutTo
 	}
 	if n.name != "" {
-		row.NameHmac, row.NameVersion = blindName(keys, n.name), new(nameVersion)
+		row.NameHmac, row.NameVersion = blindName(keys, n.name), new(extraction.NameVersion)
 	}
 	var err error
 	if row.TextSealed, err = keys.Seal([]byte(n.text), place("text_sealed", n.id)); err != nil {
@@ -80,8 +94,14 @@ func sealed(keys *keyring.Keys, n node) (queries.InsertMemoryNodeParams, error) 
 func opened(keys *keyring.Keys, row queries.MemoryNode) (node, error) {
 	n := node{
 		id: row.ID, kind: Kind(row.Kind), terms: termsOf(row.Terms),
-		importance: float64(row.Importance), saidAt: row.SaidAt,
+		importance: float64(row.Importance), saidAt: row.SaidAt, origin: Origin(row.Origin), pinnedAt: orZero(row.PinnedAt),
+		aboutFrom: orZero(row.AboutFrom), aboutTo: orZero(row.AboutTo),
+		span: spanOf(row.RecordedAt, row.ValidTo, row.ClosedAt, row.RetractedAt, row.Reason),
 	}
+	if row.EntityType != nil {
+		n.entityType = extraction.Type(*row.EntityType)
+	}
+
 	if row.InteractionID != nil {
 		n.from = *row.InteractionID
 	}
@@ -111,8 +131,13 @@ func opened(keys *keyring.Keys, row queries.MemoryNode) (node, error) {
 func (n node) memory(score float64) Memory {
 	return Memory{
 		ID: n.id, Kind: n.kind, Text: n.text, Emotion: n.emotion,
-		SaidAt: n.saidAt, Interaction: n.from, Score: score,
+		SaidAt: n.saidAt, Interaction: n.from, Session: n.session, Score: score, Origin: n.origin, EntityType: n.entityType,
+		Importance: n.importance, AboutFrom: n.aboutFrom, AboutTo: n.aboutTo, Span: n.span, PinnedAt: n.pinnedAt,
 	}
+}
+
+func blindName(keys *keyring.Keys, normal string) []byte {
+	return keys.Blind(keyring.EntityName, []byte(normal))
 }
 
 func sealVector(keys *keyring.Keys, id uuid.UUID, vector []float32) ([]byte, error) {
@@ -140,4 +165,19 @@ func unlessZero(id uuid.UUID) *uuid.UUID {
 		return nil
 	}
 	return &id
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func spanOf(recorded time.Time, validTo, closed, retracted *time.Time, reason *string) Span {
+	s := Span{RecordedAt: recorded.UTC(), ValidTo: orZero(validTo), ClosedAt: orZero(closed), RetractedAt: orZero(retracted)}
+	if reason != nil {
+		s.Reason = Reason(*reason)
+	}
+	return s
 }

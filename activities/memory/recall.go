@@ -283,7 +283,7 @@ func (s *search) load(ctx context.Context, q *queries.Queries, freshest int32) e
 
 func (s *search) wants(n node) bool {
 	switch {
-	case !slices.Contains(s.kinds, n.kind),
+	case !slices.Contains(s.kinds, n.kind), !n.span.RetractedAt.IsZero(),
 		n.from != uuid.Nil && n.from == s.in.Ref.Interaction,
 		s.in.From != nil && n.saidAt.Before(*s.in.From),
 		s.in.To != nil && !n.saidAt.Before(*s.in.To):

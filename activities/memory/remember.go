@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
+	"meai/activities/memory/extraction"
+	"meai/activities/memory/when"
 	"meai/activities/mirror"
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -39,11 +41,13 @@ const (
 // what Mirror read in it since. Without the embedding model it keeps the words
 // and leaves the vectors to [Activities.IndexVectors].
 func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered, error) {
-	if err := checkRemember(in); err != nil {
+	if err := a.checkRemember(in); err != nil {
 		return Remembered{}, err
 	}
 	started := a.now()
-	a.steps.Begin(in.Ref, interaction.MemoryStorage)
+	if in.Origin.interaction() {
+		a.steps.Begin(in.Ref, interaction.MemoryStorage)
+	}
 	keys, err := a.keys.Keys(ctx, in.Ref.Subject)
 	if err != nil {
 		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
@@ -55,25 +59,55 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 		if err := q.LockMemories(ctx, in.Ref.Subject); err != nil {
 			return fmt.Errorf("wait for other writes: %w", err)
 		}
-		w := writing{q: q, keys: keys, ref: in.Ref}
+		forgotten, err := q.IsForgotten(ctx, in.Ref.Subject, in.Ref.Interaction)
+		if err != nil {
+			return fmt.Errorf("ask whether it was forgotten: %w", err)
+		}
+		if forgotten {
+			return failure.New(failure.NotFound, "the person had it forgotten", nil)
+		}
+		w := writing{q: q, keys: keys, ref: in.Ref, replaces: in.Replaces, now: a.now().UTC()}
 		if kept.Nodes, err = w.keep(ctx, draft); err != nil {
 			return err
 		}
-		return interaction.FinishStep(ctx, q, in.Ref, record)
+		if in.Replaces != uuid.Nil {
+			if kept.Gone, err = q.TakenBack(ctx, in.Ref.Subject, in.Replaces); err != nil {
+				return fmt.Errorf("list what is taken back: %w", err)
+			}
+		}
+		if err := q.MemoryStored(ctx, a.now().UTC(), in.Ref.Subject, in.Ref.Interaction); err != nil {
+			return fmt.Errorf("note that it is stored: %w", err)
+		}
+		if w.vaulted { // the audit log comes last
+			return a.vaults.record(ctx, q, in.Ref.Subject, access{act: VaultStored, memory: draft.turn.id})
+		}
+		return finishStep(ctx, q, in.Origin, in.Ref, record)
 	})
 	if err != nil {
 		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
 	}
-	a.steps.End(in.Ref, record)
+	if in.Origin.interaction() {
+		a.steps.End(in.Ref, record)
+	}
 	return kept, nil
 }
 
-func checkRemember(in RememberInput) error {
+// finishStep notes a step of an interaction; other writes show their state instead.
+func finishStep(ctx context.Context, q *queries.Queries, o Origin, ref interaction.Ref, record interaction.StepRecord) error {
+	if !o.interaction() {
+		return nil
+	}
+	return interaction.FinishStep(ctx, q, ref, record)
+}
+
+func (a *Activities) checkRemember(in RememberInput) error {
 	switch {
 	case in.Ref.Subject == uuid.Nil, in.Ref.Session == uuid.Nil, in.Ref.Interaction == uuid.Nil, in.Ref.Workflow == "":
 		return failure.New(failure.InvalidInput, "remember needs the subject, session, interaction and workflow", nil)
 	case strings.TrimSpace(in.Text) == "":
 		return failure.New(failure.InvalidInput, "there are no words to remember", nil)
+	case in.Vault && a.vaults == nil:
+		return failure.New(failure.InvalidInput, "there is no vault here", nil)
 	case in.SaidAt.IsZero():
 		return failure.New(failure.InvalidInput, "remember needs the time at which it was said", nil)
 	}
@@ -84,8 +118,11 @@ func checkRemember(in RememberInput) error {
 type draft struct {
 	turn     node
 	marker   *node
-	mentions []mention
-	saidAt   time.Time
+	mentions []extraction.Mention
+	facts    []extraction.Fact
+	// began is when what a sentence states began to be, by the sentence's place.
+	began  map[int]time.Time
+	saidAt time.Time
 }
 
 func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberInput) (draft, []string) {
@@ -95,17 +132,49 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 		id: identify(in.Ref.Workflow, "memory", turnOrdinal), kind: Turn,
 		from: in.Ref.Interaction, session: in.Ref.Session,
 		text: in.Text, terms: blindTerms(keys, in.Text, mostTerms),
-		importance: unknownImportance, saidAt: saidAt,
+		importance: unknownImportance, saidAt: saidAt, origin: in.Origin,
+	}
+	if in.Origin == "" {
+		turn.origin = Told
+	}
+	if in.Vault {
+		return a.vaultDraft(ctx, turn)
 	}
 	if in.Analysis != nil {
 		turn.emotion, turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
 	}
-	d := draft{turn: turn, marker: marker(keys, in, turn), mentions: mentionsIn(in.Text), saidAt: saidAt}
+	d := draft{turn: turn, saidAt: saidAt, mentions: extraction.Mentions(in.Text), facts: extraction.Facts(in.Text), began: map[int]time.Time{}}
+	a.improve(ctx, in, &d)
+	d.date(in.Text)
+	d.marker = marker(keys, in, d.turn)
 	if err := a.embedDraft(ctx, &d); err != nil {
 		a.log.WarnContext(ctx, "memories are kept without vectors for now", "interaction", in.Ref.Interaction, "error", err)
 		return d, []string{embeddingUnavailable}
 	}
 	return d, nil
+}
+
+// vaultDraft is of something that is found by nobody: no terms, no entities, no facts.
+func (a *Activities) vaultDraft(ctx context.Context, turn node) (draft, []string) {
+	turn.kind, turn.terms = Vault, nil
+	d := draft{turn: turn, saidAt: turn.saidAt}
+	if err := a.embedDraft(ctx, &d); err != nil {
+		return d, []string{embeddingUnavailable}
+	}
+	return d, nil
+}
+
+// date resolves the times that the text names against the time at which it was said.
+func (d *draft) date(text string) {
+	if spans := when.Parse(text, d.saidAt); len(spans) > 0 {
+		d.turn.aboutFrom, d.turn.aboutTo = spans[0].From, spans[0].To
+	}
+	for i, sentence := range lexicon.Sentences(text) {
+		// What is yet to come has not begun.
+		if spans := when.Parse(sentence, d.saidAt); len(spans) > 0 && spans[0].From.Before(d.saidAt) {
+			d.began[i] = spans[0].From
+		}
+	}
 }
 
 // marker is the significant moment in an intense turn; nil when it was not.
@@ -166,6 +235,11 @@ type writing struct {
 	q    *queries.Queries
 	keys *keyring.Keys
 	ref  interaction.Ref
+	// replaces is the turn that is corrected; zero for none.
+	replaces uuid.UUID
+	now      time.Time
+	// vaulted: it went into the vault just now.
+	vaulted bool
 	// edges found so far; their ordinals make their ids.
 	edges []edge
 }
@@ -181,10 +255,13 @@ type edge struct {
 
 // The relations between memories.
 const (
-	follows    = "follows"
-	about      = "about"
-	partOf     = "part_of"
-	instanceOf = "instance_of"
+	follows     = "follows"
+	about       = "about"
+	fact        = "fact"
+	contradicts = "contradicts"
+	replaces    = "replaces"
+	partOf      = "part_of"
+	instanceOf  = "instance_of"
 )
 
 // keep writes the draft and returns the ids of the nodes that the interaction
@@ -210,6 +287,16 @@ func (w *writing) keep(ctx context.Context, d draft) ([]uuid.UUID, error) {
 }
 
 func (w *writing) keepRest(ctx context.Context, d draft) error {
+	if w.replaces != uuid.Nil {
+		if err := w.takeBack(ctx, w.replaces); err != nil {
+			return err
+		}
+		w.connect(d.turn.id, replaces, w.replaces, d.saidAt)
+	}
+	if d.turn.kind == Vault {
+		w.vaulted = true
+		return nil
+	}
 	if err := w.followSession(ctx, d.turn); err != nil {
 		return err
 	}
@@ -221,7 +308,7 @@ func (w *writing) keepRest(ctx context.Context, d draft) error {
 		w.connect(d.marker.id, partOf, d.turn.id, d.saidAt)
 		speakers = append(speakers, d.marker.id)
 	}
-	entities, err := w.entities(ctx, d)
+	book, entities, err := w.entities(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -229,6 +316,9 @@ func (w *writing) keepRest(ctx context.Context, d draft) error {
 		for _, speaker := range speakers {
 			w.connect(speaker, about, entity, d.saidAt)
 		}
+	}
+	if err := w.learn(ctx, d, book); err != nil {
+		return err
 	}
 	return w.insertEdges(ctx)
 }

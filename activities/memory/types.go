@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
+	"meai/activities/memory/extraction"
 	"meai/activities/memory/patterns"
 	"meai/activities/mirror"
 )
@@ -32,14 +33,40 @@ const (
 
 // Memory is one recalled node, decrypted.
 type Memory struct {
-	ID          uuid.UUID `json:"id"`
-	Kind        Kind      `json:"kind"`
-	Text        string    `json:"text"`
-	Emotion     string    `json:"emotion,omitempty"`
-	SaidAt      time.Time `json:"said_at"`
+	ID      uuid.UUID `json:"id"`
+	Kind    Kind      `json:"kind"`
+	Text    string    `json:"text"`
+	Emotion string    `json:"emotion,omitempty"`
+	SaidAt  time.Time `json:"said_at"`
+	// Interaction is the interaction or the [Write] that it comes from; zero for patterns.
 	Interaction uuid.UUID `json:"interaction"`
+	Session     uuid.UUID `json:"session,omitzero"`
+	Origin      Origin    `json:"origin,omitempty"`
+	// EntityType is what an entity is; "" where the text does not say.
+	EntityType extraction.Type `json:"entity_type,omitempty"`
+	Importance float64         `json:"importance,omitempty"`
+	// AboutFrom and AboutTo are the time that the text speaks of; zero when it names none.
+	AboutFrom time.Time `json:"about_from,omitzero"`
+	AboutTo   time.Time `json:"about_to,omitzero"`
+	// The times of the graph: see [Span]. It holds since SaidAt.
+	Span Span `json:"span,omitzero"`
+	// PinnedAt is when the person pinned it; zero when they did not.
+	PinnedAt time.Time `json:"pinned_at,omitzero"`
 	// Score is the fused relevance in [0, 1]; comparable within one recall only.
 	Score float64 `json:"score"`
+}
+
+// Span is when something ceased to hold, and when MeAi knew what of it. Zero times have
+// not come.
+type Span struct {
+	// ValidTo is when it ceased to hold, ClosedAt when MeAi learnt of that.
+	ValidTo  time.Time `json:"valid_to,omitzero"`
+	ClosedAt time.Time `json:"closed_at,omitzero"`
+	// RecordedAt is when MeAi learnt of it, RetractedAt when it learnt that it was never so.
+	RecordedAt  time.Time `json:"recorded_at"`
+	RetractedAt time.Time `json:"retracted_at,omitzero"`
+	// Reason is why it ceased or was never so.
+	Reason Reason `json:"reason,omitempty"`
 }
 
 // RecallInput asks for the memories nearest to a text.
@@ -62,23 +89,34 @@ type Recollection struct {
 	Degraded []string `json:"degraded,omitempty"`
 }
 
-// RememberInput is one answered interaction to keep.
+// RememberInput is one message to keep, of an interaction or of a [Write].
 type RememberInput struct {
 	Ref      interaction.Ref  `json:"ref"`
 	Text     string           `json:"text"`
 	SaidAt   time.Time        `json:"said_at"`
 	Analysis *mirror.Analysis `json:"analysis,omitempty"`
+	// Origin is how it was said; "" for [Told].
+	Origin Origin `json:"origin,omitempty"`
+	// Replaces is the turn that this corrects; zero for none.
+	Replaces uuid.UUID `json:"replaces,omitzero"`
+	// Vault: it goes into the vault, and nothing is made of it.
+	Vault bool `json:"vault,omitempty"`
 }
 
 // Remembered names the nodes that the interaction left in the graph.
 type Remembered struct {
 	Nodes []uuid.UUID `json:"nodes"`
+	// Gone are those that it took back, and that the vector index has to lose.
+	Gone []uuid.UUID `json:"gone,omitempty"`
 }
 
 // IndexInput names the nodes whose vectors go to Weaviate.
 type IndexInput struct {
 	Ref   interaction.Ref `json:"ref"`
 	Nodes []uuid.UUID     `json:"nodes"`
+	Gone  []uuid.UUID     `json:"gone,omitempty"`
+	// Origin is how it was said; "" for [Told].
+	Origin Origin `json:"origin,omitempty"`
 }
 
 // Indexed counts what is searchable now.
@@ -153,4 +191,33 @@ func (c *Consolidated) Add(other Consolidated) {
 	c.Echoes += other.Echoes
 	c.Storylines += other.Storylines
 	c.Ceased += other.Ceased
+}
+
+// RepairInput names the subject whose index to compare with the rows.
+type RepairInput struct {
+	Subject uuid.UUID `json:"subject"`
+	// After is where an earlier call stopped; zero begins.
+	After uuid.UUID `json:"after,omitzero"`
+}
+
+// Repaired counts what a call of the repair found and mended.
+type Repaired struct {
+	// Compared memories, of which Missing were not in the index and Stale were there
+	// otherwise than the rows say: both were copied.
+	Compared int `json:"compared"`
+	Missing  int `json:"missing"`
+	Stale    int `json:"stale"`
+	// Stray objects had no memory any more, and were removed.
+	Stray int `json:"stray"`
+	// Tenants that were removed: 1 for a person who is being erased, or was.
+	Tenants int `json:"tenants"`
+	// Next is where to go on; zero when the subject is done.
+	Next uuid.UUID `json:"next,omitzero"`
+}
+
+// SweptTenants counts tenants.
+type SweptTenants struct {
+	Removed int `json:"removed"`
+	// Unknown tenants are of no subject of this database, and were left.
+	Unknown int `json:"unknown"`
 }

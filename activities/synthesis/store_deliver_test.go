@@ -176,7 +176,7 @@ func TestNoWordsRestInTheDatabase(t *testing.T) {
 	require.NoError(t, err)
 
 	rows := s.rows(t, subject)
-	require.Len(t, rows, 2+1+1+3+1, "sessions, key, interaction, steps, escalation")
+	require.Len(t, rows, 2+1+1+3+1+1, "sessions, key, interaction, steps, escalation, what is to be remembered")
 	for _, row := range rows {
 		lower := strings.ToLower(row)
 		for _, said := range spoken {

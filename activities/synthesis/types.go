@@ -26,6 +26,8 @@ const (
 	Fallback Source = "fallback"
 	// CrisisAnswer: the pre-written safe answer.
 	CrisisAnswer Source = "crisis"
+	// ForgottenAnswer: the person had the message forgotten, and the answer with it.
+	ForgottenAnswer Source = "forgotten"
 )
 
 // Component is one part of an answer.

@@ -82,6 +82,32 @@ var matrix = map[string]rule{
 	"resetAdjustments":         {roles: people, keys: true, own: 204, other: 204},
 	"getTriggers":              {roles: people, keys: true, own: 200, other: 200},
 	"setTriggers":              {roles: people, keys: true, own: 200, other: 200, body: `{"triggers":["dogs"]}`},
+	"storeMemory":              {roles: people, keys: true, own: 202, other: 202, body: `{"text":"I planted tulips."}`},
+	"getMemory":                {roles: people, keys: true, own: 200, other: 404},
+	"relatedMemories":          {roles: people, keys: true, own: 200, other: 404},
+	"pinMemory":                {roles: people, keys: true, own: 204, other: 404},
+	"unpinMemory":              {roles: people, keys: true, own: 204, other: 404},
+	"correctMemory":            {roles: people, keys: true, own: 202, other: 404, body: `{"text":"I planted roses."}`},
+	"listMemoryWrites":         {roles: people, keys: true, own: 200, other: 200},
+	"getMemoryWrite":           {roles: people, keys: true, own: 200, other: 404},
+	"retryMemoryWrite":         {roles: people, keys: true, own: 404, other: 404},
+	"importMemories":           {roles: people, keys: true, own: 202, other: 202, body: `{"session":"a","said_at":"2025-01-01T10:00:00Z","text":"I planted tulips."}`},
+	"getMemoryImport":          {roles: people, keys: true, own: 200, other: 404},
+	"readMemoryGraph":          {roles: people, keys: true, own: 200, other: 200},
+	"listFacts":                {roles: people, keys: true, own: 200, other: 200},
+	"retractFact":              {roles: people, keys: true, own: 204, other: 404},
+	"previewForgetting":        {roles: people, keys: true, own: 201, other: 404, body: `{"memories":["{memory_id}"]}`},
+	"getForgetting":            {roles: people, keys: true, own: 200, other: 404},
+	"confirmForgetting":        {roles: people, keys: true, own: 202, other: 404},
+	"storeVaultItem":           {roles: people, stepUp: true, own: 202, other: 202, body: `{"text":"I planted tulips.","consent":true}`},
+	"listVaultItems":           {roles: people, stepUp: true, own: 200, other: 200, query: "?consent=true"},
+	"readVaultItem":            {roles: people, stepUp: true, own: 200, other: 404, query: "?consent=true"},
+	"deleteVaultItem":          {roles: people, stepUp: true, own: 204, other: 404, query: "?consent=true"},
+	"openVault":                {roles: people, stepUp: true, own: 201, other: 422, body: `{"session_id":"{session_id}","consent":true}`},
+	"closeVault":               {roles: people, stepUp: true, own: 204, other: 404},
+	"listVaultAccesses":        {roles: people, stepUp: true, own: 200, other: 200},
+	"listPatterns":             {roles: people, keys: true, own: 200, other: 200},
+	"consolidateMemory":        {roles: people, keys: true, own: 202, other: 202},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 }
 
@@ -122,6 +148,9 @@ type member struct {
 	key     string
 	// colleague asks for approvals in the place of a person, who cannot.
 	colleague *member
+	// memory, write, moved, fact and forgetting are of their memory; roles without one have
+	// ids that name nothing.
+	memory, write, moved, fact, forgetting, item, opening string
 	// escalation is a case that nobody has taken care of.
 	escalation string
 }
@@ -181,7 +210,8 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 // and an API key, as far as their role goes.
 func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
 	t.Helper()
-	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: uuid.NewString(), said: uuid.NewString()}
+	none := uuid.NewString()
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none}
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"roles": []string{string(role)}}
 		maps.Copy(all, identitytest.MultiFactor())
@@ -206,15 +236,55 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 		p.begin(t)
 		m.session = p.session.String()
 		m.said = p.await(t, p.tell(t, "I went for a walk with my dog.").Id, within).Id.String()
+		m.ownMemory(t, base)
 	}
 	return m
+}
+
+// ownMemory gives a person something of everything that memory keeps.
+func (m *member) ownMemory(t *testing.T, base string) {
+	t.Helper()
+	p := withToken(t, base, m.tokens["good"])
+	m.memory, m.write = m.remembered(t, base, "I live in Porto.")
+	facts, err := p.api.ListFactsWithResponse(t.Context(), nil)
+	require.NoError(t, err)
+	require.Len(t, facts.JSON200.Facts, 1)
+	m.fact = facts.JSON200.Facts[0].Id.String()
+	m.moved = p.imports(t, `{"session":"a","said_at":"2025-01-01T10:00:00Z","text":"I planted tulips."}`).Id.String()
+	spare, _ := m.remembered(t, base, "I sold my bike.")
+	preview, err := p.api.PreviewForgettingWithResponse(t.Context(), client.ForgettingSelection{Memories: []uuid.UUID{uuid.MustParse(spare)}})
+	require.NoError(t, err)
+	require.NotNil(t, preview.JSON201, "%s", preview.Body)
+	m.forgetting = preview.JSON201.Id.String()
+	m.item = p.vaults(t, "I never told anybody.").String()
+	opening, err := p.api.OpenVaultWithResponse(t.Context(), client.NewVaultOpening{SessionId: uuid.MustParse(m.session), Consent: true})
+	require.NoError(t, err)
+	require.NotNil(t, opening.JSON201, "%s", opening.Body)
+	m.opening = opening.JSON201.Id.String()
+}
+
+// remembered stores a memory and returns the ids of its turn and of its write.
+func (m *member) remembered(t *testing.T, base, text string) (memory, write string) {
+	t.Helper()
+	p := withToken(t, base, m.tokens["good"])
+	w := p.stores(t, text)
+	return p.turnOf(t, w).String(), w.String()
 }
 
 // send asks for what belongs to the owner and returns the status and, for a
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good")
+	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good",
+		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
+		"{item_id}", owner.item, "{opening_id}", owner.opening)
+	if op.id == "deleteVaultItem" && owner.role == identity.Person {
+		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
+	}
+	if op.id == "correctMemory" && owner.role == identity.Person {
+		spare, _ := owner.remembered(t, base, "I planted tulips.")
+		named = strings.NewReplacer("{memory_id}", spare) // it can be corrected once
+	}
 	path, body := named.Replace(op.path), named.Replace(r.body)
 	// A session that ends is one of its own, for the others to go on.
 	if op.id == "endSession" && token != "" && owner.role == identity.Person {
@@ -231,7 +301,10 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if r.body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if op.id == "createInteraction" || op.id == "requestApproval" {
+	if op.id == "importMemories" {
+		request.Header.Set("Content-Type", "application/x-ndjson")
+	}
+	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem"}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
 	response, err := http.DefaultClient.Do(request)

@@ -15,6 +15,7 @@ func (w *watch) wording(fault script.Fault) script.Script {
 	return script.Script{Fault: fault, Answers: map[string]string{
 		"answer":   `{"reflection":"There is a lot around ` + word + ` in what you tell.","feeling":"That sounds heavy.","memory":0,"resource":0,"question":"What is it like with ` + word + `?"}`,
 		"emotions": `{"primary":"` + word + `","secondary":[],"intensity":1,"confidence":1}`,
+		"facts":    `{"facts":[{"subject":"","slot":"home","object":"` + word + `","ends":false}]}`,
 	}}
 }
 

@@ -179,6 +179,7 @@ func (w *watch) talk(t *testing.T) {
 		p.await(t, w.sayWith(t, text, "wait=30"), within)
 	}
 	w.askCapabilities(t)
+	w.useMemory(t)
 	page, err := p.api.ListInteractionsWithResponse(t.Context(), p.session, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.StatusCode())
@@ -232,6 +233,32 @@ func (w *watch) askCapabilities(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNotFound, unknown.StatusCode(), "only ids of the library are kept")
+}
+
+// useMemory has words stored, imported, corrected, locked away and forgotten.
+func (w *watch) useMemory(t *testing.T) {
+	t.Helper()
+	p, word := w.person, w.canaries.word
+	gone := word("StoreMemory /text")
+	stored := p.storesAt(t, word("StoreMemory Idempotency-Key"), client.NewMemory{
+		Text: "I live in " + gone + " and I told " + word("StoreMemory /text") + ".", Speaker: word("StoreMemory /speaker"),
+	})
+	corrected, err := p.api.CorrectMemoryWithResponse(t.Context(), p.turnOf(t, stored.Id),
+		&client.CorrectMemoryParams{IdempotencyKey: word("CorrectMemory Idempotency-Key")}, client.MemoryCorrection{Text: "I live in " + word("CorrectMemory /text") + "."})
+	require.NoError(t, err)
+	require.NotNil(t, corrected.JSON202, "%s", corrected.Body)
+	p.importsAs(t, word("ImportMemories Idempotency-Key"), `{"session":"`+word("ImportMemories ")+`","said_at":"2025-01-01T10:00:00Z","speaker":"`+
+		word("ImportMemories ")+`","text":"I met `+word("ImportMemories ")+` again."}`)
+	vaulted, err := p.api.StoreVaultItemWithResponse(t.Context(), &client.StoreVaultItemParams{IdempotencyKey: word("StoreVaultItem Idempotency-Key")},
+		client.NewVaultItem{Text: "Nobody knows of " + word("StoreVaultItem /text") + ".", Consent: true})
+	require.NoError(t, err)
+	require.NotNil(t, vaulted.JSON202, "%s", vaulted.Body)
+	for _, what := range []client.ForgettingSelection{{Entity: word("PreviewForgetting /entity")}, {Theme: word("PreviewForgetting /theme")}} {
+		preview, err := p.api.PreviewForgettingWithResponse(t.Context(), what)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusNotFound, preview.StatusCode(), "%s", preview.Body)
+	}
+	p.forgets(t, client.ForgettingSelection{Theme: gone})
 }
 
 // beRefused sends words to where none are taken: what is refused must leave no

@@ -29,7 +29,7 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	w.approve(t)
 	w.escalate(t)
 	w.runByHand(t, temporal, "operations", "EscalationSweep", map[string]any{})
-	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}} {
+	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}} {
 		w.runByHand(t, temporal, "batch", name, input)
 	}
 	patterned := newPerson(t, w.base)

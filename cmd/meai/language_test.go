@@ -20,7 +20,7 @@ const written = `{"reflection":"Tom has not called for weeks, and the worry abou
 
 func TestAnswersComeWithAndWithoutTheLanguageModel(t *testing.T) {
 	good := script.Script{Answers: map[string]string{
-		"answer": written, "emotions": `{"primary":"anxiety","secondary":[],"intensity":0.7,"confidence":0.9}`,
+		"answer": written, "emotions": `{"primary":"anxiety","secondary":[],"intensity":0.7,"confidence":0.9}`, "facts": `{"facts":[]}`,
 	}}
 	model := languagetest.Start(t, good)
 	s := newSite(t, "MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL="+model.URL(),

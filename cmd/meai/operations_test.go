@@ -162,7 +162,7 @@ func TestNightlyWorkflowsRunByHandWithPlainJSON(t *testing.T) {
 	cli, err := sdk.Dial(sdk.Options{HostPort: stack.Temporal.Address, Namespace: stack.Temporal.Namespace})
 	require.NoError(t, err)
 	defer cli.Close()
-	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 10}, "Upkeep": {}, "FilterPolicy": {}} {
+	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 10}, "RepairIndex": {"subject": p.subject}, "Upkeep": {}, "FilterPolicy": {}} {
 		run, err := cli.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: name + "-by-hand", TaskQueue: "batch"}, name, input)
 		require.NoError(t, err)
 		require.NoError(t, run.Get(t.Context(), nil), name)

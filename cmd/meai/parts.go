@@ -210,6 +210,14 @@ func (p *parts) secondOpinion() (mirror.SecondOpinion, error) {
 	return mirror.NewSecondOpinion(model)
 }
 
+func (p *parts) factReader() (memory.FactReader, error) {
+	model, err := p.languageModel("facts")
+	if err != nil {
+		return nil, err
+	}
+	return memory.NewFactReader(model)
+}
+
 // warm embeds ahead of the first message what every message is compared with. It
 // may fail with the provider, and tries again until that is back.
 func (p *parts) warm(ctx context.Context, prepare ...func(context.Context) error) {
@@ -267,6 +275,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("set up Mirror's second opinion: %w", err)
 	}
+	reader, err := p.factReader()
+	if err != nil {
+		return workers.Capabilities{}, fmt.Errorf("set up Memory's reader of facts: %w", err)
+	}
 	writer, err := p.writer()
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("set up the writer of answers: %w", err)
@@ -313,6 +325,8 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger, Location: where,
+			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+			Reader: reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"meai/activities/approval"
 	"meai/activities/bridge"
 	"meai/activities/escalation"
+	"meai/activities/memory"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
@@ -141,6 +142,9 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Escalations:     escalation.NewStore(db, p.keys),
 		Resources:       &bridge.Catalogue{Library: library, Links: bridge.NewLinks(db)},
 		Feedback:        told,
+		Memories:        memory.NewStore(db, p.keys),
+		Graph:           memory.NewGraph(db, p.keys),
+		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

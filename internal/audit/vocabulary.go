@@ -58,6 +58,14 @@ const (
 
 	FilterPolicyAdopted   Act = "filter_policy.adopted"
 	FilterPolicyWithdrawn Act = "filter_policy.withdrawn"
+
+	VaultStored   Act = "vault.stored"
+	VaultListed   Act = "vault.listed"
+	VaultRead     Act = "vault.read"
+	VaultRecalled Act = "vault.recalled"
+	VaultDeleted  Act = "vault.deleted"
+	VaultOpened   Act = "vault.opened"
+	VaultClosed   Act = "vault.closed"
 )
 
 var acts = []Act{
@@ -71,6 +79,7 @@ var acts = []Act{
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
+	VaultStored, VaultListed, VaultRead, VaultRecalled, VaultDeleted, VaultOpened, VaultClosed,
 }
 
 // Kind is what an act was done to.
@@ -93,10 +102,11 @@ const (
 	TheLog      Kind = "audit_log"
 	LedgerEntry Kind = "ledger_entry"
 	Escalation  Kind = "escalation"
+	Memory      Kind = "memory"
 )
 
 var kinds = []Kind{
-	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation,
+	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
 }
 
 // Outcome is how an act ended.

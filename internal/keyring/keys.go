@@ -45,6 +45,7 @@ const (
 	WorkflowID  Purpose = "workflow-id"
 	Idempotency Purpose = "idempotency"
 	EntityName  Purpose = "entity-name"
+	FactSlot    Purpose = "fact-slot"
 	SearchTerm  Purpose = "search-term"
 	Body        Purpose = "body"
 	Fingerprint Purpose = "fingerprint"

@@ -104,6 +104,11 @@ func roleOf(name string) string {
 	return map[string]string{"application": "meai_app", "reader": "meai_reader"}[name]
 }
 
+// deletedByRow are the tables of what a person can have forgotten.
+var deletedByRow = map[string]bool{
+	"memory_nodes": true, "memory_terms": true, "memory_edges": true, "memory_evidence": true,
+}
+
 func TestEveryTableOfPeopleIsGuarded(t *testing.T) {
 	_, urls, _ := newPerson(t)
 	owner := connect(t, urls.Owner)
@@ -119,7 +124,9 @@ func TestEveryTableOfPeopleIsGuarded(t *testing.T) {
 			require.Equal(t, []string{"subject_id"}, query[string](t, owner, `
 				select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 				where i.indrelid = $1::text::regclass and i.indisprimary`, table), "the key begins with the subject")
-			for _, privilege := range []string{"delete", "truncate", "references", "trigger"} {
+			require.Equal(t, []bool{deletedByRow[table]}, query[bool](t, owner,
+				"select has_table_privilege('meai_app', $1::text, 'delete')", table), "delete")
+			for _, privilege := range []string{"truncate", "references", "trigger"} {
 				require.Equal(t, []bool{false}, query[bool](t, owner,
 					"select has_table_privilege('meai_app', $1::text, $2)", table, privilege), privilege)
 			}

@@ -92,12 +92,15 @@ func outcome(results []models.ObjectsGetResponse) error {
 func (o Object) row(subject uuid.UUID) *models.Object {
 	return &models.Object{
 		ID: strfmt.UUID(o.ID.String()), Class: className, Tenant: subject.String(),
-		Properties: map[string]any{
-			turnProperty: line(o.Turn), neighboursProperty: line(o.Neighbours), sessionProperty: line(o.Session),
-			kindProperty: o.Kind, modelProperty: o.Model,
-			saidAtProperty: o.SaidAt.UTC().Format(time.RFC3339Nano),
-		},
-		Vectors: models.Vectors{vectorName: o.Vector},
+		Properties: o.properties(), Vectors: models.Vectors{vectorName: o.Vector},
+	}
+}
+
+func (o Object) properties() map[string]any {
+	return map[string]any{
+		turnProperty: line(o.Turn), neighboursProperty: line(o.Neighbours), sessionProperty: line(o.Session),
+		kindProperty: o.Kind, modelProperty: o.Model,
+		saidAtProperty: o.SaidAt.UTC().Format(time.RFC3339Nano),
 	}
 }
 

@@ -29,17 +29,24 @@ import (
 
 type cli struct {
 	Measure measureCommand `cmd:"" default:"withargs" help:"Run the benchmark (the default)."`
+	Memory  memoryCommand  `cmd:"" help:"Fill memory with lives and measure ingest, recall and size."`
 	Bare    bareCommand    `cmd:"" hidden:"" help:"Run the workers of the bare chain."`
 }
 
+// target is what is measured.
+type target struct {
+	Config      string `env:"MEAI_TEST_CONFIG" required:"" type:"path" help:"Configuration of the engines, as meai-local writes it."`
+	Meai        string `default:".local/bin/meai" type:"path" help:"The binary to measure."`
+	Declaration string `default:"temporal.yaml" type:"path" help:"Tuning of the task queues."`
+}
+
 type measureCommand struct {
-	Config      string        `env:"MEAI_TEST_CONFIG" required:"" type:"path" help:"Configuration of the engines, as meai-local writes it."`
-	Meai        string        `default:".local/bin/meai" type:"path" help:"The binary to measure."`
-	Declaration string        `default:"temporal.yaml" type:"path" help:"Tuning of the task queues."`
-	Clients     []int         `default:"1,8,32" help:"Concurrent clients, one measurement for each."`
-	Round       time.Duration `default:"8s" help:"Length of one round; every measurement has several, in turns."`
-	Rounds      int           `default:"3" help:"Rounds of each kind in a measurement."`
-	Only        string        `default:"all" enum:"all,search" help:"What to measure: ${enum}."`
+	target `embed:""`
+
+	Clients []int         `default:"1,8,32" help:"Concurrent clients, one measurement for each."`
+	Round   time.Duration `default:"8s" help:"Length of one round; every measurement has several, in turns."`
+	Rounds  int           `default:"3" help:"Rounds of each kind in a measurement."`
+	Only    string        `default:"all" enum:"all,search" help:"What to measure: ${enum}."`
 }
 
 func main() {
@@ -73,7 +80,7 @@ func (m measureCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	product, err := startProduct(ctx, m, sealed)
+	product, err := startProduct(ctx, m.target, sealed)
 	if err != nil {
 		return err
 	}
@@ -100,7 +107,7 @@ func (m measureCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer bare.stop()
-	null, err := startProduct(ctx, m, open)
+	null, err := startProduct(ctx, m.target, open)
 	if err != nil {
 		return err
 	}

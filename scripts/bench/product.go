@@ -42,7 +42,7 @@ type product struct {
 }
 
 // startProduct runs a binary as an installation of its own.
-func startProduct(ctx context.Context, m measureCommand, in installation) (*product, error) {
+func startProduct(ctx context.Context, m target, in installation) (*product, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("find a free port: %w", err)
@@ -55,7 +55,7 @@ func startProduct(ctx context.Context, m measureCommand, in installation) (*prod
 		cmd := exec.Command(in.binary, args...)
 		cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address,
 			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn",
-			"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_BRIDGE=1000000") // requests are counted as ever, and none is refused
+			"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_BRIDGE=1000000", "MEAI_LIMITS_MEMORY=1000000") // requests are counted as ever, and none is refused
 		cmd.Env = append(cmd.Env, in.env...)
 		cmd.Stderr = os.Stderr
 		return cmd

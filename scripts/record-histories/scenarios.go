@@ -53,6 +53,21 @@ func interactionScenario(name, words string, different map[string]any) scenario 
 	}
 }
 
+// apart gives an interaction an id of its own, because it starts another workflow that is named by it.
+func apart(s scenario) scenario {
+	in := s.input.(workflows.InteractionInput)
+	in.Ref.Subject, in.Ref.Interaction = uuid.New(), uuid.New()
+	s.input = in
+	return s
+}
+
+func toRemember() memory.RememberInput {
+	return memory.RememberInput{
+		Ref:  interaction.Ref{Subject: uuid.UUID{1}, Session: uuid.UUID{2}, Interaction: uuid.UUID{3}, Workflow: "recorded"},
+		Text: lonely, SaidAt: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), Origin: memory.Stored,
+	}
+}
+
 var scenarios = []scenario{
 	interactionScenario("interaction", lonely, nil),
 	waited(interactionScenario("interaction-waited-for", lonely, nil)),
@@ -96,8 +111,13 @@ var scenarios = []scenario{
 			"feedback.ProposePolicy": func(context.Context, struct{}) (feedback.Proposal, error) { return feedback.Proposal{Base: "1"}, nil },
 		},
 	},
+	apart(interactionScenario("interaction-remembered-apart", lonely, nil)),
+	{name: "memorise", queue: workflows.QueueMemory, workflow: workflows.Memorise, input: toRemember()},
+	{name: "import", queue: workflows.QueueMemory, workflow: workflows.Import, input: memory.ImportInput{Subject: uuid.UUID{1}, Import: uuid.UUID{11}}},
+	{name: "forgetting", queue: workflows.QueueMemory, workflow: workflows.Forgetting, input: memory.ForgettingRef{Subject: uuid.UUID{1}, Forgetting: uuid.UUID{12}}},
 	{name: "consolidation", queue: workflows.QueueBatch, workflow: workflows.Consolidation, input: workflows.ConsolidationInput{PageSize: 2}},
 	{name: "consolidate-subject", queue: workflows.QueueBatch, workflow: workflows.ConsolidateSubject, input: workflows.ConsolidateSubjectInput{Subject: uuid.UUID{6}}},
+	{name: "repair-index", queue: workflows.QueueBatch, workflow: workflows.RepairIndex, input: workflows.RepairIndexInput{PageSize: 2}},
 	{name: "library-review", queue: workflows.QueueBatch, workflow: workflows.LibraryReview, input: workflows.LibraryReviewInput{}},
 	{name: "upkeep", queue: workflows.QueueBatch, workflow: workflows.Upkeep, input: workflows.UpkeepInput{}},
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
@@ -190,6 +210,17 @@ var usual = map[string]any{
 	"memory.Remember": func(context.Context, memory.RememberInput) (memory.Remembered, error) {
 		return memory.Remembered{Nodes: []uuid.UUID{{5}}}, nil
 	},
+	"memory.GiveUp": func(context.Context, memory.GiveUpInput) (struct{}, error) { return struct{}{}, nil },
+	"memory.ImportPage": func() any {
+		pages := 0
+		return func(context.Context, memory.ImportInput) (memory.ImportedPage, error) {
+			pages++
+			return memory.ImportedPage{Remembered: 1, More: pages == 1}, nil
+		}
+	}(),
+	"memory.Forget":         func(context.Context, memory.ForgettingRef) (struct{}, error) { return struct{}{}, nil },
+	"memory.ForgetCopies":   func(context.Context, memory.ForgettingRef) (struct{}, error) { return struct{}{}, nil },
+	"memory.ProveForgotten": func(context.Context, memory.ForgettingRef) (memory.Receipt, error) { return memory.Receipt{}, nil },
 	"memory.IndexVectors": func(_ context.Context, in memory.IndexInput) (memory.Indexed, error) {
 		return memory.Indexed{Vectors: len(in.Nodes)}, nil
 	},
@@ -198,6 +229,15 @@ var usual = map[string]any{
 			return memory.SubjectPage{Subjects: []uuid.UUID{{8}}}, nil
 		}
 		return memory.SubjectPage{Subjects: []uuid.UUID{{6}, {7}}}, nil
+	},
+	"memory.Repair": func(_ context.Context, in memory.RepairInput) (memory.Repaired, error) {
+		if in.After == uuid.Nil {
+			return memory.Repaired{Compared: 6400, Missing: 1, Next: uuid.UUID{9}}, nil
+		}
+		return memory.Repaired{Compared: 3, Stray: 1}, nil
+	},
+	"memory.SweepTenants": func(context.Context, struct{}) (memory.SweptTenants, error) {
+		return memory.SweptTenants{Removed: 1}, nil
 	},
 	"memory.Consolidate": func(context.Context, memory.ConsolidateInput) (memory.Consolidated, error) {
 		return memory.Consolidated{Vectors: 1}, nil

@@ -3,10 +3,11 @@
 
 -- +goose Up
 
--- said_at is when a node begins to hold, valid_to when it ceased to. recorded_at is
--- when MeAi learnt of it, retracted_at when it learnt better.
+-- said_at is when a node begins to hold, valid_to when it ceased to; recorded_at is when
+-- MeAi learnt of it, closed_at when it learnt of the end, retracted_at when it learnt that
+-- the node was never right. Edges know the same.
 alter table memory_nodes
-  add column origin       text not null default 'told' check (origin in ('told', 'imported', 'inferred')),
+  add column origin       text not null default 'told' check (origin in ('told', 'stored', 'imported', 'inferred')),
   -- What an entity is, as far as the text says.
   add column entity_type  text check (entity_type in ('self', 'person', 'animal', 'place', 'organisation', 'activity', 'thing')),
   -- The time that the text speaks of, when it names one.
@@ -14,6 +15,7 @@ alter table memory_nodes
   add column about_to     timestamptz,
   add column pinned_at    timestamptz,
   add column valid_to     timestamptz,
+  add column closed_at    timestamptz,
   add column retracted_at timestamptz,
   add column reason       text check (reason in ('superseded', 'denied', 'corrected')),
   add constraint memory_nodes_about check ((about_from is null) = (about_to is null) and about_to >= about_from),
@@ -25,6 +27,21 @@ create unique index memory_nodes_turn on memory_nodes (subject_id, interaction_i
 create index memory_nodes_about_time on memory_nodes (subject_id, about_from) where about_from is not null;
 create index memory_nodes_retracted on memory_nodes (subject_id, retracted_at) where retracted_at is not null;
 
+-- What an interaction left is asked for whenever one is remembered.
+create index memory_nodes_interaction on memory_nodes (subject_id, interaction_id) where interaction_id is not null;
+
+-- Terms go with their node, by the node's own list of them: a foreign key would look for
+-- each node among all of the person's terms, because the key begins with the term.
+alter table memory_terms drop constraint memory_terms_subject_id_node_id_fkey;
+-- +goose StatementBegin
+create function meai_drop_terms() returns trigger language plpgsql as $$
+begin
+  delete from memory_terms where subject_id = old.subject_id and term = any(old.terms) and node_id = old.id;
+  return null;
+end $$;
+-- +goose StatementEnd
+create trigger memory_nodes_terms after delete on memory_nodes for each row execute function meai_drop_terms();
+
 -- A fact is an edge between two entities that says what holds between them. Its words
 -- are sealed; the slot, blinded, is where a newer fact takes an older one's place.
 alter table memory_edges
@@ -32,6 +49,7 @@ alter table memory_edges
   add constraint memory_edges_relation_check check (relation in
     ('reinforces', 'contradicts', 'instance_of', 'part_of', 'follows', 'about', 'replaces', 'fact')),
   add column inferred     boolean not null default false,
+  add column closed_at    timestamptz,
   add column label_sealed bytea,
   add column slot_hmac    bytea check (octet_length(slot_hmac) = 32),
   add column reason       text check (reason in ('superseded', 'denied', 'corrected')),
@@ -72,19 +90,22 @@ select meai_shard('memory_imports');
 select meai_protect('memory_imports');
 
 -- What is on its way into memory: queued, stored in the graph, searchable in the
--- vector index; or failed, and to be tried again by hand.
+-- vector index; failed, and to be tried again by hand; or forgotten, and never to come
+-- back, whatever is repeated.
 create table memory_writes (
   subject_id     uuid not null,
   id             uuid not null,
   session_id     uuid not null,
-  origin         text not null check (origin in ('told', 'imported')),
+  origin         text not null check (origin in ('told', 'stored', 'imported')),
   import_id      uuid,
   position       int,
-  state          text not null default 'queued' check (state in ('queued', 'stored', 'searchable', 'failed')),
+  state          text not null default 'queued' check (state in ('queued', 'stored', 'searchable', 'failed', 'forgotten')),
   failure        text,
   -- Null for an interaction, whose words are in its own row, and once stored.
   content_sealed bytea,
   body_hmac      bytea check (octet_length(body_hmac) = 32),
+  -- The turn that it corrects.
+  replaces       uuid,
   said_at        timestamptz not null,
   accepted_at    timestamptz not null,
   -- When it came into the state it is in.
@@ -95,7 +116,7 @@ create table memory_writes (
   check ((state = 'failed') = (failure is not null))
 ) partition by hash (subject_id);
 create unique index memory_writes_import on memory_writes (subject_id, import_id, position) where import_id is not null;
-create index memory_writes_open on memory_writes (subject_id, state, accepted_at, id) where state <> 'searchable';
+create index memory_writes_open on memory_writes (subject_id, state, accepted_at, id) where state in ('queued', 'stored', 'failed');
 select meai_shard('memory_writes');
 select meai_protect('memory_writes');
 
@@ -106,6 +127,8 @@ create table memory_forgettings (
   id           uuid not null,
   state        text not null default 'previewed' check (state in ('previewed', 'confirmed', 'forgotten')),
   nodes        uuid[] not null,
+  -- The interactions and writes that the memories came with.
+  sources      uuid[] not null,
   counts       jsonb not null,
   previewed_at timestamptz not null,
   expires_at   timestamptz not null,
@@ -120,4 +143,4 @@ select meai_protect('memory_forgettings');
 
 -- To forget is to delete. Only memory is deleted row by row; row-level security
 -- confines it to the person's own.
-grant delete on memory_nodes, memory_terms, memory_edges, memory_evidence, memory_writes, memory_imports to meai_app;
+grant delete on memory_nodes, memory_terms, memory_edges, memory_evidence to meai_app;

@@ -110,6 +110,11 @@ with delivered as (
   from delivered d
   where $11::bytea is not null
   on conflict do nothing
+), to_remember as (
+  insert into memory_writes (subject_id, id, session_id, origin, said_at, accepted_at, changed_at)
+  select d.subject_id, d.id, d.session_id, 'told', $5, $5, d.answered_at
+  from delivered d
+  on conflict do nothing
 )
 select answered_at from delivered
 `

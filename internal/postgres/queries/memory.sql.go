@@ -31,9 +31,11 @@ func (q *Queries) InsertMemoryEdges(ctx context.Context, subjectID uuid.UUID, ed
 const insertMemoryNode = `-- name: InsertMemoryNode :one
 with node as (
   insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, name_hmac, name_version,
-    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at)
+    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at,
+    origin, entity_type, about_from, about_to)
   values ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12::bigint[], $13, $14, $15)
+    $8, $9, $10, $11, $12::bigint[], $13, $14, $15,
+    $16, $17, $18, $19)
   on conflict do nothing
   returning subject_id, id, terms
 ), found_by as (
@@ -59,6 +61,10 @@ type InsertMemoryNodeParams struct {
 	TermsVersion  string
 	Importance    float32
 	SaidAt        time.Time
+	Origin        string
+	EntityType    *string
+	AboutFrom     *time.Time
+	AboutTo       *time.Time
 }
 
 // Makes a node with its terms. False: it, or one of the same name, exists.
@@ -79,6 +85,10 @@ func (q *Queries) InsertMemoryNode(ctx context.Context, arg InsertMemoryNodePara
 		arg.TermsVersion,
 		arg.Importance,
 		arg.SaidAt,
+		arg.Origin,
+		arg.EntityType,
+		arg.AboutFrom,
+		arg.AboutTo,
 	)
 	var inserted bool
 	err := row.Scan(&inserted)
@@ -96,7 +106,7 @@ func (q *Queries) LockMemories(ctx context.Context, subjectID uuid.UUID) error {
 }
 
 const memoriesByID = `-- name: MemoriesByID :many
-select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, retracted_at, reason, details_sealed from memory_nodes where subject_id = $1 and id = any($2::uuid[])
+select subject_id, id, kind, interaction_id, session_id, name_hmac, name_version, text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at, recorded_at, indexed_at, origin, entity_type, about_from, about_to, pinned_at, valid_to, closed_at, retracted_at, reason, details_sealed from memory_nodes where subject_id = $1 and id = any($2::uuid[])
 `
 
 func (q *Queries) MemoriesByID(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryNode, error) {
@@ -132,6 +142,7 @@ func (q *Queries) MemoriesByID(ctx context.Context, subjectID uuid.UUID, ids []u
 			&i.AboutTo,
 			&i.PinnedAt,
 			&i.ValidTo,
+			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
 			&i.DetailsSealed,
@@ -257,7 +268,7 @@ func (q *Queries) ReappraiseMemory(ctx context.Context, arg ReappraiseMemoryPara
 
 const relatedMemories = `-- name: RelatedMemories :many
 with recursive reached as (
-  select ($1)::uuid as id, 0 as depth, array[($1)::uuid] as path, ''::text as relation, 1::real as strength
+  select ($2)::uuid as id, 0 as depth, array[($2)::uuid] as path, ''::text as relation, 1::real as strength
   union all
   select e.other, r.depth + 1, r.path || e.other, e.relation, e.strength
   from reached r
@@ -265,10 +276,10 @@ with recursive reached as (
     select x.other, x.relation, x.strength
     from (
       select o.to_id as other, o.relation, o.strength, o.valid_from from memory_edges o
-      where o.subject_id = $2 and o.from_id = r.id and o.valid_to is null and o.retracted_at is null
+      where o.subject_id = $1 and o.from_id = r.id and o.valid_to is null and o.retracted_at is null
       union all
       select i.from_id, i.relation, i.strength, i.valid_from from memory_edges i
-      where i.subject_id = $2 and i.to_id = r.id and i.valid_to is null and i.retracted_at is null
+      where i.subject_id = $1 and i.to_id = r.id and i.valid_to is null and i.retracted_at is null
     ) x
     where x.other <> all (r.path)
     order by x.strength desc, x.valid_from desc
@@ -278,13 +289,14 @@ with recursive reached as (
 )
 select distinct on (r.id) r.id, r.depth, r.relation, r.strength
 from reached r
+join memory_nodes n on n.subject_id = $1 and n.id = r.id and n.retracted_at is null
 where r.depth > 0
 order by r.id, r.depth, r.strength desc
 `
 
 type RelatedMemoriesParams struct {
-	NodeID    uuid.UUID
 	SubjectID uuid.UUID
+	NodeID    uuid.UUID
 	Fanout    int32
 	Depth     int32
 }
@@ -300,8 +312,8 @@ type RelatedMemoriesRow struct {
 // strongest edges of a node are followed.
 func (q *Queries) RelatedMemories(ctx context.Context, arg RelatedMemoriesParams) ([]RelatedMemoriesRow, error) {
 	rows, err := q.db.Query(ctx, relatedMemories,
-		arg.NodeID,
 		arg.SubjectID,
+		arg.NodeID,
 		arg.Fanout,
 		arg.Depth,
 	)
@@ -344,10 +356,10 @@ func (q *Queries) RepointFollows(ctx context.Context, toID uuid.UUID, subjectID 
 const turnsAround = `-- name: TurnsAround :one
 select
   (select b.id from memory_nodes b
-   where b.subject_id = $1 and b.session_id = $2 and b.kind = 'turn' and (b.said_at, b.id) < ($3::timestamptz, $4::uuid)
+   where b.subject_id = $1 and b.session_id = $2 and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < ($3::timestamptz, $4::uuid)
    order by b.said_at desc, b.id desc limit 1)::uuid as previous,
   (select a.id from memory_nodes a
-   where a.subject_id = $1 and a.session_id = $2 and a.kind = 'turn' and (a.said_at, a.id) > ($3::timestamptz, $4::uuid)
+   where a.subject_id = $1 and a.session_id = $2 and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > ($3::timestamptz, $4::uuid)
    order by a.said_at, a.id limit 1)::uuid as next
 `
 

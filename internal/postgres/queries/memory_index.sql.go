@@ -18,13 +18,15 @@ from memory_nodes t
 cross join lateral (
   (select -row_number() over (order by b.said_at desc, b.id desc) as distance, b.terms
    from memory_nodes b
-   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and (b.said_at, b.id) < (t.said_at, t.id)
+   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit $2)
   union all
   (select row_number() over (order by a.said_at, a.id), a.terms
    from memory_nodes a
-   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and (a.said_at, a.id) > (t.said_at, t.id)
+   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
    limit $2)
 ) w
@@ -60,7 +62,8 @@ func (q *Queries) Conversation(ctx context.Context, subjectID uuid.UUID, reach i
 }
 
 const countIndexed = `-- name: CountIndexed :one
-select count(*) from memory_nodes where subject_id = $1 and indexed_at is not null
+select count(*) from memory_nodes
+where subject_id = $1 and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null and indexed_at is not null
 `
 
 func (q *Queries) CountIndexed(ctx context.Context, subjectID uuid.UUID) (int64, error) {
@@ -71,20 +74,20 @@ func (q *Queries) CountIndexed(ctx context.Context, subjectID uuid.UUID) (int64,
 }
 
 const indexableMemories = `-- name: IndexableMemories :many
-select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.retracted_at, n.reason, n.details_sealed from memory_nodes n
-where n.subject_id = $1 and n.kind in ('turn', 'marker', 'echo', 'storyline')
+select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.closed_at, n.retracted_at, n.reason, n.details_sealed from memory_nodes n
+where n.subject_id = $1 and n.kind in ('turn', 'marker', 'echo', 'storyline') and n.retracted_at is null
   and n.id in (
     select unnest($2::uuid[])
     union
     select e.to_id from memory_edges e
-    where e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'follows'
+    where $3::boolean and e.subject_id = $1 and e.from_id = any($2::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null)
 `
 
-// What the vector index takes of the given memories, and with a turn the one it
-// follows, because that has a new neighbour now.
-func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryNode, error) {
-	rows, err := q.db.Query(ctx, indexableMemories, subjectID, ids)
+// What the vector index takes of the given memories, and, when asked, with a turn
+// the one it follows, because that has a new neighbour now.
+func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID, withFollowed bool) ([]MemoryNode, error) {
+	rows, err := q.db.Query(ctx, indexableMemories, subjectID, ids, withFollowed)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +119,7 @@ func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, id
 			&i.AboutTo,
 			&i.PinnedAt,
 			&i.ValidTo,
+			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
 			&i.DetailsSealed,
@@ -131,8 +135,16 @@ func (q *Queries) IndexableMemories(ctx context.Context, subjectID uuid.UUID, id
 }
 
 const markIndexed = `-- name: MarkIndexed :execrows
-update memory_nodes set indexed_at = $1::timestamptz
-where subject_id = $2 and id = any($3::uuid[])
+with marked as (
+  update memory_nodes n set indexed_at = $1::timestamptz
+  where n.subject_id = $2 and n.id = any($3::uuid[])
+  returning n.id, n.kind, n.interaction_id
+), searchable as (
+  update memory_writes w set state = 'searchable', changed_at = $1::timestamptz
+  where w.subject_id = $2 and w.state = 'stored'
+    and w.id in (select m.interaction_id from marked m where m.kind = 'turn')
+)
+select m.id from marked m
 `
 
 func (q *Queries) MarkIndexed(ctx context.Context, indexedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) (int64, error) {
@@ -143,22 +155,9 @@ func (q *Queries) MarkIndexed(ctx context.Context, indexedAt time.Time, subjectI
 	return result.RowsAffected(), nil
 }
 
-const markUnindexed = `-- name: MarkUnindexed :execrows
-update memory_nodes set indexed_at = null where subject_id = $1 and indexed_at is not null
-`
-
-// The vector index has lost this person's memories: all are to be copied again.
-func (q *Queries) MarkUnindexed(ctx context.Context, subjectID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, markUnindexed, subjectID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const memoriesToIndex = `-- name: MemoriesToIndex :many
 select id from memory_nodes
-where subject_id = $1 and kind in ('turn', 'marker', 'echo', 'storyline')
+where subject_id = $1 and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null
   and (indexed_at is null or model is distinct from $2::text)
 order by recorded_at
 limit $3

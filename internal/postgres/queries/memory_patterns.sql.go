@@ -81,7 +81,9 @@ func (q *Queries) DissolvePatterns(ctx context.Context, subjectID uuid.UUID, ids
 }
 
 const dropTerms = `-- name: DropTerms :exec
-delete from memory_terms where subject_id = $1 and node_id = $2
+delete from memory_terms t using memory_nodes n
+where n.subject_id = $1 and n.id = $2
+  and t.subject_id = $1 and t.term = any(n.terms) and t.node_id = n.id
 `
 
 func (q *Queries) DropTerms(ctx context.Context, subjectID uuid.UUID, nodeID uuid.UUID) error {
@@ -331,13 +333,13 @@ func (q *Queries) Patterns(ctx context.Context, subjectID uuid.UUID) ([]Patterns
 	return items, nil
 }
 
-const retractEdges = `-- name: RetractEdges :exec
+const retractInferredEdges = `-- name: RetractInferredEdges :exec
 update memory_edges set retracted_at = $1::timestamptz, reason = 'superseded'
 where subject_id = $2 and id = any($3::uuid[])
 `
 
-func (q *Queries) RetractEdges(ctx context.Context, retractedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) error {
-	_, err := q.db.Exec(ctx, retractEdges, retractedAt, subjectID, ids)
+func (q *Queries) RetractInferredEdges(ctx context.Context, retractedAt time.Time, subjectID uuid.UUID, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, retractInferredEdges, retractedAt, subjectID, ids)
 	return err
 }
 

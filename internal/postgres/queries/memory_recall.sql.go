@@ -13,9 +13,9 @@ import (
 )
 
 const candidateMemories = `-- name: CandidateMemories :many
-select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.retracted_at, n.reason, n.details_sealed from memory_nodes n where n.subject_id = $1 and n.id = any($2::uuid[])
+select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.closed_at, n.retracted_at, n.reason, n.details_sealed from memory_nodes n where n.subject_id = $1 and n.id = any($2::uuid[])
 union all
-(select f.subject_id, f.id, f.kind, f.interaction_id, f.session_id, f.name_hmac, f.name_version, f.text_sealed, f.emotion_sealed, f.vector_sealed, f.model, f.terms, f.terms_version, f.importance, f.said_at, f.recorded_at, f.indexed_at, f.origin, f.entity_type, f.about_from, f.about_to, f.pinned_at, f.valid_to, f.retracted_at, f.reason, f.details_sealed from memory_nodes f
+(select f.subject_id, f.id, f.kind, f.interaction_id, f.session_id, f.name_hmac, f.name_version, f.text_sealed, f.emotion_sealed, f.vector_sealed, f.model, f.terms, f.terms_version, f.importance, f.said_at, f.recorded_at, f.indexed_at, f.origin, f.entity_type, f.about_from, f.about_to, f.pinned_at, f.valid_to, f.closed_at, f.retracted_at, f.reason, f.details_sealed from memory_nodes f
  where f.subject_id = $1 and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline')
  order by f.recorded_at desc
  limit $3)
@@ -55,6 +55,7 @@ func (q *Queries) CandidateMemories(ctx context.Context, subjectID uuid.UUID, id
 			&i.AboutTo,
 			&i.PinnedAt,
 			&i.ValidTo,
+			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
 			&i.DetailsSealed,

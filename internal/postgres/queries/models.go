@@ -66,6 +66,39 @@ type Interaction struct {
 	AnswerSealed  []byte
 }
 
+type MemoryEdge struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	FromID      uuid.UUID
+	ToID        uuid.UUID
+	Relation    string
+	Strength    float32
+	ValidFrom   time.Time
+	ValidTo     *time.Time
+	RecordedAt  time.Time
+	RetractedAt *time.Time
+	Inferred    bool
+	ClosedAt    *time.Time
+	LabelSealed []byte
+	SlotHmac    []byte
+	Reason      *string
+	ClosedBy    *uuid.UUID
+}
+
+type MemoryForgetting struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	State       string
+	Nodes       []uuid.UUID
+	Sources     []uuid.UUID
+	Counts      []byte
+	PreviewedAt time.Time
+	ExpiresAt   time.Time
+	ConfirmedAt *time.Time
+	ForgottenAt *time.Time
+	Receipt     []byte
+}
+
 type MemoryNode struct {
 	SubjectID     uuid.UUID
 	ID            uuid.UUID
@@ -90,9 +123,36 @@ type MemoryNode struct {
 	AboutTo       *time.Time
 	PinnedAt      *time.Time
 	ValidTo       *time.Time
+	ClosedAt      *time.Time
 	RetractedAt   *time.Time
 	Reason        *string
 	DetailsSealed []byte
+}
+
+type MemoryVaultAccess struct {
+	SubjectID uuid.UUID
+	ID        uuid.UUID
+	At        time.Time
+	Act       string
+	NodeID    *uuid.UUID
+	SessionID *uuid.UUID
+}
+
+type MemoryWrite struct {
+	SubjectID     uuid.UUID
+	ID            uuid.UUID
+	SessionID     uuid.UUID
+	Origin        string
+	ImportID      *uuid.UUID
+	Position      *int32
+	State         string
+	Failure       *string
+	ContentSealed []byte
+	BodyHmac      []byte
+	Replaces      *uuid.UUID
+	SaidAt        time.Time
+	AcceptedAt    time.Time
+	ChangedAt     time.Time
 }
 
 type ResourceLink struct {

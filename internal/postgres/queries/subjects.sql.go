@@ -67,6 +67,18 @@ func (q *Queries) FreezeSubject(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
+const holdSubjectState = `-- name: HoldSubjectState :one
+select state from subjects where id = $1 for share
+`
+
+// Nobody changes it until the transaction ends.
+func (q *Queries) HoldSubjectState(ctx context.Context, id uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, holdSubjectState, id)
+	var state string
+	err := row.Scan(&state)
+	return state, err
+}
+
 const markSubjectErased = `-- name: MarkSubjectErased :execrows
 update subjects set state = 'erased' where id = $1 and state = 'freezing'
 `
@@ -109,6 +121,35 @@ func (q *Queries) SubjectState(ctx context.Context, id uuid.UUID) (string, error
 	var state string
 	err := row.Scan(&state)
 	return state, err
+}
+
+const subjectStates = `-- name: SubjectStates :many
+select id, state from subjects where id = any($1::uuid[])
+`
+
+type SubjectStatesRow struct {
+	ID    uuid.UUID
+	State string
+}
+
+func (q *Queries) SubjectStates(ctx context.Context, ids []uuid.UUID) ([]SubjectStatesRow, error) {
+	rows, err := q.db.Query(ctx, subjectStates, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SubjectStatesRow
+	for rows.Next() {
+		var i SubjectStatesRow
+		if err := rows.Scan(&i.ID, &i.State); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const workflowsOfSubject = `-- name: WorkflowsOfSubject :many

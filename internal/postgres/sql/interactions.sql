@@ -75,6 +75,11 @@ with delivered as (
   from delivered d
   where sqlc.narg(assessment_sealed)::bytea is not null
   on conflict do nothing
+), to_remember as (
+  insert into memory_writes (subject_id, id, session_id, origin, said_at, accepted_at, changed_at)
+  select d.subject_id, d.id, d.session_id, 'told', @accepted_at, @accepted_at, d.answered_at
+  from delivered d
+  on conflict do nothing
 )
 select answered_at from delivered;
 

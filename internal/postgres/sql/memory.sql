@@ -6,9 +6,11 @@ select pg_advisory_xact_lock(hashtext('meai_memory'), hashtext((@subject_id::uui
 -- name: InsertMemoryNode :one
 with node as (
   insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, name_hmac, name_version,
-    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at)
+    text_sealed, emotion_sealed, vector_sealed, model, terms, terms_version, importance, said_at,
+    origin, entity_type, about_from, about_to)
   values (@subject_id, @id, @kind, sqlc.narg(interaction_id), sqlc.narg(session_id), sqlc.narg(name_hmac), sqlc.narg(name_version),
-    @text_sealed, sqlc.narg(emotion_sealed), sqlc.narg(vector_sealed), sqlc.narg(model), @terms::bigint[], @terms_version, @importance, @said_at)
+    @text_sealed, sqlc.narg(emotion_sealed), sqlc.narg(vector_sealed), sqlc.narg(model), @terms::bigint[], @terms_version, @importance, @said_at,
+    @origin, sqlc.narg(entity_type), sqlc.narg(about_from), sqlc.narg(about_to))
   on conflict do nothing
   returning subject_id, id, terms
 ), found_by as (
@@ -33,10 +35,10 @@ on conflict do nothing;
 -- name: TurnsAround :one
 select
   (select b.id from memory_nodes b
-   where b.subject_id = @subject_id and b.session_id = @session_id and b.kind = 'turn' and (b.said_at, b.id) < (@said_at::timestamptz, @id::uuid)
+   where b.subject_id = @subject_id and b.session_id = @session_id and b.kind = 'turn' and b.retracted_at is null and (b.said_at, b.id) < (@said_at::timestamptz, @id::uuid)
    order by b.said_at desc, b.id desc limit 1)::uuid as previous,
   (select a.id from memory_nodes a
-   where a.subject_id = @subject_id and a.session_id = @session_id and a.kind = 'turn' and (a.said_at, a.id) > (@said_at::timestamptz, @id::uuid)
+   where a.subject_id = @subject_id and a.session_id = @session_id and a.kind = 'turn' and a.retracted_at is null and (a.said_at, a.id) > (@said_at::timestamptz, @id::uuid)
    order by a.said_at, a.id limit 1)::uuid as next;
 
 -- name: RepointFollows :execrows
@@ -84,5 +86,6 @@ with recursive reached as (
 )
 select distinct on (r.id) r.id, r.depth, r.relation, r.strength
 from reached r
+join memory_nodes n on n.subject_id = @subject_id and n.id = r.id and n.retracted_at is null
 where r.depth > 0
 order by r.id, r.depth, r.strength desc;

@@ -1,29 +1,26 @@
--- What the vector index takes of the given memories, and with a turn the one it
--- follows, because that has a new neighbour now.
+-- What the vector index takes of the given memories, and, when asked, with a turn
+-- the one it follows, because that has a new neighbour now.
 -- name: IndexableMemories :many
 select n.* from memory_nodes n
-where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'storyline')
+where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'storyline') and n.retracted_at is null
   and n.id in (
     select unnest(@ids::uuid[])
     union
     select e.to_id from memory_edges e
-    where e.subject_id = @subject_id and e.from_id = any(@ids::uuid[]) and e.relation = 'follows'
+    where @with_followed::boolean and e.subject_id = @subject_id and e.from_id = any(@ids::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null);
 
 -- Memories that the vector index lacks or holds by another model, oldest first.
 -- name: MemoriesToIndex :many
 select id from memory_nodes
-where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline')
+where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null
   and (indexed_at is null or model is distinct from @model::text)
 order by recorded_at
 limit @at_most;
 
 -- name: CountIndexed :one
-select count(*) from memory_nodes where subject_id = @subject_id and indexed_at is not null;
-
--- The vector index has lost this person's memories: all are to be copied again.
--- name: MarkUnindexed :execrows
-update memory_nodes set indexed_at = null where subject_id = @subject_id and indexed_at is not null;
+select count(*) from memory_nodes
+where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null and indexed_at is not null;
 
 -- The turns around each of the given ones in their sessions, with their distance
 -- in turns: -1 is the turn before, 1 the turn after.
@@ -33,13 +30,15 @@ from memory_nodes t
 cross join lateral (
   (select -row_number() over (order by b.said_at desc, b.id desc) as distance, b.terms
    from memory_nodes b
-   where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and (b.said_at, b.id) < (t.said_at, t.id)
+   where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit @reach)
   union all
   (select row_number() over (order by a.said_at, a.id), a.terms
    from memory_nodes a
-   where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and (a.said_at, a.id) > (t.said_at, t.id)
+   where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
    limit @reach)
 ) w
@@ -50,5 +49,13 @@ update memory_nodes set vector_sealed = @vector_sealed::bytea, model = @model::t
 where subject_id = @subject_id and id = @id;
 
 -- name: MarkIndexed :execrows
-update memory_nodes set indexed_at = @indexed_at::timestamptz
-where subject_id = @subject_id and id = any(@ids::uuid[]);
+with marked as (
+  update memory_nodes n set indexed_at = @indexed_at::timestamptz
+  where n.subject_id = @subject_id and n.id = any(@ids::uuid[])
+  returning n.id, n.kind, n.interaction_id
+), searchable as (
+  update memory_writes w set state = 'searchable', changed_at = @indexed_at::timestamptz
+  where w.subject_id = @subject_id and w.state = 'stored'
+    and w.id in (select m.interaction_id from marked m where m.kind = 'turn')
+)
+select m.id from marked m;

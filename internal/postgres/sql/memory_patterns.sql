@@ -59,7 +59,9 @@ insert into memory_terms (subject_id, term, node_id)
 select subject_id, unnest(terms), id from node;
 
 -- name: DropTerms :exec
-delete from memory_terms where subject_id = @subject_id and node_id = @node_id;
+delete from memory_terms t using memory_nodes n
+where n.subject_id = @subject_id and n.id = @node_id
+  and t.subject_id = @subject_id and t.term = any(n.terms) and t.node_id = n.id;
 
 -- A pattern that goes on: its words, if they changed, are embedded and indexed again.
 -- name: UpdatePattern :exec
@@ -84,7 +86,7 @@ where subject_id = @subject_id and id = @id;
 -- name: DeletePattern :exec
 delete from memory_nodes where subject_id = @subject_id and id = @id and kind in ('echo', 'storyline');
 
--- name: RetractEdges :exec
+-- name: RetractInferredEdges :exec
 update memory_edges set retracted_at = @retracted_at::timestamptz, reason = 'superseded'
 where subject_id = @subject_id and id = any(@ids::uuid[]);
 

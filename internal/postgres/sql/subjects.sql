@@ -4,6 +4,13 @@ insert into subjects (id) values ($1) on conflict do nothing;
 -- name: SubjectState :one
 select state from subjects where id = $1;
 
+-- name: SubjectStates :many
+select id, state from subjects where id = any(@ids::uuid[]);
+
+-- Nobody changes it until the transaction ends.
+-- name: HoldSubjectState :one
+select state from subjects where id = $1 for share;
+
 -- Pages of the registry for batch work, in the order of the ids.
 -- name: ActiveSubjects :many
 select id from subjects where state = 'active' and id > @after order by id limit @page;

@@ -1,4 +1,4 @@
-package memory
+package extraction
 
 import (
 	"strings"
@@ -8,14 +8,14 @@ import (
 )
 
 // written shows mentions as "name", "name=kin" and "name?" for a doubtful one.
-func written(found []mention) []string {
+func written(found []Mention) []string {
 	list := []string{}
 	for _, m := range found {
-		s := m.name
-		if m.kin != "" {
-			s += "=" + m.kin
+		s := m.Name
+		if m.Kin != "" {
+			s += "=" + m.Kin
 		}
-		if m.doubtful {
+		if m.Doubtful {
 			s += "?"
 		}
 		list = append(list, s)
@@ -47,13 +47,13 @@ func TestMentionsAreNamesAndRelations(t *testing.T) {
 		"nothing here is written large": {},
 	}
 	for text, want := range cases {
-		require.Equal(t, want, written(mentionsIn(text)), text)
+		require.Equal(t, want, written(Mentions(text)), text)
 	}
 }
 
 func TestATextMentionsATablefulAtMost(t *testing.T) {
 	names := strings.Fields("Ada Bea Cleo Dora Elsa Fay Gil Hal Ida Jon Kai Lou Mia Ned Ole Pia")
-	require.Len(t, mentionsIn("I met "+strings.Join(names, ", ")+"."), mostMentions)
+	require.Len(t, Mentions("I met "+strings.Join(names, ", ")+"."), mostMentions)
 }
 
 func TestNamesHaveANormalForm(t *testing.T) {
@@ -61,7 +61,7 @@ func TestNamesHaveANormalForm(t *testing.T) {
 		"Maya's": "maya", "MAYA’S": "maya", "Renée": "renee", "Anne-Marie": "anne marie",
 		"  José  ": "jose", "James'": "james", "Ｍａｙａ": "maya", "???": "",
 	} {
-		require.Equal(t, want, normalName(name), name)
+		require.Equal(t, want, Normal(name), name)
 	}
 }
 
@@ -86,13 +86,6 @@ func TestSlipsOfThePenMeetTheirNameButTwoPeopleStayTwo(t *testing.T) {
 		{"x", nil, ""},
 	}
 	for _, c := range cases {
-		require.Equal(t, c.want, sameName(c.name, c.known), c.name)
+		require.Equal(t, c.want, SameName(c.name, c.known), c.name)
 	}
-}
-
-func TestOpeningsKeepWholeSentences(t *testing.T) {
-	require.Equal(t, "One. Two.", opening("One. Two. Three.", 10))
-	require.Equal(t, "!!! ??? !!! ???", opening("!!! ??? !!! ???", 10))
-	require.Equal(t, "All of it", opening("All of it", 10))
-	require.Equal(t, "This first sentence is too long.", opening("This first sentence is too long. Short.", 10))
 }

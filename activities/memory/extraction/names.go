@@ -1,4 +1,4 @@
-package memory
+package extraction
 
 import (
 	"strings"
@@ -6,22 +6,31 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"meai/internal/keyring"
 	"meai/internal/lexicon"
 )
 
-// nameVersion is stored with blinded names. It grows with every change of
-// [normalName].
-const nameVersion = "names-1"
+// NameVersion is stored with blinded names. It grows with every change of
+// [Normal].
+const NameVersion = "names-1"
 
-// normalName is the form in which names are compared and blinded: lower case,
+// Normal is the form in which names are compared and blinded: lower case,
 // without accents, possessive endings and punctuation. "Renée's" gives "renee".
-func normalName(name string) string {
+func Normal(name string) string {
 	words := lexicon.Words(withoutAccents(name))
 	for i, w := range words {
 		words[i] = strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "'")
 	}
 	return strings.Join(words, " ")
+}
+
+// NameOrKin is the normal form of a name, or the one word for a relation: "Grandma" is
+// the person's grandmother.
+func NameOrKin(name string) string {
+	normal := Normal(name)
+	if kin, ok := relations[normal]; ok {
+		return kin
+	}
+	return normal
 }
 
 func withoutAccents(s string) string {
@@ -33,14 +42,10 @@ func withoutAccents(s string) string {
 	}, norm.NFD.String(s))
 }
 
-func blindName(keys *keyring.Keys, normal string) []byte {
-	return keys.Blind(keyring.EntityName, []byte(normal))
-}
-
-// sameName finds the one known name that means the same as name, both in normal
+// SameName finds the one known name that means the same as name, both in normal
 // form: a slip of the pen, or a first name beside a full name. It gives "" when
 // there is none, or more than one.
-func sameName(name string, known []string) string {
+func SameName(name string, known []string) string {
 	match := ""
 	for _, k := range known {
 		if !slip(name, k) && !firstNameOf(name, k) && !firstNameOf(k, name) {

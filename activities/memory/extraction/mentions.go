@@ -1,4 +1,7 @@
-package memory
+// Package extraction reads what a message says of people, places and things: whom it
+// mentions, what it states to hold or to hold no longer, and when. It goes by words and
+// their order alone, is pure, and finds the same in the same text for ever.
+package extraction
 
 import (
 	"strings"
@@ -11,23 +14,27 @@ import (
 // mostMentions bounds the entities of one text.
 const mostMentions = 12
 
-// mention is somebody or something that a text speaks of.
-type mention struct {
-	// name as it was written, without a possessive ending.
-	name string
-	// kin is the relation that the text names with it: "sister" in "my sister Maya".
-	kin string
-	// doubtful: it stands where any word is capitalised, so it counts only if the
+// Mention is somebody or something that a text speaks of.
+type Mention struct {
+	// Name as it was written, without a possessive ending.
+	Name string
+	// Kin is the relation that the text names with it: "sister" in "my sister Maya".
+	Kin string
+	// Doubtful: it stands where any word is capitalised, so it counts only if the
 	// person has used the name before.
-	doubtful bool
+	Doubtful bool
+	// Type is what it is, as far as the words around it say; "" where they don't.
+	Type Type
 }
 
-// mentionsIn finds names and relations in text, in order, each once. It goes by
+// Mentions finds names, relations and activities in text, in order, each once. It goes by
 // capital letters and a list of relations; it guesses no gender, role or kind.
-func mentionsIn(text string) []mention {
-	var found []mention
+func Mentions(text string) []Mention {
+	var found []Mention
 	for _, sentence := range lexicon.Sentences(text) {
-		found = append(found, mentionsInSentence(tokensOf(sentence))...)
+		tokens := tokensOf(sentence)
+		found = append(found, mentionsInSentence(tokens)...)
+		found = append(found, activitiesIn(tokens)...)
 	}
 	return distinct(found)
 }
@@ -79,13 +86,13 @@ func shouted(tokens []token) bool {
 	return loud > 2 && loud*2 > len(tokens)
 }
 
-func mentionsInSentence(tokens []token) []mention {
-	var found []mention
+func mentionsInSentence(tokens []token) []Mention {
+	var found []Mention
 	for i := 0; i < len(tokens); i++ {
 		if kin, ok := relationAt(tokens, i); ok {
-			found = append(found, mention{name: kin})
+			found = append(found, Mention{Name: kin, Type: kinType(kin)})
 			if name, last := nameAt(tokens, i+1); name != "" && last > i {
-				found = append(found, mention{name: name, kin: kin})
+				found = append(found, Mention{Name: name, Kin: kin, Type: kinType(kin)})
 				i = last
 			}
 			continue
@@ -94,7 +101,7 @@ func mentionsInSentence(tokens []token) []mention {
 		if name == "" {
 			continue
 		}
-		found = append(found, mention{name: name, doubtful: i == 0 && last == 0 && !possessive(tokens[0])})
+		found = append(found, Mention{Name: name, Doubtful: i == 0 && last == 0 && !possessive(tokens[0]), Type: typeAt(tokens, i, last)})
 		i = last
 	}
 	return found
@@ -160,21 +167,24 @@ func bare(word string) string {
 
 // distinct keeps the first mention of each name. What is doubtful in one place
 // and certain in another is certain. "Grandma" as a name is the person's grandmother.
-func distinct(found []mention) []mention {
+func distinct(found []Mention) []Mention {
 	at := make(map[string]int)
-	var kept []mention
+	var kept []Mention
 	for _, m := range found {
-		key := normalName(m.name)
+		key := Normal(m.Name)
 		if key == "" {
 			continue
 		}
 		if kin, ok := relations[key]; ok {
-			m.name, key = kin, kin
+			m.Name, key = kin, kin
 		}
 		if i, seen := at[key]; seen {
-			kept[i].doubtful = kept[i].doubtful && m.doubtful
-			if kept[i].kin == "" {
-				kept[i].kin = m.kin
+			kept[i].Doubtful = kept[i].Doubtful && m.Doubtful
+			if kept[i].Kin == "" {
+				kept[i].Kin = m.Kin
+			}
+			if kept[i].Type == "" {
+				kept[i].Type = m.Type
 			}
 			continue
 		}

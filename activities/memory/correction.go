@@ -1,0 +1,155 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meai/internal/failure"
+	"meai/internal/keyring"
+	"meai/internal/postgres/queries"
+)
+
+// Correction puts something else in a turn's place.
+type Correction struct {
+	Subject, Memory uuid.UUID
+	IdempotencyKey  string
+	Body            []byte
+	Text            string
+}
+
+// Correct accepts other words for a turn, as [Store.Accept] does. The turn stays as it is
+// until they are stored; then it is taken back with what was learnt from it, and stays to
+// be seen. Errors: [failure.NotFound], [failure.InvalidInput] for what is no turn or was
+// corrected already, [failure.IdempotencyConflict].
+func (s *Store) Correct(ctx context.Context, c Correction) (w Write, start RememberInput, fresh bool, err error) {
+	var row queries.MemoryNode
+	err = s.db.Read(ctx, c.Subject, func(ctx context.Context, q *queries.Queries) (err error) {
+		row, err = q.MemoryNode(ctx, c.Subject, c.Memory)
+		return unlessFound(err, "memory")
+	})
+	if err != nil {
+		return Write{}, RememberInput{}, false, fmt.Errorf("correct a memory: %w", err)
+	}
+	if Kind(row.Kind) == Vault {
+		return Write{}, RememberInput{}, false, noMemory()
+	}
+	w, start, fresh, err = s.Accept(ctx, Offer{
+		Subject: c.Subject, IdempotencyKey: "correct " + c.Memory.String() + " " + c.IdempotencyKey, Body: c.Body,
+		Session: *orNil(row.SessionID), Content: Content{Text: c.Text}, SaidAt: row.SaidAt, Replaces: c.Memory,
+	})
+	if err == nil && fresh && (Kind(row.Kind) != Turn || row.RetractedAt != nil) {
+		return Write{}, RememberInput{}, false, failure.New(failure.InvalidInput, "only a turn that holds can be corrected", nil)
+	}
+	return w, start, fresh, err
+}
+
+func orNil(id *uuid.UUID) *uuid.UUID {
+	if id == nil {
+		return new(uuid.UUID)
+	}
+	return id
+}
+
+// takeBack retracts a turn with its moment, its edges and what was learnt from it alone;
+// what that had closed holds again. Patterns that rest on it go, and are found again where
+// they still hold.
+func (w *writing) takeBack(ctx context.Context, turn uuid.UUID) error {
+	retracted, err := w.q.RetractTurn(ctx, &w.now, w.ref.Subject, turn)
+	if err != nil {
+		return fmt.Errorf("take turn %s back: %w", turn, err)
+	}
+	if !slices.Contains(retracted, turn) {
+		return failure.New(failure.InvalidInput, "the memory to correct is not there any more", nil)
+	}
+	if err := w.q.RetractEdges(ctx, &w.now, w.ref.Subject, retracted); err != nil {
+		return fmt.Errorf("take the edges of turn %s back: %w", turn, err)
+	}
+	facts, err := w.q.RetractFacts(ctx, &w.now, w.ref.Subject, turn)
+	if err != nil {
+		return fmt.Errorf("take what was learnt from turn %s back: %w", turn, err)
+	}
+	if err := reopenFacts(ctx, w.q, w.keys, append(facts, turn), w.now); err != nil {
+		return fmt.Errorf("turn %s: %w", turn, err)
+	}
+	if _, err := dissolvePatterns(ctx, w.q, w.keys, []uuid.UUID{turn}); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Pin keeps a memory in sight, or lets go of it. Errors: [failure.NotFound].
+func (s *Store) Pin(ctx context.Context, subject, id uuid.UUID, pinned bool) error {
+	err := s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		var changed int64
+		var err error
+		if pinned {
+			changed, err = q.PinMemory(ctx, new(s.now().UTC()), subject, id)
+		} else {
+			changed, err = q.UnpinMemory(ctx, subject, id)
+		}
+		if err == nil && changed == 0 {
+			return noMemory()
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("pin a memory: %w", err)
+	}
+	return nil
+}
+
+// Untrue takes a fact back that was never so; what it had closed holds again. Once more
+// changes nothing. Errors:
+// [failure.NotFound].
+func (s *Store) Untrue(ctx context.Context, subject, fact uuid.UUID) error {
+	keys, err := s.keys.Keys(ctx, subject)
+	if err != nil {
+		return fmt.Errorf("take a fact back: %w", err)
+	}
+	err = s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		if err := q.LockMemories(ctx, subject); err != nil {
+			return err
+		}
+		now := s.now().UTC()
+		changed, err := q.RetractFact(ctx, &now, subject, fact)
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return failure.New(failure.NotFound, "there is no such fact", nil)
+		}
+		return reopenFacts(ctx, q, keys, []uuid.UUID{fact}, now)
+	})
+	if err != nil {
+		return fmt.Errorf("take a fact back: %w", err)
+	}
+	return nil
+}
+
+// reopenFacts lets what the given facts or turns had closed hold again.
+func reopenFacts(ctx context.Context, q *queries.Queries, keys *keyring.Keys, closers []uuid.UUID, now time.Time) error {
+	closed, err := q.FactsClosedBy(ctx, keys.Subject(), closers)
+	if err != nil {
+		return fmt.Errorf("find what they had closed: %w", err)
+	}
+	for _, row := range closed {
+		e, err := openEdge(keys, row, nil)
+		if err != nil {
+			return err
+		}
+		again := identify(row.ID.String(), "reopened", 0)
+		label, err := keys.Seal([]byte(e.Label), factPlace(again))
+		if err != nil {
+			return err
+		}
+		err = q.ReopenFact(ctx, queries.ReopenFactParams{SubjectID: keys.Subject(), ID: row.ID, Again: again, LabelSealed: label, At: &now})
+		if err != nil {
+			return fmt.Errorf("reopen fact %s: %w", row.ID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"meai/internal/audit"
+	"meai/internal/failure"
+	"meai/internal/keyring"
+	"meai/internal/postgres"
+	"meai/internal/postgres/queries"
+)
+
+// mostVaulted bounds what is read of a vault at once.
+const mostVaulted = 1000
+
+// openFor is how long the vault stays open for a session.
+const openFor = 15 * time.Minute
+
+// VaultAct is what was done with the vault.
+type VaultAct string
+
+const (
+	VaultStored   VaultAct = "stored"
+	VaultListed   VaultAct = "listed"
+	VaultRead     VaultAct = "read"
+	VaultRecalled VaultAct = "recalled"
+	VaultDeleted  VaultAct = "deleted"
+	VaultOpened   VaultAct = "opened"
+	VaultClosed   VaultAct = "closed"
+)
+
+// vaultActs are the same in the audit log.
+var vaultActs = map[VaultAct]audit.Act{
+	VaultStored: audit.VaultStored, VaultListed: audit.VaultListed, VaultRead: audit.VaultRead, VaultRecalled: audit.VaultRecalled,
+	VaultDeleted: audit.VaultDeleted, VaultOpened: audit.VaultOpened, VaultClosed: audit.VaultClosed,
+}
+
+// VaultItem is a memory in the vault, without its words.
+type VaultItem struct {
+	ID         uuid.UUID
+	SaidAt     time.Time
+	RecordedAt time.Time
+}
+
+// VaultOpening lets one session recall from the vault for a while.
+type VaultOpening struct {
+	ID, Session         uuid.UUID
+	OpenedAt, ExpiresAt time.Time
+}
+
+// VaultAccess is one access, for the owner to see.
+type VaultAccess struct {
+	ID  uuid.UUID
+	At  time.Time
+	Act VaultAct
+	// Memory and Session are zero where there was none.
+	Memory, Session uuid.UUID
+}
+
+// Vaults keep the memories that need the person's consent and a fresh proof of who they are
+// on every access; whoever calls them has made sure of both. Every access is recorded, in the
+// transaction in which it happens, where the owner sees it and in the audit log.
+type Vaults struct {
+	DB    *postgres.DB
+	Keys  *keyring.Keyring
+	Audit *audit.Log
+}
+
+// access is one to record.
+type access struct {
+	act             VaultAct
+	memory, session uuid.UUID
+}
+
+// record writes it; it belongs at the end of a transaction (see [audit.Append]).
+func (v *Vaults) record(ctx context.Context, q *queries.Queries, subject uuid.UUID, a access) error {
+	now := time.Now().UTC()
+	err := q.RecordVaultAccess(ctx, queries.RecordVaultAccessParams{
+		SubjectID: subject, ID: uuid.Must(uuid.NewV7()), At: now, Act: string(a.act), NodeID: unlessZero(a.memory), SessionID: unlessZero(a.session),
+	})
+	if err != nil {
+		return fmt.Errorf("record the access: %w", err)
+	}
+	entry := audit.Entry{Actor: subject.String(), Role: "person", Act: vaultActs[a.act], Outcome: audit.Succeeded}
+	if a.memory != uuid.Nil {
+		entry.Kind = audit.Memory
+		if entry.Object, err = v.Audit.Object(ctx, audit.Memory, a.memory.String()); err != nil {
+			return err
+		}
+	}
+	_, err = audit.Append(ctx, q, entry)
+	return err
+}
+
+// change runs a change of the vault with its record.
+func (v *Vaults) change(ctx context.Context, subject uuid.UUID, a access, do func(context.Context, *queries.Queries) error) error {
+	err := v.DB.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		if err := do(ctx, q); err != nil {
+			return err
+		}
+		return v.record(ctx, q, subject, a)
+	})
+	if err != nil {
+		return fmt.Errorf("the vault, %s: %w", a.act, err)
+	}
+	return nil
+}
+
+// Items lists what is in the vault, newest first, at most 1,000.
+func (v *Vaults) Items(ctx context.Context, subject uuid.UUID) (items []VaultItem, err error) {
+	err = v.change(ctx, subject, access{act: VaultListed}, func(ctx context.Context, q *queries.Queries) error {
+		rows, err := q.VaultItems(ctx, subject, mostVaulted)
+		for _, row := range rows {
+			items = append(items, VaultItem{ID: row.ID, SaidAt: row.SaidAt.UTC(), RecordedAt: row.RecordedAt.UTC()})
+		}
+		return err
+	})
+	return items, err
+}
+
+// Read opens one memory. Errors: [failure.NotFound].
+func (v *Vaults) Read(ctx context.Context, subject, id uuid.UUID) (m Memory, err error) {
+	keys, err := v.Keys.Keys(ctx, subject)
+	if err != nil {
+		return Memory{}, fmt.Errorf("read from the vault: %w", err)
+	}
+	err = v.change(ctx, subject, access{act: VaultRead, memory: id}, func(ctx context.Context, q *queries.Queries) error {
+		row, err := q.MemoryNode(ctx, subject, id)
+		if err := unlessFound(err, "memory in the vault"); err != nil {
+			return err
+		}
+		if Kind(row.Kind) != Vault {
+			return failure.New(failure.NotFound, "there is no such memory in the vault", nil)
+		}
+		n, err := opened(keys, row)
+		m = n.memory(0)
+		return err
+	})
+	return m, err
+}
+
+// Delete removes one memory for good. Errors: [failure.NotFound].
+func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) error {
+	return v.change(ctx, subject, access{act: VaultDeleted, memory: id}, func(ctx context.Context, q *queries.Queries) error {
+		_, err := q.DeleteVaultItem(ctx, time.Now().UTC(), subject, id)
+		return unlessFound(err, "memory in the vault")
+	})
+}
+
+// Open lets a session recall from the vault for 15 minutes.
+func (v *Vaults) Open(ctx context.Context, subject, session uuid.UUID) (VaultOpening, error) {
+	now := time.Now().UTC()
+	o := VaultOpening{ID: uuid.New(), Session: session, OpenedAt: now, ExpiresAt: now.Add(openFor)}
+	err := v.change(ctx, subject, access{act: VaultOpened, session: session}, func(ctx context.Context, q *queries.Queries) error {
+		return q.OpenVault(ctx, queries.OpenVaultParams{SubjectID: subject, ID: o.ID, SessionID: session, OpenedAt: o.OpenedAt, ExpiresAt: o.ExpiresAt})
+	})
+	return o, err
+}
+
+// Close ends an opening before its time. Errors: [failure.NotFound].
+func (v *Vaults) Close(ctx context.Context, subject, opening uuid.UUID) error {
+	return v.change(ctx, subject, access{act: VaultClosed}, func(ctx context.Context, q *queries.Queries) error {
+		closed, err := q.CloseVault(ctx, new(time.Now().UTC()), subject, opening)
+		if err == nil && closed == 0 {
+			return failure.New(failure.NotFound, "there is no such opening", nil)
+		}
+		return err
+	})
+}
+
+// Accesses are what was done with the vault, newest first, before another; before uuid.Nil is none.
+func (v *Vaults) Accesses(ctx context.Context, subject, before uuid.UUID, limit int) (list []VaultAccess, err error) {
+	in := queries.VaultAccessesParams{SubjectID: subject, BeforeTime: time.Now().Add(time.Hour), BeforeID: before, Page: int32(limit)}
+	err = v.DB.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		if before != uuid.Nil {
+			last, err := q.VaultAccess(ctx, subject, before)
+			if err := unlessFound(err, "access"); err != nil {
+				return err
+			}
+			in.BeforeTime = last.At
+		}
+		rows, err := q.VaultAccesses(ctx, in)
+		for _, row := range rows {
+			a := VaultAccess{ID: row.ID, At: row.At.UTC(), Act: VaultAct(row.Act)}
+			if row.NodeID != nil {
+				a.Memory = *row.NodeID
+			}
+			if row.SessionID != nil {
+				a.Session = *row.SessionID
+			}
+			list = append(list, a)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list accesses to the vault: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,124 @@
+-- What a person may point at: what exists, whatever its state, but for the vault.
+-- name: ForgettableByID :many
+select id from memory_nodes where subject_id = @subject_id and id = any(@ids::uuid[]) and kind <> 'vault' order by id;
+
+-- name: ForgettableByTime :many
+select id from memory_nodes
+where subject_id = @subject_id and kind in ('turn', 'marker') and said_at >= @said_from and said_at < @said_to
+order by id;
+
+-- What is about an entity, and the entity.
+-- name: ForgettableByEntity :many
+select e.from_id as id from memory_edges e
+join memory_nodes n on n.subject_id = @subject_id and n.id = e.from_id and n.kind in ('turn', 'marker')
+where e.subject_id = @subject_id and e.to_id = @entity_id and e.relation = 'about'
+union
+select n.id from memory_nodes n where n.subject_id = @subject_id and n.id = @entity_id
+order by id;
+
+-- What holds all of the terms.
+-- name: ForgettableByTerms :many
+select t.node_id from memory_terms t
+join memory_nodes n on n.subject_id = @subject_id and n.id = t.node_id and n.kind in ('turn', 'marker')
+where t.subject_id = @subject_id and t.term = any(@terms::bigint[])
+group by t.node_id
+having count(distinct t.term) = cardinality(@terms::bigint[])
+order by t.node_id;
+
+-- All that goes with the given memories: what was made of the same turns, versions that were
+-- corrected, and the patterns that rest on them.
+-- name: ForgettingClosure :many
+with recursive gone as (
+  select g.id from unnest(@ids::uuid[]) as g (id)
+  union
+  select case when e.from_id = g.id then e.to_id else e.from_id end
+  from gone g
+  join memory_nodes k on k.subject_id = @subject_id and k.id = g.id and k.kind in ('turn', 'marker')
+  join memory_edges e on e.subject_id = @subject_id
+    and ((e.to_id = g.id and k.kind = 'turn' and e.relation in ('part_of', 'replaces'))
+      or (e.from_id = g.id and k.kind = 'turn' and e.relation = 'replaces'))
+), patterns as (
+  select n.id from gone g
+  join memory_edges e on e.subject_id = @subject_id and (e.from_id = g.id or e.to_id = g.id)
+  join memory_nodes n on n.subject_id = @subject_id and n.id in (e.from_id, e.to_id) and n.kind in ('echo', 'storyline')
+)
+select n.id, n.kind, n.interaction_id, n.session_id from memory_nodes n
+where n.subject_id = @subject_id and n.id in (select id from gone union select id from patterns)
+order by n.said_at, n.id;
+
+-- Facts that rest on nothing else, or are about what goes.
+-- name: ForgottenFacts :many
+select e.id from memory_edges e
+where e.subject_id = @subject_id and e.relation = 'fact'
+  and (e.from_id = any(@nodes::uuid[]) or e.to_id = any(@nodes::uuid[]) or (
+    exists (select 1 from memory_evidence v where v.subject_id = @subject_id and v.edge_id = e.id and v.turn_id = any(@nodes::uuid[]))
+    and not exists (select 1 from memory_evidence v where v.subject_id = @subject_id and v.edge_id = e.id and v.turn_id <> all (@nodes::uuid[]))))
+order by e.id;
+
+-- name: DeleteEdges :execrows
+delete from memory_edges where subject_id = @subject_id and id = any(@ids::uuid[]);
+
+-- Terms, edges and evidence go with them.
+-- name: DeleteNodes :execrows
+delete from memory_nodes where subject_id = @subject_id and id = any(@ids::uuid[]);
+
+-- Entities of whom nothing is told any more.
+-- name: DeleteLonelyEntities :many
+delete from memory_nodes n
+where n.subject_id = @subject_id and n.kind = 'entity'
+  and not exists (select 1 from memory_edges e
+    where e.subject_id = @subject_id and e.relation in ('about', 'fact') and (e.from_id = n.id or e.to_id = n.id))
+returning n.id;
+
+-- The turns of sessions that lost one: their chain is to be closed, and the index holds
+-- terms of the lost ones beside them.
+-- name: TurnsOfSessions :many
+select id, session_id::uuid as session_id, said_at from memory_nodes
+where subject_id = @subject_id and session_id = any(@sessions::uuid[]) and kind = 'turn' and retracted_at is null
+order by session_id, said_at, id;
+
+-- name: MarkForIndexing :exec
+update memory_nodes set indexed_at = null
+where subject_id = @subject_id and id = any(@ids::uuid[]) and indexed_at is not null;
+
+-- name: ForgetWrites :execrows
+update memory_writes set state = 'forgotten', failure = null, content_sealed = null, changed_at = @at
+where subject_id = @subject_id and id = any(@ids::uuid[]) and state <> 'forgotten';
+
+-- The words of interactions give way to sealed nothing.
+-- name: ForgetInteraction :execrows
+update interactions set words_sealed = @words, context_sealed = @context, answer_sealed = @answer
+where subject_id = @subject_id and id = @id and state = 'answered';
+
+-- name: WorkflowsOfInteractions :many
+select workflow_id from interactions where subject_id = @subject_id and id = any(@ids::uuid[]) order by id;
+
+-- name: InsertForgetting :exec
+insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at)
+values (@subject_id, @id, @nodes, @sources, @counts, @previewed_at, @expires_at);
+
+-- name: Forgetting :one
+select * from memory_forgettings where subject_id = $1 and id = $2;
+
+-- name: ConfirmForgetting :one
+update memory_forgettings set state = 'confirmed', confirmed_at = coalesce(confirmed_at, @at)
+where subject_id = @subject_id and id = @id and (state = 'confirmed' or (state = 'previewed' and expires_at > @at))
+returning *;
+
+-- What turned out to go as well.
+-- name: WidenForgetting :exec
+update memory_forgettings set nodes = @nodes where subject_id = @subject_id and id = @id;
+
+-- name: ConcludeForgetting :exec
+update memory_forgettings set state = 'forgotten', forgotten_at = @at, receipt = @receipt
+where subject_id = @subject_id and id = @id and state = 'confirmed';
+
+-- What is left in PostgreSQL of what was to go.
+-- name: LeftOver :one
+select
+  (select count(*) from memory_nodes n where n.subject_id = @subject_id and n.id = any(@nodes::uuid[]))::int as nodes,
+  (select count(*) from memory_terms t where t.subject_id = @subject_id and t.node_id = any(@nodes::uuid[]))::int as terms,
+  (select count(*) from memory_edges e where e.subject_id = @subject_id and (e.from_id = any(@nodes::uuid[]) or e.to_id = any(@nodes::uuid[])))::int as edges,
+  (select count(*) from memory_evidence v where v.subject_id = @subject_id and v.turn_id = any(@nodes::uuid[]))::int as evidence,
+  (select count(*) from memory_writes w where w.subject_id = @subject_id and w.id = any(@sources::uuid[])
+     and (w.state <> 'forgotten' or w.content_sealed is not null))::int as writes;
