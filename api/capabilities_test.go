@@ -127,14 +127,17 @@ func TestMemoryAlone(t *testing.T) {
 	p := newSite(t).person()
 	said := time.Date(2026, 3, 1, 10, 0, 0, 0, time.FixedZone("", 3600))
 	p.engine.recall = memory.Recollection{
-		Memories: []memory.Memory{{ID: newID(), Kind: memory.Turn, Text: "I baked with grandma.", SaidAt: said, Interaction: newID(), Score: 0.9}},
+		Memories: []memory.Memory{{ID: newID(), Kind: memory.Turn, Text: "I baked with grandma.", SaidAt: said, Interaction: newID(), Score: 0.9,
+			FoundBy: []memory.Finding{{Arm: memory.ByName, Reason: "is about grandmother"}}}},
 		Degraded: []string{"vectors_unavailable"},
 	}
-	w := p.do(t, post("/v1/memory/query", `{"query":"baking","limit":7,"kinds":["turn"],"entities":["grandma"],"from":"2026-01-01T00:00:00Z"}`))
+	w := p.do(t, post("/v1/memory/query", `{"query":"baking","limit":7,"kinds":["turn"],"entities":["grandma"],"from":"2026-01-01T00:00:00Z",
+		"asked_at":"2026-03-05T01:00:00+09:00","diversity":0.5,"budget":400}`))
 	require.Equal(t, http.StatusOK, w.Code, "%s", w.Body)
 	got := decode[api.Recollection](t, w)
 	require.Equal(t, said.UTC(), got.Memories[0].SaidAt)
 	require.Equal(t, []string{"vectors_unavailable"}, got.Degraded)
+	require.Equal(t, []api.MemoryFinding{{Arm: api.MemoryFindingArmNames, Reason: "is about grandmother"}}, got.Memories[0].FoundBy)
 
 	asked := p.engine.recalls[0]
 	require.Equal(t, p.subject, asked.Ref.Subject)
@@ -142,6 +145,9 @@ func TestMemoryAlone(t *testing.T) {
 	require.Equal(t, []memory.Kind{memory.Turn}, asked.Kinds)
 	require.Equal(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), *asked.From)
 	require.Nil(t, asked.To)
+	require.Equal(t, "2026-03-05T01:00:00+09:00", asked.At.Format(time.RFC3339), "in the person's own zone")
+	require.InDelta(t, 0.5, asked.Diversity, 1e-9)
+	require.Equal(t, 400, asked.Budget)
 }
 
 func TestBridgeAlone(t *testing.T) {

@@ -21,7 +21,7 @@ func (s *Server) QueryMemory(ctx context.Context, r QueryMemoryRequestObject) (Q
 	found, err := s.engine.Recall(ctx, memory.RecallInput{
 		Ref: interaction.Ref{Subject: subject, Session: q.SessionId}, Query: q.Query, Limit: q.Limit,
 		Kinds: each(q.Kinds, as[memory.Kind]), Emotions: q.Emotions, Entities: q.Entities,
-		From: bound(q.From), To: bound(q.To),
+		From: bound(q.From), To: bound(q.To), At: bound(q.AskedAt), Diversity: float64(q.Diversity), Budget: q.Budget,
 	})
 	if err != nil {
 		return nil, withSafety(engineFailure("recall memories", err), q.Query, s.region)
@@ -41,5 +41,8 @@ func toMemory(m memory.Memory) Memory {
 	return Memory{
 		Id: m.ID, Kind: as[MemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion,
 		SaidAt: m.SaidAt.UTC(), InteractionId: m.Interaction, Score: m.Score,
+		FoundBy: each(m.FoundBy, func(f memory.Finding) MemoryFinding {
+			return MemoryFinding{Arm: as[MemoryFindingArm](f.Arm), Reason: f.Reason}
+		}),
 	}
 }

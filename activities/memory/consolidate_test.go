@@ -41,7 +41,7 @@ func TestALostIndexIsRebuiltFromTheRows(t *testing.T) {
 	const question = "What did I tell you about the wedding?"
 	before := p.recalls(t, question)
 	require.NoError(t, p.w.index.DeleteTenant(t.Context(), p.id))
-	require.Contains(t, p.recalls(t, "When does Maya get married?"), before[0], "the words still lead there")
+	require.Contains(t, p.recalls(t, "When does Maya get married?"), diary[0], "the words still lead there")
 	rebuilding := p.w.with(t, p.w.index, deaf{p.w.model})
 	done, err := rebuilding.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
 	require.NoError(t, err, "copying needs no model")

@@ -7,132 +7,228 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
-	"meai/internal/embedding"
-	"meai/internal/lexicon"
+	"meai/activities/memory/ranking"
+	"meai/activities/memory/when"
 	"meai/internal/postgres/queries"
-	"meai/internal/vectors"
 )
 
-// The arms only propose; every candidate is scored here, from the rows, so that
-// scores mean the same whether a memory is indexed yet and whether the index is
-// up. A score is the weighted mean of two numbers in [0, 1]: the cosine of the
-// embeddings, and the share of the query's terms that the memory holds, by rarity.
-const (
-	// meaningWeight is the weight of the cosine. LoCoMo evidence recall@10 with this
-	// encoder was .576 at 2/3, .526 by words alone and .370 by meaning alone. On the
-	// conversations in testdata recall@5 was .833 at .5 and .6, .814 at 2/3 and .7.
-	meaningWeight = 0.6
-	// besideWeight is what a term counts that was said just before or after. It lifts
-	// recall@5 of the questions that need a neighbour from .44 to .72 there.
-	besideWeight = 0.5
-	// leastScore is what a memory must reach by itself to be recalled at all: better
-	// nothing than something beside the point. In testdata it costs no recall@5.
-	leastScore = 0.15
-	// mostHeld and mostTotal bound the counts behind a term's rarity; a term in a
-	// quarter of the memories weighs little, however many more hold it.
-	mostHeld, mostTotal = 1000, 4000
-)
+// expanded is how many of the best have the turns beside them read.
+const expanded = 40
 
-// weigh reads how rare the query's terms are and what was said beside each turn.
-func (s *search) weigh(ctx context.Context, q *queries.Queries) error {
-	if len(s.terms) == 0 || len(s.nodes) == 0 {
-		return nil
+// pinnedShare is how much of what is missing to a sure answer a pinned memory gets: it goes
+// before others that bear as much on the question, and not before what clearly bears more.
+const pinnedShare = 0.25
+
+// neighbour is a turn beside another in its conversation.
+type neighbour struct {
+	id       uuid.UUID
+	distance int
+	matched  ranking.Matched
+}
+
+// rank reads the candidates, and what the ranking needs of the conversations around them.
+func (s *search) rank(ctx context.Context, q *queries.Queries, state indexState) error {
+	if err := s.lexical(ctx, q, state); err != nil {
+		return err
 	}
-	frequencies, err := q.TermFrequencies(ctx, queries.TermFrequenciesParams{
-		SubjectID: s.in.Ref.Subject, Terms: numbers(s.terms), MostHeld: mostHeld, MostTotal: mostTotal,
-	})
+	fresh := int32(freshest)
+	if len(s.in.Entities) > 0 || s.open() {
+		fresh = 0
+	}
+	if err := s.load(ctx, q, slices.Collect(maps.Keys(s.found)), fresh); err != nil {
+		return err
+	}
+	if err := s.unlock(ctx, q); err != nil {
+		return err
+	}
+	s.question = ranking.NewQuestion(s.in.Query, s.terms, s.rarity, s.vector, s.at)
+	if err := s.placeEvents(ctx, q); err != nil || s.open() {
+		return err
+	}
+	if err := s.lookAround(ctx, q, slices.Collect(maps.Keys(s.nodes))); err != nil || len(s.in.Entities) > 0 {
+		return err
+	}
+	return s.readNeighbours(ctx, q)
+}
+
+// load reads memories, with as many of those that are not indexed yet, and keeps what in
+// asks for.
+func (s *search) load(ctx context.Context, q *queries.Queries, ids []uuid.UUID, freshest int32) error {
+	rows, err := q.CandidateMemories(ctx, s.in.Ref.Subject, ids, freshest)
 	if err != nil {
-		return fmt.Errorf("count the query's terms: %w", err)
+		return fmt.Errorf("read %d memories: %w", len(ids), err)
 	}
-	s.rarity = rarity(frequencies)
-	around, err := q.Conversation(ctx, s.in.Ref.Subject, 1, slices.Collect(maps.Keys(s.nodes)))
-	if err != nil {
-		return fmt.Errorf("read the neighbours: %w", err)
-	}
-	s.beside = make(map[uuid.UUID][]vectors.Term)
-	for _, t := range around {
-		s.beside[t.TurnID] = append(s.beside[t.TurnID], termsOf(t.Terms)...)
+	for _, row := range rows {
+		n, err := opened(s.keys, queries.MemoryNode(row))
+		if err != nil {
+			return err
+		}
+		if n.model != s.model || len(n.vector) != len(s.vector) {
+			n.vector = nil // it cannot be compared
+		}
+		s.read[n.id] = n
+		if s.found[n.id] == nil {
+			s.discover(n.id, Lately)
+		}
+		if s.wants(n) {
+			s.nodes[n.id] = n
+		}
 	}
 	return nil
 }
 
-// rarity is that of each term; see [lexicon.Rarity].
-func rarity(frequencies []queries.TermFrequenciesRow) map[vectors.Term]float64 {
-	weights := make(map[vectors.Term]float64, len(frequencies))
-	for _, f := range frequencies {
-		held, total := float64(f.HeldBy), float64(max(f.Total, f.HeldBy))
-		weights[vectors.Term(f.Term)] = lexicon.Rarity(held, total)
+func (s *search) wants(n node) bool {
+	switch {
+	case !slices.Contains(s.kinds, n.kind),
+		n.from != uuid.Nil && n.from == s.in.Ref.Interaction,
+		!s.inBounds(n.saidAt):
+		return false
+	case len(s.in.Emotions) == 0:
+		return true
+	default:
+		return slices.ContainsFunc(s.in.Emotions, func(e string) bool { return strings.EqualFold(e, n.emotion) })
 	}
-	return weights
+}
+
+func (s *search) inBounds(saidAt time.Time) bool {
+	return (s.in.From == nil || !saidAt.Before(*s.in.From)) && (s.in.To == nil || saidAt.Before(*s.in.To))
+}
+
+// placeEvents finds when the events were by which the question names a time, and what was
+// said around them.
+func (s *search) placeEvents(ctx context.Context, q *queries.Queries) error {
+	if len(s.events) == 0 {
+		return nil
+	}
+	events := make([]ranking.Event, len(s.events))
+	for i, e := range s.events {
+		events[i] = ranking.Event{Relation: e.Relation, Terms: blindTerms(s.keys, e.Event, mostQueryTerms)}
+	}
+	var memories []ranking.Memory
+	for _, n := range s.nodes {
+		memories = append(memories, s.ranked(n))
+	}
+	s.question.Place(events, memories)
+	if len(s.question.Events) == 0 {
+		return nil
+	}
+	known := len(s.found)
+	for _, span := range s.question.Events {
+		if err := s.saidIn(ctx, q, span); err != nil {
+			return err
+		}
+	}
+	if len(s.found) == known {
+		return nil
+	}
+	var more []uuid.UUID
+	for id := range s.found {
+		if _, known := s.read[id]; !known {
+			more = append(more, id)
+		}
+	}
+	return s.load(ctx, q, more, 0)
+}
+
+// lookAround reads the terms of the turns around some.
+func (s *search) lookAround(ctx context.Context, q *queries.Queries, ids []uuid.UUID) error {
+	around, err := q.Conversation(ctx, s.in.Ref.Subject, reach, ids)
+	if err != nil {
+		return fmt.Errorf("read the conversations around: %w", err)
+	}
+	for _, t := range around {
+		if s.inBounds(t.SaidAt) {
+			s.beside[t.TurnID] = append(s.beside[t.TurnID], neighbour{t.ID, int(t.Distance), s.question.Match(termsOf(t.Terms))})
+		}
+	}
+	return nil
+}
+
+// readNeighbours reads the turns right beside the best, which may be the better answers
+// though no arm has found them.
+func (s *search) readNeighbours(ctx context.Context, q *queries.Queries) error {
+	best := slices.Collect(maps.Keys(s.nodes))
+	scores := make(map[uuid.UUID]float64, len(best))
+	for _, id := range best {
+		scores[id] = s.question.Score(s.question.Of(s.ranked(s.nodes[id])))
+	}
+	slices.SortFunc(best, func(a, b uuid.UUID) int {
+		return cmp.Or(cmp.Compare(scores[b], scores[a]), slices.Compare(a[:], b[:]))
+	})
+	var missing []uuid.UUID
+	for _, id := range best[:min(expanded, len(best))] {
+		for _, n := range s.beside[id] {
+			if _, known := s.read[n.id]; known || n.distance < -1 || n.distance > 1 || s.found[n.id] != nil {
+				continue
+			}
+			s.discover(n.id, Beside)
+			s.beside[n.id] = seenFrom(n, id, s.question.Match(s.read[id].terms), s.beside[id])
+			missing = append(missing, n.id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return s.load(ctx, q, missing, 0)
+}
+
+// seenFrom are the turns around n, which is beside a turn that has others around it.
+func seenFrom(n neighbour, turn uuid.UUID, matched ranking.Matched, around []neighbour) []neighbour {
+	seen := []neighbour{{turn, -n.distance, matched}}
+	for _, other := range around {
+		if distance := other.distance - n.distance; distance != 0 && -reach <= distance && distance <= reach {
+			seen = append(seen, neighbour{other.id, distance, other.matched})
+		}
+	}
+	return seen
+}
+
+// ranked is a node as the ranking sees it.
+func (s *search) ranked(n node) ranking.Memory {
+	m := ranking.Memory{Text: n.text, Terms: n.terms, Vector: n.vector, SaidAt: n.saidAt, AboutFrom: n.aboutFrom, AboutTo: n.aboutTo}
+	for _, b := range s.beside[n.id] {
+		known := s.read[b.id]
+		m.Around = append(m.Around, ranking.Neighbour{Distance: b.distance, Matched: b.matched, Text: known.text, Vector: known.vector})
+	}
+	return m
+}
+
+// isAskedFor reports whether a memory is about somebody whom the question names, or was
+// said in the time that it asks for when it asks for nothing else: "What was last week?"
+func (s *search) isAskedFor(n node) bool {
+	d := s.found[n.id]
+	if d == nil {
+		return false
+	}
+	said := func(span when.Span) bool { return span.Contains(n.saidAt) }
+	return slices.Contains(d.arms, ByName) || s.onlyTime && slices.ContainsFunc(s.spans, said)
 }
 
 // best ranks the candidates and returns the first, without repetitions.
 func (s *search) best() []Memory {
 	// Who asks for an entity, or for nothing in particular, wants what there is.
-	anyway := len(s.in.Entities) > 0 || (len(s.terms) == 0 && s.vector == nil)
-	ranked := make([]Memory, 0, len(s.nodes))
+	anyway := len(s.in.Entities) > 0 || s.open()
+	ranked := make([]scored, 0, len(s.nodes))
 	for _, n := range s.nodes {
-		own, beside := s.words(n)
-		if anyway || s.fuse(n, own) >= leastScore {
-			ranked = append(ranked, n.memory(s.fuse(n, own+beside)))
+		features := s.question.Of(s.ranked(n))
+		if anyway || s.question.Bears(features) || s.isAskedFor(n) {
+			m := n.memory(s.question.Score(features))
+			if !n.pinnedAt.IsZero() {
+				m.Score += (1 - m.Score) * pinnedShare
+			}
+			m.FoundBy = s.findings(n, features)
+			ranked = append(ranked, scored{m, n.vector, n.terms})
 		}
 	}
-	slices.SortFunc(ranked, func(a, b Memory) int {
+	slices.SortFunc(ranked, func(a, b scored) int {
+		if s.open() { // the newest
+			return cmp.Or(b.SaidAt.Compare(a.SaidAt), slices.Compare(a.ID[:], b.ID[:]))
+		}
 		return cmp.Or(cmp.Compare(b.Score, a.Score), b.SaidAt.Compare(a.SaidAt), slices.Compare(a.ID[:], b.ID[:]))
 	})
-	return firstOfEach(ranked, s.limit)
-}
-
-// fuse adds meaning to words, or gives the one there is.
-func (s *search) fuse(n node, words float64) float64 {
-	if s.vector == nil || n.model != s.model || len(n.vector) != len(s.vector) {
-		return words
-	}
-	meaning := clamp(embedding.Cosine(s.vector, n.vector))
-	if len(s.terms) == 0 {
-		return meaning
-	}
-	return meaningWeight*meaning + (1-meaningWeight)*words
-}
-
-// words is the share of the query's terms that the memory holds, and what the
-// terms said beside it add.
-func (s *search) words(n node) (own, beside float64) {
-	all := 0.0
-	for _, t := range s.terms {
-		weight := s.rarity[t]
-		all += weight
-		switch {
-		case slices.Contains(n.terms, t):
-			own += weight
-		case slices.Contains(s.beside[n.id], t):
-			beside += besideWeight * weight
-		}
-	}
-	if all == 0 {
-		return 0, 0
-	}
-	return own / all, beside / all
-}
-
-// firstOfEach drops what says again what a better memory said: the marker of a
-// turn that is there already, or the same words another time.
-func firstOfEach(ranked []Memory, limit int) []Memory {
-	interactions := make(map[uuid.UUID]bool)
-	said := make(map[string]bool)
-	var kept []Memory
-	for _, m := range ranked {
-		words := strings.Join(lexicon.Words(m.Text), " ")
-		if said[words] || (m.Interaction != uuid.Nil && m.Kind != Entity && interactions[m.Interaction]) {
-			continue
-		}
-		said[words], interactions[m.Interaction] = true, true
-		if kept = append(kept, m); len(kept) == limit {
-			break
-		}
-	}
-	return kept
+	return choose(eachOnce(ranked), s.limit, s.in.Diversity, s.in.Budget)
 }

@@ -2,16 +2,21 @@ package memory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"meai/activities/interaction"
+	"meai/activities/memory/ranking"
+	"meai/activities/memory/when"
+	"meai/internal/embedding/asking"
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/lexicon"
 	"meai/internal/postgres/queries"
 	"meai/internal/vectors"
 )
@@ -19,21 +24,24 @@ import (
 const (
 	defaultLimit = 5
 	mostRecalled = 50
-	// spare candidates are fetched for each memory asked for, because some repeat
-	// each other or are filtered out once they can be read.
-	spare = 4
-	// leastCandidates are fetched however few memories are asked for.
-	leastCandidates = 20
-	// mostCandidates bounds what one recall decrypts.
-	mostCandidates = 200
+	// Each of the two arms of the index brings twice what is asked for, and no fewer or
+	// more than these: what makes a memory an answer beyond word and meaning, who speaks or
+	// what was asked before, is weighed only once it has been read.
+	leastCandidates, mostCandidates = 60, 100
+	// mostFiltered is what the arms bring where emotions are asked for: those are sealed,
+	// so that they are filtered only after decryption.
+	mostFiltered = 200
 	// freshest bounds how many memories that the index lacks are looked through.
 	freshest = 50
 )
 
-// Recall finds the memories nearest to a text: by meaning and words in the vector
-// index, by words alone in PostgreSQL when the index is down, and always among
-// what is too new to be indexed. With entities it looks only at what is about
-// them. It never returns the interaction that asks, nor anything from the vault.
+// Recall finds the memories that are likely to answer a text. Its arms look for them at
+// the same time, by meaning, by words, by who and what is named, by the time asked about
+// and by what was said last; then each is ranked by itself (see package ranking), so that
+// neither the arm nor the state of the index changes a score. Without the vector index
+// the arms of PostgreSQL are left, and it says so. With entities it looks only at what is
+// about them. It never returns the interaction that asks, nor anything from the vault but
+// in a session for which that is open.
 func (a *Activities) Recall(ctx context.Context, in RecallInput) (Recollection, error) {
 	kinds, err := kindsToRecall(in)
 	if err != nil {
@@ -54,6 +62,9 @@ func (a *Activities) Recall(ctx context.Context, in RecallInput) (Recollection, 
 func kindsToRecall(in RecallInput) ([]Kind, error) {
 	if in.Ref.Subject == uuid.Nil {
 		return nil, failure.New(failure.InvalidInput, "recall needs a subject", nil)
+	}
+	if in.Diversity < 0 || in.Diversity > 1 || in.Budget < 0 {
+		return nil, failure.New(failure.InvalidInput, "recall was asked for a diversity outside [0, 1] or a negative budget", nil)
 	}
 	if len(in.Kinds) == 0 {
 		return indexed, nil
@@ -79,16 +90,22 @@ func (a *Activities) recall(ctx context.Context, in RecallInput, kinds []Kind) (
 	if err != nil {
 		return Recollection{}, err
 	}
-	s := newSearch(in, kinds, keys)
-	a.embedQuery(ctx, s)
-	indexed := a.searchIndex(ctx, s)
+	s := newSearch(in, kinds, keys, a.now())
+	found, err := a.runArms(ctx, s)
+	if err != nil {
+		return Recollection{}, err
+	}
 	err = a.db.Read(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
-		return s.searchGraph(ctx, q, indexed)
+		return s.rank(ctx, q, found)
 	})
 	if err != nil {
 		return Recollection{}, err
 	}
-	return Recollection{Memories: s.best(), Degraded: s.degraded}, nil
+	memories := s.best()
+	if err := a.vaults.recalled(ctx, in.Ref, memories); err != nil {
+		return Recollection{}, err
+	}
+	return Recollection{Memories: memories, Degraded: s.degraded}, nil
 }
 
 // search is one recall on its way.
@@ -97,202 +114,118 @@ type search struct {
 	kinds []Kind
 	limit int
 	keys  *keyring.Keys
+	at    time.Time
 	terms []vectors.Term
+	// spans are the times that the question names, events what it names a time by;
+	// onlyTime: it hardly says anything else.
+	spans    []when.Span
+	events   []when.Anchor
+	onlyTime bool
 	// vector and model are zero when the query could not be embedded.
 	vector []float32
 	model  string
-	// found are the candidates, nodes those of them that in asks for.
-	found []uuid.UUID
-	nodes map[uuid.UUID]node
-	// rarity weighs the terms; beside holds the terms said just before and after.
-	rarity   map[vectors.Term]float64
-	beside   map[uuid.UUID][]vectors.Term
+	// rarity weighs the terms.
+	rarity map[vectors.Term]float64
+	// names are those of the entities that the question means or that are beside them.
+	names map[uuid.UUID]string
+	// found says which arms brought a memory; read are all that were opened, and nodes
+	// those of them that in asks for. beside are the turns around a turn.
+	found    map[uuid.UUID]*discovery
+	read     map[uuid.UUID]node
+	nodes    map[uuid.UUID]node
+	beside   map[uuid.UUID][]neighbour
+	question *ranking.Question
 	degraded []string
 }
 
-func newSearch(in RecallInput, kinds []Kind, keys *keyring.Keys) *search {
+func newSearch(in RecallInput, kinds []Kind, keys *keyring.Keys, now time.Time) *search {
 	s := &search{
-		in: in, kinds: kinds, keys: keys, limit: min(in.Limit, mostRecalled),
-		terms: blindTerms(keys, in.Query, mostQueryTerms), nodes: make(map[uuid.UUID]node),
+		in: in, kinds: kinds, keys: keys, limit: min(in.Limit, mostRecalled), at: now,
+		terms: blindTerms(keys, in.Query, mostQueryTerms),
+		names: make(map[uuid.UUID]string), found: make(map[uuid.UUID]*discovery),
+		read: make(map[uuid.UUID]node), nodes: make(map[uuid.UUID]node), beside: make(map[uuid.UUID][]neighbour),
 	}
 	if s.limit <= 0 {
 		s.limit = defaultLimit
 	}
+	if in.At != nil {
+		s.at = *in.At
+	}
+	s.spans, s.events = when.Parse(in.Query, s.at), when.Anchors(in.Query)
+	rest := in.Query
+	for _, span := range slices.Backward(s.spans) {
+		rest = rest[:span.Start] + rest[span.End:]
+	}
+	s.onlyTime = len(s.spans) > 0 && len(lexicon.Terms(rest)) <= 1
 	return s
 }
 
-func (a *Activities) embedQuery(ctx context.Context, s *search) {
-	if strings.TrimSpace(s.in.Query) == "" {
-		return
+// open: nothing is asked in words, so that there is nothing to compare with.
+func (s *search) open() bool { return len(s.terms) == 0 && strings.TrimSpace(s.in.Query) == "" }
+
+// candidates is how many memories each arm of the index is asked for.
+func (s *search) candidates() int {
+	if len(s.in.Emotions) > 0 {
+		return mostFiltered
 	}
+	return min(max(2*s.limit, leastCandidates), mostCandidates)
+}
+
+// runArms runs the arms of the index and those of the graph at the same time.
+func (a *Activities) runArms(ctx context.Context, s *search) (indexState, error) {
+	if len(s.in.Entities) > 0 || s.open() {
+		// Only the graph knows what is about whom, and what was said last.
+		return indexAnswered, a.db.Read(ctx, s.in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
+			return s.searchGraph(ctx, q)
+		})
+	}
+	if err := a.prepare(ctx, s); err != nil {
+		return indexAway, err
+	}
+	var byMeaning, byWords answer
+	arms, running := errgroup.WithContext(ctx)
+	arms.Go(func() error {
+		byMeaning = a.searchByMeaning(running, s)
+		return nil
+	})
+	arms.Go(func() error {
+		byWords = a.searchByWords(running, s)
+		return nil
+	})
+	arms.Go(func() error {
+		return a.db.Read(running, s.in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
+			return s.searchGraph(ctx, q)
+		})
+	})
+	if err := arms.Wait(); err != nil {
+		return indexAway, err
+	}
+	return s.gather(a, byMeaning, byWords), nil
+}
+
+// prepare embeds the question and reads how rare its terms are, at the same time.
+func (a *Activities) prepare(ctx context.Context, s *search) error {
+	both, running := errgroup.WithContext(ctx)
+	both.Go(func() error {
+		a.embedQuery(running, s)
+		return nil
+	})
+	both.Go(func() error {
+		return a.db.Read(running, s.in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
+			return s.weighTerms(ctx, q)
+		})
+	})
+	return both.Wait()
+}
+
+// embedQuery makes the vector by which memories are compared; without it recall goes on.
+func (a *Activities) embedQuery(ctx context.Context, s *search) {
 	embedded, err := a.embedder.Embed(ctx, s.in.Query)
 	if err != nil {
 		a.log.WarnContext(ctx, "recall goes by words alone", "error", err)
-		s.degraded = append(s.degraded, embeddingUnavailable)
 		return
 	}
-	s.vector, s.model = embedded[0], a.embedder.Model()
-}
-
-// searchIndex asks the vector index and reports whether it knows the person.
-// Whatever is wrong with it, the person gets an answer.
-func (a *Activities) searchIndex(ctx context.Context, s *search) bool {
-	if len(s.in.Entities) > 0 {
-		return true // the graph alone knows what is about whom
-	}
-	hits, err := a.index.Search(ctx, s.in.Ref.Subject, vectors.Query{
-		Terms: s.terms, Vector: s.vector, Alpha: meaningWeight,
-		Kinds: s.kindsInIndex(), From: s.in.From, To: s.in.To, Limit: s.candidates(),
-	})
-	if errors.Is(err, vectors.ErrNoTenant) {
-		return false // nothing is indexed yet, or the index is being rebuilt
-	}
-	if err != nil {
-		a.log.WarnContext(ctx, "recall goes without the vector index", "error", err)
-		s.degraded = append(s.degraded, vectorsUnavailable)
-		return false
-	}
-	for _, h := range hits {
-		s.found = append(s.found, h.ID)
-	}
-	return true
-}
-
-// kindsInIndex narrows the search down, unless to all that the index holds: every
-// filter costs the index time.
-func (s *search) kindsInIndex() []string {
-	if len(s.in.Kinds) == 0 {
-		return nil
-	}
-	return texts(s.kinds)
-}
-
-// candidates is how many memories each arm is asked for. Emotions are sealed, so
-// they are filtered after decryption and need more to choose from.
-func (s *search) candidates() int {
-	if len(s.in.Emotions) > 0 {
-		return mostCandidates
-	}
-	return min(max(s.limit*spare, leastCandidates), mostCandidates)
-}
-
-// searchGraph runs the arms in PostgreSQL and reads what the ranking needs.
-func (s *search) searchGraph(ctx context.Context, q *queries.Queries, indexed bool) error {
-	var err error
-	var fresh int32
-	switch {
-	case len(s.in.Entities) > 0:
-		err = s.aboutEntities(ctx, q)
-	case len(s.terms) == 0 && s.vector == nil:
-		err = s.recent(ctx, q)
-	default:
-		err, fresh = s.lexical(ctx, q, indexed), freshest
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.load(ctx, q, fresh); err != nil {
-		return err
-	}
-	return s.weigh(ctx, q)
-}
-
-// lexical looks for the query's terms: in every kind when the index has not
-// answered, and among entities always, because only PostgreSQL holds them.
-func (s *search) lexical(ctx context.Context, q *queries.Queries, indexed bool) error {
-	kinds := s.kinds
-	if indexed {
-		kinds = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return k != Entity })
-	}
-	if len(kinds) == 0 || len(s.terms) == 0 {
-		return nil
-	}
-	ids, err := q.LexicalMatches(ctx, queries.LexicalMatchesParams{
-		SubjectID: s.in.Ref.Subject, Terms: numbers(s.terms), Kinds: texts(kinds),
-		SaidFrom: s.in.From, SaidTo: s.in.To, AtMost: int32(s.candidates()),
-	})
-	if err != nil {
-		return fmt.Errorf("search by words: %w", err)
-	}
-	s.found = append(s.found, ids...)
-	return nil
-}
-
-// recent takes the newest when the question says nothing to compare with.
-func (s *search) recent(ctx context.Context, q *queries.Queries) error {
-	ids, err := q.RecentMemories(ctx, queries.RecentMemoriesParams{
-		SubjectID: s.in.Ref.Subject, Kinds: texts(s.kinds),
-		SaidFrom: s.in.From, SaidTo: s.in.To, AtMost: int32(s.candidates()),
-	})
-	if err != nil {
-		return fmt.Errorf("list the newest memories: %w", err)
-	}
-	s.found = append(s.found, ids...)
-	return nil
-}
-
-// aboutEntities finds what is about any of the named entities.
-func (s *search) aboutEntities(ctx context.Context, q *queries.Queries) error {
-	named, err := s.entities(ctx, q)
-	if err != nil || len(named) == 0 {
-		return err
-	}
-	s.found, err = q.MemoriesAbout(ctx, queries.MemoriesAboutParams{
-		SubjectID: s.in.Ref.Subject, Kinds: texts(s.kinds), Entities: named,
-		SaidFrom: s.in.From, SaidTo: s.in.To, AtMost: mostCandidates,
-	})
-	if err != nil {
-		return fmt.Errorf("search by entity: %w", err)
-	}
-	return nil
-}
-
-// entities are the nodes that the names in the question mean.
-func (s *search) entities(ctx context.Context, q *queries.Queries) ([]uuid.UUID, error) {
-	book, err := openAddressBook(ctx, q, s.keys, s.in.Entities)
-	if err != nil {
-		return nil, err
-	}
-	var found []uuid.UUID
-	for _, name := range s.in.Entities {
-		if id, ok := book.find(name); ok {
-			found = append(found, id)
-		}
-	}
-	return found, nil
-}
-
-// load reads the candidates and as many of the memories that are not indexed yet,
-// and keeps what in asks for.
-func (s *search) load(ctx context.Context, q *queries.Queries, freshest int32) error {
-	rows, err := q.CandidateMemories(ctx, s.in.Ref.Subject, s.found, freshest)
-	if err != nil {
-		return fmt.Errorf("read %d memories: %w", len(s.found), err)
-	}
-	for _, row := range rows {
-		n, err := opened(s.keys, queries.MemoryNode(row))
-		if err != nil {
-			return err
-		}
-		if s.wants(n) {
-			s.nodes[n.id] = n
-		}
-	}
-	return nil
-}
-
-func (s *search) wants(n node) bool {
-	switch {
-	case !slices.Contains(s.kinds, n.kind), !n.span.RetractedAt.IsZero(),
-		n.from != uuid.Nil && n.from == s.in.Ref.Interaction,
-		s.in.From != nil && n.saidAt.Before(*s.in.From),
-		s.in.To != nil && !n.saidAt.Before(*s.in.To):
-		return false
-	case len(s.in.Emotions) == 0:
-		return true
-	default:
-		return slices.ContainsFunc(s.in.Emotions, func(e string) bool { return strings.EqualFold(e, n.emotion) })
-	}
+	s.vector, s.model = asking.Toward(a.embedder.Model(), embedded[0]), a.embedder.Model()
 }
 
 func texts(kinds []Kind) []string {

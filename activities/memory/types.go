@@ -52,8 +52,10 @@ type Memory struct {
 	Span Span `json:"span,omitzero"`
 	// PinnedAt is when the person pinned it; zero when they did not.
 	PinnedAt time.Time `json:"pinned_at,omitzero"`
-	// Score is the fused relevance in [0, 1]; comparable within one recall only.
+	// Score is how likely it is part of the answer to what was asked, in [0, 1].
 	Score float64 `json:"score"`
+	// FoundBy are the arms of the recall that found it, each with its reason.
+	FoundBy []Finding `json:"found_by,omitempty"`
 }
 
 // Span is when something ceased to hold, and when MeAi knew what of it. Zero times have
@@ -80,6 +82,14 @@ type RecallInput struct {
 	Entities []string   `json:"entities,omitempty"`
 	From     *time.Time `json:"from,omitempty"`
 	To       *time.Time `json:"to,omitempty"`
+	// At is when it is asked, by which "last spring" is read, in the person's own zone;
+	// nil means now.
+	At *time.Time `json:"at,omitempty"`
+	// Diversity, in [0, 1], is how much the memories are to differ from each other; 0
+	// goes by relevance alone.
+	Diversity float64 `json:"diversity,omitempty"`
+	// Budget is about how many tokens the memories' texts may have together; 0 for any.
+	Budget int `json:"budget,omitempty"`
 }
 
 // Recollection is what was found, best first.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/interaction"
 	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -200,4 +201,52 @@ func (v *Vaults) Accesses(ctx context.Context, subject, before uuid.UUID, limit 
 		return nil, fmt.Errorf("list accesses to the vault: %w", err)
 	}
 	return list, nil
+}
+
+// unlock takes what is in the vault among the candidates, where it is open for the session
+// that asks and the question names no kinds.
+func (s *search) unlock(ctx context.Context, q *queries.Queries) error {
+	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() {
+		return nil
+	}
+	isOpen, err := q.VaultIsOpen(ctx, s.in.Ref.Subject, s.in.Ref.Session, time.Now().UTC())
+	if err != nil || !isOpen {
+		return err
+	}
+	rows, err := q.VaultNodes(ctx, s.in.Ref.Subject, mostVaulted)
+	if err != nil {
+		return fmt.Errorf("read the vault: %w", err)
+	}
+	for _, row := range rows {
+		n, err := opened(s.keys, row)
+		if err != nil {
+			return err
+		}
+		if n.model != s.model || len(n.vector) != len(s.vector) {
+			n.vector = nil
+		}
+		n.terms = blindTerms(s.keys, n.text, mostTerms) // none are stored
+		if n.from != s.in.Ref.Interaction && s.inBounds(n.saidAt) {
+			s.read[n.id], s.nodes[n.id] = n, n
+			s.discover(n.id, Unlocked)
+		}
+	}
+	return nil
+}
+
+// recalled records what a recall shows of the vault, before it shows it.
+func (v *Vaults) recalled(ctx context.Context, ref interaction.Ref, shown []Memory) error {
+	for _, m := range shown {
+		if m.Kind != Vault {
+			continue
+		}
+		if v == nil {
+			return failure.New(failure.NotAllowed, "nobody records what is recalled from the vault", nil)
+		}
+		a := access{act: VaultRecalled, memory: m.ID, session: ref.Session}
+		if err := v.change(ctx, ref.Subject, a, func(context.Context, *queries.Queries) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -68,7 +68,7 @@ func TestRecallSaysSoWhenNothingIsThere(t *testing.T) {
 		"I told you about Priya, remember?":           "Priya",
 	} {
 		far := lisbon
-		far.Score = .2
+		far.Score = .02
 		in := saying(question, felt("question", "jealousy", .3, .1, 0), far)
 		for _, answer := range variants(in) {
 			requireSound(t, answer)
@@ -103,7 +103,7 @@ func TestRecallByMeaningAloneComesWithACaveat(t *testing.T) {
 	require.Contains(t, answer.Text, "you were terrified of planes")
 	requirePasses(t, in, answer)
 
-	flying.Score = .2
+	flying.Score = .02
 	require.Empty(t, synthesis.Compose(saying("Do you remember what scares me?", nil, flying)).Memories)
 }
 
@@ -144,7 +144,7 @@ func TestMemoryIsLeftAloneWhereItDoesNotBelong(t *testing.T) {
 	for name, m := range map[string]memory.Memory{
 		"it is about something else":     lisbon,
 		"it shares one ordinary word":    told("I bought deadlines for dinner, a board game.", 3, .5),
-		"its score is low":               told("My manager gave me three deadlines.", 3, .05),
+		"its score is low":               told("My manager gave me three deadlines.", 3, .003),
 		"it is what was just said":       told("My manager keeps adding deadlines", 3, .9),
 		"it is a question":               told("Why does my manager keep adding deadlines?", 3, .9),
 		"it comes from the vault":        {ID: uuid.New(), Kind: memory.Vault, Text: "My manager keeps adding deadlines to my desk.", SaidAt: now, Score: .9},

@@ -657,6 +657,39 @@ func (e MemoryEdgeRelation) Valid() bool {
 	}
 }
 
+// Defines values for MemoryFindingArm.
+const (
+	MemoryFindingArmConversation MemoryFindingArm = "conversation"
+	MemoryFindingArmMeaning      MemoryFindingArm = "meaning"
+	MemoryFindingArmNames        MemoryFindingArm = "names"
+	MemoryFindingArmRecent       MemoryFindingArm = "recent"
+	MemoryFindingArmTime         MemoryFindingArm = "time"
+	MemoryFindingArmVault        MemoryFindingArm = "vault"
+	MemoryFindingArmWords        MemoryFindingArm = "words"
+)
+
+// Valid indicates whether the value is a known member of the MemoryFindingArm enum.
+func (e MemoryFindingArm) Valid() bool {
+	switch e {
+	case MemoryFindingArmConversation:
+		return true
+	case MemoryFindingArmMeaning:
+		return true
+	case MemoryFindingArmNames:
+		return true
+	case MemoryFindingArmRecent:
+		return true
+	case MemoryFindingArmTime:
+		return true
+	case MemoryFindingArmVault:
+		return true
+	case MemoryFindingArmWords:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MemoryKind.
 const (
 	MemoryKindEcho      MemoryKind = "echo"
@@ -664,6 +697,7 @@ const (
 	MemoryKindMarker    MemoryKind = "marker"
 	MemoryKindStoryline MemoryKind = "storyline"
 	MemoryKindTurn      MemoryKind = "turn"
+	MemoryKindVault     MemoryKind = "vault"
 )
 
 // Valid indicates whether the value is a known member of the MemoryKind enum.
@@ -678,6 +712,8 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
+		return true
+	case MemoryKindVault:
 		return true
 	default:
 		return false
@@ -2055,7 +2091,10 @@ type MeMethod string
 
 // Memory defines model for Memory.
 type Memory struct {
-	Emotion       string             `json:"emotion,omitempty,omitzero"`
+	Emotion string `json:"emotion,omitempty,omitzero"`
+
+	// FoundBy The arms of the recall that found it, and why.
+	FoundBy       []MemoryFinding    `json:"found_by,omitempty,omitzero"`
 	Id            openapi_types.UUID `json:"id"`
 	InteractionId openapi_types.UUID `json:"interaction_id,omitempty,omitzero"`
 	Kind          MemoryKind         `json:"kind"`
@@ -2131,6 +2170,20 @@ type MemoryEdge struct {
 // MemoryEdgeRelation defines model for MemoryEdge.Relation.
 type MemoryEdgeRelation string
 
+// MemoryFinding defines model for MemoryFinding.
+type MemoryFinding struct {
+	// Arm `words`: it or what was said beside it shares words with the question; `meaning`: it is close in meaning; `names`: it is about somebody or something that the
+	// question names; `time`: it was said in, or speaks of, the time asked about; `conversation`: it was said right beside something that was found; `recent`: it was
+	// said lately; `vault`: the vault is open for the session.
+	Arm    MemoryFindingArm `json:"arm"`
+	Reason string           `json:"reason"`
+}
+
+// MemoryFindingArm `words`: it or what was said beside it shares words with the question; `meaning`: it is close in meaning; `names`: it is about somebody or something that the
+// question names; `time`: it was said in, or speaks of, the time asked about; `conversation`: it was said right beside something that was found; `recent`: it was
+// said lately; `vault`: the vault is open for the session.
+type MemoryFindingArm string
+
 // MemoryGraph defines model for MemoryGraph.
 type MemoryGraph struct {
 	Edges      []MemoryEdge        `json:"edges"`
@@ -2169,8 +2222,16 @@ type MemoryPatterns struct {
 
 // MemoryQuery defines model for MemoryQuery.
 type MemoryQuery struct {
-	Emotions []string `json:"emotions,omitempty,omitzero"`
-	Entities []string `json:"entities,omitempty,omitzero"`
+	// AskedAt When it is asked, in the person's own zone: times such as `last spring` are read from there. Now, when left out.
+	AskedAt time.Time `json:"asked_at,omitempty,omitzero"`
+
+	// Budget About how many tokens the texts may have together. What has no room is passed over.
+	Budget int `json:"budget,omitempty,omitzero"`
+
+	// Diversity How much the memories are to differ from each other. With 0 the most relevant come, however alike.
+	Diversity float32  `json:"diversity,omitempty,omitzero"`
+	Emotions  []string `json:"emotions,omitempty,omitzero"`
+	Entities  []string `json:"entities,omitempty,omitzero"`
 
 	// From Said at or after this time.
 	From  time.Time    `json:"from,omitempty,omitzero"`

@@ -11,9 +11,11 @@ import (
 	"github.com/weaviate/weaviate-go-client/v4/weaviate/graphql"
 )
 
-// searched weighs the properties: what was said counts most, what was said around
-// it helps to find a turn that only makes sense in its conversation.
-var searched = []string{turnProperty + "^2", neighboursProperty, sessionProperty + "^0.5"}
+// searched weighs the properties: what was said counts most, what was said right beside
+// it helps to find a turn that only makes sense in its conversation. The terms of the
+// conversation around are left to the ranking: they stand with twenty turns each, and
+// searching them took more than everything else.
+var searched = []string{turnProperty + "^2", neighboursProperty}
 
 // Query asks for the memories nearest to a text. Terms or Vector may be empty.
 type Query struct {

@@ -24,7 +24,7 @@ func NewBM25(c Conversation) *BM25 {
 	f := &BM25{}
 	for _, t := range c.Turns {
 		counts := map[string]int{}
-		terms := lexicon.Terms(c.remembered(t))
+		terms := lexicon.Terms(c.Remembered(t))
 		for _, term := range terms {
 			counts[term]++
 		}

@@ -147,16 +147,24 @@ func (c Conversation) check() error {
 	return errors.Join(faults...)
 }
 
-// remembered is the text of a turn as it is remembered.
-func (c Conversation) remembered(t Turn) string {
+// Remembered is the text of a turn as it is remembered.
+func (c Conversation) Remembered(t Turn) string {
 	if t.Speaker != "" && slices.ContainsFunc(c.Turns, func(o Turn) bool { return o.Speaker != t.Speaker }) {
 		return t.Speaker + ": " + t.Text
 	}
 	return t.Text
 }
 
-// before are the turns that were said when a question is asked.
-func (c Conversation) before(q Question) []Turn {
+// AskedAt is when a question is asked: where it does not say, with the last turn.
+func (c Conversation) AskedAt(q Question) time.Time {
+	if q.AskedAt.IsZero() && len(c.Turns) > 0 {
+		return c.Turns[len(c.Turns)-1].At
+	}
+	return q.AskedAt
+}
+
+// Before are the turns that were said when a question is asked.
+func (c Conversation) Before(q Question) []Turn {
 	if q.AskedAt.IsZero() {
 		return c.Turns
 	}

@@ -65,7 +65,7 @@ func Measure(ctx context.Context, finder string, conversations []Conversation, f
 		}
 		for _, q := range c.Questions {
 			begun := time.Now()
-			found, err := finders[i].Find(ctx, q, len(c.before(q)), mostFound)
+			found, err := finders[i].Find(ctx, q, len(c.Before(q)), mostFound)
 			if err != nil {
 				return Report{}, fmt.Errorf("%s: question %s: %w", c.Name, q.ID, err)
 			}

@@ -110,8 +110,8 @@ func TestConversationsAreReadAndChecked(t *testing.T) {
 	all, err := read(turns, `{"id":"q","category":"single","question":"Where?","asked_at":"2025-03-01T09:01:00Z","evidence":["1.1"]}`)
 	require.NoError(t, err)
 	require.Equal(t, "ana", all[0].Name)
-	require.Equal(t, "Ana: I moved to Leeds.", all[0].remembered(all[0].Turns[0]), "of two speakers it has to be known who said it")
-	require.Len(t, all[0].before(all[0].Questions[0]), 1)
+	require.Equal(t, "Ana: I moved to Leeds.", all[0].Remembered(all[0].Turns[0]), "of two speakers it has to be known who said it")
+	require.Len(t, all[0].Before(all[0].Questions[0]), 1)
 
 	for problem, questions := range map[string]string{
 		"unknown field":               `{"id":"q","category":"single","question":"Where?","evidences":["1.1"]}`,

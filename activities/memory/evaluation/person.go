@@ -28,6 +28,7 @@ type Engines struct {
 type Person struct {
 	engines Engines
 	subject uuid.UUID
+	told    Conversation
 	turn    map[uuid.UUID]string // by interaction
 }
 
@@ -35,7 +36,7 @@ type Person struct {
 // after their answer; without Mirror's reading, and no night comes that finds patterns. Call
 // [Person.Forget] whatever becomes of it.
 func (e Engines) Tell(ctx context.Context, c Conversation, progress func(turns int)) (*Person, error) {
-	p := &Person{engines: e, subject: uuid.New(), turn: map[uuid.UUID]string{}}
+	p := &Person{engines: e, told: c, subject: uuid.New(), turn: map[uuid.UUID]string{}}
 	if err := e.Keys.Create(ctx, p.subject); err != nil {
 		return p, fmt.Errorf("make keys: %w", err)
 	}
@@ -47,7 +48,7 @@ func (e Engines) Tell(ctx context.Context, c Conversation, progress func(turns i
 			Subject: p.subject, Session: uuid.NewSHA1(p.subject, []byte(t.Session)), Interaction: uuid.NewSHA1(p.subject, []byte("turn "+t.ID)),
 			Workflow: fmt.Sprintf("person/%s/interaction/%d", p.subject, i),
 		}
-		kept, err := e.Memory.Remember(ctx, memory.RememberInput{Ref: ref, Text: c.remembered(t), SaidAt: t.At})
+		kept, err := e.Memory.Remember(ctx, memory.RememberInput{Ref: ref, Text: c.Remembered(t), SaidAt: t.At})
 		if err != nil {
 			return p, fmt.Errorf("%s: turn %s: %w", c.Name, t.ID, err)
 		}
@@ -62,7 +63,8 @@ func (e Engines) Tell(ctx context.Context, c Conversation, progress func(turns i
 
 // Find implements [Finder] by a recall.
 func (p *Person) Find(ctx context.Context, q Question, _, limit int) ([]string, error) {
-	in := memory.RecallInput{Ref: interaction.Ref{Subject: p.subject}, Query: q.Question, Limit: limit}
+	asked := p.told.AskedAt(q)
+	in := memory.RecallInput{Ref: interaction.Ref{Subject: p.subject}, Query: q.Question, Limit: limit, At: &asked}
 	if !q.AskedAt.IsZero() {
 		after := q.AskedAt.Add(time.Microsecond) // what was said then is known
 		in.To = &after

@@ -195,6 +195,9 @@ func (r reader) weekday(i int) (stretch, int) {
 	if r.ahead(i) {
 		c = coming
 	}
+	if strings.HasSuffix(r.lower(i+1), "s") && dayParts[strings.TrimSuffix(r.lower(i+1), "s")] != [2]int{} {
+		return stretch{}, i // "Sunday mornings"
+	}
 	s, next := r.ofDay(r.weekdayFrom(day, c), i+1)
 	s.cycle = weekly
 	return s, next

@@ -10,6 +10,9 @@ import (
 // phrase reads what is said in fixed words, with a part of the day behind it.
 func (r reader) phrase(i int) (stretch, int) {
 	if next, ok := r.follows(i, "the"); ok {
+		if r.is(next, "weekend") && r.behind(i, "at", "on", "over", "during") {
+			return r.weekend(latest), next + 1
+		}
 		if s, end := r.phrase(next); end > next && !r.is(next, "yesterday", "today", "tomorrow") {
 			return s, end
 		}
@@ -53,7 +56,6 @@ var phrases = []struct {
 	{[]string{"this", "evening"}, ofToday("evening"), false},
 	// What has lately been is not said to the day.
 	{[]string{"other", "day"}, func(r reader) stretch { return stretch{from: r.today().AddDate(0, 0, -10), to: r.today()} }, false},
-	{[]string{"weekend"}, func(r reader) stretch { return r.weekend(latest) }, false},
 	{[]string{"yesterday"}, ofDays(-1, 1), true},
 	{[]string{"today"}, ofDays(0, 1), true},
 	{[]string{"tomorrow"}, ofDays(1, 1), true},
@@ -165,15 +167,17 @@ func (r reader) monthsFrom(n int) time.Time {
 // lastFew reads "the last two weeks", "the past few days".
 func (r reader) lastFew(i int) (stretch, int) {
 	from := i
-	if r.is(from, "the", "these") {
+	if r.first(from, "the", "these", "this") && r.is(from+1, "last", "past") {
 		from++
 	}
-	if !r.is(from, "last", "past") && (from != i || !r.first(from, "last", "past")) {
+	if !r.first(from, "last", "past") {
 		return stretch{}, i
 	}
 	n, next := r.number(from + 1)
 	if next == from+1 {
-		return stretch{}, i
+		if n = 1; !r.first(from, "past") { // "the past year" is the twelve months up to now, "last year" is not
+			return stretch{}, i
+		}
 	}
 	unit, end := r.unit(next)
 	if unit == "" {

@@ -236,7 +236,7 @@ func (r reader) follows(i int, words ...string) (int, bool) {
 func (r reader) ahead(i int) bool {
 	for back := i - 1; back >= 0; back-- {
 		w := r.lower(back)
-		if slices.Contains([]string{"will", "won't", "shall", "due", "by", "until", "till", "tomorrow", "upcoming", "planning", "booked"}, w) ||
+		if slices.Contains([]string{"will", "won't", "shall", "due", "tomorrow", "upcoming", "planning", "booked"}, w) ||
 			strings.HasSuffix(w, "'ll") || (w == "going" && r.is(back+1, "to")) {
 			return true
 		}

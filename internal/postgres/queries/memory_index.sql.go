@@ -13,17 +13,17 @@ import (
 )
 
 const conversation = `-- name: Conversation :many
-select t.id as turn_id, w.distance::int as distance, w.terms::bigint[] as terms
+select t.id as turn_id, w.id::uuid as id, w.distance::int as distance, w.said_at::timestamptz as said_at, w.terms::bigint[] as terms
 from memory_nodes t
 cross join lateral (
-  (select -row_number() over (order by b.said_at desc, b.id desc) as distance, b.terms
+  (select b.id, -row_number() over (order by b.said_at desc, b.id desc) as distance, b.said_at, b.terms
    from memory_nodes b
    where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
      and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
    limit $2)
   union all
-  (select row_number() over (order by a.said_at, a.id), a.terms
+  (select a.id, row_number() over (order by a.said_at, a.id), a.said_at, a.terms
    from memory_nodes a
    where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
      and (a.said_at, a.id) > (t.said_at, t.id)
@@ -35,7 +35,9 @@ where t.subject_id = $1 and t.kind = 'turn' and t.id = any($3::uuid[])
 
 type ConversationRow struct {
 	TurnID   uuid.UUID
+	ID       uuid.UUID
 	Distance int32
+	SaidAt   time.Time
 	Terms    []int64
 }
 
@@ -50,7 +52,13 @@ func (q *Queries) Conversation(ctx context.Context, subjectID uuid.UUID, reach i
 	var items []ConversationRow
 	for rows.Next() {
 		var i ConversationRow
-		if err := rows.Scan(&i.TurnID, &i.Distance, &i.Terms); err != nil {
+		if err := rows.Scan(
+			&i.TurnID,
+			&i.ID,
+			&i.Distance,
+			&i.SaidAt,
+			&i.Terms,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -13,12 +13,17 @@ import (
 )
 
 const candidateMemories = `-- name: CandidateMemories :many
-select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.closed_at, n.retracted_at, n.reason, n.details_sealed from memory_nodes n where n.subject_id = $1 and n.id = any($2::uuid[])
-union all
-(select f.subject_id, f.id, f.kind, f.interaction_id, f.session_id, f.name_hmac, f.name_version, f.text_sealed, f.emotion_sealed, f.vector_sealed, f.model, f.terms, f.terms_version, f.importance, f.said_at, f.recorded_at, f.indexed_at, f.origin, f.entity_type, f.about_from, f.about_to, f.pinned_at, f.valid_to, f.closed_at, f.retracted_at, f.reason, f.details_sealed from memory_nodes f
- where f.subject_id = $1 and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline')
- order by f.recorded_at desc
- limit $3)
+with wanted as (
+  select unnest($2::uuid[]) as id
+  union
+  (select f.id from memory_nodes f
+   where f.subject_id = $1 and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline') and f.retracted_at is null
+   order by f.recorded_at desc
+   limit $3)
+)
+select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.closed_at, n.retracted_at, n.reason, n.details_sealed from memory_nodes n
+join wanted on wanted.id = n.id
+where n.subject_id = $1 and n.retracted_at is null
 `
 
 // The candidates of a recall, and the newest memories that the vector index lacks.
@@ -70,27 +75,71 @@ func (q *Queries) CandidateMemories(ctx context.Context, subjectID uuid.UUID, id
 	return items, nil
 }
 
+const entitiesBeside = `-- name: EntitiesBeside :many
+with named as (select unnest($3::uuid[]) as id)
+select distinct beside.id::uuid as id, named.id::uuid as named
+from named
+cross join lateral (
+  (select o.to_id as id from memory_edges o
+   where o.subject_id = $1 and o.from_id = named.id and o.relation in ('instance_of', 'fact')
+     and o.valid_to is null and o.retracted_at is null
+   limit $2)
+  union all
+  (select i.from_id from memory_edges i
+   where i.subject_id = $1 and i.to_id = named.id and i.relation in ('instance_of', 'fact')
+     and i.valid_to is null and i.retracted_at is null
+   limit $2)
+) beside
+`
+
+type EntitiesBesideRow struct {
+	ID    uuid.UUID
+	Named uuid.UUID
+}
+
+// The entities beside some in the graph: those that one is an instance of or that a fact
+// joins to one, in both directions.
+func (q *Queries) EntitiesBeside(ctx context.Context, subjectID uuid.UUID, atMost int32, entities []uuid.UUID) ([]EntitiesBesideRow, error) {
+	rows, err := q.db.Query(ctx, entitiesBeside, subjectID, atMost, entities)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EntitiesBesideRow
+	for rows.Next() {
+		var i EntitiesBesideRow
+		if err := rows.Scan(&i.ID, &i.Named); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lexicalMatches = `-- name: LexicalMatches :many
-with total as (
-  select count(*)::float8 as nodes from memory_nodes where subject_id = $1
+with asked as (
+  select unnest($6::bigint[]) as term, unnest($7::float8[]) as weight
 ), matched as (
-  select t.node_id, count(*) over (partition by t.term) as held_by
-  from memory_terms t
-  where t.subject_id = $1 and t.term = any($6::bigint[])
-), ranked as (
-  select m.node_id, sum(ln(1 + (total.nodes - m.held_by + 0.5) / (m.held_by + 0.5))) as weight
-  from matched m cross join total
-  group by m.node_id
+  select held.node_id, sum(a.weight) as weight
+  from asked a
+  cross join lateral (
+    select t.node_id from memory_terms t
+    where t.subject_id = $1 and t.term = a.term
+    limit $8) held
+  group by held.node_id
   order by weight desc
   limit 1000
 )
-select r.node_id
-from ranked r
-join memory_nodes n on n.subject_id = $1 and n.id = r.node_id
-where n.kind = any($2::text[])
+select m.node_id
+from matched m
+join memory_nodes n on n.subject_id = $1 and n.id = m.node_id
+where n.kind = any($2::text[]) and n.retracted_at is null
   and ($3::timestamptz is null or n.said_at >= $3)
   and ($4::timestamptz is null or n.said_at < $4)
-order by r.weight desc, n.said_at desc
+order by m.weight desc, n.said_at desc
 limit $5
 `
 
@@ -101,12 +150,14 @@ type LexicalMatchesParams struct {
 	SaidTo    *time.Time
 	AtMost    int32
 	Terms     []int64
+	Weights   []float64
+	MostHeld  int32
 }
 
-// The lexical arm: the memories that hold most of the terms, each term weighed by
-// how rare it is among this person's memories (Robertson and Spaerck Jones' idf).
-// The filters look at the best thousand, because looking up all that share a
-// common word costs more than everything else.
+// The lexical arm without the vector index: the memories that hold most of the terms, by
+// weights that say how rare each is among this person's memories. Of a term that very
+// many hold only so many are looked at, because it weighs little and looking up all of
+// them would cost more than everything else.
 func (q *Queries) LexicalMatches(ctx context.Context, arg LexicalMatchesParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, lexicalMatches,
 		arg.SubjectID,
@@ -115,6 +166,8 @@ func (q *Queries) LexicalMatches(ctx context.Context, arg LexicalMatchesParams) 
 		arg.SaidTo,
 		arg.AtMost,
 		arg.Terms,
+		arg.Weights,
+		arg.MostHeld,
 	)
 	if err != nil {
 		return nil, err
@@ -135,36 +188,100 @@ func (q *Queries) LexicalMatches(ctx context.Context, arg LexicalMatchesParams) 
 }
 
 const memoriesAbout = `-- name: MemoriesAbout :many
-select n.id
-from memory_nodes n
-where n.subject_id = $1 and n.kind = any($2::text[])
-  and ($3::timestamptz is null or n.said_at >= $3)
-  and ($4::timestamptz is null or n.said_at < $4)
-  and exists (
-    select 1 from memory_edges e
-    where e.subject_id = $1 and e.from_id = n.id and e.relation = 'about'
-      and e.to_id = any($5::uuid[]) and e.valid_to is null and e.retracted_at is null)
-order by n.said_at desc
-limit $6
+with named as (select unnest($6::uuid[]) as id)
+select n.id, array_agg(newest.entity)::uuid[] as entities
+from (
+  select e.from_id, named.id as entity
+  from named
+  cross join lateral (
+    select e.from_id from memory_edges e
+    where e.subject_id = $1 and e.to_id = named.id and e.relation = 'about' and e.valid_to is null and e.retracted_at is null
+      and ($2::timestamptz is null or e.valid_from >= $2)
+      and ($3::timestamptz is null or e.valid_from < $3)
+    order by e.valid_from desc
+    limit $4) e
+) newest
+join memory_nodes n on n.subject_id = $1 and n.id = newest.from_id
+where n.kind = any($5::text[]) and n.retracted_at is null
+group by n.id, n.said_at
+order by count(*) desc, n.said_at desc
+limit $4
 `
 
 type MemoriesAboutParams struct {
 	SubjectID uuid.UUID
-	Kinds     []string
 	SaidFrom  *time.Time
 	SaidTo    *time.Time
+	AtMost    int32
+	Kinds     []string
 	Entities  []uuid.UUID
+}
+
+type MemoriesAboutRow struct {
+	ID       uuid.UUID
+	Entities []uuid.UUID
+}
+
+// The newest memories about each of the entities, those about most of them first.
+func (q *Queries) MemoriesAbout(ctx context.Context, arg MemoriesAboutParams) ([]MemoriesAboutRow, error) {
+	rows, err := q.db.Query(ctx, memoriesAbout,
+		arg.SubjectID,
+		arg.SaidFrom,
+		arg.SaidTo,
+		arg.AtMost,
+		arg.Kinds,
+		arg.Entities,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MemoriesAboutRow
+	for rows.Next() {
+		var i MemoriesAboutRow
+		if err := rows.Scan(&i.ID, &i.Entities); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const memoriesOfTime = `-- name: MemoriesOfTime :many
+select id from memory_nodes
+where subject_id = $1 and kind = any($2::text[]) and retracted_at is null
+  and about_from >= ($3)::timestamptz and about_from < ($4)::timestamptz and about_to > ($5)::timestamptz
+  and ($6::timestamptz is null or said_at >= $6)
+  and ($7::timestamptz is null or said_at < $7)
+order by about_from desc
+limit $8
+`
+
+type MemoriesOfTimeParams struct {
+	SubjectID uuid.UUID
+	Kinds     []string
+	Earliest  time.Time
+	Until     time.Time
+	Since     time.Time
+	SaidFrom  *time.Time
+	SaidTo    *time.Time
 	AtMost    int32
 }
 
-// Memories that are about any of the entities, newest first.
-func (q *Queries) MemoriesAbout(ctx context.Context, arg MemoriesAboutParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, memoriesAbout,
+// What speaks of a time, though it was told at another. What began before the earliest is
+// left out, though it might reach into the time.
+func (q *Queries) MemoriesOfTime(ctx context.Context, arg MemoriesOfTimeParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, memoriesOfTime,
 		arg.SubjectID,
 		arg.Kinds,
+		arg.Earliest,
+		arg.Until,
+		arg.Since,
 		arg.SaidFrom,
 		arg.SaidTo,
-		arg.Entities,
 		arg.AtMost,
 	)
 	if err != nil {
@@ -187,7 +304,7 @@ func (q *Queries) MemoriesAbout(ctx context.Context, arg MemoriesAboutParams) ([
 
 const recentMemories = `-- name: RecentMemories :many
 select id from memory_nodes
-where subject_id = $1 and kind = any($2::text[])
+where subject_id = $1 and kind = any($2::text[]) and retracted_at is null
   and ($3::timestamptz is null or said_at >= $3)
   and ($4::timestamptz is null or said_at < $4)
 order by said_at desc

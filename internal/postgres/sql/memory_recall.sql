@@ -1,11 +1,16 @@
 -- The candidates of a recall, and the newest memories that the vector index lacks.
 -- name: CandidateMemories :many
-select n.* from memory_nodes n where n.subject_id = @subject_id and n.id = any(@ids::uuid[])
-union all
-(select f.* from memory_nodes f
- where f.subject_id = @subject_id and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline')
- order by f.recorded_at desc
- limit @freshest);
+with wanted as (
+  select unnest(@ids::uuid[]) as id
+  union
+  (select f.id from memory_nodes f
+   where f.subject_id = @subject_id and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline') and f.retracted_at is null
+   order by f.recorded_at desc
+   limit @freshest)
+)
+select n.* from memory_nodes n
+join wanted on wanted.id = n.id
+where n.subject_id = @subject_id and n.retracted_at is null;
 
 -- How many memories hold each of the terms, and how many there are, both counted
 -- up to a bound so that the cost does not grow with what a person has told.
@@ -17,51 +22,87 @@ select q.term::bigint as term,
     select 1 from memory_nodes n where n.subject_id = @subject_id limit @most_total) told)::int as total
 from unnest(@terms::bigint[]) as q (term);
 
--- The lexical arm: the memories that hold most of the terms, each term weighed by
--- how rare it is among this person's memories (Robertson and Spaerck Jones' idf).
--- The filters look at the best thousand, because looking up all that share a
--- common word costs more than everything else.
+-- The lexical arm without the vector index: the memories that hold most of the terms, by
+-- weights that say how rare each is among this person's memories. Of a term that very
+-- many hold only so many are looked at, because it weighs little and looking up all of
+-- them would cost more than everything else.
 -- name: LexicalMatches :many
-with total as (
-  select count(*)::float8 as nodes from memory_nodes where subject_id = @subject_id
+with asked as (
+  select unnest(@terms::bigint[]) as term, unnest(@weights::float8[]) as weight
 ), matched as (
-  select t.node_id, count(*) over (partition by t.term) as held_by
-  from memory_terms t
-  where t.subject_id = @subject_id and t.term = any(@terms::bigint[])
-), ranked as (
-  select m.node_id, sum(ln(1 + (total.nodes - m.held_by + 0.5) / (m.held_by + 0.5))) as weight
-  from matched m cross join total
-  group by m.node_id
+  select held.node_id, sum(a.weight) as weight
+  from asked a
+  cross join lateral (
+    select t.node_id from memory_terms t
+    where t.subject_id = @subject_id and t.term = a.term
+    limit @most_held) held
+  group by held.node_id
   order by weight desc
   limit 1000
 )
-select r.node_id
-from ranked r
-join memory_nodes n on n.subject_id = @subject_id and n.id = r.node_id
-where n.kind = any(@kinds::text[])
+select m.node_id
+from matched m
+join memory_nodes n on n.subject_id = @subject_id and n.id = m.node_id
+where n.kind = any(@kinds::text[]) and n.retracted_at is null
   and (sqlc.narg(said_from)::timestamptz is null or n.said_at >= sqlc.narg(said_from))
   and (sqlc.narg(said_to)::timestamptz is null or n.said_at < sqlc.narg(said_to))
-order by r.weight desc, n.said_at desc
+order by m.weight desc, n.said_at desc
 limit @at_most;
 
 -- name: RecentMemories :many
 select id from memory_nodes
-where subject_id = @subject_id and kind = any(@kinds::text[])
+where subject_id = @subject_id and kind = any(@kinds::text[]) and retracted_at is null
   and (sqlc.narg(said_from)::timestamptz is null or said_at >= sqlc.narg(said_from))
   and (sqlc.narg(said_to)::timestamptz is null or said_at < sqlc.narg(said_to))
 order by said_at desc
 limit @at_most;
 
--- Memories that are about any of the entities, newest first.
+-- What speaks of a time, though it was told at another. What began before the earliest is
+-- left out, though it might reach into the time.
+-- name: MemoriesOfTime :many
+select id from memory_nodes
+where subject_id = @subject_id and kind = any(@kinds::text[]) and retracted_at is null
+  and about_from >= (@earliest)::timestamptz and about_from < (@until)::timestamptz and about_to > (@since)::timestamptz
+  and (sqlc.narg(said_from)::timestamptz is null or said_at >= sqlc.narg(said_from))
+  and (sqlc.narg(said_to)::timestamptz is null or said_at < sqlc.narg(said_to))
+order by about_from desc
+limit @at_most;
+
+-- The entities beside some in the graph: those that one is an instance of or that a fact
+-- joins to one, in both directions.
+-- name: EntitiesBeside :many
+with named as (select unnest(@entities::uuid[]) as id)
+select distinct beside.id::uuid as id, named.id::uuid as named
+from named
+cross join lateral (
+  (select o.to_id as id from memory_edges o
+   where o.subject_id = @subject_id and o.from_id = named.id and o.relation in ('instance_of', 'fact')
+     and o.valid_to is null and o.retracted_at is null
+   limit @at_most)
+  union all
+  (select i.from_id from memory_edges i
+   where i.subject_id = @subject_id and i.to_id = named.id and i.relation in ('instance_of', 'fact')
+     and i.valid_to is null and i.retracted_at is null
+   limit @at_most)
+) beside;
+
+-- The newest memories about each of the entities, those about most of them first.
 -- name: MemoriesAbout :many
-select n.id
-from memory_nodes n
-where n.subject_id = @subject_id and n.kind = any(@kinds::text[])
-  and (sqlc.narg(said_from)::timestamptz is null or n.said_at >= sqlc.narg(said_from))
-  and (sqlc.narg(said_to)::timestamptz is null or n.said_at < sqlc.narg(said_to))
-  and exists (
-    select 1 from memory_edges e
-    where e.subject_id = @subject_id and e.from_id = n.id and e.relation = 'about'
-      and e.to_id = any(@entities::uuid[]) and e.valid_to is null and e.retracted_at is null)
-order by n.said_at desc
+with named as (select unnest(@entities::uuid[]) as id)
+select n.id, array_agg(newest.entity)::uuid[] as entities
+from (
+  select e.from_id, named.id as entity
+  from named
+  cross join lateral (
+    select e.from_id from memory_edges e
+    where e.subject_id = @subject_id and e.to_id = named.id and e.relation = 'about' and e.valid_to is null and e.retracted_at is null
+      and (sqlc.narg(said_from)::timestamptz is null or e.valid_from >= sqlc.narg(said_from))
+      and (sqlc.narg(said_to)::timestamptz is null or e.valid_from < sqlc.narg(said_to))
+    order by e.valid_from desc
+    limit @at_most) e
+) newest
+join memory_nodes n on n.subject_id = @subject_id and n.id = newest.from_id
+where n.kind = any(@kinds::text[]) and n.retracted_at is null
+group by n.id, n.said_at
+order by count(*) desc, n.said_at desc
 limit @at_most;
