@@ -11,6 +11,7 @@ import (
 
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/internal/enginetest"
 	"meai/internal/failure"
 )
 
@@ -85,6 +86,19 @@ func TestSadSundaysBecomeAnEchoThatCarriesItsEvidence(t *testing.T) {
 	require.Len(t, grown.Evidence, 11)
 	require.Equal(t, 11, grown.Times)
 	require.True(t, grown.Last.After(echo.Last))
+}
+
+func TestWeekdaysAreThoseOfTheTimeZone(t *testing.T) {
+	w := newWorld(t)
+	p := w.newPerson(t)
+	p.sundays(t, 8) // at noon
+	faraway := memory.New(memory.Options{
+		DB: w.db, Keyring: w.keys, Vectors: w.index, Embedder: w.model, Logger: enginetest.Logger(t), Location: time.FixedZone("", -12*60*60),
+	})
+	_, err := faraway.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.NoError(t, err)
+	require.NotZero(t, echoSaying(p.patterns(t), "You have been sad nearly every Saturday.").ID, "the night that Sunday begins with")
+	require.Zero(t, echoSaying(p.patterns(t), "You have been sad nearly every Sunday.").ID)
 }
 
 func TestAPatternThatCeasesIsClosedAndFoundAgainAsAnother(t *testing.T) {

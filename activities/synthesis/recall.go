@@ -177,6 +177,19 @@ func (c *composition) weaving(r recollection) []string {
 	}
 }
 
+// noticed is an echo's sentence within another: "Tom keeps coming up in what you tell
+// me.", "you have often been sad on Sundays."
+func noticed(echo string) string {
+	text := strings.TrimRight(reflection.Quote(echo, mostQuoted), ".")
+	if after, addressed := strings.CutPrefix(text, "You"); addressed {
+		text = "you" + after
+	}
+	if strings.Contains(text, " keeps coming ") {
+		text += " in what you tell me"
+	}
+	return text + "."
+}
+
 // weaveEcho mentions a pattern that the nightly consolidation found, when the
 // words speak of it again.
 func (c *composition) weaveEcho() {
@@ -187,7 +200,7 @@ func (c *composition) weaveEcho() {
 		if m.Kind != memory.Echo || m.Score < leastScore {
 			continue
 		}
-		text := "I notice something, with care: " + strings.TrimRight(reflection.Quote(m.Text, mostQuoted), ".") + " in what you tell me."
+		text := "I notice something, with care: " + noticed(m.Text)
 		shared, _ := overlap(contentTerms(c.words), nil, contentTerms(m.Text))
 		if shared == 0 || c.unsayable(text) {
 			continue

@@ -165,4 +165,13 @@ func TestEchoIsNoticedWithCare(t *testing.T) {
 	answer := synthesis.Compose(in)
 	require.Contains(t, answer.Text, "with care: Lukas keeps coming up in what you tell me")
 	require.Len(t, answer.Memories, 1)
+
+	for text, want := range map[string]string{
+		"You have often been angry when you spoke of Lukas.": "with care: you have often been angry when you spoke of Lukas.",
+		"Your brother Lukas keeps coming up.":                "with care: your brother Lukas keeps coming up in what you tell me.",
+	} {
+		echo.Text = text
+		answer = synthesis.Compose(saying("Lukas shouted at me on the phone again.", felt("expression", "anger", .6, .5, -.5), echo))
+		require.Contains(t, answer.Text, want)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // memory.time_zone, where the machine has no database of its own
 
 	"github.com/alecthomas/kong"
 

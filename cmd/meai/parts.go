@@ -307,6 +307,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
+	where, err := time.LoadLocation(p.config.Memory.TimeZone)
+	if err != nil {
+		return workers.Capabilities{}, fmt.Errorf("memory.time_zone: %w", err)
+	}
 	return workers.Capabilities{
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
 		TruthFilter: &truthfilter.Activities{Filter: filter, Answers: store, Policies: policies, Steps: steps},
@@ -320,7 +324,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		},
 		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
-			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger,
+			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger, Location: where,
 			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 			Reader: reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),

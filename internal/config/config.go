@@ -22,6 +22,7 @@ type Config struct {
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
 	Embedding  Embedding  `koanf:"embedding"`
+	Memory     Memory     `koanf:"memory"`
 	Language   Language   `koanf:"language"`
 	Bridge     Bridge     `koanf:"bridge"`
 	Telemetry  Telemetry  `koanf:"telemetry"`
@@ -111,6 +112,11 @@ type Embedding struct {
 	Dimensions int           `koanf:"dimensions" default:"512" validate:"min=8,max=8192" doc:"Length of the vectors; 512 for builtin."`
 	Timeout    time.Duration `koanf:"timeout" default:"3s" validate:"gt=0" doc:"Longest wait for one embedding call; after it the step degrades."`
 	Cache      int           `koanf:"cache" default:"512" validate:"min=0" doc:"Vectors kept in memory, keyed by a hash of the text."`
+}
+
+// Memory configures what is noticed in what people tell.
+type Memory struct {
+	TimeZone string `koanf:"time_zone" default:"UTC" validate:"timezone" doc:"Time zone, such as Europe/Berlin, in which people's days, weekdays and hours are told when recurring patterns are looked for. One for all: where each lives is not known."`
 }
 
 // Language configures the language model that writes answers and gives a second

@@ -35,13 +35,13 @@ func TestDefaultsFileThenEnvironment(t *testing.T) {
 func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 	path := write(t, "postgres: {url: \"mysql://secret-host/x\"}\ntypo: {here: 1}\nembedding: {provider: openai}\n")
 	_, err := config.Load(path, []string{"MEAI_TELEMETRY_LOG_LEVEL=loud", "MEAI_NO_SUCH=1", "MEAI_POSTGRES_MAX_CONNS=1",
-		"MEAI_EMBEDDING_TIMEOUT=0s", "MEAI_LANGUAGE_TIMEOUT=9s", "MEAI_LANGUAGE_INPUT_PRICE=NaN"})
+		"MEAI_EMBEDDING_TIMEOUT=0s", "MEAI_MEMORY_TIME_ZONE=Mars/Olympus", "MEAI_LANGUAGE_TIMEOUT=9s", "MEAI_LANGUAGE_INPUT_PRICE=NaN"})
 	require.Error(t, err)
 	for _, want := range []string{
 		"postgres.url: must be a postgres:// URL", "typo.here: no such setting", "MEAI_NO_SUCH: no such setting",
 		"telemetry.log_level: must be one of debug, info, warn, error", "postgres.max_conns: must be at least 2",
 		"embedding.url: must be set when provider is openai", "embedding.model: must be set when provider is openai",
-		"embedding.timeout: must be more than 0", "language.timeout: must be at most 8s", "language.input_price: must be at least 0",
+		"embedding.timeout: must be more than 0", "memory.time_zone: must be a time zone such as Europe/Berlin", "language.timeout: must be at most 8s", "language.input_price: must be at least 0",
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -226,6 +226,8 @@ func explain(rule, param string) string {
 		return "must be a country's code of two capital letters (ISO 3166-1 alpha-2)"
 	case "cidr":
 		return "must be a network such as 10.0.0.0/8"
+	case "timezone":
+		return "must be a time zone such as Europe/Berlin"
 	case "hostname_port":
 		return "must be host:port"
 	case "url", "uri":

@@ -7,7 +7,7 @@
 // person's own rate of writing and of feeling so: somebody who mostly writes on
 // Sundays is not sad on Sundays because of that. What is counted are occasions (a
 // day, a part of a day), not messages, since messages of one day share its mood. How
-// each is tested stands with the tests: [exactly] and [yearly].
+// each is tested stands with the tests, stratified and yearly.
 package patterns
 
 import (

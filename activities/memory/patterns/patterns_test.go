@@ -101,6 +101,21 @@ func TestNovemberIsFoundOnceItHasComeBack(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, "You have been anxious every November.", found[0].Text)
 	require.Equal(t, []int{3, 3}, []int{found[0].Times, found[0].Occasions}, "years")
+	require.Less(t, found[0].P, 1e-8, "the days of all years are held against each other")
+}
+
+func TestAFeelingOfNovembersAloneIsFound(t *testing.T) {
+	d := &diary{}
+	for ago := 1; ago < 1000; ago += 3 {
+		emotion := Neutral
+		if now.AddDate(0, 0, -ago).Month() == time.November && ago%2 == 0 {
+			emotion = "grief"
+		}
+		d.write(ago, 9, emotion)
+	}
+	found := d.finds(Timed)
+	require.Len(t, found, 1)
+	require.Equal(t, "november", found[0].When)
 }
 
 func TestAngerAroundTomIsFoundAndHisDayIsNot(t *testing.T) {
@@ -119,12 +134,35 @@ func TestAngerAroundTomIsFoundAndHisDayIsNot(t *testing.T) {
 	require.Equal(t, "You have nearly always been angry when you spoke of Tom.", found[0].Text)
 	require.Equal(t, tom, found[0].Entity)
 
+	d.Words = map[string]string{"dish": "the dishes"}
+	for i := range d.Turns {
+		if slices.Contains(d.Turns[i].Entities, tom) {
+			d.Turns[i].Themes = []string{"dish"}
+		}
+	}
+	require.Len(t, d.finds(Trigger), 1, "the same turns by another name")
+
 	echoes := d.finds(Feeling, Person)
 	texts := make([]string, len(echoes))
 	for i, e := range echoes {
 		texts[i] = e.Text
 	}
 	require.ElementsMatch(t, []string{"Anger keeps coming back.", "Joy keeps coming back.", "Tom keeps coming up.", "Your sister keeps coming up."}, texts)
+}
+
+func TestWhoSpeaksOfManyThingsAtLengthIsNotToldOfTriggers(t *testing.T) {
+	d, random := &diary{History: History{Names: map[uuid.UUID]string{}}}, rand.New(rand.NewPCG(1, 1))
+	var people []uuid.UUID
+	for n := range 16 {
+		people = append(people, uuid.UUID{byte(n + 1)})
+		d.Names[people[n]] = "somebody"
+	}
+	for ago := 1; ago < 300; ago++ {
+		for range 12 {
+			d.write(ago, 9, string(rune('a'+random.IntN(24))), people[random.IntN(len(people))])
+		}
+	}
+	require.LessOrEqual(t, len(d.finds(Trigger)), 1, "what is felt has to do with nobody")
 }
 
 func TestHowOftenIsHeldAgainstTheWeeksInWhichThePersonWrote(t *testing.T) {
@@ -139,6 +177,30 @@ func TestHowOftenIsHeldAgainstTheWeeksInWhichThePersonWrote(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, []any{4, 10, "every few weeks"}, []any{found[0].Times, found[0].Occasions, found[0].Frequency})
 	require.InDelta(t, 0.9, found[0].Confidence, 0.09)
+}
+
+func TestWhatCameUpInFewOfManyWeeksDoesNotKeepComingUp(t *testing.T) {
+	hopes := func(days ...int) []Echo {
+		d := &diary{}
+		for week := range 10 {
+			d.write(7*week+1, 9, Neutral)
+		}
+		for _, ago := range days {
+			d.write(ago, 9, "hope")
+		}
+		return d.finds(Feeling)
+	}
+	require.Empty(t, hopes(1, 2, 3, 8), "a matter of these days")
+	require.Empty(t, hopes(1, 30), "twice")
+	require.Empty(t, hopes(2, 2, 2), "one day")
+	require.Len(t, hopes(1, 8, 15), 1)
+	d := &diary{}
+	d.write(2, 9, "hope")
+	d.write(3, 9, "hope")
+	d.write(3, 9, "hope")
+	require.Len(t, d.finds(Feeling), 1, "of one week that is all")
+	d.Turns[0].SaidAt = d.Turns[1].SaidAt
+	require.Empty(t, d.finds(Feeling), "of one day it is not")
 }
 
 func TestTheOrderOfTheHistoryChangesNothing(t *testing.T) {

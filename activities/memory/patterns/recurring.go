@@ -10,6 +10,8 @@ const (
 	// Something keeps coming up that came up in so many turns, on so many days.
 	recursTimes = 3
 	recursDays  = 2
+	// recursWeeks is in how many weeks it came up, once the person wrote in twice as many.
+	recursWeeks = 3
 )
 
 // recurring finds the feelings and people that came up several times lately. There is
@@ -29,14 +31,14 @@ func (s *search) recurring() []Echo {
 	}
 	var found []Echo
 	for emotion, shown := range byEmotion {
-		if recurs(shown) {
+		if recurs(shown, written) {
 			e := Echo{Key: "emotion " + emotion, Kind: Feeling, Emotion: emotion, Text: capital(emotion) + " keeps coming back."}
 			found = append(found, s.recurrence(e, shown, written))
 		}
 	}
 	for entity, shown := range byEntity {
 		name := s.spoken(topic{entity: entity})
-		if recurs(shown) && name != "" {
+		if recurs(shown, written) && name != "" {
 			e := Echo{Key: "entity " + entity.String(), Kind: Person, Entity: entity, Text: capital(name) + " keeps coming up."}
 			found = append(found, s.recurrence(e, shown, written))
 		}
@@ -44,8 +46,12 @@ func (s *search) recurring() []Echo {
 	return found
 }
 
-func recurs(shown []placed) bool {
-	return len(shown) >= recursTimes && shown[0].day != shown[len(shown)-1].day
+func recurs(shown []placed, written int) bool {
+	days := make(map[int]bool)
+	for _, t := range shown {
+		days[t.day] = true
+	}
+	return len(shown) >= recursTimes && len(days) >= recursDays && (written < 2*recursWeeks || weeksOf(shown) >= recursWeeks)
 }
 
 func (s *search) recurrence(e Echo, shown []placed, written int) Echo {

@@ -12,97 +12,61 @@ type occasion struct {
 	block int
 	// in: it is one of those that the pattern is about.
 	in bool
-	// share of what was said on it that shows the feeling, in [0, 1].
-	share float64
+	// weight is how many independent turns it is worth, and hits how many of those show
+	// the feeling.
+	weight, hits float64
 }
 
-// grain is into how many steps the share of an occasion is rounded, so that sums of
-// shares can be counted.
-const grain = 4
-
-// exactly tests whether the shares are higher on the occasions of the pattern than on
-// the others of the same four weeks. It is Fisher's exact test, stratified (Mantel and
-// Haenszel) and for shares instead of yes and no: were the pattern's occasions drawn
-// at random among those of each block, how likely would their sum be so high? Days
-// are compared within four weeks only, so a bad month, or one in which somebody wrote
-// more, is no evidence. p is the probability; least is the smallest that these
-// occasions could have given, whatever was felt on which. The occasions are in the
-// order of their blocks.
-func exactly(occasions []occasion) (p, least float64) {
-	total, observed := []float64{1}, 0
+// stratified tests whether a feeling is more frequent on the occasions of a pattern than
+// on the others of the same four weeks. Were the pattern's occasions drawn at random
+// among those of each block, they would hold its share of the block's hits: how likely
+// do they hold so many? Fisher's exact test in strata (Mantel and Haenszel, 1959) would
+// tell, if all occasions were worth one turn. As they are not, the binomial
+// distribution with the same mean and the same most is taken, whose variance is
+// somewhat larger: the test errs towards finding nothing. Days are compared within four
+// weeks only, so a bad month, or one in which somebody wrote more, is no evidence. p is
+// the probability; least is the smallest that these occasions could have given,
+// whatever was felt on which. The occasions are in the order of their blocks.
+func stratified(occasions []occasion) (p, least float64) {
+	var sum table
 	for len(occasions) > 0 {
 		end := 1
 		for end < len(occasions) && occasions[end].block == occasions[0].block {
 			end++
 		}
-		values, drawn, sum := steps(occasions[:end])
+		sum.add(occasions[:end])
 		occasions = occasions[end:]
-		if drawn == 0 || drawn == len(values) || slices.Max(values) == 0 {
-			continue // nothing to compare, or nothing to count
-		}
-		total = convolve(total, sumsOf(values, drawn))
-		observed += sum
 	}
-	for sum, probability := range total {
-		if sum >= observed {
-			p += probability
-		}
-		if probability > 0 {
-			least = probability
-		}
-	}
-	return min(p, 1), least
+	return sum.exceeds(sum.both), sum.exceeds(sum.most)
 }
 
-// steps are the occasions' shares in steps, how many belong to the pattern, and the
-// sum of those.
-func steps(occasions []occasion) (values []int, drawn, sum int) {
-	values = make([]int, len(occasions))
-	for i, o := range occasions {
-		values[i] = int(math.Round(o.share * grain))
+// table sums blocks: the hits that the pattern's occasions hold, those that they could
+// hold at most, and those that they hold on average by chance.
+type table struct{ both, most, mean float64 }
+
+func (t *table) add(block []occasion) {
+	var total, drawn, hits, both float64
+	for _, o := range block {
+		total, hits = total+o.weight, hits+o.hits
 		if o.in {
-			drawn, sum = drawn+1, sum+values[i]
+			drawn, both = drawn+o.weight, both+o.hits
 		}
 	}
-	return values, drawn, sum
+	if drawn == 0 || drawn == total {
+		return // nothing to compare
+	}
+	t.both += both
+	t.most += min(drawn, hits)
+	t.mean += drawn * hits / total
 }
 
-// sumsOf is the distribution of the sum of so many values, drawn without putting back.
-func sumsOf(values []int, drawn int) []float64 {
-	highest := 1 // one more than the sum of the highest
-	for _, v := range slices.Sorted(slices.Values(values))[len(values)-drawn:] {
-		highest += v
+// exceeds is the binomial probability of at least so many hits by chance. For whole
+// numbers that is the incomplete beta function, which also holds between them.
+func (t *table) exceeds(hits float64) float64 {
+	if hits <= 0 {
+		return 1
 	}
-	// ways[n*highest+sum] is the share of the draws of n values with this sum among all
-	// draws of n; values are taken up one by one.
-	ways := make([]float64, (drawn+1)*highest)
-	ways[0] = 1
-	for i, v := range values {
-		for n := min(i+1, drawn); n > 0; n-- {
-			with := float64(n) / float64(i+1) // the value is among the n of i+1
-			less, now := ways[(n-1)*highest:n*highest], ways[n*highest:(n+1)*highest]
-			for sum := highest - 1; sum >= 0; sum-- {
-				now[sum] *= 1 - with
-				if sum >= v {
-					now[sum] += with * less[sum-v]
-				}
-			}
-		}
-	}
-	return ways[drawn*highest:]
-}
-
-func convolve(a, b []float64) []float64 {
-	sums := make([]float64, len(a)+len(b)-1)
-	for i, x := range a {
-		if x == 0 {
-			continue
-		}
-		for j, y := range b {
-			sums[i+j] += x * y
-		}
-	}
-	return sums
+	return incompleteBeta(hits, t.most-hits+1, t.mean/t.most)
 }
 
 // candidate is a pattern that may be one, with its significance.
@@ -123,11 +87,11 @@ type candidate struct {
 const (
 	// The share of false alarms that is accepted among what is found: a person without
 	// any pattern is told of one with at most the sum of these. Tests within four weeks
-	// are exact and therefore cautious; the one of years is neither, since moods outlast
-	// months.
-	mostFalse       = 0.04
+	// err towards nothing, and use up a fraction; the one of years errs the other way,
+	// since moods outlast months.
+	mostFalse       = 0.05
 	mostFalseOfYear = 0.02
-	mostFalseTopic  = 0.02
+	mostFalseTopic  = 0.05
 	// lenience is how much more is accepted for what was found before.
 	lenience = 5
 )
@@ -227,24 +191,4 @@ func incompleteBeta(a, b, x float64) float64 {
 		}
 	}
 	return front * (f - 1)
-}
-
-// hypergeometric is the probability of at least k hits among drawn of total, of which
-// so many hit: Fisher's exact test.
-func hypergeometric(k, drawn, hits, total int) float64 {
-	p := 0.0
-	for i := k; i <= min(drawn, hits); i++ {
-		if drawn-i <= total-hits {
-			p += math.Exp(choose(hits, i) + choose(total-hits, drawn-i) - choose(total, drawn))
-		}
-	}
-	return min(p, 1)
-}
-
-// choose is the logarithm of n over k.
-func choose(n, k int) float64 {
-	a, _ := math.Lgamma(float64(n + 1))
-	b, _ := math.Lgamma(float64(k + 1))
-	c, _ := math.Lgamma(float64(n - k + 1))
-	return a - b - c
 }

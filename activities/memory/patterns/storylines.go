@@ -57,10 +57,14 @@ const (
 	leastOfDays  = 3
 	// longestGap is how long nothing may be told of it: what comes later is another story.
 	longestGap = 120 * 24 * time.Hour
-	// alike is the cosine from which a moment belongs to a thread by what it says, when
-	// it shares the person but not the theme: the built-in model gives texts about
-	// one matter .4 and more, and others mostly less than .25.
-	alike = 0.4
+	// alike is by how much the moments of a thread have to be nearer to each other in
+	// meaning (mean cosine) than any two of the person's, where they share a theme alone,
+	// or the person alone. In the project's conversations any two are at .30 to .34,
+	// threads of "the concert", "the exams" or "the violin" at .44 to .53, and what a
+	// word like "hand" or "phone" has in common at .23 to .39.
+	alike = 0.1
+	// usualCosine is taken for any two where there are too few to tell.
+	usualCosine = 0.32
 	// tooCommon is the share of all moments from which a theme says nothing, if there
 	// are so many moments that one can tell.
 	tooCommon   = 0.4
@@ -99,11 +103,16 @@ type loom struct {
 	// share, of those that enough moments do.
 	about  map[topic][]Moment
 	sorted []topic
+	// usual is the mean cosine of any two moments.
+	usual float64
 }
 
 func newLoom(moments []Moment, h History) *loom {
 	l := &loom{History: h, all: slices.Clone(moments), taken: make(map[uuid.UUID]bool), about: make(map[topic][]Moment)}
 	slices.SortFunc(l.all, func(a, b Moment) int { return cmp.Or(a.SaidAt.Compare(b.SaidAt), slices.Compare(a.ID[:], b.ID[:])) })
+	if l.usual = usualCosine; len(l.all) >= manyMoments {
+		l.usual = meanCosine(l.all)
+	}
 	held := make(map[string]int)
 	for _, m := range l.all {
 		for _, theme := range m.Themes {
@@ -189,33 +198,66 @@ func (l *loom) belongs(t Thread, held []Moment, m Moment) bool {
 	if t.Entity == uuid.Nil {
 		return theme
 	}
-	return slices.Contains(m.Entities, t.Entity) && (theme || similar(held, m))
+	return slices.Contains(m.Entities, t.Entity) && (theme || l.similar(held, m))
 }
 
 func near(held []Moment, m Moment) bool {
 	return slices.ContainsFunc(held, func(h Moment) bool { return m.SaidAt.Sub(h.SaidAt).Abs() <= longestGap })
 }
 
-// similar reports whether the moment says much the same as the thread does in the middle.
-func similar(held []Moment, m Moment) bool {
-	var sum []float64
-	for _, h := range held {
+// similar reports whether the moment says much the same as those of the thread.
+func (l *loom) similar(held []Moment, m Moment) bool {
+	sum, n := total(held)
+	return n > 0 && len(m.Vector) == len(sum) && dot(sum, unit(m.Vector))/float64(n) >= l.usual+alike
+}
+
+// coherent reports whether the moments of a thread say much the same.
+func (l *loom) coherent(held []Moment) bool { return meanCosine(held) >= l.usual+alike }
+
+// meanCosine is the mean of all pairs of moments that have a vector; 0 of less than two.
+func meanCosine(moments []Moment) float64 {
+	sum, n := total(moments)
+	if n < 2 {
+		return 0
+	}
+	return (dot(sum, sum) - float64(n)) / float64(n*(n-1))
+}
+
+// total is the sum of the unit vectors of so many moments.
+func total(moments []Moment) (sum []float64, n int) {
+	for _, m := range moments {
 		if sum == nil {
-			sum = make([]float64, len(h.Vector))
+			sum = make([]float64, len(m.Vector))
 		}
-		for i, v := range h.Vector {
-			if i < len(sum) {
-				sum[i] += float64(v)
-			}
+		if len(m.Vector) == 0 || len(m.Vector) != len(sum) {
+			continue // not embedded yet, or by another model
 		}
-	}
-	var dot, one, other float64
-	for i, v := range m.Vector {
-		if i < len(sum) {
-			dot, one, other = dot+float64(v)*sum[i], one+float64(v)*float64(v), other+sum[i]*sum[i]
+		n++
+		for i, v := range unit(m.Vector) {
+			sum[i] += v
 		}
 	}
-	return one > 0 && other > 0 && dot/math.Sqrt(one*other) >= alike
+	return sum, n
+}
+
+func unit(vector []float32) []float64 {
+	long := make([]float64, len(vector))
+	for i, v := range vector {
+		long[i] = float64(v)
+	}
+	if length := math.Sqrt(dot(long, long)); length > 0 {
+		for i := range long {
+			long[i] /= length
+		}
+	}
+	return long
+}
+
+func dot(a, b []float64) (sum float64) {
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
 }
 
 func enough(held []Moment) bool {
@@ -234,7 +276,7 @@ func (l *loom) best() (Thread, bool) {
 	for _, about := range l.sorted {
 		for _, stretch := range l.stretches(about) {
 			weight := float64(len(stretch)) * about.telling()
-			if weight <= most || !enough(stretch) {
+			if weight <= most || !enough(stretch) || (about.entity == uuid.Nil && !l.coherent(stretch)) {
 				continue
 			}
 			most, best = weight, Thread{Entity: about.entity, Theme: about.theme}

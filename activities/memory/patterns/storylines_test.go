@@ -85,7 +85,7 @@ func TestAMomentThatSaysTheSameBelongsToTheStoryWithoutItsWord(t *testing.T) {
 		all[i].Vector = []float32{1, float32(i) * 0.1, 0}
 	}
 	boxes, dinner := told(time.May, 5, "relief", maya), told(time.May, 6, "joy", maya)
-	boxes.Vector, dinner.Vector = []float32{0.9, 0.2, 0.4}, []float32{0, 0.1, 1}
+	boxes.Vector, dinner.Vector = []float32{0.9, 0.2, 0.4}, []float32{0.2, 0.1, 1}
 	told := Storylines(append(all, boxes, dinner), nil, telling)
 	require.Len(t, told, 1)
 	require.Contains(t, told[0].Moments, boxes.ID)
@@ -97,11 +97,18 @@ func TestStoriesOfAThemeOrOfAPersonAlone(t *testing.T) {
 	for n := range 3 {
 		alone = append(alone, told(time.March, 1+n, "anger", tom))
 		work = append(work, told(time.April, 1+n, []string{"anxiety", "anger", "anxiety"}[n], uuid.Nil, "work"))
+		work[n].Vector = []float32{1, float32(n), 0, 0}
 	}
 	told := Storylines(append(alone, work...), nil, telling)
 	require.Len(t, told, 2)
 	require.Equal(t, "Your brother: anger in March 2026.", told[0].Text)
 	require.Equal(t, "Work: from anxiety in April 2026 over anger to anxiety.", told[1].Text)
+
+	for n := range work {
+		work[n].Vector = []float32{0.3, 0, 0, 0}
+		work[n].Vector[1+n] = 1
+	}
+	require.Len(t, Storylines(append(alone, work...), nil, telling), 1, "one word, and three matters")
 }
 
 func TestWhatIsEverywhereMakesNoStory(t *testing.T) {

@@ -119,8 +119,9 @@ var (
 	noThemes = setOf(`time times day days week weeks weekend weekends month months year years hour hours minute minutes moment night nights morning mornings
 		evening evenings afternoon today tomorrow yesterday tonight monday tuesday wednesday thursday friday saturday sunday january february march april
 		may june july august september october november december winter spring summer autumn fall
-		thing things way lot bit end start beginning rest kind sort part side point place people person man woman guy men women girl boy one ones two three
-		least last first second next best worst most half long while ages course fact general case reason end example feeling feelings feel mood
+		thing things way lot bit end start beginning rest kind sort part side point place people person man woman guy men women girl boy one ones two three four five
+		six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand third fourth front back left middle top bottom edge whole small big little
+		cold dark number name names word words line list keep least last first second next best worst most half long while ages course fact general case reason end example feeling feelings feel mood
 		anything everything nothing something someone everyone anyone nobody somebody good bad new old same right wrong`)
 )
 

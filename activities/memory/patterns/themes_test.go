@@ -15,7 +15,7 @@ func TestThemesAreWhatAPersonSpeaksOfAsThings(t *testing.T) {
 		"The move frightens me.", "I dread the move, and Maya dreads it more.", "We are moving in June, the move is near.",
 		"I can't stand the boxes any more", "My boxes are everywhere.", "At work they laugh at me.", "I thought about work all evening.",
 		"Work is hell, and after work I sleep.", "My anxiety is back. The anxiety, my anxiety!", "It was the worst day of my week, a day, my day.",
-		"She yelled at me. He yelled. They yelled.",
+		"She yelled at me. He yelled. They yelled. After the yelling, nothing.",
 	} {
 		c.Read(text)
 	}

@@ -61,6 +61,8 @@ type occasions struct {
 	turns [][]placed
 	// shares are, for each feeling, the share of each occasion's turns that show it.
 	shares map[string][]float64
+	// weights are how many independent turns each occasion is worth.
+	weights []float64
 }
 
 func occasionsOf(turns []placed, a axis) occasions {
@@ -86,33 +88,83 @@ func split(turns []placed, apart func(before, t placed) bool) occasions {
 			o.shares[t.Emotion][i] += 1 / float64(len(said))
 		}
 	}
+	o.weigh()
 	return o
 }
 
-// weigh holds a feeling on the occasions of a pattern against the others, and gives the
+const (
+	// fewPairs is how many pairs of turns of one occasion it takes to tell how alike they
+	// are, and usuallyAlike is taken where there are less.
+	fewPairs     = 30
+	usuallyAlike = 0.5
+	// leastAlike is assumed in any case: some of the mood of a day is always shared.
+	leastAlike = 0.1
+)
+
+// weigh gives every occasion its weight. Turns of one occasion share its mood and are
+// no independent witnesses: n of them are worth n / (1 + (n-1) r) (Kish), where r is how
+// much more often two turns of one occasion show the same feeling than any two. Whoever
+// says more on Sundays is not found to feel more on Sundays for it, nor less.
+func (o *occasions) weigh() {
+	felt := make(map[string]float64)
+	turns, pairs, same := 0.0, 0.0, 0.0
+	for _, said := range o.turns {
+		here := make(map[string]float64)
+		for _, t := range said {
+			felt[t.Emotion]++
+			here[t.Emotion]++
+		}
+		n := float64(len(said))
+		turns, pairs = turns+n, pairs+n*(n-1)/2
+		for _, k := range here {
+			same += k * (k - 1) / 2
+		}
+	}
+	alike, anyTwo := usuallyAlike, 0.0
+	for _, emotion := range sortedKeys(felt) {
+		anyTwo += felt[emotion] / turns * felt[emotion] / turns
+	}
+	if pairs >= fewPairs && anyTwo < 1 {
+		alike = min(max((same/pairs-anyTwo)/(1-anyTwo), leastAlike), 1)
+	}
+	for _, said := range o.turns {
+		n := float64(len(said))
+		o.weights = append(o.weights, n/(1+(n-1)*alike))
+	}
+}
+
+// hold compares a feeling on the occasions of a pattern with the others, and gives the
 // candidate its counts and significance. False: it was felt too seldom on any. One that
 // is no more frequent than elsewhere is tested all the same: to leave it out would be
 // to choose the tests by their outcome.
-func (o occasions) weigh(c *candidate, in func(i int) bool) bool {
+func (o occasions) hold(c *candidate, in func(i int) bool) bool {
 	shares := o.shares[c.echo.Emotion]
 	if shares == nil {
 		return false
 	}
-	list := make([]occasion, len(o.at))
 	felt := tally{}
 	for i, at := range o.at {
-		list[i] = occasion{block: at.week / weeksOfBlock, in: in(i), share: shares[i]}
-		felt.add(list[i].in, shares[i], at.week)
+		felt.add(in(i), shares[i], at.week)
 	}
 	if felt.times+felt.otherTimes < leastTimes {
 		return false
 	}
-	if c.p, c.least = exactly(list); felt.times < leastTimes || len(felt.weeks) < leastWeeks {
+	c.p, c.least = stratified(o.list(in, c.echo.Emotion))
+	if felt.times < leastTimes || len(felt.weeks) < leastWeeks {
 		c.p = 1 // it has not recurred yet
 	}
 	c.echo.Times, c.echo.Occasions, c.echo.Elsewhere = felt.times, felt.occasions, felt.elsewhere()
 	c.evidence = func() []placed { return o.showing(c.echo.Emotion, in) }
 	return true
+}
+
+// list are the occasions as they are tested for a feeling.
+func (o occasions) list(in func(i int) bool, emotion string) []occasion {
+	list := make([]occasion, len(o.at))
+	for i, at := range o.at {
+		list[i] = occasion{block: at.week / weeksOfBlock, in: in(i), weight: o.weights[i], hits: o.weights[i] * o.shares[emotion][i]}
+	}
+	return list
 }
 
 // showing are the turns that show a feeling on the occasions of a pattern.
@@ -133,7 +185,7 @@ func (o occasions) showing(emotion string, in func(i int) bool) (shown []placed)
 // within tests a span of the day or of the week.
 func (o occasions) within(sp span, emotion string) (candidate, bool) {
 	c := timedCandidate(sp, emotion)
-	worth := o.weigh(&c, func(i int) bool { return sp.holds(o.at[i]) })
+	worth := o.hold(&c, func(i int) bool { return sp.holds(o.at[i]) })
 	return c, worth
 }
 
@@ -200,7 +252,7 @@ func (m stretch) mean() float64 { return m.shares / float64(m.days) }
 // independent witnesses: the months are compared with each other, by a t-test whose
 // variance is at least what chance gives so many days. What is found has to have come
 // back, in more than half of its years and in two at least, and the days have to be
-// significant by themselves (Fisher).
+// significant by themselves.
 func (o occasions) yearly(sp span, emotion string) (candidate, bool) {
 	c, shares := timedCandidate(sp, emotion), o.shares[emotion]
 	if shares == nil {
@@ -229,7 +281,12 @@ func (o occasions) yearly(sp span, emotion string) (candidate, bool) {
 			c.echo.Times++
 		}
 	}
-	c.p = max(compare(inside, outside), hypergeometric(felt.times, felt.occasions, felt.times+felt.otherTimes, felt.occasions+felt.otherOccasions))
+	list := o.list(func(i int) bool { return sp.holds(o.at[i]) }, emotion)
+	for i := range list {
+		list[i].block = 0 // all years with each other
+	}
+	days, _ := stratified(list)
+	c.p = max(compare(inside, outside), days)
 	if c.echo.Times < leastYears || 2*c.echo.Times <= c.echo.Occasions || felt.times < leastTimes {
 		c.p = 1
 	}
@@ -262,15 +319,21 @@ func counted(months map[int]*stretch) (inside, outside []stretch) {
 // others so far by chance.
 func compare(inside, outside []stretch) float64 {
 	in, out := meanOf(inside), meanOf(outside)
-	spread, days := 0.0, 0
+	spread := 0.0
 	for _, m := range outside {
 		spread += (m.mean() - out) * (m.mean() - out)
-		days += m.days
 	}
 	freedom := float64(len(outside) - 1)
 	pooled := (in*float64(len(inside)) + out*float64(len(outside))) / float64(len(inside)+len(outside))
-	chance := pooled * (1 - pooled) * float64(len(outside)) / float64(days)
-	deviation := math.Sqrt(max(spread/freedom, chance) * (1/float64(len(inside)) + 1/float64(len(outside))))
+	variance := func(months []stretch) float64 {
+		days := 0
+		for _, m := range months {
+			days += m.days
+		}
+		chance := pooled * (1 - pooled) * float64(len(months)) / float64(days)
+		return max(spread/freedom, chance) / float64(len(months))
+	}
+	deviation := math.Sqrt(variance(inside) + variance(outside))
 	if deviation == 0 {
 		return 1
 	}

@@ -47,7 +47,7 @@ func (s *search) triggers() []Echo {
 				Key: "trigger " + about.key() + " " + emotion, Kind: Trigger, Emotion: emotion, Entity: about.entity, Theme: about.theme,
 				Since: s.Now.Add(-thisYear),
 			}}
-			if apart.weigh(&c, of) {
+			if apart.hold(&c, of) {
 				all = append(all, c)
 			}
 		}

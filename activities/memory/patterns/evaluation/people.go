@@ -36,7 +36,7 @@ const (
 )
 
 // life is an invented person who writes on irregular days, more on some weekdays and in
-// some months than in others, with pauses; whose moods last, and who has weeks in
+// some months than in others, at length on some and shortly on others, with pauses; whose moods last, and who has weeks in
 // which one feeling comes up often, and weeks in which one topic does.
 type life struct {
 	*rand.Rand
@@ -45,11 +45,13 @@ type life struct {
 	writes             float64
 	byWeekday, byMonth []float64
 	parts              []float64
-	neutral            float64
-	feelings           []string
-	tastes             []float64
-	names              []uuid.UUID
-	plant              *Plant
+	// talks is how probably another message follows one, by weekday.
+	talks    []float64
+	neutral  float64
+	feelings []string
+	tastes   []float64
+	names    []uuid.UUID
+	plant    *Plant
 
 	mood, episode, hot string
 	episodeLeft        int
@@ -68,8 +70,10 @@ func newLife(random *rand.Rand, days int, plant *Plant) *life {
 		effect: map[time.Time]bool{},
 	}
 	l.Shuffle(len(l.feelings), func(i, j int) { l.feelings[i], l.feelings[j] = l.feelings[j], l.feelings[i] })
+	talkative := 0.3 + 0.5*l.Float64()
 	for range 7 {
 		l.byWeekday = append(l.byWeekday, 0.5+l.Float64())
+		l.talks = append(l.talks, min(max(talkative+0.3*l.Float64()-0.15, 0.2), 0.9))
 	}
 	for range 12 {
 		l.byMonth = append(l.byMonth, 0.6+0.8*l.Float64())
@@ -146,7 +150,7 @@ func (l *life) sit(day time.Time) {
 	hours := [][2]int{{6, 12}, {12, 17}, {17, 22}, {22, 24}}[draw(l.Rand, l.parts)]
 	at := day.Add(time.Duration(hours[0])*time.Hour + time.Duration(l.IntN((hours[1]-hours[0])*50))*time.Minute)
 	struck := map[bool]bool{false: l.plant != nil && l.Float64() < l.plant.Strength, true: false}
-	for more := true; more; more = l.Float64() < 0.55 {
+	for more := true; more; more = l.Float64() < l.talks[day.Weekday()] {
 		l.say(at, struck[false])
 		at = at.Add(time.Duration(1+l.IntN(3)) * time.Minute)
 	}

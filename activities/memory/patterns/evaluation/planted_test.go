@@ -9,7 +9,6 @@ import (
 	"meai/internal/measure"
 )
 
-// seed is none of those by which the thresholds were chosen.
 const seed = 4
 
 func TestMostPlantedPatternsAreFoundAndFewAreAlleged(t *testing.T) {
