@@ -117,6 +117,7 @@ func TestAPatternThatCeasesIsClosedAndFoundAgainAsAnother(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, done.Ceased)
 	require.Empty(t, p.patterns(t).Echoes)
+	require.NotContains(t, p.asks(t, p.w.Activities, memory.RecallInput{Query: "hope", Kinds: []memory.Kind{memory.Echo}}), said, "nobody is told of it any more")
 	require.Equal(t, 1, p.count(t, `select count(*) from memory_nodes where id = $1 and valid_to = said_at and retracted_at is not null and reason = 'superseded'`, first.ID))
 	require.Equal(t, 3, p.count(t, `select count(*) from memory_edges where to_id = $1 and retracted_at is not null`, first.ID))
 	done, err = later.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
