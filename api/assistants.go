@@ -191,7 +191,7 @@ func (t tool) request(ctx context.Context, arguments map[string]json.RawMessage)
 	path, query := t.operation.route.Path, url.Values{}
 	key := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		fmt.Fprintf(key, "%s=%s\n", name, arguments[name])
+		key.Write(slices.Concat([]byte(name), arguments[name], []byte{0}))
 	}
 	for _, p := range slices.Concat(t.operation.route.PathItem.Parameters, t.operation.route.Operation.Parameters) {
 		value, given := arguments[p.Value.Name]

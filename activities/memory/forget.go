@@ -206,7 +206,7 @@ func (a *Activities) forgetting(ctx context.Context, in ForgettingRef) (row quer
 // receiptPurpose and receiptName make the key that receipts are signed with.
 const (
 	receiptPurpose keyring.Purpose = "receipt-signature"
-	receiptName                    = "meai-receipts"
+	receiptName    string          = "meai-receipts"
 )
 
 // ProveForgotten looks for the memories in every store and writes the receipt. It fails, to be
