@@ -1,12 +1,14 @@
 package memory_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/interaction"
@@ -181,4 +183,23 @@ func TestTheScoreIsTheSameWithoutTheIndex(t *testing.T) {
 	require.Equal(t, with.Memories[0].Text, without.Memories[0].Text)
 	require.InDelta(t, with.Memories[0].Score, without.Memories[0].Score, 1e-3)
 	require.Less(t, with.Memories[0].Score, 1.0)
+}
+
+func TestAPinGoesBeforeItsEqualsAndNotBeforeTheAnswer(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.alone(t, "We ate at the harbour with Ben.")
+	p.alone(t, "We ate at the harbour with Ida.")
+	p.alone(t, "The violin lesson at the conservatory was moved to Thursday.")
+	pin := func(order int) {
+		p.query(t, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `update memory_nodes set pinned_at = case when id =
+				(select id from memory_nodes where kind = 'turn' order by said_at offset $1 limit 1) then now() end where kind = 'turn'`, order)
+			return err
+		})
+	}
+	for order, text := range []string{"We ate at the harbour with Ben.", "We ate at the harbour with Ida."} {
+		pin(order)
+		require.Equal(t, text, p.recalls(t, "Where did we eat?")[0])
+		require.Contains(t, p.recalls(t, "When is the violin lesson at the conservatory?")[0], "violin")
+	}
 }

@@ -19,9 +19,11 @@ import (
 // expanded is how many of the best have the turns beside them read.
 const expanded = 40
 
-// pinnedShare is how much of what is missing to a sure answer a pinned memory gets: it goes
-// before others that bear as much on the question, and not before what clearly bears more.
-const pinnedShare = 0.25
+// pinnedOdds is by how much the odds of a pinned memory are raised: it goes before others
+// that bear as much on the question, and not before what clearly bears more. Scores of good
+// answers in a person's own life lie about .03, so that a share of what is missing to a sure
+// answer would put whatever is pinned first.
+const pinnedOdds = 3
 
 // neighbour is a turn beside another in its conversation.
 type neighbour struct {
@@ -218,7 +220,7 @@ func (s *search) best() []Memory {
 		if anyway || s.question.Bears(features) || s.isAskedFor(n) {
 			m := n.memory(s.question.Score(features))
 			if !n.pinnedAt.IsZero() {
-				m.Score += (1 - m.Score) * pinnedShare
+				m.Score = pinnedOdds * m.Score / (1 + (pinnedOdds-1)*m.Score)
 			}
 			m.FoundBy = s.findings(n, features)
 			ranked = append(ranked, scored{m, n.vector, n.terms})

@@ -43,7 +43,7 @@ func statementsOf(t *testing.T, pattern string) map[string]string {
 // sample is a value of each type that the statements take.
 var sample = map[string]string{
 	"uuid[]": "array[$ID]", "timestamp with time zone": "now()", "timestamp with time zone[]": "array[now()]", "text": "'turn'", "text[]": "array['turn']",
-	"integer": "10", "integer[]": "array[10]", "bigint": "10", "bigint[]": "array[10::bigint]", "bytea": `'\x00'`, "bytea[]": `array['\x00'::bytea]`, "real": "0.5", "double precision": "0.5",
+	"integer": "10", "integer[]": "array[10]", "bigint": "10", "bigint[]": "array[10::bigint]", "bytea": `'\x00'`, "bytea[]": `array['\x00'::bytea]`, "real": "0.5", "double precision": "0.5", "double precision[]": "array[0.5::float8]",
 	"real[]": "array[0.5::real]", "boolean": "true", "jsonb": "'[]'",
 }
 
