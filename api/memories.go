@@ -245,7 +245,7 @@ func or(value *int, otherwise int) int {
 
 func toStoredMemory(m memory.Memory) StoredMemory {
 	return StoredMemory{
-		Id: m.ID, Kind: as[MemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion, Origin: as[MemoryOrigin](m.Origin),
+		Id: m.ID, Kind: as[AnyMemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion, Origin: as[MemoryOrigin](m.Origin),
 		EntityType: as[StoredMemoryEntityType](m.EntityType), Importance: m.Importance, SaidAt: m.SaidAt.UTC(),
 		AboutFrom: m.AboutFrom, AboutTo: m.AboutTo, PinnedAt: m.PinnedAt, InteractionId: m.Interaction, SessionId: m.Session,
 		Validity: toValidity(m.Span),

@@ -39,7 +39,7 @@ func bound(t time.Time) *time.Time {
 
 func toMemory(m memory.Memory) Memory {
 	return Memory{
-		Id: m.ID, Kind: as[MemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion,
+		Id: m.ID, Kind: as[AnyMemoryKind](m.Kind), Text: m.Text, Emotion: m.Emotion,
 		SaidAt: m.SaidAt.UTC(), InteractionId: m.Interaction, Score: m.Score,
 		FoundBy: each(m.FoundBy, func(f memory.Finding) MemoryFinding {
 			return MemoryFinding{Arm: as[MemoryFindingArm](f.Arm), Reason: f.Reason}

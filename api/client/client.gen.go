@@ -45,6 +45,36 @@ func (e AnalysisKind) Valid() bool {
 	}
 }
 
+// Defines values for AnyMemoryKind.
+const (
+	AnyMemoryKindEcho      AnyMemoryKind = "echo"
+	AnyMemoryKindEntity    AnyMemoryKind = "entity"
+	AnyMemoryKindMarker    AnyMemoryKind = "marker"
+	AnyMemoryKindStoryline AnyMemoryKind = "storyline"
+	AnyMemoryKindTurn      AnyMemoryKind = "turn"
+	AnyMemoryKindVault     AnyMemoryKind = "vault"
+)
+
+// Valid indicates whether the value is a known member of the AnyMemoryKind enum.
+func (e AnyMemoryKind) Valid() bool {
+	switch e {
+	case AnyMemoryKindEcho:
+		return true
+	case AnyMemoryKindEntity:
+		return true
+	case AnyMemoryKindMarker:
+		return true
+	case AnyMemoryKindStoryline:
+		return true
+	case AnyMemoryKindTurn:
+		return true
+	case AnyMemoryKindVault:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ApprovalState.
 const (
 	ApprovalStateApproved ApprovalState = "approved"
@@ -697,7 +727,6 @@ const (
 	MemoryKindMarker    MemoryKind = "marker"
 	MemoryKindStoryline MemoryKind = "storyline"
 	MemoryKindTurn      MemoryKind = "turn"
-	MemoryKindVault     MemoryKind = "vault"
 )
 
 // Valid indicates whether the value is a known member of the MemoryKind enum.
@@ -712,8 +741,6 @@ func (e MemoryKind) Valid() bool {
 	case MemoryKindStoryline:
 		return true
 	case MemoryKindTurn:
-		return true
-	case MemoryKindVault:
 		return true
 	default:
 		return false
@@ -1581,6 +1608,9 @@ type AnalysisRequest struct {
 	Text string `json:"text"`
 }
 
+// AnyMemoryKind The kinds that are asked for, and what is in the vault.
+type AnyMemoryKind string
+
 // Approval defines model for Approval.
 type Approval struct {
 	Act       ApprovalAct `json:"act"`
@@ -2097,10 +2127,12 @@ type Memory struct {
 	FoundBy       []MemoryFinding    `json:"found_by,omitempty,omitzero"`
 	Id            openapi_types.UUID `json:"id"`
 	InteractionId openapi_types.UUID `json:"interaction_id,omitempty,omitzero"`
-	Kind          MemoryKind         `json:"kind"`
-	SaidAt        time.Time          `json:"said_at"`
-	Score         Score              `json:"score"`
-	Text          string             `json:"text"`
+
+	// Kind The kinds that are asked for, and what is in the vault.
+	Kind   AnyMemoryKind `json:"kind"`
+	SaidAt time.Time     `json:"said_at"`
+	Score  Score         `json:"score"`
+	Text   string        `json:"text"`
 }
 
 // MemoryCorrection defines model for MemoryCorrection.
@@ -2849,7 +2881,9 @@ type StoredMemory struct {
 	Id            openapi_types.UUID     `json:"id"`
 	Importance    Score                  `json:"importance"`
 	InteractionId openapi_types.UUID     `json:"interaction_id,omitempty,omitzero"`
-	Kind          MemoryKind             `json:"kind"`
+
+	// Kind The kinds that are asked for, and what is in the vault.
+	Kind AnyMemoryKind `json:"kind"`
 
 	// Origin `told` in a conversation, `stored` by the person, `imported` with a past conversation, `inferred` by MeAi from those.
 	Origin   MemoryOrigin `json:"origin"`

@@ -33,7 +33,7 @@ func (p *person) storesAt(t *testing.T, key string, m client.NewMemory) client.M
 func (p *person) turnOf(t *testing.T, write uuid.UUID) uuid.UUID {
 	t.Helper()
 	for _, m := range p.graph(t, nil).Memories {
-		if m.Kind == client.MemoryKindTurn && m.InteractionId == write {
+		if m.Kind == client.AnyMemoryKindTurn && m.InteractionId == write {
 			return m.Id
 		}
 	}
