@@ -69,7 +69,14 @@ func (s *Server) StoreMemory(ctx context.Context, r StoreMemoryRequestObject) (S
 	if err != nil {
 		return nil, withSafety(err, r.Body.Text, s.region)
 	}
-	return StoreMemory202JSONResponse{Body: toWrite(w), Headers: StoreMemory202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+	return StoreMemory202JSONResponse{Body: s.stored(w, r.Body.Text), Headers: StoreMemory202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+}
+
+// stored shows a write, with help where its words show signs of danger: nobody answers them.
+func (s *Server) stored(w memory.Write, words string) MemoryWrite {
+	body := toWrite(w)
+	body.Safety = safetyFor(words, s.region)
+	return body
 }
 
 // saidBefore is a time that has come; now when none is given.
@@ -180,7 +187,7 @@ func (s *Server) CorrectMemory(ctx context.Context, r CorrectMemoryRequestObject
 	if err != nil {
 		return nil, withSafety(err, r.Body.Text, s.region)
 	}
-	return CorrectMemory202JSONResponse{Body: toWrite(w), Headers: CorrectMemory202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+	return CorrectMemory202JSONResponse{Body: s.stored(w, r.Body.Text), Headers: CorrectMemory202ResponseHeaders{Location: writeLink(w.ID)}}, nil
 }
 
 // ReadMemoryGraph implements [StrictServerInterface].

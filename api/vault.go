@@ -49,7 +49,7 @@ func (s *Server) StoreVaultItem(ctx context.Context, r StoreVaultItemRequestObje
 	if err != nil {
 		return nil, withSafety(err, r.Body.Text, s.region)
 	}
-	return StoreVaultItem202JSONResponse{Body: toWrite(w), Headers: StoreVaultItem202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+	return StoreVaultItem202JSONResponse{Body: s.stored(w, r.Body.Text), Headers: StoreVaultItem202ResponseHeaders{Location: writeLink(w.ID)}}, nil
 }
 
 // ListVaultItems implements [StrictServerInterface].

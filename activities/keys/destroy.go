@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 
+	"meai/activities/memory"
 	"meai/internal/postgres/queries"
 )
 
@@ -78,26 +79,49 @@ func (a *Activities) running(ctx context.Context, subject uuid.UUID, end func(st
 	}
 }
 
-// recorded goes through the workflows of the messages that the person ever sent.
+// recorded goes through the workflows of the messages that the person ever sent, and of
+// what is or was on its way into memory.
 func (a *Activities) recorded(ctx context.Context, subject uuid.UUID, end func(string) error) error {
+	messages := func(ctx context.Context, q *queries.Queries, after uuid.UUID) (ids []uuid.UUID, workflows []string, err error) {
+		rows, err := q.WorkflowsOfSubject(ctx, subject, after, endPage)
+		for _, row := range rows {
+			ids, workflows = append(ids, row.ID), append(workflows, row.WorkflowID)
+		}
+		return ids, workflows, err
+	}
+	writes := func(ctx context.Context, q *queries.Queries, after uuid.UUID) (ids []uuid.UUID, workflows []string, err error) {
+		ids, err = q.WritesOfSubject(ctx, subject, after, endPage)
+		for _, id := range ids {
+			workflows = append(workflows, memory.WorkflowOf(subject, id))
+		}
+		return ids, workflows, err
+	}
+	return errors.Join(a.endAll(ctx, subject, messages, end), a.endAll(ctx, subject, writes, end))
+}
+
+// endAll goes through pages of workflows.
+func (a *Activities) endAll(ctx context.Context, subject uuid.UUID,
+	list func(context.Context, *queries.Queries, uuid.UUID) ([]uuid.UUID, []string, error), end func(string) error,
+) error {
 	for after := uuid.Nil; ; {
-		var page []queries.WorkflowsOfSubjectRow
+		var ids []uuid.UUID
+		var workflows []string
 		err := a.DB.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) (err error) {
-			page, err = q.WorkflowsOfSubject(ctx, subject, after, endPage)
+			ids, workflows, err = list(ctx, q, after)
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("list messages of subject %s: %w", subject, err)
+			return fmt.Errorf("list workflows of subject %s: %w", subject, err)
 		}
-		for _, row := range page {
-			if err := end(row.WorkflowID); err != nil {
+		for _, workflow := range workflows {
+			if err := end(workflow); err != nil {
 				return err
 			}
 		}
-		if len(page) < endPage {
+		if len(ids) < endPage {
 			return nil
 		}
-		after = page[len(page)-1].ID
+		after = ids[len(ids)-1]
 	}
 }
 

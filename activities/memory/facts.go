@@ -47,7 +47,9 @@ func (w *writing) learn(ctx context.Context, d draft, book addressBook) error {
 		}
 		s := statement{Fact: f, subject: subject, slot: w.keys.Blind(keyring.FactSlot, []byte(f.Slot)), began: began, turn: d.turn.id, ordinal: i}
 		if f.Object != "" {
-			s.object, _ = book.find(f.Object)
+			if s.object, known = book.find(f.Object); !known || s.object == s.subject {
+				continue // what ends was never told, or the text says somebody is themselves
+			}
 		}
 		if err := w.state(ctx, s); err != nil {
 			return err

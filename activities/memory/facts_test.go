@@ -109,3 +109,20 @@ func TestRememberingFactsAgainChangesNothing(t *testing.T) {
 	}
 	require.Equal(t, before, p.graphCounts(t))
 }
+
+func TestAFactAboutSomebodyNewAtTheBeginningOfASentenceIsLearnt(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.saysAt(t, day(1), "Maya moved to Oslo.")
+	require.Equal(t, []string{"Maya lives in Oslo"}, p.believed(t, time.Now(), time.Now()))
+}
+
+func TestASentenceThatSaysNothingIsStillRemembered(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	for n, text := range []string{
+		"Maya is dating Maya.", "My sister lives in Sister.", "Tom moved to Tom.", "I live in Me.", "I don't live in Atlantis anymore.", "I stopped smoking.",
+	} {
+		p.saysAt(t, day(n+1), text)
+	}
+	require.Equal(t, 6, p.count(t, "select count(*) from memory_nodes where kind = 'turn'"))
+	require.Empty(t, p.believed(t, time.Now(), time.Now()))
+}

@@ -2326,7 +2326,10 @@ type MemoryWrite struct {
 	Origin MemoryOrigin `json:"origin"`
 
 	// Position Its line in the import, from 1.
-	Position  int                `json:"position,omitempty,omitzero"`
+	Position int `json:"position,omitempty,omitzero"`
+
+	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
+	Safety    *Safety            `json:"safety,omitempty"`
 	SaidAt    time.Time          `json:"said_at"`
 	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
 	State     MemoryWriteState   `json:"state"`

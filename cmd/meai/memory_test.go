@@ -153,6 +153,8 @@ func TestAPersonStoresSeesCorrectsAndForgetsTheirMemory(t *testing.T) {
 	other, err := p.api.StoreMemoryWithResponse(t.Context(), &client.StoreMemoryParams{IdempotencyKey: key}, client.NewMemory{Text: "Something else."})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusConflict, other.StatusCode())
+	require.Nil(t, w.Safety)
+	require.NotNil(t, p.storesAt(t, uuid.NewString(), client.NewMemory{Text: "I want to kill myself."}).Safety)
 	turn := p.turnOf(t, w.Id)
 	require.Equal(t, []string{"me lives in Porto"}, p.facts(t, nil))
 	require.Contains(t, p.recall(t, "Where do I live?"), "I live in Porto with my sister Maya.")

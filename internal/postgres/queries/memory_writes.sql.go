@@ -367,3 +367,29 @@ func (q *Queries) RequeueMemoryWrite(ctx context.Context, at time.Time, subjectI
 	)
 	return i, err
 }
+
+const writesOfSubject = `-- name: WritesOfSubject :many
+select id from memory_writes
+where subject_id = $1 and id > $2 order by id limit $3
+`
+
+// The ids of a person's writes, in pages, in their order.
+func (q *Queries) WritesOfSubject(ctx context.Context, subjectID uuid.UUID, after uuid.UUID, page int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, writesOfSubject, subjectID, after, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -73,3 +73,8 @@ limit @page;
 
 -- name: IsForgotten :one
 select exists (select 1 from memory_writes where subject_id = $1 and id = $2 and state = 'forgotten');
+
+-- The ids of a person's writes, in pages, in their order.
+-- name: WritesOfSubject :many
+select id from memory_writes
+where subject_id = @subject_id and id > @after order by id limit @page;
