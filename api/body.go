@@ -32,6 +32,11 @@ const (
 // silently, and a person's words must not change on the way in. What was read is
 // returned with an error as well.
 func (k *contract) readBody(c echo.Context, op operation) ([]byte, error) {
+	if op.media == jsonLines { // more to read takes longer
+		if err := k.allow(c, linesTimeout); err != nil {
+			return nil, err
+		}
+	}
 	data, err := readAll(c, op.most())
 	if err != nil {
 		return nil, err
@@ -76,13 +81,24 @@ func (o operation) most() int64 {
 func (k *contract) boundBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().ContentLength != 0 {
-			err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(k.bodyTimeout))
-			if err != nil && !errors.Is(err, http.ErrNotSupported) {
-				return fmt.Errorf("bound the reading of the body: %w", err)
+			if err := k.allow(c, k.bodyTimeout); err != nil {
+				return err
 			}
 		}
 		return next(c)
 	}
+}
+
+// linesTimeout is the time that JSON lines have to arrive: 8 MiB at 1 Mbit/s.
+const linesTimeout = 70 * time.Second
+
+// allow sets the time within which the body has to arrive.
+func (k *contract) allow(c echo.Context, within time.Duration) error {
+	err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(within))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("bound the reading of the body: %w", err)
+	}
+	return nil
 }
 
 func readAll(c echo.Context, most int64) ([]byte, error) {

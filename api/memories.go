@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/memory"
+	"meai/internal/failure"
 )
 
 // Memories takes what is to change in a person's memory; [memory.Store] is the real one.
@@ -20,6 +21,7 @@ type Memories interface {
 	Write(ctx context.Context, subject, id uuid.UUID) (memory.Write, error)
 	Writes(ctx context.Context, subject uuid.UUID, state memory.WriteState, before memory.Write, limit int) ([]memory.Write, error)
 	Retry(ctx context.Context, subject, id uuid.UUID) (memory.Write, memory.RememberInput, error)
+	Drop(ctx context.Context, subject, id uuid.UUID) error
 	Pin(ctx context.Context, subject, id uuid.UUID, pinned bool) error
 	Untrue(ctx context.Context, subject, fact uuid.UUID) error
 	PreviewForgetting(ctx context.Context, subject uuid.UUID, what memory.Selection) (memory.Forgetting, error)
@@ -41,35 +43,55 @@ const patience = 10 * time.Second
 
 // StoreMemory implements [StrictServerInterface].
 func (s *Server) StoreMemory(ctx context.Context, r StoreMemoryRequestObject) (StoreMemoryResponseObject, error) {
-	subject, err := caller(ctx)
+	w, err := s.storeWords(ctx, *r.Body, r.Body.Text, r.Body.SaidAt, memory.Offer{
+		IdempotencyKey: r.Params.IdempotencyKey, Session: r.Body.SessionId, Content: memory.Content{Speaker: r.Body.Speaker, Text: r.Body.Text},
+	}, waiting{until: string(orZero(r.Params.Wait)), prefer: r.Params.Prefer})
 	if err != nil {
 		return nil, err
 	}
-	body, err := canonical(*r.Body)
-	if err != nil {
-		return nil, err
+	return StoreMemory202JSONResponse{Body: w, Headers: StoreMemory202ResponseHeaders{Location: writeLink(w.Id)}}, nil
+}
+
+// waiting is how far a caller wants to wait for a memory; "" for not at all.
+type waiting struct {
+	until  string
+	prefer *string
+}
+
+// storeWords accepts words to remember and has them remembered.
+func (s *Server) storeWords(ctx context.Context, body any, words string, saidAt time.Time, o memory.Offer, w waiting) (MemoryWrite, error) {
+	var err error
+	if o.Subject, err = caller(ctx); err != nil {
+		return MemoryWrite{}, err
 	}
-	said, err := saidBefore(r.Body.SaidAt, "/said_at")
-	if err != nil {
-		return nil, err
+	if o.Body, err = canonical(body); err != nil {
+		return MemoryWrite{}, err
 	}
-	if strings.TrimSpace(r.Body.Text) == "" {
-		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/text", Reason: "must say something"})
+	if o.SaidAt, err = saidBefore(saidAt, "/said_at"); err != nil {
+		return MemoryWrite{}, withSafety(err, words, s.region)
+	}
+	return s.accepted(ctx, words, w, func(ctx context.Context) (memory.Write, memory.RememberInput, bool, error) {
+		return s.memories.Accept(ctx, o)
+	})
+}
+
+// accepted takes words in, within the time that a person in danger may have to wait for help.
+func (s *Server) accepted(ctx context.Context, words string, w waiting,
+	accept func(context.Context) (memory.Write, memory.RememberInput, bool, error),
+) (MemoryWrite, error) {
+	if strings.TrimSpace(words) == "" {
+		return MemoryWrite{}, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/text", Reason: "must say something"})
 	}
 	accepting, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
-	w, start, _, err := s.memories.Accept(accepting, memory.Offer{
-		Subject: subject, IdempotencyKey: r.Params.IdempotencyKey, Body: body, Session: r.Body.SessionId,
-		Content: memory.Content{Speaker: r.Body.Speaker, Text: r.Body.Text}, SaidAt: said,
-	})
+	write, start, _, err := accept(accepting)
 	if err != nil {
-		return nil, withSafety(engineFailure("accept a memory", err), r.Body.Text, s.region)
+		return MemoryWrite{}, withSafety(engineFailure("accept a memory", err), words, s.region)
 	}
-	w, err = s.remember(ctx, w, start, string(orZero(r.Params.Wait)), r.Params.Prefer)
-	if err != nil {
-		return nil, withSafety(err, r.Body.Text, s.region)
+	if write, err = s.remember(ctx, write, start, w.until, w.prefer); err != nil {
+		return MemoryWrite{}, withSafety(err, words, s.region)
 	}
-	return StoreMemory202JSONResponse{Body: s.stored(w, r.Body.Text), Headers: StoreMemory202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+	return s.stored(write, words), nil
 }
 
 // stored shows a write, with help where its words show signs of danger: nobody answers them.
@@ -174,20 +196,16 @@ func (s *Server) CorrectMemory(ctx context.Context, r CorrectMemoryRequestObject
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(r.Body.Text) == "" {
-		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/text", Reason: "must say something"})
-	}
-	w, start, _, err := s.memories.Correct(ctx, memory.Correction{
-		Subject: subject, Memory: r.MemoryId, IdempotencyKey: r.Params.IdempotencyKey, Body: body, Text: r.Body.Text,
-	})
+	w, err := s.accepted(ctx, r.Body.Text, waiting{until: string(orZero(r.Params.Wait)), prefer: r.Params.Prefer},
+		func(ctx context.Context) (memory.Write, memory.RememberInput, bool, error) {
+			return s.memories.Correct(ctx, memory.Correction{
+				Subject: subject, Memory: r.MemoryId, IdempotencyKey: r.Params.IdempotencyKey, Body: body, Text: r.Body.Text,
+			})
+		})
 	if err != nil {
-		return nil, withSafety(graphFailure("correct a memory", err), r.Body.Text, s.region)
+		return nil, err
 	}
-	w, err = s.remember(ctx, w, start, string(orZero(r.Params.Wait)), r.Params.Prefer)
-	if err != nil {
-		return nil, withSafety(err, r.Body.Text, s.region)
-	}
-	return CorrectMemory202JSONResponse{Body: s.stored(w, r.Body.Text), Headers: CorrectMemory202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+	return CorrectMemory202JSONResponse{Body: w, Headers: CorrectMemory202ResponseHeaders{Location: writeLink(w.Id)}}, nil
 }
 
 // ReadMemoryGraph implements [StrictServerInterface].
@@ -198,7 +216,7 @@ func (s *Server) ReadMemoryGraph(ctx context.Context, r ReadMemoryGraphRequestOb
 	}
 	limit := or(r.Params.Limit, defaultPage)
 	page, err := s.graph.Whole(ctx, subject, memory.AsOf{At: orZero(r.Params.At), Known: orZero(r.Params.Known)}, orZero(r.Params.Cursor), limit)
-	if err != nil {
+	if err != nil && !nobodyYet(err) {
 		return nil, engineFailure("read the graph", err)
 	}
 	body := MemoryGraph{Memories: each(page.Memories, toStoredMemory), Edges: each(page.Edges, toEdge)}
@@ -215,7 +233,7 @@ func (s *Server) ListFacts(ctx context.Context, r ListFactsRequestObject) (ListF
 		return nil, err
 	}
 	facts, err := s.graph.Facts(ctx, subject, memory.AsOf{At: orZero(r.Params.At), Known: orZero(r.Params.Known)}, orZero(r.Params.Entity))
-	if err != nil {
+	if err != nil && !nobodyYet(err) {
 		return nil, engineFailure("list facts", err)
 	}
 	return ListFacts200JSONResponse{Facts: each(facts, toFact)}, nil
@@ -242,6 +260,9 @@ func graphFailure(doing string, err error) error {
 	}
 	return err
 }
+
+// nobodyYet: the person has no session yet, so there is nothing to list.
+func nobodyYet(err error) bool { return failure.Is(err, failure.KeyMissing) }
 
 func or(value *int, otherwise int) int {
 	if value == nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,9 +11,11 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"meai/activities/memory"
+	"meai/internal/failure"
 )
 
 // ListMemoryWrites implements [StrictServerInterface].
@@ -25,8 +26,12 @@ func (s *Server) ListMemoryWrites(ctx context.Context, r ListMemoryWritesRequest
 	}
 	var before memory.Write
 	if r.Params.Cursor != nil {
-		if before, err = s.memories.Write(ctx, subject, *r.Params.Cursor); err != nil {
-			return nil, graphFailure("read the cursor", err)
+		before, err = s.memories.Write(ctx, subject, *r.Params.Cursor)
+		if failure.Is(err, failure.NotFound) {
+			return nil, unknownCursor()
+		}
+		if err != nil {
+			return nil, engineFailure("read the cursor", err)
 		}
 	}
 	limit := or(r.Params.Limit, defaultPage)
@@ -47,17 +52,45 @@ func (s *Server) GetMemoryWrite(ctx context.Context, r GetMemoryWriteRequestObje
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.memories.Write(ctx, subject, r.WriteId)
+	w, err := s.write(ctx, subject, r.WriteId)
 	if err != nil {
-		return nil, graphFailure("read a write", err)
+		return nil, err
 	}
 	return GetMemoryWrite200JSONResponse(toWrite(w)), nil
+}
+
+// write reads one, but none of the vault.
+func (s *Server) write(ctx context.Context, subject, id uuid.UUID) (memory.Write, error) {
+	w, err := s.memories.Write(ctx, subject, id)
+	if err != nil {
+		return memory.Write{}, graphFailure("read a write", err)
+	}
+	if w.Vault {
+		return memory.Write{}, &problem{code: notFound}
+	}
+	return w, nil
+}
+
+func unknownCursor() error {
+	return fieldProblem(malformedRequest, FieldError{In: FieldErrorInQuery, Pointer: "cursor", Reason: "names no place to go on"})
+}
+
+// DropMemoryWrite implements [StrictServerInterface].
+func (s *Server) DropMemoryWrite(ctx context.Context, r DropMemoryWriteRequestObject) (DropMemoryWriteResponseObject, error) {
+	subject, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return DropMemoryWrite204Response{}, graphFailure("give a write up", s.memories.Drop(ctx, subject, r.WriteId))
 }
 
 // RetryMemoryWrite implements [StrictServerInterface].
 func (s *Server) RetryMemoryWrite(ctx context.Context, r RetryMemoryWriteRequestObject) (RetryMemoryWriteResponseObject, error) {
 	subject, err := caller(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := s.write(ctx, subject, r.WriteId); err != nil {
 		return nil, err
 	}
 	w, start, err := s.memories.Retry(ctx, subject, r.WriteId)
@@ -87,7 +120,9 @@ func (s *Server) ImportMemories(ctx context.Context, r ImportMemoriesRequestObje
 	if err != nil {
 		return nil, err
 	}
-	i, _, err := s.memories.AcceptImport(ctx, memory.Bundle{Subject: subject, IdempotencyKey: r.Params.IdempotencyKey, Body: body, Lines: lines})
+	accepting, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	i, _, err := s.memories.AcceptImport(accepting, memory.Bundle{Subject: subject, IdempotencyKey: r.Params.IdempotencyKey, Body: body, Lines: lines})
 	if err != nil {
 		return nil, engineFailure("accept an import", err)
 	}
@@ -112,13 +147,14 @@ func (s *Server) GetMemoryImport(ctx context.Context, r GetMemoryImportRequestOb
 	return GetMemoryImport200JSONResponse(toImport(i)), nil
 }
 
-// importLines reads JSON lines; empty ones are skipped, but counted.
+// importLines reads JSON lines; empty ones are skipped, but counted. Faults name a line by its
+// place, from 0 as in every JSON pointer.
 func importLines(body []byte) ([]memory.ImportLine, error) {
 	var lines []memory.ImportLine
 	var faults []FieldError
 	scanner := bufio.NewScanner(bytes.NewReader(body))
 	scanner.Buffer(nil, maxBody)
-	for n := 1; scanner.Scan(); n++ {
+	for n := 0; scanner.Scan(); n++ {
 		text := bytes.TrimSpace(scanner.Bytes())
 		if len(text) == 0 {
 			continue
@@ -156,14 +192,13 @@ func importLine(text []byte) (memory.ImportLine, *FieldError) {
 	var in struct {
 		Session string    `json:"session"`
 		SaidAt  time.Time `json:"said_at"`
-		Speaker string    `json:"speaker"`
+		Speaker *string   `json:"speaker"`
 		Text    string    `json:"text"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&in); err != nil || !utf8.Valid(text) || decoder.More() {
+	if checkJSON(text) != nil || json.Unmarshal(text, &in, json.RejectUnknownMembers(true)) != nil {
 		return memory.ImportLine{}, &FieldError{Reason: "is not one JSON object with session, said_at, text and perhaps speaker"}
 	}
+	speaker := orZero(in.Speaker)
 	for _, rule := range []struct {
 		broken        bool
 		field, reason string
@@ -171,16 +206,16 @@ func importLine(text []byte) (memory.ImportLine, *FieldError) {
 		{in.Session == "" || utf8.RuneCountInString(in.Session) > mostSession, "session", "must have 1 to 200 characters"},
 		{in.SaidAt.IsZero(), "said_at", "is required"},
 		{in.SaidAt.After(time.Now().Add(time.Minute)), "said_at", "must not be in the future"},
-		{utf8.RuneCountInString(in.Speaker) > mostSpeaker, "speaker", "must have at most 100 characters"},
+		{in.Speaker != nil && (speaker == "" || utf8.RuneCountInString(speaker) > mostSpeaker), "speaker", "must have 1 to 100 characters"},
 		{strings.TrimSpace(in.Text) == "", "text", "must say something"},
 		{utf8.RuneCountInString(in.Text) > mostText, "text", "must have at most 8000 characters"},
-		{strings.ContainsRune(in.Text+in.Speaker+in.Session, 0), "text", "must not hold the character 0"},
+		{strings.ContainsRune(in.Text+speaker+in.Session, 0), "text", "must not hold the character 0"},
 	} {
 		if rule.broken {
 			return memory.ImportLine{}, &FieldError{Pointer: pointer(rule.field), Reason: rule.reason}
 		}
 	}
-	return memory.ImportLine{Session: in.Session, Content: memory.Content{Speaker: in.Speaker, Text: in.Text}, SaidAt: in.SaidAt}, nil
+	return memory.ImportLine{Session: in.Session, Content: memory.Content{Speaker: speaker, Text: in.Text}, SaidAt: in.SaidAt}, nil
 }
 
 func writeLink(id uuid.UUID) string { return "/v1/memory/writes/" + id.String() }

@@ -13,7 +13,7 @@ func (s *Server) ListPatterns(ctx context.Context, _ ListPatternsRequestObject) 
 		return nil, err
 	}
 	found, err := s.graph.Patterns(ctx, subject)
-	if err != nil {
+	if err != nil && !nobodyYet(err) {
 		return nil, engineFailure("list patterns", err)
 	}
 	return ListPatterns200JSONResponse{Echoes: each(found.Echoes, toEcho), Storylines: each(found.Storylines, toStoryline)}, nil

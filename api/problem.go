@@ -76,7 +76,7 @@ var explanations = map[code]explanation{
 	personUnknown: {http.StatusConflict, "This person has no session yet",
 		"Begin a session first: it sets up the keys that this person's words are sealed with."},
 	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
-		"At most 64 KiB are read."},
+		"At most 64 KiB are read, or 8 MiB of JSON lines."},
 	unsupportedMediaType: {http.StatusUnsupportedMediaType, "The body's type is not supported",
 		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
 	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",

@@ -2277,7 +2277,7 @@ type MemoryQuery struct {
 	Limit int          `json:"limit,omitempty,omitzero"`
 	Query string       `json:"query"`
 
-	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too.
+	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too, by a caller who has just proved who they are.
 	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
 
 	// To Said before this time; later than `from`.
@@ -3419,6 +3419,9 @@ type ServerInterface interface {
 	// ListMemoryWrites See what is on its way into memory, newest first
 	// (GET /v1/memory/writes)
 	ListMemoryWrites(ctx echo.Context, params ListMemoryWritesParams) error
+	// DropMemoryWrite Give up a memory that has not been remembered
+	// (DELETE /v1/memory/writes/{write_id})
+	DropMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
 	// GetMemoryWrite See how far a memory is
 	// (GET /v1/memory/writes/{write_id})
 	GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error
@@ -4305,6 +4308,22 @@ func (w *ServerInterfaceWrapper) ListMemoryWrites(ctx echo.Context) error {
 	return err
 }
 
+// DropMemoryWrite converts echo context to params.
+func (w *ServerInterfaceWrapper) DropMemoryWrite(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "write_id" -------------
+	var writeId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "write_id", ctx.Param("write_id"), &writeId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter write_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DropMemoryWrite(ctx, writeId)
+	return err
+}
+
 // GetMemoryWrite converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMemoryWrite(ctx echo.Context) error {
 	var err error
@@ -4886,6 +4905,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/memories/:memory_id/pin", wrapper.PinMemory, options.OperationMiddlewares["pinMemory"]...)
 	router.POST(options.BaseURL+"/v1/memories/:memory_id/correction", wrapper.CorrectMemory, options.OperationMiddlewares["correctMemory"]...)
 	router.GET(options.BaseURL+"/v1/memory/writes", wrapper.ListMemoryWrites, options.OperationMiddlewares["listMemoryWrites"]...)
+	router.DELETE(options.BaseURL+"/v1/memory/writes/:write_id", wrapper.DropMemoryWrite, options.OperationMiddlewares["dropMemoryWrite"]...)
 	router.GET(options.BaseURL+"/v1/memory/writes/:write_id", wrapper.GetMemoryWrite, options.OperationMiddlewares["getMemoryWrite"]...)
 	router.POST(options.BaseURL+"/v1/memory/writes/:write_id/retry", wrapper.RetryMemoryWrite, options.OperationMiddlewares["retryMemoryWrite"]...)
 	router.POST(options.BaseURL+"/v1/memory/imports", wrapper.ImportMemories, options.OperationMiddlewares["importMemories"]...)
@@ -10351,6 +10371,137 @@ func (response ListMemoryWrites503ApplicationProblemPlusJSONResponse) VisitListM
 	return err
 }
 
+type DropMemoryWriteRequestObject struct {
+	WriteId openapi_types.UUID `json:"write_id"`
+}
+
+type DropMemoryWriteResponseObject interface {
+	VisitDropMemoryWriteResponse(w http.ResponseWriter) error
+}
+
+type DropMemoryWrite204Response struct {
+}
+
+func (response DropMemoryWrite204Response) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DropMemoryWrite400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite400ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite401ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite403ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite404ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite429ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite500ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite503ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMemoryWriteRequestObject struct {
 	WriteId openapi_types.UUID `json:"write_id"`
 }
@@ -14197,12 +14348,18 @@ type DeleteVaultItemResponseObject interface {
 	VisitDeleteVaultItemResponse(w http.ResponseWriter) error
 }
 
-type DeleteVaultItem204Response struct {
-}
+type DeleteVaultItem202JSONResponse Forgetting
 
-func (response DeleteVaultItem204Response) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
-	w.WriteHeader(204)
-	return nil
+func (response DeleteVaultItem202JSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteVaultItem400ApplicationProblemPlusJSONResponse struct {
@@ -14890,6 +15047,9 @@ type StrictServerInterface interface {
 	// ListMemoryWrites See what is on its way into memory, newest first
 	// (GET /v1/memory/writes)
 	ListMemoryWrites(ctx context.Context, request ListMemoryWritesRequestObject) (ListMemoryWritesResponseObject, error)
+	// DropMemoryWrite Give up a memory that has not been remembered
+	// (DELETE /v1/memory/writes/{write_id})
+	DropMemoryWrite(ctx context.Context, request DropMemoryWriteRequestObject) (DropMemoryWriteResponseObject, error)
 	// GetMemoryWrite See how far a memory is
 	// (GET /v1/memory/writes/{write_id})
 	GetMemoryWrite(ctx context.Context, request GetMemoryWriteRequestObject) (GetMemoryWriteResponseObject, error)
@@ -16131,6 +16291,31 @@ func (sh *strictHandler) ListMemoryWrites(ctx echo.Context, params ListMemoryWri
 	return nil
 }
 
+// DropMemoryWrite operation middleware
+func (sh *strictHandler) DropMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
+	var request DropMemoryWriteRequestObject
+
+	request.WriteId = writeId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DropMemoryWrite(ctx.Request().Context(), request.(DropMemoryWriteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DropMemoryWrite")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DropMemoryWriteResponseObject); ok {
+		return validResponse.VisitDropMemoryWriteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMemoryWrite operation middleware
 func (sh *strictHandler) GetMemoryWrite(ctx echo.Context, writeId openapi_types.UUID) error {
 	var request GetMemoryWriteRequestObject
@@ -17077,339 +17262,342 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sjeOvxUUf6cqye9QFyt2diPV1inFa2+0G18ey9lUPes8IjjTJBENgVkAI5rr8nv/FrqBGQyJ",
-	"IYe6+XL0TyJLM4Nbo+/96Q+DTM1LJUFaMzj+MJgBz0Hjj2c5zEtlQWbLN1AWfAm5+3UOJtOitELJwfFg",
-	"ZHUFI7aYgWR2BuwSlmzBDTMAko1hojTsD4YDk81gzt3rIKv54PhfA/fe4PfhwC5LGBwPjNVCTgfDwfu9",
-	"qdpzv9wzl6LcUzgQL/ZKJaQFPTie8MLAx4/DwS8q4zSL1Um9nQGTsGAajKp0hjPQ8O9KaLcEN3I8o4nS",
-	"c24Hx4NKiz0NE9AgMxisTs0N+br+82lZFiK1IW7sBReW2Rm3uBVTzaWFvL0N11/2G27hFzEXdn3s39yQ",
-	"wrACJpapCQOezYZsojSD93xeFsBG7wZmKe0MjDDvBif6L09+PLF/eTQ6Zk9+ZG6LwFjDpFoMGZc5UxLY",
-	"XGlgQjJu2VwZyzgzkCm5cT2teb5WhciW6Z0q3AOG9sqRjypB46GyTFXSGibkxgX8+y8/HJ4s/vLD4eiY",
-	"/XDYrEBI90+aqNk6U7B6eTrBbV6d5HnziW4Kmgsp5o6sH9VE405tCnrw0Q1Qcs3nYP29Oi1Lra54cfZX",
-	"9y/hRim5nQ2GA8nn7l3uH7gQeU/CrfDJ9ZU9MxkvcD87B4P6kZsPF3GMf0DixE/ZFS8qcKS5VJVm2UyJ",
-	"DIZ4V/GQr0Av2RyM4VMYskfMKnb05Am7EkaMC2Cn50/Pzlg245pnbjfdqeCSiGs1i4omsudmsvHw+Ptf",
-	"QE7tbHB89OTJ0B1m+Pcjd3TWgnZj/L9/vXv3/ujR3rt37//07Pf//q/0DrjLyrONOy6aZ26+5cSR1rf6",
-	"zfOn7E9Hjw/32chxo7+8HLFv/XUY1lf5h0PGNQQG9R3j5tLgQbiryKVZgHY3yc6EYRkvin32ys5As7Jm",
-	"gwY/IKZSaeJw/p4Ojgc47KPDriPyE+84iSePjm4iGs7BmE1HYOjvN93+j+5lUyppAG/2Tzx/QxzI/StT",
-	"0oLEH7mTFiStDkqtxgXM//sPQ6KrGe6/NEwGx4P/30Ejkg/or+bgNb1Fg67zUc/4HPOf88LN2x3Hx+Hg",
-	"qZKTQmT3PiG/w25C6gr0sKUcVAZypDOj5mBnQk4ZFAbooTneOPdiDpnIIR8ypEhhWAnaKMlm3Imoeogl",
-	"WFzqc6XHIs9B3u9a/d0AzeZ8yaSyLFco0Fbn/Y1hObfcrWwMuGbN3UYoXOxUScBlIAuRvLjPVbyqNJsL",
-	"Y/klzeGlss9VJfN7phrHSuhoq2zGiDAmYRNpk3F6b5X6hesp3DdRj1W+ROpDncjOuGQ/PGb/ED+FWb3g",
-	"cuk5gLnXySnF5lwuGwXIbZtUi312JlnO5dRdwZHhE7DLEcu41gIMm0FRMl4UeO8Mn6OiHFkALVUzNTX/",
-	"7EHzYKz47TWaX6+X/eNBI9urVbKNbzfKG27Mr5JXdqa0+A/cN/kGPoA0bNmlVAuJlPGr5FdcFHxc3CvJ",
-	"ntfc1XrDQALkkLNcAU2RZPw+e6uXjE+5kGwh7KwmB7aiR524l/CDzshQxvrVlVplTmm75/XVV1IY9vfz",
-	"Vy/ZuLK4rIVfLjeXJGj8PE1VlkpbyF9ALvhblOafZrq4+dFgbhCnav369vnen/dRs/NfRIvh9ZnXp0vt",
-	"LCQrSN/INHAL+QW3LW0l5xb2rJgnbFinoJVCg9npHZH30IacLnSlLnecjlYFrUVYmJuEfVa/w7XmyBxM",
-	"psrd3vkYK3n/GpDWhwPXXxvGm9napcZHocZ/QIYsjg7kNScR1D6US1i2J7eJXPzJJlYp4b29yCptlN6+",
-	"+bvoxvFO4FyTC8z/qIyd+2vRXuAYMl4ZSO77eNnhlXBqH88d87EK+UvBl6C/caa/BjNTBVoPDc2oyjGT",
-	"emaymo8dhx8O8L1t2/pcFBb0L/jo6prpAzjVYb2WzXtg1jeB4x9JxPQ76WZHE6dddvhI/gkadVw1wU2j",
-	"xxyjmCjv11o3CePF+u8Om/kmVyp5sTQiscwxNyLbtrSf3EPP5srN2fSnxaHjvBORo7dtyxDnmdLgpppp",
-	"4Se66fGn9NQOU8lhqnm+cp5bWRFcNdNPuAGVzr1vy5TAL2vTGvxeof+iD/E8C+Mk5uAWIo2wy957eClI",
-	"sw+uWHhfarKlBsMB6o/0Y3CfXnit0nHLOS+KC8uLS0dT87GYVqoy635cvKhyWnkOueoG+unpa/b4T8zy",
-	"6X5KKDg1pT8PfQmQJ++UFnOulxd+t5MH6jUXIacXNNA6B6qde4cJbkQulWiU/tP2FyYp4cCdaUZXMMFM",
-	"gWczFh5ihi8NGy+ZsAaKCRnRE6UBXTx+WmwitLEnDOalXdbeerK3lARngzY2jV1AcQW9ifPcT+QN8LxL",
-	"ZFfTKRiUrmWpFc9muwr9K16kL9pzreaskmUB3HBpnXgJP6clypy/r5219dnuPVo73FVR6S7NOlHF96/F",
-	"0JK0EXGM+JSHns82ywx3oGPraj4YXbOIh63S9SaeHzmseJ4L4o+vIyGAHHK4IhcsvLcrLrs/Hx4ebvKe",
-	"/r93794fHv7+//+vrUILP56e8/IFzJVe/sNzsHWe647J81yuobEAKJ4RDANBwaorXhVIJXVQqtISSURf",
-	"oo4A2Uy5M7BKLwshAR+1dNb4cpLzBQd/QmvI7FY9wb98Sku+jorv/WY7v2N24l9/9W+kbmsupp6mVizS",
-	"n0/3jp784NQZPAp4zzNboEVEQQ/Ih4wbpiYTt90sREIMM2IqmbD792zStCM36QvSzb0aytXATYcI8sIV",
-	"dE8bK9yT1b39WS3IB6QcZzdsXhnL+FRDrCbWYSlH1NxCrAaUIHMyJsJZoA4wqQz+RLucJynePbLD9qfs",
-	"MXc1Wvsd70y9gWHa0Qdi2u224mqaTPKV6M7FelEBVzRYDplelpZ0IuvUqOEAuC6WFzkUgI+oK9Ba5HAx",
-	"4aJw/9jIGtKmY03u/a2KwGo+lQXZTDm5scaAMWkzMta4V3IK5sjkL6rGbTY6RpfJDIqcHFXGe3nQKqKw",
-	"gHVGJBvNhdZKr7wsrGFBUq7454Y7aCETXhRjnl2mdFontZqgv4YrAQvIfQ7EjMt86HSTygBzsweeOy7o",
-	"dC98p3bJldyYJJf7o8qnELZyE038vX7Q3XJ0+W5V4eip6xJBM7VICdlMD9dTO/hYVV15D44S8AzIqYmb",
-	"eDvqyXAQmRA9VPpf+BiK2NDKYYLKwjGpNquOwVGu+cSOjh19jJ0+L2ovCZE2KS9I/P737jI7+uGy9uGO",
-	"grlWf0hNJqBrj8t8n43c8KNjxuWyibrF+g9OJLL83F60lbFNRlr4SgbaciG9lqQFkZaT4GIiMk76baak",
-	"hMzr0FOtFhifzZS0Wowr/3teWSXVnFTreQnWK8caCsflJZi07Tnn789oVj+uX+Kgu7YP4UyyZ3JaCDO7",
-	"PcLprddWubBPZ5Bd4j1L+hTT6m5ZjQuRsUtYot40VY7J7Ss9PXh/MFf5ganm+fhAKgtsoYUF43Qo9lY7",
-	"3aDmPUtVOdaDgYGFZE6wCdBMcwz2k0k4E2mu5N5LT82dtyM+dyW/fXp0/prZQk33snqZQ/YsP3ry5NGP",
-	"3+2nPcNqu7LsNu5nbmbI6sR/YINaBI6ycANY5uSzaZmHQtofHsfWfiqVp32cOJ6fp9+IIZ5U9xEraYTB",
-	"cMr6GU+0mrfkdJ8pDQczblaN6d47tnYz1M4TWNkTXAR+qJ5Z5248k1YvO22kJpGk5MtC8Xw/h0yRdbtG",
-	"KzyzKpEE86rk/66AiZwMDsV45hPx1r8Q2WzrxoLM4f3mrTlMnc1l0kytpRXtB6Ob1azXVLRPvW/bzy9O",
-	"n+IKG3+js30vobTI4Rcz0JBctT+Rzi82s/zGMJHeOVXZTM1bloSpsgwjjSjqpMAfnF7cYT401tGqUuVO",
-	"fL/LDvL6QzKmlFbnBM3zOjYKkoD/RCA4P1QwXsJOdFI83rsuo3jIhGRjbuCHx/uDtog53fu/fO8/h3s/",
-	"/vfB7x8ef//xL0klBYc4k1lRGa+rtC/WbXKK696IAvgkLS4ce146GSbQQ4OTzVf2pB5svLRJqz6IgJuw",
-	"sHDSnr3jjLczs7RB52XObntOfHG7QbdyV8YGpBPqPrpmnCkxhZsKubCC1MLbcZ+0EsDnXisfL/3ExlB4",
-	"JqXBANfZzBlFyANXNu9yzhNM4RWxJSPeM/Sa1tEUxicWNHvmXiONWUJlNS/6h1m6XfLQuUw/n6M/O4b5",
-	"NxX2Y8jsTBmvYXGmMV2FLVRV5GwqdnCvb4kTiDpAuTatUhlhxRUm2E45/VTHbG53g1apJnJ44ym25pqi",
-	"pad1XG9F8xVyh1AQfQW9w4nt0lUBHXQq+RxMkHj4HB3cRPi81h3SE+AKdI9wHM31PDy9pl2GPwz9HoT5",
-	"d+8eWhCpLJG7D5muOnBUDkXLBdNUiNDu8sKZH95TfcJGVZOccxEcNfgSBqU8D/GOG1GbakNS7EQ2Y4Ww",
-	"tgBMAULDueBCgrFeKRLmOu6ee3Ge1JGcjZ6TiLLXtjubiSK/MPC+4sWFz2ZyK0YKVhPWpPj7faeSitp3",
-	"0HitUGUc8+wydgqYSrhTwjtcTC5mXDsVn48rg65RTC68sOqC/M5OvEAuMl5cwBz0FI2dYXKOSV1w5VpE",
-	"WqVU0jsOMsAwjZiXhciE9/SGH8V8LmTX1+ugRYfvtacX3j8cU9FYqQK4vF78JelURb93PVLrsykK+SuU",
-	"IHO33R18YC6KQvgagGuEuil1/sMuIYnfhJ2pisQfPcPyepbsBZyKcKWdeFyeYPYhviCRmLwuGC5GZAhE",
-	"u20st1XL/1SVbrfUQiZIYGWncVH1N1pRhdZ2pTb8WeMUbG806jjJrTKYgtEvT2Mtbcl9NHxiw3x+CaOv",
-	"S7kJQBGng5pSXYJkanKCB8Cc9d5wW+TYVEpWtaKkjjQXMyiQDcj33r83Ae4I1vGXQqBnbjiYagFOezY8",
-	"97/JwZRcYN3HjPZ+WonC4pemSPETXRlLRWAYtTG8RAbq/ct/AC9UZZZ46We8CskqmZKTyuewmEqXWiB7",
-	"mrov2QrZ1x9qSRF8/FfGcQEzVaKar668Y5FmnFVaKB/V91pSkqE0FVYpT4aTOQXk0x2Dsa0XKaVuK0vK",
-	"CmV2HMa/0neAa0Sie0ZZo4qoXs/fplJYwFXXdZmJ6cypEPhIIyStKvITduhT7CVQAUqUWPL9NitYKoue",
-	"8A6LonZZLlD74e6OkvkkNDOgr0RG9lKfUXY8scibs9EQqMn+lX/hBppvFIvuN+Y5Po55RR0OrN9mau6l",
-	"B8aM0DvOJVPBI3jClCyWXsF0h5hxg5FBxwjJeqykFYX/CF2VljHdRZyVJK3qxhHxhAUQgt+tKDdR8CpV",
-	"JSXE2qlFUnPGZV54T11h4IIXpOhVUgPPZpjcv5kDdvhAGu2zf25cw1U/VWA7nvbmvTxfTaRQJWDwKuLi",
-	"g5guBoH1pvezM6f0FI2ZIYlpYQ0zlmu7Z2dNSSz79lcpMpUDek4ZLvE7VpXMKp8BRRrWEN8Hme/ZWcLz",
-	"QlbGFldet5bjprXtA13qDb47xCmktv25Dw+sTDjas5rAtt7UNadmX2k1Ae313XV1tHtbGmf7xmxWPof8",
-	"GSWZ4V5qH3bsmdwbscQdhrnihcgv1kJQG0UFvtOD3f8zPJfmcnW0I5CACr+o196aXzRwdBZRZmUX2SS8",
-	"S5Pw615cCWlvm+uLPpmcA0Aekkc60ho2ju5ffzsLdlekjq1EFITMgPR3jHZW0poT1Fce/fmQ5XzZjn1u",
-	"LtDh1v3Uc3Jv6Ok1gxYXWH8smvumjXpTD13LKCjKSVUgN0UAEfeD4RP3g9AaE7Y6LP/29m1LO2nv5zOf",
-	"poiZ0hNKpiCFL36V8olXftM+6JXS/3WnbT2AryX8xjDvteqRGeiz9bd8uBBjzfVyJcvh6CZJDusnKKDI",
-	"n2lNAnp1D+ITHat8WRedUvmBXlL4a5Y8x1pqr0tHrAH0f2ffvnn+lP3w4+Gj75iQPmvGDXZSV2H4PEnr",
-	"3b8dYcaOvM21oNGgmVr9WpK4o9KkaB887WJ2y0xJMJQzE1yL7nAlb3O3iLaVnoINl2XF+6vkROj5rqYh",
-	"8oweOa+RQpCIck8VmKGzXZwCG21wsx3t3N32J35FBbxmY1yysdNr/Hr6s7CJ0lNlLci7sF0xV1F0xRWw",
-	"7II9OjysU559BEidYPoWQp+UlCyIFkn/qgurNOSUDp+ufvEZiLuVY0IGotwui2qCe+Nf2CFusJ54HKYa",
-	"Kijc8Q6ic9vuxyNVIlhHRLwre7C1qHN9UYmc1QJ80V//e7E2UAETe+OrxZkPnnqcJ4Z5yWyiKplTJHTB",
-	"dW6Sl45Ss1Is1CdtYcKYo0/EBhAmRG/N0liSfevaIOhdvQ0rZxg2129Q+5P1pDef3DkUUPuRbiThWbjY",
-	"zm5iVPUxZJy5paAlxVEPAO+H2Sj2fc1IYr9DfmdZ8Aw8XoicDqkMn3afN14MXwBxK2J7WCecdVTrYhoq",
-	"t25SFFhHQnDL7895Y+bY3y5rsjef+OX5fz5KpKy5M+hYxUwVufGgUs3BGl+YeYs7SXlzm/aRssCbLTxh",
-	"Ui3qcIewfbc0xU5+Bl6QgdimumRg5Pf01TWij5ZTh0nCG6nLeNZ25q66xDMod/UiX8OfRpnEPtF3kySL",
-	"ZvvUv7GDKOvtMSirXWZyhs/vMI9CyEuzwwC/4PMRfNW2d9+E53aR83cSPR/G4F19Nr+Xbznam8a5bKHs",
-	"7xw4t1D2Q55ogY8FnSW+GGHocK5bbtnThtJ3KKVAJUkn4RpCzoWvqxEGvedn56/Y949++GHvEeNFOeN7",
-	"RycxTpxVjDPKZfDZNCi6/DDfeLAhjAy2011f/t+Y94VprSVA/v7h6GOS+aLobGcM+yQ4q7mQbS7/6AZc",
-	"HrVJVZmLXcNVjkVdqMlFzlv5DHOlpa+3c/JVKoxdwhX430oxndm06ruJHM4Cs7lGOW+iwCBAl9Uys9nm",
-	"MzYRkhfFEkNibL5kmN2u2Uwt2BlGm30eHv474/Ib69TUkpkZvxRyev+VFms8MOFKDvl0fXFh21y0/1sG",
-	"ismubxizRnRbX6rVgP7vLJS+nBRq0YlrgX8NZdRvYV4qzQv269kwiqgJQ8b6tNKroTMtth4h7k6z5FaO",
-	"Ri2L/GFtOel0XCq6xf25fKzcpILJfeSwm04tgG+c03urQa/WnvQUP3X4ayUHEF0JV5CPjsk0zYdNzCqk",
-	"/dTWPsbQ2ShIQazYZAtRFGwcJAzk7gH/4+g4lj3eNaSB53GeSphBJF4HjTaZVIVX1lWZT6nC9lRwrq38",
-	"PShS7sSNqSDvQljLwXJR7ADjlazU+wdA6QiaG6y1Ixcgx1JfJ1a3wzhdIoZxmExqGX+Pq4O7oaoSNurE",
-	"B0bYjOdsrq4gJ77OrYeb6u2S3AxxdQ2wpzo8t6ahYnbgW13ZGfnTvzEMc44NGv1NDhvmubK5MJg1ih+o",
-	"XSpOtbWGFcJY9i1mJqPX3muvASrEqFCvPXwnnTKDfjCMtHy3zzCuiNVWyM5mkF1izfdS4ZPcHpP/oSm3",
-	"dd+sZHBt7b+TEcNqfh9KYXkuMtvBqyaaz73Lv39KM6Kf9b+MGKeoz+NmqGW07+QUwYrxnFUyB510J+6S",
-	"KYn+iFy0wRvc5UJl4YoSATXgVdnqSQ6fClOotyyQY7PxK3g/GyHWoo1Mh2h2uxm7o+CFoFT/s39DQaw0",
-	"AuP101iXHvWbNjdMKrVnL1IQGZWdgbQi6wx+/xYKDbz5SmoT4plgDaidwdLd2F28mHamWohpVl1Sik8p",
-	"Log3Z26KmH2VDtHNq8KKi0lHoWrgaDi3XOSO66ALGHPAeMHoRZPOgC61kJkoeSKN8dxymUeY7hna1/3i",
-	"yTdB5kwFLCQ7fX1WY4DPeQ4EzbpTRUZXwl9jq7pDNsAcRXJJ/F4YJswJ46ROI/C45ZMJ2qYeKQtMj01Z",
-	"BVes972BE/W0snLgaerG0N26AboBrg6jOxfjDjAArudNDRNkdfiAYkLCBgys/hKd5vhcyPymKVOreQ+9",
-	"cny3KhwtPDB0OYrdVOzdxExwk/SIRXq4OO9QDvPalL5PK3mqtO4ZwfocENlo0s+ymboVsbaJ9imI1pd8",
-	"NiNz2krLgMw5UwsfgLl+5iCG+ftTHV3jXeh0gvXuMqVs/awWTE0sSCyWrt1017Um18BBa6DDGvnOajGl",
-	"Wg2cbhr8c5f9UFnGTToX/jeASzPEnDWmNCu5tsjj6BfSF/9RlluRsxm/AjYGkMyoY1+BWz8VKQULrWwH",
-	"LlqZ3uJCXEKxZNmMywx8+SIZcrliwp7UlTJN0WJoZ+Ax2BWzYGxPmOOd8z47eBOdUao+2G2RB4zzQA/h",
-	"FNL7sphBR6stConb+CzmYIbUxYEbNjKVzPlyNGQj790eubMcSXUFbr2j/X4J8W2e2lyJsMaYkFaxOJtU",
-	"UrqrnkSju7glg9RzujzlSmwV0iSSgHjmkcGsUpdodGLQwjcI8akG3kAivIzVkPCN2RynWWhsDqHkDdnd",
-	"ap5wp9zfPaN6NUMCzfpvqC4DUyOcoW3jyASW+q4xvlRKdjKNBveFMHTBLsAbD3ahIgIuxBUYJuSoI0mw",
-	"qQBrfI9CIka3aZnyBnOWjXVM5EJNCPHQ0k8TVRRqYbC21qfLAtJJsD2TnHZ3RqF6ncmnywiPMYTqrd0t",
-	"G7z7Agdddt2w1IlkmBFSFXmjlfYJfE1OhxE5uD+ZGdfgQ2RNB42ApH3CRnPgyPaO43IiJ679H07YCL1O",
-	"9QOU7mPUHLBjRKtVUmiW906GEchldcJG7mC87zzMUkhkMwhA7iQn4UMTy0ZwXBzqhI0yJa9AG9zulW9o",
-	"MZ3ZsN6VibiHkIeeMHT5S1u//E7i2wW3UCxP2AgRc73nHn9GL1wJsrZPvUe37RXDbUXTiofIKCd27+kw",
-	"nvmAchixVLQbobdJ622imfWuv+BLvr1EG2ujNuT5Ern9TfMykZoD+XQHVJhI9CSYcTLH6iaZo/dSXlXP",
-	"eug3o3sPz+al0vaWAjEehSqZZdnkmyb/3FOY/buCqmsEStkMfXJSmLxKd71rleUdhaqmmtdKHCa1pzS4",
-	"NOhuHCyhEeoV1NNpzbvewnR+7urh/WPFnOiPsJ26t/TNV1pMhUz1olVFPsJepSzmCUM2opWMQh5rSLsc",
-	"iTlhjox8xiUrubGrLwexgq8jaoEvlFdt9Ew3fLxr4eNpybS6qtdkmadSErKZ6kowN1YrOQVjKdV8R88O",
-	"Gu4pN1s4DtPZXPe6Q57XJ70VRIiW3ZpNN6H9Hywc2RFO1lxuciKLponUMOQ61FqnWkj2HyXhGGWpiXRF",
-	"R0Gm1GjmcA1taAUN++ylWgzX0RX68a9xlU/BplIFnOiahcpxdFCbOg5msDchGsdWTdHXvM8oR5Z6KWql",
-	"5m6xJTfYkvCKwjJNr4TDw+BM2oBFmQtMDA2pzh709nCYqm+vvEEeBAFulVUsF5MJaNovzGtXfrbufh7S",
-	"K8o4S4aKvdDYHLqVwxVoxp2dvt/V5iGFa5Js3HFLKWNNJvPRYQJTzDG6Vcl9SynJm0dOp36f30LG927Q",
-	"DG3vbZT3nUqtqVtee7p6Eh3yk620+e/AH24LE7qdPbFWSOGbk65U8x2zxUwU0KECCzuMW1QQ/yHvvVWq",
-	"l0MglYp+ns5Ad3q5h/cdOYIY7ZCEHvNp2tluztxw/A2S7frOiM0ukLlCzLk6+PyHEit9l3b3flzDe7uL",
-	"Fd07HeeaHsIV3GvMX8gcvSkJdVeh/XQiq+1CVlX91+fm3dIJC2deojY4A34l8KdsxuWUDAxMvlj2rAGj",
-	"KTaBl8jvF7kVUk6/YaDGbkr+1aTyCG8vnvWZB7OaKFbY3S3BrN+0sHBLhhsSxBZtLeNzoGpfn2lod5Bc",
-	"zqypNHShEDcK3plElxPmWY+GdWEnmUUbQi/tr770OfIemJ1is4J+M2rHS0f1GMKyAvhVr2B1sD/6RsxU",
-	"bVVtJ1FvgWEKkBHB97nOWLCJj9ecaTYeveRRR0+auyoZ2fkq3UFqZHQnfGrkpiJWfxzxrWtb69GF2HID",
-	"0/nPd+PmGQ6oz8COKiBxim0Wof/0luWu4fHcxJ+x+/pjZJXrCosOrMUUveCjqR3BtogbkXJ6dqwU9lb6",
-	"VBY8u/Se95WBdQUNPCymbWI4JqhsPld8DjYd3gmb9fm0H7lBfpwHpAyb1STKbQxOvgy9WLpbLO2SIvpJ",
-	"G3eubojvg5jqc5jeikWTzL2DLyjnyw4ovkLJKUY0lL5sV0B9fxij/v3wZJsNWqfUtQd5437tZPxSVdrU",
-	"8R1MlXMagULPzQnWg9dPrfmP+uV0qgLapvYPmwqsh4NKin9X4P9sdQXb0vyERV9TrvojWbjPrfssdpvV",
-	"avVQ6OqNx9pFJ1HPj128hjs3cZy5E2v5Lo4eDzdQmq9n8YC/TEnCI/QIhI1n64c/b6O4fv0LV31Oie6Q",
-	"8VR9X7xjNnIEPRqy0VzIyoIZ7TPfKe+YjXyqZvvPvn3eMRuNeXZZlaN9FvfRi17bZ2sd9dyAMBVKjnyA",
-	"MNxDRJqrUOsYfH8Y2nIcD3iVC6u0p60WRMPhxiaNq3S9bHKrTpgkR2PLFby/Vma64lg6vG7qXbIvYmfU",
-	"8SUsYojrXah6A6R1Gp66817FQGfXae62KwrareOTdaxrBdlgp2Lr+wAjuBbKwHoJoPttxw40Ocs7LD4y",
-	"vtJme8gzWAPFYC8J7R873lW22iVpf5N79m9aVaVZSecIDjCBQDK9DGzUkSGZz6/8R+PEwJDlQM7g/dur",
-	"TP80ub8vYRHByO5AENfHGF6Z2qaGSy9hcd6US++iCMKVyGBD2y6fQloZMHVYMCsESJsuky9n1LjgztD2",
-	"XsLin06tcPrQ7ozJ+KLBznoK7CFsqIukbxfPswyoTak3upwO9nsSnf+TXP67vxDDeut+33Air0oCc7jL",
-	"QwkBI6r4gAi3GrPM+p3SLu6utUL9qAp306Y0de9JX9Q1y99vG2UhBUOQXI1W4wISUdQ3z5+yHx8/+dM6",
-	"rHKmckiWaI0LOPHaPlMbmm1SAXC6OkJrtUNdZwTQmezuRhmqOwJN3JXzti7Eb8K9P/4YWT6PD5MA1Rui",
-	"VZrXOKkd7pBrEwz+tYlD1agVePgpQnqDic1gEtcC64l36cjf7gCTTOxZxQTDziuxUwWRykPfpu1Rt2aB",
-	"NNmOJZokGhh18u6WtVioiSkJuc+sPUbgQ4pR1vXF3hAb1jm6rbptAtps1YDvpxHD8jS5+F7IG5CSChQk",
-	"mEBTjQthZh2BIEpl3eB69Svy5dFNS3HRTt3ffCQbSC1TRQSQeBvewp3TT7sST7sTRDf6+97AxK8oOLx3",
-	"kLQ9fNJfoAN6s0t58ya+1mqeQj6NKvO6+woJ2+SZn7DRjOucKn2mSuW+BRx2TKFirTEQcJSzi/yeJW8N",
-	"vC8hs5BfBOSfLt+jUb46zOPCTIQdsnE6UzEc1kQDXISSIlrHhbuLg+FgCeZCYnZqxqk/FpGu43VKdGAx",
-	"b0SrpBKPi6rsWkG9MZSb7/SizQXSjc/0+y1jbwlCK51jIYI7jJDI38sIlv7abYYSaF3SHYR/WelS9cEn",
-	"rAnYv9CZ8PLEKc2Pn8TVGo4k61oKbjHBcJ+dWe/qywWfSoXmntI5aKxE5PmV8Np1IhtG7jDjt+7pdDIL",
-	"kWXYA//hYVyTuX41WlTW57LfWuCobD7XE2Bihet8qhaMYeK9Rc3rhiprl/4gB6DGLytZ6SIHacVkeeHr",
-	"Zs2IFUpdEioDqitjt6OG8ZqR+p5FI/rkiIoruW/qCBqGlCIy1dxC89c5X2I2rOOAjvONMihg3H5GGOaY",
-	"MaUXxsnra7PEhfgV1YMh0oX/aJL9NXv0punQvSssZWtfH8VpntviHZGY6tHHllrlxXHLFVOuR1O8HSk9",
-	"xDwbvv1j4iLdgOn56qeknB6JfITy0RO8r+ByWqyZqYX0SaLDkN/vTO4TJkEEcBKhaz7pdCJPvoVTVRFY",
-	"ZU70h3r9bkmWzX48SuQrd6Qu1n1gbw9I8trMewO3eOu/2LCKKUgyD8Ptq3+RC03Nb7ABIRpWC67nHXcN",
-	"tcAXkQbevkxeTdyBITcf3K6hh6+nWWX8pYR8KSlxdf0Gz+tXdqlhi0twb5opmzJElp21qLSU9B40huMK",
-	"k+NV52TdvAp436OKNnz/afNGVznDDZKof/NSA9sn1zD0lK44Uwu2gKLY7+i6Mee27yKe09O1nnqt/Nnw",
-	"sZBBW4gsvahfJTZjDx595OxOeo6hjrKnFPvKhk66m2TQehLM1u2nsHZCAgXQZUxBNScM5qVdYtWwB7ZH",
-	"sIndMJTqbhtJGZHzZYOYURcgo/N1AdLtl1bVdJbCrN+UNbiDQ4WHWv+6+gEdO7xBkKb8MEd9VjHsTriG",
-	"l5BCmE0hUfZAnJrPOTGknfLhS5HtNNImwIuQ004fHdY5UVGb/TDNBvIySmwP5LWJS/2ErXoTID43Y0ef",
-	"ARfofXGvc9Q9jq05Gr8ZLSa/6Uyetja/o4gOcUUvzT4bGeEeH9XpQ4qSr3PhxJUxQ4Z9+ckeQBLC+83+",
-	"XQmwQ1byEjReNN98uy6SzWHOETVhxIwV2hkqhcIyMcsvwTCkOA8z4pEwgZtlq4c8Ts1paX4GKDn9ZzuU",
-	"G9qDv9YxD14UryaD43/1O32i54/DXWRvbPZ2Omfc8sah0c6qEbBd0N6yeD6TbDSpimJ0XNt3O0vqSEwm",
-	"wYX7Xrhf3LN3LADRfXhT+VdrxR0ty8gr5PZOAte7Vzqv0mCHCL7IK1grSegtRGMxflMxfAdys5GA7U1+",
-	"7szpkbFc5uQelrudnjuaGRSJ4zsP/bAmoI1ji1KxudJwQohLfApY7YzoYFNHRuh/AbhMwgatm3S/D9fS",
-	"oUPPRcYNm3CN5UEUpB0hU67z5yOG9ryWiAnqc9PKWxTIx+oKGC+KfTbKeFGMfEowqT21gjZeMswzGZIy",
-	"qzTLZtyesJFUVmQwQgO90pI5M1gSDrLymCsSXZuhQSLpWt4TFfPwsQZuZ751fuEYuEKQAz4l3IZCGIve",
-	"ojn10qeRB9ihg3BZeI7/Q7vYbTkvLge+YGSjDPhZJCISf8SI15tuYwONTT7KK5C8ByhhGPx188YOfuum",
-	"n2PfejwdmYt95pWwx/0fhq1uks0+bVI11nA6IJthkjU6mUFnhKI80XwOC6Uv/XkSe3GK+QVW+G46xV+8",
-	"KFnXYzCI6+5nDSbEvGWGdgdGlj3rD3UiAVsP30P7wOcSxTjcvjF/Iqi+KxK/vOAXmvphbNEhRWdxDfWC",
-	"xOEJo0Tj0muAVsyu2rFoca2Xorr0F9BdtSmFCzZ3cE/E81FrFT5O2WxXtA+bSOl164p1WXiecaJ3VVUW",
-	"oaUQNxB/dVI/gf7KF3AqPOaGb19LYBaOJPbZS4V8yzH3IBS9PbjS7RlsNoNdCwH1FWV4Jmw8lc7FqXSx",
-	"Xaiu5RnhOP6r9I1hPONNO/4GTFXcXhxnJnYK4jQ8Oqnp/IEBqg4DhsulM1dy4Q7BxIj+7BJKy8Y8u/Qd",
-	"Fvt2ksfZRwNvDerQ/El72Dla4Q20XRIg0oZyK5DbYTXcIjIJvHfPBUAp75dOtsY8NZdeT3AUaurLWpcp",
-	"uQ3h1mkcdbcfpwihucHehiQeTOWrk1zWL/SQ+LuaMNQcvzGUAJp7po/gMKXIMFBhsE+px4GV01YLgSgv",
-	"gy7g7gfTeCGiqMTR+qnshnWy5pbYDe3k+ygMdrQV7WTO31/Efo+6ZOjx463vrptv94KGQybgOp94Sh3h",
-	"2LfrDei+w6qcgDo7r4xlvCyL5UltCzv9W6rQhc7D9rpnBKwakDdoQYeUub5Rt5njHahnAwTFrTjLdtdb",
-	"d0SduL4fLVZqu5En3kS92NaZNU1rlzuLH3sa/pRsbINND7d96ik9tYMJ0e2Neqpy0osWa24pDF+wZxgm",
-	"QF05aj/j9HYKbuzsr+LFBZe8WPZY6Gl4boel1hkrqZrjOjPHhiQHDARYxaaKdeRybu7KXmOO1TLMJ4wV",
-	"6FhacUlsT2b81UBa9/EqbHoWjYa7Og1yYezsbuqchtOJ+1vJu6RmdwRyRjiAwT5tVPUkTO1PDjr6PhtN",
-	"QaI3OPRzM3wOofk1CxXfBAG9z0YTXhROIRwdN3o+ZSzMuHSfo5tYf2sSNnSIGCsWZPvxGu+hRqwdNui9",
-	"czDGFxvUeZ1+Uc6yChNH/Aia1qBmBZtb13elM5wWBWsOxqlQTlhZnwK4xXwIln9dnFLzumGcStuQ5Ha1",
-	"eIXzrfHTKEulc4Wd2RW9Smx8ulsYKDlPVbTsXyIyjLqUCBs7HAT9FO1BccWz5YWaTESG5lYoER4OeD4X",
-	"6eM6r3PQViwYx4aow1holSu9QtpQHJd5mlrPqfEEZrd7wK32/u6mXpJ8CWJ8LYrpxECPIB595Tw83Rsm",
-	"qv5+0IqH3XWDVO8f50tHcKvH3kvY+h15CJ02hRUrUSLuWIscMSGssxwnaDkSUo5T4sLH8JB9DUaWPuKg",
-	"xKy3ZugNJHnuyxLeeL9YVw51/zP1aWpJuUyq3Sa7GL1DBJy8g/lM79AAUbgqeZBNfeWKpqWB74zvVWkN",
-	"0l5sTDQvtZhzvWT+oVAugV7C0GKTReBZHVVUocAz0WMm33Ha8L4UGsxd9PVcbVDb4T7B9L26ReoWXwm1",
-	"vdi5g3WvFqOeHJr2oqu+STfgFWW9UaERbV7eE9oveCYj6mrt/7B/+9rWVLd2Br7fYsOVZSSnb6HsStXY",
-	"9d51gV4Q6l3UA+MKsAXdRVQdlm6HgRxkVzdrRxPhoKOQhtZYOrkKaDjCYtH15T4bOWW19LokIqjW24g9",
-	"9dx7EmrfcJ2aQNOtszJWfIbDgf9sR/cNOomVbkmxuRSk1YUGqwVcUbs4r4ddEBJZ1NX6wquWlGiIYu3C",
-	"a/BuVoVw9lzzUWOVJlQk/wshc3ifTqpY4/RQ1tcqTWZRkuV68d5YVfYijSRcdwUKxWtR+4lQVUVtVpXc",
-	"IdpBQ+6CNdqjoVio96zpgS5hrUhyKeZ4ZtiLBZH5plyKut0EcjXfGGvWlc3Sl+UjRuJO7pf7aq13TXhI",
-	"IeWurKALMeBcyKwpypupIjfXhQPZjvnbZb/cToubru6ANehjRAjRmKlL+jaUa+zYLjB6rb3Nz7hj+Oiq",
-	"D6kAixM0RQM4Q/jjhCGujfTwA5OQOltDX/xrkKsp2gKIeqIZzzKsM3ErSXmX/9x2mR5dy7n85HB3vLB6",
-	"O1Jb/M/ozBMgFk1DnBkUeWiyCZJaRVxKWJCcaiHuE26927i4mCTZVqwTPQO/XwDX0pImzHdoJBC1wAmM",
-	"r3I8D3Iv/2RoQ40NKTvkn4ZM6XyHSYqdpmgdZ9sC+msrLQEz8Vodpql0z6j+w1FXqRSAeo0vDNxQrYvj",
-	"PteES4+3LE1tVWFPEWAlBZ3canJdA5pi7k0eJ9kQGAjpDF6nUSVIOlMkrOSB3oEdExSTnlC6N4AioZ42",
-	"BJW7dXPBpJGpw196WejxYX2qVkr1pDsXHICBroVFu3LFdxbi17gioo023uvGnIXjWllk+HX/48Td2pqf",
-	"j5/rnE0E/LPiA7o7fwFd77uDuU4eUgz+00ygZZevbxKOnFVa2OW523namjFwnQJTO5Ueb4q62rBv//7b",
-	"2+/qxhpNzoHb87O/Yqt3kYMeMmTo5KCVbKYqHWq7qZ6k6Uf+7WgOXFzs7++PvsOUBYb4oe+k9Y3LyYVc",
-	"d9pzYnux0tMco89N+9nQ3vyEcT9tzMECw+q23M5yRURYlisCtEQyxCQG2op642bWloOPH6lVZkJAoZAV",
-	"BhOrqEiNF00H9OPGQU0I2qSj4EuVzEFjNq4ZMg1zbMhq8O/kUzL77+Q7ucdOG7xLyuJAZBaPSN50FwmQ",
-	"LcEfRTqPE8j1s26e/s/U7gQl9YSLArue+C6c+27Q0etX52/ZwdWjA09o5uBDQ3IfD2JPSahp4JKNznKY",
-	"l8qCzJZ7/4DlaJ+dA5Ya1FEm6kMfgj34G0wiw9JVxI+h8FHONIQ2qv652L9Ik0QPzzFbcGH/8jLK/I1C",
-	"eh7IDD+QYTbvbzXUmcetAUk2s64kZtkMa7DAeg5Hh0c4p/jDJmowNUKX137wJSD4BsVWCUbW/x2uHNcb",
-	"4eyfXYFeMoSPIgoqCdiK5Sqr5k65/zYgWn23z0aZygFTkI2HrRo5Eh0x/LDTjDhlciKFw3vszWqc1oc0",
-	"5Egfu2U5GnGf/f777390e/Pr26f77MxTlSr5vyugvX2/px0Dw3yYkb996PJ1v2Dr9xP9/o6O9v3Kwl44",
-	"hkG+rNbjXGMgePSGW/jFfXPvtSpEthy5fR42vZxpQNArCB3D6M0R+zbXfGL3BNjJnruyvBQ4fXx3bwbc",
-	"3bW9R4++ayaHwW0/6yHe3xK9m+7kvElFYUCl9tnjox+p9E1INnoDVi/3TicWtIdWwdIIdw0nwhriKD7d",
-	"AhmEsyRBk8d+8ChIDF6KwfHg+/1H+4eU8TJDZnwwA17Y2X/cz77hWL1rZ/ngePA3sD/jI5HvCt88Ojys",
-	"IU8pbIj5Nhm+evCHNzpI4m6Tx34E5Hyr3SWYMPstUTI4/tfvURHX4IwopdQKhUdV/g/mnE8N5smGxZjB",
-	"7+4jB4iDFS+3Pd7R4eFaPoWtkfdIKgaOOXQPSSYmq71SPZBQ/bxwrH8hTxgUBtiTw+/363BltM0NQNgd",
-	"7nQzSGKz3R+XQycAZrw0LPhGsazhyeH39zOJ87W9rPcRKybcztIBbCaLpxxtuVzVruONdHH16MBd40sg",
-	"ePjkXfhFGEug86aN1Xz8rw7MMJ+7MkTPemQljGpMM8dEvVR1V36fvSKuiPGBwbHvuhXApwbeyBhGO31r",
-	"1ka6r5axTob6WhQnnrqmRrmM8cwaGPTDdo/BjamJ/Wf8+x1eFDpnbKmSINKXUWNMkt8arhS2WZY58/Eu",
-	"x6gdD8+KKtyixzTD1MD1Sg5+4nkAVcFXHm1/5VfJKztTWvyHYEce023d/NJzpccizwE9uI+Pftz+xlul",
-	"XnC59LMzxBd6rAjRqCUvIkaydT01NOHKJW8MiH8NHGFS8P/3j63L724qmy+D1m6im+9zBpy5Eisdg+O6",
-	"0IXaHSWEw3OlnZiZaj73yVwZl44fGTGVqIu8bdo5ENKKIJjPRj1x9OGR5RE9hZ1ZxjMbSsgMm/NLzCvx",
-	"Ous7ORVOypAF4d6mngdMyWI59J9DfZgRJAxOZk9I+gImbPACu98r7bWFNld7inFW30yDbD8w9ieVL2/t",
-	"MjXNOj62zUvfaWLlFj+6tYHPjKkgj8deZ3GXsDzxkUTSJNzORmGt0SUsR/WJ7lP7utz71H9RGd+EROQf",
-	"Paifw0l8xmzg0fe92MAvXFOb8sePnvSZl0/TgvwF5IK/XVInkMdHR31e9qodcYMvmVX5Esg2r3rBLyHy",
-	"MPRiVeEvq6rLwYdLWDqTmZhXAalo+5llxqqSlCKnaDUJ8sg0hGQTcQXMQKZkbvbZGyfbPPAjGc7UlAyV",
-	"sZkvH20zFXwlZip3KqY3XO2hLxzArj6hVPhzl8WHj7e/8VLZ56qioO1XdiOIeK59J9ZUc9RWncnbKKt0",
-	"TQarsqi/Xv3x4+/13aMmQFvshvqp/02WQ703/+vMB7/wLgPi1EPcP9gEt81WapLrNgzqhjCEvjtRuoZC",
-	"RIsuZjf1tb2GvXCOIIlOucd8NB/HoGYHE2p4b47ZyPfZGjGn6RtvTeJuYv8pp/mjdYAoPr7aD3PJ0RNI",
-	"ID7UJ8L3jnO/eSejgRdqWMM7EvuYt4chy4VyBRrjJYA9OiMDy3QN8ALylBHhj79utbbG5FJn2zxyEHny",
-	"UZ7/fneGSJjiPZsi7XFTZUK43BNPF4ju1PSKQJiTxddufBz24DdPlZwUgmKwD9bKnTPRpIJ2ai4DmVpF",
-	"vAd/kIxnfbnnugnjnz34EH4MhkxXYCLiNncuyLuubZir09NCD4HFg33x2SsCiPnsq8QDEe0q9HeScIGQ",
-	"zv46WDcd2jR/kPvejpTocv1huhSTVxIo6sgLBtI7D/HYapQVEj2GMELrLi1BX0K9wEBxRWD5zC5ERvA8",
-	"vqgTlRZbv4gJE5ih8U6iZ03JYpmI1oeFd7gZEorHX3GeLU5wJ2pD3W6zl9rwCfiPdxgLU2/iV8eFHtSD",
-	"L0Q9cArBsEltuK5GUOXCHiAwFZrunUH7fwCUmHj9C7egh7WhhUB12ZKVWqkJZc4Ia5gR/yF1BY0+Te1A",
-	"EW4GGZZnNlSIhFA4zlQkVpQnI/enbqJPm3neJTtYGaqDKzSbtv+gV9w28WOVcUqdcHTn/QhGTCXk0TnE",
-	"d4A+0K1atOm/IeROXRih2Ig0oqfTftAVtxsWdvVygwppf3g82Iwq9HGYHsWqWxzj9zu/X9Emdl2wNfai",
-	"Jpjp9sOPPxwNmaGOEOxo/9H+0YM18LneWrw3DSxLoaYU/J1qWIQEVWYXCkWGufYVBmkDSE1Sfp1R0ig2",
-	"nWqgrlBxxqpvjzExJO+eU74VJTqi/w+TrdflEgYd3PDP/Ohb4g5nMof3IbhAGJaAYFpRvGGH2ELtvD8c",
-	"brjeh/1ZyIb4AIUE6uZBtxYgSMY1fn5x+pRIhtKp6wzg5iBS0/c58fH845q3w70f+d7k9w8/PE5Aj30m",
-	"IQ1HTA/xjM+CcWEYA//CoL7eN2JOBx+wovzjAUqzTlZF6BxO3omG8q0GZEcjxyZHYUbHdEs8+/B6UaMQ",
-	"xW0369pI9vjwcajkIO5TM2ccpM4ARc08AP92KUPPany/beFgXPs1VZQdeJjbn8F1FZ/PiAucyayoGm9I",
-	"wiuBpOn2uFsvevSgF30BelF9ERFpI6hJ1+A2BOF0UCOTHZgaiTftpDxlIwTcHA2x1sdDPIyGbIQJj+4H",
-	"j/xKzWcRkAoT9dzfId9nb93rwxpFqMmVXICYzk7iHH/MzIf3mKpr9lkE+b9AZWtTW4GQ749wfikXAWEO",
-	"v4kw2e7CSbmCcHzPfspVjOpkeUELCLHkxkAeY0G3m/g+hCoffJE9GJiHhlvhYM+FzFfLcgKkaMS8Ml7y",
-	"sSgI2Hudh/lvd7KwDzW+z5ZI5ZumZ8NGI6zu9oQQCsdsNNYCJqO6EJXUJar5p+JNX4M4jHut8Dyntmn0",
-	"OGJru4dDI9qh7yXU2UqIckGFjZD6h/jBiQYzo88GAIyVXjpd9g+1S0nbb4Mw9VYXEgETgi0Kf3JzXgcz",
-	"+DzUopU2Vp05HvTUg+bz2TKOOi4ctVnpyS26Q8OrSPuMdJ9QZW4j+LWxer9HHXiEnI7q29Q2VyK2s9Fo",
-	"2Qzo3pXQCibjBa9h8ZJ24G8zNWecZdwguI1nHY0lxxBunSHIUKHUZaQ+km1QqGnaZ/UsGn3LRr6SxRKn",
-	"YCKHjMeCSZpfoedJvUF1OxXqf80zxwkLyKeIn1LJUMC+AUzlBu6kryrV15/D/64034ZYHxxj982/IzbV",
-	"nepLVKkmrARVFmjNhQ7AEYhzR/JvzAi3G7jR0wcfmn+sqIarDYqtKIJWhwymhkwcsvGSQAzcVWcCUQow",
-	"gl0z3J35698gYq+De7kXnQE0Jzkecua+sDtVa0fu+Ha/KbvmzDVkFGfNbbhoB5EEn4cWIDcasyuFzqfJ",
-	"YZPGIid7jXG5pPqyOrOtq2LuhD0+/JFc4KEPL8J/YKPdDNFRJgEyJmYP63f6tFnx53S3Q92dr6lFk1V/",
-	"83Xe9J19QV86a0hmfb3ll1CTLt+NQ6ymfm264qqymZrDbdzsqsuy8eCStVlT9/kIaZbcegAxPgfmZ7Tp",
-	"pk+ahtvrV/ipu9orl/dOklhf+a27Z99wD45Buo+jmQfu8OAp/kQcDO/hTVkXcaaktv8qqPKE3nHikYMB",
-	"SqxMR7U/qbS/gLsU6C+gW5A7qf1gvN5B2DXuXLNChr/NFONzdvY/u6HW1PTXtETrLkv1YRFVY0HW/T45",
-	"i3vyID6NMCyvtFtSBABZ99yyCI6NCMXBBJ1qXs7CX9DVSSCCiwgzZwz12ASRRtjG6ASbcFFAjth8WAc5",
-	"Bma1cH8kzJy3Mbqjewh18am4gqaUhOCIE8FYN9MXobHQzapUh+sYptTYTWbgu4u5cTBwjBqCUdg/XhEO",
-	"JgJjEuCGbXVSWIeaLAq1MCfs0WFA5ahR2rtDLu7lpLezhpNuzuaGfs0t+0bLucuqXn+gvRSbo1vknG7U",
-	"31CWdIEXhqtD8TIMonFv0z2U8z5oPvcibXwftRU5g5yQcVZ3WQvCJjy+Jmvm4Za1Rc3Bhxr7vdvVeVoY",
-	"RT6OgL5QtxyI2jESbGxIva57/s6goHj3AlNwCgFXHbU4NWe/M3Wp1S6nQ3EKwufBpfmZ0n7tyOxP/N1e",
-	"zESEtmmGcBsQQ6mLduCvT+jMd19T6qwpRicmYYZbfkn6D/ZSqjsYu8truMj32SuvIPme8XijqG4PnanS",
-	"Q0e770g25tmlrysOmOruS77ZCJb1EUxJoSSc0GeN5Uun3o6BGcdJYsXUhx3cNyjxhZRaEtBu2NBVo4EL",
-	"W/PY0N4/qJFfkxpJp/m0uVaflzb5lrLoI1j+pGYZbtVXr1w++OG+Kon8GjuOeU6nxXRmb0kjPSiFbMNh",
-	"tnn5r7IUskttfJyEz/QJ39T17kHL+2xp6hewmFs1Ydwf1jWMneG96lZVshKiNXkqXzDUAyKqopLg2L+q",
-	"s3pR1Vovj7oGsT8Q+mdO6IiAUXNPIZm5TQaKzYYg70xwf0N/fxE8z32S3Ll0SjqUhvIfu9PGS7xnqarf",
-	"KFvw+7us+DVWKzkFYxnkU8pxpGY7ZHsAz2aRtzkJssClqjqLl6N1HH0JSY+rx53QVX+rW3fwbAZ5wF45",
-	"Rh7V7pwgm/19YDCfr68QwLdCC0ymLvr4EnwnS4RRUYXIayMo7cV44ztwedObxx78k8iLQeGuKBqG/buE",
-	"8S4LIa1iPmaX8h6EuUCXKD5KiuKFKAo2BqroMerzh/j6ilRJpS4xi8ejNmAm23UF7PJgwjNrNlbZOx7b",
-	"MErf0ZA9Gh4eHqYLJ57jJ7eii/PgTbeEFmfFHE7cYnq4grhNFxV0N5+8geg9XfHSXWfC+OY9zhkrUvBs",
-	"fe4Yzpg60HfNkf56J9Uad6kFELl1+KlwCx6Y071L57qWU03YnIo+sYZIGWBnzJTqEpia7CSxE3zr4IP7",
-	"37Y2I7/5gtUZz71UbEUEsLE/JXScbPXNM2Od6COUPmFT/Uawh/hzwh/ua9c28YUH1fPzJW7uUWA4spVW",
-	"1/fb9uN4ur5NxXOi9BSsFXK6KSWLL9l4yeA9z2yxxMDkRDgpTdi7itFX9tlLD04542UJ0rAl2OO4TSxV",
-	"lJKeih1Mp2q4EjuLq7WjIm63rRNHPhg7M2wi3nus30dPQteBFNgOXAlYPK8XeUfJy80A51DsEp55dAdT",
-	"6LR4w5Y/xF4eYi9fpP6wCF2P64KHG5g4DeM7+ND8YxtUxgoruSvtdeNl/rmdpfegGnzGdBvi3pw1NFbD",
-	"k2DvfchAlPbW3VQtkr4jjWH14hxkSk6E+1rvtJ9bnGZX6s+Z1oAtx8cF7LPfAmJfSbqB1yoQmN5ZCpgl",
-	"jtBb5EaLsv8otcGjHswdr50GbAdhWcbn1KDwhPzG0Tcw3IVZKF5nCaoND0jMngqor3pb4dlnP/HssioN",
-	"2iQEx4GNjoaswvpsTKmgpr5JZ547kU1s6+ie2BYZNWNwN6Bm4A/s67NlX3Sa15ewaDF3OhFDfCbkvhG8",
-	"MF0uoZnITXTzfGTL3YsxTIX3tsH8pHayuaeueFUkjW/u82H/hjN68EF+Sh9kjcjyGWKxfA0QOL/faSle",
-	"c4sSDP6VhAc4mfvPE58v2WKmijoPlxvGQ40bEeYS/38Dv6qYO7t0g4fo7+evXrJCSGy4JGvtiHH85ZCp",
-	"Ik+Fiw6Hh4eH9B7qQ39mL8RP++y0KMIv6zRrpZnEBGr6ZB39lMritTzDKf4iJIxIi3J/43PI3fKdoo2u",
-	"3c7iPIWtpIK8wQdo0evyhEbqTie5q16S7/dkvn5fa74xFpJT6tiKYvwJsoRpix6Kzh6Kzr4whvqTuzOs",
-	"5Ma26owNVm9Mr68LewZ68IF+2OZlat2iOxfo3bf1wdP0BXqapJdcTJhb9yrV5HubHqWQs7IBzpNbpt2G",
-	"GPYtZDMF5rsmNDQGdzcNs2oKBFV1BZrqjL41VuklqhLfReZkSCMlJQIzJLU7Xaaoep/qvsgxNF4yKaYz",
-	"wrriEwuajV6/On/LurK3Run8l9dhkXd+neuRuuJAFNv+AqCuvsIQBsGpZGru5ExVkgaEdXEzdxHRvTgn",
-	"t+HyBgo72ZuRut4myP/j/hwl991VtRqOc/9Y/5kqWlHYjgpoxwEKcQmFAPJH+Ci1Ow7cwBbiPxuZTGlA",
-	"tHPHa/HN5bE7S8c3CX6ECsPdywLMQ5OAB130RsY9Zu3W0QBEciQnU3/U77Q6ivhSplMDdfIqKvfsh3RN",
-	"aVzozRWGIZh1f6TrnoWn5/jig1fxK/Qq4vl2wVQ/eBY/Zc6mkuhAW/AlVQ7QG5241LvqKsSMDj7g//tZ",
-	"xlSFfj80+WAXfy0ZGKH+8PbN4kC6t2kVr12LAw3WK/X3NKFOMJXI//7vCipCyDOWOyWOipPmmDphZpix",
-	"hW3N3V/ZjF8BNSkrlOlIlF5uvOP3DI/ml0fIfg8X/XO96D87uuIebyZc9AiU8TqeW6G10geZFkaYPewM",
-	"2h3/cvqnhfd1RKrBjtxnb6oCDMshEznqx1xSWxiqK5irHIq4pxUBSnJzCfmQaS5MyJgm5CC+9J0Cr0Cz",
-	"Qi1Ap0sOsAv/U5z8HZn4p5IXSyNMTen3a+bT2nCZ3RnPIYnKR5qgKJudblqVTZR+sNUfbPV+/AfZQmf9",
-	"pRFTGfo9qTmELgx1N5cdLHcaaIUd+W6hvNjj/vpdjym9WgmhC8meyWkhDPZE4KzUalzAnH07qpozvyi4",
-	"nFZ8CqPvEp0e3Hz+A89ogl8nzwnDpxjOCzygbxBVwGmODxzlgaPcgKP8KnPQ1DLOqQkTgELIqYnaBDtV",
-	"Au/3TXkKfu5zYSN/BQuZfYlT+ip5CC2tE0EPcjNkc7BMaVbw7FLI6VoKOomXEvhlaHI/f+A2D9zmBtzm",
-	"JZ8TUAixFl/Qirce6cy067KvxWY0THxUbq/Ual5uyid8wXMsw6YaDch9OuB4GRjhEGc6ZGWlS2yL4fik",
-	"kqFcg7NJjUXpveluMfvslI3cD9iTPe7b3mrMvoHhnQVFzn1TAyYKSMX8gsjMGBk+Absc+UC7szpOwm52",
-	"M0sNkyrZQuupO20Db+rte+13764atYdxPhGDXF9oB7OsN10qZheK8UJcwgMjfGCEN2CEfwPLcIKY9Ue3",
-	"VV4Ji/E6bGWJzaCub8cZMCb0Lk4nZzzVwC2c03N3120rDPDRX+87qkuPhkndYb8dCB49hmklv/YE4Ifr",
-	"fDfXOU7XTffP+okqxwLJRTe4vpPrt9cspZ0BmfztC3zwwf+0LWQZ3+S7avrQ75I9NLT9nIm2s6PtjiR7",
-	"7X62noriZrZJYj8Ame/e3zL+eldg8Rm1pa0XTALYyQaQOeSMF25xy9Umlr6qG3tiZhmUtgE/xLikKAoW",
-	"euWv69fPZP75XNF6rQ/384sQKs9kfkci5QAzsHhmg7bYmap3Fj+4JVWvTpSLv/6QNfflZc1Fh/6lZ809",
-	"iPp1Uf+Nad3QzmS7FpO4I12gS1ofHT46ruXqLj1+IN9nR4eHx3Wt7ZA6UGNNbt1BCTsj0UXefyePDo+O",
-	"G+lOBaTLIZX/hikswe6zs0nkKUfIFIrJqon33A0bB13GNVYBYGIAt5i6NKTASohcWKX238l1pxwa6dEl",
-	"vI02S5+8T2W8nnv2+q0NvSq3hEHyWKGME0bpHAaTzKLb0MRMiDxW/ArR7u+9gbLgS+ogsMnHEL1Tv/Jx",
-	"eA0XxXBARwkyg71Tt2XbB2/eCC/gLt2mq2bLEZyGy4fIReHOuSsv5jfv53Sre3J073viGdJJjHaZqTkY",
-	"RMr+GqlvSMmae6cTVHk2v4+P0pMP6JEPLsBPZa2d8yWmZaHXoL8WdR2L7eBD9K9tLsK2HvHpZCy0JOiD",
-	"u/DLtCHkuh6EYIS+q367Zp6JezYntuu5EZlu90VuvHMHcOU+3gkscA76CvSeAWkZPbrPRsZCOWLf5tzy",
-	"Y3ZuofwOrRPCcyTPI/Vscw8O2Yikff1GNPvvPE4dA8xARvAAbBr9Tlrq3AR8TgFFs89+wRSHCOTOZzJk",
-	"qlASC8eplYuSksLjTJUg99mppLk7kzFnU60WJhhj3I9xwnCJ2KqWGzb6hRu798y9tHf215G75RpMNcfh",
-	"63l57Lh3UkMJHIFLlWYF8Cv8sXKG19L7X0/DS7wwyi3XUOs3/BxuMjNWlYYh+CUh1DnOUpXHYUG+xiJh",
-	"a53jpzfaWglGlgeHUMGNP93GtkS8Td+kG51CpKg0XqHWDrWcQ42v6/tHh396FLm7Du+0I5aF95boeY/2",
-	"us33E6hPyV5hwClXLNl34FnDJuJdqm0tG4wt73inJn9Woar7ICK+BBHxnHrDrQqJmSiwKEJX0nzF8iDs",
-	"Z6dEODo8XPUcIPLL0eFRBA9nua2M37ToTkhAF1Sq8X+0hjdhDneaQ+XH6GAEwSdyd9byOe5RavyXay67",
-	"U3NJ3D8A7ESW5Sj0Al8xoR+Mz69cjW0u4FfMj4iT9DQN/ZW6HwOx+/6+9Rww5No6tgfS6iWpyTyboWbc",
-	"xO59XtfDzftCbl6MJBfpCOJLUQysruxsIgoL+oDnf1TGzoMV2NUN7DS0H3Jq71RcgfTg+lItGPbJdPLd",
-	"V7VPEIt2rPJlqoDdgD2NBu3T7iu0TRKGzdUVetiXONYD3snt34GIOlap/y2/BDbHGoMcbWX3n/6ZvvGX",
-	"Pw47OfpG6rjFWsVomK4EelWIbBl12QqtYkF/Y5hayGYnHF1iyZmwD0R5r0RZI/HEhOnEKrKK/tS5ir7T",
-	"4pLGqSw1l+zooyLZRFWaFXwJ2gzZeLlOLzFFoUZvbARegOgfVhX5PvvNNyYYYSPSUe1otuyPKp+Co0cC",
-	"87RRMY6SzKpSZJtKdE5QH7lGmc0p7sFbqqe8k7rDepM/VfVyPYEuhoB77x54qKJ5iLndlHF5TBa8pnSp",
-	"rylKEwwrMMJubjWqpLtPoyEbVdLwCYyoNk9oDQVccWlHbO7kvY3pnqnJqiRkU0D4Ii0yC5oADhGO2JSQ",
-	"2SEbzaAoJ1UxwkYFBm0fQ652KqPECkH8MqUdMaXZTEkwdomOc3RvMO097JOmAQEphRqwcwG55jH9C735",
-	"mCjtWB05TlYzotd9UOIKnoddu7MEonqEe2Zt7XETHZ+D4KSYZq3Rf31xzQdGd/8aGl+izcxlyPzBZEYN",
-	"RlU6A2dT3h7ns1pMp94H2mVhvA3P3OGNq8fowl6KOGiuiDOxBZcI0ToGp7EJrOlQkweD4tMYFGfxeZiS",
-	"62uZE8NBWSXk75tYbBXCYHdoBMtWBkL+IKGZKN8cEYPQBfkMOUasQWbQ9Ieuy/k587cAc3XdWhANbaL0",
-	"nJrK69z9rZIFGBMTYo1lgPaGjBs5ujuLxkXd0JGmaPbZz1CUUZMiL8V5fiUyqMU7doxzIuakARd3fzMz",
-	"7MxmyAJaUA1D4QHJGkiEUMxOHY9wy8aa6+U3ia7W5ys3/PYlefty358Y38RU3no6+rLSkh7slC9CfN+c",
-	"H6bkNjakPOCZ270tcOv/dI+ehif7FnE91G19cXVb7YPeULXVLvl50JFunyfg9UxpR5TqR/fWUW7dXDZi",
-	"B/7lrW5W4gHCwrwHAzjDx3rc/hK0UZLxqQbwU0T/KPhZd14at0HSboSFBul4wL/cr3+v79BYqQK4HNzD",
-	"5aBN6MpPdn98uBqf7GqEngBeecbnhlGbYUNa+i4XpbNvOw50CaVlvOTaHnvQYw0E2ztEddBZkNr36ooU",
-	"fhwVYwYlSF9d6NMyhsHqCH3HhqwEVRZoAkx45pXwuYcgS4Ern1uloSbW+2sBurM/rpnjJ+kDugVcvbsN",
-	"6AkbYef8HIHZ6izeuqvMQ4vQB5vh0zDB15VtSoioH8ou6sEKyHykHRx8cP8LlUJNosoqPKr7/QbW85nr",
-	"Co+7+PxUyYcM8s+W6onsmh4qE63mkZx18nWqVL7DBejIj3kDPP9yqfsW4YJQ+r0I3KK7ieHy4dJ8rpcG",
-	"kympG37i0uyoIm9vzUvS41ZaEJFYcqqzkNMNKUHPlWaPnrC5kJUNbUqETxOjZBvfYSNEzVsquKg7ZdIf",
-	"JXbdT6jbr0qQ//R7dpeK8itacD9d+dHtWr2tsVMCEov9HtzdD6rrtfmRI7EVoZ2CLttJdQ084uCD/2mb",
-	"Avu0UAaay9xPOcQS2QdIvM+WsvBQI9IK4Iu+0ncntXC7pGso7YbC7mM9r7V6ABaXSjA1QTlOuuY+O7Os",
-	"EFdg/BXCNUBe4+CELrcBAnA9JvJKRnHnCeO1FivztVJ9QpGpHVFB2sf1F6mgC7fsBZwK33A8GuTYKcno",
-	"XBkyAzBkZWWZFtOZxeEnSk8hHqk+mTWM/lYXfQmQM69UU/ovm2gwM1Zq5bZvwkQO0gq7ZEq2POzRWEQd",
-	"iaEQQ3vIXvjOoz9pkU8J9P+truzsOcbdMD94BkIztZBDpiprRA5YQd+cZTRaK6KX2kMVeoRhw4HQiuUS",
-	"lqFDQmajBhz1d3mG+WWJTz7lhs7SOxwXM8XmfMnG0HSIovqSBQ2uJI4ffRxMxgvede6nmY3Pw+MFGJ/Z",
-	"qOwMNP5d4gDcXJrkAspSqytedO1KLqhe4NgRvwp0yiVTslgiAoEvDTNiKh1ZzCC7xCAbZVAgSRj27Zvn",
-	"T9kPP/5w9F08dpWL1NadYdQ/dMxHvC/stLT8nxZj0GFrfv/4/wUAAP//",
+	"7P17cxs3sjeOvxUUf6cqye9QFzt2zkaqrVOKY290NrbzWM6m6lnnEaGZJoloCMwCGNFcl9/7t9ANYDAk",
+	"hhfdbOfon0SWZga37kZfP/1hUKhZrSRIawZHHwZT4CVo/PG0hFmtLMhi8Qbqii+gdL8uwRRa1FYoOTga",
+	"jKxuYMTmU5DMToFdwoLNuWEGQLILGCsN+4PhwBRTmHH3OshmNjj658C9N/h9OLCLGgZHA2O1kJPBcPB+",
+	"b6L23C/3zKWo9xQOxKu9WglpQQ+Oxrwy8PHjcPCzKjjNYnlSb6fAJMyZBqMaXeAMNPyrEdotwY2czmis",
+	"9IzbwdGg0WJPwxg0yAIGy1NzQ/4S/3xS15XIbYgbe86FZXbKLW7FRHNpoexuw/WX/YZb+FnMhF0d+zc3",
+	"pDCsgrFlasyAF9MhGyvN4D2f1RWw0buBWUg7BSPMu8Gx/uvT74/tXx+NjtjT75nbIjDWMKnmQ8ZlyZQE",
+	"NlMamJCMWzZTxjLODBRKrl1PZ56/qEoUi/xOVe4BQ3vlyEfVoPFQWaEaaQ0Tcu0C/vXX7w6P53/97nB0",
+	"xL47bFcgpPsnTdRsnClYvTgZ4zYvT/Ks/UQ/Bc2EFDNH1o8i0bhTm4AefHQD1FzzGVjPVyd1rdUVr05/",
+	"dP8SbpSa2+lgOJB85t7l/oFzUW5JuA0+ubqy56bgFe5n72AQH7n5cInE+DtkTvyEXfGqAUeaC9VoVkyV",
+	"KGCIvIqHfAV6wWZgDJ/AkD1iVrHHT5+yK2HERQXs5OzZ6Skrplzzwu2mOxVcEkmtdlHJRPbcTNYeHn//",
+	"M8iJnQ6OHj99OnSHGf79yB2dtaDdGP/vn+/evX/8aO/du/f/9fz3//yP/A44ZuXF2h0X7TM333KSSKtb",
+	"/ebFM/Zfj58c7rORk0Z/fTViX3t2GEZW/u6QcQ1BQH3DuLk0eBCOFbk0c9COk+xUGFbwqtpnr+0UNKuj",
+	"GDT4ATGRSpOE83w6OBrgsI8O+47IT7znJJ4+enyTq+EMjFl3BIb+ftPt/+heNrWSBpCzf+DlG5JA7l+F",
+	"khYk/sjdbUG31UGt1UUFs//8w9DV1Q73HxrGg6PB/++gvZIP6K/m4Bd6iwZdlaNe8DnhP+OVm7c7jo/D",
+	"wTMlx5Uo7n1CfofdhNQV6GFHOWgMlEhnRs3AToWcMKgM0EMz5Dj3YgmFKKEcMqRIYVgN2ijJptxdUXGI",
+	"BVhc6gulL0RZgrzftXreAM1mfMGksqxUeKEtz/srw0puuVvZBeCaNXcboXCxEyUBl4EiRPLqPlfxutFs",
+	"JozllzSHV8q+UI0s75lqnCiho22KKSPCGIdNpE3G6b1V6meuJ3DfRH2hygVSH+pEdsol++4J+7v4AY+6",
+	"/eVf2Evxg7vl/ufs9StWCQkmzPsllwsvI8y9Tl8pNuNy0apIbmOlmu+zU8lKLieOSUeGj8EuRqzgWgsw",
+	"bApVzXhVIWcaPkNVOrEROspobmr+2YP2wVQ13Gt1w61e9o8HnW0vKm1r327VO9yYXyVv7FRp8W+4bwIP",
+	"kgKp3LJLqeYSKeNXya+4qPhFda9EfRblr/WmgwQooWSlApoiaQH77K1eMD7hQrK5sNNIDmxJ0zp2L+EH",
+	"nRmijPWrq7UqnFp3z+uLTCsM8eJFY3FZc79cbi7pKvLzNE1dK22hfAml4G/xvv8008XNTwZzgzhl7Ne3",
+	"L/b+so+6n/8i2hS/nHqNu9bOhrKCNJJCA7dQnnPb0WdKbmHPilnGynUqXC00mJ3eEeUW+pLTlq7U5Y7T",
+	"0aqitQgLM5Ox4OI7XGuOwsEUqt7tnY+pGvjPAemFOHD82jDdzM4utV4MdfEHFCji6EB+4XRJdQ/lEhbd",
+	"ya0jF3+ymVVKeG/Pi0YbpTdv/i7ac7oTONfsAss/GmNnni26C7yAgjcGsvt+sejxWzjFkJdO+FiF8qXi",
+	"C9BfGWanGsxUVWhftDSjGidM4sxkM7twEn44wPc2besLUVnQP+Ojy2umD+BUh3Et6/fArG4Cxz/SFbPd",
+	"Sbc7mjntuseL8g/QqAWrMW4aPeYExVh5z9eq0Zgu1n932M43u1LJq4URmWVecCOKTUv7wT30fKbcnM32",
+	"tDh0kncsSvTHbRjirFAa3FQLLfxE1z3+jJ7aYSolTDQvl85zoyiCq3b6GUeh0qX3fpka+GU0vsHvFXo4",
+	"tiGe52GczBzcQqQRdrH1Hl4K0v2Dsxbe15qsrcFwgPoj/RgcrOdeq3TScsar6tzy6tLR1OxCTBrVmFVP",
+	"LzKqnDReQi47in549gt78l/M8sl+7lJwasr2MvQVQJnlKS1mXC/O/W5nD9RrLkJOzmmgVQkU3X+HGWlE",
+	"TpdklO2n7Rkme8OBO9OCWDAjTIEXUxYeYoYvDLtYMGENVGMys8dKAzqB/LTYWGhjjxnMaruI/nyyyJSE",
+	"roFj51BdwdbEeeYn8gZ42XdlN5MJGLxd61orXkx3vfSveJVntBdazVgj6wq44dK66yX8nL9RZvx9dOfG",
+	"s917tHK4y1elY5pVokr5ryPQsrSRSIz0lIdezrbLDDzQs3VRDiZslsiwZbpeJ/MTlxYvS0Hy8ZfkEkAJ",
+	"OVy6Fyy8t0tOvb8cHh6u86/+v3fv3h8e/v7//4+NlxZ+PD/nxUuYKb34u5dgqzLXHZOXuVxDawFQxCMY",
+	"BoLCWVe8qZBKYtiq0RJJRF+ijgDFVLkzsEovnKGPj1o6a3w5K/lCCCCjNRR2o57gXz6hJV9HxfeetZ3f",
+	"MTvJrx/9GzluLcXE09SSRfrTyd7jp985dQaPAt7zwlZoEVFYBMoh44ap8dhtNwuxEsOMmEgm7P49mzTd",
+	"2E6eQfqlV0u5GrjpuYL85Qp6Sxsr8Mny3v6k5uQDUk6yGzZrjGV8oiFVE2PgyhE1t5CqATXIkoyJcBao",
+	"A4wbgz/RLpdZineP7LD9OXvMsUZnv9OdiRsYpp18IKXdfisu0mRWriQ8l+pFFVzRYCUUelFb0omsU6OG",
+	"A+C6WpyXUAE+oq5Aa1HC+ZiLyv1jrWjIm46R3Le3KoKo+VQWZDvl7MYaA8bkzchU417KOpihkD9vWrfZ",
+	"6AhdJlOoSnJUGe/lQauIAgfWGZFsNBNaK730srCGhZtyyT833EELGfOquuDFZU6ndbdWmxag4UrAHEqf",
+	"JTHlshw63aQxwNzsgZdOCjrdC9+JLrmaG5OVcn805QTCVq6jif+JDzouR5fvRhWOnrouEbRTS5SQ9fRw",
+	"PbWDX6imLzPCUQKeATk1cRNvRz0ZDhITYguV/md+AVVqaJUwRmXhiFSbZcfgqNR8bEdHjj4unD4vopeE",
+	"SJuUFyR+/3vHzI5+uIw+3FEw1+KH1HgMOnpcZvts5IYfHTEuF21cLtV/cCKJ5ef2oquMrTPSwlcK0JYL",
+	"6bUkLYi03A0uxqLgpN8WSkoovA490WqOEdxCSavFReN/zxurpJqRaj2rwXrlWEPlpLwEk7c9Z/z9Kc3q",
+	"+1UmDrpr9xBOJXsuJ5Uw09sjnK312qYU9tkUikvks6xPMa/u1s1FJQp2CQvUmybKCbl9pScH7w9mqjww",
+	"zay8OJDKAptrYcE4HYq91U43iLJnoRonejAwMJfMXWwCNNMc0wHIJJyKvFRy7+Wn5s7bEZ9jya+fPT77",
+	"hdlKTfaKuMwhe14+fvr00fff7Oc9w2qzsuw27idupijqxL9hjVoEjrJwA1jh7mfTMQ+FtN89Sa39XLJP",
+	"9zhxPD9PvxFDPKn+I1bSCIPhlNUzHms169zT20xpOJhys2xMb71jK5yhdp7A0p7gIvBDcWa9u/FcWr3o",
+	"tZHaVJOaLyrFy/0SCkXW7Qqt8MKqTJrM65r/qwEmSjI4FOOFT9Vb/UJis60aC7KE9+u35jB3NpdZMzXe",
+	"VrQfjDirXa9paJ+25rafXp48wxW2/kZn+15CbVHCz6egIbtqfyK9X2xn+ZVhIr9zqrGFmnUsCdMUBUYa",
+	"8aqTAn9wenGP+dBaR8tKlTvx/T47yOsP2ZhSXp0TNM/r2ChIAv4TgeD8UMF4CTvRS/HId31G8ZAJyS64",
+	"ge+e7A+6V8zJ3v/le/8+3Pv+Pw9+//Dk249/zSopOMSpLKrGeF2ly1i3KSmuyxEV8HH+unDieeHuMIEe",
+	"GpxsubQncbCLhc1a9eEKuIkICyftxTvOeLMwyxt0/s7Zbc9JLm426JZ45cKAdJe6j64ZZ0pM4KaXXFhB",
+	"buHduE9eCeAzr5VfLPzELqDyQkqDAa6LqTOKUAYubd7ljGeEwmsSS0a8Z+g1jdEUxscWNHvuXiONWUJj",
+	"Na+2D7P0u+Shd5l+Po//4gTm31TYjyGzU2W8hsWZxnQVNldNVbKJ2MG9viFOIGKAcmVatTLCiitMwZ1w",
+	"+inGbG53g5apJnF44yl25pqjpWcxrrek+Qq5QyiIvoLe4cx26aaCHjqVfAYm3Hj4HB3cWPjM1x3SE+AK",
+	"9BbhOJrrWXh6RbsMfxj6PQjz7989tCByWSJ3HzJdduCoEqqOC6atIaHd5ZUzP7yn+piNmjY55zw4avAl",
+	"DEp5GeIdNyKaakNS7EQxZZWwtgJMAULDueJCgrFeKRLmOu6ee3GexEjOWs9JQtkr211MRVWeG3jf8Orc",
+	"ZzO5FSMFqzFriwD8vlPRRfQdtF4rVBkveHGZOgVMI9wpIQ9X4/Mp107F5xeNQdcoJheeW3VOfmd3vUAp",
+	"Cl6dwwz0BI2dYXaOWV1wiS0SrVIq6R0HBWCYRszqShTCe3rDj2I2E7Lv6zFo0eN73dIL7x9OqehCqQq4",
+	"vF78JetURb93HKnz2RyF/Ag1yNJtd48cmImqEr5K4Bqhbkqu/7BLSOI3YaeqoeuPnmFlnCV7CScisLS7",
+	"HhfHmH2IL0gkJq8LBsZIDIFkt43ltun4n5ra7ZaaywwJLO00Lip+oxNV6GxXbsOft07B7kajjpPdKoMp",
+	"GNvlaaykLbmPhk+smc/PYfTVW24MUKXpoKZWlyCZGh/jATBnvbfSFiU2FZs1nSipI835FCoUA/K99++N",
+	"gTuCdfIFc6IN+vUEOO3Z8NL/pgRTc4GVIVPa+0kjKotfmiDFj3VjLJWJYdTG8BoFqPcv/wG8Uo1ZINNP",
+	"eROSVQolx43PYTGNrrVA8TRxX7INiq8/1IIi+PivguMCpqpGNV9deccizbhotFA+qu+1pKxAaWuwcp4M",
+	"d+dUUE52DMZ2XqSUuo0iqaiU2XEY/8q2A1wjEr1llDWpmdrq+dtUCiu46mOXqZhMnQqBj7SXpFVVecwO",
+	"fYq9BCpRSRJLvt1kBUtl0RPeY1FEl+UctR/ueJTMJ6GZAX0lCrKXthllxxNLvDlrDYFI9q/9CzfQfJNY",
+	"9HZjnuHjmFfU48D6bapm/vbAmBF6x7lkKngEj5mS1cIrmO4QC24wMugEIVmPjbSi8h8hVukY033E2UjS",
+	"qm4cEc9YACH43YlyEwUvU1X2hlg5teTWnHJZVt5TVxk45xUpeo3UwIspJvevl4A9PpBW+9w+N66Vqp8q",
+	"sJ1Oe/1eni0nUqgaMHiVSPFBSheDIHrz+9mbU3qCxsyQrmlhDTOWa7tnp23RLPv6VykKVQJ6Thku8RvW",
+	"1MwqnwFFGtYQ3wdZ7tlpxvNCVsYGV16/luOmtekDfeoNvjvEKeS2/YUPDyxNONmzSGAbOXXFqbntbTUG",
+	"7fXdVXW0f1taZ/vabFY+g/I5JZnhXmofdtwyuTcRiTsMc8UrUZ6vhKDWXhX4zhbi/h/hubyUi9GOQAIq",
+	"/CKuvTO/ZODkLJLMyj6yyXiXxuHXW0klpL1Nri/6ZHYOAGVIHulJa1g7un/97TTYXYk6thRRELIA0t8x",
+	"2tlIa45RX3n0l0NW8kU39rm+QIdb99OWk3tDT68YtLjA+LFk7us26k0cOt5RUNXjpkJpihAj7gfDx+4H",
+	"oTUmbPVY/t3t25R20t3P5z5NETOlx5RMQQpf+irlEy/9pnvQS+AAq07bOICvJfzKMO+12iIz0Gfrb/hw",
+	"JS4014ulLIfHN0lyWD1BAVX5XGu6oJf3ID3RC1UuYtEplR/oBYW/ptlzjLf26u2INYD+7+zrNy+ese++",
+	"P3z0DRPSZ824wY5jFYbPk7Te/dsTZuzJ21wJGg3aqcXXssSdlCYl++BpF7NbpkqCoZyZ4Fp0hyt5V7ol",
+	"tK30BGxgliXvr5JjoWe7moYoM7bIeU0UgkyUe6LADJ3t4hTYZIPb7ejm7nY/8Ssq4FGMcckunF7j17O9",
+	"CBsrPVHWgrwL2xVzFUVfXAHLLtijw8OY8uwjQOoY07cQHKWmZEG0SLavurBKQ0np8PnqF5+BuFs5JhQg",
+	"6s13USS4N/6FHeIGq4nHYaqhgsId7yA5t81+PFIlgnVExLu0BxuLOlcXlclZrcAX/W3PFysDVTC2N2Yt",
+	"znzw1CNBMcxLZmPVyJIioXOuS5NlOkrNyolQn7SFCWOOPhEbQJgQvTULY+nuW9UGQe/qbVg6w7C5foO6",
+	"n4yTXn9yZ1BB9CPd6IZngbGd3cSo6mPIOHNLQUuKox4A3g+z9tr3NSOZ/Q75nXXFC/CIInIypDJ82n3e",
+	"ejF8AcStXNvDmHDWU62LaajcuklRYB0JwS1/e8mbCsft7bI2e/OpX57/56NMypo7g55VTFVVGg871R6s",
+	"8YWZt7iTlDe3bh8pC7zdwmMm1TyGO4Tddktz4uQn4BUZiF2qywZGfs+zrhHbaDkxTBLeyDHjadeZu+wS",
+	"L6De1Yt8DX8aZRL7RN91N1ky22f+jR2usq09BnWzy0xO8fkd5lEJeWl2GOBnfD4BuNr07pvw3C73/J1E",
+	"z4cpvNc2m7+VbznZm9a5bKHe3jlwZqHeDnmiA08WdJaUMcLQ4Vw3cNmzltJ3KKVAJUln4RpCzoWvqxEG",
+	"veenZ6/Zt4+++27vEeNVPeV7j49TJDmrGGeUy+CzafDq8sN85cGGPFpSmu766v+msi9MayUB8vcPjz9m",
+	"hS9end2MYZ8EZzUXsivlH91AyqM2qRpzvmu4yomoczU+L3knn2GmtPT1du5+lQpjl3AF/rdSTKY2r/qu",
+	"I4fTIGyuUc6bKTAI4Gbxzmy3+ZSNheRVtcCQGJstGGa3azZVc3aK0Wafh4f/Lrj8yjo1tWZmyi+FnNx/",
+	"pcWKDMy4kkM+3bbIsV0puv1bBqrxrm8Ys0J0G1+KasD278yVvhxXat6La4F/DWXUb2FWK80r9uvpMImo",
+	"CUPG+qTRy6EzLTYeIe5Ou+ROjka8i/xhbTjpfFwq4eLtpXyq3OSCydvcw2468QK+cU7vrQa9Onuy5fUT",
+	"w19LOYDoSriCcnREpmk5bGNWIe0nWvsYQ2ejcAtixSabi6piF+GGgdI94H8cHaV3j3cNaeBlmqcSZpBc",
+	"r4NWm8yqwkvrasynVGG3VHCurfw9KFLuxI1poOxDWCvBclHtAOOVrdT7O0DtCJobrLUjFyDHUl93rW6G",
+	"cbpElOMwmdwy/ietDu6HqsrYqGMfGGFTXrKZuoKS5Dq3Hm5qa5fkeoira4A9xfDcioaK2YFvdWOn5E//",
+	"yjDMOTZo9Lc5bJjnymbCYNYofiC6VJxqaw2rhLHsa8xMRq+9114DVIhRoV57+E46ZQb9YBhp+WafYVwR",
+	"q61QnE2huMSa74XCJ7k9Iv9DW27rvtnI4NrafycTgdX+PpTC8lIUtkdWjTWfeZf/9inNiH62PTNinCKe",
+	"x81Qy2jfySmCFeMla2QJOutO3CVTEv0RpeiCNzjmQmXhihIBNSCrbPQkh0+FKcQtC+TYbvwS3s9aiLVk",
+	"I/Mhmt04Y3cUvBCU2v7s31AQK4/AeP001oXHBafNDZPK7dnLHERGY6cgrSh6g9+/hUIDb76S2oR4JlgD",
+	"aqewcBy7ixfTTlUHMc2qS0rxqcU5yebCTRGzr/IhullTWXE+7ilUDRIN51aK0kkddAFjDhivGL1o8hnQ",
+	"tRayEDXPpDGeWS7LBPW9QPt6u3jyTZA5cwELyU5+OY0o4TNeAkGz7lSR0Zfw19qq7pANMEeRXJK8F4YJ",
+	"c8w4qdMITW75eIy2qUfKArPFpiyDK8Z9b+FEPa0sHXieujF0t2qAroGrw+jO+UUPGADXs7aGCYoYPqCY",
+	"kLABA2v7G53m+ELI8qYpU8t5D1vl+G5UODp4YOhyFLup2LtdM8FNskUs0sPFeYdymNe69H1ayTOl9ZYR",
+	"rM8BkY0m/byYqlu51tbRPgXRtiWf9cicttEyIHNO1dwHYK6fOYhh/u2pjth4FzodY727zClbP6k5U2ML",
+	"Eoulo5vuutbkCjhoBDqMyHdWiwnVauB08+Cfu+yHKgpu8rnwvwFcmiHmrDGlWc21RRlHv5C++I+y3KqS",
+	"TfkVsAsAyYw68hW48alEKZhrZXtw0er8FlfiEqoFK6ZcFuDLF8mQKxUT9jhWyrRFi6HhgcdgV8yCsVvC",
+	"HO+c99kjm+iMcvXBbos8YJwHeginkN+X+RR6mnFRSNymZzEDM6Q+D9ywkWlkyRejIRt57/bIneVIqitw",
+	"6x3tb5cQ35WpLUuENaaEtIzF2aaSEq96Ek14cUMGqZd0Zc6V2CmkySQB8cIjg1mlLtHoxKCFbyHiUw28",
+	"gUR4Gcsh4RuLOU6z0NgcQskbirvlPOHee3/3jOrlDAk067+iugxMjXCGtk0jE1jquyL4cinZ2TQa3BfC",
+	"0AU7B2882LlKCLgSV2CYkKOeJMG2Aqz1PQqJGN2mY8obzFk21gmRczUmxENLP41VVam5wdpany4LSCfB",
+	"9sxK2t0FhdrqTD5dRniKIRS3drds8H4GDrrsqmGpM8kwI6Qq8kYr7RP42pwOI0pwfzJTrsGHyNoOGgFJ",
+	"+5iNZsBR7B2l5UTuuvZ/OGYj9DrFByjdx6gZYMeITjOl0E7vnQwjkMvqmI3cwXjfeZilkChmEIDc3ZyE",
+	"D00iG8FxcahjNiqUvAJtcLuXvqHFZGrDepcm4h5CGXrM0OUvbXz5ncS3K26hWhyzESLmes89/oxeuBpk",
+	"tE+9R7frFcNtRdOKh8goJ3Hv6TCd+YByGLFUtB+ht03rbaOZcddf8gXfXKKNtVFr8nyJ3P6meZ1JzYFy",
+	"sgMqTHL1ZIRxNsfqJpmj91JeFWc99JvRv4ens1ppe0uBGI9Clc2ybPNNs3/e8jL7VwNN3wiUshn65OQw",
+	"eZXue9cqy3sKVU0zi0ocJrXnNLg86G4aLKER4gridDrzjluYz89dPry/L5kT2yNs5/iWvvlai4mQuW61",
+	"qipH2M2UpTJhyEa0klHIYw1plyMxI8yRkc+4ZDU3dvnlcK3g64ha4AvlVRc90w2f7lr4eP5mWl7VL2SZ",
+	"51ISiqnqSzA3Vis5AWMp1XxHzw4a7jk3WzgO09t+97pDnsWT3ggiRMvuzKaf0P4PFo7sCCdrLtc5kUXb",
+	"RGoYch2i1qnmkv1bSTjCu9QkuqKjIFNrNHO4hi60goZ99krNh6voCtvJr4umnIDNpQq4q2saKsfRQW1i",
+	"HMxg90I0jq2aoK95n1GOLHVb1ErN3GJrbrBp4RWFZdpeCYeHwZm0BouyFJgYGlKdPejt4TBX3954gzxc",
+	"BLhVVrFSjMegab8wr1352Tr+PKRXlHGWDBV7obE5dCuHK9CMOzt9v6/NQw7XJNu445ZSxtpM5seHGUwx",
+	"J+iWb+5bSkleP3I+9fvsFjK+d4Nm6Hpvk7zvXGpNbIrt6eppcshPN9Lmv4J8uC1M6G72xEohhW9fulTN",
+	"d8TmU1FBjwos7DBtUUHyh7z3VikspOKhyeB8qpB5/2i2CG/1GvaqhwpW89WdFu/BgEeOfEY7pKynUp3O",
+	"oV+Ot/fDmnvw+q6L9Q6TmUKEuhiq/kOJpS5Nu/tKruHr3cXm3jp555r+xCWUbMx2KBx1KgmxB9F+Pu3V",
+	"9uGwqu3X5+bd0SArZ4yi7jgFfiXwp2LK5YTMEUzVWGxZMUZTbMM0iZcwcULkXITDQI39lPyryWUd3l70",
+	"6zMPfbUxr7C7G0Jfv2lh4ZbMPCSIDbpdwWdAtcE+L9HucM85I6jR0IdZ3KqDpxIdVJiVPRrGMlAyotYE",
+	"arpffeUz6j2MO0VyBf1m1I2ujuIYwrIK+NVWoe1grWwbX1PRBttMot5ew4QhI4KndFWwYMsfr2fTbDzW",
+	"yaOeDjZ3VWCyMyvdQSJlwhM+kXJdyas/jpTrurZ9whAbODCfLX03TqHhgLoS7KgwkqTYZD/6T29Y7gp6",
+	"z028H7uvP8Vhue5l0YPMmKMXfDS3I9hEcS2uzpb9LYW9la6WFS8uvZ9+aWDdQAsmi0meGLwJKpvPLJ+B",
+	"zQeDwmZ9Ps1KbpBN5+Erw2a1aXVrQ5mvQueW/oZMuySUftI2n8sb4rsm5roi5rdi3qZ+7+A5KvmiB7iv",
+	"UnKC8Q+lL7v1Ut8ephiB3z3dZLHGBLzuIG/cr90dv1CNNjEahIl1TiNQ6Oc5xurx+NSKt2m7DFBVQdcw",
+	"/25dOfZw0Ejxrwb8n61uYFNSoLDomSrV9rgX7nOrHo7dZrVcaxR6gOOx9tFJ0iFkFx/jzi0fp+7EOp6O",
+	"x0+GayjNV794eGCmJKEXerzC1g/23V82Udx23Q6XPVSZXpLpVH0XvSM2cgQ9GrLRTMjGghntM99X74iN",
+	"fGJn98++2d4RG13w4rKpR/ss7bqXvLbPVvrvuQFhIpQc+XBi4EPEpWtQ6xh8exiaeBwNeFMKq7SnrQ6g",
+	"w+Halo7LdL1oM7GOmSS3ZMdxvL9SlLrkhjq8bqJetotib4zyFcxTQOxdqHoNAHYezLqXr1JYtOu0gtsV",
+	"M+3W0cx61rWEg7BTafZ9QBdcC5NgtWDQ/bZnB9oM5x0WnxhfebM9ZCWsQGiwV9QbAPvjNbbZJcV/nTP3",
+	"b1o1tVlK/ggOMIGwM1sZ2KgjQzb7X/mPpmmEISeC/L37t1fH/mkyhV/BPAGd3YEgro9IvDS1de2ZXsH8",
+	"rC2u3kURhCtRwJomXz7htDFgYhCxqARImy+qr6fU5uDOsPlewfwfTq1w+tDugsn4EsPe6gvsOGyo56Rv",
+	"Ls+LAqipqTe6nA72exbL/5Mw/90zxDBu3e9rTuR1TdAPd3koIbxE9SGQoFxjTtp2p7SLu2ulrD+p2V23",
+	"KW2VfNYXdc1i+dvGZMiBFmRXo9VFBZmY65sXz9j3T57+1yoIc6FKyBZ0XVRw7LV9pta05qRy4XwthdZq",
+	"hyrQBM4z2wuO8ll3hKW4K+dtLNtvg8Pff59YPk8Os3DWa6JVmkdU1R53yLUJBv/axqEixgUefo6Q3mAa",
+	"NJgMW2D18S79+7v9YrJpQMsIYtinJXWqIK556PK0OerWLpAm27NEk8UOo77f/Xctxr0xgaH0ebhHCJNI",
+	"McpYjewNsWHM6O1UeRMsZ6difD+PL1bmycV3Tl6Dq1ThRYLpNs1FJcy0JxBEia9rXK9+Rb6Yum1ALrqJ",
+	"/uuPZA2pFapK4BRvw1u4c7JqX5pqfzrpWn/fGxj7FQWH9w437RY+6S/QAb3epbx+E3/RapbDSU3q+Pq7",
+	"EAnbZqUfs9GU65LqgiZKlb5hHPZXodKuCyCYKWcX+T3Lcg28r6GwUJ4HnKA+36NRvpbMo8iMhR2yi3xe",
+	"YzissQY4DwVItI5zx4uD4WAB5lxiLmvBqZsWka6TdUr0IDevxbakgpDzpu5bQdwYyuR3etH6curWZ/rt",
+	"hrE3BKGVLrFswR1GSPvfygiWnu3WAw90mHSHy79udK22QTOMBOxf6E14eeqU5idP09oOR5Kx8oJbTEfc",
+	"Z6fWu/pKwSdSobmndAka6xZ5eSW8dp3JhpE7zPitezqfzEJkGfbAf3iYVnCuskaHyrZh9lsLHNXt57aE",
+	"o1iSOp+qYWOY+NZXzS8tVUaX/qAEoDYxSznsogRpxXhx7qtszYhVSl0ShgOqKxduRw3jUZD6Dkcj+uSI",
+	"SjG5bwEJGoaUIjLR3EL71xlfYO6sk4BO8o0KqOCi+4wwzAljSkZMU91XZokL8SuKgyEuhv9oVvy1e/Sm",
+	"7ee9K4hlZ18fpUmhm+IdyTW1RddbaqyXxi2XTLktWujtSOkh5tnK7e8zjHQDoedrpbL39EiUI7wfPcH7",
+	"ei+nxZqpmkufJDoM1QDO5D5mEkSAMhE6ykmnE3nyrZyqinmqM6I/1Ot3S7Js9+NRJru5J3Uxdo29PdjJ",
+	"awvvNdLirf9iKyomIMk8DNwXf1EKTa1ysF0hGlZzrmc9vIZa4MtEA+8yk1cTdxDI7Qc3a+jh63lRmX4p",
+	"c7/UlLi6ysGz+MouFW9pwe5NM2Vzhsiit3KVlpLfg9ZwXBJyvOmdrJtXBe+3qLkN33/WvtFX/HCDJOrf",
+	"/K2BzZYjaD2lK07VnM2hqvZ7enTMuN12ES/o6ainXit/NnwsZNBWosgv6leJrduDRx8lu7s9LyBG2XOK",
+	"fWND3911d9BqEszG7aewduYGChDNmIJqjhnMarvAGmMPg4/QFLshLsXeHNk7ouSLFl8jliuj83UO0u2X",
+	"Vs1kmkO4X5c1uINDhQdkgFgrgY4d3uJNU36Yoz6rGPYyXEFXyOHR5nArt8Cnms04CaSd8uFrUew00jp4",
+	"jJDTTh8dxpyopCl/mGYLkJkktgfyWielfsDGvhnIn5uJo89ACmzNuNc56i2OrT0avxkdIb/uTJ51Nr+n",
+	"5A5RSC/NPhsZ4R4fxfQhRcnXpXDXlTFDhl38yR5AEkL+Zv9qBNghq3kNGhnNt+qOJbUlzDhiLIyYsUI7",
+	"Q6VSWFRm+SUYhhTnQUk8biZws+h0nMepOS3NzwBvTv/ZHuWG9uDHGPPgVfV6PDj653anT/T8cbjL3Zua",
+	"vb3OGbe8i9CWZ9kI2HzR3vL1fCrZaNxU1ego2nc739TJNZmFIt6W4X52z97xBYjuw5vef1Er7mlwRl4h",
+	"t3cSuN69LnqZBnuu4POygZWShK0v0fQav+k1fAf3ZnsDdjf5hTOnR8ZyWZJ7WO52eu5oplBlju8sdM8a",
+	"gzZOLErFZkrDMeEz8QlgeSViiU0cGaH/BeAyCzK0atL9PlxJhw4dGhk3bMw1lgdRkHaEQjnmzycC7UW8",
+	"ETPU56ZVdiiQX6grYLyq9tmo4FU18inBpPZEBe1iwTDPZEjKrNKsmHJ7zEZSWVHACA30RkvmzGBJqMnK",
+	"I7RIdG2Gdoqka3lPVCrDLzRwO/WN9isnwBVCIvAJoTxUwlj0Fs2o8z6NPMB+HoTiwkv8H9rFbst5dTnw",
+	"BSNr74CfRCYi8UeKj72OG1sgbfJRXoHkW0AYhsF/ad/YwW/ddn/cth5PJ+biNvPK2OP+D8NO78l2n9ap",
+	"GiuoHlBMMckancygC8JcHms+g7nSl/48Sbw4xfwcK3zXneLP/ipZ1WMwiOv4M0IPMW+Zod2BkWUv+kOd",
+	"SEDiw/fQPvC5RClqt2/jnwmq74rbL8/5uabuGRt0SNFbXEOdI3F4QjTRuPQI54rZVTsWLa50XlSXngEd",
+	"q00oXLC+33smno9aq/Bxyna7kn1YR0q/dFisz8LzghO9q6qxCESFKIP4q+P4BPorX8KJ8AgdvtktQV84",
+	"kthnrxTKLSfcw6Xo7cGl3tBgiynsWgioryjDM2PjqXwuTqOrzZfqSp4RjuO/St8YpjNet+NvwDTV7cVx",
+	"pmKnIE4ro7Oazh8YoOoxYLhcOHOlFO4QTIr/zy6htuyCF5e+H+O2fedx9snAG4M6NH/SHnaOVngDbZcE",
+	"iLyh3Ank9lgNt4hjAu/dcwF+yvuls400T8yl1xMchZrIrLFMyW0It07jiL2BnCKE5gZ7G5J4MJUvJrms",
+	"MvSQ5LsaM9QcvzKUAFp6oY9QMrUoMFBhsKupR42Vk07DgSQvgxhw94NpvRBJVOLx6qnshoyy4pbYDRvl",
+	"2yQM9ngjNsqMvz9P/R6xZOjJk43vrppv94KdQybgqpx4Rv3j2Ner7eq+waqcgFE7a4xlvK6rxXG0hZ3+",
+	"LVXoWedBft0zApYNyBs0rEPKXN2o28zxDtSzBoLiVpxlu+utO6JOXN+Pliq1/cgTb5LObavCmqa1C8/i",
+	"x56FP2Xb4GCLxE2fekZP7WBC9HujnqmS9KL5ilsKwxfsOYYJUFdOmtU4vZ2CGzv7q3h1ziWvFlss9CQ8",
+	"t8NSY8ZKruY4ZubYkOSAgQCr2ESxnlzO9T3cI0JZvMN8wliFjqUll8TmZMZfDeR1H6/C5mfRarjL0yAX",
+	"xs7upt5pOJ14eyt5l9TsnkDOCAcw2NWNqp6Eif7koKPvs9EEJHqDQ/c3w2cQWmWzUPFNgNH7bDTmVeUU",
+	"wtFRq+dTxsKUS/c54sT4rXHY0CFirFiQ3ccj3kPEtx22WL8zMMYXG8S8Tr8oZ1mFiSN+BE1rEEXB+kb3",
+	"fekMJ1XF2oNxKpS7rKxPAdxgPgTLPxanRFk3TFNpW5LcrBYvSb4VeZpkqfSusDe7YqsSG5/uFgbKzlNV",
+	"HfuXiAyjLjWCzA4HQT9Fe1Bc8WJxrsZjUaC5FUqEhwNezkT+uM5iDtqSBePEEPUjC411pVdIW4rjssxT",
+	"6xm1qcDsdg+41d3f3dRLul/CNb4SxXTXwBZBPPrKWXh6a5io+P2gFQ/76wap3j/Nl07AWY+8l7DzO/IQ",
+	"Om0KK1aSRNwLLUrEhLDOchyj5UhIOU6JCx/DQ/Y1GEX+iIMSs9rIYWvYyTNflvDG+8X6cqi3P1Ofppa9",
+	"l0m1W2cXo3eIYJZ3MJ/pHRogCVdlD7Ktr1zStDTwnfG9Gq1B2vO1iea1FjOuF8w/FMol0EsYGnKyBDyr",
+	"p4oqFHhmOtKUO04b3tdCg7mLLqDL7Wx73CeYvhcbqm7wlVCTjJ37XW/VkNSTQ9uMdNk36Qa8oqw3KjSi",
+	"zSu3hPYLnsmEujr7P9y+2W1nqhv7CN9vseHSMrLTt1D3pWrsynd9oBeEepd0zLgCbFh3nlSH5ZtnoATZ",
+	"1c3a03I46CikobWWTqkCGo6wWHR9uc9GTlmtvS6JeKtxG7EDn3tPQvQNx9QEmm7MyljyGQ4H/rM9vTro",
+	"JJZ6K6XmUritzjVYLeCKmst5PeyckMiSHtjnXrWkREO81s69Bu9mVQlnz7UfNVZpQkXyvxCyhPf5pIoV",
+	"SQ91ZKs8mSVJlqvFexeqsed53OHYQygUryXNKkJVFTVlVXKHaAcNuQvW6Bbtx0K9Z6QHYsKoSHIpZnhm",
+	"2LkFkfkmXIrYnAKlmm+jNe3LZtlW5CNG4k7ul/tqxHdNeEgh5a6ioA8x4EzIoi3Km6qqNNeFA9mM+dtn",
+	"v9xOQ5y+XoIR9DEhhGTMHJO+DeUaOzYXTF7rbvNz7gQ+uupDKsD8GE3RAM4Q/jhmiGsjPfzAOKTORuiL",
+	"fw5KNUFbAFFPNONFgXUmbiU57/Jfui7Tx9dyLj893B0vLG5Hbov/kZx5BsSibZ8zhaoMLTlBUmOJSwlz",
+	"uqc6+PyEcu82Li0myTYh60XPwO9XwLW0pAnzHdoOJA1zguBrnMyD0t9/MjStxvaVPfefhkLpcodJip2m",
+	"aJ1k2wD6axstATPxOv2oqXTPqO2Hox5UOQD1iC8M3FCti5M+14RLT7csT21NZU8QYCUHndxpiR0BTTH3",
+	"pkyTbAgMhHQGr9OoGiSdKRJW9kDvwI4JismWULo3gCKhDjgElbtxc8HkkanDX7ay0NPD+lSNl+Kkexcc",
+	"gIGuhUW7xOI7X+LXYBHRRRvfimNOw3EtLTL8evvjxN3amJ+Pn+udTQL8s+QDujt/AbH33cFcZw8pBf9p",
+	"J9Cxy1c3CUcuGi3s4sztPG3NBXCdA1M7kR5vinrgsK//57e338Q2HG3Ogdvz0x+xc4YoQQ8ZCnRy0Eo2",
+	"VY0Otd1UT9J2L/96NAMuzvf390ffYMoCQ/zQd9L6NufkQo59+dy1PV/qgI7R57ZZbWiGfsy4nzbmYIFh",
+	"sYm3s1wREZaVigAtkQwxiYG2Im7c1Np68PEjNdbMXFB4yQqDiVVUpMartl/6UeugJgRt0lHwpUaWoDEb",
+	"1wyZhhm2bzX4d/Ipmf138p3cYyct3iVlcSAyi0ckb7uLBMiW4I8incddyPFZN0//Z2qOgjf1mIsKe6T4",
+	"np37btDRL6/P3rKDq0cHntDMwYeW5D4epJ6SUNPAJRudljCrlQVZLPb+DovRPjsDLDWIUSbqWh+CPfgb",
+	"TCLD0lXEj6HwUck0hKar/rnUv0iTRA/PEZtzYf/6Ksn8TUJ6HsgMP1BgNu9vEerM49aAJJtZNxKzbIYR",
+	"LDDO4fHhY5xT+mGTtKMaoctrP/gSEHyDYqsEI+v/DldO6o1w9s+vQC8YwkcRBdUEbMVKVTQzp9x/HRCt",
+	"vtlno0KVgCnIxsNWjRyJjhh+2GlGnDI5kcLhPXZyNU7rQxpypI+9tRyNuM9+++2337u9+fXts3126qlK",
+	"1fxfDdDevt/TToBhPszIcx+6fN0v2Cp/ot/f0dG+X1nYCycwyJfVeZxrDASP3nALP7tv7v2iKlEsRm6f",
+	"h23nZxoQ9BJCxzB5c8S+LjUf2z0BdrznWJbXAqeP7+5NgTte23v06Jt2chjc9rMeIv/W6N10J+dNKgoD",
+	"KrXPnjz+nkrfhGSjN2D1Yu9kbEF7aBUsjXBsOBbWkETx6RYoIJwlCZo89oNH4cbgtRgcDb7df7R/SBkv",
+	"UxTGB1PglZ3+2/3s25PFXTstB0eDv4H9CR9JfFf45uPDwwh5SmFDzLcp8NWDP7zRQTfupvvYj4CSb7m7",
+	"BBNmv3OVDI7++XtSxDU4JUqptcLLo6n/G3POJwbzZMNizOB395EDxMFKl9sd7/Hh4Uo+hY3Ie3QrBok5",
+	"dA9JJsbLnVU9kFB8XjjRP5fHDCoD7Onht/sxXJlscwsQdoc73Q6S2Wz3x8XQXQBTXhsWfKNY1vD08Nv7",
+	"mcTZyl7GfcSKCbezdADryeIZR1uuVNF1vJYurh4dODa+BIKHz/LCz8JYAp03Xazmo3/2YIb53JUhetYT",
+	"K2EUMc2cEPW3qmP5ffaapCLGBwZHvutWAJ8aeCNjmOz0rVkb+b5axro71NeiuOupb2qUy5jOrIVBP+x2",
+	"JFybmrj9jH+/Q0ahc8aWKhkifZW00aT7W8OVwqbMsmQ+3uUEtZPhRdUELnpCM8wNHFdy8AMvA6gKvvJo",
+	"8yu/St7YqdLi3wQ78oS4df1LL5S+EGUJ6MF98vj7zW+8Veollws/O0NyYYsVIRq15FUiSDauJ0ITLjF5",
+	"a0D8c+AIk4L/v3/sML/jVDZbBK3dJJzvcwacuZIqHYOjWOhC7Y4yl8MLpd01M9F85pO5Ci6dPDJiIlEX",
+	"edu2cyCkFUEwn6164ujDI8sjego7tYwXNpSQGTbjl5hX4nXWd3Ii3C1DFoR7m3oeMCWrxdB/DvVhRpAw",
+	"OJk9IekLmLDBK+yVr7TXFrpS7RnGWX0zDbL9wNgfVLm4NWZqm3V87JqXvtPEEhc/urWBT41poEzHXhVx",
+	"l7A49pFE0iTcziZhrdElLEbxRPepfV3pfeo/q4KvQyLyjx7E53ASn7EYePTtVmLgZ66pqfmTR0+3mZdP",
+	"04LyJZSCv11QJ5Anjx9v87JX7UgafMmiypdAdmXVS34JiYdhK1EV/rKsuhx8uISFM5lJeFWQi7afWmas",
+	"qkkpcopWmyCPQkNINhZXwAwUSpZmn71xd5sHfiTDmZqSoTI29eWjXaGCr6RC5U6v6TWsPfSFA9jVJ5QK",
+	"f+538eGTzW+8UvaFaiho+yfjCCKea/PEimqO2qozeVtlldhksHwXba9Xf/z4e+Q9agK0wW6IT/1vshzi",
+	"3vyvMx/8wvsMiBMPcf9gE9y2WIkk128YxIYwhL47VjpCIaJFl4qbyLbXsBfOECTRKfeYj+bjGNTsYEzt",
+	"8c0RG/k+WyPmNH3jrUncTew/5TR/tA4QxcdX+2EuOXoCCcSH+kT43nHuN+9kMvBcDSO8I4mPWXcYslwo",
+	"V6A1XgLYozMysEzXAK+gzBkR/vhjq7UVIZc72/aRg8STj/f573dniIQp3rMp0h03VyaEyz32dIHoTm2v",
+	"CIQ5mf/ZjY/DLeTNMyXHlaAY7IO1cudCNKugnZjLQKZWkezBHyTjxbbSc9WE8c8efAg/BkOmLzCRSJs7",
+	"v8j72DbM1elpoYfA/MG++OwVAcR89lXigYh2vfR3uuECIZ3+OFg1Hbo0f1D63o6U6HL9YfoUk9cSKOrI",
+	"KwbSOw/x2CLKCl09hjBCY5eWoC+hXmCguiKwfGbnoiB4Hl/UiUqLjS9iwgRmaLyT6FlTslpkovVh4T1u",
+	"hozi8SPOsyMJ7kRtiO02t1IbPoH88Q5jYeIm/umk0IN68IWoB04hGLapDdfVCJpS2AMEpkLTvTdo/3eA",
+	"GhOvf+YW9DAaWghUVyxYrZUaU+aMsIYZ8W9SV9Do09QOFOFmUGB5YUOFSAiF40xFEkVlNnJ/4ib6rJ3n",
+	"XYqDpaF6pEK7afsPesVtEz9WGefUCUd33o9gxERCmZxDygP0gX7Vokv/LSH36sIIxUakkTyd94Muud2w",
+	"sGsrN6iQ9rsng/WoQh+H+VGsusUxfr9z/ko2sY/BVsSLGmOm23fff/d4yAx1hGCP9x/tP36wBj5XrkW+",
+	"aWFZKjWh4O9EwzwkqDI7V3hlmGuzMEgbQGqy99cpJY1i06kW6goVZ6z69hgTQ/LuOeVbUaIj+v8w2Xr1",
+	"XsKggxv+uR99Q9zhVJbwPgQXCMMSEEwriTfsEFuIzvvD4Rr2PtxehKyJD1BIIDYPurUAQTau8dPLk2dE",
+	"MpROHTOA24PITd/nxKfzT2veDve+53vj3z989yQDPfaZhDQcMT3EMz4LwYVhDPwLg8jeNxJOBx+wovzj",
+	"Ad5mvaKK0DncfSdayrcaUByNnJgchRkdEZd48eH1olYhSttuxtpI9uTwSajkIOkThTMOEjNAUTMPwL99",
+	"ytDziO+3KRyMa7+mirKDDHP7M7iu4vMZSYFTWVRN6w3JeCWQNN0e9+tFjx70oi9AL4qMiEgbQU26hrQh",
+	"CKeDiEx2YCISb95JecJGCLg5GmKtj4d4GA3ZCBMe3Q8e+ZWazyIgFSbqub9Duc/euteHEUWozZWcg5hM",
+	"j9Mcf8zMh/eYqmv2WQL5P0dla11bgZDvj3B+ORcBYQ6/STDZ7sJJuYRwfM9+ymWM6mx5QQcIsebGQJli",
+	"QXeb+D6EKh98kVsIMA8NtyTBXghZLpflBEjRRHgVvOYXoiJg71UZ5r/dK8I+RHyfDZHKN23PhrVGWOz2",
+	"hBAKR2x0oQWMR7EQldQlqvmn4k1fgzhMe63wsqS2afQ4Ymu7h0Mj2qHvJdTbSohyQYVNkPqH+MGxBjOl",
+	"zwYAjKVeOn32D7VLydtvgzD1ThcSAWOCLQp/cnNeBTP4PNSipTZWvTke9NSD5vPZCo4YF07arGwpLfpD",
+	"w8tI+4x0n1BlbhP4tQv1fo868Ag5GUVu6poridhZa7SsB3TvS2gFU/CKR1i8rB3421TNGGcFNwhu40VH",
+	"a8kxhFtnCDJUKXWZqI9kG1RqkvdZPU9G37CRr2W1wCmYxCHjsWCy5lfoeRI3KLZTof7XvHCSsIJygvgp",
+	"jQwF7GvAVG7gTvpTpfr6c/jflebbEuuDY+y+5XcipvpTfYkq1ZjVoOoKrbnQATgBce5J/k0F4WYDN3n6",
+	"4EP7jyXVcLlBsRVV0OpQwETIxCG7WBCIgWN1JhClACPYUeDuLF//Bol4HdwLX/QG0NzN8ZAz94XxVNSO",
+	"3PHtzim75sy1ZJRmza1htIPkBp+FFiA3GrMvhc6nyWGTxqoke41xuaD6spjZ1lcxd8yeHH5PLvDQhxfh",
+	"P7DRboHoKOMAGZOKh1WePmlX/Dnxdqi78zW1aLLqr/6cnL6zL+hLFw3ZrK+3/BIi6fLdJMRy6tc6FleN",
+	"LdQMboOzmz7LxoNLRrMm9vkIaZbcegAxPgPmZ7SO08dtw+1VFn7mWHuJee8kifW137p79g1vITFI93E0",
+	"8yAdHjzFn0iCIR/eVHSRZMpq+6+DKk/oHcceORigxsp0VPuzSvtLuMsL/SX0X+Tu1n4wXu8g7Jp2rlki",
+	"w9+mivEZO/3v3VBrIv21LdH6y1J9WERFLMjY75OztCcP4tMIw8pGuyUlAJCx55ZFcGxEKA4m6ETzehr+",
+	"gq5OAhGcJ5g5FxDHJog0wjZGJ9iYiwpKxObDOsgLYFYL90fCzHmboju6h1AXn4graEtJCI44E4x1M30Z",
+	"GgvdrEp1uIphSo3dZAG+u5gbBwPHqCEYhf3jFeFgIjAmAW7YTieFVajJqlJzc8weHQZUjojS3h9ycS9n",
+	"vZ0RTro9mxv6NTfsGy3nLqt6/YFupdg8vkXJ6Ub9De+SPvDCwDoUL8MgGvc23UM574Pmcy+3je+jtnTP",
+	"oCRknMUua+GyCY+v3DWzwGXdq+bgQ8R+73d1nlRGkY8joC/ElgNJO0aCjQ2p17Hn7xQqinfPMQWnEnDV",
+	"U4sTJfudqUuddjk9ilO4fB5cmp8p7UdH5vbE3+/FzERo22YItwExlGO0A88+oTPffU2pt6YYnZiEGW75",
+	"Jek/2EspdjB2zGu4KPfZa68g+Z7xyFFUt4fOVOmho913JLvgxaWvKw6Y6u5LvtkIlvURTEmlJBzTZ43l",
+	"C6feXgAzTpKkiqkPO7hvUOILKbV0QbthQ1eNFi5sxWNDe/+gRv6Z1Eg6zWctW31e2uRbyqJPYPmzmmXg",
+	"qj+9cvngh/tT3ci/YMcxL+m0mEztLWmkB7WQXTjMriz/VdZC9qmNT7LwmT7hm7rePWh5ny1N/QwWc6vG",
+	"jPvDuoaxM7xX3arJVkJ0Jk/lC4Z6QCRVVBKc+FcxqxdVrdXyqGsQ+wOhf+aEjggYUXoKycxtClBsNgRl",
+	"b4L7G/r7y+B53ibJnUunpENtKP+xP228Rj7LVf0m2YLf3mXFr7FayQkYy6CcUI4jNdsh2wN4MU28zVmQ",
+	"BS5V01u8nKzj8ZeQ9Lh83Bld9bfYuoMXUygD9soRyqhu5wTZ7u+DgPl8fYUAvhVaEDKx6ONL8J0sEEZF",
+	"VaKMRlDei/HGd+DypjdPPfjHiReDwl1JNAz7dwnjXRZCWsV8zC7nPQhzgb6r+HH2Kp6LqmIXQBU9Rn3+",
+	"EF9/IlVSqUvM4vGoDZjJdt0LdnEw5oU1a6vsnYxtBaXvaMgeDQ8PD/OFEy/wkxvRxXnwpltCi7NiBsdu",
+	"MVu4grjNFxX0N5+8wdV7suSlu86E8c17nDNWpODZ+twxnDF1oO+bI/31Tqo17lILIHLr8VPhFjwIp3u/",
+	"nWMtpxqzGRV9Yg2RMsBOmanVJTA13unGzsitgw/uf5vajPzmC1anvPS3YicigI39KaHjeKNvnhnrrj5C",
+	"6RM2128Ee4i/IPzhbe3aNr7woHp+vsTNPQoMR7HS6fp+234cT9e3qXiOlZ6AtUJO1qVk8QW7WDB4zwtb",
+	"LTAwORbulibsXcXoK/vslQennPK6BmnYAuxR2iaWKkpJT8UOphM1XIqdpdXaSRG329axIx+MnRk2Fu89",
+	"1u+jp6HrQA5sB64EzF/ERd5R8nI7wBlUu4RnHt3BFHot3rDlD7GXh9jLF6k/zEPX41jwcAMTpxV8Bx/a",
+	"f2yCylgSJXelva5l5p+6WXoPqsFnTLch7s1ZS2MRngR770MBora37qbqkPQdaQzLjHNQKDkW7mtbp/3c",
+	"4jT7Un9OtQZsOX5RwT77LSD21aQbeK0CgemdpYBZ4gi9RW60JPuPUhs86sHMydpJwHYQlhV8Rg0Kj8lv",
+	"nHwDw12YheJ1lqDa8IDE7KmA+qp3FZ599gMvLpvaoE1CcBzY6GjIGqzPxpQKauqbdea5E1knth7fk9gi",
+	"o+YCHAdEAf4gvj5b8UWnef0bFi3mXidiiM+E3DeCFybmEpqJ0iSc5yNbji8uYCK8tw1mx9HJ5p664k2V",
+	"Nb65z4f9G87owQf5KX2QEZHlM8Ri+TNA4Px+p6V4LRdlBPxrCQ9wMvefJz5bsPlUVTEPlxvGQ40bEeYC",
+	"/38Dv6qYObt0jYfof85ev2KVkNhwSUbtiHH85ZCpqsyFiw6Hh4eH9B7qQ39hL8UP++ykqsIvY5q10kxi",
+	"AjV9MkY/pbLIlqc4xZ+FhBFpUe5vfAalW75TtNG121ucp7CVVLhv8AFa9Op9QiP1p5PcVS/J93uyXOXX",
+	"KDcuhOSUOrakGH+CLGHaooeis4eisy9MoP7geIbV3NhOnbHB6o3J9XVhL0APPtAPm7xMHS668wu9n1sf",
+	"PE1foKdJ+puLCXPrXqVIvrfpUQo5K2vgPLll2m2IYV9DMVVgvmlDQxfgeNMwqyZAUFVXoKnO6GtjlV6g",
+	"KvFNYk6GNFJSIjBDUrvTZYqq96nuixxDFwsmxWRKWFd8bEGz0S+vz96yvuytUT7/5ZewyDtn5zhSXxyI",
+	"YttfANTVnzCEQXAqhZq5e6apSQPCuripY0R0L87Ibbi4gcJO9mairncJ8v+4PyfJfXdVrYbj3D/Wf6Gq",
+	"ThS2pwLaSYBKXEIlgPwRPkrtjgM3sIP4z0amUBoQ7dzJWnxzceTO0slNgh+hwnD3sgDz0CTgQRe9kXGP",
+	"WbsxGoBIjuRk2h71O6+OIr6U6dVA3X2VlHtuh3RNaVzozRWGIZj19kjXWxaenuGLD17FP6FXEc+3D6b6",
+	"wbP4KXM2lUQH2pwvqHKA3ujFpd5VVyFhdPAB/78pbfPUTaQtMaeQrY/qYkVPxOzilRtv0cXHvFh0IvGr",
+	"qvqPWtVppfv22ZoTcQWSNfWDmfzZEvXfxBWwJilFRPtvysmLjL2zWgLaLXlzvSenh5YO7wuc4cGP8yVm",
+	"DIV62dt34wRRe5tenBUxfqDBeiP0nibUC/6TxIv+1UBDiI7Gcmd0UDHdDFN9zBQzDLENv/srm/IrIMFQ",
+	"KdOT2L9Yy+P3DOfnl0dIlA+M/rky+k+OrrjHR4q3UQsiep1Ig9Ba6YNCCyPMHnay7Y/XOnvJwvsYQW2v",
+	"vX32pqnAsBIKUaI9xyW1MaI6mJkqoUp7sBEAKjeXUA6Z5sKEDH9CuuIL39nyCjSr1Bx0vkTmmZvwM5z8",
+	"HbmkTiSvFkaYSOn365aiteEy+zP0Q9Kfj4xCVbc73bbWGyv94Ft68C1tJ39QLPTWCxsxkaE/mZpB6BoS",
+	"uw/t4GmigZbEke9uy6s97tnvekLp9VLKh5DsuZxUwmAPD85qrS4qmLGvR0175ucVl5OGT2D0TaYziZvP",
+	"v+E5TfDPKXPC8DmB8xIP6CtEwSjRFn6QKA8S5doS5VdZgqYWh05NGANUQk5M0tbaqRLI3zeVKfi5z0WM",
+	"/AgWCvsKp/SnlCG0tF7ERyjNkM3AMqVZxYtLIScrJRN0vdTA6c6xU5g9SJsHaXMDafOKzwjYhkSLL8BG",
+	"rkc6M10cgWuJGQ1jH0Xeq7Wa1evyX1/yEmEDqKYISp++erEIgnCIMx2yutE1tnFxclLJUF7E2Thip/ro",
+	"j1vMPjthI/fDCLNPJBt5fWpEiHpQOqG2TuCdBkXOfVMDes2lYn5BZGaMDB+DXYx8YoizOo7DbvYLSw3j",
+	"Jtvy7Zk7bQNv4vb94nfvbsRjO84nEpCrC+0RlnHTpWJ2rhivxCU8CMIHQXgDQfg3sAwniFmqxK3ySliM",
+	"L2PrVWxedn07zoAxodd2PpnomQZu4Yyeu7vucGGAj5697whHIRkmx8N+OzBodAGTRv7ZE9Yf2Plu2DlN",
+	"L8/3e/uBKh0DySUcHHlylXvNQtopkMnfZeCDD/6nTcnnKSffVZOS7ZjsoQHz50y0vR2YdyTZa/df9lSU",
+	"Nl/OEvsByHL3fqzp1/sCi8+pjXJccJtQALJMclCWmq76fBXs4VoUUNsWrBPjkqKqfC5qTr9+LsvPh0Xj",
+	"Wh/484u4VJ7L8o6ulAPMGOSFDdpib2rpafrghtTSmNiZfv0hy/PLy/JMDv1Lz/J8uOpXr/qvTIdDe5ND",
+	"O0LijnSBvtv68eGjo3iv7tKTCsp99vjw8CjWhg+pYzrWkMeOX9jJixh5/518fPj4qL3dqeB5MaRy9TCF",
+	"Bdh9djpOPOUI8UMxWTX2nrth66AruMaqFUwM4BZTl4YUWAmRC6vU/ju56pRDIz1hwttoC/bJ+6qm67ln",
+	"r9/K0Mv3ljBIHkuUccwoncNgklnCDW3MhMhjya+Q7P7eG6grvqCOF+t8DMk78ZWPw2u4KIYDOkqQBeyd",
+	"uC3bPHj7RngBd+k2XTUbjuAkMB8ibQWecywvZjfvP3are/L43vfEC6TjFJ21UDMwiOz+Z6S+ISVr7p2M",
+	"UeVZ/z4+Sk8+oJ0+uAA/lbV2xheYloVeg+21qOtYbAcfkn9tchF29YhPd8dC5wZ9cBd+mTaEXNWDEDyT",
+	"sMRtF+OBiXs2JzbruQmZbvZFruW5A7hyH+8FwjgDfQV6z4C0jB7dZyNjoR6xr0tu+RE7s1B/g9YJ4Y+S",
+	"55F6DLoHh2xEt318I5n9Nx5XkQFmICPYBTY5fyctdRoDPqOAotlnP2OKQwLK6DMZClUpiUAH1HpISUnh",
+	"caZqkPvsRNLcnclYsolWcxOMMe7HOGa4RGytzA0b/cyN3XvuXto7/XHkuFyDaWY4fJyXxzp8JzXUwBFo",
+	"V2lWAb/CHxtneC28//UkvMQro9xyDbUqxM/hJjNjVW0YgrUSoqKTLE19FBbkaywyttYZfnqtrZURZGVw",
+	"CFXc+NNtbUvEh/VN5dEpRIpK6xXq7FDHOdT6ur59dPhfjxJ31+GddnCz8N4SPe/RXnflfgalLNvbDjjl",
+	"imUrL5+3YiLdpWhr2WBsecc7NaW0ClXdhyviS7giXlAvw+VLYioqLIrQjTR/4vsg7GfvjfD48HDZc4BI",
+	"RY8PHydwhpbbxvhNS3hCArqgVgRYV8N7E+ZwpzlUfoweQRB8IndnLZ/hHuXGf7XisjsxlyT9AyBUYlmO",
+	"Qu/6JRP6wfj8k6uxLQP+ieURSZItTUPPUvdjIPbz71svAUOurRN7IK1ekJrMiylqxm3s3ud1PXDeF8J5",
+	"KfJhoiOIL0UxsLqx07GoLOgDXv7RGDsLVmAfDMpJaJfl1F6PPILNIKSaM+zr6u53X9U+RuzkC1UucgXs",
+	"BuxJMug2gCehzZcwbKau0MO+wLEe8HlunwcS6lim/rf8EtgMawxKtJXdf7bP9E2/vAbCZC113GKtYjJM",
+	"XwK9qkSxSLrChdbGoL8yTM1luxOOLrHkTNgHorxXoozIUSlhumsVRcX21LmMFtWRksapLFFK9vT9kWys",
+	"Gs0qvgBthuxisUovKUWhRm9sAl6A6B9WVeU++8030hhh49xRdDRb9kdTTsDRI4HP2qQYR0lmVS2KdSU6",
+	"x6iPXKPM5gT34C3VU95J3WHc5E9VvRwn0CcQcO/dAw9VNA8xt5sKLo/JgmxKTH3NqzQjsIIg7JdWo0Y6",
+	"fhoN2aiRho9hRLV5Qmuo4IpLO2Izd9/blO6ZGi/fhGwCCF+kRWFBEyAnwmebGgo7ZKMpVPW4qUbYWMOg",
+	"7WPI1U5llFghiF+mtCOmNJsqCcYu0HGO7g2mvYd93DbMIKVQA3baINc8pn+hNx8TpZ2oI8fJckb0qg9K",
+	"XMGLsGt3lkAUR7hn0dYdN9OhPFycFNOMGv2fL675IOjuX0PjC7SZuQyZP5jMqMGoRhfgbMrbk3xWi8nE",
+	"+0D7LIy34Zk75Lg4Rh/2UiJBS0WSic25REjhC3Aam8CaDjV+MCg+jUFxmp6Hqbm+ljkxHNRN5v59k15b",
+	"lTDYzRzB3ZWBkD9IaCbKN/PEIHRFPkOOEWuQBbT9zGM5P2eeCzBX160F0dDGSs/wi9j7cMgaWYExKSFG",
+	"LAO0N2TaeNTxLBoXsQEpTdHss5+gqpOmWv4W5+WVKCBe79jh0F0xxy0YvvubmWInQUMW0JxqGCoPSNZC",
+	"IoRidurQhVt2oblefJXpwn62xOG3f5N3mfv+rvF1QuWtp6MvKy3pwU75Iq7vm8vD3L2NDVQPeOF2b0N7",
+	"gH+4R0/Ck9sWcT3UbX1xdVvdg15TtdUt+XnQkW5fJiB75rQjSvUjvnWUG5shJ+LAv7zRzUoyQFiYbSEA",
+	"TvGxLbi/Bm2UZHyiAfwU0T8Kfta9TOM2SNq1sNAgnQz4p/v175GHLpSqgMvBPTAHbUJffrL7Y5c1kv6n",
+	"w8PDwwdOuUdOCS0tvC6Nzw2TLtm+ucQufNNXbUh43JdQW8Zrru2Rx0DWQCi+Q9QOnUGpfau5RP/HUTGE",
+	"UIP0xYY+S2MYjJDQNm/IalB1hRbBmBdeJ595RLIc1vKZVRoi7d5fB9ud3XPtHD9JG9sNWOv9XWyP2ci4",
+	"PS4Rpy0m9camSA8dbh9MiE8jBH9pbFtRRO18dtEWljDnE2Xh4IP732r7nmW0VPf7NaLnM1cdbk/CvIhN",
+	"iPoFzAQbnrtbqVB1cNBcgDs53/mo7R+Jue+1JeuER1x+jRU2BjN0FAao2+5HXz20gvls+ZQYpW0CM9Zq",
+	"lmgGTiOYKFXuwLI9CT5vgJdfLj/eIt4R3tcvg3zr7xq6eGCaz5VpMBvUUWKWaXZU6jf3wqb77lZ6KNFF",
+	"6pR9ISdrcppeKM0ePWUzIRsb+qwIn+dG2UK+RUgI+3eMBhFb09If3UKyBsLrGuQ//J7dpWr/mha8nXb/",
+	"6HbN9s7YudsXqxUf/PUPyva15ZEjsaVLO4e9tpOyHWTEwQf/0yaV+1mlDLTMvF0zS6zxfcD0+2wpCw81",
+	"Ia2AHulLlXdSCzffdC2l3fCy+xjntVLQwNJaD2fFuHucdM19dmpZJa7AeBbCNUAZgXxCW+mAYbga1Hkt",
+	"k8D5mPGoxcpyBWuAYHCi6yzc9mkBSS5qxC17CSfCd/hPBjlySjK6g4bMAAxZ3VimxWRqcXiyx5KR4sms",
+	"NBkIcXq6vAFK5pVqyl9mYw1mymqt3PaNmShBWmEXTMlOiCAZi6gjMxSCgA/ZS9/q9wctygl1LXirGzt9",
+	"gYFDTHCegtBMzeWQqcYaUQJCALRnmYzWCUnm9lCFJmfYMSGYtpewCC0eCpt0EInf5QUmyGU++YwbOkvv",
+	"Ip1PFZvxhbOMY4srKpCZ0+BK4vjJx8EUvOJ9535S2PQ8POCB8amZaHHj3yUOwM2lyS6grrW64lXfrpSC",
+	"Ch6OHPGrSWvhK1ktEELB17YZMZGOLKZQXGKUkFJAkCQM+/rNi2fsu++/e/xNOnZTitzWnWLaQlN71dEQ",
+	"6gIvF//dEQw6bM3vH/+/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -3,11 +3,11 @@ package api
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"meai/activities/memory"
+	"meai/internal/failure"
 )
 
 // Vault keeps a person's most private memories; [memory.Vaults] is the real one. Consent is
@@ -15,7 +15,7 @@ import (
 type Vault interface {
 	Items(ctx context.Context, subject uuid.UUID) ([]memory.VaultItem, error)
 	Read(ctx context.Context, subject, id uuid.UUID) (memory.Memory, error)
-	Delete(ctx context.Context, subject, id uuid.UUID) error
+	Delete(ctx context.Context, subject, id uuid.UUID) (memory.Forgetting, error)
 	Open(ctx context.Context, subject, session uuid.UUID) (memory.VaultOpening, error)
 	Close(ctx context.Context, subject, opening uuid.UUID) error
 	Accesses(ctx context.Context, subject, before uuid.UUID, limit int) ([]memory.VaultAccess, error)
@@ -23,33 +23,13 @@ type Vault interface {
 
 // StoreVaultItem implements [StrictServerInterface].
 func (s *Server) StoreVaultItem(ctx context.Context, r StoreVaultItemRequestObject) (StoreVaultItemResponseObject, error) {
-	subject, err := caller(ctx)
+	w, err := s.storeWords(ctx, *r.Body, r.Body.Text, r.Body.SaidAt, memory.Offer{
+		IdempotencyKey: "vault " + r.Params.IdempotencyKey, Content: memory.Content{Text: r.Body.Text, Vault: true},
+	}, waiting{until: string(memory.WriteStored)})
 	if err != nil {
 		return nil, err
 	}
-	body, err := canonical(*r.Body)
-	if err != nil {
-		return nil, err
-	}
-	said, err := saidBefore(r.Body.SaidAt, "/said_at")
-	if err != nil {
-		return nil, err
-	}
-	if strings.TrimSpace(r.Body.Text) == "" {
-		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/text", Reason: "must say something"})
-	}
-	w, start, _, err := s.memories.Accept(ctx, memory.Offer{
-		Subject: subject, IdempotencyKey: "vault " + r.Params.IdempotencyKey, Body: body,
-		Content: memory.Content{Text: r.Body.Text, Vault: true}, SaidAt: said,
-	})
-	if err != nil {
-		return nil, withSafety(engineFailure("accept a memory", err), r.Body.Text, s.region)
-	}
-	w, err = s.remember(ctx, w, start, string(memory.WriteStored), nil)
-	if err != nil {
-		return nil, withSafety(err, r.Body.Text, s.region)
-	}
-	return StoreVaultItem202JSONResponse{Body: s.stored(w, r.Body.Text), Headers: StoreVaultItem202ResponseHeaders{Location: writeLink(w.ID)}}, nil
+	return StoreVaultItem202JSONResponse{Body: w, Headers: StoreVaultItem202ResponseHeaders{Location: "/v1/vault/items"}}, nil
 }
 
 // ListVaultItems implements [StrictServerInterface].
@@ -86,7 +66,14 @@ func (s *Server) DeleteVaultItem(ctx context.Context, r DeleteVaultItemRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return DeleteVaultItem204Response{}, graphFailure("delete from the vault", s.vault.Delete(ctx, subject, r.ItemId))
+	f, err := s.vault.Delete(ctx, subject, r.ItemId)
+	if err != nil {
+		return nil, graphFailure("delete from the vault", err)
+	}
+	if err := s.engine.StartForgetting(ctx, memory.ForgettingRef{Subject: subject, Forgetting: f.ID}); err != nil {
+		return nil, fmt.Errorf("start a forgetting: %w", err)
+	}
+	return DeleteVaultItem202JSONResponse(toForgetting(f)), nil
 }
 
 // OpenVault implements [StrictServerInterface].
@@ -95,7 +82,11 @@ func (s *Server) OpenVault(ctx context.Context, r OpenVaultRequestObject) (OpenV
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.store.Session(ctx, subject, r.Body.SessionId); err != nil {
+	_, err = s.store.Session(ctx, subject, r.Body.SessionId)
+	if err != nil && !failure.Is(err, failure.NotFound) {
+		return nil, engineFailure("look for the session", err)
+	}
+	if err != nil {
 		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/session_id", Reason: "names no session"})
 	}
 	o, err := s.vault.Open(ctx, subject, r.Body.SessionId)
@@ -122,8 +113,11 @@ func (s *Server) ListVaultAccesses(ctx context.Context, r ListVaultAccessesReque
 	}
 	limit := or(r.Params.Limit, defaultPage)
 	list, err := s.vault.Accesses(ctx, subject, orZero(r.Params.Cursor), limit+1)
+	if failure.Is(err, failure.NotFound) {
+		return nil, unknownCursor()
+	}
 	if err != nil {
-		return nil, graphFailure("list accesses", err)
+		return nil, engineFailure("list accesses", err)
 	}
 	page := VaultAccesses{Accesses: each(list[:min(limit, len(list))], func(a memory.VaultAccess) VaultAccess {
 		return VaultAccess{Id: a.ID, At: a.At, Act: as[VaultAccessAct](a.Act), MemoryId: a.Memory, SessionId: a.Session}

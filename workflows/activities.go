@@ -68,9 +68,9 @@ var (
 	putAside     = call[memory.GiveUpInput, struct{}]{"memory.GiveUp", on(QueueMemory, patient)}
 	importPage   = call[memory.ImportInput, memory.ImportedPage]{"memory.ImportPage", on(QueueBatch, lengthy)}
 
-	forget         = call[memory.ForgettingRef, struct{}]{"memory.Forget", on(QueueMemory, patient)}
+	forget         = call[memory.ForgettingRef, struct{}]{"memory.Forget", on(QueueMemory, thorough)}
 	forgetCopies   = call[memory.ForgettingRef, struct{}]{"memory.ForgetCopies", on(QueueMemory, lengthy)}
-	proveForgotten = call[memory.ForgettingRef, memory.Receipt]{"memory.ProveForgotten", on(QueueMemory, steadfast)} // Temporal deletes histories a moment later
+	proveForgotten = call[memory.ForgettingRef, memory.Receipt]{"memory.ProveForgotten", on(QueueMemory, thorough)} // Temporal deletes histories a moment later
 
 	listSubjects = call[memory.ListSubjectsInput, memory.SubjectPage]{"memory.ListSubjects", on(QueueBatch, nightly)}
 	consolidate  = call[memory.ConsolidateInput, memory.Consolidated]{"memory.Consolidate", on(QueueBatch, nightly)}

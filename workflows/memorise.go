@@ -26,6 +26,7 @@ func Memorise(ctx workflow.Context, in memory.RememberInput) error {
 		return err
 	}
 	err := m.run(ctx)
+	m.done = true
 	if done := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err == nil {
 		err = done
 	}
@@ -36,20 +37,22 @@ func Memorise(ctx workflow.Context, in memory.RememberInput) error {
 type memorising struct {
 	in    memory.RememberInput
 	state memory.WriteState
-	log   log.Logger
+	// done: it comes no further.
+	done bool
+	log  log.Logger
 }
 
 func (m *memorising) setup(ctx workflow.Context) error {
 	return workflow.SetUpdateHandler(ctx, MemorisedUpdate, func(ctx workflow.Context, enough memory.WriteState) error {
 		return workflow.Await(ctx, func() bool {
-			return m.state == memory.WriteSearchable || m.state == memory.WriteFailed || m.state == enough
+			return m.done || m.state == memory.WriteSearchable || m.state == memory.WriteFailed || m.state == enough
 		})
 	})
 }
 
 // run understands and keeps the message, and completes what an outage made it do without.
 func (m *memorising) run(ctx workflow.Context) error {
-	if m.in.Analysis == nil {
+	if m.in.Analysis == nil && !m.unread() {
 		m.analyze(ctx, analyze.shortly())
 	}
 	if err := m.keep(ctx); err != nil {
@@ -101,8 +104,11 @@ func (m *memorising) reads() interaction.Ref {
 
 // understood: Mirror has read the message with all that it reads with.
 func (m *memorising) understood() bool {
-	return m.in.Analysis != nil && len(m.in.Analysis.Degraded) == 0
+	return m.unread() || m.in.Analysis != nil && len(m.in.Analysis.Degraded) == 0
 }
+
+// unread: Mirror reads the person's own words, and none that are for the vault.
+func (m *memorising) unread() bool { return m.in.Speaker != "" || m.in.Vault }
 
 // giveUp puts the message aside for the person to see, unless their data is being erased.
 func (m *memorising) giveUp(ctx workflow.Context, cause error) error {

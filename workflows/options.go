@@ -72,6 +72,12 @@ var (
 		HeartbeatTimeout:       30 * time.Second,
 		RetryPolicy:            retry(500*time.Millisecond, time.Minute, 0),
 	}
+	// thorough: nobody waits, it must happen, and one transaction over much takes a while.
+	thorough = workflow.ActivityOptions{
+		StartToCloseTimeout:    15 * time.Minute,
+		ScheduleToCloseTimeout: week,
+		RetryPolicy:            retry(500*time.Millisecond, 10*time.Second, 0),
+	}
 	// nightly: a slice of a long job; the next night comes anyway.
 	nightly = workflow.ActivityOptions{
 		StartToCloseTimeout:    5 * time.Minute,

@@ -34,17 +34,33 @@ func (s *Store) Correct(ctx context.Context, c Correction) (w Write, start Remem
 	if err != nil {
 		return Write{}, RememberInput{}, false, fmt.Errorf("correct a memory: %w", err)
 	}
-	if Kind(row.Kind) == Vault {
+	switch Kind(row.Kind) {
+	case Turn:
+	case Vault:
 		return Write{}, RememberInput{}, false, noMemory()
+	default:
+		return Write{}, RememberInput{}, false, notReplaceable()
 	}
-	w, start, fresh, err = s.Accept(ctx, Offer{
+	return s.Accept(ctx, Offer{
 		Subject: c.Subject, IdempotencyKey: "correct " + c.Memory.String() + " " + c.IdempotencyKey, Body: c.Body,
 		Session: *orNil(row.SessionID), Content: Content{Text: c.Text}, SaidAt: row.SaidAt, Replaces: c.Memory,
 	})
-	if err == nil && fresh && (Kind(row.Kind) != Turn || row.RetractedAt != nil) {
-		return Write{}, RememberInput{}, false, failure.New(failure.InvalidInput, "only a turn that holds can be corrected", nil)
+}
+
+func notReplaceable() error {
+	return failure.New(failure.InvalidInput, "only a turn that holds can be corrected", nil)
+}
+
+// checkReplaceable refuses a correction of what is no turn, or was corrected already.
+func checkReplaceable(ctx context.Context, q *queries.Queries, subject, id uuid.UUID) error {
+	row, err := q.MemoryNode(ctx, subject, id)
+	if err := unlessFound(err, "memory"); err != nil {
+		return err
 	}
-	return w, start, fresh, err
+	if Kind(row.Kind) != Turn || row.RetractedAt != nil {
+		return notReplaceable()
+	}
+	return nil
 }
 
 func orNil(id *uuid.UUID) *uuid.UUID {
@@ -130,24 +146,50 @@ func (s *Store) Untrue(ctx context.Context, subject, fact uuid.UUID) error {
 	return nil
 }
 
-// reopenFacts lets what the given facts or turns had closed hold again.
+// reopenFacts lets what the given facts or turns had closed hold again: until the end of the
+// fact that had taken its place, where that had one.
 func reopenFacts(ctx context.Context, q *queries.Queries, keys *keyring.Keys, closers []uuid.UUID, now time.Time) error {
 	closed, err := q.FactsClosedBy(ctx, keys.Subject(), closers)
 	if err != nil {
 		return fmt.Errorf("find what they had closed: %w", err)
 	}
+	ends := map[uuid.UUID]queries.MemoryEdge{}
+	rows, err := q.FactsByID(ctx, keys.Subject(), closers)
+	if err != nil {
+		return fmt.Errorf("read the facts that go: %w", err)
+	}
+	for _, row := range rows {
+		ends[row.ID] = row
+	}
 	for _, row := range closed {
+		if slices.Contains(closers, row.ID) {
+			continue // it goes itself
+		}
 		e, err := openEdge(keys, row, nil)
 		if err != nil {
 			return err
 		}
-		again := identify(row.ID.String(), "reopened", 0)
-		label, err := keys.Seal([]byte(e.Label), factPlace(again))
-		if err != nil {
+		again := identify(row.ID.String(), "reopened", int(now.UnixMicro()))
+		reopened := queries.ReopenFactParams{SubjectID: keys.Subject(), ID: row.ID, Again: again, At: &now}
+		if reopened.LabelSealed, err = keys.Seal([]byte(e.Label), factPlace(again)); err != nil {
 			return err
 		}
-		err = q.ReopenFact(ctx, queries.ReopenFactParams{SubjectID: keys.Subject(), ID: row.ID, Again: again, LabelSealed: label, At: &now})
-		if err != nil {
+		// Along those that go, to the first end that stays.
+		for by := row.ClosedBy; by != nil; {
+			closer, isFact := ends[*by]
+			if !isFact {
+				if !slices.Contains(closers, *by) {
+					reopened.ClosedBy = by
+				}
+				break
+			}
+			reopened.ValidTo, reopened.ClosedAt, reopened.Reason = closer.ValidTo, closer.ClosedAt, closer.Reason
+			by = closer.ClosedBy
+		}
+		if reopened.ClosedBy == nil { // nothing that stays had closed it
+			reopened.ValidTo, reopened.ClosedAt, reopened.Reason = nil, nil, nil
+		}
+		if err := q.ReopenFact(ctx, reopened); err != nil {
 			return fmt.Errorf("reopen fact %s: %w", row.ID, err)
 		}
 	}

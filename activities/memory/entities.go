@@ -50,7 +50,7 @@ func openAddressBook(ctx context.Context, q *queries.Queries, keys *keyring.Keys
 		if err != nil {
 			return nil, fmt.Errorf("read entity %s: %w", row.ID, err)
 		}
-		book[extraction.Normal(string(name))] = row.ID
+		book[extraction.NameOrKin(string(name))] = row.ID
 	}
 	return book, nil
 }
@@ -60,7 +60,7 @@ func exactEntities(ctx context.Context, q *queries.Queries, keys *keyring.Keys, 
 	normals := make(map[[32]byte]string, len(wanted))
 	hashes := make([][]byte, len(wanted))
 	for i, name := range wanted {
-		normal := extraction.Normal(name)
+		normal := extraction.NameOrKin(name)
 		hashes[i] = blindName(keys, normal)
 		normals[[32]byte(hashes[i])] = normal
 	}
@@ -79,12 +79,20 @@ func exactEntities(ctx context.Context, q *queries.Queries, keys *keyring.Keys, 
 // new, and returns those of what is mentioned, each once. A doubtful mention makes nothing.
 func (w *writing) entities(ctx context.Context, d draft) (book addressBook, about []uuid.UUID, err error) {
 	wanted := d.wanted()
-	if len(wanted) == 0 {
-		return nil, nil, nil
+	var names []string
+	for _, m := range wanted {
+		names = append(names, m.Name)
 	}
-	names := make([]string, len(wanted))
-	for i, m := range wanted {
-		names[i] = m.Name
+	for _, f := range d.facts { // what ends has to be known, and makes nothing
+		if f.Ends {
+			names = append(names, subjectName(f))
+		}
+		if f.Ends && f.Object != "" {
+			names = append(names, f.Object)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil, nil
 	}
 	if book, err = openAddressBook(ctx, w.q, w.keys, names); err != nil {
 		return nil, nil, err
@@ -98,7 +106,7 @@ func (w *writing) entities(ctx context.Context, d draft) (book addressBook, abou
 			if id, err = w.newEntity(ctx, d, m, i); err != nil {
 				return nil, nil, err
 			}
-			book[extraction.Normal(m.Name)] = id
+			book[extraction.NameOrKin(m.Name)] = id
 		}
 		if kin, ok := book[m.Kin]; ok && kin != id {
 			w.connect(id, instanceOf, kin, d.saidAt)
@@ -141,7 +149,7 @@ func (d draft) wanted() []extraction.Mention {
 func (w *writing) newEntity(ctx context.Context, d draft, m extraction.Mention, ordinal int) (uuid.UUID, error) {
 	n := node{
 		id: identify(w.ref.Workflow, "memory", firstEntityOrdinal+ordinal), kind: Entity, entityType: m.Type,
-		from: w.ref.Interaction, session: w.ref.Session, name: extraction.Normal(m.Name), text: m.Name,
+		from: w.ref.Interaction, session: w.ref.Session, name: extraction.NameOrKin(m.Name), text: m.Name,
 		terms: blindTerms(w.keys, m.Name, mostTerms), importance: d.turn.importance, saidAt: d.saidAt, origin: d.turn.origin,
 	}
 	fresh, err := w.insert(ctx, n)

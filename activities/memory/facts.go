@@ -84,16 +84,41 @@ func (w *writing) state(ctx context.Context, s statement) error {
 	if s.Ends {
 		return w.end(ctx, s, held)
 	}
-	for _, f := range held {
+	if s.Inferred && slices.ContainsFunc(held, func(f queries.FactsOfSlotRow) bool { return f.ValidTo == nil && !f.Inferred }) {
+		return nil // the person's own words outweigh it
+	}
+	holds, next := around(held, s.began)
+	for _, f := range []*queries.FactsOfSlotRow{holds, next} {
+		if f == nil {
+			continue
+		}
 		label, err := w.keys.Open(f.LabelSealed, factPlace(f.ID))
 		if err != nil {
 			return fmt.Errorf("read fact %s: %w", f.ID, err)
 		}
-		if f.ToID == s.object && string(label) == s.Label && f.ValidTo == nil {
-			return w.confirm(ctx, f, s)
+		if f.ToID == s.object && string(label) == s.Label {
+			return w.confirm(ctx, *f, s)
+		}
+		if f == holds {
+			break // what comes next is another answer than the one that holds
 		}
 	}
-	return w.replace(ctx, s, held)
+	return w.replace(ctx, s, holds, next)
+}
+
+// around is the answer that holds at a time, and the one that begins next after it.
+func around(held []queries.FactsOfSlotRow, at time.Time) (holds, next *queries.FactsOfSlotRow) {
+	for i, f := range held {
+		switch {
+		case f.ValidFrom.After(at):
+			if next == nil {
+				next = &held[i]
+			}
+		case f.ValidTo == nil || f.ValidTo.After(at):
+			holds = &held[i]
+		}
+	}
+	return holds, next
 }
 
 // end closes what holds of the object, or of any when the text names none.
@@ -117,9 +142,9 @@ func (w *writing) confirm(ctx context.Context, f queries.FactsOfSlotRow, s state
 	})
 }
 
-// replace writes a new fact. Where one answer at a time is true it holds until the next
-// that is known already, as when an older conversation is imported, and closes the last.
-func (w *writing) replace(ctx context.Context, s statement, held []queries.FactsOfSlotRow) error {
+// replace writes a new fact. It closes the one that holds, and holds itself until the next
+// that is known already, as when an older conversation is imported.
+func (w *writing) replace(ctx context.Context, s statement, holds, next *queries.FactsOfSlotRow) error {
 	id, err := identify(w.ref.Workflow, "memory_fact", s.ordinal), error(nil)
 	row := queries.InsertFactParams{
 		SubjectID: w.ref.Subject, ID: id, FromID: s.subject, ToID: s.object, SlotHmac: s.slot,
@@ -128,20 +153,12 @@ func (w *writing) replace(ctx context.Context, s statement, held []queries.Facts
 	if row.LabelSealed, err = w.keys.Seal([]byte(s.Label), factPlace(id)); err != nil {
 		return err
 	}
-	if s.Inferred && slices.ContainsFunc(held, func(f queries.FactsOfSlotRow) bool { return f.ValidTo == nil && !f.Inferred }) {
-		return nil // the person's own words outweigh it
+	if next != nil {
+		row.ValidTo, row.ClosedBy, row.Reason = &next.ValidFrom, &next.ID, new(string(Superseded))
 	}
-	if s.Single {
-		if next := slices.IndexFunc(held, func(f queries.FactsOfSlotRow) bool { return f.ValidFrom.After(s.began) }); next >= 0 {
-			row.ValidTo, row.ClosedBy, row.Reason = &held[next].ValidFrom, &held[next].ID, new(string(Superseded))
-		}
-		for _, f := range held {
-			if f.ValidTo != nil || f.ValidFrom.After(s.began) {
-				continue
-			}
-			if err := w.close(ctx, f.ID, s.began, Superseded, id); err != nil {
-				return err
-			}
+	if holds != nil {
+		if err := w.close(ctx, holds.ID, s.began, Superseded, id); err != nil {
+			return err
 		}
 	}
 	if err := w.q.InsertFact(ctx, row); err != nil {

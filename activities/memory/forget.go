@@ -16,6 +16,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
 
+	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
 	"meai/internal/signing"
@@ -64,6 +65,12 @@ func (a *Activities) Forget(ctx context.Context, in ForgettingRef) (struct{}, er
 
 func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row queries.MemoryForgetting, now time.Time) error {
 	subject := keys.Subject()
+	// What came of the same turns since the preview goes as well.
+	all, err := previewOf(ctx, q, subject, row.Nodes)
+	if err != nil && !failure.Is(err, failure.NotFound) {
+		return err
+	}
+	row.Nodes, row.Sources = distinctIDs(row.Nodes, all.nodes), distinctIDs(row.Sources, all.sources)
 	sessions, err := sessionsOf(ctx, q, subject, row.Nodes)
 	if err != nil {
 		return err
@@ -76,11 +83,11 @@ func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row
 	if err != nil {
 		return fmt.Errorf("find the facts that rest on it: %w", err)
 	}
-	if _, err := q.DeleteEdges(ctx, subject, facts); err != nil {
-		return fmt.Errorf("delete %d facts: %w", len(facts), err)
-	}
 	if err := reopenFacts(ctx, q, keys, slices.Concat(facts, row.Nodes), now); err != nil {
 		return err
+	}
+	if _, err := q.DeleteEdges(ctx, subject, facts); err != nil {
+		return fmt.Errorf("delete %d facts: %w", len(facts), err)
 	}
 	if _, err := q.DeleteNodes(ctx, subject, row.Nodes); err != nil {
 		return fmt.Errorf("delete %d memories: %w", len(row.Nodes), err)
@@ -89,7 +96,10 @@ func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row
 	if err != nil {
 		return fmt.Errorf("delete entities that nothing is about: %w", err)
 	}
-	if err := q.WidenForgetting(ctx, distinctIDs(row.Nodes, patterns, lonely), subject, row.ID); err != nil {
+	err = q.WidenForgetting(ctx, queries.WidenForgettingParams{
+		SubjectID: subject, ID: row.ID, Nodes: distinctIDs(row.Nodes, patterns, lonely), Sources: row.Sources,
+	})
+	if err != nil {
 		return fmt.Errorf("note what went with it: %w", err)
 	}
 	if err := closeChains(ctx, q, subject, row.ID, sessions); err != nil {
@@ -97,6 +107,9 @@ func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row
 	}
 	if _, err := q.ForgetWrites(ctx, now, subject, row.Sources); err != nil {
 		return fmt.Errorf("forget %d writes: %w", len(row.Sources), err)
+	}
+	if _, err := q.ForgetMoods(ctx, subject, row.Sources); err != nil {
+		return fmt.Errorf("forget the moods of sessions: %w", err)
 	}
 	return forgetInteractions(ctx, q, keys, row.Sources)
 }
@@ -193,6 +206,13 @@ func (a *Activities) forgetting(ctx context.Context, in ForgettingRef) (row quer
 	err = a.db.Read(ctx, in.Subject, func(ctx context.Context, q *queries.Queries) error {
 		if row, err = q.Forgetting(ctx, in.Subject, in.Forgetting); err != nil {
 			return unlessFound(err, "forgetting")
+		}
+		since := row.PreviewedAt
+		if row.ConfirmedAt != nil {
+			since = *row.ConfirmedAt
+		}
+		if row.Nodes, err = q.StillGone(ctx, row.Nodes, in.Subject, since); err != nil {
+			return err
 		}
 		workflows, err = q.WorkflowsOfInteractions(ctx, in.Subject, row.Sources)
 		return err
@@ -313,6 +333,7 @@ func (h *Histories) forget(ctx context.Context, subject uuid.UUID, workflows []s
 		if err := h.delete(ctx, id, ""); err != nil {
 			return err
 		}
+		alive()
 	}
 	for token := []byte(nil); ; {
 		page, err := h.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{

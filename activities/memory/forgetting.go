@@ -18,7 +18,7 @@ const (
 	// previewLifetime is how long a person may think about what would go.
 	previewLifetime = 15 * time.Minute
 	// mostForgotten bounds what one forgetting takes; more takes several.
-	mostForgotten = 5000
+	mostForgotten = 2000
 	// mostShown bounds the memories that a preview shows in full.
 	mostShown = 100
 )
@@ -64,7 +64,7 @@ type Forgetting struct {
 
 // PreviewForgetting finds out what would go, with all that goes with it: moments, patterns
 // that rest on it, facts that rest on nothing else. Errors: [failure.InvalidInput] for no or
-// several criteria, more than 5,000 memories, or nothing that matches.
+// several criteria, more than 2,000 memories, or nothing that matches.
 func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what Selection) (f Forgetting, err error) {
 	keys, err := s.keys.Keys(ctx, subject)
 	if err != nil {
@@ -78,6 +78,11 @@ func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what S
 			return err
 		}
 		p, err := previewOf(ctx, q, subject, selected)
+		if unremembered, listed := what.unremembered(ctx, q, subject); listed != nil {
+			return listed
+		} else if len(unremembered) > 0 && (err == nil || failure.Is(err, failure.NotFound)) {
+			p, err = p.with(unremembered), nil
+		}
 		if err != nil {
 			return err
 		}
@@ -136,6 +141,27 @@ func (s Selection) find(ctx context.Context, q *queries.Queries, keys *keyring.K
 		}
 		return q.ForgettableByTime(ctx, subject, s.From, to)
 	}
+}
+
+// unremembered are the writes of a time that are not in the graph: queued or failed.
+func (s Selection) unremembered(ctx context.Context, q *queries.Queries, subject uuid.UUID) ([]uuid.UUID, error) {
+	if s.From.IsZero() && s.To.IsZero() {
+		return nil, nil
+	}
+	to := s.To
+	if to.IsZero() {
+		to = time.Now().UTC()
+	}
+	return q.UnrememberedOfTime(ctx, subject, s.From, to)
+}
+
+// with takes writes along that are not in the graph.
+func (t toForget) with(writes []uuid.UUID) toForget {
+	if t.counts == nil {
+		t = toForget{nodes: []uuid.UUID{}, sources: []uuid.UUID{}, counts: map[string]int{}}
+	}
+	t.sources, t.counts["write"] = distinctIDs(t.sources, writes), len(writes)
+	return t
 }
 
 // toForget is a selection with all that goes with it.

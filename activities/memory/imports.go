@@ -58,6 +58,9 @@ func (s *Store) AcceptImport(ctx context.Context, b Bundle) (i Import, fresh boo
 			return err
 		}
 		if fresh {
+			if err := checkRoom(ctx, q, b); err != nil {
+				return err
+			}
 			if err := insertLines(ctx, q, keys, row, b.Lines); err != nil {
 				return err
 			}
@@ -73,6 +76,17 @@ func (s *Store) AcceptImport(ctx context.Context, b Bundle) (i Import, fresh boo
 		return Import{}, false, fmt.Errorf("accept an import: %w", err)
 	}
 	return i, fresh, nil
+}
+
+// mostQueued bounds the lines of a person that wait.
+const mostQueued = 20_000
+
+func checkRoom(ctx context.Context, q *queries.Queries, b Bundle) error {
+	waiting, err := q.CountQueuedLines(ctx, b.Subject)
+	if err == nil && int(waiting)+len(b.Lines) > mostQueued {
+		return failure.New(failure.InvalidInput, "too many lines wait to be remembered; send these when fewer do", nil)
+	}
+	return err
 }
 
 func insertLines(ctx context.Context, q *queries.Queries, keys *keyring.Keys, i queries.InsertMemoryImportParams, lines []ImportLine) error {

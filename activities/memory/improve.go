@@ -81,7 +81,7 @@ func (m *modelReader) Facts(ctx context.Context, text string) ([]extraction.Fact
 // outside is asked, nor where Mirror could not look for danger. Without an answer the
 // built-in reading stands.
 func (a *Activities) improve(ctx context.Context, in RememberInput, d *draft) {
-	if a.reader == nil || in.Analysis == nil || in.Analysis.Crisis.NeedsSafeAnswer() || in.Analysis.Crisis.Severity == crisis.Concern {
+	if a.reader == nil || in.Speaker != "" || in.Analysis == nil || in.Analysis.Crisis.NeedsSafeAnswer() || in.Analysis.Crisis.Severity == crisis.Concern {
 		return
 	}
 	read, err := a.reader.Facts(ctx, in.Text)

@@ -3,11 +3,13 @@ package memory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"meai/activities/interaction"
 	"meai/activities/memory/extraction"
@@ -83,6 +85,9 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 		}
 		return finishStep(ctx, q, in.Origin, in.Ref, record)
 	})
+	if breaksRule(err) {
+		err = failure.New(failure.InvalidInput, "the memory breaks a rule of the graph", err)
+	}
 	if err != nil {
 		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
 	}
@@ -90,6 +95,13 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 		a.steps.End(in.Ref, record)
 	}
 	return kept, nil
+}
+
+// breaksRule: PostgreSQL refused a row for what it says (class 23, integrity constraints),
+// which no retry mends.
+func breaksRule(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && strings.HasPrefix(refused.Code, "23")
 }
 
 // finishStep notes a step of an interaction; other writes show their state instead.
@@ -140,10 +152,13 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 	if in.Vault {
 		return a.vaultDraft(ctx, turn)
 	}
+	if in.Speaker != "" {
+		in.Analysis = nil // what others feel is not what the person feels
+	}
 	if in.Analysis != nil {
 		turn.emotion, turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
 	}
-	d := draft{turn: turn, saidAt: saidAt, mentions: extraction.Mentions(in.Text), facts: extraction.Facts(in.Text), began: map[int]time.Time{}}
+	d := draft{turn: turn, saidAt: saidAt, mentions: extraction.Mentions(in.Text), facts: statedIn(in), began: map[int]time.Time{}}
 	a.improve(ctx, in, &d)
 	d.date(in.Text)
 	d.marker = marker(keys, in, d.turn)
@@ -162,6 +177,17 @@ func (a *Activities) vaultDraft(ctx context.Context, turn node) (draft, []string
 		return d, []string{embeddingUnavailable}
 	}
 	return d, nil
+}
+
+// statedIn are the facts in a message; what others say of themselves is about them.
+func statedIn(in RememberInput) []extraction.Fact {
+	facts := extraction.Facts(strings.TrimPrefix(in.Text, in.Speaker+": "))
+	for i, f := range facts {
+		if f.Subject == "" {
+			facts[i].Subject = in.Speaker
+		}
+	}
+	return facts
 }
 
 // date resolves the times that the text names against the time at which it was said.
@@ -328,6 +354,13 @@ func (w *writing) keepRest(ctx context.Context, d draft) error {
 func (w *writing) reappraise(ctx context.Context, d draft) error {
 	if d.turn.emotion == "" {
 		return nil
+	}
+	known, err := w.q.MemoryNode(ctx, w.ref.Subject, d.turn.id)
+	if err != nil {
+		return fmt.Errorf("read turn %s: %w", d.turn.id, err)
+	}
+	if known.RetractedAt != nil {
+		return nil // it was corrected meanwhile
 	}
 	row, err := sealed(w.keys, d.turn)
 	if err != nil {

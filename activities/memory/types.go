@@ -109,6 +109,8 @@ type RememberInput struct {
 	Origin Origin `json:"origin,omitempty"`
 	// Replaces is the turn that this corrects; zero for none.
 	Replaces uuid.UUID `json:"replaces,omitzero"`
+	// Speaker is who said it, when it was not the person: Text begins with the name then.
+	Speaker string `json:"speaker,omitempty"`
 	// Vault: it goes into the vault, and nothing is made of it.
 	Vault bool `json:"vault,omitempty"`
 }

@@ -144,12 +144,33 @@ func (v *Vaults) Read(ctx context.Context, subject, id uuid.UUID) (m Memory, err
 	return m, err
 }
 
-// Delete removes one memory for good. Errors: [failure.NotFound].
-func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) error {
-	return v.change(ctx, subject, access{act: VaultDeleted, memory: id}, func(ctx context.Context, q *queries.Queries) error {
-		_, err := q.DeleteVaultItem(ctx, time.Now().UTC(), subject, id)
-		return unlessFound(err, "memory in the vault")
+// Delete removes one memory for good. What it returns is a confirmed forgetting, which
+// deletes the copies once it is started. Errors: [failure.NotFound].
+func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) (f Forgetting, err error) {
+	now := time.Now().UTC()
+	err = v.change(ctx, subject, access{act: VaultDeleted, memory: id}, func(ctx context.Context, q *queries.Queries) error {
+		if err := q.LockMemories(ctx, subject); err != nil {
+			return err
+		}
+		write, err := q.DeleteVaultItem(ctx, now, subject, id)
+		if err != nil {
+			return unlessFound(err, "memory in the vault")
+		}
+		row := queries.InsertForgettingParams{
+			SubjectID: subject, ID: uuid.New(), Nodes: []uuid.UUID{id}, Sources: []uuid.UUID{write}, Counts: []byte(`{"vault":1}`),
+			PreviewedAt: now, ExpiresAt: now.Add(previewLifetime),
+		}
+		if err := q.InsertForgetting(ctx, row); err != nil {
+			return err
+		}
+		confirmed, err := q.ConfirmForgetting(ctx, &now, subject, row.ID)
+		if err != nil {
+			return err
+		}
+		f, err = forgettingOf(confirmed)
+		return err
 	})
+	return f, err
 }
 
 // Open lets a session recall from the vault for 15 minutes.

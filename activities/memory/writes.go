@@ -67,6 +67,8 @@ type Write struct {
 	AcceptedAt time.Time
 	// ChangedAt is when it came into its state.
 	ChangedAt time.Time
+	// Vault: it belongs into the vault, where nobody comes across it.
+	Vault bool
 }
 
 // Content is what there is to remember.
@@ -140,11 +142,16 @@ func (s *Store) Accept(ctx context.Context, o Offer) (w Write, start RememberInp
 	var row queries.MemoryWrite
 	err = s.db.Write(ctx, o.Subject, func(ctx context.Context, q *queries.Queries) (err error) {
 		fresh, err = q.InsertMemoryWrite(ctx, queries.InsertMemoryWriteParams{
-			SubjectID: o.Subject, ID: id, SessionID: session, ContentSealed: content, BodyHmac: body, Replaces: unlessZero(o.Replaces),
+			SubjectID: o.Subject, ID: id, SessionID: session, ContentSealed: content, BodyHmac: body, Replaces: unlessZero(o.Replaces), Vault: o.Content.Vault,
 			SaidAt: o.SaidAt.UTC().Truncate(time.Microsecond), AcceptedAt: now,
 		})
 		if err != nil {
 			return err
+		}
+		if fresh && o.Replaces != uuid.Nil { // what is refused leaves no row
+			if err := checkReplaceable(ctx, q, o.Subject, o.Replaces); err != nil {
+				return err
+			}
 		}
 		row, err = q.MemoryWrite(ctx, o.Subject, id)
 		if err == nil && !bytes.Equal(row.BodyHmac, body) {
@@ -170,7 +177,7 @@ func nameRequest(keys *keyring.Keys, what, key string) uuid.UUID {
 func startOf(row queries.MemoryWrite, workflow string, c Content) RememberInput {
 	in := RememberInput{
 		Ref:  interaction.Ref{Subject: row.SubjectID, Session: row.SessionID, Interaction: row.ID, Workflow: workflow},
-		Text: c.Words(), SaidAt: row.SaidAt, Origin: Origin(row.Origin), Vault: c.Vault,
+		Text: c.Words(), SaidAt: row.SaidAt, Origin: Origin(row.Origin), Speaker: c.Speaker, Vault: c.Vault,
 	}
 	if row.Replaces != nil {
 		in.Replaces = *row.Replaces
@@ -250,6 +257,22 @@ func contentOf(keys *keyring.Keys, row queries.RequeueMemoryWriteRow) (c Content
 	return c, WorkflowOf(w.SubjectID, w.ID), err
 }
 
+// Drop gives up what has not been remembered, with its words. Errors: [failure.NotFound] for
+// none, or one that is remembered.
+func (s *Store) Drop(ctx context.Context, subject, id uuid.UUID) error {
+	err := s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		dropped, err := q.DropMemoryWrite(ctx, s.now().UTC(), subject, id)
+		if err == nil && dropped == 0 {
+			return failure.New(failure.NotFound, "there is no such write to give up", nil)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("give a write up: %w", err)
+	}
+	return nil
+}
+
 func sealContent(keys *keyring.Keys, id uuid.UUID, c Content) ([]byte, error) {
 	plain, err := json.Marshal(c)
 	if err != nil {
@@ -272,7 +295,7 @@ func openContent(keys *keyring.Keys, row queries.MemoryWrite) (c Content, err er
 func writeOf(row queries.MemoryWrite) Write {
 	w := Write{
 		ID: row.ID, Session: row.SessionID, Origin: Origin(row.Origin), State: WriteState(row.State),
-		SaidAt: row.SaidAt, AcceptedAt: row.AcceptedAt, ChangedAt: row.ChangedAt,
+		SaidAt: row.SaidAt, AcceptedAt: row.AcceptedAt, ChangedAt: row.ChangedAt, Vault: row.Vault,
 	}
 	if row.ImportID != nil && row.Position != nil {
 		w.Import, w.Position = *row.ImportID, int(*row.Position)

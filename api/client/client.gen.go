@@ -2271,7 +2271,7 @@ type MemoryQuery struct {
 	Limit int          `json:"limit,omitempty,omitzero"`
 	Query string       `json:"query"`
 
-	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too.
+	// SessionId A session of the caller's: while the vault is open for it, what is in it is found too, by a caller who has just proved who they are.
 	SessionId openapi_types.UUID `json:"session_id,omitempty,omitzero"`
 
 	// To Said before this time; later than `from`.
@@ -3718,6 +3718,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/memory/writes (the `ListMemoryWrites` operationId).
 	ListMemoryWrites(ctx context.Context, params *ListMemoryWritesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DropMemoryWrite Give up a memory that has not been remembered
+	//
+	// Its words are deleted. What is remembered already is forgotten by a forgetting.
+	//
+	// Corresponds with DELETE /v1/memory/writes/{write_id} (the `DropMemoryWrite` operationId).
+	DropMemoryWrite(ctx context.Context, writeId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetMemoryWrite See how far a memory is
 	//
 	// Corresponds with GET /v1/memory/writes/{write_id} (the `GetMemoryWrite` operationId).
@@ -4819,6 +4826,23 @@ func (c *Client) QueryMemory(ctx context.Context, body QueryMemoryJSONRequestBod
 // Corresponds with GET /v1/memory/writes (the `ListMemoryWrites` operationId).
 func (c *Client) ListMemoryWrites(ctx context.Context, params *ListMemoryWritesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMemoryWritesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DropMemoryWrite Give up a memory that has not been remembered
+//
+// Its words are deleted. What is remembered already is forgotten by a forgetting.
+//
+// Corresponds with DELETE /v1/memory/writes/{write_id} (the `DropMemoryWrite` operationId).
+func (c *Client) DropMemoryWrite(ctx context.Context, writeId openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDropMemoryWriteRequest(c.Server, writeId)
 	if err != nil {
 		return nil, err
 	}
@@ -7369,6 +7393,40 @@ func NewListMemoryWritesRequest(server string, params *ListMemoryWritesParams) (
 	return req, nil
 }
 
+// NewDropMemoryWriteRequest constructs an http.Request for the DropMemoryWrite method
+func NewDropMemoryWriteRequest(server string, writeId openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "write_id", writeId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/memory/writes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetMemoryWriteRequest constructs an http.Request for the GetMemoryWrite method
 func NewGetMemoryWriteRequest(server string, writeId openapi_types.UUID) (*http.Request, error) {
 	var err error
@@ -9032,6 +9090,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/memory/writes (the `ListMemoryWrites` operationId).
 	ListMemoryWritesWithResponse(ctx context.Context, params *ListMemoryWritesParams, reqEditors ...RequestEditorFn) (*ListMemoryWritesResponse, error)
+
+	// DropMemoryWriteWithResponse Give up a memory that has not been remembered
+	//
+	// Its words are deleted. What is remembered already is forgotten by a forgetting.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/memory/writes/{write_id} (the `DropMemoryWrite` operationId).
+	DropMemoryWriteWithResponse(ctx context.Context, writeId openapi_types.UUID, reqEditors ...RequestEditorFn) (*DropMemoryWriteResponse, error)
 
 	// GetMemoryWriteWithResponse See how far a memory is
 	//
@@ -13189,6 +13256,98 @@ func (r ListMemoryWritesResponse) ContentType() string {
 	return ""
 }
 
+// DropMemoryWriteResponse429Headers the declared response headers of an HTTP 429 response for DropMemoryWrite
+type DropMemoryWriteResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type DropMemoryWriteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DropMemoryWriteResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DropMemoryWriteResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DropMemoryWriteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DropMemoryWriteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DropMemoryWriteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DropMemoryWriteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetMemoryWriteResponse429Headers the declared response headers of an HTTP 429 response for GetMemoryWrite
 type GetMemoryWriteResponse429Headers struct {
 	RateLimit       string
@@ -15805,6 +15964,8 @@ type DeleteVaultItemResponse429Headers struct {
 type DeleteVaultItemResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Forgetting
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *BadRequest
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -15821,6 +15982,11 @@ type DeleteVaultItemResponse struct {
 	ApplicationproblemJSON503 *Unavailable
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteVaultItemResponse429Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r DeleteVaultItemResponse) GetJSON202() *Forgetting {
+	return r.JSON202
 }
 
 // GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -16881,6 +17047,21 @@ func (c *ClientWithResponses) ListMemoryWritesWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListMemoryWritesResponse(rsp)
+}
+
+// DropMemoryWriteWithResponse Give up a memory that has not been remembered
+//
+// Its words are deleted. What is remembered already is forgotten by a forgetting.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/memory/writes/{write_id} (the `DropMemoryWrite` operationId).
+func (c *ClientWithResponses) DropMemoryWriteWithResponse(ctx context.Context, writeId openapi_types.UUID, reqEditors ...RequestEditorFn) (*DropMemoryWriteResponse, error) {
+	rsp, err := c.DropMemoryWrite(ctx, writeId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDropMemoryWriteResponse(rsp)
 }
 
 // GetMemoryWriteWithResponse See how far a memory is
@@ -21380,6 +21561,104 @@ func ParseListMemoryWritesResponse(rsp *http.Response) (*ListMemoryWritesRespons
 	return response, nil
 }
 
+// ParseDropMemoryWriteResponse parses an HTTP response from a DropMemoryWriteWithResponse call
+func ParseDropMemoryWriteResponse(rsp *http.Response) (*DropMemoryWriteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DropMemoryWriteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers DropMemoryWriteResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetMemoryWriteResponse parses an HTTP response from a GetMemoryWriteWithResponse call
 func ParseGetMemoryWriteResponse(rsp *http.Response) (*GetMemoryWriteResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -24132,8 +24411,12 @@ func ParseDeleteVaultItemResponse(rsp *http.Response) (*DeleteVaultItemResponse,
 	}
 
 	switch {
-	case rsp.StatusCode == 204:
-		break // No content-type
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Forgetting
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest

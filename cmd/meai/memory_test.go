@@ -215,10 +215,10 @@ func TestPastConversationsAreImported(t *testing.T) {
 	require.Contains(t, p.recall(t, "what did Ana say about animals"), "Ana: You should look for something with animals.")
 
 	for body, pointer := range map[string]string{
-		`{"session":"one","said_at":"2024-03-01T10:00:00Z","text":"fine"}` + "\n" + `{"session":"one","text":"no time"}`: "/2/said_at",
-		`{"session":"one","said_at":"2024-03-01T10:00:00Z","text":"x","mood":"odd"}`:                                     "/1",
-		`not json`: "/1",
-		`{"session":"one","said_at":"2999-03-01T10:00:00Z","text":"x"}`: "/1/said_at",
+		`{"session":"one","said_at":"2024-03-01T10:00:00Z","text":"fine"}` + "\n" + `{"session":"one","text":"no time"}`: "/1/said_at",
+		`{"session":"one","said_at":"2024-03-01T10:00:00Z","text":"x","mood":"odd"}`:                                     "/0",
+		`not json`: "/0",
+		`{"session":"one","said_at":"2999-03-01T10:00:00Z","text":"x"}`: "/0/said_at",
 	} {
 		got, err := p.api.ImportMemoriesWithBodyWithResponse(t.Context(), &client.ImportMemoriesParams{IdempotencyKey: uuid.NewString()},
 			"application/x-ndjson", strings.NewReader(body))

@@ -162,7 +162,7 @@ type Filter struct {
 // counts in which.
 type Limits struct {
 	Synthesis       int           `koanf:"synthesis" default:"60" validate:"min=1,max=1000000" doc:"Messages, and sessions begun or ended, of one person in a minute."`
-	Memory          int           `koanf:"memory" default:"50" validate:"min=1,max=1000000" doc:"Memory queries of one person in a minute."`
+	Memory          int           `koanf:"memory" default:"50" validate:"min=1,max=1000000" doc:"Requests of one person to their memory and vault in a minute."`
 	Bridge          int           `koanf:"bridge" default:"40" validate:"min=1,max=1000000" doc:"Resource searches of one person in a minute."`
 	Mirror          int           `koanf:"mirror" default:"30" validate:"min=1,max=1000000" doc:"Emotional analyses of one person in a minute."`
 	TruthFilter     int           `koanf:"truthfilter" default:"40" validate:"min=1,max=1000000" doc:"Assessments and feedback of one person in a minute."`

@@ -11,10 +11,9 @@ import (
 type Fact struct {
 	// Subject is whom it is about, as in [Mention]; "" for the person who speaks.
 	Subject string
-	// Slot is the question that the fact answers, such as "home". Where Single is set, one
-	// answer at a time is true, and a new one closes the last.
-	Slot   string
-	Single bool
+	// Slot is the question that the fact answers, such as "home": one answer at a time is
+	// true, and a new one closes the last.
+	Slot string
 	// Label says what holds, before the object: "lives in".
 	Label string
 	// Object is what the label needs, as it was written; "" only with Ends.

@@ -10,7 +10,7 @@ func TestWhatAModelReadsHasToStandInTheText(t *testing.T) {
 	const text = "Ever since the move to Lyon, Maya's bakery keeps me busy."
 	fact, ok := Validated(text, "", "home", "Lyon", false)
 	require.True(t, ok)
-	require.Equal(t, Fact{Slot: "home", Single: true, Label: "lives in", Object: "Lyon", Inferred: true}, fact)
+	require.Equal(t, Fact{Slot: "home", Label: "lives in", Object: "Lyon", Inferred: true}, fact)
 	fact, ok = Validated(text, "Maya", "taste:", "bakery", false)
 	require.True(t, ok)
 	require.Equal(t, "taste:bakery", fact.Slot)

@@ -106,6 +106,8 @@ create table memory_writes (
   body_hmac      bytea check (octet_length(body_hmac) = 32),
   -- The turn that it corrects.
   replaces       uuid,
+  -- It belongs into the vault, and is in no list of writes.
+  vault          boolean not null default false,
   said_at        timestamptz not null,
   accepted_at    timestamptz not null,
   -- When it came into the state it is in.

@@ -15,7 +15,7 @@ import (
 const closeFact = `-- name: CloseFact :many
 with closed as (
   update memory_edges e set valid_to = $2::timestamptz, closed_at = now(), reason = $3::text, closed_by = $4::uuid
-  where e.subject_id = $1 and e.id = $5 and e.valid_to is null and e.retracted_at is null
+  where e.subject_id = $1 and e.id = $5 and e.retracted_at is null
   returning e.id
 )
 select v.turn_id from memory_evidence v join closed c on c.id = v.edge_id
@@ -31,7 +31,7 @@ type CloseFactParams struct {
 	ID        uuid.UUID
 }
 
-// Ends a fact and names the turns that it rests on.
+// Ends a fact, or lets one end earlier that had an end, and names the turns that it rests on.
 func (q *Queries) CloseFact(ctx context.Context, arg CloseFactParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, closeFact,
 		arg.SubjectID,

@@ -141,6 +141,19 @@ func (q *Queries) ForgetInteraction(ctx context.Context, arg ForgetInteractionPa
 	return result.RowsAffected(), nil
 }
 
+const forgetMoods = `-- name: ForgetMoods :execrows
+update sessions set emotion_sealed = null where subject_id = $1 and last_interaction = any($2::uuid[])
+`
+
+// The mood of a session whose last message is forgotten.
+func (q *Queries) ForgetMoods(ctx context.Context, subjectID uuid.UUID, interactions []uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, forgetMoods, subjectID, interactions)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const forgetWrites = `-- name: ForgetWrites :execrows
 update memory_writes set state = 'forgotten', failure = null, content_sealed = null, changed_at = $1
 where subject_id = $2 and id = any($3::uuid[]) and state <> 'forgotten'
@@ -347,7 +360,9 @@ select e.id from memory_edges e
 where e.subject_id = $1 and e.relation = 'fact'
   and (e.from_id = any($2::uuid[]) or e.to_id = any($2::uuid[]) or (
     exists (select 1 from memory_evidence v where v.subject_id = $1 and v.edge_id = e.id and v.turn_id = any($2::uuid[]))
-    and not exists (select 1 from memory_evidence v where v.subject_id = $1 and v.edge_id = e.id and v.turn_id <> all ($2::uuid[]))))
+    and not exists (select 1 from memory_evidence v
+      join memory_nodes t on t.subject_id = $1 and t.id = v.turn_id and t.retracted_at is null
+      where v.subject_id = $1 and v.edge_id = e.id and v.turn_id <> all ($2::uuid[]))))
 order by e.id
 `
 
@@ -442,6 +457,34 @@ func (q *Queries) MarkForIndexing(ctx context.Context, subjectID uuid.UUID, ids 
 	return err
 }
 
+const stillGone = `-- name: StillGone :many
+select g.id::uuid as id from unnest($1::uuid[]) as g (id)
+where not exists (select 1 from memory_nodes n
+  where n.subject_id = $2 and n.id = g.id and n.kind in ('echo', 'storyline') and n.recorded_at > $3::timestamptz)
+order by 1
+`
+
+// The given memories but for patterns that were found again since, under the same id.
+func (q *Queries) StillGone(ctx context.Context, nodes []uuid.UUID, subjectID uuid.UUID, since time.Time) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, stillGone, nodes, subjectID, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const turnsOfSessions = `-- name: TurnsOfSessions :many
 select id, session_id::uuid as session_id, said_at from memory_nodes
 where subject_id = $1 and session_id = any($2::uuid[]) and kind = 'turn' and retracted_at is null
@@ -476,13 +519,52 @@ func (q *Queries) TurnsOfSessions(ctx context.Context, subjectID uuid.UUID, sess
 	return items, nil
 }
 
-const widenForgetting = `-- name: WidenForgetting :exec
-update memory_forgettings set nodes = $1 where subject_id = $2 and id = $3
+const unrememberedOfTime = `-- name: UnrememberedOfTime :many
+select id from memory_writes
+where subject_id = $1 and state in ('queued', 'failed') and not vault and said_at >= $2 and said_at < $3
+order by id
 `
 
+// What has not been remembered of a time.
+func (q *Queries) UnrememberedOfTime(ctx context.Context, subjectID uuid.UUID, saidFrom time.Time, saidTo time.Time) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, unrememberedOfTime, subjectID, saidFrom, saidTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const widenForgetting = `-- name: WidenForgetting :exec
+update memory_forgettings set nodes = $1, sources = $2 where subject_id = $3 and id = $4
+`
+
+type WidenForgettingParams struct {
+	Nodes     []uuid.UUID
+	Sources   []uuid.UUID
+	SubjectID uuid.UUID
+	ID        uuid.UUID
+}
+
 // What turned out to go as well.
-func (q *Queries) WidenForgetting(ctx context.Context, nodes []uuid.UUID, subjectID uuid.UUID, iD uuid.UUID) error {
-	_, err := q.db.Exec(ctx, widenForgetting, nodes, subjectID, iD)
+func (q *Queries) WidenForgetting(ctx context.Context, arg WidenForgettingParams) error {
+	_, err := q.db.Exec(ctx, widenForgetting,
+		arg.Nodes,
+		arg.Sources,
+		arg.SubjectID,
+		arg.ID,
+	)
 	return err
 }
 

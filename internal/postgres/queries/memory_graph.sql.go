@@ -82,16 +82,54 @@ func (q *Queries) EdgesAsOf(ctx context.Context, arg EdgesAsOfParams) ([]EdgesAs
 	return items, nil
 }
 
+const factsByID = `-- name: FactsByID :many
+select subject_id, id, from_id, to_id, relation, strength, valid_from, valid_to, recorded_at, retracted_at, inferred, closed_at, label_sealed, slot_hmac, reason, closed_by from memory_edges where subject_id = $1 and id = any($2::uuid[]) and relation = 'fact'
+`
+
+func (q *Queries) FactsByID(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]MemoryEdge, error) {
+	rows, err := q.db.Query(ctx, factsByID, subjectID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MemoryEdge
+	for rows.Next() {
+		var i MemoryEdge
+		if err := rows.Scan(
+			&i.SubjectID,
+			&i.ID,
+			&i.FromID,
+			&i.ToID,
+			&i.Relation,
+			&i.Strength,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.RecordedAt,
+			&i.RetractedAt,
+			&i.Inferred,
+			&i.ClosedAt,
+			&i.LabelSealed,
+			&i.SlotHmac,
+			&i.Reason,
+			&i.ClosedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const factsClosedBy = `-- name: FactsClosedBy :many
 select e.subject_id, e.id, e.from_id, e.to_id, e.relation, e.strength, e.valid_from, e.valid_to, e.recorded_at, e.retracted_at, e.inferred, e.closed_at, e.label_sealed, e.slot_hmac, e.reason, e.closed_by from memory_edges e
 where e.subject_id = $1 and e.closed_by = any($2::uuid[]) and e.retracted_at is null
-  and not exists (select 1 from memory_edges o
-    where o.subject_id = $1 and o.from_id = e.from_id and o.slot_hmac = e.slot_hmac and o.relation = 'fact'
-      and o.id <> e.id and o.valid_to is null and o.retracted_at is null)
 order by e.valid_from, e.id
 `
 
-// What the given facts or turns had closed, unless something else is in its place.
+// What the given facts or turns had closed.
 func (q *Queries) FactsClosedBy(ctx context.Context, subjectID uuid.UUID, closers []uuid.UUID) ([]MemoryEdge, error) {
 	rows, err := q.db.Query(ctx, factsClosedBy, subjectID, closers)
 	if err != nil {
@@ -259,8 +297,10 @@ with old as (
   where e.subject_id = $1 and e.id = $2
   returning e.subject_id, e.id, e.from_id, e.to_id, e.relation, e.strength, e.valid_from, e.valid_to, e.recorded_at, e.retracted_at, e.inferred, e.closed_at, e.label_sealed, e.slot_hmac, e.reason, e.closed_by
 ), again as (
-  insert into memory_edges (subject_id, id, from_id, to_id, relation, strength, label_sealed, slot_hmac, valid_from, inferred)
-  select o.subject_id, $4::uuid, o.from_id, o.to_id, o.relation, o.strength, $5, o.slot_hmac, o.valid_from, o.inferred from old o
+  insert into memory_edges (subject_id, id, from_id, to_id, relation, strength, label_sealed, slot_hmac, valid_from, inferred,
+    valid_to, closed_at, closed_by, reason)
+  select o.subject_id, $4::uuid, o.from_id, o.to_id, o.relation, o.strength, $5, o.slot_hmac, o.valid_from, o.inferred,
+    $6::timestamptz, $7::timestamptz, $8::uuid, $9::text from old o
   on conflict do nothing
   returning subject_id, id
 )
@@ -275,6 +315,10 @@ type ReopenFactParams struct {
 	At          *time.Time
 	Again       uuid.UUID
 	LabelSealed []byte
+	ValidTo     *time.Time
+	ClosedAt    *time.Time
+	ClosedBy    *uuid.UUID
+	Reason      *string
 }
 
 // A fact holds again as a version of its own, on the same evidence; what was believed
@@ -286,6 +330,10 @@ func (q *Queries) ReopenFact(ctx context.Context, arg ReopenFactParams) error {
 		arg.At,
 		arg.Again,
 		arg.LabelSealed,
+		arg.ValidTo,
+		arg.ClosedAt,
+		arg.ClosedBy,
+		arg.Reason,
 	)
 	return err
 }
@@ -349,7 +397,7 @@ func (q *Queries) RetractFacts(ctx context.Context, at *time.Time, subjectID uui
 const retractTurn = `-- name: RetractTurn :many
 update memory_nodes n set retracted_at = $1, reason = 'corrected', indexed_at = null
 where n.subject_id = $2 and n.retracted_at is null
-  and (n.id = $3 or (n.kind = 'marker' and exists (
+  and ((n.id = $3 and n.kind = 'turn') or (n.kind = 'marker' and exists (
     select 1 from memory_edges e
     where e.subject_id = $2 and e.from_id = n.id and e.to_id = $3 and e.relation = 'part_of')))
 returning n.id

@@ -12,6 +12,31 @@ import (
 	"github.com/google/uuid"
 )
 
+const countQueuedLines = `-- name: CountQueuedLines :one
+select count(*) from memory_writes where subject_id = $1 and state = 'queued' and import_id is not null
+`
+
+func (q *Queries) CountQueuedLines(ctx context.Context, subjectID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countQueuedLines, subjectID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const dropMemoryWrite = `-- name: DropMemoryWrite :execrows
+update memory_writes set state = 'forgotten', failure = null, content_sealed = null, changed_at = $1
+where subject_id = $2 and id = $3 and state in ('queued', 'failed') and not vault
+`
+
+// What has not been remembered is given up, with its words.
+func (q *Queries) DropMemoryWrite(ctx context.Context, at time.Time, subjectID uuid.UUID, iD uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, dropMemoryWrite, at, subjectID, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const insertImportedWrites = `-- name: InsertImportedWrites :exec
 insert into memory_writes (subject_id, id, session_id, origin, import_id, position, content_sealed, said_at, accepted_at, changed_at)
 select $1, unnest($2::uuid[]), unnest($3::uuid[]), 'imported', $4, unnest($5::int[]),
@@ -77,8 +102,8 @@ func (q *Queries) InsertMemoryImport(ctx context.Context, arg InsertMemoryImport
 
 const insertMemoryWrite = `-- name: InsertMemoryWrite :one
 with made as (
-  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at)
-  values ($1, $2, $3, 'stored', $4, $5, $6, $7, $8, $8)
+  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, replaces, vault, said_at, accepted_at, changed_at)
+  values ($1, $2, $3, 'stored', $4, $5, $6, $7, $8, $9, $9)
   on conflict do nothing
   returning id
 )
@@ -92,6 +117,7 @@ type InsertMemoryWriteParams struct {
 	ContentSealed []byte
 	BodyHmac      []byte
 	Replaces      *uuid.UUID
+	Vault         bool
 	SaidAt        time.Time
 	AcceptedAt    time.Time
 }
@@ -105,6 +131,7 @@ func (q *Queries) InsertMemoryWrite(ctx context.Context, arg InsertMemoryWritePa
 		arg.ContentSealed,
 		arg.BodyHmac,
 		arg.Replaces,
+		arg.Vault,
 		arg.SaidAt,
 		arg.AcceptedAt,
 	)
@@ -202,7 +229,7 @@ func (q *Queries) MemoryStored(ctx context.Context, at time.Time, subjectID uuid
 }
 
 const memoryWrite = `-- name: MemoryWrite :one
-select subject_id, id, session_id, origin, import_id, position, state, failure, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at from memory_writes where subject_id = $1 and id = $2
+select subject_id, id, session_id, origin, import_id, position, state, failure, content_sealed, body_hmac, replaces, vault, said_at, accepted_at, changed_at from memory_writes where subject_id = $1 and id = $2
 `
 
 func (q *Queries) MemoryWrite(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (MemoryWrite, error) {
@@ -220,6 +247,7 @@ func (q *Queries) MemoryWrite(ctx context.Context, subjectID uuid.UUID, iD uuid.
 		&i.ContentSealed,
 		&i.BodyHmac,
 		&i.Replaces,
+		&i.Vault,
 		&i.SaidAt,
 		&i.AcceptedAt,
 		&i.ChangedAt,
@@ -228,8 +256,8 @@ func (q *Queries) MemoryWrite(ctx context.Context, subjectID uuid.UUID, iD uuid.
 }
 
 const memoryWrites = `-- name: MemoryWrites :many
-select subject_id, id, session_id, origin, import_id, position, state, failure, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at from memory_writes
-where subject_id = $1
+select subject_id, id, session_id, origin, import_id, position, state, failure, content_sealed, body_hmac, replaces, vault, said_at, accepted_at, changed_at from memory_writes
+where subject_id = $1 and not vault
   and ($2::text is null or state = $2)
   and (accepted_at, id) < ($3::timestamptz, $4::uuid)
 order by accepted_at desc, id desc
@@ -272,6 +300,7 @@ func (q *Queries) MemoryWrites(ctx context.Context, arg MemoryWritesParams) ([]M
 			&i.ContentSealed,
 			&i.BodyHmac,
 			&i.Replaces,
+			&i.Vault,
 			&i.SaidAt,
 			&i.AcceptedAt,
 			&i.ChangedAt,
@@ -287,7 +316,7 @@ func (q *Queries) MemoryWrites(ctx context.Context, arg MemoryWritesParams) ([]M
 }
 
 const queuedOfImport = `-- name: QueuedOfImport :many
-select subject_id, id, session_id, origin, import_id, position, state, failure, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at from memory_writes
+select subject_id, id, session_id, origin, import_id, position, state, failure, content_sealed, body_hmac, replaces, vault, said_at, accepted_at, changed_at from memory_writes
 where subject_id = $1 and import_id = $2 and state = 'queued'
 order by position
 limit $3
@@ -315,6 +344,7 @@ func (q *Queries) QueuedOfImport(ctx context.Context, subjectID uuid.UUID, impor
 			&i.ContentSealed,
 			&i.BodyHmac,
 			&i.Replaces,
+			&i.Vault,
 			&i.SaidAt,
 			&i.AcceptedAt,
 			&i.ChangedAt,
@@ -332,7 +362,7 @@ func (q *Queries) QueuedOfImport(ctx context.Context, subjectID uuid.UUID, impor
 const requeueMemoryWrite = `-- name: RequeueMemoryWrite :one
 update memory_writes w set state = 'queued', failure = null, changed_at = $1
 where w.subject_id = $2 and w.id = $3 and w.state in ('queued', 'failed')
-returning w.subject_id, w.id, w.session_id, w.origin, w.import_id, w.position, w.state, w.failure, w.content_sealed, w.body_hmac, w.replaces, w.said_at, w.accepted_at, w.changed_at,
+returning w.subject_id, w.id, w.session_id, w.origin, w.import_id, w.position, w.state, w.failure, w.content_sealed, w.body_hmac, w.replaces, w.vault, w.said_at, w.accepted_at, w.changed_at,
   (select i.words_sealed from interactions i where i.subject_id = $2 and i.id = $3 and w.origin = 'told') as words_sealed,
   coalesce((select i.workflow_id from interactions i where i.subject_id = $2 and i.id = $3 and w.origin = 'told'), '')::text as workflow_id
 `
@@ -359,6 +389,7 @@ func (q *Queries) RequeueMemoryWrite(ctx context.Context, at time.Time, subjectI
 		&i.MemoryWrite.ContentSealed,
 		&i.MemoryWrite.BodyHmac,
 		&i.MemoryWrite.Replaces,
+		&i.MemoryWrite.Vault,
 		&i.MemoryWrite.SaidAt,
 		&i.MemoryWrite.AcceptedAt,
 		&i.MemoryWrite.ChangedAt,

@@ -150,6 +150,7 @@ type MemoryWrite struct {
 	ContentSealed []byte
 	BodyHmac      []byte
 	Replaces      *uuid.UUID
+	Vault         bool
 	SaidAt        time.Time
 	AcceptedAt    time.Time
 	ChangedAt     time.Time

@@ -26,11 +26,11 @@ update memory_edges e set strength = @strength, valid_from = least(e.valid_from,
 from told t
 where e.subject_id = @subject_id and e.id = t.edge_id;
 
--- Ends a fact and names the turns that it rests on.
+-- Ends a fact, or lets one end earlier that had an end, and names the turns that it rests on.
 -- name: CloseFact :many
 with closed as (
   update memory_edges e set valid_to = @valid_to::timestamptz, closed_at = now(), reason = @reason::text, closed_by = @closed_by::uuid
-  where e.subject_id = @subject_id and e.id = @id and e.valid_to is null and e.retracted_at is null
+  where e.subject_id = @subject_id and e.id = @id and e.retracted_at is null
   returning e.id
 )
 select v.turn_id from memory_evidence v join closed c on c.id = v.edge_id

@@ -52,7 +52,9 @@ select e.id from memory_edges e
 where e.subject_id = @subject_id and e.relation = 'fact'
   and (e.from_id = any(@nodes::uuid[]) or e.to_id = any(@nodes::uuid[]) or (
     exists (select 1 from memory_evidence v where v.subject_id = @subject_id and v.edge_id = e.id and v.turn_id = any(@nodes::uuid[]))
-    and not exists (select 1 from memory_evidence v where v.subject_id = @subject_id and v.edge_id = e.id and v.turn_id <> all (@nodes::uuid[]))))
+    and not exists (select 1 from memory_evidence v
+      join memory_nodes t on t.subject_id = @subject_id and t.id = v.turn_id and t.retracted_at is null
+      where v.subject_id = @subject_id and v.edge_id = e.id and v.turn_id <> all (@nodes::uuid[]))))
 order by e.id;
 
 -- name: DeleteEdges :execrows
@@ -107,11 +109,28 @@ returning *;
 
 -- What turned out to go as well.
 -- name: WidenForgetting :exec
-update memory_forgettings set nodes = @nodes where subject_id = @subject_id and id = @id;
+update memory_forgettings set nodes = @nodes, sources = @sources where subject_id = @subject_id and id = @id;
 
 -- name: ConcludeForgetting :exec
 update memory_forgettings set state = 'forgotten', forgotten_at = @at, receipt = @receipt
 where subject_id = @subject_id and id = @id and state = 'confirmed';
+
+-- The given memories but for patterns that were found again since, under the same id.
+-- name: StillGone :many
+select g.id::uuid as id from unnest(@nodes::uuid[]) as g (id)
+where not exists (select 1 from memory_nodes n
+  where n.subject_id = @subject_id and n.id = g.id and n.kind in ('echo', 'storyline') and n.recorded_at > @since::timestamptz)
+order by 1;
+
+-- What has not been remembered of a time.
+-- name: UnrememberedOfTime :many
+select id from memory_writes
+where subject_id = @subject_id and state in ('queued', 'failed') and not vault and said_at >= @said_from and said_at < @said_to
+order by id;
+
+-- The mood of a session whose last message is forgotten.
+-- name: ForgetMoods :execrows
+update sessions set emotion_sealed = null where subject_id = @subject_id and last_interaction = any(@interactions::uuid[]);
 
 -- What is left in PostgreSQL of what was to go.
 -- name: LeftOver :one

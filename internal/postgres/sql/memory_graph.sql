@@ -34,7 +34,7 @@ where subject_id = @subject_id and id = @id and retracted_at is null and kind <>
 -- name: RetractTurn :many
 update memory_nodes n set retracted_at = @at, reason = 'corrected', indexed_at = null
 where n.subject_id = @subject_id and n.retracted_at is null
-  and (n.id = @turn_id or (n.kind = 'marker' and exists (
+  and ((n.id = @turn_id and n.kind = 'turn') or (n.kind = 'marker' and exists (
     select 1 from memory_edges e
     where e.subject_id = @subject_id and e.from_id = n.id and e.to_id = @turn_id and e.relation = 'part_of')))
 returning n.id;
@@ -59,14 +59,14 @@ returning e.id;
 update memory_edges set retracted_at = coalesce(retracted_at, @at), reason = case when retracted_at is null then 'corrected' else reason end
 where subject_id = @subject_id and id = @id and relation = 'fact';
 
--- What the given facts or turns had closed, unless something else is in its place.
+-- What the given facts or turns had closed.
 -- name: FactsClosedBy :many
 select e.* from memory_edges e
 where e.subject_id = @subject_id and e.closed_by = any(@closers::uuid[]) and e.retracted_at is null
-  and not exists (select 1 from memory_edges o
-    where o.subject_id = @subject_id and o.from_id = e.from_id and o.slot_hmac = e.slot_hmac and o.relation = 'fact'
-      and o.id <> e.id and o.valid_to is null and o.retracted_at is null)
 order by e.valid_from, e.id;
+
+-- name: FactsByID :many
+select * from memory_edges where subject_id = @subject_id and id = any(@ids::uuid[]) and relation = 'fact';
 
 -- A fact holds again as a version of its own, on the same evidence; what was believed
 -- meanwhile stays to be seen in the old one.
@@ -76,8 +76,10 @@ with old as (
   where e.subject_id = @subject_id and e.id = @id
   returning e.*
 ), again as (
-  insert into memory_edges (subject_id, id, from_id, to_id, relation, strength, label_sealed, slot_hmac, valid_from, inferred)
-  select o.subject_id, @again::uuid, o.from_id, o.to_id, o.relation, o.strength, @label_sealed, o.slot_hmac, o.valid_from, o.inferred from old o
+  insert into memory_edges (subject_id, id, from_id, to_id, relation, strength, label_sealed, slot_hmac, valid_from, inferred,
+    valid_to, closed_at, closed_by, reason)
+  select o.subject_id, @again::uuid, o.from_id, o.to_id, o.relation, o.strength, @label_sealed, o.slot_hmac, o.valid_from, o.inferred,
+    sqlc.narg(valid_to)::timestamptz, sqlc.narg(closed_at)::timestamptz, sqlc.narg(closed_by)::uuid, sqlc.narg(reason)::text from old o
   on conflict do nothing
   returning subject_id, id
 )

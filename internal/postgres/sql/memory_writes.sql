@@ -1,8 +1,8 @@
 -- Makes what is to be remembered; false: there is one of this id already.
 -- name: InsertMemoryWrite :one
 with made as (
-  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, replaces, said_at, accepted_at, changed_at)
-  values (@subject_id, @id, @session_id, 'stored', @content_sealed, @body_hmac, sqlc.narg(replaces), @said_at, @accepted_at, @accepted_at)
+  insert into memory_writes (subject_id, id, session_id, origin, content_sealed, body_hmac, replaces, vault, said_at, accepted_at, changed_at)
+  values (@subject_id, @id, @session_id, 'stored', @content_sealed, @body_hmac, sqlc.narg(replaces), @vault, @said_at, @accepted_at, @accepted_at)
   on conflict do nothing
   returning id
 )
@@ -14,7 +14,7 @@ select * from memory_writes where subject_id = $1 and id = $2;
 -- Newest first. The bound is exclusive.
 -- name: MemoryWrites :many
 select * from memory_writes
-where subject_id = @subject_id
+where subject_id = @subject_id and not vault
   and (sqlc.narg(state)::text is null or state = sqlc.narg(state))
   and (accepted_at, id) < (@before_time::timestamptz, @before_id::uuid)
 order by accepted_at desc, id desc
@@ -78,3 +78,11 @@ select exists (select 1 from memory_writes where subject_id = $1 and id = $2 and
 -- name: WritesOfSubject :many
 select id from memory_writes
 where subject_id = @subject_id and id > @after order by id limit @page;
+
+-- What has not been remembered is given up, with its words.
+-- name: DropMemoryWrite :execrows
+update memory_writes set state = 'forgotten', failure = null, content_sealed = null, changed_at = @at
+where subject_id = @subject_id and id = @id and state in ('queued', 'failed') and not vault;
+
+-- name: CountQueuedLines :one
+select count(*) from memory_writes where subject_id = @subject_id and state = 'queued' and import_id is not null;
