@@ -126,10 +126,17 @@ const me = "me"
 func (d draft) wanted() []extraction.Mention {
 	wanted := slices.Clone(d.mentions)
 	add := func(m extraction.Mention) {
-		if m.Name != "" && !slices.ContainsFunc(wanted, func(known extraction.Mention) bool {
+		at := slices.IndexFunc(wanted, func(known extraction.Mention) bool {
 			return extraction.NameOrKin(known.Name) == extraction.NameOrKin(m.Name)
-		}) {
+		})
+		if at < 0 {
 			wanted = append(wanted, m)
+			return
+		}
+		// What a fact is about exists, wherever its capital letter stands.
+		wanted[at].Doubtful = false
+		if wanted[at].Type == "" {
+			wanted[at].Type = m.Type
 		}
 	}
 	for _, f := range d.facts {

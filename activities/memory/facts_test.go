@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/memory"
+	"meai/activities/mirror"
 )
 
 // believed shows a person's facts as of two times, as "subject label object".
@@ -125,4 +126,48 @@ func TestASentenceThatSaysNothingIsStillRemembered(t *testing.T) {
 	}
 	require.Equal(t, 6, p.count(t, "select count(*) from memory_nodes where kind = 'turn'"))
 	require.Empty(t, p.believed(t, time.Now(), time.Now()))
+}
+
+func TestWhatIsToldOutOfOrderDoesNotOverlap(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.saysAt(t, day(9), "I live in Rome.")
+	p.saysAt(t, day(1), "I live in Paris.")
+	p.saysAt(t, day(5), "I live in Oslo.")
+	p.saysAt(t, day(7), "I live in Oslo.")
+	now := time.Now()
+	for at, home := range map[int]string{2: "Paris", 6: "Oslo", 8: "Oslo", 10: "Rome"} {
+		require.Equal(t, []string{"me lives in " + home}, p.believed(t, day(at), now), "%d March", at)
+	}
+	require.Equal(t, 3, p.count(t, "select count(*) from memory_edges where relation = 'fact'"))
+}
+
+func TestWhatIsTakenBackLeavesTheRestAsItWas(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.saysAt(t, day(1), "I work at Acme.")
+	p.saysAt(t, day(3), "I work at Beta.")
+	p.saysAt(t, day(5), "I quit my job.")
+	facts, err := memory.NewGraph(p.w.db, p.w.keys).Facts(t.Context(), p.id, memory.AsOf{At: day(4)}, uuid.Nil)
+	require.NoError(t, err)
+	require.Equal(t, "Beta", facts[0].Object.Text)
+	require.NoError(t, p.w.store.Untrue(t.Context(), p.id, facts[0].ID))
+	now := time.Now()
+	require.Equal(t, []string{"me works at Acme"}, p.believed(t, day(4), now))
+	require.Empty(t, p.believed(t, now, now), "they left all the same")
+}
+
+func TestWhatOthersSayOfThemselvesIsAboutThem(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.saysAt(t, day(1), "I live in Porto.")
+	in := p.input("Marta: I live in Rome and I cry all day!")
+	in.Speaker, in.Analysis = "Marta", &mirror.Analysis{Primary: "sadness", Intensity: 0.9}
+	p.tells(t, p.w.Activities, in)
+	require.ElementsMatch(t, []string{"me lives in Porto", "Marta lives in Rome"}, p.believed(t, time.Now(), time.Now()))
+	require.Zero(t, p.count(t, "select count(*) from memory_nodes where kind = 'marker'"))
+}
+
+func TestRelationsAreOneEntityUnderAnyOfTheirWords(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.saysAt(t, day(1), "I love kids. Music helps me, I love music.")
+	p.saysAt(t, day(2), "My children sing.")
+	require.Equal(t, 1, p.count(t, "select count(*) from memory_nodes where kind = 'entity' and text_sealed is not null and name_hmac = (select name_hmac from memory_nodes n join memory_edges e on e.to_id = n.id and e.relation = 'about' group by n.id, n.name_hmac having count(*) = 2 limit 1)"))
 }

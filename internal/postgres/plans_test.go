@@ -61,7 +61,7 @@ var wholePerson = map[string]bool{
 	// Bounded counts, and partial indexes that hold little.
 	"termFrequencies": true, "candidateMemories": true, "takenBack": true, "factsClosedBy": true,
 	// When something is forgotten.
-	"deleteVaultItem": true, "forgetWrites": true, "forgottenFacts": true, "leftOver": true,
+	"deleteVaultItem": true, "forgetWrites": true, "forgetMoods": true, "forgottenFacts": true, "leftOver": true,
 }
 
 // remembering gives a person some ten thousand memories.
