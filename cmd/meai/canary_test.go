@@ -243,11 +243,13 @@ func (w *watch) useMemory(t *testing.T) {
 	gone := word("StoreMemory /text")
 	p.storesAt(t, word("StoreMemory Idempotency-Key"), client.NewMemory{Text: "I saw " + gone + " in the rain."})
 	p.forgets(t, client.ForgettingSelection{Theme: gone})
-	stored := p.storesAt(t, word("StoreMemory Idempotency-Key"), client.NewMemory{
+	preferring := func(op string) string { return "wait=60; note=" + word(op+" Prefer") }
+	stored := p.storesPreferring(t, word("StoreMemory Idempotency-Key"), preferring("StoreMemory"), client.NewMemory{
 		Text: "I live in " + word("StoreMemory /text") + " and I told " + word("StoreMemory /text") + ".", Speaker: word("StoreMemory /speaker"),
 	})
+	prefer := preferring("CorrectMemory")
 	corrected, err := p.api.CorrectMemoryWithResponse(t.Context(), p.turnOf(t, stored.Id),
-		&client.CorrectMemoryParams{IdempotencyKey: word("CorrectMemory Idempotency-Key")}, client.MemoryCorrection{Text: "I live in " + word("CorrectMemory /text") + "."})
+		&client.CorrectMemoryParams{IdempotencyKey: word("CorrectMemory Idempotency-Key"), Prefer: &prefer}, client.MemoryCorrection{Text: "I live in " + word("CorrectMemory /text") + "."})
 	require.NoError(t, err)
 	require.NotNil(t, corrected.JSON202, "%s", corrected.Body)
 	p.importsAs(t, word("ImportMemories Idempotency-Key"), `{"session":"`+word("ImportMemories ")+`","said_at":"2025-01-01T10:00:00Z","speaker":"`+

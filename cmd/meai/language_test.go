@@ -57,7 +57,9 @@ func TestAnswersComeWithAndWithoutTheLanguageModel(t *testing.T) {
 	danger := p.tell(t, "I want to kill myself.")
 	require.Equal(t, client.ResponseSourceCrisis, danger.Response.Source)
 	p.await(t, danger.Id, within)
-	require.Empty(t, model.Asked(t), "nobody is asked about somebody in danger")
+	for _, asked := range model.Asked(t) { // of what was said before it is still being remembered
+		require.NotContains(t, string(asked.Raw), "kill myself", "nobody is asked about somebody in danger")
+	}
 
 	model.Kill()
 	builtIn("language_model_unavailable")

@@ -22,7 +22,12 @@ func (p *person) stores(t *testing.T, text string) uuid.UUID {
 
 func (p *person) storesAt(t *testing.T, key string, m client.NewMemory) client.MemoryWrite {
 	t.Helper()
-	wait, prefer := client.StoreMemoryParamsWaitSearchable, "wait=60"
+	return p.storesPreferring(t, key, "wait=60", m)
+}
+
+func (p *person) storesPreferring(t *testing.T, key, prefer string, m client.NewMemory) client.MemoryWrite {
+	t.Helper()
+	wait := client.StoreMemoryParamsWaitSearchable
 	got, err := p.api.StoreMemoryWithResponse(t.Context(), &client.StoreMemoryParams{IdempotencyKey: key, Wait: &wait, Prefer: &prefer}, m)
 	require.NoError(t, err)
 	require.NotNil(t, got.JSON202, "%s", got.Body)

@@ -146,6 +146,7 @@ func TestACopyIsWhatTheProductWouldHaveWritten(t *testing.T) {
 	for _, in := range []memory.RecallInput{
 		{Query: "When did Maya move to Lisbon?"}, {Query: "the dishes"}, {Query: "sister", Entities: []string{"Maya"}}, {Kinds: []memory.Kind{memory.Echo}},
 	} {
+		in.Limit = 50
 		original, copied := s.asks(t, one, in), s.asks(t, other, in)
 		require.NotEmpty(t, original)
 		if in.Query != "" && len(in.Entities) == 0 { // at the end of the list the vectors' noise decides
