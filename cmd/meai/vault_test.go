@@ -69,7 +69,7 @@ func TestTheVaultOpensWithConsentAndAFreshProofOnly(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, opening.JSON201, "%s", opening.Body)
 		require.Contains(t, p.recallIn(t, p.session, "Who stole the blue lantern?"), secret)
-		made, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Scopes: []client.Scope{"memory"}, Days: 1})
+		made, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Scopes: []client.Scope{"memory", "account:read"}, Days: 1})
 		require.NoError(t, err)
 		keyed := withToken(t, base, made.JSON201.Key)
 		require.NotContains(t, keyed.recallIn(t, p.session, "Who stole the blue lantern?"), secret, "no key gets in")
