@@ -46,7 +46,7 @@ type Case struct {
 // without any. The same seed gives the same people.
 func Cases(seed uint64, ofEach, without int) []Case {
 	var cases []Case
-	random := func() *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(len(cases)))) } //nolint:gosec // repeatable, and nothing secret
+	random := func() *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(len(cases)))) } // repeatable
 	for _, kind := range slices.Concat(TimeKinds, TriggerKinds) {
 		for _, strength := range Strengths {
 			for range ofEach {
