@@ -75,17 +75,9 @@ func (s *Starter) StartInteractionAndWait(ctx context.Context, in InteractionInp
 // come so far or failed, as far as wait allows. What is on its way already, or remembered,
 // is not started again.
 func (s *Starter) StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error {
-	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
-	defer cancel()
 	id := memory.WorkflowOf(in.Ref.Subject, in.Ref.Interaction)
-	_, err := s.Client.ExecuteWorkflow(starting, client.StartWorkflowOptions{
-		ID: id, TaskQueue: QueueMemory,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
-		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(in.Ref.Subject.String())),
-	}, Memorise, in)
-	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return fmt.Errorf("start remembering: %w", err)
+	if err := s.startOnce(ctx, id, in.Ref.Subject, Memorise, in); err != nil {
+		return err
 	}
 	if until == "" {
 		return nil

@@ -176,9 +176,7 @@ func openEdge(keys *keyring.Keys, row queries.MemoryEdge, evidence []uuid.UUID) 
 	e := Edge{
 		ID: row.ID, From: row.FromID, To: row.ToID, Relation: row.Relation, Strength: float64(row.Strength), ValidFrom: row.ValidFrom.UTC(),
 		Span: spanOf(row.RecordedAt, row.ValidTo, row.ClosedAt, row.RetractedAt, row.Reason), Evidence: evidence, Inferred: row.Inferred,
-	}
-	if row.ClosedBy != nil {
-		e.ClosedBy = *row.ClosedBy
+		ClosedBy: valueOf(row.ClosedBy),
 	}
 	if row.LabelSealed == nil {
 		return e, nil

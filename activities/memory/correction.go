@@ -43,7 +43,7 @@ func (s *Store) Correct(ctx context.Context, c Correction) (w Write, start Remem
 	}
 	return s.Accept(ctx, Offer{
 		Subject: c.Subject, IdempotencyKey: "correct " + c.Memory.String() + " " + c.IdempotencyKey, Body: c.Body,
-		Session: *orNil(row.SessionID), Content: Content{Text: c.Text}, SaidAt: row.SaidAt, Replaces: c.Memory,
+		Session: valueOf(row.SessionID), Content: Content{Text: c.Text}, SaidAt: row.SaidAt, Replaces: c.Memory,
 	})
 }
 
@@ -61,13 +61,6 @@ func checkReplaceable(ctx context.Context, q *queries.Queries, subject, id uuid.
 		return notReplaceable()
 	}
 	return nil
-}
-
-func orNil(id *uuid.UUID) *uuid.UUID {
-	if id == nil {
-		return new(uuid.UUID)
-	}
-	return id
 }
 
 // takeBack retracts a turn with its moment, its edges and what was learnt from it alone;

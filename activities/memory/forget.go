@@ -16,7 +16,6 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
 
-	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
 	"meai/internal/signing"
@@ -66,8 +65,8 @@ func (a *Activities) Forget(ctx context.Context, in ForgettingRef) (struct{}, er
 func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row queries.MemoryForgetting, now time.Time) error {
 	subject := keys.Subject()
 	// What came of the same turns since the preview goes as well.
-	all, err := previewOf(ctx, q, subject, row.Nodes)
-	if err != nil && !failure.Is(err, failure.NotFound) {
+	all, err := closureOf(ctx, q, subject, row.Nodes)
+	if err != nil {
 		return err
 	}
 	row.Nodes, row.Sources = distinctIDs(row.Nodes, all.nodes), distinctIDs(row.Sources, all.sources)
@@ -238,7 +237,7 @@ func (a *Activities) ProveForgotten(ctx context.Context, in ForgettingRef) (Rece
 	}
 	f, err := forgettingOf(row)
 	if err != nil || f.Receipt != nil {
-		return orEmpty(f.Receipt), err
+		return valueOf(f.Receipt), err
 	}
 	r := Receipt{Deleted: f.Counts, Left: map[string]int{}, VerifiedAt: a.now().UTC().Truncate(time.Second)}
 	if err := a.lookEverywhere(ctx, row, workflows, r.Left); err != nil {
@@ -263,13 +262,6 @@ func (a *Activities) ProveForgotten(ctx context.Context, in ForgettingRef) (Rece
 		return Receipt{}, fmt.Errorf("prove %s: %w", in.Forgetting, err)
 	}
 	return r, nil
-}
-
-func orEmpty(r *Receipt) Receipt {
-	if r == nil {
-		return Receipt{}
-	}
-	return *r
 }
 
 // lookEverywhere counts what each store still holds.

@@ -3,11 +3,13 @@ package memory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -77,12 +79,11 @@ func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what S
 		if err != nil {
 			return err
 		}
-		p, err := previewOf(ctx, q, subject, selected)
-		if unremembered, listed := what.unremembered(ctx, q, subject); listed != nil {
-			return listed
-		} else if len(unremembered) > 0 && (err == nil || failure.Is(err, failure.NotFound)) {
-			p, err = p.with(unremembered), nil
+		unremembered, err := what.unremembered(ctx, q, subject)
+		if err != nil {
+			return err
 		}
+		p, err := previewOf(ctx, q, subject, selected, unremembered)
 		if err != nil {
 			return err
 		}
@@ -135,11 +136,7 @@ func (s Selection) find(ctx context.Context, q *queries.Queries, keys *keyring.K
 		}
 		return q.ForgettableByTerms(ctx, subject, numbers(terms))
 	default:
-		to := s.To
-		if to.IsZero() {
-			to = time.Now().UTC()
-		}
-		return q.ForgettableByTime(ctx, subject, s.From, to)
+		return q.ForgettableByTime(ctx, subject, s.From, s.until())
 	}
 }
 
@@ -148,20 +145,15 @@ func (s Selection) unremembered(ctx context.Context, q *queries.Queries, subject
 	if s.From.IsZero() && s.To.IsZero() {
 		return nil, nil
 	}
-	to := s.To
-	if to.IsZero() {
-		to = time.Now().UTC()
-	}
-	return q.UnrememberedOfTime(ctx, subject, s.From, to)
+	return q.UnrememberedOfTime(ctx, subject, s.From, s.until())
 }
 
-// with takes writes along that are not in the graph.
-func (t toForget) with(writes []uuid.UUID) toForget {
-	if t.counts == nil {
-		t = toForget{nodes: []uuid.UUID{}, sources: []uuid.UUID{}, counts: map[string]int{}}
+// until is the end of the time that is selected.
+func (s Selection) until() time.Time {
+	if s.To.IsZero() {
+		return time.Now().UTC()
 	}
-	t.sources, t.counts["write"] = distinctIDs(t.sources, writes), len(writes)
-	return t
+	return s.To
 }
 
 // toForget is a selection with all that goes with it.
@@ -170,24 +162,16 @@ type toForget struct {
 	counts         map[string]int
 }
 
-func previewOf(ctx context.Context, q *queries.Queries, subject uuid.UUID, selected []uuid.UUID) (toForget, error) {
-	rows, err := q.ForgettingClosure(ctx, subject, selected)
-	if err != nil {
-		return toForget{}, fmt.Errorf("find what goes with it: %w", err)
-	}
+// previewOf is what goes with the selected memories and the given writes.
+func previewOf(ctx context.Context, q *queries.Queries, subject uuid.UUID, selected, writes []uuid.UUID) (toForget, error) {
+	p, err := closureOf(ctx, q, subject, selected)
 	switch {
-	case len(rows) == 0:
+	case err != nil:
+		return toForget{}, err
+	case len(p.nodes)+len(writes) == 0:
 		return toForget{}, failure.New(failure.NotFound, "no memory is like that", nil)
-	case len(rows) > mostForgotten:
+	case len(p.nodes) > mostForgotten:
 		return toForget{}, failure.New(failure.InvalidInput, fmt.Sprintf("that is more than %d memories at once", mostForgotten), nil)
-	}
-	p := toForget{counts: map[string]int{}}
-	for _, row := range rows {
-		p.nodes = append(p.nodes, row.ID)
-		p.counts[row.Kind]++
-		if Kind(row.Kind) == Turn && row.InteractionID != nil && !slices.Contains(p.sources, *row.InteractionID) {
-			p.sources = append(p.sources, *row.InteractionID)
-		}
 	}
 	facts, err := q.ForgottenFacts(ctx, subject, p.nodes)
 	if err != nil {
@@ -196,8 +180,25 @@ func previewOf(ctx context.Context, q *queries.Queries, subject uuid.UUID, selec
 	if len(facts) > 0 {
 		p.counts["fact"] = len(facts)
 	}
-	if p.sources == nil {
-		p.sources = []uuid.UUID{}
+	if len(writes) > 0 {
+		p.sources, p.counts["write"] = distinctIDs(p.sources, writes), len(writes)
+	}
+	return p, nil
+}
+
+// closureOf is all that goes with the selected memories in the graph.
+func closureOf(ctx context.Context, q *queries.Queries, subject uuid.UUID, selected []uuid.UUID) (toForget, error) {
+	rows, err := q.ForgettingClosure(ctx, subject, selected)
+	if err != nil {
+		return toForget{}, fmt.Errorf("find what goes with it: %w", err)
+	}
+	p := toForget{nodes: []uuid.UUID{}, sources: []uuid.UUID{}, counts: map[string]int{}}
+	for _, row := range rows {
+		p.nodes = append(p.nodes, row.ID)
+		p.counts[row.Kind]++
+		if Kind(row.Kind) == Turn && row.InteractionID != nil && !slices.Contains(p.sources, *row.InteractionID) {
+			p.sources = append(p.sources, *row.InteractionID)
+		}
 	}
 	return p, nil
 }
@@ -224,8 +225,9 @@ func show(ctx context.Context, q *queries.Queries, keys *keyring.Keys, nodes []u
 func (s *Store) ConfirmForgetting(ctx context.Context, subject, id uuid.UUID) (f Forgetting, err error) {
 	err = s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		row, err := q.ConfirmForgetting(ctx, new(s.now().UTC()), subject, id)
-		if err != nil {
-			if row, err = q.Forgetting(ctx, subject, id); err == nil && ForgettingState(row.State) != Forgotten {
+		if errors.Is(err, pgx.ErrNoRows) { // forgotten already, expired, or none
+			row, err = q.Forgetting(ctx, subject, id)
+			if err == nil && ForgettingState(row.State) != Forgotten {
 				return failure.New(failure.NotFound, "the preview has expired", nil)
 			}
 		}

@@ -29,18 +29,15 @@ func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, 
 	if err := a.index.Delete(ctx, in.Ref.Subject, in.Gone...); err != nil {
 		return Indexed{}, fmt.Errorf("take memories of interaction %s out of the index: %w", in.Ref.Interaction, err)
 	}
-	if in.Origin.interaction() {
-		a.steps.Begin(in.Ref, interaction.MemoryIndexing)
-	}
+	steps := a.stepsOf(in.Origin)
+	steps.Begin(in.Ref, interaction.MemoryIndexing)
 	done, err := a.indexNodes(ctx, in.Ref.Subject, in.Nodes, withFollowed, func(ctx context.Context, q *queries.Queries) error {
 		return finishStep(ctx, q, in.Origin, in.Ref, a.outcome(interaction.MemoryIndexing, started))
 	})
 	if err != nil {
 		return Indexed{}, fmt.Errorf("index memories of interaction %s: %w", in.Ref.Interaction, err)
 	}
-	if in.Origin.interaction() {
-		a.steps.End(in.Ref, a.outcome(interaction.MemoryIndexing, started))
-	}
+	steps.End(in.Ref, a.outcome(interaction.MemoryIndexing, started))
 	return Indexed{Vectors: done}, nil
 }
 

@@ -102,12 +102,7 @@ func opened(keys *keyring.Keys, row queries.MemoryNode) (node, error) {
 		n.entityType = extraction.Type(*row.EntityType)
 	}
 
-	if row.InteractionID != nil {
-		n.from = *row.InteractionID
-	}
-	if row.SessionID != nil {
-		n.session = *row.SessionID
-	}
+	n.from, n.session = valueOf(row.InteractionID), valueOf(row.SessionID)
 	text, err := keys.Open(row.TextSealed, place("text_sealed", row.ID))
 	if err != nil {
 		return node{}, fmt.Errorf("read memory %s: %w", row.ID, err)
@@ -165,6 +160,14 @@ func unlessZero(id uuid.UUID) *uuid.UUID {
 		return nil
 	}
 	return &id
+}
+
+// valueOf is what p points to, or zero.
+func valueOf[T any](p *T) (value T) {
+	if p != nil {
+		value = *p
+	}
+	return value
 }
 
 func orZero(t *time.Time) time.Time {

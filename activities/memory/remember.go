@@ -47,9 +47,8 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 		return Remembered{}, err
 	}
 	started := a.now()
-	if in.Origin.interaction() {
-		a.steps.Begin(in.Ref, interaction.MemoryStorage)
-	}
+	steps := a.stepsOf(in.Origin)
+	steps.Begin(in.Ref, interaction.MemoryStorage)
 	keys, err := a.keys.Keys(ctx, in.Ref.Subject)
 	if err != nil {
 		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
@@ -91,9 +90,7 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 	if err != nil {
 		return Remembered{}, fmt.Errorf("remember interaction %s: %w", in.Ref.Interaction, err)
 	}
-	if in.Origin.interaction() {
-		a.steps.End(in.Ref, record)
-	}
+	steps.End(in.Ref, record)
 	return kept, nil
 }
 
@@ -102,6 +99,14 @@ func (a *Activities) Remember(ctx context.Context, in RememberInput) (Remembered
 func breaksRule(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && strings.HasPrefix(refused.Code, "23")
+}
+
+// stepsOf shows the steps of interactions alone: a nil recorder records nothing.
+func (a *Activities) stepsOf(o Origin) *interaction.Recorder {
+	if !o.interaction() {
+		return nil
+	}
+	return a.steps
 }
 
 // finishStep notes a step of an interaction; other writes show their state instead.
@@ -143,25 +148,17 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 	turn := node{
 		id: identify(in.Ref.Workflow, "memory", turnOrdinal), kind: Turn,
 		from: in.Ref.Interaction, session: in.Ref.Session,
-		text: in.Text, terms: blindTerms(keys, in.Text, mostTerms),
-		importance: unknownImportance, saidAt: saidAt, origin: in.Origin,
+		text: in.Text, importance: unknownImportance, saidAt: saidAt, origin: in.Origin,
 	}
 	if in.Origin == "" {
 		turn.origin = Told
 	}
-	if in.Vault {
-		return a.vaultDraft(ctx, turn)
+	d := draft{turn: turn, saidAt: saidAt}
+	if in.Vault { // found by nobody: no terms, no entities, no facts
+		d.turn.kind = Vault
+	} else {
+		a.understand(ctx, keys, in, &d)
 	}
-	if in.Speaker != "" {
-		in.Analysis = nil // what others feel is not what the person feels
-	}
-	if in.Analysis != nil {
-		turn.emotion, turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
-	}
-	d := draft{turn: turn, saidAt: saidAt, mentions: extraction.Mentions(in.Text), facts: statedIn(in), began: map[int]time.Time{}}
-	a.improve(ctx, in, &d)
-	d.date(in.Text)
-	d.marker = marker(keys, in, d.turn)
 	if err := a.embedDraft(ctx, &d); err != nil {
 		a.log.WarnContext(ctx, "memories are kept without vectors for now", "interaction", in.Ref.Interaction, "error", err)
 		return d, []string{embeddingUnavailable}
@@ -169,14 +166,19 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 	return d, nil
 }
 
-// vaultDraft is of something that is found by nobody: no terms, no entities, no facts.
-func (a *Activities) vaultDraft(ctx context.Context, turn node) (draft, []string) {
-	turn.kind, turn.terms = Vault, nil
-	d := draft{turn: turn, saidAt: turn.saidAt}
-	if err := a.embedDraft(ctx, &d); err != nil {
-		return d, []string{embeddingUnavailable}
+// understand reads a message: how it is found, what it tells, and what Mirror saw in it.
+func (a *Activities) understand(ctx context.Context, keys *keyring.Keys, in RememberInput, d *draft) {
+	if in.Speaker != "" {
+		in.Analysis = nil // what others feel is not what the person feels
 	}
-	return d, nil
+	if in.Analysis != nil {
+		d.turn.emotion, d.turn.importance = in.Analysis.Primary, clamp(in.Analysis.Intensity)
+	}
+	d.turn.terms = blindTerms(keys, in.Text, mostTerms)
+	d.mentions, d.facts = extraction.Mentions(in.Text), statedIn(in)
+	a.improve(ctx, in, d)
+	d.date(in.Text)
+	d.marker = marker(keys, in, d.turn)
 }
 
 // statedIn are the facts in a message; what others say of themselves is about them.
@@ -195,6 +197,10 @@ func (d *draft) date(text string) {
 	if spans := when.Parse(text, d.saidAt); len(spans) > 0 {
 		d.turn.aboutFrom, d.turn.aboutTo = spans[0].From, spans[0].To
 	}
+	if len(d.facts) == 0 {
+		return
+	}
+	d.began = map[int]time.Time{}
 	for i, sentence := range lexicon.Sentences(text) {
 		// What is yet to come has not begun.
 		if spans := when.Parse(sentence, d.saidAt); len(spans) > 0 && spans[0].From.Before(d.saidAt) {
@@ -283,7 +289,6 @@ type edge struct {
 const (
 	follows     = "follows"
 	about       = "about"
-	fact        = "fact"
 	contradicts = "contradicts"
 	replaces    = "replaces"
 	partOf      = "part_of"

@@ -207,14 +207,9 @@ func (v *Vaults) Accesses(ctx context.Context, subject, before uuid.UUID, limit 
 		}
 		rows, err := q.VaultAccesses(ctx, in)
 		for _, row := range rows {
-			a := VaultAccess{ID: row.ID, At: row.At.UTC(), Act: VaultAct(row.Act)}
-			if row.NodeID != nil {
-				a.Memory = *row.NodeID
-			}
-			if row.SessionID != nil {
-				a.Session = *row.SessionID
-			}
-			list = append(list, a)
+			list = append(list, VaultAccess{
+				ID: row.ID, At: row.At.UTC(), Act: VaultAct(row.Act), Memory: valueOf(row.NodeID), Session: valueOf(row.SessionID),
+			})
 		}
 		return err
 	})

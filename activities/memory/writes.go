@@ -175,14 +175,11 @@ func nameRequest(keys *keyring.Keys, what, key string) uuid.UUID {
 }
 
 func startOf(row queries.MemoryWrite, workflow string, c Content) RememberInput {
-	in := RememberInput{
+	return RememberInput{
 		Ref:  interaction.Ref{Subject: row.SubjectID, Session: row.SessionID, Interaction: row.ID, Workflow: workflow},
 		Text: c.Words(), SaidAt: row.SaidAt, Origin: Origin(row.Origin), Speaker: c.Speaker, Vault: c.Vault,
+		Replaces: valueOf(row.Replaces),
 	}
-	if row.Replaces != nil {
-		in.Replaces = *row.Replaces
-	}
-	return in
 }
 
 // Write is one of the person's writes. Errors: [failure.NotFound].
@@ -293,17 +290,11 @@ func openContent(keys *keyring.Keys, row queries.MemoryWrite) (c Content, err er
 }
 
 func writeOf(row queries.MemoryWrite) Write {
-	w := Write{
+	return Write{
 		ID: row.ID, Session: row.SessionID, Origin: Origin(row.Origin), State: WriteState(row.State),
 		SaidAt: row.SaidAt, AcceptedAt: row.AcceptedAt, ChangedAt: row.ChangedAt, Vault: row.Vault,
+		Import: valueOf(row.ImportID), Position: int(valueOf(row.Position)), Failure: valueOf(row.Failure),
 	}
-	if row.ImportID != nil && row.Position != nil {
-		w.Import, w.Position = *row.ImportID, int(*row.Position)
-	}
-	if row.Failure != nil {
-		w.Failure = *row.Failure
-	}
-	return w
 }
 
 func unlessFound(err error, what string) error {

@@ -134,14 +134,7 @@ func (p *person) facts(t *testing.T, params *client.ListFactsParams) []string {
 
 func (p *person) recall(t *testing.T, query string) []string {
 	t.Helper()
-	got, err := p.api.QueryMemoryWithResponse(t.Context(), client.MemoryQuery{Query: query})
-	require.NoError(t, err)
-	require.NotNil(t, got.JSON200, "%s", got.Body)
-	list := []string{}
-	for _, m := range got.JSON200.Memories {
-		list = append(list, m.Text)
-	}
-	return list
+	return p.recallIn(t, uuid.Nil, query)
 }
 
 func TestAPersonStoresSeesCorrectsAndForgetsTheirMemory(t *testing.T) {

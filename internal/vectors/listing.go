@@ -99,12 +99,8 @@ func (x *Index) Delete(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID)
 func (x *Index) delete(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	names := make([]string, len(batch))
-	for i, id := range batch {
-		names[i] = id.String()
-	}
 	response, err := x.client.Batch().ObjectsBatchDeleter().WithClassName(className).WithTenant(subject.String()).
-		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(names...)).Do(ctx)
+		WithWhere(among(batch)).Do(ctx)
 	if err != nil {
 		return classify(err)
 	}
@@ -132,6 +128,15 @@ func (x *Index) Tenants(ctx context.Context) ([]uuid.UUID, error) {
 	return subjects, nil
 }
 
+// among finds the objects with any of the ids.
+func among(ids []uuid.UUID) *filters.WhereBuilder {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.String()
+	}
+	return filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(names...)
+}
+
 // Holds are those of some objects that the index has.
 func (x *Index) Holds(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) ([]uuid.UUID, error) {
 	var held []uuid.UUID
@@ -151,12 +156,8 @@ func (x *Index) Holds(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) 
 func (x *Index) holds(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) ([]uuid.UUID, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	listed := make([]string, len(batch))
-	for i, id := range batch {
-		listed[i] = id.String()
-	}
 	response, err := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).WithLimit(len(batch)).
-		WithWhere(filters.Where().WithPath([]string{"id"}).WithOperator(filters.ContainsAny).WithValueText(listed...)).
+		WithWhere(among(batch)).
 		WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}}}).Do(ctx)
 	if err := classifyGraphQL(response, err); err != nil {
 		return nil, err
