@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -46,25 +47,67 @@ func openFolder(u *url.URL) (*folder, error) {
 }
 
 // Create implements [Store].
-func (f *folder) Create(_ context.Context, name string, data []byte) error {
+func (f *folder) Create(ctx context.Context, name string, data []byte) error {
+	return f.Write(ctx, name, bytesOf(data))
+}
+
+func (f *folder) Write(ctx context.Context, name string, fill func(io.Writer) error) error {
 	// The store's own folder is not made: where it is gone, as with a volume that is
 	// not mounted, writing below it would start another store.
 	if _, err := os.Stat(f.dir); err != nil {
 		return fmt.Errorf("look at folder: %w", err)
 	}
-	return WriteOnce(f.path(name), data)
+	return writeOnce(f.path(name), func(w io.Writer) error {
+		return fill(&ending{w, ctx})
+	})
+}
+
+// ending fails once its context has ended.
+type ending struct {
+	io.Writer
+	ctx context.Context
+}
+
+func (e *ending) Write(p []byte) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return e.Writer.Write(p)
+}
+
+func (f *folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	file, err := os.Open(f.path(name))
+	if err != nil {
+		return nil, f.missing(err)
+	}
+	return file, nil
+}
+
+func (f *folder) Stat(_ context.Context, name string) (Info, error) {
+	info, err := os.Stat(f.path(name))
+	if err != nil {
+		return Info{}, f.missing(err)
+	}
+	return Info{Size: info.Size(), Written: info.ModTime()}, nil
+}
+
+// missing tells an object that is absent from a folder that is gone, which is a failure.
+func (f *folder) missing(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(f.dir); err != nil {
+		return fmt.Errorf("look at folder: %w", err)
+	}
+	return ErrAbsent
 }
 
 func (f *folder) Read(_ context.Context, name string) ([]byte, error) {
 	data, err := os.ReadFile(f.path(name))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return data, err
+	if err != nil {
+		return nil, f.missing(err)
 	}
-	// A folder that is gone is a failure, not a missing object.
-	if _, err := os.Stat(f.dir); err != nil {
-		return nil, fmt.Errorf("look at folder: %w", err)
-	}
-	return nil, ErrAbsent
+	return data, nil
 }
 
 func (f *folder) Remove(_ context.Context, name string) error {
@@ -131,7 +174,16 @@ func FilePath(u *url.URL) string {
 // WriteOnce creates a file that is complete and on disk before its name
 // exists. The name is taken by link(2), which fails when it is in use, so of
 // several writers, in any process, exactly one wins; the others get [ErrExists].
-func WriteOnce(path string, data []byte) (err error) {
+func WriteOnce(path string, data []byte) error { return writeOnce(path, bytesOf(data)) }
+
+func bytesOf(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+func writeOnce(path string, fill func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return fmt.Errorf("create folder: %w", err)
@@ -147,7 +199,7 @@ func WriteOnce(path string, data []byte) (err error) {
 			err = fmt.Errorf("remove temporary file: %w", removal)
 		}
 	}()
-	if err := writeAndSync(temp, data); err != nil {
+	if err := fillAndSync(temp, fill); err != nil {
 		return err
 	}
 	linkErr := os.Link(temp.Name(), path)
@@ -165,8 +217,8 @@ func WriteOnce(path string, data []byte) (err error) {
 	return nil
 }
 
-func writeAndSync(f *os.File, data []byte) error {
-	_, err := f.Write(data)
+func fillAndSync(f *os.File, fill func(io.Writer) error) error {
+	err := fill(f)
 	if err == nil {
 		err = f.Chmod(privateFile)
 	}

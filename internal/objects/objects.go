@@ -1,5 +1,5 @@
-// Package objects keeps small named objects that are written once and never changed,
-// in a local folder or in a bucket of gocloud.dev/blob.
+// Package objects keeps named objects that are written once and never changed, in a
+// local folder or in a bucket of gocloud.dev/blob.
 //
 // There is no way to overwrite one: of several who create the same name at once, in
 // any process, exactly one succeeds. Only what is opened as [Erasable] can be removed.
@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -27,9 +29,23 @@ type Store interface {
 	// Create writes a new object durably, or fails with [ErrExists]. After any other
 	// error it may have been written or not.
 	Create(ctx context.Context, name string, data []byte) error
+	// Write creates a new object of what fill writes, however much that is. The object
+	// exists once fill has returned without an error and all is durable, never before;
+	// otherwise Write fails as Create does, or with the error of fill.
+	Write(ctx context.Context, name string, fill func(io.Writer) error) error
 	// Read returns an object's bytes, or [ErrAbsent].
 	Read(ctx context.Context, name string) ([]byte, error)
+	// Open reads an object from its beginning to its end, or fails with [ErrAbsent].
+	Open(ctx context.Context, name string) (io.ReadCloser, error)
+	// Stat tells what is known of an object without reading it, or [ErrAbsent].
+	Stat(ctx context.Context, name string) (Info, error)
 	Close() error
+}
+
+// Info is what a store knows of an object.
+type Info struct {
+	Size    int64     // in bytes
+	Written time.Time // by the store's clock
 }
 
 // Erasable is a [Store] whose objects can be listed and removed.
@@ -80,6 +96,49 @@ func (b bucket) Read(ctx context.Context, name string) ([]byte, error) {
 		return nil, ErrAbsent
 	}
 	return data, err
+}
+
+// Write ends an upload that fails by its context: closing the writer would create the
+// object of what there is.
+func (b bucket) Write(ctx context.Context, name string, fill func(io.Writer) error) error {
+	uploading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := b.blob.NewWriter(uploading, name, &blob.WriterOptions{IfNotExist: true, ContentType: "application/octet-stream"})
+	if err != nil {
+		return err
+	}
+	if err := fill(w); err != nil {
+		cancel()
+		_ = w.Close() // it answers that it was cancelled
+		return err
+	}
+	err = w.Close()
+	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
+		return ErrExists
+	}
+	return err
+}
+
+func (b bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := b.blob.NewReader(ctx, name, nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, ErrAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (b bucket) Stat(ctx context.Context, name string) (Info, error) {
+	a, err := b.blob.Attributes(ctx, name)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return Info{}, ErrAbsent
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	return Info{Size: a.Size, Written: a.ModTime}, nil
 }
 
 func (b bucket) Remove(ctx context.Context, name string) error {

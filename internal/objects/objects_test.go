@@ -1,12 +1,18 @@
 package objects_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	_ "gocloud.dev/blob/memblob"
@@ -38,6 +44,7 @@ func TestStores(t *testing.T) {
 			require.NoError(t, s.Remove(t.Context(), "entries/a"))
 			_, err = s.Read(t.Context(), "entries/a")
 			require.ErrorIs(t, err, objects.ErrAbsent)
+			t.Run("large ones are written and read as streams", func(t *testing.T) { streams(t, s) })
 			t.Run("of many writers one wins", func(t *testing.T) { oneWriterWins(t, s) })
 			t.Run("lists go page by page", func(t *testing.T) { listsInPages(t, s) })
 		})
@@ -50,6 +57,44 @@ func list(t *testing.T, s objects.Erasable, prefix string) []string {
 	require.NoError(t, err)
 	require.Empty(t, next)
 	return names
+}
+
+func streams(t *testing.T, s objects.Erasable) {
+	contents := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
+	broken := errors.New("it broke off")
+	half := func(w io.Writer) error {
+		_, err := w.Write(contents[:len(contents)/2])
+		return errors.Join(err, broken)
+	}
+	require.ErrorIs(t, s.Write(t.Context(), "streams/a", half), broken)
+	_, err := s.Stat(t.Context(), "streams/a")
+	require.ErrorIs(t, err, objects.ErrAbsent, "half an object does not exist")
+	_, err = s.Open(t.Context(), "streams/a")
+	require.ErrorIs(t, err, objects.ErrAbsent)
+	require.Empty(t, list(t, s, "streams/"))
+
+	ended, cancel := context.WithCancel(t.Context())
+	require.ErrorIs(t, s.Write(ended, "streams/a", func(w io.Writer) error {
+		cancel()
+		_, err := w.Write(contents)
+		return err
+	}), context.Canceled)
+	require.Empty(t, list(t, s, "streams/"))
+
+	whole := func(w io.Writer) error {
+		_, err := io.Copy(w, bytes.NewReader(contents))
+		return err
+	}
+	require.NoError(t, s.Write(t.Context(), "streams/a", whole))
+	require.ErrorIs(t, s.Write(t.Context(), "streams/a", whole), objects.ErrExists)
+	info, err := s.Stat(t.Context(), "streams/a")
+	require.NoError(t, err)
+	require.EqualValues(t, len(contents), info.Size)
+	require.WithinDuration(t, time.Now(), info.Written, time.Minute)
+	r, err := s.Open(t.Context(), "streams/a")
+	require.NoError(t, err)
+	require.NoError(t, iotest.TestReader(r, contents))
+	require.NoError(t, r.Close())
 }
 
 func listsInPages(t *testing.T, s objects.Erasable) {

@@ -1,0 +1,216 @@
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Superuser is the role that owns a cluster made by [Binaries.Init].
+const Superuser = "postgres"
+
+const (
+	probeEvery   = 50 * time.Millisecond
+	probeTimeout = 2 * time.Second
+	stopWithin   = 30 * time.Second
+)
+
+// Init makes a new, empty cluster in a folder that must not exist: checksums, UTF8,
+// locale C, as the product's are.
+func (b Binaries) Init(ctx context.Context, a Account, data string) error {
+	if err := a.MakeFolder(data); err != nil {
+		return err
+	}
+	return b.Run(ctx, a, "initdb", "--pgdata", data, "--username", Superuser, "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--data-checksums", "--no-instructions")
+}
+
+// Server is a PostgreSQL server that nobody but this process can reach: it listens on
+// no network, only on a socket in a private folder, and lets in whoever gets there. It
+// ends with this process, on Linux also when that is killed.
+type Server struct {
+	binaries Binaries
+	account  Account
+	data     string
+	run      string // folder of the socket
+	cmd      *exec.Cmd
+	log      *tail
+	exited   chan struct{}
+	err      error // how it ended, once exited is closed
+}
+
+// Start runs a server on a cluster's folder and returns once it answers, which during
+// recovery is as soon as it can be read ([Server.AwaitRecovery] waits for the end). It
+// takes settings over those of the folder; those of postgresql.conf and pg_hba.conf
+// that would let others in are overridden. When it ends before it answers, the error
+// holds the end of its log.
+func Start(ctx context.Context, b Binaries, a Account, data string, settings map[string]string) (*Server, error) {
+	s := &Server{binaries: b, account: a, data: data, log: &tail{}, exited: make(chan struct{})}
+	// A socket's path may have 107 bytes, a test's folder has more.
+	run, err := os.MkdirTemp("", "meai-pg-")
+	if err != nil {
+		return nil, fmt.Errorf("make the socket's folder: %w", err)
+	}
+	s.run = run
+	if err := s.launch(settings); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(run))
+	}
+	if err := s.await(ctx, "select"); err != nil {
+		s.Kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) launch(settings map[string]string) error {
+	if err := s.account.Own(s.run); err != nil {
+		return fmt.Errorf("hand the socket's folder over: %w", err)
+	}
+	hba := filepath.Join(s.run, "hba")
+	if err := os.WriteFile(hba, []byte("local all all trust\nlocal replication all trust\n"), 0o600); err != nil {
+		return fmt.Errorf("write the access rules: %w", err)
+	}
+	if err := s.account.Own(hba); err != nil {
+		return fmt.Errorf("hand the access rules over: %w", err)
+	}
+	all := maps.Clone(settings)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, map[string]string{
+		"listen_addresses": "", "port": "5432", "unix_socket_directories": s.run, "hba_file": hba, "logging_collector": "off",
+		"log_destination": "stderr", "ssl": "off", "log_statement": "none", "log_min_error_statement": "panic",
+	})
+	args := []string{"-D", s.data}
+	for name, value := range all {
+		args = append(args, "-c", name+"="+value)
+	}
+	s.cmd = s.binaries.Command(context.Background(), s.account, "postgres", args...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	endWithParent(s.cmd.SysProcAttr)
+	started := make(chan error)
+	go func() {
+		// The kernel ties the child to the thread that started it, which must not end before.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.err = s.cmd.Wait()
+			close(s.exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// URL connects as a role to a database of the server.
+func (s *Server) URL(role, database string) string {
+	u := url.URL{Scheme: "postgres", User: url.User(role), Path: "/" + database,
+		RawQuery: url.Values{"host": {s.run}, "port": {"5432"}}.Encode()}
+	return u.String()
+}
+
+// PID is the process of the server.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Log is the end of what the server printed.
+func (s *Server) Log() string { return s.log.String() }
+
+// AwaitRecovery returns once recovery has ended and the server can be written to. That
+// it answers says nothing: it does as soon as what it has is consistent.
+func (s *Server) AwaitRecovery(ctx context.Context) error {
+	return s.await(ctx, "select 1/(not pg_is_in_recovery())::int")
+}
+
+// await asks until the server answers without an error, or ends.
+func (s *Server) await(ctx context.Context, question string) error {
+	for {
+		err := s.ask(ctx, question)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("PostgreSQL ended (%v): %s", s.err, s.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL is not ready (%w): %v", ctx.Err(), err)
+		case <-time.After(probeEvery):
+		}
+	}
+}
+
+func (s *Server) ask(ctx context.Context, question string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL(Superuser, "postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	_, err = conn.Exec(ctx, question)
+	return err
+}
+
+// Stop ends the server cleanly, with a checkpoint.
+func (s *Server) Stop() error {
+	// It has ended already when the signal does not arrive.
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-s.exited:
+	case <-time.After(stopWithin):
+		s.Kill()
+		return fmt.Errorf("PostgreSQL did not stop within %s and was killed", stopWithin)
+	}
+	err := s.err
+	return errors.Join(err, os.RemoveAll(s.run))
+}
+
+// Kill ends the server as a crash does.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.exited
+	_ = os.RemoveAll(s.run)
+}
+
+// Exited is closed once the server has ended.
+func (s *Server) Exited() <-chan struct{} { return s.exited }
+
+// tail keeps the end of a log.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const keptLog = 8 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	if len(t.buf) > keptLog {
+		t.buf = bytes.Clone(t.buf[len(t.buf)-keptLog:])
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.buf))
+}
