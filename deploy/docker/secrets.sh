@@ -13,7 +13,7 @@ umask 077
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 {
 	echo "# Made by deploy/docker/secrets.sh for docker-compose.yml."
-	for name in POSTGRES_PASSWORD OWNER_PASSWORD APP_PASSWORD READER_PASSWORD TEMPORAL_PASSWORD WEAVIATE_API_KEY WEAVIATE_INTERNAL_PASSWORD; do
+	for name in POSTGRES_PASSWORD OWNER_PASSWORD APP_PASSWORD READER_PASSWORD BACKUP_PASSWORD TEMPORAL_PASSWORD WEAVIATE_API_KEY WEAVIATE_INTERNAL_PASSWORD; do
 		echo "MEAI_COMPOSE_$name=$(random)"
 	done
 } >"$file"

@@ -195,6 +195,9 @@ type config struct {
 	Ledger struct {
 		Buckets string `yaml:"buckets"`
 	} `yaml:"ledger"`
+	Backup struct {
+		PostgresURL string `yaml:"postgres_url"`
+	} `yaml:"backup"`
 }
 
 func (l *local) config(t *testing.T) config {

@@ -95,6 +95,7 @@ func TestStackLife(t *testing.T) {
 		require.Equal(t, c, second.config(t), "ports and passwords are remembered")
 		requireTraces(t, c)
 	})
+	forgetBackupRole(t, second, c)
 	t.Run("down stops in order and cleanly", func(t *testing.T) {
 		pids := second.pids(t)
 		out, err := program("down", "--data", data).CombinedOutput()
@@ -123,8 +124,13 @@ func TestStackLife(t *testing.T) {
 		require.Contains(t, refused.out.String(), "made with 4 history shards and cannot run with 8")
 	})
 
+	forgetBackupPassword(t, data)
 	third := up(t, data)
 	t.Logf("second start: %.1f s", third.upTook.Seconds())
+	t.Run("a folder of an earlier version gets the role for backups", func(t *testing.T) {
+		require.NotEqual(t, c.Backup, third.config(t).Backup)
+		requireBackupRole(t, third.config(t))
+	})
 	t.Run("the death of the supervisor and all guards at once leaves no child behind", func(t *testing.T) {
 		requireTraces(t, c)
 		if !parentDeathSignal {

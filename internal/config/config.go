@@ -21,6 +21,7 @@ type Config struct {
 	Keyring    Keyring    `koanf:"keyring"`
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
+	Backup     Backup     `koanf:"backup"`
 	Embedding  Embedding  `koanf:"embedding"`
 	Memory     Memory     `koanf:"memory"`
 	Language   Language   `koanf:"language"`
@@ -101,6 +102,11 @@ type Ledger struct {
 type Audit struct {
 	Interval time.Duration `koanf:"checkpoint_interval" default:"10m" validate:"min=1s" doc:"Longest time that an entry waits for a signed checkpoint. What has none yet could be cut off unnoticed by who owns the database."`
 	Entries  int64         `koanf:"checkpoint_entries" default:"1000" validate:"min=1" doc:"Most entries that wait for one."`
+}
+
+// Backup configures how backups are taken.
+type Backup struct {
+	PostgresURL string `koanf:"postgres_url" validate:"omitempty,postgres" secret:"true" doc:"Connection URL of the role that takes backups (replication, reads everything, writes nothing), to the product's database."`
 }
 
 // Embedding configures how text becomes vectors.

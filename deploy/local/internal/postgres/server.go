@@ -23,6 +23,7 @@ type Passwords struct {
 	Owner     string `json:"owner"`
 	App       string `json:"app"`
 	Reader    string `json:"reader"`
+	Backup    string `json:"backup"`
 	Temporal  string `json:"temporal"`
 }
 
@@ -118,6 +119,9 @@ func (s *Server) AppURL() string { return s.url("meai_app", s.config.Passwords.A
 
 // ReaderURL connects read-only.
 func (s *Server) ReaderURL() string { return s.url("meai_reader", s.config.Passwords.Reader, "meai") }
+
+// BackupURL connects as the role that takes backups.
+func (s *Server) BackupURL() string { return s.url("meai_backup", s.config.Passwords.Backup, "meai") }
 
 // Version names the running server, for example "15.18".
 func (s *Server) Version() string { return s.binaries.Version }

@@ -48,6 +48,9 @@ type appConfig struct {
 	Ledger struct {
 		Buckets string `yaml:"buckets"`
 	} `yaml:"ledger"`
+	Backup struct {
+		PostgresURL string `yaml:"postgres_url"`
+	} `yaml:"backup"`
 }
 
 // writeConfig tells the meai binary where everything is. It holds passwords: only its owner may read it.
@@ -61,6 +64,7 @@ func (s *Stack) writeConfig() error {
 	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
 	c.Ledger.Buckets = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "ledger")) + "?create_dir=true"
 	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
+	c.Backup.PostgresURL = s.postgres.BackupURL()
 	text, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)

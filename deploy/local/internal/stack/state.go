@@ -44,6 +44,10 @@ func loadState(data string, historyShards int) (state State, fresh bool, err err
 		return State{}, false, fmt.Errorf("%s was made with %d history shards and cannot run with %d: the number is fixed for the life of a Temporal cluster",
 			data, state.HistoryShards, historyShards)
 	}
+	// Folders of earlier versions know no role for backups; it is made at the next start.
+	if state.Passwords.Backup == "" {
+		state.Passwords.Backup = randomPassword()
+	}
 	return state, false, nil
 }
 
@@ -64,7 +68,7 @@ func newState(historyShards int) State {
 		HistoryShards: historyShards,
 		Passwords: postgres.Passwords{
 			Superuser: randomPassword(), Owner: randomPassword(), App: randomPassword(),
-			Reader: randomPassword(), Temporal: randomPassword(),
+			Reader: randomPassword(), Backup: randomPassword(), Temporal: randomPassword(),
 		},
 		WeaviateAPIKey:   randomPassword(),
 		WeaviateInternal: randomPassword(),

@@ -17,7 +17,7 @@ func TestNewDataFolderGetsItsOwnPasswords(t *testing.T) {
 	require.NoError(t, err)
 
 	secrets := []string{
-		one.Passwords.Superuser, one.Passwords.Owner, one.Passwords.App, one.Passwords.Reader, one.Passwords.Temporal,
+		one.Passwords.Superuser, one.Passwords.Owner, one.Passwords.App, one.Passwords.Reader, one.Passwords.Backup, one.Passwords.Temporal,
 		one.WeaviateAPIKey, one.WeaviateInternal, other.Passwords.Superuser,
 	}
 	seen := map[string]bool{}
@@ -45,6 +45,21 @@ func TestStateSurvivesAndIsPrivate(t *testing.T) {
 	left, err := os.ReadDir(data)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "writing leaves no temporary files")
+}
+
+func TestAFolderOfAnEarlierVersionGetsThePasswordThatItLacks(t *testing.T) {
+	data := t.TempDir()
+	earlier := `{"history_shards": 4, "passwords": {"superuser": "a", "owner": "b", "app": "c", "reader": "d", "temporal": "e"}}`
+	require.NoError(t, os.WriteFile(filepath.Join(data, stateFile), []byte(earlier), 0o600))
+	state, fresh, err := loadState(data, 4)
+	require.NoError(t, err)
+	require.False(t, fresh)
+	require.Len(t, state.Passwords.Backup, 48)
+	require.Equal(t, "b", state.Passwords.Owner)
+	require.NoError(t, state.save(data))
+	again, _, err := loadState(data, 4)
+	require.NoError(t, err)
+	require.Equal(t, state, again, "it is made up once")
 }
 
 func TestStateIsRefused(t *testing.T) {

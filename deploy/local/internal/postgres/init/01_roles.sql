@@ -1,6 +1,6 @@
 -- The roles of a MeAi database cluster. Passwords come as settings of the session that runs this file
--- (meai.owner_password, meai.app_password, meai.reader_password, meai.temporal_password), so that none is
--- written here. Running it again sets the passwords and attributes anew and changes nothing else.
+-- (meai.owner_password, meai.app_password, meai.reader_password, meai.backup_password, meai.temporal_password), so
+-- that none is written here. Running it again sets the passwords and attributes anew and changes nothing else.
 
 do $$
 declare
@@ -14,6 +14,8 @@ begin
       ('meai_app',    'login nosuperuser nobypassrls nocreatedb nocreaterole noreplication', current_setting('meai.app_password')),
       -- reports and people with a question
       ('meai_reader', 'login nosuperuser nobypassrls nocreatedb nocreaterole noreplication', current_setting('meai.reader_password')),
+      -- takes backups: base backups and the write-ahead log by replication, counts and sums of every row by reading
+      ('meai_backup', 'login nosuperuser bypassrls   nocreatedb nocreaterole replication',   current_setting('meai.backup_password')),
       -- the Temporal server's own persistence
       ('temporal',    'login nosuperuser nobypassrls nocreatedb nocreaterole noreplication', current_setting('meai.temporal_password'))
     ) as roles (name, attributes, password)
@@ -25,5 +27,8 @@ begin
   end loop;
 end
 $$;
+
+-- It reads whatever there is and is told the state of the server; it writes nothing.
+grant pg_read_all_data, pg_monitor to meai_backup;
 
 alter role meai_reader set default_transaction_read_only = on;

@@ -5,12 +5,16 @@ create database meai owner meai_owner template template0 encoding 'UTF8' locale 
 
 revoke all on database meai from public;
 
-grant connect on database meai to meai_app, meai_reader;
+grant connect on database meai to meai_app, meai_reader, meai_backup;
 
 create database temporal owner temporal template template0 encoding 'UTF8' locale 'C';
 
 revoke all on database temporal from public;
 
+grant connect on database temporal to meai_backup;
+
 create database temporal_visibility owner temporal template template0 encoding 'UTF8' locale 'C';
 
 revoke all on database temporal_visibility from public;
+
+grant connect on database temporal_visibility to meai_backup;
