@@ -136,11 +136,30 @@ func TestABackupThatIsBrokenOffLeavesNothing(t *testing.T) {
 	})
 	_, _, err := base.Take(t.Context(), s.Repository, s.key, id, c.options())
 	require.NoError(t, err, "nothing stands in the way of another attempt")
-	_, _, err = base.Take(t.Context(), s.Repository, s.key, id, c.options())
-	require.ErrorIs(t, err, objects.ErrExists)
-	names, err := s.Names(t.Context(), "backups/")
-	require.NoError(t, err)
-	require.Len(t, names, 2, "an attempt too many does no harm")
+}
+
+func TestOfSeveralAttemptsAtABackupOneSucceeds(t *testing.T) {
+	c := newCluster(t)
+	s := newShelf(t, nil)
+	m := repository.Manifest{ID: newID(t)}
+	o, overtaken := c.options(), false
+	o.Progress = func(int64, int64) {
+		if !overtaken {
+			overtaken = true
+			_, parts, err := base.Take(t.Context(), s.Repository, s.key, m.ID, c.options())
+			require.NoError(t, err)
+			m.Objects = parts
+		}
+	}
+	for range 2 { // the second is refused before it begins
+		_, _, err := base.Take(t.Context(), s.Repository, s.key, m.ID, o)
+		require.ErrorIs(t, err, objects.ErrExists)
+		require.Len(t, m.Objects, 2)
+		for _, object := range m.Objects {
+			require.NoError(t, s.Check(t.Context(), object), "the others do no harm")
+		}
+		o.Progress = func(int64, int64) { t.Error("it has begun") }
+	}
 }
 
 func TestABackupWaitsForTheArchiveAndCanBeCancelledThen(t *testing.T) {
@@ -218,6 +237,37 @@ func TestAFullDestinationIsSaidAndKeepsNothing(t *testing.T) {
 			c.requireOver(t)
 		})
 	}
+}
+
+// distant is a store that does nothing any more once the context has ended, which that
+// of a folder might, and it ends when the manifest is written.
+type distant struct {
+	objects.Erasable
+	end func()
+}
+
+func (d *distant) Write(ctx context.Context, name string, fill func(io.Writer) error) error {
+	if strings.HasSuffix(name, "backup_manifest.zst") {
+		d.end()
+	}
+	return d.Erasable.Write(ctx, name, fill)
+}
+
+func (d *distant) Remove(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return d.Erasable.Remove(ctx, name)
+}
+
+func TestWhatIsThereAlreadyIsRemovedWhenABackupIsCancelled(t *testing.T) {
+	c := newCluster(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := newShelf(t, func(store objects.Erasable) objects.Erasable { return &distant{store, cancel} })
+	_, _, err := base.Take(ctx, s.Repository, s.key, newID(t), c.options())
+	require.ErrorIs(t, err, context.Canceled)
+	s.requireNothing(t)
+	c.requireOver(t)
 }
 
 func TestWhatCannotBeTakenIsRefused(t *testing.T) {

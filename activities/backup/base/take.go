@@ -92,6 +92,9 @@ func (t *taking) take(ctx context.Context, o Options) (_ repository.Cluster, err
 	if err != nil {
 		return repository.Cluster{}, err
 	}
+	if err := t.unused(ctx); err != nil {
+		return repository.Cluster{}, err
+	}
 	s, err := connect(ctx, o.URL)
 	if err != nil {
 		return repository.Cluster{}, err
@@ -150,9 +153,8 @@ func supported(major int, since string) error {
 	return nil
 }
 
-// store writes an object for each part that the server sends, in its order.
-func (t *taking) store(ctx context.Context, s *stream) error {
-	// What another attempt left, or is making, would be found by the last byte only.
+// unused reports what another attempt left, which writing would find at its end only.
+func (t *taking) unused(ctx context.Context) error {
 	there, err := t.repository.Names(ctx, repository.PartName(t.id, ""))
 	if err != nil {
 		return err
@@ -160,6 +162,11 @@ func (t *taking) store(ctx context.Context, s *stream) error {
 	if len(there) > 0 {
 		return fmt.Errorf("%s: %w", there[0], objects.ErrExists)
 	}
+	return nil
+}
+
+// store writes an object for each part that the server sends, in its order.
+func (t *taking) store(ctx context.Context, s *stream) error {
 	for {
 		part, err := s.part(ctx)
 		if err != nil || part == "" {
