@@ -28,18 +28,18 @@ const (
 )
 
 const (
-	closeWithin = 5 * time.Second
-	keptNotices = 5
+	closeWithin  = 5 * time.Second
+	keptWarnings = 5
 )
 
 var errProtocol = errors.New("the server broke the protocol of base backups")
 
 // stream is a server's backup as it is received.
 type stream struct {
-	conn    *pgconn.PgConn
-	major   int
-	notices []string // the last that the server sent
-	cluster repository.Cluster
+	conn     *pgconn.PgConn
+	major    int
+	warnings []string // the last that the server sent
+	cluster  repository.Cluster
 
 	total    int64
 	progress func(done, total int64)
@@ -62,8 +62,10 @@ func connect(ctx context.Context, url string) (*stream, error) {
 	// here makes up for target_session_attrs, whose question such a connection refuses.
 	config.ValidateConnect = refuseStandby
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-		s.notices = append(s.notices, n.Severity+": "+n.Message)
-		s.notices = s.notices[max(0, len(s.notices)-keptNotices):]
+		if n.SeverityUnlocalized == "WARNING" {
+			s.warnings = append(s.warnings, n.Message)
+			s.warnings = s.warnings[max(0, len(s.warnings)-keptWarnings):]
+		}
 	}
 	if s.conn, err = pgconn.ConnectConfig(ctx, config); err != nil {
 		return nil, err
@@ -345,10 +347,10 @@ func (s *stream) finish(ctx context.Context) error {
 // explain adds to an error what the server last warned of: which pages are damaged, or
 // that it waits for a segment to be archived.
 func (s *stream) explain(err error) error {
-	if len(s.notices) == 0 {
+	if len(s.warnings) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w (%s)", err, strings.Join(s.notices, "; "))
+	return fmt.Errorf("%w (%s)", err, strings.Join(s.warnings, "; "))
 }
 
 // close ends the connection. A backup that failed is ended as well: a server that waits
