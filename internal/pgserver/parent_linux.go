@@ -2,6 +2,7 @@ package pgserver
 
 import "syscall"
 
-// endWithParent has the kernel end the child, at once and without a checkpoint, when
-// this process dies.
-func endWithParent(attributes *syscall.SysProcAttr) { attributes.Pdeathsig = syscall.SIGQUIT }
+// endWithParent has the kernel send the child a signal when this process dies.
+func endWithParent(attributes *syscall.SysProcAttr, signal syscall.Signal) {
+	attributes.Pdeathsig = signal
+}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,22 +99,15 @@ func (s *Server) launch(settings map[string]string) error {
 	}
 	s.cmd = s.binaries.Command(context.Background(), s.account, "postgres", args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	endWithParent(s.cmd.SysProcAttr)
-	started := make(chan error)
-	go func() {
-		// The kernel ties the child to the thread that started it, which must not end before.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.err = s.cmd.Wait()
-			close(s.exited)
-		}
-	}()
-	if err := <-started; err != nil {
+	// SIGQUIT ends it at once and without a checkpoint, as a crash would.
+	ended, err := StartTied(s.cmd, syscall.SIGQUIT)
+	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
+	go func() {
+		s.err = <-ended
+		close(s.exited)
+	}()
 	return nil
 }
 
