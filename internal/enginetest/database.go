@@ -30,8 +30,8 @@ const (
 	objectInUse = "55006"
 )
 
-// URLs connect to one database in each of the three roles.
-type URLs struct{ App, Owner, Reader string }
+// URLs connect to one database in each of the four roles.
+type URLs struct{ App, Owner, Reader, Backup string }
 
 // Database makes a database with the newest schema and drops it after the test.
 // The pool connects as the application role.
@@ -47,9 +47,9 @@ func Database(t testing.TB) (*postgres.DB, URLs) {
 // or with nothing in it. It is dropped after the test.
 func EmptyDatabase(t testing.TB, migrated bool) URLs {
 	t.Helper()
-	cfg := Config(t).Postgres
-	name := create(t, cfg, migrated)
-	t.Cleanup(func() { require.NoError(t, drop(cfg.OwnerURL, name), "drop the test's database") })
+	cfg := Config(t)
+	name := create(t, cfg.Postgres, migrated)
+	t.Cleanup(func() { require.NoError(t, drop(cfg.Postgres.OwnerURL, name), "drop the test's database") })
 	return urlsOf(t, cfg, name)
 }
 
@@ -67,9 +67,9 @@ type Shared struct {
 func (s *Shared) Database(t testing.TB) (*postgres.DB, URLs) {
 	t.Helper()
 	s.once.Do(func() {
-		cfg := Config(t).Postgres
-		name := create(t, cfg, true)
-		s.drop = func() error { return drop(cfg.OwnerURL, name) }
+		cfg := Config(t)
+		name := create(t, cfg.Postgres, true)
+		s.drop = func() error { return drop(cfg.Postgres.OwnerURL, name) }
 		s.urls = urlsOf(t, cfg, name)
 		s.db = open(t, s.urls)
 	})
@@ -104,12 +104,13 @@ func open(t testing.TB, urls URLs) *postgres.DB {
 	return db
 }
 
-func urlsOf(t testing.TB, cfg config.Postgres, name string) URLs {
+func urlsOf(t testing.TB, cfg config.Config, name string) URLs {
 	t.Helper()
 	return URLs{
-		App:    withDatabase(t, cfg.URL, name),
-		Owner:  withDatabase(t, cfg.OwnerURL, name),
-		Reader: withDatabase(t, cfg.ReaderURL, name),
+		App:    withDatabase(t, cfg.Postgres.URL, name),
+		Owner:  withDatabase(t, cfg.Postgres.OwnerURL, name),
+		Reader: withDatabase(t, cfg.Postgres.ReaderURL, name),
+		Backup: withDatabase(t, cfg.Backup.PostgresURL, name),
 	}
 }
 

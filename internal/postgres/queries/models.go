@@ -22,6 +22,25 @@ type AuditLog struct {
 	Hashes    []byte
 }
 
+type Backup struct {
+	ID         string
+	Kind       string
+	State      string
+	StartedAt  time.Time
+	EndedAt    time.Time
+	Bytes      int64
+	Objects    int32
+	Timeline   *int64
+	StartLsn   *string
+	EndLsn     *string
+	Held       bool
+	VerifiedAt *time.Time
+	ProvenAt   *time.Time
+	ExpiredAt  *time.Time
+	Problems   int32
+	Seconds    []byte
+}
+
 type EscalationCase struct {
 	ID             uuid.UUID
 	AboutSealed    []byte
