@@ -52,6 +52,9 @@ type Snapshot struct {
 	subject uuid.UUID
 }
 
+// Subject is whose it is.
+func (s *Snapshot) Subject() uuid.UUID { return s.subject }
+
 // snapshotTimeouts leave a snapshot time to be written to a slow bucket.
 var snapshotTimeouts = []string{
 	"select set_config('statement_timeout', '1800000', true)",
