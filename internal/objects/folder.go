@@ -112,7 +112,9 @@ func (f *folder) Read(_ context.Context, name string) ([]byte, error) {
 
 func (f *folder) Remove(_ context.Context, name string) error {
 	path := f.path(name)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(path); errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrKept, err)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	err := syncDir(filepath.Dir(path))

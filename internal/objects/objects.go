@@ -22,6 +22,8 @@ var (
 	ErrExists = errors.New("object exists already")
 	// ErrAbsent: there is no object of this name.
 	ErrAbsent = errors.New("object does not exist")
+	// ErrKept: the store does not let the object go, as one with a retention lock does.
+	ErrKept = errors.New("the store keeps the object")
 )
 
 // Store keeps write-once objects for good. Names are path segments joined by slashes.
@@ -51,7 +53,8 @@ type Info struct {
 // Erasable is a [Store] whose objects can be listed and removed.
 type Erasable interface {
 	Store
-	// Remove deletes an object durably; one that is absent is not an error.
+	// Remove deletes an object durably; one that is absent is not an error. It fails
+	// with [ErrKept] where the store refuses.
 	Remove(ctx context.Context, name string) error
 	// List returns at most limit names that begin with prefix, and the token of the
 	// next page: empty at the end. The first page has no token. A page may hold
@@ -143,10 +146,14 @@ func (b bucket) Stat(ctx context.Context, name string) (Info, error) {
 
 func (b bucket) Remove(ctx context.Context, name string) error {
 	err := b.blob.Delete(ctx, name)
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	switch gcerrors.Code(err) {
+	case gcerrors.NotFound:
 		return nil
+	case gcerrors.PermissionDenied, gcerrors.FailedPrecondition:
+		return fmt.Errorf("%w: %w", ErrKept, err)
+	default:
+		return err
 	}
-	return err
 }
 
 func (b bucket) List(ctx context.Context, prefix string, token []byte, limit int) ([]string, []byte, error) {

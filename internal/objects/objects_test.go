@@ -172,6 +172,15 @@ func TestAFolderThatIsGoneIsAFailureAndNotAnEmptyStore(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
+func TestAStoreThatKeepsItsObjectsSaysSo(t *testing.T) {
+	// Nobody may remove a file there, the superuser neither.
+	s, err := objects.OpenErasable(t.Context(), "file:///proc/self")
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Remove(t.Context(), "status"), objects.ErrKept)
+	_, err = s.Stat(t.Context(), "status")
+	require.NoError(t, err)
+}
+
 func TestAnInterruptedWriteIsNoObject(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".new-123"), []byte("half"), 0o600))

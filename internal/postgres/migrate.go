@@ -109,3 +109,12 @@ func SchemaFingerprint() (string, error) {
 	})
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
+
+// SchemaVersion is the number of the newest migration, which [Migrate] leads to.
+func SchemaVersion() (int64, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("list the migrations: %w", err)
+	}
+	return goose.NumericComponent(files[len(files)-1])
+}
