@@ -47,7 +47,10 @@ func (db *DB) open(ctx context.Context, open opening) (pgx.Tx, error) {
 	results := db.pool.SendBatch(ctx, batch)
 	tx := results.Tx()
 	err := db.checkOpening(results, check)
-	if err = errors.Join(err, results.Close()); err != nil {
+	if closed := results.Close(); err == nil {
+		err = closed // otherwise it says the same once more
+	}
+	if err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", errors.Join(err, rollback(ctx, tx)))
 	}
 	return tx, nil

@@ -98,10 +98,11 @@ grant execute on function meai_epoch_begun(bigint, text, bigint) to meai_app;
 -- that the log's key has signed; checkpoints of an earlier epoch that cover more entries
 -- than it keeps are of a log that is lost.
 create table audit_losses (
-  epoch      bigint primary key check (epoch > 1),
+  epoch      bigint not null check (epoch > 1),
   kept       bigint not null check (kept >= 0),
   note       text not null check (length(note) between 1 and 2048),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  primary key (epoch, kept)
 );
 create trigger append_only before update or delete or truncate on audit_losses
   for each statement execute function meai_append_only();
