@@ -26,15 +26,25 @@ var ErrDiverged = errors.New("audit: the log does not continue its last signed c
 type Checkpoint struct {
 	Size int64
 	Root tlog.Hash
+	// Epoch is the write epoch that it was made in: see [Loss].
+	Epoch int64
 	// Note is size and root in the form of a C2SP tlog-checkpoint, signed.
 	Note string
 }
 
-// text is origin, size and root in a line each.
-func (c Checkpoint) text() string { return fmt.Sprintf("%s\n%d\n%s\n", origin, c.Size, c.Root) }
+// text is origin, size and root in a line each, and a line of our own with the epoch
+// after the first.
+func (c Checkpoint) text() string {
+	text := fmt.Sprintf("%s\n%d\n%s\n", origin, c.Size, c.Root)
+	if c.Epoch > 1 {
+		text += fmt.Sprintf("%s%d\n", epochLine, c.Epoch)
+	}
+	return text
+}
 
-func signCheckpoint(key *signing.Key, size int64, root tlog.Hash) (Checkpoint, error) {
-	c := Checkpoint{Size: size, Root: root}
+const epochLine = "epoch "
+
+func (c Checkpoint) sign(key *signing.Key) (Checkpoint, error) {
 	note, err := key.Sign(c.text())
 	c.Note = string(note)
 	return c, err
@@ -47,10 +57,16 @@ func OpenCheckpoint(key *signing.Public, note string) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	lines := strings.Split(text, "\n")
-	if len(lines) != 4 || lines[0] != origin {
+	if len(lines) < 4 || len(lines) > 5 || lines[0] != origin {
 		return Checkpoint{}, errors.New("audit: the note is no checkpoint")
 	}
-	c := Checkpoint{Note: note}
+	c := Checkpoint{Epoch: 1, Note: note}
+	if len(lines) == 5 {
+		epoch, _ := strings.CutPrefix(lines[3], epochLine)
+		if c.Epoch, err = strconv.ParseInt(epoch, 10, 64); err != nil {
+			return Checkpoint{}, errors.New("audit: the checkpoint has no epoch")
+		}
+	}
 	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 1 {
 		return Checkpoint{}, errors.New("audit: the checkpoint has no size")
 	}
@@ -72,22 +88,33 @@ func (l *Log) LastCheckpoint(ctx context.Context) (Checkpoint, error) {
 	return c, err
 }
 
-// lastCheckpoint is zero when there is none.
+// lastCheckpoint is the newest whose entries are all in this log; zero when there is none.
 func (l *Log) lastCheckpoint(ctx context.Context) (c Checkpoint, at time.Time, err error) {
-	var row queries.AuditCheckpoint
+	var row queries.LastAuditCheckpointRow
+	var lost []queries.AuditLossesRow
 	err = l.db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
+		if lost, err = q.AuditLosses(ctx); err != nil {
+			return err
+		}
 		row, err = q.LastAuditCheckpoint(ctx)
 		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Checkpoint{}, time.Time{}, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return c, at, fmt.Errorf("read the last checkpoint: %w", err)
 	}
+	none := err != nil
 	key, err := l.Key(ctx)
 	if err != nil {
 		return c, at, err
+	}
+	for _, loss := range lost {
+		signed, err := OpenLoss(&key.Public, loss.Note)
+		if err != nil || signed.Epoch != loss.Epoch || signed.Kept != loss.Kept {
+			return c, at, fmt.Errorf("%w: the loss that epoch %d is said to begin with is not signed", ErrDiverged, loss.Epoch)
+		}
+	}
+	if none {
+		return Checkpoint{}, time.Time{}, nil
 	}
 	if c, err = OpenCheckpoint(&key.Public, row.Note); err != nil {
 		return c, at, fmt.Errorf("read the checkpoint of %d entries: %w", row.Size, err)
@@ -104,41 +131,45 @@ func (l *Log) Checkpoint(ctx context.Context, to Committer) (Checkpoint, error) 
 	if err != nil {
 		return last, err
 	}
-	size, root, err := l.head(ctx, last)
+	next, err := l.head(ctx, last)
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	if size == 0 {
+	if next.Size == 0 {
 		return Checkpoint{}, failure.New(failure.NotFound, "the audit log is empty", nil)
 	}
-	if size == last.Size {
+	if next.Size == last.Size {
 		return last, nil
 	}
 	key, err := l.Key(ctx)
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	next, err := signCheckpoint(key, size, root)
-	if err != nil {
+	if next, err = next.sign(key); err != nil {
 		return next, err
 	}
 	if _, err := to.Commit(ctx, next.act()); err != nil {
-		return next, fmt.Errorf("commit the checkpoint of %d entries: %w", size, err)
+		return next, fmt.Errorf("commit the checkpoint of %d entries: %w", next.Size, err)
 	}
 	return next, nil
 }
 
-// head is size and root of the log, which must continue the last checkpoint.
-func (l *Log) head(ctx context.Context, last Checkpoint) (size int64, root tlog.Hash, err error) {
+// head is the log as it is now, unsigned. It must continue the last checkpoint.
+func (l *Log) head(ctx context.Context, last Checkpoint) (c Checkpoint, err error) {
 	err = l.db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
-		if size, err = q.AuditSize(ctx); err != nil || size == 0 && last.Size == 0 {
+		state, err := q.ClusterState(ctx)
+		if err != nil {
 			return err
 		}
-		if size < last.Size {
-			return fmt.Errorf("%w: it has %d entries and had %d", ErrDiverged, size, last.Size)
+		c.Epoch = state.Epoch
+		if c.Size, err = q.AuditSize(ctx); err != nil || c.Size == 0 && last.Size == 0 {
+			return err
+		}
+		if c.Size < last.Size {
+			return fmt.Errorf("%w: it has %d entries and had %d", ErrDiverged, c.Size, last.Size)
 		}
 		hashes := storedHashes(ctx, q)
-		if root, err = tlog.TreeHash(size, hashes); err != nil || last.Size == 0 {
+		if c.Root, err = tlog.TreeHash(c.Size, hashes); err != nil || last.Size == 0 {
 			return err
 		}
 		then, err := tlog.TreeHash(last.Size, hashes)
@@ -148,18 +179,26 @@ func (l *Log) head(ctx context.Context, last Checkpoint) (size int64, root tlog.
 		return err
 	})
 	if err != nil {
-		return 0, root, fmt.Errorf("read the head of the audit log: %w", err)
+		return Checkpoint{}, fmt.Errorf("read the head of the audit log: %w", err)
 	}
-	return size, root, nil
+	return c, nil
 }
 
 // act is what the ledger keeps of a checkpoint. Two processes that sign the same
 // state write the same act.
 func (c Checkpoint) act() ledger.Act {
 	return ledger.Act{
-		Kind: ledger.AuditCheckpoint, ID: fmt.Sprintf("checkpoint-%d-%x", c.Size, c.Root[:8]),
+		Kind: ledger.AuditCheckpoint, ID: c.id(),
 		Fields: map[string]string{"note": base64.StdEncoding.EncodeToString([]byte(c.Note))},
 	}
+}
+
+func (c Checkpoint) id() string {
+	id := fmt.Sprintf("checkpoint-%d-%x", c.Size, c.Root[:8])
+	if c.Epoch > 1 {
+		id += fmt.Sprintf("-%d", c.Epoch)
+	}
+	return id
 }
 
 // noteOf is the signed note in an entry of the ledger.
@@ -185,7 +224,7 @@ func (l *Log) ApplyCheckpoint(ctx context.Context, q *queries.Queries, e ledger.
 	if err != nil {
 		return err
 	}
-	return q.AddAuditCheckpoint(ctx, c.Size, note)
+	return q.AddAuditCheckpoint(ctx, c.Epoch, c.Size, note)
 }
 
 // KeepCheckpoints makes checkpoints until ctx ends: when enough entries wait for

@@ -77,7 +77,7 @@ func (s *site) checkpoint(t testing.TB) audit.Checkpoint {
 // verify holds the database against its own checkpoints and those in the ledger.
 func (s *site) verify(t testing.TB) *audit.Report {
 	t.Helper()
-	reader, err := postgres.Open(t.Context(), postgres.Options{URL: s.urls.Reader})
+	reader, err := postgres.Open(t.Context(), postgres.Options{URL: s.urls.Reader, Quarantine: true})
 	require.NoError(t, err)
 	defer reader.Close()
 	inLedger, err := audit.InLedger(t.Context(), s.ledger)

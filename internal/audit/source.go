@@ -23,26 +23,32 @@ type Copy struct {
 // pageSize is how many rows are read at once (about 250 bytes each).
 const pageSize = 5000
 
-// InDatabase reads the log through a pool of any role. Checkpoints are read first:
+// InDatabase reads the log through a pool of any role. What was signed is read first:
 // entries that are added meanwhile are then simply not covered yet.
 func InDatabase(ctx context.Context, db *postgres.DB) (Copy, error) {
 	c := Copy{Records: recordsOf(ctx, db)}
-	for after := int64(0); ; {
+	for epoch, after := int64(0), int64(0); ; {
 		var rows []queries.AuditCheckpointsRow
+		var lost []queries.AuditLossesRow
 		err := db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
-			rows, err = q.AuditCheckpoints(ctx, after, pageSize)
+			if rows, err = q.AuditCheckpoints(ctx, epoch, after, pageSize); err == nil && len(rows) == 0 {
+				lost, err = q.AuditLosses(ctx)
+			}
 			return err
 		})
 		if err != nil {
 			return c, fmt.Errorf("read the checkpoints: %w", err)
 		}
-		if len(rows) == 0 {
-			return c, nil
-		}
 		for _, row := range rows {
 			c.Statements = append(c.Statements, Statement{Where: "database", Size: row.Size, Note: row.Note})
 		}
-		after = rows[len(rows)-1].Size
+		if len(rows) == 0 {
+			for _, loss := range lost {
+				c.Statements = append(c.Statements, Statement{Where: "database", Note: loss.Note})
+			}
+			return c, nil
+		}
+		epoch, after = rows[len(rows)-1].Epoch, rows[len(rows)-1].Size
 	}
 }
 
@@ -71,11 +77,11 @@ func recordsOf(ctx context.Context, db *postgres.DB) iter.Seq2[Record, error] {
 	}
 }
 
-// InLedger are the checkpoints that the ledger keeps.
+// InLedger are the checkpoints and losses that the ledger keeps.
 func InLedger(ctx context.Context, l *ledger.Ledger) ([]Statement, error) {
 	var statements []Statement
 	_, err := l.Replay(ctx, 1, func(_ context.Context, e ledger.Entry) error {
-		if e.Kind != ledger.AuditCheckpoint {
+		if e.Kind != ledger.AuditCheckpoint && e.Kind != ledger.EpochBegun {
 			return nil
 		}
 		note, err := noteOf(e)

@@ -19,11 +19,11 @@ type Record struct {
 	Leaf, Hashes []byte
 }
 
-// Statement is a checkpoint as it is stored somewhere.
+// Statement is a checkpoint, or a [Loss], as it is stored somewhere.
 type Statement struct {
 	// Where is "database" or "ledger".
 	Where string
-	// Size is what the store says that the note is about; zero if it says nothing.
+	// Size is what the store says that the checkpoint is about; zero if it says nothing.
 	Size int64
 	Note string
 }
@@ -75,6 +75,8 @@ type Report struct {
 	// Checkpoints is how many agree, by where they are kept.
 	Checkpoints map[string]int
 	Findings    []Finding
+	// Lost is what restores have cost, as it was signed: no proof of tampering.
+	Lost []Lost
 	// Notes are worth knowing but no proof of tampering.
 	Notes []string
 }
@@ -127,13 +129,21 @@ func (v *verification) find(f Fault, first, last int64, format string, args ...a
 }
 
 func (v *verification) openAll(key *signing.Public, statements []Statement) {
+	lost := v.openLosses(key, statements)
 	for _, s := range statements {
+		if strings.HasPrefix(s.Note, lossTitle+"\n") {
+			continue
+		}
 		c, err := OpenCheckpoint(key, s.Note)
 		if err == nil && s.Size != 0 && s.Size != c.Size {
 			err = fmt.Errorf("it is about %d entries", c.Size)
 		}
 		if err != nil {
 			v.find(Forged, 0, max(s.Size-1, 0), "the checkpoint in the %s: %v", s.Where, err)
+			continue
+		}
+		if lost.lost(c) {
+			v.widen(c)
 			continue
 		}
 		if v.signed[c.Size] == nil {
@@ -143,6 +153,39 @@ func (v *verification) openAll(key *signing.Public, statements []Statement) {
 		v.signed[c.Size][c.Root] = append(v.signed[c.Size][c.Root], s.Where)
 	}
 	slices.Sort(v.sizes)
+}
+
+// openLosses reads the losses, each of which is kept in several places.
+func (v *verification) openLosses(key *signing.Public, statements []Statement) losses {
+	var all losses
+	for _, s := range statements {
+		if !strings.HasPrefix(s.Note, lossTitle+"\n") {
+			continue
+		}
+		l, err := OpenLoss(key, s.Note)
+		if err != nil {
+			v.find(Forged, 0, 0, "the loss in the %s: %v", s.Where, err)
+		} else if !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+	}
+	slices.SortFunc(all, func(a, b Loss) int {
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Kept, b.Kept))
+	})
+	for _, l := range all {
+		v.Lost = append(v.Lost, Lost{Epoch: l.Epoch, First: l.Kept, Last: l.Covered - 1})
+	}
+	return all
+}
+
+// widen adds what a checkpoint of a lost log covers to the first loss after it.
+func (v *verification) widen(c Checkpoint) {
+	for i := range v.Lost {
+		if l := &v.Lost[i]; l.Epoch > c.Epoch && l.First < c.Size {
+			l.Last = max(l.Last, c.Size-1)
+			return
+		}
+	}
 }
 
 func (v *verification) add(r Record) {

@@ -34,10 +34,15 @@ const (
 	NotAllowed Type = "NotAllowed"
 	// Decided: the approval was decided, has expired, or was used already.
 	Decided Type = "Decided"
+	// Quarantined: the database was restored or failed over, or its write epoch is not
+	// the process's any more. The process ends; another one may go on later.
+	Quarantined Type = "Quarantined"
+	// EpochOver: what cannot be undone was asked for in an earlier write epoch.
+	EpochOver Type = "EpochOver"
 )
 
 // Permanent lists every type that no retry can mend.
-var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided}
+var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver}
 
 // New returns an error of the given type, non-retryable when the type is
 // [Permanent]. The message is shown to operators and must not contain a person's

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -34,6 +35,9 @@ type Options struct {
 	MaxConns int32
 	// TLS returns how to connect to a host, when it is set; see [SecureConfig].
 	TLS func(host string) *tls.Config
+	// Quarantine opens a pool that also works with a database in quarantine, and in any
+	// write epoch: for who looks at one, and for who ends it.
+	Quarantine bool
 	// Logger receives warnings; nil for slog.Default.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider are optional. Spans carry the text of
@@ -57,10 +61,13 @@ var sessionDefaults = map[string]string{
 	"idle_in_transaction_session_timeout": "30000",
 }
 
-// DB is a pool of connections. It is safe for concurrent use.
+// DB is a pool of connections. It is safe for concurrent use. It works in one write
+// epoch: see [State].
 type DB struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
+	pool       *pgxpool.Pool
+	log        *slog.Logger
+	quarantine bool
+	epoch      atomic.Int64 // zero until the database was seen to serve
 }
 
 // Open prepares a pool. It does not wait for the server: use [DB.Ping] for that.
@@ -72,6 +79,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	db := &DB{log: o.Logger, quarantine: o.Quarantine}
+	cfg.AfterConnect = db.admit
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
@@ -82,7 +91,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 			return nil, fmt.Errorf("record pool statistics: %w", err)
 		}
 	}
-	return &DB{pool: pool, log: o.Logger}, nil
+	db.pool = pool
+	return db, nil
 }
 
 func poolConfig(o Options) (*pgxpool.Config, error) {
@@ -106,7 +116,6 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 			cfg.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	cfg.AfterConnect = refuseUnboundRole
 	if o.TracerProvider != nil {
 		cfg.ConnConfig.Tracer = otelpgx.NewTracer(
 			otelpgx.WithTracerProvider(o.TracerProvider),
@@ -115,19 +124,8 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// refuseUnboundRole stops a misconfigured process: PostgreSQL skips row-level
-// security for such a role without a word.
-func refuseUnboundRole(ctx context.Context, conn *pgx.Conn) error {
-	var unbound bool
-	err := conn.QueryRow(ctx, "select rolsuper or rolbypassrls from pg_roles where rolname = current_user").Scan(&unbound)
-	if err != nil {
-		return fmt.Errorf("look at the database role: %w", err)
-	}
-	if unbound {
-		return errors.New("the database role bypasses row-level security; connect as the application role")
-	}
-	return nil
-}
+// errUnbound stops a misconfigured process.
+var errUnbound = errors.New("the database role bypasses row-level security; connect as the application role")
 
 // Close waits for running transactions and closes the pool.
 func (db *DB) Close() { db.pool.Close() }
@@ -214,11 +212,13 @@ func (db *DB) shared(ctx context.Context, options pgx.TxOptions, fn func(context
 }
 
 // begin queues the statements that bind a new transaction to the subject, or to
-// nobody with an empty one; they travel together, so binding costs no round trip.
+// nobody with an empty one, and tell whether the database may be worked with; they
+// travel together, so that costs no round trip. Reading the state locks its table
+// against the beginning of a quarantine until the transaction ends.
 func begin(subject string, options pgx.TxOptions) *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.BeginTx(options)
-	batch.Queue("select set_config('app.subject', $1, true)", subject)
+	batch.Queue("select set_config('app.subject', $1, true), epoch, state = 'serving' from cluster_state", subject)
 	return batch
 }
 

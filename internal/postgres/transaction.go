@@ -12,7 +12,7 @@ import (
 )
 
 // opening makes the batch that begins a transaction, and the function that
-// checks the results that follow "begin" and the subject's setting.
+// checks the results that follow "begin" and the subject's setting with the state.
 type opening func() (*pgx.Batch, func(pgx.BatchResults) error)
 
 func (db *DB) transact(ctx context.Context, open opening, fn func(context.Context, *queries.Queries) error) error {
@@ -46,18 +46,27 @@ func (db *DB) open(ctx context.Context, open opening) (pgx.Tx, error) {
 	batch, check := open()
 	results := db.pool.SendBatch(ctx, batch)
 	tx := results.Tx()
-	err := checkOpening(results, check)
-	if err = errors.Join(err, results.Close()); err != nil {
+	err := db.checkOpening(results, check)
+	if closed := results.Close(); err == nil {
+		err = closed // otherwise it says the same once more
+	}
+	if err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", errors.Join(err, rollback(ctx, tx)))
 	}
 	return tx, nil
 }
 
-func checkOpening(results pgx.BatchResults, check func(pgx.BatchResults) error) error {
-	for range 2 { // "begin" and the subject's setting
-		if _, err := results.Exec(); err != nil {
-			return err
-		}
+func (db *DB) checkOpening(results pgx.BatchResults, check func(pgx.BatchResults) error) error {
+	if _, err := results.Exec(); err != nil { // "begin"
+		return err
+	}
+	var epoch int64
+	var serves bool
+	if err := results.QueryRow().Scan(nil, &epoch, &serves); err != nil {
+		return fmt.Errorf("read the state of the database: %w", err)
+	}
+	if err := db.permitted(epoch, serves, inQuarantine); err != nil {
+		return err
 	}
 	return check(results)
 }

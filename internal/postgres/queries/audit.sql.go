@@ -7,14 +7,24 @@ package queries
 
 import (
 	"context"
+	"time"
 )
 
 const addAuditCheckpoint = `-- name: AddAuditCheckpoint :exec
-insert into audit_checkpoints (size, note) values ($1, $2) on conflict do nothing
+insert into audit_checkpoints (epoch, size, note) values ($1, $2, $3) on conflict do nothing
 `
 
-func (q *Queries) AddAuditCheckpoint(ctx context.Context, size int64, note string) error {
-	_, err := q.db.Exec(ctx, addAuditCheckpoint, size, note)
+func (q *Queries) AddAuditCheckpoint(ctx context.Context, epoch int64, size int64, note string) error {
+	_, err := q.db.Exec(ctx, addAuditCheckpoint, epoch, size, note)
+	return err
+}
+
+const addAuditLoss = `-- name: AddAuditLoss :exec
+insert into audit_losses (epoch, kept, note) values ($1, $2, $3) on conflict do nothing
+`
+
+func (q *Queries) AddAuditLoss(ctx context.Context, epoch int64, kept int64, note string) error {
+	_, err := q.db.Exec(ctx, addAuditLoss, epoch, kept, note)
 	return err
 }
 
@@ -29,28 +39,19 @@ func (q *Queries) AppendAuditEntry(ctx context.Context, entry []byte) (int64, er
 	return meai_audit_append, err
 }
 
-const auditCheckpoint = `-- name: AuditCheckpoint :one
-select note from audit_checkpoints where size = $1
-`
-
-func (q *Queries) AuditCheckpoint(ctx context.Context, size int64) (string, error) {
-	row := q.db.QueryRow(ctx, auditCheckpoint, size)
-	var note string
-	err := row.Scan(&note)
-	return note, err
-}
-
 const auditCheckpoints = `-- name: AuditCheckpoints :many
-select size, note from audit_checkpoints where size > $1 order by size limit $2
+select epoch, size, note from audit_checkpoints
+where (epoch, size) > ($1::bigint, $2::bigint) order by epoch, size limit $3
 `
 
 type AuditCheckpointsRow struct {
-	Size int64
-	Note string
+	Epoch int64
+	Size  int64
+	Note  string
 }
 
-func (q *Queries) AuditCheckpoints(ctx context.Context, after int64, page int32) ([]AuditCheckpointsRow, error) {
-	rows, err := q.db.Query(ctx, auditCheckpoints, after, page)
+func (q *Queries) AuditCheckpoints(ctx context.Context, epoch int64, size int64, page int32) ([]AuditCheckpointsRow, error) {
+	rows, err := q.db.Query(ctx, auditCheckpoints, epoch, size, page)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (q *Queries) AuditCheckpoints(ctx context.Context, after int64, page int32)
 	var items []AuditCheckpointsRow
 	for rows.Next() {
 		var i AuditCheckpointsRow
-		if err := rows.Scan(&i.Size, &i.Note); err != nil {
+		if err := rows.Scan(&i.Epoch, &i.Size, &i.Note); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -161,6 +162,36 @@ func (q *Queries) AuditHashes(ctx context.Context, leaves []int64) ([]AuditHashe
 	return items, nil
 }
 
+const auditLosses = `-- name: AuditLosses :many
+select epoch, kept, note from audit_losses order by epoch
+`
+
+type AuditLossesRow struct {
+	Epoch int64
+	Kept  int64
+	Note  string
+}
+
+func (q *Queries) AuditLosses(ctx context.Context) ([]AuditLossesRow, error) {
+	rows, err := q.db.Query(ctx, auditLosses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLossesRow
+	for rows.Next() {
+		var i AuditLossesRow
+		if err := rows.Scan(&i.Epoch, &i.Kept, &i.Note); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const auditSize = `-- name: AuditSize :one
 select coalesce(max(leaf_index) + 1, 0)::bigint from audit_log
 `
@@ -187,12 +218,21 @@ func (q *Queries) KnowsAuditEntry(ctx context.Context, object []byte, entry []by
 }
 
 const lastAuditCheckpoint = `-- name: LastAuditCheckpoint :one
-select size, note, created_at from audit_checkpoints order by size desc limit 1
+select size, note, created_at from audit_checkpoints c
+where not exists (select from audit_losses l where l.epoch > c.epoch and l.kept < c.size)
+order by size desc, epoch desc limit 1
 `
 
-func (q *Queries) LastAuditCheckpoint(ctx context.Context) (AuditCheckpoint, error) {
+type LastAuditCheckpointRow struct {
+	Size      int64
+	Note      string
+	CreatedAt time.Time
+}
+
+// The newest whose entries are all in this log.
+func (q *Queries) LastAuditCheckpoint(ctx context.Context) (LastAuditCheckpointRow, error) {
 	row := q.db.QueryRow(ctx, lastAuditCheckpoint)
-	var i AuditCheckpoint
+	var i LastAuditCheckpointRow
 	err := row.Scan(&i.Size, &i.Note, &i.CreatedAt)
 	return i, err
 }

@@ -7,6 +7,7 @@ package queries
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -161,6 +162,32 @@ func (q *Queries) LockEscalation(ctx context.Context, id uuid.UUID) (EscalationC
 	return i, err
 }
 
+const noteTold = `-- name: NoteTold :exec
+insert into escalation_told (case_id, epoch, level, round, target, told_at)
+values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+`
+
+type NoteToldParams struct {
+	CaseID uuid.UUID
+	Epoch  int64
+	Level  int16
+	Round  int32
+	Target int32
+	ToldAt time.Time
+}
+
+func (q *Queries) NoteTold(ctx context.Context, arg NoteToldParams) error {
+	_, err := q.db.Exec(ctx, noteTold,
+		arg.CaseID,
+		arg.Epoch,
+		arg.Level,
+		arg.Round,
+		arg.Target,
+		arg.ToldAt,
+	)
+	return err
+}
+
 const notedNotification = `-- name: NotedNotification :exec
 update escalation_cases set level = greatest(level, $1), notifications = notifications + 1, notified_at = now()
 where id = $2 and state <> 'closed'
@@ -193,4 +220,29 @@ func (q *Queries) OpenEscalations(ctx context.Context) ([]uuid.UUID, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const toldBefore = `-- name: ToldBefore :one
+select exists (select from escalation_told t, cluster_state c
+where t.case_id = $1 and t.level = $2 and t.round = $3 and t.target = $4 and t.epoch < c.epoch)
+`
+
+type ToldBeforeParams struct {
+	CaseID uuid.UUID
+	Level  int16
+	Round  int32
+	Target int32
+}
+
+// Whether somebody was told in an earlier epoch than this database is in.
+func (q *Queries) ToldBefore(ctx context.Context, arg ToldBeforeParams) (bool, error) {
+	row := q.db.QueryRow(ctx, toldBefore,
+		arg.CaseID,
+		arg.Level,
+		arg.Round,
+		arg.Target,
+	)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }

@@ -10,12 +10,6 @@ import (
 	"github.com/google/uuid"
 )
 
-type AuditCheckpoint struct {
-	Size      int64
-	Note      string
-	CreatedAt time.Time
-}
-
 type AuditLog struct {
 	LeafIndex int64
 	Leaf      []byte

@@ -31,13 +31,20 @@ order by leaf_index limit @page;
 select leaf_index, hashes from audit_log where leaf_index = any(@leaves::bigint[]);
 
 -- name: AddAuditCheckpoint :exec
-insert into audit_checkpoints (size, note) values (@size, @note) on conflict do nothing;
+insert into audit_checkpoints (epoch, size, note) values (@epoch, @size, @note) on conflict do nothing;
 
--- name: AuditCheckpoint :one
-select note from audit_checkpoints where size = @size;
-
+-- The newest whose entries are all in this log.
 -- name: LastAuditCheckpoint :one
-select size, note, created_at from audit_checkpoints order by size desc limit 1;
+select size, note, created_at from audit_checkpoints c
+where not exists (select from audit_losses l where l.epoch > c.epoch and l.kept < c.size)
+order by size desc, epoch desc limit 1;
 
 -- name: AuditCheckpoints :many
-select size, note from audit_checkpoints where size > @after order by size limit @page;
+select epoch, size, note from audit_checkpoints
+where (epoch, size) > (@epoch::bigint, @size::bigint) order by epoch, size limit @page;
+
+-- name: AddAuditLoss :exec
+insert into audit_losses (epoch, kept, note) values (@epoch, @kept, @note) on conflict do nothing;
+
+-- name: AuditLosses :many
+select epoch, kept, note from audit_losses order by epoch;

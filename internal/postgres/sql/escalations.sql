@@ -28,3 +28,12 @@ update escalation_cases set state = 'unanswered', unanswered_at = now() where id
 
 -- name: CloseEscalation :exec
 update escalation_cases set state = 'closed', closed_by = @by, closed_at = now(), outcome = @outcome::text, person_sealed = null where id = @id;
+
+-- Whether somebody was told in an earlier epoch than this database is in.
+-- name: ToldBefore :one
+select exists (select from escalation_told t, cluster_state c
+where t.case_id = @case_id and t.level = @level and t.round = @round and t.target = @target and t.epoch < c.epoch);
+
+-- name: NoteTold :exec
+insert into escalation_told (case_id, epoch, level, round, target, told_at)
+values (@case_id, @epoch, @level, @round, @target, @told_at) on conflict do nothing;
