@@ -63,6 +63,8 @@ type Index struct {
 	Node        string       `json:"node"` // a restore needs the same
 	Backup      string       `json:"backup"`
 	Collections []Collection `json:"collections"`
+	// Samples are vectors that are looked for after a restore.
+	Samples []Sample `json:"samples,omitempty"`
 }
 
 // Collection is one collection and its tenants, with the number of objects in each;
@@ -70,6 +72,21 @@ type Index struct {
 type Collection struct {
 	Name    string         `json:"name"`
 	Tenants map[string]int `json:"tenants"`
+	// Moved are those tenants that were written to while the backup was made, with the
+	// number from before, or 0 for one that was made or removed meanwhile: the backup
+	// holds that many, or as many as Tenants says, or a number between the two.
+	Moved map[string]int `json:"moved,omitempty"`
+}
+
+// Sample is one object of a Weaviate backup, by its vector.
+type Sample struct {
+	Collection string    `json:"collection"`
+	Tenant     string    `json:"tenant,omitempty"`
+	ID         uuid.UUID `json:"id"`
+	// Sum is in hex the HMAC-SHA-256 of where the object is and of its vectors, each value
+	// as a float32, little-endian. Its key is derived from the backup's data key: with a
+	// plain hash, whoever reads the bucket could tell whether somebody said a certain thing.
+	Sum string `json:"sum"`
 }
 
 // Size is the sum of the objects, sealed, in bytes.
