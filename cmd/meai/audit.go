@@ -9,6 +9,9 @@ import (
 	"sync"
 
 	"meai/activities/approval"
+	"meai/activities/backup/quarantine"
+	"meai/activities/escalation"
+	"meai/activities/keys"
 	"meai/internal/audit"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
@@ -253,9 +256,12 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 	})
 	approvals := p.approvals(db, log)
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
-		ledger.AuditCheckpoint: log.ApplyCheckpoint,
-		ledger.ApprovalGiven:   approvals.ApplyGiven,
-		ledger.ApprovalUsed:    approvals.ApplyUsed,
+		ledger.AuditCheckpoint:  log.ApplyCheckpoint,
+		ledger.ApprovalGiven:    approvals.ApplyGiven,
+		ledger.ApprovalUsed:     approvals.ApplyUsed,
+		ledger.ErasureCompleted: keys.ApplyErased(log),
+		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
+		ledger.EscalationTold:   escalation.ApplyTold,
 	}), nil
 }
 

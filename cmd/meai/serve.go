@@ -80,8 +80,8 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
-		caps.Keys.Audit = log
-		if caps.Escalation, err = p.escalations(temporal, db); err != nil {
+		caps.Keys.Audit, caps.Keys.Ledger = log, committer
+		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
 			return err
 		}
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
