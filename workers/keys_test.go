@@ -76,6 +76,7 @@ func newSite(t *testing.T) *site {
 		Keyring: s.keys, DB: db, Temporal: s.temporal, Namespace: s.namespace, Audit: log, Straggling: time.Millisecond,
 	}
 	s.caps.Approval = s.approvals(t, log)
+	s.caps.Keys.Ledger = s.caps.Approval.Ledger
 	s.startWorkers(t)
 	t.Cleanup(func() { s.group.Stop() })
 	return s
@@ -88,7 +89,7 @@ func (s *site) approvals(t *testing.T, log *audit.Log) *approval.Activities {
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	store := &approval.Store{DB: s.db, Keys: s.keys, Audit: log}
 	return &approval.Activities{Store: store, Ledger: ledger.NewCommitter(l, s.db, map[ledger.Kind]ledger.Applier{
-		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed,
+		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed, ledger.ErasureCompleted: keys.ApplyErased(log),
 	})}
 }
 

@@ -108,7 +108,7 @@ var (
 	endEpochs    = call[struct{}, keys.Census]{"keys.EndEpochs", on(QueuePrivacy, relentless)}
 	freeze       = call[keys.SubjectInput, struct{}]{"keys.Freeze", on(QueuePrivacy, relentless)}
 	endWorkflows = call[keys.SubjectInput, keys.Ended]{"keys.EndWorkflows", on(QueuePrivacy, relentless)}
-	buryKeys     = call[keys.SubjectInput, struct{}]{"keys.Bury", on(QueuePrivacy, relentless)}
+	buryKeys     = call[keys.ErasedInput, struct{}]{"keys.Bury", on(QueuePrivacy, relentless)}
 	clearKeys    = call[keys.SubjectInput, struct{}]{"keys.Clear", on(QueuePrivacy, relentless)}
 	markErased   = call[keys.ErasedInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
 	recordRun    = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}

@@ -252,7 +252,7 @@ func (d *destruction) endWorkflows(ctx workflow.Context) error {
 }
 
 func (d *destruction) bury(ctx workflow.Context) error {
-	_, err := buryKeys.run(ctx, d.person)
+	_, err := buryKeys.run(ctx, keys.ErasedInput{Subject: d.in.Subject, Approval: d.in.Approval})
 	d.done.UnusableSince = workflow.Now(ctx)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/backup/quarantine"
 	"meai/activities/mirror/crisis"
 	"meai/internal/audit"
 	"meai/internal/failure"
@@ -25,6 +26,8 @@ type Activities struct {
 	Ladder Ladder
 	// Link begins the address of a case; its id follows.
 	Link string
+	// Ledger applies with [ApplyTold].
+	Ledger audit.Committer
 	// Begin starts the workflow of a case unless it runs or has ended well.
 	Begin func(ctx context.Context, id uuid.UUID) error
 	Log   *slog.Logger
@@ -81,8 +84,13 @@ type NotifyInput struct {
 }
 
 // Notify tells one place about a case that is still open. A worker that ends between
-// telling and recording tells it once more, with the same key.
+// telling and recording tells it once more, with the same key. What was told before the
+// database was restored is not told again, though the rows may have forgotten it; what
+// comes after it in the ladder is.
 func (a *Activities) Notify(ctx context.Context, in NotifyInput) error {
+	if err := quarantine.Permit(ctx, a.Store.db); err != nil {
+		return err
+	}
 	c, err := a.Store.read(ctx, in.ID)
 	if err != nil || c.State != Open {
 		return err
@@ -91,11 +99,15 @@ func (a *Activities) Notify(ctx context.Context, in NotifyInput) error {
 	if target == nil {
 		return failure.New(failure.NotFound, "the configuration has no such place any more", nil)
 	}
-	sent := target.Notify(ctx, a.message(c, in))
-	if err := a.note(ctx, in, target.Service(), sent); err != nil {
-		return errors.Join(sent, err)
+	if told, err := a.Store.toldBefore(ctx, in); err != nil || told {
+		return err
 	}
-	return sent
+	sent := target.Notify(ctx, a.message(c, in))
+	noted := a.note(ctx, in, target.Service(), sent)
+	if sent == nil {
+		a.remember(ctx, in)
+	}
+	return errors.Join(sent, noted)
 }
 
 // note records an attempt: each place of each round once as told, and once as failed.

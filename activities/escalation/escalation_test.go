@@ -19,6 +19,7 @@ import (
 	"meai/internal/enginetest"
 	"meai/internal/failure"
 	"meai/internal/keyring"
+	"meai/internal/ledger"
 	"meai/internal/notify"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
@@ -47,6 +48,9 @@ type scene struct {
 	db      *postgres.DB
 	urls    enginetest.URLs
 	records *audit.Log
+	keys    *keyring.Keyring
+	acts    *ledger.Ledger
+	ledger  string // its folder
 	first   *place
 	begun   []uuid.UUID
 	log     bytes.Buffer
@@ -62,12 +66,21 @@ func newScene(t *testing.T) *scene {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keys.Close()) })
 	s := &scene{db: db, urls: urls, first: &place{}, records: audit.New(audit.Options{DB: db, Keys: keys})}
+	s.acts, err = ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + dir + "/ledger?create_dir=true"}, Key: ledger.KeyOf(keys)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.acts.Close()) })
+	s.keys, s.ledger = keys, dir+"/ledger"
 	s.Activities = &escalation.Activities{
-		Store: escalation.NewStore(db, keys), Link: "https://meai.example/v1/escalations/", Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Store: escalation.NewStore(db, keys), Ledger: s.committer(db), Link: "https://meai.example/v1/escalations/", Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Ladder: escalation.Ladder{Repeat: time.Minute, GiveUp: time.Hour, Levels: []escalation.Level{{Targets: []notify.Notifier{s.first}, Wait: time.Minute, Reminders: 1}}},
 		Begin:  func(_ context.Context, id uuid.UUID) error { s.begun = append(s.begun, id); return nil },
 	}
 	return s
+}
+
+// committer applies what the ledger knows of notifications.
+func (s *scene) committer(db *postgres.DB) *ledger.Committer {
+	return ledger.NewCommitter(s.acts, db, map[ledger.Kind]ledger.Applier{ledger.EscalationTold: escalation.ApplyTold})
 }
 
 func connect(t *testing.T, url string) *pgx.Conn {

@@ -10,7 +10,9 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 
+	"meai/activities/backup/quarantine"
 	"meai/activities/memory"
+	"meai/internal/ledger"
 	"meai/internal/postgres/queries"
 )
 
@@ -138,13 +140,28 @@ func (a *Activities) end(ctx context.Context, workflow string) (bool, error) {
 	return true, nil
 }
 
-// Bury makes the person's keys unusable in every process within one [Lease].
-func (a *Activities) Bury(ctx context.Context, in SubjectInput) error {
-	return a.Keyring.Bury(ctx, in.Subject)
+// Bury makes the person's keys unusable in every process within one [Lease], and commits
+// that to the ledger, so that the person stays erased in a restored database. It fails
+// with [failure.EpochOver] when it was asked for before a restore.
+func (a *Activities) Bury(ctx context.Context, in ErasedInput) error {
+	if err := quarantine.Permit(ctx, a.DB); err != nil {
+		return err
+	}
+	if err := a.Keyring.Bury(ctx, in.Subject); err != nil {
+		return err
+	}
+	_, err := a.Ledger.Commit(ctx, erasure(in, activity.GetInfo(ctx).WorkflowExecution.RunID))
+	if errors.Is(err, ledger.ErrConflict) {
+		return nil // an earlier run has: the keys are destroyed once
+	}
+	return err
 }
 
 // Clear deletes the person's keys from every replica. It fails, to be tried
 // again, for as long as one of them is down.
 func (a *Activities) Clear(ctx context.Context, in SubjectInput) error {
+	if err := quarantine.Permit(ctx, a.DB); err != nil {
+		return err
+	}
 	return a.Keyring.Clear(ctx, in.Subject)
 }

@@ -36,6 +36,8 @@ type Activities struct {
 	DB       *postgres.DB
 	Temporal client.Client
 	Audit    *audit.Log
+	// Ledger applies with [ApplyErased].
+	Ledger audit.Committer
 	// Namespace is where the histories of people's workflows are.
 	Namespace string
 	// ArchiveAge is how long the oldest backup or archive is kept. It holds rows

@@ -2,12 +2,15 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/activity"
 
 	"meai/internal/audit"
+	"meai/internal/failure"
+	"meai/internal/ledger"
 	"meai/internal/postgres/queries"
 )
 
@@ -41,7 +44,7 @@ func (a *Activities) RecordRun(ctx context.Context, in RunInput) error {
 	if in.Succeeded {
 		outcome = audit.Succeeded
 	}
-	entry, err := a.entry(ctx, kind, object, audit.Entry{Act: acts[in.Run], Outcome: outcome, Request: execution.RunID})
+	entry, err := entry(ctx, a.Audit, kind, object, audit.Entry{Act: acts[in.Run], Outcome: outcome, Request: execution.RunID})
 	if err != nil {
 		return err
 	}
@@ -56,26 +59,60 @@ type ErasedInput struct {
 	Approval uuid.UUID `json:"approval"`
 }
 
-// MarkErased records that the person's data is unreadable for good, in the audit
-// log as well.
+// MarkErased records that the person's data is unreadable for good, in the audit log as
+// well. The ledger has brought that into the database already, unless the run is of a
+// version that did not tell it.
 func (a *Activities) MarkErased(ctx context.Context, in ErasedInput) error {
-	entry, err := a.entry(ctx, audit.Subject, in.Subject.String(), audit.Entry{
-		Act: audit.KeyDestroyed, Outcome: audit.Succeeded,
-		Request: activity.GetInfo(ctx).WorkflowExecution.RunID, Approval: in.Approval.String(),
-	})
-	if err != nil {
+	_, err := a.Ledger.Commit(ctx, erasure(in, activity.GetInfo(ctx).WorkflowExecution.RunID))
+	if errors.Is(err, ledger.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// erasure is the ledger's act for keys that are destroyed, of which there is one for a
+// person.
+func erasure(in ErasedInput, run string) ledger.Act {
+	fields := map[string]string{"subject": in.Subject.String(), "run": run}
+	if in.Approval != uuid.Nil {
+		fields["approval"] = in.Approval.String()
+	}
+	return ledger.Act{Kind: ledger.ErasureCompleted, ID: "erasure/" + in.Subject.String(), Fields: fields}
+}
+
+// ApplyErased is the [ledger.Applier] of destroyed keys. A database that is older than
+// the destruction may have the person as active, or not at all.
+func ApplyErased(log *audit.Log) ledger.Applier {
+	return func(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
+		subject, err := uuid.Parse(e.Fields["subject"])
+		if err != nil {
+			return failure.New(failure.InvalidInput, "the ledger's entry is no erasure", err)
+		}
+		entry, err := entry(ctx, log, audit.Subject, subject.String(), audit.Entry{
+			Act: audit.KeyDestroyed, Outcome: audit.Succeeded, Request: e.Fields["run"], Approval: e.Fields["approval"],
+		})
+		if err != nil {
+			return err
+		}
+		if err := q.CreateSubject(ctx, subject); err != nil {
+			return err
+		}
+		if err := q.FreezeSubject(ctx, subject); err != nil {
+			return err
+		}
+		changed, err := q.MarkSubjectErased(ctx, subject)
+		if err != nil || changed == 0 {
+			return err
+		}
+		_, err = audit.Append(ctx, q, entry)
 		return err
 	}
-	return a.DB.MarkErased(ctx, in.Subject, func(ctx context.Context, q *queries.Queries) error {
-		_, err := audit.Append(ctx, q, entry)
-		return err
-	})
 }
 
 // entry completes an entry about keys. Temporal does not know who started a
 // workflow; who agreed to a destruction is in the approval's own entries.
-func (a *Activities) entry(ctx context.Context, kind audit.Kind, object string, e audit.Entry) (audit.Entry, error) {
-	hmac, err := a.Audit.Object(ctx, kind, object)
+func entry(ctx context.Context, log *audit.Log, kind audit.Kind, object string, e audit.Entry) (audit.Entry, error) {
+	hmac, err := log.Object(ctx, kind, object)
 	if err != nil {
 		return audit.Entry{}, fmt.Errorf("name what was done in the audit log: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 
+	"meai/activities/backup/quarantine"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
 )
@@ -119,6 +120,9 @@ func (a *Activities) resealPage(ctx context.Context, subject uuid.UUID, c postgr
 // Temporal, no archive.
 func (a *Activities) Retire(ctx context.Context, in SubjectsInput) (Counts, error) {
 	var counts Counts
+	if err := quarantine.Permit(ctx, a.DB); err != nil {
+		return counts, err
+	}
 	err := forEach(ctx, in, &counts, func(subject uuid.UUID) error {
 		if subject == uuid.Nil {
 			return nil // schedules and histories of all kinds refer to the system's

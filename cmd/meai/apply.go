@@ -15,7 +15,8 @@ type applyCommand struct {
 
 func (a applyCommand) Help() string {
 	return `Creates or updates the namespace, search attributes and schedules that temporal.yaml declares, and prints
-each change. Running it again changes nothing. What the file does not name is left alone.`
+each change. Running it again changes nothing. What the file does not name is left alone. Schedules that the end of a
+quarantine has paused run again. Needs the database, which must be migrated and in no quarantine.`
 }
 
 func (a applyCommand) Run(ctx context.Context, c *cli) (err error) {
@@ -26,6 +27,11 @@ func (a applyCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer p.close(&err)
+	if !a.DryRun {
+		if err := p.serving(ctx); err != nil {
+			return err
+		}
+	}
 	temporal, err := p.temporal(ctx)
 	if err != nil {
 		return err

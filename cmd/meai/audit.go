@@ -9,6 +9,9 @@ import (
 	"sync"
 
 	"meai/activities/approval"
+	"meai/activities/backup/quarantine"
+	"meai/activities/escalation"
+	"meai/activities/keys"
 	"meai/internal/audit"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
@@ -102,6 +105,9 @@ func verifyAudit(key *signing.Public, stored audit.Copy) error {
 		report.Checkpoints["database"], report.Checkpoints["ledger"], report.Signed)
 	if newer := report.Entries - report.Signed; newer > 0 && report.Intact() {
 		fmt.Printf("note: %d entries have no checkpoint yet; the database alone answers for their being all\n", newer)
+	}
+	for _, lost := range report.Lost {
+		fmt.Println("lost:", lost)
 	}
 	for _, note := range report.Notes {
 		fmt.Println("note:", note)
@@ -253,9 +259,12 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 	})
 	approvals := p.approvals(db, log)
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
-		ledger.AuditCheckpoint: log.ApplyCheckpoint,
-		ledger.ApprovalGiven:   approvals.ApplyGiven,
-		ledger.ApprovalUsed:    approvals.ApplyUsed,
+		ledger.AuditCheckpoint:  log.ApplyCheckpoint,
+		ledger.ApprovalGiven:    approvals.ApplyGiven,
+		ledger.ApprovalUsed:     approvals.ApplyUsed,
+		ledger.ErasureCompleted: keys.ApplyErased(log),
+		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
+		ledger.EscalationTold:   escalation.ApplyTold,
 	}), nil
 }
 
@@ -285,12 +294,14 @@ func (p *parts) keepRecords(ctx context.Context, log *audit.Log, committer *ledg
 	p.closing(func() error { cancel(); running.Wait(); return nil })
 }
 
-// reader is the database as who only reads.
+// reader is the database as who only reads, in quarantine as well.
 func (p *parts) reader(ctx context.Context) (*postgres.DB, error) {
 	if p.config.Postgres.ReaderURL == "" {
-		return p.database(ctx)
+		return p.openDatabase(ctx, true)
 	}
-	db, err := postgres.Open(ctx, postgres.Options{URL: p.config.Postgres.ReaderURL, TLS: p.postgresTLS(), Logger: p.telemetry.Logger})
+	db, err := postgres.Open(ctx, postgres.Options{
+		URL: p.config.Postgres.ReaderURL, TLS: p.postgresTLS(), Quarantine: true, Logger: p.telemetry.Logger,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

@@ -35,6 +35,9 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := p.admitted(ctx, db, false); err != nil {
+		return err
+	}
 	log := audit.New(audit.Options{DB: db, Keys: p.keys, Logger: p.telemetry.Logger})
 	// Nothing is given out here, so nothing goes to the ledger.
 	callers, err := p.bearer(db, log, nil)
@@ -56,7 +59,7 @@ func (codecCommand) Run(ctx context.Context, c *cli) (err error) {
 		return fmt.Errorf("set up the codec server: %w", err)
 	}
 	broken, _ := p.hold(ctx, db, theKeyring(p.keys))
-	return p.run(ctx, server.HTTP(p.config.Codec.Listen), nil, broken)
+	return p.run(ctx, server.HTTP(p.config.Codec.Listen), firstOf(ctx, broken, p.watch(ctx, db)))
 }
 
 // decryptions asks whether two others allow a caller to read a person's payloads.

@@ -32,6 +32,13 @@ type pagers struct {
 // level's other address is down, and stays so.
 func newPagers(t *testing.T, more ...string) (*pagers, site) {
 	t.Helper()
+	p, env := pagersAt(t)
+	return p, newSite(t, append(env, more...)...)
+}
+
+// pagersAt are pagers, and the settings that have them told.
+func pagersAt(t *testing.T) (*pagers, []string) {
+	t.Helper()
 	p := &pagers{got: map[string][]string{}}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var message map[string]string
@@ -51,10 +58,10 @@ func newPagers(t *testing.T, more ...string) (*pagers, site) {
 	require.NoError(t, down.Close())
 	at := func(address, path string) string { return "generic://" + address + path + "?disabletls=yes" }
 	up := server.Listener.Addr().String()
-	return p, newSite(t, append([]string{
+	return p, []string{
 		"MEAI_ESCALATION_L1_NOTIFY=" + at(down.Addr().String(), "/down") + " " + at(up, "/l1"),
 		"MEAI_ESCALATION_L2_NOTIFY=" + at(up, "/l2"), "MEAI_ESCALATION_L3_NOTIFY=" + at(up, "/l3"),
-	}, more...)...)
+	}
 }
 
 func (p *pagers) told(id uuid.UUID) []string {

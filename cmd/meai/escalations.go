@@ -9,6 +9,7 @@ import (
 
 	"meai/activities/escalation"
 	"meai/internal/config"
+	"meai/internal/ledger"
 	"meai/internal/notify"
 	"meai/internal/postgres"
 	"meai/workflows"
@@ -16,7 +17,7 @@ import (
 
 // escalations puts together what tells people on call. A wrong address ends the start:
 // it must not be found out in the night when it is needed.
-func (p *parts) escalations(temporal client.Client, db *postgres.DB) (*escalation.Activities, error) {
+func (p *parts) escalations(temporal client.Client, db *postgres.DB, acts *ledger.Committer) (*escalation.Activities, error) {
 	c := p.config.Escalation
 	ladder := escalation.Ladder{Repeat: c.Repeat, GiveUp: c.GiveUp}
 	for i, l := range []config.EscalationLevel{c.L1, c.L2, c.L3} {
@@ -28,7 +29,7 @@ func (p *parts) escalations(temporal client.Client, db *postgres.DB) (*escalatio
 	}
 	starter := &workflows.Starter{Client: temporal}
 	return &escalation.Activities{
-		Store: escalation.NewStore(db, p.keys), Ladder: ladder, Begin: starter.StartEscalation, Log: p.telemetry.Logger,
+		Store: escalation.NewStore(db, p.keys), Ledger: acts, Ladder: ladder, Begin: starter.StartEscalation, Log: p.telemetry.Logger,
 		Link: cmp.Or(c.Link, strings.TrimSuffix(p.config.API.Public(), "/")+"/v1/escalations/"),
 	}, nil
 }

@@ -90,7 +90,7 @@ func (ledgerRepairCommand) Run(ctx context.Context, c *cli) (err error) {
 type ledgerReplayCommand struct{}
 
 func (ledgerReplayCommand) Help() string {
-	return `Run it on a restored database before anything else may write to it. It can be stopped and repeated at any point. An
+	return `Processes do so by themselves, and 'meai quarantine release' does on a restored database. It can be stopped and repeated at any point. An
 entry of a kind that this version does not know ends it with an error: use the version that wrote it.`
 }
 
@@ -100,7 +100,7 @@ func (ledgerReplayCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer p.close(&err)
-	db, err := p.database(ctx)
+	db, err := p.openDatabase(ctx, true)
 	if err != nil {
 		return err
 	}

@@ -22,20 +22,21 @@ var version = "development"
 type cli struct {
 	Config string `help:"YAML configuration file; MEAI_* variables override it." env:"MEAI_CONFIG" type:"path" placeholder:"FILE"`
 
-	Up       upCommand       `cmd:"" help:"Serve the API and run all workers in one process."`
-	API      apiCommand      `cmd:"" name:"api" help:"Serve the HTTP API."`
-	Worker   workerCommand   `cmd:"" help:"Run the workers of some or all task queues."`
-	Codec    codecCommand    `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema and the vector index up to date."`
-	Apply    applyCommand    `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
-	Eval     evalCommand     `cmd:"" help:"Measure how well Mirror reads, on labelled texts."`
-	Audit    auditCommand    `cmd:"" help:"Verify, export and sign the audit log."`
-	Ledger   ledgerCommand   `cmd:"" help:"Verify, replay and show the ledger."`
-	Revoke   revokeCommand   `cmd:"" help:"End an API key or a role given for a time."`
-	Approval approvalCommand `cmd:"" help:"Approvals as signed documents, for when no engine is there."`
-	Keys     keysCommand     `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
-	Filter   filterCommand   `cmd:"" help:"Look at what TruthFilter has learned from feedback; take it back."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Up         upCommand         `cmd:"" help:"Serve the API and run all workers in one process."`
+	API        apiCommand        `cmd:"" name:"api" help:"Serve the HTTP API."`
+	Worker     workerCommand     `cmd:"" help:"Run the workers of some or all task queues."`
+	Codec      codecCommand      `cmd:"" help:"Serve the codec server of the Temporal UI and CLI."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database schema and the vector index up to date."`
+	Apply      applyCommand      `cmd:"" help:"Reconcile the Temporal cluster to temporal.yaml."`
+	Eval       evalCommand       `cmd:"" help:"Measure how well Mirror reads, on labelled texts."`
+	Audit      auditCommand      `cmd:"" help:"Verify, export and sign the audit log."`
+	Ledger     ledgerCommand     `cmd:"" help:"Verify, replay and show the ledger."`
+	Quarantine quarantineCommand `cmd:"" help:"Look at and end the quarantine of a restored database."`
+	Revoke     revokeCommand     `cmd:"" help:"End an API key or a role given for a time."`
+	Approval   approvalCommand   `cmd:"" help:"Approvals as signed documents, for when no engine is there."`
+	Keys       keysCommand       `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
+	Filter     filterCommand     `cmd:"" help:"Look at what TruthFilter has learned from feedback; take it back."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 
 	ConfigReference referenceCommand `cmd:"" hidden:"" help:"Write the configuration reference in Markdown."`
 }
@@ -59,8 +60,11 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "meai: %v\n", err)
-		if errors.Is(err, errTampered) {
+		switch {
+		case errors.Is(err, errTampered):
 			os.Exit(2)
+		case errors.Is(err, errInQuarantine):
+			os.Exit(3)
 		}
 		os.Exit(1)
 	}

@@ -118,9 +118,14 @@ func (p *parts) temporal(ctx context.Context) (client.Client, error) {
 	return c, nil
 }
 
+// database is the application's, which refuses to work in quarantine.
 func (p *parts) database(ctx context.Context) (*postgres.DB, error) {
+	return p.openDatabase(ctx, false)
+}
+
+func (p *parts) openDatabase(ctx context.Context, inQuarantine bool) (*postgres.DB, error) {
 	db, err := postgres.Open(ctx, postgres.Options{
-		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns, TLS: p.postgresTLS(),
+		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns, TLS: p.postgresTLS(), Quarantine: inQuarantine,
 		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers, MeterProvider: p.telemetry.Meters,
 	})
 	if err != nil {

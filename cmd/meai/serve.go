@@ -60,6 +60,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
+	if err := p.admitted(ctx, db, queues != nil); err != nil {
+		return err
+	}
 	log, committer, err := p.records(ctx, db)
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if overdue := bridge.OverdueEntries(time.Now()); len(overdue) > 0 {
 		p.telemetry.Logger.Warn("resources are due for review; see docs/runbooks/library.md", "entries", strings.Join(overdue, ", "))
 	}
-	var fatal <-chan error
+	var fatal <-chan error // nil without workers
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
 		embedder, err := p.embedder()
@@ -80,8 +83,8 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
-		caps.Keys.Audit = log
-		if caps.Escalation, err = p.escalations(temporal, db); err != nil {
+		caps.Keys.Audit, caps.Keys.Ledger = log, committer
+		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
 			return err
 		}
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
@@ -97,7 +100,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	}
 	broken, held := p.hold(ctx, db, settings...)
 	p.keepRecords(ctx, log, committer, held)
-	return p.run(ctx, server, fatal, broken)
+	return p.run(ctx, server, firstOf(ctx, fatal, broken, p.watch(ctx, db)))
 }
 
 // httpServer is the API, or for a lone worker just its metrics and health; nil
@@ -188,7 +191,7 @@ func listen(server *http.Server, listener net.Listener) error {
 
 // run serves until a signal or a fatal error, then lets running requests finish.
 // Workers drain afterwards: a request that waits for its answer needs them.
-func (p *parts) run(ctx context.Context, server *http.Server, fatal, broken <-chan error) error {
+func (p *parts) run(ctx context.Context, server *http.Server, broken <-chan error) error {
 	failed := make(chan error, 1)
 	if server != nil {
 		listener, err := net.Listen("tcp", server.Addr)
@@ -203,7 +206,6 @@ func (p *parts) run(ctx context.Context, server *http.Server, fatal, broken <-ch
 	select {
 	case <-ctx.Done():
 		p.telemetry.Logger.Info("stopping")
-	case cause = <-fatal:
 	case cause = <-broken:
 	case cause = <-failed:
 	}

@@ -34,6 +34,8 @@ func (l Loss) text() string {
 	return fmt.Sprintf("%s\nepoch %d\nkept %d\ncovered %d\n", lossTitle, l.Epoch, l.Kept, l.Covered)
 }
 
+func (l Loss) possible() bool { return l.Epoch > 1 && l.Kept >= 0 && l.Covered >= l.Kept }
+
 // OpenLoss checks the signature of a note and reads it.
 func OpenLoss(key *signing.Public, note string) (Loss, error) {
 	text, err := key.Open([]byte(note))
@@ -51,7 +53,7 @@ func OpenLoss(key *signing.Public, note string) (Loss, error) {
 			return Loss{}, errors.New("audit: the loss lacks a number")
 		}
 	}
-	if l.text() != text || l.Epoch < 2 || l.Kept < 0 || l.Covered < l.Kept {
+	if l.text() != text || !l.possible() {
 		return Loss{}, errors.New("audit: the loss is not in the form that it is written in")
 	}
 	return l, nil
@@ -69,6 +71,9 @@ func (l *Log) Lose(ctx context.Context, epoch, kept int64) (Loss, error) {
 		return Loss{}, err
 	}
 	loss := Loss{Epoch: epoch, Kept: kept, Covered: max(kept, last.Size)}
+	if !loss.possible() {
+		return Loss{}, fmt.Errorf("audit: epoch %d cannot keep %d entries", epoch, kept)
+	}
 	note, err := key.Sign(loss.text())
 	loss.Note = string(note)
 	return loss, err

@@ -70,7 +70,22 @@ func (a Applier) Apply(ctx context.Context) ([]Change, error) {
 	if err := a.applySchedules(ctx, note); err != nil {
 		return changes, fmt.Errorf("schedules: %w", err)
 	}
-	return changes, nil
+	return changes, a.resumeSchedules(ctx, note)
+}
+
+// resumeSchedules lets those run that a quarantine has paused.
+func (a Applier) resumeSchedules(ctx context.Context, note func(Change)) error {
+	return eachSchedule(ctx, a.Client, func(id string, handle client.ScheduleHandle, d *client.ScheduleDescription) error {
+		who, before, paused := pausedFor(d)
+		if !paused {
+			return nil
+		}
+		note(Change{What: "schedule " + id, From: "paused for " + who, To: "running"})
+		if a.DryRun {
+			return nil
+		}
+		return resume(ctx, handle, before)
+	})
 }
 
 func (a Applier) applyNamespace(ctx context.Context, note func(Change)) (created bool, err error) {

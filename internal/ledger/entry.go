@@ -45,11 +45,13 @@ const (
 	EpochBegun        Kind = "epoch.begun"
 	AuditCheckpoint   Kind = "audit.checkpoint"
 	PepperCustody     Kind = "pepper.custody"
+	EscalationTold    Kind = "escalation.told"
 )
 
 var kinds = []Kind{
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased, ConsentWithdrawn, KeyRevoked,
 	RestrictionPlaced, RestrictionLifted, ApprovalGiven, ApprovalUsed, EpochBegun, AuditCheckpoint, PepperCustody,
+	EscalationTold,
 }
 
 // Act is one act. Two with the same ID are the same act.

@@ -57,6 +57,21 @@ func MigrateSecurely(ctx context.Context, ownerURL string, tlsFor func(host stri
 	return ensurePartitions(ctx, db, time.Now().Add(PartitionsAhead), log)
 }
 
+// Connect makes one connection, as any role and past everything that a pool looks at:
+// for the owner and for who restores. tlsFor is as in [SecureConfig].
+func Connect(ctx context.Context, url string, tlsFor func(host string) *tls.Config) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse the database URL: %w", err)
+	}
+	SecureConfig(&cfg.Config, tlsFor)
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return conn, nil
+}
+
 func openOwner(ownerURL string, tlsFor func(host string) *tls.Config) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(ownerURL)
 	if err != nil {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"meai/internal/failure"
+	"meai/internal/postgres"
+)
+
+// watchEvery is how often a process asks whether it may go on.
+const watchEvery = 2 * time.Second
+
+// admitted fails with one sentence when the database is in quarantine. Where it does not
+// answer, nobody knows: with wait, the process goes no further until it does, because a
+// worker must not touch a run before; without, every connection is held to it later.
+func (p *parts) admitted(ctx context.Context, db *postgres.DB, wait bool) (err error) {
+	if !wait {
+		ctx, cancel := context.WithTimeout(ctx, watchEvery)
+		defer cancel()
+		_, err := db.Serving(ctx)
+		return ended(err)
+	}
+	p.persist(ctx, "whether the database is in quarantine is not known yet", func(ctx context.Context) error {
+		_, unknown := db.Serving(ctx)
+		if err = ended(unknown); err != nil {
+			return nil
+		}
+		return unknown
+	})
+	return err
+}
+
+// ended is err if it says that the process must end, and otherwise nil.
+func ended(err error) error {
+	if failure.Is(err, failure.Quarantined) {
+		return fmt.Errorf("refused: %w", err)
+	}
+	return nil
+}
+
+// watch yields an error once the database is in quarantine, or in another write epoch
+// than this process works in.
+func (p *parts) watch(ctx context.Context, db *postgres.DB) <-chan error {
+	ctx, cancel := context.WithCancel(ctx)
+	over, done := make(chan error, 1), make(chan struct{})
+	p.closing(func() error { cancel(); <-done; return nil })
+	go func() {
+		defer close(done)
+		for every := time.NewTicker(watchEvery); ; {
+			select {
+			case <-ctx.Done():
+				every.Stop()
+				return
+			case <-every.C:
+			}
+			asking, stop := context.WithTimeout(ctx, 2*watchEvery)
+			_, err := db.Serving(asking)
+			stop()
+			if err = ended(err); err != nil {
+				over <- err
+				return
+			}
+		}
+	}()
+	return over
+}
+
+// firstOf yields what comes first from any channel; nil ones never yield.
+func firstOf(ctx context.Context, channels ...<-chan error) <-chan error {
+	first := make(chan error, len(channels))
+	for _, c := range channels {
+		if c == nil {
+			continue
+		}
+		go func() {
+			select {
+			case err := <-c:
+				first <- err
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return first
+}
+
+// serving fails unless the database is known to serve.
+func (p *parts) serving(ctx context.Context) error {
+	db, err := p.database(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = db.Serving(ctx)
+	if refused := ended(err); refused != nil {
+		return refused
+	}
+	return err
+}
