@@ -76,8 +76,9 @@ end $$;
 create function meai_lock_for_mark() returns integer
   language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '5s' as $$
 declare
+  -- Those that are written to at the end of transactions come at the end.
   tables   regclass[] := array(select c.oid from pg_class c where c.relnamespace = 'public'::regnamespace
-    and c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p' order by c.relname);
+    and c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p' order by c.relname = 'audit_log', c.relname);
   deadline timestamptz;
   parent   regclass;
 begin
@@ -86,10 +87,14 @@ begin
   foreach parent in array tables loop
     execute format('lock table only %s in share update exclusive mode', parent);
   end loop;
-  -- Who writes waits from the first lock on, with locks that are waited for here. That is
-  -- over before PostgreSQL looks for a deadlock: it is never the writer that has to give up.
-  deadline := clock_timestamp() + (select least(setting::integer * 0.8, 2000) from pg_settings where name = 'deadlock_timeout')
-    * interval '1 millisecond';
+  -- Every transaction that writes for a person begins by locking their row here. Those
+  -- that have begun end undisturbed; those that would begin wait, and hold nothing yet.
+  perform set_config('lock_timeout', '2s', true);
+  lock table only subjects in exclusive mode;
+  -- Of the others, one might wait for a table that is locked here and hold one that is
+  -- waited for. This gives up before PostgreSQL looks for a deadlock, after its whole
+  -- deadlock_timeout: it is never the writer that has to give way.
+  deadline := clock_timestamp() + (select setting::integer * 0.8 from pg_settings where name = 'deadlock_timeout') * interval '1 millisecond';
   foreach parent in array tables loop
     perform set_config('lock_timeout', greatest(extract(epoch from deadline - clock_timestamp()) * 1000, 1)::integer::text, true);
     execute format('lock table only %s in share mode', parent);
