@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"meai/activities/approval"
+	"meai/activities/backup/people"
 	"meai/activities/interaction"
 	"meai/activities/keys"
 	"meai/activities/memory"
@@ -37,6 +39,7 @@ import (
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/ledger"
+	"meai/internal/objects"
 	"meai/internal/postgres"
 	"meai/internal/vectors"
 	"meai/workflows"
@@ -341,6 +344,20 @@ func TestAPersonsKeyIsReplacedAndTheOldOneRetires(t *testing.T) {
 	p.store = synthesis.NewStore(s.db, fresh)
 	p.reads(t)
 
+	t.Run("an archive of the person keeps it, however old", func(t *testing.T) {
+		store, err := objects.OpenErasable(t.Context(), "file://"+t.TempDir())
+		require.NoError(t, err)
+		archives := &people.Archives{Store: store, DB: s.db, Keyring: s.keys}
+		s.caps.Keys.Archived = archives.Needs
+		archived, err := archives.Write(t.Context(), p.subject, nil)
+		require.NoError(t, err)
+		s.sweep(t, keys.Rekey, workflows.KeysInput{Subject: p.subject})
+		kept := s.sweep(t, keys.Retire, workflows.KeysInput{Subject: p.subject})
+		require.Equal(t, keys.Counts{Seen: 1, KeptForArchives: 1}, kept)
+		require.NoError(t, archives.Export(t.Context(), p.subject, archived.Name, io.Discard))
+		require.NoError(t, store.Remove(t.Context(), archived.Name))
+		require.Equal(t, 1, s.sweep(t, keys.Retire, workflows.KeysInput{Subject: p.subject}).Retired)
+	})
 	t.Run("an archive keeps it", func(t *testing.T) {
 		s.sweep(t, keys.Rekey, workflows.KeysInput{Subject: p.subject})
 		s.caps.Keys.ArchiveAge = time.Hour

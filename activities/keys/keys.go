@@ -40,9 +40,12 @@ type Activities struct {
 	Ledger audit.Committer
 	// Namespace is where the histories of people's workflows are.
 	Namespace string
-	// ArchiveAge is how long the oldest backup or archive is kept. It holds rows
-	// under versions that no live row has any more.
+	// ArchiveAge is how long the oldest backup is kept. It holds rows under versions
+	// that no live row has any more.
 	ArchiveAge time.Duration
+	// Archived reports whether an archive of a person, which may be kept far longer,
+	// holds anything under a version of their key; nil when nobody is archived.
+	Archived func(ctx context.Context, subject uuid.UUID, version keyring.VersionInfo) (bool, error)
 	// KEKGrace is how long a KEK is kept after nothing needs it any more.
 	KEKGrace time.Duration
 	// Straggling is how long after a promotion something may still be written that

@@ -186,6 +186,15 @@ func (a *Activities) unused(ctx context.Context, subject uuid.UUID, v keyring.Ve
 		counts.KeptForRows++
 		return false, nil
 	}
+	// After the rows: an archive that is begun now holds none of them any more.
+	if a.Archived != nil {
+		if found, err = a.Archived(ctx, subject, v); found {
+			counts.KeptForArchives++
+		}
+		if found || err != nil {
+			return false, err
+		}
+	}
 	if found, err = a.ranBefore(ctx, subject, last); found {
 		counts.KeptForHistories++
 	}
