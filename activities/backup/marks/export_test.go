@@ -25,3 +25,19 @@ func TakeUnguarded(ctx context.Context, url string) (mark repository.Mark, err e
 	})
 	return mark, err
 }
+
+// Connect has the settings under which a mark is taken.
+var Connect = connect
+
+// CompareIn is [Compare] within a transaction.
+func CompareIn(ctx context.Context, tx pgx.Tx, mark repository.Mark) ([]string, error) {
+	found, err := contents(ctx, tx)
+	return differences(mark.Tables, found), err
+}
+
+// Histories is the part of [Check] that looks into Temporal.
+func Histories(ctx context.Context, r Restored) (found map[string]string, problems []string, err error) {
+	found = map[string]string{}
+	problems, err = histories(ctx, r, found)
+	return found, problems, err
+}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -41,7 +40,7 @@ func Take(ctx context.Context, url string) (repository.Mark, error) {
 		select {
 		case <-ctx.Done():
 			return repository.Mark{}, errors.Join(err, ctx.Err())
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(pause):
 		}
 	}
 }
