@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,13 +55,14 @@ func newCluster(t *testing.T) *cluster {
 	kept := t.TempDir()
 	p, env := pagersAt(t)
 	c.pagers, c.site = p, site{config: filepath.Join(data, "meai.yaml"), env: append([]string{
-		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t), "MEAI_TELEMETRY_METRICS=",
+		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t),
 		"MEAI_KEYRING_BUCKET=file://" + kept + "/keyring?create_dir=true", "MEAI_KEYRING_KEK=file://" + kept + "/kek.key",
 		"MEAI_LEDGER_BUCKETS=file://" + kept + "/ledger?create_dir=true",
 		"MEAI_ESCALATION_L1_WAIT=25s", "MEAI_ESCALATION_L1_REMINDERS=0", "MEAI_ESCALATION_L2_WAIT=1h", "MEAI_ESCALATION_L2_REMINDERS=0",
 	}, env...)}
 	// The helpers of the tests connect to the engines that this names.
 	t.Setenv(enginetest.ConfigVariable, c.config)
+	c.env = append(c.env, "MEAI_POSTGRES_READER_URL="+loaded(t, c.site).Postgres.ReaderURL)
 	c.run(t, "migrate")
 	c.run(t, "apply")
 	return c
@@ -196,29 +199,47 @@ func tick(t *testing.T, temporal sdk.Client) {
 	require.NoError(t, err)
 }
 
-func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
-	c := newCluster(t)
+// before is what the world knows when the database goes back.
+type before struct {
+	// slept is what each of them said.
+	slept map[*person]uuid.UUID
+	// spent are approvals of destructions that have been used.
+	spent      map[*person]uuid.UUID
+	erased     []*person
+	freezing   *person
+	help       uuid.UUID
+	tombstones map[string]time.Time
+	// back is when it went back, and who does not go on.
+	back  time.Time
+	doras sdk.WorkflowRun
+}
+
+// lives goes through a night that has a backup in its middle and ends badly.
+func (c *cluster) lives(t *testing.T, temporal sdk.Client) (b before, restoring uuid.UUID) {
+	t.Helper()
 	up, base := c.serve(t, "up")
-	temporal, namespace := c.temporal(t)
 	hurt, duty := newPerson(t, base), signedIn(t, base, "support.sue")
 	bob, carl, dora, kept := newPerson(t, base), newPerson(t, base), newPerson(t, base), newPerson(t, base)
-	for _, p := range []*person{bob, carl, dora, kept, hurt} {
+	b = before{slept: map[*person]uuid.UUID{}, spent: map[*person]uuid.UUID{}, erased: []*person{bob, carl}, freezing: dora}
+	hurt.begin(t)
+	for _, p := range []*person{bob, carl, dora, kept} {
 		p.begin(t)
+		b.slept[p] = p.tell(t, "I slept badly.").Id
 	}
-	slept := kept.tell(t, "I slept badly.").Id
-	said := map[*person]uuid.UUID{bob: bob.tell(t, "I slept badly.").Id, carl: carl.tell(t, "I slept badly.").Id, dora: dora.tell(t, "I slept badly.").Id}
-	spent := agreedToDestroy(t, base, carl.subject)
+	for _, p := range []*person{bob, carl, dora} {
+		b.spent[p] = agreedToDestroy(t, base, p.subject)
+	}
 	tick(t, temporal)
 	byHand := temporal.ScheduleClient().GetHandle(t.Context(), "weekly-library-review")
 	require.NoError(t, byHand.Pause(t.Context(), sdk.SchedulePauseOptions{Note: "by hand"}))
 	// Open at the restore point: two destructions, of which one goes on to its end, and a
 	// call for help of which the first level has been told.
-	bobs := c.destroys(t, temporal, "keys/destroy/"+bob.subject.String(), bob.subject, agreedToDestroy(t, base, bob.subject), 15*time.Second)
-	doras := c.destroys(t, temporal, "keys/destroy/"+dora.subject.String(), dora.subject, agreedToDestroy(t, base, dora.subject), time.Hour)
+	bobs := c.destroys(t, temporal, "keys/destroy/"+bob.subject.String(), bob.subject, b.spent[bob], 15*time.Second)
+	b.doras = c.destroys(t, temporal, "keys/destroy/"+dora.subject.String(), dora.subject, b.spent[dora], time.Hour)
 	c.run(t, "audit", "checkpoint")
 	hurt.tell(t, inDanger)
-	help := raised(t, duty).Id
-	require.EventuallyWithT(t, func(ct *assert.CollectT) { require.Equal(ct, []string{"/l1"}, c.pagers.told(help)) }, within, 50*time.Millisecond)
+	b.help = raised(t, duty).Id
+	require.EventuallyWithT(t, func(ct *assert.CollectT) { require.Equal(ct, []string{"/l1"}, c.pagers.told(b.help)) }, within, 50*time.Millisecond)
 	require.NoError(t, up.stop(t))
 	c.takeBackup(t)
 
@@ -226,19 +247,26 @@ func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
 	up.launch(t)
 	awaitReady(t, c.setting("MEAI_API_LISTEN"), within)
 	require.NoError(t, bobs.Get(t.Context(), nil))
-	require.NoError(t, c.destroys(t, temporal, "keys/destroy/"+carl.subject.String(), carl.subject, spent, time.Second).Get(t.Context(), nil))
-	require.EventuallyWithT(t, func(ct *assert.CollectT) { require.Equal(ct, []string{"/l1", "/l2"}, c.pagers.told(help)) }, 2*within, 100*time.Millisecond)
-	restoring := c.approvedRestore(t, base)
+	carls := c.destroys(t, temporal, "keys/destroy/"+carl.subject.String(), carl.subject, b.spent[carl], time.Second)
+	require.NoError(t, carls.Get(t.Context(), nil))
+	require.EventuallyWithT(t, func(ct *assert.CollectT) { require.Equal(ct, []string{"/l1", "/l2"}, c.pagers.told(b.help)) }, 2*within, 100*time.Millisecond)
+	restoring = c.approvedRestore(t, base)
 	c.run(t, "audit", "checkpoint")
-	before := c.tombstones(t)
-	require.Len(t, before, 2)
+	b.tombstones = c.tombstones(t)
+	require.Len(t, b.tombstones, 2)
 	up.kill()
+	return b, restoring
+}
 
+func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
+	c := newCluster(t)
+	temporal, namespace := c.temporal(t)
+	b, restoring := c.lives(t, temporal)
 	c.restore(t)
-	back := time.Now()
+	b.back = time.Now()
 	owner := enginetest.URLs{Owner: loaded(t, c.site).Postgres.OwnerURL}
 	begun, err := quarantine.Begin(t.Context(), enginetest.Superuser(t, owner), quarantine.Facts{
-		Reason: quarantine.Restored, Restore: "restore-1", Approval: restoring, LSN: "0/3000028", Time: back.Add(-time.Minute),
+		Reason: quarantine.Restored, Restore: "restore-1", Approval: restoring, LSN: "0/3000028", Time: b.back.Add(-time.Minute),
 	})
 	require.NoError(t, err)
 	require.True(t, begun)
@@ -272,8 +300,11 @@ func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
 		require.Contains(t, out, "epoch      2 begun")
 		require.Contains(t, out, "the database serves in write epoch 2")
 		require.Contains(t, c.run(t, "quarantine", "release"), "the database serves in write epoch 2", "a repeat changes nothing")
+		d, err := temporal.DescribeWorkflowExecution(t.Context(), b.doras.GetID(), "")
+		require.NoError(t, err)
+		require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, d.WorkflowExecutionInfo.Status)
 	})
-	c.nothingTwice(t, temporal, namespace, back, help, spent, said, kept, slept, before)
+	c.nothingTwice(t, temporal, namespace, b)
 	t.Run("the audit log says what was lost and is guarded again", func(t *testing.T) {
 		c.run(t, "audit", "checkpoint")
 		out := c.run(t, "audit", "verify")
@@ -287,17 +318,45 @@ func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
 	})
 }
 
+// A failover may exchange the database under processes that go on.
+func TestARunningProcessEndsWhenItsDatabaseIsInQuarantineOrInAnotherEpoch(t *testing.T) {
+	s := newSite(t)
+	up, base := s.serve(t, "up")
+	p := newPerson(t, base)
+	ends := func(t *testing.T, up *process, why string) {
+		t.Helper()
+		select {
+		case err := <-up.done:
+			require.Error(t, err)
+		case <-time.After(within):
+			t.Fatal("it goes on")
+		}
+		up.cmd = nil
+		require.Contains(t, up.log.String(), why)
+	}
+	facts := quarantine.Facts{Reason: quarantine.FailedOver, Restore: "f1"}
+	_, err := quarantine.Begin(t.Context(), s.setting("MEAI_POSTGRES_OWNER_URL"), facts)
+	require.NoError(t, err)
+	got, err := p.api.CreateSessionWithResponse(t.Context(), client.NewSession{})
+	require.True(t, err != nil || got.StatusCode() == http.StatusServiceUnavailable, "nothing is accepted from then on")
+	ends(t, up, "the database is in quarantine since 20")
+
+	require.Contains(t, s.run(t, "quarantine", "release", "--approval", uuid.NewString(), "--resume-schedules"), "resumed    nightly-upkeep")
+	up, _ = s.serve(t, "up")
+	s.superuser(t, "update cluster_state set epoch = 3")
+	ends(t, up, "write epoch 2 is over, the database is in epoch 3")
+	s.serve(t, "up")
+}
+
 // nothingTwice starts the workers again and looks at everything that has an effect outside.
-func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace string, back time.Time, help, spent uuid.UUID,
-	said map[*person]uuid.UUID, kept *person, slept uuid.UUID, before map[string]time.Time,
-) {
+func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace string, b before) {
 	t.Helper()
-	require.NotEmpty(t, runs(t, temporal, namespace, ticking, back)[enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED], "the schedule made up for what it had missed")
+	require.NotEmpty(t, runs(t, temporal, namespace, ticking, b.back)[enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED], "the schedule made up for what it had missed")
 	released := time.Now()
 	_, base := c.serve(t, "up")
 	t.Run("no schedule fires until it is let to, and none makes up", func(t *testing.T) {
 		require.Empty(t, runs(t, temporal, namespace, ticking, released))
-		require.Zero(t, runs(t, temporal, namespace, ticking, back)[enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED])
+		require.Zero(t, runs(t, temporal, namespace, ticking, b.back)[enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED])
 		out := c.run(t, "apply")
 		require.Contains(t, out, "~ schedule "+ticking+": paused for restore-1 → running")
 		require.NotContains(t, out, "weekly-library-review", "somebody had paused it by hand")
@@ -312,34 +371,37 @@ func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace stri
 		require.Equal(t, "ticks", d.Schedule.State.Note)
 	})
 	t.Run("erased people stay erased, and nobody else is", func(t *testing.T) {
-		for p, id := range said {
-			status := map[bool]string{true: "active", false: "erased"}[before[p.subject.String()].IsZero()]
-			if status == "active" {
-				status = "freezing" // as her destruction had left her
+		for p, id := range b.slept {
+			state := "active"
+			switch {
+			case slices.Contains(b.erased, p):
+				state = "erased"
+			case p == b.freezing:
+				state = "freezing" // as her destruction had left her
 			}
-			require.Equal(t, 1, c.count(t, p.subject, "select count(*) from subjects where id = $1 and state = $2", p.subject, status))
+			require.Equal(t, 1, c.count(t, p.subject, "select count(*) from subjects where id = $1 and state = $2", p.subject, state))
 			got, err := p.at(t, base).api.GetInteractionWithResponse(t.Context(), p.session, id)
 			require.NoError(t, err)
-			require.Equal(t, status != "erased", got.JSON200 != nil, "%s", got.Body)
+			require.Equal(t, state != "erased", got.JSON200 != nil, "%s: %s", state, got.Body)
 		}
-		requireReads(t, kept.at(t, base), slept)
-		require.Equal(t, before, c.tombstones(t), "no key was destroyed once more, and none besides")
+		require.Equal(t, b.tombstones, c.tombstones(t), "no key was destroyed once more, and none besides")
 		var census keyring.Census
 		require.NoError(t, json.Unmarshal([]byte(c.run(t, "keys", "status", "--json")), &census))
 		require.Equal(t, 2, census.Replicas[0].Tombstones)
 	})
 	t.Run("an approval is used once", func(t *testing.T) {
-		for p := range said {
-			err := c.destroys(t, temporal, "keys/destroy/once-more-"+p.subject.String(), p.subject, spent, time.Second).Get(t.Context(), nil)
-			require.Error(t, err)
-			require.Regexp(t, "the approval is (used|for another act)", err.Error())
+		for p, approval := range b.spent {
+			err := c.destroys(t, temporal, "keys/destroy/once-more-"+p.subject.String(), p.subject, approval, time.Second).Get(t.Context(), nil)
+			require.ErrorContains(t, err, "(type: approval.Use")
+			require.ErrorContains(t, err, "type: Decided")
 		}
 	})
 	t.Run("nobody is paged again, and the call goes on", func(t *testing.T) {
+		require.NoError(t, temporal.ScheduleClient().GetHandle(t.Context(), "escalation-sweep").Trigger(t.Context(), sdk.ScheduleTriggerOptions{}))
 		require.EventuallyWithT(t, func(ct *assert.CollectT) {
-			require.Equal(ct, 2, toldIn(ct, temporal, help), "both levels are gone through again")
-		}, 3*time.Minute, 200*time.Millisecond)
-		require.Equal(t, []string{"/l1", "/l2"}, c.pagers.told(help))
+			require.Equal(ct, 2, toldIn(ct, temporal, b.help), "both levels are gone through again")
+		}, 2*within, 200*time.Millisecond)
+		require.Equal(t, []string{"/l1", "/l2"}, c.pagers.told(b.help))
 	})
 }
 

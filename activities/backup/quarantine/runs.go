@@ -94,7 +94,7 @@ func (r *Release) endAll(ctx context.Context, query, restore string,
 	choose func(context.Context, []*workflowpb.WorkflowExecutionInfo) ([]*workflowpb.WorkflowExecutionInfo, error),
 ) (ended map[string]int, err error) {
 	ended = map[string]int{}
-	for quiet := 0; quiet < quietSweeps; quiet++ {
+	for quiet := 0; ; {
 		found := 0
 		err := r.eachPage(ctx, query, func(page []*workflowpb.WorkflowExecutionInfo) error {
 			chosen, err := choose(ctx, page)
@@ -116,8 +116,11 @@ func (r *Release) endAll(ctx context.Context, query, restore string,
 		if err != nil {
 			return ended, err
 		}
-		if found > 0 {
-			quiet = -1
+		if quiet++; found > 0 {
+			quiet = 0
+		}
+		if quiet == quietSweeps {
+			return ended, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -125,7 +128,6 @@ func (r *Release) endAll(ctx context.Context, query, restore string,
 		case <-time.After(quietDistance):
 		}
 	}
-	return ended, nil
 }
 
 func (r *Release) eachPage(ctx context.Context, query string, do func([]*workflowpb.WorkflowExecutionInfo) error) error {
