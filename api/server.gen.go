@@ -213,6 +213,93 @@ func (e AuditEntryOutcome) Valid() bool {
 	}
 }
 
+// Defines values for BackupKind.
+const (
+	BackupKindPostgres BackupKind = "postgres"
+	BackupKindWeaviate BackupKind = "weaviate"
+)
+
+// Valid indicates whether the value is a known member of the BackupKind enum.
+func (e BackupKind) Valid() bool {
+	switch e {
+	case BackupKindPostgres:
+		return true
+	case BackupKindWeaviate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupRunKind.
+const (
+	BackupRunKindBackup  BackupRunKind = "backup"
+	BackupRunKindProof   BackupRunKind = "proof"
+	BackupRunKindRestore BackupRunKind = "restore"
+)
+
+// Valid indicates whether the value is a known member of the BackupRunKind enum.
+func (e BackupRunKind) Valid() bool {
+	switch e {
+	case BackupRunKindBackup:
+		return true
+	case BackupRunKindProof:
+		return true
+	case BackupRunKindRestore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupRunState.
+const (
+	BackupRunStateDone    BackupRunState = "done"
+	BackupRunStateFailed  BackupRunState = "failed"
+	BackupRunStateRunning BackupRunState = "running"
+)
+
+// Valid indicates whether the value is a known member of the BackupRunState enum.
+func (e BackupRunState) Valid() bool {
+	switch e {
+	case BackupRunStateDone:
+		return true
+	case BackupRunStateFailed:
+		return true
+	case BackupRunStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BackupState.
+const (
+	BackupStateExpired  BackupState = "expired"
+	BackupStateFailed   BackupState = "failed"
+	BackupStateProven   BackupState = "proven"
+	BackupStateTaken    BackupState = "taken"
+	BackupStateVerified BackupState = "verified"
+)
+
+// Valid indicates whether the value is a known member of the BackupState enum.
+func (e BackupState) Valid() bool {
+	switch e {
+	case BackupStateExpired:
+		return true
+	case BackupStateFailed:
+		return true
+	case BackupStateProven:
+		return true
+	case BackupStateTaken:
+		return true
+	case BackupStateVerified:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse              CrisisKind = "abuse"
@@ -1216,6 +1303,7 @@ func (e Role) Valid() bool {
 const (
 	ScopeAccountRead       Scope = "account:read"
 	ScopeAudit             Scope = "audit"
+	ScopeBackupsRead       Scope = "backups:read"
 	ScopeBridge            Scope = "bridge"
 	ScopeCodec             Scope = "codec"
 	ScopeConversationRead  Scope = "conversation:read"
@@ -1231,6 +1319,8 @@ func (e Scope) Valid() bool {
 	case ScopeAccountRead:
 		return true
 	case ScopeAudit:
+		return true
+	case ScopeBackupsRead:
 		return true
 	case ScopeBridge:
 		return true
@@ -1756,6 +1846,80 @@ type AuditPage struct {
 	// NextCursor Absent on the last page.
 	NextCursor int64 `json:"next_cursor,omitempty,omitzero"`
 }
+
+// Backup defines model for Backup.
+type Backup struct {
+	// Bytes In the bucket, sealed.
+	Bytes     int64     `json:"bytes"`
+	EndedAt   time.Time `json:"ended_at"`
+	ExpiredAt time.Time `json:"expired_at,omitempty,omitzero"`
+
+	// Held It does not expire.
+	Held    bool       `json:"held"`
+	Id      string     `json:"id"`
+	Kind    BackupKind `json:"kind"`
+	Objects int        `json:"objects"`
+
+	// Problems How many things the last look found wrong.
+	Problems int       `json:"problems"`
+	ProvenAt time.Time `json:"proven_at,omitempty,omitzero"`
+
+	// Seconds How long each step of the last proof took, in seconds.
+	Seconds   map[string]float64 `json:"seconds,omitempty,omitzero"`
+	StartedAt time.Time          `json:"started_at"`
+
+	// State `taken`: all its parts are in the bucket. `verified`: each was read again, opened and compared. `proven`: it was restored and
+	// what came back was compared. `failed`: something is wrong with it, as `problems` says. `expired`: its parts were deleted.
+	State      BackupState `json:"state"`
+	VerifiedAt time.Time   `json:"verified_at,omitempty,omitzero"`
+}
+
+// BackupHold defines model for BackupHold.
+type BackupHold struct {
+	Held bool `json:"held"`
+}
+
+// BackupKind defines model for BackupKind.
+type BackupKind string
+
+// BackupPage defines model for BackupPage.
+type BackupPage struct {
+	Backups    []Backup `json:"backups"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+}
+
+// BackupRun defines model for BackupRun.
+type BackupRun struct {
+	// Backup The backup that it is about, once that is known.
+	Backup string `json:"backup,omitempty,omitzero"`
+
+	// Done How much of the step is done, mostly in bytes.
+	Done int64              `json:"done,omitempty,omitzero"`
+	Id   openapi_types.UUID `json:"id"`
+	Kind BackupRunKind      `json:"kind"`
+
+	// Problem What is wrong, when it failed.
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// SecondsLeft An estimate for the step, from how fast it went until now.
+	SecondsLeft int            `json:"seconds_left,omitempty,omitzero"`
+	State       BackupRunState `json:"state"`
+
+	// Step What it is doing.
+	Step        string `json:"step,omitempty,omitzero"`
+	Total       int64  `json:"total,omitempty,omitzero"`
+	WorkflowUrl string `json:"workflow_url,omitempty,omitzero"`
+}
+
+// BackupRunKind defines model for BackupRun.Kind.
+type BackupRunKind string
+
+// BackupRunState defines model for BackupRun.State.
+type BackupRunState string
+
+// BackupState `taken`: all its parts are in the bucket. `verified`: each was read again, opened and compared. `proven`: it was restored and
+// what came back was compared. `failed`: something is wrong with it, as `problems` says. `expired`: its parts were deleted.
+type BackupState string
 
 // BasicEmotions The same text by the labels that research uses.
 type BasicEmotions struct {
@@ -2405,6 +2569,17 @@ type NewApproval struct {
 	Reason string `json:"reason"`
 }
 
+// NewBackup defines model for NewBackup.
+type NewBackup struct {
+	Kind BackupKind `json:"kind,omitempty,omitzero"`
+
+	// MaxRate The most that is read of PostgreSQL, in KiB a second.
+	MaxRate int `json:"max_rate,omitempty,omitzero"`
+
+	// Unproven Leave it at taken.
+	Unproven bool `json:"unproven,omitempty,omitzero"`
+}
+
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
@@ -2439,6 +2614,29 @@ type NewMemory struct {
 // NewOutcome defines model for NewOutcome.
 type NewOutcome struct {
 	Outcome EscalationOutcome `json:"outcome"`
+}
+
+// NewRestore defines model for NewRestore.
+type NewRestore struct {
+	Approval openapi_types.UUID `json:"approval"`
+
+	// Backup The backup to begin with.
+	Backup string `json:"backup"`
+
+	// Index Restore Weaviate as well.
+	Index bool `json:"index,omitempty,omitzero"`
+
+	// Into Name of the new folder, below the one that is configured for restores.
+	Into string `json:"into"`
+
+	// Lsn What was committed before this position of the write-ahead log, instead.
+	Lsn string `json:"lsn,omitempty,omitzero"`
+
+	// TaskQueue Queue of the machine to restore on; `proving` when left out.
+	TaskQueue string `json:"task_queue,omitempty,omitzero"`
+
+	// To What was committed until then; the newest that there is when left out.
+	To time.Time `json:"to,omitempty,omitzero"`
 }
 
 // NewSession defines model for NewSession.
@@ -2976,6 +3174,12 @@ type VaultOpening struct {
 // ApprovalID defines model for ApprovalID.
 type ApprovalID = openapi_types.UUID
 
+// BackupID defines model for BackupID.
+type BackupID = string
+
+// BackupRunID defines model for BackupRunID.
+type BackupRunID = openapi_types.UUID
+
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
 
@@ -3067,6 +3271,27 @@ type ListAuditEntriesParams struct {
 // ProveAuditEntryParams defines parameters for ProveAuditEntry.
 type ProveAuditEntryParams struct {
 	Size *int64 `form:"size,omitempty" json:"size,omitempty"`
+}
+
+// ListBackupsParams defines parameters for ListBackups.
+type ListBackupsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most backups to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// TakeBackupParams defines parameters for TakeBackup.
+type TakeBackupParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ProveBackupParams defines parameters for ProveBackup.
+type ProveBackupParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // GetResourceParams defines parameters for GetResource.
@@ -3177,6 +3402,12 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// RestoreBackupParams defines parameters for RestoreBackup.
+type RestoreBackupParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListInteractionsParams defines parameters for ListInteractions.
 type ListInteractionsParams struct {
 	// Limit The most interactions to return.
@@ -3252,6 +3483,12 @@ type RequestApprovalJSONRequestBody = NewApproval
 // DecideApprovalJSONRequestBody defines body for DecideApproval for application/json ContentType.
 type DecideApprovalJSONRequestBody = NewDecision
 
+// TakeBackupJSONRequestBody defines body for TakeBackup for application/json ContentType.
+type TakeBackupJSONRequestBody = NewBackup
+
+// HoldBackupJSONRequestBody defines body for HoldBackup for application/json ContentType.
+type HoldBackupJSONRequestBody = BackupHold
+
 // SearchResourcesJSONRequestBody defines body for SearchResources for application/json ContentType.
 type SearchResourcesJSONRequestBody = ResourceSearch
 
@@ -3281,6 +3518,9 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// RestoreBackupJSONRequestBody defines body for RestoreBackup for application/json ContentType.
+type RestoreBackupJSONRequestBody = NewRestore
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -3344,6 +3584,24 @@ type ServerInterface interface {
 	// ProveAuditEntry Prove that an entry is in the log
 	// (GET /v1/audit/entries/{index}/proof)
 	ProveAuditEntry(ctx echo.Context, index int64, params ProveAuditEntryParams) error
+	// GetBackupRun Watch a backup, a proof or a restore
+	// (GET /v1/backup-runs/{run_id})
+	GetBackupRun(ctx echo.Context, runId BackupRunID) error
+	// ListBackups List backups, newest first
+	// (GET /v1/backups)
+	ListBackups(ctx echo.Context, params ListBackupsParams) error
+	// TakeBackup Take a backup now
+	// (POST /v1/backups)
+	TakeBackup(ctx echo.Context, params TakeBackupParams) error
+	// GetBackup Read what is known of one backup
+	// (GET /v1/backups/{backup_id})
+	GetBackup(ctx echo.Context, backupId BackupID) error
+	// HoldBackup Keep a backup from expiring, or no longer
+	// (PUT /v1/backups/{backup_id}/hold)
+	HoldBackup(ctx echo.Context, backupId BackupID) error
+	// ProveBackup Prove a backup once more
+	// (POST /v1/backups/{backup_id}/proofs)
+	ProveBackup(ctx echo.Context, backupId BackupID, params ProveBackupParams) error
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx echo.Context) error
@@ -3440,6 +3698,9 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// RestoreBackup Restore into a new place
+	// (POST /v1/restores)
+	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
 	// CreateSession Begin a session
 	// (POST /v1/sessions)
 	CreateSession(ctx echo.Context) error
@@ -3757,6 +4018,148 @@ func (w *ServerInterfaceWrapper) ProveAuditEntry(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ProveAuditEntry(ctx, index, params)
+	return err
+}
+
+// GetBackupRun converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBackupRun(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "run_id" -------------
+	var runId BackupRunID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "run_id", ctx.Param("run_id"), &runId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBackupRun(ctx, runId)
+	return err
+}
+
+// ListBackups converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBackups(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBackupsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBackups(ctx, params)
+	return err
+}
+
+// TakeBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) TakeBackup(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TakeBackupParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TakeBackup(ctx, params)
+	return err
+}
+
+// GetBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBackup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "backup_id" -------------
+	var backupId BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", ctx.Param("backup_id"), &backupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter backup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBackup(ctx, backupId)
+	return err
+}
+
+// HoldBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) HoldBackup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "backup_id" -------------
+	var backupId BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", ctx.Param("backup_id"), &backupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter backup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HoldBackup(ctx, backupId)
+	return err
+}
+
+// ProveBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) ProveBackup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "backup_id" -------------
+	var backupId BackupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "backup_id", ctx.Param("backup_id"), &backupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter backup_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProveBackupParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ProveBackup(ctx, backupId, params)
 	return err
 }
 
@@ -4392,6 +4795,37 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 	return err
 }
 
+// RestoreBackup converts echo context to params.
+func (w *ServerInterfaceWrapper) RestoreBackup(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RestoreBackupParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RestoreBackup(ctx, params)
+	return err
+}
+
 // CreateSession converts echo context to params.
 func (w *ServerInterfaceWrapper) CreateSession(ctx echo.Context) error {
 	var err error
@@ -4937,6 +5371,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
+	router.GET(options.BaseURL+"/v1/backups", wrapper.ListBackups, options.OperationMiddlewares["listBackups"]...)
+	router.POST(options.BaseURL+"/v1/backups", wrapper.TakeBackup, options.OperationMiddlewares["takeBackup"]...)
+	router.GET(options.BaseURL+"/v1/backups/:backup_id", wrapper.GetBackup, options.OperationMiddlewares["getBackup"]...)
+	router.POST(options.BaseURL+"/v1/backups/:backup_id/proofs", wrapper.ProveBackup, options.OperationMiddlewares["proveBackup"]...)
+	router.PUT(options.BaseURL+"/v1/backups/:backup_id/hold", wrapper.HoldBackup, options.OperationMiddlewares["holdBackup"]...)
+	router.GET(options.BaseURL+"/v1/backup-runs/:run_id", wrapper.GetBackupRun, options.OperationMiddlewares["getBackupRun"]...)
+	router.POST(options.BaseURL+"/v1/restores", wrapper.RestoreBackup, options.OperationMiddlewares["restoreBackup"]...)
 	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
 	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
@@ -6635,6 +7076,959 @@ type ProveAuditEntry503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ProveAuditEntry503ApplicationProblemPlusJSONResponse) VisitProveAuditEntryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRunRequestObject struct {
+	RunId BackupRunID `json:"run_id"`
+}
+
+type GetBackupRunResponseObject interface {
+	VisitGetBackupRunResponse(w http.ResponseWriter) error
+}
+
+type GetBackupRun200JSONResponse BackupRun
+
+func (response GetBackupRun200JSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun400ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun401ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun403ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun404ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun429ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun500ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRun503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackupRun503ApplicationProblemPlusJSONResponse) VisitGetBackupRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackupsRequestObject struct {
+	Params ListBackupsParams
+}
+
+type ListBackupsResponseObject interface {
+	VisitListBackupsResponse(w http.ResponseWriter) error
+}
+
+type ListBackups200JSONResponse BackupPage
+
+func (response ListBackups200JSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups400ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups401ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups403ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups429ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups500ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBackups503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBackups503ApplicationProblemPlusJSONResponse) VisitListBackupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackupRequestObject struct {
+	Params TakeBackupParams
+	Body   *TakeBackupJSONRequestBody
+}
+
+type TakeBackupResponseObject interface {
+	VisitTakeBackupResponse(w http.ResponseWriter) error
+}
+
+type TakeBackup202ResponseHeaders struct {
+	Location string
+}
+
+type TakeBackup202JSONResponse struct {
+	Body    BackupRun
+	Headers TakeBackup202ResponseHeaders
+}
+
+func (response TakeBackup202JSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup400ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup401ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup403ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup409ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup413ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup415ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup422ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup429ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup500ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response TakeBackup503ApplicationProblemPlusJSONResponse) VisitTakeBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackupRequestObject struct {
+	BackupId BackupID `json:"backup_id"`
+}
+
+type GetBackupResponseObject interface {
+	VisitGetBackupResponse(w http.ResponseWriter) error
+}
+
+type GetBackup200JSONResponse Backup
+
+func (response GetBackup200JSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup400ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup401ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup403ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup404ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup429ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup500ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBackup503ApplicationProblemPlusJSONResponse) VisitGetBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackupRequestObject struct {
+	BackupId BackupID `json:"backup_id"`
+	Body     *HoldBackupJSONRequestBody
+}
+
+type HoldBackupResponseObject interface {
+	VisitHoldBackupResponse(w http.ResponseWriter) error
+}
+
+type HoldBackup200JSONResponse Backup
+
+func (response HoldBackup200JSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup400ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup401ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup403ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup404ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup413ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup415ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup422ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup429ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup500ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response HoldBackup503ApplicationProblemPlusJSONResponse) VisitHoldBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackupRequestObject struct {
+	BackupId BackupID `json:"backup_id"`
+	Params   ProveBackupParams
+}
+
+type ProveBackupResponseObject interface {
+	VisitProveBackupResponse(w http.ResponseWriter) error
+}
+
+type ProveBackup202ResponseHeaders struct {
+	Location string
+}
+
+type ProveBackup202JSONResponse struct {
+	Body    BackupRun
+	Headers ProveBackup202ResponseHeaders
+}
+
+func (response ProveBackup202JSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup400ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup401ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup403ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup404ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup409ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup422ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup429ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup500ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProveBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ProveBackup503ApplicationProblemPlusJSONResponse) VisitProveBackupResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -11516,6 +12910,200 @@ func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type RestoreBackupRequestObject struct {
+	Params RestoreBackupParams
+	Body   *RestoreBackupJSONRequestBody
+}
+
+type RestoreBackupResponseObject interface {
+	VisitRestoreBackupResponse(w http.ResponseWriter) error
+}
+
+type RestoreBackup202ResponseHeaders struct {
+	Location string
+}
+
+type RestoreBackup202JSONResponse struct {
+	Body    BackupRun
+	Headers RestoreBackup202ResponseHeaders
+}
+
+func (response RestoreBackup202JSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup400ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup401ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup403ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup409ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup413ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup415ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup422ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup429ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup500ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreBackup503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RestoreBackup503ApplicationProblemPlusJSONResponse) VisitRestoreBackupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSessionRequestObject struct {
 	Body *CreateSessionJSONRequestBody
 }
@@ -14972,6 +16560,24 @@ type StrictServerInterface interface {
 	// ProveAuditEntry Prove that an entry is in the log
 	// (GET /v1/audit/entries/{index}/proof)
 	ProveAuditEntry(ctx context.Context, request ProveAuditEntryRequestObject) (ProveAuditEntryResponseObject, error)
+	// GetBackupRun Watch a backup, a proof or a restore
+	// (GET /v1/backup-runs/{run_id})
+	GetBackupRun(ctx context.Context, request GetBackupRunRequestObject) (GetBackupRunResponseObject, error)
+	// ListBackups List backups, newest first
+	// (GET /v1/backups)
+	ListBackups(ctx context.Context, request ListBackupsRequestObject) (ListBackupsResponseObject, error)
+	// TakeBackup Take a backup now
+	// (POST /v1/backups)
+	TakeBackup(ctx context.Context, request TakeBackupRequestObject) (TakeBackupResponseObject, error)
+	// GetBackup Read what is known of one backup
+	// (GET /v1/backups/{backup_id})
+	GetBackup(ctx context.Context, request GetBackupRequestObject) (GetBackupResponseObject, error)
+	// HoldBackup Keep a backup from expiring, or no longer
+	// (PUT /v1/backups/{backup_id}/hold)
+	HoldBackup(ctx context.Context, request HoldBackupRequestObject) (HoldBackupResponseObject, error)
+	// ProveBackup Prove a backup once more
+	// (POST /v1/backups/{backup_id}/proofs)
+	ProveBackup(ctx context.Context, request ProveBackupRequestObject) (ProveBackupResponseObject, error)
 	// SearchResources Find something that may help
 	// (POST /v1/bridge/resources/search)
 	SearchResources(ctx context.Context, request SearchResourcesRequestObject) (SearchResourcesResponseObject, error)
@@ -15068,6 +16674,9 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// RestoreBackup Restore into a new place
+	// (POST /v1/restores)
+	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
 	// CreateSession Begin a session
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -15529,6 +17138,203 @@ func (sh *strictHandler) ProveAuditEntry(ctx echo.Context, index int64, params P
 		return err
 	} else if validResponse, ok := response.(ProveAuditEntryResponseObject); ok {
 		return validResponse.VisitProveAuditEntryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBackupRun operation middleware
+func (sh *strictHandler) GetBackupRun(ctx echo.Context, runId BackupRunID) error {
+	var request GetBackupRunRequestObject
+
+	request.RunId = runId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackupRun(ctx.Request().Context(), request.(GetBackupRunRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackupRun")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBackupRunResponseObject); ok {
+		return validResponse.VisitGetBackupRunResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBackups operation middleware
+func (sh *strictHandler) ListBackups(ctx echo.Context, params ListBackupsParams) error {
+	var request ListBackupsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBackups(ctx.Request().Context(), request.(ListBackupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBackups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBackupsResponseObject); ok {
+		return validResponse.VisitListBackupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TakeBackup operation middleware
+func (sh *strictHandler) TakeBackup(ctx echo.Context, params TakeBackupParams) error {
+	var request TakeBackupRequestObject
+
+	request.Params = params
+
+	var body TakeBackupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TakeBackup(ctx.Request().Context(), request.(TakeBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TakeBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TakeBackupResponseObject); ok {
+		return validResponse.VisitTakeBackupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBackup operation middleware
+func (sh *strictHandler) GetBackup(ctx echo.Context, backupId BackupID) error {
+	var request GetBackupRequestObject
+
+	request.BackupId = backupId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBackup(ctx.Request().Context(), request.(GetBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBackupResponseObject); ok {
+		return validResponse.VisitGetBackupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HoldBackup operation middleware
+func (sh *strictHandler) HoldBackup(ctx echo.Context, backupId BackupID) error {
+	var request HoldBackupRequestObject
+
+	request.BackupId = backupId
+
+	var body HoldBackupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldBackup(ctx.Request().Context(), request.(HoldBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HoldBackupResponseObject); ok {
+		return validResponse.VisitHoldBackupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ProveBackup operation middleware
+func (sh *strictHandler) ProveBackup(ctx echo.Context, backupId BackupID, params ProveBackupParams) error {
+	var request ProveBackupRequestObject
+
+	request.BackupId = backupId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProveBackup(ctx.Request().Context(), request.(ProveBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProveBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ProveBackupResponseObject); ok {
+		return validResponse.VisitProveBackupResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -16550,6 +18356,54 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 	return nil
 }
 
+// RestoreBackup operation middleware
+func (sh *strictHandler) RestoreBackup(ctx echo.Context, params RestoreBackupParams) error {
+	var request RestoreBackupRequestObject
+
+	request.Params = params
+
+	var body RestoreBackupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RestoreBackup(ctx.Request().Context(), request.(RestoreBackupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RestoreBackup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RestoreBackupResponseObject); ok {
+		return validResponse.VisitRestoreBackupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // CreateSession operation middleware
 func (sh *strictHandler) CreateSession(ctx echo.Context) error {
 	var request CreateSessionRequestObject
@@ -17262,342 +19116,370 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sjeOvxUUf6cqye9QFzt2zkaqrVOKY290NrbzWM6m6lnnEaGZJoloCMwCGNFcl9/7t9ANYDAk",
-	"hhfdbOfon0SWZga37kZfP/1hUKhZrSRIawZHHwZT4CVo/PG0hFmtLMhi8Qbqii+gdL8uwRRa1FYoOTga",
-	"jKxuYMTmU5DMToFdwoLNuWEGQLILGCsN+4PhwBRTmHH3OshmNjj658C9N/h9OLCLGgZHA2O1kJPBcPB+",
-	"b6L23C/3zKWo9xQOxKu9WglpQQ+Oxrwy8PHjcPCzKjjNYnlSb6fAJMyZBqMaXeAMNPyrEdotwY2czmis",
-	"9IzbwdGg0WJPwxg0yAIGy1NzQ/4S/3xS15XIbYgbe86FZXbKLW7FRHNpoexuw/WX/YZb+FnMhF0d+zc3",
-	"pDCsgrFlasyAF9MhGyvN4D2f1RWw0buBWUg7BSPMu8Gx/uvT74/tXx+NjtjT75nbIjDWMKnmQ8ZlyZQE",
-	"NlMamJCMWzZTxjLODBRKrl1PZ56/qEoUi/xOVe4BQ3vlyEfVoPFQWaEaaQ0Tcu0C/vXX7w6P53/97nB0",
-	"xL47bFcgpPsnTdRsnClYvTgZ4zYvT/Ks/UQ/Bc2EFDNH1o8i0bhTm4AefHQD1FzzGVjPVyd1rdUVr05/",
-	"dP8SbpSa2+lgOJB85t7l/oFzUW5JuA0+ubqy56bgFe5n72AQH7n5cInE+DtkTvyEXfGqAUeaC9VoVkyV",
-	"KGCIvIqHfAV6wWZgDJ/AkD1iVrHHT5+yK2HERQXs5OzZ6Skrplzzwu2mOxVcEkmtdlHJRPbcTNYeHn//",
-	"M8iJnQ6OHj99OnSHGf79yB2dtaDdGP/vn+/evX/8aO/du/f/9fz3//yP/A44ZuXF2h0X7TM333KSSKtb",
-	"/ebFM/Zfj58c7rORk0Z/fTViX3t2GEZW/u6QcQ1BQH3DuLk0eBCOFbk0c9COk+xUGFbwqtpnr+0UNKuj",
-	"GDT4ATGRSpOE83w6OBrgsI8O+47IT7znJJ4+enyTq+EMjFl3BIb+ftPt/+heNrWSBpCzf+DlG5JA7l+F",
-	"khYk/sjdbUG31UGt1UUFs//8w9DV1Q73HxrGg6PB/++gvZIP6K/m4Bd6iwZdlaNe8DnhP+OVm7c7jo/D",
-	"wTMlx5Uo7n1CfofdhNQV6GFHOWgMlEhnRs3AToWcMKgM0EMz5Dj3YgmFKKEcMqRIYVgN2ijJptxdUXGI",
-	"BVhc6gulL0RZgrzftXreAM1mfMGksqxUeKEtz/srw0puuVvZBeCaNXcboXCxEyUBl4EiRPLqPlfxutFs",
-	"JozllzSHV8q+UI0s75lqnCiho22KKSPCGIdNpE3G6b1V6meuJ3DfRH2hygVSH+pEdsol++4J+7v4AY+6",
-	"/eVf2Evxg7vl/ufs9StWCQkmzPsllwsvI8y9Tl8pNuNy0apIbmOlmu+zU8lKLieOSUeGj8EuRqzgWgsw",
-	"bApVzXhVIWcaPkNVOrEROspobmr+2YP2wVQ13Gt1w61e9o8HnW0vKm1r327VO9yYXyVv7FRp8W+4bwIP",
-	"kgKp3LJLqeYSKeNXya+4qPhFda9EfRblr/WmgwQooWSlApoiaQH77K1eMD7hQrK5sNNIDmxJ0zp2L+EH",
-	"nRmijPWrq7UqnFp3z+uLTCsM8eJFY3FZc79cbi7pKvLzNE1dK22hfAml4G/xvv8008XNTwZzgzhl7Ne3",
-	"L/b+so+6n/8i2hS/nHqNu9bOhrKCNJJCA7dQnnPb0WdKbmHPilnGynUqXC00mJ3eEeUW+pLTlq7U5Y7T",
-	"0aqitQgLM5Ox4OI7XGuOwsEUqt7tnY+pGvjPAemFOHD82jDdzM4utV4MdfEHFCji6EB+4XRJdQ/lEhbd",
-	"ya0jF3+ymVVKeG/Pi0YbpTdv/i7ac7oTONfsAss/GmNnni26C7yAgjcGsvt+sejxWzjFkJdO+FiF8qXi",
-	"C9BfGWanGsxUVWhftDSjGidM4sxkM7twEn44wPc2besLUVnQP+Ojy2umD+BUh3Et6/fArG4Cxz/SFbPd",
-	"Sbc7mjntuseL8g/QqAWrMW4aPeYExVh5z9eq0Zgu1n932M43u1LJq4URmWVecCOKTUv7wT30fKbcnM32",
-	"tDh0kncsSvTHbRjirFAa3FQLLfxE1z3+jJ7aYSolTDQvl85zoyiCq3b6GUeh0qX3fpka+GU0vsHvFXo4",
-	"tiGe52GczBzcQqQRdrH1Hl4K0v2Dsxbe15qsrcFwgPoj/RgcrOdeq3TScsar6tzy6tLR1OxCTBrVmFVP",
-	"LzKqnDReQi47in549gt78l/M8sl+7lJwasr2MvQVQJnlKS1mXC/O/W5nD9RrLkJOzmmgVQkU3X+HGWlE",
-	"TpdklO2n7Rkme8OBO9OCWDAjTIEXUxYeYoYvDLtYMGENVGMys8dKAzqB/LTYWGhjjxnMaruI/nyyyJSE",
-	"roFj51BdwdbEeeYn8gZ42XdlN5MJGLxd61orXkx3vfSveJVntBdazVgj6wq44dK66yX8nL9RZvx9dOfG",
-	"s917tHK4y1elY5pVokr5ryPQsrSRSIz0lIdezrbLDDzQs3VRDiZslsiwZbpeJ/MTlxYvS0Hy8ZfkEkAJ",
-	"OVy6Fyy8t0tOvb8cHh6u86/+v3fv3h8e/v7//4+NlxZ+PD/nxUuYKb34u5dgqzLXHZOXuVxDawFQxCMY",
-	"BoLCWVe8qZBKYtiq0RJJRF+ijgDFVLkzsEovnKGPj1o6a3w5K/lCCCCjNRR2o57gXz6hJV9HxfeetZ3f",
-	"MTvJrx/9GzluLcXE09SSRfrTyd7jp985dQaPAt7zwlZoEVFYBMoh44ap8dhtNwuxEsOMmEgm7P49mzTd",
-	"2E6eQfqlV0u5GrjpuYL85Qp6Sxsr8Mny3v6k5uQDUk6yGzZrjGV8oiFVE2PgyhE1t5CqATXIkoyJcBao",
-	"A4wbgz/RLpdZineP7LD9OXvMsUZnv9OdiRsYpp18IKXdfisu0mRWriQ8l+pFFVzRYCUUelFb0omsU6OG",
-	"A+C6WpyXUAE+oq5Aa1HC+ZiLyv1jrWjIm46R3Le3KoKo+VQWZDvl7MYaA8bkzchU417KOpihkD9vWrfZ",
-	"6AhdJlOoSnJUGe/lQauIAgfWGZFsNBNaK730srCGhZtyyT833EELGfOquuDFZU6ndbdWmxag4UrAHEqf",
-	"JTHlshw63aQxwNzsgZdOCjrdC9+JLrmaG5OVcn805QTCVq6jif+JDzouR5fvRhWOnrouEbRTS5SQ9fRw",
-	"PbWDX6imLzPCUQKeATk1cRNvRz0ZDhITYguV/md+AVVqaJUwRmXhiFSbZcfgqNR8bEdHjj4unD4vopeE",
-	"SJuUFyR+/3vHzI5+uIw+3FEw1+KH1HgMOnpcZvts5IYfHTEuF21cLtV/cCKJ5ef2oquMrTPSwlcK0JYL",
-	"6bUkLYi03A0uxqLgpN8WSkoovA490WqOEdxCSavFReN/zxurpJqRaj2rwXrlWEPlpLwEk7c9Z/z9Kc3q",
-	"+1UmDrpr9xBOJXsuJ5Uw09sjnK312qYU9tkUikvks6xPMa/u1s1FJQp2CQvUmybKCbl9pScH7w9mqjww",
-	"zay8OJDKAptrYcE4HYq91U43iLJnoRonejAwMJfMXWwCNNMc0wHIJJyKvFRy7+Wn5s7bEZ9jya+fPT77",
-	"hdlKTfaKuMwhe14+fvr00fff7Oc9w2qzsuw27idupijqxL9hjVoEjrJwA1jh7mfTMQ+FtN89Sa39XLJP",
-	"9zhxPD9PvxFDPKn+I1bSCIPhlNUzHms169zT20xpOJhys2xMb71jK5yhdp7A0p7gIvBDcWa9u/FcWr3o",
-	"tZHaVJOaLyrFy/0SCkXW7Qqt8MKqTJrM65r/qwEmSjI4FOOFT9Vb/UJis60aC7KE9+u35jB3NpdZMzXe",
-	"VrQfjDirXa9paJ+25rafXp48wxW2/kZn+15CbVHCz6egIbtqfyK9X2xn+ZVhIr9zqrGFmnUsCdMUBUYa",
-	"8aqTAn9wenGP+dBaR8tKlTvx/T47yOsP2ZhSXp0TNM/r2ChIAv4TgeD8UMF4CTvRS/HId31G8ZAJyS64",
-	"ge+e7A+6V8zJ3v/le/8+3Pv+Pw9+//Dk249/zSopOMSpLKrGeF2ly1i3KSmuyxEV8HH+unDieeHuMIEe",
-	"GpxsubQncbCLhc1a9eEKuIkICyftxTvOeLMwyxt0/s7Zbc9JLm426JZ45cKAdJe6j64ZZ0pM4KaXXFhB",
-	"buHduE9eCeAzr5VfLPzELqDyQkqDAa6LqTOKUAYubd7ljGeEwmsSS0a8Z+g1jdEUxscWNHvuXiONWUJj",
-	"Na+2D7P0u+Shd5l+Po//4gTm31TYjyGzU2W8hsWZxnQVNldNVbKJ2MG9viFOIGKAcmVatTLCiitMwZ1w",
-	"+inGbG53g5apJnF44yl25pqjpWcxrrek+Qq5QyiIvoLe4cx26aaCHjqVfAYm3Hj4HB3cWPjM1x3SE+AK",
-	"9BbhOJrrWXh6RbsMfxj6PQjz7989tCByWSJ3HzJdduCoEqqOC6atIaHd5ZUzP7yn+piNmjY55zw4avAl",
-	"DEp5GeIdNyKaakNS7EQxZZWwtgJMAULDueJCgrFeKRLmOu6ee3GexEjOWs9JQtkr211MRVWeG3jf8Orc",
-	"ZzO5FSMFqzFriwD8vlPRRfQdtF4rVBkveHGZOgVMI9wpIQ9X4/Mp107F5xeNQdcoJheeW3VOfmd3vUAp",
-	"Cl6dwwz0BI2dYXaOWV1wiS0SrVIq6R0HBWCYRszqShTCe3rDj2I2E7Lv6zFo0eN73dIL7x9OqehCqQq4",
-	"vF78JetURb93HKnz2RyF/Ag1yNJtd48cmImqEr5K4Bqhbkqu/7BLSOI3YaeqoeuPnmFlnCV7CScisLS7",
-	"HhfHmH2IL0gkJq8LBsZIDIFkt43ltun4n5ra7ZaaywwJLO00Lip+oxNV6GxXbsOft07B7kajjpPdKoMp",
-	"GNvlaaykLbmPhk+smc/PYfTVW24MUKXpoKZWlyCZGh/jATBnvbfSFiU2FZs1nSipI835FCoUA/K99++N",
-	"gTuCdfIFc6IN+vUEOO3Z8NL/pgRTc4GVIVPa+0kjKotfmiDFj3VjLJWJYdTG8BoFqPcv/wG8Uo1ZINNP",
-	"eROSVQolx43PYTGNrrVA8TRxX7INiq8/1IIi+PivguMCpqpGNV9deccizbhotFA+qu+1pKxAaWuwcp4M",
-	"d+dUUE52DMZ2XqSUuo0iqaiU2XEY/8q2A1wjEr1llDWpmdrq+dtUCiu46mOXqZhMnQqBj7SXpFVVecwO",
-	"fYq9BCpRSRJLvt1kBUtl0RPeY1FEl+UctR/ueJTMJ6GZAX0lCrKXthllxxNLvDlrDYFI9q/9CzfQfJNY",
-	"9HZjnuHjmFfU48D6bapm/vbAmBF6x7lkKngEj5mS1cIrmO4QC24wMugEIVmPjbSi8h8hVukY033E2UjS",
-	"qm4cEc9YACH43YlyEwUvU1X2hlg5teTWnHJZVt5TVxk45xUpeo3UwIspJvevl4A9PpBW+9w+N66Vqp8q",
-	"sJ1Oe/1eni0nUqgaMHiVSPFBSheDIHrz+9mbU3qCxsyQrmlhDTOWa7tnp23RLPv6VykKVQJ6Thku8RvW",
-	"1MwqnwFFGtYQ3wdZ7tlpxvNCVsYGV16/luOmtekDfeoNvjvEKeS2/YUPDyxNONmzSGAbOXXFqbntbTUG",
-	"7fXdVXW0f1taZ/vabFY+g/I5JZnhXmofdtwyuTcRiTsMc8UrUZ6vhKDWXhX4zhbi/h/hubyUi9GOQAIq",
-	"/CKuvTO/ZODkLJLMyj6yyXiXxuHXW0klpL1Nri/6ZHYOAGVIHulJa1g7un/97TTYXYk6thRRELIA0t8x",
-	"2tlIa45RX3n0l0NW8kU39rm+QIdb99OWk3tDT68YtLjA+LFk7us26k0cOt5RUNXjpkJpihAj7gfDx+4H",
-	"oTUmbPVY/t3t25R20t3P5z5NETOlx5RMQQpf+irlEy/9pnvQS+AAq07bOICvJfzKMO+12iIz0Gfrb/hw",
-	"JS4014ulLIfHN0lyWD1BAVX5XGu6oJf3ID3RC1UuYtEplR/oBYW/ptlzjLf26u2INYD+7+zrNy+ese++",
-	"P3z0DRPSZ824wY5jFYbPk7Te/dsTZuzJ21wJGg3aqcXXssSdlCYl++BpF7NbpkqCoZyZ4Fp0hyt5V7ol",
-	"tK30BGxgliXvr5JjoWe7moYoM7bIeU0UgkyUe6LADJ3t4hTYZIPb7ejm7nY/8Ssq4FGMcckunF7j17O9",
-	"CBsrPVHWgrwL2xVzFUVfXAHLLtijw8OY8uwjQOoY07cQHKWmZEG0SLavurBKQ0np8PnqF5+BuFs5JhQg",
-	"6s13USS4N/6FHeIGq4nHYaqhgsId7yA5t81+PFIlgnVExLu0BxuLOlcXlclZrcAX/W3PFysDVTC2N2Yt",
-	"znzw1CNBMcxLZmPVyJIioXOuS5NlOkrNyolQn7SFCWOOPhEbQJgQvTULY+nuW9UGQe/qbVg6w7C5foO6",
-	"n4yTXn9yZ1BB9CPd6IZngbGd3cSo6mPIOHNLQUuKox4A3g+z9tr3NSOZ/Q75nXXFC/CIInIypDJ82n3e",
-	"ejF8AcStXNvDmHDWU62LaajcuklRYB0JwS1/e8mbCsft7bI2e/OpX57/56NMypo7g55VTFVVGg871R6s",
-	"8YWZt7iTlDe3bh8pC7zdwmMm1TyGO4Tddktz4uQn4BUZiF2qywZGfs+zrhHbaDkxTBLeyDHjadeZu+wS",
-	"L6De1Yt8DX8aZRL7RN91N1ky22f+jR2usq09BnWzy0xO8fkd5lEJeWl2GOBnfD4BuNr07pvw3C73/J1E",
-	"z4cpvNc2m7+VbznZm9a5bKHe3jlwZqHeDnmiA08WdJaUMcLQ4Vw3cNmzltJ3KKVAJUln4RpCzoWvqxEG",
-	"veenZ6/Zt4+++27vEeNVPeV7j49TJDmrGGeUy+CzafDq8sN85cGGPFpSmu766v+msi9MayUB8vcPjz9m",
-	"hS9end2MYZ8EZzUXsivlH91AyqM2qRpzvmu4yomoczU+L3knn2GmtPT1du5+lQpjl3AF/rdSTKY2r/qu",
-	"I4fTIGyuUc6bKTAI4Gbxzmy3+ZSNheRVtcCQGJstGGa3azZVc3aK0Wafh4f/Lrj8yjo1tWZmyi+FnNx/",
-	"pcWKDMy4kkM+3bbIsV0puv1bBqrxrm8Ys0J0G1+KasD278yVvhxXat6La4F/DWXUb2FWK80r9uvpMImo",
-	"CUPG+qTRy6EzLTYeIe5Ou+ROjka8i/xhbTjpfFwq4eLtpXyq3OSCydvcw2468QK+cU7vrQa9Onuy5fUT",
-	"w19LOYDoSriCcnREpmk5bGNWIe0nWvsYQ2ejcAtixSabi6piF+GGgdI94H8cHaV3j3cNaeBlmqcSZpBc",
-	"r4NWm8yqwkvrasynVGG3VHCurfw9KFLuxI1poOxDWCvBclHtAOOVrdT7O0DtCJobrLUjFyDHUl93rW6G",
-	"cbpElOMwmdwy/ietDu6HqsrYqGMfGGFTXrKZuoKS5Dq3Hm5qa5fkeoira4A9xfDcioaK2YFvdWOn5E//",
-	"yjDMOTZo9Lc5bJjnymbCYNYofiC6VJxqaw2rhLHsa8xMRq+9114DVIhRoV57+E46ZQb9YBhp+WafYVwR",
-	"q61QnE2huMSa74XCJ7k9Iv9DW27rvtnI4NrafycTgdX+PpTC8lIUtkdWjTWfeZf/9inNiH62PTNinCKe",
-	"x81Qy2jfySmCFeMla2QJOutO3CVTEv0RpeiCNzjmQmXhihIBNSCrbPQkh0+FKcQtC+TYbvwS3s9aiLVk",
-	"I/Mhmt04Y3cUvBCU2v7s31AQK4/AeP001oXHBafNDZPK7dnLHERGY6cgrSh6g9+/hUIDb76S2oR4JlgD",
-	"aqewcBy7ixfTTlUHMc2qS0rxqcU5yebCTRGzr/IhullTWXE+7ilUDRIN51aK0kkddAFjDhivGL1o8hnQ",
-	"tRayEDXPpDGeWS7LBPW9QPt6u3jyTZA5cwELyU5+OY0o4TNeAkGz7lSR0Zfw19qq7pANMEeRXJK8F4YJ",
-	"c8w4qdMITW75eIy2qUfKArPFpiyDK8Z9b+FEPa0sHXieujF0t2qAroGrw+jO+UUPGADXs7aGCYoYPqCY",
-	"kLABA2v7G53m+ELI8qYpU8t5D1vl+G5UODp4YOhyFLup2LtdM8FNskUs0sPFeYdymNe69H1ayTOl9ZYR",
-	"rM8BkY0m/byYqlu51tbRPgXRtiWf9cicttEyIHNO1dwHYK6fOYhh/u2pjth4FzodY727zClbP6k5U2ML",
-	"Eoulo5vuutbkCjhoBDqMyHdWiwnVauB08+Cfu+yHKgpu8rnwvwFcmiHmrDGlWc21RRlHv5C++I+y3KqS",
-	"TfkVsAsAyYw68hW48alEKZhrZXtw0er8FlfiEqoFK6ZcFuDLF8mQKxUT9jhWyrRFi6HhgcdgV8yCsVvC",
-	"HO+c99kjm+iMcvXBbos8YJwHeginkN+X+RR6mnFRSNymZzEDM6Q+D9ywkWlkyRejIRt57/bIneVIqitw",
-	"6x3tb5cQ35WpLUuENaaEtIzF2aaSEq96Ek14cUMGqZd0Zc6V2CmkySQB8cIjg1mlLtHoxKCFbyHiUw28",
-	"gUR4Gcsh4RuLOU6z0NgcQskbirvlPOHee3/3jOrlDAk067+iugxMjXCGtk0jE1jquyL4cinZ2TQa3BfC",
-	"0AU7B2882LlKCLgSV2CYkKOeJMG2Aqz1PQqJGN2mY8obzFk21gmRczUmxENLP41VVam5wdpany4LSCfB",
-	"9sxK2t0FhdrqTD5dRniKIRS3drds8H4GDrrsqmGpM8kwI6Qq8kYr7RP42pwOI0pwfzJTrsGHyNoOGgFJ",
-	"+5iNZsBR7B2l5UTuuvZ/OGYj9DrFByjdx6gZYMeITjOl0E7vnQwjkMvqmI3cwXjfeZilkChmEIDc3ZyE",
-	"D00iG8FxcahjNiqUvAJtcLuXvqHFZGrDepcm4h5CGXrM0OUvbXz5ncS3K26hWhyzESLmes89/oxeuBpk",
-	"tE+9R7frFcNtRdOKh8goJ3Hv6TCd+YByGLFUtB+ht03rbaOZcddf8gXfXKKNtVFr8nyJ3P6meZ1JzYFy",
-	"sgMqTHL1ZIRxNsfqJpmj91JeFWc99JvRv4ens1ppe0uBGI9Clc2ybPNNs3/e8jL7VwNN3wiUshn65OQw",
-	"eZXue9cqy3sKVU0zi0ocJrXnNLg86G4aLKER4gridDrzjluYz89dPry/L5kT2yNs5/iWvvlai4mQuW61",
-	"qipH2M2UpTJhyEa0klHIYw1plyMxI8yRkc+4ZDU3dvnlcK3g64ha4AvlVRc90w2f7lr4eP5mWl7VL2SZ",
-	"51ISiqnqSzA3Vis5AWMp1XxHzw4a7jk3WzgO09t+97pDnsWT3ggiRMvuzKaf0P4PFo7sCCdrLtc5kUXb",
-	"RGoYch2i1qnmkv1bSTjCu9QkuqKjIFNrNHO4hi60goZ99krNh6voCtvJr4umnIDNpQq4q2saKsfRQW1i",
-	"HMxg90I0jq2aoK95n1GOLHVb1ErN3GJrbrBp4RWFZdpeCYeHwZm0BouyFJgYGlKdPejt4TBX3954gzxc",
-	"BLhVVrFSjMegab8wr1352Tr+PKRXlHGWDBV7obE5dCuHK9CMOzt9v6/NQw7XJNu445ZSxtpM5seHGUwx",
-	"J+iWb+5bSkleP3I+9fvsFjK+d4Nm6Hpvk7zvXGpNbIrt6eppcshPN9Lmv4J8uC1M6G72xEohhW9fulTN",
-	"d8TmU1FBjwos7DBtUUHyh7z3VikspOKhyeB8qpB5/2i2CG/1GvaqhwpW89WdFu/BgEeOfEY7pKynUp3O",
-	"oV+Ot/fDmnvw+q6L9Q6TmUKEuhiq/kOJpS5Nu/tKruHr3cXm3jp555r+xCWUbMx2KBx1KgmxB9F+Pu3V",
-	"9uGwqu3X5+bd0SArZ4yi7jgFfiXwp2LK5YTMEUzVWGxZMUZTbMM0iZcwcULkXITDQI39lPyryWUd3l70",
-	"6zMPfbUxr7C7G0Jfv2lh4ZbMPCSIDbpdwWdAtcE+L9HucM85I6jR0IdZ3KqDpxIdVJiVPRrGMlAyotYE",
-	"arpffeUz6j2MO0VyBf1m1I2ujuIYwrIK+NVWoe1grWwbX1PRBttMot5ew4QhI4KndFWwYMsfr2fTbDzW",
-	"yaOeDjZ3VWCyMyvdQSJlwhM+kXJdyas/jpTrurZ9whAbODCfLX03TqHhgLoS7KgwkqTYZD/6T29Y7gp6",
-	"z028H7uvP8Vhue5l0YPMmKMXfDS3I9hEcS2uzpb9LYW9la6WFS8uvZ9+aWDdQAsmi0meGLwJKpvPLJ+B",
-	"zQeDwmZ9Ps1KbpBN5+Erw2a1aXVrQ5mvQueW/oZMuySUftI2n8sb4rsm5roi5rdi3qZ+7+A5KvmiB7iv",
-	"UnKC8Q+lL7v1Ut8ephiB3z3dZLHGBLzuIG/cr90dv1CNNjEahIl1TiNQ6Oc5xurx+NSKt2m7DFBVQdcw",
-	"/25dOfZw0Ejxrwb8n61uYFNSoLDomSrV9rgX7nOrHo7dZrVcaxR6gOOx9tFJ0iFkFx/jzi0fp+7EOp6O",
-	"x0+GayjNV794eGCmJKEXerzC1g/23V82Udx23Q6XPVSZXpLpVH0XvSM2cgQ9GrLRTMjGghntM99X74iN",
-	"fGJn98++2d4RG13w4rKpR/ss7bqXvLbPVvrvuQFhIpQc+XBi4EPEpWtQ6xh8exiaeBwNeFMKq7SnrQ6g",
-	"w+Halo7LdL1oM7GOmSS3ZMdxvL9SlLrkhjq8bqJetotib4zyFcxTQOxdqHoNAHYezLqXr1JYtOu0gtsV",
-	"M+3W0cx61rWEg7BTafZ9QBdcC5NgtWDQ/bZnB9oM5x0WnxhfebM9ZCWsQGiwV9QbAPvjNbbZJcV/nTP3",
-	"b1o1tVlK/ggOMIGwM1sZ2KgjQzb7X/mPpmmEISeC/L37t1fH/mkyhV/BPAGd3YEgro9IvDS1de2ZXsH8",
-	"rC2u3kURhCtRwJomXz7htDFgYhCxqARImy+qr6fU5uDOsPlewfwfTq1w+tDugsn4EsPe6gvsOGyo56Rv",
-	"Ls+LAqipqTe6nA72exbL/5Mw/90zxDBu3e9rTuR1TdAPd3koIbxE9SGQoFxjTtp2p7SLu2ulrD+p2V23",
-	"KW2VfNYXdc1i+dvGZMiBFmRXo9VFBZmY65sXz9j3T57+1yoIc6FKyBZ0XVRw7LV9pta05qRy4XwthdZq",
-	"hyrQBM4z2wuO8ll3hKW4K+dtLNtvg8Pff59YPk8Os3DWa6JVmkdU1R53yLUJBv/axqEixgUefo6Q3mAa",
-	"NJgMW2D18S79+7v9YrJpQMsIYtinJXWqIK556PK0OerWLpAm27NEk8UOo77f/Xctxr0xgaH0ebhHCJNI",
-	"McpYjewNsWHM6O1UeRMsZ6difD+PL1bmycV3Tl6Dq1ThRYLpNs1FJcy0JxBEia9rXK9+Rb6Yum1ALrqJ",
-	"/uuPZA2pFapK4BRvw1u4c7JqX5pqfzrpWn/fGxj7FQWH9w437RY+6S/QAb3epbx+E3/RapbDSU3q+Pq7",
-	"EAnbZqUfs9GU65LqgiZKlb5hHPZXodKuCyCYKWcX+T3Lcg28r6GwUJ4HnKA+36NRvpbMo8iMhR2yi3xe",
-	"YzissQY4DwVItI5zx4uD4WAB5lxiLmvBqZsWka6TdUr0IDevxbakgpDzpu5bQdwYyuR3etH6curWZ/rt",
-	"hrE3BKGVLrFswR1GSPvfygiWnu3WAw90mHSHy79udK22QTOMBOxf6E14eeqU5idP09oOR5Kx8oJbTEfc",
-	"Z6fWu/pKwSdSobmndAka6xZ5eSW8dp3JhpE7zPitezqfzEJkGfbAf3iYVnCuskaHyrZh9lsLHNXt57aE",
-	"o1iSOp+qYWOY+NZXzS8tVUaX/qAEoDYxSznsogRpxXhx7qtszYhVSl0ShgOqKxduRw3jUZD6Dkcj+uSI",
-	"SjG5bwEJGoaUIjLR3EL71xlfYO6sk4BO8o0KqOCi+4wwzAljSkZMU91XZokL8SuKgyEuhv9oVvy1e/Sm",
-	"7ee9K4hlZ18fpUmhm+IdyTW1RddbaqyXxi2XTLktWujtSOkh5tnK7e8zjHQDoedrpbL39EiUI7wfPcH7",
-	"ei+nxZqpmkufJDoM1QDO5D5mEkSAMhE6ykmnE3nyrZyqinmqM6I/1Ot3S7Js9+NRJru5J3Uxdo29PdjJ",
-	"awvvNdLirf9iKyomIMk8DNwXf1EKTa1ysF0hGlZzrmc9vIZa4MtEA+8yk1cTdxDI7Qc3a+jh63lRmX4p",
-	"c7/UlLi6ysGz+MouFW9pwe5NM2Vzhsiit3KVlpLfg9ZwXBJyvOmdrJtXBe+3qLkN33/WvtFX/HCDJOrf",
-	"/K2BzZYjaD2lK07VnM2hqvZ7enTMuN12ES/o6ainXit/NnwsZNBWosgv6leJrduDRx8lu7s9LyBG2XOK",
-	"fWND3911d9BqEszG7aewduYGChDNmIJqjhnMarvAGmMPg4/QFLshLsXeHNk7ouSLFl8jliuj83UO0u2X",
-	"Vs1kmkO4X5c1uINDhQdkgFgrgY4d3uJNU36Yoz6rGPYyXEFXyOHR5nArt8Cnms04CaSd8uFrUew00jp4",
-	"jJDTTh8dxpyopCl/mGYLkJkktgfyWielfsDGvhnIn5uJo89ACmzNuNc56i2OrT0avxkdIb/uTJ51Nr+n",
-	"5A5RSC/NPhsZ4R4fxfQhRcnXpXDXlTFDhl38yR5AEkL+Zv9qBNghq3kNGhnNt+qOJbUlzDhiLIyYsUI7",
-	"Q6VSWFRm+SUYhhTnQUk8biZws+h0nMepOS3NzwBvTv/ZHuWG9uDHGPPgVfV6PDj653anT/T8cbjL3Zua",
-	"vb3OGbe8i9CWZ9kI2HzR3vL1fCrZaNxU1ego2nc739TJNZmFIt6W4X52z97xBYjuw5vef1Er7mlwRl4h",
-	"t3cSuN69LnqZBnuu4POygZWShK0v0fQav+k1fAf3ZnsDdjf5hTOnR8ZyWZJ7WO52eu5oplBlju8sdM8a",
-	"gzZOLErFZkrDMeEz8QlgeSViiU0cGaH/BeAyCzK0atL9PlxJhw4dGhk3bMw1lgdRkHaEQjnmzycC7UW8",
-	"ETPU56ZVdiiQX6grYLyq9tmo4FU18inBpPZEBe1iwTDPZEjKrNKsmHJ7zEZSWVHACA30RkvmzGBJqMnK",
-	"I7RIdG2Gdoqka3lPVCrDLzRwO/WN9isnwBVCIvAJoTxUwlj0Fs2o8z6NPMB+HoTiwkv8H9rFbst5dTnw",
-	"BSNr74CfRCYi8UeKj72OG1sgbfJRXoHkW0AYhsF/ad/YwW/ddn/cth5PJ+biNvPK2OP+D8NO78l2n9ap",
-	"GiuoHlBMMckancygC8JcHms+g7nSl/48Sbw4xfwcK3zXneLP/ipZ1WMwiOv4M0IPMW+Zod2BkWUv+kOd",
-	"SEDiw/fQPvC5RClqt2/jnwmq74rbL8/5uabuGRt0SNFbXEOdI3F4QjTRuPQI54rZVTsWLa50XlSXngEd",
-	"q00oXLC+33smno9aq/Bxyna7kn1YR0q/dFisz8LzghO9q6qxCESFKIP4q+P4BPorX8KJ8AgdvtktQV84",
-	"kthnrxTKLSfcw6Xo7cGl3tBgiynsWgioryjDM2PjqXwuTqOrzZfqSp4RjuO/St8YpjNet+NvwDTV7cVx",
-	"pmKnIE4ro7Oazh8YoOoxYLhcOHOlFO4QTIr/zy6htuyCF5e+H+O2fedx9snAG4M6NH/SHnaOVngDbZcE",
-	"iLyh3Ank9lgNt4hjAu/dcwF+yvuls400T8yl1xMchZrIrLFMyW0It07jiL2BnCKE5gZ7G5J4MJUvJrms",
-	"MvSQ5LsaM9QcvzKUAFp6oY9QMrUoMFBhsKupR42Vk07DgSQvgxhw94NpvRBJVOLx6qnshoyy4pbYDRvl",
-	"2yQM9ngjNsqMvz9P/R6xZOjJk43vrppv94KdQybgqpx4Rv3j2Ner7eq+waqcgFE7a4xlvK6rxXG0hZ3+",
-	"LVXoWedBft0zApYNyBs0rEPKXN2o28zxDtSzBoLiVpxlu+utO6JOXN+Pliq1/cgTb5LObavCmqa1C8/i",
-	"x56FP2Xb4GCLxE2fekZP7WBC9HujnqmS9KL5ilsKwxfsOYYJUFdOmtU4vZ2CGzv7q3h1ziWvFlss9CQ8",
-	"t8NSY8ZKruY4ZubYkOSAgQCr2ESxnlzO9T3cI0JZvMN8wliFjqUll8TmZMZfDeR1H6/C5mfRarjL0yAX",
-	"xs7upt5pOJ14eyt5l9TsnkDOCAcw2NWNqp6Eif7koKPvs9EEJHqDQ/c3w2cQWmWzUPFNgNH7bDTmVeUU",
-	"wtFRq+dTxsKUS/c54sT4rXHY0CFirFiQ3ccj3kPEtx22WL8zMMYXG8S8Tr8oZ1mFiSN+BE1rEEXB+kb3",
-	"fekMJ1XF2oNxKpS7rKxPAdxgPgTLPxanRFk3TFNpW5LcrBYvSb4VeZpkqfSusDe7YqsSG5/uFgbKzlNV",
-	"HfuXiAyjLjWCzA4HQT9Fe1Bc8WJxrsZjUaC5FUqEhwNezkT+uM5iDtqSBePEEPUjC411pVdIW4rjssxT",
-	"6xm1qcDsdg+41d3f3dRLul/CNb4SxXTXwBZBPPrKWXh6a5io+P2gFQ/76wap3j/Nl07AWY+8l7DzO/IQ",
-	"Om0KK1aSRNwLLUrEhLDOchyj5UhIOU6JCx/DQ/Y1GEX+iIMSs9rIYWvYyTNflvDG+8X6cqi3P1Ofppa9",
-	"l0m1W2cXo3eIYJZ3MJ/pHRogCVdlD7Ktr1zStDTwnfG9Gq1B2vO1iea1FjOuF8w/FMol0EsYGnKyBDyr",
-	"p4oqFHhmOtKUO04b3tdCg7mLLqDL7Wx73CeYvhcbqm7wlVCTjJ37XW/VkNSTQ9uMdNk36Qa8oqw3KjSi",
-	"zSu3hPYLnsmEujr7P9y+2W1nqhv7CN9vseHSMrLTt1D3pWrsynd9oBeEepd0zLgCbFh3nlSH5ZtnoATZ",
-	"1c3a03I46CikobWWTqkCGo6wWHR9uc9GTlmtvS6JeKtxG7EDn3tPQvQNx9QEmm7MyljyGQ4H/rM9vTro",
-	"JJZ6K6XmUritzjVYLeCKmst5PeyckMiSHtjnXrWkREO81s69Bu9mVQlnz7UfNVZpQkXyvxCyhPf5pIoV",
-	"SQ91ZKs8mSVJlqvFexeqsed53OHYQygUryXNKkJVFTVlVXKHaAcNuQvW6Bbtx0K9Z6QHYsKoSHIpZnhm",
-	"2LkFkfkmXIrYnAKlmm+jNe3LZtlW5CNG4k7ul/tqxHdNeEgh5a6ioA8x4EzIoi3Km6qqNNeFA9mM+dtn",
-	"v9xOQ5y+XoIR9DEhhGTMHJO+DeUaOzYXTF7rbvNz7gQ+uupDKsD8GE3RAM4Q/jhmiGsjPfzAOKTORuiL",
-	"fw5KNUFbAFFPNONFgXUmbiU57/Jfui7Tx9dyLj893B0vLG5Hbov/kZx5BsSibZ8zhaoMLTlBUmOJSwlz",
-	"uqc6+PyEcu82Li0myTYh60XPwO9XwLW0pAnzHdoOJA1zguBrnMyD0t9/MjStxvaVPfefhkLpcodJip2m",
-	"aJ1k2wD6axstATPxOv2oqXTPqO2Hox5UOQD1iC8M3FCti5M+14RLT7csT21NZU8QYCUHndxpiR0BTTH3",
-	"pkyTbAgMhHQGr9OoGiSdKRJW9kDvwI4JismWULo3gCKhDjgElbtxc8HkkanDX7ay0NPD+lSNl+Kkexcc",
-	"gIGuhUW7xOI7X+LXYBHRRRvfimNOw3EtLTL8evvjxN3amJ+Pn+udTQL8s+QDujt/AbH33cFcZw8pBf9p",
-	"J9Cxy1c3CUcuGi3s4sztPG3NBXCdA1M7kR5vinrgsK//57e338Q2HG3Ogdvz0x+xc4YoQQ8ZCnRy0Eo2",
-	"VY0Otd1UT9J2L/96NAMuzvf390ffYMoCQ/zQd9L6NufkQo59+dy1PV/qgI7R57ZZbWiGfsy4nzbmYIFh",
-	"sYm3s1wREZaVigAtkQwxiYG2Im7c1Np68PEjNdbMXFB4yQqDiVVUpMartl/6UeugJgRt0lHwpUaWoDEb",
-	"1wyZhhm2bzX4d/Ipmf138p3cYyct3iVlcSAyi0ckb7uLBMiW4I8incddyPFZN0//Z2qOgjf1mIsKe6T4",
-	"np37btDRL6/P3rKDq0cHntDMwYeW5D4epJ6SUNPAJRudljCrlQVZLPb+DovRPjsDLDWIUSbqWh+CPfgb",
-	"TCLD0lXEj6HwUck0hKar/rnUv0iTRA/PEZtzYf/6Ksn8TUJ6HsgMP1BgNu9vEerM49aAJJtZNxKzbIYR",
-	"LDDO4fHhY5xT+mGTtKMaoctrP/gSEHyDYqsEI+v/DldO6o1w9s+vQC8YwkcRBdUEbMVKVTQzp9x/HRCt",
-	"vtlno0KVgCnIxsNWjRyJjhh+2GlGnDI5kcLhPXZyNU7rQxpypI+9tRyNuM9+++2337u9+fXts3126qlK",
-	"1fxfDdDevt/TToBhPszIcx+6fN0v2Cp/ot/f0dG+X1nYCycwyJfVeZxrDASP3nALP7tv7v2iKlEsRm6f",
-	"h23nZxoQ9BJCxzB5c8S+LjUf2z0BdrznWJbXAqeP7+5NgTte23v06Jt2chjc9rMeIv/W6N10J+dNKgoD",
-	"KrXPnjz+nkrfhGSjN2D1Yu9kbEF7aBUsjXBsOBbWkETx6RYoIJwlCZo89oNH4cbgtRgcDb7df7R/SBkv",
-	"UxTGB1PglZ3+2/3s25PFXTstB0eDv4H9CR9JfFf45uPDwwh5SmFDzLcp8NWDP7zRQTfupvvYj4CSb7m7",
-	"BBNmv3OVDI7++XtSxDU4JUqptcLLo6n/G3POJwbzZMNizOB395EDxMFKl9sd7/Hh4Uo+hY3Ie3QrBok5",
-	"dA9JJsbLnVU9kFB8XjjRP5fHDCoD7Onht/sxXJlscwsQdoc73Q6S2Wz3x8XQXQBTXhsWfKNY1vD08Nv7",
-	"mcTZyl7GfcSKCbezdADryeIZR1uuVNF1vJYurh4dODa+BIKHz/LCz8JYAp03Xazmo3/2YIb53JUhetYT",
-	"K2EUMc2cEPW3qmP5ffaapCLGBwZHvutWAJ8aeCNjmOz0rVkb+b5axro71NeiuOupb2qUy5jOrIVBP+x2",
-	"JFybmrj9jH+/Q0ahc8aWKhkifZW00aT7W8OVwqbMsmQ+3uUEtZPhRdUELnpCM8wNHFdy8AMvA6gKvvJo",
-	"8yu/St7YqdLi3wQ78oS4df1LL5S+EGUJ6MF98vj7zW+8Veollws/O0NyYYsVIRq15FUiSDauJ0ITLjF5",
-	"a0D8c+AIk4L/v3/sML/jVDZbBK3dJJzvcwacuZIqHYOjWOhC7Y4yl8MLpd01M9F85pO5Ci6dPDJiIlEX",
-	"edu2cyCkFUEwn6164ujDI8sjego7tYwXNpSQGTbjl5hX4nXWd3Ii3C1DFoR7m3oeMCWrxdB/DvVhRpAw",
-	"OJk9IekLmLDBK+yVr7TXFrpS7RnGWX0zDbL9wNgfVLm4NWZqm3V87JqXvtPEEhc/urWBT41poEzHXhVx",
-	"l7A49pFE0iTcziZhrdElLEbxRPepfV3pfeo/q4KvQyLyjx7E53ASn7EYePTtVmLgZ66pqfmTR0+3mZdP",
-	"04LyJZSCv11QJ5Anjx9v87JX7UgafMmiypdAdmXVS34JiYdhK1EV/rKsuhx8uISFM5lJeFWQi7afWmas",
-	"qkkpcopWmyCPQkNINhZXwAwUSpZmn71xd5sHfiTDmZqSoTI29eWjXaGCr6RC5U6v6TWsPfSFA9jVJ5QK",
-	"f+538eGTzW+8UvaFaiho+yfjCCKea/PEimqO2qozeVtlldhksHwXba9Xf/z4e+Q9agK0wW6IT/1vshzi",
-	"3vyvMx/8wvsMiBMPcf9gE9y2WIkk128YxIYwhL47VjpCIaJFl4qbyLbXsBfOECTRKfeYj+bjGNTsYEzt",
-	"8c0RG/k+WyPmNH3jrUncTew/5TR/tA4QxcdX+2EuOXoCCcSH+kT43nHuN+9kMvBcDSO8I4mPWXcYslwo",
-	"V6A1XgLYozMysEzXAK+gzBkR/vhjq7UVIZc72/aRg8STj/f573dniIQp3rMp0h03VyaEyz32dIHoTm2v",
-	"CIQ5mf/ZjY/DLeTNMyXHlaAY7IO1cudCNKugnZjLQKZWkezBHyTjxbbSc9WE8c8efAg/BkOmLzCRSJs7",
-	"v8j72DbM1elpoYfA/MG++OwVAcR89lXigYh2vfR3uuECIZ3+OFg1Hbo0f1D63o6U6HL9YfoUk9cSKOrI",
-	"KwbSOw/x2CLKCl09hjBCY5eWoC+hXmCguiKwfGbnoiB4Hl/UiUqLjS9iwgRmaLyT6FlTslpkovVh4T1u",
-	"hozi8SPOsyMJ7kRtiO02t1IbPoH88Q5jYeIm/umk0IN68IWoB04hGLapDdfVCJpS2AMEpkLTvTdo/3eA",
-	"GhOvf+YW9DAaWghUVyxYrZUaU+aMsIYZ8W9SV9Do09QOFOFmUGB5YUOFSAiF40xFEkVlNnJ/4ib6rJ3n",
-	"XYqDpaF6pEK7afsPesVtEz9WGefUCUd33o9gxERCmZxDygP0gX7Vokv/LSH36sIIxUakkTyd94Muud2w",
-	"sGsrN6iQ9rsng/WoQh+H+VGsusUxfr9z/ko2sY/BVsSLGmOm23fff/d4yAx1hGCP9x/tP36wBj5XrkW+",
-	"aWFZKjWh4O9EwzwkqDI7V3hlmGuzMEgbQGqy99cpJY1i06kW6goVZ6z69hgTQ/LuOeVbUaIj+v8w2Xr1",
-	"XsKggxv+uR99Q9zhVJbwPgQXCMMSEEwriTfsEFuIzvvD4Rr2PtxehKyJD1BIIDYPurUAQTau8dPLk2dE",
-	"MpROHTOA24PITd/nxKfzT2veDve+53vj3z989yQDPfaZhDQcMT3EMz4LwYVhDPwLg8jeNxJOBx+wovzj",
-	"Ad5mvaKK0DncfSdayrcaUByNnJgchRkdEZd48eH1olYhSttuxtpI9uTwSajkIOkThTMOEjNAUTMPwL99",
-	"ytDziO+3KRyMa7+mirKDDHP7M7iu4vMZSYFTWVRN6w3JeCWQNN0e9+tFjx70oi9AL4qMiEgbQU26hrQh",
-	"CKeDiEx2YCISb95JecJGCLg5GmKtj4d4GA3ZCBMe3Q8e+ZWazyIgFSbqub9Duc/euteHEUWozZWcg5hM",
-	"j9Mcf8zMh/eYqmv2WQL5P0dla11bgZDvj3B+ORcBYQ6/STDZ7sJJuYRwfM9+ymWM6mx5QQcIsebGQJli",
-	"QXeb+D6EKh98kVsIMA8NtyTBXghZLpflBEjRRHgVvOYXoiJg71UZ5r/dK8I+RHyfDZHKN23PhrVGWOz2",
-	"hBAKR2x0oQWMR7EQldQlqvmn4k1fgzhMe63wsqS2afQ4Ymu7h0Mj2qHvJdTbSohyQYVNkPqH+MGxBjOl",
-	"zwYAjKVeOn32D7VLydtvgzD1ThcSAWOCLQp/cnNeBTP4PNSipTZWvTke9NSD5vPZCo4YF07arGwpLfpD",
-	"w8tI+4x0n1BlbhP4tQv1fo868Ag5GUVu6poridhZa7SsB3TvS2gFU/CKR1i8rB3421TNGGcFNwhu40VH",
-	"a8kxhFtnCDJUKXWZqI9kG1RqkvdZPU9G37CRr2W1wCmYxCHjsWCy5lfoeRI3KLZTof7XvHCSsIJygvgp",
-	"jQwF7GvAVG7gTvpTpfr6c/jflebbEuuDY+y+5XcipvpTfYkq1ZjVoOoKrbnQATgBce5J/k0F4WYDN3n6",
-	"4EP7jyXVcLlBsRVV0OpQwETIxCG7WBCIgWN1JhClACPYUeDuLF//Bol4HdwLX/QG0NzN8ZAz94XxVNSO",
-	"3PHtzim75sy1ZJRmza1htIPkBp+FFiA3GrMvhc6nyWGTxqoke41xuaD6spjZ1lcxd8yeHH5PLvDQhxfh",
-	"P7DRboHoKOMAGZOKh1WePmlX/Dnxdqi78zW1aLLqr/6cnL6zL+hLFw3ZrK+3/BIi6fLdJMRy6tc6FleN",
-	"LdQMboOzmz7LxoNLRrMm9vkIaZbcegAxPgPmZ7SO08dtw+1VFn7mWHuJee8kifW137p79g1vITFI93E0",
-	"8yAdHjzFn0iCIR/eVHSRZMpq+6+DKk/oHcceORigxsp0VPuzSvtLuMsL/SX0X+Tu1n4wXu8g7Jp2rlki",
-	"w9+mivEZO/3v3VBrIv21LdH6y1J9WERFLMjY75OztCcP4tMIw8pGuyUlAJCx55ZFcGxEKA4m6ETzehr+",
-	"gq5OAhGcJ5g5FxDHJog0wjZGJ9iYiwpKxObDOsgLYFYL90fCzHmboju6h1AXn4graEtJCI44E4x1M30Z",
-	"GgvdrEp1uIphSo3dZAG+u5gbBwPHqCEYhf3jFeFgIjAmAW7YTieFVajJqlJzc8weHQZUjojS3h9ycS9n",
-	"vZ0RTro9mxv6NTfsGy3nLqt6/YFupdg8vkXJ6Ub9De+SPvDCwDoUL8MgGvc23UM574Pmcy+3je+jtnTP",
-	"oCRknMUua+GyCY+v3DWzwGXdq+bgQ8R+73d1nlRGkY8joC/ElgNJO0aCjQ2p17Hn7xQqinfPMQWnEnDV",
-	"U4sTJfudqUuddjk9ilO4fB5cmp8p7UdH5vbE3+/FzERo22YItwExlGO0A88+oTPffU2pt6YYnZiEGW75",
-	"Jek/2EspdjB2zGu4KPfZa68g+Z7xyFFUt4fOVOmho913JLvgxaWvKw6Y6u5LvtkIlvURTEmlJBzTZ43l",
-	"C6feXgAzTpKkiqkPO7hvUOILKbV0QbthQ1eNFi5sxWNDe/+gRv6Z1Eg6zWctW31e2uRbyqJPYPmzmmXg",
-	"qj+9cvngh/tT3ci/YMcxL+m0mEztLWmkB7WQXTjMriz/VdZC9qmNT7LwmT7hm7rePWh5ny1N/QwWc6vG",
-	"jPvDuoaxM7xX3arJVkJ0Jk/lC4Z6QCRVVBKc+FcxqxdVrdXyqGsQ+wOhf+aEjggYUXoKycxtClBsNgRl",
-	"b4L7G/r7y+B53ibJnUunpENtKP+xP228Rj7LVf0m2YLf3mXFr7FayQkYy6CcUI4jNdsh2wN4MU28zVmQ",
-	"BS5V01u8nKzj8ZeQ9Lh83Bld9bfYuoMXUygD9soRyqhu5wTZ7u+DgPl8fYUAvhVaEDKx6ONL8J0sEEZF",
-	"VaKMRlDei/HGd+DypjdPPfjHiReDwl1JNAz7dwnjXRZCWsV8zC7nPQhzgb6r+HH2Kp6LqmIXQBU9Rn3+",
-	"EF9/IlVSqUvM4vGoDZjJdt0LdnEw5oU1a6vsnYxtBaXvaMgeDQ8PD/OFEy/wkxvRxXnwpltCi7NiBsdu",
-	"MVu4grjNFxX0N5+8wdV7suSlu86E8c17nDNWpODZ+twxnDF1oO+bI/31Tqo17lILIHLr8VPhFjwIp3u/",
-	"nWMtpxqzGRV9Yg2RMsBOmanVJTA13unGzsitgw/uf5vajPzmC1anvPS3YicigI39KaHjeKNvnhnrrj5C",
-	"6RM2128Ee4i/IPzhbe3aNr7woHp+vsTNPQoMR7HS6fp+234cT9e3qXiOlZ6AtUJO1qVk8QW7WDB4zwtb",
-	"LTAwORbulibsXcXoK/vslQennPK6BmnYAuxR2iaWKkpJT8UOphM1XIqdpdXaSRG329axIx+MnRk2Fu89",
-	"1u+jp6HrQA5sB64EzF/ERd5R8nI7wBlUu4RnHt3BFHot3rDlD7GXh9jLF6k/zEPX41jwcAMTpxV8Bx/a",
-	"f2yCylgSJXelva5l5p+6WXoPqsFnTLch7s1ZS2MRngR770MBora37qbqkPQdaQzLjHNQKDkW7mtbp/3c",
-	"4jT7Un9OtQZsOX5RwT77LSD21aQbeK0CgemdpYBZ4gi9RW60JPuPUhs86sHMydpJwHYQlhV8Rg0Kj8lv",
-	"nHwDw12YheJ1lqDa8IDE7KmA+qp3FZ599gMvLpvaoE1CcBzY6GjIGqzPxpQKauqbdea5E1knth7fk9gi",
-	"o+YCHAdEAf4gvj5b8UWnef0bFi3mXidiiM+E3DeCFybmEpqJ0iSc5yNbji8uYCK8tw1mx9HJ5p664k2V",
-	"Nb65z4f9G87owQf5KX2QEZHlM8Ri+TNA4Px+p6V4LRdlBPxrCQ9wMvefJz5bsPlUVTEPlxvGQ40bEeYC",
-	"/38Dv6qYObt0jYfof85ev2KVkNhwSUbtiHH85ZCpqsyFiw6Hh4eH9B7qQ39hL8UP++ykqsIvY5q10kxi",
-	"AjV9MkY/pbLIlqc4xZ+FhBFpUe5vfAalW75TtNG121ucp7CVVLhv8AFa9Op9QiP1p5PcVS/J93uyXOXX",
-	"KDcuhOSUOrakGH+CLGHaooeis4eisy9MoP7geIbV3NhOnbHB6o3J9XVhL0APPtAPm7xMHS668wu9n1sf",
-	"PE1foKdJ+puLCXPrXqVIvrfpUQo5K2vgPLll2m2IYV9DMVVgvmlDQxfgeNMwqyZAUFVXoKnO6GtjlV6g",
-	"KvFNYk6GNFJSIjBDUrvTZYqq96nuixxDFwsmxWRKWFd8bEGz0S+vz96yvuytUT7/5ZewyDtn5zhSXxyI",
-	"YttfANTVnzCEQXAqhZq5e6apSQPCuripY0R0L87Ibbi4gcJO9mairncJ8v+4PyfJfXdVrYbj3D/Wf6Gq",
-	"ThS2pwLaSYBKXEIlgPwRPkrtjgM3sIP4z0amUBoQ7dzJWnxzceTO0slNgh+hwnD3sgDz0CTgQRe9kXGP",
-	"WbsxGoBIjuRk2h71O6+OIr6U6dVA3X2VlHtuh3RNaVzozRWGIZj19kjXWxaenuGLD17FP6FXEc+3D6b6",
-	"wbP4KXM2lUQH2pwvqHKA3ujFpd5VVyFhdPAB/78pbfPUTaQtMaeQrY/qYkVPxOzilRtv0cXHvFh0IvGr",
-	"qvqPWtVppfv22ZoTcQWSNfWDmfzZEvXfxBWwJilFRPtvysmLjL2zWgLaLXlzvSenh5YO7wuc4cGP8yVm",
-	"DIV62dt34wRRe5tenBUxfqDBeiP0nibUC/6TxIv+1UBDiI7Gcmd0UDHdDFN9zBQzDLENv/srm/IrIMFQ",
-	"KdOT2L9Yy+P3DOfnl0dIlA+M/rky+k+OrrjHR4q3UQsiep1Ig9Ba6YNCCyPMHnay7Y/XOnvJwvsYQW2v",
-	"vX32pqnAsBIKUaI9xyW1MaI6mJkqoUp7sBEAKjeXUA6Z5sKEDH9CuuIL39nyCjSr1Bx0vkTmmZvwM5z8",
-	"HbmkTiSvFkaYSOn365aiteEy+zP0Q9Kfj4xCVbc73bbWGyv94Ft68C1tJ39QLPTWCxsxkaE/mZpB6BoS",
-	"uw/t4GmigZbEke9uy6s97tnvekLp9VLKh5DsuZxUwmAPD85qrS4qmLGvR0175ucVl5OGT2D0TaYziZvP",
-	"v+E5TfDPKXPC8DmB8xIP6CtEwSjRFn6QKA8S5doS5VdZgqYWh05NGANUQk5M0tbaqRLI3zeVKfi5z0WM",
-	"/AgWCvsKp/SnlCG0tF7ERyjNkM3AMqVZxYtLIScrJRN0vdTA6c6xU5g9SJsHaXMDafOKzwjYhkSLL8BG",
-	"rkc6M10cgWuJGQ1jH0Xeq7Wa1evyX1/yEmEDqKYISp++erEIgnCIMx2yutE1tnFxclLJUF7E2Thip/ro",
-	"j1vMPjthI/fDCLNPJBt5fWpEiHpQOqG2TuCdBkXOfVMDes2lYn5BZGaMDB+DXYx8YoizOo7DbvYLSw3j",
-	"Jtvy7Zk7bQNv4vb94nfvbsRjO84nEpCrC+0RlnHTpWJ2rhivxCU8CMIHQXgDQfg3sAwniFmqxK3ySliM",
-	"L2PrVWxedn07zoAxodd2PpnomQZu4Yyeu7vucGGAj5697whHIRkmx8N+OzBodAGTRv7ZE9Yf2Plu2DlN",
-	"L8/3e/uBKh0DySUcHHlylXvNQtopkMnfZeCDD/6nTcnnKSffVZOS7ZjsoQHz50y0vR2YdyTZa/df9lSU",
-	"Nl/OEvsByHL3fqzp1/sCi8+pjXJccJtQALJMclCWmq76fBXs4VoUUNsWrBPjkqKqfC5qTr9+LsvPh0Xj",
-	"Wh/484u4VJ7L8o6ulAPMGOSFDdpib2rpafrghtTSmNiZfv0hy/PLy/JMDv1Lz/J8uOpXr/qvTIdDe5ND",
-	"O0LijnSBvtv68eGjo3iv7tKTCsp99vjw8CjWhg+pYzrWkMeOX9jJixh5/518fPj4qL3dqeB5MaRy9TCF",
-	"Bdh9djpOPOUI8UMxWTX2nrth66AruMaqFUwM4BZTl4YUWAmRC6vU/ju56pRDIz1hwttoC/bJ+6qm67ln",
-	"r9/K0Mv3ljBIHkuUccwoncNgklnCDW3MhMhjya+Q7P7eG6grvqCOF+t8DMk78ZWPw2u4KIYDOkqQBeyd",
-	"uC3bPHj7RngBd+k2XTUbjuAkMB8ibQWecywvZjfvP3are/L43vfEC6TjFJ21UDMwiOz+Z6S+ISVr7p2M",
-	"UeVZ/z4+Sk8+oJ0+uAA/lbV2xheYloVeg+21qOtYbAcfkn9tchF29YhPd8dC5wZ9cBd+mTaEXNWDEDyT",
-	"sMRtF+OBiXs2JzbruQmZbvZFruW5A7hyH+8FwjgDfQV6z4C0jB7dZyNjoR6xr0tu+RE7s1B/g9YJ4Y+S",
-	"55F6DLoHh2xEt318I5n9Nx5XkQFmICPYBTY5fyctdRoDPqOAotlnP2OKQwLK6DMZClUpiUAH1HpISUnh",
-	"caZqkPvsRNLcnclYsolWcxOMMe7HOGa4RGytzA0b/cyN3XvuXto7/XHkuFyDaWY4fJyXxzp8JzXUwBFo",
-	"V2lWAb/CHxtneC28//UkvMQro9xyDbUqxM/hJjNjVW0YgrUSoqKTLE19FBbkaywyttYZfnqtrZURZGVw",
-	"CFXc+NNtbUvEh/VN5dEpRIpK6xXq7FDHOdT6ur59dPhfjxJ31+GddnCz8N4SPe/RXnflfgalLNvbDjjl",
-	"imUrL5+3YiLdpWhr2WBsecc7NaW0ClXdhyviS7giXlAvw+VLYioqLIrQjTR/4vsg7GfvjfD48HDZc4BI",
-	"RY8PHydwhpbbxvhNS3hCArqgVgRYV8N7E+ZwpzlUfoweQRB8IndnLZ/hHuXGf7XisjsxlyT9AyBUYlmO",
-	"Qu/6JRP6wfj8k6uxLQP+ieURSZItTUPPUvdjIPbz71svAUOurRN7IK1ekJrMiylqxm3s3ud1PXDeF8J5",
-	"KfJhoiOIL0UxsLqx07GoLOgDXv7RGDsLVmAfDMpJaJfl1F6PPILNIKSaM+zr6u53X9U+RuzkC1UucgXs",
-	"BuxJMug2gCehzZcwbKau0MO+wLEe8HlunwcS6lim/rf8EtgMawxKtJXdf7bP9E2/vAbCZC113GKtYjJM",
-	"XwK9qkSxSLrChdbGoL8yTM1luxOOLrHkTNgHorxXoozIUSlhumsVRcX21LmMFtWRksapLFFK9vT9kWys",
-	"Gs0qvgBthuxisUovKUWhRm9sAl6A6B9WVeU++8030hhh49xRdDRb9kdTTsDRI4HP2qQYR0lmVS2KdSU6",
-	"x6iPXKPM5gT34C3VU95J3WHc5E9VvRwn0CcQcO/dAw9VNA8xt5sKLo/JgmxKTH3NqzQjsIIg7JdWo0Y6",
-	"fhoN2aiRho9hRLV5Qmuo4IpLO2Izd9/blO6ZGi/fhGwCCF+kRWFBEyAnwmebGgo7ZKMpVPW4qUbYWMOg",
-	"7WPI1U5llFghiF+mtCOmNJsqCcYu0HGO7g2mvYd93DbMIKVQA3baINc8pn+hNx8TpZ2oI8fJckb0qg9K",
-	"XMGLsGt3lkAUR7hn0dYdN9OhPFycFNOMGv2fL675IOjuX0PjC7SZuQyZP5jMqMGoRhfgbMrbk3xWi8nE",
-	"+0D7LIy34Zk75Lg4Rh/2UiJBS0WSic25REjhC3Aam8CaDjV+MCg+jUFxmp6Hqbm+ljkxHNRN5v59k15b",
-	"lTDYzRzB3ZWBkD9IaCbKN/PEIHRFPkOOEWuQBbT9zGM5P2eeCzBX160F0dDGSs/wi9j7cMgaWYExKSFG",
-	"LAO0N2TaeNTxLBoXsQEpTdHss5+gqpOmWv4W5+WVKCBe79jh0F0xxy0YvvubmWInQUMW0JxqGCoPSNZC",
-	"IoRidurQhVt2oblefJXpwn62xOG3f5N3mfv+rvF1QuWtp6MvKy3pwU75Iq7vm8vD3L2NDVQPeOF2b0N7",
-	"gH+4R0/Ck9sWcT3UbX1xdVvdg15TtdUt+XnQkW5fJiB75rQjSvUjvnWUG5shJ+LAv7zRzUoyQFiYbSEA",
-	"TvGxLbi/Bm2UZHyiAfwU0T8Kfta9TOM2SNq1sNAgnQz4p/v175GHLpSqgMvBPTAHbUJffrL7Y5c1kv6n",
-	"w8PDwwdOuUdOCS0tvC6Nzw2TLtm+ucQufNNXbUh43JdQW8Zrru2Rx0DWQCi+Q9QOnUGpfau5RP/HUTGE",
-	"UIP0xYY+S2MYjJDQNm/IalB1hRbBmBdeJ595RLIc1vKZVRoi7d5fB9ud3XPtHD9JG9sNWOv9XWyP2ci4",
-	"PS4Rpy0m9camSA8dbh9MiE8jBH9pbFtRRO18dtEWljDnE2Xh4IP732r7nmW0VPf7NaLnM1cdbk/CvIhN",
-	"iPoFzAQbnrtbqVB1cNBcgDs53/mo7R+Jue+1JeuER1x+jRU2BjN0FAao2+5HXz20gvls+ZQYpW0CM9Zq",
-	"lmgGTiOYKFXuwLI9CT5vgJdfLj/eIt4R3tcvg3zr7xq6eGCaz5VpMBvUUWKWaXZU6jf3wqb77lZ6KNFF",
-	"6pR9ISdrcppeKM0ePWUzIRsb+qwIn+dG2UK+RUgI+3eMBhFb09If3UKyBsLrGuQ//J7dpWr/mha8nXb/",
-	"6HbN9s7YudsXqxUf/PUPyva15ZEjsaVLO4e9tpOyHWTEwQf/0yaV+1mlDLTMvF0zS6zxfcD0+2wpCw81",
-	"Ia2AHulLlXdSCzffdC2l3fCy+xjntVLQwNJaD2fFuHucdM19dmpZJa7AeBbCNUAZgXxCW+mAYbga1Hkt",
-	"k8D5mPGoxcpyBWuAYHCi6yzc9mkBSS5qxC17CSfCd/hPBjlySjK6g4bMAAxZ3VimxWRqcXiyx5KR4sms",
-	"NBkIcXq6vAFK5pVqyl9mYw1mymqt3PaNmShBWmEXTMlOiCAZi6gjMxSCgA/ZS9/q9wctygl1LXirGzt9",
-	"gYFDTHCegtBMzeWQqcYaUQJCALRnmYzWCUnm9lCFJmfYMSGYtpewCC0eCpt0EInf5QUmyGU++YwbOkvv",
-	"Ip1PFZvxhbOMY4srKpCZ0+BK4vjJx8EUvOJ9535S2PQ8POCB8amZaHHj3yUOwM2lyS6grrW64lXfrpSC",
-	"Ch6OHPGrSWvhK1ktEELB17YZMZGOLKZQXGKUkFJAkCQM+/rNi2fsu++/e/xNOnZTitzWnWLaQlN71dEQ",
-	"6gIvF//dEQw6bM3vH/+/AAAA//8=",
+	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOK1NzobX47lbKp27a8IzjRJRENgFsCI5rr83n+FbmAGQ2J4",
+	"0c12lv8ksjQzuDX63p/+2MvUtFQSpDW9k4+9CfAcNP54nsO0VBZkNn8DZcHnkLtf52AyLUorlOyd9AZW",
+	"VzBgswlIZifArmDOZtwwAyDZEEZKw36v3zPZBKbcvQ6ymvZO/tlz7/Xe93t2XkLvpGesFnLc6/c+7I3V",
+	"nvvlnrkS5Z7CgXixVyohLejeyYgXBj596vd+URmnWSxO6u0EmIQZ02BUpTOcgYZ/VUK7JbiR4xmNlJ5y",
+	"2zvpVVrsaRiBBplBb3FqbsjX9Z/PyrIQqQ1xY8+4sMxOuMWtGGsuLeTtbbj5st9wC7+IqbDLY//mhhSG",
+	"FTCyTI0Y8GzSZyOlGXzg07IANnjXM3NpJ2CEedc71X9+/OOp/fPR4IQ9/pG5LQJjDZNq1mdc5kxJYFOl",
+	"gQnJuGVTZSzjzECm5Mr1tOb5WhUim6d3qnAPGNorRz6qBI2HyjJVSWuYkCsX8K8/Pzk8nf35yeHghD05",
+	"bFYgpPsnTdSsnSlYPT8b4TYvTvKi+UQ3BU2FFFNH1kc10bhTG4PufXIDlFzzKVh/r87KUqtrXpz/xf1L",
+	"uFFKbie9fk/yqXuX+wcuRb4h4Vb45PLKfuLZVVV2DjTEP68bxm9976R3fHj85Ojo+E9vDx8fHh4e/mOv",
+	"VMaONZi9w9H3/MfsyN2aklsL2g32//55uPfj+48/fHpLPzz59I+9f/K9f7//eNQ/evJpz/2W743cE/+1",
+	"YvpvKtm5Al3J2+/SM5PxAqmucxyoH7n9cBFf/Rsk7sUZu+ZFBe4Cz1WlWTZRIoM+cjS8Cteg52wKxvAx",
+	"9NkRs4odP37MroURwwLY2cXT83OWTbjmmaM5R7u4JOLtzaKiiey5mawkcf7hF5BjO+mdHD9+3HckH/59",
+	"1D7zd+8+HB/tvXv34U/P3v93+lzPHUvj2codF80zt99y4tvLW/3m+VP2p+NHh/ts4Hj2n18O2LeeafRr",
+	"hvfkkHENgY1/x7i5MngQjmFxaWagHb+xE2FYxotin72yE9CsrIWFwQ+IsVSa5EBzpXDYo8OuI/IT7ziJ",
+	"x0fHtxGgF2DMqiMw9Pfbbv8n97IplTSA/O8nnr8hPu3+lSlpQeKP3MlUkukHpVbDAqb//bshAd8M918a",
+	"Rr2T3v/voFFcDuiv5uA1vUWDLksbLx6ciJzyws3bHcenfu+pkqNCZA8+Ib/DbkLqGnS/pUJVBnKkM6Om",
+	"YCdCjhkUBuihKd4492IOmcgh7zOkSGFYCdooySbcCfJ6iDlYXOpzpYciz0E+7Fr93QDNpnzOpLIsVyj2",
+	"F+f9jWE5t9ytbAi4Zs3dRihc7FhJwGUgC5G8eMhVvKo0mwpj+RXN4aWyz1Ul8wemGsdK6GirbMKIMEZh",
+	"E2mTcXpvlfqF6zE8NFEPVT5H6kPN0U64ZE8esb+Jn/Com1/+wF6In5yU+9+LVy9ZISSYMO8XXM49jzAP",
+	"On2l2JTLeaNIuo2VarbPziXLuRy7SzowfAR2PmAZ11qAYRMoSsaLAm+m4VM0OCJLqqWyp6bmnz1oHowV",
+	"6L1Gg97oZf940Gz3atV25duNEowb86vklZ0oLf4ND03ggVMglVt2JdVMImX8Kvk1FwUfFg9K1Bc1/7Xe",
+	"wJIAOeQsV0BTJC1gn73Vc8bHXEg2E3ZSkwNb0LRO3Uv4QWesKWP96kqtMqfWPfD66ksrDN3FYWVxWTO/",
+	"XG6uSBT5eZqqLJW2kL+AXPC3KO8/z3Rx86PB3CBOGfv17fO9H/ZR9/NfRMvr9bnXuEvtLE0rSCPJNHAL",
+	"+SW3LX0m5xb2rJgmfAFOhSuFBrPVOyLfQF9y2tK1utpyOloVtBZhYWoSdm79DteaI3MwmSq3e+dTrAb+",
+	"s0d6IQ5cf60fb2Zrlxpfjxr+DhmyODqQ15yEVPtQrmDentwqcvEnm1ilhA/2Mqu0UXr95m+jPcc7gXNN",
+	"LjD/vTJ26q9Fe4FDyHhlILnvw3mHd8cphjx3zMcq5C8Fn4P+xjA70WAmqkD7oqEZVTlmUs9MVtOh4/D9",
+	"Hr63blufi8KC/gUfXVwzfQCn2q/XsnoPzPImcPwjiZjNTrrZ0cRplx2+pr+DRi1YjXDT6DHHKEbK+weX",
+	"jcZ4sf67/Wa+yZVKXsyNSCxzyI3I1i3tJ/fQs6lyczab02Lfcd6RyNFruWaIi0xpcFPNtPATXfX4U3pq",
+	"i6nkMNY8XzjPtawIrpvpJ9ypSufeR2hK4Fe18Q1+r9DDsQnxPAvjJObgFiKNsPON9/BKkO4fXNrwodRk",
+	"bfX6PdQf6cfghr70WqXjllNeFJeWF1eOpqZDMa5UZZb94XhR5bjyHHLRUfTT09fs0Z+Y5eP9lFBwasrm",
+	"PPQlQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodpIeJrgROV2iUTaftr8wSQkH7kwzuoIJZgo8m7DwEDN8",
+	"bthwzoQ1UIzIzB4pDegE8tNiI6GNPWUwLe28jnqQRaYktA0cO4PiGjYmzgs/kTfA8y6RXY3HYFC6lqVW",
+	"PJtsK/SveZG+aM+1mrJKlgVww6V14iX8nJYoU/6hdnrXZ7t3tHS4i6LSXZploorvX4uhJWkj4hjxKfc9",
+	"n22WGe5Ax9bVfDC6ZhEPW6TrVTw/cmnxPBfEH19HQgA5ZH9BLlj4YBecej8cHh6u8q/+v3fvPhwevv//",
+	"/9daoYUfT895/gKmSs//5jnYMs91x+R5LtfQWAAUFwqGgaCg3zWvCqSSOrhXaYkkoq9QR4BsotwZWKXn",
+	"ztDHRy2dNb6c5HwhUJLQGjK7Vk/wL5/Rkm+i4nvP2tbvmK3411/8G6nbmouxp6kFi/Tns73jx0+cOoNH",
+	"AR94Zgu0iCh4BHmfccPUaOS2m4WIkmFGjCUTdv+BTZp2BCx9Qbq5V0O5GrjpEEFeuILe0MYK92Rxb39W",
+	"M/IBKcfZDZtWxjI+1hCriXV4zxE1txCrASXInIyJcBaoA4wqgz/RLudJinePbLH9KXvMXY3Wfsc7U29g",
+	"mHb0gZh2u624miaTfCW6c7FeVMA1DZZDpuelJZ3IOjWq3wOui/llDgXgI+oatBY5XI64KNw/VrKGtOlY",
+	"k/vmVkVgNZ/LgmymnNxYY8CYtBkZa9wLuRlTZPKXVeM2G5ygy2QCRU6OKuO9PGgVUeDAOiOSDaZCa6UX",
+	"XhbWsCApF/xz/S20kBEviiHPrlI6rZNaTfKEhmsBM8h9LsmEy7zvdJPKAHOzB547Luh0L3yndsmV3Jgk",
+	"l/u9yscQtnIVTfxv/aC75ejyXavC0VM3JYJmapESspoebqZ28KGquvJHHCXgGZBTEzfxbtSTfi8yITZQ",
+	"6X/hQyhiQyuHESoLJ6TaLDoGB7nmIzs4cfQxdPq8qL0kRNqkvCDx+9+7y+zoh8vahzsI5lr9ITUaga49",
+	"LtN9NnDDD04Yl/MmLhfrPziRyPJze9FWxlYZaeErGWjLhfRakhZEWk6Ci5HIOOm3mZISMq9Dj7WaYQQ3",
+	"U9JqMaz873lllVRTUq2nJVivHGsoHJeXYNK255R/OKdZ/bh8iYPu2j6Ec8meyXEhzOTuCGdjvbbKhX06",
+	"gewK71nSp5hWd8tqWIiMXcEc9aaxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp0Oxt9rpBjXvmavKsR4M",
+	"DMwkc4JNgGaaYzoAmYQTkeZK7r301Nx5O+JzV/Lbp8cXr5kt1Hgvq5fZZ8/y48ePj378bj/tGVbrlWW3",
+	"cT9zM0FWJ/4NK9QicJSFG8AyJ59NyzwU0j55FFv7qZSo9nHieH6efiP6eFLdR6ykEQbDKctnPNJq2pLT",
+	"m0yp35tws2hMb7xjSzdDbT2BhT3BReCH6pl17sYzafW800ZqUk1KPi8Uz/dzyBRZt0u0wjOrEmkyr0r+",
+	"rwqYyMngUIxnPqFx+QuRzbZsLMgcPqzemsPU2VwlzdRaWtF+MLpZzXpNRfu08W37+cXZU1xh4290tu8V",
+	"lBY5/GwCGpKr9ifS+cVmlt8YJtI7pyqbqWnLkjBVlmGkEUWdFPiD04s7zIfGOlpUqtyJ73fZQV5/SMaU",
+	"0uqcoHnexEZBEvCfCATnhwrGS9iJTorHe9dlFPeZkGzIDTx5tL+Qjni29w++9+/DvR//++D9x0fff/pz",
+	"UknBIc5lVlTG6yrti3WXnOKmN6IAPkqLC8ee506GCfTQ4GTzhT2pBxvObdKqDyLgNiwsnLRn7zjj9cws",
+	"bdB5mbPdnhNfXG/QLdyVoQHphLqPrhlnSozhtkIurCC1cEpzTQSN5jbluj6nqQ2r7ApsnxngBeTJ+S3T",
+	"Dcj8RnHu7d5xGnZi3pF1Rl+NONJQqQK4bFxKSx8NQmB1BM3tJHo1a64cW6TRTvi0BLNC00Hd3jR0UCh1",
+	"xUaqkjmbaSXHaX8QunzkVvvlU05XucY2iOgur6JQzjbBIIeFMggiommt3D+VukLeEGXKL5GnsVxv6zqt",
+	"nWLrT+sCH/3U712DFiNxaweYDzAE/xbSYmsR0S3o+zvW0EpEGN1X9WdF9L2FxR2uxCK5L6wAH+se+G8L",
+	"EceQf9/r92bAr4VbckoxoLfTvJWKADbnrZ5breerd+MYC9Pr3pQ3lexaVVpE0t98MhclOA1VZftMyQzq",
+	"HK/arbXs41eyy0Cqskm4ZnjlhGHu6T5mkheYcYAUtyG73tC7vhiI9otHGlSjyNuaog1P793VRMjr+hTs",
+	"FJaR/rm/go9dFjBKKMNnkoGxYsot1BF8t0l95qwdNlEzNnKsSVg2cyK4klYUmHy5md9dV1ISpeEBrdSU",
+	"3bhdK7Z0akKmg+pWWTJvNji/mdJXo0LNLitdLJaa3YCbdd+Bi7AZi9V5/Ark4ASTU4U1rOTa+mqEWIvY",
+	"Z4PAfQcnJDHI+cq9m7jPVAkScnSgOabANeT7bEDCDh3D/g0kNHzunUTPcsandOXwgehdOp7BSZTfHqiN",
+	"0ieFRWfMIHDkAYbo99nA6yTeH01rmoEGRlGEfP+djIORbg96jXzpBRndkMjqqEw7LyftpHGLRBfNcO6F",
+	"7BAKb0RqMMB1NmGVoZu/oNxeTXnCaHvl2Yj4wDCqXWe7MD6yoNkz9xp5NCVUVvNi8zSY7pQJ6Fymn8/x",
+	"D47B/VWF/egzO1HGs02OJAOazVRV5Gwstkh/WJPHIeoEsqVplcoIK66xRGrM6ac6p+ZuN2hRq48SEvAU",
+	"W3NNXdendd7VgmdSyC1SdegrQc9d3C5dFdBBp5JPwQQJhc/RwY2Er0zaIn0U3IVaHxOhuV6Ep5e8f+EP",
+	"fb8HYf7du4ce3lQW7/2ntC0G2FQORStE1lRC0+7yQkkINTqnbFA1ydOXIZCGL2HSkOchPrAmald6nxxv",
+	"IpuwQlhbAKZoY2Cj4EKCsd5pFestWxzlQwS36kyblZGtiLKXtjubiCK/NPCh4sWlzzZ3K0YKViPWFGn6",
+	"fafS4Tq200QV0aXnZFIctDGVcKeEd7gYXU64nvb6PT6sDIausfjj0qpLygtw5j/kIuPFJUxBj9EZ3U/O",
+	"MSlUFq5FpMdI0l4yp41iGo2YloXIhI/Ehx/FdCpk19frpJKO2PiGWRL+YZOyXG6SH5MMemNeQj1S67Mp",
+	"CvkLlM5+k9m8gw9MRVGIyKTeMhWRih8/bpMy8puwE1WR+KNnWF7Pkr2AMxGutBOP81NUb/AFicQUdE5/",
+	"MdJuEacCVq34IKr4uZrJBAks7DQuqv5GK+ujtV2pDX/WBG3bG406TnKrDKbIbpZHu5RW7j4aPrFiPr+E",
+	"0Zel3AigiMt1TKmuQDI1OiWVFu2NmtsixybIhKqVxeZIczaBAtmA/ODjryPgjmAdf8GaNYNxVwHOzjI8",
+	"97/JwZRcYOXuhPZ+XInC4pfGSPEjXRlLYAeYVWN4iQzUx/9/B16oyszx0k94FZKJMyVHlc8xNpUutUD2",
+	"NHZfshWyr9/VnDIs8V8ZxwVMVIluWHXtA78046zSQvmsS68lJRlKUyOfijQ5mVNAPt7SS9R6kUoe1rKk",
+	"rFBmy2H8K5sOcINMwQ3t9KimfWO7/q6UwgKuu67LRIwnToXARxohaVWRn7JDXwIpgUqIo8Tf79dFKaSy",
+	"mKnQYVHUjla03dBM8+aT0MyAvhYZ2UubjLLliUXRtpWGQE32r/wLt9B8N3SLNmPWrtEQykx4LNS07cPi",
+	"zuJhKkRsT5mSxdwrmO4QM24wc8sxQrIeyc9CH6Gr0vJOdRFnJUmrurXDNmEBBOdtKwuRKHiRqpISYunU",
+	"Iqk54TIvfCS1MHDJC1L0KqmBZxMsvlzNATtiVI32uXntQsNVP1fiYTzt1Xt5sehwUyX6UGIu3ovpohdY",
+	"b3o/O2t+ztCY8W5BYQ1D5/2enTSgJuzbX6XIVA4Y2Wa4xO9YVTKrfIY6aVh9fB9kvmcnCc8LWRlrQq3d",
+	"Wo6b1roPdKk3+C6GIpLb/tynbyxMONqzmsDW3tSloPOm0moE2uu7y+po97Y0yRArq434FPJnVASAe6l9",
+	"WtiGxVcRS9ximGteiPxyKUVopajAdzZg938Pz6W5XJ2NEkhAhV/Ua2/NLxo4Oouo8qWLbBLepVH49UZc",
+	"CWlvneuLPpmcA0Aekns70k5Xju5ffzsJdlekji1kfAiZQR2YIMSwU9RXjn44ZDmft+MsqwuouXU/bTi5",
+	"N/T0kkGLC6w/Fs191Ua9qYeuZRQU5agqkJsiUJ77wfCR+0FojQn1HZZ/e/vWBSnb+/nMl5FgJduIkl1J",
+	"4YtfpXqvhd+0D3oBvGnZaVsP4LEevjHMe602qNzw1ZRrPlyIoeZ6vpCFenybJNTlExRQ5M+0JgG9uAet",
+	"kJzK5zUoCJWH6jmlJ03SYbkgtZelI2I0+L+zb988f8qe/Hh49B0T0mc1u8FO6xibr2Ox3v3bkQbWUVez",
+	"lNTTa6ZWv5Yk7qh0PA7SEe1i9vFESTCU0xxci+5wJW9zt4i2lR6DDZdlwfur5Ejo6bamIfKMDWqSIoUg",
+	"ETMcKzB9Z7s4BTaZRNGurWp/4ldUwGs2xiUbOr3Gr2dzFjZSeqys3TL5ZENtAGtJRFdcActi2dHhYV2S",
+	"5iNA6hTT6xG8rqRiDrRINq+KxXgilSumq5N9hch2cBmQgSjXy6Ka4N74F7aIGywXhoWphgpXd7y96NzW",
+	"+/FEnNriiXdhD9aCbiwvKlFThHHU7e7F0kAhDeBWV4szHzz1eKYMA8w+DQsjoTOuuzKXMHU+xUJ9Uj0m",
+	"9Dv6ROwmYUL01syNJdm3rA3eOkspbK7foPYn60mvPrkLKKD2I91KwrNwsZ3dxKgqt884c0tBS4qjHgDe",
+	"D7NS7Pua3sR+h/qbsuAZeMQ3TCoRduJ3nzdeDF+geidiu18XBHSgqWCZELduUhRYR0Jwy9+c88bMcXO7",
+	"rKmueeyX5/95lCgpcGfQsYqJKnLjYUGbgzUeOOMOd5LqGlbtI1XpNVt4yqSa1eEOYTfd0hQ7+Rl4QQZi",
+	"m+qSgZH36atrxCZaTh0mCW+kLuN525m76BLPoNzWi3wDfxpVevlCrFWSLJrtU//GFqJsY49BWW0zk3N8",
+	"fot5FEJemS0G+AWfjwBI1737Jjy3jZy/l+h5P4Zf3WTzN/ItR3vTOJctbJH+eWGh3AwZrAUfG3SW+GKE",
+	"ocO5rrllTxtK3yLxFpUknYTTCjkXvu5ZGPSen1+8Yt8fPXmyd8R4UU743vFpjPRrFeOMchl8Ng2KLj/M",
+	"Nx4M0qNZxuVIL/8R874wraUClfcfjz8lmS+KznZFly9SsJoL2ebyR7fg8qhNqspcbhuucizqUo0uc97K",
+	"Z5gq7fMyUb5KhbFLuAb/WynGE5tWfVeRw3lgNjeAW0kUgAbw2VpmNtt8zkZC8qKYY0iMTecMqw81pqye",
+	"Y7TZ5+HhvzMuv7FOTS2ZmfArn0f6sJWwSzww4UoO+XSb9j9oc9HN3zJQjLZ9w5glolv7Uq0GbP5OyM/t",
+	"xB3Dv4Zc2bcwLZXmBfv1vB9F1IQhY31c6cXQ2QZZvrg7zZJbORq1LPKHteak03Gp6BZvzuVj5SYVTN5E",
+	"Drvp1AL41jVXdxr0au3JhuKnK8UaXQnXlMiMvop+E7MKaT+1tY8xdDYIUtAnTouiYMMgYTA3Ovw4OIll",
+	"j3cNaeB5nKcSZhCJ116jTSZV4YV1VeZzqrAbKjg3Vv52ipQ7cWMqyLsQcHOwXBRbwKwmkRT+BlA6guYG",
+	"sRDIBcgRisWJ1fUwm1fYhSJMJrWM/43RW7qhRBM26sgHRtiE52yqriEnvs6thwPd2CW5GoL0BmCcdXhu",
+	"SUPF7MC3urIT8qd/YxjmHBs0+pscNsxzZVNhMGsUP1C7VJxqaw0rhLHsW8xMRq+9114DlJtRAU+n/046",
+	"ZQb9YBhp+W6fYVwR60aQnU0gu0JMnrnCJ7k9If9DA4fivlnJ4NpqV2Q0vw9QJTwXme3gVSPNp97lv3lK",
+	"M6LTbn4ZMU5Rn8ftUGVDXdmMG4aIPjmrZA46XTK1RaYk+iNy0QbXcpcLlYVrSgTUgFdlrSc5fCpMod6y",
+	"QI7Nxi/gMa6EwI02Mh2i2e5mbI9SHIJSm5/9GwpipRGyb57GOvd9W2hzw6RSe/YiBWFW2QlIK7LO4Pdv",
+	"odDAm6+hrNcxttkEA4Fzd2O38WLaiWoVElpFpVO8FJfEmzM3Rcy+SofoplVhxeWoA0gkcDScWy5yx3XQ",
+	"BYw5YLxg9KJJZ0CXWshMlDyRxnhhucyjrjwZ2tebxZNvg5yeClhIdvb6vO7iMuU5EHT+VhUZXQl/ja3q",
+	"DtkAFdRJ4vfCMGFOGSd1GlvHWD4aoW3qkUwXSk87Oya1wK/rfW/g3j2tLBx4mroxdLdsgK6AE8bozuWw",
+	"A6yJ62lTwwRZHT6gmBBWDSJG6eYSneb4XMj8tilTi3kPG9furlQ4Wnit6HIUW9bjbyVmgptk8/pU71AO",
+	"81qVvk8reaq03jCC9SUg5tKkn2UTdSdibRXtUxBtU/JZjZxuKy0DcvpEzXwA5uaZgxjm35zq6BpvQ6cj",
+	"xCOSKWXrZzVjamRBImBF7aa7qTW5BN5eA1HXyMRWizHVauB00+Ds2+yHyjJu0rnwvwFcmT7mrDGlfU2z",
+	"GvlfSF/8R1luRc4m/BrYEEAyo058BW79VKQUzLSyHbi1ZXqLC3EFxZxlEy4z8OWLZMjligl7WlfKNEWL",
+	"oSGV75GjmAVjN2xDsXXeZwdvojNK1Qe7LfKAvh6IK5xCel9mE+hoKUshcRufxRRMn/pwccMGppI5nw/6",
+	"bOC92wN3lgOprsGtd7C/Vc2/56nNlQhrjAlpESu9SSWlu+pJNLqLazJIPafLU67EViFNIgmIZx651Sp1",
+	"RbX5Bc/At3jzqQbeQCI8s8WQ8K3ZHKdZaGzepeQt2d1innCn3N8+o3oxQwLN+m+oLgNTI5yhbePIBJb6",
+	"LjG+VEp2Mo0G94V6HICdgTce7ExFBFyIazBMyEFHkmBTAdb4HoXEHiqmZcobzFk21jGRS4QgcRyNfhqp",
+	"olAzg7W1Pl0WkE6C7dmB2LEto1AbncnnywiPMR7rrd0uG7z7Agdddtmw1IlkmAFSFXmjlfYJfE1OhxE5",
+	"uD+ZCdfgQ2RNh7PQ6eSUDabAke2dxOVETlz7P5yyAXqd6gco3ceoKWBHr1azy9AU+p0MI5DL6pQN3ME0",
+	"oCM4S8Qo0dQgxklO6t9BLBubF+BQp2yQKXkN2uB2L3xDi/HEhvUuTMQ9hDz0lKHLX9r65XcS3y64hWJ+",
+	"ygbY0cB77vFn9MKVIBvYG/Lotr1iuK1oWvEQGeXE7j0dxjPvUQ4jlop2d1Bo0nqbaGa96y/4nK8v0cba",
+	"qBV5vkRuf9W8TKTmQD7eArUvEj0JZpzMsbpN5uiDlFfVs+77zejew/NpqbS9o0CMB7ZJZlk2+abJP28o",
+	"zP5VQdU1AqVshj6GKewmpbverfGVEig71bRW4jCpPaXBpZsixMESGqFeQT2d1rwjbKBUfu7i4S0is23e",
+	"ASV1b+mbr7QYC5lCdVJFPsCe/CzmCX02oJUMQh5rSLsciClhjgx8xiUrubGLLwexgq8jaoEvlFdtdHM3",
+	"fLxr4eNpybS4qtdkmadSErKJ6kowN1YrOQZjKdV8S88OGu4pN1s4ji64HJjddMiL+qTXggjRsluz6Sa0",
+	"/8PCkS3h/s3VKieyaJp89kOuQ611qplk/1YSTlCWmkhXdBRkSo1mDtfQhlbQsM9eqll/GV1hM/41rPIx",
+	"pEDkUHRNaohOdQXS1HEwg92l0Ti2aoy+5n1GObLUDVsrNXWLLbnBptLXFJZpelkdHgZn0gqs8FxgYmhI",
+	"dfZNCQ77XYiAcZo1bpVVLBejEWjaL8xrV3627n4e0ivKOEuGir3Q2Oy7lcM1aMadnb7f1YYrhWuSbKx2",
+	"RyljTSbz8WECU8wxukXJfUcpyatHTqd+X9xBxvd20Axt722U951KrfF9omu6ehwd8uO1tPmvwB/uqmdH",
+	"O3tiqZDCt5dfqOY7YbOJKKBDBRa2H7cQI/5D3nurFBZS8dAEejZReHl/rzYIb3Ua9qqDCpbz1Z0W75s1",
+	"DBz5DLZIWY+5Op1DNx9v5MMKOXhz18Vqh8lUIUJdHar+XYmFLprb+0pu4OvdxubeOHnnhv7ERaxqx6gz",
+	"R51KQt0jMg0IKmwXTr7afH1u3i0NsnDGKOqOE+DXAn/KJlyOyRzBVI35hhVjNMUmTBN5CSMnRMpF2A/U",
+	"2E3Jv5pU1uHdRb++8NBXE/MKu7sm9PWbFhbuyMxDglij2yEAK9YG+7xEu4Wcc0ZQpaGrp0SjDp5LdFBh",
+	"VvagX5eBrkALTgmUlz6j3rfZoUiuoN8M2tHVQT2GsKwAfr1RaDtYK5vG11Rtg60nUW+vYcKQEcFTusxY",
+	"sCWj17NpNh7r5KgD6fi+Cky2vkr3kEgZ3QmfSLmq5NUfR3zr2rZ9dCHW3MB0tvT9OIX6PeoataXCSJxi",
+	"nf3oP71muUvoPbfxfmy//hiH5abCogOZMUUv+GhqR7DJ9UpcnQ37jwt7J13HC55deT/9wsC6ggZMFpM8",
+	"MXgTodZLZdkUbDoYFDbry2kmd4tsOg9fGTarSatbGcp8GTrrdTfM3Cah9LO2YV/cEN/VOtW1Or0Vsyb1",
+	"ewvPUc7nHcB92FtEIO7wVbte6vvDGCPwyeN1FmudgNce5I37tZPxc1VpU0eDMLHOaQQK/TynWD1eP7Xk",
+	"bdosA1QV0DbMn6wqx+73Kin+VYH/s9UVrEsKFBY9U7naHPfCfW7Zw7HdrBZrjWiKfTrWLjqJOrht42Pc",
+	"uiX3xJ1Yy9Nx/Ki/gtJ89YuHB2ZKEnqhxyts/GBPflhHcZt1o170UCV6fcdT9V2OT9jAEfSgzwZTISsL",
+	"ZrDPfN/jEzbwiZ3tP/uuCSdsQJ07Bvss7oocvbbPlvojuwFhLJQc+HBiuIeIS1eh1tH7/jA0WTvp8SoX",
+	"VmlPWy1Ah8OVLbcX6XreZGKdMkluyZbjeH+pKHXBDXV400S9ZJfrzhjlS5g1Pba2oOntW05N+YdLzW2n",
+	"28XYuixD+9bFr6mHz8X//YLb+TfxE2KeZEou0PXhox8e/+lJRNvfH6eIu5K+u8XSFH5xRhLW51hCW01p",
+	"Dp/S+xcDim/DFVYAiKfBwDv5Ugwrd5NWx9tizt05GlzHuhZwJLYqbX8I6IcbYTosF1y633bsQJMhvsXi",
+	"I+M17fYIWR1LECTsJfVWwP7Pla22KZFY5Qz/q1ZVaRaSZ4IDUSBsz0YOCrQxIFk9ofxH4zTMkFNC/vL9",
+	"u8MB+DyZ1i9hFoH2bkEQN0d0XpjaqvajL2H2xvfSugkjXGgc1UUBmzQvU2wIYyd+hUe2jY7hcO/H9x9/",
+	"+PSWfnjy6R97/+R7/37/8ah/9OTTnvst3xu5J/4rnaXoe5Iu6OO0bvabbzTHuGEzKIqOJo4yFXN5yac1",
+	"7pSEGRupIgfdZ0Mo1IzyOmTTga2pqkci91qSWVwttXR97/+/9/7jYf9JB4ZGYeQKBKNMTafCWmiHhYIv",
+	"L8wb3S17fOLEd6HG/VA2mTiEs73nbtN/+HTQ+lf6tnFzdYk+meUZ/p/7dY3XxbOJkBhD9jvCMPfO0RfG",
+	"4pdsoIXN2minVkI9NRtF2OF2AvI0HCoEHafODL9RCkCyDWAvajDtaazjll40EBLbmLtwLTJY0Wrap9VX",
+	"BkydKpEVAqRNQ4eUE2rmcm8IpC9h9ndnPDmrb3v1wfhC6s4aMz7WAGhs411wt5NnGRgT5QM5S/N9smPJ",
+	"ZxHR9y+2+vXWvV9xIq9KAri5z0OZ1bYESv8Iyx8zbzc7pW2c+kvgJREywapNabBAkh73G0KC3DXyTAqa",
+	"JbmarpaZb54/ZT8+evynZaj5TOWQLFsdFnDqfRrMF3Gmm44iKEK6YkxrtUWtewRanOxITln7W4Lv3FeI",
+	"qgYnaVJgfvwxsoEfHSZB+1fE5DWvsaM7nL43Jhj8axNtr5F88PBThPQGiz3AJK4FYixsfqiLXbGSyY6L",
+	"OInYjSp2HWP3htDLbn1uQbNAmmzHEk0SIXHMHal1y1rM7sE0rdxXG5ygY4QyMWrMBe9u6td1Cy0sCwIf",
+	"buFi7KdRFPM0uRACxir0uAIFCSYVVsNCmElHuJvS+1cEmPyKPGQERnxCsCcuZ1p9JCtILVNFBBp7FzGR",
+	"rVPyu5Lxu5PmV0Y13sDIryiE9baQtBtE3r7CMNvqwNnqTXyt1TSFBh1VK3f3WhO2qb05ZYMJ1zlVP46V",
+	"yr1Rgl2kqIB1CASm5ww7v2fJWwMfSsgs5JcBDa0rwmKUr5j1WFkjYZ1dmczeDoc10gCXocyS1nHp7mKv",
+	"35uDuZSYsZ9x6hlIpOt4nRId+PQrEXyp7O3St1pPrKDeGKpXcnrRatCIJjL0/Zqx16TaKJ1jcZY7jFDc",
+	"tJGrSvprtxpepXVJtxD+ZaVLtQlma03A/oXOtL7HTml+9DiuYHMkWdeXcYs++n12bn1AIxd8LBWae0rn",
+	"oLE6m+fXwmvXCcNZbjHjt+7pdMoekWXYA//hflynvnw1WlS2yWW/s/B42XxuQ9CdBa7zudrSholvLGpe",
+	"N1RZBy57OQA1w1qo1BE5SCtG80uPJWAGrFDqipBqUF0Zuh01jNeM1PdxG9AnB1Rwzn2jW9DQp0S4seYW",
+	"mr9O+RwrBBwHdJxvkEEBw/YzwjDHjCnlOi7oWZolLsSvqB4M0X/8R5Psr9mjN4BX6iZQva19PYpT39dF",
+	"dSMxtUFvb2ofGmdnLLo71zcK3ZLSQ2ZHw7d/TFykWzA9XxGalNMDkQ9QPnqC91WtTos1EzWT3ufZDy48",
+	"Z3KfMgkiADYJXfNJpxN58i2cqorZ+FOiP9Trt0slb/bjKFHD0ZGgXffGvjtw3Rsz7xXc4q3/YsMqxiDJ",
+	"PAy3r/5FLjQ1BMOmrGhYzbiedtw11AJfRBp4+zJ5NXELhtx8cL2GHr6eZpXxlxLypaT0/OUbPK1f2aau",
+	"N4YluG09QMoQmXfW59NS0nvQGI4LTI5XnZN18yrgwwbIAuH7T5s3ukq8blEq8puXGthSvm7NQUnZEzVb",
+	"DP+0OhFNud10Ec/p6VpPvVGVQPhYyMQoRJZe1K8yB8+8as7upOcQ6lyilGJf2dBdfJUMWk71W7v9lLyT",
+	"kEABiB4T7c0pg2lp54ik4Jt9IADPdrhydQeipIzI+bxBEapBGdD5OgPp9kurajxJ9fFYlRu9hUOFB/yT",
+	"uiIMHTu8QdWnLFhHfRgA49nSdJKo2yl03g1Q+KZTTgxpq6qfUmRbjbQKBChU7tBH+3XmZ33Xm2k2MMBR",
+	"+U4gr1Vc6idsX54ANrsdO/oCuMDGF/cmR73BsTVH4zejxeRXncnT1uZ3FBYj1vKV2WcDI9zjgzpJUlGJ",
+	"SS6cuDKmzwZTlQPZA0hCeL/ZvyoBts9KXoLGiyaxDLkBDshhyhFJZsCMFdoZKoXC0lnLr8AwpDgPveTR",
+	"gYGbeWxd0NScluZngJLTf7ZDuaE9+Esd8+BF8WrUO/nnZqdP9Pypv43sjc3eTueMW94wNB9bNALWC9o7",
+	"Fs/nkg1GVVEMTmr7bmtJHYnJJOD6phfuF/fsPQtAdB/eVv7VWnFHG0fyCrm9k8D19ugPizTYIYIv8wqW",
+	"Cq82FqKxGL+tGL4HudlIwPYmP3fm9MBYLnNyD8vtTs8dzQSKxPFdhB6BI9DGsUWp2FRpOCUUOj4GLCJH",
+	"xMSxIyP0vwBcmc1yYN/3l4o+Qh9axg0bcY1FkBSkHSBTrquEIob2vJaICepz08pbFMiH6hoYL4p9Nsh4",
+	"UQx84QOpPbWCNpwzzDPpkzKrNMsm3J6ygVRWZDBAA73SkjkzWBI2vPI4VBJdm6FpLOla3hMV8/ChBm4n",
+	"6ALiReEYuELgFz4mLJtCGIveoqm6Bt+jH9WPsuCEVcVz/B/axW7LeXHV82VxK2XAzyIRkfg97gKw6jY2",
+	"7QLIR3kNkm8A1BoGf928sYXfuulxu2nVsY7MxU3mlbDH/R/6rQ67zT6tUjWWsIsgm2ApCTqZQWeELD/S",
+	"fAozpa/8eRJ7cYr5JeIYrDrFX7woWdZjMIjr7mcNsMa8ZYZ2B0aWPesP1XABbxTfQ/vA5xLFvQnmFLFL",
+	"BNW37U4iL/mlph5Ba3RI0VlCSP1xcXjCbdK49Bq0GrOrtizNXuovq678BXRXbUzhgkois9g8no9aq/Bx",
+	"yma7on1YRUqvW1esy8LzjBO9q6qyCLeHWKr4q9P6CfRXvoAz4XGIfEtvAvhxJLHPXirkW465B6Ho7cGF",
+	"DvhgswlsW+6srykPO2HjqXQuTqWL9UJ1Kc8Ix/FfpW/04xmv2vE3YKri7uI4E7FVEKfh0UlN53cMUHUY",
+	"MFzOnbmSC3cIJu5ywq6gtJjp7LvOLqIadYG94eyjgdcGdWj+pD1sHa3wBto2CRBpQ7kVyO2wGu4QrQk+",
+	"uOcCyJ73SyfbBZ+ZK68nOAo19WWtizHdhnDrNI4mVzvkhbO3IYkHU/nqJJflC90n/q5GDDXHbwwlgOae",
+	"6SNgVikyDFQY7N3ssbHluNVWJcrLoAu4/cE0XogoKnG8fCrb4T8tuSW2Q4D6PgqDHa9FgJryD5ex36Mu",
+	"IHv0aO27y+bbgyCEkQm4zCeeUpdM9u1yU87vsPYwIHFPK2MZL8tiflrbwk7/lip05vRQ5u4ZAYsG5C3a",
+	"ciJlLm/UXeZ4B+pZAbRzJ86y7fXWLbF1bu5Hi5XabnydN1F/ymVmTdPa5s7ix56GPyWbfWEj2HWfekpP",
+	"bWFCdHujnqqc9KLZklsKwxfsGYYJUFeOWnI5vZ2CG1v7q3hxySUv5hss9Cw8t8VS64yVFLJCnZljQ5ID",
+	"BgKsYmPFOnI546zERA1uwGGsZZhPGCvQsbTgklifzPirgbTu41XY9CwaDXdxGuTC2Nrd1DkNpxNvbiVv",
+	"k5rdEcgZ4AAGe1dSbaIwtT856Oj7bDAGid7g0OPS8Cn0AzxtwLUgWPx9NhjxonAK4eCk0fMpY2HCpfsc",
+	"3cT6W6OwoX0s2LIg24/XqDY1ine/QTSfgjG+2KDO6/SLcpZVmDii5NC0ejUrWAmY05nOcFYUrDkYp0Jh",
+	"IZxPAVxjPgTLvy5OqXldP06lbUhyvVq8wPmW+GmUpdK5ws7sio1KbHy6WxgoOU9VtOxfIjKMupQIpd3v",
+	"Bf0U7UFxzbP5pRqNRIbmVgBC6Pd4PhXp47qoc9AWLBjHhqjrYmgfLr1C2lAcl3maWi+oGQ9mt3tYwWXk",
+	"gc1FFcmXIMaXophODGwQxKOvXISnNwbDq78ftOJ+d3UvoZrE+dIRBPWJ9xK2fkceQqdNYcVKlIg71CJH",
+	"5BvrLMcRWo6EB+aUuPAxPGRfg5H1Qm2toT8nTzzoNMvdazbG2r3wVQpvvJusK6V68yP2WWtJMU2a3ioz",
+	"GZ1FhC2/hTVN79AAUfQqea5NueWC4qWBbw1qWGkN0l6uzDsvtZhyPWf+oVA9gU7D0IWYRYiBHUVVod4z",
+	"0YYr33La8KEUGsx9tD5e7OHd4U3BbL66i/Qa1wl1Btq6yf9GXZg9OTQdmBddlW7Aa0qCo7oj2rx8QzzT",
+	"4KiMqKu1//3NO3y3prq2efrD1h4uLCM5fQtlV+bGtveuC+mHoD6jNkHXgF06L6NisXTHIOQg23pdO/qs",
+	"B5WFFLbG8MlVgAATFmuwr/bZwOmupVctEWS63kZsO+rek1C7iutMBZpunaSx4ELs9/xnOxoU0UksNJSL",
+	"racgvC41WC2AqtiDWnZJ8ItR4/9Lr2lS3iFKuUuv0LtZFcKZd81HjVWaoOD8LxDIIZ1jscTpoayvVZrM",
+	"opzL5Vq+oarsZRpsvW6cFmrZog49ociKOlEruUXwg4bcBmB5g56Lofyzpge6hLVeyaWY4plhuyqEIx1z",
+	"KeqOPMjVfO/ASVdyy6YsH4Fht/LGPFT30Rti4gopt2UFXQACF0JmTY3eRBW5uSmGz3qg8y5z5m66gHU1",
+	"UK2RbiNCiMZMXdK3oXpjy46q0WvtbX7GHcNHz33IDJidomUasBrCH0cMwaikRyMYhUzaGgnjn71cjdE0",
+	"QKgizXiWYdmJW0nK2fxD24N6fCNf8+PD7UES6+1IbfHfozNPYFo0PcMmUOShDzFI6qZzJWFGcqrVlIRa",
+	"e7iNa4G2pDovdoJp4PcL4Fpa0oT5Fr1Woi5hgfFVjudB7uWfDJ36sWdvh/zTkCmdbzFJsdUUreNsa5DO",
+	"baUlYGJeqwk/VfIZtflw1HgvjYHjQdWBGyp9cdznhqA28Zalqa0q7BniraTw4m3ryAKKM6bi5HHODWGD",
+	"kM7gdRpVgqQzRcJKHug92DFBMdkQP/wWyCTU9ovwwdduLpg0HH/4y0YWenxYn6vbXD3pzgUHnKAbAXAv",
+	"XPGthfgNrohot1jY6Mach+NaWGT49ebHibu1Nl0fP9c5mwgHaMEHdH/+Arre94ftnzykGAuomUDLLl/e",
+	"JBw5q7Sw8wu387Q1Q+A6hYB4Jj38FDX+Yt/+729vv6t7DzUpCG7Pz/+C7YIEAswhQyd/rWQTVelQ6k3l",
+	"JZKdvT5HZOlvB1Pg4nJ/f3/wHWYwMARNficpxV36jIe6GSnhm9GfwjcwGN106J7yHPNNTxn308aULDBo",
+	"t3pBZRjCYLNcEYovkiHmNNBW1Bs3sbbsffpE3YQTAgqFrDCYZ0U1a5xCC1wKJU8afzW1DSAdBV+qZA4a",
+	"k3NNn2mYYs9qg38nn5LZfyffyT121oD8UlIHArX4NgwNdl5AcAn+KFbjx9XPunn6P1NHKJTUIy4KbAzl",
+	"GxXvu0EHr19dvGUH10cHntDMwceG5D4dxJ6SUOLAJRuc5zAtlQWZzff+BvPBPrsArDyog054ZnXsB3+D",
+	"OWVYyYpwMhRNypmG0GnaPxf7F2mS6OE5YTMu7J9fRonAUYTP45rhBzJM7v2tRj7zMDYgyWbWlcSkm36N",
+	"8FnP4fjwGOcUf9hEPfgG6PLaD74ExOKgUCthZ/u/w7XjegOc/bNr0HOGaFJEQSXhXLFcZdXUKfffBoCr",
+	"7/bZIFM5YEay8ShWA0eiA4YfdpoRp8ROpHD4gO2rjdP6kIYc6WNDQUcj7rPff//9j25vfn37dJ+de6pS",
+	"Jf9XBbS3H/a0Y2CYHjPwtw9dvu4XbPl+YhjA0dG+X1nYC8cwyJfVepxrjAsP3nALv7hv7r1WhcjmA7fP",
+	"/abdPQ0IegGwox+9OWDf5pqP7J4AO9pzV5aXAqeP7+5NgLu7tnd09F0zOYx1+1n38f6W6N1kiH2JJhVF",
+	"BZXaZ4+Of6RKOCHZ4A1YPd87G1nQHmkFKyXcNRwJa4ij+OwLZBDOkgRNHvveUZAYvBS9k973+0f7h5QA",
+	"M0FmfDABXtjJv93PvidjvWvnee+k91ewP+Mjke8K3zw+PKxxiimKiOk3Gb568Ls3OkjirpPHfgTkfIst",
+	"dZgw+y1R0jv55/uopqt3TpRSaoXCoyr/B1PQxwbTZsNiTO+9+8gBwmLFy22Pd3x4uJRe0YB6k1QMHLPv",
+	"HpJMjBbbSXtcofp54Vj/TJ4yKAywx4ff79fRy2ibG7ywe9zpZpDEZrs/zvtOAEx4aVjwjWKVw+PD7x9m",
+	"EhdLe1nvIxZQuJ2lA1hNFk852nK5ql3HK+ni+ujAXeMroJ4YybvwizCWOm2YNkD9yT87IMR8KksfPeuR",
+	"lTCoIc4cE/VS1V35ffaKuCLGB3onvtVgwKLqeSOjH+30nVkbnaj2blOoNMWJp66pUWpjPLOm98Nhuw3r",
+	"ykzFzWf8/h4vCp0z9pFKEOnLqHcwyW8N1wo70cuc+XiXY9SOh2dFFW7RI5phauB6JQc/8TxgrOArR+tf",
+	"+VXyyk6UFv8mFJJHdFtXv/Rc6aHIc0AP7qPjH9e/8VapF1zO/ewM8YUNVoQQ8pIXESNZu54aqXDhkjcG",
+	"xD97jjB9sP9T6/K7m8qm86C1m+jm+xQCZ67ESkfvpK57oR5vCeHwXGknZsaaT31uV8al40dGjCXqIm+b",
+	"HjYEvCII9bNRTxx9+HYaCKbCzi3jmQ0VZYZN+RWmmXid9Z0cCydlyIJwb1OjF6ZkMe/7z6E+zAghBiez",
+	"58HDGeZv8IKNOEb1SFtoc7WnGGf1HYTI9gNjf1L5/M4uU9Oh6FPbvPTtdRZu8dGdDXxuTAV5PPYyi7uC",
+	"+amPJBoPU17Mo7DW4Armg/pE96lnZ+596r+ojK8CJvKPHtTP4SS+YDZw9P1GbOAXrsdALzzeZF4+awvy",
+	"F5AL/nZO7Y8eHR9v8rJX7YgbfM2syldEtnnVC34FkYdhI1YV/rKouhx8vIK5M5mJeRWQirafW2asKkkp",
+	"copWky+PTENINhLX4PvUmH32xsk2jwNJhjN1YkRlbOKrSdtMBV+Jmcq9iukVV7vv6wiwlVmoHP7SZfHh",
+	"o/VvvFT2uaooaPsHuxFEPDe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v67lHTgjV2Q/3Uf5LlUO/Nf5z5",
+	"4BfeZUCcecT7nU1w12ylJrluw6Du4kRgvCOla2REtOhidlNf2xvYCxeImeiUe8xH83EM6n0wYgjGY07Y",
+	"wDcXHDCn6RtvTeJuYtM9p/mjdYCgPr74D1PL0RNImD7UNsI3zHS/eSejgWeqX6M9EvuYtochy4VyBRrj",
+	"JWA/OiMDq3YN8ALylBHhj/+saeCywORSZ9s8chB58lGev78/QyRM8YFNkfa4qaohXO6ppwsEe2paRyDq",
+	"yeyPbnwcbsBvnio5KgTFYHfWyr0z0aSCdmauAplaRbwHf5CMZ5tyz2UTxj978DH8GAyZrsBExG3uXZB3",
+	"XdswV6enhZYCs5198cUrAggB7YvGAxFtK/S3knCBkM7/0ls2Hdo0f5D7hqyU6HLzYboUk1cSKOrICwbS",
+	"Ow/x2GrQFRI9hiBD66YtQV9CvcBAcU3Y+czOREZoPb7GE5UWW7+ICROYofFOomdNyWKeiNaHhXe4GRKK",
+	"x19wni1OcC9qQ90jdyO14TPwH+8wFqbexD8cF9qpB1+JeuAUgn6T2nBTjaDKhT1AnCo03TuD9n8DKDHx",
+	"+hduQfdrQwtx67I5K7VSI8qcEdYwI/5N6goafZp6+CL6DDIsz2yoEAmRcbAtJrKiPBm5P3MTfdrM8z7Z",
+	"wcJQHVyh2bT9nV5x18SPRccpdSJqkmrEWEIenUN8B+gD3apFm/4bQu7UhRGZjUgjejrtB11wu2Fh10Zu",
+	"UCHtk0e91SBDn/rpUay6wzHe3/v9ijax64ItsRc1wky3Jz8+Oe4zQw0i2PH+0f7xzhr4Um8t3psGpaVQ",
+	"Ywr+jjXMQoIqszOFIsPc+AqDtAGzJim/zilpFHtQNchXqDhj1beHnOiTd88p34oSHdH/h8nWy3IJgw5u",
+	"+Gd+9DVxh3OZw4cQXCBIS0BsrSjesEVsoXbeH/ZXXO/DzVnIivgAhQTqXkJ3FiBIxjV+fnH2lEiG0qnr",
+	"DODmIFLT9znx8fwXGopj2/YnjxJIZF9ISMMR0y6e8UUwLgxj4F8Y1Nf7Vszp4CNWlH86QGnWyaoIncPJ",
+	"O9FQvtWA7Gjg2OQgzOiEbolnH14vahSiuAtnXRvJHh0+CpUcxH1q5oyD1BmgqJkHHOAuZehZDfe3LhyM",
+	"a7+hirIFD3P707up4vMFcYFzmRVV4w1JeCWQNN0ed+tFRzu96CvQi+qLiEgbQU26AbchbKY9XUlz8FFX",
+	"cp1z/yd8/k0l79OcbgZJEPLPaobg/8LXIOyI9XMTaxvfq02zv3GLgAb0TJ8qnJyOrAmW3CodO6L8p+7S",
+	"w18TU+ziD+Osyg36yT/z5WQGLaimZ3v/4Hv/3nv/8ah/SwW1O1XIb9R/WqIQnf1Orf6SWAlq1/6Bzsyg",
+	"zRhIMvx25j+OCef8yln216DFSICHFaFmJmw494zLu6OFRK+1yTTyOgJuP/WIWdL6pCBSqekTPq+nkqF3",
+	"2Ixj44H+O+nGwZ5IGOHDBu4U+FOQLBN4y6+AiPULTu7xE9woRnf8MFrEufXdicaV3OXv7AJ0D8rdkuG5",
+	"t1hwEHiQVLONuNpidM4/efCRfthMnb9/Xb7LIqVZ7rT4L1z0Yhyt3fDQ+7mHgYDuXYNPqO8xlR9MFHWp",
+	"u/G3+72yStySn1WRR9fk7gUkfdwN89BZLJvczT92Bt1O0n0GSYeJIbWkwwQQrM0WcozpKVKxQkkyBu9E",
+	"ApL33NyWOySthnMbQGD6jCCYPG4NocOlrYPQDNIbMVOur+ImOr7VLdOAqKemKY1A3tvhXL9LM2Cnkn/t",
+	"SXY7XhP5zGtmg6b4dFOf4xJrwfYHB3VXjwNTd7HrcikMsFnVoI/AWB4PedBnA0QHcD/4rmkIFjXAZg5Y",
+	"1e7+Dvk+e+te79eQ+w2wwAzEeHIaA+IgjA18QFwLs8+idrkzzExY1ZI3gONgK5xUPh3163sT9TO5D1Vo",
+	"oTvgA6tDi/0dk1g8rSZCJTcG8riPYp8NowbWO7/ATlvahINRW5UF1vVcyHwRwyq044rYV8ZLPhQFNcVc",
+	"5mH+250s7GMNhr/GVfCm6Xe8Mh6CrTEq7AzOhD1hg6EWMBrUqI1kTBBALiEdesC+ftynnOe5Yb5lDwJ1",
+	"SQJpQY414bbv+/B3tuEn4ARhoy63ffzgSIOZ0GcDWvRCH/quEAe1Gk/HOHph6q0O3gJGhPEf/uTmvIz8",
+	"+2XEPMIB/4WW2VkQSU/tfDZfLOOoi6iiFuUbcotuH81il1pGuk+AZLVRr5Kh+rBH3euFHA/q29TO7YnY",
+	"zsoMn9XNULvQH8BkvOB1D5lk0tRvEzVlnGXcIBK8Zx1N2hPDVqUMEfkLpa6iXAtKpCnUOJ3g+Swafc1G",
+	"vpLFHKdgouxFD5yezFUK/cLrDapbkZdADTEcJywgHyPYeCUD2usK5PFbBIr/ULgY/hz+s0LdDbHuwt0P",
+	"zb8jNtUd8iaqVCNWgioLtOZQDxxC3ACxIx4eM8L12WDR0wcfm38sqIZt6vhVWlEErQ4ZTN1fqM+Gc0L8",
+	"dVedCYT0xXKvmuFuzV//ChF77T3IveisNnGSY1dg/pXdqVo7cse3/U3Z1r3akFEcwFpx0Q4iCT4N7bNv",
+	"NWaX69rXlAsn8oqc7DXG5ZzA2Ooy8C54uVP26PBHSlLhkvBuECubX4Gz7zTQF9GlH7OH5Tt91qz4S7rb",
+	"AaTOA1Ciyaq/+WPe9O39y185a+jOwQiky7fjEIvO4lVXXFU2U1O4i5tddVk2vhNTbdbUPbIDJgG3vtsG",
+	"nwLzM1p106kABC/68hV+6q72wuW9l1yyV37rHtg3vAHHIN3H0cyOO+w8xZ+Jg+E9vC3rIs6U1PZfBVWe",
+	"oK5PfZs9gBJhXFHtTyrtL+A+BfoL6BbkTmrvjNd7qFGKu74vln1MFONTdv4/20G81/Q3VaE0uxvD0YdF",
+	"VN04yQkxI3Ik/6ifPYK5C8PySrslRd2SfMcKhCaRrE7YwD+NNS8n4S/o6qSOO7MIYH4I9djUT4QaAaIT",
+	"bMRFATk2sglZ3lYL90cCmH8bt0JyD6EuPhbX0OAuUe++RDDWzfRFaMp/u3SP/nLDL0PwKxnNhCaBgWPU",
+	"EIzC8itFTaOwixShU9tW2+HlvkxFoWbmlB0dBgjruqVpd8jFvZz0dta9F5uzuaVfc82+0XLuM0veH+gD",
+	"Z8nTqL+hLOnq9BOuDsXLJu0CvF3u/E7zeQBpQ2xoUc4gJ2TcM6lI2ITHl2TNNNyytqg5+Fg3Su12dZ4V",
+	"RpGPI+Tj1f15m9YgvsdawCnxLgSL7Ykp3owpOIWA6w7gqpqz35u61Oot36E4BeGzc2l+obRfOzI3J/5u",
+	"L2YiQtt0Dr4LPP7URTvw18cLjAebUicAJzoxqcGm5Vek/2AKLlOjJgnXcJHvs1deQaKWm6SPEMgdOlOl",
+	"77OIlYSYfuhBOEMDUvcl35kbU6AJ07tQEk7ps8byuVNvh8CM4ySxYurDDnVKsFdqSUC7YUML6qa3xpLH",
+	"hvZ+p0b+kdRIOs2nzbX6srTJt5TzHvWwTWqW4VbtssB3frivSSK/rmytizItxhN7RxrpQSlku3dUm5f/",
+	"Kkshu9TGR11FK1JZVgopv/wuiP/BWt4vYDG3asS4P6wbGDv9B9WtqmQlRGvyVL5gqGFyBDkmgWNxVMjq",
+	"RVVrudzpBsS+I/QvnNB9VaCnDyGZuUsGip35Ie9McH9Df38RPM+bJLlz6ZR0IHScsepOGy/xnqUgMqNs",
+	"we/vEx7TWK3kGIxlkI8px5E60/vyS55NIm9zEpGYS1V1In1G6zj+GpIeF487oav+Vve55tkE8gBUfoI8",
+	"qt1mWDb7u2MwX66vEIDkSs1k6qKPr8F3MkfMcVWIvDaC0l6MN5i8bILpzWMP/mnkxaBwVxQNy3hR1OBH",
+	"vnCZYnYp70GYC3SJ4uOkKJ6JomBDoIoeo778fhh/IFVSqSvM4vE4cmYBZWYrATs/GPHMmpWQtI7HNoyS",
+	"W8qyP+ofHh6mCyee4yfXAu7x4E231FrFiimcusVs4AriNl1U4Ch5z33oLisLzha8dDeZML75gHPGihQ8",
+	"W587hjMGaYXtVA7or/dSrXGfWgCRW4efCrdgx5weXDrHCENTKvrEGiJlgJ0zU6orYGq0lcRO8K2Dj+5/",
+	"63py/+YLVic891KxFRGYqCI3lNBxutY3z4x1oo9a2gibas5tNc+QB25h1zbxhZ3q+eUSN/eQ6RzZCtKG",
+	"hGvQzKi79uN4ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTY3qFKOv7LOXvpPThJclSMPmYE+i",
+	"bCxfUUp6qqqKnI1VfyF2FldrR0XcblsJPcdYPjdsJD74xnhHj0OL3hR4DlwLmD2vF3lPycvNABdQbBOe",
+	"ObqHKXRavGHLd7GXXezlq9QfiICH0BQ83MLEaRjfwcfmH+ugMhZYyX1prysv8w4m/+uh2xD35qyhsRqe",
+	"RFjDNGQgSnvnbqoWSd+TxrB4cQ4yJUfCfW3jtJ87nGYnjJ/WTh8zYljAPvsttLcpSTfwWgV2cXWWAmaJ",
+	"I/QWudGi7D9KbfCoB1PHa8cB20FYlvEp4LOn5DeOvoHhLsxC8TpLUG14aFvoqQDxExYUnn3muxWgTUJw",
+	"HMAxrabC+mxMqUCUxWQqEJ7IKrZ1/EBsi4yaIbgbUDPwHfv6YtkXnebNJSxazJ1OxBCfCblv1IuPLpfQ",
+	"TOQmunk+suXuxRDGwnvbYHpaO9ncU9e8KpLGN/f5sH/FGe18kJ/TB1kjsnyBWCx/BAic9/daitfcogSD",
+	"fyVhByfz8Hni0zmbTVRR5+Fyw3iocSPCnOP/b+FXFVNnl67wEP3vxauXrBASTN/nraN2xDj+ss9UkafC",
+	"RYf9w8NDeg/1oR/YC/HTPjsrivDLOs0awaMlnPpP1tFPqSxey3Oc4i9CwoC0KPc3PoXcLd8p2uja7SzO",
+	"U9iVJcgbfIAWvSxPaKTudJL76s3yYU/my/e15htDITmlji0oxp8hS5i2aFd0tis6+8oY6k/Y+ankxrbq",
+	"jA1Wb4xvrgt7BnrwkX5Y52Vq3aJ7F+jdt3XnafoKPU3SSy4mzJ17lWryvUuPUshZWQHnyS3TbkMM+xay",
+	"iQLzXRMaGoK7m4ZZNQaCqsI2DGIK7FtjlZ6jKvFdZE6GNFJSIjBDUrvTZYqq96nuixxDwzmTYjwhrCs+",
+	"sqDZ4PWri7esK3trkM5/eR0Wee/XuR6pKw5Ese2vAOrqDxjCIDiVTE2dnMGuqTKnuriJu4joXpyS23B+",
+	"C4Wd7M1IXW8T5P+5P0fJffdVrYbjPDzWf6aKVhS2owLacYBCXEEhgPwRPkrtjgM3sIX4zwYmUxoQ7dzx",
+	"WnxzfuLO0vFNgh+hwnD3sgCzaxKw00VvZdxj1m4dDUAkR3IybY76nVZHEV9qdYvkqNxzM6RrSuNCb64w",
+	"DMGsN0e63rDw9AJf3HkV/4BeRTzfLpjqnWfxc+ZsKokOtBmfU+UAvdGJS72trkLM6OAj/n9d2ua5m0hT",
+	"Yk4hWx/VxYqeGrOLF268eRsfczhvReKXVfW/aFXGle6bZ2uOxTVItut4+gUT9V/FNbAqKkVE+2/CyYuM",
+	"vbMaAtoueXO1J6eDlg4fCpxh58f5GjOGQr3s3btxAqu9Sy/OEhs/0GC9EfpAE+oE/4niRf+qoCJER2O5",
+	"MzqaxoF9ZiaYYeikHf6VTfg1EGMolOlI7J+vvOMPDOfnl0dIlLuL/qVe9J85tq4kfKRaGjUgojeJNAit",
+	"lT7ItDDC7GUTyK6647XOXrLwoY6gNmJvn72pCjAsh0zkaM9xSW2MqA5mqnIo4h5sBIDKzRXkfaa5MCHD",
+	"n5Cu+Nx3trwGzQo1A50ukXnqJvwUJ39PLqkzyYu5Eaam9Id1S9HacJndGfoh6c9HRqEom51uWuuNlN75",
+	"lna+pc34D7KFznphI8Yy9CdTUwhdQ+ruQ1t4mmigBXbku9vyYo/763czpvRqIeVDSPZMjgthsIcHZ6VW",
+	"wwKm7NtB1Zz5ZcHluOJjGHyX6Ezi5vNveEYT/GPynDB8iuG8wAP6hhqcoy284yg7jnJjjvKrzEFTi0On",
+	"JowACiHHJmpr7VQJvN+35Sn4uS+FjfwFLGT2JU7pD8lDaGmdiI+Qmz6bgmVKs4JnV0KOl0omSLyUwEnm",
+	"2AlMd9xmx21uwW1e8ikB2xBr8QXYeOuRzkwbR+BGbEbDyEeR90qtpuWq/NcXPEfYAKopgtynrw7ngRH2",
+	"caZ9Vla6xDYujk8qGcqLOBvV2Kk++uMWs8/O2MD9MMDsE8kGXp8aEKIe5I6prWJ450GRc9/UgF5zqZhf",
+	"EJkZA8NHYOcDnxjirI7TsJvdzFLDqEq2fHvqTtvAm3r7Xvvdux/22IzzmRjk8kI7mGW96VIxO1OMF+IK",
+	"doxwxwhvwQj/CpbhBDFLlW6rvBYW48vYehWbl93cjtOAJYwreN9rZexYw8X//eKZ2VuYlkrzwjGMUOn4",
+	"G/BrwS0wJVkO04BlPtSqGk8sgahb6sAwVVOQtk/6osQKzcLXhnE25dmkTv83oK8xiw/eScr1t9xckQ/0",
+	"1LucMBkwRDIt9f2mnm6VsaARsdzQ+P+quObSCgn5SeiP50bFPli6kj4SGuOqYWNLzWbcvJMayoLPIWff",
+	"DqbARfQ5pqEAbpz+yM6tb6PJJeNlqdU1LwLL55llA7/hA1SVAuQG5lQMsQ60j0/PFMN2fWb/nUx4pfET",
+	"VDf6cAUKW7fF8fN86BoF2pc3lexwo0+wi8e4krtihB1vfxDeTje7o++fvyUetRE5ItYyRSzdv79B/z8D",
+	"xmCrwM7c0KcauIULeu7+mn2GAT75y39PsDjRMCmVzG/Hf86V393g+7nBcbVQ+hr/RIXrgeSi21vfyeXr",
+	"a+bSToA8uO0LfPDR/7Sulii+yffVc2qzS7brp/8lE21nQ/0tSfbG7fQ9FcW99JPEfgAy3769dvz1rjyR",
+	"Z9QVv15wkx8GMo9SChd6aPv0Q2zJnWVQ2gZ7GdNMRFH40oKUu+SZzL+cK1qvdXc/vwqh8kzm9yRSDjAB",
+	"nGc2aIudlQLn8YNrKgXqPP3467uk/a8vaT869K89aX8n6pdF/TemdUM7c/1bTOKedIEuaX18eHRSy9Vt",
+	"WgxCvs+ODw9PaqiPPvraOEKC1A0csTEjXeT9d/L48Pikke6EXzHvE/pImMIc7D47H0WBT0RsoxQbNfKB",
+	"mH4Tb8m4xiJEzPPiFjNRvd8zBKKtUikPHxnp0SW8iy6Pn71NdryeBw7iLA29KLeEQfJYoIxTRtl5BnOG",
+	"o9vQhMCJPBb8CtHu773xfuN1PobonfqVT/0buCj6PTpKkBnsnbktWz9480Z4AXfpLl01a47gLFw+jB2E",
+	"O+euvJjevp3kne7J8YPviWdIpzHYNkU2Cm7/kNTXp9z7vbMRqjyr38dH6ckdePXOBfi5rLULPscsW/Qa",
+	"bK5F3cRiO/gY/Wudi7CtR3w+GQstCbpzF36dNoRc1oMQC5ni6bYN2cPEA5sT6/XciEzX+yJX3rkDuHYf",
+	"78Q1ugB9DXrPgLSMHt1nA2OhHLBvc275CbuwUH5HmQAIJ02eR0qFcA/22YCkff1GNPvvPEwuAywoQeyi",
+	"2URkk3fSUuNI4FPKDzH77BfMWIswdn1iWqYKJRG3hjrJKSkp24mpEuQ+O5M0d2cy5mys1cwEY4z7MU4Z",
+	"LhGTLLhhg1+4sXvP3Et7538ZuFuuwVRTSuUI8/LQtZhXARxx05VmBfBr/LFyhtfc+1/Pwku8MMot11Dn",
+	"WfwcbjIzVpWGIfY2AeQ6zlKVJ2FBvmQuYWtd4KdX2loJRpYHh1DBjT/dxrZEuO9r8gajU4gUlcYr1Nqh",
+	"lnOo8XV9f3T4p6PI3XV4rw05LXywRM97tNdtvp8AnUy2KgVOqb/JQvpnDZuId6m2tWwwtkJyDvYYtgpV",
+	"3Z2I+BpExHNqTbsoJCaiwBo3XUnzB5YHYT87JcLx4eGi5wCB544PjyN0WsttZfymRXdCArqglhhYW8N7",
+	"E+ZwrymxfowORhB8IvdnLV/gHqXGf7nksjszV8T9A75fZFkOmIFMyXwRmHZnfP7B1djmAv6B+RFxkg1N",
+	"Q3+lHsZA7L6/bz0HDKUTju2BtHpOajLPJqgZN7F7n9e1u3lfyc2LgWwjHUF8LYqB1ZWdjERhQR/w/PfK",
+	"2GmwArtQrc5C90On9nogKeztI9WMYQKnk+8epGSEUPhDlc9TeCQG7Fk06Cb4VaFrozBsqq7Rwz7HsXZw",
+	"a3d/ByLqWKT+t/wK2BRLxnK0ld1/Ni/ciL+8ApFqJXXcYel5NExXPZQqRDaPmnyGTvWgvzFMzWSzE44u",
+	"DdWT7IjyQYmyBgKMCdOJVWQVm1PnIvhfi0sap7LUXLKjjZtkI1VpVvA5aNNnw/kyvcQUhRq9sREWDYI5",
+	"WVXk++w33xdpgH3QB7Wj2bLfq3wMjh4JS9xGtZVKMqtKka2quDxFfeQGVZNnuAdvqTz+XsrI603+XGAU",
+	"9QS6GALuvXtgVxS5i7ndlnF5iC28pnSpbyhKEwwrMMJubjWopLtPgz4bVNLwEQyo1FpoDQVcc2kHbOrk",
+	"vY3pnqnRoiRkY0A0Oi0yC5rwlbEbgikhs302mEBRjqpi4MsKne3j6xmpKh4LvvHLlHbElGYTJcHYOTrO",
+	"0b3BtPewj5r+R6QUYlVj5l3zmP6F3nxMlHasjhwnixnRyz4ocQ3Pw67dWwJRPcIDs7b2uMuMrRacFNOs",
+	"Nfo/Xlxzx+geXkPjc7SZuQyZP5jMqMGoSmfgbMq743xWi/HY+0C7LIy34Zl7vHH1GF1QehEHzRVxJjbj",
+	"EhHih+A0NoE1HWq0Myg+j0FxHp+HKbm+kTnR75VVQv6+icVWIYzdZy8xTlgqAyF/kMCplO/NjEHognyG",
+	"HCPWIDPwYfCiaNBZOPO3AHN13VoQaWCk9BS/iK1s+6ySBRgTE2INTYP2hoz7SLs7i8ZF3U+apmj22c9Q",
+	"lFGPRC/FeX4tMqjFOzasdSLmtOlt4v5mJtgY1pAFNKMahsLjSzYINwGbhBou4pYNNdfzb8yyKL9YuOF3",
+	"L8nbl/vhxPgqpvLW09HXlZa0s1O+CvF9e36YktvYD/uAZ2731nR7+bt79Cw8uWkR165u66ur22of9Iqq",
+	"rXbJz05HunuegNczpR1Rqh/dW0e5dW/7iB34l9e6WYkHCAvTDRjAOT62we0vQRslGR9rAD9F9I+Cn3Xn",
+	"pXEbJO1KlH+Qjgf80/36fX2HhkoVwGXvAS4HbUJXfrL7Y/tqRO2s+4eHh7ub8oA3JeB6eV0an+uHzFFq",
+	"WuSU9m3uTVe1IbVXuILSMl5ybU88vpgGAmXvo3boDErtO4dG+j+OiiGEEqQvNvRZGv1ghIQuqH1WgioL",
+	"tAhGPPM6+dQDTKag8y+s0lDT7heM99XM8bN0JV/TOqO7KfkpGyAEUz7wIHKU1Fv3uNthhO1MiM/DBF9X",
+	"tqkoIoSwbbSFhRYikbJw8NH9b7kb2yL4tfv9CtbzhasOd8dhntc95boZzFhJOEWplKkyOGiG4E7ON7Jr",
+	"2gFj7ntpyTrhdZsVjRU2BjN0EP8xamb3za6z1xd7T+miND29RlpNI83AaQRjpfItrmxHgs8b4PnXex/v",
+	"EO8I5fWLwN+6m0DPd5fmS700mA2KiMCpS7OlUr+2BZ2Xd3fSEo8EqVP2hRyvyGl6rjQ7esymQlY2tM0S",
+	"Ps+NsoV8x6cQ9m8ZDaLuNE5/dAtJGgivSpB/93t2n6r9K1rwZtr90d2a7a2xU9IXqxV3/vqdsn1jfuRI",
+	"bEFop7DXtlK2A484+Oh/WqdyPy2UgeYyb9abGGt8d5h+Xyxl4aFGpBXQI32p8lZq4XpJ11DaLYXdp3pe",
+	"SwUNLK71cFaMk+OkayIGfiGuwfgrhGuAvAby8dOsMQyXgzqvZBQ4HzFea7EyX8IaIBic2nUWpH1cQJKK",
+	"GnFLuP9XAKWJBzlxSjK6g/rMAPRZWVmmxXhicXiyx6KR6pNZ6hkT4vQkvAFy5pVqyl9mIw1mwkqt3PaN",
+	"mMhBWmHnTMlWiCAai6gjMRT2dOizF75z+09a5GNqQvNWV3byHAOHmOA8AaGZmsk+U5U1IgeEAGjOMhqt",
+	"FZJM7aEKPSuxAU4wba9gHjr2ZDZqCFV/t8YsX/rkU27oLL2LdDZRbMrnzjKuOxZSgcyMBlcSx48+Dibj",
+	"Be86d2oNYPqEk0CJetQguMmf8A0aCIgK+6zGhvvMTYdnV9GQAZ19ebizzMbH7/EVjM8EpQYP7u8S18PN",
+	"lUnul28j0XUIuaD6ihN319S4cSgoWcwRscGX0hkxluDXhEFJyjhBCjTs2zfPn7InPz45/i4eu8pF6qTO",
+	"MUuiKr2magjkgefz/2nxIR1O4v2n/y8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

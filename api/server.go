@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"meai/activities/approval"
+	"meai/activities/backup"
 	"meai/activities/bridge"
 	"meai/activities/interaction"
 	"meai/activities/memory"
@@ -55,6 +56,11 @@ type Engine interface {
 	StartApproval(ctx context.Context, id uuid.UUID) error
 	Decide(ctx context.Context, d approval.Decision) error
 	AnswerEscalation(ctx context.Context, id uuid.UUID) error
+	StartBackup(ctx context.Context, id uuid.UUID, digest string, in workflows.BackupInput) error
+	StartProof(ctx context.Context, id uuid.UUID, digest string, in backup.ProveInput) error
+	StartRestore(ctx context.Context, id uuid.UUID, digest string, in workflows.RestoreInput) error
+	HoldBackup(ctx context.Context, id string, held bool) error
+	BackupRun(ctx context.Context, id uuid.UUID) (workflows.BackupRun, error)
 }
 
 // APIKeys manages the keys of a principal.
@@ -64,7 +70,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first eleven are required.
+// Options is what the server needs. The first twelve are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -75,6 +81,8 @@ type Options struct {
 	Approvals Approvals
 	// Escalations keeps cases of people who may be in danger; [escalation.Store] is the real one.
 	Escalations Escalations
+	// Backups shows what is known of backups; [catalogue.Store] is the real one.
+	Backups Backups
 	// Resources shows single resources; [bridge.Catalogue] is the real one.
 	Resources Resources
 	// Feedback keeps what people say of what they were given; [feedback.Store] is the real one.
@@ -128,6 +136,7 @@ type Server struct {
 	keys        APIKeys
 	approvals   Approvals
 	escalations Escalations
+	backups     Backups
 	resources   Resources
 	feedback    FeedbackStore
 	memories    Memories
@@ -154,11 +163,11 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Resources, Feedback, Memories, Graph and Vault are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph and Vault are required")
 	}
 	s := &Server{
-		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, resources: o.Resources, feedback: o.Feedback,
+		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
 		memories: o.Memories, graph: o.Graph, vault: o.Vault,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),

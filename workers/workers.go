@@ -16,6 +16,8 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"meai/activities/approval"
+	"meai/activities/backup"
+	"meai/activities/backup/people"
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/keys"
@@ -46,6 +48,10 @@ type Capabilities struct {
 	Approval    *approval.Activities
 	Escalation  *escalation.Activities
 	Keys        *keys.Activities
+	Backup      *backup.Activities
+	Prover      *backup.Prover
+	Restores    *backup.Restores
+	People      *people.Activities
 }
 
 // service is what one queue runs.
@@ -78,15 +84,23 @@ var served = map[string]service{
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
 	workflows.QueueBatch: {
-		workflows: []any{workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy},
+		workflows: []any{
+			workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy,
+			workflows.Backup, workflows.ProveBackup, workflows.MarkBackup, workflows.CheckBackups, workflows.KeepBackups, workflows.HoldBackup, workflows.ArchivePeople,
+		},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback}
+			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback, "backup": c.Backup, "people": c.People}
 		},
 	},
 	workflows.QueueOperations: {
-		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep},
+		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore},
 		activities: func(c Capabilities) map[string]any {
 			return map[string]any{"approval": c.Approval, "escalation": c.Escalation}
+		},
+	},
+	workflows.QueueProving: {
+		activities: func(c Capabilities) map[string]any {
+			return map[string]any{"prover": c.Prover, "restorer": c.Restores}
 		},
 	},
 	workflows.QueuePrivacy: {

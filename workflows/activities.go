@@ -4,6 +4,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"meai/activities/approval"
+	"meai/activities/backup"
+	"meai/activities/backup/people"
+	"meai/activities/backup/restore"
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/keys"
@@ -33,6 +36,12 @@ func (a call[In, Out]) start(ctx workflow.Context, in In) future[Out] {
 
 func (a call[In, Out]) run(ctx workflow.Context, in In) (Out, error) {
 	return a.start(ctx, in).result(ctx)
+}
+
+// at is the same activity on another queue.
+func (a call[In, Out]) at(queue string) call[In, Out] {
+	a.options.TaskQueue = queue
+	return a
 }
 
 // shortly is the same activity for when nobody waits for its answer any more, but
@@ -112,6 +121,26 @@ var (
 	clearKeys    = call[keys.SubjectInput, struct{}]{"keys.Clear", on(QueuePrivacy, relentless)}
 	markErased   = call[keys.ErasedInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
 	recordRun    = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}
+)
+
+var (
+	takeBackup     = call[backup.TakeInput, backup.Taken]{"backup.Take", on(QueueBatch, weighty)}
+	markBackup     = call[struct{}, backup.Marked]{"backup.Mark", on(QueueBatch, weighty)}
+	checkArchive   = call[backup.ArchiveInput, backup.ArchiveState]{"backup.CheckArchive", on(QueueBatch, weighty)}
+	recheckBackups = call[struct{}, backup.Rechecked]{"backup.Recheck", on(QueueBatch, weighty)}
+	keepBackups    = call[struct{}, backup.Kept]{"backup.Keep", on(QueueBatch, weighty)}
+	syncBackups    = call[struct{}, struct{}]{"backup.Sync", on(QueueBatch, nightly)}
+	holdBackup     = call[backup.Ref, struct{}]{"backup.Hold", on(QueueBatch, nightly)}
+	releaseBackup  = call[backup.Ref, struct{}]{"backup.Release", on(QueueBatch, nightly)}
+
+	listChanged    = call[people.PageInput, people.Page]{"people.ListChanged", on(QueueBatch, nightly)}
+	archivePeople  = call[people.Input, people.Counts]{"people.Archive", on(QueueBatch, weighty)}
+	expireArchives = call[people.ExpireInput, people.Expired]{"people.Expire", on(QueueBatch, weighty)}
+
+	verifyBackup = call[backup.ProveInput, backup.Outcome]{"prover.Verify", on(QueueProving, weighty)}
+	proveBackup  = call[backup.ProveInput, backup.Outcome]{"prover.Prove", on(QueueProving, weighty)}
+	planRestore  = call[restore.Target, restore.Plan]{"restorer.Plan", on(QueueProving, weighty)}
+	restoreStep  = call[backup.RestoreInput, restore.Done]{"restorer.Step", on(QueueProving, weighty)}
 )
 
 func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {

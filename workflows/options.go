@@ -18,6 +18,9 @@ const (
 	QueueBatch       = "batch"
 	QueuePrivacy     = "privacy"
 	QueueOperations  = "operations"
+	// QueueProving is served where scratch servers are started and the prover's key is,
+	// and by nothing else.
+	QueueProving = "proving"
 )
 
 // Every activity runs under one of these blocks. All are bounded, and none
@@ -94,6 +97,16 @@ var relentless = workflow.ActivityOptions{
 	ScheduleToCloseTimeout: 52 * week,
 	HeartbeatTimeout:       2 * time.Minute,
 	RetryPolicy:            retry(time.Second, time.Minute, 0),
+}
+
+// weighty: it moves as much as there is, shows signs of life, and goes on with what an
+// earlier attempt has finished. What is damaged is not tried again.
+var weighty = workflow.ActivityOptions{
+	StartToCloseTimeout:    24 * time.Hour,
+	ScheduleToCloseTimeout: 3 * 24 * time.Hour,
+	HeartbeatTimeout:       2 * time.Minute,
+	WaitForCancellation:    true, // cancelling cleans up
+	RetryPolicy:            retry(time.Second, 5*time.Minute, 10),
 }
 
 // calling: somebody is to be told, and is told again in the next round anyway. The

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"meai/activities/bridge"
@@ -26,6 +27,8 @@ const (
 // Starter starts the workflows that the API offers.
 type Starter struct {
 	Client client.Client
+	// Converter reads what runs of backups show of themselves; only those need it.
+	Converter converter.DataConverter
 	// Active refuses a person whose erasure has begun; nil asks nobody. A query
 	// that starts after that would be met by the destruction of its keys. An
 	// interaction was accepted in a transaction that asked already.

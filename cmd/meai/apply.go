@@ -37,7 +37,7 @@ func (a applyCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	changes, err := cluster.Applier{
-		Client: temporal, Namespace: p.config.Temporal.Namespace, Declared: p.declaration, DryRun: a.DryRun,
+		Client: temporal, Namespace: p.config.Temporal.Namespace, Declared: p.declaration.With(p.configured()...), DryRun: a.DryRun,
 		Report: func(c cluster.Change) { fmt.Println(c) },
 	}.Apply(ctx)
 	if err != nil {
@@ -52,4 +52,18 @@ func (a applyCommand) Run(ctx context.Context, c *cli) (err error) {
 		fmt.Printf("%d changes made.\n", len(changes))
 	}
 	return nil
+}
+
+// configured is what schedules may need and the configuration has.
+func (p *parts) configured() []string {
+	b := p.config.Backup
+	var all []string
+	for need, there := range map[string]bool{
+		"backups": b.Bucket != "", "index_backups": b.Bucket != "" && b.WeaviateBucket != "", "copies": b.Second != "" && b.Copy != "", "archives": b.Archive != "",
+	} {
+		if there {
+			all = append(all, need)
+		}
+	}
+	return all
 }

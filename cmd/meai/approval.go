@@ -36,13 +36,8 @@ func (k approvalKeygenCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(k.Private, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("make the key's file: %w", err)
-	}
-	_, err = file.WriteString(private + "\n")
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("write the key: %w", err)
+	if err := writeNew(k.Private, private+"\n"); err != nil {
+		return err
 	}
 	_, err = fmt.Println(public)
 	return err

@@ -61,7 +61,7 @@ func main() {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "meai: %v\n", err)
 		switch {
-		case errors.Is(err, errTampered):
+		case errors.Is(err, errTampered) || errors.Is(err, errUnsound):
 			os.Exit(2)
 		case errors.Is(err, errInQuarantine):
 			os.Exit(3)

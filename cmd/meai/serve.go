@@ -12,12 +12,14 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
+	"meai/activities/backup/catalogue"
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/memory"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
+	"meai/internal/codec"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/workers"
@@ -87,7 +89,11 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
 			return err
 		}
-		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
+		served := p.queues(*queues)
+		if err := p.backups(ctx, db, log, served, &caps); err != nil {
+			return err
+		}
+		group, err := workers.Start(temporal, p.declaration, served, caps, p.telemetry.Logger)
 		if err != nil {
 			return err
 		}
@@ -107,13 +113,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 // when nothing is to be served.
 func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Client, db *postgres.DB, log *audit.Log, committer *ledger.Committer) (*http.Server, error) {
 	if !withAPI {
-		if p.config.Telemetry.Metrics == "" {
-			return nil, nil
-		}
-		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", p.telemetry.Metrics)
-		mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-		return &http.Server{Addr: p.config.Telemetry.Metrics, Handler: mux, ReadHeaderTimeout: 5 * time.Second}, nil
+		return p.metricsServer(), nil
 	}
 	index, err := p.vectors(ctx)
 	if err != nil {
@@ -138,7 +138,8 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
-		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive},
+		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
+		Backups:         &catalogue.Store{DB: db},
 		Auth:            callers.auth,
 		APIKeys:         callers.directory,
 		Approvals:       p.approvals(db, log),

@@ -40,6 +40,7 @@ const (
 	RestrictionLifted Act = "restriction.lifted"
 
 	BackupTaken   Act = "backup.taken"
+	BackupOpened  Act = "backup.opened"
 	BackupDeleted Act = "backup.deleted"
 	Restored      Act = "backup.restored"
 	EpochBegun    Act = "epoch.begun"
@@ -75,7 +76,7 @@ var acts = []Act{
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
 	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
-	BackupTaken, BackupDeleted, Restored, EpochBegun, FailedOver,
+	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,

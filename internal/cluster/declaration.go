@@ -58,6 +58,19 @@ type Schedule struct {
 	PauseOnFailure bool           `yaml:"pause_on_failure"`
 	RunTimeout     time.Duration  `yaml:"run_timeout"`
 	Input          map[string]any `yaml:"input"`
+	// Needs names what must be configured for the schedule to make sense; empty for
+	// nothing.
+	Needs string `yaml:"needs"`
+}
+
+// needs are what schedules may depend on.
+var needs = []string{"", "backups", "index_backups", "copies", "archives"}
+
+// With is the declaration without the schedules that need what is not there.
+func (d Declaration) With(there ...string) Declaration {
+	d.Schedules = maps.Clone(d.Schedules)
+	maps.DeleteFunc(d.Schedules, func(_ string, s Schedule) bool { return s.Needs != "" && !slices.Contains(there, s.Needs) })
+	return d
 }
 
 // Overlap says what happens when a run is due while the last one is open.
@@ -145,6 +158,9 @@ func (s Schedule) problems(at string, d Declaration) []error {
 	}
 	if _, declared := d.TaskQueues[s.TaskQueue]; !declared {
 		bad("task_queue: %q is not declared", s.TaskQueue)
+	}
+	if !slices.Contains(needs, s.Needs) {
+		bad("needs: %q is nothing that can be configured", s.Needs)
 	}
 	if s.Cron == "" {
 		bad("cron: must be set")

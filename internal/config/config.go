@@ -106,7 +106,27 @@ type Audit struct {
 
 // Backup configures how backups are taken.
 type Backup struct {
-	PostgresURL string `koanf:"postgres_url" validate:"omitempty,postgres" secret:"true" doc:"Connection URL of the role that takes backups (replication, reads everything, writes nothing), to the product's database."`
+	Bucket         string        `koanf:"bucket" validate:"omitempty,uri" secret:"true" doc:"Bucket of the backups (file, s3, gs, azblob). Empty: there are none. Never that of the keyring or the ledger."`
+	PostgresURL    string        `koanf:"postgres_url" validate:"omitempty,postgres" secret:"true" doc:"Connection URL of the role that takes backups (replication, reads everything, writes nothing), to the product's database."`
+	Custodians     string        `koanf:"custodians" validate:"required_with=Bucket" doc:"Who can open backups, two of them together: name=public key, separated by spaces; meai backup custodian makes the keys."`
+	Prover         string        `koanf:"prover" doc:"Public key of the prover, which restores every backup into a scratch server. Empty: backups are taken and never proven."`
+	ProverIdentity string        `koanf:"prover_identity" doc:"File with the prover's private key (mode 0600). It opens every backup: only for processes that serve the queue proving, where nothing else runs."`
+	Opening        string        `koanf:"custodian_identities" doc:"Files with the private keys of two custodians, separated by spaces, for a machine on which a restore that was started by workflow runs. They put them there for it and take them away after it."`
+	Scratch        string        `koanf:"scratch" default:".local/scratch" validate:"required" doc:"Folder of the scratch servers that backups are proven in; it needs room for the whole cluster."`
+	Temporal       string        `koanf:"temporal_database" default:"temporal" doc:"Database of Temporal's persistence in the same cluster, whose histories a proof reads. Empty: Temporal is elsewhere."`
+	Restores       string        `koanf:"restores" default:".local/restores" validate:"required" doc:"Folder in which restores that are started by workflow make new folders."`
+	MaxRate        int           `koanf:"max_rate" default:"0" validate:"min=0,max=1048576" doc:"The most that a backup reads of PostgreSQL, in KiB a second; 0 for as fast as it goes."`
+	Keep           time.Duration `koanf:"keep" default:"720h" validate:"min=1h" doc:"How long any moment of the past can be restored: backups of PostgreSQL and Weaviate, and write-ahead log."`
+	WALStaging     string        `koanf:"wal_staging" default:".local/wal" validate:"required" doc:"Folder where meai backup archive receives write-ahead log before it is in the bucket."`
+	WALSlot        string        `koanf:"wal_slot" default:"meai_archive" validate:"required" doc:"Replication slot that holds back what is not in the bucket yet."`
+	PartialEvery   time.Duration `koanf:"partial_every" default:"30s" validate:"min=1s,max=60s" doc:"How often the piece of write-ahead log that is being written goes to the bucket: the most that is lost when the cluster and its disks are."`
+	WeaviateBucket string        `koanf:"weaviate_bucket" validate:"omitempty,uri" secret:"true" doc:"URL of that place (BACKUP_FILESYSTEM_PATH or its bucket) as this process reaches it. Empty: the index is not backed up; it can be rebuilt from PostgreSQL."`
+	WeaviateBinary string        `koanf:"weaviate_binary" doc:"Weaviate server that proves backups of the index; for processes that serve the queue proving."`
+	Second         string        `koanf:"second" validate:"omitempty,uri" secret:"true" doc:"Bucket at a second location, to which the objects of copy are copied, and the marks of the backups."`
+	Copy           string        `koanf:"copy" secret:"true" doc:"Buckets that are copied there: name=URL, separated by spaces. Never the keyring."`
+	CopyKeep       time.Duration `koanf:"copy_keep" default:"2160h" validate:"min=1h" doc:"How long an object that vanished is kept there."`
+	Archive        string        `koanf:"archive" validate:"omitempty,uri" secret:"true" doc:"Bucket of the archives of single people, sealed with their own keys; one that can be written once only, if there is such. Empty: there are none."`
+	ArchiveKeep    time.Duration `koanf:"archive_keep" default:"61362h" validate:"min=1h" doc:"How long those are kept; 7 years."`
 }
 
 // Embedding configures how text becomes vectors.

@@ -39,10 +39,12 @@ const (
 	Quarantined Type = "Quarantined"
 	// EpochOver: what cannot be undone was asked for in an earlier write epoch.
 	EpochOver Type = "EpochOver"
+	// Unsound: a backup is damaged, does not restore, or lacks what it needs.
+	Unsound Type = "Unsound"
 )
 
 // Permanent lists every type that no retry can mend.
-var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver}
+var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver, Unsound}
 
 // New returns an error of the given type, non-retryable when the type is
 // [Permanent]. The message is shown to operators and must not contain a person's

@@ -183,6 +183,7 @@ func (s *stream) expect(tablespaces [][]string) error {
 			return fmt.Errorf("%w: a tablespace's size is %q", errProtocol, row[2])
 		}
 		s.total += size << 10
+		s.cluster.Bytes = s.total
 		if row[0] == "" {
 			s.awaited = append(s.awaited, clusterArchive)
 			continue

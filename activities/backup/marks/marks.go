@@ -124,8 +124,8 @@ func moment(ctx context.Context, url string, snapshot pgx.Tx) (mark repository.M
 func here(ctx context.Context, snapshot pgx.Tx) (repository.Mark, error) {
 	mark := repository.Mark{ID: uuid.New()}
 	var segment string
-	err := snapshot.QueryRow(ctx, `select clock_timestamp(), lsn::text, pg_walfile_name(lsn), system_identifier::text
-		from pg_current_wal_insert_lsn() lsn, pg_control_system()`).Scan(&mark.At, &mark.LSN, &segment, &mark.System)
+	err := snapshot.QueryRow(ctx, `select clock_timestamp(), lsn::text, pg_walfile_name(lsn), system_identifier::text, current_database()::text
+		from pg_current_wal_insert_lsn() lsn, pg_control_system()`).Scan(&mark.At, &mark.LSN, &segment, &mark.System, &mark.Database)
 	if err != nil {
 		return repository.Mark{}, fmt.Errorf("read where the write-ahead log is: %w", err)
 	}

@@ -51,6 +51,8 @@ type Cluster struct {
 	Start       string `json:"start"` // WAL from here to End makes it consistent
 	End         string `json:"end"`
 	SegmentSize int64  `json:"segment_size"` // of WAL, in bytes
+	// Bytes that the cluster takes on a disk, as the server estimated when it began.
+	Bytes int64 `json:"bytes"`
 	// Base is the backup that this one is an increment of (PostgreSQL 17 and later).
 	Base string `json:"base,omitempty"`
 	// Tablespaces by oid; none in most clusters.
@@ -363,8 +365,9 @@ type Mark struct {
 	Timeline uint32    `json:"timeline"`
 	// LSN: exactly what was committed before it is in the counts and sums.
 	LSN string `json:"lsn"`
-	// Tables are in the product's database, by name.
-	Tables map[string]Contents `json:"tables"`
+	// Database is the product's, which Tables are in, by name.
+	Database string              `json:"database"`
+	Tables   map[string]Contents `json:"tables"`
 }
 
 // Contents are the number of rows of a table and a sum of their hashes.
@@ -391,4 +394,16 @@ func (r *Repository) Marks(ctx context.Context) ([]Mark, error) {
 		}
 	}
 	return marks, nil
+}
+
+// RemoveMarks deletes the marks of a system from before a time, and says how many.
+func (r *Repository) RemoveMarks(ctx context.Context, system string, before time.Time) (int, error) {
+	names, err := r.Names(ctx, "marks/")
+	if err != nil {
+		return 0, err
+	}
+	old := slices.DeleteFunc(names, func(name string) bool {
+		return !strings.HasSuffix(name, "-"+system+".json") || name >= "marks/"+before.UTC().Format("20060102T150405.000Z")
+	})
+	return len(old), r.Remove(ctx, old...)
 }

@@ -147,7 +147,9 @@ type description struct {
 
 // noted is the text that is signed. It names the file: one description does not pass
 // for another.
-func (d description) noted(name string) string { return "meai-backup/1\n" + name + "\n" + d.SHA256 + "\n" }
+func (d description) noted(name string) string {
+	return "meai-backup/1\n" + name + "\n" + d.SHA256 + "\n"
+}
 
 func sumOf(says json.RawMessage) (string, error) {
 	var compact bytes.Buffer
@@ -304,6 +306,22 @@ func (r *Repository) Check(ctx context.Context, o Object) (err error) {
 	}
 	if size != o.Size || sum != o.SHA256 {
 		return fmt.Errorf("%s: %w: %d bytes of SHA-256 %s, recorded are %d of %s", o.Name, ErrAltered, size, sum, o.Size, o.SHA256)
+	}
+	return nil
+}
+
+// Present looks whether an object is there and has its size, without reading it. It fails
+// as [Repository.Check] does.
+func (r *Repository) Present(ctx context.Context, o Object) error {
+	info, err := r.store.Stat(ctx, o.Name)
+	if errors.Is(err, objects.ErrAbsent) {
+		return fmt.Errorf("%s: %w", o.Name, ErrMissing)
+	}
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", o.Name, err)
+	}
+	if info.Size != o.Size {
+		return fmt.Errorf("%s: %w: %d bytes, recorded are %d", o.Name, ErrAltered, info.Size, o.Size)
 	}
 	return nil
 }

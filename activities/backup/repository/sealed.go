@@ -29,7 +29,9 @@ const (
 	headerSize = len(magic) + 16
 )
 
-func associated(header []byte, name string) []byte { return append(header[:headerSize:headerSize], name...) }
+func associated(header []byte, name string) []byte {
+	return append(header[:headerSize:headerSize], name...)
+}
 
 // sealer writes a sealed object.
 type sealer struct {
@@ -140,7 +142,9 @@ type body struct {
 
 const bodyBuffer = 256 << 10
 
-func newBody(r io.Reader) *body { return &body{from: bufio.NewReaderSize(r, bodyBuffer), hash: sha256.New()} }
+func newBody(r io.Reader) *body {
+	return &body{from: bufio.NewReaderSize(r, bodyBuffer), hash: sha256.New()}
+}
 
 func (b *body) Read(p []byte) (int, error) {
 	if len(p) == 0 {

@@ -1,0 +1,91 @@
+package drill_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"meai/activities/backup/drill"
+	"meai/activities/backup/repository"
+	"meai/activities/backup/restore"
+	"meai/internal/enginetest"
+	"meai/internal/pgserver"
+	"meai/internal/signing"
+)
+
+// folder can be reached by every account, unlike the usual temporary folder of a test.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "meai-drill-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o711))
+	return dir
+}
+
+func newScene(t *testing.T) *drill.Scene {
+	t.Helper()
+	signer, err := signing.Derive(t.Context(), enginetest.Keyring(t), "drill", "drill")
+	require.NoError(t, err)
+	s, err := drill.NewScene(t.Context(), filepath.Join(folder(t), "scene"), signer, enginetest.Logger(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func TestABackupIsTakenProvenAndRestoredFromTheBucketAlone(t *testing.T) {
+	s := newScene(t)
+	taken, marked, err := s.Taken(t.Context())
+	require.NoError(t, err)
+	verified, proven, err := s.Proven(t.Context(), taken, marked)
+	require.NoError(t, err)
+	require.Empty(t, verified.Problems)
+	require.Empty(t, proven.Problems)
+	require.Equal(t, repository.Proven, proven.State)
+	t.Log(verified.Seconds, proven.Seconds, proven.Found)
+	entry, err := s.Repository.Entry(t.Context(), taken.Backup)
+	require.NoError(t, err)
+	require.Equal(t, repository.Proven, entry.State())
+	left, err := filepath.Glob(filepath.Join(s.Dir, "scratch", "*"))
+	require.NoError(t, err)
+	require.Empty(t, left, "the scratch folder is cleared")
+
+	require.NoError(t, s.Write(t.Context(), 30))
+	s.StopArchive()
+	s.Server.Kill()
+	require.NoError(t, os.RemoveAll(s.Data()))
+	require.Equal(t, "100", restored(t, s, restore.Target{}), "everything that was archived")
+	require.Equal(t, "70", restored(t, s, restore.Target{Mark: marked.At}), "what the mark counted")
+}
+
+// restored restores into a new folder and counts people.
+func restored(t *testing.T, s *drill.Scene, target restore.Target) string {
+	t.Helper()
+	r := s.Restorer()
+	plan, err := r.Plan(t.Context(), target)
+	require.NoError(t, err)
+	into := filepath.Join(s.Dir, "restored-"+plan.ID.String())
+	run, err := r.Begin(plan, into)
+	require.NoError(t, err)
+	for _, step := range restore.Steps() {
+		done, err := run.Do(t.Context(), step, nil)
+		require.NoError(t, err)
+		require.Empty(t, done.Problems)
+		t.Log(step, done.Seconds, done.Found)
+	}
+	require.NoError(t, run.Close())
+	server, err := pgserver.Start(t.Context(), s.Binaries, s.Account, filepath.Join(into, "data"), map[string]string{"max_locks_per_transaction": "256"})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, server.Stop()) }()
+	conn, err := pgx.Connect(t.Context(), server.URL(pgserver.Superuser, "meai"))
+	require.NoError(t, err)
+	var people, state string
+	err = conn.QueryRow(t.Context(), "select (select count(*)::text from subjects), (select state from cluster_state)").Scan(&people, &state)
+	require.NoError(t, errors.Join(err, conn.Close(t.Context())))
+	require.Equal(t, "quarantined", state)
+	return people
+}

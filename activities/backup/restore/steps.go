@@ -1,0 +1,183 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"meai/activities/backup/base"
+	"meai/activities/backup/wal"
+	"meai/internal/pgserver"
+)
+
+func (run *Run) data() string    { return filepath.Join(run.into, "data") }
+func (run *Run) archive() string { return filepath.Join(run.into, "wal") }
+
+// space looks whether the disk has room, before anything is fetched.
+func (run *Run) space(context.Context, Progress) (Done, error) {
+	free, err := freeSpace(run.into)
+	if err != nil {
+		return Done{}, fmt.Errorf("look for free space: %w", err)
+	}
+	if need := run.Plan().Space; free < need {
+		return Done{}, fmt.Errorf("%s has %d MB free and %d MB are needed", run.into, free>>20, need>>20)
+	}
+	return Done{Found: map[string]string{"free_bytes": strconv.FormatInt(free, 10)}}, nil
+}
+
+// objects reads every part of the backup and compares it with what is recorded, and
+// opens its key.
+func (run *Run) objects(ctx context.Context, progress Progress) (Done, error) {
+	var read, total int64
+	var count int
+	for _, id := range run.backups() {
+		manifest, err := run.r.Repository.Manifest(ctx, id)
+		if err != nil {
+			return Done{}, err
+		}
+		total += manifest.Size()
+		for _, o := range manifest.Objects {
+			if _, err := run.r.Keys.Key(ctx, o.Key); err != nil {
+				return Done{}, err
+			}
+			if err := run.r.Repository.Check(ctx, o); err != nil {
+				return Done{}, err
+			}
+			read += o.Size
+			count++
+			progress(read, total)
+		}
+	}
+	return Done{Found: map[string]string{"objects": strconv.Itoa(count), "bytes": strconv.FormatInt(read, 10)}}, nil
+}
+
+func (run *Run) backups() []string {
+	if run.Plan().IndexBackup == "" {
+		return []string{run.Plan().Backup}
+	}
+	return []string{run.Plan().Backup, run.Plan().IndexBackup}
+}
+
+// fetch brings the write-ahead log, first of all: it names what is missing.
+func (run *Run) fetch(ctx context.Context, progress Progress) (Done, error) {
+	manifest, err := run.r.Repository.Manifest(ctx, run.Plan().Backup)
+	if err != nil {
+		return Done{}, err
+	}
+	if err := run.empty(run.archive()); err != nil {
+		return Done{}, err
+	}
+	source := wal.Source{System: manifest.Cluster.System, SegmentSize: manifest.Cluster.SegmentSize}
+	err = wal.Fetch(ctx, run.r.Repository, run.r.Keys, source, run.Plan().From, run.Plan().To, run.archive(), run.r.Account,
+		func(done, of int) { progress(int64(done), int64(of)) })
+	if errors.Is(err, wal.ErrIncomplete) {
+		err = fmt.Errorf("%w: %w", ErrUnsound, err)
+	}
+	return Done{Found: map[string]string{"segments": strconv.Itoa(run.Plan().Segments)}}, err
+}
+
+// empty makes an empty folder of PostgreSQL's, over what an earlier attempt left.
+func (run *Run) empty(path string) error {
+	if err := os.RemoveAll(path); err != nil {
+		return fmt.Errorf("clear an earlier attempt: %w", err)
+	}
+	return run.r.Account.MakeFolder(path)
+}
+
+func (run *Run) extract(ctx context.Context, progress Progress) (Done, error) {
+	manifest, err := run.r.Repository.Manifest(ctx, run.Plan().Backup)
+	if err != nil {
+		return Done{}, err
+	}
+	if err := os.RemoveAll(run.data()); err != nil {
+		return Done{}, fmt.Errorf("clear an earlier attempt: %w", err)
+	}
+	return Done{}, base.Extract(ctx, run.r.Repository, manifest, run.r.Keys, run.r.Account, run.data(), progress)
+}
+
+// verify compares every file with the backup's own manifest.
+func (run *Run) verify(ctx context.Context, _ Progress) (Done, error) {
+	binaries, err := run.binaries(ctx)
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Found: map[string]string{"server": binaries.Version}}, base.Verify(ctx, binaries, run.r.Account, run.data())
+}
+
+// binaries are those of the backup's major version: no other opens the files.
+func (run *Run) binaries(ctx context.Context) (pgserver.Binaries, error) {
+	text, err := os.ReadFile(filepath.Join(run.data(), "PG_VERSION"))
+	if err != nil {
+		return pgserver.Binaries{}, fmt.Errorf("read the cluster's version: %w", err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return pgserver.Binaries{}, fmt.Errorf("read the cluster's version: %w", err)
+	}
+	return pgserver.Find(ctx, major)
+}
+
+// recover replays the write-ahead log to the point of the plan, never just as far as
+// it reaches: without a target PostgreSQL takes a gap for the end and calls it success.
+func (run *Run) recover(ctx context.Context, _ Progress) (Done, error) {
+	if run.recovered() {
+		return Done{}, nil // the journal's line was lost, or a server came up since
+	}
+	binaries, err := run.binaries(ctx)
+	if err != nil {
+		return Done{}, err
+	}
+	signal := filepath.Join(run.data(), "recovery.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return Done{}, fmt.Errorf("ask for recovery: %w", err)
+	}
+	if err := run.r.Account.Own(signal); err != nil {
+		return Done{}, err
+	}
+	settings, err := run.recovery(ctx, binaries)
+	if err != nil {
+		return Done{}, err
+	}
+	server, err := pgserver.Start(ctx, binaries, run.r.Account, run.data(), settings)
+	if err != nil {
+		return Done{}, err
+	}
+	run.server = server
+	if err := server.AwaitRecovery(ctx); err != nil {
+		return Done{}, errors.Join(err, run.Close())
+	}
+	return Done{}, nil
+}
+
+// recovered reports whether the cluster has left recovery: the first thing that
+// PostgreSQL does then is to remove the signal.
+func (run *Run) recovered() bool {
+	_, label := os.Stat(filepath.Join(run.data(), "backup_label"))
+	_, signal := os.Stat(filepath.Join(run.data(), "recovery.signal"))
+	return errors.Is(label, os.ErrNotExist) && errors.Is(signal, os.ErrNotExist)
+}
+
+// started is the restored server, started for the checks when it does not run.
+func (run *Run) started(ctx context.Context) (*pgserver.Server, error) {
+	if run.server != nil {
+		return run.server, nil
+	}
+	binaries, err := run.binaries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := run.own(ctx, binaries)
+	if err != nil {
+		return nil, err
+	}
+	server, err := pgserver.Start(ctx, binaries, run.r.Account, run.data(), settings)
+	if err != nil {
+		return nil, err
+	}
+	run.server = server
+	return server, server.AwaitRecovery(ctx)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"meai/activities/backup"
+	"meai/activities/backup/catalogue"
+	"meai/activities/backup/index"
+	"meai/activities/backup/repository"
+	"meai/activities/backup/restore"
+	"meai/internal/audit"
+	"meai/internal/custody"
+	"meai/internal/pgserver"
+	"meai/internal/postgres"
+	"meai/internal/signing"
+	"meai/workers"
+	"meai/workflows"
+)
+
+// backups puts the activities of backups together; without a bucket they answer that
+// there are none.
+func (p *parts) backups(ctx context.Context, db *postgres.DB, log *audit.Log, queues []string, caps *workers.Capabilities) error {
+	caps.Backup, caps.Prover, caps.Restores = &backup.Activities{}, &backup.Prover{}, &backup.Restores{}
+	if p.config.Backup.Bucket == "" {
+		return nil
+	}
+	r, err := p.repository(ctx)
+	if err != nil {
+		return err
+	}
+	trail := backup.Trail{Log: log, DB: db}
+	if slices.Contains(queues, workflows.QueueBatch) {
+		if caps.Backup, err = p.backupActivities(r, db, trail); err != nil {
+			return err
+		}
+		if caps.Backup.Second, err = p.second(ctx); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(queues, workflows.QueueProving) {
+		caps.Prover, caps.Restores, err = p.provers(ctx, r, trail)
+	}
+	return err
+}
+
+func (p *parts) backupActivities(r *repository.Repository, db *postgres.DB, trail backup.Trail) (*backup.Activities, error) {
+	to, err := p.recipients()
+	if err != nil {
+		return nil, err
+	}
+	gauges, err := backup.NewGauges(p.telemetry.Meters)
+	if err != nil {
+		return nil, err
+	}
+	b, w := p.config.Backup, p.config.Weaviate
+	return &backup.Activities{
+		Repository: r, Recipients: to, URL: b.PostgresURL, MaxRate: b.MaxRate, Age: b.Keep, Gauges: gauges, Trail: trail, Logger: p.telemetry.Logger,
+		Index:     index.Options{URL: w.URL, APIKey: w.APIKey, TLS: p.weaviateTLS(), Staging: b.WeaviateBucket},
+		Catalogue: &catalogue.Store{DB: db},
+	}, nil
+}
+
+// provers are those that open backups: with the prover's key, and with the custodians'.
+func (p *parts) provers(ctx context.Context, r *repository.Repository, trail backup.Trail) (*backup.Prover, *backup.Restores, error) {
+	b := p.config.Backup
+	account, err := pgserver.Unprivileged()
+	if err != nil {
+		return nil, nil, err
+	}
+	scratch, err := filepath.Abs(b.Scratch)
+	if err != nil {
+		return nil, nil, fmt.Errorf("backup.scratch: %w", err)
+	}
+	second, err := p.second(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	prover := &backup.Prover{}
+	if b.ProverIdentity != "" {
+		identity, err := readIdentity(b.ProverIdentity)
+		if err != nil {
+			return nil, nil, fmt.Errorf("backup.prover_identity: %w", err)
+		}
+		if identity.Public() != b.Prover {
+			return nil, nil, errors.New("backup.prover_identity is not the private key of backup.prover")
+		}
+		prover = &backup.Prover{
+			Repository: r, Second: second, Identity: identity, Scratch: scratch, Account: account, Weaviate: b.WeaviateBinary,
+			Database: p.productDatabase(), Temporal: p.config.Backup.Temporal, Trail: trail, Logger: p.telemetry.Logger,
+		}
+	}
+	restorer := &restore.Restorer{
+		Repository: r, Second: second, Account: account, Weaviate: b.WeaviateBinary, Database: p.productDatabase(), Temporal: p.config.Backup.Temporal, Logger: p.telemetry.Logger,
+	}
+	var custodians []custody.Identity
+	for _, path := range strings.Fields(b.Opening) {
+		identity, err := readIdentity(path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("backup.custodian_identities: %w", err)
+		}
+		custodians = append(custodians, identity)
+	}
+	if len(custodians) > 0 {
+		restorer.Keys = r.CustodiansKeys(custodians...)
+	}
+	folder, err := filepath.Abs(b.Restores)
+	if err != nil {
+		return nil, nil, fmt.Errorf("backup.restores: %w", err)
+	}
+	return prover, &backup.Restores{Restorer: restorer, Folder: folder, Trail: trail}, nil
+}
+
+// second opens the bucket at the second location; nil when there is none.
+func (p *parts) second(ctx context.Context) (*repository.Repository, error) {
+	if p.config.Backup.Second == "" {
+		return nil, nil
+	}
+	var signer *signing.Key
+	if p.keys != nil {
+		var err error
+		if signer, err = signing.Derive(ctx, p.keys, backupSigner, backupPurpose); err != nil {
+			return nil, err
+		}
+	}
+	r, err := repository.Open(ctx, p.config.Backup.Second, signer)
+	if err != nil {
+		return nil, fmt.Errorf("backup.second: %w", err)
+	}
+	p.closing(r.Close)
+	return r, nil
+}
+
+// productDatabase is the name of the product's database, as its URL says.
+func (p *parts) productDatabase() string {
+	u, err := url.Parse(p.config.Postgres.URL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(u.Path, "/")
+}
+
+// queues are those that this process serves when none is named: all but the one where
+// backups are opened, unless it has a key for that.
+func (p *parts) queues(named []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	all := workers.Queues()
+	if b := p.config.Backup; b.ProverIdentity != "" || b.Opening != "" {
+		return all
+	}
+	return slices.DeleteFunc(all, func(queue string) bool { return queue == workflows.QueueProving })
+}
