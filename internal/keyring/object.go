@@ -34,6 +34,15 @@ var (
 	magicFirst = []byte("MeAiKey1")
 )
 
+// KeysStart is how many bytes of an object [HoldsKeys] needs.
+const KeysStart = 8
+
+// HoldsKeys reports whether bytes are the beginning of a set of keys as the keyring's
+// bucket holds it: something that no copy and no backup may take along.
+func HoldsKeys(start []byte) bool {
+	return bytes.HasPrefix(start, magic) || bytes.HasPrefix(start, magicFirst)
+}
+
 const (
 	headerSize  = 8 + sha256.Size
 	macRootSize = 32

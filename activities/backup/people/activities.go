@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,14 +20,16 @@ import (
 // hold opaque ids, times and counts only.
 type Activities struct{ Archives *Archives }
 
+const defaultPage = 500
+
 // PageInput asks for a page of the people who must be archived.
 type PageInput struct {
 	// Run is when the run began, for all of its pages.
 	Run time.Time `json:"run"`
 	// After is the last person of the page before; zero begins.
 	After uuid.UUID `json:"after,omitzero"`
-	// Limit is how many people are looked at, not how many are found.
-	Limit int `json:"limit"`
+	// Limit is how many people are looked at, not how many are found; 0 for 500.
+	Limit int `json:"limit,omitempty"`
 }
 
 // Page is a page of people to archive.
@@ -43,11 +46,12 @@ type Page struct {
 // ListChanged finds those who changed since their newest archive. Who is being erased is
 // not among them.
 func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error) {
-	people, err := a.Archives.DB.ActiveSubjects(ctx, in.After, int32(in.Limit))
+	limit := cmp.Or(in.Limit, defaultPage)
+	people, err := a.Archives.DB.ActiveSubjects(ctx, in.After, int32(limit))
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Ended: len(people) < in.Limit}
+	page := Page{Ended: len(people) < limit}
 	for _, subject := range people {
 		changed, err := a.Archives.Changed(ctx, subject, in.Run)
 		switch {
@@ -154,7 +158,8 @@ func complain(ctx context.Context, subject uuid.UUID, err error) {
 // ExpireInput asks for a page of the bucket.
 type ExpireInput struct {
 	Token []byte `json:"token,omitempty"`
-	Limit int    `json:"limit"`
+	// Limit is how many archives are looked at; 0 for 500.
+	Limit int `json:"limit,omitempty"`
 }
 
 // Expired counts what a page of the bucket lost.
@@ -174,7 +179,7 @@ type Expired struct {
 // Expire removes what is older than [Years], and all of those whose keys were destroyed.
 // Nothing else is ever removed: keys that cannot be found are no destroyed keys.
 func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error) {
-	names, next, err := a.Archives.Store.List(ctx, prefix, in.Token, in.Limit)
+	names, next, err := a.Archives.Store.List(ctx, prefix, in.Token, cmp.Or(in.Limit, defaultPage))
 	if err != nil {
 		return Expired{}, fmt.Errorf("list archives: %w", err)
 	}
