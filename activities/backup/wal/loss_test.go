@@ -1,0 +1,102 @@
+package wal_test
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"meai/activities/backup/wal"
+)
+
+func TestWhatASynchronousArchiveReceivedHoldsEveryAcknowledgedCommit(t *testing.T) {
+	s := newSite(t, map[string]string{"synchronous_standby_names": "ANY 1 (" + wal.DefaultName + ")"})
+	archiver := s.helper(t, time.Minute)
+	s.streaming(t)
+	from := s.base(t, "base")
+	source := s.source(t)
+	l := startLoad(t, s.url("postgres"), 0)
+	l.grow(t, 2000)
+
+	require.NoError(t, syscall.Kill(s.server.PID(), syscall.SIGKILL))
+	kill(archiver)
+	l.end()
+	// The machine with the database is gone: there is the staging folder, and nothing more.
+	s.server.Kill()
+	require.NoError(t, os.Rename(s.data, s.data+"-gone"))
+	url := s.restore(t, "base", "cp "+s.staging+"/%f %p || cp "+s.staging+"/%f.partial %p", from.Timeline)
+	l.nothingLost(t, url)
+	t.Logf("synchronous: %d acknowledged commits, none lost from the staging folder", l.count())
+
+	// An archiver that is started again brings the rest into the bucket, without the server.
+	a, stop := s.archive(t, s.options(t))
+	require.Eventually(t, func() bool { return a.Status().Waiting == 0 && !a.Status().TipAt.IsZero() }, patience, 20*time.Millisecond)
+	stop()
+	tip, err := wal.Tip(t.Context(), s.repository, source, wal.Position{})
+	require.NoError(t, err)
+	folder := s.path("fetched")
+	require.NoError(t, wal.Fetch(t.Context(), s.repository, s.keys, source, from, tip, folder, s.account, nil))
+	sameFiles(t, s, folder)
+}
+
+// sameFiles compares the fetched folder with the staging folder.
+func sameFiles(t *testing.T, s *site, folder string) {
+	t.Helper()
+	fetched, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.NotEmpty(t, fetched)
+	for i, file := range fetched {
+		got, err := os.ReadFile(folder + "/" + file.Name())
+		require.NoError(t, err)
+		want, err := os.ReadFile(s.staging + "/" + file.Name())
+		if i == len(fetched)-1 {
+			want, err = os.ReadFile(s.staging + "/" + file.Name() + ".partial")
+		}
+		require.NoError(t, err)
+		require.Equal(t, len(want), len(got))
+		if i < len(fetched)-1 {
+			require.True(t, string(want) == string(got), file.Name())
+		}
+	}
+}
+
+// every is how often parts are archived where the loss is measured. As much may be lost,
+// and what the upload takes.
+const every = 6 * time.Second
+
+func TestTheBucketAloneLosesLessThanAMinute(t *testing.T) {
+	s := newSite(t, nil)
+	archiver := s.helper(t, every)
+	s.streaming(t)
+	from := s.base(t, "base")
+	source := s.source(t)
+	// So few that no segment is closed meanwhile: that would be archived at once.
+	l := startLoad(t, s.url("postgres"), 100*time.Millisecond)
+	begun := time.Now()
+	// The worst moment is just before the next part would be archived.
+	before, err := wal.Tip(t.Context(), s.repository, source, wal.Position{})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		tip, err := wal.Tip(t.Context(), s.repository, source, before)
+		return err == nil && tip != before && time.Since(begun) > every
+	}, patience, 10*time.Millisecond)
+	killedAfter := time.Now().Add(every * 9 / 10)
+	require.Eventually(t, func() bool { return time.Now().After(killedAfter) }, patience, 10*time.Millisecond)
+
+	kill(archiver)
+	killed := time.Now()
+	s.server.Kill()
+	l.end()
+	// Both machines are gone: there is the bucket, and nothing more.
+	require.NoError(t, os.RemoveAll(s.staging))
+	require.NoError(t, os.RemoveAll(s.data))
+	tip, err := wal.Tip(t.Context(), s.repository, source, wal.Position{})
+	require.NoError(t, err)
+	lost, since := l.lost(t, s.fetched(t, source, "base", from, tip))
+	require.NotZero(t, lost, "the moment was chosen so that something is")
+	loss := killed.Sub(since)
+	t.Logf("from the bucket alone, parts every %s: %d of %d acknowledged commits lost, those of the last %s", every, lost, l.count(), loss.Round(time.Millisecond))
+	require.Less(t, loss, every+5*time.Second)
+}
