@@ -38,6 +38,9 @@ func record(t *testing.T) recorded {
 	archived(t, a, s.lsn(t))
 	stop()
 	r.to = a.Status().Tip
+	keys, err := s.repository.Names(t.Context(), "keys/")
+	require.NoError(t, err)
+	require.Len(t, keys, 1, "one for the life of the archiver")
 	names, err := s.repository.Names(t.Context(), "wal/")
 	require.NoError(t, err)
 	for _, name := range names {

@@ -109,13 +109,15 @@ func TestWhatAKilledReceiverLeavesHalfMadeIsMended(t *testing.T) {
 // fullDisk is the real bucket, whose disk is full for a while: what is written breaks off.
 type fullDisk struct {
 	objects.Erasable
-	full   atomic.Bool
+	full   atomic.Pointer[string] // for names that hold this
 	failed atomic.Int32
 }
 
+func (f *fullDisk) fill(names string) { f.full.Store(&names) }
+
 func (f *fullDisk) Write(ctx context.Context, name string, fill func(io.Writer) error) error {
 	return f.Erasable.Write(ctx, name, func(w io.Writer) error {
-		if f.full.Load() {
+		if full := f.full.Load(); full != nil && strings.Contains(name, *full) {
 			w = &limited{w, 100}
 		}
 		err := fill(w)
@@ -167,12 +169,27 @@ func TestABucketThatFailsForAWhileLosesNothing(t *testing.T) {
 		archived(t, a, s.lsn(t))
 		require.Eventually(t, func() bool { return len(a.Status().Alarmed()) == 0 }, patience, 20*time.Millisecond, "%v", a.Status().Alarms)
 	}
-	outage(func() { disk.full.Store(true) }, func() { disk.full.Store(false) })
+	outage(func() { disk.fill("") }, func() { disk.full.Store(nil) })
 	require.NotZero(t, disk.failed.Load())
 	require.Contains(t, a.Status().LastError, "no space left")
 	// As when a volume is not mounted any more.
 	outage(func() { require.NoError(t, os.Rename(s.bucket, s.bucket+"-away")) }, func() { require.NoError(t, os.Rename(s.bucket+"-away", s.bucket)) })
 	l.end()
+
+	// Nothing is archived beyond what does not get there.
+	s.exec(t, "insert into acknowledged values (100, 1)")
+	segment := ask[string](t, s.url("postgres"), "select pg_walfile_name(pg_current_wal_flush_lsn())")
+	disk.fill(segment)
+	s.fill(t, 2)
+	require.Eventually(t, func() bool { return a.Status().Waiting == 2 }, patience, 20*time.Millisecond)
+	failed := disk.failed.Load()
+	require.Eventually(t, func() bool { return disk.failed.Load() > failed+2 }, patience, 20*time.Millisecond)
+	names, err := s.repository.Names(t.Context(), "wal/"+source.System+"/00000001/")
+	require.NoError(t, err)
+	for _, name := range names {
+		require.LessOrEqual(t, filepath.Base(name)[:24], segment)
+	}
+	disk.full.Store(nil)
 	archived(t, a, s.lsn(t))
 	stop()
 	s.complete(t, source, "base", from, a.Status().Tip, l)
@@ -201,6 +218,22 @@ func TestOneArchiverWorksOnAStagingFolder(t *testing.T) {
 	err := wal.New(o).Run(t.Context())
 	require.ErrorContains(t, err, "postgres:// URL")
 	require.NotContains(t, err.Error(), "secret")
+}
+
+func TestWhatAnotherServerArchivedIsNotTakenForItsOwn(t *testing.T) {
+	s := newSite(t, nil)
+	a, stop := s.archive(t, s.options(t))
+	s.streaming(t)
+	s.fill(t, 2)
+	archived(t, a, s.lsn(t))
+	stop()
+	names, err := s.repository.Names(t.Context(), "wal/")
+	require.NoError(t, err)
+	other := names[1][:len(names[1])-16] + "0123456789abcdef" // contents that differ are named differently
+	require.NoError(t, os.Rename(filepath.Join(s.bucket, names[1]), filepath.Join(s.bucket, other)))
+	a, _ = s.archive(t, s.options(t))
+	raised(t, a, wal.Conflict, true)
+	require.Contains(t, a.Status().LastError, other)
 }
 
 func TestAPasswordIsNotAmongTheArguments(t *testing.T) {

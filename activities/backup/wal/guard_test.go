@@ -73,16 +73,21 @@ func TestASlotThatTheServerGaveUpIsAGapThatIsTold(t *testing.T) {
 }
 
 func TestAStagingFolderThatIsLostIsMadeUpForByTheServer(t *testing.T) {
-	s := newSite(t, nil)
+	s := newSite(t, map[string]string{"wal_keep_size": "64MB"})
 	a, stop := s.archive(t, s.options(t))
 	s.streaming(t)
 	from := s.base(t, "base")
 	source := s.source(t)
 	s.fill(t, 2)
 	archived(t, a, s.lsn(t))
+	// It goes with what the bucket does not have yet, and the slot does not keep any more.
+	require.NoError(t, os.Rename(s.bucket, s.bucket+"-away"))
+	s.exec(t, "insert into acknowledged values (100, 1)")
+	s.fill(t, 3)
+	require.Eventually(t, func() bool { return a.Status().Waiting == 3 }, patience, 20*time.Millisecond)
 	stop()
 	require.NoError(t, os.RemoveAll(s.staging))
-	s.exec(t, "insert into acknowledged values (100, 1)")
+	require.NoError(t, os.Rename(s.bucket+"-away", s.bucket))
 
 	a, stop = s.archive(t, s.options(t))
 	archived(t, a, s.lsn(t))

@@ -1,6 +1,7 @@
 package wal_test
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -99,4 +100,27 @@ func TestTheBucketAloneLosesLessThanAMinute(t *testing.T) {
 	loss := killed.Sub(since)
 	t.Logf("from the bucket alone, parts every %s: %d of %d acknowledged commits lost, those of the last %s", every, lost, l.count(), loss.Round(time.Millisecond))
 	require.Less(t, loss, every+5*time.Second)
+}
+
+func TestARestoreEndsExactlyAtItsTarget(t *testing.T) {
+	s := newSite(t, nil)
+	a, stop := s.archive(t, s.options(t))
+	s.streaming(t)
+	from := s.base(t, "base")
+	source := s.source(t)
+	var marks [2]wal.Position
+	s.exec(t, "insert into acknowledged values (100, 1)")
+	marks[0] = wal.Position{Timeline: 1, LSN: s.lsn(t)}
+	s.exec(t, "insert into acknowledged values (101, 1)", "select pg_switch_wal()")
+	marks[1] = wal.Position{Timeline: 1, LSN: s.lsn(t)}
+	require.Zero(t, marks[1].LSN%(1<<20), "where a segment ends")
+	s.exec(t, "insert into acknowledged values (102, 1)")
+	archived(t, a, s.lsn(t))
+	stop()
+	for i, mark := range marks {
+		name := s.copied(t, "base", fmt.Sprint("to", i))
+		url := s.fetched(t, source, name, from, mark,
+			"recovery_target_lsn", mark.LSN.String(), "recovery_target_inclusive", "off", "recovery_target_action", "promote")
+		require.Equal(t, []int32{100, 101}[:i+1], later(t, url))
+	}
 }

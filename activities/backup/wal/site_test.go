@@ -218,14 +218,18 @@ func (s *site) base(t *testing.T, name string) wal.Position {
 
 // restore starts a server on a base backup with a restore command, and waits for the end
 // of recovery.
-func (s *site) restore(t *testing.T, base, command string, timeline uint32) string {
+func (s *site) restore(t *testing.T, base, command string, timeline uint32, more ...string) string {
 	t.Helper()
+	settings := map[string]string{
+		"restore_command": command, "recovery_target_timeline": fmt.Sprint(timeline), "archive_mode": "off", "synchronous_standby_names": "", "fsync": "off",
+	}
+	for i := 0; i < len(more); i += 2 {
+		settings[more[i]] = more[i+1]
+	}
 	signal := filepath.Join(s.path(base), "recovery.signal")
 	require.NoError(t, os.WriteFile(signal, nil, 0o600))
 	require.NoError(t, s.account.Own(signal))
-	server, err := pgserver.Start(t.Context(), s.binaries, s.account, s.path(base), map[string]string{
-		"restore_command": command, "recovery_target_timeline": fmt.Sprint(timeline), "archive_mode": "off", "synchronous_standby_names": "", "fsync": "off",
-	})
+	server, err := pgserver.Start(t.Context(), s.binaries, s.account, s.path(base), settings)
 	require.NoError(t, err)
 	t.Cleanup(server.Kill)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -235,11 +239,18 @@ func (s *site) restore(t *testing.T, base, command string, timeline uint32) stri
 }
 
 // fetched restores a base backup from the bucket alone.
-func (s *site) fetched(t *testing.T, source wal.Source, base string, from, to wal.Position) string {
+func (s *site) fetched(t *testing.T, source wal.Source, base string, from, to wal.Position, more ...string) string {
 	t.Helper()
 	folder := s.path(base + "-wal")
 	require.NoError(t, wal.Fetch(t.Context(), s.repository, s.keys, source, from, to, folder, s.account, nil))
-	return s.restore(t, base, "cp "+folder+"/%f %p", to.Timeline)
+	return s.restore(t, base, "cp "+folder+"/%f %p", to.Timeline, more...)
+}
+
+// copied is a copy of a base backup.
+func (s *site) copied(t *testing.T, base, name string) string {
+	t.Helper()
+	require.NoError(t, exec.Command("cp", "-a", s.path(base), s.path(name)).Run())
+	return name
 }
 
 func (s *site) options(t *testing.T) wal.Options {

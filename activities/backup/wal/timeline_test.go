@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -63,7 +62,7 @@ func TestTheArchiveFollowsTheServerToOtherTimelines(t *testing.T) {
 	s.streaming(t)
 	from := s.base(t, "base")
 	source := s.source(t)
-	require.NoError(t, exec.Command("cp", "-a", s.path("base"), s.path("spare")).Run())
+	s.copied(t, "base", "spare")
 	s.standby(t, "second")
 	second := s.follow(t, "second")
 	l := startLoad(t, s.url("postgres"), time.Millisecond)
