@@ -102,7 +102,7 @@ func survey(ctx context.Context, r *repository.Repository, s Source, from, to Po
 	if err := s.check(); err != nil {
 		return Report{}, archive{}, nil, err
 	}
-	if from.Timeline == 0 || to != (Position{}) && (to.Timeline == 0 || to.LSN < from.LSN) {
+	if from.Timeline == 0 || to != (Position{}) && (to.Timeline == 0 || to.Timeline == from.Timeline && to.LSN < from.LSN) {
 		return Report{}, archive{}, nil, fmt.Errorf("there is no log from %s to %s", from, to)
 	}
 	a, err := s.listed(ctx, r, s.folder())

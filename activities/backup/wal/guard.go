@@ -55,7 +55,9 @@ func (a *Archiver) tell(slot Slot, st standing) {
 	a.update(func(s *Status) { s.Slot, s.Server = slot, st.flushed })
 	a.raise(SlotUnreserved, unless(slot.State != slotUnreserved, "the server is about to remove what the slot %s keeps", a.Slot))
 	a.raise(StandbyAbsent, unless(!st.awaited || st.present, "commits wait for %s, which is not there", a.Slot))
-	a.raise(SlotMissing, unless(slot.State != slotMissing || a.Status().Tip == Position{}, "the replication slot %s is missing", a.Slot))
+	if slot.State != slotMissing { // one that is gets made, and the alarm raised, by the receiver
+		a.raise(SlotMissing, nil)
+	}
 	a.raise(SlotLost, unless(slot.State != slotLost, "the server gave up the slot %s", a.Slot))
 }
 
