@@ -87,6 +87,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
 			return err
 		}
+		if err := p.caughtUp(ctx, db, committer); err != nil {
+			return err
+		}
 		group, err := workers.Start(temporal, p.declaration, *queues, caps, p.telemetry.Logger)
 		if err != nil {
 			return err
