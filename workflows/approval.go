@@ -104,6 +104,7 @@ func approvalOptions(id uuid.UUID) client.StartWorkflowOptions {
 		ID:                       approvalID(id),
 		TaskQueue:                QueueOperations,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		// One that was ended by hand, or with a restore, waits anew: its request is still there.
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 	}
 }

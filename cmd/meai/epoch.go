@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meai/internal/failure"
+	"meai/internal/ledger"
 	"meai/internal/postgres"
 )
 
@@ -30,6 +31,21 @@ func (p *parts) admitted(ctx context.Context, db *postgres.DB, wait bool) (err e
 		return unknown
 	})
 	return err
+}
+
+// catchUpTimeout bounds how long a starting worker waits for the ledger.
+const catchUpTimeout = 10 * time.Second
+
+// caughtUp applies what the database lacks of the ledger before a worker polls, above
+// all that another database has begun an epoch, and fails if that has put this one into
+// quarantine. Help for a person in danger does not wait for a ledger that is away.
+func (p *parts) caughtUp(ctx context.Context, db *postgres.DB, committer *ledger.Committer) error {
+	applying, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	if _, err := committer.Replay(applying); err != nil && ctx.Err() == nil {
+		p.telemetry.Logger.Warn("the ledger is not applied to the database yet", "error", err)
+	}
+	return p.admitted(ctx, db, true)
 }
 
 // ended is err if it says that the process must end, and otherwise nil.

@@ -204,10 +204,12 @@ type before struct {
 	// slept is what each of them said.
 	slept map[*person]uuid.UUID
 	// spent are approvals of destructions that have been used.
-	spent      map[*person]uuid.UUID
-	erased     []*person
-	freezing   *person
-	help       uuid.UUID
+	spent    map[*person]uuid.UUID
+	erased   []*person
+	freezing *person
+	help     uuid.UUID
+	// pending was asked for, and not decided.
+	pending    uuid.UUID
 	tombstones map[string]time.Time
 	// back is when it went back, and who does not go on.
 	back  time.Time
@@ -229,6 +231,7 @@ func (c *cluster) lives(t *testing.T, temporal sdk.Client) (b before, restoring 
 	for _, p := range []*person{bob, carl, dora} {
 		b.spent[p] = agreedToDestroy(t, base, p.subject)
 	}
+	b.pending = signedIn(t, base, "operator.oscar").asks(t, client.ApprovalActElevate, map[string]string{"role": "auditor", "minutes": "30"}).Id
 	tick(t, temporal)
 	byHand := temporal.ScheduleClient().GetHandle(t.Context(), "weekly-library-review")
 	require.NoError(t, byHand.Pause(t.Context(), sdk.SchedulePauseOptions{Note: "by hand"}))
@@ -320,7 +323,7 @@ func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
 
 // A failover may exchange the database under processes that go on.
 func TestARunningProcessEndsWhenItsDatabaseIsInQuarantineOrInAnotherEpoch(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, "MEAI_LEDGER_REPLAY_INTERVAL=1s")
 	up, base := s.serve(t, "up")
 	p := newPerson(t, base)
 	ends := func(t *testing.T, up *process, why string) {
@@ -345,7 +348,24 @@ func TestARunningProcessEndsWhenItsDatabaseIsInQuarantineOrInAnotherEpoch(t *tes
 	up, _ = s.serve(t, "up")
 	s.superuser(t, "update cluster_state set epoch = 3")
 	ends(t, up, "write epoch 2 is over, the database is in epoch 3")
-	s.serve(t, "up")
+
+	// Another database begins an epoch: this one was left behind, and whoever works with it
+	// learns of that from the ledger.
+	up, _ = s.serve(t, "up")
+	urls := enginetest.EmptyDatabase(t, true)
+	other := s.with("MEAI_POSTGRES_URL="+urls.App, "MEAI_POSTGRES_OWNER_URL="+urls.Owner, "MEAI_POSTGRES_READER_URL="+urls.Reader)
+	_, err = quarantine.Begin(t.Context(), urls.Owner, quarantine.Facts{Reason: quarantine.FailedOver, Restore: "f2", Approval: uuid.New()})
+	require.NoError(t, err)
+	other.run(t, "quarantine", "release")
+	ends(t, up, "left_behind, left-3")
+	status, out := s.exits(t, "quarantine", "release", "--approval", uuid.NewString())
+	require.Equal(t, 1, status)
+	require.Contains(t, out, "this one was left behind")
+	s.superuser(t, "update cluster_state set state = 'serving', epoch = 2")
+	s.superuser(t, "delete from ledger_applied where number = (select max(number) from ledger_applied)")
+	back := s.start(t, "worker") // as when an old primary comes back
+	ends(t, back, "left_behind, left-3")
+	require.NotContains(t, back.log.String(), "workers started")
 }
 
 // nothingTwice starts the workers again and looks at everything that has an effect outside.
@@ -395,6 +415,9 @@ func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace stri
 			require.ErrorContains(t, err, "(type: approval.Use")
 			require.ErrorContains(t, err, "type: Decided")
 		}
+		late := signedIn(t, base, "admin.ada").decides(t, b.pending, true)
+		require.NotNil(t, late.JSON200, "%s", late.Body)
+		require.Equal(t, client.ApprovalStateApproved, late.JSON200.State, "what was asked for can still be decided")
 	})
 	t.Run("nobody is paged again, and the call goes on", func(t *testing.T) {
 		require.NoError(t, temporal.ScheduleClient().GetHandle(t.Context(), "escalation-sweep").Trigger(t.Context(), sdk.ScheduleTriggerOptions{}))

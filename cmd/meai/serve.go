@@ -93,6 +93,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
 		}
+		if err := p.caughtUp(ctx, db, committer); err != nil {
+			return err
+		}
 		group, err := workers.Start(temporal, p.declaration, served, caps, p.telemetry.Logger)
 		if err != nil {
 			return err

@@ -76,8 +76,10 @@ func (d *disk) remove(t testing.TB, name string) {
 	require.NoError(t, d.bucket.Delete(context.Background(), name))
 }
 
-// mount is one writer's access to a disk. next is asked before each call.
+// mount is one writer's access to a disk. next is asked before each call. The ledger
+// needs no more of a store than is here; the rest panics.
 type mount struct {
+	objects.Store
 	disk *disk
 	next func() fault
 }
@@ -146,7 +148,7 @@ func newKey(t testing.TB) *signing.Key {
 func (s *site) writer(next func() fault) *ledger.Ledger {
 	var stores []objects.Store
 	for _, d := range s.disks {
-		stores = append(stores, mount{d, next})
+		stores = append(stores, mount{disk: d, next: next})
 	}
 	return ledger.On(s.key, stores...)
 }
