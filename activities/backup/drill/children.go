@@ -65,10 +65,10 @@ func running(program, folder string) int {
 	return 0
 }
 
-// recovering reports whether a server has begun to replay the log.
+// recovering reports whether a server is replaying the log, which a process of its own does.
 func recovering(server int) bool {
 	for _, p := range processes() {
-		if p.parent == server && strings.HasPrefix(p.command, "postgres: startup recovering") {
+		if p.parent == server && strings.HasPrefix(p.command, "postgres: startup") {
 			return true
 		}
 	}

@@ -100,10 +100,25 @@ func (s sighting) by() (sentence string, ok bool) {
 			all = all && strings.Contains(said, name)
 		}
 		if all {
-			return oneLine(said), true
+			return around(oneLine(said), s.names[len(s.names)-1]), true
 		}
 	}
 	return "", false
+}
+
+// shown is how much of a sentence is kept on either side of the last name in it, in bytes:
+// some hold the log of a server.
+const shown = 240
+
+func around(sentence, name string) string {
+	at := max(0, strings.Index(sentence, name))
+	if end := at + len(name) + shown; end < len(sentence) {
+		sentence = sentence[:end] + "…"
+	}
+	if at > shown {
+		sentence = "…" + sentence[at-shown:]
+	}
+	return strings.ToValidUTF8(sentence, "")
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -119,5 +119,10 @@ func killedIndex(ctx context.Context, s *stage) (sighting, error) {
 		return sighting{}, err
 	}
 	seen := sighting{said: outcome.Problems, good: len(outcome.Problems) == 0 && err == nil || entry.State() == repository.Proven}
-	return seen.heard(err).naming("Weaviate"), nil
+	seen = seen.heard(err).naming("weaviate", "killed")
+	outcome, err = p.Prove(ctx, in)
+	if err == nil && outcome.State != repository.Proven {
+		err = fmt.Errorf("the next attempt: %s", strings.Join(outcome.Problems, "; "))
+	}
+	return seen, err
 }

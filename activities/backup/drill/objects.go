@@ -76,14 +76,14 @@ func (s *stage) damaged() (all []drill) {
 var altered = repository.ErrAltered.Error()
 
 // flip flips a bit at several places of an object, each of which must be seen by whoever
-// reads it, and then tries to prove the backup with one in the middle.
+// reads it, and then tries to prove the backup with one.
 func flip(kind, name string, read func(*bucket, context.Context, string) error) drill {
 	return planted("flipped bit in "+kind, "Flip a bit of the object, at nine places in turn.", func(ctx context.Context, b *bucket) error {
 		err := b.everyPlace(ctx, name, func(ctx context.Context, name string) error { return read(b, ctx, name) })
 		if err != nil {
 			return err
 		}
-		return b.alter(name, flipped(1, 2))
+		return b.alter(name, flipped(1, 10)) // not in a signature, of which it would be said that it is forged
 	}, name, altered)
 }
 
@@ -110,7 +110,7 @@ func (s *stage) damagedReport() drill {
 			if err := b.everyPlace(ctx, names[0], b.description); err != nil {
 				return err
 			}
-			return b.alter(names[0], flipped(1, 2))
+			return b.alter(names[0], flipped(1, 10))
 		}, prefix, altered)
 }
 

@@ -29,12 +29,17 @@ func (s *stage) alteredArchive(ctx context.Context, change func([]byte) []byte) 
 	if err != nil {
 		return sighting{}, err
 	}
-	archives := &people.Archives{Store: store, DB: s.db, Keyring: s.keyring}
+	db, err := s.open(ctx)
+	if err != nil {
+		return sighting{}, err
+	}
+	defer db.Close()
+	archives := &people.Archives{Store: store, DB: db, Keyring: s.keyring}
 	subject := uuid.New()
 	if err := s.keyring.Create(ctx, subject); err != nil {
 		return sighting{}, err
 	}
-	if err := s.db.EnsureSubject(ctx, subject); err != nil {
+	if err := db.EnsureSubject(ctx, subject); err != nil {
 		return sighting{}, err
 	}
 	written, err := archives.Write(ctx, subject, nil)

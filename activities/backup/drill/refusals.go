@@ -40,8 +40,8 @@ type refusing struct {
 	write, read error
 }
 
-// taken is how much of an object goes into the store before it fails, in bytes.
-const takenBefore = 64 << 10
+// takenBefore is how much of an object goes into the store before it fails, in bytes.
+const takenBefore = 1 << 10
 
 func (r refusing) Write(ctx context.Context, name string, fill func(io.Writer) error) error {
 	return r.Erasable.Write(ctx, name, func(w io.Writer) error { return fill(&refusingWriter{w, takenBefore, r.write}) })

@@ -139,7 +139,12 @@ func staleCatalogue(ctx context.Context, s *stage) (sighting, error) {
 	if err != nil {
 		return sighting{}, err
 	}
-	a := &backup.Activities{Repository: b.repository, Catalogue: &catalogue.Store{DB: s.db}, Logger: s.log}
+	db, err := s.open(ctx)
+	if err != nil {
+		return sighting{}, err
+	}
+	defer db.Close()
+	a := &backup.Activities{Repository: b.repository, Catalogue: &catalogue.Store{DB: db}, Logger: s.log}
 	if _, err := a.Sync(ctx, struct{}{}); err != nil {
 		return sighting{}, err
 	}
