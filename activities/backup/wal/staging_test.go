@@ -12,7 +12,7 @@ func TestAFolderIsReadAsItIsWhileFilesAreClosed(t *testing.T) {
 	dir := t.TempDir()
 	s := Source{System: "7", SegmentSize: 1 << 20}
 	path := func(number uint64) string { return filepath.Join(dir, s.name(segment{1, number})) }
-	const last = 3000
+	const last, many = 6000, 2000 // so many that a folder is not read in one piece
 	done := make(chan error, 1)
 	go func() {
 		for n := uint64(1); n <= last; n++ {
@@ -20,8 +20,8 @@ func TestAFolderIsReadAsItIsWhileFilesAreClosed(t *testing.T) {
 			if err == nil {
 				err = os.Rename(path(n)+partialSuffix, path(n))
 			}
-			if err == nil && n > 20 {
-				err = os.Remove(path(n - 20))
+			if err == nil && n > many {
+				err = os.Remove(path(n - many))
 			}
 			if err != nil {
 				done <- err
