@@ -173,22 +173,22 @@ func TestBridgeAlone(t *testing.T) {
 	require.True(t, p.engine.searches[1].External)
 }
 
-// catalogue stands for the library: it has one resource.
-type catalogue struct{}
+// library stands for the real one: it has one resource.
+type library struct{}
 
 var feelingGood = bridge.Resource{
 	ID: "feeling-good", Kind: bridge.Reading, Title: "Feeling Good", Summary: "A book.", Steps: []string{"Read."}, Topics: []string{"low mood"},
 	Evidence: "Tested.", Format: bridge.Read, Complexity: bridge.Demanding, Source: "https://feelinggood.com", Licence: "own wording", Reviewed: "2026-11-26",
 }
 
-func (catalogue) Resource(id string) (bridge.Resource, error) {
+func (library) Resource(id string) (bridge.Resource, error) {
 	if id != feelingGood.ID {
 		return bridge.Resource{}, failure.New(failure.NotFound, "the library has no such resource", nil)
 	}
 	return feelingGood, nil
 }
 
-func (c catalogue) Describe(_ context.Context, id string) (bridge.Described, error) {
+func (c library) Describe(_ context.Context, id string) (bridge.Described, error) {
 	r, err := c.Resource(id)
 	return bridge.Described{
 		Resource: r, Due: time.Date(2028, 11, 25, 0, 0, 0, 0, time.UTC), Withheld: true, Related: []bridge.Resource{{ID: "mind-over-mood", Kind: bridge.Reading, Format: bridge.Read, Complexity: bridge.Demanding}},

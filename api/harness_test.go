@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -30,15 +31,17 @@ type site struct {
 	server *api.Server
 	store  *memoryStore
 	engine *engine
-	routes routers.Router
-	log    *bytes.Buffer
+	// backups is what the catalogue says of backups.
+	backups *backupList
+	routes  routers.Router
+	log     *bytes.Buffer
 }
 
 func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
-	s := &site{store: newMemoryStore(), engine: &engine{}, log: &bytes.Buffer{}}
+	s := &site{store: newMemoryStore(), engine: &engine{}, backups: &backupList{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Resources: catalogue{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Resources: library{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -69,7 +72,9 @@ func (anyone) Authenticate(r *http.Request) (identity.Caller, error) {
 		return identity.Caller{}, identity.ErrBadCredentials
 	}
 	if staff {
-		return identity.Caller{Principal: id, Roles: []identity.Role{identity.Role(role)}, Method: identity.Token}, nil
+		return identity.Caller{
+			Principal: id, Roles: []identity.Role{identity.Role(role)}, Method: identity.Token, AuthTime: time.Now(), MultiFactor: true,
+		}, nil
 	}
 	return identity.Caller{Principal: id, Subject: id, Roles: []identity.Role{identity.Person}, Method: identity.Token}, nil
 }
@@ -110,6 +115,8 @@ type person struct {
 func (s *site) person() *person { return &person{site: s, subject: newID()} }
 
 func (s *site) auditor() *person { return &person{site: s, subject: newID(), role: ".auditor"} }
+
+func (s *site) operator() *person { return &person{site: s, subject: newID(), role: ".operator"} }
 
 // call is one request with what is unusual about it.
 type call struct {

@@ -234,6 +234,7 @@ type engine struct {
 	asked    []mirror.ReflectInput
 	judged   truthfilter.Assessed
 	texts    []truthfilter.AssessInput
+	backupEngine
 }
 
 func (e *engine) StartInteraction(ctx context.Context, in workflows.InteractionInput) error {

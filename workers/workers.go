@@ -17,6 +17,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/backup"
+	"meai/activities/backup/copies"
 	"meai/activities/backup/drill"
 	"meai/activities/backup/people"
 	"meai/activities/bridge"
@@ -54,6 +55,7 @@ type Capabilities struct {
 	Drills      *drill.Activities
 	Restores    *backup.Restores
 	People      *people.Activities
+	Copies      *copies.Activities
 }
 
 // service is what one queue runs.
@@ -88,10 +90,10 @@ var served = map[string]service{
 	workflows.QueueBatch: {
 		workflows: []any{
 			workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy,
-			workflows.Backup, workflows.ProveBackup, workflows.MarkBackup, workflows.CheckBackups, workflows.KeepBackups, workflows.HoldBackup, workflows.ArchivePeople, workflows.BackupDrill,
+			workflows.Backup, workflows.ProveBackup, workflows.MarkBackup, workflows.CheckBackups, workflows.KeepBackups, workflows.HoldBackup, workflows.ArchivePeople, workflows.CopyObjects, workflows.BackupDrill,
 		},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback, "backup": c.Backup, "people": c.People}
+			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback, "backup": c.Backup, "people": c.People, "copies": c.Copies}
 		},
 	},
 	workflows.QueueOperations: {

@@ -5,6 +5,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/backup"
+	"meai/activities/backup/copies"
 	"meai/activities/backup/drill"
 	"meai/activities/backup/people"
 	"meai/activities/backup/restore"
@@ -137,6 +138,11 @@ var (
 	listChanged    = call[people.PageInput, people.Page]{"people.ListChanged", on(QueueBatch, nightly)}
 	archivePeople  = call[people.Input, people.Counts]{"people.Archive", on(QueueBatch, weighty)}
 	expireArchives = call[people.ExpireInput, people.Expired]{"people.Expire", on(QueueBatch, weighty)}
+
+	listCopied      = call[struct{}, []string]{"copies.List", on(QueueBatch, nightly)}
+	copyObjects     = call[copies.Input, copies.Copied]{"copies.Copy", on(QueueBatch, weighty)}
+	reconcileCopies = call[copies.Input, copies.Report]{"copies.Reconcile", on(QueueBatch, weighty)}
+	expireCopies    = call[copies.Input, copies.Expired]{"copies.Expire", on(QueueBatch, weighty)}
 
 	verifyBackup = call[backup.ProveInput, backup.Outcome]{"prover.Verify", on(QueueProving, weighty)}
 	proveBackup  = call[backup.ProveInput, backup.Outcome]{"prover.Prove", on(QueueProving, weighty)}

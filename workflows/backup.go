@@ -90,17 +90,18 @@ func (p *proving) mark(ctx workflow.Context) (err error) {
 }
 
 // prove verifies first: what is damaged is named before anything is restored.
-func (p *proving) prove(ctx workflow.Context, in backup.ProveInput) (err error) {
-	in.Run = p.run
+func (p *proving) prove(ctx workflow.Context, in backup.ProveInput) error {
+	in.Run, p.done.Outcome.Backup = p.run, in.Backup
 	for _, step := range []struct {
 		name string
 		call call[backup.ProveInput, backup.Outcome]
 	}{{"verifying", verifyBackup}, {"proving", proveBackup}} {
 		p.done.Step = step.name
-		if p.done.Outcome, err = step.call.run(ctx, in); err != nil {
+		outcome, err := step.call.run(ctx, in)
+		if err != nil {
 			return err
 		}
-		if len(p.done.Outcome.Problems) > 0 {
+		if p.done.Outcome = outcome; len(p.done.Outcome.Problems) > 0 {
 			return unsound(p.done.Outcome.Problems)
 		}
 	}

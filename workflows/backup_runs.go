@@ -27,7 +27,8 @@ const requestMemo = "request"
 // BackupRun is a backup, a proof or a restore on its way.
 type BackupRun struct {
 	ID uuid.UUID
-	// Kind is "backup", "proof" or "restore".
+	// Kind is "backup", "proof" or "restore"; of those that only operators start also
+	// "mark" and "keeping".
 	Kind string
 	// State is "running", "done" or "failed".
 	State string
@@ -44,7 +45,13 @@ type BackupRun struct {
 // cannot be said.
 func (r BackupRun) Left(now time.Time) (time.Duration, bool) { return r.Shown.Left(now) }
 
-var backupKinds = map[string]string{"Backup": "backup", "ProveBackup": "proof", "Restore": "restore"}
+var backupKinds = map[string]string{
+	"Backup": "backup", "ProveBackup": "proof", "Restore": "restore", "MarkBackup": "mark", "KeepBackups": "keeping",
+}
+
+// lookBack is how long a run that has failed is asked how far it came: it answers only
+// while a worker of its queue is there.
+const lookBack = 2 * time.Second
 
 // StartBackup starts a backup once for an id.
 func (s *Starter) StartBackup(ctx context.Context, id uuid.UUID, digest string, in BackupInput) error {
@@ -132,12 +139,24 @@ func (s *Starter) underWay(ctx context.Context, workflowID string, described *wo
 			run.Problem = f.GetMessage()
 		}
 	}
-	var done BackupDone
-	if answer, err := s.Client.QueryWorkflow(ctx, workflowID, "", ProgressQuery); err == nil && answer.Get(&done) == nil {
-		run.Step, run.Backup = done.Step, done.Taken.Backup
-	}
+	s.ask(ctx, workflowID, run)
 	if run.Shown.Backup != "" {
 		run.Backup = run.Shown.Backup
+	}
+}
+
+// ask fills in how far a run says that it came; of one that does not answer, nothing.
+func (s *Starter) ask(ctx context.Context, workflowID string, run *BackupRun) {
+	var done BackupDone
+	if answer, err := s.Client.QueryWorkflow(ctx, workflowID, "", ProgressQuery); err == nil && answer.Get(&done) == nil {
+		run.about(done)
+	}
+}
+
+func (r *BackupRun) about(done BackupDone) {
+	r.Step, r.Backup = done.Step, done.Taken.Backup
+	if r.Backup == "" {
+		r.Backup = done.Outcome.Backup // a proof takes nothing
 	}
 }
 
@@ -145,18 +164,30 @@ func (s *Starter) underWay(ctx context.Context, workflowID string, described *wo
 func (s *Starter) ended(ctx context.Context, workflowID string, run *BackupRun) error {
 	var done BackupDone
 	err := s.Client.GetWorkflow(ctx, workflowID, "").Get(ctx, &done)
-	run.Step, run.Backup = done.Step, done.Taken.Backup
 	var failed *temporal.WorkflowExecutionError
 	switch {
 	case err == nil:
 		run.State = "done"
+		run.about(done)
 		return nil
 	case errors.As(err, &failed):
-		run.State, run.Problem = "failed", failed.Unwrap().Error()
+		run.State, run.Problem = "failed", said(failed.Unwrap())
+		ctx, cancel := context.WithTimeout(ctx, lookBack)
+		defer cancel()
+		s.ask(ctx, workflowID, run)
 		return nil
 	default:
 		return fmt.Errorf("read how a run ended: %w", err)
 	}
+}
+
+// said is what a step that failed said, without what Temporal puts around it.
+func said(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
 }
 
 // BackupRunID is the workflow id of a run that was started for an id.

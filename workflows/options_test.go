@@ -29,6 +29,12 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		resealRows.name: resealRows.options, retireKeys.name: retireKeys.options, rewrapKeys.name: rewrapKeys.options,
 		endEpochs.name: endEpochs.options, freeze.name: freeze.options, endWorkflows.name: endWorkflows.options,
 		buryKeys.name: buryKeys.options, clearKeys.name: clearKeys.options, markErased.name: markErased.options,
+		takeBackup.name: takeBackup.options, markBackup.name: markBackup.options, checkArchive.name: checkArchive.options,
+		recheckBackups.name: recheckBackups.options, keepBackups.name: keepBackups.options, syncBackups.name: syncBackups.options,
+		holdBackup.name: holdBackup.options, releaseBackup.name: releaseBackup.options, verifyBackup.name: verifyBackup.options,
+		proveBackup.name: proveBackup.options, planRestore.name: planRestore.options, restoreStep.name: restoreStep.options,
+		listChanged.name: listChanged.options, archivePeople.name: archivePeople.options, expireArchives.name: expireArchives.options,
+		listCopied.name: listCopied.options, copyObjects.name: copyObjects.options, reconcileCopies.name: reconcileCopies.options, expireCopies.name: expireCopies.options,
 	} {
 		require.NotEmpty(t, o.TaskQueue, name)
 		require.Positive(t, o.StartToCloseTimeout, name)

@@ -36,6 +36,8 @@ type Activities struct {
 	Index     index.Options
 	Catalogue *catalogue.Store
 	Trail     Recorder
+	// Permit is asked before anything is deleted; nil for nobody.
+	Permit func(context.Context) error
 	// Age is how long any moment of the past can be restored.
 	Age    time.Duration
 	Gauges *Gauges // nil for none

@@ -186,6 +186,11 @@ func (a *Activities) Keep(ctx context.Context, _ struct{}) (Kept, error) {
 	if err != nil {
 		return Kept{}, fmt.Errorf("read the catalogue: %w", err) // with a part of it, nothing is deleted
 	}
+	if a.Permit != nil {
+		if err := a.Permit(ctx); err != nil {
+			return Kept{}, err
+		}
+	}
 	d := decide(entries, a.Age, now)
 	kept := Kept{Backups: len(entries), Held: d.held}
 	for _, id := range d.expire {

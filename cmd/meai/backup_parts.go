@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -11,12 +12,17 @@ import (
 
 	"meai/activities/backup"
 	"meai/activities/backup/catalogue"
+	"meai/activities/backup/copies"
 	"meai/activities/backup/drill"
 	"meai/activities/backup/index"
+	"meai/activities/backup/people"
+	"meai/activities/backup/quarantine"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/restore"
 	"meai/internal/audit"
 	"meai/internal/custody"
+	"meai/internal/keyring"
+	"meai/internal/objects"
 	"meai/internal/pgserver"
 	"meai/internal/postgres"
 	"meai/internal/signing"
@@ -28,6 +34,9 @@ import (
 // there are none.
 func (p *parts) backups(ctx context.Context, db *postgres.DB, log *audit.Log, queues []string, caps *workers.Capabilities) error {
 	caps.Backup, caps.Prover, caps.Restores, caps.Drills = &backup.Activities{}, &backup.Prover{}, &backup.Restores{}, &drill.Activities{}
+	if err := p.archives(ctx, db, caps); err != nil {
+		return err
+	}
 	if p.config.Backup.Bucket == "" {
 		return nil
 	}
@@ -62,6 +71,59 @@ func (p *parts) drills() (*drill.Activities, error) {
 	return &drill.Activities{Scratch: scratch, Weaviate: p.config.Backup.WeaviateBinary, Upload: upload, Logger: p.telemetry.Logger}, err
 }
 
+// archives puts together what keeps copies of objects and archives of people.
+func (p *parts) archives(ctx context.Context, db *postgres.DB, caps *workers.Capabilities) error {
+	b := p.config.Backup
+	caps.People, caps.Copies = &people.Activities{}, &copies.Activities{}
+	if b.Archive != "" {
+		store, err := objects.OpenErasable(ctx, b.Archive)
+		if err != nil {
+			return fmt.Errorf("backup.archive: %w", err)
+		}
+		p.closing(store.Close)
+		caps.People.Archives = &people.Archives{Store: store, DB: db, Keyring: p.keys}
+		caps.Keys.Archived = caps.People.Archives.Needs
+	}
+	if b.Second == "" || b.Copy == "" {
+		return nil
+	}
+	sources, err := copies.ParseSources(b.Copy)
+	if err != nil {
+		return fmt.Errorf("backup.copy: %w", err)
+	}
+	places, err := p.keyPlaces()
+	if err != nil {
+		return err
+	}
+	signer, err := signing.Derive(ctx, p.keys, backupSigner, backupPurpose)
+	if err != nil {
+		return err
+	}
+	if caps.Copies.Copies, err = copies.Open(ctx, copies.Options{Sources: sources, Destination: b.Second, Keyring: places, Signer: signer}); err != nil {
+		return fmt.Errorf("backup.copy: %w", err)
+	}
+	p.closing(caps.Copies.Copies.Close)
+	return nil
+}
+
+// keyPlaces are where keys lie: nothing of these is ever copied.
+func (p *parts) keyPlaces() ([]string, error) {
+	c := p.config.Keyring
+	places := []string{c.Bucket, c.KEK}
+	replicas, err := keyring.ParseReplicas(c.Replicas)
+	if err != nil {
+		return nil, fmt.Errorf("keyring.replicas: %w", err)
+	}
+	for _, r := range replicas {
+		places = append(places, r.URL)
+	}
+	others, err := keyring.ParseKEKs(c.OtherKEKs)
+	if err != nil {
+		return nil, fmt.Errorf("keyring.other_keks: %w", err)
+	}
+	return slices.AppendSeq(places, maps.Values(others)), nil
+}
+
 func (p *parts) backupActivities(r *repository.Repository, db *postgres.DB, trail backup.Trail) (*backup.Activities, error) {
 	to, err := p.recipients()
 	if err != nil {
@@ -75,7 +137,7 @@ func (p *parts) backupActivities(r *repository.Repository, db *postgres.DB, trai
 	return &backup.Activities{
 		Repository: r, Recipients: to, URL: b.PostgresURL, MaxRate: b.MaxRate, Age: b.Keep, Gauges: gauges, Trail: trail, Logger: p.telemetry.Logger,
 		Index:     index.Options{URL: w.URL, APIKey: w.APIKey, TLS: p.weaviateTLS(), Staging: b.WeaviateBucket},
-		Catalogue: &catalogue.Store{DB: db},
+		Catalogue: &catalogue.Store{DB: db}, Permit: func(ctx context.Context) error { return quarantine.Permit(ctx, db) },
 	}, nil
 }
 

@@ -35,6 +35,8 @@ type cli struct {
 	Revoke     revokeCommand     `cmd:"" help:"End an API key or a role given for a time."`
 	Approval   approvalCommand   `cmd:"" help:"Approvals as signed documents, for when no engine is there."`
 	Keys       keysCommand       `cmd:"" help:"Look at the keyring; replace, re-wrap, retire and destroy keys."`
+	Backup     backupCommand     `cmd:"" help:"Take, prove and keep backups; archive the write-ahead log."`
+	Restore    restoreCommand    `cmd:"" help:"Bring a backup back into a new place, from the bucket alone."`
 	Filter     filterCommand     `cmd:"" help:"Look at what TruthFilter has learned from feedback; take it back."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 

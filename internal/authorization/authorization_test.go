@@ -64,6 +64,13 @@ func TestDecisions(t *testing.T) {
 		"a person asks for no approvals":        {who(identity.Person), "requestApproval", "approvals:write", uuid.Nil, authorization.Denied},
 		"an auditor who has a companion too":    {who(identity.Person, func(c *identity.Caller) { c.Roles = append(c.Roles, identity.Auditor) }), "listAuditEntries", "audit", uuid.Nil, authorization.Allowed},
 		"a person reads no audit log":           {who(identity.Person), "listAuditEntries", "audit", uuid.Nil, authorization.Denied},
+		"an operator takes a backup":            {who(identity.Operator), "takeBackup", "backups:write", uuid.Nil, authorization.Allowed},
+		"an operator with one factor does not":  {who(identity.Operator, oneFactor), "takeBackup", "backups:write", uuid.Nil, authorization.StepUp},
+		"an administrator takes none":           {who(identity.Admin), "takeBackup", "backups:write", uuid.Nil, authorization.Denied},
+		"an administrator sees what there is":   {who(identity.Admin), "listBackups", "backups:read", uuid.Nil, authorization.Allowed},
+		"support sees none":                     {who(identity.Support), "listBackups", "backups:read", uuid.Nil, authorization.Denied},
+		"an auditor's key sees what there is":   {who(identity.Auditor, withKey("backups:read")), "listBackups", "backups:read", uuid.Nil, authorization.Allowed},
+		"a key restores nothing":                {who(identity.Operator, withKey("backups:write")), "restoreBackup", "backups:write", uuid.Nil, authorization.Denied},
 		"no proof helps where nothing is meant": {who(identity.Support, oneFactor), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {

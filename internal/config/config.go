@@ -88,7 +88,7 @@ type Keyring struct {
 	KEK        string        `koanf:"kek" default:"file://.local/kek.key" validate:"required,uri" secret:"true" doc:"Key-encryption key: file:// for a local key file (made 0600 on first use), or a gocloud.dev/secrets URL (awskms, gcpkms, azurekeyvault, hashivault)."`
 	KEKEpoch   string        `koanf:"kek_epoch" default:"1" validate:"required" doc:"Name of that key. A new key needs a new name (a-z, 0-9, dash, dot)."`
 	OtherKEKs  string        `koanf:"other_keks" secret:"true" doc:"Keys that only open, as epoch=URL separated by spaces: the next one before it is used, the last one until meai keys status gives it a destroy date."`
-	ArchiveAge time.Duration `koanf:"archive_age" default:"840h" validate:"min=0" doc:"How long the oldest backup or archive is kept; old key versions that it may need are kept as long."`
+	ArchiveAge time.Duration `koanf:"archive_age" default:"840h" validate:"min=0" doc:"How long the oldest backup is kept; old key versions that it may need are kept as long. Archives of people keep theirs by themselves."`
 	KEKGrace   time.Duration `koanf:"kek_grace" default:"168h" validate:"min=0" doc:"How long after the last re-wrapping an old key-encryption key is kept before its destroy date."`
 }
 
@@ -123,10 +123,8 @@ type Backup struct {
 	WeaviateBucket string        `koanf:"weaviate_bucket" validate:"omitempty,uri" secret:"true" doc:"URL of that place (BACKUP_FILESYSTEM_PATH or its bucket) as this process reaches it. Empty: the index is not backed up; it can be rebuilt from PostgreSQL."`
 	WeaviateBinary string        `koanf:"weaviate_binary" doc:"Weaviate server that proves backups of the index; for processes that serve the queue proving."`
 	Second         string        `koanf:"second" validate:"omitempty,uri" secret:"true" doc:"Bucket at a second location, to which the objects of copy are copied, and the marks of the backups."`
-	Copy           string        `koanf:"copy" secret:"true" doc:"Buckets that are copied there: name=URL, separated by spaces. Never the keyring."`
-	CopyKeep       time.Duration `koanf:"copy_keep" default:"2160h" validate:"min=1h" doc:"How long an object that vanished is kept there."`
-	Archive        string        `koanf:"archive" validate:"omitempty,uri" secret:"true" doc:"Bucket of the archives of single people, sealed with their own keys; one that can be written once only, if there is such. Empty: there are none."`
-	ArchiveKeep    time.Duration `koanf:"archive_keep" default:"61362h" validate:"min=1h" doc:"How long those are kept; 7 years."`
+	Copy           string        `koanf:"copy" secret:"true" doc:"Buckets that are copied there: name=URL, separated by spaces; what vanishes is kept there for 90 days. Never the keyring."`
+	Archive        string        `koanf:"archive" validate:"omitempty,uri" secret:"true" doc:"Bucket of the archives of single people, sealed with their own keys; one that can be written once only, if there is such. They are kept for 7 years. Empty: there are none."`
 }
 
 // Embedding configures how text becomes vectors.

@@ -74,6 +74,20 @@ func TestWorkflowLinkEscapesTheID(t *testing.T) {
 	require.Empty(t, config.Temporal{}.WorkflowLink("x"))
 }
 
+func TestBackupsAreSetUpInFull(t *testing.T) {
+	c, err := config.Load(write(t, minimal), nil)
+	require.NoError(t, err)
+	require.Empty(t, c.Backup.Bucket, "none unless somebody says where")
+	require.Equal(t, 30*24*time.Hour, c.Backup.Keep)
+	_, err = config.Load(write(t, minimal), []string{"MEAI_BACKUP_BUCKET=file:///secret-place", "MEAI_BACKUP_KEEP=1m", "MEAI_BACKUP_PARTIAL_EVERY=2m", "MEAI_BACKUP_POSTGRES_URL=mysql://x"})
+	for _, want := range []string{
+		"backup.custodians: must be set", "backup.keep: must be at least 1h", "backup.partial_every: must be at most 60s", "backup.postgres_url: must be a postgres:// URL",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	require.NotContains(t, err.Error(), "secret-place")
+}
+
 func TestLists(t *testing.T) {
 	c, err := config.Load(write(t, minimal+"api: {cors_origins: [\"https://app.example\"], trusted_proxies: [10.0.0.0/8]}\n"),
 		[]string{"MEAI_API_TRUSTED_PROXIES=10.1.0.0/16, fd00::/8"})

@@ -155,6 +155,9 @@ func (s *Server) environment() []string {
 		"GOMEMLIMIT=1GiB", "LOG_LEVEL=warning", "LOG_FORMAT=json", "DISABLE_TELEMETRY=true", "GO_PROFILING_DISABLE=true",
 
 		"PERSISTENCE_DATA_PATH=" + s.options.Data,
+		// Otherwise 1.35.2 keeps up to 4 KiB of a write-ahead log as it is, and a tenant all of
+		// whose quantised vectors are in it is found by none of them after a start.
+		"PERSISTENCE_MAX_REUSE_WAL_SIZE=0",
 		"ENABLE_MODULES=backup-filesystem", "BACKUP_FILESYSTEM_PATH=" + s.Backups(),
 		"API_BASED_MODULES_DISABLED=true", "DEFAULT_VECTORIZER_MODULE=none", "AUTOSCHEMA_ENABLED=false",
 
@@ -203,9 +206,9 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("Weaviate ended (%v): %s", s.err, s.Log())
+			return fmt.Errorf("weaviate ended (%v): %s", s.err, s.Log())
 		case <-ctx.Done():
-			return fmt.Errorf("Weaviate is not ready (%w): %v: %s", ctx.Err(), err, s.Log())
+			return fmt.Errorf("weaviate is not ready (%w): %v: %s", ctx.Err(), err, s.Log())
 		case <-time.After(probeEvery):
 		}
 	}
@@ -238,7 +241,7 @@ func (s *Server) Stop() error {
 		return s.err
 	case <-time.After(stopWithin):
 		s.Kill()
-		return fmt.Errorf("Weaviate did not stop within %s and was killed", stopWithin)
+		return fmt.Errorf("weaviate did not stop within %s and was killed", stopWithin)
 	}
 }
 

@@ -3,6 +3,8 @@ package copies
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -27,6 +29,17 @@ type State struct {
 	Bytes int64 `json:"bytes"`
 }
 
+// errNone is the answer of processes in which nothing is configured: another may be.
+var errNone = errors.New("no copies are configured in this process (backup.second, backup.copy)")
+
+// List names the buckets that are copied.
+func (a *Activities) List(context.Context, struct{}) ([]string, error) {
+	if a.Copies == nil {
+		return nil, errNone
+	}
+	return slices.Sorted(maps.Keys(a.Copies.byName)), nil
+}
+
 // Copy is [Copier.Copy].
 func (a *Activities) Copy(ctx context.Context, in Input) (Copied, error) {
 	return step(a, in, func(c *Copier) (Copied, error) { return c.Copy(ctx, beating(ctx)) })
@@ -43,6 +56,9 @@ func (a *Activities) Expire(ctx context.Context, in Input) (Expired, error) {
 }
 
 func step[Out any](a *Activities, in Input, run func(*Copier) (Out, error)) (out Out, err error) {
+	if a.Copies == nil {
+		return out, errNone
+	}
 	c, ok := a.Copies.Copier(in.Source)
 	if !ok {
 		return out, failure.New(failure.InvalidInput, "no bucket of this name is copied", nil)

@@ -188,18 +188,18 @@ func (e *engine) await(ctx context.Context, step Step, ask look) error {
 				e.o.tell(step, 0, 0)
 			}
 		}
-		if err := pause(ctx); err != nil {
+		if err := pause(ctx, pollEvery); err != nil {
 			return err
 		}
 	}
 }
 
-// pause waits until it is time to ask again.
-func pause(ctx context.Context) error {
+// pause waits, unless the context ends.
+func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(pollEvery):
+	case <-time.After(d):
 		return nil
 	}
 }

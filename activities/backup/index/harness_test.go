@@ -116,12 +116,12 @@ func (s *server) remember(t *testing.T, subject uuid.UUID, from, to int) {
 	t.Helper()
 	var all []vectors.Object
 	for i := from; i < to; i++ {
-		all = append(all, memory(subject, i))
+		all = append(all, object(subject, i))
 	}
 	require.NoError(t, s.index.Put(t.Context(), subject, all...))
 }
 
-func memory(subject uuid.UUID, i int) vectors.Object {
+func object(subject uuid.UUID, i int) vectors.Object {
 	return vectors.Object{
 		ID: uuid.NewSHA1(subject, []byte{byte(i >> 8), byte(i)}), Kind: "turn", SaidAt: time.Date(2026, 5, 4, 12, i, 0, 0, time.UTC),
 		Model: "test", Vector: pointing(i), Turn: []vectors.Term{vectors.Term(i), vectors.Term(i + 1)}, Session: []vectors.Term{7},
@@ -144,6 +144,20 @@ func pointing(i int) []float32 {
 		v[j] /= float32(math.Sqrt(square))
 	}
 	return v
+}
+
+// guests makes a collection whose only tenant is inactive, and stays so when it is used.
+func (s *server) guests(t *testing.T) {
+	t.Helper()
+	require.NoError(t, s.client.Schema().ClassCreator().WithClass(&models.Class{
+		Class: "Guests", MultiTenancyConfig: &models.MultiTenancyConfig{Enabled: true},
+	}).Do(t.Context()))
+	tenant := models.Tenant{Name: "one"}
+	require.NoError(t, s.client.Schema().TenantsCreator().WithClassName("Guests").WithTenants(tenant).Do(t.Context()))
+	_, err := s.client.Data().Creator().WithClassName("Guests").WithTenant("one").WithVector(pointing(1)).Do(t.Context())
+	require.NoError(t, err)
+	tenant.ActivityStatus = models.TenantActivityStatusINACTIVE
+	require.NoError(t, s.client.Schema().TenantsUpdater().WithClassName("Guests").WithTenants(tenant).Do(t.Context()))
 }
 
 var catalogue = vectors.Catalogue{Name: "Library", Edition: "1"}

@@ -57,6 +57,7 @@ type Step string
 const (
 	Activating Step = "activating" // tenants
 	Counting   Step = "counting"   // tenants
+	Sampling   Step = "sampling"   // objects
 	BackingUp  Step = "backing up" // Weaviate does not say how far it is
 	Packing    Step = "packing"    // bytes, before compression
 
@@ -74,8 +75,6 @@ type Progress struct {
 const (
 	defaultPatience = time.Minute
 	defaultSamples  = 32
-	// mostCPU is the most that Weaviate takes.
-	mostCPU = 80
 )
 
 // Options say where Weaviate is and how to go about it.
@@ -98,7 +97,8 @@ type Options struct {
 	// Patience is for how long the server may not answer while it is at work; 0 means a
 	// minute. One that refuses connections has ended, and is not waited for.
 	Patience time.Duration
-	// Progress is told how far things are; nil for nobody.
+	// Progress is told how far things are, often, and by one goroutine at a time; nil for
+	// nobody.
 	Progress func(Progress)
 
 	// Drop has a restore delete the collections that it finds, all of them.

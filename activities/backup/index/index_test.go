@@ -21,9 +21,11 @@ func steps(into *[]index.Step) func(index.Progress) {
 }
 
 func TestABackupIsRestoredIntoAnEmptyServer(t *testing.T) {
+	t.Parallel()
 	live, shelf := newServer(t, node), newShelf(t)
 	talks, asleep, silent := live.subject(t, 250), live.subject(t, 40), live.subject(t, 0)
 	live.fillCatalogue(t)
+	live.guests(t)
 	want := map[uuid.UUID][][]vectors.Hit{talks: live.found(t, talks), asleep: live.found(t, asleep)}
 	live.deactivate(t, asleep)
 	var told []index.Step
@@ -31,14 +33,15 @@ func TestABackupIsRestoredIntoAnEmptyServer(t *testing.T) {
 	o.Samples, o.Progress = 8, steps(&told)
 
 	m := shelf.take(t, o)
-	require.Equal(t, []index.Step{index.Activating, index.Counting, index.BackingUp, index.Counting, index.Packing}, told)
+	require.Equal(t, []index.Step{index.Activating, index.Counting, index.Sampling, index.BackingUp, index.Counting, index.Packing}, told)
 	require.Equal(t, []repository.Collection{
+		{Name: "Guests", Tenants: map[string]int{"one": 1}},
 		{Name: "Library_1", Tenants: map[string]int{"": 12}},
 		{Name: "Memory", Tenants: map[string]int{talks.String(): 250, asleep.String(): 40, silent.String(): 0}},
 	}, m.Index.Collections)
 	require.Equal(t, node, m.Index.Node)
 	require.Equal(t, "1.35.2", m.Index.Version)
-	require.Greater(t, len(m.Index.Samples), 8, "of both collections")
+	require.Greater(t, len(m.Index.Samples), 8, "of all collections")
 	require.Empty(t, live.staged(t))
 	require.Equal(t, statusOf(false), live.status(t, asleep), "it was put back")
 	require.Equal(t, statusOf(true), live.status(t, talks))
@@ -60,7 +63,7 @@ func TestABackupIsRestoredIntoAnEmptyServer(t *testing.T) {
 	t.Run("only into an empty one, unless it is told to drop", func(t *testing.T) {
 		err := index.Restore(t.Context(), shelf.Repository, m, shelf.keys, scratch.how())
 		require.ErrorIs(t, err, index.ErrNotEmpty)
-		require.ErrorContains(t, err, "Library_1, Memory")
+		require.ErrorContains(t, err, "Guests, Library_1, Memory")
 		scratch.remember(t, talks, 250, 260)
 		o := scratch.how()
 		o.Drop = true
@@ -87,7 +90,7 @@ func differs(t *testing.T, shelf *shelf, m repository.Manifest, s *server, talks
 			sample = candidate
 		}
 	}
-	other := memory(talks, 0)
+	other := object(talks, 0)
 	other.ID = sample.ID
 	other.Vector = pointing(991)
 	require.NoError(t, s.index.Put(t.Context(), talks, other))

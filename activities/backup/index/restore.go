@@ -52,6 +52,10 @@ func sealedIn(ctx context.Context, m repository.Manifest, keys *repository.Keys)
 	if m.Kind != repository.Weaviate || m.Index == nil {
 		return repository.Object{}, custody.Key{}, fmt.Errorf("backup %s is not one of weaviate", m.ID)
 	}
+	// The name becomes that of a folder, which is removed.
+	if !repository.ValidID(m.ID) || m.Index.Backup != nameOf(m.ID) {
+		return repository.Object{}, custody.Key{}, fmt.Errorf("backup %s: %w: its name in weaviate is %q", m.ID, repository.ErrAltered, m.Index.Backup)
+	}
 	object, err := m.Object(Part)
 	if err != nil {
 		return repository.Object{}, custody.Key{}, err

@@ -37,57 +37,66 @@ func newSampler(e *engine, key custody.Key) *sampler {
 
 // take samples up to n objects of each collection, spread over its tenants, each from a
 // random place in its tenant.
-func (s *sampler) take(ctx context.Context, held holdings, n int) ([]repository.Sample, error) {
-	var samples []repository.Sample
+func (s *sampler) take(ctx context.Context, held holdings, n int) (samples []repository.Sample, err error) {
+	done, total := int64(0), int64(n*len(held))
 	for _, collection := range slices.Sorted(maps.Keys(held)) {
-		var tenants []string
-		for _, tenant := range slices.Sorted(maps.Keys(held[collection])) {
-			if held[collection][tenant] > 0 {
-				tenants = append(tenants, tenant)
-			}
-		}
+		tenants := slices.Sorted(maps.Keys(held[collection]))
+		tenants = slices.DeleteFunc(tenants, func(tenant string) bool { return held[collection][tenant] == 0 })
 		rand.Shuffle(len(tenants), func(i, j int) { tenants[i], tenants[j] = tenants[j], tenants[i] })
-		seen := make(map[string]bool) // an object may be drawn twice
-		for draw := range n * min(len(tenants), 1) {
-			tenant := tenants[draw%len(tenants)]
-			o, err := s.draw(ctx, collection, tenant)
-			if err != nil {
-				return nil, err
+		seen := make(map[repository.Sample]bool) // an object may be drawn twice
+		for i := range n {
+			if len(tenants) > 0 {
+				sample, found, err := s.draw(ctx, collection, tenants[i%len(tenants)])
+				if err != nil {
+					return nil, err
+				}
+				if found && !seen[sample] {
+					samples = append(samples, sample)
+				}
+				seen[sample] = true
 			}
-			if o == nil || seen[tenant+o.ID.String()] {
-				continue
-			}
-			seen[tenant+o.ID.String()] = true
-			sample, err := s.of(collection, tenant, o)
-			if err != nil {
-				return nil, err
-			}
-			samples = append(samples, sample)
+			done++
+			s.o.tell(Sampling, done, total)
 		}
 	}
 	return samples, nil
 }
 
-// draw returns the first object after a random id, or the very first; nil when there is
-// none any more.
-func (s *sampler) draw(ctx context.Context, collection, tenant string) (*models.Object, error) {
+// draw samples the first object after a random id, or the very first one.
+func (s *sampler) draw(ctx context.Context, collection, tenant string) (_ repository.Sample, found bool, err error) {
 	for _, after := range []uuid.UUID{uuid.New(), uuid.Nil} {
-		query := s.client.Data().ObjectsGetter().WithClassName(collection).WithAfter(after.String()).WithLimit(1).WithVector()
-		if tenant != "" {
-			query = query.WithTenant(tenant)
-		}
-		found, err := query.Do(ctx)
-		if answers(err, http.StatusUnprocessableEntity) && tenantMissing(err.Error()) {
-			return nil, nil
-		}
+		o, err := s.next(ctx, collection, tenant, after)
 		if err != nil {
-			return nil, fmt.Errorf("sample tenant %q of %s: %w", tenant, collection, classify(err))
+			return repository.Sample{}, false, err
 		}
-		if len(found) > 0 {
-			return found[0], nil
+		if o == nil {
+			continue
 		}
+		sample, err := s.of(collection, tenant, o)
+		if err != nil {
+			return repository.Sample{}, false, err
+		}
+		name, err := s.unfound(ctx, sample, o)
+		sample.Lost = name != nil
+		return sample, err == nil, err
 	}
-	return nil, nil
+	return repository.Sample{}, false, nil
+}
+
+// next reads the first object after an id; nil when there is none.
+func (s *sampler) next(ctx context.Context, collection, tenant string, after uuid.UUID) (*models.Object, error) {
+	query := s.client.Data().ObjectsGetter().WithClassName(collection).WithAfter(after.String()).WithLimit(1).WithVector()
+	if tenant != "" {
+		query = query.WithTenant(tenant)
+	}
+	found, err := query.Do(ctx)
+	if answers(err, http.StatusUnprocessableEntity) && tenantMissing(err.Error()) {
+		return nil, nil
+	}
+	if err != nil || len(found) == 0 {
+		return nil, wrapped(fmt.Sprintf("sample tenant %q of %s", tenant, collection), classify(err))
+	}
+	return found[0], nil
 }
 
 // of is the sample that an object makes.
@@ -97,9 +106,9 @@ func (s *sampler) of(collection, tenant string, o *models.Object) (repository.Sa
 		return repository.Sample{}, fmt.Errorf("sample tenant %q of %s: %w", tenant, collection, err)
 	}
 	sum := hmac.New(sha256.New, s.key)
-	fmt.Fprintf(sum, "%s\n%s\n%s\n", collection, tenant, id)
+	sum.Write(fmt.Appendf(nil, "%s\n%s\n%s\n", collection, tenant, id))
 	for name, vector := range vectorsOf(o) {
-		fmt.Fprintf(sum, "%s %d\n", name, len(vector))
+		sum.Write(fmt.Appendf(nil, "%s %d\n", name, len(vector)))
 		values := make([]byte, 0, 4*len(vector))
 		for _, value := range vector {
 			values = binary.LittleEndian.AppendUint32(values, math.Float32bits(value))
@@ -140,7 +149,8 @@ func (s *sampler) find(ctx context.Context, sample repository.Sample) (*models.O
 	return found[0], nil
 }
 
-// unchanged keeps the samples whose objects are as they were: those are in the backup.
+// unchanged keeps the samples whose objects are still as they were: those are in the
+// backup as they are here.
 func (s *sampler) unchanged(ctx context.Context, samples []repository.Sample) (kept []repository.Sample, err error) {
 	for _, sample := range samples {
 		o, err := s.find(ctx, sample)
@@ -154,7 +164,7 @@ func (s *sampler) unchanged(ctx context.Context, samples []repository.Sample) (k
 		if err != nil {
 			return nil, err
 		}
-		if now == sample {
+		if now.Sum == sample.Sum {
 			kept = append(kept, sample)
 		}
 	}
@@ -176,19 +186,31 @@ func (s *sampler) check(ctx context.Context, sample repository.Sample) (wrong st
 	if err != nil {
 		return "", err
 	}
-	if now != sample {
+	if now.Sum != sample.Sum {
 		return where + " has another vector", nil
 	}
+	if sample.Lost {
+		return "", nil
+	}
+	name, err := s.unfound(ctx, sample, o)
+	if err != nil || name == nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is not found by its vector %q", where, *name), nil
+}
+
+// unfound names a vector that a search does not find the object by; nil when all do.
+func (s *sampler) unfound(ctx context.Context, sample repository.Sample, o *models.Object) (*string, error) {
 	for name, vector := range vectorsOf(o) {
 		found, err := s.finds(ctx, sample, name, vector)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if !found {
-			return fmt.Sprintf("%s is not found by its vector %q", where, name), nil
+			return &name, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
 const (

@@ -173,10 +173,8 @@ func (s *staging) unpack(ctx context.Context, from io.Reader) error {
 			return fmt.Errorf("unpack %s into the staging: %w", header.Name, err)
 		}
 	}
-	// Only the end of what is sealed says that all of it was whole.
-	if _, err := io.Copy(io.Discard, z); err != nil {
-		return fmt.Errorf("unpack: %w", err)
-	}
-	_, err = io.Copy(io.Discard, from)
-	return err
+	// Only the end of what is sealed says that all of it was whole. The decoder looks there
+	// for more to decode.
+	_, err = io.Copy(io.Discard, z)
+	return wrapped("unpack", err)
 }

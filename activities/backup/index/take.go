@@ -25,6 +25,9 @@ const abandonWithin = 30 * time.Second
 // It fails with [ErrServer], [ErrFailed], [ErrIncomplete], [ErrNode], [ErrIncremental],
 // or as the repository and the staging do.
 func Take(ctx context.Context, r *repository.Repository, key custody.Key, id string, o Options) (_ repository.Index, _ []repository.Object, err error) {
+	if !repository.ValidID(id) {
+		return repository.Index{}, nil, fmt.Errorf("backup %q: not an id", id)
+	}
 	t, err := prepare(ctx, o, nameOf(id))
 	if err != nil {
 		return repository.Index{}, nil, err
@@ -37,19 +40,19 @@ func Take(ctx context.Context, r *repository.Repository, key custody.Key, id str
 		return repository.Index{}, nil, fmt.Errorf("clear away what an attempt before left: %w", err)
 	}
 	i, err := t.take(ctx, newSampler(t.engine, key))
+	if err != nil {
+		err = errors.Join(err, t.abandon(ctx))
+	}
+	err = errors.Join(err, t.putBack(ctx, t.asleep))
 	var object repository.Object
 	if err == nil {
 		object, err = r.Write(ctx, repository.PartName(id, Part), key, func(w io.Writer) error {
 			return t.staging.pack(ctx, w, func(done, total int64) { t.o.tell(Packing, done, total) })
 		})
 	}
-	if err == nil {
-		err = t.staging.clear(ctx)
-	} else {
-		err = errors.Join(err, t.abandon(ctx))
-	}
-	if err != nil {
-		return repository.Index{}, nil, errors.Join(err, r.Discard(context.WithoutCancel(ctx), id))
+	always := context.WithoutCancel(ctx)
+	if err = errors.Join(err, t.staging.clear(always)); err != nil {
+		return repository.Index{}, nil, errors.Join(err, r.Discard(always, id))
 	}
 	return i, []repository.Object{object}, nil
 }
@@ -58,8 +61,9 @@ func Take(ctx context.Context, r *repository.Repository, key custody.Key, id str
 type transfer struct {
 	*engine
 	staging       *staging
-	name          string // in Weaviate
-	node, version string // of the server
+	name          string   // in Weaviate
+	node, version string   // of the server
+	asleep        statuses // what was activated
 }
 
 func prepare(ctx context.Context, o Options, name string) (*transfer, error) {
@@ -85,7 +89,7 @@ func (t *transfer) close() error {
 }
 
 // take has Weaviate make the backup, with all tenants active, and says what is in it.
-func (t *transfer) take(ctx context.Context, s *sampler) (_ repository.Index, err error) {
+func (t *transfer) take(ctx context.Context, s *sampler) (repository.Index, error) {
 	all, err := t.list(ctx)
 	if err != nil {
 		return repository.Index{}, err
@@ -93,9 +97,8 @@ func (t *transfer) take(ctx context.Context, s *sampler) (_ repository.Index, er
 	if len(all) == 0 {
 		return repository.Index{}, fmt.Errorf("%w: the server holds no collection", ErrIncomplete)
 	}
-	asleep := all.inactive()
-	defer func() { err = errors.Join(err, t.putBack(ctx, asleep)) }()
-	if err := t.activate(ctx, asleep); err != nil {
+	t.asleep = all.inactive()
+	if err := t.activate(ctx, t.asleep); err != nil {
 		return repository.Index{}, err
 	}
 	before, err := t.count(ctx, all, Counting)

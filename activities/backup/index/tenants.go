@@ -24,6 +24,10 @@ const (
 	activateWithin = 30 * time.Minute
 	// counters is how many tenants are counted at once.
 	counters = 4
+	// logSecond is longer than what tells the logs of a tenant's graph apart: Weaviate names
+	// them by the second, and leaves out of a backup the one that it writes to, which in the
+	// first second is the only one.
+	logSecond = 1100 * time.Millisecond
 )
 
 // statuses are those of all tenants, by collection. A collection without tenants has the
@@ -90,9 +94,12 @@ func (s statuses) tenants() (n int64) {
 	return n
 }
 
-// activate activates tenants and returns once they are.
+// activate activates tenants and returns once they can be backed up.
 func (e *engine) activate(ctx context.Context, asleep statuses) error {
 	total := asleep.tenants()
+	if total == 0 {
+		return nil
+	}
 	for collection, tenants := range asleep {
 		awake := maps.Clone(tenants)
 		for tenant := range awake {
@@ -111,9 +118,9 @@ func (e *engine) activate(ctx context.Context, asleep statuses) error {
 		}
 		e.o.tell(Activating, total-left, total)
 		if left == 0 {
-			return nil
+			return pause(ctx, logSecond)
 		}
-		if pause(ctx) != nil {
+		if pause(ctx, pollEvery) != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -22,6 +22,9 @@ type Activities struct{ Archives *Archives }
 
 const defaultPage = 500
 
+// errNone is the answer of processes in which nothing is configured: another may be.
+var errNone = errors.New("no archives of people are configured in this process (backup.archive)")
+
 // PageInput asks for a page of the people who must be archived.
 type PageInput struct {
 	// Run is when the run began, for all of its pages.
@@ -46,6 +49,9 @@ type Page struct {
 // ListChanged finds those who changed since their newest archive. Who is being erased is
 // not among them.
 func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error) {
+	if a.Archives == nil {
+		return Page{}, errNone
+	}
 	limit := cmp.Or(in.Limit, defaultPage)
 	people, err := a.Archives.DB.ActiveSubjects(ctx, in.After, int32(limit))
 	if err != nil {
@@ -104,6 +110,9 @@ func (c *Counts) Add(o Counts) {
 
 // Archive archives people, one after the other.
 func (a *Activities) Archive(ctx context.Context, in Input) (Counts, error) {
+	if a.Archives == nil {
+		return Counts{}, errNone
+	}
 	var counts Counts
 	for n, subject := range in.Subjects {
 		err := a.archive(ctx, in.Run, subject, n, &counts)
@@ -179,6 +188,9 @@ type Expired struct {
 // Expire removes what is older than [Years], and all of those whose keys were destroyed.
 // Nothing else is ever removed: keys that cannot be found are no destroyed keys.
 func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error) {
+	if a.Archives == nil {
+		return Expired{}, errNone
+	}
 	names, next, err := a.Archives.Store.List(ctx, prefix, in.Token, cmp.Or(in.Limit, defaultPage))
 	if err != nil {
 		return Expired{}, fmt.Errorf("list archives: %w", err)

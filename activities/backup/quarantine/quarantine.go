@@ -51,7 +51,9 @@ type Facts struct {
 // reports whether it was not there before. The same restore may repeat it: nothing
 // changes, not even once its quarantine was ended. It waits for transactions that are
 // under way. A superuser ends the sessions of all others as well, so that nothing is
-// left that has not met the quarantine.
+// left that has not met the quarantine. A database from before migration 17 is migrated
+// first. The state of the cluster is a row that a backup has too:
+// compare the restored tables with what they were before this.
 func Begin(ctx context.Context, url string, f Facts) (begun bool, err error) {
 	conn, err := postgres.Connect(ctx, url, nil)
 	if err != nil {

@@ -89,6 +89,9 @@ type Sample struct {
 	// as a float32, little-endian. Its key is derived from the backup's data key: with a
 	// plain hash, whoever reads the bucket could tell whether somebody said a certain thing.
 	Sum string `json:"sum"`
+	// Lost says that the server itself did not find the object by its vector when the
+	// backup was made: the object was there, and its vector index was damaged before.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Size is the sum of the objects, sealed, in bytes.

@@ -49,7 +49,9 @@ type appConfig struct {
 		Buckets string `yaml:"buckets"`
 	} `yaml:"ledger"`
 	Backup struct {
-		PostgresURL string `yaml:"postgres_url"`
+		PostgresURL    string `yaml:"postgres_url"`
+		WeaviateBucket string `yaml:"weaviate_bucket"`
+		WeaviateBinary string `yaml:"weaviate_binary"`
 	} `yaml:"backup"`
 }
 
@@ -64,7 +66,8 @@ func (s *Stack) writeConfig() error {
 	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
 	c.Ledger.Buckets = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "ledger")) + "?create_dir=true"
 	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
-	c.Backup.PostgresURL = s.postgres.BackupURL()
+	c.Backup.PostgresURL, c.Backup.WeaviateBinary = s.postgres.BackupURL(), s.weaviate
+	c.Backup.WeaviateBucket = "file://" + filepath.ToSlash(s.weaviateConfig().Backups()) + "?create_dir=true"
 	text, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)

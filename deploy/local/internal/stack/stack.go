@@ -48,6 +48,7 @@ type Stack struct {
 	state    State
 	fresh    bool
 	postgres *postgres.Server
+	weaviate string // the server's binary
 
 	files     sync.Mutex // serialises writing pids.json
 	mu        sync.Mutex
@@ -193,6 +194,7 @@ func (s *Stack) startWeaviate(ctx context.Context) error {
 			return err
 		}
 	}
+	s.weaviate = binary.Path
 	return s.options.Progress.step("weaviate", "", func() (string, error) {
 		return "server " + binary.Version + " ready", s.run(ctx, weaviate.New(s.weaviateConfig(), binary).Engine())
 	})

@@ -38,6 +38,9 @@ type Config struct {
 // URL is where clients connect.
 func (c Config) URL() string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(c.REST)) }
 
+// Backups is the folder that the server writes its own backups to.
+func (c Config) Backups() string { return filepath.Join(c.Data, "backups") }
+
 // GRPCAddress is where clients send batches.
 func (c Config) GRPCAddress() string { return net.JoinHostPort(loopback, strconv.Itoa(c.GRPC)) }
 
@@ -91,10 +94,13 @@ func (s *Server) environment() []string {
 
 		"PERSISTENCE_DATA_PATH=" + c.Data,
 		"ENABLE_MODULES=backup-filesystem",
-		"BACKUP_FILESYSTEM_PATH=" + filepath.Join(c.Data, "backups"),
+		"BACKUP_FILESYSTEM_PATH=" + c.Backups(),
 		"API_BASED_MODULES_DISABLED=true",
 		"DEFAULT_VECTORIZER_MODULE=none",
 		"AUTOSCHEMA_ENABLED=false",
+		// A vector log that is reused after a restart is not read into the cache of
+		// quantised vectors: small tenants would find nothing (1.35.2).
+		"PERSISTENCE_MAX_REUSE_WAL_SIZE=0",
 		"QUERY_DEFAULTS_LIMIT=20",
 
 		"CLUSTER_HOSTNAME=" + node,
