@@ -84,7 +84,7 @@ func (d backupDrillCommand) print(results []drill.Result) error {
 }
 
 // sentence is how many characters of what was said fit into the table.
-const sentence = 160
+const sentence = 240
 
 func by(r drill.Result) string {
 	said := []rune(r.By)

@@ -11,6 +11,7 @@ import (
 
 	"meai/activities/backup/drill"
 	"meai/internal/enginetest"
+	"meai/internal/weaviateserver"
 )
 
 // uploading has this program upload until it is killed.
@@ -34,7 +35,9 @@ func options(t *testing.T) drill.Options {
 
 func TestEveryDrillIsDetected(t *testing.T) {
 	o := options(t)
-	o.Weaviate = os.Getenv("DRILL_WEAVIATE")
+	var err error
+	o.Weaviate, err = weaviateserver.Find()
+	require.NoError(t, err)
 	results, err := drill.Run(t.Context(), o, func(r drill.Result) {
 		t.Logf("%-48s %5.1f s  %v  %s", r.Name, r.Seconds, r.Detected, r.By)
 	})
