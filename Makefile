@@ -98,7 +98,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down fuzz bench bench-memory bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup fuzz bench bench-memory bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -126,6 +126,14 @@ test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEA
 
 test-stack-down: build-stack ## Stop the tests' engines
 	@$(BIN)/meai-local down --data $(TEST)
+
+# It needs PostgreSQL's server binaries and nothing that runs. With Weaviate's server, which make stack builds, the
+# drills of the index are done too.
+drill-backup: build-meai ## Plant what can go wrong with backups and fail when any of it goes undetected
+	@scratch=$$(mktemp -d) && chmod 711 $$scratch && trap 'rm -rf '$$scratch EXIT && \
+		weaviate=$$(find $(BIN) -name 'weaviate-*-loopback' | sort -V | tail -n 1) && \
+		MEAI_POSTGRES_URL=postgres://nobody@127.0.0.1/none MEAI_BACKUP_SCRATCH=$$scratch \
+		$(BIN)/meai backup drill $${weaviate:+--weaviate $$weaviate}
 
 fuzz: ## Share a total time between all fuzz targets (FUZZTIME=10m, ONLY=regexp)
 	@scripts/fuzz $(or $(FUZZTIME),10m)

@@ -18,6 +18,7 @@ import (
 	"meai/activities/approval"
 	"meai/activities/backup"
 	"meai/activities/backup/copies"
+	"meai/activities/backup/drill"
 	"meai/activities/backup/people"
 	"meai/activities/bridge"
 	"meai/activities/escalation"
@@ -51,6 +52,7 @@ type Capabilities struct {
 	Keys        *keys.Activities
 	Backup      *backup.Activities
 	Prover      *backup.Prover
+	Drills      *drill.Activities
 	Restores    *backup.Restores
 	People      *people.Activities
 	Copies      *copies.Activities
@@ -88,7 +90,7 @@ var served = map[string]service{
 	workflows.QueueBatch: {
 		workflows: []any{
 			workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy,
-			workflows.Backup, workflows.ProveBackup, workflows.MarkBackup, workflows.CheckBackups, workflows.KeepBackups, workflows.HoldBackup, workflows.ArchivePeople, workflows.CopyObjects,
+			workflows.Backup, workflows.ProveBackup, workflows.MarkBackup, workflows.CheckBackups, workflows.KeepBackups, workflows.HoldBackup, workflows.ArchivePeople, workflows.CopyObjects, workflows.BackupDrill,
 		},
 		activities: func(c Capabilities) map[string]any {
 			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback, "backup": c.Backup, "people": c.People, "copies": c.Copies}
@@ -102,13 +104,20 @@ var served = map[string]service{
 	},
 	workflows.QueueProving: {
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"prover": c.Prover, "restorer": c.Restores}
+			return map[string]any{"prover": &proving{c.Prover, c.Drills}, "restorer": c.Restores}
 		},
 	},
 	workflows.QueuePrivacy: {
 		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
 		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
 	},
+}
+
+// proving is what needs scratch servers: to prove backups, and to see that what is wrong
+// with one is detected.
+type proving struct {
+	*backup.Prover
+	*drill.Activities
 }
 
 func (s service) register(r worker.Registry, c Capabilities) {

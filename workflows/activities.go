@@ -6,6 +6,7 @@ import (
 	"meai/activities/approval"
 	"meai/activities/backup"
 	"meai/activities/backup/copies"
+	"meai/activities/backup/drill"
 	"meai/activities/backup/people"
 	"meai/activities/backup/restore"
 	"meai/activities/bridge"
@@ -145,6 +146,7 @@ var (
 
 	verifyBackup = call[backup.ProveInput, backup.Outcome]{"prover.Verify", on(QueueProving, weighty)}
 	proveBackup  = call[backup.ProveInput, backup.Outcome]{"prover.Prove", on(QueueProving, weighty)}
+	drillBackups = call[drill.Input, drill.Outcome]{"prover.Drill", on(QueueProving, weighty)}
 	planRestore  = call[restore.Target, restore.Plan]{"restorer.Plan", on(QueueProving, weighty)}
 	restoreStep  = call[backup.RestoreInput, restore.Done]{"restorer.Step", on(QueueProving, weighty)}
 )

@@ -28,6 +28,8 @@ type backupCommand struct {
 	Keep      backupKeepCommand      `cmd:"" help:"Delete what is older than it has to be kept, where later ones are proven."`
 	Archive   backupArchiveCommand   `cmd:"" help:"Bring the write-ahead log to the bucket, for as long as this runs."`
 	Push      backupPushCommand      `cmd:"" help:"Bring one piece of write-ahead log to the bucket (PostgreSQL's archive_command)."`
+	Drill     backupDrillCommand     `cmd:"" help:"Plant what can go wrong on a small cluster of its own, and look whether all of it is detected."`
+	Upload    backupUploadCommand    `cmd:"" name:"drill-upload" hidden:"" help:"Upload until a drill kills it."`
 	Custodian backupCustodianCommand `cmd:"" help:"Make the key pair of a custodian, or of the prover."`
 }
 

@@ -13,6 +13,7 @@ import (
 	"meai/activities/backup"
 	"meai/activities/backup/catalogue"
 	"meai/activities/backup/copies"
+	"meai/activities/backup/drill"
 	"meai/activities/backup/index"
 	"meai/activities/backup/people"
 	"meai/activities/backup/quarantine"
@@ -32,7 +33,7 @@ import (
 // backups puts the activities of backups together; without a bucket they answer that
 // there are none.
 func (p *parts) backups(ctx context.Context, db *postgres.DB, log *audit.Log, queues []string, caps *workers.Capabilities) error {
-	caps.Backup, caps.Prover, caps.Restores = &backup.Activities{}, &backup.Prover{}, &backup.Restores{}
+	caps.Backup, caps.Prover, caps.Restores, caps.Drills = &backup.Activities{}, &backup.Prover{}, &backup.Restores{}, &drill.Activities{}
 	if err := p.archives(ctx, db, caps); err != nil {
 		return err
 	}
@@ -53,9 +54,21 @@ func (p *parts) backups(ctx context.Context, db *postgres.DB, log *audit.Log, qu
 		}
 	}
 	if slices.Contains(queues, workflows.QueueProving) {
-		caps.Prover, caps.Restores, err = p.provers(ctx, r, trail)
+		if caps.Prover, caps.Restores, err = p.provers(ctx, r, trail); err != nil {
+			return err
+		}
+		caps.Drills, err = p.drills()
 	}
 	return err
+}
+
+func (p *parts) drills() (*drill.Activities, error) {
+	scratch, err := filepath.Abs(p.config.Backup.Scratch)
+	if err != nil {
+		return nil, fmt.Errorf("backup.scratch: %w", err)
+	}
+	upload, err := uploadCommand()
+	return &drill.Activities{Scratch: scratch, Weaviate: p.config.Backup.WeaviateBinary, Upload: upload, Logger: p.telemetry.Logger}, err
 }
 
 // archives puts together what keeps copies of objects and archives of people.

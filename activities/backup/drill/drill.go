@@ -108,7 +108,7 @@ func (s sighting) by() (sentence string, ok bool) {
 
 // shown is how much of a sentence is kept on either side of the last name in it, in bytes:
 // some hold the log of a server.
-const shown = 240
+const shown = 150
 
 func around(sentence, name string) string {
 	at := max(0, strings.Index(sentence, name))

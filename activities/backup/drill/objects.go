@@ -57,13 +57,13 @@ func (s *stage) damaged() (all []drill) {
 		{"base", o.base}, {"list of files", o.files}, {"segment", o.segments[1]}, {"partial segment", o.partial}, {"timeline history", o.history},
 	} {
 		all = append(all,
-			flip(sealed.kind, sealed.name, (*bucket).contents),
+			flip(sealed.kind, sealed.name, (*bucket).contents, 2),
 			planted("truncated "+sealed.kind, "Cut the end off the object.",
 				func(_ context.Context, b *bucket) error { return b.alter(sealed.name, cut) }, sealed.name, altered))
 	}
 	for _, signed := range []struct{ kind, name string }{{"key", o.key}, {"manifest", o.manifest}, {"mark", o.mark}} {
 		all = append(all,
-			flip(signed.kind, signed.name, (*bucket).description),
+			flip(signed.kind, signed.name, (*bucket).description, early),
 			planted("truncated "+signed.kind, "Cut the end off the description.",
 				func(_ context.Context, b *bucket) error { return b.alter(signed.name, cut) }, signed.name, altered))
 	}
@@ -72,18 +72,22 @@ func (s *stage) damaged() (all []drill) {
 		s.swappedDescriptions())
 }
 
+// early is the part of a description at which it says something: of a flipped bit in its
+// signature, it would be said that it is forged.
+const early = 10
+
 // altered is what is said of an object that is not as it was written.
 var altered = repository.ErrAltered.Error()
 
 // flip flips a bit at several places of an object, each of which must be seen by whoever
-// reads it, and then tries to prove the backup with one.
-func flip(kind, name string, read func(*bucket, context.Context, string) error) drill {
+// reads it, and then tries to prove the backup with one at a part of it.
+func flip(kind, name string, read func(*bucket, context.Context, string) error, part int) drill {
 	return planted("flipped bit in "+kind, "Flip a bit of the object, at nine places in turn.", func(ctx context.Context, b *bucket) error {
 		err := b.everyPlace(ctx, name, func(ctx context.Context, name string) error { return read(b, ctx, name) })
 		if err != nil {
 			return err
 		}
-		return b.alter(name, flipped(1, 10)) // not in a signature, of which it would be said that it is forged
+		return b.alter(name, flipped(1, part))
 	}, name, altered)
 }
 
@@ -110,7 +114,7 @@ func (s *stage) damagedReport() drill {
 			if err := b.everyPlace(ctx, names[0], b.description); err != nil {
 				return err
 			}
-			return b.alter(names[0], flipped(1, 10))
+			return b.alter(names[0], flipped(1, early))
 		}, prefix, altered)
 }
 

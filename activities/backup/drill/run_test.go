@@ -11,6 +11,7 @@ import (
 
 	"meai/activities/backup/drill"
 	"meai/internal/enginetest"
+	"meai/internal/weaviateserver"
 )
 
 // uploading has this program upload until it is killed.
@@ -34,7 +35,9 @@ func options(t *testing.T) drill.Options {
 
 func TestEveryDrillIsDetected(t *testing.T) {
 	o := options(t)
-	o.Weaviate = os.Getenv("DRILL_WEAVIATE")
+	var err error
+	o.Weaviate, err = weaviateserver.Find()
+	require.NoError(t, err)
 	results, err := drill.Run(t.Context(), o, func(r drill.Result) {
 		t.Logf("%-48s %5.1f s  %v  %s", r.Name, r.Seconds, r.Detected, r.By)
 	})
@@ -42,4 +45,26 @@ func TestEveryDrillIsDetected(t *testing.T) {
 	require.Empty(t, drill.Undetected(results))
 	require.Greater(t, len(results), 50)
 	require.NoDirExists(t, o.Dir)
+}
+
+// TestADrillThatIsNotDetectedIsReported plants nothing: nothing is found, and the backup is
+// proven, as it would be by verifiers that see nothing.
+func TestADrillThatIsNotDetectedIsReported(t *testing.T) {
+	results, err := drill.RunPlanted(t.Context(), options(t), "an object is missing")
+	require.NoError(t, err)
+	require.Len(t, results, 2)
+	require.True(t, results[0].Detected, "the good path")
+	require.Equal(t, []string{"nothing"}, drill.Undetected(results))
+	require.Contains(t, results[1].By, "it ended in a success")
+}
+
+// TestWhatIsSaidOfSomethingElseIsNotDetection has the same sentences judged: a failure that
+// names another thing, and one beside a success.
+func TestWhatIsSaidOfSomethingElseIsNotDetection(t *testing.T) {
+	const said = "backups/one/base.tar.zst: an object is missing"
+	require.True(t, drill.Judge(said, false, "one/base.tar.zst", "missing"))
+	require.False(t, drill.Judge(said, false, "two/base.tar.zst", "missing"), "another object")
+	require.False(t, drill.Judge(said, false), "nothing to be named")
+	require.False(t, drill.Judge(said, true, "one/base.tar.zst", "missing"), "it ended in a success")
+	require.False(t, drill.Judge("", false, "one"))
 }

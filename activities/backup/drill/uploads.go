@@ -92,7 +92,7 @@ func (s *stage) interrupted(ctx context.Context, happen func() error, names ...s
 	}
 	err := <-ended
 	left, listing := s.Repository.Names(ctx, repository.PartName(id, ""))
-	seen := sighting{good: err == nil}.heard(err).naming(append(names, id)...)
+	seen := sighting{good: err == nil}.heard(err).naming(append([]string{id}, names...)...)
 	if len(left) > 0 {
 		return seen, fmt.Errorf("%s is left of a backup that was not taken", left[0])
 	}
