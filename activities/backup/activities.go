@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -14,6 +15,7 @@ import (
 	"meai/activities/backup/index"
 	"meai/activities/backup/marks"
 	"meai/activities/backup/repository"
+	"meai/activities/backup/restore"
 	"meai/internal/audit"
 	"meai/internal/custody"
 	"meai/internal/failure"
@@ -220,7 +222,9 @@ func (a *Activities) Mark(ctx context.Context, _ struct{}) (Marked, error) {
 	return marked, nil
 }
 
-// Sync brings the catalogue in PostgreSQL up to date with the bucket.
+// Sync brings the catalogue in PostgreSQL up to date with the bucket. While that lacks a
+// backup which the catalogue knows, it fails and changes nothing: the catalogue is the
+// only witness. Whoever has found out why deletes the rows.
 func (a *Activities) Sync(ctx context.Context, _ struct{}) (struct{}, error) {
 	if err := a.configured(); err != nil {
 		return struct{}{}, err
@@ -230,6 +234,15 @@ func (a *Activities) Sync(ctx context.Context, _ struct{}) (struct{}, error) {
 	if err != nil {
 		// With a part of it the copy would forget the rest.
 		return struct{}{}, final(fmt.Errorf("read the catalogue: %w", err))
+	}
+	// Descriptions are never deleted: what only the copy knows has vanished from the bucket.
+	lacking, err := a.Catalogue.Lacking(ctx, entries)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if len(lacking) > 0 {
+		return struct{}{}, final(fmt.Errorf("%w, or somebody removed what was in it: the catalogue knows of backups that it lacks: %s",
+			restore.ErrStale, strings.Join(lacking, ", ")))
 	}
 	return struct{}{}, a.Catalogue.Sync(ctx, entries)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"go.temporal.io/sdk/client"
+	"golang.org/x/term"
 
 	"meai/activities/backup"
 	"meai/activities/backup/repository"
@@ -159,11 +160,15 @@ func watch(ctx context.Context, starter *workflows.Starter, id string) error {
 	}
 }
 
-// bars is the progress bar of the step that runs.
+// bars is the progress bar of the step that runs, or just its name where nobody looks at
+// a terminal.
 type bars struct {
 	step string
 	bar  *progressbar.ProgressBar
 }
+
+// shownInBytes is the least total that is taken for bytes: other steps count files.
+const shownInBytes = 1 << 20
 
 func (b *bars) show(run workflows.BackupRun) error {
 	if run.State != "running" {
@@ -178,19 +183,23 @@ func (b *bars) show(run workflows.BackupRun) error {
 
 // at shows how far a step is; a new step has a new bar.
 func (b *bars) at(step string, done, total int64) error {
-	if step != b.step || b.bar == nil {
+	if step != b.step {
 		if err := b.end(); err != nil {
 			return err
 		}
 		b.step = step
+		if !term.IsTerminal(int(os.Stderr.Fd())) {
+			_, err := fmt.Fprintln(os.Stderr, step)
+			return err
+		}
 		b.bar = progressbar.NewOptions64(max(total, 1), progressbar.OptionSetDescription(fmt.Sprintf("%-22s", step)),
-			progressbar.OptionShowBytes(true), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond))
+			progressbar.OptionShowBytes(total >= shownInBytes), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond))
 		// A step that shows nothing of itself is named all the same.
 		if err := b.bar.RenderBlank(); err != nil {
 			return fmt.Errorf("show progress: %w", err)
 		}
 	}
-	if total <= 0 {
+	if total <= 0 || b.bar == nil {
 		return nil
 	}
 	b.bar.ChangeMax64(total)

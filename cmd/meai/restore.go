@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"meai/activities/approval"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/restore"
@@ -60,7 +62,7 @@ func (r restoreCommand) Run(ctx context.Context, c *cli) (err error) {
 	if r.Plan {
 		return nil
 	}
-	if err := r.approved(plan); err != nil {
+	if plan.Approval, err = r.approved(plan); err != nil {
 		return err
 	}
 	run, err := restorer.Begin(plan, r.Into)
@@ -171,20 +173,24 @@ func showPlan(p restore.Plan) {
 	}
 }
 
-func (r restoreCommand) approved(p restore.Plan) error {
+// approved verifies the signed document, and answers with the id that it has in records.
+func (r restoreCommand) approved(p restore.Plan) (uuid.UUID, error) {
 	if r.Approval == "" || r.Approvers == "" {
-		return fmt.Errorf("a restore takes the approval of two others: 'meai approval request restore --parameter backup=%s', then --approval and --approvers", p.Backup)
+		return uuid.Nil, fmt.Errorf("a restore takes the approval of two others: 'meai approval request restore --parameter backup=%s', then --approval and --approvers", p.Backup)
 	}
 	document, err := readDocument(r.Approval)
 	if err != nil {
-		return err
+		return uuid.Nil, err
 	}
 	approvers, err := os.ReadFile(r.Approvers)
 	if err != nil {
-		return fmt.Errorf("read the approvers' keys: %w", err)
+		return uuid.Nil, fmt.Errorf("read the approvers' keys: %w", err)
 	}
-	_, err = approval.VerifyDocument(document, string(approvers), approval.Restore, map[string]string{"backup": p.Backup}, time.Now())
-	return err
+	request, err := approval.VerifyDocument(document, string(approvers), approval.Restore, map[string]string{"backup": p.Backup}, time.Now())
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return request.ID, nil
 }
 
 func (r restoreCommand) do(ctx context.Context, run *restore.Run) error {

@@ -63,6 +63,31 @@ func (s *Store) Sync(ctx context.Context, entries []repository.Entry) error {
 	return nil
 }
 
+// Lacking are the ids that the copy knows and the entries, all that the bucket holds, do
+// not: newest first.
+func (s *Store) Lacking(ctx context.Context, entries []repository.Entry) (ids []string, err error) {
+	held := map[string]bool{}
+	for _, entry := range entries {
+		held[entry.ID] = true
+	}
+	const page = 1000
+	for before := ""; ; {
+		list, err := s.List(ctx, before, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range list {
+			if !held[b.ID] {
+				ids = append(ids, b.ID)
+			}
+		}
+		if len(list) < page {
+			return ids, nil
+		}
+		before = list[len(list)-1].ID
+	}
+}
+
 func backupOf(entry repository.Entry) Backup {
 	b := Backup{
 		ID: entry.ID, Kind: entry.Kind, State: entry.State(), StartedAt: entry.StartedAt, EndedAt: entry.EndedAt,

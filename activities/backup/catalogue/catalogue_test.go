@@ -102,6 +102,9 @@ func TestTheCopyIsMadeEqualAndWhatDidNotChangeIsNotWritten(t *testing.T) {
 	entries[3].Reports = []repository.Report{report(repository.Failed, 1, "a segment is missing")}
 	gone, kept := entries[5].ID, entries[2].ID
 	entries = slices.Delete(entries, 5, 6)
+	lacking, err := s.Lacking(t.Context(), entries)
+	require.NoError(t, err)
+	require.Equal(t, []string{gone}, lacking, "what the bucket does not hold any more")
 	require.NoError(t, s.Sync(t.Context(), entries))
 	after := written()
 	require.NotContains(t, after, gone)

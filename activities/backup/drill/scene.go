@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -42,8 +43,9 @@ type Scene struct {
 	Prover     custody.Identity
 	Recipients custody.Recipients
 
-	signer *signing.Key
-	log    *slog.Logger
+	declared string // the custodians, as a configuration does
+	signer   *signing.Key
+	log      *slog.Logger
 
 	archiver *wal.Archiver
 	stop     func() // the archiver, and waits for it
@@ -86,7 +88,6 @@ func NewScene(ctx context.Context, dir string, signer *signing.Key, log *slog.Lo
 
 // people makes three custodians and a prover.
 func (s *Scene) people() error {
-	var declared string
 	var prover string
 	for _, name := range []string{"anna", "bo", "chi", ""} {
 		private, public, err := custody.NewIdentity()
@@ -102,10 +103,10 @@ func (s *Scene) people() error {
 			break
 		}
 		s.Custodians = append(s.Custodians, identity)
-		declared += name + "=" + public + " "
+		s.declared += name + "=" + public + " "
 	}
 	var err error
-	s.Recipients, err = custody.ParseRecipients(declared, prover)
+	s.Recipients, err = custody.ParseRecipients(s.declared, prover)
 	return err
 }
 
@@ -134,7 +135,26 @@ func (s *Scene) cluster(ctx context.Context) error {
 	if err := postgres.Migrate(ctx, s.Server.URL("meai_owner", database), s.log); err != nil {
 		return err
 	}
-	return s.Write(ctx, 50)
+	if err := s.Write(ctx, 50); err != nil {
+		return err
+	}
+	return s.promote(ctx)
+}
+
+// promote gives the cluster a second timeline, as one has that was ever restored: its
+// history is a kind of object of its own.
+func (s *Scene) promote(ctx context.Context) error {
+	if err := s.Server.Stop(); err != nil {
+		return err
+	}
+	signal := filepath.Join(s.Data(), "recovery.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return fmt.Errorf("promote the scene's cluster: %w", err)
+	}
+	if err := s.Account.Own(signal); err != nil {
+		return fmt.Errorf("promote the scene's cluster: %w", err)
+	}
+	return s.start(ctx, map[string]string{"restore_command": "false"})
 }
 
 // roles are the product's, as deploy/local makes them, without passwords.
@@ -146,14 +166,19 @@ create role meai_backup login replication bypassrls;
 grant pg_read_all_data, pg_monitor to meai_backup`
 
 // Start starts the scene's server.
-func (s *Scene) Start(ctx context.Context) (err error) {
-	s.Server, err = pgserver.Start(ctx, s.Binaries, s.Account, s.Data(), map[string]string{
+func (s *Scene) Start(ctx context.Context) error { return s.start(ctx, nil) }
+
+func (s *Scene) start(ctx context.Context, more map[string]string) error {
+	settings := map[string]string{
 		"wal_level": "replica", "max_wal_senders": "10", "max_locks_per_transaction": "256", "max_slot_wal_keep_size": "1GB",
-	})
+	}
+	maps.Copy(settings, more)
+	server, err := pgserver.Start(ctx, s.Binaries, s.Account, s.Data(), settings)
 	if err != nil {
 		return err
 	}
-	return s.Server.AwaitRecovery(ctx)
+	s.Server = server
+	return server.AwaitRecovery(ctx)
 }
 
 // Exec runs statements as the superuser.
@@ -242,8 +267,10 @@ func (s *Scene) Taken(ctx context.Context) (backup.Taken, backup.Marked, error) 
 	if err != nil {
 		return backup.Taken{}, backup.Marked{}, err
 	}
-	if err := s.Write(ctx, 20); err != nil {
-		return taken, backup.Marked{}, err
+	for range 2 { // pieces of log that are complete
+		if err := errors.Join(s.Write(ctx, 10), s.Exec(ctx, database, "select pg_switch_wal()")); err != nil {
+			return taken, backup.Marked{}, err
+		}
 	}
 	marked, err := a.Mark(ctx, struct{}{})
 	if err != nil {

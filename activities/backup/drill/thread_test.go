@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -88,4 +89,45 @@ func restored(t *testing.T, s *drill.Scene, target restore.Target) string {
 	require.NoError(t, errors.Join(err, conn.Close(t.Context())))
 	require.Equal(t, "quarantined", state)
 	return people
+}
+
+// TestARecoveryThatWasKilledAtItsEndIsDoneAnew kills the server after it has reached the
+// target, at a moment when the signal for recovery is gone and recovery is not over.
+func TestARecoveryThatWasKilledAtItsEndIsDoneAnew(t *testing.T) {
+	s := newScene(t)
+	taken, marked, err := s.Taken(t.Context())
+	require.NoError(t, err)
+	s.StopArchive()
+	r := s.Restorer()
+	plan, err := r.Plan(t.Context(), restore.Target{Backup: taken.Backup, Mark: marked.At})
+	require.NoError(t, err)
+	into := filepath.Join(s.Dir, "restored")
+	do := func(steps ...string) (problems []string) {
+		run, err := r.Begin(plan, into)
+		require.NoError(t, err)
+		for _, step := range steps {
+			done, err := run.Do(t.Context(), step, nil)
+			require.NoError(t, err)
+			problems = append(problems, done.Problems...)
+		}
+		require.NoError(t, run.Close())
+		return problems
+	}
+	require.Empty(t, do(restore.Verifying...))
+	signal := filepath.Join(into, "data", "recovery.signal")
+	require.NoError(t, errors.Join(os.WriteFile(signal, nil, 0o600), s.Account.Own(signal)))
+	server, err := pgserver.Start(t.Context(), s.Binaries, s.Account, filepath.Join(into, "data"), map[string]string{
+		"max_locks_per_transaction": "256", "restore_command": "cp '" + filepath.Join(into, "wal") + "/%f' '%p'", "recovery_target_timeline": "2",
+		"recovery_target_lsn": marked.LSN, "recovery_target_inclusive": "off", "recovery_target_action": "pause",
+	})
+	require.NoError(t, err)
+	conn, err := pgx.Connect(t.Context(), server.URL(pgserver.Superuser, "meai"))
+	require.NoError(t, err)
+	require.Eventually(t, func() (paused bool) {
+		return conn.QueryRow(t.Context(), "select pg_get_wal_replay_pause_state() = 'paused'").Scan(&paused) == nil && paused
+	}, time.Minute, 20*time.Millisecond)
+	require.NoError(t, conn.Close(t.Context()))
+	server.Kill()
+	require.NoError(t, os.Remove(signal))
+	require.Empty(t, do(restore.Proving...), "it is not replayed beyond the mark")
 }

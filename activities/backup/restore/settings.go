@@ -12,9 +12,9 @@ import (
 	"meai/internal/pgserver"
 )
 
-// recovery are the settings for replaying the log. They are given to this one start
+// replaying are the settings for replaying the log. They are given to this one start
 // and written nowhere: the cluster keeps its own for the time after.
-func (run *Run) recovery(ctx context.Context, b pgserver.Binaries) (map[string]string, error) {
+func (run *Run) replaying(ctx context.Context, b pgserver.Binaries) (map[string]string, error) {
 	if strings.ContainsAny(run.archive(), "'\\%") {
 		return nil, errors.New("the path to restore into must not contain quotes, backslashes or percent signs")
 	}
@@ -52,17 +52,30 @@ func (run *Run) own(ctx context.Context, b pgserver.Binaries) (map[string]string
 		"archive_mode": "off", "synchronous_standby_names": "", "primary_conninfo": "", "shared_preload_libraries": "",
 		"shared_buffers": "64MB", "huge_pages": "off",
 	}
+	control, err := run.control(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	for label, name := range sizes {
+		if value, ok := control[label]; ok {
+			settings[name] = value
+		}
+	}
+	return settings, nil
+}
+
+// control is what the cluster's control file says, by the labels of pg_controldata.
+func (run *Run) control(ctx context.Context, b pgserver.Binaries) (map[string]string, error) {
 	out, err := b.Command(ctx, run.r.Account, "pg_controldata", "-D", run.data()).Output()
 	if err != nil {
 		return nil, fmt.Errorf("read the cluster's control file: %w", err)
 	}
+	says := map[string]string{}
 	for line := range strings.Lines(string(out)) {
 		label, value, _ := strings.Cut(line, ":")
-		if name, ok := sizes[strings.TrimSpace(label)]; ok {
-			settings[name] = strings.TrimSpace(value)
-		}
+		says[strings.TrimSpace(label)] = strings.TrimSpace(value)
 	}
-	return settings, nil
+	return says, nil
 }
 
 // sizes are settings by the labels that pg_controldata gives them.

@@ -123,13 +123,20 @@ func (run *Run) binaries(ctx context.Context) (pgserver.Binaries, error) {
 
 // recover replays the write-ahead log to the point of the plan, never just as far as
 // it reaches: without a target PostgreSQL takes a gap for the end and calls it success.
-func (run *Run) recover(ctx context.Context, _ Progress) (Done, error) {
-	if run.recovered() {
-		return Done{}, nil // the journal's line was lost, or a server came up since
-	}
+func (run *Run) recover(ctx context.Context, progress Progress) (Done, error) {
 	binaries, err := run.binaries(ctx)
 	if err != nil {
 		return Done{}, err
+	}
+	switch done, err := run.recovered(ctx, binaries); {
+	case err != nil:
+		return Done{}, err
+	case done == whole:
+		return Done{}, nil // the journal's line was lost, or a server came up since
+	case done == torn:
+		if err := run.layOutAgain(ctx, progress); err != nil {
+			return Done{}, err
+		}
 	}
 	signal := filepath.Join(run.data(), "recovery.signal")
 	if err := os.WriteFile(signal, nil, 0o600); err != nil {
@@ -138,7 +145,7 @@ func (run *Run) recover(ctx context.Context, _ Progress) (Done, error) {
 	if err := run.r.Account.Own(signal); err != nil {
 		return Done{}, err
 	}
-	settings, err := run.recovery(ctx, binaries)
+	settings, err := run.replaying(ctx, binaries)
 	if err != nil {
 		return Done{}, err
 	}
@@ -153,12 +160,48 @@ func (run *Run) recover(ctx context.Context, _ Progress) (Done, error) {
 	return Done{}, nil
 }
 
-// recovered reports whether the cluster has left recovery: the first thing that
-// PostgreSQL does then is to remove the signal.
-func (run *Run) recovered() bool {
-	_, label := os.Stat(filepath.Join(run.data(), "backup_label"))
-	_, signal := os.Stat(filepath.Join(run.data(), "recovery.signal"))
-	return errors.Is(label, os.ErrNotExist) && errors.Is(signal, os.ErrNotExist)
+// recovery is how far replaying the log has come.
+type recovery int
+
+const (
+	unfinished recovery = iota // it was not begun, or was broken off and can go on
+	torn                       // it was broken off at its very end, and cannot
+	whole
+)
+
+// recovered tells how far an earlier attempt came. PostgreSQL removes the signal when it
+// has reached the target, and only later writes down that recovery is over. A server that
+// was killed in between takes the log for its own when it is started, and replays it
+// beyond the target.
+func (run *Run) recovered(ctx context.Context, b pgserver.Binaries) (recovery, error) {
+	for _, name := range []string{"backup_label", "recovery.signal"} {
+		_, err := os.Stat(filepath.Join(run.data(), name))
+		if err == nil {
+			return unfinished, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return unfinished, fmt.Errorf("look how far recovery came: %w", err)
+		}
+	}
+	control, err := run.control(ctx, b)
+	if err != nil {
+		return unfinished, err
+	}
+	switch control["Database cluster state"] {
+	case "in archive recovery", "shut down in recovery":
+		return torn, nil
+	default:
+		return whole, nil
+	}
+}
+
+// layOutAgain begins with the files of the backup once more.
+func (run *Run) layOutAgain(ctx context.Context, progress Progress) error {
+	if _, err := run.extract(ctx, progress); err != nil {
+		return err
+	}
+	_, err := run.verify(ctx, progress)
+	return err
 }
 
 // started is the restored server, started for the checks when it does not run.

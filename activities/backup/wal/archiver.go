@@ -49,7 +49,8 @@ type Options struct {
 	Repository *repository.Repository
 	Recipients custody.Recipients // for whom the data keys are wrapped
 	// URL (postgres://) connects to the server as a role with REPLICATION and
-	// pg_monitor. Its password is given to pg_receivewal by the environment.
+	// pg_monitor, which must be let in for replication and to the URL's database. Its
+	// password is given to pg_receivewal by the environment.
 	URL      string
 	Binaries pgserver.Binaries
 	Account  pgserver.Account // runs pg_receivewal

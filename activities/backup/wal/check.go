@@ -119,7 +119,7 @@ func survey(ctx context.Context, r *repository.Repository, s Source, from, to Po
 		return report, a, nil, nil
 	}
 	stages := a.stages(path)
-	report.Problems = a.examine(stages, to, kept)
+	report.Problems = append(a.examine(stages, to, kept), a.unhistoried(from, to)...)
 	report.Reach = a.reached(stages, from)
 	for _, stage := range stages {
 		if stage.objects != nil {
@@ -127,6 +127,16 @@ func survey(ctx context.Context, r *repository.Repository, s Source, from, to Po
 		}
 	}
 	return report, a, stages, nil
+}
+
+// unhistoried finds out whether the history is missing of the one timeline that a path
+// keeps to. No segment tells of that, but recovery refuses a target timeline without one.
+func (a archive) unhistoried(from, to Position) []Problem {
+	if to.Timeline != from.Timeline || to.Timeline == 1 || len(a.of(to.Timeline).histories) > 0 {
+		return nil
+	}
+	name := historyName(to.Timeline)
+	return []Problem{{Class: Missing, First: name, Last: name, Text: "missing, and recovery asks for it"}}
 }
 
 // readAll compares the objects of a path with their checksums.

@@ -17,7 +17,8 @@ import (
 	"meai/internal/pgserver"
 )
 
-// atOnce is how many objects are fetched side by side. Each takes about 10 MiB of memory.
+// atOnce is how many objects are fetched side by side: one is unpacked while another is
+// waited for.
 const atOnce = 2
 
 // Fetch brings the log from one position, where a base backup began, to another into a

@@ -102,6 +102,26 @@ func TestTheBucketAloneLosesLessThanAMinute(t *testing.T) {
 	require.Less(t, loss, every+5*time.Second)
 }
 
+func TestTheLastOfAServerThatDiedIsArchivedAtOnce(t *testing.T) {
+	s := newSite(t, nil)
+	o := s.options(t)
+	o.PartialEvery = time.Hour // it is a minute all the same
+	a, _ := s.archive(t, o)
+	s.streaming(t)
+	archived(t, a, s.lsn(t)-1<<10)
+	s.exec(t, "insert into acknowledged values (100, 1)")
+	end := s.lsn(t)
+	conn := connect(t, s.url("postgres"))
+	require.Eventually(t, func() (received bool) {
+		err := conn.QueryRow(t.Context(), "select flush_lsn >= $1::pg_lsn from pg_stat_replication", end.String()).Scan(&received)
+		return err == nil && received
+	}, patience, 10*time.Millisecond)
+	require.NoError(t, conn.Close(t.Context()))
+	require.Less(t, a.Status().Tip.LSN, end)
+	s.server.Kill()
+	archived(t, a, end)
+}
+
 func TestARestoreEndsExactlyAtItsTarget(t *testing.T) {
 	s := newSite(t, nil)
 	a, stop := s.archive(t, s.options(t))

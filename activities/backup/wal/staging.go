@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,17 +29,17 @@ const leftSuffix = ".left"
 
 // staged lists the folder in the order of archiving: by timeline, its history first.
 func (s Source) staged(dir string) ([]received, error) {
-	entries, err := os.ReadDir(dir)
+	names, err := listTwice(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list the staging folder: %w", err)
 	}
 	var files []received
-	for _, entry := range entries {
-		f := received{name: entry.Name()}
-		stem, left := strings.CutSuffix(f.name, leftSuffix)
+	for _, name := range names {
+		f := received{name: name}
+		stem, left := strings.CutSuffix(name, leftSuffix)
 		stem, partial := strings.CutSuffix(stem, partialSuffix)
-		if historyForm.MatchString(f.name) {
-			f.history, f.timeline = true, uint32(fromHex(f.name[:8]))
+		if historyForm.MatchString(name) {
+			f.history, f.timeline = true, uint32(fromHex(name[:8]))
 			files = append(files, f)
 		} else if g, ok := s.parse(stem); ok {
 			f.segment, f.partial, f.left = g, partial, left
@@ -50,6 +51,27 @@ func (s Source) staged(dir string) ([]received, error) {
 		return cmp.Or(cmp.Compare(a.timeline, b.timeline), cmp.Compare(a.number, b.number), -cmp.Compare(rank(a), rank(b)))
 	})
 	return files, nil
+}
+
+// listTwice lists a folder until it reads the same names twice. A file that is renamed
+// while a folder is read may be listed under both names or under none, and what follows
+// it must not be archived before it.
+func listTwice(dir string) ([]string, error) {
+	var before []string
+	for {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		names := make([]string, len(entries))
+		for i, entry := range entries {
+			names[i] = entry.Name()
+		}
+		if before != nil && slices.Equal(names, before) {
+			return names, nil
+		}
+		before = names
+	}
 }
 
 func rank(f received) int {
@@ -115,6 +137,9 @@ func (a *Archiver) archive(ctx context.Context, why occasion) error {
 			continue
 		}
 		end, err := a.archiveOne(ctx, s, f, f == newest, why)
+		if errors.Is(err, errRenamed) {
+			return nil // the next look finds it
+		}
 		if err != nil {
 			return err
 		}
@@ -158,11 +183,19 @@ func (a *Archiver) learnTip(ctx context.Context, s Source) error {
 	return nil
 }
 
+// errRenamed: the file is no longer there under its name. It was closed, or put aside.
+var errRenamed = errors.New("the file was renamed")
+
 // archiveOne archives a file and returns how far its segment is in the bucket then.
-func (a *Archiver) archiveOne(ctx context.Context, s Source, f received, newest bool, why occasion) (LSN, error) {
+func (a *Archiver) archiveOne(ctx context.Context, s Source, f received, newest bool, why occasion) (end LSN, err error) {
 	ctx, cancel := context.WithTimeout(ctx, uploadWithin)
 	defer cancel()
 	path := filepath.Join(a.Staging, f.name)
+	defer func() {
+		if _, gone := os.Stat(path); err != nil && errors.Is(gone, os.ErrNotExist) {
+			err = errRenamed
+		}
+	}()
 	switch {
 	case f.history:
 		err := a.upload.history(ctx, s, path, f.name)
@@ -171,7 +204,7 @@ func (a *Archiver) archiveOne(ctx context.Context, s Source, f received, newest 
 	case f.partial:
 		return a.archivePart(ctx, s, f, newest, why)
 	default:
-		end, err := a.upload.segment(ctx, path, s.name(f.segment))
+		end, err = a.upload.segment(ctx, path, s.name(f.segment))
 		a.durable[f.name] = err == nil
 		return end, err
 	}
@@ -185,21 +218,20 @@ const settles = time.Second
 func (a *Archiver) archivePart(ctx context.Context, s Source, f received, newest bool, why occasion) (LSN, error) {
 	path := filepath.Join(a.Staging, f.name)
 	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // it was closed just now; the next look finds it under its name
-	}
 	if err != nil {
 		return 0, err
 	}
 	settled := why == ended || time.Since(info.ModTime()) > settles
 	end, err := a.upload.partial(ctx, path, s.name(f.segment), settled)
-	if errors.Is(err, errUnwritten) || errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, errUnwritten) {
 		end, err = 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	a.durable[f.name] = settled && !newest
+	if settled && !newest {
+		a.durable[f.name] = true
+	}
 	if end == 0 && !settled {
 		a.partAt = time.Time{} // the next look tells more
 	}
@@ -232,7 +264,10 @@ func (a *Archiver) tidy(files []received, newest received) error {
 		if err := os.Remove(filepath.Join(a.Staging, f.name)); err != nil {
 			return fmt.Errorf("remove what is archived: %w", err)
 		}
-		delete(a.durable, f.name)
 	}
+	// What is no longer there, under this name, is forgotten.
+	maps.DeleteFunc(a.durable, func(name string, _ bool) bool {
+		return !slices.ContainsFunc(files, func(f received) bool { return f.name == name })
+	})
 	return nil
 }
