@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/backup/base"
 	"meai/activities/backup/repository"
 	"meai/internal/objects"
+	"meai/internal/pgserver"
 )
 
 func TestAFlippedByteInAnyPartIsFound(t *testing.T) {
@@ -114,12 +116,16 @@ func TestABackupThatIsBrokenOffLeavesNothing(t *testing.T) {
 		c.requireOver(t)
 	})
 	t.Run("the sender is killed", func(t *testing.T) {
+		bystander, err := pgx.Connect(t.Context(), c.URL(pgserver.Superuser, "postgres"))
+		require.NoError(t, err)
 		require.Error(t, during(func(func()) {
 			pid, err := strconv.Atoi(ask(t, c.Server, "select pid::text from pg_stat_progress_basebackup"))
 			require.NoError(t, err)
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 		}))
 		s.requireNothing(t)
+		// The server ends all sessions when it sees that one has crashed, and begins anew.
+		require.Eventually(t, func() bool { return bystander.Ping(t.Context()) != nil }, time.Minute, 10*time.Millisecond)
 		require.NoError(t, c.AwaitRecovery(t.Context()))
 	})
 	t.Run("the server is stopped", func(t *testing.T) {
