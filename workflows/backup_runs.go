@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -190,10 +191,11 @@ func (s *Starter) ended(ctx context.Context, workflowID string, run *BackupRun) 
 // said is what a step that failed said, without what Temporal puts around it.
 func said(err error) string {
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
-		return app.Message()
+	if !errors.As(err, &app) {
+		return err.Error()
 	}
-	return err.Error()
+	// What is wrapped into text on its way has the type of the failure in it.
+	return strings.Split(app.Message(), " (type: ")[0]
 }
 
 // BackupRunID is the workflow id of a run that was started for an id.
