@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,9 +51,9 @@ var backupKinds = map[string]string{
 	"Backup": "backup", "ProveBackup": "proof", "Restore": "restore", "MarkBackup": "mark", "KeepBackups": "keeping",
 }
 
-// lookBack is how long a run that has failed is asked how far it came: it answers only
-// while a worker of its queue is there.
-const lookBack = 2 * time.Second
+// askFor is how long a run is asked how far it came: it answers only while a worker of
+// its queue is there, and what Temporal knows is shown without.
+const askFor = 2 * time.Second
 
 // StartBackup starts a backup once for an id.
 func (s *Starter) StartBackup(ctx context.Context, id uuid.UUID, digest string, in BackupInput) error {
@@ -153,6 +154,8 @@ func (s *Starter) failures() converter.FailureConverter {
 
 // ask fills in how far a run says that it came; of one that does not answer, nothing.
 func (s *Starter) ask(ctx context.Context, workflowID string, run *BackupRun) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	var done BackupDone
 	if answer, err := s.Client.QueryWorkflow(ctx, workflowID, "", ProgressQuery); err == nil && answer.Get(&done) == nil {
 		run.about(done)
@@ -178,8 +181,6 @@ func (s *Starter) ended(ctx context.Context, workflowID string, run *BackupRun) 
 		return nil
 	case errors.As(err, &failed):
 		run.State, run.Problem = "failed", said(failed.Unwrap())
-		ctx, cancel := context.WithTimeout(ctx, lookBack)
-		defer cancel()
 		s.ask(ctx, workflowID, run)
 		return nil
 	default:
@@ -190,10 +191,11 @@ func (s *Starter) ended(ctx context.Context, workflowID string, run *BackupRun) 
 // said is what a step that failed said, without what Temporal puts around it.
 func said(err error) string {
 	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
-		return app.Message()
+	if !errors.As(err, &app) {
+		return err.Error()
 	}
-	return err.Error()
+	// What is wrapped into text on its way has the type of the failure in it.
+	return strings.Split(app.Message(), " (type: ")[0]
 }
 
 // BackupRunID is the workflow id of a run that was started for an id.

@@ -42,6 +42,8 @@ var (
 	staff     = []identity.Role{identity.Support, identity.Operator, identity.PrivacyOfficer, identity.Auditor, identity.Admin}
 	onCall    = []identity.Role{identity.Support, identity.Operator}
 	readers   = []identity.Role{identity.PrivacyOfficer, identity.Auditor}
+	operators = []identity.Role{identity.Operator}
+	keepers   = []identity.Role{identity.Operator, identity.PrivacyOfficer, identity.Auditor, identity.Admin}
 )
 
 var matrix = map[string]rule{
@@ -110,7 +112,17 @@ var matrix = map[string]rule{
 	"listPatterns":             {roles: people, keys: true, own: 200, other: 200},
 	"consolidateMemory":        {roles: people, keys: true, own: 202, other: 202},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
+	"listBackups":              {roles: keepers, keys: true, own: 200, other: 200},
+	"getBackup":                {roles: keepers, keys: true, own: 404, other: 404},
+	"getBackupRun":             {roles: keepers, keys: true, own: 404, other: 404},
+	"takeBackup":               {roles: operators, stepUp: true, own: 202, other: 202, body: `{"unproven":true}`},
+	"proveBackup":              {roles: operators, stepUp: true, own: 404, other: 404},
+	"holdBackup":               {roles: operators, stepUp: true, own: 404, other: 404, body: `{"held":true}`},
+	"restoreBackup":            {roles: operators, stepUp: true, own: 202, other: 202, body: `{"backup":"` + noBackup + `","approval":"{session_id}","into":"nowhere"}`},
 }
+
+// noBackup is the id of one that was never taken: the matrix has none, and a run that finds none fails by itself.
+const noBackup = "20261127T012000Z-postgres-0f3a9c1e"
 
 // public is what anybody may ask for without a token.
 var public = []string{"getHealth", "getReadiness"}
@@ -276,7 +288,7 @@ func (m *member) remembered(t *testing.T, base, text string) (memory, write stri
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good",
+	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
 		"{item_id}", owner.item, "{opening_id}", owner.opening)
 	if op.id == "deleteVaultItem" && owner.role == identity.Person {
@@ -305,7 +317,7 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if op.id == "importMemories" {
 		request.Header.Set("Content-Type", "application/x-ndjson")
 	}
-	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem"}, op.id) {
+	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup"}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
 	response, err := http.DefaultClient.Do(request)

@@ -69,6 +69,7 @@ type watch struct {
 
 	base      string
 	processes []*process
+	archive   *process // brings write-ahead log to the bucket
 	person    *person
 	texts     map[uuid.UUID]string // what was said, by interaction
 }
@@ -86,11 +87,13 @@ func newWatch(t *testing.T) *watch {
 		"MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL=" + w.model.URL(),
 		"MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
 	}}
+	w.site = w.with(w.backupSettings(t)...)
 	var err error
 	w.config, err = config.Load(w.site.config, w.env)
 	require.NoError(t, err)
 	w.run(t, "migrate")
 	w.run(t, "apply")
+	w.archive = w.start(t, "backup", "archive")
 	var p *process
 	p, w.base = w.serve(t, "api")
 	w.processes = append(w.processes, p, w.start(t, "worker"))
@@ -365,6 +368,8 @@ func (w *watch) stopAll(t *testing.T) {
 		require.NoError(t, p.stop(t))
 		w.keepLog(t, p)
 	}
+	require.NoError(t, w.archive.stop(t))
+	require.NoError(t, os.WriteFile(filepath.Join(w.data, "logs", "meai-archive.log"), []byte(w.archive.log.String()), 0o600))
 }
 
 // superuser connects as who may do everything.

@@ -42,6 +42,7 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 		w.runByHand(t, temporal, "privacy", name, map[string]any{})
 	}
 	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject, "approval": agreedToDestroy(t, w.base, erased.subject)})
+	w.backUp(t, temporal)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.ElementsMatch(c, workers.Workflows(), ranIn(t.Context(), temporal), "the canary scenario runs every workflow")
 	}, within, 200*time.Millisecond)

@@ -88,7 +88,7 @@ func Check(ctx context.Context, r *repository.Repository, s Source, from, to Pos
 		return Report{}, err
 	}
 	if o.Deep {
-		damaged, err := readAll(ctx, r, stages, o.Progress)
+		damaged, err := readAll(ctx, r, s, stages, o.Progress)
 		if err != nil {
 			return Report{}, err
 		}
@@ -140,7 +140,7 @@ func (a archive) unhistoried(from, to Position) []Problem {
 }
 
 // readAll compares the objects of a path with their checksums.
-func readAll(ctx context.Context, r *repository.Repository, stages []stage, progress func(done, of int)) (damaged []Problem, err error) {
+func readAll(ctx context.Context, r *repository.Repository, source Source, stages []stage, progress func(done, of int)) (damaged []Problem, err error) {
 	for i, s := range stages {
 		for _, o := range s.objects {
 			_, _, err := r.Sum(ctx, o.name)
@@ -148,6 +148,13 @@ func readAll(ctx context.Context, r *repository.Repository, stages []stage, prog
 			case errors.Is(err, repository.ErrAltered):
 				damaged = append(damaged, Problem{Class: Damaged, First: o.name, Last: o.name, Text: "its checksum is another"})
 			case errors.Is(err, repository.ErrMissing):
+				replaced, err := source.replaced(ctx, r, o)
+				if err != nil {
+					return nil, err
+				}
+				if replaced {
+					continue // the archive goes on meanwhile
+				}
 				damaged = append(damaged, Problem{Class: Missing, First: o.name, Last: o.name, Text: "it was removed just now"})
 			case err != nil:
 				return nil, err

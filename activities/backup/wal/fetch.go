@@ -34,7 +34,38 @@ const atOnce = 2
 // of the log after to is fetched as well, up to the end of the segment. The histories of
 // all timelines are: from them the restored server sees which numbers are taken. Name the
 // timeline of to in recovery_target_timeline, else it follows the newest.
+//
+// The archive may go on meanwhile: a partial segment that a longer one has replaced since
+// it was listed is looked for again.
 func Fetch(ctx context.Context, r *repository.Repository, keys *repository.Keys, s Source, from, to Position, dir string, account pgserver.Account, progress func(done, of int)) error {
+	for tries := 0; ; tries++ {
+		err := fetchListed(ctx, r, keys, s, from, to, dir, account, progress)
+		var replaced *replacedError
+		if !errors.As(err, &replaced) || tries == maxReplaced {
+			return err
+		}
+	}
+}
+
+// maxReplaced is how often a fetch begins anew: each time it goes on where it was, and
+// parts are replaced once in a while.
+const maxReplaced = 5
+
+// replacedError: a part is missing because there is a longer one.
+type replacedError struct{ error }
+
+func (e *replacedError) Unwrap() error { return e.error }
+
+// replaced reports whether a part that is missing was replaced by what holds more.
+func (s Source) replaced(ctx context.Context, r *repository.Repository, o object) (bool, error) {
+	if o.kind != partKind {
+		return false, nil
+	}
+	a, err := s.listed(ctx, r, s.folder())
+	return err == nil && a.reach(o.segment) >= o.end, err
+}
+
+func fetchListed(ctx context.Context, r *repository.Repository, keys *repository.Keys, s Source, from, to Position, dir string, account pgserver.Account, progress func(done, of int)) error {
 	report, a, stages, err := survey(ctx, r, s, from, to, 0)
 	if err != nil {
 		return err
@@ -95,7 +126,7 @@ func (f *fetcher) run(ctx context.Context) error {
 	for _, o := range f.wanted {
 		group.Go(func() error {
 			if err := f.fetch(ctx, o); err != nil {
-				return err
+				return f.explained(ctx, o, err)
 			}
 			f.count()
 			return nil
@@ -105,6 +136,18 @@ func (f *fetcher) run(ctx context.Context) error {
 		return err
 	}
 	return syncFolder(f.dir)
+}
+
+// explained tells what is missing from what was replaced.
+func (f *fetcher) explained(ctx context.Context, o object, failed error) error {
+	if !errors.Is(failed, repository.ErrMissing) {
+		return failed
+	}
+	replaced, err := f.source.replaced(ctx, f.repository, o)
+	if replaced {
+		return &replacedError{failed}
+	}
+	return errors.Join(failed, err)
 }
 
 func (f *fetcher) count() {
