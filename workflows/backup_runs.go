@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"meai/activities/backup"
@@ -136,13 +137,18 @@ func (s *Starter) underWay(ctx context.Context, workflowID string, described *wo
 			_ = s.Converter.FromPayloads(details, &run.Shown)
 		}
 		if f := pending.GetLastFailure(); f != nil {
-			run.Problem = f.GetMessage()
+			run.Problem = said(s.failures().FailureToError(f))
 		}
 	}
 	s.ask(ctx, workflowID, run)
 	if run.Shown.Backup != "" {
 		run.Backup = run.Shown.Backup
 	}
+}
+
+// failures reads failures, whose texts are sealed like everything else.
+func (s *Starter) failures() converter.FailureConverter {
+	return temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: s.Converter, EncodeCommonAttributes: true})
 }
 
 // ask fills in how far a run says that it came; of one that does not answer, nothing.

@@ -21,7 +21,7 @@ import (
 func TestRecordedHistoriesReplay(t *testing.T) {
 	paths, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(paths), 29)
+	require.GreaterOrEqual(t, len(paths), 40)
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
@@ -44,6 +44,9 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(EscalationSweep)
 			replayer.RegisterWorkflow(TextAssessment)
 			replayer.RegisterWorkflow(FilterPolicy)
+			for _, w := range []any{Backup, ProveBackup, MarkBackup, CheckBackups, KeepBackups, HoldBackup, Restore, ArchivePeople, CopyObjects} {
+				replayer.RegisterWorkflow(w)
+			}
 			history := readHistory(t, path)
 			id := history.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()
 			require.NoError(t, replayer.ReplayWorkflowHistoryWithOptions(nil, history, worker.ReplayWorkflowHistoryOptions{

@@ -190,6 +190,10 @@ func (a *Activities) fill(ctx context.Context, m *repository.Manifest, in TakeIn
 		options.Progress = func(p index.Progress) { shown.progress(p.Done, p.Total) }
 		held, parts, err := index.Take(ctx, a.Repository, key, m.ID, options)
 		m.Index, m.Objects = &held, parts
+		if lost := held.LostSamples(); lost > 0 && a.Logger != nil {
+			// Not the backup's fault: a server that was killed loses vectors that it had taken.
+			a.Logger.Warn("the index had lost vectors before it was backed up; run RepairIndex", "count", lost)
+		}
 		return err
 	default:
 		return failure.New(failure.InvalidInput, fmt.Sprintf("there are no backups of %q; there are of postgres and weaviate", in.Kind), nil)

@@ -194,6 +194,10 @@ func (b *bars) at(step string, done, total int64) error {
 		}
 		b.bar = progressbar.NewOptions64(max(total, 1), progressbar.OptionSetDescription(fmt.Sprintf("%-22s", step)),
 			progressbar.OptionShowBytes(total >= shownInBytes), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond))
+		// A step that shows nothing of itself is named all the same.
+		if err := b.bar.RenderBlank(); err != nil {
+			return fmt.Errorf("show progress: %w", err)
+		}
 	}
 	if total <= 0 || b.bar == nil {
 		return nil

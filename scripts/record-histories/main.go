@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -66,7 +67,7 @@ func (c cli) record(ctx context.Context) error {
 	if _, err := (cluster.Applier{Client: temporal, Namespace: namespace, Declared: declared}).Apply(ctx); err != nil {
 		return err
 	}
-	for _, s := range scenarios {
+	for _, s := range slices.Concat(scenarios, backupScenarios) {
 		if c.Only != "" && s.name != c.Only {
 			continue
 		}
@@ -82,7 +83,7 @@ func (c cli) record(ctx context.Context) error {
 func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch, workflows.QueuePrivacy, workflows.QueueOperations} {
+	for _, queue := range []string{workflows.QueueSynthesis, workflows.QueueMirror, workflows.QueueMemory, workflows.QueueTruthFilter, workflows.QueueBatch, workflows.QueuePrivacy, workflows.QueueOperations, workflows.QueueProving} {
 		w := worker.New(temporal, queue, worker.Options{})
 		w.RegisterWorkflow(workflows.Interaction)
 		w.RegisterWorkflow(workflows.Memorise)
@@ -103,6 +104,15 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.EscalationSweep)
 		w.RegisterWorkflow(workflows.TextAssessment)
 		w.RegisterWorkflow(workflows.FilterPolicy)
+		w.RegisterWorkflow(workflows.Backup)
+		w.RegisterWorkflow(workflows.ProveBackup)
+		w.RegisterWorkflow(workflows.MarkBackup)
+		w.RegisterWorkflow(workflows.CheckBackups)
+		w.RegisterWorkflow(workflows.KeepBackups)
+		w.RegisterWorkflow(workflows.HoldBackup)
+		w.RegisterWorkflow(workflows.Restore)
+		w.RegisterWorkflow(workflows.ArchivePeople)
+		w.RegisterWorkflow(workflows.CopyObjects)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

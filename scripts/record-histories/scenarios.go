@@ -39,6 +39,7 @@ type scenario struct {
 
 func (s scenario) activities() map[string]any {
 	cast := maps.Clone(usual)
+	maps.Copy(cast, usualBackups)
 	maps.Copy(cast, s.different)
 	return cast
 }

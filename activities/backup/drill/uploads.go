@@ -154,7 +154,8 @@ func killedUpload(ctx context.Context, s *stage) (sighting, error) {
 	}
 	waiting := await(ctx, "beginning of a backup", func() bool { return len(s.begun()) > len(before) })
 	_ = cmd.Process.Kill() // it may have ended
-	<-ended
+	// It was killed: how it ended is no news.
+	_ = <-ended
 	if waiting != nil {
 		return sighting{}, fmt.Errorf("%w: %s", waiting, said.String())
 	}

@@ -69,6 +69,16 @@ type Index struct {
 	Samples []Sample `json:"samples,omitempty"`
 }
 
+// LostSamples counts the samples whose vector the server had lost before the backup.
+func (i Index) LostSamples() (lost int) {
+	for _, s := range i.Samples {
+		if s.Lost {
+			lost++
+		}
+	}
+	return lost
+}
+
 // Collection is one collection and its tenants, with the number of objects in each;
 // one without tenants has the single tenant "".
 type Collection struct {

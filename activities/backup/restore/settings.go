@@ -27,7 +27,9 @@ func (run *Run) replaying(ctx context.Context, b pgserver.Binaries) (map[string]
 	settings["recovery_target_action"] = "promote"
 	switch t := run.Plan().Target; {
 	case !t.Time.IsZero():
-		settings["recovery_target_time"] = t.Time.UTC().Format("2006-01-02 15:04:05.999999Z")
+		// As a number: abbreviations of time zones, and Z is one, are not known yet when
+		// PostgreSQL reads this.
+		settings["recovery_target_time"] = t.Time.UTC().Format("2006-01-02 15:04:05.999999-07:00")
 	case run.Plan().Mark != nil || t.LSN != "":
 		settings["recovery_target_lsn"] = run.Plan().To.LSN.String()
 		settings["recovery_target_inclusive"] = "off"
