@@ -109,7 +109,10 @@ func (b *bucket) swap(one, other string) error {
 	return errors.Join(b.replace(one, second), b.replace(other, first))
 }
 
-// everyPlace fails when there is a place of an object where a flipped bit is not seen by
+// errUnseen: whoever reads an object does not see that it was changed.
+var errUnseen = errors.New("a flipped bit is not seen")
+
+// everyPlace fails with errUnseen when there is a place of an object where a flipped bit is not seen by
 // whoever reads it.
 func (b *bucket) everyPlace(ctx context.Context, name string, read func(context.Context, string) error) error {
 	whole, err := os.ReadFile(b.path(name))
@@ -122,7 +125,7 @@ func (b *bucket) everyPlace(ctx context.Context, name string, read func(context.
 			return err
 		}
 		if read(ctx, name) == nil {
-			return fmt.Errorf("%s: a bit that was flipped at %d/%d of it is not seen", name, i, places)
+			return fmt.Errorf("%s: %w at %d/%d of it", name, errUnseen, i, places)
 		}
 	}
 	return b.replace(name, whole)

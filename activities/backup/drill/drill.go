@@ -155,6 +155,8 @@ func (s *stage) run(ctx context.Context, drills []drill, report func(Result)) ([
 func (d drill) result(seen sighting, err error) Result {
 	r := Result{Name: d.name, What: d.what}
 	switch by, named := seen.by(); {
+	case errors.Is(err, errUnseen):
+		r.By = err.Error()
 	case err != nil:
 		r.By = "the drill could not be done: " + oneLine(err.Error())
 	case seen.good:
