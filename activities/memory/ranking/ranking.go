@@ -68,6 +68,9 @@ type Memory struct {
 	Text   string
 	Terms  []vectors.Term
 	Vector []float32 // nil for none that compares with the question's
+	// Cosine is how the vector compares with the question's where that is known already,
+	// and Vector nil.
+	Cosine float64
 	SaidAt time.Time
 	// About is the time it speaks of, zero for none; To is exclusive.
 	AboutFrom, AboutTo time.Time
@@ -81,9 +84,10 @@ type Neighbour struct {
 	Distance int
 	// Matched is what [Question.Match] gives for its terms.
 	Matched Matched
-	// Text and Vector are empty where they have not been read.
+	// Text, Vector and Cosine are empty where they have not been read.
 	Text   string
 	Vector []float32
+	Cosine float64
 }
 
 // The features, in the order of the weights.
@@ -198,19 +202,19 @@ func (q *Question) meanings(f *Features, m Memory) {
 	if q.Vector == nil {
 		return
 	}
-	cosine := func(v []float32) float64 {
+	cosine := func(v []float32, known float64) float64 {
 		if len(v) != len(q.Vector) {
-			return 0
+			return known
 		}
 		return embedding.Cosine(q.Vector, v)
 	}
-	f[meaning] = cosine(m.Vector)
+	f[meaning] = cosine(m.Vector, m.Cosine)
 	for _, n := range m.Around {
 		switch n.Distance {
 		case -1:
-			f[meaningBefore] = cosine(n.Vector)
+			f[meaningBefore] = cosine(n.Vector, n.Cosine)
 		case 1:
-			f[meaningAfter] = cosine(n.Vector)
+			f[meaningAfter] = cosine(n.Vector, n.Cosine)
 		}
 	}
 }
