@@ -69,9 +69,7 @@ func (s *search) lookAround(ctx context.Context, q *queries.Queries) error {
 		return err
 	}
 	for session, turns := range found {
-		told := slices.Concat(turns, all[session], more[session])
-		slices.SortFunc(told, before)
-		told = slices.CompactFunc(told, func(a, b spoken) bool { return a.id == b.id })
+		told := inOrder(turns, all[session], more[session])
 		for i, t := range told {
 			if _, asked := s.nodes[t.id]; asked {
 				s.beside[t.id] = s.around(told, i)
@@ -79,6 +77,13 @@ func (s *search) lookAround(ctx context.Context, q *queries.Queries) error {
 		}
 	}
 	return nil
+}
+
+// inOrder are the turns of some parts of a conversation as they were said, each once.
+func inOrder(parts ...[]spoken) []spoken {
+	told := slices.Concat(parts...)
+	slices.SortFunc(told, before)
+	return slices.CompactFunc(told, func(a, b spoken) bool { return a.id == b.id })
 }
 
 // stretches are what to read around turns, in conversations that it sorts: between two

@@ -19,7 +19,8 @@ import (
 	"meai/internal/vectors"
 )
 
-// Question is what is asked, prepared once for all memories.
+// Question is what is asked, prepared once for all memories. It remembers what it read of
+// them, and is not for concurrent use.
 type Question struct {
 	// Vector is its embedding, as it is compared with those of memories; nil for none.
 	Vector []float32
@@ -34,12 +35,31 @@ type Question struct {
 	words  map[string]bool
 	// asksWhen: the answer is a time.
 	asksWhen bool
+	// dates says of each text that was looked at whether it names a time: a memory is
+	// looked at once more when the turns beside it have been read.
+	dates map[saying]bool
+}
+
+// saying is a text and when it was said.
+type saying struct {
+	text string
+	at   time.Time
+}
+
+// names reports whether a text names a time.
+func (q *Question) names(said saying) bool {
+	named, known := q.dates[said]
+	if !known {
+		named = len(when.Parse(said.text, said.at)) > 0
+		q.dates[said] = named
+	}
+	return named
 }
 
 // NewQuestion prepares a question of these terms, each once, with the rarity of each; see
 // [lexicon.Rarity].
 func NewQuestion(text string, terms []vectors.Term, rarity map[vectors.Term]float64, vector []float32, at time.Time) *Question {
-	q := &Question{Vector: vector, At: at, Spans: when.Parse(text, at), place: make(map[vectors.Term]int, len(terms)), words: make(map[string]bool)}
+	q := &Question{Vector: vector, At: at, Spans: when.Parse(text, at), place: make(map[vectors.Term]int, len(terms)), words: make(map[string]bool), dates: make(map[saying]bool)}
 	for _, t := range terms[:min(len(terms), mostTerms)] {
 		q.place[t] = len(q.rarity)
 		q.rarity = append(q.rarity, rarity[t])
@@ -164,7 +184,7 @@ func (q *Question) Of(m Memory) Features {
 			f[answers] = truth(asking(n.Text))
 		}
 	}
-	if q.asksWhen && len(when.Parse(m.Text, m.SaidAt)) > 0 {
+	if q.asksWhen && q.names(saying{m.Text, m.SaidAt}) {
 		f[dated] = 1
 	}
 	f[nearTime] = max(nearest(q.Spans, m), nearest(q.Events, m))
