@@ -83,7 +83,7 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueMemory: {
-		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting},
+		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection},
 		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
@@ -203,13 +203,14 @@ func (g *Group) options(queue string, q cluster.Queue) worker.Options {
 // Tuning turns a queue's declaration into the SDK's options.
 func Tuning(q cluster.Queue) worker.Options {
 	return worker.Options{
-		MaxConcurrentWorkflowTaskExecutionSize: q.WorkflowSlots,
-		MaxConcurrentWorkflowTaskPollers:       q.WorkflowPollers,
-		MaxConcurrentActivityExecutionSize:     q.ActivitySlots,
-		MaxConcurrentActivityTaskPollers:       q.ActivityPollers,
-		WorkerActivitiesPerSecond:              q.WorkerActivitiesPerSecond,
-		TaskQueueActivitiesPerSecond:           q.QueueActivitiesPerSecond,
-		WorkerStopTimeout:                      drainTimeout,
+		MaxConcurrentWorkflowTaskExecutionSize:  q.WorkflowSlots,
+		MaxConcurrentWorkflowTaskPollers:        q.WorkflowPollers,
+		MaxConcurrentActivityExecutionSize:      q.ActivitySlots,
+		MaxConcurrentActivityTaskPollers:        q.ActivityPollers,
+		MaxConcurrentLocalActivityExecutionSize: q.ActivitySlots,
+		WorkerActivitiesPerSecond:               q.WorkerActivitiesPerSecond,
+		TaskQueueActivitiesPerSecond:            q.QueueActivitiesPerSecond,
+		WorkerStopTimeout:                       drainTimeout,
 	}
 }
 

@@ -46,6 +46,17 @@ func (a call[In, Out]) at(queue string) call[In, Out] {
 	return a
 }
 
+// here runs the activity inside the worker that runs the workflow, which must serve it.
+// Temporal keeps its outcome with the workflow's, in one write instead of four: for
+// workflows that are this one step, and are asked again when they are lost.
+func (a call[In, Out]) here(ctx workflow.Context, in In) (Out, error) {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: a.options.StartToCloseTimeout, ScheduleToCloseTimeout: a.options.ScheduleToCloseTimeout,
+		RetryPolicy: a.options.RetryPolicy,
+	})
+	return future[Out]{workflow.ExecuteLocalActivity(ctx, a.name, in)}.result(ctx)
+}
+
 // shortly is the same activity for when nobody waits for its answer any more, but
 // the next step does.
 func (a call[In, Out]) shortly() call[In, Out] { return a.under(belated) }

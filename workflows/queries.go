@@ -41,7 +41,13 @@ func ReflectionPrompts(ctx workflow.Context, in mirror.ReflectInput) (mirror.Ref
 	return prompts, err
 }
 
-// MemoryQuery recalls memories outside an interaction.
+// Recollection recalls memories outside an interaction, in a worker of memory's queue.
+func Recollection(ctx workflow.Context, in memory.RecallInput) (memory.Recollection, error) {
+	return recall.here(ctx, in)
+}
+
+// MemoryQuery is [Recollection] as the version before started it, on the queue of
+// syntheses. It serves those that are open while this one is deployed.
 func MemoryQuery(ctx workflow.Context, in memory.RecallInput) (memory.Recollection, error) {
 	return recall.run(ctx, in)
 }

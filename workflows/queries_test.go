@@ -1,13 +1,17 @@
 package workflows
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/mirror/reflection"
+	"meai/internal/failure"
 )
 
 func prompts(t *testing.T, s *stage, in mirror.ReflectInput) mirror.Reflection {
@@ -60,4 +64,34 @@ func TestWithoutWordsNothingIsRecalled(t *testing.T) {
 	onReflection(s)
 	prompts(t, s, mirror.ReflectInput{Emotion: "joy", Count: 1})
 	require.Equal(t, []string{"mirror.Reflect"}, s.calls)
+}
+
+func TestARecallIsAnsweredByTheWorkerThatRunsIt(t *testing.T) {
+	s := newStage(t)
+	s.RegisterWorkflow(Recollection)
+	s.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) {
+		t.Error("a task of its own would be written down four times more")
+	})
+	s.recall = func(in memory.RecallInput) (memory.Recollection, error) {
+		require.Equal(t, lonely, in.Query)
+		return memory.Recollection{Memories: []memory.Memory{{Text: "My sister called."}}}, nil
+	}
+	s.ExecuteWorkflow(Recollection, memory.RecallInput{Query: lonely})
+	require.NoError(t, s.GetWorkflowError())
+	var out memory.Recollection
+	require.NoError(t, s.GetWorkflowResult(&out))
+	require.Equal(t, "My sister called.", out.Memories[0].Text)
+}
+
+func TestARecallThatIsRefusedSaysWhy(t *testing.T) {
+	s := newStage(t)
+	s.RegisterWorkflow(Recollection)
+	tries := 0
+	s.recall = func(memory.RecallInput) (memory.Recollection, error) {
+		tries++
+		return memory.Recollection{}, failure.New(failure.InvalidInput, "no", nil)
+	}
+	s.ExecuteWorkflow(Recollection, memory.RecallInput{Query: lonely})
+	require.True(t, failure.Is(s.GetWorkflowError(), failure.InvalidInput), "%v", s.GetWorkflowError())
+	require.Equal(t, 1, tries)
 }

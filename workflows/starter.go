@@ -136,31 +136,31 @@ func interactionOptions(in InteractionInput) client.StartWorkflowOptions {
 
 // Analyze runs Mirror on a text.
 func (s *Starter) Analyze(ctx context.Context, in mirror.AnalyzeInput) (mirror.Analysis, error) {
-	return query[mirror.Analysis](ctx, s, in.Ref.Subject, "analysis", EmotionalAnalysis, in)
+	return query[mirror.Analysis](ctx, s, QueueSynthesis, in.Ref.Subject, "analysis", EmotionalAnalysis, in)
 }
 
 // Reflect makes prompts for a person.
 func (s *Starter) Reflect(ctx context.Context, in mirror.ReflectInput) (mirror.Reflection, error) {
-	return query[mirror.Reflection](ctx, s, in.Ref.Subject, "reflection", ReflectionPrompts, in)
+	return query[mirror.Reflection](ctx, s, QueueSynthesis, in.Ref.Subject, "reflection", ReflectionPrompts, in)
 }
 
 // Recall queries a person's memories.
 func (s *Starter) Recall(ctx context.Context, in memory.RecallInput) (memory.Recollection, error) {
-	return query[memory.Recollection](ctx, s, in.Ref.Subject, "recall", MemoryQuery, in)
+	return query[memory.Recollection](ctx, s, QueueMemory, in.Ref.Subject, "recall", Recollection, in)
 }
 
 // SearchResources searches the library for a person.
 func (s *Starter) SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error) {
-	return query[bridge.SearchResult](ctx, s, in.Ref.Subject, "search", ResourceSearch, in)
+	return query[bridge.SearchResult](ctx, s, QueueSynthesis, in.Ref.Subject, "search", ResourceSearch, in)
 }
 
 // Assess judges a text for a person.
 func (s *Starter) Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error) {
-	return query[truthfilter.Assessed](ctx, s, in.Ref.Subject, "assessment", TextAssessment, in)
+	return query[truthfilter.Assessed](ctx, s, QueueSynthesis, in.Ref.Subject, "assessment", TextAssessment, in)
 }
 
-// query runs a single-step workflow and waits for its result.
-func query[Out any](ctx context.Context, s *Starter, subject uuid.UUID, kind string, workflow, in any) (Out, error) {
+// query runs a single-step workflow on a queue and waits for its result.
+func query[Out any](ctx context.Context, s *Starter, queue string, subject uuid.UUID, kind string, workflow, in any) (Out, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var out Out
@@ -168,8 +168,9 @@ func query[Out any](ctx context.Context, s *Starter, subject uuid.UUID, kind str
 		return out, fmt.Errorf("start the %s: %w", kind, err)
 	}
 	run, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: personID(subject, kind, uuid.NewString()), TaskQueue: QueueSynthesis,
+		ID: personID(subject, kind, uuid.NewString()), TaskQueue: queue,
 		WorkflowExecutionTimeout: queryTimeout,
+		EnableEagerStart:         true, // where a worker of this process has room, it begins at once
 		TypedSearchAttributes:    temporal.NewSearchAttributes(subjectAttribute.ValueSet(subject.String())),
 	}, workflow, in)
 	if err != nil {

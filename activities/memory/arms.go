@@ -60,7 +60,7 @@ func (a *Activities) searchByMeaning(ctx context.Context, s *search) (found answ
 	if s.vector == nil {
 		return found
 	}
-	return a.searchIndex(ctx, s, vectors.Query{Vector: s.vector, Alpha: 1})
+	return a.searchIndex(ctx, s, vectors.Query{Vector: s.vector})
 }
 
 // searchByWords asks for the best by BM25 over a memory's terms, those beside it and those
@@ -69,7 +69,7 @@ func (a *Activities) searchByWords(ctx context.Context, s *search) (found answer
 	if len(s.terms) == 0 {
 		return found
 	}
-	return a.searchIndex(ctx, s, vectors.Query{Terms: s.rarest(mostSearched), Alpha: 0})
+	return a.searchIndex(ctx, s, vectors.Query{Terms: s.rarest(mostSearched)})
 }
 
 // rarest are the query's terms that fewest memories hold.
@@ -130,6 +130,11 @@ func (s *search) gather(a *Activities, byMeaning, byWords answer) indexState {
 		state = indexAway
 	case byMeaning.err != nil || byWords.err != nil:
 		state = indexEmpty
+	}
+	if s.in.Diversity == 0 { // else memories are compared with each other, too
+		for _, h := range slices.Concat(byMeaning.hits, byMeaning.inTime) {
+			s.compared[h.ID] = h.Score
+		}
 	}
 	for arm, found := range map[Arm]answer{ByMeaning: byMeaning, ByWords: byWords} {
 		for _, h := range found.hits {

@@ -15,9 +15,6 @@ import (
 	"meai/internal/vectors"
 )
 
-// reach is how many turns before and after count as the conversation around one.
-const reach = 10
-
 // IndexVectors copies memories into the vector index, embeds first those that the
 // model was not there for, and records the step. Vault and entity nodes among
 // them are left out. It fails, to be retried, while index or model are away.
@@ -141,7 +138,7 @@ func (a *Activities) copyToIndex(ctx context.Context, q *queries.Queries, keys *
 	if err != nil || len(objects) == 0 {
 		return 0, err
 	}
-	if _, err := addConversation(ctx, q, keys.Subject(), objects); err != nil {
+	if err := addNeighbours(ctx, q, keys.Subject(), objects); err != nil {
 		return 0, err
 	}
 	if err := a.put(ctx, keys.Subject(), objects); err != nil {
@@ -178,31 +175,23 @@ func objectsOf(keys *keyring.Keys, rows []queries.MemoryNode, model string) ([]v
 	return objects, nil
 }
 
-// addConversation gives turns the terms of their neighbours and of the session
-// around them, and returns for each turn those of the session that were said before.
-func addConversation(ctx context.Context, q *queries.Queries, subject uuid.UUID, objects []vectors.Object) (map[uuid.UUID][]vectors.Term, error) {
+// addNeighbours gives turns the terms of those right before and after them.
+func addNeighbours(ctx context.Context, q *queries.Queries, subject uuid.UUID, objects []vectors.Object) error {
 	byID := make(map[uuid.UUID]*vectors.Object, len(objects))
 	ids := make([]uuid.UUID, len(objects))
 	for i := range objects {
 		ids[i] = objects[i].ID
 		byID[ids[i]] = &objects[i]
 	}
-	turns, err := q.Conversation(ctx, subject, reach, ids)
+	turns, err := q.TurnsBeside(ctx, subject, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read the conversation around: %w", err)
+		return fmt.Errorf("read the turns beside: %w", err)
 	}
-	before := make(map[uuid.UUID][]vectors.Term)
 	for _, t := range turns {
 		o := byID[t.TurnID]
-		if t.Distance < 0 {
-			before[o.ID] = append(before[o.ID], termsOf(t.Terms)...)
-		}
-		if t.Distance == -1 || t.Distance == 1 {
-			o.Neighbours = append(o.Neighbours, termsOf(t.Terms)...)
-		}
-		o.Session = append(o.Session, termsOf(t.Terms)...)
+		o.Neighbours = append(o.Neighbours, termsOf(t.Terms)...)
 	}
-	return before, nil
+	return nil
 }
 
 // put writes objects to the subject's tenant, which the first of them makes.

@@ -23,11 +23,13 @@ type node struct {
 	from    uuid.UUID // the interaction, zero for patterns
 	session uuid.UUID
 	// name makes entities and echoes the same one; empty for what has no name.
-	name       string
-	text       string
-	emotion    string
-	vector     []float32 // nil until embedded
-	model      string
+	name    string
+	text    string
+	emotion string
+	vector  []float32 // nil until embedded
+	model   string
+	// cosine is how near it is in meaning to what recall was asked.
+	cosine     float64
 	terms      []vectors.Term
 	importance float64
 	saidAt     time.Time
@@ -115,8 +117,8 @@ func opened(keys *keyring.Keys, row queries.MemoryNode) (node, error) {
 		}
 		n.emotion = string(emotion)
 	}
+	n.model = valueOf(row.Model)
 	if row.VectorSealed != nil {
-		n.model = *row.Model
 		n.vector, err = openVector(keys, row.ID, row.VectorSealed)
 	}
 	return n, err

@@ -13,24 +13,15 @@ import (
 
 	"meai/activities/memory/ranking"
 	"meai/activities/memory/when"
+	"meai/internal/embedding"
 	"meai/internal/postgres/queries"
 )
-
-// expanded is how many of the best have the turns beside them read.
-const expanded = 40
 
 // pinnedOdds is by how much the odds of a pinned memory are raised: it goes before others
 // that bear as much on the question, and not before what clearly bears more. Scores of good
 // answers in a person's own life lie about .03, so that a share of what is missing to a sure
 // answer would put whatever is pinned first.
 const pinnedOdds = 3
-
-// neighbour is a turn beside another in its conversation.
-type neighbour struct {
-	id       uuid.UUID
-	distance int
-	matched  ranking.Matched
-}
 
 // rank reads the candidates, and what the ranking needs of the conversations around them.
 func (s *search) rank(ctx context.Context, q *queries.Queries, state indexState) error {
@@ -51,7 +42,7 @@ func (s *search) rank(ctx context.Context, q *queries.Queries, state indexState)
 	if err := s.placeEvents(ctx, q); err != nil || s.open() {
 		return err
 	}
-	if err := s.lookAround(ctx, q, slices.Collect(maps.Keys(s.nodes))); err != nil || len(s.in.Entities) > 0 {
+	if err := s.lookAround(ctx, q); err != nil || len(s.in.Entities) > 0 {
 		return err
 	}
 	return s.readNeighbours(ctx, q)
@@ -60,18 +51,18 @@ func (s *search) rank(ctx context.Context, q *queries.Queries, state indexState)
 // load reads memories, with as many of those that are not indexed yet, and keeps what in
 // asks for.
 func (s *search) load(ctx context.Context, q *queries.Queries, ids []uuid.UUID, freshest int32) error {
-	rows, err := q.CandidateMemories(ctx, s.in.Ref.Subject, ids, freshest)
+	rows, err := q.CandidateMemories(ctx, queries.CandidateMemoriesParams{
+		SubjectID: s.in.Ref.Subject, Ids: ids, Freshest: freshest, Compared: slices.Collect(maps.Keys(s.compared)), Model: s.model,
+	})
 	if err != nil {
 		return fmt.Errorf("read %d memories: %w", len(ids), err)
 	}
 	for _, row := range rows {
-		n, err := opened(s.keys, queries.MemoryNode(row))
+		n, err := opened(s.keys, candidate(row))
 		if err != nil {
 			return err
 		}
-		if n.model != s.model || len(n.vector) != len(s.vector) {
-			n.vector = nil // it cannot be compared
-		}
+		s.compare(&n)
 		s.read[n.id] = n
 		if s.found[n.id] == nil {
 			s.discover(n.id, Lately)
@@ -81,6 +72,31 @@ func (s *search) load(ctx context.Context, q *queries.Queries, ids []uuid.UUID, 
 		}
 	}
 	return nil
+}
+
+// compare sets how near a memory is to the question in meaning, where that can be said.
+func (s *search) compare(n *node) {
+	switch {
+	case s.vector == nil, n.model != s.model:
+		n.vector = nil
+	case len(n.vector) == len(s.vector):
+		n.cosine = embedding.Cosine(s.vector, n.vector)
+	case n.vector == nil:
+		n.cosine = s.compared[n.id]
+	default:
+		n.vector = nil
+	}
+}
+
+// candidate is a row with what recall reads of it.
+func candidate(row queries.CandidateMemoriesRow) queries.MemoryNode {
+	return queries.MemoryNode{
+		ID: row.ID, Kind: row.Kind, InteractionID: row.InteractionID, SessionID: row.SessionID,
+		TextSealed: row.TextSealed, EmotionSealed: row.EmotionSealed, VectorSealed: row.VectorSealed, Model: row.Model,
+		Terms: row.Terms, Importance: row.Importance, SaidAt: row.SaidAt, RecordedAt: row.RecordedAt, Origin: row.Origin,
+		EntityType: row.EntityType, AboutFrom: row.AboutFrom, AboutTo: row.AboutTo, PinnedAt: row.PinnedAt,
+		ValidTo: row.ValidTo, ClosedAt: row.ClosedAt, RetractedAt: row.RetractedAt, Reason: row.Reason,
+	}
 }
 
 func (s *search) wants(n node) bool {
@@ -136,65 +152,12 @@ func (s *search) placeEvents(ctx context.Context, q *queries.Queries) error {
 	return s.load(ctx, q, more, 0)
 }
 
-// lookAround reads the terms of the turns around some.
-func (s *search) lookAround(ctx context.Context, q *queries.Queries, ids []uuid.UUID) error {
-	around, err := q.Conversation(ctx, s.in.Ref.Subject, reach, ids)
-	if err != nil {
-		return fmt.Errorf("read the conversations around: %w", err)
-	}
-	for _, t := range around {
-		if s.inBounds(t.SaidAt) {
-			s.beside[t.TurnID] = append(s.beside[t.TurnID], neighbour{t.ID, int(t.Distance), s.question.Match(termsOf(t.Terms))})
-		}
-	}
-	return nil
-}
-
-// readNeighbours reads the turns right beside the best, which may be the better answers
-// though no arm has found them.
-func (s *search) readNeighbours(ctx context.Context, q *queries.Queries) error {
-	best := slices.Collect(maps.Keys(s.nodes))
-	scores := make(map[uuid.UUID]float64, len(best))
-	for _, id := range best {
-		scores[id] = s.question.Score(s.question.Of(s.ranked(s.nodes[id])))
-	}
-	slices.SortFunc(best, func(a, b uuid.UUID) int {
-		return cmp.Or(cmp.Compare(scores[b], scores[a]), slices.Compare(a[:], b[:]))
-	})
-	var missing []uuid.UUID
-	for _, id := range best[:min(expanded, len(best))] {
-		for _, n := range s.beside[id] {
-			if _, known := s.read[n.id]; known || n.distance < -1 || n.distance > 1 || s.found[n.id] != nil {
-				continue
-			}
-			s.discover(n.id, Beside)
-			s.beside[n.id] = seenFrom(n, id, s.question.Match(s.read[id].terms), s.beside[id])
-			missing = append(missing, n.id)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return s.load(ctx, q, missing, 0)
-}
-
-// seenFrom are the turns around n, which is beside a turn that has others around it.
-func seenFrom(n neighbour, turn uuid.UUID, matched ranking.Matched, around []neighbour) []neighbour {
-	seen := []neighbour{{turn, -n.distance, matched}}
-	for _, other := range around {
-		if distance := other.distance - n.distance; distance != 0 && -reach <= distance && distance <= reach {
-			seen = append(seen, neighbour{other.id, distance, other.matched})
-		}
-	}
-	return seen
-}
-
 // ranked is a node as the ranking sees it.
 func (s *search) ranked(n node) ranking.Memory {
-	m := ranking.Memory{Text: n.text, Terms: n.terms, Vector: n.vector, SaidAt: n.saidAt, AboutFrom: n.aboutFrom, AboutTo: n.aboutTo}
+	m := ranking.Memory{Text: n.text, Terms: n.terms, Cosine: n.cosine, SaidAt: n.saidAt, AboutFrom: n.aboutFrom, AboutTo: n.aboutTo}
 	for _, b := range s.beside[n.id] {
 		known := s.read[b.id]
-		m.Around = append(m.Around, ranking.Neighbour{Distance: b.distance, Matched: b.matched, Text: known.text, Vector: known.vector})
+		m.Around = append(m.Around, ranking.Neighbour{Distance: b.distance, Matched: b.matched, Text: known.text, Cosine: known.cosine})
 	}
 	return m
 }

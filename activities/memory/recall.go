@@ -124,6 +124,8 @@ type search struct {
 	// vector and model are zero when the query could not be embedded.
 	vector []float32
 	model  string
+	// compared are the cosines that the index found by the vector.
+	compared map[uuid.UUID]float64
 	// rarity weighs the terms.
 	rarity map[vectors.Term]float64
 	// names are those of the entities that the question means or that are beside them.
@@ -141,8 +143,8 @@ type search struct {
 func newSearch(in RecallInput, kinds []Kind, keys *keyring.Keys, now time.Time) *search {
 	s := &search{
 		in: in, kinds: kinds, keys: keys, limit: min(in.Limit, mostRecalled), at: now,
-		terms: blindTerms(keys, in.Query, mostQueryTerms),
-		names: make(map[uuid.UUID]string), found: make(map[uuid.UUID]*discovery),
+		terms:    blindTerms(keys, in.Query, mostQueryTerms),
+		compared: make(map[uuid.UUID]float64), names: make(map[uuid.UUID]string), found: make(map[uuid.UUID]*discovery),
 		read: make(map[uuid.UUID]node), nodes: make(map[uuid.UUID]node), beside: make(map[uuid.UUID][]neighbour),
 	}
 	if s.limit <= 0 {

@@ -135,7 +135,7 @@ func (a *Activities) compare(ctx context.Context, subject, after uuid.UUID) (dif
 		delete(inIndex, w.ID)
 		if !found {
 			d.missing = append(d.missing, w.ID)
-		} else if !w.given || !h.Matches(w.Object, w.before) {
+		} else if !w.given || !h.Matches(w.Object) {
 			d.stale = append(d.stale, w.ID)
 		}
 	}
@@ -149,8 +149,6 @@ func beyond(id, other uuid.UUID) bool { return slices.Compare(id[:], other[:]) >
 // wanted is an object as the rows want it, without its vector.
 type wanted struct {
 	vectors.Object
-	// before are the terms of the session that were said before it.
-	before []vectors.Term
 	// given: the row says that the index has it, by the model of today.
 	given bool
 }
@@ -166,15 +164,14 @@ func (a *Activities) wantedAfter(ctx context.Context, q *queries.Queries, subjec
 	for i, row := range rows {
 		objects[i] = vectors.Object{ID: row.ID, Kind: row.Kind, SaidAt: row.SaidAt, Model: model, Turn: termsOf(row.Terms)}
 	}
-	before, err := addConversation(ctx, q, subject, objects)
-	if err != nil {
+	if err := addNeighbours(ctx, q, subject, objects); err != nil {
 		return nil, err
 	}
 	ought := make([]wanted, len(rows))
 	for i, row := range rows {
 		ought[i] = wanted{
-			Object: objects[i], before: before[row.ID],
-			given: row.IndexedAt != nil && row.Model != nil && *row.Model == model,
+			Object: objects[i],
+			given:  row.IndexedAt != nil && row.Model != nil && *row.Model == model,
 		}
 	}
 	return ought, nil

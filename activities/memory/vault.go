@@ -238,9 +238,7 @@ func (s *search) unlock(ctx context.Context, q *queries.Queries) error {
 		if err != nil {
 			return err
 		}
-		if n.model != s.model || len(n.vector) != len(s.vector) {
-			n.vector = nil
-		}
+		s.compare(&n)
 		n.terms = blindTerms(s.keys, n.text, mostTerms) // none are stored
 		if n.from != s.in.Ref.Interaction && s.inBounds(n.saidAt) {
 			s.read[n.id], s.nodes[n.id] = n, n

@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,8 +44,10 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	}
 	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject, "approval": agreedToDestroy(t, w.base, erased.subject)})
 	w.backUp(t, temporal)
+	// Only the version before starts it; it takes and gives what Recollection does.
+	started := slices.DeleteFunc(workers.Workflows(), func(name string) bool { return name == "MemoryQuery" })
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.ElementsMatch(c, workers.Workflows(), ranIn(t.Context(), temporal), "the canary scenario runs every workflow")
+		require.ElementsMatch(c, started, ranIn(t.Context(), temporal), "the canary scenario runs every workflow")
 	}, within, 200*time.Millisecond)
 }
 

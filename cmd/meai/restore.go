@@ -29,6 +29,7 @@ type restoreCommand struct {
 	Approval  string   `type:"path" help:"The approval, signed by two others ('meai approval')." placeholder:"FILE"`
 	Approvers string   `type:"path" help:"Public keys of those who may approve." placeholder:"FILE"`
 	Plan      bool     `help:"Show what would be done and what would be lost, and do nothing. Needs no keys."`
+	Despite   bool     `name:"despite-damage" help:"Go on although descriptions of other backups or marks in the bucket are damaged."`
 	Unsigned  bool     `help:"Do not ask whether this system signed the backups. For when no replica of the keyring is left: then people's words stay unreadable, too."`
 }
 
@@ -105,7 +106,7 @@ func (r restoreCommand) restorer(ctx context.Context, p *parts, repo *repository
 	if err != nil {
 		return nil, err
 	}
-	restorer := &restore.Restorer{Repository: repo, Account: account, Weaviate: r.Weaviate, Database: p.productDatabase(), Temporal: p.config.Backup.Temporal}
+	restorer := &restore.Restorer{Repository: repo, Despite: r.Despite, Account: account, Weaviate: r.Weaviate, Database: p.productDatabase(), Temporal: p.config.Backup.Temporal}
 	if restorer.Weaviate == "" {
 		restorer.Weaviate = p.config.Backup.WeaviateBinary
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/weaviate/weaviate-go-client/v4/weaviate/fault"
@@ -20,24 +21,30 @@ const (
 	vectorName = "text"
 )
 
-// The searched properties hold blinded terms of the memory itself, of its
-// neighbours in the session, and of the session around it.
+// The searched properties hold blinded terms of the memory itself, and of its
+// neighbours in the session.
 const (
 	turnProperty       = "turn"
 	neighboursProperty = "neighbours"
-	sessionProperty    = "session"
-	kindProperty       = "kind"
-	saidAtProperty     = "said_at"
-	modelProperty      = "model"
+	// formerProperty held the terms of the session around a memory: more than all else
+	// of an object, and nobody searched them. Classes and objects of before have it.
+	formerProperty = "session"
+	kindProperty   = "kind"
+	saidAtProperty = "said_at"
+	modelProperty  = "model"
 )
 
 // BM25 with little length normalisation and early saturation suits short turns:
 // LoCoMo turn-level recall@10 rose from .612 (k1 1.2, b .75) to .719 together
-// with the neighbours and session properties.
+// with the terms of the turns beside and of the session, which the ranking weighs now.
 const (
 	bm25K1 = 0.9
 	bm25B  = 0.4
 )
+
+// rescored is how many of the vectors nearest by their signs alone are compared in full,
+// where fewer are asked for.
+const rescored = 100
 
 // class declares the collection. The vector index is flat with binary quantisation
 // kept in memory and exact rescoring: one person's memories are thousands, not
@@ -59,7 +66,7 @@ func class() *models.Class {
 			Stopwords: &models.StopwordConfig{Preset: "none"}, // stop words never get here
 		},
 		Properties: []*models.Property{
-			terms(turnProperty), terms(neighboursProperty), terms(sessionProperty),
+			terms(turnProperty), terms(neighboursProperty),
 			label(kindProperty), label(modelProperty), instant(saidAtProperty),
 		},
 		VectorConfig: map[string]models.VectorConfig{vectorName: {
@@ -67,7 +74,7 @@ func class() *models.Class {
 			VectorIndexType: "flat",
 			VectorIndexConfig: map[string]any{
 				"distance": "cosine",
-				"bq":       map[string]any{"enabled": true, "cache": true},
+				"bq":       map[string]any{"enabled": true, "cache": true, "rescoreLimit": rescored},
 			},
 		}},
 	}
@@ -117,7 +124,25 @@ func (x *Index) EnsureClass(ctx context.Context) error {
 	if err := checkClass(existing); err != nil {
 		return err
 	}
+	if err := x.tune(ctx, existing); err != nil {
+		return err
+	}
 	return x.addProperties(ctx, existing)
+}
+
+// tune has a class of before compare as many vectors in full as a new one.
+func (x *Index) tune(ctx context.Context, existing *models.Class) error {
+	declared := existing.VectorConfig[vectorName]
+	settings, _ := declared.VectorIndexConfig.(map[string]any)
+	quantised, _ := settings["bq"].(map[string]any)
+	if quantised == nil || fmt.Sprint(quantised["rescoreLimit"]) == strconv.Itoa(rescored) {
+		return nil
+	}
+	quantised["rescoreLimit"] = rescored
+	if err := x.client.Schema().ClassUpdater().WithClass(existing).Do(ctx); err != nil {
+		return fmt.Errorf("tune class %s: %w", className, classify(err))
+	}
+	return nil
 }
 
 // class reads the class as it is; nil when it does not exist.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,41 +43,35 @@ func (x *Index) List(ctx context.Context, subject, after uuid.UUID, limit int) (
 	return held, nil
 }
 
-// Matches reports whether the object is what o would be written as. The terms of the
-// session may lack some of o's but those of before: a turn is not written again for
-// each that follows it.
-func (h Held) Matches(o Object, before []Term) bool {
+// Matches reports whether the object is what o would be written as. What an object of
+// before holds beyond that is no reason to write it again.
+func (h Held) Matches(o Object) bool {
 	wanted := o.properties()
 	for name, value := range wanted {
-		if !holds(name, h.properties[name], value, before) {
+		if !holds(name, h.properties[name], value) {
 			return false
 		}
 	}
-	return len(h.properties) == len(wanted)
+	for name := range h.properties {
+		if _, known := wanted[name]; !known && name != formerProperty {
+			return false
+		}
+	}
+	return true
 }
 
-func holds(name string, held, wanted any, before []Term) bool {
+func holds(name string, held, wanted any) bool {
 	text, isText := held.(string)
 	if !isText {
 		return held == wanted
 	}
 	want, _ := wanted.(string)
-	switch name {
-	case saidAtProperty:
-		one, err := time.Parse(time.RFC3339Nano, text)
-		other, wantErr := time.Parse(time.RFC3339Nano, want)
-		return err == nil && wantErr == nil && one.Equal(other)
-	case sessionProperty:
-		around := strings.Fields(text)
-		return within(around, strings.Fields(want)) && within(strings.Fields(line(before)), around)
-	default:
+	if name != saidAtProperty {
 		return text == want
 	}
-}
-
-// within reports whether each of some is one of all.
-func within(some, all []string) bool {
-	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+	one, err := time.Parse(time.RFC3339Nano, text)
+	other, wantErr := time.Parse(time.RFC3339Nano, want)
+	return err == nil && wantErr == nil && one.Equal(other)
 }
 
 // Delete removes objects from the subject's tenant. Those that are not there are no

@@ -39,8 +39,8 @@ type Object struct {
 	// Vector is the embedding of the memory's text, of unit length.
 	Vector []float32
 	// Turn holds the terms of the memory, Neighbours those of the turns before and
-	// after it, Session those of the conversation around it.
-	Turn, Neighbours, Session []Term
+	// after it.
+	Turn, Neighbours []Term
 }
 
 // Put writes objects to the subject's tenant, replacing those with the same id.
@@ -98,7 +98,7 @@ func (o Object) row(subject uuid.UUID) *models.Object {
 
 func (o Object) properties() map[string]any {
 	return map[string]any{
-		turnProperty: line(o.Turn), neighboursProperty: line(o.Neighbours), sessionProperty: line(o.Session),
+		turnProperty: line(o.Turn), neighboursProperty: line(o.Neighbours),
 		kindProperty: o.Kind, modelProperty: o.Model,
 		saidAtProperty: o.SaidAt.UTC().Format(time.RFC3339Nano),
 	}

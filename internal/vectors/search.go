@@ -2,6 +2,7 @@ package vectors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -17,13 +18,12 @@ import (
 // searching them took more than everything else.
 var searched = []string{turnProperty + "^2", neighboursProperty}
 
-// Query asks for the memories nearest to a text. Terms or Vector may be empty.
+// Query asks for the memories nearest to a text, by its Terms or by its Vector: what
+// each brings is weighed by who asks.
 type Query struct {
 	Terms []Term
 	// Vector is the embedding of the text, by the model that embedded the memories.
 	Vector []float32
-	// Alpha weighs meaning against words, in [0, 1]: 1 is the vector alone.
-	Alpha float64
 	// Kinds, when there are any, are the only kinds to return.
 	Kinds []string
 	// From and To bound when it was said; nil for no bound. To is exclusive.
@@ -35,17 +35,20 @@ type Query struct {
 // Hit is one memory that was found.
 type Hit struct {
 	ID uuid.UUID
-	// Score is the weighted sum of the two arms, each scaled to [0, 1] over its
-	// candidates (relative score fusion). It ranks within one search only.
+	// Score is the cosine of the embeddings in a search by vector. In one by terms it is
+	// that of BM25, which ranks within one search only.
 	Score float64
 }
 
-// Search returns the nearest memories, best first. Without words it goes by
-// meaning alone, and the other way round. It fails with [ErrNoTenant] or
-// [ErrUnavailable]; after several failures in a row it fails at once for a moment.
+// Search returns the nearest memories, best first; none without terms and vector. It
+// fails with [ErrNoTenant] or [ErrUnavailable]; after several failures in a row it fails
+// at once for a moment.
 func (x *Index) Search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, error) {
-	if len(q.Terms) == 0 && len(q.Vector) == 0 {
+	switch {
+	case len(q.Terms) == 0 && len(q.Vector) == 0:
 		return nil, nil
+	case len(q.Terms) > 0 && len(q.Vector) > 0:
+		return nil, errors.New("a search goes by terms or by a vector, not by both")
 	}
 	var hits []Hit
 	err := x.guarded(func() (err error) {
@@ -61,9 +64,15 @@ func (x *Index) Search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, 
 func (x *Index) search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	get := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).
-		WithHybrid(x.hybrid(q)).WithLimit(q.Limit).
-		WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}, {Name: "score"}}})
+	get := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).WithLimit(q.Limit)
+	measure := "score"
+	if len(q.Vector) > 0 {
+		measure = "distance"
+		get = get.WithNearVector(x.client.GraphQL().NearVectorArgBuilder().WithVector(q.Vector).WithTargetVectors(vectorName))
+	} else {
+		get = get.WithBM25(x.client.GraphQL().Bm25ArgBuilder().WithQuery(line(q.Terms)).WithProperties(searched...))
+	}
+	get = get.WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}, {Name: measure}}})
 	if where := q.where(); where != nil {
 		get = get.WithWhere(where)
 	}
@@ -76,23 +85,6 @@ func (x *Index) search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, 
 		return nil, err
 	}
 	return hits(data.Get.Memory)
-}
-
-func (x *Index) hybrid(q Query) *graphql.HybridArgumentBuilder {
-	alpha := q.Alpha
-	switch {
-	case len(q.Vector) == 0:
-		alpha = 0
-	case len(q.Terms) == 0:
-		alpha = 1
-	}
-	h := x.client.GraphQL().HybridArgumentBuilder().
-		WithQuery(line(q.Terms)).WithProperties(searched).
-		WithFusionType(graphql.RelativeScore).WithAlpha(float32(alpha))
-	if len(q.Vector) > 0 {
-		h = h.WithVector(q.Vector).WithTargetVectors(vectorName)
-	}
-	return h
 }
 
 func (q Query) where() *filters.WhereBuilder {
@@ -124,22 +116,27 @@ func together(all []*filters.WhereBuilder) *filters.WhereBuilder {
 	}
 }
 
-// found is one object of a GraphQL answer; Weaviate writes scores as text.
+// found is one object of a GraphQL answer; Weaviate writes scores as text, and distances
+// as numbers.
 type found struct {
 	Additional struct {
-		ID    uuid.UUID `json:"id"`
-		Score string    `json:"score"`
+		ID       uuid.UUID `json:"id"`
+		Score    string    `json:"score"`
+		Distance float64   `json:"distance"`
 	} `json:"_additional"`
 }
 
 func hits(objects []found) ([]Hit, error) {
 	list := make([]Hit, len(objects))
 	for i, o := range objects {
-		score, err := strconv.ParseFloat(o.Additional.Score, 64)
-		if err != nil {
+		list[i] = Hit{ID: o.Additional.ID, Score: 1 - o.Additional.Distance}
+		if o.Additional.Score == "" {
+			continue
+		}
+		var err error
+		if list[i].Score, err = strconv.ParseFloat(o.Additional.Score, 64); err != nil {
 			return nil, fmt.Errorf("read the score of object %s: %w", o.Additional.ID, err)
 		}
-		list[i] = Hit{ID: o.Additional.ID, Score: score}
 	}
 	return list, nil
 }

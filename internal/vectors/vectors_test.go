@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"meai/internal/embedding"
 	"meai/internal/enginetest"
 	"meai/internal/vectors"
 )
@@ -82,10 +84,7 @@ func TestWordsAndMeaningFindAMemory(t *testing.T) {
 		want  int
 	}{
 		"by a word":                  {vectors.Query{Terms: []vectors.Term{4}, Limit: 1}, 1},
-		"by meaning":                 {vectors.Query{Vector: pointing(2, 0.1), Alpha: 0.5, Limit: 1}, 2},
-		"by both":                    {vectors.Query{Terms: []vectors.Term{3}, Vector: pointing(1, 0.2), Alpha: 0.5, Limit: 1}, 1},
-		"by the word although far":   {vectors.Query{Terms: []vectors.Term{8}, Vector: pointing(0, 0), Alpha: 0.1, Limit: 1}, 3},
-		"by meaning against a word":  {vectors.Query{Terms: []vectors.Term{8}, Vector: pointing(0, 0), Alpha: 0.9, Limit: 1}, 0},
+		"by meaning":                 {vectors.Query{Vector: pointing(2, 0.1), Limit: 1}, 2},
 		"by a word nobody else said": {vectors.Query{Terms: []vectors.Term{999, 7}, Limit: 5}, 2},
 	}
 	for name, c := range cases {
@@ -94,22 +93,46 @@ func TestWordsAndMeaningFindAMemory(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, hits)
 			require.Equal(t, memory(c.want).ID, hits[0].ID)
-			require.InDelta(t, 0.75, hits[0].Score, 0.26, "the best hit's score lies in (0.5, 1]")
 		})
 	}
+}
+
+func TestTheScoreByMeaningIsTheCosine(t *testing.T) {
+	index := open(t)
+	subject := newTenant(t, index)
+	var objects []vectors.Object
+	for i := range 30 {
+		o := memory(i, 1)
+		o.Vector = pointing(i%7, float64(i)/40)
+		objects = append(objects, o)
+	}
+	require.NoError(t, index.Put(t.Context(), subject, objects...))
+	asked := pointing(3, 0.25)
+	hits, err := index.Search(t.Context(), subject, vectors.Query{Vector: asked, Limit: len(objects)})
+	require.NoError(t, err)
+	require.Len(t, hits, len(objects))
+	for _, h := range hits {
+		at := slices.IndexFunc(objects, func(o vectors.Object) bool { return o.ID == h.ID })
+		require.InDelta(t, embedding.Cosine(asked, objects[at].Vector), h.Score, 1e-6)
+	}
+}
+
+func TestASearchGoesByWordsOrByMeaning(t *testing.T) {
+	index := open(t)
+	_, err := index.Search(t.Context(), newTenant(t, index), vectors.Query{Terms: []vectors.Term{1}, Vector: pointing(0, 0), Limit: 1})
+	require.Error(t, err)
 }
 
 func TestATurnIsFoundThroughTheOnesBesideIt(t *testing.T) {
 	index := open(t)
 	subject := newTenant(t, index)
-	said, beside, far := memory(0, 10, 11), memory(1, 12), memory(2, 13)
+	said, beside := memory(0, 10, 11), memory(1, 12)
 	beside.Neighbours = []vectors.Term{10, 11}
-	far.Session = []vectors.Term{10, 11}
-	require.NoError(t, index.Put(t.Context(), subject, far, beside, said, memory(3, 14)))
+	require.NoError(t, index.Put(t.Context(), subject, beside, said, memory(2, 14)))
 
 	hits, err := index.Search(t.Context(), subject, vectors.Query{Terms: []vectors.Term{10, 11}, Limit: 10})
 	require.NoError(t, err)
-	require.Equal(t, []uuid.UUID{said.ID, beside.ID}, ids(hits), "what was said itself, then its neighbour; the session is not searched")
+	require.Equal(t, []uuid.UUID{said.ID, beside.ID}, ids(hits), "what was said itself, then its neighbour")
 }
 
 func TestFiltersByKindAndTime(t *testing.T) {
@@ -139,14 +162,12 @@ func TestFiltersByKindAndTime(t *testing.T) {
 		"nothing of an alien kind": {vectors.Query{Kinds: []string{"echo"}}, nil},
 	}
 	for name, c := range cases {
-		for _, arm := range []string{"words", "meaning", "both"} {
+		for _, arm := range []string{"words", "meaning"} {
 			t.Run(name+" by "+arm, func(t *testing.T) {
 				q := c.query
-				q.Limit, q.Alpha = 10, 0.5
-				if arm != "meaning" {
+				if q.Limit = 10; arm == "words" {
 					q.Terms = []vectors.Term{20}
-				}
-				if arm != "words" {
+				} else {
 					q.Vector = pointing(0, 0.3)
 				}
 				hits, err := index.Search(t.Context(), subject, q)
@@ -195,7 +216,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 	require.NoError(t, index.Put(t.Context(), one, memory(0, 1)))
 	require.NoError(t, index.Put(t.Context(), other, memory(1, 1)))
 
-	everything := vectors.Query{Terms: []vectors.Term{1}, Vector: pointing(0, 0), Alpha: 0.5, Limit: 10}
+	everything := vectors.Query{Vector: pointing(0, 0), Limit: 10}
 	hits, err := index.Search(t.Context(), one, everything)
 	require.NoError(t, err)
 	require.Equal(t, []uuid.UUID{memory(0).ID}, ids(hits))
@@ -227,7 +248,7 @@ func TestADeletedTenantIsGoneAndStaysGone(t *testing.T) {
 	count, err := index.Count(t.Context(), subject)
 	require.NoError(t, err)
 	require.Zero(t, count, "a new tenant of the same name is empty")
-	hits, err := index.Search(t.Context(), subject, vectors.Query{Terms: []vectors.Term{1}, Vector: pointing(0, 0), Alpha: 0.5, Limit: 3})
+	hits, err := index.Search(t.Context(), subject, vectors.Query{Vector: pointing(0, 0), Limit: 3})
 	require.NoError(t, err)
 	require.Empty(t, hits)
 }
@@ -255,7 +276,7 @@ func TestWeaviateHoldsTermsInAnOrderOfTheirOwn(t *testing.T) {
 	properties := storedProperties(t, subject, o.ID)
 	require.Equal(t, "0000000000000005 00000000000000ab ffffffffffffffff", properties["turn"],
 		"sorted by their hashes, each once")
-	require.Len(t, properties, 6, "no other property is stored: %v", properties)
+	require.Len(t, properties, 5, "no other property is stored: %v", properties)
 }
 
 // storedProperties reads an object back through Weaviate's own API.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,17 @@ func TestABackupIsTakenProvenAndRestoredFromTheBucketAlone(t *testing.T) {
 	require.NoError(t, os.RemoveAll(s.Data()))
 	require.Equal(t, "100", restored(t, s, restore.Target{}), "everything that was archived")
 	require.Equal(t, "70", restored(t, s, restore.Target{Mark: marked.At}), "what the mark counted")
+
+	names, err := s.Repository.Names(t.Context(), "marks/")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(s.Bucket(), filepath.FromSlash(names[0])), []byte("{}"), 0o600))
+	r := s.Restorer()
+	_, err = r.Plan(t.Context(), restore.Target{})
+	require.ErrorIs(t, err, repository.ErrAltered)
+	r.Despite = true
+	plan, err := r.Plan(t.Context(), restore.Target{})
+	require.NoError(t, err, "when everything else is lost, a damaged mark is no reason not to restore")
+	require.Contains(t, strings.Join(plan.Notes, " "), names[0])
 }
 
 // restored restores into a new folder and counts people.

@@ -394,19 +394,24 @@ func (r *Repository) PutMark(ctx context.Context, m Mark) error {
 	return r.put(ctx, "marks/"+m.At.UTC().Format("20060102T150405.000Z")+"-"+m.System+".json", m)
 }
 
-// Marks reads all marks, oldest first.
+// Marks reads all marks, oldest first. Damaged ones are in the error, and the rest is
+// returned.
 func (r *Repository) Marks(ctx context.Context) ([]Mark, error) {
 	names, err := r.Names(ctx, "marks/")
 	if err != nil {
 		return nil, err
 	}
-	marks := make([]Mark, len(names))
-	for i, name := range names {
-		if err := r.get(ctx, name, &marks[i]); err != nil {
-			return nil, err
+	var marks []Mark
+	var problems []error
+	for _, name := range names {
+		var m Mark
+		if err := r.get(ctx, name, &m); err != nil {
+			problems = append(problems, err)
+			continue
 		}
+		marks = append(marks, m)
 	}
-	return marks, nil
+	return marks, errors.Join(problems...)
 }
 
 // RemoveMarks deletes the marks of a system from before a time, and says how many.

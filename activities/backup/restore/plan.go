@@ -73,15 +73,18 @@ var (
 // Plan looks what is needed to get to a target and whether all of it is there. It reads
 // descriptions and names only and needs no keys.
 func (r *Restorer) Plan(ctx context.Context, t Target) (Plan, error) {
-	entries, err := r.Repository.Catalogue(ctx)
-	if err != nil {
-		return Plan{}, fmt.Errorf("read the catalogue: %w", err)
+	entries, damagedEntries := r.Repository.Catalogue(ctx)
+	if damagedEntries != nil && !r.Despite {
+		return Plan{}, fmt.Errorf("read the catalogue: %w", damagedEntries)
 	}
-	marks, err := r.Repository.Marks(ctx)
-	if err != nil {
-		return Plan{}, fmt.Errorf("read the marks: %w", err)
+	marks, damagedMarks := r.Repository.Marks(ctx)
+	if damagedMarks != nil && !r.Despite {
+		return Plan{}, fmt.Errorf("read the marks: %w", damagedMarks)
 	}
 	p := Plan{ID: uuid.New(), Target: t}
+	if damage := errors.Join(damagedEntries, damagedMarks); damage != nil {
+		p.note("descriptions in the bucket are damaged, and were left out: %v", damage)
+	}
 	if err := p.aim(marks); err != nil {
 		return Plan{}, err
 	}

@@ -17,6 +17,9 @@ type Restorer struct {
 	Repository *repository.Repository
 	// Second is the second location, where marks are as well; nil for none.
 	Second *repository.Repository
+	// Despite has a plan made although descriptions of other backups or marks in the bucket
+	// are damaged: for when everything else is lost.
+	Despite bool
 	// Keys open what is restored: the prover's, or two custodians'.
 	Keys    *repository.Keys
 	Account pgserver.Account

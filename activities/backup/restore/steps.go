@@ -105,7 +105,11 @@ func (run *Run) verify(ctx context.Context, _ Progress) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	return Done{Found: map[string]string{"server": binaries.Version}}, base.Verify(ctx, binaries, run.r.Account, run.data())
+	err = base.Verify(ctx, binaries, run.r.Account, run.data())
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrUnsound, err)
+	}
+	return Done{Found: map[string]string{"server": binaries.Version}}, err
 }
 
 // binaries are those of the backup's major version: no other opens the files.

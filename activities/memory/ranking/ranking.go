@@ -19,7 +19,8 @@ import (
 	"meai/internal/vectors"
 )
 
-// Question is what is asked, prepared once for all memories.
+// Question is what is asked, prepared once for all memories. It remembers what it read of
+// them, and is not for concurrent use.
 type Question struct {
 	// Vector is its embedding, as it is compared with those of memories; nil for none.
 	Vector []float32
@@ -34,12 +35,31 @@ type Question struct {
 	words  map[string]bool
 	// asksWhen: the answer is a time.
 	asksWhen bool
+	// dates says of each text that was looked at whether it names a time: a memory is
+	// looked at once more when the turns beside it have been read.
+	dates map[saying]bool
+}
+
+// saying is a text and when it was said.
+type saying struct {
+	text string
+	at   time.Time
+}
+
+// names reports whether a text names a time.
+func (q *Question) names(said saying) bool {
+	named, known := q.dates[said]
+	if !known {
+		named = len(when.Parse(said.text, said.at)) > 0
+		q.dates[said] = named
+	}
+	return named
 }
 
 // NewQuestion prepares a question of these terms, each once, with the rarity of each; see
 // [lexicon.Rarity].
 func NewQuestion(text string, terms []vectors.Term, rarity map[vectors.Term]float64, vector []float32, at time.Time) *Question {
-	q := &Question{Vector: vector, At: at, Spans: when.Parse(text, at), place: make(map[vectors.Term]int, len(terms)), words: make(map[string]bool)}
+	q := &Question{Vector: vector, At: at, Spans: when.Parse(text, at), place: make(map[vectors.Term]int, len(terms)), words: make(map[string]bool), dates: make(map[saying]bool)}
 	for _, t := range terms[:min(len(terms), mostTerms)] {
 		q.place[t] = len(q.rarity)
 		q.rarity = append(q.rarity, rarity[t])
@@ -68,6 +88,9 @@ type Memory struct {
 	Text   string
 	Terms  []vectors.Term
 	Vector []float32 // nil for none that compares with the question's
+	// Cosine is how the vector compares with the question's where that is known already,
+	// and Vector nil.
+	Cosine float64
 	SaidAt time.Time
 	// About is the time it speaks of, zero for none; To is exclusive.
 	AboutFrom, AboutTo time.Time
@@ -81,9 +104,10 @@ type Neighbour struct {
 	Distance int
 	// Matched is what [Question.Match] gives for its terms.
 	Matched Matched
-	// Text and Vector are empty where they have not been read.
+	// Text, Vector and Cosine are empty where they have not been read.
 	Text   string
 	Vector []float32
+	Cosine float64
 }
 
 // The features, in the order of the weights.
@@ -160,7 +184,7 @@ func (q *Question) Of(m Memory) Features {
 			f[answers] = truth(asking(n.Text))
 		}
 	}
-	if q.asksWhen && len(when.Parse(m.Text, m.SaidAt)) > 0 {
+	if q.asksWhen && q.names(saying{m.Text, m.SaidAt}) {
 		f[dated] = 1
 	}
 	f[nearTime] = max(nearest(q.Spans, m), nearest(q.Events, m))
@@ -198,19 +222,19 @@ func (q *Question) meanings(f *Features, m Memory) {
 	if q.Vector == nil {
 		return
 	}
-	cosine := func(v []float32) float64 {
+	cosine := func(v []float32, known float64) float64 {
 		if len(v) != len(q.Vector) {
-			return 0
+			return known
 		}
 		return embedding.Cosine(q.Vector, v)
 	}
-	f[meaning] = cosine(m.Vector)
+	f[meaning] = cosine(m.Vector, m.Cosine)
 	for _, n := range m.Around {
 		switch n.Distance {
 		case -1:
-			f[meaningBefore] = cosine(n.Vector)
+			f[meaningBefore] = cosine(n.Vector, n.Cosine)
 		case 1:
-			f[meaningAfter] = cosine(n.Vector)
+			f[meaningAfter] = cosine(n.Vector, n.Cosine)
 		}
 	}
 }

@@ -12,63 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const conversation = `-- name: Conversation :many
-select t.id as turn_id, w.id::uuid as id, w.distance::int as distance, w.said_at::timestamptz as said_at, w.terms::bigint[] as terms
-from memory_nodes t
-cross join lateral (
-  (select b.id, -row_number() over (order by b.said_at desc, b.id desc) as distance, b.said_at, b.terms
-   from memory_nodes b
-   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
-     and (b.said_at, b.id) < (t.said_at, t.id)
-   order by b.said_at desc, b.id desc
-   limit $2)
-  union all
-  (select a.id, row_number() over (order by a.said_at, a.id), a.said_at, a.terms
-   from memory_nodes a
-   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
-     and (a.said_at, a.id) > (t.said_at, t.id)
-   order by a.said_at, a.id
-   limit $2)
-) w
-where t.subject_id = $1 and t.kind = 'turn' and t.id = any($3::uuid[])
-`
-
-type ConversationRow struct {
-	TurnID   uuid.UUID
-	ID       uuid.UUID
-	Distance int32
-	SaidAt   time.Time
-	Terms    []int64
-}
-
-// The turns around each of the given ones in their sessions, with their distance
-// in turns: -1 is the turn before, 1 the turn after.
-func (q *Queries) Conversation(ctx context.Context, subjectID uuid.UUID, reach int32, ids []uuid.UUID) ([]ConversationRow, error) {
-	rows, err := q.db.Query(ctx, conversation, subjectID, reach, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ConversationRow
-	for rows.Next() {
-		var i ConversationRow
-		if err := rows.Scan(
-			&i.TurnID,
-			&i.ID,
-			&i.Distance,
-			&i.SaidAt,
-			&i.Terms,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const countIndexed = `-- name: CountIndexed :one
 select count(*) from memory_nodes
 where subject_id = $1 and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null and indexed_at is not null
@@ -212,4 +155,49 @@ func (q *Queries) StoreVector(ctx context.Context, arg StoreVectorParams) error 
 		arg.ID,
 	)
 	return err
+}
+
+const turnsBeside = `-- name: TurnsBeside :many
+select t.id as turn_id, w.terms::bigint[] as terms
+from memory_nodes t
+cross join lateral (
+  (select b.terms from memory_nodes b
+   where b.subject_id = $1 and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (t.said_at, t.id)
+   order by b.said_at desc, b.id desc
+   limit 1)
+  union all
+  (select a.terms from memory_nodes a
+   where a.subject_id = $1 and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (t.said_at, t.id)
+   order by a.said_at, a.id
+   limit 1)
+) w
+where t.subject_id = $1 and t.kind = 'turn' and t.id = any($2::uuid[])
+`
+
+type TurnsBesideRow struct {
+	TurnID uuid.UUID
+	Terms  []int64
+}
+
+// The turns right before and after each of the given ones in their sessions.
+func (q *Queries) TurnsBeside(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID) ([]TurnsBesideRow, error) {
+	rows, err := q.db.Query(ctx, turnsBeside, subjectID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TurnsBesideRow
+	for rows.Next() {
+		var i TurnsBesideRow
+		if err := rows.Scan(&i.TurnID, &i.Terms); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -14,46 +14,86 @@ import (
 
 const candidateMemories = `-- name: CandidateMemories :many
 with wanted as (
-  select unnest($2::uuid[]) as id
+  select unnest($4::uuid[]) as id
   union
   (select f.id from memory_nodes f
-   where f.subject_id = $1 and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline') and f.retracted_at is null
+   where f.subject_id = $3 and f.indexed_at is null and f.kind in ('turn', 'marker', 'echo', 'storyline') and f.retracted_at is null
    order by f.recorded_at desc
-   limit $3)
+   limit $5)
 )
-select n.subject_id, n.id, n.kind, n.interaction_id, n.session_id, n.name_hmac, n.name_version, n.text_sealed, n.emotion_sealed, n.vector_sealed, n.model, n.terms, n.terms_version, n.importance, n.said_at, n.recorded_at, n.indexed_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at, n.valid_to, n.closed_at, n.retracted_at, n.reason, n.details_sealed from memory_nodes n
+select n.id, n.kind, n.interaction_id, n.session_id, n.text_sealed, n.emotion_sealed,
+  (case when n.model = $1::text and (n.indexed_at is not null and n.id = any($2::uuid[])) is not true
+    then n.vector_sealed end)::bytea as vector_sealed,
+  n.model, n.terms, n.importance, n.said_at, n.recorded_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at,
+  n.valid_to, n.closed_at, n.retracted_at, n.reason
+from memory_nodes n
 join wanted on wanted.id = n.id
-where n.subject_id = $1 and n.retracted_at is null
+where n.subject_id = $3 and n.retracted_at is null
 `
 
-// The candidates of a recall, and the newest memories that the vector index lacks.
-func (q *Queries) CandidateMemories(ctx context.Context, subjectID uuid.UUID, ids []uuid.UUID, freshest int32) ([]MemoryNode, error) {
-	rows, err := q.db.Query(ctx, candidateMemories, subjectID, ids, freshest)
+type CandidateMemoriesParams struct {
+	Model     string
+	Compared  []uuid.UUID
+	SubjectID uuid.UUID
+	Ids       []uuid.UUID
+	Freshest  int32
+}
+
+type CandidateMemoriesRow struct {
+	ID            uuid.UUID
+	Kind          string
+	InteractionID *uuid.UUID
+	SessionID     *uuid.UUID
+	TextSealed    []byte
+	EmotionSealed []byte
+	VectorSealed  []byte
+	Model         *string
+	Terms         []int64
+	Importance    float32
+	SaidAt        time.Time
+	RecordedAt    time.Time
+	Origin        string
+	EntityType    *string
+	AboutFrom     *time.Time
+	AboutTo       *time.Time
+	PinnedAt      *time.Time
+	ValidTo       *time.Time
+	ClosedAt      *time.Time
+	RetractedAt   *time.Time
+	Reason        *string
+}
+
+// The candidates of a recall, and the newest memories that the vector index lacks. Their
+// vectors are most of what there is to read: those of other models are left where they are,
+// and those that the index has compared already.
+func (q *Queries) CandidateMemories(ctx context.Context, arg CandidateMemoriesParams) ([]CandidateMemoriesRow, error) {
+	rows, err := q.db.Query(ctx, candidateMemories,
+		arg.Model,
+		arg.Compared,
+		arg.SubjectID,
+		arg.Ids,
+		arg.Freshest,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []MemoryNode
+	var items []CandidateMemoriesRow
 	for rows.Next() {
-		var i MemoryNode
+		var i CandidateMemoriesRow
 		if err := rows.Scan(
-			&i.SubjectID,
 			&i.ID,
 			&i.Kind,
 			&i.InteractionID,
 			&i.SessionID,
-			&i.NameHmac,
-			&i.NameVersion,
 			&i.TextSealed,
 			&i.EmotionSealed,
 			&i.VectorSealed,
 			&i.Model,
 			&i.Terms,
-			&i.TermsVersion,
 			&i.Importance,
 			&i.SaidAt,
 			&i.RecordedAt,
-			&i.IndexedAt,
 			&i.Origin,
 			&i.EntityType,
 			&i.AboutFrom,
@@ -63,7 +103,83 @@ func (q *Queries) CandidateMemories(ctx context.Context, subjectID uuid.UUID, id
 			&i.ClosedAt,
 			&i.RetractedAt,
 			&i.Reason,
-			&i.DetailsSealed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const conversation = `-- name: Conversation :many
+with place as (
+  select unnest($2::uuid[]) as session_id, unnest($3::timestamptz[]) as said_at, unnest($4::uuid[]) as id,
+    unnest($5::timestamptz[]) as until, unnest($6::uuid[]) as until_id,
+    unnest($7::int[]) as before, unnest($8::int[]) as after
+)
+select w.id::uuid as id, p.session_id::uuid as session_id, w.said_at::timestamptz as said_at, w.terms::bigint[] as terms
+from place p
+cross join lateral (
+  (select b.id, b.said_at, b.terms from memory_nodes b
+   where b.subject_id = $1 and b.session_id = p.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (p.said_at, p.id)
+   order by b.said_at desc, b.id desc
+   limit p.before)
+  union all
+  (select a.id, a.said_at, a.terms from memory_nodes a
+   where a.subject_id = $1 and a.session_id = p.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (p.said_at, p.id) and (a.said_at, a.id) < (p.until, p.until_id)
+   order by a.said_at, a.id
+   limit p.after)
+) w
+`
+
+type ConversationParams struct {
+	SubjectID uuid.UUID
+	Sessions  []uuid.UUID
+	SaidAt    []time.Time
+	Ids       []uuid.UUID
+	Until     []time.Time
+	UntilIds  []uuid.UUID
+	Before    []int32
+	After     []int32
+}
+
+type ConversationRow struct {
+	ID        uuid.UUID
+	SessionID uuid.UUID
+	SaidAt    time.Time
+	Terms     []int64
+}
+
+// The turns before and after each of some places in sessions, by their numbers; those after
+// it up to another place.
+func (q *Queries) Conversation(ctx context.Context, arg ConversationParams) ([]ConversationRow, error) {
+	rows, err := q.db.Query(ctx, conversation,
+		arg.SubjectID,
+		arg.Sessions,
+		arg.SaidAt,
+		arg.Ids,
+		arg.Until,
+		arg.UntilIds,
+		arg.Before,
+		arg.After,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConversationRow
+	for rows.Next() {
+		var i ConversationRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.SessionID,
+			&i.SaidAt,
+			&i.Terms,
 		); err != nil {
 			return nil, err
 		}

@@ -22,25 +22,22 @@ limit @at_most;
 select count(*) from memory_nodes
 where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null and indexed_at is not null;
 
--- The turns around each of the given ones in their sessions, with their distance
--- in turns: -1 is the turn before, 1 the turn after.
--- name: Conversation :many
-select t.id as turn_id, w.id::uuid as id, w.distance::int as distance, w.said_at::timestamptz as said_at, w.terms::bigint[] as terms
+-- The turns right before and after each of the given ones in their sessions.
+-- name: TurnsBeside :many
+select t.id as turn_id, w.terms::bigint[] as terms
 from memory_nodes t
 cross join lateral (
-  (select b.id, -row_number() over (order by b.said_at desc, b.id desc) as distance, b.said_at, b.terms
-   from memory_nodes b
+  (select b.terms from memory_nodes b
    where b.subject_id = @subject_id and b.session_id = t.session_id and b.kind = 'turn' and b.retracted_at is null
      and (b.said_at, b.id) < (t.said_at, t.id)
    order by b.said_at desc, b.id desc
-   limit @reach)
+   limit 1)
   union all
-  (select a.id, row_number() over (order by a.said_at, a.id), a.said_at, a.terms
-   from memory_nodes a
+  (select a.terms from memory_nodes a
    where a.subject_id = @subject_id and a.session_id = t.session_id and a.kind = 'turn' and a.retracted_at is null
      and (a.said_at, a.id) > (t.said_at, t.id)
    order by a.said_at, a.id
-   limit @reach)
+   limit 1)
 ) w
 where t.subject_id = @subject_id and t.kind = 'turn' and t.id = any(@ids::uuid[]);
 

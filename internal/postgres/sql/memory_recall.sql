@@ -1,4 +1,6 @@
--- The candidates of a recall, and the newest memories that the vector index lacks.
+-- The candidates of a recall, and the newest memories that the vector index lacks. Their
+-- vectors are most of what there is to read: those of other models are left where they are,
+-- and those that the index has compared already.
 -- name: CandidateMemories :many
 with wanted as (
   select unnest(@ids::uuid[]) as id
@@ -8,9 +10,38 @@ with wanted as (
    order by f.recorded_at desc
    limit @freshest)
 )
-select n.* from memory_nodes n
+select n.id, n.kind, n.interaction_id, n.session_id, n.text_sealed, n.emotion_sealed,
+  (case when n.model = @model::text and (n.indexed_at is not null and n.id = any(@compared::uuid[])) is not true
+    then n.vector_sealed end)::bytea as vector_sealed,
+  n.model, n.terms, n.importance, n.said_at, n.recorded_at, n.origin, n.entity_type, n.about_from, n.about_to, n.pinned_at,
+  n.valid_to, n.closed_at, n.retracted_at, n.reason
+from memory_nodes n
 join wanted on wanted.id = n.id
 where n.subject_id = @subject_id and n.retracted_at is null;
+
+-- The turns before and after each of some places in sessions, by their numbers; those after
+-- it up to another place.
+-- name: Conversation :many
+with place as (
+  select unnest(@sessions::uuid[]) as session_id, unnest(@said_at::timestamptz[]) as said_at, unnest(@ids::uuid[]) as id,
+    unnest(@until::timestamptz[]) as until, unnest(@until_ids::uuid[]) as until_id,
+    unnest(@before::int[]) as before, unnest(@after::int[]) as after
+)
+select w.id::uuid as id, p.session_id::uuid as session_id, w.said_at::timestamptz as said_at, w.terms::bigint[] as terms
+from place p
+cross join lateral (
+  (select b.id, b.said_at, b.terms from memory_nodes b
+   where b.subject_id = @subject_id and b.session_id = p.session_id and b.kind = 'turn' and b.retracted_at is null
+     and (b.said_at, b.id) < (p.said_at, p.id)
+   order by b.said_at desc, b.id desc
+   limit p.before)
+  union all
+  (select a.id, a.said_at, a.terms from memory_nodes a
+   where a.subject_id = @subject_id and a.session_id = p.session_id and a.kind = 'turn' and a.retracted_at is null
+     and (a.said_at, a.id) > (p.said_at, p.id) and (a.said_at, a.id) < (p.until, p.until_id)
+   order by a.said_at, a.id
+   limit p.after)
+) w;
 
 -- How many memories hold each of the terms, and how many there are, both counted
 -- up to a bound so that the cost does not grow with what a person has told.

@@ -91,7 +91,7 @@ func (l *Life) As(keys *keyring.Keys, nth int) (*Copy, error) {
 		}
 		out.Objects = append(out.Objects, vectors.Object{
 			ID: c.id(n.id), Kind: n.kind, SaidAt: n.saidAt.Add(-c.back), Model: n.model, Vector: vectorsByID[n.id],
-			Turn: termsOf(n.terms, c.terms), Neighbours: termsOf(n.neighbours, c.terms), Session: termsOf(n.round, c.terms),
+			Turn: termsOf(n.terms, c.terms), Neighbours: termsOf(n.neighbours, c.terms),
 		})
 	}
 	return out, nil

@@ -14,7 +14,7 @@ import (
 	"meai/internal/vectors"
 )
 
-// derive finds the words behind terms and names, and what was said around each turn.
+// derive finds the words behind terms and names, and what was said right beside each turn.
 func (l *Life) derive(keys *keyring.Keys) {
 	known := map[int64]int{}
 	place := func(old int64) int {
@@ -105,10 +105,7 @@ func (l *Life) readNodes(t table) {
 	l.span = last.Sub(first)
 }
 
-// reach is how many turns before and after count as the conversation around one.
-const reach = 10
-
-// join gives turns what was said around them in their session.
+// join gives turns what was said right before and after them in their session.
 func (l *Life) join() {
 	sessions := map[uuid.UUID][]*node{}
 	for i := range l.nodes {
@@ -124,12 +121,8 @@ func (l *Life) join() {
 			return slices.Compare(a.id[:], b.id[:])
 		})
 		for i, n := range turns {
-			for j := max(0, i-reach); j <= min(len(turns)-1, i+reach); j++ {
-				if j == i {
-					continue
-				}
-				n.round = append(n.round, turns[j].terms...)
-				if j == i-1 || j == i+1 {
+			for _, j := range []int{i - 1, i + 1} {
+				if j >= 0 && j < len(turns) {
 					n.neighbours = append(n.neighbours, turns[j].terms...)
 				}
 			}

@@ -55,15 +55,15 @@ type blinded struct {
 
 // node is a memory as the vector index needs it.
 type node struct {
-	row               map[string]any
-	id                uuid.UUID
-	kind              string
-	session           uuid.UUID
-	saidAt            time.Time
-	model             string
-	indexed           bool
-	terms             []int // places in stems
-	neighbours, round []int
+	row        map[string]any
+	id         uuid.UUID
+	kind       string
+	session    uuid.UUID
+	saidAt     time.Time
+	model      string
+	indexed    bool
+	terms      []int // places in stems
+	neighbours []int
 }
 
 // searchable are the kinds that the vector index holds.
