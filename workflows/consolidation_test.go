@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -20,6 +21,7 @@ import (
 func night(t *testing.T, subjects int, consolidate func(ordinal int) (memory.Consolidated, error)) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
+	var one sync.Mutex
 	env := suite.NewTestWorkflowEnvironment()
 	env.RegisterActivityWithOptions(func(_ context.Context, in memory.ListSubjectsInput) (memory.SubjectPage, error) {
 		var page memory.SubjectPage
@@ -29,6 +31,8 @@ func night(t *testing.T, subjects int, consolidate func(ordinal int) (memory.Con
 		return page, nil
 	}, activity.RegisterOptions{Name: "memory.ListSubjects"})
 	env.RegisterActivityWithOptions(func(_ context.Context, in memory.ConsolidateInput) (memory.Consolidated, error) {
+		one.Lock() // several people have their turn at once
+		defer one.Unlock()
 		return consolidate(ordinal(in.Subject))
 	}, activity.RegisterOptions{Name: "memory.Consolidate"})
 	return env

@@ -41,6 +41,8 @@ func newCall(t *testing.T) *onCallStage {
 	s.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: escalationID(s.id)})
 	begin := s.Now()
 	s.notify = func(in escalation.NotifyInput) (struct{}, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.told, s.at = append(s.told, in), append(s.at, s.Now().Sub(begin).Round(time.Second))
 		return struct{}{}, nil
 	}

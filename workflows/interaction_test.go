@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 // calls lists what ran, in order of completion.
 type stage struct {
 	*testsuite.TestWorkflowEnvironment
+	mu        sync.Mutex // of what several activities at once write to
 	calls     []string
 	analyze   func(mirror.AnalyzeInput) (mirror.Analysis, error)
 	recall    func(memory.RecallInput) (memory.Recollection, error)
@@ -86,6 +88,8 @@ func perform[In, Out any](s *stage, name string, f *func(In) (Out, error)) {
 	s.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
 		out, err := (*f)(in)
 		if err == nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.calls = append(s.calls, name)
 		}
 		return out, err

@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,7 +20,10 @@ import (
 func repairing(t *testing.T, subjects int, repair func(ordinal int, in memory.RepairInput) (memory.Repaired, error)) (*testsuite.TestWorkflowEnvironment, *int) {
 	t.Helper()
 	env := night(t, subjects, nil)
+	var one sync.Mutex
 	env.RegisterActivityWithOptions(func(_ context.Context, in memory.RepairInput) (memory.Repaired, error) {
+		one.Lock() // several people have their turn at once
+		defer one.Unlock()
 		return repair(ordinal(in.Subject), in)
 	}, activity.RegisterOptions{Name: "memory.Repair"})
 	swept := new(int)
