@@ -124,7 +124,7 @@ func (s *server) remember(t *testing.T, subject uuid.UUID, from, to int) {
 func object(subject uuid.UUID, i int) vectors.Object {
 	return vectors.Object{
 		ID: uuid.NewSHA1(subject, []byte{byte(i >> 8), byte(i)}), Kind: "turn", SaidAt: time.Date(2026, 5, 4, 12, i, 0, 0, time.UTC),
-		Model: "test", Vector: pointing(i), Turn: []vectors.Term{vectors.Term(i), vectors.Term(i + 1)}, Session: []vectors.Term{7},
+		Model: "test", Vector: pointing(i), Turn: []vectors.Term{vectors.Term(i), vectors.Term(i + 1)},
 	}
 }
 
@@ -171,12 +171,12 @@ func (s *server) fillCatalogue(t *testing.T) {
 	require.NoError(t, s.index.EnsureCatalogue(t.Context(), catalogue, items))
 }
 
-// found are answers to searches: by meaning, by words, by both.
+// found are answers to searches: by meaning and by words.
 func (s *server) found(t *testing.T, subject uuid.UUID) [][]vectors.Hit {
 	t.Helper()
 	var all [][]vectors.Hit
 	for _, q := range []vectors.Query{
-		{Vector: pointing(3), Limit: 10}, {Terms: []vectors.Term{2, 5}, Limit: 10}, {Vector: pointing(4), Terms: []vectors.Term{4}, Alpha: 0.5, Limit: 10},
+		{Vector: pointing(3), Limit: 10}, {Terms: []vectors.Term{2, 5}, Limit: 10},
 	} {
 		hits, err := s.index.Search(t.Context(), subject, q)
 		require.NoError(t, err)
