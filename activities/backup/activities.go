@@ -192,7 +192,7 @@ func (a *Activities) fill(ctx context.Context, m *repository.Manifest, in TakeIn
 		m.Index, m.Objects = &held, parts
 		if lost := held.LostSamples(); lost > 0 && a.Logger != nil {
 			// Not the backup's fault: a server that was killed loses vectors that it had taken.
-			a.Logger.Warn("the index had lost vectors before it was backed up; run RepairIndex", "count", lost)
+			a.Logger.Warn("the index had lost vectors before it was backed up; run RepairIndex", "entries", lost)
 		}
 		return err
 	default:

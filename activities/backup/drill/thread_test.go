@@ -11,7 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"meai/activities/backup"
 	"meai/activities/backup/drill"
+	"meai/activities/backup/marks"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/restore"
 	"meai/internal/enginetest"
@@ -57,6 +59,7 @@ func TestABackupIsTakenProvenAndRestoredFromTheBucketAlone(t *testing.T) {
 	require.Empty(t, left, "the scratch folder is cleared")
 
 	require.NoError(t, s.Write(t.Context(), 30))
+	arrived(t, s)
 	s.StopArchive()
 	s.Server.Kill()
 	require.NoError(t, os.RemoveAll(s.Data()))
@@ -73,6 +76,20 @@ func TestABackupIsTakenProvenAndRestoredFromTheBucketAlone(t *testing.T) {
 	plan, err := r.Plan(t.Context(), restore.Target{})
 	require.NoError(t, err, "when everything else is lost, a damaged mark is no reason not to restore")
 	require.Contains(t, strings.Join(plan.Notes, " "), names[0])
+}
+
+// arrived returns once everything that was committed is in the bucket.
+func arrived(t *testing.T, s *drill.Scene) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL())
+	require.NoError(t, err)
+	var lsn string
+	err = conn.QueryRow(t.Context(), "select pg_current_wal_insert_lsn()::text").Scan(&lsn)
+	require.NoError(t, errors.Join(err, conn.Close(t.Context())))
+	_, err = marks.Heartbeat(t.Context(), s.URL())
+	require.NoError(t, err)
+	_, err = s.Activities().CheckArchive(t.Context(), backup.ArchiveInput{Until: lsn})
+	require.NoError(t, err)
 }
 
 // restored restores into a new folder and counts people.
