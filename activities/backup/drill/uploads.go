@@ -154,10 +154,9 @@ func killedUpload(ctx context.Context, s *stage) (sighting, error) {
 	}
 	waiting := await(ctx, "beginning of a backup", func() bool { return len(s.begun()) > len(before) })
 	_ = cmd.Process.Kill() // it may have ended
-	// It was killed: how it ended is no news.
-	_ = <-ended
+	how := <-ended
 	if waiting != nil {
-		return sighting{}, fmt.Errorf("%w: %s", waiting, said.String())
+		return sighting{}, fmt.Errorf("%w: %s (%v)", waiting, said.String(), how)
 	}
 	return s.notTaken(ctx, another(s.begun(), before))
 }
