@@ -196,7 +196,9 @@ type config struct {
 		Buckets string `yaml:"buckets"`
 	} `yaml:"ledger"`
 	Backup struct {
-		PostgresURL string `yaml:"postgres_url"`
+		PostgresURL    string `yaml:"postgres_url"`
+		WeaviateBucket string `yaml:"weaviate_bucket"`
+		WeaviateBinary string `yaml:"weaviate_binary"`
 	} `yaml:"backup"`
 }
 

@@ -109,5 +109,5 @@ func TestInstall(t *testing.T) {
 func TestStatementsOfTheInitFiles(t *testing.T) {
 	got := statements("-- a comment; with a semicolon\nselect 1;\n\ncreate database x\n  owner y;\n")
 	require.Equal(t, []string{"select 1", "create database x\n  owner y"}, got)
-	require.Len(t, statements(databasesSQL), 7)
+	require.Len(t, statements(databasesSQL), 9)
 }
