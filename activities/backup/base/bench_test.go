@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/backup/base"
-	"meai/internal/pgserver"
 )
 
 // Both benchmarks measure beside what an administrator would type, in turns, on a
@@ -28,11 +27,11 @@ import (
 func bigCluster(b *testing.B) *cluster {
 	b.Helper()
 	c := newCluster(b, "max_wal_size", "4GB", "shared_buffers", "128MB")
-	c.exec(b, "create table bodies as select n, (select string_agg(substr(md5(floor(power(random(), 3) * 5000)::text), 1, 2 + floor(random() * 8)::int + n * 0), ' ')"+
-		" from generate_series(1, 90)) as body from generate_series(0, 19999) n",
+	c.exec(b, "create table bodies as select n, (select string_agg(substr(md5(floor(power(random(), 3) * 5000)::text), 1, 2 + floor(random() * 8)::int + (w + n) * 0), ' ')"+
+		" from generate_series(1, 90) w) as body from generate_series(0, 19999) n",
 		"create table memories (id bigserial primary key, at timestamptz not null default now(), body text not null, sealed bytea not null)",
-		"insert into memories (at, body, sealed) select now() + n * interval '7 s', body, (select string_agg(sha512((random() + n * 0)::text::bytea), '') from generate_series(1, 5))"+
-			" from generate_series(1, 930000) r, lateral (select (r * 7919) % 20000) as k(n) join bodies using (n)",
+		"insert into memories (at, body, sealed) select now() + n * interval '7 s', body, (select string_agg(sha512((random() + (w + r) * 0)::text::bytea), '') from generate_series(1, 5) w)"+
+			" from generate_series(1, 930000) r, lateral (select (r * 7919::bigint) % 20000) as k(n) join bodies using (n)",
 		"create index on memories (at)", "vacuum analyze", "checkpoint")
 	b.Logf("the cluster has %s", ask(b, c.Server, "select pg_size_pretty(sum(pg_database_size(oid))) from pg_database"))
 	return c
@@ -92,12 +91,15 @@ func (m *bench) report(what string) {
 	m.b.ReportMetric(float64(m.rss>>10), "MiB-peak")
 }
 
+// command has PostgreSQL's own tool write a backup to its output.
+func (c *cluster) command() string {
+	return c.binaries.Dir + "/pg_basebackup -d '" + c.URL(role, "postgres") + "' -D - -Ft -X none -c fast"
+}
+
 func BenchmarkTake(b *testing.B) {
 	c := bigCluster(b)
 	m := &bench{b: b, took: map[string]time.Duration{}}
-	url := c.URL(role, "postgres")
-	copied := "pg_basebackup -d '" + url + "' -D - -Ft -X none -c fast"
-	command := filepath.Join(c.binaries.Dir, copied)
+	command := c.command()
 	for b.Loop() {
 		s := newShelf(b, nil)
 		m.own("take, sealed and durable", func() { s.take(b, c.options()) })
@@ -119,8 +121,7 @@ func BenchmarkExtract(b *testing.B) {
 	s := newShelf(b, nil)
 	backup := s.take(b, c.options())
 	plain := filepath.Join(b.TempDir(), "base.tar.zst")
-	url := c.URL(pgserver.Superuser, "postgres")
-	m.run(filepath.Join(c.binaries.Dir, "pg_basebackup -d '"+url+"' -D - -Ft -X none -c fast") + " | zstd -3 -q -o " + plain)
+	m.run(c.command() + " | zstd -3 -q -o " + plain)
 	dir := filepath.Join(c.dir, "restored")
 	unpack := "mkdir " + dir + " && zstd -dcq " + plain + " | tar -x -C " + dir
 	for b.Loop() {

@@ -129,8 +129,10 @@ func (t *taking) command(o Options) (string, error) {
 	if strings.ContainsFunc(label, unicode.IsControl) {
 		return "", errors.New("the label has a control character")
 	}
+	// One worker has the server compress beside its reading and hashing; with none it does
+	// one after the other.
 	command := "BASE_BACKUP (LABEL '" + strings.ReplaceAll(label, "'", "''") + "', PROGRESS true, CHECKPOINT 'fast', WAIT true, " +
-		"WAL false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256', COMPRESSION 'zstd', COMPRESSION_DETAIL 'level=3'"
+		"WAL false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256', COMPRESSION 'zstd', COMPRESSION_DETAIL 'level=3,workers=1'"
 	if o.MaxRate != 0 {
 		command += fmt.Sprintf(", MAX_RATE %d", o.MaxRate)
 	}
