@@ -117,7 +117,7 @@ func (f *folder) Remove(_ context.Context, name string) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := syncDir(filepath.Dir(path))
+	err := Sync(filepath.Dir(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		// Nothing was ever stored there, unless the whole folder is gone.
 		_, err = os.Stat(f.dir)
@@ -210,7 +210,7 @@ func writeOnce(path string, fill func(io.Writer) error) (err error) {
 	}
 	// The loser syncs too: it goes on to use a file whose name may not be on disk
 	// yet. The parent holds the name of a folder that may be new.
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(Sync(dir), Sync(filepath.Dir(dir))); err != nil {
 		return err
 	}
 	if linkErr != nil {
@@ -233,14 +233,14 @@ func fillAndSync(f *os.File, fill func(io.Writer) error) error {
 	return nil
 }
 
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// Sync makes a file, or the names in a folder, durable.
+func Sync(path string) error {
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync folder: %w", err)
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("sync %s: %w", path, err)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package pgserver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"meai/internal/child"
 )
 
 // Superuser is the role that owns a cluster made by [Binaries.Init].
@@ -46,7 +45,7 @@ type Server struct {
 	data     string
 	run      string // folder of the socket
 	cmd      *exec.Cmd
-	log      *tail
+	log      *child.Tail
 	exited   chan struct{}
 	err      error // how it ended, once exited is closed
 }
@@ -57,7 +56,7 @@ type Server struct {
 // that would let others in are overridden. When it ends before it answers, the error
 // holds the end of its log.
 func Start(ctx context.Context, b Binaries, a Account, data string, settings map[string]string) (*Server, error) {
-	s := &Server{binaries: b, account: a, data: data, log: &tail{}, exited: make(chan struct{})}
+	s := &Server{binaries: b, account: a, data: data, log: &child.Tail{}, exited: make(chan struct{})}
 	// A socket's path may have 107 bytes, a test's folder has more.
 	run, err := os.MkdirTemp("", "meai-pg-")
 	if err != nil {
@@ -100,7 +99,7 @@ func (s *Server) launch(settings map[string]string) error {
 	s.cmd = s.binaries.Command(context.Background(), s.account, "postgres", args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	// SIGQUIT ends it at once and without a checkpoint, as a crash would.
-	ended, err := StartTied(s.cmd, syscall.SIGQUIT)
+	ended, err := child.Start(s.cmd, syscall.SIGQUIT)
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
@@ -182,27 +181,3 @@ func (s *Server) Kill() {
 
 // Exited is closed once the server has ended.
 func (s *Server) Exited() <-chan struct{} { return s.exited }
-
-// tail keeps the end of a log.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const keptLog = 8 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p...)
-	if len(t.buf) > keptLog {
-		t.buf = bytes.Clone(t.buf[len(t.buf)-keptLog:])
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.buf))
-}

@@ -1,12 +1,9 @@
 package weaviateserver
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
-	"sync"
 )
 
 // ports are those of one server. A server on one machine takes for granted that calls to
@@ -54,28 +51,4 @@ func holdPair() (port int, held []net.Listener, err error) {
 		address.Port = l.Addr().(*net.TCPAddr).Port + 1
 	}
 	return address.Port - 2, held, nil
-}
-
-// tail keeps the end of a log.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const keptLog = 8 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p...)
-	if len(t.buf) > keptLog {
-		t.buf = bytes.Clone(t.buf[len(t.buf)-keptLog:])
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.buf))
 }

@@ -18,12 +18,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"meai/internal/child"
 )
 
 const (
@@ -78,7 +79,7 @@ type Server struct {
 	key     string
 	ports   ports
 	cmd     *exec.Cmd
-	log     *tail
+	log     *child.Tail
 	exited  chan struct{}
 	err     error // how it ended, once exited is closed
 }
@@ -96,7 +97,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("make a key for a Weaviate server: %w", err)
 	}
 	for attempt := 1; ; attempt++ {
-		s := &Server{options: o, key: hex.EncodeToString(key), log: &tail{}, exited: make(chan struct{})}
+		s := &Server{options: o, key: hex.EncodeToString(key), log: &child.Tail{}, exited: make(chan struct{})}
 		err := s.start(ctx)
 		if err == nil {
 			return s, nil
@@ -126,23 +127,14 @@ func (s *Server) launch() error {
 	s.cmd.Dir = s.options.Data
 	s.cmd.Env = s.environment()
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{}
-	endWithParent(s.cmd.SysProcAttr)
-	started := make(chan error)
-	go func() {
-		// The kernel ties the child to the thread that started it, which must not end before.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.err = s.cmd.Wait()
-			close(s.exited)
-		}
-	}()
-	if err := <-started; err != nil {
+	ended, err := child.Start(s.cmd, syscall.SIGKILL)
+	if err != nil {
 		return fmt.Errorf("start Weaviate: %w", err)
 	}
+	go func() {
+		s.err = <-ended
+		close(s.exited)
+	}()
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"meai/activities/backup/repository"
+	"meai/internal/objects"
 	"meai/internal/pgserver"
 )
 
@@ -217,7 +218,7 @@ func (x *extraction) show() error {
 	if err := os.Rename(x.data(), x.dir); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(x.dir))
+	return objects.Sync(filepath.Dir(x.dir))
 }
 
 // Verify compares every file of an unpacked backup with its size and SHA-256 in

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"meai/internal/objects"
 	"meai/internal/pgserver"
 )
 
@@ -116,13 +117,5 @@ func settlePath(a pgserver.Account, path string) error {
 	if err != nil || info.Mode().Type() == fs.ModeSymlink {
 		return err // a link is durable with its folder
 	}
-	return syncPath(path)
-}
-
-func syncPath(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
+	return objects.Sync(path)
 }

@@ -15,8 +15,8 @@ import (
 
 	"meai/activities/backup"
 	"meai/activities/backup/repository"
+	"meai/internal/child"
 	"meai/internal/custody"
-	"meai/internal/pgserver"
 )
 
 const (
@@ -148,7 +148,7 @@ func killedUpload(ctx context.Context, s *stage) (sighting, error) {
 	var said strings.Builder
 	cmd.Stderr = &said
 	before := s.begun()
-	ended, err := pgserver.StartTied(cmd, syscall.SIGKILL)
+	ended, err := child.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		return sighting{}, fmt.Errorf("start a process that uploads: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"meai/internal/objects"
 )
 
 const journalName = "journal.jsonl"
@@ -135,16 +137,5 @@ func (j *journal) append(l line) (err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
-	return syncFolder(filepath.Dir(j.path))
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("sync the folder: %w", err)
-	}
-	if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
-		return fmt.Errorf("sync the folder: %w", err)
-	}
-	return nil
+	return objects.Sync(filepath.Dir(j.path))
 }

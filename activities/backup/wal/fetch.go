@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"meai/activities/backup/repository"
+	"meai/internal/objects"
 	"meai/internal/pgserver"
 )
 
@@ -135,7 +136,7 @@ func (f *fetcher) run(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return syncFolder(f.dir)
+	return objects.Sync(f.dir)
 }
 
 // explained tells what is missing from what was replaced.
@@ -226,12 +227,4 @@ func (f *fetcher) unpack(ctx context.Context, o object, file *os.File) error {
 		return fmt.Errorf("%s: %w: its contents are not those that it is named after", o.name, repository.ErrAltered)
 	}
 	return nil
-}
-
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

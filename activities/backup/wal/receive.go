@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"meai/internal/pgserver"
+	"meai/internal/child"
 )
 
 // receiver is how pg_receivewal is run.
@@ -101,7 +101,7 @@ func (a *Archiver) runReceiver(ctx context.Context, r receiver) error {
 	}
 	printed := &lastOutput{}
 	cmd.Stdout, cmd.Stderr = printed, printed
-	ended, err := pgserver.StartTied(cmd, syscall.SIGKILL)
+	ended, err := child.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		return fmt.Errorf("start pg_receivewal: %w", err)
 	}

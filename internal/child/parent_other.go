@@ -1,8 +1,8 @@
 //go:build !linux
 
-package weaviateserver
+package child
 
 import "syscall"
 
 // endWithParent does nothing: only Linux tells a child that its parent died.
-func endWithParent(*syscall.SysProcAttr) {}
+func endWithParent(*syscall.SysProcAttr, syscall.Signal) {}

@@ -1,4 +1,6 @@
-package pgserver
+// Package child starts programs that end with this process, and keeps the end of what
+// they print.
+package child
 
 import (
 	"os/exec"
@@ -6,10 +8,10 @@ import (
 	"syscall"
 )
 
-// StartTied starts a command that ends with this process: on Linux the kernel sends it
+// Start starts a command that ends with this process: on Linux the kernel sends it
 // the signal when this process dies, however that happens. The channel gets how the
 // command ended, once, and is closed.
-func StartTied(cmd *exec.Cmd, signal syscall.Signal) (<-chan error, error) {
+func Start(cmd *exec.Cmd, signal syscall.Signal) (<-chan error, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}

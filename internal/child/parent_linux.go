@@ -1,4 +1,4 @@
-package pgserver
+package child
 
 import "syscall"
 
