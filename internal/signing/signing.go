@@ -10,6 +10,7 @@ package signing
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,10 +86,17 @@ func (p *Public) Open(signed []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	if len(opened.UnverifiedSigs) > 0 || len(opened.Sigs) != 1 || string(signed) != opened.Text+p.line(opened.Sigs[0].Base64) {
+	if len(opened.UnverifiedSigs) > 0 || len(opened.Sigs) != 1 || string(signed) != opened.Text+p.line(opened.Sigs[0].Base64) || !canonical(opened.Sigs[0].Base64) {
 		return "", fmt.Errorf("%w: not in the form that it is written in", ErrSignature)
 	}
 	return opened.Text, nil
+}
+
+// canonical reports whether the unused bits of the last character are zero, which
+// note.Open does not look at.
+func canonical(signature string) bool {
+	_, err := base64.StdEncoding.Strict().DecodeString(signature)
+	return err == nil
 }
 
 func (p *Public) line(signature string) string {

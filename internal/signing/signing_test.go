@@ -50,6 +50,14 @@ func TestASignatureIsOfOneKeyAndOneText(t *testing.T) {
 		_, err := public.Open(forged)
 		require.ErrorIs(t, err, signing.ErrSignature, name)
 	}
+	for at := range signed {
+		changed := bytes.Clone(signed)
+		for bit := range 8 {
+			changed[at] = signed[at] ^ 1<<bit
+			_, err := public.Open(changed)
+			require.ErrorIs(t, err, signing.ErrSignature, "bit %d of byte %d", bit, at)
+		}
+	}
 	_, err = signing.ParsePublic("test+00000000+AAAA")
 	require.Error(t, err)
 }

@@ -53,11 +53,12 @@ func (a *Archiver) look(ctx context.Context, held **server) (err error) {
 // tell puts what was seen into the status.
 func (a *Archiver) tell(slot Slot, st standing) {
 	a.update(func(s *Status) { s.Slot, s.Server = slot, st.flushed })
-	a.raise(SlotUnreserved, unless(slot.State != slotUnreserved, "the server is about to remove what the slot %s keeps", a.Slot))
 	a.raise(StandbyAbsent, unless(!st.awaited || st.present, "commits wait for %s, which is not there", a.Slot))
-	if slot.State != slotMissing { // one that is gets made, and the alarm raised, by the receiver
-		a.raise(SlotMissing, nil)
+	if slot.State == slotMissing {
+		return // until the receiver has made it, and what is wrong with it stays wrong
 	}
+	a.raise(SlotMissing, nil)
+	a.raise(SlotUnreserved, unless(slot.State != slotUnreserved, "the server is about to remove what the slot %s keeps", a.Slot))
 	a.raise(SlotLost, unless(slot.State != slotLost, "the server gave up the slot %s", a.Slot))
 }
 
