@@ -3,6 +3,7 @@ package datamap_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -185,23 +186,20 @@ func declaration(t *testing.T) cluster.Declaration {
 }
 
 func TestEverySearchAttributeAndScheduleIsInTheMap(t *testing.T) {
-	cfg := enginetest.Config(t).Temporal
-	temporal, err := client.NewLazyClient(client.Options{HostPort: cfg.Address, Namespace: cfg.Namespace})
+	namespace := "datamap-" + uuid.NewString()[:8]
+	temporal, err := client.NewLazyClient(client.Options{HostPort: enginetest.Config(t).Temporal.Address, Namespace: namespace})
 	require.NoError(t, err)
 	t.Cleanup(temporal.Close)
-	listed, err := temporal.OperatorService().ListSearchAttributes(t.Context(), &operatorservice.ListSearchAttributesRequest{Namespace: cfg.Namespace})
+	declared := declaration(t)
+	schedules := slices.Collect(maps.Keys(declared.Schedules))
+	declared.Schedules = nil // none of them is to run
+	_, err = cluster.Applier{Client: temporal, Namespace: namespace, Declared: declared}.Apply(t.Context())
 	require.NoError(t, err)
-	d := declaration(t)
-	var attributes, schedules []string
-	for name := range listed.GetSystemAttributes() {
-		attributes = append(attributes, name)
-	}
-	for name := range d.SearchAttributes {
-		attributes = append(attributes, name)
-	}
-	for name := range d.Schedules {
-		schedules = append(schedules, name)
-	}
+	listed, err := temporal.OperatorService().ListSearchAttributes(t.Context(), &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	require.NoError(t, err)
+	attributes := slices.Concat(slices.Collect(maps.Keys(listed.GetSystemAttributes())), slices.Collect(maps.Keys(listed.GetCustomAttributes())))
+	require.Subset(t, attributes, slices.Collect(maps.Keys(declared.SearchAttributes)))
+
 	m := load(t)
 	require.NoError(t, m.Compare(datamap.Visibility, datamap.Found{"temporal.visibility": attributes}))
 	require.NoError(t, m.Compare(datamap.Schedules, datamap.Found{"temporal.schedules": schedules}))
