@@ -58,8 +58,10 @@ func PrivacyDeadlines(ctx workflow.Context, _ struct{}) (requests.Watched, error
 			workflow.GetLogger(ctx).Warn("a time limit was not told", "error", err)
 		}
 	}
-	_, err := settleHolds.run(ctx, struct{}{})
-	return requests.Watched{Overdue: watched.Overdue}, errors.Join(failed, err)
+	if _, err := settleHolds.run(ctx, struct{}{}); failed == nil {
+		failed = err
+	}
+	return requests.Watched{Overdue: watched.Overdue}, failed
 }
 
 // LegalHold has a hold placed or released and waits for that. Once more joins what is under

@@ -146,7 +146,7 @@ func TestACorrectionIsARequestThatIsMetAtOnce(t *testing.T) {
 	require.True(t, failure.Is(err, failure.NotFound))
 	require.Len(t, entries(), 1, "what is refused is none")
 
-	facts, err := memory.NewGraph(p.w.db, p.w.keys).Facts(t.Context(), p.id, memory.AsOf{}, "")
+	facts, err := memory.NewGraph(p.w.db, p.w.keys).Facts(t.Context(), p.id, memory.AsOf{}, uuid.Nil)
 	require.NoError(t, err)
 	require.NotEmpty(t, facts)
 	for range 2 {

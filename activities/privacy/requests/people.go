@@ -22,7 +22,7 @@ import (
 type Seen struct {
 	At time.Time
 	// Act is what they did, as the audit log names it.
-	Act string
+	Act     string
 	Role    string
 	Outcome audit.Outcome
 	// Self: the person did so themself.
