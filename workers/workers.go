@@ -25,6 +25,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -56,6 +57,7 @@ type Capabilities struct {
 	Restores    *backup.Restores
 	People      *people.Activities
 	Copies      *copies.Activities
+	Requests    *requests.Activities
 }
 
 // service is what one queue runs.
@@ -97,9 +99,9 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueOperations: {
-		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore},
+		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore, workflows.LegalHold, workflows.PrivacyDeadlines},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"approval": c.Approval, "escalation": c.Escalation}
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests}
 		},
 	},
 	workflows.QueueProving: {
