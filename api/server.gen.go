@@ -300,6 +300,60 @@ func (e BackupState) Valid() bool {
 	}
 }
 
+// Defines values for ConsentReceiptDecision.
+const (
+	ConsentReceiptDecisionAsked     ConsentReceiptDecision = "asked"
+	ConsentReceiptDecisionGiven     ConsentReceiptDecision = "given"
+	ConsentReceiptDecisionRefused   ConsentReceiptDecision = "refused"
+	ConsentReceiptDecisionWithdrawn ConsentReceiptDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentReceiptDecision enum.
+func (e ConsentReceiptDecision) Valid() bool {
+	switch e {
+	case ConsentReceiptDecisionAsked:
+		return true
+	case ConsentReceiptDecisionGiven:
+		return true
+	case ConsentReceiptDecisionRefused:
+		return true
+	case ConsentReceiptDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentState.
+const (
+	ConsentStateAsked     ConsentState = "asked"
+	ConsentStateExpired   ConsentState = "expired"
+	ConsentStateGiven     ConsentState = "given"
+	ConsentStateNone      ConsentState = "none"
+	ConsentStateRefused   ConsentState = "refused"
+	ConsentStateWithdrawn ConsentState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentState enum.
+func (e ConsentState) Valid() bool {
+	switch e {
+	case ConsentStateAsked:
+		return true
+	case ConsentStateExpired:
+		return true
+	case ConsentStateGiven:
+		return true
+	case ConsentStateNone:
+		return true
+	case ConsentStateRefused:
+		return true
+	case ConsentStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse              CrisisKind = "abuse"
@@ -954,6 +1008,48 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewConsentDecision.
+const (
+	NewConsentDecisionAsked     NewConsentDecision = "asked"
+	NewConsentDecisionGiven     NewConsentDecision = "given"
+	NewConsentDecisionRefused   NewConsentDecision = "refused"
+	NewConsentDecisionWithdrawn NewConsentDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentDecision enum.
+func (e NewConsentDecision) Valid() bool {
+	switch e {
+	case NewConsentDecisionAsked:
+		return true
+	case NewConsentDecisionGiven:
+		return true
+	case NewConsentDecisionRefused:
+		return true
+	case NewConsentDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewConsentLanguage.
+const (
+	NewConsentLanguageDe NewConsentLanguage = "de"
+	NewConsentLanguageEn NewConsentLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentLanguage enum.
+func (e NewConsentLanguage) Valid() bool {
+	switch e {
+	case NewConsentLanguageDe:
+		return true
+	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewVaultItemConsent.
 const (
 	NewVaultItemConsentTrue NewVaultItemConsent = true
@@ -978,6 +1074,78 @@ const (
 func (e NewVaultOpeningConsent) Valid() bool {
 	switch e {
 	case NewVaultOpeningConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Purpose.
+const (
+	PurposeArchive       Purpose = "archive"
+	PurposeConversation  Purpose = "conversation"
+	PurposeDiscovery     Purpose = "discovery"
+	PurposeFeedback      Purpose = "feedback"
+	PurposeLanguageModel Purpose = "language_model"
+	PurposeMemory        Purpose = "memory"
+	PurposeVault         Purpose = "vault"
+)
+
+// Valid indicates whether the value is a known member of the Purpose enum.
+func (e Purpose) Valid() bool {
+	switch e {
+	case PurposeArchive:
+		return true
+	case PurposeConversation:
+		return true
+	case PurposeDiscovery:
+		return true
+	case PurposeFeedback:
+		return true
+	case PurposeLanguageModel:
+		return true
+	case PurposeMemory:
+		return true
+	case PurposeVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposeTextOperation.
+const (
+	PurposeTextOperationProcess PurposeTextOperation = "process"
+	PurposeTextOperationShare   PurposeTextOperation = "share"
+	PurposeTextOperationStore   PurposeTextOperation = "store"
+)
+
+// Valid indicates whether the value is a known member of the PurposeTextOperation enum.
+func (e PurposeTextOperation) Valid() bool {
+	switch e {
+	case PurposeTextOperationProcess:
+		return true
+	case PurposeTextOperationShare:
+		return true
+	case PurposeTextOperationStore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposesLanguage.
+const (
+	PurposesLanguageDe PurposesLanguage = "de"
+	PurposesLanguageEn PurposesLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the PurposesLanguage enum.
+func (e PurposesLanguage) Valid() bool {
+	switch e {
+	case PurposesLanguageDe:
+		return true
+	case PurposesLanguageEn:
 		return true
 	default:
 		return false
@@ -1249,6 +1417,7 @@ const (
 	ResponseSourceFallback  ResponseSource = "fallback"
 	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
+	ResponseSourceStopped   ResponseSource = "stopped"
 )
 
 // Valid indicates whether the value is a known member of the ResponseSource enum.
@@ -1263,6 +1432,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
+		return true
+	case ResponseSourceStopped:
 		return true
 	default:
 		return false
@@ -1310,6 +1481,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopePrivacyRead       Scope = "privacy:read"
 	ScopeTruthfilter       Scope = "truthfilter"
 )
 
@@ -1333,6 +1505,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopePrivacyRead:
 		return true
 	case ScopeTruthfilter:
 		return true
@@ -1933,6 +2107,68 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// Consent defines model for Consent.
+type Consent struct {
+	// AskAgain It has expired, or there is a newer text.
+	AskAgain       bool      `json:"ask_again"`
+	CurrentVersion int       `json:"current_version"`
+	DecidedAt      time.Time `json:"decided_at,omitempty,omitzero"`
+
+	// ExpiresAt Until when a consent counts.
+	ExpiresAt time.Time          `json:"expires_at,omitempty,omitzero"`
+	Language  string             `json:"language,omitempty,omitzero"`
+	Purpose   Purpose            `json:"purpose"`
+	ReceiptId openapi_types.UUID `json:"receipt_id,omitempty,omitzero"`
+
+	// State `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+	State ConsentState `json:"state"`
+
+	// TextVersion Of the text that the person saw.
+	TextVersion int `json:"text_version,omitempty,omitzero"`
+}
+
+// ConsentHistory defines model for ConsentHistory.
+type ConsentHistory struct {
+	Decisions []ConsentReceipt `json:"decisions"`
+}
+
+// ConsentOverview defines model for ConsentOverview.
+type ConsentOverview struct {
+	Consents []Consent `json:"consents"`
+
+	// DoNotSell Nothing is sold or shared.
+	DoNotSell bool `json:"do_not_sell"`
+
+	// Restricted The data is only stored.
+	Restricted bool `json:"restricted"`
+}
+
+// ConsentReceipt defines model for ConsentReceipt.
+type ConsentReceipt struct {
+	DecidedAt time.Time              `json:"decided_at"`
+	Decision  ConsentReceiptDecision `json:"decision"`
+	ExpiresAt time.Time              `json:"expires_at,omitempty,omitzero"`
+	Id        openapi_types.UUID     `json:"id"`
+
+	// Key The public key that verifies it.
+	Key      string `json:"key,omitempty,omitzero"`
+	Language string `json:"language"`
+
+	// Purpose A purpose, or `sharing` for the flag that nothing is sold or shared.
+	Purpose string `json:"purpose"`
+
+	// Receipt A signed note (golang.org/x/mod/sumdb/note) of all this, with an alias in the person's place; none for `asked`.
+	Receipt     string `json:"receipt,omitempty,omitzero"`
+	TextSha256  string `json:"text_sha256"`
+	TextVersion int    `json:"text_version"`
+}
+
+// ConsentReceiptDecision defines model for ConsentReceipt.Decision.
+type ConsentReceiptDecision string
+
+// ConsentState `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+type ConsentState string
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -1978,6 +2214,22 @@ type DependencyCheck struct {
 
 // DependencyCheckStatus defines model for DependencyCheck.Status.
 type DependencyCheckStatus string
+
+// DoNotSell defines model for DoNotSell.
+type DoNotSell struct {
+	DecidedAt time.Time `json:"decided_at,omitempty,omitzero"`
+	Enabled   bool      `json:"enabled"`
+
+	// Key The public key that verifies it.
+	Key string `json:"key,omitempty,omitzero"`
+
+	// Receipt The signed note of the newest decision.
+	Receipt string `json:"receipt,omitempty,omitzero"`
+
+	// Text What the flag does.
+	Text  string `json:"text"`
+	Title string `json:"title"`
+}
 
 // Emotion defines model for Emotion.
 type Emotion struct {
@@ -2580,9 +2832,28 @@ type NewBackup struct {
 	Unproven bool `json:"unproven,omitempty,omitzero"`
 }
 
+// NewConsent defines model for NewConsent.
+type NewConsent struct {
+	// Decision `asked`: the text was shown, and nothing is decided yet.
+	Decision    NewConsentDecision `json:"decision"`
+	Language    NewConsentLanguage `json:"language,omitempty,omitzero"`
+	TextVersion int                `json:"text_version,omitempty,omitzero"`
+}
+
+// NewConsentDecision `asked`: the text was shown, and nothing is decided yet.
+type NewConsentDecision string
+
+// NewConsentLanguage defines model for NewConsent.Language.
+type NewConsentLanguage string
+
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewDoNotSell defines model for NewDoNotSell.
+type NewDoNotSell struct {
+	Enabled bool `json:"enabled"`
 }
 
 // NewFeedback defines model for NewFeedback.
@@ -2683,6 +2954,9 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty,omitzero"`
 	Instance string       `json:"instance,omitempty,omitzero"`
 
+	// Purpose What the person has not agreed to; with `consent_required` and `processing_restricted`.
+	Purpose string `json:"purpose,omitempty,omitzero"`
+
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety  *Safety `json:"safety,omitempty"`
 	Status  int     `json:"status"`
@@ -2690,6 +2964,46 @@ type Problem struct {
 	TraceId string  `json:"trace_id,omitempty,omitzero"`
 	Type    string  `json:"type"`
 }
+
+// Purpose defines model for Purpose.
+type Purpose string
+
+// PurposeText defines model for PurposeText.
+type PurposeText struct {
+	// Category Which data, such as `words`.
+	Category string `json:"category"`
+
+	// Months How long a consent counts before it is asked for again.
+	Months    int                  `json:"months,omitempty,omitzero"`
+	Operation PurposeTextOperation `json:"operation"`
+	Purpose   Purpose              `json:"purpose"`
+
+	// Required MeAi does not work without it. Everything else is a free choice.
+	Required bool `json:"required"`
+
+	// Text What is done.
+	Text string `json:"text"`
+
+	// TextSha256 Of title, text and without, each with a newline behind, in hexadecimal digits.
+	TextSha256 string `json:"text_sha256"`
+	Title      string `json:"title"`
+	Version    int    `json:"version"`
+
+	// Without What happens after a no.
+	Without string `json:"without"`
+}
+
+// PurposeTextOperation defines model for PurposeText.Operation.
+type PurposeTextOperation string
+
+// Purposes defines model for Purposes.
+type Purposes struct {
+	Language PurposesLanguage `json:"language"`
+	Purposes []PurposeText    `json:"purposes"`
+}
+
+// PurposesLanguage defines model for Purposes.Language.
+type PurposesLanguage string
 
 // Readiness defines model for Readiness.
 type Readiness struct {
@@ -2992,14 +3306,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -3007,6 +3321,12 @@ type ResponseComponent struct {
 	Purpose string `json:"purpose"`
 	Text    string `json:"text"`
 	Tone    string `json:"tone"`
+}
+
+// Restriction defines model for Restriction.
+type Restriction struct {
+	Restricted bool      `json:"restricted"`
+	Since      time.Time `json:"since,omitempty,omitzero"`
 }
 
 // Role defines model for Role.
@@ -3402,6 +3722,12 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListPurposesParams defines parameters for ListPurposes.
+type ListPurposesParams struct {
+	// AcceptLanguage RFC 9110. English or German; English when neither is named.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
 // RestoreBackupParams defines parameters for RestoreBackup.
 type RestoreBackupParams struct {
 	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
@@ -3518,6 +3844,12 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
+type DecideConsentJSONRequestBody = NewConsent
+
+// SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
+type SetDoNotSellJSONRequestBody = NewDoNotSell
 
 // RestoreBackupJSONRequestBody defines body for RestoreBackup for application/json ContentType.
 type RestoreBackupJSONRequestBody = NewRestore
@@ -3698,6 +4030,33 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx echo.Context) error
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx echo.Context) error
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx echo.Context, purpose Purpose) error
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx echo.Context) error
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx echo.Context) error
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx echo.Context, params ListPurposesParams) error
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx echo.Context) error
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx echo.Context) error
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx echo.Context) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -4795,6 +5154,114 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 	return err
 }
 
+// ListConsents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsents(ctx)
+	return err
+}
+
+// ListConsentHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsentHistory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsentHistory(ctx)
+	return err
+}
+
+// DecideConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideConsent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "purpose" -------------
+	var purpose Purpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", ctx.Param("purpose"), &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter purpose: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideConsent(ctx, purpose)
+	return err
+}
+
+// GetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDoNotSell(ctx)
+	return err
+}
+
+// SetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDoNotSell(ctx)
+	return err
+}
+
+// ListPurposes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPurposes(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPurposesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPurposes(ctx, params)
+	return err
+}
+
+// LiftRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) LiftRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LiftRestriction(ctx)
+	return err
+}
+
+// GetRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRestriction(ctx)
+	return err
+}
+
+// PlaceRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceRestriction(ctx)
+	return err
+}
+
 // RestoreBackup converts echo context to params.
 func (w *ServerInterfaceWrapper) RestoreBackup(ctx echo.Context) error {
 	var err error
@@ -5367,6 +5834,15 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.GetAdjustments, options.OperationMiddlewares["getAdjustments"]...)
 	router.GET(options.BaseURL+"/v1/truthfilter/triggers", wrapper.GetTriggers, options.OperationMiddlewares["getTriggers"]...)
 	router.PUT(options.BaseURL+"/v1/truthfilter/triggers", wrapper.SetTriggers, options.OperationMiddlewares["setTriggers"]...)
+	router.GET(options.BaseURL+"/v1/privacy/purposes", wrapper.ListPurposes, options.OperationMiddlewares["listPurposes"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents/history", wrapper.ListConsentHistory, options.OperationMiddlewares["listConsentHistory"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/consents/:purpose", wrapper.DecideConsent, options.OperationMiddlewares["decideConsent"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/restriction", wrapper.LiftRestriction, options.OperationMiddlewares["liftRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/restriction", wrapper.GetRestriction, options.OperationMiddlewares["getRestriction"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/restriction", wrapper.PlaceRestriction, options.OperationMiddlewares["placeRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.GetDoNotSell, options.OperationMiddlewares["getDoNotSell"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.SetDoNotSell, options.OperationMiddlewares["setDoNotSell"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
@@ -12910,6 +13386,1180 @@ func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type ListConsentsRequestObject struct {
+}
+
+type ListConsentsResponseObject interface {
+	VisitListConsentsResponse(w http.ResponseWriter) error
+}
+
+type ListConsents200JSONResponse ConsentOverview
+
+func (response ListConsents200JSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents400ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents401ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents403ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents429ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents500ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents503ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistoryRequestObject struct {
+}
+
+type ListConsentHistoryResponseObject interface {
+	VisitListConsentHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListConsentHistory200JSONResponse ConsentHistory
+
+func (response ListConsentHistory200JSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory400ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory401ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory403ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory429ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory500ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory503ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsentRequestObject struct {
+	Purpose Purpose `json:"purpose"`
+	Body    *DecideConsentJSONRequestBody
+}
+
+type DecideConsentResponseObject interface {
+	VisitDecideConsentResponse(w http.ResponseWriter) error
+}
+
+type DecideConsent200JSONResponse ConsentReceipt
+
+func (response DecideConsent200JSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent400ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent401ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent403ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent413ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent415ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent422ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent429ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent500ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent503ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSellRequestObject struct {
+}
+
+type GetDoNotSellResponseObject interface {
+	VisitGetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type GetDoNotSell200JSONResponse DoNotSell
+
+func (response GetDoNotSell200JSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell400ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell401ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell403ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell429ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell500ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell503ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSellRequestObject struct {
+	Body *SetDoNotSellJSONRequestBody
+}
+
+type SetDoNotSellResponseObject interface {
+	VisitSetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type SetDoNotSell200JSONResponse DoNotSell
+
+func (response SetDoNotSell200JSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell400ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell401ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell403ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell413ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell415ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell422ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell429ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell500ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell503ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposesRequestObject struct {
+	Params ListPurposesParams
+}
+
+type ListPurposesResponseObject interface {
+	VisitListPurposesResponse(w http.ResponseWriter) error
+}
+
+type ListPurposes200JSONResponse Purposes
+
+func (response ListPurposes200JSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes400ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes401ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes403ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes429ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes500ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes503ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestrictionRequestObject struct {
+}
+
+type LiftRestrictionResponseObject interface {
+	VisitLiftRestrictionResponse(w http.ResponseWriter) error
+}
+
+type LiftRestriction204Response struct {
+}
+
+func (response LiftRestriction204Response) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type LiftRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction400ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction401ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction403ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction429ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction500ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction503ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestrictionRequestObject struct {
+}
+
+type GetRestrictionResponseObject interface {
+	VisitGetRestrictionResponse(w http.ResponseWriter) error
+}
+
+type GetRestriction200JSONResponse Restriction
+
+func (response GetRestriction200JSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction400ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction401ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction403ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction429ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction500ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction503ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestrictionRequestObject struct {
+}
+
+type PlaceRestrictionResponseObject interface {
+	VisitPlaceRestrictionResponse(w http.ResponseWriter) error
+}
+
+type PlaceRestriction200JSONResponse Restriction
+
+func (response PlaceRestriction200JSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction400ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction401ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction403ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction429ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction500ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction503ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RestoreBackupRequestObject struct {
 	Params RestoreBackupParams
 	Body   *RestoreBackupJSONRequestBody
@@ -16674,6 +18324,33 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx context.Context, request ListConsentHistoryRequestObject) (ListConsentHistoryResponseObject, error)
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx context.Context, request DecideConsentRequestObject) (DecideConsentResponseObject, error)
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx context.Context, request GetDoNotSellRequestObject) (GetDoNotSellResponseObject, error)
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx context.Context, request SetDoNotSellRequestObject) (SetDoNotSellResponseObject, error)
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx context.Context, request ListPurposesRequestObject) (ListPurposesResponseObject, error)
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx context.Context, request LiftRestrictionRequestObject) (LiftRestrictionResponseObject, error)
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx context.Context, request GetRestrictionRequestObject) (GetRestrictionResponseObject, error)
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx context.Context, request PlaceRestrictionRequestObject) (PlaceRestrictionResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -18356,6 +20033,263 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 	return nil
 }
 
+// ListConsents operation middleware
+func (sh *strictHandler) ListConsents(ctx echo.Context) error {
+	var request ListConsentsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsents(ctx.Request().Context(), request.(ListConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentsResponseObject); ok {
+		return validResponse.VisitListConsentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsentHistory operation middleware
+func (sh *strictHandler) ListConsentHistory(ctx echo.Context) error {
+	var request ListConsentHistoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsentHistory(ctx.Request().Context(), request.(ListConsentHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsentHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentHistoryResponseObject); ok {
+		return validResponse.VisitListConsentHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideConsent operation middleware
+func (sh *strictHandler) DecideConsent(ctx echo.Context, purpose Purpose) error {
+	var request DecideConsentRequestObject
+
+	request.Purpose = purpose
+
+	var body DecideConsentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideConsent(ctx.Request().Context(), request.(DecideConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideConsentResponseObject); ok {
+		return validResponse.VisitDecideConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDoNotSell operation middleware
+func (sh *strictHandler) GetDoNotSell(ctx echo.Context) error {
+	var request GetDoNotSellRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDoNotSell(ctx.Request().Context(), request.(GetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDoNotSellResponseObject); ok {
+		return validResponse.VisitGetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDoNotSell operation middleware
+func (sh *strictHandler) SetDoNotSell(ctx echo.Context) error {
+	var request SetDoNotSellRequestObject
+
+	var body SetDoNotSellJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDoNotSell(ctx.Request().Context(), request.(SetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDoNotSellResponseObject); ok {
+		return validResponse.VisitSetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPurposes operation middleware
+func (sh *strictHandler) ListPurposes(ctx echo.Context, params ListPurposesParams) error {
+	var request ListPurposesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPurposes(ctx.Request().Context(), request.(ListPurposesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPurposes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPurposesResponseObject); ok {
+		return validResponse.VisitListPurposesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LiftRestriction operation middleware
+func (sh *strictHandler) LiftRestriction(ctx echo.Context) error {
+	var request LiftRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LiftRestriction(ctx.Request().Context(), request.(LiftRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LiftRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LiftRestrictionResponseObject); ok {
+		return validResponse.VisitLiftRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRestriction operation middleware
+func (sh *strictHandler) GetRestriction(ctx echo.Context) error {
+	var request GetRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestriction(ctx.Request().Context(), request.(GetRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRestrictionResponseObject); ok {
+		return validResponse.VisitGetRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceRestriction operation middleware
+func (sh *strictHandler) PlaceRestriction(ctx echo.Context) error {
+	var request PlaceRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceRestriction(ctx.Request().Context(), request.(PlaceRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceRestrictionResponseObject); ok {
+		return validResponse.VisitPlaceRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RestoreBackup operation middleware
 func (sh *strictHandler) RestoreBackup(ctx echo.Context, params RestoreBackupParams) error {
 	var request RestoreBackupRequestObject
@@ -19116,370 +21050,409 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOK1NzobX47lbKp27a8IzjRJRENgFsCI5rr83n+FbmAGQ2J4",
-	"0c12lv8ksjQzuDX63p/+2MvUtFQSpDW9k4+9CfAcNP54nsO0VBZkNn8DZcHnkLtf52AyLUorlOyd9AZW",
-	"VzBgswlIZifArmDOZtwwAyDZEEZKw36v3zPZBKbcvQ6ymvZO/tlz7/Xe93t2XkLvpGesFnLc6/c+7I3V",
-	"nvvlnrkS5Z7CgXixVyohLejeyYgXBj596vd+URmnWSxO6u0EmIQZ02BUpTOcgYZ/VUK7JbiR4xmNlJ5y",
-	"2zvpVVrsaRiBBplBb3FqbsjX9Z/PyrIQqQ1xY8+4sMxOuMWtGGsuLeTtbbj5st9wC7+IqbDLY//mhhSG",
-	"FTCyTI0Y8GzSZyOlGXzg07IANnjXM3NpJ2CEedc71X9+/OOp/fPR4IQ9/pG5LQJjDZNq1mdc5kxJYFOl",
-	"gQnJuGVTZSzjzECm5Mr1tOb5WhUim6d3qnAPGNorRz6qBI2HyjJVSWuYkCsX8K8/Pzk8nf35yeHghD05",
-	"bFYgpPsnTdSsnSlYPT8b4TYvTvKi+UQ3BU2FFFNH1kc10bhTG4PufXIDlFzzKVh/r87KUqtrXpz/xf1L",
-	"uFFKbie9fk/yqXuX+wcuRb4h4Vb45PLKfuLZVVV2DjTEP68bxm9976R3fHj85Ojo+E9vDx8fHh4e/mOv",
-	"VMaONZi9w9H3/MfsyN2aklsL2g32//55uPfj+48/fHpLPzz59I+9f/K9f7//eNQ/evJpz/2W743cE/+1",
-	"YvpvKtm5Al3J2+/SM5PxAqmucxyoH7n9cBFf/Rsk7sUZu+ZFBe4Cz1WlWTZRIoM+cjS8Cteg52wKxvAx",
-	"9NkRs4odP37MroURwwLY2cXT83OWTbjmmaM5R7u4JOLtzaKiiey5mawkcf7hF5BjO+mdHD9+3HckH/59",
-	"1D7zd+8+HB/tvXv34U/P3v93+lzPHUvj2codF80zt99y4tvLW/3m+VP2p+NHh/ts4Hj2n18O2LeeafRr",
-	"hvfkkHENgY1/x7i5MngQjmFxaWagHb+xE2FYxotin72yE9CsrIWFwQ+IsVSa5EBzpXDYo8OuI/IT7ziJ",
-	"x0fHtxGgF2DMqiMw9Pfbbv8n97IplTSA/O8nnr8hPu3+lSlpQeKP3MlUkukHpVbDAqb//bshAd8M918a",
-	"Rr2T3v/voFFcDuiv5uA1vUWDLksbLx6ciJzyws3bHcenfu+pkqNCZA8+Ib/DbkLqGnS/pUJVBnKkM6Om",
-	"YCdCjhkUBuihKd4492IOmcgh7zOkSGFYCdooySbcCfJ6iDlYXOpzpYciz0E+7Fr93QDNpnzOpLIsVyj2",
-	"F+f9jWE5t9ytbAi4Zs3dRihc7FhJwGUgC5G8eMhVvKo0mwpj+RXN4aWyz1Ul8wemGsdK6GirbMKIMEZh",
-	"E2mTcXpvlfqF6zE8NFEPVT5H6kPN0U64ZE8esb+Jn/Com1/+wF6In5yU+9+LVy9ZISSYMO8XXM49jzAP",
-	"On2l2JTLeaNIuo2VarbPziXLuRy7SzowfAR2PmAZ11qAYRMoSsaLAm+m4VM0OCJLqqWyp6bmnz1oHowV",
-	"6L1Gg97oZf940Gz3atV25duNEowb86vklZ0oLf4ND03ggVMglVt2JdVMImX8Kvk1FwUfFg9K1Bc1/7Xe",
-	"wJIAOeQsV0BTJC1gn73Vc8bHXEg2E3ZSkwNb0LRO3Uv4QWesKWP96kqtMqfWPfD66ksrDN3FYWVxWTO/",
-	"XG6uSBT5eZqqLJW2kL+AXPC3KO8/z3Rx86PB3CBOGfv17fO9H/ZR9/NfRMvr9bnXuEvtLE0rSCPJNHAL",
-	"+SW3LX0m5xb2rJgmfAFOhSuFBrPVOyLfQF9y2tK1utpyOloVtBZhYWoSdm79DteaI3MwmSq3e+dTrAb+",
-	"s0d6IQ5cf60fb2Zrlxpfjxr+DhmyODqQ15yEVPtQrmDentwqcvEnm1ilhA/2Mqu0UXr95m+jPcc7gXNN",
-	"LjD/vTJ26q9Fe4FDyHhlILnvw3mHd8cphjx3zMcq5C8Fn4P+xjA70WAmqkD7oqEZVTlmUs9MVtOh4/D9",
-	"Hr63blufi8KC/gUfXVwzfQCn2q/XsnoPzPImcPwjiZjNTrrZ0cRplx2+pr+DRi1YjXDT6DHHKEbK+weX",
-	"jcZ4sf67/Wa+yZVKXsyNSCxzyI3I1i3tJ/fQs6lyczab02Lfcd6RyNFruWaIi0xpcFPNtPATXfX4U3pq",
-	"i6nkMNY8XzjPtawIrpvpJ9ypSufeR2hK4Fe18Q1+r9DDsQnxPAvjJObgFiKNsPON9/BKkO4fXNrwodRk",
-	"bfX6PdQf6cfghr70WqXjllNeFJeWF1eOpqZDMa5UZZb94XhR5bjyHHLRUfTT09fs0Z+Y5eP9lFBwasrm",
-	"PPQlQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodpIeJrgROV2iUTaftr8wSQkH7kwzuoIJZgo8m7DwEDN8",
-	"bthwzoQ1UIzIzB4pDegE8tNiI6GNPWUwLe28jnqQRaYktA0cO4PiGjYmzgs/kTfA8y6RXY3HYFC6lqVW",
-	"PJtsK/SveZG+aM+1mrJKlgVww6V14iX8nJYoU/6hdnrXZ7t3tHS4i6LSXZploorvX4uhJWkj4hjxKfc9",
-	"n22WGe5Ax9bVfDC6ZhEPW6TrVTw/cmnxPBfEH19HQgA5ZH9BLlj4YBecej8cHh6u8q/+v3fvPhwevv//",
-	"/9daoYUfT895/gKmSs//5jnYMs91x+R5LtfQWAAUFwqGgaCg3zWvCqSSOrhXaYkkoq9QR4BsotwZWKXn",
-	"ztDHRy2dNb6c5HwhUJLQGjK7Vk/wL5/Rkm+i4nvP2tbvmK3411/8G6nbmouxp6kFi/Tns73jx0+cOoNH",
-	"AR94Zgu0iCh4BHmfccPUaOS2m4WIkmFGjCUTdv+BTZp2BCx9Qbq5V0O5GrjpEEFeuILe0MYK92Rxb39W",
-	"M/IBKcfZDZtWxjI+1hCriXV4zxE1txCrASXInIyJcBaoA4wqgz/RLudJinePbLH9KXvMXY3Wfsc7U29g",
-	"mHb0gZh2u624miaTfCW6c7FeVMA1DZZDpuelJZ3IOjWq3wOui/llDgXgI+oatBY5XI64KNw/VrKGtOlY",
-	"k/vmVkVgNZ/LgmymnNxYY8CYtBkZa9wLuRlTZPKXVeM2G5ygy2QCRU6OKuO9PGgVUeDAOiOSDaZCa6UX",
-	"XhbWsCApF/xz/S20kBEviiHPrlI6rZNaTfKEhmsBM8h9LsmEy7zvdJPKAHOzB547Luh0L3yndsmV3Jgk",
-	"l/u9yscQtnIVTfxv/aC75ejyXavC0VM3JYJmapESspoebqZ28KGquvJHHCXgGZBTEzfxbtSTfi8yITZQ",
-	"6X/hQyhiQyuHESoLJ6TaLDoGB7nmIzs4cfQxdPq8qL0kRNqkvCDx+9+7y+zoh8vahzsI5lr9ITUaga49",
-	"LtN9NnDDD04Yl/MmLhfrPziRyPJze9FWxlYZaeErGWjLhfRakhZEWk6Ci5HIOOm3mZISMq9Dj7WaYQQ3",
-	"U9JqMaz873lllVRTUq2nJVivHGsoHJeXYNK255R/OKdZ/bh8iYPu2j6Ec8meyXEhzOTuCGdjvbbKhX06",
-	"gewK71nSp5hWd8tqWIiMXcEc9aaxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp0Oxt9rpBjXvmavKsR4M",
-	"DMwkc4JNgGaaYzoAmYQTkeZK7r301Nx5O+JzV/Lbp8cXr5kt1Hgvq5fZZ8/y48ePj378bj/tGVbrlWW3",
-	"cT9zM0FWJ/4NK9QicJSFG8AyJ59NyzwU0j55FFv7qZSo9nHieH6efiP6eFLdR6ykEQbDKctnPNJq2pLT",
-	"m0yp35tws2hMb7xjSzdDbT2BhT3BReCH6pl17sYzafW800ZqUk1KPi8Uz/dzyBRZt0u0wjOrEmkyr0r+",
-	"rwqYyMngUIxnPqFx+QuRzbZsLMgcPqzemsPU2VwlzdRaWtF+MLpZzXpNRfu08W37+cXZU1xh4290tu8V",
-	"lBY5/GwCGpKr9ifS+cVmlt8YJtI7pyqbqWnLkjBVlmGkEUWdFPiD04s7zIfGOlpUqtyJ73fZQV5/SMaU",
-	"0uqcoHnexEZBEvCfCATnhwrGS9iJTorHe9dlFPeZkGzIDTx5tL+Qjni29w++9+/DvR//++D9x0fff/pz",
-	"UknBIc5lVlTG6yrti3WXnOKmN6IAPkqLC8ee506GCfTQ4GTzhT2pBxvObdKqDyLgNiwsnLRn7zjj9cws",
-	"bdB5mbPdnhNfXG/QLdyVoQHphLqPrhlnSozhtkIurCC1cEpzTQSN5jbluj6nqQ2r7ApsnxngBeTJ+S3T",
-	"Dcj8RnHu7d5xGnZi3pF1Rl+NONJQqQK4bFxKSx8NQmB1BM3tJHo1a64cW6TRTvi0BLNC00Hd3jR0UCh1",
-	"xUaqkjmbaSXHaX8QunzkVvvlU05XucY2iOgur6JQzjbBIIeFMggiommt3D+VukLeEGXKL5GnsVxv6zqt",
-	"nWLrT+sCH/3U712DFiNxaweYDzAE/xbSYmsR0S3o+zvW0EpEGN1X9WdF9L2FxR2uxCK5L6wAH+se+G8L",
-	"EceQf9/r92bAr4VbckoxoLfTvJWKADbnrZ5breerd+MYC9Pr3pQ3lexaVVpE0t98MhclOA1VZftMyQzq",
-	"HK/arbXs41eyy0Cqskm4ZnjlhGHu6T5mkheYcYAUtyG73tC7vhiI9otHGlSjyNuaog1P793VRMjr+hTs",
-	"FJaR/rm/go9dFjBKKMNnkoGxYsot1BF8t0l95qwdNlEzNnKsSVg2cyK4klYUmHy5md9dV1ISpeEBrdSU",
-	"3bhdK7Z0akKmg+pWWTJvNji/mdJXo0LNLitdLJaa3YCbdd+Bi7AZi9V5/Ark4ASTU4U1rOTa+mqEWIvY",
-	"Z4PAfQcnJDHI+cq9m7jPVAkScnSgOabANeT7bEDCDh3D/g0kNHzunUTPcsandOXwgehdOp7BSZTfHqiN",
-	"0ieFRWfMIHDkAYbo99nA6yTeH01rmoEGRlGEfP+djIORbg96jXzpBRndkMjqqEw7LyftpHGLRBfNcO6F",
-	"7BAKb0RqMMB1NmGVoZu/oNxeTXnCaHvl2Yj4wDCqXWe7MD6yoNkz9xp5NCVUVvNi8zSY7pQJ6Fymn8/x",
-	"D47B/VWF/egzO1HGs02OJAOazVRV5Gwstkh/WJPHIeoEsqVplcoIK66xRGrM6ac6p+ZuN2hRq48SEvAU",
-	"W3NNXdendd7VgmdSyC1SdegrQc9d3C5dFdBBp5JPwQQJhc/RwY2Er0zaIn0U3IVaHxOhuV6Ep5e8f+EP",
-	"fb8HYf7du4ce3lQW7/2ntC0G2FQORStE1lRC0+7yQkkINTqnbFA1ydOXIZCGL2HSkOchPrAmald6nxxv",
-	"IpuwQlhbAKZoY2Cj4EKCsd5pFestWxzlQwS36kyblZGtiLKXtjubiCK/NPCh4sWlzzZ3K0YKViPWFGn6",
-	"fafS4Tq200QV0aXnZFIctDGVcKeEd7gYXU64nvb6PT6sDIausfjj0qpLygtw5j/kIuPFJUxBj9EZ3U/O",
-	"MSlUFq5FpMdI0l4yp41iGo2YloXIhI/Ehx/FdCpk19frpJKO2PiGWRL+YZOyXG6SH5MMemNeQj1S67Mp",
-	"CvkLlM5+k9m8gw9MRVGIyKTeMhWRih8/bpMy8puwE1WR+KNnWF7Pkr2AMxGutBOP81NUb/AFicQUdE5/",
-	"MdJuEacCVq34IKr4uZrJBAks7DQuqv5GK+ujtV2pDX/WBG3bG406TnKrDKbIbpZHu5RW7j4aPrFiPr+E",
-	"0Zel3AigiMt1TKmuQDI1OiWVFu2NmtsixybIhKqVxeZIczaBAtmA/ODjryPgjmAdf8GaNYNxVwHOzjI8",
-	"97/JwZRcYOXuhPZ+XInC4pfGSPEjXRlLYAeYVWN4iQzUx/9/B16oyszx0k94FZKJMyVHlc8xNpUutUD2",
-	"NHZfshWyr9/VnDIs8V8ZxwVMVIluWHXtA78046zSQvmsS68lJRlKUyOfijQ5mVNAPt7SS9R6kUoe1rKk",
-	"rFBmy2H8K5sOcINMwQ3t9KimfWO7/q6UwgKuu67LRIwnToXARxohaVWRn7JDXwIpgUqIo8Tf79dFKaSy",
-	"mKnQYVHUjla03dBM8+aT0MyAvhYZ2UubjLLliUXRtpWGQE32r/wLt9B8N3SLNmPWrtEQykx4LNS07cPi",
-	"zuJhKkRsT5mSxdwrmO4QM24wc8sxQrIeyc9CH6Gr0vJOdRFnJUmrurXDNmEBBOdtKwuRKHiRqpISYunU",
-	"Iqk54TIvfCS1MHDJC1L0KqmBZxMsvlzNATtiVI32uXntQsNVP1fiYTzt1Xt5sehwUyX6UGIu3ovpohdY",
-	"b3o/O2t+ztCY8W5BYQ1D5/2enTSgJuzbX6XIVA4Y2Wa4xO9YVTKrfIY6aVh9fB9kvmcnCc8LWRlrQq3d",
-	"Wo6b1roPdKk3+C6GIpLb/tynbyxMONqzmsDW3tSloPOm0moE2uu7y+po97Y0yRArq434FPJnVASAe6l9",
-	"WtiGxVcRS9ximGteiPxyKUVopajAdzZg938Pz6W5XJ2NEkhAhV/Ua2/NLxo4Oouo8qWLbBLepVH49UZc",
-	"CWlvneuLPpmcA0Aekns70k5Xju5ffzsJdlekji1kfAiZQR2YIMSwU9RXjn44ZDmft+MsqwuouXU/bTi5",
-	"N/T0kkGLC6w/Fs191Ua9qYeuZRQU5agqkJsiUJ77wfCR+0FojQn1HZZ/e/vWBSnb+/nMl5FgJduIkl1J",
-	"4YtfpXqvhd+0D3oBvGnZaVsP4LEevjHMe602qNzw1ZRrPlyIoeZ6vpCFenybJNTlExRQ5M+0JgG9uAet",
-	"kJzK5zUoCJWH6jmlJ03SYbkgtZelI2I0+L+zb988f8qe/Hh49B0T0mc1u8FO6xibr2Ox3v3bkQbWUVez",
-	"lNTTa6ZWv5Yk7qh0PA7SEe1i9vFESTCU0xxci+5wJW9zt4i2lR6DDZdlwfur5Ejo6bamIfKMDWqSIoUg",
-	"ETMcKzB9Z7s4BTaZRNGurWp/4ldUwGs2xiUbOr3Gr2dzFjZSeqys3TL5ZENtAGtJRFdcActi2dHhYV2S",
-	"5iNA6hTT6xG8rqRiDrRINq+KxXgilSumq5N9hch2cBmQgSjXy6Ka4N74F7aIGywXhoWphgpXd7y96NzW",
-	"+/FEnNriiXdhD9aCbiwvKlFThHHU7e7F0kAhDeBWV4szHzz1eKYMA8w+DQsjoTOuuzKXMHU+xUJ9Uj0m",
-	"9Dv6ROwmYUL01syNJdm3rA3eOkspbK7foPYn60mvPrkLKKD2I91KwrNwsZ3dxKgqt884c0tBS4qjHgDe",
-	"D7NS7Pua3sR+h/qbsuAZeMQ3TCoRduJ3nzdeDF+geidiu18XBHSgqWCZELduUhRYR0Jwy9+c88bMcXO7",
-	"rKmueeyX5/95lCgpcGfQsYqJKnLjYUGbgzUeOOMOd5LqGlbtI1XpNVt4yqSa1eEOYTfd0hQ7+Rl4QQZi",
-	"m+qSgZH36atrxCZaTh0mCW+kLuN525m76BLPoNzWi3wDfxpVevlCrFWSLJrtU//GFqJsY49BWW0zk3N8",
-	"fot5FEJemS0G+AWfjwBI1737Jjy3jZy/l+h5P4Zf3WTzN/ItR3vTOJctbJH+eWGh3AwZrAUfG3SW+GKE",
-	"ocO5rrllTxtK3yLxFpUknYTTCjkXvu5ZGPSen1+8Yt8fPXmyd8R4UU743vFpjPRrFeOMchl8Ng2KLj/M",
-	"Nx4M0qNZxuVIL/8R874wraUClfcfjz8lmS+KznZFly9SsJoL2ebyR7fg8qhNqspcbhuucizqUo0uc97K",
-	"Z5gq7fMyUb5KhbFLuAb/WynGE5tWfVeRw3lgNjeAW0kUgAbw2VpmNtt8zkZC8qKYY0iMTecMqw81pqye",
-	"Y7TZ5+HhvzMuv7FOTS2ZmfArn0f6sJWwSzww4UoO+XSb9j9oc9HN3zJQjLZ9w5glolv7Uq0GbP5OyM/t",
-	"xB3Dv4Zc2bcwLZXmBfv1vB9F1IQhY31c6cXQ2QZZvrg7zZJbORq1LPKHteak03Gp6BZvzuVj5SYVTN5E",
-	"Drvp1AL41jVXdxr0au3JhuKnK8UaXQnXlMiMvop+E7MKaT+1tY8xdDYIUtAnTouiYMMgYTA3Ovw4OIll",
-	"j3cNaeB5nKcSZhCJ116jTSZV4YV1VeZzqrAbKjg3Vv52ipQ7cWMqyLsQcHOwXBRbwKwmkRT+BlA6guYG",
-	"sRDIBcgRisWJ1fUwm1fYhSJMJrWM/43RW7qhRBM26sgHRtiE52yqriEnvs6thwPd2CW5GoL0BmCcdXhu",
-	"SUPF7MC3urIT8qd/YxjmHBs0+pscNsxzZVNhMGsUP1C7VJxqaw0rhLHsW8xMRq+9114DlJtRAU+n/046",
-	"ZQb9YBhp+W6fYVwR60aQnU0gu0JMnrnCJ7k9If9DA4fivlnJ4NpqV2Q0vw9QJTwXme3gVSPNp97lv3lK",
-	"M6LTbn4ZMU5Rn8ftUGVDXdmMG4aIPjmrZA46XTK1RaYk+iNy0QbXcpcLlYVrSgTUgFdlrSc5fCpMod6y",
-	"QI7Nxi/gMa6EwI02Mh2i2e5mbI9SHIJSm5/9GwpipRGyb57GOvd9W2hzw6RSe/YiBWFW2QlIK7LO4Pdv",
-	"odDAm6+hrNcxttkEA4Fzd2O38WLaiWoVElpFpVO8FJfEmzM3Rcy+SofoplVhxeWoA0gkcDScWy5yx3XQ",
-	"BYw5YLxg9KJJZ0CXWshMlDyRxnhhucyjrjwZ2tebxZNvg5yeClhIdvb6vO7iMuU5EHT+VhUZXQl/ja3q",
-	"DtkAFdRJ4vfCMGFOGSd1GlvHWD4aoW3qkUwXSk87Oya1wK/rfW/g3j2tLBx4mroxdLdsgK6AE8bozuWw",
-	"A6yJ62lTwwRZHT6gmBBWDSJG6eYSneb4XMj8tilTi3kPG9furlQ4Wnit6HIUW9bjbyVmgptk8/pU71AO",
-	"81qVvk8reaq03jCC9SUg5tKkn2UTdSdibRXtUxBtU/JZjZxuKy0DcvpEzXwA5uaZgxjm35zq6BpvQ6cj",
-	"xCOSKWXrZzVjamRBImBF7aa7qTW5BN5eA1HXyMRWizHVauB00+Ds2+yHyjJu0rnwvwFcmT7mrDGlfU2z",
-	"GvlfSF/8R1luRc4m/BrYEEAyo058BW79VKQUzLSyHbi1ZXqLC3EFxZxlEy4z8OWLZMjligl7WlfKNEWL",
-	"oSGV75GjmAVjN2xDsXXeZwdvojNK1Qe7LfKAvh6IK5xCel9mE+hoKUshcRufxRRMn/pwccMGppI5nw/6",
-	"bOC92wN3lgOprsGtd7C/Vc2/56nNlQhrjAlpESu9SSWlu+pJNLqLazJIPafLU67EViFNIgmIZx651Sp1",
-	"RbX5Bc/At3jzqQbeQCI8s8WQ8K3ZHKdZaGzepeQt2d1innCn3N8+o3oxQwLN+m+oLgNTI5yhbePIBJb6",
-	"LjG+VEp2Mo0G94V6HICdgTce7ExFBFyIazBMyEFHkmBTAdb4HoXEHiqmZcobzFk21jGRS4QgcRyNfhqp",
-	"olAzg7W1Pl0WkE6C7dmB2LEto1AbncnnywiPMR7rrd0uG7z7Agdddtmw1IlkmAFSFXmjlfYJfE1OhxE5",
-	"uD+ZCdfgQ2RNh7PQ6eSUDabAke2dxOVETlz7P5yyAXqd6gco3ceoKWBHr1azy9AU+p0MI5DL6pQN3ME0",
-	"oCM4S8Qo0dQgxklO6t9BLBubF+BQp2yQKXkN2uB2L3xDi/HEhvUuTMQ9hDz0lKHLX9r65XcS3y64hWJ+",
-	"ygbY0cB77vFn9MKVIBvYG/Lotr1iuK1oWvEQGeXE7j0dxjPvUQ4jlop2d1Bo0nqbaGa96y/4nK8v0cba",
-	"qBV5vkRuf9W8TKTmQD7eArUvEj0JZpzMsbpN5uiDlFfVs+77zejew/NpqbS9o0CMB7ZJZlk2+abJP28o",
-	"zP5VQdU1AqVshj6GKewmpbverfGVEig71bRW4jCpPaXBpZsixMESGqFeQT2d1rwjbKBUfu7i4S0is23e",
-	"ASV1b+mbr7QYC5lCdVJFPsCe/CzmCX02oJUMQh5rSLsciClhjgx8xiUrubGLLwexgq8jaoEvlFdtdHM3",
-	"fLxr4eNpybS4qtdkmadSErKJ6kowN1YrOQZjKdV8S88OGu4pN1s4ji64HJjddMiL+qTXggjRsluz6Sa0",
-	"/8PCkS3h/s3VKieyaJp89kOuQ611qplk/1YSTlCWmkhXdBRkSo1mDtfQhlbQsM9eqll/GV1hM/41rPIx",
-	"pEDkUHRNaohOdQXS1HEwg92l0Ti2aoy+5n1GObLUDVsrNXWLLbnBptLXFJZpelkdHgZn0gqs8FxgYmhI",
-	"dfZNCQ77XYiAcZo1bpVVLBejEWjaL8xrV3627n4e0ivKOEuGir3Q2Oy7lcM1aMadnb7f1YYrhWuSbKx2",
-	"RyljTSbz8WECU8wxukXJfUcpyatHTqd+X9xBxvd20Axt722U951KrfF9omu6ehwd8uO1tPmvwB/uqmdH",
-	"O3tiqZDCt5dfqOY7YbOJKKBDBRa2H7cQI/5D3nurFBZS8dAEejZReHl/rzYIb3Ua9qqDCpbz1Z0W75s1",
-	"DBz5DLZIWY+5Op1DNx9v5MMKOXhz18Vqh8lUIUJdHar+XYmFLprb+0pu4OvdxubeOHnnhv7ERaxqx6gz",
-	"R51KQt0jMg0IKmwXTr7afH1u3i0NsnDGKOqOE+DXAn/KJlyOyRzBVI35hhVjNMUmTBN5CSMnRMpF2A/U",
-	"2E3Jv5pU1uHdRb++8NBXE/MKu7sm9PWbFhbuyMxDglij2yEAK9YG+7xEu4Wcc0ZQpaGrp0SjDp5LdFBh",
-	"VvagX5eBrkALTgmUlz6j3rfZoUiuoN8M2tHVQT2GsKwAfr1RaDtYK5vG11Rtg60nUW+vYcKQEcFTusxY",
-	"sCWj17NpNh7r5KgD6fi+Cky2vkr3kEgZ3QmfSLmq5NUfR3zr2rZ9dCHW3MB0tvT9OIX6PeoataXCSJxi",
-	"nf3oP71muUvoPbfxfmy//hiH5abCogOZMUUv+GhqR7DJ9UpcnQ37jwt7J13HC55deT/9wsC6ggZMFpM8",
-	"MXgTodZLZdkUbDoYFDbry2kmd4tsOg9fGTarSatbGcp8GTrrdTfM3Cah9LO2YV/cEN/VOtW1Or0Vsyb1",
-	"ewvPUc7nHcB92FtEIO7wVbte6vvDGCPwyeN1FmudgNce5I37tZPxc1VpU0eDMLHOaQQK/TynWD1eP7Xk",
-	"bdosA1QV0DbMn6wqx+73Kin+VYH/s9UVrEsKFBY9U7naHPfCfW7Zw7HdrBZrjWiKfTrWLjqJOrht42Pc",
-	"uiX3xJ1Yy9Nx/Ki/gtJ89YuHB2ZKEnqhxyts/GBPflhHcZt1o170UCV6fcdT9V2OT9jAEfSgzwZTISsL",
-	"ZrDPfN/jEzbwiZ3tP/uuCSdsQJ07Bvss7oocvbbPlvojuwFhLJQc+HBiuIeIS1eh1tH7/jA0WTvp8SoX",
-	"VmlPWy1Ah8OVLbcX6XreZGKdMkluyZbjeH+pKHXBDXV400S9ZJfrzhjlS5g1Pba2oOntW05N+YdLzW2n",
-	"28XYuixD+9bFr6mHz8X//YLb+TfxE2KeZEou0PXhox8e/+lJRNvfH6eIu5K+u8XSFH5xRhLW51hCW01p",
-	"Dp/S+xcDim/DFVYAiKfBwDv5Ugwrd5NWx9tizt05GlzHuhZwJLYqbX8I6IcbYTosF1y633bsQJMhvsXi",
-	"I+M17fYIWR1LECTsJfVWwP7Pla22KZFY5Qz/q1ZVaRaSZ4IDUSBsz0YOCrQxIFk9ofxH4zTMkFNC/vL9",
-	"u8MB+DyZ1i9hFoH2bkEQN0d0XpjaqvajL2H2xvfSugkjXGgc1UUBmzQvU2wIYyd+hUe2jY7hcO/H9x9/",
-	"+PSWfnjy6R97/+R7/37/8ah/9OTTnvst3xu5J/4rnaXoe5Iu6OO0bvabbzTHuGEzKIqOJo4yFXN5yac1",
-	"7pSEGRupIgfdZ0Mo1IzyOmTTga2pqkci91qSWVwttXR97/+/9/7jYf9JB4ZGYeQKBKNMTafCWmiHhYIv",
-	"L8wb3S17fOLEd6HG/VA2mTiEs73nbtN/+HTQ+lf6tnFzdYk+meUZ/p/7dY3XxbOJkBhD9jvCMPfO0RfG",
-	"4pdsoIXN2minVkI9NRtF2OF2AvI0HCoEHafODL9RCkCyDWAvajDtaazjll40EBLbmLtwLTJY0Wrap9VX",
-	"BkydKpEVAqRNQ4eUE2rmcm8IpC9h9ndnPDmrb3v1wfhC6s4aMz7WAGhs411wt5NnGRgT5QM5S/N9smPJ",
-	"ZxHR9y+2+vXWvV9xIq9KAri5z0OZ1bYESv8Iyx8zbzc7pW2c+kvgJREywapNabBAkh73G0KC3DXyTAqa",
-	"JbmarpaZb54/ZT8+evynZaj5TOWQLFsdFnDqfRrMF3Gmm44iKEK6YkxrtUWtewRanOxITln7W4Lv3FeI",
-	"qgYnaVJgfvwxsoEfHSZB+1fE5DWvsaM7nL43Jhj8axNtr5F88PBThPQGiz3AJK4FYixsfqiLXbGSyY6L",
-	"OInYjSp2HWP3htDLbn1uQbNAmmzHEk0SIXHMHal1y1rM7sE0rdxXG5ygY4QyMWrMBe9u6td1Cy0sCwIf",
-	"buFi7KdRFPM0uRACxir0uAIFCSYVVsNCmElHuJvS+1cEmPyKPGQERnxCsCcuZ1p9JCtILVNFBBp7FzGR",
-	"rVPyu5Lxu5PmV0Y13sDIryiE9baQtBtE3r7CMNvqwNnqTXyt1TSFBh1VK3f3WhO2qb05ZYMJ1zlVP46V",
-	"yr1Rgl2kqIB1CASm5ww7v2fJWwMfSsgs5JcBDa0rwmKUr5j1WFkjYZ1dmczeDoc10gCXocyS1nHp7mKv",
-	"35uDuZSYsZ9x6hlIpOt4nRId+PQrEXyp7O3St1pPrKDeGKpXcnrRatCIJjL0/Zqx16TaKJ1jcZY7jFDc",
-	"tJGrSvprtxpepXVJtxD+ZaVLtQlma03A/oXOtL7HTml+9DiuYHMkWdeXcYs++n12bn1AIxd8LBWae0rn",
-	"oLE6m+fXwmvXCcNZbjHjt+7pdMoekWXYA//hflynvnw1WlS2yWW/s/B42XxuQ9CdBa7zudrSholvLGpe",
-	"N1RZBy57OQA1w1qo1BE5SCtG80uPJWAGrFDqipBqUF0Zuh01jNeM1PdxG9AnB1Rwzn2jW9DQp0S4seYW",
-	"mr9O+RwrBBwHdJxvkEEBw/YzwjDHjCnlOi7oWZolLsSvqB4M0X/8R5Psr9mjN4BX6iZQva19PYpT39dF",
-	"dSMxtUFvb2ofGmdnLLo71zcK3ZLSQ2ZHw7d/TFykWzA9XxGalNMDkQ9QPnqC91WtTos1EzWT3ufZDy48",
-	"Z3KfMgkiADYJXfNJpxN58i2cqorZ+FOiP9Trt0slb/bjKFHD0ZGgXffGvjtw3Rsz7xXc4q3/YsMqxiDJ",
-	"PAy3r/5FLjQ1BMOmrGhYzbiedtw11AJfRBp4+zJ5NXELhtx8cL2GHr6eZpXxlxLypaT0/OUbPK1f2aau",
-	"N4YluG09QMoQmXfW59NS0nvQGI4LTI5XnZN18yrgwwbIAuH7T5s3ukq8blEq8puXGthSvm7NQUnZEzVb",
-	"DP+0OhFNud10Ec/p6VpPvVGVQPhYyMQoRJZe1K8yB8+8as7upOcQ6lyilGJf2dBdfJUMWk71W7v9lLyT",
-	"kEABiB4T7c0pg2lp54ik4Jt9IADPdrhydQeipIzI+bxBEapBGdD5OgPp9kurajxJ9fFYlRu9hUOFB/yT",
-	"uiIMHTu8QdWnLFhHfRgA49nSdJKo2yl03g1Q+KZTTgxpq6qfUmRbjbQKBChU7tBH+3XmZ33Xm2k2MMBR",
-	"+U4gr1Vc6idsX54ANrsdO/oCuMDGF/cmR73BsTVH4zejxeRXncnT1uZ3FBYj1vKV2WcDI9zjgzpJUlGJ",
-	"SS6cuDKmzwZTlQPZA0hCeL/ZvyoBts9KXoLGiyaxDLkBDshhyhFJZsCMFdoZKoXC0lnLr8AwpDgPveTR",
-	"gYGbeWxd0NScluZngJLTf7ZDuaE9+Esd8+BF8WrUO/nnZqdP9Pypv43sjc3eTueMW94wNB9bNALWC9o7",
-	"Fs/nkg1GVVEMTmr7bmtJHYnJJOD6phfuF/fsPQtAdB/eVv7VWnFHG0fyCrm9k8D19ugPizTYIYIv8wqW",
-	"Cq82FqKxGL+tGL4HudlIwPYmP3fm9MBYLnNyD8vtTs8dzQSKxPFdhB6BI9DGsUWp2FRpOCUUOj4GLCJH",
-	"xMSxIyP0vwBcmc1yYN/3l4o+Qh9axg0bcY1FkBSkHSBTrquEIob2vJaICepz08pbFMiH6hoYL4p9Nsh4",
-	"UQx84QOpPbWCNpwzzDPpkzKrNMsm3J6ygVRWZDBAA73SkjkzWBI2vPI4VBJdm6FpLOla3hMV8/ChBm4n",
-	"6ALiReEYuELgFz4mLJtCGIveoqm6Bt+jH9WPsuCEVcVz/B/axW7LeXHV82VxK2XAzyIRkfg97gKw6jY2",
-	"7QLIR3kNkm8A1BoGf928sYXfuulxu2nVsY7MxU3mlbDH/R/6rQ67zT6tUjWWsIsgm2ApCTqZQWeELD/S",
-	"fAozpa/8eRJ7cYr5JeIYrDrFX7woWdZjMIjr7mcNsMa8ZYZ2B0aWPesP1XABbxTfQ/vA5xLFvQnmFLFL",
-	"BNW37U4iL/mlph5Ba3RI0VlCSP1xcXjCbdK49Bq0GrOrtizNXuovq678BXRXbUzhgkois9g8no9aq/Bx",
-	"yma7on1YRUqvW1esy8LzjBO9q6qyCLeHWKr4q9P6CfRXvoAz4XGIfEtvAvhxJLHPXirkW465B6Ho7cGF",
-	"DvhgswlsW+6srykPO2HjqXQuTqWL9UJ1Kc8Ix/FfpW/04xmv2vE3YKri7uI4E7FVEKfh0UlN53cMUHUY",
-	"MFzOnbmSC3cIJu5ywq6gtJjp7LvOLqIadYG94eyjgdcGdWj+pD1sHa3wBto2CRBpQ7kVyO2wGu4QrQk+",
-	"uOcCyJ73SyfbBZ+ZK68nOAo19WWtizHdhnDrNI4mVzvkhbO3IYkHU/nqJJflC90n/q5GDDXHbwwlgOae",
-	"6SNgVikyDFQY7N3ssbHluNVWJcrLoAu4/cE0XogoKnG8fCrb4T8tuSW2Q4D6PgqDHa9FgJryD5ex36Mu",
-	"IHv0aO27y+bbgyCEkQm4zCeeUpdM9u1yU87vsPYwIHFPK2MZL8tiflrbwk7/lip05vRQ5u4ZAYsG5C3a",
-	"ciJlLm/UXeZ4B+pZAbRzJ86y7fXWLbF1bu5Hi5XabnydN1F/ymVmTdPa5s7ix56GPyWbfWEj2HWfekpP",
-	"bWFCdHujnqqc9KLZklsKwxfsGYYJUFeOWnI5vZ2CG1v7q3hxySUv5hss9Cw8t8VS64yVFLJCnZljQ5ID",
-	"BgKsYmPFOnI546zERA1uwGGsZZhPGCvQsbTgklifzPirgbTu41XY9CwaDXdxGuTC2Nrd1DkNpxNvbiVv",
-	"k5rdEcgZ4AAGe1dSbaIwtT856Oj7bDAGid7g0OPS8Cn0AzxtwLUgWPx9NhjxonAK4eCk0fMpY2HCpfsc",
-	"3cT6W6OwoX0s2LIg24/XqDY1ine/QTSfgjG+2KDO6/SLcpZVmDii5NC0ejUrWAmY05nOcFYUrDkYp0Jh",
-	"IZxPAVxjPgTLvy5OqXldP06lbUhyvVq8wPmW+GmUpdK5ws7sio1KbHy6WxgoOU9VtOxfIjKMupQIpd3v",
-	"Bf0U7UFxzbP5pRqNRIbmVgBC6Pd4PhXp47qoc9AWLBjHhqjrYmgfLr1C2lAcl3maWi+oGQ9mt3tYwWXk",
-	"gc1FFcmXIMaXophODGwQxKOvXISnNwbDq78ftOJ+d3UvoZrE+dIRBPWJ9xK2fkceQqdNYcVKlIg71CJH",
-	"5BvrLMcRWo6EB+aUuPAxPGRfg5H1Qm2toT8nTzzoNMvdazbG2r3wVQpvvJusK6V68yP2WWtJMU2a3ioz",
-	"GZ1FhC2/hTVN79AAUfQqea5NueWC4qWBbw1qWGkN0l6uzDsvtZhyPWf+oVA9gU7D0IWYRYiBHUVVod4z",
-	"0YYr33La8KEUGsx9tD5e7OHd4U3BbL66i/Qa1wl1Btq6yf9GXZg9OTQdmBddlW7Aa0qCo7oj2rx8QzzT",
-	"4KiMqKu1//3NO3y3prq2efrD1h4uLCM5fQtlV+bGtveuC+mHoD6jNkHXgF06L6NisXTHIOQg23pdO/qs",
-	"B5WFFLbG8MlVgAATFmuwr/bZwOmupVctEWS63kZsO+rek1C7iutMBZpunaSx4ELs9/xnOxoU0UksNJSL",
-	"racgvC41WC2AqtiDWnZJ8ItR4/9Lr2lS3iFKuUuv0LtZFcKZd81HjVWaoOD8LxDIIZ1jscTpoayvVZrM",
-	"opzL5Vq+oarsZRpsvW6cFmrZog49ociKOlEruUXwg4bcBmB5g56Lofyzpge6hLVeyaWY4plhuyqEIx1z",
-	"KeqOPMjVfO/ASVdyy6YsH4Fht/LGPFT30Rti4gopt2UFXQACF0JmTY3eRBW5uSmGz3qg8y5z5m66gHU1",
-	"UK2RbiNCiMZMXdK3oXpjy46q0WvtbX7GHcNHz33IDJidomUasBrCH0cMwaikRyMYhUzaGgnjn71cjdE0",
-	"QKgizXiWYdmJW0nK2fxD24N6fCNf8+PD7UES6+1IbfHfozNPYFo0PcMmUOShDzFI6qZzJWFGcqrVlIRa",
-	"e7iNa4G2pDovdoJp4PcL4Fpa0oT5Fr1Woi5hgfFVjudB7uWfDJ36sWdvh/zTkCmdbzFJsdUUreNsa5DO",
-	"baUlYGJeqwk/VfIZtflw1HgvjYHjQdWBGyp9cdznhqA28Zalqa0q7BniraTw4m3ryAKKM6bi5HHODWGD",
-	"kM7gdRpVgqQzRcJKHug92DFBMdkQP/wWyCTU9ovwwdduLpg0HH/4y0YWenxYn6vbXD3pzgUHnKAbAXAv",
-	"XPGthfgNrohot1jY6Mach+NaWGT49ebHibu1Nl0fP9c5mwgHaMEHdH/+Arre94ftnzykGAuomUDLLl/e",
-	"JBw5q7Sw8wu387Q1Q+A6hYB4Jj38FDX+Yt/+729vv6t7DzUpCG7Pz/+C7YIEAswhQyd/rWQTVelQ6k3l",
-	"JZKdvT5HZOlvB1Pg4nJ/f3/wHWYwMARNficpxV36jIe6GSnhm9GfwjcwGN106J7yHPNNTxn308aULDBo",
-	"t3pBZRjCYLNcEYovkiHmNNBW1Bs3sbbsffpE3YQTAgqFrDCYZ0U1a5xCC1wKJU8afzW1DSAdBV+qZA4a",
-	"k3NNn2mYYs9qg38nn5LZfyffyT121oD8UlIHArX4NgwNdl5AcAn+KFbjx9XPunn6P1NHKJTUIy4KbAzl",
-	"GxXvu0EHr19dvGUH10cHntDMwceG5D4dxJ6SUOLAJRuc5zAtlQWZzff+BvPBPrsArDyog054ZnXsB3+D",
-	"OWVYyYpwMhRNypmG0GnaPxf7F2mS6OE5YTMu7J9fRonAUYTP45rhBzJM7v2tRj7zMDYgyWbWlcSkm36N",
-	"8FnP4fjwGOcUf9hEPfgG6PLaD74ExOKgUCthZ/u/w7XjegOc/bNr0HOGaFJEQSXhXLFcZdXUKfffBoCr",
-	"7/bZIFM5YEay8ShWA0eiA4YfdpoRp8ROpHD4gO2rjdP6kIYc6WNDQUcj7rPff//9j25vfn37dJ+de6pS",
-	"Jf9XBbS3H/a0Y2CYHjPwtw9dvu4XbPl+YhjA0dG+X1nYC8cwyJfVepxrjAsP3nALv7hv7r1WhcjmA7fP",
-	"/abdPQ0IegGwox+9OWDf5pqP7J4AO9pzV5aXAqeP7+5NgLu7tnd09F0zOYx1+1n38f6W6N1kiH2JJhVF",
-	"BZXaZ4+Of6RKOCHZ4A1YPd87G1nQHmkFKyXcNRwJa4ij+OwLZBDOkgRNHvveUZAYvBS9k973+0f7h5QA",
-	"M0FmfDABXtjJv93PvidjvWvnee+k91ewP+Mjke8K3zw+PKxxiimKiOk3Gb568Ls3OkjirpPHfgTkfIst",
-	"dZgw+y1R0jv55/uopqt3TpRSaoXCoyr/B1PQxwbTZsNiTO+9+8gBwmLFy22Pd3x4uJRe0YB6k1QMHLPv",
-	"HpJMjBbbSXtcofp54Vj/TJ4yKAywx4ff79fRy2ibG7ywe9zpZpDEZrs/zvtOAEx4aVjwjWKVw+PD7x9m",
-	"EhdLe1nvIxZQuJ2lA1hNFk852nK5ql3HK+ni+ujAXeMroJ4YybvwizCWOm2YNkD9yT87IMR8KksfPeuR",
-	"lTCoIc4cE/VS1V35ffaKuCLGB3onvtVgwKLqeSOjH+30nVkbnaj2blOoNMWJp66pUWpjPLOm98Nhuw3r",
-	"ykzFzWf8/h4vCp0z9pFKEOnLqHcwyW8N1wo70cuc+XiXY9SOh2dFFW7RI5phauB6JQc/8TxgrOArR+tf",
-	"+VXyyk6UFv8mFJJHdFtXv/Rc6aHIc0AP7qPjH9e/8VapF1zO/ewM8YUNVoQQ8pIXESNZu54aqXDhkjcG",
-	"xD97jjB9sP9T6/K7m8qm86C1m+jm+xQCZ67ESkfvpK57oR5vCeHwXGknZsaaT31uV8al40dGjCXqIm+b",
-	"HjYEvCII9bNRTxx9+HYaCKbCzi3jmQ0VZYZN+RWmmXid9Z0cCydlyIJwb1OjF6ZkMe/7z6E+zAghBiez",
-	"58HDGeZv8IKNOEb1SFtoc7WnGGf1HYTI9gNjf1L5/M4uU9Oh6FPbvPTtdRZu8dGdDXxuTAV5PPYyi7uC",
-	"+amPJBoPU17Mo7DW4Armg/pE96lnZ+596r+ojK8CJvKPHtTP4SS+YDZw9P1GbOAXrsdALzzeZF4+awvy",
-	"F5AL/nZO7Y8eHR9v8rJX7YgbfM2syldEtnnVC34FkYdhI1YV/rKouhx8vIK5M5mJeRWQirafW2asKkkp",
-	"copWky+PTENINhLX4PvUmH32xsk2jwNJhjN1YkRlbOKrSdtMBV+Jmcq9iukVV7vv6wiwlVmoHP7SZfHh",
-	"o/VvvFT2uaooaPsHuxFEPDe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v67lHTgjV2Q/3Uf5LlUO/Nf5z5",
-	"4BfeZUCcecT7nU1w12ylJrluw6Du4kRgvCOla2REtOhidlNf2xvYCxeImeiUe8xH83EM6n0wYgjGY07Y",
-	"wDcXHDCn6RtvTeJuYtM9p/mjdYCgPr74D1PL0RNImD7UNsI3zHS/eSejgWeqX6M9EvuYtochy4VyBRrj",
-	"JWA/OiMDq3YN8ALylBHhj/+saeCywORSZ9s8chB58lGev78/QyRM8YFNkfa4qaohXO6ppwsEe2paRyDq",
-	"yeyPbnwcbsBvnio5KgTFYHfWyr0z0aSCdmauAplaRbwHf5CMZ5tyz2UTxj978DH8GAyZrsBExG3uXZB3",
-	"XdswV6enhZYCs5198cUrAggB7YvGAxFtK/S3knCBkM7/0ls2Hdo0f5D7hqyU6HLzYboUk1cSKOrICwbS",
-	"Ow/x2GrQFRI9hiBD66YtQV9CvcBAcU3Y+czOREZoPb7GE5UWW7+ICROYofFOomdNyWKeiNaHhXe4GRKK",
-	"x19wni1OcC9qQ90jdyO14TPwH+8wFqbexD8cF9qpB1+JeuAUgn6T2nBTjaDKhT1AnCo03TuD9n8DKDHx",
-	"+hduQfdrQwtx67I5K7VSI8qcEdYwI/5N6goafZp6+CL6DDIsz2yoEAmRcbAtJrKiPBm5P3MTfdrM8z7Z",
-	"wcJQHVyh2bT9nV5x18SPRccpdSJqkmrEWEIenUN8B+gD3apFm/4bQu7UhRGZjUgjejrtB11wu2Fh10Zu",
-	"UCHtk0e91SBDn/rpUay6wzHe3/v9ijax64ItsRc1wky3Jz8+Oe4zQw0i2PH+0f7xzhr4Um8t3psGpaVQ",
-	"Ywr+jjXMQoIqszOFIsPc+AqDtAGzJim/zilpFHtQNchXqDhj1beHnOiTd88p34oSHdH/h8nWy3IJgw5u",
-	"+Gd+9DVxh3OZw4cQXCBIS0BsrSjesEVsoXbeH/ZXXO/DzVnIivgAhQTqXkJ3FiBIxjV+fnH2lEiG0qnr",
-	"DODmIFLT9znx8fwXGopj2/YnjxJIZF9ISMMR0y6e8UUwLgxj4F8Y1Nf7Vszp4CNWlH86QGnWyaoIncPJ",
-	"O9FQvtWA7Gjg2OQgzOiEbolnH14vahSiuAtnXRvJHh0+CpUcxH1q5oyD1BmgqJkHHOAuZehZDfe3LhyM",
-	"a7+hirIFD3P707up4vMFcYFzmRVV4w1JeCWQNN0ed+tFRzu96CvQi+qLiEgbQU26AbchbKY9XUlz8FFX",
-	"cp1z/yd8/k0l79OcbgZJEPLPaobg/8LXIOyI9XMTaxvfq02zv3GLgAb0TJ8qnJyOrAmW3CodO6L8p+7S",
-	"w18TU+ziD+Osyg36yT/z5WQGLaimZ3v/4Hv/3nv/8ah/SwW1O1XIb9R/WqIQnf1Orf6SWAlq1/6Bzsyg",
-	"zRhIMvx25j+OCef8yln216DFSICHFaFmJmw494zLu6OFRK+1yTTyOgJuP/WIWdL6pCBSqekTPq+nkqF3",
-	"2Ixj44H+O+nGwZ5IGOHDBu4U+FOQLBN4y6+AiPULTu7xE9woRnf8MFrEufXdicaV3OXv7AJ0D8rdkuG5",
-	"t1hwEHiQVLONuNpidM4/efCRfthMnb9/Xb7LIqVZ7rT4L1z0Yhyt3fDQ+7mHgYDuXYNPqO8xlR9MFHWp",
-	"u/G3+72yStySn1WRR9fk7gUkfdwN89BZLJvczT92Bt1O0n0GSYeJIbWkwwQQrM0WcozpKVKxQkkyBu9E",
-	"ApL33NyWOySthnMbQGD6jCCYPG4NocOlrYPQDNIbMVOur+ImOr7VLdOAqKemKY1A3tvhXL9LM2Cnkn/t",
-	"SXY7XhP5zGtmg6b4dFOf4xJrwfYHB3VXjwNTd7HrcikMsFnVoI/AWB4PedBnA0QHcD/4rmkIFjXAZg5Y",
-	"1e7+Dvk+e+te79eQ+w2wwAzEeHIaA+IgjA18QFwLs8+idrkzzExY1ZI3gONgK5xUPh3163sT9TO5D1Vo",
-	"oTvgA6tDi/0dk1g8rSZCJTcG8riPYp8NowbWO7/ATlvahINRW5UF1vVcyHwRwyq044rYV8ZLPhQFNcVc",
-	"5mH+250s7GMNhr/GVfCm6Xe8Mh6CrTEq7AzOhD1hg6EWMBrUqI1kTBBALiEdesC+ftynnOe5Yb5lDwJ1",
-	"SQJpQY414bbv+/B3tuEn4ARhoy63ffzgSIOZ0GcDWvRCH/quEAe1Gk/HOHph6q0O3gJGhPEf/uTmvIz8",
-	"+2XEPMIB/4WW2VkQSU/tfDZfLOOoi6iiFuUbcotuH81il1pGuk+AZLVRr5Kh+rBH3euFHA/q29TO7YnY",
-	"zsoMn9XNULvQH8BkvOB1D5lk0tRvEzVlnGXcIBK8Zx1N2hPDVqUMEfkLpa6iXAtKpCnUOJ3g+Swafc1G",
-	"vpLFHKdgouxFD5yezFUK/cLrDapbkZdADTEcJywgHyPYeCUD2usK5PFbBIr/ULgY/hz+s0LdDbHuwt0P",
-	"zb8jNtUd8iaqVCNWgioLtOZQDxxC3ACxIx4eM8L12WDR0wcfm38sqIZt6vhVWlEErQ4ZTN1fqM+Gc0L8",
-	"dVedCYT0xXKvmuFuzV//ChF77T3IveisNnGSY1dg/pXdqVo7cse3/U3Z1r3akFEcwFpx0Q4iCT4N7bNv",
-	"NWaX69rXlAsn8oqc7DXG5ZzA2Ooy8C54uVP26PBHSlLhkvBuECubX4Gz7zTQF9GlH7OH5Tt91qz4S7rb",
-	"AaTOA1Ciyaq/+WPe9O39y185a+jOwQiky7fjEIvO4lVXXFU2U1O4i5tddVk2vhNTbdbUPbIDJgG3vtsG",
-	"nwLzM1p106kABC/68hV+6q72wuW9l1yyV37rHtg3vAHHIN3H0cyOO+w8xZ+Jg+E9vC3rIs6U1PZfBVWe",
-	"oK5PfZs9gBJhXFHtTyrtL+A+BfoL6BbkTmrvjNd7qFGKu74vln1MFONTdv4/20G81/Q3VaE0uxvD0YdF",
-	"VN04yQkxI3Ik/6ifPYK5C8PySrslRd2SfMcKhCaRrE7YwD+NNS8n4S/o6qSOO7MIYH4I9djUT4QaAaIT",
-	"bMRFATk2sglZ3lYL90cCmH8bt0JyD6EuPhbX0OAuUe++RDDWzfRFaMp/u3SP/nLDL0PwKxnNhCaBgWPU",
-	"EIzC8itFTaOwixShU9tW2+HlvkxFoWbmlB0dBgjruqVpd8jFvZz0dta9F5uzuaVfc82+0XLuM0veH+gD",
-	"Z8nTqL+hLOnq9BOuDsXLJu0CvF3u/E7zeQBpQ2xoUc4gJ2TcM6lI2ITHl2TNNNyytqg5+Fg3Su12dZ4V",
-	"RpGPI+Tj1f15m9YgvsdawCnxLgSL7Ykp3owpOIWA6w7gqpqz35u61Oot36E4BeGzc2l+obRfOzI3J/5u",
-	"L2YiQtt0Dr4LPP7URTvw18cLjAebUicAJzoxqcGm5Vek/2AKLlOjJgnXcJHvs1deQaKWm6SPEMgdOlOl",
-	"77OIlYSYfuhBOEMDUvcl35kbU6AJ07tQEk7ps8byuVNvh8CM4ySxYurDDnVKsFdqSUC7YUML6qa3xpLH",
-	"hvZ+p0b+kdRIOs2nzbX6srTJt5TzHvWwTWqW4VbtssB3frivSSK/rmytizItxhN7RxrpQSlku3dUm5f/",
-	"Kkshu9TGR11FK1JZVgopv/wuiP/BWt4vYDG3asS4P6wbGDv9B9WtqmQlRGvyVL5gqGFyBDkmgWNxVMjq",
-	"RVVrudzpBsS+I/QvnNB9VaCnDyGZuUsGip35Ie9McH9Df38RPM+bJLlz6ZR0IHScsepOGy/xnqUgMqNs",
-	"we/vEx7TWK3kGIxlkI8px5E60/vyS55NIm9zEpGYS1V1In1G6zj+GpIeF487oav+Vve55tkE8gBUfoI8",
-	"qt1mWDb7u2MwX66vEIDkSs1k6qKPr8F3MkfMcVWIvDaC0l6MN5i8bILpzWMP/mnkxaBwVxQNy3hR1OBH",
-	"vnCZYnYp70GYC3SJ4uOkKJ6JomBDoIoeo778fhh/IFVSqSvM4vE4cmYBZWYrATs/GPHMmpWQtI7HNoyS",
-	"W8qyP+ofHh6mCyee4yfXAu7x4E231FrFiimcusVs4AriNl1U4Ch5z33oLisLzha8dDeZML75gHPGihQ8",
-	"W587hjMGaYXtVA7or/dSrXGfWgCRW4efCrdgx5weXDrHCENTKvrEGiJlgJ0zU6orYGq0lcRO8K2Dj+5/",
-	"63py/+YLVic891KxFRGYqCI3lNBxutY3z4x1oo9a2gibas5tNc+QB25h1zbxhZ3q+eUSN/eQ6RzZCtKG",
-	"hGvQzKi79uN4ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTY3qFKOv7LOXvpPThJclSMPmYE+i",
-	"bCxfUUp6qqqKnI1VfyF2FldrR0XcblsJPcdYPjdsJD74xnhHj0OL3hR4DlwLmD2vF3lPycvNABdQbBOe",
-	"ObqHKXRavGHLd7GXXezlq9QfiICH0BQ83MLEaRjfwcfmH+ugMhZYyX1prysv8w4m/+uh2xD35qyhsRqe",
-	"RFjDNGQgSnvnbqoWSd+TxrB4cQ4yJUfCfW3jtJ87nGYnjJ/WTh8zYljAPvsttLcpSTfwWgV2cXWWAmaJ",
-	"I/QWudGi7D9KbfCoB1PHa8cB20FYlvEp4LOn5DeOvoHhLsxC8TpLUG14aFvoqQDxExYUnn3muxWgTUJw",
-	"HMAxrabC+mxMqUCUxWQqEJ7IKrZ1/EBsi4yaIbgbUDPwHfv6YtkXnebNJSxazJ1OxBCfCblv1IuPLpfQ",
-	"TOQmunk+suXuxRDGwnvbYHpaO9ncU9e8KpLGN/f5sH/FGe18kJ/TB1kjsnyBWCx/BAic9/daitfcogSD",
-	"fyVhByfz8Hni0zmbTVRR5+Fyw3iocSPCnOP/b+FXFVNnl67wEP3vxauXrBASTN/nraN2xDj+ss9UkafC",
-	"RYf9w8NDeg/1oR/YC/HTPjsrivDLOs0awaMlnPpP1tFPqSxey3Oc4i9CwoC0KPc3PoXcLd8p2uja7SzO",
-	"U9iVJcgbfIAWvSxPaKTudJL76s3yYU/my/e15htDITmlji0oxp8hS5i2aFd0tis6+8oY6k/Y+ankxrbq",
-	"jA1Wb4xvrgt7BnrwkX5Y52Vq3aJ7F+jdt3XnafoKPU3SSy4mzJ17lWryvUuPUshZWQHnyS3TbkMM+xay",
-	"iQLzXRMaGoK7m4ZZNQaCqsI2DGIK7FtjlZ6jKvFdZE6GNFJSIjBDUrvTZYqq96nuixxDwzmTYjwhrCs+",
-	"sqDZ4PWri7esK3trkM5/eR0Wee/XuR6pKw5Ese2vAOrqDxjCIDiVTE2dnMGuqTKnuriJu4joXpyS23B+",
-	"C4Wd7M1IXW8T5P+5P0fJffdVrYbjPDzWf6aKVhS2owLacYBCXEEhgPwRPkrtjgM3sIX4zwYmUxoQ7dzx",
-	"WnxzfuLO0vFNgh+hwnD3sgCzaxKw00VvZdxj1m4dDUAkR3IybY76nVZHEV9qdYvkqNxzM6RrSuNCb64w",
-	"DMGsN0e63rDw9AJf3HkV/4BeRTzfLpjqnWfxc+ZsKokOtBmfU+UAvdGJS72trkLM6OAj/n9d2ua5m0hT",
-	"Yk4hWx/VxYqeGrOLF268eRsfczhvReKXVfW/aFXGle6bZ2uOxTVItut4+gUT9V/FNbAqKkVE+2/CyYuM",
-	"vbMaAtoueXO1J6eDlg4fCpxh58f5GjOGQr3s3btxAqu9Sy/OEhs/0GC9EfpAE+oE/4niRf+qoCJER2O5",
-	"MzqaxoF9ZiaYYeikHf6VTfg1EGMolOlI7J+vvOMPDOfnl0dIlLuL/qVe9J85tq4kfKRaGjUgojeJNAit",
-	"lT7ItDDC7GUTyK6647XOXrLwoY6gNmJvn72pCjAsh0zkaM9xSW2MqA5mqnIo4h5sBIDKzRXkfaa5MCHD",
-	"n5Cu+Nx3trwGzQo1A50ukXnqJvwUJ39PLqkzyYu5Eaam9Id1S9HacJndGfoh6c9HRqEom51uWuuNlN75",
-	"lna+pc34D7KFznphI8Yy9CdTUwhdQ+ruQ1t4mmigBXbku9vyYo/763czpvRqIeVDSPZMjgthsIcHZ6VW",
-	"wwKm7NtB1Zz5ZcHluOJjGHyX6Ezi5vNveEYT/GPynDB8iuG8wAP6hhqcoy284yg7jnJjjvKrzEFTi0On",
-	"JowACiHHJmpr7VQJvN+35Sn4uS+FjfwFLGT2JU7pD8lDaGmdiI+Qmz6bgmVKs4JnV0KOl0omSLyUwEnm",
-	"2AlMd9xmx21uwW1e8ikB2xBr8QXYeOuRzkwbR+BGbEbDyEeR90qtpuWq/NcXPEfYAKopgtynrw7ngRH2",
-	"caZ9Vla6xDYujk8qGcqLOBvV2Kk++uMWs8/O2MD9MMDsE8kGXp8aEKIe5I6prWJ450GRc9/UgF5zqZhf",
-	"EJkZA8NHYOcDnxjirI7TsJvdzFLDqEq2fHvqTtvAm3r7Xvvdux/22IzzmRjk8kI7mGW96VIxO1OMF+IK",
-	"doxwxwhvwQj/CpbhBDFLlW6rvBYW48vYehWbl93cjtOAJYwreN9rZexYw8X//eKZ2VuYlkrzwjGMUOn4",
-	"G/BrwS0wJVkO04BlPtSqGk8sgahb6sAwVVOQtk/6osQKzcLXhnE25dmkTv83oK8xiw/eScr1t9xckQ/0",
-	"1LucMBkwRDIt9f2mnm6VsaARsdzQ+P+quObSCgn5SeiP50bFPli6kj4SGuOqYWNLzWbcvJMayoLPIWff",
-	"DqbARfQ5pqEAbpz+yM6tb6PJJeNlqdU1LwLL55llA7/hA1SVAuQG5lQMsQ60j0/PFMN2fWb/nUx4pfET",
-	"VDf6cAUKW7fF8fN86BoF2pc3lexwo0+wi8e4krtihB1vfxDeTje7o++fvyUetRE5ItYyRSzdv79B/z8D",
-	"xmCrwM7c0KcauIULeu7+mn2GAT75y39PsDjRMCmVzG/Hf86V393g+7nBcbVQ+hr/RIXrgeSi21vfyeXr",
-	"a+bSToA8uO0LfPDR/7Sulii+yffVc2qzS7brp/8lE21nQ/0tSfbG7fQ9FcW99JPEfgAy3769dvz1rjyR",
-	"Z9QVv15wkx8GMo9SChd6aPv0Q2zJnWVQ2gZ7GdNMRFH40oKUu+SZzL+cK1qvdXc/vwqh8kzm9yRSDjAB",
-	"nGc2aIudlQLn8YNrKgXqPP3467uk/a8vaT869K89aX8n6pdF/TemdUM7c/1bTOKedIEuaX18eHRSy9Vt",
-	"WgxCvs+ODw9PaqiPPvraOEKC1A0csTEjXeT9d/L48Pikke6EXzHvE/pImMIc7D47H0WBT0RsoxQbNfKB",
-	"mH4Tb8m4xiJEzPPiFjNRvd8zBKKtUikPHxnp0SW8iy6Pn71NdryeBw7iLA29KLeEQfJYoIxTRtl5BnOG",
-	"o9vQhMCJPBb8CtHu773xfuN1PobonfqVT/0buCj6PTpKkBnsnbktWz9480Z4AXfpLl01a47gLFw+jB2E",
-	"O+euvJjevp3kne7J8YPviWdIpzHYNkU2Cm7/kNTXp9z7vbMRqjyr38dH6ckdePXOBfi5rLULPscsW/Qa",
-	"bK5F3cRiO/gY/Wudi7CtR3w+GQstCbpzF36dNoRc1oMQC5ni6bYN2cPEA5sT6/XciEzX+yJX3rkDuHYf",
-	"78Q1ugB9DXrPgLSMHt1nA2OhHLBvc275CbuwUH5HmQAIJ02eR0qFcA/22YCkff1GNPvvPEwuAywoQeyi",
-	"2URkk3fSUuNI4FPKDzH77BfMWIswdn1iWqYKJRG3hjrJKSkp24mpEuQ+O5M0d2cy5mys1cwEY4z7MU4Z",
-	"LhGTLLhhg1+4sXvP3Et7538ZuFuuwVRTSuUI8/LQtZhXARxx05VmBfBr/LFyhtfc+1/Pwku8MMot11Dn",
-	"WfwcbjIzVpWGIfY2AeQ6zlKVJ2FBvmQuYWtd4KdX2loJRpYHh1DBjT/dxrZEuO9r8gajU4gUlcYr1Nqh",
-	"lnOo8XV9f3T4p6PI3XV4rw05LXywRM97tNdtvp8AnUy2KgVOqb/JQvpnDZuId6m2tWwwtkJyDvYYtgpV",
-	"3Z2I+BpExHNqTbsoJCaiwBo3XUnzB5YHYT87JcLx4eGi5wCB544PjyN0WsttZfymRXdCArqglhhYW8N7",
-	"E+ZwrymxfowORhB8IvdnLV/gHqXGf7nksjszV8T9A75fZFkOmIFMyXwRmHZnfP7B1djmAv6B+RFxkg1N",
-	"Q3+lHsZA7L6/bz0HDKUTju2BtHpOajLPJqgZN7F7n9e1u3lfyc2LgWwjHUF8LYqB1ZWdjERhQR/w/PfK",
-	"2GmwArtQrc5C90On9nogKeztI9WMYQKnk+8epGSEUPhDlc9TeCQG7Fk06Cb4VaFrozBsqq7Rwz7HsXZw",
-	"a3d/ByLqWKT+t/wK2BRLxnK0ld1/Ni/ciL+8ApFqJXXcYel5NExXPZQqRDaPmnyGTvWgvzFMzWSzE44u",
-	"DdWT7IjyQYmyBgKMCdOJVWQVm1PnIvhfi0sap7LUXLKjjZtkI1VpVvA5aNNnw/kyvcQUhRq9sREWDYI5",
-	"WVXk++w33xdpgH3QB7Wj2bLfq3wMjh4JS9xGtZVKMqtKka2quDxFfeQGVZNnuAdvqTz+XsrI603+XGAU",
-	"9QS6GALuvXtgVxS5i7ndlnF5iC28pnSpbyhKEwwrMMJubjWopLtPgz4bVNLwEQyo1FpoDQVcc2kHbOrk",
-	"vY3pnqnRoiRkY0A0Oi0yC5rwlbEbgikhs302mEBRjqpi4MsKne3j6xmpKh4LvvHLlHbElGYTJcHYOTrO",
-	"0b3BtPewj5r+R6QUYlVj5l3zmP6F3nxMlHasjhwnixnRyz4ocQ3Pw67dWwJRPcIDs7b2uMuMrRacFNOs",
-	"Nfo/Xlxzx+geXkPjc7SZuQyZP5jMqMGoSmfgbMq743xWi/HY+0C7LIy34Zl7vHH1GF1QehEHzRVxJjbj",
-	"EhHih+A0NoE1HWq0Myg+j0FxHp+HKbm+kTnR75VVQv6+icVWIYzdZy8xTlgqAyF/kMCplO/NjEHognyG",
-	"HCPWIDPwYfCiaNBZOPO3AHN13VoQaWCk9BS/iK1s+6ySBRgTE2INTYP2hoz7SLs7i8ZF3U+apmj22c9Q",
-	"lFGPRC/FeX4tMqjFOzasdSLmtOlt4v5mJtgY1pAFNKMahsLjSzYINwGbhBou4pYNNdfzb8yyKL9YuOF3",
-	"L8nbl/vhxPgqpvLW09HXlZa0s1O+CvF9e36YktvYD/uAZ2731nR7+bt79Cw8uWkR165u66ur22of9Iqq",
-	"rXbJz05HunuegNczpR1Rqh/dW0e5dW/7iB34l9e6WYkHCAvTDRjAOT62we0vQRslGR9rAD9F9I+Cn3Xn",
-	"pXEbJO1KlH+Qjgf80/36fX2HhkoVwGXvAS4HbUJXfrL7Y/tqRO2s+4eHh7ub8oA3JeB6eV0an+uHzFFq",
-	"WuSU9m3uTVe1IbVXuILSMl5ybU88vpgGAmXvo3boDErtO4dG+j+OiiGEEqQvNvRZGv1ghIQuqH1WgioL",
-	"tAhGPPM6+dQDTKag8y+s0lDT7heM99XM8bN0JV/TOqO7KfkpGyAEUz7wIHKU1Fv3uNthhO1MiM/DBF9X",
-	"tqkoIoSwbbSFhRYikbJw8NH9b7kb2yL4tfv9CtbzhasOd8dhntc95boZzFhJOEWplKkyOGiG4E7ON7Jr",
-	"2gFj7ntpyTrhdZsVjRU2BjN0EP8xamb3za6z1xd7T+miND29RlpNI83AaQRjpfItrmxHgs8b4PnXex/v",
-	"EO8I5fWLwN+6m0DPd5fmS700mA2KiMCpS7OlUr+2BZ2Xd3fSEo8EqVP2hRyvyGl6rjQ7esymQlY2tM0S",
-	"Ps+NsoV8x6cQ9m8ZDaLuNE5/dAtJGgivSpB/93t2n6r9K1rwZtr90d2a7a2xU9IXqxV3/vqdsn1jfuRI",
-	"bEFop7DXtlK2A484+Oh/WqdyPy2UgeYyb9abGGt8d5h+Xyxl4aFGpBXQI32p8lZq4XpJ11DaLYXdp3pe",
-	"SwUNLK71cFaMk+OkayIGfiGuwfgrhGuAvAby8dOsMQyXgzqvZBQ4HzFea7EyX8IaIBic2nUWpH1cQJKK",
-	"GnFLuP9XAKWJBzlxSjK6g/rMAPRZWVmmxXhicXiyx6KR6pNZ6hkT4vQkvAFy5pVqyl9mIw1mwkqt3PaN",
-	"mMhBWmHnTMlWiCAai6gjMRT2dOizF75z+09a5GNqQvNWV3byHAOHmOA8AaGZmsk+U5U1IgeEAGjOMhqt",
-	"FZJM7aEKPSuxAU4wba9gHjr2ZDZqCFV/t8YsX/rkU27oLL2LdDZRbMrnzjKuOxZSgcyMBlcSx48+Dibj",
-	"Be86d2oNYPqEk0CJetQguMmf8A0aCIgK+6zGhvvMTYdnV9GQAZ19ebizzMbH7/EVjM8EpQYP7u8S18PN",
-	"lUnul28j0XUIuaD6ihN319S4cSgoWcwRscGX0hkxluDXhEFJyjhBCjTs2zfPn7InPz45/i4eu8pF6qTO",
-	"MUuiKr2magjkgefz/2nxIR1O4v2n/y8AAP//",
+	"7P17cxs3sjeOvxUUf6cqye+hbo7tTaTaekpx7I3OOraP7ZxU7dqPCM00SayGABfAiGZcfu/fQjeAwZAY",
+	"XnSzneVflqWZwa270ddPf+wVajJVEqQ1veOPvTHwEjT+eFbCZKosyGL+GqYVn0Ppfl2CKbSYWqFk77g3",
+	"sLqGAZuNQTI7BnYJczbjhhkAyS5gqDTs9/o9U4xhwt3rIOtJ7/ifPfde732/Z+dT6B33jNVCjnr93oe9",
+	"kdpzv9wzl2K6p3AgXu1NlZAWdO94yCsDnz71e89VwWkWi5N6OwYmYcY0GFXrAmeg4d+10G4JbuR0RkOl",
+	"J9z2jnu1FnsahqBBFtBbnJob8lX88+l0WonchrixZ1xYZsfc4laMNJcWyvY2XH/Zr7mF52Ii7PLYv7sh",
+	"hWEVDC1TQwa8GPfZUGkGH/hkWgEbvOuZubRjMMK8653ovz768cT+9WhwzB79yNwWgbGGSTXrMy5LpiSw",
+	"idLAhGTcsokylnFmoFBy5Xpa83ylKlHM8ztVuQcM7ZUjHzUFjYfKClVLa5iQKxfw778+PjyZ/fXx4eCY",
+	"PT5sViCk+y9N1KydKVg9Px3iNi9O8k3ziW4KmggpJo6sjyLRuFMbge59cgNMueYTsJ6vTqdTra54dfaz",
+	"+59wo0y5Hff6Pckn7l3uHzgX5YaEW+OTyyv7iReX9bRzoAv887ph/Nb3jnsPDh88Pjp68Je3h48ODw8P",
+	"/7E3VcaONJi9w+H3/MfiyHHNlFsL2g32//55uPfj+48/fHpLPzz+9I+9f/K9P95/POofPf60537L94bu",
+	"if9aMf3Xtexcga7lzXfpqSl4hVTXOQ7ER24+XCJX/w4ZvjhlV7yqwTHwXNWaFWMlCuijRENWuAI9ZxMw",
+	"ho+gz46YVezBo0fsShhxUQE7ffPk7IwVY6554WjO0S4uiWR7s6hkIntuJitJnH94DnJkx73jB48e9R3J",
+	"h/8ftc/83bsPD4723r378Jen7/9P/lzPnEjjxcodF80zN99yktvLW/362RP2lwcPD/fZwMnsv74YsG+9",
+	"0OhHgff4kHENQYx/x7i5NHgQTmBxaWagnbyxY2FYwatqn720Y9BsGi8Lgx8QI6k03QMNS+GwR4ddR+Qn",
+	"3nESj44e3OQCfQPGrDoCQ3+/6fZ/ci+bqZIGUP79xMvXJKfd/wolLUj8kbs7le70g6lWFxVM/s+/DF3w",
+	"zXD/pWHYO+79/w4axeWA/moOXtFbNOjybeOvB3dFTnjl5u2O41O/90TJYSWKe5+Q32E3IXUFut9SoWoD",
+	"JdKZUROwYyFHDCoD9NAEOc69WEIhSij7DClSGDYFbZRkY+4u8jjEHCwu9ZnSF6IsQd7vWj1vgGYTPmdS",
+	"WVYqvPZpOa05W8ZHGqB0gk1YvzAQmpXcctwrWc2ZsY6b+uwCcGc0d9ulNBspCbhSlDKSV/e50Je1ZhNh",
+	"LL+kObxQ9pmqZXnPhOWkDZ1+XYwZ0c4w0AedA07vrVLPuR7BfdP9hSrneNioXNoxl+zxQ/Z38RMedvPL",
+	"H9iv4id3Ef73m5cvWCUkmDDvX7mcezFi7nX6SrEJl/NG13QbK9Vsn51JVnI5cnw8MHwIdj5gBddagGFj",
+	"qKaMVxVSu+ETtEkSY6ul1eem5p89aB5Mdey9Rsne6GX/eFB+96L2u/LtRk/GjflN8tqOlRZ/wH0TeBAm",
+	"guTFpVQziZTxm+RXXFT8orpXon4TRbT1NpgEKKFkpQIv0lBR2Gdv9ZzxEReSzYQdR3JgC8rYiXsJP+js",
+	"OWWsX91Uq8Jpfve8vsi0whAvXtQWlzXzy+Xmkm4rP09TT6dKWyh/hVLwt6gSfJ7p4uYng7lBnL7229tn",
+	"ez/so3rov4jG2aszr5RPtTNGrSClpdDALZTn3LZUnpJb2LNiknEXOC1vKjSYrd4R5QYqlVOortTlltPR",
+	"qqK1CAsTkzGF4ztca47CwRRqut07n1JN8Z89Uh1x4Pi1frqZrV1q3EHq4l9QoIijA3nF6ZJqH8olzNuT",
+	"W0Uu/mQzq5TwwZ4XtTZKr9/8bRTsdCdwrtkFlv+qjZ14tmgv8AIKXhvI7vvFvMMB5HRHXpakPzn5UvE5",
+	"6G8Ms2MNZqwqNEEamlG1EyZxZrKeXDgJ3+/he+u29ZmoLOjn+OjimukDONV+XMvqPTDLm8Dxj3TFbHbS",
+	"zY5mTnva4Y76X9CoKKshaaT4mBMUQ+VdiMt2ZbpY/91+M9/sSiWv5kZklnnBjSjWLe0n99DTiXJzNpvT",
+	"Yt9J3qEo0bG5Zog3hdLgplpo4Se66vEn9NQWUylhpHm5cJ5rRRFcNdPPeFyVLr0b0UyBX0b7HPxeoRNk",
+	"E+J5GsbJzMEtRBph5xvv4aUg3T94veHDVJNB1uv3UH+kH4On+txrlU5aTnhVnVteXTqamlyIUa1qs+wy",
+	"R0aVo9pLyEVf0k9PXrGHf2GWj/Zzl4JTUzaXoS8AyixPaTHhen7udzt7oF5zEXJ0TgMtS6DoRz3MSCPy",
+	"yySjbD5tzzDZGw7cmRbEghlhCrwYs/AQM3xu2MWcCWugGpLpOlQa0E/kp8WGQht7wmAytfMYGCGLTElo",
+	"Gzh2BtUVbEycb/xEXgMvu67sejQCg7frdKoVL8bbXvpXvMoz2jOtJqyW0wq44dK66yX8nL9RJvxD9IvH",
+	"s907WjrcxavSMc0yUaX81xJoWdpIJEZ6yn0vZ5tlBh7o2LooBxM2S2TYIl2vkvmJ14uXpSD5+Cq5BFBC",
+	"9hfuBQsf7ILf74fDw8NVLtj/9+7dh8PD9////1p7aeHH83Oe/woTped/9xJsWea6Y/Iyl2toLAAKHQXD",
+	"QFBc8IrXFVJJjP/VWiKJ6EvUEaAYK3cGVum5M/TxUUtnjS9nJV+IpWS0hsKu1RP8y6e05Ouo+N75tvU7",
+	"Ziv59bN/I8etpRh5mlqwSH853Xvw6LFTZ/Ao4AMvbIUWEcWXoOwzbpgaDt12sxB0MsyIkWTC7t+zSdMO",
+	"kuUZpFt6NZSrgZuOK8hfrqA3tLECnyzu7S9qRj4g5SS7YZPaeJ9lsmkxAuiImltI1YApyJKMiXAWqAMM",
+	"a4M/0S6XWYp3j2yx/Tl7zLFGa7/TnYkbGKadfCCl3W4rLtJkVq4kPJfqRRVc0WAlFHo+taQTWadG9XvA",
+	"dTU/L6ECfERdgdaihPMhF5X7z0rRkDcdI7lvblUEUfO5LMhmytmNNQaMyZuRqca9kL4xQSF/Xjdus8Ex",
+	"ukzGUJXkqDLey5P46a0zItlgIrRWeuFlYQ0LN+WCf66/hRYy5FV1wYvLnE7rbq0mv0LDlYAZlD7dZMxl",
+	"2Xe6SW2AudkDL50UdLoXvhNdclNuTFbK/asuRxC2chVN/Hd80HE5unzXqnD01HWJoJlaooSspofrqR38",
+	"QtVdKSaOEvAMyKmJm3g76km/l5gQG6j0z/kFVKmhVcIQlYVjUm0WHYODUvOhHRw7+rhw+ryIXhIibVJe",
+	"kPj97x0zO/rhMvpwB8Fcix9SwyHo6HGZ7LOBG35wzLicN6G7VP/BiSSWn9uLtjK2ykgLXylAWy6k15K0",
+	"INJyN7gYioKTflsoKaHwOvRIqxkGeQslrRYXtf89r62SakKq9WQK1ivHGion5SWYvO054R/OaFY/LjNx",
+	"0F3bh3Am2VM5qoQZ3x7hbKzX1qWwT8ZQXCKfZX2KeXV3Wl9UomCXMEe9aaSckNtXenTw4WCiygNTT8qL",
+	"A6kssJkWFozTodhb7XSDKHvmqnaiBwMDM8ncxSZAM80xY4BMwrHISyX3Xn5q7rwd8TmW/PbJgzevmK3U",
+	"aK+Iy+yzp+WDR4+OfvxuP+8ZVuuVZbdxv3AzRlEn/oAVahE4ysINYIW7n03LPBTSPn6YWvu5rKn2ceJ4",
+	"fp5+I/p4Ut1HrKQRBsMpy2c81GrSuqc3mVK/N+Zm0ZjeeMeWOENtPYGFPcFF4IfizDp346m0et5pIzXZ",
+	"KFM+rxQv90soFFm3S7TCC6symTQvp/zfNTBRksGhGC98zuPyFxKbbdlYkCV8WL01h7mzucyaqfG2ov1g",
+	"xFnNek1N+7Qxt/3y6+kTXGHjb3S27yVMLUr42Rg0ZFftT6Tzi80svzFM5HdO1bZQk5YlYeqiwEgjXnVS",
+	"4A9OL+4wHxrraFGpcie+32UHef0hG1PKq3OC5nkdGwVJwH8iEJwfKhgvYSc6KR75rsso7jMh2QU38Pjh",
+	"/kLG4uneP/jeH4d7P/6fg/cfH37/6a9ZJQWHOJNFVRuvq7QZ6zYlxXU5ogI+zF8XTjzP3R0m0EODky0X",
+	"9iQOdjG3Was+XAE3EWHhpL14xxmvF2Z5g87fOdvtOcnF9QbdAq9cGJDuUvfRNeNMiRHc9JILK8gtnDJh",
+	"M0Gjuc25rs9oahd1cQm2zwzwCsrs/JbpBmR5rTj3du84DTsz78Q6o68mEulCqQq4bFxKSx8Nl8DqCJrb",
+	"SfRqRqmcWqTJTvi0BLNC00Hd3jR0UCl1yYaqliWbaSVHeX8QunzkVvvls1JXucY2iOgur6JSzjbBIIeF",
+	"abiIiKa1cv9V6hJlQ5JMv0SexnK9res0OsXWn9YbfPRTv3cFWgzFjR1gPsAQ/FtIi61FJFzQ9zzW0EpC",
+	"GN2s+osi+t7C4g4ssUjuCyvAx7oH/vtCxDGk6Pf6vRnwK+GWnFMM6O28bKU6gc1lq5dW6+Xq7TjGwvS6",
+	"N+V1LbtWlb8i6W8+mYsSnC5UbftMyQJijld0ay37+JXsMpDqYhzYDFlOGOae7mOyeYUZB0hxG4rrDb3r",
+	"i4Fov3ikQTVMvK052vD03l1whLKuT8FOYRnpn/sr5Nh5BcOMMnwqGRgrJtxCjOC7TeozZ+2wsZqxoRNN",
+	"wrKZu4JraUWFyZeb+d11LSVRGh7QSk3Zjdu1YkunJmQ+qG6VJfNmg/ObKX05rNTsvNbVYjXaNaRZNw+8",
+	"CZuxWMDHL0EOjjE5VVjDplxbX7CQahH7bBCk7+CYbgxyvnLvJu4zNQUJJTrQnFDgGsp9NqDLDh3D/g3K",
+	"3HbPvZPoWS74hFgOH0jepeMZHCcp8IHaKH1SWHTGDIJEHmCIfp8NvE7i/dG0phloYBRFKPffyTQY6fag",
+	"19wvvXBHNySyOirTzsvJO2ncItFFczH3l+wFVN6I1GCA62LMakOcv6DcXk54xmh76cWI+MAwqh2zXRgf",
+	"WtDsqXuNPJoSaqt5tXkaTHfKBHQu08/nwQ9OwP1Nhf3oMztWxotNjiQDms1UXZVsJLZIf1iTxyFiAtnS",
+	"tKbKCCuusIpqxOmnmFNzuxu0qNUnCQl4iq255tj1iZImG8bh5vIcWS2rOI+58TpzqAXxSSecSZiBRtrL",
+	"q9NFrTVIe35FKXDrShqvF/Zuh47b0/8N5TheH5wVtH5fAdrOLFk1QJoFtXyF1XqqzFp985V/DA+xADG1",
+	"5xtesBups/5ooz7rjiTd9Sw7NdGuJAJnePbOW8xJ9MtpdN3Fo+4nVLWCGH8RmJiRCy1um8zgv/iatnct",
+	"/zQDrJjeyyvQVwJmmbxtemDr6WVTLdS5VPbcQFUtH9aLJl3fqAorkcyY65YalLCcuwW1KGxXCXmm1Cn3",
+	"oYXNiqttDdCe+YptDGeSPeXrprmk+hfmCPX6PSf1ZSvlwd3mpeYzmb1e7zDtZIN4DzGf1w1MV2rMpuJn",
+	"0e/q/4Qye+BIRsjRIGq/w4r7mhK5AYGlTtt4lIsD+mgRRqq+XRHG+g6jnliyJEyf9C0uGa8Ej2ldJI2+",
+	"MWxa8QJOmFSSNPcBHvUgrx47qWfG/MGjx3nf8YJUXOdFRHUtSrpId61rauGrrWS+dD4ruKNLgXZrHhwz",
+	"CVegKQtuQf8kFAhH8qSLIeKBmEAo+/S3NQl6TDGtwBiKBnrrMNg4gZEkmS+b8NNqxfVJTPJeCIMKuUVe",
+	"MH0lONUW5aauK+hQiiWfgAnmMD5HxD4UnrC3qFVx+79BbjbN9U14einUGP7Q93sQ5p+lDPwWhpNzJUN3",
+	"nz+/mM2jSqha+TgNMgvtLq8cNXnGOGGDuqnUOg8sgS9hhrKnSZ/FI2Lcvk9RPlGMWSWsrQDrwVAgVFxI",
+	"MNZHyFInyRZHeR+ZNDGtd2UaTULZS9tdjEVVnhv4UPPq3Je2uRUjBasha0Aj/L4TlElMJGlSmDB+6Azg",
+	"lMdNLdwpocFQDc/HXE8cy1/UJOaw0vTcqnNKQuz1exMoRcGrc5iAHmHku5+d4wpB8CZhogVZUyhZAObs",
+	"ism0EoXwaX/hRzGZCNn19Z8TZSCXiLdhSqZ/2OTcpNexSrIZdpgEGUdqfTZHIT/DFGTptrtDDkxEVYnE",
+	"f79l3QOBMXzcJj/1d2HHqiZbm55hZZwl+xVORWBpZ4vPT/BuxxckElNwcHnGyGuwzqKoW8lI6E8sVVaH",
+	"W9hpXFT8RivFtLVd2Q1XL5R945Xwm+upIJ2gLPMkdWvaYac+luTvoEbm70JnshvLgjLTqUetyHlA1bFU",
+	"kM8mssJmQ/dLQUnanfBCvzu16mmTudc+FXR0ZUnYYJ3UZsVUS7WF7qPhEyvm8zyMvrzvQ4Aqrdk2U3UJ",
+	"kqnhCfk10ekcb0G8SQlaq26VMjiRMRtDheJZfvBJeEPgTpA4uY/ABQaT7wQM3aR56X9TgplygQgvY+KJ",
+	"US0qi18aoSQa6tpYAsXC1GrDp3ix+STQfwGvVG3mKIzHvA4VZYWSw9rruqbWUy3w2hi5L9kar5V/qTmV",
+	"2eD/Co4LGKspxuLVlc/+oxkXtRbKl954V1lW0DdYSrl0I6cLVFCOtmTR1otU97r2qigqZbYcxr+y6QDX",
+	"KBfZ0CZNsI82Du7clrJewVUXu4zFaOyEEj7SKC9WVeUJO/Q4GBIIaiap/vp+XaqKVBbTVTvcyjHajg58",
+	"9NV7H7rQzIC+EgUJuU1G2fLEkpSrld7gSPYv/Qs3sEg2dCY2Y0Z/Yshny1wKatIOZHLjFFEV0vZOyNNE",
+	"ir87xIIbNFCdICSzlYJt9BFilZZvtos4a0na7o2j9hnLLHo101IUouBFqsreEEunlmgzYy7LyqfTVQbO",
+	"eUUKeC018GKMCByrJWBHolJjFWxewNpI1c9VfZJOe/VevlmMuqopOidSKd5L6aIXRG9+PzsLv0/RyPSx",
+	"YWENwwyOPTtuwO/Yt79JUagSML2R4RK/Y/WUWeXLFEnz7eP7IMs9O86E38j6W5Nv163luGmt+0CXeoPv",
+	"Yj5Kdtuf+RzehQknexYJbC2nLmUebnpbDUHrLg26e1uajNiVJed8AuVTqgTFvdS+NmDDCvxEJG4xzBWv",
+	"RHm+lCe+8qrAdzYQ9/8bnstLuZiSHEhAhV/EtbfmlwycnEVS/txFNhmv3zD8eiOphLS3Ln5Dn8zOAaAM",
+	"FV4dtUcrR/evvx0HEytRxxbSfoUsIGanUFzxBPWVox8OWcnnW0QZnf4sR5tO7jU9veRowAXGjyVzX7VR",
+	"r+PQ8Y6CajqsK5SmCKjsfjB86H4QWmNVZYdHpr196zLV2vv51NcSI5zBkCqeSOFLX6Wi/4XftA96AeRz",
+	"OQIaB/CAX98Y5r2JG5TvekiNNR+uxIXmer5QivTgJpVIyycooCqfak0X9OIetPKyVDmPyHCEEaLnlKM+",
+	"zudmhVt7+XZEoC7/d/bt62dP2OMfD4++Y0L60jY32EkMNfliZuvd8h1ujI7i6qXM7l4ztfhalrgT/KA0",
+	"U4toF0vQxkqCocK24PJ1hyt5W7oltK30CGxglqWA8FDoybamIcqMDQrTW0kSS26ZkQLTd7aLU2CzmbQb",
+	"Zkk4McYlu3B6jV/P5iJsqPRIWbtlBvKG2gAWFIuueA9io7Cjw8OIS+DTgNQJRhsR5HhKFb1okWwOjYIx",
+	"csKsyEPU+DLh7TDTGrfdSnEfCS6E0LeI5yyjA4SpBpgTd7y95NzW+1dFmt/siXdhD9Yiry0vKuNvxWS6",
+	"7fhiaaCQC3oj1uLMZ9B53HtKmvC5+JgON+O6K30d/a/rYuVJNDyk8Jm5sXT3LWuDN05VD5vrN6j9yTjp",
+	"1Sf3BiqIfqQb3fAsMLazmxhBs/QZp0C2s6Q46gHg/TArr30P7JJLhvBF2JhO4BGNMbMYkw+qKrpqUYPy",
+	"zvZbubb7sSq0A1IPa8W5dZOi7EokBLf8zSVvKhw3t8uaEutHfnn+v0eZulJ3Bh2rGKuqNB4+vjlY49HT",
+	"bnEnqbh11T4SVEOzhSdMqlkMQwm76ZbmxMkvwCsyENtUlw1Yvc+zrhGbaDkxfBXeyDHjWduZu+gSL2C6",
+	"rRf5Gv40Kvf38aJVN1ky2yf+jS2uso09BtN6m5mc4fNbzKMS8tJsMcBzfD4Bql/37uvw3Db3/J1kNfRT",
+	"mP5bS1RN9qZxLlvYogbojYXpZvCwrTYDQWdJGSMMHc51DZc9aSh9i+orVJJ0FlM15ML41Fth0Ht+9uYl",
+	"+/7o8eO9I8ar6ZjvPThJO0JYxTijHBOf5YRXlx/mG48I7iHN05r0F/9IZV+Y1lKV8vuPDz5lhS9ene2y",
+	"fl+pajUXsi3lj24g5VGbVLU53zZc5UTUuRqel7yVZzJR2hfn4P0qFcYu4Qr8b6UYjW1e9V1FDmdB2FwD",
+	"cy8T9w8Jj/HObLb5jA2F5FU1x5AYm8wZQlBorFs6w2izL8bA/xdcfmOdmjplZswvfTHR/cKhLMnAjCs5",
+	"pE9v2ierLUU3f8tANdz2DWOWiG7tS1EN2PydUKTVCT6Lfw1JsW9hMlWaV+y3s34SUROGjPVRrRdDZxuU",
+	"euHuNEtu5c7Eu8gf1pqTzselEi7eXMqnyk0umLzJPeymEy/gGxfe32rQq7UnG14/XWnC6Eq4omo237ok",
+	"xqxCOla09jGGzgbhFvRpxKKq2EW4YTDNOPw4OE7vHu8a0sDLNE8lzCC5XnuNNplVhRfWVZvPqcJuqOBc",
+	"W/nbKVLuxI2poexqg1CC5aLaAms/m0D3d4CpI2huEBCLXIAc8fjctboea/0Su5WFyeSW8d8phF83nnzG",
+	"Rh36wAgb85JN1BWUJNe59ZjwG7skV+PQXwORPYbnljRUzNp8q2s7Jn/6N4ZhLrhBo7/JYcP8YzYRBrN5",
+	"8QPRpeJUW2tYJYxl32LGOHrtvfYa8HyNCqCK/XfSKTPoB8NIy3f7DOOKWDyM4mwMxSUCM84VPsntMfkf",
+	"Gkw8981aBtdWuyy3+X3Aq+MllTS9z/pv+MS7/DdPNccWBZszI8Yp4nncrLVAABeYccMQ1rFktSxB5+vm",
+	"t8iURH9EKdoIq465UFm4okRADcgqaz3J4VNhCnHLAjk2G78Ayr2yD0KykfkQzXacsX2rihCU2vzsX1MQ",
+	"K98m5fpprHPf3482N0wqt2e/5nBsazsGaUXRGfz+PRSAePM1YLs4wTYbYyBw7jh2Gy+mHasWmoRVVD/P",
+	"p+KcZHPhpojZV/kQ3aSurDgfdqDJBYmGcytF6aQOuoAxB4xXjF40+cz0qRayEFOeSWN8Y7ksk+6NBdrX",
+	"m8WTb9I+JxewkOz01Vns9jfhJVD/pK0qZboS/hpb1R2yAUJVkCTvhWHCnDBO6jS2GLR8OETb1MPZL+CP",
+	"dHbWbFUbx31vev54Wlk48Dx1T7IVxqt6SmB05/yiI0ef60lTWwZFDB9QTAihIxCofvMbneb4TMjypilT",
+	"i3kPGwO4rFQ4WqD96HIUW4IybXXNBDfJ5iAl3qEc5rUqfZ9W8kRpvWEE60tom0CTflqM1a1ca6ton4Jo",
+	"m5LP6vY5ttYytM8Zq5kPwFw/cxDD/JtTHbHxNnQ6RFBKmVO2flEzpoYWJKKWRTfdtevDFzv4xG4ksT2F",
+	"1WJEtRo43XyHnm32QxUFN/lc+N8BLk0fc9aY0h7YRg39L6QvyqQst6pkY34F7AJAMqOOPQxLfCpRCmZa",
+	"2Y7mBdP8FlfiEqo5K8ZcFuDLSsmQKxUT9iRWyjTFpKErqW+UqJgFYzfsRbZ13meHbKIzyoHEuC3yXR08",
+	"Gms4hfy+zMYgO7gJQ+I2PYsJmD41Y+WGDUwtSz4f9NnAe7cHWPwv1RW49Q72twJ+8jK1YYmwxpSQFhvm",
+	"NKmkxKueRBNeXJNB6iVdmXMltgppMklAvAiAJkpdEkBTxQsIsDWUauANJAK1XQwJ31jMcZqFxg6uSt5Q",
+	"3C3mCXfe+9tnVC9mSKBZ/w3VZWBqhDO0F6EYMoIvl5KdTaPBfaFGV2Bn4I0HO1MJAVfiCgwTctCRJNhU",
+	"gDW+RyGxkZ5pmfIGc5aNdULkHHHonESjn4aqqtTMYM2zT5cFpJNge3bAtm0rKNRGZ/L5MsJToO+4tdtl",
+	"g3czcNBllw1LnUmGGSBVkTdaaZ/A1+R0GFGC+xPikvgQWdPmNrS7O2GDCXAUe8dpOZG7rv0fTtgAvU7x",
+	"AUr3MWoC2Na11RQ9QCO9k2EEclmdsIE7mAaCA2eJQHWaugS6m5OauJHIxg5WONQJGxRKXoE2uN0L39Bi",
+	"NLZhvQsTcQ+hDD1h6PKXNr78TuLbFbdQzU/YANtaec89/oxeuCnIBvuQPLptrxhuK5pWPERGOYl7T4fp",
+	"zHuUw4ilot1ttJq03iaaGXf9Vz7n60vnsTZqRZ4vkdvfNJ9mUnOgHG0B3ZxcPRlhnM2xuknm6L2UV8VZ",
+	"9/1mdO/h2WSqtL2lQIxHN8xmWTb5ptk/b3iZ/buGumsEStkMzaxzAJ5Kd70bQTYz9fT1JCpxmNS+AVSa",
+	"KJeCJTRCXEGcTmveCUBkLj938fAW4Xk3b4OX41v65kstRjlQwIFVVTlwYhVB9aJM6LMBrWQQ8lhD2uVA",
+	"TAgLZuAzLtmUG7v4crhW8HVEk/CF8qrd4sYNn+5a+Hj+Zlpc1SuyzHMpCcVYdSWYG6uVHIGxlGq+pWcH",
+	"Dfecmy0cRxeMEaE1XGfIN/Gk1yJJ0rJbs+kmtP/BwpEtez6Zy1VOZNF0eu8vAYCpmWR/KAnHeJeaRFd0",
+	"FGSmBGvGNbShFTTssxdq1l9GV9hMfl3U5QhyMGd4dY0jTru6BGliHMywCZ+TcWzVCH3N+4xyZLmzUJlW",
+	"auIWO+XGQIkoXa2S9qPDw+BMWgWTKTAxNKQ6+85Uh/0uWOg0zRq3yipWiuEQNO0X5rUrP1vHn4f0ijLO",
+	"kqFiLzQ2+27lhEfm7PT9rl6sObyZbHfdW0oZazKZHxxmgGWdoFu8uW8pJXn1yPnU7ze3kPG9HTRD23ub",
+	"5H3nUmsmwrbo6lFyyI/W0ua/g3y4rcZt7eyJpUIK+utiNd8xm41FBR0qsLD9tI8syR/y3lulsJCK+09h",
+	"KGuMkdQNwludhr3qoILlfHWnxfuOXQNHPoMtUtZTqU7n0C3Hm/thxT14fdfFaofJRCFMcQxV/0uJhVbq",
+	"2/tKruHr3cbm3jh555r+xEXcZSeoC0edSkJsFL4V4tKSC2Ll+ty8Wxpk5YxR1B3HwK8E/lSMuRyROYKp",
+	"GvMNK8ZaGE9tL2HihMi5CPuBGrsp+TeTyzq8vejXFx76amJeYXfXhL5+18LCLZl5SBBrdDtE4cfaYJ+X",
+	"aLe455wRVGvoaizWqINnEh1UmJU96Mcy0BUtI3IXygufUe97LXpcVfrNoB1dHcQxhGUV8KuNQtvBWtk0",
+	"vqaiDbaeRL29hglDRtgs9vcZZmLJ2ISBZuOxTo462l3cVYHJ1qx0B4mUCU/4RMpVJa/+OFKua9v2CUOs",
+	"4cB8tvTdOIX6PWoduqXCSJJinf3oP71muUvoPTfxfmy//hSH5bqXRQdiZo5e8NHcjrwA8jt14+pk6wBC",
+	"U0h0L3sddvOWEuHr2TzF4tL76RcG1jU0IL8NhHTSukgqyybQ0fshbNaX01H4Btl0HlY0bFaTVrcylPki",
+	"tFfu7pq+TUJpAwO/eBP+9OQVe/gXZnm+bdBym+eViEWOQtfxPH2yhXa+Eu74Bcya1O8tPEcln3cA92GD",
+	"OYF40JfteqnvD1OMwMeP1lmsMQGvPchr92t3x89VrU3TKOMS5qgRKPTznGD1eHxqydu0WQaoqqBtmD9e",
+	"VY7d79VS/LsG/2era1iXFCgseqZKtTnuhfvcsodju1kt1hrRFPt0rF10krTx3cbHuB6LK3z5lMYauxNr",
+	"eToePOyvoDRf/eKxgJmShF7o8QobP9jjH9ZR3JRrPgHrE8S74CkWPVSZThjpVNFPZ+GYDRxBD/psMBGy",
+	"tmAG+27Oej61x2zgEzvbf/ats47ZgNq3Dfaxg/j8nKAiktf20WWpRQnn7oJ2/3EDwkgoOfDhxMCHiEtX",
+	"o9bR+/4wdNo97vG6FFZpT1stQIfDDEl0dRb+fTxvMrFOQpuEluN4f6kodcENdXjdRD3qFpyc48oY5QuY",
+	"NY1Wt6Dp7fuOTviHc81tp9vF2FiWge5yNWSvqJHjm/95jtv5d/ETYp4USi7Q9eHDHx795XFC298/yBF3",
+	"LX2Ls6UpPHdGEtbnWEJb7eg8k9u/pHnVNtdHAg+/EMOiPiLHCQwzN5ikGBqbNW1RAsd7/NmbNp1Jb/KY",
+	"/UdtRbLPL7YtaQcLtmoFHPejg0pTOP1tZO8K+Pw8FH6n9G+BsG8xhRVo6x3I4x0TSNEDt9mC60IL3jro",
+	"X8e6FuBCtkIwuA+Ej2tBdyzX1brfduxAUwiwxeITH0XeuxWSd5aQZtgLam2CkPm1rbephFkV8/ibVvXU",
+	"LORIBT+xQHSmjfxQaEpCtkhG+Y+m2bYhdYjCIvu3B/fweRLqX8AswWbegiCuD9y9MLXwoY7ZvfZ9c68j",
+	"iReaxHZRwCaNihW7gJHTsoQHME6O4XDvx/cff/j0ln54/Okfe//ke3+8/3jUP3r8ac/9lu8N3RP/lU9G",
+	"LeFDxuyidbPffVNpxg2bQVV1NGyXudDaCz5JG16woapK0H12AZWaUfqObLotN+AJSOReGTaLq+V7f7h1",
+	"+n/33n887D/ugEqpjFwBVFWoyURYC+3oX3DZhnmjV22Pj52WVqlRP1THZg7hdO+Z2/QfPh20/pfnNm4u",
+	"z9H1tjzD/3G/jrBsvBgLiakCfkcYplg6+sKUiyVTd2GzNtqplYhezUYRRLwdgzxJu5gEm5wKAK6V6ZFt",
+	"+R379GCaFtJYB5e+aZBCtlJLr0QBK1qs+OqJ2oCJGTFFJUDaPELMdEy9lO4MaPYFzP7X2cjOuN9efQia",
+	"e2cpIR9pAPSpIC847uRFAcYk+rbVNbzPNgz6LFf03V9b/bh171ecyMsp4Rjd5aHMosmIt3/SsgETrDc7",
+	"pW1iN0sYNQkAxapNaSBfsoGVayK/3DbAUA6BJ7uarvb4r589YT8+fPSX5Y4ChSohW518UcGJN2SZr9Xd",
+	"z3dXtVzkcfVBa7UFpEGCTZ0raPXFGdvhJXW2O12UnJRuZ4mGS2YV9SLD7Ht34ufhAAZo7A98dbKQo/Om",
+	"wW2+CuXOoqERB6fJtvrxx8S8f3iY7Q+xIv1D8whT3hFfuDbR4l+bxI4IGoUEmCXm5uhiSKhdT0DVWbGe",
+	"oHGUnGNtEjWpKtQVAZcHOBV3V+tiLK7yzhM/7FvP/Qvcwi2MVB6cTxRjbJacVCdRkUqWKCZK2vGqSMVi",
+	"+/Gg+yW5rwSiMuJC5sPwbuZL9U9kJKAYKKjzFxbJ5CHdr9GrvKsVIKZnlwqIzWZKX7Yu1qfLYCycDTUA",
+	"K8ZKtBKZkjtiReM53692k76/y83OHZH2ycvX6s2Cea8+IV3CDPMiLmAsJOUhj+EDdyJzwitWipGwZsv8",
+	"q4373vsZdeHr8ukUpPHJopxJtb6Qs+lb3JBNvyH4VmfEpnnxQp5WmNb6VsaeZkyuSd923s5p8qWN7pmU",
+	"w9eFLZNwZRwnt5zXWATp+GlZZoyhuNx8dotdPLNFAIv4wdg9Mw2pYlej0Ht3fc5dI41psh1LNFnkYCeA",
+	"zIr+j5j1iunLpa/CO8aAAWUoRiwiH4bpx3q+FsYTgfK38KL28+jCZZ61CBlqFapqhZo3JtvXF5Uw4440",
+	"MCp7W5F44VfkoZRQioQkiLTMd/WRdN6Lr6FQVQKmfhu5AluXqnUVqXUXk62M9r+GoV9RSHfZwjTZICPl",
+	"K0w/WZ1QsnoTX2k1yXVJSFA8unuQCtvUpJ6wwZjrklABRkqV3ouD3RUJ2OECCGTW6SJ+z7JcAx+m4HTk",
+	"84AS2pV5YJRHkvAYkkNh++wiX9UUDsspCucBfoDWce54sdfvzcGcS6xkKzj1OA5aIykWeVCoVcj2VA5+",
+	"Xk+7VhA3hrQ0Z0iuBlNqMia+XzP2mhRUpUssWnaHEYp+N/LtS892q2HHWky6haWyoR6ZEHCjUeZVvEfM",
+	"KvbwUVrZ7Ugy1l1zi7HrfXZmfaC/FHwkFfrHlC5BI2oJL6+E6epLrOQWM37rns6nshNZNvqVJddbgt+y",
+	"zBotKtuE2W8tbWzafG5DMLoFqfO52uiHiW981bxKfQM+oadXAky9ttmK/osSpBXD+bnH2DEDVil1SQhu",
+	"qK5cuB1Fq8ULUt/fdECfHBAQC/eN+UFDnxLER5pbaP464XOsnHMS0Em+QQEVXLSfEYY5YUylSGmGwdIs",
+	"cSF+RXEwRMXzH82Kv2aPXgOy1HUg7Fv7epSWhK3LdkquqZURs7Stdpq1uBgfWt9Ae0tKDxmPjdz+McNI",
+	"NxB6Hikhe08PRDnA+9ETvEd7cFosZqN4R0E/xDwqbuwJkyACkKHQUU46nciTb4VeL2ydQ/QXHQvX6Q9z",
+	"lKlt7ChckuypHDl1+/ZA568tvFdIi7f+i42oGIEk4zdwX/xFKTQ1ysRm5WhYzbiedPAaaoG/Jhp4m5m8",
+	"mriFQG4+uF5DD1/Pi8r0S5n7ZUpla8scPImvbIN3kcL13LROLmeIzDtxa2gp+T1oDMdFX2DdOVk3rwo+",
+	"bIC4E77/pHmjq/T5BiWUwSN2KZ2ACC2rKG9trGaL8fJWh74Jt5su4hk9HfXUa1XPhY+FDMVKFPlF/SZL",
+	"8MIrSnZ3e15AzLHNKfa1L2tZfQctp8Cv3X5Kas3cQKFBCxagmRMGk6mdI8KQb4KFwHTb4a3GznzZO6Lk",
+	"8wZdL4IVYbRqBtLtl1b1aJzrb7WqZmgLhwoPuGCxUhodO7zpNkPVIY76MGOAF0vTyXajyKHWb4BOO5lw",
+	"EkhbVcNORbHVSKvA8YKnlD7ajxURkdebaTbw+ElZayCvVVLqJy1gmAP8vJk4+gKkwMaMe52j3uDYmqPx",
+	"m9ES8qvO5Elr8zsAN7AHwaXZZwMj3OODWDygqPSyFO66MqbPBhNVAtkDSELI3+zftQDbZ1M+BY2MJhGe",
+	"owHUKWHCEWFtwIwV2hkqlUJICcsvwTCkOA9J6FHzgZt5al3Q1JyW5meAN6f/bIdyQ3vwcwwS86p6Oewd",
+	"/3Oz0yd6/tTf5u5Nzd5O54xb3kVoyrloBKy/aG/5ej6TbDCsq2pwHO27rW/q5JrMNiLZlOGeu2fv+AJE",
+	"9+FN77+oFXe0NyavkNs7CVxvj4q0SIMdV/B5WcNSQfLGl2h6jd/0Gr6De7O5Adub/MyZ0wNjuSzJPSy3",
+	"Oz13NGOoMsf3JvTOHYI2TixKxSZKwwmhs/IRYKoGIgmPHBmh/wXg0mxWG/K+v1QMGfqzM27YkGuM3FNW",
+	"ywCFcqyeTQTas3gjZqjPTatsUSC/UFfAeFXts0HBq2rgCwJJ7YkK2sWcYWKeDz0rzYoxtydsIJUVBQzQ",
+	"QK+1ZM4MltQzRXl8RomuzdBMnXQt74lKZfiFBm7H6ALiFaZIKARE4yPCeKuEsegtmqgr938auYfd/Khm",
+	"hZdUulKRiWt5ddnz5eIr74BfRCYi8a+0O84qbmza6JCP8gok3wDAPAz+qnljC7910/t9UzQOnZiLm8wr",
+	"Y4/7P/RbneebfVqlaixh+kExxhJLdDKDLqjjylDzCcyUvvTnSeLFKebniO+z6hSf+6tkWY/BIK7jzwg8",
+	"yrxlhnYHRpa96A9V4gGHG99D+8AnX6Y9e3wRVSaovm3XLnnOzzX1zlujQ4rO0nrqG4/DE56hxqXHZg6Y",
+	"jrolZMlS33V16RkQq8UoXFBLFBabx/NRaxU+TtlsV7IPq0jpVYvFuiw8LzjRu6pqizC0iDGOvzqJT6C/",
+	"8lc4FR6frxIXmmsPfOdIYp+9UCi3nHAPl6K3B9snPwRbjGFbGBB9RYUrGRtP5ZMXa12tv1SXEjNxHP9V",
+	"+kY/nfGqHX8Npq5uL44zFlsFcRoZndV0/oUBqg4Dhsu5M1dK4Q7BpN2/2CVMLZaG+G7si2h/XXWHOPtk",
+	"4LVBHZo/aQ9bRyu8gbZNAkTeUG4FcjushltEMYQP7rkAPuv90tk2+qfm0usJjkJNZNYIUkBJX07jaIpb",
+	"QiENexuSeDAfMSa5LDN0n+S7GjLUHL8xlDFfeqGPQJJTUWCgwjAjRtL3jJCjVruxJC+DGHD7g2m8EElU",
+	"4sHyqWyHi7jkltgOGfH7JAz2YC0y4oR/OE/9HrGM9+HDte8um2/3gpxJJuCynHhC3aPZt8vNqr/DmvzQ",
+	"oWJSG8v4dFrNT6It7PRvqULHat/iwz0jYNGAvEG7aqTM5Y26zaKYQD0rAOhuxVm2vd66Jebc9f1oqVLb",
+	"jTv3OunbvCysaVrb8Cx+7En4U7YJJjZIX/epJ/TUFiZEtzfqiSpJL5otuaUwfMGeYpgAdeWkVaXT2ym4",
+	"sbW/ilfnXPJqvsFCT8NzWyw1ZqzkEIdiZo4NSQ4YCLCKjRTryOVMsxIz2BQBnzjeYT5hrELH0oJLYn0y",
+	"428G8rqPV2Hzs2g03MVpkAtja3dT5zScTry5lbxNHUlHIGeAAxgEvaBibmGiPzno6PtsMAKJ3uAAjmH4",
+	"BPohSz4kUFO7mH02GPKqcgrh4LjR8yljYcyl+xxxYvzWMGxoHytcLcj248aq6TSOHcFcQvGEsybRTxRL",
+	"Z50W4n7Lpf+wm1SAjIstMvpNu5AJGONLvJpCFNoZZ56F1SMEHa2tF+UJgtW5+a3GpevMjjitKtacs9PI",
+	"sBDZZxSusUaCIyEWB0bR2U8zcxsKX69lLwjSJfGcJL10rrAzWWOjEkefPRcG6pgnFmRlE6Sbaq0c9Edi",
+	"+1+jGDj5dnZeqmqZ+USsGFyaYieNUHuhNJq94ooX83M1HIoCrcqAg9Tv8XIi8mT0JqbaLRhqTtpS02Vf",
+	"8Sak17sbxuKyzDPlG+rFh0n8HlV4GXho8xuZrtGgrSwFa91tt0Gskr7yJjy9MRZu/H5Q/vvdqA8EatZR",
+	"gnbsnaGt35Ej1CmNWMmY5BtfaFFiJYl1BvIQDWSCA3W6avgYHrKviyt6AXPBhD97qqD/ZgkgaHLLvew2",
+	"Rt5/42szXnvnYFci+eYn7nP1ssoJ6bernAPoIqNOM1v4EOgdGiCJ2WWPuanKX1A3NfCtIY5rrUHa85XZ",
+	"9lMtJlzPmX8o1Iygq5SuJWz3HuFrOmpvAyxApilnueW04cNUaDDbuVS37jJrVviQMIcxLH6dw4j6BJ6L",
+	"NkrR2qlUodh7paFD5ECF4TkHrRvwilL/qNqKNq/cEN08uGcT6mrt/8KOhVmvoNyOGvbFjb/fEvWFZWSn",
+	"b2Hala+yLd914f4R8HdSlnsF2LP7PCmR66jcdhJkW1+zzaLpDYJmRRpmY+6VKgCCCotQHZdOqb0UUanF",
+	"lhNxG7EJuXtPQnSQN6W93Hc1ihvYrgn0n+1oV0gnsdBeNrUZw112rsFqAQR2ErTHcwJjpt+gmnjuVWNf",
+	"KeouvXNvxrhZVcIXZvuPGqs0VVr6XyDeTz6zZEnSwzSyVZ7MkkzT5QrGC1Xb83zrldhGNVTwJf36QmkZ",
+	"dr1jvth4MyqhIbdpt7BBB+ZQoR/pgZgwqplcigmeGTavRHDyEZci1tOjVPOdhMddKT2binyEid/KB3Vf",
+	"vciviZAvpNxWFHThzLxxNkYkn7GqSnNdqLf1bU+6rK7b6Qna1U494t4nhJCMmWPSt6FmZcv+6slr7W1+",
+	"yp3Ax3hFyIeYnaABHZAHwh+HDDELpQetGYb84QiY9M9eqUZoKSCinWa8KLDYxq0k52L/oe03fnAtD/uj",
+	"w+0hk+N25Lb4f5Mzz0AfNR1Ex1CVlHSGVIrgDZcSZnRPtVqUUaMvt3EtbK9cH+ZOzCX8fgVcS0uaMN+i",
+	"81rSMzQIvtrJPCj9/SeFvxSxg3/H/aehULrcYpJiqylaJ9nW9D2xtZaA6YjxtsFkCKxfNGrz4agNbx4q",
+	"zbdYAW6o4MdJn2tin6Vblqe2urKnCMuV6x5jl2BJypCAVKaZRgQhRTqD12nUFCSdKRJW9kDvwI4JismG",
+	"3URuAGBFTUCpW8jazQWTb85jtkHFSA/rc/WejZPuXHCAk7tWO44FFt/6Er8Gi4h2w6WNOOYsHNfCIsOv",
+	"Nz9O3K21RQr4uc7ZJHBxCz6gu/MXEHvfXaef7CGlkHHNBFp2+fIm4chFrYWdv3E7T1tzAVzngHJPpUcp",
+	"pDag7Nv//v3td7ETYZN44fb87GdsHigQhxQFOrlvJRurWocCdyqqkez01Rn2mfh2MAEuzvf39wffYd4G",
+	"wxYK7yQl9ksWwX281SI8MHDyDQzBY2YWZtlOeIlZtieM+2ljIhoYtFv9RWUYNsVgpSJMfyRD9KzTVsSN",
+	"G1s77X36hOr+UHXARCH4U6jU4xQB4VIoedy4r6mJEOko+FItS9CYkmz6TMMEJhegDf6dfEpm/518J/fY",
+	"aRMlolQWhKfxTZmSOJHHrQn+KBZhRuOzbp7+z9QfEm/qIRcVtom8ADsDkPtu0MGrl2/esoOrowNPaObg",
+	"Y0Nynw5ST0ko7OCSDc5KmEyVBVnM9/4O88E+ewNYbxFDbXhmMViFv8FMOqzfRRAdiqGVTIPTMEzzXOpf",
+	"pEmih+eYzbiwf32RpD8ncU0Pf4kfKDCl+feI4+XBe0CSzaxrialG/QgEHefw4PABzin9sEk68g7Q5bUf",
+	"fAmIQEIBZuqk4f8OV07qDXD2CCHGEHSQKGhKcIisVEU9ccr9twEH8bt9NihUCZiHbTzY4cCR6IDhh51m",
+	"xCmdFSkcPkwrLqRxWh/SkCN9bC/saMR99vvvv//R7c1vb5/sszNPVWrK/10D7e2HPR+zGnjWI74L9Nxw",
+	"XYQgDLTYYltMLOcyZAP4cxcaseeaswgKpCd99vDw+xyWYaSbQZjcMSZnNRWVasgGf3tKpOuDDwcBCmtA",
+	"7GcA7YQ2oCJBR/oc+MGr39pf8DMxBx/9tz4NnLiK6Aghz9aRjKO/mCIvYRa2U7v7AHOswo6iB939gi2L",
+	"O4+iJ6THmmOBtNwKyTXYepxrTC4YvOYWnrtv7r1SlSjmiP/YD9lsYUDQC6gv/eTNAfu21Hxo9wTY4Z6T",
+	"gHwqcPr47t4YuBNde0dH3zWTw4QJP+s+isMpOosZIk6jhUqxYKX22cMHP1I5pZBs8Bqsnu+dDi1oD9eD",
+	"5TaOkobCGhLQPoUH5W2C6HbcOwoXMJ+K3nHv+/2j/UPKoiK4woMx8MqO/3A/+4bXcdfOyt5x729gf8FH",
+	"Elcgvvng8DB2B/CNOabTShT46sG/vA1HCsw69caPgBfJYr9CJsx+62buHf/zfVIY2DsjSvEIiKye/l+s",
+	"YxgZzL0OizG99+4jB4itli63Pd6Dw8OlHJ2mYwrxWeDCvntIMjFMLO3wrDOk4/MIXjiTJ4SF+Ojw+/0U",
+	"ly9scwM6d4c73QyS2Wz3x3nfsfyYTw0LrmYslXl0+P39TOLN0l7GfYx4kz7TYyVZPOFoGpcqeuJX0sXV",
+	"0YFj40ughmNZXngujKU2Zqbd/ef4nx04dD4fqo+BisToGkScPHcn+YvBsfw+e0mXDIZbese+j3MANOt5",
+	"m62f7PStGW+dLYPcplB9k7vtu6ZG+bHpzJrGWoftHvcr0103n/H7O2QUOmds0pkh0hcExoLXGqlDGq7U",
+	"JcqGkvnwoRPUToYXVR246CHNMDdwXMnBT7wMQD34ytH6V36TvLZjpcUfBGXzkLh19UvPlL4QZQnoEH/4",
+	"4Mf1b7xV6lcu5352huTCBivCxi2SV4kgWbueCHe5wOSNPfbPniNMnzvxqcX8jlPZZB6MIJNwvk/QcNZf",
+	"qnT0jmPxFDXQzVwOz5R218xI84lPECy4dPLIiJFEXeRt0yCQ0HsEYW036gn2lqJeZYjIw84s44UNZYmG",
+	"TfglJvF4Ve6dxP5S3iBD/Qy76DElq7lvVUXmBSOYIZzMnm/ZwTA7hldsyDFIStpCW6o9wbC1b89IpjQY",
+	"+5Mq57fGTE37x09ta933Llzg4qNbG/jMmBrKdOxlEXcJ8xMfmDW+OUg1T6KEg0uYD+KJ7lND9NKHKJ6r",
+	"gq9Ct/KPHsTncBJfsBg4+n4jMfCc6xHQC482mZfPiYPyVygFfzun3pIPHzzY5GWv2pE0+JpFlS+rbcuq",
+	"X/klJA6bjURV+Mui6nLw8RLm56L8RMKrglzywpllxqopKUUI0R2LLlBoCMmG4gp8E0Czz167u82DiZIf",
+	"gtpcm9Alb1mfxVdSoXKn1/QK1u77YhTsExvKz7/0u/jw4fo3Xij7TNUUA/+TcQQRz7V5Ykk1R23VmbyN",
+	"skps0lu8izbXqz99eh95j1oFrbEb4lP/SZZD3Jv/OPPBL7zLgDj1fWZ2NsFti5VIct2GQeydGPtuRHhN",
+	"tOhScRPZ9hr2whsE3nTKPab3+bAQdRwaMkR0Msds4Ds3D5jT9I23JnE3sd2D0/yj15T5ClJM3EdPIAFD",
+	"UbMm343c/eadTAaeqX6EDCXxMWkPQ5YLpV40xksAEHVGBpZ+G+AVlDkjwh//adM2bUHI5c62eeQgCYzg",
+	"ff7+7gyRMMV7NkXa4+ZKz3C5J54uEDGsadiE0DmzP7vxcbiBvHmi5LASFNLeWSt3LkSzCtqpuQxkahXJ",
+	"HvxBMl5sKj2XTRj/7MHH8GMwZLoCE4m0ufOLvIttw1ydnhb6Usx29sUXrwggjrhHHghEtO2lv9UNFwjp",
+	"7OfesunQpvmD0Ked8oauP0yXYvJSAkUdecVAeuchHltE7gkBX8SdjZ1/Yp8ypxcYqK6oAQOzM1EQ5JMv",
+	"FEalxcYXMRKOCS/vJHrWlKzmmeSHsPAON0NG8fgZ59mSBHeiNsTW+BupDZ9B/niHsTBxE/90UminHnwl",
+	"6oFTCPpNasN1NYK6FPYAwc7QdO8M2v8dYIp57M+5Bd2PhhaCHxZzNtVKDSkRSVjDjPiD1BU0+jR1zkcI",
+	"IxRYXthQXRfCK2EzahRFZTZyf+om+qSZ512Kg4WhOqRCs2n7O73itokfS7pz6kTSmtyIkYQyOYeUB+gD",
+	"3apFm/4bQu7UhRHej0gjeTrvB11wu2Gd3EZuUCHt44e91UhVn/r5Uay6xTHe3zl/JZvYxWBL4kUNMXHw",
+	"8Y+PH/SZoS4j7MH+0f6DnTXwpXIt8k0D9VOpEQV/RxpmId+X2ZnCK8Ncm4VB2gB8lL2/zigHFxuZNfBp",
+	"qDhjEb0H9OiTd88p34oSHdH/h7nry/cSBh3c8E/96GviDmeyhA8huED5moAAbUm8YYvYQnTeH/ZXsPfh",
+	"5iJkRXyAQgKxIdWtBQiycY1ffj19QiRD2ekxobo5iNz0fYlBOv+0hPBw70e+N3z/8fHDDJzdFxLScMS0",
+	"i2d8EYILwxj4FwaRvW8knA4+YoH+pwO8zTpFFYGduPtONJRvNaA4GjgxOQgzOiYu8eLD60WNQpS2co2l",
+	"puzh4cNQGEPSJwpnHCRmgKJmHsCku5ShpxEzcl04GNd+TRVlCxnm9qd3XcXnC5ICZ7Ko6sYbkvFKIGm6",
+	"Pe7Wi452etFXoBdFRkTgkqAmXUPaEPLVnq6lOfioa7nOuf8TPv+6lndpTjeDZAj5FzXDDhLC1yDsiPVz",
+	"E2sLPW2BZn/nFvEh6Jk+FYw5HVkTtr1VOnVE+U/dpoc/ElPq4g/jrMoN+sk/8+VkBi2opqd7/+B7f+y9",
+	"/3jUv6GC2p0q5DfqPy1RiM5+p1Z/SaIEtWv/QGdm0GYCJBt+O/Ufx4Rzfuks+yvQYijAo7RQRxx2MfeC",
+	"y7ujhUSvtSk0yjpC/z/xAGTS+qQgUqnpEz6vp5ahAd2MY/eK/jvpxsHGWhjhA8mkD/wpyJYJvOWXQMT6",
+	"BSf3+AluFKN7cD9axJn1La5Gtdzl7+wCdPcq3bLhubdYcBBkkFSzjaTaYnTOP3nwkX7YTJ2/e12+yyKl",
+	"We60+C/86sU4WrtrpvdzXwQCunMNPqO+p1R+MFbU6vDa3+73pnWGS35RVZmwye1fkPRxN8x9Z7Fswpt/",
+	"7gy63U33GW46TAyJNx0mgGBttpAjTE+RilVKkjF4Kzcgec/NTaVD1mo4swFTp88I0crDABHYXt46CB1F",
+	"vREz4foy7cTk+yUzDQgia5rSCJS9Hc712zQDdir5155kt5M1ic88Chs0xSeb+hyXRAs2lziIvVwOTGyF",
+	"2OVSGGDHM8RwYgMPLz3oswGiA7gffOs9xN4aYKsMrGp3f4dyn711r/djB4MGWGAGYjQ+SQFxEMYGPiCu",
+	"hdlnSc/lGWYmrOrrHMBxsJ9SLp+Omj6+TrrY3IUqtNBi8p7VocUmoVksnlYnqik3Bsq0GWefXSRd0Hd+",
+	"gZ22tIkEo6Y1C6LrmZDlIoZV6OmWiK+CT/mFqKizKsqw2B+q1TSntyTe/LCd0u1jbDuwxovwuumnvTJU",
+	"gk1Iauw8z4Q9ZoMLLWA4iPiYZGcQFDFhSnpoxH7aB5+XpWG+VxJieEnCb0FhNubWCdW6qgYLBit2A0D4",
+	"RMJUEDbpotzHDw41mDF9NuByc0vuWN9lviv6Qa3s8+GPXph6q0O8gCF1Uwh/cnNexlj+MsIh4YB/pmV2",
+	"1krSUzt3zhcrU2J9VdICfxNBIqkh3MYencXGyIw0pYCHa5NGMRfqw96FBo5SbhAZrJ0JlEiilflAq/vv",
+	"dmFFgCl4xWMDn2yK1e9jNWGcFdwgDL+XJk2SFMPuuAzbIVRKXSaZGZR2U6lRPh30aTL6mo18Kas5TsEk",
+	"uY4etT6b2RRa1McNit3vp0DdSJxwrKAcIdJ7LQPU7grY9xuElf9UKBr+HP6zAuMNse6C4/ct0hMx1R0g",
+	"J6pUQzYFNa3Q9kOt8QLSZpQd0fNUEK7PHUuePvjY/GdBW2xTx2/SiiooeihgYnOnPruYEz6wY3UmEAAY",
+	"i8OiwN1avv4NEvHauxe+6KxNcTfHrhz9K+OpqDC549ueU7Z1xjZklIa7VjDaQXKDT0LH9huN2eXo9hXo",
+	"wl15VUkmHONyTtBtsWi8C4zuhD08/JFSWrgkdBxE1uaX4Ew+DfRFDACk4mGZp0+bFX9JvB0g7TxcJVqx",
+	"+ps/J6dv743+ykVDd8ZGIF2+nYRYdC2vYnFV20JN4DY4u+6ybHwbrGjWxD7qAcGAW9/qhE+A+Rmt4nQq",
+	"F0FGX2bhJ461F5j3TjLPXvqtu2dP8gYSg3QfRzM76bDzK38mCYZ8eFPRRZIpq+2/DKo8AWOf+B6HAFME",
+	"fUW1P6u0/wp3eaH/Ct0Xubu1d8brHVQ0pR34F4tExorxCTv7v9sBwkf6m6hQyN2N+OiDKCp2rXKXmBEl",
+	"kn8SJkHod2FYWWu3pKRVle9vgUAmksX0DvzTSPPpOPwFXZ3U7miWwNFfQBybuo9QF0Z0gg25qKDEtjch",
+	"J9xq4f5IcPRv0z5U7iHUxUfiChqUJmqcmAndupn6tsw3TQ7pL3dbMwTWUtBMaBIYZkYNwSgs1lLUsQtb",
+	"eBGWtW31fF5uilVVamZO2NFhALyO/WS7ozDu5ay3Mza+bM7mhn7NNftGy7nLnHp/oPecU0+j/o53SVdf",
+	"oMA6FEIbt8v1dpn2O83nHm4bEkOL9wxKQsa9kEoum/B4O+gVH1u4gCaB9dr3z8HH2Lq22/95WhlFjo+Q",
+	"0hc7JjfdRXzXuwB14v0KFhtGU1was3gqAVcd2FdR3N+ZDtXq9t+hTYUbaefn/EIZIno3N+SIbcPAmUhu",
+	"0975NlD+c7x34DnKXyz3NqVOWE90dlIXVMsvSU/CxF6mhk1qr+Gi3GcvvSJFfVFJbyHoPHS6St8ME+sT",
+	"ManRQ3uGLrHuS759OiZWE1J4pSSc0GeN5XNqe8mMEy6pAuvDEzHR2Cu/dJG7YUOf8KZjx5Jnh/Z+p27+",
+	"mdRNOs0nDVt9WVrnW8qkTxoNZzXQwFW73PKdv+5ruqRf1TbqrEyL0djepeZ6MBWy3aaqLeB/k1Mhu9TL",
+	"h131MVJZNhVSfvkNF/+DtcHnYDExa8i4P6yb6YWB2vr3qoPV2TqM1nqoeMJQu+YE8EwCx9KskDiMKtly",
+	"sdU16H9H+1847fuaRE8fQjKzkaBdTfirxKyGilsoO9PqX9Pffw3O7U1S67l0+j0QXM9IdSerT5H1cpid",
+	"SULi93eJ12msVnIExjIoR5RGOVROCff1oLwYJw7tLEQyl6ruhB5N1vHga8irXDzujJr7e2y8zYsxlAE5",
+	"/RjFVrvvsWz2dydzvlx3JABdNVHuxFKTr9QTM0dcdFWJMppUeZ/Ia0yZNsGQ52nc4CTxiVCQLYnBFbyq",
+	"IkCTL66mSGHOFxHmAl0X9oPshT0TVcUugEqLjPrye3b8iXRQpS4xd8hj3ZkFJJyb2zvzgyEvrFmJpetk",
+	"cSNQuaWE/6P+4eFhvobjGX5yLVIgDz58Sz1hrJjAiVvhBt4mbvP1DY6899yHbrPI4XTBEXidCeOb9zhn",
+	"LI7Bs/VpbDhjkFbYTiWC/nonhSN3qS0QuXW4wnALdhLr3m/xFBppQiWpWM6kDLAzZqbqEpga3vRmz4iy",
+	"g4/un3X9xX/3FbZjXvrbsxWHGKuqNJRucrI2IsCMdVcktecRNtdo3GpeoFjcwkpuoho7rfXLpXfu4d85",
+	"ShqkDQlXoJlR9+Ao8qR+mzrrUOkRWCvkaFUOGZ+zizmDD7yw1RyDpkPh7nLqw6cYfWWfvfCNqsZ8OgVp",
+	"2BzscZI+5ktgScVVdVWykeovBPHSivOkEN3tNIEDGcvnhg3FB9/37+hR6ECcwwaCKwGzZ3GRd5Rt3Qzw",
+	"Bqpt4kRHdzCFTvs5bPkuCLQLAn2VWgYR8AU0FRq36KRsycKDj81/1iGALEiXu1J7V/L3rjHA10PKISbP",
+	"WUNjEXVFWMM0FCCm9j78YC0qvyO9YpGXDgolh8J9beMspVucZieWodZOkTPiooJ99nvo8TMlDcLrHtjK",
+	"1pkYmPyO+GPkp0vyFykTw4M5TJxEHgXICmFZwSeAz56Qrzr5BkbdMGnGazZBAeKhd6MnDISFWFCL9plv",
+	"2YDGDKGMAMcsoBrLzjEDBKEms5lLeCKrJNmDe5JkZA1dgGOKKOZ3Eu2LlWh0mrd6D6P13emjDGGikL1H",
+	"PQqJ34RmojQJM/oAm2OVCxgJ78yDyUn04bmnrnhdZQ157pN8/4Yz2rk4P6eLM2LPfIGoM38GsJ/3d1p0",
+	"2HBRRua/lLADzrn/5PfJnM3GqoqZxNwwHqr5iDDn+O/tum3FxNm4K7xN//3m5QtWCQmm7/PzUYdiHH/Z",
+	"Z6oqcwGqw/7h4SG9h1rTD+xX8dM+O62q8MuYO4442xJO/CdjEFYqi5x6hlN8LiQMSNdyf+MTKN2OOA0d",
+	"PcedlYkKG9iEKwgfoEUvXzE0Uneiy121sfmwJ8tlFo6i5EJITqlvC+rzZ0h9pi3aVdztKu6+Mhn7EzbJ",
+	"mnJjW0XWBktSRrcc1/dS9eAj/bDOZ9VirTu/+LtZeOe3+gr9VtJfZ0yY+/BRRYq+Tf9USLFZgXnKLdNu",
+	"jwz7FoqxAvNdE466AMfDhlk1AsLzws4WYgLsW2OVnqPK8V1iiYZEWFI2MMdTuwNniiAOqOiN3EwXcybF",
+	"aEyAYHxoQbPBq5dv3rKuZLNBPjPnVVjknXN4HKkr9kQh9q8AD+xPGDYhzJlCTdx9hI1oZUlFgWPHiOis",
+	"nJATcn67uj5Zr4mm36bR/3F/TtIT76p6D8e5/44KhapaweCOInEnFCpxCZUA8m74YLk7IdzAVl8FNjCF",
+	"0oDA8U4i45vzY3e8TpQSbAvVzruXBZhdK4adGnsjVwHmHcdwAyJgkstqQwD17TRZBOta3Z06qYndDDac",
+	"EtHQYSwMQ2TwzWHDN6zOfYMv7hyXf0LHJZ5vF+b3znn5ObNOlUSH3IzPqSCC3ugE+b4FnYbk08FH/Hdd",
+	"4umZm1tTmk+xYx9exnKmiInGKzfevI0/ejFvZQksa/k/azVNEQI2zzcdiSuQbNd/9gum87+JK2B1UpqJ",
+	"puOYk6MaO5k1BHTj9NPVrqIO8jq8L5yLnaPoa0xwCiXF9+InCgL5Nt1ES8L+QIP1Ju09TagTWikJXP27",
+	"hppwNY3lzoRpmj32mRlj2qS7JvGvbMyvgMRHpUxHAcN8JdvfM6iiXx7hge54/0vl/V84thsl9Kl4ZzVQ",
+	"rrcW8hBaK31QaGGE2SvGUFx2R5Od9WXhQ4zvNjfmPntdV2BYCYUo0TrkkjpMURHQRJVQpR3zCJuWm0so",
+	"+0xzYUItA4GL8blvUXoFmlVqBjpfH/TETfgJTv6OvF6nkldzI0wk//v1fNHacJndtQghcdHHbaGaNjvd",
+	"NEIcKr1zX+3cV5sJJRQLnUXVRoxkaB2nJhAausTGUDfqBujHXpBQvnMxr/a458jryamXCzkqQrKnclQJ",
+	"gx1XOJtqdVHBhH07qBsyOK+4HNV8BIPvMn1k3Hz+gKc0wT+nGArD52TQr3hA31DzerSsd0JmJ2SuLWR+",
+	"kyVoakjpNIchQCXkyCQty512gfx9K92L8+IGR/pSJMzPYKGwL3BKf0rxQkvrhOSE0vTZBCxTmlW8uBRy",
+	"tFQkQpfRFDjdUHYMk50g2gmiGwiiF3xCWEEkdXytOnI90plpozDctgTSMPQR772pVpPpqjTfX3mJ4AtU",
+	"YAWlz9K9mAfx2cdF9JmfEmUtKBlqrTgbRtxbH5Ry69xnp2zgfhhg8oxkA6+FDQjlEEon71bJwrOgEbpv",
+	"akDPvVTML4jslYHhQ7Dzgc9rcebLSdjobjmqYVhn2/o9cYRg4HXcvld+9+5GcjbjfCbZubzQDjkaN10q",
+	"ZmeK8Upcwk5G7mTkDWTk38AynCAm4xK3yithMeyN7XWxQZ2+Czk51eKKF5S9FzqWdqY5PAkP3aWvhsZ4",
+	"eQXaieG8v8ZJQcxYDKIYVd1dOt8dka0nko52Ydw78M8YH2kAdyemvcP8yxv0rlukxYOxoBTAzv4tKRYc",
+	"uk2NY6F9NvCFyQMyFny1slQW8QyVvyS9C9WM1azJJiLnaxmQXkDmM1k9mf4iQpLiXTNEGKnjXmoWv6P/",
+	"e6X/04ATdEY9W80lUFsg5IlITR3pHzdgjo9e9n3aLPYX7odVob9VZPjKv9+N642JbV4TtuoS5DGT1KYa",
+	"KqctO+FgqBUtm4I2Su6zAWZ9UKu9gddGB1jaFvVn2l1M8cKXmOGzE8xKdR8kEDXjm6jYMbyTtNX7bODm",
+	"Umo+kwNvffieuDgfbC1IciD0ZmGBMDDRzE00JPXoWkqs/yeUX6e2OwPGwpRy0iQ2YdFAsAlqyPg7eYHw",
+	"B6yWpQKMu7DfF5BUCTgqoiGE9VFSDr3yGqbAEY+DRxb3OXvGT5kQGMImIWrD/juZcX84SvTCZGs1Hj7w",
+	"ybQi4Yb77n644lXtU4xoZr3jHp5nr98LnhiEdXQEDx/sOcJZuMeOHFVj+x23S13fiudHQm/jbnxhkfcd",
+	"ZaJhX3uwlM7gsYZC6fLLB6DfGQF3e5tkmwCfOubqY+xWKiy3QTYRljjlJjdHqfaksnsGqmpVJd7P6oWy",
+	"b9xDd8grzSBduKkVH+1UmftVZc6aG1IN2UQg3nZVOiI0Y66h3FKt79ATnjx5deouQ1GF2Lq7Q6WKxpx3",
+	"nkXKZAMcHpX5KeiJsNSgccwtpjag3hVMj/Rev9ENzpYu8OVmvovccifNZRd45f4utI2Y1IPSiq/C+N5d",
+	"aZ/hSvtZoefZ3TtRlLDJnJXc8htdaF5erEaP94aX0z9NP0A0Be3UNyA8LQqY2r3nIXrIptjCzzA+UXLk",
+	"i3USDZtr2GdvxmrmOzqa2M6uT24pbwXNPfIHR28xhj40MPh3zatqzoAbbP44FLLcZy+URMC1KMjYxZz5",
+	"apuOYtqw/DUFR6+fPWE/Hh0d7kfPv9Lsb6AnXJ7EX2HjJQkCa4cDuogb12v+2Klm7/Rtn4E8+fdfD/cf",
+	"hboaQqloDM2FzWxV2Ez4h+cgR3bcO37w6PGXWWETtzUj9JyxH6iu38b7EqE18BTUtKIgDToDdlrMZ3BI",
+	"8gk7876Y6Cm4qVvSKQdaxFa2XRU2zyhwHunEt4JFuRF5myNutKgqkiW/e3AzzpJBojJWjLkc5dCkn4uh",
+	"fZ3MapNim1d03RDEpw810hd2pHrvV+NvJt6ESxnJGynYXUbcSqq4zbBpM0w+UIP3ybRFczt6+4wGXqA2",
+	"JSuP8npLVt2ptqKogB39EOy3v/386jXBnYUEhNTv2Q/p626ifY+DhkBEKBx9ZWKwzEgQCkNdoDwa//GS",
+	"dQeyNAxxbRMDj74RWcSD+XPJBjFqOggQBw8Pv2eDhlzPG1od7LOfQ4zFt7Txrnjq4p0ogRnY/4oX8GXw",
+	"5KsdL34Zsv8Nehqi9Hc0ryKlewq/lr7inRgrMp1eKWNHGt78z3OfuvQWJlOleeW02ADy/DvwK8EtMAxJ",
+	"TELX+Qut6tGY3JFOk0FARDUBafuUUyoRnLryGLicTXgxjpiGBvQVqkTwThKAoeXmkuqpTnylCiIXBc5G",
+	"g4vSo4qqNhY09pY3NP6/a665tEJCeZz6rn6FU+GEgi/HTnvWVVCOyGf0TmqYVnwOJft2MAEuks8xDRVw",
+	"A4Pv0J/kpJMz5RifTrW64lWQcbywbOA3fIAOp9CTBIEdyIXUx6dniim3mmx05jV9giCz7w91cWtflJ/n",
+	"fQMv0r68rmVHVGXMDbuAUS13CIu7TK57Ee3E2SYv2j2X+I6YKBERoDUR5/79DcS5cbe1kqYbteqJBm7h",
+	"DT13d37oMMAnz/x31DcoGSbnc/bb8Z/D8jsOvhsOTtMk82z8EwH0B5JLuDfy5Fapl2Yu7RioAKzN2wcf",
+	"/U/rYFJTJr8j+2FD/vuawj7/ESXwLXrOWf8Isb4NNW8LgbFGS/WEdfZzL4JaZOn/AGSZyWnb4utdCBVP",
+	"ZUmpVIGII34NyDKBPPIO12BRJJlbHIMbTRdsdGqgGxf9B7lSiqey/HK4Nq51x7JfxRX0VN4Gy2548Rxg",
+	"kI2j62h1IcBZ+uCa8GNEG0y/voMe/PqgB5ND/9qhB3cKwbJC8I1pcWhnynpLSNyfxtB1pz84PDqOty96",
+	"M31YHrHPKb/jFaZzHLMZF/avLwaMV5WaQbnPHhweHseeKH2fm34JHtgOU7UBQp/t/XfyweGD40YHoEYf",
+	"8z61aQlTmIPdZ2fDpKoaG+AR2oca+lLOflOxWXCNkMsIOcMtImV5X2qocrdK5byGZPgnfHljz2F/7Ru0",
+	"l3fpY0zXc88Zb0tDL15lwiB5LFDGCfOJ9xh4Shikqa8n8ljwVSS7v/fa+6LX+S2Sd+Irn/rXcHv0e3SU",
+	"IAvYO3Vbtn7w5o3wAu7Sbbp/1hzBaWA+jEcEnnMsLyZwY1fQre7Jg3vfEy+QTtIO5xQtqbj9U1Jfn7AB",
+	"906HqAWtfh8fpSd3HcN3bsXPZdO94XME/ELfwoaK1a04Flv23cHH5H/r3I5tFePzXb/Qulx3Lsiv0+KQ",
+	"yyoSdp2m8L1ttzNqZ0F8HuNjvVacUO56/+ZKNjyAqwUchjYTvAF9BXoPE4/o0X02MBamA/ZtyS0/Zm8s",
+	"TL+jXATs5U3eTErGoHyoAekG8Y1k9t/5hsQMEAkTWz1hXvM7iXaS1cAnhEdh9tlzRMhJuhn7xPdCVUpi",
+	"mx/8VqGkJHQVpqYg99mppLk7m7NkI61mJphu3I9xwnCJmObBDRs858buPXUv7Z39PHCMr8HUE0omCfPy",
+	"TYIxs8PXzSrNKuBX+GPtzLS59+mehpd4ZRRljmESPH4ON5kZq6aGYeNzakXshE09PQ4L8gDAGcvsDX56",
+	"pWWWkW1l8ChV3PjTbSxRrPS9Ig9zNvG+tUOLaffePfb90eFfjhJ/2eEN/GXrfU0WPlii5z3a6/ZVkOnl",
+	"mfFc44so3rP5zE8byZHuUrTMQk10TA+aKHLqOcV4d2t8DbfGM1VVarZ0b4QCQl1L8591RYQt7rwkHhwe",
+	"LroesJb4weGDpA+w5bY2fh8TNpGAPqwlmdbWA1+HOdxtKiuN0SEbglPl7sztN7hHufFfLPn8Ts0lXQih",
+	"Q2Jimg6YgULJcrEF8M56/ZMruw0D/meJKBIuG9qUnsvux7LsZum3XigGQEcnCUFaPSdlmhdjKhiPWQM+",
+	"/2zHjF8JM6YNgxNNQnzF6oPVtR0PRWVBH/DyX7Wxk2A+dhUoxoocpy/7rluIQSTVjGHuqdMCfK8WR/mE",
+	"4pRry2LAniaDblJ/+KKp5ZmoK3Tkz3GsXQHK7bNFQh2LDPGWX2L1yRCgRCN7AV9m+5YD6WArShNXEswt",
+	"gu0nw3RhuapKFPN+00QbfRW8qkB/Y5iayWZzHKkaqo7Z0em90mnsrZjSqrt8UXrciGAX+ym2ZKlxuk6U",
+	"pfncgzPJhqrWrOJz0KbPLubLJJQSGVoHxiY9ehAk0KqqbGrAB1hcOIiubcv+VZcjQDBKrKa1CVS0ksyq",
+	"qShWAUifoCJzDRDoU9yDt9Qj4E4A8+Mmf66OHHECXTIC9949sMN43gUAbyrLfD8yZFNi6luBdG5dvBlZ",
+	"FsRmtyAb1NKx2qDPBrU0fAgekVNoDRVccWkHbOIUBpuyBFPDxXuTjQC7+mFNsSaEFI6u+ikUts8GY6im",
+	"w7oa+JJKZ0/5Ws6Ij+MklBoySo9iSrOxkmDsHF326EVh2vv2hzF5i5FWiRWdhQ8KYOYaxhEw7dtJQfLP",
+	"LOZ3L7u6xBU8C7t2Z4lOcYR7lnrtcTOwXuGapQBrNAn+fEHWnQy8f32Oz9EO5zJkKGHSpQajal2AM0rv",
+	"RShaLUYj74XtMlXehmfukBnjGF2NCRPhikCETjzOuLQe8ljDRGDxihruLJPPY5mcpedhplzfll3SAbXy",
+	"Or3kKmHsPnuB8Uz31ZAVGSAtDXBdjDFYXpHXkmNkHWThgVR4VTVdazjzjNEnRDMPsTlUekIwKrp0f6tl",
+	"BcaktBm7+aDhQmH0iZNjI0AUW2eleCMkBE7MPvsFqqnvs4OQWHTn8/JKFBCVgTFUJeoIJ9TDVQB1rzdj",
+	"Z2AF4JUZFWtUHjOm6fwTerbgO7RlF5rr+Tcmi+jZYvrbv/fb/H5/l/4qOfPW09HXlVG1M3i+isv+hiJy",
+	"+1v+iteVPeCF21hYXcf2v+7R0/DkpoVsu9q1r652rX3QKyrX2mVPO43q9sUFsmdOl6JsReJbR7mOPOnh",
+	"RlL4l6/j3SWxICxMNpAJZ/jYBgLB9+zwzU1w1uiWBb+QTj5qNeLIt2MB6cTCP92v30e2ulCqAi5798Av",
+	"tAldidjuj21u6TOeNmTaMc89Mk/AS/OaNz7XD/mwmL+KKv4NWamrCJMam1zC1DI+5doeeyg3DdQ2v4/q",
+	"JWArAWyynxoQOBEMZkxB+hpMn2gSgfmn3LoNNf0Ar+w+xAuv1E98584sRr9VGiI5f8HQas0c7xlc7Vdn",
+	"U81/x1KVzqY1VFoGdCAhjwJthRM2IFzPgcfro+xlTKTZwbHtbJDPJxdf1bYptCIwto11ivDQYvdM5JWc",
+	"TnHw0f0TCqma3JvFLlzu9yvE0ReuYdye1Hmm9Ais7cj8J6EzUhJO8PIq1DR4fS7AnWYLHzhthIZ2Dbcp",
+	"urAzfricE/ymu2D8wN+YXe7el8q7xCiMk8dv3vToI23BaQkjpcrr6TOBizuSlF4DL79eFr1FTCm81n8N",
+	"Ii9rBtBW7vjoS+UjzHtFjOYcH93cHFjbd9TfiitpfLUH6VNMdqXr1pkJQo5W5GU9U5odPWITIWsLJrWN",
+	"ROjAiGZJzE9omRtCMsenIlQ2YjfSnGnxcgryf/023qVR8JIWvJldcHS7PoDW2Lk7Ggs6d6GCnZp+bRHl",
+	"SGzhas9B3t1YTQ9y4+Cj/2mdsv6kUgYaBl+X2U78gKXRO3jFL5ba8FATcgtAnr7C+6YK5foLsSG+G96J",
+	"n+JUlyo8WBo1cyaR0wBCz+0zyypxFVtx4xqgjABKfpoRYXI5tvRSJqH9YezmjZfnIpADwQ9F31xQCtIi",
+	"m1zwilvq4XAJMDXpIMdOvUZ/U58ZgD6b1pZpMRpbHJ6Mu2SkeDKLY/waMgnojgcoYz8Xatk31GDGbKqV",
+	"274hEyVIK+ycKdmKVCRjEcFkhhJaK91npEn32U9alCPAYd7q2o6fYfwSc7nHIDRTM9lnqrZGlIBgCs1Z",
+	"JqO1gqYde8iXTJNoMAtN25YuIPQYyX1NoXDjVSXkqLG6L2Hud5AXJLrtGCbJJ5u2QUttYLkhyvAe3dlY",
+	"sQmfO6NdyIiSRz1clc91d+MnHwdT8Ip3URE1jTB935cP54Hgekm+iG/dQXBixRiKy9SnMHPT4cVlMmTA",
+	"7V8e7rSwKTF53Avj82Sp9Yf7u8T1cHNpsvvlG4yYjkMoBdWqHDvOVaPG14ENnUZazXzxohEjCX5NGGml",
+	"DBukZ8O+ff3sCXv84+MH36Vj16XIndQZZoXUvpESotyhX2X+f1tSTYeTeP/p/wsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -70,7 +70,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first twelve are required.
+// Options is what the server needs. The first thirteen are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -93,6 +93,8 @@ type Options struct {
 	Graph MemoryReader
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
+	// Consents keeps what people agree to; [consent.Store] is the real one.
+	Consents Consents
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -142,6 +144,7 @@ type Server struct {
 	memories    Memories
 	graph       MemoryReader
 	vault       Vault
+	consents    Consents
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -163,12 +166,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph and Vault are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil || o.Consents == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph, Vault and Consents are required")
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault, consents: o.Consents,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
@@ -221,7 +224,7 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
-	s.contract.limits, s.contract.region = o.Limits, o.Region
+	s.contract.limits, s.contract.region, s.contract.consents = o.Limits, o.Region, o.Consents
 	if err := o.Limits.check(s.contract); err != nil {
 		return nil, err
 	}
