@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"meai/activities/privacy/consent"
 	"meai/internal/identity"
 )
 
@@ -23,6 +24,8 @@ const (
 	stepUpRequired       code = "step_up_required"
 	forbidden            code = "forbidden"
 	alreadyDecided       code = "already_decided"
+	consentRequired      code = "consent_required"
+	processingRestricted code = "processing_restricted"
 	personErased         code = "person_erased"
 	legalHold            code = "legal_hold"
 	notFound             code = "not_found"
@@ -62,6 +65,10 @@ var explanations = map[code]explanation{
 		"The caller's roles, or the scopes of the API key, do not allow it."},
 	alreadyDecided: {http.StatusConflict, "This is decided already",
 		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it."},
+	consentRequired: {http.StatusForbidden, "The person has not agreed to that",
+		"There is no consent to the `purpose`, or it was taken back, or its time is over. Show the person its text (`GET /v1/privacy/purposes`) and send what they decide (`PUT /v1/privacy/consents/{purpose}`). Nothing was stored."},
+	processingRestricted: {http.StatusForbidden, "This person's data is only stored",
+		"The person has restricted the processing of their data. What is stored can be read, taken along and deleted; `DELETE /v1/privacy/restriction` lets it be used again. Nothing was stored."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
 	legalHold: {http.StatusConflict, "This has to be kept for now",
@@ -113,6 +120,8 @@ type problem struct {
 	detail string
 	errors []FieldError
 	safety *Safety
+	// purpose is what the person has not agreed to; "" when that is not the matter.
+	purpose consent.Purpose
 	// retryAfter is when to ask again, for a 429 or 503; it is told in whole
 	// seconds, at least retrySeconds.
 	retryAfter time.Duration
@@ -153,6 +162,7 @@ func (p *problem) document(r *http.Request) Problem {
 	d := Problem{
 		Type: p.code.address(), Title: explanations[p.code].title, Status: p.status(), Detail: p.detail,
 		Instance: r.URL.EscapedPath(), Code: string(p.code), Errors: p.errors, Safety: p.safety,
+		Purpose: string(p.purpose),
 	}
 	if span := trace.SpanContextFromContext(r.Context()); span.HasTraceID() {
 		d.TraceId = span.TraceID().String()

@@ -306,6 +306,60 @@ func (e BackupState) Valid() bool {
 	}
 }
 
+// Defines values for ConsentReceiptDecision.
+const (
+	ConsentReceiptDecisionAsked     ConsentReceiptDecision = "asked"
+	ConsentReceiptDecisionGiven     ConsentReceiptDecision = "given"
+	ConsentReceiptDecisionRefused   ConsentReceiptDecision = "refused"
+	ConsentReceiptDecisionWithdrawn ConsentReceiptDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentReceiptDecision enum.
+func (e ConsentReceiptDecision) Valid() bool {
+	switch e {
+	case ConsentReceiptDecisionAsked:
+		return true
+	case ConsentReceiptDecisionGiven:
+		return true
+	case ConsentReceiptDecisionRefused:
+		return true
+	case ConsentReceiptDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentState.
+const (
+	ConsentStateAsked     ConsentState = "asked"
+	ConsentStateExpired   ConsentState = "expired"
+	ConsentStateGiven     ConsentState = "given"
+	ConsentStateNone      ConsentState = "none"
+	ConsentStateRefused   ConsentState = "refused"
+	ConsentStateWithdrawn ConsentState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentState enum.
+func (e ConsentState) Valid() bool {
+	switch e {
+	case ConsentStateAsked:
+		return true
+	case ConsentStateExpired:
+		return true
+	case ConsentStateGiven:
+		return true
+	case ConsentStateNone:
+		return true
+	case ConsentStateRefused:
+		return true
+	case ConsentStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse              CrisisKind = "abuse"
@@ -960,6 +1014,48 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewConsentDecision.
+const (
+	NewConsentDecisionAsked     NewConsentDecision = "asked"
+	NewConsentDecisionGiven     NewConsentDecision = "given"
+	NewConsentDecisionRefused   NewConsentDecision = "refused"
+	NewConsentDecisionWithdrawn NewConsentDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentDecision enum.
+func (e NewConsentDecision) Valid() bool {
+	switch e {
+	case NewConsentDecisionAsked:
+		return true
+	case NewConsentDecisionGiven:
+		return true
+	case NewConsentDecisionRefused:
+		return true
+	case NewConsentDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewConsentLanguage.
+const (
+	NewConsentLanguageDe NewConsentLanguage = "de"
+	NewConsentLanguageEn NewConsentLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentLanguage enum.
+func (e NewConsentLanguage) Valid() bool {
+	switch e {
+	case NewConsentLanguageDe:
+		return true
+	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewExtensionReason.
 const (
 	NewExtensionReasonComplexity       NewExtensionReason = "complexity"
@@ -1113,6 +1209,78 @@ func (e PrivacyRight) Valid() bool {
 	case PrivacyRightRectification:
 		return true
 	case PrivacyRightRestriction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Purpose.
+const (
+	PurposeArchive       Purpose = "archive"
+	PurposeConversation  Purpose = "conversation"
+	PurposeDiscovery     Purpose = "discovery"
+	PurposeFeedback      Purpose = "feedback"
+	PurposeLanguageModel Purpose = "language_model"
+	PurposeMemory        Purpose = "memory"
+	PurposeVault         Purpose = "vault"
+)
+
+// Valid indicates whether the value is a known member of the Purpose enum.
+func (e Purpose) Valid() bool {
+	switch e {
+	case PurposeArchive:
+		return true
+	case PurposeConversation:
+		return true
+	case PurposeDiscovery:
+		return true
+	case PurposeFeedback:
+		return true
+	case PurposeLanguageModel:
+		return true
+	case PurposeMemory:
+		return true
+	case PurposeVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposeTextOperation.
+const (
+	PurposeTextOperationProcess PurposeTextOperation = "process"
+	PurposeTextOperationShare   PurposeTextOperation = "share"
+	PurposeTextOperationStore   PurposeTextOperation = "store"
+)
+
+// Valid indicates whether the value is a known member of the PurposeTextOperation enum.
+func (e PurposeTextOperation) Valid() bool {
+	switch e {
+	case PurposeTextOperationProcess:
+		return true
+	case PurposeTextOperationShare:
+		return true
+	case PurposeTextOperationStore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposesLanguage.
+const (
+	PurposesLanguageDe PurposesLanguage = "de"
+	PurposesLanguageEn PurposesLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the PurposesLanguage enum.
+func (e PurposesLanguage) Valid() bool {
+	switch e {
+	case PurposesLanguageDe:
+		return true
+	case PurposesLanguageEn:
 		return true
 	default:
 		return false
@@ -1408,6 +1576,7 @@ const (
 	ResponseSourceFallback  ResponseSource = "fallback"
 	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
+	ResponseSourceStopped   ResponseSource = "stopped"
 )
 
 // Valid indicates whether the value is a known member of the ResponseSource enum.
@@ -1422,6 +1591,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
+		return true
+	case ResponseSourceStopped:
 		return true
 	default:
 		return false
@@ -1984,7 +2155,7 @@ type AuditConsistency struct {
 type AuditEntry struct {
 	Act string `json:"act"`
 
-	// Actor Opaque id of who acted.
+	// Actor Who acted: the alias of somebody, which is an HMAC of their id, or the name of a service.
 	Actor    string `json:"actor"`
 	Approval string `json:"approval,omitempty,omitzero"`
 	Index    int64  `json:"index"`
@@ -2116,6 +2287,68 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// Consent defines model for Consent.
+type Consent struct {
+	// AskAgain It has expired, or there is a newer text.
+	AskAgain       bool      `json:"ask_again"`
+	CurrentVersion int       `json:"current_version"`
+	DecidedAt      time.Time `json:"decided_at,omitempty,omitzero"`
+
+	// ExpiresAt Until when a consent counts.
+	ExpiresAt time.Time          `json:"expires_at,omitempty,omitzero"`
+	Language  string             `json:"language,omitempty,omitzero"`
+	Purpose   Purpose            `json:"purpose"`
+	ReceiptId openapi_types.UUID `json:"receipt_id,omitempty,omitzero"`
+
+	// State `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+	State ConsentState `json:"state"`
+
+	// TextVersion Of the text that the person saw.
+	TextVersion int `json:"text_version,omitempty,omitzero"`
+}
+
+// ConsentHistory defines model for ConsentHistory.
+type ConsentHistory struct {
+	Decisions []ConsentReceipt `json:"decisions"`
+}
+
+// ConsentOverview defines model for ConsentOverview.
+type ConsentOverview struct {
+	Consents []Consent `json:"consents"`
+
+	// DoNotSell Nothing is sold or shared.
+	DoNotSell bool `json:"do_not_sell"`
+
+	// Restricted The data is only stored.
+	Restricted bool `json:"restricted"`
+}
+
+// ConsentReceipt defines model for ConsentReceipt.
+type ConsentReceipt struct {
+	DecidedAt time.Time              `json:"decided_at"`
+	Decision  ConsentReceiptDecision `json:"decision"`
+	ExpiresAt time.Time              `json:"expires_at,omitempty,omitzero"`
+	Id        openapi_types.UUID     `json:"id"`
+
+	// Key The public key that verifies it.
+	Key      string `json:"key,omitempty,omitzero"`
+	Language string `json:"language"`
+
+	// Purpose A purpose, or `sharing` for the flag that nothing is sold or shared.
+	Purpose string `json:"purpose"`
+
+	// Receipt A signed note (golang.org/x/mod/sumdb/note) of all this, with an alias in the person's place; none for `asked`.
+	Receipt     string `json:"receipt,omitempty,omitzero"`
+	TextSha256  string `json:"text_sha256"`
+	TextVersion int    `json:"text_version"`
+}
+
+// ConsentReceiptDecision defines model for ConsentReceipt.Decision.
+type ConsentReceiptDecision string
+
+// ConsentState `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+type ConsentState string
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -2161,6 +2394,22 @@ type DependencyCheck struct {
 
 // DependencyCheckStatus defines model for DependencyCheck.Status.
 type DependencyCheckStatus string
+
+// DoNotSell defines model for DoNotSell.
+type DoNotSell struct {
+	DecidedAt time.Time `json:"decided_at,omitempty,omitzero"`
+	Enabled   bool      `json:"enabled"`
+
+	// Key The public key that verifies it.
+	Key string `json:"key,omitempty,omitzero"`
+
+	// Receipt The signed note of the newest decision.
+	Receipt string `json:"receipt,omitempty,omitzero"`
+
+	// Text What the flag does.
+	Text  string `json:"text"`
+	Title string `json:"title"`
+}
 
 // Emotion defines model for Emotion.
 type Emotion struct {
@@ -2807,9 +3056,28 @@ type NewBackup struct {
 	Unproven bool `json:"unproven,omitempty,omitzero"`
 }
 
+// NewConsent defines model for NewConsent.
+type NewConsent struct {
+	// Decision `asked`: the text was shown, and nothing is decided yet.
+	Decision    NewConsentDecision `json:"decision"`
+	Language    NewConsentLanguage `json:"language,omitempty,omitzero"`
+	TextVersion int                `json:"text_version,omitempty,omitzero"`
+}
+
+// NewConsentDecision `asked`: the text was shown, and nothing is decided yet.
+type NewConsentDecision string
+
+// NewConsentLanguage defines model for NewConsent.Language.
+type NewConsentLanguage string
+
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewDoNotSell defines model for NewDoNotSell.
+type NewDoNotSell struct {
+	Enabled bool `json:"enabled"`
 }
 
 // NewExtension defines model for NewExtension.
@@ -3021,6 +3289,9 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty,omitzero"`
 	Instance string       `json:"instance,omitempty,omitzero"`
 
+	// Purpose What the person has not agreed to; with `consent_required` and `processing_restricted`.
+	Purpose string `json:"purpose,omitempty,omitzero"`
+
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety  *Safety `json:"safety,omitempty"`
 	Status  int     `json:"status"`
@@ -3028,6 +3299,46 @@ type Problem struct {
 	TraceId string  `json:"trace_id,omitempty,omitzero"`
 	Type    string  `json:"type"`
 }
+
+// Purpose defines model for Purpose.
+type Purpose string
+
+// PurposeText defines model for PurposeText.
+type PurposeText struct {
+	// Category Which data, such as `words`.
+	Category string `json:"category"`
+
+	// Months How long a consent counts before it is asked for again.
+	Months    int                  `json:"months,omitempty,omitzero"`
+	Operation PurposeTextOperation `json:"operation"`
+	Purpose   Purpose              `json:"purpose"`
+
+	// Required MeAi does not work without it. Everything else is a free choice.
+	Required bool `json:"required"`
+
+	// Text What is done.
+	Text string `json:"text"`
+
+	// TextSha256 Of title, text and without, each with a newline behind, in hexadecimal digits.
+	TextSha256 string `json:"text_sha256"`
+	Title      string `json:"title"`
+	Version    int    `json:"version"`
+
+	// Without What happens after a no.
+	Without string `json:"without"`
+}
+
+// PurposeTextOperation defines model for PurposeText.Operation.
+type PurposeTextOperation string
+
+// Purposes defines model for Purposes.
+type Purposes struct {
+	Language PurposesLanguage `json:"language"`
+	Purposes []PurposeText    `json:"purposes"`
+}
+
+// PurposesLanguage defines model for Purposes.Language.
+type PurposesLanguage string
 
 // Readiness defines model for Readiness.
 type Readiness struct {
@@ -3347,14 +3658,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -3362,6 +3673,12 @@ type ResponseComponent struct {
 	Purpose string `json:"purpose"`
 	Text    string `json:"text"`
 	Tone    string `json:"tone"`
+}
+
+// Restriction defines model for Restriction.
+type Restriction struct {
+	Restricted bool      `json:"restricted"`
+	Since      time.Time `json:"since,omitempty,omitzero"`
 }
 
 // Role defines model for Role.
@@ -3784,6 +4101,12 @@ type ListLegalHoldsParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListPurposesParams defines parameters for ListPurposes.
+type ListPurposesParams struct {
+	// AcceptLanguage RFC 9110. English or German; English when neither is named.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
 // ListPrivacyRegisterParams defines parameters for ListPrivacyRegister.
 type ListPrivacyRegisterParams struct {
 	// Standing Only open requests, or those of them whose time is nearly over, or over.
@@ -3924,6 +4247,12 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
+type DecideConsentJSONRequestBody = NewConsent
+
+// SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
+type SetDoNotSellJSONRequestBody = NewDoNotSell
 
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = NewLegalHold
@@ -4116,6 +4445,21 @@ type ServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx echo.Context) error
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx echo.Context) error
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx echo.Context, purpose Purpose) error
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx echo.Context) error
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx echo.Context) error
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
@@ -4128,6 +4472,9 @@ type ServerInterface interface {
 	// ViewPerson Look at how things are with a person
 	// (GET /v1/privacy/people/{person_id})
 	ViewPerson(ctx echo.Context, personId PersonID) error
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx echo.Context, params ListPurposesParams) error
 	// ListPrivacyRegister List what people have asked for, newest first
 	// (GET /v1/privacy/register)
 	ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error
@@ -4137,6 +4484,15 @@ type ServerInterface interface {
 	// ListPrivacyRequests See what you have asked for, newest first
 	// (GET /v1/privacy/requests)
 	ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx echo.Context) error
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx echo.Context) error
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx echo.Context) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -5259,6 +5615,58 @@ func (w *ServerInterfaceWrapper) ListPrivacyAccesses(ctx echo.Context) error {
 	return err
 }
 
+// ListConsents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsents(ctx)
+	return err
+}
+
+// ListConsentHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsentHistory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsentHistory(ctx)
+	return err
+}
+
+// DecideConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideConsent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "purpose" -------------
+	var purpose Purpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", ctx.Param("purpose"), &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter purpose: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideConsent(ctx, purpose)
+	return err
+}
+
+// GetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDoNotSell(ctx)
+	return err
+}
+
+// SetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDoNotSell(ctx)
+	return err
+}
+
 // ListLegalHolds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
 	var err error
@@ -5322,6 +5730,35 @@ func (w *ServerInterfaceWrapper) ViewPerson(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ViewPerson(ctx, personId)
+	return err
+}
+
+// ListPurposes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPurposes(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPurposesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPurposes(ctx, params)
 	return err
 }
 
@@ -5395,6 +5832,33 @@ func (w *ServerInterfaceWrapper) ListPrivacyRequests(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListPrivacyRequests(ctx, params)
+	return err
+}
+
+// LiftRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) LiftRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LiftRestriction(ctx)
+	return err
+}
+
+// GetRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRestriction(ctx)
+	return err
+}
+
+// PlaceRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceRestriction(ctx)
 	return err
 }
 
@@ -5970,6 +6434,15 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.GetAdjustments, options.OperationMiddlewares["getAdjustments"]...)
 	router.GET(options.BaseURL+"/v1/truthfilter/triggers", wrapper.GetTriggers, options.OperationMiddlewares["getTriggers"]...)
 	router.PUT(options.BaseURL+"/v1/truthfilter/triggers", wrapper.SetTriggers, options.OperationMiddlewares["setTriggers"]...)
+	router.GET(options.BaseURL+"/v1/privacy/purposes", wrapper.ListPurposes, options.OperationMiddlewares["listPurposes"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents/history", wrapper.ListConsentHistory, options.OperationMiddlewares["listConsentHistory"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/consents/:purpose", wrapper.DecideConsent, options.OperationMiddlewares["decideConsent"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/restriction", wrapper.LiftRestriction, options.OperationMiddlewares["liftRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/restriction", wrapper.GetRestriction, options.OperationMiddlewares["getRestriction"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/restriction", wrapper.PlaceRestriction, options.OperationMiddlewares["placeRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.GetDoNotSell, options.OperationMiddlewares["getDoNotSell"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.SetDoNotSell, options.OperationMiddlewares["setDoNotSell"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
@@ -13674,6 +14147,705 @@ func (response ListPrivacyAccesses503ApplicationProblemPlusJSONResponse) VisitLi
 	return err
 }
 
+type ListConsentsRequestObject struct {
+}
+
+type ListConsentsResponseObject interface {
+	VisitListConsentsResponse(w http.ResponseWriter) error
+}
+
+type ListConsents200JSONResponse ConsentOverview
+
+func (response ListConsents200JSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents400ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents401ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents403ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents429ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents500ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents503ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistoryRequestObject struct {
+}
+
+type ListConsentHistoryResponseObject interface {
+	VisitListConsentHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListConsentHistory200JSONResponse ConsentHistory
+
+func (response ListConsentHistory200JSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory400ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory401ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory403ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory429ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory500ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory503ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsentRequestObject struct {
+	Purpose Purpose `json:"purpose"`
+	Body    *DecideConsentJSONRequestBody
+}
+
+type DecideConsentResponseObject interface {
+	VisitDecideConsentResponse(w http.ResponseWriter) error
+}
+
+type DecideConsent200JSONResponse ConsentReceipt
+
+func (response DecideConsent200JSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent400ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent401ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent403ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent413ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent415ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent422ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent429ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent500ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent503ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSellRequestObject struct {
+}
+
+type GetDoNotSellResponseObject interface {
+	VisitGetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type GetDoNotSell200JSONResponse DoNotSell
+
+func (response GetDoNotSell200JSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell400ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell401ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell403ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell429ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell500ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell503ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSellRequestObject struct {
+	Body *SetDoNotSellJSONRequestBody
+}
+
+type SetDoNotSellResponseObject interface {
+	VisitSetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type SetDoNotSell200JSONResponse DoNotSell
+
+func (response SetDoNotSell200JSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell400ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell401ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell403ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell413ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell415ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell422ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell429ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell500ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell503ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLegalHoldsRequestObject struct {
 	Params ListLegalHoldsParams
 }
@@ -14343,6 +15515,127 @@ func (response ViewPerson503ApplicationProblemPlusJSONResponse) VisitViewPersonR
 	return err
 }
 
+type ListPurposesRequestObject struct {
+	Params ListPurposesParams
+}
+
+type ListPurposesResponseObject interface {
+	VisitListPurposesResponse(w http.ResponseWriter) error
+}
+
+type ListPurposes200JSONResponse Purposes
+
+func (response ListPurposes200JSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes400ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes401ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes403ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes429ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes500ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes503ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPrivacyRegisterRequestObject struct {
 	Params ListPrivacyRegisterParams
 }
@@ -14776,6 +16069,360 @@ type ListPrivacyRequests503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPrivacyRequests503ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestrictionRequestObject struct {
+}
+
+type LiftRestrictionResponseObject interface {
+	VisitLiftRestrictionResponse(w http.ResponseWriter) error
+}
+
+type LiftRestriction204Response struct {
+}
+
+func (response LiftRestriction204Response) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type LiftRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction400ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction401ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction403ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction429ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction500ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction503ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestrictionRequestObject struct {
+}
+
+type GetRestrictionResponseObject interface {
+	VisitGetRestrictionResponse(w http.ResponseWriter) error
+}
+
+type GetRestriction200JSONResponse Restriction
+
+func (response GetRestriction200JSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction400ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction401ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction403ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction429ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction500ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction503ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestrictionRequestObject struct {
+}
+
+type PlaceRestrictionResponseObject interface {
+	VisitPlaceRestrictionResponse(w http.ResponseWriter) error
+}
+
+type PlaceRestriction200JSONResponse Restriction
+
+func (response PlaceRestriction200JSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction400ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction401ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction403ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction429ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction500ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction503ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -18570,6 +20217,21 @@ type StrictServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx context.Context, request ListConsentHistoryRequestObject) (ListConsentHistoryResponseObject, error)
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx context.Context, request DecideConsentRequestObject) (DecideConsentResponseObject, error)
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx context.Context, request GetDoNotSellRequestObject) (GetDoNotSellResponseObject, error)
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx context.Context, request SetDoNotSellRequestObject) (SetDoNotSellResponseObject, error)
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
@@ -18582,6 +20244,9 @@ type StrictServerInterface interface {
 	// ViewPerson Look at how things are with a person
 	// (GET /v1/privacy/people/{person_id})
 	ViewPerson(ctx context.Context, request ViewPersonRequestObject) (ViewPersonResponseObject, error)
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx context.Context, request ListPurposesRequestObject) (ListPurposesResponseObject, error)
 	// ListPrivacyRegister List what people have asked for, newest first
 	// (GET /v1/privacy/register)
 	ListPrivacyRegister(ctx context.Context, request ListPrivacyRegisterRequestObject) (ListPrivacyRegisterResponseObject, error)
@@ -18591,6 +20256,15 @@ type StrictServerInterface interface {
 	// ListPrivacyRequests See what you have asked for, newest first
 	// (GET /v1/privacy/requests)
 	ListPrivacyRequests(ctx context.Context, request ListPrivacyRequestsRequestObject) (ListPrivacyRequestsResponseObject, error)
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx context.Context, request LiftRestrictionRequestObject) (LiftRestrictionResponseObject, error)
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx context.Context, request GetRestrictionRequestObject) (GetRestrictionResponseObject, error)
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx context.Context, request PlaceRestrictionRequestObject) (PlaceRestrictionResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -20298,6 +21972,169 @@ func (sh *strictHandler) ListPrivacyAccesses(ctx echo.Context, params ListPrivac
 	return nil
 }
 
+// ListConsents operation middleware
+func (sh *strictHandler) ListConsents(ctx echo.Context) error {
+	var request ListConsentsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsents(ctx.Request().Context(), request.(ListConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentsResponseObject); ok {
+		return validResponse.VisitListConsentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsentHistory operation middleware
+func (sh *strictHandler) ListConsentHistory(ctx echo.Context) error {
+	var request ListConsentHistoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsentHistory(ctx.Request().Context(), request.(ListConsentHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsentHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentHistoryResponseObject); ok {
+		return validResponse.VisitListConsentHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideConsent operation middleware
+func (sh *strictHandler) DecideConsent(ctx echo.Context, purpose Purpose) error {
+	var request DecideConsentRequestObject
+
+	request.Purpose = purpose
+
+	var body DecideConsentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideConsent(ctx.Request().Context(), request.(DecideConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideConsentResponseObject); ok {
+		return validResponse.VisitDecideConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDoNotSell operation middleware
+func (sh *strictHandler) GetDoNotSell(ctx echo.Context) error {
+	var request GetDoNotSellRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDoNotSell(ctx.Request().Context(), request.(GetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDoNotSellResponseObject); ok {
+		return validResponse.VisitGetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDoNotSell operation middleware
+func (sh *strictHandler) SetDoNotSell(ctx echo.Context) error {
+	var request SetDoNotSellRequestObject
+
+	var body SetDoNotSellJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDoNotSell(ctx.Request().Context(), request.(SetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDoNotSellResponseObject); ok {
+		return validResponse.VisitSetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLegalHolds operation middleware
 func (sh *strictHandler) ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error {
 	var request ListLegalHoldsRequestObject
@@ -20442,6 +22279,31 @@ func (sh *strictHandler) ViewPerson(ctx echo.Context, personId PersonID) error {
 	return nil
 }
 
+// ListPurposes operation middleware
+func (sh *strictHandler) ListPurposes(ctx echo.Context, params ListPurposesParams) error {
+	var request ListPurposesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPurposes(ctx.Request().Context(), request.(ListPurposesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPurposes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPurposesResponseObject); ok {
+		return validResponse.VisitListPurposesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListPrivacyRegister operation middleware
 func (sh *strictHandler) ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error {
 	var request ListPrivacyRegisterRequestObject
@@ -20534,6 +22396,75 @@ func (sh *strictHandler) ListPrivacyRequests(ctx echo.Context, params ListPrivac
 		return err
 	} else if validResponse, ok := response.(ListPrivacyRequestsResponseObject); ok {
 		return validResponse.VisitListPrivacyRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LiftRestriction operation middleware
+func (sh *strictHandler) LiftRestriction(ctx echo.Context) error {
+	var request LiftRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LiftRestriction(ctx.Request().Context(), request.(LiftRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LiftRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LiftRestrictionResponseObject); ok {
+		return validResponse.VisitLiftRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRestriction operation middleware
+func (sh *strictHandler) GetRestriction(ctx echo.Context) error {
+	var request GetRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestriction(ctx.Request().Context(), request.(GetRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRestrictionResponseObject); ok {
+		return validResponse.VisitGetRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceRestriction operation middleware
+func (sh *strictHandler) PlaceRestriction(ctx echo.Context) error {
+	var request PlaceRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceRestriction(ctx.Request().Context(), request.(PlaceRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceRestrictionResponseObject); ok {
+		return validResponse.VisitPlaceRestrictionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -21300,414 +23231,454 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOLYG5317djOpmrX/orgTJNENARmAYxoxuX3/it0AzMYEsOL",
-	"braz/CeRpZnBrdH3/vTHXqampZIgremdfOxNgOeg8cfzHKalsiCz+WsoCz6H3P06B5NpUVqhZO+kN7C6",
-	"ggGbTUAyOwF2CXM244YZAMmGMFIa9nv9nskmMOXudZDVtHfyr557r/e+37PzEnonPWO1kONev/dhb6z2",
-	"3C/3zKUo9xQOxIu9UglpQfdORrww8OlTv/dMZZxmsTiptxNgEmZMg1GVznAGGv5dCe2W4EaOZzRSespt",
-	"76RXabGnYQQaZAa9xam5IV/Vfz4ry0KkNsSNPePCMjvhFrdirLm0kLe34frLfs0tPBNTYZfH/s0NKQwr",
-	"YGSZGjHg2aTPRkoz+MCnZQFs8K5n5tJOwAjzrneq//rwx1P716PBCXv4I3NbBMYaJtWsz7jMmZLApkoD",
-	"E5Jxy6bKWMaZgUzJletpzfOVKkQ2T+9U4R4wtFeOfFQJGg+VZaqS1jAhVy7g3399dHg6++ujw8EJe3TY",
-	"rEBI90+aqFk7U7B6fjbCbV6c5JvmE90UNBVSTB1ZH9VE405tDLr3yQ1Qcs2nYP29OitLra54cf6z+5dw",
-	"o5TcTnr9nuRT9y73D1yIfEPCrfDJ5ZX9xLPLquwcaIh/XjeM3/reSe/48PjR0dHxX94ePjw8PDz8516p",
-	"jB1rMHuHo+/5j9mRuzUltxa0G+z//etw78f3H3/49JZ+ePTpn3v/4nt/vP941D969GnP/ZbvjdwT/7Vi",
-	"+q8r2bkCXcmb79ITk/ECqa5zHKgfuflwv6gi7xxooor85kNErPvvkLh6Z+yKFxU4HjFXlWbZRIkM+sg0",
-	"8bZdgZ6zKRjDx9BnR8wqdvzwIbsSRgwLYGdvHp+fs2zCNc8cWbvrgYsh8dEsJ5rInpvJylvEPzwDObaT",
-	"3snxw4d9d6vCv4/aZPXu3Yfjo7137z785cn7/06TzrnjmjxbeaiieebmW/4KtAljLfM5VfJ/V8BE7rbc",
-	"MboSH+8zbtjAVMPfIbMD97fB3568ZQdXRwdTGDAzUTPDnCxR7qVpvc3tddC3bmEJKN2WF/D66WP2l+MH",
-	"h/ts4CTbX18M2LeetfZrsfDokHENQdh9x7i5NEhLbrVcmhlox5XtRBiW8aLYZy/tBDQra5Fq8ANiLJUm",
-	"adkwHhz26LCLyvzEO4jp4dHxTdSMV1pccacCoWjp5kT095ufwhswZhXVGvr7TQf65F42pZIGUCr9xHO/",
-	"RPevTEkLEn/kTtMhTeug1GpYwPS/fzekdjXD/ZeGUe+k9/87aNTJA/qrOXhFb9Ggy3fD75xTXKa8cPN2",
-	"x/+p33us5KgQ2b1PyO+wm5C6At1vKbaVgRzp2qgp2ImQYwaFAXpoikzKvZhDJnLI+4yzgs/oNljFLgFK",
-	"d6HdB1DLwgsijOcHbMKd9lXPYA4Wd+Kp0kOR5yDvdyv8VQXNpnzOpLIsV6irLc77G8Nybrlb+BBwSzR3",
-	"+6RwL8ZKAi4DmbLkxX2u4mWl2VQYyy9pDi+Ufaoqmd8zUTnORkdbZRNGdDMKm0ibjNN7q9Qzrsdw3zQ/",
-	"VPkcqQ/VfTvhkj16wP4ufsKjbn75A3sufnKC6n/fvHzBCiHBhHk/5zJwSXOv01eKTbmcN9q/v1377Fyy",
-	"nMuxu8MDw0dg5wOWca0FGDaBomS8KPDiGj5FKzEyf1t2Vmpq/tmD5sHY6tlrzJ6NXvaPB3Nkr7ZHVr7d",
-	"WC64Mb9KXtmJ0uIPuG8CD5wCqdyyS6lmEinjV8mvuCj4sLhXon5Ts2frrWIJkEPOcgU0RVJK9tlbPWd8",
-	"zIVkM2EnNTmwBd311L2EH3QWtjLWr67UKnOK8j2vr760wtBdHFYWlzXzy+XmkiSVn6epylJpC/lzyAV/",
-	"i+rA55kubn40mBvE6Ya/vn2698M+KkH+i2guvzr3NkypVQnaClJYMg3cQn7BbUvdybmFPSumCQeO0yhL",
-	"ocFs9Y7IN1CnnDJ1pS63nI5WBa1FWJiahHOifodrzZE5mEyV273zKdYS/9UjtREHrr/WjzeztUuNg06h",
-	"jeI+TwfyipOQah/KJczbk1tFLv5kE6uU8MFeZJU2Sq/f/G2U+XgncK7JBea/V8ZO/bVoL3AIGa8MJPd9",
-	"OO9wyTm9keeO+ZAhxwo+B/2NYXaiwTiT38mehmZU5ZhJPTNZTYeOw/d7+N66bX0qCgv6GT66uGb6AE61",
-	"X69l9R6Y5U3g+EcSMZuddLOjidMuOxyE/wCNWnAwmfExxyhGyjt1l62neLH+u/1mvsmVSl7MjUgsc8iN",
-	"yNYt7Sf30JOpcnM2m9Ni33HekcjR1bxmiDeZ0uCmmmnhJ7rq8cf01BZTyWGseb5wnmtZEVw100/4wJXO",
-	"vWPXlMAva18A+L1CZ8YmxPMkjJOYg1uINMLON97DS0G6f4hDwIdSk7XV6/dQf6QfQ+zgwmuVjltOeVFc",
-	"WF5cOpqaDsW4UpVZDmLgRZXjynPIRdfbT49fsQd/YZaP91NCwakpm/PQFwB58k5pMeV6fuF3O3mgXnMR",
-	"cnxBAy1zoNqzfZjgRuQDikbZfNr+wiQlHLgzzegKJpgp8GzCwkPM8LlhwzkT1kAxIit8pDSgT8pPi42E",
-	"NvaUwbS08zpURRaZktA2cOwMiivYmDjf+Im8Bp53iexqPAaD0rUsteLZZFuhf8WL9EV7qtWUVbIsgBsu",
-	"0U8Yfk5LlCn/UEcq6rPdO1o63EVR6S7NMlHF96/F0JK0EXGM+JT7ns82ywx3oGPraj4YXbOIhy3S9Sqe",
-	"H3m8eJ4L4o+vIiGAHLK/IBcsfLALPsYfDg8PV3ms/9+7dx8OD9////9rrdDCj6fnPH8OU6Xnf/ccbJnn",
-	"umPyPJdraCwACuYFw0BQpPaKVwVSSR2RrbREEtGXqCNANlHuDKzSc2fo46OWzhpfTnK+EN1KaA2ZXasn",
-	"+JfPaMnXUfG9423rd8xW/Otn/0bqtuZi7GlqwSL95Wzv+OEjp87gUcAHntkCLSKK+KG70DA1GrntZiEM",
-	"aJgRY8mE3b9nk6YdtkxfkG7u1VCuBm46RJAXrqA3tLHCPVnc21/UjHxAynF2w6aVsYyPNcRqYh2TdUTN",
-	"LcRqQAkyJ2MinAXqAKPK4E+0y3mS4t0jW2x/yh5zV6O13/HO1BsYph19IKbdbiuupskkX4nuXKwXFXBF",
-	"g+WQ6XlpSSeyTo3q94DrYn6RQwH4iLoCrUUOFyMuCvePXh8jmfiOE0hwgf9cxTDSBmV9CTa3NQID+lx2",
-	"ZTPl5HYbA8akjctYD19Is5ki67+oGmfa4AQdKRMocnJfGe/7acKLzDrTkg2mQmulF14W1rAgPxe8dv0t",
-	"dJMRL4ohzy5Tmq6TZU0ejIYrATPIfVrQhMu87zSWygBzsweO0VGnkeE7taOu5MYked/vVT6GsJWraOJ/",
-	"6wfd3UdH8FrFjp66LhE0U4tUk9X0cD1lhA9V1ZUK5CgBz4BcnbiJt6O09HuRYbGBov+MD6GIza8cRqhC",
-	"nJDCs+guHOSaj+zgxNHH0Gn5ovad1JFzmRPx+9+7y+zoh8vaszsIRlz9ITUaga79MNN9NnDDD04Yl/Mm",
-	"mBdrRTiRyB50e9FW0VaZbuErGWjLhfS6kxZEWk6ui5HIOGm9mZISMq9Zj7WaYdg3U9JqMaz873lllVRT",
-	"UrinJVivMmsoHO+XYNIW6ZR/OKdZ/bh8iYNG2z6Ec8meyHEhzOT2CGdjbbfKhX08gewS71nS05hWgstq",
-	"WIiMXcIctamxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp1mxt9ppDDXvmavKsR4MF8wkc+JOgGaaY84C",
-	"GYoTkeZK7r301Nx5O+JzV/Lbx8dvXjFbqPFeVi+zz57kxw8fHv343X7aX6zWq9Bu437hZoKsTvwBK5Ql",
-	"cJSFG8AyJ7VNy2gU0j56EPsAUtlt7ePE8fw8/Ub08aS6j1hJIwwGWZbPeKTVtCWnN5lSvzfhZtHE3njH",
-	"lm6G2noCC3uCi8AP1TPr3I0n0up5p+XU5MOUfF4onu/nkCmyeZdohWdWJXJ5XsaJSLOJYjzzuanLX4gs",
-	"uWUTQubwYfXWHKbO5jJpvNbSivaD0c1q1uszpDa/bb88P3uMK2y8kM4ivoTSIoefTUBDctX+RDq/2Mzy",
-	"G8NEeudUZTM1bdkXpsoyjD+iqJMCf3DacodR0dhMi0qVO/H9LuvI6w/JSFNanRM0z+tYLkgC/hOB4PxQ",
-	"waQJO9FJ8XjvukzlPhOSDbmBRw/2FzJLz/b+yff+ONz78b8P3n988P2nvyaVFBziXGZFZbyu0r5Yt8kp",
-	"rnsjCuCjtLhw7HnuZJhAvw1ONl/Yk3qw4dwmbf0gAm7CwsJJe/aOM17PzNIGnZc52+058cX1Bt3CXRka",
-	"kE6o+5ibcabEGG4q5MIKUgunjOVEKGluUw7tc5rasMouwfaZAV5AnpzfMt2AzK8V/d7uHadhJ+YdWWf0",
-	"1YgjDZUqgMvG0bT00SAEVsfV3E6ir7PmyrFFGu2ET1YwKzQd1O1NQweFUpdspCqZs5lWcpz2EqEjSG61",
-	"Xz4vdpXDbIM47/IqCuVsEwx9WCiDICKa1sr9U6lL5A1R0cMSeRrL9bYO1dpVtv603uCjn/q9K9BiJG7s",
-	"FvNhh+D1QlpsLSK6BX1/xxpaiQij+6r+ooi+t7C4w5VYJPeFFeBj3QP/fSEOGUopev3eDPiVcEtOKQb0",
-	"dpq3Uj3H5rzVc6v1fPV2HGNhet2b8rqSXatKi0j6m0/xorSnoapsnymZQZ35Vbu1lj3/SnYZSFU2CdcM",
-	"r5wwzD3dx3T3AvMQkOI2ZNcb+twXw9N+8UiDahT5YFO04em9uzAMeV2fQqDCMtI/91fwsYsCRgll+Ewy",
-	"MFZMuYU6ru82qc+ctcMmasZGjjUJy2ZOBFfSigJTMjfzxutKSqI0PKCVmrIbt2vFlk5NyHSo3SpL5s0G",
-	"5zdT+nJUqNlFpYvFqsFrcLPuO/AmbMZioSW/BDk4wZRVYQ0ruba+ZCLWIvbZIHDfwQlJDHK+cu8m7jNV",
-	"goQcHWiOKXAN+T4bkLBDx7B/AwkNn3sn0bOc8SldOXwgepeOZ3ASJcUHaqOkSmGp1CVw5AEG7vfZwOsk",
-	"3h9Na5qBBkaxhXz/nYxDlG4Peo186QUZ3ZDI6lhNO1sn7aRxi0QXzXDuhewQCm9EajDAdTZhlaGbv6Dc",
-	"Xk55wmh76dmI+MAw1l3nwDA+sqDZE/caeTQlVFbzYvPkmO5ECuhcpp/P8Q+Owf1Nhf3oMztRxrNNjiQD",
-	"ms1UVeRsLLZIiliT3SHqtLKlaZXKCCuusBRtzOmnOtPmdjdoUauP0hTwFFtzTV3Xx3U21oJnUsgtEnjo",
-	"K0HPXdwuXRXQQaeST8EECYXP0cGNhC+f2iKpFNyFWh8Tobm+CU8vef/CH/p+D8L8u3cPPbyp3N67T3Rb",
-	"DLCpHIpWiKwpaqfd5YWSEAp7TtmgalKqL0IgDV/CVCLPQ3xgTdSu9D453kQ2YYWwtgBM3MbARsGFBGO9",
-	"0yrWW7Y4yvsIbtX5NysjWxFlL213NhFFfmHgQ8WLC5+D7laMFKxGrKm39ftOVeB1bKeJKqJLz8mkOGhj",
-	"KuFOCe9wMbqYcD3t9Xt8WBkMaGNJyIVVF5Qt4Mx/yEXGiwuYgh6jM7qfnGNSqCxci0iPkaS9ZE4bxeQa",
-	"MS0LkQkfnw8/iulUyK6v16kmHbHxDXMn/MMmZblcJ2smGfTGwH89UuuzKQr5GUpnv8ls3sEHpqIoRGRS",
-	"b5mgSBWTH7dJJPlN2ImqSPzRMyyvZ8mew5kIV9qJx/kpqjf4gkRiCjqnvxhpt4hTAatWfBBV/FzNZIIE",
-	"FnYaF1V/o5UL0tqu1IY/aYK27Y1GHSe5VQYTZzfLrl1KNncfDZ9YMZ9nYfRlKTcCKOIiHlOqS5BMjU5J",
-	"pUV7o+a2yLEJ/aJq5bY50pxNoEA2ID/4+OsIuCNYx1+wks1g3FWAs7MMz/1vcjAlF1hePKG9H1eisPil",
-	"MVL8SFfGEm4F5toYXiID9fH/34EXqjJzvPQTXoUU40zJUeUzj02lSy2QPY3dl2yF7Ot3Nae8S/xXxnEB",
-	"E1WiG1Zd+cAvzTirtFA+F9NrSUmG0sAdpCJNTuYUkI+39BK1XqRCiLUsKSuU2XIY/8qmA1wjf3BDOz3C",
-	"DtjYrr8tpbCAq67rMhHjiVMh8JFGSFpV5Kfs0BdGSqDC4igd+Pt1UQqpLGYqdFgUtaMVbTc007z5JDQz",
-	"oK9ERvbSJqNseWJRtG2lIVCT/Uv/wg003w3dos2YtWs0hDITHgs1bfuwuLN4GuiIU6ZkMfcKpjvEjBvM",
-	"3HKMkKxH8rPQR+iqtLxTXcRZSdKqbuywTVgAwXnbyk0kCl6kqqSEWDq1SGpOuMwLH0ktDFzwghS9Smrg",
-	"2QRLMldzwI4YVaN9bl7R0HDVz5V4GE979V6+WXS4qRJ9KDEX78V00QusN72fnZVAZ2jMeLegsIah837P",
-	"ThrwGPbtr1JkKgeMbDNc4nesKplVPm+dNKw+vg8y37OThOeFrIw1odZuLcdNa90HutQbfBdDEcltf+rT",
-	"NxYmHO1ZTWBrb+pS0HlTaTUC7fXdZXW0e1uaZIiVNUh8CvkTKg3AvdQ+LWzDkqyIJW4xzBUvRH6xlCK0",
-	"UlTgOxuw+3+E59Jcrs5GCSSgwi/qtbfmFw0cnUVUD9NFNgnv0ij8eiOuhLS3zvVFn0zOASAPyb0daacr",
-	"R/evv50EuytSxxYyPoTMoA5MEPjbKeorRz8cspzP23GW1WXV3LqfNpzca3p6yaDFBdYfi+a+aqNe10PX",
-	"MgqKclQVyE0R89D9YPjI/SC0xjT7Dsu/vX3rgpTt/Xzii0uwvm1Uo0dN+Yf4VaoCW/hN+6AXQLKWnbb1",
-	"AB4B4hvDvNdqg3oOX2O55sOFGGqu5wtZqMc3SUJdPkEBRf5EaxLQi3vQCsmpfF5DhVDRqJ5TetIkHZYL",
-	"UntZOiJyg/87+/b108fs0Y+HR98xIX1WsxvstI6x+eoW692/HWlgHdU2S0k9vWZq9WtJ4o4KyuMgHdEu",
-	"Zh9PlARDOc3BtegOV/I2d4toW+kx2HBZFry/So6Enm5rGiLP2KBSKVIIEjHDsQLTd7aLU2CTSRTtiqv2",
-	"J35FBbxmY1yyodNr/Ho2Z2EjpcfK2i2TTzbUBrCWRHTFFbBYlh0dHtaFaj4CpE4xvR5BAksq5kCLZPNa",
-	"WYwnUhFjumbZV4hsB6IBGYhyvSyqCe61f2GLuMFyuViYaqh7dcfbi85tvR9PxKktnngX9mAtFMfyohI1",
-	"RRhH3e5eLA0U0gBudLU488FTD03LMMDs07AwEjrjuitzCVPnUyzUJ9VjQr+jT0R0EiZEb83cWJJ9y9rg",
-	"jbOUwub6DWp/sp706pN7AwXUfqQbSXgWLrazmxjV6vYZZ24paElx1APA+2FWin1f6ZvY71B/UxY8A48D",
-	"h0klwk787vPGi+HLVm9FbPfrgoAOjBUsE+LWTYoC60gIbvmbc96YOW5ulzXVNQ/98vw/jxIlBe4MOlYx",
-	"UUVuPPxqc7DGw2nc4k5SXcOqfaQqvWYLT5lUszrcIeymW5piJ78AL8hAbFNdMjDyPn11jdhEy6nDJOGN",
-	"1GX8RRX5a6pT3bb6LqqRWA/tmaoSTU7ovO1dXvTRZ1Bu69a+hoOPSs98Zdgq0RrN9rF/YwvZurELo6y2",
-	"mck5Pr/FPAohL80WAzzD5yMY1XXvvg7PbaN43Ek4vx+DyG6y+Rs5u6O9abzdFrbIR31jodwMwKwFghuU",
-	"qPhihKHDua65ZY8bSt/i9qPWppOoXyEJxBdiC4Pu/PM3L9n3R48e7R0xXpQTvnd8GuMjW8U4o+QKn96D",
-	"stQP843HrPSgm3F91It/xsw4TGupYub9x+NPSWmAsrxdYuarJqzmQrbFztENxA6qt6oyF9vGzxyLulCj",
-	"i5y3EiymSvtEURT4UmEwFa7A/1aK8cSmdfFV5HAemM01UGESFakBI7cW4s02n7ORkLwo5hijY9M5w3JI",
-	"jTm05xj+9omB+O+My2+s05tLZib80ie23m9p7hIPTPi2Q4Lfpr012lx087cMFKNt3zBmiejWvlTrJZu/",
-	"ExKGO+HR8K8hefctTEulecF+Pe9HIT5hyHswrvRiLG+DtGPcnWbJraSRWhb5w1pz0ulAWXSLN+fysXKT",
-	"im5vIofddGoBfOMisFuNwrX2ZEPx05Xzjb6NK8qsRudJvwmihTyk2v2AQX02CFLQZ3KLomDDIGEwWTv8",
-	"ODiJZY/3VWngeZw4E2YQiddeo00mdfOFdVXmc6qwGyo411b+doqUO3FjKsi7gHpzsFwUW6DBJqEd/u6R",
-	"87lBcAbySXLEhnFidT0a6CW2HwmTSS3jf2M4mW7E04TRPPKRGjbhOZuqK8iJr3PrUUs39pGuRkq9BmZo",
-	"HS9c0lAxXfGtruyEHPzfGIZJ0Aa9EE1SHSbesqkwmMaKH6h9PE61tYYVwlj2LaZKYxjBa68Bcc6oAPDT",
-	"fyedMoOOOQz9fLfPMNCJhSzIziaQXSJI0Fzhk9yekEOkwWdx36xk8LW1S0Sa3wfsFJ6LzHbwqpHmUx+D",
-	"2DzHGkF0N7+MGDipz+Nm4Leh0G3GDUOIoZxVMgedruHaInUTHSS5aGOAucuFysIVZSZqwKuy1rUdPhWm",
-	"UG9ZIMdm4xdgI1ci9UYbmY4ZbXcztgdTDlGyzc/+NUXV0kDe18+rnftuN7S5YVLJPYMxL0KR65KW7i9V",
-	"Qmsqinanom+wIGECRd5voeBwvPvpNOdVgbLffIgMZB7ht556ZhN8zLPmqW2iZ5u6lOzqovHgCkb7yzfD",
-	"QkaVrmJMI5H8Npn3g5JPhR0BeCWgc3YhO4bU/uWNRXN92yjZOjyRxiYthBXjkM2c+BI6SrcsIl+R9Wig",
-	"bh7j6GufYeOZGrF0pIoC22BRX4+S2jExNRqJbBGyqNN7oIp8lW2O/W0unYmtRu3jiHa9ko7U00EoXyyJ",
-	"HVQKZaxPWzCW6jU7rlIrX3MsrkBSiWZq/CSMf8CFbAhiAfcRaWglX0gbdhiH2FzC1Uzmc6U+0nxTC32e",
-	"ApWs7ASkFVlnOtJvofTL00cAWnCanbu8dgLzwAk2jSvZiWqVdltFxay8FBeknGZuipgPm06amFaFFRej",
-	"DminoNLh3HKRO7ULg3KYlcsLRi+aNHWXWshMlDyRWP7Gcsel62ZuGToYN8vwuUmHi1QIWbKzV+d1M64p",
-	"z4FanGxVI9fFjCKGMEO+hCXOkhRe4a7tKePkT8AOYJaPRsioPOI0bMKNFpsU1PvetOXwtLJw4GnqxmSK",
-	"Zdm+AvYd4+0Xww74PK6nTVUpZHVAl6L0WMeNnHlzk4bm+FTI/KZJrIuZaBujKay0uFq42hhzEVsKt630",
-	"7OAn3hwxwEfUwrxWFVTRSh4rrTfMKfgSkM1p0k+yiboVvX4V7VNaw6bks7rDha20DB0uJmrm9Ybr53Jj",
-	"4tXmVEfXeBs6HSFCnExZm7+g6mNBoq5axymuq1kvNdmoGwbUCPJWizFVz+F00000ttkPlWXcpKuTfgO4",
-	"NH3MImZOhUSUCTXyv5C+HJvyjoucTfgVsCGAZEadeEyE+qlIKZhpZTtsgTK9xYW4hGLOsgmXGfiCcvJk",
-	"5YoJe1rXLjZl5KFxoO9lppgFYzdsF7R1Jn4Hb6IzSiE2uC3ywOseGjGcQnpfnEHXcZswScnGZzEF06d+",
-	"idQlV+Z8PuizgQ/vDdxZDqS6Arfewf5WKCyepzZXIqwxJqTFnhZNcj/dVU+i0V1ck9PvOV2eUrlbpY2J",
-	"tEyeeSxtq9QloaU4rd+34vTJX95DRAiTi0k6N2ZznGahscmikjdkd4uVG51yf/sal0XzDP2a31ClHCar",
-	"SWXbFhmCLywxvlSRTDKxEfeFetGAnYE3HuxMRQRciCswTMhBR9p2U5PbBF+ExF5XpuXLNFhFYqxjIhcI",
-	"CuU4Gv3krWVEO/AFDIB0EpxvHRhK2zIKtdGZfL4anRh1t97a7epzui9w0GWXDUudSE8cIFVROE5pn1Ld",
-	"ZNkZkYP7k5lwDT5HoOlEGTpSnbLBFDiyvZO4wNOJa/+HUzZAt3v9ACVgGjUF7LzY6llsPeLuOxlGIJ/9",
-	"KRu4g2lgoHCWiBqlqZGXk5zUZ4lYNrqxcKhTNsiUvAJtcLsXvqHFeGLDehcm4h5CHnrKMOYpbf3yO4lv",
-	"F9xCMT9lA+w840OX+DOGIUqQDRAZhbTaYQHcVjSteEgN4cTuPR3GM+9RVjkW73d3umlcao3rrN7153zO",
-	"1+cAYrXqisoLIre/aV4mkiUhH2+BoxqJngQzTma93iSX/168PvWs+34zuvfwfFoqbW8pEu2hxpJ5700F",
-	"QPLPGwqzf1dQdY1ASfSh32wKTU/prndrxLsE7lk1rZU4LDNKaXDp5jVxtJhGqFdQT6c17witLVUxsXh4",
-	"i1iZm3eqSt1b+uZLLcZCpnD2VJEPHFvlLOYJfTaglQxCZUEIUgzElFCgBj4HnpXc2MWXg1jB1xFHxkOX",
-	"qHa/CauK1q6Fj6cl0+KqXpFlnsrJyiaqq+THWK3kGIyl4p8tPTtouKfcbOE4ugDMYHbdId/UJ70W1o2W",
-	"3ZpNN6H9H5bybZkCbi5XOZFF04y5jgPVWqeaSfaHknCCstREuqKjIFNqNHO4hjbYjYZ99kLN+st4N5vx",
-	"r2GVjyEF64mia1KDJqtLkKZOBDAYJUHj2Kox+pr3GVUtcGxtr5WausWW3GDz/yuKSzc9Bw8PgzNpRfeG",
-	"XGCqfig+8W1iDvtdGK1x4QtulVUsF6MRaNovrDRSfrbufh7SK8o4S4bKb9HY7LuVwxVoxp2dvt/VLjGF",
-	"NJVsgHlLObNNbcnxYQLl0TG6Rcl9S0Uiq0dOF+O8uYUanO3Actre26gSJ5Vb6Pv513T1MDrkh2tp89+B",
-	"P9xWF6V2+thSaRv9dbG++oTNJqKADhVY2H7c6pH4D3nvrVJY2spDs/7ZROHl/b3aILzVHVztoILlCiKn",
-	"xfvEgYEjn8EWRUQxV6dz6ObjjXxYIQev77pY7TCZKsQMrXN1fldiodvx9r6Sa/h6t7G5N85evKY/cbF7",
-	"gGPUmaNOJaHu5ZuGaBa2q3OJ2nx9bt4tDbJwxii1KQR+JfCnbMLlmMwRzFWbb1jDS1NswjSRlzByQqRc",
-	"hP1Ajd2U/KtJpV3fXvTrCw99NTGvsLtrQl+/aWHhlsw8JIg1uh1CYiNag0/MtlvIOWcEVRq6snIadfBc",
-	"ooMKy1IG/bowfwV+e0qgvPAlRb7xGUVyBf1m0I6uDuoxhGUF8CvYLNGGrJVN42uqtsHWk6i31zBj0ojg",
-	"KV1mLNg61+vZNBuPPnXUgT1/VxV2W1+lO8gkj+6EzyRfBULgjyO+dW3bProQa25gOqvobpxC/R718dtS",
-	"YSROsc5+9J9es9wlPLWbeD+2X3+MjHVdYdGBlZuiF3w0tSMvAPLVSGfJQqjQoQ3dy1FG5Ga4e+HryUTt",
-	"7DKZ3vpWV9DAe2OWOwZvoj4iUlk2hY5UwLBZX057zxukE3tA4bBZTV7xylDmi9DrtLuF8TYZ9b6Pf0IS",
-	"/vT4FXvwF2Z5uofHcs/VlRhyjkLX3Xn6ZDSrNUDnL2DW1L5s4TnK+bwj/Ri7PQlEgr9sF4x+fxijtj56",
-	"uM5irRPw2oO8dr92Mn6uKm3qaBAm1jmNQKGf5zQkr9JTS96mzVLgVQFtw/zRKoCMfq+S4t8V+D9bXcG6",
-	"pEBh0TOVq82RiNznlj0c281qsdiSptinY+2ikwgvYhsf43p0xLiN+6d+b+JOrOXpOH7QX0FpvvzPA7Yz",
-	"JQlP1iPINn6wRz+so7ioi/0KwKBFD9VyZ6bWVH03+hM2cAQ96LPBVMjKghnsM9+f/oQNfGJn+88+NfuE",
-	"DaiX0mCfxd3ro9f22VIfezcgjIWSg/13cqKKvD0Khe4G7FuOCvt3fTbAlG73N4ojfDsHzDmSyv0RiXPA",
-	"vh3wwj3jA5a+22WDdmcstcMRObpwlM5B930vH4owoJY71MAvv9t/J+Me+yds4P438OHPwDcQ2bRCLan3",
-	"/WFo03nS41UurNL+LrQggQ4TJNxVRhCqHFCanzJJbtSWo3t/CUVgwW12eN3EQmo1GtHdypjqC5g1XRq3",
-	"uIPbNy2c8g8XmttON5GxdR2d9s3vX1EXuDf/9wy38+/iJ0TNypRcuIeHD354+JdH0V38/jh1GSvp+yMt",
-	"TeGZM+qwoNISXndH0UFq/+KWFFuD5aRbUKTbSXTy0ScfLMhrTCGK2QfVTbkL8sHD5qND/0KNLnwzXbPe",
-	"B7Sa1GIE1et09d8WXvXWgU871rWAULQVaMp9gApdCy1ouZTf/bZjB1qVdXcDGdVZonaem0XMt3aRWt3x",
-	"mir2mqZEYXRfoUvle74Aj+ViDGbLLOZGgyKOvq3atBIH6wXMmgqHLfY4cr6k3XYhK2kJ1Iy9oG5Nbq9G",
-	"la22KfFZFcz5m1ZVaRaSv4IDXCAQ4EYONrSRIVn9o/xH4zTikBNF8Z792wPy+TyVAi9gFrUB2IIgrt8j",
-	"YmFqqxqav4DZa9+d8w5ZwibtUBUbwtipY8Jj5UfHcLj34/uPP3x6Sz88+vTPvX/xvT/efzzqHz36tOd+",
-	"y/dG7on/SmfZ+i7nC/akr3/8zbeuZdywGRRFR1tomYoZvuDTGslSwoyNVIF67xAKNaO8JNn0dG1gcZDI",
-	"vZZvFldLTeLf+//vvf942H/UAYJVGLkCEzFT06mwFtphzeCLDvNGd+Eenzh1rlDjfsA9SBzC2d5Tt+k/",
-	"fDpo/St927i5vECf4vIM/8/9upYGPJs408CquiQVc0cdfWEuyZINv7BZG+3USvDIZqOoutVOQJ6GQ4Wg",
-	"89aVDddKYUk2Fq5bj2H+GdJYxy1902BAbeOugSuRdQF3RmUhlQFTp/pkhQBp09hf5YTaw90ZpvkLmP3D",
-	"Gf9O/G6vpRmPhNJZI8nHGgCdRXgX3O3kWQbGRPlsTuS/T/ZA+ywi+u7FVr/euvcrTuRlSQh1d3kos9q2",
-	"ROkfVZtj5vhmp7RNUGoJfSyCFlq1KQ2YVzJidE1Mr9uGjkthqyVXg+fwDwGzVDXj9hj1sQunztL+0Zn+",
-	"XtnvnRw9OKyPyv3zOITELkKm8lH9mxkXZCQepjjGdTqmhX74i477whlIhCVESEFN0j9JK9FVi16jD7Q/",
-	"+bQD/uHmGAWOhC78fm4Jq+HdBIkr2bRSdlK4dFIwBWDBeLF5N+NX9PJrGjbZMRjc7LIN+qwE/oAdVH3E",
-	"qzIQm4s+3bOBKnHr2cIgWgyLOmMbmxaONMAfFG0Czbv6SkWF+luynqppyJNoP1aj7dfH56k4eZ9py89Q",
-	"sqUyS2y3SoA4DIj8irZ3lQvr1EJvfFOUM9IH+LxQPN/PIVM5rOrimmqXQq1BJjx3BKVmdfnf8vW6ZnO9",
-	"prlulgHQBKnQcHWDfvI0L7kwQkGt+/PCPtCOX/gbkpoWBqQ8A1/MAUHNYa6qDVBUfI6DDf7wZr3RENGu",
-	"r6WPdN4DaUVbZCi0aa6jvOZ6cnGLlr5h1itW/RrGCFd7v/keMdfdEIaLpgl5J+dc8uou+X8Ti6dvrW1g",
-	"k1BwEcMQuSxh7VEYc8IN41qLq23QrvIK1vWiIXKYsRmX1vEdlmNLbS4ZBEc6EzIrqq1gthCVaytxiaPl",
-	"dwPhuUl8JhwcokKj3J/FnG2cl5gImpU83chJq6kwHccabTeW9/iHjU/Ixqp2g6FHQZ642wDuOgmGf32O",
-	"GFXEPj0aRpXhRZu3tsId6V46V9tie3U0k6ShqHQJc2AKynnCeSVlxYpEUHdSjTSP51lfgPU39QvnUuuU",
-	"u+uwKKT0lgaWUVdrp3ZVHj4wa7qw9hoNkv6lSnuhqnQF7CuthgUkikBeP33Mfnzw8C/LfTod0SYRpoYF",
-	"nPr0A+bxlpL5PgTgmgZ30VptgcsZdXxLgRL5AvstgcLvKpu0BlJuqlV+/DEK/z44THY8XZE+r3ndeK8j",
-	"P+vatjH+tUmMr1HH8fBT1PoacRmS+jXiwW5+qD/XzfofuxfTdYmLTWawlX+c5YWtb6+4KDpaCHc1mfGT",
-	"7ViiSXZzGXNHaqtsCGc/cstU7oEBTjAngIomFqEF+zXEQAt3lyRCC8N3P93xJU+TC6H1rup0UaDPDOv/",
-	"qmEhzKQjM50q8VfkgvoVeXhbTM4M+lGMPLL6SFaQWqaKqOPWbaQvbl0931U3313fvjIB8TWM/IpCBu4W",
-	"TsUNkmS/wozY1TmuqzfxlVbTVCu9CFgsgc8DUAjKpathMk7ZYMJ1TkBFY6VyH3/BFvyENTX0FsBIaeb3",
-	"bD+tOZeATp3QuaErGdIoD27lcf1HTv0cpgutw2GNNMBFQESidVy4u+isYDAXEovrM47MnGCGkNcp0dHc",
-	"c2X7M0KouajKrhXUG0NuJ6eercZ3bFIQvl8z9pqqGKVzxFFxhxFwSDaKykt/7VbboK1LuoXwLytdqk36",
-	"S9UE7F/orMB7yKxiDx7GYDOOJGsoGG4xPW2fnVufy5cLPpYKI1uYjohJjTy/Ej6QkIgRyi1m/NY9na6u",
-	"I7IMe+A/3I8h5ZavRovKNrnst5bJXjaf29AzscB1UgrLnSiVSzikNPGNRc2rhirrHONeDkDG3wKohshB",
-	"WjGaX3jYPzNghVKXBCqL6srQ7ahhvGakmIfWZwP65ICw4UivweBxn2rWxppbaP465XMs5icg5z4bZFDA",
-	"sP2MMMwxY6qOjrE3lmaJC/ErqgdDoF7/0ST7a/Yo8hBt21asta9HcZX6ugTsSEytzHWhx54hrllcSLGY",
-	"2REBT5A2ds06gDb/a/HtHxMX6QZMz4M3JeX0QOQDlI+e4D0AldNizUTNpE/v6IdshYIbe8okiICtLHTN",
-	"J51O5Mm3cKoqFs5Pif5qIO/rpdIl2oama6kleyLHTt2+vUZg12beK7jFW//FhlWMQZJ5WHvfwi9yoSl4",
-	"k1VaKDSsZlxPO+7aomd32cIqBO/UNRrEbcqgLCAfYzckxD2mxsELiTuYHvXoQTo1xrt+kzCOnQ5ZpJou",
-	"R3ArHOe7pGzjPqx3ZTvXk7G8BrlbcOzlFVwY6rSnrkDnFZ1ivj6Kt5yy6IFx3HIlUyX/dwVM5DXMtrNW",
-	"m5VTqHB7jO2wCdGq+p4s0jIOLYvnkVW3mEWOD2wh5JsPzjfw69HX100t2WqpJHSGZakwrV/ZBtYtRqW8",
-	"KRxEyridd8Iz0lLSe9A4IxYEJ686Jxs5vtf3acXvP27e6EL4uQFSyG8h+i6d0Am9sqkmf6Jmi9mTMe4z",
-	"kf5mi3hKT9e2z7XCJuFjobClEFl6Ub/KHLxArLUFp5ENoS4lSxmLla/eXq3XLFd6rt1+qt1KJdD7RqwY",
-	"RDGnDKalnSOQpu++jTx3u7YCoXN/Wu/I+bwBka4xOTFGO3Oczk60qsaTVGPtVUGILZx0PMDf1oBA6Czk",
-	"TVdZKoJ21If5ozxbmk6y62SqO90GTRimU04MaSvQl1JkW420CgM6ALfQR/t14W9915tpNm3wIvSWQF6r",
-	"uNRPWsAoFSK+GTv6ArjAxhf3Oke9wbE1R+M3o8XkV53J49bmd+DKYa/BS7PPBka4xwd1jawihJFcOHFl",
-	"TJ8NpioHsjGRhPB+s39XAmyflbwEjRdNIgpdgxuZw5S0kQEzVmisxlGInGb5JRiGFNekkEllGXAzjy1W",
-	"mprT/P0MUHL6z3YozLQHP9dxNF4UL0e9k39tdvpEz5/628je2JXS6fBzyxuCRypbNCzXC9pbFs/nkg1G",
-	"VVEMTpo8uW0ldSQmkw1HN71wz9yzdywA0SV9U/lXa8WJQx4r8J5Gt3cSuN4e/HORBjtE8EVewVL6wsZC",
-	"NBbjNxXDdyA3Gwm4kByr1ZQN0L6hkIPc7vTc0aQzed8gcg1ToxFoTB6Sik2VhlNqQsDH1PYMG2aMHRmh",
-	"Tw/g0mxWUvy+n2qnhnvo7MIR14iBRYH/ATLlGiQmYmhPa4mYoD43rbxFgXyorgBzb9nAWfsDj3tBak+t",
-	"oA3nDMs0+qTMKs2yCbenbCCVFRkM0OlTacm4tSCpN6ryMOQS3eXu54C/Xns3Yx4+1MDtBN2KvCgcA1eI",
-	"+8vHBGWMXecQ71hh7iyNTF3fKF+D+7SagtwmlheXPZ/wvVIG/CIS7pLf4y64q25j0y6X/N5XIPkGfXrC",
-	"4K+aN7ZKqkHE1i3aAenIXNxkXgl73P8hHr0f7dMqVWMJuhqyCZbEYuACdEadVUeaT2Gm9KU/T2IvTjG/",
-	"QBjLVaf4zIuSZT0GEwPc/azx9Zm3zNDuwGwFz/qDVyq0m8H30D7wpThxb945RYETiRrbpvbJC36hqUf+",
-	"Gh1SdCJIoQyhuRFst8al1z3LsDhpS2S+5Zy2S38B3VUbUwiqksgsNs8RQa1V+Nh3s13RPqwipVetK9Zl",
-	"4XnGiR57VVnstoCtdPBXp/UT6AN/DmfCw1AXYqi59gn/jiT22QuFfMsx9yAUvT3YPvkR2GyybdIg6HZ7",
-	"09jGU+n8rkoX64XqUpkOjuO/St/oxzNeteOvwVTF7cUGJ2KrwGDDo5Oazu8Y9FzRvjZzVkCOnu2oyzeV",
-	"ewx5dokBg2VQ6y6sf5x9NPDaQCHNn7SHrSNg3kDbJqkmbSi3kgM6rIZbBOuGD+650GPBxzr8Ghe0HHPp",
-	"9QRHoaa+rDUWl9sQbp3G0ZQ6h7Jq9jb4xNFNXidOLV/oPvF3NWKoOX5jqH4y90wfM9BLkWHwyzAjxtK3",
-	"RpPjVlvxKNeHLuD2B9N4IaJI1/HyqWwH/73kltgOAPz7KLR6vBYAfMo/XMR+jxqP58GDte8um2/3AhBP",
-	"JuAyn3isKmn1nH0bTMG9I8aLcsL3jr9DKKfQiG1aGct4WRbz09oWHiGkFcv8N6iTnXtGwKIBWbNr//BC",
-	"QO1s75/vP3bWmZciW96o2yyRDtSzAmf5Vpxl2+utW0IrX9+PFiu13fDKr31yTdqVSdPa5s7ixx6HP6VE",
-	"XKaFEWs/9Zie2sKE6PZGPVY5mBr5uOWWwvAFe4JhAtSVm+75iNJIwY2t/VW8uOCSF/MNFnoWnttiqXUW",
-	"VKp+pM72siFxBgMBVrGxYh35wXGmawLSLGAR1TLMJyEW6FhacEmsT5D91UBHiSupsOlZNBru4jTIhbG1",
-	"u6lzGle+yHszK3mbdP+OQM4ABzCQD058Oa4wtT856Oj7bDAGid7g3DdKM3wK/Ro70MOaUlfEfTYY8aJw",
-	"CuHgpNHzKQtmwqX7HN3E+lujsKF9xDuxINuP16DGdRO3ftPQzldZxw6QsChnWYWJY0kpTatXs4KVeMmd",
-	"KTJnRcGag3EqFOLI+LTSNeZDsPxrbIea1/Xj9OyGJNerxQucb4mfRplPnSvszNjZCKHCp1CGgZLz9EW7",
-	"4YyIyDDqUmIntX4v6KdoDy5W7AZcyX6P51ORPq43dV7jggXj2NBINQCSGG1BhbShOC7zNLW+oV7MWDHh",
-	"u0osAzluLqpIvgQxvhTFdGJggyAefeVNeHrjXgj194NW3O8GxyJQ2xa0YdOB7MR7CVu/Iw+h06awCipK",
-	"7h5qkSPwsXWW4wgtR4KDd0pc+Bgesq/ryXoBmsqEP3uqoH8mCSCoOMu9jDfuvPTGF8K89l6zrqz9zU/c",
-	"J0YmpTYpfqusZvQdUafBLYxreocGiIJZyWNuwIsW9LBrYHdkldYg7cXK0oZSiynXc+YfqnFqubMLUBBA",
-	"zqL+ER11ewE96VbqiEuhwdxFGXG0DrPCuYIJo2Hx6zwpHmBEtDEz106lCJg4Ky0AIgfCz1mJuUEZemHz",
-	"Nq2/TQJoRPu/sGNh1isotwPqZ3Hj7xfJZ2EZyelbKLsSOba9d6uruqOm0VeQWaXNRVSPmO4fjRzkupXb",
-	"C1pm0GBIf2vsoFwFQHhhEdHscp8NnCpbek0TW47V28hyQe9JqD3HdeICTXehTDwqwPSf7WhXTScRPpYw",
-	"poIsu9BgtQDChAta2gU146DfoDp24RVPSkNEoXfh9Xs3q0I4a6/5qLFKU2MA/wuERUynXCxxeijra5Um",
-	"sygFczmZeagqe5FuvVe30Q9ZxFG/5lDHR8gzSm4RC6Eht2m3FUmTBLO3ws4vQoVxTQ90CWs1k0sxxTPD",
-	"5uXYnGbMpaj7MyNX8ygGk65cl01ZPrYJ2so50+6WdGv4FGdy3m7Idc0OSULKbVlBFxxfBBglLKJ5mesi",
-	"4q5ve9dl3dxOT/jg9/KdxOomR3Xfo4gQojFTl/RtKBDaLq5ho9fa2/yEO4aPjvyQKDA7RUM1IB+GP44Y",
-	"ImhLj+03Com1NcbHv3q5GqOlgMC/mvEsw8omt5KU7/mHtkP1+Fqu54fXwH6utyO1xf+IzjwBoNOAyRHE",
-	"tbMHG/CVSwkzklOtFrXU6NVtXAsCtS3QC2VWIffg9wvgWlrShLm9DppLg6bleN4inFamtKYwW7rzfKZ0",
-	"vsUkxVZTtI6zrel7ZystAfP0ammDWQJYLGrU5sPhNbtII8r6FnvADVVXOe5zTTCreMvS1FYVdg3GW6O7",
-	"+J5emJmTxyk4hLRJOoPXaVQJks4UCSt5oHdgxwTFZMNucjfA+aQm8AFJbc3mgrkFeLT4sDrA0W4f0Gcb",
-	"dLQW6u612rEtXPGthfg1rohoN9zc6Mach+NaWGT49ebHibu1NnsfP9c5mwhVd8EHdHf+Arred9fpMXlI",
-	"MbJuM4GWXb68SThyVmlh52/cztPWDIHrVD+BM+nBnKkNPPv2f397+13dibrJSHB7fv4zNo8WCNeODJ3c",
-	"t5JNVKUDmgBVm0h29uoc+4x9O5gCFxf7+/uD7zChgWELrXeSMt6lT4BwhqTHy/T9E6JvYGwaU5Yw/XTK",
-	"c0w/PWXcTxsztABBVoOgMgg5aViuqEcSkiGmONBW1Bs3sbbsffqE6v4oIaBQyAqDaVdUwsYp0sClUPKk",
-	"cV8T9C7pKPhSJXPQmKtr+kzDFKZDRIKVufcpmf138p3cY2dNCyXK8UAsIN+Us0GiDyBBwR/FajT2+lk3",
-	"T/9n6g+OknrERYE9poZgZwBy3w06ePXyzVt2cHV0EDCFDz42JPfpIPaUhIoHLtngPIdpqSzIbL73d5gP",
-	"9tkbwEKEOgaFZ1aHgvA3mGKGxdKIWETBpZxpcBqGaZ6L/Ys0SfTwnLAZF/avL6K84Cjg51HC8QMZ5vr+",
-	"VuOIe6QkkGQz60piDk6/7pdRz+H48BjnFH/Yt2zCNLsBurz2gy8B4V4o8kqd1Pzf4cpxvQHO/skV6DlD",
-	"wDKioJKg1FiusmrqlPtvA4bad/tskKkcMEHZeKC0gSPRAcMPO82IU54nUjh8KAsuJOLLIg050hfY7UUD",
-	"c5/9/vvvf3R78+vbx/vs3FMVFd/S3n7Y046BYbbMwN8+ak02FV7ha91PAtRlQu77lYW9cAyDfFmtx7nG",
-	"MPHgNbfwzH1z75UqRDYfuH2O29XggKAXMGH60ZsD9m2u+cjuCbCjPXdleSlw+vju3gS4u2t7R0ffNZPD",
-	"0LefdR/vb4neTYadJNCkoiChUvvswfGPVBgnJBu8Bqvne2cjC9qD+WDhhLuGI2ENcRSfjIEMwlmSoMlj",
-	"3zsKEoOXonfS+37/aP+Q8mEmyIwPJsALO/nD/TwGFCn1rp3nvZPe38D+go9Evit88/jwsG6uREFFzMYh",
-	"UL+D373RQRJ3nTz2IyDnWwLXFWa/JUp6J/96H5V49c6JUkqtUHhU5f9gRvrY+AJyWozpvXcfOUDktXi5",
-	"7fGODw+Xsi2almkkFQPH7LuHJBOjyDQMzzrLr35eONY/k6cMCgPs4eH3+3UwM9rmBpLuDne6GSSx2e6P",
-	"874TABNeGhZ8o1j08PDw+/uZxJulvaz3Eesp3M7SAawmi8dcEu5s7TpeSRdXRwfuGl8CdUhN3oVnwljq",
-	"u2ra7f9O/tWBUuczWxBuYBBZCYMaRc8xUS9V3ZXfZy+JK2J8oHfS+3dFfmCCO+t5I6Mf7fStWRudPQPd",
-	"plClihNPXVOjTMd4Zk0n0MNWJ8HViYubz/j9HV4UOmfEb00Q6QuCasFCAJLfGq7UJfKGnPl4l2PUJkI5",
-	"/tTvPaAZpgauV3LwE49Box8cHq1/5VfJKztRWvxBQDcP6Laufump0kOR54Ae3AfHP65/461Sz7kMoB2G",
-	"+MIGK8K+d5IXESNZu54aDHPhkjcGxL96jjB9sP9T6/K7m8qm86C1m+jm+4wCZ67ESkfvpC6DoY7/tqsd",
-	"hBprPvWpXhmXjh8ZMZaoi7xtOhoTto8gYNlGPXH04ZuVIl4PO7eMZzYUmBk25ZeYdeJ11ndyLJyUIQvC",
-	"vU1tf5mSxbzvP4f6MCMQIpzMnm/FxTCdgxdsxDGqR9pCm6s9xjir7ydd47f8pPL5rV2mpl/1p7Z56Zst",
-	"L9zio1sb+NyYCvJ47GUWdwnzUx9JNL7pVzGPwlqDS5gP6hPdxyop1PDc4M9UxldhX/lHD+rncBJfMBs4",
-	"+n4jNvCM6zHQCw83mZdP4oL8OeSCv51TM+wHx8ebvOxVO+IGXzOr8gWSbV71nF9C5GHYiFWFvyyqLgcf",
-	"L2HuTGZiXgWkou3nlhmrSlKKnKLVpM8j0xCSjcQV+C7AZp+9drLNQ42S4ZxNuByTMjbxxaVtpoKvxEzl",
-	"TsX0iqsdkPCxsX0oJP7SZfHhg/VvvFD2qaooaPsnuxFEPNe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v6",
-	"7lELwDV2Q/3Uf5LlUO/Nf5z54BfeZUCc+T45O5vgttlKTXLdhkHdE7luM1aDb6JFF7Ob+tpew154g7Cc",
-	"TrnHfDQfxyCYwRFDbB5zwgZYDWVhwJymb7w1ibvprATU/NE6QIwfXwtIOIVYZ4kQP9SE8ZSy5dxv3slo",
-	"4Jnq14CixD6m7WHIcqFcgcZ4CfCizsjAIl4DvIA8ZUT44z9r2qEuMLnU2TaPHESefJTn7+/OEAlTvGdT",
-	"pD1uqogIl3vq6QKxn5ruJAiCMvuzGx+HG/Cbx0qOCkEx2J21cudMNKmgnZnLQKZWEe/BHyTj2abcc9mE",
-	"8c8efAw/BkOmKzARcZs7F+Rd1zbM1elpoWvFbGdffPGKAKKM+xryQETbCv2tJFwgpPOfe8umQ5vmDxzf",
-	"N6Es4QbDdCkmLyWEZm0MpHce4rHVGCwkegwhiNZ9gaK2rDA1UFxRewZmZyIj8B5f8olKi61fxIQJzNB4",
-	"J9GzpmQxT0Trw8I73AwJxeNnnGeLE9yJ2vCzn9lmasNn4D/eYSxMvYl/Oi60Uw++EvXAKQT9JrXhuhpB",
-	"lQt7gLBVaLp3Bu3/DlBi4vUzbkH3a0MLYeyyOSu1UiPKnBHWMCP+IHUFjT6NUoDAaJBheWZDhUgIlONM",
-	"RWJFeTJyf+Ym+riZ512yg4WhOrhCs2n7O73itokfa5BT6oSjO+9HMGIsIY/OIb4D9IFu1aJN/w0hd+rC",
-	"CNRGpBE9nfaDLrjdsLBrIzeokPbRg95qzKFP/fQoVt3iGO/v/H5Fm9h1wZbYixphptujHx8d95mhHiTs",
-	"eP9o/3hnDXyptxbvTQPaUqgxBX/HGmYhQZXZmUKRYa59hUHaAGGTlF/nlDSKbc4aICxUnLHq2yNQ9Mm7",
-	"55RvRYmO6P/DZOtluYRBBzf8Ez/6mrjDuczhQwguEMIlINRWFG/YIrZQO+8P+yuu9+HmLGRFfIBCAnW7",
-	"qlsLECTjGr88P3tMJEPp1HUGcHMQqen7nPh4/ht3+flCQhqOmHbxjC+CcWEYA//CoL7eN2JOBx+xovzT",
-	"AUqzTlZF6BxO3omG8q0GZEcDxyYHYUYndEs8+/B6UaMQxY1e69pI9uDwQajkIO5TM2ccpM4ARc08wAJ3",
-	"KUNPavS/deFgXPs1VZQteJjbn951FZ8viAucy6yoGm9IwiuBpOn2uFsvOtrpRV+BXlRfRETaCGrSNbgN",
-	"QTXt6Uqag4+6kuuc+z/h868reZfmdDNIgpB/UTPsBSB8DcKOWD83sbbgvhZo9jduEdCAnulThZPTkTWh",
-	"lFulY0eU/9RtevhrYopd/GGcVblBP/lnvpzMoAXV9Gzvn3zvj733H4/6N1RQu1OF/Eb9pyUK0dnv1Oov",
-	"iZWgdu0f6MwM2oyBJMNvZ/7jmHDOL51lfwVajAR4WBHqbcKGc8+4vDtaSPRam0wjryMc91OPmCWtTwoi",
-	"lZo+4fN6Khlaic049iHov5NuHGyRhBE+kEz6wJ+CZJnAW34JRKxfcHKPn+BGMbrj+9Eizq1vVjSu5C5/",
-	"Zxegu1fulgzPvcWCg8CDpJptxNUWo3P+yYOP9MNm6vzd6/JdFinNcqfFf+GiF+No7f6H3s89DAR05xp8",
-	"Qn2Pqfxgoqhp3bW/3e+VVeKW/KKKPLomty8g6eNumPvOYtnkbv65M+h2ku4zSDpMDKklHSaAYG22kGNM",
-	"T5GKFUqSMXgrEpC85+am3CFpNZzbAALTZwTB5HFrCB0ubR2E3pDeiJlyfRn31PGdb5kGRD01TWkE8t4O",
-	"5/ptmgE7lfxrT7Lb8ZrIZ14zGzTFp5v6HJdYC3ZDOKibfByYuqldl0thgL2rBn0ExvJ4yIM+GyA6gPvB",
-	"N1FDsKgB9nbAqnb3d8j32Vv3er+G3G+ABWYgxpPTGBAHYWzgA+JamH0Wdc+dYWbCqg69ARwHO+Ok8umo",
-	"fd/rqL3JXahCC80C71kdWmz3mMTiafUUKrkxkMdtFftsGPWz3vkFdtrSJhyMuqwssK6nQuaLGFahO1fE",
-	"vjJe8qEoqEfmMg/z3+5kYR9rMPw1roLXTfvjlfEQbI1RYaNwJuwJGwy1gNGgRm0kY4IAcgnp0AP29eO2",
-	"5TzPDfMdfBCoSxJIC3KsCbd935a/sys/AScIGzW97eMHRxrMhD4b0KIX2tJ3hTio83g6xtELU2819BYw",
-	"Ioz/8Cc352Xk3y8j5hEO+GdaZmdBJD2189l8sYyjLqKKOpZvyC26fTSLTWsZ6T4BktVGvUqG6sMeNbMX",
-	"cjyob1M7tydiOyszfFb3Ru1CfwCT8YLXPWSSSVO/TdSUcZZxg0jwnnU0aU8MO5cyROQvlLqMci0okaZQ",
-	"43SC55No9DUb+VIWc5yCibIXPXB6MlcptA+vN6juTF4CNcRwnLCAfIxg45UMaK8rkMdvECj+U+Fi+HP4",
-	"zwp1N8S6C3ffN/+O2FR3yJuoUo1YCaos0JpDPXAIcT/Ejnh4zAjXZ4NFTx98bP6xoBq2qeNXaUURtDpk",
-	"MHV/oT4bzgnx1111JhDSF8u9aoa7NX/9G0TstXcv96Kz2sRJjl2B+Vd2p2rtyB3f9jdlW/dqQ0ZxAGvF",
-	"RTuIJPg0dNO+0ZhdrmtfUy6cyCtystcYl3MCY6vLwLvg5U7Zg8MfKUmFS8K7QaxsfgnOvtNAX0SXfswe",
-	"lu/0WbPiL+luB5A6D0CJJqv+5s9507f3L3/lrKE7ByOQLt+OQyw6i1ddcVXZTE3hNm521WXZ+E5MtVlT",
-	"t8wOmATc+m4bfArMz2jVTacCELzoy1f4sbvaC5f3TnLJXvqtu2ff8AYcg3QfRzM77rDzFH8mDob38Kas",
-	"izhTUtt/GVR5gro+9W32AEqEcUW1P6m0P4e7FOjPoVuQO6m9M17voEYpbgK/WPYxUYxP2fn/bAfxXtPf",
-	"VIXS7G4MRx8WUXXjJCfEjMiR/KP29gjmLgzLK+2WFHVL8h0rEJpEsjphA/801rychL+gq5M67swigPkh",
-	"1GNTPxFqBIhOsBEXBeTYyCZkeVst3B8JYP5t3ArJPYS6+FhcQYO7RL37EsFYN9PnoUf/zdI9+ssNvwzB",
-	"r2Q0E5oEBo5RQzAKy68UNY3CLlKETm1bbYeX+zIVhZqZU3Z0GCCs65am3SEX93LS21n3XmzO5oZ+zTX7",
-	"Rsu5yyx5f6D3nCVPo/6GsqSr00+4OhQvm7QL8Ha58zvN5x6kDbGhRTmDnJBxz6QiYRMeX5I103DL2qLm",
-	"4GPdKLXb1XlWGEU+jpCPV/fnbVqD+B5rAafEuxAstiemeDOm4BQCrjqAq2rOfmfqUqu3fIfiFITPzqX5",
-	"hdJ+7cjcnPi7vZiJCG3TOfg28PhTF+3AXx8vMO5tSp0AnOjEpAabll+S/oMpuEyNmiRcw0W+z156BYla",
-	"bpI+QiB36EyVvs8iVhJi+qEH4QwNSN2XfGduTIEmTO9CSTilzxrL5069HQIzjpPEiqkPO9QpwV6pJQHt",
-	"hg0tqJveGkseG9r7nRr5Z1Ij6TQfN9fqy9Im31LOe9TDNqlZhlu1ywLf+eG+Jon8qrK1Lsq0GE/sLWmk",
-	"B6WQ7d5RbV7+qyyF7FIbH3QVrUhlWSmk/PK7IP4Ha3nPwGJu1Yhxf1jXMHb696pbVclKiNbkqXzBUMPk",
-	"CHJMAsfiqJDVi6rWcrnTNYh9R+hfOKH7qkBPH0Iyc5sMFDvzQ96Z4P6a/v48eJ43SXLn0inpQOg4Y9Wd",
-	"Nl7iPUtBZEbZgt/fJTymsVrJMRjLIB9TjiN1pvfllzybRN7mJCIxl6rqRPqM1nH8NSQ9Lh53Qlf9re5z",
-	"zbMJ5AGo/AR5VLvNsGz2d8dgvlxfIQDJlZrJ1EUfX4PvZI6Y46oQeW0Epb0YrzF52QTTm8ce/NPIi0Hh",
-	"rigalvGiqMGPfOEyxexS3oMwF+gSxcdJUTwTRcGGQBU9Rn35/TD+RKqkUpeYxeNx5MwCysxWAnZ+MOKZ",
-	"NSshaR2PbRglt5Rlf9Q/PDxMF048xU+uBdzjwZtuqbWKFVM4dYvZwBXEbbqowFHynvvQbVYWnC146a4z",
-	"YXzzHueMFSl4tj53DGcM0grbqRzQX++kWuMutQAitw4/FW7Bjjndu3SOEYamVPSJNUTKADtnplSXwNRo",
-	"K4md4FsHH93/1vXk/s0XrE547qViKyIwUUVuKKHjdK1vnhnrRB+1tBE21Zzbap4hD9zCrm3iCzvV88sl",
-	"bu4h0zmyFaQNCVegmVG37cfxdH2biudI6TFYK+R4VUoWn7PhnMEHntlijoHJkXBSmhrVKUZf2WcvfCen",
-	"CS9LkIbNwZ5E2Vi+opT0VFUVORur/kLsLK7Wjoq43bYSeo6xfG7YSHzwjfGOHoYWvSnwHLgSMHtaL/KO",
-	"kpebAd5AsU145ugOptBp8YYt38VedrGXr1J/IAIeQlPwcAMTp2F8Bx+bf6yDylhgJXelva68zDuY/K+H",
-	"bkPcm7OGxmp4EmEN05CBKO2tu6laJH1HGsPixTnIlBwJ97WN035ucZqdMH5aO33MiGEB++y30N6mJN3A",
-	"axXYxdVZCpgljtBb5EaLsv8otcGjHkwdrx0HbAdhWcangM+ekt84+gaGuzALxessQbXhoW2hpwLET1hQ",
-	"ePaZ71aANgnBcQDHtJoK67MxpQJRFpOpQHgiq9jW8T2xLTJqhuBuQM3Ad/VUfx5+R8d/fZGMJnan1zEE",
-	"dEKyHDXvo9soNBO5ia6qD4W5izSEsfDuOZie1l4599QVr4qktc59Au3fcEY7p+XndFrWEC5fIHjLnwEz",
-	"5/2d1u41tyghEV5K2OHP3H9i+XTOZhNV1Im73DAeiuKIMOf4/xs4YsXUGbIrXEr/++blC1YICabvE91R",
-	"nWIcf9lnqshT8aXD/uHhIb2HCtQP7Ln4aZ+dFUX4ZZ2XjWjTEk79J+twqVQWr+U5TvGZkDAgtcv9jU8h",
-	"d8t3mjn6gjur+RS2cQnyBh+gRS/LExqpO//krpq5fNiT+fJ9rfnGUEhOuWYLmvRnSCumLdpVqe2q1L4y",
-	"hvoTtooqubGtwmSD5R7j6+vCnoEefKQf1rmlWrfozgV6923duaa+QteU9JKLCXPrbqiafG/TBRWSXFbg",
-	"f3LLtNsQw76FbKLAfNfEkobg7qZhVo2BsK2wb4OYAvvWWKXnqEp8F5mTIe+UlAhMqdTudJmicn8qFCNP",
-	"0nDOpBhPCByLjyxoNnj18s1b1pXuNUgnzLwKi7zz61yP1BU4omD4V4CN9SeMeRD+SqamTs5gm1WZUyHd",
-	"xF1E9EdOyc84v4HCTvZmpK63CfL/3J+jbMC7Km/Dce6/OUCmilbYtqNk2nGAQlxCIYD8ET6s7Y4DN7DV",
-	"IoANTKY0IDy647X45vzEnaXjm4RXQpXk7mUBZtdVYKeL3si4xzTfOnyA0I/kZNocJjytjiIg1eqeylF9",
-	"6GbQ2JT3hd5cYRiiX28Ojb1hpeobfHHnVfwTehXxfLtwrXeexc+Z5KkkOtBmfE6lBvRGJ5D1troKMaOD",
-	"j/j/dXme524iTU06xXh9GBhLgGqQL1648eZtQM3hvBW6X1bVf9aqjEvjN0/vHIsrkOxP2CL1PzgE+jdx",
-	"BayKih3RYJxwcjtjd66G4rZLD13t+ukgvsP7gn/YOX6+xpykUJF7+36fwJtv0+2zxPcPNFhvtd7ThDrh",
-	"haIA078rqAgz0ljurJSmNWGfmQnmMDrxiH9lE34FxBgKZTpKB+Yr7/g9Awb65RHW5e6if6kX/ReOzTEJ",
-	"gamWRg1M6XVCE0JrpQ8yLYwwe9kEssvuAK8zsCx8qEOujdjbZ6+rAgzLIRM5GoBcUqMkqrSZqhyKuMsb",
-	"Qaxycwl5n2kuTKghICwtPve9M69As0LNQKeLcB67CT/Gyd+RD+tM8mJuhKkp/X79WLQ2XGZ3DUBIK/Sh",
-	"VCjKZqeb5n0jpXfOqJ0zajP+g2yhsyLZiLEMHdDUFEJfkrq/0RauKRpogR35/rm82OP++l2PKb1cyBER",
-	"kj2R40IY7BLCWanVsIAp+3ZQNWd+UXA5rvgYBt8lep+4+fwBT2iCf06eE4ZPMZzneEDfUAt1NJ53HGXH",
-	"Ua7NUX6VOWhqoujUhBFAIeTYRI2znSqB9/umPAU/96WwkZ/BQmZf4JT+lDyEltaJKQm56bMpWKY0K3h2",
-	"KeR4qSiDxEsJnGSOncB0x2123OYG3OYFnxJ0DrEWX+KNtx7pzLSRCq7FZjSMfNh5r9RqWq5KmH3OcwQm",
-	"oKolyH2+63AeGGEfZ9pnZaVLbBTj+KSSoYCJs1GNzurDRW4x++yMDdwPA0xXkWzg9akBYfZB7pjaKoZ3",
-	"HhQ5900N6GaXivkFkZkxMHwEdj7wmSTO6jgNu9nNLDWMqmRTucfutA28rrfvld+9u2GPzTifiUEuL7SD",
-	"WdabLhWzM8V4IS5hxwh3jPAGjPBvYBlOENNa6bbKK2ExII3NXbE92vXtuFKLK57ND3jmdhC6s/qwnWyD",
-	"H15bk4bP8B+EPaFGbK4qzL6b+bhLAbbRGIRmWhVwwozloxG23HX2iWeNtV6Rua2T1n0O++IZ/KJbL+Tv",
-	"JLcM0dNI+8y5BXMamvgqyXweRvhyohu5R2ubq4rlInf/1waKkZ+m+ydVpzFu2AyKwkcsn8OZ+Ma4ez7W",
-	"fGpYrt7J4Rz1HQPFFZjASald0f47mc4tpC0/Czu+tsItnX/QnXjQkXBQJ6PsisfuNkWidcBrmn+zc4tN",
-	"p7G82N0jgu61Ey6pzaS5JI9gn+B868YI/vCpn5WagrS7dIvb58qePSZ7sVHShUIOiDwj55Z35ln4L22Q",
-	"aBFYMqpr3T1zWAnaKMkMYGq00zqVDMxoRFwaqcWR16VUM6YCh9PA3ZuOe4LMqTlG372tQuYOO2N+GkyN",
-	"RiIDTePwoiClElZ2F+/gfM9gzItfcFnXZHpfcNLVjv159lef8hrWt2NXt86ukGUkmZW7fqxwJ0Nm4E34",
-	"VFccPqR1YTk+GrACKzxAc+OMY6l0k9xF/wywH4TLYRgfQ4SsQVIRZG5QTlIHdC4ZL0utrngRuADPLBu4",
-	"ZwfOJLcz9U4GtZHahHlkD+reHLRA90eKXtKATr5u0p3d/aUwvicrju/0PcaxAQtZ4Vig4njShBtMLWDC",
-	"ppjiq4JnUN+Xu2vu3Axxz8BoCwMvM0iCVUERMlI627Wm2cGjfaG8VcPYmXU63R8abzLjEYvdiKcudohu",
-	"6X4HH93/QpsF4OYaje3d3Qst7dMATev4qh/6gvgrOfiFx0MibuttdG8lz7iIObpTMBFWUklf2w/FKJVp",
-	"haPcNS90n/ZD3bcfcSNWGASWMFgXuctO3nGzz8HN/BVp8bNgZrlLHTxF1+Zv5K07+Eg27MrmsFhFZPpL",
-	"Lr8+JbjQQZ4wqciJiO53H0Yx++xV24o1zoxFvFvPXYwHtShyw4ZgRA5mnz1ZZdzWRaDvZGyBO61wquTY",
-	"ezmDPzWl9f1DwOwVvnqXOeM0ghurMx+NnLDBP7DLJ/0SHE54MdImnCNILAifMTRFqKrGBxjLQFDbGXJb",
-	"KRNEUqhOLNznwE5Whw86/UWr/OSvw6c3KWtUJRZ50GFi0MB7xkbUB3aG/8Iwhu+K5l66Ao3PksjtrIJE",
-	"wzDZ7tQN2+v38goujMJTcJ/Kq5s2Pd05xf5kMYFAzDvX2GdTeDq9YxgT9GFELAyJYi+35tQP0zj46LkU",
-	"mnfwwYI0adzetY2PPWHh11aaei9l5kG8ouZUgRc6hnWC1hwGoKZK2olh3/7t51ev+4xrK7IC2NHxd8go",
-	"Hzykp3I+N+zbx49fnX1HeSoLGpFvJWB8xGGfPTj8MbSlfCdn3DBced4UgPbRZUa/chYkTSyv4JQ9OD5G",
-	"lS9UH7CCz1iuoA4z+4+lVK4n+Jf2Xt2du+1JfZz3nqtC1AV5K1lmmQX7hTcHJGGGpLCzOHcW5+ewON/y",
-	"S+JHNSusI5h4z6k9vbv/N7I7g2rYracicHi4Ho7dKAk+rUVT7+kY6rhJiAkTHYsrMN77tc9+c7yOIvqe",
-	"zyI+Zp8NAuO74NZDYBohMwhRfm7fydCxyafxEQ8dsNlkfsoGTtd0rwrjEyVnrIP3tXRpv/xd+PXPr2ni",
-	"Ue8UzS8vZcSnnt26jumDjivymF8pY8ca3vzfM8/D3sK0VJoXziQPfRF+A34luMV0khym2CpBAxtqVY0n",
-	"FluiuTuFwMGYeNSn2g+J/RwKDwzP2ZRnkxr714C+omjpO0lAv5abS6pnPvXlo4gEGGBMMJ+ZlMqsqJzg",
-	"YJmagqHx/11xzaUVEvKTEJl1oz6HM8F0JT0MSqzoFpCPAdMS30kNZcHnkLNvB1PgIvoc8+GOwXcbhJz9",
-	"hlNUJDTowujIELtG9PHpJkCSYM6v6RPUZeL+0Im3Vmn9PO8boJj25XUlO0rinbEwhHEld0jEOzX2Xtg7",
-	"3WzTFTfxLWewxzNyRAQyj9i5f38DndWAcXqw6QaGfKyBW3hDz92dORsG+OQv/x3likTDpExWvx3/OVd+",
-	"d4Pv5gbHUOHpa/wTda0JJBfd3vpOLl9fM5d2AlSN3b7ABx/9T+uAxOObfEfWwYaXjFrtiq8Cd/g/Ii7Y",
-	"ItqUaYHNRbYk2WsHAj0VxZHAJLEfgMy3d2nHX+/yZT+hLM16wQ3WW8udvJi9WecoGYzQlxaavAbjO0kT",
-	"rnCq9PGJzL+cK1qvdXc/vwqh8kTmdyRSDtC5xLFGdTVM8Hn84BofYO0/i7++Q+z9+hB7o0P/2hF7d6J+",
-	"WdR/Y1o3tNOP2GISd6QLdEnr48Ojk1quoufRpwA18ZPBKw0j0CeYP/zXFwOK+EC+z44PD0/qWkfK+uPY",
-	"D8wGUW4ApL/I++/k8eHxSSPdqXnVvE+tx8IU5mD32fkoAjGhAkyEy1IjD6rQb7ATMq6xAwFitnGLqJLe",
-	"7xlAZaxSKQ8fGenRJbyxl6+/QVKA28u79AfG67nnIPfS0ItySxgkjwXKOGWEtGcw3h3dhiaaR+Sx4FeI",
-	"dn/vtfcbr/MxRO/Ur3zqX8NF0e/RUYLMYO/Mbdn6wZs3wgu4S7fpqllzBGfh8mHsINw5d+Uxw+CGbptb",
-	"3ZPje98Tz5BOI4rzkY2C2z8l9fUJR3fvbOQzRFe9j4/Sk7tarp0L8HNZa2/4vIE12VyLuo7FdvAx+tc6",
-	"F2Fbj/h8MhZaEnTnLvw6bQi5rAfBFeg5xdNtu18fE/dsTqzXcyMyXe+LXHnnDuDKfby7Cgn0Feg9RCWi",
-	"R/fZwFgoB+zbnFt+wt5YKL+jTADMISPPI6VCuAf7bEDSvn4jmv13vkc+AwSHxsaFWAn4TqLlYzXwKWE9",
-	"mX32DNHnogb7vgYkU4WS2LQuoChJQi7Duoh9diZp7s5kzNlYq5kJxhj3Y5wyXCImWXDDBs+4sXtP3Et7",
-	"5z8P3C3XYKpQ+O7n5fvWY14FcIu5GJoVwK/wx8oZXnPvfz0LL2ENPcjc1MA2lCSimbGqNMzXj4a8uao8",
-	"CQvy8PcJW+sNfnqlrZVgZHlwCBXc+NNtbEsNGYgr8gajU4gUlcYr1NqhlnOo8XV9f3T4l6PI3XV4p7lj",
-	"Fj5Youc92us23090nE54mfFF5OXJLjpPGjYR71Jta9lgbIXkHEqCVKjq7kTE1yAinqqiULMlITERBeLV",
-	"60qaP7E8CPvZKRGODw8XPQdYG3F8eBy1prfcVsZvWnQnJKALaomBtTW812EOd1oy4MfoYATBJ3J31vIb",
-	"3KPU+C+WXHZn5tLDsvjmvpFlOWAGMiXzxa70O+PzT67GNhfwT8yPiJNsaBr6K3U/BmL3/X3rOWCAQXZs",
-	"D6TVc1KTeTZBzbiJ3fu8rt3N+0puXtzFPtIRxNeiGFhd2clIFBb0Ac9/r4ydBiuwq6XlWVE0xoHvIonw",
-	"YVLNAkaFVL7hmCNzqYYqn6cQbwzYs2jQTZpXvvDatDBsqq7Qwz7HsXaVHLd/ByLqSJarTRH+PUdb2f1n",
-	"cxDm+MsrukuupI5bbCMTDdOFba4Kkc2pPqSuv8V2Vfobw9RMNjvh6NJQPcmOKO+VKOvqopgwnVhFVrE5",
-	"dS7WFbW4pHEqS80lOzDFJBupSrOCzxGEkUCy2/QSUxRq9KECHzFrsTbKqiLfZ7+Rc4kNELRxUDuaLfu9",
-	"ysfg6BEQZtJGfRKUZFaVIlvVPeEU9ZFrdEA4wz14S61u7qQlTL3Jn6uxVD2BLoaAe/81oE7vYm5fPuPy",
-	"7TLxmtKlvqYoTTCswAi7udWgku4+DfpsUEnDRzCgemuhNRRwxaUdsGkoT6/pnqnRoiRkY8DOslpkFjSh",
-	"HHF0mJeQ2T4bTKAoR1Ux8GWFzvbx9YzU4Qabt+CXKe2IKc0mSoKxc3Sco3uDae9hjwDgSSnEqsbMu+Yx",
-	"/Qu9+Zgo7VhdEs824YMSV/A07NqdJRDVI9wza2uPu8zYasFJMc1ao//zxTV3jO7+NTTs9IA+dZ/5g8mM",
-	"GoyqdAbOprw9zme1GI+9D7TLwngbnrnDG1eP0QVDGHHQGs5nxiUiNwzBaWyC8IBGO4Pi8xgU5/F5mJLr",
-	"a5kT/V5ZJeTv61hsFcLYffYC44SlMhDyB6nRpGIGuM4mGIQuyGfIMWINiJ2CYfCiaDqtceZvAebqurUg",
-	"0sBI6Sl+Uenc/a2SBRgTE2LdZg7tDQpPTx1nGgOiCjrjwtsOIUZh9tkvUJS+N5z7upfiPL8SGdTiHeHx",
-	"nYg5pc7gAgjI0UycXcQNWUAzqmEofK/opltd6DOG79CWDTXX82/Msih/s3DDb1+Sty/3/YnxVUzlbQ3J",
-	"/zWlJe3slK9CfN+cH6bkNrYbSzVhW67h+od7dNPmYV8yCNKubms1i2sf9IqqrXbJz05Hun2egNczpR1R",
-	"qh/dW0e5jjzp4YYd+JfXulmJBwgL0w0YwDk+tsHt94icfKyxT5gifCJ0B+CsOy8NtWDsLQr1BPyx+3WD",
-	"czxUqgAue/dwOWgTuvKT3R/bV6PPuCV2eNQ/PDzc3ZR7vCkB18vr0vhcP2SOYqYnKu3b3JsVLU2wBKy0",
-	"jJccmwOg1q8Blfu87xt0MuxHVWEDqFr/p8af7oqUIH2xoc/S6AcjpOTW7Z7p111HNRvxzOvkU98sWiTy",
-	"u95YpaGm3S8Y76uZ4z0jfj13JtH8N6zJSGN+CeNrqDyYcUhCQFX/lA0QgimvkTExqRezUHYYYTsT4vMx",
-	"wVeVjRolI0LYNtoCugrmKWXh4KP7XygcavJW2pznZ/z9CtbzhasOt8dhnio9Bms7kt+JwYyVhFOUSpkq",
-	"g4NmCO7kfMvCug0M5b6XlqwTblnGJbktee5MGC7nhP+IvQ9p4G/MDmf7T3Ox6WYxTt68ORtpNY1UCadC",
-	"jJXKt7jjHRlBr4HnX+8FvkWAJBTwzwNDTGr/tJW7VNIv9dJg+ihCCKcuzZZWQPseIEWX3E4agvYCciVB",
-	"r3YJfapzRknyOutAyPGKJKinSrOjh2wqZGXBxPYP+aSDNVLnCbSsDCGZu5Qi1Pm5hSQtipclyH/4PbtL",
-	"W+AlLfi+G8guj50S11jeuHPw77Tza/MjR2ILQjsF1raVdh54xMFH/9M6Hf1xoQw0l3ldMjjRPhYF70AA",
-	"v1jKwkONSKu7jeZ6tXC9pGso7YbC7lM9r6UKCBYXhzizx8lx0jURNL+oW6BwhmuAvEb+Cd30AujhchTo",
-	"pYwi7aO6syFKxUVwAsLNqX1tQdrHFSepMBO31CjgEqA08SAnTklG/1GfGYA+KytLTV9weDLgopHqk1kc",
-	"43kI7JPwBsiZV6op4ZmNNJgJK7Vy2zdiIgdphZ0zJVsxhWgsoo7EUEJrpfuM9OE++0mLfAw4zFtd2clT",
-	"jDRiRjR2JsWGMqqyRuSAmAHNWUajtWKYqT1UyHt4UQjZtERllzD3a+aZ9c2iYRp9twY5X/rkY27oLL1P",
-	"dTZR2Jp0CE4ZCoBs1ABM+RxvN370cTAZL3jXuVMvARNaLOM8EMctSrjwHR0IuSqbQHYZW/ozNx2eXUZD",
-	"Bjj35eHOMhsfvwdkMD51lDpCuL9LXA83lya5X77vRHIET7XfGN+YqN1BAx3gvvFlVLlBTV9zxTCfvn1z",
-	"Qq+R9IHngj5x4u61GjfeDiWLOcJJ+Do/I8YS/P5hxJTSYZDaDfv29dPH7NGPj46/i9dZ5SJFFeeYwlGV",
-	"Xis2hEDB8/n/tHieDqf+/tP/FwAA//8=",
+	"7P17cxs3sjeOvxUUf6cqye+hrrG9G6m2nlIcZ6OzjuNjO5uqs/YjQjNNEqshwAAY0YzL7/1b6AYwGBLD",
+	"i262s/zLsjQXDNBo9OXTn/7QK9RkqiRIa3onH3pj4CVo/PG8hMlUWZDF/BVMKz6H0v26BFNoMbVCyd5J",
+	"b2B1DQM2G4NkdgzsCuZsxg0zAJJdwlBp2O/1e6YYw4S720HWk97Jv3ruvt67fs/Op9A76RmrhRz1+r33",
+	"eyO15365Z67EdE/hi3i1N1VCWtC9kyGvDHz82O89VwWnUSwO6s0YmIQZ02BUrQscgYbfa6HdJ7g3pyMa",
+	"Kj3htnfSq7XY0zAEDbKA3uLQ3Ctfxj+fTaeVyE2Ie/eMC8vsmFucipHm0kLZnoabf/YrbuG5mAi7/O7f",
+	"3CuFYRUMLVNDBrwY99lQaQbv+WRaARu87Zm5tGMwwrztneq/Pf7u1P7taHDCHn/H3BSBsYZJNeszLkum",
+	"JLCJ0sCEZNyyiTKWcWagUHLl97TG+VJVopjnZ6pyFxiaKyc+agoaF5UVqpbWMCFXfsDvf3tyeDr725PD",
+	"wQl7cth8gZDuvzRQs3akYPX8bIjTvDjI180juiVoIqSYOLE+ikLjVm0EuvfRvWDKNZ+A9fvqbDrV6ppX",
+	"5z+4/wn3lim3416/J/nE3cv9BRei3FBwa7xy+cu+58VVPe180SX+ed1r/NT3TnrHh8dPjo6O//Lm8PHh",
+	"4eHh/+5NlbEjDWbvcPgt/644crtmyq0F7V72//51uPfduw9//fiGfnjy8X/3/sX3/nj34ah/9OTjnvst",
+	"3xu6K/5rxfBf1bLzC3Qtbz9Lz0zBK5S6zvdAvOT2r/tJVWXni8aqKm//ikR1/wMyW++MXfOqBqcj5qrW",
+	"rBgrUUAflSbutmvQczYBY/gI+uyIWcWOHz9m18KIywrY2eun5+esGHPNCyfWbnvgx9Dx0XxOMpA9N5KV",
+	"u4i/fw5yZMe9k+PHj/tuV4X/H7XF6u3b98dHe2/fvv/Ls3f/Jy86505r8mLloormmttP+UvQJrxrWc+p",
+	"Kf+9BiZKN+VO0U3x8j7jhg1MfflvKOzA/W3w92dv2MH10cEEBsyM1cwwd5Yod9MkTnP7O+hZd/AJeLot",
+	"f8CrH5+yvxw/OtxnA3ey/e3FgH3tVWs/HgtPDhnXEA67bxg3VwZlyX0tl2YG2mllOxaGFbyq9tkvdgya",
+	"TeORavABYiSVptOyUTz42qPDLinzA+8QpsdHx7cxM15qcc2dCYRHS7cmor/ffhVegzGrpNbQ32/7oo/u",
+	"ZjNV0gCeSt/z0n+i+1+hpAWJP3Jn6ZCldTDV6rKCyf/5tyGzq3ndf2kY9k56/7+Dxpw8oL+ag5d0F710",
+	"eW/4mXOGy4RXbtxu+T/2e0+VHFaiePAB+Rl2A1LXoPstw7Y2UKJcGzUBOxZyxKAyQBdNUEm5G0soRAll",
+	"n3FW8RntBqvYFcDUbWj3ALSycIMI4/UBG3NnfcURzMHiTPyo9KUoS5APOxV+q4JmEz5nUllWKrTV+okO",
+	"82O2jI80QOm+Ulj/YSA0K7nlOJWymjNj3ebus0vAidPczabSbKQk4Jei3pa8esgP/aXWbCKM5Vc0hhfK",
+	"/qhqWT6w3DnlR6tfF2NGojUM8kHrgMN7o9Rzrkfw0NviUpVzXGz0COyYS/bkEfuH+B4Xu/nlX9nP4nt3",
+	"lv33619esEpIMGHcP3MZFKl50OErxSZczhsHwW/AfXYuWcnlyG3zgeFDsPMBK7jWAgwbQzVlvKpQ2g2f",
+	"oCOZeMgtVyw3NH/tQXNh6hjtNZ7RRjf7y4PHshddlpV3N84NTsyvktd2rLT4Ax5awIMyEaQvrqSaSZSM",
+	"XyW/5qLil9WDCvXrqMGtd5wlQAklKxV4lYZ2yz57o+eMj7iQbCbsOIoDWzBvT91N+EDnhCtj/ddNtSqc",
+	"Lf3A3xc3rTC0Fy9ri58185/LzRUdZn6cpp5OlbZQ/gyl4G/QYvg0w8XJT17mXuLMx1/f/Lj31320k/wT",
+	"0aN+ee7dnKlWU9BWkE1TaOAWygtuWxZRyS3sWTHJxHic0TkVGsxW94hyA4vL2VvX6mrL4WhV0bcICxOT",
+	"iV/Ee7jWHJWDKdR0u3s+pobkv3pkWeKL49P66WS2ZqmJ4Sl0Y9zjaUFecjqk2otyBfP24FaJi1/ZzFdK",
+	"eG8vilobpddP/jb2fjoTONbsB5b/ro2d+G3R/sBLKHhtIDvvl/OOqJ0zLXlZkv3k9EvF56C/MsyONZix",
+	"qtAjamRG1U6ZxJHJenLpNHy/h/etm9YfRWVBP8dLF7+ZHoBD7cdvWT0HZnkSOP6RjpjNVrqZ0cxqTzti",
+	"iP8EjYZy8KrxMqcohsrHfZcdrPRj/XP7zXizXyp5NTci85mX3Ihi3ad97y56NlFuzGZzWew7zTsUJUaj",
+	"17zidaE0uKEWWviBrrr8KV21xVBKGGleLqznWlUE183wM2FypUsf+zVT4FcxXAB+rjDesYnwPAvvyYzB",
+	"fYg0ws43nsMrQbZ/SFXA+6kmh6zX76H9SD+G9MKFtyqdtpzwqrqwvLpyMjW5FKNa1WY5z4EbVY5qryEX",
+	"o3PfP33JHv2FWT7azx0KzkzZXIe+ACize0qLCdfzCz/b2QX1louQowt60bIGisHvw4w2ojBR8pbNh+03",
+	"TPaEA7emBW3BjDIFXoxZuIgZPjfscs6ENVANyXUdKg0YtvLDYkOhjT1lMJnaecxmkUemJLQdHDuD6ho2",
+	"Fs7XfiCvgJddR3Y9GoHB03U61YoX420P/Wte5Tfaj1pNWC2nFXDDJYYSw8/5E2XC38dkRlzbvaOlxV08",
+	"Kt2mWRaqdP+1FFpWNhKNka5y3+vZ5jPDHuiYuqgHk22W6LBFuV6l85OgGC9LQfrxZXIIoIbsL5wLFt7b",
+	"hTDkXw8PD1cFtf/f27fvDw/f/f//a+2hhQ/Pj3n+M0yUnv/Da7BlneuWyetcrqHxACjfFxwDQcnca15X",
+	"KCUxaVtriSKir9BGgGKs3BpYpefO0cdLLa013pzVfCEBlrEaCrvWTvA3n9En38TE97G5re8xW+mvH/wd",
+	"ud1aipGXqQWP9KezvePHT5w5g0sB73lhK/SIKCmIEUXD1HDoppuFTKFhRowkE3b/gV2admYzv0G6tVcj",
+	"uRq46TiC/OEKekMfK+yTxbn9Sc0oBqScZjdsUhsfs0wmLaZtnVBzC6kZMAVZkjMR1gJtgGFt8Cea5TIr",
+	"8e6SLaY/54+5rdGa73Rm4gSGYScPSGW324uLMpnVK8meS+2iCq7pZSUUej61ZBNZZ0b1e8B1Nb8ooQK8",
+	"RF2D1qKEiyEXlftPr4/JTrzHHUhwgf9dpTDyDmXcBJv7GkEBfSq/shlydrqNAWPyzmVqhy8gcSao+i/q",
+	"Jpg2OMFAyhiqksJXxsd+kui9da4lG0yE1kov3CysYeH8XIja9bewTYa8qi55cZWzdN1Z1kBlNFwLmEHp",
+	"kUNjLsu+s1hqA8yNHjgmUJ1FhvfEQN2UG5PVff+uyxGEqVwlE/8dL3R7HwPBaw07uuqmQtAMLTFNVsvD",
+	"zYwRfqnqLrSQkwRcAwp14iTejdHS7yWOxQaG/nN+CVXqfpUwRBPihAyexXDhoNR8aAcnTj4unZUvYuwk",
+	"JtdlScLvf+82s5MfLmNkdxCcuPggNRyCjnGYyT4buNcPThiX8ybfl1pFOJDEH3Rz0TbRVrlu4SkFaMuF",
+	"9LaTFiRa7lwXQ1FwsnoLJSUU3rIeaTXDzHChpNXisva/57VVUk3I4J5MwXqTWUPldL8Ek/dIJ/z9OY3q",
+	"u+VNHCza9iKcS/ZMjiphxncnOBtbu3Up7NMxFFe4z7KRxrwRPK0vK1GwK5ijNTVSTsntKz06eH8wUeWB",
+	"qSfl5YFUFthMCwvGWVbsjXYWQ9Q9c1U71YPpgplk7rgToJnmCGsgR3Es8lrJ3ZcfmltvJ3xuS3799Pj1",
+	"S2YrNdor4mf22bPy+PHjo+++2c/Hi9V6E9pN3E/cjFHViT9ghbEETrJwAljhTm3TchqFtE8epTGAHACu",
+	"vZz4Pj9OPxF9XKnuJVbSCINJluU1Hmo1aZ3Tmwyp3xtzs+hibzxjSztDbT2AhTnBj8AHxZF1zsYzafW8",
+	"03NqIDNTPq8UL/dLKBT5vEuywgurdO5cUIwXFsoTwu5UAj0OBDxcqnLeZ7OxKMbolEj2089nT334VWgm",
+	"ypD5Z5JPEGDGmQF9LbLR2H60hLKGhJAlvF89uYe51b3Kur/xvKMZZbQ3mxnzMKzN92v49CSO6XzqK5ha",
+	"PCNmY9D5r/Zr2vnEZpRfGSbK/DNqW6hJy0MxdVFgBhMPSynwB2dvd7gljde1aJY5mdnv8q+8BZLNVeUN",
+	"QkHjvInvgyLgHxFE1r8qOEVhJjr3DO7cLme7z4Rkl9zAk0f7C/DVs73/5Xt/HO59938O3n149O3Hv2XN",
+	"HHzFuSyq2nhrp70171LX3HRHVMCH+QPHKfi5OwUFRn5wsOXCnMSXXc5tNloQDpHbKMGw0v6AwBGvV4d5",
+	"l9CfWtvNOWnW9S7hwl65NCCdWeCzdsY5IyO47TEZviD34QSLziSj5jYXEj+noV3WxRXYPjPAKyiz41uW",
+	"G5DljfLn293jbPTMuBP/jp6aaKRLpSrgsglVLT00HAKrM3NuJjFaGrVy6tMmM+HhDmaFrYTegWnkoFLq",
+	"ig1VLUs200qO8nEmDCXJrebLg29Xhdw2yBQvf0WlnHeDyRML03AQkUxr5f6r1BXqhqSyYkk8jeV625Bs",
+	"DLatX63XeOnHfu8atBiKWwfWfOIixM1QFlsfkeyCvt9jjawkgtG9VX9SJN9b+OxhSyyK+8IX4GXdL/7H",
+	"QiYz1Gv0+r0Z8GvhPjlnGNDded1KRSOb61avrdbr1bsJrYXhdU/Kq1p2fVX+iKS/eZAYAacuVW37TMkC",
+	"InYsBsaWcwdKdrlYdTEO2wy3nDDMXd1HTH2FSAaUuA3V9YZR+8UEt/94lEE1TKK4Odnw8t5dfYa6rk9J",
+	"VGEZ2Z/7K/TYRQXDjDF8JhkYKybcQkQGuEnqM+cvsbGasaFTTcKymTuCa2lFhaDOzeL5upaSJA0XaKWl",
+	"7N7b9cWWVk3IfLLeKkvuzQbrN1P6alip2UWtq8XSxBtos+498DpMxmI1J78COThB0Kuwhk25tr4uI7Ui",
+	"9tkgaN/BCZ0YFL7lPtDcZ2oKEkoMwTmlwDWU+2xAhx2Glv0dhAh3172VGJsunN/oJBIvSO6l5RmcJMj7",
+	"IG0EyxSW6mmCRh5g6n+fDbxN4iPa9E0z0MAoO1Huv5VpktPNQa85X3rhjG5EZHW2p433yYd53EdikOdy",
+	"7g/ZS6i8E6nBANfFmNWGdv6CcXs14Rmn7RevRsR7htnyiKJhfGhBs2fuNoqJSqit5tXm8JpuKAZ0fqYf",
+	"z/FfnYL7uwrz0Wd2rIxXmxxFBjSbqboq2UhsAatYgw8REZi2NKypMsKKa6x3G3H6KWJ17naCFq36BOiA",
+	"q9gaa267PlXSZBNB3Fxd4FbLGs5jbrzNHAMyBGbhTMIMNMpe3pwuaq1B2otrgtatq2+9WTq9nZJuD/9X",
+	"1ON4fHBW0Pf7cuA2YmXVC1J01fIRVuupMmvtzZf+MlzEAsQUq7s2OWA3Mmf90kZ71i1JOuvZ7dTky5Ic",
+	"nuHZM28R6+g/p7F1F5e6n0jVCmH8SSDgI5ec3BYk4Z/4iqZ37f5pXrBieL9cg74WMMvgwemCrYeXhXCo",
+	"C6nshYGqWl6sF00ZgFEVVjiZMdctMyjZcu4U1KKwXXwCmRKq3IMWJit+besF7ZGvmMawJtlVvil8JrW/",
+	"EHvU6/ec1pctKIU7zUvNZzJ7vN4jnGWDjBFtPm8bmC7IzabqZzHu6v+EOnvgREbI0SBav8OK+1oVuYGA",
+	"pUHbuJSLL/T5Jsx1fb0iEfYNhvKxFEqYPtlbXPrkgLcNSRt9Zdi04gWcMqkkWe4DXOpB3jx2Ws+M+fHj",
+	"J/nY8YJWXBdFRHMtarood61jauGpLZBgOp4Vu6PLgHbfPDhhEq5BE7puwf4kShAn8mSLIf2FmECoNg3p",
+	"E1T0CF2twBjKJ3rvMPg4YSNJcl822U+rDdenETy+kEgVcgu8MT0lBNUW9aauK+gwiiWfgAnuMF5Hwj4U",
+	"XrC3qIFx878B5pvG+jpcvZSsDH/o+zkI489KBj4LE9K5UqT7x+Uv4oFUCVUL0dPQ9NDs8spJk98Yp2xQ",
+	"NxVgF2FL4E2IfPYy6XFAImb++wRXFMWYVcLaCrDODBVCxYUEY32GLA2SbLGUD4HFiXDhlUCcRLKXprsY",
+	"i6q8MPC+5tWFL5lzX4wSrIasYRDx8068NhGK0oCgMH/oHOB0j5tauFVCh6EaXoy5nrgtf1mTmsMK1gur",
+	"Lgjc2Ov3JlCKglcXMAE9wtx5PzvGFYrgdbKJFnRNoWQBiAUWk2klCuHhhOFHMZkI2fX0HxJjIAfl2xDq",
+	"6S82uTDpTbySLEYPcYrxTa3H5iTkB5iCLN10d+iBiagqkcTvt6ynIA6ID9vgXn8Tdqxq8rXpGlbGUbKf",
+	"4UyELe188fkpnu14g0RhCgEuvzHyFqzzKOoWnAnjiaXK2nALM40fFZ/Rgq62pis74eqFsq+9EX57OxWk",
+	"U5RlXqTuzDrstMcSBBBaZP4sdC67sSwYM5121ArMA5qOpYI8HskKm03dLyUlaXbCDf1ucNazBvvXXhUM",
+	"dGVF2GD91WZFWks1i+6h4RErxvM8vH153ocAVVoLbqbqCiRTw1OKa2LQOZ6CeJISz1rdKpFwKmM2hgrV",
+	"s3zvYXxD4E6ROL2PhAgG4XsChm7QvPS/KcFMuUAimzHtiVEtKotPGqEmGuraWGJIQ8i24VM82DyM9N/A",
+	"K1WbOSrjMa9DpVqh5LD2tq6p9VQLPDZG7km2xmPl32pO5Tv4v4LjB4zVFHPx6trjB2nERa2F8iU9PlSW",
+	"VfQNsVYOsORsgQrK0ZZbtHUj1dOuPSqKSpktX+Nv2fQFNyhD2dAnTViqNk7u3JWxXsF113YZi9HYKSW8",
+	"pDFerKrKU3bo+TUkEIVNUlX27TqoilQWAa8dYeWYbccAPsbqfQxd6IA0IxTzBm/ZcsUSyNXKaHAU+1/8",
+	"DbfwSDYMJjbvjPHEgGfLAfwm7UQmRyhfJCk7pUgTGf5uEQtu0EF1ipDcVkq20UNoq7Ris13CWUuydm+d",
+	"tc94ZjGqmZa4kAQvSlX2hFhatcSaGXNZVh5OVxm44BUZ4LXUwIsxMnus1oAdQKXGK9i8MLbRqp+qfiUd",
+	"9uq5fL2YdVVTDE6kWryXykUvqN78fHYWlJ+hk+lzw8IahgiOPTtuaArZ179KUagSEN7I8BO/YfWUWeXL",
+	"H8ny7eP9IMs9O86k38j7W4O367Zy3LDWPaDLvMF7EY+SnfYfPQp4YcDJnEUBW7tTl5CHm55WQ9C6y4Lu",
+	"npYGEbuylJ1PoHxGFaY4l9pXF2xY2Z+oxC1ec80rUV4sIc1XHhV4zwbq/p/huryWi5DkIAIq/CJ+e2t8",
+	"yYuTtUjKqrvEJhP1G4Zfb6SVUPbW5W/okdkxAJShRqyjemnl2/3tb8bBxUrMsQXYr5AFRHQK5RVP0V45",
+	"+ushK/l8iyyjs5/laNPBvaKrlwIN+IHxYcnYV03Uq/jqeEZBNR3WFWpTZNd2Pxg+dD8IrbFasyMi056+",
+	"dUi19nw+8zXKSJMwjDylE/4+vZXIBBZ+017oBTrW5QxofIEnEvvKMB9N3KAs2FN1rHlwJS411/OFYqbj",
+	"29QyLa+ggKp8pjUd0Itz0MJlqXIeGeeIe0TPCaM+zmOzwqm9fDoiAZj/O/v61Y9P2ZPvDo++YUL64jj3",
+	"stOYavJF0qGQoyOM0VG0vYTs7jVDi7dlhTvhJUqRWiS7WMQ2VhIMlcaFkK9bXMnb2i2RbaVHYMNmWUoI",
+	"D4WebOsaos7YoOC9BZJYCsuMFJi+812cAZtF0m6IknBqjEt26ewa/z2bq7Ch0iNl7ZYI5A2tASxJFl35",
+	"HuRcYUeHh5HvwMOA1CkVDkmYsSnVBKNHsjnlCubIiQsjT33jC42342JrwnYr1X0UuJBC3yKfs8w6EIYa",
+	"6FPc8vaSdVsfXxUpvtkL78IcrGV0W/6oTLwVwXTb7YulFwUs6K22FmceQeebIBBowmPxEQ4347oLvo7x",
+	"13W58iQbHiB8Zm4snX3L1uCtoephcv0EtR8ZB7165V5DBTGOdKsTnoWN7fwmRpQvfcYpke08KY52APg4",
+	"zMpj3xPG5MAQvowb4QSeKRmRxQg+qKoYqkULygfb7+TY7se60g6qPqw259YNitCVKAju8zfXvKly3Nwv",
+	"a4q0H/vP8/89ylSmujXo+Iqxqkrjif6bhTWele0OZ5LKY1fNI5E9NFN4yqSaxTSUsJtOaU6d/AS8Igex",
+	"LXXZhNW7/NY1YhMrJ6avwh25zfiTqspXRHeyLYlDUii7nkQ+RzaSHdB5O7q8GKMvYLptWPsGAT5iMPAJ",
+	"rFVHazLap/6OLc7WjUMY03qbkZzj9VuMoxLyymzxgud4fULYv+7eV+G6bQyPe4FZ9NN2BXeGnE3mpol2",
+	"W9iiKOm1helmPLitdgvBiEo3Rnh1WNc1u+xpI+lb7H602nSWPDaAczwWWBgM55+//oV9e/Tkyd4R49V0",
+	"zPeOT9NOHFYxzgj04mFXeJb613zlqc89d3taJP/if1NlHIa1VDb97sPxx+xpgGd5m6nAl85azYVsHztH",
+	"tzh20LxVtbnYNn/mVNSFGl6UvAV8mSjtq4XwwJcKk6lwDf63UozGNm+LrxKH86BsbkAumAEiBARmPMSb",
+	"aT5nQyF5Vc0xR8cmc4asGhoLqc4x/e2rQ/D/BZdfWWc3T5kZ8ytf3fSwDC9LOjAT2w547k27uLW16OZ3",
+	"GaiG295hzJLQrb0p2iWb3xOqxjpZdvGvAaX7BiZTpXnFfj3vJyk+YSh6MKr1Yi5vg9oznJ3mk1tgnngW",
+	"+cVas9L5RFmyizfX8qlxk8tub3IOu+HEA/jWTAB3moVrzcmGx08XbhljG9dUXud7tMQkWsCHxfADJvXZ",
+	"IJyCHtcsqopdhhMGcc/hx8FJevb4WJUGXqbAmTCC5HjtNdZk1jZf+K7afEoTdkMD58bG386QcituTA1l",
+	"V7+HEiwX1RZNBbKIvn/4Hk3cIMcXxSQ5Ugy6Y3U9qfwVNroLg8l9xn+nrITdxPkZp3noMzVszEs2UddQ",
+	"kl7n1pPfbxwjXU24fwPq+ZgvXLJQEUb6Rtd2TAH+rwxDcLrBKEQDqkNANJsIg/BifECM8TjT1hpWCWPZ",
+	"1whhxzSCt14DcbFRgSey/1Y6YwYDc5j6+WafYaITq5lRnY2huEKuybnCK7k9oYBIQ/PnnlnLEGtr1wk3",
+	"vw8UfLykGqt32YASn/gcxObYd+zFsPlmxMRJXI/b9VAIbAczbhgyVZasliXofCH/FtBNDJCUok0l6zYX",
+	"GgvXhEzUgFtlbWg7PCoMIU5ZEMdm4hfYx1c2fEgmMp8z2m5nbN+TI2TJNl/7V5RVy/eDuTmudu77KtLk",
+	"hkFl5wxGvApMJ0tWut9UGaupqto9Mb/CQpExVGW/RabIce/n4eerEmW/+RQZyDJpA3DqlU2IMc+aq7bJ",
+	"nm0aUrKrmYNCKBj9L992FRVVnsoiT0f323jeD0Y+FdxgWk01JO9dePRQcrE8seiub5slW0cq1/iklbBi",
+	"FNDMmSdhoHRLJqEVqEfTlNI6+dpn2OIwEt8PVVVhw1VqDzelxp9MDYeiWGS+7IweqKpc5ZtjJ8Ur52Kr",
+	"YXs5klmvpRP1fBLKM2ZghX+ljPWwBWOJtKNjK7XwmlggSDwdG5QR+z6jnl68EYgF+nCUoZV6Ie/YYR5i",
+	"8xMuKplPBX2k8eY+9OccN3ltxyCtKDrhSL+FkjwvH4Fty1l2bvPaMcyDJtg0r2THqsXvYxUxmvCpuCDj",
+	"tHBDRDxsHjQxqSsrLoadDKHg9TLMWSlKZ3ZhUg5RubxidKPJS/dUC1mIKc8Ay19b7rR0bBtcYIBxM4TP",
+	"bRql5VLIkp29PI9tXye8BOqUt1XtYpcyShTCDPUS8txIMniF27anjFM8AXvNWj4coqLyjUtgE220yP8Q",
+	"573p7uZlZWHB89I9yXI+rOoehPn2i8uOqimuJ021LxQxoUtZeiTzQc28uUtDY/xRyPK2INZFJNrGlFor",
+	"Pa5WexbMuYgtD7et7OwQJ96cNspn1MK4VhVU0Zc8VVpviCn4HBrk0KCfFWN1J3b9KtknWMOm4rO6UZqt",
+	"tQyN0sZq5u2Gm2O5EXi1udTRNt5GTodIEyxz3uZPaPpYkGirxjzFjRk7Fnu1xb5TsRGR1WJE1XM43Hwv",
+	"tm3mQxUFN/nqpN8ArkwfUcTMmZBINaaG/hcyMGdjpq0q2ZhfA7sEkMyoE0+MFa9KjIKZVrbDF5jmp7gS",
+	"V1DNWTHmsgBf6E+RrFIxYU9j7WJT3h/6T/uWuIpZMHbDrpNbI/E7dBOtUY62y02R79/j+bHDKuTnxTl0",
+	"HbsJQUo2XYsJmD613eaGDUwtSz4f9NnAp/cGSMci1TW47x3sb0XF53VqsyXCN6aCtNgarQH30171Iprs",
+	"xTWYfq/pypzJ3SptzMAyeREoppS6Iso8Z/VHZndqNOM7sCDN+CJI59ZqjtMoNPbqVvKW6m6xcqPz3N++",
+	"xmXRPcO45ldUKYdgNansEjlORvHlimSywEacF2ppCHYG3nmwM5UIcCWuwTAhBx2w7aYmt0m+CIktU00r",
+	"lmmwisRYp0QukBnUaTT6yXvLyELhCxgA5SQE3zqINLdVFGqjNfl0NTpp84Y4tdvV53Rv4GDLLjuWOgNP",
+	"HKBUUTpOaQ+pblB2RpTg/oRMUR4j0DQ0D41NT9lgAhzV3kla4OmOa/+HUzbAsHu8gACYoUEEslG1e6vb",
+	"MbyV4Q0Usz9lA7cwDSkSjhKpQzX1g3UnJ7XrJJWNYSx81SkbFEpegzY43QvP0GI0tuF7FwbiLkIdesow",
+	"5yltvPmtxLsrbqGan7IBNjD0qUv8GdMQU5ANGy2ltNppAZxWdK14gIZwUvdeDtOR9whVjsX73Q0Tm5Ba",
+	"EzqLs/4zn/P1GECsVl1ReUHi9nfNpxmwJJSjLcj0k6Mno4yzqNfbYPkfJOoTR933k9E9h+eTqdL2jjLR",
+	"nm82i3tvKgCyf97wMPu9hrrrDQSix+Lm/N9xaTqA/YH2OMNwUk+iEYdlRhuQV4pyKVtMb4hfEIfTGndC",
+	"2ZurmFhcvEXC9M0bnub2LT3zFy1GOZrWgVVVOXBqFWlOo07oswF9ySBUFoQkxUBMiJ1r4DHwbMqNXbw5",
+	"HCt4O/L7eOoS1W5bZlXVmrXw8PzJtPhVL8kzz2GyirHqKvkxVis5AmOp+GfLyA467rkwW1iOLmI54s+5",
+	"yStfx5Vey+1Ln90aTbeg/Q+W8m0JAXcH4MoclzsU3EX9JUpGNZPsDyXhBM9Sk9iKToLMlIgmuYY22Y2G",
+	"ffZCzfrLfDeb6a/LuhxBjngSj65x7JyhrkCaCAQwmCVB59iqEcaa9xlVLXDnoTKt1MR97JQbAyXyJrZI",
+	"Ro4OD0MwaRVxsUCofig+8d0GD/tdRP1p4QtOlVWsFMMhaJovrDRSfrRufx7SLco4T4bKb9HZ7LsvJ4ZI",
+	"56fvd3XdzjGAZfuo3xFmtqktOT7MUH07Rbd4ct9RkcjqN+eLcV7fQQ3OdmQ57ehtUomTwxZOhG3J1eNk",
+	"kR+vlc3fg364q2acbfjYUmkb/XWxvvqEzcaigg4TWNh+2jGc9A9F761SWNrK/aMwlTVGKMkG6a3u5GqH",
+	"FCxXEDkr3gMHBk58BlsUEaVandahW48358OKc/DmoYvVAZOJQuL4iNX5txIUDrtFrOQGsd5tfO6N0Ys3",
+	"jCcuMuE7RV046VTS+WsSe6FuxYG3FIJY+X1u3C0LsnLOKHW7Bn4t8KdizOWI3BHEqs03rOFtse61o4RJ",
+	"ECIXIuwHaeyW5F9NDnZ9d9mvzzz11eS8wuyuSX39poWFO3LzUCDW2HbYFwXZGjww225xzjknqNbQhcpp",
+	"zMFziQEqLEsZ9GNh/oomPrkD5YUvKfL9cz3TNf1m0M6uDuI7hGUV8GvYDGhD3sqm+TUVfbD1Iur9NURM",
+	"GmGz3RjOEYoqY1scGo1nnzrqaEB0XxV2W2+le0CSJ3vCI8lXkRD45Uh3Xdu3TzbEmh2YRxXdT1Co36N2",
+	"0FsajKQp1vmP/tFrPneJT+020Y/tvz9lxrrpYdHBYZyTF7w0NyMvAMrVTGfZQqjQphfDywkicjPevfD0",
+	"LFC7uMrCW9/oGhra9YbUP2kmJ5VlE+iAAobJ+ny6xN8CTuyJnsNkNbjilanMF6Fl/mKxR8N8vw2ivmnM",
+	"sXgSfv/0JXv0F2Z5vpHbcuv+lRxyTkLX7Xl6ZKv/xEoC+hcwa2pftogclXzeAT/Glp8CGfqv2gWj3x6m",
+	"rK1PHq/zWCMAr/2SV+7X7oyfq1qbpnXRFczRIlAY5zkN4FW6ainatBkEXlXQdsyfrCLI6PdqKX6vwf/Z",
+	"6hrWgQKFxchUqTZnInKPW45wbDeqxWJLGmKflrVLThK+iG1ijOvZEcOTz+hdY7dirUjH8aP+Cknz5X+e",
+	"nZ0pSXyynkG2iYM9+es6iZtyzSdgfYVMF2HQYoQq05soHSrG6SycsIET6EGfDSZC1hbMYN+NWc+n9oQN",
+	"PLCz/WcPzT5hA2qoOdhnwHU1vyDynuS2fQxZalHChTug3X/cC2EklBzsv5VjVZXtt1DqbsC+5miwf9Nn",
+	"A4R0u79RHuHrOSDmSCr3RxTOAft6wCt3jU9Y+pbnDdudsdQTUZQYwlG6BN33DR0pw4BW7qUGfvXN/lvp",
+	"IfkXfoDun4FPfwa9gcymNVpJvW8PQ6/2kx6vS2GV9nuhRQl0mBHhrjKCUOWAp/lpaLTTCnTvL7EILITN",
+	"Dm8KLKR+84ncrcypvoBZ06p7iz24fefqCX9/obOFvW9CADrU0WF4Xw3ZS2oF/Pp/nuN0/kN8j6xZhZIL",
+	"+/Dw0V8f/+VJshe/Pc5txlr6JplLQ3junDosqLTE191RdJCbv6T94TbHXdJgZCHnRp2oThIif24QVBla",
+	"YzaNtYKG8gzmt21blloeEa1Ijamy1y82vmonN7ZqJh/no0NK04YsW1MS5Ruw5JupdJ5WrTYeWwxhRb+O",
+	"jt4VHQN49t6CvMEcJNCMYKErpwff++4ImLe5UMMLhP8Za9aH+lZrlJQod5u1uimL7p3z23Z81wIR1Vbc",
+	"OA/BHXUjUqhlxgb3244ZaBVQ3g8zWGcl4nlpFqn92rWIhMrU4Aszm55g4e2+EJuqNH2dJSvFCMyWYPXG",
+	"UKaDe1vreCXd2QuYNYUsW8xxEmPLR2cD+GyJu469oGZp2ISntvU2lVyrcnZ/16qemgWMX8hzCOR73CiO",
+	"iqEQyBZ5Kf/QFC0eoG+U1tu/O76mT1MQ8gJmSbeHLQTi5q1AFoYWHtQxule+E/89qoTLaKMum470N+el",
+	"X8LIWd3Ct0RIluFw77t3H/768Q398OTj/+79i+/98e7DUf/oycc991u+N3RX/FceTF3C+0zYwJe5/gb8",
+	"WnALjBs2g6rKR8mEzKWGX/BJ2kKLDVWF7s0lVGpG8DMJ0TBu2I9QyL0zZxa/lu/94b7T/7v37sNh/0kH",
+	"11ll5Arqy0JNJsJaaGevQ8ohjBujwnt87Kz2So36gd4iswhnez+6Sf/rx4PW//K7jZurCwwdL4/wf9yv",
+	"42nAi7HzAK2KlccIEXbyhZChpVDNwmRtNFMrOUKbiaIiZjsGeZr2RQsxJSpguRFSaWFT+i3RbzaSl7GO",
+	"Xfq6ofrayk25FgWsaNrmq39qAyYiuopKgLR5irfpmLoz3ht1/QuY/ZPXlXXH7/ZWWvDkOkth+UgDYEwQ",
+	"94LbnbwowJjE/3JH/rtsC8JPckTf/7HVj1P3bsWK/DIlIsL7XJRZDCHg6Z+QCmCBwGartE3ucYlkLmGQ",
+	"WjUpDWdbNjF4Q+q2u2YIzFHoZb8G1+GfHR3tt29FkEbqIhj/uyf9XjD2eydHjw7jUrn/HofM50UApB/F",
+	"38y4ICfxMKcxbtIYz7kYufxM5RwkoowiQqimtoNOK9FFORBJJtqP/LGD5eP2VBROhC78fG7JnuLDBJkt",
+	"qQw0fpiaulMwx1PCOJlJG33FS7r5Fb0227Ab3OiKDdrpBP2ADYx9YrM2kLqLHtXbMNK479nCIVrMfjtn",
+	"G3tTDjXAH5RUBM272oclfAxbqp666buU6TIXmyrE5fNSnN3PNOVneLLlAEQr+rgi3QYS/KLvXZfCOrPQ",
+	"O9+UzE7sAT6vFC/3SyhUCauaKOe64lAHmDEvnUCpWazyXN5eN+yh2PS2LgoAGiDVkzbAhXcdVB+ZEEao",
+	"m3Z/XpgHmvELv0Nyw8K8o1fgi1AftBzmqt6ALMdDWWxIezTfm7wimfW18pGHt5BVtAUQpS1zHVVUNzsX",
+	"t+ioHUa94qtfwQhZiR8W1pNq3Q3Z1miYUHZqzqWo7lL8N/Px9Ky1fYoyBi5SVaKWJUpFylaPuWFca3G9",
+	"DalZWcO6lkMkDjM249I6vcNK7GjPJYMQSGdCFlW9FZsakq9t16/bva28H6bWTdJwYeGQ/BvP/Vmq2Ubl",
+	"FPG+xZTn+3VpNRGmY1mT6cYqLn+x8bh7JC8wmGEWFIm7C362k+D4x3XE5DG2Y8JMF6/aurWV7si3TLre",
+	"lsKto2covYoq1BDqVBG0LWTg3m1Dy+BWqjnN03HGDbB+p37mWmqdcXcTFYWS3rLACmpe7syu2rNEFk2z",
+	"3V5jQdL/1NReqDpf6PxSq8sKMrU+r358yr579Pgvy+1YndBmicQuKzj1OVzmabWysC7i6c1z+GittqBf",
+	"TRr75binPI/Cdtzu01pPldkgSESVcZbc9ZJZdUoIjoF3lC/CSg8wsTPwRGJCji4aCz9PGHFvwOXI2d0U",
+	"Rn33XZLZfnSYba67olJD89jjsQMKeGP/HP/a1GBEgnsUwOyOaZauyQ23Sv+JSCWW/jcYgQukEaEO/4W6",
+	"pq6PgfrZ2Y+6GDu/J7uH6LVvvEG3sFu4hZHKNxJxB0rJLU+IRIhPIisUEyXteBWoEIua0Xwk7yiEuZMy",
+	"VeJgXeChTBbajXyJqoTyIagGvOZBPov8+doswUo96S9rrfjih+EZXCqgbTZT+qoVQ3y2TBzNmfNKWTFW",
+	"olVzlHhO+bKl37wj7Yyq/a6o44UZ8+PHTzKO25ChkPYJ4NJqbJ0iuyTMCNwFYyGpZHgM77lTmRNesVKM",
+	"hDVblkqleJWV2D0/oq7mZHw6BWl8XSdnUq3nXAprnYpNvxH45OJmmEslVWFY7SlesbszDvy2QJ9p8qTN",
+	"jvVkh6870xNkcXxP7nNeIV9RNiCBPOmbj+4HmDqTXBbzp+7GfL3+YvM1jVVwCfoZW8Jfc1F1tNbvar7m",
+	"B9vxiSbb5cwpILMy6MI1Moap0hPmnCBWjooJFyl3+5F6p8VHTyZ0i9t+P98JrcxvLWKxX9UBqsIkA9bF",
+	"15eVMOOOii1iqFlRI+G/yNO+oxYJDmXKyLV6STrPxVdQqCrpRHkXsP6tWWW6+GS6eV9WAvNfwdB/UahM",
+	"2SILs0HxyBdYKbK69mP1JL7UapJrMZsQbmZ46wAqQRjzSB91ygZjrksi8BspVfqEtVQSPAfjpQ+ZOFvE",
+	"z9l+PtQwBYyCh45GXUUCRnnSR9/vZuj89cs8AUlYLGcoXASmQPqOC7cXe/3eHMyFRNKZguNRFa1GMizy",
+	"/M2r2oISc9tFPe36gjgxZKU5f3Y173GD2fp2zbvXVIsqXSK/mFuMwM+1EYxJ+m23OmjX2qRbeCob2pGJ",
+	"ADcWZd7Ee8ysYo8epyRsTiQjRRq3CNveZ+fWY9xLwUdSIRQAYfoI9ufltfCZ1wyoQm4x4jfu6nzVOYll",
+	"Y19ZQhkkVKvLW6MlZZts9jur8Jo2j9swlLugdXIGy714wEv83DTwjY+al2lswNfe9EqAqbc2W8B3UYK0",
+	"Yji/8HS4ZsAqpa6IbB3NlUs3o+i1eEWKwN0+G9AjB8SZSnYNom36VMs90txC89cJnyPJDTU46LNBARVc",
+	"tq8RhjllTKwhKbh+aZT4If6L4suQwN4/NKv+mjlKQurbtttszetRyt6yrjApOaZWggPpsufI95kWGC5C",
+	"4RJCJl+0cLP6uLb+a+nt7zIb6RZKz5MaZs/pgSgHeD56gffEjM6KxUIMHyjoB3hXxY09ZRJE6DkgdNST",
+	"ziby4lth1Av7jpP8xcDCzbDHmXbaeY4RyZ7JkTO3765B5o2V9wpt8cY/sVEVI5Dk/MZ0RfhFKTRlu4ta",
+	"C4WO1YzrScdeW0yFLXtYleCdtkbTiYIg5xWUI+wSiP0AqKH+AtIR8aRPHuWxhD5XlqU37sxgodR0Zc5a",
+	"+AXfPWybfEucle1i9cbySP66kAkpa7gw1IFWXYMua1rFcj3sYRnj7Qnj3OdKpqb89xqYKGP7CeetNl9O",
+	"2Irte0+ESUi+qu/FIn/GoWfxc+LVLZbd4AVbHPLNA+cbJELo6euGlm1BOCXWouVTYRJv2YbuNGVrvi1N",
+	"Us65nXfSFtOn5OegCUYsxpfrzsEmmcL1/cvx+U+bO7qY727BoBWirFfSHTpEphu6jozVbBFunvZDINHf",
+	"7CN+pKuj73OjPHN4WCj4rESR/6hfZQn+QIzWgrPILiGWWOecxdqzmqy2a5YZENZOP9U05yqOfINyzDqb",
+	"UwaTqZ0jwbShJoyoc7drt6PhWsAMOhpwlXzeNFeIXNUIapk5TWfHWtWj8SKXfUkGZ2fWdosgHQ+08JEo",
+	"D4OFvOm2TuQgTvoQcM+LpeFkuzHnurZu0JxoMuGkkLYiQ5uKYqs3reqNEKLv9NB+JMSIe70ZZtMeNmE1",
+	"C+K1Skt9rwUMc5ia26mjz0ALbLxxb7LUGyxbszR+MlpKftWaPG1NfgffKvbgvTL7bGCEu3wQuSMUMW+V",
+	"wh1XxvTZYKJKIB8TRQj3N/u9FmD7bMqnoHGjSWRnbfiUS5iQNTJgxgqN5YsKGUUtvwLDUOIazK1UlgE3",
+	"89RjpaE5y9+PAE9O/9gOg5nm4IcIPOBV9cuwd/KvzVaf5Pljf5uzNw2ldAb83OddgmfwXHQs1x+0d3w8",
+	"n0s2GNZVNThpgMXbntTJMZltxL3phnvurr3nAxBD0rc9/6JVnFnkkQIfaXRzJ4Hr7UmxF2Ww4wi+KGtY",
+	"wnttfIimx/htj+F7ODebE3ChmkCrCRugf0MpB7nd6rmlyZc+vEZGN6aGQ9CItpSKTZSGU2rOw0fUDhQb",
+	"SY2cGGFMD+DKbEa18a6fazOKc+j8wiHXiAYhpNQAlXIkT0sU2o/xRMxInxtW2ZJAfqmuAYsV2MB5+wPP",
+	"B0VmTzTQLucM69o8nEFpVoy5PWUDqawoYIBBn1pLxq0FST3DlW/PITFc7n4OfUlidDPV4ZcauB1jWJFX",
+	"CLtRyIfPR0Txj91YEbCjsNiA3kzdUAngxj0OsaKwieXVVc9XyKw8A34SmXDJv9Pu8Kt2Y9NGnuLe1yD5",
+	"Bv3rwstfNndshUJEJvMt2uTpxF3cZFwZf9z/IX17P5mnVabGUksHKMbIIYCJC9AFdRwfaj6BmdJXfj1J",
+	"vTjD/ALpnVet4nN/lCzbMQgMcPsz9p1h3jNDvwPRCl71h6hUaMOG96F/4GsX0571npMmA9TYFgstL/iF",
+	"VrMNbEjRyayIZwiNjdpZaPz02MsTqzm3ZKxdBgFf+Q2I5DuUgqolKovNMSJotQqf+26mK5mHVaL0srXF",
+	"ujw8rzgxYq9qi12IsMUc/uo0XoEx8J/hTPj2DJW41Fz7CiknEvvshUK95ZR7OBS9P9he+SHYYrwtyhp0",
+	"u+136uOpPCC21tX6Q3WprhHf459Kz+inI14146/A1NXd5QbHYqvEYKOjs5bOvzHpuaKte+G8gBIj2290",
+	"bcfU4p/q4y55cYUJg+VmD100Tjj65MVrE4U0frIets6AeQdtG1BN3lFugQM6vIY7bGIB7911ofeQz3X4",
+	"b1ywcsyVtxOchJq4WSNHJQEJncXRcEMEHgr2JsTEMUwegVPLG7pP+l0NGVqOXxkqOC+90seSnakoMPll",
+	"mBEj6VuGyhHVdSxjfWgDbr8wTRQiyXQdL6/Kdm0xlsIS2zXG+DZJrR6vbYwx4e8v0rhHZEV79Gjtvcvu",
+	"24M0TiEXcFlPPFW1tHrOvg6u4N4R49V0zPeOv0GKw9CgdFIby/h0Ws1Poy88RKpHwlbrue/w6q4RsOhA",
+	"RnXtL15IqJ3t/e+7D53EHFNRLE/UXXJKBOlZ0X/gToJl29utW7YcuHkcLTVqu9sOvPLgmnwok4a1zZ7F",
+	"hz0Nf8odcYUWRqx91FO6agsXojsa9VSVZBfNlsJSmL5gzzBNgLYyNIh7Z7dTcmPreBWvLrjk1XyDDz0L",
+	"123xqREFlSu4i2gvG4AzmAiwio0U68AHp0jXDNVnIG+LZ5gHIVYYWFoISawHyP5qoIMTgEzY/CgaC3dx",
+	"GBTC2Drc1DmMa8+KsZmXvE1tUkciZ4AvMMghSvwFwsR4crDR99lgBBKjwYFr1PAJ9COnrgflU7fgfTYY",
+	"8qpyBuHgpLHzCQUz5tI9jnZifNYwTGgfCaIsyPblxqrpNL47cuOGghznTWKcKDJPOStkRhAAerAbVOgY",
+	"EDuk9ptusZ7bIo2ihJlx7ln4eizkp2/rRX2CvQrc+Fa3JehE3JxVFWvW2VlkyOPlUaprvJEQSIjcOlF1",
+	"9lO0dyPh663sBUW6pJ4TIFXnF3YCgDZiCPKIzPCijnHGIswMnCJUAOaYVBPf/wZV/8mzs+PyZA5BikhY",
+	"Mbk0xUaqoZ5HaXR7F5kcAq10v8fLiciL0esI31xw1Jy2xRq0UEUppLe7m43FZZnflK/HauZpjZVvKrXM",
+	"47z5iUzHaLBWlpK17rTbIFdJT3kdrt64FVJ8fjD++92kicRp31HWeOKDoa3fUSDUGY1YHZtg2C+1KLE6",
+	"yToHeYgOMnWDcbZqeBgusq+1LHqBstCEP3upoP9mBSBYco38qpoapGzcePG1r/d55YODXcUJm6+4x39m",
+	"jROyb1cFBzBERo2Gt4gh0D30giRnl13mhtRuwdy8AadTUWsN0l6srOCYajHhes78RZGmnjv3B48lKFnS",
+	"Pqqjnjuw6t0Jv8RUaDD3QS+RfIdZEUNCXGz4+HUBI088JdpcymuHUgWutJWODokD8aqt5GIiIGKYvE15",
+	"GbLESsn8L8xYGPUKye2ggFuc+IdleFv4jOzwLUy78Crb7rvVbB9Jqfc1FFZpc5GUXXawATgNclNGjwVj",
+	"OlhWZGE27l6pQj8YYZHp8soZtVciGrXYcTROIysF3SchBsibcnHum1qn9CFJnal/bB4461cilvEu+4zh",
+	"LLvQYLUA4goN1uMF9eKi36CZeOFNY1997A69C+/GuFFVwhf7+4caqzRV7/pfIF1uHlmypOlhGrdVXswS",
+	"pOkyZvtS1fYi33nX6Wq31BEsHevt+rFckRjJfAH7ZlJCr9ym22ZymmSUvRV2fhFYH6I80CaMZiaXYoJr",
+	"Nq14Qb3pRlyKyNGAWs2z24y7ID2bqnzsErhVDKrdLPHOeIvO5Lzdj/OGDRKFlNuqgi6a1oRIUFhkeTQ3",
+	"ZUpf3/W2y+vC5pcbmNn/DNetDO/5RqKxx2Fse5gIQvLO3CZ9E+qgtkvf2OS29jQ/407hY74i4CFmp+hA",
+	"BzaL8Mchw84K0nO+DgN+OHI//atXqhF6CkgIrxkvCizgcl+SC7H/tR03Pr5RhP3xDXoCxOnITfE/kzXP",
+	"EKs1JKPU+gD5NCIp15WEGZ1TrQ711OfdTVyLGrt9oFfKrGJ0w+dXwLW0ZAlzexOWr4Zl0em8RZrFQmkN",
+	"C855i75L6XKLQYqthmidZlvT9tbWWgLCEeNpg2AIrIk1avPX4Ta7yDON+w67wA0VkTntc0OSw3TK8tJW",
+	"V3YN92eL6qYMAKQyRRoRAzPZDN6mUVOQtKYoWNkFvQc/JhgmGzaTvQX/M14SGTbXTC6YO6DNTBergzTz",
+	"7onetmHNbLGx36gb68IW3/oQv8EWEe1+2xvtmPOwXAsfGX69+XLibK0tUsDHdY4mYVtfiAHdX7yAtvf9",
+	"NXrOLlLKuN4MoOWXL08SvrmotbDz127maWougetcn5kz6Un+mVVXINnX//3bm29C6CcBXrg5P/+BYeMJ",
+	"bOOBCp3Ct5KNVa0DaQIV1Uh29vIc24x+PZgAFxf7+/uDbxC3wbCD5ltJwH7JImFU4FH2fXWSZ2AKHpFZ",
+	"iLKd8BJRtqeM+2EjEA2QfDscVAapiA0rFbVIRDHEyDpNRZy4sbXT3sePaO4PVQf1GBKKhUo9ThkQLoWS",
+	"J034mijZyUbBm2pZgkZIsukzDROYXCJDuCx9TMnsv5Vv5R47a7JEBGVByiPfkzvJE3kupBCPYrFLR7zW",
+	"jdP/uY/TiCf1kIsKW0xegp0ByH330sHLX16/YQfXRweBa/7gQyNyHw/SSEko7OCSDc5LmEyVBVnM9/4B",
+	"88E+ew1YbxFTbbhmMVmFv0EkHdaEIzET5dBKpsFZGKa5Lo0v0iAxwnPCZlzYv71I4M9JXtN3j8AHFAhp",
+	"/i1yw3lCKJDkM+taItSoH/soxTEcHx7jmNIH+46NiCYcYMhrP8QSkNWGEszUSNX/Ha6d1hvg6JGWjiGR",
+	"JUnQlCg2WamKeuKM+68Dt+Y3+2xQqBIQh208gebAieiA4YOdZcQJzooSDu+nFRcSecdRhpzoC+wCpoG5",
+	"x3777bffubn59c3TfXbupYpqjGlu3+/5nNXAbz3ad0Gem10XaS2DLLa2LQLLuQxoAL/uQiOfYbMWwYD0",
+	"os8eHX6b48eMcjMIgztBcFZTUamGbPD3ZyS6PvlwEOjVBrT9DKCf0CbpJDpSj4EfvPy1/QQ/EnPwwT/r",
+	"48Cpq8i4EXC2TmSc/EWIvIRZmE7tzgPEWIUZpUavE+E/vzVvnplRSM9fyIJouS+k0GDrcq4RXDB4xS08",
+	"d8/ce6kqUcyRUzTtCocvBL3AJNRP7hywr0vNh3ZPgB3uOQ3IpwKHj/fujYE71bV3dPRNMzgETPhR91Ed",
+	"TjFYzLBhE3qolAtWap89Ov6OyimFZINXYPV872xoQXsKKCy3cZI0FNaQgvYQHtS3CUvgSe8oHMB8Knon",
+	"vW/3j/YPCUVFFJgHY+CVHf/hfh4BntBx1s7L3knv72B/wkuSUCDeeXx4GHsY+j6n02nluXMP/u19ODJg",
+	"1pk3/g14kCxx2Auz3zqZeyf/epcUBvbOSVI8qyarp/8X6xhGxtMO0MeY3jv3kAPk60s/t/2+48PDJYxO",
+	"04CW9lnYhX13kWRimHja4VrnSMfrkRBzJk+JX/Px4bf7KddjmOaGyPAeZ7p5SWay3R/nfbflx3xqWAg1",
+	"Y6nM48NvH2YQr5fmMs5j5DD1SI+VYvGUS6J3j5H4lXJxfXTgtvEVUL/57F54LoylLvam3Uz55F8d3IYe",
+	"D4UkFYPE6RpE7kV3JvmDwW35ffYLHTKYbumd9H6vKaxOJHk977P1k5m+M+etswOzmxSqb3KnfdfQCB+b",
+	"jqzpq37Y6su8Gu66+Yjf3eNGoXVGmvSMkL4ggh881sgc0nCtrlA3lMynD52iNkkzgY/93iMaYe7F8UsO",
+	"vudpb4ZHh0frb/lV8tqOlRZ/ED3SI9qtq2/6UelLUZaAAfFHx9+tv+ONUj9zGaheDOmFDb4I28tKXiWK",
+	"ZO33RArVhU3e+GP/6jnB9NiJj63N73Yqm8yDE2SSne8BGs77S42O3kksnvrY701VjlaVui6pkeYTDxAs",
+	"uHT6yIiRRFvEbRlnwAvfmpvMa9Rh3jzBVt3U+h1Znti5ZbywoSzRsAm/QhCPN+XeSmzX7R0ytM+cC2iY",
+	"ktXcd/4m94IRdRUOZs93vGSIjuEVG3JMkpK10NZqTzFtTfLeNAL6XpXzO9tML2Dmn/+x7a1jyHtpFx/d",
+	"2YvPjamhTN+9rOKuYH7qE7PG99as5kmWcHAF80Fc0X2srUMLz738uSr4KsY0f+lBvA4H8RmrgaNvN1ID",
+	"z7keAd3weJNxeUwclD9DKfgbp/FR6RxvcrM37UgbfMmqypfVtnXVz/wKkoDNRqoq/GXRdDn4cAXzC1F+",
+	"JOVVQQ68cG6ZsWpKRhHSvseiC1QaQrKhuAZmoFCyNPvslTvbPEEtxSGKMZcjMsbGviS5rVTwllSp3Osx",
+	"vWJrh4Yz7ltNKD//3M/iw0fr73ih7I+qphz4n2xHkPDceE8smeZorTqXtzFWaZv0Fs+ize3qjx/fxb1H",
+	"nXbX+A3xqv8kzyHOzX+c++A/vMuBOPPt6HY+wV2rlShy3Y7BLIb+Qy+XSNmKHl2qbuK2vYG/8BrJXJ1x",
+	"j/A+nxYicsohQ0Ync8IGWENnYcCcpW+8N4mziS1EnOUfo6bMV5ASuyVW5yIxFPU6PiXwofvNW5m8eKb6",
+	"kYaW1Mek/RryXAh60TgvgZTWORlY+m2AV1DmnAi//GdN1/EFJZdb2+aSgyQxguf5u/tzRMIQH9gVab83",
+	"V3qGn3vq5QIZw5omYEidM/uzOx+HG+ibp0oOK0Ep7Z23cu9KNGugnZmrIKZWke7BHyTjxabac9mF8dce",
+	"fAg/BkemKzGRaJt7P8i7tm0Yq7PTQq+T2c6/+OwNAeSm98wDQYi2PfS3OuGCIJ3/0Ft2Hdoyf+D0vglV",
+	"Hrd4TZdh8ouE0BOVgfTBQ1y2yNwTEr5KxlzwvNX9HCYGqmtq6sHsTBRE+eQLhdFosfFGzIQj4OWtxMia",
+	"ktU8A34IH94RZsgYHj/gOFua4F7Mhh/8yDYzGz6B/vEBY2HiJP7ptNDOPPhCzANnEPQbaMNNLYK6FPYA",
+	"yc7Qde9M2v8DYIo49ufcgu5HRwvJD4s5m2qlhgREEtYwI/4gcwWdPo2nAFEYocLyyobqupBeybmKpIrK",
+	"bOb+zA30aTPO+1QHC6/q0ArNpO3v7Iq7Fn4s6c6ZE07ufBzBiJGEMlmHdA/QA7pNi7b8N4LcaQsjvR+J",
+	"RnJ1Pg66EHbDOrmNwqBC2iePequZqj7282+x6g7f8e7e91cyiV0bbEm9qCECB5989+S4zwx1rmHH+0f7",
+	"xztv4HPdtbhvGqqfSo0o+TvSMAt4X2ZnCo8Mc+MtDNIG4qPs+XVOGFxsjtfQp6HhjEX0ntCjT9E9Z3wr",
+	"Ajpi/A+x68vnEiYd3Ouf+bevyTucyxLeh+QC4TUBCdqSfMMWuYUYvD/sr9jeh5urkBX5AUoJxCZnd5Yg",
+	"yOY1fvr57CmJDKHTI6C6WYjc8H2JQTr+jXtDfSYpDSdMu3zGZ6G4MI2Bf2EQt/etlNPBByzQ/3iAp1mn",
+	"qiKyE3feiUbyrQZURwOnJgdhRCe0S7z68HZRYxCl7YFjqSl7dPgoFMaQ9onKGV8SEaBomQcy6S5j6Fnk",
+	"jFyXDsZvv6GJsoUOc/PTu6nh8xlpgXNZVHUTDclEJVA03Rx320VHO7voC7CL4kZE4pJgJt1A2xDz1Z6u",
+	"pTn4oGu5Lrj/PV7/qpb36U43L8kI8k9qhh0khK9B2AnrpxbWFnvagsz+xi3yQ9A1fSoYczayJm57q3Qa",
+	"iPKPussIfxSmNMQf3rMKG/S9v+bzQQYtmKZne//L9/7Ye/fhqH9LA7UbKuQn6j8NKERrvzOrPydVgta1",
+	"v6ATGbSZAsmm3878wxFwzq+cZ38NWgwFeJYW6ojDLudecflwtJAYtTaFRl1H7P+nnoBMWg8KIpOaHuFx",
+	"PbUMDehmHLtX9N9K9x5srIUZPpBM+sSfgmyZwBt+BSSsnzG4xw9woxzd8cNYEefWt7ga1XKH39kl6B5U",
+	"u2XTc2+w4CDoIKlmG2m1xeycv/LgA/2wmTl//7Z8l0dKo9xZ8Z/50Yt5tHbXTB/nvgwCdO8WfMZ8T6X8",
+	"YKyo1eGNn93vTevMLvlJVWWyTe7+gKSHu9c8NIplk73550bQ7U66T3DSITAknnQIAMHabCFHCE+RilVK",
+	"kjN4JycgRc/NbbVD1ms4t4FTp8+I0crTABHZXt47CB1FvRMz4foq7cTk+yUzDUgia5rSCNS9HcH1u3QD",
+	"dib5lw6y2+maJGYelQ264pNNY45LqgWbSxzEXi4HJrZC7AopDLDjGXI4sYGnlx702QDZAdwPvvUecm8N",
+	"sFUGVrW7v0O5z9642/uxg0FDLDADMRqfpoQ4SGMD75HXwuyzpOfyDJEJq/o6B3Ic7KeUw9NR08dXSReb",
+	"+zCFFlpMPrA5tNgkNMvF0+pENeXGQJk24+yzy6QL+i4usLOWNtFg1LRmQXX9KGS5yGEVerol6qvgU34p",
+	"Kuqsijos9odqNc3pLak3/9pO7fYhth1YE0V41fTTXpkqwSYkNXaeZ8KesMGlFjAcRH5M8jOIipg4JT01",
+	"Yj/tg8/L0jDfKwk5vCTxt6AyG3PrlGpdVYMFhxW7ASB9InEqCJt0Ue7jA4cazJgeG3i5uaVwrO8y35X9",
+	"oFb2+fRHLwy91SFewJC6KYQ/uTEvcyx/HumQsMA/0Gd21krSVbtwzmerU2J9VdICfxNFIqkh3MYRncXG",
+	"yIwspcCHa5NGMZfq/d6lBo5abhA3WBsJlGiilXig1f13u7giwBS84rGBTxZi9dtYTRhnBTdIw++1SQOS",
+	"Ytgdl2E7hEqpqwSZQbCbSo3ycNBnydvXTOQvsprjEEyCdfSs9VlkU2hRHycodr+fAnUjccqxgnKETO+1",
+	"DFS7K2jfb5FW/lOxaPh1+M9KjDfCukuOP7RKT9RUd4KcpFIN2RTUtELfD63GS0ibUXZkz1NFuB47llx9",
+	"8KH5z4K12JaOX6UVVTD0UMHE5k59djknfmC31ZlAAmAsDosKd2v9+ndI1GvvQfZFZ22KOzl25ehf2J6K",
+	"BpNbvu13yrbB2EaM0nTXio12kJzgk9Cx/Vbv7Ap0+wp04Y68qiQXjnE5J+q2WDTeRUZ3yh4dfkeQFi6J",
+	"HQeZtfkVOJdPAz0REwCpelje02fNF39OeztQ2nm6SvRi9Vd/zp2+fTT6C1cN3YiNILp8Ow2xGFpetcVV",
+	"bQs1gbvY2XWXZ+PbYEW3JvZRDwwG3PpWJ3wCzI9o1U6nchHc6Mtb+Knb2gub916QZ7/4qXvgSPIGGoNs",
+	"HyczO+2wiyt/Ig2G+/C2qos0U9ba/yWY8kSMfep7HAJMkfQVzf6s0f4z3OeB/jN0H+Tu1N45r/dQ0ZR2",
+	"4F8sEhkrxifs/P9uRwgf5W+iQiF3N+OjT6Ko2LXKHWJGlCj+SZoEqd+FYWWt3Sclrap8fwskMpEswjvw",
+	"TyPNp+PwFwx1UrujWUJHfwnx3dR9hLowYhBsyEUFJba9CZhwq4X7I9HRv0n7ULmL0BYfiWtoWJqocWIm",
+	"detG6tsy3xYc0l/utmaIrKWgkdAgMM2MFoJRWKylqGMXtvAiLmvb6vm83BSrqtTMnLKjw0B4HfvJdmdh",
+	"3M3ZaGdsfNmszS3jmmvmjT7nPjH1fkEfGFNPb/0Nz5KuvkBh61AKbdwu19sh7XeWzwOcNqSGFs8Z1ISM",
+	"eyWVHDbh8nbSK162cABNwtZrnz8HH2Lr2u7451llFAU+AqQvdkxuuov4rneB6sTHFSw2jKa8NKJ4KgHX",
+	"HdxXUd3fmw3V6vbfYU2FE2kX5/xMN0SMbm64I7ZNA2cyuU1757tg+c/tvQO/o/zB8mBD6qT1xGAndUG1",
+	"/IrsJAT2MjVsoL2Gi3Kf/eINKeqLSnYLUedh0FX6ZphYn4igRk/tGbrEuif59ukIrCam8EpJOKXHGsvn",
+	"1PaSGadcUgPWpyci0Ngbv3SQu9eGPuFNx46lyA7N/c7c/DOZm7SaT5tt9XlZnW8ISZ80Gs5aoGFX7bDl",
+	"u3jdl3RIv6xttFmZFqOxvU/L9WAqZLtNVVvB/yqnQnaZl4+66mOksmwqpPz8Gy7+B1uDz8EiMGvIuF+s",
+	"29mFQdr6D2qD1dk6jNb3UPGEoXbNCeGZBI6lWQE4jCbZcrHVDeR/J/ufuez7mkQvH0Iys5GiXS34q9Ss",
+	"hopbKDth9a/o7z+H4PYm0HounX0PRNczUt1g9SluvRxnZwJI/PY++TqN1UqOwFgG5YhglEPljHBfD8qL",
+	"cRLQzlIkc6nqTurR5DuOvwRc5eJyZ8zc32LjbV6MoQzM6Seottp9j2Uzvzud8/mGIwHoqIl6J5aafKGR",
+	"mDnyoqtKlNGlysdEXiFk2gRHnqd5g9MkJkJJtiQHV/CqigRNvriaMoW5WEQYC3Qd2MfZA3smqopdApUW",
+	"GfX59+z4E9mgSl0hdshz3ZkFJpzb+zvzgyEvrFnJpet0caNQuSXA/1H/8PAwX8PxIz5yLVMgDzF8Sz1h",
+	"rJjAqfvCDaJN3ObrG5x477kH3WWRw9lCIPAmA8Y7H3DMWByDa+thbDhikFbYTiOC/novhSP3aS2QuHWE",
+	"wnAKdhrrwU/xlBppQiWpWM6kDLBzZqbqCpga3vZkz6iygw/un3X9xX/zFbZjXvrTs5WHGKuqNAQ3OV2b",
+	"EWDGuiOS2vMIm2s0bjUvUC1u4SU3WY2d1fr5yjv39O8cNQ3KhoRr0MyoBwgUeVG/S5t1qPQIrBVytApD",
+	"xufscs7gPS9sNcek6VC4s5z68ClGT9lnL3yjqjGfTkEaNgd7ksDHfAksmbiqrko2Uv2FJF5acZ4UoruZ",
+	"JnIgY/ncsKF47/v+HT0OHYhz3EBwLWD2Y/zIe0JbNy94DdU2eaKjexhCp/8cpnyXBNolgb5IK4ME+BKa",
+	"Co07DFK2dOHBh+Y/6xhAFrTLfZm9K/f3rjHAlyPKISfPWSNjkXVFWMM0FCCm9iHiYC0pvye7YnEvHRRK",
+	"DoV72sYopTscZieXodbOkDPisoJ99lvo8TMlC8LbHtjK1rkYCH5H/jGK0yX4RUJieDKHidPIo0BZISwr",
+	"+ATw2lOKVSfPwKwbgma8ZRMMIB56N3rBQFqIBbNon/mWDejMEMsIcEQB1Vh2jggQpJrMIpdwRVZpsuMH",
+	"0mTkDV2C2xRRze/KxP48KpCW/04PbnTXO4OaIa8U4H7U1JA2qNBMlCbZvT4j5/bWJYyEj/7B5DQG/dxV",
+	"17yusp4/96jgv+OIdjHRTxkTjWQ1nyFNzZ+BHejdvVYpNrsoc0j8ImHHtPPwaPnJnM3GqorQY24YD+V/",
+	"JJhz/Pdu47xi4pziFeGp/379ywtWCQmm7wH9aHQxjr/sM1WVuYzWYf/w8JDuQzPrr+xn8f0+O6uq8MsI",
+	"Nkdibgmn/pExayuVxZ16jkN8LiQMyDhzf+MTKN2MOJMeQ82dpYwKO96EIwgvoI9ePmLoTd3ImPvqe/N+",
+	"T5bLWziqkkshOWHlFuztT4CVpinalejtSvS+MB37PXbVmnJjW1XZBmtYRncMBPBa9eAD/bAuyNXaWvd+",
+	"8Hdv4V2g6wsMdEl/nDFhHiKoFSX6LgNaAZOzgiSVW6bdHBn2NRRjBeabJn91CW4PG2bVCIgADFthiAmw",
+	"r41Veo4mxzeJJxqQs2RsIChUuwVnijgRqEqO4lKXcybFaEwMYnxoQbPBy19ev2Fd6LRBHsrzMnzkve/w",
+	"+KauZBXl5L8AArE/YZ6FSGoKNXHnEXaulSVVEY7dRsTo5oSilvO7tfXJe00s/baM/o/7c4JnvK9yP3zP",
+	"w7dgKFTVyh53VJU7pVCJK6gEUHTDZ9fdCuEEthoxsIEplAZkmncaGe+cn7jldaqUeF6o2N7dLMDsejfs",
+	"zNhbhQoQqBzzE0iZSSGrDRnXt7Nkkd1rdTvrpIh2M55xQq5hwFgYhlTim/OMb1jO+xpv3AUu/4SBS1zf",
+	"LpLwXfDyU8JUlcSA3IzPqYKC7uhkBb8Dm4b008EH/HcdUvXcja2p5adks89HY/1TJFHjlXvfvE1Yejlv",
+	"wQqWrfwftJqmlAKbA1RH4hok+xM2rP0PzsX+XVwDq5PiT/Q1x5wi29grrZG4WwNcV8eWOuTx8KGYNHaR",
+	"pS8RQhWKlh8ksBQ0+F3GlZZOhwMN1vvADzSgTvKmJNP1ew01MXcay53P07ST7DMzRmCmO1fxr2zMr4HU",
+	"R6VMR4nEfOW2f2DaRv95xDi62/uf697/iWNDU+K3imdWQxZ7ZzkSobXSB4UWRpi9YgzFVXf62blrFt7H",
+	"hHBzYu6zV3UFhpVQiBLdSS6phxWVGU1UCVXak4/Yb7m5grLPNBcmVEsQfRmf+yao16BZpWag8xVIT92A",
+	"n+Lg7ylMdiZ5NTfCRPF/2FAZfRt+Zne1Q4BG+kQvVNNmpptWi0Old/GuXbxrM6WEaqGzbNuIkQzN6dQE",
+	"QsuY2HrqVv0G/bsXNJTvjcyrPe535M301C8LoBYh2TM5qoTBni6cTbW6rGDCvh7UjRhcVFyOaj6CwTeZ",
+	"TjVuPH/AMxrgn1MNhdfndNDPuEBfUXt8dMV3SmanZG6sZH6VJWhqeekshyFAJeTIJE3RnXWB+/tO+iPn",
+	"1Q2+6XPRMD+AhcK+wCH9KdULfVon6SeUps8mYJnSrOLFlZCjpTIUOoymwOmEsmOY7BTRThHdQhG94BNi",
+	"IyKt46vhcdejnJk2z8NdayANQ58i35tqNZmuwgX/zEukd6ASLig9rPdyHtRnHz+iz/yQCOagZKjm4mwY",
+	"mXV9Fst95z47YwP3wwDRNpINvBU2IB5FKJ2+W6ULz4NF6J6pAUP9UjH/QeSvDAwfgp0PPBDGuS+nYaK7",
+	"9aiGYZ1tHPjUCYKBV3H6XvrZux/N2bznE+nO5Q/t0KNx0qVidqYYr8QV7HTkTkfeQkf+HSzDASJ6l3ar",
+	"vBYW8+TYwBdb4On70JNTLa55MT/ghZtc6MYrYjfhhhY+eqyGz/A/xOShhmyuasQVznxaqALb2BlCM60q",
+	"OGHG8uEQOy47h8drzWiNFG5WpXWPw7aIBp/opgLKt5JbhjR2ZM6W3II5DT2clWQeThKenGlG72nz5qpm",
+	"pSjdv9pANfTDdP+lkj3GDZtBVfmE6s9wJr4yTgWMNJ8YVqq38nKOVpKB6hpMULLUrWr/rcyjJmnKz8KM",
+	"ry37yyMmuqESHRCJiKnZVdTdL6ijtcBrer+zc4s9x7EM2+0jYlq2Yy6py6i5oqhjn9iXY78Lv/jUzkxN",
+	"QNodQOTuFbZXj9lWfAQTUagBUWeU3PJOZIh/0gZN+oJK9kpwNVTtabjoPsPn9I5frkE7yzgfQndKClHn",
+	"wTrG6MMOkv0JBJMA8fwa2DnjIw3g3JT/u5EsLjYsXZTFg7EgGHdn066UABQzWcZZNfts4NkoBhS/8RQV",
+	"UlkksVXeb/FZLTNWswYRSvmwMtB7gcxXI3gx/UkEoPl9b4jwpg5Xofn4nfw/qPyfBXK48+QIxaSe2xNR",
+	"mrZW1Gs3xwev+z5uBscIJvsqNMZKO8Pf393MAcHJPjhh1RXIEyYVmu1QGSDlYKj/OJuCNkruswEi96i/",
+	"6sAHCAZYnhxDGjS7aHviTe4IPMXKAvdAYs40vnOWHcNbSVO9zwZuLKXmMznwASHfCB3Hg8YQ6YHQkIsF",
+	"wUDT1w00ADN1LSWSvhC1u2ESY0oWpmQlS+y8pYG4ctSQ8bfyEjlvWC1LBZgKZ78t0GcTW2CkwAnfR8BK",
+	"uuUVTIEjCROPW9ybt8YPmWh3wiQhVU/OGfgBJdErk60jK/CeT6YVKTecd/fDNa9qDxOlkfVOerievX4v",
+	"BMeRy9cJPLy3F8hh5C47clKNPdfcLHU9K64fKb2NW7CGj3zoxD+99pVnyOrE82golC4//64ju7jM/Z4m",
+	"2c7vZ25z9RFOIxUGInCbCEs75TYnR6n2pLJ7BqpqVTX1D+qFsq/dRfe4V5qXdJFlV3y0M2Ue1pQ5b05I",
+	"NWQTgU0WqtIJoRlzDeWWZn2HnfD06cszdxiKKsCd3BkqVXTmfLQhSiYb4OvRmJ+CnghLXXnH3CLaDO2u",
+	"4Hqk5/qtTnC2dIAvd3Bf3C330lF8Ya883IG20Sb1TOTii3C+d0faJzjSflAYp3bnTlQlbDLHCNatDjTc",
+	"5d3BgegvABIVoGaRIYA+jBbzHEOiV1LNmApReQ3c3em0AsiS+vT23d0q1MexM+aHwdRwKArQ9B5eVaRN",
+	"MDyF+RQR2f14XQrLKjXqitY/hxGvfsLPumGg/jMubdyF7L1ejau8Jly/M3/uXFGhysgaP277scqtDFkP",
+	"t4mtdxWthEpJ5NVEPIZAvhXQ3GCQSOmmXpL+Gyh9iXPX2TmQsOZSJgdkadDsca6CYVwyPp1qdc2roAV4",
+	"YdnAXTtgl3NmZ+qtDKnO2VgU48Dai7ZRzFy6PxKqn16I0VD2GmSJrNCW6hpYMeZyBNF2PMW/VEb5jgru",
+	"/ZWbXI69oAlUEi2tMTdYh+Psq4xSfFnxAuJ+uT8bq3nFA7dGWHjxsoIkymQ8QoZKF7su2bsGCZ+pbtUw",
+	"EsaCzluBuJMZT1Ts7W2/gw/un9C2FbiBTCx8Deuk23vnP/RWkK+v06v+1RekXwnKKjzXOWlbjyuJEWCR",
+	"anRnYGJjGSU9IydUw1xZIr7lvnWhe7R/1UO7mxupwnBgCYMsZbuC/502+xTazG+Rlj4Lbpbb1AHddGP9",
+	"Rgizgw/kwy4wYC50wLLcgukvwdQoheUX8oRJRcA3DLV5VLDZZy/bXqxxbix2vPLaxXgq2qo07BKMKMHs",
+	"s2ernNtIyfZWph64swonSo48Mi9gAHNW3z8FzF7irfcZg6Y3/LMTZMKtBw6G+MCu+PpzCDXhxsi7cE4g",
+	"kZ5xxtAVIaIan5KeBoHazpHbypggkUJzYnE/U2x7dXtb73FaeG9NP+yrkEmlgNXgrChgaveeh+IjNtUw",
+	"dPs2bC5lIM0Gcw377DVNCUwYNxHV16cYlZ+euWca5wg2x8oJDQx+r3lVzRlwM8dmekKW++yFkoRvDUF3",
+	"Z7j4iEwHeWf4/DVhrVc/PmXfHR0d7sfCAaXZ30FPuDyNv0JsYvCdA5u5e6/PUmMr/b2zN30G8vT3vx3u",
+	"Pw5hJfKGmrjSwmS2IkwT/v45yJEd906OHz/5PBm94rTmgkhVFTIqjTBRfxEhvRXlccxupRG4sgs5fQLw",
+	"HJ+wc48biqiW20LogvWyGmHfGZ5eBSV/FR69CVehmiJNEy0FpbPHTYpvwmakrsQEKB7GtbvpGjReSxZ+",
+	"J7UhxqFaexZkPXET5l7b6/fKGi6MQqXvHlXW4KbwzuLXuxj8Fw+bD8K8i8R/Mv+qMxiPqXt/QiGYMilP",
+	"uDPcexjGwQevpTCaBO8tSJNvAbjOBAyChU9bGVn6RRa+04dXDgh59LrQKawTDB5hjcZESTs27Ou///Dy",
+	"VZ9xbUVRATs6/gYV5aPHdFXJ54Z9/fTpy7NvqMpzwQHzvYuNT3Dus0eH35E5JexbOeOG4ZeXDYVjHyP0",
+	"9Culw8DKGk7Zo+PjBmJBluqMIVbCV2L5h+U8vGf4l/Zc3V90/1lczgev9CTpgrJVarqsgv2HNwskYYai",
+	"sAtw7QJcnyLA9YZfkT6KqrDBYbt9zqtKzRBidUs71c9Gp52KPUjD9nDqxvmeVPmpmRajsU1bJDY1o2Gg",
+	"I3HtUecEwQbpi968nsUmWn02CIrvglvfJ8sIWUAohOP2rRS+w2A/wNWdDh2w2Xh+ygbO1uRUcEIMBDPW",
+	"oftatrT//B3a489vaeJS7wzNz6+q0ldn36ON6XZPEdL0XfTaPxIJTgzakB6bYRAvBtqc5jFWVBUF9n7z",
+	"nU0JUOFfElG8HpmRc+eH9lUyqk2Ytl/SmUcNwT1tCD1hFzd6cEzlryZCKJfYRTdCZneh/1dKxV0axs1r",
+	"8hW+GNydtmRuJ2+fsDIgSJuSle8Jf0flAGfBl/1rsGKcj0u9TgOZUFow1w9UtG6gfd8EFbsQUuqTAHMB",
+	"0k+KUBhWOrvRu1cnS2UBIEvDsAt+UhlAz4hbxFOGcMkGkQFlEPobPTr8lg0acb1oZHWwz34IxbmEq4uM",
+	"I+570ozMfh7/9nnsyZe7vfh56P7XCJyM2t/JvIqS7iX8Rk6Zx2SuYC17qYwdaXj9P8+9z/UGJlOlecWE",
+	"ZMLShvkN+LXgFtH2JUwwqaiBXWpVj8ZUx+YsGeyGjFwifeKHdC7TUFW+AT5nE16MY0NjA/qawKRvJXUv",
+	"ttxcETf6qWedxraFYWdj9pOCYEVVO0eXFWoCht7/e801l1ZIKE/Soqef4Uw4peB7saSBuQrKERUbvZUa",
+	"phWfQ8m+HkyAi+RxzKPBBt9sgMj1E06gMXjPC4vtnYTxtUd9vLrBj2WcyVf0iO/x+odrubx1CM6P86G7",
+	"LtO8vKplRznumBt2CaNa7tor78JuD6LaaWebLlgZoeKx+xNpROzOnqhzf/8G6ty401pJ092y8qkGbuE1",
+	"XXd/4ffwgo9+898TlD55TS7E7qfjP2fL73bw/ezglPIwv42/hxFaNCburLB7457cikbRzKUdA5G5t/f2",
+	"wQf/07oe6ekmvyf/YcP99yXVC/9HICpb8pzz/l8BL7eS5m3bWa2xUr1gpbDKrPwfgCy3T9inT+/K1D+j",
+	"krc4B00vulayfLEULqH84Yg0hAYkbkIYF+MHOVrkZ7L8fHZt/Nbdlv0ijqBn8i627IYHzwFm0ziGjlYz",
+	"SJ6nF65JesaEYfr0Xd/hL6/vcLLoX3rf4Z1BsGwQfGVaO7QzcdpSEg9nMXSd6ceHRyfx9MVopodBNxiS",
+	"wUusrTjBks2/vRgQ6gXKfXZ8eHgSKZH7ntTwCnyTWuT4A5B+b++/lceHxyeNDVDWml9W8z5mUeMQ5mD3",
+	"2fkw6ZBCPM3YuUsNfVuGftN9oeBaC6D+C4xb7HrpY6mhY41VKhc1JMc/2Ze3jhz2NwBGurm8zxhj+j0P",
+	"DPRbevXiUSYMiseCZJwyz9iIiadkgzSIJhKPhVhFMvt7r3wsel3cIrkn3vKxf4OwR79HSwmygL0zN2Xr",
+	"X97cEW7AWbrL8M+aJTgLmw/zEWHPuS2PKMtbhoLudE6OH3xOvEI6TSTOZ0sqbv+U0tenPr97Z0NfJbPq",
+	"fryUrtzRZ+zCip/Kp3vN5033kw0NqzsJLLb8u4MPyf/WhR3bJsanO36hdbjuQpBfpschl00kuAY9p/Q9",
+	"mt6XUCk5wjCB+PTOx3qrOJHc9fHNldvwAK4XGngs0ESAvga9h8AjunSfDYyF6YB9XXLLT9hrC9NvCIuA",
+	"qHuKZhIYg/BQA7IN4h3J6L9hHnQP2NXaHZZUZPxWop9kNfAJ9ZYy++w5drvzKzYSMlShF6pSkl0BTENr",
+	"Jkmd0rCSdJ+dSRq78zlLNtJqZoLrxv07Thl+IsI8uGGD59zYvWfupr3zHwZu42swdWAm8+OaEY4WkR2e",
+	"cF1pVgG/xh9r56bNfUz3LNyEJGeIHAvdcgimopmxamqYJ/gJlQb19CR8kG/mn/HMXuOjV3pmGd1WhohS",
+	"xY1f3cYTRYr4a4owZ6vgWzO0WAPvw2PfHh3+5SiJlx3eK9rewntL8rxHc90+CtpBrq7INd6I6j2LZ37W",
+	"aI50lqJnFsj0IzyIykYUGsa7U+NLODV+VFWlZkvnRmCe1jUGof+DjogwxZ2HxPHh4WLoAQtMjw+Pm98b",
+	"y21t/Dwm20QCxrCWdFrbDnwVxnC/UFZ6R4duCEGV+3O3X+Mc5d7/Yinmd2auPJUmHZuDxDUdMAOFkqVZ",
+	"8MF33uuf3NhtNuB/looi5bKhT+l32cN4lt1b+o1XiqE5s9OEIK2ekzHNizF1GoioAY8/223GL2QzjtWM",
+	"DbletCTEF2w+WF3b8VBUFvQBL/9dGzsJ7mNXgWKsyHH2MjZ68sTQUs0C+6AkvgpKiVH7rxyXqQF7lrx0",
+	"k/rDF00tz0RdYyB/ju/aFaDc/bZIpCPLDDDBPvUlOtkLjYlWdYvO74P0ZStKE1cKzN1p/PQ1XX3ZVSWK",
+	"eWgR6eMeBa8q0F8ZpmaymRwnqoaqY3Zy+qByGmu7U1l1hy9qj1sJ7GKhd0uXGmfrRF3awSkt2VDVmlV8",
+	"jiT81Ni7LUKpkKF3ECiRsFoQi9WtqsqmBnyAxYWDGNq27N91OQLsYorVtLGjIrZcYlZNRUEVUuG3VNU9",
+	"gcml805O0ZAJNZjub0JGEkasAcR+jcv6/Qzn4A28vy9On7M4yS1enYfL9zcD6NIROPdfQqfsXQLw89dl",
+	"PyE1BW1T2tQb6q/V6b/WwZvRZUFtdiuyQS3dVhv02f/H3hX9RG474X/Fuhd+Pyk6oFJP6vFQXalQeaBU",
+	"CF2fKmGSSdbaJI5sBxSd+N8rz4wTZ8kulF324JSnVrchThzPeGb8zffdtLWVObCUqzIGSriTtbsRVaAS",
+	"6k1C6Hx13xQFOCu4p9gQI6XEUn0DqUvEzQLKJm/LG26p9PkU93L2ZLXeQ+lcEDxKaCMWugbrOizZYxVF",
+	"GK7tR3r2FFViR2fKhwKIXMNzBIR9ey84KXUyUepSd3AWZu3VgE79CHv2euNxJ/TgwjZLB6x9SvDjHbLO",
+	"PnD/8ZzsMA+XdUAoIejSgNWtScEnpXtxis6oouAq7LpU5Tpc84rG2I+xjrw+cq49K+O9rB1rZRuoFNE6",
+	"5nNm8n0yk/P4e9hGml3lJWuoVq7iTa5U1n0Uf+J5pr9rQEUGLVQL0qQLPCwvqWop8WQdkBUPj+vLkoHK",
+	"CBFgw0iIXpy1WXNtKqJRMZn/ra1LsDZem7YBucRbKBeYqCvvxwpAvmifpXASEg5O7EfxB5SNKBFFgJRY",
+	"tOfL7E6l0AcDqLPmN6QTUUGlESztf7MLn2AF4pV7atYomTPGQF4y5qAxumoc/Q1N2a2Rpjuwk1KwI6Pf",
+	"/b4/tvf9bfqb/Mx1r+32nhBVc8LzLjb7LV3kf9/l72RbusMgTLOxj+2rv/RLuPK5jWxz79q7610bf+gN",
+	"nWvjtqc5otq9u0DznIqlCK1IdutXrl+edPHgKfiPX1LdJbegHFTP8AnneNkzHAIzsyOzJz81lmWBX2St",
+	"HRF33IfVEGBCBsP/86B3cat1CbL+sAd7oUlYB8T2P46tJRHSkYc8To6Ojmbj2aPxBL40jrzxuiTgYRG/",
+	"iiH+lqa0QVwTO+MaJ2QjUaYO0wYDmB1kCYaXpD2Q6xaliPsEAh8EDzMaqLkHk4Emgf5RNNL5CbVJUJLw",
+	"N5IpB/WVzIAyj4mI3mkD/XJ+w9RqwzPumVztwudU3d/YqjJNr6Yst5axzkXAUWCucCJuiNezJ01H9DIC",
+	"aWY6tjkH+X5+8a/WDY1WRMb27JgiXLTiCbH+0E3FFIff/H9CI9WAvRl7o9/x3ze4ozceYezO65xpU4Bz",
+	"a5D/5HQKXcMJbl6pbkLV5xb81xzxAzuUXklBNY7yGulidmGf/Mi6I/pNVOangQ/sLMvywxg7WZaQVCLs",
+	"RG50FYUXPqwotM5eFgAFs1+DaroCmb1fm94hCRXGARfBR07mDTSVM2j2rdoRAmWR1HnKjrbPH8amgYu8",
+	"kW4xrHHeRjeu8c0lp4ceHUv7s88rVF1sAHKdaSOOfxaVqlsHNk6mqBwe8pge0DDKT1QtvJ2q0ArpX2Qy",
+	"F7lsoP7K0/iaWcQlvfDzEonj3RYNRmNPberYATqfLcxx/YtdlF9iK1v7FEfe1nF98BuH3/j/noruT0tt",
+	"YTDwp6DwZA/YSz3zMb7Z1YYfNVpugfmTW8K3DSif3hCHxbflnvjQP+qjlhARH7P5HMpHABSlogBC2cvv",
+	"SYHvAFnPuBSUnAMl5ePDqMs6wgLkvYg/bp6rzA/EV9QX80JQEHflTJ12SUeiD0uAxsaDfPbhNRaoEmEB",
+	"EtG0jgQHcXjKBqOR+i+zOsZFgB7QHg+Q9QIwJLifG7AL0Rjtpy8XKoPaKdcJXY+ONqKxaMFMDKWM0SYR",
+	"FEkn4jejsgJwmGvTusUZHngi+HsByggUM9StsyoDZF8YvmU02uiUdc0cykepSZ9hq6DTGN0yiJJM3U2j",
+	"c5NlqepiSNOX0PEMypRct1tAFd1y0BlaveWptLQyuAR8v9Cikp3P8lXd0+qRlK1mcLwfP7o52FSWct0q",
+	"IpUJm7CqPj4HsvFFABPW+iD+sXQB6TIuQtz7x5HpMhoyEP0/Hu5L6uLFxEQZloG1pBXif6/xfaRd2sn5",
+	"YkWSyRH4ax5Y/nRjbRWs17OEe9QFY53Mc5FpVjka2eHmD54pusVn7yV0MRRiUG2qMPqeOyutKmrg+cNj",
+	"YIL/oO1Y8b+rs1Px6ZdPP/0/fs82U1Or4hwhKy2rPCEFHxZ9ul9HHtSEr/7Pw78BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

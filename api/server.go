@@ -97,6 +97,8 @@ type Options struct {
 	Vault Vault
 	// Requests keeps what people ask for by right; [requests.Store] is the real one.
 	Requests PrivacyRequests
+	// Consents keeps what people agree to; [consent.Store] is the real one.
+	Consents Consents
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -147,6 +149,7 @@ type Server struct {
 	graph       MemoryReader
 	vault       Vault
 	requests    PrivacyRequests
+	consents    Consents
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -165,16 +168,46 @@ type Server struct {
 
 var _ StrictServerInterface = (*Server)(nil)
 
+// complete reports what is required and missing.
+func (o Options) complete() error {
+	for _, part := range []struct {
+		name string
+		is   any
+	}{
+		{"Store", o.Store},
+		{"Engine", o.Engine},
+		{"Auth", o.Auth},
+		{"APIKeys", o.APIKeys},
+		{"Approvals", o.Approvals},
+		{"Escalations", o.Escalations},
+		{"Backups", o.Backups},
+		{"Resources", o.Resources},
+		{"Feedback", o.Feedback},
+		{"Memories", o.Memories},
+		{"Graph", o.Graph},
+		{"Vault", o.Vault},
+		{"Requests", o.Requests},
+		{"Consents", o.Consents},
+	} {
+		if part.is == nil {
+			return fmt.Errorf("api: %s is required", part.name)
+		}
+	}
+	return nil
+}
+
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil || o.Requests == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph, Vault and Requests are required")
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault, requests: o.Requests,
-		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault,
+		requests: o.Requests,
+		consents: o.Consents,
+		log:      o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {
@@ -226,7 +259,7 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
-	s.contract.limits, s.contract.region = o.Limits, o.Region
+	s.contract.limits, s.contract.region, s.contract.consents = o.Limits, o.Region, o.Consents
 	if err := o.Limits.check(s.contract); err != nil {
 		return nil, err
 	}

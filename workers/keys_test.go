@@ -30,6 +30,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
+	"meai/activities/privacy/consent"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter/feedback"
 	"meai/internal/audit"
@@ -54,6 +55,7 @@ type site struct {
 	temporal  client.Client
 	namespace string
 	starter   *workflows.Starter
+	consents  *consent.Store
 	caps      Capabilities
 	group     *Group
 }
@@ -78,8 +80,10 @@ func newSite(t *testing.T) *site {
 	s.caps.Keys = &keys.Activities{
 		Keyring: s.keys, DB: db, Temporal: s.temporal, Namespace: s.namespace, Audit: log, Straggling: time.Millisecond,
 	}
+	s.consents = &consent.Store{DB: db, Keys: s.keys, Audit: log}
+	s.caps.Consents = s.consents
 	s.caps.Approval = s.approvals(t, log)
-	s.caps.Keys.Ledger = s.caps.Approval.Ledger
+	s.caps.Keys.Ledger, s.consents.Ledger = s.caps.Approval.Ledger, s.caps.Approval.Ledger
 	s.startWorkers(t)
 	t.Cleanup(func() { s.group.Stop() })
 	return s
@@ -93,6 +97,7 @@ func (s *site) approvals(t *testing.T, log *audit.Log) *approval.Activities {
 	store := &approval.Store{DB: s.db, Keys: s.keys, Audit: log}
 	return &approval.Activities{Store: store, Ledger: ledger.NewCommitter(l, s.db, map[ledger.Kind]ledger.Applier{
 		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed, ledger.ErasureCompleted: keys.ApplyErased(log, s.keys),
+		ledger.ConsentWithdrawn: s.consents.ApplyWithdrawn, ledger.RestrictionPlaced: s.consents.ApplyRestricted, ledger.RestrictionLifted: s.consents.ApplyLifted,
 	})}
 }
 

@@ -58,6 +58,8 @@ type Capabilities struct {
 	People      *people.Activities
 	Copies      *copies.Activities
 	Requests    *requests.Activities
+	// Consents are asked before each step of a person's story. Required.
+	Consents Permitter
 }
 
 // service is what one queue runs.
@@ -136,9 +138,10 @@ func Queues() []string { return slices.Sorted(maps.Keys(served)) }
 
 // Group is the running workers of one process.
 type Group struct {
-	workers map[string]worker.Worker
-	log     *slog.Logger
-	fatal   chan error
+	workers  map[string]worker.Worker
+	consents *consents
+	log      *slog.Logger
+	fatal    chan error
 }
 
 // Start serves the named queues, all that have work when none is named. The
@@ -150,8 +153,11 @@ func Start(c client.Client, d cluster.Declaration, queues []string, caps Capabil
 	if err := check(queues, d); err != nil {
 		return nil, err
 	}
+	if caps.Consents == nil {
+		return nil, errors.New("nobody is there who knows what people agree to")
+	}
 	setStickyCache(d, queues)
-	g := &Group{workers: map[string]worker.Worker{}, log: log, fatal: make(chan error, len(queues))}
+	g := &Group{workers: map[string]worker.Worker{}, consents: &consents{permitter: caps.Consents}, log: log, fatal: make(chan error, len(queues))}
 	for _, queue := range queues {
 		w := worker.New(c, queue, g.options(queue, d.TaskQueues[queue]))
 		served[queue].register(w, caps)
@@ -192,9 +198,9 @@ func (g *Group) options(queue string, q cluster.Queue) worker.Options {
 	o := Tuning(q)
 	o.DisableWorkflowWorker = len(served[queue].workflows) == 0
 	if served[queue].persons {
-		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}}
-	} else {
-		o.Interceptors = []interceptor.WorkerInterceptor{&nobodysOnly{}}
+		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}, g.consents}
+	} else { // steps of people's stories run on these queues, too
+		o.Interceptors = []interceptor.WorkerInterceptor{&nobodysOnly{}, g.consents}
 	}
 	o.OnFatalError = func(err error) {
 		g.fatal <- fmt.Errorf("worker of queue %s: %w", queue, err)

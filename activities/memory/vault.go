@@ -9,6 +9,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/privacy/requests"
+	"meai/activities/privacy/consent"
 	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -227,9 +228,9 @@ func (v *Vaults) Accesses(ctx context.Context, subject, before uuid.UUID, limit 
 }
 
 // unlock takes what is in the vault among the candidates, where it is open for the session
-// that asks and the question names no kinds.
+// that asks, the question names no kinds, and the person still agrees to the vault.
 func (s *search) unlock(ctx context.Context, q *queries.Queries) error {
-	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() {
+	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() || !consent.Allowed(ctx, consent.Vault) {
 		return nil
 	}
 	isOpen, err := q.VaultIsOpen(ctx, s.in.Ref.Subject, s.in.Ref.Session, time.Now().UTC())

@@ -300,6 +300,60 @@ func (e BackupState) Valid() bool {
 	}
 }
 
+// Defines values for ConsentReceiptDecision.
+const (
+	ConsentReceiptDecisionAsked     ConsentReceiptDecision = "asked"
+	ConsentReceiptDecisionGiven     ConsentReceiptDecision = "given"
+	ConsentReceiptDecisionRefused   ConsentReceiptDecision = "refused"
+	ConsentReceiptDecisionWithdrawn ConsentReceiptDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentReceiptDecision enum.
+func (e ConsentReceiptDecision) Valid() bool {
+	switch e {
+	case ConsentReceiptDecisionAsked:
+		return true
+	case ConsentReceiptDecisionGiven:
+		return true
+	case ConsentReceiptDecisionRefused:
+		return true
+	case ConsentReceiptDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentState.
+const (
+	ConsentStateAsked     ConsentState = "asked"
+	ConsentStateExpired   ConsentState = "expired"
+	ConsentStateGiven     ConsentState = "given"
+	ConsentStateNone      ConsentState = "none"
+	ConsentStateRefused   ConsentState = "refused"
+	ConsentStateWithdrawn ConsentState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentState enum.
+func (e ConsentState) Valid() bool {
+	switch e {
+	case ConsentStateAsked:
+		return true
+	case ConsentStateExpired:
+		return true
+	case ConsentStateGiven:
+		return true
+	case ConsentStateNone:
+		return true
+	case ConsentStateRefused:
+		return true
+	case ConsentStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse              CrisisKind = "abuse"
@@ -954,6 +1008,48 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewConsentDecision.
+const (
+	NewConsentDecisionAsked     NewConsentDecision = "asked"
+	NewConsentDecisionGiven     NewConsentDecision = "given"
+	NewConsentDecisionRefused   NewConsentDecision = "refused"
+	NewConsentDecisionWithdrawn NewConsentDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentDecision enum.
+func (e NewConsentDecision) Valid() bool {
+	switch e {
+	case NewConsentDecisionAsked:
+		return true
+	case NewConsentDecisionGiven:
+		return true
+	case NewConsentDecisionRefused:
+		return true
+	case NewConsentDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewConsentLanguage.
+const (
+	NewConsentLanguageDe NewConsentLanguage = "de"
+	NewConsentLanguageEn NewConsentLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentLanguage enum.
+func (e NewConsentLanguage) Valid() bool {
+	switch e {
+	case NewConsentLanguageDe:
+		return true
+	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewExtensionReason.
 const (
 	NewExtensionReasonComplexity       NewExtensionReason = "complexity"
@@ -1107,6 +1203,78 @@ func (e PrivacyRight) Valid() bool {
 	case PrivacyRightRectification:
 		return true
 	case PrivacyRightRestriction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Purpose.
+const (
+	PurposeArchive       Purpose = "archive"
+	PurposeConversation  Purpose = "conversation"
+	PurposeDiscovery     Purpose = "discovery"
+	PurposeFeedback      Purpose = "feedback"
+	PurposeLanguageModel Purpose = "language_model"
+	PurposeMemory        Purpose = "memory"
+	PurposeVault         Purpose = "vault"
+)
+
+// Valid indicates whether the value is a known member of the Purpose enum.
+func (e Purpose) Valid() bool {
+	switch e {
+	case PurposeArchive:
+		return true
+	case PurposeConversation:
+		return true
+	case PurposeDiscovery:
+		return true
+	case PurposeFeedback:
+		return true
+	case PurposeLanguageModel:
+		return true
+	case PurposeMemory:
+		return true
+	case PurposeVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposeTextOperation.
+const (
+	PurposeTextOperationProcess PurposeTextOperation = "process"
+	PurposeTextOperationShare   PurposeTextOperation = "share"
+	PurposeTextOperationStore   PurposeTextOperation = "store"
+)
+
+// Valid indicates whether the value is a known member of the PurposeTextOperation enum.
+func (e PurposeTextOperation) Valid() bool {
+	switch e {
+	case PurposeTextOperationProcess:
+		return true
+	case PurposeTextOperationShare:
+		return true
+	case PurposeTextOperationStore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposesLanguage.
+const (
+	PurposesLanguageDe PurposesLanguage = "de"
+	PurposesLanguageEn PurposesLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the PurposesLanguage enum.
+func (e PurposesLanguage) Valid() bool {
+	switch e {
+	case PurposesLanguageDe:
+		return true
+	case PurposesLanguageEn:
 		return true
 	default:
 		return false
@@ -1402,6 +1570,7 @@ const (
 	ResponseSourceFallback  ResponseSource = "fallback"
 	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
+	ResponseSourceStopped   ResponseSource = "stopped"
 )
 
 // Valid indicates whether the value is a known member of the ResponseSource enum.
@@ -1416,6 +1585,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
+		return true
+	case ResponseSourceStopped:
 		return true
 	default:
 		return false
@@ -1978,7 +2149,7 @@ type AuditConsistency struct {
 type AuditEntry struct {
 	Act string `json:"act"`
 
-	// Actor Opaque id of who acted.
+	// Actor Who acted: the alias of somebody, which is an HMAC of their id, or the name of a service.
 	Actor    string `json:"actor"`
 	Approval string `json:"approval,omitempty,omitzero"`
 	Index    int64  `json:"index"`
@@ -2110,6 +2281,68 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// Consent defines model for Consent.
+type Consent struct {
+	// AskAgain It has expired, or there is a newer text.
+	AskAgain       bool      `json:"ask_again"`
+	CurrentVersion int       `json:"current_version"`
+	DecidedAt      time.Time `json:"decided_at,omitempty,omitzero"`
+
+	// ExpiresAt Until when a consent counts.
+	ExpiresAt time.Time          `json:"expires_at,omitempty,omitzero"`
+	Language  string             `json:"language,omitempty,omitzero"`
+	Purpose   Purpose            `json:"purpose"`
+	ReceiptId openapi_types.UUID `json:"receipt_id,omitempty,omitzero"`
+
+	// State `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+	State ConsentState `json:"state"`
+
+	// TextVersion Of the text that the person saw.
+	TextVersion int `json:"text_version,omitempty,omitzero"`
+}
+
+// ConsentHistory defines model for ConsentHistory.
+type ConsentHistory struct {
+	Decisions []ConsentReceipt `json:"decisions"`
+}
+
+// ConsentOverview defines model for ConsentOverview.
+type ConsentOverview struct {
+	Consents []Consent `json:"consents"`
+
+	// DoNotSell Nothing is sold or shared.
+	DoNotSell bool `json:"do_not_sell"`
+
+	// Restricted The data is only stored.
+	Restricted bool `json:"restricted"`
+}
+
+// ConsentReceipt defines model for ConsentReceipt.
+type ConsentReceipt struct {
+	DecidedAt time.Time              `json:"decided_at"`
+	Decision  ConsentReceiptDecision `json:"decision"`
+	ExpiresAt time.Time              `json:"expires_at,omitempty,omitzero"`
+	Id        openapi_types.UUID     `json:"id"`
+
+	// Key The public key that verifies it.
+	Key      string `json:"key,omitempty,omitzero"`
+	Language string `json:"language"`
+
+	// Purpose A purpose, or `sharing` for the flag that nothing is sold or shared.
+	Purpose string `json:"purpose"`
+
+	// Receipt A signed note (golang.org/x/mod/sumdb/note) of all this, with an alias in the person's place; none for `asked`.
+	Receipt     string `json:"receipt,omitempty,omitzero"`
+	TextSha256  string `json:"text_sha256"`
+	TextVersion int    `json:"text_version"`
+}
+
+// ConsentReceiptDecision defines model for ConsentReceipt.Decision.
+type ConsentReceiptDecision string
+
+// ConsentState `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+type ConsentState string
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -2155,6 +2388,22 @@ type DependencyCheck struct {
 
 // DependencyCheckStatus defines model for DependencyCheck.Status.
 type DependencyCheckStatus string
+
+// DoNotSell defines model for DoNotSell.
+type DoNotSell struct {
+	DecidedAt time.Time `json:"decided_at,omitempty,omitzero"`
+	Enabled   bool      `json:"enabled"`
+
+	// Key The public key that verifies it.
+	Key string `json:"key,omitempty,omitzero"`
+
+	// Receipt The signed note of the newest decision.
+	Receipt string `json:"receipt,omitempty,omitzero"`
+
+	// Text What the flag does.
+	Text  string `json:"text"`
+	Title string `json:"title"`
+}
 
 // Emotion defines model for Emotion.
 type Emotion struct {
@@ -2801,9 +3050,28 @@ type NewBackup struct {
 	Unproven bool `json:"unproven,omitempty,omitzero"`
 }
 
+// NewConsent defines model for NewConsent.
+type NewConsent struct {
+	// Decision `asked`: the text was shown, and nothing is decided yet.
+	Decision    NewConsentDecision `json:"decision"`
+	Language    NewConsentLanguage `json:"language,omitempty,omitzero"`
+	TextVersion int                `json:"text_version,omitempty,omitzero"`
+}
+
+// NewConsentDecision `asked`: the text was shown, and nothing is decided yet.
+type NewConsentDecision string
+
+// NewConsentLanguage defines model for NewConsent.Language.
+type NewConsentLanguage string
+
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewDoNotSell defines model for NewDoNotSell.
+type NewDoNotSell struct {
+	Enabled bool `json:"enabled"`
 }
 
 // NewExtension defines model for NewExtension.
@@ -3015,6 +3283,9 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty,omitzero"`
 	Instance string       `json:"instance,omitempty,omitzero"`
 
+	// Purpose What the person has not agreed to; with `consent_required` and `processing_restricted`.
+	Purpose string `json:"purpose,omitempty,omitzero"`
+
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety  *Safety `json:"safety,omitempty"`
 	Status  int     `json:"status"`
@@ -3022,6 +3293,46 @@ type Problem struct {
 	TraceId string  `json:"trace_id,omitempty,omitzero"`
 	Type    string  `json:"type"`
 }
+
+// Purpose defines model for Purpose.
+type Purpose string
+
+// PurposeText defines model for PurposeText.
+type PurposeText struct {
+	// Category Which data, such as `words`.
+	Category string `json:"category"`
+
+	// Months How long a consent counts before it is asked for again.
+	Months    int                  `json:"months,omitempty,omitzero"`
+	Operation PurposeTextOperation `json:"operation"`
+	Purpose   Purpose              `json:"purpose"`
+
+	// Required MeAi does not work without it. Everything else is a free choice.
+	Required bool `json:"required"`
+
+	// Text What is done.
+	Text string `json:"text"`
+
+	// TextSha256 Of title, text and without, each with a newline behind, in hexadecimal digits.
+	TextSha256 string `json:"text_sha256"`
+	Title      string `json:"title"`
+	Version    int    `json:"version"`
+
+	// Without What happens after a no.
+	Without string `json:"without"`
+}
+
+// PurposeTextOperation defines model for PurposeText.Operation.
+type PurposeTextOperation string
+
+// Purposes defines model for Purposes.
+type Purposes struct {
+	Language PurposesLanguage `json:"language"`
+	Purposes []PurposeText    `json:"purposes"`
+}
+
+// PurposesLanguage defines model for Purposes.Language.
+type PurposesLanguage string
 
 // Readiness defines model for Readiness.
 type Readiness struct {
@@ -3341,14 +3652,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -3356,6 +3667,12 @@ type ResponseComponent struct {
 	Purpose string `json:"purpose"`
 	Text    string `json:"text"`
 	Tone    string `json:"tone"`
+}
+
+// Restriction defines model for Restriction.
+type Restriction struct {
+	Restricted bool      `json:"restricted"`
+	Since      time.Time `json:"since,omitempty,omitzero"`
 }
 
 // Role defines model for Role.
@@ -3778,6 +4095,12 @@ type ListLegalHoldsParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListPurposesParams defines parameters for ListPurposes.
+type ListPurposesParams struct {
+	// AcceptLanguage RFC 9110. English or German; English when neither is named.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
 // ListPrivacyRegisterParams defines parameters for ListPrivacyRegister.
 type ListPrivacyRegisterParams struct {
 	// Standing Only open requests, or those of them whose time is nearly over, or over.
@@ -3918,6 +4241,12 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
+type DecideConsentJSONRequestBody = NewConsent
+
+// SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
+type SetDoNotSellJSONRequestBody = NewDoNotSell
 
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = NewLegalHold
@@ -4529,6 +4858,63 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/privacy/accesses (the `ListPrivacyAccesses` operationId).
 	ListPrivacyAccesses(ctx context.Context, params *ListPrivacyAccessesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListConsents What have I agreed to?
+	//
+	// Corresponds with GET /v1/privacy/consents (the `ListConsents` operationId).
+	ListConsents(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListConsentHistory All that I was asked and have decided, newest first
+	//
+	// At most 1,000 decisions. `receipt` is a signed note; who holds it can show what was decided, and when.
+	//
+	// Corresponds with GET /v1/privacy/consents/history (the `ListConsentHistory` operationId).
+	ListConsentHistory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideConsentWithBody Agree, say no, or take it back
+	//
+	// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+	// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+	// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+	DecideConsentWithBody(ctx context.Context, purpose Purpose, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideConsent Agree, say no, or take it back
+	//
+	// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+	// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+	// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+	DecideConsent(ctx context.Context, purpose Purpose, body DecideConsentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDoNotSell Is nothing of mine sold or shared?
+	//
+	// Corresponds with GET /v1/privacy/do-not-sell (the `GetDoNotSell` operationId).
+	GetDoNotSell(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetDoNotSellWithBody Do not sell or share my data
+	//
+	// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+	SetDoNotSellWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetDoNotSell Do not sell or share my data
+	//
+	// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+	SetDoNotSell(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListLegalHolds List legal holds, newest first
 	//
 	// A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -4582,6 +4968,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/privacy/people/{person_id} (the `ViewPerson` operationId).
 	ViewPerson(ctx context.Context, personId PersonID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPurposes What am I asked to agree to?
+	//
+	// The newest texts, in the language that `Accept-Language` prefers among those that there are. Show them as they are, each with a yes and a no that are equally easy to find. None is agreed to by default.
+	//
+	// Corresponds with GET /v1/privacy/purposes (the `ListPurposes` operationId).
+	ListPurposes(ctx context.Context, params *ListPurposesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPrivacyRegister List what people have asked for, newest first
 	//
 	// Each look is in the audit log.
@@ -4616,6 +5009,25 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/privacy/requests (the `ListPrivacyRequests` operationId).
 	ListPrivacyRequests(ctx context.Context, params *ListPrivacyRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LiftRestriction Use my data again
+	//
+	// For the purposes that were agreed to and still are. Without a restriction nothing changes.
+	//
+	// Corresponds with DELETE /v1/privacy/restriction (the `LiftRestriction` operationId).
+	LiftRestriction(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRestriction Is my data only stored?
+	//
+	// Corresponds with GET /v1/privacy/restriction (the `GetRestriction` operationId).
+	GetRestriction(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlaceRestriction Store my data and do nothing with it
+	//
+	// Article 18 of the GDPR. All that is stored stays, can be read, taken along and deleted, and nothing is done with it: what is running ends at its next step, and operations with an `x-purpose` answer 403 `processing_restricted`. Decisions about consent stay as they are.
+	//
+	// Corresponds with PUT /v1/privacy/restriction (the `PlaceRestriction` operationId).
+	PlaceRestriction(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RestoreBackupWithBody Restore into a new place
 	//
@@ -6022,6 +6434,133 @@ func (c *Client) ListPrivacyAccesses(ctx context.Context, params *ListPrivacyAcc
 	return c.Client.Do(req)
 }
 
+// ListConsents What have I agreed to?
+//
+// Corresponds with GET /v1/privacy/consents (the `ListConsents` operationId).
+func (c *Client) ListConsents(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConsentsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListConsentHistory All that I was asked and have decided, newest first
+//
+// At most 1,000 decisions. `receipt` is a signed note; who holds it can show what was decided, and when.
+//
+// Corresponds with GET /v1/privacy/consents/history (the `ListConsentHistory` operationId).
+func (c *Client) ListConsentHistory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConsentHistoryRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideConsentWithBody Agree, say no, or take it back
+//
+// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+func (c *Client) DecideConsentWithBody(ctx context.Context, purpose Purpose, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideConsentRequestWithBody(c.Server, purpose, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideConsent Agree, say no, or take it back
+//
+// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+func (c *Client) DecideConsent(ctx context.Context, purpose Purpose, body DecideConsentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideConsentRequest(c.Server, purpose, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDoNotSell Is nothing of mine sold or shared?
+//
+// Corresponds with GET /v1/privacy/do-not-sell (the `GetDoNotSell` operationId).
+func (c *Client) GetDoNotSell(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDoNotSellRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetDoNotSellWithBody Do not sell or share my data
+//
+// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+func (c *Client) SetDoNotSellWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetDoNotSellRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetDoNotSell Do not sell or share my data
+//
+// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+func (c *Client) SetDoNotSell(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetDoNotSellRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListLegalHolds List legal holds, newest first
 //
 // A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -6135,6 +6674,23 @@ func (c *Client) ViewPerson(ctx context.Context, personId PersonID, reqEditors .
 	return c.Client.Do(req)
 }
 
+// ListPurposes What am I asked to agree to?
+//
+// The newest texts, in the language that `Accept-Language` prefers among those that there are. Show them as they are, each with a yes and a no that are equally easy to find. None is agreed to by default.
+//
+// Corresponds with GET /v1/privacy/purposes (the `ListPurposes` operationId).
+func (c *Client) ListPurposes(ctx context.Context, params *ListPurposesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPurposesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPrivacyRegister List what people have asked for, newest first
 //
 // Each look is in the audit log.
@@ -6200,6 +6756,55 @@ func (c *Client) ExtendPrivacyRequest(ctx context.Context, requestId PrivacyRequ
 // Corresponds with GET /v1/privacy/requests (the `ListPrivacyRequests` operationId).
 func (c *Client) ListPrivacyRequests(ctx context.Context, params *ListPrivacyRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPrivacyRequestsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LiftRestriction Use my data again
+//
+// For the purposes that were agreed to and still are. Without a restriction nothing changes.
+//
+// Corresponds with DELETE /v1/privacy/restriction (the `LiftRestriction` operationId).
+func (c *Client) LiftRestriction(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLiftRestrictionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRestriction Is my data only stored?
+//
+// Corresponds with GET /v1/privacy/restriction (the `GetRestriction` operationId).
+func (c *Client) GetRestriction(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRestrictionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlaceRestriction Store my data and do nothing with it
+//
+// Article 18 of the GDPR. All that is stored stays, can be read, taken along and deleted, and nothing is done with it: what is running ends at its next step, and operations with an `x-purpose` answer 403 `processing_restricted`. Decisions about consent stay as they are.
+//
+// Corresponds with PUT /v1/privacy/restriction (the `PlaceRestriction` operationId).
+func (c *Client) PlaceRestriction(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlaceRestrictionRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -9217,6 +9822,174 @@ func NewListPrivacyAccessesRequest(server string, params *ListPrivacyAccessesPar
 	return req, nil
 }
 
+// NewListConsentsRequest constructs an http.Request for the ListConsents method
+func NewListConsentsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/consents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListConsentHistoryRequest constructs an http.Request for the ListConsentHistory method
+func NewListConsentHistoryRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/consents/history")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideConsentRequest calls the generic DecideConsent builder with application/json body
+func NewDecideConsentRequest(server string, purpose Purpose, body DecideConsentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideConsentRequestWithBody(server, purpose, "application/json", bodyReader)
+}
+
+// NewDecideConsentRequestWithBody constructs an http.Request for the DecideConsent method, with any body, and a specified content type
+func NewDecideConsentRequestWithBody(server string, purpose Purpose, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "purpose", purpose, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/consents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetDoNotSellRequest constructs an http.Request for the GetDoNotSell method
+func NewGetDoNotSellRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/do-not-sell")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetDoNotSellRequest calls the generic SetDoNotSell builder with application/json body
+func NewSetDoNotSellRequest(server string, body SetDoNotSellJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetDoNotSellRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSetDoNotSellRequestWithBody constructs an http.Request for the SetDoNotSell method, with any body, and a specified content type
+func NewSetDoNotSellRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/do-not-sell")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListLegalHoldsRequest constructs an http.Request for the ListLegalHolds method
 func NewListLegalHoldsRequest(server string, params *ListLegalHoldsParams) (*http.Request, error) {
 	var err error
@@ -9399,6 +10172,48 @@ func NewViewPersonRequest(server string, personId PersonID) (*http.Request, erro
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPurposesRequest constructs an http.Request for the ListPurposes method
+func NewListPurposesRequest(server string, params *ListPurposesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/purposes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.AcceptLanguage != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept-Language", *params.AcceptLanguage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Accept-Language", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -9588,6 +10403,87 @@ func NewListPrivacyRequestsRequest(server string, params *ListPrivacyRequestsPar
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLiftRestrictionRequest constructs an http.Request for the LiftRestriction method
+func NewLiftRestrictionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/restriction")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRestrictionRequest constructs an http.Request for the GetRestriction method
+func NewGetRestrictionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/restriction")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPlaceRestrictionRequest constructs an http.Request for the PlaceRestriction method
+func NewPlaceRestrictionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/restriction")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -11256,6 +12152,69 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/privacy/accesses (the `ListPrivacyAccesses` operationId).
 	ListPrivacyAccessesWithResponse(ctx context.Context, params *ListPrivacyAccessesParams, reqEditors ...RequestEditorFn) (*ListPrivacyAccessesResponse, error)
 
+	// ListConsentsWithResponse What have I agreed to?
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/consents (the `ListConsents` operationId).
+	ListConsentsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListConsentsResponse, error)
+
+	// ListConsentHistoryWithResponse All that I was asked and have decided, newest first
+	//
+	// At most 1,000 decisions. `receipt` is a signed note; who holds it can show what was decided, and when.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/consents/history (the `ListConsentHistory` operationId).
+	ListConsentHistoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListConsentHistoryResponse, error)
+
+	// DecideConsentWithBodyWithResponse Agree, say no, or take it back
+	//
+	// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+	// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+	// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+	DecideConsentWithBodyWithResponse(ctx context.Context, purpose Purpose, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error)
+
+	// DecideConsentWithResponse Agree, say no, or take it back
+	//
+	// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+	// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+	// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+	DecideConsentWithResponse(ctx context.Context, purpose Purpose, body DecideConsentJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error)
+
+	// GetDoNotSellWithResponse Is nothing of mine sold or shared?
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/do-not-sell (the `GetDoNotSell` operationId).
+	GetDoNotSellWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDoNotSellResponse, error)
+
+	// SetDoNotSellWithBodyWithResponse Do not sell or share my data
+	//
+	// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+	SetDoNotSellWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetDoNotSellResponse, error)
+
+	// SetDoNotSellWithResponse Do not sell or share my data
+	//
+	// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+	SetDoNotSellWithResponse(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*SetDoNotSellResponse, error)
+
 	// ListLegalHoldsWithResponse List legal holds, newest first
 	//
 	// A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -11313,6 +12272,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/privacy/people/{person_id} (the `ViewPerson` operationId).
 	ViewPersonWithResponse(ctx context.Context, personId PersonID, reqEditors ...RequestEditorFn) (*ViewPersonResponse, error)
 
+	// ListPurposesWithResponse What am I asked to agree to?
+	//
+	// The newest texts, in the language that `Accept-Language` prefers among those that there are. Show them as they are, each with a yes and a no that are equally easy to find. None is agreed to by default.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/purposes (the `ListPurposes` operationId).
+	ListPurposesWithResponse(ctx context.Context, params *ListPurposesParams, reqEditors ...RequestEditorFn) (*ListPurposesResponse, error)
+
 	// ListPrivacyRegisterWithResponse List what people have asked for, newest first
 	//
 	// Each look is in the audit log.
@@ -11351,6 +12319,31 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/privacy/requests (the `ListPrivacyRequests` operationId).
 	ListPrivacyRequestsWithResponse(ctx context.Context, params *ListPrivacyRequestsParams, reqEditors ...RequestEditorFn) (*ListPrivacyRequestsResponse, error)
+
+	// LiftRestrictionWithResponse Use my data again
+	//
+	// For the purposes that were agreed to and still are. Without a restriction nothing changes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/privacy/restriction (the `LiftRestriction` operationId).
+	LiftRestrictionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LiftRestrictionResponse, error)
+
+	// GetRestrictionWithResponse Is my data only stored?
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/restriction (the `GetRestriction` operationId).
+	GetRestrictionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetRestrictionResponse, error)
+
+	// PlaceRestrictionWithResponse Store my data and do nothing with it
+	//
+	// Article 18 of the GDPR. All that is stored stays, can be read, taken along and deleted, and nothing is done with it: what is running ends at its next step, and operations with an `x-purpose` answer 403 `processing_restricted`. Decisions about consent stay as they are.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/privacy/restriction (the `PlaceRestriction` operationId).
+	PlaceRestrictionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PlaceRestrictionResponse, error)
 
 	// RestoreBackupWithBodyWithResponse Restore into a new place
 	//
@@ -16975,6 +17968,508 @@ func (r ListPrivacyAccessesResponse) ContentType() string {
 	return ""
 }
 
+// ListConsentsResponse429Headers the declared response headers of an HTTP 429 response for ListConsents
+type ListConsentsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListConsentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConsentOverview
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListConsentsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListConsentsResponse) GetJSON200() *ConsentOverview {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListConsentsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListConsentsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListConsentsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListConsentsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListConsentsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListConsentsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListConsentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListConsentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListConsentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListConsentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListConsentHistoryResponse429Headers the declared response headers of an HTTP 429 response for ListConsentHistory
+type ListConsentHistoryResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListConsentHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConsentHistory
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListConsentHistoryResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListConsentHistoryResponse) GetJSON200() *ConsentHistory {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListConsentHistoryResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListConsentHistoryResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListConsentHistoryResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListConsentHistoryResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListConsentHistoryResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListConsentHistoryResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListConsentHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListConsentHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListConsentHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListConsentHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DecideConsentResponse429Headers the declared response headers of an HTTP 429 response for DecideConsent
+type DecideConsentResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type DecideConsentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConsentReceipt
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DecideConsentResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DecideConsentResponse) GetJSON200() *ConsentReceipt {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DecideConsentResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideConsentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideConsentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideConsentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideConsentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDoNotSellResponse429Headers the declared response headers of an HTTP 429 response for GetDoNotSell
+type GetDoNotSellResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetDoNotSellResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DoNotSell
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDoNotSellResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDoNotSellResponse) GetJSON200() *DoNotSell {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetDoNotSellResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetDoNotSellResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetDoNotSellResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetDoNotSellResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetDoNotSellResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetDoNotSellResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDoNotSellResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDoNotSellResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDoNotSellResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDoNotSellResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SetDoNotSellResponse429Headers the declared response headers of an HTTP 429 response for SetDoNotSell
+type SetDoNotSellResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type SetDoNotSellResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DoNotSell
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SetDoNotSellResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SetDoNotSellResponse) GetJSON200() *DoNotSell {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SetDoNotSellResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SetDoNotSellResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetDoNotSellResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetDoNotSellResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetDoNotSellResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListLegalHoldsResponse429Headers the declared response headers of an HTTP 429 response for ListLegalHolds
 type ListLegalHoldsResponse429Headers struct {
 	RateLimit       string
@@ -17427,6 +18922,98 @@ func (r ViewPersonResponse) ContentType() string {
 	return ""
 }
 
+// ListPurposesResponse429Headers the declared response headers of an HTTP 429 response for ListPurposes
+type ListPurposesResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListPurposesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Purposes
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPurposesResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPurposesResponse) GetJSON200() *Purposes {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListPurposesResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListPurposesResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListPurposesResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListPurposesResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListPurposesResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListPurposesResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPurposesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPurposesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPurposesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPurposesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListPrivacyRegisterResponse429Headers the declared response headers of an HTTP 429 response for ListPrivacyRegister
 type ListPrivacyRegisterResponse429Headers struct {
 	RateLimit       string
@@ -17732,6 +19319,275 @@ func (r ListPrivacyRequestsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPrivacyRequestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// LiftRestrictionResponse429Headers the declared response headers of an HTTP 429 response for LiftRestriction
+type LiftRestrictionResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type LiftRestrictionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *LiftRestrictionResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r LiftRestrictionResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r LiftRestrictionResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r LiftRestrictionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r LiftRestrictionResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r LiftRestrictionResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r LiftRestrictionResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r LiftRestrictionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LiftRestrictionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LiftRestrictionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LiftRestrictionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetRestrictionResponse429Headers the declared response headers of an HTTP 429 response for GetRestriction
+type GetRestrictionResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetRestrictionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Restriction
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetRestrictionResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRestrictionResponse) GetJSON200() *Restriction {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetRestrictionResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetRestrictionResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetRestrictionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetRestrictionResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetRestrictionResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetRestrictionResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRestrictionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRestrictionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRestrictionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRestrictionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PlaceRestrictionResponse429Headers the declared response headers of an HTTP 429 response for PlaceRestriction
+type PlaceRestrictionResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type PlaceRestrictionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Restriction
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PlaceRestrictionResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PlaceRestrictionResponse) GetJSON200() *Restriction {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PlaceRestrictionResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PlaceRestrictionResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PlaceRestrictionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PlaceRestrictionResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PlaceRestrictionResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PlaceRestrictionResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PlaceRestrictionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlaceRestrictionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlaceRestrictionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlaceRestrictionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21187,6 +23043,111 @@ func (c *ClientWithResponses) ListPrivacyAccessesWithResponse(ctx context.Contex
 	return ParseListPrivacyAccessesResponse(rsp)
 }
 
+// ListConsentsWithResponse What have I agreed to?
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/consents (the `ListConsents` operationId).
+func (c *ClientWithResponses) ListConsentsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListConsentsResponse, error) {
+	rsp, err := c.ListConsents(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListConsentsResponse(rsp)
+}
+
+// ListConsentHistoryWithResponse All that I was asked and have decided, newest first
+//
+// At most 1,000 decisions. `receipt` is a signed note; who holds it can show what was decided, and when.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/consents/history (the `ListConsentHistory` operationId).
+func (c *ClientWithResponses) ListConsentHistoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListConsentHistoryResponse, error) {
+	rsp, err := c.ListConsentHistory(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListConsentHistoryResponse(rsp)
+}
+
+// DecideConsentWithBodyWithResponse Agree, say no, or take it back
+//
+// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+func (c *ClientWithResponses) DecideConsentWithBodyWithResponse(ctx context.Context, purpose Purpose, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error) {
+	rsp, err := c.DecideConsentWithBody(ctx, purpose, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideConsentResponse(rsp)
+}
+
+// DecideConsentWithResponse Agree, say no, or take it back
+//
+// Only with a token: nobody else agrees for a person. `given` and `refused` name the text that the person saw; to agree it has to be the
+// newest. `withdrawn` needs nothing else. It holds from the response on, for what is running from its next step on, and no restore of a
+// backup undoes it. What was stored stays until the person deletes it. Repeating a decision returns the receipt that there is.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/privacy/consents/{purpose} (the `DecideConsent` operationId).
+func (c *ClientWithResponses) DecideConsentWithResponse(ctx context.Context, purpose Purpose, body DecideConsentJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error) {
+	rsp, err := c.DecideConsent(ctx, purpose, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideConsentResponse(rsp)
+}
+
+// GetDoNotSellWithResponse Is nothing of mine sold or shared?
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/do-not-sell (the `GetDoNotSell` operationId).
+func (c *ClientWithResponses) GetDoNotSellWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDoNotSellResponse, error) {
+	rsp, err := c.GetDoNotSell(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDoNotSellResponse(rsp)
+}
+
+// SetDoNotSellWithBodyWithResponse Do not sell or share my data
+//
+// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+func (c *ClientWithResponses) SetDoNotSellWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetDoNotSellResponse, error) {
+	rsp, err := c.SetDoNotSellWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetDoNotSellResponse(rsp)
+}
+
+// SetDoNotSellWithResponse Do not sell or share my data
+//
+// CCPA. While it is on, no purpose of the operation `share` is permitted, whatever was agreed to. It holds for what is running from its next step on, and no restore of a backup undoes it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
+func (c *ClientWithResponses) SetDoNotSellWithResponse(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*SetDoNotSellResponse, error) {
+	rsp, err := c.SetDoNotSell(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetDoNotSellResponse(rsp)
+}
+
 // ListLegalHoldsWithResponse List legal holds, newest first
 //
 // A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -21280,6 +23241,21 @@ func (c *ClientWithResponses) ViewPersonWithResponse(ctx context.Context, person
 	return ParseViewPersonResponse(rsp)
 }
 
+// ListPurposesWithResponse What am I asked to agree to?
+//
+// The newest texts, in the language that `Accept-Language` prefers among those that there are. Show them as they are, each with a yes and a no that are equally easy to find. None is agreed to by default.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/purposes (the `ListPurposes` operationId).
+func (c *ClientWithResponses) ListPurposesWithResponse(ctx context.Context, params *ListPurposesParams, reqEditors ...RequestEditorFn) (*ListPurposesResponse, error) {
+	rsp, err := c.ListPurposes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPurposesResponse(rsp)
+}
+
 // ListPrivacyRegisterWithResponse List what people have asked for, newest first
 //
 // Each look is in the audit log.
@@ -21341,6 +23317,49 @@ func (c *ClientWithResponses) ListPrivacyRequestsWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseListPrivacyRequestsResponse(rsp)
+}
+
+// LiftRestrictionWithResponse Use my data again
+//
+// For the purposes that were agreed to and still are. Without a restriction nothing changes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/privacy/restriction (the `LiftRestriction` operationId).
+func (c *ClientWithResponses) LiftRestrictionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LiftRestrictionResponse, error) {
+	rsp, err := c.LiftRestriction(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLiftRestrictionResponse(rsp)
+}
+
+// GetRestrictionWithResponse Is my data only stored?
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/restriction (the `GetRestriction` operationId).
+func (c *ClientWithResponses) GetRestrictionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetRestrictionResponse, error) {
+	rsp, err := c.GetRestriction(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRestrictionResponse(rsp)
+}
+
+// PlaceRestrictionWithResponse Store my data and do nothing with it
+//
+// Article 18 of the GDPR. All that is stored stays, can be read, taken along and deleted, and nothing is done with it: what is running ends at its next step, and operations with an `x-purpose` answer 403 `processing_restricted`. Decisions about consent stay as they are.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/privacy/restriction (the `PlaceRestriction` operationId).
+func (c *ClientWithResponses) PlaceRestrictionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PlaceRestrictionResponse, error) {
+	rsp, err := c.PlaceRestriction(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlaceRestrictionResponse(rsp)
 }
 
 // RestoreBackupWithBodyWithResponse Restore into a new place
@@ -27310,6 +29329,523 @@ func ParseListPrivacyAccessesResponse(rsp *http.Response) (*ListPrivacyAccessesR
 	return response, nil
 }
 
+// ParseListConsentsResponse parses an HTTP response from a ListConsentsWithResponse call
+func ParseListConsentsResponse(rsp *http.Response) (*ListConsentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListConsentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConsentOverview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListConsentsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListConsentHistoryResponse parses an HTTP response from a ListConsentHistoryWithResponse call
+func ParseListConsentHistoryResponse(rsp *http.Response) (*ListConsentHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListConsentHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConsentHistory
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListConsentHistoryResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDecideConsentResponse parses an HTTP response from a DecideConsentWithResponse call
+func ParseDecideConsentResponse(rsp *http.Response) (*DecideConsentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideConsentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConsentReceipt
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers DecideConsentResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDoNotSellResponse parses an HTTP response from a GetDoNotSellWithResponse call
+func ParseGetDoNotSellResponse(rsp *http.Response) (*GetDoNotSellResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDoNotSellResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DoNotSell
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetDoNotSellResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSetDoNotSellResponse parses an HTTP response from a SetDoNotSellWithResponse call
+func ParseSetDoNotSellResponse(rsp *http.Response) (*SetDoNotSellResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetDoNotSellResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DoNotSell
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers SetDoNotSellResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListLegalHoldsResponse parses an HTTP response from a ListLegalHoldsWithResponse call
 func ParseListLegalHoldsResponse(rsp *http.Response) (*ListLegalHoldsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -27777,6 +30313,101 @@ func ParseViewPersonResponse(rsp *http.Response) (*ViewPersonResponse, error) {
 	return response, nil
 }
 
+// ParseListPurposesResponse parses an HTTP response from a ListPurposesWithResponse call
+func ParseListPurposesResponse(rsp *http.Response) (*ListPurposesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPurposesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Purposes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListPurposesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListPrivacyRegisterResponse parses an HTTP response from a ListPrivacyRegisterWithResponse call
 func ParseListPrivacyRegisterResponse(rsp *http.Response) (*ListPrivacyRegisterResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -28070,6 +30701,287 @@ func ParseListPrivacyRequestsResponse(rsp *http.Response) (*ListPrivacyRequestsR
 	switch {
 	case rsp.StatusCode == 429:
 		var headers ListPrivacyRequestsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseLiftRestrictionResponse parses an HTTP response from a LiftRestrictionWithResponse call
+func ParseLiftRestrictionResponse(rsp *http.Response) (*LiftRestrictionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LiftRestrictionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers LiftRestrictionResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetRestrictionResponse parses an HTTP response from a GetRestrictionWithResponse call
+func ParseGetRestrictionResponse(rsp *http.Response) (*GetRestrictionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRestrictionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Restriction
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetRestrictionResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePlaceRestrictionResponse parses an HTTP response from a PlaceRestrictionWithResponse call
+func ParsePlaceRestrictionResponse(rsp *http.Response) (*PlaceRestrictionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlaceRestrictionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Restriction
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers PlaceRestrictionResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -277,16 +277,19 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		DB: db, Keys: p.keys, Logger: p.telemetry.Logger,
 		Interval: p.config.Audit.Interval, Entries: p.config.Audit.Entries,
 	})
-	approvals := p.approvals(db, log)
+	approvals, consents := p.approvals(db, log), p.consents(db, log)
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
-		ledger.AuditCheckpoint:  log.ApplyCheckpoint,
-		ledger.ApprovalGiven:    approvals.ApplyGiven,
-		ledger.ApprovalUsed:     approvals.ApplyUsed,
-		ledger.ErasureCompleted: keys.ApplyErased(log, p.keys),
-		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
-		ledger.EscalationTold:   escalation.ApplyTold,
-		ledger.HoldPlaced:       requests.ApplyPlaced(log),
-		ledger.HoldReleased:     requests.ApplyReleased(log),
+		ledger.AuditCheckpoint:   log.ApplyCheckpoint,
+		ledger.ApprovalGiven:     approvals.ApplyGiven,
+		ledger.ApprovalUsed:      approvals.ApplyUsed,
+		ledger.ErasureCompleted:  keys.ApplyErased(log, p.keys),
+		ledger.EpochBegun:        quarantine.ApplyEpoch(log),
+		ledger.EscalationTold:    escalation.ApplyTold,
+		ledger.HoldPlaced:        requests.ApplyPlaced(log),
+		ledger.HoldReleased:      requests.ApplyReleased(log),
+		ledger.ConsentWithdrawn:  consents.ApplyWithdrawn,
+		ledger.RestrictionPlaced: consents.ApplyRestricted,
+		ledger.RestrictionLifted: consents.ApplyLifted,
 	}), nil
 }
 

@@ -113,6 +113,15 @@ var matrix = map[string]rule{
 	"listPatterns":             {roles: people, keys: true, own: 200, other: 200},
 	"consolidateMemory":        {roles: people, keys: true, own: 202, other: 202},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
+	"listPurposes":             {roles: people, keys: true, own: 200, other: 200},
+	"listConsents":             {roles: people, keys: true, own: 200, other: 200},
+	"listConsentHistory":       {roles: people, keys: true, own: 200, other: 200},
+	"decideConsent":            {roles: people, own: 200, other: 200, body: `{"decision":"given","text_version":1,"language":"en"}`},
+	"getRestriction":           {roles: people, keys: true, own: 200, other: 200},
+	"placeRestriction":         {roles: people, own: 200, other: 200},
+	"liftRestriction":          {roles: people, own: 204, other: 204},
+	"getDoNotSell":             {roles: people, keys: true, own: 200, other: 200},
+	"setDoNotSell":             {roles: people, own: 200, other: 200, body: `{"enabled":false}`},
 	"listBackups":              {roles: keepers, keys: true, own: 200, other: 200},
 	"getBackup":                {roles: keepers, keys: true, own: 404, other: 404},
 	"getBackupRun":             {roles: keepers, keys: true, own: 404, other: 404},
@@ -257,6 +266,7 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 	require.NotNil(t, made.JSON201, "%s", made.Body)
 	m.key = made.JSON201.Details.Id.String()
 	if role == identity.Person {
+		p.agree(t)
 		p.begin(t)
 		m.session, m.person = p.session.String(), p.subject.String()
 		m.said = p.await(t, p.tell(t, "I went for a walk with my dog.").Id, within).Id.String()
@@ -301,7 +311,8 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	t.Helper()
 	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
-		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString())
+		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString(),
+		"{purpose}", "memory")
 	if op.id == "deleteVaultItem" && owner.role == identity.Person {
 		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
 	}
@@ -340,6 +351,9 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	} else {
 		_, err = io.Copy(io.Discard, response.Body)
 		require.NoError(t, err)
+	}
+	if op.id == "placeRestriction" && response.StatusCode == http.StatusOK { // the others go on with this person
+		send(t, base, operation{id: "liftRestriction", method: http.MethodDelete, path: op.path}, rule{}, token, owner)
 	}
 	return response.StatusCode, problem
 }

@@ -19,6 +19,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/restore"
+	"meai/activities/privacy/consent"
 	"meai/internal/audit"
 	"meai/internal/custody"
 	"meai/internal/keyring"
@@ -82,6 +83,7 @@ func (p *parts) archives(ctx context.Context, db *postgres.DB, caps *workers.Cap
 		}
 		p.closing(store.Close)
 		caps.People.Archives = &people.Archives{Store: store, DB: db, Keyring: p.keys}
+		caps.People.Permit = permitting(p.consents(db, nil), consent.Archive)
 		caps.Keys.Archived = caps.People.Archives.Needs
 	}
 	if b.Second == "" || b.Copy == "" {

@@ -162,6 +162,11 @@ func (w *watch) spoken() string { return w.canaries.word("CreateInteraction /inp
 func (w *watch) talk(t *testing.T) {
 	t.Helper()
 	p := w.person
+	p.agree(t)
+	preferred := "de, " + w.canaries.word("ListPurposes Accept-Language")
+	purposes, err := p.api.ListPurposesWithResponse(t.Context(), &client.ListPurposesParams{AcceptLanguage: &preferred})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, purposes.StatusCode(), "%s", purposes.Body)
 	session, err := p.api.CreateSessionWithResponse(t.Context(), client.NewSession{Device: w.canaries.word("CreateSession /device") + "'s phone"})
 	require.NoError(t, err)
 	require.NotNil(t, session.JSON201, "%s", session.Body)

@@ -75,6 +75,7 @@ func TestWhatAPersonWantsToBeSpared(t *testing.T) {
 	up, base := s.serve(t, "up")
 	name := "person-" + uuid.NewString()
 	anna := signedIn(t, base, name)
+	anna.agree(t)
 	spared := func(p *person, words ...string) *client.SetTriggersResponse {
 		t.Helper()
 		got, err := p.api.SetTriggersWithResponse(t.Context(), client.Triggers{Triggers: words})

@@ -1,7 +1,29 @@
 package main
 
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"meai/activities/privacy/consent"
+	"meai/internal/audit"
+	"meai/internal/postgres"
+)
+
 type privacyCommand struct {
 	Map      privacyMapCommand      `cmd:"" help:"Show everything that can hold personal data, for what, how long, and how it is erased."`
+	Consents privacyConsentsCommand `cmd:"" help:"Count how many people agree to what."`
 	Requests privacyRequestsCommand `cmd:"" help:"Look at the register of what people have asked for; keep what comes by letter."`
 	Holds    privacyHoldsCommand    `cmd:"" help:"List legal holds."`
+}
+
+// consents are the decisions of people in one database. What takes decisions gives it
+// the ledger.
+func (p *parts) consents(db *postgres.DB, log *audit.Log) *consent.Store {
+	return &consent.Store{DB: db, Keys: p.keys, Audit: log}
+}
+
+// permitting asks about one purpose.
+func permitting(s *consent.Store, purpose consent.Purpose) func(context.Context, uuid.UUID) error {
+	return func(ctx context.Context, subject uuid.UUID) error { return s.Permit(ctx, subject, purpose) }
 }

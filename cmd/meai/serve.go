@@ -140,6 +140,8 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	consents := p.consents(db, log)
+	consents.Ledger = committer
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -154,6 +156,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Graph:           memory.NewGraph(db, p.keys),
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 		Requests:        requests.NewStore(db, p.keys),
+		Consents:        consents,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -35,6 +35,8 @@ const (
 	ErasureCompleted  Act = "erasure.completed"
 	HoldPlaced        Act = "hold.placed"
 	HoldReleased      Act = "hold.released"
+	ConsentGiven      Act = "consent.given"
+	ConsentRefused    Act = "consent.refused"
 	ConsentWithdrawn  Act = "consent.withdrawn"
 	RestrictionPlaced Act = "restriction.placed"
 	RestrictionLifted Act = "restriction.lifted"
@@ -83,8 +85,8 @@ var acts = []Act{
 	ApprovalRequested, ApprovalGiven, ApprovalRefused, ApprovalExpired, ApprovalUsed,
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
-	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	RequestReceived, RequestConfirmed, RequestExtended, RequestEnded, RequestWarned, RegisterRead, PersonViewed,
+	ConsentGiven, ConsentRefused, ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,

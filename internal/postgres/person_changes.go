@@ -25,6 +25,7 @@ var changeMarks = []struct{ table, since string }{
 	{"memory_vault_accesses", "at >= $2"},
 	{"filter_feedback", "greatest(rated_at, withdrawn_at) >= $2"},
 	{"filter_triggers", "changed_at >= $2"},
+	{"consent_decisions", "decided_at >= $2"},
 }
 
 // unmarked are the tables that are written together with one that has a mark: what

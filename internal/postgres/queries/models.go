@@ -35,6 +35,19 @@ type Backup struct {
 	Seconds    []byte
 }
 
+type ConsentDecision struct {
+	SubjectID   uuid.UUID
+	Purpose     string
+	DecidedAt   time.Time
+	ID          uuid.UUID
+	Decision    string
+	TextVersion int32
+	Language    string
+	TextHash    []byte
+	ExpiresAt   *time.Time
+	Receipt     *string
+}
+
 type EscalationCase struct {
 	ID             uuid.UUID
 	AboutSealed    []byte
