@@ -29,7 +29,7 @@ func TestNothingIsDoneThatAPersonDoesNotAgreeTo(t *testing.T) {
 		"conversation": "none", "memory": "none", "vault": "none", "language_model": "none", "discovery": "none", "feedback": "none", "archive": "none",
 	}, p.states(t))
 
-	p.says(t, "conversation", "given")
+	p.settles(t, "conversation", "given")
 	p.begin(t)
 	got := p.tell(t, worried)
 	require.Equal(t, client.ResponseSourceComposed, got.Response.Source, "no language model without consent to it")
@@ -43,8 +43,8 @@ func TestNothingIsDoneThatAPersonDoesNotAgreeTo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "memory", stored.ApplicationproblemJSON403.Purpose, "%s", stored.Body)
 
-	p.says(t, "memory", "given")
-	p.says(t, "language_model", "given")
+	p.settles(t, "memory", "given")
+	p.settles(t, "language_model", "given")
 	got = p.tell(t, worried)
 	require.Equal(t, client.ResponseSourceGenerated, got.Response.Source)
 	require.Empty(t, got.Response.Degraded)
@@ -60,7 +60,7 @@ func TestNothingIsDoneThatAPersonDoesNotAgreeTo(t *testing.T) {
 	require.Equal(t, client.ResponseSourceComposed, p.tell(t, worried).Response.Source, "nothing is shared")
 	require.Len(t, model.Asked(t), asked)
 
-	p.says(t, "conversation", "withdrawn")
+	p.settles(t, "conversation", "withdrawn")
 	said, err := p.say(t.Context(), uuid.NewString(), inDanger, "")
 	require.NoError(t, err)
 	require.Equal(t, "consent_required", said.ApplicationproblemJSON403.Code, "%s", said.Body)
@@ -68,7 +68,7 @@ func TestNothingIsDoneThatAPersonDoesNotAgreeTo(t *testing.T) {
 	danger, err := p.api.CheckCrisisWithResponse(t.Context(), client.AnalysisRequest{Text: inDanger})
 	require.NoError(t, err)
 	require.NotEmpty(t, danger.JSON200.Safety.Text, "%s", danger.Body)
-	p.says(t, "conversation", "given")
+	p.settles(t, "conversation", "given")
 	t.Run("restricted", func(t *testing.T) { p.onlyStored(t) })
 
 	history, err := p.api.ListConsentHistoryWithResponse(t.Context())
@@ -107,8 +107,8 @@ func (p *person) onlyStored(t *testing.T) {
 	p.tell(t, "I went for a walk.")
 }
 
-// says decides one thing about one purpose.
-func (p *person) says(t *testing.T, purpose client.Purpose, d client.NewConsentDecision) {
+// settles decides one thing about one purpose.
+func (p *person) settles(t *testing.T, purpose client.Purpose, d client.NewConsentDecision) {
 	t.Helper()
 	said := client.NewConsent{Decision: d, TextVersion: 1, Language: "en"}
 	if d == client.NewConsentDecisionWithdrawn {
