@@ -60,7 +60,7 @@ var explanations = map[code]explanation{
 	forbidden: {http.StatusForbidden, "This caller may not do that",
 		"The caller's roles, or the scopes of the API key, do not allow it."},
 	alreadyDecided: {http.StatusConflict, "This is decided already",
-		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it."},
+		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it; or the erasure was taken back, or can be no more."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
 	notFound: {http.StatusNotFound, "There is no such thing for this caller",

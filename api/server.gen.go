@@ -462,6 +462,108 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for ErasureLaw.
+const (
+	ErasureLawCcpa ErasureLaw = "ccpa"
+	ErasureLawGdpr ErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureLaw enum.
+func (e ErasureLaw) Valid() bool {
+	switch e {
+	case ErasureLawCcpa:
+		return true
+	case ErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureState.
+const (
+	ErasureStateCancelled  ErasureState = "cancelled"
+	ErasureStateCertified  ErasureState = "certified"
+	ErasureStateCleaning   ErasureState = "cleaning"
+	ErasureStateDeleting   ErasureState = "deleting"
+	ErasureStateDestroying ErasureState = "destroying"
+	ErasureStateEnding     ErasureState = "ending"
+	ErasureStateFreezing   ErasureState = "freezing"
+	ErasureStateHeld       ErasureState = "held"
+	ErasureStateInventory  ErasureState = "inventory"
+	ErasureStateRequested  ErasureState = "requested"
+	ErasureStateScanning   ErasureState = "scanning"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCancelled:
+		return true
+	case ErasureStateCertified:
+		return true
+	case ErasureStateCleaning:
+		return true
+	case ErasureStateDeleting:
+		return true
+	case ErasureStateDestroying:
+		return true
+	case ErasureStateEnding:
+		return true
+	case ErasureStateFreezing:
+		return true
+	case ErasureStateHeld:
+		return true
+	case ErasureStateInventory:
+		return true
+	case ErasureStateRequested:
+		return true
+	case ErasureStateScanning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateStage.
+const (
+	ErasureCertificateStageBackups ErasureCertificateStage = "backups"
+	ErasureCertificateStageLive    ErasureCertificateStage = "live"
+	ErasureCertificateStageLogs    ErasureCertificateStage = "logs"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateStage enum.
+func (e ErasureCertificateStage) Valid() bool {
+	switch e {
+	case ErasureCertificateStageBackups:
+		return true
+	case ErasureCertificateStageLive:
+		return true
+	case ErasureCertificateStageLogs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateDetailsLaw.
+const (
+	ErasureCertificateDetailsLawCcpa ErasureCertificateDetailsLaw = "ccpa"
+	ErasureCertificateDetailsLawGdpr ErasureCertificateDetailsLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateDetailsLaw enum.
+func (e ErasureCertificateDetailsLaw) Valid() bool {
+	switch e {
+	case ErasureCertificateDetailsLawCcpa:
+		return true
+	case ErasureCertificateDetailsLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -948,6 +1050,39 @@ func (e NeedName) Valid() bool {
 	case NeedNameSignificance:
 		return true
 	case NeedNameVariety:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureConfirm.
+const (
+	NewErasureConfirmEraseEverything NewErasureConfirm = "erase everything"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureConfirm enum.
+func (e NewErasureConfirm) Valid() bool {
+	switch e {
+	case NewErasureConfirmEraseEverything:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureLaw.
+const (
+	NewErasureLawCcpa NewErasureLaw = "ccpa"
+	NewErasureLawGdpr NewErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureLaw enum.
+func (e NewErasureLaw) Valid() bool {
+	switch e {
+	case NewErasureLawCcpa:
+		return true
+	case NewErasureLawGdpr:
 		return true
 	default:
 		return false
@@ -1590,6 +1725,24 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	}
 }
 
+// Defines values for GetCertificatesParamsFormat.
+const (
+	GetCertificatesParamsFormatJson GetCertificatesParamsFormat = "json"
+	GetCertificatesParamsFormatText GetCertificatesParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetCertificatesParamsFormat enum.
+func (e GetCertificatesParamsFormat) Valid() bool {
+	switch e {
+	case GetCertificatesParamsFormatJson:
+		return true
+	case GetCertificatesParamsFormatText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListVaultItemsParamsConsent.
 const (
 	ListVaultItemsParamsConsentTrue ListVaultItemsParamsConsent = true
@@ -1988,6 +2141,94 @@ type Emotion struct {
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// CoolingUntil It begins then.
+	CoolingUntil time.Time `json:"cooling_until"`
+
+	// Counts What each store held, once it was counted.
+	Counts  map[string]int64 `json:"counts,omitempty,omitzero"`
+	EndedAt time.Time        `json:"ended_at,omitempty,omitzero"`
+
+	// ErasedAt No store held anything any more.
+	ErasedAt    time.Time          `json:"erased_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	Law         ErasureLaw         `json:"law"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// Revocable Whether it can still be cancelled.
+	Revocable bool `json:"revocable"`
+
+	// State `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+	State ErasureState `json:"state"`
+
+	// UnreadableAt The keys were destroyed.
+	UnreadableAt time.Time `json:"unreadable_at,omitempty,omitzero"`
+}
+
+// ErasureLaw defines model for Erasure.Law.
+type ErasureLaw string
+
+// ErasureState `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+type ErasureState string
+
+// ErasureCertificate defines model for ErasureCertificate.
+type ErasureCertificate struct {
+	// Details What the note says.
+	Details  ErasureCertificateDetails `json:"details"`
+	IssuedAt time.Time                 `json:"issued_at"`
+
+	// Note The certificate as a signed note (golang.org/x/mod/sumdb/note).
+	Note  string                  `json:"note"`
+	Stage ErasureCertificateStage `json:"stage"`
+}
+
+// ErasureCertificateStage defines model for ErasureCertificate.Stage.
+type ErasureCertificateStage string
+
+// ErasureCertificateDetails What the note says.
+type ErasureCertificateDetails struct {
+	// Alias What stands for the person: an HMAC, which nobody can turn back without the system's keyring.
+	Alias  string    `json:"alias"`
+	Erased time.Time `json:"erased"`
+
+	// Files Whether the files of databases were searched besides the stores.
+	Files bool `json:"files"`
+
+	// Found What each store held before. All hold nothing now.
+	Found      map[string]int64             `json:"found"`
+	Issued     time.Time                    `json:"issued"`
+	Law        ErasureCertificateDetailsLaw `json:"law"`
+	Requested  time.Time                    `json:"requested"`
+	Scanned    time.Time                    `json:"scanned"`
+	Unreadable time.Time                    `json:"unreadable"`
+
+	// Until When later stages are reached, at the earliest.
+	Until map[string]time.Time `json:"until"`
+}
+
+// ErasureCertificateDetailsLaw defines model for ErasureCertificateDetails.Law.
+type ErasureCertificateDetailsLaw string
+
+// ErasureCertificates defines model for ErasureCertificates.
+type ErasureCertificates struct {
+	Certificates []ErasureCertificate `json:"certificates"`
+	ErasureId    openapi_types.UUID   `json:"erasure_id"`
+	State        string               `json:"state"`
+}
+
+// ErasurePreview defines model for ErasurePreview.
+type ErasurePreview struct {
+	// CoolingOffSeconds How long it would wait.
+	CoolingOffSeconds int `json:"cooling_off_seconds"`
+
+	// Counts What would go, by store: rows, objects, histories.
+	Counts map[string]int64 `json:"counts"`
+
+	// Stays What would be kept. None of it names the person or can be read without their keys.
+	Stays []Retained `json:"stays"`
+}
+
 // Escalation defines model for Escalation.
 type Escalation struct {
 	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
@@ -2124,14 +2365,20 @@ type ForgettingReceipt struct {
 	VerifiedAt time.Time `json:"verified_at"`
 }
 
-// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+// ForgettingSelection Exactly one of the memories, an entity, a time, a storyline, an echo and a theme.
 type ForgettingSelection struct {
+	// Echo An echo, likewise.
+	Echo openapi_types.UUID `json:"echo,omitempty,omitzero"`
+
 	// Entity A person, place or thing, with all that is about it.
 	Entity string `json:"entity,omitempty,omitzero"`
 
 	// From What was said at or after this time.
 	From     time.Time            `json:"from,omitempty,omitzero"`
 	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Storyline A storyline: it goes with the messages that it rests on.
+	Storyline openapi_types.UUID `json:"storyline,omitempty,omitzero"`
 
 	// Theme What holds every one of these words.
 	Theme string `json:"theme,omitempty,omitzero"`
@@ -2585,6 +2832,24 @@ type NewDecision struct {
 	Approves bool `json:"approves"`
 }
 
+// NewErasure defines model for NewErasure.
+type NewErasure struct {
+	// Confirm So that nobody asks for this by mistake.
+	Confirm NewErasureConfirm `json:"confirm"`
+
+	// Law What sets the time within which it must be done.
+	Law NewErasureLaw `json:"law,omitempty,omitzero"`
+
+	// SkipCoolingOff Begin at once.
+	SkipCoolingOff bool `json:"skip_cooling_off,omitempty,omitzero"`
+}
+
+// NewErasureConfirm So that nobody asks for this by mistake.
+type NewErasureConfirm string
+
+// NewErasureLaw What sets the time within which it must be done.
+type NewErasureLaw string
+
 // NewFeedback defines model for NewFeedback.
 type NewFeedback struct {
 	// About Exactly one of them.
@@ -3009,6 +3274,18 @@ type ResponseComponent struct {
 	Tone    string `json:"tone"`
 }
 
+// Retained defines model for Retained.
+type Retained struct {
+	// Days How long; as long as the law asks for when it is left out.
+	Days int `json:"days,omitempty,omitzero"`
+
+	// What A code, such as `backups`.
+	What string `json:"what"`
+
+	// Why A code, such as `accountability_under_a_pseudonym`.
+	Why string `json:"why"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -3179,6 +3456,9 @@ type BackupID = string
 
 // BackupRunID defines model for BackupRunID.
 type BackupRunID = openapi_types.UUID
+
+// ErasureID defines model for ErasureID.
+type ErasureID = openapi_types.UUID
 
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
@@ -3402,6 +3682,15 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetCertificatesParams defines parameters for GetCertificates.
+type GetCertificatesParams struct {
+	// Format `text` for the signed notes alone, one after the other.
+	Format GetCertificatesParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+}
+
+// GetCertificatesParamsFormat defines parameters for GetCertificates.
+type GetCertificatesParamsFormat string
+
 // RestoreBackupParams defines parameters for RestoreBackup.
 type RestoreBackupParams struct {
 	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
@@ -3518,6 +3807,9 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// RequestErasureJSONRequestBody defines body for RequestErasure for application/json ContentType.
+type RequestErasureJSONRequestBody = NewErasure
 
 // RestoreBackupJSONRequestBody defines body for RestoreBackup for application/json ContentType.
 type RestoreBackupJSONRequestBody = NewRestore
@@ -3698,6 +3990,24 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx echo.Context) error
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx echo.Context) error
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx echo.Context, erasureId ErasureID) error
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx echo.Context, erasureId ErasureID) error
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx echo.Context, erasureId ErasureID) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -4795,6 +5105,97 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 	return err
 }
 
+// GetCertificates converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCertificates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCertificatesParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCertificates(ctx, erasureId, params)
+	return err
+}
+
+// PreviewErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewErasure(ctx)
+	return err
+}
+
+// RequestErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestErasure(ctx)
+	return err
+}
+
+// GetErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) GetErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetErasure(ctx, erasureId)
+	return err
+}
+
+// CancelErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelErasure(ctx, erasureId)
+	return err
+}
+
+// ConfirmErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmErasure(ctx, erasureId)
+	return err
+}
+
 // RestoreBackup converts echo context to params.
 func (w *ServerInterfaceWrapper) RestoreBackup(ctx echo.Context) error {
 	var err error
@@ -5368,6 +5769,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/truthfilter/triggers", wrapper.GetTriggers, options.OperationMiddlewares["getTriggers"]...)
 	router.PUT(options.BaseURL+"/v1/truthfilter/triggers", wrapper.SetTriggers, options.OperationMiddlewares["setTriggers"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasure-previews", wrapper.PreviewErasure, options.OperationMiddlewares["previewErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures", wrapper.RequestErasure, options.OperationMiddlewares["requestErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/erasures/:erasure_id", wrapper.GetErasure, options.OperationMiddlewares["getErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/cancellation", wrapper.CancelErasure, options.OperationMiddlewares["cancelErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/confirmation", wrapper.ConfirmErasure, options.OperationMiddlewares["confirmErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/certificates/:erasure_id", wrapper.GetCertificates, options.OperationMiddlewares["getCertificates"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
@@ -12910,6 +13317,844 @@ func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type GetCertificatesRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+	Params    GetCertificatesParams
+}
+
+type GetCertificatesResponseObject interface {
+	VisitGetCertificatesResponse(w http.ResponseWriter) error
+}
+
+type GetCertificates200JSONResponse ErasureCertificates
+
+func (response GetCertificates200JSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates200TextResponse string
+
+func (response GetCertificates200TextResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCertificates400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates400ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates404ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates500ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates503ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasureRequestObject struct {
+}
+
+type PreviewErasureResponseObject interface {
+	VisitPreviewErasureResponse(w http.ResponseWriter) error
+}
+
+type PreviewErasure200JSONResponse ErasurePreview
+
+func (response PreviewErasure200JSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure401ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure403ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure429ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure500ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure503ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasureRequestObject struct {
+	Body *RequestErasureJSONRequestBody
+}
+
+type RequestErasureResponseObject interface {
+	VisitRequestErasureResponse(w http.ResponseWriter) error
+}
+
+type RequestErasure202ResponseHeaders struct {
+	Location string
+}
+
+type RequestErasure202JSONResponse struct {
+	Body    Erasure
+	Headers RequestErasure202ResponseHeaders
+}
+
+func (response RequestErasure202JSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure400ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure401ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure403ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure404ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure413ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure415ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure422ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure429ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure500ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure503ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type GetErasureResponseObject interface {
+	VisitGetErasureResponse(w http.ResponseWriter) error
+}
+
+type GetErasure200JSONResponse Erasure
+
+func (response GetErasure200JSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure400ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure401ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure403ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure404ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure429ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure500ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure503ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type CancelErasureResponseObject interface {
+	VisitCancelErasureResponse(w http.ResponseWriter) error
+}
+
+type CancelErasure200JSONResponse Erasure
+
+func (response CancelErasure200JSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure400ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure401ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure403ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure404ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure409ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure429ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure500ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure503ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type ConfirmErasureResponseObject interface {
+	VisitConfirmErasureResponse(w http.ResponseWriter) error
+}
+
+type ConfirmErasure202JSONResponse Erasure
+
+func (response ConfirmErasure202JSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure400ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure401ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure403ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure404ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure409ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure429ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure500ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure503ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RestoreBackupRequestObject struct {
 	Params RestoreBackupParams
 	Body   *RestoreBackupJSONRequestBody
@@ -16674,6 +17919,24 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx context.Context, request GetCertificatesRequestObject) (GetCertificatesResponseObject, error)
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx context.Context, request PreviewErasureRequestObject) (PreviewErasureResponseObject, error)
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx context.Context, request RequestErasureRequestObject) (RequestErasureResponseObject, error)
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx context.Context, request GetErasureRequestObject) (GetErasureResponseObject, error)
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx context.Context, request CancelErasureRequestObject) (CancelErasureResponseObject, error)
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx context.Context, request ConfirmErasureRequestObject) (ConfirmErasureResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -18356,6 +19619,176 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 	return nil
 }
 
+// GetCertificates operation middleware
+func (sh *strictHandler) GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error {
+	var request GetCertificatesRequestObject
+
+	request.ErasureId = erasureId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificates(ctx.Request().Context(), request.(GetCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCertificatesResponseObject); ok {
+		return validResponse.VisitGetCertificatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewErasure operation middleware
+func (sh *strictHandler) PreviewErasure(ctx echo.Context) error {
+	var request PreviewErasureRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewErasure(ctx.Request().Context(), request.(PreviewErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewErasureResponseObject); ok {
+		return validResponse.VisitPreviewErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestErasure operation middleware
+func (sh *strictHandler) RequestErasure(ctx echo.Context) error {
+	var request RequestErasureRequestObject
+
+	var body RequestErasureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestErasure(ctx.Request().Context(), request.(RequestErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestErasureResponseObject); ok {
+		return validResponse.VisitRequestErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetErasure operation middleware
+func (sh *strictHandler) GetErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request GetErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetErasure(ctx.Request().Context(), request.(GetErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetErasureResponseObject); ok {
+		return validResponse.VisitGetErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelErasure operation middleware
+func (sh *strictHandler) CancelErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request CancelErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelErasure(ctx.Request().Context(), request.(CancelErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelErasureResponseObject); ok {
+		return validResponse.VisitCancelErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmErasure operation middleware
+func (sh *strictHandler) ConfirmErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request ConfirmErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmErasure(ctx.Request().Context(), request.(ConfirmErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmErasureResponseObject); ok {
+		return validResponse.VisitConfirmErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RestoreBackup operation middleware
 func (sh *strictHandler) RestoreBackup(ctx echo.Context, params RestoreBackupParams) error {
 	var request RestoreBackupRequestObject
@@ -19116,370 +20549,402 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOK1NzobX47lbKp27a8IzjRJRENgFsCI5rr83n+FbmAGQ2J4",
-	"0c12lv8ksjQzuDX63p/+2MvUtFQSpDW9k4+9CfAcNP54nsO0VBZkNn8DZcHnkLtf52AyLUorlOyd9AZW",
-	"VzBgswlIZifArmDOZtwwAyDZEEZKw36v3zPZBKbcvQ6ymvZO/tlz7/Xe93t2XkLvpGesFnLc6/c+7I3V",
-	"nvvlnrkS5Z7CgXixVyohLejeyYgXBj596vd+URmnWSxO6u0EmIQZ02BUpTOcgYZ/VUK7JbiR4xmNlJ5y",
-	"2zvpVVrsaRiBBplBb3FqbsjX9Z/PyrIQqQ1xY8+4sMxOuMWtGGsuLeTtbbj5st9wC7+IqbDLY//mhhSG",
-	"FTCyTI0Y8GzSZyOlGXzg07IANnjXM3NpJ2CEedc71X9+/OOp/fPR4IQ9/pG5LQJjDZNq1mdc5kxJYFOl",
-	"gQnJuGVTZSzjzECm5Mr1tOb5WhUim6d3qnAPGNorRz6qBI2HyjJVSWuYkCsX8K8/Pzk8nf35yeHghD05",
-	"bFYgpPsnTdSsnSlYPT8b4TYvTvKi+UQ3BU2FFFNH1kc10bhTG4PufXIDlFzzKVh/r87KUqtrXpz/xf1L",
-	"uFFKbie9fk/yqXuX+wcuRb4h4Vb45PLKfuLZVVV2DjTEP68bxm9976R3fHj85Ojo+E9vDx8fHh4e/mOv",
-	"VMaONZi9w9H3/MfsyN2aklsL2g32//55uPfj+48/fHpLPzz59I+9f/K9f7//eNQ/evJpz/2W743cE/+1",
-	"YvpvKtm5Al3J2+/SM5PxAqmucxyoH7n9cBFf/Rsk7sUZu+ZFBe4Cz1WlWTZRIoM+cjS8Cteg52wKxvAx",
-	"9NkRs4odP37MroURwwLY2cXT83OWTbjmmaM5R7u4JOLtzaKiiey5mawkcf7hF5BjO+mdHD9+3HckH/59",
-	"1D7zd+8+HB/tvXv34U/P3v93+lzPHUvj2codF80zt99y4tvLW/3m+VP2p+NHh/ts4Hj2n18O2LeeafRr",
-	"hvfkkHENgY1/x7i5MngQjmFxaWagHb+xE2FYxotin72yE9CsrIWFwQ+IsVSa5EBzpXDYo8OuI/IT7ziJ",
-	"x0fHtxGgF2DMqiMw9Pfbbv8n97IplTSA/O8nnr8hPu3+lSlpQeKP3MlUkukHpVbDAqb//bshAd8M918a",
-	"Rr2T3v/voFFcDuiv5uA1vUWDLksbLx6ciJzyws3bHcenfu+pkqNCZA8+Ib/DbkLqGnS/pUJVBnKkM6Om",
-	"YCdCjhkUBuihKd4492IOmcgh7zOkSGFYCdooySbcCfJ6iDlYXOpzpYciz0E+7Fr93QDNpnzOpLIsVyj2",
-	"F+f9jWE5t9ytbAi4Zs3dRihc7FhJwGUgC5G8eMhVvKo0mwpj+RXN4aWyz1Ul8wemGsdK6GirbMKIMEZh",
-	"E2mTcXpvlfqF6zE8NFEPVT5H6kPN0U64ZE8esb+Jn/Com1/+wF6In5yU+9+LVy9ZISSYMO8XXM49jzAP",
-	"On2l2JTLeaNIuo2VarbPziXLuRy7SzowfAR2PmAZ11qAYRMoSsaLAm+m4VM0OCJLqqWyp6bmnz1oHowV",
-	"6L1Gg97oZf940Gz3atV25duNEowb86vklZ0oLf4ND03ggVMglVt2JdVMImX8Kvk1FwUfFg9K1Bc1/7Xe",
-	"wJIAOeQsV0BTJC1gn73Vc8bHXEg2E3ZSkwNb0LRO3Uv4QWesKWP96kqtMqfWPfD66ksrDN3FYWVxWTO/",
-	"XG6uSBT5eZqqLJW2kL+AXPC3KO8/z3Rx86PB3CBOGfv17fO9H/ZR9/NfRMvr9bnXuEvtLE0rSCPJNHAL",
-	"+SW3LX0m5xb2rJgmfAFOhSuFBrPVOyLfQF9y2tK1utpyOloVtBZhYWoSdm79DteaI3MwmSq3e+dTrAb+",
-	"s0d6IQ5cf60fb2Zrlxpfjxr+DhmyODqQ15yEVPtQrmDentwqcvEnm1ilhA/2Mqu0UXr95m+jPcc7gXNN",
-	"LjD/vTJ26q9Fe4FDyHhlILnvw3mHd8cphjx3zMcq5C8Fn4P+xjA70WAmqkD7oqEZVTlmUs9MVtOh4/D9",
-	"Hr63blufi8KC/gUfXVwzfQCn2q/XsnoPzPImcPwjiZjNTrrZ0cRplx2+pr+DRi1YjXDT6DHHKEbK+weX",
-	"jcZ4sf67/Wa+yZVKXsyNSCxzyI3I1i3tJ/fQs6lyczab02Lfcd6RyNFruWaIi0xpcFPNtPATXfX4U3pq",
-	"i6nkMNY8XzjPtawIrpvpJ9ypSufeR2hK4Fe18Q1+r9DDsQnxPAvjJObgFiKNsPON9/BKkO4fXNrwodRk",
-	"bfX6PdQf6cfghr70WqXjllNeFJeWF1eOpqZDMa5UZZb94XhR5bjyHHLRUfTT09fs0Z+Y5eP9lFBwasrm",
-	"PPQlQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodpIeJrgROV2iUTaftr8wSQkH7kwzuoIJZgo8m7DwEDN8",
-	"bthwzoQ1UIzIzB4pDegE8tNiI6GNPWUwLe28jnqQRaYktA0cO4PiGjYmzgs/kTfA8y6RXY3HYFC6lqVW",
-	"PJtsK/SveZG+aM+1mrJKlgVww6V14iX8nJYoU/6hdnrXZ7t3tHS4i6LSXZploorvX4uhJWkj4hjxKfc9",
-	"n22WGe5Ax9bVfDC6ZhEPW6TrVTw/cmnxPBfEH19HQgA5ZH9BLlj4YBecej8cHh6u8q/+v3fvPhwevv//",
-	"/9daoYUfT895/gKmSs//5jnYMs91x+R5LtfQWAAUFwqGgaCg3zWvCqSSOrhXaYkkoq9QR4BsotwZWKXn",
-	"ztDHRy2dNb6c5HwhUJLQGjK7Vk/wL5/Rkm+i4nvP2tbvmK3411/8G6nbmouxp6kFi/Tns73jx0+cOoNH",
-	"AR94Zgu0iCh4BHmfccPUaOS2m4WIkmFGjCUTdv+BTZp2BCx9Qbq5V0O5GrjpEEFeuILe0MYK92Rxb39W",
-	"M/IBKcfZDZtWxjI+1hCriXV4zxE1txCrASXInIyJcBaoA4wqgz/RLudJinePbLH9KXvMXY3Wfsc7U29g",
-	"mHb0gZh2u624miaTfCW6c7FeVMA1DZZDpuelJZ3IOjWq3wOui/llDgXgI+oatBY5XI64KNw/VrKGtOlY",
-	"k/vmVkVgNZ/LgmymnNxYY8CYtBkZa9wLuRlTZPKXVeM2G5ygy2QCRU6OKuO9PGgVUeDAOiOSDaZCa6UX",
-	"XhbWsCApF/xz/S20kBEviiHPrlI6rZNaTfKEhmsBM8h9LsmEy7zvdJPKAHOzB547Luh0L3yndsmV3Jgk",
-	"l/u9yscQtnIVTfxv/aC75ejyXavC0VM3JYJmapESspoebqZ28KGquvJHHCXgGZBTEzfxbtSTfi8yITZQ",
-	"6X/hQyhiQyuHESoLJ6TaLDoGB7nmIzs4cfQxdPq8qL0kRNqkvCDx+9+7y+zoh8vahzsI5lr9ITUaga49",
-	"LtN9NnDDD04Yl/MmLhfrPziRyPJze9FWxlYZaeErGWjLhfRakhZEWk6Ci5HIOOm3mZISMq9Dj7WaYQQ3",
-	"U9JqMaz873lllVRTUq2nJVivHGsoHJeXYNK255R/OKdZ/bh8iYPu2j6Ec8meyXEhzOTuCGdjvbbKhX06",
-	"gewK71nSp5hWd8tqWIiMXcEc9aaxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp0Oxt9rpBjXvmavKsR4M",
-	"DMwkc4JNgGaaYzoAmYQTkeZK7r301Nx5O+JzV/Lbp8cXr5kt1Hgvq5fZZ8/y48ePj378bj/tGVbrlWW3",
-	"cT9zM0FWJ/4NK9QicJSFG8AyJ59NyzwU0j55FFv7qZSo9nHieH6efiP6eFLdR6ykEQbDKctnPNJq2pLT",
-	"m0yp35tws2hMb7xjSzdDbT2BhT3BReCH6pl17sYzafW800ZqUk1KPi8Uz/dzyBRZt0u0wjOrEmkyr0r+",
-	"rwqYyMngUIxnPqFx+QuRzbZsLMgcPqzemsPU2VwlzdRaWtF+MLpZzXpNRfu08W37+cXZU1xh4290tu8V",
-	"lBY5/GwCGpKr9ifS+cVmlt8YJtI7pyqbqWnLkjBVlmGkEUWdFPiD04s7zIfGOlpUqtyJ73fZQV5/SMaU",
-	"0uqcoHnexEZBEvCfCATnhwrGS9iJTorHe9dlFPeZkGzIDTx5tL+Qjni29w++9+/DvR//++D9x0fff/pz",
-	"UknBIc5lVlTG6yrti3WXnOKmN6IAPkqLC8ee506GCfTQ4GTzhT2pBxvObdKqDyLgNiwsnLRn7zjj9cws",
-	"bdB5mbPdnhNfXG/QLdyVoQHphLqPrhlnSozhtkIurCC1cEpzTQSN5jbluj6nqQ2r7ApsnxngBeTJ+S3T",
-	"Dcj8RnHu7d5xGnZi3pF1Rl+NONJQqQK4bFxKSx8NQmB1BM3tJHo1a64cW6TRTvi0BLNC00Hd3jR0UCh1",
-	"xUaqkjmbaSXHaX8QunzkVvvlU05XucY2iOgur6JQzjbBIIeFMggiommt3D+VukLeEGXKL5GnsVxv6zqt",
-	"nWLrT+sCH/3U712DFiNxaweYDzAE/xbSYmsR0S3o+zvW0EpEGN1X9WdF9L2FxR2uxCK5L6wAH+se+G8L",
-	"EceQf9/r92bAr4VbckoxoLfTvJWKADbnrZ5breerd+MYC9Pr3pQ3lexaVVpE0t98MhclOA1VZftMyQzq",
-	"HK/arbXs41eyy0Cqskm4ZnjlhGHu6T5mkheYcYAUtyG73tC7vhiI9otHGlSjyNuaog1P793VRMjr+hTs",
-	"FJaR/rm/go9dFjBKKMNnkoGxYsot1BF8t0l95qwdNlEzNnKsSVg2cyK4klYUmHy5md9dV1ISpeEBrdSU",
-	"3bhdK7Z0akKmg+pWWTJvNji/mdJXo0LNLitdLJaa3YCbdd+Bi7AZi9V5/Ark4ASTU4U1rOTa+mqEWIvY",
-	"Z4PAfQcnJDHI+cq9m7jPVAkScnSgOabANeT7bEDCDh3D/g0kNHzunUTPcsandOXwgehdOp7BSZTfHqiN",
-	"0ieFRWfMIHDkAYbo99nA6yTeH01rmoEGRlGEfP+djIORbg96jXzpBRndkMjqqEw7LyftpHGLRBfNcO6F",
-	"7BAKb0RqMMB1NmGVoZu/oNxeTXnCaHvl2Yj4wDCqXWe7MD6yoNkz9xp5NCVUVvNi8zSY7pQJ6Fymn8/x",
-	"D47B/VWF/egzO1HGs02OJAOazVRV5Gwstkh/WJPHIeoEsqVplcoIK66xRGrM6ac6p+ZuN2hRq48SEvAU",
-	"W3NNXdendd7VgmdSyC1SdegrQc9d3C5dFdBBp5JPwQQJhc/RwY2Er0zaIn0U3IVaHxOhuV6Ep5e8f+EP",
-	"fb8HYf7du4ce3lQW7/2ntC0G2FQORStE1lRC0+7yQkkINTqnbFA1ydOXIZCGL2HSkOchPrAmald6nxxv",
-	"IpuwQlhbAKZoY2Cj4EKCsd5pFestWxzlQwS36kyblZGtiLKXtjubiCK/NPCh4sWlzzZ3K0YKViPWFGn6",
-	"fafS4Tq200QV0aXnZFIctDGVcKeEd7gYXU64nvb6PT6sDIausfjj0qpLygtw5j/kIuPFJUxBj9EZ3U/O",
-	"MSlUFq5FpMdI0l4yp41iGo2YloXIhI/Ehx/FdCpk19frpJKO2PiGWRL+YZOyXG6SH5MMemNeQj1S67Mp",
-	"CvkLlM5+k9m8gw9MRVGIyKTeMhWRih8/bpMy8puwE1WR+KNnWF7Pkr2AMxGutBOP81NUb/AFicQUdE5/",
-	"MdJuEacCVq34IKr4uZrJBAks7DQuqv5GK+ujtV2pDX/WBG3bG406TnKrDKbIbpZHu5RW7j4aPrFiPr+E",
-	"0Zel3AigiMt1TKmuQDI1OiWVFu2NmtsixybIhKqVxeZIczaBAtmA/ODjryPgjmAdf8GaNYNxVwHOzjI8",
-	"97/JwZRcYOXuhPZ+XInC4pfGSPEjXRlLYAeYVWN4iQzUx/9/B16oyszx0k94FZKJMyVHlc8xNpUutUD2",
-	"NHZfshWyr9/VnDIs8V8ZxwVMVIluWHXtA78046zSQvmsS68lJRlKUyOfijQ5mVNAPt7SS9R6kUoe1rKk",
-	"rFBmy2H8K5sOcINMwQ3t9KimfWO7/q6UwgKuu67LRIwnToXARxohaVWRn7JDXwIpgUqIo8Tf79dFKaSy",
-	"mKnQYVHUjla03dBM8+aT0MyAvhYZ2UubjLLliUXRtpWGQE32r/wLt9B8N3SLNmPWrtEQykx4LNS07cPi",
-	"zuJhKkRsT5mSxdwrmO4QM24wc8sxQrIeyc9CH6Gr0vJOdRFnJUmrurXDNmEBBOdtKwuRKHiRqpISYunU",
-	"Iqk54TIvfCS1MHDJC1L0KqmBZxMsvlzNATtiVI32uXntQsNVP1fiYTzt1Xt5sehwUyX6UGIu3ovpohdY",
-	"b3o/O2t+ztCY8W5BYQ1D5/2enTSgJuzbX6XIVA4Y2Wa4xO9YVTKrfIY6aVh9fB9kvmcnCc8LWRlrQq3d",
-	"Wo6b1roPdKk3+C6GIpLb/tynbyxMONqzmsDW3tSloPOm0moE2uu7y+po97Y0yRArq434FPJnVASAe6l9",
-	"WtiGxVcRS9ximGteiPxyKUVopajAdzZg938Pz6W5XJ2NEkhAhV/Ua2/NLxo4Oouo8qWLbBLepVH49UZc",
-	"CWlvneuLPpmcA0Aekns70k5Xju5ffzsJdlekji1kfAiZQR2YIMSwU9RXjn44ZDmft+MsqwuouXU/bTi5",
-	"N/T0kkGLC6w/Fs191Ua9qYeuZRQU5agqkJsiUJ77wfCR+0FojQn1HZZ/e/vWBSnb+/nMl5FgJduIkl1J",
-	"4YtfpXqvhd+0D3oBvGnZaVsP4LEevjHMe602qNzw1ZRrPlyIoeZ6vpCFenybJNTlExRQ5M+0JgG9uAet",
-	"kJzK5zUoCJWH6jmlJ03SYbkgtZelI2I0+L+zb988f8qe/Hh49B0T0mc1u8FO6xibr2Ox3v3bkQbWUVez",
-	"lNTTa6ZWv5Yk7qh0PA7SEe1i9vFESTCU0xxci+5wJW9zt4i2lR6DDZdlwfur5Ejo6bamIfKMDWqSIoUg",
-	"ETMcKzB9Z7s4BTaZRNGurWp/4ldUwGs2xiUbOr3Gr2dzFjZSeqys3TL5ZENtAGtJRFdcActi2dHhYV2S",
-	"5iNA6hTT6xG8rqRiDrRINq+KxXgilSumq5N9hch2cBmQgSjXy6Ka4N74F7aIGywXhoWphgpXd7y96NzW",
-	"+/FEnNriiXdhD9aCbiwvKlFThHHU7e7F0kAhDeBWV4szHzz1eKYMA8w+DQsjoTOuuzKXMHU+xUJ9Uj0m",
-	"9Dv6ROwmYUL01syNJdm3rA3eOkspbK7foPYn60mvPrkLKKD2I91KwrNwsZ3dxKgqt884c0tBS4qjHgDe",
-	"D7NS7Pua3sR+h/qbsuAZeMQ3TCoRduJ3nzdeDF+geidiu18XBHSgqWCZELduUhRYR0Jwy9+c88bMcXO7",
-	"rKmueeyX5/95lCgpcGfQsYqJKnLjYUGbgzUeOOMOd5LqGlbtI1XpNVt4yqSa1eEOYTfd0hQ7+Rl4QQZi",
-	"m+qSgZH36atrxCZaTh0mCW+kLuN525m76BLPoNzWi3wDfxpVevlCrFWSLJrtU//GFqJsY49BWW0zk3N8",
-	"fot5FEJemS0G+AWfjwBI1737Jjy3jZy/l+h5P4Zf3WTzN/ItR3vTOJctbJH+eWGh3AwZrAUfG3SW+GKE",
-	"ocO5rrllTxtK3yLxFpUknYTTCjkXvu5ZGPSen1+8Yt8fPXmyd8R4UU743vFpjPRrFeOMchl8Ng2KLj/M",
-	"Nx4M0qNZxuVIL/8R874wraUClfcfjz8lmS+KznZFly9SsJoL2ebyR7fg8qhNqspcbhuucizqUo0uc97K",
-	"Z5gq7fMyUb5KhbFLuAb/WynGE5tWfVeRw3lgNjeAW0kUgAbw2VpmNtt8zkZC8qKYY0iMTecMqw81pqye",
-	"Y7TZ5+HhvzMuv7FOTS2ZmfArn0f6sJWwSzww4UoO+XSb9j9oc9HN3zJQjLZ9w5glolv7Uq0GbP5OyM/t",
-	"xB3Dv4Zc2bcwLZXmBfv1vB9F1IQhY31c6cXQ2QZZvrg7zZJbORq1LPKHteak03Gp6BZvzuVj5SYVTN5E",
-	"Drvp1AL41jVXdxr0au3JhuKnK8UaXQnXlMiMvop+E7MKaT+1tY8xdDYIUtAnTouiYMMgYTA3Ovw4OIll",
-	"j3cNaeB5nKcSZhCJ116jTSZV4YV1VeZzqrAbKjg3Vv52ipQ7cWMqyLsQcHOwXBRbwKwmkRT+BlA6guYG",
-	"sRDIBcgRisWJ1fUwm1fYhSJMJrWM/43RW7qhRBM26sgHRtiE52yqriEnvs6thwPd2CW5GoL0BmCcdXhu",
-	"SUPF7MC3urIT8qd/YxjmHBs0+pscNsxzZVNhMGsUP1C7VJxqaw0rhLHsW8xMRq+9114DlJtRAU+n/046",
-	"ZQb9YBhp+W6fYVwR60aQnU0gu0JMnrnCJ7k9If9DA4fivlnJ4NpqV2Q0vw9QJTwXme3gVSPNp97lv3lK",
-	"M6LTbn4ZMU5Rn8ftUGVDXdmMG4aIPjmrZA46XTK1RaYk+iNy0QbXcpcLlYVrSgTUgFdlrSc5fCpMod6y",
-	"QI7Nxi/gMa6EwI02Mh2i2e5mbI9SHIJSm5/9GwpipRGyb57GOvd9W2hzw6RSe/YiBWFW2QlIK7LO4Pdv",
-	"odDAm6+hrNcxttkEA4Fzd2O38WLaiWoVElpFpVO8FJfEmzM3Rcy+SofoplVhxeWoA0gkcDScWy5yx3XQ",
-	"BYw5YLxg9KJJZ0CXWshMlDyRxnhhucyjrjwZ2tebxZNvg5yeClhIdvb6vO7iMuU5EHT+VhUZXQl/ja3q",
-	"DtkAFdRJ4vfCMGFOGSd1GlvHWD4aoW3qkUwXSk87Oya1wK/rfW/g3j2tLBx4mroxdLdsgK6AE8bozuWw",
-	"A6yJ62lTwwRZHT6gmBBWDSJG6eYSneb4XMj8tilTi3kPG9furlQ4Wnit6HIUW9bjbyVmgptk8/pU71AO",
-	"81qVvk8reaq03jCC9SUg5tKkn2UTdSdibRXtUxBtU/JZjZxuKy0DcvpEzXwA5uaZgxjm35zq6BpvQ6cj",
-	"xCOSKWXrZzVjamRBImBF7aa7qTW5BN5eA1HXyMRWizHVauB00+Ds2+yHyjJu0rnwvwFcmT7mrDGlfU2z",
-	"GvlfSF/8R1luRc4m/BrYEEAyo058BW79VKQUzLSyHbi1ZXqLC3EFxZxlEy4z8OWLZMjligl7WlfKNEWL",
-	"oSGV75GjmAVjN2xDsXXeZwdvojNK1Qe7LfKAvh6IK5xCel9mE+hoKUshcRufxRRMn/pwccMGppI5nw/6",
-	"bOC92wN3lgOprsGtd7C/Vc2/56nNlQhrjAlpESu9SSWlu+pJNLqLazJIPafLU67EViFNIgmIZx651Sp1",
-	"RbX5Bc/At3jzqQbeQCI8s8WQ8K3ZHKdZaGzepeQt2d1innCn3N8+o3oxQwLN+m+oLgNTI5yhbePIBJb6",
-	"LjG+VEp2Mo0G94V6HICdgTce7ExFBFyIazBMyEFHkmBTAdb4HoXEHiqmZcobzFk21jGRS4QgcRyNfhqp",
-	"olAzg7W1Pl0WkE6C7dmB2LEto1AbncnnywiPMR7rrd0uG7z7Agdddtmw1IlkmAFSFXmjlfYJfE1OhxE5",
-	"uD+ZCdfgQ2RNh7PQ6eSUDabAke2dxOVETlz7P5yyAXqd6gco3ceoKWBHr1azy9AU+p0MI5DL6pQN3ME0",
-	"oCM4S8Qo0dQgxklO6t9BLBubF+BQp2yQKXkN2uB2L3xDi/HEhvUuTMQ9hDz0lKHLX9r65XcS3y64hWJ+",
-	"ygbY0cB77vFn9MKVIBvYG/Lotr1iuK1oWvEQGeXE7j0dxjPvUQ4jlop2d1Bo0nqbaGa96y/4nK8v0cba",
-	"qBV5vkRuf9W8TKTmQD7eArUvEj0JZpzMsbpN5uiDlFfVs+77zejew/NpqbS9o0CMB7ZJZlk2+abJP28o",
-	"zP5VQdU1AqVshj6GKewmpbverfGVEig71bRW4jCpPaXBpZsixMESGqFeQT2d1rwjbKBUfu7i4S0is23e",
-	"ASV1b+mbr7QYC5lCdVJFPsCe/CzmCX02oJUMQh5rSLsciClhjgx8xiUrubGLLwexgq8jaoEvlFdtdHM3",
-	"fLxr4eNpybS4qtdkmadSErKJ6kowN1YrOQZjKdV8S88OGu4pN1s4ji64HJjddMiL+qTXggjRsluz6Sa0",
-	"/8PCkS3h/s3VKieyaJp89kOuQ611qplk/1YSTlCWmkhXdBRkSo1mDtfQhlbQsM9eqll/GV1hM/41rPIx",
-	"pEDkUHRNaohOdQXS1HEwg92l0Ti2aoy+5n1GObLUDVsrNXWLLbnBptLXFJZpelkdHgZn0gqs8FxgYmhI",
-	"dfZNCQ77XYiAcZo1bpVVLBejEWjaL8xrV3627n4e0ivKOEuGir3Q2Oy7lcM1aMadnb7f1YYrhWuSbKx2",
-	"RyljTSbz8WECU8wxukXJfUcpyatHTqd+X9xBxvd20Axt722U951KrfF9omu6ehwd8uO1tPmvwB/uqmdH",
-	"O3tiqZDCt5dfqOY7YbOJKKBDBRa2H7cQI/5D3nurFBZS8dAEejZReHl/rzYIb3Ua9qqDCpbz1Z0W75s1",
-	"DBz5DLZIWY+5Op1DNx9v5MMKOXhz18Vqh8lUIUJdHar+XYmFLprb+0pu4OvdxubeOHnnhv7ERaxqx6gz",
-	"R51KQt0jMg0IKmwXTr7afH1u3i0NsnDGKOqOE+DXAn/KJlyOyRzBVI35hhVjNMUmTBN5CSMnRMpF2A/U",
-	"2E3Jv5pU1uHdRb++8NBXE/MKu7sm9PWbFhbuyMxDglij2yEAK9YG+7xEu4Wcc0ZQpaGrp0SjDp5LdFBh",
-	"VvagX5eBrkALTgmUlz6j3rfZoUiuoN8M2tHVQT2GsKwAfr1RaDtYK5vG11Rtg60nUW+vYcKQEcFTusxY",
-	"sCWj17NpNh7r5KgD6fi+Cky2vkr3kEgZ3QmfSLmq5NUfR3zr2rZ9dCHW3MB0tvT9OIX6PeoataXCSJxi",
-	"nf3oP71muUvoPbfxfmy//hiH5abCogOZMUUv+GhqR7DJ9UpcnQ37jwt7J13HC55deT/9wsC6ggZMFpM8",
-	"MXgTodZLZdkUbDoYFDbry2kmd4tsOg9fGTarSatbGcp8GTrrdTfM3Cah9LO2YV/cEN/VOtW1Or0Vsyb1",
-	"ewvPUc7nHcB92FtEIO7wVbte6vvDGCPwyeN1FmudgNce5I37tZPxc1VpU0eDMLHOaQQK/TynWD1eP7Xk",
-	"bdosA1QV0DbMn6wqx+73Kin+VYH/s9UVrEsKFBY9U7naHPfCfW7Zw7HdrBZrjWiKfTrWLjqJOrht42Pc",
-	"uiX3xJ1Yy9Nx/Ki/gtJ89YuHB2ZKEnqhxyts/GBPflhHcZt1o170UCV6fcdT9V2OT9jAEfSgzwZTISsL",
-	"ZrDPfN/jEzbwiZ3tP/uuCSdsQJ07Bvss7oocvbbPlvojuwFhLJQc+HBiuIeIS1eh1tH7/jA0WTvp8SoX",
-	"VmlPWy1Ah8OVLbcX6XreZGKdMkluyZbjeH+pKHXBDXV400S9ZJfrzhjlS5g1Pba2oOntW05N+YdLzW2n",
-	"28XYuixD+9bFr6mHz8X//YLb+TfxE2KeZEou0PXhox8e/+lJRNvfH6eIu5K+u8XSFH5xRhLW51hCW01p",
-	"Dp/S+xcDim/DFVYAiKfBwDv5Ugwrd5NWx9tizt05GlzHuhZwJLYqbX8I6IcbYTosF1y633bsQJMhvsXi",
-	"I+M17fYIWR1LECTsJfVWwP7Pla22KZFY5Qz/q1ZVaRaSZ4IDUSBsz0YOCrQxIFk9ofxH4zTMkFNC/vL9",
-	"u8MB+DyZ1i9hFoH2bkEQN0d0XpjaqvajL2H2xvfSugkjXGgc1UUBmzQvU2wIYyd+hUe2jY7hcO/H9x9/",
-	"+PSWfnjy6R97/+R7/37/8ah/9OTTnvst3xu5J/4rnaXoe5Iu6OO0bvabbzTHuGEzKIqOJo4yFXN5yac1",
-	"7pSEGRupIgfdZ0Mo1IzyOmTTga2pqkci91qSWVwttXR97/+/9/7jYf9JB4ZGYeQKBKNMTafCWmiHhYIv",
-	"L8wb3S17fOLEd6HG/VA2mTiEs73nbtN/+HTQ+lf6tnFzdYk+meUZ/p/7dY3XxbOJkBhD9jvCMPfO0RfG",
-	"4pdsoIXN2minVkI9NRtF2OF2AvI0HCoEHafODL9RCkCyDWAvajDtaazjll40EBLbmLtwLTJY0Wrap9VX",
-	"BkydKpEVAqRNQ4eUE2rmcm8IpC9h9ndnPDmrb3v1wfhC6s4aMz7WAGhs411wt5NnGRgT5QM5S/N9smPJ",
-	"ZxHR9y+2+vXWvV9xIq9KAri5z0OZ1bYESv8Iyx8zbzc7pW2c+kvgJREywapNabBAkh73G0KC3DXyTAqa",
-	"JbmarpaZb54/ZT8+evynZaj5TOWQLFsdFnDqfRrMF3Gmm44iKEK6YkxrtUWtewRanOxITln7W4Lv3FeI",
-	"qgYnaVJgfvwxsoEfHSZB+1fE5DWvsaM7nL43Jhj8axNtr5F88PBThPQGiz3AJK4FYixsfqiLXbGSyY6L",
-	"OInYjSp2HWP3htDLbn1uQbNAmmzHEk0SIXHMHal1y1rM7sE0rdxXG5ygY4QyMWrMBe9u6td1Cy0sCwIf",
-	"buFi7KdRFPM0uRACxir0uAIFCSYVVsNCmElHuJvS+1cEmPyKPGQERnxCsCcuZ1p9JCtILVNFBBp7FzGR",
-	"rVPyu5Lxu5PmV0Y13sDIryiE9baQtBtE3r7CMNvqwNnqTXyt1TSFBh1VK3f3WhO2qb05ZYMJ1zlVP46V",
-	"yr1Rgl2kqIB1CASm5ww7v2fJWwMfSsgs5JcBDa0rwmKUr5j1WFkjYZ1dmczeDoc10gCXocyS1nHp7mKv",
-	"35uDuZSYsZ9x6hlIpOt4nRId+PQrEXyp7O3St1pPrKDeGKpXcnrRatCIJjL0/Zqx16TaKJ1jcZY7jFDc",
-	"tJGrSvprtxpepXVJtxD+ZaVLtQlma03A/oXOtL7HTml+9DiuYHMkWdeXcYs++n12bn1AIxd8LBWae0rn",
-	"oLE6m+fXwmvXCcNZbjHjt+7pdMoekWXYA//hflynvnw1WlS2yWW/s/B42XxuQ9CdBa7zudrSholvLGpe",
-	"N1RZBy57OQA1w1qo1BE5SCtG80uPJWAGrFDqipBqUF0Zuh01jNeM1PdxG9AnB1Rwzn2jW9DQp0S4seYW",
-	"mr9O+RwrBBwHdJxvkEEBw/YzwjDHjCnlOi7oWZolLsSvqB4M0X/8R5Psr9mjN4BX6iZQva19PYpT39dF",
-	"dSMxtUFvb2ofGmdnLLo71zcK3ZLSQ2ZHw7d/TFykWzA9XxGalNMDkQ9QPnqC91WtTos1EzWT3ufZDy48",
-	"Z3KfMgkiADYJXfNJpxN58i2cqorZ+FOiP9Trt0slb/bjKFHD0ZGgXffGvjtw3Rsz7xXc4q3/YsMqxiDJ",
-	"PAy3r/5FLjQ1BMOmrGhYzbiedtw11AJfRBp4+zJ5NXELhtx8cL2GHr6eZpXxlxLypaT0/OUbPK1f2aau",
-	"N4YluG09QMoQmXfW59NS0nvQGI4LTI5XnZN18yrgwwbIAuH7T5s3ukq8blEq8puXGthSvm7NQUnZEzVb",
-	"DP+0OhFNud10Ec/p6VpPvVGVQPhYyMQoRJZe1K8yB8+8as7upOcQ6lyilGJf2dBdfJUMWk71W7v9lLyT",
-	"kEABiB4T7c0pg2lp54ik4Jt9IADPdrhydQeipIzI+bxBEapBGdD5OgPp9kurajxJ9fFYlRu9hUOFB/yT",
-	"uiIMHTu8QdWnLFhHfRgA49nSdJKo2yl03g1Q+KZTTgxpq6qfUmRbjbQKBChU7tBH+3XmZ33Xm2k2MMBR",
-	"+U4gr1Vc6idsX54ANrsdO/oCuMDGF/cmR73BsTVH4zejxeRXncnT1uZ3FBYj1vKV2WcDI9zjgzpJUlGJ",
-	"SS6cuDKmzwZTlQPZA0hCeL/ZvyoBts9KXoLGiyaxDLkBDshhyhFJZsCMFdoZKoXC0lnLr8AwpDgPveTR",
-	"gYGbeWxd0NScluZngJLTf7ZDuaE9+Esd8+BF8WrUO/nnZqdP9Pypv43sjc3eTueMW94wNB9bNALWC9o7",
-	"Fs/nkg1GVVEMTmr7bmtJHYnJJOD6phfuF/fsPQtAdB/eVv7VWnFHG0fyCrm9k8D19ugPizTYIYIv8wqW",
-	"Cq82FqKxGL+tGL4HudlIwPYmP3fm9MBYLnNyD8vtTs8dzQSKxPFdhB6BI9DGsUWp2FRpOCUUOj4GLCJH",
-	"xMSxIyP0vwBcmc1yYN/3l4o+Qh9axg0bcY1FkBSkHSBTrquEIob2vJaICepz08pbFMiH6hoYL4p9Nsh4",
-	"UQx84QOpPbWCNpwzzDPpkzKrNMsm3J6ygVRWZDBAA73SkjkzWBI2vPI4VBJdm6FpLOla3hMV8/ChBm4n",
-	"6ALiReEYuELgFz4mLJtCGIveoqm6Bt+jH9WPsuCEVcVz/B/axW7LeXHV82VxK2XAzyIRkfg97gKw6jY2",
-	"7QLIR3kNkm8A1BoGf928sYXfuulxu2nVsY7MxU3mlbDH/R/6rQ67zT6tUjWWsIsgm2ApCTqZQWeELD/S",
-	"fAozpa/8eRJ7cYr5JeIYrDrFX7woWdZjMIjr7mcNsMa8ZYZ2B0aWPesP1XABbxTfQ/vA5xLFvQnmFLFL",
-	"BNW37U4iL/mlph5Ba3RI0VlCSP1xcXjCbdK49Bq0GrOrtizNXuovq678BXRXbUzhgkois9g8no9aq/Bx",
-	"yma7on1YRUqvW1esy8LzjBO9q6qyCLeHWKr4q9P6CfRXvoAz4XGIfEtvAvhxJLHPXirkW465B6Ho7cGF",
-	"DvhgswlsW+6srykPO2HjqXQuTqWL9UJ1Kc8Ix/FfpW/04xmv2vE3YKri7uI4E7FVEKfh0UlN53cMUHUY",
-	"MFzOnbmSC3cIJu5ywq6gtJjp7LvOLqIadYG94eyjgdcGdWj+pD1sHa3wBto2CRBpQ7kVyO2wGu4QrQk+",
-	"uOcCyJ73SyfbBZ+ZK68nOAo19WWtizHdhnDrNI4mVzvkhbO3IYkHU/nqJJflC90n/q5GDDXHbwwlgOae",
-	"6SNgVikyDFQY7N3ssbHluNVWJcrLoAu4/cE0XogoKnG8fCrb4T8tuSW2Q4D6PgqDHa9FgJryD5ex36Mu",
-	"IHv0aO27y+bbgyCEkQm4zCeeUpdM9u1yU87vsPYwIHFPK2MZL8tiflrbwk7/lip05vRQ5u4ZAYsG5C3a",
-	"ciJlLm/UXeZ4B+pZAbRzJ86y7fXWLbF1bu5Hi5XabnydN1F/ymVmTdPa5s7ix56GPyWbfWEj2HWfekpP",
-	"bWFCdHujnqqc9KLZklsKwxfsGYYJUFeOWnI5vZ2CG1v7q3hxySUv5hss9Cw8t8VS64yVFLJCnZljQ5ID",
-	"BgKsYmPFOnI546zERA1uwGGsZZhPGCvQsbTgklifzPirgbTu41XY9CwaDXdxGuTC2Nrd1DkNpxNvbiVv",
-	"k5rdEcgZ4AAGe1dSbaIwtT856Oj7bDAGid7g0OPS8Cn0AzxtwLUgWPx9NhjxonAK4eCk0fMpY2HCpfsc",
-	"3cT6W6OwoX0s2LIg24/XqDY1ine/QTSfgjG+2KDO6/SLcpZVmDii5NC0ejUrWAmY05nOcFYUrDkYp0Jh",
-	"IZxPAVxjPgTLvy5OqXldP06lbUhyvVq8wPmW+GmUpdK5ws7sio1KbHy6WxgoOU9VtOxfIjKMupQIpd3v",
-	"Bf0U7UFxzbP5pRqNRIbmVgBC6Pd4PhXp47qoc9AWLBjHhqjrYmgfLr1C2lAcl3maWi+oGQ9mt3tYwWXk",
-	"gc1FFcmXIMaXophODGwQxKOvXISnNwbDq78ftOJ+d3UvoZrE+dIRBPWJ9xK2fkceQqdNYcVKlIg71CJH",
-	"5BvrLMcRWo6EB+aUuPAxPGRfg5H1Qm2toT8nTzzoNMvdazbG2r3wVQpvvJusK6V68yP2WWtJMU2a3ioz",
-	"GZ1FhC2/hTVN79AAUfQqea5NueWC4qWBbw1qWGkN0l6uzDsvtZhyPWf+oVA9gU7D0IWYRYiBHUVVod4z",
-	"0YYr33La8KEUGsx9tD5e7OHd4U3BbL66i/Qa1wl1Btq6yf9GXZg9OTQdmBddlW7Aa0qCo7oj2rx8QzzT",
-	"4KiMqKu1//3NO3y3prq2efrD1h4uLCM5fQtlV+bGtveuC+mHoD6jNkHXgF06L6NisXTHIOQg23pdO/qs",
-	"B5WFFLbG8MlVgAATFmuwr/bZwOmupVctEWS63kZsO+rek1C7iutMBZpunaSx4ELs9/xnOxoU0UksNJSL",
-	"racgvC41WC2AqtiDWnZJ8ItR4/9Lr2lS3iFKuUuv0LtZFcKZd81HjVWaoOD8LxDIIZ1jscTpoayvVZrM",
-	"opzL5Vq+oarsZRpsvW6cFmrZog49ociKOlEruUXwg4bcBmB5g56Lofyzpge6hLVeyaWY4plhuyqEIx1z",
-	"KeqOPMjVfO/ASVdyy6YsH4Fht/LGPFT30Rti4gopt2UFXQACF0JmTY3eRBW5uSmGz3qg8y5z5m66gHU1",
-	"UK2RbiNCiMZMXdK3oXpjy46q0WvtbX7GHcNHz33IDJidomUasBrCH0cMwaikRyMYhUzaGgnjn71cjdE0",
-	"QKgizXiWYdmJW0nK2fxD24N6fCNf8+PD7UES6+1IbfHfozNPYFo0PcMmUOShDzFI6qZzJWFGcqrVlIRa",
-	"e7iNa4G2pDovdoJp4PcL4Fpa0oT5Fr1Woi5hgfFVjudB7uWfDJ36sWdvh/zTkCmdbzFJsdUUreNsa5DO",
-	"baUlYGJeqwk/VfIZtflw1HgvjYHjQdWBGyp9cdznhqA28Zalqa0q7BniraTw4m3ryAKKM6bi5HHODWGD",
-	"kM7gdRpVgqQzRcJKHug92DFBMdkQP/wWyCTU9ovwwdduLpg0HH/4y0YWenxYn6vbXD3pzgUHnKAbAXAv",
-	"XPGthfgNrohot1jY6Mach+NaWGT49ebHibu1Nl0fP9c5mwgHaMEHdH/+Arre94ftnzykGAuomUDLLl/e",
-	"JBw5q7Sw8wu387Q1Q+A6hYB4Jj38FDX+Yt/+729vv6t7DzUpCG7Pz/+C7YIEAswhQyd/rWQTVelQ6k3l",
-	"JZKdvT5HZOlvB1Pg4nJ/f3/wHWYwMARNficpxV36jIe6GSnhm9GfwjcwGN106J7yHPNNTxn308aULDBo",
-	"t3pBZRjCYLNcEYovkiHmNNBW1Bs3sbbsffpE3YQTAgqFrDCYZ0U1a5xCC1wKJU8afzW1DSAdBV+qZA4a",
-	"k3NNn2mYYs9qg38nn5LZfyffyT121oD8UlIHArX4NgwNdl5AcAn+KFbjx9XPunn6P1NHKJTUIy4KbAzl",
-	"GxXvu0EHr19dvGUH10cHntDMwceG5D4dxJ6SUOLAJRuc5zAtlQWZzff+BvPBPrsArDyog054ZnXsB3+D",
-	"OWVYyYpwMhRNypmG0GnaPxf7F2mS6OE5YTMu7J9fRonAUYTP45rhBzJM7v2tRj7zMDYgyWbWlcSkm36N",
-	"8FnP4fjwGOcUf9hEPfgG6PLaD74ExOKgUCthZ/u/w7XjegOc/bNr0HOGaFJEQSXhXLFcZdXUKfffBoCr",
-	"7/bZIFM5YEay8ShWA0eiA4YfdpoRp8ROpHD4gO2rjdP6kIYc6WNDQUcj7rPff//9j25vfn37dJ+de6pS",
-	"Jf9XBbS3H/a0Y2CYHjPwtw9dvu4XbPl+YhjA0dG+X1nYC8cwyJfVepxrjAsP3nALv7hv7r1WhcjmA7fP",
-	"/abdPQ0IegGwox+9OWDf5pqP7J4AO9pzV5aXAqeP7+5NgLu7tnd09F0zOYx1+1n38f6W6N1kiH2JJhVF",
-	"BZXaZ4+Of6RKOCHZ4A1YPd87G1nQHmkFKyXcNRwJa4ij+OwLZBDOkgRNHvveUZAYvBS9k973+0f7h5QA",
-	"M0FmfDABXtjJv93PvidjvWvnee+k91ewP+Mjke8K3zw+PKxxiimKiOk3Gb568Ls3OkjirpPHfgTkfIst",
-	"dZgw+y1R0jv55/uopqt3TpRSaoXCoyr/B1PQxwbTZsNiTO+9+8gBwmLFy22Pd3x4uJRe0YB6k1QMHLPv",
-	"HpJMjBbbSXtcofp54Vj/TJ4yKAywx4ff79fRy2ibG7ywe9zpZpDEZrs/zvtOAEx4aVjwjWKVw+PD7x9m",
-	"EhdLe1nvIxZQuJ2lA1hNFk852nK5ql3HK+ni+ujAXeMroJ4YybvwizCWOm2YNkD9yT87IMR8KksfPeuR",
-	"lTCoIc4cE/VS1V35ffaKuCLGB3onvtVgwKLqeSOjH+30nVkbnaj2blOoNMWJp66pUWpjPLOm98Nhuw3r",
-	"ykzFzWf8/h4vCp0z9pFKEOnLqHcwyW8N1wo70cuc+XiXY9SOh2dFFW7RI5phauB6JQc/8TxgrOArR+tf",
-	"+VXyyk6UFv8mFJJHdFtXv/Rc6aHIc0AP7qPjH9e/8VapF1zO/ewM8YUNVoQQ8pIXESNZu54aqXDhkjcG",
-	"xD97jjB9sP9T6/K7m8qm86C1m+jm+xQCZ67ESkfvpK57oR5vCeHwXGknZsaaT31uV8al40dGjCXqIm+b",
-	"HjYEvCII9bNRTxx9+HYaCKbCzi3jmQ0VZYZN+RWmmXid9Z0cCydlyIJwb1OjF6ZkMe/7z6E+zAghBiez",
-	"58HDGeZv8IKNOEb1SFtoc7WnGGf1HYTI9gNjf1L5/M4uU9Oh6FPbvPTtdRZu8dGdDXxuTAV5PPYyi7uC",
-	"+amPJBoPU17Mo7DW4Armg/pE96lnZ+596r+ojK8CJvKPHtTP4SS+YDZw9P1GbOAXrsdALzzeZF4+awvy",
-	"F5AL/nZO7Y8eHR9v8rJX7YgbfM2syldEtnnVC34FkYdhI1YV/rKouhx8vIK5M5mJeRWQirafW2asKkkp",
-	"copWky+PTENINhLX4PvUmH32xsk2jwNJhjN1YkRlbOKrSdtMBV+Jmcq9iukVV7vv6wiwlVmoHP7SZfHh",
-	"o/VvvFT2uaooaPsHuxFEPDe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v67lHTgjV2Q/3Uf5LlUO/Nf5z5",
-	"4BfeZUCcecT7nU1w12ylJrluw6Du4kRgvCOla2REtOhidlNf2xvYCxeImeiUe8xH83EM6n0wYgjGY07Y",
-	"wDcXHDCn6RtvTeJuYtM9p/mjdYCgPr74D1PL0RNImD7UNsI3zHS/eSejgWeqX6M9EvuYtochy4VyBRrj",
-	"JWA/OiMDq3YN8ALylBHhj/+saeCywORSZ9s8chB58lGev78/QyRM8YFNkfa4qaohXO6ppwsEe2paRyDq",
-	"yeyPbnwcbsBvnio5KgTFYHfWyr0z0aSCdmauAplaRbwHf5CMZ5tyz2UTxj978DH8GAyZrsBExG3uXZB3",
-	"XdswV6enhZYCs5198cUrAggB7YvGAxFtK/S3knCBkM7/0ls2Hdo0f5D7hqyU6HLzYboUk1cSKOrICwbS",
-	"Ow/x2GrQFRI9hiBD66YtQV9CvcBAcU3Y+czOREZoPb7GE5UWW7+ICROYofFOomdNyWKeiNaHhXe4GRKK",
-	"x19wni1OcC9qQ90jdyO14TPwH+8wFqbexD8cF9qpB1+JeuAUgn6T2nBTjaDKhT1AnCo03TuD9n8DKDHx",
-	"+hduQfdrQwtx67I5K7VSI8qcEdYwI/5N6goafZp6+CL6DDIsz2yoEAmRcbAtJrKiPBm5P3MTfdrM8z7Z",
-	"wcJQHVyh2bT9nV5x18SPRccpdSJqkmrEWEIenUN8B+gD3apFm/4bQu7UhRGZjUgjejrtB11wu2Fh10Zu",
-	"UCHtk0e91SBDn/rpUay6wzHe3/v9ijax64ItsRc1wky3Jz8+Oe4zQw0i2PH+0f7xzhr4Um8t3psGpaVQ",
-	"Ywr+jjXMQoIqszOFIsPc+AqDtAGzJim/zilpFHtQNchXqDhj1beHnOiTd88p34oSHdH/h8nWy3IJgw5u",
-	"+Gd+9DVxh3OZw4cQXCBIS0BsrSjesEVsoXbeH/ZXXO/DzVnIivgAhQTqXkJ3FiBIxjV+fnH2lEiG0qnr",
-	"DODmIFLT9znx8fwXGopj2/YnjxJIZF9ISMMR0y6e8UUwLgxj4F8Y1Nf7Vszp4CNWlH86QGnWyaoIncPJ",
-	"O9FQvtWA7Gjg2OQgzOiEbolnH14vahSiuAtnXRvJHh0+CpUcxH1q5oyD1BmgqJkHHOAuZehZDfe3LhyM",
-	"a7+hirIFD3P707up4vMFcYFzmRVV4w1JeCWQNN0ed+tFRzu96CvQi+qLiEgbQU26AbchbKY9XUlz8FFX",
-	"cp1z/yd8/k0l79OcbgZJEPLPaobg/8LXIOyI9XMTaxvfq02zv3GLgAb0TJ8qnJyOrAmW3CodO6L8p+7S",
-	"w18TU+ziD+Osyg36yT/z5WQGLaimZ3v/4Hv/3nv/8ah/SwW1O1XIb9R/WqIQnf1Orf6SWAlq1/6Bzsyg",
-	"zRhIMvx25j+OCef8yln216DFSICHFaFmJmw494zLu6OFRK+1yTTyOgJuP/WIWdL6pCBSqekTPq+nkqF3",
-	"2Ixj44H+O+nGwZ5IGOHDBu4U+FOQLBN4y6+AiPULTu7xE9woRnf8MFrEufXdicaV3OXv7AJ0D8rdkuG5",
-	"t1hwEHiQVLONuNpidM4/efCRfthMnb9/Xb7LIqVZ7rT4L1z0Yhyt3fDQ+7mHgYDuXYNPqO8xlR9MFHWp",
-	"u/G3+72yStySn1WRR9fk7gUkfdwN89BZLJvczT92Bt1O0n0GSYeJIbWkwwQQrM0WcozpKVKxQkkyBu9E",
-	"ApL33NyWOySthnMbQGD6jCCYPG4NocOlrYPQDNIbMVOur+ImOr7VLdOAqKemKY1A3tvhXL9LM2Cnkn/t",
-	"SXY7XhP5zGtmg6b4dFOf4xJrwfYHB3VXjwNTd7HrcikMsFnVoI/AWB4PedBnA0QHcD/4rmkIFjXAZg5Y",
-	"1e7+Dvk+e+te79eQ+w2wwAzEeHIaA+IgjA18QFwLs8+idrkzzExY1ZI3gONgK5xUPh3163sT9TO5D1Vo",
-	"oTvgA6tDi/0dk1g8rSZCJTcG8riPYp8NowbWO7/ATlvahINRW5UF1vVcyHwRwyq044rYV8ZLPhQFNcVc",
-	"5mH+250s7GMNhr/GVfCm6Xe8Mh6CrTEq7AzOhD1hg6EWMBrUqI1kTBBALiEdesC+ftynnOe5Yb5lDwJ1",
-	"SQJpQY414bbv+/B3tuEn4ARhoy63ffzgSIOZ0GcDWvRCH/quEAe1Gk/HOHph6q0O3gJGhPEf/uTmvIz8",
-	"+2XEPMIB/4WW2VkQSU/tfDZfLOOoi6iiFuUbcotuH81il1pGuk+AZLVRr5Kh+rBH3euFHA/q29TO7YnY",
-	"zsoMn9XNULvQH8BkvOB1D5lk0tRvEzVlnGXcIBK8Zx1N2hPDVqUMEfkLpa6iXAtKpCnUOJ3g+Swafc1G",
-	"vpLFHKdgouxFD5yezFUK/cLrDapbkZdADTEcJywgHyPYeCUD2usK5PFbBIr/ULgY/hz+s0LdDbHuwt0P",
-	"zb8jNtUd8iaqVCNWgioLtOZQDxxC3ACxIx4eM8L12WDR0wcfm38sqIZt6vhVWlEErQ4ZTN1fqM+Gc0L8",
-	"dVedCYT0xXKvmuFuzV//ChF77T3IveisNnGSY1dg/pXdqVo7cse3/U3Z1r3akFEcwFpx0Q4iCT4N7bNv",
-	"NWaX69rXlAsn8oqc7DXG5ZzA2Ooy8C54uVP26PBHSlLhkvBuECubX4Gz7zTQF9GlH7OH5Tt91qz4S7rb",
-	"AaTOA1Ciyaq/+WPe9O39y185a+jOwQiky7fjEIvO4lVXXFU2U1O4i5tddVk2vhNTbdbUPbIDJgG3vtsG",
-	"nwLzM1p106kABC/68hV+6q72wuW9l1yyV37rHtg3vAHHIN3H0cyOO+w8xZ+Jg+E9vC3rIs6U1PZfBVWe",
-	"oK5PfZs9gBJhXFHtTyrtL+A+BfoL6BbkTmrvjNd7qFGKu74vln1MFONTdv4/20G81/Q3VaE0uxvD0YdF",
-	"VN04yQkxI3Ik/6ifPYK5C8PySrslRd2SfMcKhCaRrE7YwD+NNS8n4S/o6qSOO7MIYH4I9djUT4QaAaIT",
-	"bMRFATk2sglZ3lYL90cCmH8bt0JyD6EuPhbX0OAuUe++RDDWzfRFaMp/u3SP/nLDL0PwKxnNhCaBgWPU",
-	"EIzC8itFTaOwixShU9tW2+HlvkxFoWbmlB0dBgjruqVpd8jFvZz0dta9F5uzuaVfc82+0XLuM0veH+gD",
-	"Z8nTqL+hLOnq9BOuDsXLJu0CvF3u/E7zeQBpQ2xoUc4gJ2TcM6lI2ITHl2TNNNyytqg5+Fg3Su12dZ4V",
-	"RpGPI+Tj1f15m9YgvsdawCnxLgSL7Ykp3owpOIWA6w7gqpqz35u61Oot36E4BeGzc2l+obRfOzI3J/5u",
-	"L2YiQtt0Dr4LPP7URTvw18cLjAebUicAJzoxqcGm5Vek/2AKLlOjJgnXcJHvs1deQaKWm6SPEMgdOlOl",
-	"77OIlYSYfuhBOEMDUvcl35kbU6AJ07tQEk7ps8byuVNvh8CM4ySxYurDDnVKsFdqSUC7YUML6qa3xpLH",
-	"hvZ+p0b+kdRIOs2nzbX6srTJt5TzHvWwTWqW4VbtssB3frivSSK/rmytizItxhN7RxrpQSlku3dUm5f/",
-	"Kkshu9TGR11FK1JZVgopv/wuiP/BWt4vYDG3asS4P6wbGDv9B9WtqmQlRGvyVL5gqGFyBDkmgWNxVMjq",
-	"RVVrudzpBsS+I/QvnNB9VaCnDyGZuUsGip35Ie9McH9Df38RPM+bJLlz6ZR0IHScsepOGy/xnqUgMqNs",
-	"we/vEx7TWK3kGIxlkI8px5E60/vyS55NIm9zEpGYS1V1In1G6zj+GpIeF487oav+Vve55tkE8gBUfoI8",
-	"qt1mWDb7u2MwX66vEIDkSs1k6qKPr8F3MkfMcVWIvDaC0l6MN5i8bILpzWMP/mnkxaBwVxQNy3hR1OBH",
-	"vnCZYnYp70GYC3SJ4uOkKJ6JomBDoIoeo778fhh/IFVSqSvM4vE4cmYBZWYrATs/GPHMmpWQtI7HNoyS",
-	"W8qyP+ofHh6mCyee4yfXAu7x4E231FrFiimcusVs4AriNl1U4Ch5z33oLisLzha8dDeZML75gHPGihQ8",
-	"W587hjMGaYXtVA7or/dSrXGfWgCRW4efCrdgx5weXDrHCENTKvrEGiJlgJ0zU6orYGq0lcRO8K2Dj+5/",
-	"63py/+YLVic891KxFRGYqCI3lNBxutY3z4x1oo9a2gibas5tNc+QB25h1zbxhZ3q+eUSN/eQ6RzZCtKG",
-	"hGvQzKi79uN4ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTY3qFKOv7LOXvpPThJclSMPmYE+i",
-	"bCxfUUp6qqqKnI1VfyF2FldrR0XcblsJPcdYPjdsJD74xnhHj0OL3hR4DlwLmD2vF3lPycvNABdQbBOe",
-	"ObqHKXRavGHLd7GXXezlq9QfiICH0BQ83MLEaRjfwcfmH+ugMhZYyX1prysv8w4m/+uh2xD35qyhsRqe",
-	"RFjDNGQgSnvnbqoWSd+TxrB4cQ4yJUfCfW3jtJ87nGYnjJ/WTh8zYljAPvsttLcpSTfwWgV2cXWWAmaJ",
-	"I/QWudGi7D9KbfCoB1PHa8cB20FYlvEp4LOn5DeOvoHhLsxC8TpLUG14aFvoqQDxExYUnn3muxWgTUJw",
-	"HMAxrabC+mxMqUCUxWQqEJ7IKrZ1/EBsi4yaIbgbUDPwHfv6YtkXnebNJSxazJ1OxBCfCblv1IuPLpfQ",
-	"TOQmunk+suXuxRDGwnvbYHpaO9ncU9e8KpLGN/f5sH/FGe18kJ/TB1kjsnyBWCx/BAic9/daitfcogSD",
-	"fyVhByfz8Hni0zmbTVRR5+Fyw3iocSPCnOP/b+FXFVNnl67wEP3vxauXrBASTN/nraN2xDj+ss9UkafC",
-	"RYf9w8NDeg/1oR/YC/HTPjsrivDLOs0awaMlnPpP1tFPqSxey3Oc4i9CwoC0KPc3PoXcLd8p2uja7SzO",
-	"U9iVJcgbfIAWvSxPaKTudJL76s3yYU/my/e15htDITmlji0oxp8hS5i2aFd0tis6+8oY6k/Y+ankxrbq",
-	"jA1Wb4xvrgt7BnrwkX5Y52Vq3aJ7F+jdt3XnafoKPU3SSy4mzJ17lWryvUuPUshZWQHnyS3TbkMM+xay",
-	"iQLzXRMaGoK7m4ZZNQaCqsI2DGIK7FtjlZ6jKvFdZE6GNFJSIjBDUrvTZYqq96nuixxDwzmTYjwhrCs+",
-	"sqDZ4PWri7esK3trkM5/eR0Wee/XuR6pKw5Ese2vAOrqDxjCIDiVTE2dnMGuqTKnuriJu4joXpyS23B+",
-	"C4Wd7M1IXW8T5P+5P0fJffdVrYbjPDzWf6aKVhS2owLacYBCXEEhgPwRPkrtjgM3sIX4zwYmUxoQ7dzx",
-	"WnxzfuLO0vFNgh+hwnD3sgCzaxKw00VvZdxj1m4dDUAkR3IybY76nVZHEV9qdYvkqNxzM6RrSuNCb64w",
-	"DMGsN0e63rDw9AJf3HkV/4BeRTzfLpjqnWfxc+ZsKokOtBmfU+UAvdGJS72trkLM6OAj/n9d2ua5m0hT",
-	"Yk4hWx/VxYqeGrOLF268eRsfczhvReKXVfW/aFXGle6bZ2uOxTVItut4+gUT9V/FNbAqKkVE+2/CyYuM",
-	"vbMaAtoueXO1J6eDlg4fCpxh58f5GjOGQr3s3btxAqu9Sy/OEhs/0GC9EfpAE+oE/4niRf+qoCJER2O5",
-	"MzqaxoF9ZiaYYeikHf6VTfg1EGMolOlI7J+vvOMPDOfnl0dIlLuL/qVe9J85tq4kfKRaGjUgojeJNAit",
-	"lT7ItDDC7GUTyK6647XOXrLwoY6gNmJvn72pCjAsh0zkaM9xSW2MqA5mqnIo4h5sBIDKzRXkfaa5MCHD",
-	"n5Cu+Nx3trwGzQo1A50ukXnqJvwUJ39PLqkzyYu5Eaam9Id1S9HacJndGfoh6c9HRqEom51uWuuNlN75",
-	"lna+pc34D7KFznphI8Yy9CdTUwhdQ+ruQ1t4mmigBXbku9vyYo/763czpvRqIeVDSPZMjgthsIcHZ6VW",
-	"wwKm7NtB1Zz5ZcHluOJjGHyX6Ezi5vNveEYT/GPynDB8iuG8wAP6hhqcoy284yg7jnJjjvKrzEFTi0On",
-	"JowACiHHJmpr7VQJvN+35Sn4uS+FjfwFLGT2JU7pD8lDaGmdiI+Qmz6bgmVKs4JnV0KOl0omSLyUwEnm",
-	"2AlMd9xmx21uwW1e8ikB2xBr8QXYeOuRzkwbR+BGbEbDyEeR90qtpuWq/NcXPEfYAKopgtynrw7ngRH2",
-	"caZ9Vla6xDYujk8qGcqLOBvV2Kk++uMWs8/O2MD9MMDsE8kGXp8aEKIe5I6prWJ450GRc9/UgF5zqZhf",
-	"EJkZA8NHYOcDnxjirI7TsJvdzFLDqEq2fHvqTtvAm3r7Xvvdux/22IzzmRjk8kI7mGW96VIxO1OMF+IK",
-	"doxwxwhvwQj/CpbhBDFLlW6rvBYW48vYehWbl93cjtOAJYwreN9rZexYw8X//eKZ2VuYlkrzwjGMUOn4",
-	"G/BrwS0wJVkO04BlPtSqGk8sgahb6sAwVVOQtk/6osQKzcLXhnE25dmkTv83oK8xiw/eScr1t9xckQ/0",
-	"1LucMBkwRDIt9f2mnm6VsaARsdzQ+P+quObSCgn5SeiP50bFPli6kj4SGuOqYWNLzWbcvJMayoLPIWff",
-	"DqbARfQ5pqEAbpz+yM6tb6PJJeNlqdU1LwLL55llA7/hA1SVAuQG5lQMsQ60j0/PFMN2fWb/nUx4pfET",
-	"VDf6cAUKW7fF8fN86BoF2pc3lexwo0+wi8e4krtihB1vfxDeTje7o++fvyUetRE5ItYyRSzdv79B/z8D",
-	"xmCrwM7c0KcauIULeu7+mn2GAT75y39PsDjRMCmVzG/Hf86V393g+7nBcbVQ+hr/RIXrgeSi21vfyeXr",
-	"a+bSToA8uO0LfPDR/7Sulii+yffVc2qzS7brp/8lE21nQ/0tSfbG7fQ9FcW99JPEfgAy3769dvz1rjyR",
-	"Z9QVv15wkx8GMo9SChd6aPv0Q2zJnWVQ2gZ7GdNMRFH40oKUu+SZzL+cK1qvdXc/vwqh8kzm9yRSDjAB",
-	"nGc2aIudlQLn8YNrKgXqPP3467uk/a8vaT869K89aX8n6pdF/TemdUM7c/1bTOKedIEuaX18eHRSy9Vt",
-	"WgxCvs+ODw9PaqiPPvraOEKC1A0csTEjXeT9d/L48Pikke6EXzHvE/pImMIc7D47H0WBT0RsoxQbNfKB",
-	"mH4Tb8m4xiJEzPPiFjNRvd8zBKKtUikPHxnp0SW8iy6Pn71NdryeBw7iLA29KLeEQfJYoIxTRtl5BnOG",
-	"o9vQhMCJPBb8CtHu773xfuN1PobonfqVT/0buCj6PTpKkBnsnbktWz9480Z4AXfpLl01a47gLFw+jB2E",
-	"O+euvJjevp3kne7J8YPviWdIpzHYNkU2Cm7/kNTXp9z7vbMRqjyr38dH6ckdePXOBfi5rLULPscsW/Qa",
-	"bK5F3cRiO/gY/Wudi7CtR3w+GQstCbpzF36dNoRc1oMQC5ni6bYN2cPEA5sT6/XciEzX+yJX3rkDuHYf",
-	"78Q1ugB9DXrPgLSMHt1nA2OhHLBvc275CbuwUH5HmQAIJ02eR0qFcA/22YCkff1GNPvvPEwuAywoQeyi",
-	"2URkk3fSUuNI4FPKDzH77BfMWIswdn1iWqYKJRG3hjrJKSkp24mpEuQ+O5M0d2cy5mys1cwEY4z7MU4Z",
-	"LhGTLLhhg1+4sXvP3Et7538ZuFuuwVRTSuUI8/LQtZhXARxx05VmBfBr/LFyhtfc+1/Pwku8MMot11Dn",
-	"WfwcbjIzVpWGIfY2AeQ6zlKVJ2FBvmQuYWtd4KdX2loJRpYHh1DBjT/dxrZEuO9r8gajU4gUlcYr1Nqh",
-	"lnOo8XV9f3T4p6PI3XV4rw05LXywRM97tNdtvp8AnUy2KgVOqb/JQvpnDZuId6m2tWwwtkJyDvYYtgpV",
-	"3Z2I+BpExHNqTbsoJCaiwBo3XUnzB5YHYT87JcLx4eGi5wCB544PjyN0WsttZfymRXdCArqglhhYW8N7",
-	"E+ZwrymxfowORhB8IvdnLV/gHqXGf7nksjszV8T9A75fZFkOmIFMyXwRmHZnfP7B1djmAv6B+RFxkg1N",
-	"Q3+lHsZA7L6/bz0HDKUTju2BtHpOajLPJqgZN7F7n9e1u3lfyc2LgWwjHUF8LYqB1ZWdjERhQR/w/PfK",
-	"2GmwArtQrc5C90On9nogKeztI9WMYQKnk+8epGSEUPhDlc9TeCQG7Fk06Cb4VaFrozBsqq7Rwz7HsXZw",
-	"a3d/ByLqWKT+t/wK2BRLxnK0ld1/Ni/ciL+8ApFqJXXcYel5NExXPZQqRDaPmnyGTvWgvzFMzWSzE44u",
-	"DdWT7IjyQYmyBgKMCdOJVWQVm1PnIvhfi0sap7LUXLKjjZtkI1VpVvA5aNNnw/kyvcQUhRq9sREWDYI5",
-	"WVXk++w33xdpgH3QB7Wj2bLfq3wMjh4JS9xGtZVKMqtKka2quDxFfeQGVZNnuAdvqTz+XsrI603+XGAU",
-	"9QS6GALuvXtgVxS5i7ndlnF5iC28pnSpbyhKEwwrMMJubjWopLtPgz4bVNLwEQyo1FpoDQVcc2kHbOrk",
-	"vY3pnqnRoiRkY0A0Oi0yC5rwlbEbgikhs302mEBRjqpi4MsKne3j6xmpKh4LvvHLlHbElGYTJcHYOTrO",
-	"0b3BtPewj5r+R6QUYlVj5l3zmP6F3nxMlHasjhwnixnRyz4ocQ3Pw67dWwJRPcIDs7b2uMuMrRacFNOs",
-	"Nfo/Xlxzx+geXkPjc7SZuQyZP5jMqMGoSmfgbMq743xWi/HY+0C7LIy34Zl7vHH1GF1QehEHzRVxJjbj",
-	"EhHih+A0NoE1HWq0Myg+j0FxHp+HKbm+kTnR75VVQv6+icVWIYzdZy8xTlgqAyF/kMCplO/NjEHognyG",
-	"HCPWIDPwYfCiaNBZOPO3AHN13VoQaWCk9BS/iK1s+6ySBRgTE2INTYP2hoz7SLs7i8ZF3U+apmj22c9Q",
-	"lFGPRC/FeX4tMqjFOzasdSLmtOlt4v5mJtgY1pAFNKMahsLjSzYINwGbhBou4pYNNdfzb8yyKL9YuOF3",
-	"L8nbl/vhxPgqpvLW09HXlZa0s1O+CvF9e36YktvYD/uAZ2731nR7+bt79Cw8uWkR165u66ur22of9Iqq",
-	"rXbJz05HunuegNczpR1Rqh/dW0e5dW/7iB34l9e6WYkHCAvTDRjAOT62we0vQRslGR9rAD9F9I+Cn3Xn",
-	"pXEbJO1KlH+Qjgf80/36fX2HhkoVwGXvAS4HbUJXfrL7Y/tqRO2s+4eHh7ub8oA3JeB6eV0an+uHzFFq",
-	"WuSU9m3uTVe1IbVXuILSMl5ybU88vpgGAmXvo3boDErtO4dG+j+OiiGEEqQvNvRZGv1ghIQuqH1WgioL",
-	"tAhGPPM6+dQDTKag8y+s0lDT7heM99XM8bN0JV/TOqO7KfkpGyAEUz7wIHKU1Fv3uNthhO1MiM/DBF9X",
-	"tqkoIoSwbbSFhRYikbJw8NH9b7kb2yL4tfv9CtbzhasOd8dhntc95boZzFhJOEWplKkyOGiG4E7ON7Jr",
-	"2gFj7ntpyTrhdZsVjRU2BjN0EP8xamb3za6z1xd7T+miND29RlpNI83AaQRjpfItrmxHgs8b4PnXex/v",
-	"EO8I5fWLwN+6m0DPd5fmS700mA2KiMCpS7OlUr+2BZ2Xd3fSEo8EqVP2hRyvyGl6rjQ7esymQlY2tM0S",
-	"Ps+NsoV8x6cQ9m8ZDaLuNE5/dAtJGgivSpB/93t2n6r9K1rwZtr90d2a7a2xU9IXqxV3/vqdsn1jfuRI",
-	"bEFop7DXtlK2A484+Oh/WqdyPy2UgeYyb9abGGt8d5h+Xyxl4aFGpBXQI32p8lZq4XpJ11DaLYXdp3pe",
-	"SwUNLK71cFaMk+OkayIGfiGuwfgrhGuAvAby8dOsMQyXgzqvZBQ4HzFea7EyX8IaIBic2nUWpH1cQJKK",
-	"GnFLuP9XAKWJBzlxSjK6g/rMAPRZWVmmxXhicXiyx6KR6pNZ6hkT4vQkvAFy5pVqyl9mIw1mwkqt3PaN",
-	"mMhBWmHnTMlWiCAai6gjMRT2dOizF75z+09a5GNqQvNWV3byHAOHmOA8AaGZmsk+U5U1IgeEAGjOMhqt",
-	"FZJM7aEKPSuxAU4wba9gHjr2ZDZqCFV/t8YsX/rkU27oLL2LdDZRbMrnzjKuOxZSgcyMBlcSx48+Dibj",
-	"Be86d2oNYPqEk0CJetQguMmf8A0aCIgK+6zGhvvMTYdnV9GQAZ19ebizzMbH7/EVjM8EpQYP7u8S18PN",
-	"lUnul28j0XUIuaD6ihN319S4cSgoWcwRscGX0hkxluDXhEFJyjhBCjTs2zfPn7InPz45/i4eu8pF6qTO",
-	"MUuiKr2magjkgefz/2nxIR1O4v2n/y8AAP//",
+	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOLYG52NL8dyNlW79lcEZ5okoiHABTCiGZff+6/QDcxgSAw5",
+	"1C12ln9ZlmYGt+5GXz/9sZep6UxJkNb0Tj72JsBz0PjjeQ7TmbIgs8UbmBV8Abn7dQ4m02JmhZK9k97A",
+	"6hIGbD4ByewE2BUs2JwbZgAkG8JIadjv9Xsmm8CUu9dBltPeyb967r3e+37PLmbQO+kZq4Uc9/q9D3tj",
+	"ted+uWeuxGxP4UC82JspIS3o3smIFwY+fer3flYZp1ksT+rtBJiEOdNgVKkznIGGf5dCuyW4keMZjZSe",
+	"cts76ZVa7GkYgQaZQW95am7I19Wfz2azQqQ2xI0958IyO+EWt2KsubSQN7fh5st+wy38LKbCro79qxtS",
+	"GFbAyDI1YsCzSZ+NlGbwgU9nBbDBu55ZSDsBI8y73qn+6+PvT+1fjwYn7PH3zG0RGGuYVPM+4zJnSgKb",
+	"Kg1MSMYtmypjGWcGMiXXrqcxz9eqENkivVOFe8DQXjnyUTPQeKgsU6W0hgm5dgH//uuTw9P5X58cDk7Y",
+	"k8N6BUK6/9JEzcaZgtWLsxFu8/IkL+pPtFPQVEgxdWR9VBGNO7Ux6N4nN8CMaz4F6/nqbDbT6poX5z+6",
+	"/wk3yozbSa/fk3zq3uX+gUuRdyTcEp9cXdkPPLsqZ60DDfHPm4bxW9876R0fHj85Ojr+y9vDx4eHh4f/",
+	"3JspY8cazN7h6Fv+fXbkuGbGrQXtBvt//zrc+/79x+8+vaUfnnz6596/+N7v7z8e9Y+efNpzv+V7I/fE",
+	"f62Z/ptStq5Al/L2u/RMc1NqaB0E6O93MJDJeIHk3T5W9cjth4sE+N8hwYBn7JoXJThJsVClZtlEiQz6",
+	"KDqR565BL9gUjOFj6LMjZhU7fvyYXQsjhgWws4un5+csm3DNM0fcjklwSXSJ1IuKJrLnZrKWl/iHn0GO",
+	"7aR3cvz4cd/xVvj/UZO43r37cHy09+7dh788e//faQI6d7KTZ2t3XNTP3H7L6YJY3eo3z5+yvxw/Otxn",
+	"A3c5/PXlgH3tpVO/kqxPDhnXEO6Lbxg3VwYPwklGLs0ctBNsdiIMy3hR7LNXdgKazapbyeAHxFgqTRdO",
+	"zbs47NFh2xH5ibecxOOj49vc1BdgzLojMPT3227/J/eymSlpAAXtDzx/QxeC+1+mpAWJP3J3eZPycDDT",
+	"aljA9L9/M6RJ1MP9l4ZR76T3/zuoNaQD+qs5eE1v0aCr15q/h9xdPOWFm7c7jk/93lMlR4XIHnxCfofd",
+	"hNQ16H5DVysN5EhnRk3BToQcMygM0ENT5Dj3Yg6ZyCHvM6RIYdgMtFGSTbjTGKohFmBxqc+VHoo8B/mw",
+	"a/W8AZpN+YJJZVmuUL9YnvdXhuXccreyIeCaNXcboXCxYyUBl4EiRPLiIVfxqtRsKozlVzSHl8o+V6XM",
+	"H5hqnCihoy2zCSPCGIVNpE3G6b1V6meux/DQRD1U+QKpD1VUO+GSPXnE/i5+wKOuf/kdeyF+cLfc/168",
+	"eskKIcGEeb/gcuFlhHnQ6SvFplwuao3VbaxU8312LlnO5dgx6cDwEdjFgGVcawGGTaCYMV4UyJmGT9Gy",
+	"iUy2hm2Qmpp/9qB+MNbU92pVvdPL/vGgQu9VOvTat2ttGzfmF8lLO1Fa/A4PTeBBUiCVW3Yl1VwiZfwi",
+	"+TUXBR8WD0rUF5X8td6SkwA55CxXQFMkLWCfvdULxsdcSDYXdlKRA1vStE7dS/hBZxUqY/3qZlplTq17",
+	"4PVVTCsM8eKwtLisuV8uN1d0Ffl5mnI2U9pC/gJywd/iff/HTBc3PxrMDeKUsV/ePt/7bh91P/9FNPFe",
+	"n3uNe6adSWsFaSSZBm4hv+S2oc/k3MKeFdOE08GpcDOhwWz1jsg76EtOW7pWV1tOR6uC1iIsTE3CoK7e",
+	"4VpzFA4mU7Pt3vkUq4H/6pFeiANXX+vHm9nYpdqppIa/QYYijg7kNadLqnkoV7BoTm4dufiTTaxSwgd7",
+	"mZXaKL1587fRnuOdwLkmF5j/Vho79WzRXOAQMl4aSO77cNHiRnKKIc+d8LEK5UvBF6C/MsxONJiJKtC+",
+	"qGlGlU6YVDOT5XToJHy/h+9t2tbnorCgf8ZHl9dMH8Cp9qu1rN8Ds7oJHP9IV0y3k653NHHasxan1j9A",
+	"oxasRrhp9JgTFCPlHZGrRmO8WP/dfj3f5EolLxZGJJY55EZkm5b2g3vo2VS5OZvutNh3knckcnSPbhji",
+	"IlMa3FQzLfxE1z3+lJ7aYio5jDXPl85zoyiC63r6Cb+t0rl3RpoZ8KvK+Aa/V+jh6EI8z8I4iTm4hUgj",
+	"7KLzHl4J0v2D7xw+zDRZW71+D/VH+jH4uy+9Vumk5ZQXxaXlxZWjqelQjEtVmlXHOzKqHJdeQi47in54",
+	"+po9+guzfLyfuhScmtJdhr4EyJM8pcWU68Wl3+3kgXrNRcjxJQ20KoEqb+xhQhqR0yUapfu0PcMkbzhw",
+	"Z5oRCyaEKfBswsJDzPCFYcMFE9ZAMSIze6Q0oBPIT4uNhDb2lMF0ZhdVeIUsMiWhaeDYORTX0Jk4L/xE",
+	"3gDP267scjwGg7frbKYVzybbXvrXvEgz2nOtpqyUswK44dK66yX8nL5RpvxD5V2vznbvaOVwl69KxzSr",
+	"RBXzX0OgJWkjkhjxKfe9nK2XGXigZesqORixWSTDlul6ncyPXFo8zwXJx9fRJYASsr90L1j4YJecet8d",
+	"Hh6u86/+v3fvPhwevv///9fGSws/np7z4gVMlV783UuwVZnrjsnLXK6htgAoABUMA0HRxWteFkglVRSx",
+	"1BJJRF+hjgDZRLkzsEovnKGPj1o6a3w5KflCRCahNWR2o57gXz6jJd9Exfeeta3fMVvJrx/9GyluzcXY",
+	"09SSRfrT2d7x4ydOncGjgA88swVaRBSlgrzPuGFqNHLbzULoyjAjxpIJu//AJk0z1JZmkHbpVVOuBm5a",
+	"riB/uYLuaGMFPlne25/UnHxAykl2w6alsYyPNcRqYhVHdETNLcRqwAxkTsZEOAvUAUalwZ9ol/MkxbtH",
+	"ttj+lD3mWKOx3/HOVBsYph19IKbddiuuosmkXIl4LtaLCrimwXLI9GJmSSeyTo3q94DrYnGZQwH4iLoG",
+	"rUUOlyMuCveftaIhbTpW5N7dqgii5o+yIOspJzfWGDAmbUbGGvdSEsgUhfxlWbvNBifoMplAkZOjyngv",
+	"D1pFFDiwzohkg6nQWumll4U1LNyUS/65/hZayIgXxZBnVymd1t1adZaGhmsBc8h90sqEy7zvdJPSAHOz",
+	"B547Keh0L3yncsnNuDFJKfdbmY8hbOU6mvjf6kHH5ejy3ajC0VM3JYJ6apESsp4ebqZ28KEq2xJVHCXg",
+	"GZBTEzfxbtSTfi8yITqo9D/zIRSxoZXDCJWFE1Jtlh2Dg1zzkR2cOPoYOn1eVF4SIm1SXpD4/e8dMzv6",
+	"4bLy4Q6CuVZ9SI1GoCuPy3SfDdzwgxPG5aKOy8X6D04ksvzcXjSVsXVGWvhKBtpyIb2WpAWRlrvBxUhk",
+	"nPTbTEkJmdehx1rNMYKbKWm1GJb+97y0SqopqdbTGVivHGsonJSXYNK255R/OKdZfb/KxEF3bR7CuWTP",
+	"5LgQZnJ3hNNZry1zYZ9OILtCPkv6FNPq7qwcFiJjV7BAvWmsnJDbV3p88OFgqvIDU07z4YFUFthcCwvG",
+	"6VDsrXa6QSV7Fqp0ogcDA3PJ3MUmQDPNMR2ATMKJSEsl9156au68HfE5lvz66fHFa2YLNd7LqmX22bP8",
+	"+PHjo++/2U97htVmZdlt3E/cTFDUid9hjVoEjrJwA1jm7mfTMA+FtE8exdZ+KveqeZw4np+n34g+nlT7",
+	"EStphMFwyuoZj7SaNu7pLlPq9ybcLBvTnXdshTPU1hNY2hNcBH6omlnrbjyTVi9abaQ61WTGF4Xi+X4O",
+	"mSLrdoVWeGZVIk3m1Yz/uwQmcjI4FOOZz5xc/UJks60aCzKHD+u35jB1NldJM7W6rWg/GHFWvV5T0j51",
+	"5rafXpw9xRXW/kZn+17BzKKEn09AQ3LV/kRav1jP8ivDRHrnVGkzNW1YEqbMMow04lUnBf7g9OIW86G2",
+	"jpaVKnfi+212kNcfkjGltDonaJ43sVGQBPwnAsH5oYLxEnaileKR79qM4j4Tkg25gSeP9pfyHs/2/sn3",
+	"fj/c+/6/D95/fPTtp78mlRQc4lxmRWm8rtJkrLuUFDfliAL4KH1dOPG8cHeYQA8NTjZf2pNqsOHCJq36",
+	"cAXcRoSFk/biHWe8WZilDTp/52y35yQXNxt0S7wyNCDdpe6ja8aZEmO47SUXVpBaOOXTJoJGC5tyXZ/T",
+	"1IZldgW2zwzwAvLk/FbpBmR+ozj3du84DTsx78g6o69GEmmoVAFc1i6llY+GS2B9BM3tJHo1K6kcW6TR",
+	"Tvi0BLNG00Hd3tR0UCh1xUaqlDmbayXHaX8QunzkVvvlU07XucY6RHRXV1EoZ5tgkMPCLFxERNNauf8q",
+	"dYWyIUrJXyFPY7ne1nVaOcU2n9YFPvqp37sGLUbi1g4wH2AI/i2kxcYiIi7oex6raSUijHZW/UkRfW9h",
+	"cQeWWCb3pRXgY+0D/30p4hgS/Xv93hz4tXBLTikG9HZatlK1QXfZ6qXVZrl6N46xML32TXlTyrZVpa9I",
+	"+ptP5qIEp6EqbZ8pmUGV41W5tVZ9/Eq2GUhlNglshiwnDHNP9zGTvMCMA6S4juK6o3d9ORDtF480qEaR",
+	"tzVFG57e28uWUNb1KdgpLCP9c3+NHLssYJRQhs8kA2PFlFuoIvhuk/rMWTtsouZs5ESTsGzuruBSWlFg",
+	"8mU3v7supSRKwwNaqym7cdtWbOnUhEwH1a2yZN50OL+50lejQs0vS10s17TdQJq188BF2IzlMkB+BXJw",
+	"gsmpwho249r6aoRYi9hngyB9Byd0Y5DzlXs3cZ+pGUjI0YHmhALXkO+zAV126Bj2byCh4XPvJHqWMz4l",
+	"lsMHonfpeAYnUX57oDZKnxQWnTGDIJEHGKLfZwOvk3h/NK1pDhoYRRHy/XcyDka6PejV90sv3NE1iayP",
+	"yjTzctJOGrdIdNEMF/6SHULhjUgNBrjOJqw0xPlLyu3VlCeMtldejIgPDKPaVbYL4yMLmj1zr5FHU0Jp",
+	"NS+6p8G0p0xA6zL9fI6/cwLubyrsR5/ZiTJebHIkGdBsrsoiZ2OxRfrDhjwOUSWQrUxrpoyw4hpLpMac",
+	"fqpyau52g5a1+ighAU+xMdcUuz6t8q6WPJNCbpGqQ18Jeu7ydumygBY6lXwKJtxQ+Bwd3Ej4yqQt0kfB",
+	"MdTmmAjN9SI8veL9C3/o+z0I82/fPfTwprJ47z+lbTnApnIoGiGyuuSadpcXSkKo0Tllg7JOnr4MgTR8",
+	"CZOGvAzxgTVRudL75HgT2YQVwtoCMEUbAxsFFxKM9U6rWG/Z4igfIrhVZdqsjWxFlL2y3dlEFPmlgQ8l",
+	"Ly59trlbMVKwGrG6SNPvO9UoV7GdOqqILj13J8VBG1MKd0rIw8XocsL1tNfv8WFpMHSNxR+XVl1SXoAz",
+	"/yEXGS8uYQp6jM7ofnKOyUtliS0iPUaS9pI5bRTTaMR0VohM+Eh8+FFMp0K2fb1KKmmJjXfMkvAPm5Tl",
+	"cpP8mGTQG/MSqpEan01RyI8wc/abzBYtcmAqikJEJvWWqYhU/Phxm5SRX4WdqJKuP3qG5dUs2Qs4E4Gl",
+	"3fW4OEX1Bl+QSExB5/SMkXaLOBWwbMQHUcXP1VwmSGBpp3FR1TcaWR+N7Upt+LM6aNvcaNRxkltlMEW2",
+	"Wx7tSlq5+2j4xJr5/BxGX73lRgBFXK5jZuoKJFOjU1Jp0d6opC1KbMJmKBtZbI405xMoUAzIDz7+OgLu",
+	"CNbJF6xZMxh3FeDsLMNz/5sczIwLrNyd0N6PS1FY/NIYKX6kS2MJVQGzagyfoQD18f/fgBeqNAtk+gkv",
+	"QzJxpuSo9DnGptQzLVA8jd2XbIni6ze1oAxL/F/GcQETNUM3rLr2gV+acVZqoXzWpdeSkgLFF+Mnbl2l",
+	"3F5forWWdPoNYSwkutFkM5N0nQOJcCY6ecTaza/WlF9no2AegLf5vfWCgzb4r6a6G3hOsXDVv9KcyksV",
+	"zaFOI+BygenD3bepo4Og4PNYcIzzmaPALJvxljgSJYxtWYIE1yoLtWvLWw9BzmVcMmNFUbAhMExiKIp1",
+	"Ii9l1VbzGyCmC1Vpun89Me6p0ajPBm5zB3WxgMTwJWcFjHnBsFSGYdbzIAdjtVoIOR4wJaviPDfVITC0",
+	"H1e0hWoOtY9xpAF+Jw+EkNcgrdIL8jZ6t0Q1DP6nAEs/Zm699KPJeHBiZI7Uvb1a7VM6a1A6qeZ2Pkls",
+	"b6mmvDKRcRJLEYMtfazBueroKj74JdLpL0mHpDQnwfKUVpv5A19OcbNcFJuttpVP/ehfdJxiTLklQbfn",
+	"ZGT1EIwbxkOSBiaIfL0meySdomGs98wG4irENQnrMSW1L7tAW86GvhOvtcqnCFvY7Qh+rDe8JeaOK0V3",
+	"zIo/gxeCt71qLJd5jZ5BaVknTkX/6cXZ0763caTC+k7Hf7bU0nuPvM6ETpGFsTD9yinyC93mqCP52/24",
+	"R6JIV4qAz98Bho84KZJzy4fcgGcq8u9glqIRORjv21QaTFqyjQJuwL3ebgHpi50VJPAq0db0qtakQJTT",
+	"fc9uerFsEUlyEnGbF2ppuM07XnnZHH5bn/y/RDiSFdyCZsiY5HfV7owwPZ9ImbLEjE0cx7K1hHxVC936",
+	"/omWXJF9vXPVqQYSD+QX1t1NJiScVtnSX7v51lYFfsoPWYM7dVFwKk1hvYBsQEaFS6yxijV78ZpykdtV",
+	"YDUaXUZ2Z0s81uma6B11qks6tHFfyq/3yqo+Gy5ITJwwream75OTTJ9NhPu9gNZQ8KJNtNPHh5Qvtc9e",
+	"YjncyC2XnI5RhrnSQbdCcyyS7EKjqtLZUfvGXVQyVbe47H2iLQ1L6CcPLXn4lVMplWJ3JdW8gHy8pWbR",
+	"eJFqvTeSeFYos+Uw/pWuA9ygRKoje0ZgXp0DmnflDS/gus1PMBHjCRjL8JHaO2hVkZ+yQ4/9IoGwk6KK",
+	"x283pWdJ5SVKOpRSZZig8uDti4WnfwP6WmTEgF1G2fLEojTDtVK6IvtX/oVbuPw75oPUY1Y5ISGHMyFy",
+	"1LQZvHd6uGQqpKqeMiWLhfesu0PMuMGSFSdyKGxGAWb6CLFKwyZqI85Skjv51pkqidBHdSfF5VdEwctU",
+	"tV5YvVrNJp1wmRc+hbQwcMkL8nCj9pBNUH1Iun6qj7Yk59Vu9+5KQC1V/6iKq3ja6/fyYjnTQM0weBxL",
+	"8V5MF70getP72Qp2cIZRHJ8PIaxhmLW0Zyc1miP7+hcpMpUDpvQyXOI3rJwxq3xpLl2mfXwfZL5nJ4mQ",
+	"MxkfG3JM2927blqbPtDm18V30SuS3PbnPm99acLRnlUEtpFTV7Jtu95WI9De0b9qurVvS50FvhZmgU8h",
+	"f0bVz7iX2tfDdESdiETiFsNc80Lklyu1EWuvCnyng7j/R3guLeWqNPxAAir8olp7Y37RwNFZRCX/bWST",
+	"sFBG4dedpBLS3iZNkj6ZnANAHqoaW+rt1o7uX387CdZypI4tpboLmUGVkUW67SnqK0ffHbLcu2U6um05",
+	"uiE7Tu4NPb1im+ICq49Fc1+3UW+qoas7CorZqCzINNUl4A+Gj9CrpTVWEreEPJvbtyk7s7mfz3z9vLdZ",
+	"sMqPFL74VQK6WPpN86CXUGtXs1WqATzI3VeG+XB9h5J1DyOz4cOFGGquF0vld8e3qb5bPUEBRf5Ma7qg",
+	"l/egkYuo8kWFhki4OOgVR6jZZD5iuLVXb0cEp/N/Z1+/ef6UPfn+8OgbJqQv53SDnVbeRV/Ab33eS0v9",
+	"SwugwEo1Q6+eWvVakrgjzKw4O5FoF8suJ0qCoWLOkFPhDlfypnSLaFvpMdjALMveBzkSerqtabjRxdDJ",
+	"ozBWYNCb4BTYdNysASrR/MQvqIBXYoxcAtV6uouwkdJjZe2WWfcdtQEsohdtCVWIB8SODg8rLI7gZDml",
+	"aJOEOZuR5wgtku5wQJhISTgtaVgmXxq/ZZAuAzHbfBdVBPfGv7BFwtQqIkaYaoD2ccfbi85tc2ij6bEL",
+	"zpzGHmxEG1xdVCLShAmk2/HFykAh//lWrMV9VCF0jPB+fao/wRTQOddtJRsYjkqJ0DhQ5egTQWuFCWmr",
+	"FFhJSsrbl2eEzfUb1PxkNen1J3cBBVR+pFvd8CwwtrObGMER9Rlnbinu3wqsiP6eTRTaVxy1A/DembXK",
+	"AKIeJdPgs4nqs0JcwVwY6HT5e7ikxIkGaINZwTPwYNqYry/sxJ8vr/0kHvvnThSDflVr3QJUiQgM3LpJ",
+	"Uc4ykprb4O6yPRa/3S2/GrjgsV+e/+9RIvuxQqVK8Uv4I6a4u+uuhvb1LRhMVUmiETJadVPnkIxaNm+i",
+	"itz4Rg81xRoPhXiHB2jVpuOjEGJ9cqdMqnnlshd2izSCFbb+CXhBlm+TcZKpbu/TMsmILupblfgW3khJ",
+	"mfOml3rZ15/BbFv3+A0chYTd4aE11l3R0Wyf+je2uKM7u0Jm5TYzOcfnt5hHIeSV2WKAn/H5qKXE5giR",
+	"f24bBeZe8qH7cUONrYKaHfem9ppb2KKg78LCrBvWc6MhSFDGYsYIQ4dz3cBlT2tK36KUErU/nQRIDln0",
+	"Ps4oDIYFzi9esW+PnjzZO2K8mE343vFp3LvFKsYZZadXoUruvSp68ZWH9/f9CWKAiZf/jGVfmNYK5MD7",
+	"j8efksIXb+wmRocvO7eaC9mU8ke3kPKoJqvSXG4bh3Mi6lKNLnPeyFCfKu2T1PBalwqzUeEa/G+lGE9s",
+	"WqdfRw7nQdjcAEAzAekT2olUd2a9zedsJCQvigXG+th0wRBPRmMR4jnmD/vKKvx/xuVX1qkCM2Ym/Mon",
+	"HD0sttGKDEz4yEOFVNfWeU0p2v0tA8Vo2zeMWSG6jS9VakD3d0LFZSuSNP41VD++helMaV6wX877UahQ",
+	"GPJCjEu9HBPsULeJu1MvuZF1X91F/rA2nHQ64BZxcXcpHys3qSh5l3vYTae6gG+NonGn0bzGnnS8fi5a",
+	"04szENdUmopOmH4djAuFHJUbA5MD2CDcgr4U1uc3B/3PPeB/HJzEd0+UBtNMLqYZRNdrr9Ymk6rw0rpK",
+	"80eqsF3T0m+q/O0UKXfimNXX1tOkY8503TgjiY33d4CZI2huEN2OfJscwTXdtbq5ccIV9hVcl338vzEe",
+	"Z3tziISNOvIRHzbhOZuqa8hJrnPrGzx09rWubypxg/YKVdwxnUv8Vpd2QoGCrwzDKlJDCbpVVRJWLrKp",
+	"MFgHiB+oPDlOtbWGFcJY9jXWmmI4wmuvAZzbqICQ2n8nnTKDDj4MIX2zzzBgihmpKM4mkF1h/vJC4ZPc",
+	"npD/oQa4dN8sZfDZNWvs698H8Emei8y2yKqR5lMfy+hepIr9RrozIwZgqvO4XZ+Q4N+Zc8MQozVnpcxB",
+	"p5P5t6h9Q39ELppwyY65qKqCSrs0IKtsdJGHT4UpVFsWyLHe+CWE/bVNTaKNTMeetuOM7fvOhGhb97N/",
+	"Q9G5dM+jmxcmLnwnTtrcMKnUnr1IgVKXdgLSYp5xOqr/aygd9+ZrAGpygm0+wQjnwnHsNs5TO1ENaBir",
+	"CAyDz8QlyeYo/TmNAVsWVlyOWqAho+qIBctF7qQOOkgxuY0XjF5sKYOYaSEzMeOJ/MyLZqUIz9C+7hYo",
+	"v00vrFQkRrKz1+dVX84pz4GaoW1VY9+WyVjbqu6QDRBEiiR5LwwT5pRxUqexGajloxHapr43xRKYUGsP",
+	"3EY7o2rf6wZenlaWDjxN3RiTXDVA1zSIwbDV5bAFfpfraY1KAVkVtaBgF+LAYNeJ7jc6zfG5kPltc8GW",
+	"Ezo6ozGtVTgaHTjQ5Si2RFjb6poJbpLuiEPeoRzmta4gm1byVGndMTT3OfRAoUk/8yG6W19r62ifYndd",
+	"yWd9Lyxbahl6YU3U3Adgbp4SifkLW9TIIRtvQ6cjLFSSKWXrJzVnamRBIgRh5aa7qTW50o6rai1U9Zqx",
+	"Woyp+h6nm263tc1+qCzjJp3k/yvAleljMh5T2qNUYengAjV4KnWk9L0iZxN+DWwIIJlRJx5TqXoqUgrm",
+	"WtmWTiSzlqojcQXFgmUTLjPwgDRkyOWKCXtaYR/UMDShxbDveqqY9RVqHWAot05obZFNdEYpxCe3Rb5F",
+	"i4dWDqeQ3pf5BGQLN4kpMG7js5iC6VNnZW7YwJQy54tBnw28d3vgznIg1TW49Q72t0Jx8zK1ZomwxpiQ",
+	"lrtf1TmyxKueRCNe3JAa6yVdnnIlNiqEEtlNPPO9OKxSV4S2VvAMfNNun0PhDSRCqF4OCd9azHGaRRxb",
+	"v4W4W06Abr33t08VX04dQLP+Kyo4wYwMZ2jbODKB4E0rgi+Va57MD8J9oa51YOfgjQc7VxEBF+IaDBNy",
+	"0JL9WJe21b5HIbErpmmY8gaTsY11QuQSQSWdRKOfRqoo1NwgWpLPAwakk2B7tmAwbisoVKcz+eNS3WPU",
+	"/mprt0tzb2fgoMuuGpY6kYMzQKoib7TSPjOxzukwIkfUEzPhGnyIrE5sCb0rT9lgStAU9KFQJ+Wua/+H",
+	"UzZAr1P1AGUZGTUFrOF3FkuzfbadwDsZRiCX1SkbuIOpYSRxlog6qanlp7s5qSMjiWxsR4dDnbJBpuQ1",
+	"aIPbvfQNLcYTG9a7NBH3EMrQU4Yuf2mrl99JfLvgForFKRtgjzrvucef0Qs3A1kDmZJHt+kVw21F0yrg",
+	"e+Bya/j7eOY9Ss5E8J/2nnh1vnIdzax2/QVf8M2gW1j0tSaBmcjtb5rPEqk5kI+3qPWOrp6EME6mdt0m",
+	"JfZB6saqWff9ZrTv4fl0prS9o0CMhypNpo/WibTJP3e8zP5dQtk2AuWiBlSFFBqv0m3vVoi5CdzUclop",
+	"cZitn9Lg0m3u4mAJjVCtoJpOY94R2msq8Xj58Jaxtrv3tEzxLX3zlRZjIVM4varIB06schbLhD4b0EoG",
+	"IUE3ZHsOxJRQJAc+0ZPNuLHLL4drBV9HHDoPfaaa/arc8PGuhY+nb6blVb0myzyVkpBNVFvmvLFayTEY",
+	"Szn0W3p20HD/tCaZsw0AFeY3HfKiOumNsLC07MZs2gnt/7AiZssGbu4CbHci+6vYPdQPuQ6V1qnmkv2u",
+	"JJzgXWoiXdFRkJlpNHM8VkkNlqdhn71U8/4qXl43+TUs8zGkYMHx6ppUTRfUFRBaHMbBDJvyBRnHVo3R",
+	"17zPKEeWOwuVaaWmbrEzbgzkTF1TWKbuTnx4GJxJa7o/5QITQ0OGtW8zd9hvw3iP88dxq6xiuRiNQNN+",
+	"YcK+8rN1/HlIryjjLBmqYkNjs+9WDtegGXd2+n5bY+UUUmWyVfYdpYzVCdTHhwl0Fifolm/uO0pJXj9y",
+	"OuP84g4SzbfDnGh6b6N081RqzVTYBl09jg758Uba/HeQD3fVhbGZPbGS8U5/XS5TPGHziSigRQUWth83",
+	"hSb5Q957qwhvhvtPYShrgpHUDuGtVsNetVDBar46QTBh+72BI5/BDZHv6Bza5fhFXEfQdg/e3HWx3mEy",
+	"VYg5XoWqf1NCmlv6Sm7g693G5u6cvHNDf+IyEKkT1JmjTiWh6vqfbvEgbFvnM9V9fW7eeRPVbzyh8tEJ",
+	"8GuBP2UTLsce+9ECzxcdS+FoinWYJvISRk6IlIuwH6ixnZJ/Mamsw7uLfn3moa865hV2d0Po61ctUrCV",
+	"NzLzkCA26HbYUgOLnn1eot3innNGkEfyTXUJrNXBc4kOKszKHvSr+tY1/V9SF8rLCvwLG6dSJFfQbwbN",
+	"6OqgGkNYVgC/7hTaDtZK1/iaqmywzSTq7TVMGDIieEpXBQs22fd6Ns3Gg7gctfSuua8Ck61Z6R4SKSOe",
+	"8ImU62p5/XHEXNe07SOG2MCB6Wzp+3EK9XvUB3hLhZEkxSb70X96w3JXYIlu4/3Yfv0xwMxNL4sWrP0U",
+	"veCjqR15CeR3agcMStYBhA6v6F72Omz3/jDh68k8xezK++mXBtYl1O1BMMkTgzdRHzKpLJuCTQeDwmZ9",
+	"Pu3Bb5FN5xsShM2q0+rWhjJfhl7py7nOdYeWbRJKqf1K6ib84elr9ugvzPI0tPBqz/a1UEzQAaCSPhnN",
+	"akOjlJcwr1O/t/Ac5UkEzyY6qb5q1kt9exiDHz55vMlirRLwmoO8UR49eaFKbapoECbWOY1AoZ/nFIvW",
+	"q6dWvE3dMkBVAU3D/Mm6KvB+r5Ti3yX4P1tdwqakQGHRM5Wr7oAe7nOrHo7tZrVca0RT7NOxttFJ1JN7",
+	"Gx/jZpCx8OUzGmviTqzh6Th+1F9Dab76xTd8YUoSLKMHYqz9YE++20RxM675FKxPEG/D3Vj2UG0AcEY/",
+	"nYUTNnAEPeizwVTI0oIZ7Ls568XMnrCBT+xs/tn3wTthAwJvH+wj0PPikjAwotf20WWpRQ6X7oJ2/3ED",
+	"wlgoOfDhxMCHCLhXotbR+/YwtM0+6fEyF1ZpT1sNTIrDBEm0tQn/dbKoM7FOmSS3ZMNxvL9SlLrkhjq8",
+	"aaIetf6OznFtjPIlzOuuyVvQ9PZNhKf8w6XmttXtYmxVloHucjVir6kr68X//Yzb+XfxA4K5ZEou0fXh",
+	"o+8e/+VJRNvfHqeIu5S+X+HKFH52RhLW51iCkU1pDp/S+xe3iNpGKqxpCZVu79Qql6KeMluVf2PlXcL9",
+	"p+gkfPcAbq5C+jjh20yFcXsUx70QKz2qc2nJCJw3ZFpAuU+1NwBr6iyFuXAfrZPLpqWxKO+UbMxiE2q+",
+	"U8QvI7zqxmySaDc/wFhIdIg3XVxtJxX2tOWgYmDDbUjlpqiHd45H2LKuJcCP7YjwATA6bgS+sVoZ637b",
+	"sgN1Kv8Wi4+8DGn/VEi/WcGKYS+prSH20ihtuU0ty7qoxd+0KmdmKcspeHoFAkd18iShMQjJMhflPxrn",
+	"y4bkHwps7N8dYMMfkxL/EuYRbPQWBHFzTPGlqYUPtczujW9jfZMba6lncxsFdOkbrqilGRL2/hLex+He",
+	"9+8/fvfpLf3w5NM/9/7F935///Gof/Tk0577Ld8buSf+K51OmsOHhOFE62a/+h7vjBs2h6JI+wmETAXH",
+	"XvJphXwmYc5GqshB99kQCjWnBBxZNz+v4Q+QyL06a5ZXy/d+d+v0/+69/3jYf9ICdlIYuQZqKlPTqbAW",
+	"mvG74HQN80a/2B6fOD2rUON+qG9NHMLZ3nO36d99Omj8L81t3FxdovNsdYb/535dIcbxbCIkBvv9jjBM",
+	"knT0hUkTK8bq0mZ12qm1mFz1RhF6vZ2APA2HCkEZrVL4b5SrkezAX/XoxEQrpLEWLr2osT628UvAtchg",
+	"TccpX/9QGjBVTktWCJA2jfEym1Af1XvDwH0J8384HcyZ59urD8ZXvLcWA/KxBkCvCPKC406eZWBMpDpa",
+	"XcL7ZOe8P+SKvv9rq19t3fs1J/JqRkhE93ko88row9s/6iaBKdLdTmmb6MsKykwEIbFuU2rQlmRo5IbY",
+	"LXcNEZTC0EmuRqthAQnr783zp+z7R4//strsIFM5JOuLhwWceucT89W2++m2XpaLNOQ/aK22ACWIYLNT",
+	"Jam+vGJLlKT7iiVWKDJ1rtL330fOikeHybYRa5InNK/Qy1u88zcmGPxrnRZRQS7h4acI6Q1W5YBJtTWb",
+	"QHbV/VCXG1Ins1KXAS2xEXTs48f+IaGNfKdWj36BNNmWJZoklOWYO1Jrv2sxDQvdB7kvCzlBDxalzFTg",
+	"GN4v2K8KTBqgIwR/3QAw2U/DXeZpciGoknUwfwVeJJj9WQ4LYSYteQlUh7EmEuhX5LE9MDSXwnRdfyRr",
+	"SC1TRQRbfBfBq61rJ9qqJtqrG9aGn97AyK8oxF+3uGk7hEi/wHjo+gjn+k18rdU0hUcelZW3tzkXti6S",
+	"OmWDCdc5lamOlcq9UYJ9zLLQog9RD51h5/cs3T/1wwwyC/llgK1rbeqqfGmzBzUbCevsymSafTiskQa4",
+	"DPWwtI5Lx4u9fm8B5lIqamBJ7fqJdJ2sU6KlQ8JahGeqT7wsZ20rqDaGCsucXrQe3aMO4X27YewNOVFK",
+	"51hF5w4jVKF1clVJz3brcXAaTLrF5T8r9Ux1AdetCNi/0Jp/+dgpzY8ex6WGjiSrQkBuMZiyz86tjzzl",
+	"go+lQnNP6Rw0ltHz/FoYSOtpVsktZvzWPZ3OrSSyDHvgP9yPAQVWWaNBZV2Y/c7yGGb15zqiIy1JnZTC",
+	"ci9K5QoKDU2881XzuqbKOhqTA1A7tqWSKpGDtGK0uPSgD2bACqV8TAjVlaHbUcN4JUh9J8EBfXJAyACk",
+	"16BHpU8Zi2PNLdR/nfIFlnJQt9M+G2RQwLD5jDDMCWPKjY9jPyuzxIX4FVWDIUyT/2hS/NV79Ib6At8E",
+	"U7mxr0dxjcKm8Ht0Ta11ANNjP2NVe5xGs+zujMqOSBu7YRZIU/415Pb3CUa6hdDzpbvJe3og8gHej57g",
+	"ffkxNg6fqLn0Ps9+cOE5k/uUSRABWUvoSk46nciTb+FUVSybmBL9oV6/Xc5/vR9HiWKblkx6yZ7JsVO3",
+	"7w4F+cbCe420eKvkkqgYgyTzsIq8hl/kQlNLuqzUQqFhNeeNgGjMa6gFvog08CYzeTVxC4Fcf3Czhh6+",
+	"nhaV8ZcS98uM6ihWOXhavbJNAXaMH3Hbwo2UIbJoBVKgpaT3oDYcl4QcL1sn6+ZVwIcOEBDh+0/rN9pq",
+	"8W5R0/OrvzWupBMQoXULZc9P1Hw5/NPohTXltusintPTlZ56o3KO8LGQMlOILL2oX2QOXnhVkt3dnkOo",
+	"kr5Sin3p86zX30GrOZkbt5+yrBI3UOgYgBUR5pTBdGYXCHnhu7IgUtJ2AIBVD6zkHZHzRQ33VKFnoPN1",
+	"DtLtl1bleJJquLIuiX0LhwoPQDVV6R46dnjd/oDSlR31YQCMZyvTScKjp2CUO8AlTqecBNJW5VkzkW01",
+	"0jq0plBiRR/tVym6Fa/X06zxmqM6q0Be66TUD1rAKIVAdztx9BlIgc6Me5Oj7nBs9dH4zWgI+XVn8rSx",
+	"+S0V4AiKfWX22cAI9/igymZVVAuUC3ddGdNng6nKgewBJCHkb/bvUoDtsxmfgUZGk1gvXiM85DDlCPkz",
+	"YMYK7QyVQmGNs+VXYBhSnMfI8jDOwM0iti5oak5L8zPAm9N/tkW5oT34sYp58KJ4Neqd/Kvb6RM9f+pv",
+	"c/fGZm+rc8Ytbxja3y0bAZsv2ju+ns8lG4zKohicVPbd1jd1dE0mkfG7MtzP7tl7vgDRfXjb+6/Silsa",
+	"iZJXyO2dBK63h+lYpsGWK/gyL2GlQq7zJRpf47e9hu/h3qxvwOYmP3fm9MBYLnNyD8vtTs8dzQSKxPFd",
+	"hC6VI9DGiUWp2FRpOCW4QD4GrPZHaMuxIyP0vwBcmW7Jyu/7K9U5oRMy44aNuMZqVQrSDuq0X6eaRALt",
+	"eXUjJqjPTStvUCAfqmtgvCj22SDjRTHwFSqk9lQK2nDBMM+kT8qs0iybcHvKBlJZkcEADfRSS+bMYEkg",
+	"/soDhkl0bYa2xaRreU9ULMOHGridoAuIF4UT4AoReviYQIcKYSx6i6bq2v2fRu5heykCFeM5/oN2sdty",
+	"Xlz1fP3i2jvgJ5GISPwWt2tYx411XwfyUV6D5B0QdcPgr+s3tvBb112Wu5aH68hc7DKvhD3u/9Bv9Hiu",
+	"92mdqrECMgXZBGt+0MkMOqMWACPNpzBX+sqfJ4kXp5hfIuDEulP82V8lq3oMBnEdf1ZIeMxbZmh3YGTZ",
+	"i/5QthiAYfE9tA98LlHcRGJBEbtEUH3bNjLykl9qaua0QYcUrbWe1KEZhyeALY1Lr9DFMbtqyxr6lQ7H",
+	"6sozoGO1MYULSonCons8H7VW4eOU9XZF+7COlF43WKzNwvOCE72rqrSIi4igt/ir0+oJ9Fe+gDPhAaN8",
+	"U3lCYnIksc9eUp2FE+7hUvT2YPPkR2CzCWxbl66vKQ87YeOpdC5OqYvNl+pKnhGO479K3+jHM16342/A",
+	"lMXdxXEmYqsgTi2jk5rObxigajFguFw4cyUX7hBM3I6GXcHMYqaz73C8DD/VhsqHs48G3hjUofmT9rB1",
+	"tMIbaNskQKQN5UYgt8VquENYLfjgngtoiOtKeM7MldcTHIWailmrqlm3Idw6jaPO1Q554extSOLBVL4q",
+	"yWWVofsk39WIoeb4laEE0NwLfUQ2m4kMAxUGu4d7EHM5bvS/ifIyiAG3P5jaCxFFJY5XT2U7oK4Vt8R2",
+	"UF3fRmGw441QXVP+4TL2e1SVfo8ebXx31Xx7ECg3MgFX5cRTamfKvl7tnvoNW6lq47NZsTitbGGnf0sV",
+	"Wqh6zHn3jIBlA/IW/VORMlc36i5zvAP1rEFEuhNn2fZ665YgSDf3o8VKbTsQ0puokeiqsKZpbcOz+LGn",
+	"4U/JrmzYsXfTp57SU1uYEO3eqKcqJ71ovuKWwvAFe4ZhAtSVo95pTm+n4MbW/ipeXHLJi0WHhZ6F57ZY",
+	"apWxkoLAqDJzbEhywECAVWysWEsuZ5yVmCiWDoCZ1R3mE8YKdCwtuSQ2JzP+YiCt+3gVNj2LWsNdnga5",
+	"MLZ2N7VOw+nE3a3kbVKzWwI5AxzAYJPRqvI5+JODjr7PBmOQ6A0OzUgNn0I/4AgHABLqX7DPBiNeFE4h",
+	"HJzUej5lLEy4dJ8jTqy+NQob2seCLQuy+XgFP1TBrfdr6PkpGOOLDaq8Tr8oZ1mFiSOcEU2rV4mCtchG",
+	"rekMZ0XB6oNxKhQWwvkUwA3mQ7D8q+KUStb141TamiQ3q8VLkm9FnkZZKq0rbM2u6FRi49PdwkDpeVou",
+	"ZAp4aT2+zKnbX4T/4MZ7Gua1yy7K/I1zfVIdXVKuPAKwi5pfUOWaSfe+mE8WHT7h+87xoSiEXVxi28dL",
+	"fjkzUOZKLqYdOsDgZGm85FaqouFKIH7FANYM4eP7vaDqo2ktrnm2uFSjkcjQcg3gH/0ez6ciTfkXVTrf",
+	"0rE4iU6dRkPLfOl1+5p5uczTjH9BDahinIFVtI3utz5d1UEjWgkIuxu1QzyUvnIRnu4MAFl9PxgY/fZC",
+	"aULyiVPPI9j1E+9wbfyOnK1OMcXinyineahFjmhP1hnhIzTCCQPP0V34GB6yL2fJeqFM2dCfkyce1MPV",
+	"jk2d8aUvfMHHG+9xbMtO737EPgEwqfGQ0rzO44B+N+qnsIVjgt6hAaJAYPJc68rVJR1WA98ayLPUGqS9",
+	"XJvCP9NiyvWC+YdCIQr6X0PnbRahZLbUp4XS2UTruXzLacOHmdBg7qPd93Lf+hbHFCZGVp3TN3ihqBvW",
+	"pWgiedxN53FPDnXX8WWvrxvwmvIJqYSLNi/viOEbfL4RdTX2v9+9q31jqquG6tLGP2wZ59IyktO3MGtL",
+	"gtmW79rQrVau9mvAzrSXUd1dWlNACbKtA9smMaMGQfsj3be2IXMVYO+ExXL2q302cGbAzGvpCKxebSO2",
+	"2nXvSai87lXSB023yndZ8sYSntCspaOH8Sex1EQxNkTD5XWpwWoBBAgQNNxLghyl36Aqe+mVdkrhxFvu",
+	"0ttGblaFcJZy/VFjlSb4Q/8LxMRIp6usSHqYVWyVJrMofXW1LHKoSnuZbjBQNQsMZYFRV6qgtVL3dY/t",
+	"1I1KaMhtQMU79BkNlbQVPRATVnoll2KKZ4Yt2hCCd8ylqLpQoVTz/TJbQbG6inwEQ97KsfVQHXdviAMt",
+	"pNxWFLRhMVwImdXljhNV5OamcEibwf3bLMO76XzX1jS4QneOCCEaM8Wkb0MhzJZdhKPXmtv8jDuBj0GQ",
+	"kGQxP0UjP8BehD+OGOJ6SQ/sMApJyRWoyL96uRqjaYCoT5rxLMMKHreSlN/+u6Yz+vhGbvvHh9sDg1bb",
+	"kdrif0RnnoAHqfvkTaDIQ+9tkNRB6krCnO6pRiMeamezbLonu4224pLg9wvgWlrShPkW/YWiznhB8JVO",
+	"5kHu7z8p/KWIfapb7j8NmdL5FpMUW03ROsm2Ad3flloC5jhWtw1mWGBRpFHdh6Nmk2k4Id9IALihKiIn",
+	"fW6IDxRvWZraysKeIXRNqkeCbRxZQC7HrKY8Tl8imBXSGbxOo2Yg6UyRsJIHeg92TFBMOmLm3wLkhVrd",
+	"ESb+xs0Fk25BEf7SyUKPD+uP6rBYTbp1wQFy6Uag80ssvvUlfgMWEc22Ip045jwc19Iiw6+7Hyfu1sbK",
+	"B/xc62wiSKUlH9D9+QuIve+vn0XykGJYpXoCDbt8dZNw5KzUwi4u3M7T1gyB6xSY5Jn0SF7U7I59/b+/",
+	"vv2m6rdVZ3O4PT//EVtkCcTqQ4FO/lrJJqrUoWqeKnUkO3t9jmjqXw+mwMXl/v7+4BtMBmEIFP5OUrWA",
+	"9MkjVQNegoqjP4VvYFy/7ko/5Tmm7p4y7qeN2W1g0G71F5VhCP3OckXI1UiGmB5CW1Ft3MTaWe/TJ+qg",
+	"nbig8JIVBlPWqPyPU5SGS6HkSe2vplYZpKPgS+ihxzxn02captin3eDfyadk9t/Jd3KPndXA1pQfg5g3",
+	"vvVIDUMYwHCCP4pVUHzVs26e/s/UBQ1v6hEXBTZD8825992gg9evLt6yg+ujA09o5uBjTXKfDmJPSagW",
+	"4ZINznOYzpQFmS32/g6LwT67ACziqOJ3eGZVGA1/QzDIYy4kIvNQYC5nGkJ3df9c7F+kSaKH54TNubB/",
+	"fTmIoZSrYKmHiMMPZJgn/WsFIucRgUCSzaxLiflL/QostZrD8eExzin+sIn6Tg7Q5bUffAkIa0JRa8KL",
+	"93+Hayf1Bjj7Z9egFwyBuYiCZgQZxnKVlVOn3H8dsMK+2WeDTOWAyd3GA4INHIkOGH7YaUaccmSRwuED",
+	"tmw3TutDGnKkj000HY24z3777bffu7355e3TfXbuqUrN+L9LoL39sKedAMNMo4HnPnT5ul+wVf7EMICj",
+	"o32/srAXTmCQL6vxONcYYh+84RZ+dt/ce60KkS0Gbp/7IacrDAh6CfukH705YF/nmo/sngA72nMsy2cC",
+	"p4/v7k2AO17bOzr6pp4cpg34WfeRf2fo3WQII4omFQVYldpnj46/p6JCIdngDVi92DsbWdAetAaLThwb",
+	"joQ1JFF8IgsKCGdJgiaPfe8o3Bh8JnonvW/3j/YPKZdogsL4YAK8sJPf3c++D2m1a+d576T3N7A/4SOR",
+	"7wrfPD48rCCfKSCLmUwZvnrwmzc66MbddB/7EVDyLbeRYsLsN66S3sm/3kflcb1zopSZVnh5lLP/wWz+",
+	"scEM5LAY03vvPnKACGPxcpvjHR8ermSq1ED2dCsGidl3D0kmRsst1D1EU/W8cKJ/Lk8ZFAbY48Nv96vo",
+	"ZbTNNfTaPe50PUhis90fF313AUz4zLDgG8WCkceH3z7MJC5W9rLaR6xFcTtLB7CeLJ5ytOVyVbmO19LF",
+	"9dGBY+MroDh9khd+FsZSdxnTbMpw8q8WNDafFdRHz3pkJQwqtDgnRP2t6lh+n70iqYjxgd6Jb68ZYL16",
+	"3sjoRzt9Z9ZGaycHtylU5eOup7apUZZoPLO638lhs/Xw2qTP7jN+f4+MQueMvdMSRPoy6pdN97eGa3WF",
+	"siFnPt7lBLWT4VlRBi56RDNMDVyt5OAHnge4GnzlaPMrv0he2onS4ncCdHlE3Lr+pedKD0WeA3pwHx1/",
+	"v/mNt0q94HLhZ2dILnRYEaLxS15EgmTjeirQxyUmrw2If/UcYfpg/6cG8ztOZdNF0NpNxPk+hcCZK7HS",
+	"0TupSoior2HicniutLtmxppPfZpcxqWTR0aMJeoib+u+TYRhIwhAtVZPHH34FjKIS8POLeOZDcV5hk35",
+	"FaaZeJ31nRwLd8uQBeHepuZGTMli0fefQ32YEdgOTmbP47AzzN/gBRtxjOqRttCUak8xzuq7ZpHtB8b+",
+	"oPLFnTFT3ZXrU9O89C2llrj46M4GPjemhDwee1XEXcHi1EcSjUd8LxZRWGtwBYtBdaL71Kc29z71n1XG",
+	"12E8+UcPqudwEp+xGDj6tpMY+JnrMdALj7vMy2dtQf4CcsHfLqjl16Pj4y4ve9WOpMGXLKp8cWlTVr3g",
+	"VxB5GDqJqvCXZdXl4OMVLJzJTMKrgFS0/dwyY9WMlCKnaNWlB6E5z0hcg+/NZPbZG3e3eUhNMpyp+ygq",
+	"YxNfmNsUKvhKLFTu9Zpew9p9X5KB7ftCEfbnfhcfPtr8xktln6uSgrZ/Mo4g4rkxT6yo5qitOpO3VlaJ",
+	"TXrLd1F3vfrTp/cV71H/hw12Q/XUf5LlUO3Nf5z54BfeZkCc+eYBO5vgrsVKRXLthkHVEItwjUdKVyCT",
+	"aNHF4qZi2xvYCxcIP+mUe8xH83EMaiMxYohrZE7YwDfUHDCn6RtvTeJuYqNJp/mjdYD4SL6OElPL0RNI",
+	"8EjUgcM3iXW/eSejgeeqXwFnkviYNochy4VyBWrjJcBoOiMDC6AN8ALylBHhj/+s7oWzJORSZ1s/chB5",
+	"8vE+f39/hkiY4gObIs1xUwVYuNxTTxeIm1V34UAAmfmf3fg47CBvnio5KgTFYHfWyr0L0aSCdmauApla",
+	"RbIHf5CMZ12l56oJ4589+Bh+DIZMW2Aikjb3fpG3sW2Yq9PTQneG+c6++OwVAUTT9vX3gYi2vfS3uuEC",
+	"IZ3/2Fs1HZo0f5D7JsSU6HLzYdoUk1cSKOrICwbSOw/x2Cr8Grp6DKGvVv1vgr6EeoGB4praEDA7FxkB",
+	"H/lyWVRabPUiJkxghsY7iZ41JYtFIlofFt7iZkgoHj/iPBuS4F7UhqovdCe14Q+QP95hLEy1iX86KbRT",
+	"D74Q9cApBP06teGmGkGZC3uAkF9ourcG7f8OMMPE65+5Bd2vDC2EAMwWbKaVGlHmjLCGGfE7qSto9Glq",
+	"h4xAPr5ROoWfsRAJQYawwyiKojwZuT9zE31az/M+xcHSUC1Sod60/Z1ecdfEj0XHKXUi6jdrxFhCHp1D",
+	"zAP0gXbVokn/NSG36sIIckekET2d9oMuud2wsKuTG1RI++RRbz1e06d+ehSr7nCM9/fOX9EmtjHYinhR",
+	"I8x0e/L9k+M+M9Rrgx3vH+0f76yBz5VrkW9qwJtCjSn4O9YwDwmqzM4VXhnmxiwM0gb4n+T9dU5Jo9jO",
+	"qwYRQ8UZq7495ESfvHtO+VaU6Ij+P0y2Xr2XMOjghn/mR98QdziXOXwIwQVCBwWEKYviDVvEFirn/WF/",
+	"DXsfdhcha+IDFBKo2jLdWYAgGdf46cXZUyIZSqeuMoDrg0hN3+fEx/Nf6s2OHfCfPEqAun0mIQ1HTLt4",
+	"xmchuDCMgX9hULH3rYTTwUesKP90gLdZq6gidA5334ma8q0GFEcDJyYHYUYnxCVefHi9qFaIkrBG7NHh",
+	"o1DJQdKnEs44SJUBipp5gFRuU4aeVciJm8LBuPYbqihbyDC3P72bKj6fkRQ4l1lR1t6QhFcCSdPtcbte",
+	"dLTTi74AvahiRETaCGrSDaQNYTPt6VKag4+6lJuc+z/g829KeZ/mdD1IgpB/UnPsoyB8DcKOWP9oYm3i",
+	"ezVp9lduEdCAnulThZPTkTUhvFulY0eU/9RdevgrYopd/GGcdblBP/hnPp/MoCXV9Gzvn3zv9733H4/6",
+	"t1RQ21OF/Eb9pyUK0dnv1OrPSZSgdu0faM0M6iZAkuG3M/9xTDjnV86yvwYtRgI8rAj1hWHDhRdc3h0t",
+	"JHqtTaZR1hEG/qlHzJLWJwWRSk2f8Hk9pQxt2OYcezj030k3DraXwggf9sKnwJ+CZJnAW34FRKyfcXKP",
+	"n2CnGN3xw2gR59Y3ehqXcpe/swvQPah0S4bn3mLBQZBBUs07SbXl6Jx/8uAj/dBNnb9/Xb7NIqVZ7rT4",
+	"z/zqxThas3ek93MPAwHduwafUN9jKj+YKGr4d+Nv93uzMsElP6kij9jk7i9I+rgb5qGzWLrw5p87g253",
+	"0/0BNx0mhlQ3HSaAYG22kGNMT5EKUfcJgucubkDynpvbSoek1XBuAwhMnxEEk8etIXS4tHUQ+mp6I2bK",
+	"9VXcj8h3DWYaEPXU1KURKHtbnOt3aQbsVPIvPcluJ2sin3klbNAUn3b1Oa6IFmx/cFA1SDkwVUPANpfC",
+	"APt+DfoIjOXxkAd9NkB0APeDb0CHYFEDbOaAVe3u75Dvs7fu9X4FuV8DC8xBjCenMSAOwtjAB8S1MPss",
+	"6jw8x8yEdd2NAzgOdhVK5dNR68M3UWuY+1CFlhotPrA6tNwqM4nF0+jHNOPGQB63pOyzYdQLfOcX2GlL",
+	"XSQYtVVZEl3PhcyXMaxCZ7NIfGV8Rg1/BKRkmP92qwj7WIHhb3AVvKlbR6+Nh2BrjBKbrDNhT9hgqAWM",
+	"BhVqIxkTBJBLSIcesK8ft3zneW6Yb9mDQF2SQFqo8xK3TnKWRTFYskoRox5B/Qg4QdioYXAfPzjSYCb0",
+	"2YAWvdTSvy3EQV3b0zGOXph6oxm6gBFh/Ic/uTmvIv9+HjGPcMA/0jJbCyLpqZ3P5rMVHFURVdTtvaO0",
+	"aPfRLDf8ZaT7BEhWG3cyUx/2hho4yq1BxU3N3J5I7KzN8FnfV7YN/QFMxgte9ZBJJk39OlFTxlnGDSLB",
+	"e9FRpz0x7PrKEJG/UOoqyrWgRJpCjdMJns+i0Tds5CtZLHAKJspe9MDpyVyl0Hq92qCqq/sMqCGGk4QF",
+	"5GMEGy9lQHtdgzx+i0DxnwoXw5/Df1aouybWXbj7oeV3JKbaQ95ElWrEZqBmBVpzqAcOIW6A2BIPjwXh",
+	"5myw6OmDj/V/llTDJnX8Iq0oglaHAqbqL9RnwwUh/jpWZwIhfbHcqxK4W8vXv0EkXnsPwhet1Sbu5tgV",
+	"mH9hPFVpR+74tueUbd2rNRnFAaw1jHYQ3eDT0In8VmO2ua59TblwV16Rk73GuFwQGFtVBt4GL3fKHh1+",
+	"T0kqXBLeDWJl8ytw9p0G+iK69GPxsMrTZ/WKPyfeDiB1HoASTVb91Z+T07f3L3/hoqE9ByOQLt9OQiw7",
+	"i9exuCptpqZwF5xdtlk2vhNTZdZU7cYDJgG3vtsGnwLzM1rH6VQAgoy+ysJPHWsvMe+95JK98lv3wL7h",
+	"DhKDdB9HMzvpsPMU/0ESDPnwtqKLJFNS238VVHmCuj71bfYAZgjjimp/Uml/Afd5ob+A9ovc3do74/Ue",
+	"apTiru/LZR8TxfiUnf/PdhDvFf1NVSjNbsdw9GERVTVOcpeYETmSf9TPHsHchWF5qd2Som5JvmMFQpNI",
+	"ViVs4J/Gms8m4S/o6qSOO/MIYH4I1djUT4QaAaITbMRFATk2sglZ3lYL90cCmH8bt0JyD6EuPhbXUOMu",
+	"Ue++RDDWzfRFaMp/u3SP/mrDL0PwKxnNhCaBgWPUEIzC8itFTaOwixShU9tG2+HVvkxFoebmlB0dBgjr",
+	"qqVpe8jFvZz0dla9F+uzuaVfc8O+0XLuM0veH+gDZ8nTqL/iXdLW6SewDsXLJs0CvF3u/E7zeYDbhsTQ",
+	"8j2DkpBxL6SiyyY8vnLXTAOXNa+ag49Vo9R2V+dZYRT5OEI+XtWft24N4nusBZwS70Kw2J6Y4s2YglMI",
+	"uG4Brqok+72pS43e8i2KU7h8di7Nz5T2K0dmd+Jv92ImIrR15+C7wONPMdqBZx9/YTzYlFoBONGJSQ02",
+	"Lb8i/QdTcJka1Um4hot8n73yChK13CR9hEDu0JkqfZ9FrCTE9EMPwhkakLov+c7cmAJNmN6FknBKnzWW",
+	"L5x6OwRmnCSJFVMfdqhSgr1SSxe0Gza0oK57a6x4bGjvd2rkn0mNpNN8WrPV56VNvqWc96iHbVKzDFy1",
+	"ywLf+eG+pBv5dWkrXZRpMZ7YO9JID2ZCNntHNWX5L3ImZJva+KitaEUqy2ZCys+/C+J/sJb3M1jMrRox",
+	"7g/rBsZO/0F1qzJZCdGYPJUvGGqYHEGOSeBYHBWyelHVWi13ugGx7wj9Myd0XxXo6UNIZu5SgGJnfshb",
+	"E9zf0N9fBM9zlyR3Lp2SDoSOM1btaeMz5LMURGaULfjtfcJjGquVHIOxDPIx5ThSZ3pffsmzSeRtTiIS",
+	"c6nKVqTPaB3HX0LS4/JxJ3TVX6s+1zybQB6Ayk9QRjXbDMt6f3cC5vP1FQLQvVIJmaro40vwnSwQc1wV",
+	"Iq+MoLQX4w0mL5tgevPYg38aeTEo3BVFwzJeFBX4kS9cpphdynsQ5gJtV/Fx8iqei6JgQ6CKHqM+/34Y",
+	"fyJVUqkrzOLxOHJmCWVmqwt2cTDimTVrIWmdjK0FJbeUZX/UPzw8TBdOPMdPbgTc48Gbbqm1ihVTOHWL",
+	"6eAK4jZdVOAoec996C4rC86WvHQ3mTC++YBzxooUPFufO4YzBmmFbVUO6K/3Uq1xn1oAkVuLnwq3YCec",
+	"Hvx2jhGGplT0iTVEygA7Z2amroCp0VY3dkJuHXx0/2zqyf2rL1id8Nzfio2IwEQVuaGEjtONvnlmrLv6",
+	"qKWNsKnm3FbzDGXgFnZtHV/YqZ6fL3FzD5nOUawgbUi4Bs2Mums/jqfru1Q8R0qPwVohx+tSsviCDRcM",
+	"PvDMFgsMTI6Eu6WpUZ1i9JV99tJ3cprw2QykYQuwJ1E2lq8oJT1VlUXOxqq/FDuLq7WjIm63rYSeYyxf",
+	"GDYSH3xjvKPHoUVvCjwHrgXMn1eLvKfk5XqACyi2Cc8c3cMUWi3esOW72Msu9vJF6g9EwEOoCx5uYeLU",
+	"gu/gY/2fTVAZS6LkvrTXtcy8g8n/cug2xL05q2msgicR1jANGYiZvXM3VYOk70ljWGacg0zJkXBf65z2",
+	"c4fTbIXx09rpY0YMC9hnv4b2NjPSDbxWgV1cnaWAWeIIvUVutCj7j1IbPOrB1MnaccB2EJZlfAr47Cn5",
+	"jaNvYLgLs1C8zhJUGx7aFnoqQPyEJYVnn/luBWiTEBwHcEyrKbE+G1MqEGUxmQqEJ7JObB0/kNgio2YI",
+	"jgMqAb4TX5+t+KLTvPkNixZzqxMxxGdC7hv14iPmEpqJ3ESc5yNbji+GMBbe2wbT08rJ5p665mWRNL65",
+	"z4f9G85o54P8I32QFSLLZ4jF8meAwHl/r6V4NRclBPwrCTs4mYfPE58u2HyiiioPlxvGQ40bEeYC/72F",
+	"X1VMnV26xkP0vxevXrJCSDB9n7eO2hHj+Ms+U0WeChcd9g8PD+k91Ie+Yy/ED/vsrCjCL6s0awSPlnDq",
+	"P1lFP6WyyJbnOMWfhYQBaVHub3wKuVu+U7TRtdtanKewK0u4b/ABWvTqfUIjtaeT3Fdvlg97Ml/l10pu",
+	"DIXklDq2pBj/AVnCtEW7orNd0dkXJlB/wM5PM25so87YYPXG+Oa6sBegBx/ph01epgYX3fuF3s6tO0/T",
+	"F+hpkv7mYsLcuVepIt+79CiFnJU1cJ7cMu02xLCvIZsoMN/UoaEhON40zKoxEFQVtmEQU2BfG6v0AlWJ",
+	"byJzMqSRkhKBGZLanS5TVL1PdV/kGBoumBTjCWFd8ZEFzQavX128ZW3ZW4N0/svrsMh7Z+dqpLY4EMW2",
+	"vwCoqz9hCIPgVDI1dfcMdk2VOdXFTRwjontxSm7DxS0UdrI3I3W9SZD/5/4cJffdV7UajvPwWP+ZKhpR",
+	"2JYKaCcBCnEFhQDyR/gotTsO3MAG4j8bmExpQLRzJ2vxzcWJO0snNwl+hArD3csCzK5JwE4XvZVxj1m7",
+	"VTQAkRzJydQd9TutjiK+1PoWyVG5Zzeka0rjQm+uMAzBrLsjXXcsPL3AF3dexT+hVxHPtw2meudZ/CNz",
+	"NpVEB9qcL6hygN5oxaXeVlchYXTwEf/dlLZ57iZSl5hTyNZHdbGip8Ls4oUbb9HExxwuGpH4VVX9R61m",
+	"caV792zNsbgGyXYdTz9jov6buAZWRqWIaP9NOHmRsXdWTUDbJW+u9+S00NLhQ4Ez7Pw4X2LGUKiXvXs3",
+	"ThC1d+nFWRHjBxqsN0IfaEKt4D9RvOjfJZSE6Ggsd0ZH3Tiwz8wEMwzdbYd/ZRN+DSQYCmVaEvsXa3n8",
+	"geH8/PIIiXLH6J8ro//EsXUl4SNVt1ENInqTSIPQWumDTAsjzF42geyqPV7r7CULH6oIan3t7bM3ZQGG",
+	"5ZCJHO05LqmNEdXBTFUORdyDjQBQubmCvM80FyZk+BPSFV/4zpbXoFmh5qDTJTJP3YSf4uTvySV1Jnmx",
+	"MMJUlP6wbilaGy6zPUM/JP35yCgUs3qn69Z6I6V3vqWdb6mb/EGx0FovbMRYhv5kagqha0jVfWgLTxMN",
+	"tCSOfHdbXuxxz343E0qvllI+hGTP5LgQBnt4cDbTaljAlH09KOszvyy4HJd8DINvEp1J3Hx+h2c0wT+n",
+	"zAnDpwTOCzygr6jBOdrCO4mykyg3lii/yBw0tTh0asIIoBBybKK21k6VQP6+rUzBz30uYuRHsJDZlzil",
+	"P6UMoaW1Ij5CbvpsCpYpzQqeXQk5XimZoOtlBpzuHDuB6U7a7KTNLaTNSz4lYBsSLb4AG7ke6cw0cQRu",
+	"JGY0jHwUeW+m1XS2Lv/1Bc8RNoBqiiD36avDRRCEfZxpn81KPcM2Lk5OKhnKizgbVdipPvrjFrPPztjA",
+	"/TDA7BPJBl6fGhCiHuROqK0TeOdBkXPf1IBec6mYXxCZGQPDR2AXA58Y4qyO07Cb7cJSw6hMtnx76k7b",
+	"wJtq+1773bsf8ViP8wcJyNWFtgjLatOlYnauGC/EFewE4U4Q3kIQ/g0swwlilipxq7wWFuPL2HoVm5fd",
+	"3I6baXHNs8VBBtqKkeMQMAcfQXNTaljfUsE3/3fk7szMPSFPsMOtMMy9D7kPvQQosqhB5a8ThQ6jK6nm",
+	"1KJR5NgZ1xkrVfmkqHPZCHciBM5BGyW/MiQaMT75TkYLQAvXmDI4f8PrNciEd3th9eYpgl1pwn1HQNNC",
+	"jb3oHFJpZp8cxVSEmfvGt6hQ+vpOqWzoOflODqbABfMby+J5XYMWo8WAoffO7L+TqR4ST6OT2JSZ4S8P",
+	"r3XFs6GUZqByDcprxDK80AMwCRRJDvhk8kQPhWa/gl/3/0V9/33SV39/Df2IOBv75MjZzeVgVnCx9K1E",
+	"wUQKZtMdkCcwT/51FXfMHR7//uaCfUu3+INLpdUSJPT3zrS6xjqesD2RzPHETuLG60C9k55UEm7Qd5c+",
+	"HzfdDVLKj7zni7vXaGxPncTxnuq4VJsESkOQ0DHXpdnCsCuYWeKaOdfOAsKMQCXHPi15sYKF0wpO86za",
+	"rPtmCD/gRnyYGHYHf2UsD91idnk0rf0baZOTPfNqfNKKOfzWWn7VlU829nZcYoI1xI82vTM6NJhJuJzJ",
+	"EjGOGXiBYFZKmzq1Bkm+wRfrQBP8xciGgC1BSum2pa75IjjSd7KBihCYq4CRDeAG4WoW/mY+ZYO/PaPk",
+	"+42aySCIJGH3GWJQkyJxEnGuN4tEQw+x6p10m4LZjAqbDM65E/OE3WBYppQz6vbUaBRqGkXUD8rHxDIu",
+	"MygKpxCcmSu3CmrBqz2Ka3STVHZWKXPQbM4Xqcvf03osMbaxp+ADn84KogteFO6fa16U4F8dCT3tnSAd",
+	"Ax0mbn2v3yv4vHfSG+czTbKjc9+7MNMHLkJsDLsWpnYHhbUUYt9Zb/d7OyQ7+2I2QM1x3jq6r2uhzXpb",
+	"MTQeTjPZ5az9GTScqAIxXGuN3LWtqLg9n+3W1kGTAw78Nd0GWrXFcG35Z6+VQfSpGrCJXcEipDAbq9UC",
+	"u6Sh/jDQcK0ydxYDZqEoDLXoDyY6t/vsKc241iiWmvonfLL4xh/L0OHq9e2V6fr9T0eS/JLlADHOsiR4",
+	"y68gFgHOEniQq2wT+twdMPI2dtO5x6oyjFt0MzqTpgDj3i9gzAvCc6OCUGFbodtamfah9GVaxY5V/3Rq",
+	"58WVIJM4MmfvilM1oCNgjQ/itTJ2rOHi/372MdC3MJ0px0JCVh7+X4FfC3S8SpbDNLRAHWpVjieWeq9a",
+	"atw8VVOQZIhz7EQ5UoWHlONsyrNJhRpkQF9j8T+8kwQRZLm5otTpU5+pihgCwSGBPgIKJmRFadxFnCns",
+	"BO3G/3fJNZdWSMhP4kjECzgTTJfSF1DF7VgKyMdo5pt3UsOs4AvI2dcUF6g/xzQUwA0MvkFpYvkVuVf5",
+	"bKbVNS+CN4Zn1mkNuOHk6w9I3ViKSa6YPj49V+ThN2n3An6C4CYfDtdo6276fp4P7VWgfXlTyhY5OcHm",
+	"3+NS7jCMdiHhB5Hu3smalu6eS3yzJ5SICIEWSXj/fiIIvCzODRgjlDTtkBJPNXALF/Rc7954PwzwyTP/",
+	"PaHpR8Mkg4H05/8clt9x8P1wcAwylmbjHwjvNpBcxL0VT66yr1lIOwFK/G4y8MFH/9Mm51/MyffkK+jI",
+	"ZNRzR3wRiEX/EX7ABtGmnIGYE7Alyd7Y3+epKPb3JYn9AGS+vVcg/nqbV+CZzNEVV1FsVVYOMo+QCJa9",
+	"dKyq+eJZBjNbt2zE6lRRFB6RKJVl+Uzmnw+LVmvd8ecXcak8k/k9XSkHiBvDMR12PcDQefzghjS2Ct4n",
+	"/voO6+fLw/qJDv1Lx/rZXfWrV/1XpsGhrRBBDSFxT7pA2219fHh0Ut2r6Hn0HSgQMRSv7sFrDSPQJ5j1",
+	"89eXA8aLQs0h32fHh4cnFUJ4H31tHJHEbdV7GSC0hdx/J48Pj0/q251grxd9Ai0PU1iA3Wfno6heCgMD",
+	"VJmrRr5+o1+XaWRcI3YhlodXwQW0EkL9mlUq5eEjIz1iwlt7+fob36C9vE9/YLyeB679WBl6+d7CxLnF",
+	"MmWcspB1JmyDZerKOSKPJb9CtPt7b7zfeJOPIXqneuVT/wYuin6PjhJkBntnbss2D16/EV7AXbpLV82G",
+	"IzgLzIexg8BzjuXF9PbpX3e6J8cPvideIJ3GPTopsoElD39C6usTZM/e2QhVnvXv46P05K7n5c4F+EdZ",
+	"axd8geAcIR23oxZ1E4vt4GP0v00uwqYe8cfdsdC4QXfuwi/ThpCrelCUEmubSP9MPLA5sVnPjch0sy9y",
+	"Lc8dwLX7eGth5QXoa9B7BiSWLklr9tnAWJgN2Nc5t/yEXViYfUOZAFiUQZ5HSoVwD/bZgG776o1o9t/4",
+	"7noMEIcK8w595SJaPlYDn1JZqdlnP2Ohe9Saz9ezZ6pQErObfIqJlFQkzdQM5D47kzR3ZzLmbKzV3ARj",
+	"jPsxThkuEZMsuGGDn7mxe8/cS3vnPw4cl2sw5ZRSOcK8fMc7zKsAju1WlWYF8Gv8scQqU+9/PQsv8cIo",
+	"t1xf34mfw01mxqqZYb7sAy1EYVg5OwkL8kh7CVvrAj+91tZKCLI8OIQKbvzp1rYldgm9Jm8wOoVIUam9",
+	"Qo0dajiHal/Xt0eHfzmK3F2Ht3B3bXYVYc0lLmOP9vpGpZfuRZTlSfzdZ7WYiHepsrWiEh96aqrIJ+dU",
+	"3d0V8SVcEc9VUaj5yiUxEQVC4+lSmj/xfRD2s/VGOD48XPYcYL+a48PjqKmd5bY0ftMinpCALqhUqXm0",
+	"hjdhDveKpOHHaBEEwSdyf9byBe5RavyXKy67M3Pl0+99W6DIshwwA5mS+XI/u53x+SdXY2sG/BPLI5Ik",
+	"HU1Dz1IPYyC282+F4eCzjZ3YA2n1gtRknk1QM65j9z6va8d5Xwjnxf3vIh1BfCmKgdWlnYxEYUEf8Py3",
+	"0thpsALbmmGcFUVtHPj+E75qfs4yAriQymObExLPUOWLFIy5AXsWDdql7cXLujR/qq7Rw+7he3ZdWu6c",
+	"ByLqSBZcTRFpLkdbeaniagPeU/zlNY0s1lLHHSLWRsO0waipQmSLCKQE/Qu8KEB/ZZiay3onpgT/ILG+",
+	"akeUD0iUFeJJTJjuWkVR0Z06l3sGNaSkcSpLJSXT4f5zyUaq1KzgC9Cmz4aLVXqJKQo1emMjCHuE9rKq",
+	"yPfZr+RcYgM+VKUdVI5my34r8zE4eqQWpDaCZFSSWTUT2TqgxlPUR24AtniGe/CWUHXvBX222uQ/CsO6",
+	"mkCbQMC9dw/ssBR3MbfbCi7fmQPZlJj6hldpQmAFQdgurQaldPw06LNBKQ0fwYAQWoXWUMA1l3bApu6+",
+	"tzHdMzVavgnZGLCJjRaZBU1tGbGJsplBZvtsMIFiNiqLgS8rdLaPr2ckMF3EicUvU9oRU5pNlARjF+g4",
+	"R/cG097DPqqSohgphVjVmHnXPKZ/oTcfE6URcbAbbsHfxDU8D7t2bwlE1QgPLNqa464KturipJhmpdH/",
+	"+eKaO0H38BoaX6DNzGXI/MFkRg1GlToDZ1PeneSzWozH3gfaZmG8Dc/cI8dVY7RhIEYSNFckmdicIyYc",
+	"G4LT2ATWdKjRzqD4YwyK8/g8zIzrG5kT/d6sTNy/b+JrqxDG7rOXGCecKQMhf5B6WihG4IUYhC7IZ8gx",
+	"Yg3SsQ+GwYuiBnXnzHOBBwvkFpEGRkpP8YtK5+5vHiQkIsQK0R7tDQpPT51kGoPjWTQuvO0QYhRmn/0E",
+	"xczD0BN8Kd7iPL8WGVTX+wQKAjE+rVuiu7+ZibOLuCELaE41DIVvS1UD4wdIc3yHtmyouV58lYA7vVji",
+	"8Lu/yZvM/XDX+Dqh8tbT0ZeVlrSzU76I6/v28jB1b1/zsrAHPHO7t6FJ/D/co2fhya5FXLu6rS+ubqt5",
+	"0GuqtpolPzsd6e5lArJnSjuiVD/iW0e5jjzp4Voc+Jc3ullJBggL0w4C4Bwf68D9HjaajzWAnyL6R8HP",
+	"upVp3AZJu7Y5sO874H5dtxsYKlUAl70HYA7ahLb8ZPfHJmv0GbckDo/6h4eHO055QE4JuF5el8bn+iFz",
+	"FDM9UWnfhm/aqg3Po3YBM67ticcX00C9XPuoHTqDUvvWI5H+j6NiCGEG0hcb+iyNfjBCZty63TN9NgM1",
+	"K9AiGPHM6+RT35cqhS94YZWGinY/Y7yveo4PjPjVqeM21VB5XPtJDFp8ygYIwZQPPIgcJfViFsoOI2xn",
+	"QvxxQvB1aeuKIkII20ZbWOo8HikLBx/dP6FwqM5bWe6Z6X6/RvR85qrD3UmY50qPwdqW5HcSMGMl4dS3",
+	"nZgFB80Q3Mn57hske9wJYu576NPBq04U2DWLG8zQQfxHd5n4gb/agat/tnxKjMI4OecWbKTVNNIMnEYw",
+	"VirfgmVbEnzeAM+/XH68Q7wjvK9fBPmWVOZpK3dM87kyDWaDIiJwimm2VOqbfIAUPeN2UhO0v+/WEvR6",
+	"D8+nKgWULlKn7As5XpPT9FxpdvSYTYUsLZjYnCEXczAuqrB/w2gQkjmmFKFszy0kaSC8moH8h9+z+1Tt",
+	"X9GCu2n3R3drtjfGTt2+WK2489fvlO0byyNHYkuXdgp7bStlO8iIg4/+p00q99NCGaiZeVNuN9E+1vju",
+	"MP0+W8rCQ41IK6BH+lLlrdTCzTddTWm3vOw+VfNaKWhgca2Hs2LcPU66JmLgF+IajGchXAPkFZCPn2aF",
+	"Ybga1Hklo8D5iPFKi5X5CtYAweBUrrNw28cFJKmoEbeE+09tPaJBTpyS7JsjGoA+m5WWaTGeWBye7LFo",
+	"pOpkVlrNhzg9Xd4AOfNKNeUv++YkM63c9o2YyEFaYRdMyUaIIBqLqCMxFLaC7jPSh/vsBy3yMfWuf6tL",
+	"O3mOgUNMcJ6A0EzNZZ+p0hqRA0IA1GcZjdYISbbsIV8xMCobV2jatngBoVVF6mvYb9rpQ9iFPxjK2H+J",
+	"Mh0zG/ojT6NPVgjoK598yg1Rhne4zicKW1MPwalWAa2NGloqnwDuxo8+Dibj1HAqtQM/hKbS1BCKelJi",
+	"o+o6G8O3eyBYK2wXHbsB5m46PLuKhgxY76vDnWU2JiaP1mB8Xim1i3B/l7geHrp6L++Xb0phWg4hF1St",
+	"ceI4V41r94SSxQLxH3xhnu9RjWvCECflryA9G/b1m+dP2ZPvnxx/E49d5iJ1UueYc1HOvN5rCDKC54v/",
+	"aUg1HU7i/af/LwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

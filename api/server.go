@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
 	"meai/activities/backup"
@@ -61,6 +62,8 @@ type Engine interface {
 	StartRestore(ctx context.Context, id uuid.UUID, digest string, in workflows.RestoreInput) error
 	HoldBackup(ctx context.Context, id string, held bool) error
 	BackupRun(ctx context.Context, id uuid.UUID) (workflows.BackupRun, error)
+	StartErasure(ctx context.Context, in workflows.ErasureInput) (client.WorkflowRun, error)
+	NudgeErasure(ctx context.Context, id uuid.UUID) error
 }
 
 // APIKeys manages the keys of a principal.
@@ -70,7 +73,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first twelve are required.
+// Options is what the server needs. The first thirteen are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -93,6 +96,8 @@ type Options struct {
 	Graph MemoryReader
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
+	// Erasures keeps the erasures of people; [erasure.Store] is the real one.
+	Erasures Erasures
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -142,6 +147,7 @@ type Server struct {
 	memories    Memories
 	graph       MemoryReader
 	vault       Vault
+	erasures    Erasures
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -163,12 +169,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph and Vault are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil || o.Erasures == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph, Vault and Erasures are required")
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault, erasures: o.Erasures,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}

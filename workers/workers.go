@@ -25,6 +25,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/erasure"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -50,6 +51,7 @@ type Capabilities struct {
 	Approval    *approval.Activities
 	Escalation  *escalation.Activities
 	Keys        *keys.Activities
+	Erasure     *erasure.Activities
 	Backup      *backup.Activities
 	Prover      *backup.Prover
 	Drills      *drill.Activities
@@ -99,7 +101,7 @@ var served = map[string]service{
 	workflows.QueueOperations: {
 		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"approval": c.Approval, "escalation": c.Escalation}
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "erasure": c.Erasure}
 		},
 	},
 	workflows.QueueProving: {
@@ -108,8 +110,8 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueuePrivacy: {
-		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
+		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.Erasure, workflows.SweepErased, workflows.SettleErasures},
+		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys, "erasure": c.Erasure} },
 	},
 }
 

@@ -12,6 +12,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/escalation"
 	"meai/activities/keys"
+	"meai/activities/privacy/erasure"
 	"meai/internal/audit"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
@@ -262,7 +263,9 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		ledger.AuditCheckpoint:  log.ApplyCheckpoint,
 		ledger.ApprovalGiven:    approvals.ApplyGiven,
 		ledger.ApprovalUsed:     approvals.ApplyUsed,
-		ledger.ErasureCompleted: keys.ApplyErased(log),
+		ledger.ErasureRequested: erasure.ApplyRequested(p.keys, log),
+		ledger.ErasureCancelled: erasure.ApplyCancelled(log),
+		ledger.ErasureCompleted: keys.ApplyErased(log, p.keys),
 		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
 		ledger.EscalationTold:   escalation.ApplyTold,
 	}), nil

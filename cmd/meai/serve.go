@@ -86,6 +86,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
 		caps.Keys.Audit, caps.Keys.Ledger = log, committer
+		if err := p.erasing(ctx, temporal, db, log, committer, &caps); err != nil {
+			return err
+		}
 		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
 			return err
 		}
@@ -139,6 +142,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	erasures, err := p.erasures(ctx, temporal, db, log, committer)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -152,6 +159,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Memories:        memory.NewStore(db, p.keys),
 		Graph:           memory.NewGraph(db, p.keys),
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+		Erasures:        erasures,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -104,10 +104,11 @@ const (
 	LedgerEntry Kind = "ledger_entry"
 	Escalation  Kind = "escalation"
 	Memory      Kind = "memory"
+	Erasure     Kind = "erasure"
 )
 
 var kinds = []Kind{
-	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
+	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory, Erasure,
 }
 
 // Outcome is how an act ended.
