@@ -12,8 +12,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/testsuite"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"meai/activities/approval"
 	"meai/activities/keys"
@@ -84,7 +87,7 @@ func (w *world) scene(t *testing.T) *scene {
 			DB: db, Keys: w.keys, Audit: log, Ledger: s.acts, CoolingOff: time.Hour, Stores: all, Approve: s.approve,
 			Retained: erasure.Retained{Logs: 30 * 24 * time.Hour, Backups: 40 * 24 * time.Hour},
 		},
-		Keys: &keys.Activities{Keyring: w.keys, DB: db, Audit: log, Ledger: s.acts, Temporal: temporal(t), Namespace: enginetest.Config(t).Temporal.Namespace},
+		Keys: &keys.Activities{Keyring: w.keys, DB: db, Audit: log, Ledger: s.acts, Temporal: temporal(t), Namespace: namespace},
 		Held: func(context.Context, *queries.Queries, uuid.UUID) (bool, error) { return s.held, nil },
 		Begin: func(_ context.Context, id uuid.UUID) error {
 			s.begun = append(s.begun, id)
@@ -96,11 +99,25 @@ func (w *world) scene(t *testing.T) *scene {
 	return s
 }
 
+const namespace = "erasure-test"
+
 func temporal(t *testing.T) client.Client {
 	t.Helper()
-	c, err := client.NewLazyClient(client.Options{HostPort: enginetest.Config(t).Temporal.Address, Namespace: enginetest.Config(t).Temporal.Namespace, Logger: enginetest.Logger(t)})
+	address := enginetest.Config(t).Temporal.Address
+	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: namespace, Logger: enginetest.Logger(t)})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: enginetest.Logger(t)})
+	require.NoError(t, err)
+	defer namespaces.Close()
+	err = namespaces.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour)})
+	if _, exists := err.(*serviceerror.NamespaceAlreadyExists); !exists {
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { // a new namespace takes a moment
+		_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace})
+		return err == nil
+	}, time.Minute, 100*time.Millisecond)
 	return c
 }
 

@@ -119,7 +119,7 @@ func (s *Store) request(ctx context.Context, n New) (Erasure, error) {
 			return s.Erasure(ctx, e.ID)
 		}
 	}
-	if e.CoolingUntil.Before(open.CoolingUntil) {
+	if e.CoolingUntil.Equal(now) && open.CoolingUntil.After(now) {
 		return s.hasten(ctx, open.ID)
 	}
 	return open, nil
