@@ -190,6 +190,7 @@ func TestAKillAtAnyStepOfAnErasureChangesNothing(t *testing.T) {
 	o := s.orders(t)
 	office, err := openOffice(t.Context(), o, s.keys, s.temporal)
 	require.NoError(t, err)
+	t.Cleanup(func() { office.index.Close(); office.Store.DB.Close() })
 	require.NoError(t, office.index.EnsureClass(t.Context()))
 	places := []string{"before the story", "after the story"}
 	for _, step := range erasureSteps {
@@ -316,6 +317,7 @@ func (s *site) supervise(t *testing.T, o orders) (stop func()) {
 // requireErasedOnce holds one erasure to what is left of it.
 func (s *site) requireErasedOnce(t *testing.T, office *office, v *victim, place string) {
 	t.Helper()
+	require.NoError(t, s.temporal.GetWorkflow(t.Context(), erasure.WorkflowID(v.erasure), "").Get(t.Context(), nil), place)
 	require.Zero(t, s.left(t, office, v.subject), place)
 	known, err := s.db.KnowsSubject(t.Context(), v.subject)
 	require.NoError(t, err)

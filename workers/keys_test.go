@@ -435,7 +435,7 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 		}
 	}
 	_, err := p.store.Interaction(t.Context(), p.subject, p.session, p.interaction)
-	require.True(t, failure.Is(err, failure.KeyDestroyed), "%v", err)
+	require.True(t, failure.Is(err, failure.NotFound), "%v", err)
 	require.True(t, failure.Is(s.keys.Create(t.Context(), p.subject), failure.KeyDestroyed), "nobody becomes them again")
 
 	own, failures := s.decode(t, s.history(t, run.GetID()))
