@@ -223,24 +223,23 @@ func (q *Queries) ForgettableByID(ctx context.Context, subjectID uuid.UUID, ids 
 }
 
 const forgettableByPattern = `-- name: ForgettableByPattern :many
-with recursive resting as (
-  select p.id, p.kind from memory_nodes p where p.subject_id = $1 and p.id = $2 and p.kind = $3
-  union
-  select n.id, n.kind from resting r
-  join memory_edges e on e.subject_id = $1 and e.to_id = r.id and e.relation in ('instance_of', 'part_of') and e.retracted_at is null
-  join memory_nodes n on n.subject_id = $1 and n.id = e.from_id
-  where r.kind in ('echo', 'storyline')
+with pattern as (
+  select p.id from memory_nodes p where p.subject_id = $1 and p.id = $2 and p.kind = $3
+), resting as (
+  select n.id, n.kind from pattern p
+  join memory_edges e on e.subject_id = $1 and e.to_id = p.id and e.relation in ('instance_of', 'part_of') and e.retracted_at is null
+  join memory_nodes n on n.subject_id = $1 and n.id = e.from_id and n.kind in ('turn', 'marker')
 ), turns as (
   select e.to_id as id from resting r
   join memory_edges e on e.subject_id = $1 and e.from_id = r.id and e.relation = 'part_of' and e.retracted_at is null
   join memory_nodes t on t.subject_id = $1 and t.id = e.to_id and t.kind = 'turn'
   where r.kind = 'marker'
 )
-select id from resting union select id from turns order by id
+select id from pattern union select id from resting union select id from turns order by id
 `
 
-// What a pattern rests on, and the pattern. A storyline is made of moments and echoes, and an
-// echo of turns and moments; a moment goes with its turn.
+// The turns and moments that a pattern rests on, a moment with its turn, and the pattern.
+// What only other patterns that go with it rest on stays.
 func (q *Queries) ForgettableByPattern(ctx context.Context, subjectID uuid.UUID, pattern uuid.UUID, kind string) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, forgettableByPattern, subjectID, pattern, kind)
 	if err != nil {
