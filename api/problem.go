@@ -64,7 +64,7 @@ var explanations = map[code]explanation{
 	forbidden: {http.StatusForbidden, "This caller may not do that",
 		"The caller's roles, or the scopes of the API key, do not allow it."},
 	alreadyDecided: {http.StatusConflict, "This is decided already",
-		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it."},
+		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it; or the erasure was taken back, or can be no more."},
 	consentRequired: {http.StatusForbidden, "The person has not agreed to that",
 		"There is no consent to the `purpose`, or it was taken back, or its time is over. Show the person its text (`GET /v1/privacy/purposes`) and send what they decide (`PUT /v1/privacy/consents/{purpose}`). Nothing was stored."},
 	processingRestricted: {http.StatusForbidden, "This person's data is only stored",

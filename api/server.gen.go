@@ -522,6 +522,108 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for ErasureLaw.
+const (
+	ErasureLawCcpa ErasureLaw = "ccpa"
+	ErasureLawGdpr ErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureLaw enum.
+func (e ErasureLaw) Valid() bool {
+	switch e {
+	case ErasureLawCcpa:
+		return true
+	case ErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureState.
+const (
+	ErasureStateCancelled  ErasureState = "cancelled"
+	ErasureStateCertified  ErasureState = "certified"
+	ErasureStateCleaning   ErasureState = "cleaning"
+	ErasureStateDeleting   ErasureState = "deleting"
+	ErasureStateDestroying ErasureState = "destroying"
+	ErasureStateEnding     ErasureState = "ending"
+	ErasureStateFreezing   ErasureState = "freezing"
+	ErasureStateHeld       ErasureState = "held"
+	ErasureStateInventory  ErasureState = "inventory"
+	ErasureStateRequested  ErasureState = "requested"
+	ErasureStateScanning   ErasureState = "scanning"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCancelled:
+		return true
+	case ErasureStateCertified:
+		return true
+	case ErasureStateCleaning:
+		return true
+	case ErasureStateDeleting:
+		return true
+	case ErasureStateDestroying:
+		return true
+	case ErasureStateEnding:
+		return true
+	case ErasureStateFreezing:
+		return true
+	case ErasureStateHeld:
+		return true
+	case ErasureStateInventory:
+		return true
+	case ErasureStateRequested:
+		return true
+	case ErasureStateScanning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateStage.
+const (
+	ErasureCertificateStageBackups ErasureCertificateStage = "backups"
+	ErasureCertificateStageLive    ErasureCertificateStage = "live"
+	ErasureCertificateStageLogs    ErasureCertificateStage = "logs"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateStage enum.
+func (e ErasureCertificateStage) Valid() bool {
+	switch e {
+	case ErasureCertificateStageBackups:
+		return true
+	case ErasureCertificateStageLive:
+		return true
+	case ErasureCertificateStageLogs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateDetailsLaw.
+const (
+	ErasureCertificateDetailsLawCcpa ErasureCertificateDetailsLaw = "ccpa"
+	ErasureCertificateDetailsLawGdpr ErasureCertificateDetailsLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateDetailsLaw enum.
+func (e ErasureCertificateDetailsLaw) Valid() bool {
+	switch e {
+	case ErasureCertificateDetailsLawCcpa:
+		return true
+	case ErasureCertificateDetailsLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -1050,6 +1152,39 @@ func (e NewConsentLanguage) Valid() bool {
 	case NewConsentLanguageDe:
 		return true
 	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureConfirm.
+const (
+	NewErasureConfirmEraseEverything NewErasureConfirm = "erase everything"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureConfirm enum.
+func (e NewErasureConfirm) Valid() bool {
+	switch e {
+	case NewErasureConfirmEraseEverything:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureLaw.
+const (
+	NewErasureLawCcpa NewErasureLaw = "ccpa"
+	NewErasureLawGdpr NewErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureLaw enum.
+func (e NewErasureLaw) Valid() bool {
+	switch e {
+	case NewErasureLawCcpa:
+		return true
+	case NewErasureLawGdpr:
 		return true
 	default:
 		return false
@@ -1923,6 +2058,24 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	}
 }
 
+// Defines values for GetCertificatesParamsFormat.
+const (
+	GetCertificatesParamsFormatJson GetCertificatesParamsFormat = "json"
+	GetCertificatesParamsFormatText GetCertificatesParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetCertificatesParamsFormat enum.
+func (e GetCertificatesParamsFormat) Valid() bool {
+	switch e {
+	case GetCertificatesParamsFormatJson:
+		return true
+	case GetCertificatesParamsFormatText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListPrivacyRegisterParamsStanding.
 const (
 	ListPrivacyRegisterParamsStandingDueSoon ListPrivacyRegisterParamsStanding = "due_soon"
@@ -2420,6 +2573,94 @@ type Emotion struct {
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// CoolingUntil It begins then.
+	CoolingUntil time.Time `json:"cooling_until"`
+
+	// Counts What each store held, once it was counted.
+	Counts  map[string]int64 `json:"counts,omitempty,omitzero"`
+	EndedAt time.Time        `json:"ended_at,omitempty,omitzero"`
+
+	// ErasedAt No store held anything any more.
+	ErasedAt    time.Time          `json:"erased_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	Law         ErasureLaw         `json:"law"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// Revocable Whether it can still be cancelled.
+	Revocable bool `json:"revocable"`
+
+	// State `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+	State ErasureState `json:"state"`
+
+	// UnreadableAt The keys were destroyed.
+	UnreadableAt time.Time `json:"unreadable_at,omitempty,omitzero"`
+}
+
+// ErasureLaw defines model for Erasure.Law.
+type ErasureLaw string
+
+// ErasureState `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+type ErasureState string
+
+// ErasureCertificate defines model for ErasureCertificate.
+type ErasureCertificate struct {
+	// Details What the note says.
+	Details  ErasureCertificateDetails `json:"details"`
+	IssuedAt time.Time                 `json:"issued_at"`
+
+	// Note The certificate as a signed note (golang.org/x/mod/sumdb/note).
+	Note  string                  `json:"note"`
+	Stage ErasureCertificateStage `json:"stage"`
+}
+
+// ErasureCertificateStage defines model for ErasureCertificate.Stage.
+type ErasureCertificateStage string
+
+// ErasureCertificateDetails What the note says.
+type ErasureCertificateDetails struct {
+	// Alias What stands for the person: an HMAC, which nobody can turn back without the system's keyring.
+	Alias  string    `json:"alias"`
+	Erased time.Time `json:"erased"`
+
+	// Files Whether the files of databases were searched besides the stores.
+	Files bool `json:"files"`
+
+	// Found What each store held before. All hold nothing now.
+	Found      map[string]int64             `json:"found"`
+	Issued     time.Time                    `json:"issued"`
+	Law        ErasureCertificateDetailsLaw `json:"law"`
+	Requested  time.Time                    `json:"requested"`
+	Scanned    time.Time                    `json:"scanned"`
+	Unreadable time.Time                    `json:"unreadable"`
+
+	// Until When later stages are reached, at the earliest.
+	Until map[string]time.Time `json:"until"`
+}
+
+// ErasureCertificateDetailsLaw defines model for ErasureCertificateDetails.Law.
+type ErasureCertificateDetailsLaw string
+
+// ErasureCertificates defines model for ErasureCertificates.
+type ErasureCertificates struct {
+	Certificates []ErasureCertificate `json:"certificates"`
+	ErasureId    openapi_types.UUID   `json:"erasure_id"`
+	State        string               `json:"state"`
+}
+
+// ErasurePreview defines model for ErasurePreview.
+type ErasurePreview struct {
+	// CoolingOffSeconds How long it would wait.
+	CoolingOffSeconds int `json:"cooling_off_seconds"`
+
+	// Counts What would go, by store: rows, objects, histories.
+	Counts map[string]int64 `json:"counts"`
+
+	// Stays What would be kept. None of it names the person or can be read without their keys.
+	Stays []Retained `json:"stays"`
+}
+
 // Escalation defines model for Escalation.
 type Escalation struct {
 	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
@@ -2556,14 +2797,20 @@ type ForgettingReceipt struct {
 	VerifiedAt time.Time `json:"verified_at"`
 }
 
-// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+// ForgettingSelection Exactly one of the memories, an entity, a time, a storyline, an echo and a theme.
 type ForgettingSelection struct {
+	// Echo An echo, likewise.
+	Echo openapi_types.UUID `json:"echo,omitempty,omitzero"`
+
 	// Entity A person, place or thing, with all that is about it.
 	Entity string `json:"entity,omitempty,omitzero"`
 
 	// From What was said at or after this time.
 	From     time.Time            `json:"from,omitempty,omitzero"`
 	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Storyline A storyline: it goes with the messages that it rests on.
+	Storyline openapi_types.UUID `json:"storyline,omitempty,omitzero"`
 
 	// Theme What holds every one of these words.
 	Theme string `json:"theme,omitempty,omitzero"`
@@ -3079,6 +3326,24 @@ type NewDecision struct {
 type NewDoNotSell struct {
 	Enabled bool `json:"enabled"`
 }
+
+// NewErasure defines model for NewErasure.
+type NewErasure struct {
+	// Confirm So that nobody asks for this by mistake.
+	Confirm NewErasureConfirm `json:"confirm"`
+
+	// Law What sets the time within which it must be done.
+	Law NewErasureLaw `json:"law,omitempty,omitzero"`
+
+	// SkipCoolingOff Begin at once.
+	SkipCoolingOff bool `json:"skip_cooling_off,omitempty,omitzero"`
+}
+
+// NewErasureConfirm So that nobody asks for this by mistake.
+type NewErasureConfirm string
+
+// NewErasureLaw What sets the time within which it must be done.
+type NewErasureLaw string
 
 // NewExtension defines model for NewExtension.
 type NewExtension struct {
@@ -3681,6 +3946,18 @@ type Restriction struct {
 	Since      time.Time `json:"since,omitempty,omitzero"`
 }
 
+// Retained defines model for Retained.
+type Retained struct {
+	// Days How long; as long as the law asks for when it is left out.
+	Days int `json:"days,omitempty,omitzero"`
+
+	// What A code, such as `backups`.
+	What string `json:"what"`
+
+	// Why A code, such as `accountability_under_a_pseudonym`.
+	Why string `json:"why"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -3851,6 +4128,9 @@ type BackupID = string
 
 // BackupRunID defines model for BackupRunID.
 type BackupRunID = openapi_types.UUID
+
+// ErasureID defines model for ErasureID.
+type ErasureID = openapi_types.UUID
 
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
@@ -4092,6 +4372,15 @@ type ListPrivacyAccessesParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetCertificatesParams defines parameters for GetCertificates.
+type GetCertificatesParams struct {
+	// Format `text` for the signed notes alone, one after the other.
+	Format GetCertificatesParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+}
+
+// GetCertificatesParamsFormat defines parameters for GetCertificates.
+type GetCertificatesParamsFormat string
+
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -4253,6 +4542,9 @@ type DecideConsentJSONRequestBody = NewConsent
 
 // SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
 type SetDoNotSellJSONRequestBody = NewDoNotSell
+
+// RequestErasureJSONRequestBody defines body for RequestErasure for application/json ContentType.
+type RequestErasureJSONRequestBody = NewErasure
 
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = NewLegalHold
@@ -4445,6 +4737,9 @@ type ServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error
 	// ListConsents What have I agreed to?
 	// (GET /v1/privacy/consents)
 	ListConsents(ctx echo.Context) error
@@ -4460,6 +4755,21 @@ type ServerInterface interface {
 	// SetDoNotSell Do not sell or share my data
 	// (PUT /v1/privacy/do-not-sell)
 	SetDoNotSell(ctx echo.Context) error
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx echo.Context) error
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx echo.Context) error
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx echo.Context, erasureId ErasureID) error
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx echo.Context, erasureId ErasureID) error
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx echo.Context, erasureId ErasureID) error
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
@@ -5615,6 +5925,31 @@ func (w *ServerInterfaceWrapper) ListPrivacyAccesses(ctx echo.Context) error {
 	return err
 }
 
+// GetCertificates converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCertificates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCertificatesParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCertificates(ctx, erasureId, params)
+	return err
+}
+
 // ListConsents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
 	var err error
@@ -5664,6 +5999,72 @@ func (w *ServerInterfaceWrapper) SetDoNotSell(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SetDoNotSell(ctx)
+	return err
+}
+
+// PreviewErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewErasure(ctx)
+	return err
+}
+
+// RequestErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestErasure(ctx)
+	return err
+}
+
+// GetErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) GetErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetErasure(ctx, erasureId)
+	return err
+}
+
+// CancelErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelErasure(ctx, erasureId)
+	return err
+}
+
+// ConfirmErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmErasure(ctx, erasureId)
 	return err
 }
 
@@ -6444,6 +6845,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.GetDoNotSell, options.OperationMiddlewares["getDoNotSell"]...)
 	router.PUT(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.SetDoNotSell, options.OperationMiddlewares["setDoNotSell"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasure-previews", wrapper.PreviewErasure, options.OperationMiddlewares["previewErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures", wrapper.RequestErasure, options.OperationMiddlewares["requestErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/erasures/:erasure_id", wrapper.GetErasure, options.OperationMiddlewares["getErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/cancellation", wrapper.CancelErasure, options.OperationMiddlewares["cancelErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/confirmation", wrapper.ConfirmErasure, options.OperationMiddlewares["confirmErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/certificates/:erasure_id", wrapper.GetCertificates, options.OperationMiddlewares["getCertificates"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
@@ -14147,6 +14554,104 @@ func (response ListPrivacyAccesses503ApplicationProblemPlusJSONResponse) VisitLi
 	return err
 }
 
+type GetCertificatesRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+	Params    GetCertificatesParams
+}
+
+type GetCertificatesResponseObject interface {
+	VisitGetCertificatesResponse(w http.ResponseWriter) error
+}
+
+type GetCertificates200JSONResponse ErasureCertificates
+
+func (response GetCertificates200JSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates200TextResponse string
+
+func (response GetCertificates200TextResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCertificates400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates400ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates404ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates500ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates503ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListConsentsRequestObject struct {
 }
 
@@ -14835,6 +15340,746 @@ type SetDoNotSell503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SetDoNotSell503ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasureRequestObject struct {
+}
+
+type PreviewErasureResponseObject interface {
+	VisitPreviewErasureResponse(w http.ResponseWriter) error
+}
+
+type PreviewErasure200JSONResponse ErasurePreview
+
+func (response PreviewErasure200JSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure401ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure403ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure429ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure500ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure503ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasureRequestObject struct {
+	Body *RequestErasureJSONRequestBody
+}
+
+type RequestErasureResponseObject interface {
+	VisitRequestErasureResponse(w http.ResponseWriter) error
+}
+
+type RequestErasure202ResponseHeaders struct {
+	Location string
+}
+
+type RequestErasure202JSONResponse struct {
+	Body    Erasure
+	Headers RequestErasure202ResponseHeaders
+}
+
+func (response RequestErasure202JSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure400ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure401ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure403ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure404ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure413ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure415ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure422ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure429ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure500ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure503ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type GetErasureResponseObject interface {
+	VisitGetErasureResponse(w http.ResponseWriter) error
+}
+
+type GetErasure200JSONResponse Erasure
+
+func (response GetErasure200JSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure400ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure401ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure403ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure404ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure429ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure500ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure503ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type CancelErasureResponseObject interface {
+	VisitCancelErasureResponse(w http.ResponseWriter) error
+}
+
+type CancelErasure200JSONResponse Erasure
+
+func (response CancelErasure200JSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure400ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure401ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure403ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure404ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure409ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure429ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure500ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure503ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type ConfirmErasureResponseObject interface {
+	VisitConfirmErasureResponse(w http.ResponseWriter) error
+}
+
+type ConfirmErasure202JSONResponse Erasure
+
+func (response ConfirmErasure202JSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure400ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure401ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure403ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure404ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure409ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure429ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure500ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure503ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -20217,6 +21462,9 @@ type StrictServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx context.Context, request GetCertificatesRequestObject) (GetCertificatesResponseObject, error)
 	// ListConsents What have I agreed to?
 	// (GET /v1/privacy/consents)
 	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
@@ -20232,6 +21480,21 @@ type StrictServerInterface interface {
 	// SetDoNotSell Do not sell or share my data
 	// (PUT /v1/privacy/do-not-sell)
 	SetDoNotSell(ctx context.Context, request SetDoNotSellRequestObject) (SetDoNotSellResponseObject, error)
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx context.Context, request PreviewErasureRequestObject) (PreviewErasureResponseObject, error)
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx context.Context, request RequestErasureRequestObject) (RequestErasureResponseObject, error)
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx context.Context, request GetErasureRequestObject) (GetErasureResponseObject, error)
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx context.Context, request CancelErasureRequestObject) (CancelErasureResponseObject, error)
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx context.Context, request ConfirmErasureRequestObject) (ConfirmErasureResponseObject, error)
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
@@ -21972,6 +23235,32 @@ func (sh *strictHandler) ListPrivacyAccesses(ctx echo.Context, params ListPrivac
 	return nil
 }
 
+// GetCertificates operation middleware
+func (sh *strictHandler) GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error {
+	var request GetCertificatesRequestObject
+
+	request.ErasureId = erasureId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificates(ctx.Request().Context(), request.(GetCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCertificatesResponseObject); ok {
+		return validResponse.VisitGetCertificatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListConsents operation middleware
 func (sh *strictHandler) ListConsents(ctx echo.Context) error {
 	var request ListConsentsRequestObject
@@ -22129,6 +23418,150 @@ func (sh *strictHandler) SetDoNotSell(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(SetDoNotSellResponseObject); ok {
 		return validResponse.VisitSetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewErasure operation middleware
+func (sh *strictHandler) PreviewErasure(ctx echo.Context) error {
+	var request PreviewErasureRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewErasure(ctx.Request().Context(), request.(PreviewErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewErasureResponseObject); ok {
+		return validResponse.VisitPreviewErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestErasure operation middleware
+func (sh *strictHandler) RequestErasure(ctx echo.Context) error {
+	var request RequestErasureRequestObject
+
+	var body RequestErasureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestErasure(ctx.Request().Context(), request.(RequestErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestErasureResponseObject); ok {
+		return validResponse.VisitRequestErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetErasure operation middleware
+func (sh *strictHandler) GetErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request GetErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetErasure(ctx.Request().Context(), request.(GetErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetErasureResponseObject); ok {
+		return validResponse.VisitGetErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelErasure operation middleware
+func (sh *strictHandler) CancelErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request CancelErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelErasure(ctx.Request().Context(), request.(CancelErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelErasureResponseObject); ok {
+		return validResponse.VisitCancelErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmErasure operation middleware
+func (sh *strictHandler) ConfirmErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request ConfirmErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmErasure(ctx.Request().Context(), request.(ConfirmErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmErasureResponseObject); ok {
+		return validResponse.VisitConfirmErasureResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23231,454 +24664,484 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sjeOvxUUf6cqye+hrrG9G6m2nlIcZ6OzjuNjO5uqs/YjQjNNEqshwAAY0YzL7/1b6AYwGBLD",
-	"i262s/zLsjQXDNBo9OXTn/7QK9RkqiRIa3onH3pj4CVo/PG8hMlUWZDF/BVMKz6H0v26BFNoMbVCyd5J",
-	"b2B1DQM2G4NkdgzsCuZsxg0zAJJdwlBp2O/1e6YYw4S720HWk97Jv3ruvt67fs/Op9A76RmrhRz1+r33",
-	"eyO15365Z67EdE/hi3i1N1VCWtC9kyGvDHz82O89VwWnUSwO6s0YmIQZ02BUrQscgYbfa6HdJ7g3pyMa",
-	"Kj3htnfSq7XY0zAEDbKA3uLQ3Ctfxj+fTaeVyE2Ie/eMC8vsmFucipHm0kLZnoabf/YrbuG5mAi7/O7f",
-	"3CuFYRUMLVNDBrwY99lQaQbv+WRaARu87Zm5tGMwwrztneq/Pf7u1P7taHDCHn/H3BSBsYZJNeszLkum",
-	"JLCJ0sCEZNyyiTKWcWagUHLl97TG+VJVopjnZ6pyFxiaKyc+agoaF5UVqpbWMCFXfsDvf3tyeDr725PD",
-	"wQl7cth8gZDuvzRQs3akYPX8bIjTvDjI180juiVoIqSYOLE+ikLjVm0EuvfRvWDKNZ+A9fvqbDrV6ppX",
-	"5z+4/wn3lim3416/J/nE3cv9BRei3FBwa7xy+cu+58VVPe180SX+ed1r/NT3TnrHh8dPjo6O//Lm8PHh",
-	"4eHh/+5NlbEjDWbvcPgt/644crtmyq0F7V72//51uPfduw9//fiGfnjy8X/3/sX3/nj34ah/9OTjnvst",
-	"3xu6K/5rxfBf1bLzC3Qtbz9Lz0zBK5S6zvdAvOT2r/tJVWXni8aqKm//ikR1/wMyW++MXfOqBqcj5qrW",
-	"rBgrUUAflSbutmvQczYBY/gI+uyIWcWOHz9m18KIywrY2eun5+esGHPNCyfWbnvgx9Dx0XxOMpA9N5KV",
-	"u4i/fw5yZMe9k+PHj/tuV4X/H7XF6u3b98dHe2/fvv/Ls3f/Jy86505r8mLloormmttP+UvQJrxrWc+p",
-	"Kf+9BiZKN+VO0U3x8j7jhg1MfflvKOzA/W3w92dv2MH10cEEBsyM1cwwd5Yod9MkTnP7O+hZd/AJeLot",
-	"f8CrH5+yvxw/OtxnA3ey/e3FgH3tVWs/HgtPDhnXEA67bxg3VwZlyX0tl2YG2mllOxaGFbyq9tkvdgya",
-	"TeORavABYiSVptOyUTz42qPDLinzA+8QpsdHx7cxM15qcc2dCYRHS7cmor/ffhVegzGrpNbQ32/7oo/u",
-	"ZjNV0gCeSt/z0n+i+1+hpAWJP3Jn6ZCldTDV6rKCyf/5tyGzq3ndf2kY9k56/7+Dxpw8oL+ag5d0F710",
-	"eW/4mXOGy4RXbtxu+T/2e0+VHFaiePAB+Rl2A1LXoPstw7Y2UKJcGzUBOxZyxKAyQBdNUEm5G0soRAll",
-	"n3FW8RntBqvYFcDUbWj3ALSycIMI4/UBG3NnfcURzMHiTPyo9KUoS5APOxV+q4JmEz5nUllWKrTV+okO",
-	"82O2jI80QOm+Ulj/YSA0K7nlOJWymjNj3ebus0vAidPczabSbKQk4Jei3pa8esgP/aXWbCKM5Vc0hhfK",
-	"/qhqWT6w3DnlR6tfF2NGojUM8kHrgMN7o9Rzrkfw0NviUpVzXGz0COyYS/bkEfuH+B4Xu/nlX9nP4nt3",
-	"lv33619esEpIMGHcP3MZFKl50OErxSZczhsHwW/AfXYuWcnlyG3zgeFDsPMBK7jWAgwbQzVlvKpQ2g2f",
-	"oCOZeMgtVyw3NH/tQXNh6hjtNZ7RRjf7y4PHshddlpV3N84NTsyvktd2rLT4Ax5awIMyEaQvrqSaSZSM",
-	"XyW/5qLil9WDCvXrqMGtd5wlQAklKxV4lYZ2yz57o+eMj7iQbCbsOIoDWzBvT91N+EDnhCtj/ddNtSqc",
-	"Lf3A3xc3rTC0Fy9ri58185/LzRUdZn6cpp5OlbZQ/gyl4G/QYvg0w8XJT17mXuLMx1/f/Lj31320k/wT",
-	"0aN+ee7dnKlWU9BWkE1TaOAWygtuWxZRyS3sWTHJxHic0TkVGsxW94hyA4vL2VvX6mrL4WhV0bcICxOT",
-	"iV/Ee7jWHJWDKdR0u3s+pobkv3pkWeKL49P66WS2ZqmJ4Sl0Y9zjaUFecjqk2otyBfP24FaJi1/ZzFdK",
-	"eG8vilobpddP/jb2fjoTONbsB5b/ro2d+G3R/sBLKHhtIDvvl/OOqJ0zLXlZkv3k9EvF56C/MsyONZix",
-	"qtAjamRG1U6ZxJHJenLpNHy/h/etm9YfRWVBP8dLF7+ZHoBD7cdvWT0HZnkSOP6RjpjNVrqZ0cxqTzti",
-	"iP8EjYZy8KrxMqcohsrHfZcdrPRj/XP7zXizXyp5NTci85mX3Ihi3ad97y56NlFuzGZzWew7zTsUJUaj",
-	"17zidaE0uKEWWviBrrr8KV21xVBKGGleLqznWlUE183wM2FypUsf+zVT4FcxXAB+rjDesYnwPAvvyYzB",
-	"fYg0ws43nsMrQbZ/SFXA+6kmh6zX76H9SD+G9MKFtyqdtpzwqrqwvLpyMjW5FKNa1WY5z4EbVY5qryEX",
-	"o3PfP33JHv2FWT7azx0KzkzZXIe+ACize0qLCdfzCz/b2QX1louQowt60bIGisHvw4w2ojBR8pbNh+03",
-	"TPaEA7emBW3BjDIFXoxZuIgZPjfscs6ENVANyXUdKg0YtvLDYkOhjT1lMJnaecxmkUemJLQdHDuD6ho2",
-	"Fs7XfiCvgJddR3Y9GoHB03U61YoX420P/Wte5Tfaj1pNWC2nFXDDJYYSw8/5E2XC38dkRlzbvaOlxV08",
-	"Kt2mWRaqdP+1FFpWNhKNka5y3+vZ5jPDHuiYuqgHk22W6LBFuV6l85OgGC9LQfrxZXIIoIbsL5wLFt7b",
-	"hTDkXw8PD1cFtf/f27fvDw/f/f//a+2hhQ/Pj3n+M0yUnv/Da7BlneuWyetcrqHxACjfFxwDQcnca15X",
-	"KCUxaVtriSKir9BGgGKs3BpYpefO0cdLLa013pzVfCEBlrEaCrvWTvA3n9En38TE97G5re8xW+mvH/wd",
-	"ud1aipGXqQWP9KezvePHT5w5g0sB73lhK/SIKCmIEUXD1HDoppuFTKFhRowkE3b/gV2admYzv0G6tVcj",
-	"uRq46TiC/OEKekMfK+yTxbn9Sc0oBqScZjdsUhsfs0wmLaZtnVBzC6kZMAVZkjMR1gJtgGFt8Cea5TIr",
-	"8e6SLaY/54+5rdGa73Rm4gSGYScPSGW324uLMpnVK8meS+2iCq7pZSUUej61ZBNZZ0b1e8B1Nb8ooQK8",
-	"RF2D1qKEiyEXlftPr4/JTrzHHUhwgf9dpTDyDmXcBJv7GkEBfSq/shlydrqNAWPyzmVqhy8gcSao+i/q",
-	"Jpg2OMFAyhiqksJXxsd+kui9da4lG0yE1kov3CysYeH8XIja9bewTYa8qi55cZWzdN1Z1kBlNFwLmEHp",
-	"kUNjLsu+s1hqA8yNHjgmUJ1FhvfEQN2UG5PVff+uyxGEqVwlE/8dL3R7HwPBaw07uuqmQtAMLTFNVsvD",
-	"zYwRfqnqLrSQkwRcAwp14iTejdHS7yWOxQaG/nN+CVXqfpUwRBPihAyexXDhoNR8aAcnTj4unZUvYuwk",
-	"JtdlScLvf+82s5MfLmNkdxCcuPggNRyCjnGYyT4buNcPThiX8ybfl1pFOJDEH3Rz0TbRVrlu4SkFaMuF",
-	"9LaTFiRa7lwXQ1FwsnoLJSUU3rIeaTXDzHChpNXisva/57VVUk3I4J5MwXqTWUPldL8Ek/dIJ/z9OY3q",
-	"u+VNHCza9iKcS/ZMjiphxncnOBtbu3Up7NMxFFe4z7KRxrwRPK0vK1GwK5ijNTVSTsntKz06eH8wUeWB",
-	"qSfl5YFUFthMCwvGWVbsjXYWQ9Q9c1U71YPpgplk7rgToJnmCGsgR3Es8lrJ3ZcfmltvJ3xuS3799Pj1",
-	"S2YrNdor4mf22bPy+PHjo+++2c/Hi9V6E9pN3E/cjFHViT9ghbEETrJwAljhTm3TchqFtE8epTGAHACu",
-	"vZz4Pj9OPxF9XKnuJVbSCINJluU1Hmo1aZ3Tmwyp3xtzs+hibzxjSztDbT2AhTnBj8AHxZF1zsYzafW8",
-	"03NqIDNTPq8UL/dLKBT5vEuywgurdO5cUIwXFsoTwu5UAj0OBDxcqnLeZ7OxKMbolEj2089nT334VWgm",
-	"ypD5Z5JPEGDGmQF9LbLR2H60hLKGhJAlvF89uYe51b3Kur/xvKMZZbQ3mxnzMKzN92v49CSO6XzqK5ha",
-	"PCNmY9D5r/Zr2vnEZpRfGSbK/DNqW6hJy0MxdVFgBhMPSynwB2dvd7gljde1aJY5mdnv8q+8BZLNVeUN",
-	"QkHjvInvgyLgHxFE1r8qOEVhJjr3DO7cLme7z4Rkl9zAk0f7C/DVs73/5Xt/HO59938O3n149O3Hv2XN",
-	"HHzFuSyq2nhrp70171LX3HRHVMCH+QPHKfi5OwUFRn5wsOXCnMSXXc5tNloQDpHbKMGw0v6AwBGvV4d5",
-	"l9CfWtvNOWnW9S7hwl65NCCdWeCzdsY5IyO47TEZviD34QSLziSj5jYXEj+noV3WxRXYPjPAKyiz41uW",
-	"G5DljfLn293jbPTMuBP/jp6aaKRLpSrgsglVLT00HAKrM3NuJjFaGrVy6tMmM+HhDmaFrYTegWnkoFLq",
-	"ig1VLUs200qO8nEmDCXJrebLg29Xhdw2yBQvf0WlnHeDyRML03AQkUxr5f6r1BXqhqSyYkk8jeV625Bs",
-	"DLatX63XeOnHfu8atBiKWwfWfOIixM1QFlsfkeyCvt9jjawkgtG9VX9SJN9b+OxhSyyK+8IX4GXdL/7H",
-	"QiYz1Gv0+r0Z8GvhPjlnGNDded1KRSOb61avrdbr1bsJrYXhdU/Kq1p2fVX+iKS/eZAYAacuVW37TMkC",
-	"InYsBsaWcwdKdrlYdTEO2wy3nDDMXd1HTH2FSAaUuA3V9YZR+8UEt/94lEE1TKK4Odnw8t5dfYa6rk9J",
-	"VGEZ2Z/7K/TYRQXDjDF8JhkYKybcQkQGuEnqM+cvsbGasaFTTcKymTuCa2lFhaDOzeL5upaSJA0XaKWl",
-	"7N7b9cWWVk3IfLLeKkvuzQbrN1P6alip2UWtq8XSxBtos+498DpMxmI1J78COThB0Kuwhk25tr4uI7Ui",
-	"9tkgaN/BCZ0YFL7lPtDcZ2oKEkoMwTmlwDWU+2xAhx2Glv0dhAh3172VGJsunN/oJBIvSO6l5RmcJMj7",
-	"IG0EyxSW6mmCRh5g6n+fDbxN4iPa9E0z0MAoO1Huv5VpktPNQa85X3rhjG5EZHW2p433yYd53EdikOdy",
-	"7g/ZS6i8E6nBANfFmNWGdv6CcXs14Rmn7RevRsR7htnyiKJhfGhBs2fuNoqJSqit5tXm8JpuKAZ0fqYf",
-	"z/FfnYL7uwrz0Wd2rIxXmxxFBjSbqboq2UhsAatYgw8REZi2NKypMsKKa6x3G3H6KWJ17naCFq36BOiA",
-	"q9gaa267PlXSZBNB3Fxd4FbLGs5jbrzNHAMyBGbhTMIMNMpe3pwuaq1B2otrgtatq2+9WTq9nZJuD/9X",
-	"1ON4fHBW0Pf7cuA2YmXVC1J01fIRVuupMmvtzZf+MlzEAsQUq7s2OWA3Mmf90kZ71i1JOuvZ7dTky5Ic",
-	"nuHZM28R6+g/p7F1F5e6n0jVCmH8SSDgI5ec3BYk4Z/4iqZ37f5pXrBieL9cg74WMMvgwemCrYeXhXCo",
-	"C6nshYGqWl6sF00ZgFEVVjiZMdctMyjZcu4U1KKwXXwCmRKq3IMWJit+besF7ZGvmMawJtlVvil8JrW/",
-	"EHvU6/ec1pctKIU7zUvNZzJ7vN4jnGWDjBFtPm8bmC7IzabqZzHu6v+EOnvgREbI0SBav8OK+1oVuYGA",
-	"pUHbuJSLL/T5Jsx1fb0iEfYNhvKxFEqYPtlbXPrkgLcNSRt9Zdi04gWcMqkkWe4DXOpB3jx2Ws+M+fHj",
-	"J/nY8YJWXBdFRHMtarood61jauGpLZBgOp4Vu6PLgHbfPDhhEq5BE7puwf4kShAn8mSLIf2FmECoNg3p",
-	"E1T0CF2twBjKJ3rvMPg4YSNJcl822U+rDdenETy+kEgVcgu8MT0lBNUW9aauK+gwiiWfgAnuMF5Hwj4U",
-	"XrC3qIFx878B5pvG+jpcvZSsDH/o+zkI489KBj4LE9K5UqT7x+Uv4oFUCVUL0dPQ9NDs8spJk98Yp2xQ",
-	"NxVgF2FL4E2IfPYy6XFAImb++wRXFMWYVcLaCrDODBVCxYUEY32GLA2SbLGUD4HFiXDhlUCcRLKXprsY",
-	"i6q8MPC+5tWFL5lzX4wSrIasYRDx8068NhGK0oCgMH/oHOB0j5tauFVCh6EaXoy5nrgtf1mTmsMK1gur",
-	"Lgjc2Ov3JlCKglcXMAE9wtx5PzvGFYrgdbKJFnRNoWQBiAUWk2klCuHhhOFHMZkI2fX0HxJjIAfl2xDq",
-	"6S82uTDpTbySLEYPcYrxTa3H5iTkB5iCLN10d+iBiagqkcTvt6ynIA6ID9vgXn8Tdqxq8rXpGlbGUbKf",
-	"4UyELe188fkpnu14g0RhCgEuvzHyFqzzKOoWnAnjiaXK2nALM40fFZ/Rgq62pis74eqFsq+9EX57OxWk",
-	"U5RlXqTuzDrstMcSBBBaZP4sdC67sSwYM5121ArMA5qOpYI8HskKm03dLyUlaXbCDf1ucNazBvvXXhUM",
-	"dGVF2GD91WZFWks1i+6h4RErxvM8vH153ocAVVoLbqbqCiRTw1OKa2LQOZ6CeJISz1rdKpFwKmM2hgrV",
-	"s3zvYXxD4E6ROL2PhAgG4XsChm7QvPS/KcFMuUAimzHtiVEtKotPGqEmGuraWGJIQ8i24VM82DyM9N/A",
-	"K1WbOSrjMa9DpVqh5LD2tq6p9VQLPDZG7km2xmPl32pO5Tv4v4LjB4zVFHPx6trjB2nERa2F8iU9PlSW",
-	"VfQNsVYOsORsgQrK0ZZbtHUj1dOuPSqKSpktX+Nv2fQFNyhD2dAnTViqNk7u3JWxXsF113YZi9HYKSW8",
-	"pDFerKrKU3bo+TUkEIVNUlX27TqoilQWAa8dYeWYbccAPsbqfQxd6IA0IxTzBm/ZcsUSyNXKaHAU+1/8",
-	"DbfwSDYMJjbvjPHEgGfLAfwm7UQmRyhfJCk7pUgTGf5uEQtu0EF1ipDcVkq20UNoq7Ris13CWUuydm+d",
-	"tc94ZjGqmZa4kAQvSlX2hFhatcSaGXNZVh5OVxm44BUZ4LXUwIsxMnus1oAdQKXGK9i8MLbRqp+qfiUd",
-	"9uq5fL2YdVVTDE6kWryXykUvqN78fHYWlJ+hk+lzw8IahgiOPTtuaArZ179KUagSEN7I8BO/YfWUWeXL",
-	"H8ny7eP9IMs9O86k38j7W4O367Zy3LDWPaDLvMF7EY+SnfYfPQp4YcDJnEUBW7tTl5CHm55WQ9C6y4Lu",
-	"npYGEbuylJ1PoHxGFaY4l9pXF2xY2Z+oxC1ec80rUV4sIc1XHhV4zwbq/p/huryWi5DkIAIq/CJ+e2t8",
-	"yYuTtUjKqrvEJhP1G4Zfb6SVUPbW5W/okdkxAJShRqyjemnl2/3tb8bBxUrMsQXYr5AFRHQK5RVP0V45",
-	"+ushK/l8iyyjs5/laNPBvaKrlwIN+IHxYcnYV03Uq/jqeEZBNR3WFWpTZNd2Pxg+dD8IrbFasyMi056+",
-	"dUi19nw+8zXKSJMwjDylE/4+vZXIBBZ+017oBTrW5QxofIEnEvvKMB9N3KAs2FN1rHlwJS411/OFYqbj",
-	"29QyLa+ggKp8pjUd0Itz0MJlqXIeGeeIe0TPCaM+zmOzwqm9fDoiAZj/O/v61Y9P2ZPvDo++YUL64jj3",
-	"stOYavJF0qGQoyOM0VG0vYTs7jVDi7dlhTvhJUqRWiS7WMQ2VhIMlcaFkK9bXMnb2i2RbaVHYMNmWUoI",
-	"D4WebOsaos7YoOC9BZJYCsuMFJi+812cAZtF0m6IknBqjEt26ewa/z2bq7Ch0iNl7ZYI5A2tASxJFl35",
-	"HuRcYUeHh5HvwMOA1CkVDkmYsSnVBKNHsjnlCubIiQsjT33jC42342JrwnYr1X0UuJBC3yKfs8w6EIYa",
-	"6FPc8vaSdVsfXxUpvtkL78IcrGV0W/6oTLwVwXTb7YulFwUs6K22FmceQeebIBBowmPxEQ4347oLvo7x",
-	"13W58iQbHiB8Zm4snX3L1uCtoephcv0EtR8ZB7165V5DBTGOdKsTnoWN7fwmRpQvfcYpke08KY52APg4",
-	"zMpj3xPG5MAQvowb4QSeKRmRxQg+qKoYqkULygfb7+TY7se60g6qPqw259YNitCVKAju8zfXvKly3Nwv",
-	"a4q0H/vP8/89ylSmujXo+Iqxqkrjif6bhTWele0OZ5LKY1fNI5E9NFN4yqSaxTSUsJtOaU6d/AS8Igex",
-	"LXXZhNW7/NY1YhMrJ6avwh25zfiTqspXRHeyLYlDUii7nkQ+RzaSHdB5O7q8GKMvYLptWPsGAT5iMPAJ",
-	"rFVHazLap/6OLc7WjUMY03qbkZzj9VuMoxLyymzxgud4fULYv+7eV+G6bQyPe4FZ9NN2BXeGnE3mpol2",
-	"W9iiKOm1helmPLitdgvBiEo3Rnh1WNc1u+xpI+lb7H602nSWPDaAczwWWBgM55+//oV9e/Tkyd4R49V0",
-	"zPeOT9NOHFYxzgj04mFXeJb613zlqc89d3taJP/if1NlHIa1VDb97sPxx+xpgGd5m6nAl85azYVsHztH",
-	"tzh20LxVtbnYNn/mVNSFGl6UvAV8mSjtq4XwwJcKk6lwDf63UozGNm+LrxKH86BsbkAumAEiBARmPMSb",
-	"aT5nQyF5Vc0xR8cmc4asGhoLqc4x/e2rQ/D/BZdfWWc3T5kZ8ytf3fSwDC9LOjAT2w547k27uLW16OZ3",
-	"GaiG295hzJLQrb0p2iWb3xOqxjpZdvGvAaX7BiZTpXnFfj3vJyk+YSh6MKr1Yi5vg9oznJ3mk1tgnngW",
-	"+cVas9L5RFmyizfX8qlxk8tub3IOu+HEA/jWTAB3moVrzcmGx08XbhljG9dUXud7tMQkWsCHxfADJvXZ",
-	"IJyCHtcsqopdhhMGcc/hx8FJevb4WJUGXqbAmTCC5HjtNdZk1jZf+K7afEoTdkMD58bG386QcituTA1l",
-	"V7+HEiwX1RZNBbKIvn/4Hk3cIMcXxSQ5Ugy6Y3U9qfwVNroLg8l9xn+nrITdxPkZp3noMzVszEs2UddQ",
-	"kl7n1pPfbxwjXU24fwPq+ZgvXLJQEUb6Rtd2TAH+rwxDcLrBKEQDqkNANJsIg/BifECM8TjT1hpWCWPZ",
-	"1whhxzSCt14DcbFRgSey/1Y6YwYDc5j6+WafYaITq5lRnY2huEKuybnCK7k9oYBIQ/PnnlnLEGtr1wk3",
-	"vw8UfLykGqt32YASn/gcxObYd+zFsPlmxMRJXI/b9VAIbAczbhgyVZasliXofCH/FtBNDJCUok0l6zYX",
-	"GgvXhEzUgFtlbWg7PCoMIU5ZEMdm4hfYx1c2fEgmMp8z2m5nbN+TI2TJNl/7V5RVy/eDuTmudu77KtLk",
-	"hkFl5wxGvApMJ0tWut9UGaupqto9Mb/CQpExVGW/RabIce/n4eerEmW/+RQZyDJpA3DqlU2IMc+aq7bJ",
-	"nm0aUrKrmYNCKBj9L992FRVVnsoiT0f323jeD0Y+FdxgWk01JO9dePRQcrE8seiub5slW0cq1/iklbBi",
-	"FNDMmSdhoHRLJqEVqEfTlNI6+dpn2OIwEt8PVVVhw1VqDzelxp9MDYeiWGS+7IweqKpc5ZtjJ8Ur52Kr",
-	"YXs5klmvpRP1fBLKM2ZghX+ljPWwBWOJtKNjK7XwmlggSDwdG5QR+z6jnl68EYgF+nCUoZV6Ie/YYR5i",
-	"8xMuKplPBX2k8eY+9OccN3ltxyCtKDrhSL+FkjwvH4Fty1l2bvPaMcyDJtg0r2THqsXvYxUxmvCpuCDj",
-	"tHBDRDxsHjQxqSsrLoadDKHg9TLMWSlKZ3ZhUg5RubxidKPJS/dUC1mIKc8Ay19b7rR0bBtcYIBxM4TP",
-	"bRql5VLIkp29PI9tXye8BOqUt1XtYpcyShTCDPUS8txIMniF27anjFM8AXvNWj4coqLyjUtgE220yP8Q",
-	"573p7uZlZWHB89I9yXI+rOoehPn2i8uOqimuJ021LxQxoUtZeiTzQc28uUtDY/xRyPK2INZFJNrGlFor",
-	"Pa5WexbMuYgtD7et7OwQJ96cNspn1MK4VhVU0Zc8VVpviCn4HBrk0KCfFWN1J3b9KtknWMOm4rO6UZqt",
-	"tQyN0sZq5u2Gm2O5EXi1udTRNt5GTodIEyxz3uZPaPpYkGirxjzFjRk7Fnu1xb5TsRGR1WJE1XM43Hwv",
-	"tm3mQxUFN/nqpN8ArkwfUcTMmZBINaaG/hcyMGdjpq0q2ZhfA7sEkMyoE0+MFa9KjIKZVrbDF5jmp7gS",
-	"V1DNWTHmsgBf6E+RrFIxYU9j7WJT3h/6T/uWuIpZMHbDrpNbI/E7dBOtUY62y02R79/j+bHDKuTnxTl0",
-	"HbsJQUo2XYsJmD613eaGDUwtSz4f9NnAp/cGSMci1TW47x3sb0XF53VqsyXCN6aCtNgarQH30171Iprs",
-	"xTWYfq/pypzJ3SptzMAyeREoppS6Iso8Z/VHZndqNOM7sCDN+CJI59ZqjtMoNPbqVvKW6m6xcqPz3N++",
-	"xmXRPcO45ldUKYdgNansEjlORvHlimSywEacF2ppCHYG3nmwM5UIcCWuwTAhBx2w7aYmt0m+CIktU00r",
-	"lmmwisRYp0QukBnUaTT6yXvLyELhCxgA5SQE3zqINLdVFGqjNfl0NTpp84Y4tdvV53Rv4GDLLjuWOgNP",
-	"HKBUUTpOaQ+pblB2RpTg/oRMUR4j0DQ0D41NT9lgAhzV3kla4OmOa/+HUzbAsHu8gACYoUEEslG1e6vb",
-	"MbyV4Q0Usz9lA7cwDSkSjhKpQzX1g3UnJ7XrJJWNYSx81SkbFEpegzY43QvP0GI0tuF7FwbiLkIdesow",
-	"5yltvPmtxLsrbqGan7IBNjD0qUv8GdMQU5ANGy2ltNppAZxWdK14gIZwUvdeDtOR9whVjsX73Q0Tm5Ba",
-	"EzqLs/4zn/P1GECsVl1ReUHi9nfNpxmwJJSjLcj0k6Mno4yzqNfbYPkfJOoTR933k9E9h+eTqdL2jjLR",
-	"nm82i3tvKgCyf97wMPu9hrrrDQSix+Lm/N9xaTqA/YH2OMNwUk+iEYdlRhuQV4pyKVtMb4hfEIfTGndC",
-	"2ZurmFhcvEXC9M0bnub2LT3zFy1GOZrWgVVVOXBqFWlOo07oswF9ySBUFoQkxUBMiJ1r4DHwbMqNXbw5",
-	"HCt4O/L7eOoS1W5bZlXVmrXw8PzJtPhVL8kzz2GyirHqKvkxVis5AmOp+GfLyA467rkwW1iOLmI54s+5",
-	"yStfx5Vey+1Ln90aTbeg/Q+W8m0JAXcH4MoclzsU3EX9JUpGNZPsDyXhBM9Sk9iKToLMlIgmuYY22Y2G",
-	"ffZCzfrLfDeb6a/LuhxBjngSj65x7JyhrkCaCAQwmCVB59iqEcaa9xlVLXDnoTKt1MR97JQbAyXyJrZI",
-	"Ro4OD0MwaRVxsUCofig+8d0GD/tdRP1p4QtOlVWsFMMhaJovrDRSfrRufx7SLco4T4bKb9HZ7LsvJ4ZI",
-	"56fvd3XdzjGAZfuo3xFmtqktOT7MUH07Rbd4ct9RkcjqN+eLcV7fQQ3OdmQ57ehtUomTwxZOhG3J1eNk",
-	"kR+vlc3fg364q2acbfjYUmkb/XWxvvqEzcaigg4TWNh+2jGc9A9F761SWNrK/aMwlTVGKMkG6a3u5GqH",
-	"FCxXEDkr3gMHBk58BlsUEaVandahW48358OKc/DmoYvVAZOJQuL4iNX5txIUDrtFrOQGsd5tfO6N0Ys3",
-	"jCcuMuE7RV046VTS+WsSe6FuxYG3FIJY+X1u3C0LsnLOKHW7Bn4t8KdizOWI3BHEqs03rOFtse61o4RJ",
-	"ECIXIuwHaeyW5F9NDnZ9d9mvzzz11eS8wuyuSX39poWFO3LzUCDW2HbYFwXZGjww225xzjknqNbQhcpp",
-	"zMFziQEqLEsZ9GNh/oomPrkD5YUvKfL9cz3TNf1m0M6uDuI7hGUV8GvYDGhD3sqm+TUVfbD1Iur9NURM",
-	"GmGz3RjOEYoqY1scGo1nnzrqaEB0XxV2W2+le0CSJ3vCI8lXkRD45Uh3Xdu3TzbEmh2YRxXdT1Co36N2",
-	"0FsajKQp1vmP/tFrPneJT+020Y/tvz9lxrrpYdHBYZyTF7w0NyMvAMrVTGfZQqjQphfDywkicjPevfD0",
-	"LFC7uMrCW9/oGhra9YbUP2kmJ5VlE+iAAobJ+ny6xN8CTuyJnsNkNbjilanMF6Fl/mKxR8N8vw2ivmnM",
-	"sXgSfv/0JXv0F2Z5vpHbcuv+lRxyTkLX7Xl6ZKv/xEoC+hcwa2pftogclXzeAT/Glp8CGfqv2gWj3x6m",
-	"rK1PHq/zWCMAr/2SV+7X7oyfq1qbpnXRFczRIlAY5zkN4FW6ainatBkEXlXQdsyfrCLI6PdqKX6vwf/Z",
-	"6hrWgQKFxchUqTZnInKPW45wbDeqxWJLGmKflrVLThK+iG1ijOvZEcOTz+hdY7dirUjH8aP+Cknz5X+e",
-	"nZ0pSXyynkG2iYM9+es6iZtyzSdgfYVMF2HQYoQq05soHSrG6SycsIET6EGfDSZC1hbMYN+NWc+n9oQN",
-	"PLCz/WcPzT5hA2qoOdhnwHU1vyDynuS2fQxZalHChTug3X/cC2EklBzsv5VjVZXtt1DqbsC+5miwf9Nn",
-	"A4R0u79RHuHrOSDmSCr3RxTOAft6wCt3jU9Y+pbnDdudsdQTUZQYwlG6BN33DR0pw4BW7qUGfvXN/lvp",
-	"IfkXfoDun4FPfwa9gcymNVpJvW8PQ6/2kx6vS2GV9nuhRQl0mBHhrjKCUOWAp/lpaLTTCnTvL7EILITN",
-	"Dm8KLKR+84ncrcypvoBZ06p7iz24fefqCX9/obOFvW9CADrU0WF4Xw3ZS2oF/Pp/nuN0/kN8j6xZhZIL",
-	"+/Dw0V8f/+VJshe/Pc5txlr6JplLQ3junDosqLTE191RdJCbv6T94TbHXdJgZCHnRp2oThIif24QVBla",
-	"YzaNtYKG8gzmt21blloeEa1Ijamy1y82vmonN7ZqJh/no0NK04YsW1MS5Ruw5JupdJ5WrTYeWwxhRb+O",
-	"jt4VHQN49t6CvMEcJNCMYKErpwff++4ImLe5UMMLhP8Za9aH+lZrlJQod5u1uimL7p3z23Z81wIR1Vbc",
-	"OA/BHXUjUqhlxgb3244ZaBVQ3g8zWGcl4nlpFqn92rWIhMrU4Aszm55g4e2+EJuqNH2dJSvFCMyWYPXG",
-	"UKaDe1vreCXd2QuYNYUsW8xxEmPLR2cD+GyJu469oGZp2ISntvU2lVyrcnZ/16qemgWMX8hzCOR73CiO",
-	"iqEQyBZ5Kf/QFC0eoG+U1tu/O76mT1MQ8gJmSbeHLQTi5q1AFoYWHtQxule+E/89qoTLaKMum470N+el",
-	"X8LIWd3Ct0RIluFw77t3H/768Q398OTj/+79i+/98e7DUf/oycc991u+N3RX/FceTF3C+0zYwJe5/gb8",
-	"WnALjBs2g6rKR8mEzKWGX/BJ2kKLDVWF7s0lVGpG8DMJ0TBu2I9QyL0zZxa/lu/94b7T/7v37sNh/0kH",
-	"11ll5Arqy0JNJsJaaGevQ8ohjBujwnt87Kz2So36gd4iswhnez+6Sf/rx4PW//K7jZurCwwdL4/wf9yv",
-	"42nAi7HzAK2KlccIEXbyhZChpVDNwmRtNFMrOUKbiaIiZjsGeZr2RQsxJSpguRFSaWFT+i3RbzaSl7GO",
-	"Xfq6ofrayk25FgWsaNrmq39qAyYiuopKgLR5irfpmLoz3ht1/QuY/ZPXlXXH7/ZWWvDkOkth+UgDYEwQ",
-	"94LbnbwowJjE/3JH/rtsC8JPckTf/7HVj1P3bsWK/DIlIsL7XJRZDCHg6Z+QCmCBwGartE3ucYlkLmGQ",
-	"WjUpDWdbNjF4Q+q2u2YIzFHoZb8G1+GfHR3tt29FkEbqIhj/uyf9XjD2eydHjw7jUrn/HofM50UApB/F",
-	"38y4ICfxMKcxbtIYz7kYufxM5RwkoowiQqimtoNOK9FFORBJJtqP/LGD5eP2VBROhC78fG7JnuLDBJkt",
-	"qQw0fpiaulMwx1PCOJlJG33FS7r5Fb0227Ab3OiKDdrpBP2ADYx9YrM2kLqLHtXbMNK479nCIVrMfjtn",
-	"G3tTDjXAH5RUBM272oclfAxbqp666buU6TIXmyrE5fNSnN3PNOVneLLlAEQr+rgi3QYS/KLvXZfCOrPQ",
-	"O9+UzE7sAT6vFC/3SyhUCauaKOe64lAHmDEvnUCpWazyXN5eN+yh2PS2LgoAGiDVkzbAhXcdVB+ZEEao",
-	"m3Z/XpgHmvELv0Nyw8K8o1fgi1AftBzmqt6ALMdDWWxIezTfm7wimfW18pGHt5BVtAUQpS1zHVVUNzsX",
-	"t+ioHUa94qtfwQhZiR8W1pNq3Q3Z1miYUHZqzqWo7lL8N/Px9Ky1fYoyBi5SVaKWJUpFylaPuWFca3G9",
-	"DalZWcO6lkMkDjM249I6vcNK7GjPJYMQSGdCFlW9FZsakq9t16/bva28H6bWTdJwYeGQ/BvP/Vmq2Ubl",
-	"FPG+xZTn+3VpNRGmY1mT6cYqLn+x8bh7JC8wmGEWFIm7C362k+D4x3XE5DG2Y8JMF6/aurWV7si3TLre",
-	"lsKto2covYoq1BDqVBG0LWTg3m1Dy+BWqjnN03HGDbB+p37mWmqdcXcTFYWS3rLACmpe7syu2rNEFk2z",
-	"3V5jQdL/1NReqDpf6PxSq8sKMrU+r358yr579Pgvy+1YndBmicQuKzj1OVzmabWysC7i6c1z+GittqBf",
-	"TRr75binPI/Cdtzu01pPldkgSESVcZbc9ZJZdUoIjoF3lC/CSg8wsTPwRGJCji4aCz9PGHFvwOXI2d0U",
-	"Rn33XZLZfnSYba67olJD89jjsQMKeGP/HP/a1GBEgnsUwOyOaZauyQ23Sv+JSCWW/jcYgQukEaEO/4W6",
-	"pq6PgfrZ2Y+6GDu/J7uH6LVvvEG3sFu4hZHKNxJxB0rJLU+IRIhPIisUEyXteBWoEIua0Xwk7yiEuZMy",
-	"VeJgXeChTBbajXyJqoTyIagGvOZBPov8+doswUo96S9rrfjih+EZXCqgbTZT+qoVQ3y2TBzNmfNKWTFW",
-	"olVzlHhO+bKl37wj7Yyq/a6o44UZ8+PHTzKO25ChkPYJ4NJqbJ0iuyTMCNwFYyGpZHgM77lTmRNesVKM",
-	"hDVblkqleJWV2D0/oq7mZHw6BWl8XSdnUq3nXAprnYpNvxH45OJmmEslVWFY7SlesbszDvy2QJ9p8qTN",
-	"jvVkh6870xNkcXxP7nNeIV9RNiCBPOmbj+4HmDqTXBbzp+7GfL3+YvM1jVVwCfoZW8Jfc1F1tNbvar7m",
-	"B9vxiSbb5cwpILMy6MI1Moap0hPmnCBWjooJFyl3+5F6p8VHTyZ0i9t+P98JrcxvLWKxX9UBqsIkA9bF",
-	"15eVMOOOii1iqFlRI+G/yNO+oxYJDmXKyLV6STrPxVdQqCrpRHkXsP6tWWW6+GS6eV9WAvNfwdB/UahM",
-	"2SILs0HxyBdYKbK69mP1JL7UapJrMZsQbmZ46wAqQRjzSB91ygZjrksi8BspVfqEtVQSPAfjpQ+ZOFvE",
-	"z9l+PtQwBYyCh45GXUUCRnnSR9/vZuj89cs8AUlYLGcoXASmQPqOC7cXe/3eHMyFRNKZguNRFa1GMizy",
-	"/M2r2oISc9tFPe36gjgxZKU5f3Y173GD2fp2zbvXVIsqXSK/mFuMwM+1EYxJ+m23OmjX2qRbeCob2pGJ",
-	"ADcWZd7Ee8ysYo8epyRsTiQjRRq3CNveZ+fWY9xLwUdSIRQAYfoI9ufltfCZ1wyoQm4x4jfu6nzVOYll",
-	"Y19ZQhkkVKvLW6MlZZts9jur8Jo2j9swlLugdXIGy714wEv83DTwjY+al2lswNfe9EqAqbc2W8B3UYK0",
-	"Yji/8HS4ZsAqpa6IbB3NlUs3o+i1eEWKwN0+G9AjB8SZSnYNom36VMs90txC89cJnyPJDTU46LNBARVc",
-	"tq8RhjllTKwhKbh+aZT4If6L4suQwN4/NKv+mjlKQurbtttszetRyt6yrjApOaZWggPpsufI95kWGC5C",
-	"4RJCJl+0cLP6uLb+a+nt7zIb6RZKz5MaZs/pgSgHeD56gffEjM6KxUIMHyjoB3hXxY09ZRJE6DkgdNST",
-	"ziby4lth1Av7jpP8xcDCzbDHmXbaeY4RyZ7JkTO3765B5o2V9wpt8cY/sVEVI5Dk/MZ0RfhFKTRlu4ta",
-	"C4WO1YzrScdeW0yFLXtYleCdtkbTiYIg5xWUI+wSiP0AqKH+AtIR8aRPHuWxhD5XlqU37sxgodR0Zc5a",
-	"+AXfPWybfEucle1i9cbySP66kAkpa7gw1IFWXYMua1rFcj3sYRnj7Qnj3OdKpqb89xqYKGP7CeetNl9O",
-	"2Irte0+ESUi+qu/FIn/GoWfxc+LVLZbd4AVbHPLNA+cbJELo6euGlm1BOCXWouVTYRJv2YbuNGVrvi1N",
-	"Us65nXfSFtOn5OegCUYsxpfrzsEmmcL1/cvx+U+bO7qY727BoBWirFfSHTpEphu6jozVbBFunvZDINHf",
-	"7CN+pKuj73OjPHN4WCj4rESR/6hfZQn+QIzWgrPILiGWWOecxdqzmqy2a5YZENZOP9U05yqOfINyzDqb",
-	"UwaTqZ0jwbShJoyoc7drt6PhWsAMOhpwlXzeNFeIXNUIapk5TWfHWtWj8SKXfUkGZ2fWdosgHQ+08JEo",
-	"D4OFvOm2TuQgTvoQcM+LpeFkuzHnurZu0JxoMuGkkLYiQ5uKYqs3reqNEKLv9NB+JMSIe70ZZtMeNmE1",
-	"C+K1Skt9rwUMc5ia26mjz0ALbLxxb7LUGyxbszR+MlpKftWaPG1NfgffKvbgvTL7bGCEu3wQuSMUMW+V",
-	"wh1XxvTZYKJKIB8TRQj3N/u9FmD7bMqnoHGjSWRnbfiUS5iQNTJgxgqN5YsKGUUtvwLDUOIazK1UlgE3",
-	"89RjpaE5y9+PAE9O/9gOg5nm4IcIPOBV9cuwd/KvzVaf5Pljf5uzNw2ldAb83OddgmfwXHQs1x+0d3w8",
-	"n0s2GNZVNThpgMXbntTJMZltxL3phnvurr3nAxBD0rc9/6JVnFnkkQIfaXRzJ4Hr7UmxF2Ww4wi+KGtY",
-	"wnttfIimx/htj+F7ODebE3ChmkCrCRugf0MpB7nd6rmlyZc+vEZGN6aGQ9CItpSKTZSGU2rOw0fUDhQb",
-	"SY2cGGFMD+DKbEa18a6fazOKc+j8wiHXiAYhpNQAlXIkT0sU2o/xRMxInxtW2ZJAfqmuAYsV2MB5+wPP",
-	"B0VmTzTQLucM69o8nEFpVoy5PWUDqawoYIBBn1pLxq0FST3DlW/PITFc7n4OfUlidDPV4ZcauB1jWJFX",
-	"CLtRyIfPR0Txj91YEbCjsNiA3kzdUAngxj0OsaKwieXVVc9XyKw8A34SmXDJv9Pu8Kt2Y9NGnuLe1yD5",
-	"Bv3rwstfNndshUJEJvMt2uTpxF3cZFwZf9z/IX17P5mnVabGUksHKMbIIYCJC9AFdRwfaj6BmdJXfj1J",
-	"vTjD/ALpnVet4nN/lCzbMQgMcPsz9p1h3jNDvwPRCl71h6hUaMOG96F/4GsX0571npMmA9TYFgstL/iF",
-	"VrMNbEjRyayIZwiNjdpZaPz02MsTqzm3ZKxdBgFf+Q2I5DuUgqolKovNMSJotQqf+26mK5mHVaL0srXF",
-	"ujw8rzgxYq9qi12IsMUc/uo0XoEx8J/hTPj2DJW41Fz7CiknEvvshUK95ZR7OBS9P9he+SHYYrwtyhp0",
-	"u+136uOpPCC21tX6Q3WprhHf459Kz+inI14146/A1NXd5QbHYqvEYKOjs5bOvzHpuaKte+G8gBIj2290",
-	"bcfU4p/q4y55cYUJg+VmD100Tjj65MVrE4U0frIets6AeQdtG1BN3lFugQM6vIY7bGIB7911ofeQz3X4",
-	"b1ywcsyVtxOchJq4WSNHJQEJncXRcEMEHgr2JsTEMUwegVPLG7pP+l0NGVqOXxkqOC+90seSnakoMPll",
-	"mBEj6VuGyhHVdSxjfWgDbr8wTRQiyXQdL6/Kdm0xlsIS2zXG+DZJrR6vbYwx4e8v0rhHZEV79Gjtvcvu",
-	"24M0TiEXcFlPPFW1tHrOvg6u4N4R49V0zPeOv0GKw9CgdFIby/h0Ws1Poy88RKpHwlbrue/w6q4RsOhA",
-	"RnXtL15IqJ3t/e+7D53EHFNRLE/UXXJKBOlZ0X/gToJl29utW7YcuHkcLTVqu9sOvPLgmnwok4a1zZ7F",
-	"hz0Nf8odcYUWRqx91FO6agsXojsa9VSVZBfNlsJSmL5gzzBNgLYyNIh7Z7dTcmPreBWvLrjk1XyDDz0L",
-	"123xqREFlSu4i2gvG4AzmAiwio0U68AHp0jXDNVnIG+LZ5gHIVYYWFoISawHyP5qoIMTgEzY/CgaC3dx",
-	"GBTC2Drc1DmMa8+KsZmXvE1tUkciZ4AvMMghSvwFwsR4crDR99lgBBKjwYFr1PAJ9COnrgflU7fgfTYY",
-	"8qpyBuHgpLHzCQUz5tI9jnZifNYwTGgfCaIsyPblxqrpNL47cuOGghznTWKcKDJPOStkRhAAerAbVOgY",
-	"EDuk9ptusZ7bIo2ihJlx7ln4eizkp2/rRX2CvQrc+Fa3JehE3JxVFWvW2VlkyOPlUaprvJEQSIjcOlF1",
-	"9lO0dyPh663sBUW6pJ4TIFXnF3YCgDZiCPKIzPCijnHGIswMnCJUAOaYVBPf/wZV/8mzs+PyZA5BikhY",
-	"Mbk0xUaqoZ5HaXR7F5kcAq10v8fLiciL0esI31xw1Jy2xRq0UEUppLe7m43FZZnflK/HauZpjZVvKrXM",
-	"47z5iUzHaLBWlpK17rTbIFdJT3kdrt64FVJ8fjD++92kicRp31HWeOKDoa3fUSDUGY1YHZtg2C+1KLE6",
-	"yToHeYgOMnWDcbZqeBgusq+1LHqBstCEP3upoP9mBSBYco38qpoapGzcePG1r/d55YODXcUJm6+4x39m",
-	"jROyb1cFBzBERo2Gt4gh0D30giRnl13mhtRuwdy8AadTUWsN0l6srOCYajHhes78RZGmnjv3B48lKFnS",
-	"Pqqjnjuw6t0Jv8RUaDD3QS+RfIdZEUNCXGz4+HUBI088JdpcymuHUgWutJWODokD8aqt5GIiIGKYvE15",
-	"GbLESsn8L8xYGPUKye2ggFuc+IdleFv4jOzwLUy78Crb7rvVbB9Jqfc1FFZpc5GUXXawATgNclNGjwVj",
-	"OlhWZGE27l6pQj8YYZHp8soZtVciGrXYcTROIysF3SchBsibcnHum1qn9CFJnal/bB4461cilvEu+4zh",
-	"LLvQYLUA4goN1uMF9eKi36CZeOFNY1997A69C+/GuFFVwhf7+4caqzRV7/pfIF1uHlmypOlhGrdVXswS",
-	"pOkyZvtS1fYi33nX6Wq31BEsHevt+rFckRjJfAH7ZlJCr9ym22ZymmSUvRV2fhFYH6I80CaMZiaXYoJr",
-	"Nq14Qb3pRlyKyNGAWs2z24y7ID2bqnzsErhVDKrdLPHOeIvO5Lzdj/OGDRKFlNuqgi6a1oRIUFhkeTQ3",
-	"ZUpf3/W2y+vC5pcbmNn/DNetDO/5RqKxx2Fse5gIQvLO3CZ9E+qgtkvf2OS29jQ/407hY74i4CFmp+hA",
-	"BzaL8Mchw84K0nO+DgN+OHI//atXqhF6CkgIrxkvCizgcl+SC7H/tR03Pr5RhP3xDXoCxOnITfE/kzXP",
-	"EKs1JKPU+gD5NCIp15WEGZ1TrQ711OfdTVyLGrt9oFfKrGJ0w+dXwLW0ZAlzexOWr4Zl0em8RZrFQmkN",
-	"C855i75L6XKLQYqthmidZlvT9tbWWgLCEeNpg2AIrIk1avPX4Ta7yDON+w67wA0VkTntc0OSw3TK8tJW",
-	"V3YN92eL6qYMAKQyRRoRAzPZDN6mUVOQtKYoWNkFvQc/JhgmGzaTvQX/M14SGTbXTC6YO6DNTBergzTz",
-	"7onetmHNbLGx36gb68IW3/oQv8EWEe1+2xvtmPOwXAsfGX69+XLibK0tUsDHdY4mYVtfiAHdX7yAtvf9",
-	"NXrOLlLKuN4MoOWXL08SvrmotbDz127maWougetcn5kz6Un+mVVXINnX//3bm29C6CcBXrg5P/+BYeMJ",
-	"bOOBCp3Ct5KNVa0DaQIV1Uh29vIc24x+PZgAFxf7+/uDbxC3wbCD5ltJwH7JImFU4FH2fXWSZ2AKHpFZ",
-	"iLKd8BJRtqeM+2EjEA2QfDscVAapiA0rFbVIRDHEyDpNRZy4sbXT3sePaO4PVQf1GBKKhUo9ThkQLoWS",
-	"J034mijZyUbBm2pZgkZIsukzDROYXCJDuCx9TMnsv5Vv5R47a7JEBGVByiPfkzvJE3kupBCPYrFLR7zW",
-	"jdP/uY/TiCf1kIsKW0xegp0ByH330sHLX16/YQfXRweBa/7gQyNyHw/SSEko7OCSDc5LmEyVBVnM9/4B",
-	"88E+ew1YbxFTbbhmMVmFv0EkHdaEIzET5dBKpsFZGKa5Lo0v0iAxwnPCZlzYv71I4M9JXtN3j8AHFAhp",
-	"/i1yw3lCKJDkM+taItSoH/soxTEcHx7jmNIH+46NiCYcYMhrP8QSkNWGEszUSNX/Ha6d1hvg6JGWjiGR",
-	"JUnQlCg2WamKeuKM+68Dt+Y3+2xQqBIQh208gebAieiA4YOdZcQJzooSDu+nFRcSecdRhpzoC+wCpoG5",
-	"x3777bffubn59c3TfXbupYpqjGlu3+/5nNXAbz3ad0Gem10XaS2DLLa2LQLLuQxoAL/uQiOfYbMWwYD0",
-	"os8eHX6b48eMcjMIgztBcFZTUamGbPD3ZyS6PvlwEOjVBrT9DKCf0CbpJDpSj4EfvPy1/QQ/EnPwwT/r",
-	"48Cpq8i4EXC2TmSc/EWIvIRZmE7tzgPEWIUZpUavE+E/vzVvnplRSM9fyIJouS+k0GDrcq4RXDB4xS08",
-	"d8/ce6kqUcyRUzTtCocvBL3AJNRP7hywr0vNh3ZPgB3uOQ3IpwKHj/fujYE71bV3dPRNMzgETPhR91Ed",
-	"TjFYzLBhE3qolAtWap89Ov6OyimFZINXYPV872xoQXsKKCy3cZI0FNaQgvYQHtS3CUvgSe8oHMB8Knon",
-	"vW/3j/YPCUVFFJgHY+CVHf/hfh4BntBx1s7L3knv72B/wkuSUCDeeXx4GHsY+j6n02nluXMP/u19ODJg",
-	"1pk3/g14kCxx2Auz3zqZeyf/epcUBvbOSVI8qyarp/8X6xhGxtMO0MeY3jv3kAPk60s/t/2+48PDJYxO",
-	"04CW9lnYhX13kWRimHja4VrnSMfrkRBzJk+JX/Px4bf7KddjmOaGyPAeZ7p5SWay3R/nfbflx3xqWAg1",
-	"Y6nM48NvH2YQr5fmMs5j5DD1SI+VYvGUS6J3j5H4lXJxfXTgtvEVUL/57F54LoylLvam3Uz55F8d3IYe",
-	"D4UkFYPE6RpE7kV3JvmDwW35ffYLHTKYbumd9H6vKaxOJHk977P1k5m+M+etswOzmxSqb3KnfdfQCB+b",
-	"jqzpq37Y6su8Gu66+Yjf3eNGoXVGmvSMkL4ggh881sgc0nCtrlA3lMynD52iNkkzgY/93iMaYe7F8UsO",
-	"vudpb4ZHh0frb/lV8tqOlRZ/ED3SI9qtq2/6UelLUZaAAfFHx9+tv+ONUj9zGaheDOmFDb4I28tKXiWK",
-	"ZO33RArVhU3e+GP/6jnB9NiJj63N73Yqm8yDE2SSne8BGs77S42O3kksnvrY701VjlaVui6pkeYTDxAs",
-	"uHT6yIiRRFvEbRlnwAvfmpvMa9Rh3jzBVt3U+h1Znti5ZbywoSzRsAm/QhCPN+XeSmzX7R0ytM+cC2iY",
-	"ktXcd/4m94IRdRUOZs93vGSIjuEVG3JMkpK10NZqTzFtTfLeNAL6XpXzO9tML2Dmn/+x7a1jyHtpFx/d",
-	"2YvPjamhTN+9rOKuYH7qE7PG99as5kmWcHAF80Fc0X2srUMLz738uSr4KsY0f+lBvA4H8RmrgaNvN1ID",
-	"z7keAd3weJNxeUwclD9DKfgbp/FR6RxvcrM37UgbfMmqypfVtnXVz/wKkoDNRqoq/GXRdDn4cAXzC1F+",
-	"JOVVQQ68cG6ZsWpKRhHSvseiC1QaQrKhuAZmoFCyNPvslTvbPEEtxSGKMZcjMsbGviS5rVTwllSp3Osx",
-	"vWJrh4Yz7ltNKD//3M/iw0fr73ih7I+qphz4n2xHkPDceE8smeZorTqXtzFWaZv0Fs+ize3qjx/fxb1H",
-	"nXbX+A3xqv8kzyHOzX+c++A/vMuBOPPt6HY+wV2rlShy3Y7BLIb+Qy+XSNmKHl2qbuK2vYG/8BrJXJ1x",
-	"j/A+nxYicsohQ0Ync8IGWENnYcCcpW+8N4mziS1EnOUfo6bMV5ASuyVW5yIxFPU6PiXwofvNW5m8eKb6",
-	"kYaW1Mek/RryXAh60TgvgZTWORlY+m2AV1DmnAi//GdN1/EFJZdb2+aSgyQxguf5u/tzRMIQH9gVab83",
-	"V3qGn3vq5QIZw5omYEidM/uzOx+HG+ibp0oOK0Ep7Z23cu9KNGugnZmrIKZWke7BHyTjxabac9mF8dce",
-	"fAg/BkemKzGRaJt7P8i7tm0Yq7PTQq+T2c6/+OwNAeSm98wDQYi2PfS3OuGCIJ3/0Ft2Hdoyf+D0vglV",
-	"Hrd4TZdh8ouE0BOVgfTBQ1y2yNwTEr5KxlzwvNX9HCYGqmtq6sHsTBRE+eQLhdFosfFGzIQj4OWtxMia",
-	"ktU8A34IH94RZsgYHj/gOFua4F7Mhh/8yDYzGz6B/vEBY2HiJP7ptNDOPPhCzANnEPQbaMNNLYK6FPYA",
-	"yc7Qde9M2v8DYIo49ufcgu5HRwvJD4s5m2qlhgREEtYwI/4gcwWdPo2nAFEYocLyyobqupBeybmKpIrK",
-	"bOb+zA30aTPO+1QHC6/q0ArNpO3v7Iq7Fn4s6c6ZE07ufBzBiJGEMlmHdA/QA7pNi7b8N4LcaQsjvR+J",
-	"RnJ1Pg66EHbDOrmNwqBC2iePequZqj7282+x6g7f8e7e91cyiV0bbEm9qCECB5989+S4zwx1rmHH+0f7",
-	"xztv4HPdtbhvGqqfSo0o+TvSMAt4X2ZnCo8Mc+MtDNIG4qPs+XVOGFxsjtfQp6HhjEX0ntCjT9E9Z3wr",
-	"Ajpi/A+x68vnEiYd3Ouf+bevyTucyxLeh+QC4TUBCdqSfMMWuYUYvD/sr9jeh5urkBX5AUoJxCZnd5Yg",
-	"yOY1fvr57CmJDKHTI6C6WYjc8H2JQTr+jXtDfSYpDSdMu3zGZ6G4MI2Bf2EQt/etlNPBByzQ/3iAp1mn",
-	"qiKyE3feiUbyrQZURwOnJgdhRCe0S7z68HZRYxCl7YFjqSl7dPgoFMaQ9onKGV8SEaBomQcy6S5j6Fnk",
-	"jFyXDsZvv6GJsoUOc/PTu6nh8xlpgXNZVHUTDclEJVA03Rx320VHO7voC7CL4kZE4pJgJt1A2xDz1Z6u",
-	"pTn4oGu5Lrj/PV7/qpb36U43L8kI8k9qhh0khK9B2AnrpxbWFnvagsz+xi3yQ9A1fSoYczayJm57q3Qa",
-	"iPKPussIfxSmNMQf3rMKG/S9v+bzQQYtmKZne//L9/7Ye/fhqH9LA7UbKuQn6j8NKERrvzOrPydVgta1",
-	"v6ATGbSZAsmm3878wxFwzq+cZ38NWgwFeJYW6ojDLudecflwtJAYtTaFRl1H7P+nnoBMWg8KIpOaHuFx",
-	"PbUMDehmHLtX9N9K9x5srIUZPpBM+sSfgmyZwBt+BSSsnzG4xw9woxzd8cNYEefWt7ga1XKH39kl6B5U",
-	"u2XTc2+w4CDoIKlmG2m1xeycv/LgA/2wmTl//7Z8l0dKo9xZ8Z/50Yt5tHbXTB/nvgwCdO8WfMZ8T6X8",
-	"YKyo1eGNn93vTevMLvlJVWWyTe7+gKSHu9c8NIplk73550bQ7U66T3DSITAknnQIAMHabCFHCE+RilVK",
-	"kjN4JycgRc/NbbVD1ms4t4FTp8+I0crTABHZXt47CB1FvRMz4foq7cTk+yUzDUgia5rSCNS9HcH1u3QD",
-	"dib5lw6y2+maJGYelQ264pNNY45LqgWbSxzEXi4HJrZC7AopDLDjGXI4sYGnlx702QDZAdwPvvUecm8N",
-	"sFUGVrW7v0O5z9642/uxg0FDLDADMRqfpoQ4SGMD75HXwuyzpOfyDJEJq/o6B3Ic7KeUw9NR08dXSReb",
-	"+zCFFlpMPrA5tNgkNMvF0+pENeXGQJk24+yzy6QL+i4usLOWNtFg1LRmQXX9KGS5yGEVerol6qvgU34p",
-	"Kuqsijos9odqNc3pLak3/9pO7fYhth1YE0V41fTTXpkqwSYkNXaeZ8KesMGlFjAcRH5M8jOIipg4JT01",
-	"Yj/tg8/L0jDfKwk5vCTxt6AyG3PrlGpdVYMFhxW7ASB9InEqCJt0Ue7jA4cazJgeG3i5uaVwrO8y35X9",
-	"oFb2+fRHLwy91SFewJC6KYQ/uTEvcyx/HumQsMA/0Gd21krSVbtwzmerU2J9VdICfxNFIqkh3MYRncXG",
-	"yIwspcCHa5NGMZfq/d6lBo5abhA3WBsJlGiilXig1f13u7giwBS84rGBTxZi9dtYTRhnBTdIw++1SQOS",
-	"Ytgdl2E7hEqpqwSZQbCbSo3ycNBnydvXTOQvsprjEEyCdfSs9VlkU2hRHycodr+fAnUjccqxgnKETO+1",
-	"DFS7K2jfb5FW/lOxaPh1+M9KjDfCukuOP7RKT9RUd4KcpFIN2RTUtELfD63GS0ibUXZkz1NFuB47llx9",
-	"8KH5z4K12JaOX6UVVTD0UMHE5k59djknfmC31ZlAAmAsDosKd2v9+ndI1GvvQfZFZ22KOzl25ehf2J6K",
-	"BpNbvu13yrbB2EaM0nTXio12kJzgk9Cx/Vbv7Ap0+wp04Y68qiQXjnE5J+q2WDTeRUZ3yh4dfkeQFi6J",
-	"HQeZtfkVOJdPAz0REwCpelje02fNF39OeztQ2nm6SvRi9Vd/zp2+fTT6C1cN3YiNILp8Ow2xGFpetcVV",
-	"bQs1gbvY2XWXZ+PbYEW3JvZRDwwG3PpWJ3wCzI9o1U6nchHc6Mtb+Knb2gub916QZ7/4qXvgSPIGGoNs",
-	"HyczO+2wiyt/Ig2G+/C2qos0U9ba/yWY8kSMfep7HAJMkfQVzf6s0f4z3OeB/jN0H+Tu1N45r/dQ0ZR2",
-	"4F8sEhkrxifs/P9uRwgf5W+iQiF3N+OjT6Ko2LXKHWJGlCj+SZoEqd+FYWWt3Sclrap8fwskMpEswjvw",
-	"TyPNp+PwFwx1UrujWUJHfwnx3dR9hLowYhBsyEUFJba9CZhwq4X7I9HRv0n7ULmL0BYfiWtoWJqocWIm",
-	"detG6tsy3xYc0l/utmaIrKWgkdAgMM2MFoJRWKylqGMXtvAiLmvb6vm83BSrqtTMnLKjw0B4HfvJdmdh",
-	"3M3ZaGdsfNmszS3jmmvmjT7nPjH1fkEfGFNPb/0Nz5KuvkBh61AKbdwu19sh7XeWzwOcNqSGFs8Z1ISM",
-	"eyWVHDbh8nbSK162cABNwtZrnz8HH2Lr2u7451llFAU+AqQvdkxuuov4rneB6sTHFSw2jKa8NKJ4KgHX",
-	"HdxXUd3fmw3V6vbfYU2FE2kX5/xMN0SMbm64I7ZNA2cyuU1757tg+c/tvQO/o/zB8mBD6qT1xGAndUG1",
-	"/IrsJAT2MjVsoL2Gi3Kf/eINKeqLSnYLUedh0FX6ZphYn4igRk/tGbrEuif59ukIrCam8EpJOKXHGsvn",
-	"1PaSGadcUgPWpyci0Ngbv3SQu9eGPuFNx46lyA7N/c7c/DOZm7SaT5tt9XlZnW8ISZ80Gs5aoGFX7bDl",
-	"u3jdl3RIv6xttFmZFqOxvU/L9WAqZLtNVVvB/yqnQnaZl4+66mOksmwqpPz8Gy7+B1uDz8EiMGvIuF+s",
-	"29mFQdr6D2qD1dk6jNb3UPGEoXbNCeGZBI6lWQE4jCbZcrHVDeR/J/ufuez7mkQvH0Iys5GiXS34q9Ss",
-	"hopbKDth9a/o7z+H4PYm0HounX0PRNczUt1g9SluvRxnZwJI/PY++TqN1UqOwFgG5YhglEPljHBfD8qL",
-	"cRLQzlIkc6nqTurR5DuOvwRc5eJyZ8zc32LjbV6MoQzM6Seottp9j2Uzvzud8/mGIwHoqIl6J5aafKGR",
-	"mDnyoqtKlNGlysdEXiFk2gRHnqd5g9MkJkJJtiQHV/CqigRNvriaMoW5WEQYC3Qd2MfZA3smqopdApUW",
-	"GfX59+z4E9mgSl0hdshz3ZkFJpzb+zvzgyEvrFnJpet0caNQuSXA/1H/8PAwX8PxIz5yLVMgDzF8Sz1h",
-	"rJjAqfvCDaJN3ObrG5x477kH3WWRw9lCIPAmA8Y7H3DMWByDa+thbDhikFbYTiOC/novhSP3aS2QuHWE",
-	"wnAKdhrrwU/xlBppQiWpWM6kDLBzZqbqCpga3vZkz6iygw/un3X9xX/zFbZjXvrTs5WHGKuqNAQ3OV2b",
-	"EWDGuiOS2vMIm2s0bjUvUC1u4SU3WY2d1fr5yjv39O8cNQ3KhoRr0MyoBwgUeVG/S5t1qPQIrBVytApD",
-	"xufscs7gPS9sNcek6VC4s5z68ClGT9lnL3yjqjGfTkEaNgd7ksDHfAksmbiqrko2Uv2FJF5acZ4UoruZ",
-	"JnIgY/ncsKF47/v+HT0OHYhz3EBwLWD2Y/zIe0JbNy94DdU2eaKjexhCp/8cpnyXBNolgb5IK4ME+BKa",
-	"Co07DFK2dOHBh+Y/6xhAFrTLfZm9K/f3rjHAlyPKISfPWSNjkXVFWMM0FCCm9iHiYC0pvye7YnEvHRRK",
-	"DoV72sYopTscZieXodbOkDPisoJ99lvo8TMlC8LbHtjK1rkYCH5H/jGK0yX4RUJieDKHidPIo0BZISwr",
-	"+ATw2lOKVSfPwKwbgma8ZRMMIB56N3rBQFqIBbNon/mWDejMEMsIcEQB1Vh2jggQpJrMIpdwRVZpsuMH",
-	"0mTkDV2C2xRRze/KxP48KpCW/04PbnTXO4OaIa8U4H7U1JA2qNBMlCbZvT4j5/bWJYyEj/7B5DQG/dxV",
-	"17yusp4/96jgv+OIdjHRTxkTjWQ1nyFNzZ+BHejdvVYpNrsoc0j8ImHHtPPwaPnJnM3GqorQY24YD+V/",
-	"JJhz/Pdu47xi4pziFeGp/379ywtWCQmm7wH9aHQxjr/sM1WVuYzWYf/w8JDuQzPrr+xn8f0+O6uq8MsI",
-	"Nkdibgmn/pExayuVxZ16jkN8LiQMyDhzf+MTKN2MOJMeQ82dpYwKO96EIwgvoI9ePmLoTd3ImPvqe/N+",
-	"T5bLWziqkkshOWHlFuztT4CVpinalejtSvS+MB37PXbVmnJjW1XZBmtYRncMBPBa9eAD/bAuyNXaWvd+",
-	"8Hdv4V2g6wsMdEl/nDFhHiKoFSX6LgNaAZOzgiSVW6bdHBn2NRRjBeabJn91CW4PG2bVCIgADFthiAmw",
-	"r41Veo4mxzeJJxqQs2RsIChUuwVnijgRqEqO4lKXcybFaEwMYnxoQbPBy19ev2Fd6LRBHsrzMnzkve/w",
-	"+KauZBXl5L8AArE/YZ6FSGoKNXHnEXaulSVVEY7dRsTo5oSilvO7tfXJe00s/baM/o/7c4JnvK9yP3zP",
-	"w7dgKFTVyh53VJU7pVCJK6gEUHTDZ9fdCuEEthoxsIEplAZkmncaGe+cn7jldaqUeF6o2N7dLMDsejfs",
-	"zNhbhQoQqBzzE0iZSSGrDRnXt7Nkkd1rdTvrpIh2M55xQq5hwFgYhlTim/OMb1jO+xpv3AUu/4SBS1zf",
-	"LpLwXfDyU8JUlcSA3IzPqYKC7uhkBb8Dm4b008EH/HcdUvXcja2p5adks89HY/1TJFHjlXvfvE1Yejlv",
-	"wQqWrfwftJqmlAKbA1RH4hok+xM2rP0PzsX+XVwDq5PiT/Q1x5wi29grrZG4WwNcV8eWOuTx8KGYNHaR",
-	"pS8RQhWKlh8ksBQ0+F3GlZZOhwMN1vvADzSgTvKmJNP1ew01MXcay53P07ST7DMzRmCmO1fxr2zMr4HU",
-	"R6VMR4nEfOW2f2DaRv95xDi62/uf697/iWNDU+K3imdWQxZ7ZzkSobXSB4UWRpi9YgzFVXf62blrFt7H",
-	"hHBzYu6zV3UFhpVQiBLdSS6phxWVGU1UCVXak4/Yb7m5grLPNBcmVEsQfRmf+yao16BZpWag8xVIT92A",
-	"n+Lg7ylMdiZ5NTfCRPF/2FAZfRt+Zne1Q4BG+kQvVNNmpptWi0Old/GuXbxrM6WEaqGzbNuIkQzN6dQE",
-	"QsuY2HrqVv0G/bsXNJTvjcyrPe535M301C8LoBYh2TM5qoTBni6cTbW6rGDCvh7UjRhcVFyOaj6CwTeZ",
-	"TjVuPH/AMxrgn1MNhdfndNDPuEBfUXt8dMV3SmanZG6sZH6VJWhqeekshyFAJeTIJE3RnXWB+/tO+iPn",
-	"1Q2+6XPRMD+AhcK+wCH9KdULfVon6SeUps8mYJnSrOLFlZCjpTIUOoymwOmEsmOY7BTRThHdQhG94BNi",
-	"IyKt46vhcdejnJk2z8NdayANQ58i35tqNZmuwgX/zEukd6ASLig9rPdyHtRnHz+iz/yQCOagZKjm4mwY",
-	"mXV9Fst95z47YwP3wwDRNpINvBU2IB5FKJ2+W6ULz4NF6J6pAUP9UjH/QeSvDAwfgp0PPBDGuS+nYaK7",
-	"9aiGYZ1tHPjUCYKBV3H6XvrZux/N2bznE+nO5Q/t0KNx0qVidqYYr8QV7HTkTkfeQkf+HSzDASJ6l3ar",
-	"vBYW8+TYwBdb4On70JNTLa55MT/ghZtc6MYrYjfhhhY+eqyGz/A/xOShhmyuasQVznxaqALb2BlCM60q",
-	"OGHG8uEQOy47h8drzWiNFG5WpXWPw7aIBp/opgLKt5JbhjR2ZM6W3II5DT2clWQeThKenGlG72nz5qpm",
-	"pSjdv9pANfTDdP+lkj3GDZtBVfmE6s9wJr4yTgWMNJ8YVqq38nKOVpKB6hpMULLUrWr/rcyjJmnKz8KM",
-	"ry37yyMmuqESHRCJiKnZVdTdL6ijtcBrer+zc4s9x7EM2+0jYlq2Yy6py6i5oqhjn9iXY78Lv/jUzkxN",
-	"QNodQOTuFbZXj9lWfAQTUagBUWeU3PJOZIh/0gZN+oJK9kpwNVTtabjoPsPn9I5frkE7yzgfQndKClHn",
-	"wTrG6MMOkv0JBJMA8fwa2DnjIw3g3JT/u5EsLjYsXZTFg7EgGHdn066UABQzWcZZNfts4NkoBhS/8RQV",
-	"UlkksVXeb/FZLTNWswYRSvmwMtB7gcxXI3gx/UkEoPl9b4jwpg5Xofn4nfw/qPyfBXK48+QIxaSe2xNR",
-	"mrZW1Gs3xwev+z5uBscIJvsqNMZKO8Pf393MAcHJPjhh1RXIEyYVmu1QGSDlYKj/OJuCNkruswEi96i/",
-	"6sAHCAZYnhxDGjS7aHviTe4IPMXKAvdAYs40vnOWHcNbSVO9zwZuLKXmMznwASHfCB3Hg8YQ6YHQkIsF",
-	"wUDT1w00ADN1LSWSvhC1u2ESY0oWpmQlS+y8pYG4ctSQ8bfyEjlvWC1LBZgKZ78t0GcTW2CkwAnfR8BK",
-	"uuUVTIEjCROPW9ybt8YPmWh3wiQhVU/OGfgBJdErk60jK/CeT6YVKTecd/fDNa9qDxOlkfVOerievX4v",
-	"BMeRy9cJPLy3F8hh5C47clKNPdfcLHU9K64fKb2NW7CGj3zoxD+99pVnyOrE82golC4//64ju7jM/Z4m",
-	"2c7vZ25z9RFOIxUGInCbCEs75TYnR6n2pLJ7BqpqVTX1D+qFsq/dRfe4V5qXdJFlV3y0M2Ue1pQ5b05I",
-	"NWQTgU0WqtIJoRlzDeWWZn2HnfD06cszdxiKKsCd3BkqVXTmfLQhSiYb4OvRmJ+CnghLXXnH3CLaDO2u",
-	"4Hqk5/qtTnC2dIAvd3Bf3C330lF8Ya883IG20Sb1TOTii3C+d0faJzjSflAYp3bnTlQlbDLHCNatDjTc",
-	"5d3BgegvABIVoGaRIYA+jBbzHEOiV1LNmApReQ3c3em0AsiS+vT23d0q1MexM+aHwdRwKArQ9B5eVaRN",
-	"MDyF+RQR2f14XQrLKjXqitY/hxGvfsLPumGg/jMubdyF7L1ejau8Jly/M3/uXFGhysgaP277scqtDFkP",
-	"t4mtdxWthEpJ5NVEPIZAvhXQ3GCQSOmmXpL+Gyh9iXPX2TmQsOZSJgdkadDsca6CYVwyPp1qdc2roAV4",
-	"YdnAXTtgl3NmZ+qtDKnO2VgU48Dai7ZRzFy6PxKqn16I0VD2GmSJrNCW6hpYMeZyBNF2PMW/VEb5jgru",
-	"/ZWbXI69oAlUEi2tMTdYh+Psq4xSfFnxAuJ+uT8bq3nFA7dGWHjxsoIkymQ8QoZKF7su2bsGCZ+pbtUw",
-	"EsaCzluBuJMZT1Ts7W2/gw/un9C2FbiBTCx8Deuk23vnP/RWkK+v06v+1RekXwnKKjzXOWlbjyuJEWCR",
-	"anRnYGJjGSU9IydUw1xZIr7lvnWhe7R/1UO7mxupwnBgCYMsZbuC/502+xTazG+Rlj4Lbpbb1AHddGP9",
-	"Rgizgw/kwy4wYC50wLLcgukvwdQoheUX8oRJRcA3DLV5VLDZZy/bXqxxbix2vPLaxXgq2qo07BKMKMHs",
-	"s2ernNtIyfZWph64swonSo48Mi9gAHNW3z8FzF7irfcZg6Y3/LMTZMKtBw6G+MCu+PpzCDXhxsi7cE4g",
-	"kZ5xxtAVIaIan5KeBoHazpHbypggkUJzYnE/U2x7dXtb73FaeG9NP+yrkEmlgNXgrChgaveeh+IjNtUw",
-	"dPs2bC5lIM0Gcw377DVNCUwYNxHV16cYlZ+euWca5wg2x8oJDQx+r3lVzRlwM8dmekKW++yFkoRvDUF3",
-	"Z7j4iEwHeWf4/DVhrVc/PmXfHR0d7sfCAaXZ30FPuDyNv0JsYvCdA5u5e6/PUmMr/b2zN30G8vT3vx3u",
-	"Pw5hJfKGmrjSwmS2IkwT/v45yJEd906OHz/5PBm94rTmgkhVFTIqjTBRfxEhvRXlccxupRG4sgs5fQLw",
-	"HJ+wc48biqiW20LogvWyGmHfGZ5eBSV/FR69CVehmiJNEy0FpbPHTYpvwmakrsQEKB7GtbvpGjReSxZ+",
-	"J7UhxqFaexZkPXET5l7b6/fKGi6MQqXvHlXW4KbwzuLXuxj8Fw+bD8K8i8R/Mv+qMxiPqXt/QiGYMilP",
-	"uDPcexjGwQevpTCaBO8tSJNvAbjOBAyChU9bGVn6RRa+04dXDgh59LrQKawTDB5hjcZESTs27Ou///Dy",
-	"VZ9xbUVRATs6/gYV5aPHdFXJ54Z9/fTpy7NvqMpzwQHzvYuNT3Dus0eH35E5JexbOeOG4ZeXDYVjHyP0",
-	"9Culw8DKGk7Zo+PjBmJBluqMIVbCV2L5h+U8vGf4l/Zc3V90/1lczgev9CTpgrJVarqsgv2HNwskYYai",
-	"sAtw7QJcnyLA9YZfkT6KqrDBYbt9zqtKzRBidUs71c9Gp52KPUjD9nDqxvmeVPmpmRajsU1bJDY1o2Gg",
-	"I3HtUecEwQbpi968nsUmWn02CIrvglvfJ8sIWUAohOP2rRS+w2A/wNWdDh2w2Xh+ygbO1uRUcEIMBDPW",
-	"oftatrT//B3a489vaeJS7wzNz6+q0ldn36ON6XZPEdL0XfTaPxIJTgzakB6bYRAvBtqc5jFWVBUF9n7z",
-	"nU0JUOFfElG8HpmRc+eH9lUyqk2Ytl/SmUcNwT1tCD1hFzd6cEzlryZCKJfYRTdCZneh/1dKxV0axs1r",
-	"8hW+GNydtmRuJ2+fsDIgSJuSle8Jf0flAGfBl/1rsGKcj0u9TgOZUFow1w9UtG6gfd8EFbsQUuqTAHMB",
-	"0k+KUBhWOrvRu1cnS2UBIEvDsAt+UhlAz4hbxFOGcMkGkQFlEPobPTr8lg0acb1oZHWwz34IxbmEq4uM",
-	"I+570ozMfh7/9nnsyZe7vfh56P7XCJyM2t/JvIqS7iX8Rk6Zx2SuYC17qYwdaXj9P8+9z/UGJlOlecWE",
-	"ZMLShvkN+LXgFtH2JUwwqaiBXWpVj8ZUx+YsGeyGjFwifeKHdC7TUFW+AT5nE16MY0NjA/qawKRvJXUv",
-	"ttxcETf6qWedxraFYWdj9pOCYEVVO0eXFWoCht7/e801l1ZIKE/Soqef4Uw4peB7saSBuQrKERUbvZUa",
-	"phWfQ8m+HkyAi+RxzKPBBt9sgMj1E06gMXjPC4vtnYTxtUd9vLrBj2WcyVf0iO/x+odrubx1CM6P86G7",
-	"LtO8vKplRznumBt2CaNa7tor78JuD6LaaWebLlgZoeKx+xNpROzOnqhzf/8G6ty401pJ092y8qkGbuE1",
-	"XXd/4ffwgo9+898TlD55TS7E7qfjP2fL73bw/ezglPIwv42/hxFaNCburLB7457cikbRzKUdA5G5t/f2",
-	"wQf/07oe6ekmvyf/YcP99yXVC/9HICpb8pzz/l8BL7eS5m3bWa2xUr1gpbDKrPwfgCy3T9inT+/K1D+j",
-	"krc4B00vulayfLEULqH84Yg0hAYkbkIYF+MHOVrkZ7L8fHZt/Nbdlv0ijqBn8i627IYHzwFm0ziGjlYz",
-	"SJ6nF65JesaEYfr0Xd/hL6/vcLLoX3rf4Z1BsGwQfGVaO7QzcdpSEg9nMXSd6ceHRyfx9MVopodBNxiS",
-	"wUusrTjBks2/vRgQ6gXKfXZ8eHgSKZH7ntTwCnyTWuT4A5B+b++/lceHxyeNDVDWml9W8z5mUeMQ5mD3",
-	"2fkw6ZBCPM3YuUsNfVuGftN9oeBaC6D+C4xb7HrpY6mhY41VKhc1JMc/2Ze3jhz2NwBGurm8zxhj+j0P",
-	"DPRbevXiUSYMiseCZJwyz9iIiadkgzSIJhKPhVhFMvt7r3wsel3cIrkn3vKxf4OwR79HSwmygL0zN2Xr",
-	"X97cEW7AWbrL8M+aJTgLmw/zEWHPuS2PKMtbhoLudE6OH3xOvEI6TSTOZ0sqbv+U0tenPr97Z0NfJbPq",
-	"fryUrtzRZ+zCip/Kp3vN5033kw0NqzsJLLb8u4MPyf/WhR3bJsanO36hdbjuQpBfpschl00kuAY9p/Q9",
-	"mt6XUCk5wjCB+PTOx3qrOJHc9fHNldvwAK4XGngs0ESAvga9h8AjunSfDYyF6YB9XXLLT9hrC9NvCIuA",
-	"qHuKZhIYg/BQA7IN4h3J6L9hHnQP2NXaHZZUZPxWop9kNfAJ9ZYy++w5drvzKzYSMlShF6pSkl0BTENr",
-	"Jkmd0rCSdJ+dSRq78zlLNtJqZoLrxv07Thl+IsI8uGGD59zYvWfupr3zHwZu42swdWAm8+OaEY4WkR2e",
-	"cF1pVgG/xh9r56bNfUz3LNyEJGeIHAvdcgimopmxamqYJ/gJlQb19CR8kG/mn/HMXuOjV3pmGd1WhohS",
-	"xY1f3cYTRYr4a4owZ6vgWzO0WAPvw2PfHh3+5SiJlx3eK9rewntL8rxHc90+CtpBrq7INd6I6j2LZ37W",
-	"aI50lqJnFsj0IzyIykYUGsa7U+NLODV+VFWlZkvnRmCe1jUGof+DjogwxZ2HxPHh4WLoAQtMjw+Pm98b",
-	"y21t/Dwm20QCxrCWdFrbDnwVxnC/UFZ6R4duCEGV+3O3X+Mc5d7/Yinmd2auPJUmHZuDxDUdMAOFkqVZ",
-	"8MF33uuf3NhtNuB/looi5bKhT+l32cN4lt1b+o1XiqE5s9OEIK2ekzHNizF1GoioAY8/223GL2QzjtWM",
-	"DbletCTEF2w+WF3b8VBUFvQBL/9dGzsJ7mNXgWKsyHH2MjZ68sTQUs0C+6AkvgpKiVH7rxyXqQF7lrx0",
-	"k/rDF00tz0RdYyB/ju/aFaDc/bZIpCPLDDDBPvUlOtkLjYlWdYvO74P0ZStKE1cKzN1p/PQ1XX3ZVSWK",
-	"eWgR6eMeBa8q0F8ZpmaymRwnqoaqY3Zy+qByGmu7U1l1hy9qj1sJ7GKhd0uXGmfrRF3awSkt2VDVmlV8",
-	"jiT81Ni7LUKpkKF3ECiRsFoQi9WtqsqmBnyAxYWDGNq27N91OQLsYorVtLGjIrZcYlZNRUEVUuG3VNU9",
-	"gcml805O0ZAJNZjub0JGEkasAcR+jcv6/Qzn4A28vy9On7M4yS1enYfL9zcD6NIROPdfQqfsXQLw89dl",
-	"PyE1BW1T2tQb6q/V6b/WwZvRZUFtdiuyQS3dVhv02f/H3hX9RG474X/Fuhd+Pyk6oFJP6vFQXalQeaBU",
-	"CF2fKmGSSdbaJI5sBxSd+N8rz4wTZ8kulF324JSnVrchThzPeGb8zffdtLWVObCUqzIGSriTtbsRVaAS",
-	"6k1C6Hx13xQFOCu4p9gQI6XEUn0DqUvEzQLKJm/LG26p9PkU93L2ZLXeQ+lcEDxKaCMWugbrOizZYxVF",
-	"GK7tR3r2FFViR2fKhwKIXMNzBIR9ey84KXUyUepSd3AWZu3VgE79CHv2euNxJ/TgwjZLB6x9SvDjHbLO",
-	"PnD/8ZzsMA+XdUAoIejSgNWtScEnpXtxis6oouAq7LpU5Tpc84rG2I+xjrw+cq49K+O9rB1rZRuoFNE6",
-	"5nNm8n0yk/P4e9hGml3lJWuoVq7iTa5U1n0Uf+J5pr9rQEUGLVQL0qQLPCwvqWop8WQdkBUPj+vLkoHK",
-	"CBFgw0iIXpy1WXNtKqJRMZn/ra1LsDZem7YBucRbKBeYqCvvxwpAvmifpXASEg5O7EfxB5SNKBFFgJRY",
-	"tOfL7E6l0AcDqLPmN6QTUUGlESztf7MLn2AF4pV7atYomTPGQF4y5qAxumoc/Q1N2a2Rpjuwk1KwI6Pf",
-	"/b4/tvf9bfqb/Mx1r+32nhBVc8LzLjb7LV3kf9/l72RbusMgTLOxj+2rv/RLuPK5jWxz79q7610bf+gN",
-	"nWvjtqc5otq9u0DznIqlCK1IdutXrl+edPHgKfiPX1LdJbegHFTP8AnneNkzHAIzsyOzJz81lmWBX2St",
-	"HRF33IfVEGBCBsP/86B3cat1CbL+sAd7oUlYB8T2P46tJRHSkYc8To6Ojmbj2aPxBL40jrzxuiTgYRG/",
-	"iiH+lqa0QVwTO+MaJ2QjUaYO0wYDmB1kCYaXpD2Q6xaliPsEAh8EDzMaqLkHk4Emgf5RNNL5CbVJUJLw",
-	"N5IpB/WVzIAyj4mI3mkD/XJ+w9RqwzPumVztwudU3d/YqjJNr6Yst5axzkXAUWCucCJuiNezJ01H9DIC",
-	"aWY6tjkH+X5+8a/WDY1WRMb27JgiXLTiCbH+0E3FFIff/H9CI9WAvRl7o9/x3ze4ozceYezO65xpU4Bz",
-	"a5D/5HQKXcMJbl6pbkLV5xb81xzxAzuUXklBNY7yGulidmGf/Mi6I/pNVOangQ/sLMvywxg7WZaQVCLs",
-	"RG50FYUXPqwotM5eFgAFs1+DaroCmb1fm94hCRXGARfBR07mDTSVM2j2rdoRAmWR1HnKjrbPH8amgYu8",
-	"kW4xrHHeRjeu8c0lp4ceHUv7s88rVF1sAHKdaSOOfxaVqlsHNk6mqBwe8pge0DDKT1QtvJ2q0ArpX2Qy",
-	"F7lsoP7K0/iaWcQlvfDzEonj3RYNRmNPberYATqfLcxx/YtdlF9iK1v7FEfe1nF98BuH3/j/noruT0tt",
-	"YTDwp6DwZA/YSz3zMb7Z1YYfNVpugfmTW8K3DSif3hCHxbflnvjQP+qjlhARH7P5HMpHABSlogBC2cvv",
-	"SYHvAFnPuBSUnAMl5ePDqMs6wgLkvYg/bp6rzA/EV9QX80JQEHflTJ12SUeiD0uAxsaDfPbhNRaoEmEB",
-	"EtG0jgQHcXjKBqOR+i+zOsZFgB7QHg+Q9QIwJLifG7AL0Rjtpy8XKoPaKdcJXY+ONqKxaMFMDKWM0SYR",
-	"FEkn4jejsgJwmGvTusUZHngi+HsByggUM9StsyoDZF8YvmU02uiUdc0cykepSZ9hq6DTGN0yiJJM3U2j",
-	"c5NlqepiSNOX0PEMypRct1tAFd1y0BlaveWptLQyuAR8v9Cikp3P8lXd0+qRlK1mcLwfP7o52FSWct0q",
-	"IpUJm7CqPj4HsvFFABPW+iD+sXQB6TIuQtz7x5HpMhoyEP0/Hu5L6uLFxEQZloG1pBXif6/xfaRd2sn5",
-	"YkWSyRH4ax5Y/nRjbRWs17OEe9QFY53Mc5FpVjka2eHmD54pusVn7yV0MRRiUG2qMPqeOyutKmrg+cNj",
-	"YIL/oO1Y8b+rs1Px6ZdPP/0/fs82U1Or4hwhKy2rPCEFHxZ9ul9HHtSEr/7Pw78BAAD//w==",
+	"7P17cxs3sj8OvxUUn1OV5DnUzbG9iVRbpxTHSXQ2cXxsZ1O1a39FaKZJYjUEuABGNOPye/8VugEMhsSQ",
+	"Q93iZPWXZWlmcOtu9PXTHwaFms2VBGnN4PjDYAq8BI0/npUwmysLsli+gnnFl1C6X5dgCi3mVig5OB6M",
+	"rK5hxBZTkMxOgV3Cki24YQZAsgsYKw37g+HAFFOYcfc6yHo2OP7nwL03eDcc2OUcBscDY7WQk8Fw8H5v",
+	"ovbcL/fMpZjvKRyIV3tzJaQFPTge88rAx4/DwY+q4DSL1Um9mQKTsGAajKp1gTPQ8O9aaLcEN3I6o7HS",
+	"M24Hx4Naiz0NY9AgCxisTs0N+TL++XQ+r0RuQ9zYCy4ss1NucSsmmksLZXsbrr/sV9zCj2Im7PrYv7oh",
+	"hWEVjC1TYwa8mA7ZWGkG7/lsXgEbvR2YpbRTMMK8HZzovz75+sT+9Wh0zJ58zdwWgbGGSbUYMi5LpiSw",
+	"mdLAhGTcspkylnFmoFBy43pa83ypKlEs8ztVuQcM7ZUjHzUHjYfKClVLa5iQGxfw778+PTxZ/PXp4eiY",
+	"PT1sViCk+y9N1GydKVi9PB3jNq9O8nXziW4KmgkpZo6sjyLRuFObgB58dAPMueYzsJ6vTudzra54dfat",
+	"+59wo8y5nQ6GA8ln7l3uHzgXZU/CrfHJ9ZV9w4vLet450AX+edswfusHx4NHh4+eHh09+subwyeHh4eH",
+	"/9ibK2MnGsze4fhL/nVx5Lhmzq0F7Qb7f/883Pv63YevPr6hH55+/MfeP/neb+8+HA2Pnn7cc7/le2P3",
+	"xH9tmP6rWnauQNfy5rv0XHNTa+gcBOjvtzCQKXiF5N09Vnzk5sP9oKqyc6CpqsqbD5HcEX+DDI+fsite",
+	"1eCE0VLVmhVTJQoYonRGtr4CvWQzMIZPYMiOmFXs0ZMn7EoYcVEBO3397OyMFVOueeH4x/EhLobuqWY5",
+	"yUT23Ew2sit//yPIiZ0Ojh89eTJ07Bv+f9Sm37dv3z862nv79v1fnr/77zyNnjnxzIuNhyqaZ26+5S9B",
+	"mzDWukBVc/7vGpgo3ZY7iTrHx4eMGzYy9cW/oLAj97fR98/fsIOro4MZjJiZqoVh7tJS7qVZ3Ob2Ouhb",
+	"t7AEvEbXF/Dqu2fsL48eH+6zkbtC//pixD73MnwY75+nh4xrCLfqF4ybS4O05FbLpVmAduLfToVhBa+q",
+	"ffaznYJm83h3G/yAmEil6VpuJBwOe3TYRWV+4h3E9OTo0U30mZdaXHGna+Ed1i3y6O83P4XXYMwmqjX0",
+	"95sO9NG9bOZKGsDr7xte+iW6/xVKWpD4I3cqFal0B3OtLiqY/fe/DOl3zXD/pWE8OB78/w4avfWA/moO",
+	"XtJbNOg6b/idcxrSjFdu3u74Pw4Hz5QcV6K49wn5HXYTUleghy0NujZQIl0bNQM7FXLCoDJAD81QSLkX",
+	"SyhECeWQcVbxBXGDVewSYO4Y2n0A1TlkEGG8PGBT7tS8OIMlWNyJ75S+EGUJ8n63wrMqaDbjSyaVZaVC",
+	"pXCYyDA/Z8v4RAOUbpXC+oWB0KzkluNWymrJjHXMPWQXgBunudtNpdlEScCVotyWvLrPhf5cazYTxvJL",
+	"msMLZb9TtSzvme6c8KPTr4spI9IaB/qgc8DpvVHqR64ncN9scaHKJR42mh52yiV7+pj9TXyDh9388iv2",
+	"k/jG3WX/+/rnF6wSEkyY909cBkFq7nX6SrEZl8vGEvEMuM/OJCu5nDg2Hxk+BrscsYJrLcCwKVRzxqsK",
+	"qd3wGVqsiSnesvlyU/PPHjQPphbYXmOC9XrZPx5Mo71oG218u7GicGN+kby2U6XFb3DfBB6EiSB5cSnV",
+	"QiJl/CL5FRcVv6julahfRwluvYUuAUooWanAizTUW/bZG71kfMKFZAthp5Ec2Ip6e+Jewg86a18Z61c3",
+	"16pwuvQ9ry8yrTDEixe1xWUt/HK5uaTLzM/T1PO50hbKn6AU/A1qDL/PdHHzk8HcIE59/OXNd3tf7aOe",
+	"5L+IpvvLM2/mzLWag7aCdJpCA7dQnnPb0ohKbmHPilnGmeSUzrnQYHZ6R5Q9NC6nb12pyx2no1VFaxEW",
+	"ZibjKInvcK05CgdTqPlu73xMFcl/DkizxIHj14bpZrZ2qXEWKjRj3OfpQF5yuqTah3IJy/bkNpGLP9nM",
+	"KiW8t+dFrY3S2zd/F30/3Qmca3aB5b9qY2eeLdoLvICC1way+36x7HAPOtWSlyXpT06+VHwJ+jPD7FSD",
+	"maoKLaKGZlTthEmcmaxnF07CDwf43rZt/U5UFvSP+OjqmukDONVhXMvmPTDrm8Dxj3TF9DvpZkczpz3v",
+	"cFb+HTQqysGqxsecoBgr72BeN7DSxfrvDpv5ZlcqebU0IrPMC25EsW1p37iHns+Um7PpT4tDJ3nHokS3",
+	"95YhXhdKg5tqoYWf6KbHn9FTO0ylhInm5cp5bhVFcNVMP+OPV7r0TmYzB34Z3QXg9wr9HX2I53kYJzMH",
+	"txBphF323sNLQbp/iInA+7kmg2wwHKD+SD+GOMa51yqdtJzxqjq3vLp0NDW7EJNa1WY9oIKMKie1l5Cr",
+	"3rlvnr1kj//CLJ/s5y4Fp6b0l6EvAMosT2kx43p57nc7e6BecxFyck4DrUug6GU/zEgjchMlo/SftmeY",
+	"7A0H7kwLYsGMMAVeTFl4iBm+NOxiyYQ1UI3JdB0rDei28tNiY6GNPWEwm9tlDJuRRaYktA0cu4DqCnoT",
+	"52s/kVfAy64ru55MwODtOp9rxYvprpf+Fa/yjPadVjNWy3kF3HCJrsTwc/5GmfH3MWoSz3bvaO1wV69K",
+	"xzTrRJXyX0ugZWkjkRjpKQ+9nG2WGXigY+uiHEzYLJFhq3S9SeYnTjFeloLk48vkEkAJOVy5Fyy8tytu",
+	"yK8ODw83ObX/39u37w8P3/3//2vrpYUfz895+RPMlF7+zUuwdZnrjsnLXK6hsQAosBgMA0FR4yteV0gl",
+	"MTpca4kkoi9RR4BiqtwZWKWXztDHRy2dNb6clXwh0pbRGgq7VU/wL5/Skq+j4nvf3M7vmJ3k17f+jRy3",
+	"lmLiaWrFIv3hdO/Rk6dOncGjgPe8sBVaRBR9RI+iYWo8dtvNQkjSMCMmkgm7f88mTTuEmmeQbunVUK4G",
+	"bjquIH+5gu5pYwU+Wd3bH9SCfEDKSXbDZrXxPstk02J82BE1t5CqAXOQJRkT4SxQBxjXBn+iXS6zFO8e",
+	"2WH7c/aYY43Wfqc7EzcwTDv5QEq73VZcpMmsXEl4LtWLKriiwUoo9HJuSSeyTo0aDoDranleQgX4iLoC",
+	"rUUJ52MuKvefwRCDnfiOu5DgHP+7SWDkDcrIBP1tjSCAfi+7splydruNAWPyxmWqh6+k/MxQ9J/XjTNt",
+	"dIyOlClUJbmvjPf9JN5760xLNpoJrZVeeVlYw8L9ueK1G+6gm4x5VV3w4jKn6bq7rMnJ0XAlYAGlT1Ga",
+	"clkOncZSG2Bu9sAxgOo0MnwnOurm3Jis7PtXXU4gbOUmmvjf+KDjfXQEb1Xs6KnrEkEztUQ12UwP11NG",
+	"+IWqu9KSHCXgGZCrEzfxdpSW4SAxLHoo+j/yC6hS86uEMaoQx6TwrLoLR6XmYzs6dvRx4bR8EX0nMbgu",
+	"SyJ+/3vHzI5+uIye3VEw4uKH1HgMOvphZvts5IYfHTMul028L9WKcCKJPej2oq2ibTLdwlcK0JYL6XUn",
+	"LYi03L0uxqLgpPUWSkoovGY90WqBkeFCSavFRe1/z2urpJqRwj2bg/Uqs4bKyX4JJm+Rzvj7M5rV1+tM",
+	"HDTa9iGcSfZcTiphprdHOL213boU9tkUikvks6ynMa8Ez+uLShTsEpaoTU2UE3L7Sk8O3h/MVHlg6ll5",
+	"cSCVBbbQwoJxmhV7o53GEGXPUtVO9GC4YCGZu+4EaKY5pjWQoTgVeank3stPzZ23Iz7Hkp8/e/T6JbOV",
+	"muwVcZlD9rx89OTJ0ddf7Of9xWq7Cu027gdupijqxG+wQVkCR1m4Aaxwt7ZpGY1C2qePUx9ALtOufZw4",
+	"np+n34ghnlT3EStphMEgy/oZj7Wate7pPlMaDqbcrJrYvXdsjTPUzhNY2RNcBH4ozqxzN55Lq5edllOT",
+	"MjPny0rxcr+EQpHNu0YrvLBK5+4FxXhhoTym3J1KoMWBCQ8XqlwO2WIqiikaJZL98NPpM+9+FZqJMkT+",
+	"meQzTDDjzIC+Ellv7DBqQllFQsgS3m/e3MPc6V5mzd9439GOMuLNZsd8GlZ/fg1LT/yYzqa+hLnFO2Ix",
+	"BZ1ftT/Tzi82s/zMMFHmv1HbQs1aFoqpiwIjmHhZSoE/OH27wyxprK5VtczRzH6XfeU1kGysKq8QCprn",
+	"dWwfJAH/iUCyfqhgFIWd6OQZ5NwuY3vIhGQX3MDTx/srebKne//ge78d7n393wfvPjz+8uNfs2oODnEm",
+	"i6o2Xttps+ZtyprrckQFfJy/cJyAX7pbUKDnBydbruxJHOxiabPegnCJ3EQIhpP2FwTOeLs4zJuE/tba",
+	"bc9Jsm43CVd45cKAdGqBj9oZZ4xM4KbXZFhBbuGUf50JRi1tziV+RlO7qItLsENmgFdQZue3Tjcgy2vF",
+	"z3d7x+nomXkn9h19NZFIF0pVwGXjqlr7aLgENkfm3E6itzRK5dSmTXbCpzuYDboSWgemoYNKqUs2VrUs",
+	"2UIrOcn7mdCVJHfaL598u8nl1iNSvL6KSjnrBoMnFubhIiKa1sr9V6lLlA1JCccaeRrL9a4u2ehs235a",
+	"r/HRj8PBFWgxFjd2rPnARfCbIS22FpFwwdDzWEMrCWF0s+oPiuh7B5s9sMQqua+sAB/rHvhvK5HMUBgy",
+	"GA4WwK+EW3JOMaC387KVqlP6y1YvrbbL1dtxrYXpdW/Kq1p2rSp/RdLffJIYJU5dqNoOmZIFxNyx6Bhb",
+	"jx0o2WVi1cU0sBmynDDMPT3EnPoKMxmQ4nqK655e+9UAt1880qAaJ17cHG14eu8uc0NZN6QgqrCM9M/9",
+	"DXLsvIJxRhk+lQyMFTNuIWYGuE0aMmcvsalasLETTcKyhbuCa2lFhUmd/fz5upaSKA0PaKOm7MbtWrGl",
+	"UxMyH6y3ypJ50+P8Fkpfjiu1OK91tVoDeQ1p1s0Dr8NmrJaN8kuQo2NMehXWsDnX1tdlpFrEPhsF6Ts6",
+	"phuD3LfcO5qHTM1BQokuOCcUuIZyn43oskPXsn+DMsLdc28l+qYLZzc6isQHknfpeEbHSeZ9oDZKyxSW",
+	"6mmCRB5h6H+fjbxO4j3atKYFaGAUnSj338o0yOn2YNDcL4NwRzcksjna0873ybt53CLRyXOx9JfsBVTe",
+	"iNRggOtiympDnL+i3F7OeMZo+9mLEfGeYbQ8ZtEwPrag2XP3GvlEJdRW86p/ek13KgZ0LtPP59FXTsB9",
+	"r8J+DJmdKuPFJkeSAc0Wqq5KNhE7pFVsyQ8RMTFtbVpzZYQVV1jvNuH0U8zVud0NWtXqk0QHPMXWXHPs",
+	"+kxJkw0EcXN5jqyWVZyn3HidOTpkKJmFMwkL0Eh7eXW6qLUGac+vKLVuWyHt9cLp7ZB0e/q/oBzH64Oz",
+	"gtbv647bGSubBkizq9avsFrPldmqb770j+EhFiDmWN3V54Ltpc76o436rDuSdNez7NTEy5IYnuHZO281",
+	"19Evp9F1V496mFDVBmL8QWDCRy44uWuShP/iK9rerfzTDLBhej9fgb4SsMjkg9MDO08vm8KhzqWy5waq",
+	"av2wXjRlAEZVWOFkply31KCE5dwtqEVhu4ALMiVUuQ+tbFZcbWuA9sw3bGM4k+wpXzd9JtW/MPdoMBw4",
+	"qS9bqRTuNi81X8js9XqH6Sw9IkbEfF43MF0pN33Fz6rf1f8JZfbIkYyQk1HUfscV97UqsgeBpU7beJSr",
+	"A/p4E8a6Pt8QCPsCXflYCiXMkPQtLn1wwOuGJI0+M2xe8QJOmFSSNPcRHvUorx47qWem/NGTp3nf8YpU",
+	"3OZFRHUtSrpId61rauWrrSTBdD4buKNLgXZrHh0zCVegKbtuRf8k7BFH8qSLIc6GmEGoNg3hExT0mLpa",
+	"gTEUT/TWYbBxAiNJMl/68NNmxfVZTB5fCaQKuUO+MX0lONVW5aauK+hQiiWfgQnmMD5HxD4WnrB3qIFx",
+	"+98j55vm+jo8vRasDH8Y+j0I889SBn4LA9K5UqS7z8tfzQdSJVStjJ4GD4h2l1eOmjxjnLBR3VSAnQeW",
+	"wJcw89nTpM8DEjHyP6R0RVFMWSWsrQDrzFAgVFxIMNZHyFInyQ5HeR+5ODFdeGMiTkLZa9tdTEVVnht4",
+	"X/Pq3JfMuRUjBasxaxBE/L4TgE5MRWmSoDB+6AzglMdNLdwpocFQjc+nXM8cy1/UJOawgvXcqnNKbhwM",
+	"BzMoRcGrc5iBnmDsfJid4wZB8DphohVZUyhZAOYCi9m8EoXw6YThRzGbCdn19W8TZSCXytcz1dM/bHJu",
+	"0utYJdkcPcxTjCO1PpujkG9hDrJ0290hB2aiqkTiv9+xnoIwID7skvf6q7BTVZOtTc+wMs6S/QSnIrC0",
+	"s8WXJ3i34wsSiSk4uDxj5DVYZ1HUrXQm9CeWKqvDrew0Lip+o5W62tqu7IarF8q+9kr4zfVUkE5QlnmS",
+	"ujXtsFMfSzKAUCPzd6Ez2Y1lQZnp1KM25Dyg6lgqyOcjWWGzofu1oCTtTnhh2J2c9bzJ/WufCjq6siRs",
+	"sP6qX5HWWs2i+2j4xIb5/BhGX9/3MUCV1oKbuboEydT4hPya6HSOtyDepAToVrdKJJzIWEyhQvEs3/s0",
+	"vjFwJ0ic3EdABIPpewLGbtK89L8pwcy5QCCbKfHEpBaVxS9NUBKNdW0sQbFhyrbhc7zYfBrpv4BXqjZL",
+	"FMZTXodKtULJce11XVPruRZ4bUzcl2yN18q/1JLKd/B/BccFTNUcY/HqyucP0oyLWgvlS3q8qywr6D2C",
+	"V84QV26vz9Fln3VgXcBESIylyv5OH3IS9QqLdvvgO+vJnN2N6aQ+8ON1eRy0JRcbqrtG+BwhUbJ+sRcq",
+	"mUOTjcrlEmvT+m9TT2O44otUoE/KuaPAopjzjmQiqkbYsb4drlQRgBFWtx7C/VNwyYwVVcUugGEubFVt",
+	"uopyllmc3wiBIAkCxP3riXFPjcdDNnKb21jcIEvKYatgwiuGddgMS+pGJRir1RINdCWjRe6megEMgwhr",
+	"WlycQxNoHmuA3ygMJeQVSPSsIeX42FQcBv9TgaUfC7de+tEUPESyCkfqPmgR9ylfkiKdVHM7nyW2NwR5",
+	"FOMkOImVtJEdA+3B6+joKj34FdIZrkiHrDQnwfKMVlv4A1+9/i0X1XbX/dqnvvUvOk4xpt6RoLtTe4tm",
+	"CMYN4/19L/sdPuZJK55ZiSsS1hOqmFyNg3ecDX0nXWtMyw1b2O8Ivm02vEMJwZViTG4tqIWOpI5XjeWy",
+	"bMDkyM10HJJPQzqqVAge4vjP1lr6EKLXZTEytjQWZp85A2upu6K1JH/7H/dYVPkyZPBp4MDwESdFSm75",
+	"BTfgmYqCfFjsYkQJxge4lW4paYlkGwdQqju93QI8MDutSOBF0dYOrTekQJTTf8+ue7HskE7kJOIuLzTS",
+	"cJd3vPKyPQdrs2t8hXAkq7gFzZAxKfiu3Rlh7SeRMhUbGJs5jlUrFvmqEbrN/ZMsOZJ9s3PxVAOJB/IL",
+	"6+4nEzLOxGLlr/0CrOsCPxeMbhBhd4rSbbF6UpzZGDpLV7FhL15SSVu3CqzG4/PEH9CRlOd0TQyRO9Ul",
+	"n99yV8qvD82rIbvwwadjptXCDH2GuhmyKQYEBXTmAy67RDt9/IKS5vfZC8RaGLvlkjM4CXIqHXQrNMcS",
+	"yS40qiq9o/Wv3EUlc6AYaxG0muJntIRh9tCyhx+dfblKjUupFhWUkx01i9aLBCS0lcSLSpkdh/Gv9B3g",
+	"GvX3PdkzgeftndV2W1GKCq66/ARTMZmCsQwfaby2VlXlCTv0wIISCLszgdP4cluOvlReouTzaWKaMSoP",
+	"3r5Yevr3JTZUvtljlB1PLKk12SilI9n/7F+4QSimZxZFM2ZMpAiFPLnKplk7g5NjDVNEZz6hEDtFPNwh",
+	"FtxgZM6JHIrXUZYhfYRYpWUTdRFnLcnNf+N05UxIKt5JaW0/UfAqVW0WVj+vlxRNuSwrX0dUGTjnFUUe",
+	"UHsopqg+ZF0/8aMdFRpNOKS/EtBI1d+rcD+d9ua9fL2abqrmGJVNpfggpYtBEL35/exE0jrF6JpPihXW",
+	"MExd37PTBp+dff6LFIUqAeu6GC7xC1bPmVUe94Uu0yG+D7Lcs9NM3iEZH1sKjbrdu25a2z7Q5dfFd9Er",
+	"kt3273z548qEkz2LBLaVU9dKrvreVmPQuit00L0tTSngRgwvPoPyOUHr4F5qX1bdE9IsEYk7DHPFK1Ge",
+	"r5XYbrwq8J0e4v7v4bm8lIu1mIEEVPhFXHtrfsnAyVkkeFJdZJOxUMbh172kEtLeNk2SPpmdA0AZwDE6",
+	"YBs2ju5ffzMN1nKijq3UOwpZQEzLJ932BPWVo68OWendMj3dthzdkD0n94qeXrNNcYHxY8ncN23Uqzh0",
+	"vKOgmo/rikxTXQP+YPgYvVpaI0xNRyi6vX3bSnTa+/ncgzN5myU0aJjx9+mrhKK28pv2Qa/0oVhP/YwD",
+	"eATlzwzzaRQ98JA8RuGWD1fiQnO9XEFxeHQTEIf1ExRQlc+1pgt6dQ9aBSmqXEaobQJdRK84dkLIFqWE",
+	"W3v9dkTkY/939vmr756xp18fHn3BhPSoIG6wk+hd9OhQoYK9I37bgVa1VtI6aKYWX8sSdwLImpaoEO0i",
+	"esdUSTCECRJyXdzhSt6WbgltKz0BG5hlLRN2LPRsV9Nwq4uhl0dhosCgN8EpsPm4Wb/0cB8ZunB6jV9P",
+	"fxE2VnqirN2x9LKnNoBYTKIr0Q3BJtnR4WEEegtOlhOKNklYsDl5jtAi6Y81icnBBAKYx/z0CEs7Buli",
+	"vsJGcR8JLuQO75DItg63FqYacCPd8Q6Sc9se2mh77IIzp7UHW6Gs1xeViTRhFdFufLE2UCiCuxFrcR9V",
+	"CG3mvF+fipCxDmjBdVfdLoajtiUJJ2nAoXaJAitZSXnzGt2wuX6D2p+Mk958cq+hguhHutENzwJjO7uJ",
+	"EdblkHHM4HX/RiRM+nsxVWhfcdQOwHtnNioDCKmZrYUspmrIKnEJC2Gg1+XvsThzeeYeIQsztX0TGiza",
+	"xLzuqopZMKij+TymW1EMhhGypwMFHYG8uHWTosI1JDW3wf1leyp++1t+Df7VE788/9+jTFZqhDzN8Uv4",
+	"IyZ8u+uu6Rvhm6qZWE6ssR+J6qfOIRl1bN5UVaXxrdsaijUeZ/sWD9CqbcdHIcTm5E6YVIvoshd2hzSC",
+	"Nbb+AXhFlm+bcbIpiO/yMsmIPupbTEgMb+SkzA+qKl8RgOWusHwJ9NH2tmA5+MjshM7abvPV4EMB8139",
+	"9dfwXBImnU9J3KQzJLN95t/YQWno7ZuZ17vM5Ayf32EelZCXZocBfsTnkxZs20NW/rldNKo7SZwfpg3o",
+	"bq0WMtmbxo1vYQeYidcW5v06m7Qa6AXtMGWMMHQ41y1c9qyh9B24H9VRnW0HEsotfOBTGIxTnL3+mX15",
+	"9PTp3hHj1XzK9x6dpL0VrWKcURlDjJ1y7+bRy898MyvfjSuFPXvxj1QYh2mtAWG9+/DoY/Y2QBWijT3n",
+	"wZCs5kK2r52jG1w7qLer2pzvGhh0Iupcjc9L3iplmCnts+ZQz5AK02PhCvxvpZhMbd7I2EQOZ0HYXAMu",
+	"PpNaHmrq4iXebPMZGwvJq2qJwUc2WzLESdQIjXGGCc2+3h//X3D5mXW6yZyZKb/0GVD3i9m5JgMzTvtQ",
+	"odu3AXhbivZ/y0A13vUNY9aIbutLUS/p/07AAensm4J/DXWXb2A2V5pX7JezYRK7FIbcIpNarwYpe6CJ",
+	"4O40S26VZ8S7yB/WlpPORwATLu4v5VPlJhe273MPu+nEC/jG2G63Gl5s7UnP6+d1Z75zAeKKAFN8180Y",
+	"HQwVP9GvgtkKbBRuQV+p6hOug/7nHvA/jo7TuyfJy2lnO9MMkut10GiTWd18ZV21+T1V2L558tdV/h4U",
+	"KXfimGbY1cGvZxJ30yYuW6P1N991lxtEbSZnK0fQeHetbm8TdomtyzelQ/9vijPf3QotYzSPfQiKTXnJ",
+	"ZuoKSpLr3Pp2Zr2dv5tbqF2jmVgMhOaTm9/o2k4pcvGZYVhubChjOJZJYYkrmwmDBaP4gehacqqtNawS",
+	"xrLPsSgZ4yNeew2taIwKyP/Dt9IpM+hxxJjWF/sMI7iYIovibArFJSZULxU+ye0xOUQa4Hb3zVoGJ2Ib",
+	"+an5fQBV5yWhZrzL+rH4zAdX+lczY3e9/syIEaF4HjfrihccTgtuGPYeKFktS9D56oIdivHQQVKKdnMQ",
+	"x1xU5kG1ZhqQVbb67MOnwhTilgVybDZ+pZ/UxhZ+yUbmg2G7ccbuXRZD+K//2b+icGG+w+f1KyWXvlM+",
+	"bW6YVHbPYMKrgF25pqV7pspoTVUVKS9YL8L4yrkUHp8j7+drHTZFAH/1sT+QZdLY7cQLm+DaXjRP7RIW",
+	"7OtSspuxYIMHGu2v6PPluqPZUL5q6NfpchiUfIJQwHihatp2dVUYhyL69Y1Fc33X8N82mPDGJq2EFZNQ",
+	"n5r5EjpKd8SG3ZDOaRpwJEdf+wyb1sdWZmNVVWqB5Oc2a67FFS+WTI3HoljtZdDpPVBVuck2x974l87E",
+	"xsT1PDnX0pF6PrrmMRARs61Sxvp8DGMJhrGDlVqJqAj5QsiLPYChqL9vaBjVEMRKQyikoY1yIW/YYRyi",
+	"/w0XhczvldNJ880t9Kdct6naTkFarPwou8VT4r8L+MlOs3PMa6ewDJKgbzjLTlULsdUqwqjkc3FOymlS",
+	"kJJv7lJXVpyPO3s+xHq1JStF6dQuDFlhujGvGL3YUZg210IWYs4zGfOv27V7vEAHY7/UpZu0vs7FxiU7",
+	"fXmGKA1OBZrxEqj3+U5oNF3CKBEIC5RLiFwqSeEVjm1PGCd/gtsMY/l4jILKt6KEPtJoFdEv7nvTr9vT",
+	"ysqB56l7lkXx29QPFhMJzi86cDC4njX4TVDEODKlHyA8K0rm/iYNzfE7IcubZueuptj1BkneaHG1Gm5i",
+	"zEXseLntpGcHP3F/IGAfUQvz2gSRQSt5prTumSzxKbQ8pUk/90kTN9brN9E+ZVP0JZ/Nra9trWVofT1V",
+	"C683XD9JHTPKdqhaRjbehU7HWDoqc9bmD6j6WJCoq8Y4xbUxGFe7b8dOwrG1rNViQngoON18d+1d9kMV",
+	"BTf5sqtfAS7NENOjmVMhETwai7mX6MLwvZAw0laVbMqvgF0ASGbUsYc6jk8lSsFCK9thC8w76kDFJVRL",
+	"Vky5LMBDt5Enq1RM2JOIRtMAtunQtRG9H1Yx62uGe3SH2LnEoEM20RnlgJjdFvmOrL7jUTiF/L44g66D",
+	"m8QMGLfpWczADJmpiykigptalnw5GrKRD++NEGBTqitw6x3t7wSu7mVqwxJhjSkhrTa7bqoWiFc9iSa8",
+	"uKVYwUu6Mqdyt2o2M/mmvAigwUpdEgi60/pjry5qHep7amLjqNUknRuLOU6zSLOdbiDuVktSOu/93Yt3",
+	"Vs0z9Gt+RiWAmCMnlV2DO80Ivlz1TzZjE/eFmtSDXYA3HuxCJQRciSswTMhRRz56U2zcBF+EHCtN7dMb",
+	"X6bB8hhjnRA5x14PTqLRT95aRlxBX5kBSCfB+dbRGmFXQaF6ncnvV3yUtuOLW7tb4VE3Awdddt2w1Jms",
+	"yBFSFYXjlPa54k2WnREl4lAh9q/PEWhSDRHrQSh5wkYzAguiD4XKVXdd+z+csBG63eMDlPcZWv4hvnDs",
+	"uhDgx9/KMAL57E/YyB1MA3OLs8RmEJqZOfBLd3MOibxRZKMbC4c6YaNCySvQBrd75RtaTKY2rHdlIu4h",
+	"lKEnDGOe0saX30p8u+IWquUJG2FLeh+6xJ8xDDEH2fQXoZBWOyyA24qmVUBcwuU2XenSmQ8oXR7h2Lpb",
+	"4DcutcZ1Fnf9J77k23MAsQx3Q0kJkdv3ms8zyZJQTnZA30iunowwzibb3qRI4V68PnHWQ78Z3Xt4Npsr",
+	"bW8pEu07iGQT+pvShuyfe15m/66h7hqBqgMCzk2uSY7SXe/GRjYZzMp6FpU4rJ/q0Y5AlGvRYhohriBO",
+	"pzXvpAlLrhRk9fBWW2A5lQTTnvQlWhCYb5/mc0c7I8e39M2ftZjkGm+MrKrKkROr2LgiyoQhG9FKRqFk",
+	"IgQpRmJGeMsjn3rP5tzY1ZfDtYKvI2KrB6NU7UbUVlWtXQsfz99Mq6t6SZZ5LiermKquWiZjtZITMJaq",
+	"mnb07KDh/nFDen0XVDghol5nyNfxpLd2a6Flt2bTTWj/hzWKO6aAuwtwY4zLXQruoeEayL5aSPabknCM",
+	"d6lJdEVHQWZOrQM8elQDX6phn71Qi+E6gmk/+XVRlxPItRLAq2saeyGqSyD8TkwEMBglQePYqgn6mvcZ",
+	"VS1wZ6EyrdTMLXbOjYESkfBb6ClHh4fBmbSpFY3AVP1Q8+L7xx8Ou1qvpRU9uFVWsVKMx6Bpv7CESvnZ",
+	"Ov48pFeUcZYM1RWjsTl0KyfMf2ent6e+BdM5baEU6fiWcmabkpZHhxm8LCfoVm/uWyoS2Txyvgbo9S2U",
+	"/uyGAtT23iYFQLncwpmwLbp6khzyk620+e8gH27HQbqaPrZWg0R/XS0cP2aLqaigQwUWdhgTb0SQP+S9",
+	"t4oQwLj/FIaypphK0iO81R1c7aCC9QoiAsXDxIGRI5/RNbFI6Ry65fjrtLKr6x68vutis8NkprAVWMzV",
+	"+ZcS0tzQV3INX+8uNnfv7MVr+hNXoaGdoC4cdSrp7DVp3W7uhGq+5oLYuD4377KNszqZUkH/FPiVwJ+K",
+	"KZcTj8ZrgZfLnsXJLRz1tpcwcULkXITDQI3dlPyLyaVd31706xMPfTUxr7C7W0Jfv2qRAxK+lpmHBLFF",
+	"t8NOlwhD4ROz7Q73nDOCPLZ6LiunUQfPJDqosCxlNIyIAxvasuYulBcRjnHhdsn3LqLfjNrR1VEcQ1hW",
+	"Ab+Cfok2ZK30ja+paINtJ1Fvr2HGpBE221/vDFNRZWx0SrPxsFpHHS1l76rCbmdWuoNM8oQnfCb5JnQF",
+	"fxwp17Vt+4QhtnBgPqvobpxCwwGS864KI0mKbfaj//SW5a4Bxd3E+7H7+lPIr+teFh1daXL0go/mduQF",
+	"QLkZwi1bCFWGKPoc+GWSEdkPUDB8PZuoXVxm01vf6BqaRlpNm7akPbhUls2gIxUwbFY47gK05UKihLji",
+	"2jcMMWIiMZ2L7vpCSemzMoaDiVYL1BEwrCMuav97Xlsl1QyzwdRsDtYrChjDAGoy8m54q41XfOuesFlN",
+	"XvHGUKY7a5Mr9mh6me2SUd+0Wly9Cb959pI9/guzPA/2LsM8elELUug2nqdPtjoKbmwp9gIWTe3LDp6j",
+	"Moup3MaL1pftgtEvD1M42qdPtlmsMQGvPcgr5fHsl6rWpmlGewlL1AgU+nlOQvIqPbXmbeqXAq8qaBvm",
+	"TzfhcgwHtRT/rsH/2eoatiUFCoueqVL1h1hyn1v3cOw2q9ViS5rikI61i04SvIhdfIzbYR/Dl09prKk7",
+	"sZan49Hj4QZK8+V/vt8WU5KAcj00buMHe/rVNoqbc81nYH2FTBcS0qqHagukPvrpLByzkSPo0ZCNZkLW",
+	"Fsxo381ZL+f2mI18Ymf7zz41+5iNqJ3GaB+h95fnhEqUvLaPLkstSjh3F7T7jxsQJkLJ0f5bOVVV2R6F",
+	"Qncj9jlHhf2LIRthSrf7G8URPl8C5hxJ5f6IxDlin4945Z7xAcvXP5zuPXrytIHxM5a63IsSXThKl6CH",
+	"vkU/RRhQy73QwC+/2H8rfUr+uZ+g+2fkw59BbiBka41a0uDLQ59r6si7LoVV2vNCC9XoMEPCXWUEocoB",
+	"b/OT0Dq15ejeX0MRWHGbHV43sZBjqVFCdxtjqi9g8Q0Swo482Meapg8nrshzzW2nm8jYWEeH7n01Zi+V",
+	"sRMNr//vR9zOv4lvEA6sUHKFDw8ff/XkL08TXvzyUY4Za4levcyJ/eiMOiyotARE3lF0kNu/pKH9Ltdd",
+	"0jJyJeZGvYWPk9Zs3GBSpQzgB7FVcpBQHpr9po2oU80jZitSq+Hs86utjNvBjc2ysaMReheVpi02d4Yk",
+	"yrfUzLfH7LytWo0Zd5jChg6MHd0IOyaQNJ/bCZYFK+IzXmkVOm9jQgw3l6GqgYDwZsI4VkjpCpuqJPWn",
+	"HUS0aF21oR1Org8SWNMkzzjaFEn+6aw2Fq9hJVuz2NZex9mH50lji9ZssrB438BESIzTtD2vGxrR4552",
+	"HdR7C/IaxJrk0ARTSrkL671vTIgBtnM1Pvddb3r0wtos+lOo5l2Y6ro4zreOsNyxrhXEsN245R5Avq6F",
+	"3rUOreF+27EDrUrXu4Fw6ywZPSvNKrhku2iU0mdj78mmHXcY3VfMUzmtL4hlpZiA2bGqoLFoSMPa1YzZ",
+	"iEv3AhZNxdEOe5w4Q/Nu9JAluAYyyF5Qn3JswlbbepeSu03B1e+1qudmJRkzBKQEIo72cnijzwqy1XjK",
+	"fzRN6w85ihR/3b89YK3fp3LnBSySfiM7EMT1m9GsTC18qGN2r8j4u0uRcBGNiXUdn/7GrKJeuEjY+yu4",
+	"bId7X7/78NXHN/TD04//2Psn3/vt3Yej4dHTj3vut3xv7J74r3zWewnvM/4dX4/8K/Ar4ZtVLqCq8u5M",
+	"IXMx/Bd8lnavZmNVoR16AZVaUJ6ghGjBNDBVSOTe6jarq+V7v7l1+n/33n04HD7tAKWrjNyAUVqo2UxY",
+	"C+00gxAbCvNG9/0enzrzqlKTYcAhyRzC6d53btO/+njQ+l+e27i5PEcf//oM/8/9Ot4GvJg6U92qWCKO",
+	"udyOvjC3a82ntrJZvXZqI5hrs1FUbW6nIE/SluTB+UeVRtdKKVthSs8Sw4aRPI11cOnrBpNtJ3vyShSw",
+	"oVWpL9OqDZiYeldUAqTNY/HNpwpzR++secILWPzd6eTu+t1dSwsmd2fNMp9oAHTeIi847uRFAcYkpoS7",
+	"8t9lWy7/Llf03V9bw7h17zacyM9zQoy8y0NZRF8P3v4J+gNWcvQ7pV2CxGtogAnU16ZNacD1shHca2Ls",
+	"3TaUYw7rMLsaPIe/dzTw3L0ZRupSjVUTXz8dDoKyPzg+enwYj8r991EIUZ+HyoGj+JsFF2QkHuYkxnVa",
+	"M2JT8kwgrWl/7pG7miIcuq1EFzZERANpf/K7DjiWm2OGOBI69/u5I8yNdxNkWFIZaOwwNXe3YA5QhnFS",
+	"k3qt4iW9/IqGzS3FXfsaAci2NXQK8uES5jECXRtIzUWfft1AB7n17GAQraYpOGMbG44nHex9G+F3m1F8",
+	"dhQ9ddP5K9PnMLb1iMfnqTjLz7Tlp3iz5TK9bLdKgLgoiMSMtnddCuvUQm98U9ZBog/wZaV4uV9CoUrI",
+	"Kv/eg5rry0Q9iKa8dASlFrEcd529rtnFMxyiqYsCgCZIhb9Nhsm7DkyWjAsjuCHdn1f2gXb83HNIbloY",
+	"IPYCfDUnCzWHpap7eBl9zpEN8almvckQya5vpY98HhJpRTtkDLVprqPc7Xr3Yn+tOs56w6pfwQTho+83",
+	"/yqVuj1h8WiaUHZKzjWv7pr/N7N4+tbWTlkZBRcxRVHKEvYlpRVMuWFca3G1C/pcWcO2pldEDgu24NI6",
+	"uYMOf2o3ExzpTMiiqneCvUOUvJ2uSxytvBtI3T7x0nBwiNLeBFL6hj3mWs2E6TjWZLux3M4/bHyBBEZc",
+	"jO/Cr3fomrgRSO84GP7xHDHKjw3BMCTJq7ZsbYU78k27rnbF2uvoWktDUSkh5qRVlIMYQqXvdsHPcCfV",
+	"3ObpPCMDbOfUT1xKbVPuriOikNJbGhheKaR21R7Os2jaPQ8aDZL+p+b2XNX5ivSXWl1UkAl8vvruGfv6",
+	"8ZO/rDcEdkSbRXy7qODEB9uZxz/L5t8RoHIebElrtQNObtJaMgcS5gEvdgPhn9d6rkwPJxGVMFoy10tm",
+	"1Qml2oy8oXweTnqEgZ2RR3wTcnLeaPh5ZI87yzCP4OpNBdvXXycpCI8Ps+2dN5TUaB67jHbkbF7bPse/",
+	"NsUysRMBEmCWY5qja2LDLYwGQryJGA1NMsc54r04SSRMoa6o72jA6Hb6oy6mzu7J8hAN+8YrdCvcwi1M",
+	"VL7ji7tQSm55gvhCwB9Zopgpaaebsj+x+hzVR7KOgps7qScmsNwVwNDkoN3M1zBlKB6CYsBLHgQeyd+v",
+	"zRFslJP+sdaJry4M7+BSAbHZQunLlg/x+TrCN2fOKmXFVIl8ikJXfdmv3pAOWRT5JB4z5Y+ePM0YbmOG",
+	"RDqkTKRWa/U0BU/CgrLwYCok1XZP4T13InPGK1aKibBmx5q2NLFoY5Kln1FXFzk+n4M0vgCXM6m2g2OF",
+	"s07JZtgQfPJwM8212rcwrfYWb+DujAG/a0bWPPlSv2s94fBtd3qSAh7HyS3nFQJLZR0SCGjff3bfwtyp",
+	"5LJYPnMv5oEVVrvkaSxXTNLUh4Na8isuKiw42arZNdKYJtuxRJNtR+cEkNnodOEaod1U6ZGNjjGpkao+",
+	"V7GRhxEjqdU4gFToVhOC/XzLujLPWtRuYFOrrgqDDAhgUF9Uwkw7SusISmhDMYtfkcfnRymSaxS5+Ug6",
+	"78VXUKgq6YV6G/UXO8P/dAH/dAP0bKygeAVjv6JQQrRDFKZHlc8fsKRnc5HO5k18qdUs1+Q4QUbNAAwC",
+	"VIKKASLO1wkbTbkuCWlxolTpA9ZSSfBgmRfeZeJ0Eb9n+3lXwxzQCx5aT3VVcxjl0Tl9Y6Kxs9cv8kgx",
+	"4bCconAeIB1pHeeOFwfDwRLMuUR0oILjVRW1RlIs8kDbm9rGEsTeeT3vWkHcGNLSnD27GaC6ydn6csvY",
+	"W8p6lS4RCM4dRgBS65XGJD3bbXbatZh0B0ulpx6ZEHCjUeZVvCfMKvb4SYqW50gyYtlxi/n1++zM+mKE",
+	"UvCJVJgKgPUUWJXByyvhI6+ZpAq5w4zfuKfz8ABElo1+ZSnLIMHEXWeNFpX1YfZbK8WbN5/r6cpdkTo5",
+	"heVOLOA1IHWaeO+r5mXqGwiZ2yXA3GubrQoFUYK0Yrw897jFZsQqpXz+OKorF25H0WrxghQTd4dsRJ8c",
+	"Ebgt6TWYbTOkovuJ5haav874EtGIqBPFkI0KqOCi/YwwzAljgndJ88TXZokL8SuKg2GnAf/RrPhr9ihx",
+	"qe/aF7W1r0cpzM62CrLkmtqYHEiP/YjArGkl6GoqXIKc5atLrlfI2JZ/Lbn9dYaRbiD0PPpk9p4eiXKE",
+	"96MneI+g6bRYrJjxjoJhSO+quLEnTIIIzSGEjnLS6USefCv0emGPe6K/6Fi4Xu7x+oZ0gMFI9lxOnLp9",
+	"e51Mry28N0iLN0quiIoJSDJ+Y7gi/KIUmqLdRa2FQsNqwVvFEymvrYbC1i2sSvBOXaNpGUIp5xWUE2zn",
+	"iI0bYJbJdMR80qeP87mEPlaWxaHujGAh1XRFzlr5C77N2y7xlrgru/nqjeURpXclElLWcG6oVbC6Al3W",
+	"dIrl9rSH9Rxvj+znliuZmvN/18BEGfuEOGu1WTnlVuzeJCRsQrKqoSeL/B2HlsVPiVW3WnaDD+xwyTcf",
+	"XPYIhNDXt00t2ytyTvBS67fCLL6yCy5tCqt9UzyrnHG77MSXpqXk96BxRqz6l+vOySaRwu2N5vH7z5o3",
+	"uiAKbwB1Frysl9JdOoR6HNrDTNViNd08bVxBpN9vEd/R09H2uVacOXwsVOZWosgv6hdZgr8Qo7bgNLIL",
+	"iLXwOWOx9vAzm/WadaiKrdtPxee5iiPfSR6jzuaEwWxul4gEbqhaEWXubn2RNFwJWEBHp7SSL5suGBFU",
+	"HJNaFk7S2alW9WS62nSgJIWzM2q7g5OOB/z+iGiIzkLetMUnFBdHfZhwz4u16WTbZufa6/boIjWbcRJI",
+	"O6HWzUWx00ibmlgE7zt9dBiRSyKvN9Ns+vgm8HOBvDZJqW+0gHEup+Zm4ugTkAK9Gfc6R93j2Jqj8ZvR",
+	"EvKbzuRZa/M7gHGxWfKl2WcjI9zjowjyoQgirRTuujJmyEYzVQLZmEhCyN/s37UAO2RzPgeNjCYRRrcB",
+	"vi5hRtrIiBkrNJYvKoR+tfwSDEOKa3JupbIMuFmmFitNzWn+fgZ4c/rPdijMtAffxsQDXlU/jwfH/+x3",
+	"+kTPH4e73L2pK6XT4eeWdwEeanXVsNx+0d7y9Xwm2WhcV9XouEks3vWmTq7JbMf0vgz3o3v2ji9AdEnf",
+	"9P6LWnHmkCcKvKfR7Z0ErndHL1+lwY4r+LysYS3fq/clml7jN72G7+DebG7AlWoCrWZshPYNhRzkbqfn",
+	"jiZf+vAaofeYGo9BY7alVGymNJxQFyU+ob6t2PFr4sgIfXoAl6YfJsq7Ya4fLO6hswvHXGM2CGVKjRrY",
+	"CaeaJALtu3gjZqjPTatsUSC/UFeAxQps5Kz9kQfuIrUnKmgXS4Z1bT6dQWlWTLk9YSOprChghE6fWkvG",
+	"rQVJzd2V76Mi0V3ufg4NZKJ3M5XhFxq4naJbkVeYdqOwcQGfUC8GbJuLCTsKiw1oZGpbSwlu3OchVuQ2",
+	"sby6HPgKmY13wA8i4y75V9rGfxM3Nv3+ye99BZL3aDQYBn/ZvLFTFiJCzu/Qz1An5mKfeWXscf+HdPRh",
+	"sk+bVI213htQTBFDAAMXoAtqDT/WfAYLpS/9eZJ4cYr5OeJwbzrFH/1Vsq7HYGKA48/YIIh5ywztDsxW",
+	"8KI/eKVCvzx8D+0DX7vormd8oQEPyiRq7JoLLc/5uVaLHjqk6ITAxDuE5kZ9RzQuPTZdxWrOHaGF15OA",
+	"Lz0DIkoShaBqicKif44Iaq3Cx76b7Ur2YRMpvWyxWJeF5wUneuxVbbFdFPYCxF+dxCfQB/4TnArfR6MS",
+	"F5prXyHlSGKfvSCcHyfcw6Xo7cH2yY/BFtNds6xBt/uzpzaeyifE1rrafqmu1TXiOP6r9I1hOuNNO/4K",
+	"TF3dXmxwKnYKDDYyOqvp/AuDnhv67xfOCijRs/1G13b6nagsaKqPu+DFJQYM1rtydOFt4eyTgbcGCmn+",
+	"pD3sHAHzBtouSTV5Q7mVHNBhNdxitxF4754LTaI2QUidmkuvJzgKNZFZI5goJRI6jaPBhgg4FOxN8Imj",
+	"mzwmTq0z9JDkuxoz1Bw/M1RwXnqhjyU7c1Fg8MswIybS93aVE6rrWM/1IQbc/WAaL0QS6Xq0fiq79S9Z",
+	"c0vs1sHkyyS0+mhrB5MZf3+e+j0ifN3jx1vfXTff7qXDDZmA63Limaql1Uv2eTAF944Yr+ZTvvfoC7aG",
+	"qsbn82p5Em3hMWJyUm61XvpWvO4ZAasGZBTX/uGVgNrp3j/efegE5piLYn2jbhNTIlDPhkYRt+Is211v",
+	"3bE3xPX9aKlS290f4pVPrsm7Mmlau/AsfuxZ+FPuiiu0MGLrp57RUzuYEN3eqGeqJL1oseaWwvAFe45h",
+	"AtSVG0xDzMan4MbO/ipenXPJq2WPhZ6G53ZYasyCyhXcxWwvGxJnMBBgFZso1pEfnGa6ZjBZA3hbvMN8",
+	"EmKFjqUVl8T2BNlfDHRgApAKm59Fo+GuToNcGDu7mzqnceVRMfpZybvUJnUEckY4gEGw14i8GfzJQUff",
+	"Z6MJSPQGB1BYw2cwjODHPimf2jrvs9GYV5VTCEfHjZ5PWTBTLt3niBPjt8ZhQ4cIEGVBth83Vs3ncewI",
+	"YhwKcpw1iX6iiDzltJAFpQDQh92kQmuH2Mp22LT19dgWqRcl7Iwzz8LqsZCf1jaI8gSbSrj5be4f0Zlx",
+	"c1pVrDlnp5EhjpfPUt1ijQRHQsTWiaJzmGZ7NxS+XcteEaRr4jlJpOpcYWcCUC+EIJ+RGQbqmGcswsyk",
+	"U4QKwBzkbWL7X6PqP/l2fl6WC5lru7G5u8CJO3cqNDMxmSd6JpOk+TRNLtfPP+expFropBCOAME6SuEW",
+	"02WPT/AC1S9+ISphl+e1LEGf8/O5gbpUcjnr0f8fJ0vjZbfS42IEhiS+xzjdHJsHh9IopdGDsAqKEaDU",
+	"hwNezkSeI1/HTNiVY3EXF5bzhYJUIb0J08goLsu8fHs9VQsP5R3gfNexy/srN6SRBMVvLe7tFIceYV/6",
+	"yuvwdO/2X/H7wY4aduNPUh+HjgrRY+9Xbv2OfMpO/8ZC46Qc4EKLEgu9rK7tdIy+BuqA5OgufAwP2Zet",
+	"FoOA/mjCnz1V0H+zBBCU4kYUqJqaAvVuNvral0698n7WrjqP/ifuU2mzeh6ZCpv8LOhtpObaO7hj6B0a",
+	"IAl/Zo+5wQdc0dyvAY9V1FqDtOcbi2HmWsy4XjL/UGzNwJ0liTc8lCxpmdZRGh8ACm8FqmMuNJi7QOpI",
+	"1mE2uOMwxTgsfpvvzWN4iTYs9dapVAF2bqPNSORAEHUbYa0opzNsXl+IiyxGVbL/KzsWZr2BcjvQ9FY3",
+	"/n7B8laWkZ2+hXlX6s+ufLcZOCW56a+gsEqb86SCtQNYwUmQ64KjrNglQUklZb2xnEsVeiAJi6Chl84+",
+	"uBTRPsAuu3EbWSnoPQkx1tBU3nPfyD1FYklKdv1n8znI/iRiRfS6+R3usnMNVgsg2NWgiJ9T/zn6DWrc",
+	"597K8IXc7tI79xahm1UlPG6C/6ixSlMhtP8FIg/nk3TWJD3MI1vlySxJ2l1Pf79QtT3Pd5t+EzophLzz",
+	"WLo4jEosgbt5LIB+VEJD7tJhNrlNMsLeOpU1AGhEeiAmjGoml2KGZzaveEH9GCdcigh3gVLNAwV1tqLo",
+	"K/KxM+ZO7rx2g9Bbg4A6lct2D9prNgUVUu4qCroQbxNMRmERMNNcF3R+e6fnLgMWG772ULP/Hp7b6Cn1",
+	"zXNjX8/Y6jMhhGTMHJO+CSVlu0XCbPJae5ufcyfwMfQTUksWJ+iLCMAg4Y9jhk0qpIfPHYdU7Aij9c9B",
+	"qSZoKSC2vma8KLAWzq0kF634qu2Cf3StYMWTa7RXiNuR2+K/J2eewahr8FqpiwRCk0R8s0sJC7qn9plH",
+	"AfFJD2oGq5b8yoVeKbMJHA+/XwHX0pImzO11ANMawEon81YRKwulNaz4OVpIaEqXO0xS7DRF6yTbllbP",
+	"ttYSMLMz3jaYV4LlxUb1Hw7Z7DwP2u67SgM3VI/npM818SLTLctTW13ZLTCqLdSgMuRylWnSFoFZk87g",
+	"dRo1B0lnioSVPdA7sGOCYtKzgfINoLTxkQhWumVzwdwCAml6WB34o7ePmbcLAGkL2P5aHYhXWHznS/wa",
+	"LCLaPeZ7ccxZOK6VRYZf9z9O3K2t9R74uc7ZJMD1Kz6gu/MXEHvfXXPz7CGl4PXNBFp2+fom4chFrYVd",
+	"vnY7T1tzAVznWvacSt8vgVl1CZJ9/r+/vvkiuH6SHBa352ffMuzhgR1RUKCT+1ayqap1wJ+g+iTJTl+e",
+	"YWvdz0cz4OJ8f39/9AWmwDDsGvtWUo2EZBF7K0BS+xZFyTcwmwGT3DBhecZLTFg+YdxPG3P6AHHMw0Vl",
+	"ENXZsFJRW1AkQwxS0FbEjZtaOx98/Ijq/lh1oLghNlsoeuQUTOJSKHncuK8J3Z50FHwJHfaY3W2GTMMM",
+	"ZhcIti5L71My+2/lW7nHTpuAG2UFIXqU70OfhNw8rFTwR7HY8CQ+6+bp/zzEbcSbesxFhW1VL8AuAOS+",
+	"G3T08ufXb9jB1dFBgO0/+NCQ3MeD1FMSamS4ZKOzEmZzZUEWy72/wXK0z14Dlq7EqCWeWYz74W+o+eCE",
+	"C4kYVxSOLJkGp2GY5rnUv0iTRA/PMVtwYf/6YpQ2MIwhYt+IAz9QYHb4rxFmz2NrgSSbWdcSs7aGsSVV",
+	"nMOjw0c4p/TDvkspJmaO0OW1H3wJCBBEsXpqHuz/DldO6o1w9ojwxxATlChoTmilrFRFPXPK/ecBpvSL",
+	"fTYqVAmY0m48FunIkeiI4YedZsQpMxgpHN7PKy4kQrgjDTnSF9hQTQNzn/3yyy+/dnvzy5tn++zMUxWV",
+	"a9Pevt/z4b+RZz3iu0DPDddFhNBAiy22xRx9LkNihT93oREasjmLoEB60mePD7/MQY1GuhmFyR1jnltT",
+	"nKrGbPT9cyJdH3w4CEh1I2I/A2gntPFOCdnVlxOMXv7S/oKfiTn44L/1ceTEVQQvCSnLjmQc/cVqAwmL",
+	"sJ3a3QeYrhZ2lJobz4RffmvfPMilkB4KkgXScisk12Drca4xT2P0ilv40X1z76WqRLFEeNa0wR4OCHoF",
+	"lGmYvDlin5eaj+2eADvecxKQzwVOH9/dmwJ3omvv6OiLZnKYe+JnPURxOEdnMcPeV2ihUlhdqX32+NHX",
+	"VJkqJBu9AquXe6djC9qjaWHlkqOksbCGBLTPhkJ5mwAuHg+OwgXM52JwPPhy/2j/kBLSCE30YAq8stPf",
+	"3M8TwBs67tpZOTgefA/2B3wkcQXim48OD2M7SN/bdz6vPAzxwb+8DUcKzDb1xo+AF8laOwBh9ls38+D4",
+	"n++SGsvBGVGKByhl9fx/sCRkYjyCAy3GDN65jxwg9GG63PZ4jw4P19KdmqbLxGeBC4fuIcnEOLG0w7PO",
+	"kI7PI7boQp4QVOmTwy/3U9jMsM0NJuQd7nQzSGaz3R+XQ8fyUz43LLiaseroyeGX9zOJ12t7GfcxwsH6",
+	"pJmNZPGMS0LKj574jXRxdXTg2PgSKAsiyws/CmNPX579zT3Tblz/zw6YSJ9ahngfo8ToGkUYS3cn+YvB",
+	"sfw++5kuGQy3DI4H/67JrU54gwNvsw2Tnb41462z67jbFCoVc7d919Qo1TidWcw5xjzjpPP1xszh/jN+",
+	"d4eMQueMiPMZIn1BWEl4rZE6pOFKXaJsKJkPHzpBbZK+DB+Hg8c0w9zAcSUH3/C0zcXjw6Ptr/wieW2n",
+	"SovfCGnqMXHr5pe+U/pClCWgQ/zxo6+3v/FGqZ+4DKg5huRCjxVhp17Jq0SQbF1PRKNdYfLGHvvnwBGm",
+	"z5342GJ+x6lstgxGkEk43ydoOOsvVToGx7EO7eNwMFc5hFpqYKUmms98rmXBpZNHRkwk6iKOZZwCL3w7",
+	"elKvUYZ59QTb06NhQYBZ7MwyXthQ4WnYjF9iEo9X5d5KbFHvDTLUz5wJaJiS1dJ3uyfzghEKGE5mzzcP",
+	"ZZgdwys25hgkJW2hLdWeYdia6L3pqfSNKpe3xkwvYOG//7FtraPLe42Lj25t4DNjaijTsddF3CUsT3xg",
+	"1vg2pdUyiRKOLmE5iie6j2WKqOG5wX9UBd8EPucfPYjP4SQ+YTFw9GUvMfAj1xOgF570mZfPiYPyJygF",
+	"f+MkPgqdR31e9qodSYM/sqjyFcptWfUTv4TEYdNLVIW/rKouBx8uYXkuyo8kvCrIJS+cWWasmpNShAj6",
+	"sX4FhYaQbCyugBkolCzNPnvl7jaP9Ut+iGLK5YSUsamv7m4LFXwlFSp3ek1vYO3Qu8et1YRK/k/9Lj58",
+	"vP2NF8p+p2qKgf/JOIKI59o8saaao7bqTN5GWSU2GazeRf316o8f30Xeo6bFW+yG+NR/kuUQ9+Y/znzw",
+	"C+8yIE59Z78Hm+C2xUokuW7DYBFd/6EtTkS/RYsuFTeRba9hL7xGXFyn3GN6nw8LEc7nmCE4ljlmIyxH",
+	"tDBiTtM33prE3cRuLE7zj15T5otxCSgUC50RY4vaRp9Q8qH7zVuZDLxQw4joS+Jj1h6GLBdKvWiMl4Dv",
+	"64wMrKI3wCsoc0aEP/7TpoH7ipDLnW3zyEESGMH7/N3dGSJhivdsirTHzVXx4XJPPF0g+FrTTw1RiBZ/",
+	"duPjsIe8eabkuBIU0n6wVu5ciGYVtFNzGcjUKpI9+INkvOgrPddNGP/swYfwYzBkugITibS584u8i23D",
+	"XJ2eFtrGLB7si09eEUCYfw/iEIho10t/pxsuENLZt4N106FN8wdO7ptQ5XGDYboUk58lhPayDKR3HuKx",
+	"RRCkEPBVMsaCl61G8jAzUF1RfxRmF6Ig9Cxfc41Ki40vYiQcE17eSvSsKVktM8kPYeEdboaM4vEtzrMl",
+	"Ce5EbfjWz6yf2vA7yB/vMBYmbuKfTgo9qAd/EPXAKQTDJrXhuhpBXQp7gLhxaLp3Bu3/BjDHPPYfuQU9",
+	"jIYW4kgWSzbXSo0pEUlYw4z4jdQVNPo03gKEBoUCywsbqutCpCpnKpIoKrOR+1M30WfNPO9SHKwM1SEV",
+	"mk3bf9Arbpv4saQ7p044uvN+BCMmEsrkHFIeoA90qxZt+m8IuVMXRqREIo3k6bwfdMXthnVyvdygQtqn",
+	"jwebQb8+DvOjWHWLY7y7c/5KNrGLwdbEixpj4uDTr58+GjJDTYDYo/2j/UcP1sCnyrXINw1qUqUmFPyd",
+	"aFiEfF9mFwqvDHNtFgZpA4ZU9v46oxxc7DPYINGh4oxF9B7QY0jePad8K0p0RP8f5q6v30sYdHDDP/ej",
+	"b4k7nMkS3ofgAuVrAmLdJfGGHWIL0Xl/ONzA3of9RciG+ACFBGK/uFsLEGTjGj/8dPqMSIay02NCdXMQ",
+	"uen7EoN0/r3bbH0iIQ1HTA/xjE9CcGEYA//CILL3jYTTwQcs0P94gLdZp6gisBN334mG8q0GFEcjJyZH",
+	"YUbHxCVefHi9qFGIsqBR7PHh41AYQ9InCmccJGaAomYecLm7lKHnEX5zWzgY135NFWUHGeb2Z3BdxecT",
+	"kgJnsqjqxhuS8Uogabo97taLjh70oj+AXhQZEYFLgpp0DWlDyFd7upbm4IOu5Tbn/jf4/Kta3qU53QyS",
+	"IeQf1AKbcQhfg/BArL83sbbQ01Zo9lduER+CnhlSwZjTkTW1CbBKp44o/6nb9PBHYkpd/GGcTblB3/hn",
+	"Pp3MoBXV9HTvH3zvt713H46GN1RQu1OF/Eb9pyUK0dk/qNWfkihB7do/0JkZ1E+AZMNvp/7jmHDOL51l",
+	"fwVajAV4lBZqLsQull5weXe0kOi1NoVGWUeNFE48AJm0PimIVGr6hM/rqWXo5bfg2Ahk+Fa6cbBHGUb4",
+	"QDLpA38KsmUCb/glELF+wsk9foK9YnSP7keLOLO+W9iklg/5Ow8BunuVbtnw3BssOAgySKpFL6m2Gp3z",
+	"Tx58oB/6qfN3r8t3WaQ0ywct/hO/ejGO1m5A6v3cF4GA7lyDz6jvKZUfTBV1jbz2t4eDeZ3hkh9UVSZs",
+	"cvsXJH3cDXPfWSx9ePPPnUH3cNP9DjcdJobEmw4TQLA2W8gJpqdIhT0NCNHoNm5A8p6bm0qHrNVwZgOm",
+	"zpARopWHASKwvbx1EJqzeiNmxvVl2tTKt55mGhBE1jSlESh7O5zrt2kGPKjkf/QkuwdZk/jMo7BBU3zW",
+	"1+e4JlqwucRBbItzYGJXyS6XwgibxyGGExt5eOnRkI0QHcD94LsYIvbWCFtlYFW7+zuU++yNe30YOxg0",
+	"wAILEJPpSQqIgzA28B5xLcw+S9pXLzAzYVOL7ACOg62pcvl01D/zVdIQ6C5UoZVunfesDq32W81i8bSa",
+	"es25MVCmfU2H7CJpKP/gF3jQlvpIMGpasyK6vhOyXMWwCu3xEvFV8Dm1UxLgZVhstdVqmjNYE29+2E7p",
+	"9iG2HdjiRXjVtCbfGCrBJiQ1NvFnwh6z0YUWMB5FfEyyMwiKmDAlPTTikI0wrYfrcsR4WRrmeyUhhpck",
+	"/BZqecWtE6p1VY1WDFbsBoDwiYSpIGzSkHqIHxxrMFP6bMDl5pbcsb5hf1f0owTLRZUPfwzC1FvN9gWM",
+	"qZtC+JOb8zrG8qcRDgkH/C0ts7NWkp56cOd8sjIl1lfphmX7CBJJvfV6e3RWe0wz0pQCHq5Nu8qp93sX",
+	"GjhKuVFksHYmUCKJNuYDbW5l3IUVAabgFY8NfLIpVr9O1YxxVnCDMPxemjRJUgwbDTNsh1ApdZlkZlDa",
+	"TaUm+XTQ58noWzbyZ1ktcQomyXX0qPXZzKbQ7T9uUBBAzlRF4HMnHCsoJ4j0XssAtbsB9v0GYeU/FYqG",
+	"P4f/rMB4Q6wPwfH7FumJmOoOkBNVqjGbg5pXaPuh1ngBaTPKjuh5Kgi3544lTx98aP6zoi22qeMXaUUV",
+	"FD0UMLG505BdLAkf2LE6EwgAjMVhUeDuLF+/h0S8Du6FLzprU9zN8VCO/gfjqagwuePbnVN2dcY2ZJSG",
+	"uzYw2kFyg89C8/sbjdnl6PYV6MJdeVVJJhzjcknQbbFovAuM7oQ9PvyaUlq4JHQcRNbml+BMPg30RQwA",
+	"pOJhnadPmxV/SrwdIO08XCVasfqzPyen7+6N/oOLhu6MjUC6fDcJsepa3sTiqraFmsFtcHbdZdn4NljR",
+	"rIkt6QOCAbe+1QmfAfMz2sTpVC6CjL7Ows8ca68w751knv3st+6ePck9JAbpPo5mHqTDg1/5d5JgyIc3",
+	"FV0kmbLa/s9BlSdg7BPf4xBgjqCvqPZnlfaf4C4v9J+g+yJ3t/aD8XoHFU1pB/7VIpGpYnzGzv5nN0D4",
+	"SH8zFQq5uxEffRBFxa5V7hIzokTyT8IkCP0uDCtr7ZaUtKry/S0QyESymN6Bf5poPp+Gv6Crk9odLRI4",
+	"+guIY1P3EerCiE6wMRcVlNj2JuSEWy3cHwmO/k3ah8o9hLr4RFxBg9JEjRMzoVs3U9+W+abJIcP1bmuG",
+	"wFoKmglNAsPMqCEYhcVaijp2YQsvwrK2rZ7P602xqkotzAk7OgyA17GfbHcUxr2c9XbGxpfN2dzQr7ll",
+	"32g5d5lT7w/0nnPqadRf8S7p6gsUWIdCaNN2ud5Dpv2D5nMPtw2JodV7BiUh415IJZdNeLwd9IqPrVxA",
+	"s8B67fvn4ENsXdvt/zytjCLHR0jpix2Tm+4ivutdgDrxfgWLDaMpLo1ZPJWAqw7sqyju70yHanX779Cm",
+	"wo304Of8RBkiejd7csSuYeBMJLdp73wbKP853jvwHOUvlnubUiesJzo7qQuq5ZekJ2FiL1PjJrXXcFHu",
+	"s5+9IkV9UUlvIeg8dLpK3wwT6xMxqdFDe4Yuse5Lvn06JlYTUnilJJzQZ43lS2p7yYwTLqkC68MTMdHY",
+	"K790kbthQ5/wpmPHmmeH9v5B3fwzqZt0ms8atvq0tM43lEmfNBrOaqCBqx5yyx/8dX+kS/plbaPOyrSY",
+	"TO1daq4HcyHbbaraAv4XOReyS7183FUfI5VlcyHlp99w8T9YG/wRLCZmjRn3h3UzvTBQ2/BedbA6W4fR",
+	"Wg8VTxhq15wAnkngWJoVEodRJVsvtroG/T/Q/idO+74m0dOHkMz0ErSbCX+TmNVQcQtlZ1r9K/r7T8G5",
+	"3Se1nkun3wPB9UxUd7L6HFkvh9mZJCR+eZd4ncZqJSdgLINyQmmUY+WUcF8Pyotp4tDOQiRzqepO6NFk",
+	"HY/+CHmVq8edUXN/jY23eTGFMiCnH6PYavc9ls3+PsicT9cdCUBXTZQ7sdTkD+qJWSIuuqpEGU2qvE/k",
+	"FaZMm2DI8zRucJL4RCjIlsTgCl5VEaDJF1dTpDDniwhzga4L+1H2wl6IqmIXQKVFRn36PTv+RDqoUpeY",
+	"O+Sx7swKEs7N7Z3lwZgX1mzE0nWyuBGo3FLC/9Hw8PAwX8PxHX5yK1IgDz58Sz1hrJjBiVthD28Tt/n6",
+	"Bkfee+5Dt1nkcLriCLzOhPHNe5wzFsfg2fo0NpwxSCtspxJBf72TwpG71BaI3DpcYbgFDxLr3m/xFBpp",
+	"RiWpWM6kDLAzZubqEpga3/Rmz4iygw/un239xX/1FbZTXvrbsxWHmKqqNJRucrI1IsCMdVcktecRNtdo",
+	"3GpeoFjcwUpuohoPWuunS+/cw79zlDRIGxKuQDOj7sFR5En9NnXWsdITsFbIyaYcMr5kF0sG73lhqyUG",
+	"TcfC3eXUh08x+so+e+EbVU35fA7SsCXY4yR9zJfAkoqr6qpkEzVcCeKlFedJIbrbaQIHMpYvDRuL977v",
+	"39GT0IE4hw0EVwIW38VF3lG2dTPAa6h2iRMd3cEUOu3nsOUPQaCHINAfUssgAr6ApkLjFp2ULVl48KH5",
+	"zzYEkBXpcldq70b+fmgM8Mch5RCT56yhsYi6IqxhGgoQc3sffrAWld+RXrHKSweFkmPhvtY7S+kWp9mJ",
+	"Zai1U+SMuKhgn/0aevzMSYPwuge2snUmBia/I/4Y+emS/EXKxPBgDjMnkScBskJYVvAZ4LMn5KtOvoFR",
+	"N0ya8ZpNUIB46N3oCQNhIVbUon3mWzagMUMoI8AxC6jGsnPMAEGoyWzmEp7IJkn26J4kGVlDF+CYIor5",
+	"hzKxP48IpOO/1YsbzfVOp2aIK4V0P2pqSAwqNBOlSbjXR+Qcb13ARHjvH8xOotPPPXXF6ypr+XOfFfw9",
+	"zujBJ/p7+kQjWM0nCFPzZ0AHenenVYoNF2UuiZ8lPCDt3H+2/GzJFlNVxdRjbhgP5X9EmEv893b9vGLm",
+	"jOIN7qn/ff3zC1YJCWboE/pR6WIcfzlkqipzEa3D4eHhIb2HatZX7CfxzT47rarwy5hsjsDcEk78J2PU",
+	"ViqLnHqGU/xRSBiRcub+xmdQuh1xKj26mjtLGRV2vAlXED5Ai16/Ymik7syYu+p7835PlussHEXJhZCc",
+	"cuVW9O3fIVeatuihRO+hRO8PJmO/wa5ac25sqyrbYA3L5JYTAbxUPfhAP2xzcrVY684v/m4WfnB0/QEd",
+	"XdJfZ0yY+3BqRYq+TYdWyMnZAJLKLdNujwz7HIqpAvNFE7+6AMfDhlk1AQIAw1YYYgbsc2OVXqLK8UVi",
+	"iYbMWVI2MClUuwNnijARqEqO/FIXSybFZEoIYnxsQbPRy59fv2Fd2WmjfCrPy7DIO+fwOFJXsIpi8n8A",
+	"ALE/YZyFQGoKNXP3EXaulSVVEU4dI6J3c0Zey+Xt6vpkvSaafptG/8/9OclnvKtyPxzn/lswFKpqRY87",
+	"qsqdUKjEJVQCyLvho+vuhHADW40Y2MgUSgMizTuJjG8uj93xOlFKOC9UbO9eFmAeejc8qLE3chVgonKM",
+	"TyBkJrmseiKu76bJIrrX5nbWSRFtP5xxylxDh7EwDKHE++OM9yznfY0vPjgu/4SOSzzfLpDwB+fl75mm",
+	"qiQ65BZ8SRUU9EYnKvgt6DQknw4+4L/bMlXP3NyaWn4KNvt4NNY/RRA1Xrnxlm3A0otlK61gXcv/Vqt5",
+	"CinQP0F1Iq5Asj9hw9r/4Fjs9+IKWJ0Uf6KtOeXk2cZeaQ3F3TjBdbNvqYMeD+8LSePBs/RHTKEKRcv3",
+	"4lgKEvw2/Uprt8OBButt4HuaUCd4UxLp+ncNNSF3GsudzdO0kxwyM8XETHev4l/ZlF8BiY9KmY4SieVG",
+	"tr9n2Ea/PEIcfeD9T5X3f+DY0JTwreKd1YDF3lqMRGit9EGhhRFmr5hCcdkdfnbmmoX3MSDc3Jj77FVd",
+	"gWElFKJEc5JL6mFFZUYzVUKV9uQj9FtuLqEcMs2FCdUSBF/Gl74J6hVoVqkF6HwF0jM34Wc4+Ttyk51K",
+	"Xi2NMJH879dVRmvDZXZXO4TUSB/ohWre7HTTanGs9IO/68Hf1U8ooVjoLNs2YiJDczo1g9AyJraeulG/",
+	"QT/2ioTyvZF5tcc9R15PTv28ktQiJHsuJ5Uw2NOFs7lWFxXM2OejuiGD84rLSc0nMPoi06nGzec3eE4T",
+	"/HOKoTB8Tgb9hAf0GbXHR1P8Qcg8CJlrC5lfZAmaWl46zWEMUAk5MUlTdKddIH/fSn/kvLjBkT4VCfMt",
+	"WCjsC5zSn1K80NI6QT+hNEM2A8uUZhUvLoWcrJWh0GU0B043lJ3C7EEQPQiiGwiiF3xGaEQkdXw1PHI9",
+	"0plp4zzctgTSMPYh8r25VrP5przgn3iJ8A5UwgWlT+u9WAbxOcRFDJmfEqU5KBmquTgbR2RdH8Vy69xn",
+	"p2zkfhhhto1kI6+FjQhHEUon7zbJwrOgEbpvakBXv1TML4jslZHhY7DLkU+EcebLSdjobjmqYVxnGwc+",
+	"c4Rg4FXcvpd+9+5Gcjbj/E6yc32hHXI0brpUzC4U45W4hAcZ+SAjbyAjvwfLcIKYvUvcKq+ExTg5NvDF",
+	"Fnj6LuTkXIsrXiwPeOE2F7rzFbGbcAMLHy1Wwxf4H0LyUGO2VDXmFS58WKgC2+gZQjOtKjhmxvLxGDsu",
+	"O4PHS82ojRRuV6V1n8O2iAa/6LYCyreSW4YwdqTOltyCOQk9nJVkPp0kfDnTjN7D5i1VzUpRun+1gWrs",
+	"p+n+SyV7jBu2gKryAdWf4FR8ZpwImGg+M6xUb+XFErUkA9UVmCBkqVvV/luZz5qkLT8NO7617C+fMdGd",
+	"KtGRIhFzah4q6u42qaN1wFt6v7Mziz3HsQzb8REhLdspl9Rl1FyS13FI6Mux34U/fGpnpmYg7UOCyO0L",
+	"bC8es634KE1EoQREmVFyyzszQ/yXejTpCyK5AG3F2JEgmIMPoLmpNWzumGQuMbvDKSdGTOSekMc4RWGY",
+	"ex9KH6wPQKBJU+pfpwrjBJdSLagtsyiRMlGKBmwB0WRaR4GPMgi0UfIzQ4osrv2tTBaAjk1j6hAIDK83",
+	"OE0+2oHQBieIKqmphwuSfaUmXtG9INyCIQUNCaGg9M3u0TPgwQ+ksqHP9Fs5mgEXzG8sS+d1BVqMlyOG",
+	"QRuTE9nfg32WnMQ2ce1VfW8+p7OhwhygokPKusf68tD3N4vcTAI6KxkHKJWGsZWK/y/6dN5l47Z318SX",
+	"iLO1T46c3VwO5hUXK9/KlP3lcK/dAXkC8+TfoJ6k3OF72VxfAO4YIr13kbReW4sKzFyrK6xGDdvTJW9W",
+	"ogW799qnz6eN9qOUIlVtc0Lts/DQXQb5aIyfr0A7+z0f6HOqFNbGBBsefaQPhSO/w/VJZTtOiJ8xPtEA",
+	"JbPqf3rdmKttlVdp8WAqqNik86JMYYox3m6c7bXPRh4zZ7R2l5zgRUqXn4+9m6laNHnrFLUvAwghyHzN",
+	"lCfTH0Qoh7lrhggjdUjZZvEP9H+v9H8aICzPEkUfUw8cT0Rq2lmd3MocH7zs+9gvaSzcHZtyxjZaQ/79",
+	"7pYzWELhXahWXYI8ZlKhcwEqAyQcSK/lXtHcZyPML6Yu0CPvxhwhiEJ0vNLuNtqpU9RPsP7JfZDwfY3v",
+	"72en8FbSVu+zkZtLqflCjrzbOqirbj5ospEcCG0DWSAMNNDdREP6uK6lRGgqakBhmETPt4U52fIS+wNq",
+	"IEQvNWb8rSQNl9WyVIAJO+zXFZB/wjSNQF1hfZT+Ta+8gjlwhIrjkcW9EW78lAkcLGwSAorl9N9vkRK9",
+	"MNnZ/wvv+WxekXDDfXc/XPGq9snsNLPB8QDPczAchBAeIo57dfYckdbcY0eoVfJLQDug61vx/Ejo9W4U",
+	"HRZ53+lJNOwrj+PXmXWooVC6/PR7Iz14j+/2NsE03rXrxDHXEJP+pEJ3KbKJsMQpN7k5SrUnld0zUFWb",
+	"MB++VS+Ufe0eukNeaQbpgvSv+ORBlblfVeas5Q+aCWwFU5WOCM2Uayh3VOs79IRnz16eustQVCEp092h",
+	"UkVjzvsKImWyEQ6Pyvwc9ExY6h0+5RZ9Xah3BdMjvddvdIOztQt87U59vcottx9SfQGLFV65vwutF5P6",
+	"fgniD2F8P1xpv8OV9q3CaJq7d6IoYbMl+tlvdKF5b9meR+vdkBPyjOKMKAxS7F2SEy3nN8mCBmtXGHYJ",
+	"c0ue3gXXpRkSoIJySjn6CJZrLRA6exI8jw6+u3bi+gG3tgVIuy3gr5xVsv9wjW4meE96GwJK3CYOXb+1",
+	"TpXr6dvdlQk2ED8mFDLOxhrMNASUyFA3jhl4hW1NlDZNxTGSfIsvNqFg+2AOuwBsSV9Lty0N2h41sHsr",
+	"WzDXgbkqGNuAVh20D+GjSSds9P1zgjPaGk0bBTe6M5uxtykFv44Tzo0Gcho7s+qtdJuCuA+kPiy40xAI",
+	"jNuwQqlKyMmeGo8DmqTbv6kopkn5TsFlAVUF5T47NZdosU+4aBvrgRpCJlctS1RfljmD3dN6KjGubbGT",
+	"xh9tbA/F7mxzzQ3QYeLWo+W+cHZ8Odc7mt1hpvcM/9gadmNjw4cOKCslgg/q0N3eDll1CKsZG47zEf27",
+	"uha6Mg7WzP7700weyvD/DBpOAvMYrrVWOf5OVNxdj3/9iHaWAw78Nd3VhWSH4brq518qg+1EEsf+JSwD",
+	"souxWi3Je+H0h5GGK1W4sxgxC1VlTtjjw69jWgm3++wZzbjRKIoplxOIvppM1je+8fsydLh6CVHEX78P",
+	"EDJ/XDlAjLMqCd7wS0hFwCYn9a1eZdvaCd0CI+9iN535xiGGcYupcc6kqcC49yuY8IoyQwliU9jOXjyd",
+	"THtf+jKt4oFV/3Rq5+tLMfdJ+dGcvW1ORXdad7ZODOAD4hujq1+GvPtxDGEvMV/1UqoFUyGZXwN3b3JZ",
+	"MkCPgs/AxCRMysA+jYmhajwWBWgah1cVeSEwXwzLMERsCsTrUlhWqUlXkv+Pjnd/wGVdM7//E0ZEfMj0",
+	"9yIxnvKWLP+HeOStyywUGVkjw7Ffcneam6Tkd13xwd2J7biwjFMgTDvZ5EMmlW5gFum/wQcavIN8Akmz",
+	"PbrmQZakE1h+SYm9fD7X6opXQQrwwrKRe3bELpbMLtRbGSqkyDDwAQgMVsaCJ/dHAgOiATE9kb0GWaLX",
+	"1OYNhBP8S2WUb8Tsxq/c5nIJCw+Ow2Poc8oNwnc5LSUjFF9WvIDIL3cX9GyGuOeOyisDrwtI6rSIV8hY",
+	"6eLBq/jQV/kTla0aJsJY0HmFEDm5ZZ7cKBiLMvrgg/vH4xlWwA3sbpo53ttol22Vq37oc5KvVMIjfItU",
+	"kra+HDWmZIpUojsFE/vRK+kbeUE1zqEZ4ih3LQvdp/1Q953/0UsUhgtLGGxu8mA5Pkiz30OaeRZpu1u8",
+	"meWYOhRFX1u+UWH6wQeyYTfWbyLEvxmuVbdTTrk/yGMmFdXLY+6bBxMx++xl24o1zozFELqXLsZ3sKtK",
+	"wy7AiBKMr5vsMm5jJ5e3MrXAnVY4U3LiC/oDdEBO6/u7gMVLfPUu3ck0wt83Za0Q3kDwDzwEij6F3C9k",
+	"jLwJ5wgSuzotGJoiFAXxNSLzQFC7GXI7KRNEUrnwkPdxdburCG4LLU4L760ZBr4KpQ3ksBqdFgXM7d6P",
+	"AbOMzTWMHd8G5lIG0vIMrmGfvaYtgRnjJoIBDMlH5bdn6RuUcsSowXwiDQz+XfOqWjLgZsmsYmMhy332",
+	"QkmCxQhZsE5x8R6Zjp5fYflb3FqvvnvGvj46OtyPeENKs+9Bz7g8ib/C2u5gO4cmqG5cn4QyOB6UsHf6",
+	"ZshAnvz7r4f7T4Jbiayhxq+0spktD9OMv/8R5MROB8ePnjz9NBuBxG3NOZGqKqQ4N8REbcljPpGHP3En",
+	"jZVkDy6n36Galc/YmS/ki2VmN61pDdrLZmCeTvf0JgSaV+HTfVocqTl2d6CjoPqSaZNzP2MLEldiRmly",
+	"wLV76Qo0PksafmdHJPRDtXg2gBq4YQfDQVnDuVEo9N2nyhrWIQ7+s7oSPfjg22g7gZgfPPG/m33V6Ywn",
+	"sAq6obC6OUE1ujW4nDCNgw9eSqE3Cd5bkOZaof5IWPi1jZ6lnzFwj/A0JBywBtnLQiewjtF5hNBOMyXt",
+	"1LDPv//25ash49qKogJ29OgLFJSPn9BTJV8a9vmzZy9PvyBMnRUDDHU9Z59SgHMfs39QnRL2rVxww3Dl",
+	"ZdP5aYgeevqV0mFiZQ0n7PGjR01qNWmqC4bFSx7AzX8sZ+E9x7+09+ruvPvP43HeO0AkUReULYTKdRHs",
+	"F94ckIQFksKDg+vBwfV7OLgw0wqLCALvNMAIjs95VakFFi3cUE/1u9Gpp2LhR2APJ26c7UmAkZppMZk6",
+	"vTJCQDZQk2GiE3EFobhin/3qZB1h5Xk5a/klyCEbBcF3zu2IwqFGyAICfh63b6Uw6AbyNVsjkqEjtpgu",
+	"T9jI6ZqcEGAIuHjBOmRfS5f2y3/I9vjza5p41A+K5qcHxuhBXe9Qx3TcU4QwfVdXzu88+F9w2pAcW6AT",
+	"LzrasFrUiqoix96vwk5VbX1ChR8kFrb5zIycOT+2r5JZ9WnQ+ZLuPF8wR2jj9IUHv9G9Fzn/YmJN81pT",
+	"sl5QCV11ORup4jYV42aYPOQeOnfnLZp7oLffEaojUJuSlS/EvSV8jtNgy34VtBhn4+6ziHQm2ghWw1AC",
+	"6yY6JP0NM3SpPt4nzAWMjVjhWzq90ZtXx2s4HSBLzKVvQXXQN/4/9q7vuW3cCP8rmLzkMiPbiq+9Tu3p",
+	"dHR3Sevp5UftzN3LdUqYXEk8kwALgHY4mfzvHewCIChRsmJLiu3w6XIWRVAgdrG7+Pb7gok4pnEuWBIw",
+	"ywnjQt+AYn8af8+Sdrn+t12rySH72bPlEa4uEJXb3xOfyBz2498ehk2+H2zxYfj+CwROBu9v17xsqZFp",
+	"hd8pKXOYzDW9/e+lNjMFF//+xeVcH6CspOIFy0Vge/4N+HWOJLyCZVDioaICdqlkPZsTsZSNZKw9EgX5",
+	"iGSlbMo0lUUGighxSp7Ocy/opEFdE5j0d4HnfcxwfUWSqqdOrFIiO4+zbDz9pCJYWtQ20WWpLEHT+P+r",
+	"ueLC5AKyk5iF6A1McusUnIR7XJgrIJsR+8/vQkFV8AYy9h1xRLe3Yw4NlrzYAJHrJpxAY/CRp6ZoCDxG",
+	"FAcjvLrFj/W27eMtfsTrn33pefVZZt+fAZE2/4LmGeVBOynBuefcd7c+zct5LVb0H825Zpcwq8WTh9UO",
+	"ZbeH4dodeckqWBmh4nNhUz30iJWNACJ37r6/gTvXdreWouPOF7oAFXADF3Td7srvfoDPzvh3BKWPhukl",
+	"hqePvx2THyx4NxYcKyX1m/GPMMOIRgfL8tYbbPKL1Jd0I8wcSAO2a9tHn9y/buPbiI18R/nDhvb3mAj8",
+	"vglEZWc992X/KB3xJat5y6wbbmHFsMre9X8EIvvyA/v47qtO6l9Ry1uYA8pJ2pNxd1i+xJXRcnBzRBpC",
+	"CxLXvoyL9YM+NcVXIns4Vht+62Cyj2ILeiW2YbIbbjxHeJrGsXS0XtLlLL7wlkPPcGAY3/0hnh4+BWDg",
+	"Lk9Ao5e+6vjznedVGLzLowsInuuOha48OO04if1FDKv29OPxy5Ow+2I108GgWwxJ8h57K06wZfNvbxNC",
+	"vUB2yI7H45OgpDhyKiNX0LgzW45tVMLZ9uHv4nh8fNLGAFmt+GXRjPAUNTxCA+aQnU0jYXWSd8xnAkmD",
+	"Sc151Io2p1ypHEi2uSUCwszDC90bKfuqhpT4R3Z578rhaANgpJ3LXdYY49+zZ6Df0tCLWxmS3DaLK+OU",
+	"eYbY3HSsqEU00fJYqFVEs39w7mrRt9Utou+Er3we3aHsMXpGrxJECgcTO2W3D95+w38BZ2mb5Z9bXsHE",
+	"Gx+eR3ibsyaPKMt7loK2OifHe58T55BOoxXnTktQUvMJrr7Rs3MwqjmYTF2XzLrv46V05UCfMZQVv1ZO",
+	"d8GbVjR9w8BqK4XFTn539Cn6v9vKjt0Q4+ttv9DZXIcS5OPMOMRyiBQxW2PofQmFFDMsE+RfP/m4PSqO",
+	"Vu7t9c21ZngE1wuKugs0EaCuQR0g8IguPWSJNlAl7LuMG37CLgxULwiLgKh7qmYSGIPwUAnFBuEb0dO/",
+	"YA50DyIbOUZhp6ONeZJRwEuWFlKDPmS/5MIDXJEC1Hehp7KQAnlLHXmkEEBvW1YgDtlE0LPbnDNjMyVv",
+	"tE/duBvjlOFPRJgH1yz5hWtz8Mp+6eDs58QavgJde2Yy91w3hKNFZIdTQJSKFcCv8Z81ap67mu7EfwlJ",
+	"zhA55kX2CaaimDay0swR/PhOg7o68T+IMJt9mdkF3nptZtbj2zJfUSq4dm+3zURRs/GaKsy9XfCdGVrs",
+	"gXflse9fjv/yMqqXjXeKtkcFcPwZBzTXdxICt19E996LZ37Veo54lkJmFol30FXUNiIxMB52jcewa7yW",
+	"RSFvlvYNLwWnaqG/rS3CT/HKTeJ4PF4sPWCD6fH4uP27NtzU2s1jZCYCsIa15NO6ceC5f4bdQllpjBW+",
+	"wRdVdpduX+Ac9Y3/dqnmN9FXjkqTts0kSk0TpiGVItMLOfiQvT7xYLc1wG/LRZFz2TCndFa2n8xytUl/",
+	"cE4RHCraekIQRjUUTPN0TtKfATXg8GeDMT4SY4zUZ+JIIn/E4YNRtZlP88KAOuLZH7U2pU8fVzUoho4c",
+	"Gy+j8noQ0rvx7IOC+CroSIz0+Pu4TDWYSTToJv2Hb9tenlJeYyG/wbGGBpTtm0W0OnqZAcqGTQEyTLIX",
+	"RFhSXvHLvMhNDhvaQTzYmtbEtQtmex4/HmaFr69kkadNJGWKtQpeFKCeayZvRDs5JYlEClRhGdbpHtdp",
+	"6O2O16rdfNF73GvBLjZ6d3yptrFO8KUrOKUFm8pasYI3SMJ/2SwvoXiRYXbgKZGwWxCb1Y0ssrYHPMHm",
+	"wiSUtg37o85mYJcoddMiuAE+Og10ZmSVp9Qh5f9KXd0llJc2OznFQMb3YNrPchFIGLEHcFrrPuTiBOfg",
+	"A3zcFafPJExyh1dnf+f97QOs8hE49/aCBx/mDQeAD96XoYgnJzMlo97Qf60//utsvD2+zLvN1Y4sqYU1",
+	"tWTEklpoPsWG6IwluVJQwDUXJmGlpxIKJsHkdHHfZDMwmrmeYkWMlBxL9RWkZsSSORTVtC4S11Jp8ynX",
+	"yxnIaq2HklNG8CgmFZtLAdo0WLLHKgpTrrY/DeAtYgpm2NGZukMBRK7hOQLCvq0X3FAL8R/5Nbz2s7Yz",
+	"oFMYYc9erzvuss8L2ywdsIaU4Okdsg4+cP/xHG8wD+fCI5QQdKlAy1qlYJPSvThFo/LZzFVhV6UqH/w1",
+	"OzTGMMYq8vrIuQZWxhuOEvREn1HmROs4HTKTr5OZnMXvQ1dcbSsvWUG1ch5vckWuzSF7i+eZ9q4eFemI",
+	"U5gGrtI5HpYXVLXkeLIOyIqHx/VF4YDKCBFwhjEienFukJNhKlVJNCoqs585mdJobeoK+BXeIjeeibq0",
+	"fmwGyBdtsxSXhPiDE33I/glFxQpEESAlFu35PLvOUwjBAOqs2Q3plJVQSgRL28/03CZYnnjlhpo1CscZ",
+	"o2BaOMxBpWRZGfoOTdml4qp53sOodbFg9Nvf97v2vr9Nf52f+RC03R4TompIeB7FZn9PF/nlu/w1rwtz",
+	"5IVp1vax/WovnfgrN21kG3rXHl3vWvdFr+lc67Y9DRHV9t0FmmdfLEVoRbJbu3Lt8qSLW0/hvnyX6i65",
+	"hdxAuYFPOMPLNnAIjpkdmT3dU2NZFtwPWWlHxB33bDEE6JHBsH9u9S4upSyAi2d7sBeahFVAbPth11pG",
+	"jBvykC9H4/F4MJ49Go/nS3ORN1438nhYxK9iiH9PU1ojromdcZVhvOIoU4dpgwLMDrIRhpekPTCVNUoR",
+	"hwQCHwQPMyoQrgfTAU08/SOruLETqkdeScLeiKcuqC95BpR59ET0RioIy/kBU6u1z7hncrU3NqdqfsNW",
+	"lX56tVy71jKnc+FxFJgrnLKEeD0DaTqilxFIM9CxDTnI1/OL72vTNloRGdvGMYW/aMETYv2h6Yspjj7Z",
+	"//hGqhZ70/VGP+Pf17ijBx5hbM/rvJZqBsasQP6T05lJAae4eaWy8lWfS7Bvs8MPbFB6JYW8MpTXcBOz",
+	"C9vkh4uG6DdRmZ8Gfq4HWZYnY+xkWYxTibBhUyXLKLywYcVMyuxuAZA3+xWopnPg2eO16S2SUGEc8Mb7",
+	"yN68gaZyAM0+VDtCoCySOvfZ0f3zh65p4CKvuJm3a9xto2vX+PqS0+eAjqX92eYVuZitAXK9loq9/DMr",
+	"c1Eb0HEyReVwn8cEQEMnP8kFs3aa+1ZI+0N6c5F3FYhf3TTuMot4Rz94s0Ti5XaLBp2x+zZ17AAdzhaG",
+	"uP7OLsousYWtvY8j795xvfcbR5/cv26L7n8qpIbWwG+DwpM9YC/1wMf4YFcbvtRouXnmT9cSft+A8vYN",
+	"sV1899wTP4dHXWoJYfExm82hbARAUSoKIBRBfo8z/A2QBcYlr+TsKSmXD6PeiQgLMA0i/rh5LjI/EF9R",
+	"KOb5oCDuyuk77eKGRB+uACodD3Jiw2ssUI2YBhixqjYkOIjDUzYYjRTezOIYbzz0gPZ4gCwIwJDg/lSB",
+	"nrNKSTt9U5ZnIExuGiZF52gjGosWTM9QuVJSjRhF0iP2o8qzGeAwH1Rt5q/xwBPB33PIFUMxQ1kbnWeA",
+	"7Avtu4xG65yyrphDvpSahAw79zqN0S29KEnf3SQ6N14UuZi1afoVNG4GeUqu28yhjG7Z6gwt3vInrmll",
+	"uBLwzVyykjc2y89FoNUjKVvpwPF2/OjmoFNe8FWriFQm9Mip6uNzIBtfBDBxWh/EP5bOIb2KixA39nF4",
+	"ehUN6Yn+l4ebpCZeTI4oQztgLWmF2M8F/h6ur3TvfDlFkt4R3Nt8rt2r62qrYL3eSbhHXTDa8OmUZdKp",
+	"HHXscP0Lz3K6xYn1EnLWFmJQbWqm5I3rrNT5TICbPzwGJvgP2o5m352//on98Ncfjl/Ev7PO8r5VcYaQ",
+	"ldqpPCEFHxZ9mr93PKjyb/0/n/8fAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
 	"meai/activities/backup"
@@ -63,6 +64,8 @@ type Engine interface {
 	HoldBackup(ctx context.Context, id string, held bool) error
 	BackupRun(ctx context.Context, id uuid.UUID) (workflows.BackupRun, error)
 	LegalHold(ctx context.Context, in requests.HoldInput) (requests.HoldRef, error)
+	StartErasure(ctx context.Context, in workflows.ErasureInput) (client.WorkflowRun, error)
+	NudgeErasure(ctx context.Context, id uuid.UUID) error
 }
 
 // APIKeys manages the keys of a principal.
@@ -99,6 +102,8 @@ type Options struct {
 	Requests PrivacyRequests
 	// Consents keeps what people agree to; [consent.Store] is the real one.
 	Consents Consents
+	// Erasures keeps the erasures of people; [erasure.Store] is the real one.
+	Erasures Erasures
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -150,6 +155,7 @@ type Server struct {
 	vault       Vault
 	requests    PrivacyRequests
 	consents    Consents
+	erasures    Erasures
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -188,6 +194,7 @@ func (o Options) complete() error {
 		{"Vault", o.Vault},
 		{"Requests", o.Requests},
 		{"Consents", o.Consents},
+		{"Erasures", o.Erasures},
 	} {
 		if part.is == nil {
 			return fmt.Errorf("api: %s is required", part.name)
@@ -207,6 +214,7 @@ func New(o Options) (*Server, error) {
 		memories: o.Memories, graph: o.Graph, vault: o.Vault,
 		requests: o.Requests,
 		consents: o.Consents,
+		erasures: o.Erasures,
 		log:      o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
 	"meai/activities/bridge"
@@ -310,6 +311,10 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 func (e *engine) StartMemory(context.Context, memory.RememberInput, memory.WriteState, time.Duration) error {
 	return e.fail
 }
+func (e *engine) StartErasure(context.Context, workflows.ErasureInput) (client.WorkflowRun, error) {
+	return nil, e.fail
+}
+func (e *engine) NudgeErasure(context.Context, uuid.UUID) error               { return e.fail }
 func (e *engine) StartImport(context.Context, memory.ImportInput) error       { return e.fail }
 func (e *engine) StartForgetting(context.Context, memory.ForgettingRef) error { return e.fail }
 func (e *engine) Consolidate(context.Context, uuid.UUID) error                { return e.fail }

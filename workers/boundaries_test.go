@@ -53,6 +53,9 @@ type orders struct {
 	Postgres            string
 	Weaviate, APIKey    string
 	Keyring             string
+	// Erasures has the worker serve erasures instead, and die at the places of this file: a
+	// line for each, workflow and place apart by a tab.
+	Erasures string
 	// Workflow is whose story kills the worker, At the place, such as "after memory.Remember";
 	// "" for a worker that lives.
 	Workflow, At string
@@ -62,6 +65,9 @@ func serveUntilKilled(encoded string) error {
 	var o orders
 	if err := json.Unmarshal([]byte(encoded), &o); err != nil {
 		return err
+	}
+	if o.Erasures != "" {
+		return serveErasures(o)
 	}
 	ctx, quiet := context.Background(), slog.New(slog.DiscardHandler)
 	keys, err := openReplicas(o.Keyring)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ import (
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
 	"meai/activities/privacy/consent"
+	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/erasure/stores"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter/feedback"
 	"meai/internal/audit"
@@ -84,6 +87,12 @@ func newSite(t *testing.T) *site {
 	s.caps.Consents = s.consents
 	s.caps.Approval = s.approvals(t, log)
 	s.caps.Keys.Ledger, s.consents.Ledger = s.caps.Approval.Ledger, s.caps.Approval.Ledger
+	tables, err := stores.Tables(t.Context(), db)
+	require.NoError(t, err)
+	s.caps.Erasure = &erasure.Activities{
+		Store: &erasure.Store{DB: db, Keys: s.keys, Audit: log, Ledger: s.caps.Approval.Ledger, CoolingOff: time.Hour, Stores: tables, Approve: s.caps.Approval.Use},
+		Keys:  s.caps.Keys, Log: enginetest.Logger(t),
+	}
 	s.startWorkers(t)
 	t.Cleanup(func() { s.group.Stop() })
 	return s
@@ -98,6 +107,7 @@ func (s *site) approvals(t *testing.T, log *audit.Log) *approval.Activities {
 	return &approval.Activities{Store: store, Ledger: ledger.NewCommitter(l, s.db, map[ledger.Kind]ledger.Applier{
 		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed, ledger.ErasureCompleted: keys.ApplyErased(log, s.keys),
 		ledger.ConsentWithdrawn: s.consents.ApplyWithdrawn, ledger.RestrictionPlaced: s.consents.ApplyRestricted, ledger.RestrictionLifted: s.consents.ApplyLifted,
+		ledger.ErasureRequested: erasure.ApplyRequested(s.keys, log), ledger.ErasureCancelled: erasure.ApplyCancelled(log),
 	})}
 }
 
@@ -409,13 +419,12 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 	require.Positive(t, opened)
 	require.Empty(t, failures)
 
-	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Approval: s.approved(t, p.subject), Settle: 2 * time.Second})
-	require.NoError(t, err)
+	run := s.erases(t, p.subject, 2*time.Second)
 	s.group.Stop() // a worker that goes away changes nothing
 	s.startWorkers(t)
-	var done workflows.DestroyKeysDone
+	var done workflows.ErasureProgress
 	require.NoError(t, run.Get(t.Context(), &done))
-	require.Equal(t, "erased", done.Step)
+	require.Equal(t, erasure.Certified, done.State)
 	require.Equal(t, 2, done.Ended)
 
 	for _, id := range []string{known, unknown} {
@@ -430,11 +439,9 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 			require.True(t, failure.Is(err, failure.KeyDestroyed), "%v", err)
 		}
 	}
-	_, err = p.store.Interaction(t.Context(), p.subject, p.session, p.interaction)
-	require.True(t, failure.Is(err, failure.KeyDestroyed), "%v", err)
-	require.True(t, failure.Is(s.db.CheckActive(t.Context(), p.subject), failure.SubjectInactive))
-	_, err = s.starter.Analyze(t.Context(), mirror.AnalyzeInput{Ref: interaction.Ref{Subject: p.subject}})
-	require.True(t, failure.Is(err, failure.SubjectInactive), "nothing starts for the person any more: %v", err)
+	_, err := p.store.Interaction(t.Context(), p.subject, p.session, p.interaction)
+	require.True(t, failure.Is(err, failure.NotFound), "%v", err)
+	require.True(t, failure.Is(s.keys.Create(t.Context(), p.subject), failure.KeyDestroyed), "nobody becomes them again")
 
 	own, failures := s.decode(t, s.history(t, run.GetID()))
 	require.Empty(t, failures, "the destruction did not seal itself with the key that it destroyed")
@@ -447,12 +454,11 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 		require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), theirs, "", "the test is over"))
 	})
 	t.Run("and again is no different", func(t *testing.T) {
-		run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Approval: s.approved(t, p.subject), Settle: time.Second})
+		again, err := s.starter.StartErasure(t.Context(), workflows.ErasureInput{Erasure: s.erasureOf(run)})
 		require.NoError(t, err)
-		var again workflows.DestroyKeysDone
-		require.NoError(t, run.Get(t.Context(), &again))
-		require.Equal(t, "erased", again.Step)
-		require.Zero(t, again.Ended)
+		var done workflows.ErasureProgress
+		require.NoError(t, again.Get(t.Context(), &done))
+		require.Equal(t, workflows.ErasureProgress{State: erasure.Certified}, done)
 	})
 }
 
@@ -464,14 +470,13 @@ func TestKeysAreDestroyedAlthoughAReplicaIsAway(t *testing.T) {
 	away := s.folder(2) + ".away"
 	require.NoError(t, os.Rename(s.folder(2), away))
 
-	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: subject, Approval: s.approved(t, subject), Settle: time.Second})
-	require.NoError(t, err)
+	run := s.erases(t, subject, time.Second)
 	require.Eventually(t, func() bool {
 		value, err := s.temporal.QueryWorkflow(t.Context(), run.GetID(), "", workflows.ProgressQuery)
-		var now workflows.DestroyKeysDone
-		return err == nil && value.Get(&now) == nil && now.Step == "clearing"
+		var now workflows.ErasureProgress
+		return err == nil && value.Get(&now) == nil && !now.UnreadableSince.IsZero()
 	}, time.Minute, 100*time.Millisecond)
-	_, err = s.openKeyring2(t, 1, 3).Keys(t.Context(), subject)
+	_, err := s.openKeyring2(t, 1, 3).Keys(t.Context(), subject)
 	require.True(t, failure.Is(err, failure.KeyDestroyed), "unusable while it waits for the replica: %v", err)
 
 	require.NoError(t, os.Rename(away, s.folder(2)))
@@ -480,6 +485,20 @@ func TestKeysAreDestroyedAlthoughAReplicaIsAway(t *testing.T) {
 		require.NoFileExists(t, filepath.Join(s.folder(i), "subjects", subject.String()))
 		require.FileExists(t, filepath.Join(s.folder(i), "tombstones", keyring.Digest(subject)))
 	}
+}
+
+// erases begins the erasure of a person as staff do.
+func (s *site) erases(t *testing.T, subject uuid.UUID, settle time.Duration) client.WorkflowRun {
+	t.Helper()
+	asked, err := s.caps.Erasure.Store.Request(t.Context(), erasure.New{Subject: subject, Law: erasure.GDPR, Approval: s.approved(t, subject)})
+	require.NoError(t, err)
+	run, err := s.starter.StartErasure(t.Context(), workflows.ErasureInput{Erasure: asked.ID, Settle: settle})
+	require.NoError(t, err)
+	return run
+}
+
+func (s *site) erasureOf(run client.WorkflowRun) uuid.UUID {
+	return uuid.MustParse(strings.TrimPrefix(run.GetID(), "privacy/erasure/"))
 }
 
 // openKeyring2 opens two of the folders as a keyring of their own.

@@ -25,6 +25,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
@@ -51,6 +52,7 @@ type Capabilities struct {
 	Approval    *approval.Activities
 	Escalation  *escalation.Activities
 	Keys        *keys.Activities
+	Erasure     *erasure.Activities
 	Backup      *backup.Activities
 	Prover      *backup.Prover
 	Drills      *drill.Activities
@@ -103,7 +105,7 @@ var served = map[string]service{
 	workflows.QueueOperations: {
 		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore, workflows.LegalHold, workflows.PrivacyDeadlines},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests}
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests, "erasure": c.Erasure}
 		},
 	},
 	workflows.QueueProving: {
@@ -112,8 +114,8 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueuePrivacy: {
-		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
+		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.Erasure, workflows.SweepErased, workflows.SettleErasures},
+		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys, "erasure": c.Erasure} },
 	},
 }
 

@@ -99,6 +99,15 @@ var relentless = workflow.ActivityOptions{
 	RetryPolicy:            retry(time.Second, time.Minute, 0),
 }
 
+// sweeping: it looks at everybody, which takes what it takes, and shows signs of life; the
+// next night comes anyway.
+var sweeping = workflow.ActivityOptions{
+	StartToCloseTimeout:    6 * time.Hour,
+	ScheduleToCloseTimeout: 8 * time.Hour,
+	HeartbeatTimeout:       5 * time.Minute,
+	RetryPolicy:            retry(time.Second, time.Minute, 5),
+}
+
 // weighty: it moves as much as there is, shows signs of life, and goes on with what an
 // earlier attempt has finished. What is damaged is not tried again.
 var weighty = workflow.ActivityOptions{

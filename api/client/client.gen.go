@@ -516,6 +516,108 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for ErasureLaw.
+const (
+	ErasureLawCcpa ErasureLaw = "ccpa"
+	ErasureLawGdpr ErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureLaw enum.
+func (e ErasureLaw) Valid() bool {
+	switch e {
+	case ErasureLawCcpa:
+		return true
+	case ErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureState.
+const (
+	ErasureStateCancelled  ErasureState = "cancelled"
+	ErasureStateCertified  ErasureState = "certified"
+	ErasureStateCleaning   ErasureState = "cleaning"
+	ErasureStateDeleting   ErasureState = "deleting"
+	ErasureStateDestroying ErasureState = "destroying"
+	ErasureStateEnding     ErasureState = "ending"
+	ErasureStateFreezing   ErasureState = "freezing"
+	ErasureStateHeld       ErasureState = "held"
+	ErasureStateInventory  ErasureState = "inventory"
+	ErasureStateRequested  ErasureState = "requested"
+	ErasureStateScanning   ErasureState = "scanning"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCancelled:
+		return true
+	case ErasureStateCertified:
+		return true
+	case ErasureStateCleaning:
+		return true
+	case ErasureStateDeleting:
+		return true
+	case ErasureStateDestroying:
+		return true
+	case ErasureStateEnding:
+		return true
+	case ErasureStateFreezing:
+		return true
+	case ErasureStateHeld:
+		return true
+	case ErasureStateInventory:
+		return true
+	case ErasureStateRequested:
+		return true
+	case ErasureStateScanning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateStage.
+const (
+	ErasureCertificateStageBackups ErasureCertificateStage = "backups"
+	ErasureCertificateStageLive    ErasureCertificateStage = "live"
+	ErasureCertificateStageLogs    ErasureCertificateStage = "logs"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateStage enum.
+func (e ErasureCertificateStage) Valid() bool {
+	switch e {
+	case ErasureCertificateStageBackups:
+		return true
+	case ErasureCertificateStageLive:
+		return true
+	case ErasureCertificateStageLogs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateDetailsLaw.
+const (
+	ErasureCertificateDetailsLawCcpa ErasureCertificateDetailsLaw = "ccpa"
+	ErasureCertificateDetailsLawGdpr ErasureCertificateDetailsLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateDetailsLaw enum.
+func (e ErasureCertificateDetailsLaw) Valid() bool {
+	switch e {
+	case ErasureCertificateDetailsLawCcpa:
+		return true
+	case ErasureCertificateDetailsLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -1044,6 +1146,39 @@ func (e NewConsentLanguage) Valid() bool {
 	case NewConsentLanguageDe:
 		return true
 	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureConfirm.
+const (
+	NewErasureConfirmEraseEverything NewErasureConfirm = "erase everything"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureConfirm enum.
+func (e NewErasureConfirm) Valid() bool {
+	switch e {
+	case NewErasureConfirmEraseEverything:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureLaw.
+const (
+	NewErasureLawCcpa NewErasureLaw = "ccpa"
+	NewErasureLawGdpr NewErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureLaw enum.
+func (e NewErasureLaw) Valid() bool {
+	switch e {
+	case NewErasureLawCcpa:
+		return true
+	case NewErasureLawGdpr:
 		return true
 	default:
 		return false
@@ -1917,6 +2052,24 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	}
 }
 
+// Defines values for GetCertificatesParamsFormat.
+const (
+	GetCertificatesParamsFormatJson GetCertificatesParamsFormat = "json"
+	GetCertificatesParamsFormatText GetCertificatesParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetCertificatesParamsFormat enum.
+func (e GetCertificatesParamsFormat) Valid() bool {
+	switch e {
+	case GetCertificatesParamsFormatJson:
+		return true
+	case GetCertificatesParamsFormatText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListPrivacyRegisterParamsStanding.
 const (
 	ListPrivacyRegisterParamsStandingDueSoon ListPrivacyRegisterParamsStanding = "due_soon"
@@ -2414,6 +2567,94 @@ type Emotion struct {
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// CoolingUntil It begins then.
+	CoolingUntil time.Time `json:"cooling_until"`
+
+	// Counts What each store held, once it was counted.
+	Counts  map[string]int64 `json:"counts,omitempty,omitzero"`
+	EndedAt time.Time        `json:"ended_at,omitempty,omitzero"`
+
+	// ErasedAt No store held anything any more.
+	ErasedAt    time.Time          `json:"erased_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	Law         ErasureLaw         `json:"law"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// Revocable Whether it can still be cancelled.
+	Revocable bool `json:"revocable"`
+
+	// State `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+	State ErasureState `json:"state"`
+
+	// UnreadableAt The keys were destroyed.
+	UnreadableAt time.Time `json:"unreadable_at,omitempty,omitzero"`
+}
+
+// ErasureLaw defines model for Erasure.Law.
+type ErasureLaw string
+
+// ErasureState `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+type ErasureState string
+
+// ErasureCertificate defines model for ErasureCertificate.
+type ErasureCertificate struct {
+	// Details What the note says.
+	Details  ErasureCertificateDetails `json:"details"`
+	IssuedAt time.Time                 `json:"issued_at"`
+
+	// Note The certificate as a signed note (golang.org/x/mod/sumdb/note).
+	Note  string                  `json:"note"`
+	Stage ErasureCertificateStage `json:"stage"`
+}
+
+// ErasureCertificateStage defines model for ErasureCertificate.Stage.
+type ErasureCertificateStage string
+
+// ErasureCertificateDetails What the note says.
+type ErasureCertificateDetails struct {
+	// Alias What stands for the person: an HMAC, which nobody can turn back without the system's keyring.
+	Alias  string    `json:"alias"`
+	Erased time.Time `json:"erased"`
+
+	// Files Whether the files of databases were searched besides the stores.
+	Files bool `json:"files"`
+
+	// Found What each store held before. All hold nothing now.
+	Found      map[string]int64             `json:"found"`
+	Issued     time.Time                    `json:"issued"`
+	Law        ErasureCertificateDetailsLaw `json:"law"`
+	Requested  time.Time                    `json:"requested"`
+	Scanned    time.Time                    `json:"scanned"`
+	Unreadable time.Time                    `json:"unreadable"`
+
+	// Until When later stages are reached, at the earliest.
+	Until map[string]time.Time `json:"until"`
+}
+
+// ErasureCertificateDetailsLaw defines model for ErasureCertificateDetails.Law.
+type ErasureCertificateDetailsLaw string
+
+// ErasureCertificates defines model for ErasureCertificates.
+type ErasureCertificates struct {
+	Certificates []ErasureCertificate `json:"certificates"`
+	ErasureId    openapi_types.UUID   `json:"erasure_id"`
+	State        string               `json:"state"`
+}
+
+// ErasurePreview defines model for ErasurePreview.
+type ErasurePreview struct {
+	// CoolingOffSeconds How long it would wait.
+	CoolingOffSeconds int `json:"cooling_off_seconds"`
+
+	// Counts What would go, by store: rows, objects, histories.
+	Counts map[string]int64 `json:"counts"`
+
+	// Stays What would be kept. None of it names the person or can be read without their keys.
+	Stays []Retained `json:"stays"`
+}
+
 // Escalation defines model for Escalation.
 type Escalation struct {
 	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
@@ -2550,14 +2791,20 @@ type ForgettingReceipt struct {
 	VerifiedAt time.Time `json:"verified_at"`
 }
 
-// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+// ForgettingSelection Exactly one of the memories, an entity, a time, a storyline, an echo and a theme.
 type ForgettingSelection struct {
+	// Echo An echo, likewise.
+	Echo openapi_types.UUID `json:"echo,omitempty,omitzero"`
+
 	// Entity A person, place or thing, with all that is about it.
 	Entity string `json:"entity,omitempty,omitzero"`
 
 	// From What was said at or after this time.
 	From     time.Time            `json:"from,omitempty,omitzero"`
 	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Storyline A storyline: it goes with the messages that it rests on.
+	Storyline openapi_types.UUID `json:"storyline,omitempty,omitzero"`
 
 	// Theme What holds every one of these words.
 	Theme string `json:"theme,omitempty,omitzero"`
@@ -3073,6 +3320,24 @@ type NewDecision struct {
 type NewDoNotSell struct {
 	Enabled bool `json:"enabled"`
 }
+
+// NewErasure defines model for NewErasure.
+type NewErasure struct {
+	// Confirm So that nobody asks for this by mistake.
+	Confirm NewErasureConfirm `json:"confirm"`
+
+	// Law What sets the time within which it must be done.
+	Law NewErasureLaw `json:"law,omitempty,omitzero"`
+
+	// SkipCoolingOff Begin at once.
+	SkipCoolingOff bool `json:"skip_cooling_off,omitempty,omitzero"`
+}
+
+// NewErasureConfirm So that nobody asks for this by mistake.
+type NewErasureConfirm string
+
+// NewErasureLaw What sets the time within which it must be done.
+type NewErasureLaw string
 
 // NewExtension defines model for NewExtension.
 type NewExtension struct {
@@ -3675,6 +3940,18 @@ type Restriction struct {
 	Since      time.Time `json:"since,omitempty,omitzero"`
 }
 
+// Retained defines model for Retained.
+type Retained struct {
+	// Days How long; as long as the law asks for when it is left out.
+	Days int `json:"days,omitempty,omitzero"`
+
+	// What A code, such as `backups`.
+	What string `json:"what"`
+
+	// Why A code, such as `accountability_under_a_pseudonym`.
+	Why string `json:"why"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -3845,6 +4122,9 @@ type BackupID = string
 
 // BackupRunID defines model for BackupRunID.
 type BackupRunID = openapi_types.UUID
+
+// ErasureID defines model for ErasureID.
+type ErasureID = openapi_types.UUID
 
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
@@ -4086,6 +4366,15 @@ type ListPrivacyAccessesParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetCertificatesParams defines parameters for GetCertificates.
+type GetCertificatesParams struct {
+	// Format `text` for the signed notes alone, one after the other.
+	Format GetCertificatesParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+}
+
+// GetCertificatesParamsFormat defines parameters for GetCertificates.
+type GetCertificatesParamsFormat string
+
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -4247,6 +4536,9 @@ type DecideConsentJSONRequestBody = NewConsent
 
 // SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
 type SetDoNotSellJSONRequestBody = NewDoNotSell
+
+// RequestErasureJSONRequestBody defines body for RequestErasure for application/json ContentType.
+type RequestErasureJSONRequestBody = NewErasure
 
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = NewLegalHold
@@ -4858,6 +5150,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/privacy/accesses (the `ListPrivacyAccesses` operationId).
 	ListPrivacyAccesses(ctx context.Context, params *ListPrivacyAccessesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetCertificates Read what proves an erasure
+	//
+	// Asks for no sign-in: who is erased has no account any more. Whoever knows the id may read it, and it holds nothing of the person's. The first
+	// certificate is issued once nothing was found in any store; later ones when logs, and backups, have expired. Each is a signed note, which
+	// `meai privacy certificate verify` checks.
+	//
+	// Corresponds with GET /v1/privacy/certificates/{erasure_id} (the `GetCertificates` operationId).
+	GetCertificates(ctx context.Context, erasureId ErasureID, params *GetCertificatesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListConsents What have I agreed to?
 	//
 	// Corresponds with GET /v1/privacy/consents (the `ListConsents` operationId).
@@ -4914,6 +5215,54 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
 	SetDoNotSell(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewErasure See what an erasure would take
+	//
+	// Counts what every store holds of the person, and says what is kept afterwards, how long and why. Nothing happens.
+	//
+	// Corresponds with POST /v1/privacy/erasure-previews (the `PreviewErasure` operationId).
+	PreviewErasure(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestErasureWithBody Have everything erased
+	//
+	// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+	// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+	// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+	RequestErasureWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestErasure Have everything erased
+	//
+	// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+	// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+	// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+	RequestErasure(ctx context.Context, body RequestErasureJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetErasure See how far an erasure is
+	//
+	// Corresponds with GET /v1/privacy/erasures/{erasure_id} (the `GetErasure` operationId).
+	GetErasure(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelErasure Take an erasure back
+	//
+	// Possible until the keys are destroyed, which `revocable` tells; 409 after that. Cancelling again changes nothing.
+	//
+	// Corresponds with POST /v1/privacy/erasures/{erasure_id}/cancellation (the `CancelErasure` operationId).
+	CancelErasure(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmErasure Skip the cooling-off
+	//
+	// Needs a fresh sign-in with several factors. It begins at once, unless a legal hold keeps it.
+	//
+	// Corresponds with POST /v1/privacy/erasures/{erasure_id}/confirmation (the `ConfirmErasure` operationId).
+	ConfirmErasure(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLegalHolds List legal holds, newest first
 	//
@@ -6434,6 +6783,25 @@ func (c *Client) ListPrivacyAccesses(ctx context.Context, params *ListPrivacyAcc
 	return c.Client.Do(req)
 }
 
+// GetCertificates Read what proves an erasure
+//
+// Asks for no sign-in: who is erased has no account any more. Whoever knows the id may read it, and it holds nothing of the person's. The first
+// certificate is issued once nothing was found in any store; later ones when logs, and backups, have expired. Each is a signed note, which
+// `meai privacy certificate verify` checks.
+//
+// Corresponds with GET /v1/privacy/certificates/{erasure_id} (the `GetCertificates` operationId).
+func (c *Client) GetCertificates(ctx context.Context, erasureId ErasureID, params *GetCertificatesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCertificatesRequest(c.Server, erasureId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListConsents What have I agreed to?
 //
 // Corresponds with GET /v1/privacy/consents (the `ListConsents` operationId).
@@ -6551,6 +6919,114 @@ func (c *Client) SetDoNotSellWithBody(ctx context.Context, contentType string, b
 // Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
 func (c *Client) SetDoNotSell(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSetDoNotSellRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewErasure See what an erasure would take
+//
+// Counts what every store holds of the person, and says what is kept afterwards, how long and why. Nothing happens.
+//
+// Corresponds with POST /v1/privacy/erasure-previews (the `PreviewErasure` operationId).
+func (c *Client) PreviewErasure(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewErasureRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestErasureWithBody Have everything erased
+//
+// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+func (c *Client) RequestErasureWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestErasureRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestErasure Have everything erased
+//
+// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+func (c *Client) RequestErasure(ctx context.Context, body RequestErasureJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestErasureRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetErasure See how far an erasure is
+//
+// Corresponds with GET /v1/privacy/erasures/{erasure_id} (the `GetErasure` operationId).
+func (c *Client) GetErasure(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetErasureRequest(c.Server, erasureId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelErasure Take an erasure back
+//
+// Possible until the keys are destroyed, which `revocable` tells; 409 after that. Cancelling again changes nothing.
+//
+// Corresponds with POST /v1/privacy/erasures/{erasure_id}/cancellation (the `CancelErasure` operationId).
+func (c *Client) CancelErasure(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelErasureRequest(c.Server, erasureId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmErasure Skip the cooling-off
+//
+// Needs a fresh sign-in with several factors. It begins at once, unless a legal hold keeps it.
+//
+// Corresponds with POST /v1/privacy/erasures/{erasure_id}/confirmation (the `ConfirmErasure` operationId).
+func (c *Client) ConfirmErasure(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmErasureRequest(c.Server, erasureId)
 	if err != nil {
 		return nil, err
 	}
@@ -9822,6 +10298,63 @@ func NewListPrivacyAccessesRequest(server string, params *ListPrivacyAccessesPar
 	return req, nil
 }
 
+// NewGetCertificatesRequest constructs an http.Request for the GetCertificates method
+func NewGetCertificatesRequest(server string, erasureId ErasureID, params *GetCertificatesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "erasure_id", erasureId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/certificates/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListConsentsRequest constructs an http.Request for the ListConsents method
 func NewListConsentsRequest(server string) (*http.Request, error) {
 	var err error
@@ -9986,6 +10519,175 @@ func NewSetDoNotSellRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPreviewErasureRequest constructs an http.Request for the PreviewErasure method
+func NewPreviewErasureRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/erasure-previews")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRequestErasureRequest calls the generic RequestErasure builder with application/json body
+func NewRequestErasureRequest(server string, body RequestErasureJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRequestErasureRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRequestErasureRequestWithBody constructs an http.Request for the RequestErasure method, with any body, and a specified content type
+func NewRequestErasureRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/erasures")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetErasureRequest constructs an http.Request for the GetErasure method
+func NewGetErasureRequest(server string, erasureId ErasureID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "erasure_id", erasureId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/erasures/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelErasureRequest constructs an http.Request for the CancelErasure method
+func NewCancelErasureRequest(server string, erasureId ErasureID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "erasure_id", erasureId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/erasures/%s/cancellation", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewConfirmErasureRequest constructs an http.Request for the ConfirmErasure method
+func NewConfirmErasureRequest(server string, erasureId ErasureID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "erasure_id", erasureId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/erasures/%s/confirmation", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -12152,6 +12854,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/privacy/accesses (the `ListPrivacyAccesses` operationId).
 	ListPrivacyAccessesWithResponse(ctx context.Context, params *ListPrivacyAccessesParams, reqEditors ...RequestEditorFn) (*ListPrivacyAccessesResponse, error)
 
+	// GetCertificatesWithResponse Read what proves an erasure
+	//
+	// Asks for no sign-in: who is erased has no account any more. Whoever knows the id may read it, and it holds nothing of the person's. The first
+	// certificate is issued once nothing was found in any store; later ones when logs, and backups, have expired. Each is a signed note, which
+	// `meai privacy certificate verify` checks.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/certificates/{erasure_id} (the `GetCertificates` operationId).
+	GetCertificatesWithResponse(ctx context.Context, erasureId ErasureID, params *GetCertificatesParams, reqEditors ...RequestEditorFn) (*GetCertificatesResponse, error)
+
 	// ListConsentsWithResponse What have I agreed to?
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12214,6 +12927,62 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/privacy/do-not-sell (the `SetDoNotSell` operationId).
 	SetDoNotSellWithResponse(ctx context.Context, body SetDoNotSellJSONRequestBody, reqEditors ...RequestEditorFn) (*SetDoNotSellResponse, error)
+
+	// PreviewErasureWithResponse See what an erasure would take
+	//
+	// Counts what every store holds of the person, and says what is kept afterwards, how long and why. Nothing happens.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/privacy/erasure-previews (the `PreviewErasure` operationId).
+	PreviewErasureWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PreviewErasureResponse, error)
+
+	// RequestErasureWithBodyWithResponse Have everything erased
+	//
+	// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+	// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+	// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+	RequestErasureWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RequestErasureResponse, error)
+
+	// RequestErasureWithResponse Have everything erased
+	//
+	// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+	// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+	// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+	RequestErasureWithResponse(ctx context.Context, body RequestErasureJSONRequestBody, reqEditors ...RequestEditorFn) (*RequestErasureResponse, error)
+
+	// GetErasureWithResponse See how far an erasure is
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/erasures/{erasure_id} (the `GetErasure` operationId).
+	GetErasureWithResponse(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*GetErasureResponse, error)
+
+	// CancelErasureWithResponse Take an erasure back
+	//
+	// Possible until the keys are destroyed, which `revocable` tells; 409 after that. Cancelling again changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/privacy/erasures/{erasure_id}/cancellation (the `CancelErasure` operationId).
+	CancelErasureWithResponse(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*CancelErasureResponse, error)
+
+	// ConfirmErasureWithResponse Skip the cooling-off
+	//
+	// Needs a fresh sign-in with several factors. It begins at once, unless a legal hold keeps it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/privacy/erasures/{erasure_id}/confirmation (the `ConfirmErasure` operationId).
+	ConfirmErasureWithResponse(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*ConfirmErasureResponse, error)
 
 	// ListLegalHoldsWithResponse List legal holds, newest first
 	//
@@ -17968,6 +18737,75 @@ func (r ListPrivacyAccessesResponse) ContentType() string {
 	return ""
 }
 
+type GetCertificatesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ErasureCertificates
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCertificatesResponse) GetJSON200() *ErasureCertificates {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetCertificatesResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetCertificatesResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetCertificatesResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetCertificatesResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCertificatesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCertificatesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCertificatesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCertificatesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListConsentsResponse429Headers the declared response headers of an HTTP 429 response for ListConsents
 type ListConsentsResponse429Headers struct {
 	RateLimit       string
@@ -18464,6 +19302,529 @@ func (r SetDoNotSellResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SetDoNotSellResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PreviewErasureResponse429Headers the declared response headers of an HTTP 429 response for PreviewErasure
+type PreviewErasureResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type PreviewErasureResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ErasurePreview
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PreviewErasureResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewErasureResponse) GetJSON200() *ErasurePreview {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PreviewErasureResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PreviewErasureResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PreviewErasureResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PreviewErasureResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PreviewErasureResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewErasureResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewErasureResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewErasureResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewErasureResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RequestErasureResponse202Headers the declared response headers of an HTTP 202 response for RequestErasure
+type RequestErasureResponse202Headers struct {
+	Location string
+}
+
+// RequestErasureResponse429Headers the declared response headers of an HTTP 429 response for RequestErasure
+type RequestErasureResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type RequestErasureResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Erasure
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *RequestErasureResponse202Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RequestErasureResponse429Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RequestErasureResponse) GetJSON202() *Erasure {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RequestErasureResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RequestErasureResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RequestErasureResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RequestErasureResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RequestErasureResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetErasureResponse429Headers the declared response headers of an HTTP 429 response for GetErasure
+type GetErasureResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetErasureResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetErasureResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetErasureResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetErasureResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetErasureResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetErasureResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetErasureResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetErasureResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelErasureResponse429Headers the declared response headers of an HTTP 429 response for CancelErasure
+type CancelErasureResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type CancelErasureResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CancelErasureResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelErasureResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelErasureResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelErasureResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelErasureResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelErasureResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelErasureResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ConfirmErasureResponse429Headers the declared response headers of an HTTP 429 response for ConfirmErasure
+type ConfirmErasureResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ConfirmErasureResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Erasure
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ConfirmErasureResponse429Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ConfirmErasureResponse) GetJSON202() *Erasure {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ConfirmErasureResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmErasureResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmErasureResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmErasureResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmErasureResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -23043,6 +24404,23 @@ func (c *ClientWithResponses) ListPrivacyAccessesWithResponse(ctx context.Contex
 	return ParseListPrivacyAccessesResponse(rsp)
 }
 
+// GetCertificatesWithResponse Read what proves an erasure
+//
+// Asks for no sign-in: who is erased has no account any more. Whoever knows the id may read it, and it holds nothing of the person's. The first
+// certificate is issued once nothing was found in any store; later ones when logs, and backups, have expired. Each is a signed note, which
+// `meai privacy certificate verify` checks.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/certificates/{erasure_id} (the `GetCertificates` operationId).
+func (c *ClientWithResponses) GetCertificatesWithResponse(ctx context.Context, erasureId ErasureID, params *GetCertificatesParams, reqEditors ...RequestEditorFn) (*GetCertificatesResponse, error) {
+	rsp, err := c.GetCertificates(ctx, erasureId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCertificatesResponse(rsp)
+}
+
 // ListConsentsWithResponse What have I agreed to?
 //
 // Returns a wrapper object for the known response body format(s).
@@ -23146,6 +24524,98 @@ func (c *ClientWithResponses) SetDoNotSellWithResponse(ctx context.Context, body
 		return nil, err
 	}
 	return ParseSetDoNotSellResponse(rsp)
+}
+
+// PreviewErasureWithResponse See what an erasure would take
+//
+// Counts what every store holds of the person, and says what is kept afterwards, how long and why. Nothing happens.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/privacy/erasure-previews (the `PreviewErasure` operationId).
+func (c *ClientWithResponses) PreviewErasureWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PreviewErasureResponse, error) {
+	rsp, err := c.PreviewErasure(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewErasureResponse(rsp)
+}
+
+// RequestErasureWithBodyWithResponse Have everything erased
+//
+// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+func (c *ClientWithResponses) RequestErasureWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RequestErasureResponse, error) {
+	rsp, err := c.RequestErasureWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRequestErasureResponse(rsp)
+}
+
+// RequestErasureWithResponse Have everything erased
+//
+// Needs a fresh sign-in with several factors. What is kept of the person is deleted in every store, backups become unreadable, and all is
+// searched for what is left, until nothing is found; `GET /v1/privacy/certificates/{erasure_id}` proves it. Keep the id: afterwards there is no account to
+// sign in to. It waits for its cooling-off first, in which it can be cancelled. Asking again returns the erasure that is under way.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/privacy/erasures (the `RequestErasure` operationId).
+func (c *ClientWithResponses) RequestErasureWithResponse(ctx context.Context, body RequestErasureJSONRequestBody, reqEditors ...RequestEditorFn) (*RequestErasureResponse, error) {
+	rsp, err := c.RequestErasure(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRequestErasureResponse(rsp)
+}
+
+// GetErasureWithResponse See how far an erasure is
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/erasures/{erasure_id} (the `GetErasure` operationId).
+func (c *ClientWithResponses) GetErasureWithResponse(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*GetErasureResponse, error) {
+	rsp, err := c.GetErasure(ctx, erasureId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetErasureResponse(rsp)
+}
+
+// CancelErasureWithResponse Take an erasure back
+//
+// Possible until the keys are destroyed, which `revocable` tells; 409 after that. Cancelling again changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/privacy/erasures/{erasure_id}/cancellation (the `CancelErasure` operationId).
+func (c *ClientWithResponses) CancelErasureWithResponse(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*CancelErasureResponse, error) {
+	rsp, err := c.CancelErasure(ctx, erasureId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelErasureResponse(rsp)
+}
+
+// ConfirmErasureWithResponse Skip the cooling-off
+//
+// Needs a fresh sign-in with several factors. It begins at once, unless a legal hold keeps it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/privacy/erasures/{erasure_id}/confirmation (the `ConfirmErasure` operationId).
+func (c *ClientWithResponses) ConfirmErasureWithResponse(ctx context.Context, erasureId ErasureID, reqEditors ...RequestEditorFn) (*ConfirmErasureResponse, error) {
+	rsp, err := c.ConfirmErasure(ctx, erasureId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmErasureResponse(rsp)
 }
 
 // ListLegalHoldsWithResponse List legal holds, newest first
@@ -29329,6 +30799,63 @@ func ParseListPrivacyAccessesResponse(rsp *http.Response) (*ListPrivacyAccessesR
 	return response, nil
 }
 
+// ParseGetCertificatesResponse parses an HTTP response from a GetCertificatesWithResponse call
+func ParseGetCertificatesResponse(rsp *http.Response) (*GetCertificatesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCertificatesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ErasureCertificates
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	return response, nil
+}
+
 // ParseListConsentsResponse parses an HTTP response from a ListConsentsWithResponse call
 func ParseListConsentsResponse(rsp *http.Response) (*ListConsentsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -29819,6 +31346,547 @@ func ParseSetDoNotSellResponse(rsp *http.Response) (*SetDoNotSellResponse, error
 	switch {
 	case rsp.StatusCode == 429:
 		var headers SetDoNotSellResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePreviewErasureResponse parses an HTTP response from a PreviewErasureWithResponse call
+func ParsePreviewErasureResponse(rsp *http.Response) (*PreviewErasureResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewErasureResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ErasurePreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers PreviewErasureResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRequestErasureResponse parses an HTTP response from a RequestErasureWithResponse call
+func ParseRequestErasureResponse(rsp *http.Response) (*RequestErasureResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RequestErasureResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers RequestErasureResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 429:
+		var headers RequestErasureResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetErasureResponse parses an HTTP response from a GetErasureWithResponse call
+func ParseGetErasureResponse(rsp *http.Response) (*GetErasureResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetErasureResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetErasureResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelErasureResponse parses an HTTP response from a CancelErasureWithResponse call
+func ParseCancelErasureResponse(rsp *http.Response) (*CancelErasureResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelErasureResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers CancelErasureResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseConfirmErasureResponse parses an HTTP response from a ConfirmErasureWithResponse call
+func ParseConfirmErasureResponse(rsp *http.Response) (*ConfirmErasureResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmErasureResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ConfirmErasureResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

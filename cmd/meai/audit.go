@@ -14,6 +14,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/escalation"
 	"meai/activities/keys"
+	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
@@ -290,6 +291,8 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		ledger.ConsentWithdrawn:  consents.ApplyWithdrawn,
 		ledger.RestrictionPlaced: consents.ApplyRestricted,
 		ledger.RestrictionLifted: consents.ApplyLifted,
+		ledger.ErasureRequested:  erasure.ApplyRequested(p.keys, log),
+		ledger.ErasureCancelled:  erasure.ApplyCancelled(log),
 	}), nil
 }
 

@@ -112,6 +112,11 @@ var matrix = map[string]rule{
 	"listVaultAccesses":        {roles: people, stepUp: true, own: 200, other: 200},
 	"listPatterns":             {roles: people, keys: true, own: 200, other: 200},
 	"consolidateMemory":        {roles: people, keys: true, own: 202, other: 202},
+	"previewErasure":           {roles: people, own: 200, other: 200},
+	"requestErasure":           {roles: people, stepUp: true, own: 202, other: 202, body: `{"confirm":"erase everything"}`},
+	"getErasure":               {roles: people, own: 200, other: 404},
+	"cancelErasure":            {roles: people, own: 200, other: 404},
+	"confirmErasure":           {roles: people, stepUp: true, own: 409, other: 404}, // theirs was cancelled, so that they stay
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 	"listPurposes":             {roles: people, keys: true, own: 200, other: 200},
 	"listConsents":             {roles: people, keys: true, own: 200, other: 200},
@@ -143,7 +148,7 @@ var matrix = map[string]rule{
 const noBackup = "20261127T012000Z-postgres-0f3a9c1e"
 
 // public is what anybody may ask for without a token.
-var public = []string{"getHealth", "getReadiness"}
+var public = []string{"getHealth", "getReadiness", "getCertificates"}
 
 // operation is one operation of the contract.
 type operation struct{ id, method, path, scope string }
@@ -184,6 +189,8 @@ type member struct {
 	memory, write, moved, fact, forgetting, item, opening string
 	// person is how staff ask for them.
 	person string
+	// erasure is one that they have taken back.
+	erasure string
 	// escalation is a case that nobody has taken care of.
 	escalation string
 }
@@ -244,7 +251,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
 	t.Helper()
 	none := uuid.NewString()
-	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none}
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none, erasure: none}
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"roles": []string{string(role)}}
 		maps.Copy(all, identitytest.MultiFactor())
@@ -295,6 +302,13 @@ func (m *member) ownMemory(t *testing.T, base string) {
 	require.NoError(t, err)
 	require.NotNil(t, opening.JSON201, "%s", opening.Body)
 	m.opening = opening.JSON201.Id.String()
+	asked, err := p.api.RequestErasureWithResponse(t.Context(), client.NewErasure{Confirm: client.NewErasureConfirmEraseEverything})
+	require.NoError(t, err)
+	require.NotNil(t, asked.JSON202, "%s", asked.Body)
+	back, err := p.api.CancelErasureWithResponse(t.Context(), asked.JSON202.Id)
+	require.NoError(t, err)
+	require.NotNil(t, back.JSON200, "%s", back.Body)
+	m.erasure = asked.JSON202.Id.String()
 }
 
 // remembered stores a memory and returns the ids of its turn and of its write.
@@ -312,7 +326,7 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
 		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString(),
-		"{purpose}", "memory")
+		"{purpose}", "memory", "{erasure_id}", owner.erasure)
 	if op.id == "deleteVaultItem" && owner.role == identity.Person {
 		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
 	}

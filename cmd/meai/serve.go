@@ -90,6 +90,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err := p.duties(temporal, db, committer, &caps); err != nil {
 			return err
 		}
+		if err := p.erasing(ctx, temporal, db, log, committer, &caps); err != nil {
+			return err
+		}
 		served := p.queues(*queues)
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
@@ -142,6 +145,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	}
 	consents := p.consents(db, log)
 	consents.Ledger = committer
+	erasures, err := p.erasures(ctx, temporal, db, log, committer)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -157,6 +164,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 		Requests:        requests.NewStore(db, p.keys),
 		Consents:        consents,
+		Erasures:        erasures,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

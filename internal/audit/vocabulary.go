@@ -118,11 +118,12 @@ const (
 	// PrivacyRequest is an entry of the register, and Hold a legal hold.
 	PrivacyRequest Kind = "privacy_request"
 	Hold           Kind = "hold"
+	Erasure        Kind = "erasure"
 )
 
 var kinds = []Kind{
 	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
-	PrivacyRequest, Hold,
+	PrivacyRequest, Hold, Erasure,
 }
 
 // Outcome is how an act ended.

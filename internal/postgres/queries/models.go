@@ -48,6 +48,27 @@ type ConsentDecision struct {
 	Receipt     *string
 }
 
+type Erasure struct {
+	ID            uuid.UUID
+	Alias         []byte
+	PersonSealed  []byte
+	State         string
+	Law           string
+	Origin        string
+	ApprovalID    *uuid.UUID
+	RequestedAt   time.Time
+	CoolingUntil  time.Time
+	ChangedAt     time.Time
+	UnreadableAt  *time.Time
+	ErasedAt      *time.Time
+	ScannedAt     *time.Time
+	Searched      bool
+	EndedAt       *time.Time
+	SettledAt     *time.Time
+	Counts        []byte
+	SamplesSealed []byte
+}
+
 type EscalationCase struct {
 	ID             uuid.UUID
 	AboutSealed    []byte
