@@ -20,6 +20,7 @@ import (
 	"meai/internal/notify"
 	"meai/internal/postgres"
 	"meai/internal/signing"
+	"meai/internal/vectors"
 	"meai/workers"
 	"meai/workflows"
 )
@@ -29,12 +30,12 @@ const logsKept = 30 * 24 * time.Hour
 
 // erasures are the erasures of one database.
 func (p *parts) erasures(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, acts *ledger.Committer) (*erasure.Store, error) {
-	all, err := p.stores(ctx, temporal, db)
+	index, err := p.vectors(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &erasure.Store{
-		DB: db, Keys: p.keys, Audit: log, Ledger: acts, CoolingOff: p.config.Privacy.CoolingOff, Stores: all,
+		DB: db, Keys: p.keys, Audit: log, Ledger: acts, CoolingOff: p.config.Privacy.CoolingOff, Open: p.stores(temporal, db, index),
 		Retained: erasure.Retained{Logs: logsKept},
 		Approve:  (&approval.Activities{Store: p.approvals(db, log), Ledger: acts}).Use,
 	}
@@ -44,17 +45,15 @@ func (p *parts) erasures(ctx context.Context, temporal client.Client, db *postgr
 	return s, nil
 }
 
-// stores are all places that hold something of people.
-func (p *parts) stores(ctx context.Context, temporal client.Client, db *postgres.DB) ([]stores.Store, error) {
-	tables, err := stores.Tables(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	index, err := p.vectors(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return append(tables, &stores.Tenant{Index: index}, &stores.Runs{Temporal: temporal, Namespace: p.config.Temporal.Namespace}), nil
+// stores finds all places that hold something of people, once the database answers.
+func (p *parts) stores(temporal client.Client, db *postgres.DB, index *vectors.Index) func(context.Context) ([]stores.Store, error) {
+	return stores.Once(func(ctx context.Context) ([]stores.Store, error) {
+		tables, err := stores.Tables(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		return append(tables, &stores.Tenant{Index: index}, &stores.Runs{Temporal: temporal, Namespace: p.config.Temporal.Namespace}), nil
+	})
 }
 
 // erasing puts the steps of erasures together.

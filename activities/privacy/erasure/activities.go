@@ -153,6 +153,11 @@ func (a *Activities) Freeze(ctx context.Context, in Ref) (Standing, error) {
 	if err != nil || subject == uuid.Nil {
 		return s, err
 	}
+	if a.Store.Register.Begun != nil {
+		if err := a.Store.Register.Begun(ctx, in.ID, s.Begin); err != nil {
+			return s, err
+		}
+	}
 	return s, a.Store.DB.Freeze(ctx, subject)
 }
 

@@ -64,7 +64,11 @@ func (a *Activities) Plan(ctx context.Context, in Ref) (Inventory, error) {
 	if len(e.Counts) == 0 {
 		return a.inventory(ctx, in, subject, s)
 	}
-	found := Inventory{Standing: s, Stores: a.names()}
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return Inventory{}, err
+	}
+	found := Inventory{Standing: s, Stores: names(all)}
 	for _, n := range e.Counts {
 		found.Found += n
 	}
@@ -89,9 +93,9 @@ func (a *Activities) markErased(ctx context.Context, subject uuid.UUID) error {
 	})
 }
 
-func (a *Activities) names() []StoreName {
-	names := make([]StoreName, len(a.Store.Stores))
-	for i, s := range a.Store.Stores {
+func names(all []stores.Store) []StoreName {
+	names := make([]StoreName, len(all))
+	for i, s := range all {
 		early, ok := s.(stores.Early)
 		names[i] = StoreName{s.Name(), ok && early.Early()}
 	}
@@ -99,12 +103,16 @@ func (a *Activities) names() []StoreName {
 }
 
 func (a *Activities) inventory(ctx context.Context, in Ref, subject uuid.UUID, s Standing) (Inventory, error) {
-	counts, err := countAll(ctx, a.Store.Stores, subject, func() { heartbeat(ctx) })
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return Inventory{}, err
+	}
+	counts, err := countAll(ctx, all, subject, func() { heartbeat(ctx) })
 	if err != nil {
 		return Inventory{}, fmt.Errorf("count what erasure %s takes: %w", in.ID, err)
 	}
 	samples := map[string][][]byte{}
-	for _, store := range a.Store.Stores {
+	for _, store := range all {
 		some, err := store.Sample(ctx, subject, sampleOf)
 		if err != nil {
 			return Inventory{}, fmt.Errorf("take samples of %s: %w", store.Name(), err)
@@ -112,7 +120,7 @@ func (a *Activities) inventory(ctx context.Context, in Ref, subject uuid.UUID, s
 		samples[store.Name()] = some
 		heartbeat(ctx)
 	}
-	found := Inventory{Standing: s, Stores: a.names()}
+	found := Inventory{Standing: s, Stores: names(all)}
 	for _, n := range counts {
 		found.Found += n
 	}
@@ -180,7 +188,11 @@ func (a *Activities) DeleteStore(ctx context.Context, in StoreInput) (Deleted, e
 	if err != nil || subject == uuid.Nil {
 		return Deleted{Standing: s}, err
 	}
-	for _, store := range a.Store.Stores {
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return Deleted{}, err
+	}
+	for _, store := range all {
 		if store.Name() != in.Store {
 			continue
 		}
@@ -238,7 +250,11 @@ func (a *Activities) Remove(ctx context.Context, in Ref) (Left, error) {
 
 // left are the stores that hold something of a person.
 func (a *Activities) left(ctx context.Context, subject uuid.UUID) (map[string]int64, error) {
-	counts, err := countAll(ctx, a.Store.Stores, subject, func() { heartbeat(ctx) })
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := countAll(ctx, all, subject, func() { heartbeat(ctx) })
 	if err != nil {
 		return nil, err
 	}

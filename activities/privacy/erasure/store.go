@@ -28,13 +28,16 @@ const idPurpose keyring.Purpose = "erasure-id"
 type Register struct {
 	// Received registers a request.
 	Received func(ctx context.Context, e Erasure, subject uuid.UUID) error
+	// Begun says since when nothing has to be waited for any more: what is promised counts
+	// from there.
+	Begun func(ctx context.Context, id uuid.UUID, at time.Time) error
 	// Finished ends it: state is "completed" or "cancelled".
 	Finished func(ctx context.Context, id uuid.UUID, state string) error
 	// Detach takes the person's id out of all of their requests.
 	Detach func(ctx context.Context, q *queries.Queries, subject uuid.UUID) error
 }
 
-// Store keeps erasures. All fields but the last four are required.
+// Store keeps erasures. All fields but the last five are required, and Open where Stores are not given.
 type Store struct {
 	DB    *postgres.DB
 	Keys  *keyring.Keyring
@@ -43,8 +46,10 @@ type Store struct {
 	Ledger audit.Committer
 	// CoolingOff is how long a person may take their request back.
 	CoolingOff time.Duration
-	// Stores are all places that hold something of people.
+	// Stores are all places that hold something of people; Open finds them when they are
+	// needed first, for a process that starts while the database is away.
 	Stores []stores.Store
+	Open   func(ctx context.Context) ([]stores.Store, error)
 	// Retained is how long what expires by itself is kept.
 	Retained Retained
 	// Approve spends an approval; without it staff begin nothing.
@@ -256,6 +261,14 @@ func (s *Store) Erasure(ctx context.Context, id uuid.UUID) (e Erasure, err error
 		return Erasure{}, fmt.Errorf("read erasure %s: %w", id, err)
 	}
 	return e, nil
+}
+
+// places are all stores.
+func (s *Store) places(ctx context.Context) ([]stores.Store, error) {
+	if s.Open == nil {
+		return s.Stores, nil
+	}
+	return s.Open(ctx)
 }
 
 func noErasure() error { return failure.New(failure.NotFound, "no such erasure", nil) }

@@ -80,7 +80,11 @@ func (a *Activities) reappeared(ctx context.Context) (done Swept, people []uuid.
 		}
 		return nil
 	}
-	for _, find := range a.finders() {
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return done, nil, err
+	}
+	for _, find := range a.finders(all) {
 		if err := find(ctx, look); err != nil {
 			return done, nil, fmt.Errorf("look for people who are erased: %w", err)
 		}
@@ -117,7 +121,7 @@ func (a *Activities) nameAll(ctx context.Context) error {
 }
 
 // finders are all that can say whom something is held of: the registry and the stores.
-func (a *Activities) finders() []func(context.Context, func(uuid.UUID) error) error {
+func (a *Activities) finders(places []stores.Store) []func(context.Context, func(uuid.UUID) error) error {
 	all := []func(context.Context, func(uuid.UUID) error) error{func(ctx context.Context, found func(uuid.UUID) error) error {
 		var people []uuid.UUID
 		err := a.Store.DB.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
@@ -129,7 +133,7 @@ func (a *Activities) finders() []func(context.Context, func(uuid.UUID) error) er
 		}
 		return err
 	}}
-	for _, s := range a.Store.Stores {
+	for _, s := range places {
 		if f, can := s.(stores.Finder); can {
 			all = append(all, f.Find)
 		}
@@ -206,12 +210,16 @@ func (a *Activities) empty(ctx context.Context, subject uuid.UUID) error {
 	if err := a.markErased(ctx, subject); err != nil {
 		return err
 	}
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return err
+	}
 	for _, early := range []bool{true, false} {
-		for i, name := range a.names() {
+		for i, name := range names(all) {
 			if name.Early != early {
 				continue
 			}
-			if _, err := a.Store.Stores[i].Delete(ctx, subject, func(int64) { heartbeat(ctx) }); err != nil {
+			if _, err := all[i].Delete(ctx, subject, func(int64) { heartbeat(ctx) }); err != nil {
 				return fmt.Errorf("delete what %s holds: %w", name.Name, err)
 			}
 		}

@@ -147,7 +147,11 @@ type Preview struct {
 
 // Preview counts what an erasure would take. Nothing happens.
 func (s *Store) Preview(ctx context.Context, subject uuid.UUID) (Preview, error) {
-	counts, err := countAll(ctx, s.Stores, subject, func() {})
+	all, err := s.places(ctx)
+	if err != nil {
+		return Preview{}, fmt.Errorf("preview an erasure: %w", err)
+	}
+	counts, err := countAll(ctx, all, subject, func() {})
 	if err != nil {
 		return Preview{}, fmt.Errorf("preview an erasure: %w", err)
 	}
