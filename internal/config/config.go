@@ -22,6 +22,7 @@ type Config struct {
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
 	Backup     Backup     `koanf:"backup"`
+	Privacy    Privacy    `koanf:"privacy"`
 	Embedding  Embedding  `koanf:"embedding"`
 	Memory     Memory     `koanf:"memory"`
 	Language   Language   `koanf:"language"`
@@ -125,6 +126,16 @@ type Backup struct {
 	Second         string        `koanf:"second" validate:"omitempty,uri" secret:"true" doc:"Bucket at a second location, to which the objects of copy are copied, and the marks of the backups."`
 	Copy           string        `koanf:"copy" secret:"true" doc:"Buckets that are copied there: name=URL, separated by spaces; what vanishes is kept there for 90 days. Never the keyring."`
 	Archive        string        `koanf:"archive" validate:"omitempty,uri" secret:"true" doc:"Bucket of the archives of single people, sealed with their own keys; one that can be written once only, if there is such. They are kept for 7 years. Empty: there are none."`
+}
+
+// Privacy configures how people's rights are carried out.
+type Privacy struct {
+	CoolingOff      time.Duration `koanf:"cooling_off" default:"168h" validate:"min=0,max=720h" doc:"How long a person may take back their request to be erased; they may also have it done at once."`
+	Exports         string        `koanf:"exports" default:"file://.local/exports?create_dir=true" validate:"required,uri" secret:"true" doc:"Bucket of the exports that people ask for (file, s3, gs, azblob), encrypted to them. Objects can be deleted there."`
+	ExportLifetime  time.Duration `koanf:"export_lifetime" default:"168h" validate:"min=1h,max=720h" doc:"How long an export can be fetched; it is deleted then."`
+	Notify          string        `koanf:"notify" secret:"true" doc:"Whom time limits of requests are told to, as shoutrrr URLs separated by spaces (see escalation.l1.notify). Empty: they are in log and metrics only."`
+	MaintenanceURLs string        `koanf:"maintenance_urls" secret:"true" doc:"Connection URLs of the roles that own the databases of MeAi and of Temporal, separated by spaces: an erasure ends with clearing dead rows out of their files. Only for processes that serve the queue privacy. Empty: that is left to autovacuum, and certificates say so."`
+	ScanFolders     []string      `koanf:"scan_folders" doc:"Folders, such as PostgreSQL's and Weaviate's data, whose files an erasure searches for what should be gone, where this process can read them. Empty: stores are asked, files are not searched."`
 }
 
 // Embedding configures how text becomes vectors.

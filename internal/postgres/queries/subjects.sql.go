@@ -101,6 +101,15 @@ func (q *Queries) RecordSetting(ctx context.Context, key string, value string) e
 	return err
 }
 
+const setAlias = `-- name: SetAlias :exec
+update subjects set alias = $1 where id = $2 and alias is null
+`
+
+func (q *Queries) SetAlias(ctx context.Context, alias []byte, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, setAlias, alias, iD)
+	return err
+}
+
 const setting = `-- name: Setting :one
 select value from settings where key = $1
 `
@@ -110,6 +119,17 @@ func (q *Queries) Setting(ctx context.Context, key string) (string, error) {
 	var value string
 	err := row.Scan(&value)
 	return value, err
+}
+
+const subjectOfAlias = `-- name: SubjectOfAlias :one
+select id from subjects where alias = $1
+`
+
+func (q *Queries) SubjectOfAlias(ctx context.Context, alias []byte) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, subjectOfAlias, alias)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const subjectState = `-- name: SubjectState :one
@@ -145,6 +165,30 @@ func (q *Queries) SubjectStates(ctx context.Context, ids []uuid.UUID) ([]Subject
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const subjectsWithoutAlias = `-- name: SubjectsWithoutAlias :many
+select id from subjects where alias is null limit $1
+`
+
+func (q *Queries) SubjectsWithoutAlias(ctx context.Context, page int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, subjectsWithoutAlias, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

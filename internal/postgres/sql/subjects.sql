@@ -36,3 +36,12 @@ update subjects set state = 'erased' where id = $1 and state = 'freezing';
 -- name: WorkflowsOfSubject :many
 select id, workflow_id from interactions
 where subject_id = @subject_id and id > @after order by id limit @page;
+
+-- name: SetAlias :exec
+update subjects set alias = @alias where id = @id and alias is null;
+
+-- name: SubjectOfAlias :one
+select id from subjects where alias = @alias;
+
+-- name: SubjectsWithoutAlias :many
+select id from subjects where alias is null limit @page;
