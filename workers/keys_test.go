@@ -92,7 +92,7 @@ func (s *site) approvals(t *testing.T, log *audit.Log) *approval.Activities {
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	store := &approval.Store{DB: s.db, Keys: s.keys, Audit: log}
 	return &approval.Activities{Store: store, Ledger: ledger.NewCommitter(l, s.db, map[ledger.Kind]ledger.Applier{
-		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed, ledger.ErasureCompleted: keys.ApplyErased(log),
+		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed, ledger.ErasureCompleted: keys.ApplyErased(log, s.keys),
 	})}
 }
 

@@ -15,7 +15,9 @@ import (
 )
 
 // The keys' workflows carry opaque ids and counts only, and their ids name no
-// person as "person/…" does: the payload codec seals them under the system's key.
+// person as "person/…" does: the payload codec seals them under the system's key. Where
+// one is about somebody its id has their digest: Temporal keeps it in the clear, longer
+// than the person is known.
 
 const (
 	// ProgressQuery asks a running workflow of the keys how far it is.
@@ -281,14 +283,14 @@ func (s *Starter) StartKeys(ctx context.Context, run keys.Run, in KeysInput) (cl
 	workflows := map[keys.Run]any{keys.Rekey: Rekey, keys.Rewrap: Rewrap, keys.Retire: RetireKeys}
 	id := "keys/" + string(run)
 	if in.Subject != uuid.Nil {
-		id += "/" + in.Subject.String()
+		id += "/" + keys.Digest(in.Subject)
 	}
 	return s.startKeys(ctx, id, workflows[run], in)
 }
 
 // StartDestroyKeys starts the destruction of a person's keys, or joins it.
 func (s *Starter) StartDestroyKeys(ctx context.Context, in DestroyKeysInput) (client.WorkflowRun, error) {
-	return s.startKeys(ctx, "keys/destroy/"+in.Subject.String(), DestroyKeys, in)
+	return s.startKeys(ctx, "keys/destroy/"+keys.Digest(in.Subject), DestroyKeys, in)
 }
 
 func (s *Starter) startKeys(ctx context.Context, id string, workflow, in any) (client.WorkflowRun, error) {

@@ -86,7 +86,10 @@ func (v *Vaults) record(ctx context.Context, q *queries.Queries, subject uuid.UU
 	if err != nil {
 		return fmt.Errorf("record the access: %w", err)
 	}
-	entry := audit.Entry{Actor: subject.String(), Role: "person", Act: vaultActs[a.act], Outcome: audit.Succeeded}
+	entry := audit.Entry{Role: "person", Act: vaultActs[a.act], Outcome: audit.Succeeded}
+	if entry.Actor, err = v.Audit.Person(ctx, subject); err != nil {
+		return err
+	}
 	if a.memory != uuid.Nil {
 		entry.Kind = audit.Memory
 		if entry.Object, err = v.Audit.Object(ctx, audit.Memory, a.memory.String()); err != nil {

@@ -71,7 +71,7 @@ func TestTheAuditLogIsVerifiedAndTamperingEndsWithStatusTwo(t *testing.T) {
 	log, _ := s.auditLog(t)
 	for i := range 6 {
 		_, err := log.Record(t.Context(), audit.Entry{
-			Actor: uuid.NewString(), Role: "operator", Act: audit.PayloadDecoded, Outcome: audit.Succeeded, Reason: "case_" + string(rune('a'+i)),
+			Actor: "operator-1", Role: "operator", Act: audit.PayloadDecoded, Outcome: audit.Succeeded, Reason: "case_" + string(rune('a'+i)),
 		})
 		require.NoError(t, err)
 	}

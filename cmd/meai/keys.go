@@ -183,7 +183,7 @@ type keysDestroyCommand struct {
 func (keysDestroyCommand) Help() string {
 	return `Starts the workflow DestroyKeys on queue privacy, or joins the one that is running. By hand:
 
-  temporal workflow start --task-queue privacy --type DestroyKeys --workflow-id keys/destroy/SUBJECT --input '{"subject":"SUBJECT","approval":"APPROVAL"}'
+  temporal workflow start --task-queue privacy --type DestroyKeys --workflow-id keys/destroy/by-hand --input '{"subject":"SUBJECT","approval":"APPROVAL"}'
 
 A privacy officer or operator asks for the approval (POST /v1/approvals, act early_delete, parameter subject), and two others
 agree. It is spent on this one run; starting the same one again, after whatever stopped it, is the same use.

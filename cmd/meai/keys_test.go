@@ -82,7 +82,7 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 		require.Contains(t, out, "the approval is for another act")
 		requireReads(t, alice, first)
 
-		id := "keys/destroy/" + alice.subject.String()
+		id := "keys/destroy/" + keyring.Digest(alice.subject)
 		s.byHand(t, "DestroyKeys", id, fmt.Sprintf(`{"subject":%q,"approval":%q,"settle":1000000000}`, alice.subject, asked.Id))
 		got, err := alice.api.GetInteractionWithResponse(t.Context(), alice.session, first)
 		require.NoError(t, err)

@@ -237,8 +237,8 @@ func (c *cluster) lives(t *testing.T, temporal sdk.Client) (b before, restoring 
 	require.NoError(t, byHand.Pause(t.Context(), sdk.SchedulePauseOptions{Note: "by hand"}))
 	// Open at the restore point: two destructions, of which one goes on to its end, and a
 	// call for help of which the first level has been told.
-	bobs := c.destroys(t, temporal, "keys/destroy/"+bob.subject.String(), bob.subject, b.spent[bob], 15*time.Second)
-	b.doras = c.destroys(t, temporal, "keys/destroy/"+dora.subject.String(), dora.subject, b.spent[dora], time.Hour)
+	bobs := c.destroys(t, temporal, "keys/destroy/bob", bob.subject, b.spent[bob], 15*time.Second)
+	b.doras = c.destroys(t, temporal, "keys/destroy/dora", dora.subject, b.spent[dora], time.Hour)
 	c.run(t, "audit", "checkpoint")
 	hurt.tell(t, inDanger)
 	b.help = raised(t, duty).Id
@@ -250,7 +250,7 @@ func (c *cluster) lives(t *testing.T, temporal sdk.Client) (b before, restoring 
 	up.launch(t)
 	awaitReady(t, c.setting("MEAI_API_LISTEN"), within)
 	require.NoError(t, bobs.Get(t.Context(), nil))
-	carls := c.destroys(t, temporal, "keys/destroy/"+carl.subject.String(), carl.subject, b.spent[carl], time.Second)
+	carls := c.destroys(t, temporal, "keys/destroy/carl", carl.subject, b.spent[carl], time.Second)
 	require.NoError(t, carls.Get(t.Context(), nil))
 	require.EventuallyWithT(t, func(ct *assert.CollectT) { require.Equal(ct, []string{"/l1", "/l2"}, c.pagers.told(b.help)) }, 2*within, 100*time.Millisecond)
 	restoring = c.approvedRestore(t, base)
@@ -411,7 +411,7 @@ func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace stri
 	})
 	t.Run("an approval is used once", func(t *testing.T) {
 		for p, approval := range b.spent {
-			err := c.destroys(t, temporal, "keys/destroy/once-more-"+p.subject.String(), p.subject, approval, time.Second).Get(t.Context(), nil)
+			err := c.destroys(t, temporal, "keys/destroy/once-more-"+keyring.Digest(p.subject), p.subject, approval, time.Second).Get(t.Context(), nil)
 			require.ErrorContains(t, err, "(type: approval.Use")
 			require.ErrorContains(t, err, "type: Decided")
 		}
