@@ -30,3 +30,14 @@ type Store interface {
 	// deleted before it was stopped stays deleted; once more deletes what is left.
 	Delete(ctx context.Context, subject uuid.UUID, beat func(done int64)) (int64, error)
 }
+
+// Early is implemented by a store that reads others to find what it holds: it goes before
+// them.
+type Early interface{ Early() bool }
+
+// Finder is implemented by a store that can say whom it holds something of.
+type Finder interface {
+	// Find hands out the people whom the store holds something of, once or more. It may
+	// leave out those who are registered and not erased.
+	Find(ctx context.Context, found func(uuid.UUID) error) error
+}
