@@ -22,10 +22,12 @@ type Covering interface {
 type Account struct{ DB *postgres.DB }
 
 // Name implements [Store].
-func (*Account) Name() string { return "principals" }
+func (*Account) Name() string { return tablesPrefix + "principals" }
 
 // Covers implements [Covering].
-func (*Account) Covers() []string { return []string{"api_keys", "role_grants"} }
+func (*Account) Covers() []string {
+	return []string{tablesPrefix + "api_keys", tablesPrefix + "role_grants"}
+}
 
 // Count implements [Store].
 func (a *Account) Count(ctx context.Context, subject uuid.UUID) (n int64, err error) {
@@ -81,10 +83,10 @@ func unlessNone(ctx context.Context, count func(context.Context, uuid.UUID) (int
 type Records struct{ DB *postgres.DB }
 
 // Name implements [Store].
-func (*Records) Name() string { return "approvals" }
+func (*Records) Name() string { return tablesPrefix + "approvals" }
 
 // Covers implements [Covering].
-func (*Records) Covers() []string { return []string{"approval_decisions"} }
+func (*Records) Covers() []string { return []string{tablesPrefix + "approval_decisions"} }
 
 // Count implements [Store].
 func (r *Records) Count(ctx context.Context, subject uuid.UUID) (n int64, err error) {
@@ -120,7 +122,7 @@ func (r *Records) Delete(ctx context.Context, subject uuid.UUID, beat func(done 
 type Cases struct{ Store *escalation.Store }
 
 // Name implements [Store].
-func (*Cases) Name() string { return "escalation_cases" }
+func (*Cases) Name() string { return tablesPrefix + "escalation_cases" }
 
 // Count implements [Store].
 func (c *Cases) Count(ctx context.Context, subject uuid.UUID) (int64, error) {

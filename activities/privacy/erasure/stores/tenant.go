@@ -2,6 +2,8 @@ package stores
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
 
 	"github.com/google/uuid"
 
@@ -12,7 +14,7 @@ import (
 type Tenant struct{ Index *vectors.Index }
 
 // Name implements [Store].
-func (*Tenant) Name() string { return "weaviate.memory" }
+func (*Tenant) Name() string { return tenantName }
 
 // Count implements [Store].
 func (t *Tenant) Count(ctx context.Context, subject uuid.UUID) (int64, error) {
@@ -20,17 +22,33 @@ func (t *Tenant) Count(ctx context.Context, subject uuid.UUID) (int64, error) {
 	return int64(n), err
 }
 
-// Sample implements [Store]: the ids of objects.
-func (t *Tenant) Sample(ctx context.Context, subject uuid.UUID, n int) ([][]byte, error) {
-	held, err := t.Index.List(ctx, subject, uuid.Nil, n)
+// Sample implements [Store]: the ids of objects, and pieces of the middle of vectors as the
+// index stores them.
+func (t *Tenant) Sample(ctx context.Context, subject uuid.UUID, n int) (samples [][]byte, err error) {
+	held, err := t.Index.Sample(ctx, subject, (n+1)/2)
 	if err != nil {
 		return nil, err
 	}
-	var samples [][]byte
-	for _, h := range held {
-		samples = append(samples, h.ID[:])
+	for _, o := range held {
+		samples = append(samples, o.ID[:])
+		if piece := floats(o.Vector); len(piece) > 0 {
+			samples = append(samples, piece)
+		}
 	}
-	return samples, nil
+	return samples[:min(len(samples), n)], nil
+}
+
+// floats are 8 numbers of the middle of a vector, each of 32 bits, the lowest first.
+func floats(vector []float32) (piece []byte) {
+	const taken = 8
+	if len(vector) < taken {
+		return nil
+	}
+	middle := (len(vector) - taken) / 2
+	for _, x := range vector[middle : middle+taken] {
+		piece = binary.LittleEndian.AppendUint32(piece, math.Float32bits(x))
+	}
+	return piece
 }
 
 // Delete implements [Store].
