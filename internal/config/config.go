@@ -22,7 +22,6 @@ type Config struct {
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
 	Backup     Backup     `koanf:"backup"`
-	Privacy    Privacy    `koanf:"privacy"`
 	Embedding  Embedding  `koanf:"embedding"`
 	Memory     Memory     `koanf:"memory"`
 	Language   Language   `koanf:"language"`
@@ -242,12 +241,6 @@ type TLS struct {
 	Key         string `koanf:"key" validate:"required_with=Certificate" doc:"PEM file of its private key."`
 	CA          string `koanf:"ca" doc:"PEM file of the authorities that sign the certificates of this trust domain and of the engines; callers' certificates are then asked for and verified. Without it engines are verified against the system's authorities."`
 	TrustDomain string `koanf:"trust_domain" validate:"required_with=Certificate" doc:"SPIFFE trust domain, such as example.org; certificates of another one are refused."`
-}
-
-// Privacy configures what people's rights need of the machines.
-type Privacy struct {
-	MaintenanceURLs []string `koanf:"maintenance_urls" validate:"dive,postgres" secret:"true" doc:"Connection URLs of the databases that an erasure clears of dead rows, each as the role that owns it: the product's first, then Temporal's two. Only processes that serve the queue privacy need them. Empty: the server clears them in its own time, and certificates say so."`
-	ScanFolders     []string `koanf:"scan_folders" doc:"Folders that are searched byte by byte for what is left of an erased person, as this process reaches them: PostgreSQL's data, Weaviate's, buckets that are folders. Empty: none is."`
 }
 
 // Public is the address of the API as its callers see it.

@@ -1,5 +1,5 @@
--- Ids and blinded values of a person's account, for the search of raw files.
 -- name: SampleAccount :many
+-- Ids and blinded values of an account, for the search of raw files.
 select sample::bytea from (
   select uuid_send(k.id) as sample from api_keys k where k.principal_id = @person::uuid
   union all select k.secret_hmac from api_keys k where k.principal_id = @person::uuid

@@ -24,7 +24,7 @@ select ((select count(*) from principals p where p.id = @person::uuid) + (select
 select meai_forget_in_records(@person);
 
 -- name: CountInRecords :one
-select ((select count(*) from approvals a where a.requester = @person::uuid or a.parameters ->> 'subject' = @person::uuid::text)
+select ((select count(*) from approvals a where a.requester = @person::uuid or a.parameters ->> 'subject' = cast(@person::uuid as text))
   + (select count(*) from approval_decisions d where @person::uuid in (d.approver, d.requester))
   + (select count(*) from escalation_cases e where @person::uuid in (e.acknowledged_by, e.closed_by)))::bigint as rows;
 

@@ -62,7 +62,7 @@ func ownStack(t *testing.T) (*scene, config.Config) {
 	buckets := filepath.Join(data, "buckets")
 	require.NoError(t, os.Mkdir(buckets, 0o700))
 	s := newScene(t, places{
-		app: cfg.Postgres.URL, super: superuserOf(t, data, cfg.Postgres.OwnerURL), temporal: cfg.Privacy.MaintenanceURLs[1], config: cfg, dir: buckets, namespace: "stores",
+		app: cfg.Postgres.URL, super: superuserOf(t, data, cfg.Postgres.OwnerURL), temporal: strings.Fields(cfg.Privacy.MaintenanceURLs)[1], config: cfg, dir: buckets, namespace: "stores",
 	})
 	cfg.Privacy.ScanFolders = append(cfg.Privacy.ScanFolders, buckets)
 	require.NoError(t, os.MkdirAll(filepath.Join(data, "keyring"), 0o700)) // the scene's is another
@@ -132,7 +132,7 @@ func (s *scene) erase(t *testing.T, v victim) {
 func (s *scene) search(t *testing.T, cfg config.Config, victims []victim) map[string][]residue.Finding {
 	t.Helper()
 	begun := time.Now()
-	done, err := residue.CleanUp(t.Context(), residue.CleanUpOptions{URLs: cfg.Privacy.MaintenanceURLs, Patience: 2 * time.Minute}, nil)
+	done, err := residue.CleanUp(t.Context(), residue.CleanUpOptions{URLs: strings.Fields(cfg.Privacy.MaintenanceURLs), Patience: 2 * time.Minute}, nil)
 	require.NoError(t, err)
 	require.Empty(t, done.Denied)
 	require.False(t, done.Recycled)

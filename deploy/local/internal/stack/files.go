@@ -54,7 +54,7 @@ type appConfig struct {
 		WeaviateBinary string `yaml:"weaviate_binary"`
 	} `yaml:"backup"`
 	Privacy struct {
-		MaintenanceURLs []string `yaml:"maintenance_urls"`
+		MaintenanceURLs string   `yaml:"maintenance_urls"`
 		ScanFolders     []string `yaml:"scan_folders"`
 	} `yaml:"privacy"`
 }
@@ -72,7 +72,7 @@ func (s *Stack) writeConfig() error {
 	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
 	c.Backup.PostgresURL, c.Backup.WeaviateBinary = s.postgres.BackupURL(), s.weaviate
 	c.Backup.WeaviateBucket = "file://" + filepath.ToSlash(s.weaviateConfig().Backups()) + "?create_dir=true"
-	c.Privacy.MaintenanceURLs = s.postgres.MaintenanceURLs()
+	c.Privacy.MaintenanceURLs = strings.Join(s.postgres.MaintenanceURLs(), " ")
 	c.Privacy.ScanFolders = []string{s.postgresHome(), filepath.Join(s.options.Data, "weaviate"), filepath.Join(s.options.Data, "keyring")}
 	text, err := yaml.Marshal(c)
 	if err != nil {
