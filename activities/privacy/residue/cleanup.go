@@ -55,11 +55,12 @@ const (
 	defaultPatience = 10 * time.Minute
 	// coverage is how often is looked whether another clean-up has done it.
 	coverage = time.Second
-	// settled is longer than an idle session keeps its counts to itself (10 s).
-	settled = 11 * time.Second
 	// cleanUpLock is the advisory lock of the product's database under which one runs.
 	cleanUpLock = 0x6d656169_70726976 // "meaipriv"
 )
+
+// settled is longer than an idle session keeps what it has counted to itself (10 s).
+var settled = 11 * time.Second
 
 // CleanUp has PostgreSQL rewrite the tables in which something was changed or deleted, with
 // their indexes, forget the statistics that it made of the deleted rows, and let go of the

