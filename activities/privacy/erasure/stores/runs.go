@@ -103,25 +103,29 @@ func (r *Runs) Delete(ctx context.Context, subject uuid.UUID, beat func(done int
 	if patience == 0 {
 		patience = time.Minute
 	}
+	before, err := r.Count(ctx, subject)
+	if err != nil {
+		return 0, err
+	}
 	d := deletion{Runs: r, beat: beat}
 	last, end := time.Now(), time.Now().Add(patience)
 	if err := errors.Join(d.all(ctx, subject), d.named(ctx, subject)); err != nil {
-		return d.asked.Load(), err
+		return 0, err
 	}
 	for {
 		left, err := r.Count(ctx, subject)
 		if err != nil || left == 0 || time.Now().After(end) {
-			return d.asked.Load(), err
+			return max(0, before-left), err
 		}
 		if time.Since(last) > again {
 			last = time.Now()
 			if err := d.all(ctx, subject); err != nil {
-				return d.asked.Load(), err
+				return 0, err
 			}
 		}
-		beat(d.asked.Load())
+		beat(before - left)
 		if err := sleep(ctx, 500*time.Millisecond); err != nil {
-			return d.asked.Load(), err
+			return 0, err
 		}
 	}
 }

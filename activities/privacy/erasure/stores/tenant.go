@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
+	"meai/activities/privacy/residue"
 	"meai/internal/vectors"
 )
 
@@ -59,4 +63,22 @@ func (t *Tenant) Delete(ctx context.Context, subject uuid.UUID, beat func(done i
 	}
 	beat(0)
 	return n, t.Index.DeleteTenant(ctx, subject)
+}
+
+// Excuse returns what tells somebody else's vectors in the index's files: who said the same
+// in the same words has the same vector. It excuses what was sampled of a vector in the
+// folder of a tenant that there is; ids, which are nobody else's, it does not.
+func (t *Tenant) Excuse(ctx context.Context) (func(residue.Finding) bool, error) {
+	tenants, err := t.Index.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	live := make(map[string]bool, len(tenants))
+	for _, tenant := range tenants {
+		live[tenant] = true
+	}
+	return func(f residue.Finding) bool {
+		return f.Pattern == residue.PieceOf(t.Name()) &&
+			slices.ContainsFunc(strings.Split(filepath.ToSlash(f.File), "/"), func(folder string) bool { return live[folder] })
+	}, nil
 }
