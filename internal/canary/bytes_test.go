@@ -27,7 +27,9 @@ func scanFor(t testing.TB, b []byte, patterns ...canary.Pattern) []canary.Findin
 func TestEveryFormOfAnID(t *testing.T) {
 	id := uuid.MustParse("0190a1b2-c3d4-7e5f-8a6b-fc9d8e7f6a5b")
 	text, digits := id.String(), hex.EncodeToString(id[:])
-	around := func(b []byte, before, after int) []byte { return append(append(noise(before, 1), b...), noise(after, 2)...) }
+	around := func(b []byte, before, after int) []byte {
+		return append(append(noise(before, 1), b...), noise(after, 2)...)
+	}
 	forms := map[string][]byte{
 		"bytes": id[:], "text": []byte(text), "capitals": []byte(strings.ToUpper(text)),
 		"hex": []byte(digits), "hex in capitals": []byte(strings.ToUpper(digits)),

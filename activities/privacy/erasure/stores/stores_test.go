@@ -159,6 +159,25 @@ func TestAStoreThatKeepsWhatItWasGivenIsTold(t *testing.T) {
 	require.WithinDuration(t, time.Now().AddDate(7, 0, 0), kept.Until, time.Hour)
 }
 
+// TestADeletionThatIsStoppedGoesOnWhereItWas stops it after its first page.
+func TestADeletionThatIsStoppedGoesOnWhereItWas(t *testing.T) {
+	s := onStack(t)
+	alice := s.newPerson(t)
+	s.exec(t, `insert into sessions (subject_id, id, created_at, expires_at) select $1, gen_random_uuid(), now(), now() from generate_series(1, 1200)`, alice)
+	s.die(t, alice)
+	sessions := s.store(t, "postgres.sessions")
+	ctx, stop := context.WithCancel(t.Context())
+	_, err := sessions.Delete(ctx, alice, func(int64) { stop() })
+	require.ErrorIs(t, err, context.Canceled)
+	left, err := sessions.Count(t.Context(), alice)
+	require.NoError(t, err)
+	require.Positive(t, left)
+	require.Less(t, left, int64(1201))
+	n, err := sessions.Delete(t.Context(), alice, func(int64) {})
+	require.NoError(t, err)
+	require.Equal(t, left, n, "what was deleted stays deleted")
+}
+
 // keeps is a bucket that keeps what it is given.
 type keeps struct{ objects.Erasable }
 
