@@ -22,7 +22,6 @@ type Config struct {
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
 	Backup     Backup     `koanf:"backup"`
-	Privacy    Privacy    `koanf:"privacy"`
 	Embedding  Embedding  `koanf:"embedding"`
 	Memory     Memory     `koanf:"memory"`
 	Language   Language   `koanf:"language"`
@@ -34,6 +33,7 @@ type Config struct {
 	Codec      Codec      `koanf:"codec"`
 	Escalation Escalation `koanf:"escalation"`
 	TLS        TLS        `koanf:"tls"`
+	Privacy    Privacy    `koanf:"privacy"`
 }
 
 // API configures the HTTP server.

@@ -32,7 +32,7 @@ func Tables(ctx context.Context, db *postgres.DB) ([]Store, error) {
 }
 
 // Name implements [Store].
-func (t *Table) Name() string { return "postgres." + t.Table.Name }
+func (t *Table) Name() string { return tablesPrefix + t.Table.Name }
 
 // Count implements [Store].
 func (t *Table) Count(ctx context.Context, subject uuid.UUID) (int64, error) {

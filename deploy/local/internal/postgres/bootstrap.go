@@ -15,6 +15,8 @@ var (
 	rolesSQL string
 	//go:embed init/02_databases.sql
 	databasesSQL string
+	//go:embed init/03_maintenance.sql
+	maintenanceSQL string
 )
 
 // Bootstrap makes the running cluster hold the roles with their passwords and the databases. It may run at every
@@ -29,7 +31,25 @@ func (s *Server) Bootstrap(ctx context.Context) error {
 	if err := s.createRoles(ctx, conn); err != nil {
 		return err
 	}
-	return createDatabases(ctx, conn)
+	if err := createDatabases(ctx, conn); err != nil {
+		return err
+	}
+	for _, database := range []string{"meai", "temporal", "temporal_visibility"} {
+		if err := s.allowMaintenance(ctx, database); err != nil {
+			return fmt.Errorf("prepare the database %s for maintenance: %w", database, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) allowMaintenance(ctx context.Context, database string) error {
+	conn, err := pgx.Connect(ctx, s.url(superuser, s.config.Passwords.Superuser, database))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // as in Bootstrap
+	_, err = conn.Exec(ctx, maintenanceSQL)
+	return err
 }
 
 func (s *Server) createRoles(ctx context.Context, conn *pgx.Conn) error {
