@@ -150,7 +150,7 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 					return withSafety(err, saidIn(body), k.region)
 				}
 			}
-			if err := k.validate(c, op.route); err != nil {
+			if err := k.validate(c, op); err != nil {
 				return withSafety(err, saidIn(body), k.region)
 			}
 			return next(c)
@@ -175,7 +175,7 @@ func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticat
 // refuse turns a caller away for now. What they said is read all the same, so that
 // a person in danger gets help; who is not known or not allowed gets none.
 func (k *contract) refuse(c echo.Context, op operation, err error) error {
-	if op.body == nil || classify(err).status() < http.StatusTooManyRequests || !k.limits.mayLook(c) {
+	if op.body == nil || op.streamed() || classify(err).status() < http.StatusTooManyRequests || !k.limits.mayLook(c) {
 		return err
 	}
 	body, _ := k.readBody(c, op) // refused already, whatever else is wrong with it
@@ -209,8 +209,8 @@ func (k *contract) authorize(c echo.Context, policies *authorization.Policies, o
 	}
 }
 
-func (k *contract) validate(c echo.Context, route *routers.Route) error {
-	r := c.Request()
+func (k *contract) validate(c echo.Context, op operation) error {
+	r, route := c.Request(), op.route
 	joinPreferences(r.Header)
 	query := r.URL.Query()
 	if err := onceEach(route.Operation.Parameters, r.Header, query); err != nil {
@@ -221,6 +221,7 @@ func (k *contract) validate(c echo.Context, route *routers.Route) error {
 		parameters[name] = c.ParamValues()[i]
 	}
 	options := k.options
+	options.ExcludeRequestBody = op.streamed()
 	err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
 		Request: r, PathParams: parameters, QueryParams: query, Route: route, Options: &options,
 	})

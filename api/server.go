@@ -20,6 +20,7 @@ import (
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/export"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/internal/authorization"
@@ -50,6 +51,10 @@ type Engine interface {
 	StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error
 	StartImport(ctx context.Context, in memory.ImportInput) error
 	StartForgetting(ctx context.Context, in memory.ForgettingRef) error
+	StartExport(ctx context.Context, in export.WriteInput) error
+	WakeExport(ctx context.Context, subject, id uuid.UUID) error
+	StartImportExport(ctx context.Context, in export.Ref) error
+	WakeImportExport(ctx context.Context, subject, id uuid.UUID) error
 	Consolidate(ctx context.Context, subject uuid.UUID) error
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error)
@@ -70,7 +75,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first twelve are required.
+// Options is what the server needs. The first thirteen are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -93,6 +98,8 @@ type Options struct {
 	Graph MemoryReader
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
+	// Exports keeps what people ask to be given, and bring along; [export.Exports] is the real one.
+	Exports ExportStore
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -142,6 +149,7 @@ type Server struct {
 	memories    Memories
 	graph       MemoryReader
 	vault       Vault
+	exports     ExportStore
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -163,12 +171,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph and Vault are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil || o.Exports == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph, Vault and Exports are required")
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault, exports: o.Exports,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}

@@ -25,6 +25,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/export"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -56,6 +57,7 @@ type Capabilities struct {
 	Restores    *backup.Restores
 	People      *people.Activities
 	Copies      *copies.Activities
+	Exports     *export.Activities
 }
 
 // service is what one queue runs.
@@ -83,7 +85,7 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueMemory: {
-		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection},
+		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection, workflows.Export, workflows.ImportExport},
 		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
@@ -109,7 +111,7 @@ var served = map[string]service{
 	},
 	workflows.QueuePrivacy: {
 		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
+		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys, "export": c.Exports} },
 	},
 }
 

@@ -14,6 +14,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/export"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -134,6 +135,16 @@ var (
 	clearKeys    = call[keys.SubjectInput, struct{}]{"keys.Clear", on(QueuePrivacy, relentless)}
 	markErased   = call[keys.ErasedInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
 	recordRun    = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}
+)
+
+var (
+	writeExport    = call[export.WriteInput, export.Written]{"export.Write", on(QueuePrivacy, bulky)}
+	failExport     = call[export.FailInput, struct{}]{"export.Fail", on(QueuePrivacy, patient)}
+	expireExport   = call[export.Ref, export.Waiting]{"export.Expire", on(QueuePrivacy, patient)}
+	awaitImport    = call[export.Ref, export.Waiting]{"export.Await", on(QueuePrivacy, patient)}
+	fillImport     = call[export.Ref, export.Imported]{"export.Fill", on(QueuePrivacy, bulky)}
+	concludeImport = call[export.Ref, export.Imported]{"export.Conclude", on(QueuePrivacy, patient)}
+	dropImport     = call[export.FailInput, struct{}]{"export.Drop", on(QueuePrivacy, patient)}
 )
 
 var (

@@ -46,6 +46,11 @@ const (
 	EpochBegun    Act = "epoch.begun"
 	FailedOver    Act = "failover.done"
 
+	ExportRequested Act = "export.requested"
+	ExportFetched   Act = "export.fetched"
+	ExportDeleted   Act = "export.deleted"
+	ExportImported  Act = "export.imported"
+
 	AuditRead      Act = "audit.read"
 	SettingChanged Act = "setting.changed"
 	LedgerReplayed Act = "ledger.replayed"
@@ -77,6 +82,7 @@ var acts = []Act{
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
 	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
+	ExportRequested, ExportFetched, ExportDeleted, ExportImported,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
@@ -104,10 +110,11 @@ const (
 	LedgerEntry Kind = "ledger_entry"
 	Escalation  Kind = "escalation"
 	Memory      Kind = "memory"
+	Export      Kind = "export"
 )
 
 var kinds = []Kind{
-	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
+	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory, Export,
 }
 
 // Outcome is how an act ended.

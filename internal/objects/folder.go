@@ -160,6 +160,29 @@ func (f *folder) List(ctx context.Context, prefix string, token []byte, limit in
 	return names[:limit], []byte(names[limit-1]), nil
 }
 
+// unfinished is what the names of files begin with that have none of their own yet.
+const unfinished = ".new-"
+
+func (f *folder) Tidy(_ context.Context, prefix string) error {
+	dir := f.path(prefix)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tidy up: %w", err)
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), unfinished) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("tidy up: %w", err)
+		}
+	}
+	return Sync(dir)
+}
+
 func (f *folder) Close() error { return nil }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
@@ -190,14 +213,14 @@ func writeOnce(path string, fill func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return fmt.Errorf("create folder: %w", err)
 	}
-	temp, err := os.CreateTemp(dir, ".new-*") // O_EXCL, mode 0600
+	temp, err := os.CreateTemp(dir, unfinished+"*") // O_EXCL, mode 0600
 	if err != nil {
 		return fmt.Errorf("create temporary file: %w", err)
 	}
 	// The temporary file may hold key material: failing to remove it outweighs
 	// every other outcome.
 	defer func() {
-		if removal := os.Remove(temp.Name()); removal != nil {
+		if removal := os.Remove(temp.Name()); removal != nil && !errors.Is(removal, fs.ErrNotExist) {
 			err = fmt.Errorf("remove temporary file: %w", removal)
 		}
 	}()

@@ -51,6 +51,28 @@ func TestStores(t *testing.T) {
 	}
 }
 
+func TestWhatABrokenWriteLeftIsTidiedUp(t *testing.T) {
+	dir := t.TempDir()
+	s, err := objects.OpenErasable(t.Context(), "file://"+dir)
+	require.NoError(t, err)
+	require.NoError(t, s.Tidy(t.Context(), "a/"), "nothing is there yet")
+	require.NoError(t, s.Create(t.Context(), "a/whole", []byte("x")))
+	left := filepath.Join(dir, "a", ".new-123") // as after kill -9
+	require.NoError(t, os.WriteFile(left, []byte("half"), 0o600))
+	require.NoError(t, s.Create(t.Context(), "b/whole", nil))
+	other := filepath.Join(dir, "b", ".new-123")
+	require.NoError(t, os.WriteFile(other, nil, 0o600))
+	err = s.Write(t.Context(), "a/late", func(w io.Writer) error {
+		require.NoError(t, s.Tidy(t.Context(), "a/"))
+		_, err := w.Write([]byte("y"))
+		return err
+	})
+	require.Error(t, err, "whose file was tidied up does not get its name")
+	require.NoFileExists(t, left)
+	require.FileExists(t, other, "another folder's")
+	require.Equal(t, []string{"a/whole"}, list(t, s, "a/"))
+}
+
 func list(t *testing.T, s objects.Erasable, prefix string) []string {
 	t.Helper()
 	names, next, err := s.List(t.Context(), prefix, nil, 1000)
