@@ -307,4 +307,3 @@ func toExportImport(i export.Import) ExportImport {
 		Size: i.Size, RowsDone: i.RowsDone, RowsTotal: i.RowsTotal, ExportId: i.Export, Failure: i.Failure,
 	}
 }
-

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -501,6 +502,105 @@ func (e EscalationState) Valid() bool {
 	case EscalationStateOpen:
 		return true
 	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLock.
+const (
+	ExportLockPassphrase ExportLock = "passphrase"
+	ExportLockRecipient  ExportLock = "recipient"
+)
+
+// Valid indicates whether the value is a known member of the ExportLock enum.
+func (e ExportLock) Valid() bool {
+	switch e {
+	case ExportLockPassphrase:
+		return true
+	case ExportLockRecipient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportState.
+const (
+	ExportStateDeleted ExportState = "deleted"
+	ExportStateExpired ExportState = "expired"
+	ExportStateFailed  ExportState = "failed"
+	ExportStateQueued  ExportState = "queued"
+	ExportStateReady   ExportState = "ready"
+	ExportStateWriting ExportState = "writing"
+)
+
+// Valid indicates whether the value is a known member of the ExportState enum.
+func (e ExportState) Valid() bool {
+	switch e {
+	case ExportStateDeleted:
+		return true
+	case ExportStateExpired:
+		return true
+	case ExportStateFailed:
+		return true
+	case ExportStateQueued:
+		return true
+	case ExportStateReady:
+		return true
+	case ExportStateWriting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv  ExportFormat = "csv"
+	ExportFormatHtml ExportFormat = "html"
+	ExportFormatJson ExportFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatHtml:
+		return true
+	case ExportFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportImportState.
+const (
+	ExportImportStateDone      ExportImportState = "done"
+	ExportImportStateFailed    ExportImportState = "failed"
+	ExportImportStateImporting ExportImportState = "importing"
+	ExportImportStateIndexing  ExportImportState = "indexing"
+	ExportImportStateReceived  ExportImportState = "received"
+	ExportImportStateReceiving ExportImportState = "receiving"
+)
+
+// Valid indicates whether the value is a known member of the ExportImportState enum.
+func (e ExportImportState) Valid() bool {
+	switch e {
+	case ExportImportStateDone:
+		return true
+	case ExportImportStateFailed:
+		return true
+	case ExportImportStateImporting:
+		return true
+	case ExportImportStateIndexing:
+		return true
+	case ExportImportStateReceived:
+		return true
+	case ExportImportStateReceiving:
 		return true
 	default:
 		return false
@@ -2033,6 +2133,85 @@ type Evidence struct {
 	Start int    `json:"start"`
 }
 
+// Export defines model for Export.
+type Export struct {
+	// Content Where it is fetched, while it is ready.
+	Content string `json:"content,omitempty,omitzero"`
+
+	// EndedAt When it was deleted.
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExpiresAt When it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Failure A code; ask for another export.
+	Failure    string             `json:"failure,omitempty,omitzero"`
+	FinishedAt time.Time          `json:"finished_at,omitempty,omitzero"`
+	Formats    []ExportFormat     `json:"formats"`
+	Id         openapi_types.UUID `json:"id"`
+
+	// Lock What opens it.
+	Lock        ExportLock `json:"lock"`
+	RequestedAt time.Time  `json:"requested_at"`
+
+	// RowsDone Records that are written, in all forms.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// SecondsLeft An estimate, from how fast it went until now.
+	SecondsLeft int `json:"seconds_left,omitempty,omitzero"`
+
+	// Sha256 Of the encrypted file.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Size In bytes, encrypted.
+	Size      int64       `json:"size,omitempty,omitzero"`
+	StartedAt time.Time   `json:"started_at,omitempty,omitzero"`
+	State     ExportState `json:"state"`
+}
+
+// ExportLock What opens it.
+type ExportLock string
+
+// ExportState defines model for Export.State.
+type ExportState string
+
+// ExportFormat defines model for ExportFormat.
+type ExportFormat string
+
+// ExportImport defines model for ExportImport.
+type ExportImport struct {
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExportId The export that it is, once that is known.
+	ExportId openapi_types.UUID `json:"export_id,omitempty,omitzero"`
+
+	// Failure A code: `not_an_export`, `not_signed_here`, `altered`, `written_by_a_later_version`, `account_not_empty`, `not_received`, or the type of a failure of this system. Nothing of it is in the account.
+	Failure     string             `json:"failure,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	ReceivedAt  time.Time          `json:"received_at,omitempty,omitzero"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// RowsDone Records that are in the account; they appear all at once.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// Size Of the archive, in bytes.
+	Size  int64             `json:"size,omitempty,omitzero"`
+	State ExportImportState `json:"state"`
+}
+
+// ExportImportState defines model for ExportImport.State.
+type ExportImportState string
+
+// Exports defines model for Exports.
+type Exports struct {
+	Exports []Export `json:"exports"`
+
+	// SigningKey Verifies every export: `meai privacy verify-export FILE --key KEY`.
+	SigningKey string `json:"signing_key"`
+}
+
 // Fact defines model for Fact.
 type Fact struct {
 	Evidence  []openapi_types.UUID `json:"evidence"`
@@ -2583,6 +2762,18 @@ type NewBackup struct {
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewExport Either `recipient` or `passphrase`.
+type NewExport struct {
+	// Formats Besides JSON, which is always there; all when left out.
+	Formats []ExportFormat `json:"formats,omitempty,omitzero"`
+
+	// Passphrase At least 15 characters that nobody guesses: whoever finds the file may try for years. Write it down; it is kept nowhere.
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+
+	// Recipient A public key as age-keygen prints it (`age1…`).
+	Recipient string `json:"recipient,omitempty,omitzero"`
 }
 
 // NewFeedback defines model for NewFeedback.
@@ -3183,6 +3374,9 @@ type BackupRunID = openapi_types.UUID
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
 
+// ExportID defines model for ExportID.
+type ExportID = openapi_types.UUID
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -3203,6 +3397,9 @@ type Conflict = Problem
 
 // Forbidden RFC 9457.
 type Forbidden = Problem
+
+// Gone RFC 9457.
+type Gone = Problem
 
 // Internal RFC 9457.
 type Internal = Problem
@@ -3402,6 +3599,33 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// RequestExportParams defines parameters for RequestExport.
+type RequestExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DownloadExportParams defines parameters for DownloadExport.
+type DownloadExportParams struct {
+	// Range One range of bytes, such as `bytes=1048576-`.
+	Range *string `json:"Range,omitempty"`
+}
+
+// ImportExportMultipartBody defines parameters for ImportExport.
+type ImportExportMultipartBody struct {
+	File openapi_types.File `json:"file"`
+
+	// Identity A private key, as age-keygen writes it.
+	Identity   string `json:"identity,omitempty,omitzero"`
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+}
+
+// ImportExportParams defines parameters for ImportExport.
+type ImportExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // RestoreBackupParams defines parameters for RestoreBackup.
 type RestoreBackupParams struct {
 	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
@@ -3518,6 +3742,12 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// RequestExportJSONRequestBody defines body for RequestExport for application/json ContentType.
+type RequestExportJSONRequestBody = NewExport
+
+// ImportExportMultipartRequestBody defines body for ImportExport for multipart/form-data ContentType.
+type ImportExportMultipartRequestBody ImportExportMultipartBody
 
 // RestoreBackupJSONRequestBody defines body for RestoreBackup for application/json ContentType.
 type RestoreBackupJSONRequestBody = NewRestore
@@ -3698,6 +3928,27 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx echo.Context) error
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx echo.Context, params RequestExportParams) error
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx echo.Context, exportId ExportID) error
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx echo.Context, exportId ExportID) error
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx echo.Context, params ImportExportParams) error
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx echo.Context, importId openapi_types.UUID) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -4795,6 +5046,161 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 	return err
 }
 
+// ListExports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExports(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExports(ctx)
+	return err
+}
+
+// RequestExport converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestExport(ctx, params)
+	return err
+}
+
+// DeleteExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteExport(ctx, exportId)
+	return err
+}
+
+// GetExport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExport(ctx, exportId)
+	return err
+}
+
+// DownloadExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadExport(ctx, exportId, params)
+	return err
+}
+
+// ImportExport converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportExport(ctx, params)
+	return err
+}
+
+// GetExportImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExportImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExportImport(ctx, importId)
+	return err
+}
+
 // RestoreBackup converts echo context to params.
 func (w *ServerInterfaceWrapper) RestoreBackup(ctx echo.Context) error {
 	var err error
@@ -5357,6 +5763,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
 	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
 	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
+	router.POST(options.BaseURL+"/v1/privacy/exports", wrapper.RequestExport, options.OperationMiddlewares["requestExport"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.DeleteExport, options.OperationMiddlewares["deleteExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id/content", wrapper.DownloadExport, options.OperationMiddlewares["downloadExport"]...)
+	router.POST(options.BaseURL+"/v1/privacy/imports", wrapper.ImportExport, options.OperationMiddlewares["importExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/imports/:import_id", wrapper.GetExportImport, options.OperationMiddlewares["getExportImport"]...)
 	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
 	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
@@ -5400,6 +5813,8 @@ type BadRequestApplicationProblemPlusJSONResponse Problem
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type GoneApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
@@ -12910,6 +13325,1147 @@ func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type ListExportsRequestObject struct {
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse Exports
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports400ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports401ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports403ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports409ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports429ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports500ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports503ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExportRequestObject struct {
+	Params RequestExportParams
+	Body   *RequestExportJSONRequestBody
+}
+
+type RequestExportResponseObject interface {
+	VisitRequestExportResponse(w http.ResponseWriter) error
+}
+
+type RequestExport202ResponseHeaders struct {
+	Location string
+}
+
+type RequestExport202JSONResponse struct {
+	Body    Export
+	Headers RequestExport202ResponseHeaders
+}
+
+func (response RequestExport202JSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport400ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport401ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport403ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport409ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport413ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport415ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport422ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport429ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport500ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport503ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type DeleteExportResponseObject interface {
+	VisitDeleteExportResponse(w http.ResponseWriter) error
+}
+
+type DeleteExport204Response struct {
+}
+
+func (response DeleteExport204Response) VisitDeleteExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport400ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport401ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport403ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport404ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport429ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport500ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport503ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse Export
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport400ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport401ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport403ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport404ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport429ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport500ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport503ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+	Params   DownloadExportParams
+}
+
+type DownloadExportResponseObject interface {
+	VisitDownloadExportResponse(w http.ResponseWriter) error
+}
+
+type DownloadExport200ResponseHeaders struct {
+	ContentDisposition string
+	ETag               string
+}
+
+type DownloadExport200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadExport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadExport200ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport206ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport206ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport400ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport401ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport403ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport404ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport409ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport410ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport416Response struct {
+}
+
+func (response DownloadExport416Response) VisitDownloadExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(416)
+	return nil
+}
+
+type DownloadExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport429ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport500ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport503ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExportRequestObject struct {
+	Params ImportExportParams
+	Body   *multipart.Reader
+}
+
+type ImportExportResponseObject interface {
+	VisitImportExportResponse(w http.ResponseWriter) error
+}
+
+type ImportExport202ResponseHeaders struct {
+	Location string
+}
+
+type ImportExport202JSONResponse struct {
+	Body    ExportImport
+	Headers ImportExport202ResponseHeaders
+}
+
+func (response ImportExport202JSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport400ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport401ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport403ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport409ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport413ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport415ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport422ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport429ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport500ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport503ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetExportImportResponseObject interface {
+	VisitGetExportImportResponse(w http.ResponseWriter) error
+}
+
+type GetExportImport200JSONResponse ExportImport
+
+func (response GetExportImport200JSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport400ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport401ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport403ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport404ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport429ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport500ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport503ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RestoreBackupRequestObject struct {
 	Params RestoreBackupParams
 	Body   *RestoreBackupJSONRequestBody
@@ -16674,6 +18230,27 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx context.Context, request RequestExportRequestObject) (RequestExportResponseObject, error)
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx context.Context, request DeleteExportRequestObject) (DeleteExportResponseObject, error)
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx context.Context, request DownloadExportRequestObject) (DownloadExportResponseObject, error)
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx context.Context, request ImportExportRequestObject) (ImportExportResponseObject, error)
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx context.Context, request GetExportImportRequestObject) (GetExportImportResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -18356,6 +19933,209 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 	return nil
 }
 
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx echo.Context) error {
+	var request ListExportsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx.Request().Context(), request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		return validResponse.VisitListExportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestExport operation middleware
+func (sh *strictHandler) RequestExport(ctx echo.Context, params RequestExportParams) error {
+	var request RequestExportRequestObject
+
+	request.Params = params
+
+	var body RequestExportJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestExport(ctx.Request().Context(), request.(RequestExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestExportResponseObject); ok {
+		return validResponse.VisitRequestExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteExport operation middleware
+func (sh *strictHandler) DeleteExport(ctx echo.Context, exportId ExportID) error {
+	var request DeleteExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteExport(ctx.Request().Context(), request.(DeleteExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteExportResponseObject); ok {
+		return validResponse.VisitDeleteExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx echo.Context, exportId ExportID) error {
+	var request GetExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx.Request().Context(), request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		return validResponse.VisitGetExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadExport operation middleware
+func (sh *strictHandler) DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error {
+	var request DownloadExportRequestObject
+
+	request.ExportId = exportId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadExport(ctx.Request().Context(), request.(DownloadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadExportResponseObject); ok {
+		return validResponse.VisitDownloadExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportExport operation middleware
+func (sh *strictHandler) ImportExport(ctx echo.Context, params ImportExportParams) error {
+	var request ImportExportRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportExport(ctx.Request().Context(), request.(ImportExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportExportResponseObject); ok {
+		return validResponse.VisitImportExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExportImport operation middleware
+func (sh *strictHandler) GetExportImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetExportImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExportImport(ctx.Request().Context(), request.(GetExportImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExportImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportImportResponseObject); ok {
+		return validResponse.VisitGetExportImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RestoreBackup operation middleware
 func (sh *strictHandler) RestoreBackup(ctx echo.Context, params RestoreBackupParams) error {
 	var request RestoreBackupRequestObject
@@ -19116,370 +20896,400 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOK1NzobX47lbKp27a8IzjRJRENgFsCI5rr83n+FbmAGQ2J4",
-	"0c12lv8ksjQzuDX63p/+2MvUtFQSpDW9k4+9CfAcNP54nsO0VBZkNn8DZcHnkLtf52AyLUorlOyd9AZW",
-	"VzBgswlIZifArmDOZtwwAyDZEEZKw36v3zPZBKbcvQ6ymvZO/tlz7/Xe93t2XkLvpGesFnLc6/c+7I3V",
-	"nvvlnrkS5Z7CgXixVyohLejeyYgXBj596vd+URmnWSxO6u0EmIQZ02BUpTOcgYZ/VUK7JbiR4xmNlJ5y",
-	"2zvpVVrsaRiBBplBb3FqbsjX9Z/PyrIQqQ1xY8+4sMxOuMWtGGsuLeTtbbj5st9wC7+IqbDLY//mhhSG",
-	"FTCyTI0Y8GzSZyOlGXzg07IANnjXM3NpJ2CEedc71X9+/OOp/fPR4IQ9/pG5LQJjDZNq1mdc5kxJYFOl",
-	"gQnJuGVTZSzjzECm5Mr1tOb5WhUim6d3qnAPGNorRz6qBI2HyjJVSWuYkCsX8K8/Pzk8nf35yeHghD05",
-	"bFYgpPsnTdSsnSlYPT8b4TYvTvKi+UQ3BU2FFFNH1kc10bhTG4PufXIDlFzzKVh/r87KUqtrXpz/xf1L",
-	"uFFKbie9fk/yqXuX+wcuRb4h4Vb45PLKfuLZVVV2DjTEP68bxm9976R3fHj85Ojo+E9vDx8fHh4e/mOv",
-	"VMaONZi9w9H3/MfsyN2aklsL2g32//55uPfj+48/fHpLPzz59I+9f/K9f7//eNQ/evJpz/2W743cE/+1",
-	"YvpvKtm5Al3J2+/SM5PxAqmucxyoH7n9cBFf/Rsk7sUZu+ZFBe4Cz1WlWTZRIoM+cjS8Cteg52wKxvAx",
-	"9NkRs4odP37MroURwwLY2cXT83OWTbjmmaM5R7u4JOLtzaKiiey5mawkcf7hF5BjO+mdHD9+3HckH/59",
-	"1D7zd+8+HB/tvXv34U/P3v93+lzPHUvj2codF80zt99y4tvLW/3m+VP2p+NHh/ts4Hj2n18O2LeeafRr",
-	"hvfkkHENgY1/x7i5MngQjmFxaWagHb+xE2FYxotin72yE9CsrIWFwQ+IsVSa5EBzpXDYo8OuI/IT7ziJ",
-	"x0fHtxGgF2DMqiMw9Pfbbv8n97IplTSA/O8nnr8hPu3+lSlpQeKP3MlUkukHpVbDAqb//bshAd8M918a",
-	"Rr2T3v/voFFcDuiv5uA1vUWDLksbLx6ciJzyws3bHcenfu+pkqNCZA8+Ib/DbkLqGnS/pUJVBnKkM6Om",
-	"YCdCjhkUBuihKd4492IOmcgh7zOkSGFYCdooySbcCfJ6iDlYXOpzpYciz0E+7Fr93QDNpnzOpLIsVyj2",
-	"F+f9jWE5t9ytbAi4Zs3dRihc7FhJwGUgC5G8eMhVvKo0mwpj+RXN4aWyz1Ul8wemGsdK6GirbMKIMEZh",
-	"E2mTcXpvlfqF6zE8NFEPVT5H6kPN0U64ZE8esb+Jn/Com1/+wF6In5yU+9+LVy9ZISSYMO8XXM49jzAP",
-	"On2l2JTLeaNIuo2VarbPziXLuRy7SzowfAR2PmAZ11qAYRMoSsaLAm+m4VM0OCJLqqWyp6bmnz1oHowV",
-	"6L1Gg97oZf940Gz3atV25duNEowb86vklZ0oLf4ND03ggVMglVt2JdVMImX8Kvk1FwUfFg9K1Bc1/7Xe",
-	"wJIAOeQsV0BTJC1gn73Vc8bHXEg2E3ZSkwNb0LRO3Uv4QWesKWP96kqtMqfWPfD66ksrDN3FYWVxWTO/",
-	"XG6uSBT5eZqqLJW2kL+AXPC3KO8/z3Rx86PB3CBOGfv17fO9H/ZR9/NfRMvr9bnXuEvtLE0rSCPJNHAL",
-	"+SW3LX0m5xb2rJgmfAFOhSuFBrPVOyLfQF9y2tK1utpyOloVtBZhYWoSdm79DteaI3MwmSq3e+dTrAb+",
-	"s0d6IQ5cf60fb2Zrlxpfjxr+DhmyODqQ15yEVPtQrmDentwqcvEnm1ilhA/2Mqu0UXr95m+jPcc7gXNN",
-	"LjD/vTJ26q9Fe4FDyHhlILnvw3mHd8cphjx3zMcq5C8Fn4P+xjA70WAmqkD7oqEZVTlmUs9MVtOh4/D9",
-	"Hr63blufi8KC/gUfXVwzfQCn2q/XsnoPzPImcPwjiZjNTrrZ0cRplx2+pr+DRi1YjXDT6DHHKEbK+weX",
-	"jcZ4sf67/Wa+yZVKXsyNSCxzyI3I1i3tJ/fQs6lyczab02Lfcd6RyNFruWaIi0xpcFPNtPATXfX4U3pq",
-	"i6nkMNY8XzjPtawIrpvpJ9ypSufeR2hK4Fe18Q1+r9DDsQnxPAvjJObgFiKNsPON9/BKkO4fXNrwodRk",
-	"bfX6PdQf6cfghr70WqXjllNeFJeWF1eOpqZDMa5UZZb94XhR5bjyHHLRUfTT09fs0Z+Y5eP9lFBwasrm",
-	"PPQlQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodpIeJrgROV2iUTaftr8wSQkH7kwzuoIJZgo8m7DwEDN8",
-	"bthwzoQ1UIzIzB4pDegE8tNiI6GNPWUwLe28jnqQRaYktA0cO4PiGjYmzgs/kTfA8y6RXY3HYFC6lqVW",
-	"PJtsK/SveZG+aM+1mrJKlgVww6V14iX8nJYoU/6hdnrXZ7t3tHS4i6LSXZploorvX4uhJWkj4hjxKfc9",
-	"n22WGe5Ax9bVfDC6ZhEPW6TrVTw/cmnxPBfEH19HQgA5ZH9BLlj4YBecej8cHh6u8q/+v3fvPhwevv//",
-	"/9daoYUfT895/gKmSs//5jnYMs91x+R5LtfQWAAUFwqGgaCg3zWvCqSSOrhXaYkkoq9QR4BsotwZWKXn",
-	"ztDHRy2dNb6c5HwhUJLQGjK7Vk/wL5/Rkm+i4nvP2tbvmK3411/8G6nbmouxp6kFi/Tns73jx0+cOoNH",
-	"AR94Zgu0iCh4BHmfccPUaOS2m4WIkmFGjCUTdv+BTZp2BCx9Qbq5V0O5GrjpEEFeuILe0MYK92Rxb39W",
-	"M/IBKcfZDZtWxjI+1hCriXV4zxE1txCrASXInIyJcBaoA4wqgz/RLudJinePbLH9KXvMXY3Wfsc7U29g",
-	"mHb0gZh2u624miaTfCW6c7FeVMA1DZZDpuelJZ3IOjWq3wOui/llDgXgI+oatBY5XI64KNw/VrKGtOlY",
-	"k/vmVkVgNZ/LgmymnNxYY8CYtBkZa9wLuRlTZPKXVeM2G5ygy2QCRU6OKuO9PGgVUeDAOiOSDaZCa6UX",
-	"XhbWsCApF/xz/S20kBEviiHPrlI6rZNaTfKEhmsBM8h9LsmEy7zvdJPKAHOzB547Luh0L3yndsmV3Jgk",
-	"l/u9yscQtnIVTfxv/aC75ejyXavC0VM3JYJmapESspoebqZ28KGquvJHHCXgGZBTEzfxbtSTfi8yITZQ",
-	"6X/hQyhiQyuHESoLJ6TaLDoGB7nmIzs4cfQxdPq8qL0kRNqkvCDx+9+7y+zoh8vahzsI5lr9ITUaga49",
-	"LtN9NnDDD04Yl/MmLhfrPziRyPJze9FWxlYZaeErGWjLhfRakhZEWk6Ci5HIOOm3mZISMq9Dj7WaYQQ3",
-	"U9JqMaz873lllVRTUq2nJVivHGsoHJeXYNK255R/OKdZ/bh8iYPu2j6Ec8meyXEhzOTuCGdjvbbKhX06",
-	"gewK71nSp5hWd8tqWIiMXcEc9aaxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp0Oxt9rpBjXvmavKsR4M",
-	"DMwkc4JNgGaaYzoAmYQTkeZK7r301Nx5O+JzV/Lbp8cXr5kt1Hgvq5fZZ8/y48ePj378bj/tGVbrlWW3",
-	"cT9zM0FWJ/4NK9QicJSFG8AyJ59NyzwU0j55FFv7qZSo9nHieH6efiP6eFLdR6ykEQbDKctnPNJq2pLT",
-	"m0yp35tws2hMb7xjSzdDbT2BhT3BReCH6pl17sYzafW800ZqUk1KPi8Uz/dzyBRZt0u0wjOrEmkyr0r+",
-	"rwqYyMngUIxnPqFx+QuRzbZsLMgcPqzemsPU2VwlzdRaWtF+MLpZzXpNRfu08W37+cXZU1xh4290tu8V",
-	"lBY5/GwCGpKr9ifS+cVmlt8YJtI7pyqbqWnLkjBVlmGkEUWdFPiD04s7zIfGOlpUqtyJ73fZQV5/SMaU",
-	"0uqcoHnexEZBEvCfCATnhwrGS9iJTorHe9dlFPeZkGzIDTx5tL+Qjni29w++9+/DvR//++D9x0fff/pz",
-	"UknBIc5lVlTG6yrti3WXnOKmN6IAPkqLC8ee506GCfTQ4GTzhT2pBxvObdKqDyLgNiwsnLRn7zjj9cws",
-	"bdB5mbPdnhNfXG/QLdyVoQHphLqPrhlnSozhtkIurCC1cEpzTQSN5jbluj6nqQ2r7ApsnxngBeTJ+S3T",
-	"Dcj8RnHu7d5xGnZi3pF1Rl+NONJQqQK4bFxKSx8NQmB1BM3tJHo1a64cW6TRTvi0BLNC00Hd3jR0UCh1",
-	"xUaqkjmbaSXHaX8QunzkVvvlU05XucY2iOgur6JQzjbBIIeFMggiommt3D+VukLeEGXKL5GnsVxv6zqt",
-	"nWLrT+sCH/3U712DFiNxaweYDzAE/xbSYmsR0S3o+zvW0EpEGN1X9WdF9L2FxR2uxCK5L6wAH+se+G8L",
-	"EceQf9/r92bAr4VbckoxoLfTvJWKADbnrZ5breerd+MYC9Pr3pQ3lexaVVpE0t98MhclOA1VZftMyQzq",
-	"HK/arbXs41eyy0Cqskm4ZnjlhGHu6T5mkheYcYAUtyG73tC7vhiI9otHGlSjyNuaog1P793VRMjr+hTs",
-	"FJaR/rm/go9dFjBKKMNnkoGxYsot1BF8t0l95qwdNlEzNnKsSVg2cyK4klYUmHy5md9dV1ISpeEBrdSU",
-	"3bhdK7Z0akKmg+pWWTJvNji/mdJXo0LNLitdLJaa3YCbdd+Bi7AZi9V5/Ark4ASTU4U1rOTa+mqEWIvY",
-	"Z4PAfQcnJDHI+cq9m7jPVAkScnSgOabANeT7bEDCDh3D/g0kNHzunUTPcsandOXwgehdOp7BSZTfHqiN",
-	"0ieFRWfMIHDkAYbo99nA6yTeH01rmoEGRlGEfP+djIORbg96jXzpBRndkMjqqEw7LyftpHGLRBfNcO6F",
-	"7BAKb0RqMMB1NmGVoZu/oNxeTXnCaHvl2Yj4wDCqXWe7MD6yoNkz9xp5NCVUVvNi8zSY7pQJ6Fymn8/x",
-	"D47B/VWF/egzO1HGs02OJAOazVRV5Gwstkh/WJPHIeoEsqVplcoIK66xRGrM6ac6p+ZuN2hRq48SEvAU",
-	"W3NNXdendd7VgmdSyC1SdegrQc9d3C5dFdBBp5JPwQQJhc/RwY2Er0zaIn0U3IVaHxOhuV6Ep5e8f+EP",
-	"fb8HYf7du4ce3lQW7/2ntC0G2FQORStE1lRC0+7yQkkINTqnbFA1ydOXIZCGL2HSkOchPrAmald6nxxv",
-	"IpuwQlhbAKZoY2Cj4EKCsd5pFestWxzlQwS36kyblZGtiLKXtjubiCK/NPCh4sWlzzZ3K0YKViPWFGn6",
-	"fafS4Tq200QV0aXnZFIctDGVcKeEd7gYXU64nvb6PT6sDIausfjj0qpLygtw5j/kIuPFJUxBj9EZ3U/O",
-	"MSlUFq5FpMdI0l4yp41iGo2YloXIhI/Ehx/FdCpk19frpJKO2PiGWRL+YZOyXG6SH5MMemNeQj1S67Mp",
-	"CvkLlM5+k9m8gw9MRVGIyKTeMhWRih8/bpMy8puwE1WR+KNnWF7Pkr2AMxGutBOP81NUb/AFicQUdE5/",
-	"MdJuEacCVq34IKr4uZrJBAks7DQuqv5GK+ujtV2pDX/WBG3bG406TnKrDKbIbpZHu5RW7j4aPrFiPr+E",
-	"0Zel3AigiMt1TKmuQDI1OiWVFu2NmtsixybIhKqVxeZIczaBAtmA/ODjryPgjmAdf8GaNYNxVwHOzjI8",
-	"97/JwZRcYOXuhPZ+XInC4pfGSPEjXRlLYAeYVWN4iQzUx/9/B16oyszx0k94FZKJMyVHlc8xNpUutUD2",
-	"NHZfshWyr9/VnDIs8V8ZxwVMVIluWHXtA78046zSQvmsS68lJRlKUyOfijQ5mVNAPt7SS9R6kUoe1rKk",
-	"rFBmy2H8K5sOcINMwQ3t9KimfWO7/q6UwgKuu67LRIwnToXARxohaVWRn7JDXwIpgUqIo8Tf79dFKaSy",
-	"mKnQYVHUjla03dBM8+aT0MyAvhYZ2UubjLLliUXRtpWGQE32r/wLt9B8N3SLNmPWrtEQykx4LNS07cPi",
-	"zuJhKkRsT5mSxdwrmO4QM24wc8sxQrIeyc9CH6Gr0vJOdRFnJUmrurXDNmEBBOdtKwuRKHiRqpISYunU",
-	"Iqk54TIvfCS1MHDJC1L0KqmBZxMsvlzNATtiVI32uXntQsNVP1fiYTzt1Xt5sehwUyX6UGIu3ovpohdY",
-	"b3o/O2t+ztCY8W5BYQ1D5/2enTSgJuzbX6XIVA4Y2Wa4xO9YVTKrfIY6aVh9fB9kvmcnCc8LWRlrQq3d",
-	"Wo6b1roPdKk3+C6GIpLb/tynbyxMONqzmsDW3tSloPOm0moE2uu7y+po97Y0yRArq434FPJnVASAe6l9",
-	"WtiGxVcRS9ximGteiPxyKUVopajAdzZg938Pz6W5XJ2NEkhAhV/Ua2/NLxo4Oouo8qWLbBLepVH49UZc",
-	"CWlvneuLPpmcA0Aekns70k5Xju5ffzsJdlekji1kfAiZQR2YIMSwU9RXjn44ZDmft+MsqwuouXU/bTi5",
-	"N/T0kkGLC6w/Fs191Ua9qYeuZRQU5agqkJsiUJ77wfCR+0FojQn1HZZ/e/vWBSnb+/nMl5FgJduIkl1J",
-	"4YtfpXqvhd+0D3oBvGnZaVsP4LEevjHMe602qNzw1ZRrPlyIoeZ6vpCFenybJNTlExRQ5M+0JgG9uAet",
-	"kJzK5zUoCJWH6jmlJ03SYbkgtZelI2I0+L+zb988f8qe/Hh49B0T0mc1u8FO6xibr2Ox3v3bkQbWUVez",
-	"lNTTa6ZWv5Yk7qh0PA7SEe1i9vFESTCU0xxci+5wJW9zt4i2lR6DDZdlwfur5Ejo6bamIfKMDWqSIoUg",
-	"ETMcKzB9Z7s4BTaZRNGurWp/4ldUwGs2xiUbOr3Gr2dzFjZSeqys3TL5ZENtAGtJRFdcActi2dHhYV2S",
-	"5iNA6hTT6xG8rqRiDrRINq+KxXgilSumq5N9hch2cBmQgSjXy6Ka4N74F7aIGywXhoWphgpXd7y96NzW",
-	"+/FEnNriiXdhD9aCbiwvKlFThHHU7e7F0kAhDeBWV4szHzz1eKYMA8w+DQsjoTOuuzKXMHU+xUJ9Uj0m",
-	"9Dv6ROwmYUL01syNJdm3rA3eOkspbK7foPYn60mvPrkLKKD2I91KwrNwsZ3dxKgqt884c0tBS4qjHgDe",
-	"D7NS7Pua3sR+h/qbsuAZeMQ3TCoRduJ3nzdeDF+geidiu18XBHSgqWCZELduUhRYR0Jwy9+c88bMcXO7",
-	"rKmueeyX5/95lCgpcGfQsYqJKnLjYUGbgzUeOOMOd5LqGlbtI1XpNVt4yqSa1eEOYTfd0hQ7+Rl4QQZi",
-	"m+qSgZH36atrxCZaTh0mCW+kLuN525m76BLPoNzWi3wDfxpVevlCrFWSLJrtU//GFqJsY49BWW0zk3N8",
-	"fot5FEJemS0G+AWfjwBI1737Jjy3jZy/l+h5P4Zf3WTzN/ItR3vTOJctbJH+eWGh3AwZrAUfG3SW+GKE",
-	"ocO5rrllTxtK3yLxFpUknYTTCjkXvu5ZGPSen1+8Yt8fPXmyd8R4UU743vFpjPRrFeOMchl8Ng2KLj/M",
-	"Nx4M0qNZxuVIL/8R874wraUClfcfjz8lmS+KznZFly9SsJoL2ebyR7fg8qhNqspcbhuucizqUo0uc97K",
-	"Z5gq7fMyUb5KhbFLuAb/WynGE5tWfVeRw3lgNjeAW0kUgAbw2VpmNtt8zkZC8qKYY0iMTecMqw81pqye",
-	"Y7TZ5+HhvzMuv7FOTS2ZmfArn0f6sJWwSzww4UoO+XSb9j9oc9HN3zJQjLZ9w5glolv7Uq0GbP5OyM/t",
-	"xB3Dv4Zc2bcwLZXmBfv1vB9F1IQhY31c6cXQ2QZZvrg7zZJbORq1LPKHteak03Gp6BZvzuVj5SYVTN5E",
-	"Drvp1AL41jVXdxr0au3JhuKnK8UaXQnXlMiMvop+E7MKaT+1tY8xdDYIUtAnTouiYMMgYTA3Ovw4OIll",
-	"j3cNaeB5nKcSZhCJ116jTSZV4YV1VeZzqrAbKjg3Vv52ipQ7cWMqyLsQcHOwXBRbwKwmkRT+BlA6guYG",
-	"sRDIBcgRisWJ1fUwm1fYhSJMJrWM/43RW7qhRBM26sgHRtiE52yqriEnvs6thwPd2CW5GoL0BmCcdXhu",
-	"SUPF7MC3urIT8qd/YxjmHBs0+pscNsxzZVNhMGsUP1C7VJxqaw0rhLHsW8xMRq+9114DlJtRAU+n/046",
-	"ZQb9YBhp+W6fYVwR60aQnU0gu0JMnrnCJ7k9If9DA4fivlnJ4NpqV2Q0vw9QJTwXme3gVSPNp97lv3lK",
-	"M6LTbn4ZMU5Rn8ftUGVDXdmMG4aIPjmrZA46XTK1RaYk+iNy0QbXcpcLlYVrSgTUgFdlrSc5fCpMod6y",
-	"QI7Nxi/gMa6EwI02Mh2i2e5mbI9SHIJSm5/9GwpipRGyb57GOvd9W2hzw6RSe/YiBWFW2QlIK7LO4Pdv",
-	"odDAm6+hrNcxttkEA4Fzd2O38WLaiWoVElpFpVO8FJfEmzM3Rcy+SofoplVhxeWoA0gkcDScWy5yx3XQ",
-	"BYw5YLxg9KJJZ0CXWshMlDyRxnhhucyjrjwZ2tebxZNvg5yeClhIdvb6vO7iMuU5EHT+VhUZXQl/ja3q",
-	"DtkAFdRJ4vfCMGFOGSd1GlvHWD4aoW3qkUwXSk87Oya1wK/rfW/g3j2tLBx4mroxdLdsgK6AE8bozuWw",
-	"A6yJ62lTwwRZHT6gmBBWDSJG6eYSneb4XMj8tilTi3kPG9furlQ4Wnit6HIUW9bjbyVmgptk8/pU71AO",
-	"81qVvk8reaq03jCC9SUg5tKkn2UTdSdibRXtUxBtU/JZjZxuKy0DcvpEzXwA5uaZgxjm35zq6BpvQ6cj",
-	"xCOSKWXrZzVjamRBImBF7aa7qTW5BN5eA1HXyMRWizHVauB00+Ds2+yHyjJu0rnwvwFcmT7mrDGlfU2z",
-	"GvlfSF/8R1luRc4m/BrYEEAyo058BW79VKQUzLSyHbi1ZXqLC3EFxZxlEy4z8OWLZMjligl7WlfKNEWL",
-	"oSGV75GjmAVjN2xDsXXeZwdvojNK1Qe7LfKAvh6IK5xCel9mE+hoKUshcRufxRRMn/pwccMGppI5nw/6",
-	"bOC92wN3lgOprsGtd7C/Vc2/56nNlQhrjAlpESu9SSWlu+pJNLqLazJIPafLU67EViFNIgmIZx651Sp1",
-	"RbX5Bc/At3jzqQbeQCI8s8WQ8K3ZHKdZaGzepeQt2d1innCn3N8+o3oxQwLN+m+oLgNTI5yhbePIBJb6",
-	"LjG+VEp2Mo0G94V6HICdgTce7ExFBFyIazBMyEFHkmBTAdb4HoXEHiqmZcobzFk21jGRS4QgcRyNfhqp",
-	"olAzg7W1Pl0WkE6C7dmB2LEto1AbncnnywiPMR7rrd0uG7z7Agdddtmw1IlkmAFSFXmjlfYJfE1OhxE5",
-	"uD+ZCdfgQ2RNh7PQ6eSUDabAke2dxOVETlz7P5yyAXqd6gco3ceoKWBHr1azy9AU+p0MI5DL6pQN3ME0",
-	"oCM4S8Qo0dQgxklO6t9BLBubF+BQp2yQKXkN2uB2L3xDi/HEhvUuTMQ9hDz0lKHLX9r65XcS3y64hWJ+",
-	"ygbY0cB77vFn9MKVIBvYG/Lotr1iuK1oWvEQGeXE7j0dxjPvUQ4jlop2d1Bo0nqbaGa96y/4nK8v0cba",
-	"qBV5vkRuf9W8TKTmQD7eArUvEj0JZpzMsbpN5uiDlFfVs+77zejew/NpqbS9o0CMB7ZJZlk2+abJP28o",
-	"zP5VQdU1AqVshj6GKewmpbverfGVEig71bRW4jCpPaXBpZsixMESGqFeQT2d1rwjbKBUfu7i4S0is23e",
-	"ASV1b+mbr7QYC5lCdVJFPsCe/CzmCX02oJUMQh5rSLsciClhjgx8xiUrubGLLwexgq8jaoEvlFdtdHM3",
-	"fLxr4eNpybS4qtdkmadSErKJ6kowN1YrOQZjKdV8S88OGu4pN1s4ji64HJjddMiL+qTXggjRsluz6Sa0",
-	"/8PCkS3h/s3VKieyaJp89kOuQ611qplk/1YSTlCWmkhXdBRkSo1mDtfQhlbQsM9eqll/GV1hM/41rPIx",
-	"pEDkUHRNaohOdQXS1HEwg92l0Ti2aoy+5n1GObLUDVsrNXWLLbnBptLXFJZpelkdHgZn0gqs8FxgYmhI",
-	"dfZNCQ77XYiAcZo1bpVVLBejEWjaL8xrV3627n4e0ivKOEuGir3Q2Oy7lcM1aMadnb7f1YYrhWuSbKx2",
-	"RyljTSbz8WECU8wxukXJfUcpyatHTqd+X9xBxvd20Axt722U951KrfF9omu6ehwd8uO1tPmvwB/uqmdH",
-	"O3tiqZDCt5dfqOY7YbOJKKBDBRa2H7cQI/5D3nurFBZS8dAEejZReHl/rzYIb3Ua9qqDCpbz1Z0W75s1",
-	"DBz5DLZIWY+5Op1DNx9v5MMKOXhz18Vqh8lUIUJdHar+XYmFLprb+0pu4OvdxubeOHnnhv7ERaxqx6gz",
-	"R51KQt0jMg0IKmwXTr7afH1u3i0NsnDGKOqOE+DXAn/KJlyOyRzBVI35hhVjNMUmTBN5CSMnRMpF2A/U",
-	"2E3Jv5pU1uHdRb++8NBXE/MKu7sm9PWbFhbuyMxDglij2yEAK9YG+7xEu4Wcc0ZQpaGrp0SjDp5LdFBh",
-	"VvagX5eBrkALTgmUlz6j3rfZoUiuoN8M2tHVQT2GsKwAfr1RaDtYK5vG11Rtg60nUW+vYcKQEcFTusxY",
-	"sCWj17NpNh7r5KgD6fi+Cky2vkr3kEgZ3QmfSLmq5NUfR3zr2rZ9dCHW3MB0tvT9OIX6PeoataXCSJxi",
-	"nf3oP71muUvoPbfxfmy//hiH5abCogOZMUUv+GhqR7DJ9UpcnQ37jwt7J13HC55deT/9wsC6ggZMFpM8",
-	"MXgTodZLZdkUbDoYFDbry2kmd4tsOg9fGTarSatbGcp8GTrrdTfM3Cah9LO2YV/cEN/VOtW1Or0Vsyb1",
-	"ewvPUc7nHcB92FtEIO7wVbte6vvDGCPwyeN1FmudgNce5I37tZPxc1VpU0eDMLHOaQQK/TynWD1eP7Xk",
-	"bdosA1QV0DbMn6wqx+73Kin+VYH/s9UVrEsKFBY9U7naHPfCfW7Zw7HdrBZrjWiKfTrWLjqJOrht42Pc",
-	"uiX3xJ1Yy9Nx/Ki/gtJ89YuHB2ZKEnqhxyts/GBPflhHcZt1o170UCV6fcdT9V2OT9jAEfSgzwZTISsL",
-	"ZrDPfN/jEzbwiZ3tP/uuCSdsQJ07Bvss7oocvbbPlvojuwFhLJQc+HBiuIeIS1eh1tH7/jA0WTvp8SoX",
-	"VmlPWy1Ah8OVLbcX6XreZGKdMkluyZbjeH+pKHXBDXV400S9ZJfrzhjlS5g1Pba2oOntW05N+YdLzW2n",
-	"28XYuixD+9bFr6mHz8X//YLb+TfxE2KeZEou0PXhox8e/+lJRNvfH6eIu5K+u8XSFH5xRhLW51hCW01p",
-	"Dp/S+xcDim/DFVYAiKfBwDv5Ugwrd5NWx9tizt05GlzHuhZwJLYqbX8I6IcbYTosF1y633bsQJMhvsXi",
-	"I+M17fYIWR1LECTsJfVWwP7Pla22KZFY5Qz/q1ZVaRaSZ4IDUSBsz0YOCrQxIFk9ofxH4zTMkFNC/vL9",
-	"u8MB+DyZ1i9hFoH2bkEQN0d0XpjaqvajL2H2xvfSugkjXGgc1UUBmzQvU2wIYyd+hUe2jY7hcO/H9x9/",
-	"+PSWfnjy6R97/+R7/37/8ah/9OTTnvst3xu5J/4rnaXoe5Iu6OO0bvabbzTHuGEzKIqOJo4yFXN5yac1",
-	"7pSEGRupIgfdZ0Mo1IzyOmTTga2pqkci91qSWVwttXR97/+/9/7jYf9JB4ZGYeQKBKNMTafCWmiHhYIv",
-	"L8wb3S17fOLEd6HG/VA2mTiEs73nbtN/+HTQ+lf6tnFzdYk+meUZ/p/7dY3XxbOJkBhD9jvCMPfO0RfG",
-	"4pdsoIXN2minVkI9NRtF2OF2AvI0HCoEHafODL9RCkCyDWAvajDtaazjll40EBLbmLtwLTJY0Wrap9VX",
-	"BkydKpEVAqRNQ4eUE2rmcm8IpC9h9ndnPDmrb3v1wfhC6s4aMz7WAGhs411wt5NnGRgT5QM5S/N9smPJ",
-	"ZxHR9y+2+vXWvV9xIq9KAri5z0OZ1bYESv8Iyx8zbzc7pW2c+kvgJREywapNabBAkh73G0KC3DXyTAqa",
-	"JbmarpaZb54/ZT8+evynZaj5TOWQLFsdFnDqfRrMF3Gmm44iKEK6YkxrtUWtewRanOxITln7W4Lv3FeI",
-	"qgYnaVJgfvwxsoEfHSZB+1fE5DWvsaM7nL43Jhj8axNtr5F88PBThPQGiz3AJK4FYixsfqiLXbGSyY6L",
-	"OInYjSp2HWP3htDLbn1uQbNAmmzHEk0SIXHMHal1y1rM7sE0rdxXG5ygY4QyMWrMBe9u6td1Cy0sCwIf",
-	"buFi7KdRFPM0uRACxir0uAIFCSYVVsNCmElHuJvS+1cEmPyKPGQERnxCsCcuZ1p9JCtILVNFBBp7FzGR",
-	"rVPyu5Lxu5PmV0Y13sDIryiE9baQtBtE3r7CMNvqwNnqTXyt1TSFBh1VK3f3WhO2qb05ZYMJ1zlVP46V",
-	"yr1Rgl2kqIB1CASm5ww7v2fJWwMfSsgs5JcBDa0rwmKUr5j1WFkjYZ1dmczeDoc10gCXocyS1nHp7mKv",
-	"35uDuZSYsZ9x6hlIpOt4nRId+PQrEXyp7O3St1pPrKDeGKpXcnrRatCIJjL0/Zqx16TaKJ1jcZY7jFDc",
-	"tJGrSvprtxpepXVJtxD+ZaVLtQlma03A/oXOtL7HTml+9DiuYHMkWdeXcYs++n12bn1AIxd8LBWae0rn",
-	"oLE6m+fXwmvXCcNZbjHjt+7pdMoekWXYA//hflynvnw1WlS2yWW/s/B42XxuQ9CdBa7zudrSholvLGpe",
-	"N1RZBy57OQA1w1qo1BE5SCtG80uPJWAGrFDqipBqUF0Zuh01jNeM1PdxG9AnB1Rwzn2jW9DQp0S4seYW",
-	"mr9O+RwrBBwHdJxvkEEBw/YzwjDHjCnlOi7oWZolLsSvqB4M0X/8R5Psr9mjN4BX6iZQva19PYpT39dF",
-	"dSMxtUFvb2ofGmdnLLo71zcK3ZLSQ2ZHw7d/TFykWzA9XxGalNMDkQ9QPnqC91WtTos1EzWT3ufZDy48",
-	"Z3KfMgkiADYJXfNJpxN58i2cqorZ+FOiP9Trt0slb/bjKFHD0ZGgXffGvjtw3Rsz7xXc4q3/YsMqxiDJ",
-	"PAy3r/5FLjQ1BMOmrGhYzbiedtw11AJfRBp4+zJ5NXELhtx8cL2GHr6eZpXxlxLypaT0/OUbPK1f2aau",
-	"N4YluG09QMoQmXfW59NS0nvQGI4LTI5XnZN18yrgwwbIAuH7T5s3ukq8blEq8puXGthSvm7NQUnZEzVb",
-	"DP+0OhFNud10Ec/p6VpPvVGVQPhYyMQoRJZe1K8yB8+8as7upOcQ6lyilGJf2dBdfJUMWk71W7v9lLyT",
-	"kEABiB4T7c0pg2lp54ik4Jt9IADPdrhydQeipIzI+bxBEapBGdD5OgPp9kurajxJ9fFYlRu9hUOFB/yT",
-	"uiIMHTu8QdWnLFhHfRgA49nSdJKo2yl03g1Q+KZTTgxpq6qfUmRbjbQKBChU7tBH+3XmZ33Xm2k2MMBR",
-	"+U4gr1Vc6idsX54ANrsdO/oCuMDGF/cmR73BsTVH4zejxeRXncnT1uZ3FBYj1vKV2WcDI9zjgzpJUlGJ",
-	"SS6cuDKmzwZTlQPZA0hCeL/ZvyoBts9KXoLGiyaxDLkBDshhyhFJZsCMFdoZKoXC0lnLr8AwpDgPveTR",
-	"gYGbeWxd0NScluZngJLTf7ZDuaE9+Esd8+BF8WrUO/nnZqdP9Pypv43sjc3eTueMW94wNB9bNALWC9o7",
-	"Fs/nkg1GVVEMTmr7bmtJHYnJJOD6phfuF/fsPQtAdB/eVv7VWnFHG0fyCrm9k8D19ugPizTYIYIv8wqW",
-	"Cq82FqKxGL+tGL4HudlIwPYmP3fm9MBYLnNyD8vtTs8dzQSKxPFdhB6BI9DGsUWp2FRpOCUUOj4GLCJH",
-	"xMSxIyP0vwBcmc1yYN/3l4o+Qh9axg0bcY1FkBSkHSBTrquEIob2vJaICepz08pbFMiH6hoYL4p9Nsh4",
-	"UQx84QOpPbWCNpwzzDPpkzKrNMsm3J6ygVRWZDBAA73SkjkzWBI2vPI4VBJdm6FpLOla3hMV8/ChBm4n",
-	"6ALiReEYuELgFz4mLJtCGIveoqm6Bt+jH9WPsuCEVcVz/B/axW7LeXHV82VxK2XAzyIRkfg97gKw6jY2",
-	"7QLIR3kNkm8A1BoGf928sYXfuulxu2nVsY7MxU3mlbDH/R/6rQ67zT6tUjWWsIsgm2ApCTqZQWeELD/S",
-	"fAozpa/8eRJ7cYr5JeIYrDrFX7woWdZjMIjr7mcNsMa8ZYZ2B0aWPesP1XABbxTfQ/vA5xLFvQnmFLFL",
-	"BNW37U4iL/mlph5Ba3RI0VlCSP1xcXjCbdK49Bq0GrOrtizNXuovq678BXRXbUzhgkois9g8no9aq/Bx",
-	"yma7on1YRUqvW1esy8LzjBO9q6qyCLeHWKr4q9P6CfRXvoAz4XGIfEtvAvhxJLHPXirkW465B6Ho7cGF",
-	"DvhgswlsW+6srykPO2HjqXQuTqWL9UJ1Kc8Ix/FfpW/04xmv2vE3YKri7uI4E7FVEKfh0UlN53cMUHUY",
-	"MFzOnbmSC3cIJu5ywq6gtJjp7LvOLqIadYG94eyjgdcGdWj+pD1sHa3wBto2CRBpQ7kVyO2wGu4QrQk+",
-	"uOcCyJ73SyfbBZ+ZK68nOAo19WWtizHdhnDrNI4mVzvkhbO3IYkHU/nqJJflC90n/q5GDDXHbwwlgOae",
-	"6SNgVikyDFQY7N3ssbHluNVWJcrLoAu4/cE0XogoKnG8fCrb4T8tuSW2Q4D6PgqDHa9FgJryD5ex36Mu",
-	"IHv0aO27y+bbgyCEkQm4zCeeUpdM9u1yU87vsPYwIHFPK2MZL8tiflrbwk7/lip05vRQ5u4ZAYsG5C3a",
-	"ciJlLm/UXeZ4B+pZAbRzJ86y7fXWLbF1bu5Hi5XabnydN1F/ymVmTdPa5s7ix56GPyWbfWEj2HWfekpP",
-	"bWFCdHujnqqc9KLZklsKwxfsGYYJUFeOWnI5vZ2CG1v7q3hxySUv5hss9Cw8t8VS64yVFLJCnZljQ5ID",
-	"BgKsYmPFOnI546zERA1uwGGsZZhPGCvQsbTgklifzPirgbTu41XY9CwaDXdxGuTC2Nrd1DkNpxNvbiVv",
-	"k5rdEcgZ4AAGe1dSbaIwtT856Oj7bDAGid7g0OPS8Cn0AzxtwLUgWPx9NhjxonAK4eCk0fMpY2HCpfsc",
-	"3cT6W6OwoX0s2LIg24/XqDY1ine/QTSfgjG+2KDO6/SLcpZVmDii5NC0ejUrWAmY05nOcFYUrDkYp0Jh",
-	"IZxPAVxjPgTLvy5OqXldP06lbUhyvVq8wPmW+GmUpdK5ws7sio1KbHy6WxgoOU9VtOxfIjKMupQIpd3v",
-	"Bf0U7UFxzbP5pRqNRIbmVgBC6Pd4PhXp47qoc9AWLBjHhqjrYmgfLr1C2lAcl3maWi+oGQ9mt3tYwWXk",
-	"gc1FFcmXIMaXophODGwQxKOvXISnNwbDq78ftOJ+d3UvoZrE+dIRBPWJ9xK2fkceQqdNYcVKlIg71CJH",
-	"5BvrLMcRWo6EB+aUuPAxPGRfg5H1Qm2toT8nTzzoNMvdazbG2r3wVQpvvJusK6V68yP2WWtJMU2a3ioz",
-	"GZ1FhC2/hTVN79AAUfQqea5NueWC4qWBbw1qWGkN0l6uzDsvtZhyPWf+oVA9gU7D0IWYRYiBHUVVod4z",
-	"0YYr33La8KEUGsx9tD5e7OHd4U3BbL66i/Qa1wl1Btq6yf9GXZg9OTQdmBddlW7Aa0qCo7oj2rx8QzzT",
-	"4KiMqKu1//3NO3y3prq2efrD1h4uLCM5fQtlV+bGtveuC+mHoD6jNkHXgF06L6NisXTHIOQg23pdO/qs",
-	"B5WFFLbG8MlVgAATFmuwr/bZwOmupVctEWS63kZsO+rek1C7iutMBZpunaSx4ELs9/xnOxoU0UksNJSL",
-	"racgvC41WC2AqtiDWnZJ8ItR4/9Lr2lS3iFKuUuv0LtZFcKZd81HjVWaoOD8LxDIIZ1jscTpoayvVZrM",
-	"opzL5Vq+oarsZRpsvW6cFmrZog49ociKOlEruUXwg4bcBmB5g56Lofyzpge6hLVeyaWY4plhuyqEIx1z",
-	"KeqOPMjVfO/ASVdyy6YsH4Fht/LGPFT30Rti4gopt2UFXQACF0JmTY3eRBW5uSmGz3qg8y5z5m66gHU1",
-	"UK2RbiNCiMZMXdK3oXpjy46q0WvtbX7GHcNHz33IDJidomUasBrCH0cMwaikRyMYhUzaGgnjn71cjdE0",
-	"QKgizXiWYdmJW0nK2fxD24N6fCNf8+PD7UES6+1IbfHfozNPYFo0PcMmUOShDzFI6qZzJWFGcqrVlIRa",
-	"e7iNa4G2pDovdoJp4PcL4Fpa0oT5Fr1Woi5hgfFVjudB7uWfDJ36sWdvh/zTkCmdbzFJsdUUreNsa5DO",
-	"baUlYGJeqwk/VfIZtflw1HgvjYHjQdWBGyp9cdznhqA28Zalqa0q7BniraTw4m3ryAKKM6bi5HHODWGD",
-	"kM7gdRpVgqQzRcJKHug92DFBMdkQP/wWyCTU9ovwwdduLpg0HH/4y0YWenxYn6vbXD3pzgUHnKAbAXAv",
-	"XPGthfgNrohot1jY6Mach+NaWGT49ebHibu1Nl0fP9c5mwgHaMEHdH/+Arre94ftnzykGAuomUDLLl/e",
-	"JBw5q7Sw8wu387Q1Q+A6hYB4Jj38FDX+Yt/+729vv6t7DzUpCG7Pz/+C7YIEAswhQyd/rWQTVelQ6k3l",
-	"JZKdvT5HZOlvB1Pg4nJ/f3/wHWYwMARNficpxV36jIe6GSnhm9GfwjcwGN106J7yHPNNTxn308aULDBo",
-	"t3pBZRjCYLNcEYovkiHmNNBW1Bs3sbbsffpE3YQTAgqFrDCYZ0U1a5xCC1wKJU8afzW1DSAdBV+qZA4a",
-	"k3NNn2mYYs9qg38nn5LZfyffyT121oD8UlIHArX4NgwNdl5AcAn+KFbjx9XPunn6P1NHKJTUIy4KbAzl",
-	"GxXvu0EHr19dvGUH10cHntDMwceG5D4dxJ6SUOLAJRuc5zAtlQWZzff+BvPBPrsArDyog054ZnXsB3+D",
-	"OWVYyYpwMhRNypmG0GnaPxf7F2mS6OE5YTMu7J9fRonAUYTP45rhBzJM7v2tRj7zMDYgyWbWlcSkm36N",
-	"8FnP4fjwGOcUf9hEPfgG6PLaD74ExOKgUCthZ/u/w7XjegOc/bNr0HOGaFJEQSXhXLFcZdXUKfffBoCr",
-	"7/bZIFM5YEay8ShWA0eiA4YfdpoRp8ROpHD4gO2rjdP6kIYc6WNDQUcj7rPff//9j25vfn37dJ+de6pS",
-	"Jf9XBbS3H/a0Y2CYHjPwtw9dvu4XbPl+YhjA0dG+X1nYC8cwyJfVepxrjAsP3nALv7hv7r1WhcjmA7fP",
-	"/abdPQ0IegGwox+9OWDf5pqP7J4AO9pzV5aXAqeP7+5NgLu7tnd09F0zOYx1+1n38f6W6N1kiH2JJhVF",
-	"BZXaZ4+Of6RKOCHZ4A1YPd87G1nQHmkFKyXcNRwJa4ij+OwLZBDOkgRNHvveUZAYvBS9k973+0f7h5QA",
-	"M0FmfDABXtjJv93PvidjvWvnee+k91ewP+Mjke8K3zw+PKxxiimKiOk3Gb568Ls3OkjirpPHfgTkfIst",
-	"dZgw+y1R0jv55/uopqt3TpRSaoXCoyr/B1PQxwbTZsNiTO+9+8gBwmLFy22Pd3x4uJRe0YB6k1QMHLPv",
-	"HpJMjBbbSXtcofp54Vj/TJ4yKAywx4ff79fRy2ibG7ywe9zpZpDEZrs/zvtOAEx4aVjwjWKVw+PD7x9m",
-	"EhdLe1nvIxZQuJ2lA1hNFk852nK5ql3HK+ni+ujAXeMroJ4YybvwizCWOm2YNkD9yT87IMR8KksfPeuR",
-	"lTCoIc4cE/VS1V35ffaKuCLGB3onvtVgwKLqeSOjH+30nVkbnaj2blOoNMWJp66pUWpjPLOm98Nhuw3r",
-	"ykzFzWf8/h4vCp0z9pFKEOnLqHcwyW8N1wo70cuc+XiXY9SOh2dFFW7RI5phauB6JQc/8TxgrOArR+tf",
-	"+VXyyk6UFv8mFJJHdFtXv/Rc6aHIc0AP7qPjH9e/8VapF1zO/ewM8YUNVoQQ8pIXESNZu54aqXDhkjcG",
-	"xD97jjB9sP9T6/K7m8qm86C1m+jm+xQCZ67ESkfvpK57oR5vCeHwXGknZsaaT31uV8al40dGjCXqIm+b",
-	"HjYEvCII9bNRTxx9+HYaCKbCzi3jmQ0VZYZN+RWmmXid9Z0cCydlyIJwb1OjF6ZkMe/7z6E+zAghBiez",
-	"58HDGeZv8IKNOEb1SFtoc7WnGGf1HYTI9gNjf1L5/M4uU9Oh6FPbvPTtdRZu8dGdDXxuTAV5PPYyi7uC",
-	"+amPJBoPU17Mo7DW4Armg/pE96lnZ+596r+ojK8CJvKPHtTP4SS+YDZw9P1GbOAXrsdALzzeZF4+awvy",
-	"F5AL/nZO7Y8eHR9v8rJX7YgbfM2syldEtnnVC34FkYdhI1YV/rKouhx8vIK5M5mJeRWQirafW2asKkkp",
-	"copWky+PTENINhLX4PvUmH32xsk2jwNJhjN1YkRlbOKrSdtMBV+Jmcq9iukVV7vv6wiwlVmoHP7SZfHh",
-	"o/VvvFT2uaooaPsHuxFEPDe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v67lHTgjV2Q/3Uf5LlUO/Nf5z5",
-	"4BfeZUCcecT7nU1w12ylJrluw6Du4kRgvCOla2REtOhidlNf2xvYCxeImeiUe8xH83EM6n0wYgjGY07Y",
-	"wDcXHDCn6RtvTeJuYtM9p/mjdYCgPr74D1PL0RNImD7UNsI3zHS/eSejgWeqX6M9EvuYtochy4VyBRrj",
-	"JWA/OiMDq3YN8ALylBHhj/+saeCywORSZ9s8chB58lGev78/QyRM8YFNkfa4qaohXO6ppwsEe2paRyDq",
-	"yeyPbnwcbsBvnio5KgTFYHfWyr0z0aSCdmauAplaRbwHf5CMZ5tyz2UTxj978DH8GAyZrsBExG3uXZB3",
-	"XdswV6enhZYCs5198cUrAggB7YvGAxFtK/S3knCBkM7/0ls2Hdo0f5D7hqyU6HLzYboUk1cSKOrICwbS",
-	"Ow/x2GrQFRI9hiBD66YtQV9CvcBAcU3Y+czOREZoPb7GE5UWW7+ICROYofFOomdNyWKeiNaHhXe4GRKK",
-	"x19wni1OcC9qQ90jdyO14TPwH+8wFqbexD8cF9qpB1+JeuAUgn6T2nBTjaDKhT1AnCo03TuD9n8DKDHx",
-	"+hduQfdrQwtx67I5K7VSI8qcEdYwI/5N6goafZp6+CL6DDIsz2yoEAmRcbAtJrKiPBm5P3MTfdrM8z7Z",
-	"wcJQHVyh2bT9nV5x18SPRccpdSJqkmrEWEIenUN8B+gD3apFm/4bQu7UhRGZjUgjejrtB11wu2Fh10Zu",
-	"UCHtk0e91SBDn/rpUay6wzHe3/v9ijax64ItsRc1wky3Jz8+Oe4zQw0i2PH+0f7xzhr4Um8t3psGpaVQ",
-	"Ywr+jjXMQoIqszOFIsPc+AqDtAGzJim/zilpFHtQNchXqDhj1beHnOiTd88p34oSHdH/h8nWy3IJgw5u",
-	"+Gd+9DVxh3OZw4cQXCBIS0BsrSjesEVsoXbeH/ZXXO/DzVnIivgAhQTqXkJ3FiBIxjV+fnH2lEiG0qnr",
-	"DODmIFLT9znx8fwXGopj2/YnjxJIZF9ISMMR0y6e8UUwLgxj4F8Y1Nf7Vszp4CNWlH86QGnWyaoIncPJ",
-	"O9FQvtWA7Gjg2OQgzOiEbolnH14vahSiuAtnXRvJHh0+CpUcxH1q5oyD1BmgqJkHHOAuZehZDfe3LhyM",
-	"a7+hirIFD3P707up4vMFcYFzmRVV4w1JeCWQNN0ed+tFRzu96CvQi+qLiEgbQU26AbchbKY9XUlz8FFX",
-	"cp1z/yd8/k0l79OcbgZJEPLPaobg/8LXIOyI9XMTaxvfq02zv3GLgAb0TJ8qnJyOrAmW3CodO6L8p+7S",
-	"w18TU+ziD+Osyg36yT/z5WQGLaimZ3v/4Hv/3nv/8ah/SwW1O1XIb9R/WqIQnf1Orf6SWAlq1/6Bzsyg",
-	"zRhIMvx25j+OCef8yln216DFSICHFaFmJmw494zLu6OFRK+1yTTyOgJuP/WIWdL6pCBSqekTPq+nkqF3",
-	"2Ixj44H+O+nGwZ5IGOHDBu4U+FOQLBN4y6+AiPULTu7xE9woRnf8MFrEufXdicaV3OXv7AJ0D8rdkuG5",
-	"t1hwEHiQVLONuNpidM4/efCRfthMnb9/Xb7LIqVZ7rT4L1z0Yhyt3fDQ+7mHgYDuXYNPqO8xlR9MFHWp",
-	"u/G3+72yStySn1WRR9fk7gUkfdwN89BZLJvczT92Bt1O0n0GSYeJIbWkwwQQrM0WcozpKVKxQkkyBu9E",
-	"ApL33NyWOySthnMbQGD6jCCYPG4NocOlrYPQDNIbMVOur+ImOr7VLdOAqKemKY1A3tvhXL9LM2Cnkn/t",
-	"SXY7XhP5zGtmg6b4dFOf4xJrwfYHB3VXjwNTd7HrcikMsFnVoI/AWB4PedBnA0QHcD/4rmkIFjXAZg5Y",
-	"1e7+Dvk+e+te79eQ+w2wwAzEeHIaA+IgjA18QFwLs8+idrkzzExY1ZI3gONgK5xUPh3163sT9TO5D1Vo",
-	"oTvgA6tDi/0dk1g8rSZCJTcG8riPYp8NowbWO7/ATlvahINRW5UF1vVcyHwRwyq044rYV8ZLPhQFNcVc",
-	"5mH+250s7GMNhr/GVfCm6Xe8Mh6CrTEq7AzOhD1hg6EWMBrUqI1kTBBALiEdesC+ftynnOe5Yb5lDwJ1",
-	"SQJpQY414bbv+/B3tuEn4ARhoy63ffzgSIOZ0GcDWvRCH/quEAe1Gk/HOHph6q0O3gJGhPEf/uTmvIz8",
-	"+2XEPMIB/4WW2VkQSU/tfDZfLOOoi6iiFuUbcotuH81il1pGuk+AZLVRr5Kh+rBH3euFHA/q29TO7YnY",
-	"zsoMn9XNULvQH8BkvOB1D5lk0tRvEzVlnGXcIBK8Zx1N2hPDVqUMEfkLpa6iXAtKpCnUOJ3g+Swafc1G",
-	"vpLFHKdgouxFD5yezFUK/cLrDapbkZdADTEcJywgHyPYeCUD2usK5PFbBIr/ULgY/hz+s0LdDbHuwt0P",
-	"zb8jNtUd8iaqVCNWgioLtOZQDxxC3ACxIx4eM8L12WDR0wcfm38sqIZt6vhVWlEErQ4ZTN1fqM+Gc0L8",
-	"dVedCYT0xXKvmuFuzV//ChF77T3IveisNnGSY1dg/pXdqVo7cse3/U3Z1r3akFEcwFpx0Q4iCT4N7bNv",
-	"NWaX69rXlAsn8oqc7DXG5ZzA2Ooy8C54uVP26PBHSlLhkvBuECubX4Gz7zTQF9GlH7OH5Tt91qz4S7rb",
-	"AaTOA1Ciyaq/+WPe9O39y185a+jOwQiky7fjEIvO4lVXXFU2U1O4i5tddVk2vhNTbdbUPbIDJgG3vtsG",
-	"nwLzM1p106kABC/68hV+6q72wuW9l1yyV37rHtg3vAHHIN3H0cyOO+w8xZ+Jg+E9vC3rIs6U1PZfBVWe",
-	"oK5PfZs9gBJhXFHtTyrtL+A+BfoL6BbkTmrvjNd7qFGKu74vln1MFONTdv4/20G81/Q3VaE0uxvD0YdF",
-	"VN04yQkxI3Ik/6ifPYK5C8PySrslRd2SfMcKhCaRrE7YwD+NNS8n4S/o6qSOO7MIYH4I9djUT4QaAaIT",
-	"bMRFATk2sglZ3lYL90cCmH8bt0JyD6EuPhbX0OAuUe++RDDWzfRFaMp/u3SP/nLDL0PwKxnNhCaBgWPU",
-	"EIzC8itFTaOwixShU9tW2+HlvkxFoWbmlB0dBgjruqVpd8jFvZz0dta9F5uzuaVfc82+0XLuM0veH+gD",
-	"Z8nTqL+hLOnq9BOuDsXLJu0CvF3u/E7zeQBpQ2xoUc4gJ2TcM6lI2ITHl2TNNNyytqg5+Fg3Su12dZ4V",
-	"RpGPI+Tj1f15m9YgvsdawCnxLgSL7Ykp3owpOIWA6w7gqpqz35u61Oot36E4BeGzc2l+obRfOzI3J/5u",
-	"L2YiQtt0Dr4LPP7URTvw18cLjAebUicAJzoxqcGm5Vek/2AKLlOjJgnXcJHvs1deQaKWm6SPEMgdOlOl",
-	"77OIlYSYfuhBOEMDUvcl35kbU6AJ07tQEk7ps8byuVNvh8CM4ySxYurDDnVKsFdqSUC7YUML6qa3xpLH",
-	"hvZ+p0b+kdRIOs2nzbX6srTJt5TzHvWwTWqW4VbtssB3frivSSK/rmytizItxhN7RxrpQSlku3dUm5f/",
-	"Kkshu9TGR11FK1JZVgopv/wuiP/BWt4vYDG3asS4P6wbGDv9B9WtqmQlRGvyVL5gqGFyBDkmgWNxVMjq",
-	"RVVrudzpBsS+I/QvnNB9VaCnDyGZuUsGip35Ie9McH9Df38RPM+bJLlz6ZR0IHScsepOGy/xnqUgMqNs",
-	"we/vEx7TWK3kGIxlkI8px5E60/vyS55NIm9zEpGYS1V1In1G6zj+GpIeF487oav+Vve55tkE8gBUfoI8",
-	"qt1mWDb7u2MwX66vEIDkSs1k6qKPr8F3MkfMcVWIvDaC0l6MN5i8bILpzWMP/mnkxaBwVxQNy3hR1OBH",
-	"vnCZYnYp70GYC3SJ4uOkKJ6JomBDoIoeo778fhh/IFVSqSvM4vE4cmYBZWYrATs/GPHMmpWQtI7HNoyS",
-	"W8qyP+ofHh6mCyee4yfXAu7x4E231FrFiimcusVs4AriNl1U4Ch5z33oLisLzha8dDeZML75gHPGihQ8",
-	"W587hjMGaYXtVA7or/dSrXGfWgCRW4efCrdgx5weXDrHCENTKvrEGiJlgJ0zU6orYGq0lcRO8K2Dj+5/",
-	"63py/+YLVic891KxFRGYqCI3lNBxutY3z4x1oo9a2gibas5tNc+QB25h1zbxhZ3q+eUSN/eQ6RzZCtKG",
-	"hGvQzKi79uN4ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTY3qFKOv7LOXvpPThJclSMPmYE+i",
-	"bCxfUUp6qqqKnI1VfyF2FldrR0XcblsJPcdYPjdsJD74xnhHj0OL3hR4DlwLmD2vF3lPycvNABdQbBOe",
-	"ObqHKXRavGHLd7GXXezlq9QfiICH0BQ83MLEaRjfwcfmH+ugMhZYyX1prysv8w4m/+uh2xD35qyhsRqe",
-	"RFjDNGQgSnvnbqoWSd+TxrB4cQ4yJUfCfW3jtJ87nGYnjJ/WTh8zYljAPvsttLcpSTfwWgV2cXWWAmaJ",
-	"I/QWudGi7D9KbfCoB1PHa8cB20FYlvEp4LOn5DeOvoHhLsxC8TpLUG14aFvoqQDxExYUnn3muxWgTUJw",
-	"HMAxrabC+mxMqUCUxWQqEJ7IKrZ1/EBsi4yaIbgbUDPwHfv6YtkXnebNJSxazJ1OxBCfCblv1IuPLpfQ",
-	"TOQmunk+suXuxRDGwnvbYHpaO9ncU9e8KpLGN/f5sH/FGe18kJ/TB1kjsnyBWCx/BAic9/daitfcogSD",
-	"fyVhByfz8Hni0zmbTVRR5+Fyw3iocSPCnOP/b+FXFVNnl67wEP3vxauXrBASTN/nraN2xDj+ss9UkafC",
-	"RYf9w8NDeg/1oR/YC/HTPjsrivDLOs0awaMlnPpP1tFPqSxey3Oc4i9CwoC0KPc3PoXcLd8p2uja7SzO",
-	"U9iVJcgbfIAWvSxPaKTudJL76s3yYU/my/e15htDITmlji0oxp8hS5i2aFd0tis6+8oY6k/Y+ankxrbq",
-	"jA1Wb4xvrgt7BnrwkX5Y52Vq3aJ7F+jdt3XnafoKPU3SSy4mzJ17lWryvUuPUshZWQHnyS3TbkMM+xay",
-	"iQLzXRMaGoK7m4ZZNQaCqsI2DGIK7FtjlZ6jKvFdZE6GNFJSIjBDUrvTZYqq96nuixxDwzmTYjwhrCs+",
-	"sqDZ4PWri7esK3trkM5/eR0Wee/XuR6pKw5Ese2vAOrqDxjCIDiVTE2dnMGuqTKnuriJu4joXpyS23B+",
-	"C4Wd7M1IXW8T5P+5P0fJffdVrYbjPDzWf6aKVhS2owLacYBCXEEhgPwRPkrtjgM3sIX4zwYmUxoQ7dzx",
-	"WnxzfuLO0vFNgh+hwnD3sgCzaxKw00VvZdxj1m4dDUAkR3IybY76nVZHEV9qdYvkqNxzM6RrSuNCb64w",
-	"DMGsN0e63rDw9AJf3HkV/4BeRTzfLpjqnWfxc+ZsKokOtBmfU+UAvdGJS72trkLM6OAj/n9d2ua5m0hT",
-	"Yk4hWx/VxYqeGrOLF268eRsfczhvReKXVfW/aFXGle6bZ2uOxTVItut4+gUT9V/FNbAqKkVE+2/CyYuM",
-	"vbMaAtoueXO1J6eDlg4fCpxh58f5GjOGQr3s3btxAqu9Sy/OEhs/0GC9EfpAE+oE/4niRf+qoCJER2O5",
-	"MzqaxoF9ZiaYYeikHf6VTfg1EGMolOlI7J+vvOMPDOfnl0dIlLuL/qVe9J85tq4kfKRaGjUgojeJNAit",
-	"lT7ItDDC7GUTyK6647XOXrLwoY6gNmJvn72pCjAsh0zkaM9xSW2MqA5mqnIo4h5sBIDKzRXkfaa5MCHD",
-	"n5Cu+Nx3trwGzQo1A50ukXnqJvwUJ39PLqkzyYu5Eaam9Id1S9HacJndGfoh6c9HRqEom51uWuuNlN75",
-	"lna+pc34D7KFznphI8Yy9CdTUwhdQ+ruQ1t4mmigBXbku9vyYo/763czpvRqIeVDSPZMjgthsIcHZ6VW",
-	"wwKm7NtB1Zz5ZcHluOJjGHyX6Ezi5vNveEYT/GPynDB8iuG8wAP6hhqcoy284yg7jnJjjvKrzEFTi0On",
-	"JowACiHHJmpr7VQJvN+35Sn4uS+FjfwFLGT2JU7pD8lDaGmdiI+Qmz6bgmVKs4JnV0KOl0omSLyUwEnm",
-	"2AlMd9xmx21uwW1e8ikB2xBr8QXYeOuRzkwbR+BGbEbDyEeR90qtpuWq/NcXPEfYAKopgtynrw7ngRH2",
-	"caZ9Vla6xDYujk8qGcqLOBvV2Kk++uMWs8/O2MD9MMDsE8kGXp8aEKIe5I6prWJ450GRc9/UgF5zqZhf",
-	"EJkZA8NHYOcDnxjirI7TsJvdzFLDqEq2fHvqTtvAm3r7Xvvdux/22IzzmRjk8kI7mGW96VIxO1OMF+IK",
-	"doxwxwhvwQj/CpbhBDFLlW6rvBYW48vYehWbl93cjtOAJYwreN9rZexYw8X//eKZ2VuYlkrzwjGMUOn4",
-	"G/BrwS0wJVkO04BlPtSqGk8sgahb6sAwVVOQtk/6osQKzcLXhnE25dmkTv83oK8xiw/eScr1t9xckQ/0",
-	"1LucMBkwRDIt9f2mnm6VsaARsdzQ+P+quObSCgn5SeiP50bFPli6kj4SGuOqYWNLzWbcvJMayoLPIWff",
-	"DqbARfQ5pqEAbpz+yM6tb6PJJeNlqdU1LwLL55llA7/hA1SVAuQG5lQMsQ60j0/PFMN2fWb/nUx4pfET",
-	"VDf6cAUKW7fF8fN86BoF2pc3lexwo0+wi8e4krtihB1vfxDeTje7o++fvyUetRE5ItYyRSzdv79B/z8D",
-	"xmCrwM7c0KcauIULeu7+mn2GAT75y39PsDjRMCmVzG/Hf86V393g+7nBcbVQ+hr/RIXrgeSi21vfyeXr",
-	"a+bSToA8uO0LfPDR/7Sulii+yffVc2qzS7brp/8lE21nQ/0tSfbG7fQ9FcW99JPEfgAy3769dvz1rjyR",
-	"Z9QVv15wkx8GMo9SChd6aPv0Q2zJnWVQ2gZ7GdNMRFH40oKUu+SZzL+cK1qvdXc/vwqh8kzm9yRSDjAB",
-	"nGc2aIudlQLn8YNrKgXqPP3467uk/a8vaT869K89aX8n6pdF/TemdUM7c/1bTOKedIEuaX18eHRSy9Vt",
-	"WgxCvs+ODw9PaqiPPvraOEKC1A0csTEjXeT9d/L48Pikke6EXzHvE/pImMIc7D47H0WBT0RsoxQbNfKB",
-	"mH4Tb8m4xiJEzPPiFjNRvd8zBKKtUikPHxnp0SW8iy6Pn71NdryeBw7iLA29KLeEQfJYoIxTRtl5BnOG",
-	"o9vQhMCJPBb8CtHu773xfuN1PobonfqVT/0buCj6PTpKkBnsnbktWz9480Z4AXfpLl01a47gLFw+jB2E",
-	"O+euvJjevp3kne7J8YPviWdIpzHYNkU2Cm7/kNTXp9z7vbMRqjyr38dH6ckdePXOBfi5rLULPscsW/Qa",
-	"bK5F3cRiO/gY/Wudi7CtR3w+GQstCbpzF36dNoRc1oMQC5ni6bYN2cPEA5sT6/XciEzX+yJX3rkDuHYf",
-	"78Q1ugB9DXrPgLSMHt1nA2OhHLBvc275CbuwUH5HmQAIJ02eR0qFcA/22YCkff1GNPvvPEwuAywoQeyi",
-	"2URkk3fSUuNI4FPKDzH77BfMWIswdn1iWqYKJRG3hjrJKSkp24mpEuQ+O5M0d2cy5mys1cwEY4z7MU4Z",
-	"LhGTLLhhg1+4sXvP3Et7538ZuFuuwVRTSuUI8/LQtZhXARxx05VmBfBr/LFyhtfc+1/Pwku8MMot11Dn",
-	"WfwcbjIzVpWGIfY2AeQ6zlKVJ2FBvmQuYWtd4KdX2loJRpYHh1DBjT/dxrZEuO9r8gajU4gUlcYr1Nqh",
-	"lnOo8XV9f3T4p6PI3XV4rw05LXywRM97tNdtvp8AnUy2KgVOqb/JQvpnDZuId6m2tWwwtkJyDvYYtgpV",
-	"3Z2I+BpExHNqTbsoJCaiwBo3XUnzB5YHYT87JcLx4eGi5wCB544PjyN0WsttZfymRXdCArqglhhYW8N7",
-	"E+ZwrymxfowORhB8IvdnLV/gHqXGf7nksjszV8T9A75fZFkOmIFMyXwRmHZnfP7B1djmAv6B+RFxkg1N",
-	"Q3+lHsZA7L6/bz0HDKUTju2BtHpOajLPJqgZN7F7n9e1u3lfyc2LgWwjHUF8LYqB1ZWdjERhQR/w/PfK",
-	"2GmwArtQrc5C90On9nogKeztI9WMYQKnk+8epGSEUPhDlc9TeCQG7Fk06Cb4VaFrozBsqq7Rwz7HsXZw",
-	"a3d/ByLqWKT+t/wK2BRLxnK0ld1/Ni/ciL+8ApFqJXXcYel5NExXPZQqRDaPmnyGTvWgvzFMzWSzE44u",
-	"DdWT7IjyQYmyBgKMCdOJVWQVm1PnIvhfi0sap7LUXLKjjZtkI1VpVvA5aNNnw/kyvcQUhRq9sREWDYI5",
-	"WVXk++w33xdpgH3QB7Wj2bLfq3wMjh4JS9xGtZVKMqtKka2quDxFfeQGVZNnuAdvqTz+XsrI603+XGAU",
-	"9QS6GALuvXtgVxS5i7ndlnF5iC28pnSpbyhKEwwrMMJubjWopLtPgz4bVNLwEQyo1FpoDQVcc2kHbOrk",
-	"vY3pnqnRoiRkY0A0Oi0yC5rwlbEbgikhs302mEBRjqpi4MsKne3j6xmpKh4LvvHLlHbElGYTJcHYOTrO",
-	"0b3BtPewj5r+R6QUYlVj5l3zmP6F3nxMlHasjhwnixnRyz4ocQ3Pw67dWwJRPcIDs7b2uMuMrRacFNOs",
-	"Nfo/Xlxzx+geXkPjc7SZuQyZP5jMqMGoSmfgbMq743xWi/HY+0C7LIy34Zl7vHH1GF1QehEHzRVxJjbj",
-	"EhHih+A0NoE1HWq0Myg+j0FxHp+HKbm+kTnR75VVQv6+icVWIYzdZy8xTlgqAyF/kMCplO/NjEHognyG",
-	"HCPWIDPwYfCiaNBZOPO3AHN13VoQaWCk9BS/iK1s+6ySBRgTE2INTYP2hoz7SLs7i8ZF3U+apmj22c9Q",
-	"lFGPRC/FeX4tMqjFOzasdSLmtOlt4v5mJtgY1pAFNKMahsLjSzYINwGbhBou4pYNNdfzb8yyKL9YuOF3",
-	"L8nbl/vhxPgqpvLW09HXlZa0s1O+CvF9e36YktvYD/uAZ2731nR7+bt79Cw8uWkR165u66ur22of9Iqq",
-	"rXbJz05HunuegNczpR1Rqh/dW0e5dW/7iB34l9e6WYkHCAvTDRjAOT62we0vQRslGR9rAD9F9I+Cn3Xn",
-	"pXEbJO1KlH+Qjgf80/36fX2HhkoVwGXvAS4HbUJXfrL7Y/tqRO2s+4eHh7ub8oA3JeB6eV0an+uHzFFq",
-	"WuSU9m3uTVe1IbVXuILSMl5ybU88vpgGAmXvo3boDErtO4dG+j+OiiGEEqQvNvRZGv1ghIQuqH1WgioL",
-	"tAhGPPM6+dQDTKag8y+s0lDT7heM99XM8bN0JV/TOqO7KfkpGyAEUz7wIHKU1Fv3uNthhO1MiM/DBF9X",
-	"tqkoIoSwbbSFhRYikbJw8NH9b7kb2yL4tfv9CtbzhasOd8dhntc95boZzFhJOEWplKkyOGiG4E7ON7Jr",
-	"2gFj7ntpyTrhdZsVjRU2BjN0EP8xamb3za6z1xd7T+miND29RlpNI83AaQRjpfItrmxHgs8b4PnXex/v",
-	"EO8I5fWLwN+6m0DPd5fmS700mA2KiMCpS7OlUr+2BZ2Xd3fSEo8EqVP2hRyvyGl6rjQ7esymQlY2tM0S",
-	"Ps+NsoV8x6cQ9m8ZDaLuNE5/dAtJGgivSpB/93t2n6r9K1rwZtr90d2a7a2xU9IXqxV3/vqdsn1jfuRI",
-	"bEFop7DXtlK2A484+Oh/WqdyPy2UgeYyb9abGGt8d5h+Xyxl4aFGpBXQI32p8lZq4XpJ11DaLYXdp3pe",
-	"SwUNLK71cFaMk+OkayIGfiGuwfgrhGuAvAby8dOsMQyXgzqvZBQ4HzFea7EyX8IaIBic2nUWpH1cQJKK",
-	"GnFLuP9XAKWJBzlxSjK6g/rMAPRZWVmmxXhicXiyx6KR6pNZ6hkT4vQkvAFy5pVqyl9mIw1mwkqt3PaN",
-	"mMhBWmHnTMlWiCAai6gjMRT2dOizF75z+09a5GNqQvNWV3byHAOHmOA8AaGZmsk+U5U1IgeEAGjOMhqt",
-	"FZJM7aEKPSuxAU4wba9gHjr2ZDZqCFV/t8YsX/rkU27oLL2LdDZRbMrnzjKuOxZSgcyMBlcSx48+Dibj",
-	"Be86d2oNYPqEk0CJetQguMmf8A0aCIgK+6zGhvvMTYdnV9GQAZ19ebizzMbH7/EVjM8EpQYP7u8S18PN",
-	"lUnul28j0XUIuaD6ihN319S4cSgoWcwRscGX0hkxluDXhEFJyjhBCjTs2zfPn7InPz45/i4eu8pF6qTO",
-	"MUuiKr2magjkgefz/2nxIR1O4v2n/y8AAP//",
+	"7L3rchu3sj/6KiieXZXkv6lrbK9EqlW7FMdOtJdv23JW6qzYW4RmmiSiITABMKIZl6vO05wHO09yCt3A",
+	"DIbE8KKb7Sx+SWRpZnBr9L1//aGXqUmpJEhrekcfemPgOWj88TSHSaksyGz2GsqCzyB3v87BZFqUVijZ",
+	"O+oNrK5gwKZjkMyOgV3CjE25YQZAsgsYKg27vX7PZGOYcPc6yGrSO/qt597rvev37KyE3lHPWC3kqNfv",
+	"vd8ZqR33yx1zKcodhQPxYqdUQlrQvaMhLwx8/NjvPVMZp1nMT+rNGJiEKdNgVKUznIGGPyqh3RLcyPGM",
+	"hkpPuO0d9SotdjQMQYPMoDc/NTfkq/rPJ2VZiNSGuLGnXFhmx9ziVow0lxby9jZcf9mvuYVnYiLs4ti/",
+	"uiGFYQUMLVNDBjwb99lQaQbv+aQsgA3e9sxM2jEYYd72jvXfH35/bP9+MDhiD79nbovAWMOkmvYZlzlT",
+	"EthEaWBCMm7ZRBnLODOQKbl0Pa15vlKFyGbpnSrcA4b2ypGPKkHjobJMVdIaJuTSBfzx90f7x9O/P9of",
+	"HLFH+80KhHT/pImalTMFq2cnQ9zm+UmeNZ/opqCJkGLiyPqgJhp3aiPQvY9ugJJrPgHr79VJWWp1xYvT",
+	"H92/hBul5Hbc6/ckn7h3uX/gXORrEm6FTy6u7AeeXVZl50AX+OdVw/it7x31DvcPHx0cHP7tzf7D/f39",
+	"/X/tlMrYkQazsz/8ln+fHbhbU3JrQbvB/ve3/Z3v33347uMb+uHRx3/t/MZ3/nz34aB/8Ojjjvst3xm6",
+	"J/5jyfRfV7JzBbqSN9+lJybjBVJd5zhQP3ILw70vlbbdQ+Gfbz5MxL7/AYnrd8KueFGB4xMzVWmWjZXI",
+	"oI+ME2/cFegZm4AxfAR9dsCsYocPH7IrYcRFAezk7PHpKcvGXPPMkba7IrgcEiHNgqKJ7LiZLL1J/P0z",
+	"kCM77h0dPnzYdzcr/PugTVpv374/PNh5+/b93568+880+Zw6zsmzpQcrmmduvuUkHha3+vXTx+xvhw/2",
+	"d9nAiYa/vxiwrz1v6td89dE+4xqCtPiGcXNp8CAcX+TSTEE7tmbHwrCMF8Uue2nHoFlZyySDHxAjqTSJ",
+	"m+bm4rAH+11H5CfecRIPDw5vIqfPwJhlR2Do7zfd/o/uZVMqaQDZ7A88f03iwP0rU9KCxB+5E92kOuyV",
+	"Wl0UMPnP3w3pEc1w/6Fh2Dvq/V97jX60R381e6/oLRp0Uah5KeQk8YQXbt7uOD72e4+VHBYiu/cJ+R12",
+	"E1JXoPstTa0ykCOdGTUBOxZyxKAwQA9N8Ma5F3PIRA55nyFFCsNK0EZJNuZOX6iHmIHFpT5V+kLkOcj7",
+	"Xau/G6DZhM+YVJblCrWL+Xl/ZVjOLXcruwBcs+ZuIxQudqQk4DJ+UhLucwWnpDK6iw2ogQmDq+ByhooY",
+	"Tgr5muTFfU7sZaXZRBjLL2kOL5R9qiqZ3zMpO/5G9FZlY0bUOgwnSyeP03uj1DOuR3DfN+1C5TO8Eqg1",
+	"2zGX7NED9g/xQz/6zXfsufjByd3/Pnv5ghVCgkHybJ44eMR+oke4ZKQQhGU953Lm+Zq519UpxSaODGsd",
+	"2+27VNNddipZzuXIMZaB4UOwswHLuNYCDBtDUTJeFMhNDJ+gLRYZmS1rJjU1/+xe82BsW+w0xsVaL/vH",
+	"g9K/U2v9S99u7APcmF8kr+xYafEn3Df9B+7m2cKlVFOJlPGL5FdcFPyiuFeaP6tlhvW2pwTIIWe5gsC5",
+	"nOayy97oGeMjLiSbCjuuyYHNaYfH7iX8oLNjlbF+daVWmVNF73l99Z0Whm7rRWVxWVO/XG4uSXz6eZqq",
+	"dLcV8ueQC/4GdZRPM13c/GgwN4hTIH9583Tnu13UV/0X0Sh9deqthFI7I9wK0qIyDdxCfs5tSwfLuYUd",
+	"KyYJN4lTO0uhwWz0jsjX0PGchnelLjecjlYFrUVYmJiEC6B+h2vNkTmYTJWbvfMxVl1/65EuiwPXX+vH",
+	"m9napcYNpi5+hwxZHB3IK04yrH0olzBrT24ZufiTTaxSwnt7nlXaKL168zfR+OOdwLkmF5j/Xhk78dei",
+	"vcALyHhlILnvF7MOx5dTnHjumI9VyF8KPgP9ldOmNJixKtAmamhGVY6Z1DOT1eTCcfh+D99bta1PRWFB",
+	"P8NH59dMH8Cp9uu1LN8Ds7gJHP9IIma9k252NHHaZYcb7p+gUXNXQ9w0eswxiqHyrtNFQzderP9uv5lv",
+	"cqWSFzMjEsu84EZkq5b2g3voyUS5OZv1abHvOO9Q5OjQXTHEWaY0uKlmWviJLnv8MT21wVRyGGmez53n",
+	"SlYEV830E55mpXPvPjUl8MvaYQB+r9Arsw7xPAnjJObgFiKNsLO19/BSkGkQvP3wvtRkIfb6PdQf6cfg",
+	"oT/3WqXjlhNeFOeWF5eOpiYXYlSpyiyGCvCiylHlOeS8c+uHx6/Yg78xy0e7KaHg1JT1eegLgDx5p7SY",
+	"cD0797udPFCvuQg5OqeBFjlQ7T/eT3AjchRFo6w/bX9hkhIO3JlmdAUTzBR4NmbhIWb4zLCLGRPWQDEk",
+	"18BQaUDHlZ8WGwpt7DGDSWlndUCIDDYloW3g2CkUV7A2cZ75ibwGnneJ7Go0AoPStSy14tl4U6F/xYv0",
+	"RXuq1YRVsiyAGy6tEy/h57REmfD3dTygPtudg4XDnReV7tIsElV8/1oMLUkbEceIT7nv+WyzzHAHOrau",
+	"5oPRNYt42DxdL+P5kRuO57kg/vgqEgLIIftzcsHCezvniPxuf39/mU/4f9++fb+//+7//MdKoYUfT895",
+	"9hwmSs/+4TnYIs91x+R5LtfQWAAUMguGgaB46BWvCqSSOu5ZaYkkoi9RR4BsrNwZWKVnhZCAj1o6a3w5",
+	"yflCDCmhNWR2pZ7gXz6hJV9HxffewI3fMRvxrx/9G6nbmouRp6k5i/Tnk53Dh4+cOoNHAe95Zgu0iCiu",
+	"BnmfccPUcOi2m4Vgm2FGjCQTdveeTZp2cDB9Qbq5V0O5GrjpEEFeuIJe08YK92R+b39WU/IBKcfZDZtU",
+	"xjI+0hCriXXk0xE1txCrASXInIyJcBaoAwwrgz/RLudJinePbLD9KXvMXY3Wfsc7U29gmHb0gZh2u624",
+	"miaTfCW6c7FeVMAVDZZDpmelJZ3IOjWq3wOui9l5DgXgI+oKtBY5nA+5KNw/lrKGtOlYk/v6VkVgNZ/K",
+	"gmymnNxYY8CYtBkZa9xzaSsTZPLnVeM2Gxyhy2QMRU6OKuO9PGgVUbDDOiOSDSZCa6XnXhbWsCAp5/xz",
+	"/Q20kCEvigueXaZ0Wie1mrwSDVcCppD7NJsxl3nf6SaVAeZmDzx3XNDpXvhO7ZIruTFJLvd7lY8gbOUy",
+	"mvjv+kF3y9Hlu1KFo6euSwTN1CIlZDk9XE/t4Beq6kqtcZSAZ0BOTdzE21FP+r3IhFhDpX/GL6CIDa0c",
+	"hqgsHJFqM+8YHOSaD+3gyNHHhdPnRe0lIdIm5QWJ3//eXWYfgQg+3EEw1+oPqeEQdO1xmeyygRt+cMS4",
+	"nDWxxFj/wYlElp/bi7YytsxIC1/JQFsupNeStCDSchJcDEXGSb/NlJSQeR16pNUUo86ZklaLi8r/nldW",
+	"STUh1XpSgvXKsYbCcXkJJm17Tvj7U5rV94uXOOiuc8E9yZ7IUSHM+PYIZ229tsqFfTyG7BLvWdKnmFZ3",
+	"y+qiEBm7hBnqTSPlmNyu0qO993sTle+ZapJf7EllgU21sGCcDsXeaKcb1LxnpirHejAwMJXMCTYBmmmO",
+	"KQxkEo5Fmiu599JTc+ftiM9dya8fH569YrZQo52sXmafPckPHz48+P6b3bRnWK1Wlt3G/czNGFmd+BOW",
+	"qEXgKAs3gGVOPpuWeSikffQgtvZT2WLt48Tx/Dz9RvTxpLqPWEkjDIZTFs94qNWkJafXmVK/N+Zm3phe",
+	"e8cWbobaeAJze4KLwA/VM+vcjSfS6lmnjdSkx5R8Viie7+aQKbJuF2iFZ1YlUntelvyPCpjIyeBQjGc+",
+	"13PxC5HNtmgsyBzeL9+a/dTZXCbN1Fpa0X4wulnNek1F+7T2bfv5+cljXGHjb3S27yWUFjn8dAwakqv2",
+	"J9L5xWaWXxkm0junKpupScuSMFWWYaQRRZ0U+IPTizvMh8Y6mleq3InvdtlBXn9IxpTS6pygeV7HRkES",
+	"8J8IBOeHCsZL2IlOisd712UU95mQ7IIbePRgdy5T82TnX3znz/2d7/9z792HB99+/HtSScEhTmVWVMbr",
+	"Ku2LdZuc4ro3ogA+TIsLx55nToYJ9NDgZPO5PakHu5jZpFUfRMBNWFg4ac/eccarmVnaoPMyZ7M9J764",
+	"2qCbuysXBqQT6j66ZpwpMYKbCrmwgtTCKQM4ETSa2ZTr+pSmdlFll2D7zAAvIE/Ob5FuQObXinNv9o7T",
+	"sBPzjqwz+mrEkS6UKoDLxqW08NEgBJZH0NxOolez5sqxRRrthE9LMEs0HdTtTUMHhVKXbKgqmbOpVnKU",
+	"9gehy0dutF8+TXaZa2yNiO7iKgrlbBMMclgogyAimtbK/VOpS+QNURHBAnkay/WmrtPaKbb6tM7w0Y/9",
+	"3hVoMRQ3doD5AEPwbyEtthYR3YK+v2MNrUSE0X1Vf1ZE3xtY3OFKzJP73Arwse6B/zEXcQylCb1+bwr8",
+	"SrglpxQDejvNW6k+Yn3e6rnVar56O46xML3uTXldya5VpUUk/c0nc1GC04WqbJ8pmUGd41W7tRZ9/D5f",
+	"NsE2qmwcrhleOWGYe7qP2e8FZhwgxa3Jrtf0rs8Hov3ikQbVMPK2pmjD03t3oRXyuj4FO4VlpH/uLuFj",
+	"5wUME8rwiWRgrJhwC3UE321Snzlrh43VlA0daxKWTZ0IrqQVBSZfrud315WURGl4QEs1ZTdu14otnZqQ",
+	"6aC6VZbMmzXOb6r05bBQ0/NKF/NVeNfgZt134CxsxnzhIr8EOTjC5FRhDSu5tr6CItYidtkgcN/BEUkM",
+	"cr5y7ybuM1WChBwdaI4pcA35LhuQsEPHsH8DCQ2feyvRs5zxCV05fCB6l45ncBTl5Adqo/RJYdEZMwgc",
+	"eYAh+l028DqJ90fTmqaggVEUId99K+NgpNuDXiNfekFGNySyPCrTzstJO2ncItFFczHzQvYCCm9EajDA",
+	"dTZmlaGbP6fcXk54wmh76dmIeM8wql1nuzA+tKDZE/caeTQlVFbzYv00mO6UCehcpp/P4XeOwf2kwn70",
+	"mR0r49kmR5IBzaaqKnI2EhukP6zI4xB1AtnCtEplhBVXWNY14vRTnVNzuxs0r9VHCQl4iq25pq7r4zrv",
+	"as4zKeQGqTr0laDnzm+XrgrooFPJJ2CChMLn6OCGwldTbZA+Cu5CrY6J0FzPwtML3r/wh77fgzD/7t1D",
+	"D28qi/fuU9rmA2wqh6IVImuKxGl3eaEkhLqiYzaomuTp8xBIw5cwacjzEB9YE7UrvU+ON5GNWSGsLQBT",
+	"tDGwUXAhwVjvtIr1lg2O8j6CW3WmzdLIVkTZC9udjUWRnxt4X/Hi3GebuxUjBasha+pX/b5TVXUd22mi",
+	"iujSczIpDtqYSrhTwjtcDM/HXE96/R6/qAyGrrH449yqc8oLcOY/5CLjxTlMQI/QGd1PzjEpVOauRaTH",
+	"SNJeMqeNYhqNmJSFyISPxIcfxWQiZNfX66SSjtj4mlkS/mGTslyukx+TDHpjXkI9UuuzKQr5EUpnv8ls",
+	"1sEHJqIoRGRSb5iKSAWbHzZJGflV2LGqSPzRMyyvZ8mew4kIV9qJx9kxqjf4gkRiCjqnvxhpt4hTAatW",
+	"fBBV/FxNZYIE5nYaF1V/o5X10dqu1IY/aYK27Y1GHSe5VQZTZNfLo11IK3cfDZ9YMp9nYfRFKTcEKOJy",
+	"HVOqS5BMDY9JpUV7o+a2yLEJTaJqZbE50pyOoUA2IN/7+OsQuCNYx1+wqs1g3FWAs7MMz/1vcjAlF1ht",
+	"PKa9H1WisPilEVL8UFfGEg4EZtUYXiID9fH/34EXqjIzvPRjXoVk4kzJYeVzjE2lSy2QPY3cl2yF7Ot3",
+	"NaMMS/xXxnEBY1WiG1Zd+cAvzTirtFA+69JrSUmG0sAHpCJNTuYUkI829BK1XqSSh5UsKSuU2XAY/8q6",
+	"A1wjU3BNOz2qw1/brr8tpbCAq67rMhajsVMh8JFGSFpV5Mds35dASqCy5yjx99tVUQqpLGYqdFgUtaMV",
+	"bTc007z5JDQzoK9ERvbSOqNseGJRtG2pIVCT/Uv/wg003zXdos2YtWs0hDITHgs1afuwuLN4mAoR22Om",
+	"ZDHzCqY7xIwbzNxyjJCsR/Kz0EfoqrS8U13EWUnSqm7ssE1YAMF528pCJAqep6qkhFg4tUhqjrnMCx9J",
+	"LQyc84IUvUpq4NkYiy+Xc8COGFWjfa5fu9Bw1U+VeBhPe/lens073FSJPpSYi/diuugF1pvez86anxM0",
+	"ZrxbUFjD0Hm/Y8cNEAv7+hcpMpUDRrYZLvEbVpXMKp+hThpWH98Hme/YccLzQlbGilBrt5bjprXqA13q",
+	"Db6LoYj0tmM9fMLIbYps5zkBlqHgLR6CzTDqOx2LIvwSVc/2zV4OBdaOFi6MJoPPLzjdWlUi65fOpj8s",
+	"rvHdIRdFpaEr/+GYcXPpLUJSuwPoQOpbQgoz3lCo0FMbXH8c/yl9O5UdsJ5aUahUJi06s90VNT7fv/aT",
+	"QyZKQVpmyY0px5ob6EgooczxTWuRp+Y8HSR5DVk7uWaqhbUgMQjJiwITMteNjuA4m7jj145PXDckMeaH",
+	"Dx91uk5BYvY75GwoinQ6Tjr37tRHjfrNJ9bcohvFbgPB/FFBhdzcHRbJGmQmsf/cX9alnvSk8PeSHmm4",
+	"uUFzpBfTVOvcu1mnv1XRMn6nwofMXDlzyE46DB0CLpuk2e+18ic80lk6XQf/HMUiu6KQK7nACu53xAZS",
+	"2XMuz2nIQZ9+Qeml5056uF/xwjrR7X70V/P8YnbOzwtuQZ9fURk1PpgheOG5+wZWQ4YPashAXOEnfJDP",
+	"TRWTrJmfIzmgnWE+MxYmu+yFh8NQQ8/7fXTKD7J7IzAFms5mHOzO+V57gcfuHzPGyxK4Rj7oeLfM4M44",
+	"YZLPeD7FdTbGIMqG0erFiCzufeAYdA7kz1TaMxLMElsvaruMfdyUWyQiMtD8YQNhnnSvi5EUcnSezD7/",
+	"J0UljYcipFGP2GACXLBSiyuezRiGLmc7nlk8PX32hO3sXMKM/ePJ/z1YjV4QltKeSmo3nvqs4bmtiFT1",
+	"ei9W3rxrajNCDkF7N+uiF7RbG29ycJcWufMJ5E+o9hRJVvtqhDVr/iNLfINhrngh8vOFzPSl3ATfWcPL",
+	"8M/wXPqC1EnQwfJQ4Rf12lvziwaOziIquO4im8QVGoZfr3WBkPZWRVzpk8k5AOShpqyj2mnp6P71N+PA",
+	"zSMv4FyisXASOuTDEIbvMRoWB9/ts5zPzPo2i+bICNec3Gt6eiGOggusPxbNfdlGva6Hrl0jUJTDqkAj",
+	"HqGr3Q+GD90PQmus4+wIOLW3b1VuXHs/n/jqZQRQGFKNFfkZ41cJZmDuN+2DnsM5XZRv9QAeYuwrw9ZV",
+	"r2oQjxUfLsSF5no2V/x0eJPap8UTFFDkT7Qmv9D8HrQywRSq6TUU6h8V6BllxY/T2WDBWbSoRSI0mP87",
+	"+/r108fs0ff7B98wIX0xnRvsuE7t8uXT1mcddFQfdJRzL+SS95qp1a8liTtCLGppIki76OYYKwmGSulC",
+	"RNsdruRt7hbRttIjsOGyLPhjhkJPNo1IIM9YoxQ+0q4S1v1IOZvwYoZoDcnc3WWull/QmK3ZGJfsAli9",
+	"ng3cLkqPFFoKdxAywRJm0ZXOgmgs7GB/v0ZC8IlH6pgMDglTVlINMTrC1wdjwTQ2QslIg+L4wuQN7YoM",
+	"RLlaFtUE99q/sEG6yiIeQZhqAFZxx9uLzm1DXdsT79werMR6W1xUopSdnAgb3YuFgYJ350ZXizOfs+c7",
+	"DDDMa/TZ/5iAN+W6K2EeTeoUC/W1nFhH6ugTIUOFCUmD3hxOaoM3To5vPDS4Qe1P1pNefnJnUEAdvryR",
+	"hGfhYvcR/RU15T7jzC0FHfgc9QDw4b+lYt9DyST2O5R9lwXPwIMjYy6zsGO/+7wJnnk/6a2I7X5dh9oB",
+	"4ofV6c7K1z6fEwnBLX99zhszx/Xtsqao+6Ffnv/nQaKS1Z1BxyrGqsiD2docrPF4bbe4k1ROu2wfCRyi",
+	"2cJjJtW0zrIRdt0tTbGTn4EXZCC2qS6Zj/MufXWNWEfLqbNzwhupy3jaziGYz8TIoNzUbXWNMC4BDPj6",
+	"/2WSLJrtY//GBqJsbY9BWW0yk1N8foN5FEJemg0GeIbPR1j9q959HZ7bRM7fSdJmP+5UsM7mr5XSEO1N",
+	"k9NgYYOqozML5XqAtK1OC0FniS9GGDqc64pb9rih9A3qvVBJ0rOuOG0EtyMMJm2cnr1k3x48erRzwHhR",
+	"jvnO4XHcFMMqxhml0PokbhRdfpivPAY5JqS1q+Bf/CvmfWFaC3XR7z4cfkwyXxSdbSABXxtrNReyzeUP",
+	"bsDlUZtUlTnfNEvKsahzNTzPeSuNdqK0LwdC+SoVRn/gCvxvpRiNbVr1XUYOp4HZXAPlL4E7Evo01DKz",
+	"2eZTNhSSF8UMM7HYZMYQ9EJjWPIUkxx9+Qf+O+PyK+vU1JKZMb/05Uv3C8CywAMTruRQxrF+GkLMRdd/",
+	"y0Ax3PQNYxaIbuVLtRqw/juhLKwT7hb/GmJEb2BSKs0L9stpP0rkEoaM9VGl5zO21iguw91pltxKDa5l",
+	"kT+sFSedToeKbvH6XD5WblI5jOvIYTedWgDfuNT/VnOtWnuypvjpquyrw6xHZJrm/SZVKmSb19Y+pm5i",
+	"zBaloK/XE0XBLoKEwZK88OPgKJY93jWkgedzeSQhohc+3Gu0yaQqPLeuynxKFXbd7JrrKn9bRcqduDEV",
+	"5F2NF3KwXBQboPsnQ6j/ACgdQXODEFzkAuSIAOjE6ur46CU2bAuTSS3jv2PQwG4E+4SNOvSBETbmOZuo",
+	"K8iJr3PrUejXdkkuR76/BgZ8HZ5b0FAxO+6NruyY/OlfGYalbgaN/qZ0ApPp2EQYLFbCD9QuFafaWsMK",
+	"YSz7Ggvi0GvvtdeAIGxUgHHsv5VOmUE/GEZavtllGFfEfAlkZ2PILhEKcqbwSW6PyP/QoPC5b1YyuLba",
+	"hcDN7wNCHs9FZjt41VDziXf5r19Jh00R1r+MGKeoz+NmzQxCCtGUG4ZAkjmrZA46nWe2QYEO+iNy0cZ0",
+	"dZcLlYUrqj/RgFdlpSc5fCpMod6yQI7Nxs/BgC/tvBBtZDpEs9nN2Lw5RghKrX/2rymIlW7Mcv3qqZlv",
+	"cUibGyaV2rPnKeTcyo5BWpF1Br9/DfWt3nwNaDKOsU3Hyicy6Y28mHasWvgVVlHFPi/FOfHmzE0Rk/7T",
+	"IbpJVVhxPuzArwscDeeWi9xxHXQBY+kBLxi9aNKFd6UWMhMlT1TPnFku86iBZZOutjqefJOGPamAhWQn",
+	"r07rhocTngN1bNqoELirzqSxVd0hGyAcB0n8XhgmzDHjpE5jl0XLh0O0TT2A/lwOWWdz0VbPlXrfmy5D",
+	"nlbmDjxN3Ri6WzRAl3SxwOjO+UUHRijXk6Z0HrI6fEAxIQSrQGj89SU6zfGpkPlNU6bm8x7WhoxZqnC0",
+	"2gSgy1FsmEq8kZgJbpL1YVG8QznMa1nVKK3ksdJ6zQjW59CogSb9JBurWxFry2ifgmjrks/yhj220jI0",
+	"7BmrqQ/AXD9zEMP8m5RhuGu8UeEG5o/KlLL1s5oyNQwlCrWb7rrW5ELPoLr/Sd0Qw2oxohJhnG66J9Am",
+	"+6GyjJt0CeavAJemjzlrTGkPpaOG/hfSY05QlluRszG/AnYBIJlRRx74pX4qUgqmWtmOdglleosLcQnF",
+	"jGVjLjPwqBlkyOWKCXtcF2g3WBmhTapvzaiYBWPX7H62cd5nB2+iM0rB0rgt8n0kPP5rOIX0vkzHIDtu",
+	"E4bEbXwWEzB96g7LDRuYSuYc8++9d3vgznIg1RW49a6RIJzgqc2VCGuMCWm+RU+TSkp31ZNodBdXZJB6",
+	"TpenXImt+u1EEhDPfAGFVeqSIKEKnkFdf0BtEHx/AITRnQ8J35jNcZqFxp6xSt6Q3c3nCXfK/c0zqucz",
+	"JNCs/4qqAzE1whnaNo5MIMLMAuNLpWQn02hwX6i1FtgpeOPBTlVEwIW4AsOEHHQkCTbAA43vUUhs3Wda",
+	"przBnGVjHRM5R+Q7x9Hop6EqCjU1COni02UB6STYnh1AcZsyCrXWmXy6jPAYWrze2s2ywbsvcNBlFw1L",
+	"nUiGGSBVkTdaaZ/A1+R0GJFj8aoZcw0+RNY01g0N9o6xVgLZ3lFcxe7Etf/DMRug16l+gNJ9jJoANpJt",
+	"9YW3Hlb8rQwjkMvqmA3cwTRYdzhLhMbT1JfQSU5qG0csG3tm4VDHbJApeQXa4HbPfUOL0diG9c5NxD2E",
+	"PPSYoctf2vrltxLfLriFYnbMBthIy3vu8Wf0wpUgG7RF8ui2vWK4rWha8RAZ5cTuPR3GM/eFPFg72t24",
+	"q0nrbaKZ9a4/5zO+GhkIS/KX5PkSuf2keZlIzYF8tAFYdCR6Esw4mWN1k8zRe6nqr2fd95vRvYddpY7X",
+	"CsT44q1klmWTb5r885rCzBejJj9BKZuhfXaqQE3prnfr6rkEuGM1qZU4TGpPaXDpXlxxsIRG6DfltH46",
+	"rXlHJbWp/Nz5w5sHBF6/8V7q3tI3X2oxEjIFJqqKfICF2izmCX02oJUMQh5rSLscUKWf+wtlXLKSGzv/",
+	"chAr+DqCZXl8JtVuquOGj3ctfDwtmeZX9Yos81RKQjZWXQnmxmolR2AspZpv6NlBwz3lZgvH0YXSCNPr",
+	"DnlWn/RK7Epadms23YT2P1g4smGXKXO5Aj4i9Jbvh1yHWutUU8n+VBKOUJaaSFd0FGRKjWYO19BG9NKw",
+	"y16oaX8R1Gs9/nVR5SNIYQOg6BrXyPDqEqSp42CGTfiMjGOrRuhr3mWUI8udhcq0UhO32JIbAzlTVxSW",
+	"aVqo7u8HZ9KSFjW5wMTQkOrse2Ht97uAqOM0a9wqq1guhkPQtF+Y1678bN393KdXlHGWDBV7obHZdyuH",
+	"K9CMOzt9t6v7awpOL9nP95ZSxppM5sP9BJStY3TzkvuWUpKXj5xO/T67hYzvzRDB2t7bKO87lVozEbZF",
+	"Vw+jQ364kjb/CPzhtlrFtbMnFgop6K/z1XxHHvEmrQIL248713qsHPTeW6WwkIr7T2Eoa4yR1DXCW52G",
+	"veqggsV8dcRXoB5hA0c+gw1S1mOuTufQzccb+bBEDl7fdbHcYTJRCIxch6p/V2KuefvmvpJr+Ho3sbnX",
+	"Tt65pj9xvkWKY9SZo04loW5NnsahF7arPZNaf31u3i0NsnDGKOqOY+BXAn/KxlyOyBzBVI3ZmhVjNMUm",
+	"TBN5CSMnRMpF2A/U2E3Jv5hU1uHtRb8+89BXE/MKu7si9PWrFhZuycxDglih2yHuP9YG+7xEC7cG5dWo",
+	"g6cSHVSYlT3o12WgS5pUpATKC59R77s7UiRX0G8G7ejqoB5DWFYAv1ortB2slXXja6q2wVaTqLfXMGHI",
+	"iOApXWQs2Anc69k0Gw9zddCBZnVXBSYbX6U7SKSM7oRPpFxW8uqPI751bds+uhArbmA6W/punEKE2LWx",
+	"K4w4xSr70X96xXLPOsHEruH92Hz9MQ7LdYVFByB4il7w0dSOvADyO3Xj6iTrAAJiFLqXvQ67fhOL8PVk",
+	"nmJ26f30cwPrCpoeBpjkicGbqFmSVJZNwKaDQWGzPp8exjfIpvOo6WGzmrS6paHMF6Ghc3ef9k0SSqlH",
+	"REoS/vD4FXvwN2Z5ulHRYmPppYhFjkJX3Xn6ZDSrFd0cXsC0Sf3ewHOU81kHXjS2tBPY7uKyXS/17X4M",
+	"Tf3o4SqLtU7Am0Nqc792Mn6mKm3qaBAm1jmNQKGf5xirx+unFrxN62WAqgLahvmjZeXY/V4lxR8V+D9b",
+	"XcGqpEBh0TOVq/VxL9znFj0cm81qvtaIptinY+2ik6hx8CY+xtVYXOHLJzTW2J1Yy9Nx+KC/hNJ89Yvv",
+	"SsGUJNBsD5Pd+MEefbeK4kqu+QSsTxDvgqeY91Attp9rTRX9dBaO2MAR9KDPBhMhKwtmsOvmrGelPWID",
+	"n9jZ/rNv1nXEBtQwbrCLPctn5wQVEb22iy5LLXI4dwLa/cMNCCOh5MCHE8M9RDjkCrWO3rf7obfvUY9X",
+	"ubBKe9pqATrsJ0iiq5fxr+NZk4l1zCS5JVuO492FotQ5N9T+dRP1qD9xdI5LY5QvYNq0dt2ApjfvdDrh",
+	"7881t51uF2Prsgx0l6she0WtI8/+5xlu5z/ED4h5kik5R9f7D757+LdHEW1/e5gi7kr6pmoLU3jmjCSs",
+	"z7EE8p/SHD6m9y/uY7MJV1jStybdg6aTLzVA3JvgnQjMNx/UUMuUkdWgLQ8Wwcgj8Oj2x37AxACD+Fv9",
+	"kAVmGC+mpJiB9uLoelJoHoS6Yfzfbi6NIjzpRYUF7WVj2cHDBsjdS1ipMBFjVGGu+BGbjhVe7KGQOZnh",
+	"Q1EACjOrZ6gJz4Brs8vQynDUlaupPPYqKvZ3kqpu2B7z1IeP0sBMHhM7hSJTXRQiQw2AG8ZHsHMJsxFI",
+	"VmohLXba/nrAR3Dw//0//+/gm7nxHux//2itGvMXMI0hDDeh9uviG9468mDHHZrDLNkIRuE+YEauhR+y",
+	"WNzrftuxA001wgaLjxwl3ej77qEFuBv2gtrH4cWpbLVJOc6ywMtPWlWlmUvUCs5qgRBRaznD0J6FZKWO",
+	"8h+NU35D/hLFZnZvD3Pi02T1v4Bp1JdkA4K4ftOauamFD3XM7rVvF3wdoTsHQd1FAev0Z1bsAkZO1RO+",
+	"eUd0DPs737/78N3HN/TDo4//2vmN7/z57sNB/+DRxx33W74zdE/8RzojNof3KZRuQnn71ffSdux+CkXR",
+	"0adepuJ7L/ikxjiTMGVDVeSg++wCCjWlHCLZwLs3CA5I5F4jN/Or5Tt/unX6/++8+7Dff9SB11IYuQQt",
+	"K1OTibAW2iHI4DcO80bX3g4fO1WxUKN+KNFNHMLJzlO36d993Gv9K33buLk8R//f4gz/x/26xobj2VhI",
+	"zFfwO8Iwz9PRF+Z9LGg6c5u11k4thRVrNop6PtgxyONwqBD06boK4VrpJslO53UvRMwVQxrruKVnDVzJ",
+	"Jq4VuBJZF6RbVMJRGTB1Wk5WON0oDVNTjgln/c7Qbl/A9J/OUHea5ubqg0kqdVE9Ix9pAHTs4F1wt5Nn",
+	"GRgT5Z457fZdsinjJxHRdy+2+vXWvVtyIi9LAlO6y0OZ1nYrSv+oXRlmea93SpsEkBaAciIUjGWb0uDO",
+	"JKM714SfuW2UoxQMUHI11HM9ISOfPmbfP3j4t0UDNlM5JEukLwo49v4z5guGkw5rAuBIVydqrTbAVYgA",
+	"slNVtb5CZEOgp7sKh9ZAOE261fffR/6WB/vJvmRL8j80r3HKOwIM1yYY/GuT2VGjRuHhpwjpNRYWgUlc",
+	"C8TzWP9Q5xv/JhNr5zE5Q6OiOkyBDepCu+7VeSzNAmmyHUs0STTOEXek1i1rMZMMUwJzX9lyhE44yvqp",
+	"8T28a7Nf18i0cFMI6LqFwbKbRuzM0+RCaCvLkAoLFCSYwFpdFNgXbbcD1yw3y4KZfkUengSjiyGwGJfO",
+	"LT+SJaSWqSICKL6N+NvG5R9dhR/dBRpLI2ivYehXFELIG0jaNaK8X2BId3mQdvkmvtJqkkIejyrju9tJ",
+	"C9vUeR2zwZjrnPy6I6Vyb5Rgo1wqlr4AAm50hp3fs92ODmGQWcjPA/JeVzTPKF+d7XHZhsI6uzJZKRAO",
+	"a6gBzkNJL63j3N3FXr83A3MusTok49QWnUjX8TolOnohLEWLphLL86rsWkG9MVQb5/Si5QAlazqjV6d1",
+	"KZ1jIaA7jFBIt5arSvprtxzKp3VJNxD+ZaVLtQ4+cE3A/oXOFNKHTml+8DCulnQkWdcycovxoF12an3w",
+	"LBd8JBWae0rnoBEJgOdXwmvXCcNZbjDjN+7pdHookWXYA//hfoyJsHg1WlS2zmW/tVSMsvncmgBPc1wn",
+	"pbDciVK5AKRDE19b1LxqqLIOkvdyAOr3O1cVJnKQVgxn5x63wgxYodQloSKhunLhdtQwXjNS36p6QJ8c",
+	"ELgB6TXoUelT0uVIcwvNXyd8htUo1CWwzwYZFHDRfkYY5pgxpffHxWMLs8SF+BXVgyHSlP9okv01e/Sa",
+	"Os5dBxa6ta8HcZnFqgyCSEwtdQDTY8+wMD/OBJp3d0aVU6SNXTORpc3/Wnz7+8RFugHT89XHSTk9EPkA",
+	"5aMneF9B7bRYM1ZT6X2e/eDCcyb3MZMgAjiY0DWfdDqRJ9/CqapY+TEh+kO9frOyhWY/DhL1Qh3FAJI9",
+	"kSOnbt8ekPO1mfcSbvGm7ngZWMUIJJmH4fbVv8iFpuZzWaWFQsNqyvWk466hFvg80sDbl8mriRsw5OaD",
+	"qzX08PU0q4y/lJAvJZWCLN7gSf3KJjXkMQTGTWtPUobIrBMLgpaS3oPGcJxjcrzqnKybVwHv10CxCN9/",
+	"3LzRVU54g7KkX+M+u3UbGCoAGKvpfPhnvtf3uoto0is63DLr5PyEj4Wsn0Jk6UX9InPwzKvm7E56XkCd",
+	"t5ZS7CufKr5cBi2mla7cfkoUS0ig0PQAizrMMcNGwoja4RvL1Bkcmwzmu10lZUTOZw1iVQ0Ags5X7PBt",
+	"x1pVo3GqZ8yyPPwNHCo8YO3U1Yfo2OFNBwfKuHbUhwEwni1MJ4nwnkKCXgPxcTLhxJA2qjArRbbRSMsA",
+	"p0KVGH20X2cZ13e9mWYDOR2VigXyWsalftAChikQvZuxo8+AC6x9ca9z1GscW3M0fjNaTH7ZmTxubX5H",
+	"ETviel+aXTYwwj0+qBNyFZUz5cKJK2P6bDBROZA9gCSE95v9UQmwfVbyEjReNIkl7w1IRQ4TjqhFA2as",
+	"0M5QKRSWaVt+CYYhxTWdu6WyDLiZxdYFTc1paX4GKDn9ZzuUG9qDH+uYBy+Kl8Pe0W/rnT7R88f+JrI3",
+	"Nns7nTNueReh0d28EbBa0N6yeD6VbDCsimJwVNt3G0vqSEwmwf3XvXDP3LN3LADRfXhT+VdrxR0tQ8kr",
+	"5PZOAtebI43M02CHCD7PK1go8ltbiMZi/KZi+A7kZiMB25v81JnTA2O5zMk9LDc7PXc0YygSx3cW+lEO",
+	"QWPOqVRsojQcE+IhHwECFiA658iREfpfAC7NevnW7/oLia+h5zHjhg25xoJbCtIOkCnXFWkRQ3taS8QE",
+	"9blp5S0K5BfqChgvil02yHhRDHyRDak9tYJ2MWOYZ9InZVZplo25PWYDqazIYIAGeqUlc2awpD4EymOe",
+	"SXRthgbFpGt5T1TMwy80cDtGFxAvCsfAFYIM8RHhJhXCWPQWTdSV+zeN3MMOWYSLxnP8H9rFbst5cdnz",
+	"JZhLZcDPIhGR+D3uOLHsNjatKchHeQWSrwEKHAZ/1byxgd+66ae8boW7jszFdeaVsMf9H/qtbs7NPi1T",
+	"NRZwsiAbY/o6OplBZ9TFYKj5BKZKX/rzJPbiFPNzxMxYdorPvChZ1GMwiOvuZw3mx7xlhnYHRpY96w+V",
+	"lwHbFt9D+8DnEsV9MGYUsUsE1TfthCPP+bmmflQrdEjRWa5KvZhxeMII07j0GiAds6s2hAFY6GWsLv0F",
+	"dFdtROGCSiKzWD+ej1qr8HHKZruifVhGSq9aV6zLwvOME72rqrII7Yi4vfir4/oJ9Fc+hxPhMa98+3gC",
+	"k3IkscteUG2EY+5BKHp7cK6ABGw2hk1L6/UV5WEnbDyVzsWpdLFaqC7kGeE4/qv0jX4842U7/hpMVdxe",
+	"HGcsNgriNDw6qen8jgGqDgOGy5kzV3LhDsHEHXWoROWCZ5e+w/E8glYXsCDOPhp4ZVCH5k/aw8bRCm+g",
+	"bZIAkTaUW4HcDqvhFpHB4L17LgA6er90slTrxFx6PcFRqKkva1346zaEW6dxNLnaIS+cvQlJPJjKVye5",
+	"LF7oPvF3NWSoOX5lKAE090wfwdlKkWGgwmCfcI/DLketFj5RXkZUMLbRwaRKvQ4OF09lM6yxBbfEZmhj",
+	"30ZhsMOVaGMT/v489nvUxYoPHqx8d9F8uxc0OjIBF/nEY+rIyr5ebAD7Dda5BtT3SWUs42VZzI5rW9jp",
+	"31KFLrAeNt89I2DegLxBC1ikzMWNus0c70A9S0CdbsVZtrneuiGO0/X9aLFS243l9DrqhbrIrGlam9xZ",
+	"/Njj8KdkYzlsOrzqU4/pqQ1MiG5v1GOVk140XXBLYfiCPcEwAerKUfs3p7dTcGNjfxUvzrnkxWyNhZ6E",
+	"5zZYap2xkqourTNzbEhywECAVWykWEcuZ5yVmKj3DpiftQzzCWMFOpbmXBKrkxl/MZDWfbwKm55Fo+HO",
+	"T4NcGBu7mzqn4XTi9a3kTVKzOwI5AxzAYJ9Uqk0UpvYnBx19lw1GINEbHPqpGj6BfoBCDhgq1IJhlw2G",
+	"vCicQjg4avR8ylgYc+k+Rzex/tYwbGgfC7YsyPbjNYJSjRjfb9DzJ2CMLzao8zr9opxlFSaOiEw0rV7N",
+	"CpaCM3WmM5wUBWsOxqlQWAjnUwBXmA/B8q+LU2pe149TaRuSXK0Wz3G+BX4aZal0rrAzu2KtEhuf7hYG",
+	"Ss5TFS37l4gMoy4l4hL0e0E/RXtQXPFsdq6GQ5GhuRVAN/o9nk9E+rjO6hy0OQvGsSHq8Bla1UuvkDYU",
+	"x2WeptYzavyE2e0ewnIR5WJ9UUXyJYjxhSimEwNrBPHoK2fh6bWBF+vvB624313dSwg6cb50BHd+5L2E",
+	"rd+Rh9BpU1ixEiXiXmiRI8qSdZbjEC1Hwp5zSlz4GB6yr8HIeqG21tCfkycedJrFTklr4zqf+SqF195N",
+	"1pVSvf4R+6y1pJgmTW+ZmYzOIgLq2MCapndogCh6lTzXptxyTvHSwDcG0Ky0BmnPl+adl1pMuJ4x/1Co",
+	"nkCnYeh4zSJ0yo6iqlDvmWj5lm84bXhfCg3mLtpsz/eL7/CmYDZf3bF8heuEulCdizb8xO10/Pbk0HT7",
+	"nndVugGvKAmO6o5o8/I1sXODozKirtb+99fvJt+a6spG/fdbezi3jOT0LZRdmRub3rsuVCmClY1aUl0B",
+	"doQ9j4rF0t2pkINs6nXt6OkfVBZS2BrDJ1cBbk5YrMG+3GUDp7uWXrVEQPN6G7HFrXtPQu0qrjMVaLp1",
+	"ksacC7Hf85/taIZFJzHXvDC2noLwOtdgtQCqYg9q2TlBfdJvUP8695om5R2ilDv3Cr2bVSGcedd81Fil",
+	"CXbQ/wKBHNI5FgucHsr6WqXJLMq5XKzlu1CVPU8D+9dN+kItW9QNKhRZUddzJTcIftCQm4B5r9HfM5R/",
+	"1vRAl7DWK7kUEzwzbI2G0LcjLkXd/Qm5mu9TOe5KblmX5SMI8UbemPvqdHtN/GUh5aasoAtA4EzIrKnR",
+	"G6siN9fF8FkNqt9lztxOx7muZr01qnJECNGYqUv6JlRvbNi9N3ptDqmNO4aPnvuQGTA9Rss0YDWEPw4Z",
+	"glFJj0YwDJm0NRLGb71cjdA0QKgizXiWYdmJW0nK2fxd24N6eC1f88P9zQE56+1IbfE/ozNPYFo0/enG",
+	"UOSh5zVI6tx0KWFKcqrVAIfayLiNa4G2pLp8doJp4PcL4Fpa0oT5Bn19oo50gfFVjudB7uWfFF4oYn/o",
+	"DvmnIVM632CSYqMpWoTEW44nYistARPzammDaQFYyWfU+sNRk8c0Bo4H8AduqPTFcZ9rgtrEW5amtqqw",
+	"J4i3kupNYFtHFhDDMRUnj3NuCBuEdAav06gSJJ0pElbyQO/AjgmKyZpY9TdAJqEWc4RFv3JzwaRbP4S/",
+	"rGWhx4f1qTob1pPuXHDACboW2PvcFd9YiF/jioh2O4+1bsxpOK65RYZfr3+cuFsr0/Xxc52ziXCA5nxA",
+	"d+cvoOt9d30kkocUYwE1E2jZ5YubhCNnlRZ2duZ2nrbmArhOISCeSA8/RU3m2Nf//eubb+o+V00Kgtvz",
+	"0x+xNZVAgDlk6OSvlWysKh1Kvam8RLKTV6eIYfr1YAJcnO/u7g6+wQwGhgDdbyWluEuf8VA3viV8M/pT",
+	"+AYGo5tu8BOeY77pMeN+2piSBQbtVi+oDEPIdZYrQoxGMsScBtqKeuPG1pa9jx+pc3VCQKGQFQbzrKhm",
+	"jVNogUuh5FHjr6YWFaSj4EuVzEFjcq7pMw0T7I9u8O/kUzK7b+VbucNOGkBpSupAoBbf8qPBzgsILsEf",
+	"xWr8uPpZN0//Z+o+Rri2XBTYhMw3xd51gw5evTx7w/auDvY8oZm9Dw3JfdyLPSWhxIFLNjjNYVIqCzKb",
+	"7fwDZoNddgZYeVAHnfDM6tgP/gZzyrCSFeFkKJqUMw2hq7l/LvYv0iTRw3PEplzYv7+IEoGjCJ/HNcMP",
+	"ZJjc+2uNfOZhbECSzawriUk3/Rrhs57D4f4hzin+sIn6PQ7Q5bUbfAmIxUGhVsJp93+HK8f1Bjj7J1eg",
+	"ZwzRpIiCSsK5YrnKqolT7r8OAFff7LJBpnLAjGTjUawGjkQHDD/sNCNOiZ1I4fAeW6Ubp/UhDTnSx+aV",
+	"jkbcZ7/99tvv3d788ubxLjv1VKVK/kcFtLfvd7RjYJgeM/C3D12+7hds8X5iGMDR0a5fWdgLxzDIl9V6",
+	"nGuMCw9ecwvP3Dd3XqlCZLOB2+d+SEQKA4KeA+zoR28O2Ne55kO7I8AOd9yV5aXA6eO7O2Pg7q7tHBx8",
+	"00wOY91+1n28vyV6NxliX6JJRVFBpXbZg8PvqRJOSDZ4DVbPdk6GFrRHWsFKCXcNh8Ia4ig++wIZhLMk",
+	"QZPHvncQJAYvRe+o9+3uwe4+JcCMkRnvjYEXdvyn+9n3/6x37TTvHfV+AvszPhL5rvDNw/39GqeYooiY",
+	"fpPhq3u/e6ODJO4qeexHQM43376JCbPbEiW9o9/eRTVdvVOilFIrFB5V+V+Ygj4ymDYbFmN679xH9hAW",
+	"K15ue7zD/f2F9IoGQJ6kYuCYffeQZGI437rc4wrVzwvjMbqhMMAe7n+7W0cvo21u8MLucKebQRKb7f44",
+	"6zsBMOalYcE3ilUOD/e/vZ9JnC3sZb2PWEDhdpYOYDlZPOaSwNFr1/FSurg62HPX+BKo/0ryLjwTxlJX",
+	"F9NuhnD0WweEmE9l6aNnPbISBjXEmWOiXqq6K7/LXhJXxPhA78i3tQxYVD1vZPSjnb41a6Ozg4LbFCpN",
+	"ceKpa2qU2hjPrOkzst9u+bs0U3H9Gb+7w4tC54w9yxJE+iLqU03yW8OVukTekDMf73KM2vHwrKjCLXpA",
+	"M0wNXK9k7weeB4wVfOVg9Su/SF7ZsdLiT0IheUC3dflLT5W+EHkO6MF9cPj96jfeKPWcy5mfnSG+sMaK",
+	"EEJe8iJiJCvXUyMVzl3yxoD4recI0wf7P7Yuv7upbDILWruJbr5PIXDmSqx09I7quhfqJ5gQDk+VdmJm",
+	"pPnE53ZlXDp+ZMRIoi7ypumXRMArglA/G/XE0Ydv3YJgKuzUMp7ZUFFm2IRfYpqJ11nfypFwUoYsCPc2",
+	"NRViShazvv8c6sOMEGJwMjsePJxh/gYv2JBjVI+0hTZXe4xxVt+timw/MPYHlc9u7TI13bA+ts1L3zxj",
+	"7hYf3NrAp8ZUkMdjL7K4S5gd+0ii8TDlxSwKaw0uYTaoT3SX+sPm3qf+TGV8GTCRf3Svfg4n8RmzgYNv",
+	"12IDz7geAb3wcJ15+awtyJ9DLvibGbXaenB4uM7LXrUjbvAlsypfEdnmVc/5JUQehrVYVfjLvOqy9+ES",
+	"Zs5kJuZVQCrafmqZsaokpcgpWk2+PDINIdlQXIHviWR22Wsn2zwOJBnO1PUTlbGxryZtMxV8JWYqdyqm",
+	"l1zt0DcI2+aFyuHPXRbvP1j9xgtln6qKgrZ/sRtBxHPtO7GgmqO26kzeRlmla9Kbl0Xr69UfP76r7x41",
+	"LVhhN9RP/TtZDvXe/NuZD37hXQbEiUe839oEt81WapLrNgzqLk4ExjtUukZGRIsuZjf1tb2GvXCGmIlO",
+	"ucd8NB/HoN4HQ4ZgPOaIDXwjywFzmr7x1iTuJjZ4dJo/WgcI6uOL/zC1HD2BhOlDbSN8c1b3m7cyGniq",
+	"+jXaI7GPSXsYslwoV6AxXgL2ozMysGrXAC8gTxkR/vhPmgYuc0wudbbNI3uRJx/l+bu7M0TCFO/ZFGmP",
+	"m6oawuUee7pAsKemdQSinkz/6sbH/hr85rGSw0JQDHZrrdw5E00qaCfmMpCpVcR78AfJeLYu91w0Yfyz",
+	"ex/Cj8GQ6QpMRNzmzgV517UNc3V6WmgpMN3aF5+9IoAQ0L5oPBDRpkJ/IwkXCOn0x96i6dCm+b3cN/+l",
+	"RJfrD9OlmLyUQFFHXjCQ3nmIx1aDrpDoMQQZWjdtCfoS6gUGiivCzmd2KjJC6/E1nqi02PpFTJjADI23",
+	"Ej1rShazRLQ+LLzDzZBQPH7EebY4wZ2oDXU/5rXUhk/Af7zDWJh6E/9yXGirHnwh6oFTCPpNasN1NYIq",
+	"F3YPcarQdO8M2v8DoMTE62fcgu7Xhhbi1mUzVmqlhpQ5I6xhRvxJ6goafZp6+CL6jO/ITeFnLERCZBxs",
+	"i4msKE9G7k/cRB8387xLdjA3VAdXaDZtd6tX3DbxY9FxSp2ImqQaMZKQR+cQ3wH6QLdq0ab/hpA7dWFE",
+	"ZiPSiJ5O+0Hn3G5Y2LWWG1RI++hBbznI0Md+ehSrbnGMd3d+v6JN7LpgC+xFDTHT7dH3jw77zFCDCHa4",
+	"e7B7uLUGPtdbi/emQWkp1IiCvyMN05CgyuxUocgw177CIG3ArEnKr1NKGsUeVA3yFSrOWPXtISf65N1z",
+	"yreiREf0/2Gy9aJcwqCDG/6JH31F3OFU5vA+BBcI0hIQWyuKN2wQW6id9/v9Jdd7f30WsiQ+QCGBupfQ",
+	"rQUIknGNn5+fPCaSoXTqOgO4OYjU9H1OfDz/uYbi2Lb90YMEEtlnEtJwxLSNZ3wWjAvDGPgXBvX1vhFz",
+	"2vuAFeUf91CadbIqQudw8k40lG81IDsaODY5CDM6olvi2YfXixqFKO7CWddGsgf7D0IlB3GfmjnjIHUG",
+	"KGrmAQe4Sxl6UsP9rQoH49qvqaJswMPc/vSuq/h8RlzgVGZF1XhDEl4JJE23x9160cFWL/oC9KL6IiLS",
+	"RlCTrsFtCJtpR1fS7H3QlVzl3P8Bn39dybs0p5tBEoT8s5oi+L/wNQhbYv3UxNrG92rT7K/cIqABPdOn",
+	"CienI2uCJbdKx44o/6nb9PDXxBS7+MM4y3KDfvDPfD6ZQXOq6cnOv/jOnzvvPhz0b6igdqcK+Y36d0sU",
+	"orPfqtWfEytB7do/0JkZtB4DSYbfTvzHMeGcXzrL/gq0GArwsCLUzIRdzDzj8u5oIdFrbTKNvI6A2489",
+	"Ypa0PimIVGr6hM/rqWToHTbl2Hig/1a6cbAnEkb4sIE7Bf4UJMsE3vBLIGL9jJN7/ATXitEd3o8WcWp9",
+	"d6JRJbf5O9sA3b1yt2R47g0WHAQeJNV0La42H53zT+59oB/WU+fvXpfvskhpllst/jMXvRhHazc89H7u",
+	"i0BAd67BJ9T3mMr3xoq61F372/1eWSVuyc+qyKNrcvsCkj7uhrnvLJZ17uZfO4NuK+k+gaTDxJBa0mEC",
+	"CNZmCznC9BSpWKEkGYO3IgHJe25uyh2SVsOpDSAwfUYQTB63htDh0tZBaAbpjZgJ15dxEx3f6pZpQNRT",
+	"05RGIO/tcK7fphmwVcm/9CS7La+JfOY1s0FTfLKuz3GBtWD7g726q8eeqbvYdbkUBtisatBHYCyPhzzo",
+	"swGiA7gffNc0BIsaYDMHrGp3f4d8l71xr/dryP0GWGAKYjQ+jgFxEMYG3iOuhdllUbvcKWYmLGvJG8Bx",
+	"sBVOKp+O+vW9jvqZ3IUqNNcd8J7Vofn+jkksnlYToZIbA3ncR7HPLqIG1lu/wFZbWoeDUVuVOdb1VMh8",
+	"HsMqtOOK2FfGS34hCmqKucjD/Lc7WdiHGgx/havgddPveGk8BFtjVNgZnAl7xAYXWsBwUKM2kjFBALmE",
+	"dOgB+/pxn3Ke54b5lj0I1CUJpAU51pjbvu/D39mGn4AThI263Pbxg0MNZkyfDWjRc33ou0Ic1Go8HePo",
+	"ham3OngLGBLGf/iTm/Mi8u/nEfMIB/wjLbOzIJKe2vpsPlvGURdRRS3K1+QW3T6a+S61jHSfAMlqo14l",
+	"F+r9DnWvF3I0qG9TO7cnYjtLM3yWN0PtQn8Ak/GC1z1kkklTv47VhHGWcYNI8J51NGlPDFuVMkTkL5S6",
+	"jHItKJGmUKN0gueTaPQVG/lSFjOcgomyFz1wejJXKfQLrzeobkVeAjXEcJywgHyEYOOVDGivS5DHbxAo",
+	"/kvhYvhz+PcKdTfEug133zf/jthUd8ibqFINWQmqLNCaQz3wAuIGiB3x8JgRrs4Gi57e+9D8Y041bFPH",
+	"L9KKImh1yGDq/kJ9djEjxF931ZlASF8s96oZ7sb89SeI2GvvXu5FZ7WJkxzbAvMv7E7V2pE7vs1vyqbu",
+	"1YaM4gDWkou2F0nwSWiffaMxu1zXvqZcOJFX5GSvMS5nBMZWl4F3wcsdswf731OSCpeEd4NY2fwSnH2n",
+	"gb6ILv2YPSze6ZNmxZ/T3Q4gdR6AEk1W/dVf86Zv7l/+wllDdw5GIF2+GYeYdxYvu+KqspmawG3c7KrL",
+	"svGdmGqzpu6RHTAJuPXdNvgEmJ/RsptOBSB40Rev8GN3tecu753kkr30W3fPvuE1OAbpPo5mttxh6yn+",
+	"RBwM7+FNWRdxpqS2/zKo8gR1fezb7AGUCOOKan9SaX8OdynQn0O3IHdSe2u83kGNUtz1fb7sY6wYn7DT",
+	"/9oM4r2mv4kKpdndGI4+LKLqxklOiBmRI/lH/ewRzF0YllfaLSnqluQ7ViA0iWR1wgb+aaR5OQ5/QVcn",
+	"ddyZRgDzF1CPTf1EqBEgOsGGXBSQYyObkOVttXB/JID5N3ErJPcQ6uIjcQUN7hL17ksEY91Mn4em/DdL",
+	"9+gvNvwyBL+S0UxoEhg4Rg3BKCy/UtQ0CrtIETq1bbUdXuzLVBRqao7ZwX6AsK5bmnaHXNzLSW9n3Xux",
+	"OZsb+jVX7Bst5y6z5P2B3nOWPI36K8qSrk4/4epQvGzcLsDb5s5vNZ97kDbEhublDHJCxj2TioRNeHxB",
+	"1kzCLWuLmr0PdaPUblfnSWEU+ThCPl7dn7dpDeJ7rAWcEu9CsNiemOLNmIJTCLjqAK6qOfudqUut3vId",
+	"ilMQPluX5mdK+7Ujc33i7/ZiJiK0Tefg28DjT120PX99vMC4tyl1AnCiE5MabFp+SfoPpuAyNWyScA0X",
+	"+S576RUkarlJ+giB3KEzVfo+i1hJiOmHHoQzNCB1X/KduTEFmjC9CyXhmD5rLJ859fYCmHGcJFZMfdih",
+	"Tgn2Si0JaDdsaEHd9NZY8NjQ3m/VyL+SGkmn+bi5Vp+XNvmGct6jHrZJzTLcqm0W+NYP9yVJ5FeVrXVR",
+	"psVobG9JI90rhWz3jmrz8l9kKWSX2vigq2hFKstKIeXn3wXx31jLewYWc6uGjPvDuoax079X3apKVkK0",
+	"Jk/lC4YaJkeQYxI4FkeFrF5UtRbLna5B7FtC/8wJ3VcFevoQkpnbZKAaCm4h70xwf01/fx48z+skuXPp",
+	"lHQgdJyR6k4bL/GepSAyo2zBb+8SHtNYreQIjGWQjyjHkTrT+/JLno0jb3MSkZhLVXUifUbrOPwSkh7n",
+	"jzuhq/5a97nm2RjyAFR+hDyq3WZYNvu7ZTCfr68QgORKzWTqoo8vwXcyQ8xxVYi8NoLSXozXmLxsgunN",
+	"Yw/+ceTFoHBXFA3LeFHU4Ee+cJlidinvQZgLdIniw6QonoqiYBdAFT1Gff79MP5CqqRSl5jF43HkzBzK",
+	"zEYCdrY35Jk1SyFpHY9tGCW3lGV/0N/f308XTjzFT64E3OPBm26ptYoVEzh2i1nDFcRtuqjAUfKO+9Bt",
+	"VhaczHnprjNhfPMe54wVKXi2PncMZwzSCtupHNBf76Ra4y61ACK3Dj8VbsGWOd27dI4RhiZU9Ik1RMoA",
+	"O2WmVJfA1HAjiZ3gW3sf3P9W9eT+1ResjnnupWIrIjBWRW4ooeN4pW+eGetEH7W0ETbVnNtqniEP3MCu",
+	"beILW9Xz8yVu7iHTObIVpA0JV6CZUbftx/F0fZuK51DpEVgr5GhZShafsYsZg/c8s8UMA5ND4aQ0NapT",
+	"jL6yy174Tk5jXpYgDZuBPYqysXxFKempqipyNlL9udhZXK0dFXG7bSX0HGP5zLCheO8b4x08DC16U+A5",
+	"cCVg+rRe5B0lLzcDnEGxSXjm4A6m0Gnxhi3fxl62sZcvUn8gAr6ApuDhBiZOw/j2PjT/WAWVMcdK7kp7",
+	"XXqZtzD5Xw7dhrg3Zw2N1fAkwhqmIQNR2lt3U7VI+o40hvmLs5cpORTua2un/dziNDth/LR2+pgRFwXs",
+	"sl9De5uSdAOvVWAXV2cpYJY4Qm+RGy3K/qPUBo96MHG8dhSwHYRlGZ8APntMfuPoGxjuwiwUr7ME1YaH",
+	"toWeChA/YU7h2WW+WwHaJATHARzTaiqsz8aUCkRZTKYC4YksY1uH98S2yKi5AHcDaga+ZV+fLfui07y+",
+	"hEWLudOJGOIzIfeNevHR5RKaidxEN89Htty9uICR8N42mBzXTjb31BWviqTxzX0+7E84o60P8lP6IGtE",
+	"ls8Qi+WvAIHz7k5L8ZpblGDwLyVs4WTuP098MmPTsSrqPFxuGA81bkSYM/z/DfyqYuLs0iUeov8+e/mC",
+	"FUKC6fu8ddSOGMdf9pkq8lS4aL+/v79P76E+9B17Ln7YZSdFEX5Zp1kjeLSEY//JOvoplcVreYpTfCYk",
+	"DEiLcn/jE8jd8p2ija7dzuI8hV1ZgrzBB2jRi/KERupOJ7mr3izvd2S+eF9rvnEhJKfUsTnF+BNkCdMW",
+	"bYvOtkVnXxhD/QE7P5Xc2FadscHqjdH1dWHPQPc+0A+rvEytW3TnAr37tm49TV+gp0l6ycWEuXWvUk2+",
+	"t+lRCjkrS+A8uWXabYhhX0M2VmC+aUJDF+DupmFWjYCgqrANg5gA+9pYpWeoSnwTmZMhjZSUCMyQ1O50",
+	"maLqfar7IsfQxYxJMRoT1hUfWtBs8Orl2RvWlb01SOe/vAqLvPPrXI/UFQei2PYXAHX1FwxhEJxKpiZO",
+	"zmDXVJlTXdzYXUR0L07IbTi7gcJO9makrrcJ8n/cn6PkvruqVsNx7h/rP1NFKwrbUQHtOEAhLqEQQP4I",
+	"H6V2x4Eb2EL8ZwOTKQ2Idu54Lb45O3Jn6fgmwY9QYbh7WYDZNgnY6qI3Mu4xa7eOBiCSIzmZ1kf9Tquj",
+	"iC+1vEVyVO65HtI1pXGhN1cYhmDW6yNdr1l4eoYvbr2Kf0GvIp5vF0z11rP4KXM2lUQH2pTPqHKA3ujE",
+	"pd5UVyFmtPcB/78qbfPUTaQpMaeQrY/qYkVPjdnFCzferI2PeTFrReIXVfUftSrjSvf1szVH4gok23Y8",
+	"/YyJ+idxBayKShHR/htz8iJj76yGgDZL3lzuyemgpf37AmfY+nG+xIyhUC97+26cwGpv04uzwMb3NFhv",
+	"hN7ThDrBf6J40R8VVIToaCx3RkfTOLDPzBgzDJ20w7+yMb8CYgyFMh2J/bOld/ye4fz88giJcnvRP9eL",
+	"/jPH1pWEj1RLowZE9DqRBqG10nuZFkaYnWwM2WV3vNbZSxbe1xHURuztstdVAYblkIkc7TkuqY0R1cFM",
+	"VA5F3IONAFC5uYS8zzQXJmT4E9IVn/nOllegWaGmoNMlMo/dhB/j5O/IJXUieTEzwtSUfr9uKVobLrM7",
+	"Qz8k/fnIKBRls9NNa72h0lvf0ta3tB7/QbbQWS9sxEiG/mRqAqFrSN19aANPEw00x458d1te7HB//a7H",
+	"lF7OpXwIyZ7IUSEM9vDgrNTqooAJ+3pQNWd+XnA5qvgIBt8kOpO4+fwJT2iCf02eE4ZPMZzneEBfUYNz",
+	"tIW3HGXLUa7NUX6ROWhqcejUhCFAIeTIRG2tnSqB9/umPAU/97mwkR/BQmZf4JT+kjyEltaJ+Ai56bMJ",
+	"WKY0K3h2KeRooWSCxEsJnGSOHcNky2223OYG3OYFnxCwDbEWX4CNtx7pzLRxBK7FZjQMfRR5p9RqUi7L",
+	"f33Oc4QNoJoiyH366sUsMMI+zrTPykqX2MbF8UklQ3kRZ8MaO9VHf9xidtkJG7gfBph9ItnA61MDQtSD",
+	"3DG1ZQzvNChy7psa0GsuFfMLIjNjYPgQ7GzgE0Oc1XEcdrObWWoYVsmWb4/daRt4XW/fK797d8Mem3E+",
+	"EYNcXGgHs6w3XSpmp4rxQlzClhFuGeENGOFPYBlOELNU6bbKK2ExvoytV7F52fXtuFKLK57N9uB9XQLQ",
+	"mTPwxD9zl83a/BAdV6zgWFaw3w5ONllWl+CDPsHu/QtqIl9k8zM61mTDqTMANlOVZlCTVyBlT5wrwiFJ",
+	"iX3C/hRln4HM9Ky0kHs5PAL29dja0hzt7fER7Pi/CyV3lR59g1liSEVqSJNCOCNNvy+5MeVYt/uLXkJp",
+	"mVRTajnvDBBah/vbVAsMS5P2Iibz9SkIhrJQmELvp4IReJp0Re6vLmXjbkh+gvdcmRKP2gld6A9kW5iy",
+	"lfOfmhUme0CeGDKhEVzAd8kLyGqOzxBXWotDzneGnBP0ex/oh1UJObFHhWDQqMI/sLZWZsyi88R9tGZY",
+	"a6faKAnb4ObnTqt0uM5q9QLPpzIKSxXqm1Fpd4pNF/ns34Po2CbWfGmaZFQmVethG2uUmzX2xmGwqfdq",
+	"VrsXEWwn+G6jtA5FAbts8JrLEQzY16+fPmbfHxzs99nBg2/YEGw2Bupwj7DmVL6ELVQleSw8poZWlwns",
+	"mB/VVBaK510K5aIg0G4eTghdzCyYPjNVhpiZA/z33w/2H3z38G+PdgZ1BjOpSU0eEC6klcE84e+fgRzZ",
+	"ce/o0QM3BSxu6h31/pe++dv+zvfv/s8O/e8/7i3FWWUW7I6xGvjkGgXZ880HC7dplBYRKZmPaeydH4Up",
+	"lRFB32zGmv9yv/fkDR+ls2bPfj7ZOXz4qM+EZH9UyuMldn/Lfe1w/9G97QErubZhG/7tAQbXWPtPSnrF",
+	"+lFSUaK8VrqDbm93/5I8/aljcg03/1SsfCVCxqBxDqAzfyBygtYeUNM8rxwNHEcfRO6DRk412MPE2PNj",
+	"/A6+QN0FETR4DOxPURJjn6mKUhhzCBJjpiptoBiyrwcT4IL5BTBVgtyhkQbf7LIXILCW1hsWu+y5xzvr",
+	"17VzfcLR7jeY88HLhkBMvleh70VQyRxjEG5FpNJ9ZdB3cglY2CKLWcgac4bEzFiYIAV7gLQAhxyBhzxi",
+	"P4kf+r6ZgQyf9TndvsSVTKQZdMJ43IezZFIVVrgbuOf44k7OLW+zy1K7qVnfFt0d6FpMtN8LNJRsyuQO",
+	"1qIfCUuM+Ah2LmE2AskoVdfLm0jAfnfw/WFilIZy5wSyEycJGdT4dH6jxTRtF9XF75B9ItfPUlASR2pc",
+	"a3EF+db5s3X+fJYGNYGTRAKhUHJU8z+YlHYWuOCNPEAbgpW0btedW+FbsJK/pC3uIUvU8DYN8zsHMPHq",
+	"zRK175UydqTh7H+e+UyPN05x0LxwZliAgf0V+JVwslpJlsMkNHq+0KoajS11mLbUnn6iJiBtn5LpJMLX",
+	"Fh44k7MJz8Y1NpoBfUXG/1tJQGiWm0sqEDn2+fiIlBLKPC1FqN6MgWVFZSxo1EwNjf9HxTWXVkjIj2rF",
+	"Sg3ZczgRTFfSl4nGTacKyEfu+9y8lRrKgs8gD2pn8zmmoQCnFX+zy04tanmo9fKy1OqKFyEfhmeWDfyG",
+	"D8gJ7vsRoMp4gSC5fXx6qphyqzG7b2UiSoafIFDdzzhK5ud537oS7cvrSi5RlC5gVMmtTrTVie5FitDN",
+	"7tCJ/C3xWhByRAR6jCSHf38NBciAMUJJ0w2c81gDt3BGz/Xu7O6HAT76y39HPUOiYVLJNH47/n2u/PYG",
+	"380NjqEUO0wbQvUOJBfd3vpOLl5fM5N2DFTe0r7Aex/8T6tsl/gm35HZsuYlI++e+CJw2f4tjJcW0aYs",
+	"GARf3pBkr+159lQUu56TxL4HMk+U3G/w9a6EuScyR/dDTbE1eAbIPMJbycZcjqB2vnpslilHxy+gDzok",
+	"AoSMEcJdS+WSP5H553NF67Vu7+cXIVSeyPyORMoeho45htCXp0Sfxg+uiKDXIGbx17eIZl8eoll06F86",
+	"otlW1C+K+q9M64Z2AqG1mMQd6QJd0vpw/+ColqvoefR9dhAXGUX34JWGIegjNuXC/v3FgPGiUFPId9nh",
+	"/v5RnW7eR18bb0onsMM8QGh+u/tWHu4fHjXSncD9Z31qzRCmMAO7y06HUVUotrOiOgw19FVq/aYYLeMa",
+	"EVoRBINbhOnxfs9QpWuVSnn4yEiPLuGNvXz9lW/QXt6lPzBezz1XuC0MPS+3MEtgNk8Zx4ygSwymfEa3",
+	"oalnIPKY8ytEu7/z2vuNV/kYonfqVz72r+Gi6PfoKEFmsHPitmz14M0b4QWfPXVwX0dwEi4fxg7CnXNX",
+	"Xkzgxm6bW92Tw3vfE8+QjuNOxBTZKLj9S1Jfn4DJdk6GqPIsfx8fpSe3nX23LsBPZa2d8RlCEKHXYH0t",
+	"6joW296H6F+rXIRtPeLTyVhoSdCtu/DLtCHkoh40X8vV9DNh4p7NidV6bkSmq32RS+/cHly5j3cWOpyB",
+	"vgK9Y0BaRo/usoGxUA7Y1zm3/IidWSi/acrhvOeRUiHcg302IGlfvxHN/hvfQ5QBou1hZQQm3b6VaPlg",
+	"VjsVz5td9gzhPKIGpB61I1OFktjUA78VFVaoEuQuO5E0d2cy5myk1dQEY4z7MY4ZLhGTLLhhg2fc2J0n",
+	"7qWd0x8H7pZrMNXE13H4efm+nphXARybSivNCuBX+GPlDK+Z97+ehJd4YZRbrmHTMZA1iEkimhmrSsOw",
+	"MTHVZjnOUpVHYUEeTzRha53hp5faWglGlgeHENbr4w41tiX2Qr4ib3CySKS1Q/PFIt679e3B/t8OInfX",
+	"/g3cXatdRRbeW6LnZDnEyuKHN/XJIi9Plj4+adhEvEu1rWWDsRWScyaKfHJO1d2KiC9BRDxVRaGmC0Ji",
+	"LAoEANWVNH9heRD2s1MiHO7vz3sOsCvX4f5hhJBgua2M37ToTkhIlwG0NbzXYQ53ihfkx+hgBMEncnfW",
+	"8hnuUWr8FwsuuxNzSdw/ND+LLMsBM5Apmc/nx2+Nz7+4GttcwL8wPyJOsqZp6K/U/RiI3ff3jeeAAVfO",
+	"sT2QVs9ITebZGDXjJnbv87q2N+8LuXlxynykI4gvRTGwurLjoSgs6D2e/14ZOwlWYBfCyElRNMaBxxKR",
+	"VhRMqinDBE6sc6UODkPsE36h8lkKH8mAPYkGXQdx5IXXpoVhE3WFHvYZjrXtRXX7dyCijnnqf8MvgU0Q",
+	"TzNHW9n9Z31Uu/jLS7BEllLHLeJyR8N0gUWqQmSzftPmFv0LvChA+8rZeiccXRqqJ9kS5b0SZd0lLSZM",
+	"J1aRVaxPnfOd0Vpc0jiVpeaS6XD/qWRDVWlW8Blo02cXs0V6iSkKNXpjo0YdWCZuVZHvsl/JucQG/EJV",
+	"dlA7mi37vcpH4OiRGi3bCHhWSWZVKbJlcLTHqI9cA1L2BPfgDWGH3wnGdr3Jnwqpv55AF0PAvXcPbBFj",
+	"tzG3mzIu338Iryld6muK0gTDCoxwCRZGJd19GvTZoJKGD2FAONRCayjgiks7YBMn721M90wN5yUhGwG2",
+	"6tIis6Cp+Sy2ijclZLbPBmMoymFVDHxZobN9fD0jQYYjGjZ+mdKOmNJsrCQYO0PHObo3mPYe9mGDwUlK",
+	"IVY1Zt41j+lf6M3HRGnH6shxMp8RveiDElfwNOzanSUQ1SPcM2trj7vI2GrBSTHNWqP/68U1t4zu/jU0",
+	"PkObmcuQ+YPJjBqMqnQGzqa8Pc5ntRiNvA+0y8J4E565wxtXj9HVZyzioLkizsSmXGL77AtwGpvAmg41",
+	"3BoUn8agOI3Pw5RcX8uc6PfKKiF/X8diqxDG7rIXGCcslYGQP0idexQzwHU2xiB04XFyMGIN0l0fDIMX",
+	"RdO6gjN/CzBX160FkQaGSk/wi0rn7m+VLMCYmBDrvh1ob1B4ekKgUwSwXYrM2w4hRmF22c9QlL7Zhvu6",
+	"l+I8vxIZ1OJ9DEWOUv+4Bq/Cv5mxs4u4IQtoSjUMhQcAatp/hMYN+A5t2YXmevaVWRTlZ3M3/PYlefty",
+	"358YX8ZU3ng6+rLSkrZ2yhchvm/OD1NyGzHq9njmdg+W13D90z16Ep5ct4hrW7f1xdVttQ96SdVWu+Rn",
+	"qyPdPk/A65nSjijVj+6to9wabzJiB/7llW5W4gHCwmQNBnCKj61x+0vQRknGRxrATxH9o+Bn3Xlp3AZJ",
+	"uxSYCqTjAb+5XzegihdKFcBl7x4uB21CV36y++NC550A19nf39/f3pR7vCkB18vr0vhcP2SOYqYnKu2b",
+	"3JuuasPTpgMFL7m2Rx5fTAN1rO6jdugMSk39rWP9n9Bi3RUpQfpiQ5+l0Q9GSICY7bMSVFmgRYDos6iT",
+	"T3z3vVRf8TOrNNS0+xnjfTVzvGfEr+fYR/5XrMlIY34J42uoIIGNeswGhPE7CPDDmNSLWShbjLCtCfHp",
+	"mOCryjYVRYQQtom2gK6CWUpZ2Pvg/rfYGSfV3GYJ6/nMVYfb4zBPlR6BtR3J701Pn2OUSpkqg4OGWgnR",
+	"BudNFz/MfaduR+gQyrgktyXPEelazgj/0QkTP/BXW0TYz/aehkZB5JybsaFWk0gzcBrBSKl8gyvbkeDz",
+	"Gnj+5d7HW8Q7Qnn9PPC3pDJPW7m9NJ/rpcFsUEQETl2aDZX61bDJJO9uBTSZBKlT9oUcLclpeqo0O3jI",
+	"JkJWFkxszpCLORgXddi/ZTRglxtAVz/+0S0kaSC8LEH+0+/ZXar2L2nB62n3B7drtrfGTklfrFbc+uu3",
+	"yva1+ZEjsTmhncJe20jZDjxi74P/aZXK/bhQBprLvF43Sazx3WL6fbaUhYcakVZ3G8nVauFqSddQ2g2F",
+	"3cd6Xou9eeJaD2fFODlOuiZi4BfiCoy/QrgGyGsgHz/NGsNwMajzUkaB8yHjtRYr8wWsAYLBqV1nQdrH",
+	"BSSpqBG3hPt/CVCaeJAjpySjO6jPDECflZVlWozGFocneywaqT6Z+TGehzg9CW+AnHmlmvKX2VCDGbNS",
+	"K7d9QxY6ITElWyGCaCyijsWhTvzcvzI0U3NU6xqhp64dw6SP+j+/BN93BY1RxS6oKYv7VTRW6FaRWBi2",
+	"1+8z0r777Act8hHg197oyo6fYpgS06nHILC/eJ+pyhqRA7VurCknGq8VAE2dmEJOx4tCyFGrHb7fYZ4R",
+	"z6aO+PV3m/ar8598zA1RjnfITseKTfjM2eFC1mhu7pNTGlxJHD/6OJiMF7yLyqgRgQmt0Ki5l5IZRNka",
+	"dXsxt6BsDNll7CaYuunw7DIaMmDBJ6ggszGxeTQH4/NOqZ2E+7vE9XBzaZL75ZtWdB1CLqia48jdbDVq",
+	"3BdKFjPEh/CFe77tGa4JQ6CU34L0bqjR56PvHx1+E49d5SJ1UqeYk1GVXi82BCnB89l/tbieDifx7uP/",
+	"HwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

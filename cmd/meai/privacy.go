@@ -13,7 +13,9 @@ import (
 )
 
 type privacyCommand struct {
-	Map privacyMapCommand `cmd:"" help:"Show everything that can hold personal data, for what, how long, and how it is erased."`
+	Map          privacyMapCommand          `cmd:"" help:"Show everything that can hold personal data, for what, how long, and how it is erased."`
+	VerifyExport privacyVerifyExportCommand `cmd:"" help:"Verify an export: nothing is missing or changed, and who has signed it."`
+	OpenExport   privacyOpenExportCommand   `cmd:"" help:"Decrypt an export into the zip that is in it."`
 }
 
 type privacyMapCommand struct {

@@ -16,6 +16,7 @@ import (
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/memory"
+	"meai/activities/privacy/export"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
@@ -89,6 +90,11 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
 			return err
 		}
+		exports, err := p.exports(ctx, db, log)
+		if err != nil {
+			return err
+		}
+		caps.Exports = &export.Activities{Exports: exports}
 		served := p.queues(*queues)
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
@@ -139,6 +145,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	exports, err := p.exports(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -152,6 +162,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Memories:        memory.NewStore(db, p.keys),
 		Graph:           memory.NewGraph(db, p.keys),
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+		Exports:         exports,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -110,11 +110,11 @@ const (
 	LedgerEntry Kind = "ledger_entry"
 	Escalation  Kind = "escalation"
 	Memory      Kind = "memory"
-	Export      Kind = "export"
+	ExportFile  Kind = "export"
 )
 
 var kinds = []Kind{
-	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory, Export,
+	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory, ExportFile,
 }
 
 // Outcome is how an act ended.

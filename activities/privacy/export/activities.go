@@ -97,7 +97,7 @@ func (a *Activities) Expire(ctx context.Context, in Ref) (Waiting, error) {
 			return err
 		}
 		var err error
-		row, err = q.Export(ctx, in.Subject, in.ID)
+		row, err = q.ExportByID(ctx, in.Subject, in.ID)
 		return unlessFound(err, "export")
 	})
 	if err != nil {

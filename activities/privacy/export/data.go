@@ -23,37 +23,12 @@ const (
 	edgesTable = "memory_edges"
 )
 
-// notCovered are the tables whose rows say nothing in the clear.
-var notCovered = map[string]string{
-	"memory_terms":     "an index of the words in memory_nodes, blinded; it is made again of the texts",
-	"idempotency_keys": "blinded names of requests, which tell a repeated request from a new one and nothing else",
-}
-
-// covers says of a table whether its rows are exported, and why not.
-func covers(table string) (bool, string) {
-	why, not := notCovered[table]
-	return !not, why
-}
-
-// elsewhere is what is kept of a person besides their tables.
-var elsewhere = []LeftOut{
-	{"the vector index", "a copy of the vectors in memory_nodes and of blinded words"},
-	{"workflow histories", "the same messages and answers on their way, sealed with the person's keys; they are deleted days after they end"},
-	{"backups and the archive", "copies of the same rows, sealed; they expire"},
-	{"logs and metrics", "opaque ids, counts and times; no words"},
-}
-
-// hidden columns are left out: what is blinded means nothing outside, and whose rows they
-// are is said once, in the manifest.
-func hidden(column string) bool {
-	return column == "subject_id" || column == "terms" || strings.HasSuffix(column, "_hmac")
-}
-
 // shown are the columns of a table as they are exported, in their order, with those that
 // say in the clear what a hidden one stands for.
 func shown(t postgres.PersonTable) (columns []string) {
+	hide := hidden(t)
 	for _, column := range t.Columns {
-		if !hidden(column) {
+		if !slices.Contains(hide, column) {
 			columns = append(columns, unsealed.Name(column))
 		}
 	}
@@ -164,6 +139,7 @@ func (w *writing) data(ctx context.Context) error {
 
 // each hands out the rows of a table in the clear.
 func (w *writing) each(ctx context.Context, t postgres.PersonTable, do func(unsealed.Columns) error) error {
+	hide := hidden(t)
 	return w.snapshot.Rows(ctx, t, func(object []byte) error {
 		var row unsealed.Columns
 		if err := json.Unmarshal(object, &row); err != nil {
@@ -179,10 +155,8 @@ func (w *writing) each(ctx context.Context, t postgres.PersonTable, do func(unse
 		if err := w.reveal(keys, t.Name, row); err != nil {
 			return fmt.Errorf("read a row of %s: %w", t.Name, err)
 		}
-		for column := range row {
-			if hidden(column) {
-				delete(row, column)
-			}
+		for _, column := range hide {
+			delete(row, column)
 		}
 		unfold(t.Name, row)
 		w.record()

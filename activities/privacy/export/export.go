@@ -53,8 +53,6 @@ type Exports struct {
 	Lifetime time.Duration
 	// Version is the program's, for manifests.
 	Version string
-	// Covers says whether a table's rows are exported, and why not; nil for [covers].
-	Covers func(table string) (bool, string)
 }
 
 // Register keeps requests of people with their time limits. Both are idempotent.
@@ -140,7 +138,7 @@ var (
 
 // The key that signs manifests.
 const (
-	signerName                     = "meai-export"
+	signerName                       = "meai-export"
 	signaturePurpose keyring.Purpose = "export-manifest"
 )
 

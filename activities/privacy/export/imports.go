@@ -97,7 +97,7 @@ func (x *Exports) BeginImport(ctx context.Context, subject uuid.UUID, key string
 		if err != nil {
 			return err
 		}
-		row, err := q.Import(ctx, subject, id)
+		row, err := q.ImportByID(ctx, subject, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrRunning
 		}
@@ -126,7 +126,7 @@ func (x *Exports) registered(ctx context.Context, subject uuid.UUID) error {
 // Import is one of the person's imports. Errors: [failure.NotFound].
 func (x *Exports) Import(ctx context.Context, subject, id uuid.UUID) (i Import, err error) {
 	err = x.DB.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
-		row, err := q.Import(ctx, subject, id)
+		row, err := q.ImportByID(ctx, subject, id)
 		i = importOf(row)
 		return unlessFound(err, "import")
 	})

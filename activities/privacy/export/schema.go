@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,39 +18,17 @@ import (
 	"meai/internal/unsealed"
 )
 
-// about says what tables hold; others describe themselves by their names.
-var about = map[string]string{
-	"sessions":              "Conversations, each of a limited time.",
-	"interactions":          "Messages with their context and answers.",
-	"interaction_steps":     "The steps that each message went through.",
-	"escalations":           "What was seen in messages with signs of danger.",
-	nodesTable:              "What is remembered: turns (what was said), markers (significant moments), echoes and storylines (patterns), entities (people, places, things) and vault (kept apart).",
-	edgesTable:              "What holds between memories, in two times: when it held, and when MeAi knew.",
-	"memory_evidence":       "The turns that facts rest on.",
-	"memory_writes":         "What is on its way into memory, and how far it is.",
-	"memory_imports":        "Past conversations that were brought along.",
-	"memory_forgettings":    "What was forgotten: ids and counts, no content.",
-	"memory_vault_openings": "When the vault was open, for which session.",
-	"memory_vault_accesses": "Every access to the vault.",
-	"filter_feedback":       "Ratings of answers and resources.",
-	"filter_triggers":       "What not to be reminded of.",
-	"privacy_exports":       "Exports like this one.",
-	"privacy_imports":       "Exports that were brought along.",
-}
-
-// columnsAbout says what columns hold that do not say it themselves.
+// columnsAbout says what columns hold where the data map, which is about what is stored,
+// does not say what is exported.
 var columnsAbout = map[string]string{
-	nodesTable + ".vector":     "The text as numbers, by which it is found by meaning: little-endian 32-bit floats, made by model.",
-	nodesTable + ".details":    "What a pattern found.",
-	nodesTable + ".said_at":    "When it began to hold; valid_to is when it ceased to.",
-	nodesTable + ".name":       "What makes an entity or a pattern the same one.",
-	nodesTable + ".name_id":    "Where that cannot be told: equal ones are the same.",
-	edgesTable + ".slot":       "The question that a fact answers.",
-	edgesTable + ".slot_id":    "Where that cannot be told: equal ones are the same.",
-	edgesTable + ".closed_by":  "The edge that took its place, or the turn that denied it.",
-	"interactions.words":       "What the person wrote.",
-	"interactions.answer":      "What they were answered, with what that was made of and how it was judged.",
-	"interactions.workflow_id": "The workflow that answered it, an opaque id.",
+	nodesTable + ".kind":      "turn (what was said), marker (a significant moment), echo and storyline (patterns), entity (people, places, things), vault (kept apart).",
+	nodesTable + ".vector":    "The text as numbers, by which it is found by meaning: little-endian 32-bit floats, made by model.",
+	nodesTable + ".said_at":   "When it began to hold; valid_to is when it ceased to.",
+	nodesTable + ".name":      "What makes an entity or a pattern the same one.",
+	nodesTable + ".name_id":   "Where that cannot be told: equal ones are the same.",
+	edgesTable + ".slot":      "The question that a fact answers.",
+	edgesTable + ".slot_id":   "Where that cannot be told: equal ones are the same.",
+	edgesTable + ".closed_by": "The edge that took its place, or the turn that denied it.",
 }
 
 // Schema describes the files of an export (JSON Schema 2020-12), for the tables that it
@@ -65,7 +44,7 @@ func Schema(tables []postgres.PersonTable) (*jsonschema.Schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Defs[t.Name] = &jsonschema.Schema{Type: "array", Description: about[t.Name], Items: record}
+		s.Defs[t.Name] = &jsonschema.Schema{Type: "array", Description: about(t.Name), Items: record}
 	}
 	options := &jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[uuid.UUID](): {Type: "string", Format: "uuid"},
@@ -102,13 +81,14 @@ func recordOf(t postgres.PersonTable) (*jsonschema.Schema, error) {
 		Type: "object", Properties: map[string]*jsonschema.Schema{}, AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
 	}
 	add := func(column string, s *jsonschema.Schema) {
-		s.Description = columnsAbout[t.Name+"."+column]
+		s.Description = cmp.Or(columnsAbout[t.Name+"."+column], holds(t.Name, column))
 		record.Properties[column] = s
 		record.PropertyOrder = append(record.PropertyOrder, column)
 		record.Required = append(record.Required, column)
 	}
+	hide := hidden(t)
 	for i, column := range t.Columns {
-		if hidden(column) {
+		if slices.Contains(hide, column) {
 			continue
 		}
 		s, err := typeOf(t, column, t.Types[i])
@@ -174,27 +154,17 @@ func opened(nullable bool) *jsonschema.Schema {
 	return s
 }
 
-// covered are the tables that an export covers, of all that hold rows of people.
-func (x *Exports) covered(tables []postgres.PersonTable) (list []postgres.PersonTable) {
-	cover := x.Covers
-	if cover == nil {
-		cover = covers
-	}
-	for _, t := range tables {
-		if ok, _ := cover(t.Name); ok {
-			list = append(list, t)
-		}
-	}
-	return list
-}
-
 // SchemaOf is the published schema of a database's exports, as docs/export-schema.json.
-func (x *Exports) SchemaOf(ctx context.Context) ([]byte, error) {
-	tables, err := x.DB.PersonTables(ctx)
+func SchemaOf(ctx context.Context, db *postgres.DB) ([]byte, error) {
+	tables, err := db.PersonTables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return schemaText(x.covered(tables))
+	covered, _, err := coverage(tables)
+	if err != nil {
+		return nil, err
+	}
+	return schemaText(covered)
 }
 
 func schemaText(tables []postgres.PersonTable) ([]byte, error) {

@@ -50,7 +50,7 @@ func (x *Exports) Request(ctx context.Context, a Asked) (Export, WriteInput, err
 		if err != nil {
 			return err
 		}
-		row, err = q.Export(ctx, a.Subject, in.Export)
+		row, err = q.ExportByID(ctx, a.Subject, in.Export)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return ErrRunning
@@ -130,13 +130,13 @@ func words(formats []Format) []string {
 // record adds to the audit log what the person has done with an export; it belongs at the
 // end of a transaction.
 func (x *Exports) record(ctx context.Context, q *queries.Queries, subject, id uuid.UUID, act audit.Act) error {
-	entry := audit.Entry{Role: "person", Act: act, Kind: audit.Export, Outcome: audit.Succeeded}
+	entry := audit.Entry{Role: "person", Act: act, Kind: audit.ExportFile, Outcome: audit.Succeeded}
 	who, err := alias.Of(ctx, x.Keyring, subject)
 	if err != nil {
 		return err
 	}
 	entry.Actor = who.String()
-	if entry.Object, err = x.Audit.Object(ctx, audit.Export, id.String()); err != nil {
+	if entry.Object, err = x.Audit.Object(ctx, audit.ExportFile, id.String()); err != nil {
 		return err
 	}
 	_, err = audit.Append(ctx, q, entry)
@@ -146,7 +146,7 @@ func (x *Exports) record(ctx context.Context, q *queries.Queries, subject, id uu
 // Get is one of the person's exports. Errors: [failure.NotFound].
 func (x *Exports) Get(ctx context.Context, subject, id uuid.UUID) (e Export, err error) {
 	err = x.DB.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
-		row, err := q.Export(ctx, subject, id)
+		row, err := q.ExportByID(ctx, subject, id)
 		e = of(row)
 		return unlessFound(err, "export")
 	})
@@ -169,7 +169,7 @@ const MostListed = 100
 // List is the person's exports, newest first, the last [MostListed].
 func (x *Exports) List(ctx context.Context, subject uuid.UUID) (list []Export, err error) {
 	err = x.DB.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
-		rows, err := q.Exports(ctx, subject, MostListed)
+		rows, err := q.ExportsOf(ctx, subject, MostListed)
 		for _, row := range rows {
 			list = append(list, of(row))
 		}

@@ -37,16 +37,16 @@ type chart struct {
 
 // overview is what the page shows.
 type overview struct {
-	TakenAt, Registered         string
-	Span                        string
-	Counts                      []named
-	Charts                      []chart
-	Emotions, People            chart
-	Facts, Patterns             []string
-	Recent                      []shownTurn
-	Vault                       int64
-	LeftOut                     []LeftOut
-	Most                        int
+	TakenAt, Registered string
+	Span                string
+	Counts              []named
+	Charts              []chart
+	Emotions, People    chart
+	Facts, Patterns     []string
+	Recent              []shownTurn
+	Vault               int64
+	LeftOut             []LeftOut
+	Most                int
 }
 
 type named struct {
@@ -65,7 +65,7 @@ func (w *writing) summary(context.Context) error {
 	o := overview{
 		TakenAt: w.snapshot.At.UTC().Format(time.DateTime), Registered: w.snapshot.Registered.UTC().Format(time.DateOnly),
 		Facts: d.facts, Patterns: d.patterns, Vault: d.kinds["vault"], LeftOut: w.left, Most: mostShown,
-		Charts: []chart{columns("Messages by month", d.messages), columns("Memories by month", d.memories)},
+		Charts:   []chart{columns("Messages by month", d.messages), columns("Memories by month", d.memories)},
 		Emotions: lines("Feelings in what was said", d.emotions, func(label string) string { return label }),
 		People:   lines("What memories are about most", d.about, d.clear.name),
 	}
@@ -73,7 +73,7 @@ func (w *writing) summary(context.Context) error {
 		o.Span = d.first.UTC().Format(time.DateOnly) + " to " + d.last.UTC().Format(time.DateOnly)
 	}
 	for _, t := range w.tables {
-		o.Counts = append(o.Counts, named{Name: t.Name, About: about[t.Name], Count: d.counts[t.Name]})
+		o.Counts = append(o.Counts, named{Name: t.Name, About: about(t.Name), Count: d.counts[t.Name]})
 	}
 	for _, s := range slices.Backward(d.recent) {
 		o.Recent = append(o.Recent, shownTurn{At: s.At.UTC().Format("2006-01-02 15:04"), Text: s.Text})

@@ -183,16 +183,10 @@ func (w *writing) all(ctx context.Context, manifest Manifest) error {
 
 // plan decides what is exported, and returns how many records that makes in all forms.
 func (w *writing) plan(ctx context.Context) (total int64, err error) {
-	cover := w.exports.Covers
-	if cover == nil {
-		cover = covers
+	if w.tables, w.left, err = coverage(w.snapshot.Tables); err != nil {
+		return 0, err
 	}
-	for _, t := range w.snapshot.Tables {
-		if ok, why := cover(t.Name); !ok {
-			w.left = append(w.left, LeftOut{t.Name, why})
-			continue
-		}
-		w.tables = append(w.tables, t)
+	for _, t := range w.tables {
 		rows, err := w.snapshot.Count(ctx, t)
 		if err != nil {
 			return 0, err
@@ -206,7 +200,6 @@ func (w *writing) plan(ctx context.Context) (total int64, err error) {
 		}
 		total += passes * rows
 	}
-	w.left = append(w.left, elsewhere...)
 	return total, nil
 }
 

@@ -4,10 +4,10 @@ insert into privacy_exports (subject_id, id, request_hmac, lock, formats, reques
 values (@subject_id, @id, @request_hmac, @lock, @formats::text[], @requested_at)
 on conflict do nothing;
 
--- name: Export :one
+-- name: ExportByID :one
 select * from privacy_exports where subject_id = @subject_id and id = @id;
 
--- name: Exports :many
+-- name: ExportsOf :many
 select * from privacy_exports where subject_id = @subject_id order by requested_at desc, id desc limit @page;
 
 -- name: BeginExport :execrows
@@ -39,7 +39,7 @@ where subject_id = @subject_id and id = @id and state = 'ready' and expires_at <
 insert into privacy_imports (subject_id, id, requested_at) values (@subject_id, @id, @requested_at)
 on conflict do nothing;
 
--- name: Import :one
+-- name: ImportByID :one
 select * from privacy_imports where subject_id = @subject_id and id = @id;
 
 -- name: ImportReceived :execrows
