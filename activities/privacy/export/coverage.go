@@ -18,7 +18,7 @@ var dataMap = sync.OnceValues(datamap.Load)
 // tables, with the file that it is in.
 var elsewhere = map[string]string{
 	"subjects": "account.json", "principals": "account.json", "api_keys": "account.json",
-	"privacy_requests": "requests.json", "audit_log": "audit.json",
+	"privacy_requests": "requests.json",
 }
 
 // coverage is which of the tables an export covers, and all that is kept of people besides.

@@ -210,13 +210,21 @@ func (x *Exports) Delete(ctx context.Context, subject, id uuid.UUID) error {
 	return x.remove(ctx, subject, id)
 }
 
-// remove removes the object.
+// remove removes the object, and what writes left that were broken off.
 func (x *Exports) remove(ctx context.Context, subject, id uuid.UUID) error {
-	folder, name, err := x.place(ctx, subject, id)
+	folder, _, err := x.place(ctx, subject, id)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(x.Store.Remove(ctx, name), x.Store.Tidy(ctx, folder)); err != nil {
+	return errors.Join(x.removeNamed(ctx, subject, id), x.Store.Tidy(ctx, folder))
+}
+
+func (x *Exports) removeNamed(ctx context.Context, subject, id uuid.UUID) error {
+	_, name, err := x.place(ctx, subject, id)
+	if err != nil {
+		return err
+	}
+	if err := x.Store.Remove(ctx, name); err != nil {
 		return fmt.Errorf("remove an export: %w", err)
 	}
 	return nil

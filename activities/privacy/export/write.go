@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"meai/internal/failure"
-	"meai/internal/objects"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
 )
@@ -29,28 +28,19 @@ type WriteInput struct {
 // not at all. beat, which may be nil, is called as it goes on. Errors: those of
 // [postgres.DB.Snapshot]; [failure.Decided] when the person has deleted it meanwhile.
 func (x *Exports) Write(ctx context.Context, in WriteInput, beat func(done int64)) (Export, error) {
-	e, err := x.Get(ctx, in.Subject, in.Export)
-	if err != nil {
-		return Export{}, err
-	}
-	switch e.State {
-	case Ready:
-		return e, nil // an attempt before has done it
-	case Queued, Writing:
-	default:
-		return e, decided(e)
-	}
 	if _, err := in.Lock.recipient(); err != nil {
-		return e, failure.New(failure.InvalidInput, "nothing to encrypt the export to", err)
+		return Export{}, failure.New(failure.InvalidInput, "nothing to encrypt the export to", err)
 	}
-	folder, name, err := x.place(ctx, in.Subject, in.Export)
-	if err != nil {
+	// What an attempt left that was killed goes: its unfinished file, or a whole one that
+	// the row does not know of. An attempt that still runs fails.
+	e, err := x.clear(ctx, in.Subject, in.Export, x.remove)
+	switch {
+	case err != nil:
 		return e, err
-	}
-	// What an attempt left that was killed: its unfinished file, or a whole one that the
-	// row does not know of. An attempt that still runs fails.
-	if err := errors.Join(x.Store.Remove(ctx, name), x.Store.Tidy(ctx, folder)); err != nil {
-		return e, fmt.Errorf("clear the place of an export: %w", err)
+	case e.State == Ready:
+		return e, nil // an attempt before has done it
+	case e.State != Queued && e.State != Writing:
+		return e, decided(e)
 	}
 	leave, err := enter(ctx, func() { give(beat, 0) })
 	if err != nil {
@@ -58,15 +48,37 @@ func (x *Exports) Write(ctx context.Context, in WriteInput, beat func(done int64
 	}
 	defer leave()
 	err = x.DB.Snapshot(ctx, in.Subject, func(ctx context.Context, s *postgres.Snapshot) error {
-		return x.publish(ctx, s, in, name, beat)
+		return x.publish(ctx, s, in, beat)
 	})
-	if errors.Is(err, objects.ErrExists) { // by an attempt that was taken for dead
-		err = fmt.Errorf("another attempt has written it: %w", err)
-	}
 	if err != nil {
-		return e, fmt.Errorf("write export %s: %w", in.Export, err)
+		// The commit may have failed behind the object's name, and there may be no next attempt.
+		_, cleared := x.clear(context.WithoutCancel(ctx), in.Subject, in.Export, x.removeNamed)
+		return e, errors.Join(fmt.Errorf("write export %s: %w", in.Export, err), cleared)
 	}
 	return x.Get(ctx, in.Subject, in.Export)
+}
+
+// clear removes the object of an export that is not ready, and returns the export. The row
+// is held meanwhile, so that nothing is removed that another attempt is just publishing.
+func (x *Exports) clear(ctx context.Context, subject, id uuid.UUID, remove func(context.Context, uuid.UUID, uuid.UUID) error) (e Export, err error) {
+	err = x.DB.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		row, err := q.LockExport(ctx, subject, id)
+		if err != nil {
+			return unlessFound(err, "export")
+		}
+		if e = of(row); e.State == Ready {
+			return nil
+		}
+		return remove(ctx, subject, id)
+	})
+	if failure.Is(err, failure.SubjectInactive) {
+		// Nobody publishes anything for them any more.
+		err = errors.Join(err, remove(ctx, subject, id))
+	}
+	if err != nil {
+		return e, fmt.Errorf("clear the place of export %s: %w", id, err)
+	}
+	return e, nil
 }
 
 // atOnce is how many are written, or filled in, at a time by one process: each holds a
@@ -103,7 +115,11 @@ func decided(e Export) error {
 // publish writes the object and gives it its name in the transaction that says it is
 // ready. The person is locked as active meanwhile: once erasure has begun, and once the
 // export was deleted, nothing appears.
-func (x *Exports) publish(ctx context.Context, s *postgres.Snapshot, in WriteInput, name string, beat func(int64)) error {
+func (x *Exports) publish(ctx context.Context, s *postgres.Snapshot, in WriteInput, beat func(int64)) error {
+	_, name, err := x.place(ctx, in.Subject, in.Export)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var made sealed
@@ -128,7 +144,7 @@ func (x *Exports) publish(ctx context.Context, s *postgres.Snapshot, in WriteInp
 		return err
 	case <-whole:
 	}
-	err := x.DB.Write(ctx, in.Subject, func(ctx context.Context, q *queries.Queries) error {
+	return x.DB.Write(ctx, in.Subject, func(ctx context.Context, q *queries.Queries) error {
 		now := time.Now().UTC()
 		finished, err := q.FinishExport(ctx, queries.FinishExportParams{
 			SubjectID: in.Subject, ID: in.Export, At: &now, ExpiresAt: new(now.Add(x.Lifetime)), Size: &made.size, Sha256: made.sum,
@@ -142,14 +158,6 @@ func (x *Exports) publish(ctx context.Context, s *postgres.Snapshot, in WriteInp
 		permit(true)
 		return <-named
 	})
-	if err != nil {
-		permit(false)
-		cancel()
-		// The commit may have failed behind the name: the next attempt would remove it, but
-		// there may be none.
-		err = errors.Join(err, x.Store.Remove(context.WithoutCancel(ctx), name))
-	}
-	return err
 }
 
 var errWithdrawn = errors.New("the export is not given a name")

@@ -610,3 +610,32 @@ func (q *Queries) InsertImport(ctx context.Context, subjectID uuid.UUID, iD uuid
 	}
 	return result.RowsAffected(), nil
 }
+
+const lockExport = `-- name: LockExport :one
+select subject_id, id, request_hmac, lock, formats, state, requested_at, started_at, rows_total, rows_done, finished_at, size, sha256, expires_at, failure, ended_at from privacy_exports where subject_id = $1 and id = $2 for update
+`
+
+// Holds the export's row until the transaction ends.
+func (q *Queries) LockExport(ctx context.Context, subjectID uuid.UUID, iD uuid.UUID) (PrivacyExport, error) {
+	row := q.db.QueryRow(ctx, lockExport, subjectID, iD)
+	var i PrivacyExport
+	err := row.Scan(
+		&i.SubjectID,
+		&i.ID,
+		&i.RequestHmac,
+		&i.Lock,
+		&i.Formats,
+		&i.State,
+		&i.RequestedAt,
+		&i.StartedAt,
+		&i.RowsTotal,
+		&i.RowsDone,
+		&i.FinishedAt,
+		&i.Size,
+		&i.Sha256,
+		&i.ExpiresAt,
+		&i.Failure,
+		&i.EndedAt,
+	)
+	return i, err
+}

@@ -7,6 +7,10 @@ on conflict do nothing;
 -- name: ExportByID :one
 select * from privacy_exports where subject_id = @subject_id and id = @id;
 
+-- Holds the export's row until the transaction ends.
+-- name: LockExport :one
+select * from privacy_exports where subject_id = @subject_id and id = @id for update;
+
 -- name: ExportsOf :many
 select * from privacy_exports where subject_id = @subject_id order by requested_at desc, id desc limit @page;
 
