@@ -81,7 +81,13 @@ func (k *contract) openBody(c echo.Context, op operation) error {
 		io.Reader
 		io.Closer
 	}{&patientReader{r.Body, func(within time.Duration) error { return k.allow(c, within) }}, r.Body}
-	return checkMediaType(r.Header, op.media)
+	if err := checkMediaType(r.Header, op.media); err != nil {
+		return err
+	}
+	if _, parameters, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); parameters["boundary"] == "" {
+		return fieldProblem(malformedRequest, FieldError{In: FieldErrorInHeader, Pointer: echo.HeaderContentType, Reason: "names no boundary"})
+	}
+	return nil
 }
 
 func init() { openapi3filter.RegisterBodyDecoder(jsonLines, openapi3filter.FileBodyDecoder) }

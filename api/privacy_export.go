@@ -24,7 +24,7 @@ type ExportStore interface {
 	List(ctx context.Context, subject uuid.UUID) ([]export.Export, error)
 	Get(ctx context.Context, subject, id uuid.UUID) (export.Export, error)
 	Delete(ctx context.Context, subject, id uuid.UUID) error
-	Fetch(ctx context.Context, subject, id uuid.UUID) (*export.Content, error)
+	Fetch(ctx context.Context, subject, id uuid.UUID) (export.Export, io.ReadSeekCloser, error)
 	Key(ctx context.Context) (*signing.Key, error)
 	BeginImport(ctx context.Context, subject uuid.UUID, key string) (export.Import, bool, error)
 	Receive(ctx context.Context, subject, id uuid.UUID, secret export.Secret, from io.Reader) (export.Import, error)
@@ -134,16 +134,17 @@ func (s *Server) DownloadExport(ctx context.Context, r DownloadExportRequestObje
 	if err != nil {
 		return nil, err
 	}
-	content, err := s.exports.Fetch(ctx, subject, r.ExportId)
+	e, content, err := s.exports.Fetch(ctx, subject, r.ExportId)
 	if err != nil {
 		return nil, exportFailure("fetch an export", err)
 	}
-	return &download{content: content, part: orZero(r.Params.Range), log: s.log, ctx: ctx}, nil
+	return &download{export: e, content: content, part: orZero(r.Params.Range), log: s.log, ctx: ctx}, nil
 }
 
 // download is the response with the file.
 type download struct {
-	content *export.Content
+	export  export.Export
+	content io.ReadSeekCloser
 	part    string // that the client wants; "" for all
 	log     *slog.Logger
 	ctx     context.Context // the request's
@@ -156,7 +157,7 @@ func (d *download) VisitDownloadExportResponse(w http.ResponseWriter) error {
 			d.log.LogAttrs(d.ctx, slog.LevelDebug, "an export was not closed", slog.Any("error", err))
 		}
 	}()
-	e := d.content.Export
+	e := d.export
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", `attachment; filename="meai-export-`+e.RequestedAt.Format(time.DateOnly)+`.zip.age"`)

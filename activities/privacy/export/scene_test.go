@@ -284,7 +284,7 @@ func (s *scene) exports(t *testing.T, subject uuid.UUID, k *age.X25519Identity, 
 // fetch is the encrypted file.
 func (s *scene) fetch(t *testing.T, subject, id uuid.UUID) []byte {
 	t.Helper()
-	c, err := s.Fetch(t.Context(), subject, id)
+	_, c, err := s.Fetch(t.Context(), subject, id)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, c.Close()) }()
 	file, err := io.ReadAll(c)

@@ -230,50 +230,49 @@ func (x *Exports) removeNamed(ctx context.Context, subject, id uuid.UUID) error 
 	return nil
 }
 
-// Content is an encrypted export that is read: any part of it, any number of times.
-type Content struct {
-	Export Export
-
+// content is an encrypted export that is read: any part of it, any number of times.
+type content struct {
 	ctx   context.Context // of the request that it is read for
 	store objects.Store
 	name  string
+	size  int64
 	at    int64
 	open  io.ReadCloser
 }
 
-// Fetch opens an export. Close what it returns. Errors: [failure.NotFound], [ErrGone],
-// [ErrNotReady].
-func (x *Exports) Fetch(ctx context.Context, subject, id uuid.UUID) (*Content, error) {
+// Fetch opens the encrypted file of an export. Close what it returns. Errors:
+// [failure.NotFound], [ErrGone], [ErrNotReady].
+func (x *Exports) Fetch(ctx context.Context, subject, id uuid.UUID) (Export, io.ReadSeekCloser, error) {
 	e, err := x.Get(ctx, subject, id)
 	switch {
 	case err != nil:
-		return nil, err
+		return e, nil, err
 	case e.State == Deleted, e.State == Expired, e.State == Ready && !time.Now().Before(e.ExpiresAt):
-		return nil, ErrGone
+		return e, nil, ErrGone
 	case e.State != Ready:
-		return nil, ErrNotReady
+		return e, nil, ErrNotReady
 	}
 	_, name, err := x.place(ctx, subject, id)
 	if err != nil {
-		return nil, err
+		return e, nil, err
 	}
 	if _, err := x.Store.Stat(ctx, name); errors.Is(err, objects.ErrAbsent) {
-		return nil, ErrGone
+		return e, nil, ErrGone
 	} else if err != nil {
-		return nil, fmt.Errorf("look for an export: %w", err)
+		return e, nil, fmt.Errorf("look for an export: %w", err)
 	}
 	err = x.DB.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		return x.record(ctx, q, subject, id, audit.ExportFetched)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("record the fetching of an export: %w", err)
+		return e, nil, fmt.Errorf("record the fetching of an export: %w", err)
 	}
-	return &Content{Export: e, ctx: ctx, store: x.Store, name: name}, nil
+	return e, &content{ctx: ctx, store: x.Store, name: name, size: e.Size}, nil
 }
 
 // Read implements [io.Reader].
-func (c *Content) Read(p []byte) (int, error) {
-	if c.at >= c.Export.Size {
+func (c *content) Read(p []byte) (int, error) {
+	if c.at >= c.size {
 		return 0, io.EOF
 	}
 	if c.open == nil {
@@ -292,12 +291,12 @@ func (c *Content) Read(p []byte) (int, error) {
 
 // Seek implements [io.Seeker]. Stores read from the beginning, so what lies before a place
 // is read away when it is read from there.
-func (c *Content) Seek(offset int64, whence int) (int64, error) {
+func (c *content) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
 		offset += c.at
 	case io.SeekEnd:
-		offset += c.Export.Size
+		offset += c.size
 	}
 	if offset < 0 {
 		return 0, errors.New("export: a place before the beginning")
@@ -312,7 +311,7 @@ func (c *Content) Seek(offset int64, whence int) (int64, error) {
 }
 
 // Close ends the reading.
-func (c *Content) Close() error {
+func (c *content) Close() error {
 	if c.open == nil {
 		return nil
 	}

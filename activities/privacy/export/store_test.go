@@ -201,7 +201,7 @@ func TestABucketThatFailsLeavesNothingAndIsTriedAgain(t *testing.T) {
 		e, err := s.Get(t.Context(), subject, in.Export)
 		require.NoError(t, err)
 		require.Equal(t, export.Writing, e.State, what)
-		_, err = s.Fetch(t.Context(), subject, in.Export)
+		_, _, err = s.Fetch(t.Context(), subject, in.Export)
 		require.ErrorIs(t, err, export.ErrNotReady)
 	}
 	_, err := s.Write(t.Context(), in, nil)
@@ -238,7 +238,7 @@ func TestAnExportIsReadInParts(t *testing.T) {
 	alice, k := s.newPerson(t, "Quodilema"), key(t)
 	e := s.exports(t, alice.subject, k)
 	whole := s.fetch(t, alice.subject, e.ID)
-	c, err := s.Fetch(t.Context(), alice.subject, e.ID)
+	_, c, err := s.Fetch(t.Context(), alice.subject, e.ID)
 	require.NoError(t, err)
 	for _, at := range []int64{e.Size / 2, 0, e.Size - 1, 17} {
 		got, err := c.Seek(at, io.SeekStart)
@@ -271,7 +271,7 @@ func TestAnExportEndsWithItsTime(t *testing.T) {
 	brief.Lifetime = time.Microsecond
 	over, err := brief.Write(t.Context(), in, nil)
 	require.NoError(t, err)
-	_, err = s.Fetch(t.Context(), subject, over.ID)
+	_, _, err = s.Fetch(t.Context(), subject, over.ID)
 	require.ErrorIs(t, err, export.ErrGone, "also before it is removed")
 	for range 2 {
 		waiting, err = run(t, s, s.activities.Expire, export.Ref{Subject: subject, ID: over.ID})
@@ -288,7 +288,7 @@ func TestAnExportEndsWithItsTime(t *testing.T) {
 		require.NoError(t, s.Delete(t.Context(), subject, e.ID))
 	}
 	require.Empty(t, s.files(t))
-	_, err = s.Fetch(t.Context(), subject, e.ID)
+	_, _, err = s.Fetch(t.Context(), subject, e.ID)
 	require.ErrorIs(t, err, export.ErrGone)
 	waiting, err = run(t, s, s.activities.Expire, ref)
 	require.NoError(t, err)
