@@ -160,7 +160,7 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 					return withSafety(err, saidIn(body), k.region)
 				}
 			}
-			if err := k.validate(c, op.route); err != nil {
+			if err := k.validate(c, op); err != nil {
 				return withSafety(err, saidIn(body), k.region)
 			}
 			return next(c)
@@ -187,7 +187,7 @@ func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticat
 // none.
 func (k *contract) refuse(c echo.Context, op operation, err error) error {
 	told := classify(err)
-	if op.body == nil || told.status() < http.StatusTooManyRequests && told.purpose == "" || !k.limits.mayLook(c) {
+	if op.body == nil || op.streamed() || told.status() < http.StatusTooManyRequests && told.purpose == "" || !k.limits.mayLook(c) {
 		return err
 	}
 	body, _ := k.readBody(c, op) // refused already, whatever else is wrong with it
@@ -242,8 +242,8 @@ func (k *contract) permit(c echo.Context, op operation) error {
 	return err
 }
 
-func (k *contract) validate(c echo.Context, route *routers.Route) error {
-	r := c.Request()
+func (k *contract) validate(c echo.Context, op operation) error {
+	r, route := c.Request(), op.route
 	joinPreferences(r.Header)
 	query := r.URL.Query()
 	if err := onceEach(route.Operation.Parameters, r.Header, query); err != nil {
@@ -254,6 +254,7 @@ func (k *contract) validate(c echo.Context, route *routers.Route) error {
 		parameters[name] = c.ParamValues()[i]
 	}
 	options := k.options
+	options.ExcludeRequestBody = op.streamed()
 	err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
 		Request: r, PathParams: parameters, QueryParams: query, Route: route, Options: &options,
 	})

@@ -43,7 +43,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, backups: &backupList{}, consents: &agreeing{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Erasures: noErasures{}, Consents: s.consents, Resources: library{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Exports: noExports{}, Erasures: noErasures{}, Consents: s.consents, Resources: library{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -107,6 +107,7 @@ type noVault struct{ api.Vault }
 
 type noRequests struct{ api.PrivacyRequests }
 type noErasures struct{ api.Erasures }
+type noExports struct{ api.ExportStore }
 
 type given = api.FeedbackStore
 

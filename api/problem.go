@@ -44,6 +44,9 @@ const (
 	clientGone           code = "client_gone"
 	internalError        code = "internal_error"
 	unavailable          code = "unavailable"
+	exportRunning        code = "export_running"
+	exportNotReady       code = "export_not_ready"
+	exportGone           code = "export_gone"
 )
 
 // explanation is what a code means, on the wire and on its page.
@@ -86,9 +89,9 @@ var explanations = map[code]explanation{
 	personUnknown: {http.StatusConflict, "This person has no session yet",
 		"Begin a session first: it sets up the keys that this person's words are sealed with."},
 	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
-		"At most 64 KiB are read, or 8 MiB of JSON lines."},
+		"At most 64 KiB are read, 8 MiB of JSON lines, or 16 GiB of an export."},
 	unsupportedMediaType: {http.StatusUnsupportedMediaType, "The body's type is not supported",
-		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
+		"Send `Content-Type: application/json` in UTF-8 and without a content encoding; another type where the contract says so."},
 	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",
 		"The JSON can be read but does not follow the contract. `errors` points to each field. Nothing was stored."},
 	unsupportedLanguage: {http.StatusUnprocessableEntity, "The text is in a language that is not read",
@@ -99,6 +102,12 @@ var explanations = map[code]explanation{
 		"Tokens that are not accepted came from this network address too often. Try again after `Retry-After` seconds, with a token that is valid."},
 	tooManyStreams: {http.StatusTooManyRequests, "Too many event streams at once",
 		"This person follows as many interactions as is allowed at a time. Close a stream, or read the status instead."},
+	exportRunning: {http.StatusConflict, "Another one is under way",
+		"One export, and one import of an export, is carried out at a time. Wait for it, or delete it."},
+	exportNotReady: {http.StatusConflict, "The export cannot be fetched",
+		"It is not written yet, or it failed: its `state` tells which."},
+	exportGone: {http.StatusGone, "The export is not there any more",
+		"It was deleted, or its time was over. Ask for another one."},
 	clientGone: {statusClientGone, "The client went away",
 		"Only ever seen in this server's own logs: the connection was closed before the response."},
 	internalError: {http.StatusInternalServerError, "Something went wrong on our side",

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -663,6 +664,105 @@ func (e EscalationState) Valid() bool {
 	case EscalationStateOpen:
 		return true
 	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLock.
+const (
+	ExportLockPassphrase ExportLock = "passphrase"
+	ExportLockRecipient  ExportLock = "recipient"
+)
+
+// Valid indicates whether the value is a known member of the ExportLock enum.
+func (e ExportLock) Valid() bool {
+	switch e {
+	case ExportLockPassphrase:
+		return true
+	case ExportLockRecipient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportState.
+const (
+	ExportStateDeleted ExportState = "deleted"
+	ExportStateExpired ExportState = "expired"
+	ExportStateFailed  ExportState = "failed"
+	ExportStateQueued  ExportState = "queued"
+	ExportStateReady   ExportState = "ready"
+	ExportStateWriting ExportState = "writing"
+)
+
+// Valid indicates whether the value is a known member of the ExportState enum.
+func (e ExportState) Valid() bool {
+	switch e {
+	case ExportStateDeleted:
+		return true
+	case ExportStateExpired:
+		return true
+	case ExportStateFailed:
+		return true
+	case ExportStateQueued:
+		return true
+	case ExportStateReady:
+		return true
+	case ExportStateWriting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv  ExportFormat = "csv"
+	ExportFormatHtml ExportFormat = "html"
+	ExportFormatJson ExportFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatHtml:
+		return true
+	case ExportFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportImportState.
+const (
+	ExportImportStateDone      ExportImportState = "done"
+	ExportImportStateFailed    ExportImportState = "failed"
+	ExportImportStateImporting ExportImportState = "importing"
+	ExportImportStateIndexing  ExportImportState = "indexing"
+	ExportImportStateReceived  ExportImportState = "received"
+	ExportImportStateReceiving ExportImportState = "receiving"
+)
+
+// Valid indicates whether the value is a known member of the ExportImportState enum.
+func (e ExportImportState) Valid() bool {
+	switch e {
+	case ExportImportStateDone:
+		return true
+	case ExportImportStateFailed:
+		return true
+	case ExportImportStateImporting:
+		return true
+	case ExportImportStateIndexing:
+		return true
+	case ExportImportStateReceived:
+		return true
+	case ExportImportStateReceiving:
 		return true
 	default:
 		return false
@@ -2706,6 +2806,85 @@ type Evidence struct {
 	Start int    `json:"start"`
 }
 
+// Export defines model for Export.
+type Export struct {
+	// Content Where it is fetched, while it is ready.
+	Content string `json:"content,omitempty,omitzero"`
+
+	// EndedAt When it was deleted.
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExpiresAt When it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Failure A code; ask for another export.
+	Failure    string             `json:"failure,omitempty,omitzero"`
+	FinishedAt time.Time          `json:"finished_at,omitempty,omitzero"`
+	Formats    []ExportFormat     `json:"formats"`
+	Id         openapi_types.UUID `json:"id"`
+
+	// Lock What opens it.
+	Lock        ExportLock `json:"lock"`
+	RequestedAt time.Time  `json:"requested_at"`
+
+	// RowsDone Records that are written, in all forms.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// SecondsLeft An estimate, from how fast it went until now.
+	SecondsLeft int `json:"seconds_left,omitempty,omitzero"`
+
+	// Sha256 Of the encrypted file.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Size In bytes, encrypted.
+	Size      int64       `json:"size,omitempty,omitzero"`
+	StartedAt time.Time   `json:"started_at,omitempty,omitzero"`
+	State     ExportState `json:"state"`
+}
+
+// ExportLock What opens it.
+type ExportLock string
+
+// ExportState defines model for Export.State.
+type ExportState string
+
+// ExportFormat defines model for ExportFormat.
+type ExportFormat string
+
+// ExportImport defines model for ExportImport.
+type ExportImport struct {
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExportId The export that it is, once that is known.
+	ExportId openapi_types.UUID `json:"export_id,omitempty,omitzero"`
+
+	// Failure A code: `not_an_export`, `not_signed_here`, `altered`, `written_by_a_later_version`, `account_not_empty`, `not_received`, or the type of a failure of this system. Nothing of it is in the account.
+	Failure     string             `json:"failure,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	ReceivedAt  time.Time          `json:"received_at,omitempty,omitzero"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// RowsDone Records that are in the account; they appear all at once.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// Size Of the archive, in bytes.
+	Size  int64             `json:"size,omitempty,omitzero"`
+	State ExportImportState `json:"state"`
+}
+
+// ExportImportState defines model for ExportImport.State.
+type ExportImportState string
+
+// Exports defines model for Exports.
+type Exports struct {
+	Exports []Export `json:"exports"`
+
+	// SigningKey Verifies every export: `meai privacy verify-export FILE --key KEY`.
+	SigningKey string `json:"signing_key"`
+}
+
 // Fact defines model for Fact.
 type Fact struct {
 	Evidence  []openapi_types.UUID `json:"evidence"`
@@ -3344,6 +3523,18 @@ type NewErasureConfirm string
 
 // NewErasureLaw What sets the time within which it must be done.
 type NewErasureLaw string
+
+// NewExport Either `recipient` or `passphrase`.
+type NewExport struct {
+	// Formats Besides JSON, which is always there; all when left out.
+	Formats []ExportFormat `json:"formats,omitempty,omitzero"`
+
+	// Passphrase At least 15 characters that nobody guesses: whoever finds the file may try for years. Write it down; it is kept nowhere.
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+
+	// Recipient A public key as age-keygen prints it (`age1…`).
+	Recipient string `json:"recipient,omitempty,omitzero"`
+}
 
 // NewExtension defines model for NewExtension.
 type NewExtension struct {
@@ -4135,6 +4326,9 @@ type ErasureID = openapi_types.UUID
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
 
+// ExportID defines model for ExportID.
+type ExportID = openapi_types.UUID
+
 // HoldID defines model for HoldID.
 type HoldID = openapi_types.UUID
 
@@ -4164,6 +4358,9 @@ type Conflict = Problem
 
 // Forbidden RFC 9457.
 type Forbidden = Problem
+
+// Gone RFC 9457.
+type Gone = Problem
 
 // Internal RFC 9457.
 type Internal = Problem
@@ -4381,6 +4578,18 @@ type GetCertificatesParams struct {
 // GetCertificatesParamsFormat defines parameters for GetCertificates.
 type GetCertificatesParamsFormat string
 
+// RequestExportParams defines parameters for RequestExport.
+type RequestExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DownloadExportParams defines parameters for DownloadExport.
+type DownloadExportParams struct {
+	// Range One range of bytes, such as `bytes=1048576-`.
+	Range *string `json:"Range,omitempty"`
+}
+
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -4388,6 +4597,21 @@ type ListLegalHoldsParams struct {
 
 	// Limit The most to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ImportExportMultipartBody defines parameters for ImportExport.
+type ImportExportMultipartBody struct {
+	File openapi_types.File `json:"file"`
+
+	// Identity A private key, as age-keygen writes it.
+	Identity   string `json:"identity,omitempty,omitzero"`
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+}
+
+// ImportExportParams defines parameters for ImportExport.
+type ImportExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // ListPurposesParams defines parameters for ListPurposes.
@@ -4546,11 +4770,17 @@ type SetDoNotSellJSONRequestBody = NewDoNotSell
 // RequestErasureJSONRequestBody defines body for RequestErasure for application/json ContentType.
 type RequestErasureJSONRequestBody = NewErasure
 
+// RequestExportJSONRequestBody defines body for RequestExport for application/json ContentType.
+type RequestExportJSONRequestBody = NewExport
+
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = NewLegalHold
 
 // ReleaseLegalHoldJSONRequestBody defines body for ReleaseLegalHold for application/json ContentType.
 type ReleaseLegalHoldJSONRequestBody = HoldRelease
+
+// ImportExportMultipartRequestBody defines body for ImportExport for multipart/form-data ContentType.
+type ImportExportMultipartRequestBody ImportExportMultipartBody
 
 // ExtendPrivacyRequestJSONRequestBody defines body for ExtendPrivacyRequest for application/json ContentType.
 type ExtendPrivacyRequestJSONRequestBody = NewExtension
@@ -4770,6 +5000,21 @@ type ServerInterface interface {
 	// ConfirmErasure Skip the cooling-off
 	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
 	ConfirmErasure(ctx echo.Context, erasureId ErasureID) error
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx echo.Context) error
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx echo.Context, params RequestExportParams) error
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx echo.Context, exportId ExportID) error
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx echo.Context, exportId ExportID) error
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
@@ -4779,6 +5024,12 @@ type ServerInterface interface {
 	// ReleaseLegalHold Release a legal hold before its time
 	// (POST /v1/privacy/holds/{hold_id}/release)
 	ReleaseLegalHold(ctx echo.Context, holdId HoldID) error
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx echo.Context, params ImportExportParams) error
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx echo.Context, importId openapi_types.UUID) error
 	// ViewPerson Look at how things are with a person
 	// (GET /v1/privacy/people/{person_id})
 	ViewPerson(ctx echo.Context, personId PersonID) error
@@ -6068,6 +6319,114 @@ func (w *ServerInterfaceWrapper) ConfirmErasure(ctx echo.Context) error {
 	return err
 }
 
+// ListExports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExports(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExports(ctx)
+	return err
+}
+
+// RequestExport converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestExport(ctx, params)
+	return err
+}
+
+// DeleteExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteExport(ctx, exportId)
+	return err
+}
+
+// GetExport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExport(ctx, exportId)
+	return err
+}
+
+// DownloadExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadExport(ctx, exportId, params)
+	return err
+}
+
 // ListLegalHolds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
 	var err error
@@ -6115,6 +6474,53 @@ func (w *ServerInterfaceWrapper) ReleaseLegalHold(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReleaseLegalHold(ctx, holdId)
+	return err
+}
+
+// ImportExport converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportExport(ctx, params)
+	return err
+}
+
+// GetExportImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExportImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExportImport(ctx, importId)
 	return err
 }
 
@@ -6825,6 +7231,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
 	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
 	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
+	router.POST(options.BaseURL+"/v1/privacy/exports", wrapper.RequestExport, options.OperationMiddlewares["requestExport"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.DeleteExport, options.OperationMiddlewares["deleteExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id/content", wrapper.DownloadExport, options.OperationMiddlewares["downloadExport"]...)
+	router.POST(options.BaseURL+"/v1/privacy/imports", wrapper.ImportExport, options.OperationMiddlewares["importExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/imports/:import_id", wrapper.GetExportImport, options.OperationMiddlewares["getExportImport"]...)
 	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
 	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
@@ -6891,6 +7304,8 @@ type BadRequestApplicationProblemPlusJSONResponse Problem
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type GoneApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
@@ -16091,6 +16506,816 @@ func (response ConfirmErasure503ApplicationProblemPlusJSONResponse) VisitConfirm
 	return err
 }
 
+type ListExportsRequestObject struct {
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse Exports
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports400ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports401ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports403ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports409ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports429ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports500ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports503ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExportRequestObject struct {
+	Params RequestExportParams
+	Body   *RequestExportJSONRequestBody
+}
+
+type RequestExportResponseObject interface {
+	VisitRequestExportResponse(w http.ResponseWriter) error
+}
+
+type RequestExport202ResponseHeaders struct {
+	Location string
+}
+
+type RequestExport202JSONResponse struct {
+	Body    Export
+	Headers RequestExport202ResponseHeaders
+}
+
+func (response RequestExport202JSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport400ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport401ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport403ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport409ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport413ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport415ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport422ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport429ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport500ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport503ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type DeleteExportResponseObject interface {
+	VisitDeleteExportResponse(w http.ResponseWriter) error
+}
+
+type DeleteExport204Response struct {
+}
+
+func (response DeleteExport204Response) VisitDeleteExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport400ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport401ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport403ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport404ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport429ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport500ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport503ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse Export
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport400ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport401ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport403ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport404ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport429ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport500ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport503ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+	Params   DownloadExportParams
+}
+
+type DownloadExportResponseObject interface {
+	VisitDownloadExportResponse(w http.ResponseWriter) error
+}
+
+type DownloadExport200ResponseHeaders struct {
+	ContentDisposition string
+	ETag               string
+}
+
+type DownloadExport200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadExport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadExport200ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport206ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport206ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport400ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport401ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport403ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport404ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport409ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport410ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport416Response struct {
+}
+
+func (response DownloadExport416Response) VisitDownloadExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(416)
+	return nil
+}
+
+type DownloadExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport429ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport500ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport503ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLegalHoldsRequestObject struct {
 	Params ListLegalHoldsParams
 }
@@ -16612,6 +17837,337 @@ type ReleaseLegalHold503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReleaseLegalHold503ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExportRequestObject struct {
+	Params ImportExportParams
+	Body   *multipart.Reader
+}
+
+type ImportExportResponseObject interface {
+	VisitImportExportResponse(w http.ResponseWriter) error
+}
+
+type ImportExport202ResponseHeaders struct {
+	Location string
+}
+
+type ImportExport202JSONResponse struct {
+	Body    ExportImport
+	Headers ImportExport202ResponseHeaders
+}
+
+func (response ImportExport202JSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport400ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport401ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport403ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport409ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport413ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport415ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport422ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport429ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport500ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport503ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetExportImportResponseObject interface {
+	VisitGetExportImportResponse(w http.ResponseWriter) error
+}
+
+type GetExportImport200JSONResponse ExportImport
+
+func (response GetExportImport200JSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport400ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport401ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport403ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport404ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport429ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport500ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport503ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -21495,6 +23051,21 @@ type StrictServerInterface interface {
 	// ConfirmErasure Skip the cooling-off
 	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
 	ConfirmErasure(ctx context.Context, request ConfirmErasureRequestObject) (ConfirmErasureResponseObject, error)
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx context.Context, request RequestExportRequestObject) (RequestExportResponseObject, error)
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx context.Context, request DeleteExportRequestObject) (DeleteExportResponseObject, error)
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx context.Context, request DownloadExportRequestObject) (DownloadExportResponseObject, error)
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
@@ -21504,6 +23075,12 @@ type StrictServerInterface interface {
 	// ReleaseLegalHold Release a legal hold before its time
 	// (POST /v1/privacy/holds/{hold_id}/release)
 	ReleaseLegalHold(ctx context.Context, request ReleaseLegalHoldRequestObject) (ReleaseLegalHoldResponseObject, error)
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx context.Context, request ImportExportRequestObject) (ImportExportResponseObject, error)
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx context.Context, request GetExportImportRequestObject) (GetExportImportResponseObject, error)
 	// ViewPerson Look at how things are with a person
 	// (GET /v1/privacy/people/{person_id})
 	ViewPerson(ctx context.Context, request ViewPersonRequestObject) (ViewPersonResponseObject, error)
@@ -23568,6 +25145,153 @@ func (sh *strictHandler) ConfirmErasure(ctx echo.Context, erasureId ErasureID) e
 	return nil
 }
 
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx echo.Context) error {
+	var request ListExportsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx.Request().Context(), request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		return validResponse.VisitListExportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestExport operation middleware
+func (sh *strictHandler) RequestExport(ctx echo.Context, params RequestExportParams) error {
+	var request RequestExportRequestObject
+
+	request.Params = params
+
+	var body RequestExportJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestExport(ctx.Request().Context(), request.(RequestExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestExportResponseObject); ok {
+		return validResponse.VisitRequestExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteExport operation middleware
+func (sh *strictHandler) DeleteExport(ctx echo.Context, exportId ExportID) error {
+	var request DeleteExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteExport(ctx.Request().Context(), request.(DeleteExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteExportResponseObject); ok {
+		return validResponse.VisitDeleteExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx echo.Context, exportId ExportID) error {
+	var request GetExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx.Request().Context(), request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		return validResponse.VisitGetExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadExport operation middleware
+func (sh *strictHandler) DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error {
+	var request DownloadExportRequestObject
+
+	request.ExportId = exportId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadExport(ctx.Request().Context(), request.(DownloadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadExportResponseObject); ok {
+		return validResponse.VisitDownloadExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLegalHolds operation middleware
 func (sh *strictHandler) ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error {
 	var request ListLegalHoldsRequestObject
@@ -23681,6 +25405,62 @@ func (sh *strictHandler) ReleaseLegalHold(ctx echo.Context, holdId HoldID) error
 		return err
 	} else if validResponse, ok := response.(ReleaseLegalHoldResponseObject); ok {
 		return validResponse.VisitReleaseLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportExport operation middleware
+func (sh *strictHandler) ImportExport(ctx echo.Context, params ImportExportParams) error {
+	var request ImportExportRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportExport(ctx.Request().Context(), request.(ImportExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportExportResponseObject); ok {
+		return validResponse.VisitImportExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExportImport operation middleware
+func (sh *strictHandler) GetExportImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetExportImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExportImport(ctx.Request().Context(), request.(GetExportImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExportImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportImportResponseObject); ok {
+		return validResponse.VisitGetExportImportResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -24664,484 +26444,511 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUzbG9iVRbpxTHSXQ2cXxsZ1O1a39FaKZJYjUEuABGNOPye/8VugEMhsSQ",
-	"Q93iZPWXZWlmcOtu9PXTHwaFms2VBGnN4PjDYAq8BI0/npUwmysLsli+gnnFl1C6X5dgCi3mVig5OB6M",
-	"rK5hxBZTkMxOgV3Cki24YQZAsgsYKw37g+HAFFOYcfc6yHo2OP7nwL03eDcc2OUcBscDY7WQk8Fw8H5v",
-	"ovbcL/fMpZjvKRyIV3tzJaQFPTge88rAx4/DwY+q4DSL1Um9mQKTsGAajKp1gTPQ8O9aaLcEN3I6o7HS",
-	"M24Hx4Naiz0NY9AgCxisTs0N+TL++XQ+r0RuQ9zYCy4ss1NucSsmmksLZXsbrr/sV9zCj2Im7PrYv7oh",
-	"hWEVjC1TYwa8mA7ZWGkG7/lsXgEbvR2YpbRTMMK8HZzovz75+sT+9Wh0zJ58zdwWgbGGSbUYMi5LpiSw",
-	"mdLAhGTcspkylnFmoFBy43pa83ypKlEs8ztVuQcM7ZUjHzUHjYfKClVLa5iQGxfw778+PTxZ/PXp4eiY",
-	"PT1sViCk+y9N1GydKVi9PB3jNq9O8nXziW4KmgkpZo6sjyLRuFObgB58dAPMueYzsJ6vTudzra54dfat",
-	"+59wo8y5nQ6GA8ln7l3uHzgXZU/CrfHJ9ZV9w4vLet450AX+edswfusHx4NHh4+eHh09+subwyeHh4eH",
-	"/9ibK2MnGsze4fhL/nVx5Lhmzq0F7Qb7f/883Pv63YevPr6hH55+/MfeP/neb+8+HA2Pnn7cc7/le2P3",
-	"xH9tmP6rWnauQNfy5rv0XHNTa+gcBOjvtzCQKXiF5N09Vnzk5sP9oKqyc6CpqsqbD5HcEX+DDI+fsite",
-	"1eCE0VLVmhVTJQoYonRGtr4CvWQzMIZPYMiOmFXs0ZMn7EoYcVEBO3397OyMFVOueeH4x/EhLobuqWY5",
-	"yUT23Ew2sit//yPIiZ0Ojh89eTJ07Bv+f9Sm37dv3z862nv79v1fnr/77zyNnjnxzIuNhyqaZ26+5S9B",
-	"mzDWukBVc/7vGpgo3ZY7iTrHx4eMGzYy9cW/oLAj97fR98/fsIOro4MZjJiZqoVh7tJS7qVZ3Ob2Ouhb",
-	"t7AEvEbXF/Dqu2fsL48eH+6zkbtC//pixD73MnwY75+nh4xrCLfqF4ybS4O05FbLpVmAduLfToVhBa+q",
-	"ffaznYJm83h3G/yAmEil6VpuJBwOe3TYRWV+4h3E9OTo0U30mZdaXHGna+Ed1i3y6O83P4XXYMwmqjX0",
-	"95sO9NG9bOZKGsDr7xte+iW6/xVKWpD4I3cqFal0B3OtLiqY/fe/DOl3zXD/pWE8OB78/w4avfWA/moO",
-	"XtJbNOg6b/idcxrSjFdu3u74Pw4Hz5QcV6K49wn5HXYTUleghy0NujZQIl0bNQM7FXLCoDJAD81QSLkX",
-	"SyhECeWQcVbxBXGDVewSYO4Y2n0A1TlkEGG8PGBT7tS8OIMlWNyJ75S+EGUJ8n63wrMqaDbjSyaVZaVC",
-	"pXCYyDA/Z8v4RAOUbpXC+oWB0KzkluNWymrJjHXMPWQXgBunudtNpdlEScCVotyWvLrPhf5cazYTxvJL",
-	"msMLZb9TtSzvme6c8KPTr4spI9IaB/qgc8DpvVHqR64ncN9scaHKJR42mh52yiV7+pj9TXyDh9388iv2",
-	"k/jG3WX/+/rnF6wSEkyY909cBkFq7nX6SrEZl8vGEvEMuM/OJCu5nDg2Hxk+BrscsYJrLcCwKVRzxqsK",
-	"qd3wGVqsiSnesvlyU/PPHjQPphbYXmOC9XrZPx5Mo71oG218u7GicGN+kby2U6XFb3DfBB6EiSB5cSnV",
-	"QiJl/CL5FRcVv6julahfRwluvYUuAUooWanAizTUW/bZG71kfMKFZAthp5Ec2Ip6e+Jewg86a18Z61c3",
-	"16pwuvQ9ry8yrTDEixe1xWUt/HK5uaTLzM/T1PO50hbKn6AU/A1qDL/PdHHzk8HcIE59/OXNd3tf7aOe",
-	"5L+IpvvLM2/mzLWag7aCdJpCA7dQnnPb0ohKbmHPilnGmeSUzrnQYHZ6R5Q9NC6nb12pyx2no1VFaxEW",
-	"ZibjKInvcK05CgdTqPlu73xMFcl/DkizxIHj14bpZrZ2qXEWKjRj3OfpQF5yuqTah3IJy/bkNpGLP9nM",
-	"KiW8t+dFrY3S2zd/F30/3Qmca3aB5b9qY2eeLdoLvICC1way+36x7HAPOtWSlyXpT06+VHwJ+jPD7FSD",
-	"maoKLaKGZlTthEmcmaxnF07CDwf43rZt/U5UFvSP+OjqmukDONVhXMvmPTDrm8Dxj3TF9DvpZkczpz3v",
-	"cFb+HTQqysGqxsecoBgr72BeN7DSxfrvDpv5ZlcqebU0IrPMC25EsW1p37iHns+Um7PpT4tDJ3nHokS3",
-	"95YhXhdKg5tqoYWf6KbHn9FTO0ylhInm5cp5bhVFcNVMP+OPV7r0TmYzB34Z3QXg9wr9HX2I53kYJzMH",
-	"txBphF323sNLQbp/iInA+7kmg2wwHKD+SD+GOMa51yqdtJzxqjq3vLp0NDW7EJNa1WY9oIKMKie1l5Cr",
-	"3rlvnr1kj//CLJ/s5y4Fp6b0l6EvAMosT2kx43p57nc7e6BecxFyck4DrUug6GU/zEgjchMlo/SftmeY",
-	"7A0H7kwLYsGMMAVeTFl4iBm+NOxiyYQ1UI3JdB0rDei28tNiY6GNPWEwm9tlDJuRRaYktA0cu4DqCnoT",
-	"52s/kVfAy64ru55MwODtOp9rxYvprpf+Fa/yjPadVjNWy3kF3HCJrsTwc/5GmfH3MWoSz3bvaO1wV69K",
-	"xzTrRJXyX0ugZWkjkRjpKQ+9nG2WGXigY+uiHEzYLJFhq3S9SeYnTjFeloLk48vkEkAJOVy5Fyy8tytu",
-	"yK8ODw83ObX/39u37w8P3/3//2vrpYUfz895+RPMlF7+zUuwdZnrjsnLXK6hsQAosBgMA0FR4yteV0gl",
-	"MTpca4kkoi9RR4BiqtwZWKWXztDHRy2dNb6clXwh0pbRGgq7VU/wL5/Skq+j4nvf3M7vmJ3k17f+jRy3",
-	"lmLiaWrFIv3hdO/Rk6dOncGjgPe8sBVaRBR9RI+iYWo8dtvNQkjSMCMmkgm7f88mTTuEmmeQbunVUK4G",
-	"bjquIH+5gu5pYwU+Wd3bH9SCfEDKSXbDZrXxPstk02J82BE1t5CqAXOQJRkT4SxQBxjXBn+iXS6zFO8e",
-	"2WH7c/aYY43Wfqc7EzcwTDv5QEq73VZcpMmsXEl4LtWLKriiwUoo9HJuSSeyTo0aDoDranleQgX4iLoC",
-	"rUUJ52MuKvefwRCDnfiOu5DgHP+7SWDkDcrIBP1tjSCAfi+7splydruNAWPyxmWqh6+k/MxQ9J/XjTNt",
-	"dIyOlClUJbmvjPf9JN5760xLNpoJrZVeeVlYw8L9ueK1G+6gm4x5VV3w4jKn6bq7rMnJ0XAlYAGlT1Ga",
-	"clkOncZSG2Bu9sAxgOo0MnwnOurm3Jis7PtXXU4gbOUmmvjf+KDjfXQEb1Xs6KnrEkEztUQ12UwP11NG",
-	"+IWqu9KSHCXgGZCrEzfxdpSW4SAxLHoo+j/yC6hS86uEMaoQx6TwrLoLR6XmYzs6dvRx4bR8EX0nMbgu",
-	"SyJ+/3vHzI5+uIye3VEw4uKH1HgMOvphZvts5IYfHTMul028L9WKcCKJPej2oq2ibTLdwlcK0JYL6XUn",
-	"LYi03L0uxqLgpPUWSkoovGY90WqBkeFCSavFRe1/z2urpJqRwj2bg/Uqs4bKyX4JJm+Rzvj7M5rV1+tM",
-	"HDTa9iGcSfZcTiphprdHOL213boU9tkUikvks6ynMa8Ez+uLShTsEpaoTU2UE3L7Sk8O3h/MVHlg6ll5",
-	"cSCVBbbQwoJxmhV7o53GEGXPUtVO9GC4YCGZu+4EaKY5pjWQoTgVeank3stPzZ23Iz7Hkp8/e/T6JbOV",
-	"muwVcZlD9rx89OTJ0ddf7Of9xWq7Cu027gdupijqxG+wQVkCR1m4Aaxwt7ZpGY1C2qePUx9ALtOufZw4",
-	"np+n34ghnlT3EStphMEgy/oZj7Wate7pPlMaDqbcrJrYvXdsjTPUzhNY2RNcBH4ozqxzN55Lq5edllOT",
-	"MjPny0rxcr+EQpHNu0YrvLBK5+4FxXhhoTym3J1KoMWBCQ8XqlwO2WIqiikaJZL98NPpM+9+FZqJMkT+",
-	"meQzTDDjzIC+Ellv7DBqQllFQsgS3m/e3MPc6V5mzd9439GOMuLNZsd8GlZ/fg1LT/yYzqa+hLnFO2Ix",
-	"BZ1ftT/Tzi82s/zMMFHmv1HbQs1aFoqpiwIjmHhZSoE/OH27wyxprK5VtczRzH6XfeU1kGysKq8QCprn",
-	"dWwfJAH/iUCyfqhgFIWd6OQZ5NwuY3vIhGQX3MDTx/srebKne//ge78d7n393wfvPjz+8uNfs2oODnEm",
-	"i6o2Xttps+ZtyprrckQFfJy/cJyAX7pbUKDnBydbruxJHOxiabPegnCJ3EQIhpP2FwTOeLs4zJuE/tba",
-	"bc9Jsm43CVd45cKAdGqBj9oZZ4xM4KbXZFhBbuGUf50JRi1tziV+RlO7qItLsENmgFdQZue3Tjcgy2vF",
-	"z3d7x+nomXkn9h19NZFIF0pVwGXjqlr7aLgENkfm3E6itzRK5dSmTXbCpzuYDboSWgemoYNKqUs2VrUs",
-	"2UIrOcn7mdCVJHfaL598u8nl1iNSvL6KSjnrBoMnFubhIiKa1sr9V6lLlA1JCccaeRrL9a4u2ehs235a",
-	"r/HRj8PBFWgxFjd2rPnARfCbIS22FpFwwdDzWEMrCWF0s+oPiuh7B5s9sMQqua+sAB/rHvhvK5HMUBgy",
-	"GA4WwK+EW3JOMaC387KVqlP6y1YvrbbL1dtxrYXpdW/Kq1p2rSp/RdLffJIYJU5dqNoOmZIFxNyx6Bhb",
-	"jx0o2WVi1cU0sBmynDDMPT3EnPoKMxmQ4nqK655e+9UAt1880qAaJ17cHG14eu8uc0NZN6QgqrCM9M/9",
-	"DXLsvIJxRhk+lQyMFTNuIWYGuE0aMmcvsalasLETTcKyhbuCa2lFhUmd/fz5upaSKA0PaKOm7MbtWrGl",
-	"UxMyH6y3ypJ50+P8Fkpfjiu1OK91tVoDeQ1p1s0Dr8NmrJaN8kuQo2NMehXWsDnX1tdlpFrEPhsF6Ts6",
-	"phuD3LfcO5qHTM1BQokuOCcUuIZyn43oskPXsn+DMsLdc28l+qYLZzc6isQHknfpeEbHSeZ9oDZKyxSW",
-	"6mmCRB5h6H+fjbxO4j3atKYFaGAUnSj338o0yOn2YNDcL4NwRzcksjna0873ybt53CLRyXOx9JfsBVTe",
-	"iNRggOtiympDnL+i3F7OeMZo+9mLEfGeYbQ8ZtEwPrag2XP3GvlEJdRW86p/ek13KgZ0LtPP59FXTsB9",
-	"r8J+DJmdKuPFJkeSAc0Wqq5KNhE7pFVsyQ8RMTFtbVpzZYQVV1jvNuH0U8zVud0NWtXqk0QHPMXWXHPs",
-	"+kxJkw0EcXN5jqyWVZyn3HidOTpkKJmFMwkL0Eh7eXW6qLUGac+vKLVuWyHt9cLp7ZB0e/q/oBzH64Oz",
-	"gtbv647bGSubBkizq9avsFrPldmqb770j+EhFiDmWN3V54Ltpc76o436rDuSdNez7NTEy5IYnuHZO281",
-	"19Evp9F1V496mFDVBmL8QWDCRy44uWuShP/iK9rerfzTDLBhej9fgb4SsMjkg9MDO08vm8KhzqWy5waq",
-	"av2wXjRlAEZVWOFkply31KCE5dwtqEVhu4ALMiVUuQ+tbFZcbWuA9sw3bGM4k+wpXzd9JtW/MPdoMBw4",
-	"qS9bqRTuNi81X8js9XqH6Sw9IkbEfF43MF0pN33Fz6rf1f8JZfbIkYyQk1HUfscV97UqsgeBpU7beJSr",
-	"A/p4E8a6Pt8QCPsCXflYCiXMkPQtLn1wwOuGJI0+M2xe8QJOmFSSNPcRHvUorx47qWem/NGTp3nf8YpU",
-	"3OZFRHUtSrpId61rauWrrSTBdD4buKNLgXZrHh0zCVegKbtuRf8k7BFH8qSLIc6GmEGoNg3hExT0mLpa",
-	"gTEUT/TWYbBxAiNJMl/68NNmxfVZTB5fCaQKuUO+MX0lONVW5aauK+hQiiWfgQnmMD5HxD4WnrB3qIFx",
-	"+98j55vm+jo8vRasDH8Y+j0I889SBn4LA9K5UqS7z8tfzQdSJVStjJ4GD4h2l1eOmjxjnLBR3VSAnQeW",
-	"wJcw89nTpM8DEjHyP6R0RVFMWSWsrQDrzFAgVFxIMNZHyFInyQ5HeR+5ODFdeGMiTkLZa9tdTEVVnht4",
-	"X/Pq3JfMuRUjBasxaxBE/L4TgE5MRWmSoDB+6AzglMdNLdwpocFQjc+nXM8cy1/UJOawgvXcqnNKbhwM",
-	"BzMoRcGrc5iBnmDsfJid4wZB8DphohVZUyhZAOYCi9m8EoXw6YThRzGbCdn19W8TZSCXytcz1dM/bHJu",
-	"0utYJdkcPcxTjCO1PpujkG9hDrJ0290hB2aiqkTiv9+xnoIwID7skvf6q7BTVZOtTc+wMs6S/QSnIrC0",
-	"s8WXJ3i34wsSiSk4uDxj5DVYZ1HUrXQm9CeWKqvDrew0Lip+o5W62tqu7IarF8q+9kr4zfVUkE5QlnmS",
-	"ujXtsFMfSzKAUCPzd6Ez2Y1lQZnp1KM25Dyg6lgqyOcjWWGzofu1oCTtTnhh2J2c9bzJ/WufCjq6siRs",
-	"sP6qX5HWWs2i+2j4xIb5/BhGX9/3MUCV1oKbuboEydT4hPya6HSOtyDepAToVrdKJJzIWEyhQvEs3/s0",
-	"vjFwJ0ic3EdABIPpewLGbtK89L8pwcy5QCCbKfHEpBaVxS9NUBKNdW0sQbFhyrbhc7zYfBrpv4BXqjZL",
-	"FMZTXodKtULJce11XVPruRZ4bUzcl2yN18q/1JLKd/B/BccFTNUcY/HqyucP0oyLWgvlS3q8qywr6D2C",
-	"V84QV26vz9Fln3VgXcBESIylyv5OH3IS9QqLdvvgO+vJnN2N6aQ+8ON1eRy0JRcbqrtG+BwhUbJ+sRcq",
-	"mUOTjcrlEmvT+m9TT2O44otUoE/KuaPAopjzjmQiqkbYsb4drlQRgBFWtx7C/VNwyYwVVcUugGEubFVt",
-	"uopyllmc3wiBIAkCxP3riXFPjcdDNnKb21jcIEvKYatgwiuGddgMS+pGJRir1RINdCWjRe6megEMgwhr",
-	"WlycQxNoHmuA3ygMJeQVSPSsIeX42FQcBv9TgaUfC7de+tEUPESyCkfqPmgR9ylfkiKdVHM7nyW2NwR5",
-	"FOMkOImVtJEdA+3B6+joKj34FdIZrkiHrDQnwfKMVlv4A1+9/i0X1XbX/dqnvvUvOk4xpt6RoLtTe4tm",
-	"CMYN4/19L/sdPuZJK55ZiSsS1hOqmFyNg3ecDX0nXWtMyw1b2O8Ivm02vEMJwZViTG4tqIWOpI5XjeWy",
-	"bMDkyM10HJJPQzqqVAge4vjP1lr6EKLXZTEytjQWZp85A2upu6K1JH/7H/dYVPkyZPBp4MDwESdFSm75",
-	"BTfgmYqCfFjsYkQJxge4lW4paYlkGwdQqju93QI8MDutSOBF0dYOrTekQJTTf8+ue7HskE7kJOIuLzTS",
-	"cJd3vPKyPQdrs2t8hXAkq7gFzZAxKfiu3Rlh7SeRMhUbGJs5jlUrFvmqEbrN/ZMsOZJ9s3PxVAOJB/IL",
-	"6+4nEzLOxGLlr/0CrOsCPxeMbhBhd4rSbbF6UpzZGDpLV7FhL15SSVu3CqzG4/PEH9CRlOd0TQyRO9Ul",
-	"n99yV8qvD82rIbvwwadjptXCDH2GuhmyKQYEBXTmAy67RDt9/IKS5vfZC8RaGLvlkjM4CXIqHXQrNMcS",
-	"yS40qiq9o/Wv3EUlc6AYaxG0muJntIRh9tCyhx+dfblKjUupFhWUkx01i9aLBCS0lcSLSpkdh/Gv9B3g",
-	"GvX3PdkzgeftndV2W1GKCq66/ARTMZmCsQwfaby2VlXlCTv0wIISCLszgdP4cluOvlReouTzaWKaMSoP",
-	"3r5Yevr3JTZUvtljlB1PLKk12SilI9n/7F+4QSimZxZFM2ZMpAiFPLnKplk7g5NjDVNEZz6hEDtFPNwh",
-	"FtxgZM6JHIrXUZYhfYRYpWUTdRFnLcnNf+N05UxIKt5JaW0/UfAqVW0WVj+vlxRNuSwrX0dUGTjnFUUe",
-	"UHsopqg+ZF0/8aMdFRpNOKS/EtBI1d+rcD+d9ua9fL2abqrmGJVNpfggpYtBEL35/exE0jrF6JpPihXW",
-	"MExd37PTBp+dff6LFIUqAeu6GC7xC1bPmVUe94Uu0yG+D7Lcs9NM3iEZH1sKjbrdu25a2z7Q5dfFd9Er",
-	"kt3273z548qEkz2LBLaVU9dKrvreVmPQuit00L0tTSngRgwvPoPyOUHr4F5qX1bdE9IsEYk7DHPFK1Ge",
-	"r5XYbrwq8J0e4v7v4bm8lIu1mIEEVPhFXHtrfsnAyVkkeFJdZJOxUMbh172kEtLeNk2SPpmdA0AZwDE6",
-	"YBs2ju5ffzMN1nKijq3UOwpZQEzLJ932BPWVo68OWendMj3dthzdkD0n94qeXrNNcYHxY8ncN23Uqzh0",
-	"vKOgmo/rikxTXQP+YPgYvVpaI0xNRyi6vX3bSnTa+/ncgzN5myU0aJjx9+mrhKK28pv2Qa/0oVhP/YwD",
-	"eATlzwzzaRQ98JA8RuGWD1fiQnO9XEFxeHQTEIf1ExRQlc+1pgt6dQ9aBSmqXEaobQJdRK84dkLIFqWE",
-	"W3v9dkTkY/939vmr756xp18fHn3BhPSoIG6wk+hd9OhQoYK9I37bgVa1VtI6aKYWX8sSdwLImpaoEO0i",
-	"esdUSTCECRJyXdzhSt6WbgltKz0BG5hlLRN2LPRsV9Nwq4uhl0dhosCgN8EpsPm4Wb/0cB8ZunB6jV9P",
-	"fxE2VnqirN2x9LKnNoBYTKIr0Q3BJtnR4WEEegtOlhOKNklYsDl5jtAi6Y81icnBBAKYx/z0CEs7Buli",
-	"vsJGcR8JLuQO75DItg63FqYacCPd8Q6Sc9se2mh77IIzp7UHW6Gs1xeViTRhFdFufLE2UCiCuxFrcR9V",
-	"CG3mvF+fipCxDmjBdVfdLoajtiUJJ2nAoXaJAitZSXnzGt2wuX6D2p+Mk958cq+hguhHutENzwJjO7uJ",
-	"EdblkHHM4HX/RiRM+nsxVWhfcdQOwHtnNioDCKmZrYUspmrIKnEJC2Gg1+XvsThzeeYeIQsztX0TGiza",
-	"xLzuqopZMKij+TymW1EMhhGypwMFHYG8uHWTosI1JDW3wf1leyp++1t+Df7VE788/9+jTFZqhDzN8Uv4",
-	"IyZ8u+uu6Rvhm6qZWE6ssR+J6qfOIRl1bN5UVaXxrdsaijUeZ/sWD9CqbcdHIcTm5E6YVIvoshd2hzSC",
-	"Nbb+AXhFlm+bcbIpiO/yMsmIPupbTEgMb+SkzA+qKl8RgOWusHwJ9NH2tmA5+MjshM7abvPV4EMB8139",
-	"9dfwXBImnU9J3KQzJLN95t/YQWno7ZuZ17vM5Ayf32EelZCXZocBfsTnkxZs20NW/rldNKo7SZwfpg3o",
-	"bq0WMtmbxo1vYQeYidcW5v06m7Qa6AXtMGWMMHQ41y1c9qyh9B24H9VRnW0HEsotfOBTGIxTnL3+mX15",
-	"9PTp3hHj1XzK9x6dpL0VrWKcURlDjJ1y7+bRy898MyvfjSuFPXvxj1QYh2mtAWG9+/DoY/Y2QBWijT3n",
-	"wZCs5kK2r52jG1w7qLer2pzvGhh0Iupcjc9L3iplmCnts+ZQz5AK02PhCvxvpZhMbd7I2EQOZ0HYXAMu",
-	"PpNaHmrq4iXebPMZGwvJq2qJwUc2WzLESdQIjXGGCc2+3h//X3D5mXW6yZyZKb/0GVD3i9m5JgMzTvtQ",
-	"odu3AXhbivZ/y0A13vUNY9aIbutLUS/p/07AAensm4J/DXWXb2A2V5pX7JezYRK7FIbcIpNarwYpe6CJ",
-	"4O40S26VZ8S7yB/WlpPORwATLu4v5VPlJhe273MPu+nEC/jG2G63Gl5s7UnP6+d1Z75zAeKKAFN8180Y",
-	"HQwVP9GvgtkKbBRuQV+p6hOug/7nHvA/jo7TuyfJy2lnO9MMkut10GiTWd18ZV21+T1V2L558tdV/h4U",
-	"KXfimGbY1cGvZxJ30yYuW6P1N991lxtEbSZnK0fQeHetbm8TdomtyzelQ/9vijPf3QotYzSPfQiKTXnJ",
-	"ZuoKSpLr3Pp2Zr2dv5tbqF2jmVgMhOaTm9/o2k4pcvGZYVhubChjOJZJYYkrmwmDBaP4gehacqqtNawS",
-	"xrLPsSgZ4yNeew2taIwKyP/Dt9IpM+hxxJjWF/sMI7iYIovibArFJSZULxU+ye0xOUQa4Hb3zVoGJ2Ib",
-	"+an5fQBV5yWhZrzL+rH4zAdX+lczY3e9/syIEaF4HjfrihccTgtuGPYeKFktS9D56oIdivHQQVKKdnMQ",
-	"x1xU5kG1ZhqQVbb67MOnwhTilgVybDZ+pZ/UxhZ+yUbmg2G7ccbuXRZD+K//2b+icGG+w+f1KyWXvlM+",
-	"bW6YVHbPYMKrgF25pqV7pspoTVUVKS9YL8L4yrkUHp8j7+drHTZFAH/1sT+QZdLY7cQLm+DaXjRP7RIW",
-	"7OtSspuxYIMHGu2v6PPluqPZUL5q6NfpchiUfIJQwHihatp2dVUYhyL69Y1Fc33X8N82mPDGJq2EFZNQ",
-	"n5r5EjpKd8SG3ZDOaRpwJEdf+wyb1sdWZmNVVWqB5Oc2a67FFS+WTI3HoljtZdDpPVBVuck2x974l87E",
-	"xsT1PDnX0pF6PrrmMRARs61Sxvp8DGMJhrGDlVqJqAj5QsiLPYChqL9vaBjVEMRKQyikoY1yIW/YYRyi",
-	"/w0XhczvldNJ880t9Kdct6naTkFarPwou8VT4r8L+MlOs3PMa6ewDJKgbzjLTlULsdUqwqjkc3FOymlS",
-	"kJJv7lJXVpyPO3s+xHq1JStF6dQuDFlhujGvGL3YUZg210IWYs4zGfOv27V7vEAHY7/UpZu0vs7FxiU7",
-	"fXmGKA1OBZrxEqj3+U5oNF3CKBEIC5RLiFwqSeEVjm1PGCd/gtsMY/l4jILKt6KEPtJoFdEv7nvTr9vT",
-	"ysqB56l7lkXx29QPFhMJzi86cDC4njX4TVDEODKlHyA8K0rm/iYNzfE7IcubZueuptj1BkneaHG1Gm5i",
-	"zEXseLntpGcHP3F/IGAfUQvz2gSRQSt5prTumSzxKbQ8pUk/90kTN9brN9E+ZVP0JZ/Nra9trWVofT1V",
-	"C683XD9JHTPKdqhaRjbehU7HWDoqc9bmD6j6WJCoq8Y4xbUxGFe7b8dOwrG1rNViQngoON18d+1d9kMV",
-	"BTf5sqtfAS7NENOjmVMhETwai7mX6MLwvZAw0laVbMqvgF0ASGbUsYc6jk8lSsFCK9thC8w76kDFJVRL",
-	"Vky5LMBDt5Enq1RM2JOIRtMAtunQtRG9H1Yx62uGe3SH2LnEoEM20RnlgJjdFvmOrL7jUTiF/L44g66D",
-	"m8QMGLfpWczADJmpiykigptalnw5GrKRD++NEGBTqitw6x3t7wSu7mVqwxJhjSkhrTa7bqoWiFc9iSa8",
-	"uKVYwUu6Mqdyt2o2M/mmvAigwUpdEgi60/pjry5qHep7amLjqNUknRuLOU6zSLOdbiDuVktSOu/93Yt3",
-	"Vs0z9Gt+RiWAmCMnlV2DO80Ivlz1TzZjE/eFmtSDXYA3HuxCJQRciSswTMhRRz56U2zcBF+EHCtN7dMb",
-	"X6bB8hhjnRA5x14PTqLRT95aRlxBX5kBSCfB+dbRGmFXQaF6ncnvV3yUtuOLW7tb4VE3Awdddt2w1Jms",
-	"yBFSFYXjlPa54k2WnREl4lAh9q/PEWhSDRHrQSh5wkYzAguiD4XKVXdd+z+csBG63eMDlPcZWv4hvnDs",
-	"uhDgx9/KMAL57E/YyB1MA3OLs8RmEJqZOfBLd3MOibxRZKMbC4c6YaNCySvQBrd75RtaTKY2rHdlIu4h",
-	"lKEnDGOe0saX30p8u+IWquUJG2FLeh+6xJ8xDDEH2fQXoZBWOyyA24qmVUBcwuU2XenSmQ8oXR7h2Lpb",
-	"4DcutcZ1Fnf9J77k23MAsQx3Q0kJkdv3ms8zyZJQTnZA30iunowwzibb3qRI4V68PnHWQ78Z3Xt4Npsr",
-	"bW8pEu07iGQT+pvShuyfe15m/66h7hqBqgMCzk2uSY7SXe/GRjYZzMp6FpU4rJ/q0Y5AlGvRYhohriBO",
-	"pzXvpAlLrhRk9fBWW2A5lQTTnvQlWhCYb5/mc0c7I8e39M2ftZjkGm+MrKrKkROr2LgiyoQhG9FKRqFk",
-	"IgQpRmJGeMsjn3rP5tzY1ZfDtYKvI2KrB6NU7UbUVlWtXQsfz99Mq6t6SZZ5LiermKquWiZjtZITMJaq",
-	"mnb07KDh/nFDen0XVDghol5nyNfxpLd2a6Flt2bTTWj/hzWKO6aAuwtwY4zLXQruoeEayL5aSPabknCM",
-	"d6lJdEVHQWZOrQM8elQDX6phn71Qi+E6gmk/+XVRlxPItRLAq2saeyGqSyD8TkwEMBglQePYqgn6mvcZ",
-	"VS1wZ6EyrdTMLXbOjYESkfBb6ClHh4fBmbSpFY3AVP1Q8+L7xx8Ou1qvpRU9uFVWsVKMx6Bpv7CESvnZ",
-	"Ov48pFeUcZYM1RWjsTl0KyfMf2ent6e+BdM5baEU6fiWcmabkpZHhxm8LCfoVm/uWyoS2Txyvgbo9S2U",
-	"/uyGAtT23iYFQLncwpmwLbp6khzyk620+e8gH27HQbqaPrZWg0R/XS0cP2aLqaigQwUWdhgTb0SQP+S9",
-	"t4oQwLj/FIaypphK0iO81R1c7aCC9QoiAsXDxIGRI5/RNbFI6Ry65fjrtLKr6x68vutis8NkprAVWMzV",
-	"+ZcS0tzQV3INX+8uNnfv7MVr+hNXoaGdoC4cdSrp7DVp3W7uhGq+5oLYuD4377KNszqZUkH/FPiVwJ+K",
-	"KZcTj8ZrgZfLnsXJLRz1tpcwcULkXITDQI3dlPyLyaVd31706xMPfTUxr7C7W0Jfv2qRAxK+lpmHBLFF",
-	"t8NOlwhD4ROz7Q73nDOCPLZ6LiunUQfPJDqosCxlNIyIAxvasuYulBcRjnHhdsn3LqLfjNrR1VEcQ1hW",
-	"Ab+Cfok2ZK30ja+paINtJ1Fvr2HGpBE221/vDFNRZWx0SrPxsFpHHS1l76rCbmdWuoNM8oQnfCb5JnQF",
-	"fxwp17Vt+4QhtnBgPqvobpxCwwGS864KI0mKbfaj//SW5a4Bxd3E+7H7+lPIr+teFh1daXL0go/mduQF",
-	"QLkZwi1bCFWGKPoc+GWSEdkPUDB8PZuoXVxm01vf6BqaRlpNm7akPbhUls2gIxUwbFY47gK05UKihLji",
-	"2jcMMWIiMZ2L7vpCSemzMoaDiVYL1BEwrCMuav97Xlsl1QyzwdRsDtYrChjDAGoy8m54q41XfOuesFlN",
-	"XvHGUKY7a5Mr9mh6me2SUd+0Wly9Cb959pI9/guzPA/2LsM8elELUug2nqdPtjoKbmwp9gIWTe3LDp6j",
-	"Moup3MaL1pftgtEvD1M42qdPtlmsMQGvPcgr5fHsl6rWpmlGewlL1AgU+nlOQvIqPbXmbeqXAq8qaBvm",
-	"TzfhcgwHtRT/rsH/2eoatiUFCoueqVL1h1hyn1v3cOw2q9ViS5rikI61i04SvIhdfIzbYR/Dl09prKk7",
-	"sZan49Hj4QZK8+V/vt8WU5KAcj00buMHe/rVNoqbc81nYH2FTBcS0qqHagukPvrpLByzkSPo0ZCNZkLW",
-	"Fsxo381ZL+f2mI18Ymf7zz41+5iNqJ3GaB+h95fnhEqUvLaPLkstSjh3F7T7jxsQJkLJ0f5bOVVV2R6F",
-	"Qncj9jlHhf2LIRthSrf7G8URPl8C5hxJ5f6IxDlin4945Z7xAcvXP5zuPXrytIHxM5a63IsSXThKl6CH",
-	"vkU/RRhQy73QwC+/2H8rfUr+uZ+g+2fkw59BbiBka41a0uDLQ59r6si7LoVV2vNCC9XoMEPCXWUEocoB",
-	"b/OT0Dq15ejeX0MRWHGbHV43sZBjqVFCdxtjqi9g8Q0Swo482Meapg8nrshzzW2nm8jYWEeH7n01Zi+V",
-	"sRMNr//vR9zOv4lvEA6sUHKFDw8ff/XkL08TXvzyUY4Za4levcyJ/eiMOiyotARE3lF0kNu/pKH9Ltdd",
-	"0jJyJeZGvYWPk9Zs3GBSpQzgB7FVcpBQHpr9po2oU80jZitSq+Hs86utjNvBjc2ysaMReheVpi02d4Yk",
-	"yrfUzLfH7LytWo0Zd5jChg6MHd0IOyaQNJ/bCZYFK+IzXmkVOm9jQgw3l6GqgYDwZsI4VkjpCpuqJPWn",
-	"HUS0aF21oR1Org8SWNMkzzjaFEn+6aw2Fq9hJVuz2NZex9mH50lji9ZssrB438BESIzTtD2vGxrR4552",
-	"HdR7C/IaxJrk0ARTSrkL671vTIgBtnM1Pvddb3r0wtos+lOo5l2Y6ro4zreOsNyxrhXEsN245R5Avq6F",
-	"3rUOreF+27EDrUrXu4Fw6ywZPSvNKrhku2iU0mdj78mmHXcY3VfMUzmtL4hlpZiA2bGqoLFoSMPa1YzZ",
-	"iEv3AhZNxdEOe5w4Q/Nu9JAluAYyyF5Qn3JswlbbepeSu03B1e+1qudmJRkzBKQEIo72cnijzwqy1XjK",
-	"fzRN6w85ihR/3b89YK3fp3LnBSySfiM7EMT1m9GsTC18qGN2r8j4u0uRcBGNiXUdn/7GrKJeuEjY+yu4",
-	"bId7X7/78NXHN/TD04//2Psn3/vt3Yej4dHTj3vut3xv7J74r3zWewnvM/4dX4/8K/Ar4ZtVLqCq8u5M",
-	"IXMx/Bd8lnavZmNVoR16AZVaUJ6ghGjBNDBVSOTe6jarq+V7v7l1+n/33n04HD7tAKWrjNyAUVqo2UxY",
-	"C+00gxAbCvNG9/0enzrzqlKTYcAhyRzC6d53btO/+njQ+l+e27i5PEcf//oM/8/9Ot4GvJg6U92qWCKO",
-	"udyOvjC3a82ntrJZvXZqI5hrs1FUbW6nIE/SluTB+UeVRtdKKVthSs8Sw4aRPI11cOnrBpNtJ3vyShSw",
-	"oVWpL9OqDZiYeldUAqTNY/HNpwpzR++secILWPzd6eTu+t1dSwsmd2fNMp9oAHTeIi847uRFAcYkpoS7",
-	"8t9lWy7/Llf03V9bw7h17zacyM9zQoy8y0NZRF8P3v4J+gNWcvQ7pV2CxGtogAnU16ZNacD1shHca2Ls",
-	"3TaUYw7rMLsaPIe/dzTw3L0ZRupSjVUTXz8dDoKyPzg+enwYj8r991EIUZ+HyoGj+JsFF2QkHuYkxnVa",
-	"M2JT8kwgrWl/7pG7miIcuq1EFzZERANpf/K7DjiWm2OGOBI69/u5I8yNdxNkWFIZaOwwNXe3YA5QhnFS",
-	"k3qt4iW9/IqGzS3FXfsaAci2NXQK8uES5jECXRtIzUWfft1AB7n17GAQraYpOGMbG44nHex9G+F3m1F8",
-	"dhQ9ddP5K9PnMLb1iMfnqTjLz7Tlp3iz5TK9bLdKgLgoiMSMtnddCuvUQm98U9ZBog/wZaV4uV9CoUrI",
-	"Kv/eg5rry0Q9iKa8dASlFrEcd529rtnFMxyiqYsCgCZIhb9Nhsm7DkyWjAsjuCHdn1f2gXb83HNIbloY",
-	"IPYCfDUnCzWHpap7eBl9zpEN8almvckQya5vpY98HhJpRTtkDLVprqPc7Xr3Yn+tOs56w6pfwQTho+83",
-	"/yqVuj1h8WiaUHZKzjWv7pr/N7N4+tbWTlkZBRcxRVHKEvYlpRVMuWFca3G1C/pcWcO2pldEDgu24NI6",
-	"uYMOf2o3ExzpTMiiqneCvUOUvJ2uSxytvBtI3T7x0nBwiNLeBFL6hj3mWs2E6TjWZLux3M4/bHyBBEZc",
-	"jO/Cr3fomrgRSO84GP7xHDHKjw3BMCTJq7ZsbYU78k27rnbF2uvoWktDUSkh5qRVlIMYQqXvdsHPcCfV",
-	"3ObpPCMDbOfUT1xKbVPuriOikNJbGhheKaR21R7Os2jaPQ8aDZL+p+b2XNX5ivSXWl1UkAl8vvruGfv6",
-	"8ZO/rDcEdkSbRXy7qODEB9uZxz/L5t8RoHIebElrtQNObtJaMgcS5gEvdgPhn9d6rkwPJxGVMFoy10tm",
-	"1Qml2oy8oXweTnqEgZ2RR3wTcnLeaPh5ZI87yzCP4OpNBdvXXycpCI8Ps+2dN5TUaB67jHbkbF7bPse/",
-	"NsUysRMBEmCWY5qja2LDLYwGQryJGA1NMsc54r04SSRMoa6o72jA6Hb6oy6mzu7J8hAN+8YrdCvcwi1M",
-	"VL7ji7tQSm55gvhCwB9Zopgpaaebsj+x+hzVR7KOgps7qScmsNwVwNDkoN3M1zBlKB6CYsBLHgQeyd+v",
-	"zRFslJP+sdaJry4M7+BSAbHZQunLlg/x+TrCN2fOKmXFVIl8ikJXfdmv3pAOWRT5JB4z5Y+ePM0YbmOG",
-	"RDqkTKRWa/U0BU/CgrLwYCok1XZP4T13InPGK1aKibBmx5q2NLFoY5Kln1FXFzk+n4M0vgCXM6m2g2OF",
-	"s07JZtgQfPJwM8212rcwrfYWb+DujAG/a0bWPPlSv2s94fBtd3qSAh7HyS3nFQJLZR0SCGjff3bfwtyp",
-	"5LJYPnMv5oEVVrvkaSxXTNLUh4Na8isuKiw42arZNdKYJtuxRJNtR+cEkNnodOEaod1U6ZGNjjGpkao+",
-	"V7GRhxEjqdU4gFToVhOC/XzLujLPWtRuYFOrrgqDDAhgUF9Uwkw7SusISmhDMYtfkcfnRymSaxS5+Ug6",
-	"78VXUKgq6YV6G/UXO8P/dAH/dAP0bKygeAVjv6JQQrRDFKZHlc8fsKRnc5HO5k18qdUs1+Q4QUbNAAwC",
-	"VIKKASLO1wkbTbkuCWlxolTpA9ZSSfBgmRfeZeJ0Eb9n+3lXwxzQCx5aT3VVcxjl0Tl9Y6Kxs9cv8kgx",
-	"4bCconAeIB1pHeeOFwfDwRLMuUR0oILjVRW1RlIs8kDbm9rGEsTeeT3vWkHcGNLSnD27GaC6ydn6csvY",
-	"W8p6lS4RCM4dRgBS65XGJD3bbXbatZh0B0ulpx6ZEHCjUeZVvCfMKvb4SYqW50gyYtlxi/n1++zM+mKE",
-	"UvCJVJgKgPUUWJXByyvhI6+ZpAq5w4zfuKfz8ABElo1+ZSnLIMHEXWeNFpX1YfZbK8WbN5/r6cpdkTo5",
-	"heVOLOA1IHWaeO+r5mXqGwiZ2yXA3GubrQoFUYK0Yrw897jFZsQqpXz+OKorF25H0WrxghQTd4dsRJ8c",
-	"Ebgt6TWYbTOkovuJ5haav874EtGIqBPFkI0KqOCi/YwwzAljgndJ88TXZokL8SuKg2GnAf/RrPhr9ihx",
-	"qe/aF7W1r0cpzM62CrLkmtqYHEiP/YjArGkl6GoqXIKc5atLrlfI2JZ/Lbn9dYaRbiD0PPpk9p4eiXKE",
-	"96MneI+g6bRYrJjxjoJhSO+quLEnTIIIzSGEjnLS6USefCv0emGPe6K/6Fi4Xu7x+oZ0gMFI9lxOnLp9",
-	"e51Mry28N0iLN0quiIoJSDJ+Y7gi/KIUmqLdRa2FQsNqwVvFEymvrYbC1i2sSvBOXaNpGUIp5xWUE2zn",
-	"iI0bYJbJdMR80qeP87mEPlaWxaHujGAh1XRFzlr5C77N2y7xlrgru/nqjeURpXclElLWcG6oVbC6Al3W",
-	"dIrl9rSH9Rxvj+znliuZmvN/18BEGfuEOGu1WTnlVuzeJCRsQrKqoSeL/B2HlsVPiVW3WnaDD+xwyTcf",
-	"XPYIhNDXt00t2ytyTvBS67fCLL6yCy5tCqt9UzyrnHG77MSXpqXk96BxRqz6l+vOySaRwu2N5vH7z5o3",
-	"uiAKbwB1Frysl9JdOoR6HNrDTNViNd08bVxBpN9vEd/R09H2uVacOXwsVOZWosgv6hdZgr8Qo7bgNLIL",
-	"iLXwOWOx9vAzm/WadaiKrdtPxee5iiPfSR6jzuaEwWxul4gEbqhaEWXubn2RNFwJWEBHp7SSL5suGBFU",
-	"HJNaFk7S2alW9WS62nSgJIWzM2q7g5OOB/z+iGiIzkLetMUnFBdHfZhwz4u16WTbZufa6/boIjWbcRJI",
-	"O6HWzUWx00ibmlgE7zt9dBiRSyKvN9Ns+vgm8HOBvDZJqW+0gHEup+Zm4ugTkAK9Gfc6R93j2Jqj8ZvR",
-	"EvKbzuRZa/M7gHGxWfKl2WcjI9zjowjyoQgirRTuujJmyEYzVQLZmEhCyN/s37UAO2RzPgeNjCYRRrcB",
-	"vi5hRtrIiBkrNJYvKoR+tfwSDEOKa3JupbIMuFmmFitNzWn+fgZ4c/rPdijMtAffxsQDXlU/jwfH/+x3",
-	"+kTPH4e73L2pK6XT4eeWdwEeanXVsNx+0d7y9Xwm2WhcV9XouEks3vWmTq7JbMf0vgz3o3v2ji9AdEnf",
-	"9P6LWnHmkCcKvKfR7Z0ErndHL1+lwY4r+LysYS3fq/clml7jN72G7+DebG7AlWoCrWZshPYNhRzkbqfn",
-	"jiZf+vAaofeYGo9BY7alVGymNJxQFyU+ob6t2PFr4sgIfXoAl6YfJsq7Ya4fLO6hswvHXGM2CGVKjRrY",
-	"CaeaJALtu3gjZqjPTatsUSC/UFeAxQps5Kz9kQfuIrUnKmgXS4Z1bT6dQWlWTLk9YSOprChghE6fWkvG",
-	"rQVJzd2V76Mi0V3ufg4NZKJ3M5XhFxq4naJbkVeYdqOwcQGfUC8GbJuLCTsKiw1oZGpbSwlu3OchVuQ2",
-	"sby6HPgKmY13wA8i4y75V9rGfxM3Nv3+ye99BZL3aDQYBn/ZvLFTFiJCzu/Qz1An5mKfeWXscf+HdPRh",
-	"sk+bVI213htQTBFDAAMXoAtqDT/WfAYLpS/9eZJ4cYr5OeJwbzrFH/1Vsq7HYGKA48/YIIh5ywztDsxW",
-	"8KI/eKVCvzx8D+0DX7vormd8oQEPyiRq7JoLLc/5uVaLHjqk6ITAxDuE5kZ9RzQuPTZdxWrOHaGF15OA",
-	"Lz0DIkoShaBqicKif44Iaq3Cx76b7Ur2YRMpvWyxWJeF5wUneuxVbbFdFPYCxF+dxCfQB/4TnArfR6MS",
-	"F5prXyHlSGKfvSCcHyfcw6Xo7cH2yY/BFtNds6xBt/uzpzaeyifE1rrafqmu1TXiOP6r9I1hOuNNO/4K",
-	"TF3dXmxwKnYKDDYyOqvp/AuDnhv67xfOCijRs/1G13b6nagsaKqPu+DFJQYM1rtydOFt4eyTgbcGCmn+",
-	"pD3sHAHzBtouSTV5Q7mVHNBhNdxitxF4754LTaI2QUidmkuvJzgKNZFZI5goJRI6jaPBhgg4FOxN8Imj",
-	"mzwmTq0z9JDkuxoz1Bw/M1RwXnqhjyU7c1Fg8MswIybS93aVE6rrWM/1IQbc/WAaL0QS6Xq0fiq79S9Z",
-	"c0vs1sHkyyS0+mhrB5MZf3+e+j0ifN3jx1vfXTff7qXDDZmA63Limaql1Uv2eTAF944Yr+ZTvvfoC7aG",
-	"qsbn82p5Em3hMWJyUm61XvpWvO4ZAasGZBTX/uGVgNrp3j/efegE5piLYn2jbhNTIlDPhkYRt+Is211v",
-	"3bE3xPX9aKlS290f4pVPrsm7Mmlau/AsfuxZ+FPuiiu0MGLrp57RUzuYEN3eqGeqJL1oseaWwvAFe45h",
-	"AtSVG0xDzMan4MbO/ipenXPJq2WPhZ6G53ZYasyCyhXcxWwvGxJnMBBgFZso1pEfnGa6ZjBZA3hbvMN8",
-	"EmKFjqUVl8T2BNlfDHRgApAKm59Fo+GuToNcGDu7mzqnceVRMfpZybvUJnUEckY4gEGw14i8GfzJQUff",
-	"Z6MJSPQGB1BYw2cwjODHPimf2jrvs9GYV5VTCEfHjZ5PWTBTLt3niBPjt8ZhQ4cIEGVBth83Vs3ncewI",
-	"YhwKcpw1iX6iiDzltJAFpQDQh92kQmuH2Mp22LT19dgWqRcl7Iwzz8LqsZCf1jaI8gSbSrj5be4f0Zlx",
-	"c1pVrDlnp5EhjpfPUt1ijQRHQsTWiaJzmGZ7NxS+XcteEaRr4jlJpOpcYWcCUC+EIJ+RGQbqmGcswsyk",
-	"U4QKwBzkbWL7X6PqP/l2fl6WC5lru7G5u8CJO3cqNDMxmSd6JpOk+TRNLtfPP+expFropBCOAME6SuEW",
-	"02WPT/AC1S9+ISphl+e1LEGf8/O5gbpUcjnr0f8fJ0vjZbfS42IEhiS+xzjdHJsHh9IopdGDsAqKEaDU",
-	"hwNezkSeI1/HTNiVY3EXF5bzhYJUIb0J08goLsu8fHs9VQsP5R3gfNexy/srN6SRBMVvLe7tFIceYV/6",
-	"yuvwdO/2X/H7wY4aduNPUh+HjgrRY+9Xbv2OfMpO/8ZC46Qc4EKLEgu9rK7tdIy+BuqA5OgufAwP2Zet",
-	"FoOA/mjCnz1V0H+zBBCU4kYUqJqaAvVuNvral0698n7WrjqP/ifuU2mzeh6ZCpv8LOhtpObaO7hj6B0a",
-	"IAl/Zo+5wQdc0dyvAY9V1FqDtOcbi2HmWsy4XjL/UGzNwJ0liTc8lCxpmdZRGh8ACm8FqmMuNJi7QOpI",
-	"1mE2uOMwxTgsfpvvzWN4iTYs9dapVAF2bqPNSORAEHUbYa0opzNsXl+IiyxGVbL/KzsWZr2BcjvQ9FY3",
-	"/n7B8laWkZ2+hXlX6s+ufLcZOCW56a+gsEqb86SCtQNYwUmQ64KjrNglQUklZb2xnEsVeiAJi6Chl84+",
-	"uBTRPsAuu3EbWSnoPQkx1tBU3nPfyD1FYklKdv1n8znI/iRiRfS6+R3usnMNVgsg2NWgiJ9T/zn6DWrc",
-	"597K8IXc7tI79xahm1UlPG6C/6ixSlMhtP8FIg/nk3TWJD3MI1vlySxJ2l1Pf79QtT3Pd5t+EzophLzz",
-	"WLo4jEosgbt5LIB+VEJD7tJhNrlNMsLeOpU1AGhEeiAmjGoml2KGZzaveEH9GCdcigh3gVLNAwV1tqLo",
-	"K/KxM+ZO7rx2g9Bbg4A6lct2D9prNgUVUu4qCroQbxNMRmERMNNcF3R+e6fnLgMWG772ULP/Hp7b6Cn1",
-	"zXNjX8/Y6jMhhGTMHJO+CSVlu0XCbPJae5ufcyfwMfQTUksWJ+iLCMAg4Y9jhk0qpIfPHYdU7Aij9c9B",
-	"qSZoKSC2vma8KLAWzq0kF634qu2Cf3StYMWTa7RXiNuR2+K/J2eewahr8FqpiwRCk0R8s0sJC7qn9plH",
-	"AfFJD2oGq5b8yoVeKbMJHA+/XwHX0pImzO11ANMawEon81YRKwulNaz4OVpIaEqXO0xS7DRF6yTbllbP",
-	"ttYSMLMz3jaYV4LlxUb1Hw7Z7DwP2u67SgM3VI/npM818SLTLctTW13ZLTCqLdSgMuRylWnSFoFZk87g",
-	"dRo1B0lnioSVPdA7sGOCYtKzgfINoLTxkQhWumVzwdwCAml6WB34o7ePmbcLAGkL2P5aHYhXWHznS/wa",
-	"LCLaPeZ7ccxZOK6VRYZf9z9O3K2t9R74uc7ZJMD1Kz6gu/MXEHvfXXPz7CGl4PXNBFp2+fom4chFrYVd",
-	"vnY7T1tzAVznWvacSt8vgVl1CZJ9/r+/vvkiuH6SHBa352ffMuzhgR1RUKCT+1ayqap1wJ+g+iTJTl+e",
-	"YWvdz0cz4OJ8f39/9AWmwDDsGvtWUo2EZBF7K0BS+xZFyTcwmwGT3DBhecZLTFg+YdxPG3P6AHHMw0Vl",
-	"ENXZsFJRW1AkQwxS0FbEjZtaOx98/Ijq/lh1oLghNlsoeuQUTOJSKHncuK8J3Z50FHwJHfaY3W2GTMMM",
-	"ZhcIti5L71My+2/lW7nHTpuAG2UFIXqU70OfhNw8rFTwR7HY8CQ+6+bp/zzEbcSbesxFhW1VL8AuAOS+",
-	"G3T08ufXb9jB1dFBgO0/+NCQ3MeD1FMSamS4ZKOzEmZzZUEWy72/wXK0z14Dlq7EqCWeWYz74W+o+eCE",
-	"C4kYVxSOLJkGp2GY5rnUv0iTRA/PMVtwYf/6YpQ2MIwhYt+IAz9QYHb4rxFmz2NrgSSbWdcSs7aGsSVV",
-	"nMOjw0c4p/TDvkspJmaO0OW1H3wJCBBEsXpqHuz/DldO6o1w9ojwxxATlChoTmilrFRFPXPK/ecBpvSL",
-	"fTYqVAmY0m48FunIkeiI4YedZsQpMxgpHN7PKy4kQrgjDTnSF9hQTQNzn/3yyy+/dnvzy5tn++zMUxWV",
-	"a9Pevt/z4b+RZz3iu0DPDddFhNBAiy22xRx9LkNihT93oREasjmLoEB60mePD7/MQY1GuhmFyR1jnltT",
-	"nKrGbPT9cyJdH3w4CEh1I2I/A2gntPFOCdnVlxOMXv7S/oKfiTn44L/1ceTEVQQvCSnLjmQc/cVqAwmL",
-	"sJ3a3QeYrhZ2lJobz4RffmvfPMilkB4KkgXScisk12Drca4xT2P0ilv40X1z76WqRLFEeNa0wR4OCHoF",
-	"lGmYvDlin5eaj+2eADvecxKQzwVOH9/dmwJ3omvv6OiLZnKYe+JnPURxOEdnMcPeV2ihUlhdqX32+NHX",
-	"VJkqJBu9AquXe6djC9qjaWHlkqOksbCGBLTPhkJ5mwAuHg+OwgXM52JwPPhy/2j/kBLSCE30YAq8stPf",
-	"3M8TwBs67tpZOTgefA/2B3wkcQXim48OD2M7SN/bdz6vPAzxwb+8DUcKzDb1xo+AF8laOwBh9ls38+D4",
-	"n++SGsvBGVGKByhl9fx/sCRkYjyCAy3GDN65jxwg9GG63PZ4jw4P19KdmqbLxGeBC4fuIcnEOLG0w7PO",
-	"kI7PI7boQp4QVOmTwy/3U9jMsM0NJuQd7nQzSGaz3R+XQ8fyUz43LLiaseroyeGX9zOJ12t7GfcxwsH6",
-	"pJmNZPGMS0LKj574jXRxdXTg2PgSKAsiyws/CmNPX579zT3Tblz/zw6YSJ9ahngfo8ToGkUYS3cn+YvB",
-	"sfw++5kuGQy3DI4H/67JrU54gwNvsw2Tnb41462z67jbFCoVc7d919Qo1TidWcw5xjzjpPP1xszh/jN+",
-	"d4eMQueMiPMZIn1BWEl4rZE6pOFKXaJsKJkPHzpBbZK+DB+Hg8c0w9zAcSUH3/C0zcXjw6Ptr/wieW2n",
-	"SovfCGnqMXHr5pe+U/pClCWgQ/zxo6+3v/FGqZ+4DKg5huRCjxVhp17Jq0SQbF1PRKNdYfLGHvvnwBGm",
-	"z5342GJ+x6lstgxGkEk43ydoOOsvVToGx7EO7eNwMFc5hFpqYKUmms98rmXBpZNHRkwk6iKOZZwCL3w7",
-	"elKvUYZ59QTb06NhQYBZ7MwyXthQ4WnYjF9iEo9X5d5KbFHvDTLUz5wJaJiS1dJ3uyfzghEKGE5mzzcP",
-	"ZZgdwys25hgkJW2hLdWeYdia6L3pqfSNKpe3xkwvYOG//7FtraPLe42Lj25t4DNjaijTsddF3CUsT3xg",
-	"1vg2pdUyiRKOLmE5iie6j2WKqOG5wX9UBd8EPucfPYjP4SQ+YTFw9GUvMfAj1xOgF570mZfPiYPyJygF",
-	"f+MkPgqdR31e9qodSYM/sqjyFcptWfUTv4TEYdNLVIW/rKouBx8uYXkuyo8kvCrIJS+cWWasmpNShAj6",
-	"sX4FhYaQbCyugBkolCzNPnvl7jaP9Ut+iGLK5YSUsamv7m4LFXwlFSp3ek1vYO3Qu8et1YRK/k/9Lj58",
-	"vP2NF8p+p2qKgf/JOIKI59o8saaao7bqTN5GWSU2GazeRf316o8f30Xeo6bFW+yG+NR/kuUQ9+Y/znzw",
-	"C+8yIE59Z78Hm+C2xUokuW7DYBFd/6EtTkS/RYsuFTeRba9hL7xGXFyn3GN6nw8LEc7nmCE4ljlmIyxH",
-	"tDBiTtM33prE3cRuLE7zj15T5otxCSgUC50RY4vaRp9Q8qH7zVuZDLxQw4joS+Jj1h6GLBdKvWiMl4Dv",
-	"64wMrKI3wCsoc0aEP/7TpoH7ipDLnW3zyEESGMH7/N3dGSJhivdsirTHzVXx4XJPPF0g+FrTTw1RiBZ/",
-	"duPjsIe8eabkuBIU0n6wVu5ciGYVtFNzGcjUKpI9+INkvOgrPddNGP/swYfwYzBkugITibS584u8i23D",
-	"XJ2eFtrGLB7si09eEUCYfw/iEIho10t/pxsuENLZt4N106FN8wdO7ptQ5XGDYboUk58lhPayDKR3HuKx",
-	"RRCkEPBVMsaCl61G8jAzUF1RfxRmF6Ig9Cxfc41Ki40vYiQcE17eSvSsKVktM8kPYeEdboaM4vEtzrMl",
-	"Ce5EbfjWz6yf2vA7yB/vMBYmbuKfTgo9qAd/EPXAKQTDJrXhuhpBXQp7gLhxaLp3Bu3/BjDHPPYfuQU9",
-	"jIYW4kgWSzbXSo0pEUlYw4z4jdQVNPo03gKEBoUCywsbqutCpCpnKpIoKrOR+1M30WfNPO9SHKwM1SEV",
-	"mk3bf9Arbpv4saQ7p044uvN+BCMmEsrkHFIeoA90qxZt+m8IuVMXRqREIo3k6bwfdMXthnVyvdygQtqn",
-	"jwebQb8+DvOjWHWLY7y7c/5KNrGLwdbEixpj4uDTr58+GjJDTYDYo/2j/UcP1sCnyrXINw1qUqUmFPyd",
-	"aFiEfF9mFwqvDHNtFgZpA4ZU9v46oxxc7DPYINGh4oxF9B7QY0jePad8K0p0RP8f5q6v30sYdHDDP/ej",
-	"b4k7nMkS3ofgAuVrAmLdJfGGHWIL0Xl/ONzA3of9RciG+ACFBGK/uFsLEGTjGj/8dPqMSIay02NCdXMQ",
-	"uen7EoN0/r3bbH0iIQ1HTA/xjE9CcGEYA//CILL3jYTTwQcs0P94gLdZp6gisBN334mG8q0GFEcjJyZH",
-	"YUbHxCVefHi9qFGIsqBR7PHh41AYQ9InCmccJGaAomYecLm7lKHnEX5zWzgY135NFWUHGeb2Z3BdxecT",
-	"kgJnsqjqxhuS8Uogabo97taLjh70oj+AXhQZEYFLgpp0DWlDyFd7upbm4IOu5Tbn/jf4/Kta3qU53QyS",
-	"IeQf1AKbcQhfg/BArL83sbbQ01Zo9lduER+CnhlSwZjTkTW1CbBKp44o/6nb9PBHYkpd/GGcTblB3/hn",
-	"Pp3MoBXV9HTvH3zvt713H46GN1RQu1OF/Eb9pyUK0dk/qNWfkihB7do/0JkZ1E+AZMNvp/7jmHDOL51l",
-	"fwVajAV4lBZqLsQull5weXe0kOi1NoVGWUeNFE48AJm0PimIVGr6hM/rqWXo5bfg2Ahk+Fa6cbBHGUb4",
-	"QDLpA38KsmUCb/glELF+wsk9foK9YnSP7keLOLO+W9iklg/5Ow8BunuVbtnw3BssOAgySKpFL6m2Gp3z",
-	"Tx58oB/6qfN3r8t3WaQ0ywct/hO/ejGO1m5A6v3cF4GA7lyDz6jvKZUfTBV1jbz2t4eDeZ3hkh9UVSZs",
-	"cvsXJH3cDXPfWSx9ePPPnUH3cNP9DjcdJobEmw4TQLA2W8gJpqdIhT0NCNHoNm5A8p6bm0qHrNVwZgOm",
-	"zpARopWHASKwvbx1EJqzeiNmxvVl2tTKt55mGhBE1jSlESh7O5zrt2kGPKjkf/QkuwdZk/jMo7BBU3zW",
-	"1+e4JlqwucRBbItzYGJXyS6XwgibxyGGExt5eOnRkI0QHcD94LsYIvbWCFtlYFW7+zuU++yNe30YOxg0",
-	"wAILEJPpSQqIgzA28B5xLcw+S9pXLzAzYVOL7ACOg62pcvl01D/zVdIQ6C5UoZVunfesDq32W81i8bSa",
-	"es25MVCmfU2H7CJpKP/gF3jQlvpIMGpasyK6vhOyXMWwCu3xEvFV8Dm1UxLgZVhstdVqmjNYE29+2E7p",
-	"9iG2HdjiRXjVtCbfGCrBJiQ1NvFnwh6z0YUWMB5FfEyyMwiKmDAlPTTikI0wrYfrcsR4WRrmeyUhhpck",
-	"/BZqecWtE6p1VY1WDFbsBoDwiYSpIGzSkHqIHxxrMFP6bMDl5pbcsb5hf1f0owTLRZUPfwzC1FvN9gWM",
-	"qZtC+JOb8zrG8qcRDgkH/C0ts7NWkp56cOd8sjIl1lfphmX7CBJJvfV6e3RWe0wz0pQCHq5Nu8qp93sX",
-	"GjhKuVFksHYmUCKJNuYDbW5l3IUVAabgFY8NfLIpVr9O1YxxVnCDMPxemjRJUgwbDTNsh1ApdZlkZlDa",
-	"TaUm+XTQ58noWzbyZ1ktcQomyXX0qPXZzKbQ7T9uUBBAzlRF4HMnHCsoJ4j0XssAtbsB9v0GYeU/FYqG",
-	"P4f/rMB4Q6wPwfH7FumJmOoOkBNVqjGbg5pXaPuh1ngBaTPKjuh5Kgi3544lTx98aP6zoi22qeMXaUUV",
-	"FD0UMLG505BdLAkf2LE6EwgAjMVhUeDuLF+/h0S8Du6FLzprU9zN8VCO/gfjqagwuePbnVN2dcY2ZJSG",
-	"uzYw2kFyg89C8/sbjdnl6PYV6MJdeVVJJhzjcknQbbFovAuM7oQ9PvyaUlq4JHQcRNbml+BMPg30RQwA",
-	"pOJhnadPmxV/SrwdIO08XCVasfqzPyen7+6N/oOLhu6MjUC6fDcJsepa3sTiqraFmsFtcHbdZdn4NljR",
-	"rIkt6QOCAbe+1QmfAfMz2sTpVC6CjL7Ows8ca68w751knv3st+6ePck9JAbpPo5mHqTDg1/5d5JgyIc3",
-	"FV0kmbLa/s9BlSdg7BPf4xBgjqCvqPZnlfaf4C4v9J+g+yJ3t/aD8XoHFU1pB/7VIpGpYnzGzv5nN0D4",
-	"SH8zFQq5uxEffRBFxa5V7hIzokTyT8IkCP0uDCtr7ZaUtKry/S0QyESymN6Bf5poPp+Gv6Crk9odLRI4",
-	"+guIY1P3EerCiE6wMRcVlNj2JuSEWy3cHwmO/k3ah8o9hLr4RFxBg9JEjRMzoVs3U9+W+abJIcP1bmuG",
-	"wFoKmglNAsPMqCEYhcVaijp2YQsvwrK2rZ7P602xqkotzAk7OgyA17GfbHcUxr2c9XbGxpfN2dzQr7ll",
-	"32g5d5lT7w/0nnPqadRf8S7p6gsUWIdCaNN2ud5Dpv2D5nMPtw2JodV7BiUh415IJZdNeLwd9IqPrVxA",
-	"s8B67fvn4ENsXdvt/zytjCLHR0jpix2Tm+4ivutdgDrxfgWLDaMpLo1ZPJWAqw7sqyju70yHanX779Cm",
-	"wo304Of8RBkiejd7csSuYeBMJLdp73wbKP853jvwHOUvlnubUiesJzo7qQuq5ZekJ2FiL1PjJrXXcFHu",
-	"s5+9IkV9UUlvIeg8dLpK3wwT6xMxqdFDe4Yuse5Lvn06JlYTUnilJJzQZ43lS2p7yYwTLqkC68MTMdHY",
-	"K790kbthQ5/wpmPHmmeH9v5B3fwzqZt0ms8atvq0tM43lEmfNBrOaqCBqx5yyx/8dX+kS/plbaPOyrSY",
-	"TO1daq4HcyHbbaraAv4XOReyS7183FUfI5VlcyHlp99w8T9YG/wRLCZmjRn3h3UzvTBQ2/BedbA6W4fR",
-	"Wg8VTxhq15wAnkngWJoVEodRJVsvtroG/T/Q/idO+74m0dOHkMz0ErSbCX+TmNVQcQtlZ1r9K/r7T8G5",
-	"3Se1nkun3wPB9UxUd7L6HFkvh9mZJCR+eZd4ncZqJSdgLINyQmmUY+WUcF8Pyotp4tDOQiRzqepO6NFk",
-	"HY/+CHmVq8edUXN/jY23eTGFMiCnH6PYavc9ls3+PsicT9cdCUBXTZQ7sdTkD+qJWSIuuqpEGU2qvE/k",
-	"FaZMm2DI8zRucJL4RCjIlsTgCl5VEaDJF1dTpDDniwhzga4L+1H2wl6IqmIXQKVFRn36PTv+RDqoUpeY",
-	"O+Sx7swKEs7N7Z3lwZgX1mzE0nWyuBGo3FLC/9Hw8PAwX8PxHX5yK1IgDz58Sz1hrJjBiVthD28Tt/n6",
-	"Bkfee+5Dt1nkcLriCLzOhPHNe5wzFsfg2fo0NpwxSCtspxJBf72TwpG71BaI3DpcYbgFDxLr3m/xFBpp",
-	"RiWpWM6kDLAzZubqEpga3/Rmz4iygw/un239xX/1FbZTXvrbsxWHmKqqNJRucrI1IsCMdVcktecRNtdo",
-	"3GpeoFjcwUpuohoPWuunS+/cw79zlDRIGxKuQDOj7sFR5En9NnXWsdITsFbIyaYcMr5kF0sG73lhqyUG",
-	"TcfC3eXUh08x+so+e+EbVU35fA7SsCXY4yR9zJfAkoqr6qpkEzVcCeKlFedJIbrbaQIHMpYvDRuL977v",
-	"39GT0IE4hw0EVwIW38VF3lG2dTPAa6h2iRMd3cEUOu3nsOUPQaCHINAfUssgAr6ApkLjFp2ULVl48KH5",
-	"zzYEkBXpcldq70b+fmgM8Mch5RCT56yhsYi6IqxhGgoQc3sffrAWld+RXrHKSweFkmPhvtY7S+kWp9mJ",
-	"Zai1U+SMuKhgn/0aevzMSYPwuge2snUmBia/I/4Y+emS/EXKxPBgDjMnkScBskJYVvAZ4LMn5KtOvoFR",
-	"N0ya8ZpNUIB46N3oCQNhIVbUon3mWzagMUMoI8AxC6jGsnPMAEGoyWzmEp7IJkn26J4kGVlDF+CYIor5",
-	"hzKxP48IpOO/1YsbzfVOp2aIK4V0P2pqSAwqNBOlSbjXR+Qcb13ARHjvH8xOotPPPXXF6ypr+XOfFfw9",
-	"zujBJ/p7+kQjWM0nCFPzZ0AHenenVYoNF2UuiZ8lPCDt3H+2/GzJFlNVxdRjbhgP5X9EmEv893b9vGLm",
-	"jOIN7qn/ff3zC1YJCWboE/pR6WIcfzlkqipzEa3D4eHhIb2HatZX7CfxzT47rarwy5hsjsDcEk78J2PU",
-	"ViqLnHqGU/xRSBiRcub+xmdQuh1xKj26mjtLGRV2vAlXED5Ai16/Ymik7syYu+p7835PlussHEXJhZCc",
-	"cuVW9O3fIVeatuihRO+hRO8PJmO/wa5ac25sqyrbYA3L5JYTAbxUPfhAP2xzcrVY684v/m4WfnB0/QEd",
-	"XdJfZ0yY+3BqRYq+TYdWyMnZAJLKLdNujwz7HIqpAvNFE7+6AMfDhlk1AQIAw1YYYgbsc2OVXqLK8UVi",
-	"iYbMWVI2MClUuwNnijARqEqO/FIXSybFZEoIYnxsQbPRy59fv2Fd2WmjfCrPy7DIO+fwOFJXsIpi8n8A",
-	"ALE/YZyFQGoKNXP3EXaulSVVEU4dI6J3c0Zey+Xt6vpkvSaafptG/8/9OclnvKtyPxzn/lswFKpqRY87",
-	"qsqdUKjEJVQCyLvho+vuhHADW40Y2MgUSgMizTuJjG8uj93xOlFKOC9UbO9eFmAeejc8qLE3chVgonKM",
-	"TyBkJrmseiKu76bJIrrX5nbWSRFtP5xxylxDh7EwDKHE++OM9yznfY0vPjgu/4SOSzzfLpDwB+fl75mm",
-	"qiQ65BZ8SRUU9EYnKvgt6DQknw4+4L/bMlXP3NyaWn4KNvt4NNY/RRA1Xrnxlm3A0otlK61gXcv/Vqt5",
-	"CinQP0F1Iq5Asj9hw9r/4Fjs9+IKWJ0Uf6KtOeXk2cZeaQ3F3TjBdbNvqYMeD+8LSePBs/RHTKEKRcv3",
-	"4lgKEvw2/Uprt8OBButt4HuaUCd4UxLp+ncNNSF3GsudzdO0kxwyM8XETHev4l/ZlF8BiY9KmY4SieVG",
-	"tr9n2Ea/PEIcfeD9T5X3f+DY0JTwreKd1YDF3lqMRGit9EGhhRFmr5hCcdkdfnbmmoX3MSDc3Jj77FVd",
-	"gWElFKJEc5JL6mFFZUYzVUKV9uQj9FtuLqEcMs2FCdUSBF/Gl74J6hVoVqkF6HwF0jM34Wc4+Ttyk51K",
-	"Xi2NMJH879dVRmvDZXZXO4TUSB/ohWre7HTTanGs9IO/68Hf1U8ooVjoLNs2YiJDczo1g9AyJraeulG/",
-	"QT/2ioTyvZF5tcc9R15PTv28ktQiJHsuJ5Uw2NOFs7lWFxXM2OejuiGD84rLSc0nMPoi06nGzec3eE4T",
-	"/HOKoTB8Tgb9hAf0GbXHR1P8Qcg8CJlrC5lfZAmaWl46zWEMUAk5MUlTdKddIH/fSn/kvLjBkT4VCfMt",
-	"WCjsC5zSn1K80NI6QT+hNEM2A8uUZhUvLoWcrJWh0GU0B043lJ3C7EEQPQiiGwiiF3xGaEQkdXw1PHI9",
-	"0plp4zzctgTSMPYh8r25VrP5przgn3iJ8A5UwgWlT+u9WAbxOcRFDJmfEqU5KBmquTgbR2RdH8Vy69xn",
-	"p2zkfhhhto1kI6+FjQhHEUon7zbJwrOgEbpvakBXv1TML4jslZHhY7DLkU+EcebLSdjobjmqYVxnGwc+",
-	"c4Rg4FXcvpd+9+5Gcjbj/E6yc32hHXI0brpUzC4U45W4hAcZ+SAjbyAjvwfLcIKYvUvcKq+ExTg5NvDF",
-	"Fnj6LuTkXIsrXiwPeOE2F7rzFbGbcAMLHy1Wwxf4H0LyUGO2VDXmFS58WKgC2+gZQjOtKjhmxvLxGDsu",
-	"O4PHS82ojRRuV6V1n8O2iAa/6LYCyreSW4YwdqTOltyCOQk9nJVkPp0kfDnTjN7D5i1VzUpRun+1gWrs",
-	"p+n+SyV7jBu2gKryAdWf4FR8ZpwImGg+M6xUb+XFErUkA9UVmCBkqVvV/luZz5qkLT8NO7617C+fMdGd",
-	"KtGRIhFzah4q6u42qaN1wFt6v7Mziz3HsQzb8REhLdspl9Rl1FyS13FI6Mux34U/fGpnpmYg7UOCyO0L",
-	"bC8es634KE1EoQREmVFyyzszQ/yXejTpCyK5AG3F2JEgmIMPoLmpNWzumGQuMbvDKSdGTOSekMc4RWGY",
-	"ex9KH6wPQKBJU+pfpwrjBJdSLagtsyiRMlGKBmwB0WRaR4GPMgi0UfIzQ4osrv2tTBaAjk1j6hAIDK83",
-	"OE0+2oHQBieIKqmphwuSfaUmXtG9INyCIQUNCaGg9M3u0TPgwQ+ksqHP9Fs5mgEXzG8sS+d1BVqMlyOG",
-	"QRuTE9nfg32WnMQ2ce1VfW8+p7OhwhygokPKusf68tD3N4vcTAI6KxkHKJWGsZWK/y/6dN5l47Z318SX",
-	"iLO1T46c3VwO5hUXK9/KlP3lcK/dAXkC8+TfoJ6k3OF72VxfAO4YIr13kbReW4sKzFyrK6xGDdvTJW9W",
-	"ogW799qnz6eN9qOUIlVtc0Lts/DQXQb5aIyfr0A7+z0f6HOqFNbGBBsefaQPhSO/w/VJZTtOiJ8xPtEA",
-	"JbPqf3rdmKttlVdp8WAqqNik86JMYYox3m6c7bXPRh4zZ7R2l5zgRUqXn4+9m6laNHnrFLUvAwghyHzN",
-	"lCfTH0Qoh7lrhggjdUjZZvEP9H+v9H8aICzPEkUfUw8cT0Rq2lmd3MocH7zs+9gvaSzcHZtyxjZaQ/79",
-	"7pYzWELhXahWXYI8ZlKhcwEqAyQcSK/lXtHcZyPML6Yu0CPvxhwhiEJ0vNLuNtqpU9RPsP7JfZDwfY3v",
-	"72en8FbSVu+zkZtLqflCjrzbOqirbj5ospEcCG0DWSAMNNDdREP6uK6lRGgqakBhmETPt4U52fIS+wNq",
-	"IEQvNWb8rSQNl9WyVIAJO+zXFZB/wjSNQF1hfZT+Ta+8gjlwhIrjkcW9EW78lAkcLGwSAorl9N9vkRK9",
-	"MNnZ/wvv+WxekXDDfXc/XPGq9snsNLPB8QDPczAchBAeIo57dfYckdbcY0eoVfJLQDug61vx/Ejo9W4U",
-	"HRZ53+lJNOwrj+PXmXWooVC6/PR7Iz14j+/2NsE03rXrxDHXEJP+pEJ3KbKJsMQpN7k5SrUnld0zUFWb",
-	"MB++VS+Ufe0eukNeaQbpgvSv+ORBlblfVeas5Q+aCWwFU5WOCM2Uayh3VOs79IRnz16eustQVCEp092h",
-	"UkVjzvsKImWyEQ6Pyvwc9ExY6h0+5RZ9Xah3BdMjvddvdIOztQt87U59vcottx9SfQGLFV65vwutF5P6",
-	"fgniD2F8P1xpv8OV9q3CaJq7d6IoYbMl+tlvdKF5b9meR+vdkBPyjOKMKAxS7F2SEy3nN8mCBmtXGHYJ",
-	"c0ue3gXXpRkSoIJySjn6CJZrLRA6exI8jw6+u3bi+gG3tgVIuy3gr5xVsv9wjW4meE96GwJK3CYOXb+1",
-	"TpXr6dvdlQk2ED8mFDLOxhrMNASUyFA3jhl4hW1NlDZNxTGSfIsvNqFg+2AOuwBsSV9Lty0N2h41sHsr",
-	"WzDXgbkqGNuAVh20D+GjSSds9P1zgjPaGk0bBTe6M5uxtykFv44Tzo0Gcho7s+qtdJuCuA+kPiy40xAI",
-	"jNuwQqlKyMmeGo8DmqTbv6kopkn5TsFlAVUF5T47NZdosU+4aBvrgRpCJlctS1RfljmD3dN6KjGubbGT",
-	"xh9tbA/F7mxzzQ3QYeLWo+W+cHZ8Odc7mt1hpvcM/9gadmNjw4cOKCslgg/q0N3eDll1CKsZG47zEf27",
-	"uha6Mg7WzP7700weyvD/DBpOAvMYrrVWOf5OVNxdj3/9iHaWAw78Nd3VhWSH4brq518qg+1EEsf+JSwD",
-	"souxWi3Je+H0h5GGK1W4sxgxC1VlTtjjw69jWgm3++wZzbjRKIoplxOIvppM1je+8fsydLh6CVHEX78P",
-	"EDJ/XDlAjLMqCd7wS0hFwCYn9a1eZdvaCd0CI+9iN535xiGGcYupcc6kqcC49yuY8IoyQwliU9jOXjyd",
-	"THtf+jKt4oFV/3Rq5+tLMfdJ+dGcvW1ORXdad7ZODOAD4hujq1+GvPtxDGEvMV/1UqoFUyGZXwN3b3JZ",
-	"MkCPgs/AxCRMysA+jYmhajwWBWgah1cVeSEwXwzLMERsCsTrUlhWqUlXkv+Pjnd/wGVdM7//E0ZEfMj0",
-	"9yIxnvKWLP+HeOStyywUGVkjw7Ffcneam6Tkd13xwd2J7biwjFMgTDvZ5EMmlW5gFum/wQcavIN8Akmz",
-	"PbrmQZakE1h+SYm9fD7X6opXQQrwwrKRe3bELpbMLtRbGSqkyDDwAQgMVsaCJ/dHAgOiATE9kb0GWaLX",
-	"1OYNhBP8S2WUb8Tsxq/c5nIJCw+Ow2Poc8oNwnc5LSUjFF9WvIDIL3cX9GyGuOeOyisDrwtI6rSIV8hY",
-	"6eLBq/jQV/kTla0aJsJY0HmFEDm5ZZ7cKBiLMvrgg/vH4xlWwA3sbpo53ttol22Vq37oc5KvVMIjfItU",
-	"kra+HDWmZIpUojsFE/vRK+kbeUE1zqEZ4ih3LQvdp/1Q953/0UsUhgtLGGxu8mA5Pkiz30OaeRZpu1u8",
-	"meWYOhRFX1u+UWH6wQeyYTfWbyLEvxmuVbdTTrk/yGMmFdXLY+6bBxMx++xl24o1zozFELqXLsZ3sKtK",
-	"wy7AiBKMr5vsMm5jJ5e3MrXAnVY4U3LiC/oDdEBO6/u7gMVLfPUu3ck0wt83Za0Q3kDwDzwEij6F3C9k",
-	"jLwJ5wgSuzotGJoiFAXxNSLzQFC7GXI7KRNEUrnwkPdxdburCG4LLU4L760ZBr4KpQ3ksBqdFgXM7d6P",
-	"AbOMzTWMHd8G5lIG0vIMrmGfvaYtgRnjJoIBDMlH5bdn6RuUcsSowXwiDQz+XfOqWjLgZsmsYmMhy332",
-	"QkmCxQhZsE5x8R6Zjp5fYflb3FqvvnvGvj46OtyPeENKs+9Bz7g8ib/C2u5gO4cmqG5cn4QyOB6UsHf6",
-	"ZshAnvz7r4f7T4Jbiayhxq+0spktD9OMv/8R5MROB8ePnjz9NBuBxG3NOZGqKqQ4N8REbcljPpGHP3En",
-	"jZVkDy6n36Galc/YmS/ki2VmN61pDdrLZmCeTvf0JgSaV+HTfVocqTl2d6CjoPqSaZNzP2MLEldiRmly",
-	"wLV76Qo0PksafmdHJPRDtXg2gBq4YQfDQVnDuVEo9N2nyhrWIQ7+s7oSPfjg22g7gZgfPPG/m33V6Ywn",
-	"sAq6obC6OUE1ujW4nDCNgw9eSqE3Cd5bkOZaof5IWPi1jZ6lnzFwj/A0JBywBtnLQiewjtF5hNBOMyXt",
-	"1LDPv//25ash49qKogJ29OgLFJSPn9BTJV8a9vmzZy9PvyBMnRUDDHU9Z59SgHMfs39QnRL2rVxww3Dl",
-	"ZdP5aYgeevqV0mFiZQ0n7PGjR01qNWmqC4bFSx7AzX8sZ+E9x7+09+ruvPvP43HeO0AkUReULYTKdRHs",
-	"F94ckIQFksKDg+vBwfV7OLgw0wqLCALvNMAIjs95VakFFi3cUE/1u9Gpp2LhR2APJ26c7UmAkZppMZk6",
-	"vTJCQDZQk2GiE3EFobhin/3qZB1h5Xk5a/klyCEbBcF3zu2IwqFGyAICfh63b6Uw6AbyNVsjkqEjtpgu",
-	"T9jI6ZqcEGAIuHjBOmRfS5f2y3/I9vjza5p41A+K5qcHxuhBXe9Qx3TcU4QwfVdXzu88+F9w2pAcW6AT",
-	"LzrasFrUiqoix96vwk5VbX1ChR8kFrb5zIycOT+2r5JZ9WnQ+ZLuPF8wR2jj9IUHv9G9Fzn/YmJN81pT",
-	"sl5QCV11ORup4jYV42aYPOQeOnfnLZp7oLffEaojUJuSlS/EvSV8jtNgy34VtBhn4+6ziHQm2ghWw1AC",
-	"6yY6JP0NM3SpPt4nzAWMjVjhWzq90ZtXx2s4HSBLzKVvQXXQN/4/9q7vuW3cCP8rmLzkMiPbiq+9Tu3p",
-	"dHR3Sevp5UftzN3LdUqYXEk8kwALgHY4mfzvHewCIChRsmJLiu3w6XIWRVAgdrG7+Pb7gok4pnEuWBIw",
-	"ywnjQt+AYn8af8+Sdrn+t12rySH72bPlEa4uEJXb3xOfyBz2498ehk2+H2zxYfj+CwROBu9v17xsqZFp",
-	"hd8pKXOYzDW9/e+lNjMFF//+xeVcH6CspOIFy0Vge/4N+HWOJLyCZVDioaICdqlkPZsTsZSNZKw9EgX5",
-	"iGSlbMo0lUUGighxSp7Ocy/opEFdE5j0d4HnfcxwfUWSqqdOrFIiO4+zbDz9pCJYWtQ20WWpLEHT+P+r",
-	"ueLC5AKyk5iF6A1McusUnIR7XJgrIJsR+8/vQkFV8AYy9h1xRLe3Yw4NlrzYAJHrJpxAY/CRp6ZoCDxG",
-	"FAcjvLrFj/W27eMtfsTrn33pefVZZt+fAZE2/4LmGeVBOynBuefcd7c+zct5LVb0H825Zpcwq8WTh9UO",
-	"ZbeH4dodeckqWBmh4nNhUz30iJWNACJ37r6/gTvXdreWouPOF7oAFXADF3Td7srvfoDPzvh3BKWPhukl",
-	"hqePvx2THyx4NxYcKyX1m/GPMMOIRgfL8tYbbPKL1Jd0I8wcSAO2a9tHn9y/buPbiI18R/nDhvb3mAj8",
-	"vglEZWc992X/KB3xJat5y6wbbmHFsMre9X8EIvvyA/v47qtO6l9Ry1uYA8pJ2pNxd1i+xJXRcnBzRBpC",
-	"CxLXvoyL9YM+NcVXIns4Vht+62Cyj2ILeiW2YbIbbjxHeJrGsXS0XtLlLL7wlkPPcGAY3/0hnh4+BWDg",
-	"Lk9Ao5e+6vjznedVGLzLowsInuuOha48OO04if1FDKv29OPxy5Ow+2I108GgWwxJ8h57K06wZfNvbxNC",
-	"vUB2yI7H45OgpDhyKiNX0LgzW45tVMLZ9uHv4nh8fNLGAFmt+GXRjPAUNTxCA+aQnU0jYXWSd8xnAkmD",
-	"Sc151Io2p1ypHEi2uSUCwszDC90bKfuqhpT4R3Z578rhaANgpJ3LXdYY49+zZ6Df0tCLWxmS3DaLK+OU",
-	"eYbY3HSsqEU00fJYqFVEs39w7mrRt9Utou+Er3we3aHsMXpGrxJECgcTO2W3D95+w38BZ2mb5Z9bXsHE",
-	"Gx+eR3ibsyaPKMt7loK2OifHe58T55BOoxXnTktQUvMJrr7Rs3MwqjmYTF2XzLrv46V05UCfMZQVv1ZO",
-	"d8GbVjR9w8BqK4XFTn539Cn6v9vKjt0Q4+ttv9DZXIcS5OPMOMRyiBQxW2PofQmFFDMsE+RfP/m4PSqO",
-	"Vu7t9c21ZngE1wuKugs0EaCuQR0g8IguPWSJNlAl7LuMG37CLgxULwiLgKh7qmYSGIPwUAnFBuEb0dO/",
-	"YA50DyIbOUZhp6ONeZJRwEuWFlKDPmS/5MIDXJEC1Hehp7KQAnlLHXmkEEBvW1YgDtlE0LPbnDNjMyVv",
-	"tE/duBvjlOFPRJgH1yz5hWtz8Mp+6eDs58QavgJde2Yy91w3hKNFZIdTQJSKFcCv8Z81ap67mu7EfwlJ",
-	"zhA55kX2CaaimDay0swR/PhOg7o68T+IMJt9mdkF3nptZtbj2zJfUSq4dm+3zURRs/GaKsy9XfCdGVrs",
-	"gXflse9fjv/yMqqXjXeKtkcFcPwZBzTXdxICt19E996LZ37Veo54lkJmFol30FXUNiIxMB52jcewa7yW",
-	"RSFvlvYNLwWnaqG/rS3CT/HKTeJ4PF4sPWCD6fH4uP27NtzU2s1jZCYCsIa15NO6ceC5f4bdQllpjBW+",
-	"wRdVdpduX+Ac9Y3/dqnmN9FXjkqTts0kSk0TpiGVItMLOfiQvT7xYLc1wG/LRZFz2TCndFa2n8xytUl/",
-	"cE4RHCraekIQRjUUTPN0TtKfATXg8GeDMT4SY4zUZ+JIIn/E4YNRtZlP88KAOuLZH7U2pU8fVzUoho4c",
-	"Gy+j8noQ0rvx7IOC+CroSIz0+Pu4TDWYSTToJv2Hb9tenlJeYyG/wbGGBpTtm0W0OnqZAcqGTQEyTLIX",
-	"RFhSXvHLvMhNDhvaQTzYmtbEtQtmex4/HmaFr69kkadNJGWKtQpeFKCeayZvRDs5JYlEClRhGdbpHtdp",
-	"6O2O16rdfNF73GvBLjZ6d3yptrFO8KUrOKUFm8pasYI3SMJ/2SwvoXiRYXbgKZGwWxCb1Y0ssrYHPMHm",
-	"wiSUtg37o85mYJcoddMiuAE+Og10ZmSVp9Qh5f9KXd0llJc2OznFQMb3YNrPchFIGLEHcFrrPuTiBOfg",
-	"A3zcFafPJExyh1dnf+f97QOs8hE49/aCBx/mDQeAD96XoYgnJzMlo97Qf60//utsvD2+zLvN1Y4sqYU1",
-	"tWTEklpoPsWG6IwluVJQwDUXJmGlpxIKJsHkdHHfZDMwmrmeYkWMlBxL9RWkZsSSORTVtC4S11Jp8ynX",
-	"yxnIaq2HklNG8CgmFZtLAdo0WLLHKgpTrrY/DeAtYgpm2NGZukMBRK7hOQLCvq0X3FAL8R/5Nbz2s7Yz",
-	"oFMYYc9erzvuss8L2ywdsIaU4Okdsg4+cP/xHG8wD+fCI5QQdKlAy1qlYJPSvThFo/LZzFVhV6UqH/w1",
-	"OzTGMMYq8vrIuQZWxhuOEvREn1HmROs4HTKTr5OZnMXvQ1dcbSsvWUG1ch5vckWuzSF7i+eZ9q4eFemI",
-	"U5gGrtI5HpYXVLXkeLIOyIqHx/VF4YDKCBFwhjEienFukJNhKlVJNCoqs585mdJobeoK+BXeIjeeibq0",
-	"fmwGyBdtsxSXhPiDE33I/glFxQpEESAlFu35PLvOUwjBAOqs2Q3plJVQSgRL28/03CZYnnjlhpo1CscZ",
-	"o2BaOMxBpWRZGfoOTdml4qp53sOodbFg9Nvf97v2vr9Nf52f+RC03R4TompIeB7FZn9PF/nlu/w1rwtz",
-	"5IVp1vax/WovnfgrN21kG3rXHl3vWvdFr+lc67Y9DRHV9t0FmmdfLEVoRbJbu3Lt8qSLW0/hvnyX6i65",
-	"hdxAuYFPOMPLNnAIjpkdmT3dU2NZFtwPWWlHxB33bDEE6JHBsH9u9S4upSyAi2d7sBeahFVAbPth11pG",
-	"jBvykC9H4/F4MJ49Go/nS3ORN1438nhYxK9iiH9PU1ojromdcZVhvOIoU4dpgwLMDrIRhpekPTCVNUoR",
-	"hwQCHwQPMyoQrgfTAU08/SOruLETqkdeScLeiKcuqC95BpR59ET0RioIy/kBU6u1z7hncrU3NqdqfsNW",
-	"lX56tVy71jKnc+FxFJgrnLKEeD0DaTqilxFIM9CxDTnI1/OL72vTNloRGdvGMYW/aMETYv2h6Yspjj7Z",
-	"//hGqhZ70/VGP+Pf17ijBx5hbM/rvJZqBsasQP6T05lJAae4eaWy8lWfS7Bvs8MPbFB6JYW8MpTXcBOz",
-	"C9vkh4uG6DdRmZ8Gfq4HWZYnY+xkWYxTibBhUyXLKLywYcVMyuxuAZA3+xWopnPg2eO16S2SUGEc8Mb7",
-	"yN68gaZyAM0+VDtCoCySOvfZ0f3zh65p4CKvuJm3a9xto2vX+PqS0+eAjqX92eYVuZitAXK9loq9/DMr",
-	"c1Eb0HEyReVwn8cEQEMnP8kFs3aa+1ZI+0N6c5F3FYhf3TTuMot4Rz94s0Ti5XaLBp2x+zZ17AAdzhaG",
-	"uP7OLsousYWtvY8j795xvfcbR5/cv26L7n8qpIbWwG+DwpM9YC/1wMf4YFcbvtRouXnmT9cSft+A8vYN",
-	"sV1899wTP4dHXWoJYfExm82hbARAUSoKIBRBfo8z/A2QBcYlr+TsKSmXD6PeiQgLMA0i/rh5LjI/EF9R",
-	"KOb5oCDuyuk77eKGRB+uACodD3Jiw2ssUI2YBhixqjYkOIjDUzYYjRTezOIYbzz0gPZ4gCwIwJDg/lSB",
-	"nrNKSTt9U5ZnIExuGiZF52gjGosWTM9QuVJSjRhF0iP2o8qzGeAwH1Rt5q/xwBPB33PIFUMxQ1kbnWeA",
-	"7Avtu4xG65yyrphDvpSahAw79zqN0S29KEnf3SQ6N14UuZi1afoVNG4GeUqu28yhjG7Z6gwt3vInrmll",
-	"uBLwzVyykjc2y89FoNUjKVvpwPF2/OjmoFNe8FWriFQm9Mip6uNzIBtfBDBxWh/EP5bOIb2KixA39nF4",
-	"ehUN6Yn+l4ebpCZeTI4oQztgLWmF2M8F/h6ur3TvfDlFkt4R3Nt8rt2r62qrYL3eSbhHXTDa8OmUZdKp",
-	"HHXscP0Lz3K6xYn1EnLWFmJQbWqm5I3rrNT5TICbPzwGJvgP2o5m352//on98Ncfjl/Ev7PO8r5VcYaQ",
-	"ldqpPCEFHxZ9mr93PKjyb/0/n/8fAAD//w==",
+	"7L39ctw20jd6K6g5T1WS9x19ObY3kWrrLcVxEu0mth/L2dTZtR8NhsTMYMUBGADUeOJy1bmac2HnSk6h",
+	"GwBBDjhD6itOVn9Zlkjiq7vRn7/+MMrkspSCCaNHxx9GC0ZzpuDHs5wtS2mYyNavWVnQNcvtr3OmM8VL",
+	"w6UYHY8mRlVsQlYLJohZMHLJ1mRFNdGMCTJlM6nY/mg80tmCLal9nYlqOTr+18i+N3o3Hpl1yUbHI20U",
+	"F/PRePR+by737C/39CUv9yQMRIu9UnJhmBodz2ih2ceP49GPMqM4i/ak3iwYEWxFFNOyUhnMQLFfK67s",
+	"EuzI8YxmUi2pGR2PKsX3FJsxxUTGRu2p2SFfhT+flmXBUxtix15RbohZUANbMVdUGJY3t+H6y35NDfuR",
+	"L7nZHPsXOyTXpGAzQ+SMMJotxmQmFWHv6bIsGJm8Hem1MAumuX47OlF/ffL1ifnr0eSYPPma2C1i2mgi",
+	"5GpMqMiJFIwspWKEC0INWUptCCWaZVJsXU9jnq9kwbN1eqcK+4DGvbLkI0um4FBJJithNOFi6wJ+/evT",
+	"w5PVX58eTo7J08N6BVzY/+JE9c6ZMqPWpzPY5vYkz+tPdFPQkgu+tGR9FIjGntqcqdFHO0BJFV0y4/jq",
+	"tCyVvKLF2bf2f9yOUlKzGI1Hgi7tu9Q9cMHznoRbwZObK/uGZpdV2TnQFP68axi39aPj0aPDR0+Pjh79",
+	"5c3hk8PDw8N/7pVSm7lieu9w9iX9OjuyXFNSY5iyg/3Pvw73vn734auPb/CHpx//ufcvuvfbuw9H46On",
+	"H/fsb+nezD7xX1um/7oSnStQlbj5Lj1XVFeKdQ7C8O+3MJDOaAHk3T1WeOQWhntfSmW6h4I/33yYH2SR",
+	"dw6ykEV+8yGiq+jvLCFKTskVLSpmZd5aVopkC8kzNoZLAKTHFVNrsmRa0zkbkyNiJHn05Am54ppPC0ZO",
+	"z5+dnZFsQRXNLJtadofF4HVYLyeayJ6dyVapQN//yMTcLEbHj548GVsp4f9/1GSTt2/fPzrae/v2/V+e",
+	"v/vfaVY4s7cAzbbSDq+fufmWv2JK+7E25bYs6a8VIzy3W24FdwmPjwnVZKKr6b9ZZib2b5Pvn78hB1dH",
+	"B0s2IXohV5rYu1Hal5Zhm5vrwG/dwhLgtt5cwOvvnpG/PHp8uE8m9qb+64sJ+dxdFeNwzT09JFQxf3l/",
+	"Qai+1EBLdrVU6BVT9pYxC65JRotin7w0C6ZIGVQEDR/gcyEV3v61IIVhjw67qMxNvIOYnhw9uona9Erx",
+	"K2pVOrgquyUr/v3mp3DOtN5GtRr/ftOBPtqXdSmFZnDLfkNzt0T7v0wKwwT8SK3mhprjQanktGDL//1v",
+	"jWpkPdx/KTYbHY/+r4NaPT7Av+qDV/gWDrrJG27nrCK2pIWdtz3+j+PRMylmBc/ufUJuh+2E5BVT44ai",
+	"XmmWA11ruWRmwcWcsEIzfGgJQsq+mLOM5ywfE0oKukJuMJJcMlZahrYfAK0RGIRrJw/IglptMsxgzQzs",
+	"xHdSTXmeM3G/W+FYlSmypGsipCG5BN1zHMkwN2dD6FwxlttVcuMWxrgiOTUUtlIUa6KNZe4xmTLYOEXt",
+	"bkpF5lIwWOn3UrD7XOQZ2hxWFDFQ4blbjFiDJg+TgstE0OI+J/ayUmTJtaGXOIcX0nwnK5HfMzNYiYwk",
+	"WWULgvQ+80SLxAHTeyPlj1TN2X3z6lTma6BAMLvMggry9DH5O/9mHP3mK/IT/8bern87f/mCFFwwDQRa",
+	"P3H0lHyPj1BBUNHzy/qJCi/89b2uTkqytGQYjDQnNPbJmSA5FXMrmiaazphZT0hGleJMkwUrSkKLAjhU",
+	"0yUY85GXomEOp6bmnj2oH4yN073aOu31snvcW417wWzc+nZtYMLG/CxoZRZS8d/YfdO/F4BOLFwKuRJA",
+	"GT8LekV5QafFvdL8ebh1jHNeCMZylpNcMi+5rK61T96oNaFzygVZcbMI5EBaKvmJfQk+yDUppDZudaWS",
+	"mdX/73l9gae5Rm6dVgaWtXLLpfoSL2A3T12VlltZ/hPLOX0DWs7vM13Y/GgwO4hVeX9+893eV/ug27kv",
+	"glfj1ZkzzUolS6YMRz0sU4wall9Q09DicmrYnuHLhJ/NKsolV0wPeofnPbREqyNeycuB01GywLVww5Y6",
+	"4UMK71ClKAgHncly2DsfY+X3XyPUhmHg8LVxvJmNXar9qBJML/t5PJBXFO+w5qFcsnVzctvIxZ1sYpWC",
+	"vTcXWaW0VLs3f4iNEu8EzDW5wPzflTZLxxbNBU5ZRivNkvs+XXd4Tq3iRPMcdT4rXwq6Zuozq00pphey",
+	"ACuuphlZWWESZiaq5dRK+PEI3tu1rd/xwjD1IzzaXjN+AKY6DmvZvgd6cxMo/BGvmH4nXe9o4rTLDj/u",
+	"P5gC5d57AuAxKyhm0vneN43CeLHuu+N6vsmVClqsNU8sc0o1z3Yt7Rv70POltHPW/WlxbCXvjOcQEdgx",
+	"xHkmFbNTzRR3E932+DN8asBUcjZXNG+d505RxK7q6SdCFVLlzv+uS0Yvg4uDub0CH00f4nnux0nMwS5E",
+	"aG7WvffwkqNp4MNF7H2p0IgcjUegP+KPPsRz4bRKKy2XtCguDC0uLU0tp3xeyUpvxpqAUcW8chKy7VH8",
+	"5tkr8vgvxND5fupSsGpKfxn6grE8yVOKL6laX7jdTh6o01y4mF/gQJsSKAQgDhPSCF1b0Sj9p+0YJnnD",
+	"MXumGbJgQpgymi2If4houtZkuibcaFbM0NyeScXA1eamRWZcaXNC2LI06xBRRINNCtY0cMyKFVesN3Ge",
+	"u4m8ZjTvurKr+ZxpuF3LUkmaLYZe+le0SDPad0ouSSXKglFNBbg//c/pG2VJ34eAUjjbvaONw21flZZp",
+	"Nokq5r+GQEvSRiQx4lMeOzlbL9PzQMfWBTkYsVkkw9p0vU3mR448mucc5eOr6BIACTlu3QuGvTct1+lX",
+	"h4eH2xzx//P27fvDw3f/6792Xlrw8fSc1z+xpVTrvzsJtilz7TE5mUsVqy0AjLl6w4BjQP2KVgVQSQic",
+	"V0oAiahL0BFYtpD2DIxU64ILBo8aPGt4OSn5fBAyoTVkZqee4F4+xSVfR8V3/sTB7+hB8utb90aKW3M+",
+	"dzTVskh/ON179OSpVWfgKNh7mpkCLCIMzIIXVBM5m9ntJj5aq4nmc0G42b9nk6YZXU4zSLf0qilXMao7",
+	"riB3uTLV08byfNLe2x/kCn1A0kp2TZaVdn7WaNNC6NwSNTUsVgNKJnI0JvxZgA4wqzT8hLucJynePjJg",
+	"+1P2mGWNxn7HOxM20E87+kBMu91WXKDJpFyJeC7Wiwp2hYPlLFPr0qBOZKwaNR4xqor1Rc4KBo/IK6YU",
+	"z9nFjPLC/mc0hgAtvGMvJHYB/90mMNIGZWCC/raGF0C/l11ZTzm53VozrdPGZayHt7KhliD6L6ramTY5",
+	"BkfKghU5uq+08/1EEQdjTUsyWXKlpGq9zI0m/v5see3GA3STGS2KKc0uU5quvcvqdCXFrjhbsdxlby2o",
+	"yMdWY6k0I3b2jELQ12pk8E5w1JVU66Ts+3eVz5nfym008bfwoOV9cATvVOzwqesSQT21SDXZTg/XU0bo",
+	"VFZdGVuWEuAM0NUJm3g7Sst4FBkWPRT9H+mUFbH5lbMZqBDHqPC03YWTXNGZmRxb+phaLZ8H30lICBA5",
+	"Er/7vWVmF5fwnt2JN+LCh+RsxlTwwyz3ycQOPzkmVKzrGGWsFcFEInvQ7kVTRdtmuvmvZEwZyoXTnRRH",
+	"0rL3Op/xjKLWm0khWOY067mSK4hmZ1IYxaeV+z2tjBRyiQr3smTGqcyKFVb2C6bTFumSvj/DWX29ycRe",
+	"o22F/AR5LuYF14vbI5ze2m6Vc/NswbJL4LOkpzGtBJfVtOAZuWRr0Kbm0gq5fanmB+8PljI/0NUynx4I",
+	"aRhZKW6YtpoVeaOsxhBkz1pWVvRAuGAliL3uOFNEUUjFQENxwdNSyb6Xnpo9b0t8liU/f/bo/BUxhZzv",
+	"ZWGZY/I8f/TkydHXX+yn/cVytwptN+4Hqhcg6vhvbIuyxCxlwQaQzN7aumE0cmGePo59AKkkxOZxwnhu",
+	"nm4jxnBS3UcsheYagiybZzxTctm4p/tMaTxaUN02sXvv2AZnyMETaO0JLAI+FGbWuRvPhVHrTsupTvMp",
+	"6bqQNN/PWSbR5t2gFZoZqVL3giQ0Myw/xnyjgoPFAUkaU5mvx2S14NkCjBJBfvjp9Jlzv3JFeO6zFYig",
+	"S0iKo0QzdcWT3thx0ISSigQXOXu/fXMPU6d7mTR/w32HO0qQN+sdc6lj/fnVLz3yY1qb+pKVBu6I1YKp",
+	"9KrdmXZ+sZ7lZ5rwPP2NymRy2bBQdJVlEMGEy1Jw+MHq2x1mSW11tdUySzP7XfaV00CSsaq0Qshxntex",
+	"fYAE3Cc8ybqhvFHkd6KTZ4Bzu4ztMeGCTKlmTx/vt1KIT/f+Sfd+O9z7+n8fvPvw+MuPf02qOTDEmciK",
+	"Sjttp8matylrrssRBaOz9IVjBfza3oIcPD8w2by1J2Gw6dokvQX+ErmJEPQn7S4ImPFucZg2Cd2tNWzP",
+	"UbLuNglbvDLVTFi1wEXttDVG5uym16RfQWrhmJqeCEatTcolfoZTm1bZJTNjohktWJ6c3ybdMJFfK34+",
+	"7B2royfmHdl3+NVIIk2lLBgVtatq46P+EtgembM7Cd7SIJVjmzbaCZfuoLfoSmAd6JoOCikvyUxWIicr",
+	"JcU87WcCV5IYtF8uYXiby61HpHhzFYW01g0ETwwr/UWENK2k/a+UlyAbouqWDfLUhqqhLtngbNt9Wufw",
+	"6Mfx6IopPuM3dqy5wIX3mwEtNhYRccHY8VhNKxFhdLPqDxLpe4DN7lmiTe6tFcBj3QP/vRXJ9DUzo/Fo",
+	"xegVt0tOKQb4dlq2YuFOf9nqpNVuuXo7rjU/ve5NeV2JrlWlr0j8m0sSw8SpqazMmEiRsZA7Fhxjm7ED",
+	"l4ebEBtVtvBsBizHNbFPj6EOoIBMBqC4nuK6p9e+HeB2iwcalLPIi5uiDUfv3RWAIOvGGETlhqD+ub9F",
+	"jl0UbJZQhk8FYdrwJTUsZAbYTRoTay+RhVyRmRVN3JCVvYIrYXgBSZ39/PmqEgIpDQ5oq6Zsx+1ascFT",
+	"4yIdrDfSoHnT4/xWUl3OCrm6qFTRLg+9hjTr5oFzvxntilp6ycTkGJJeudGkpMq4WpJYi9gnEy99J8d4",
+	"Y6D7ljpH85jIkgmWgwvOCgWqWL5PJnjZgWvZvYFZ7Pa5twJ805m1Gy1FwgPRu3g8k+OoWsBTG6ZlcoM1",
+	"QF4iTyD0v08mTidxHm1c04opRjA6ke+/FXGQ0+7BqL5fRv6Orklke7Snme+TdvPYRYKTZ7p2l+yUFc6I",
+	"VEwzqrIFqTRyfku5vVzShNH20okR/p5AtDxk0RA6M0yR5/Y19IkKVhlFi/7pNd2pGKxzmW4+j76yAu57",
+	"6fdjTMxCaic2KZAMU2QlqyIncz4grWJHfggPiWkb0yql5oZfQY3enOJPIVfndjeordVHiQ5wio25ptj1",
+	"mRQ6GQii+vICWC2pOC+odjpzcMhgMgslgq2YAtpLq9NZpRQT5uIKU+t21RhfL5zeDEk3p/8zyHG4PijJ",
+	"cP2uJLuZsbJtgDi7avMKq1Qp9U5985V7DA4xY7yEirQ+F2wvddYdbdBn7ZHEu55kpzpeFsXwNE3eee1c",
+	"R7ecWtdtH/U4oqotxPgDh4SPVHByaJKE++Jr3N6d/FMPsGV6L6+YuuJslcgHxwcGTy+ZwiEvhDQXmhXF",
+	"5mG9qMsAtCygKksvqGqoQRHL2VtQ8cx0YTokyr5SH2ptVlhtY4DmzLdsoz+T5ClfN30m1r8g92g0Hlmp",
+	"LxqpFPY2zxVdieT1eofpLD0iRsh8TjfQXSk3fcVP2+/q/gQye2JJhov5JGi/s4K6WhXRg8Bip204yvaA",
+	"Lt4Esa7PtwTCvgBXPpRCcT1GfYsKFxxwuiFKo880KQuasRMipEDNfQJHPUmrx1bq6QV99ORp2nfckoq7",
+	"vIigrgVJF+iucU21vtpIEozns4U7uhRou+bJMRHsiinMrmvpnwjLYkkedTGAIOFL5itkffgEBD2krhZM",
+	"a4wnOuvQ2ziekQSaL334abvi+iwkj7cCqVwMyDfGr3inWltuqqpgHUqxoEumvTkMzyGxz7gj7AE1MHb/",
+	"e+R841zP/dMbwUr/h7HbAz//JGXAtyAgnSpFuvu8/HY+kMxZ0cjoqaGScHdpYanJMcYJmVR1BdiFZwl4",
+	"CTKfHU26PCAeIv9jTFfk2YIU3JiCQZ0ZCISCcsG0cRGy2Eky4CjvIxcnpAtvTcSJKHtju7MFL/ILzd5X",
+	"tLhwJXN2xUDBckZqcBW374gtFFJR6iQoiB9aAzjmcV1xe0pgMBSziwVVS8vy0wrFHFSwXhh5gcmNo/Fo",
+	"yXKe0eKCLZmaQ+x8nJzjFkFwHjFRS9ZkUmQMcoH5six4xl06of+RL5dcdH3920gZSKXy9Uz1dA/rlJv0",
+	"OlZJMkcP8hTDSI3PpijkW1Yykdvt7pADS14UPPLfD6ynQNyKD0PyXn/hZiErtLXxGZKHWZKf2Cn3LG1t",
+	"8fUJ3O3wggBi8g4uxxhpDdZaFFUjnQn8iblM6nCtnYZFhW80Ulcb25XccPlCmnOnhN9cT2XCCso8TVK3",
+	"ph126mNRBhBoZO4utCa7NsQrM5161JacB1Adc8nS+UiGm2TofiMoibvjXxh3J2c9r3P/mqcCjq4kCWuo",
+	"v+pXpLVRs2g/6j+xZT4/+tE3933GWBHXgutSXjJB5OwE/ZrgdA63INykiHVXNUokrMhYLVgB4lm8d2l8",
+	"M0atILFyHyATNKTvcTazk6a5+03OdEk5gO8skCfmFS8MfGkOkmimKm0QpQ5StjUt4WJzaaT/ZrSQlV6D",
+	"MF7QyleqZVLMKqfr6kqVisO1MbdfMhVcK/+Wayzfgf9lFBawkCXE4uWVyx/EGWeV4tKV9DhXWVLQO3Cz",
+	"lCEu7V5fgMs+6cCasjkXEEsV/Z0+6CTqFRbt9sF31pNZuxvSSV3gx+nyMGhDLtZUd43wOcC4JP1iL2Q0",
+	"hzobtUZXGd+uMVzQVSzQ53lpKTDLStqRTITVCAPr29mVzDwwQnvrmb9/MiqINrwoyJQRyIUtim1XUcoy",
+	"C/ObAEYmQoDYfx0x7snZbEwmdnNri5uJHHPYCjanBYE6bAIldZOcaaPkGgx0KYJFbqc6ZQSCCBtaXJhD",
+	"HWieKcZ+wzAUF1dMgGcNKMfFpsIw8J+CGfwxs+vFH3VGfSQrs6TughZhn9IlKcJKNbvzSWJ7gzBNIU4C",
+	"k2iljQwMtHuvo6Wr+OBbpDNuSYekNEfB8gxXm7kDb1//hvJit+t+41Pfuhctp2hdDSTo7tTerB6CUE1o",
+	"f9/LfoePed6IZxb8CoX1HCsm23HwjrPB78RrDWm5fgv7HcG39YZ3KCGwUojJbQS1wJHU8ao2VOQ1AB66",
+	"mY598qlPRxUSwEMs/5lKCRdCdLosRMbW2rDlZ9bAWquuaC3K3/7HPeNFugyZuTRwRuARK0VyauiUauaY",
+	"CoN8UOyiec60C3BL1VDSIsk285hVd3q7eeRkclqgwAuirRlar0kBKaf/nl33YhmQTmQl4pAXamk45B2n",
+	"vOzOwdruGm8RjiAFNUwRYEwMvit7RlD7iaSMxQbaJI6jbcUCX9VCt75/oiUHsq93LpyqJ3FPfn7d/WRC",
+	"wpmYtf7aL8C6KfBTwegaLHdQlG6H1RND8IbQWbyKLXvxCkvaulVgOZtdRP6AjqQ8q2tCiNyqLun8lrtS",
+	"fl1oXo7J1AWfjomSKz12Gep6TBYQEOSsMx9w3SXa8eNTTJrfJy8Aa2Fml4vO4CjIKZXXrcAciyQ7V6Cq",
+	"9I7Wv7YXlUiBYmxE0CqMn+ESxslDSx5+cPalKjUuhVwVLJ8P1CwaLyKQ0E4SzwqpBw7jXuk7wDXq73uy",
+	"ZwQp3Dur7baiFAW76vITLPh8wbQh8EjttTWyyE/IoQMWFAzxRiM4jS935egL6SRKOp8mpBmD8uDsi7Wj",
+	"f1dig+WbPUYZeGJRrclWKR3I/qV74QahmJ5ZFPWYIZHCF/KkKpuWzQxOCjVMAVH6BEPsGPGwh5hRDZE5",
+	"K3IwXodZhvgRZJWGTdRFnJVAN/+N05UTIalwJ8W1/UjBbaraLqxebpYULajIC1dHVGh2QQuMPID2kC1A",
+	"fUi6fsJHOyo06nBIfyWglqq/V+F+PO3te3neTjeVJURlYyk+iuli5EVvej87kbROIbrmkmK50QRS1/fM",
+	"osaUJ5//LHgmcwZ1XQSW+AWpSmKkw33By3QM7zOR75lFIu8QjY8dhUbd7l07rV0f6PLrwrvgFUlvO6DM",
+	"JhN+PHTlhpqtmOPiGTOoXK8WvPC/hFhIk7O3d2hpOvsSSr1zF/qU097eum2pcv7D/BrfnVFeOOdsqvrv",
+	"hFB96UKUGAfyUL5JK1hwvRh4qeBTA9gfxv8Ov52qjevp1pQpJArQRi2L+qBN7bLLeMnRvV5SrcuFNZVu",
+	"0wMqV/oiXSLwmmXN0tKV4sYwASU4tCgA0KBvbQCMMyQZvXd2/nUT8kPSTzLTkQnAlGE5OFD2t5UdbtS7",
+	"Qc3EuP5Ezy26UeWSJ5hfK4Z2sz0svGtAmMTZ445Zt6bjbHWhWhquOWjDg1rTVOPcu0Wn46poGf9GOKFM",
+	"X43Go4VZdkR4sM3LMi1+r1U96PrCpItV4c9RJU5XDc5OKbBD+h2TiZDmgooLHHIyxl+gy/bC3h72V7Qw",
+	"9uq2PzrWvJiuL+gFOHB8fhk8mIEtCYmXgDHoPwih4Cv4hE/8Wpeubt7NEaPAXDsHprWS0R+HhnIN1+YG",
+	"2b8RRDFOZ2AM567lXnOBJ/Y/a0LLklEFctDKbpGxO5OESTnj5BRV2QJKCAbWam3WI8Hee4mB54AJNlIZ",
+	"HyHK2ft+NUvbxMdNpUXCq8fqPwy4zJP5XnwuuJhfJLMt/uEzK7CrEo56TCZLRjkpsbsMpl+s95yw+O7s",
+	"x+dkb++Srcnfn//fk92YwH4pzamkduM7h7rR2opIVQ97sZPzrqnNcDFjSnVlrHRr4zUCxVboWLpk+XNE",
+	"dASSVQ7NpyeSbmSJDxjmihY8v9hAdtkqTeCdHl6Gf/jn0gwSIEC85SH9L8LaG/OLBo7OIoIx7SKbBAvN",
+	"/K97MRDQ3i4HJn4yOQfGco/J1oEWtnV09/qbhZfmkRewBbPB7Q3tq0HRpXoChsXRV4ckd9HAnncGBUHY",
+	"c3Kv8emNkAgsMHwsmvu2jXodhg6uEVaUs6rAiIiqGPyg6QyCqUoBOmJHBmRz+3ZVhjf387nDBHWuct/L",
+	"bEnfx68ieG/rN82DbrVs27zfwgCuccdnmvRVrwI09o4PF3yqqFq3wMMe3QQ7bPMEOSvy50qhX6i9B406",
+	"aAlqemiJ9mvFIBkDmoYla6G9s2hTi4SGG+7v5PPX3z0jT78+PPqCcOHA6OxgJyGo7UBJPXBSR9pgB0jq",
+	"BpLKqJ5aeC1J3FEfgIYmArQLbo6FFEwjFJ1PsbaHK2hTukW0LdWcGc8sG/6YGVfLoRGJnZGtXoGsubQ2",
+	"4XQNGMjpdK1+VYkuIWnKSFjPALeLVHMJlsIdhEwAApR31VcAxjk5OjwM+MI+tneCBodgK1JiwBIc4f0h",
+	"zqEmDbGn01DzDthzoF0R0mS3ivtAcL5kbUD9xCbKr5+qhyu3xzuKzm2grh1iiI092NlBZXNRiQQndCIM",
+	"4ouNgbx350asRV0yi2/87NJJEPsGys9XVHXBxYBJvas2Lao+8yXzzhxOaoM3hoapPTSwQc1PhklvP7lz",
+	"VrAQvrzRDU88Y4+hpxpoymNCoXDM/hsA2PHv2UKCW5+CdsBcUHCrMgBI7kknX7aQY1LwS7bimvW6/B0E",
+	"fKq80QGzQoGg69cIWCFQTlgUwZEDOprzxN6KYjAOSJEdzXcAP5YaOynESwBSsxvcX7bH4re/5VfDrj5x",
+	"y3P/PUoYxwFpP8Uv/o9QZ2ivu7pdmes/rIPvTEEbPNlPnQMy6ti8hSxyb4/XFKtde5dbPEAjdx0fZq7V",
+	"J3dChFyFTBFuBmSvbrD1D4wWaPk2GSdZ+fIuLZM076O+hToY/0ZKyvwgi/w14qYPRYOOEDd3d9BNoZYn",
+	"J3TWzNZo57xkrBzqILxGwByhkF0lzDadIZrtM/fGAKWht2+mrIbM5AyeHzCPgotLPWCAH+H5qFvx7kwp",
+	"99wQjepO6jXHca/mW4PgiPamzh4xbAC62blhZb+Geo1e0147jBnDD+3PdQeXPaspfQD3gzqq1l0R8Sjf",
+	"jmtIjzk7f0m+PHr6dO+I0KJc0L1HJ3EbciMJJVg9G1L2qHPzqPVnrocq1Dw10XZf/DMWxn5aG/ir7z48",
+	"+pi8DUCFaEIeOwxOoygXzWvn6AbXDujtstIXQ/PRrIi6kLOLnDYqaJdSuWIN0DOEhDgbu2Lut4LPFyZt",
+	"ZGwjhzMvbK7RpShR0eihHMIlXm/zGZlxQYtiDTlvZLkmAM+tIAB8BnV0DmYK/p9R8ZmxuklJ9IJeusT7",
+	"+4WK35CBCae9B4bpn/ARS9H+b2lWzIa+ofUG0e18Kegl/d/x8HOd7frgrz4a94YtS6loQX4+G0cpc1yj",
+	"W2ReqXZuXA8QO9idesmNquBwF7nD2nHS6cSziIv7S/lYuUlli/a5h+10wgV8Y0jhW81qa+xJz+vnvLPM",
+	"zgW0j0OD+pCU5gvNg18FkmQhOg63oANIcXV+Xv+zD7gfJ8fx3ROlg7cydnzs1H94VGuTSd28ta5K/54q",
+	"bN88pusqfw+KlD1xqG7pahzds3aw7k6cDFb/nbHSEjTV0CwEna0UehXZa3V3JNp+dXsV3t/i9kbdHXgT",
+	"RvPMhaDIguZkKa9YjnKdGtdFt7fzd3vn3mv0sA2B0HRN3RtVmQVGLj7TBFBuNBaqhep8SFskS64BpwQ+",
+	"EFxLVrU1mhRcG/I5YOFAfMRpr74Dopa+4dT4rbDKDHgcIab1xT6BCC5kpoA4W7DsEur41hKepOYYHSJ1",
+	"vyD7zUp4J2ITcLT+ve/lQ3MEa3uX9GPRpQuu9AfRgabO/ZkRIkLhPG7WjNk7nFZUE2h5lZNK5EylM/oG",
+	"YECAg8RuVMN9TzUqC1cIcaAYsMpOn73/lJ9C2DJPjvXGt9qYbu0cHW1kOhg2jDOGN/f24b/+Z/8aw4Xp",
+	"xvLXB+jApuJ+c/2kknvG5rTwkOkbWrpjqoTWVBSB8rz1wrUDbIi7MlHg/XSJbZ9kaybyqJ/wiRM23rW9",
+	"qp8aEhbs61Iy21sQeA802F/B50tVR4/LdLH6L4v12Cv5iNwF8UJZd4vtArbx2E2bGwvm+tDw367uNLVN",
+	"WnDD5x4WJfElcJQOTOzdUkWka0xOS1/75M2C67qD7kwWhVwB+dnN8nlpcjbjWbuFVqf3QBb5NtucLOka",
+	"8l0xDTRNzpWwpJ6OrjnobYAKLqQ2Lh9DG0T/7mClRv0TIA0i4HcPPFKex31Ka4Jo9SEFGtoqF9KGHcQh",
+	"+t9wQcj8XqVEON/UQn9KNTmtzIIJAwXHW4pMIv+db9thNTvLvJgzqwaFs8xCNhoFGInQ6LTkF6icRnXQ",
+	"6Z6CVWH4xayz1ViASViTnOdW7YKQFVS50YLgix14CKXiIuMlTRRqnjchI6LM6N2pS7IY2nxdZ7LsbEZP",
+	"BTl9dQbgYFYFWtIcQFEHgiB2CaNIIKxALgFgvkCFl1u2PSEU/Ql2M7ShsxkIKtcBnfWRRm0g6bDvfrcC",
+	"rbQOPE3dyyR4dNQtNJE0Uwlfkry5fqqWNWwoy0IcGdMPoCsASOb+Jg3O8Tsu8ptm57ZT7Hr35thqcTX6",
+	"vEPMhQ+83Abp2d5P3L//hIuo+XltQ2bDlTyTSvVMlvgUOu3jpJ+7pIkb6/XbaB+zKfqSD+usE7WcYiol",
+	"XIRGL+TK6Q3XT1KHjLIhFX+WjQfVCEKpgkhZmz+A6uOr4UKc4trQ362eOP5IQjrLeGQUnyMMH0z3XRLa",
+	"Zsh+yCyjOl3t/wtjl3oM6dHEqpDQswQwhNbgwnAtOCHSVuRkQa8YmTImiJbHrsNGeCpSClZKmg5boOyA",
+	"H+GXrFiTbEFFxhxiMHqyckm4OQkgiDVOsPLNwsH7YSQxDqqmR1OywSUGHbIJzyjV/8NuERpLvtGmP4X0",
+	"vliDroOb+JIRauKzWDI9JrrKFtCIRlcip1Dq5cJ7E8B1F/KK2fX2qEVJyNSaJfwaY0JqOSeiqgXkVUei",
+	"ES/uKFZwki5PqdwNqJBEvinNfK8KKS+x947V+kOpG3asd63coV9pO0nnxmKO4izibKcbiLt2SUrnvT+8",
+	"eKdtnoFf8zMsRIccOSHNBsp+QvClqn+SGZuwLwAwP2VmxZzxYFYyIuCCXzFNuJh05KPXGDd18IWLmVQZ",
+	"0w1fpobyGG2sELmAFmNWouFPzloGOGtXmcGATrzzraMj11BBIXudye9XfBR3gQ5bO6zwqJuBvS67aViq",
+	"RFbkBKgKw3FSuVzxOstO8xxwEqDlhMsRqFMNobaQS3ECZXkg9o5jwBR7Xbs/nJAJuN3DA5j36TtNQ1uL",
+	"0OzLd715K/wI6LM/IRN7MHV3BZgl9CBTRJeMXtqbc4zkDSIb3Fgw1AmZZFJcMaVhu1vfUHy+MH69rYnY",
+	"h0CGnhCIeQoTXn4r4O2CGlasT8jkilaFcaFL+BnCECUTdVs7DGk1wwKwrWBaeaBPWG7dDDmeuasZBZgC",
+	"GGNHw+fadRZ2/Se6prtzAAH9ZUtJCZLb94qWiWRJls8HgL5FV09CGCeTbW9SpHAvXp8w67HbjO497Kqq",
+	"v1Yk2tUJJxP669KG5J97XmYO9yD5CawO8PCKqVpoqbreDYXaCaj0ahmUOKif6tEFi+cb0WIcYVwjN7jp",
+	"NOYdoTekSkHah9fuvGpVEkh7UpdgQUC+fZzPHeyMFN/iN18qPk/1e5sYWeQTwAQhsUwYkwmuZOJLJnyQ",
+	"YoJF5YCFDKn3pKTatF/21wq8Do0CHAa6xEKA2itYNHbNfzx9M7VX9Qot81ROVraQXbVM2igp5kwbrGoa",
+	"6NkBw/3jlvT6rg41CMR/nSHPw0nvbBKIy27MppvQ/htqFAemgNsLcBegEDw03ujtJFeC/CYFO4a7VEe6",
+	"oqUgXWLHKgdaWqPmK7ZPXsjVeBM4v5/8mlb5nKVgaODqWoQW3PKSIWw8JAJoiJKAcWzkHHzN+wSrFqi1",
+	"UImScmkXW1KtWQ4NmBqgfUeHh96ZtK0DIodUfV/zMoP79/hw3NXxN67oga0ykuR8NmMK9wtKqKSbreXP",
+	"Q3xFamvJYF0xGJtju3JsNWXt9ObUd7QSiTt3Bjq+pZzZuqTl0WECptUKuvbNfUtFIttHTtcAnd9C6c8w",
+	"8Mmm9zYqAErlFi65adDVk+iQn+ykzV+9fLgdB2k7fWyjBgn/2i4cP3bgamkVmJtxSLzhXv6g995IBJ6l",
+	"7lMQylpAKkmP8FZ3cLWDCjYriBCLGRIHJpZ8JteEwMdz6Jbj53FlV9c9eH3XxXaHyVJCB9qQq/NvyYW+",
+	"oa/kGr7eITZ37+zFa/oT2x1JrKDOLHVKYe01YZgDHOrdTGfDBbF1fXbeeRPef77Agv4Fo1ccfsoWVMxd",
+	"EwgDIGP9ipMb7XuaXsLICZFyEY49NXZT8s86lXZ9e9GvTzz0Vce8/O7uCH39oniqf8W1zDwgiB26HTRY",
+	"BxgKl5ht2K2hRtbq4JkABxWUpUzGAXEAjagtgZpWz5uAAr6yu+RaZuJvJs3o6iSMwQ0pGL1i/RJt0Frp",
+	"G1+TwQbbTaLOXoOMSc1Nsq3zGaSiigBxhrNxiIpHHcCJd1VhN5iV7iCTPOIJl0m+DV3BHUfMdU3bPmKI",
+	"HRyYziq6G6cQgkMOdoWhpNhlP7pP71jueSdu5TW8H8PXH0N+Xfey6GiGmKIXeDS1Iy8Yy7dDuCULoTw4",
+	"IbiXo4zIfth3/uvJRO3sMpne+kZVrO7fWncHrrEwIUK0ZB2pgH6z/HFnTBnKBUiIK6pcnzpAvJvxzIH/",
+	"ZFIIl5UxHs2VXIGOAGEdPq3c72llpJBLyAaTy5IZpyhADINhb7t341vt9+c6RvrNqvOKt4Yy7VnrVLFH",
+	"3UJ3SEZ93eG7fRN+8+wVefwXYmi6x5Dw8+hFLUChu3geP9loZL21k+0LtqprXwZ4jvJkK49mmxJ12SwY",
+	"/fIw7oLw9MkuizUk4LVAQaVro7SWldIhGgSJdVYjkODnOfHJq/jUhrepXwq8LFjTMH+6DZdjPKoE/7Vi",
+	"7s9GVWxXUiA34JnKZX+IJfu5TQ/HsFm1iy1ximM81i46ifAihvgYd8M++i+f4lgLe2INT8ejx+MtlObK",
+	"/1ybVyIF9mdwHRlqP9jTr3ZRXEkVXTLjKmS6kJDaHqodnZzAT2fYMZlYgp6MyWTJRWWYnuzbOat1aY7J",
+	"xCV2Nv/sUrOPyQS7uE32oePT+gJRiaLX9sFlqXjOLuwFbf9jB2RzLsVk/61YyCJvjoKhuwn5nILC/sWY",
+	"TCCl2/4N4wifrxnkHAlp/wjEOSGfT2hR1CDF5z+c7j168rSG8dPmGMwJnoMLR6qcqTE6Ml2EAbTcqWL0",
+	"8ov9t8Kl5F+4Cdp/Ji786eUGdAqoQEsafXnock0teVc5N1I5XmigGh0mSLirjMBXOcBtfuI79jcc3fsb",
+	"KAItt9nhdRMLaYZ48oHutsZUX7DVN0AIA3mwjzWNH45ckReKmk43kTahjg7c+3JGXklt5oqd//ePsJ1/",
+	"598AHFgmRYsPDx9/9eQvTyNe/PJRihkrAV69xIn9aI06KKg02P+mo+ggtX/PpNCuTHLIdRd1Km/F3CA8",
+	"4oL62BGYakiqFB78AJMFoDUDSijXEchrYPAFq1fxK4bx+1mFTdgsx+SKJntnNzWPkK0I7YDTOYl2dhcR",
+	"+lAzuLFdNm6gorn96KDSuLP7YEiidCf3dFf2ztuq0Q98wBS2NP7uaILdMYGo5/EgWBaoiE94pSUynOtu",
+	"SfWlr2pAILwl15YVYrqCXn5R/WkHEa0aV63vwphqv8mMrpNnLG3yKP90WWkD17AUjVns6upo7cOLqJ9a",
+	"YzZJWLxv2JyLGOp9x0H5Pe06qNAzZgg0H4d6lUnoCoIZnXVjkMlm35yoz0l7Qdj382/nL1/4LqZcE1qs",
+	"0LBjyqmz19Ni2/1SasXxy+HabNT6ZNPgAX+bNuToSd1zSDfodl5BrckxWS0kXLQzLnId2qOCMmzUGkh7",
+	"zajS+wS8FJbCcrkSJ87EvWSl/SakGreh5Z48TWOIuvYtKTjCum8/1YTO2d4lW8+ZIKXiwiozxuo9c3b0",
+	"//0//+/ki9Z4jw+/ftoLpAdozTBxDcEY5Wt5s11a5ei9670OwdwLObtwiP492v1uVzNiWPAhAvy6mOG3",
+	"jubdsa4WOt0wyXwPgHLXQorbhHGxv+3YgUZV9d3ABXaWJ5/lug1k2ixQDo0+sFo7VBIQP7pDZ8DSbVd8",
+	"TXI+Z3pgBUstBFGbH2oyb8VAfMFWdXXbgD2OHO/djcPsQxuAluSFND50MKtMNaS8c1sg/3slq1K3En99",
+	"8JMDum2v4Ar4R1my8lO6j8YlJD4fFmP9+7cH4vb7VIm9YKuopeIAgrh+v83W1PyHOmb3Gh0NdykSpsFw",
+	"3bQn8W/ESDIF3c4S9n4LA/Bw7+t3H776+AZ/ePrxn3v/onu/vftwND56+nHP/pbuzewT/5WusMjZ+1SD",
+	"Iax9/4XRK+768a9YUaRd51yk8kVe0GWAZxZsRWayAJ/HlBVyhTmpou5MVUOiAZE7D49ur5bu/WbX6f7d",
+	"e/fhcPy0AwCx0GILHm4ml0tuDGumtPg4pJ83hIr26MKa8oWcjz3mTeIQTve+s5v+1ceDxv/S3Eb15QXE",
+	"kzZn+N/21+E2oNmCC8h/83AEUDdg6QvyCDc039Zm9dqprcDB9UYhsoFZMHHiD5V5f0eoartW+mKLKR1L",
+	"jGtGcjTWwaXnNf7fIN/FFc+6QJujksBKMx3SPLPC6spp3MdygS2i7qxRxwu2+oe1/+z1O1xL00klP6qP",
+	"p3PFGAQKgBcsd9IsY1pHZqu98t+lZMDvc0Xf/bU1Dlv3bsuJvCwRnfQuD2UV/Ipw+0dII1A11O+UhiQk",
+	"bCBPRrBy2zalBnJMZgtcE8/xtmFDU7iaydXAOfyDs1Wqkn1445XYfR8qdKyl7JX90fHR48NwVPa/j3w6",
+	"xIWvUjkKv1lRbKJ5fJiSGNfpPm9NjJQzoLAGEuLIIUpcXfCFtxXvwiEJyDPNT37XAf1zc3waS0IXbj+v",
+	"06kxWd0gNavtMFnaWzAFXkQoqkm9VvEKX36Nw6aWYq99BWB3u5qHefkALiCX7VBpFpuLLtW/hqmy6xlg",
+	"ELVTYqyxfcWw5pr9hpkG4F1N17NEIC0DRU9Vd5lLtHIPLWTC8TkqTvIzbvkp3GyprELTrRIABg+gfoPt",
+	"XeXcWLXQGd+uL3KtD9B1IWm+n7NM5iyp/DtvfaoHGPa7WtDcEpRchdLvTfYaQuBys4O9rrKMsdz13RXc",
+	"NbPvaJvpo4yJpsLooLV/bu0D7viF45DUtCAZwQnwdv4faA5rWfXwaLv8NuNjofV6oyGiXd9JH+mcN9SK",
+	"BmSnNWmuo7Tyevdif606zHrLql+zOUCV32+uXyx1e0Iw4jRZ3ik5N7y6G/7fxOLxWzu7siUUXMCvBSmL",
+	"OKuYwrKgmlCl+NUQpMO8YrsarCE5rMiKOi98Ln1rI+9IJ1xkRTUIYvE63ajN8JduMdPdHxx0BKiDdn1D",
+	"bKWSS647jjXabijtdA9rV4zjYlGMqoKjJ+42QBuPveEfzhEySqD5HIS/adGUrY1wx+10q9645a2u43IX",
+	"fc8vyH8sMN/Vh+XfDcFqsScV91uu5xkYYDenfuJSapdydx0RBZTe0MDgSkG1q3LQsZlDHPSwB6hB4v9k",
+	"aS5klUY/eKXktGCJIPvr756Rrx8/+ctm7NYSbRJdcFqwE5fYQRzWXjLXE8G708BeSskBmMxRG9MUIJ0D",
+	"VxnW8KGsVCl1DycRlssaNNdzYuQJpnVNnKF84U96AoGdiUMX5GJ+UWv4aRSZO6tmCED+dbXk119H6S6P",
+	"o/hPjDfQXb6laOho25EffG37HP5aF2aFrhdAgEmOqY+ujg038EAQXSnggdSJQxeALWQlEdeZvMIetx4P",
+	"3uqP2NE+zUM47Bun0LW4hRo2l+nuQvZCyamhEboQgswkiWIphVlsyzQGpANQH9E68m7uqHYdgZlb4LTR",
+	"QduZb+AXYTwExICTPAByk75f6yPYKifdY40Tby8M7uBcMmSzlVSXDR/i8000eUqsVUqyheTpdJiuWsZf",
+	"nCHtM3bSCWN6QR89eZow3GYEiHSMWW+ArIkTbaZ7CrbCjE+24AJxBBbsPbUic0kLkvM5N3pg/WScxLY1",
+	"odfNqKtjIS1LJrQr9qZEyN1AbP6sY7IZ1wQfPVxPc6PO0k+rucVbuDthwA/N/iujL/W71iMO33WnR+UG",
+	"YZzUcl4DiFnSIQHNE/rP7ltWWpVcZOtn9sU0iEe7I6OC0tioJGI8qgS9oryA4qadml0tjXGyHUvUydaH",
+	"VgDprU4XqgBGUOYOResYEmixwriNwz0OeFyNJhWoQjcaXuyn2yPmadbC1hbb2sIVEGQAsIxqWnC96Cjj",
+	"RNiqLYVTbkWuFwRIkVRT0u1H0nkvvmaZLKK+u7dR6zMYaqoLZKobDGprtc5rNnMr8uVqA6IwPSrK/oDl",
+	"Y9sLwrZv4isll6mG2hEKbwLMkrGCY+FJwJQ7IZMFVTnmgM6lzF3AWkjBHDDr1LlMrC7i9mw/7WooGXjB",
+	"fZuzrsohLR0SrGuCNbP2+jSNSuQPyyoKFx4+FNdxYXlxNB6tmb4QgESVUbiqgtaIikUa1H1bi2KEc7yo",
+	"yq4VhI1BLc3as9vB0Hsmru4uIZcqB9BBexgetK9XGpNwbLfdaddg0gGWSk89MiLgWqNMq3hPiJHk8ZMY",
+	"mdGSZMBNpAZqOfbJmXGFLzmncyEhFQBqd6ACiOZX3EVeE0kVYsCM39in01AUSJa1fmUwyyDCX95kjQaV",
+	"9WH2Wyv7LOvP9XTltqROSmG5Ewt4A7QfJ977qnkV+wZ8lUDOWOm0zUY1DM+ZMHy2vnAY2XpCCildrQKo",
+	"K1O7o2C1OEEKibtjMsFPThBIGfUayLYZI8DDXFHD6r8u6RqQr7DryZhMMlawafMZrokVxgglFNckbMwS",
+	"FuJWFAaDrhbuo0nxV+9R5FIf2oO3sa9HMaTTrmrF6JramhyIj/0IIMBx1XE7FS5CaXOVTNcrmm3Kv4bc",
+	"/jrBSDcQeg7pNHlPT3g+gfvREbxDa7VaLFRnOUfB2Kd3FVSbEyIY941IuApy0upEjnwL8HrZvy+R/oJj",
+	"4Xq5x5sb0gE8JMhzMbfq9u11zb228N4iLd64L0YFRUyg8RvCFf4XOVcY7c4qxSUYVivaKNSJea0dCtu0",
+	"sApOO3WNuj0NppwXLJ9D61BoEsKWiUxHyCd9+jidS+hiZUnM884IFlBNV+Sskb/gWgoOibeEXRnmq9eG",
+	"BkToViQkr9iFxrbU8oqpvMJTzHenPWzmeDsUSbtcQWRJf60Y4XnoSWOt1XrlmFsxvCGN34RoVWNHFuk7",
+	"DiyLnyKrrl12Aw8MuOTrD657BELw67umluxLWiKU2eatsAyvDMFAjiHcb4qdljJu151Y5riU9B7Uzoi2",
+	"f7nqnGwUKdx5Wvj9Z/UbXXCYN4DV817WS2EvHUTY9q2IFnLVTjePm6Qg6fdbRF3e1xGX6BNn9h/zVeAF",
+	"z9KL+lnkzF2IQVuwGtmUBdyFlLFYOaij7XrNJizKzu1HoINUxdH5S/Ll0dOnEHXWJ4QtS7MG1HmNlbGh",
+	"gnDIYFecrVhHV76cruuOKwHAHpJaVlbSmYWS1XzRbnCRo8LZGbUd4KSjvldEQM8EZyElC1aUCL8AiEGW",
+	"+iDhnmYb00m2aE+1cu7RsWy5pCiQBiEkljwbNNK2hine+44fHQeUnMDr9TTrntER1KEnr21S6hvF2SyV",
+	"U3MzcfQJSIHejHudo+5xbPXRuM1oCPltZ/KssfkdIMzQmPtS75OJ5vbxSQCUkQjHl3N7XWk9JpOlzBna",
+	"mEBCwN/k14ozMyYlLZkCRhMA2VyDrOdsidrIhGjDFZQvSoAZNvSSaQIUV+fcCmkIo3odW6w4Nav5uxnA",
+	"zek+26Ew4x58GxIPaFG8nI2O/9Xv9JGeP46H3L2xK6XT4WeXN2UO1rdtWO6+aG/5ej4TZDKrimJyXCcW",
+	"D72po2sy2Z2/L8P9aJ+94wsQXNI3vf+CVpw45LlkztNo904wqoYj5bdpsOMKvsgrtpHv1fsSja/xm17D",
+	"d3Bv1jdgq5pAySWZgH2DIQcx7PTs0aRLH84B5pHI2YwpyLYUkiylYifYsYvOsUcwdJebWzICnx5jl7of",
+	"/s67car3MOyhtQtnVEE2CGZKTWqIE6uaRALtu3AjJqjPTitvUCCdyisGxQpkYq39iQOJQ7UnKGjTNYG6",
+	"NpfOIBXJFtSckImQhmdsAk6fSglCjWECnOfoBiKaCXCX2599s6Lg3Yxl+FQxahbgVqQFpN1IaJJB59j3",
+	"A1o0Q8KOhGIDHBlbJGOCG3V5iAW6TQwtLkeuQmbrHfADT7hLIO66dP6zbdz4t/Ag+r2vmKA9mlr6wV/V",
+	"bwzKQoT2BgN6Z6rIXOwzr4Q97v4Qjz6O9mmbqrHR54VlC8AQgMAFUxnXWEBCl2wl1aU7TxQvVjG/AMz3",
+	"baf4o7tKNvUYSAyw/BmaURFnmYHdAdkKTvR7r5TvzQjvgX3gahft9Qwv1EBViUSNobnQ4oJeKLnqoUPy",
+	"TrhVuENwbtjjRsHSQ4NfqOYcCGO9mQR86RgQELkwBFUJEBb9c0RAa+Uu9l1vV7QP20jpVYPFuiw8JzjB",
+	"Yy8rA63JoO8k/OokPAE+8J/YKXc9Wwo+VVS5CilLEvvkBWLzWOHuL0VnD7YAjJjJFkOzrJm6QtyHhI0n",
+	"0wmxlSp2X6obdY0wjvsqfmMcz3jbjr9muipuLza44IMCg7WMTmo6/4agZ4cBQ8Xamis5z8Gz/UZVZvEd",
+	"LwxTWB83pdklBAw2O8B0YbvB7KOBdwYKcf6oPQyOgDkDbUhSTdpQbiQHdFgNt9jZhr23z/mGZNvgyk71",
+	"pdMTLIXqwKwBuBYTCa3GUWNDeBwK8sb7xMFNHhKnNhl6jPJdzghojp9pLDjPndCHkp2SZxD80kTzuXB9",
+	"hMUc6zo2c30iwLJBB5OCGjt6tHkqw3rlbLglhnXL+TIKrT7a2S1nSd9fxH6PAJX4+PHOdzfNt3vppoQm",
+	"4KaceCYrYdSafO5Nwb0jQotyQfcefUE2EPxoWRbrk2ALzwD/FXOr1dq1fbbPcNY2IIO4dg+3Amqne/98",
+	"96ETmKPk2eZG3SamhKeeLU1JbsVZNlxvHdiH5Pp+tFip7e5F8tol16RdmTitITwLH3vm/5S64jLFNd/5",
+	"qWf41AATotsb9UzmqBetNtxSEL4gzyFMALpyjZ8J2fgY3Bjsr6LFBRW0WPdY6Kl/bsBSQxZUquAuZHsZ",
+	"nzgDgQAjyVySjvzgONM1gf/rwdvCHeaSEAtwLLVcErsTZH/WrAMTAFXY9CxqDbc9DXRhDHY3dU7jyqFi",
+	"9LOSh9QmdQRyJjCABmDhgPLq/cleR98nkzkT4A32AMSaLtk4AG27pHxsIb5PJjNaFFYhnBzXej5mwSyo",
+	"sJ9DTgzfmvkNHQNAlGGi+bg2sizD2AEw2xfkWGsS/EQBecpqIStMAcAP20n5NiKhbfK4biHtsC1iL4rf",
+	"GWue+dVDIT+ubRTkCTQwsfPb3qukM+PmtChIfc5WIwMcL5elusMa8Y6EgK0TROc4zvauKXy3lt0SpBvi",
+	"OUqk6lxhZwJQL4Qgl5HpB+qYZyjCTKRT+ArAFLxyZPtfo+o/+nZ6XoZykWrxsr2TxYk9dyw00yGZJ3gm",
+	"o6T5OE0uUYe0oKarFjoqhENAsI5SuNVi3eMTNAP1i055wc36ohI5Uxf0otSsyqVYLye7iRcmi+Mlt9Lh",
+	"YniGRL6HOF0JSMq+NEoq8CC0QTE8bP94RPMlT3PkeciEbR2LvbignM8XpHLhTJhaRlGRp+Xb+UKuHGy8",
+	"h47exMnvr9ygRuIVv424t1UceoR98Svn/unerebC970dNe7Gn8SeIR0VosfOr9z4HfqUrf4NhcZROcBU",
+	"8RwKvYyqzGIGvgbstmXpzn8MDtmVrWYjj/6o/Z8dVeB/kwTgleJaFMgKG1D1bmx77kqnXjs/a1edR/8T",
+	"d6m0ST0PTYVtfhbwNiLS+AB3DL6DA0Thz+Qx1/iALc39GvBYWaUUE+ZiazFMqfiSqjVxD4U2INRaknDD",
+	"s5xE7fk6SuM9QOGtQHWUXDF9F0gd0Tr0FnccpBj7xe/yvTkML96Epd45lcLDzm21GZEcEKJuK6wV5nT6",
+	"zesLcZHEqIr2v7VjftZbKLcDTa+98fcLltdaRnL6hpVdqT9D+W47cEp001+xzEilL6IK1g5gBStBrguO",
+	"0rJLvJKKynptOefS99viBkBDL619cMmDfQAdncM2kpzje4KFWENdeQ/TbSGxRCW77rPpHGR3EqEietP8",
+	"9nfZhWJGcYawq14Rv8Beh/gb0LgvnJXhCrntpXfhLEI7q4I73AT3UW2kwkJo9wtAHk4n6WxIelYGtkqT",
+	"WZS0u5n+PpWVuUh3Nn/ju3b4vPNQujgOSiyCuzksgH5UgkMO6WYc3SYJYW+syuoBNAI9IBMGNZMKvoQz",
+	"KwuaYe/PORU8wF2AVHNAQZ1tT/qKfOjCOsid12xGe2sQUKdi3ex3fM0GtFyIoaKgC/E2wmTkBgAz9XVB",
+	"53d3Fe8yYKG5cA81+x/+ua2eUteoOfSQDW1lI0KIxkwx6RtfUjYsEmai11qtZqgV+BD68aklqxPwRXhg",
+	"EP/HGYEmFcLB5858KnaA0frXKJdzsBQAW18RmmVQC2dXkopWfNV0wT+6VrDiyTXaK4TtSG3xP6IzT2DU",
+	"1Xit2EUCoEkCvtmlYCu8p/aJQwFxSQ9yydqWfOtCL6TeBo4H3y8YVcKgJkzNdQDTasBKK/PaiJWZVIq1",
+	"/BwNJDSp8gGT5IOmaKCnz3YAbFMpwSCzM9w2kFcC5cVa9h8O2OwiDdruOpgzqrEez0qfa+JFxluWpraq",
+	"MDtgVBuoQbnP5crjpC0Es0adwek0smQCzxQIK3mgd2DHeMWkZ7PuG0BpwyMBrHTH5jJ9Cwik8WF14I/e",
+	"PmbeEADSBrD9tbpdt1h88CV+DRZBcy/cir045swfV2uR/tf9jxN2a2e9B3yuczYRcH3LB3R3/gJk77tr",
+	"pJ88pBi8vp5Awy7f3CQYOasUN+tzu/O4NVNGVaplz6lw/RKIkZdMkM//9subL7zrJ8phsXt+9i2BHh7Q",
+	"EQUEOrpvBVnISnn8CaxPEuT01Rk0Yft8smSUX+zv70++gBQYAh2K3wqskRAkYG95SGrXoij6BmQzQJIb",
+	"JCwvaQ4JyyeEumlDTh8DHHN/UWlAddYkl9iCFsgQghS4FWHjFsaUo48fQd2fyQ4UN8Bm80WPFINJVHAp",
+	"jmv3NaLbo44CL4HDHrK79ZgotmTLKYCti9z5lPT+W/FW7JHTOuCGWUGAHpVlrGw0e/GwUt4fRULDk/Cs",
+	"naf78xi2ERvzUV5AC98pMyvGxL4ddPLq5fkbcnB1dOBh+w8+1CT38SD2lPgaGSrI5Cxny1IaJrL13t/Z",
+	"erJPzhmUroSoJZxZiPvBb7DR5ZxyARhXGI7MiWJWw9D1c7F/EScJHp5jsqLc/PXFJG6WGULErhEHfCCD",
+	"7PBfAsyew9ZiAm1mVQnI2hqHllRhDo8OH8Gc4g+7jriQmDkBl9e+9yUAQBDG6rFRtfs7u7JSbwKzB4Q/",
+	"ApigSEElopWSXGbV0ir3n3uY0i/2ySSTOYOUdu2wSCeWRCcEPmw1I4qZwUDh7H1ZUC4Awh1oyJI+h4Zq",
+	"ihH72S+//PJruzc/v3m2T84cVWG5Nu7t+z0X/ps41kO+8/Rcc11ACPW02GBbyNGnwidWuHPnCqAh67Pw",
+	"CqQjffL48MsU1Gigm4mf3DHkudXFqXJGJt8/R9J1wYcDj1Q3QfbTDOyEJt4pIru6coLJq5+bX3Az0Qcf",
+	"3Lc+Tqy4CuAlPmXZkoylv1BtINjKb6ey9wGkq/kdxUbaS+6W39g3B3LJhYOCJJ607ArRNdh4nCrI05i8",
+	"pob9aL+590oWPFsDPGvcYA8GZKoFyjSO3pyQz3NFZ2aPMzPbsxKQlhymD+/uLRi1omvv6OiLenKQe+Jm",
+	"PQZxWIKzmEDvK7BQMawu5T55/OhrrEzlgkxeM6PWe6czw5RD04LKJUtJM240CmiXDQXyNgJcPB4d+QuY",
+	"lnx0PPpy/2j/EBPSEE30YMFoYRa/2Z/nDG7osGtn+eh49D0zP8AjkSsQ3nx0eBjaQbo+0mVZOBjig387",
+	"Gw4VmF3qjRsBLpKNdgBc7zdu5tHxv95FNZajM6QUB1BKqvL/QEnIXDsEB1yMHr2zHzkA6MN4uc3xHh0e",
+	"bqQ71Q2+kc88F47tQ4LwWWRp+2etIR2eB2zRlThBqNInh1/ux7CZfptrTMg73Ol6kMRm2z+ux5blF7TU",
+	"xLuaoeroyeGX9zOJ8429DPsY4GBd0sxWsnhGBSLlB0/8Vrq4OjqwbHzJMAsiyQs/cm1OX5393T7TaFZ/",
+	"/K8OmEiXWgZ4H5PI6JoEGEt7J7mLwbL8PnmJlwyEW0bHo18rdKsj3uDI2WzjaKdvzXjr7HBvNwVLxext",
+	"3zU1TDWOZxZyjiHPOOqyvjVzuP+M390ho+A5A+J8gkhfIFYSXGuoDil2JS9BNuTEhQ+toNZRX4aP49Fj",
+	"nGFq4LCSg29o3Obi8eHR7ld+FrQyC6n4b4g09Ri5dftL30k15XnOwCH++NHXu994I+VPVHjUHI1yoceK",
+	"oFOvoEUkSHauJ6DRtpi8tsf+NbKE6XInPjaY33IqWa69EaQjzncJGtb6i5WO0XGoQ/s4HpUyhVCLDazk",
+	"XNGly7XMqLDySPO5AF3EsoxV4K0eCuBaHKHwa/XE0ge6ABEwi5wZQjPjKzw1WdJLSOJxqtxbMef2lkGD",
+	"DPQzawJqIkWxHrvPgXlBEAUMJrPnmocSyI6hBZlRCJKittCUas8gbI30XvdU+kbm61tjphds5b7/sWmt",
+	"u2bqLS4+urWBz7SuWB6PvSniLtn6xAVmtWtTWqyjKOHkkq0n4UT3oUwRNDw7+I8yo9vA59yjB+E5mMQn",
+	"LAaOvuwlBn6kas7whSd95uVy4lj+E8s5fWMlPgidR31edqodSoM/sqhyFcpNWfUTvWSRw6aXqPJ/aasu",
+	"Bx8u2fqC5x9ReBUslbxwZog2skSlCBD0Q/0KCA0uyIxfMaJZJkWu98lre7c5rF/0Q2QLKuaojC1cdXdT",
+	"qMArsVC502t6C2v73j12rdpX8n/qd/Hh491vvJDmO1lhDPxPxhFIPNfmiQ3VHLRVa/LWyiqyyah9F/XX",
+	"qz9+fBd4D5sW77AbwlP/SZZD2Jv/OPPBLbzLgDh1nf0ebILbFiuB5LoNg1Vw/fu2OAH9Fiy6WNwEtr2G",
+	"vXAOuLhWuYf0PhcWQpzPGQFwLH1MJlCOaNiEWE1fO2sSdhO6sVjNP3hNiSvGRaBQKHQGjC1sG32CyYf2",
+	"N29FNPBKjgOiL4qPZXMYtFww9aI2Xjy+rzUyoIpeM1qwPGVEuOM/rRu4t4Rc6mzrRw6iwAjc5+/uzhDx",
+	"U7xnU6Q5bqqKD5Z74ugCwNfqfmqAQrT6sxsfhz3kzTMpZgXHkPaDtXLnQjSpoJ3qS0+mRqLsgR8EoVlf",
+	"6blpwrhnDz74H70h0xWYiKTNnV/kXWzr52r1NN82ZvVgX3zyigDA/DsQB09EQy/9QTecJ6Szb0ebpkOT",
+	"5g+s3Ne+yuMGw3QpJi8F8+1lCRPOeQjHFkCQfMBXihALXjcaybOlZsUV9kchZsUzRM9yNdegtJjwIkTC",
+	"IeHlrQDPmhTFOpH84Bfe4WZIKB7fwjwbkuBO1IZv3cz6qQ2/g/xxDmOuwyb+6aTQg3rwB1EPrEIwrlMb",
+	"rqsRVDk3B4AbB6Z7Z9D+74yVkMf+IzVMjYOhBTiS2ZqUSsoZJiJxo4nmv6G6AkafglsA0aBAYDlhg3Vd",
+	"gFRlTUUURXkycn9qJ/qsnuddioPWUB1Sod60/Qe94raJH0q6U+qEpTvnR9B8LlgenUPMA/iBbtWiSf81",
+	"IXfqwoCUiKQRPZ32g7bcblAn18sNyoV5+ni0HfTr4zg9ipG3OMa7O+evaBO7GGxDvMgZJA4+/frpozHR",
+	"2ASIPNo/2n/0YA18qlwLfFOjJhVyjsHfuWIrn+9LzErClaGvzcJMGI8hlby/zjAHF/oM1kh0oDhDEb0D",
+	"9Bijd88q3xITHcH/B7nrm/cSBB3s8M/d6DviDmciZ+99cAHzNRlg3UXxhgGxheC8PxxvYe/D/iJkS3wA",
+	"QwKhX9ytBQiScY0ffjp9hiSD2ekhobo+iNT0XYlBPP/ebbY+kZCGJaaHeMYnIbggjAF/ISyw942E08EH",
+	"KND/eAC3WaeoQrATe9/xmvKNYiCOJlZMTvyMjpFLnPhwelGtECVBo8jjw8e+MAalTxDOMEjIAAXN3ONy",
+	"dylDzwP85q5wMKz9mirKABlm92d0XcXnE5ICZyIrqtobkvBKAGnaPe7Wi44e9KI/gF4UGBGAS7yadA1p",
+	"g8hXe6oS+uCDqsQu5/438PzrStylOV0PkiDkH+QKmnFwV4PwQKy/N7E20NNaNPsLNYAPgc+MsWDM6sgK",
+	"2wQYqWJHlPvUbXr4AzHFLn4/zrbcoG/cM59OZlBLNT3d+yfd+23v3Yej8Q0V1O5UIbdR/2mJQnj2D2r1",
+	"pyRKQLt2D3RmBvUTIMnw26n7OCSc00tr2V8xxWecOZQWbC5EpmsnuJw7mgvwWutMgazDRgonDoBMGJcU",
+	"hCo1fsLl9VTC9/JbUWgEMn4r7DjQowwifEwQ4QJ/kiXLBN7QS4bE+gkn97gJ9orRPbofLeLMuG5h80o8",
+	"5O88BOjuVbolw3NvoODAyyAhV72kWjs65548+IA/9FPn716X77JIcZYPWvwnfvVCHK3ZgNT5uaeegO5c",
+	"g0+o7zGVHywkdo289rfHo7JKcMkPssgjNrn9CxI/boe57yyWPrz5586ge7jpfoebDhJDwk0HCSBQm83F",
+	"HNJThISeBohodBs3IHrP9U2lQ9JqODMeU2dMENHKwQAh2F7aOvDNWZ0Rs6TqMm5q5VpPE8UARFbXpREg",
+	"ezuc67dpBjyo5H/0JLsHWRP5zIOwAVN82dfnuCFaoLnEQWiLc6BDV8kul8IEmscBhhOZOHjpyZhMAB3A",
+	"/uC6GAL21gRaZUBVu/07y/fJG/v6OHQwqIEFVozPFycxIA7A2LD3gGuh90nUvnoFmQnbWmR7cBxoTZXK",
+	"p8P+ma+jhkB3oQq1unXeszrU7reaxOJpNPUqqdYsj/uajsk0aij/4Bd40Jb6SDBsWtMSXd9xkbcxrHx7",
+	"vEh8ZbTEdkqcORkWWm01muaMNsSbG7ZTun0IbQd2eBFe163Jt4ZKoAlJBU38CTfHZDJVnM0mAR8T7QyE",
+	"IkZMSQeNOCYTSOuhKp8QmueauF5JgOElEL8FW15RY4VqVRSTlsEK3QAAPhExFbiJGlKP4YMzxfQCP+tx",
+	"ualBd6xr2N8V/ciZobxIhz9GfuqNZvuczbCbgv+TnfMmxvKnEQ7xB/wtLrOzVhKfenDnfLIyJdRXqZpl",
+	"+wgSgb31ent02j2mCWpKHg/XxF3l5Pu9qWIUpNwkMFgzEyiSRFvzgba3Mu7CimA6owUNDXySKVa/LOSS",
+	"UJJRDTD8TprUSVIEGg0TaIdQSHkZZWZg2k0h5+l00OfR6Ds28qUo1jAFHeU6OtT6ZGaT7/YfNsgLIGuq",
+	"AvC5FY4Fy+eA9F4JD7W7Bfb9BmHlPxWKhjuH/6zAeE2sD8Hx+xbpkZjqDpAjVcoZKZksC7D9QGucsrgZ",
+	"ZUf0PBaEu3PHoqcPPtT/aWmLTer4WRheeEUPBExo7jQm0zXiA1tWJxwAgKE4LAjcwfL1exaJ19G98EVn",
+	"bYq9OR7K0f9gPBUUJnt8wzllqDO2JqM43LWF0Q6iG3zpm9/faMwuR7erQOf2yityNOEIFWuEbgtF411g",
+	"dCfk8eHXmNJCBaLjALI2vWTW5FMMvwgBgFg8bPL0ab3iT4m3PaSdg6sEK1Z99ufk9OHe6D+4aOjO2PCk",
+	"S4dJiLZreRuLy8pkcslug7OrLsvGtcEKZk1oSe8RDKhxrU7okhE3o22cjuUiwOibLPzMsnaLee8k8+yl",
+	"27p79iT3kBio+1iaeZAOD37l30mCAR/eVHShZEpq+y+9Ko/A2CeuxyFjJYC+gtqfVNp/Ynd5of/Eui9y",
+	"e2s/GK93UNEUd+BvF4ksJKFLcvZ/hgHCB/pbSl/I3Y346IIoMnStspeY5jmQfxQmAeh3rkleKbukqFWV",
+	"628BQCaChPQO+NNc0XLh/wKuTmx3tIrg6KcsjI3dR7ALIzjBZpQXLIe2Nz4n3Chu/4hw9G/iPlT2IdDF",
+	"5/yK1ShN2DgxEbq1M3VtmW+aHDLe7LamEawlw5ngJCDMDBqCllCsJbFjF7TwQixr0+j5vNkUqyjkSp+Q",
+	"o0MPeB36yXZHYezLSW9naHxZn80N/Zo79g2Xc5c59e5A7zmnHkf9Be6Srr5AnnUwhLZolus9ZNo/aD73",
+	"cNugGGrfMyAJCXVCKrps/OPNoFd4rHUBLT3rNe+fgw+hdW23//O00BIdHz6lL3RMrruLuK53HurE+RUM",
+	"NIzGuDRk8RScXXVgXwVxf2c6VKPbf4c25W+kBz/nJ8oQwbvZkyOGhoETkdy6vfNtoPyneO/AcZS7WO5t",
+	"Sp2wnuDsxC6ohl6ingSJvUTO6tReTXm+T146RQr7oqLegtB54HQVrhkm1CdCUqOD9vRdYu2XXPt0SKxG",
+	"pPBCCnaCn9WGrrHtJdFWuMQKrAtPhERjp/ziRW6H9X3C644dG54d3PsHdfPPpG7iaT6r2erT0jrfYCZ9",
+	"1Gg4qYF6rnrILX/w1/2RLulXlQk6K1F8vjB3qbkelFw021Q1BfzPouSiS7183FUfI6QhJRfi02+4+B+s",
+	"Df7IDCRmzQh1h3UzvdBT2/hedbAqWYfRWA8WT2hs1xwBnglGoTTLJw6DSrZZbHUN+n+g/U+c9l1NoqMP",
+	"LojuJWi3E/42MatYQQ3LO9PqX+Pff/LO7T6p9VRY/Z4hXM9cdierl8B6KczOKCHxy7vE69RGSTFn2hCW",
+	"zzGNciatEu7qQWm2iBzaSYhkKmTVCT0arePRHyGvsn3cCTX3l9B4m2YLlnvk9GMQW82+x6Le3weZ8+m6",
+	"IxnDqybInVBq8gf1xKwBF10WPA8mVdon8hpSprU35GkcNziJfCIYZIticBktigDQ5IqrMVKY8kX4ubCu",
+	"C/tR8sJe8aIgU4alRVp++j07/kQ6qJSXkDvksO50Cwnn5vbO+mBGM6O3YulaWVwLVGow4f9ofHh4mK7h",
+	"+A4+uRMpkHofvsGeMIYv2YldYQ9vEzXp+gZL3nv2Q7dZ5HDacgReZ8Lw5j3OGYpj4GxdGhvMmAnDTacS",
+	"gX+9k8KRu9QWkNw6XGGwBQ8S695v8RgaaYklqVDOJDUjZ0SX8pIRObvpzZ4QZQcf7D+7+ov/4ipsFzR3",
+	"t2cjDrGQRa4x3eRkZ0SAaGOvSGzPw02q0bhRNAOxOMBKrqMaD1rrp0vv1MG/U5A0QBuCXTFFtLwHR5Ej",
+	"9dvUWWdSzZkxXMy35ZDRNZmuCXtPM1OsIWg64/Yuxz58kuBX9skL16hqQcuSCU3WzBxH6WOuBBZVXFkV",
+	"OZnLcSuIF1ecR4XodqcRHEgbutZkxt+7vn9HT3wH4hQ2ELvibPVdWOQdZVvXA5yzYkic6OgOptBpP/st",
+	"fwgCPQSB/pBaBhLwlNUVGrfopGzIwoMP9X92IYC0pMtdqb1b+fuhMcAfh5R9TJ6SmsYC6go3miiWMV6a",
+	"+/CDNaj8jvSKNi8dZFLMuP1a7yylW5xmJ5ahUlaR03xasH3yi+/xU6IG4XQPaGVrTQxIfgf8MfTTRfmL",
+	"mInhwByWViLPPWQFNySjSwbPnqCvOvoGRN0gacZpNl4Bor53oyMMgIVoqUX7xLVsAGMGUUYYhSygCsrO",
+	"IQMEoCaTmUtwItsk2aN7kmRoDU2ZZYog5h/KxP48IhCP/1YvbjDXO52aPq7k0/2wqSEyKFeE5zriXheR",
+	"s7w1ZXPuvH9seRKcfvapK1oVScufuqzg72FGDz7R39MnGsBqPkGYmj8DOtC7O61SrLkocUm8FOwBaef+",
+	"s+WXa7JayCKkHlNNqC//Q8Jcw7+36+flS2sUb3FP/e385QtScMH02CX0g9JFKPxyTGSRpyJah+PDw0N8",
+	"D9Ssr8hP/Jt9cloU/pch2RyAuQU7cZ8MUVshDXDqGUzxRy7YBJUz+ze6ZLndEavSg6u5s5RRQscbfwXB",
+	"A7jozSsGR+rOjLmrvjfv90S+ycJBlEy5oJgr19K3f4dcadyihxK9hxK9P5iM/Qa6apVUm0ZVtoYalvkt",
+	"JwI4qXrwAX/Y5eRqsNadX/zdLPzg6PoDOrqEu84I1/fh1AoUfZsOLZ+TswUklRqi7B5p8jnLFpLpL+r4",
+	"1ZRZHtbEyDlDADBohcGXjHyujVRrUDm+iCxRnzmLygYkhSp74EQiJgJWyaFfaromgs8XiCBGZ4YpMnn1",
+	"8vwN6cpOm6RTeV75Rd45h4eRuoJVGJP/AwCI/QnjLAhSk8mlvY+gc63IsYpwYRkRvJtL9Fqub1fXR+s1",
+	"0vSbNPrf9s9RPuNdlfvBOPffgiGTRSN63FFVboVCwS9ZwRl6N1x03Z4QbGCjEQOZ6EwqBkjzViLDm+tj",
+	"e7xWlCLOCxbb25c50w+9Gx7U2Bu5CiBROcQnADITXVY9EdeHabKA7rW9nXVURNsPZxwz18BhzDUBKPH+",
+	"OOM9y3nP4cUHx+Wf0HEJ59sFEv7gvPw901SlAIfciq6xggLf6EQFvwWdBuXTwQf4d1em6pmdW13Lj8Fm",
+	"F4+G+qcAokYLO966CVg6XTfSCja1/G+VLGNIgf4JqnN+xQT5Ezas/Q+OxX7PrxipouJPsDUXFD3b0Cut",
+	"prgbJ7hu9y110OPhfSFpPHiW/ogpVL5o+V4cS16C36ZfaeN2OFDMOBv4nibUCd4URbp+rViFyJ3aUGvz",
+	"1O0kx0QvIDHT3qvwV7KgVwzFRyF1R4nEeivb3zNso1seIo4+8P6nyvs/UGhoivhW4c6qwWJvLUbClZLq",
+	"IFNcc72XLVh22R1+tuaaYe9DQLi+MffJ66pgmuQs4zmYk1RgDyssM1rKnBVxTz5Ev6X6kuVjoijXvloC",
+	"4cvo2jVBvWKKFHLFVLoC6Zmd8DOY/B25yU4FLdaa60D+9+sqw7XBMrurHXxqpAv0sqKsd7putTiT6sHf",
+	"9eDv6ieUQCx0lm1rPhe+OZ1cMt8yJrSeulG/QTd2S0K53si02KOOI68np162klq4IM/FvOAaerpQUio5",
+	"LdiSfD6pajK4KKiYV3TOJl8kOtXY+fzGnuME/5xiyA+fkkE/wQF9hu3xwRR/EDIPQubaQuZnkTOFLS+t",
+	"5jBjrOBirqOm6Fa7AP6+lf7IaXEDI30qEuZbZlhmXsCU/pTiBZfWCfrJcj0mS2aIVKSg2SUX840yFLyM",
+	"SkbxhjILtnwQRA+C6AaC6AVdIhoRSh1XDQ9cD3SmmzgPty2BFJu5EPleqeSy3JYX/BPNAd4BS7hY7tJ6",
+	"p2svPsewiDFxU8I0Byl8NRcls4Cs66JYdp375JRM7A8TyLYRZOK0sAniKLLcyrttsvDMa4T2m4qBq19I",
+	"4haE9spE0xkz64lLhLHmy4nf6G45qtisSjYOfGYJQbPXYfteud27G8lZj/M7yc7NhXbI0bDpQhKzkoQW",
+	"/JI9yMgHGXkDGfk9MwQmCNm7yK3iihuIk0MDX2iBp+5CTpaKX9FsfUAzu7msO18RugnXsPDBYtV0Bf9B",
+	"JA85I2tZQV7hyoWFCmZqPYMromTBjok2dDaDjsvW4HFSM2gjmd1VYeznoC2ihi/arWD5W0ENARg7VGdz",
+	"apg+8T2cpSAuncR/OdGM3sHmrWVFcp7bf5VmxcxN0/4XS/YI1WTFisIFVH9ip/wzbUXAXNGlJrl8K6Zr",
+	"0JI0K66Y9kIWu1XtvxXprEnc8lO/4zvL/tIZE92pEh0pEiGn5qGi7m6TOhoHvKP3Ozkz0HMcyrAtHyHS",
+	"sllQgV1G9SV6HceIvhz6XbjDx3ZmcsmEeUgQuX2B7cRjshUfpolIkIAgM3JqaGdmiPtSjyZ9XiRnTBk+",
+	"syTI9MEHpqiuFNveMUlfQnaHVU40n4s9Lo5hilwT+z7LXbDeA4FGTal/WUiIE1wKucK2zDwHygQp6rEF",
+	"eJ1pHQQ+yCCmtBSfaVRkYe1vRbQAcGxqXflAoH+9xmly0Q6ANjgBVEmFPVyA7As5d4ruFHELxhg0RISC",
+	"3DW7B8+AAz8Q0vg+02/FZMkoJ25jSTyvK6b4bD0hELTRKZH9PTPPopPYJa6dqu/M53g2WJjDsOgQs+6h",
+	"vtz3/U0iN6OATkrGEUilcWil4v4LPp13ybjt3TXxReJs7JMlZzuXg7KgvPWtRNlfCvfaHpAjMEf+NepJ",
+	"zB2ul831BeDAEOm9i6TN2lpQYEolr6Aa1W9Pl7xpRQuG99rHz8eN9oOUQlVte0LtM//QXQb5cIyXV0xZ",
+	"+z0d6LOqFNTGeBsefKQPhSO/w/WJZTtWiJ8ROleM5cTI/9Prxmy3VW7T4sGCY7FJ50UZwxRDvF1b22uf",
+	"TBxmzmTjLjmBixQvPxd71wu5qvPWMWqfexBCJtI1U45Mf+C+HOauGcKP1CFl68U/0P+90v+ph7A8ixR9",
+	"SD2wPBGoabA6uZM5PjjZ97Ff0pi/O7bljG21htz73S1noITCuVCNvGTimAgJzgVWaIbCAfVa6hTNfTKB",
+	"/GLsAj1xbswJgCgExyvubq2dWkX9BOqf7AcR31e7/n5mwd4K3Op9MrFzyRVdiYlzW3t11c4HTDaUA75t",
+	"IPGEAQa6nahPH1eVEABNhQ0oNBHg+TasRFteQH9AxRDRS84IfStQwyWVyCWDhB3ySwvkHzFNA1CXXx+m",
+	"f+Mrr1nJKEDF0cDizgjXbsoIDuY3CQDFUvrvt0CJTpgM9v+y93RZFijcYN/tD1e0qFwyO85sdDyC8xyN",
+	"Rz6EB4jjTp29AKQ1+9gRaJX0koEd0PWtcH4o9Ho3ivaLvO/0JBz2tcPx68w6VCyTKv/0eyM9eI/v9jaB",
+	"NN6N68Qy1xiS/oQEdymwCTfIKTe5OXK5J6TZ06wotmE+fCtfSHNuH7pDXqkH6YL0L+j8QZW5X1XmrOEP",
+	"WnJoBVPklgj1giqWD1TrO/SEZ89endrLkBc+KdPeoUIGY875CgJlkgkMD8p8ydSSG+wdvqAGfF2gd3nT",
+	"I77Xb3SDk40LfONOPW9zy+2HVF+wVYtX7u9C68Wkrl8C/0MY3w9X2u9wpX0rIZpm750gSshyDX72G11o",
+	"zlu259B6t+SEPMM4IwiDGHsX5UTD+Y2yoMba5ZpcstKgp3dFVa7HCKggrVIOPoL1RguEzp4Ez4OD766d",
+	"uG7AnW0B4m4L8Ctrlew/XKPbCd6R3paAEjWRQ9dtrVXlevp2hzLBFuKHhEJCyUwxvfABJTTUtWUGWkBb",
+	"E6l0XXEMJN/gi20o2C6YQ6YMWtJXwm5LjbaHDezeigbMtWeugs2MR6v22gd30aQTMvn+OcIZ7YymTbwb",
+	"3ZrN0NsUg1/HEecGAzmOnRn5VthNAdwHVB9W1GoICMatSSZlwcV8T85mHk3S7t+CZ4uofCejImNFwfJ9",
+	"cqovwWKfU9401j01+EyuSuSgvqxTBruj9VhiXNtiR40/2NgOit3a5opqhocJWw+W+8ra8XmpBprdfqb3",
+	"DP/YGHZrY8OHDiitEsEHdehub4ekOgTVjDXHuYj+XV0LXRkHG2b//WkmD2X4fwYNJ4J59Ndaoxx/EBV3",
+	"1+NfP6Kd5IADd013dSEZMFxX/fwrqaGdSOTYv2Rrj+yijZJr9F5Y/WGi2JXM7FlMiGFFoU/I48OvQ1oJ",
+	"NfvkGc641iiyBRVzFnw1iaxveOP3ZWh/9SKiiLt+HyBk/rhyABmnLQne0EsWi4BtTupbvcp2tRO6BUYe",
+	"YjeducYhmlADqXHWpCmYtu8XbE4LzAxFiE1uOnvxdDLtfenLuIoHVv3TqZ3nl7x0SfnBnL11Tn0fejZ0",
+	"5pA9d8/c5bXkhujwWhcU+kAcNpMyarjbS+YQsXxl/5+wevIPSd54rJ0aKSRvs0BeAzK2u26AU/IbL8eE",
+	"iUytS8Nyl90yZ+TzhTGlPj44oHO25/7OpdiXav4F5KYAFWEZjSLQIlvh70uqdbmwNp/XAb27TUgAKsGi",
+	"aVyH/ZvlZsOg+RKFyp1WQxFonbvRSQTf3+/0Kr13kP731EhkcNDLTfC+fUnvtzQR8a4kdyAPnUQeChB/",
+	"b1GYTiHRWPYf+ZhMy62/ltXNIm/vXRsR/GEXvGmMAoF99LHToxdtDZzRzcQ1+9EgsHoDl/4ZLc4/Ha3i",
+	"4YIFiReeK4DkBrsMDk046fRuvr/rFjbdV8eDb/OPpknGvs33my1s+mmUw/wRMEzSjbkpag8igk3WRVj9",
+	"sFZaZ7xg+2Tymoo5m5DPX3/3jHx9dHQ4JkePvyAzZrIF87nE2uU5EEoyKQRCKbi+qEpeJnoIfytXopA0",
+	"71IoNy8CZedhL6Hp2jA9JrrKFlANDf//69Hh46+e/OXp3iTU0qGaVGeyw0IatXRL+v5HJuZmMTp++thO",
+	"AbrMjI5H/4Pf/Nfh3tfv/tce/vNf94YhLzPDzJ42itHlNTrotWyRorCbhr6jSMl8hmPvfct1KTX3+mZ3",
+	"kd549PwNnacxyM9/ON179OQpBLh/raRhoNJuKfj7OB49Onx6b3tASqqM34b/dBfVUY+1f+/qBB8fPU0q",
+	"Sq6OGHjQ7u3+n1Kmf2eFXC3Nfy9RDtlm3cVsob6FgTyGTFjhYSlmocJjDeXcl0KuiPRYF4pR+6Y1SBkk",
+	"3LgCZahRRoCC01A3LWcznjGF49CiQEMWyin/f/autrltW0v/FUy+JJmR5Zfbdu+1586OmyZtZvLitbPN",
+	"h81OCZNHEmsKYAHQCjfT/76DcwAQlElZjSXZTvnl3tSSCBI85+C8Pg+ilOSBM5tXWW5YIad9GBhvYMqL",
+	"X/CxvhL+4gEThgxAGM61DW/5FhCMoV1/41YNTUanTbPqF5WW9F0QK/ryn74bENnqEeUsRxZDalkZMSFV",
+	"w0JC/+lbBH3zHJ/CKKqEYxUMREYlM8OvaO6dl6WS17zwVoCnhiX2uwm7rJlZyE/CAwhRztT152Ivf8AD",
+	"sh8SVjYtiNO77AJEhk2Fprt+foKfFFri2CF5woXdXC5g4bCjeZgMsAdmYW1AbrqM4lnBUwj6sr2ZgGaJ",
+	"tTKkh5u3BX3VFXzDdIRMpEqHpru7+3lDEnUrtlXBNNcGVHdmCjW5Vb2/U8YUbfT+F/t/ju6jAK7hr3cu",
+	"WN1b2bZwq111S/9G9pUQbpAlssictXVobWFiOY8tunUwfc2JeO6hmHQVmnCVbdtCe2m31K7Ho9YyhVGR",
+	"T16DGqLWwZrdhzVzKtLuRrpTrn3Jvjli+f4plKQpfCOCbpJnIExu6oTh0Ii7mWSSF5BEWtPkYGnQEKHG",
+	"MGmZneB18AcU8trvWzP3f9jq4qAhPQ6Hy4Z6lEj2rI0mJksQe7RS8nzM3jlX1xXNxuytFZApIPg2sfGO",
+	"sP1Lj5gnCQ8dJA51UoF3GzM36oGG1m3hU419AVeAQS5iZ1CEn2uma21gjs6mw66xT8avsOrsQW9+YD/n",
+	"P46Iz9Daej/PEvNoU/mvho5OAGLb30UjwLwqTF5yZfZtaL6Hc38tK1sqe2sIgmrj97yAtRKEoydehjqz",
+	"KfbFGuyRwHQDn8LeFdRTEIzYt1wuNUoe//PwX0cdqzSSu5RsPvr+h1FHfrU5gv6HHqaBcZOXv0N6T20N",
+	"9MJ7mhusqHGl8msPfTQ0Ngyn2AMrFv+osAm+ORBwBtfbP5iXpvZWcBNn2f4X+setkzOxdm29wtyvxUOd",
+	"+RHXmUnUEHhic0XnDhiwINIbYbP0GkOo3ftfqIKxEtwW+c/16Ab0NwFuOQN4zIQkMHEEBnFMC3rMzto1",
+	"DM00AM4XO+9Du7PLej+XoPMMtAOV7StthL7fTyKuv+SG8bnE1inIFfO46l05v19zWJzhT7ep/bTCr6tG",
+	"+gmM3VeHBgvwEIAxUDG6E/hWINFVXzB002lEzAHolV6gtlipJJHqqlS6AQC9ssPE1RsMfLZBkNMrj/tG",
+	"YUhymqZQmr03ntCJlQomVm+9ckkNMXYdVzBmF7QlMLduu0dKH1GF0m1PDaTpHAk8EGxBAYM/Kl4UNQOu",
+	"a2Ykm+QiG7N3LjIMEEHssmauHtcN7nnmH/+WoqZvpRkHMhap2M+g5lychD8h8LVowklriJGqxU3oPzl+",
+	"ksHe6YcRA3Hyx78Pxt/3Nb4sbWZfC0xHVPJAAPX9tva0t3ipC8IklQ2aA9iC44awbxphNoeC4z1A/fI5",
+	"e+1QTgMG510Bf33uajVrSW9zwip6jnN/6Vs70wrKAQVPgsD3Zg0g2ZwtyFzlc8IQAa7sj65B4Xcpv9vd",
+	"EID41KSJja54xHe77JPRk6yC37REo28vlVVwE//9Dt0LQwfGo6ci8cI89GHcW3a9txWDkPzphMKUc0T5",
+	"sjEuEX8b+1+clcJaInw2IPRXzUEHwcKrrawrvsepZuTuIOOAAM3OFlqDdYylQ+S9mUthZpo9+/mns/MR",
+	"48rkaQHs8Og5GsrvvqdvZbzW7NmLF2enz2mmbSkAQ18vN9q1t40RGgHdqdx8EguuGT55Bhnjhd2yeoR5",
+	"TPqTVP7GsgpO2HdHRw3uFHmqC4bIjo7dyl2sK8J7iZ+09+rJFkff/OvcOXseSRdkLfq+mybYPXjzggQs",
+	"aDRxKG8OieF7KG8iDAUirHndaVDjrZ7zopALRHS7o5/qdqPXT0VUPK8e1tzY2NOPAat8OrN+ZZjUbXj4",
+	"/I1O82vwyHNj9tHaOiISc3bW1QATb/h+4yahZjidixQ8uRg3n0SuMQ3k5lQTsqEJW8zqE5ZYX5MTPQax",
+	"ui5Yj+1r+dLu8Yde32/f08RXPTiaD4+pLm5r2I6PabUn9fXdvpneV44ZzSdtyI4tMIkXEm0IpYsDv5jY",
+	"+5ibmayMa6d1i4QuBdeX2xXOT8x5dFfrDAGf0Znn0ESJipmuMOSNdo4A/d86AD5TD/amxnpXSsUmHeNm",
+	"mW4+Mkzuli2ZG+TtHnkMvLRJUTiU4g2RF5z6WPaf3ouxMe6YBRqovE3vM/L4wPZGR+S/ucYFLH3SuIQn",
+	"IAjwx5n1G114dXyDxABEhkBjLR4DukZQEUfDzAVLAqBTwrjQC1Dsu4N/sKQR198aWU3G7CdPJUZTFYHF",
+	"2T5PXJEZd08/PAydPBt08WHY/gscmwnW38q8bHhjScK/KihzrZUrWk7PpDZTBRf/9cbFXB9gXkrFC5aL",
+	"QIX7Efh1jgylgmUwx6KiAnapZDWdEeuO9WSsPhI/M1anOIZME1lkoIgtZM7TWe5xTjSoaxol+iSw3scM",
+	"11fsjwoqOGECWUskUpc4zTaE/GSjjrSobKCLXbGa1v+j4ooLkwvIjmOKlrdwmlujgL34uYkTcwVkU6JG",
+	"+SQUlAWvIfMtr83lmJsFSJ6vMY/lNpxGBuAzT01RU7sq4b+P8NvN9EAnpjle4kf8/gNGn3L3ues+TdqX",
+	"80qsaNK8hGklhn7MIe22E9PumB36hgpoJpI6MNEiltYDiMy5+/0a5lzb01qKljlfgkhVwA1c0Pe2l373",
+	"C/zplH9Lg5TRMp2s2fTx30flBw3ejganUlyD0igEPW3VMEWPRgfN8tobdHIJFTa+5k10WF0LMwOd6xu6",
+	"vf/F/eu2lupYybcUP6ypf4+J3exv0VHZkueu6B959f+KNG+YksAJVtxW2Sn/+yCyv16wj6/eV6l/SYAH",
+	"YQ/cSFiojLti+Q0igYagmGOnITQjgh63kfIH1L+4VCMX2cPR2vCsg8o+iiPopdiEyq558OxjNY1j6mg1",
+	"Vvnr+Iu3FD1DwTC++kOsHn4LjYHbrIBGL72v/Pneo2oN1uXROQRPdUtDewunLSOxO4+h70w/Ojg8Dqcv",
+	"ZjNdG3TTQ5Kc4WzFMQJ2/PtdQl0vkI3Z0cHBcYCGp0Er3tAc2ANfAwin2+NP4ujg6LjxAbJK8cuiHmEV",
+	"NdxCDWbMXpNlwEktwhQgzgQ5YZn1LdSIJZpPAKf8uVI5IJhU2bCkYORRKnlZwJwZKbuyhhT4R3p558zh",
+	"aI3GSLuX28wxxs+z40a/G0svH2WIelAvS8YJ8/SZuWlpUdPRROKxlKuIdn/v3OWib8tbRL8JP/lz9BVp",
+	"j9ETepUgUtg7tVt2++LNL/wPHNLp4a5ewalXPqxHeJ2zKo9dlndMBW10T452vifOIJ1EEueqJQU336T0",
+	"jZ6cg1H13unETcms+j1+lb45gKcNacX7iukueM20nIPnFV7HsdpIYrEV3+1/if7rtrRj28W4v+MXWofr",
+	"kIJ8nBGHuOkiLVOyXEIhxRTTBPn9Bx+3e8WR5N6e31yphvtwbS/eDxMB6hrUHjYe0VfHLNEGyoQ9y7jh",
+	"x+zCQPm8Ibpx2UxqxqB+qIR8g/CL6O6fM9d0DyIbOc4DHDL+JDBOQrx6lhZSgx6zN7nwDa7Ij+in0FNZ",
+	"SIGkjo5ZL1AmyBLEmJ0Kuncbc2ZsquRC+9CNuzVOGD4itnlwzZI3XJu9l/ZHe69/SqziK9CVx6V197Wg",
+	"Plrs7ABusBtEsQL4Nf6zsmFa7XK6p/5HCHGLnWNuSACoTUUxbWSpmYN39JMGVXnsH4h6Nrsiswu89MrI",
+	"rMO2ZT6jhEx8uENNJKoghfyaMsydU/CtHVqegXfpsX8cHvzHYZQvO9hqt72Bz4bkuZPo4FZagw/hzaJ5",
+	"7+xnftlYjniXQmRmfGjm24NobESiYzycGo/h1Hgli0Iubpwbs7wAtAOV0H+vI8Jvce8hcXRwsJx6wAHT",
+	"o4OjiA7RcFNpt4+RmgjoxkVs+4Hn/h6228pKa/TYBp9U2V64fYF71LX+uxs5v1N95YDU6dhMotA0YRpS",
+	"KbJlwMAhev3Gnd1GAf9eJoqMy5oxpdOy3USW/Sr9wRlFcF3R1hKCMKomZ5qnM/Sfm64B1382KOMjUcYY",
+	"VjDyJPJH7D4YVZnZJC8MqH2e/V5pM/fhY9+AYpjIsf6yoxdFWhAhFx59UBBeBZXEhLyUWd2FZK/BnEaL",
+	"rjN/+K6Z5ZnLa0zk17jWMICyebWIpKMTGWBeswlAhkG2/Z9ID1Je8su8yBF8ei09iBdbMZq4UmA2Z/Hj",
+	"ZXpsfSmLPK1p2iWgn6S8KEA5DPKwOVZUNU3HDHK6UzkNs92xrNrDF63HnQR2edC7ZUu19XWCLe1hFBFs",
+	"IivFCl4jBdNlfVOEYiHD6MBDIuG0IA6rG1lkzQx4gsOFSUhtG/Z7lU3BiihN02JzA3zGj6VgRpZ5ShNS",
+	"/q801T2H+aWNTk7QkfEzmPazXAQQRpwBnFS6q3PxFPfgA3zeFqbPadjkFq7O7ur9zQ302Qjce/uFB+/m",
+	"DQXAB2/LfkFoClJTUuo17dfq8l/r4O2wZd5sruAgqYRVtWTEkkpoPsGB6IwluVJQwDUXJmFzDyUUVILJ",
+	"yfK5yaZgNHMzxYoQKTmm6ktIzYglMyjKSVUkbqTSxlNuljOA1VoLJSeM2qOYVGwmBWhTY8oesyhMudz+",
+	"JDRvEVIww4nO1BUFsHMN6wjY9m2tYCfRXUeqK7+GV37XttboFFbYsdVrr3vT5oVjlgqsIST49oqsgw3c",
+	"vT/Ha4zDufAdSth0qUDLSqVgg9KdGEWj8unUZWH7QpUP/jtbVMawRh94fWRcAyrjggsE4EL4jHlOsI6T",
+	"ITK5n8jkdfw+dMnVpuKSHqiV8/iQK3Jtxuwd1jPtVX1XpANOYRq4SmdYLC8cmxFW1gFR8bBcXxSuURlb",
+	"BJxijAhenBvEZJhINScYFZXZzypRgNaxbOoS+JUmCnqPRD0najDEi7ZRigtCfOFEj9kvUJSswC4ChMSi",
+	"M59n13kKwRlAll17IJ0EijH8TM9sgOWBVxY0rFE4zBgFk8L1HJRKzktDv6Etu1Rc1U87ELUulpR+8+d+",
+	"W993d+ivsjMfArPvY+qoGgKeR3HY39FE/vVTHkkG9z0xzco5tl/tV0/9N9cdZBtm1x7d7Fr7Ra+YXGuP",
+	"PQ0e1ebNBapnly9F3Yqkt1ZyA2FoZCncj78mu0tmITcwX8MmvMavrWEQHDI7Inu6u8a0LLgH6dUjwo5b",
+	"STbmaDDsnxu+i0spC+DiyQ70hTahrxHbftjWloiCdXRwcDAozw6Vx+OlOc8bvzfy/bDYv4ou/h1VaQW1",
+	"uuMDZrzkSFOHYYMCjA6yEbqXxD0wkZXI4gCCSIGt1pQg3AymazTx8I+BSXjkmSTshXjqnPo5z4Aijw6P",
+	"3kgFQZwfMLRac487Bld7a2Oq+iOOqnTDq+XajZZBBwXuCUsI1zOApmP3MjbSDHBsQwxyf3bxrDLNoBWB",
+	"sa3tU/gvLVlCzD/UXT7F/hf7f36Qqum9aVujn/DvK8zRA/cwNmd1Xkk1BWN6Ov/J6EylgBM8vFJZ+qzP",
+	"Jdi32cIHNki9kkJeGopruInRhZHkXNQEv2kPGLfwUz3Qsnwzyk6axTilCGs2UXIeuRfWrZhKmX2dA+TV",
+	"vqer6Rx49nh1eoMgVOgHvPU2sjNuoK0cmmYfqh5hoyyCOnfp0d3jh9uJuOkY3QgNN53PNq7IxXRFI9cr",
+	"qdjh92yei8qAjoMpSof7OCY0NLTik1wwq6e5H4W0D9IZi7wvQfzqtnGbUcR7euD1AonDzSYNWmt3Heo4",
+	"ATrUFga//qtNlBWxpaO9CyPvzn69txv7X9y/bvPuXxRSQ6Pgt7XCkz7gLPWAx/hgpQ1faiRuHvnTjYTf",
+	"1aG8/UBshO+OZ+Kf4VZvjISwuMxmYyjrAZCXigQIRaDf4wyfAbKAuOSZnD0k5c1i1HsR9QJMAok/Hp7L",
+	"yA+EVxSSed4piKdyuqpd3BDpwxVAqeNFjq17jQmqEdMAI1ZWhggHcXmKBqOVwptZXuOtbz2gMx4gCwQw",
+	"RLg/UaBnrFTSbt+E5RkIk5uaSdEqbURrkcDcXOrU3ftT7agRG6YbzLE62u0RRg78CiLeHCPZpUKQW/un",
+	"aC3PH9LxYLlSUo0Y+e0j9qPKsyng1T6oysxeYXkVW81nkCuG1ImyMjrPALEeGsmJ1mvVdHveGL8RCIV4",
+	"PveskGs9wseZRFPKiyIX0yYpcAW1e188pYPC7lt0yYbVaPmSL7gmOXQJ58VMsjmv2SVYf8+D+BFxrnSt",
+	"+Hb96OKgU17wPpklTgs9chz+eB+I/Re1szhmEUI7S2eQXsUpj4W9HZ5eRUt6WoEOmUpNLLoOlkO7Nl5i",
+	"JrGfC3werq905345/hO9jtS2mVzakhtmbrThkwnLpONUamn96hee5XSJY2uT5LRJ+yC31VTJhZvj1PlU",
+	"gNs/LDpTsxFqqmbPzl+9YD/864ej5/FzVlneJRWvsUGmcpxSCPiHKab6P1v2Wvm3/r9//n8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

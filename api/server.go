@@ -21,6 +21,7 @@ import (
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
@@ -52,6 +53,10 @@ type Engine interface {
 	StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error
 	StartImport(ctx context.Context, in memory.ImportInput) error
 	StartForgetting(ctx context.Context, in memory.ForgettingRef) error
+	StartExport(ctx context.Context, in export.WriteInput) error
+	WakeExport(ctx context.Context, subject, id uuid.UUID) error
+	StartImportExport(ctx context.Context, in export.Ref) error
+	WakeImportExport(ctx context.Context, subject, id uuid.UUID) error
 	Consolidate(ctx context.Context, subject uuid.UUID) error
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error)
@@ -104,6 +109,8 @@ type Options struct {
 	Consents Consents
 	// Erasures keeps the erasures of people; [erasure.Store] is the real one.
 	Erasures Erasures
+	// Exports keeps what people ask to be given, and bring along; [export.Exports] is the real one.
+	Exports ExportStore
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -156,6 +163,7 @@ type Server struct {
 	requests    PrivacyRequests
 	consents    Consents
 	erasures    Erasures
+	exports     ExportStore
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -195,6 +203,7 @@ func (o Options) complete() error {
 		{"Requests", o.Requests},
 		{"Consents", o.Consents},
 		{"Erasures", o.Erasures},
+		{"Exports", o.Exports},
 	} {
 		if part.is == nil {
 			return fmt.Errorf("api: %s is required", part.name)
@@ -215,6 +224,7 @@ func New(o Options) (*Server, error) {
 		requests: o.Requests,
 		consents: o.Consents,
 		erasures: o.Erasures,
+		exports:  o.Exports,
 		log:      o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}

@@ -239,6 +239,7 @@ type engine struct {
 	judged   truthfilter.Assessed
 	texts    []truthfilter.AssessInput
 	backupEngine
+	exportEngine
 }
 
 func (e *engine) StartInteraction(ctx context.Context, in workflows.InteractionInput) error {

@@ -26,6 +26,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
@@ -62,6 +63,7 @@ type Capabilities struct {
 	Requests    *requests.Activities
 	// Consents are asked before each step of a person's story. Required.
 	Consents Permitter
+	Exports  *export.Activities
 }
 
 // service is what one queue runs.
@@ -89,7 +91,7 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueMemory: {
-		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection},
+		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection, workflows.Export, workflows.ImportExport},
 		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
@@ -114,8 +116,10 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueuePrivacy: {
-		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.Erasure, workflows.SweepErased, workflows.SettleErasures},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys, "erasure": c.Erasure} },
+		workflows: []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.Erasure, workflows.SweepErased, workflows.SettleErasures},
+		activities: func(c Capabilities) map[string]any {
+			return map[string]any{"keys": c.Keys, "erasure": c.Erasure, "export": c.Exports}
+		},
 	},
 }
 

@@ -15,6 +15,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
@@ -131,6 +132,16 @@ var (
 	rewrapKeys  = call[keys.SubjectsInput, keys.Counts]{"keys.Rewrap", on(QueuePrivacy, relentless)}
 	endEpochs   = call[struct{}, keys.Census]{"keys.EndEpochs", on(QueuePrivacy, relentless)}
 	recordRun   = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}
+)
+
+var (
+	writeExport    = call[export.WriteInput, export.Written]{"export.Write", on(QueuePrivacy, bulky)}
+	failExport     = call[export.FailInput, struct{}]{"export.Fail", on(QueuePrivacy, patient)}
+	expireExport   = call[export.Ref, export.Waiting]{"export.Expire", on(QueuePrivacy, patient)}
+	awaitImport    = call[export.Ref, export.Waiting]{"export.Await", on(QueuePrivacy, patient)}
+	fillImport     = call[export.Ref, export.Imported]{"export.Fill", on(QueuePrivacy, bulky)}
+	concludeImport = call[export.Ref, export.Imported]{"export.Conclude", on(QueuePrivacy, patient)}
+	dropImport     = call[export.FailInput, struct{}]{"export.Drop", on(QueuePrivacy, patient)}
 )
 
 var (

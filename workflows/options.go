@@ -118,6 +118,16 @@ var weighty = workflow.ActivityOptions{
 	RetryPolicy:            retry(time.Second, 5*time.Minute, 10),
 }
 
+// bulky: a person waits, without standing by, for all of theirs to be moved. It shows signs
+// of life often, so that another worker soon takes over from one that died.
+var bulky = workflow.ActivityOptions{
+	StartToCloseTimeout:    12 * time.Hour,
+	ScheduleToCloseTimeout: week,
+	HeartbeatTimeout:       30 * time.Second,
+	WaitForCancellation:    true, // cancelling cleans up
+	RetryPolicy:            retry(time.Second, 5*time.Minute, 0),
+}
+
 // calling: somebody is to be told, and is told again in the next round anyway. The
 // round sets how long it is tried.
 var calling = workflow.ActivityOptions{

@@ -39,6 +39,8 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		proveBackup.name: proveBackup.options, planRestore.name: planRestore.options, restoreStep.name: restoreStep.options,
 		listChanged.name: listChanged.options, archivePeople.name: archivePeople.options, expireArchives.name: expireArchives.options,
 		listCopied.name: listCopied.options, copyObjects.name: copyObjects.options, reconcileCopies.name: reconcileCopies.options, expireCopies.name: expireCopies.options,
+		writeExport.name: writeExport.options, failExport.name: failExport.options, expireExport.name: expireExport.options,
+		awaitImport.name: awaitImport.options, fillImport.name: fillImport.options, concludeImport.name: concludeImport.options, dropImport.name: dropImport.options,
 	} {
 		require.NotEmpty(t, o.TaskQueue, name)
 		require.Positive(t, o.StartToCloseTimeout, name)

@@ -16,6 +16,7 @@ import (
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/memory"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/api"
@@ -93,6 +94,11 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err := p.erasing(ctx, temporal, db, log, committer, &caps); err != nil {
 			return err
 		}
+		exports, err := p.exports(ctx, db, log)
+		if err != nil {
+			return err
+		}
+		caps.Exports = &export.Activities{Exports: exports}
 		served := p.queues(*queues)
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
@@ -149,6 +155,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	exports, err := p.exports(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -165,6 +175,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Requests:        requests.NewStore(db, p.keys),
 		Consents:        consents,
 		Erasures:        erasures,
+		Exports:         exports,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -56,6 +56,11 @@ const (
 	EpochBegun    Act = "epoch.begun"
 	FailedOver    Act = "failover.done"
 
+	ExportRequested Act = "export.requested"
+	ExportFetched   Act = "export.fetched"
+	ExportDeleted   Act = "export.deleted"
+	ExportImported  Act = "export.imported"
+
 	AuditRead      Act = "audit.read"
 	SettingChanged Act = "setting.changed"
 	LedgerReplayed Act = "ledger.replayed"
@@ -88,6 +93,7 @@ var acts = []Act{
 	RequestReceived, RequestConfirmed, RequestExtended, RequestEnded, RequestWarned, RegisterRead, PersonViewed,
 	ConsentGiven, ConsentRefused, ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
+	ExportRequested, ExportFetched, ExportDeleted, ExportImported,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
@@ -119,11 +125,12 @@ const (
 	PrivacyRequest Kind = "privacy_request"
 	Hold           Kind = "hold"
 	Erasure        Kind = "erasure"
+	ExportFile     Kind = "export"
 )
 
 var kinds = []Kind{
 	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
-	PrivacyRequest, Hold, Erasure,
+	PrivacyRequest, Hold, Erasure, ExportFile,
 }
 
 // Outcome is how an act ended.

@@ -233,6 +233,10 @@ func (f *folder) List(ctx context.Context, prefix string, token []byte, limit in
 	return names[:limit], []byte(names[limit-1]), nil
 }
 
+func (f *folder) Tidy(_ context.Context, prefix string) error {
+	return f.sweep(unfinishedName(prefix))
+}
+
 func (f *folder) Close() error { return nil }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }

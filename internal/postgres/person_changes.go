@@ -32,10 +32,12 @@ var changeMarks = []struct{ table, since string }{
 // belongs to an interaction, and what a memory that was told, corrected or forgotten
 // does to the graph. The rest of what befalls the graph leaves no trace that an index
 // finds: pins, facts that are taken back, patterns of the night. [Snapshot.Contents]
-// finds it.
+// finds it. That somebody asked for an export is nothing to archive them for, and an
+// import fills tables that are marked.
 var unmarked = []string{
 	"idempotency_keys", "interaction_steps", "escalations",
 	"memory_nodes", "memory_terms", "memory_edges", "memory_evidence",
+	"privacy_exports", "privacy_imports",
 }
 
 // concluded is how long a session, or an interaction, may take to its end.

@@ -179,6 +179,8 @@ func (s *scene) newPerson(t *testing.T, at time.Time) *person {
 	insert(`insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at) values ($1, $2, array[$2::uuid], '{}', '{"turns": 1}', $3, $3)`, id, at)
 	insert(`insert into memory_vault_openings (subject_id, id, session_id, opened_at, expires_at) values ($1, $2, $2, $3, $3::timestamptz + '1 hour')`, id, at)
 	insert(`insert into memory_vault_accesses (subject_id, id, at, act) values ($1, $2, $3, 'opened')`, id, at)
+	insert(`insert into privacy_exports (subject_id, id, request_hmac, lock, formats, requested_at) values ($1, $2, sha256('r'), 'recipient', '{json}', $3)`, id, at)
+	insert(`insert into privacy_imports (subject_id, id, state, requested_at) values ($1, $2, 'receiving', $3)`, id, at)
 	node := `insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, text_sealed, vector_sealed, model, terms, terms_version, importance, said_at, origin)
 		values ($1, $2, $3, $4, $4, $5, $6, 'm', array[9007199254740993], '1', 0.1, $7, 'told')`
 	for kind, row := range map[string]uuid.UUID{"turn": p.turn, "entity": other} {

@@ -203,6 +203,40 @@ type MemoryWrite struct {
 	ChangedAt     time.Time
 }
 
+type PrivacyExport struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	RequestHmac []byte
+	Lock        string
+	Formats     []string
+	State       string
+	RequestedAt time.Time
+	StartedAt   *time.Time
+	RowsTotal   int64
+	RowsDone    int64
+	FinishedAt  *time.Time
+	Size        *int64
+	Sha256      []byte
+	ExpiresAt   *time.Time
+	Failure     *string
+	EndedAt     *time.Time
+}
+
+type PrivacyImport struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	State       string
+	RequestedAt time.Time
+	ReceivedAt  *time.Time
+	Parts       int32
+	Size        int64
+	RowsTotal   int64
+	RowsDone    int64
+	ExportID    *uuid.UUID
+	Failure     *string
+	EndedAt     *time.Time
+}
+
 type PrivacyRequest struct {
 	ID          uuid.UUID
 	PersonID    *uuid.UUID
