@@ -93,6 +93,9 @@ type Options struct {
 	Graph MemoryReader
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
+	// Retention shows what is deleted for its age, and what is found of encryption; without it
+	// they get 500. [retention.Store] is the real one.
+	Retention Retention
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -142,6 +145,7 @@ type Server struct {
 	memories    Memories
 	graph       MemoryReader
 	vault       Vault
+	retention   Retention
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -168,7 +172,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault, retention: o.Retention,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
@@ -177,6 +181,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.audit == nil {
 		s.audit = noAuditLog{}
+	}
+	if s.retention == nil {
+		s.retention = noRetention{}
 	}
 	if s.lifetime == 0 {
 		s.lifetime = time.Hour

@@ -14,6 +14,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/retention"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -160,6 +161,20 @@ var (
 	drillBackups = call[drill.Input, drill.Outcome]{"prover.Drill", on(QueueProving, weighty)}
 	planRestore  = call[restore.Target, restore.Plan]{"restorer.Plan", on(QueueProving, weighty)}
 	restoreStep  = call[backup.RestoreInput, restore.Done]{"restorer.Step", on(QueueProving, weighty)}
+)
+
+var (
+	prepareRetention  = call[retention.Run, struct{}]{"retention.Prepare", on(QueueBatch, nightly)}
+	dropPartitions    = call[retention.Run, retention.Partitions]{"retention.DropPartitions", on(QueueBatch, nightly)}
+	applyToPeople     = call[retention.PeopleInput, retention.PeopleDone]{"retention.ApplyToPeople", on(QueueBatch, nightly)}
+	planExpiry        = call[retention.ExpiryInput, memory.ForgettingRef]{"retention.PlanExpiry", on(QueueBatch, patient)}
+	applyToRest       = call[retention.Run, retention.Counts]{"retention.ApplyToRest", on(QueueBatch, nightly)}
+	concludeRetention = call[retention.Conclusion, struct{}]{"retention.Conclude", on(QueueBatch, patient)}
+
+	openSamples          = call[retention.LookInput, retention.Look]{"encryption.OpenSamples", on(QueueBatch, nightly)}
+	checkColumns         = call[retention.LookInput, retention.Look]{"encryption.CheckColumns", on(QueueBatch, nightly)}
+	checkPlaces          = call[retention.LookInput, retention.Look]{"encryption.CheckPlaces", on(QueueBatch, nightly)}
+	concludeVerification = call[retention.Finish, retention.Soundness]{"encryption.Conclude", on(QueueBatch, patient)}
 )
 
 func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {

@@ -13,7 +13,9 @@ import (
 )
 
 type privacyCommand struct {
-	Map privacyMapCommand `cmd:"" help:"Show everything that can hold personal data, for what, how long, and how it is erased."`
+	Map              privacyMapCommand       `cmd:"" help:"Show everything that can hold personal data, for what, how long, and how it is erased."`
+	Retention        retentionCommand        `cmd:"" help:"Delete what is older than it is kept; show what went, what did not, and what is to come."`
+	VerifyEncryption verifyEncryptionCommand `cmd:"" help:"Look whether everything that has to be sealed is."`
 }
 
 type privacyMapCommand struct {

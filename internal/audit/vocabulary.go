@@ -67,6 +67,9 @@ const (
 	VaultDeleted  Act = "vault.deleted"
 	VaultOpened   Act = "vault.opened"
 	VaultClosed   Act = "vault.closed"
+
+	RetentionRun       Act = "retention.run"
+	EncryptionVerified Act = "encryption.verified"
 )
 
 var acts = []Act{
@@ -81,6 +84,7 @@ var acts = []Act{
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
 	VaultStored, VaultListed, VaultRead, VaultRecalled, VaultDeleted, VaultOpened, VaultClosed,
+	RetentionRun, EncryptionVerified,
 }
 
 // Kind is what an act was done to.

@@ -16,6 +16,8 @@ create table retention_rules (
   -- Since when a row is kept, in SQL about a row t; null for a row that does not age.
   counted    text not null,
   which      text not null default 'true',
+  -- What must have gone before, which a look ahead takes for granted.
+  after      text not null default 'true',
   -- What an index or the bounds of a partition answer: true for everything from before $1.
   bound      text not null default 'true',
   -- The id by which a legal hold may name it.
@@ -25,41 +27,44 @@ create table retention_rules (
 );
 grant select on retention_rules to meai_app, meai_reader;
 
-insert into retention_rules (place, rule, table_name, persons, days, counted, which, bound, item, forgotten) values
-  (10, 'memories', 'memory_nodes', true, 2557, 'greatest(t.said_at, t.recorded_at)', $$t.kind in ('turn', 'marker', 'vault')$$, 't.said_at < $1', 't.id', true),
-  (20, 'interaction_steps', 'interaction_steps', true, 90, 't.started_at', 'true', 't.interaction_id < meai_uuid_at($1)', 't.interaction_id', false),
-  (21, 'escalations', 'escalations', true, 2557, 't.created_at', 'true', 't.interaction_id < meai_uuid_at($1)', 't.interaction_id', false),
-  (22, 'interactions', 'interactions', true, 2557, 't.accepted_at', 'true', 't.id < meai_uuid_at($1)', 't.id', false),
+insert into retention_rules (place, rule, table_name, persons, days, counted, which, after, bound, item, forgotten) values
+  (10, 'memories', 'memory_nodes', true, 2557, 'greatest(t.said_at, t.recorded_at)',
+    $$t.kind in ('turn', 'marker', 'vault')$$, default, 't.said_at < $1', 't.id', true),
+  (20, 'interaction_steps', 'interaction_steps', true, 90, 't.started_at',
+    default, default, 't.interaction_id < meai_uuid_at($1)', 't.interaction_id', false),
+  (21, 'escalations', 'escalations', true, 2557, 't.created_at', default, default, 't.interaction_id < meai_uuid_at($1)', 't.interaction_id', false),
+  (22, 'interactions', 'interactions', true, 2557, 't.accepted_at', default, default, 't.id < meai_uuid_at($1)', 't.id', false),
   -- What is still remembered, as by a hold, keeps the mark that it was.
   (23, 'memory_writes', 'memory_writes', true, 2557, 't.accepted_at',
-    'not exists (select from memory_nodes n where n.subject_id = t.subject_id and n.interaction_id = t.id)', 't.accepted_at < $1', 't.id', false),
+    default, 'not exists (select from memory_nodes n where n.subject_id = t.subject_id and n.interaction_id = t.id)', 't.accepted_at < $1', 't.id', false),
   (24, 'memory_imports', 'memory_imports', true, 2557, 't.accepted_at',
-    'not exists (select from memory_writes w where w.subject_id = t.subject_id and w.import_id = t.id)', 'true', null, false),
-  (25, 'sessions', 'sessions', true, 2557, 't.expires_at',
-    'not exists (select from interactions i where i.subject_id = t.subject_id and i.session_id = t.id)', 'true', 't.id', false),
-  (26, 'memory_forgettings', 'memory_forgettings', true, 2557, 't.forgotten_at', $$t.state = 'forgotten'$$, 'true', null, false),
+    default, 'not exists (select from memory_writes w where w.subject_id = t.subject_id and w.import_id = t.id)', default, default, false),
+  (25, 'sessions', 'sessions', true, 2557, 't.created_at',
+    default, 'not exists (select from interactions i where i.subject_id = t.subject_id and i.session_id = t.id)', default, 't.id', false),
+  (26, 'memory_forgettings', 'memory_forgettings', true, 2557, 't.previewed_at', $$t.state = 'forgotten'$$, default, default, default, false),
   -- They hold ids of what somebody looked at, and have long expired.
-  (27, 'forgetting_previews', 'memory_forgettings', true, 90, 't.expires_at', $$t.state = 'previewed'$$, 'true', null, false),
-  (30, 'idempotency_keys', 'idempotency_keys', true, 90, 't.created_at', 'true', 'true', null, false),
-  (31, 'filter_feedback', 'filter_feedback', true, 90, 't.rated_at', 'true', 'true', null, false),
-  (40, 'vault_openings', 'memory_vault_openings', true, 366, 't.opened_at', 'true', 'true', null, false),
-  (41, 'vault_accesses', 'memory_vault_accesses', true, 366, 't.at', 'true', 't.at < $1', null, false),
-  (50, 'escalation_cases', 'escalation_cases', false, 366, 't.closed_at', $$t.state = 'closed'$$, 'true', null, false),
-  -- With the approval whose decisions they are.
-  (51, 'approval_decisions', 'approval_decisions', false, 366, '(select a.decided_at from approvals a where a.id = t.approval_id)',
-    'not exists (select from legal_holds h where h.id = t.approval_id and h.released_at is null and h.expires_at > now())', 'true', null, false),
-  (52, 'approvals', 'approvals', false, 366, 't.decided_at',
-    'not exists (select from approval_decisions d where d.approval_id = t.id)', 'true', null, false),
-  (53, 'role_grants', 'role_grants', false, 366, 'coalesce(t.revoked_at, t.expires_at)', 'true', 'true', null, false),
-  (54, 'api_keys', 'api_keys', false, 366, 'least(t.revoked_at, t.expires_at)', 'true', 'true', null, false),
-  (60, 'privacy_warnings', 'privacy_warnings', false, 1096, '(select q.ended_at from privacy_requests q where q.id = t.request_id)', 'true', 'true', null, false),
-  (61, 'privacy_requests', 'privacy_requests', false, 1096, 't.ended_at', 'not exists (select from privacy_warnings w where w.request_id = t.id)', 'true', null, false),
-  (62, 'legal_holds', 'legal_holds', false, 1096, 'least(t.released_at, t.expires_at)',
-    't.settled_at is not null and not exists (select from legal_hold_items i where i.hold_id = t.id)', 'true', null, false),
-  (70, 'backups', 'backups', false, 366, 't.expired_at', $$t.state = 'expired'$$, 'true', null, false),
-  (71, 'retention_reports', 'retention_reports', false, 2557, 't.ended_at', 'true', 'true', null, false),
-  (72, 'encryption_reports', 'encryption_reports', false, 2557, 't.ended_at', 'true', 'true', null, false),
-  (73, 'retention_counts', 'retention_counts', false, 90, 't.began_at', 'true', 'true', null, false);
+  (27, 'forgetting_previews', 'memory_forgettings', true, 90, 't.previewed_at', $$t.state = 'previewed'$$, default, default, default, false),
+  (30, 'idempotency_keys', 'idempotency_keys', true, 90, 't.created_at', default, default, default, default, false),
+  (31, 'filter_feedback', 'filter_feedback', true, 90, 't.rated_at', default, default, default, default, false),
+  (40, 'vault_openings', 'memory_vault_openings', true, 90, 't.expires_at', default, default, default, default, false),
+  (41, 'vault_accesses', 'memory_vault_accesses', true, 365, 't.at', default, default, 't.at < $1', default, false),
+  (50, 'escalation_cases', 'escalation_cases', false, 365, 't.closed_at', $$t.state = 'closed'$$, default, default, default, false),
+  (51, 'role_grants', 'role_grants', false, 365, 't.expires_at', default, default, default, default, false),
+  -- A hold is proven by the approval that it was placed by.
+  (60, 'approval_decisions', 'approval_decisions', false, 731, '(select a.decided_at from approvals a where a.id = t.approval_id)',
+    'not exists (select from legal_holds h where h.id = t.approval_id)', default, default, default, false),
+  (61, 'approvals', 'approvals', false, 731, 't.decided_at',
+    default, 'not exists (select from approval_decisions d where d.approval_id = t.id)', default, default, false),
+  (62, 'privacy_warnings', 'privacy_warnings', false, 731, '(select q.ended_at from privacy_requests q where q.id = t.request_id)',
+    default, default, default, default, false),
+  (63, 'privacy_requests', 'privacy_requests', false, 731, 't.ended_at',
+    default, 'not exists (select from privacy_warnings w where w.request_id = t.id)', default, default, false),
+  (64, 'legal_holds', 'legal_holds', false, 731, 'least(t.released_at, t.expires_at)',
+    't.settled_at is not null', 'not exists (select from legal_hold_items i where i.hold_id = t.id)', default, default, false),
+  (70, 'backups', 'backups', false, 365, 't.expired_at', $$t.state = 'expired'$$, default, default, default, false),
+  (71, 'retention_counts', 'retention_counts', false, 90, 't.began_at', default, default, default, default, false),
+  (72, 'retention_reports', 'retention_reports', false, 2557, 't.ended_at', default, default, default, default, false),
+  (73, 'encryption_reports', 'encryption_reports', false, 2557, 't.ended_at', default, default, default, default, false);
 
 -- What a run has deleted so far, written with each deletion: whatever is killed when, the
 -- report counts each row once.
@@ -142,7 +147,7 @@ declare
   due    boolean;
 begin
   for r in select * from retention_rules where persons order by place loop
-    execute format('select exists (select from %I t where t.subject_id = $2 and %s < $1 and (%s) and (%s))', r.table_name, r.counted, r.bound, r.which)
+    execute format('select exists (select from %I t where t.subject_id = $2 and %s < $1 and (%s) and (%s) and (%s))', r.table_name, r.counted, r.bound, r.which, r.after)
       into due using least(as_of, now()) - make_interval(days => r.days), person;
     if due then
       return next r.rule;
@@ -180,11 +185,12 @@ begin
   if r.item is not null then
     due := due || format(' and not coalesce(%s = any($3), false)', r.item);
   end if;
-  if by_run is null then
+  if by_run is null then -- whatever it waits for
     execute format('select count(*) from (select from %I t where %s limit $4) c', r.table_name, due)
       into n using least(as_of, now()) - make_interval(days => r.days), person, spare, page;
     return n;
   end if;
+  due := due || format(' and (%s)', r.after);
   select array_agg(a.attname) into keys from pg_index i
     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
     where i.indrelid = format('%I', r.table_name)::regclass and i.indisprimary;
@@ -210,7 +216,7 @@ create function meai_retention_partitions(as_of timestamptz) returns table (rule
   cross join generate_series(0, 7) n
   join pg_inherits i on i.inhparent = format('%I', r.table_name || '_h' || n)::regclass
   join pg_class c on c.oid = i.inhrelid
-  where r.persons and r.which = 'true'
+  where r.persons and r.which = 'true' and r.after = 'true'
     and substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(''([0-9a-f-]{36})''\)')::uuid <=
       meai_uuid_at(least(least(as_of, now()) - make_interval(days => r.days), date_trunc('quarter', now() - interval '3 months', 'UTC')))
   order by r.place, c.relname
@@ -280,6 +286,62 @@ begin
   end loop;
 end $$;
 
+-- meai_of_class tells whether a text is what its class says: codes and ids have no spaces, so
+-- no sentence fits. A signed note has, and is known by its signature.
+create function meai_of_class(value text, class text) returns boolean language sql immutable as $$
+  select case when class in ('code', 'id', 'count', 'time', 'flag', 'blinded')
+    then value ~ '^[A-Za-z0-9_.:/+=*@,-]{0,300}$' or value ~ E'\n\n— [A-Za-z0-9._-]+ [A-Za-z0-9+/=]+\n$'
+    else true end
+$$;
+
+-- meai_bytes_of_class does so for bytes: what is sealed begins with a format byte and the
+-- version of a key, and is longer than nonce and tag; what is blinded is no readable text.
+create function meai_bytes_of_class(value bytea, class text) returns boolean language sql immutable as $$
+  select case when class = 'sealed' then octet_length(value) >= 33 and get_byte(value, 0) = 1
+    else octet_length(value) < 8 or encode(value, 'hex') !~ '^(09|0a|0d|[2-6][0-9a-f]|7[0-9a-e])*$' end
+$$;
+
+-- meai_class_check looks at a column, at about so many values of each of its shards that are
+-- spread over the table, and counts those that are not of the class. It shows none of them.
+create function meai_class_check(which_table text, which_column text, which_class text, most integer) returns table (seen bigint, bad bigint)
+  language plpgsql stable security definer set search_path = public, pg_temp as $$
+declare
+  kind  regtype;
+  parts text[];
+  part  text;
+  held  double precision;
+  fits  text;
+  n     bigint;
+  m     bigint;
+begin
+  select a.atttypid::regtype, case when c.relkind = 'p' then array(select i.inhrelid::regclass::text from pg_inherits i where i.inhparent = c.oid)
+      else array[c.oid::regclass::text] end into kind, parts
+    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relnamespace = 'public'::regnamespace and c.relname = which_table and a.attname = which_column and not c.relispartition;
+  if not found then
+    raise exception 'there is no column %.%', which_table, which_column using errcode = 'invalid_parameter_value';
+  end if;
+  fits := case
+    when kind = 'bytea'::regtype then 'meai_bytes_of_class(v, $1)'
+    when kind = 'jsonb'::regtype then $f$not exists (select from (
+        select s #>> '{}' as word from jsonb_path_query(v, '$.** ? (@.type() == "string")') s
+        union all select s #>> '{}' from jsonb_path_query(v, '$.** ? (@.type() == "object").keyvalue().key') s) w
+      where not meai_of_class(w.word, $1))$f$
+    when kind = 'text[]'::regtype then '(select coalesce(bool_and(meai_of_class(w, $1)), true) from unnest(v) w)'
+    else 'meai_of_class(v::text, $1)' end;
+  seen := 0;
+  bad := 0;
+  -- The partitions are guarded from all but the owner, who asks them one by one.
+  foreach part in array parts loop
+    select sum(greatest(c.reltuples, 0)) into held from pg_partition_tree(part::regclass) t join pg_class c on c.oid = t.relid where t.isleaf;
+    execute format('select count(*), count(*) filter (where not %s) from (select %I as v from %s tablesample system ($2) where %2$I is not null) s', fits, which_column, part)
+      into n, m using which_class, least(100, 100.0 * most / greatest(held, 1));
+    seen := seen + n;
+    bad := bad + m;
+  end loop;
+  return next;
+end $$;
+
 -- An approval's decisions stay as they were given, until the approval's time is over.
 create function meai_decisions_stay() returns trigger language plpgsql as $$
 begin
@@ -295,4 +357,4 @@ create trigger append_only before update or delete on approval_decisions for eac
 create trigger never_emptied before truncate on approval_decisions for each statement execute function meai_append_only();
 
 grant execute on function meai_retention_reason(uuid), meai_retention_due(timestamptz), meai_retain(text, timestamptz, uuid, uuid[], integer),
-  meai_retention_partitions(timestamptz), meai_drop_partition(text, text, timestamptz, uuid), meai_retention_forecast(text, integer) to meai_app;
+  meai_retention_partitions(timestamptz), meai_drop_partition(text, text, timestamptz, uuid), meai_retention_forecast(text, integer), meai_class_check(text, text, text, integer) to meai_app;
