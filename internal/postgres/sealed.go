@@ -146,3 +146,27 @@ func (db *DB) SealedPrefixes(ctx context.Context, table, column string, bytes, m
 func sharedReading() (*pgx.Batch, func(pgx.BatchResults) error) {
 	return begin("", pgx.TxOptions{AccessMode: pgx.ReadOnly}), func(pgx.BatchResults) error { return nil }
 }
+
+// TableColumn is a column of a table, with its type as PostgreSQL writes it.
+type TableColumn struct{ Table, Column, Type string }
+
+// Columns are those of all tables, by table and in their order; partitions have their
+// parents'.
+func (db *DB) Columns(ctx context.Context) (columns []TableColumn, err error) {
+	err = db.transactTx(ctx, sharedReading, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+			from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+			where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
+			order by c.relname, a.attnum`)
+		if err != nil {
+			return err
+		}
+		columns, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TableColumn])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the columns of all tables: %w", err)
+	}
+	return columns, nil
+}

@@ -22,13 +22,9 @@ var textual = []string{"text", "text[]", "jsonb", "json", "bytea", "name", "char
 // and codes, ids and blinded values are none that could be a sentence. Tables that are too
 // large are looked at here and there.
 func (e *Encryption) CheckColumns(ctx context.Context, _ LookInput) (Look, error) {
-	var columns []queries.PlainColumnsRow
-	err := e.DB.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
-		columns, err = q.PlainColumns(ctx)
-		return err
-	})
+	columns, err := e.DB.Columns(ctx)
 	if err != nil {
-		return Look{}, fmt.Errorf("list the columns: %w", err)
+		return Look{}, err
 	}
 	known, err := e.systemVersions(ctx)
 	if err != nil {
@@ -37,7 +33,7 @@ func (e *Encryption) CheckColumns(ctx context.Context, _ LookInput) (Look, error
 	look, f := Look{}, found{}
 	for n, c := range columns {
 		if err := e.checkColumn(ctx, c, known, f, &look.Looked); err != nil {
-			return Look{}, fmt.Errorf("look at column %s.%s: %w", c.TableName, c.ColumnName, err)
+			return Look{}, fmt.Errorf("look at column %s.%s: %w", c.Table, c.Column, err)
 		}
 		activity.RecordHeartbeat(ctx, n)
 	}
@@ -58,11 +54,11 @@ func (e *Encryption) systemVersions(ctx context.Context) (map[uint32]bool, error
 	return known, nil
 }
 
-func (e *Encryption) checkColumn(ctx context.Context, c queries.PlainColumnsRow, known map[uint32]bool, f found, looked *Looked) error {
-	store, ok := e.Map.Store(c.TableName)
-	column, declared := store.Columns[c.ColumnName]
+func (e *Encryption) checkColumn(ctx context.Context, c postgres.TableColumn, known map[uint32]bool, f found, looked *Looked) error {
+	store, ok := e.Map.Store(c.Table)
+	column, declared := store.Columns[c.Column]
 	if !ok || !declared {
-		f.add(Undeclared, c.TableName, c.ColumnName, 1)
+		f.add(Undeclared, c.Table, c.Column, 1)
 		return nil
 	}
 	if !slices.Contains(textual, c.Type) || column.Class == datamap.Public {
@@ -70,7 +66,7 @@ func (e *Encryption) checkColumn(ctx context.Context, c queries.PlainColumnsRow,
 	}
 	var row queries.ClassCheckRow
 	err := e.DB.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
-		row, err = q.ClassCheck(ctx, queries.ClassCheckParams{TableName: c.TableName, ColumnName: c.ColumnName, Class: string(column.Class), Most: sampleRows})
+		row, err = q.ClassCheck(ctx, queries.ClassCheckParams{TableName: c.Table, ColumnName: c.Column, Class: string(column.Class), Most: sampleRows})
 		return err
 	})
 	if err != nil {
@@ -79,13 +75,13 @@ func (e *Encryption) checkColumn(ctx context.Context, c queries.PlainColumnsRow,
 	looked.Columns++
 	looked.Rows += row.Seen
 	if column.Class != datamap.Sealed {
-		f.add(NotOfItsClass, c.TableName, c.ColumnName, row.Bad)
+		f.add(NotOfItsClass, c.Table, c.Column, row.Bad)
 		return nil
 	}
-	f.add(NotSealed, c.TableName, c.ColumnName, row.Bad)
+	f.add(NotSealed, c.Table, c.Column, row.Bad)
 	if store.Person == "subject_id" {
-		if !slices.ContainsFunc(postgres.SealedColumns, func(s postgres.SealedColumn) bool { return s.Table == c.TableName && s.Column == c.ColumnName }) {
-			f.add(Unlisted, c.TableName, c.ColumnName, 1)
+		if !slices.ContainsFunc(postgres.SealedColumns, func(s postgres.SealedColumn) bool { return s.Table == c.Table && s.Column == c.Column }) {
+			f.add(Unlisted, c.Table, c.Column, 1)
 		}
 		return nil
 	}
@@ -93,14 +89,14 @@ func (e *Encryption) checkColumn(ctx context.Context, c queries.PlainColumnsRow,
 }
 
 // checkVersions looks under which keys a column of the system's is sealed.
-func (e *Encryption) checkVersions(ctx context.Context, c queries.PlainColumnsRow, known map[uint32]bool, f found) error {
-	prefixes, err := e.DB.SealedPrefixes(ctx, c.TableName, c.ColumnName, len(keyring.Prefix(0)), sampleRows)
+func (e *Encryption) checkVersions(ctx context.Context, c postgres.TableColumn, known map[uint32]bool, f found) error {
+	prefixes, err := e.DB.SealedPrefixes(ctx, c.Table, c.Column, len(keyring.Prefix(0)), sampleRows)
 	if err != nil {
 		return err
 	}
 	for _, prefix := range prefixes {
 		if version, err := keyring.Version(prefix); err == nil && !known[version] {
-			f.add(UnknownVersion, c.TableName, c.ColumnName, 1)
+			f.add(UnknownVersion, c.Table, c.Column, 1)
 		}
 	}
 	return nil

@@ -69,14 +69,6 @@ select r.* from encryption_reports r
 where @first::boolean or (r.began_at, r.id) < (select b.began_at, b.id from encryption_reports b where b.id = @before)
 order by r.began_at desc, r.id desc limit @page;
 
--- The columns of all tables that may hold text or bytes.
--- name: PlainColumns :many
-select c.relname::text as table_name, a.attname::text as column_name, format_type(a.atttypid, a.atttypmod)::text as type
-from pg_class c
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
-order by c.relname, a.attnum;
-
 -- name: ClassCheck :one
 select seen::bigint as seen, bad::bigint as bad from meai_class_check(@table_name, @column_name, @class, @most);
 
