@@ -23,6 +23,7 @@ var failureCodes = map[failure.Type]code{
 	failure.KeyDestroyed:        personErased,
 	failure.NotAllowed:          forbidden,
 	failure.Decided:             alreadyDecided,
+	failure.Held:                legalHold,
 	failure.KeyMissing:          internalError, // the person is known, so the keys were lost
 }
 

@@ -41,7 +41,7 @@ func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
 	s := &site{store: newMemoryStore(), engine: &engine{}, backups: &backupList{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Resources: library{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Resources: library{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -102,6 +102,8 @@ type noMemories struct{ api.Memories }
 type noGraph struct{ api.MemoryReader }
 
 type noVault struct{ api.Vault }
+
+type noRequests struct{ api.PrivacyRequests }
 
 type given = api.FeedbackStore
 

@@ -24,6 +24,7 @@ const (
 	forbidden            code = "forbidden"
 	alreadyDecided       code = "already_decided"
 	personErased         code = "person_erased"
+	legalHold            code = "legal_hold"
 	notFound             code = "not_found"
 	noSuchRoute          code = "no_such_route"
 	methodNotAllowed     code = "method_not_allowed"
@@ -63,6 +64,8 @@ var explanations = map[code]explanation{
 		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
+	legalHold: {http.StatusConflict, "This has to be kept for now",
+		"A law asks that something of this is kept until a certain time; nothing was deleted. `GET /v1/privacy/holds` says why and until when, where that may be said. Ask again after that."},
 	notFound: {http.StatusNotFound, "There is no such thing for this caller",
 		"The id is unknown, or belongs to somebody else."},
 	noSuchRoute: {http.StatusNotFound, "There is no such address",

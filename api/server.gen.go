@@ -110,7 +110,9 @@ const (
 	ApprovalActDecrypt          ApprovalAct = "decrypt"
 	ApprovalActEarlyDelete      ApprovalAct = "early_delete"
 	ApprovalActElevate          ApprovalAct = "elevate"
+	ApprovalActHold             ApprovalAct = "hold"
 	ApprovalActOverrideFailover ApprovalAct = "override_failover"
+	ApprovalActReleaseHold      ApprovalAct = "release_hold"
 	ApprovalActRestore          ApprovalAct = "restore"
 )
 
@@ -123,7 +125,11 @@ func (e ApprovalAct) Valid() bool {
 		return true
 	case ApprovalActElevate:
 		return true
+	case ApprovalActHold:
+		return true
 	case ApprovalActOverrideFailover:
+		return true
+	case ApprovalActReleaseHold:
 		return true
 	case ApprovalActRestore:
 		return true
@@ -954,6 +960,24 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewExtensionReason.
+const (
+	NewExtensionReasonComplexity       NewExtensionReason = "complexity"
+	NewExtensionReasonNumberOfRequests NewExtensionReason = "number_of_requests"
+)
+
+// Valid indicates whether the value is a known member of the NewExtensionReason enum.
+func (e NewExtensionReason) Valid() bool {
+	switch e {
+	case NewExtensionReasonComplexity:
+		return true
+	case NewExtensionReasonNumberOfRequests:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewVaultItemConsent.
 const (
 	NewVaultItemConsentTrue NewVaultItemConsent = true
@@ -978,6 +1002,117 @@ const (
 func (e NewVaultOpeningConsent) Valid() bool {
 	switch e {
 	case NewVaultOpeningConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PersonViewState.
+const (
+	PersonViewStateActive   PersonViewState = "active"
+	PersonViewStateErased   PersonViewState = "erased"
+	PersonViewStateFreezing PersonViewState = "freezing"
+)
+
+// Valid indicates whether the value is a known member of the PersonViewState enum.
+func (e PersonViewState) Valid() bool {
+	switch e {
+	case PersonViewStateActive:
+		return true
+	case PersonViewStateErased:
+		return true
+	case PersonViewStateFreezing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyAccessOutcome.
+const (
+	PrivacyAccessOutcomeDenied    PrivacyAccessOutcome = "denied"
+	PrivacyAccessOutcomeFailed    PrivacyAccessOutcome = "failed"
+	PrivacyAccessOutcomeSucceeded PrivacyAccessOutcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyAccessOutcome enum.
+func (e PrivacyAccessOutcome) Valid() bool {
+	switch e {
+	case PrivacyAccessOutcomeDenied:
+		return true
+	case PrivacyAccessOutcomeFailed:
+		return true
+	case PrivacyAccessOutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyRequestLaw.
+const (
+	PrivacyRequestLawCcpa PrivacyRequestLaw = "ccpa"
+	PrivacyRequestLawGdpr PrivacyRequestLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyRequestLaw enum.
+func (e PrivacyRequestLaw) Valid() bool {
+	switch e {
+	case PrivacyRequestLawCcpa:
+		return true
+	case PrivacyRequestLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyRequestState.
+const (
+	PrivacyRequestStateCancelled PrivacyRequestState = "cancelled"
+	PrivacyRequestStateCompleted PrivacyRequestState = "completed"
+	PrivacyRequestStateOpen      PrivacyRequestState = "open"
+	PrivacyRequestStateRefused   PrivacyRequestState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyRequestState enum.
+func (e PrivacyRequestState) Valid() bool {
+	switch e {
+	case PrivacyRequestStateCancelled:
+		return true
+	case PrivacyRequestStateCompleted:
+		return true
+	case PrivacyRequestStateOpen:
+		return true
+	case PrivacyRequestStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyRight.
+const (
+	PrivacyRightAccess        PrivacyRight = "access"
+	PrivacyRightErasure       PrivacyRight = "erasure"
+	PrivacyRightOptOut        PrivacyRight = "opt_out"
+	PrivacyRightRectification PrivacyRight = "rectification"
+	PrivacyRightRestriction   PrivacyRight = "restriction"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyRight enum.
+func (e PrivacyRight) Valid() bool {
+	switch e {
+	case PrivacyRightAccess:
+		return true
+	case PrivacyRightErasure:
+		return true
+	case PrivacyRightOptOut:
+		return true
+	case PrivacyRightRectification:
+		return true
+	case PrivacyRightRestriction:
 		return true
 	default:
 		return false
@@ -1116,6 +1251,30 @@ func (e ReflectionTone) Valid() bool {
 	case ReflectionToneGentle:
 		return true
 	case ReflectionToneWarm:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RegisteredRequestStanding.
+const (
+	RegisteredRequestStandingDueSoon RegisteredRequestStanding = "due_soon"
+	RegisteredRequestStandingEnded   RegisteredRequestStanding = "ended"
+	RegisteredRequestStandingOpen    RegisteredRequestStanding = "open"
+	RegisteredRequestStandingOverdue RegisteredRequestStanding = "overdue"
+)
+
+// Valid indicates whether the value is a known member of the RegisteredRequestStanding enum.
+func (e RegisteredRequestStanding) Valid() bool {
+	switch e {
+	case RegisteredRequestStandingDueSoon:
+		return true
+	case RegisteredRequestStandingEnded:
+		return true
+	case RegisteredRequestStandingOpen:
+		return true
+	case RegisteredRequestStandingOverdue:
 		return true
 	default:
 		return false
@@ -1310,6 +1469,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopePrivacyRead       Scope = "privacy:read"
 	ScopeTruthfilter       Scope = "truthfilter"
 )
 
@@ -1333,6 +1493,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopePrivacyRead:
 		return true
 	case ScopeTruthfilter:
 		return true
@@ -1584,6 +1746,27 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	case CorrectMemoryParamsWaitSearchable:
 		return true
 	case CorrectMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPrivacyRegisterParamsStanding.
+const (
+	ListPrivacyRegisterParamsStandingDueSoon ListPrivacyRegisterParamsStanding = "due_soon"
+	ListPrivacyRegisterParamsStandingOpen    ListPrivacyRegisterParamsStanding = "open"
+	ListPrivacyRegisterParamsStandingOverdue ListPrivacyRegisterParamsStanding = "overdue"
+)
+
+// Valid indicates whether the value is a known member of the ListPrivacyRegisterParamsStanding enum.
+func (e ListPrivacyRegisterParamsStanding) Valid() bool {
+	switch e {
+	case ListPrivacyRegisterParamsStandingDueSoon:
+		return true
+	case ListPrivacyRegisterParamsStandingOpen:
+		return true
+	case ListPrivacyRegisterParamsStandingOverdue:
 		return true
 	default:
 		return false
@@ -2149,6 +2332,11 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// HoldRelease defines model for HoldRelease.
+type HoldRelease struct {
+	Approval openapi_types.UUID `json:"approval"`
+}
+
 // Interaction defines model for Interaction.
 type Interaction struct {
 	AcceptedAt time.Time           `json:"accepted_at"`
@@ -2264,6 +2452,43 @@ type LayerScore struct {
 	Layer      FilterLayer `json:"layer"`
 	Reasons    []Reason    `json:"reasons"`
 	Score      Score       `json:"score"`
+}
+
+// LegalHold defines model for LegalHold.
+type LegalHold struct {
+	// Everything All of the person's is held, rather than a list.
+	Everything bool `json:"everything,omitempty,omitzero"`
+
+	// ExpiresAt When it ends by itself; for a person, when it ended.
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+
+	// Items How many memories and messages are.
+	Items int `json:"items,omitempty,omitzero"`
+
+	// Note Why, in the words of who asked for it.
+	Note     string    `json:"note,omitempty,omitzero"`
+	Over     bool      `json:"over"`
+	PlacedAt time.Time `json:"placed_at"`
+
+	// Reason A code.
+	Reason     string    `json:"reason"`
+	ReleasedAt time.Time `json:"released_at,omitempty,omitzero"`
+
+	// Subject Whose data is held. This and what follows is for privacy officers.
+	Subject openapi_types.UUID `json:"subject,omitempty,omitzero"`
+
+	// Told The person may know of it.
+	Told bool `json:"told,omitempty,omitzero"`
+
+	// Unlisted A restore has lost the list: all of the person's is held until it is given again.
+	Unlisted bool `json:"unlisted,omitempty,omitzero"`
+}
+
+// LegalHoldPage defines model for LegalHoldPage.
+type LegalHoldPage struct {
+	Holds      []LegalHold         `json:"holds"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
 
 // Me defines model for Me.
@@ -2563,6 +2788,8 @@ type NewApproval struct {
 	Hours int `json:"hours,omitempty,omitzero"`
 
 	// Parameters elevate: `role`, `minutes`. decrypt: `subject`, `minutes`. restore: `backup`. early_delete: `subject`. override_failover: `region`.
+	// hold: `subject`, `reason` (a code), `until`, `told` (yes or no), `items` (`all`, or the SHA-256 of the list: its ids in order, each with a line break).
+	// release_hold: `hold`.
 	Parameters map[string]string `json:"parameters"`
 
 	// Reason Why, in words; never a person's own.
@@ -2585,6 +2812,14 @@ type NewDecision struct {
 	Approves bool `json:"approves"`
 }
 
+// NewExtension defines model for NewExtension.
+type NewExtension struct {
+	Reason NewExtensionReason `json:"reason"`
+}
+
+// NewExtensionReason defines model for NewExtension.Reason.
+type NewExtensionReason string
+
 // NewFeedback defines model for NewFeedback.
 type NewFeedback struct {
 	// About Exactly one of them.
@@ -2596,6 +2831,14 @@ type NewFeedback struct {
 type NewInteraction struct {
 	Context *InteractionContext `json:"context,omitempty"`
 	Input   InteractionInput    `json:"input"`
+}
+
+// NewLegalHold defines model for NewLegalHold.
+type NewLegalHold struct {
+	Approval openapi_types.UUID `json:"approval"`
+
+	// Items Ids of the memories and messages that are held, where the approval names a list by its digest.
+	Items []openapi_types.UUID `json:"items,omitempty,omitzero"`
 }
 
 // NewMemory defines model for NewMemory.
@@ -2674,6 +2917,101 @@ type PageLinks struct {
 	Next string `json:"next,omitempty,omitzero"`
 	Self string `json:"self"`
 }
+
+// PersonView defines model for PersonView.
+type PersonView struct {
+	Counts    map[string]int `json:"counts"`
+	CreatedAt time.Time      `json:"created_at"`
+
+	// Held A legal hold is on something of theirs.
+	Held bool `json:"held"`
+
+	// Holds For privacy officers.
+	Holds         []LegalHold `json:"holds,omitempty,omitzero"`
+	LastMessageAt time.Time   `json:"last_message_at,omitempty,omitzero"`
+
+	// Requests Those that are open; for privacy officers all.
+	Requests []PrivacyRequest `json:"requests"`
+
+	// RestrictedAt Since when what is kept is not used, where they have asked for that.
+	RestrictedAt time.Time          `json:"restricted_at,omitempty,omitzero"`
+	State        PersonViewState    `json:"state"`
+	Subject      openapi_types.UUID `json:"subject"`
+}
+
+// PersonViewState defines model for PersonView.State.
+type PersonViewState string
+
+// PrivacyAccess defines model for PrivacyAccess.
+type PrivacyAccess struct {
+	// Act What they did, as the audit log names it.
+	Act string `json:"act"`
+
+	// Approved Others had allowed it.
+	Approved bool                 `json:"approved"`
+	At       time.Time            `json:"at"`
+	Outcome  PrivacyAccessOutcome `json:"outcome"`
+
+	// Role In which role.
+	Role string `json:"role"`
+
+	// Yourself It was you.
+	Yourself bool `json:"yourself"`
+}
+
+// PrivacyAccessOutcome defines model for PrivacyAccess.Outcome.
+type PrivacyAccessOutcome string
+
+// PrivacyAccessPage defines model for PrivacyAccessPage.
+type PrivacyAccessPage struct {
+	Accesses []PrivacyAccess `json:"accesses"`
+
+	// Next Absent on the last page.
+	Next time.Time `json:"next,omitempty,omitzero"`
+}
+
+// PrivacyRegisterPage defines model for PrivacyRegisterPage.
+type PrivacyRegisterPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Requests   []RegisteredRequest `json:"requests"`
+}
+
+// PrivacyRequest defines model for PrivacyRequest.
+type PrivacyRequest struct {
+	// ConfirmedAt When you were told that it has arrived.
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// DueAt Until when the law wants it done, an extension included.
+	DueAt      time.Time          `json:"due_at"`
+	EndedAt    time.Time          `json:"ended_at,omitempty,omitzero"`
+	ExtendedAt time.Time          `json:"extended_at,omitempty,omitzero"`
+	Id         openapi_types.UUID `json:"id"`
+	Kind       PrivacyRight       `json:"kind"`
+	Law        PrivacyRequestLaw  `json:"law"`
+
+	// PromisedAt Until when MeAi promises it, which is earlier.
+	PromisedAt time.Time `json:"promised_at,omitempty,omitzero"`
+
+	// Reason A code: of the extension, or of a refusal.
+	Reason     string              `json:"reason,omitempty,omitzero"`
+	ReceivedAt time.Time           `json:"received_at"`
+	State      PrivacyRequestState `json:"state"`
+}
+
+// PrivacyRequestLaw defines model for PrivacyRequest.Law.
+type PrivacyRequestLaw string
+
+// PrivacyRequestState defines model for PrivacyRequest.State.
+type PrivacyRequestState string
+
+// PrivacyRequestPage defines model for PrivacyRequestPage.
+type PrivacyRequestPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Requests   []PrivacyRequest    `json:"requests"`
+}
+
+// PrivacyRight defines model for PrivacyRight.
+type PrivacyRight string
 
 // Problem RFC 9457.
 type Problem struct {
@@ -2790,6 +3128,23 @@ type ReflectionRequest struct {
 
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
+
+// RegisteredRequest defines model for RegisteredRequest.
+type RegisteredRequest struct {
+	// Alias What certificates and ledger call them.
+	Alias string `json:"alias"`
+
+	// ConfirmBy Until when the law wants them told that it has arrived, where they are not.
+	ConfirmBy time.Time                 `json:"confirm_by,omitempty,omitzero"`
+	Request   PrivacyRequest            `json:"request"`
+	Standing  RegisteredRequestStanding `json:"standing"`
+
+	// Subject Who asked, as an opaque id; absent once they are erased.
+	Subject openapi_types.UUID `json:"subject,omitempty,omitzero"`
+}
+
+// RegisteredRequestStanding defines model for RegisteredRequest.Standing.
+type RegisteredRequestStanding string
 
 // RelatedMemories defines model for RelatedMemories.
 type RelatedMemories struct {
@@ -3183,14 +3538,23 @@ type BackupRunID = openapi_types.UUID
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
 
+// HoldID defines model for HoldID.
+type HoldID = openapi_types.UUID
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
 // InteractionID defines model for InteractionID.
 type InteractionID = openapi_types.UUID
 
+// PersonID defines model for PersonID.
+type PersonID = openapi_types.UUID
+
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// PrivacyRequestID defines model for PrivacyRequestID.
+type PrivacyRequestID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
@@ -3402,6 +3766,48 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListPrivacyAccessesParams defines parameters for ListPrivacyAccesses.
+type ListPrivacyAccessesParams struct {
+	// Before Where to go on, as `next` of the page before says.
+	Before *time.Time `form:"before,omitempty" json:"before,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListLegalHoldsParams defines parameters for ListLegalHolds.
+type ListLegalHoldsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListPrivacyRegisterParams defines parameters for ListPrivacyRegister.
+type ListPrivacyRegisterParams struct {
+	// Standing Only open requests, or those of them whose time is nearly over, or over.
+	Standing *ListPrivacyRegisterParamsStanding `form:"standing,omitempty" json:"standing,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListPrivacyRegisterParamsStanding defines parameters for ListPrivacyRegister.
+type ListPrivacyRegisterParamsStanding string
+
+// ListPrivacyRequestsParams defines parameters for ListPrivacyRequests.
+type ListPrivacyRequestsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // RestoreBackupParams defines parameters for RestoreBackup.
 type RestoreBackupParams struct {
 	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
@@ -3518,6 +3924,15 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
+type PlaceLegalHoldJSONRequestBody = NewLegalHold
+
+// ReleaseLegalHoldJSONRequestBody defines body for ReleaseLegalHold for application/json ContentType.
+type ReleaseLegalHoldJSONRequestBody = HoldRelease
+
+// ExtendPrivacyRequestJSONRequestBody defines body for ExtendPrivacyRequest for application/json ContentType.
+type ExtendPrivacyRequestJSONRequestBody = NewExtension
 
 // RestoreBackupJSONRequestBody defines body for RestoreBackup for application/json ContentType.
 type RestoreBackupJSONRequestBody = NewRestore
@@ -3698,6 +4113,30 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// ListPrivacyAccesses See who saw your data, newest first
+	// (GET /v1/privacy/accesses)
+	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
+	// ListLegalHolds List legal holds, newest first
+	// (GET /v1/privacy/holds)
+	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
+	// PlaceLegalHold Place a legal hold
+	// (POST /v1/privacy/holds)
+	PlaceLegalHold(ctx echo.Context) error
+	// ReleaseLegalHold Release a legal hold before its time
+	// (POST /v1/privacy/holds/{hold_id}/release)
+	ReleaseLegalHold(ctx echo.Context, holdId HoldID) error
+	// ViewPerson Look at how things are with a person
+	// (GET /v1/privacy/people/{person_id})
+	ViewPerson(ctx echo.Context, personId PersonID) error
+	// ListPrivacyRegister List what people have asked for, newest first
+	// (GET /v1/privacy/register)
+	ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error
+	// ExtendPrivacyRequest Take the extension that the law allows for
+	// (POST /v1/privacy/register/{request_id}/extension)
+	ExtendPrivacyRequest(ctx echo.Context, requestId PrivacyRequestID) error
+	// ListPrivacyRequests See what you have asked for, newest first
+	// (GET /v1/privacy/requests)
+	ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -4795,6 +5234,170 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 	return err
 }
 
+// ListPrivacyAccesses converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPrivacyAccesses(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrivacyAccessesParams
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", ctx.QueryParams(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter before: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPrivacyAccesses(ctx, params)
+	return err
+}
+
+// ListLegalHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLegalHoldsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLegalHolds(ctx, params)
+	return err
+}
+
+// PlaceLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceLegalHold(ctx)
+	return err
+}
+
+// ReleaseLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hold_id" -------------
+	var holdId HoldID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hold_id", ctx.Param("hold_id"), &holdId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hold_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseLegalHold(ctx, holdId)
+	return err
+}
+
+// ViewPerson converts echo context to params.
+func (w *ServerInterfaceWrapper) ViewPerson(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "person_id" -------------
+	var personId PersonID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "person_id", ctx.Param("person_id"), &personId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter person_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ViewPerson(ctx, personId)
+	return err
+}
+
+// ListPrivacyRegister converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPrivacyRegister(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrivacyRegisterParams
+	// ------------- Optional query parameter "standing" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "standing", ctx.QueryParams(), &params.Standing, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter standing: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPrivacyRegister(ctx, params)
+	return err
+}
+
+// ExtendPrivacyRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) ExtendPrivacyRequest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "request_id" -------------
+	var requestId PrivacyRequestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "request_id", ctx.Param("request_id"), &requestId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExtendPrivacyRequest(ctx, requestId)
+	return err
+}
+
+// ListPrivacyRequests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPrivacyRequests(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrivacyRequestsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPrivacyRequests(ctx, params)
+	return err
+}
+
 // RestoreBackup converts echo context to params.
 func (w *ServerInterfaceWrapper) RestoreBackup(ctx echo.Context) error {
 	var err error
@@ -5386,6 +5989,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/escalations/:escalation_id", wrapper.GetEscalation, options.OperationMiddlewares["getEscalation"]...)
 	router.POST(options.BaseURL+"/v1/escalations/:escalation_id/acknowledgements", wrapper.AcknowledgeEscalation, options.OperationMiddlewares["acknowledgeEscalation"]...)
 	router.PUT(options.BaseURL+"/v1/escalations/:escalation_id/outcome", wrapper.CloseEscalation, options.OperationMiddlewares["closeEscalation"]...)
+	router.GET(options.BaseURL+"/v1/privacy/requests", wrapper.ListPrivacyRequests, options.OperationMiddlewares["listPrivacyRequests"]...)
+	router.GET(options.BaseURL+"/v1/privacy/accesses", wrapper.ListPrivacyAccesses, options.OperationMiddlewares["listPrivacyAccesses"]...)
+	router.GET(options.BaseURL+"/v1/privacy/register", wrapper.ListPrivacyRegister, options.OperationMiddlewares["listPrivacyRegister"]...)
+	router.POST(options.BaseURL+"/v1/privacy/register/:request_id/extension", wrapper.ExtendPrivacyRequest, options.OperationMiddlewares["extendPrivacyRequest"]...)
+	router.GET(options.BaseURL+"/v1/privacy/holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
+	router.POST(options.BaseURL+"/v1/privacy/holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/privacy/holds/:hold_id/release", wrapper.ReleaseLegalHold, options.OperationMiddlewares["releaseLegalHold"]...)
+	router.GET(options.BaseURL+"/v1/privacy/people/:person_id", wrapper.ViewPerson, options.OperationMiddlewares["viewPerson"]...)
 	router.GET(options.BaseURL+"/v1/audit/checkpoint", wrapper.GetAuditCheckpoint, options.OperationMiddlewares["getAuditCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/audit/entries", wrapper.ListAuditEntries, options.OperationMiddlewares["listAuditEntries"]...)
 	router.GET(options.BaseURL+"/v1/audit/entries/:index/proof", wrapper.ProveAuditEntry, options.OperationMiddlewares["proveAuditEntry"]...)
@@ -10836,6 +11447,22 @@ func (response ConfirmForgetting404ApplicationProblemPlusJSONResponse) VisitConf
 	return err
 }
 
+type ConfirmForgetting409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting409ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ConfirmForgetting429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -11841,6 +12468,22 @@ func (response DropMemoryWrite404ApplicationProblemPlusJSONResponse) VisitDropMe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite409ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12899,6 +13542,1240 @@ type ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccessesRequestObject struct {
+	Params ListPrivacyAccessesParams
+}
+
+type ListPrivacyAccessesResponseObject interface {
+	VisitListPrivacyAccessesResponse(w http.ResponseWriter) error
+}
+
+type ListPrivacyAccesses200JSONResponse PrivacyAccessPage
+
+func (response ListPrivacyAccesses200JSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses400ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses401ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses403ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses429ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses500ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses503ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHoldsRequestObject struct {
+	Params ListLegalHoldsParams
+}
+
+type ListLegalHoldsResponseObject interface {
+	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListLegalHolds200JSONResponse LegalHoldPage
+
+func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds400ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds401ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds403ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds429ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds500ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds503ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHoldRequestObject struct {
+	Body *PlaceLegalHoldJSONRequestBody
+}
+
+type PlaceLegalHoldResponseObject interface {
+	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceLegalHold201ResponseHeaders struct {
+	Location string
+}
+
+type PlaceLegalHold201JSONResponse struct {
+	Body    LegalHold
+	Headers PlaceLegalHold201ResponseHeaders
+}
+
+func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold400ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold401ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold403ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold404ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold409ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold413ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold415ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold422ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold429ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold500ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold503ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHoldRequestObject struct {
+	HoldId HoldID `json:"hold_id"`
+	Body   *ReleaseLegalHoldJSONRequestBody
+}
+
+type ReleaseLegalHoldResponseObject interface {
+	VisitReleaseLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type ReleaseLegalHold200JSONResponse LegalHold
+
+func (response ReleaseLegalHold200JSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold400ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold401ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold403ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold404ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold409ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold413ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold415ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold422ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold429ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold500ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold503ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPersonRequestObject struct {
+	PersonId PersonID `json:"person_id"`
+}
+
+type ViewPersonResponseObject interface {
+	VisitViewPersonResponse(w http.ResponseWriter) error
+}
+
+type ViewPerson200JSONResponse PersonView
+
+func (response ViewPerson200JSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson400ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson401ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson403ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson404ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson429ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson500ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson503ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegisterRequestObject struct {
+	Params ListPrivacyRegisterParams
+}
+
+type ListPrivacyRegisterResponseObject interface {
+	VisitListPrivacyRegisterResponse(w http.ResponseWriter) error
+}
+
+type ListPrivacyRegister200JSONResponse PrivacyRegisterPage
+
+func (response ListPrivacyRegister200JSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister400ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister401ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister403ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister429ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister500ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister503ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequestRequestObject struct {
+	RequestId PrivacyRequestID `json:"request_id"`
+	Body      *ExtendPrivacyRequestJSONRequestBody
+}
+
+type ExtendPrivacyRequestResponseObject interface {
+	VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error
+}
+
+type ExtendPrivacyRequest200JSONResponse RegisteredRequest
+
+func (response ExtendPrivacyRequest200JSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest400ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest401ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest403ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest404ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest409ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest413ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest415ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest422ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest429ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest500ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest503ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequestsRequestObject struct {
+	Params ListPrivacyRequestsParams
+}
+
+type ListPrivacyRequestsResponseObject interface {
+	VisitListPrivacyRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListPrivacyRequests200JSONResponse PrivacyRequestPage
+
+func (response ListPrivacyRequests200JSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests400ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests401ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests403ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests429ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests500ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests503ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -16014,6 +17891,22 @@ func (response DeleteVaultItem404ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeleteVaultItem409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem409ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteVaultItem429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -16674,6 +18567,30 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// ListPrivacyAccesses See who saw your data, newest first
+	// (GET /v1/privacy/accesses)
+	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
+	// ListLegalHolds List legal holds, newest first
+	// (GET /v1/privacy/holds)
+	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
+	// PlaceLegalHold Place a legal hold
+	// (POST /v1/privacy/holds)
+	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
+	// ReleaseLegalHold Release a legal hold before its time
+	// (POST /v1/privacy/holds/{hold_id}/release)
+	ReleaseLegalHold(ctx context.Context, request ReleaseLegalHoldRequestObject) (ReleaseLegalHoldResponseObject, error)
+	// ViewPerson Look at how things are with a person
+	// (GET /v1/privacy/people/{person_id})
+	ViewPerson(ctx context.Context, request ViewPersonRequestObject) (ViewPersonResponseObject, error)
+	// ListPrivacyRegister List what people have asked for, newest first
+	// (GET /v1/privacy/register)
+	ListPrivacyRegister(ctx context.Context, request ListPrivacyRegisterRequestObject) (ListPrivacyRegisterResponseObject, error)
+	// ExtendPrivacyRequest Take the extension that the law allows for
+	// (POST /v1/privacy/register/{request_id}/extension)
+	ExtendPrivacyRequest(ctx context.Context, request ExtendPrivacyRequestRequestObject) (ExtendPrivacyRequestResponseObject, error)
+	// ListPrivacyRequests See what you have asked for, newest first
+	// (GET /v1/privacy/requests)
+	ListPrivacyRequests(ctx context.Context, request ListPrivacyRequestsRequestObject) (ListPrivacyRequestsResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -18356,6 +20273,273 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 	return nil
 }
 
+// ListPrivacyAccesses operation middleware
+func (sh *strictHandler) ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error {
+	var request ListPrivacyAccessesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrivacyAccesses(ctx.Request().Context(), request.(ListPrivacyAccessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrivacyAccesses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPrivacyAccessesResponseObject); ok {
+		return validResponse.VisitListPrivacyAccessesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListLegalHolds operation middleware
+func (sh *strictHandler) ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error {
+	var request ListLegalHoldsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLegalHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
+		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceLegalHold operation middleware
+func (sh *strictHandler) PlaceLegalHold(ctx echo.Context) error {
+	var request PlaceLegalHoldRequestObject
+
+	var body PlaceLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
+		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseLegalHold operation middleware
+func (sh *strictHandler) ReleaseLegalHold(ctx echo.Context, holdId HoldID) error {
+	var request ReleaseLegalHoldRequestObject
+
+	request.HoldId = holdId
+
+	var body ReleaseLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseLegalHold(ctx.Request().Context(), request.(ReleaseLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseLegalHoldResponseObject); ok {
+		return validResponse.VisitReleaseLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ViewPerson operation middleware
+func (sh *strictHandler) ViewPerson(ctx echo.Context, personId PersonID) error {
+	var request ViewPersonRequestObject
+
+	request.PersonId = personId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ViewPerson(ctx.Request().Context(), request.(ViewPersonRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ViewPerson")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ViewPersonResponseObject); ok {
+		return validResponse.VisitViewPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPrivacyRegister operation middleware
+func (sh *strictHandler) ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error {
+	var request ListPrivacyRegisterRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrivacyRegister(ctx.Request().Context(), request.(ListPrivacyRegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrivacyRegister")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPrivacyRegisterResponseObject); ok {
+		return validResponse.VisitListPrivacyRegisterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExtendPrivacyRequest operation middleware
+func (sh *strictHandler) ExtendPrivacyRequest(ctx echo.Context, requestId PrivacyRequestID) error {
+	var request ExtendPrivacyRequestRequestObject
+
+	request.RequestId = requestId
+
+	var body ExtendPrivacyRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExtendPrivacyRequest(ctx.Request().Context(), request.(ExtendPrivacyRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExtendPrivacyRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExtendPrivacyRequestResponseObject); ok {
+		return validResponse.VisitExtendPrivacyRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPrivacyRequests operation middleware
+func (sh *strictHandler) ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error {
+	var request ListPrivacyRequestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrivacyRequests(ctx.Request().Context(), request.(ListPrivacyRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrivacyRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPrivacyRequestsResponseObject); ok {
+		return validResponse.VisitListPrivacyRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RestoreBackup operation middleware
 func (sh *strictHandler) RestoreBackup(ctx echo.Context, params RestoreBackupParams) error {
 	var request RestoreBackupRequestObject
@@ -19116,370 +21300,414 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOK1NzobX47lbKp27a8IzjRJRENgFsCI5rr83n+FbmAGQ2J4",
-	"0c12lv8ksjQzuDX63p/+2MvUtFQSpDW9k4+9CfAcNP54nsO0VBZkNn8DZcHnkLtf52AyLUorlOyd9AZW",
-	"VzBgswlIZifArmDOZtwwAyDZEEZKw36v3zPZBKbcvQ6ymvZO/tlz7/Xe93t2XkLvpGesFnLc6/c+7I3V",
-	"nvvlnrkS5Z7CgXixVyohLejeyYgXBj596vd+URmnWSxO6u0EmIQZ02BUpTOcgYZ/VUK7JbiR4xmNlJ5y",
-	"2zvpVVrsaRiBBplBb3FqbsjX9Z/PyrIQqQ1xY8+4sMxOuMWtGGsuLeTtbbj5st9wC7+IqbDLY//mhhSG",
-	"FTCyTI0Y8GzSZyOlGXzg07IANnjXM3NpJ2CEedc71X9+/OOp/fPR4IQ9/pG5LQJjDZNq1mdc5kxJYFOl",
-	"gQnJuGVTZSzjzECm5Mr1tOb5WhUim6d3qnAPGNorRz6qBI2HyjJVSWuYkCsX8K8/Pzk8nf35yeHghD05",
-	"bFYgpPsnTdSsnSlYPT8b4TYvTvKi+UQ3BU2FFFNH1kc10bhTG4PufXIDlFzzKVh/r87KUqtrXpz/xf1L",
-	"uFFKbie9fk/yqXuX+wcuRb4h4Vb45PLKfuLZVVV2DjTEP68bxm9976R3fHj85Ojo+E9vDx8fHh4e/mOv",
-	"VMaONZi9w9H3/MfsyN2aklsL2g32//55uPfj+48/fHpLPzz59I+9f/K9f7//eNQ/evJpz/2W743cE/+1",
-	"YvpvKtm5Al3J2+/SM5PxAqmucxyoH7n9cBFf/Rsk7sUZu+ZFBe4Cz1WlWTZRIoM+cjS8Cteg52wKxvAx",
-	"9NkRs4odP37MroURwwLY2cXT83OWTbjmmaM5R7u4JOLtzaKiiey5mawkcf7hF5BjO+mdHD9+3HckH/59",
-	"1D7zd+8+HB/tvXv34U/P3v93+lzPHUvj2codF80zt99y4tvLW/3m+VP2p+NHh/ts4Hj2n18O2LeeafRr",
-	"hvfkkHENgY1/x7i5MngQjmFxaWagHb+xE2FYxotin72yE9CsrIWFwQ+IsVSa5EBzpXDYo8OuI/IT7ziJ",
-	"x0fHtxGgF2DMqiMw9Pfbbv8n97IplTSA/O8nnr8hPu3+lSlpQeKP3MlUkukHpVbDAqb//bshAd8M918a",
-	"Rr2T3v/voFFcDuiv5uA1vUWDLksbLx6ciJzyws3bHcenfu+pkqNCZA8+Ib/DbkLqGnS/pUJVBnKkM6Om",
-	"YCdCjhkUBuihKd4492IOmcgh7zOkSGFYCdooySbcCfJ6iDlYXOpzpYciz0E+7Fr93QDNpnzOpLIsVyj2",
-	"F+f9jWE5t9ytbAi4Zs3dRihc7FhJwGUgC5G8eMhVvKo0mwpj+RXN4aWyz1Ul8wemGsdK6GirbMKIMEZh",
-	"E2mTcXpvlfqF6zE8NFEPVT5H6kPN0U64ZE8esb+Jn/Com1/+wF6In5yU+9+LVy9ZISSYMO8XXM49jzAP",
-	"On2l2JTLeaNIuo2VarbPziXLuRy7SzowfAR2PmAZ11qAYRMoSsaLAm+m4VM0OCJLqqWyp6bmnz1oHowV",
-	"6L1Gg97oZf940Gz3atV25duNEowb86vklZ0oLf4ND03ggVMglVt2JdVMImX8Kvk1FwUfFg9K1Bc1/7Xe",
-	"wJIAOeQsV0BTJC1gn73Vc8bHXEg2E3ZSkwNb0LRO3Uv4QWesKWP96kqtMqfWPfD66ksrDN3FYWVxWTO/",
-	"XG6uSBT5eZqqLJW2kL+AXPC3KO8/z3Rx86PB3CBOGfv17fO9H/ZR9/NfRMvr9bnXuEvtLE0rSCPJNHAL",
-	"+SW3LX0m5xb2rJgmfAFOhSuFBrPVOyLfQF9y2tK1utpyOloVtBZhYWoSdm79DteaI3MwmSq3e+dTrAb+",
-	"s0d6IQ5cf60fb2Zrlxpfjxr+DhmyODqQ15yEVPtQrmDentwqcvEnm1ilhA/2Mqu0UXr95m+jPcc7gXNN",
-	"LjD/vTJ26q9Fe4FDyHhlILnvw3mHd8cphjx3zMcq5C8Fn4P+xjA70WAmqkD7oqEZVTlmUs9MVtOh4/D9",
-	"Hr63blufi8KC/gUfXVwzfQCn2q/XsnoPzPImcPwjiZjNTrrZ0cRplx2+pr+DRi1YjXDT6DHHKEbK+weX",
-	"jcZ4sf67/Wa+yZVKXsyNSCxzyI3I1i3tJ/fQs6lyczab02Lfcd6RyNFruWaIi0xpcFPNtPATXfX4U3pq",
-	"i6nkMNY8XzjPtawIrpvpJ9ypSufeR2hK4Fe18Q1+r9DDsQnxPAvjJObgFiKNsPON9/BKkO4fXNrwodRk",
-	"bfX6PdQf6cfghr70WqXjllNeFJeWF1eOpqZDMa5UZZb94XhR5bjyHHLRUfTT09fs0Z+Y5eP9lFBwasrm",
-	"PPQlQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodpIeJrgROV2iUTaftr8wSQkH7kwzuoIJZgo8m7DwEDN8",
-	"bthwzoQ1UIzIzB4pDegE8tNiI6GNPWUwLe28jnqQRaYktA0cO4PiGjYmzgs/kTfA8y6RXY3HYFC6lqVW",
-	"PJtsK/SveZG+aM+1mrJKlgVww6V14iX8nJYoU/6hdnrXZ7t3tHS4i6LSXZploorvX4uhJWkj4hjxKfc9",
-	"n22WGe5Ax9bVfDC6ZhEPW6TrVTw/cmnxPBfEH19HQgA5ZH9BLlj4YBecej8cHh6u8q/+v3fvPhwevv//",
-	"/9daoYUfT895/gKmSs//5jnYMs91x+R5LtfQWAAUFwqGgaCg3zWvCqSSOrhXaYkkoq9QR4BsotwZWKXn",
-	"ztDHRy2dNb6c5HwhUJLQGjK7Vk/wL5/Rkm+i4nvP2tbvmK3411/8G6nbmouxp6kFi/Tns73jx0+cOoNH",
-	"AR94Zgu0iCh4BHmfccPUaOS2m4WIkmFGjCUTdv+BTZp2BCx9Qbq5V0O5GrjpEEFeuILe0MYK92Rxb39W",
-	"M/IBKcfZDZtWxjI+1hCriXV4zxE1txCrASXInIyJcBaoA4wqgz/RLudJinePbLH9KXvMXY3Wfsc7U29g",
-	"mHb0gZh2u624miaTfCW6c7FeVMA1DZZDpuelJZ3IOjWq3wOui/llDgXgI+oatBY5XI64KNw/VrKGtOlY",
-	"k/vmVkVgNZ/LgmymnNxYY8CYtBkZa9wLuRlTZPKXVeM2G5ygy2QCRU6OKuO9PGgVUeDAOiOSDaZCa6UX",
-	"XhbWsCApF/xz/S20kBEviiHPrlI6rZNaTfKEhmsBM8h9LsmEy7zvdJPKAHOzB547Luh0L3yndsmV3Jgk",
-	"l/u9yscQtnIVTfxv/aC75ejyXavC0VM3JYJmapESspoebqZ28KGquvJHHCXgGZBTEzfxbtSTfi8yITZQ",
-	"6X/hQyhiQyuHESoLJ6TaLDoGB7nmIzs4cfQxdPq8qL0kRNqkvCDx+9+7y+zoh8vahzsI5lr9ITUaga49",
-	"LtN9NnDDD04Yl/MmLhfrPziRyPJze9FWxlYZaeErGWjLhfRakhZEWk6Ci5HIOOm3mZISMq9Dj7WaYQQ3",
-	"U9JqMaz873lllVRTUq2nJVivHGsoHJeXYNK255R/OKdZ/bh8iYPu2j6Ec8meyXEhzOTuCGdjvbbKhX06",
-	"gewK71nSp5hWd8tqWIiMXcEc9aaxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp0Oxt9rpBjXvmavKsR4M",
-	"DMwkc4JNgGaaYzoAmYQTkeZK7r301Nx5O+JzV/Lbp8cXr5kt1Hgvq5fZZ8/y48ePj378bj/tGVbrlWW3",
-	"cT9zM0FWJ/4NK9QicJSFG8AyJ59NyzwU0j55FFv7qZSo9nHieH6efiP6eFLdR6ykEQbDKctnPNJq2pLT",
-	"m0yp35tws2hMb7xjSzdDbT2BhT3BReCH6pl17sYzafW800ZqUk1KPi8Uz/dzyBRZt0u0wjOrEmkyr0r+",
-	"rwqYyMngUIxnPqFx+QuRzbZsLMgcPqzemsPU2VwlzdRaWtF+MLpZzXpNRfu08W37+cXZU1xh4290tu8V",
-	"lBY5/GwCGpKr9ifS+cVmlt8YJtI7pyqbqWnLkjBVlmGkEUWdFPiD04s7zIfGOlpUqtyJ73fZQV5/SMaU",
-	"0uqcoHnexEZBEvCfCATnhwrGS9iJTorHe9dlFPeZkGzIDTx5tL+Qjni29w++9+/DvR//++D9x0fff/pz",
-	"UknBIc5lVlTG6yrti3WXnOKmN6IAPkqLC8ee506GCfTQ4GTzhT2pBxvObdKqDyLgNiwsnLRn7zjj9cws",
-	"bdB5mbPdnhNfXG/QLdyVoQHphLqPrhlnSozhtkIurCC1cEpzTQSN5jbluj6nqQ2r7ApsnxngBeTJ+S3T",
-	"Dcj8RnHu7d5xGnZi3pF1Rl+NONJQqQK4bFxKSx8NQmB1BM3tJHo1a64cW6TRTvi0BLNC00Hd3jR0UCh1",
-	"xUaqkjmbaSXHaX8QunzkVvvlU05XucY2iOgur6JQzjbBIIeFMggiommt3D+VukLeEGXKL5GnsVxv6zqt",
-	"nWLrT+sCH/3U712DFiNxaweYDzAE/xbSYmsR0S3o+zvW0EpEGN1X9WdF9L2FxR2uxCK5L6wAH+se+G8L",
-	"EceQf9/r92bAr4VbckoxoLfTvJWKADbnrZ5breerd+MYC9Pr3pQ3lexaVVpE0t98MhclOA1VZftMyQzq",
-	"HK/arbXs41eyy0Cqskm4ZnjlhGHu6T5mkheYcYAUtyG73tC7vhiI9otHGlSjyNuaog1P793VRMjr+hTs",
-	"FJaR/rm/go9dFjBKKMNnkoGxYsot1BF8t0l95qwdNlEzNnKsSVg2cyK4klYUmHy5md9dV1ISpeEBrdSU",
-	"3bhdK7Z0akKmg+pWWTJvNji/mdJXo0LNLitdLJaa3YCbdd+Bi7AZi9V5/Ark4ASTU4U1rOTa+mqEWIvY",
-	"Z4PAfQcnJDHI+cq9m7jPVAkScnSgOabANeT7bEDCDh3D/g0kNHzunUTPcsandOXwgehdOp7BSZTfHqiN",
-	"0ieFRWfMIHDkAYbo99nA6yTeH01rmoEGRlGEfP+djIORbg96jXzpBRndkMjqqEw7LyftpHGLRBfNcO6F",
-	"7BAKb0RqMMB1NmGVoZu/oNxeTXnCaHvl2Yj4wDCqXWe7MD6yoNkz9xp5NCVUVvNi8zSY7pQJ6Fymn8/x",
-	"D47B/VWF/egzO1HGs02OJAOazVRV5Gwstkh/WJPHIeoEsqVplcoIK66xRGrM6ac6p+ZuN2hRq48SEvAU",
-	"W3NNXdendd7VgmdSyC1SdegrQc9d3C5dFdBBp5JPwQQJhc/RwY2Er0zaIn0U3IVaHxOhuV6Ep5e8f+EP",
-	"fb8HYf7du4ce3lQW7/2ntC0G2FQORStE1lRC0+7yQkkINTqnbFA1ydOXIZCGL2HSkOchPrAmald6nxxv",
-	"IpuwQlhbAKZoY2Cj4EKCsd5pFestWxzlQwS36kyblZGtiLKXtjubiCK/NPCh4sWlzzZ3K0YKViPWFGn6",
-	"fafS4Tq200QV0aXnZFIctDGVcKeEd7gYXU64nvb6PT6sDIausfjj0qpLygtw5j/kIuPFJUxBj9EZ3U/O",
-	"MSlUFq5FpMdI0l4yp41iGo2YloXIhI/Ehx/FdCpk19frpJKO2PiGWRL+YZOyXG6SH5MMemNeQj1S67Mp",
-	"CvkLlM5+k9m8gw9MRVGIyKTeMhWRih8/bpMy8puwE1WR+KNnWF7Pkr2AMxGutBOP81NUb/AFicQUdE5/",
-	"MdJuEacCVq34IKr4uZrJBAks7DQuqv5GK+ujtV2pDX/WBG3bG406TnKrDKbIbpZHu5RW7j4aPrFiPr+E",
-	"0Zel3AigiMt1TKmuQDI1OiWVFu2NmtsixybIhKqVxeZIczaBAtmA/ODjryPgjmAdf8GaNYNxVwHOzjI8",
-	"97/JwZRcYOXuhPZ+XInC4pfGSPEjXRlLYAeYVWN4iQzUx/9/B16oyszx0k94FZKJMyVHlc8xNpUutUD2",
-	"NHZfshWyr9/VnDIs8V8ZxwVMVIluWHXtA78046zSQvmsS68lJRlKUyOfijQ5mVNAPt7SS9R6kUoe1rKk",
-	"rFBmy2H8K5sOcINMwQ3t9KimfWO7/q6UwgKuu67LRIwnToXARxohaVWRn7JDXwIpgUqIo8Tf79dFKaSy",
-	"mKnQYVHUjla03dBM8+aT0MyAvhYZ2UubjLLliUXRtpWGQE32r/wLt9B8N3SLNmPWrtEQykx4LNS07cPi",
-	"zuJhKkRsT5mSxdwrmO4QM24wc8sxQrIeyc9CH6Gr0vJOdRFnJUmrurXDNmEBBOdtKwuRKHiRqpISYunU",
-	"Iqk54TIvfCS1MHDJC1L0KqmBZxMsvlzNATtiVI32uXntQsNVP1fiYTzt1Xt5sehwUyX6UGIu3ovpohdY",
-	"b3o/O2t+ztCY8W5BYQ1D5/2enTSgJuzbX6XIVA4Y2Wa4xO9YVTKrfIY6aVh9fB9kvmcnCc8LWRlrQq3d",
-	"Wo6b1roPdKk3+C6GIpLb/tynbyxMONqzmsDW3tSloPOm0moE2uu7y+po97Y0yRArq434FPJnVASAe6l9",
-	"WtiGxVcRS9ximGteiPxyKUVopajAdzZg938Pz6W5XJ2NEkhAhV/Ua2/NLxo4Oouo8qWLbBLepVH49UZc",
-	"CWlvneuLPpmcA0Aekns70k5Xju5ffzsJdlekji1kfAiZQR2YIMSwU9RXjn44ZDmft+MsqwuouXU/bTi5",
-	"N/T0kkGLC6w/Fs191Ua9qYeuZRQU5agqkJsiUJ77wfCR+0FojQn1HZZ/e/vWBSnb+/nMl5FgJduIkl1J",
-	"4YtfpXqvhd+0D3oBvGnZaVsP4LEevjHMe602qNzw1ZRrPlyIoeZ6vpCFenybJNTlExRQ5M+0JgG9uAet",
-	"kJzK5zUoCJWH6jmlJ03SYbkgtZelI2I0+L+zb988f8qe/Hh49B0T0mc1u8FO6xibr2Ox3v3bkQbWUVez",
-	"lNTTa6ZWv5Yk7qh0PA7SEe1i9vFESTCU0xxci+5wJW9zt4i2lR6DDZdlwfur5Ejo6bamIfKMDWqSIoUg",
-	"ETMcKzB9Z7s4BTaZRNGurWp/4ldUwGs2xiUbOr3Gr2dzFjZSeqys3TL5ZENtAGtJRFdcActi2dHhYV2S",
-	"5iNA6hTT6xG8rqRiDrRINq+KxXgilSumq5N9hch2cBmQgSjXy6Ka4N74F7aIGywXhoWphgpXd7y96NzW",
-	"+/FEnNriiXdhD9aCbiwvKlFThHHU7e7F0kAhDeBWV4szHzz1eKYMA8w+DQsjoTOuuzKXMHU+xUJ9Uj0m",
-	"9Dv6ROwmYUL01syNJdm3rA3eOkspbK7foPYn60mvPrkLKKD2I91KwrNwsZ3dxKgqt884c0tBS4qjHgDe",
-	"D7NS7Pua3sR+h/qbsuAZeMQ3TCoRduJ3nzdeDF+geidiu18XBHSgqWCZELduUhRYR0Jwy9+c88bMcXO7",
-	"rKmueeyX5/95lCgpcGfQsYqJKnLjYUGbgzUeOOMOd5LqGlbtI1XpNVt4yqSa1eEOYTfd0hQ7+Rl4QQZi",
-	"m+qSgZH36atrxCZaTh0mCW+kLuN525m76BLPoNzWi3wDfxpVevlCrFWSLJrtU//GFqJsY49BWW0zk3N8",
-	"fot5FEJemS0G+AWfjwBI1737Jjy3jZy/l+h5P4Zf3WTzN/ItR3vTOJctbJH+eWGh3AwZrAUfG3SW+GKE",
-	"ocO5rrllTxtK3yLxFpUknYTTCjkXvu5ZGPSen1+8Yt8fPXmyd8R4UU743vFpjPRrFeOMchl8Ng2KLj/M",
-	"Nx4M0qNZxuVIL/8R874wraUClfcfjz8lmS+KznZFly9SsJoL2ebyR7fg8qhNqspcbhuucizqUo0uc97K",
-	"Z5gq7fMyUb5KhbFLuAb/WynGE5tWfVeRw3lgNjeAW0kUgAbw2VpmNtt8zkZC8qKYY0iMTecMqw81pqye",
-	"Y7TZ5+HhvzMuv7FOTS2ZmfArn0f6sJWwSzww4UoO+XSb9j9oc9HN3zJQjLZ9w5glolv7Uq0GbP5OyM/t",
-	"xB3Dv4Zc2bcwLZXmBfv1vB9F1IQhY31c6cXQ2QZZvrg7zZJbORq1LPKHteak03Gp6BZvzuVj5SYVTN5E",
-	"Drvp1AL41jVXdxr0au3JhuKnK8UaXQnXlMiMvop+E7MKaT+1tY8xdDYIUtAnTouiYMMgYTA3Ovw4OIll",
-	"j3cNaeB5nKcSZhCJ116jTSZV4YV1VeZzqrAbKjg3Vv52ipQ7cWMqyLsQcHOwXBRbwKwmkRT+BlA6guYG",
-	"sRDIBcgRisWJ1fUwm1fYhSJMJrWM/43RW7qhRBM26sgHRtiE52yqriEnvs6thwPd2CW5GoL0BmCcdXhu",
-	"SUPF7MC3urIT8qd/YxjmHBs0+pscNsxzZVNhMGsUP1C7VJxqaw0rhLHsW8xMRq+9114DlJtRAU+n/046",
-	"ZQb9YBhp+W6fYVwR60aQnU0gu0JMnrnCJ7k9If9DA4fivlnJ4NpqV2Q0vw9QJTwXme3gVSPNp97lv3lK",
-	"M6LTbn4ZMU5Rn8ftUGVDXdmMG4aIPjmrZA46XTK1RaYk+iNy0QbXcpcLlYVrSgTUgFdlrSc5fCpMod6y",
-	"QI7Nxi/gMa6EwI02Mh2i2e5mbI9SHIJSm5/9GwpipRGyb57GOvd9W2hzw6RSe/YiBWFW2QlIK7LO4Pdv",
-	"odDAm6+hrNcxttkEA4Fzd2O38WLaiWoVElpFpVO8FJfEmzM3Rcy+SofoplVhxeWoA0gkcDScWy5yx3XQ",
-	"BYw5YLxg9KJJZ0CXWshMlDyRxnhhucyjrjwZ2tebxZNvg5yeClhIdvb6vO7iMuU5EHT+VhUZXQl/ja3q",
-	"DtkAFdRJ4vfCMGFOGSd1GlvHWD4aoW3qkUwXSk87Oya1wK/rfW/g3j2tLBx4mroxdLdsgK6AE8bozuWw",
-	"A6yJ62lTwwRZHT6gmBBWDSJG6eYSneb4XMj8tilTi3kPG9furlQ4Wnit6HIUW9bjbyVmgptk8/pU71AO",
-	"81qVvk8reaq03jCC9SUg5tKkn2UTdSdibRXtUxBtU/JZjZxuKy0DcvpEzXwA5uaZgxjm35zq6BpvQ6cj",
-	"xCOSKWXrZzVjamRBImBF7aa7qTW5BN5eA1HXyMRWizHVauB00+Ds2+yHyjJu0rnwvwFcmT7mrDGlfU2z",
-	"GvlfSF/8R1luRc4m/BrYEEAyo058BW79VKQUzLSyHbi1ZXqLC3EFxZxlEy4z8OWLZMjligl7WlfKNEWL",
-	"oSGV75GjmAVjN2xDsXXeZwdvojNK1Qe7LfKAvh6IK5xCel9mE+hoKUshcRufxRRMn/pwccMGppI5nw/6",
-	"bOC92wN3lgOprsGtd7C/Vc2/56nNlQhrjAlpESu9SSWlu+pJNLqLazJIPafLU67EViFNIgmIZx651Sp1",
-	"RbX5Bc/At3jzqQbeQCI8s8WQ8K3ZHKdZaGzepeQt2d1innCn3N8+o3oxQwLN+m+oLgNTI5yhbePIBJb6",
-	"LjG+VEp2Mo0G94V6HICdgTce7ExFBFyIazBMyEFHkmBTAdb4HoXEHiqmZcobzFk21jGRS4QgcRyNfhqp",
-	"olAzg7W1Pl0WkE6C7dmB2LEto1AbncnnywiPMR7rrd0uG7z7Agdddtmw1IlkmAFSFXmjlfYJfE1OhxE5",
-	"uD+ZCdfgQ2RNh7PQ6eSUDabAke2dxOVETlz7P5yyAXqd6gco3ceoKWBHr1azy9AU+p0MI5DL6pQN3ME0",
-	"oCM4S8Qo0dQgxklO6t9BLBubF+BQp2yQKXkN2uB2L3xDi/HEhvUuTMQ9hDz0lKHLX9r65XcS3y64hWJ+",
-	"ygbY0cB77vFn9MKVIBvYG/Lotr1iuK1oWvEQGeXE7j0dxjPvUQ4jlop2d1Bo0nqbaGa96y/4nK8v0cba",
-	"qBV5vkRuf9W8TKTmQD7eArUvEj0JZpzMsbpN5uiDlFfVs+77zejew/NpqbS9o0CMB7ZJZlk2+abJP28o",
-	"zP5VQdU1AqVshj6GKewmpbverfGVEig71bRW4jCpPaXBpZsixMESGqFeQT2d1rwjbKBUfu7i4S0is23e",
-	"ASV1b+mbr7QYC5lCdVJFPsCe/CzmCX02oJUMQh5rSLsciClhjgx8xiUrubGLLwexgq8jaoEvlFdtdHM3",
-	"fLxr4eNpybS4qtdkmadSErKJ6kowN1YrOQZjKdV8S88OGu4pN1s4ji64HJjddMiL+qTXggjRsluz6Sa0",
-	"/8PCkS3h/s3VKieyaJp89kOuQ611qplk/1YSTlCWmkhXdBRkSo1mDtfQhlbQsM9eqll/GV1hM/41rPIx",
-	"pEDkUHRNaohOdQXS1HEwg92l0Ti2aoy+5n1GObLUDVsrNXWLLbnBptLXFJZpelkdHgZn0gqs8FxgYmhI",
-	"dfZNCQ77XYiAcZo1bpVVLBejEWjaL8xrV3627n4e0ivKOEuGir3Q2Oy7lcM1aMadnb7f1YYrhWuSbKx2",
-	"RyljTSbz8WECU8wxukXJfUcpyatHTqd+X9xBxvd20Axt722U951KrfF9omu6ehwd8uO1tPmvwB/uqmdH",
-	"O3tiqZDCt5dfqOY7YbOJKKBDBRa2H7cQI/5D3nurFBZS8dAEejZReHl/rzYIb3Ua9qqDCpbz1Z0W75s1",
-	"DBz5DLZIWY+5Op1DNx9v5MMKOXhz18Vqh8lUIUJdHar+XYmFLprb+0pu4OvdxubeOHnnhv7ERaxqx6gz",
-	"R51KQt0jMg0IKmwXTr7afH1u3i0NsnDGKOqOE+DXAn/KJlyOyRzBVI35hhVjNMUmTBN5CSMnRMpF2A/U",
-	"2E3Jv5pU1uHdRb++8NBXE/MKu7sm9PWbFhbuyMxDglij2yEAK9YG+7xEu4Wcc0ZQpaGrp0SjDp5LdFBh",
-	"VvagX5eBrkALTgmUlz6j3rfZoUiuoN8M2tHVQT2GsKwAfr1RaDtYK5vG11Rtg60nUW+vYcKQEcFTusxY",
-	"sCWj17NpNh7r5KgD6fi+Cky2vkr3kEgZ3QmfSLmq5NUfR3zr2rZ9dCHW3MB0tvT9OIX6PeoataXCSJxi",
-	"nf3oP71muUvoPbfxfmy//hiH5abCogOZMUUv+GhqR7DJ9UpcnQ37jwt7J13HC55deT/9wsC6ggZMFpM8",
-	"MXgTodZLZdkUbDoYFDbry2kmd4tsOg9fGTarSatbGcp8GTrrdTfM3Cah9LO2YV/cEN/VOtW1Or0Vsyb1",
-	"ewvPUc7nHcB92FtEIO7wVbte6vvDGCPwyeN1FmudgNce5I37tZPxc1VpU0eDMLHOaQQK/TynWD1eP7Xk",
-	"bdosA1QV0DbMn6wqx+73Kin+VYH/s9UVrEsKFBY9U7naHPfCfW7Zw7HdrBZrjWiKfTrWLjqJOrht42Pc",
-	"uiX3xJ1Yy9Nx/Ki/gtJ89YuHB2ZKEnqhxyts/GBPflhHcZt1o170UCV6fcdT9V2OT9jAEfSgzwZTISsL",
-	"ZrDPfN/jEzbwiZ3tP/uuCSdsQJ07Bvss7oocvbbPlvojuwFhLJQc+HBiuIeIS1eh1tH7/jA0WTvp8SoX",
-	"VmlPWy1Ah8OVLbcX6XreZGKdMkluyZbjeH+pKHXBDXV400S9ZJfrzhjlS5g1Pba2oOntW05N+YdLzW2n",
-	"28XYuixD+9bFr6mHz8X//YLb+TfxE2KeZEou0PXhox8e/+lJRNvfH6eIu5K+u8XSFH5xRhLW51hCW01p",
-	"Dp/S+xcDim/DFVYAiKfBwDv5Ugwrd5NWx9tizt05GlzHuhZwJLYqbX8I6IcbYTosF1y633bsQJMhvsXi",
-	"I+M17fYIWR1LECTsJfVWwP7Pla22KZFY5Qz/q1ZVaRaSZ4IDUSBsz0YOCrQxIFk9ofxH4zTMkFNC/vL9",
-	"u8MB+DyZ1i9hFoH2bkEQN0d0XpjaqvajL2H2xvfSugkjXGgc1UUBmzQvU2wIYyd+hUe2jY7hcO/H9x9/",
-	"+PSWfnjy6R97/+R7/37/8ah/9OTTnvst3xu5J/4rnaXoe5Iu6OO0bvabbzTHuGEzKIqOJo4yFXN5yac1",
-	"7pSEGRupIgfdZ0Mo1IzyOmTTga2pqkci91qSWVwttXR97/+/9/7jYf9JB4ZGYeQKBKNMTafCWmiHhYIv",
-	"L8wb3S17fOLEd6HG/VA2mTiEs73nbtN/+HTQ+lf6tnFzdYk+meUZ/p/7dY3XxbOJkBhD9jvCMPfO0RfG",
-	"4pdsoIXN2minVkI9NRtF2OF2AvI0HCoEHafODL9RCkCyDWAvajDtaazjll40EBLbmLtwLTJY0Wrap9VX",
-	"BkydKpEVAqRNQ4eUE2rmcm8IpC9h9ndnPDmrb3v1wfhC6s4aMz7WAGhs411wt5NnGRgT5QM5S/N9smPJ",
-	"ZxHR9y+2+vXWvV9xIq9KAri5z0OZ1bYESv8Iyx8zbzc7pW2c+kvgJREywapNabBAkh73G0KC3DXyTAqa",
-	"JbmarpaZb54/ZT8+evynZaj5TOWQLFsdFnDqfRrMF3Gmm44iKEK6YkxrtUWtewRanOxITln7W4Lv3FeI",
-	"qgYnaVJgfvwxsoEfHSZB+1fE5DWvsaM7nL43Jhj8axNtr5F88PBThPQGiz3AJK4FYixsfqiLXbGSyY6L",
-	"OInYjSp2HWP3htDLbn1uQbNAmmzHEk0SIXHMHal1y1rM7sE0rdxXG5ygY4QyMWrMBe9u6td1Cy0sCwIf",
-	"buFi7KdRFPM0uRACxir0uAIFCSYVVsNCmElHuJvS+1cEmPyKPGQERnxCsCcuZ1p9JCtILVNFBBp7FzGR",
-	"rVPyu5Lxu5PmV0Y13sDIryiE9baQtBtE3r7CMNvqwNnqTXyt1TSFBh1VK3f3WhO2qb05ZYMJ1zlVP46V",
-	"yr1Rgl2kqIB1CASm5ww7v2fJWwMfSsgs5JcBDa0rwmKUr5j1WFkjYZ1dmczeDoc10gCXocyS1nHp7mKv",
-	"35uDuZSYsZ9x6hlIpOt4nRId+PQrEXyp7O3St1pPrKDeGKpXcnrRatCIJjL0/Zqx16TaKJ1jcZY7jFDc",
-	"tJGrSvprtxpepXVJtxD+ZaVLtQlma03A/oXOtL7HTml+9DiuYHMkWdeXcYs++n12bn1AIxd8LBWae0rn",
-	"oLE6m+fXwmvXCcNZbjHjt+7pdMoekWXYA//hflynvnw1WlS2yWW/s/B42XxuQ9CdBa7zudrSholvLGpe",
-	"N1RZBy57OQA1w1qo1BE5SCtG80uPJWAGrFDqipBqUF0Zuh01jNeM1PdxG9AnB1Rwzn2jW9DQp0S4seYW",
-	"mr9O+RwrBBwHdJxvkEEBw/YzwjDHjCnlOi7oWZolLsSvqB4M0X/8R5Psr9mjN4BX6iZQva19PYpT39dF",
-	"dSMxtUFvb2ofGmdnLLo71zcK3ZLSQ2ZHw7d/TFykWzA9XxGalNMDkQ9QPnqC91WtTos1EzWT3ufZDy48",
-	"Z3KfMgkiADYJXfNJpxN58i2cqorZ+FOiP9Trt0slb/bjKFHD0ZGgXffGvjtw3Rsz7xXc4q3/YsMqxiDJ",
-	"PAy3r/5FLjQ1BMOmrGhYzbiedtw11AJfRBp4+zJ5NXELhtx8cL2GHr6eZpXxlxLypaT0/OUbPK1f2aau",
-	"N4YluG09QMoQmXfW59NS0nvQGI4LTI5XnZN18yrgwwbIAuH7T5s3ukq8blEq8puXGthSvm7NQUnZEzVb",
-	"DP+0OhFNud10Ec/p6VpPvVGVQPhYyMQoRJZe1K8yB8+8as7upOcQ6lyilGJf2dBdfJUMWk71W7v9lLyT",
-	"kEABiB4T7c0pg2lp54ik4Jt9IADPdrhydQeipIzI+bxBEapBGdD5OgPp9kurajxJ9fFYlRu9hUOFB/yT",
-	"uiIMHTu8QdWnLFhHfRgA49nSdJKo2yl03g1Q+KZTTgxpq6qfUmRbjbQKBChU7tBH+3XmZ33Xm2k2MMBR",
-	"+U4gr1Vc6idsX54ANrsdO/oCuMDGF/cmR73BsTVH4zejxeRXncnT1uZ3FBYj1vKV2WcDI9zjgzpJUlGJ",
-	"SS6cuDKmzwZTlQPZA0hCeL/ZvyoBts9KXoLGiyaxDLkBDshhyhFJZsCMFdoZKoXC0lnLr8AwpDgPveTR",
-	"gYGbeWxd0NScluZngJLTf7ZDuaE9+Esd8+BF8WrUO/nnZqdP9Pypv43sjc3eTueMW94wNB9bNALWC9o7",
-	"Fs/nkg1GVVEMTmr7bmtJHYnJJOD6phfuF/fsPQtAdB/eVv7VWnFHG0fyCrm9k8D19ugPizTYIYIv8wqW",
-	"Cq82FqKxGL+tGL4HudlIwPYmP3fm9MBYLnNyD8vtTs8dzQSKxPFdhB6BI9DGsUWp2FRpOCUUOj4GLCJH",
-	"xMSxIyP0vwBcmc1yYN/3l4o+Qh9axg0bcY1FkBSkHSBTrquEIob2vJaICepz08pbFMiH6hoYL4p9Nsh4",
-	"UQx84QOpPbWCNpwzzDPpkzKrNMsm3J6ygVRWZDBAA73SkjkzWBI2vPI4VBJdm6FpLOla3hMV8/ChBm4n",
-	"6ALiReEYuELgFz4mLJtCGIveoqm6Bt+jH9WPsuCEVcVz/B/axW7LeXHV82VxK2XAzyIRkfg97gKw6jY2",
-	"7QLIR3kNkm8A1BoGf928sYXfuulxu2nVsY7MxU3mlbDH/R/6rQ67zT6tUjWWsIsgm2ApCTqZQWeELD/S",
-	"fAozpa/8eRJ7cYr5JeIYrDrFX7woWdZjMIjr7mcNsMa8ZYZ2B0aWPesP1XABbxTfQ/vA5xLFvQnmFLFL",
-	"BNW37U4iL/mlph5Ba3RI0VlCSP1xcXjCbdK49Bq0GrOrtizNXuovq678BXRXbUzhgkois9g8no9aq/Bx",
-	"yma7on1YRUqvW1esy8LzjBO9q6qyCLeHWKr4q9P6CfRXvoAz4XGIfEtvAvhxJLHPXirkW465B6Ho7cGF",
-	"DvhgswlsW+6srykPO2HjqXQuTqWL9UJ1Kc8Ix/FfpW/04xmv2vE3YKri7uI4E7FVEKfh0UlN53cMUHUY",
-	"MFzOnbmSC3cIJu5ywq6gtJjp7LvOLqIadYG94eyjgdcGdWj+pD1sHa3wBto2CRBpQ7kVyO2wGu4QrQk+",
-	"uOcCyJ73SyfbBZ+ZK68nOAo19WWtizHdhnDrNI4mVzvkhbO3IYkHU/nqJJflC90n/q5GDDXHbwwlgOae",
-	"6SNgVikyDFQY7N3ssbHluNVWJcrLoAu4/cE0XogoKnG8fCrb4T8tuSW2Q4D6PgqDHa9FgJryD5ex36Mu",
-	"IHv0aO27y+bbgyCEkQm4zCeeUpdM9u1yU87vsPYwIHFPK2MZL8tiflrbwk7/lip05vRQ5u4ZAYsG5C3a",
-	"ciJlLm/UXeZ4B+pZAbRzJ86y7fXWLbF1bu5Hi5XabnydN1F/ymVmTdPa5s7ix56GPyWbfWEj2HWfekpP",
-	"bWFCdHujnqqc9KLZklsKwxfsGYYJUFeOWnI5vZ2CG1v7q3hxySUv5hss9Cw8t8VS64yVFLJCnZljQ5ID",
-	"BgKsYmPFOnI546zERA1uwGGsZZhPGCvQsbTgklifzPirgbTu41XY9CwaDXdxGuTC2Nrd1DkNpxNvbiVv",
-	"k5rdEcgZ4AAGe1dSbaIwtT856Oj7bDAGid7g0OPS8Cn0AzxtwLUgWPx9NhjxonAK4eCk0fMpY2HCpfsc",
-	"3cT6W6OwoX0s2LIg24/XqDY1ine/QTSfgjG+2KDO6/SLcpZVmDii5NC0ejUrWAmY05nOcFYUrDkYp0Jh",
-	"IZxPAVxjPgTLvy5OqXldP06lbUhyvVq8wPmW+GmUpdK5ws7sio1KbHy6WxgoOU9VtOxfIjKMupQIpd3v",
-	"Bf0U7UFxzbP5pRqNRIbmVgBC6Pd4PhXp47qoc9AWLBjHhqjrYmgfLr1C2lAcl3maWi+oGQ9mt3tYwWXk",
-	"gc1FFcmXIMaXophODGwQxKOvXISnNwbDq78ftOJ+d3UvoZrE+dIRBPWJ9xK2fkceQqdNYcVKlIg71CJH",
-	"5BvrLMcRWo6EB+aUuPAxPGRfg5H1Qm2toT8nTzzoNMvdazbG2r3wVQpvvJusK6V68yP2WWtJMU2a3ioz",
-	"GZ1FhC2/hTVN79AAUfQqea5NueWC4qWBbw1qWGkN0l6uzDsvtZhyPWf+oVA9gU7D0IWYRYiBHUVVod4z",
-	"0YYr33La8KEUGsx9tD5e7OHd4U3BbL66i/Qa1wl1Btq6yf9GXZg9OTQdmBddlW7Aa0qCo7oj2rx8QzzT",
-	"4KiMqKu1//3NO3y3prq2efrD1h4uLCM5fQtlV+bGtveuC+mHoD6jNkHXgF06L6NisXTHIOQg23pdO/qs",
-	"B5WFFLbG8MlVgAATFmuwr/bZwOmupVctEWS63kZsO+rek1C7iutMBZpunaSx4ELs9/xnOxoU0UksNJSL",
-	"racgvC41WC2AqtiDWnZJ8ItR4/9Lr2lS3iFKuUuv0LtZFcKZd81HjVWaoOD8LxDIIZ1jscTpoayvVZrM",
-	"opzL5Vq+oarsZRpsvW6cFmrZog49ociKOlEruUXwg4bcBmB5g56Lofyzpge6hLVeyaWY4plhuyqEIx1z",
-	"KeqOPMjVfO/ASVdyy6YsH4Fht/LGPFT30Rti4gopt2UFXQACF0JmTY3eRBW5uSmGz3qg8y5z5m66gHU1",
-	"UK2RbiNCiMZMXdK3oXpjy46q0WvtbX7GHcNHz33IDJidomUasBrCH0cMwaikRyMYhUzaGgnjn71cjdE0",
-	"QKgizXiWYdmJW0nK2fxD24N6fCNf8+PD7UES6+1IbfHfozNPYFo0PcMmUOShDzFI6qZzJWFGcqrVlIRa",
-	"e7iNa4G2pDovdoJp4PcL4Fpa0oT5Fr1Woi5hgfFVjudB7uWfDJ36sWdvh/zTkCmdbzFJsdUUreNsa5DO",
-	"baUlYGJeqwk/VfIZtflw1HgvjYHjQdWBGyp9cdznhqA28Zalqa0q7BniraTw4m3ryAKKM6bi5HHODWGD",
-	"kM7gdRpVgqQzRcJKHug92DFBMdkQP/wWyCTU9ovwwdduLpg0HH/4y0YWenxYn6vbXD3pzgUHnKAbAXAv",
-	"XPGthfgNrohot1jY6Mach+NaWGT49ebHibu1Nl0fP9c5mwgHaMEHdH/+Arre94ftnzykGAuomUDLLl/e",
-	"JBw5q7Sw8wu387Q1Q+A6hYB4Jj38FDX+Yt/+729vv6t7DzUpCG7Pz/+C7YIEAswhQyd/rWQTVelQ6k3l",
-	"JZKdvT5HZOlvB1Pg4nJ/f3/wHWYwMARNficpxV36jIe6GSnhm9GfwjcwGN106J7yHPNNTxn308aULDBo",
-	"t3pBZRjCYLNcEYovkiHmNNBW1Bs3sbbsffpE3YQTAgqFrDCYZ0U1a5xCC1wKJU8afzW1DSAdBV+qZA4a",
-	"k3NNn2mYYs9qg38nn5LZfyffyT121oD8UlIHArX4NgwNdl5AcAn+KFbjx9XPunn6P1NHKJTUIy4KbAzl",
-	"GxXvu0EHr19dvGUH10cHntDMwceG5D4dxJ6SUOLAJRuc5zAtlQWZzff+BvPBPrsArDyog054ZnXsB3+D",
-	"OWVYyYpwMhRNypmG0GnaPxf7F2mS6OE5YTMu7J9fRonAUYTP45rhBzJM7v2tRj7zMDYgyWbWlcSkm36N",
-	"8FnP4fjwGOcUf9hEPfgG6PLaD74ExOKgUCthZ/u/w7XjegOc/bNr0HOGaFJEQSXhXLFcZdXUKfffBoCr",
-	"7/bZIFM5YEay8ShWA0eiA4YfdpoRp8ROpHD4gO2rjdP6kIYc6WNDQUcj7rPff//9j25vfn37dJ+de6pS",
-	"Jf9XBbS3H/a0Y2CYHjPwtw9dvu4XbPl+YhjA0dG+X1nYC8cwyJfVepxrjAsP3nALv7hv7r1WhcjmA7fP",
-	"/abdPQ0IegGwox+9OWDf5pqP7J4AO9pzV5aXAqeP7+5NgLu7tnd09F0zOYx1+1n38f6W6N1kiH2JJhVF",
-	"BZXaZ4+Of6RKOCHZ4A1YPd87G1nQHmkFKyXcNRwJa4ij+OwLZBDOkgRNHvveUZAYvBS9k973+0f7h5QA",
-	"M0FmfDABXtjJv93PvidjvWvnee+k91ewP+Mjke8K3zw+PKxxiimKiOk3Gb568Ls3OkjirpPHfgTkfIst",
-	"dZgw+y1R0jv55/uopqt3TpRSaoXCoyr/B1PQxwbTZsNiTO+9+8gBwmLFy22Pd3x4uJRe0YB6k1QMHLPv",
-	"HpJMjBbbSXtcofp54Vj/TJ4yKAywx4ff79fRy2ibG7ywe9zpZpDEZrs/zvtOAEx4aVjwjWKVw+PD7x9m",
-	"EhdLe1nvIxZQuJ2lA1hNFk852nK5ql3HK+ni+ujAXeMroJ4YybvwizCWOm2YNkD9yT87IMR8KksfPeuR",
-	"lTCoIc4cE/VS1V35ffaKuCLGB3onvtVgwKLqeSOjH+30nVkbnaj2blOoNMWJp66pUWpjPLOm98Nhuw3r",
-	"ykzFzWf8/h4vCp0z9pFKEOnLqHcwyW8N1wo70cuc+XiXY9SOh2dFFW7RI5phauB6JQc/8TxgrOArR+tf",
-	"+VXyyk6UFv8mFJJHdFtXv/Rc6aHIc0AP7qPjH9e/8VapF1zO/ewM8YUNVoQQ8pIXESNZu54aqXDhkjcG",
-	"xD97jjB9sP9T6/K7m8qm86C1m+jm+xQCZ67ESkfvpK57oR5vCeHwXGknZsaaT31uV8al40dGjCXqIm+b",
-	"HjYEvCII9bNRTxx9+HYaCKbCzi3jmQ0VZYZN+RWmmXid9Z0cCydlyIJwb1OjF6ZkMe/7z6E+zAghBiez",
-	"58HDGeZv8IKNOEb1SFtoc7WnGGf1HYTI9gNjf1L5/M4uU9Oh6FPbvPTtdRZu8dGdDXxuTAV5PPYyi7uC",
-	"+amPJBoPU17Mo7DW4Armg/pE96lnZ+596r+ojK8CJvKPHtTP4SS+YDZw9P1GbOAXrsdALzzeZF4+awvy",
-	"F5AL/nZO7Y8eHR9v8rJX7YgbfM2syldEtnnVC34FkYdhI1YV/rKouhx8vIK5M5mJeRWQirafW2asKkkp",
-	"copWky+PTENINhLX4PvUmH32xsk2jwNJhjN1YkRlbOKrSdtMBV+Jmcq9iukVV7vv6wiwlVmoHP7SZfHh",
-	"o/VvvFT2uaooaPsHuxFEPDe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v67lHTgjV2Q/3Uf5LlUO/Nf5z5",
-	"4BfeZUCcecT7nU1w12ylJrluw6Du4kRgvCOla2REtOhidlNf2xvYCxeImeiUe8xH83EM6n0wYgjGY07Y",
-	"wDcXHDCn6RtvTeJuYtM9p/mjdYCgPr74D1PL0RNImD7UNsI3zHS/eSejgWeqX6M9EvuYtochy4VyBRrj",
-	"JWA/OiMDq3YN8ALylBHhj/+saeCywORSZ9s8chB58lGev78/QyRM8YFNkfa4qaohXO6ppwsEe2paRyDq",
-	"yeyPbnwcbsBvnio5KgTFYHfWyr0z0aSCdmauAplaRbwHf5CMZ5tyz2UTxj978DH8GAyZrsBExG3uXZB3",
-	"XdswV6enhZYCs5198cUrAggB7YvGAxFtK/S3knCBkM7/0ls2Hdo0f5D7hqyU6HLzYboUk1cSKOrICwbS",
-	"Ow/x2GrQFRI9hiBD66YtQV9CvcBAcU3Y+czOREZoPb7GE5UWW7+ICROYofFOomdNyWKeiNaHhXe4GRKK",
-	"x19wni1OcC9qQ90jdyO14TPwH+8wFqbexD8cF9qpB1+JeuAUgn6T2nBTjaDKhT1AnCo03TuD9n8DKDHx",
-	"+hduQfdrQwtx67I5K7VSI8qcEdYwI/5N6goafZp6+CL6DDIsz2yoEAmRcbAtJrKiPBm5P3MTfdrM8z7Z",
-	"wcJQHVyh2bT9nV5x18SPRccpdSJqkmrEWEIenUN8B+gD3apFm/4bQu7UhRGZjUgjejrtB11wu2Fh10Zu",
-	"UCHtk0e91SBDn/rpUay6wzHe3/v9ijax64ItsRc1wky3Jz8+Oe4zQw0i2PH+0f7xzhr4Um8t3psGpaVQ",
-	"Ywr+jjXMQoIqszOFIsPc+AqDtAGzJim/zilpFHtQNchXqDhj1beHnOiTd88p34oSHdH/h8nWy3IJgw5u",
-	"+Gd+9DVxh3OZw4cQXCBIS0BsrSjesEVsoXbeH/ZXXO/DzVnIivgAhQTqXkJ3FiBIxjV+fnH2lEiG0qnr",
-	"DODmIFLT9znx8fwXGopj2/YnjxJIZF9ISMMR0y6e8UUwLgxj4F8Y1Nf7Vszp4CNWlH86QGnWyaoIncPJ",
-	"O9FQvtWA7Gjg2OQgzOiEbolnH14vahSiuAtnXRvJHh0+CpUcxH1q5oyD1BmgqJkHHOAuZehZDfe3LhyM",
-	"a7+hirIFD3P707up4vMFcYFzmRVV4w1JeCWQNN0ed+tFRzu96CvQi+qLiEgbQU26AbchbKY9XUlz8FFX",
-	"cp1z/yd8/k0l79OcbgZJEPLPaobg/8LXIOyI9XMTaxvfq02zv3GLgAb0TJ8qnJyOrAmW3CodO6L8p+7S",
-	"w18TU+ziD+Osyg36yT/z5WQGLaimZ3v/4Hv/3nv/8ah/SwW1O1XIb9R/WqIQnf1Orf6SWAlq1/6Bzsyg",
-	"zRhIMvx25j+OCef8yln216DFSICHFaFmJmw494zLu6OFRK+1yTTyOgJuP/WIWdL6pCBSqekTPq+nkqF3",
-	"2Ixj44H+O+nGwZ5IGOHDBu4U+FOQLBN4y6+AiPULTu7xE9woRnf8MFrEufXdicaV3OXv7AJ0D8rdkuG5",
-	"t1hwEHiQVLONuNpidM4/efCRfthMnb9/Xb7LIqVZ7rT4L1z0Yhyt3fDQ+7mHgYDuXYNPqO8xlR9MFHWp",
-	"u/G3+72yStySn1WRR9fk7gUkfdwN89BZLJvczT92Bt1O0n0GSYeJIbWkwwQQrM0WcozpKVKxQkkyBu9E",
-	"ApL33NyWOySthnMbQGD6jCCYPG4NocOlrYPQDNIbMVOur+ImOr7VLdOAqKemKY1A3tvhXL9LM2Cnkn/t",
-	"SXY7XhP5zGtmg6b4dFOf4xJrwfYHB3VXjwNTd7HrcikMsFnVoI/AWB4PedBnA0QHcD/4rmkIFjXAZg5Y",
-	"1e7+Dvk+e+te79eQ+w2wwAzEeHIaA+IgjA18QFwLs8+idrkzzExY1ZI3gONgK5xUPh3163sT9TO5D1Vo",
-	"oTvgA6tDi/0dk1g8rSZCJTcG8riPYp8NowbWO7/ATlvahINRW5UF1vVcyHwRwyq044rYV8ZLPhQFNcVc",
-	"5mH+250s7GMNhr/GVfCm6Xe8Mh6CrTEq7AzOhD1hg6EWMBrUqI1kTBBALiEdesC+ftynnOe5Yb5lDwJ1",
-	"SQJpQY414bbv+/B3tuEn4ARhoy63ffzgSIOZ0GcDWvRCH/quEAe1Gk/HOHph6q0O3gJGhPEf/uTmvIz8",
-	"+2XEPMIB/4WW2VkQSU/tfDZfLOOoi6iiFuUbcotuH81il1pGuk+AZLVRr5Kh+rBH3euFHA/q29TO7YnY",
-	"zsoMn9XNULvQH8BkvOB1D5lk0tRvEzVlnGXcIBK8Zx1N2hPDVqUMEfkLpa6iXAtKpCnUOJ3g+Swafc1G",
-	"vpLFHKdgouxFD5yezFUK/cLrDapbkZdADTEcJywgHyPYeCUD2usK5PFbBIr/ULgY/hz+s0LdDbHuwt0P",
-	"zb8jNtUd8iaqVCNWgioLtOZQDxxC3ACxIx4eM8L12WDR0wcfm38sqIZt6vhVWlEErQ4ZTN1fqM+Gc0L8",
-	"dVedCYT0xXKvmuFuzV//ChF77T3IveisNnGSY1dg/pXdqVo7cse3/U3Z1r3akFEcwFpx0Q4iCT4N7bNv",
-	"NWaX69rXlAsn8oqc7DXG5ZzA2Ooy8C54uVP26PBHSlLhkvBuECubX4Gz7zTQF9GlH7OH5Tt91qz4S7rb",
-	"AaTOA1Ciyaq/+WPe9O39y185a+jOwQiky7fjEIvO4lVXXFU2U1O4i5tddVk2vhNTbdbUPbIDJgG3vtsG",
-	"nwLzM1p106kABC/68hV+6q72wuW9l1yyV37rHtg3vAHHIN3H0cyOO+w8xZ+Jg+E9vC3rIs6U1PZfBVWe",
-	"oK5PfZs9gBJhXFHtTyrtL+A+BfoL6BbkTmrvjNd7qFGKu74vln1MFONTdv4/20G81/Q3VaE0uxvD0YdF",
-	"VN04yQkxI3Ik/6ifPYK5C8PySrslRd2SfMcKhCaRrE7YwD+NNS8n4S/o6qSOO7MIYH4I9djUT4QaAaIT",
-	"bMRFATk2sglZ3lYL90cCmH8bt0JyD6EuPhbX0OAuUe++RDDWzfRFaMp/u3SP/nLDL0PwKxnNhCaBgWPU",
-	"EIzC8itFTaOwixShU9tW2+HlvkxFoWbmlB0dBgjruqVpd8jFvZz0dta9F5uzuaVfc82+0XLuM0veH+gD",
-	"Z8nTqL+hLOnq9BOuDsXLJu0CvF3u/E7zeQBpQ2xoUc4gJ2TcM6lI2ITHl2TNNNyytqg5+Fg3Su12dZ4V",
-	"RpGPI+Tj1f15m9YgvsdawCnxLgSL7Ykp3owpOIWA6w7gqpqz35u61Oot36E4BeGzc2l+obRfOzI3J/5u",
-	"L2YiQtt0Dr4LPP7URTvw18cLjAebUicAJzoxqcGm5Vek/2AKLlOjJgnXcJHvs1deQaKWm6SPEMgdOlOl",
-	"77OIlYSYfuhBOEMDUvcl35kbU6AJ07tQEk7ps8byuVNvh8CM4ySxYurDDnVKsFdqSUC7YUML6qa3xpLH",
-	"hvZ+p0b+kdRIOs2nzbX6srTJt5TzHvWwTWqW4VbtssB3frivSSK/rmytizItxhN7RxrpQSlku3dUm5f/",
-	"Kkshu9TGR11FK1JZVgopv/wuiP/BWt4vYDG3asS4P6wbGDv9B9WtqmQlRGvyVL5gqGFyBDkmgWNxVMjq",
-	"RVVrudzpBsS+I/QvnNB9VaCnDyGZuUsGip35Ie9McH9Df38RPM+bJLlz6ZR0IHScsepOGy/xnqUgMqNs",
-	"we/vEx7TWK3kGIxlkI8px5E60/vyS55NIm9zEpGYS1V1In1G6zj+GpIeF487oav+Vve55tkE8gBUfoI8",
-	"qt1mWDb7u2MwX66vEIDkSs1k6qKPr8F3MkfMcVWIvDaC0l6MN5i8bILpzWMP/mnkxaBwVxQNy3hR1OBH",
-	"vnCZYnYp70GYC3SJ4uOkKJ6JomBDoIoeo778fhh/IFVSqSvM4vE4cmYBZWYrATs/GPHMmpWQtI7HNoyS",
-	"W8qyP+ofHh6mCyee4yfXAu7x4E231FrFiimcusVs4AriNl1U4Ch5z33oLisLzha8dDeZML75gHPGihQ8",
-	"W587hjMGaYXtVA7or/dSrXGfWgCRW4efCrdgx5weXDrHCENTKvrEGiJlgJ0zU6orYGq0lcRO8K2Dj+5/",
-	"63py/+YLVic891KxFRGYqCI3lNBxutY3z4x1oo9a2gibas5tNc+QB25h1zbxhZ3q+eUSN/eQ6RzZCtKG",
-	"hGvQzKi79uN4ur5LxXOk9BisFXK8KiWLz9lwzuADz2wxx8DkSDgpTY3qFKOv7LOXvpPThJclSMPmYE+i",
-	"bCxfUUp6qqqKnI1VfyF2FldrR0XcblsJPcdYPjdsJD74xnhHj0OL3hR4DlwLmD2vF3lPycvNABdQbBOe",
-	"ObqHKXRavGHLd7GXXezlq9QfiICH0BQ83MLEaRjfwcfmH+ugMhZYyX1prysv8w4m/+uh2xD35qyhsRqe",
-	"RFjDNGQgSnvnbqoWSd+TxrB4cQ4yJUfCfW3jtJ87nGYnjJ/WTh8zYljAPvsttLcpSTfwWgV2cXWWAmaJ",
-	"I/QWudGi7D9KbfCoB1PHa8cB20FYlvEp4LOn5DeOvoHhLsxC8TpLUG14aFvoqQDxExYUnn3muxWgTUJw",
-	"HMAxrabC+mxMqUCUxWQqEJ7IKrZ1/EBsi4yaIbgbUDPwHfv6YtkXnebNJSxazJ1OxBCfCblv1IuPLpfQ",
-	"TOQmunk+suXuxRDGwnvbYHpaO9ncU9e8KpLGN/f5sH/FGe18kJ/TB1kjsnyBWCx/BAic9/daitfcogSD",
-	"fyVhByfz8Hni0zmbTVRR5+Fyw3iocSPCnOP/b+FXFVNnl67wEP3vxauXrBASTN/nraN2xDj+ss9UkafC",
-	"RYf9w8NDeg/1oR/YC/HTPjsrivDLOs0awaMlnPpP1tFPqSxey3Oc4i9CwoC0KPc3PoXcLd8p2uja7SzO",
-	"U9iVJcgbfIAWvSxPaKTudJL76s3yYU/my/e15htDITmlji0oxp8hS5i2aFd0tis6+8oY6k/Y+ankxrbq",
-	"jA1Wb4xvrgt7BnrwkX5Y52Vq3aJ7F+jdt3XnafoKPU3SSy4mzJ17lWryvUuPUshZWQHnyS3TbkMM+xay",
-	"iQLzXRMaGoK7m4ZZNQaCqsI2DGIK7FtjlZ6jKvFdZE6GNFJSIjBDUrvTZYqq96nuixxDwzmTYjwhrCs+",
-	"sqDZ4PWri7esK3trkM5/eR0Wee/XuR6pKw5Ese2vAOrqDxjCIDiVTE2dnMGuqTKnuriJu4joXpyS23B+",
-	"C4Wd7M1IXW8T5P+5P0fJffdVrYbjPDzWf6aKVhS2owLacYBCXEEhgPwRPkrtjgM3sIX4zwYmUxoQ7dzx",
-	"WnxzfuLO0vFNgh+hwnD3sgCzaxKw00VvZdxj1m4dDUAkR3IybY76nVZHEV9qdYvkqNxzM6RrSuNCb64w",
-	"DMGsN0e63rDw9AJf3HkV/4BeRTzfLpjqnWfxc+ZsKokOtBmfU+UAvdGJS72trkLM6OAj/n9d2ua5m0hT",
-	"Yk4hWx/VxYqeGrOLF268eRsfczhvReKXVfW/aFXGle6bZ2uOxTVItut4+gUT9V/FNbAqKkVE+2/CyYuM",
-	"vbMaAtoueXO1J6eDlg4fCpxh58f5GjOGQr3s3btxAqu9Sy/OEhs/0GC9EfpAE+oE/4niRf+qoCJER2O5",
-	"MzqaxoF9ZiaYYeikHf6VTfg1EGMolOlI7J+vvOMPDOfnl0dIlLuL/qVe9J85tq4kfKRaGjUgojeJNAit",
-	"lT7ItDDC7GUTyK6647XOXrLwoY6gNmJvn72pCjAsh0zkaM9xSW2MqA5mqnIo4h5sBIDKzRXkfaa5MCHD",
-	"n5Cu+Nx3trwGzQo1A50ukXnqJvwUJ39PLqkzyYu5Eaam9Id1S9HacJndGfoh6c9HRqEom51uWuuNlN75",
-	"lna+pc34D7KFznphI8Yy9CdTUwhdQ+ruQ1t4mmigBXbku9vyYo/763czpvRqIeVDSPZMjgthsIcHZ6VW",
-	"wwKm7NtB1Zz5ZcHluOJjGHyX6Ezi5vNveEYT/GPynDB8iuG8wAP6hhqcoy284yg7jnJjjvKrzEFTi0On",
-	"JowACiHHJmpr7VQJvN+35Sn4uS+FjfwFLGT2JU7pD8lDaGmdiI+Qmz6bgmVKs4JnV0KOl0omSLyUwEnm",
-	"2AlMd9xmx21uwW1e8ikB2xBr8QXYeOuRzkwbR+BGbEbDyEeR90qtpuWq/NcXPEfYAKopgtynrw7ngRH2",
-	"caZ9Vla6xDYujk8qGcqLOBvV2Kk++uMWs8/O2MD9MMDsE8kGXp8aEKIe5I6prWJ450GRc9/UgF5zqZhf",
-	"EJkZA8NHYOcDnxjirI7TsJvdzFLDqEq2fHvqTtvAm3r7Xvvdux/22IzzmRjk8kI7mGW96VIxO1OMF+IK",
-	"doxwxwhvwQj/CpbhBDFLlW6rvBYW48vYehWbl93cjtOAJYwreN9rZexYw8X//eKZ2VuYlkrzwjGMUOn4",
-	"G/BrwS0wJVkO04BlPtSqGk8sgahb6sAwVVOQtk/6osQKzcLXhnE25dmkTv83oK8xiw/eScr1t9xckQ/0",
-	"1LucMBkwRDIt9f2mnm6VsaARsdzQ+P+quObSCgn5SeiP50bFPli6kj4SGuOqYWNLzWbcvJMayoLPIWff",
-	"DqbARfQ5pqEAbpz+yM6tb6PJJeNlqdU1LwLL55llA7/hA1SVAuQG5lQMsQ60j0/PFMN2fWb/nUx4pfET",
-	"VDf6cAUKW7fF8fN86BoF2pc3lexwo0+wi8e4krtihB1vfxDeTje7o++fvyUetRE5ItYyRSzdv79B/z8D",
-	"xmCrwM7c0KcauIULeu7+mn2GAT75y39PsDjRMCmVzG/Hf86V393g+7nBcbVQ+hr/RIXrgeSi21vfyeXr",
-	"a+bSToA8uO0LfPDR/7Sulii+yffVc2qzS7brp/8lE21nQ/0tSfbG7fQ9FcW99JPEfgAy3769dvz1rjyR",
-	"Z9QVv15wkx8GMo9SChd6aPv0Q2zJnWVQ2gZ7GdNMRFH40oKUu+SZzL+cK1qvdXc/vwqh8kzm9yRSDjAB",
-	"nGc2aIudlQLn8YNrKgXqPP3467uk/a8vaT869K89aX8n6pdF/TemdUM7c/1bTOKedIEuaX18eHRSy9Vt",
-	"WgxCvs+ODw9PaqiPPvraOEKC1A0csTEjXeT9d/L48Pikke6EXzHvE/pImMIc7D47H0WBT0RsoxQbNfKB",
-	"mH4Tb8m4xiJEzPPiFjNRvd8zBKKtUikPHxnp0SW8iy6Pn71NdryeBw7iLA29KLeEQfJYoIxTRtl5BnOG",
-	"o9vQhMCJPBb8CtHu773xfuN1PobonfqVT/0buCj6PTpKkBnsnbktWz9480Z4AXfpLl01a47gLFw+jB2E",
-	"O+euvJjevp3kne7J8YPviWdIpzHYNkU2Cm7/kNTXp9z7vbMRqjyr38dH6ckdePXOBfi5rLULPscsW/Qa",
-	"bK5F3cRiO/gY/Wudi7CtR3w+GQstCbpzF36dNoRc1oMQC5ni6bYN2cPEA5sT6/XciEzX+yJX3rkDuHYf",
-	"78Q1ugB9DXrPgLSMHt1nA2OhHLBvc275CbuwUH5HmQAIJ02eR0qFcA/22YCkff1GNPvvPEwuAywoQeyi",
-	"2URkk3fSUuNI4FPKDzH77BfMWIswdn1iWqYKJRG3hjrJKSkp24mpEuQ+O5M0d2cy5mys1cwEY4z7MU4Z",
-	"LhGTLLhhg1+4sXvP3Et7538ZuFuuwVRTSuUI8/LQtZhXARxx05VmBfBr/LFyhtfc+1/Pwku8MMot11Dn",
-	"WfwcbjIzVpWGIfY2AeQ6zlKVJ2FBvmQuYWtd4KdX2loJRpYHh1DBjT/dxrZEuO9r8gajU4gUlcYr1Nqh",
-	"lnOo8XV9f3T4p6PI3XV4rw05LXywRM97tNdtvp8AnUy2KgVOqb/JQvpnDZuId6m2tWwwtkJyDvYYtgpV",
-	"3Z2I+BpExHNqTbsoJCaiwBo3XUnzB5YHYT87JcLx4eGi5wCB544PjyN0WsttZfymRXdCArqglhhYW8N7",
-	"E+ZwrymxfowORhB8IvdnLV/gHqXGf7nksjszV8T9A75fZFkOmIFMyXwRmHZnfP7B1djmAv6B+RFxkg1N",
-	"Q3+lHsZA7L6/bz0HDKUTju2BtHpOajLPJqgZN7F7n9e1u3lfyc2LgWwjHUF8LYqB1ZWdjERhQR/w/PfK",
-	"2GmwArtQrc5C90On9nogKeztI9WMYQKnk+8epGSEUPhDlc9TeCQG7Fk06Cb4VaFrozBsqq7Rwz7HsXZw",
-	"a3d/ByLqWKT+t/wK2BRLxnK0ld1/Ni/ciL+8ApFqJXXcYel5NExXPZQqRDaPmnyGTvWgvzFMzWSzE44u",
-	"DdWT7IjyQYmyBgKMCdOJVWQVm1PnIvhfi0sap7LUXLKjjZtkI1VpVvA5aNNnw/kyvcQUhRq9sREWDYI5",
-	"WVXk++w33xdpgH3QB7Wj2bLfq3wMjh4JS9xGtZVKMqtKka2quDxFfeQGVZNnuAdvqTz+XsrI603+XGAU",
-	"9QS6GALuvXtgVxS5i7ndlnF5iC28pnSpbyhKEwwrMMJubjWopLtPgz4bVNLwEQyo1FpoDQVcc2kHbOrk",
-	"vY3pnqnRoiRkY0A0Oi0yC5rwlbEbgikhs302mEBRjqpi4MsKne3j6xmpKh4LvvHLlHbElGYTJcHYOTrO",
-	"0b3BtPewj5r+R6QUYlVj5l3zmP6F3nxMlHasjhwnixnRyz4ocQ3Pw67dWwJRPcIDs7b2uMuMrRacFNOs",
-	"Nfo/Xlxzx+geXkPjc7SZuQyZP5jMqMGoSmfgbMq743xWi/HY+0C7LIy34Zl7vHH1GF1QehEHzRVxJjbj",
-	"EhHih+A0NoE1HWq0Myg+j0FxHp+HKbm+kTnR75VVQv6+icVWIYzdZy8xTlgqAyF/kMCplO/NjEHognyG",
-	"HCPWIDPwYfCiaNBZOPO3AHN13VoQaWCk9BS/iK1s+6ySBRgTE2INTYP2hoz7SLs7i8ZF3U+apmj22c9Q",
-	"lFGPRC/FeX4tMqjFOzasdSLmtOlt4v5mJtgY1pAFNKMahsLjSzYINwGbhBou4pYNNdfzb8yyKL9YuOF3",
-	"L8nbl/vhxPgqpvLW09HXlZa0s1O+CvF9e36YktvYD/uAZ2731nR7+bt79Cw8uWkR165u66ur22of9Iqq",
-	"rXbJz05HunuegNczpR1Rqh/dW0e5dW/7iB34l9e6WYkHCAvTDRjAOT62we0vQRslGR9rAD9F9I+Cn3Xn",
-	"pXEbJO1KlH+Qjgf80/36fX2HhkoVwGXvAS4HbUJXfrL7Y/tqRO2s+4eHh7ub8oA3JeB6eV0an+uHzFFq",
-	"WuSU9m3uTVe1IbVXuILSMl5ybU88vpgGAmXvo3boDErtO4dG+j+OiiGEEqQvNvRZGv1ghIQuqH1WgioL",
-	"tAhGPPM6+dQDTKag8y+s0lDT7heM99XM8bN0JV/TOqO7KfkpGyAEUz7wIHKU1Fv3uNthhO1MiM/DBF9X",
-	"tqkoIoSwbbSFhRYikbJw8NH9b7kb2yL4tfv9CtbzhasOd8dhntc95boZzFhJOEWplKkyOGiG4E7ON7Jr",
-	"2gFj7ntpyTrhdZsVjRU2BjN0EP8xamb3za6z1xd7T+miND29RlpNI83AaQRjpfItrmxHgs8b4PnXex/v",
-	"EO8I5fWLwN+6m0DPd5fmS700mA2KiMCpS7OlUr+2BZ2Xd3fSEo8EqVP2hRyvyGl6rjQ7esymQlY2tM0S",
-	"Ps+NsoV8x6cQ9m8ZDaLuNE5/dAtJGgivSpB/93t2n6r9K1rwZtr90d2a7a2xU9IXqxV3/vqdsn1jfuRI",
-	"bEFop7DXtlK2A484+Oh/WqdyPy2UgeYyb9abGGt8d5h+Xyxl4aFGpBXQI32p8lZq4XpJ11DaLYXdp3pe",
-	"SwUNLK71cFaMk+OkayIGfiGuwfgrhGuAvAby8dOsMQyXgzqvZBQ4HzFea7EyX8IaIBic2nUWpH1cQJKK",
-	"GnFLuP9XAKWJBzlxSjK6g/rMAPRZWVmmxXhicXiyx6KR6pNZ6hkT4vQkvAFy5pVqyl9mIw1mwkqt3PaN",
-	"mMhBWmHnTMlWiCAai6gjMRT2dOizF75z+09a5GNqQvNWV3byHAOHmOA8AaGZmsk+U5U1IgeEAGjOMhqt",
-	"FZJM7aEKPSuxAU4wba9gHjr2ZDZqCFV/t8YsX/rkU27oLL2LdDZRbMrnzjKuOxZSgcyMBlcSx48+Dibj",
-	"Be86d2oNYPqEk0CJetQguMmf8A0aCIgK+6zGhvvMTYdnV9GQAZ19ebizzMbH7/EVjM8EpQYP7u8S18PN",
-	"lUnul28j0XUIuaD6ihN319S4cSgoWcwRscGX0hkxluDXhEFJyjhBCjTs2zfPn7InPz45/i4eu8pF6qTO",
-	"MUuiKr2magjkgefz/2nxIR1O4v2n/y8AAP//",
+	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOLYG5317djOpmrX/orgTJNENARmAYxoxuX3/it0AzMYEsOL",
+	"braz/CeRpZnBrdH3/vTHXqampZIgremdfOxNgOeg8cfzHKalsiCz+WsoCz6H3P06B5NpUVqhZO+kN7C6",
+	"ggGbTUAyOwF2CXM244YZAMmGMFIa9nv9nskmMOXudZDVtHfyr557r/e+37PzEnonPWO1kONev/dhb6z2",
+	"3C/3zKUo9xQOxIu9UglpQfdORrww8OlTv/dMZZxmsTiptxNgEmZMg1GVznAGGv5dCe2W4EaOZzRSespt",
+	"76RXabGnYQQaZAa9xam5IV/Vfz4ry0KkNsSNPePCMjvhFrdirLm0kLe34frLfs0tPBNTYZfH/s0NKQwr",
+	"YGSZGjHg2aTPRkoz+MCnZQFs8K5n5tJOwAjzrneq//rwx1P716PBCXv4I3NbBMYaJtWsz7jMmZLApkoD",
+	"E5Jxy6bKWMaZgUzJletpzfOVKkQ2T+9U4R4wtFeOfFQJGg+VZaqS1jAhVy7g3399dHg6++ujw8EJe3TY",
+	"rEBI90+aqFk7U7B6fjbCbV6c5JvmE90UNBVSTB1ZH9VE405tDLr3yQ1Qcs2nYP29OitLra54cf6z+5dw",
+	"o5TcTnr9nuRT9y73D1yIfEPCrfDJ5ZX9xLPLquwcaIh/XjeM3/reSe/48PjR0dHxX94ePjw8PDz8516p",
+	"jB1rMHuHo+/5j9mRuzUltxa0G+z//etw78f3H3/49JZ+ePTpn3v/4nt/vP941D969GnP/ZbvjdwT/7Vi",
+	"+q8r2bkCXcmb79ITk/ECqa5zHKgfuflwv6gi7xxooor85kNErPvvkLh6Z+yKFxU4HjFXlWbZRIkM+sg0",
+	"8bZdgZ6zKRjDx9BnR8wqdvzwIbsSRgwLYGdvHp+fs2zCNc8cWbvrgYsh8dEsJ5rInpvJylvEPzwDObaT",
+	"3snxw4d9d6vCv4/aZPXu3Yfjo7137z785cn7/06TzrnjmjxbeaiieebmW/4KtAljLfM5VfJ/V8BE7rbc",
+	"MboSH+8zbtjAVMPfIbMD97fB3568ZQdXRwdTGDAzUTPDnCxR7qVpvc3tddC3bmEJKN2WF/D66WP2l+MH",
+	"h/ts4CTbX18M2LeetfZrsfDokHENQdh9x7i5NEhLbrVcmhlox5XtRBiW8aLYZy/tBDQra5Fq8ANiLJUm",
+	"adkwHhz26LCLyvzEO4jp4dHxTdSMV1pccacCoWjp5kT095ufwhswZhXVGvr7TQf65F42pZIGUCr9xHO/",
+	"RPevTEkLEn/kTtMhTeug1GpYwPS/fzekdjXD/ZeGUe+k9/87aNTJA/qrOXhFb9Ggy3fD75xTXKa8cPN2",
+	"x/+p33us5KgQ2b1PyO+wm5C6At1vKbaVgRzp2qgp2ImQYwaFAXpoikzKvZhDJnLI+4yzgs/oNljFLgFK",
+	"d6HdB1DLwgsijOcHbMKd9lXPYA4Wd+Kp0kOR5yDvdyv8VQXNpnzOpLIsV6irLc77G8Nybrlb+BBwSzR3",
+	"+6RwL8ZKAi4DmbLkxX2u4mWl2VQYyy9pDi+Ufaoqmd8zUTnORkdbZRNGdDMKm0ibjNN7q9Qzrsdw3zQ/",
+	"VPkcqQ/VfTvhkj16wP4ufsKjbn75A3sufnKC6n/fvHzBCiHBhHk/5zJwSXOv01eKTbmcN9q/v1377Fyy",
+	"nMuxu8MDw0dg5wOWca0FGDaBomS8KPDiGj5FKzEyf1t2Vmpq/tmD5sHY6tlrzJ6NXvaPB3Nkr7ZHVr7d",
+	"WC64Mb9KXtmJ0uIPuG8CD5wCqdyyS6lmEinjV8mvuCj4sLhXon5Ts2frrWIJkEPOcgU0RVJK9tlbPWd8",
+	"zIVkM2EnNTmwBd311L2EH3QWtjLWr67UKnOK8j2vr760wtBdHFYWlzXzy+XmkiSVn6epylJpC/lzyAV/",
+	"i+rA55kubn40mBvE6Ya/vn2698M+KkH+i2guvzr3NkypVQnaClJYMg3cQn7BbUvdybmFPSumCQeO0yhL",
+	"ocFs9Y7IN1CnnDJ1pS63nI5WBa1FWJiahHOifodrzZE5mEyV273zKdYS/9UjtREHrr/WjzeztUuNg06h",
+	"jeI+TwfyipOQah/KJczbk1tFLv5kE6uU8MFeZJU2Sq/f/G2U+XgncK7JBea/V8ZO/bVoL3AIGa8MJPd9",
+	"OO9wyTm9keeO+ZAhxwo+B/2NYXaiwTiT38mehmZU5ZhJPTNZTYeOw/d7+N66bX0qCgv6GT66uGb6AE61",
+	"X69l9R6Y5U3g+EcSMZuddLOjidMuOxyE/wCNWnAwmfExxyhGyjt1l62neLH+u/1mvsmVSl7MjUgsc8iN",
+	"yNYt7Sf30JOpcnM2m9Ni33HekcjR1bxmiDeZ0uCmmmnhJ7rq8cf01BZTyWGseb5wnmtZEVw100/4wJXO",
+	"vWPXlMAva18A+L1CZ8YmxPMkjJOYg1uINMLON97DS0G6f4hDwIdSk7XV6/dQf6QfQ+zgwmuVjltOeVFc",
+	"WF5cOpqaDsW4UpVZDmLgRZXjynPIRdfbT49fsQd/YZaP91NCwakpm/PQFwB58k5pMeV6fuF3O3mgXnMR",
+	"cnxBAy1zoNqzfZjgRuQDikbZfNr+wiQlHLgzzegKJpgp8GzCwkPM8LlhwzkT1kAxIit8pDSgT8pPi42E",
+	"NvaUwbS08zpURRaZktA2cOwMiivYmDjf+Im8Bp53iexqPAaD0rUsteLZZFuhf8WL9EV7qtWUVbIsgBsu",
+	"0U8Yfk5LlCn/UEcq6rPdO1o63EVR6S7NMlHF96/F0JK0EXGM+JT7ns82ywx3oGPraj4YXbOIhy3S9Sqe",
+	"H3m8eJ4L4o+vIiGAHLK/IBcsfLALPsYfDg8PV3ms/9+7dx8OD9////9rrdDCj6fnPH8OU6Xnf/ccbJnn",
+	"umPyPJdraCwACuYFw0BQpPaKVwVSSR2RrbREEtGXqCNANlHuDKzSc2fo46OWzhpfTnK+EN1KaA2ZXasn",
+	"+JfPaMnXUfG9423rd8xW/Otn/0bqtuZi7GlqwSL95Wzv+OEjp87gUcAHntkCLSKK+KG70DA1GrntZiEM",
+	"aJgRY8mE3b9nk6YdtkxfkG7u1VCuBm46RJAXrqA3tLHCPVnc21/UjHxAynF2w6aVsYyPNcRqYh2TdUTN",
+	"LcRqQAkyJ2MinAXqAKPK4E+0y3mS4t0jW2x/yh5zV6O13/HO1BsYph19IKbdbiuupskkX4nuXKwXFXBF",
+	"g+WQ6XlpSSeyTo3q94DrYn6RQwH4iLoCrUUOFyMuCvePXh8jmfiOE0hwgf9cxTDSBmV9CTa3NQID+lx2",
+	"ZTPl5HYbA8akjctYD19Is5ki67+oGmfa4AQdKRMocnJfGe/7acKLzDrTkg2mQmulF14W1rAgPxe8dv0t",
+	"dJMRL4ohzy5Tmq6TZU0ejIYrATPIfVrQhMu87zSWygBzsweO0VGnkeE7taOu5MYked/vVT6GsJWraOJ/",
+	"6wfd3UdH8FrFjp66LhE0U4tUk9X0cD1lhA9V1ZUK5CgBz4BcnbiJt6O09HuRYbGBov+MD6GIza8cRqhC",
+	"nJDCs+guHOSaj+zgxNHH0Gn5ovad1JFzmRPx+9+7y+zoh8vaszsIRlz9ITUaga79MNN9NnDDD04Yl/Mm",
+	"mBdrRTiRyB50e9FW0VaZbuErGWjLhfS6kxZEWk6ui5HIOGm9mZISMq9Zj7WaYdg3U9JqMaz873lllVRT",
+	"UrinJVivMmsoHO+XYNIW6ZR/OKdZ/bh8iYNG2z6Ec8meyHEhzOT2CGdjbbfKhX08gewS71nS05hWgstq",
+	"WIiMXcIctamxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp1mxt9ppDDXvmavKsR4MF8wkc+JOgGaaY84C",
+	"GYoTkeZK7r301Nx5O+JzV/Lbx8dvXjFbqPFeVi+zz57kxw8fHv343X7aX6zWq9Bu437hZoKsTvwBK5Ql",
+	"cJSFG8AyJ7VNy2gU0j56EPsAUtlt7ePE8fw8/Ub08aS6j1hJIwwGWZbPeKTVtCWnN5lSvzfhZtHE3njH",
+	"lm6G2noCC3uCi8AP1TPr3I0n0up5p+XU5MOUfF4onu/nkCmyeZdohWdWJXJ5XsaJSLOJYjzzuanLX4gs",
+	"uWUTQubwYfXWHKbO5jJpvNbSivaD0c1q1uszpDa/bb88P3uMK2y8kM4ivoTSIoefTUBDctX+RDq/2Mzy",
+	"G8NEeudUZTM1bdkXpsoyjD+iqJMCf3DacodR0dhMi0qVO/H9LuvI6w/JSFNanRM0z+tYLkgC/hOB4PxQ",
+	"waQJO9FJ8XjvukzlPhOSDbmBRw/2FzJLz/b+yff+ONz78b8P3n988P2nvyaVFBziXGZFZbyu0r5Yt8kp",
+	"rnsjCuCjtLhw7HnuZJhAvw1ONl/Yk3qw4dwmbf0gAm7CwsJJe/aOM17PzNIGnZc52+058cX1Bt3CXRka",
+	"kE6o+5ibcabEGG4q5MIKUgunjOVEKGluUw7tc5rasMouwfaZAV5AnpzfMt2AzK8V/d7uHadhJ+YdWWf0",
+	"1YgjDZUqgMvG0bT00SAEVsfV3E6ir7PmyrFFGu2ET1YwKzQd1O1NQweFUpdspCqZs5lWcpz2EqEjSG61",
+	"Xz4vdpXDbIM47/IqCuVsEwx9WCiDICKa1sr9U6lL5A1R0cMSeRrL9bYO1dpVtv603uCjn/q9K9BiJG7s",
+	"FvNhh+D1QlpsLSK6BX1/xxpaiQij+6r+ooi+t7C4w5VYJPeFFeBj3QP/fSEOGUopev3eDPiVcEtOKQb0",
+	"dpq3Uj3H5rzVc6v1fPV2HGNhet2b8rqSXatKi0j6m0/xorSnoapsnymZQZ35Vbu1lj3/SnYZSFU2CdcM",
+	"r5wwzD3dx3T3AvMQkOI2ZNcb+twXw9N+8UiDahT5YFO04em9uzAMeV2fQqDCMtI/91fwsYsCRgll+Ewy",
+	"MFZMuYU6ru82qc+ctcMmasZGjjUJy2ZOBFfSigJTMjfzxutKSqI0PKCVmrIbt2vFlk5NyHSo3SpL5s0G",
+	"5zdT+nJUqNlFpYvFqsFrcLPuO/AmbMZioSW/BDk4wZRVYQ0ruba+ZCLWIvbZIHDfwQlJDHK+cu8m7jNV",
+	"goQcHWiOKXAN+T4bkLBDx7B/AwkNn3sn0bOc8SldOXwgepeOZ3ASJcUHaqOkSmGp1CVw5AEG7vfZwOsk",
+	"3h9Na5qBBkaxhXz/nYxDlG4Peo186QUZ3ZDI6lhNO1sn7aRxi0QXzXDuhewQCm9EajDAdTZhlaGbv6Dc",
+	"Xk55wmh76dmI+MAw1l3nwDA+sqDZE/caeTQlVFbzYvPkmO5ECuhcpp/P8Q+Owf1Nhf3oMztRxrNNjiQD",
+	"ms1UVeRsLLZIiliT3SHqtLKlaZXKCCuusBRtzOmnOtPmdjdoUauP0hTwFFtzTV3Xx3U21oJnUsgtEnjo",
+	"K0HPXdwuXRXQQaeST8EECYXP0cGNhC+f2iKpFNyFWh8Tobm+CU8vef/CH/p+D8L8u3cPPbyp3N67T3Rb",
+	"DLCpHIpWiKwpaqfd5YWSEAp7TtmgalKqL0IgDV/CVCLPQ3xgTdSu9D453kQ2YYWwtgBM3MbARsGFBGO9",
+	"0yrWW7Y4yvsIbtX5NysjWxFlL213NhFFfmHgQ8WLC5+D7laMFKxGrKm39ftOVeB1bKeJKqJLz8mkOGhj",
+	"KuFOCe9wMbqYcD3t9Xt8WBkMaGNJyIVVF5Qt4Mx/yEXGiwuYgh6jM7qfnGNSqCxci0iPkaS9ZE4bxeQa",
+	"MS0LkQkfnw8/iulUyK6v16kmHbHxDXMn/MMmZblcJ2smGfTGwH89UuuzKQr5GUpnv8ls3sEHpqIoRGRS",
+	"b5mgSBWTH7dJJPlN2ImqSPzRMyyvZ8mew5kIV9qJx/kpqjf4gkRiCjqnvxhpt4hTAatWfBBV/FzNZIIE",
+	"FnYaF1V/o5UL0tqu1IY/aYK27Y1GHSe5VQYTZzfLrl1KNncfDZ9YMZ9nYfRlKTcCKOIiHlOqS5BMjU5J",
+	"pUV7o+a2yLEJ/aJq5bY50pxNoEA2ID/4+OsIuCNYx1+wks1g3FWAs7MMz/1vcjAlF1hePKG9H1eisPil",
+	"MVL8SFfGEm4F5toYXiID9fH/34EXqjJzvPQTXoUU40zJUeUzj02lSy2QPY3dl2yF7Ot3Nae8S/xXxnEB",
+	"E1WiG1Zd+cAvzTirtFA+F9NrSUmG0sAdpCJNTuYUkI+39BK1XqRCiLUsKSuU2XIY/8qmA1wjf3BDOz3C",
+	"DtjYrr8tpbCAq67rMhHjiVMh8JFGSFpV5Kfs0BdGSqDC4igd+Pt1UQqpLGYqdFgUtaMVbTc007z5JDQz",
+	"oK9ERvbSJqNseWJRtG2lIVCT/Uv/wg003w3dos2YtWs0hDITHgs1bfuwuLN4GuiIU6ZkMfcKpjvEjBvM",
+	"3HKMkKxH8rPQR+iqtLxTXcRZSdKqbuywTVgAwXnbyk0kCl6kqqSEWDq1SGpOuMwLH0ktDFzwghS9Smrg",
+	"2QRLMldzwI4YVaN9bl7R0HDVz5V4GE979V6+WXS4qRJ9KDEX78V00QusN72fnZVAZ2jMeLegsIah837P",
+	"ThrwGPbtr1JkKgeMbDNc4nesKplVPm+dNKw+vg8y37OThOeFrIw1odZuLcdNa90HutQbfBdDEcltf+rT",
+	"NxYmHO1ZTWBrb+pS0HlTaTUC7fXdZXW0e1uaZIiVNUh8CvkTKg3AvdQ+LWzDkqyIJW4xzBUvRH6xlCK0",
+	"UlTgOxuw+3+E59Jcrs5GCSSgwi/qtbfmFw0cnUVUD9NFNgnv0ij8eiOuhLS3zvVFn0zOASAPyb0daacr",
+	"R/evv50EuytSxxYyPoTMoA5MEPjbKeorRz8cspzP23GW1WXV3LqfNpzca3p6yaDFBdYfi+a+aqNe10PX",
+	"MgqKclQVyE0R89D9YPjI/SC0xjT7Dsu/vX3rgpTt/Xzii0uwvm1Uo0dN+Yf4VaoCW/hN+6AXQLKWnbb1",
+	"AB4B4hvDvNdqg3oOX2O55sOFGGqu5wtZqMc3SUJdPkEBRf5EaxLQi3vQCsmpfF5DhVDRqJ5TetIkHZYL",
+	"UntZOiJyg/87+/b108fs0Y+HR98xIX1WsxvstI6x+eoW692/HWlgHdU2S0k9vWZq9WtJ4o4KyuMgHdEu",
+	"Zh9PlARDOc3BtegOV/I2d4toW+kx2HBZFry/So6Enm5rGiLP2KBSKVIIEjHDsQLTd7aLU2CTSRTtiqv2",
+	"J35FBbxmY1yyodNr/Ho2Z2EjpcfK2i2TTzbUBrCWRHTFFbBYlh0dHtaFaj4CpE4xvR5BAksq5kCLZPNa",
+	"WYwnUhFjumbZV4hsB6IBGYhyvSyqCe61f2GLuMFyuViYaqh7dcfbi85tvR9PxKktnngX9mAtFMfyohI1",
+	"RRhH3e5eLA0U0gBudLU488FTD03LMMDs07AwEjrjuitzCVPnUyzUJ9VjQr+jT0R0EiZEb83cWJJ9y9rg",
+	"jbOUwub6DWp/sp706pN7AwXUfqQbSXgWLrazmxjV6vYZZ24paElx1APA+2FWin1f6ZvY71B/UxY8A48D",
+	"h0klwk787vPGi+HLVm9FbPfrgoAOjBUsE+LWTYoC60gIbvmbc96YOW5ulzXVNQ/98vw/jxIlBe4MOlYx",
+	"UUVuPPxqc7DGw2nc4k5SXcOqfaQqvWYLT5lUszrcIeymW5piJ78AL8hAbFNdMjDyPn11jdhEy6nDJOGN",
+	"1GX8RRX5a6pT3bb6LqqRWA/tmaoSTU7ovO1dXvTRZ1Bu69a+hoOPSs98Zdgq0RrN9rF/YwvZurELo6y2",
+	"mck5Pr/FPAohL80WAzzD5yMY1XXvvg7PbaN43Ek4vx+DyG6y+Rs5u6O9abzdFrbIR31jodwMwKwFghuU",
+	"qPhihKHDua65ZY8bSt/i9qPWppOoXyEJxBdiC4Pu/PM3L9n3R48e7R0xXpQTvnd8GuMjW8U4o+QKn96D",
+	"stQP843HrPSgm3F91It/xsw4TGupYub9x+NPSWmAsrxdYuarJqzmQrbFztENxA6qt6oyF9vGzxyLulCj",
+	"i5y3EiymSvtEURT4UmEwFa7A/1aK8cSmdfFV5HAemM01UGESFakBI7cW4s02n7ORkLwo5hijY9M5w3JI",
+	"jTm05xj+9omB+O+My2+s05tLZib80ie23m9p7hIPTPi2Q4Lfpr012lx087cMFKNt3zBmiejWvlTrJZu/",
+	"ExKGO+HR8K8hefctTEulecF+Pe9HIT5hyHswrvRiLG+DtGPcnWbJraSRWhb5w1pz0ulAWXSLN+fysXKT",
+	"im5vIofddGoBfOMisFuNwrX2ZEPx05Xzjb6NK8qsRudJvwmihTyk2v2AQX02CFLQZ3KLomDDIGEwWTv8",
+	"ODiJZY/3VWngeZw4E2YQiddeo00mdfOFdVXmc6qwGyo411b+doqUO3FjKsi7gHpzsFwUW6DBJqEd/u6R",
+	"87lBcAbySXLEhnFidT0a6CW2HwmTSS3jf2M4mW7E04TRPPKRGjbhOZuqK8iJr3PrUUs39pGuRkq9BmZo",
+	"HS9c0lAxXfGtruyEHPzfGIZJ0Aa9EE1SHSbesqkwmMaKH6h9PE61tYYVwlj2LaZKYxjBa68Bcc6oAPDT",
+	"fyedMoOOOQz9fLfPMNCJhSzIziaQXSJI0Fzhk9yekEOkwWdx36xk8LW1S0Sa3wfsFJ6LzHbwqpHmUx+D",
+	"2DzHGkF0N7+MGDipz+Nm4Leh0G3GDUOIoZxVMgedruHaInUTHSS5aGOAucuFysIVZSZqwKuy1rUdPhWm",
+	"UG9ZIMdm4xdgI1ci9UYbmY4ZbXcztgdTDlGyzc/+NUXV0kDe18+rnftuN7S5YVLJPYMxL0KR65KW7i9V",
+	"Qmsqinanom+wIGECRd5voeBwvPvpNOdVgbLffIgMZB7ht556ZhN8zLPmqW2iZ5u6lOzqovHgCkb7yzfD",
+	"QkaVrmJMI5H8Npn3g5JPhR0BeCWgc3YhO4bU/uWNRXN92yjZOjyRxiYthBXjkM2c+BI6SrcsIl+R9Wig",
+	"bh7j6GufYeOZGrF0pIoC22BRX4+S2jExNRqJbBGyqNN7oIp8lW2O/W0unYmtRu3jiHa9ko7U00EoXyyJ",
+	"HVQKZaxPWzCW6jU7rlIrX3MsrkBSiWZq/CSMf8CFbAhiAfcRaWglX0gbdhiH2FzC1Uzmc6U+0nxTC32e",
+	"ApWs7ASkFVlnOtJvofTL00cAWnCanbu8dgLzwAk2jSvZiWqVdltFxay8FBeknGZuipgPm06amFaFFRej",
+	"DminoNLh3HKRO7ULg3KYlcsLRi+aNHWXWshMlDyRWP7Gcsel62ZuGToYN8vwuUmHi1QIWbKzV+d1M64p",
+	"z4FanGxVI9fFjCKGMEO+hCXOkhRe4a7tKePkT8AOYJaPRsioPOI0bMKNFpsU1PvetOXwtLJw4GnqxmSK",
+	"Zdm+AvYd4+0Xww74PK6nTVUpZHVAl6L0WMeNnHlzk4bm+FTI/KZJrIuZaBujKay0uFq42hhzEVsKt630",
+	"7OAn3hwxwEfUwrxWFVTRSh4rrTfMKfgSkM1p0k+yiboVvX4V7VNaw6bks7rDha20DB0uJmrm9Ybr53Jj",
+	"4tXmVEfXeBs6HSFCnExZm7+g6mNBoq5axymuq1kvNdmoGwbUCPJWizFVz+F00000ttkPlWXcpKuTfgO4",
+	"NH3MImZOhUSUCTXyv5C+HJvyjoucTfgVsCGAZEadeEyE+qlIKZhpZTtsgTK9xYW4hGLOsgmXGfiCcvJk",
+	"5YoJe1rXLjZl5KFxoO9lppgFYzdsF7R1Jn4Hb6IzSiE2uC3ywOseGjGcQnpfnEHXcZswScnGZzEF06d+",
+	"idQlV+Z8PuizgQ/vDdxZDqS6Arfewf5WKCyepzZXIqwxJqTFnhZNcj/dVU+i0V1ck9PvOV2eUrlbpY2J",
+	"tEyeeSxtq9QloaU4rd+34vTJX95DRAiTi0k6N2ZznGahscmikjdkd4uVG51yf/sal0XzDP2a31ClHCar",
+	"SWXbFhmCLywxvlSRTDKxEfeFetGAnYE3HuxMRQRciCswTMhBR9p2U5PbBF+ExF5XpuXLNFhFYqxjIhcI",
+	"CuU4Gv3krWVEO/AFDIB0EpxvHRhK2zIKtdGZfL4anRh1t97a7epzui9w0GWXDUudSE8cIFVROE5pn1Ld",
+	"ZNkZkYP7k5lwDT5HoOlEGTpSnbLBFDiyvZO4wNOJa/+HUzZAt3v9ACVgGjUF7LzY6llsPeLuOxlGIJ/9",
+	"KRu4g2lgoHCWiBqlqZGXk5zUZ4lYNrqxcKhTNsiUvAJtcLsXvqHFeGLDehcm4h5CHnrKMOYpbf3yO4lv",
+	"F9xCMT9lA+w840OX+DOGIUqQDRAZhbTaYQHcVjSteEgN4cTuPR3GM+9RVjkW73d3umlcao3rrN7153zO",
+	"1+cAYrXqisoLIre/aV4mkiUhH2+BoxqJngQzTma93iSX/168PvWs+34zuvfwfFoqbW8pEu2hxpJ5700F",
+	"QPLPGwqzf1dQdY1ASfSh32wKTU/prndrxLsE7lk1rZU4LDNKaXDp5jVxtJhGqFdQT6c17witLVUxsXh4",
+	"i1iZm3eqSt1b+uZLLcZCpnD2VJEPHFvlLOYJfTaglQxCZUEIUgzElFCgBj4HnpXc2MWXg1jB1xFHxkOX",
+	"qHa/CauK1q6Fj6cl0+KqXpFlnsrJyiaqq+THWK3kGIyl4p8tPTtouKfcbOE4ugDMYHbdId/UJ70W1o2W",
+	"3ZpNN6H9H5bybZkCbi5XOZFF04y5jgPVWqeaSfaHknCCstREuqKjIFNqNHO4hjbYjYZ99kLN+st4N5vx",
+	"r2GVjyEF64mia1KDJqtLkKZOBDAYJUHj2Kox+pr3GVUtcGxtr5WausWW3GDz/yuKSzc9Bw8PgzNpRfeG",
+	"XGCqfig+8W1iDvtdGK1x4QtulVUsF6MRaNovrDRSfrbufh7SK8o4S4bKb9HY7LuVwxVoxp2dvt/VLjGF",
+	"NJVsgHlLObNNbcnxYQLl0TG6Rcl9S0Uiq0dOF+O8uYUanO3Actre26gSJ5Vb6Pv513T1MDrkh2tp89+B",
+	"P9xWF6V2+thSaRv9dbG++oTNJqKADhVY2H7c6pH4D3nvrVJY2spDs/7ZROHl/b3aILzVHVztoILlCiKn",
+	"xfvEgYEjn8EWRUQxV6dz6ObjjXxYIQev77pY7TCZKsQMrXN1fldiodvx9r6Sa/h6t7G5N85evKY/cbF7",
+	"gGPUmaNOJaHu5ZuGaBa2q3OJ2nx9bt4tDbJwxii1KQR+JfCnbMLlmMwRzFWbb1jDS1NswjSRlzByQqRc",
+	"hP1Ajd2U/KtJpV3fXvTrCw99NTGvsLtrQl+/aWHhlsw8JIg1uh1CYiNag0/MtlvIOWcEVRq6snIadfBc",
+	"ooMKy1IG/bowfwV+e0qgvPAlRb7xGUVyBf1m0I6uDuoxhGUF8CvYLNGGrJVN42uqtsHWk6i31zBj0ojg",
+	"KV1mLNg61+vZNBuPPnXUgT1/VxV2W1+lO8gkj+6EzyRfBULgjyO+dW3bProQa25gOqvobpxC/R718dtS",
+	"YSROsc5+9J9es9wlPLWbeD+2X3+MjHVdYdGBlZuiF3w0tSMvAPLVSGfJQqjQoQ3dy1FG5Ga4e+HryUTt",
+	"7DKZ3vpWV9DAe2OWOwZvoj4iUlk2hY5UwLBZX057zxukE3tA4bBZTV7xylDmi9DrtLuF8TYZ9b6Pf0IS",
+	"/vT4FXvwF2Z5uofHcs/VlRhyjkLX3Xn6ZDSrNUDnL2DW1L5s4TnK+bwj/Ri7PQlEgr9sF4x+fxijtj56",
+	"uM5irRPw2oO8dr92Mn6uKm3qaBAm1jmNQKGf5zQkr9JTS96mzVLgVQFtw/zRKoCMfq+S4t8V+D9bXcG6",
+	"pEBh0TOVq82RiNznlj0c281qsdiSptinY+2ikwgvYhsf43p0xLiN+6d+b+JOrOXpOH7QX0FpvvzPA7Yz",
+	"JQlP1iPINn6wRz+so7ioi/0KwKBFD9VyZ6bWVH03+hM2cAQ96LPBVMjKghnsM9+f/oQNfGJn+88+NfuE",
+	"DaiX0mCfxd3ro9f22VIfezcgjIWSg/13cqKKvD0Khe4G7FuOCvt3fTbAlG73N4ojfDsHzDmSyv0RiXPA",
+	"vh3wwj3jA5a+22WDdmcstcMRObpwlM5B930vH4owoJY71MAvv9t/J+Me+yds4P438OHPwDcQ2bRCLan3",
+	"/WFo03nS41UurNL+LrQggQ4TJNxVRhCqHFCanzJJbtSWo3t/CUVgwW12eN3EQmo1GtHdypjqC5g1XRq3",
+	"uIPbNy2c8g8XmttON5GxdR2d9s3vX1EXuDf/9wy38+/iJ0TNypRcuIeHD354+JdH0V38/jh1GSvp+yMt",
+	"TeGZM+qwoNISXndH0UFq/+KWFFuD5aRbUKTbSXTy0ScfLMhrTCGK2QfVTbkL8sHD5qND/0KNLnwzXbPe",
+	"B7Sa1GIE1et09d8WXvXWgU871rWAULQVaMp9gApdCy1ouZTf/bZjB1qVdXcDGdVZonaem0XMt3aRWt3x",
+	"mir2mqZEYXRfoUvle74Aj+ViDGbLLOZGgyKOvq3atBIH6wXMmgqHLfY4cr6k3XYhK2kJ1Iy9oG5Nbq9G",
+	"la22KfFZFcz5m1ZVaRaSv4IDXCAQ4EYONrSRIVn9o/xH4zTikBNF8Z792wPy+TyVAi9gFrUB2IIgrt8j",
+	"YmFqqxqav4DZa9+d8w5ZwibtUBUbwtipY8Jj5UfHcLj34/uPP3x6Sz88+vTPvX/xvT/efzzqHz36tOd+",
+	"y/dG7on/SmfZ+i7nC/akr3/8zbeuZdywGRRFR1tomYoZvuDTGslSwoyNVIF67xAKNaO8JNn0dG1gcZDI",
+	"vZZvFldLTeLf+//vvf942H/UAYJVGLkCEzFT06mwFtphzeCLDvNGd+Eenzh1rlDjfsA9SBzC2d5Tt+k/",
+	"fDpo/St927i5vECf4vIM/8/9upYGPJs408CquiQVc0cdfWEuyZINv7BZG+3USvDIZqOoutVOQJ6GQ4Wg",
+	"89aVDddKYUk2Fq5bj2H+GdJYxy1902BAbeOugSuRdQF3RmUhlQFTp/pkhQBp09hf5YTaw90ZpvkLmP3D",
+	"Gf9O/G6vpRmPhNJZI8nHGgCdRXgX3O3kWQbGRPlsTuS/T/ZA+ywi+u7FVr/euvcrTuRlSQh1d3kos9q2",
+	"ROkfVZtj5vhmp7RNUGoJfSyCFlq1KQ2YVzJidE1Mr9uGjkthqyVXg+fwDwGzVDXj9hj1sQunztL+0Zn+",
+	"XtnvnRw9OKyPyv3zOITELkKm8lH9mxkXZCQepjjGdTqmhX74i477whlIhCVESEFN0j9JK9FVi16jD7Q/",
+	"+bQD/uHmGAWOhC78fm4Jq+HdBIkr2bRSdlK4dFIwBWDBeLF5N+NX9PJrGjbZMRjc7LIN+qwE/oAdVH3E",
+	"qzIQm4s+3bOBKnHr2cIgWgyLOmMbmxaONMAfFG0Czbv6SkWF+luynqppyJNoP1aj7dfH56k4eZ9py89Q",
+	"sqUyS2y3SoA4DIj8irZ3lQvr1EJvfFOUM9IH+LxQPN/PIVM5rOrimmqXQq1BJjx3BKVmdfnf8vW6ZnO9",
+	"prlulgHQBKnQcHWDfvI0L7kwQkGt+/PCPtCOX/gbkpoWBqQ8A1/MAUHNYa6qDVBUfI6DDf7wZr3RENGu",
+	"r6WPdN4DaUVbZCi0aa6jvOZ6cnGLlr5h1itW/RrGCFd7v/keMdfdEIaLpgl5J+dc8uou+X8Ti6dvrW1g",
+	"k1BwEcMQuSxh7VEYc8IN41qLq23QrvIK1vWiIXKYsRmX1vEdlmNLbS4ZBEc6EzIrqq1gthCVaytxiaPl",
+	"dwPhuUl8JhwcokKj3J/FnG2cl5gImpU83chJq6kwHccabTeW9/iHjU/Ixqp2g6FHQZ642wDuOgmGf32O",
+	"GFXEPj0aRpXhRZu3tsId6V46V9tie3U0k6ShqHQJc2AKynnCeSVlxYpEUHdSjTSP51lfgPU39QvnUuuU",
+	"u+uwKKT0lgaWUVdrp3ZVHj4wa7qw9hoNkv6lSnuhqnQF7CuthgUkikBeP33Mfnzw8C/LfTod0SYRpoYF",
+	"nPr0A+bxlpL5PgTgmgZ30VptgcsZdXxLgRL5AvstgcLvKpu0BlJuqlV+/DEK/z44THY8XZE+r3ndeK8j",
+	"P+vatjH+tUmMr1HH8fBT1PoacRmS+jXiwW5+qD/XzfofuxfTdYmLTWawlX+c5YWtb6+4KDpaCHc1mfGT",
+	"7ViiSXZzGXNHaqtsCGc/cstU7oEBTjAngIomFqEF+zXEQAt3lyRCC8N3P93xJU+TC6H1rup0UaDPDOv/",
+	"qmEhzKQjM50q8VfkgvoVeXhbTM4M+lGMPLL6SFaQWqaKqOPWbaQvbl0931U3313fvjIB8TWM/IpCBu4W",
+	"TsUNkmS/wozY1TmuqzfxlVbTVCu9CFgsgc8DUAjKpathMk7ZYMJ1TkBFY6VyH3/BFvyENTX0FsBIaeb3",
+	"bD+tOZeATp3QuaErGdIoD27lcf1HTv0cpgutw2GNNMBFQESidVy4u+isYDAXEovrM47MnGCGkNcp0dHc",
+	"c2X7M0KouajKrhXUG0NuJ6eercZ3bFIQvl8z9pqqGKVzxFFxhxFwSDaKykt/7VbboK1LuoXwLytdqk36",
+	"S9UE7F/orMB7yKxiDx7GYDOOJGsoGG4xPW2fnVufy5cLPpYKI1uYjohJjTy/Ej6QkIgRyi1m/NY9na6u",
+	"I7IMe+A/3I8h5ZavRovKNrnst5bJXjaf29AzscB1UgrLnSiVSzikNPGNRc2rhirrHONeDkDG3wKohshB",
+	"WjGaX3jYPzNghVKXBCqL6srQ7ahhvGakmIfWZwP65ICw4UivweBxn2rWxppbaP465XMs5icg5z4bZFDA",
+	"sP2MMMwxY6qOjrE3lmaJC/ErqgdDoF7/0ST7a/Yo8hBt21asta9HcZX6ugTsSEytzHWhx54hrllcSLGY",
+	"2REBT5A2ds06gDb/a/HtHxMX6QZMz4M3JeX0QOQDlI+e4D0AldNizUTNpE/v6IdshYIbe8okiICtLHTN",
+	"J51O5Mm3cKoqFs5Pif5qIO/rpdIl2oama6kleyLHTt2+vUZg12beK7jFW//FhlWMQZJ5WHvfwi9yoSl4",
+	"k1VaKDSsZlxPO+7aomd32cIqBO/UNRrEbcqgLCAfYzckxD2mxsELiTuYHvXoQTo1xrt+kzCOnQ5ZpJou",
+	"R3ArHOe7pGzjPqx3ZTvXk7G8BrlbcOzlFVwY6rSnrkDnFZ1ivj6Kt5yy6IFx3HIlUyX/dwVM5DXMtrNW",
+	"m5VTqHB7jO2wCdGq+p4s0jIOLYvnkVW3mEWOD2wh5JsPzjfw69HX100t2WqpJHSGZakwrV/ZBtYtRqW8",
+	"KRxEyridd8Iz0lLSe9A4IxYEJ686Jxs5vtf3acXvP27e6EL4uQFSyG8h+i6d0Am9sqkmf6Jmi9mTMe4z",
+	"kf5mi3hKT9e2z7XCJuFjobClEFl6Ub/KHLxArLUFp5ENoS4lSxmLla/eXq3XLFd6rt1+qt1KJdD7RqwY",
+	"RDGnDKalnSOQpu++jTx3u7YCoXN/Wu/I+bwBka4xOTFGO3Oczk60qsaTVGPtVUGILZx0PMDf1oBA6Czk",
+	"TVdZKoJ21If5ozxbmk6y62SqO90GTRimU04MaSvQl1JkW420CgM6ALfQR/t14W9915tpNm3wIvSWQF6r",
+	"uNRPWsAoFSK+GTv6ArjAxhf3Oke9wbE1R+M3o8XkV53J49bmd+DKYa/BS7PPBka4xwd1jawihJFcOHFl",
+	"TJ8NpioHsjGRhPB+s39XAmyflbwEjRdNIgpdgxuZw5S0kQEzVmisxlGInGb5JRiGFNekkEllGXAzjy1W",
+	"mprT/P0MUHL6z3YozLQHP9dxNF4UL0e9k39tdvpEz5/628je2JXS6fBzyxuCRypbNCzXC9pbFs/nkg1G",
+	"VVEMTpo8uW0ldSQmkw1HN71wz9yzdywA0SV9U/lXa8WJQx4r8J5Gt3cSuN4e/HORBjtE8EVewVL6wsZC",
+	"NBbjNxXDdyA3Gwm4kByr1ZQN0L6hkIPc7vTc0aQzed8gcg1ToxFoTB6Sik2VhlNqQsDH1PYMG2aMHRmh",
+	"Tw/g0mxWUvy+n2qnhnvo7MIR14iBRYH/ATLlGiQmYmhPa4mYoD43rbxFgXyorgBzb9nAWfsDj3tBak+t",
+	"oA3nDMs0+qTMKs2yCbenbCCVFRkM0OlTacm4tSCpN6ryMOQS3eXu54C/Xns3Yx4+1MDtBN2KvCgcA1eI",
+	"+8vHBGWMXecQ71hh7iyNTF3fKF+D+7SagtwmlheXPZ/wvVIG/CIS7pLf4y64q25j0y6X/N5XIPkGfXrC",
+	"4K+aN7ZKqkHE1i3aAenIXNxkXgl73P8hHr0f7dMqVWMJuhqyCZbEYuACdEadVUeaT2Gm9KU/T2IvTjG/",
+	"QBjLVaf4zIuSZT0GEwPc/azx9Zm3zNDuwGwFz/qDVyq0m8H30D7wpThxb945RYETiRrbpvbJC36hqUf+",
+	"Gh1SdCJIoQyhuRFst8al1z3LsDhpS2S+5Zy2S38B3VUbUwiqksgsNs8RQa1V+Nh3s13RPqwipVetK9Zl",
+	"4XnGiR57VVnstoCtdPBXp/UT6AN/DmfCw1AXYqi59gn/jiT22QuFfMsx9yAUvT3YPvkR2GyybdIg6HZ7",
+	"09jGU+n8rkoX64XqUpkOjuO/St/oxzNeteOvwVTF7cUGJ2KrwGDDo5Oazu8Y9FzRvjZzVkCOnu2oyzeV",
+	"ewx5dokBg2VQ6y6sf5x9NPDaQCHNn7SHrSNg3kDbJqkmbSi3kgM6rIZbBOuGD+650GPBxzr8Ghe0HHPp",
+	"9QRHoaa+rDUWl9sQbp3G0ZQ6h7Jq9jb4xNFNXidOLV/oPvF3NWKoOX5jqH4y90wfM9BLkWHwyzAjxtK3",
+	"RpPjVlvxKNeHLuD2B9N4IaJI1/HyqWwH/73kltgOAPz7KLR6vBYAfMo/XMR+jxqP58GDte8um2/3AhBP",
+	"JuAyn3isKmn1nH0bTMG9I8aLcsL3jr9DKKfQiG1aGct4WRbz09oWHiGkFcv8N6iTnXtGwKIBWbNr//BC",
+	"QO1s75/vP3bWmZciW96o2yyRDtSzAmf5Vpxl2+utW0IrX9+PFiu13fDKr31yTdqVSdPa5s7ixx6HP6VE",
+	"XKaFEWs/9Zie2sKE6PZGPVY5mBr5uOWWwvAFe4JhAtSVm+75iNJIwY2t/VW8uOCSF/MNFnoWnttiqXUW",
+	"VKp+pM72siFxBgMBVrGxYh35wXGmawLSLGAR1TLMJyEW6FhacEmsT5D91UBHiSupsOlZNBru4jTIhbG1",
+	"u6lzGle+yHszK3mbdP+OQM4ABzCQD058Oa4wtT856Oj7bDAGid7g3DdKM3wK/Ro70MOaUlfEfTYY8aJw",
+	"CuHgpNHzKQtmwqX7HN3E+lujsKF9xDuxINuP16DGdRO3ftPQzldZxw6QsChnWYWJY0kpTatXs4KVeMmd",
+	"KTJnRcGag3EqFOLI+LTSNeZDsPxrbIea1/Xj9OyGJNerxQucb4mfRplPnSvszNjZCKHCp1CGgZLz9EW7",
+	"4YyIyDDqUmIntX4v6KdoDy5W7AZcyX6P51ORPq43dV7jggXj2NBINQCSGG1BhbShOC7zNLW+oV7MWDHh",
+	"u0osAzluLqpIvgQxvhTFdGJggyAefeVNeHrjXgj194NW3O8GxyJQ2xa0YdOB7MR7CVu/Iw+h06awCipK",
+	"7h5qkSPwsXWW4wgtR4KDd0pc+Bgesq/ryXoBmsqEP3uqoH8mCSCoOMu9jDfuvPTGF8K89l6zrqz9zU/c",
+	"J0YmpTYpfqusZvQdUafBLYxreocGiIJZyWNuwIsW9LBrYHdkldYg7cXK0oZSiynXc+YfqnFqubMLUBBA",
+	"zqL+ER11ewE96VbqiEuhwdxFGXG0DrPCuYIJo2Hx6zwpHmBEtDEz106lCJg4Ky0AIgfCz1mJuUEZemHz",
+	"Nq2/TQJoRPu/sGNh1isotwPqZ3Hj7xfJZ2EZyelbKLsSOba9d6uruqOm0VeQWaXNRVSPmO4fjRzkupXb",
+	"C1pm0GBIf2vsoFwFQHhhEdHscp8NnCpbek0TW47V28hyQe9JqD3HdeICTXehTDwqwPSf7WhXTScRPpYw",
+	"poIsu9BgtQDChAta2gU146DfoDp24RVPSkNEoXfh9Xs3q0I4a6/5qLFKU2MA/wuERUynXCxxeijra5Um",
+	"sygFczmZeagqe5FuvVe30Q9ZxFG/5lDHR8gzSm4RC6Eht2m3FUmTBLO3ws4vQoVxTQ90CWs1k0sxxTPD",
+	"5uXYnGbMpaj7MyNX8ygGk65cl01ZPrYJ2so50+6WdGv4FGdy3m7Idc0OSULKbVlBFxxfBBglLKJ5mesi",
+	"4q5ve9dl3dxOT/jg9/KdxOomR3Xfo4gQojFTl/RtKBDaLq5ho9fa2/yEO4aPjvyQKDA7RUM1IB+GP44Y",
+	"ImhLj+03Com1NcbHv3q5GqOlgMC/mvEsw8omt5KU7/mHtkP1+Fqu54fXwH6utyO1xf+IzjwBoNOAyRHE",
+	"tbMHG/CVSwkzklOtFrXU6NVtXAsCtS3QC2VWIffg9wvgWlrShLm9DppLg6bleN4inFamtKYwW7rzfKZ0",
+	"vsUkxVZTtI6zrel7ZystAfP0ammDWQJYLGrU5sPhNbtII8r6FnvADVVXOe5zTTCreMvS1FYVdg3GW6O7",
+	"+J5emJmTxyk4hLRJOoPXaVQJks4UCSt5oHdgxwTFZMNucjfA+aQm8AFJbc3mgrkFeLT4sDrA0W4f0Gcb",
+	"dLQW6u612rEtXPGthfg1rohoN9zc6Mach+NaWGT49ebHibu1NnsfP9c5mwhVd8EHdHf+Arred9fpMXlI",
+	"MbJuM4GWXb68SThyVmlh52/cztPWDIHrVD+BM+nBnKkNPPv2f397+13dibrJSHB7fv4zNo8WCNeODJ3c",
+	"t5JNVKUDmgBVm0h29uoc+4x9O5gCFxf7+/uD7zChgWELrXeSMt6lT4BwhqTHy/T9E6JvYGwaU5Yw/XTK",
+	"c0w/PWXcTxsztABBVoOgMgg5aViuqEcSkiGmONBW1Bs3sbbsffqE6v4oIaBQyAqDaVdUwsYp0sClUPKk",
+	"cV8T9C7pKPhSJXPQmKtr+kzDFKZDRIKVufcpmf138p3cY2dNCyXK8UAsIN+Us0GiDyBBwR/FajT2+lk3",
+	"T/9n6g+OknrERYE9poZgZwBy3w06ePXyzVt2cHV0EDCFDz42JPfpIPaUhIoHLtngPIdpqSzIbL73d5gP",
+	"9tkbwEKEOgaFZ1aHgvA3mGKGxdKIWETBpZxpcBqGaZ6L/Ys0SfTwnLAZF/avL6K84Cjg51HC8QMZ5vr+",
+	"VuOIe6QkkGQz60piDk6/7pdRz+H48BjnFH/Yt2zCNLsBurz2gy8B4V4o8kqd1Pzf4cpxvQHO/skV6DlD",
+	"wDKioJKg1FiusmrqlPtvA4bad/tskKkcMEHZeKC0gSPRAcMPO82IU54nUjh8KAsuJOLLIg050hfY7UUD",
+	"c5/9/vvvf3R78+vbx/vs3FMVFd/S3n7Y046BYbbMwN8+ak02FV7ha91PAtRlQu77lYW9cAyDfFmtx7nG",
+	"MPHgNbfwzH1z75UqRDYfuH2O29XggKAXMGH60ZsD9m2u+cjuCbCjPXdleSlw+vju3gS4u2t7R0ffNZPD",
+	"0LefdR/vb4neTYadJNCkoiChUvvswfGPVBgnJBu8Bqvne2cjC9qD+WDhhLuGI2ENcRSfjIEMwlmSoMlj",
+	"3zsKEoOXonfS+37/aP+Q8mEmyIwPJsALO/nD/TwGFCn1rp3nvZPe38D+go9Evit88/jwsG6uREFFzMYh",
+	"UL+D373RQRJ3nTz2IyDnWwLXFWa/JUp6J/96H5V49c6JUkqtUHhU5f9gRvrY+AJyWozpvXcfOUDktXi5",
+	"7fGODw+Xsi2almkkFQPH7LuHJBOjyDQMzzrLr35eONY/k6cMCgPs4eH3+3UwM9rmBpLuDne6GSSx2e6P",
+	"874TABNeGhZ8o1j08PDw+/uZxJulvaz3Eesp3M7SAawmi8dcEu5s7TpeSRdXRwfuGl8CdUhN3oVnwljq",
+	"u2ra7f9O/tWBUuczWxBuYBBZCYMaRc8xUS9V3ZXfZy+JK2J8oHfS+3dFfmCCO+t5I6Mf7fStWRudPQPd",
+	"plClihNPXVOjTMd4Zk0n0MNWJ8HViYubz/j9HV4UOmfEb00Q6QuCasFCAJLfGq7UJfKGnPl4l2PUJkI5",
+	"/tTvPaAZpgauV3LwE49Box8cHq1/5VfJKztRWvxBQDcP6Laufump0kOR54Ae3AfHP65/461Sz7kMoB2G",
+	"+MIGK8K+d5IXESNZu54aDHPhkjcGxL96jjB9sP9T6/K7m8qm86C1m+jm+4wCZ67ESkfvpC6DoY7/tqsd",
+	"hBprPvWpXhmXjh8ZMZaoi7xtOhoTto8gYNlGPXH04ZuVIl4PO7eMZzYUmBk25ZeYdeJ11ndyLJyUIQvC",
+	"vU1tf5mSxbzvP4f6MCMQIpzMnm/FxTCdgxdsxDGqR9pCm6s9xjir7ydd47f8pPL5rV2mpl/1p7Z56Zst",
+	"L9zio1sb+NyYCvJ47GUWdwnzUx9JNL7pVzGPwlqDS5gP6hPdxyop1PDc4M9UxldhX/lHD+rncBJfMBs4",
+	"+n4jNvCM6zHQCw83mZdP4oL8OeSCv51TM+wHx8ebvOxVO+IGXzOr8gWSbV71nF9C5GHYiFWFvyyqLgcf",
+	"L2HuTGZiXgWkou3nlhmrSlKKnKLVpM8j0xCSjcQV+C7AZp+9drLNQ42S4ZxNuByTMjbxxaVtpoKvxEzl",
+	"TsX0iqsdkPCxsX0oJP7SZfHhg/VvvFD2qaooaPsnuxFEPNe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v6",
+	"7lELwDV2Q/3Uf5LlUO/Nf5z54BfeZUCc+T45O5vgttlKTXLdhkHdE7luM1aDb6JFF7Ob+tpew154g7Cc",
+	"TrnHfDQfxyCYwRFDbB5zwgZYDWVhwJymb7w1ibvprATU/NE6QIwfXwtIOIVYZ4kQP9SE8ZSy5dxv3slo",
+	"4Jnq14CixD6m7WHIcqFcgcZ4CfCizsjAIl4DvIA8ZUT44z9r2qEuMLnU2TaPHESefJTn7+/OEAlTvGdT",
+	"pD1uqogIl3vq6QKxn5ruJAiCMvuzGx+HG/Cbx0qOCkEx2J21cudMNKmgnZnLQKZWEe/BHyTj2abcc9mE",
+	"8c8efAw/BkOmKzARcZs7F+Rd1zbM1elpoWvFbGdffPGKAKKM+xryQETbCv2tJFwgpPOfe8umQ5vmDxzf",
+	"N6Es4QbDdCkmLyWEZm0MpHce4rHVGCwkegwhiNZ9gaK2rDA1UFxRewZmZyIj8B5f8olKi61fxIQJzNB4",
+	"J9GzpmQxT0Trw8I73AwJxeNnnGeLE9yJ2vCzn9lmasNn4D/eYSxMvYl/Oi60Uw++EvXAKQT9JrXhuhpB",
+	"lQt7gLBVaLp3Bu3/DlBi4vUzbkH3a0MLYeyyOSu1UiPKnBHWMCP+IHUFjT6NUoDAaJBheWZDhUgIlONM",
+	"RWJFeTJyf+Ym+riZ512yg4WhOrhCs2n7O73itokfa5BT6oSjO+9HMGIsIY/OIb4D9IFu1aJN/w0hd+rC",
+	"CNRGpBE9nfaDLrjdsLBrIzeokPbRg95qzKFP/fQoVt3iGO/v/H5Fm9h1wZbYixphptujHx8d95mhHiTs",
+	"eP9o/3hnDXyptxbvTQPaUqgxBX/HGmYhQZXZmUKRYa59hUHaAGGTlF/nlDSKbc4aICxUnLHq2yNQ9Mm7",
+	"55RvRYmO6P/DZOtluYRBBzf8Ez/6mrjDuczhQwguEMIlINRWFG/YIrZQO+8P+yuu9+HmLGRFfIBCAnW7",
+	"qlsLECTjGr88P3tMJEPp1HUGcHMQqen7nPh4/ht3+flCQhqOmHbxjC+CcWEYA//CoL7eN2JOBx+xovzT",
+	"AUqzTlZF6BxO3omG8q0GZEcDxyYHYUYndEs8+/B6UaMQxY1e69pI9uDwQajkIO5TM2ccpM4ARc08wAJ3",
+	"KUNPavS/deFgXPs1VZQteJjbn951FZ8viAucy6yoGm9IwiuBpOn2uFsvOtrpRV+BXlRfRETaCGrSNbgN",
+	"QTXt6Uqag4+6kuuc+z/h868reZfmdDNIgpB/UTPsBSB8DcKOWD83sbbgvhZo9jduEdCAnulThZPTkTWh",
+	"lFulY0eU/9RtevhrYopd/GGcVblBP/lnvpzMoAXV9Gzvn3zvj733H4/6N1RQu1OF/Eb9pyUK0dnv1Oov",
+	"iZWgdu0f6MwM2oyBJMNvZ/7jmHDOL51lfwVajAR4WBHqbcKGc8+4vDtaSPRam0wjryMc91OPmCWtTwoi",
+	"lZo+4fN6Khlaic049iHov5NuHGyRhBE+kEz6wJ+CZJnAW34JRKxfcHKPn+BGMbrj+9Eizq1vVjSu5C5/",
+	"Zxegu1fulgzPvcWCg8CDpJptxNUWo3P+yYOP9MNm6vzd6/JdFinNcqfFf+GiF+No7f6H3s89DAR05xp8",
+	"Qn2Pqfxgoqhp3bW/3e+VVeKW/KKKPLomty8g6eNumPvOYtnkbv65M+h2ku4zSDpMDKklHSaAYG22kGNM",
+	"T5GKFUqSMXgrEpC85+am3CFpNZzbAALTZwTB5HFrCB0ubR2E3pDeiJlyfRn31PGdb5kGRD01TWkE8t4O",
+	"5/ptmgE7lfxrT7Lb8ZrIZ14zGzTFp5v6HJdYC3ZDOKibfByYuqldl0thgL2rBn0ExvJ4yIM+GyA6gPvB",
+	"N1FDsKgB9nbAqnb3d8j32Vv3er+G3G+ABWYgxpPTGBAHYWzgA+JamH0Wdc+dYWbCqg69ARwHO+Ok8umo",
+	"fd/rqL3JXahCC80C71kdWmz3mMTiafUUKrkxkMdtFftsGPWz3vkFdtrSJhyMuqwssK6nQuaLGFahO1fE",
+	"vjJe8qEoqEfmMg/z3+5kYR9rMPw1roLXTfvjlfEQbI1RYaNwJuwJGwy1gNGgRm0kY4IAcgnp0AP29eO2",
+	"5TzPDfMdfBCoSxJIC3KsCbd935a/sys/AScIGzW97eMHRxrMhD4b0KIX2tJ3hTio83g6xtELU2819BYw",
+	"Ioz/8Cc352Xk3y8j5hEO+GdaZmdBJD2189l8sYyjLqKKOpZvyC26fTSLTWsZ6T4BktVGvUqG6sMeNbMX",
+	"cjyob1M7tydiOyszfFb3Ru1CfwCT8YLXPWSSSVO/TdSUcZZxg0jwnnU0aU8MO5cyROQvlLqMci0okaZQ",
+	"43SC55No9DUb+VIWc5yCibIXPXB6MlcptA+vN6juTF4CNcRwnLCAfIxg45UMaK8rkMdvECj+U+Fi+HP4",
+	"zwp1N8S6C3ffN/+O2FR3yJuoUo1YCaos0JpDPXAIcT/Ejnh4zAjXZ4NFTx98bP6xoBq2qeNXaUURtDpk",
+	"MHV/oT4bzgnx1111JhDSF8u9aoa7NX/9G0TstXcv96Kz2sRJjl2B+Vd2p2rtyB3f9jdlW/dqQ0ZxAGvF",
+	"RTuIJPg0dNO+0ZhdrmtfUy6cyCtystcYl3MCY6vLwLvg5U7Zg8MfKUmFS8K7QaxsfgnOvtNAX0SXfswe",
+	"lu/0WbPiL+luB5A6D0CJJqv+5s9507f3L3/lrKE7ByOQLt+OQyw6i1ddcVXZTE3hNm521WXZ+E5MtVlT",
+	"t8wOmATc+m4bfArMz2jVTacCELzoy1f4sbvaC5f3TnLJXvqtu2ff8AYcg3QfRzM77rDzFH8mDob38Kas",
+	"izhTUtt/GVR5gro+9W32AEqEcUW1P6m0P4e7FOjPoVuQO6m9M17voEYpbgK/WPYxUYxP2fn/bAfxXtPf",
+	"VIXS7G4MRx8WUXXjJCfEjMiR/KP29gjmLgzLK+2WFHVL8h0rEJpEsjphA/801rychL+gq5M67swigPkh",
+	"1GNTPxFqBIhOsBEXBeTYyCZkeVst3B8JYP5t3ArJPYS6+FhcQYO7RL37EsFYN9PnoUf/zdI9+ssNvwzB",
+	"r2Q0E5oEBo5RQzAKy68UNY3CLlKETm1bbYeX+zIVhZqZU3Z0GCCs65am3SEX93LS21n3XmzO5oZ+zTX7",
+	"Rsu5yyx5f6D3nCVPo/6GsqSr00+4OhQvm7QL8Ha58zvN5x6kDbGhRTmDnJBxz6QiYRMeX5I103DL2qLm",
+	"4GPdKLXb1XlWGEU+jpCPV/fnbVqD+B5rAafEuxAstiemeDOm4BQCrjqAq2rOfmfqUqu3fIfiFITPzqX5",
+	"hdJ+7cjcnPi7vZiJCG3TOfg28PhTF+3AXx8vMO5tSp0AnOjEpAabll+S/oMpuEyNmiRcw0W+z156BYla",
+	"bpI+QiB36EyVvs8iVhJi+qEH4QwNSN2XfGduTIEmTO9CSTilzxrL5069HQIzjpPEiqkPO9QpwV6pJQHt",
+	"hg0tqJveGkseG9r7nRr5Z1Ij6TQfN9fqy9Im31LOe9TDNqlZhlu1ywLf+eG+Jon8qrK1Lsq0GE/sLWmk",
+	"B6WQ7d5RbV7+qyyF7FIbH3QVrUhlWSmk/PK7IP4Ha3nPwGJu1Yhxf1jXMHb696pbVclKiNbkqXzBUMPk",
+	"CHJMAsfiqJDVi6rWcrnTNYh9R+hfOKH7qkBPH0Iyc5sMFDvzQ96Z4P6a/v48eJ43SXLn0inpQOg4Y9Wd",
+	"Nl7iPUtBZEbZgt/fJTymsVrJMRjLIB9TjiN1pvfllzybRN7mJCIxl6rqRPqM1nH8NSQ9Lh53Qlf9re5z",
+	"zbMJ5AGo/AR5VLvNsGz2d8dgvlxfIQDJlZrJ1EUfX4PvZI6Y46oQeW0Epb0YrzF52QTTm8ce/NPIi0Hh",
+	"rigalvGiqMGPfOEyxexS3oMwF+gSxcdJUTwTRcGGQBU9Rn35/TD+RKqkUpeYxeNx5MwCysxWAnZ+MOKZ",
+	"NSshaR2PbRglt5Rlf9Q/PDxMF048xU+uBdzjwZtuqbWKFVM4dYvZwBXEbbqowFHynvvQbVYWnC146a4z",
+	"YXzzHueMFSl4tj53DGcM0grbqRzQX++kWuMutQAitw4/FW7Bjjndu3SOEYamVPSJNUTKADtnplSXwNRo",
+	"K4md4FsHH93/1vXk/s0XrE547qViKyIwUUVuKKHjdK1vnhnrRB+1tBE21Zzbap4hD9zCrm3iCzvV88sl",
+	"bu4h0zmyFaQNCVegmVG37cfxdH2biudI6TFYK+R4VUoWn7PhnMEHntlijoHJkXBSmhrVKUZf2WcvfCen",
+	"CS9LkIbNwZ5E2Vi+opT0VFUVORur/kLsLK7Wjoq43bYSeo6xfG7YSHzwjfGOHoYWvSnwHLgSMHtaL/KO",
+	"kpebAd5AsU145ugOptBp8YYt38VedrGXr1J/IAIeQlPwcAMTp2F8Bx+bf6yDylhgJXelva68zDuY/K+H",
+	"bkPcm7OGxmp4EmEN05CBKO2tu6laJH1HGsPixTnIlBwJ97WN035ucZqdMH5aO33MiGEB++y30N6mJN3A",
+	"axXYxdVZCpgljtBb5EaLsv8otcGjHkwdrx0HbAdhWcangM+ekt84+gaGuzALxessQbXhoW2hpwLET1hQ",
+	"ePaZ71aANgnBcQDHtJoK67MxpQJRFpOpQHgiq9jW8T2xLTJqhuBuQM3Ad/VUfx5+R8d/fZGMJnan1zEE",
+	"dEKyHDXvo9soNBO5ia6qD4W5izSEsfDuOZie1l4599QVr4qktc59Au3fcEY7p+XndFrWEC5fIHjLnwEz",
+	"5/2d1u41tyghEV5K2OHP3H9i+XTOZhNV1Im73DAeiuKIMOf4/xs4YsXUGbIrXEr/++blC1YICabvE91R",
+	"nWIcf9lnqshT8aXD/uHhIb2HCtQP7Ln4aZ+dFUX4ZZ2XjWjTEk79J+twqVQWr+U5TvGZkDAgtcv9jU8h",
+	"d8t3mjn6gjur+RS2cQnyBh+gRS/LExqpO//krpq5fNiT+fJ9rfnGUEhOuWYLmvRnSCumLdpVqe2q1L4y",
+	"hvoTtooqubGtwmSD5R7j6+vCnoEefKQf1rmlWrfozgV6923duaa+QteU9JKLCXPrbqiafG/TBRWSXFbg",
+	"f3LLtNsQw76FbKLAfNfEkobg7qZhVo2BsK2wb4OYAvvWWKXnqEp8F5mTIe+UlAhMqdTudJmicn8qFCNP",
+	"0nDOpBhPCByLjyxoNnj18s1b1pXuNUgnzLwKi7zz61yP1BU4omD4V4CN9SeMeRD+SqamTs5gm1WZUyHd",
+	"xF1E9EdOyc84v4HCTvZmpK63CfL/3J+jbMC7Km/Dce6/OUCmilbYtqNk2nGAQlxCIYD8ET6s7Y4DN7DV",
+	"IoANTKY0IDy647X45vzEnaXjm4RXQpXk7mUBZtdVYKeL3si4xzTfOnyA0I/kZNocJjytjiIg1eqeylF9",
+	"6GbQ2JT3hd5cYRiiX28Ojb1hpeobfHHnVfwTehXxfLtwrXeexc+Z5KkkOtBmfE6lBvRGJ5D1troKMaOD",
+	"j/j/dXme524iTU06xXh9GBhLgGqQL1648eZtQM3hvBW6X1bVf9aqjEvjN0/vHIsrkOxP2CL1PzgE+jdx",
+	"BayKih3RYJxwcjtjd66G4rZLD13t+ukgvsP7gn/YOX6+xpykUJF7+36fwJtv0+2zxPcPNFhvtd7ThDrh",
+	"haIA078rqAgz0ljurJSmNWGfmQnmMDrxiH9lE34FxBgKZTpKB+Yr7/g9Awb65RHW5e6if6kX/ReOzTEJ",
+	"gamWRg1M6XVCE0JrpQ8yLYwwe9kEssvuAK8zsCx8qEOujdjbZ6+rAgzLIRM5GoBcUqMkqrSZqhyKuMsb",
+	"Qaxycwl5n2kuTKghICwtPve9M69As0LNQKeLcB67CT/Gyd+RD+tM8mJuhKkp/X79WLQ2XGZ3DUBIK/Sh",
+	"VCjKZqeb5n0jpXfOqJ0zajP+g2yhsyLZiLEMHdDUFEJfkrq/0RauKRpogR35/rm82OP++l2PKb1cyBER",
+	"kj2R40IY7BLCWanVsIAp+3ZQNWd+UXA5rvgYBt8lep+4+fwBT2iCf06eE4ZPMZzneEDfUAt1NJ53HGXH",
+	"Ua7NUX6VOWhqoujUhBFAIeTYRI2znSqB9/umPAU/96WwkZ/BQmZf4JT+lDyEltaJKQm56bMpWKY0K3h2",
+	"KeR4qSiDxEsJnGSOncB0x2123OYG3OYFnxJ0DrEWX+KNtx7pzLSRCq7FZjSMfNh5r9RqWq5KmH3OcwQm",
+	"oKolyH2+63AeGGEfZ9pnZaVLbBTj+KSSoYCJs1GNzurDRW4x++yMDdwPA0xXkWzg9akBYfZB7pjaKoZ3",
+	"HhQ5900N6GaXivkFkZkxMHwEdj7wmSTO6jgNu9nNLDWMqmRTucfutA28rrfvld+9u2GPzTifiUEuL7SD",
+	"WdabLhWzM8V4IS5hxwh3jPAGjPBvYBlOENNa6bbKK2ExII3NXbE92vXtuFKLK57ND3jmdhC6s/qwnWyD",
+	"H15bk4bP8B+EPaFGbK4qzL6b+bhLAbbRGIRmWhVwwozloxG23HX2iWeNtV6Rua2T1n0O++IZ/KJbL+Tv",
+	"JLcM0dNI+8y5BXMamvgqyXweRvhyohu5R2ubq4rlInf/1waKkZ+m+ydVpzFu2AyKwkcsn8OZ+Ma4ez7W",
+	"fGpYrt7J4Rz1HQPFFZjASald0f47mc4tpC0/Czu+tsItnX/QnXjQkXBQJ6PsisfuNkWidcBrmn+zc4tN",
+	"p7G82N0jgu61Ey6pzaS5JI9gn+B868YI/vCpn5WagrS7dIvb58qePSZ7sVHShUIOiDwj55Z35ln4L22Q",
+	"aBFYMqpr3T1zWAnaKMkMYGq00zqVDMxoRFwaqcWR16VUM6YCh9PA3ZuOe4LMqTlG372tQuYOO2N+GkyN",
+	"RiIDTePwoiClElZ2F+/gfM9gzItfcFnXZHpfcNLVjv159lef8hrWt2NXt86ukGUkmZW7fqxwJ0Nm4E34",
+	"VFccPqR1YTk+GrACKzxAc+OMY6l0k9xF/wywH4TLYRgfQ4SsQVIRZG5QTlIHdC4ZL0utrngRuADPLBu4",
+	"ZwfOJLcz9U4GtZHahHlkD+reHLRA90eKXtKATr5u0p3d/aUwvicrju/0PcaxAQtZ4Vig4njShBtMLWDC",
+	"ppjiq4JnUN+Xu2vu3Axxz8BoCwMvM0iCVUERMlI627Wm2cGjfaG8VcPYmXU63R8abzLjEYvdiKcudohu",
+	"6X4HH93/QpsF4OYaje3d3Qst7dMATev4qh/6gvgrOfiFx0MibuttdG8lz7iIObpTMBFWUklf2w/FKJVp",
+	"haPcNS90n/ZD3bcfcSNWGASWMFgXuctO3nGzz8HN/BVp8bNgZrlLHTxF1+Zv5K07+Eg27MrmsFhFZPpL",
+	"Lr8+JbjQQZ4wqciJiO53H0Yx++xV24o1zoxFvFvPXYwHtShyw4ZgRA5mnz1ZZdzWRaDvZGyBO61wquTY",
+	"ezmDPzWl9f1DwOwVvnqXOeM0ghurMx+NnLDBP7DLJ/0SHE54MdImnCNILAifMTRFqKrGBxjLQFDbGXJb",
+	"KRNEUqhOLNznwE5Whw86/UWr/OSvw6c3KWtUJRZ50GFi0MB7xkbUB3aG/8Iwhu+K5l66Ao3PksjtrIJE",
+	"wzDZ7tQN2+v38goujMJTcJ/Kq5s2Pd05xf5kMYFAzDvX2GdTeDq9YxgT9GFELAyJYi+35tQP0zj46LkU",
+	"mnfwwYI0adzetY2PPWHh11aaei9l5kG8ouZUgRc6hnWC1hwGoKZK2olh3/7t51ev+4xrK7IC2NHxd8go",
+	"Hzykp3I+N+zbx49fnX1HeSoLGpFvJWB8xGGfPTj8MbSlfCdn3DBced4UgPbRZUa/chYkTSyv4JQ9OD5G",
+	"lS9UH7CCz1iuoA4z+4+lVK4n+Jf2Xt2du+1JfZz3nqtC1AV5K1lmmQX7hTcHJGGGpLCzOHcW5+ewON/y",
+	"S+JHNSusI5h4z6k9vbv/N7I7g2rYracicHi4Ho7dKAk+rUVT7+kY6rhJiAkTHYsrMN77tc9+c7yOIvqe",
+	"zyI+Zp8NAuO74NZDYBohMwhRfm7fydCxyafxEQ8dsNlkfsoGTtd0rwrjEyVnrIP3tXRpv/xd+PXPr2ni",
+	"Ue8UzS8vZcSnnt26jumDjivymF8pY8ca3vzfM8/D3sK0VJoXziQPfRF+A34luMV0khym2CpBAxtqVY0n",
+	"FluiuTuFwMGYeNSn2g+J/RwKDwzP2ZRnkxr714C+omjpO0lAv5abS6pnPvXlo4gEGGBMMJ+ZlMqsqJzg",
+	"YJmagqHx/11xzaUVEvKTEJl1oz6HM8F0JT0MSqzoFpCPAdMS30kNZcHnkLNvB1PgIvoc8+GOwXcbhJz9",
+	"hlNUJDTowujIELtG9PHpJkCSYM6v6RPUZeL+0Im3Vmn9PO8boJj25XUlO0rinbEwhHEld0jEOzX2Xtg7",
+	"3WzTFTfxLWewxzNyRAQyj9i5f38DndWAcXqw6QaGfKyBW3hDz92dORsG+OQv/x3likTDpExWvx3/OVd+",
+	"d4Pv5gbHUOHpa/wTda0JJBfd3vpOLl9fM5d2AlSN3b7ABx/9T+uAxOObfEfWwYaXjFrtiq8Cd/g/Ii7Y",
+	"ItqUaYHNRbYk2WsHAj0VxZHAJLEfgMy3d2nHX+/yZT+hLM16wQ3WW8udvJi9WecoGYzQlxaavAbjO0kT",
+	"rnCq9PGJzL+cK1qvdXc/vwqh8kTmdyRSDtC5xLFGdTVM8Hn84BofYO0/i7++Q+z9+hB7o0P/2hF7d6J+",
+	"WdR/Y1o3tNOP2GISd6QLdEnr48Ojk1quoufRpwA18ZPBKw0j0CeYP/zXFwOK+EC+z44PD0/qWkfK+uPY",
+	"D8wGUW4ApL/I++/k8eHxSSPdqXnVvE+tx8IU5mD32fkoAjGhAkyEy1IjD6rQb7ATMq6xAwFitnGLqJLe",
+	"7xlAZaxSKQ8fGenRJbyxl6+/QVKA28u79AfG67nnIPfS0ItySxgkjwXKOGWEtGcw3h3dhiaaR+Sx4FeI",
+	"dn/vtfcbr/MxRO/Ur3zqX8NF0e/RUYLMYO/Mbdn6wZs3wgu4S7fpqllzBGfh8mHsINw5d+Uxw+CGbptb",
+	"3ZPje98Tz5BOI4rzkY2C2z8l9fUJR3fvbOQzRFe9j4/Sk7tarp0L8HNZa2/4vIE12VyLuo7FdvAx+tc6",
+	"F2Fbj/h8MhZaEnTnLvw6bQi5rAfBFeg5xdNtu18fE/dsTqzXcyMyXe+LXHnnDuDKfby7Cgn0Feg9RCWi",
+	"R/fZwFgoB+zbnFt+wt5YKL+jTADMISPPI6VCuAf7bEDSvn4jmv13vkc+AwSHxsaFWAn4TqLlYzXwKWE9",
+	"mX32DNHnogb7vgYkU4WS2LQuoChJQi7Duoh9diZp7s5kzNlYq5kJxhj3Y5wyXCImWXDDBs+4sXtP3Et7",
+	"5z8P3C3XYKpQ+O7n5fvWY14FcIu5GJoVwK/wx8oZXnPvfz0LL2ENPcjc1MA2lCSimbGqNMzXj4a8uao8",
+	"CQvy8PcJW+sNfnqlrZVgZHlwCBXc+NNtbEsNGYgr8gajU4gUlcYr1NqhlnOo8XV9f3T4l6PI3XV4p7lj",
+	"Fj5Youc92us23090nE54mfFF5OXJLjpPGjYR71Jta9lgbIXkHEqCVKjq7kTE1yAinqqiULMlITERBeLV",
+	"60qaP7E8CPvZKRGODw8XPQdYG3F8eBy1prfcVsZvWnQnJKALaomBtTW812EOd1oy4MfoYATBJ3J31vIb",
+	"3KPU+C+WXHZn5tLDsvjmvpFlOWAGMiXzxa70O+PzT67GNhfwT8yPiJNsaBr6K3U/BmL3/X3rOWCAQXZs",
+	"D6TVc1KTeTZBzbiJ3fu8rt3N+0puXtzFPtIRxNeiGFhd2clIFBb0Ac9/r4ydBiuwq6XlWVE0xoHvIonw",
+	"YVLNAkaFVL7hmCNzqYYqn6cQbwzYs2jQTZpXvvDatDBsqq7Qwz7HsXaVHLd/ByLqSJarTRH+PUdb2f1n",
+	"cxDm+MsrukuupI5bbCMTDdOFba4Kkc2pPqSuv8V2Vfobw9RMNjvh6NJQPcmOKO+VKOvqopgwnVhFVrE5",
+	"dS7WFbW4pHEqS80lOzDFJBupSrOCzxGEkUCy2/QSUxRq9KECHzFrsTbKqiLfZ7+Rc4kNELRxUDuaLfu9",
+	"ysfg6BEQZtJGfRKUZFaVIlvVPeEU9ZFrdEA4wz14S61u7qQlTL3Jn6uxVD2BLoaAe/81oE7vYm5fPuPy",
+	"7TLxmtKlvqYoTTCswAi7udWgku4+DfpsUEnDRzCgemuhNRRwxaUdsGkoT6/pnqnRoiRkY8DOslpkFjSh",
+	"HHF0mJeQ2T4bTKAoR1Ux8GWFzvbx9YzU4Qabt+CXKe2IKc0mSoKxc3Sco3uDae9hjwDgSSnEqsbMu+Yx",
+	"/Qu9+Zgo7VhdEs824YMSV/A07NqdJRDVI9wza2uPu8zYasFJMc1ao//zxTV3jO7+NTTs9IA+dZ/5g8mM",
+	"GoyqdAbOprw9zme1GI+9D7TLwngbnrnDG1eP0QVDGHHQGs5nxiUiNwzBaWyC8IBGO4Pi8xgU5/F5mJLr",
+	"a5kT/V5ZJeTv61hsFcLYffYC44SlMhDyB6nRpGIGuM4mGIQuyGfIMWINiJ2CYfCiaDqtceZvAebqurUg",
+	"0sBI6Sl+Uenc/a2SBRgTE2LdZg7tDQpPTx1nGgOiCjrjwtsOIUZh9tkvUJS+N5z7upfiPL8SGdTiHeHx",
+	"nYg5pc7gAgjI0UycXcQNWUAzqmEofK/opltd6DOG79CWDTXX82/Msih/s3DDb1+Sty/3/YnxVUzlbQ3J",
+	"/zWlJe3slK9CfN+cH6bkNrYbSzVhW67h+od7dNPmYV8yCNKubms1i2sf9IqqrXbJz05Hun2egNczpR1R",
+	"qh/dW0e5jjzp4YYd+JfXulmJBwgL0w0YwDk+tsHt94icfKyxT5gifCJ0B+CsOy8NtWDsLQr1BPyx+3WD",
+	"czxUqgAue/dwOWgTuvKT3R/bV6PPuCV2eNQ/PDzc3ZR7vCkB18vr0vhcP2SOYqYnKu3b3JsVLU2wBKy0",
+	"jJccmwOg1q8Blfu87xt0MuxHVWEDqFr/p8af7oqUIH2xoc/S6AcjpOTW7Z7p111HNRvxzOvkU98sWiTy",
+	"u95YpaGm3S8Y76uZ4z0jfj13JtH8N6zJSGN+CeNrqDyYcUhCQFX/lA0QgimvkTExqRezUHYYYTsT4vMx",
+	"wVeVjRolI0LYNtoCugrmKWXh4KP7XygcavJW2pznZ/z9CtbzhasOt8dhnio9Bms7kt+JwYyVhFOUSpkq",
+	"g4NmCO7kfMvCug0M5b6XlqwTblnGJbktee5MGC7nhP+IvQ9p4G/MDmf7T3Ox6WYxTt68ORtpNY1UCadC",
+	"jJXKt7jjHRlBr4HnX+8FvkWAJBTwzwNDTGr/tJW7VNIv9dJg+ihCCKcuzZZWQPseIEWX3E4agvYCciVB",
+	"r3YJfapzRknyOutAyPGKJKinSrOjh2wqZGXBxPYP+aSDNVLnCbSsDCGZu5Qi1Pm5hSQtipclyH/4PbtL",
+	"W+AlLfi+G8guj50S11jeuHPw77Tza/MjR2ILQjsF1raVdh54xMFH/9M6Hf1xoQw0l3ldMjjRPhYF70AA",
+	"v1jKwkONSKu7jeZ6tXC9pGso7YbC7lM9r6UKCBYXhzizx8lx0jURNL+oW6BwhmuAvEb+Cd30AujhchTo",
+	"pYwi7aO6syFKxUVwAsLNqX1tQdrHFSepMBO31CjgEqA08SAnTklG/1GfGYA+KytLTV9weDLgopHqk1kc",
+	"43kI7JPwBsiZV6op4ZmNNJgJK7Vy2zdiIgdphZ0zJVsxhWgsoo7EUEJrpfuM9OE++0mLfAw4zFtd2clT",
+	"jDRiRjR2JsWGMqqyRuSAmAHNWUajtWKYqT1UyHt4UQjZtERllzD3a+aZ9c2iYRp9twY5X/rkY27oLL1P",
+	"dTZR2Jp0CE4ZCoBs1ABM+RxvN370cTAZL3jXuVMvARNaLOM8EMctSrjwHR0IuSqbQHYZW/ozNx2eXUZD",
+	"Bjj35eHOMhsfvwdkMD51lDpCuL9LXA83lya5X77vRHIET7XfGN+YqN1BAx3gvvFlVLlBTV9zxTCfvn1z",
+	"Qq+R9IHngj5x4u61GjfeDiWLOcJJ+Do/I8YS/P5hxJTSYZDaDfv29dPH7NGPj46/i9dZ5SJFFeeYwlGV",
+	"Xis2hEDB8/n/tHieDqf+/tP/FwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

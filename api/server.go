@@ -20,6 +20,7 @@ import (
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/internal/authorization"
@@ -61,6 +62,7 @@ type Engine interface {
 	StartRestore(ctx context.Context, id uuid.UUID, digest string, in workflows.RestoreInput) error
 	HoldBackup(ctx context.Context, id string, held bool) error
 	BackupRun(ctx context.Context, id uuid.UUID) (workflows.BackupRun, error)
+	LegalHold(ctx context.Context, in requests.HoldInput) (requests.HoldRef, error)
 }
 
 // APIKeys manages the keys of a principal.
@@ -70,7 +72,7 @@ type APIKeys interface {
 	APIKeys(ctx context.Context, principal, before uuid.UUID, limit int32) ([]postgres.APIKey, error)
 }
 
-// Options is what the server needs. The first twelve are required.
+// Options is what the server needs. The first thirteen are required.
 type Options struct {
 	Store  Store
 	Engine Engine
@@ -96,6 +98,8 @@ type Options struct {
 	// Retention shows what is deleted for its age, and what is found of encryption; without it
 	// they get 500. [retention.Store] is the real one.
 	Retention Retention
+	// Requests keeps what people ask for by right; [requests.Store] is the real one.
+	Requests PrivacyRequests
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -146,6 +150,7 @@ type Server struct {
 	graph       MemoryReader
 	vault       Vault
 	retention   Retention
+	requests    PrivacyRequests
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -167,12 +172,12 @@ var _ StrictServerInterface = (*Server)(nil)
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph and Vault are required")
+	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil || o.Requests == nil {
+		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph, Vault and Requests are required")
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault, retention: o.Retention,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault, requests: o.Requests, retention: o.Retention,
 		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}

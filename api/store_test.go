@@ -15,6 +15,7 @@ import (
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/internal/failure"
@@ -220,6 +221,8 @@ func (m *memoryStore) state(id uuid.UUID) interaction.State {
 
 // engine stands for Temporal and the workers.
 type engine struct {
+	// hold carries a legal hold out.
+	hold    func(requests.HoldInput) (requests.HoldRef, error)
 	mu      sync.Mutex
 	started []workflows.InteractionInput
 	fail    error

@@ -26,6 +26,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/privacy/retention"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -59,6 +60,7 @@ type Capabilities struct {
 	Copies      *copies.Activities
 	Retention   *retention.Activities
 	Encryption  *retention.Encryption
+	Requests    *requests.Activities
 }
 
 // service is what one queue runs.
@@ -101,9 +103,9 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueOperations: {
-		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore},
+		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore, workflows.LegalHold, workflows.PrivacyDeadlines},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"approval": c.Approval, "escalation": c.Escalation}
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests}
 		},
 	},
 	workflows.QueueProving: {

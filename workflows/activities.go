@@ -15,6 +15,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/privacy/retention"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -181,3 +182,10 @@ func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions
 	options.TaskQueue = queue
 	return options
 }
+
+var (
+	carryHold      = call[requests.HoldInput, requests.HoldRef]{"requests.CarryHold", on(QueueOperations, patient)}
+	settleHolds    = call[struct{}, requests.Settled]{"requests.SettleHolds", on(QueueOperations, patient)}
+	watchDeadlines = call[struct{}, requests.Watched]{"requests.WatchDeadlines", on(QueueOperations, belated)}
+	warnOfDeadline = call[requests.Warning, struct{}]{"requests.Warn", on(QueueOperations, calling)}
+)

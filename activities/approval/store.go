@@ -319,8 +319,12 @@ func (s *Store) ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Ent
 	if err := ensureRows(ctx, q, r, approvers, e.Time); err != nil {
 		return err
 	}
-	if _, err := q.ConcludeApproval(ctx, string(Approved), e.Time, r.ID); err != nil {
+	fresh, err := q.ConcludeApproval(ctx, string(Approved), e.Time, r.ID)
+	if err != nil {
 		return err
+	}
+	if fresh > 0 && r.Act == Decrypt {
+		return s.noteAccess(ctx, q, r)
 	}
 	row, err := q.LockApproval(ctx, r.ID)
 	if err != nil || r.Act != Elevate || State(row.State) != Approved {

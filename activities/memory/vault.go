@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -145,7 +146,7 @@ func (v *Vaults) Read(ctx context.Context, subject, id uuid.UUID) (m Memory, err
 }
 
 // Delete removes one memory for good. What it returns is a confirmed forgetting, which
-// deletes the copies once it is started. Errors: [failure.NotFound].
+// deletes the copies once it is started. Errors: [failure.NotFound], [failure.Held].
 func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) (f Forgetting, err error) {
 	now := time.Now().UTC()
 	err = v.change(ctx, subject, access{act: VaultDeleted, memory: id}, func(ctx context.Context, q *queries.Queries) error {
@@ -155,6 +156,9 @@ func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) (f Forgettin
 		write, err := q.DeleteVaultItem(ctx, now, subject, id)
 		if err != nil {
 			return unlessFound(err, "memory in the vault")
+		}
+		if err := requests.NewHolds(v.Keys).Permit(ctx, q, subject, id, write); err != nil {
+			return err
 		}
 		row := queries.InsertForgettingParams{
 			SubjectID: subject, ID: uuid.New(), Nodes: []uuid.UUID{id}, Sources: []uuid.UUID{write}, Counts: []byte(`{"vault":1}`),

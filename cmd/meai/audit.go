@@ -12,6 +12,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/escalation"
 	"meai/activities/keys"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
@@ -265,6 +266,8 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		ledger.ErasureCompleted: keys.ApplyErased(log),
 		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
 		ledger.EscalationTold:   escalation.ApplyTold,
+		ledger.HoldPlaced:       requests.ApplyPlaced(log),
+		ledger.HoldReleased:     requests.ApplyReleased(log),
 	}), nil
 }
 

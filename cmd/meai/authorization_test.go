@@ -43,6 +43,7 @@ var (
 	onCall    = []identity.Role{identity.Support, identity.Operator}
 	readers   = []identity.Role{identity.PrivacyOfficer, identity.Auditor}
 	operators = []identity.Role{identity.Operator}
+	officers  = []identity.Role{identity.PrivacyOfficer}
 	keepers   = []identity.Role{identity.Operator, identity.PrivacyOfficer, identity.Auditor, identity.Admin}
 )
 
@@ -118,6 +119,14 @@ var matrix = map[string]rule{
 	"takeBackup":               {roles: operators, stepUp: true, own: 202, other: 202, body: `{"unproven":true}`},
 	"proveBackup":              {roles: operators, stepUp: true, own: 404, other: 404},
 	"holdBackup":               {roles: operators, stepUp: true, own: 404, other: 404, body: `{"held":true}`},
+	"listPrivacyRequests":      {roles: people, keys: true, own: 200, other: 200},
+	"listPrivacyAccesses":      {roles: people, keys: true, own: 200, other: 200},
+	"listPrivacyRegister":      {roles: officers, own: 200, other: 200},
+	"extendPrivacyRequest":     {roles: officers, stepUp: true, own: 404, other: 404, body: `{"reason":"complexity"}`},
+	"placeLegalHold":           {roles: officers, stepUp: true, own: 404, other: 404, body: `{"approval":"{session_id}"}`},
+	"releaseLegalHold":         {roles: officers, stepUp: true, own: 404, other: 404, body: `{"approval":"{session_id}"}`},
+	"listLegalHolds":           {roles: []identity.Role{identity.Person, identity.PrivacyOfficer}, own: 200, other: 200},
+	"viewPerson":               {roles: []identity.Role{identity.Support, identity.PrivacyOfficer}, own: 404, other: 200},
 	"restoreBackup":            {roles: operators, stepUp: true, own: 202, other: 202, body: `{"backup":"` + noBackup + `","approval":"{session_id}","into":"nowhere"}`},
 }
 
@@ -164,6 +173,8 @@ type member struct {
 	// memory, write, moved, fact and forgetting are of their memory; roles without one have
 	// ids that name nothing.
 	memory, write, moved, fact, forgetting, item, opening string
+	// person is how staff ask for them.
+	person string
 	// escalation is a case that nobody has taken care of.
 	escalation string
 }
@@ -224,7 +235,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
 	t.Helper()
 	none := uuid.NewString()
-	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none}
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none}
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"roles": []string{string(role)}}
 		maps.Copy(all, identitytest.MultiFactor())
@@ -247,7 +258,7 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 	m.key = made.JSON201.Details.Id.String()
 	if role == identity.Person {
 		p.begin(t)
-		m.session = p.session.String()
+		m.session, m.person = p.session.String(), p.subject.String()
 		m.said = p.await(t, p.tell(t, "I went for a walk with my dog.").Id, within).Id.String()
 		m.ownMemory(t, base)
 	}
@@ -290,7 +301,7 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	t.Helper()
 	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
-		"{item_id}", owner.item, "{opening_id}", owner.opening)
+		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString())
 	if op.id == "deleteVaultItem" && owner.role == identity.Person {
 		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
 	}
@@ -372,7 +383,7 @@ func (m *member) newApproval(t *testing.T, base string) string {
 func keysReachTheirScope(t *testing.T, base string, m, stranger *member) {
 	p := withToken(t, base, m.tokens["good"])
 	all := operations(t)
-	for _, made := range []client.Scope{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "truthfilter", "account:read"} {
+	for _, made := range []client.Scope{"conversation:read", "conversation:write", "mirror", "memory", "bridge", "truthfilter", "account:read", "privacy:read"} {
 		key, err := p.api.CreateAPIKeyWithResponse(t.Context(), client.NewAPIKey{Scopes: []client.Scope{made}, Days: 1})
 		require.NoError(t, err)
 		require.NotNil(t, key.JSON201, "%s", key.Body)

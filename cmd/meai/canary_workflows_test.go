@@ -30,6 +30,10 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	w.approve(t)
 	w.escalate(t)
 	w.runByHand(t, temporal, "operations", "EscalationSweep", map[string]any{})
+	w.runByHand(t, temporal, "operations", "PrivacyDeadlines", map[string]any{})
+	held := newPerson(t, w.base)
+	held.begin(t)
+	placesHold(t, w.base, held.subject)
 	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}} {
 		w.runByHand(t, temporal, "batch", name, input)
 	}

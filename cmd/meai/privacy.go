@@ -14,6 +14,8 @@ import (
 
 type privacyCommand struct {
 	Map              privacyMapCommand       `cmd:"" help:"Show everything that can hold personal data, for what, how long, and how it is erased."`
+	Requests         privacyRequestsCommand  `cmd:"" help:"Look at the register of what people have asked for; keep what comes by letter."`
+	Holds            privacyHoldsCommand     `cmd:"" help:"List legal holds."`
 	Retention        retentionCommand        `cmd:"" help:"Delete what is older than it is kept; show what went, what did not, and what is to come."`
 	VerifyEncryption verifyEncryptionCommand `cmd:"" help:"Look whether everything that has to be sealed is."`
 }

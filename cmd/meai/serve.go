@@ -16,6 +16,7 @@ import (
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/memory"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
@@ -86,7 +87,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
 		caps.Keys.Audit, caps.Keys.Ledger = log, committer
-		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
+		if err := p.duties(temporal, db, committer, &caps); err != nil {
 			return err
 		}
 		served := p.queues(*queues)
@@ -160,6 +161,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Graph:           memory.NewGraph(db, p.keys),
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 		Retention:       kept,
+		Requests:        requests.NewStore(db, p.keys),
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

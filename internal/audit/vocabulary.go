@@ -39,6 +39,14 @@ const (
 	RestrictionPlaced Act = "restriction.placed"
 	RestrictionLifted Act = "restriction.lifted"
 
+	RequestReceived  Act = "privacy_request.received"
+	RequestConfirmed Act = "privacy_request.confirmed"
+	RequestExtended  Act = "privacy_request.extended"
+	RequestEnded     Act = "privacy_request.ended"
+	RequestWarned    Act = "privacy_request.warned"
+	RegisterRead     Act = "privacy_register.read"
+	PersonViewed     Act = "person.viewed"
+
 	BackupTaken   Act = "backup.taken"
 	BackupOpened  Act = "backup.opened"
 	BackupDeleted Act = "backup.deleted"
@@ -79,6 +87,7 @@ var acts = []Act{
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
 	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
+	RequestReceived, RequestConfirmed, RequestExtended, RequestEnded, RequestWarned, RegisterRead, PersonViewed,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
@@ -108,10 +117,14 @@ const (
 	LedgerEntry Kind = "ledger_entry"
 	Escalation  Kind = "escalation"
 	Memory      Kind = "memory"
+	// PrivacyRequest is an entry of the register, and Hold a legal hold.
+	PrivacyRequest Kind = "privacy_request"
+	Hold           Kind = "hold"
 )
 
 var kinds = []Kind{
 	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
+	PrivacyRequest, Hold,
 }
 
 // Outcome is how an act ended.

@@ -169,6 +169,31 @@ type MemoryWrite struct {
 	ChangedAt     time.Time
 }
 
+type PrivacyRequest struct {
+	ID          uuid.UUID
+	PersonID    *uuid.UUID
+	Alias       []byte
+	Kind        string
+	Law         string
+	State       string
+	ReceivedAt  time.Time
+	ConfirmedAt *time.Time
+	DueAt       time.Time
+	ExtendedAt  *time.Time
+	Reason      *string
+	EndedAt     *time.Time
+	PromisedAt  *time.Time
+}
+
+type PrivacyWarning struct {
+	RequestID uuid.UUID
+	TimeLimit string
+	EndsAt    time.Time
+	Level     int16
+	Place     int16
+	ToldAt    time.Time
+}
+
 type ResourceLink struct {
 	Resource  string
 	Url       string
