@@ -89,6 +89,8 @@ func (m Map) problemsOf(s Store) []string {
 	}
 	complain(!slices.Contains(kinds, s.Kind), "there is no kind %q: %s", s.Kind, oneOf(kinds))
 	complain(s.Kind == Table && len(s.Columns) == 0, "a table has columns")
+	_, sharded := s.Columns["subject_id"]
+	complain(sharded && (s.Person != "subject_id" || s.Erase != Delete), "a table with a subject_id is a person's: person is subject_id, and it is erased by delete")
 	if s.Personal() {
 		all = append(all, m.promises(s)...)
 	} else {

@@ -101,7 +101,7 @@ func (m Map) writeStore(b *strings.Builder, s Store) {
 	}
 	line("Kind", string(s.Kind)+", of category "+s.Category)
 	line("Basis", basis.Article+consents(s.Consent))
-	line("Kept", strings.TrimSuffix(retention.Means, ".")+since(s))
+	line("Kept", strings.TrimSuffix(retention.Means, ".")+since(s, retention))
 	line("Whose it is", person(s))
 	line("Erasure", string(s.Erase)+colon(s.Erased))
 	if s.Export {
@@ -131,8 +131,8 @@ func person(s Store) string {
 	return s.Person
 }
 
-func since(s Store) string {
-	if s.Since == "" {
+func since(s Store, r Retention) string {
+	if s.Since == "" || r.Days == 0 {
 		return "."
 	}
 	return "; counted from `" + s.Since + "`."
