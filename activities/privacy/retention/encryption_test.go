@@ -60,8 +60,8 @@ func TestWhatIsSealedAsItShouldBeIsSound(t *testing.T) {
 		p.remember(t, ids, ago(1))
 	}
 	s.shared(t, 1)
-	exec(t, s.owner, "delete from escalation_cases")   // of this scene they hold no sealed value
-	exec(t, s.owner, "truncate approvals cascade")
+	sql(t, s.owner, "delete from escalation_cases") // of this scene they hold no sealed value
+	sql(t, s.owner, "truncate approvals cascade")
 	s.retain(t, s.run) // a report has a signed note
 	v := s.looker(t).verify(t)
 	require.Empty(t, v.Findings)
@@ -70,7 +70,7 @@ func TestWhatIsSealedAsItShouldBeIsSound(t *testing.T) {
 	require.GreaterOrEqual(t, v.Looked.Values, int64(3*6))
 	require.Greater(t, v.Looked.Columns, 50)
 
-	exec(t, s.owner, "update encryption_reports set note = replace(note, 'sound', 'sounb')")
+	sql(t, s.owner, "update encryption_reports set note = replace(note, 'sound', 'sounb')")
 	_, err := s.store.Verification(t.Context(), v.ID)
 	require.ErrorContains(t, err, "signature", "a report that somebody has changed is none")
 }
@@ -82,9 +82,9 @@ func TestWhatLiesInTheOpenIsNamedAndNeverQuoted(t *testing.T) {
 	p.plant(t, ago(2))
 	theirs := other.plant(t, ago(1))
 	const secret = "my sister Maya moved to Oslo and I miss her"
-	plant := func(sql string, args ...any) {
+	plant := func(statement string, args ...any) {
 		t.Helper()
-		exec(t, p.conn, sql, args...)
+		sql(t, p.conn, statement, args...)
 	}
 	plant("update interaction_steps set reason = $1", secret)
 	plant("update filter_feedback set scores = jsonb_build_object('note', $1::text)", secret)
@@ -95,8 +95,8 @@ func TestWhatLiesInTheOpenIsNamedAndNeverQuoted(t *testing.T) {
 	foreign := p.sealed(t, "escalations", "assessment_sealed", ids.interaction)
 	copy(foreign[1:5], []byte{1, 2, 3, 4})
 	plant("update escalations set assessment_sealed = $1 where interaction_id = $2", foreign, ids.interaction)
-	exec(t, s.owner, `insert into audit_checkpoints (size, note) values (7, $1)`, secret)
-	exec(t, s.owner, `create table scratch (id uuid, words text)`)
+	sql(t, s.owner, `insert into audit_checkpoints (size, note) values (7, $1)`, secret)
+	sql(t, s.owner, `create table scratch (id uuid, words text)`)
 
 	v := s.looker(t).verify(t)
 	require.Equal(t, retention.Unsound, v.State)

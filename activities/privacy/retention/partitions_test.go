@@ -26,9 +26,9 @@ func (s *scene) partition(t *testing.T, table string, subject uuid.UUID, quarter
 		}
 	}
 	part := shard + "_" + quarter
-	exec(t, s.owner, fmt.Sprintf("create table %s (like %s including defaults including constraints including storage)", part, shard))
-	exec(t, s.owner, "alter table "+part+" enable row level security")
-	exec(t, s.owner, fmt.Sprintf("alter table %s attach partition %s for values from ('%s') to ('%s')", shard, part, least(begins), least(begins.AddDate(0, 3, 0))))
+	sql(t, s.owner, fmt.Sprintf("create table %s (like %s including defaults including constraints including storage)", part, shard))
+	sql(t, s.owner, "alter table "+part+" enable row level security")
+	sql(t, s.owner, fmt.Sprintf("alter table %s attach partition %s for values from ('%s') to ('%s')", shard, part, least(begins), least(begins.AddDate(0, 3, 0))))
 	return part
 }
 
@@ -118,19 +118,19 @@ func TestNoPartitionGoesWhileAMarkIsCountedOrSomebodyReads(t *testing.T) {
 	alice := s.newPerson(t)
 	part := s.partition(t, "interactions", alice.subject, "2015q1")
 	counting := connect(t, s.urls.Backup)
-	exec(t, counting, "begin")
-	exec(t, counting, "select pg_advisory_xact_lock_shared(hashtextextended('meai_drop_partition', 0))")
+	sql(t, counting, "begin")
+	sql(t, counting, "select pg_advisory_xact_lock_shared(hashtextextended('meai_drop_partition', 0))")
 	require.Equal(t, retention.Partitions{Busy: 1}, perform(t, s, s.DropPartitions, s.run))
 	require.True(t, s.exists(t, part))
-	exec(t, counting, "commit")
+	sql(t, counting, "commit")
 
 	reader := connect(t, s.urls.App)
-	exec(t, reader, "begin")
-	exec(t, reader, "select from interactions where subject_id = $1", alice.subject)
+	sql(t, reader, "begin")
+	sql(t, reader, "select from interactions where subject_id = $1", alice.subject)
 	began := time.Now()
 	require.Equal(t, retention.Partitions{Busy: 1}, perform(t, s, s.DropPartitions, s.run))
 	require.Less(t, time.Since(began), 10*time.Second, "it does not keep others waiting for long")
-	exec(t, reader, "commit")
+	sql(t, reader, "commit")
 	require.Equal(t, retention.Partitions{Dropped: 1}, perform(t, s, s.DropPartitions, s.run))
 }
 

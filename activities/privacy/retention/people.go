@@ -245,4 +245,3 @@ func (p *onePerson) deletePage(ctx context.Context, rule string) (n int64, err e
 }
 
 func (a *Activities) page() int64 { return int64(cmp.Or(a.Page, page)) }
-

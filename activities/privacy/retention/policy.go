@@ -96,7 +96,7 @@ var endedBy = map[datamap.Kind]string{
 
 // endedBySelf says, of single stores, what ends them where their kind does not.
 var endedBySelf = map[string]string{
-	"rate_limits": "swept_at_once", "audit_log": "append_only", "backups.postgres": "ended_by_backup_keeping", "backups.weaviate": "ended_by_backup_keeping",
+	"rate_limits": "swept_at_once", "legal_hold_items": "goes_with_its_hold", "audit_log": "append_only", "backups.postgres": "ended_by_backup_keeping", "backups.weaviate": "ended_by_backup_keeping",
 	"backups.second": "ended_by_its_copier", "backups.archive": "ended_by_the_archive", "backups.folders": "gone_within_a_day",
 	"exports": "ended_by_the_export", "weaviate.files": "goes_with_its_rows", "postgres.files": "goes_with_its_rows", "logs.engines": "ended_by_the_log_store",
 }

@@ -24,7 +24,7 @@ var everything = map[string]int64{
 }
 
 // activity is what goes after ninety days.
-var activity = map[string]int64{"interaction_steps": 1, "idempotency_keys": 1, "filter_feedback": 1, "forgetting_previews": 1, "vault_openings": 1}
+var activity = map[string]int64{"interaction_steps": 1, "idempotency_keys": 1, "filter_feedback": 1, "forgetting_previews": 1}
 
 func times(counts map[string]int64, n int64) map[string]int64 {
 	all := map[string]int64{}
@@ -56,10 +56,10 @@ func TestWhatIsOldEnoughGoesAndNothingElseDoes(t *testing.T) {
 	require.Empty(t, kept(r))
 	require.Equal(t, retention.Completed, r.State)
 	require.Equal(t, 2, r.People)
-	for _, table := range []string{"sessions", "interactions", "escalations", "memory_writes", "memory_imports", "memory_vault_accesses"} {
+	for _, table := range []string{"sessions", "interactions", "escalations", "memory_writes", "memory_imports", "memory_vault_accesses", "memory_vault_openings"} {
 		require.Equal(t, 2, alice.count(t, table), table)
 	}
-	for _, table := range []string{"interaction_steps", "idempotency_keys", "filter_feedback", "memory_vault_openings"} {
+	for _, table := range []string{"interaction_steps", "idempotency_keys", "filter_feedback"} {
 		require.Equal(t, 1, alice.count(t, table), table)
 	}
 	require.Equal(t, theirs, s.of(t, bob), "others' rows are as they were")
@@ -118,7 +118,7 @@ func TestWhatHoldsBackIsCountedAndGoesWhenItEnds(t *testing.T) {
 	}
 	hold := s.hold(t, held)
 	request := s.request(t, asking, "access", ago(1))
-	exec(t, connect(t, s.urls.App), "update subjects set restricted_at = now() where id = $1", restricted.subject)
+	sql(t, connect(t, s.urls.App), "update subjects set restricted_at = now() where id = $1", restricted.subject)
 
 	r := s.retain(t, s.run, everybody...)
 	require.Equal(t, everything, deleted(r), "of the one whom nothing holds back")
@@ -134,8 +134,8 @@ func TestWhatHoldsBackIsCountedAndGoesWhenItEnds(t *testing.T) {
 
 	s.release(t, hold)
 	app := connect(t, s.urls.App)
-	exec(t, app, "update privacy_requests set state = 'completed', ended_at = now() where id = $1", request)
-	exec(t, app, "update subjects set restricted_at = null where id = $1", restricted.subject)
+	sql(t, app, "update privacy_requests set state = 'completed', ended_at = now() where id = $1", request)
+	sql(t, app, "update subjects set restricted_at = null where id = $1", restricted.subject)
 	r = s.retain(t, retention.Run{ID: uuid.New(), At: s.run.At}, everybody...)
 	require.Equal(t, times(everything, 3), deleted(r))
 	require.Empty(t, kept(r))

@@ -125,15 +125,15 @@ func connect(t testing.TB, url string) *pgx.Conn {
 	return conn
 }
 
-func exec(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
+func sql(t testing.TB, conn *pgx.Conn, statement string, args ...any) {
 	t.Helper()
-	_, err := conn.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
+	_, err := conn.Exec(t.Context(), statement, args...)
+	require.NoError(t, err, statement)
 }
 
-func one[T any](t testing.TB, conn *pgx.Conn, sql string, args ...any) (value T) {
+func one[T any](t testing.TB, conn *pgx.Conn, statement string, args ...any) (value T) {
 	t.Helper()
-	require.NoError(t, conn.QueryRow(t.Context(), sql, args...).Scan(&value), sql)
+	require.NoError(t, conn.QueryRow(t.Context(), statement, args...).Scan(&value), statement)
 	return value
 }
 
@@ -165,7 +165,7 @@ func (s *scene) newPerson(t testing.TB) *person {
 	p := &person{subject: uuid.New(), conn: connect(t, s.urls.App)}
 	require.NoError(t, s.Keys.Create(t.Context(), p.subject))
 	require.NoError(t, s.DB.EnsureSubject(t.Context(), p.subject))
-	exec(t, p.conn, "select set_config('app.subject', $1, false)", p.subject.String())
+	sql(t, p.conn, "select set_config('app.subject', $1, false)", p.subject.String())
 	var err error
 	p.keys, err = s.Keys.Keys(t.Context(), p.subject)
 	require.NoError(t, err)
@@ -192,9 +192,9 @@ type planted struct{ session, interaction, turn uuid.UUID }
 func (p *person) plant(t testing.TB, at time.Time) planted {
 	t.Helper()
 	ids := planted{session: idOf(at), interaction: idOf(at), turn: uuid.New()}
-	insert := func(sql string, args ...any) {
+	insert := func(statement string, args ...any) {
 		t.Helper()
-		exec(t, p.conn, sql, append([]any{p.subject, at}, args...)...)
+		sql(t, p.conn, statement, append([]any{p.subject, at}, args...)...)
 	}
 	insert(`insert into sessions (subject_id, id, created_at, expires_at, emotion_sealed) values ($1, $3, $2, $2::timestamptz + interval '1 hour', $4)`,
 		ids.session, p.sealed(t, "sessions", "emotion_sealed", ids.session))
@@ -207,9 +207,9 @@ func (p *person) plant(t testing.TB, at time.Time) planted {
 	insert(`insert into filter_feedback (subject_id, kind, about, rating, rated_at, scores) values ($1, 'interaction', $3, 'helpful', $2, '{"honesty": 0.5}')`, ids.interaction.String())
 	insert(`insert into memory_imports (subject_id, id, body_hmac, total, accepted_at) values ($1, $3, sha256('i'), 1, $2)`, ids.session)
 	insert(`insert into memory_writes (subject_id, id, session_id, origin, import_id, position, state, said_at, accepted_at, changed_at) values ($1, $3, $4, 'imported', $4, 1, 'searchable', $2, $2, $2)`, ids.interaction, ids.session)
-	insert(`insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at, state, receipt) values ($1, $3, '{}', '{}', '{"turn": 1}', $2, $2, 'forgotten', '{"signed": ""}')`, uuid.New())
+	insert(`insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at, forgotten_at, state, receipt) values ($1, $3, '{}', '{}', '{"turn": 1}', $2, $2, $2, 'forgotten', '{"signed": ""}')`, uuid.New())
 	insert(`insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at) values ($1, $3, '{}', '{}', '{"turn": 1}', $2, $2)`, uuid.New())
-	insert(`insert into memory_vault_openings (subject_id, id, session_id, opened_at, expires_at) values ($1, $3, $4, $2::timestamptz - interval '1 hour', $2)`, uuid.New(), ids.session)
+	insert(`insert into memory_vault_openings (subject_id, id, session_id, opened_at, expires_at) values ($1, $3, $4, $2, $2::timestamptz + interval '1 hour')`, uuid.New(), ids.session)
 	insert(`insert into memory_vault_accesses (subject_id, id, at, act) values ($1, $3, $2, 'opened')`, uuid.New())
 	return ids
 }
@@ -217,7 +217,7 @@ func (p *person) plant(t testing.TB, at time.Time) planted {
 // remember plants a turn that came of an interaction.
 func (p *person) remember(t testing.TB, ids planted, at time.Time) {
 	t.Helper()
-	exec(t, p.conn, `insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, text_sealed, terms_version, importance, said_at, recorded_at)
+	sql(t, p.conn, `insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, text_sealed, terms_version, importance, said_at, recorded_at)
 		values ($1, $2, 'turn', $3, $4, $5, '1', 0.5, $6, $6)`, p.subject, ids.turn, ids.interaction, ids.session, p.sealed(t, "memory_nodes", "text_sealed", ids.turn), at)
 }
 
@@ -236,17 +236,17 @@ func (s *scene) hold(t *testing.T, p *person, items ...uuid.UUID) uuid.UUID {
 		return err
 	}))
 	app := connect(t, s.urls.App)
-	exec(t, app, `insert into legal_holds (id, alias, reason, digest, listed, told, placed_at, expires_at)
+	sql(t, app, `insert into legal_holds (id, alias, reason, digest, listed, told, placed_at, expires_at)
 		select $1, s.alias, 'litigation', case when $3 then sha256('x') end, $3, true, now(), now() + interval '1 year' from subjects s where s.id = $2`, id, p.subject, len(items) > 0)
 	for _, item := range items {
-		exec(t, app, "insert into legal_hold_items (hold_id, item_id) values ($1, $2)", id, item)
+		sql(t, app, "insert into legal_hold_items (hold_id, item_id) values ($1, $2)", id, item)
 	}
 	return id
 }
 
 func (s *scene) release(t *testing.T, hold uuid.UUID) {
 	t.Helper()
-	exec(t, connect(t, s.urls.App), "update legal_holds set released_at = now() where id = $1", hold)
+	sql(t, connect(t, s.urls.App), "update legal_holds set released_at = now() where id = $1", hold)
 }
 
 // request opens a request of a person's.
@@ -255,7 +255,7 @@ func (s *scene) request(t *testing.T, p *person, kind string, at time.Time) uuid
 	id := uuid.New()
 	a, err := alias.Of(t.Context(), s.Keys, p.subject)
 	require.NoError(t, err)
-	exec(t, connect(t, s.urls.App), `insert into privacy_requests (id, person_id, alias, kind, law, received_at, due_at) values ($1, $2, $3, $4, 'gdpr', $5, $5 + interval '1 month')`, id, p.subject, a[:], kind, at)
+	sql(t, connect(t, s.urls.App), `insert into privacy_requests (id, person_id, alias, kind, law, received_at, due_at) values ($1, $2, $3, $4, 'gdpr', $5, $5 + interval '1 month')`, id, p.subject, a[:], kind, at)
 	return id
 }
 

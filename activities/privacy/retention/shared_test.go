@@ -12,9 +12,9 @@ import (
 func (s *scene) shared(t *testing.T, days int) (approval uuid.UUID) {
 	t.Helper()
 	at, approval := ago(days), uuid.New()
-	insert := func(sql string, args ...any) {
+	insert := func(statement string, args ...any) {
 		t.Helper()
-		exec(t, s.owner, sql, append([]any{at}, args...)...)
+		sql(t, s.owner, statement, append([]any{at}, args...)...)
 	}
 	insert(`insert into escalation_cases (id, about_sealed, state, created_at, acknowledged_at, acknowledged_by, closed_at, closed_by, outcome)
 		values (gen_random_uuid(), '\x01', 'closed', $1, $1, gen_random_uuid(), $1, gen_random_uuid(), 'handled')`)
@@ -33,8 +33,8 @@ func TestWhatIsNobodysOwnGoesInItsTime(t *testing.T) {
 	s.shared(t, 800)
 	s.shared(t, 400)
 	s.shared(t, 10)
-	exec(t, s.owner, `insert into escalation_cases (id, about_sealed, state, created_at) values (gen_random_uuid(), '\x01', 'open', $1)`, ago(800))
-	exec(t, s.owner, `insert into privacy_requests (id, alias, kind, law, received_at, due_at) values (gen_random_uuid(), sha256('a'), 'access', 'gdpr', $1, $1 + interval '1 month')`, ago(800))
+	sql(t, s.owner, `insert into escalation_cases (id, about_sealed, state, created_at) values (gen_random_uuid(), '\x01', 'open', $1)`, ago(800))
+	sql(t, s.owner, `insert into privacy_requests (id, alias, kind, law, received_at, due_at) values (gen_random_uuid(), sha256('a'), 'access', 'gdpr', $1, $1 + interval '1 month')`, ago(800))
 
 	r := s.retain(t, s.run)
 	require.Equal(t, map[string]int64{
@@ -48,7 +48,7 @@ func TestWhatIsNobodysOwnGoesInItsTime(t *testing.T) {
 func TestAnApprovalThatAHoldRestsOnStays(t *testing.T) {
 	s := newScene(t)
 	approval := s.shared(t, 800)
-	exec(t, s.owner, `insert into legal_holds (id, alias, reason, told, placed_at, expires_at) values ($1, sha256('a'), 'litigation', true, now(), now() + interval '1 year')`, approval)
+	sql(t, s.owner, `insert into legal_holds (id, alias, reason, told, placed_at, expires_at) values ($1, sha256('a'), 'litigation', true, now(), now() + interval '1 year')`, approval)
 	r := s.retain(t, s.run)
 	require.NotContains(t, deleted(r), "approvals")
 	require.NotContains(t, deleted(r), "approval_decisions")

@@ -54,12 +54,12 @@ func conflictsOf(sim retention.Simulation, code retention.Code) (list []retentio
 func TestTheSimulationShowsWhatTheComingDaysDelete(t *testing.T) {
 	s := newScene(t)
 	alice, bob := s.newPerson(t), s.newPerson(t)
-	alice.plant(t, noon(88))  // in two days
-	bob.plant(t, noon(85))    // in five
-	bob.plant(t, noon(85))    //
-	alice.plant(t, ago(500))  // long since: with today's
-	bob.plant(t, noon(40))    // later than is looked at
-	bob.plant(t, noon(80))    // on the tenth day, the first that is not looked at
+	alice.plant(t, noon(88)) // in two days
+	bob.plant(t, noon(85))   // in five
+	bob.plant(t, noon(85))   //
+	alice.plant(t, ago(500)) // long since: with today's
+	bob.plant(t, noon(40))   // later than is looked at
+	bob.plant(t, noon(80))   // on the tenth day, the first that is not looked at
 	before := s.fingerprint(t)
 	sim := s.simulate(t, 10)
 	require.Equal(t, before, s.fingerprint(t))
@@ -94,7 +94,7 @@ func TestEveryConflictShowsBeforeItHappens(t *testing.T) {
 	s.hold(t, held)
 	s.request(t, asking, "access", ago(1))
 	app := connect(t, s.urls.App)
-	exec(t, app, "update subjects set restricted_at = now() where id = $1", restricted.subject)
+	sql(t, app, "update subjects set restricted_at = now() where id = $1", restricted.subject)
 	s.request(t, erased, "erasure", noon(2))  // cooling off ends in five days
 	s.request(t, waiting, "erasure", noon(3)) // in four, but for the hold
 	s.hold(t, waiting)
@@ -105,7 +105,7 @@ func TestEveryConflictShowsBeforeItHappens(t *testing.T) {
 	s.store.Archives = &people.Archives{Store: store, DB: s.DB, Keyring: s.Keys}
 	archive, err := s.store.Archives.Write(t.Context(), erased.subject, nil)
 	require.NoError(t, err)
-	exec(t, app, `insert into backups (id, kind, state, started_at, ended_at, bytes, objects, held, problems) values
+	sql(t, app, `insert into backups (id, kind, state, started_at, ended_at, bytes, objects, held, problems) values
 		('20260101T000000Z-postgres-00000001', 'postgres', 'proven', now(), now(), 1, 1, false, 0), ('20260101T000000Z-postgres-00000002', 'postgres', 'proven', now(), now(), 1, 1, true, 0)`)
 	free := s.newPerson(t)
 	free.plant(t, noon(87))

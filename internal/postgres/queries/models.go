@@ -35,6 +35,15 @@ type Backup struct {
 	Seconds    []byte
 }
 
+type EncryptionReport struct {
+	ID      uuid.UUID
+	State   string
+	BeganAt time.Time
+	EndedAt time.Time
+	Counts  []byte
+	Note    string
+}
+
 type EscalationCase struct {
 	ID             uuid.UUID
 	AboutSealed    []byte
@@ -203,6 +212,30 @@ type ResourceLink struct {
 	Since     time.Time
 	InARow    int32
 	CheckedAt time.Time
+}
+
+type RetentionReport struct {
+	ID      uuid.UUID
+	DryRun  bool
+	State   string
+	BeganAt time.Time
+	EndedAt time.Time
+	Counts  []byte
+	Note    string
+}
+
+type RetentionRule struct {
+	Place     int16
+	Rule      string
+	TableName string
+	Persons   bool
+	Days      int32
+	Counted   string
+	Which     string
+	After     string
+	Bound     string
+	Item      *string
+	Forgotten bool
 }
 
 type Session struct {
