@@ -523,6 +523,66 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for EncryptionFindingProblem.
+const (
+	EncryptionFindingProblemConnectionInTheOpen      EncryptionFindingProblem = "connection_in_the_open"
+	EncryptionFindingProblemDoesNotOpen              EncryptionFindingProblem = "does_not_open"
+	EncryptionFindingProblemKeysMissing              EncryptionFindingProblem = "keys_missing"
+	EncryptionFindingProblemNotAmongTheSealedColumns EncryptionFindingProblem = "not_among_the_sealed_columns"
+	EncryptionFindingProblemNotInTheDataMap          EncryptionFindingProblem = "not_in_the_data_map"
+	EncryptionFindingProblemNotOfItsClass            EncryptionFindingProblem = "not_of_its_class"
+	EncryptionFindingProblemNotSealed                EncryptionFindingProblem = "not_sealed"
+	EncryptionFindingProblemUnknownKeyVersion        EncryptionFindingProblem = "unknown_key_version"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionFindingProblem enum.
+func (e EncryptionFindingProblem) Valid() bool {
+	switch e {
+	case EncryptionFindingProblemConnectionInTheOpen:
+		return true
+	case EncryptionFindingProblemDoesNotOpen:
+		return true
+	case EncryptionFindingProblemKeysMissing:
+		return true
+	case EncryptionFindingProblemNotAmongTheSealedColumns:
+		return true
+	case EncryptionFindingProblemNotInTheDataMap:
+		return true
+	case EncryptionFindingProblemNotOfItsClass:
+		return true
+	case EncryptionFindingProblemNotSealed:
+		return true
+	case EncryptionFindingProblemUnknownKeyVersion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EncryptionReportState.
+const (
+	EncryptionReportStateCancelled EncryptionReportState = "cancelled"
+	EncryptionReportStateFailed    EncryptionReportState = "failed"
+	EncryptionReportStateSound     EncryptionReportState = "sound"
+	EncryptionReportStateUnsound   EncryptionReportState = "unsound"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionReportState enum.
+func (e EncryptionReportState) Valid() bool {
+	switch e {
+	case EncryptionReportStateCancelled:
+		return true
+	case EncryptionReportStateFailed:
+		return true
+	case EncryptionReportStateSound:
+		return true
+	case EncryptionReportStateUnsound:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErasureLaw.
 const (
 	ErasureLawCcpa ErasureLaw = "ccpa"
@@ -1834,6 +1894,57 @@ func (e ResponseSource) Valid() bool {
 	}
 }
 
+// Defines values for RetentionConflictCode.
+const (
+	RetentionConflictCodeArchiveOutlivesErasure RetentionConflictCode = "archive_outlives_erasure"
+	RetentionConflictCodeBackupHeld             RetentionConflictCode = "backup_held"
+	RetentionConflictCodeBackupsOutlive         RetentionConflictCode = "backups_outlive"
+	RetentionConflictCodeErasureBeforeItsAge    RetentionConflictCode = "erasure_before_its_age"
+	RetentionConflictCodeErasureHeld            RetentionConflictCode = "erasure_held"
+	RetentionConflictCodeStays                  RetentionConflictCode = "stays"
+)
+
+// Valid indicates whether the value is a known member of the RetentionConflictCode enum.
+func (e RetentionConflictCode) Valid() bool {
+	switch e {
+	case RetentionConflictCodeArchiveOutlivesErasure:
+		return true
+	case RetentionConflictCodeBackupHeld:
+		return true
+	case RetentionConflictCodeBackupsOutlive:
+		return true
+	case RetentionConflictCodeErasureBeforeItsAge:
+		return true
+	case RetentionConflictCodeErasureHeld:
+		return true
+	case RetentionConflictCodeStays:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionReportState.
+const (
+	RetentionReportStateCancelled RetentionReportState = "cancelled"
+	RetentionReportStateCompleted RetentionReportState = "completed"
+	RetentionReportStateFailed    RetentionReportState = "failed"
+)
+
+// Valid indicates whether the value is a known member of the RetentionReportState enum.
+func (e RetentionReportState) Valid() bool {
+	switch e {
+	case RetentionReportStateCancelled:
+		return true
+	case RetentionReportStateCompleted:
+		return true
+	case RetentionReportStateFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin          Role = "admin"
@@ -2602,6 +2713,9 @@ type ConsentReceiptDecision string
 // ConsentState `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
 type ConsentState string
 
+// CountsByReason Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+type CountsByReason map[string]int64
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -2672,6 +2786,59 @@ type Emotion struct {
 
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
+
+// EncryptionFinding defines model for EncryptionFinding.
+type EncryptionFinding struct {
+	Column  string                   `json:"column,omitempty,omitzero"`
+	Count   int64                    `json:"count"`
+	Problem EncryptionFindingProblem `json:"problem"`
+
+	// Store A table, bucket or connection.
+	Store string `json:"store"`
+}
+
+// EncryptionFindingProblem defines model for EncryptionFinding.Problem.
+type EncryptionFindingProblem string
+
+// EncryptionLooked How much was looked at.
+type EncryptionLooked struct {
+	Columns int `json:"columns"`
+
+	// Links Connections to engines and services.
+	Links   int   `json:"links"`
+	Objects int64 `json:"objects"`
+	People  int   `json:"people"`
+	Rows    int64 `json:"rows"`
+
+	// Values They were opened with their person's keys.
+	Values int64 `json:"values"`
+}
+
+// EncryptionReport defines model for EncryptionReport.
+type EncryptionReport struct {
+	BeganAt  time.Time           `json:"began_at"`
+	EndedAt  time.Time           `json:"ended_at"`
+	Findings []EncryptionFinding `json:"findings"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Looked How much was looked at.
+	Looked EncryptionLooked `json:"looked"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note  string                `json:"note"`
+	State EncryptionReportState `json:"state"`
+}
+
+// EncryptionReportState defines model for EncryptionReport.State.
+type EncryptionReportState string
+
+// EncryptionReportPage defines model for EncryptionReportPage.
+type EncryptionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []EncryptionReport  `json:"reports"`
+}
 
 // Erasure defines model for Erasure.
 type Erasure struct {
@@ -4149,8 +4316,140 @@ type Retained struct {
 	Why string `json:"why"`
 }
 
+// RetainedElsewhere defines model for RetainedElsewhere.
+type RetainedElsewhere struct {
+	Category string `json:"category"`
+
+	// Days How long it is kept; 0 where no age ends it.
+	Days int `json:"days"`
+
+	// Reason What ends it
+	Reason string `json:"reason"`
+
+	// Store The data map's.
+	Store string `json:"store"`
+}
+
+// RetentionConflict defines model for RetentionConflict.
+type RetentionConflict struct {
+	Category string                `json:"category,omitempty,omitzero"`
+	Code     RetentionConflictCode `json:"code"`
+
+	// Count Of rows, people, archives or backups.
+	Count int64 `json:"count"`
+
+	// From The first day on which it shows.
+	From openapi_types.Date `json:"from"`
+
+	// Reason Why rows stay, as in a report.
+	Reason string `json:"reason,omitempty,omitzero"`
+	Rule   string `json:"rule,omitempty,omitzero"`
+
+	// Says The same as a sentence, with what comes of it.
+	Says string `json:"says"`
+
+	// Until The day that ends it; left out where nobody knows.
+	Until *openapi_types.Date `json:"until,omitempty"`
+}
+
+// RetentionConflictCode defines model for RetentionConflict.Code.
+type RetentionConflictCode string
+
+// RetentionForecast defines model for RetentionForecast.
+type RetentionForecast struct {
+	Category string `json:"category"`
+
+	// Days Those on which anything goes, in order.
+	Days []RowsDue `json:"days"`
+
+	// KeptDays How long a row is kept.
+	KeptDays int    `json:"kept_days"`
+	Rule     string `json:"rule"`
+}
+
+// RetentionPartitions Partitions by time of which every row was old enough.
+type RetentionPartitions struct {
+	// Busy They could not be had; the next run has them.
+	Busy    int `json:"busy"`
+	Dropped int `json:"dropped"`
+
+	// Kept They hold rows of somebody of whom something is held.
+	Kept int `json:"kept"`
+}
+
+// RetentionReport defines model for RetentionReport.
+type RetentionReport struct {
+	BeganAt time.Time `json:"began_at"`
+
+	// DryRun Nothing was deleted; `deleted` is what would have been.
+	DryRun bool `json:"dry_run"`
+
+	// Elsewhere What has an age that something else ends.
+	Elsewhere []RetainedElsewhere `json:"elsewhere"`
+	EndedAt   time.Time           `json:"ended_at"`
+
+	// Failed For how many the next run tries again.
+	Failed int `json:"failed"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Inactive How many of them are being erased.
+	Inactive int `json:"inactive"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note string `json:"note"`
+
+	// Partitions Partitions by time of which every row was old enough.
+	Partitions RetentionPartitions `json:"partitions"`
+
+	// People How many were looked at.
+	People int                  `json:"people"`
+	Rules  []RetentionResult    `json:"rules"`
+	State  RetentionReportState `json:"state"`
+}
+
+// RetentionReportState defines model for RetentionReport.State.
+type RetentionReportState string
+
+// RetentionReportPage defines model for RetentionReportPage.
+type RetentionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []RetentionReport   `json:"reports"`
+}
+
+// RetentionResult defines model for RetentionResult.
+type RetentionResult struct {
+	// Category The data map's.
+	Category string `json:"category"`
+
+	// Days How long a row is kept.
+	Days    int   `json:"days"`
+	Deleted int64 `json:"deleted"`
+
+	// Kept Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+	Kept CountsByReason `json:"kept"`
+	Rule string         `json:"rule"`
+}
+
+// RetentionSimulation defines model for RetentionSimulation.
+type RetentionSimulation struct {
+	Conflicts []RetentionConflict `json:"conflicts"`
+	Days      int                 `json:"days"`
+
+	// From Today, UTC.
+	From  openapi_types.Date  `json:"from"`
+	Rules []RetentionForecast `json:"rules"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RowsDue defines model for RowsDue.
+type RowsDue struct {
+	Day  openapi_types.Date `json:"day"`
+	Rows int64              `json:"rows"`
+}
 
 // Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 type Safety struct {
@@ -4346,6 +4645,9 @@ type Prefer = string
 
 // PrivacyRequestID defines model for PrivacyRequestID.
 type PrivacyRequestID = openapi_types.UUID
+
+// ReportID defines model for ReportID.
+type ReportID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
@@ -4578,6 +4880,15 @@ type GetCertificatesParams struct {
 // GetCertificatesParamsFormat defines parameters for GetCertificates.
 type GetCertificatesParamsFormat string
 
+// ListEncryptionReportsParams defines parameters for ListEncryptionReports.
+type ListEncryptionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // RequestExportParams defines parameters for RequestExport.
 type RequestExportParams struct {
 	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
@@ -4642,6 +4953,21 @@ type ListPrivacyRequestsParams struct {
 
 	// Limit The most to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListRetentionReportsParams defines parameters for ListRetentionReports.
+type ListRetentionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// SimulateRetentionParams defines parameters for SimulateRetention.
+type SimulateRetentionParams struct {
+	// Days How many days to look ahead.
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
 // RestoreBackupParams defines parameters for RestoreBackup.
@@ -4985,6 +5311,12 @@ type ServerInterface interface {
 	// SetDoNotSell Do not sell or share my data
 	// (PUT /v1/privacy/do-not-sell)
 	SetDoNotSell(ctx echo.Context) error
+	// ListEncryptionReports List what was found of encryption, newest first
+	// (GET /v1/privacy/encryption/reports)
+	ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error
+	// GetEncryptionReport Read one of them
+	// (GET /v1/privacy/encryption/reports/{report_id})
+	GetEncryptionReport(ctx echo.Context, reportId ReportID) error
 	// PreviewErasure See what an erasure would take
 	// (POST /v1/privacy/erasure-previews)
 	PreviewErasure(ctx echo.Context) error
@@ -5054,6 +5386,15 @@ type ServerInterface interface {
 	// PlaceRestriction Store my data and do nothing with it
 	// (PUT /v1/privacy/restriction)
 	PlaceRestriction(ctx echo.Context) error
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	// (GET /v1/privacy/retention/reports)
+	ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error
+	// GetRetentionReport Read one of them
+	// (GET /v1/privacy/retention/reports/{report_id})
+	GetRetentionReport(ctx echo.Context, reportId ReportID) error
+	// SimulateRetention See what the coming days will delete, and every conflict
+	// (GET /v1/privacy/retention/simulation)
+	SimulateRetention(ctx echo.Context, params SimulateRetentionParams) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -6253,6 +6594,47 @@ func (w *ServerInterfaceWrapper) SetDoNotSell(ctx echo.Context) error {
 	return err
 }
 
+// ListEncryptionReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEncryptionReports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEncryptionReportsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEncryptionReports(ctx, params)
+	return err
+}
+
+// GetEncryptionReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEncryptionReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEncryptionReport(ctx, reportId)
+	return err
+}
+
 // PreviewErasure converts echo context to params.
 func (w *ServerInterfaceWrapper) PreviewErasure(ctx echo.Context) error {
 	var err error
@@ -6666,6 +7048,65 @@ func (w *ServerInterfaceWrapper) PlaceRestriction(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PlaceRestriction(ctx)
+	return err
+}
+
+// ListRetentionReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRetentionReports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRetentionReportsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRetentionReports(ctx, params)
+	return err
+}
+
+// GetRetentionReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetentionReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetentionReport(ctx, reportId)
+	return err
+}
+
+// SimulateRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRetention(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRetentionParams
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRetention(ctx, params)
 	return err
 }
 
@@ -7274,6 +7715,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/backups/:backup_id/hold", wrapper.HoldBackup, options.OperationMiddlewares["holdBackup"]...)
 	router.GET(options.BaseURL+"/v1/backup-runs/:run_id", wrapper.GetBackupRun, options.OperationMiddlewares["getBackupRun"]...)
 	router.POST(options.BaseURL+"/v1/restores", wrapper.RestoreBackup, options.OperationMiddlewares["restoreBackup"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/reports", wrapper.ListRetentionReports, options.OperationMiddlewares["listRetentionReports"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/reports/:report_id", wrapper.GetRetentionReport, options.OperationMiddlewares["getRetentionReport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/simulation", wrapper.SimulateRetention, options.OperationMiddlewares["simulateRetention"]...)
+	router.GET(options.BaseURL+"/v1/privacy/encryption/reports", wrapper.ListEncryptionReports, options.OperationMiddlewares["listEncryptionReports"]...)
+	router.GET(options.BaseURL+"/v1/privacy/encryption/reports/:report_id", wrapper.GetEncryptionReport, options.OperationMiddlewares["getEncryptionReport"]...)
 	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
 	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
@@ -15766,6 +16212,264 @@ func (response SetDoNotSell503ApplicationProblemPlusJSONResponse) VisitSetDoNotS
 	return err
 }
 
+type ListEncryptionReportsRequestObject struct {
+	Params ListEncryptionReportsParams
+}
+
+type ListEncryptionReportsResponseObject interface {
+	VisitListEncryptionReportsResponse(w http.ResponseWriter) error
+}
+
+type ListEncryptionReports200JSONResponse EncryptionReportPage
+
+func (response ListEncryptionReports200JSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports400ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports401ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports403ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports429ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports500ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports503ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type GetEncryptionReportResponseObject interface {
+	VisitGetEncryptionReportResponse(w http.ResponseWriter) error
+}
+
+type GetEncryptionReport200JSONResponse EncryptionReport
+
+func (response GetEncryptionReport200JSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport400ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport401ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport403ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport404ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport429ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport500ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport503ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PreviewErasureRequestObject struct {
 }
 
@@ -19224,6 +19928,385 @@ type PlaceRestriction503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PlaceRestriction503ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReportsRequestObject struct {
+	Params ListRetentionReportsParams
+}
+
+type ListRetentionReportsResponseObject interface {
+	VisitListRetentionReportsResponse(w http.ResponseWriter) error
+}
+
+type ListRetentionReports200JSONResponse RetentionReportPage
+
+func (response ListRetentionReports200JSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports400ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports401ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports403ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports429ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports500ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports503ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type GetRetentionReportResponseObject interface {
+	VisitGetRetentionReportResponse(w http.ResponseWriter) error
+}
+
+type GetRetentionReport200JSONResponse RetentionReport
+
+func (response GetRetentionReport200JSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport400ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport401ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport403ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport404ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport429ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport500ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport503ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetentionRequestObject struct {
+	Params SimulateRetentionParams
+}
+
+type SimulateRetentionResponseObject interface {
+	VisitSimulateRetentionResponse(w http.ResponseWriter) error
+}
+
+type SimulateRetention200JSONResponse RetentionSimulation
+
+func (response SimulateRetention200JSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention400ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention401ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention403ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention429ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention500ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention503ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -23036,6 +24119,12 @@ type StrictServerInterface interface {
 	// SetDoNotSell Do not sell or share my data
 	// (PUT /v1/privacy/do-not-sell)
 	SetDoNotSell(ctx context.Context, request SetDoNotSellRequestObject) (SetDoNotSellResponseObject, error)
+	// ListEncryptionReports List what was found of encryption, newest first
+	// (GET /v1/privacy/encryption/reports)
+	ListEncryptionReports(ctx context.Context, request ListEncryptionReportsRequestObject) (ListEncryptionReportsResponseObject, error)
+	// GetEncryptionReport Read one of them
+	// (GET /v1/privacy/encryption/reports/{report_id})
+	GetEncryptionReport(ctx context.Context, request GetEncryptionReportRequestObject) (GetEncryptionReportResponseObject, error)
 	// PreviewErasure See what an erasure would take
 	// (POST /v1/privacy/erasure-previews)
 	PreviewErasure(ctx context.Context, request PreviewErasureRequestObject) (PreviewErasureResponseObject, error)
@@ -23105,6 +24194,15 @@ type StrictServerInterface interface {
 	// PlaceRestriction Store my data and do nothing with it
 	// (PUT /v1/privacy/restriction)
 	PlaceRestriction(ctx context.Context, request PlaceRestrictionRequestObject) (PlaceRestrictionResponseObject, error)
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	// (GET /v1/privacy/retention/reports)
+	ListRetentionReports(ctx context.Context, request ListRetentionReportsRequestObject) (ListRetentionReportsResponseObject, error)
+	// GetRetentionReport Read one of them
+	// (GET /v1/privacy/retention/reports/{report_id})
+	GetRetentionReport(ctx context.Context, request GetRetentionReportRequestObject) (GetRetentionReportResponseObject, error)
+	// SimulateRetention See what the coming days will delete, and every conflict
+	// (GET /v1/privacy/retention/simulation)
+	SimulateRetention(ctx context.Context, request SimulateRetentionRequestObject) (SimulateRetentionResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -25001,6 +26099,56 @@ func (sh *strictHandler) SetDoNotSell(ctx echo.Context) error {
 	return nil
 }
 
+// ListEncryptionReports operation middleware
+func (sh *strictHandler) ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error {
+	var request ListEncryptionReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEncryptionReports(ctx.Request().Context(), request.(ListEncryptionReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEncryptionReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEncryptionReportsResponseObject); ok {
+		return validResponse.VisitListEncryptionReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEncryptionReport operation middleware
+func (sh *strictHandler) GetEncryptionReport(ctx echo.Context, reportId ReportID) error {
+	var request GetEncryptionReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEncryptionReport(ctx.Request().Context(), request.(GetEncryptionReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEncryptionReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEncryptionReportResponseObject); ok {
+		return validResponse.VisitGetEncryptionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // PreviewErasure operation middleware
 func (sh *strictHandler) PreviewErasure(ctx echo.Context) error {
 	var request PreviewErasureRequestObject
@@ -25678,6 +26826,81 @@ func (sh *strictHandler) PlaceRestriction(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(PlaceRestrictionResponseObject); ok {
 		return validResponse.VisitPlaceRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRetentionReports operation middleware
+func (sh *strictHandler) ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error {
+	var request ListRetentionReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRetentionReports(ctx.Request().Context(), request.(ListRetentionReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRetentionReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRetentionReportsResponseObject); ok {
+		return validResponse.VisitListRetentionReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetentionReport operation middleware
+func (sh *strictHandler) GetRetentionReport(ctx echo.Context, reportId ReportID) error {
+	var request GetRetentionReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetentionReport(ctx.Request().Context(), request.(GetRetentionReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetentionReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionReportResponseObject); ok {
+		return validResponse.VisitGetRetentionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SimulateRetention operation middleware
+func (sh *strictHandler) SimulateRetention(ctx echo.Context, params SimulateRetentionParams) error {
+	var request SimulateRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SimulateRetention(ctx.Request().Context(), request.(SimulateRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SimulateRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SimulateRetentionResponseObject); ok {
+		return validResponse.VisitSimulateRetentionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -26444,511 +27667,544 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L39ctw20jd6K6g5T1WS9x19ObY3kWrrLcVxEu0mth/L2dTZtR8NhsTMYMUBGADUeOJy1bmac2HnSk6h",
-	"GwBBDjhD6itOVn9Zlkjiq7vRn7/+MMrkspSCCaNHxx9GC0ZzpuDHs5wtS2mYyNavWVnQNcvtr3OmM8VL",
-	"w6UYHY8mRlVsQlYLJohZMHLJ1mRFNdGMCTJlM6nY/mg80tmCLal9nYlqOTr+18i+N3o3Hpl1yUbHI20U",
-	"F/PRePR+by737C/39CUv9yQMRIu9UnJhmBodz2ih2ceP49GPMqM4i/ak3iwYEWxFFNOyUhnMQLFfK67s",
-	"EuzI8YxmUi2pGR2PKsX3FJsxxUTGRu2p2SFfhT+flmXBUxtix15RbohZUANbMVdUGJY3t+H6y35NDfuR",
-	"L7nZHPsXOyTXpGAzQ+SMMJotxmQmFWHv6bIsGJm8Hem1MAumuX47OlF/ffL1ifnr0eSYPPma2C1i2mgi",
-	"5GpMqMiJFIwspWKEC0INWUptCCWaZVJsXU9jnq9kwbN1eqcK+4DGvbLkI0um4FBJJithNOFi6wJ+/evT",
-	"w5PVX58eTo7J08N6BVzY/+JE9c6ZMqPWpzPY5vYkz+tPdFPQkgu+tGR9FIjGntqcqdFHO0BJFV0y4/jq",
-	"tCyVvKLF2bf2f9yOUlKzGI1Hgi7tu9Q9cMHznoRbwZObK/uGZpdV2TnQFP68axi39aPj0aPDR0+Pjh79",
-	"5c3hk8PDw8N/7pVSm7lieu9w9iX9OjuyXFNSY5iyg/3Pvw73vn734auPb/CHpx//ufcvuvfbuw9H46On",
-	"H/fsb+nezD7xX1um/7oSnStQlbj5Lj1XVFeKdQ7C8O+3MJDOaAHk3T1WeOQWhntfSmW6h4I/33yYH2SR",
-	"dw6ykEV+8yGiq+jvLCFKTskVLSpmZd5aVopkC8kzNoZLAKTHFVNrsmRa0zkbkyNiJHn05Am54ppPC0ZO",
-	"z5+dnZFsQRXNLJtadofF4HVYLyeayJ6dyVapQN//yMTcLEbHj548GVsp4f9/1GSTt2/fPzrae/v2/V+e",
-	"v/vfaVY4s7cAzbbSDq+fufmWv2JK+7E25bYs6a8VIzy3W24FdwmPjwnVZKKr6b9ZZib2b5Pvn78hB1dH",
-	"B0s2IXohV5rYu1Hal5Zhm5vrwG/dwhLgtt5cwOvvnpG/PHp8uE8m9qb+64sJ+dxdFeNwzT09JFQxf3l/",
-	"Qai+1EBLdrVU6BVT9pYxC65JRotin7w0C6ZIGVQEDR/gcyEV3v61IIVhjw67qMxNvIOYnhw9uona9Erx",
-	"K2pVOrgquyUr/v3mp3DOtN5GtRr/ftOBPtqXdSmFZnDLfkNzt0T7v0wKwwT8SK3mhprjQanktGDL//1v",
-	"jWpkPdx/KTYbHY/+r4NaPT7Av+qDV/gWDrrJG27nrCK2pIWdtz3+j+PRMylmBc/ufUJuh+2E5BVT44ai",
-	"XmmWA11ruWRmwcWcsEIzfGgJQsq+mLOM5ywfE0oKukJuMJJcMlZahrYfAK0RGIRrJw/IglptMsxgzQzs",
-	"xHdSTXmeM3G/W+FYlSmypGsipCG5BN1zHMkwN2dD6FwxlttVcuMWxrgiOTUUtlIUa6KNZe4xmTLYOEXt",
-	"bkpF5lIwWOn3UrD7XOQZ2hxWFDFQ4blbjFiDJg+TgstE0OI+J/ayUmTJtaGXOIcX0nwnK5HfMzNYiYwk",
-	"WWULgvQ+80SLxAHTeyPlj1TN2X3z6lTma6BAMLvMggry9DH5O/9mHP3mK/IT/8bern87f/mCFFwwDQRa",
-	"P3H0lHyPj1BBUNHzy/qJCi/89b2uTkqytGQYjDQnNPbJmSA5FXMrmiaazphZT0hGleJMkwUrSkKLAjhU",
-	"0yUY85GXomEOp6bmnj2oH4yN073aOu31snvcW417wWzc+nZtYMLG/CxoZRZS8d/YfdO/F4BOLFwKuRJA",
-	"GT8LekV5QafFvdL8ebh1jHNeCMZylpNcMi+5rK61T96oNaFzygVZcbMI5EBaKvmJfQk+yDUppDZudaWS",
-	"mdX/73l9gae5Rm6dVgaWtXLLpfoSL2A3T12VlltZ/hPLOX0DWs7vM13Y/GgwO4hVeX9+893eV/ug27kv",
-	"glfj1ZkzzUolS6YMRz0sU4wall9Q09DicmrYnuHLhJ/NKsolV0wPeofnPbREqyNeycuB01GywLVww5Y6",
-	"4UMK71ClKAgHncly2DsfY+X3XyPUhmHg8LVxvJmNXar9qBJML/t5PJBXFO+w5qFcsnVzctvIxZ1sYpWC",
-	"vTcXWaW0VLs3f4iNEu8EzDW5wPzflTZLxxbNBU5ZRivNkvs+XXd4Tq3iRPMcdT4rXwq6Zuozq00pphey",
-	"ACuuphlZWWESZiaq5dRK+PEI3tu1rd/xwjD1IzzaXjN+AKY6DmvZvgd6cxMo/BGvmH4nXe9o4rTLDj/u",
-	"P5gC5d57AuAxKyhm0vneN43CeLHuu+N6vsmVClqsNU8sc0o1z3Yt7Rv70POltHPW/WlxbCXvjOcQEdgx",
-	"xHkmFbNTzRR3E932+DN8asBUcjZXNG+d505RxK7q6SdCFVLlzv+uS0Yvg4uDub0CH00f4nnux0nMwS5E",
-	"aG7WvffwkqNp4MNF7H2p0IgcjUegP+KPPsRz4bRKKy2XtCguDC0uLU0tp3xeyUpvxpqAUcW8chKy7VH8",
-	"5tkr8vgvxND5fupSsGpKfxn6grE8yVOKL6laX7jdTh6o01y4mF/gQJsSKAQgDhPSCF1b0Sj9p+0YJnnD",
-	"MXumGbJgQpgymi2If4houtZkuibcaFbM0NyeScXA1eamRWZcaXNC2LI06xBRRINNCtY0cMyKFVesN3Ge",
-	"u4m8ZjTvurKr+ZxpuF3LUkmaLYZe+le0SDPad0ouSSXKglFNBbg//c/pG2VJ34eAUjjbvaONw21flZZp",
-	"Nokq5r+GQEvSRiQx4lMeOzlbL9PzQMfWBTkYsVkkw9p0vU3mR448mucc5eOr6BIACTlu3QuGvTct1+lX",
-	"h4eH2xzx//P27fvDw3f/6792Xlrw8fSc1z+xpVTrvzsJtilz7TE5mUsVqy0AjLl6w4BjQP2KVgVQSQic",
-	"V0oAiahL0BFYtpD2DIxU64ILBo8aPGt4OSn5fBAyoTVkZqee4F4+xSVfR8V3/sTB7+hB8utb90aKW3M+",
-	"dzTVskh/ON179OSpVWfgKNh7mpkCLCIMzIIXVBM5m9ntJj5aq4nmc0G42b9nk6YZXU4zSLf0qilXMao7",
-	"riB3uTLV08byfNLe2x/kCn1A0kp2TZaVdn7WaNNC6NwSNTUsVgNKJnI0JvxZgA4wqzT8hLucJynePjJg",
-	"+1P2mGWNxn7HOxM20E87+kBMu91WXKDJpFyJeC7Wiwp2hYPlLFPr0qBOZKwaNR4xqor1Rc4KBo/IK6YU",
-	"z9nFjPLC/mc0hgAtvGMvJHYB/90mMNIGZWCC/raGF0C/l11ZTzm53VozrdPGZayHt7KhliD6L6ramTY5",
-	"BkfKghU5uq+08/1EEQdjTUsyWXKlpGq9zI0m/v5see3GA3STGS2KKc0uU5quvcvqdCXFrjhbsdxlby2o",
-	"yMdWY6k0I3b2jELQ12pk8E5w1JVU66Ts+3eVz5nfym008bfwoOV9cATvVOzwqesSQT21SDXZTg/XU0bo",
-	"VFZdGVuWEuAM0NUJm3g7Sst4FBkWPRT9H+mUFbH5lbMZqBDHqPC03YWTXNGZmRxb+phaLZ8H30lICBA5",
-	"Er/7vWVmF5fwnt2JN+LCh+RsxlTwwyz3ycQOPzkmVKzrGGWsFcFEInvQ7kVTRdtmuvmvZEwZyoXTnRRH",
-	"0rL3Op/xjKLWm0khWOY067mSK4hmZ1IYxaeV+z2tjBRyiQr3smTGqcyKFVb2C6bTFumSvj/DWX29ycRe",
-	"o22F/AR5LuYF14vbI5ze2m6Vc/NswbJL4LOkpzGtBJfVtOAZuWRr0Kbm0gq5fanmB+8PljI/0NUynx4I",
-	"aRhZKW6YtpoVeaOsxhBkz1pWVvRAuGAliL3uOFNEUUjFQENxwdNSyb6Xnpo9b0t8liU/f/bo/BUxhZzv",
-	"ZWGZY/I8f/TkydHXX+yn/cVytwptN+4Hqhcg6vhvbIuyxCxlwQaQzN7aumE0cmGePo59AKkkxOZxwnhu",
-	"nm4jxnBS3UcsheYagiybZzxTctm4p/tMaTxaUN02sXvv2AZnyMETaO0JLAI+FGbWuRvPhVHrTsupTvMp",
-	"6bqQNN/PWSbR5t2gFZoZqVL3giQ0Myw/xnyjgoPFAUkaU5mvx2S14NkCjBJBfvjp9Jlzv3JFeO6zFYig",
-	"S0iKo0QzdcWT3thx0ISSigQXOXu/fXMPU6d7mTR/w32HO0qQN+sdc6lj/fnVLz3yY1qb+pKVBu6I1YKp",
-	"9KrdmXZ+sZ7lZ5rwPP2NymRy2bBQdJVlEMGEy1Jw+MHq2x1mSW11tdUySzP7XfaV00CSsaq0Qshxntex",
-	"fYAE3Cc8ybqhvFHkd6KTZ4Bzu4ztMeGCTKlmTx/vt1KIT/f+Sfd+O9z7+n8fvPvw+MuPf02qOTDEmciK",
-	"Sjttp8matylrrssRBaOz9IVjBfza3oIcPD8w2by1J2Gw6dokvQX+ErmJEPQn7S4ImPFucZg2Cd2tNWzP",
-	"UbLuNglbvDLVTFi1wEXttDVG5uym16RfQWrhmJqeCEatTcolfoZTm1bZJTNjohktWJ6c3ybdMJFfK34+",
-	"7B2royfmHdl3+NVIIk2lLBgVtatq46P+EtgembM7Cd7SIJVjmzbaCZfuoLfoSmAd6JoOCikvyUxWIicr",
-	"JcU87WcCV5IYtF8uYXiby61HpHhzFYW01g0ETwwr/UWENK2k/a+UlyAbouqWDfLUhqqhLtngbNt9Wufw",
-	"6Mfx6IopPuM3dqy5wIX3mwEtNhYRccHY8VhNKxFhdLPqDxLpe4DN7lmiTe6tFcBj3QP/vRXJ9DUzo/Fo",
-	"xegVt0tOKQb4dlq2YuFOf9nqpNVuuXo7rjU/ve5NeV2JrlWlr0j8m0sSw8SpqazMmEiRsZA7Fhxjm7ED",
-	"l4ebEBtVtvBsBizHNbFPj6EOoIBMBqC4nuK6p9e+HeB2iwcalLPIi5uiDUfv3RWAIOvGGETlhqD+ub9F",
-	"jl0UbJZQhk8FYdrwJTUsZAbYTRoTay+RhVyRmRVN3JCVvYIrYXgBSZ39/PmqEgIpDQ5oq6Zsx+1ascFT",
-	"4yIdrDfSoHnT4/xWUl3OCrm6qFTRLg+9hjTr5oFzvxntilp6ycTkGJJeudGkpMq4WpJYi9gnEy99J8d4",
-	"Y6D7ljpH85jIkgmWgwvOCgWqWL5PJnjZgWvZvYFZ7Pa5twJ805m1Gy1FwgPRu3g8k+OoWsBTG6ZlcoM1",
-	"QF4iTyD0v08mTidxHm1c04opRjA6ke+/FXGQ0+7BqL5fRv6Orklke7Snme+TdvPYRYKTZ7p2l+yUFc6I",
-	"VEwzqrIFqTRyfku5vVzShNH20okR/p5AtDxk0RA6M0yR5/Y19IkKVhlFi/7pNd2pGKxzmW4+j76yAu57",
-	"6fdjTMxCaic2KZAMU2QlqyIncz4grWJHfggPiWkb0yql5oZfQY3enOJPIVfndjeordVHiQ5wio25ptj1",
-	"mRQ6GQii+vICWC2pOC+odjpzcMhgMgslgq2YAtpLq9NZpRQT5uIKU+t21RhfL5zeDEk3p/8zyHG4PijJ",
-	"cP2uJLuZsbJtgDi7avMKq1Qp9U5985V7DA4xY7yEirQ+F2wvddYdbdBn7ZHEu55kpzpeFsXwNE3eee1c",
-	"R7ecWtdtH/U4oqotxPgDh4SPVHByaJKE++Jr3N6d/FMPsGV6L6+YuuJslcgHxwcGTy+ZwiEvhDQXmhXF",
-	"5mG9qMsAtCygKksvqGqoQRHL2VtQ8cx0YTokyr5SH2ptVlhtY4DmzLdsoz+T5ClfN30m1r8g92g0Hlmp",
-	"LxqpFPY2zxVdieT1eofpLD0iRsh8TjfQXSk3fcVP2+/q/gQye2JJhov5JGi/s4K6WhXRg8Bip204yvaA",
-	"Lt4Esa7PtwTCvgBXPpRCcT1GfYsKFxxwuiFKo880KQuasRMipEDNfQJHPUmrx1bq6QV99ORp2nfckoq7",
-	"vIigrgVJF+iucU21vtpIEozns4U7uhRou+bJMRHsiinMrmvpnwjLYkkedTGAIOFL5itkffgEBD2krhZM",
-	"a4wnOuvQ2ziekQSaL334abvi+iwkj7cCqVwMyDfGr3inWltuqqpgHUqxoEumvTkMzyGxz7gj7AE1MHb/",
-	"e+R841zP/dMbwUr/h7HbAz//JGXAtyAgnSpFuvu8/HY+kMxZ0cjoqaGScHdpYanJMcYJmVR1BdiFZwl4",
-	"CTKfHU26PCAeIv9jTFfk2YIU3JiCQZ0ZCISCcsG0cRGy2Eky4CjvIxcnpAtvTcSJKHtju7MFL/ILzd5X",
-	"tLhwJXN2xUDBckZqcBW374gtFFJR6iQoiB9aAzjmcV1xe0pgMBSziwVVS8vy0wrFHFSwXhh5gcmNo/Fo",
-	"yXKe0eKCLZmaQ+x8nJzjFkFwHjFRS9ZkUmQMcoH5six4xl06of+RL5dcdH3920gZSKXy9Uz1dA/rlJv0",
-	"OlZJMkcP8hTDSI3PpijkW1Yykdvt7pADS14UPPLfD6ynQNyKD0PyXn/hZiErtLXxGZKHWZKf2Cn3LG1t",
-	"8fUJ3O3wggBi8g4uxxhpDdZaFFUjnQn8iblM6nCtnYZFhW80Ulcb25XccPlCmnOnhN9cT2XCCso8TVK3",
-	"ph126mNRBhBoZO4utCa7NsQrM5161JacB1Adc8nS+UiGm2TofiMoibvjXxh3J2c9r3P/mqcCjq4kCWuo",
-	"v+pXpLVRs2g/6j+xZT4/+tE3933GWBHXgutSXjJB5OwE/ZrgdA63INykiHVXNUokrMhYLVgB4lm8d2l8",
-	"M0atILFyHyATNKTvcTazk6a5+03OdEk5gO8skCfmFS8MfGkOkmimKm0QpQ5StjUt4WJzaaT/ZrSQlV6D",
-	"MF7QyleqZVLMKqfr6kqVisO1MbdfMhVcK/+Wayzfgf9lFBawkCXE4uWVyx/EGWeV4tKV9DhXWVLQO3Cz",
-	"lCEu7V5fgMs+6cCasjkXEEsV/Z0+6CTqFRbt9sF31pNZuxvSSV3gx+nyMGhDLtZUd43wOcC4JP1iL2Q0",
-	"hzobtUZXGd+uMVzQVSzQ53lpKTDLStqRTITVCAPr29mVzDwwQnvrmb9/MiqINrwoyJQRyIUtim1XUcoy",
-	"C/ObAEYmQoDYfx0x7snZbEwmdnNri5uJHHPYCjanBYE6bAIldZOcaaPkGgx0KYJFbqc6ZQSCCBtaXJhD",
-	"HWieKcZ+wzAUF1dMgGcNKMfFpsIw8J+CGfwxs+vFH3VGfSQrs6TughZhn9IlKcJKNbvzSWJ7gzBNIU4C",
-	"k2iljQwMtHuvo6Wr+OBbpDNuSYekNEfB8gxXm7kDb1//hvJit+t+41Pfuhctp2hdDSTo7tTerB6CUE1o",
-	"f9/LfoePed6IZxb8CoX1HCsm23HwjrPB78RrDWm5fgv7HcG39YZ3KCGwUojJbQS1wJHU8ao2VOQ1AB66",
-	"mY598qlPRxUSwEMs/5lKCRdCdLosRMbW2rDlZ9bAWquuaC3K3/7HPeNFugyZuTRwRuARK0VyauiUauaY",
-	"CoN8UOyiec60C3BL1VDSIsk285hVd3q7eeRkclqgwAuirRlar0kBKaf/nl33YhmQTmQl4pAXamk45B2n",
-	"vOzOwdruGm8RjiAFNUwRYEwMvit7RlD7iaSMxQbaJI6jbcUCX9VCt75/oiUHsq93LpyqJ3FPfn7d/WRC",
-	"wpmYtf7aL8C6KfBTwegaLHdQlG6H1RND8IbQWbyKLXvxCkvaulVgOZtdRP6AjqQ8q2tCiNyqLun8lrtS",
-	"fl1oXo7J1AWfjomSKz12Gep6TBYQEOSsMx9w3SXa8eNTTJrfJy8Aa2Fml4vO4CjIKZXXrcAciyQ7V6Cq",
-	"9I7Wv7YXlUiBYmxE0CqMn+ESxslDSx5+cPalKjUuhVwVLJ8P1CwaLyKQ0E4SzwqpBw7jXuk7wDXq73uy",
-	"ZwQp3Dur7baiFAW76vITLPh8wbQh8EjttTWyyE/IoQMWFAzxRiM4jS935egL6SRKOp8mpBmD8uDsi7Wj",
-	"f1dig+WbPUYZeGJRrclWKR3I/qV74QahmJ5ZFPWYIZHCF/KkKpuWzQxOCjVMAVH6BEPsGPGwh5hRDZE5",
-	"K3IwXodZhvgRZJWGTdRFnJVAN/+N05UTIalwJ8W1/UjBbaraLqxebpYULajIC1dHVGh2QQuMPID2kC1A",
-	"fUi6fsJHOyo06nBIfyWglqq/V+F+PO3te3neTjeVJURlYyk+iuli5EVvej87kbROIbrmkmK50QRS1/fM",
-	"osaUJ5//LHgmcwZ1XQSW+AWpSmKkw33By3QM7zOR75lFIu8QjY8dhUbd7l07rV0f6PLrwrvgFUlvO6DM",
-	"JhN+PHTlhpqtmOPiGTOoXK8WvPC/hFhIk7O3d2hpOvsSSr1zF/qU097eum2pcv7D/BrfnVFeOOdsqvrv",
-	"hFB96UKUGAfyUL5JK1hwvRh4qeBTA9gfxv8Ov52qjevp1pQpJArQRi2L+qBN7bLLeMnRvV5SrcuFNZVu",
-	"0wMqV/oiXSLwmmXN0tKV4sYwASU4tCgA0KBvbQCMMyQZvXd2/nUT8kPSTzLTkQnAlGE5OFD2t5UdbtS7",
-	"Qc3EuP5Ezy26UeWSJ5hfK4Z2sz0svGtAmMTZ445Zt6bjbHWhWhquOWjDg1rTVOPcu0Wn46poGf9GOKFM",
-	"X43Go4VZdkR4sM3LMi1+r1U96PrCpItV4c9RJU5XDc5OKbBD+h2TiZDmgooLHHIyxl+gy/bC3h72V7Qw",
-	"9uq2PzrWvJiuL+gFOHB8fhk8mIEtCYmXgDHoPwih4Cv4hE/8Wpeubt7NEaPAXDsHprWS0R+HhnIN1+YG",
-	"2b8RRDFOZ2AM567lXnOBJ/Y/a0LLklEFctDKbpGxO5OESTnj5BRV2QJKCAbWam3WI8Hee4mB54AJNlIZ",
-	"HyHK2ft+NUvbxMdNpUXCq8fqPwy4zJP5XnwuuJhfJLMt/uEzK7CrEo56TCZLRjkpsbsMpl+s95yw+O7s",
-	"x+dkb++Srcnfn//fk92YwH4pzamkduM7h7rR2opIVQ97sZPzrqnNcDFjSnVlrHRr4zUCxVboWLpk+XNE",
-	"dASSVQ7NpyeSbmSJDxjmihY8v9hAdtkqTeCdHl6Gf/jn0gwSIEC85SH9L8LaG/OLBo7OIoIx7SKbBAvN",
-	"/K97MRDQ3i4HJn4yOQfGco/J1oEWtnV09/qbhZfmkRewBbPB7Q3tq0HRpXoChsXRV4ckd9HAnncGBUHY",
-	"c3Kv8emNkAgsMHwsmvu2jXodhg6uEVaUs6rAiIiqGPyg6QyCqUoBOmJHBmRz+3ZVhjf387nDBHWuct/L",
-	"bEnfx68ieG/rN82DbrVs27zfwgCuccdnmvRVrwI09o4PF3yqqFq3wMMe3QQ7bPMEOSvy50qhX6i9B406",
-	"aAlqemiJ9mvFIBkDmoYla6G9s2hTi4SGG+7v5PPX3z0jT78+PPqCcOHA6OxgJyGo7UBJPXBSR9pgB0jq",
-	"BpLKqJ5aeC1J3FEfgIYmArQLbo6FFEwjFJ1PsbaHK2hTukW0LdWcGc8sG/6YGVfLoRGJnZGtXoGsubQ2",
-	"4XQNGMjpdK1+VYkuIWnKSFjPALeLVHMJlsIdhEwAApR31VcAxjk5OjwM+MI+tneCBodgK1JiwBIc4f0h",
-	"zqEmDbGn01DzDthzoF0R0mS3ivtAcL5kbUD9xCbKr5+qhyu3xzuKzm2grh1iiI092NlBZXNRiQQndCIM",
-	"4ouNgbx350asRV0yi2/87NJJEPsGys9XVHXBxYBJvas2Lao+8yXzzhxOaoM3hoapPTSwQc1PhklvP7lz",
-	"VrAQvrzRDU88Y4+hpxpoymNCoXDM/hsA2PHv2UKCW5+CdsBcUHCrMgBI7kknX7aQY1LwS7bimvW6/B0E",
-	"fKq80QGzQoGg69cIWCFQTlgUwZEDOprzxN6KYjAOSJEdzXcAP5YaOynESwBSsxvcX7bH4re/5VfDrj5x",
-	"y3P/PUoYxwFpP8Uv/o9QZ2ivu7pdmes/rIPvTEEbPNlPnQMy6ti8hSxyb4/XFKtde5dbPEAjdx0fZq7V",
-	"J3dChFyFTBFuBmSvbrD1D4wWaPk2GSdZ+fIuLZM076O+hToY/0ZKyvwgi/w14qYPRYOOEDd3d9BNoZYn",
-	"J3TWzNZo57xkrBzqILxGwByhkF0lzDadIZrtM/fGAKWht2+mrIbM5AyeHzCPgotLPWCAH+H5qFvx7kwp",
-	"99wQjepO6jXHca/mW4PgiPamzh4xbAC62blhZb+Geo1e0147jBnDD+3PdQeXPaspfQD3gzqq1l0R8Sjf",
-	"jmtIjzk7f0m+PHr6dO+I0KJc0L1HJ3EbciMJJVg9G1L2qHPzqPVnrocq1Dw10XZf/DMWxn5aG/ir7z48",
-	"+pi8DUCFaEIeOwxOoygXzWvn6AbXDujtstIXQ/PRrIi6kLOLnDYqaJdSuWIN0DOEhDgbu2Lut4LPFyZt",
-	"ZGwjhzMvbK7RpShR0eihHMIlXm/zGZlxQYtiDTlvZLkmAM+tIAB8BnV0DmYK/p9R8ZmxuklJ9IJeusT7",
-	"+4WK35CBCae9B4bpn/ARS9H+b2lWzIa+ofUG0e18Kegl/d/x8HOd7frgrz4a94YtS6loQX4+G0cpc1yj",
-	"W2ReqXZuXA8QO9idesmNquBwF7nD2nHS6cSziIv7S/lYuUlli/a5h+10wgV8Y0jhW81qa+xJz+vnvLPM",
-	"zgW0j0OD+pCU5gvNg18FkmQhOg63oANIcXV+Xv+zD7gfJ8fx3ROlg7cydnzs1H94VGuTSd28ta5K/54q",
-	"bN88pusqfw+KlD1xqG7pahzds3aw7k6cDFb/nbHSEjTV0CwEna0UehXZa3V3JNp+dXsV3t/i9kbdHXgT",
-	"RvPMhaDIguZkKa9YjnKdGtdFt7fzd3vn3mv0sA2B0HRN3RtVmQVGLj7TBFBuNBaqhep8SFskS64BpwQ+",
-	"EFxLVrU1mhRcG/I5YOFAfMRpr74Dopa+4dT4rbDKDHgcIab1xT6BCC5kpoA4W7DsEur41hKepOYYHSJ1",
-	"vyD7zUp4J2ITcLT+ve/lQ3MEa3uX9GPRpQuu9AfRgabO/ZkRIkLhPG7WjNk7nFZUE2h5lZNK5EylM/oG",
-	"YECAg8RuVMN9TzUqC1cIcaAYsMpOn73/lJ9C2DJPjvXGt9qYbu0cHW1kOhg2jDOGN/f24b/+Z/8aw4Xp",
-	"xvLXB+jApuJ+c/2kknvG5rTwkOkbWrpjqoTWVBSB8rz1wrUDbIi7MlHg/XSJbZ9kaybyqJ/wiRM23rW9",
-	"qp8aEhbs61Iy21sQeA802F/B50tVR4/LdLH6L4v12Cv5iNwF8UJZd4vtArbx2E2bGwvm+tDw367uNLVN",
-	"WnDD5x4WJfElcJQOTOzdUkWka0xOS1/75M2C67qD7kwWhVwB+dnN8nlpcjbjWbuFVqf3QBb5NtucLOka",
-	"8l0xDTRNzpWwpJ6OrjnobYAKLqQ2Lh9DG0T/7mClRv0TIA0i4HcPPFKex31Ka4Jo9SEFGtoqF9KGHcQh",
-	"+t9wQcj8XqVEON/UQn9KNTmtzIIJAwXHW4pMIv+db9thNTvLvJgzqwaFs8xCNhoFGInQ6LTkF6icRnXQ",
-	"6Z6CVWH4xayz1ViASViTnOdW7YKQFVS50YLgix14CKXiIuMlTRRqnjchI6LM6N2pS7IY2nxdZ7LsbEZP",
-	"BTl9dQbgYFYFWtIcQFEHgiB2CaNIIKxALgFgvkCFl1u2PSEU/Ql2M7ShsxkIKtcBnfWRRm0g6bDvfrcC",
-	"rbQOPE3dyyR4dNQtNJE0Uwlfkry5fqqWNWwoy0IcGdMPoCsASOb+Jg3O8Tsu8ptm57ZT7Hr35thqcTX6",
-	"vEPMhQ+83Abp2d5P3L//hIuo+XltQ2bDlTyTSvVMlvgUOu3jpJ+7pIkb6/XbaB+zKfqSD+usE7WcYiol",
-	"XIRGL+TK6Q3XT1KHjLIhFX+WjQfVCEKpgkhZmz+A6uOr4UKc4trQ362eOP5IQjrLeGQUnyMMH0z3XRLa",
-	"Zsh+yCyjOl3t/wtjl3oM6dHEqpDQswQwhNbgwnAtOCHSVuRkQa8YmTImiJbHrsNGeCpSClZKmg5boOyA",
-	"H+GXrFiTbEFFxhxiMHqyckm4OQkgiDVOsPLNwsH7YSQxDqqmR1OywSUGHbIJzyjV/8NuERpLvtGmP4X0",
-	"vliDroOb+JIRauKzWDI9JrrKFtCIRlcip1Dq5cJ7E8B1F/KK2fX2qEVJyNSaJfwaY0JqOSeiqgXkVUei",
-	"ES/uKFZwki5PqdwNqJBEvinNfK8KKS+x947V+kOpG3asd63coV9pO0nnxmKO4izibKcbiLt2SUrnvT+8",
-	"eKdtnoFf8zMsRIccOSHNBsp+QvClqn+SGZuwLwAwP2VmxZzxYFYyIuCCXzFNuJh05KPXGDd18IWLmVQZ",
-	"0w1fpobyGG2sELmAFmNWouFPzloGOGtXmcGATrzzraMj11BBIXudye9XfBR3gQ5bO6zwqJuBvS67aViq",
-	"RFbkBKgKw3FSuVzxOstO8xxwEqDlhMsRqFMNobaQS3ECZXkg9o5jwBR7Xbs/nJAJuN3DA5j36TtNQ1uL",
-	"0OzLd715K/wI6LM/IRN7MHV3BZgl9CBTRJeMXtqbc4zkDSIb3Fgw1AmZZFJcMaVhu1vfUHy+MH69rYnY",
-	"h0CGnhCIeQoTXn4r4O2CGlasT8jkilaFcaFL+BnCECUTdVs7DGk1wwKwrWBaeaBPWG7dDDmeuasZBZgC",
-	"GGNHw+fadRZ2/Se6prtzAAH9ZUtJCZLb94qWiWRJls8HgL5FV09CGCeTbW9SpHAvXp8w67HbjO497Kqq",
-	"v1Yk2tUJJxP669KG5J97XmYO9yD5CawO8PCKqVpoqbreDYXaCaj0ahmUOKif6tEFi+cb0WIcYVwjN7jp",
-	"NOYdoTekSkHah9fuvGpVEkh7UpdgQUC+fZzPHeyMFN/iN18qPk/1e5sYWeQTwAQhsUwYkwmuZOJLJnyQ",
-	"YoJF5YCFDKn3pKTatF/21wq8Do0CHAa6xEKA2itYNHbNfzx9M7VX9Qot81ROVraQXbVM2igp5kwbrGoa",
-	"6NkBw/3jlvT6rg41CMR/nSHPw0nvbBKIy27MppvQ/htqFAemgNsLcBegEDw03ujtJFeC/CYFO4a7VEe6",
-	"oqUgXWLHKgdaWqPmK7ZPXsjVeBM4v5/8mlb5nKVgaODqWoQW3PKSIWw8JAJoiJKAcWzkHHzN+wSrFqi1",
-	"UImScmkXW1KtWQ4NmBqgfUeHh96ZtK0DIodUfV/zMoP79/hw3NXxN67oga0ykuR8NmMK9wtKqKSbreXP",
-	"Q3xFamvJYF0xGJtju3JsNWXt9ObUd7QSiTt3Bjq+pZzZuqTl0WECptUKuvbNfUtFIttHTtcAnd9C6c8w",
-	"8Mmm9zYqAErlFi65adDVk+iQn+ykzV+9fLgdB2k7fWyjBgn/2i4cP3bgamkVmJtxSLzhXv6g995IBJ6l",
-	"7lMQylpAKkmP8FZ3cLWDCjYriBCLGRIHJpZ8JteEwMdz6Jbj53FlV9c9eH3XxXaHyVJCB9qQq/NvyYW+",
-	"oa/kGr7eITZ37+zFa/oT2x1JrKDOLHVKYe01YZgDHOrdTGfDBbF1fXbeeRPef77Agv4Fo1ccfsoWVMxd",
-	"EwgDIGP9ipMb7XuaXsLICZFyEY49NXZT8s86lXZ9e9GvTzz0Vce8/O7uCH39oniqf8W1zDwgiB26HTRY",
-	"BxgKl5ht2K2hRtbq4JkABxWUpUzGAXEAjagtgZpWz5uAAr6yu+RaZuJvJs3o6iSMwQ0pGL1i/RJt0Frp",
-	"G1+TwQbbTaLOXoOMSc1Nsq3zGaSiigBxhrNxiIpHHcCJd1VhN5iV7iCTPOIJl0m+DV3BHUfMdU3bPmKI",
-	"HRyYziq6G6cQgkMOdoWhpNhlP7pP71jueSdu5TW8H8PXH0N+Xfey6GiGmKIXeDS1Iy8Yy7dDuCULoTw4",
-	"IbiXo4zIfth3/uvJRO3sMpne+kZVrO7fWncHrrEwIUK0ZB2pgH6z/HFnTBnKBUiIK6pcnzpAvJvxzIH/",
-	"ZFIIl5UxHs2VXIGOAGEdPq3c72llpJBLyAaTy5IZpyhADINhb7t341vt9+c6RvrNqvOKt4Yy7VnrVLFH",
-	"3UJ3SEZ93eG7fRN+8+wVefwXYmi6x5Dw8+hFLUChu3geP9loZL21k+0LtqprXwZ4jvJkK49mmxJ12SwY",
-	"/fIw7oLw9MkuizUk4LVAQaVro7SWldIhGgSJdVYjkODnOfHJq/jUhrepXwq8LFjTMH+6DZdjPKoE/7Vi",
-	"7s9GVWxXUiA34JnKZX+IJfu5TQ/HsFm1iy1ximM81i46ifAihvgYd8M++i+f4lgLe2INT8ejx+MtlObK",
-	"/1ybVyIF9mdwHRlqP9jTr3ZRXEkVXTLjKmS6kJDaHqodnZzAT2fYMZlYgp6MyWTJRWWYnuzbOat1aY7J",
-	"xCV2Nv/sUrOPyQS7uE32oePT+gJRiaLX9sFlqXjOLuwFbf9jB2RzLsVk/61YyCJvjoKhuwn5nILC/sWY",
-	"TCCl2/4N4wifrxnkHAlp/wjEOSGfT2hR1CDF5z+c7j168rSG8dPmGMwJnoMLR6qcqTE6Ml2EAbTcqWL0",
-	"8ov9t8Kl5F+4Cdp/Ji786eUGdAqoQEsafXnock0teVc5N1I5XmigGh0mSLirjMBXOcBtfuI79jcc3fsb",
-	"KAItt9nhdRMLaYZ48oHutsZUX7DVN0AIA3mwjzWNH45ckReKmk43kTahjg7c+3JGXklt5oqd//ePsJ1/",
-	"598AHFgmRYsPDx9/9eQvTyNe/PJRihkrAV69xIn9aI06KKg02P+mo+ggtX/PpNCuTHLIdRd1Km/F3CA8",
-	"4oL62BGYakiqFB78AJMFoDUDSijXEchrYPAFq1fxK4bx+1mFTdgsx+SKJntnNzWPkK0I7YDTOYl2dhcR",
-	"+lAzuLFdNm6gorn96KDSuLP7YEiidCf3dFf2ztuq0Q98wBS2NP7uaILdMYGo5/EgWBaoiE94pSUynOtu",
-	"SfWlr2pAILwl15YVYrqCXn5R/WkHEa0aV63vwphqv8mMrpNnLG3yKP90WWkD17AUjVns6upo7cOLqJ9a",
-	"YzZJWLxv2JyLGOp9x0H5Pe06qNAzZgg0H4d6lUnoCoIZnXVjkMlm35yoz0l7Qdj382/nL1/4LqZcE1qs",
-	"0LBjyqmz19Ni2/1SasXxy+HabNT6ZNPgAX+bNuToSd1zSDfodl5BrckxWS0kXLQzLnId2qOCMmzUGkh7",
-	"zajS+wS8FJbCcrkSJ87EvWSl/SakGreh5Z48TWOIuvYtKTjCum8/1YTO2d4lW8+ZIKXiwiozxuo9c3b0",
-	"//0//+/ki9Z4jw+/ftoLpAdozTBxDcEY5Wt5s11a5ei9670OwdwLObtwiP492v1uVzNiWPAhAvy6mOG3",
-	"jubdsa4WOt0wyXwPgHLXQorbhHGxv+3YgUZV9d3ABXaWJ5/lug1k2ixQDo0+sFo7VBIQP7pDZ8DSbVd8",
-	"TXI+Z3pgBUstBFGbH2oyb8VAfMFWdXXbgD2OHO/djcPsQxuAluSFND50MKtMNaS8c1sg/3slq1K3En99",
-	"8JMDum2v4Ar4R1my8lO6j8YlJD4fFmP9+7cH4vb7VIm9YKuopeIAgrh+v83W1PyHOmb3Gh0NdykSpsFw",
-	"3bQn8W/ESDIF3c4S9n4LA/Bw7+t3H776+AZ/ePrxn3v/onu/vftwND56+nHP/pbuzewT/5WusMjZ+1SD",
-	"Iax9/4XRK+768a9YUaRd51yk8kVe0GWAZxZsRWayAJ/HlBVyhTmpou5MVUOiAZE7D49ur5bu/WbX6f7d",
-	"e/fhcPy0AwCx0GILHm4ml0tuDGumtPg4pJ83hIr26MKa8oWcjz3mTeIQTve+s5v+1ceDxv/S3Eb15QXE",
-	"kzZn+N/21+E2oNmCC8h/83AEUDdg6QvyCDc039Zm9dqprcDB9UYhsoFZMHHiD5V5f0eoartW+mKLKR1L",
-	"jGtGcjTWwaXnNf7fIN/FFc+6QJujksBKMx3SPLPC6spp3MdygS2i7qxRxwu2+oe1/+z1O1xL00klP6qP",
-	"p3PFGAQKgBcsd9IsY1pHZqu98t+lZMDvc0Xf/bU1Dlv3bsuJvCwRnfQuD2UV/Ipw+0dII1A11O+UhiQk",
-	"bCBPRrBy2zalBnJMZgtcE8/xtmFDU7iaydXAOfyDs1Wqkn1445XYfR8qdKyl7JX90fHR48NwVPa/j3w6",
-	"xIWvUjkKv1lRbKJ5fJiSGNfpPm9NjJQzoLAGEuLIIUpcXfCFtxXvwiEJyDPNT37XAf1zc3waS0IXbj+v",
-	"06kxWd0gNavtMFnaWzAFXkQoqkm9VvEKX36Nw6aWYq99BWB3u5qHefkALiCX7VBpFpuLLtW/hqmy6xlg",
-	"ELVTYqyxfcWw5pr9hpkG4F1N17NEIC0DRU9Vd5lLtHIPLWTC8TkqTvIzbvkp3GyprELTrRIABg+gfoPt",
-	"XeXcWLXQGd+uL3KtD9B1IWm+n7NM5iyp/DtvfaoHGPa7WtDcEpRchdLvTfYaQuBys4O9rrKMsdz13RXc",
-	"NbPvaJvpo4yJpsLooLV/bu0D7viF45DUtCAZwQnwdv4faA5rWfXwaLv8NuNjofV6oyGiXd9JH+mcN9SK",
-	"BmSnNWmuo7Tyevdif606zHrLql+zOUCV32+uXyx1e0Iw4jRZ3ik5N7y6G/7fxOLxWzu7siUUXMCvBSmL",
-	"OKuYwrKgmlCl+NUQpMO8YrsarCE5rMiKOi98Ln1rI+9IJ1xkRTUIYvE63ajN8JduMdPdHxx0BKiDdn1D",
-	"bKWSS647jjXabijtdA9rV4zjYlGMqoKjJ+42QBuPveEfzhEySqD5HIS/adGUrY1wx+10q9645a2u43IX",
-	"fc8vyH8sMN/Vh+XfDcFqsScV91uu5xkYYDenfuJSapdydx0RBZTe0MDgSkG1q3LQsZlDHPSwB6hB4v9k",
-	"aS5klUY/eKXktGCJIPvr756Rrx8/+ctm7NYSbRJdcFqwE5fYQRzWXjLXE8G708BeSskBmMxRG9MUIJ0D",
-	"VxnW8KGsVCl1DycRlssaNNdzYuQJpnVNnKF84U96AoGdiUMX5GJ+UWv4aRSZO6tmCED+dbXk119H6S6P",
-	"o/hPjDfQXb6laOho25EffG37HP5aF2aFrhdAgEmOqY+ujg038EAQXSnggdSJQxeALWQlEdeZvMIetx4P",
-	"3uqP2NE+zUM47Bun0LW4hRo2l+nuQvZCyamhEboQgswkiWIphVlsyzQGpANQH9E68m7uqHYdgZlb4LTR",
-	"QduZb+AXYTwExICTPAByk75f6yPYKifdY40Tby8M7uBcMmSzlVSXDR/i8000eUqsVUqyheTpdJiuWsZf",
-	"nCHtM3bSCWN6QR89eZow3GYEiHSMWW+ArIkTbaZ7CrbCjE+24AJxBBbsPbUic0kLkvM5N3pg/WScxLY1",
-	"odfNqKtjIS1LJrQr9qZEyN1AbP6sY7IZ1wQfPVxPc6PO0k+rucVbuDthwA/N/iujL/W71iMO33WnR+UG",
-	"YZzUcl4DiFnSIQHNE/rP7ltWWpVcZOtn9sU0iEe7I6OC0tioJGI8qgS9oryA4qadml0tjXGyHUvUydaH",
-	"VgDprU4XqgBGUOYOResYEmixwriNwz0OeFyNJhWoQjcaXuyn2yPmadbC1hbb2sIVEGQAsIxqWnC96Cjj",
-	"RNiqLYVTbkWuFwRIkVRT0u1H0nkvvmaZLKK+u7dR6zMYaqoLZKobDGprtc5rNnMr8uVqA6IwPSrK/oDl",
-	"Y9sLwrZv4isll6mG2hEKbwLMkrGCY+FJwJQ7IZMFVTnmgM6lzF3AWkjBHDDr1LlMrC7i9mw/7WooGXjB",
-	"fZuzrsohLR0SrGuCNbP2+jSNSuQPyyoKFx4+FNdxYXlxNB6tmb4QgESVUbiqgtaIikUa1H1bi2KEc7yo",
-	"yq4VhI1BLc3as9vB0Hsmru4uIZcqB9BBexgetK9XGpNwbLfdaddg0gGWSk89MiLgWqNMq3hPiJHk8ZMY",
-	"mdGSZMBNpAZqOfbJmXGFLzmncyEhFQBqd6ACiOZX3EVeE0kVYsCM39in01AUSJa1fmUwyyDCX95kjQaV",
-	"9WH2Wyv7LOvP9XTltqROSmG5Ewt4A7QfJ977qnkV+wZ8lUDOWOm0zUY1DM+ZMHy2vnAY2XpCCildrQKo",
-	"K1O7o2C1OEEKibtjMsFPThBIGfUayLYZI8DDXFHD6r8u6RqQr7DryZhMMlawafMZrokVxgglFNckbMwS",
-	"FuJWFAaDrhbuo0nxV+9R5FIf2oO3sa9HMaTTrmrF6JramhyIj/0IIMBx1XE7FS5CaXOVTNcrmm3Kv4bc",
-	"/jrBSDcQeg7pNHlPT3g+gfvREbxDa7VaLFRnOUfB2Kd3FVSbEyIY941IuApy0upEjnwL8HrZvy+R/oJj",
-	"4Xq5x5sb0gE8JMhzMbfq9u11zb228N4iLd64L0YFRUyg8RvCFf4XOVcY7c4qxSUYVivaKNSJea0dCtu0",
-	"sApOO3WNuj0NppwXLJ9D61BoEsKWiUxHyCd9+jidS+hiZUnM884IFlBNV+Sskb/gWgoOibeEXRnmq9eG",
-	"BkToViQkr9iFxrbU8oqpvMJTzHenPWzmeDsUSbtcQWRJf60Y4XnoSWOt1XrlmFsxvCGN34RoVWNHFuk7",
-	"DiyLnyKrrl12Aw8MuOTrD657BELw67umluxLWiKU2eatsAyvDMFAjiHcb4qdljJu151Y5riU9B7Uzoi2",
-	"f7nqnGwUKdx5Wvj9Z/UbXXCYN4DV817WS2EvHUTY9q2IFnLVTjePm6Qg6fdbRF3e1xGX6BNn9h/zVeAF",
-	"z9KL+lnkzF2IQVuwGtmUBdyFlLFYOaij7XrNJizKzu1HoINUxdH5S/Ll0dOnEHXWJ4QtS7MG1HmNlbGh",
-	"gnDIYFecrVhHV76cruuOKwHAHpJaVlbSmYWS1XzRbnCRo8LZGbUd4KSjvldEQM8EZyElC1aUCL8AiEGW",
-	"+iDhnmYb00m2aE+1cu7RsWy5pCiQBiEkljwbNNK2hine+44fHQeUnMDr9TTrntER1KEnr21S6hvF2SyV",
-	"U3MzcfQJSIHejHudo+5xbPXRuM1oCPltZ/KssfkdIMzQmPtS75OJ5vbxSQCUkQjHl3N7XWk9JpOlzBna",
-	"mEBCwN/k14ozMyYlLZkCRhMA2VyDrOdsidrIhGjDFZQvSoAZNvSSaQIUV+fcCmkIo3odW6w4Nav5uxnA",
-	"zek+26Ew4x58GxIPaFG8nI2O/9Xv9JGeP46H3L2xK6XT4WeXN2UO1rdtWO6+aG/5ej4TZDKrimJyXCcW",
-	"D72po2sy2Z2/L8P9aJ+94wsQXNI3vf+CVpw45LlkztNo904wqoYj5bdpsOMKvsgrtpHv1fsSja/xm17D",
-	"d3Bv1jdgq5pAySWZgH2DIQcx7PTs0aRLH84B5pHI2YwpyLYUkiylYifYsYvOsUcwdJebWzICnx5jl7of",
-	"/s67car3MOyhtQtnVEE2CGZKTWqIE6uaRALtu3AjJqjPTitvUCCdyisGxQpkYq39iQOJQ7UnKGjTNYG6",
-	"NpfOIBXJFtSckImQhmdsAk6fSglCjWECnOfoBiKaCXCX2599s6Lg3Yxl+FQxahbgVqQFpN1IaJJB59j3",
-	"A1o0Q8KOhGIDHBlbJGOCG3V5iAW6TQwtLkeuQmbrHfADT7hLIO66dP6zbdz4t/Ag+r2vmKA9mlr6wV/V",
-	"bwzKQoT2BgN6Z6rIXOwzr4Q97v4Qjz6O9mmbqrHR54VlC8AQgMAFUxnXWEBCl2wl1aU7TxQvVjG/AMz3",
-	"baf4o7tKNvUYSAyw/BmaURFnmYHdAdkKTvR7r5TvzQjvgX3gahft9Qwv1EBViUSNobnQ4oJeKLnqoUPy",
-	"TrhVuENwbtjjRsHSQ4NfqOYcCGO9mQR86RgQELkwBFUJEBb9c0RAa+Uu9l1vV7QP20jpVYPFuiw8JzjB",
-	"Yy8rA63JoO8k/OokPAE+8J/YKXc9Wwo+VVS5CilLEvvkBWLzWOHuL0VnD7YAjJjJFkOzrJm6QtyHhI0n",
-	"0wmxlSp2X6obdY0wjvsqfmMcz3jbjr9muipuLza44IMCg7WMTmo6/4agZ4cBQ8Xamis5z8Gz/UZVZvEd",
-	"LwxTWB83pdklBAw2O8B0YbvB7KOBdwYKcf6oPQyOgDkDbUhSTdpQbiQHdFgNt9jZhr23z/mGZNvgyk71",
-	"pdMTLIXqwKwBuBYTCa3GUWNDeBwK8sb7xMFNHhKnNhl6jPJdzghojp9pLDjPndCHkp2SZxD80kTzuXB9",
-	"hMUc6zo2c30iwLJBB5OCGjt6tHkqw3rlbLglhnXL+TIKrT7a2S1nSd9fxH6PAJX4+PHOdzfNt3vppoQm",
-	"4KaceCYrYdSafO5Nwb0jQotyQfcefUE2EPxoWRbrk2ALzwD/FXOr1dq1fbbPcNY2IIO4dg+3Amqne/98",
-	"96ETmKPk2eZG3SamhKeeLU1JbsVZNlxvHdiH5Pp+tFip7e5F8tol16RdmTitITwLH3vm/5S64jLFNd/5",
-	"qWf41AATotsb9UzmqBetNtxSEL4gzyFMALpyjZ8J2fgY3Bjsr6LFBRW0WPdY6Kl/bsBSQxZUquAuZHsZ",
-	"nzgDgQAjyVySjvzgONM1gf/rwdvCHeaSEAtwLLVcErsTZH/WrAMTAFXY9CxqDbc9DXRhDHY3dU7jyqFi",
-	"9LOSh9QmdQRyJjCABmDhgPLq/cleR98nkzkT4A32AMSaLtk4AG27pHxsIb5PJjNaFFYhnBzXej5mwSyo",
-	"sJ9DTgzfmvkNHQNAlGGi+bg2sizD2AEw2xfkWGsS/EQBecpqIStMAcAP20n5NiKhbfK4biHtsC1iL4rf",
-	"GWue+dVDIT+ubRTkCTQwsfPb3qukM+PmtChIfc5WIwMcL5elusMa8Y6EgK0TROc4zvauKXy3lt0SpBvi",
-	"OUqk6lxhZwJQL4Qgl5HpB+qYZyjCTKRT+ArAFLxyZPtfo+o/+nZ6XoZykWrxsr2TxYk9dyw00yGZJ3gm",
-	"o6T5OE0uUYe0oKarFjoqhENAsI5SuNVi3eMTNAP1i055wc36ohI5Uxf0otSsyqVYLye7iRcmi+Mlt9Lh",
-	"YniGRL6HOF0JSMq+NEoq8CC0QTE8bP94RPMlT3PkeciEbR2LvbignM8XpHLhTJhaRlGRp+Xb+UKuHGy8",
-	"h47exMnvr9ygRuIVv424t1UceoR98Svn/unerebC970dNe7Gn8SeIR0VosfOr9z4HfqUrf4NhcZROcBU",
-	"8RwKvYyqzGIGvgbstmXpzn8MDtmVrWYjj/6o/Z8dVeB/kwTgleJaFMgKG1D1bmx77kqnXjs/a1edR/8T",
-	"d6m0ST0PTYVtfhbwNiLS+AB3DL6DA0Thz+Qx1/iALc39GvBYWaUUE+ZiazFMqfiSqjVxD4U2INRaknDD",
-	"s5xE7fk6SuM9QOGtQHWUXDF9F0gd0Tr0FnccpBj7xe/yvTkML96Epd45lcLDzm21GZEcEKJuK6wV5nT6",
-	"zesLcZHEqIr2v7VjftZbKLcDTa+98fcLltdaRnL6hpVdqT9D+W47cEp001+xzEilL6IK1g5gBStBrguO",
-	"0rJLvJKKynptOefS99viBkBDL619cMmDfQAdncM2kpzje4KFWENdeQ/TbSGxRCW77rPpHGR3EqEietP8",
-	"9nfZhWJGcYawq14Rv8Beh/gb0LgvnJXhCrntpXfhLEI7q4I73AT3UW2kwkJo9wtAHk4n6WxIelYGtkqT",
-	"WZS0u5n+PpWVuUh3Nn/ju3b4vPNQujgOSiyCuzksgH5UgkMO6WYc3SYJYW+syuoBNAI9IBMGNZMKvoQz",
-	"KwuaYe/PORU8wF2AVHNAQZ1tT/qKfOjCOsid12xGe2sQUKdi3ex3fM0GtFyIoaKgC/E2wmTkBgAz9XVB",
-	"53d3Fe8yYKG5cA81+x/+ua2eUteoOfSQDW1lI0KIxkwx6RtfUjYsEmai11qtZqgV+BD68aklqxPwRXhg",
-	"EP/HGYEmFcLB5858KnaA0frXKJdzsBQAW18RmmVQC2dXkopWfNV0wT+6VrDiyTXaK4TtSG3xP6IzT2DU",
-	"1Xit2EUCoEkCvtmlYCu8p/aJQwFxSQ9yydqWfOtCL6TeBo4H3y8YVcKgJkzNdQDTasBKK/PaiJWZVIq1",
-	"/BwNJDSp8gGT5IOmaKCnz3YAbFMpwSCzM9w2kFcC5cVa9h8O2OwiDdruOpgzqrEez0qfa+JFxluWpraq",
-	"MDtgVBuoQbnP5crjpC0Es0adwek0smQCzxQIK3mgd2DHeMWkZ7PuG0BpwyMBrHTH5jJ9Cwik8WF14I/e",
-	"PmbeEADSBrD9tbpdt1h88CV+DRZBcy/cir045swfV2uR/tf9jxN2a2e9B3yuczYRcH3LB3R3/gJk77tr",
-	"pJ88pBi8vp5Awy7f3CQYOasUN+tzu/O4NVNGVaplz6lw/RKIkZdMkM//9subL7zrJ8phsXt+9i2BHh7Q",
-	"EQUEOrpvBVnISnn8CaxPEuT01Rk0Yft8smSUX+zv70++gBQYAh2K3wqskRAkYG95SGrXoij6BmQzQJIb",
-	"JCwvaQ4JyyeEumlDTh8DHHN/UWlAddYkl9iCFsgQghS4FWHjFsaUo48fQd2fyQ4UN8Bm80WPFINJVHAp",
-	"jmv3NaLbo44CL4HDHrK79ZgotmTLKYCti9z5lPT+W/FW7JHTOuCGWUGAHpVlrGw0e/GwUt4fRULDk/Cs",
-	"naf78xi2ERvzUV5AC98pMyvGxL4ddPLq5fkbcnB1dOBh+w8+1CT38SD2lPgaGSrI5Cxny1IaJrL13t/Z",
-	"erJPzhmUroSoJZxZiPvBb7DR5ZxyARhXGI7MiWJWw9D1c7F/EScJHp5jsqLc/PXFJG6WGULErhEHfCCD",
-	"7PBfAsyew9ZiAm1mVQnI2hqHllRhDo8OH8Gc4g+7jriQmDkBl9e+9yUAQBDG6rFRtfs7u7JSbwKzB4Q/",
-	"ApigSEElopWSXGbV0ir3n3uY0i/2ySSTOYOUdu2wSCeWRCcEPmw1I4qZwUDh7H1ZUC4Awh1oyJI+h4Zq",
-	"ihH72S+//PJruzc/v3m2T84cVWG5Nu7t+z0X/ps41kO+8/Rcc11ACPW02GBbyNGnwidWuHPnCqAh67Pw",
-	"CqQjffL48MsU1Gigm4mf3DHkudXFqXJGJt8/R9J1wYcDj1Q3QfbTDOyEJt4pIru6coLJq5+bX3Az0Qcf",
-	"3Lc+Tqy4CuAlPmXZkoylv1BtINjKb6ey9wGkq/kdxUbaS+6W39g3B3LJhYOCJJ607ArRNdh4nCrI05i8",
-	"pob9aL+590oWPFsDPGvcYA8GZKoFyjSO3pyQz3NFZ2aPMzPbsxKQlhymD+/uLRi1omvv6OiLenKQe+Jm",
-	"PQZxWIKzmEDvK7BQMawu5T55/OhrrEzlgkxeM6PWe6czw5RD04LKJUtJM240CmiXDQXyNgJcPB4d+QuY",
-	"lnx0PPpy/2j/EBPSEE30YMFoYRa/2Z/nDG7osGtn+eh49D0zP8AjkSsQ3nx0eBjaQbo+0mVZOBjig387",
-	"Gw4VmF3qjRsBLpKNdgBc7zdu5tHxv95FNZajM6QUB1BKqvL/QEnIXDsEB1yMHr2zHzkA6MN4uc3xHh0e",
-	"bqQ71Q2+kc88F47tQ4LwWWRp+2etIR2eB2zRlThBqNInh1/ux7CZfptrTMg73Ol6kMRm2z+ux5blF7TU",
-	"xLuaoeroyeGX9zOJ8429DPsY4GBd0sxWsnhGBSLlB0/8Vrq4OjqwbHzJMAsiyQs/cm1OX5393T7TaFZ/",
-	"/K8OmEiXWgZ4H5PI6JoEGEt7J7mLwbL8PnmJlwyEW0bHo18rdKsj3uDI2WzjaKdvzXjr7HBvNwVLxext",
-	"3zU1TDWOZxZyjiHPOOqyvjVzuP+M390ho+A5A+J8gkhfIFYSXGuoDil2JS9BNuTEhQ+toNZRX4aP49Fj",
-	"nGFq4LCSg29o3Obi8eHR7ld+FrQyC6n4b4g09Ri5dftL30k15XnOwCH++NHXu994I+VPVHjUHI1yoceK",
-	"oFOvoEUkSHauJ6DRtpi8tsf+NbKE6XInPjaY33IqWa69EaQjzncJGtb6i5WO0XGoQ/s4HpUyhVCLDazk",
-	"XNGly7XMqLDySPO5AF3EsoxV4K0eCuBaHKHwa/XE0ge6ABEwi5wZQjPjKzw1WdJLSOJxqtxbMef2lkGD",
-	"DPQzawJqIkWxHrvPgXlBEAUMJrPnmocSyI6hBZlRCJKittCUas8gbI30XvdU+kbm61tjphds5b7/sWmt",
-	"u2bqLS4+urWBz7SuWB6PvSniLtn6xAVmtWtTWqyjKOHkkq0n4UT3oUwRNDw7+I8yo9vA59yjB+E5mMQn",
-	"LAaOvuwlBn6kas7whSd95uVy4lj+E8s5fWMlPgidR31edqodSoM/sqhyFcpNWfUTvWSRw6aXqPJ/aasu",
-	"Bx8u2fqC5x9ReBUslbxwZog2skSlCBD0Q/0KCA0uyIxfMaJZJkWu98lre7c5rF/0Q2QLKuaojC1cdXdT",
-	"qMArsVC502t6C2v73j12rdpX8n/qd/Hh491vvJDmO1lhDPxPxhFIPNfmiQ3VHLRVa/LWyiqyyah9F/XX",
-	"qz9+fBd4D5sW77AbwlP/SZZD2Jv/OPPBLbzLgDh1nf0ebILbFiuB5LoNg1Vw/fu2OAH9Fiy6WNwEtr2G",
-	"vXAOuLhWuYf0PhcWQpzPGQFwLH1MJlCOaNiEWE1fO2sSdhO6sVjNP3hNiSvGRaBQKHQGjC1sG32CyYf2",
-	"N29FNPBKjgOiL4qPZXMYtFww9aI2Xjy+rzUyoIpeM1qwPGVEuOM/rRu4t4Rc6mzrRw6iwAjc5+/uzhDx",
-	"U7xnU6Q5bqqKD5Z74ugCwNfqfmqAQrT6sxsfhz3kzTMpZgXHkPaDtXLnQjSpoJ3qS0+mRqLsgR8EoVlf",
-	"6blpwrhnDz74H70h0xWYiKTNnV/kXWzr52r1NN82ZvVgX3zyigDA/DsQB09EQy/9QTecJ6Szb0ebpkOT",
-	"5g+s3Ne+yuMGw3QpJi8F8+1lCRPOeQjHFkCQfMBXihALXjcaybOlZsUV9kchZsUzRM9yNdegtJjwIkTC",
-	"IeHlrQDPmhTFOpH84Bfe4WZIKB7fwjwbkuBO1IZv3cz6qQ2/g/xxDmOuwyb+6aTQg3rwB1EPrEIwrlMb",
-	"rqsRVDk3B4AbB6Z7Z9D+74yVkMf+IzVMjYOhBTiS2ZqUSsoZJiJxo4nmv6G6AkafglsA0aBAYDlhg3Vd",
-	"gFRlTUUURXkycn9qJ/qsnuddioPWUB1Sod60/Qe94raJH0q6U+qEpTvnR9B8LlgenUPMA/iBbtWiSf81",
-	"IXfqwoCUiKQRPZ32g7bcblAn18sNyoV5+ni0HfTr4zg9ipG3OMa7O+evaBO7GGxDvMgZJA4+/frpozHR",
-	"2ASIPNo/2n/0YA18qlwLfFOjJhVyjsHfuWIrn+9LzErClaGvzcJMGI8hlby/zjAHF/oM1kh0oDhDEb0D",
-	"9Bijd88q3xITHcH/B7nrm/cSBB3s8M/d6DviDmciZ+99cAHzNRlg3UXxhgGxheC8PxxvYe/D/iJkS3wA",
-	"QwKhX9ytBQiScY0ffjp9hiSD2ekhobo+iNT0XYlBPP/ebbY+kZCGJaaHeMYnIbggjAF/ISyw942E08EH",
-	"KND/eAC3WaeoQrATe9/xmvKNYiCOJlZMTvyMjpFLnPhwelGtECVBo8jjw8e+MAalTxDOMEjIAAXN3ONy",
-	"dylDzwP85q5wMKz9mirKABlm92d0XcXnE5ICZyIrqtobkvBKAGnaPe7Wi44e9KI/gF4UGBGAS7yadA1p",
-	"g8hXe6oS+uCDqsQu5/438PzrStylOV0PkiDkH+QKmnFwV4PwQKy/N7E20NNaNPsLNYAPgc+MsWDM6sgK",
-	"2wQYqWJHlPvUbXr4AzHFLn4/zrbcoG/cM59OZlBLNT3d+yfd+23v3Yej8Q0V1O5UIbdR/2mJQnj2D2r1",
-	"pyRKQLt2D3RmBvUTIMnw26n7OCSc00tr2V8xxWecOZQWbC5EpmsnuJw7mgvwWutMgazDRgonDoBMGJcU",
-	"hCo1fsLl9VTC9/JbUWgEMn4r7DjQowwifEwQ4QJ/kiXLBN7QS4bE+gkn97gJ9orRPbofLeLMuG5h80o8",
-	"5O88BOjuVbolw3NvoODAyyAhV72kWjs65548+IA/9FPn716X77JIcZYPWvwnfvVCHK3ZgNT5uaeegO5c",
-	"g0+o7zGVHywkdo289rfHo7JKcMkPssgjNrn9CxI/boe57yyWPrz5586ge7jpfoebDhJDwk0HCSBQm83F",
-	"HNJThISeBohodBs3IHrP9U2lQ9JqODMeU2dMENHKwQAh2F7aOvDNWZ0Rs6TqMm5q5VpPE8UARFbXpREg",
-	"ezuc67dpBjyo5H/0JLsHWRP5zIOwAVN82dfnuCFaoLnEQWiLc6BDV8kul8IEmscBhhOZOHjpyZhMAB3A",
-	"/uC6GAL21gRaZUBVu/07y/fJG/v6OHQwqIEFVozPFycxIA7A2LD3gGuh90nUvnoFmQnbWmR7cBxoTZXK",
-	"p8P+ma+jhkB3oQq1unXeszrU7reaxOJpNPUqqdYsj/uajsk0aij/4Bd40Jb6SDBsWtMSXd9xkbcxrHx7",
-	"vEh8ZbTEdkqcORkWWm01muaMNsSbG7ZTun0IbQd2eBFe163Jt4ZKoAlJBU38CTfHZDJVnM0mAR8T7QyE",
-	"IkZMSQeNOCYTSOuhKp8QmueauF5JgOElEL8FW15RY4VqVRSTlsEK3QAAPhExFbiJGlKP4YMzxfQCP+tx",
-	"ualBd6xr2N8V/ciZobxIhz9GfuqNZvuczbCbgv+TnfMmxvKnEQ7xB/wtLrOzVhKfenDnfLIyJdRXqZpl",
-	"+wgSgb31ent02j2mCWpKHg/XxF3l5Pu9qWIUpNwkMFgzEyiSRFvzgba3Mu7CimA6owUNDXySKVa/LOSS",
-	"UJJRDTD8TprUSVIEGg0TaIdQSHkZZWZg2k0h5+l00OfR6Ds28qUo1jAFHeU6OtT6ZGaT7/YfNsgLIGuq",
-	"AvC5FY4Fy+eA9F4JD7W7Bfb9BmHlPxWKhjuH/6zAeE2sD8Hx+xbpkZjqDpAjVcoZKZksC7D9QGucsrgZ",
-	"ZUf0PBaEu3PHoqcPPtT/aWmLTer4WRheeEUPBExo7jQm0zXiA1tWJxwAgKE4LAjcwfL1exaJ19G98EVn",
-	"bYq9OR7K0f9gPBUUJnt8wzllqDO2JqM43LWF0Q6iG3zpm9/faMwuR7erQOf2yityNOEIFWuEbgtF411g",
-	"dCfk8eHXmNJCBaLjALI2vWTW5FMMvwgBgFg8bPL0ab3iT4m3PaSdg6sEK1Z99ufk9OHe6D+4aOjO2PCk",
-	"S4dJiLZreRuLy8pkcslug7OrLsvGtcEKZk1oSe8RDKhxrU7okhE3o22cjuUiwOibLPzMsnaLee8k8+yl",
-	"27p79iT3kBio+1iaeZAOD37l30mCAR/eVHShZEpq+y+9Ko/A2CeuxyFjJYC+gtqfVNp/Ynd5of/Eui9y",
-	"e2s/GK93UNEUd+BvF4ksJKFLcvZ/hgHCB/pbSl/I3Y346IIoMnStspeY5jmQfxQmAeh3rkleKbukqFWV",
-	"628BQCaChPQO+NNc0XLh/wKuTmx3tIrg6KcsjI3dR7ALIzjBZpQXLIe2Nz4n3Chu/4hw9G/iPlT2IdDF",
-	"5/yK1ShN2DgxEbq1M3VtmW+aHDLe7LamEawlw5ngJCDMDBqCllCsJbFjF7TwQixr0+j5vNkUqyjkSp+Q",
-	"o0MPeB36yXZHYezLSW9naHxZn80N/Zo79g2Xc5c59e5A7zmnHkf9Be6Srr5AnnUwhLZolus9ZNo/aD73",
-	"cNugGGrfMyAJCXVCKrps/OPNoFd4rHUBLT3rNe+fgw+hdW23//O00BIdHz6lL3RMrruLuK53HurE+RUM",
-	"NIzGuDRk8RScXXVgXwVxf2c6VKPbf4c25W+kBz/nJ8oQwbvZkyOGhoETkdy6vfNtoPyneO/AcZS7WO5t",
-	"Sp2wnuDsxC6ohl6ingSJvUTO6tReTXm+T146RQr7oqLegtB54HQVrhkm1CdCUqOD9vRdYu2XXPt0SKxG",
-	"pPBCCnaCn9WGrrHtJdFWuMQKrAtPhERjp/ziRW6H9X3C644dG54d3PsHdfPPpG7iaT6r2erT0jrfYCZ9",
-	"1Gg4qYF6rnrILX/w1/2RLulXlQk6K1F8vjB3qbkelFw021Q1BfzPouSiS7183FUfI6QhJRfi02+4+B+s",
-	"Df7IDCRmzQh1h3UzvdBT2/hedbAqWYfRWA8WT2hs1xwBnglGoTTLJw6DSrZZbHUN+n+g/U+c9l1NoqMP",
-	"LojuJWi3E/42MatYQQ3LO9PqX+Pff/LO7T6p9VRY/Z4hXM9cdierl8B6KczOKCHxy7vE69RGSTFn2hCW",
-	"zzGNciatEu7qQWm2iBzaSYhkKmTVCT0arePRHyGvsn3cCTX3l9B4m2YLlnvk9GMQW82+x6Le3weZ8+m6",
-	"IxnDqybInVBq8gf1xKwBF10WPA8mVdon8hpSprU35GkcNziJfCIYZIticBktigDQ5IqrMVKY8kX4ubCu",
-	"C/tR8sJe8aIgU4alRVp++j07/kQ6qJSXkDvksO50Cwnn5vbO+mBGM6O3YulaWVwLVGow4f9ofHh4mK7h",
-	"+A4+uRMpkHofvsGeMIYv2YldYQ9vEzXp+gZL3nv2Q7dZ5HDacgReZ8Lw5j3OGYpj4GxdGhvMmAnDTacS",
-	"gX+9k8KRu9QWkNw6XGGwBQ8S695v8RgaaYklqVDOJDUjZ0SX8pIRObvpzZ4QZQcf7D+7+ov/4ipsFzR3",
-	"t2cjDrGQRa4x3eRkZ0SAaGOvSGzPw02q0bhRNAOxOMBKrqMaD1rrp0vv1MG/U5A0QBuCXTFFtLwHR5Ej",
-	"9dvUWWdSzZkxXMy35ZDRNZmuCXtPM1OsIWg64/Yuxz58kuBX9skL16hqQcuSCU3WzBxH6WOuBBZVXFkV",
-	"OZnLcSuIF1ecR4XodqcRHEgbutZkxt+7vn9HT3wH4hQ2ELvibPVdWOQdZVvXA5yzYkic6OgOptBpP/st",
-	"fwgCPQSB/pBaBhLwlNUVGrfopGzIwoMP9X92IYC0pMtdqb1b+fuhMcAfh5R9TJ6SmsYC6go3miiWMV6a",
-	"+/CDNaj8jvSKNi8dZFLMuP1a7yylW5xmJ5ahUlaR03xasH3yi+/xU6IG4XQPaGVrTQxIfgf8MfTTRfmL",
-	"mInhwByWViLPPWQFNySjSwbPnqCvOvoGRN0gacZpNl4Bor53oyMMgIVoqUX7xLVsAGMGUUYYhSygCsrO",
-	"IQMEoCaTmUtwItsk2aN7kmRoDU2ZZYog5h/KxP48IhCP/1YvbjDXO52aPq7k0/2wqSEyKFeE5zriXheR",
-	"s7w1ZXPuvH9seRKcfvapK1oVScufuqzg72FGDz7R39MnGsBqPkGYmj8DOtC7O61SrLkocUm8FOwBaef+",
-	"s+WXa7JayCKkHlNNqC//Q8Jcw7+36+flS2sUb3FP/e385QtScMH02CX0g9JFKPxyTGSRpyJah+PDw0N8",
-	"D9Ssr8hP/Jt9cloU/pch2RyAuQU7cZ8MUVshDXDqGUzxRy7YBJUz+ze6ZLndEavSg6u5s5RRQscbfwXB",
-	"A7jozSsGR+rOjLmrvjfv90S+ycJBlEy5oJgr19K3f4dcadyihxK9hxK9P5iM/Qa6apVUm0ZVtoYalvkt",
-	"JwI4qXrwAX/Y5eRqsNadX/zdLPzg6PoDOrqEu84I1/fh1AoUfZsOLZ+TswUklRqi7B5p8jnLFpLpL+r4",
-	"1ZRZHtbEyDlDADBohcGXjHyujVRrUDm+iCxRnzmLygYkhSp74EQiJgJWyaFfaromgs8XiCBGZ4YpMnn1",
-	"8vwN6cpOm6RTeV75Rd45h4eRuoJVGJP/AwCI/QnjLAhSk8mlvY+gc63IsYpwYRkRvJtL9Fqub1fXR+s1",
-	"0vSbNPrf9s9RPuNdlfvBOPffgiGTRSN63FFVboVCwS9ZwRl6N1x03Z4QbGCjEQOZ6EwqBkjzViLDm+tj",
-	"e7xWlCLOCxbb25c50w+9Gx7U2Bu5CiBROcQnADITXVY9EdeHabKA7rW9nXVURNsPZxwz18BhzDUBKPH+",
-	"OOM9y3nP4cUHx+Wf0HEJ59sFEv7gvPw901SlAIfciq6xggLf6EQFvwWdBuXTwQf4d1em6pmdW13Lj8Fm",
-	"F4+G+qcAokYLO966CVg6XTfSCja1/G+VLGNIgf4JqnN+xQT5Ezas/Q+OxX7PrxipouJPsDUXFD3b0Cut",
-	"prgbJ7hu9y110OPhfSFpPHiW/ogpVL5o+V4cS16C36ZfaeN2OFDMOBv4nibUCd4URbp+rViFyJ3aUGvz",
-	"1O0kx0QvIDHT3qvwV7KgVwzFRyF1R4nEeivb3zNso1seIo4+8P6nyvs/UGhoivhW4c6qwWJvLUbClZLq",
-	"IFNcc72XLVh22R1+tuaaYe9DQLi+MffJ66pgmuQs4zmYk1RgDyssM1rKnBVxTz5Ev6X6kuVjoijXvloC",
-	"4cvo2jVBvWKKFHLFVLoC6Zmd8DOY/B25yU4FLdaa60D+9+sqw7XBMrurHXxqpAv0sqKsd7putTiT6sHf",
-	"9eDv6ieUQCx0lm1rPhe+OZ1cMt8yJrSeulG/QTd2S0K53si02KOOI68np162klq4IM/FvOAaerpQUio5",
-	"LdiSfD6pajK4KKiYV3TOJl8kOtXY+fzGnuME/5xiyA+fkkE/wQF9hu3xwRR/EDIPQubaQuZnkTOFLS+t",
-	"5jBjrOBirqOm6Fa7AP6+lf7IaXEDI30qEuZbZlhmXsCU/pTiBZfWCfrJcj0mS2aIVKSg2SUX840yFLyM",
-	"SkbxhjILtnwQRA+C6AaC6AVdIhoRSh1XDQ9cD3SmmzgPty2BFJu5EPleqeSy3JYX/BPNAd4BS7hY7tJ6",
-	"p2svPsewiDFxU8I0Byl8NRcls4Cs66JYdp375JRM7A8TyLYRZOK0sAniKLLcyrttsvDMa4T2m4qBq19I",
-	"4haE9spE0xkz64lLhLHmy4nf6G45qtisSjYOfGYJQbPXYfteud27G8lZj/M7yc7NhXbI0bDpQhKzkoQW",
-	"/JI9yMgHGXkDGfk9MwQmCNm7yK3iihuIk0MDX2iBp+5CTpaKX9FsfUAzu7msO18RugnXsPDBYtV0Bf9B",
-	"JA85I2tZQV7hyoWFCmZqPYMromTBjok2dDaDjsvW4HFSM2gjmd1VYeznoC2ihi/arWD5W0ENARg7VGdz",
-	"apg+8T2cpSAuncR/OdGM3sHmrWVFcp7bf5VmxcxN0/4XS/YI1WTFisIFVH9ip/wzbUXAXNGlJrl8K6Zr",
-	"0JI0K66Y9kIWu1XtvxXprEnc8lO/4zvL/tIZE92pEh0pEiGn5qGi7m6TOhoHvKP3Ozkz0HMcyrAtHyHS",
-	"sllQgV1G9SV6HceIvhz6XbjDx3ZmcsmEeUgQuX2B7cRjshUfpolIkIAgM3JqaGdmiPtSjyZ9XiRnTBk+",
-	"syTI9MEHpqiuFNveMUlfQnaHVU40n4s9Lo5hilwT+z7LXbDeA4FGTal/WUiIE1wKucK2zDwHygQp6rEF",
-	"eJ1pHQQ+yCCmtBSfaVRkYe1vRbQAcGxqXflAoH+9xmly0Q6ANjgBVEmFPVyA7As5d4ruFHELxhg0RISC",
-	"3DW7B8+AAz8Q0vg+02/FZMkoJ25jSTyvK6b4bD0hELTRKZH9PTPPopPYJa6dqu/M53g2WJjDsOgQs+6h",
-	"vtz3/U0iN6OATkrGEUilcWil4v4LPp13ybjt3TXxReJs7JMlZzuXg7KgvPWtRNlfCvfaHpAjMEf+NepJ",
-	"zB2ul831BeDAEOm9i6TN2lpQYEolr6Aa1W9Pl7xpRQuG99rHz8eN9oOUQlVte0LtM//QXQb5cIyXV0xZ",
-	"+z0d6LOqFNTGeBsefKQPhSO/w/WJZTtWiJ8ROleM5cTI/9Prxmy3VW7T4sGCY7FJ50UZwxRDvF1b22uf",
-	"TBxmzmTjLjmBixQvPxd71wu5qvPWMWqfexBCJtI1U45Mf+C+HOauGcKP1CFl68U/0P+90v+ph7A8ixR9",
-	"SD2wPBGoabA6uZM5PjjZ97Ff0pi/O7bljG21htz73S1noITCuVCNvGTimAgJzgVWaIbCAfVa6hTNfTKB",
-	"/GLsAj1xbswJgCgExyvubq2dWkX9BOqf7AcR31e7/n5mwd4K3Op9MrFzyRVdiYlzW3t11c4HTDaUA75t",
-	"IPGEAQa6nahPH1eVEABNhQ0oNBHg+TasRFteQH9AxRDRS84IfStQwyWVyCWDhB3ySwvkHzFNA1CXXx+m",
-	"f+Mrr1nJKEDF0cDizgjXbsoIDuY3CQDFUvrvt0CJTpgM9v+y93RZFijcYN/tD1e0qFwyO85sdDyC8xyN",
-	"Rz6EB4jjTp29AKQ1+9gRaJX0koEd0PWtcH4o9Ho3ivaLvO/0JBz2tcPx68w6VCyTKv/0eyM9eI/v9jaB",
-	"NN6N68Qy1xiS/oQEdymwCTfIKTe5OXK5J6TZ06wotmE+fCtfSHNuH7pDXqkH6YL0L+j8QZW5X1XmrOEP",
-	"WnJoBVPklgj1giqWD1TrO/SEZ89endrLkBc+KdPeoUIGY875CgJlkgkMD8p8ydSSG+wdvqAGfF2gd3nT",
-	"I77Xb3SDk40LfONOPW9zy+2HVF+wVYtX7u9C68Wkrl8C/0MY3w9X2u9wpX0rIZpm750gSshyDX72G11o",
-	"zlu259B6t+SEPMM4IwiDGHsX5UTD+Y2yoMba5ZpcstKgp3dFVa7HCKggrVIOPoL1RguEzp4Ez4OD766d",
-	"uG7AnW0B4m4L8Ctrlew/XKPbCd6R3paAEjWRQ9dtrVXlevp2hzLBFuKHhEJCyUwxvfABJTTUtWUGWkBb",
-	"E6l0XXEMJN/gi20o2C6YQ6YMWtJXwm5LjbaHDezeigbMtWeugs2MR6v22gd30aQTMvn+OcIZ7YymTbwb",
-	"3ZrN0NsUg1/HEecGAzmOnRn5VthNAdwHVB9W1GoICMatSSZlwcV8T85mHk3S7t+CZ4uofCejImNFwfJ9",
-	"cqovwWKfU9401j01+EyuSuSgvqxTBruj9VhiXNtiR40/2NgOit3a5opqhocJWw+W+8ra8XmpBprdfqb3",
-	"DP/YGHZrY8OHDiitEsEHdehub4ekOgTVjDXHuYj+XV0LXRkHG2b//WkmD2X4fwYNJ4J59Ndaoxx/EBV3",
-	"1+NfP6Kd5IADd013dSEZMFxX/fwrqaGdSOTYv2Rrj+yijZJr9F5Y/WGi2JXM7FlMiGFFoU/I48OvQ1oJ",
-	"NfvkGc641iiyBRVzFnw1iaxveOP3ZWh/9SKiiLt+HyBk/rhyABmnLQne0EsWi4BtTupbvcp2tRO6BUYe",
-	"YjeducYhmlADqXHWpCmYtu8XbE4LzAxFiE1uOnvxdDLtfenLuIoHVv3TqZ3nl7x0SfnBnL11Tn0fejZ0",
-	"5pA9d8/c5bXkhujwWhcU+kAcNpMyarjbS+YQsXxl/5+wevIPSd54rJ0aKSRvs0BeAzK2u26AU/IbL8eE",
-	"iUytS8Nyl90yZ+TzhTGlPj44oHO25/7OpdiXav4F5KYAFWEZjSLQIlvh70uqdbmwNp/XAb27TUgAKsGi",
-	"aVyH/ZvlZsOg+RKFyp1WQxFonbvRSQTf3+/0Kr13kP731EhkcNDLTfC+fUnvtzQR8a4kdyAPnUQeChB/",
-	"b1GYTiHRWPYf+ZhMy62/ltXNIm/vXRsR/GEXvGmMAoF99LHToxdtDZzRzcQ1+9EgsHoDl/4ZLc4/Ha3i",
-	"4YIFiReeK4DkBrsMDk046fRuvr/rFjbdV8eDb/OPpknGvs33my1s+mmUw/wRMEzSjbkpag8igk3WRVj9",
-	"sFZaZ7xg+2Tymoo5m5DPX3/3jHx9dHQ4JkePvyAzZrIF87nE2uU5EEoyKQRCKbi+qEpeJnoIfytXopA0",
-	"71IoNy8CZedhL6Hp2jA9JrrKFlANDf//69Hh46+e/OXp3iTU0qGaVGeyw0IatXRL+v5HJuZmMTp++thO",
-	"AbrMjI5H/4Pf/Nfh3tfv/tce/vNf94YhLzPDzJ42itHlNTrotWyRorCbhr6jSMl8hmPvfct1KTX3+mZ3",
-	"kd549PwNnacxyM9/ON179OQpBLh/raRhoNJuKfj7OB49Onx6b3tASqqM34b/dBfVUY+1f+/qBB8fPU0q",
-	"Sq6OGHjQ7u3+n1Kmf2eFXC3Nfy9RDtlm3cVsob6FgTyGTFjhYSlmocJjDeXcl0KuiPRYF4pR+6Y1SBkk",
-	"3LgCZahRRoCC01A3LWcznjGF49CiQEMWyin/f/autrltW0v/FUy+JJmR5Zfbdu+1586OmyZtZvLitbPN",
-	"h81OCZNHEmsKYAHQCjfT/76DcwAQlElZjSXZTvnl3tSSCBI85+C8Pg+ilOSBM5tXWW5YIad9GBhvYMqL",
-	"X/CxvhL+4gEThgxAGM61DW/5FhCMoV1/41YNTUanTbPqF5WW9F0QK/ryn74bENnqEeUsRxZDalkZMSFV",
-	"w0JC/+lbBH3zHJ/CKKqEYxUMREYlM8OvaO6dl6WS17zwVoCnhiX2uwm7rJlZyE/CAwhRztT152Ivf8AD",
-	"sh8SVjYtiNO77AJEhk2Fprt+foKfFFri2CF5woXdXC5g4bCjeZgMsAdmYW1AbrqM4lnBUwj6sr2ZgGaJ",
-	"tTKkh5u3BX3VFXzDdIRMpEqHpru7+3lDEnUrtlXBNNcGVHdmCjW5Vb2/U8YUbfT+F/t/ju6jAK7hr3cu",
-	"WN1b2bZwq111S/9G9pUQbpAlssictXVobWFiOY8tunUwfc2JeO6hmHQVmnCVbdtCe2m31K7Ho9YyhVGR",
-	"T16DGqLWwZrdhzVzKtLuRrpTrn3Jvjli+f4plKQpfCOCbpJnIExu6oTh0Ii7mWSSF5BEWtPkYGnQEKHG",
-	"MGmZneB18AcU8trvWzP3f9jq4qAhPQ6Hy4Z6lEj2rI0mJksQe7RS8nzM3jlX1xXNxuytFZApIPg2sfGO",
-	"sP1Lj5gnCQ8dJA51UoF3GzM36oGG1m3hU419AVeAQS5iZ1CEn2uma21gjs6mw66xT8avsOrsQW9+YD/n",
-	"P46Iz9Daej/PEvNoU/mvho5OAGLb30UjwLwqTF5yZfZtaL6Hc38tK1sqe2sIgmrj97yAtRKEoydehjqz",
-	"KfbFGuyRwHQDn8LeFdRTEIzYt1wuNUoe//PwX0cdqzSSu5RsPvr+h1FHfrU5gv6HHqaBcZOXv0N6T20N",
-	"9MJ7mhusqHGl8msPfTQ0Ngyn2AMrFv+osAm+ORBwBtfbP5iXpvZWcBNn2f4X+setkzOxdm29wtyvxUOd",
-	"+RHXmUnUEHhic0XnDhiwINIbYbP0GkOo3ftfqIKxEtwW+c/16Ab0NwFuOQN4zIQkMHEEBnFMC3rMzto1",
-	"DM00AM4XO+9Du7PLej+XoPMMtAOV7StthL7fTyKuv+SG8bnE1inIFfO46l05v19zWJzhT7ep/bTCr6tG",
-	"+gmM3VeHBgvwEIAxUDG6E/hWINFVXzB002lEzAHolV6gtlipJJHqqlS6AQC9ssPE1RsMfLZBkNMrj/tG",
-	"YUhymqZQmr03ntCJlQomVm+9ckkNMXYdVzBmF7QlMLduu0dKH1GF0m1PDaTpHAk8EGxBAYM/Kl4UNQOu",
-	"a2Ykm+QiG7N3LjIMEEHssmauHtcN7nnmH/+WoqZvpRkHMhap2M+g5lychD8h8LVowklriJGqxU3oPzl+",
-	"ksHe6YcRA3Hyx78Pxt/3Nb4sbWZfC0xHVPJAAPX9tva0t3ipC8IklQ2aA9iC44awbxphNoeC4z1A/fI5",
-	"e+1QTgMG510Bf33uajVrSW9zwip6jnN/6Vs70wrKAQVPgsD3Zg0g2ZwtyFzlc8IQAa7sj65B4Xcpv9vd",
-	"EID41KSJja54xHe77JPRk6yC37REo28vlVVwE//9Dt0LQwfGo6ci8cI89GHcW3a9txWDkPzphMKUc0T5",
-	"sjEuEX8b+1+clcJaInw2IPRXzUEHwcKrrawrvsepZuTuIOOAAM3OFlqDdYylQ+S9mUthZpo9+/mns/MR",
-	"48rkaQHs8Og5GsrvvqdvZbzW7NmLF2enz2mmbSkAQ18vN9q1t40RGgHdqdx8EguuGT55Bhnjhd2yeoR5",
-	"TPqTVP7GsgpO2HdHRw3uFHmqC4bIjo7dyl2sK8J7iZ+09+rJFkff/OvcOXseSRdkLfq+mybYPXjzggQs",
-	"aDRxKG8OieF7KG8iDAUirHndaVDjrZ7zopALRHS7o5/qdqPXT0VUPK8e1tzY2NOPAat8OrN+ZZjUbXj4",
-	"/I1O82vwyHNj9tHaOiISc3bW1QATb/h+4yahZjidixQ8uRg3n0SuMQ3k5lQTsqEJW8zqE5ZYX5MTPQax",
-	"ui5Yj+1r+dLu8Yde32/f08RXPTiaD4+pLm5r2I6PabUn9fXdvpneV44ZzSdtyI4tMIkXEm0IpYsDv5jY",
-	"+5ibmayMa6d1i4QuBdeX2xXOT8x5dFfrDAGf0Znn0ESJipmuMOSNdo4A/d86AD5TD/amxnpXSsUmHeNm",
-	"mW4+Mkzuli2ZG+TtHnkMvLRJUTiU4g2RF5z6WPaf3ouxMe6YBRqovE3vM/L4wPZGR+S/ucYFLH3SuIQn",
-	"IAjwx5n1G114dXyDxABEhkBjLR4DukZQEUfDzAVLAqBTwrjQC1Dsu4N/sKQR198aWU3G7CdPJUZTFYHF",
-	"2T5PXJEZd08/PAydPBt08WHY/gscmwnW38q8bHhjScK/KihzrZUrWk7PpDZTBRf/9cbFXB9gXkrFC5aL",
-	"QIX7Efh1jgylgmUwx6KiAnapZDWdEeuO9WSsPhI/M1anOIZME1lkoIgtZM7TWe5xTjSoaxol+iSw3scM",
-	"11fsjwoqOGECWUskUpc4zTaE/GSjjrSobKCLXbGa1v+j4ooLkwvIjmOKlrdwmlujgL34uYkTcwVkU6JG",
-	"+SQUlAWvIfMtr83lmJsFSJ6vMY/lNpxGBuAzT01RU7sq4b+P8NvN9EAnpjle4kf8/gNGn3L3ues+TdqX",
-	"80qsaNK8hGklhn7MIe22E9PumB36hgpoJpI6MNEiltYDiMy5+/0a5lzb01qKljlfgkhVwA1c0Pe2l373",
-	"C/zplH9Lg5TRMp2s2fTx30flBw3ejganUlyD0igEPW3VMEWPRgfN8tobdHIJFTa+5k10WF0LMwOd6xu6",
-	"vf/F/eu2lupYybcUP6ypf4+J3exv0VHZkueu6B959f+KNG+YksAJVtxW2Sn/+yCyv16wj6/eV6l/SYAH",
-	"YQ/cSFiojLti+Q0igYagmGOnITQjgh63kfIH1L+4VCMX2cPR2vCsg8o+iiPopdiEyq558OxjNY1j6mg1",
-	"Vvnr+Iu3FD1DwTC++kOsHn4LjYHbrIBGL72v/Pneo2oN1uXROQRPdUtDewunLSOxO4+h70w/Ojg8Dqcv",
-	"ZjNdG3TTQ5Kc4WzFMQJ2/PtdQl0vkI3Z0cHBcYCGp0Er3tAc2ANfAwin2+NP4ujg6LjxAbJK8cuiHmEV",
-	"NdxCDWbMXpNlwEktwhQgzgQ5YZn1LdSIJZpPAKf8uVI5IJhU2bCkYORRKnlZwJwZKbuyhhT4R3p558zh",
-	"aI3GSLuX28wxxs+z40a/G0svH2WIelAvS8YJ8/SZuWlpUdPRROKxlKuIdn/v3OWib8tbRL8JP/lz9BVp",
-	"j9ETepUgUtg7tVt2++LNL/wPHNLp4a5ewalXPqxHeJ2zKo9dlndMBW10T452vifOIJ1EEueqJQU336T0",
-	"jZ6cg1H13unETcms+j1+lb45gKcNacX7iukueM20nIPnFV7HsdpIYrEV3+1/if7rtrRj28W4v+MXWofr",
-	"kIJ8nBGHuOkiLVOyXEIhxRTTBPn9Bx+3e8WR5N6e31yphvtwbS/eDxMB6hrUHjYe0VfHLNEGyoQ9y7jh",
-	"x+zCQPm8Ibpx2UxqxqB+qIR8g/CL6O6fM9d0DyIbOc4DHDL+JDBOQrx6lhZSgx6zN7nwDa7Ij+in0FNZ",
-	"SIGkjo5ZL1AmyBLEmJ0Kuncbc2ZsquRC+9CNuzVOGD4itnlwzZI3XJu9l/ZHe69/SqziK9CVx6V197Wg",
-	"Plrs7ABusBtEsQL4Nf6zsmFa7XK6p/5HCHGLnWNuSACoTUUxbWSpmYN39JMGVXnsH4h6Nrsiswu89MrI",
-	"rMO2ZT6jhEx8uENNJKoghfyaMsydU/CtHVqegXfpsX8cHvzHYZQvO9hqt72Bz4bkuZPo4FZagw/hzaJ5",
-	"7+xnftlYjniXQmRmfGjm24NobESiYzycGo/h1Hgli0Iubpwbs7wAtAOV0H+vI8Jvce8hcXRwsJx6wAHT",
-	"o4OjiA7RcFNpt4+RmgjoxkVs+4Hn/h6228pKa/TYBp9U2V64fYF71LX+uxs5v1N95YDU6dhMotA0YRpS",
-	"KbJlwMAhev3Gnd1GAf9eJoqMy5oxpdOy3USW/Sr9wRlFcF3R1hKCMKomZ5qnM/Sfm64B1382KOMjUcYY",
-	"VjDyJPJH7D4YVZnZJC8MqH2e/V5pM/fhY9+AYpjIsf6yoxdFWhAhFx59UBBeBZXEhLyUWd2FZK/BnEaL",
-	"rjN/+K6Z5ZnLa0zk17jWMICyebWIpKMTGWBeswlAhkG2/Z9ID1Je8su8yBF8ei09iBdbMZq4UmA2Z/Hj",
-	"ZXpsfSmLPK1p2iWgn6S8KEA5DPKwOVZUNU3HDHK6UzkNs92xrNrDF63HnQR2edC7ZUu19XWCLe1hFBFs",
-	"IivFCl4jBdNlfVOEYiHD6MBDIuG0IA6rG1lkzQx4gsOFSUhtG/Z7lU3BiihN02JzA3zGj6VgRpZ5ShNS",
-	"/q801T2H+aWNTk7QkfEzmPazXAQQRpwBnFS6q3PxFPfgA3zeFqbPadjkFq7O7ur9zQ302Qjce/uFB+/m",
-	"DQXAB2/LfkFoClJTUuo17dfq8l/r4O2wZd5sruAgqYRVtWTEkkpoPsGB6IwluVJQwDUXJmFzDyUUVILJ",
-	"yfK5yaZgNHMzxYoQKTmm6ktIzYglMyjKSVUkbqTSxlNuljOA1VoLJSeM2qOYVGwmBWhTY8oesyhMudz+",
-	"JDRvEVIww4nO1BUFsHMN6wjY9m2tYCfRXUeqK7+GV37XttboFFbYsdVrr3vT5oVjlgqsIST49oqsgw3c",
-	"vT/Ha4zDufAdSth0qUDLSqVgg9KdGEWj8unUZWH7QpUP/jtbVMawRh94fWRcAyrjggsE4EL4jHlOsI6T",
-	"ITK5n8jkdfw+dMnVpuKSHqiV8/iQK3Jtxuwd1jPtVX1XpANOYRq4SmdYLC8cmxFW1gFR8bBcXxSuURlb",
-	"BJxijAhenBvEZJhINScYFZXZzypRgNaxbOoS+JUmCnqPRD0najDEi7ZRigtCfOFEj9kvUJSswC4ChMSi",
-	"M59n13kKwRlAll17IJ0EijH8TM9sgOWBVxY0rFE4zBgFk8L1HJRKzktDv6Etu1Rc1U87ELUulpR+8+d+",
-	"W993d+ivsjMfArPvY+qoGgKeR3HY39FE/vVTHkkG9z0xzco5tl/tV0/9N9cdZBtm1x7d7Fr7Ra+YXGuP",
-	"PQ0e1ebNBapnly9F3Yqkt1ZyA2FoZCncj78mu0tmITcwX8MmvMavrWEQHDI7Inu6u8a0LLgH6dUjwo5b",
-	"STbmaDDsnxu+i0spC+DiyQ70hTahrxHbftjWloiCdXRwcDAozw6Vx+OlOc8bvzfy/bDYv4ou/h1VaQW1",
-	"uuMDZrzkSFOHYYMCjA6yEbqXxD0wkZXI4gCCSIGt1pQg3AymazTx8I+BSXjkmSTshXjqnPo5z4Aijw6P",
-	"3kgFQZwfMLRac487Bld7a2Oq+iOOqnTDq+XajZZBBwXuCUsI1zOApmP3MjbSDHBsQwxyf3bxrDLNoBWB",
-	"sa3tU/gvLVlCzD/UXT7F/hf7f36Qqum9aVujn/DvK8zRA/cwNmd1Xkk1BWN6Ov/J6EylgBM8vFJZ+qzP",
-	"Jdi32cIHNki9kkJeGopruInRhZHkXNQEv2kPGLfwUz3Qsnwzyk6axTilCGs2UXIeuRfWrZhKmX2dA+TV",
-	"vqer6Rx49nh1eoMgVOgHvPU2sjNuoK0cmmYfqh5hoyyCOnfp0d3jh9uJuOkY3QgNN53PNq7IxXRFI9cr",
-	"qdjh92yei8qAjoMpSof7OCY0NLTik1wwq6e5H4W0D9IZi7wvQfzqtnGbUcR7euD1AonDzSYNWmt3Heo4",
-	"ATrUFga//qtNlBWxpaO9CyPvzn69txv7X9y/bvPuXxRSQ6Pgt7XCkz7gLPWAx/hgpQ1faiRuHvnTjYTf",
-	"1aG8/UBshO+OZ+Kf4VZvjISwuMxmYyjrAZCXigQIRaDf4wyfAbKAuOSZnD0k5c1i1HsR9QJMAok/Hp7L",
-	"yA+EVxSSed4piKdyuqpd3BDpwxVAqeNFjq17jQmqEdMAI1ZWhggHcXmKBqOVwptZXuOtbz2gMx4gCwQw",
-	"RLg/UaBnrFTSbt+E5RkIk5uaSdEqbURrkcDcXOrU3ftT7agRG6YbzLE62u0RRg78CiLeHCPZpUKQW/un",
-	"aC3PH9LxYLlSUo0Y+e0j9qPKsyng1T6oysxeYXkVW81nkCuG1ImyMjrPALEeGsmJ1mvVdHveGL8RCIV4",
-	"PveskGs9wseZRFPKiyIX0yYpcAW1e188pYPC7lt0yYbVaPmSL7gmOXQJ58VMsjmv2SVYf8+D+BFxrnSt",
-	"+Hb96OKgU17wPpklTgs9chz+eB+I/Re1szhmEUI7S2eQXsUpj4W9HZ5eRUt6WoEOmUpNLLoOlkO7Nl5i",
-	"JrGfC3werq905345/hO9jtS2mVzakhtmbrThkwnLpONUamn96hee5XSJY2uT5LRJ+yC31VTJhZvj1PlU",
-	"gNs/LDpTsxFqqmbPzl+9YD/864ej5/FzVlneJRWvsUGmcpxSCPiHKab6P1v2Wvm3/r9//n8AAAD//w==",
+	"7P37khs3si8KvwqC34qw/W32TZY0dndM7JBlye4ZW9KS5HGcGWmTYFWSxHQR4ACopmiFIs7TnAc7T3IC",
+	"mQCqikSRVX2z7NV/qdVdFxSQSOTll7/8OMjUYqkkSGsGpx8Hc+A5aPzxPIfFUlmQ2fo1LAu+htz9OgeT",
+	"abG0QsnB6WBsdQljtpqDZHYO7ALWbMUNMwCSTWCqNBwOhgOTzWHB3e0gy8Xg9F8Dd9/g/XBg10sYnA6M",
+	"1ULOBsPBh4OZOnC/PDAXYnmg8EW8OFgqIS3owemUFwY+fRoOflIZp1FsDurtHJiEFdNgVKkzHIGG/5RC",
+	"u09wb66PaKr0gtvB6aDU4kDDFDTIDAabQ3OvfBX//GS5LERqQty7V1xYZufc4lTMNJcW8uY0XP2zX3ML",
+	"P4mFsNvv/tW9UhhWwNQyNWXAs/mQTZVm8IEvlgWw8buBWUs7ByPMu8GZ/uujb8/sX0/Gp+zRt8xNERhr",
+	"mFSrIeMyZ0oCWygNTEjGLVsoYxlnBjIld35PY5yvVCGydXqmCneBobly4qOWoHFRWaZKaQ0TcucH/Oev",
+	"j4/PVn99fDw+ZY+Pqy8Q0v2XBmr2jhSsXj+Z4jRvDvJN9Yh2CVoIKRZOrE+i0LhVm4EefHIvWHLNF2D9",
+	"vnqyXGp1yYvz793/hHvLktv5YDiQfOHu5f6Ckcg7Cm6JV25/2Xc8uyiXrS+a4J/3vcZP/eB08OD4weOT",
+	"kwd/eXv86Pj4+PifB0tl7EyDOTiefs2/zU7crllya0G7l/2ffx0ffPv+4zef3tIPjz/98+Bf/OC39x9P",
+	"hiePPx243/KDqbviv3YM/3UpW79Al/L6s/RMc1NqaH0J0N9v4EUm4wWKd/u74iU38LoPS6Vt+6vwz9d/",
+	"zY+qyFtfMldFfv1X1I6iv0NClTxhl7wowem8tSo1y+ZKZDDEQwC1xyXoNVuAMXwGQ3bCrGIPHj1il8KI",
+	"SQHsyZun5+csm3PNM7dN3XbHj6HjsPqc2kAO3Eh2agX+4SeQMzsfnD549GjotET4/0lzm7x79+HBycG7",
+	"dx/+8uz9/0pvhXN3CvBsp+yI6prrT/kr0Ca8a1tvqyX/TwlM5G7KneJe4uVDxg0bm3Lyb8js2P1t/MOz",
+	"t+zo8uRoAWNm5mplmDsblbtpEae5+R30rBv4BDyttz/g9fOn7C8PHh4fsrE7qf/6Ysy+9EfFMB5zj48Z",
+	"1xAO768YNxcGZcl9LZdmBdqdMnYuDMt4URyyl3YOmi2jiWDwAWImlabTv1Kk+NqT4zYp8wNvEaZHJw+u",
+	"Yza90uKSO5MOj8p2zUp/v/4qvIadWkjDzWihN2DMrs1h6O/XfdEnd7NZKmkAD/PveO5n0v0vU9KCxB+5",
+	"MxDJQD1aajUpYPG//m3IWq1e918apoPTwf/vqLLCj+iv5ugV3UUv3d6CfoGcvbfghRu3k7JPw8FTJaeF",
+	"yO58QH6G3YDUJehhwx8oDeS4fYxagJ0LOWNQGKCLFqgL3Y05ZCKHfMg4K/iKNp1V7AJg6fSGewAap7gP",
+	"hfFqh825M1rjCNZgcSaeKz0ReQ7ybqfCawTQbMHXTCrLcoUm7rCmKv2YLeMzDZC7rxTWfxgIzXJuOU6l",
+	"LNbMWKdDhmwCOHGau9lUms2UBPzSH5SEu/zIc3JtnMYD9BSE/xi5RocBB4VnluTFXQ7sZanZQhjLL2gM",
+	"L5R9rkqZ3/FmcIqfRLLM5ozkfRqEloQDh/dWqZ+4nsFd79WJytcogejd2TmX7PFD9nfx3bD2m2/Yz+I7",
+	"d4j/7c3LF6wQEgwKaHXFyWP2A13CJSN7MnzWz1yGM8bc6dcpxRZODKMv6JXGITuXLOdy5lTT2PAp2PWY",
+	"ZVxrAYbNoVgyXhS4Qw1fYMygFgxpeN2poflrj6oL6z7wQeUEd7rZXx6c04Pone68u/JjcWJ+kby0c6XF",
+	"b3DX8h8UoFcLF1KtJErGL5JfclHwSXGnMv8mnjrWx0gkQA45yxUEzeVMukP2Vq8Zn3Eh2UrYeRQHtmH5",
+	"n7mb8IHCsEIZ679uqVXm3Iw7/r64p4Wh3TopLX7Wyn8uNxd0APtxmnLpdivkP0Mu+Fu0cn6f4eLk117m",
+	"XuIs61/ePj/45hBtO/9EDJ68Ovce4FKrJWgryA7LNHAL+YjbhhWXcwsHViwS4Txnjy+FBtPrHpF3sBKd",
+	"jXipLnoOR6uCvkVYWJhEqCrew7XmqBxMppb97vlUN37/NSBrGF8cnzasT2ZjlqpwrUIPzz2eFuQVpzOs",
+	"uSgXsG4Obpe4+JVNfKWED3aUldoovX/y+7hC9ZnAsSY/MP93aezCb4vmB04g46WB5LxP1i0BWmc48Twn",
+	"m8/pl4KvQX/hrCkNZq4KdBYrmVGlUyZxZLJcTJyGHw7wvn3T+lwUFvRPeOnmN9MDcKjD+C2758BsTwLH",
+	"P9IR022lqxlNrPayJVz8D9Bo3IeAA17mFMVU+RD/tlNY/1j/3GE13uSXSl6sjUh85oQbke37tO/cRc8W",
+	"yo3ZdJfFodO8U5Fj4mHPK95kSoMbaqaFH+iuy5/SVT2GksNM83xjPfeqIrishp/IiCid+zC/WQK/iJEU",
+	"8HOFoaAuwvMsvCcxBvch0gi77jyHF4Jcg5CVgg9LTU7kYDhA+5F+DJmkkbcqnbZc8KIYWV5cOJlaTMSs",
+	"VKXZTmnhRpWz0mvIzcDld09fsYd/YZbPDlOHgjNTuuvQFwB5ck9pseB6PfKznVxQb7kIORvRi7Y1UMxz",
+	"HCe0EUXQam/pPmy/YZInHLg1zWgLJpQp8GzOwkXM8LVhkzUT1kAxJXd7qjRgRM8Pi02FNvaMwWJp1zFx",
+	"SQ6bktB0cOwKikvoLJxv/EBeA8/bjuxyNgODp+tyqRXP5n0P/UtepDfac60WrJTLArjhEqOs4ef0ibLg",
+	"H2LeKq7twcnW4m4elW7TbAtVff81FFpSNmoao77KQ69nq88Me6Bl6qIerG2zmg7blOtdOr8WyON5Lkg/",
+	"vqodAqghhxvngoUPdiNC+83x8fGueP//effuw/Hx+///f+09tPDh6TGvf4aF0uu/ew22rXPdMnmdyzVU",
+	"HgCldoNjIChvf8nLAqUk5udLLVFE9AXaCJDNlVsDq/S6EBLwUktrjTcnNV/IdSashszutRP8zU/ok69i",
+	"4vt4Yu97TC/99b2/I7VbczHzMrXhkf745ODBo8fOnMGlgA88swV6RJT/xSioYWo6ddPNQlLYMCNmkgl7",
+	"eMcuTTOJnd4g7dqrklwN3LQcQf5wBd3Rxwr7ZHNuf1QrigEpp9kNW5TGx1lrkxYz9E6ouYW6GbAEmZMz",
+	"EdYCbYBpafAnmuU8KfHukh7Tn/LH3NZozHd9ZuIEhmHXHlCX3XYvLspkUq/U9lzdLirgkl6WQ6bXS0s2",
+	"kXVm1HAAXBfrUQ4F4CXqErQWOYymXBTuP4Mh5oHxHncgwQj/u0thpB3KuAm6+xpBAf1efmU15OR0GwPG",
+	"pJ3Luh2+AbpaoOoflVUwbXyKgZQ5FDmFr4yP/dQyDta5lmy8EForvXGzsIaF83MjajfsYZtMeVFMeHaR",
+	"snTdWVahojRcClhB7kFicy7zobNYSgPMjR445padRYb3xEDdkhuT1H3/LvMZhKncJRN/ixe6vY+B4L2G",
+	"HV11VSGohlYzTXbLw9WMET5RZRswzEkCrgGFOnESb8ZoGQ5qjkUHQ/8nPoGi7n7lMEUT4pQMns1w4TjX",
+	"fGrHp04+Js7KFzF2EnEHMifh9793m9nnJUJkdxycuPggNZ2CjnGYxSEbu9ePTxmX6ypHWbeKcCA1f9DN",
+	"RdNE2+W6hadkoC0X0ttOWpBouXNdTEXGyerNlJSQect6ptUKs9mZklaLSel/z0urpFqQwb1YgvUms4bC",
+	"6X4JJu2RLviHcxrVt9ubOFi0Gyk/yZ7JWSHM/OYEp7O1W+bCPp1DdoH7LBlpTBvBy3JSiIxdwBqtqZly",
+	"Su5Q6dnRh6OFyo9MucgnR1JZYCstLBhnWbG32lkMUfesVelUD6YLVpK5406AZpoj4oMcxblIayV3X3po",
+	"br2d8Lkt+eXTB29eMVuo2UEWP3PInuUPHj06+farw3S8WO03od3E/cjNHFWd+A12GEvgJAsngGXu1DYN",
+	"p1FI+/hhPQaQwjo2lxPf58fpJ2KIK9W+xEoaYTDJsr3GU60WjXO6y5CGgzk3my525xnb2hmq9wA25gQ/",
+	"Ah8UR9Y6G8+k1etWz6lCEy35ulA8P8whU+TzbskKz6zSqXNBMZ5ZyE8J1lQI9DgQpDFR+XrIVnORzdEp",
+	"kezHn5889eFXoZnIA1qBSb5A7B1nBvSlSEZjh9ESShoSQubwYffkHqdW9yLp/sbzjmaU0d6sZswj1Lrv",
+	"1/DptTim86kvYGnxjFjNQae/2q9p6xOrUX5hmMjTzyhtphYND8WUWYYZTDwspcAfnL3d4pZUXtemWeZk",
+	"5rDNv/IWSDJXlTYIBY3zKr4PioB/RBBZ/6rgFIWZaN0zuHPbnO0hE5JNuIHHDw83kMpPDv7JD347Pvj2",
+	"fx29//jw609/TZo5+IpzmRWl8dZOc2vepK656o4ogE/TB45T8Gt3CgqM/OBg8405iS+brG0yWhAOkeso",
+	"wbDS/oDAEe9Xh2mX0J9a/eacNOt+l3Bjr0wMSGcW+Kydcc7IDK57TIYvSH04IeATyai1TYXEz2lokzK7",
+	"ADtkBngBeXJ823IDMr9S/rzfPc5GT4y75t/RU2saaaJUAVxWoaqth4ZDYHdmzs0kRkujVq77tLWZ8HAH",
+	"s8NWQu/AVHJQKHXBpqqUOVtpJWfpOBOGkmSv+fK45F0htw6Z4u2vKJTzbjB5YmEZDiKSaa3cf5W6QN1Q",
+	"K6LZEk9jue4bko3Btv2r9QYv/TQcXIIWU3HtwJpPXIS4Gcpi4yNqu2Do91glKzXBaN+qPyqS7x4+e9gS",
+	"m+K+8QV4WfuL/76RyQylOYPhYAX8UrhPThkGdHdat1J9UHfd6rXVfr16M6G1MLz2SXldyravSh+R9DcP",
+	"EiPg1ESVdsiUzCBix2JgbDt34HG4CbVRZvOwzXDLCcPc1UMsNygQyYAS11Fdd4zabya4/cejDKppLYqb",
+	"kg0v7+2FhqjrhpREFZaR/Xm4Q4+NCpgmjOEnkoGxYsEtRGSAm6Qhc/4Sm6sVmzrVJCxbuSO4lFYUCOrs",
+	"Fs/XpZQkabhAOy1l9962L7a0akKmk/VWWXJvOqzfSumLaaFWo1IXm1WoV9Bm7XvgTZiMzcJdfgFyfIqg",
+	"V2ENW3JtfclK3Yo4ZOOgfcendGJQ+Jb7QPOQqSVIyDEE55QC15AfsjEddhha9ncQit1d905ibDpzfqOT",
+	"SLygdi8tz/i0Vi0QpI1gmcJSqVHQyGNM/R+ysbdJfESbvmkFGhhlJ/LDd7Ke5HRzMKjOl0E4oysR2Z3t",
+	"aeJ90mEe95EY5Jms/SE7gcI7kRoMcJ3NWWlo528YtxcLnnDaXno1Ij4wzJZHFA3jUwuaPXO3UUxUQmk1",
+	"L7rDa9qhGND6mX48D75xCu4HFeZjyOxcGa82OYoMaLZSZZGzmegBq9iDDxERmLY1rKUywopLLAWccfop",
+	"YnVudoI2rfoa0AFXsTHW1HZ9qqRJJoK4uRjhVksaznNuvM0cAzIEZuFMwgo0yl7anM5KrUHa0SVB6/aV",
+	"Ml8tnd5MSTeH/wvqcTw+OMvo+33ldxOxsusFdXTV9hFW6qUye+3NV/4yXMQMxBIr0rocsJ3MWb+00Z51",
+	"S1Kf9eR2qvJltRye4ckzbxPr6D+nsnU3l3pYk6odwvijQMBHKjnZFyThn/iapnfv/qlesGN4Ly9BXwpY",
+	"JfDgdEHv4SUhHGoklR0ZKIrtxXpRlQEYVWBVlplz3TCDalvOnYJaZLaNOiJR9pV60MZkxa9tvKA58h3T",
+	"GNYkucpXhc/U7S/EHg2GA6f1ZQNK4U7zXPOVTB6vtwhn6ZAxos3nbQPTBrnpqn42467+T6izx05khJyN",
+	"o/U7LbivVZEdBKwetI1LuflCn2/CXNeXOxJhX2EoH0uhhBmSvcWlTw5425C00ReGLQuewRmTSpLlPsal",
+	"HqfNY6f1zJw/ePQ4HTve0Ir7oohorkVNF+WucUxtPLUBEqyPZ8fuaDOg3TePT5mES9CErtuwP4n9xYk8",
+	"2WLIdCIWECpkQ/oEFT1CVwswhvKJ3jsMPk7YSJLcly77abfh+hQP2e/Wr2NeYG94qd2X2SivV6taisSJ",
+	"LEhVzuY4B8byNVayki1MaYlTVsCMF4gKGmIaf+R0NnkWAXI9ZDUkZ6XlfFHsiIpik1GqpxEov5E0FrIH",
+	"tpqeEgKIm2eELgtocQAkX4AJrj9eR7MzFX4T96j3cbLWAd9OY30Trt5KzIY/DP0chPG/b509TL6nyq5u",
+	"vwZhE/ukciga6KWKfYpmlxdu53glcMbGZVXtNgrbH29ClLfffx7zJCLKYUjQTJHNWSGsLQBr6lD5FVxI",
+	"MNZnA+sBoR5LeRe4owiN3gk6qkn21nRnc1HkIwMfSl6MfHmg+2KUYDVlFV+Nn3eia4qwmwrwhblS5+zX",
+	"9ZkphVsldI6K6WjO9cKpt0lJKh2rdUdWjQjIORgOFpCLjBcjWICeIU5gmBxjWuk1t0XNQPF6NVMyA8Q9",
+	"i8WyEJnw0Mnwo1gshGx7+vc1wycFW+wIa/UXm1RI+CoeWBKPiJjM+KbGY1MS8j0sQeZuulv0wEIUhajl",
+	"KnrWjhBHx8c+GN9fhZ2rkuIKdA3L4yjZz/BEhC2tgefrM7Rj8AaJwhSCeX5jpK115z2VDegWxk5zlbRX",
+	"N2YaPyo+owHTbUxXcsLVC2XfeIfj+jY5SKco87RI3Zgl3Gp71tBOaH36s1DCymnRYLi12ow78B1oJucK",
+	"0tgrK2wSprCVgKXZCTcM24FozyqcY3NVMKiXFGGDtWbdCtK26jPdQ8Mjdoznp/D27XmfAhT1unezVBcg",
+	"mZqeUQwXA+zxFMSTlOgDy0Y5iFMZqzkUqJ7lBw9ZnAJ3isTpfaSHMAhVFDB1g+a5/00OZskF8hnNaU/M",
+	"SlFYfNIMNdFUl8YS8R/C0w1f4sHmIbP/Bl6o0qxRGc95GaryMiWnpbfrTamXWuCxMXNPsiUeK/9WaypV",
+	"wv9lHD9grpaIO1CXHitJI85KLZQvX/JhwaSifyYRAi+UfC6oTiARfijKhbxSqsvqkgpCS2k72t+1PE11",
+	"oDm3n5NYlxINlNEFrGuekNs2GB5wVjYh88xoIdDAJrzeSE1HwppRVnBcSPcrIUd2DqOcWz5a8KX/LV8o",
+	"OcM/0EtHNAGmgWMN9+L70qkXv1W2oONugw59RsK5TdVDOxT++tkJzw9zm9xPcWl/Uuqitbak9FmQAi9i",
+	"3G6H7sMEJBEGhZAXCW/hafwqZD0COXObivwmAtaZdMKrBmfoIi6glg29WPubVquuj0HKvbTPs6aci08M",
+	"BSINoau4gRO2TpnOzcWksce3DweVpOHY6/l6mubd60z0ZKnS/hmXPQ/ZvsfylNRHj0LZLc2TAo61hBZ1",
+	"Kb9oznmbCVpE2e82GL9XdqOd+QIwZ8f7BaKQMcmsjSW6wPb4e3QpkO7JKb3wEyLqi2I3RDIVXArB8ygL",
+	"DXyIn6XaMvrv7yJwacDF7VQkDT3J3lXkzG+PfdH68ILkpxN9auqQVM40GWE2P5nbmsBMSIRZye75IMof",
+	"3WhIq1Zq7o4QDFF5TIgP8+FLW+JPV0DWYTArmTJ7oWpjqApVKuK14c3GyQu+qu+uWb50BluWLXkLzpgK",
+	"FXtS38ClygJn0ubUQ3DXMi6ZsaIo2ARY3NTtnlsqaBvHN0aWbmIHc/96YTxQ0+mQjd3kVsF4kDnB2zFM",
+	"yZCihWG1/TgHY7VaY+xeyRisd0OdAEN8wVbQI46hwqBNNcBvtKmFvASJSTeUHA9bia/B/xRg6cfMfS/9",
+	"aDIeQC6ZE3WPZ6iUX7JaVTonwM18UtjeEoNjhFDgIDYQpT0xeEGnOrmqL/yG6Aw3tMMOxfKUvjbzC77p",
+	"LVsuiv0Kb+tR3/sb3U4xpuwp0O3nYFa9oudp2Hb8zRrHXyEuybeZEZnCJkSuZW3oOfVvjRU7YQq7LcH3",
+	"1YS3+Oz4pQjX2TKaMcfUcquxXOYVBS9ZkqehLiVUqkiFvGJu/9lSS48u8qEfBM2gKUEWqG4DcpH+7WPI",
+	"FWmGEvAVYsDwEqdFnOc04Qb8piL8D9bBGpGD8dg3pRu2fk2zTQOd5a2ebqF3A3tSkMKLqq2JuqtEgSSn",
+	"+5xd9WDpgTR2GrHPDZU27HOPN172w7N3Z803BEeyglvQDDcm4fK0WyOkhSBRpjpEYxPLsRn0xX1VKd3q",
+	"/Kl9chT7aubiqgYRD+IXvrubTkjk3rKNv3YzS7cVfgqnVtH19wLw7AkS1psARFRN/St2zMUrqnZvN4HV",
+	"dDqqhc9b8PrO1kT0nDNd0pGA2zJ+PWpPYeYW1cQpc/720BevmSGbI1ZIQGupwLpNtdPDJ1RPd8heIA3T",
+	"1H0u5U5r+Celg22F0cuaZhc6BhU6CdNrd1DJFF/WFrimJGgNfcIwuWjJxY+5sVQR54VUqwLyWU/LonEj",
+	"cQzuFfGsUKbna/wtXV9wBWqejtuz1tSgM+D9ppL6BVy2hdXnYjYHYxleUiU5rSryM3bsOYclEBV5jWnr",
+	"633le1J5jZKG2sYKJDQevH+x9vJfDxJ2eUvPFauVoe7U0lHsX/obroFc6AiwrN4ZMZahxjdV9LxoFndw",
+	"LG+OPS3OCH1HAAG3iBk3CNpxKoegPFSAQA+hrdIpsFZKyopfu5IpgeCIZ1Kd9ockeFOqdiurl9vVxnMu",
+	"8xA/KwyMeEGJerQesjmaD8lMSXxoS/FmhR7obgRUWvX34vSpD3v3XL7ZjE76XEtdiw/qcjEIqjc9n60k",
+	"m08QjOLrZYQ1DKvaDuy86mrDvvxFikzlgCXfDD/xK1YumVWeEo4O0yHeDzI/sPNESQI5H3tqkNuzoW5Y",
+	"+x7QlgbFezEqkp72D+lQfo3VesvM1uB38RQsGderuSjCLxE60NzZu3vENYN9CaPehwtDNUrnaN0uFH14",
+	"sLjCc6dcFGU66eak5Ixxc+ERPQSbCCz/6XSGMPO+ORC8qsf2x/c/p2e3Zj86pDhSJFVojbotGjAOVcgu",
+	"E0tB2eglN2Y5d67STUZA1cqM0tWDryFrsk6stLAWJFbn8qJArqOuZYP4nj51ap0L965aqxfxwMkiCKBM",
+	"BOQYQDncxUiwVQqP5ZTD6hEdp+haRc1BYP5TAvnNbrHorEFlUi8s85t1J1J3ZwjVyXC1g7YiqJVMNda9",
+	"XXX6XVX7jH8T02BmLgfDwdwuWgAR1GhukVa/VyIW8D2h0jwW+OdakW5bee5eLbBH+52yMYIb5IheOR7S",
+	"LyhkO3Knh/sVL6w7ut2PfmuOJusRH2EAJwAu8MIMfUkEXSD9cHggIqcu8REBE75eekodP8bNXCgLhSfk",
+	"KFdMrv4lh9fqXkDD6ZnDuW291/zAM/efNePLJXCNetDpbpnBrWnCpJ7xeorrbI7VhT3LuLdLlXHug8ag",
+	"dSA8qtI2ZIhy+NCtnHmX+riutkhE9eBDzzzzh3R22ZPhydkoCU78RwAiUl9HeuspGy+AC7ak/naEVlwf",
+	"eGXx/PynZ+zg4ALW7O/P/q/xftRQ+JTmUFKz8dwTcm1MRc1Uj3Oxd+dd0ZoRcgpatwE8263xipxqJ6s8",
+	"X0D+jMieUWS1J/rrSLJf88R7vOaSFyIfbZG+7dQmeE+HKMM/wnXpDRLZwYLnocIv4rc3xld7cW0tagzn",
+	"bWKT2ELT8OtOGwhlb18Akx6ZHANAHuhaW4hEd77d3/52HrR5LQq4wcAl3AkdiCIopHqGjsXJN8cs5+se",
+	"Bb+aWw+67DK413T1VkoEPzA+rDb2XRP1Or46hkagWE7LgjIiugRCHvEpJlO1RuLkloKB5vTtI41pzucz",
+	"TxfuQ+Whm+qCf6jfSrz+G79pLvRG09jt8y2+wPf0+sKwruZV7Jqx58GFmGiu1xu8og+uQyu6vYICivyZ",
+	"1hQX2pyDBkWKQjM9NmX9TwkIxsB+okmalBAs2rYisReX/zv78vXzp+zxt8cnXzEhPU+te9lZTGp7vvLA",
+	"qdiCsm/hT98iWRtUQ4u3JYW71iKoYYmg7GKYY64kGGKpDRVJbnElb2q3mmwrPQNrW8DRcir0om9GYm9m",
+	"q1Mia6acTzhZY3uENFyrG2GBByRNgMXv6RF2UXqm0FO4hZQJsoOLtnJEbH/CTo6PY+uBkNs7I4dDwoot",
+	"KWGJgfDu3U+wXJ3aUqS70HjO755+Rawq2anuo8CFavYe+MjtBgBhqKGTiVveQW3detraMYfYmIO9zdW2",
+	"PyoBcKIgQq99sfWiEN251tbiHsyCdYEVnIRo8ZCZZsV1G5McutT7ytZrhemhgngHNPj6rHFVhAYnqPnI",
+	"OOjdK/cGCojpy2ud8Cxs7CG2W0VLecg41pS7f2NvFvp7NlcY1udoHYBPCu40BrDJSzLIl83VkBXiAlbC",
+	"QKfD33eHSTEfeM525A7wrZyRRgyZBooiBnLQRvOR2BsxDIaRRLqlLx9Sy3MsMSEqJRQ1N8HddXtd/Xb3",
+	"/CpG9kf+8/x/TxLOcWzCk9ov4Y9IQeCOu6qT6QKMQThRiJ1p7JCruplzKEYtkzdXRR788Upije/8doML",
+	"aNW+5SPkWrVyZ0yqVUSKCNsDvbq1rX8EXpDn29w4yULR92mdZEQX8y2WjYY7UlrmR1Xkr6mlSt9GETUy",
+	"7v3N9VMNTZIDOm+iNTYxLxks+wYIr5Awpy4JvnB0l81QG+1Tf0cPo6FzbGZZ9hnJOV7fYxyxmKzjC37C",
+	"68k9Wyq5nxzrdbiuj0V1K/QGw4Fv8X+j7Fy1uanQIxZ6EJ++sbDs1mu3Nv7KOqxvjPDqXdVrCbntt/vR",
+	"HNXrtox4DW8nDMJjzt+8ZF+fPH58cMJ4sZzzgwdnFPb2JA+KcUZkExGyx32YR6+/8O3VsUS4ScT/4p91",
+	"ZRyGtUXN/v7jg0/J0wBNiGY3BE/PbTUXsnnsnFzj2EG7XZVm1BeP5lTUSE1HOW8QTiyU9sUaaGdIhXk2",
+	"uAT/Wylmc5t2MnaJw3lQNldoYJggAAjVmvEQr6b5nE2F5EWxRswbW6wZdu7QmAA+x7Jzz0CJ/8+4/MI6",
+	"22TJzJxfeOD93XaR2dKBiaB94IzrDvioa9Hudxkopn3vMGZL6PbeFO2S7vcEZtrWTr7415CNewuLpdK8",
+	"YL+cD2uQOWEoLDIr9SY2rgO/Lc5O9ckNEo14FvnF2rPSaeBZbRd31/J14yaFFu1yDrvhxAP42t0GbhTV",
+	"1piTjsfPm9YyO5/QPvUkhsMKlBZ4WWJcBUGymB3HU9Bzp/k6v2D/uQv8j+PT+tlTg4NvIHZC7jQ8eFBZ",
+	"k0nbfOO7SvN7mrBdcUxXNf7uDSm34ljd8uTV+d9hfeXaQX97G5PO3wGWTqC5wT5iFGzl2MbQHav7M9Hu",
+	"qbur8P5W73zY3pw/4TRPfQqKzXnOFuoSctLr3PoG+52Dv7ub+l+hvX1MhKZr6t7q0s4pc/GFYUgKZ6hQ",
+	"LZLZIGyRLYRBWi98QAwtOdPWGlYIY9mXFROht15Dc2SjQi/K4TvpjBmMOGJO66tDhhlcRKagOptDdoF1",
+	"fGuFV3J7SgGRqpWge2YpQxCxyUVe/T60+eM58bi+T8ax+MInV7pzzhV87dv3dlpSzAjF9diK5qN8JMEZ",
+	"bmOGmCVdFgNOK24YdsPMWSlz0GlEXw/KJAyQuIlqhO+Jr8bZ7IagLrhV9sbsw6PCEOKUBXGsJn6jw3nc",
+	"Z6n9WZvIdDKs384oQqZuZz6kltSLWcPua+95QVPInOvwWa0xFxkmNwwqOWcw40XoprJlpftNlbCaiiJK",
+	"XvBehPGEDfWGjRz3frrEtgvYGmSOOQhhnbF65pVNCG2vqqv6pAW7hpTs7u5EIQKN/leM+XLd0v46Xaz+",
+	"63w9DEY+EV1ivlBVjeTbeOAC1eH2xKK73jf9t69xXeWTFsKKWWARSzwJA6U9gb07qohMRdft5OuQvZ0L",
+	"UzXXn6qiUCsUPzdZAZemplORbXbXbI0eqCLf5ZuzBV8j3pVgoGlxLqUT9XR2zXflwC4ChTLW4zGMpcYg",
+	"LVupUf+EJMTUC6QDVbnI6y3MK4HYaFGOMrRTL6QdO8xDdD/hopL5vUqJaLypD/051f+8tHOQFguOdxSZ",
+	"1OJ3oaOXs+zc5iXMrO6VzrJz1eghZBV1TeFLMSLjtFYHnW43XBZWjKatXUgjTcKa5SJ3ZhemrLDKjReM",
+	"bmzhQ1hqITOx5IlCzTdNyogaMno/dEkVGxm8/Yy+mVpCW4kzl+zJq3Pk0nQm0ILnyJfekzO4TRnVFMIK",
+	"9RL20pFk8Aq3bc8Yp3iCmwxj+XSKispTakMXbbRFqxfmPcxWlJWNBU9L9yLZV6LWSDwBmillKEne/n6u",
+	"FxXLNmQxj0zwA2wYhJq5u0tDY9zLtNanhHnUs23XTo9LrmmEoXzZcNHzcOtlZ4c4cffWVD6jFsa1i8iU",
+	"vuSp0rojWCIdw77bgDIN+pkHTVzbrt8l+4Sm6Co+0Fon6naKLbX0GRozVytvN1wdpI6Isj4Vf24b96oR",
+	"xFIFmfI2f0TTJ1TDxTzFlbuCbLTLC0sS4SzDgdViRqy1ONz3SWqbPvOhsoybdLX/rwAXZojwaOZMSGxn",
+	"hhxCawxh+O7cmGkrcjbnl8AmAJIZdeqbb8WrakbBSivb4gssW+hHxAUUa5bNuczAE+xTJCtXTNizyBlc",
+	"0epTE6rAGmQVs56qpkO/0t4lBi26idYo1RrMTRE5S6EHd1iF9Lw4h65lN4kFMG7ra7EAM2SmzObYo86U",
+	"MudY6uXTe2Ns+SLVJbjv7VCLktCp1ZYI31gXpI3gRK1qgfaqF9HaXtxTrOA1XZ4yuRtUIQm8Kc9CGyul",
+	"Lqgtn7P6Y6kbeqs+QkStzDdBOtdWc5xGUUc7XUPdbZaktJ77/Yt3Nt0zjGt+QYXoiJGTym414EkovlT1",
+	"TxKxifOCvWcmYFfgnQe7UjUBLsQlGCbkuAWPXnHcVMkXIadKZ56gN8QyDZbHGOuUyAi7jzqNRj95bxm7",
+	"P/jKDEA5CcG3FsbovopCdVqT36/4yBcUWTWoTW2/wqP2DdzKV851AhU5RqmidJzSHiteoeyMyJEnAbtR",
+	"eYxABTXE2kKh5BmW5aHaO60Tprjj2v/hjI0x7B4vINynUQtAMj/nscQ+oKEh3jsZ3kAx+zM2dgtTNV7C",
+	"UWJ7Us3MEviFOzmHJN6osjGMha86Y+NMyUvQBqd74xlazOY2fO/GQNxFqEPPGOY8pY03v5N4d8EtFOsz",
+	"Nr7kZWF96hJ/xjTEEmTV8ZZSWs20AE4rulaB6BM/N5gfuL3iyH3NKNIU4DtaGApCSK0KncVZ/5mv+X4M",
+	"ILK/7CgpIXH7QfNlAiwJ+awH6Vvt6Eko4yTY9jpFCncS9YmjHvrJaJ/Dtqr6K2WifZ1wEtBflTYk/9zx",
+	"MPO8B8lHUHVAoFdM1UIr3XZvLNROMIuXi2jEYf1UhwaZIt/KFtMbhhVzgx9OY9w19oZUKcjm4m02ZXcm",
+	"CcKe9AV6EIi3r+O5o5+R2rf0zJdazFKtYMdWFfkYOUFYXScM2Zi+ZBxKJkKSYkxF5ciFjNB7tuTGbt4c",
+	"jhW8Hfvq+JYhigoBqqhg0Zi18PD0ybT5Va/IM09hsrK5aqtlMlYrOQNjqaqpZ2QHHfdPO+D1bQ3dqG/N",
+	"VV75Jq703v7B9NmN0bQL2n9jjWJPCLg7APcRCuFFw622j2ol2W9KwimepaZmKzoJMktqZulJS6smMxoO",
+	"2Qu1Gm73memmvyZlPoMUDQ0eXfOQ/8IAtYlAAINZEnSOrZphrPmQUdUCdx4q00ot3McuuTGQY2/GBmnf",
+	"yfFxCCbtao4sEKofal6meP6eHg/bGojUK3pwqqxiuZhOQdN8YQmV8qN1+/OYblHGeTJUV4zO5tB9OXWh",
+	"dH56c+h7Om/Vm3pHOb4hzGxV0vLgOEHT6hTd5sl9Q0Uiu9+crgF6cwOlP/3IJ5vR21oBUApbuBC2IVeP",
+	"aov8aK9s/ifoh5sJkG7Cx7ZqkOivm4Xjp55cLW0CCzuMwBsR9A9F760i4lnuH4WprDlCSTqkt9qTqy1S",
+	"sF1BRFzMCBwYO/EZX5ECn9ahXY+/qVd2tZ2DVw9d7A6YLBQ2p49YnX8rIc01YyVXiPX28bk7oxevGE/c",
+	"7EjiFHXmpFNJ569JC55wqHPvua0QxM7vc+POm/T+szkV9M+BXwr8KZtzOfNNICySjHUrTm50u2tGCWtB",
+	"iFSIcBiksV2SfzEp2PXNZb8+89RXlfMKs7sn9fWrFqn+FVdy81Ag9th2GV8A0VB4YLaFG2ONrMzBc4kB",
+	"KixLGQ8j4wA5UTsSNRs9byIL+MrNku+mTb8ZN7Or4/gOYVkB/BK6AW3IW+maX1PRB9svot5fQ8SkESFS",
+	"uq1YnNYPdjaNxjMqnrQQJ95WhV3vrXQLSPLanvBI8l3sCn456ruu6dvXNsSeHXi3fblQnPsajKQp9vmP",
+	"/tF7PvdNK2/lFaIf/b+/Tvl11cOipXdwSl7w0tSMvADId1O4JQuhAjkhhpdriMhu3Hfh6UmgdnaRhLe+",
+	"1SVU7c4R5Y7Jm4oLEzNEC2iBAobJCsudgbZcSNQQl1z7tq7IeDcVmSf/qZptYnNVtUIbAdM6YlL63/PS",
+	"KqkWiAZTiyVYbyhgDgOoFez74Y22x/UNlsNkVbjinalMt9YmVexRdZzvg6indvKpk/C7p6/Yw78wy9M9",
+	"hmQYRydpQQndt+fpkbVR7Wn8/gJWVe1Lj8hRnmzl0WxToi+aBaNfH9e7IDx+tM9jjQC8DVJQ5dsorVWp",
+	"TcwGIbBOYNfUOb+EswBepau2ok3dIPCqgKZj/ngXL8dwUErxnxL8n30b352gQGExMpWr7hRL7nHbEY5+",
+	"o9ostqQhDmlZ2+SkxhfRJ8a4n/YxPPkJvWvuVqwR6XjwcLhD0nz5n++KzpSk/gy+I0MVB3v8zT6JW3LN",
+	"F2B9hUwbE9JmhGpPJyeM01k4ZWMn0OMhGy+ELC2Y8aEbs14v7Skbe2Bn888emn3KxtTFbXyIHZ/WI2Il",
+	"qt12iCFLLXIYuQPa/ce9EGZCyfHhOzlXRd58C6XuxuxLjgb7V0M2Rki3+xvlEb5cA2KOpHJ/ROEcsy/H",
+	"vCgqkuI3Pz45ePDocUXjZ+wpuhMixxCO0jnoIQUyfYYBrdyJBn7x1eE76SH5Iz9A98/Ypz+D3sBOASVa",
+	"SYOvjz3W1Il3mQurtN8LDVaj44QIt5URhCoHPM3PmKQwaiPQfbjFIrARNju+KrCQZ8QnH+VuZ071Bay+",
+	"Q0HouQe7eNP04FoocqS5bQ0TGRvr6DC8r6bslTJ2puHNf/+E0/l38R3SgWVKbuzD44ffPPrL49pe/PpB",
+	"ajOWEqN6iRX7yTl1WFBpqf9NS9FBav6eKml8mWSf4w4yYZJ+2xjTIz6pTw30uUFQpQzkBwQWwNYMpKF8",
+	"R6BggeETnF0lLoHy99OSmrC5HZNrvpItGMPK8ohoRWzrnsYkutGNauxDzeTGbt24xYrm56NFSr+vzVdv",
+	"SqIG31xbEUm8tG0E6oWyb6Doe1yBdH5O3mEE4cqWAdR6HveiZcGK+ERUWtGG890tubkIVQ1EhLcQxm2F",
+	"ulxhL79a/WmLEK0aR23owphqvwnWVOAZJ5uihj9dlMbiMaxkYxT7ujo6/3BU66fWGE2SFu87mAlZp3rf",
+	"s1BhTtsWKvaM6UPNJ7BeZRy7ghCis2oMMt7um1Prc7L5QdT3829vXr4IXUyFYbxYkWMH2puzV7NiN/ul",
+	"VIbj1/2t2Vrrk22HB+NtxrKTR1XPIdOQ21mJtSanbDVXeNBOhcxNbI+KxrDVaxTtNXBtDhlGKZyE5Wol",
+	"z7yLewFL90yEGm9Syz16nOYQ9e1bUnSE5aQQGXoQ3DA+g4MLWM9AsqUW0hkz1tk9Mzj5f//v/2f81cb7",
+	"Hh5/+7gTSQ/KmgV5BcVYw2sFt1054+gD4f4omTtS05Fn9O/Q7ne3mVGnBe+jwK/KGX7jbN4t37XBTtdP",
+	"M98BodyVmOK2aVzcb1tmoFFVfTt0ga3lyee52SQybRYox0YfVK0dKwlYeLtnZ6DSbV98zXIxA9OzgqVS",
+	"gmTN93WZd3IgvoBVVd3WY45rgff2xmHuoi1CS/ZC2ZA6mJa27FPeuSuR/4NW5dJsAH9D8lMgu22n5ArG",
+	"RyFZ+an8Q+slJAEPS7n+w5sjcft9qsRewKrWUrGHQFy93+bG0MKDWkb3mgINt6kSJtFx3fYn6W/MKjZB",
+	"284J9uEGB+DxwbfvP37z6S398PjTPw/+xQ9+e//xZHjy+NOB+y0/mLor/itdYZHDh1SDIap9/xX4pfD9",
+	"+FdQFOnQuZApvMgLvoj0zBJWbKoKjHlMoFArwqTKqjNVRYmGQu4jPGbza/nBb+47/b8H7z8eDx+3ECAW",
+	"Ru7gw83UYiGshSakJeQhw7gxVXTA586VL9RsGDhvEovw5OC5m/RvPh01/pfebdxcjDCftD3C/3a/jqcB",
+	"z+ZCIv4t0BFg3YCTL8QRblm+G5PVaaZ2EgdXE0XMBnYO8iwsKoR4R6xquxJ8cWNT+i0xrDaSl7GWXfqm",
+	"4v/rFbu4FFkbaXOtJLA0YCLMMyucrZzmfVzOqUXUrTXqeAGrfzj/zx2//a00kzTya/XxfKYBMFGAe8Ht",
+	"Tp5lYEzNbXVH/vuUDvh9jujbP7aGcere71iRl0tiJ73NRVnFuCKe/jWmEawa6rZKfQAJW8yTNVq5XZNS",
+	"ETkm0QJX5HO8adrQFK9m8mtwHf4hYJWqZO/feKUevo8VOs5TDsb+4PTk4XFcKvffBwEOMQpVKifxNytO",
+	"TTRPj1Ma4yrd552LkQoGFM5BIh45YomrCr7otBJtPCSReab5yOct1D/X56dxIjTy83mVTo3J6gZloPLD",
+	"1NKdginyIsbJTOr0Fa/o5tf02tSnuGNfI9ndvuZhQT9gCMijHUoDdXfRQ/0rmir3PT0cok1IjHO2L4Fq",
+	"ruE3QhpgdDVdz1Ijaempesqqy1yilXtsIROXz0txcj/TlD/Bky2FKrTtJgFy8CDrN/reZS6sMwu98+37",
+	"Ilf2AF8XiueHOWQqh6Tx76P1qR5g1O9qznMnUGoVS7+3t1cfAVfbHexNmWUAue+7K4VvZt/SNjNkGRNN",
+	"hSlA6/68MQ804yO/Q1LDQjCCV+Cb+D+0HNaq7BDR9vg2G3Kh1ffWXlGb9b3ykca8kVXUA53WlLmW0sqr",
+	"nYvdreo46h1f/RpmSFV+t1i/utbtSMFIw4S8VXNuRXW34r+Jj6dn7e3KljBwkb8WtSzxrBKEZc4N41qL",
+	"yz5Mh3kJ+xqskTis2Ir7KHyuQmujEEhnQmZF2Yti8SrdqG3/m24Q6R4WDjsCVEm7rim2pVYLYVqWtTbd",
+	"WNrpLza+GMfnooDrQlAk7iZIG0+D4x/XEREl2HwO09+8aOrWRrrjZrpVb53yztbx2MXQ8wvxjwXhXUNa",
+	"/n0frha3UvV+y9U44wbYv1M/cy21z7i7iopCSW9YYHikkNlVeurYzDMOBtoDsiDpf2ppR6pMsx+80mpS",
+	"QCLJ/vr5U/btw0d/2c7dOqFNsgtOCjjzwA7mufaSWE8i704Te2mtenAy19qYpgjpPLlKv4YPy1IvlekQ",
+	"JKJyWUvues6sOiNY19g7yqOw0mNM7Iw9u6CQs1Fl4adZZG6tmiES+VfVkt9+W4O7PKzlf+p8A+3lW5rH",
+	"jrYt+OAr++f416owK3a9QAFM7phq6arccIMPhNiVIh9IBRwaIbeQ00TCZOqSetwGPnhnP1JH+/Qeote+",
+	"9Qbdxm7hFmYq3V3IHSg5t7zGLkQkM0mhWChp57uQxsh0gOYjeUchzF2rXSdi5g1y2tpCu5Fv8RdRPgTV",
+	"gNc8SHKTPl+rJdipJ/1ljRXf/DA8g3MFtM1WSl80YojPttnkOXNeKcvmSqThMG21jL96RzogdtKAMTPn",
+	"Dx49TjhuU4ZCOiTUGzJr0kCbcE8JK0J8wlxI4hGYwwfuVOaCFywXM2FNz/rJOohtJ6DXj6itYyFfLkEa",
+	"X+zNmVT7idjCWtfFZlgJfO3iaphbdZZhWM0p3rG7Ew58X/Tfsvakbsd6bYfvO9Nr5QbxPanPeY0kZsmA",
+	"BDZP6D6672HpTHKZrZ+6G9MkHpsdGTWWxtZKIoaDUvJLLgosbtpr2VXamAbb8okm2frQKSCzM+jCNdII",
+	"qtyzaJ0igJYqjDd5uIeRj6vRpIJM6EbDi8N0e8Q8vbWotcWutnAFJhmQLKOcFMLMW8o4ibZqR+GU/yLf",
+	"CwK1SKop6e4laT0XX0Omilrf3Zuo9elNNdVGMtVOBrWzWuc1TP0XhXK1HlmYDhVlf8Dysd0FYbsn8ZVW",
+	"i1RD7RoLb4LMEqAQVHgSOeXO2HjOdU4Y0JlSuU9YSyXBE7NOfMjE2SJ+zg7ToYYlYBQ8tDlrqxwyyjPB",
+	"+iZYU+evT9KsRGGxnKEwCvSh9B0jtxcHw8EazEgiE1XG8aiKViMZFmlS910tionOcVQu274gTgxZac6f",
+	"3U2G3hG4ur+EXOkcSQfdYgTSvk4wJum33e6gXWOT9vBUOtqRNQGuLMq0ifeIWcUePqozMzqRjLyJ3GIt",
+	"xyE7t77wJRd8JhVCAbB2ByuAeH4pfOY1AaqQPUb81l2dpqIgsazsK0sogxr/8vbWaEhZl81+Y2Wfy+px",
+	"HUO5G1onZbDcige8RdpPA+981LyqxwZClUAOsPTWZqMaRuQgrZiuR54j24xZoZSvVUBzZeJmFL0Wr0gR",
+	"uDtkY3rkmIiUya5BtM2QCB5mmluo/rrga2S+oq4nQzbOoIBJ8xphmFPGRCVUr0nYGiV+iP+i+DLsauEf",
+	"mlR/1RzVQup9e/A25vWkTum0r1qxdkztBAfSZT8hCXC96ngTCldjafOVTFcrmm3qv4be/jaxka6h9DzT",
+	"afKcHot8jOejF3jP1uqsWKzO8oGCYYB3FdzYMyZBhEYkQkc96WwiL74FRr3c3xckfzGwcDXs8faEtBAP",
+	"SfZMzpy5fXNdc6+svHdoi7f+ibWCIpDk/MZ0RfhFLjRlu7NSC4WO1Yo3CnXqe20zFbbtYRWCt9oaVXsa",
+	"gpwXkM+wdSg2CYFFAumIeNLHD9NYQp8rS3Ket2awUGraMmcN/IJvKdgn3xJnpV+s3lgeGaE3MiF5CSND",
+	"banVJei8pFXM98MetjHenkXSfa5kasn/UwITeexJ47zV6ssJW9G/IU2YhNpXDb1YpM849Cx+rnl1m2U3",
+	"eEGPQ7564LpDIoSevm9oyb6kS6Iy2z4VFvGWPhzIdQr363KnpZzbdSuXOX1Keg6qYMRmfLlsHWwtU7h3",
+	"tej5T6s72ugwr0GrF6KsF9IdOsSwHVoRzdVqE25eb5JCot/tI6ryvpa8RJc8c3hYqAIvRJb+qF9kDv5A",
+	"jNaCs8gmEHkXUs5i6amOdts127Qoe6efiA5SFUdvXrKvTx4/xqyzOWOwWNo1ss4bqoyNFYR9XnYpYAUt",
+	"Xflyvq46rkQCewS1rJyms3Otytl8s8FFTgZna9a2R5COh14RkT0Tg4WczaFYEv0CMgY56UPAPc+2hpNs",
+	"0Z5q5dyhY9liwUkh9WJIXIqs15t2NUwJ0Xd66DCy5MS9Xg2z6hldozoM4rVLS32nBUxTmJrrqaPPQAt0",
+	"3rhXWeoOy1YtjZ+MhpLftSZPG5PfQsKMjbkvzCEbG+EuH0dCGUV0fLlwx5UxQzZeqBzIx0QRwv3N/lMK",
+	"sEO25EvQuNEkUjZXJOs5LMgaGTNjhcbyRYU0w5ZfgGEocRXmVirLgJt13WOloTnL348AT07/2BaDmebg",
+	"+wg84EXxcjo4/Ve31Sd5/jTsc/bWQymtAT/3eRPwtL6bjuX+g/aGj+dzycbTsijGpxWwuO9JXTsmk935",
+	"u264n9y1t3wAYkj6uudftIoTizxT4CONbu4kcN2fKX9TBluO4FFewhbeq/MhWj/Gr3sM38K5WZ2AG9UE",
+	"Wi3YGP0bSjnIfqvnliZd+vAGaR6Zmk5BI9pSKrZQGs6oYxefUY9g7C43c2KEMT2AC9ONf+f9MNV7GOfQ",
+	"+YVTrhENQkipcUVx4kyTmkJ7Hk/EhPS5YeUNCeQTdQlYrMDGztsfe5I4MnuigTZZM6xr83AGpVk25/aM",
+	"jaWyIoMxBn1KLRm3FiQGzykMxAxIDJe7n0OzohjdrOvwiQZu5xhW5AXCbhQ2yeAz6vuBLZoRsKOw2IDe",
+	"TC2SCeDGPQ6xoLCJ5cXFwFfI7DwDfhSJcAnmXRc+frZrN/4tXkhx70uQvENTy/DyV9UdvVCI2N6gR+9M",
+	"XXMXu4wr4Y/7P9TfPqzN0y5TY6vPC2Rz5BDAxAXoTBgqIOELWCl94deT1IszzEfI+b5rFX/yR8m2HYPA",
+	"ALc/YzMq5j0z9DsQreBVf4hKhd6MeB/6B7520R3PeENFVJUAavTFQssRH2m16mBDila6VTxDaGzU40bj",
+	"p8cGv1jN2ZPGehsEfOE3IDJyUQqqlKgsumNE0GoVPvddTVdtHnaJ0qvGFmvz8LzixIi9Ki22JsO+k/ir",
+	"s3gFxsB/hifC92wpxERz7SuknEgcshfEzeOUezgUvT+4QWAENpv3RVmDviTeh4SPp9KA2FIX+w/VrbpG",
+	"fI9/Kj1jWB/xrhl/DaYsbi43OBe9EoOVjk5aOv/GpGeLA8Pl2rkrucgxsv1Wl3b+XBQWNNXHTXh2gQmD",
+	"7Q4wbdxuOPrai/cmCmn8ZD30zoB5B60PqCbtKDfAAS1eww12toEP7rrQkGwXXdkTc+HtBCehJm7WSFxL",
+	"QEJncVTcEIGHgr0NMXEMk0fg1PaGHpJ+V1OGluMXhgrOc6/0sWRnKTJMfhlmxEz6PsJyRnUd21ifGmFZ",
+	"r4VJUY2dPNhelX69crbCEv265XxdS60+2NstZ8E/jOpxj0iV+PDh3nu33bc76aZELuC2nniqSmn1mn0Z",
+	"XMGDE8aL5ZwfPPiKbTH48eWyWJ9FX3iK/K+ErdZr3/bZXSNg04GM6tpfvJFQe3Lwz/cfW4k5liLbnqib",
+	"5JQI0rOjKcmNBMv62609+5BcPY5WN2rbe5G89uCadCiThtVnz+LDnoY/pY64TAsj9j7qKV3Vw4Voj0Y9",
+	"VTnZRautsBSmL9gzTBOgrVzxZyIan5IbveNVvBhxyYt1hw99Eq7r8akRBZUquItoLxuAM5gIsIrNFGvB",
+	"B9eRrgn+30DeFs8wD0IsMLC0EZLYD5D9xUALJwCZsOlRVBbu5jAohNE73NQ6jEvPitHNS+5Tm9SSyBnj",
+	"CwwSC0eW1xBPDjb6IRvPQGI0OBAQG76AYSTa9qB8aiF+yMZTXhTOIByfVnY+oWDmXLrH0U6Mz5qGCR0i",
+	"QZQF2bzcWLVcxndHwuxQkOO8SYwTReYpZ4WsCAJAD3aDCm1EYtvkYdVC2nNb1KMoYWacexa+Hgv56dsG",
+	"UZ9gAxM3vt29SloRN0+KglXr7Cwy5PHyKNU93kgIJERunag6h3W0dyXh+63sDUW6pZ5rQKrWL2wFAHVi",
+	"CPKIzPCilnHGIswEnCJUAKbolWu+/xWq/mvPTo/LciFTLV52d7I4c+tOhWYmgnliZLIGmq/D5BJ1SHNu",
+	"22qha4VwRAjWUgq3mq87PIJnaH7xiSiEXY9KmYMe8dHSQJkruV6M9wsvDpbet2sqnxUG0PjbXf+3nSTa",
+	"2zrEk7ucsWPvuUjFnB4DmZsmO0i9W0grvT+34U5sFMVW83VkZc8VmMPBqSyLIhkdUhra0vyWswVffmE6",
+	"aANfS1irEsNJ2Mn1/xp8nPmpktNCZLbPNHc4gjyfcygEquoeaWS+znpEunskrBlRfVf4A+YQYo3oSJW2",
+	"EJdgRlWBtpfm8Kf4m9EGZ00du1Om4Jwvp0yrlRmyJahlAUPmX4rYdP+WhgcipH38MCkl6cavVXSxgd4Q",
+	"lrzl/UCN3e0lcPTMzSwC4Ch2CUulEydJ95XTZcoR6H6/Se7Dt96KQKRerD7zR7I3lxdkPAub1FNI19aO",
+	"jbG1/VhjfA0bHSORF7LTrF8VAo8yH1tcktD5+di5E58rDRk39kYUHhFtRVnj0jsZM+VpGLH8okeropX5",
+	"vkzar06XjvZoXQqme8XbomDLLo4nXtVQddXrd/QXinP8imsrbDqXXf0N+9gLQv/T/KGbhh/hDExV5Ayk",
+	"Kmfz7Sj2pDTrpHium57gnOeB//ODZbok8oOAFU40/9ZkbSZRmW4SWl6KTHOoIdS0ykfih6lFjXxOGGTF",
+	"Tr18szuHDnYvvnZIn7xz2l9DaIKwMVkw47JXwD/X65EuE4rwhT9y3fpQ/6L8jI39T2PiVOWWrXANMDsx",
+	"gXRrl+EA6rZHsrKbnIyZD7NWs4hV80799PAON+2dlJvfmx4oUBym2AKrNvZ18bPEl95OZCBaIIm6lF90",
+	"7IEqPdVde7aBqnYXGJOeAE5pRGsnYqGqrYcQuap0yoiZBNx3wL6cKee3Hio9O/pwtFD5kSkX+eTI/fEr",
+	"erkwzKyNbezDWp17Q4HsWdgtneMegEbGjhnAGpJCqQvIGd+hLPuEyeI2NGVh24rZYbsBxDZNUSujXSpC",
+	"GDZrRVEUN3xNpuOc1ASk1gi0NuPhw+s71AtBB/Vz1zxH7p1XWiTUlfvh/fT8PR+OC96DQWWv87HXw+pw",
+	"1nut3JjvdqM6HG47w7fIzvLd2tMjXMOeCKYEBOnH1++c5TdiUVb1Ddukd869uoIgRM8ssV/DGnR2QVTu",
+	"3INf3j7t5m1cTb9EC3af8HrbOLipflNXc5Wcbk+YGTQUBQQRwLvEHRM4U5RGo2yTLTP08xsOeL4Q6VBd",
+	"MHNTYZz9QD5k9VyZTmK9aVNhWxC8O/Xtb2Lp7samg2JJ/EOBQUtIn3Otgqpc5umA7BtnCFCfu9Drarux",
+	"X3cxoBRKyFRtnTDOhO6AU6envAlXd+6NH58fEr/D9oYZ1OS0hdLq1APhGr8jENxwsBDIjFbjL5hokWPk",
+	"wurSzqcIjqD24E4lhYeh8HmerawKXoQ/e2ml/6YE803I4lUSqErqmF0lj5M4DGrehM/w3vZrDwxrI6bo",
+	"vuK+9rfFYm2gsZIcaMZy8gp64EfoHnpBDa+dXOaqocGGUr4Cn3dWag3Sjnaydyy1WHC9Zv6i2LeUG+tT",
+	"EpAzUTVYauHyCx0VboRbdCk0mNugFq19h9lnz4aP3wcW8qTjotlHa+9QisCTvzPJTeJAnPo7ebipCDVM",
+	"XldrN0mqXZv/jRkLo94huS30/5sTf7fs/hufkRy+hWVbrVLffbeb6bWWmriEzCptRjXKrRYmSKdBrsrm",
+	"upFIDVk1yi5WAZ5chQbhwmKXk4tDNnYeQ0hoClPXAywXdJ+ECI6shcy198NqPlmNY8w/Nl007VciUrht",
+	"4wXCWTbSYLUA6hMTMocjQ7g7/A2mCEc+LeqZ59yhN/IpbLSahSd69A81VmmK7PtfYKukdFXRlqaHZdxW",
+	"aTGrVRlv1+tPVGlH7RF5DPCFQvnItTSMWTdio/fkhd2khF5JfYA6qufqNEkoeyvsehQYP6M80CaM5i+X",
+	"YoFrtiw47mGlZ1yKyM+JWs0zG7f2ae2q8hfO0u6FP6pJ+egGOaufyDUtfLA3lRYzIbsBQl7StZ+Gg6WQ",
+	"sq8qaGvRU2siISzGXc1Vu+TtnaLWjPslL0Tewcz+R7huJ7SLEvPhi+MkNwSh9s7UJn0bOHD6QXdt7baN",
+	"3rjcKXzEqoZamNUZgicCk2n445RhV03p+/1MQ+145P3+1yBXM/QUsBmgZjzLkLzHfUkKXvlNEzP44Ero",
+	"ykdX6AcZpyM1xf+orXmCVL+KTlPbS+RSjYTsFxJWPt3GYnAbqzTUAjahBxsHeqHMLjZ/fH4BXEtLljC3",
+	"V2F4rzpsOJ232WIjU1rDBjCjQd2udN5jkKLXEC02Id7dscuWWgKWosbTBgthkA/NqO6vw202SneZo1dl",
+	"wA0RCDntc8UGF/UpS0tbWdg9fV8aNMd5KD7L61Vm1H2rEWlTS5C0pihYyQW9BT8mGCbdrr5O7y+8JHZX",
+	"2TO5YG6gZUp9sVoaptx88LtPx5RGJ74UbHrvgmxs8d6H+BW2CLl78VTstGPOw3JtfGT4dfflxNnaS1CB",
+	"j2sdTa3T3kYM6PbiBbS9e5Z3XXOzNbrtVQNo+OXbk4Rvzkot7PqNm/mQrOY61WP4ifQNHplVFyDZl3/7",
+	"9e1XIfRTK7pxc37+PcOmo9jCFRU6hW8lm6tSB8JMIlSR7Mmrc+wa/+V4AVyMDg8Px19hzQ4zmVrCO0mk",
+	"DpJFsvDQQ8tnu2vPwPKLmPdmC55jhfUZ437YWIQI2HgtHFQG21AZlqvDdxhpx8kYnIapiBM3t3Y5+PQJ",
+	"zf2paqGdRzL5wNLECf3KpVDytApfUzs+slHwJkQYYjm6GTINC1hMsDuczH1MyRy+k+/kAXtSIYSpjAnp",
+	"rrMMlo3utIEHO8SjWOzQGq914/R/HuI04kk95aJAcNUE7ApAHrqXjl+9fPOWHV2eHIU+g0cfK5H7dFSP",
+	"lARSDy7Z+DyHxVJZkNn64O+wHh+yN4BcGxFmjWsWgcr4GwRuYH4eSbkJP50zDc7CMNV19fgiDRIjPKds",
+	"xYX964ta6XsN0+47h+IDMixn/zX2BfBk4CDJZ9alxDKzYeyhHcfw4PgBjqn+YIN8QVRJOsaQ12GIJSCj",
+	"MRUXOAtJhr/DpdN6Yxw9tiRg2MSEJGhJ7VVYrrJy4Yz7L0Nfla8O2ThTOSDaw/jmKWMnomOGD3aWEadS",
+	"ZsKJfVgWXEhEfaIMOdEX2AFeA3OP/frrr791c/PL26eH7NxLFfHL0dx+OPB45bHferTvgjxXuy62NAmy",
+	"2Ni2SCoQQVph3YXGXGy1FsGA9KLPHh5/neqNEuVmHAZ3ilDDik1LTdn4h2ckuj75cBSo9ce0/Qygn9Bs",
+	"0EKtaDz/wfjVL80n+JGYo4/+WZ/GTl1FttVQY+1ExslfhCNJWIXp1O48wPq6MKMYQXe/YNvqznflENL3",
+	"rmBBtBDthKHBxuVcI8pl/Jpb+Mk98+CVKkS2xn4yNYpEeiHoDRbpYe3OMfsy13xqDwTY6YHTgHwpcPh4",
+	"78EcuFNdBycnX1WDw2IZP+oh4TQxWMywWTd6qFQHoNQhe/jgW6LSEpKNX4PV64MnUwva038j1YqTpKmw",
+	"hhS0L99CfVvrEHE6OAkHMF+Kweng68OTw2OqoKP2J0dz4IWd/+Z+ngGe0HHWzvPB6eAHsD/iJbVQIN75",
+	"4PjY57mtrxvA+j3qm3T0b+/DkQGzz7zxb8CDZKt/oTCHjZN5cPqv9zVSqME5SYrvqMLK5f9GDouZ8ZST",
+	"9DFm8N495Ah7NdQ/t/m+B8fHW/VZNnYOpn0WduHQXSSZmNY87XCtc6Tj9dgMZSXPCCX26Pjrw3qfjzDN",
+	"VROLW5zp6iWJyXZ/XA/dlp/zpWEh1Iw0KY+Ov76bQbzZmss4j7F/ja/y2SkWT7mk1n4xEr9TLi5Pjtw2",
+	"vgDCVyT3wk/C2Cevzv8OiF5Ycs0XYDFW9a+Wvha+Fg4BaeOa0zWOfTfcmeQPBrflD9lLOmQw3TI4Hfyn",
+	"pLA6NUgYeJ9tWJvpG3PekiV5ylhnknhuG3fatw2NaqPrI4tF0lgYHdPVx7tLnbuP+P0tbhRaZ4SOJYT0",
+	"BZE747FG5pCGS0LuyZz59KFT1KbWSPLTcPCQRph6cfySo+94vS/nw+OT/bf8Inlp50qL34ga+yHt1t03",
+	"PVd6IvIcMCD+8MG3++94q9TPXAaaX0N6ocMXnUvPalApkr3fE9vnbGzyyh/718AJpsdOfGpsfrdT2WId",
+	"nCBT2/keoOG8v7rRMTiNxDmfhoOlSrXUoY7baqb5wheHZlw6fWTETKIt4raMM+CdHYps4IJ691XmiZMP",
+	"CgES4padW8YzGyipDFvwCwTxeFPunZwJd8qQQ4b2mXMBDVOyWA/949C9YERbjoM5EJKegOgYXrApxyQp",
+	"WQtNrfYU09Yk71UT6O9Uvr6xzfQCVv75n5reeqg5ae7ikxt78bkxJeT1d2+ruAtYn/nELFkSbmZrWcLx",
+	"BazHcUUPkVcJLTz38p9Uxnex5ftLj+J1OIjPWA2cfN1JDfzE9QzohkddxuWxepD/DLngb53GR6XzoMvN",
+	"3rQjbfBHVlWeUq2pq37mF1AL2HRSVeEvm6bL0ccLWI9E/omUVwEp8MK5ZcaqJRlFiLSPhBuoNIRkU3EJ",
+	"zECmZG4O2Wt3tvnmRBSHyOZczsgYm3s6uqZSwVvqSuVWj+kdWzs0G3bfagL14Od+Fh8/3H/HC2Wfq5Jy",
+	"4H+yHUHCc+U9sWWao7XqXN7KWKVtMtg8i7rb1Z8+vY97b6nVJS/2+A3xqv9JnkOcm/9x7oP/8DYH4gmu",
+	"371PcPNqJYpcu2OwiqH/0Mc3tutBj66ubuK2vYK/8AYb+TjjHuF9Pi1EjUmmDNm8zSkbI3+ShTGbYfE5",
+	"eZM4m9g+1ln+MWrKPHsYdTZBZjYkBccoszkj8KH7zTtZe/FKDWMLolBo13gNeS4Evaicl9CQyDkZSPtn",
+	"gBeQp5wIv/xB7LeVXGptq0uOaokRPM/f354jEoZ4x65I870p2iH83DMvF8gWXzWAR9rk1Z/d+TjuoG/q",
+	"1VH33sqtK9GkgfbEXAQxtYp0D/4gnbbrqD23XRh/7dHH8GNwZNoSEzVtc+sHedu2DWNFBg4f+l/d+xef",
+	"vSGAfQk962QQor6Hfq8TLgjS+feDbdehKfNHTu+bUOVxjde0GSYvJVDWkRfEmcLD8RNZm0PCF5lEYifx",
+	"YC+hXWCguKSGrsyuREZ0354kDo0WG2/ETDgCXt5JItiQxToBfggf3hJmSBge3+M4G5rgVsyG7/3IupkN",
+	"v4P+8QFjYeIk/um00L158AcxD5xBMKygDVe1CMpc2CMkukfXvTVp/3eAJeLYf+IW9DA6Wtj4IluzpVZq",
+	"SkAkYQ0z4jcyV9Dp03gKEH01KqzA4YZ1XUit7VxFUkV5MnP/xA30aTXO21QHG69q0QrVpB3e2xU3LfxY",
+	"0p0yJ4hWB+MInnsmqwtF3AP0gHbToin/lSC32sLY2oFEo3Z1Og66EXbzjAwdwqCB0WAXS/mnYfotVt3g",
+	"O97f+v6qTWLbBttSL2qKwMHH3z5+MGSGuhazB4cnhw/uvYHPddfivqlongs1o+TvTMMq4H2ZXSk8MsyV",
+	"tzBIG0ivk+fXOWFwkZmvos5HwxmL6D2hx5Cie874VgR0xPgfYte3zyVMOrjXP/Nv35N3OJc5fAjJBcJr",
+	"ApLz1/INPXILMXh/PNyxvY+7q5Ad+QFKCcQG9zeWIEjmNX78+clTz/6G6PQIqK4WIjV8X2JQH3/nvuCf",
+	"SUrDCdN9PuOzUFyYxsC/MIjb+1rK6egjFuh/OsLTrFVVEdmJO+9EJflWA6qjsVOT4zCiU9olXn14u6gy",
+	"iJIs1+zh8cNQGEPaJypnfElEgKJlHhqJtRlDz2K/kH3pYPz2K5ooPXSYm5/BVQ2fz0gLnMusKKtoSCIq",
+	"gaLp5rjdLjq5t4v+AHZR3IhIXBLMpCtoG2K+OtClNEcfdSn3Bfe/w+tfl/I23enqJQlB/lGtsHuo8DUI",
+	"98L6ewtrgz1tQ2Z/5Rb5IeiaIRWMORtZU19DT5YfxNY/6iYj/FGY6iH+8J5d2KDv/DWfDzJowzR9cvBP",
+	"fvDbwfuPJ8NrGqjtUCE/Uf/TgEK09vdm9eekStC69he0IoO6KZBk+u2JfzgCzvmF8+wvQYupAM/SQt2Q",
+	"2WTtFZcPRwuJUWuTadR11PnxzBOQSetBQWRS0yM8rqeUCCeZAFtx7Fw6fCfde7CpOmb4QIYmCdi6JJFo",
+	"e8svgIT1Mwb3+AF2ytE9uBsr4tz69uazUt7jd+4TdHeq3ZLpubdYcBB0kFSrTlptMzvnrzz66LvvdDLn",
+	"b9+Wb/NIaZT3VvxnfvRiHi10ib2QaiVDnHsSBOjWLfiE+V6X8qO5KvL+wJzas4eDZZnYJT+qIq9tk5s/",
+	"IOnh7jV3jWLpsjf/3Ai6+5PudzjpEBgSTzoEgGBttpAzhKdIha0riNHoJk5Aip6b62qHpNdwbgOnzpAR",
+	"o5WnASKyvbR34DH8wYlZcH1R78JdSiIo1IAksqYqjUDd2xJcv0k34N4k/6OD7O51TS1mHpUNuuKLrjHH",
+	"LdWCzSWOYh/fI0/H7fRKS0hhjN3ukcOJjT299HjIxsgO4H6gXJNB7q0xtsrAqnb3d8gP2Vt3+zB2MKiI",
+	"BVYgZvOzOiEONTv7gLwW5pA9iS2z2QqRCRiApB0Gkno1Y1tbgAsTyHGwl3YKT/cGv/R1rYPxbZhC4fn0",
+	"trs2h8LbqU1TCxdPowv5khsDOXurSzt/jr1GhmwSw1KfvbV0Hxf4TDQYNa3ZUF3Phcw3OaxCP/+a+sr4",
+	"kvo/C/A6LPYGbzTNGWypN//aVu32MbYd2BNFCLtiX6oEm5CU2ZyYnU/ZeKIFTKtukORnEBUxcUp6asQh",
+	"GyOsh+t8zHieG+Z7JSGHlyT+FurRza1TqmVRjDccVuwGgPSJxKkgQnNbZ4AO8YFTDWZOjw283NxSOBZx",
+	"/KIVR5SD5aJIpz8GYei1LhL44dRNIfzJjXmbY/nzSIeEBf6ePrO1VpKuug/nfLY6JdZX6WrLdlEkUkkY",
+	"9IjobJhBhpGlFPhwbb0NvvpwMNHAUcuN4wZrIoFqmmgnHqjWHCAkGuP/27kiwGS84LGBTxJi9etcLRhn",
+	"GTdIw++1SQWSYk6pHDJsh1AodVFDZhDsplCzNBz0We3teybypSzWOARTwzp61vokssn3QKomKCgg56oi",
+	"8blTjgXkM2R6L2Wg2t1B+36NtPKfikXDr8P/rMR4Jaz3yfG7Vuk1NdWeICepVFNGXXyd74dW4wTqzShb",
+	"sud1RbgfO1a7+uhj9Z8Na7EpHb9IK4pg6KGCic2dhmyyJn5gt9WZQAJgLA6LCre3fv0Baup1cCf7orU2",
+	"xZ0c9+Xof7A9FQ0mt3z9d0rfYGwlRvV0146NdlQ7wRfuaf2D3BvvbAt0+wp04Y68IicXjnG5Juq2WDTe",
+	"RkZ3xh4ef0uQFi6JHQeZtfkFOJdPAz0REwB19bC9p59UX/w57e1AaefpKtGL1V/8OXd6/2j0H1w1tCM2",
+	"gujyfhpiM7S8a4ur0mZqATexs8s2z8a3wYpuzVTpmcJ+1Z7BgFvf6oQvgPkR7drpVC6CG317Cz91W3tj",
+	"894K8uyln7o7jiR30Bhk+ziZudcO93Hl30mD4T68ruoizZS09l8GU56Isc98j0OAJZK+otmfNNp/hts8",
+	"0H+G9oPcndr3zustVDTVO/BvFonMFeMLdv6/+xHCR/lbqFDI3c746JMoKnatcoeYETmKfy1NgtTvwrC8",
+	"1O6Taq2qfH8LJDKRLMI78E8zzZfz8BcMdVK7o1WNjn4C8d3UfYS6MGIQbMpFATm2vQmYcKuF+yPR0b+t",
+	"96FyF6EtPhOXULE0UePEROrWjdS3Zb4uOGS43W3NEFlLRiOhQWCaGS0Eo7BYS1HHLmzhRVzWttHzebsp",
+	"VlGolTljJ8eB8Dr2k23Pwribk9HO2PiyWptrxjX3zBt9zm1i6v2C3jGmnt76K54lbX2BwtahFNq8Wa53",
+	"j7S/t3zu4LQhNbR5zqAmZNwrqdphEy5vJr3iZRsH0CJsveb5c/Qxtq5tj38+KYyiwEeA9MWOyVV3Ed/1",
+	"LlCd+LiCxYbRlJdGFE8h4LKF+yqq+1uzoRrd/lusqXAi3cc5P9MNEaObHXdE3zRwIpNbtXe+CZb/1N47",
+	"8jvKHyx3NqRWWk8MdlIXVMsvyE5CYC9T0wraa7jID9lLb0hRX1SyW4g6D4Ou0jfDxPpEBDV6as/QJdY9",
+	"ybdPR2A1MYUXSsIZPdZYvqa2l8w45VI3YH16IgKNvfFLB7l7begTXnXs2Irs0Nzfm5t/JnOTVvNpta0+",
+	"L6vzLSHpa42GkxZo2FX32PL7eN0f6ZB+VdposzItZnN7m5br0VLIZpuqpoL/RS6FbDMvH7bVx0hl2VJI",
+	"+fk3XPwfbA3+BBaBWVPG/WJdzy4M0ja8UxusTNZhNL6HiicMtWuuEZ5J4FiaFYDDaJJtF1tdQf7vZf8z",
+	"l31fk+jlQ0hmOina3YK/S81qKLiFvBVW/5r+/nMIbneB1nPp7Hsgup6ZagerL3HrpTg7a4DEr2+Tr9NY",
+	"reQMjGWQzwhGOVXOCPf1oDyb1wLaSYpkLlXZSj1a+44HfwRc5eZyJ8zcX2PjbZ7NIQ/M6aeotpp9j2U1",
+	"v/c65/MNRwLQURP1Tiw1+YNGYtbIi64KkUeXKh0TeY2QaRMceV7PG5zVYiKUZKvl4DJeFJGgyRdXU6Yw",
+	"FYsIY4G2A/tB8sBeiaJgE6DSIqM+/54dfyIbVKkLxA55rjuzwYRzfX9nfTTlmTU7uXSdLq4UKrcE+D8Z",
+	"Hh8fp2s4nuMj9zIF8hDDt9QTxooFnLkv7BBt4jZd3+DE+8A96CaLHJ5sBAKvMmC88w7HjMUxuLYexoYj",
+	"BmmFbTUi6K+3Ujhym9YCiVtLKAyn4F5j3fkpXqdGWlBJKpYzKQPsnJmlugCmptc92ROq7Oij+2dff/Ff",
+	"fYXtnOf+9GzkIeaqyA3BTc72ZgSYse6IpPY8wqYajVvNM1SLPbzkKqtxb7V+vvLOPf07R02DsiHhEjQz",
+	"6g4CRV7Ub9JmnSo9A2uFnO3CkPE1m6wZfOCZLdaYNJ0Kd5ZTHz7F6CmH7IVvVDXnyyVIw9ZgT2vwMV8C",
+	"SyauKouczdRwI4lXrzivFaK7mSZyIGP52rCp+OD7/p08Ch2IU9xAcClg9Tx+5C2hrasXvIGiT57o5BaG",
+	"0Oo/hym/TwLdJ4H+kFYGCfAEqgqNGwxSNnTh0cfqP/sYQDa0y22ZvTv3931jgD+OKIecPGeVjEXWFWEN",
+	"05CBWNq7iIM1pPyW7IrNvXSUKTkV7mmdUUo3OMxWLkOtnSFnxKSAQ/Zr6PGzJAvC2x7Yyta5GAh+R/4x",
+	"itPV8IuExPBkDgunkWeBskJYlvEF4LVnFKuuPQOzbgia8ZZNMIB46N3oBQNpITbMokPmWzagM0MsI8AR",
+	"BVRi2TkiQJBqMolcwhXZpcke3JEmI29oAm5TRDV/Xyb251GBtPw3enCju94a1Ax5pQD3o6aGtEGFZiI3",
+	"td3rM3Jub01gJnz0DxZnMejnrrrkZZH0/LlHBf+AI7qPif6eMdFIVvMZ0tT8GdiB3t9qlWK1ixKHxEsJ",
+	"90w7d4+WX6zZaq6KCD3mhvFQ/keCucZ/bzbOKxbOKd4Rnvrbm5cvWCEkmKEH9KPRxTj+cshUkacyWsfD",
+	"4+Njug/NrG/Yz+K7Q/akKMIvI9gcibklnPlHxqytVBZ36jkO8SchYUzGmfsbX0DuZsSZ9Bhqbi1lVNjx",
+	"JhxBeAF99PYRQ29qR8bcVt+bDwcy397CUZVMhOSElduwt38HrDRN0X2J3n2J3h9Mx36HXbWW3NhGVbbB",
+	"GpbZDQMBvFY9+kg/7AtyNbbWrR/87Vv4PtD1Bwx0SX+cMWHuIqgVJfomA1oBk7ODJJVbpt0cGfYlZHMF",
+	"5qsqfzUBt4cNs2oGRACGrTDEAtiXxiq9RpPjq5onGpCzZGwgKFS7BWeKOBGoSo7iUpM1k2I2JwYxPrWg",
+	"2fjVyzdvWRs6bZyG8rwKH3nrOzy+qS1ZRTn5PwCB2J8wz0IkNZlauPMIO9fKnKoI524jYnRzQVHL9c3a",
+	"+uS91iz9poz+t/tzDc94W+V++J67b8GQqaKRPW6pKndKoRAXUAig6IbPrrsVwglsNGJgY5MpDcg07zQy",
+	"3rk+dcvrVCnxvFCxvbtZgLnv3XBvxl4rVIBA5ZifQMpMCll1ZFzvZ8kiu9fudta1ItpuPOOEXMOAsTAM",
+	"qcS784x3LOd9gzfeBy7/hIFLXN82kvD74OXvCVNVEgNyK76mCgq6o5UV/AZsGtJPRx/x331I1XM3tqqW",
+	"n5LNPh+N9U+RRI0X7n3rJmHpZN2AFWxb+d9rtaxTCnQHqM7EJUj2J2xY+z84F/uDuARW1oo/0decc4ps",
+	"Y6+0SuKuDXDdHVtqkcfju2LSuI8s/REhVKFo+U4CS0GD32Rcaet0ONJgvQ98RwNqJW+qZbr+U0JJzJ3G",
+	"cufzVO0kh8zMEZjpzlX8K5vzSyD1USjTUiKx3rnt75i20X8eMY7e7/3Pde//yLGhKfFbxTOrIou9sRyJ",
+	"0Frpo0wLI8xBNofsoj397Nw1Cx9iQrg6MQ/Z67IAw3LIRI7uJJfUw4rKjBYqh6Lek4/Yb7m5gHzINBcm",
+	"VEsQfRlf+yaol6BZoVag0xVIT92An+LgbylM9kTyYm2EieJ/t6Ey+jb8zPZqhwCN9IleKJbVTFetFqdK",
+	"38e77uNd3ZQSqoXWsm0jZjI0p1MLCC1jYuupa/Ub9O/e0FC+NzIvDrjfkVfTUy83QC1CsmdyVgiDPV04",
+	"W2o1KWDBvhyXlRiMCi5nJZ/B+KtEpxo3nt/gGQ3wz6mGwutTOuhnXKAvqD0+uuL3SuZeyVxZyfwic9DU",
+	"8tJZDlOAQsiZqTVFd9YF7u8b6Y+cVjf4ps9Fw3wPFjL7Aof0p1Qv9GmtpJ+QmyFbgGVKs4JnF0LOtspQ",
+	"6DBaAqcTys5hca+I7hXRNRTRC74gNiLSOr4aHnc9yplp8jzctAbSMPUp8oOlVovlLlzwzzxHegcq4YLc",
+	"w3on66A+h/gRQ+aHRDAHJUM1F2fTyKzrs1juOw/ZEzZ2P4wRbSPZ2FthY+JRhNzpu1268DxYhO6ZGjDU",
+	"LxXzH0T+ytjwKdj12ANhnPtyFia6XY9qmJbJxoFPnSAYeB2n75WfvdvRnNV7fifduf2hLXo0TrpUzK4U",
+	"44W4gHsdea8jr6EjfwDLcICI3qXdKi+FxTw5NvDFFnj6NvTkUotLnq2PeOYmF9rxithNuKKFjx6r4Sv8",
+	"DzF5qClbqxJxhSufFirAVnaG0EyrAk6ZsXw6xY7LzuHxWjNaI5mbVWnd47AtosEnuqmA/J3kliGNHZmz",
+	"ObdgzkIPZyWZh5OEJyea0XvavLUqWS5y9682UEz9MN1/qWSPccNWUBQ+ofozPBFfGKcCZpovDMvVOzlZ",
+	"o5VkoLgEE5Qsdas6fCfTqEma8idhxveW/aURE+1QiRaIRMTU3FfU3S6oo7HAe3q/s3OLPcexDNvtI2Ja",
+	"tnMuqcuouaCo45DYl2O/C7/41M5MLUDae4DIzStsrx6TrfgIJqJQA6LOyLnlrcgQ/6QOTfqCSs5AWzF1",
+	"Igjm6CNobkoNuzsmmQtEdzjjxIiZPBDyFIcoDHP3Q+6T9YEItNaU+te5wjzBhVQrassscpRM1KKBW0BU",
+	"SOuo8FEHgTZKfmHIkMVvfydrH4CBTWPKkAgMt1c8TT7bgdQGZ8gqqamHC4p9oWbe0J0Qb8GQkobEUJD7",
+	"ZvcYGfDkB1LZ0Gf6nRwvgAvmJ5bVx3UJWkzXY4ZJG5NS2T+AfVpbiX3q2pv63n2uj4YKc4CKDgl1j/Xl",
+	"oe9vkrmZFHRSMw5QKw1jKxX/X4zpvE/mbW+viS8JZ2OenDi7sRwtCy42npUo+0vxXrsF8gLmxb9iPanv",
+	"Dt/L5uoKsGeK9M5V0nZtLRowS60usRo1TE+bvtnIFvTvtU+Przfaj1qKTLXdgNqn4aLbTPLRO15egnb+",
+	"ezrR50wprI0JPjzGSO8LR36H45PKdpwSP2d8pgFyZtX/7nRibrZV3pTFo7mgYpPWg7JOU4z5duN8r0M2",
+	"9pw5462z5AwPUjr8fO7dzNWqwq1T1j4PJIQg0zVTXkx/FKEc5rY3RHhTi5atPv5e/u9U/p8ECsvzmqGP",
+	"0AO3J6I09TYn926Oj173feoGGgtnxy7M2E5vyN/f3nIGSyh8CNWqC5CnTCoMLkBhgJQD2bXcG5qHbIz4",
+	"YuoCPfZhzDGSKMTAK81uZZ06Q/0M65/cA4nf1/j+fnYO7yRN9SEbu7Hkmq/k2Ietg7nqxoMuG+mB0DaQ",
+	"BcFAB90NNMDHdSklUlNRAwrDJEa+LSzJl5fYH1ADMXqpKePvJFm4rJS5AgTssF83SP6J0zQSdYXvI/g3",
+	"3fIalsCRKo7HLe6dcOOHTORgYZKQUCxl/36PkuiVSe/4L3zgi2VByg3n3f1wyYvSg9lpZIPTAa7nYDgI",
+	"KTxkHPfm7AiZ1txlJ2hV8gtAP6DtWXH9SOl1bhQdPvKu4Un02teex68VdaghUzr//Hsj3UePb/c0QRjv",
+	"/8fetzY3biPt/hWU61Rl5pQsXzKZ3di1dcqZSzJVycTHnk0+rPeNYLIlYU0BDABZ5k7lv7+FboAEJVKW",
+	"x5J8GX5JPLZEkGB3o6/Ps3CcOOXqYdOfVJguRTURljTlPidHqnalsrsGsmwZ5sNb9VHZc/ehDepKtUgb",
+	"pH/GR50rs11X5kMtHzQRSAWTpU4IzZhrSO/o1rf4CW/enJ64w1BkoSnTnaFSlcGczxWUkskGuDw68zno",
+	"ibDEHT7mFnNd6HeF0CM+1+91grOFA3zhTD2f15b1l1Q/wmxOV7Z3oK2kpJ4vQTyJ4Ls70h7gSHursJrm",
+	"zp3SlLBJgXn2ex1oIBNdoDzuaSjR4prLngi4OwO4YuhpEpgFl0UoOGItJgcJaVzkvILC9Dxab6Ky6UQi",
+	"ngJkaUma6SyVexI24TmhwAXQX2F6TF3+BxKqcF7IRElJ3Qk050mFUMaxt2QoZOoMVCBLAB1hlamhBXns",
+	"RwDcsm1FyXfllpz5HfnCsuQjHuRuL1B6KfjaCpXzL/2WWmXnVW3QqyKlm58VEMbOE5qoIavs1xrLjYtG",
+	"ce8z/XAb2Nu8GO1sUWTbPAy682427/HLOJazlAze++RuQnzXShZJTVMhy5fQdj2E/5JG0TfUfIR6GQPy",
+	"U/BQq4jTSVwB8AvDriC3VP6dcZ2aHqEsKTnyhYNigReplajoXVn123Rl1y94K1dQTMGEvzKWF/3uFFiu",
+	"IV70lnSZcBtVef3WWn61asF3dc+YVlgi/DhlwDgbajDj0GVCrq9xysAz5DpT2lQwJCjyNb1YRo3hOzzY",
+	"JSRqAmwq3bZUELzEansha9wXQbkyGNpAYRFSEsKfnMds8OM7wji8tcVmEGrrwvYZEp5TR8xRpLll1jxu",
+	"qLHqQrpNQTAoyinMuLDGM3QYliiVCTnaVcNhgJh2+zcWyTia6U24TCDLIO2zE3OFafwRF/UMfpCG0N49",
+	"lSnmNIomH9/LemwxvjiNT2nAMvHu+Vl2jlCOgV4mbj2m82c7RzujNNd3zMWHO90yJnRt2aVsxx0t2pxv",
+	"0uVINns6NOZIEOKg0jjf5repY6GtDXExJNiaZ9Jh8zwHDyfCfg7HWg2j505S/MXBwZI2t0YN2PPHdBs1",
+	"2R2WawPVOVUGOcaiav8VFAHuzVitCippOP9hoOFaJe5dDJiFLDPH7NX+92WvKbd99obuuPIokjGXIygL",
+	"OA2jYPiNh1XocPQSzJg/fjtcuadrB0hx5i3BJ34FsQlYVrle61F2G8fgGhT5LnHTB88mZhi32C/vQpoM",
+	"jPt+BiOe0bgI4W43IvrQ47Qq7bb8ZXqKTlWfndt5fiVyP6lXhrNr19Sb+dJcQ9nqJhSrNncs+SVaEs0Z",
+	"R3Ko/XomvsLAvwIPkxngfp4hpMKTFG96ra0eKU50QSled0tJN54AJ+y/Iu+F4k2oF/MRsBdja3NztLfH",
+	"R7Bb1WH6So9eYsMqShHN1mqmZsgwhr/PuTH52MV8wQcM6TapsBRMSCr0HO5vTpstICMjx3HeOZYx5NNf",
+	"oBej7/dbs0o3vuyzJXaxO3fC+Bvcdi7pZgmzWEgl+RfS0Yt1qAQPbQqb+0oNYQFFOSY7l9Yv1PR+7Tg3",
+	"vtxMP9yGeR5DQxlLaoSzpN601cDHF7vZ3UVLg7UymvlzjDifnazSy8UIkg4833ckLFEP37ULtTW7ebPx",
+	"NoebjtHuuXiScW7zZpHXbgNNDiQ9jWnMRVO7FwlsYwuk8w8rp3UoMuizwRmXIxiwF2fv37DvDw72e+zg",
+	"1Us2BJuMIQwYGd/nwDirOhg9WbpWV9BgndVMZoqnbQ7l4kGg3X24Q+iysGB6zEyTMfYi4r//cbD/6u/f",
+	"/e317qBs6CM3qerowwepdfRN+M3PIEd2vHP0+pW7BaSe2zna+R+65r/2d7//9//dpf/9n60Ry6jEgt01",
+	"VgOffAGt7lwskmVu0yh3FDmZb2jt3bfC5MqI4G+2T+73dt594qNmYpLzn052D797jQXuP6fKArq0S1AA",
+	"/urtHO6/3toesJxrG7bha09RHazw7D968IBXB68bHSUPLoI66Pa2/yxt+ntn5Cpr/lCmHLvN2ifcy6FX",
+	"QHuM4zEyYFUNy7HPAjFeriT2insALA3cfdMFpIANNx61BLv0CLXopARTUcOhSEDTOjzLKJBFjAWELiNE",
+	"a3cg8GkqLMvUqK0H/WcY8ewnfKyvqfn8K2s6L99y122+bauGJqPRpmGjeVVaMvfpK2/Lf4ZuQJyCQehT",
+	"gdTG1LLSY1LpipqM/hlaBEPzHB9BL6qEYxUMZEolM8uvCAyH57lW1zwLVoAnlg3cZwfssmB2pi5kQBWk",
+	"nKnvz8UBvxIk0P2RCDRoQYT0YOdA0zbCNtfPj/EvmVF+Hsetn7nN5RJmnlCCl+OC7sDMnA0QjYM5pxlP",
+	"oNSXzQ0KVkuslCE9WL8taKuu4BumI2SodNI13d3fz+uSqBuxrRpGwljQzZkp1ORa9f5eGVO00Xuf3f88",
+	"B1gG3MDdOxec7i1tW7jVrvql/yD7SrB3SB2dpd7aegjXEsZExBbdOZih5nRZuF9BNmwqNOEqm7aF7tJ+",
+	"qW3PTK9kCqMin7oG3UWtnTV7CGvmVaTejXSvXPucfROTsvWj2SwNqsI3wuoPRArSClsMGA6N+JsZDEUG",
+	"g0hrqhwsoQ/gWCUmLdNjvA5+gUJe93ln5v6LrS4eLzqAc/lsaICOZi/qEKMqB7lLKw1e9tlH7+r6olmf",
+	"/eIEZATIyEEU/T1s/zI95vONpuwg8VDUGoLbmPpRDzS0fgu/MdgXcAUY5CKgFkX4wjBTGAsTdDY9oJ17",
+	"Mn6FVeeAhPea/Sh+6BHJsbP1YZ4FUfpqkK8FNHQCfMA3to1GgMk0syLn2u650HwXwQBqVjbX7tYQGd3F",
+	"7yKDlRKEvZ0gQ43ZFPdiLfZIYLqBj2D3CooRSEaUnD6XGiWP/37w/WHDKpXkziWbD7973WvIr1ZH0L/o",
+	"YSpsVwIJeJi2BnrhLc0NTtS41uI64CF2jQ3dKfbIisU/aGyCrw4EnMEN9g8muS2CFVzHWbb3mX64dXIm",
+	"1q6NV5jbtbirMz/hOjOJGqJRra/o3IANWor0Wiiug8YQss7eZ6pgLEW8P7ccy77zfCCEwukN4BGTihhG",
+	"EC3M0y+ZPjut1zAMMwA4X+y9D+PPLuf9XIIRKRiPNN9W2ij7fi9kXH8RlvGJwtYpEJoFspWmnN9vAman",
+	"+NVNaj+t8NuykX5iaAnVoc4CPAYkDVSM5gS+E0h01WcM3XQaEfOounkQqA1WKkmkmiqVfgDALO0w8fUG",
+	"CzcuCPJ6FcBgKQwZnCQJ5Hb358DyyHINQ6e3QbmUgRjQlmvos3PaEpg4tz3Qp/SoQum3pwDSdI6sXgi2",
+	"oIHBn1OeZQUDbgpmFQJt9dlHHxmWuIHssmC+HteM+H0aHv+WomZopemXDG1Ksx9BT7g8Ln+FbBiyCied",
+	"IUb+Nj+hv3O0k8LuyaceA3n85z/2+9+1Nb7MbWZbC0xDVPJIWHbCtra0twSpK4VJaRc0l2ALEX4bYm93",
+	"BccHwP/nE/bBQ5+XwNz3ZQEIuavlVGatzQnLOLvOwqVv7UzLKAdUehKEyDuuUEonbEbmSkwIQwS4dl+6",
+	"Bo2fpfxuc0MAklaQJla6Emhg3LI7vZ10Cn8YhUbfXSqdwiIpzD26F7oOjCfPTxaEuevDeLDsemsrBtH7",
+	"0AmFKeeIB25tiH/hNvY+eyuFtUS4sSDNF81Bl4KFV1taV/wVp5qR0IuMA7I2eFvoDNYRlg6RDG+ipB0b",
+	"9uLHt6dnPca1FUkG7ODwJRrKV9/Rp1JeGPbizZvTk5c00zYXgKGvJ6zx7W19hEZAd0rYCznjhuGTp5Ay",
+	"nrktK3qYx6RfKR1uLJ3CMXt1eFjhTpGnOmMI9+wpL/3FmiK8d/iX+l7tbHD0LbzOrVPqknRBWuP0bYJq",
+	"xD9XL0jCjEYTu/Jmlxh+gPImwlAgwlrQnYpKxuk5zzI1Q0S3e/qpfjeWY08H9XDmxsNk4hiwFqOx8yvL",
+	"Sd2KnDfc6EhcQ0Ce67Pfna0jdlFvZ30NcBAM3x/cDqgZzgiZQGAc5fZCCoNpID+nOiAbOmCzcXHMBs7X",
+	"5MSZRVTvM9Zi+2q+tH/8rtf3+Xua+Ko7R/Px0dfGbQ2b8TGd9iShvts20/ve06WGpA3ZsRkm8cpEG0Lp",
+	"4sAvJvZ+F3aspta30/pFyi4F35fbFM4P7Vl0V6sMAZ/SmefRRJ2LF5bs8kZbp4X4pylZIKgHe11jvUul",
+	"Yp2OcbVMM0kpJnfzmsx18vaA5EZB2pTMPErxmhiNTkIs+/fgxbgYt89KbkhR5/zrBXxgd6M98t984wKW",
+	"PmlcIrASlfDHqfMbfXh1tMBsBDJFoLEauRFdo1QR40slkg1KQKcB49LMQLNX+9+yQSWuf1SyOuizt4Ff",
+	"lKYqmKehxOeJKzL95umHx6GTp50uPg7bf45jM6X1dzKvKjJ5kvB7BmVOmFZnBpIuCitVSmXUl8mlnyRC",
+	"iJQK67zPTjwzBYVZlwXT08z7YTOQthdfioFU09HY+z28qMiFiwpn/0IaNYGKnrSah6K+hUSlvrpJPRJt",
+	"UdlZePCO/+erCc/m3nkXnz1a+h89lcgsUpqncjQSbaDA436tYducGVyVC2hOpHa2J70dE1DHBLQeJqBK",
+	"+I2YTCt070Y3wJMBhZOcOhCLnucGVykv2It/fnrzssfEMPbJeZp67eVOu/2UXY5zgtiblPLCuQuJrwcg",
+	"eCOduTPlgsOJMGC8+8NG6kJaNcLI8ag+l4NLSBqdjrGVq7Jb+BPXyVhcA0OidU9iilFIxo01yFEEusl/",
+	"OKdtglIjb3MeflIzIlHEop1V1I3Bx8DTtpPXfbL54P02Pni/ff36SZ2855WEtTViCtyhRE26I3j7NqnM",
+	"khLY8cRpLwot4nfSIewhTzzZpy/ffcnp6+e7lsy9nSpjRxrO///PvvDzCSa50jxjwoUcdCe/A78W3CLg",
+	"SwoTNABO47WLJogP3EmUs7QTNcGoQ0jGsW4zpBAGeYwnPBmLALZoQF8TnsGFxKZDZrm5Yn9OYQqBYFQF",
+	"llFfCdIeXTbJpsaCRhk2tP6fU665tEJCehSTR/8CJ8J7OxhDRWYqg3REpM0XUkOeuYAozN1Vl2N+IHnw",
+	"cgVQCL/hNLcMNzyxWUEzc2T+evjpaoS5kVgJL/EDfv4RQ+D6+9z2sBjty9lULpkUu4TRVHZDYV3tfysG",
+	"39PLtU02EzALjYGhRUSXLDLn/vsr5JQMGMx8xuZ8jqdBA7dwTp/bXA9QWOAvr/wbQnOJlmkKxPx2fD0q",
+	"32nwZjQ4UfIatEEhaJnthBF6NKbUrKC9pU7OUVPE11ykqDCFtGMwwizo9t5n/9NtiZFYyTcUVKyof4R8",
+	"gHXsbqzr0clzUwkSEyN3keY186J5wYpzJY3yvwcyvXvXcHz1tnbhd4S6Vu6Bx6Uo23N9x+4Cm1nAHEKc",
+	"DEDIjoBTEsDjqYhJQ1RzjboyfTxaWz5rp7JP4gh6J9ehsisePHuYueJYv15OmPQh/uAtWbqyPBZf/THW",
+	"yJ7DdNIms43RS2+r8f0aoH076/LkHIJvTE1DW8uANSOxPY+h7Uw/3D84Kk9fzGb6WcyqkX1wigPeR4ga",
+	"+I+PA2q9h7TPDvf3j0p+KkJ74BXXmjvwDYD0ut2/kIf7h0eVD5BONb/Mih7WTspbKMD22QeyDAgXQQUU",
+	"Im5TQ5Y630L32MDwISDUGNdaACLa5hVVI0YeuVaXGUyYVaopa0iBf6SX984c9laYznJ7uckcY/w8W542",
+	"Wlh6/ijDZpxiXjKOWeDwF7amRdVYBYnHXK4i2v3dM5+Lvi1vEX2n/MpfvS9Ie/R26FWCTGD3xG3Z7YtX",
+	"3whf8HQLB9t6BSdB+agg6XXOqTyOet0zFbTWPTnc+p54g3QcSZyvlmTcPkvp6+2cgdXF7snQj+ov+z5+",
+	"lD7ZITh3acWHiunOecHKbssVHau1JBZr8d3e5+hft6Ud6y7Gwx2/UDtcuxTk04w45KKLNM8LeQmZkiNM",
+	"E4iHDz5u94ojyb09v7lUDffg2l28HasO9DXoXZx+oI/22cBYyAfsRcotP2LnFvKXFdumz2ZSMwYNZQzI",
+	"Nyi/Ed39S+a7VECmPU+8hkhHFxLjJCTNYkmmDJg++1nIMGWHJO0BCitRmZLILO87XkreNpWD7LMTSffu",
+	"Ys6UjbSamRC6cb/GMcNHxDYPbtjgZ27s7jv3pd0PbwdO8TWYaSDH8Pc1o2E+7OwAbrEbRLMM+DX+OHVh",
+	"WuFzuifhS8izgeMrflIZqE1FM2NVbpjHmA/jztP8KDwQDY419rLhpZdGZg22LQ0ZJaQDxx2qIlENCYhr",
+	"SFs56Go7NA/E5dNj3x7s/+0gypftb7SzzcKNJXluZFu7lVvtU/lm0bw3DlW+qyxHvEtlZGZDaBbag2h2",
+	"/Wm0wnWnBlKlqSxTs4VzYywyQDswlebrOiLCFrceEof7+/OpB0S5Odw/jDjZLbdT4/cxUhMJzeDsdT/w",
+	"LNzDZufpaI0W2xCSKpsLt89xj5rW/7iQ8zsxV57NiY7NQRSaDpiBRMl0HrW8i16fubNbKeDXZaLIuKwY",
+	"U3ot205k2a7Sn7xRBN8V7SwhSKsLcqZ5Mkb/ueoa8P1nnTI+EWWMsc0jT0I8YffB6qkdD0VmQe/x9D9T",
+	"YychfGxDSSlhAZy/PBLXID03oVSzAIEuCTSPSmJSXaq0aKLTMmBPokVXAUH5WA0vTdQ1JvILXKsbS1m/",
+	"WkTS0QhPNinYECDFINv9J9KDhOf8UmQCGXBW0oN4sSX4KEsFZn0WP16mxdbnKhNJNARPuQqeZaA9EVK5",
+	"OU5UDU3HdHK6VTktR6diWXWHL1qPewns/OBUzZYa5+uUtrSF1lCyoZpqlvECeWAvi0URioUMo4MwjI2Q",
+	"JYiYZVWWVkBUA0Q4GZSpbcv+M01H4ESUIH2wuQFuCN9BMqtykdCEVPgtQUtNYHLpopNjdGQCEIz7m5Al",
+	"EjwCkQynpqlz8QT34BPcbApY9KTc5Bq45/bq/dUNtNkI3Hv3gUfv5nUFwEdvy35CfDxSU1LqFe3X8vJf",
+	"7eBtsGXBbC4hQpxKp2qDHhtMpeFDRGVK2UBoDRlcc2kHbBLwTEuVYGo4f26yEVjDPLCRJlh8jqn6HBLb",
+	"Y4MxZPlwmg38SKWLp/wsZ8mY4SyUGjJqj2JKs7GSYCzOsVMWhWmf2x+WzVtEV8JwojPxRQHsXMM6ArZ9",
+	"OyvYyLbdkOoS1/A+7NrGGp3KFbZs9errLtq88pilAmsZEjy/ImtnA7fvz/EC43AuQ4cSNl1qMGqqE3BB",
+	"6VaMotViNPJZ2LZQ5VP4zAaVsVyjDbghMq4lNPyMS0QBRgy/iSBs+WEXmTxMZPIhfh8m53pdcUkL3uNZ",
+	"fMhlwtg++4j1THfV0BXp0RuZAa6TMRbLM0+pipV1QGhuLNdnmW9UxhYBrxg94jjiFjEZhkpPCMtRp+5v",
+	"U5mBMbFsmhz4FV5C2ECHMyF+YiStcVGKD0JC4cT02U+Q5SzDLgLEp6Mzn6fXIoHSGRhDlqKPcFzyHOPf",
+	"zNgFWAH9cUbDGpmHt9MwzHzPQa7VJLf0HdqyS8118U0DrO/5nNKv/9yv6/v2Dv1lduaTl6On1VHVBTxP",
+	"4rC/p4m8+ymPTOd7gR1z6Rzbb+6jJ+GTqw6ydbNrT252rf6il0yu1ceeOo9q/eYC1bPJl6JuRdJbJ7lO",
+	"POnDlaXwX/6S7C6ZBWFhsoJN+IAfW8EgeHoopBfwd41pWfAP0qpHBGC9lPHYc/G5X1eke5dKZcDlzhb0",
+	"hTahrRHb/bGuLT3GLVnIg97+/n6nPFtUnoCX5j1v/Fwv9MNi/yq6+PdUpbYhzA8VTDXPOXJlY9igAaOD",
+	"tIfuJRGgDdVUpnEAgTeCxYwcpJ/B9I0mAYOe5dy6DTW9QGfnLsQT79RPeAoUeTR49FZpKMX5EUOrVfe4",
+	"ZXC1X1xMVfyOoyrN8GrC+NEyD1I4jln9j9mAyAVK5ibsXsZGmg6OrYtBHs4unk5tNWhFYGwr+xThQ3OW",
+	"EPMPRZNPsffZ/S8MUlW9N3Vr9BZ/v8QcPXIPY31W573SI7C2pfOfjM5ISTjGwytRecj6XAKip8YkJRYB",
+	"uhMQuaW4htuY4sQFP1wWBL/pDhi/8Dem44Z8NspOmsU4pQgLj5xduhfOrRgplX6ZAxTUvqWr6Qx4+nR1",
+	"eo0gVOgH/BJsZGPcQFvZNc0+Vj0q4fMb9ej+8UNdNVDIc27HlYz7Y3SpjC9POf1VdsfS+eziCiFHSxq5",
+	"3ivNDr5jEyGnFkwcTFE6PMQxZUNDLT4Rkjk9FWEU0j1IYyzyaw7yN7+Nm4wifqUHXi2QOFhv0qC2dtOh",
+	"jhOgXW2h8+u/2EQ5EZs72psw8u7t1we7sffZ/3Sbd/8mUwYqBb+tFZ70AWepOzzGRytt+FIjcQvIn34k",
+	"/L4O5e0HYiV89zwT/ypvdWEkhMVlNhdDOQ+AvFQkQMhKDnDO8BkgLRGX/G2WkJSLxahfZdQLMGS89H8D",
+	"4UWE/EB4RWUyLzgF8VROU7WLWyJ9uALITbzIkXOvMUHVYwagx/KpJdZzXJ6iwWil8s3Mr/FLaD2gMx4g",
+	"LVkoiX9nqMGMWa6V274hEylIK2zBlKyVNqK1SGAWlzrx9/6N8fzsFd0m5lg9s1EPIwd+BRF5p1XsUiPI",
+	"rftVtFbgD2l4MKG10j1GfnuP/aBFOiIOok96asfvsbyKreZjEJohf7uaWiNSQKyHSnKi9Wo13ZY3xhcC",
+	"oTKeF4GafqVH+H2s0JTyLBNyVCUFrqDw74sndFC4fYsuWVGrLjAycUNy6BPOs7FiE16wS3D+XgDxc5ec",
+	"0eJK4vrRxcEknFh5mnaAOC1Mj+A1qMsSsf+idhbPLEJoZ8kYkqs45TFzt8OTq2jJQCuwuNwpPkYpUb26",
+	"RA2xzXaG7EzRQIwZq5kpu3aEYUat9D5OEhvriccAMb5nmGhQiODSbR43V6bx5XiyFbOKitRpY+pqUj2P",
+	"5cMhS5Vnka2ZmOXSlQq6BNJiqVGVY0I235FWMz80asRIgn9ZWOGmziY0C4a9OHv/hr3+/vXhy/g5p6lo",
+	"EsEP2I0z9Sy6iC6I+azi/9UOBx1E7N9//W8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

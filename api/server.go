@@ -103,6 +103,9 @@ type Options struct {
 	Graph MemoryReader
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
+	// Retention shows what is deleted for its age, and what is found of encryption; without it
+	// they get 500. [retention.Store] is the real one.
+	Retention Retention
 	// Requests keeps what people ask for by right; [requests.Store] is the real one.
 	Requests PrivacyRequests
 	// Consents keeps what people agree to; [consent.Store] is the real one.
@@ -160,6 +163,7 @@ type Server struct {
 	memories    Memories
 	graph       MemoryReader
 	vault       Vault
+	retention   Retention
 	requests    PrivacyRequests
 	consents    Consents
 	erasures    Erasures
@@ -221,7 +225,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
 		memories: o.Memories, graph: o.Graph, vault: o.Vault,
-		requests: o.Requests,
+		requests: o.Requests, retention: o.Retention,
 		consents: o.Consents,
 		erasures: o.Erasures,
 		exports:  o.Exports,
@@ -233,6 +237,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.audit == nil {
 		s.audit = noAuditLog{}
+	}
+	if s.retention == nil {
+		s.retention = noRetention{}
 	}
 	if s.lifetime == 0 {
 		s.lifetime = time.Hour

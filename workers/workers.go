@@ -28,6 +28,7 @@ import (
 	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
+	"meai/activities/privacy/retention"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -60,6 +61,8 @@ type Capabilities struct {
 	Restores    *backup.Restores
 	People      *people.Activities
 	Copies      *copies.Activities
+	Retention   *retention.Activities
+	Encryption  *retention.Encryption
 	Requests    *requests.Activities
 	// Consents are asked before each step of a person's story. Required.
 	Consents Permitter
@@ -99,9 +102,10 @@ var served = map[string]service{
 		workflows: []any{
 			workflows.Consolidation, workflows.ConsolidateSubject, workflows.RepairIndex, workflows.Upkeep, workflows.LibraryReview, workflows.FilterPolicy,
 			workflows.Backup, workflows.ProveBackup, workflows.MarkBackup, workflows.CheckBackups, workflows.KeepBackups, workflows.HoldBackup, workflows.ArchivePeople, workflows.CopyObjects, workflows.BackupDrill,
+			workflows.Retention, workflows.VerifyEncryption,
 		},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback, "backup": c.Backup, "people": c.People, "copies": c.Copies}
+			return map[string]any{"memory": c.Memory, "upkeep": c.Upkeep, "library": c.Library, "feedback": c.Feedback, "backup": c.Backup, "people": c.People, "copies": c.Copies, "retention": c.Retention, "encryption": c.Encryption}
 		},
 	},
 	workflows.QueueOperations: {

@@ -17,6 +17,7 @@ import (
 	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
+	"meai/activities/privacy/retention"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -189,6 +190,20 @@ var (
 	watchErasure   = call[erasure.WatchInput, erasure.Deadline]{"erasure.Watch", on(QueueOperations, calling)}
 	sweepErased    = call[struct{}, erasure.Swept]{"erasure.Sweep", on(QueuePrivacy, sweeping)}
 	settleErasures = call[struct{}, erasure.Settled]{"erasure.Settle", on(QueuePrivacy, nightly)}
+)
+
+var (
+	prepareRetention  = call[retention.Run, struct{}]{"retention.Prepare", on(QueueBatch, nightly)}
+	dropPartitions    = call[retention.Run, retention.Partitions]{"retention.DropPartitions", on(QueueBatch, nightly)}
+	applyToPeople     = call[retention.PeopleInput, retention.PeopleDone]{"retention.ApplyToPeople", on(QueueBatch, nightly)}
+	planExpiry        = call[retention.ExpiryInput, memory.ForgettingRef]{"retention.PlanExpiry", on(QueueBatch, patient)}
+	applyToRest       = call[retention.Run, retention.Counts]{"retention.ApplyToRest", on(QueueBatch, nightly)}
+	concludeRetention = call[retention.Conclusion, struct{}]{"retention.Conclude", on(QueueBatch, patient)}
+
+	openSamples          = call[retention.LookInput, retention.Look]{"encryption.OpenSamples", on(QueueBatch, nightly)}
+	checkColumns         = call[retention.LookInput, retention.Look]{"encryption.CheckColumns", on(QueueBatch, nightly)}
+	checkPlaces          = call[retention.LookInput, retention.Look]{"encryption.CheckPlaces", on(QueueBatch, nightly)}
+	concludeVerification = call[retention.Finish, retention.Soundness]{"encryption.Conclude", on(QueueBatch, patient)}
 )
 
 func on(queue string, options workflow.ActivityOptions) workflow.ActivityOptions {

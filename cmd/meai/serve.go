@@ -103,6 +103,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
 		}
+		if err := p.retention(db, log, &caps); err != nil {
+			return err
+		}
 		if err := p.caughtUp(ctx, db, committer); err != nil {
 			return err
 		}
@@ -159,6 +162,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	kept, err := p.retentionOn(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -172,6 +179,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Memories:        memory.NewStore(db, p.keys),
 		Graph:           memory.NewGraph(db, p.keys),
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+		Retention:       kept,
 		Requests:        requests.NewStore(db, p.keys),
 		Consents:        consents,
 		Erasures:        erasures,

@@ -82,6 +82,9 @@ const (
 	VaultDeleted  Act = "vault.deleted"
 	VaultOpened   Act = "vault.opened"
 	VaultClosed   Act = "vault.closed"
+
+	RetentionRun       Act = "retention.run"
+	EncryptionVerified Act = "encryption.verified"
 )
 
 var acts = []Act{
@@ -98,6 +101,7 @@ var acts = []Act{
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
 	VaultStored, VaultListed, VaultRead, VaultRecalled, VaultDeleted, VaultOpened, VaultClosed,
+	RetentionRun, EncryptionVerified,
 }
 
 // Kind is what an act was done to.

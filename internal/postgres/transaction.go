@@ -102,3 +102,10 @@ func lostConnection(err error) bool {
 	}
 	return !isFailure(err)
 }
+
+// Busy reports whether err says that a lock could not be had in time, or that the
+// transaction gave way to another: nothing has happened, and it may be tried again.
+func Busy(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && (answer.Code == "55P03" || answer.Code == "40P01")
+}

@@ -48,6 +48,15 @@ type ConsentDecision struct {
 	Receipt     *string
 }
 
+type EncryptionReport struct {
+	ID      uuid.UUID
+	State   string
+	BeganAt time.Time
+	EndedAt time.Time
+	Counts  []byte
+	Note    string
+}
+
 type Erasure struct {
 	ID            uuid.UUID
 	Alias         []byte
@@ -271,6 +280,30 @@ type ResourceLink struct {
 	Since     time.Time
 	InARow    int32
 	CheckedAt time.Time
+}
+
+type RetentionReport struct {
+	ID      uuid.UUID
+	DryRun  bool
+	State   string
+	BeganAt time.Time
+	EndedAt time.Time
+	Counts  []byte
+	Note    string
+}
+
+type RetentionRule struct {
+	Place     int16
+	Rule      string
+	TableName string
+	Persons   bool
+	Days      int32
+	Counted   string
+	Which     string
+	After     string
+	Bound     string
+	Item      *string
+	Forgotten bool
 }
 
 type Session struct {
