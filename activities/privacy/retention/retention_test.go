@@ -23,8 +23,8 @@ var everything = map[string]int64{
 	"forgetting_previews": 1, "idempotency_keys": 1, "filter_feedback": 1, "vault_openings": 1, "vault_accesses": 1,
 }
 
-// activity is what goes after ninety days.
-var activity = map[string]int64{"interaction_steps": 1, "idempotency_keys": 1, "filter_feedback": 1, "forgetting_previews": 1}
+// activities are what goes after ninety days.
+var activities = map[string]int64{"interaction_steps": 1, "idempotency_keys": 1, "filter_feedback": 1, "forgetting_previews": 1}
 
 func times(counts map[string]int64, n int64) map[string]int64 {
 	all := map[string]int64{}
@@ -49,7 +49,7 @@ func TestWhatIsOldEnoughGoesAndNothingElseDoes(t *testing.T) {
 
 	r := s.retain(t, s.run, alice, bob)
 	want := times(everything, 7)
-	for rule := range activity {
+	for rule := range activities {
 		want[rule]++
 	}
 	require.Equal(t, want, deleted(r))
