@@ -87,7 +87,7 @@ var explanations = map[code]explanation{
 	idempotencyConflict: {http.StatusConflict, "This Idempotency-Key was used for something else",
 		"The key came before with another body. Use a new key for a new message, and the same body for a repeated one."},
 	personUnknown: {http.StatusConflict, "This person has no session yet",
-		"Begin a session first: it sets up the keys that this person's words are sealed with."},
+		"Agree to something or begin a session first: either sets up the keys that this person's words are sealed with."},
 	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
 		"At most 64 KiB are read, 8 MiB of JSON lines, or 16 GiB of an export."},
 	unsupportedMediaType: {http.StatusUnsupportedMediaType, "The body's type is not supported",

@@ -75,14 +75,15 @@ func TestWhatAPersonWantsToBeSpared(t *testing.T) {
 	up, base := s.serve(t, "up")
 	name := "person-" + uuid.NewString()
 	anna := signedIn(t, base, name)
-	anna.agree(t)
 	spared := func(p *person, words ...string) *client.SetTriggersResponse {
 		t.Helper()
 		got, err := p.api.SetTriggersWithResponse(t.Context(), client.Triggers{Triggers: words})
 		require.NoError(t, err)
 		return got
 	}
-	require.Equal(t, http.StatusConflict, spared(anna, "breathing").StatusCode(), "there are no keys yet")
+	require.Equal(t, http.StatusForbidden, spared(anna, "breathing").StatusCode(), "they have not agreed to anything yet")
+	anna.agree(t)
+	require.Equal(t, http.StatusOK, spared(anna, "breathing").StatusCode(), "who has agreed needs no session")
 	anna.begin(t)
 	require.Equal(t, http.StatusOK, spared(anna, "breathing", "zebras").StatusCode())
 
