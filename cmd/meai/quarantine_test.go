@@ -291,6 +291,7 @@ func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
 
 		out = c.run(t, "quarantine", "release")
 		require.Contains(t, out, "schedules  0 paused")
+		require.Contains(t, out, "erased     what came back of 2 people who are erased was deleted")
 		require.Contains(t, out, "epoch      2 begun")
 		require.Contains(t, out, "the database serves in write epoch 2")
 		require.Contains(t, c.run(t, "quarantine", "release"), "the database serves in write epoch 2", "a repeat changes nothing")
@@ -394,6 +395,7 @@ func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace stri
 			got, err := p.at(t, base).api.GetInteractionWithResponse(t.Context(), p.session, id)
 			require.NoError(t, err)
 			require.Equal(t, state != "erased", got.JSON200 != nil, "%s: %s", state, got.Body)
+			require.Equal(t, state != "erased", c.count(t, p.subject, "select count(*) from interactions") > 0, "what the backup had of them")
 		}
 		require.Equal(t, b.tombstones, c.tombstones(t), "no key was destroyed once more, and none besides")
 		var census keyring.Census
