@@ -1795,7 +1795,7 @@ type AuditConsistency struct {
 type AuditEntry struct {
 	Act string `json:"act"`
 
-	// Actor Opaque id of who acted.
+	// Actor Who acted: the alias of somebody, which is an HMAC of their id, or the name of a service.
 	Actor    string `json:"actor"`
 	Approval string `json:"approval,omitempty,omitzero"`
 	Index    int64  `json:"index"`

@@ -26,7 +26,7 @@ func TestNothingNamesAPersonWhoseKeysAreDestroyed(t *testing.T) {
 	k := openWith(t, keyring.Options{
 		Bucket: url("a"), KEK: kekURL("s"), Replicas: []keyring.Replica{{URL: url("b")}, {URL: url("c")}},
 	})
-	gone, stays := uuid.New(), uuid.New()
+	gone, stays, fresh := uuid.New(), uuid.New(), uuid.New()
 	for _, subject := range []uuid.UUID{gone, stays} {
 		require.NoError(t, k.Create(ctx, subject))
 		for range 2 {
@@ -38,7 +38,6 @@ func TestNothingNamesAPersonWhoseKeysAreDestroyed(t *testing.T) {
 	require.NotEmpty(t, namesOf(t, dir, gone))
 	kept := namesOf(t, dir, stays)
 	require.Len(t, kept, 3, "a folder of generations in each")
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "b", "generations", gone.String()), 0o700), "left by a crash")
 
 	require.NoError(t, k.Destroy(ctx, gone))
 	require.Empty(t, namesOf(t, dir, gone))
@@ -52,6 +51,11 @@ func TestNothingNamesAPersonWhoseKeysAreDestroyed(t *testing.T) {
 	all, err := k.Tombstones(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{keyring.Digest(gone)}, all)
+
+	require.NoError(t, k.Create(ctx, fresh))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "b", "generations", fresh.String()), 0o700), "left by a crash")
+	require.NoError(t, k.Destroy(ctx, fresh))
+	require.Empty(t, namesOf(t, dir, fresh), "of a first generation as well")
 }
 
 // namesOf are the files and folders whose name, or content, has a person's id.

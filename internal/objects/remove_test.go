@@ -113,7 +113,7 @@ func TestWritersAndRemoversOfOneFolderDoNotMeet(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
-			for n := range 50 {
+			for n := range 15 {
 				name := fmt.Sprintf("people/ann/%d-%d", i, n)
 				if err := s.Create(t.Context(), name, []byte("x")); err != nil {
 					t.Errorf("create %s: %v", name, err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -196,15 +197,19 @@ func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error
 		return Expired{}, fmt.Errorf("list archives: %w", err)
 	}
 	page := Expired{Next: next, Ended: len(next) == 0}
-	destroyed := map[uuid.UUID]bool{}
+	destroyed, err := a.Archives.Keyring.Tombstones(ctx)
+	if err != nil {
+		return Expired{}, err
+	}
 	for _, name := range names {
 		page.Seen++
-		k, ok := parse(name)
+		digest, k, ok := parse(name)
 		if !ok {
 			page.Strange++
 			continue
 		}
-		if err := a.expire(ctx, k, destroyed, &page); err != nil {
+		_, unreadable := slices.BinarySearch(destroyed, digest)
+		if err := a.expire(ctx, k, unreadable, &page); err != nil {
 			return Expired{}, err
 		}
 		activity.RecordHeartbeat(ctx, page.Seen)
@@ -212,19 +217,10 @@ func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error
 	return page, nil
 }
 
-func (a *Activities) expire(ctx context.Context, k Kept, destroyed map[uuid.UUID]bool, page *Expired) error {
+func (a *Activities) expire(ctx context.Context, k Kept, unreadable bool, page *Expired) error {
 	aged := k.expired(time.Now())
-	if !aged {
-		if _, known := destroyed[k.Subject]; !known {
-			_, err := a.Archives.Keyring.Keys(ctx, k.Subject)
-			if err != nil && !gone(err) && !beyondRepair(err) {
-				return err
-			}
-			destroyed[k.Subject] = failure.Is(err, failure.KeyDestroyed)
-		}
-		if !destroyed[k.Subject] {
-			return nil
-		}
+	if !aged && !unreadable {
+		return nil
 	}
 	err := a.Archives.Store.Remove(ctx, k.Name)
 	switch {

@@ -43,7 +43,7 @@ type Reader struct {
 // [repository.ErrAltered], [repository.ErrKey] when its key version was retired, or as
 // [keyring.Keyring.Keys] does, with [failure.KeyDestroyed] for one. Close the reader.
 func (a *Archives) Read(ctx context.Context, subject uuid.UUID, name string) (*Reader, error) {
-	if k, ok := parse(name); !ok || k.Subject != subject {
+	if digest, _, ok := parse(name); !ok || digest != keyring.Digest(subject) {
 		return nil, fmt.Errorf("%q is no name of an archive of subject %s: %w", name, subject, repository.ErrMissing)
 	}
 	keys, err := a.Keyring.Keys(ctx, subject)

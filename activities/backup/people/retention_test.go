@@ -120,7 +120,7 @@ func (s *scene) names(t *testing.T) []string {
 }
 
 func nameAt(subject uuid.UUID, at time.Time) string {
-	return fmt.Sprintf("people/%s/%s-1.mar", subject, at.UTC().Format("20060102T150405Z"))
+	return fmt.Sprintf("people/%s/%s-1.mar", keyring.Digest(subject), at.UTC().Format("20060102T150405Z"))
 }
 
 // locked is a bucket that keeps what it was given, as one with a retention lock does.
@@ -134,7 +134,7 @@ func TestOnlyAgeAndDestroyedKeysRemoveAnArchive(t *testing.T) {
 	now := time.Now()
 	keep := []string{
 		s.plant(t, nameAt(alice.subject, now.AddDate(-people.Years, 0, 1))), s.plant(t, nameAt(lost, now.AddDate(-1, 0, 0))),
-		s.plant(t, "people/readme"), s.plant(t, "people/"+alice.subject.String()+"/20260101T000000Z-01.mar"), s.plant(t, "elsewhere/x"),
+		s.plant(t, "people/readme"), s.plant(t, "people/"+keyring.Digest(alice.subject)+"/20260101T000000Z-01.mar"), s.plant(t, "elsewhere/x"),
 		s.write(t, alice.subject).Name,
 	}
 	s.plant(t, nameAt(alice.subject, now.AddDate(-people.Years, 0, -1)))
@@ -153,6 +153,11 @@ func TestOnlyAgeAndDestroyedKeysRemoveAnArchive(t *testing.T) {
 	s.Store = bucket
 	require.Equal(t, people.Expired{Seen: 9, Aged: 2, Unreadable: 2, Strange: 2}, s.expire(t))
 	require.ElementsMatch(t, keep, s.names(t))
+	for _, name := range all {
+		for _, subject := range []uuid.UUID{alice.subject, bob.subject, lost} {
+			require.NotContains(t, name, subject.String(), "a bucket that keeps its objects keeps their names")
+		}
+	}
 	require.Equal(t, people.Expired{Seen: 5, Strange: 2, Ended: true}, run(t, s, s.activities.Expire, people.ExpireInput{}))
 }
 
