@@ -353,7 +353,7 @@ func TestOneCleanUpServesAllWhoAskBeforeItBegins(t *testing.T) {
 func TestWhatARoleMayNotDoIsTold(t *testing.T) {
 	c := newCluster(t, map[string]string{"wal_recycle": "on"})
 	for _, statement := range []string{
-		"revoke pg_checkpoint from meai_owner", "revoke execute on function pg_switch_wal() from meai_owner", "drop function meai_clear_statistics",
+		"revoke pg_checkpoint from meai_owner", "revoke execute on function pg_switch_wal() from meai_owner", "drop schema maintenance cascade",
 		"create table theirs as select 1", "analyze theirs", "update theirs set \"?column?\" = 2",
 	} {
 		exec(t, c.super, statement)

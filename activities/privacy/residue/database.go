@@ -26,6 +26,7 @@ const (
 	mayNot           = "42501"
 	noFunction       = "42883"
 	noTable          = "42P01"
+	noSchema         = "3F000"
 )
 
 // database is one database under a clean-up.
@@ -290,32 +291,33 @@ func (d *database) forgetStatistics(ctx context.Context, rewritten []table) erro
 func (d *database) clearEmpty(ctx context.Context) error {
 	empty, err := d.names(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p', 'm') and c.reltuples = 0 and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') order by 1`)
-	if err != nil {
+	if err != nil || len(empty) == 0 {
 		return err
 	}
-	for _, name := range empty {
-		_, err := d.conn.Exec(ctx, "select "+d.clearing(), name)
-		if is(err, mayNot) || is(err, noFunction) {
-			d.denied("pg_statistic")
-			return nil
-		}
-		if err != nil && !is(err, noTable) {
-			return fmt.Errorf("forget the statistics of %s: %w", name, err)
-		}
+	_, err = d.conn.Exec(ctx, d.clearing(), empty)
+	if is(err, mayNot) || is(err, noFunction) || is(err, noSchema) {
+		d.denied("pg_statistic")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("forget the statistics of empty tables: %w", err)
 	}
 	return nil
 }
 
-// clearing is the call that drops a table's statistics: the server's own from PostgreSQL
-// 18, before that a function that whoever sets the server up provides (docs/runbooks/erasure.md).
+// clearing drops the statistics of tables. The server has a function for it from
+// PostgreSQL 18 on; before that deploy/local/internal/postgres/init/03_maintenance.sql
+// makes one, as only a superuser can.
 func (d *database) clearing() string {
+	const tables = `(select coalesce(array_agg(t), '{}') from (select to_regclass(name) as t from unnest($1::text[]) as name) x where t is not null)`
 	if d.version < 180000 {
-		return "meai_clear_statistics($1::text::regclass)"
+		return "select maintenance.forget_statistics(" + tables + ")"
 	}
-	return `count(pg_clear_attribute_stats(n.nspname, c.relname, a.attname, inherited))
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
-		  (values (true), (false)) as i (inherited)
-		where c.oid = $1::text::regclass`
+	return `select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
+		  (values (true), (false)) as i (inherited),
+		  lateral pg_clear_attribute_stats(n.nspname::text, c.relname::text, a.attname::text, inherited)
+		where c.oid = any(` + tables + `)`
 }
 
 func (d *database) names(ctx context.Context, query string) ([]string, error) {
