@@ -1,5 +1,10 @@
 package telemetry
 
+import (
+	"maps"
+	"slices"
+)
+
 // treatment is what happens to a string under a key.
 type treatment int
 
@@ -41,4 +46,18 @@ var knownKeys = map[string]treatment{
 	"EventType": plain, "LocalActivityType": plain, "Namespace": plain, "QueryType": plain, "RunID": plain,
 	"SideEffectID": plain, "TaskQueue": plain, "TimerID": plain, "UpdateID": plain, "UpdateName": plain,
 	"WorkerID": plain, "WorkerType": plain, "WorkflowID": plain, "WorkflowType": plain,
+}
+
+// LogKeys lists the keys under which strings get into the log, sorted; numbers and times
+// pass under any key.
+func LogKeys() []string { return slices.Sorted(maps.Keys(knownKeys)) }
+
+// SpanAttributes lists the attributes that leave the process with a span, sorted.
+func SpanAttributes() []string {
+	var names []string
+	for key := range knownAttributes {
+		names = append(names, string(key))
+	}
+	slices.Sort(names)
+	return names
 }

@@ -29,10 +29,10 @@ published anyway; **id**, **time**, **count**, **code** and **flag** are open an
 			m.writeStore(&b, s)
 		}
 	}
-	b.WriteString("\n## What holds nothing of anybody's\n\n| store | kind | what it is for | why it holds nothing | columns |\n|---|---|---|---|---|\n")
+	b.WriteString("\n## What holds nothing of anybody's\n\n| store | kind | what it is for | why it holds nothing | kept | columns |\n|---|---|---|---|---|---|\n")
 	for _, s := range m.Stores {
 		if !s.Personal() {
-			row(&b, "`"+s.Name+"`", string(s.Kind), s.Purpose, s.Nobody, strings.Join(s.Names(), ", "))
+			row(&b, "`"+s.Name+"`", string(s.Kind), s.Purpose, s.Nobody, s.Retention, strings.Join(s.Names(), ", "))
 		}
 	}
 	b.WriteString("\nSettings that hold an address or a secret and lead to no store of data:\n\n| setting | why |\n|---|---|\n")
@@ -101,7 +101,7 @@ func (m Map) writeStore(b *strings.Builder, s Store) {
 	}
 	line("Kind", string(s.Kind)+", of category "+s.Category)
 	line("Basis", basis.Article+consents(s.Consent))
-	line("Kept", strings.TrimSuffix(retention.Means, ".")+since(s))
+	line("Kept", strings.TrimSuffix(retention.Means, ".")+since(s, retention))
 	line("Whose it is", person(s))
 	line("Erasure", string(s.Erase)+colon(s.Erased))
 	if s.Export {
@@ -131,8 +131,8 @@ func person(s Store) string {
 	return s.Person
 }
 
-func since(s Store) string {
-	if s.Since == "" {
+func since(s Store, r Retention) string {
+	if s.Since == "" || r.Days == 0 {
 		return "."
 	}
 	return "; counted from `" + s.Since + "`."
