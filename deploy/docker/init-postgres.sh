@@ -13,7 +13,9 @@ PGOPTIONS="-c meai.owner_password=$MEAI_OWNER_PASSWORD -c meai.app_password=$MEA
 export PGOPTIONS
 run "$sql/01_roles.sql"
 run "$sql/02_databases.sql"
-for database in meai temporal temporal_visibility; do run "$sql/03_maintenance.sql" "$database"; done
+for database in meai temporal temporal_visibility; do
+  run "$sql/03_maintenance.sql" "$database"
+done
 
 # The image lets replication in from its own loopback only; backups are taken from another container.
 rules=$(psql --no-psqlrc --tuples-only --no-align --username "$user" --dbname postgres --command 'show hba_file')

@@ -23,10 +23,6 @@ type CleanUpOptions struct {
 	URLs []string
 	// TLS returns how to connect to a host, when it is set.
 	TLS func(host string) *tls.Config
-	// Thorough has every table rewritten that holds anything, instead of those alone in
-	// which rows were changed or deleted since they were rewritten last. It is for when a
-	// scan has found something.
-	Thorough bool
 	// Patience is how long is waited for locks, for readers of old snapshots, and for
 	// replication slots; zero for 10 minutes.
 	Patience time.Duration
@@ -84,6 +80,23 @@ func CleanUp(ctx context.Context, o CleanUpOptions, beat func(n int64)) (Cleaned
 	return done, nil
 }
 
+// Distrust has the next clean-up rewrite every table in which something was ever stored,
+// whatever the server has counted: a scan has found what should be gone.
+func Distrust(ctx context.Context, o CleanUpOptions) (err error) {
+	if len(o.URLs) == 0 {
+		return nil
+	}
+	conn, err := connect(ctx, o.URLs[0], o.TLS, nil)
+	if err != nil {
+		return fmt.Errorf("forget what was cleaned up: %w", err)
+	}
+	defer func() { err = errors.Join(err, closed(ctx, conn)) }()
+	if _, err := conn.Exec(ctx, "delete from maintenance_tables"); err != nil {
+		return fmt.Errorf("forget what was cleaned up: %w", err)
+	}
+	return nil
+}
+
 // run is one clean-up.
 type run struct {
 	options  CleanUpOptions
@@ -125,12 +138,8 @@ func (r *run) takeTurn(ctx context.Context) (_ Cleaned, err error) {
 	return r.done, r.whole(ctx)
 }
 
-// covered reports what a run did that began after this was asked for. A thorough one has
-// to be its own.
+// covered reports what a run did that began after this was asked for.
 func (r *run) covered(ctx context.Context, asked time.Time) (done Cleaned, ok bool, err error) {
-	if r.options.Thorough {
-		return Cleaned{}, false, nil
-	}
 	var report []byte
 	err = r.records.QueryRow(ctx, `select report from maintenance_runs
 		where ended_at is not null and began_at >= $1 order by began_at limit 1`, asked).Scan(&report)
@@ -154,10 +163,8 @@ func (r *run) whole(ctx context.Context) error {
 		return fmt.Errorf("record that it begins: %w", err)
 	}
 	// Sessions that have just deleted something tell the server's counters of it by then.
-	if !r.options.Thorough {
-		if err := r.pause(ctx, settled); err != nil {
-			return err
-		}
+	if err := r.pause(ctx, settled); err != nil {
+		return err
 	}
 	for _, url := range r.options.URLs {
 		if err := r.database(ctx, url); err != nil {

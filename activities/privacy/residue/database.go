@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 	mayNot           = "42501"
 	noFunction       = "42883"
 	noTable          = "42P01"
+	noSchema         = "3F000"
 )
 
 // database is one database under a clean-up.
@@ -33,8 +35,10 @@ type database struct {
 	*run
 	conn *pgx.Conn
 	name string
-	// version is the server's, such as 150018.
+	// version is the server's, such as 150018; since is since when it counts, which a crash
+	// begins anew.
 	version int
+	since   time.Time
 	// undead counts the deleted rows that the last statement had to keep, because somebody
 	// may still read them; skipped is set when it left a table out.
 	undead  int64
@@ -45,7 +49,8 @@ type database struct {
 type table struct {
 	Name    string
 	Bytes   int64 // with indexes and what is stored beside it
-	Changes int64 // rows changed or deleted, ever
+	Used    bool  // a row was in it at some time
+	Changes int64 // rows changed or deleted since the server counts
 	Dead    int64
 	Vacuums int64
 }
@@ -57,7 +62,8 @@ func (r *run) database(ctx context.Context, url string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closed(ctx, d.conn)) }()
-	err = d.conn.QueryRow(ctx, "select current_database(), current_setting('server_version_num')::int").Scan(&d.name, &d.version)
+	err = d.conn.QueryRow(ctx, `select d.datname::text, current_setting('server_version_num')::int, greatest(d.stats_reset, b.stats_reset, '-infinity')
+		from pg_stat_database d, pg_stat_bgwriter b where d.datname = current_database()`).Scan(&d.name, &d.version, &d.since)
 	if err != nil {
 		return fmt.Errorf("look at the database: %w", err)
 	}
@@ -95,6 +101,9 @@ var undeadRows = regexp.MustCompile(`\A(\d+)\D`)
 func (d *database) touched(ctx context.Context) ([]table, error) {
 	rows, err := d.conn.Query(ctx, `
 		select format('%I.%I', n.nspname, c.relname) as name, pg_total_relation_size(c.oid) as bytes,
+		  -- An index of nothing is one page.
+		  pg_relation_size(c.oid) > 0 or exists (select from pg_index i
+		    where i.indrelid = c.oid and pg_relation_size(i.indexrelid) > current_setting('block_size')::int) as used,
 		  coalesce(s.n_tup_upd + s.n_tup_del, 0) as changes, coalesce(s.n_dead_tup, 0) as dead,
 		  coalesce(s.vacuum_count + s.autovacuum_count, 0) as vacuums
 		from pg_class c
@@ -114,13 +123,7 @@ func (d *database) touched(ctx context.Context) ([]table, error) {
 	if err != nil {
 		return nil, err
 	}
-	var touched []table
-	for _, t := range all {
-		if d.options.Thorough || t.differs(before) {
-			touched = append(touched, t)
-		}
-	}
-	return touched, nil
+	return slices.DeleteFunc(all, func(t table) bool { return !t.differs(before) }), nil
 }
 
 // differs reports whether a table may hold what was deleted. Rows of transactions that
@@ -128,14 +131,14 @@ func (d *database) touched(ctx context.Context) ([]table, error) {
 func (t table) differs(before map[string]table) bool {
 	was, known := before[t.Name]
 	if !known {
-		return t.Changes+t.Dead+t.Vacuums > 0
+		return t.Used
 	}
 	return t.Dead > 0 || t.Changes != was.Changes || t.Vacuums != was.Vacuums
 }
 
-// recorded is what was counted when tables were rewritten last.
+// recorded is what was counted when tables were rewritten last, by the same count.
 func (d *database) recorded(ctx context.Context) (map[string]table, error) {
-	rows, err := d.records.Query(ctx, "select relation, changes, vacuums from maintenance_tables where database = $1", d.name)
+	rows, err := d.records.Query(ctx, "select relation, changes, vacuums from maintenance_tables where database = $1 and counted_since = $2", d.name, d.since)
 	if err != nil {
 		return nil, fmt.Errorf("read what was cleaned before: %w", err)
 	}
@@ -178,10 +181,10 @@ func (d *database) rewritten(ctx context.Context, t table) error {
 	d.done.After += after
 	d.beat(int64(d.done.Tables))
 	_, err := d.records.Exec(ctx, `
-		insert into maintenance_tables (database, relation, changes, vacuums) values ($1, $2, $3, $4)
-		on conflict (database, relation) do update set
+		insert into maintenance_tables (database, relation, counted_since, changes, vacuums) values ($1, $2, $3, $4, $5)
+		on conflict (database, relation) do update set counted_since = excluded.counted_since,
 		  changes = excluded.changes, vacuums = excluded.vacuums, cleaned_at = excluded.cleaned_at`,
-		d.name, t.Name, t.Changes, t.Vacuums)
+		d.name, t.Name, d.since, t.Changes, t.Vacuums)
 	if err != nil {
 		return fmt.Errorf("record that %s is rewritten: %w", t.Name, err)
 	}
@@ -290,32 +293,33 @@ func (d *database) forgetStatistics(ctx context.Context, rewritten []table) erro
 func (d *database) clearEmpty(ctx context.Context) error {
 	empty, err := d.names(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p', 'm') and c.reltuples = 0 and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') order by 1`)
-	if err != nil {
+	if err != nil || len(empty) == 0 {
 		return err
 	}
-	for _, name := range empty {
-		_, err := d.conn.Exec(ctx, "select "+d.clearing(), name)
-		if is(err, mayNot) || is(err, noFunction) {
-			d.denied("pg_statistic")
-			return nil
-		}
-		if err != nil && !is(err, noTable) {
-			return fmt.Errorf("forget the statistics of %s: %w", name, err)
-		}
+	_, err = d.conn.Exec(ctx, d.clearing(), empty)
+	if is(err, mayNot) || is(err, noFunction) || is(err, noSchema) {
+		d.denied("pg_statistic")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("forget the statistics of empty tables: %w", err)
 	}
 	return nil
 }
 
-// clearing is the call that drops a table's statistics: the server's own from PostgreSQL
-// 18, before that a function that whoever sets the server up provides (docs/runbooks/erasure.md).
+// clearing drops the statistics of tables. The server has a function for it from
+// PostgreSQL 18 on; before that deploy/local/internal/postgres/init/03_maintenance.sql
+// makes one, as only a superuser can.
 func (d *database) clearing() string {
+	const tables = `(select coalesce(array_agg(t), '{}') from (select to_regclass(name) as t from unnest($1::text[]) as name) x where t is not null)`
 	if d.version < 180000 {
-		return "meai_clear_statistics($1::text::regclass)"
+		return "select maintenance.forget_statistics(" + tables + ")"
 	}
-	return `count(pg_clear_attribute_stats(n.nspname, c.relname, a.attname, inherited))
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
-		  (values (true), (false)) as i (inherited)
-		where c.oid = $1::text::regclass`
+	return `select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped,
+		  (values (true), (false)) as i (inherited),
+		  lateral pg_clear_attribute_stats(n.nspname::text, c.relname::text, a.attname::text, inherited)
+		where c.oid = any(` + tables + `)`
 }
 
 func (d *database) names(ctx context.Context, query string) ([]string, error) {

@@ -13,13 +13,14 @@ create table maintenance_runs (
 create index maintenance_runs_complete on maintenance_runs (began_at) where ended_at is not null;
 grant select on maintenance_runs to meai_app, meai_reader;
 
--- What the server had counted of a table when its rewriting began: a table of which it
--- counts the same today holds nothing that was deleted since.
+-- What the server had counted of a table when its rewriting began, and since when it
+-- counts: a table of which it counts the same today holds nothing that was deleted since.
 create table maintenance_tables (
-  database   name not null,
-  relation   text not null, -- with its schema, quoted
-  changes    bigint not null,
-  vacuums    bigint not null,
-  cleaned_at timestamptz not null default clock_timestamp(),
+  database      name not null,
+  relation      text not null, -- with its schema, quoted
+  counted_since timestamptz not null,
+  changes       bigint not null,
+  vacuums       bigint not null,
+  cleaned_at    timestamptz not null default clock_timestamp(),
   primary key (database, relation)
 );

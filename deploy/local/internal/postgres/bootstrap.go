@@ -19,8 +19,11 @@ var (
 	maintenanceSQL string
 )
 
-// Bootstrap makes the running cluster hold the roles with their passwords and the databases. It may run at every
-// start: roles are set anew, statements for databases that exist are left out.
+// databases are those that 02_databases.sql makes.
+var databases = []string{"meai", "temporal", "temporal_visibility"}
+
+// Bootstrap makes the running cluster hold the roles with their passwords and the databases, each with what its upkeep
+// needs. It may run at every start: roles are set anew, statements for databases that exist are left out.
 func (s *Server) Bootstrap(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.url(superuser, s.config.Passwords.Superuser, "postgres"))
 	if err != nil {
@@ -34,20 +37,21 @@ func (s *Server) Bootstrap(ctx context.Context) error {
 	if err := createDatabases(ctx, conn); err != nil {
 		return err
 	}
-	for _, database := range []string{"meai", "temporal", "temporal_visibility"} {
-		if err := s.allowMaintenance(ctx, database); err != nil {
-			return fmt.Errorf("prepare the database %s for maintenance: %w", database, err)
+	for _, database := range databases {
+		if err := s.maintain(ctx, database); err != nil {
+			return fmt.Errorf("prepare the upkeep of the database %s: %w", database, err)
 		}
 	}
 	return nil
 }
 
-func (s *Server) allowMaintenance(ctx context.Context, database string) error {
+// maintain runs 03_maintenance.sql in a database.
+func (s *Server) maintain(ctx context.Context, database string) error {
 	conn, err := pgx.Connect(ctx, s.url(superuser, s.config.Passwords.Superuser, database))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(ctx) }() // as in Bootstrap
+	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, maintenanceSQL)
 	return err
 }

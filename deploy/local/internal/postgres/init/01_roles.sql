@@ -28,17 +28,10 @@ begin
 end
 $$;
 
+-- It cleans up after an erasure: it writes checkpoints, and sees whether an older snapshot still keeps what was deleted.
+grant pg_checkpoint, pg_read_all_stats to meai_owner;
+
 -- It reads whatever there is and is told the state of the server; it writes nothing.
 grant pg_read_all_data, pg_monitor to meai_backup;
-
--- An erasure has the server write down what it holds, so that it lets go of the log until then.
--- Before PostgreSQL 15 a superuser alone may.
-do $$
-begin
-  if exists (select from pg_roles where rolname = 'pg_checkpoint') then
-    grant pg_checkpoint to meai_owner;
-  end if;
-end
-$$;
 
 alter role meai_reader set default_transaction_read_only = on;

@@ -1,24 +1,31 @@
--- What the owner of a database needs for erasing people from its files, and PostgreSQL leaves to a superuser. Run it in
--- every database of the cluster; it may be run again.
+-- What an erasure needs beyond what a table's owner may do, in each database of a MeAi cluster: run it as the superuser,
+-- connected to the database. It may run again.
+--
+-- Statistics hold values: the most common ones of a column, and the bounds of its histogram. ANALYZE replaces them, but
+-- not those of a table that has become empty, and nothing that its owner may do removes those. (PostgreSQL 18 has
+-- pg_clear_relation_stats.)
 
--- Drops what the server remembers of values in the columns of one table: ANALYZE leaves the statistics of an empty table
--- as they are. From PostgreSQL 18 on the server has a function of its own for it.
-create or replace function public.meai_clear_statistics(relation regclass) returns bigint
-  language sql security definer set search_path = pg_catalog, pg_temp as $$
-    with cleared as (
-      delete from pg_statistic s using pg_class c
-      where s.starelid = $1 and c.oid = $1 and pg_has_role(session_user, c.relowner, 'usage') returning 1)
-    select count(*) from cleared
+create schema if not exists maintenance;
+
+-- forget_statistics removes the statistics of tables and of their indexes, and says of how many columns. It does so for
+-- tables of the role that has logged in alone. What it deletes is in the files of pg_statistic until that is rewritten.
+create or replace function maintenance.forget_statistics(tables regclass[]) returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  n bigint;
+begin
+  delete from pg_statistic s using pg_class c
+    where c.oid = s.starelid and pg_has_role(session_user, c.relowner, 'usage')
+      and (c.oid = any (tables) or c.oid in (select indexrelid from pg_index where indrelid = any (tables)));
+  get diagnostics n = row_count;
+  return n;
+end
 $$;
 
-revoke execute on function public.meai_clear_statistics(regclass) from public;
+revoke all on schema maintenance from public;
+revoke all on function maintenance.forget_statistics(regclass[]) from public;
+grant usage on schema maintenance to meai_owner, temporal;
+grant execute on function maintenance.forget_statistics(regclass[]) to meai_owner, temporal;
 
-do $$
-begin
-  execute format('grant execute on function public.meai_clear_statistics(regclass) to %I',
-    (select pg_get_userbyid(datdba) from pg_database where datname = current_database()));
-  -- The file of the log that has the deleted rows is left for a new one.
-  if current_database() = 'meai' then
-    grant execute on function pg_switch_wal() to meai_owner;
-  end if;
-end $$;
+-- The segment of the write-ahead log that is being written holds what was erased until it is left for the next.
+grant execute on function pg_catalog.pg_switch_wal() to meai_owner;
