@@ -43,6 +43,9 @@ func (e *Encryption) CheckColumns(ctx context.Context, _ LookInput) (Look, error
 
 // systemVersions are the versions of the system's key.
 func (e *Encryption) systemVersions(ctx context.Context) (map[uint32]bool, error) {
+	if _, err := e.Keys.System(ctx); err != nil { // which makes them where there are none
+		return nil, fmt.Errorf("load the system's keys: %w", err)
+	}
 	versions, err := e.Keys.Versions(ctx, uuid.Nil)
 	if err != nil {
 		return nil, fmt.Errorf("list the versions of the system's key: %w", err)

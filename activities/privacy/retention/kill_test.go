@@ -7,14 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"meai/activities/privacy/datamap"
 	"meai/activities/privacy/requests"
@@ -28,12 +29,27 @@ import (
 // of a test: kill -9 takes a whole process between two of its transactions.
 const dyingRun = "MEAI_TEST_DYING_RUN"
 
-// orders are what such a process works with, and at which of its signs of life it dies.
+// orders are what such a process works with, and after how many statements it dies.
 type orders struct {
 	Postgres, Keyring string
 	In                retention.PeopleInput
-	Beat              int
+	Statements        int64
 }
+
+// killer is kill -9 after so many statements, wherever in a transaction that is.
+type killer struct{ left atomic.Int64 }
+
+func (k *killer) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+
+func (k *killer) OnEnd(sdktrace.ReadOnlySpan) {
+	if k.left.Add(-1) == 0 {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+func (k *killer) Shutdown(context.Context) error   { return nil }
+func (k *killer) ForceFlush(context.Context) error { return nil }
 
 func retainUntilKilled(encoded string) {
 	if err := retainOnce(encoded); err != nil {
@@ -49,7 +65,11 @@ func retainOnce(encoded string) error {
 		return err
 	}
 	ctx := context.Background()
-	db, err := postgres.Open(ctx, postgres.Options{URL: o.Postgres})
+	k := &killer{}
+	k.left.Store(o.Statements)
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(k))
+	ctx, _ = provider.Tracer("test").Start(ctx, "the run") // statements are traced within another span only
+	db, err := postgres.Open(ctx, postgres.Options{URL: o.Postgres, TracerProvider: provider})
 	if err != nil {
 		return err
 	}
@@ -64,13 +84,7 @@ func retainOnce(encoded string) error {
 	acts := &retention.Activities{DB: db, Keys: keys, Holds: requests.NewHolds(keys), Map: m, Page: 3}
 	env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
 	env.RegisterActivity(acts)
-	beats := 0
-	env.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) {
-		if beats++; beats == o.Beat {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
-		}
-	})
+	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
 	_, err = env.ExecuteActivity(acts.ApplyToPeople, o.In)
 	return err
 }
@@ -79,8 +93,8 @@ func keyringIn(ctx context.Context, dir string) (*keyring.Keyring, error) {
 	return keyring.Open(ctx, keyring.Options{Bucket: "file://" + filepath.Join(dir, "keyring") + "?create_dir=true", KEK: "file://" + filepath.Join(dir, "kek.key")})
 }
 
-// TestARunThatIsKilledBetweenPagesGoesOnAndCountsEachRowOnce kills the process at every sign of
-// life, which it gives between two pages and after each person.
+// TestARunThatIsKilledBetweenPagesGoesOnAndCountsEachRowOnce kills the process after more and
+// more statements: before a page, within its transaction, and after it.
 func TestARunThatIsKilledBetweenPagesGoesOnAndCountsEachRowOnce(t *testing.T) {
 	db, urls := enginetest.Database(t)
 	dir := t.TempDir()
@@ -100,8 +114,8 @@ func TestARunThatIsKilledBetweenPagesGoesOnAndCountsEachRowOnce(t *testing.T) {
 	require.NoError(t, err)
 	killed := 0
 	left := alice.count(t, "interactions") + bob.count(t, "interactions")
-	for beat := 1; beat <= 4; beat++ {
-		text, err := json.Marshal(orders{Postgres: urls.App, Keyring: dir, In: in, Beat: beat})
+	for _, statements := range []int64{1, 5, 11, 18, 26, 35, 45} {
+		text, err := json.Marshal(orders{Postgres: urls.App, Keyring: dir, In: in, Statements: statements})
 		require.NoError(t, err)
 		child := exec.CommandContext(t.Context(), self)
 		child.Env = append(os.Environ(), dyingRun+"="+string(text))
@@ -112,10 +126,11 @@ func TestARunThatIsKilledBetweenPagesGoesOnAndCountsEachRowOnce(t *testing.T) {
 		require.Equal(t, syscall.SIGKILL, child.ProcessState.Sys().(syscall.WaitStatus).Signal(), "%s", out)
 		killed++
 		now := alice.count(t, "interactions") + bob.count(t, "interactions")
+		t.Logf("killed after %d statements: %d of %d interactions are left", statements, now, 2*rows)
 		require.LessOrEqual(t, now, left)
 		left = now
 	}
-	require.GreaterOrEqual(t, killed, 3, "or nothing was shown")
+	require.GreaterOrEqual(t, killed, 4, "or nothing was shown")
 	r := s.retain(t, s.run, alice, bob)
 	require.Equal(t, times(everything, 2*rows), deleted(r), "what died had counted what it deleted, and nothing else")
 	require.Equal(t, 0, alice.count(t, "interactions"))

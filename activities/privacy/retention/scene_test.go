@@ -199,7 +199,7 @@ func (p *person) plant(t testing.TB, at time.Time) planted {
 	insert(`insert into sessions (subject_id, id, created_at, expires_at, emotion_sealed) values ($1, $3, $2, $2::timestamptz + interval '1 hour', $4)`,
 		ids.session, p.sealed(t, "sessions", "emotion_sealed", ids.session))
 	insert(`insert into interactions (subject_id, id, session_id, workflow_id, state, accepted_at, answered_at, words_sealed, context_sealed, answer_sealed)
-		values ($1, $3, $4, 'person/' || $1::text || '/interaction/x', 'answered', $2, $2, $5, $6, $7)`, ids.interaction, ids.session,
+		values ($1, $3, $4, 'person/x/interaction/y', 'answered', $2, $2, $5, $6, $7)`, ids.interaction, ids.session,
 		p.sealed(t, "interactions", "words_sealed", ids.interaction), p.sealed(t, "interactions", "context_sealed", ids.interaction), p.sealed(t, "interactions", "answer_sealed", ids.interaction))
 	insert(`insert into interaction_steps (subject_id, interaction_id, step, state, started_at, reason) values ($1, $3, 'mirror', 'degraded', $2, 'embedding_unavailable')`, ids.interaction)
 	insert(`insert into idempotency_keys (subject_id, key_hmac, body_hmac, interaction_id, created_at) values ($1, sha256($3), sha256('b'), $4, $2)`, ids.interaction[:], ids.interaction)
@@ -255,7 +255,7 @@ func (s *scene) request(t *testing.T, p *person, kind string, at time.Time) uuid
 	id := uuid.New()
 	a, err := alias.Of(t.Context(), s.Keys, p.subject)
 	require.NoError(t, err)
-	sql(t, connect(t, s.urls.App), `insert into privacy_requests (id, person_id, alias, kind, law, received_at, due_at) values ($1, $2, $3, $4, 'gdpr', $5, $5 + interval '1 month')`, id, p.subject, a[:], kind, at)
+	sql(t, connect(t, s.urls.App), `insert into privacy_requests (id, person_id, alias, kind, law, received_at, due_at) values ($1, $2, $3, $4, 'gdpr', $5, $5::timestamptz + interval '1 month')`, id, p.subject, a[:], kind, at)
 	return id
 }
 

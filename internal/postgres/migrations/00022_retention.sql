@@ -56,7 +56,7 @@ insert into retention_rules (place, rule, table_name, persons, days, counted, wh
     'not exists (select from legal_holds h where h.id = t.approval_id)', default, default, default, false),
   (61, 'approvals', 'approvals', false, 366, 't.decided_at',
     default, 'not exists (select from approval_decisions d where d.approval_id = t.id)', default, default, false),
-  (62, 'privacy_warnings', 'privacy_warnings', false, 1096, '(select q.ended_at from privacy_requests q where q.id = t.request_id)',
+  (62, 'privacy_warnings', 'privacy_warnings', false, 1096, '(select greatest(q.ended_at, t.told_at) from privacy_requests q where q.id = t.request_id)',
     default, default, default, default, false),
   (63, 'privacy_requests', 'privacy_requests', false, 1096, 't.ended_at',
     default, 'not exists (select from privacy_warnings w where w.request_id = t.id)', default, default, false),
@@ -107,6 +107,7 @@ create table encryption_reports (
   note     text not null check (length(note) between 1 and 1048576)
 );
 create index encryption_reports_by_time on encryption_reports (began_at, id);
+grant execute on function meai_codes_alone(jsonb) to meai_app;
 grant select, insert on retention_reports, encryption_reports to meai_app;
 grant select on retention_reports, encryption_reports to meai_reader;
 
@@ -291,7 +292,7 @@ end $$;
 -- no sentence fits. A signed note has, and is known by its signature.
 create function meai_of_class(value text, class text) returns boolean language sql immutable as $$
   select case when class in ('code', 'id', 'count', 'time', 'flag', 'blinded')
-    then value ~ '^[A-Za-z0-9_.:/+=*@,-]{0,300}$' or value ~ E'\n\n— [A-Za-z0-9._-]+ [A-Za-z0-9+/=]+\n$'
+    then length(value) <= 300 and value ~ '^[A-Za-z0-9_.:/+=*@,-]*$' or value ~ E'\n\n— [A-Za-z0-9._-]+ [A-Za-z0-9+/=]+\n$'
     else true end
 $$;
 
