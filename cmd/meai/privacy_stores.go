@@ -94,3 +94,21 @@ func heldBy(h *requests.Holds) func(context.Context, *queries.Queries, uuid.UUID
 		return held, err
 	}
 }
+
+// access has exports registered among people's requests. An entry outlives the person, so
+// its id is another than the export's.
+type access struct{ *requests.Store }
+
+func (access) request(export uuid.UUID) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, export[:]) }
+
+func (a access) Received(ctx context.Context, id, subject uuid.UUID, at time.Time) error {
+	return a.Receive(ctx, requests.New{ID: a.request(id), Subject: subject, Kind: requests.Access, Law: requests.GDPR, At: at})
+}
+
+func (a access) Ended(ctx context.Context, id uuid.UUID, fulfilled bool) error {
+	outcome := requests.Cancelled
+	if fulfilled {
+		outcome = requests.Completed
+	}
+	return a.Finish(ctx, a.request(id), outcome, "")
+}
