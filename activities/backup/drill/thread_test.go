@@ -22,7 +22,7 @@ import (
 )
 
 // folder can be reached by every account, unlike the usual temporary folder of a test.
-func folder(t *testing.T) string {
+func folder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "meai-drill-")
 	require.NoError(t, err)
@@ -31,7 +31,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-func newScene(t *testing.T) *drill.Scene {
+func newScene(t testing.TB) *drill.Scene {
 	t.Helper()
 	signer, err := signing.Derive(t.Context(), enginetest.Keyring(t), "drill", "drill")
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestABackupIsTakenProvenAndRestoredFromTheBucketAlone(t *testing.T) {
 }
 
 // arrived returns once everything that was committed is in the bucket.
-func arrived(t *testing.T, s *drill.Scene) {
+func arrived(t testing.TB, s *drill.Scene) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.URL())
 	require.NoError(t, err)
