@@ -468,6 +468,66 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for EncryptionFindingProblem.
+const (
+	EncryptionFindingProblemConnectionInTheOpen      EncryptionFindingProblem = "connection_in_the_open"
+	EncryptionFindingProblemDoesNotOpen              EncryptionFindingProblem = "does_not_open"
+	EncryptionFindingProblemKeysMissing              EncryptionFindingProblem = "keys_missing"
+	EncryptionFindingProblemNotAmongTheSealedColumns EncryptionFindingProblem = "not_among_the_sealed_columns"
+	EncryptionFindingProblemNotInTheDataMap          EncryptionFindingProblem = "not_in_the_data_map"
+	EncryptionFindingProblemNotOfItsClass            EncryptionFindingProblem = "not_of_its_class"
+	EncryptionFindingProblemNotSealed                EncryptionFindingProblem = "not_sealed"
+	EncryptionFindingProblemUnknownKeyVersion        EncryptionFindingProblem = "unknown_key_version"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionFindingProblem enum.
+func (e EncryptionFindingProblem) Valid() bool {
+	switch e {
+	case EncryptionFindingProblemConnectionInTheOpen:
+		return true
+	case EncryptionFindingProblemDoesNotOpen:
+		return true
+	case EncryptionFindingProblemKeysMissing:
+		return true
+	case EncryptionFindingProblemNotAmongTheSealedColumns:
+		return true
+	case EncryptionFindingProblemNotInTheDataMap:
+		return true
+	case EncryptionFindingProblemNotOfItsClass:
+		return true
+	case EncryptionFindingProblemNotSealed:
+		return true
+	case EncryptionFindingProblemUnknownKeyVersion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EncryptionReportState.
+const (
+	EncryptionReportStateCancelled EncryptionReportState = "cancelled"
+	EncryptionReportStateFailed    EncryptionReportState = "failed"
+	EncryptionReportStateSound     EncryptionReportState = "sound"
+	EncryptionReportStateUnsound   EncryptionReportState = "unsound"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionReportState enum.
+func (e EncryptionReportState) Valid() bool {
+	switch e {
+	case EncryptionReportStateCancelled:
+		return true
+	case EncryptionReportStateFailed:
+		return true
+	case EncryptionReportStateSound:
+		return true
+	case EncryptionReportStateUnsound:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -1428,6 +1488,57 @@ func (e ResponseSource) Valid() bool {
 	}
 }
 
+// Defines values for RetentionConflictCode.
+const (
+	RetentionConflictCodeArchiveOutlivesErasure RetentionConflictCode = "archive_outlives_erasure"
+	RetentionConflictCodeBackupHeld             RetentionConflictCode = "backup_held"
+	RetentionConflictCodeBackupsOutlive         RetentionConflictCode = "backups_outlive"
+	RetentionConflictCodeErasureBeforeItsAge    RetentionConflictCode = "erasure_before_its_age"
+	RetentionConflictCodeErasureHeld            RetentionConflictCode = "erasure_held"
+	RetentionConflictCodeStays                  RetentionConflictCode = "stays"
+)
+
+// Valid indicates whether the value is a known member of the RetentionConflictCode enum.
+func (e RetentionConflictCode) Valid() bool {
+	switch e {
+	case RetentionConflictCodeArchiveOutlivesErasure:
+		return true
+	case RetentionConflictCodeBackupHeld:
+		return true
+	case RetentionConflictCodeBackupsOutlive:
+		return true
+	case RetentionConflictCodeErasureBeforeItsAge:
+		return true
+	case RetentionConflictCodeErasureHeld:
+		return true
+	case RetentionConflictCodeStays:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionReportState.
+const (
+	RetentionReportStateCancelled RetentionReportState = "cancelled"
+	RetentionReportStateCompleted RetentionReportState = "completed"
+	RetentionReportStateFailed    RetentionReportState = "failed"
+)
+
+// Valid indicates whether the value is a known member of the RetentionReportState enum.
+func (e RetentionReportState) Valid() bool {
+	switch e {
+	case RetentionReportStateCancelled:
+		return true
+	case RetentionReportStateCompleted:
+		return true
+	case RetentionReportStateFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin          Role = "admin"
@@ -2116,6 +2227,9 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// CountsByReason Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+type CountsByReason map[string]int64
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -2170,6 +2284,59 @@ type Emotion struct {
 
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
+
+// EncryptionFinding defines model for EncryptionFinding.
+type EncryptionFinding struct {
+	Column  string                   `json:"column,omitempty,omitzero"`
+	Count   int64                    `json:"count"`
+	Problem EncryptionFindingProblem `json:"problem"`
+
+	// Store A table, bucket or connection.
+	Store string `json:"store"`
+}
+
+// EncryptionFindingProblem defines model for EncryptionFinding.Problem.
+type EncryptionFindingProblem string
+
+// EncryptionLooked How much was looked at.
+type EncryptionLooked struct {
+	Columns int `json:"columns"`
+
+	// Links Connections to engines and services.
+	Links   int   `json:"links"`
+	Objects int64 `json:"objects"`
+	People  int   `json:"people"`
+	Rows    int64 `json:"rows"`
+
+	// Values They were opened with their person's keys.
+	Values int64 `json:"values"`
+}
+
+// EncryptionReport defines model for EncryptionReport.
+type EncryptionReport struct {
+	BeganAt  time.Time           `json:"began_at"`
+	EndedAt  time.Time           `json:"ended_at"`
+	Findings []EncryptionFinding `json:"findings"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Looked How much was looked at.
+	Looked EncryptionLooked `json:"looked"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note  string                `json:"note"`
+	State EncryptionReportState `json:"state"`
+}
+
+// EncryptionReportState defines model for EncryptionReport.State.
+type EncryptionReportState string
+
+// EncryptionReportPage defines model for EncryptionReportPage.
+type EncryptionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []EncryptionReport  `json:"reports"`
+}
 
 // Escalation defines model for Escalation.
 type Escalation struct {
@@ -3364,8 +3531,140 @@ type ResponseComponent struct {
 	Tone    string `json:"tone"`
 }
 
+// RetainedElsewhere defines model for RetainedElsewhere.
+type RetainedElsewhere struct {
+	Category string `json:"category"`
+
+	// Days How long it is kept; 0 where no age ends it.
+	Days int `json:"days"`
+
+	// Reason What ends it
+	Reason string `json:"reason"`
+
+	// Store The data map's.
+	Store string `json:"store"`
+}
+
+// RetentionConflict defines model for RetentionConflict.
+type RetentionConflict struct {
+	Category string                `json:"category,omitempty,omitzero"`
+	Code     RetentionConflictCode `json:"code"`
+
+	// Count Of rows, people, archives or backups.
+	Count int64 `json:"count"`
+
+	// From The first day on which it shows.
+	From openapi_types.Date `json:"from"`
+
+	// Reason Why rows stay, as in a report.
+	Reason string `json:"reason,omitempty,omitzero"`
+	Rule   string `json:"rule,omitempty,omitzero"`
+
+	// Says The same as a sentence, with what comes of it.
+	Says string `json:"says"`
+
+	// Until The day that ends it; left out where nobody knows.
+	Until *openapi_types.Date `json:"until,omitempty"`
+}
+
+// RetentionConflictCode defines model for RetentionConflict.Code.
+type RetentionConflictCode string
+
+// RetentionForecast defines model for RetentionForecast.
+type RetentionForecast struct {
+	Category string `json:"category"`
+
+	// Days Those on which anything goes, in order.
+	Days []RowsDue `json:"days"`
+
+	// KeptDays How long a row is kept.
+	KeptDays int    `json:"kept_days"`
+	Rule     string `json:"rule"`
+}
+
+// RetentionPartitions Partitions by time of which every row was old enough.
+type RetentionPartitions struct {
+	// Busy They could not be had; the next run has them.
+	Busy    int `json:"busy"`
+	Dropped int `json:"dropped"`
+
+	// Kept They hold rows of somebody of whom something is held.
+	Kept int `json:"kept"`
+}
+
+// RetentionReport defines model for RetentionReport.
+type RetentionReport struct {
+	BeganAt time.Time `json:"began_at"`
+
+	// DryRun Nothing was deleted; `deleted` is what would have been.
+	DryRun bool `json:"dry_run"`
+
+	// Elsewhere What has an age that something else ends.
+	Elsewhere []RetainedElsewhere `json:"elsewhere"`
+	EndedAt   time.Time           `json:"ended_at"`
+
+	// Failed For how many the next run tries again.
+	Failed int `json:"failed"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Inactive How many of them are being erased.
+	Inactive int `json:"inactive"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note string `json:"note"`
+
+	// Partitions Partitions by time of which every row was old enough.
+	Partitions RetentionPartitions `json:"partitions"`
+
+	// People How many were looked at.
+	People int                  `json:"people"`
+	Rules  []RetentionResult    `json:"rules"`
+	State  RetentionReportState `json:"state"`
+}
+
+// RetentionReportState defines model for RetentionReport.State.
+type RetentionReportState string
+
+// RetentionReportPage defines model for RetentionReportPage.
+type RetentionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []RetentionReport   `json:"reports"`
+}
+
+// RetentionResult defines model for RetentionResult.
+type RetentionResult struct {
+	// Category The data map's.
+	Category string `json:"category"`
+
+	// Days How long a row is kept.
+	Days    int   `json:"days"`
+	Deleted int64 `json:"deleted"`
+
+	// Kept Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+	Kept CountsByReason `json:"kept"`
+	Rule string         `json:"rule"`
+}
+
+// RetentionSimulation defines model for RetentionSimulation.
+type RetentionSimulation struct {
+	Conflicts []RetentionConflict `json:"conflicts"`
+	Days      int                 `json:"days"`
+
+	// From Today, UTC.
+	From  openapi_types.Date  `json:"from"`
+	Rules []RetentionForecast `json:"rules"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RowsDue defines model for RowsDue.
+type RowsDue struct {
+	Day  openapi_types.Date `json:"day"`
+	Rows int64              `json:"rows"`
+}
 
 // Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 type Safety struct {
@@ -3555,6 +3854,9 @@ type Prefer = string
 
 // PrivacyRequestID defines model for PrivacyRequestID.
 type PrivacyRequestID = openapi_types.UUID
+
+// ReportID defines model for ReportID.
+type ReportID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
@@ -3775,6 +4077,15 @@ type ListPrivacyAccessesParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListEncryptionReportsParams defines parameters for ListEncryptionReports.
+type ListEncryptionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -3806,6 +4117,21 @@ type ListPrivacyRequestsParams struct {
 
 	// Limit The most to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListRetentionReportsParams defines parameters for ListRetentionReports.
+type ListRetentionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// SimulateRetentionParams defines parameters for SimulateRetention.
+type SimulateRetentionParams struct {
+	// Days How many days to look ahead.
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
 // RestoreBackupParams defines parameters for RestoreBackup.
@@ -4116,6 +4442,12 @@ type ServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
+	// ListEncryptionReports List what was found of encryption, newest first
+	// (GET /v1/privacy/encryption/reports)
+	ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error
+	// GetEncryptionReport Read one of them
+	// (GET /v1/privacy/encryption/reports/{report_id})
+	GetEncryptionReport(ctx echo.Context, reportId ReportID) error
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
@@ -4137,6 +4469,15 @@ type ServerInterface interface {
 	// ListPrivacyRequests See what you have asked for, newest first
 	// (GET /v1/privacy/requests)
 	ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	// (GET /v1/privacy/retention/reports)
+	ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error
+	// GetRetentionReport Read one of them
+	// (GET /v1/privacy/retention/reports/{report_id})
+	GetRetentionReport(ctx echo.Context, reportId ReportID) error
+	// SimulateRetention See what the coming days will delete, and every conflict
+	// (GET /v1/privacy/retention/simulation)
+	SimulateRetention(ctx echo.Context, params SimulateRetentionParams) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -5259,6 +5600,47 @@ func (w *ServerInterfaceWrapper) ListPrivacyAccesses(ctx echo.Context) error {
 	return err
 }
 
+// ListEncryptionReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEncryptionReports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEncryptionReportsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEncryptionReports(ctx, params)
+	return err
+}
+
+// GetEncryptionReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEncryptionReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEncryptionReport(ctx, reportId)
+	return err
+}
+
 // ListLegalHolds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
 	var err error
@@ -5395,6 +5777,65 @@ func (w *ServerInterfaceWrapper) ListPrivacyRequests(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListPrivacyRequests(ctx, params)
+	return err
+}
+
+// ListRetentionReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRetentionReports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRetentionReportsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRetentionReports(ctx, params)
+	return err
+}
+
+// GetRetentionReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetentionReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetentionReport(ctx, reportId)
+	return err
+}
+
+// SimulateRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRetention(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRetentionParams
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRetention(ctx, params)
 	return err
 }
 
@@ -5981,6 +6422,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/backups/:backup_id/hold", wrapper.HoldBackup, options.OperationMiddlewares["holdBackup"]...)
 	router.GET(options.BaseURL+"/v1/backup-runs/:run_id", wrapper.GetBackupRun, options.OperationMiddlewares["getBackupRun"]...)
 	router.POST(options.BaseURL+"/v1/restores", wrapper.RestoreBackup, options.OperationMiddlewares["restoreBackup"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/reports", wrapper.ListRetentionReports, options.OperationMiddlewares["listRetentionReports"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/reports/:report_id", wrapper.GetRetentionReport, options.OperationMiddlewares["getRetentionReport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/simulation", wrapper.SimulateRetention, options.OperationMiddlewares["simulateRetention"]...)
+	router.GET(options.BaseURL+"/v1/privacy/encryption/reports", wrapper.ListEncryptionReports, options.OperationMiddlewares["listEncryptionReports"]...)
+	router.GET(options.BaseURL+"/v1/privacy/encryption/reports/:report_id", wrapper.GetEncryptionReport, options.OperationMiddlewares["getEncryptionReport"]...)
 	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
 	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
@@ -13674,6 +14120,264 @@ func (response ListPrivacyAccesses503ApplicationProblemPlusJSONResponse) VisitLi
 	return err
 }
 
+type ListEncryptionReportsRequestObject struct {
+	Params ListEncryptionReportsParams
+}
+
+type ListEncryptionReportsResponseObject interface {
+	VisitListEncryptionReportsResponse(w http.ResponseWriter) error
+}
+
+type ListEncryptionReports200JSONResponse EncryptionReportPage
+
+func (response ListEncryptionReports200JSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports400ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports401ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports403ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports429ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports500ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports503ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type GetEncryptionReportResponseObject interface {
+	VisitGetEncryptionReportResponse(w http.ResponseWriter) error
+}
+
+type GetEncryptionReport200JSONResponse EncryptionReport
+
+func (response GetEncryptionReport200JSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport400ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport401ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport403ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport404ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport429ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport500ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport503ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLegalHoldsRequestObject struct {
 	Params ListLegalHoldsParams
 }
@@ -14776,6 +15480,385 @@ type ListPrivacyRequests503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPrivacyRequests503ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReportsRequestObject struct {
+	Params ListRetentionReportsParams
+}
+
+type ListRetentionReportsResponseObject interface {
+	VisitListRetentionReportsResponse(w http.ResponseWriter) error
+}
+
+type ListRetentionReports200JSONResponse RetentionReportPage
+
+func (response ListRetentionReports200JSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports400ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports401ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports403ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports429ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports500ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports503ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type GetRetentionReportResponseObject interface {
+	VisitGetRetentionReportResponse(w http.ResponseWriter) error
+}
+
+type GetRetentionReport200JSONResponse RetentionReport
+
+func (response GetRetentionReport200JSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport400ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport401ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport403ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport404ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport429ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport500ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport503ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetentionRequestObject struct {
+	Params SimulateRetentionParams
+}
+
+type SimulateRetentionResponseObject interface {
+	VisitSimulateRetentionResponse(w http.ResponseWriter) error
+}
+
+type SimulateRetention200JSONResponse RetentionSimulation
+
+func (response SimulateRetention200JSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention400ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention401ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention403ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention429ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention500ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention503ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -18570,6 +19653,12 @@ type StrictServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
+	// ListEncryptionReports List what was found of encryption, newest first
+	// (GET /v1/privacy/encryption/reports)
+	ListEncryptionReports(ctx context.Context, request ListEncryptionReportsRequestObject) (ListEncryptionReportsResponseObject, error)
+	// GetEncryptionReport Read one of them
+	// (GET /v1/privacy/encryption/reports/{report_id})
+	GetEncryptionReport(ctx context.Context, request GetEncryptionReportRequestObject) (GetEncryptionReportResponseObject, error)
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
@@ -18591,6 +19680,15 @@ type StrictServerInterface interface {
 	// ListPrivacyRequests See what you have asked for, newest first
 	// (GET /v1/privacy/requests)
 	ListPrivacyRequests(ctx context.Context, request ListPrivacyRequestsRequestObject) (ListPrivacyRequestsResponseObject, error)
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	// (GET /v1/privacy/retention/reports)
+	ListRetentionReports(ctx context.Context, request ListRetentionReportsRequestObject) (ListRetentionReportsResponseObject, error)
+	// GetRetentionReport Read one of them
+	// (GET /v1/privacy/retention/reports/{report_id})
+	GetRetentionReport(ctx context.Context, request GetRetentionReportRequestObject) (GetRetentionReportResponseObject, error)
+	// SimulateRetention See what the coming days will delete, and every conflict
+	// (GET /v1/privacy/retention/simulation)
+	SimulateRetention(ctx context.Context, request SimulateRetentionRequestObject) (SimulateRetentionResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -20298,6 +21396,56 @@ func (sh *strictHandler) ListPrivacyAccesses(ctx echo.Context, params ListPrivac
 	return nil
 }
 
+// ListEncryptionReports operation middleware
+func (sh *strictHandler) ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error {
+	var request ListEncryptionReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEncryptionReports(ctx.Request().Context(), request.(ListEncryptionReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEncryptionReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEncryptionReportsResponseObject); ok {
+		return validResponse.VisitListEncryptionReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEncryptionReport operation middleware
+func (sh *strictHandler) GetEncryptionReport(ctx echo.Context, reportId ReportID) error {
+	var request GetEncryptionReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEncryptionReport(ctx.Request().Context(), request.(GetEncryptionReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEncryptionReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEncryptionReportResponseObject); ok {
+		return validResponse.VisitGetEncryptionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLegalHolds operation middleware
 func (sh *strictHandler) ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error {
 	var request ListLegalHoldsRequestObject
@@ -20534,6 +21682,81 @@ func (sh *strictHandler) ListPrivacyRequests(ctx echo.Context, params ListPrivac
 		return err
 	} else if validResponse, ok := response.(ListPrivacyRequestsResponseObject); ok {
 		return validResponse.VisitListPrivacyRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRetentionReports operation middleware
+func (sh *strictHandler) ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error {
+	var request ListRetentionReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRetentionReports(ctx.Request().Context(), request.(ListRetentionReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRetentionReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRetentionReportsResponseObject); ok {
+		return validResponse.VisitListRetentionReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetentionReport operation middleware
+func (sh *strictHandler) GetRetentionReport(ctx echo.Context, reportId ReportID) error {
+	var request GetRetentionReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetentionReport(ctx.Request().Context(), request.(GetRetentionReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetentionReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionReportResponseObject); ok {
+		return validResponse.VisitGetRetentionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SimulateRetention operation middleware
+func (sh *strictHandler) SimulateRetention(ctx echo.Context, params SimulateRetentionParams) error {
+	var request SimulateRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SimulateRetention(ctx.Request().Context(), request.(SimulateRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SimulateRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SimulateRetentionResponseObject); ok {
+		return validResponse.VisitSimulateRetentionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -21300,414 +22523,449 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOLYG5317djOpmrX/orgTJNENARmAYxoxuX3/it0AzMYEsOL",
-	"braz/CeRpZnBrdH3/vTHXqampZIgremdfOxNgOeg8cfzHKalsiCz+WsoCz6H3P06B5NpUVqhZO+kN7C6",
-	"ggGbTUAyOwF2CXM244YZAMmGMFIa9nv9nskmMOXudZDVtHfyr557r/e+37PzEnonPWO1kONev/dhb6z2",
-	"3C/3zKUo9xQOxIu9UglpQfdORrww8OlTv/dMZZxmsTiptxNgEmZMg1GVznAGGv5dCe2W4EaOZzRSespt",
-	"76RXabGnYQQaZAa9xam5IV/Vfz4ry0KkNsSNPePCMjvhFrdirLm0kLe34frLfs0tPBNTYZfH/s0NKQwr",
-	"YGSZGjHg2aTPRkoz+MCnZQFs8K5n5tJOwAjzrneq//rwx1P716PBCXv4I3NbBMYaJtWsz7jMmZLApkoD",
-	"E5Jxy6bKWMaZgUzJletpzfOVKkQ2T+9U4R4wtFeOfFQJGg+VZaqS1jAhVy7g3399dHg6++ujw8EJe3TY",
-	"rEBI90+aqFk7U7B6fjbCbV6c5JvmE90UNBVSTB1ZH9VE405tDLr3yQ1Qcs2nYP29OitLra54cf6z+5dw",
-	"o5TcTnr9nuRT9y73D1yIfEPCrfDJ5ZX9xLPLquwcaIh/XjeM3/reSe/48PjR0dHxX94ePjw8PDz8516p",
-	"jB1rMHuHo+/5j9mRuzUltxa0G+z//etw78f3H3/49JZ+ePTpn3v/4nt/vP941D969GnP/ZbvjdwT/7Vi",
-	"+q8r2bkCXcmb79ITk/ECqa5zHKgfuflwv6gi7xxooor85kNErPvvkLh6Z+yKFxU4HjFXlWbZRIkM+sg0",
-	"8bZdgZ6zKRjDx9BnR8wqdvzwIbsSRgwLYGdvHp+fs2zCNc8cWbvrgYsh8dEsJ5rInpvJylvEPzwDObaT",
-	"3snxw4d9d6vCv4/aZPXu3Yfjo7137z785cn7/06TzrnjmjxbeaiieebmW/4KtAljLfM5VfJ/V8BE7rbc",
-	"MboSH+8zbtjAVMPfIbMD97fB3568ZQdXRwdTGDAzUTPDnCxR7qVpvc3tddC3bmEJKN2WF/D66WP2l+MH",
-	"h/ts4CTbX18M2LeetfZrsfDokHENQdh9x7i5NEhLbrVcmhlox5XtRBiW8aLYZy/tBDQra5Fq8ANiLJUm",
-	"adkwHhz26LCLyvzEO4jp4dHxTdSMV1pccacCoWjp5kT095ufwhswZhXVGvr7TQf65F42pZIGUCr9xHO/",
-	"RPevTEkLEn/kTtMhTeug1GpYwPS/fzekdjXD/ZeGUe+k9/87aNTJA/qrOXhFb9Ggy3fD75xTXKa8cPN2",
-	"x/+p33us5KgQ2b1PyO+wm5C6At1vKbaVgRzp2qgp2ImQYwaFAXpoikzKvZhDJnLI+4yzgs/oNljFLgFK",
-	"d6HdB1DLwgsijOcHbMKd9lXPYA4Wd+Kp0kOR5yDvdyv8VQXNpnzOpLIsV6irLc77G8Nybrlb+BBwSzR3",
-	"+6RwL8ZKAi4DmbLkxX2u4mWl2VQYyy9pDi+Ufaoqmd8zUTnORkdbZRNGdDMKm0ibjNN7q9Qzrsdw3zQ/",
-	"VPkcqQ/VfTvhkj16wP4ufsKjbn75A3sufnKC6n/fvHzBCiHBhHk/5zJwSXOv01eKTbmcN9q/v1377Fyy",
-	"nMuxu8MDw0dg5wOWca0FGDaBomS8KPDiGj5FKzEyf1t2Vmpq/tmD5sHY6tlrzJ6NXvaPB3Nkr7ZHVr7d",
-	"WC64Mb9KXtmJ0uIPuG8CD5wCqdyyS6lmEinjV8mvuCj4sLhXon5Ts2frrWIJkEPOcgU0RVJK9tlbPWd8",
-	"zIVkM2EnNTmwBd311L2EH3QWtjLWr67UKnOK8j2vr760wtBdHFYWlzXzy+XmkiSVn6epylJpC/lzyAV/",
-	"i+rA55kubn40mBvE6Ya/vn2698M+KkH+i2guvzr3NkypVQnaClJYMg3cQn7BbUvdybmFPSumCQeO0yhL",
-	"ocFs9Y7IN1CnnDJ1pS63nI5WBa1FWJiahHOifodrzZE5mEyV273zKdYS/9UjtREHrr/WjzeztUuNg06h",
-	"jeI+TwfyipOQah/KJczbk1tFLv5kE6uU8MFeZJU2Sq/f/G2U+XgncK7JBea/V8ZO/bVoL3AIGa8MJPd9",
-	"OO9wyTm9keeO+ZAhxwo+B/2NYXaiwTiT38mehmZU5ZhJPTNZTYeOw/d7+N66bX0qCgv6GT66uGb6AE61",
-	"X69l9R6Y5U3g+EcSMZuddLOjidMuOxyE/wCNWnAwmfExxyhGyjt1l62neLH+u/1mvsmVSl7MjUgsc8iN",
-	"yNYt7Sf30JOpcnM2m9Ni33HekcjR1bxmiDeZ0uCmmmnhJ7rq8cf01BZTyWGseb5wnmtZEVw100/4wJXO",
-	"vWPXlMAva18A+L1CZ8YmxPMkjJOYg1uINMLON97DS0G6f4hDwIdSk7XV6/dQf6QfQ+zgwmuVjltOeVFc",
-	"WF5cOpqaDsW4UpVZDmLgRZXjynPIRdfbT49fsQd/YZaP91NCwakpm/PQFwB58k5pMeV6fuF3O3mgXnMR",
-	"cnxBAy1zoNqzfZjgRuQDikbZfNr+wiQlHLgzzegKJpgp8GzCwkPM8LlhwzkT1kAxIit8pDSgT8pPi42E",
-	"NvaUwbS08zpURRaZktA2cOwMiivYmDjf+Im8Bp53iexqPAaD0rUsteLZZFuhf8WL9EV7qtWUVbIsgBsu",
-	"0U8Yfk5LlCn/UEcq6rPdO1o63EVR6S7NMlHF96/F0JK0EXGM+JT7ns82ywx3oGPraj4YXbOIhy3S9Sqe",
-	"H3m8eJ4L4o+vIiGAHLK/IBcsfLALPsYfDg8PV3ms/9+7dx8OD9////9rrdDCj6fnPH8OU6Xnf/ccbJnn",
-	"umPyPJdraCwACuYFw0BQpPaKVwVSSR2RrbREEtGXqCNANlHuDKzSc2fo46OWzhpfTnK+EN1KaA2ZXasn",
-	"+JfPaMnXUfG9423rd8xW/Otn/0bqtuZi7GlqwSL95Wzv+OEjp87gUcAHntkCLSKK+KG70DA1GrntZiEM",
-	"aJgRY8mE3b9nk6YdtkxfkG7u1VCuBm46RJAXrqA3tLHCPVnc21/UjHxAynF2w6aVsYyPNcRqYh2TdUTN",
-	"LcRqQAkyJ2MinAXqAKPK4E+0y3mS4t0jW2x/yh5zV6O13/HO1BsYph19IKbdbiuupskkX4nuXKwXFXBF",
-	"g+WQ6XlpSSeyTo3q94DrYn6RQwH4iLoCrUUOFyMuCvePXh8jmfiOE0hwgf9cxTDSBmV9CTa3NQID+lx2",
-	"ZTPl5HYbA8akjctYD19Is5ki67+oGmfa4AQdKRMocnJfGe/7acKLzDrTkg2mQmulF14W1rAgPxe8dv0t",
-	"dJMRL4ohzy5Tmq6TZU0ejIYrATPIfVrQhMu87zSWygBzsweO0VGnkeE7taOu5MYked/vVT6GsJWraOJ/",
-	"6wfd3UdH8FrFjp66LhE0U4tUk9X0cD1lhA9V1ZUK5CgBz4BcnbiJt6O09HuRYbGBov+MD6GIza8cRqhC",
-	"nJDCs+guHOSaj+zgxNHH0Gn5ovad1JFzmRPx+9+7y+zoh8vaszsIRlz9ITUaga79MNN9NnDDD04Yl/Mm",
-	"mBdrRTiRyB50e9FW0VaZbuErGWjLhfS6kxZEWk6ui5HIOGm9mZISMq9Zj7WaYdg3U9JqMaz873lllVRT",
-	"UrinJVivMmsoHO+XYNIW6ZR/OKdZ/bh8iYNG2z6Ec8meyHEhzOT2CGdjbbfKhX08gewS71nS05hWgstq",
-	"WIiMXcIctamxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp1mxt9ppDDXvmavKsR4MF8wkc+JOgGaaY84C",
-	"GYoTkeZK7r301Nx5O+JzV/Lbx8dvXjFbqPFeVi+zz57kxw8fHv343X7aX6zWq9Bu437hZoKsTvwBK5Ql",
-	"cJSFG8AyJ7VNy2gU0j56EPsAUtlt7ePE8fw8/Ub08aS6j1hJIwwGWZbPeKTVtCWnN5lSvzfhZtHE3njH",
-	"lm6G2noCC3uCi8AP1TPr3I0n0up5p+XU5MOUfF4onu/nkCmyeZdohWdWJXJ5XsaJSLOJYjzzuanLX4gs",
-	"uWUTQubwYfXWHKbO5jJpvNbSivaD0c1q1uszpDa/bb88P3uMK2y8kM4ivoTSIoefTUBDctX+RDq/2Mzy",
-	"G8NEeudUZTM1bdkXpsoyjD+iqJMCf3DacodR0dhMi0qVO/H9LuvI6w/JSFNanRM0z+tYLkgC/hOB4PxQ",
-	"waQJO9FJ8XjvukzlPhOSDbmBRw/2FzJLz/b+yff+ONz78b8P3n988P2nvyaVFBziXGZFZbyu0r5Yt8kp",
-	"rnsjCuCjtLhw7HnuZJhAvw1ONl/Yk3qw4dwmbf0gAm7CwsJJe/aOM17PzNIGnZc52+058cX1Bt3CXRka",
-	"kE6o+5ibcabEGG4q5MIKUgunjOVEKGluUw7tc5rasMouwfaZAV5AnpzfMt2AzK8V/d7uHadhJ+YdWWf0",
-	"1YgjDZUqgMvG0bT00SAEVsfV3E6ir7PmyrFFGu2ET1YwKzQd1O1NQweFUpdspCqZs5lWcpz2EqEjSG61",
-	"Xz4vdpXDbIM47/IqCuVsEwx9WCiDICKa1sr9U6lL5A1R0cMSeRrL9bYO1dpVtv603uCjn/q9K9BiJG7s",
-	"FvNhh+D1QlpsLSK6BX1/xxpaiQij+6r+ooi+t7C4w5VYJPeFFeBj3QP/fSEOGUopev3eDPiVcEtOKQb0",
-	"dpq3Uj3H5rzVc6v1fPV2HGNhet2b8rqSXatKi0j6m0/xorSnoapsnymZQZ35Vbu1lj3/SnYZSFU2CdcM",
-	"r5wwzD3dx3T3AvMQkOI2ZNcb+twXw9N+8UiDahT5YFO04em9uzAMeV2fQqDCMtI/91fwsYsCRgll+Ewy",
-	"MFZMuYU6ru82qc+ctcMmasZGjjUJy2ZOBFfSigJTMjfzxutKSqI0PKCVmrIbt2vFlk5NyHSo3SpL5s0G",
-	"5zdT+nJUqNlFpYvFqsFrcLPuO/AmbMZioSW/BDk4wZRVYQ0ruba+ZCLWIvbZIHDfwQlJDHK+cu8m7jNV",
-	"goQcHWiOKXAN+T4bkLBDx7B/AwkNn3sn0bOc8SldOXwgepeOZ3ASJcUHaqOkSmGp1CVw5AEG7vfZwOsk",
-	"3h9Na5qBBkaxhXz/nYxDlG4Peo186QUZ3ZDI6lhNO1sn7aRxi0QXzXDuhewQCm9EajDAdTZhlaGbv6Dc",
-	"Xk55wmh76dmI+MAw1l3nwDA+sqDZE/caeTQlVFbzYvPkmO5ECuhcpp/P8Q+Owf1Nhf3oMztRxrNNjiQD",
-	"ms1UVeRsLLZIiliT3SHqtLKlaZXKCCuusBRtzOmnOtPmdjdoUauP0hTwFFtzTV3Xx3U21oJnUsgtEnjo",
-	"K0HPXdwuXRXQQaeST8EECYXP0cGNhC+f2iKpFNyFWh8Tobm+CU8vef/CH/p+D8L8u3cPPbyp3N67T3Rb",
-	"DLCpHIpWiKwpaqfd5YWSEAp7TtmgalKqL0IgDV/CVCLPQ3xgTdSu9D453kQ2YYWwtgBM3MbARsGFBGO9",
-	"0yrWW7Y4yvsIbtX5NysjWxFlL213NhFFfmHgQ8WLC5+D7laMFKxGrKm39ftOVeB1bKeJKqJLz8mkOGhj",
-	"KuFOCe9wMbqYcD3t9Xt8WBkMaGNJyIVVF5Qt4Mx/yEXGiwuYgh6jM7qfnGNSqCxci0iPkaS9ZE4bxeQa",
-	"MS0LkQkfnw8/iulUyK6v16kmHbHxDXMn/MMmZblcJ2smGfTGwH89UuuzKQr5GUpnv8ls3sEHpqIoRGRS",
-	"b5mgSBWTH7dJJPlN2ImqSPzRMyyvZ8mew5kIV9qJx/kpqjf4gkRiCjqnvxhpt4hTAatWfBBV/FzNZIIE",
-	"FnYaF1V/o5UL0tqu1IY/aYK27Y1GHSe5VQYTZzfLrl1KNncfDZ9YMZ9nYfRlKTcCKOIiHlOqS5BMjU5J",
-	"pUV7o+a2yLEJ/aJq5bY50pxNoEA2ID/4+OsIuCNYx1+wks1g3FWAs7MMz/1vcjAlF1hePKG9H1eisPil",
-	"MVL8SFfGEm4F5toYXiID9fH/34EXqjJzvPQTXoUU40zJUeUzj02lSy2QPY3dl2yF7Ot3Nae8S/xXxnEB",
-	"E1WiG1Zd+cAvzTirtFA+F9NrSUmG0sAdpCJNTuYUkI+39BK1XqRCiLUsKSuU2XIY/8qmA1wjf3BDOz3C",
-	"DtjYrr8tpbCAq67rMhHjiVMh8JFGSFpV5Kfs0BdGSqDC4igd+Pt1UQqpLGYqdFgUtaMVbTc007z5JDQz",
-	"oK9ERvbSJqNseWJRtG2lIVCT/Uv/wg003w3dos2YtWs0hDITHgs1bfuwuLN4GuiIU6ZkMfcKpjvEjBvM",
-	"3HKMkKxH8rPQR+iqtLxTXcRZSdKqbuywTVgAwXnbyk0kCl6kqqSEWDq1SGpOuMwLH0ktDFzwghS9Smrg",
-	"2QRLMldzwI4YVaN9bl7R0HDVz5V4GE979V6+WXS4qRJ9KDEX78V00QusN72fnZVAZ2jMeLegsIah837P",
-	"ThrwGPbtr1JkKgeMbDNc4nesKplVPm+dNKw+vg8y37OThOeFrIw1odZuLcdNa90HutQbfBdDEcltf+rT",
-	"NxYmHO1ZTWBrb+pS0HlTaTUC7fXdZXW0e1uaZIiVNUh8CvkTKg3AvdQ+LWzDkqyIJW4xzBUvRH6xlCK0",
-	"UlTgOxuw+3+E59Jcrs5GCSSgwi/qtbfmFw0cnUVUD9NFNgnv0ij8eiOuhLS3zvVFn0zOASAPyb0daacr",
-	"R/evv50EuytSxxYyPoTMoA5MEPjbKeorRz8cspzP23GW1WXV3LqfNpzca3p6yaDFBdYfi+a+aqNe10PX",
-	"MgqKclQVyE0R89D9YPjI/SC0xjT7Dsu/vX3rgpTt/Xzii0uwvm1Uo0dN+Yf4VaoCW/hN+6AXQLKWnbb1",
-	"AB4B4hvDvNdqg3oOX2O55sOFGGqu5wtZqMc3SUJdPkEBRf5EaxLQi3vQCsmpfF5DhVDRqJ5TetIkHZYL",
-	"UntZOiJyg/87+/b108fs0Y+HR98xIX1WsxvstI6x+eoW692/HWlgHdU2S0k9vWZq9WtJ4o4KyuMgHdEu",
-	"Zh9PlARDOc3BtegOV/I2d4toW+kx2HBZFry/So6Enm5rGiLP2KBSKVIIEjHDsQLTd7aLU2CTSRTtiqv2",
-	"J35FBbxmY1yyodNr/Ho2Z2EjpcfK2i2TTzbUBrCWRHTFFbBYlh0dHtaFaj4CpE4xvR5BAksq5kCLZPNa",
-	"WYwnUhFjumbZV4hsB6IBGYhyvSyqCe61f2GLuMFyuViYaqh7dcfbi85tvR9PxKktnngX9mAtFMfyohI1",
-	"RRhH3e5eLA0U0gBudLU488FTD03LMMDs07AwEjrjuitzCVPnUyzUJ9VjQr+jT0R0EiZEb83cWJJ9y9rg",
-	"jbOUwub6DWp/sp706pN7AwXUfqQbSXgWLrazmxjV6vYZZ24paElx1APA+2FWin1f6ZvY71B/UxY8A48D",
-	"h0klwk787vPGi+HLVm9FbPfrgoAOjBUsE+LWTYoC60gIbvmbc96YOW5ulzXVNQ/98vw/jxIlBe4MOlYx",
-	"UUVuPPxqc7DGw2nc4k5SXcOqfaQqvWYLT5lUszrcIeymW5piJ78AL8hAbFNdMjDyPn11jdhEy6nDJOGN",
-	"1GX8RRX5a6pT3bb6LqqRWA/tmaoSTU7ovO1dXvTRZ1Bu69a+hoOPSs98Zdgq0RrN9rF/YwvZurELo6y2",
-	"mck5Pr/FPAohL80WAzzD5yMY1XXvvg7PbaN43Ek4vx+DyG6y+Rs5u6O9abzdFrbIR31jodwMwKwFghuU",
-	"qPhihKHDua65ZY8bSt/i9qPWppOoXyEJxBdiC4Pu/PM3L9n3R48e7R0xXpQTvnd8GuMjW8U4o+QKn96D",
-	"stQP843HrPSgm3F91It/xsw4TGupYub9x+NPSWmAsrxdYuarJqzmQrbFztENxA6qt6oyF9vGzxyLulCj",
-	"i5y3EiymSvtEURT4UmEwFa7A/1aK8cSmdfFV5HAemM01UGESFakBI7cW4s02n7ORkLwo5hijY9M5w3JI",
-	"jTm05xj+9omB+O+My2+s05tLZib80ie23m9p7hIPTPi2Q4Lfpr012lx087cMFKNt3zBmiejWvlTrJZu/",
-	"ExKGO+HR8K8hefctTEulecF+Pe9HIT5hyHswrvRiLG+DtGPcnWbJraSRWhb5w1pz0ulAWXSLN+fysXKT",
-	"im5vIofddGoBfOMisFuNwrX2ZEPx05Xzjb6NK8qsRudJvwmihTyk2v2AQX02CFLQZ3KLomDDIGEwWTv8",
-	"ODiJZY/3VWngeZw4E2YQiddeo00mdfOFdVXmc6qwGyo411b+doqUO3FjKsi7gHpzsFwUW6DBJqEd/u6R",
-	"87lBcAbySXLEhnFidT0a6CW2HwmTSS3jf2M4mW7E04TRPPKRGjbhOZuqK8iJr3PrUUs39pGuRkq9BmZo",
-	"HS9c0lAxXfGtruyEHPzfGIZJ0Aa9EE1SHSbesqkwmMaKH6h9PE61tYYVwlj2LaZKYxjBa68Bcc6oAPDT",
-	"fyedMoOOOQz9fLfPMNCJhSzIziaQXSJI0Fzhk9yekEOkwWdx36xk8LW1S0Sa3wfsFJ6LzHbwqpHmUx+D",
-	"2DzHGkF0N7+MGDipz+Nm4Leh0G3GDUOIoZxVMgedruHaInUTHSS5aGOAucuFysIVZSZqwKuy1rUdPhWm",
-	"UG9ZIMdm4xdgI1ci9UYbmY4ZbXcztgdTDlGyzc/+NUXV0kDe18+rnftuN7S5YVLJPYMxL0KR65KW7i9V",
-	"Qmsqinanom+wIGECRd5voeBwvPvpNOdVgbLffIgMZB7ht556ZhN8zLPmqW2iZ5u6lOzqovHgCkb7yzfD",
-	"QkaVrmJMI5H8Npn3g5JPhR0BeCWgc3YhO4bU/uWNRXN92yjZOjyRxiYthBXjkM2c+BI6SrcsIl+R9Wig",
-	"bh7j6GufYeOZGrF0pIoC22BRX4+S2jExNRqJbBGyqNN7oIp8lW2O/W0unYmtRu3jiHa9ko7U00EoXyyJ",
-	"HVQKZaxPWzCW6jU7rlIrX3MsrkBSiWZq/CSMf8CFbAhiAfcRaWglX0gbdhiH2FzC1Uzmc6U+0nxTC32e",
-	"ApWs7ASkFVlnOtJvofTL00cAWnCanbu8dgLzwAk2jSvZiWqVdltFxay8FBeknGZuipgPm06amFaFFRej",
-	"DminoNLh3HKRO7ULg3KYlcsLRi+aNHWXWshMlDyRWP7Gcsel62ZuGToYN8vwuUmHi1QIWbKzV+d1M64p",
-	"z4FanGxVI9fFjCKGMEO+hCXOkhRe4a7tKePkT8AOYJaPRsioPOI0bMKNFpsU1PvetOXwtLJw4GnqxmSK",
-	"Zdm+AvYd4+0Xww74PK6nTVUpZHVAl6L0WMeNnHlzk4bm+FTI/KZJrIuZaBujKay0uFq42hhzEVsKt630",
-	"7OAn3hwxwEfUwrxWFVTRSh4rrTfMKfgSkM1p0k+yiboVvX4V7VNaw6bks7rDha20DB0uJmrm9Ybr53Jj",
-	"4tXmVEfXeBs6HSFCnExZm7+g6mNBoq5axymuq1kvNdmoGwbUCPJWizFVz+F00000ttkPlWXcpKuTfgO4",
-	"NH3MImZOhUSUCTXyv5C+HJvyjoucTfgVsCGAZEadeEyE+qlIKZhpZTtsgTK9xYW4hGLOsgmXGfiCcvJk",
-	"5YoJe1rXLjZl5KFxoO9lppgFYzdsF7R1Jn4Hb6IzSiE2uC3ywOseGjGcQnpfnEHXcZswScnGZzEF06d+",
-	"idQlV+Z8PuizgQ/vDdxZDqS6Arfewf5WKCyepzZXIqwxJqTFnhZNcj/dVU+i0V1ck9PvOV2eUrlbpY2J",
-	"tEyeeSxtq9QloaU4rd+34vTJX95DRAiTi0k6N2ZznGahscmikjdkd4uVG51yf/sal0XzDP2a31ClHCar",
-	"SWXbFhmCLywxvlSRTDKxEfeFetGAnYE3HuxMRQRciCswTMhBR9p2U5PbBF+ExF5XpuXLNFhFYqxjIhcI",
-	"CuU4Gv3krWVEO/AFDIB0EpxvHRhK2zIKtdGZfL4anRh1t97a7epzui9w0GWXDUudSE8cIFVROE5pn1Ld",
-	"ZNkZkYP7k5lwDT5HoOlEGTpSnbLBFDiyvZO4wNOJa/+HUzZAt3v9ACVgGjUF7LzY6llsPeLuOxlGIJ/9",
-	"KRu4g2lgoHCWiBqlqZGXk5zUZ4lYNrqxcKhTNsiUvAJtcLsXvqHFeGLDehcm4h5CHnrKMOYpbf3yO4lv",
-	"F9xCMT9lA+w840OX+DOGIUqQDRAZhbTaYQHcVjSteEgN4cTuPR3GM+9RVjkW73d3umlcao3rrN7153zO",
-	"1+cAYrXqisoLIre/aV4mkiUhH2+BoxqJngQzTma93iSX/168PvWs+34zuvfwfFoqbW8pEu2hxpJ5700F",
-	"QPLPGwqzf1dQdY1ASfSh32wKTU/prndrxLsE7lk1rZU4LDNKaXDp5jVxtJhGqFdQT6c17witLVUxsXh4",
-	"i1iZm3eqSt1b+uZLLcZCpnD2VJEPHFvlLOYJfTaglQxCZUEIUgzElFCgBj4HnpXc2MWXg1jB1xFHxkOX",
-	"qHa/CauK1q6Fj6cl0+KqXpFlnsrJyiaqq+THWK3kGIyl4p8tPTtouKfcbOE4ugDMYHbdId/UJ70W1o2W",
-	"3ZpNN6H9H5bybZkCbi5XOZFF04y5jgPVWqeaSfaHknCCstREuqKjIFNqNHO4hjbYjYZ99kLN+st4N5vx",
-	"r2GVjyEF64mia1KDJqtLkKZOBDAYJUHj2Kox+pr3GVUtcGxtr5WausWW3GDz/yuKSzc9Bw8PgzNpRfeG",
-	"XGCqfig+8W1iDvtdGK1x4QtulVUsF6MRaNovrDRSfrbufh7SK8o4S4bKb9HY7LuVwxVoxp2dvt/VLjGF",
-	"NJVsgHlLObNNbcnxYQLl0TG6Rcl9S0Uiq0dOF+O8uYUanO3Actre26gSJ5Vb6Pv513T1MDrkh2tp89+B",
-	"P9xWF6V2+thSaRv9dbG++oTNJqKADhVY2H7c6pH4D3nvrVJY2spDs/7ZROHl/b3aILzVHVztoILlCiKn",
-	"xfvEgYEjn8EWRUQxV6dz6ObjjXxYIQev77pY7TCZKsQMrXN1fldiodvx9r6Sa/h6t7G5N85evKY/cbF7",
-	"gGPUmaNOJaHu5ZuGaBa2q3OJ2nx9bt4tDbJwxii1KQR+JfCnbMLlmMwRzFWbb1jDS1NswjSRlzByQqRc",
-	"hP1Ajd2U/KtJpV3fXvTrCw99NTGvsLtrQl+/aWHhlsw8JIg1uh1CYiNag0/MtlvIOWcEVRq6snIadfBc",
-	"ooMKy1IG/bowfwV+e0qgvPAlRb7xGUVyBf1m0I6uDuoxhGUF8CvYLNGGrJVN42uqtsHWk6i31zBj0ojg",
-	"KV1mLNg61+vZNBuPPnXUgT1/VxV2W1+lO8gkj+6EzyRfBULgjyO+dW3bProQa25gOqvobpxC/R718dtS",
-	"YSROsc5+9J9es9wlPLWbeD+2X3+MjHVdYdGBlZuiF3w0tSMvAPLVSGfJQqjQoQ3dy1FG5Ga4e+HryUTt",
-	"7DKZ3vpWV9DAe2OWOwZvoj4iUlk2hY5UwLBZX057zxukE3tA4bBZTV7xylDmi9DrtLuF8TYZ9b6Pf0IS",
-	"/vT4FXvwF2Z5uofHcs/VlRhyjkLX3Xn6ZDSrNUDnL2DW1L5s4TnK+bwj/Ri7PQlEgr9sF4x+fxijtj56",
-	"uM5irRPw2oO8dr92Mn6uKm3qaBAm1jmNQKGf5zQkr9JTS96mzVLgVQFtw/zRKoCMfq+S4t8V+D9bXcG6",
-	"pEBh0TOVq82RiNznlj0c281qsdiSptinY+2ikwgvYhsf43p0xLiN+6d+b+JOrOXpOH7QX0FpvvzPA7Yz",
-	"JQlP1iPINn6wRz+so7ioi/0KwKBFD9VyZ6bWVH03+hM2cAQ96LPBVMjKghnsM9+f/oQNfGJn+88+NfuE",
-	"DaiX0mCfxd3ro9f22VIfezcgjIWSg/13cqKKvD0Khe4G7FuOCvt3fTbAlG73N4ojfDsHzDmSyv0RiXPA",
-	"vh3wwj3jA5a+22WDdmcstcMRObpwlM5B930vH4owoJY71MAvv9t/J+Me+yds4P438OHPwDcQ2bRCLan3",
-	"/WFo03nS41UurNL+LrQggQ4TJNxVRhCqHFCanzJJbtSWo3t/CUVgwW12eN3EQmo1GtHdypjqC5g1XRq3",
-	"uIPbNy2c8g8XmttON5GxdR2d9s3vX1EXuDf/9wy38+/iJ0TNypRcuIeHD354+JdH0V38/jh1GSvp+yMt",
-	"TeGZM+qwoNISXndH0UFq/+KWFFuD5aRbUKTbSXTy0ScfLMhrTCGK2QfVTbkL8sHD5qND/0KNLnwzXbPe",
-	"B7Sa1GIE1et09d8WXvXWgU871rWAULQVaMp9gApdCy1ouZTf/bZjB1qVdXcDGdVZonaem0XMt3aRWt3x",
-	"mir2mqZEYXRfoUvle74Aj+ViDGbLLOZGgyKOvq3atBIH6wXMmgqHLfY4cr6k3XYhK2kJ1Iy9oG5Nbq9G",
-	"la22KfFZFcz5m1ZVaRaSv4IDXCAQ4EYONrSRIVn9o/xH4zTikBNF8Z792wPy+TyVAi9gFrUB2IIgrt8j",
-	"YmFqqxqav4DZa9+d8w5ZwibtUBUbwtipY8Jj5UfHcLj34/uPP3x6Sz88+vTPvX/xvT/efzzqHz36tOd+",
-	"y/dG7on/SmfZ+i7nC/akr3/8zbeuZdywGRRFR1tomYoZvuDTGslSwoyNVIF67xAKNaO8JNn0dG1gcZDI",
-	"vZZvFldLTeLf+//vvf942H/UAYJVGLkCEzFT06mwFtphzeCLDvNGd+Eenzh1rlDjfsA9SBzC2d5Tt+k/",
-	"fDpo/St927i5vECf4vIM/8/9upYGPJs408CquiQVc0cdfWEuyZINv7BZG+3USvDIZqOoutVOQJ6GQ4Wg",
-	"89aVDddKYUk2Fq5bj2H+GdJYxy1902BAbeOugSuRdQF3RmUhlQFTp/pkhQBp09hf5YTaw90ZpvkLmP3D",
-	"Gf9O/G6vpRmPhNJZI8nHGgCdRXgX3O3kWQbGRPlsTuS/T/ZA+ywi+u7FVr/euvcrTuRlSQh1d3kos9q2",
-	"ROkfVZtj5vhmp7RNUGoJfSyCFlq1KQ2YVzJidE1Mr9uGjkthqyVXg+fwDwGzVDXj9hj1sQunztL+0Zn+",
-	"XtnvnRw9OKyPyv3zOITELkKm8lH9mxkXZCQepjjGdTqmhX74i477whlIhCVESEFN0j9JK9FVi16jD7Q/",
-	"+bQD/uHmGAWOhC78fm4Jq+HdBIkr2bRSdlK4dFIwBWDBeLF5N+NX9PJrGjbZMRjc7LIN+qwE/oAdVH3E",
-	"qzIQm4s+3bOBKnHr2cIgWgyLOmMbmxaONMAfFG0Czbv6SkWF+luynqppyJNoP1aj7dfH56k4eZ9py89Q",
-	"sqUyS2y3SoA4DIj8irZ3lQvr1EJvfFOUM9IH+LxQPN/PIVM5rOrimmqXQq1BJjx3BKVmdfnf8vW6ZnO9",
-	"prlulgHQBKnQcHWDfvI0L7kwQkGt+/PCPtCOX/gbkpoWBqQ8A1/MAUHNYa6qDVBUfI6DDf7wZr3RENGu",
-	"r6WPdN4DaUVbZCi0aa6jvOZ6cnGLlr5h1itW/RrGCFd7v/keMdfdEIaLpgl5J+dc8uou+X8Ti6dvrW1g",
-	"k1BwEcMQuSxh7VEYc8IN41qLq23QrvIK1vWiIXKYsRmX1vEdlmNLbS4ZBEc6EzIrqq1gthCVaytxiaPl",
-	"dwPhuUl8JhwcokKj3J/FnG2cl5gImpU83chJq6kwHccabTeW9/iHjU/Ixqp2g6FHQZ642wDuOgmGf32O",
-	"GFXEPj0aRpXhRZu3tsId6V46V9tie3U0k6ShqHQJc2AKynnCeSVlxYpEUHdSjTSP51lfgPU39QvnUuuU",
-	"u+uwKKT0lgaWUVdrp3ZVHj4wa7qw9hoNkv6lSnuhqnQF7CuthgUkikBeP33Mfnzw8C/LfTod0SYRpoYF",
-	"nPr0A+bxlpL5PgTgmgZ30VptgcsZdXxLgRL5AvstgcLvKpu0BlJuqlV+/DEK/z44THY8XZE+r3ndeK8j",
-	"P+vatjH+tUmMr1HH8fBT1PoacRmS+jXiwW5+qD/XzfofuxfTdYmLTWawlX+c5YWtb6+4KDpaCHc1mfGT",
-	"7ViiSXZzGXNHaqtsCGc/cstU7oEBTjAngIomFqEF+zXEQAt3lyRCC8N3P93xJU+TC6H1rup0UaDPDOv/",
-	"qmEhzKQjM50q8VfkgvoVeXhbTM4M+lGMPLL6SFaQWqaKqOPWbaQvbl0931U3313fvjIB8TWM/IpCBu4W",
-	"TsUNkmS/wozY1TmuqzfxlVbTVCu9CFgsgc8DUAjKpathMk7ZYMJ1TkBFY6VyH3/BFvyENTX0FsBIaeb3",
-	"bD+tOZeATp3QuaErGdIoD27lcf1HTv0cpgutw2GNNMBFQESidVy4u+isYDAXEovrM47MnGCGkNcp0dHc",
-	"c2X7M0KouajKrhXUG0NuJ6eercZ3bFIQvl8z9pqqGKVzxFFxhxFwSDaKykt/7VbboK1LuoXwLytdqk36",
-	"S9UE7F/orMB7yKxiDx7GYDOOJGsoGG4xPW2fnVufy5cLPpYKI1uYjohJjTy/Ej6QkIgRyi1m/NY9na6u",
-	"I7IMe+A/3I8h5ZavRovKNrnst5bJXjaf29AzscB1UgrLnSiVSzikNPGNRc2rhirrHONeDkDG3wKohshB",
-	"WjGaX3jYPzNghVKXBCqL6srQ7ahhvGakmIfWZwP65ICw4UivweBxn2rWxppbaP465XMs5icg5z4bZFDA",
-	"sP2MMMwxY6qOjrE3lmaJC/ErqgdDoF7/0ST7a/Yo8hBt21asta9HcZX6ugTsSEytzHWhx54hrllcSLGY",
-	"2REBT5A2ds06gDb/a/HtHxMX6QZMz4M3JeX0QOQDlI+e4D0AldNizUTNpE/v6IdshYIbe8okiICtLHTN",
-	"J51O5Mm3cKoqFs5Pif5qIO/rpdIl2oama6kleyLHTt2+vUZg12beK7jFW//FhlWMQZJ5WHvfwi9yoSl4",
-	"k1VaKDSsZlxPO+7aomd32cIqBO/UNRrEbcqgLCAfYzckxD2mxsELiTuYHvXoQTo1xrt+kzCOnQ5ZpJou",
-	"R3ArHOe7pGzjPqx3ZTvXk7G8BrlbcOzlFVwY6rSnrkDnFZ1ivj6Kt5yy6IFx3HIlUyX/dwVM5DXMtrNW",
-	"m5VTqHB7jO2wCdGq+p4s0jIOLYvnkVW3mEWOD2wh5JsPzjfw69HX100t2WqpJHSGZakwrV/ZBtYtRqW8",
-	"KRxEyridd8Iz0lLSe9A4IxYEJ686Jxs5vtf3acXvP27e6EL4uQFSyG8h+i6d0Am9sqkmf6Jmi9mTMe4z",
-	"kf5mi3hKT9e2z7XCJuFjobClEFl6Ub/KHLxArLUFp5ENoS4lSxmLla/eXq3XLFd6rt1+qt1KJdD7RqwY",
-	"RDGnDKalnSOQpu++jTx3u7YCoXN/Wu/I+bwBka4xOTFGO3Oczk60qsaTVGPtVUGILZx0PMDf1oBA6Czk",
-	"TVdZKoJ21If5ozxbmk6y62SqO90GTRimU04MaSvQl1JkW420CgM6ALfQR/t14W9915tpNm3wIvSWQF6r",
-	"uNRPWsAoFSK+GTv6ArjAxhf3Oke9wbE1R+M3o8XkV53J49bmd+DKYa/BS7PPBka4xwd1jawihJFcOHFl",
-	"TJ8NpioHsjGRhPB+s39XAmyflbwEjRdNIgpdgxuZw5S0kQEzVmisxlGInGb5JRiGFNekkEllGXAzjy1W",
-	"mprT/P0MUHL6z3YozLQHP9dxNF4UL0e9k39tdvpEz5/628je2JXS6fBzyxuCRypbNCzXC9pbFs/nkg1G",
-	"VVEMTpo8uW0ldSQmkw1HN71wz9yzdywA0SV9U/lXa8WJQx4r8J5Gt3cSuN4e/HORBjtE8EVewVL6wsZC",
-	"NBbjNxXDdyA3Gwm4kByr1ZQN0L6hkIPc7vTc0aQzed8gcg1ToxFoTB6Sik2VhlNqQsDH1PYMG2aMHRmh",
-	"Tw/g0mxWUvy+n2qnhnvo7MIR14iBRYH/ATLlGiQmYmhPa4mYoD43rbxFgXyorgBzb9nAWfsDj3tBak+t",
-	"oA3nDMs0+qTMKs2yCbenbCCVFRkM0OlTacm4tSCpN6ryMOQS3eXu54C/Xns3Yx4+1MDtBN2KvCgcA1eI",
-	"+8vHBGWMXecQ71hh7iyNTF3fKF+D+7SagtwmlheXPZ/wvVIG/CIS7pLf4y64q25j0y6X/N5XIPkGfXrC",
-	"4K+aN7ZKqkHE1i3aAenIXNxkXgl73P8hHr0f7dMqVWMJuhqyCZbEYuACdEadVUeaT2Gm9KU/T2IvTjG/",
-	"QBjLVaf4zIuSZT0GEwPc/azx9Zm3zNDuwGwFz/qDVyq0m8H30D7wpThxb945RYETiRrbpvbJC36hqUf+",
-	"Gh1SdCJIoQyhuRFst8al1z3LsDhpS2S+5Zy2S38B3VUbUwiqksgsNs8RQa1V+Nh3s13RPqwipVetK9Zl",
-	"4XnGiR57VVnstoCtdPBXp/UT6AN/DmfCw1AXYqi59gn/jiT22QuFfMsx9yAUvT3YPvkR2GyybdIg6HZ7",
-	"09jGU+n8rkoX64XqUpkOjuO/St/oxzNeteOvwVTF7cUGJ2KrwGDDo5Oazu8Y9FzRvjZzVkCOnu2oyzeV",
-	"ewx5dokBg2VQ6y6sf5x9NPDaQCHNn7SHrSNg3kDbJqkmbSi3kgM6rIZbBOuGD+650GPBxzr8Ghe0HHPp",
-	"9QRHoaa+rDUWl9sQbp3G0ZQ6h7Jq9jb4xNFNXidOLV/oPvF3NWKoOX5jqH4y90wfM9BLkWHwyzAjxtK3",
-	"RpPjVlvxKNeHLuD2B9N4IaJI1/HyqWwH/73kltgOAPz7KLR6vBYAfMo/XMR+jxqP58GDte8um2/3AhBP",
-	"JuAyn3isKmn1nH0bTMG9I8aLcsL3jr9DKKfQiG1aGct4WRbz09oWHiGkFcv8N6iTnXtGwKIBWbNr//BC",
-	"QO1s75/vP3bWmZciW96o2yyRDtSzAmf5Vpxl2+utW0IrX9+PFiu13fDKr31yTdqVSdPa5s7ixx6HP6VE",
-	"XKaFEWs/9Zie2sKE6PZGPVY5mBr5uOWWwvAFe4JhAtSVm+75iNJIwY2t/VW8uOCSF/MNFnoWnttiqXUW",
-	"VKp+pM72siFxBgMBVrGxYh35wXGmawLSLGAR1TLMJyEW6FhacEmsT5D91UBHiSupsOlZNBru4jTIhbG1",
-	"u6lzGle+yHszK3mbdP+OQM4ABzCQD058Oa4wtT856Oj7bDAGid7g3DdKM3wK/Ro70MOaUlfEfTYY8aJw",
-	"CuHgpNHzKQtmwqX7HN3E+lujsKF9xDuxINuP16DGdRO3ftPQzldZxw6QsChnWYWJY0kpTatXs4KVeMmd",
-	"KTJnRcGag3EqFOLI+LTSNeZDsPxrbIea1/Xj9OyGJNerxQucb4mfRplPnSvszNjZCKHCp1CGgZLz9EW7",
-	"4YyIyDDqUmIntX4v6KdoDy5W7AZcyX6P51ORPq43dV7jggXj2NBINQCSGG1BhbShOC7zNLW+oV7MWDHh",
-	"u0osAzluLqpIvgQxvhTFdGJggyAefeVNeHrjXgj194NW3O8GxyJQ2xa0YdOB7MR7CVu/Iw+h06awCipK",
-	"7h5qkSPwsXWW4wgtR4KDd0pc+Bgesq/ryXoBmsqEP3uqoH8mCSCoOMu9jDfuvPTGF8K89l6zrqz9zU/c",
-	"J0YmpTYpfqusZvQdUafBLYxreocGiIJZyWNuwIsW9LBrYHdkldYg7cXK0oZSiynXc+YfqnFqubMLUBBA",
-	"zqL+ER11ewE96VbqiEuhwdxFGXG0DrPCuYIJo2Hx6zwpHmBEtDEz106lCJg4Ky0AIgfCz1mJuUEZemHz",
-	"Nq2/TQJoRPu/sGNh1isotwPqZ3Hj7xfJZ2EZyelbKLsSOba9d6uruqOm0VeQWaXNRVSPmO4fjRzkupXb",
-	"C1pm0GBIf2vsoFwFQHhhEdHscp8NnCpbek0TW47V28hyQe9JqD3HdeICTXehTDwqwPSf7WhXTScRPpYw",
-	"poIsu9BgtQDChAta2gU146DfoDp24RVPSkNEoXfh9Xs3q0I4a6/5qLFKU2MA/wuERUynXCxxeijra5Um",
-	"sygFczmZeagqe5FuvVe30Q9ZxFG/5lDHR8gzSm4RC6Eht2m3FUmTBLO3ws4vQoVxTQ90CWs1k0sxxTPD",
-	"5uXYnGbMpaj7MyNX8ygGk65cl01ZPrYJ2so50+6WdGv4FGdy3m7Idc0OSULKbVlBFxxfBBglLKJ5mesi",
-	"4q5ve9dl3dxOT/jg9/KdxOomR3Xfo4gQojFTl/RtKBDaLq5ho9fa2/yEO4aPjvyQKDA7RUM1IB+GP44Y",
-	"ImhLj+03Com1NcbHv3q5GqOlgMC/mvEsw8omt5KU7/mHtkP1+Fqu54fXwH6utyO1xf+IzjwBoNOAyRHE",
-	"tbMHG/CVSwkzklOtFrXU6NVtXAsCtS3QC2VWIffg9wvgWlrShLm9DppLg6bleN4inFamtKYwW7rzfKZ0",
-	"vsUkxVZTtI6zrel7ZystAfP0ammDWQJYLGrU5sPhNbtII8r6FnvADVVXOe5zTTCreMvS1FYVdg3GW6O7",
-	"+J5emJmTxyk4hLRJOoPXaVQJks4UCSt5oHdgxwTFZMNucjfA+aQm8AFJbc3mgrkFeLT4sDrA0W4f0Gcb",
-	"dLQW6u612rEtXPGthfg1rohoN9zc6Mach+NaWGT49ebHibu1NnsfP9c5mwhVd8EHdHf+Arred9fpMXlI",
-	"MbJuM4GWXb68SThyVmlh52/cztPWDIHrVD+BM+nBnKkNPPv2f397+13dibrJSHB7fv4zNo8WCNeODJ3c",
-	"t5JNVKUDmgBVm0h29uoc+4x9O5gCFxf7+/uD7zChgWELrXeSMt6lT4BwhqTHy/T9E6JvYGwaU5Yw/XTK",
-	"c0w/PWXcTxsztABBVoOgMgg5aViuqEcSkiGmONBW1Bs3sbbsffqE6v4oIaBQyAqDaVdUwsYp0sClUPKk",
-	"cV8T9C7pKPhSJXPQmKtr+kzDFKZDRIKVufcpmf138p3cY2dNCyXK8UAsIN+Us0GiDyBBwR/FajT2+lk3",
-	"T/9n6g+OknrERYE9poZgZwBy3w06ePXyzVt2cHV0EDCFDz42JPfpIPaUhIoHLtngPIdpqSzIbL73d5gP",
-	"9tkbwEKEOgaFZ1aHgvA3mGKGxdKIWETBpZxpcBqGaZ6L/Ys0SfTwnLAZF/avL6K84Cjg51HC8QMZ5vr+",
-	"VuOIe6QkkGQz60piDk6/7pdRz+H48BjnFH/Yt2zCNLsBurz2gy8B4V4o8kqd1Pzf4cpxvQHO/skV6DlD",
-	"wDKioJKg1FiusmrqlPtvA4bad/tskKkcMEHZeKC0gSPRAcMPO82IU54nUjh8KAsuJOLLIg050hfY7UUD",
-	"c5/9/vvvf3R78+vbx/vs3FMVFd/S3n7Y046BYbbMwN8+ak02FV7ha91PAtRlQu77lYW9cAyDfFmtx7nG",
-	"MPHgNbfwzH1z75UqRDYfuH2O29XggKAXMGH60ZsD9m2u+cjuCbCjPXdleSlw+vju3gS4u2t7R0ffNZPD",
-	"0LefdR/vb4neTYadJNCkoiChUvvswfGPVBgnJBu8Bqvne2cjC9qD+WDhhLuGI2ENcRSfjIEMwlmSoMlj",
-	"3zsKEoOXonfS+37/aP+Q8mEmyIwPJsALO/nD/TwGFCn1rp3nvZPe38D+go9Evit88/jwsG6uREFFzMYh",
-	"UL+D373RQRJ3nTz2IyDnWwLXFWa/JUp6J/96H5V49c6JUkqtUHhU5f9gRvrY+AJyWozpvXcfOUDktXi5",
-	"7fGODw+Xsi2almkkFQPH7LuHJBOjyDQMzzrLr35eONY/k6cMCgPs4eH3+3UwM9rmBpLuDne6GSSx2e6P",
-	"874TABNeGhZ8o1j08PDw+/uZxJulvaz3Eesp3M7SAawmi8dcEu5s7TpeSRdXRwfuGl8CdUhN3oVnwljq",
-	"u2ra7f9O/tWBUuczWxBuYBBZCYMaRc8xUS9V3ZXfZy+JK2J8oHfS+3dFfmCCO+t5I6Mf7fStWRudPQPd",
-	"plClihNPXVOjTMd4Zk0n0MNWJ8HViYubz/j9HV4UOmfEb00Q6QuCasFCAJLfGq7UJfKGnPl4l2PUJkI5",
-	"/tTvPaAZpgauV3LwE49Box8cHq1/5VfJKztRWvxBQDcP6Laufump0kOR54Ae3AfHP65/461Sz7kMoB2G",
-	"+MIGK8K+d5IXESNZu54aDHPhkjcGxL96jjB9sP9T6/K7m8qm86C1m+jm+4wCZ67ESkfvpC6DoY7/tqsd",
-	"hBprPvWpXhmXjh8ZMZaoi7xtOhoTto8gYNlGPXH04ZuVIl4PO7eMZzYUmBk25ZeYdeJ11ndyLJyUIQvC",
-	"vU1tf5mSxbzvP4f6MCMQIpzMnm/FxTCdgxdsxDGqR9pCm6s9xjir7ydd47f8pPL5rV2mpl/1p7Z56Zst",
-	"L9zio1sb+NyYCvJ47GUWdwnzUx9JNL7pVzGPwlqDS5gP6hPdxyop1PDc4M9UxldhX/lHD+rncBJfMBs4",
-	"+n4jNvCM6zHQCw83mZdP4oL8OeSCv51TM+wHx8ebvOxVO+IGXzOr8gWSbV71nF9C5GHYiFWFvyyqLgcf",
-	"L2HuTGZiXgWkou3nlhmrSlKKnKLVpM8j0xCSjcQV+C7AZp+9drLNQ42S4ZxNuByTMjbxxaVtpoKvxEzl",
-	"TsX0iqsdkPCxsX0oJP7SZfHhg/VvvFD2qaooaPsnuxFEPNe+E0uqOWqrzuRtlFW6Jr1FWbS5Xv3p0/v6",
-	"7lELwDV2Q/3Uf5LlUO/Nf5z54BfeZUCc+T45O5vgttlKTXLdhkHdE7luM1aDb6JFF7Ob+tpew154g7Cc",
-	"TrnHfDQfxyCYwRFDbB5zwgZYDWVhwJymb7w1ibvprATU/NE6QIwfXwtIOIVYZ4kQP9SE8ZSy5dxv3slo",
-	"4Jnq14CixD6m7WHIcqFcgcZ4CfCizsjAIl4DvIA8ZUT44z9r2qEuMLnU2TaPHESefJTn7+/OEAlTvGdT",
-	"pD1uqogIl3vq6QKxn5ruJAiCMvuzGx+HG/Cbx0qOCkEx2J21cudMNKmgnZnLQKZWEe/BHyTj2abcc9mE",
-	"8c8efAw/BkOmKzARcZs7F+Rd1zbM1elpoWvFbGdffPGKAKKM+xryQETbCv2tJFwgpPOfe8umQ5vmDxzf",
-	"N6Es4QbDdCkmLyWEZm0MpHce4rHVGCwkegwhiNZ9gaK2rDA1UFxRewZmZyIj8B5f8olKi61fxIQJzNB4",
-	"J9GzpmQxT0Trw8I73AwJxeNnnGeLE9yJ2vCzn9lmasNn4D/eYSxMvYl/Oi60Uw++EvXAKQT9JrXhuhpB",
-	"lQt7gLBVaLp3Bu3/DlBi4vUzbkH3a0MLYeyyOSu1UiPKnBHWMCP+IHUFjT6NUoDAaJBheWZDhUgIlONM",
-	"RWJFeTJyf+Ym+riZ512yg4WhOrhCs2n7O73itokfa5BT6oSjO+9HMGIsIY/OIb4D9IFu1aJN/w0hd+rC",
-	"CNRGpBE9nfaDLrjdsLBrIzeokPbRg95qzKFP/fQoVt3iGO/v/H5Fm9h1wZbYixphptujHx8d95mhHiTs",
-	"eP9o/3hnDXyptxbvTQPaUqgxBX/HGmYhQZXZmUKRYa59hUHaAGGTlF/nlDSKbc4aICxUnLHq2yNQ9Mm7",
-	"55RvRYmO6P/DZOtluYRBBzf8Ez/6mrjDuczhQwguEMIlINRWFG/YIrZQO+8P+yuu9+HmLGRFfIBCAnW7",
-	"qlsLECTjGr88P3tMJEPp1HUGcHMQqen7nPh4/ht3+flCQhqOmHbxjC+CcWEYA//CoL7eN2JOBx+xovzT",
-	"AUqzTlZF6BxO3omG8q0GZEcDxyYHYUYndEs8+/B6UaMQxY1e69pI9uDwQajkIO5TM2ccpM4ARc08wAJ3",
-	"KUNPavS/deFgXPs1VZQteJjbn951FZ8viAucy6yoGm9IwiuBpOn2uFsvOtrpRV+BXlRfRETaCGrSNbgN",
-	"QTXt6Uqag4+6kuuc+z/h868reZfmdDNIgpB/UTPsBSB8DcKOWD83sbbgvhZo9jduEdCAnulThZPTkTWh",
-	"lFulY0eU/9RtevhrYopd/GGcVblBP/lnvpzMoAXV9Gzvn3zvj733H4/6N1RQu1OF/Eb9pyUK0dnv1Oov",
-	"iZWgdu0f6MwM2oyBJMNvZ/7jmHDOL51lfwVajAR4WBHqbcKGc8+4vDtaSPRam0wjryMc91OPmCWtTwoi",
-	"lZo+4fN6Khlaic049iHov5NuHGyRhBE+kEz6wJ+CZJnAW34JRKxfcHKPn+BGMbrj+9Eizq1vVjSu5C5/",
-	"Zxegu1fulgzPvcWCg8CDpJptxNUWo3P+yYOP9MNm6vzd6/JdFinNcqfFf+GiF+No7f6H3s89DAR05xp8",
-	"Qn2Pqfxgoqhp3bW/3e+VVeKW/KKKPLomty8g6eNumPvOYtnkbv65M+h2ku4zSDpMDKklHSaAYG22kGNM",
-	"T5GKFUqSMXgrEpC85+am3CFpNZzbAALTZwTB5HFrCB0ubR2E3pDeiJlyfRn31PGdb5kGRD01TWkE8t4O",
-	"5/ptmgE7lfxrT7Lb8ZrIZ14zGzTFp5v6HJdYC3ZDOKibfByYuqldl0thgL2rBn0ExvJ4yIM+GyA6gPvB",
-	"N1FDsKgB9nbAqnb3d8j32Vv3er+G3G+ABWYgxpPTGBAHYWzgA+JamH0Wdc+dYWbCqg69ARwHO+Ok8umo",
-	"fd/rqL3JXahCC80C71kdWmz3mMTiafUUKrkxkMdtFftsGPWz3vkFdtrSJhyMuqwssK6nQuaLGFahO1fE",
-	"vjJe8qEoqEfmMg/z3+5kYR9rMPw1roLXTfvjlfEQbI1RYaNwJuwJGwy1gNGgRm0kY4IAcgnp0AP29eO2",
-	"5TzPDfMdfBCoSxJIC3KsCbd935a/sys/AScIGzW97eMHRxrMhD4b0KIX2tJ3hTio83g6xtELU2819BYw",
-	"Ioz/8Cc352Xk3y8j5hEO+GdaZmdBJD2189l8sYyjLqKKOpZvyC26fTSLTWsZ6T4BktVGvUqG6sMeNbMX",
-	"cjyob1M7tydiOyszfFb3Ru1CfwCT8YLXPWSSSVO/TdSUcZZxg0jwnnU0aU8MO5cyROQvlLqMci0okaZQ",
-	"43SC55No9DUb+VIWc5yCibIXPXB6MlcptA+vN6juTF4CNcRwnLCAfIxg45UMaK8rkMdvECj+U+Fi+HP4",
-	"zwp1N8S6C3ffN/+O2FR3yJuoUo1YCaos0JpDPXAIcT/Ejnh4zAjXZ4NFTx98bP6xoBq2qeNXaUURtDpk",
-	"MHV/oT4bzgnx1111JhDSF8u9aoa7NX/9G0TstXcv96Kz2sRJjl2B+Vd2p2rtyB3f9jdlW/dqQ0ZxAGvF",
-	"RTuIJPg0dNO+0ZhdrmtfUy6cyCtystcYl3MCY6vLwLvg5U7Zg8MfKUmFS8K7QaxsfgnOvtNAX0SXfswe",
-	"lu/0WbPiL+luB5A6D0CJJqv+5s9507f3L3/lrKE7ByOQLt+OQyw6i1ddcVXZTE3hNm521WXZ+E5MtVlT",
-	"t8wOmATc+m4bfArMz2jVTacCELzoy1f4sbvaC5f3TnLJXvqtu2ff8AYcg3QfRzM77rDzFH8mDob38Kas",
-	"izhTUtt/GVR5gro+9W32AEqEcUW1P6m0P4e7FOjPoVuQO6m9M17voEYpbgK/WPYxUYxP2fn/bAfxXtPf",
-	"VIXS7G4MRx8WUXXjJCfEjMiR/KP29gjmLgzLK+2WFHVL8h0rEJpEsjphA/801rychL+gq5M67swigPkh",
-	"1GNTPxFqBIhOsBEXBeTYyCZkeVst3B8JYP5t3ArJPYS6+FhcQYO7RL37EsFYN9PnoUf/zdI9+ssNvwzB",
-	"r2Q0E5oEBo5RQzAKy68UNY3CLlKETm1bbYeX+zIVhZqZU3Z0GCCs65am3SEX93LS21n3XmzO5oZ+zTX7",
-	"Rsu5yyx5f6D3nCVPo/6GsqSr00+4OhQvm7QL8Ha58zvN5x6kDbGhRTmDnJBxz6QiYRMeX5I103DL2qLm",
-	"4GPdKLXb1XlWGEU+jpCPV/fnbVqD+B5rAafEuxAstiemeDOm4BQCrjqAq2rOfmfqUqu3fIfiFITPzqX5",
-	"hdJ+7cjcnPi7vZiJCG3TOfg28PhTF+3AXx8vMO5tSp0AnOjEpAabll+S/oMpuEyNmiRcw0W+z156BYla",
-	"bpI+QiB36EyVvs8iVhJi+qEH4QwNSN2XfGduTIEmTO9CSTilzxrL5069HQIzjpPEiqkPO9QpwV6pJQHt",
-	"hg0tqJveGkseG9r7nRr5Z1Ij6TQfN9fqy9Im31LOe9TDNqlZhlu1ywLf+eG+Jon8qrK1Lsq0GE/sLWmk",
-	"B6WQ7d5RbV7+qyyF7FIbH3QVrUhlWSmk/PK7IP4Ha3nPwGJu1Yhxf1jXMHb696pbVclKiNbkqXzBUMPk",
-	"CHJMAsfiqJDVi6rWcrnTNYh9R+hfOKH7qkBPH0Iyc5sMFDvzQ96Z4P6a/v48eJ43SXLn0inpQOg4Y9Wd",
-	"Nl7iPUtBZEbZgt/fJTymsVrJMRjLIB9TjiN1pvfllzybRN7mJCIxl6rqRPqM1nH8NSQ9Lh53Qlf9re5z",
-	"zbMJ5AGo/AR5VLvNsGz2d8dgvlxfIQDJlZrJ1EUfX4PvZI6Y46oQeW0Epb0YrzF52QTTm8ce/NPIi0Hh",
-	"rigalvGiqMGPfOEyxexS3oMwF+gSxcdJUTwTRcGGQBU9Rn35/TD+RKqkUpeYxeNx5MwCysxWAnZ+MOKZ",
-	"NSshaR2PbRglt5Rlf9Q/PDxMF048xU+uBdzjwZtuqbWKFVM4dYvZwBXEbbqowFHynvvQbVYWnC146a4z",
-	"YXzzHueMFSl4tj53DGcM0grbqRzQX++kWuMutQAitw4/FW7Bjjndu3SOEYamVPSJNUTKADtnplSXwNRo",
-	"K4md4FsHH93/1vXk/s0XrE547qViKyIwUUVuKKHjdK1vnhnrRB+1tBE21Zzbap4hD9zCrm3iCzvV88sl",
-	"bu4h0zmyFaQNCVegmVG37cfxdH2biudI6TFYK+R4VUoWn7PhnMEHntlijoHJkXBSmhrVKUZf2WcvfCen",
-	"CS9LkIbNwZ5E2Vi+opT0VFUVORur/kLsLK7Wjoq43bYSeo6xfG7YSHzwjfGOHoYWvSnwHLgSMHtaL/KO",
-	"kpebAd5AsU145ugOptBp8YYt38VedrGXr1J/IAIeQlPwcAMTp2F8Bx+bf6yDylhgJXelva68zDuY/K+H",
-	"bkPcm7OGxmp4EmEN05CBKO2tu6laJH1HGsPixTnIlBwJ97WN035ucZqdMH5aO33MiGEB++y30N6mJN3A",
-	"axXYxdVZCpgljtBb5EaLsv8otcGjHkwdrx0HbAdhWcangM+ekt84+gaGuzALxessQbXhoW2hpwLET1hQ",
-	"ePaZ71aANgnBcQDHtJoK67MxpQJRFpOpQHgiq9jW8T2xLTJqhuBuQM3Ad/VUfx5+R8d/fZGMJnan1zEE",
-	"dEKyHDXvo9soNBO5ia6qD4W5izSEsfDuOZie1l4599QVr4qktc59Au3fcEY7p+XndFrWEC5fIHjLnwEz",
-	"5/2d1u41tyghEV5K2OHP3H9i+XTOZhNV1Im73DAeiuKIMOf4/xs4YsXUGbIrXEr/++blC1YICabvE91R",
-	"nWIcf9lnqshT8aXD/uHhIb2HCtQP7Ln4aZ+dFUX4ZZ2XjWjTEk79J+twqVQWr+U5TvGZkDAgtcv9jU8h",
-	"d8t3mjn6gjur+RS2cQnyBh+gRS/LExqpO//krpq5fNiT+fJ9rfnGUEhOuWYLmvRnSCumLdpVqe2q1L4y",
-	"hvoTtooqubGtwmSD5R7j6+vCnoEefKQf1rmlWrfozgV6923duaa+QteU9JKLCXPrbqiafG/TBRWSXFbg",
-	"f3LLtNsQw76FbKLAfNfEkobg7qZhVo2BsK2wb4OYAvvWWKXnqEp8F5mTIe+UlAhMqdTudJmicn8qFCNP",
-	"0nDOpBhPCByLjyxoNnj18s1b1pXuNUgnzLwKi7zz61yP1BU4omD4V4CN9SeMeRD+SqamTs5gm1WZUyHd",
-	"xF1E9EdOyc84v4HCTvZmpK63CfL/3J+jbMC7Km/Dce6/OUCmilbYtqNk2nGAQlxCIYD8ET6s7Y4DN7DV",
-	"IoANTKY0IDy647X45vzEnaXjm4RXQpXk7mUBZtdVYKeL3si4xzTfOnyA0I/kZNocJjytjiIg1eqeylF9",
-	"6GbQ2JT3hd5cYRiiX28Ojb1hpeobfHHnVfwTehXxfLtwrXeexc+Z5KkkOtBmfE6lBvRGJ5D1troKMaOD",
-	"j/j/dXme524iTU06xXh9GBhLgGqQL1648eZtQM3hvBW6X1bVf9aqjEvjN0/vHIsrkOxP2CL1PzgE+jdx",
-	"BayKih3RYJxwcjtjd66G4rZLD13t+ukgvsP7gn/YOX6+xpykUJF7+36fwJtv0+2zxPcPNFhvtd7ThDrh",
-	"haIA078rqAgz0ljurJSmNWGfmQnmMDrxiH9lE34FxBgKZTpKB+Yr7/g9Awb65RHW5e6if6kX/ReOzTEJ",
-	"gamWRg1M6XVCE0JrpQ8yLYwwe9kEssvuAK8zsCx8qEOujdjbZ6+rAgzLIRM5GoBcUqMkqrSZqhyKuMsb",
-	"Qaxycwl5n2kuTKghICwtPve9M69As0LNQKeLcB67CT/Gyd+RD+tM8mJuhKkp/X79WLQ2XGZ3DUBIK/Sh",
-	"VCjKZqeb5n0jpXfOqJ0zajP+g2yhsyLZiLEMHdDUFEJfkrq/0RauKRpogR35/rm82OP++l2PKb1cyBER",
-	"kj2R40IY7BLCWanVsIAp+3ZQNWd+UXA5rvgYBt8lep+4+fwBT2iCf06eE4ZPMZzneEDfUAt1NJ53HGXH",
-	"Ua7NUX6VOWhqoujUhBFAIeTYRI2znSqB9/umPAU/96WwkZ/BQmZf4JT+lDyEltaJKQm56bMpWKY0K3h2",
-	"KeR4qSiDxEsJnGSOncB0x2123OYG3OYFnxJ0DrEWX+KNtx7pzLSRCq7FZjSMfNh5r9RqWq5KmH3OcwQm",
-	"oKolyH2+63AeGGEfZ9pnZaVLbBTj+KSSoYCJs1GNzurDRW4x++yMDdwPA0xXkWzg9akBYfZB7pjaKoZ3",
-	"HhQ5900N6GaXivkFkZkxMHwEdj7wmSTO6jgNu9nNLDWMqmRTucfutA28rrfvld+9u2GPzTifiUEuL7SD",
-	"WdabLhWzM8V4IS5hxwh3jPAGjPBvYBlOENNa6bbKK2ExII3NXbE92vXtuFKLK57ND3jmdhC6s/qwnWyD",
-	"H15bk4bP8B+EPaFGbK4qzL6b+bhLAbbRGIRmWhVwwozloxG23HX2iWeNtV6Rua2T1n0O++IZ/KJbL+Tv",
-	"JLcM0dNI+8y5BXMamvgqyXweRvhyohu5R2ubq4rlInf/1waKkZ+m+ydVpzFu2AyKwkcsn8OZ+Ma4ez7W",
-	"fGpYrt7J4Rz1HQPFFZjASald0f47mc4tpC0/Czu+tsItnX/QnXjQkXBQJ6PsisfuNkWidcBrmn+zc4tN",
-	"p7G82N0jgu61Ey6pzaS5JI9gn+B868YI/vCpn5WagrS7dIvb58qePSZ7sVHShUIOiDwj55Z35ln4L22Q",
-	"aBFYMqpr3T1zWAnaKMkMYGq00zqVDMxoRFwaqcWR16VUM6YCh9PA3ZuOe4LMqTlG372tQuYOO2N+GkyN",
-	"RiIDTePwoiClElZ2F+/gfM9gzItfcFnXZHpfcNLVjv159lef8hrWt2NXt86ukGUkmZW7fqxwJ0Nm4E34",
-	"VFccPqR1YTk+GrACKzxAc+OMY6l0k9xF/wywH4TLYRgfQ4SsQVIRZG5QTlIHdC4ZL0utrngRuADPLBu4",
-	"ZwfOJLcz9U4GtZHahHlkD+reHLRA90eKXtKATr5u0p3d/aUwvicrju/0PcaxAQtZ4Vig4njShBtMLWDC",
-	"ppjiq4JnUN+Xu2vu3Axxz8BoCwMvM0iCVUERMlI627Wm2cGjfaG8VcPYmXU63R8abzLjEYvdiKcudohu",
-	"6X4HH93/QpsF4OYaje3d3Qst7dMATev4qh/6gvgrOfiFx0MibuttdG8lz7iIObpTMBFWUklf2w/FKJVp",
-	"haPcNS90n/ZD3bcfcSNWGASWMFgXuctO3nGzz8HN/BVp8bNgZrlLHTxF1+Zv5K07+Eg27MrmsFhFZPpL",
-	"Lr8+JbjQQZ4wqciJiO53H0Yx++xV24o1zoxFvFvPXYwHtShyw4ZgRA5mnz1ZZdzWRaDvZGyBO61wquTY",
-	"ezmDPzWl9f1DwOwVvnqXOeM0ghurMx+NnLDBP7DLJ/0SHE54MdImnCNILAifMTRFqKrGBxjLQFDbGXJb",
-	"KRNEUqhOLNznwE5Whw86/UWr/OSvw6c3KWtUJRZ50GFi0MB7xkbUB3aG/8Iwhu+K5l66Ao3PksjtrIJE",
-	"wzDZ7tQN2+v38goujMJTcJ/Kq5s2Pd05xf5kMYFAzDvX2GdTeDq9YxgT9GFELAyJYi+35tQP0zj46LkU",
-	"mnfwwYI0adzetY2PPWHh11aaei9l5kG8ouZUgRc6hnWC1hwGoKZK2olh3/7t51ev+4xrK7IC2NHxd8go",
-	"Hzykp3I+N+zbx49fnX1HeSoLGpFvJWB8xGGfPTj8MbSlfCdn3DBced4UgPbRZUa/chYkTSyv4JQ9OD5G",
-	"lS9UH7CCz1iuoA4z+4+lVK4n+Jf2Xt2du+1JfZz3nqtC1AV5K1lmmQX7hTcHJGGGpLCzOHcW5+ewON/y",
-	"S+JHNSusI5h4z6k9vbv/N7I7g2rYracicHi4Ho7dKAk+rUVT7+kY6rhJiAkTHYsrMN77tc9+c7yOIvqe",
-	"zyI+Zp8NAuO74NZDYBohMwhRfm7fydCxyafxEQ8dsNlkfsoGTtd0rwrjEyVnrIP3tXRpv/xd+PXPr2ni",
-	"Ue8UzS8vZcSnnt26jumDjivymF8pY8ca3vzfM8/D3sK0VJoXziQPfRF+A34luMV0khym2CpBAxtqVY0n",
-	"FluiuTuFwMGYeNSn2g+J/RwKDwzP2ZRnkxr714C+omjpO0lAv5abS6pnPvXlo4gEGGBMMJ+ZlMqsqJzg",
-	"YJmagqHx/11xzaUVEvKTEJl1oz6HM8F0JT0MSqzoFpCPAdMS30kNZcHnkLNvB1PgIvoc8+GOwXcbhJz9",
-	"hlNUJDTowujIELtG9PHpJkCSYM6v6RPUZeL+0Im3Vmn9PO8boJj25XUlO0rinbEwhHEld0jEOzX2Xtg7",
-	"3WzTFTfxLWewxzNyRAQyj9i5f38DndWAcXqw6QaGfKyBW3hDz92dORsG+OQv/x3likTDpExWvx3/OVd+",
-	"d4Pv5gbHUOHpa/wTda0JJBfd3vpOLl9fM5d2AlSN3b7ABx/9T+uAxOObfEfWwYaXjFrtiq8Cd/g/Ii7Y",
-	"ItqUaYHNRbYk2WsHAj0VxZHAJLEfgMy3d2nHX+/yZT+hLM16wQ3WW8udvJi9WecoGYzQlxaavAbjO0kT",
-	"rnCq9PGJzL+cK1qvdXc/vwqh8kTmdyRSDtC5xLFGdTVM8Hn84BofYO0/i7++Q+z9+hB7o0P/2hF7d6J+",
-	"WdR/Y1o3tNOP2GISd6QLdEnr48Ojk1quoufRpwA18ZPBKw0j0CeYP/zXFwOK+EC+z44PD0/qWkfK+uPY",
-	"D8wGUW4ApL/I++/k8eHxSSPdqXnVvE+tx8IU5mD32fkoAjGhAkyEy1IjD6rQb7ATMq6xAwFitnGLqJLe",
-	"7xlAZaxSKQ8fGenRJbyxl6+/QVKA28u79AfG67nnIPfS0ItySxgkjwXKOGWEtGcw3h3dhiaaR+Sx4FeI",
-	"dn/vtfcbr/MxRO/Ur3zqX8NF0e/RUYLMYO/Mbdn6wZs3wgu4S7fpqllzBGfh8mHsINw5d+Uxw+CGbptb",
-	"3ZPje98Tz5BOI4rzkY2C2z8l9fUJR3fvbOQzRFe9j4/Sk7tarp0L8HNZa2/4vIE12VyLuo7FdvAx+tc6",
-	"F2Fbj/h8MhZaEnTnLvw6bQi5rAfBFeg5xdNtu18fE/dsTqzXcyMyXe+LXHnnDuDKfby7Cgn0Feg9RCWi",
-	"R/fZwFgoB+zbnFt+wt5YKL+jTADMISPPI6VCuAf7bEDSvn4jmv13vkc+AwSHxsaFWAn4TqLlYzXwKWE9",
-	"mX32DNHnogb7vgYkU4WS2LQuoChJQi7Duoh9diZp7s5kzNlYq5kJxhj3Y5wyXCImWXDDBs+4sXtP3Et7",
-	"5z8P3C3XYKpQ+O7n5fvWY14FcIu5GJoVwK/wx8oZXnPvfz0LL2ENPcjc1MA2lCSimbGqNMzXj4a8uao8",
-	"CQvy8PcJW+sNfnqlrZVgZHlwCBXc+NNtbEsNGYgr8gajU4gUlcYr1NqhlnOo8XV9f3T4l6PI3XV4p7lj",
-	"Fj5Youc92us23090nE54mfFF5OXJLjpPGjYR71Jta9lgbIXkHEqCVKjq7kTE1yAinqqiULMlITERBeLV",
-	"60qaP7E8CPvZKRGODw8XPQdYG3F8eBy1prfcVsZvWnQnJKALaomBtTW812EOd1oy4MfoYATBJ3J31vIb",
-	"3KPU+C+WXHZn5tLDsvjmvpFlOWAGMiXzxa70O+PzT67GNhfwT8yPiJNsaBr6K3U/BmL3/X3rOWCAQXZs",
-	"D6TVc1KTeTZBzbiJ3fu8rt3N+0puXtzFPtIRxNeiGFhd2clIFBb0Ac9/r4ydBiuwq6XlWVE0xoHvIonw",
-	"YVLNAkaFVL7hmCNzqYYqn6cQbwzYs2jQTZpXvvDatDBsqq7Qwz7HsXaVHLd/ByLqSJarTRH+PUdb2f1n",
-	"cxDm+MsrukuupI5bbCMTDdOFba4Kkc2pPqSuv8V2Vfobw9RMNjvh6NJQPcmOKO+VKOvqopgwnVhFVrE5",
-	"dS7WFbW4pHEqS80lOzDFJBupSrOCzxGEkUCy2/QSUxRq9KECHzFrsTbKqiLfZ7+Rc4kNELRxUDuaLfu9",
-	"ysfg6BEQZtJGfRKUZFaVIlvVPeEU9ZFrdEA4wz14S61u7qQlTL3Jn6uxVD2BLoaAe/81oE7vYm5fPuPy",
-	"7TLxmtKlvqYoTTCswAi7udWgku4+DfpsUEnDRzCgemuhNRRwxaUdsGkoT6/pnqnRoiRkY8DOslpkFjSh",
-	"HHF0mJeQ2T4bTKAoR1Ux8GWFzvbx9YzU4Qabt+CXKe2IKc0mSoKxc3Sco3uDae9hjwDgSSnEqsbMu+Yx",
-	"/Qu9+Zgo7VhdEs824YMSV/A07NqdJRDVI9wza2uPu8zYasFJMc1ao//zxTV3jO7+NTTs9IA+dZ/5g8mM",
-	"GoyqdAbOprw9zme1GI+9D7TLwngbnrnDG1eP0QVDGHHQGs5nxiUiNwzBaWyC8IBGO4Pi8xgU5/F5mJLr",
-	"a5kT/V5ZJeTv61hsFcLYffYC44SlMhDyB6nRpGIGuM4mGIQuyGfIMWINiJ2CYfCiaDqtceZvAebqurUg",
-	"0sBI6Sl+Uenc/a2SBRgTE2LdZg7tDQpPTx1nGgOiCjrjwtsOIUZh9tkvUJS+N5z7upfiPL8SGdTiHeHx",
-	"nYg5pc7gAgjI0UycXcQNWUAzqmEofK/opltd6DOG79CWDTXX82/Msih/s3DDb1+Sty/3/YnxVUzlbQ3J",
-	"/zWlJe3slK9CfN+cH6bkNrYbSzVhW67h+od7dNPmYV8yCNKubms1i2sf9IqqrXbJz05Hun2egNczpR1R",
-	"qh/dW0e5jjzp4YYd+JfXulmJBwgL0w0YwDk+tsHt94icfKyxT5gifCJ0B+CsOy8NtWDsLQr1BPyx+3WD",
-	"czxUqgAue/dwOWgTuvKT3R/bV6PPuCV2eNQ/PDzc3ZR7vCkB18vr0vhcP2SOYqYnKu3b3JsVLU2wBKy0",
-	"jJccmwOg1q8Blfu87xt0MuxHVWEDqFr/p8af7oqUIH2xoc/S6AcjpOTW7Z7p111HNRvxzOvkU98sWiTy",
-	"u95YpaGm3S8Y76uZ4z0jfj13JtH8N6zJSGN+CeNrqDyYcUhCQFX/lA0QgimvkTExqRezUHYYYTsT4vMx",
-	"wVeVjRolI0LYNtoCugrmKWXh4KP7XygcavJW2pznZ/z9CtbzhasOt8dhnio9Bms7kt+JwYyVhFOUSpkq",
-	"g4NmCO7kfMvCug0M5b6XlqwTblnGJbktee5MGC7nhP+IvQ9p4G/MDmf7T3Ox6WYxTt68ORtpNY1UCadC",
-	"jJXKt7jjHRlBr4HnX+8FvkWAJBTwzwNDTGr/tJW7VNIv9dJg+ihCCKcuzZZWQPseIEWX3E4agvYCciVB",
-	"r3YJfapzRknyOutAyPGKJKinSrOjh2wqZGXBxPYP+aSDNVLnCbSsDCGZu5Qi1Pm5hSQtipclyH/4PbtL",
-	"W+AlLfi+G8guj50S11jeuHPw77Tza/MjR2ILQjsF1raVdh54xMFH/9M6Hf1xoQw0l3ldMjjRPhYF70AA",
-	"v1jKwkONSKu7jeZ6tXC9pGso7YbC7lM9r6UKCBYXhzizx8lx0jURNL+oW6BwhmuAvEb+Cd30AujhchTo",
-	"pYwi7aO6syFKxUVwAsLNqX1tQdrHFSepMBO31CjgEqA08SAnTklG/1GfGYA+KytLTV9weDLgopHqk1kc",
-	"43kI7JPwBsiZV6op4ZmNNJgJK7Vy2zdiIgdphZ0zJVsxhWgsoo7EUEJrpfuM9OE++0mLfAw4zFtd2clT",
-	"jDRiRjR2JsWGMqqyRuSAmAHNWUajtWKYqT1UyHt4UQjZtERllzD3a+aZ9c2iYRp9twY5X/rkY27oLL1P",
-	"dTZR2Jp0CE4ZCoBs1ABM+RxvN370cTAZL3jXuVMvARNaLOM8EMctSrjwHR0IuSqbQHYZW/ozNx2eXUZD",
-	"Bjj35eHOMhsfvwdkMD51lDpCuL9LXA83lya5X77vRHIET7XfGN+YqN1BAx3gvvFlVLlBTV9zxTCfvn1z",
-	"Qq+R9IHngj5x4u61GjfeDiWLOcJJ+Do/I8YS/P5hxJTSYZDaDfv29dPH7NGPj46/i9dZ5SJFFeeYwlGV",
-	"Xis2hEDB8/n/tHieDqf+/tP/FwAA//8=",
+	"7L17cxs3sjf8VVB8T1Xs91DX2N5Eqq2nFMfe6Kxj+9jOpmrXfkRwpkkiGgJcACOacfm7P4VuADNDYsih",
+	"brGz/CeRpblggEajL7/+9adepqYzJUFa0zv51JsAz0Hjj+c5TGfKgswWb2BW8AXk7tc5mEyLmRVK9k56",
+	"A6tLGLD5BCSzE2CXsGBzbpgBkGwII6Vhv9fvmWwCU+5uB1lOeyf/6rn7eh/6PbuYQe+kZ6wWctzr9z7u",
+	"jdWe++WeuRSzPYUv4sXeTAlpQfdORrww8Plzv/dCZZxGsTyodxNgEuZMg1GlznAEGv5dCu0+wb25PqKR",
+	"0lNueye9Uos9DSPQIDPoLQ/NvfJ1/PPZbFaI1IS4d8+5sMxOuMWpGGsuLeTNabj+Z7/hFl6IqbCr7/7V",
+	"vVIYVsDIMjViwLNJn42UZvCRT2cFsMH7nllIOwEjzPveqf7r4+9P7V+PBifs8ffMTREYa5hU8z7jMmdK",
+	"ApsqDUxIxi2bKmMZZwYyJdd+T2Ocr1UhskV6pgp3gaG5cuKjZqBxUVmmSmkNE3LtB/z7r08OT+d/fXI4",
+	"OGFPDqsvENL9kwZqNo4UrF6cjXCalwf5tnpEuwRNhRRTJ9ZHUWjcqo1B9z67F8y45lOwfl+dzWZaXfHi",
+	"/Ef3L+HeMuN20uv3JJ+6e7m/4ELkHQW3xCtXv+wHnl2Ws9YXDfHPm17jp7530js+PH5ydHT8l3eHjw8P",
+	"Dw//uTdTxo41mL3D0bf8++zI7ZoZtxa0e9n//dfh3vcfPn33+R398OTzP/f+xfd+//DpqH/05POe+y3f",
+	"G7kr/mvN8N+UsvULdClvPkvPTMYLlLrW90C85Oav+0kVeeuLJqrIb/6Kmur+OyS23hm74kUJTkcsVKlZ",
+	"NlEigz4qTdxtV6AXbArG8DH02RGzih0/fsyuhBHDAtjZ26fn5yybcM0zJ9Zue+DH0PFRfU5tIHtuJGt3",
+	"Ef/4AuTYTnonx48f992uCv8+aorV+/cfj4/23r//+JdnH/47LTrnTmvybO2iiuqam0/5a9AmvGtVz6kZ",
+	"/3cJTORuyp2im+HlfcYNG5hy+BtkduD+Nvjbs3fs4OroYAoDZiZqbpg7S5S7aRqnufkd9Kxb+AQ83VY/",
+	"4M3zp+wvx48O99nAnWx/fTlgD7xq7cdj4ckh4xrCYfeQcXNpUJbc13Jp5qCdVrYTYVjGi2KfvbIT0GwW",
+	"j1SDDxBjqTSdlpXiwdceHbZJmR94izA9Pjq+iZnxWosr7kwgPFraNRH9/ear8AZmSq97j/vzzV/zFoxZ",
+	"tzkM/f2mL/rsbjYzJQ3g4fcDz/1Mun9lSlqQ+CN3BhUZdAczrYYFTP/7N0PWXfW6/9Iw6p30/r+Dymo9",
+	"oL+ag9d0F710dQv6BXL20ZQXbtxOyj73e0+VHBUiu/cB+Rl2A1JXoPsN+7k0kOP2MWoKdiLkmEFhgC6a",
+	"oi50N+aQiRzyPuOs4HPadFaxS4CZ0xvuAWjM4T4UxqsdNuHOyIsjWIDFmXiu9FDkOcj7nQqvEUCzKV8w",
+	"qSzLFZqEy+P+xrCcW+4+fAg4JZq7eVI4F2MlAT8Ddb/kxX1+xatSs6kwll/SGF4q+1yVMr9noXIKlJa2",
+	"zCaM5GYUJpEmGYf3TqkXXI/hvmV+qPIFSh96FXbCJXvyiP1d/IBLXf3yO/az+MGdh//z9tVLVggJJoz7",
+	"Zy6DMjb3Onyl2JTLReVk+N21z84ly7kcuz08MHwEdjFgGddagGETKGaMFwVuXMOn6IzWvOyGO5camr/2",
+	"oLqw7lztVd5Vp5v95cHr2Ytuz9q7KwcJJ+YXyUs7UVr8Dvct4EFToJRbdinVXKJk/CL5FRcFHxb3KtRv",
+	"o3q23vmWADnkLFdAQyTbZ5+90wvGx1xINhd2EsWBLZnIp+4mfKBz5JWx/utmWmXOHr/n74ubVhjai8PS",
+	"4mfN/edyc0knlR+nKWfOQIH8Z8gFf4fmwB8zXJz82svcS5wJ+su753vf7aMR5J+IXvnrc+8qzbSagbaC",
+	"DJZMA7eQX3DbMHdybmHPimkiTuQM15nQYLa6R+QdzClnTF2pyy2Ho1VB3yIsTE0iBhLv4VpzVA4mU7Pt",
+	"7vlctxL/1SOzEV8cn9avT2Zjlqo4oEJXyD2eFuQ1p0OquSiXsGgObp24+JVNfKWEj/YiK7VRevPkb+Mz",
+	"1GcCx5r8wPy30tip3xbNDxxCxksDyXkfLloif85u5LlTPuQvsoIvQH9jmJ1oMBNVoFdVyYwqnTKJI5Pl",
+	"dOg0fL+H922a1ueisKBf4KXL30wPwKH247esnwOzOgkc/0hHTLeVrmY0sdqzljjkP0CjFRw8c7zMKYqR",
+	"8rHjVe+p/rH+uf1qvMkvlbxYGJH4zCE3Itv0aT+4i55NlRuz6S6Lfad5RyLHiPaGV7zNlAY31EwLP9B1",
+	"lz+lq7YYSg5jzfOl9dyoiuCqGn4i1K507uPHZgb8MoYcwM8Vxky6CM+z8J7EGNyHSCPsovMcXgqy/UO6",
+	"Az7ONHlbvX4P7Uf6MaQoLrxV6bTllBfFheXFpZOp6VCMS1Wa1VwJblQ5Lr2GXI7w/fD0NXv0F2b5eD91",
+	"KDgzpbsOfQmQJ/eUFlOuFxd+tpML6i0XIccX9KJVDRQD6IcJbUShptpbug/bb5jkCQduTTPaggllCjyb",
+	"sHARM3xh2HDBhDVQjMgLHykNGPryw2IjoY09ZTCd2UXMiJFHpiQ0HRw7h+IKOgvnWz+QN8DztiO7HI/B",
+	"4Ok6m2nFs8m2h/4VL9Ib7blWU1bKWQHccInhyPBz+kSZ8o8xIRLXdu9oZXGXj0q3aVaFqr7/GgotKRs1",
+	"jVFf5b7Xs9Vnhj3QMnVRD9a2WU2HLcv1Op1fi3jxPBekH1/XDgHUkP2lc8HCR7sUyvzu8PBwXWD8/75/",
+	"//Hw8MP//18bDy18eHrMi59hqvTi716Drepct0xe53INlQdAOcPgGAhKCF/xskApiYnfUksUEX2JNgJk",
+	"E+XWwCq9cI4+XmpprfHmpOYLSbSE1ZDZjXaCv/mMPvk6Jr4PvG19j9lKf/3o70jt1lyMvUwteaQ/ne0d",
+	"P37izBlcCvjIM1ugR0SJRQwXGqZGIzfdLGQbDTNiLJmw+/fs0jSzo+kN0q69KsnVwE3LEeQPV9Adfayw",
+	"T5bn9ic1pxiQcprdsGlpLONjDXUzMaZ+nVBzC3UzYAYyJ2cirAXaAKPS4E80y3lS4t0lW0x/yh9zW6Mx",
+	"3/WZiRMYhl17QF122724KJNJvVLbc3W7qIArelkOmV7MLNlE1plR/R5wXSwucigAL1FXoLXI4WLEReH+",
+	"0etjwhTvcQcSXOA/1ymMtEMZN0F3XyMooD/Kr6yGnJxuY8CYtHNZt8OX0DxTVP0XZRVMG5xgIGUCRU7h",
+	"K+NjP1UWk1nnWrLBVGit9NLNwhoWzs+lqF1/C9tkxItiyLPLlKXrzrIKbqPhSsAcco8+mnCZ953FUhpg",
+	"bvTAMQnrLDK8JwbqZtyYpO77rczHEKZynUz8T7zQ7X0MBG807Oiq6wpBNbSaabJeHq5njPChKtsQR04S",
+	"cA0o1ImTeDtGS79Xcyw6GPov+BCKuvuVwwhNiBMyeJbDhYNc85EdnDj5GDorX8TYSUzQy5yE3//ebWYn",
+	"P1zGyO4gOHHxQWo0Ah3jMNN9NnCvH5wwLhdVMq9uFeFAav6gm4umibbOdQtPyUBbLqS3nbQg0XLnuhiJ",
+	"jJPVmykpIfOW9VirOaZ9MyWtFsPS/56XVkk1JYN7OgPrTWYNhdP9EkzaI53yj+c0qu9XN3GwaJuLcC7Z",
+	"MzkuhJncnuB0tnbLXNinE8gucZ8lI41pI3hWDguRsUtYoDU1Vk7J7Ss9Pvh4MFX5gSmn+fBAKgtsroUF",
+	"4ywr9k47iyHqnoUqnerBdMFcMnfcCdBMc4RGkKM4EWmt5O5LD82ttxM+tyUfPD1++5rZQo33sviZffYs",
+	"P378+Oj7h/vpeLHabEK7ifuJmwmqOvE7rDGWwEkWTgDL3KltGk6jkPbJo3oMIAWiay4nvs+P009EH1eq",
+	"fYmVNMJgkmV1jUdaTRvndJch9XsTbpZd7M4ztrIz1NYDWJoT/Ah8UBxZ62w8k1YvWj2nCnYz44tC8Xw/",
+	"h0yRz7siKzyzKgEZelXHO80nivHMQ2BXn1Dz5FZdCJnDx/VTc5ham8uk8xpPK5oPRjur+l4PxOq+2376",
+	"+ewpfmEVhXQe8SXMLGr4+QQ0JL/ar0jrE6tRfmOYSM+cKm2mpg3/wpRZhvlHPOqkwB+ctdziVFQ+07JR",
+	"5VZ8v8078vZDMtOUNucEjfM6nguKgH9EEDj/quDShJlolXjcd22ucp8JyYbcwJNH+0sA1rO9f/K93w/3",
+	"vv/vgw+fHn37+a9JIwVfcS6zojTeVmlurNvUFNfdEQXwUfq4cOp54c4wgXEbHGy+NCfxZcOFTfr64Qi4",
+	"iQoLK+3VO454szJLO3T+zNluzkkvbnbolvbK0IB0h7rPuRnnSozhpodc+ILUhxMwOpFKWthUQPuchjYs",
+	"s0uwfWaAF5Anx7cqNyDza2W/t7vHWdiJcde8M3pqTSMNlSqAyyrQtPLQcAisz6u5mcRYZ9TKdY+0NhMe",
+	"rGDWWDpo25tKDgqlLtlIlTJnc63kOB0lwkCQ3Gq+PPx2XcCsQ5539SsK5XwTTH1YmIWDiGRaK/dPpS5R",
+	"N9RqK1bE01iutw2oxlDZ5tV6i5d+7veuQIuRuHFYzKcdQtQLZbHxEbVd0Pd7rJKVmmC0b9WfFMn3Fh53",
+	"2BLL4r70BXhZ+4v/vpSHDBUbvX5vDvxKuE9OGQZ0d1q3UtlId93qtdVmvXo7gbEwvPZJeVPKtq9KH5H0",
+	"Nw/xItjTUJW2z5TMICK/YlhrNfKvZJuDVGaTsM1wywnD3NV9RNUXiENAieuorjvG3JfT0/7jUQbVqBaD",
+	"TcmGl/f2+jPUdX1KgQrLyP7cX6PHLgoYJYzhM8nAWDHlFmJe301Snzlvh03UnI2cahKWzd0RXEorCoRk",
+	"dovG61JKkjRcoLWWsntv2xdbWjUh06l2qyy5Nx3Wb6705ahQ84tSF8vFidfQZu174G2YjOV6Tn4JcnCC",
+	"kFVhDZtxbX1lRt2K2GeDoH0HJ3RiUPCV+zBxn6kZSMgxgOaUAteQ77MBHXYYGPZ3oKDhde8lRpYzPqUt",
+	"hxfU7qXlGZzUQPFB2ghUKSxV1ASNPMDE/T4beJvEx6Ppm+aggVFuId9/L+spSjcHvep86YUzuhKR9bma",
+	"JlonHaRxH4khmuHCH7JDKLwTqcEA19mElYZ2/pJxeznlCaftlVcj4iPDXHfEwDA+sqDZM3cbRTQllFbz",
+	"ojs4ph1IAa2f6cdz/J1TcH9TYT76zE6U8WqTo8iAZnNVFjkbiy1AERvQHSLCylaGNVNGWHGFFW9jTj9F",
+	"pM3tTtCyVV+DKeAqNsaa2q5PsRD2h8Wb6KpvtPja1ctSYZea16IWqsgZSFWOJzgDxvKF8wO9eFKk4IQV",
+	"MOYFptn6GBe/cNNDmz1gmPqsBo1w+1uLzOKjwP2GijaShuPTiDxbisIKuQVYiZ4SbPpl0dBlAS17UvIp",
+	"mHAa43U0OyPhK9K2ANCCUx6b8z801rfh6pVIZ/hD389BGP+H1tnDaHYKx3z3oL7lZKLKoWikAyueAJpd",
+	"XigJoYjplA3KCj5+EZKGeBPCpry+9ElEEdMGfQoyimzCCmFtAQhSxyROwYUEY32Arm6jbbGU95HIi1ij",
+	"tVm8mmSvTHc2EUV+YeBjyYsLj7d3X4wSrEasKmH2806F9TGPVWVQMXzpzt96gsqUwq0S6qtidDHhetrr",
+	"9/iwNJi8x/KXC6suCBnR6/emkIuMFxcwBT3GwHs/OcbkAbq0LWo2myRLLXOWNwKJxHRWiEx4LEL4UUyn",
+	"QrY9PcJqWnAAHXEi/mKT8tKugxBKJvgR5BDf1HhsSkJ+hJnzVWW2aNEDU1EUohY+2BKMSdWhn7YBzfwq",
+	"7ESVdNTTNSyPo2Q/w5kIW9qZAotTNOXwBonCFOxrvzHSISBn7paNXCi6M7may4QILM00flR8RgP30piu",
+	"1IQ/qxLUzYlGey45VQZBwt2QxCvAevfQ8Ig143kR3r56yo0AinrBkpmpS5BMjU7JfEffKmpb1NhEKFI2",
+	"cHxONOcTKFANyI8+1zwC7gTW6Res2jOYYxbgfErDc/+bHMyMC6zYntDcj0tRWHzSGCV+pEtjiQoEcUWG",
+	"z1CBeqzDb8ALVZoFbvoJLwOcOlNyVHqUtSn1TAtUT2P3JFui+vpNLQhjiv/KOH7ARM0w5KyufJKbRpyV",
+	"WiiPO/UWYVKhPJOIXRJKPhcE8Fo9f1VRTuW1ohxWl4TkL6XtaOfVXPRKcdoLivz2+r1S4kF4cQmLiyuq",
+	"f8DdAubCXeesOUqpmoupQEOOEq0XanQhrLnICo4L6X4l5IWdwEXOLb+Y8pn/LZ8qOcY/0EsvaAJMA4AQ",
+	"7sX3pb1uv1VWMD/Onuh7Z5QpzaqHdqjY8LMTnh/mNrmf4tK+UOqyFRRYege4wIsYt6teW5iAZHC5EPIy",
+	"YZU+jV+Fdd0gx25TkX0O+kpkYNKxjloku4u4gJo1Mne1v2k17/oYJBVJ29YLcrd9TCBUQApdVXY7YesU",
+	"5FpeTBp7fHu/V0kajr0eqqVpXr/ORMCQqska8+2i9NvnTkakPraocFjRPKmcYQuQW5fym+act5k6RZT9",
+	"boPxe2U9TIVPAcM1PCBWEC3zYA2U5iE5Z+7QWhhLhCjtmYRoumIhvlN64SeEQhXF+ux4KrgWcgRRFhqp",
+	"AT9LtWX0399F4NKx9ruBkvY9jch15Mxvj02BjvCC5KdHVyQFQnEnUwH5eMut07iRaiQ3inVWKLPla/wt",
+	"XV9wjdKCjiH8GntR55D/bcVQCrhqsy4nYjxxHjdeUvmUVhX5KTv0nAkSiHOkVin07SYAg1QWQYwtwcaY",
+	"g8VzBiO4PnQldOOs7PKWLVesBsRZu4ei2L/yN9wgUNQxY1q9M2ZNA8opkcxQ02Z6yylnWZFXnTIli4WP",
+	"x7hFzLhBULfzGyiwTCkYeghtlU7nSykpCHHjXG4iYBZ0dqNsgSR4WarWK6tXq3irCZd5OEYKAxe8oLhI",
+	"KTXwbIJsDUmHIT60Bb5SBWu6q+hKq/5RNQn1Ya+fy7fLh7R3OepavFeXi15Qven5bC0SPsPYn88YCmsY",
+	"5vX37KSir2MPfpEiUzkg6I3hJz5k5YxZ5UvaKCDRx/tB5nt2kkjKUFBuAwqrPSjghrXpAW3RALwXTZHk",
+	"tD/3yM6lAdfmLArYxp2ati07nFYj0D48tBq9aZ+WCie5tjyZTyF/RlWDOJfaI8Y7VmvXVOIWr7nihcgv",
+	"VtDDa48KvKeDuv9HuC6t5SJQNYiACr+I394YX+3FtbWolcq2iU0iGTMKv+6klVD2NhmL9MjkGADyUPfT",
+	"UpGy9u3+9neTEKasmWNLYFAhM4iYBaKfPUV75ei7Q5bzJe90PeMKtz4I1GVwb+jqlfgvfmB8WG3s6ybq",
+	"TXx1PKOgmI3KArUpsi6jJ8RH7gehNVbgtQTKm9O3Cb/UnM9nvu4US99Hkb9yyj/Wb6UC8aXfNBd6iaZz",
+	"NZ8bX+DJob4xzCd5OpR6evqFDQ8uxFBzvVgqUDm+SX3K6goKKPJnWtMBvTwHDbSOyheRRYz4JPSCkMuT",
+	"NGInnNqrpyOSOvm/swdvnj9lT74/PHrIhPQFT+5lpxF+4wtfrc+WtiDEWwpxV/C+vWpo8bakcNe4Zur4",
+	"HZJdLEyaKAmGyp1CJs4truRN7VaTbaXHYG1LsFaOhJ5u6xqizuhQxNyakEc40ViBwbS7M2CTafJmMXbz",
+	"Eb+gAR7VGJds6Owa/z3dVdhI6bGydktcakdrAMtMRVsaHnk02NHhYaxh9+AQdYqVd0hTPKM6T/RIutNo",
+	"INSI+A3SdCa+eHQ7fi3IQMw2n0VR4N74G7aI16xWkoehBkoMt7y92rptGdHywrs0BxtZulY/KlFujBCr",
+	"7fbFyosCQvBGW4szj6vy5PgM4/8eoY0gqTnXbaBmjFGmVGg9eunkE8kehQnImTWhypsDmMPk+glqPjIO",
+	"ev3KvYUCYhzpRic8Cxvb+U2MaDz6jDP3KehJcbQDwMdh1h77ngQkMd+hNHdW8Aw8RSziTYWd+NnnVRTD",
+	"M1rcyrHdj7WCLfRrWEHMMSFFmDsUBPf53TVvXTl298uqwtvH/vP8P48S1YZuDVq+YqKK3HgC+GphjWfa",
+	"usWZpJLHdfNIBfzVFJ4yqeYRHSBs1ylNqZOfgBfkIDalLokj+JDeukZ0sXIiqiDckdqMP6kif0MUFtsW",
+	"5tfKJzezfqcIJJIDOm9Gl5dj9BnMtg1rXyPAR1Xpvmh83dFaG+1Tf8cWZ2vnEMas3GYk53j9FuOIOeCO",
+	"L3iB19cY1jfd+yZct43hcSfot36dX77L5HcKdtfmpop2W9iiVOWthVk3btMGP34wouobI7x6XdI5Ibfb",
+	"7X602nSSEDRgJj1HizAYzj9/+4p9e/Tkyd4R48VswveOT+sdGqxinBEW0aNh8Sz1r/nG01l7Pu566fTL",
+	"f9aVcRjWSjHth0/Hn5OnAZ7lzepzX1BpNReyeewc3eDYQfNWleZi2/yZU1EXanSR8wYecaq0ryHBA18q",
+	"RNLAFfjfSjGe2LQtvk4czoOyuQZhXIKsIoAs4iFeTfM5GwnJi2KBOTo2XTBkStBYXnOOaDFfM4D/zrj8",
+	"xjq7ecbMhF/6mpf7Ze1Y0YGJ2HbA/nft7tXUot3vMlCMtr3DmBWh23hTtEu63xNqiVqZU/Gvoa7nHUxn",
+	"SvOC/XLer6X4hKHowbjUy7m8DhVJODvVJzcwlvEs8ou1YaXTibLaLu6u5evGTSq73eUcdsOJB/CN68Nv",
+	"NQvXmJOOx09bORjGNq6o6AqDJ/0qiRZguzH8gEl9NginoC/yEkXBhuGEwTqu8OPgpH72+FiVBp7XcaZh",
+	"BLXjtVdZk0nbfOm7SvNHmrAdDZxrG387Q8qtuDEl5G0c/jlYLootiOKTrE9/9011uEHeJopJcqSNc8fq",
+	"ZtjpJTZAC4NJfcb/1Jnm2snQE07zyGdq2ITnbKquICe9zq0nNO8cI11Pon4NOvGYL1yxUBHd/06XdkIB",
+	"/m8Mw5ohg1GICoOOdSpsKgxWfeADYozHmbbWsEIYyx5UhWreeg1ktEYF7r/+e+mMGQzMYern4T7DRCfW",
+	"wKE6m0B2ifyBC4VXcntCAZGKus09s5Qh1tasHq1+H2jVeI4FcEldNdJ86nMQ3UuSkF+/+2bExElcj5vx",
+	"4oca+Dk3DNkHc1bKHHQairlFpQMGSHLRpAedEczc2eyGkPm4VTaGtsOjwhDilAVxrCZ+iVF6LYl/bSLT",
+	"OaPtdsb2fRZClqz72vuy0XSPj+uXoSx8vz2a3DCo5JzBmBeB/2LFSvebKmE1FUWzV+I3WL83gSLvNwjy",
+	"OO79dFXQukTZrz5FBjKvUbufemUTYszz6qptsmddQ0p2PZ9MCAWj/+XbcaKiSoP+01jrXyeLfjDyqQ4y",
+	"cLIF4u420udQCbc6seiub5sl20Q1VvmkhbBiHIp/Ek/CQOmW/DJrUI8GYl85J1/7DHvSRTLzkSoKbMRJ",
+	"Lb9m1BCSqdFIZMtshq3RA1Xk63xzbH136VxsNWouR23WS+lEPZ2E8jwK2FytUMZ62IKxROXQspUaeM2x",
+	"uAJJ7A2p9yc7/ATK6EogliihUYbW6oW0Y4d5iO4nXFQyfxT0kcab+tCfU3zTpZ2AtCJrhSP9GiqlvXwE",
+	"DiZn2bnNayewCJqga17JTlSD9cUq4rngM3FBxmnmhoh42DRoYloWVlyMWlgfg0mHY8tF7swuTMohKpcX",
+	"jG40aemeaSEzMeMJYPlby52Wju1kMwwwdkP43KT5VSqFLNnZ6/PYp3PKc6DuZ1uVlLcpo5pCmKNeQvYT",
+	"SQavcNv2lHGKJ2BzUMtHI1RUnnEBumijlWq4MO9Vxy4vK0sLnpZuBFOsnu1rOsJgvv1i2MKsy/W0ImGA",
+	"LCZ0KUuPFC+ombu7NDTGjQVS25RcXGxJtLTW42q03MCci9jycNvKzg5x4u5kQj6jFsa1rv6YvuSp0roj",
+	"puBLaHpCg36WTdSt2PXrZJ9gDV3FZ33zK1tqGZpfTdTc2w3Xx3Ij8GqLYkXcxluVNyJDjEx5mz+h6WNB",
+	"oq0a8xTXtaxX+m/FXkKxuYzVYkzF5jjcdH+tbeZDZRk36eqkXwEuTR9RxMyZkEhApUb+F9KzlxDuuMjZ",
+	"hF8BGwJIZtSJp0uKV9WMgrlWtsUXmKWnuBCXUCxYNuEyA8+/QpGsXDFhT2Opf8W6EnoK+zanilkwtmMn",
+	"wa2R+C26idYoRebkpsj3ZPGsyWEV0vPiHLqW3YQgJVtfiymYPrVSpj79MueLQZ8NfHpv4NZyINUVuO8d",
+	"7G9F0OZ1arUlwjfWBWm53VUF7qe96kW0thc3YPq9pstTJnejtDEBy+SZb7NhlbokIjVn9fsu3R785SNE",
+	"RD69DNK5sZrjNAqN/ZeVvKG6W67caD33t69xWXbPMK75DVXKIVhNKtv0yJCraEXxpYpkksBGnBdqUwd2",
+	"Dt55sHNVE+BCXIFhQg5aYNtVTW6VfBES22CaRizTYBWJsU6JXCBfpNNo9JP3lpEcyBcwAMpJCL61ED1s",
+	"qyhUpzX542p06oT8cWq3q89p38CtNCNcJ+CJA5QqSscp7SHVFcrOiBzcn8yEa/AYgapJdWhWecoGU+Co",
+	"9k7qBZ7uuPZ/OGUDDLvHCwiAadQUsCmz81ia/bLtBN7L8AaK2Z+ygVuYiiESR4mEkpp6fLqTk1owksrG",
+	"MBa+6pQNMiWvQBuc7qVnaDGe2PC9SwNxF6EOPWWY85Q23vxe4t0Ft1AsTtkAm9L51CX+jGmIGciKo5RS",
+	"Ws20AE4rulY8QEM4qXsvh/WR9whVjlw37U3wqpBaFTqLs/4zX/DNGECsVl1TeUHi9jfNZwmwJOTjLSjW",
+	"a0dPQhknUa83wfLfS9QnjrrvJ6N9Ds+naVqRa2WiPWlFEvdeVQAk/9zxMPt3CWXbGwhEH1rRp4h2lW67",
+	"N5LhJghBymk04rDMaH8z+4vIV7LF9Ib4BXE4jXHXiFxTFRPLi7dMo929iWVq39IzX2kxFjJFwauKfODU",
+	"Kmd1ndBnA/qSQagsCEmKgZgSaeLAY+DZjBu7fHM4VvB2pF3zTF+q2YrKqqIxa+Hh6ZNp+atek2eewmRl",
+	"E9VW8mOsVnIMxlLxz5aRHXTcU2G2sBxtfJ8wv+4r38aV3sj4Sp/dGE27oP0vlvJtCQF3B+DaHJc7FNxF",
+	"MQ8UrU41l+x3JeEEz1JTsxWdBJmZRjeHa2hyw2nYZy/VvL9KD9dNfw3LfAwpxm88uiaxn4K6BGkiEMBg",
+	"lgSdY6vGGGveZ1S1wJ2HyrRSU/exM24M5ExdUV66akd8eBiCSWsaO+UCofqh+MR3kDvst/F+1QtfcKqs",
+	"YrkYjUDTfGGlkfKjdfvzkG5RxnkyVH6LzmbffTlcgWbc+en7bZ2UU8SMyd7Yt4SZrWpLjg8TBNBO0S2f",
+	"3LdUJLL+zelinLe3UIOzHVlOM3pbq8RJYQunwjbk6nFtkR9vlM1/B/1wWw0Wm/CxldI2+utyffUJm09E",
+	"AS0msLD9ehdo0j8UvbdKYWkr94/CVNYEoSQd0lvtydUWKVitIHJWvAcODJz4DLYoIqprdVqHdj1enQ9r",
+	"zsHrhy7WB0ymCunEI1bnNyUoHHaDWMk1Yr3b+Nyd0YvXjCcuNxZyijpz0qkkxDb/6e4NwrY1NVPdv8+N",
+	"u2FBFs4ZpQ7GwK8E/pRNuByTO4JYtUXHGl4aYpWmqUUJa0GIVIiwH6SxXZJ/MSnY9e1lv77w1FeV8wqz",
+	"uyH19asWFm7JzUOB2GDbYbcMZGvwwGy7xTnnnKAyzbCKXEjRHDyXGKDCspRBPxbmr2ntkjpQXvqSIt8T",
+	"lTK5gn4zaGZXB/EdwrIC+BV0A9qQt9I1v6aiD7ZZRL2/hohJI0KkdFWxYFd9b2fTaDz71FFLW5q7qrDb",
+	"eivdAZK8tic8knwdCYFfjvqua/r2tQ2xYQfeL50mtfjd0mAkTbHJf/SP3vC5K3xqN4l+bP/9dWas6x4W",
+	"LdTyKXnBS1Mz8hIgX890liyECs1bMbxcQ0R2490LT08CtbPLJLz1nS6h6oaBKHdM3tRajEll2RRaoIBh",
+	"sr6czt83gBN7/v0wWRWueG0q82Vog75c7FE1JNkGUU/dRlIn4Q9PX7NHf2GWp9t7rbZjX8shB5Bv3PP0",
+	"yNqoNvQFeQnzqvZli8hRzhct8GNsBCmwccpls2D028M6a+uTx5s81gjAW+49VFCvnYUqtYnZIATWCSQ7",
+	"n/ArOA3gVbpqJdrUDQKvCmg65k/WEWT0e6UU/y7B/9mz768FBQqLkalcdWcico9bjXBsN6rlYksaYp+W",
+	"tU1OanwR28QYN7Mjhief0bsmbsUakY7jR/01kubL/3x/E6Yk8cl6BtkqDvbku00SN+OaT8H6Cpk2wqDl",
+	"CNVq08bGUDFOZ+GEDZxAD/psMBWytGAG+27MejGzJ2zggZ3NP3to9gkbUJvFwT52+l9cEHlP7bZ9DFlq",
+	"kcOFO6DdP9wLYSyUHOy/lxNV5M23UOpuwB5wNNgf9tkAId3ub5RHeLAAxBxJ5f6IwjlgDwa8cNf4hKVv",
+	"hF2x3RlLnfJEjiEcpXPQfd/mjzIMaOUONfDLh/vvpYfkX/gBuv8NfPoz6A1kNi3RSup9exg6eJ/0eJkL",
+	"q7TfCw1KoMOECLeVEYQqBzzNT5mkMGoj0L2/wiKwFDY7vC6wkLqQ1+RubU71JcyrBs5b7MHt+xlP+ccL",
+	"zW1rmMjYWEeH4X01Yq+pQezb/32B0/l38QOyZmVKLu3Dw0ffPf7Lk9pe/PY4tRlL6VsnrgzhhXPqsKDS",
+	"El93S9FBav7qHZy2JstJd2xKd19q1aPPPlqQ1xhCLWcfTDflNshH32UGA/oXahSa6ZnNMaD1olZnUN1m",
+	"qq5Lr3rrxKct37XEULQVacp9kApdiy1otZTf/bZlBhqVdXdDGdVaonaem2XOt2aRWmwrSRV7VQ+/8HZf",
+	"oUvle74Aj+ViDGZLFHNlQZFG39ZsWsuD9RLmVYXDFnNcC76kw3YBlbRCasZeUnNDN1ej0pbblPisS+b8",
+	"TatyZpbAXyEALpAIsFOADX1kSFb/KP/QOow4YKIo37N/e0Q+f0ylwEuY19oAbCEQ1+8RsTS08KCW0b2B",
+	"2DPrrlRCl07pig1h7Mwx4bnya8twuPf9h0/ffX5HPzz5/M+9f/G93z98OuofPfm8537L90buiv9Ko2xz",
+	"+JjwJ33946++qz3jhs2hKNLhEyFTOcOXfBqZLCXM2UgVaPcOoVBzwiXJqt17RYuDQu6tfLP8tXzvd/ed",
+	"/v97Hz4d9p+0kGAVRq7hRMzUdCqshWZaM8Siw7gxXLjHJ86cK9S4H3gPEotwtvfcTfp3nw8a/0rvNm4u",
+	"LzCmuDrC/3W/jqcBzybONbAqlqQidtTJF2JJVnz4pcnqNFNrySOriaLqVjsBeRoWFYLNGysbrgVhWdqU",
+	"sX9+3Ehexlp26duKA2qbcA1ciayNuLNWFlIaMBHqkxUCpE1zf80m1E31zjjNX8L8H875d8fv9laa8Uwo",
+	"rTWSfKwBMFiEe8HtTp5lYEwNz+aO/A/JlqF/yBF998dWP07dhzUr8mpGDHV3uSjz6Fvi6V+rNkfkeLdV",
+	"2iYptcI+VqMWWjcpFZlXMmN0TU6v26aOS3GrJb8G1+EfAuapasbtOerrIZyI0v7euf7e2O+dHD06jEvl",
+	"/nkcUmIXAal8FH8z54KcxMOUxrhOxzTnYqQC99irnriEiCmoAv3TaSXaatEj+0Dzkc9b6B9uzlHgROjC",
+	"z+eWtBo+TJDYkspArb3/zJ2CKQILxslM6vQVr+nmN/TaZIP92PF/U5+VoB+w4bjPeJUG6u6ih3tWVCXu",
+	"e7ZwiJbTos7Zxh6/Iw3wO2WbQPO2vlK1Qv0tVU9ZNeRJtB+LbPtx+bwUJ/czTfkZnmwpZIltNwmQhwGZ",
+	"X9H3LnNhnVnonW/KctbsAb4oFM/3c8hUDuuanqfapVBrkAnPnUCpeSz/W91e12yuV/WizzIAGiAVGq7r",
+	"4xkizSshjFBQ6/68NA804xd+h6SGhQkpr8CXMSBoOSxU2YFFxWMcbIiHV99be0Vt1jfKRxr3QFbRFgiF",
+	"psy1lNdc71zcogN+GPWar34DY6Srve/2qZXW7UjDRcOEvFVzrkR1V+K/iY+nZ21sYJMwcJHDELUsce1R",
+	"GnPCDeNai6tt2K7yEjb1oiFxmLM5l9bpHZYrCdQlIgTSmZBZUW5Fs7V9g2V8W343FJ5d8jNh4ZAVGs/9",
+	"eV2zjfMZAkGzGU83ctJqKkzLstamG8t7/MXGA7Kxqt1g6lFQJO42iLtOguMf1xGzitinR8OoNLxo6tZG",
+	"uiPdS+dqW26vlmaS9CoqXaq3fMZxde757IGgbqWq07w+zrgBNu/UL1xLbTLurqOiUNIbFhgeKWR2lZ4+",
+	"MKu6sPYqC5L+pWb2QpXpCtjXvpP/ajjw+VP2/aPHf0m14c8hyTA1LODUww+Y51tK4n2IwDVN7qK12oKX",
+	"s9bxLUVK5AvstyQKvys0aSRSrqpVvv++lv59dJjseLoGPq95bLzXgs+6tm+Mf62A8ZF1HBc/Ja1vkJch",
+	"aV8jH2z3Rf0RZu6EkdniqbsxXZe43GRGI9q/hvLC1rdXXBQtLYTbmsz4wbZ8okl2cxlzJ2rrfAjnP3LL",
+	"VO6JAU4QE0BFE8vUgv1IMdDg3aUTocHhu5/u+JKnxYXYetd1uigwZob1f+WwEGbSgkynSvw1WFD/RZ7e",
+	"FsGZwT6qM4+sX5I1opapotZx6zbgi1tXz7fVzbfXt68FIL6Bkf+igMDdIqjYAST7FSJi12Nc10/ia62m",
+	"qVZ6NWKxBD8PQCEISxdpMk7ZYMJ1TkRFY6Vyn3/BFvzENTX0HsBIaebnbD9tOc8Agzqhc0MbGNIoT27l",
+	"ef1Hzvwcpgutw2KNNMBFYESi77hwe9F5wWAuJBbXZxyVOdEMoa5ToqW559r2Z8RQc1HO2r4gTgyFnZx5",
+	"tp7fsYIgfLvh3RuqYpTOkUfFLUbgIemUlZd+2633QRubdIvDf1bqmerSXyoKsL+htQLvMbOKPXpcJ5tx",
+	"IhmpYLhFeNo+O7cey5cLPpYKM1sIR0RQI8+vhE8kJHKEcosRv3NXp6vrSCzDHPgH9+uUcqtboyFlXTb7",
+	"rSHZZ9XjOkYmlrROymC5E6NyhYeUBt75qHldSWXEGPdyAHL+lkg1RA7SitHiwtP+mQErlLokUlk0V4Zu",
+	"Rg3jUZEiDq3PBvTIAXHDkV2DyeM+1ayNNbdQ/XXKF1jMT0TOfTbIoIBh8xphmFPGVB1d595YGSV+iP+i",
+	"+DIk6vUPTaq/ao5qEaJt24o15vWoXqW+CYBdO6bWYl3oshfIa1YvpFhGdtSIJ8gau2YdQFP/NfT294mN",
+	"dAOl58mbkuf0QOQDPB+9wHsCKmfFmomaSw/v6Ae0QsGNPWUSROBWFjrqSWcTefEtnKmKhfNTkr9I5H09",
+	"KF2ibWi6llqyZ3LszO3bawR2beW9Rlu880+sVMUYJLmHMfoWfpELTcmbrNRCoWM153rasteWI7urHlYh",
+	"eKutUTFuE4KygHyM3ZCQ95gaBy8BdxAe9eRRGhrjQ79JGsfWgCxKTVsguJGO811StgkfxlnZLvRkLI8k",
+	"d0uBvbyEC0Od9tQV6LykVcw3Z/FWIYueGMd9rmRqxv9dAhN5pNl23mr15ZQq3J5jO0xC7av6XizSZxx6",
+	"Fj/XvLplFDlesMUhXz1w0SGuR0/fNLRkq6UZsTOsngrTeMs2tG51Vsqb0kGknNtFKz0jfUp6DqpgxNLB",
+	"ycvWwdYC35v7tOLzn1Z3tDH83IAp5NeQfZfu0Am9sqkmf6Lmy+jJOu8ziX63j3hOV0ff51ppk/CwUNhS",
+	"iCz9Ub/IHPyBGK0FZ5ENIZaSpZzF0ldvr7drVis9N04/1W6lAPS+ESsmUcwpg+nMLpBI03ffRp27XVuB",
+	"0Lk/bXfkfFGRSEdOTszRzp2msxOtyvEk1Vh7XRJiiyAdD/S3kRAIg4W86ipLRdBO+hA/yrOV4SS7Tqa6",
+	"03VowjCdclJIW5G+zES21ZvWcUAH4hZ6aD8W/sa9Xg2zaoNXY28J4rVOS/2gBYxSKeKbqaMvQAt03rjX",
+	"WeoOy1YtjZ+MhpJftyZPG5PfwiuHvQYvzT4bGOEuH8QaWUUMI7lwx5UxfTaYqhzIx0QRwv3N/l0KsH02",
+	"4zPQuNEkstBVvJE5TMkaGTBjhcZqHIXMaZZfgmEocRWETCrLgJtF3WOloTnL348AT07/2BaDmebgx5hH",
+	"40XxatQ7+Ve31Sd5/tzf5uyth1JaA37u84bgmcqWHcvNB+0tH8/nkg1GZVEMTiqc3LYnde2YTDYc7brh",
+	"Xrhr7/gAxJD0Tc+/aBUnFnmswEca3dxJ4Hp78s9lGWw5gi/yElbgC50P0foxftNj+A7OzeoEXALHajVl",
+	"A/RvKOUgt1s9tzRpJO9bZK5hajQCjeAhqdhUaTilJgR8TG3PsGHG2IkRxvQALk23kuIP/VQ7NZxD5xeO",
+	"uEYOLEr8D1ApR5KYmkJ7Hk/EhPS5YeUNCeRDdQWIvWUD5+0PPO8FmT3RQBsuGJZp9MmYVZplE25P2UAq",
+	"KzIYYNCn1JJxa0FSb1Tlacglhsvdz4F/PUY36zp8qIHbCYYVeVE4Ba6Q95ePicoYu84h37FC7Cy9mbq+",
+	"EV6De1hNQWETy4vLngd8rz0DfhKJcMlv9S6463Zj1S6X4t5XIHmHPj3h5a+rO7YC1SBj6xbtgHTNXewy",
+	"roQ/7v9Qf3u/Nk/rTI0V6mrIJlgSi4kL0Bl1Vh1pPoW50pd+PUm9OMP8Amks163iC3+UrNoxCAxw+zPy",
+	"6zPvmaHfgWgFr/pDVCq0m8H70D/wpTj13rwLygIngBrbQvvkBb/Q1CN/gw0pWhmk8AyhsRFtt8ZPjz3L",
+	"sDhpS2a+VUzbpd+AbquNKQVVSlQW3TEiaLUKn/uupqs2D+tE6XVji7V5eF5xYsRelRa7LWArHfzVabwC",
+	"Y+A/w5nwNNSFGGquPeDficQ+e6lQbznlHg5F7w82V34ENptsCxoE3WxvWvfxVBrfVepi86G6UqaD7/FP",
+	"pWf06yNeN+NvwJTF7eUGJ2KrxGClo5OWzm+Y9FzTvjZzXkCOke1al28q9xjy7BITBquk1m1c/zj62os3",
+	"Jgpp/GQ9bJ0B8w7aNqCatKPcAAe0eA23SNYNH911oceCz3X4b1yycsyltxOchJq4WSMXl5sQbp3FUZU6",
+	"h7Jq9i7ExDFMHoFTqxu6T/pdjRhajt8Yqp/MvdJHBPpMZJj8MsyIsfSt0eS40Va8hvWhDbj9wlRRiFqm",
+	"63h1Vbaj/14JS2xHAP5tLbV6vJEAfMo/XtTjHpGP59Gjjfeuum/3QhBPLuCqnniqSmn1gj0IruDeEePF",
+	"bML3jh8ilVNoxDYtjWV8NisWp9EXHiGlFcv8M6iTnbtGwLIDGdW1v3gpoXa2988Pn1rrzGciW52o2yyR",
+	"DtKzhmf5VoJl29utW1IrXz+OVjdq2+mV33hwTTqUScPaZs/iw56GP6WOuEwLIzY+6ildtYUL0R6Neqpy",
+	"MJH5uBGWwvQFe4ZpArSVq+75yNJIyY2t41W8uOCSF4sOH3oWrtviUyMKKlU/EtFeNgBnMBFgFRsr1oIP",
+	"riNdE5RmgYsonmEehFhgYGkpJLEZIPuLgZYSVzJh06OoLNzlYVAIY+twU+swrnyRdzcveRu4f0siZ4Av",
+	"MJAPTnw5rjAxnhxs9H02GIPEaHDuG6UZPoV+5A70tKbUFXGfDUa8KJxBODip7HxCwUy4dI+jnRifNQoT",
+	"2ke+EwuyeXkkNY5N3PpVQztfZV0PgISPcp5VGDiWlNKwelEVrOVLboXInBUFqxbGmVDII+NhpRvch+D5",
+	"R26HqOv6dXh2JZKbzeIlzbeiT2vIp9YvbEXsdGKo8BDK8KL0OC0XEvJnhQE8ylPZdgtj1ZLX2cxt6yvP",
+	"T9mht0OlYk4qQeamWbpcp7Nt5Z/kNtyJTOZsPlnErrm5ArPfO5FlUSR9faWhLWlrOZvy2Temg6hYYk2O",
+	"0+InYS0Z5RvwUcOnSo4KkdltprmDQvH0uaGsI6aNLI3MF4Fd0Pa9ENZcEN9x+ANGhPs958KJK7hQpcUu",
+	"phdV9Rhx75jwp/ibi6WC+joSo0yB816NmFZz02czULMC+sy/FJHG/i0Ne1JI++RRUkrSnYmqWFEjFy+o",
+	"fbfZnHZfz3+Ko2duZhHORJEomCmdUDPdV06XKbOu+/0muQ/f+TMBcVexlshraW/8TMkUEjZpCCCXTDvS",
+	"wdb240pXa0lxpUvZadavC2hGmY89WEjo/Hys3YnPlYaMG3srCu9ds3k4l95kHCvPEYVg+i24tOfmxzJp",
+	"jThderFB61Jo1CveFgVbdnEj8KqGqqtev4YAO87xa66tsOnMZPU3bLQoCMtN84dGN37E3B3jRc5AqnI8",
+	"WY1JDkuTbqS9aNr1E54HcrKPlulSYrgzID8T3em0ms3aumu6SWh5KdLgoIZQo1pLXvdhalpjxhEGKTs7",
+	"9N4MI/Gv7dMnr532N5BugjqEMZdbhW9zvbjQZUIRvvRHrlsfItjOT9nA/zQgwjdufdP72Gg/HWeCuu2R",
+	"OO8nhBp1RgP1j4iz6O5E9bOFrb9s76Sctq25C6pOsatURlWfxbr4WSJzHTcLwVY6yCbcnlJ+07FJj/Q8",
+	"PO2xY6rBnGKEcQg4pRF7m4hsqTaSa3I86JQRYwm474A9GCvnhewrPT74eDBV+YEpp/nwwP3xIb1cGGYW",
+	"xjb2YY2JoaFANizsis5xD0AjY80MYEVAoRR2t16jLLcJesRtaMrCtpUmwyo79SqHQivdTireEzZrxZ8Q",
+	"N3xNpuOc1ASk1qmmNuPhw+s71AtBB/Vz3yQM7p3XWiTUlZvB2vT8DR+OC77WoNjS+djoYXU4671Wbsx3",
+	"u1EdDre1wTgk1vph4Yvdb2BPBFMCgvTj69fO8lsxLSu0+iojj3OvriEI0TNL7NewBp1dEJU79+CXd0+7",
+	"eRvX0y/Rgt0kvN42Dm6q39TVXCWn27N5BQ1F0SeEY85wx/R7IXGFRtkylVdoONHv8Xwq0nGcYOau5l35",
+	"YjMsCynH5qaTWC/bVMhZjnenvv1tLMRc2nRQzDAeFzpeIDwUM2hViIzLPB1ee+sMAWrEoHwbzNXOE93F",
+	"gALiIe+wcsI4E7oD6pie8jZc3bl5Y3x+SOP129m8qQtP47SrWqafeFhT43cEaer3pgJpW2rV6EMtcoxc",
+	"WF3ayQhT3dS/zqmk8DAUPk9EklXBi/BnL630z5Rgvg05mUoCVUkt3Tq3in7rve03HubTRjPQfcV9JWeL",
+	"xdrA1iRJYozl5BVsgQage+gFNfRtcpkrtuUlpXwNstGs1BqkvVjLxTDTYsr1gvmLYmMdbqyPXEPOag0v",
+	"W4iGAt3zrRCfzYQGcxe8Z7XvMJvs2fDxm6AfnhFVNJt8bBxKEUh816YsSRyI8HctSSiVFIbJ62rtJhk/",
+	"a/O/NGNh1Gskt4WbeHni75d6eOkzksO3MGurPNl2362noetXrWqvILNKm4sagdJgvwVip+11qeaW0mIh",
+	"5UIJpyrAk6vQwU5YpGC/3GcD5zHMfGoMe6THaWS5oPskRKhbLWSuvR9W88lqjFH+sekSWL8S4WGJ7G84",
+	"yy40WC2ASOxDWumCuofSbzB/dOEzZVQ3iYfehU9IotUsrgDPRf9QY5WmyL7/BfZxSNeIrGh6mMVtlRaz",
+	"Ws3oavX1UJX2oj0ijwG+UPYcmXP6kXiIqHKV3AK8Sa/cpj947TRJKHsr7OIiUKJFeaBNGM1fLsUU12xW",
+	"8Iy66Y65FCYsEWo1T7s4aSvO6arysa/xVmiSZnvnWyPUPJOLZgfxa7Z0FlJuqwra+gfUGK6FxbiruW4L",
+	"n819+tvSsdiuu4OZ/Y9w3Vqgjm99Hrsyx0bNNUGovTO1Sd8FRpPtgJi2dltzmp9xp/AReRgqG+anmFkP",
+	"rRrCH0cMW35J34xgFCqBIynpv3q5GqOngJ2KNONZhlQs7ktSYLnvmgiw42th5R5fo1lVnI7UFP+jtuYJ",
+	"xt8qOk09uZw/WLHFXkqY+3Qbi8FtxNyrKULyGz1bmgd6ocw6qmF8fgFcS0uWMLfXoZ+t6L+dzlvm/86U",
+	"1oQL/pDmlVU632KQYqshWqfZNjTqt6WWgIWF8bTBsgZktzKq++twm12kW+DQqzLghuhgnPa5Jvt2fcrS",
+	"0lYWdgMpfWW7+CbkWEqU12uGqDVII9KmZiBpTVGwkgt6B35MMEw6tr+/QWMSvCRSv2+YXDC3wOdeX6wW",
+	"NvfbD35vQ+feaBN0rf7xS1t860P8GluE3L14KnbaMedhuZY+Mvy6+3LibG2kG8DHtY6m1gZoKQZ0d/EC",
+	"2t5bFuvccLM1WgFVA2j45auThG/OSi3s4q2b+ZCs5jrVAPFM+u5TzKpLkOzB//z67mEI/dRKKNycn//I",
+	"sCMa9pdDhU7hW8kmqtSB/pDoMSQ7e32OjdEfDKbAxcX+/v7gIVZgMOz5/V5Sib70FRvOkfQNPny2u/YM",
+	"BNPHvDeb8hzrZU8Z98PGkjLArjDhoDLYI8OwXFFTZxRDzJXTVMSJm1g7633+jOb+KHFA4SErDAKTKFPC",
+	"CRrJpVDypApfU68gslHwplLmoLG42PSZhilMh9i6RuY+pmT238v3co+dVT2fqSgFyYuzDGaN1nmB1TjE",
+	"o1hsHxevdeP0f+7jNOJJPeKiQHDVEOwcQO67lw5ev3r7jh1cHR2EJkgHnyqR+3xQj5QEigYu2eA8h+lM",
+	"WZDZYu/vsBjss7eAzAkRNItrFrGr+BsEbmB+HimWCQ2bMw3OwjDVdfX4Ig0SIzwnbM6F/evLWiFzDaHs",
+	"25rhAzIsTv41Nj7z1M4gyWfWpcSioX5s8BnHcHx4jGOqP9j3mMa6wAGGvPZDLAH5aQkqTq3f/d/hymm9",
+	"AY7+GSJvkGGdJGhG3O8sV1k5dcb9g0D6/nCfDTKVA6I9jGd2HzgRHTB8sLOMOBWmEk7s46zgQiLqE2XI",
+	"ib7A9rQamHvst99++72bm1/ePd1n516qiC2M5vbjnnYKDMt7Bn73US/1qfAGX2N/UgcgJuS+/7IwFwjP",
+	"wVhW43KuEZYxeMMtvHDP3HutCpEtBm6e6/118YWgl0hs+7U7B+xBrvnI7gmwoz23ZflM4PDx3r0JcLfX",
+	"9o6OHlaDQ6y+H3WfgIUY3WTY+hJdKkI1K7XPHh1/T0w+QrLBG7B6sXc2sqA9+zAyPbhtOBLWkEbx1SOo",
+	"IJwnCZoi9r2jcGLwmeid9L7dP9o/pAKeCSrjgwnwwk5+dz+PAY+UOGvnee+k9zewP+EltdgV3nl8eBi7",
+	"QRMcFMuHqAvBwW/e6aATd9N57N+Amm+lG5Aw+42jpHfyrw81TpreOUnKTCs8PMrZ/8ES+rHxjHf0Mab3",
+	"wT3kAKni65/bfN/x4eFKeUjV451OxaAx++4iycSo5hqGa53nF68XTvXP5SnBmh4ffrsfk6y1aa449O9w",
+	"pquXJCbb/XHRdwfAhM8MC7FRZGl4fPjt/Qzi7cpcxnlEAgg3s7QA68XiKZfUKCeGjtfKxdXRgdvGl0CA",
+	"gOReeCGMPXt9/nfAdPuMaz4Fi8GVf7XQ6vtSHERQDWpewiDS/jsl6k9Vt+X32SvSipgf6J30/l1SHJj4",
+	"2XveyejXZvrWvI1kRZAy1p2hnlrDHU9tQ6PSzPrIYo0m1mXG/Orh+krL7iP+cIcbhdYZsU4JIX1J3LKI",
+	"RqfzW8MVQc1kzny+yylqU2vL9Lnfe0QjTL04fsnBD7ze5erR4dHmW36RvLQTpcXvxMz7iHbr+pueKz0U",
+	"eQ4YwX10/P3mO94p9TOXgWXUkF7o8EXYqF/yoqZINn5P7N6xtMkrB+JfPSeYPtn/ubH53U5l00Ww2k1t",
+	"53tEgXNX6kZH7yTydnzu92Yq1dGD+leqseZTX5uWcen0kRFjibaI2zLO4nSGE5IRC+qEU5knTj4oZkUQ",
+	"UXZuGc9sYMQxbMovEXXibdb3cizcKUMehLsbfRbDlCwWff84tIcZsSbjYPZ873CGcA5esBHHrB5ZC02t",
+	"9hTzrCTvVUvFH1S+uLXN9BLm/vmfm+5lKJJo7uKjW3vxuTEl5PV3r6q4S1ic+kyi8V3Ki0UtrTW4hMUg",
+	"rug+0rqghede/kJlfB1Zt7/0IF6Hg/iC1cDRt53UwAuux0A3PO4yLg8ug/xnyAV/5zQ+Kp3jLjd70460",
+	"wdesqjyjU1NX/cwvoRZh6KSqwl+WTZeDT5ewcC4zKa8CUtn2c8uMVTMyihAaHuv9UWkIyUbiCpiBTMnc",
+	"7LM37mzzvVHIcc4mXI7JGJt4NqymUsFb6krlTo/pNVs7tO5z32oC89mXfhYfPtp8x0tln6uSkrZ/sh1B",
+	"wnPtPbFimqO16lzeylilbdJbPou629WfP3+Ie2+m1RUvNvgN8ar/JM8hzs1/nPvgP7zNgTjzjX13PsFt",
+	"q5Uocu2OwTzGqkNf9NgtBD26urqJ2/Ya/sJb7CPijHvEo/k8BvVFGDEkEzYnbID0LRYGbIzV0uRN4mw6",
+	"LwEtf/QOkJTYkxdRYwUkhkJOYj7WAOaU0HLuN+9l7cVz1Y8dUEJlWOM15LkQVqByXkI/FOdkIOuYAV5A",
+	"nnIi/PIHsV9Vcqm1rS45qEXy8Tz/cHeOSBjiPbsizfemWE/wc0+9XCBZddVOFVlb53925+Owg76pl/Ps",
+	"vJU7V6JJA+3MXAYxtYp0D/4gGc+6as9VF8Zfe/Ap/BgcmbbERE3b3PlB3rZtw1iRMsKH/uc7/+KLNwSw",
+	"LZonvQtCtO2hv9UJFwTp/MfequvQlPkDp/dNKEu4wWvaDJNXEkJ3eSL54OH4iaSxdPQYor6IjYyDvYR2",
+	"gYHiivpJMjsXGbENe44qNFpsvBEBE4jQeC+JEUIWi0S2Pnx4S5ghYXj8iONsaII7MRt+9CPrZjb8AfrH",
+	"B4yFiZP4p9NCO/PgKzEPnEHQr6AN17UIylzYA+TZRte9NWn/d4AZAq9fcAu6Hx0t5N3PFmymlRoRckZY",
+	"w4z4ncwVdPo0ngLEnosKK5COYSESMvs6V5FUUZ7M3J+5gT6txnmX6mDpVS1aoZq0/Z1dcdvCjzXIKXOC",
+	"eGAwjuDJUrK6UMQ9QA9oNy2a8l8JcqstjMzyJBq1q9Nx0KWwm6cQ6BAGDSX460iSP/fTb7HqFt/x4c73",
+	"V20S2zbYinpRI0S6Pfn+yXGfGWqayo73j/aPd97Al7prcd9ULLOFGlPyd6xhHgCqzM4VHhnm2lsYpA2c",
+	"u8nz65xAo0glVzF3o+GMVd+egaJP0T1nfCsCOmL8D8HWq+cSJh3c65/5t2/IO5zLHD6G5ALRLAJyg9fy",
+	"DVvkFmLw/rC/Znsfdlcha/IDlBKI/bVvLUGQzGv89PPZU09XhnDqiACuFiI1fI+Jr4+/c1viLySl4YRp",
+	"l8/4IhQXpjHwLwzi9r6Rcjr4hBXlnw/wNGtVVcTO4c47UUm+1YDqaODU5CCM6IR2iVcf3i6qDKJY4Vuv",
+	"jWSPDh+FSg7SPlE540siAhQt89DHqM0YehbbFWxKB+O3X9NE2UKHufnpXdfw+YK0wLnMirKKhiSiEiia",
+	"bo7b7aKjnV30FdhFcSMi00Ywk66hbYiqaU+X0hx80qXcFNz/Aa9/U8q7dKerlyQE+Sc1x+aFwtcg7IT1",
+	"jxbWBt3Xksz+yi0SGtA1fapwcjayprZqnt09iK1/1G1G+KMw1UP84T3rsEE/+Gu+HGTQkml6tvdPvvf7",
+	"3odPR/0bGqjtUCE/Uf9pQCFa+51Z/SWpErSu/QWtyKBuCiSZfjvzD0fAOb90nv0VaDES4GlFqBkrGy68",
+	"4vLhaCExam0yjbqOGs+desYsaT0oiExqeoTH9ZQy9D6fc2yc2H8v3XuwpzNm+EAGVn/stZFItL3jl0DC",
+	"+gWDe/wAO+Xoju/Hiji3vrvyuJQ7/M4uQXev2i2ZnnuHBQdBB0k176TVlrNz/sqDT75dTCdz/u5t+TaP",
+	"lEa5s+K/8KMX82ihSeWlVHMZ4tzDIEB3bsEnzPe6lB9MFHXZv/az+71ZmdglP6kir22T2z8g6eHuNfeN",
+	"YumyN//cCLrdSfcHnHQIDIknHQJAsDZbyDHCU6TCXgtEwXMbJyBFz81NtUPSazi3gQSmz4iCyfPWEDtc",
+	"2jvwGP7gxEy5vqw3AS4lMeppQNZTU5VGoO5tCa7fphuwM8m/dpDdTtfUYuZR2aArPu0ac1xRLdgN4SB2",
+	"JT0wsQt/W0hhgM22B30kxvJ8yIM+GyA7gPvBd31HsqgB9nbAqnb3d8j32Tt3ez9S7lfEAnMQ48lpnRCH",
+	"unN9RF4Ls8/OYsdeNkdkAgYgaYeBZGNnvY2UZnOASxPIcbCVbwpP9xa/9E2tH+tdmELh+fS2+zaHwtup",
+	"r1ALF0+jCfKMGwM5e6dLO3mOzTH6bBjDUl+8tbSLC3whGoy6rCyprudC5sscVqGdeE19ZXzGh6IQyHG5",
+	"qsP8s1tV2KdIhr8hVBBEf1M+BFtjlNmE+IZP2GCoBYyqHoXkTBBBLjEdesK+PhsgdofrfMB4nhvmO/gg",
+	"UZckkhbUWBNuneYsi2Kw5JUiRz2S+hFxgggtV52V2ccHjjSYCT02sEVzSzFXBOuLVrBQDpaLIp3j6IWh",
+	"13ob4IcTx3/4kxvzKvPvl5HzCAv8I31ma0EkXbWL2XyxiiMWUelqy3bUFu0xmiXDxjCyfQIlq631Khmq",
+	"j3tDDRz11iDupia2p6Z21iJ8avz0IXUY/93O/gAm4wWPPWSSoKlfJ2rKOMu4QSZ4rzoq2BNzGmSfISN/",
+	"odRlDWtBQJpCjdMAz2e1t2+YyFeyWOAQTA296InTk1gl34anmqCgbZzzidzbThMWkI+RbLyUge11DfP4",
+	"DRLFfypeDL8O/1mp7kpYd+nu+9bfNTXVnvImqVQj38HfeXNoBw6h3g+xJR9eV4Sb0WC1qw8+Vf9YMg2b",
+	"0vGLtKIIVh0qmNhfqM+GC2L8dVudCaT0xXKvqHC31q9/g5p67d3LvmitNnEnx67A/CvbU9E6csu3/U7Z",
+	"NrxaiVE9gbVmox3UTvCpe9r2Yeuld7aFrn1NuXBHXpGTv8a4XBAZWywDb6OXO2WPDr8nkAqXxHeDXNn8",
+	"Epx/p4GeiCH9unpY3dNn1Rd/SXs7kNR5Akp0WfU3f86dvn18+StXDe0YjCC6fDsNsRwsXrfFVWkzNYXb",
+	"2Nllm2fjOzFFt2ak9Fhhy2TPScCt77bBp8D8iNbtdCoAwY2+uoWfuq29tHnvBEv2yk/dPceGO2gMsn2c",
+	"zOy0wy5S/AdpMNyHN1VdpJmS1v6rYMoT1fWpb7MHMEMaVzT7k0b7z3CXB/rP0H6Qu1N757zeQY1SvQn8",
+	"ctnHRDE+Zef/ZzuK9yh/UxVKs9s5HH1aRMXGSe4QMyJH8a+1t0cyd2FYXmr3SbVuSb5jBVKTSBYBG/in",
+	"seazSfgLhjqp4868RjA/hPhu6idCjQAxCDbiooAcG9kElLfVwv2RCObf1VshuYvQFh+LK6h4l6h3XyIZ",
+	"60b6c+jRfzO4R3+14Zch+pWMRkKDwMQxWghGYfmVoqZR2EWK2Klto+3wal+molBzc8qODgOFdWxp2p5y",
+	"cTcno52x92K1NjeMa26YN/qcu0TJ+wW9Z5Q8vfVXPEvaOv2ErUP5skmzAG+Hnd9ZPvdw2pAaWj5nUBMy",
+	"7pVU7bAJl6+cNdOwy5pHzcGn2Ci1PdR5VhhFMY6Ax4v9eavWIL7HWuAp8SEEi+2JKd+MEJxCwFULcVXU",
+	"7HdmLjV6y7cYTuHw2YU0v1DZj4HM7sLfHsVMZGirzsG3wcef2mgHfvv4A+PehtRKwIlBTGqwafkl2T8I",
+	"wWVqVIFwDRf5PnvlDSRquUn2CJHcYTBV+j6LWEmI8ENPwhkakLon+c7cCIEmTu9CSTilxxrLF868HQIz",
+	"TpPUDVOfdoiQYG/U0gHtXhtaUFe9NVYiNjT3OzPyz2RG0mo+rbbVl2VNviPMe62HbdKyDLtqhwLfxeG+",
+	"phP5dWmjLcq0GE/sLVmkBzMhm72jmrr8FzkTss1sfNRWtCKVZTMh5ZffBfE/2Mp7ARaxVSPG/WJdw9np",
+	"36ttVSYrIRqDp/IFQw2Ta5RjEjgWRwVUL5paq+VO1xD2naB/4YLuqwK9fAjJzG0qUOzMD3krwP0N/f3n",
+	"EHnuAnLn0hnpQOw4Y9UOG5/hPktRZNbQgt/eJT2msVrJMRjLIB8TxpE60/vyS55NatHmJCMxl6psZfqs",
+	"fcfx1wB6XF7uhK36a+xzzbMJ5IGo/AR1VLPNsKzmd6dgvtxYIQCdK1HJxKKPryF2skDOcVWIPDpB6SjG",
+	"GwQvm+B683oE/7QWxaB0Vy0blvGiiORHvnCZcnap6EEYC7QdxcfJo3guioINgSp6jPry+2H8iUxJpS4R",
+	"xeN55MwSy8xWB+ziYMQza9ZS0jodWylKbgllf9Q/PDxMF048x0duJNzjIZpuqbWKFVM4dR/TIRTEbbqo",
+	"wEnynnvQbVYWnC1F6a4zYLzzHseMFSm4th47hiMGaYVtNQ7or3dSrXGXVgCJW0ucCqdgp5zu/XSuMwxN",
+	"qegTa4iUAXbOzExdAlOjrU7shN46+OT+t6kn96++YHXCc38qNjICE1XkhgAdpxtj88xYd/RRSxthU825",
+	"reYZ6sAt/Noqv7AzPb9c4eaeMp2jWkHZkHAFmhl123EcL9e3aXiOlB6DtUKO10Gy+IINFww+8swWC0xM",
+	"joQ7palRnWL0lH320ndymvDZDKRhC7AnNTSWryglO1WVRc7Gqr+UO6tXa9eKuN20EnuOsXxh2Eh89I3x",
+	"jh6HFr0p8hy4EjB/Hj/yjsDL1QveQrFNeuboDobQ6vGGKd/lXna5l6/SfiABHkJV8HADF6dSfAefqn9s",
+	"ospYUiV3Zb2u3cw7mvyvR25D3puzSsYiPYmwhmnIQMzsrYepGiJ9RxbD8sY5yJQcCfe0zrCfWxxmK42f",
+	"1s4eM2JYwD77NbS3mZFt4K0K7OLqPAVEiSP1FoXRaug/gjZ41oOp07XjwO0gLMv4FPDaU4ob156B6S5E",
+	"oXibJZg2PLQt9FKA/AlLBs8+890K0CchOg7gCKspsT4bIRXIspiEAuGKrFNbx/ektsipGYLbAVGB7+qp",
+	"/jz6jpb/+kcyutitUceQ0AlgOWreR7tRaCZyU9uqPhXmNtIQxsKH52B6GqNy7qorXhZJb517AO3fcES7",
+	"oOUfGbSMFC5fIHnLn4Ez58Od1u5VuyhxIrySsOOfuX9g+XTB5hNVROAuN4yHojgSzAX+/waBWDF1juya",
+	"kNL/vH31khVCgul7oDuaU4zjL/tMFXkqv3TYPzw8pPvQgPqO/Sx+2GdnRRF+GXHZyDYt4dQ/MqZLpbK4",
+	"Lc9xiC+EhAGZXe5vfAq5+3xnmWMsuLWaT2Ebl3De4AX00avnCb2pHX9yV81cPu7JfHW/Rr0xFJIT1mzJ",
+	"kv4DYMU0RbsqtV2V2lemUH/AVlEzbmyjMNlgucf4+rawV6AHn+iHTWGpxi668wO9fbfuQlNfYWhK+pOL",
+	"CXPrYagovrcZggoglzX8n9wy7SbEsAeQTRSYh1UuaQhubxpm1RiI2wr7NogpsAfGKr1AU+JhzZ0MuFMy",
+	"IhBSqd3qMkXl/lQoRpGk4YJJMZ4QORYfWdBs8PrV23esDe41SANmXoePvPPtHN/UljiiZPhXwI31J8x5",
+	"EP9KpqbunME2qzKnQrqJ24gYj5xSnHFxA4Od/M2aud4UyP91f66hAe+qvA3fc//NATJVNNK2LSXTTgMU",
+	"4hIKARSP8Glttxw4gY0WAWxgMqUB6dGdrsU7FyduLZ3eJL4SqiR3Nwswu64CO1v0Rs49wnxj+gCpHynI",
+	"1J0mPG2OIiHV+p7KtfrQbtTYhPvCaK4wDNmvu1Njd6xUfYs37qKKf8KoIq5vG6/1LrL4R4I8lcQA2pwv",
+	"qNSA7mglst7WViFldPAJ/78J53nuBlLVpFOO16eBsQQoknzxwr1v0STUHC4aqftVU/1HrWb10vju8M6x",
+	"uALJ/oQtUv+DU6B/E1fAylqxIzqME05hZ+zOVUncdvDQ9aGfFuE7vC/6h13g52vEJIWK3NuP+wTdfJth",
+	"nxW9f6DBeq/1ngbUSi9USzD9u4SSOCON5c5LqVoT9pmZIIbRHY/4VzbhV0CKoVCmpXRgsXaP3zNhoP88",
+	"4rrcbfQvdaP/xLE5JjEwxdOooim9TmpCaK30QaaFEWYvm0B22Z7gdQ6WhY8x5Vode/vsTVmAYTlkIkcH",
+	"kEtqlESVNlOVQ1Hv8kYUq9xcQt5nmgsTagiIS4svfO/MK9CsUHPQ6SKcp27AT3HwdxTDOpO8WBhhoqTf",
+	"bxyLvg0/s70GIMAKfSoVilk101XzvpHSu2DULhjVTf+gWmitSDZiLEMHNDWF0Jck9jfaIjRFL1pSR75/",
+	"Li/2uN9+11NKr5YwIkKyZ3JcCINdQjibaTUsYMoeDMpqzS8KLsclH8PgYaL3iRvP7/CMBvjn1Dnh9SmF",
+	"8zMu0DfUQh2d551G2WmUa2uUX2QOmpooOjNhBFAIOTa1xtnOlMD9fVOdgo/7UtTIj2Ahsy9xSH9KHUKf",
+	"1sopCbnpsylYpjQreHYp5HilKIOOlxlwOnPsBKY7bbPTNjfQNi/5lKhzSLX4Em/c9ShnpslUcC01o2Hk",
+	"0857M62ms3WA2Z95jsQEVLUEuce7DhdBEfZxpH02K/UMG8U4PalkKGDibBTZWX26yH3MPjtjA/fDAOEq",
+	"kg28PTUgzj7InVJbp/DOgyHnnqkBw+xSMf9B5GYMDB+BXQw8ksR5HadhNtuVpYZRmWwq99SttoE3cfpe",
+	"+9m7G/VYvecPUpCrH9qiLOOkS8XsXDFeiEvYKcKdIryBIvwbWIYDRFgr7VZ5JSwmpLG5K7ZHu74fN9Pi",
+	"imeLA565GYR2VB+2k634w6M3afgc/0HcE2rEFqpE9N3c510KsJXFIDTTqoATZiwfjbDlrvNPvGqMdkXm",
+	"pk5a9zjsi2fwie57IX8vuWXInkbWZ84tmNPQxFdJ5nEY4cmJbuSerW2hSpaL3P1fGyhGfpjun1Sdxrhh",
+	"cygKn7H8Gc7EN8bt87HmU8Ny9V4OF2jvGCiuwARNSu2K9t/LNLaQpvwszPjGCrc0/qAdeNACOIhglF3x",
+	"2N1CJBoLvKH5Nzu32HQay4vdPiLqXjvhktpMmkuKCPaJzjc2RvCLT/2s1BSk3cEtbl8re/WY7MVGoAuF",
+	"GhB1Rs4tb8VZ+Cd1AFoElQwy0wsUlwMNsaIrrZyx3H0OcMmueFFSW3Pk0fVqESVmBhLyuiq+hIXp+1r5",
+	"TBXlVCJcEoo8ckU7GXPfxaZ8RpVaoeReOKU8/A0y0sPvZaakJEOJ4B6krhlHM3ckqOlxICECXasnUiML",
+	"8tQnEdxr21Tnszglb/yMXFN5fsHgrXY16qXgP02dLi/6Bo2604J3qAVp0y1nG4Sxy0RhasQq/XWnSvHg",
+	"E/2wqUprWYx69yiybS4jjXyXyP/yZTw2BaMDY7qdEG9bdUxSg63Il+QfYzjtjfTYDLRRkhnAeill0CPy",
+	"HsqIzm40IZ3NeSnx7PVujwbu7nRnMsicOmb13d0qwHnZGfPDYGo0Ehloeg8vCjrLsTYLvVIRmUJ4mQvL",
+	"CjVuO9NfwJgXP+Fn/Scd5v9hh3hc5d3pfd+aDVVG0oPBg7twK0Ox4Zuc023gvID1Rq8Co9oCyz5BcwN5",
+	"n0mlK8Q3/TNwgRFZl2F8DDW6LXKVQeYGnWfLL5GOgvHZTKsrXgQtwDPLBu7aARsumJ2r9zLEkqh3qKf7",
+	"wu4TMTTk/kiQJnqhc7r32Vsg70VYwm+xbMLlGDDaMxFyfIp/KYxv1I7vL9zkcuzKRqF5rFp1OmnCDeIN",
+	"mUg6Oq8LnkHcL70764tcveKe2VKXXryqIIlrDY+QkdLZrl/djjP1C9WtGsbCWNAniHBe6VuHhOa8pmI7",
+	"6dTQ0P9zyvY7+OT+F3ovATeQgGBvMC/d3kPjspW1cZNe9a++IP1KWX/hSRJJ2/rAvQ+dz7moa3RnYCLX",
+	"tJKe8AeKUQp+jW+5a13oHu1fdd/JxU6qMBxYwiBZwq5kaafN/ght5rdIQ58FN8tt6pA+urZ+o1j1wSfy",
+	"Ydd2jMfSYtNfyQP2CfVKC3nCpKLMIubkPbbC7LPXTS/WODcWSfC9djE+Ml3khg3BiBzMPnu2zrmNzBDv",
+	"Zd0Dd1bhVMmxj7eHJGvK6vuHgPlrvPUuA1P0BveuVpA6ZWZDfGAXm/oSYlO4MdIunBNIZImZM3RFKPfi",
+	"UUezIFB3GKsikUrFqoI6WY8paI0XrUuevwmP7sJ1oGZY+UmLiUgCHxmjUJ7zAY3vje5bpbqbrkDjtXTk",
+	"tlIjoGOY7IHuXtvr9/ISLozCVXCPysubdkLfBcX+ZECBIMy70NgfZvC0RscwreWT6FgtWgNk3FpSKwzj",
+	"4JPXUujewUcL0qTJ/Dfp5CBY+LS1rt4rmflMfK1jZdCFTmGdoDeHqJSpknZi2IO//fj6TZ9xbUVWADs6",
+	"foiK8tFjuirnC8MePH36+uwhgVeXLCLfX8j4jMM+e3T4fehV/V7OuWH45XnFCtHHkBn9ynmQNLC8hFP2",
+	"6PgYTb4IVij4nOUKIvbMPyxlcj3DvzTn6u7Cbc/ict47gJWkC/IGgjaVjcQ/VwskYY6isPM4dx7nH+Fx",
+	"vuOXpI+iKowZTNznvCjUHAljbuR3BtNwA7wqbA+nbnwmGGFfWowntt7/oELJhoGOxRUYH/3aZ786XUcw",
+	"P69nkTS7zwZB8V1w63mxjZAZBOgft+9laOPosf2kQwdsPlmcsoGzNd2twvjqiTlr0X0NW9p//i79+ue3",
+	"NHGpd4bml4cj9Xj0O7QxnRR1B5MijW5FKlbkWGPEpU+WXsLM1vo27bMzD2YitTVcMF0WoXMcSMyrxkcx",
+	"kKocT1CDGcsXkIdmk4uq6+R7WZUVQGGgSvlSYC5Tue9DQEHANi33Jnz4DjL6H6PultZ8p+++WMSoLqWh",
+	"ykq/YhH9gTF9kTs/7i7VYFf46JJI9e5Penfg0R149HbAo5XwGzEtiwiiSZoBTym1Fk5ySrEt+myk1ZRZ",
+	"lfMFe/DLu6cP+0yMAg4KYVR57ncvd7vbAwmotzsCRHO+cOZC5v1rdw8hpOycKpeRYypXGMEZq/cytAo4",
+	"aaYe8RWS0GFcIqCs1FAPY4U/cZ1NxBVgkTW2dC9n5J8V3FjDCiXHoFP2w1uaJog7cpPx8JOaU90NBsFC",
+	"jSafAM/bTl53Zfrg/bZ+8H775MlXdfK+rSSsLdMocIYyNd0dwfevk6LXQfW22OEAhXYuisIfwh7V7evD",
+	"fDjsOqevRz6uYVh4rYwda3j7vy98IOUdTGdK84IJGTu2/gr8SnCLmPYcpqgA3I7XzpuwuLOdRGFLMyyJ",
+	"7BMrjcROs4VvWcnZlGeT2JXMgL4iyOZ7SS3ILDeXxLQYatJUKEzzkRXtW5NlRWksaJRhQ+//d8k1l1ZI",
+	"yE+iWlQjLB721g76UDU1VUA+BiyYfi81zArnELEHgylwUXsc85irwcMOuFc/4QTNgo88s8j5LoxXf328",
+	"ukJpJXTfG3oE9b+9v75pW8fV/Tjvu3UazcubUraQdU64YUMYl3LXI20XS78XhU8727SBt3wzbGmV14ho",
+	"ktXUub+/Q+DcgDFCSdPesuapBm7hLV13dzm18ILPfvPfEWC99pqUI+an4z9ny+928N3s4HoTw/Q2/oH6",
+	"aQeRq+3euCdXt69ZSDsB4olsbuCDT/6nTdGP+k6+I8+h4ybjxkegd+DEL1BoU/kNjH5sKbLXDn54KapH",
+	"P5LCfgAy3x5XU396G6DmGZWKxQ+uulA0MC3LJWSxUMIgTHhmoQJXG2as88qo41mKlO2ZzL+cLRq/dbc/",
+	"v4pD5ZnM7+hIOcDAEydSmLUNzM7rF24IssXsVv3pu15iX18vsdqif+29xHZH/epR/41p7NDWLF5DSdyR",
+	"LdB2Wh8fHp3EcxUjj74OoQJxDV5rGIE+wSLGv74cEOwM8n12fHh4ElnYqPSIs0vwjafcUW4ApN/I++/l",
+	"8eHxSXW6U1v9RR/zHHEIC7D77HxUo1cmajgk8lcjT/far1hdM66xNyp2k+AW+934uGegu7ZKpSJ85KTX",
+	"NuGNo3z9DshkN5d3GQ+sf889I21XXr18biFwZrEsGaeMeoAYBN3WdkMFKSTxWIor1GZ/742PG2+KMdTu",
+	"ibd87l8jRNHv0VKCzGDvzE3Z5pdXd4QbcJZuM1SzYQnOwuaj5KHfc27LI8z5hmGbW52T43ufE6+QTmsS",
+	"5zMbBbd/SunrU4evvbORL1Nbdz9eSlfuCCV2IcA/ylt7yxcV4XJ3K+o6HtvBp9q/NoUIm3bEH3fGQuME",
+	"3YULv04fQq7aQYhDoHw62tdDKJQco+Mv7tmd2Gzn1sR0cyxy7Z47gCv38HYqBNBXoPeQL50u3WcDY2E2",
+	"YA9ybvkJe2th9pCQAATlwMgjQSHchX02oNM+3lEb/UPmMSKAbevc8Ud0JO8lej5WA58SC73ZZy+wL4Zf",
+	"nrGQoRA9U4WS7BJgFvjdPVUwFmfvszNJY3cuY87GWs1NcMa4f8cpw09EkAU3bPCCG7v3zN20d/7jwO1y",
+	"DaYM7Ft+XO4ZqrSIqwBuEYuhWQH8Cn8sneO18PHXs3ATEnmBzE2k3CaQiGbGqplhnsQmFO+Us5PwQb4x",
+	"ZwpJho9e62slFFkeAkIFN351K99SQwbiCipgGRkqVVSoMUON4FAV6/r26PAvR7Vw1+Gd4sosfLQkz3s0",
+	"1029v9zxNR1lxhtRlyf7ez+r1ER9lqKvZYOzFcA5VIn1dQDRdkeEOyKeq6JQ85VDYiIK7KSpS2n+xOdB",
+	"mM/WE+H48HA5coAF2seHx9XvjeW2NH7SantCAoagVhRY08J7E8Zwp1BS/44WRRBiInfnLb/FOUq9/+VK",
+	"yO7MXHpuSDojBzXPcsAMZErmZsmF3jmff3IzttqAf2J9RJqko2vot9T9OIjt+/ed14ChQZtTeyCtXpCZ",
+	"zLMJWsZV7t7junY77yvZeRM1ZyOul20E8bUYBlaXdjIShQV9wPPfSmOnwQskbH6C/L0oKudgLK5Aeg5j",
+	"qeaBKE8SkwvlqqQaqnyRot00YM9qL13ZrQmz+2VVATRVVxhhX+C7drUdt78HatKR5MyYYmPKHH1l95/u",
+	"7eHqT/7cb9Xoa6XjFhtc117T1nVRFSKrlY1TfIEXBehvDFNzWc2Ek0tD9SQ7obxXoYzFRnXBdMcqqoru",
+	"0rlcV9TQksaZLFFLthAbSzZSpWYFXyATPLXva8pLXaLQog+1ytg4AwkarCryffYrBZfYAJnjBzHQbNlv",
+	"ZT4GJ49Ytxj7vSL9gWRWzUS2rq/rKdoj1+jNeoZz8I6acN9Js+o4yX9Uy/s4gDaFgHP/NfTD2+XcvnzF",
+	"9RPSsdA2pU19zaM0obCCImzXVoNSuv006LNBKQ0fwYBIn4TWUMAVl3bApoEjK8o9U6Plk5CNwRpmrBaZ",
+	"BU1UqxwD5jPIbJ8NJlDMRmUx8GWFzvfx9YzUexvbSuOTCXbElGYTJcFYrOWm8AbTPsJea01JRiFWNWY+",
+	"NI/wL4zmI1DaqbpkU41EDEpcwfMwa3cGIIpvuGfV1nzvqmKLByflNKNF/+fLa+4U3f1baNiDFmPqHvmD",
+	"YEYNRpU6A+dT3p7ms/r/sXd9vW3bQPyrEH3JBghNMmAFtjwMWYZgechSZEH3NGCMdJYIS6RAUjWEIt99",
+	"4B1JUbFsx62bJoWeEtiyKFK8v7z7/URZ+hzopgjjLlzzFSUujrEJoSDRoBFTdMUlwsfdg/PYBIGSLuaA",
+	"4tsEFFfp+zAt158VTmRv2m7C/t6mZqsWxr5lf+E5YasMhPpBNMlSMQNc5xUeQteUM+R4Yg0I4IjH4HXt",
+	"S3rx6N1LAdbqurkg0sBC6QbvqHThvutkDcakG9G0wJd4C2EDaHrjNFOJACcYXESSXnpE85b9CXXLajyd",
+	"R9Q1suK8+ChyiOYdObqciTljDTQKy4rdd6ZycRE3FAGtqIeh9qBtGha1P8tvtWpaS7+hJbvXXPdHZt2U",
+	"//1Iwg9vycfC/XxmfJtSuYu8YK+pLGmOU16F+f5yfThltz/yrrbHgblkaw/XB3fpebjyqU1cc9/Wq+vb",
+	"Gr/oLV1b45af2Uc6vE5A8ZzyjqjUj+TW7Vy3PeniQR34H+9Ms5IOEBaaJyiAK7zsCdLvaQF4qZGsWBE+",
+	"EaYD8Kk3Co1bIBkynINRn+BgcR8PZCv3StXA5ZtnEA5ahE31ye7LsWhkjFtSh6fZycnJLCnPKCkB18v7",
+	"0nhdFipHsdITnfZ95GYLr2LATuYtR4Yy9Po1oHNfZOgdEssF8egn/j+OikcILUjfbOirNLIQhLTcutUz",
+	"WeAscTfiuffJG14ABQ4TDrlVGuLefcF4X8MzPjPi17ULifp/sCdjGvNLGN9D5ZHzQhECuvpn7D+EYCoi",
+	"PD8W9WIVyowRNocQ304Jvu/s0FFECGH7eAuYKuinnIXjT+5PaBwa6lbGmucP/HyL6nnhrsPhNMyl0iVY",
+	"u6H4nRRMqSScoVXKVRsSNPeA8J2EnB25KKn2vbUUnXDLci4pbckLF8Jw2RP+IxKw08BHZib7+W4EmySL",
+	"ccrm9R66OboSzoUolSr2kPENFUG3wIvXK8AHBEhCA38dFOKk909LOZeSvlShiWDtk0KzZxQwlgPc0S23",
+	"1bChvYHcuqG3p4QeYs0oWV4XHQhZbimCulSanf7MGiE7CyaNfygnHaKRWCcwijKEZE4oRejzcxOZjChu",
+	"WpAf/Jp9zVjghib8tHDg9LBx/mjsKXON7Y1zgn/2zj9bH7kt9shoT4G17eWdBx1x/Mn/t8tHv6iVgUGY",
+	"dxWD097HpuAZBPDF7ix8qcnW2szlv9st3G3php32hcbuIT7XWgcES5tDXNjj7Dj5mgiaX0ceRs5wDlBE",
+	"5J9A6R1AD9dPgW5kctK+iPTqA0lCAk5AuDkx1xasfdpxMnXMxC0RBSwBWpMO8qtzkjF/lDEDkLG2s8Q8",
+	"icNTAJeMFN/M4zGuw8E+GW+Agnmn2nO2LDSYirVaueVbMFGAtML2TMnRmUIyFu2OiaGE1kpnjPzhjP2u",
+	"RVESk8yd7mx1iSeNWBFdgdAMWS1VZ40oADEDhneZjDY6w5xaQ4W6h9e1kOUQCy+h93PmOWlRW0GT3DeC",
+	"nK/d8oIbepc+p7qqFGt470JpISMgG7EQK1/j7cZPbg4m58SGMvXMxCVgMgJWoMo+xHFLCi48owMhV+UV",
+	"5Ms00l+5x+H5MhkywLmvD/cep3FkBuZS7wFiYnqBpZ0rZMVJ2ipMpVYm1pUIw4xKBgtUIOuDnec23Wse",
+	"/cH4OlWinyBiQbd43CzN5MvxJBdT0zn3IhInNKbrwEl54qV0PpYvFqxQDIv3x2K6eTZudxWCboF0RKoc",
+	"UitK1j1iV/imQiNKCf5l4fEs1d6gaBn2w+3lBXv3y7uffkzn2RViagteYb1I13oX3BDcBS/630YKVoct",
+	"9u/D/wEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -89,7 +89,7 @@ func (e Expiry) plan(ctx context.Context, q *queries.Queries) (toForget, error) 
 	if err != nil {
 		return toForget{}, fmt.Errorf("find what spared patterns rest on: %w", err)
 	}
-	spare = distinctIDs(spare, e.Spare)
+	spare = append([]uuid.UUID{}, distinctIDs(spare, e.Spare)...) // never null
 	at := queries.ExpiredMemoriesParams{SubjectID: e.Subject, Before: e.Before, Spare: spare, Page: expiryPage}
 	for {
 		page, err := q.ExpiredMemories(ctx, at)

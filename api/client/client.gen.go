@@ -462,6 +462,66 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for EncryptionFindingProblem.
+const (
+	EncryptionFindingProblemConnectionInTheOpen      EncryptionFindingProblem = "connection_in_the_open"
+	EncryptionFindingProblemDoesNotOpen              EncryptionFindingProblem = "does_not_open"
+	EncryptionFindingProblemKeysMissing              EncryptionFindingProblem = "keys_missing"
+	EncryptionFindingProblemNotAmongTheSealedColumns EncryptionFindingProblem = "not_among_the_sealed_columns"
+	EncryptionFindingProblemNotInTheDataMap          EncryptionFindingProblem = "not_in_the_data_map"
+	EncryptionFindingProblemNotOfItsClass            EncryptionFindingProblem = "not_of_its_class"
+	EncryptionFindingProblemNotSealed                EncryptionFindingProblem = "not_sealed"
+	EncryptionFindingProblemUnknownKeyVersion        EncryptionFindingProblem = "unknown_key_version"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionFindingProblem enum.
+func (e EncryptionFindingProblem) Valid() bool {
+	switch e {
+	case EncryptionFindingProblemConnectionInTheOpen:
+		return true
+	case EncryptionFindingProblemDoesNotOpen:
+		return true
+	case EncryptionFindingProblemKeysMissing:
+		return true
+	case EncryptionFindingProblemNotAmongTheSealedColumns:
+		return true
+	case EncryptionFindingProblemNotInTheDataMap:
+		return true
+	case EncryptionFindingProblemNotOfItsClass:
+		return true
+	case EncryptionFindingProblemNotSealed:
+		return true
+	case EncryptionFindingProblemUnknownKeyVersion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EncryptionReportState.
+const (
+	EncryptionReportStateCancelled EncryptionReportState = "cancelled"
+	EncryptionReportStateFailed    EncryptionReportState = "failed"
+	EncryptionReportStateSound     EncryptionReportState = "sound"
+	EncryptionReportStateUnsound   EncryptionReportState = "unsound"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionReportState enum.
+func (e EncryptionReportState) Valid() bool {
+	switch e {
+	case EncryptionReportStateCancelled:
+		return true
+	case EncryptionReportStateFailed:
+		return true
+	case EncryptionReportStateSound:
+		return true
+	case EncryptionReportStateUnsound:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -1422,6 +1482,57 @@ func (e ResponseSource) Valid() bool {
 	}
 }
 
+// Defines values for RetentionConflictCode.
+const (
+	RetentionConflictCodeArchiveOutlivesErasure RetentionConflictCode = "archive_outlives_erasure"
+	RetentionConflictCodeBackupHeld             RetentionConflictCode = "backup_held"
+	RetentionConflictCodeBackupsOutlive         RetentionConflictCode = "backups_outlive"
+	RetentionConflictCodeErasureBeforeItsAge    RetentionConflictCode = "erasure_before_its_age"
+	RetentionConflictCodeErasureHeld            RetentionConflictCode = "erasure_held"
+	RetentionConflictCodeStays                  RetentionConflictCode = "stays"
+)
+
+// Valid indicates whether the value is a known member of the RetentionConflictCode enum.
+func (e RetentionConflictCode) Valid() bool {
+	switch e {
+	case RetentionConflictCodeArchiveOutlivesErasure:
+		return true
+	case RetentionConflictCodeBackupHeld:
+		return true
+	case RetentionConflictCodeBackupsOutlive:
+		return true
+	case RetentionConflictCodeErasureBeforeItsAge:
+		return true
+	case RetentionConflictCodeErasureHeld:
+		return true
+	case RetentionConflictCodeStays:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionReportState.
+const (
+	RetentionReportStateCancelled RetentionReportState = "cancelled"
+	RetentionReportStateCompleted RetentionReportState = "completed"
+	RetentionReportStateFailed    RetentionReportState = "failed"
+)
+
+// Valid indicates whether the value is a known member of the RetentionReportState enum.
+func (e RetentionReportState) Valid() bool {
+	switch e {
+	case RetentionReportStateCancelled:
+		return true
+	case RetentionReportStateCompleted:
+		return true
+	case RetentionReportStateFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin          Role = "admin"
@@ -2110,6 +2221,9 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// CountsByReason Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+type CountsByReason map[string]int64
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -2164,6 +2278,59 @@ type Emotion struct {
 
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
+
+// EncryptionFinding defines model for EncryptionFinding.
+type EncryptionFinding struct {
+	Column  string                   `json:"column,omitempty,omitzero"`
+	Count   int64                    `json:"count"`
+	Problem EncryptionFindingProblem `json:"problem"`
+
+	// Store A table, bucket or connection.
+	Store string `json:"store"`
+}
+
+// EncryptionFindingProblem defines model for EncryptionFinding.Problem.
+type EncryptionFindingProblem string
+
+// EncryptionLooked How much was looked at.
+type EncryptionLooked struct {
+	Columns int `json:"columns"`
+
+	// Links Connections to engines and services.
+	Links   int   `json:"links"`
+	Objects int64 `json:"objects"`
+	People  int   `json:"people"`
+	Rows    int64 `json:"rows"`
+
+	// Values They were opened with their person's keys.
+	Values int64 `json:"values"`
+}
+
+// EncryptionReport defines model for EncryptionReport.
+type EncryptionReport struct {
+	BeganAt  time.Time           `json:"began_at"`
+	EndedAt  time.Time           `json:"ended_at"`
+	Findings []EncryptionFinding `json:"findings"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Looked How much was looked at.
+	Looked EncryptionLooked `json:"looked"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note  string                `json:"note"`
+	State EncryptionReportState `json:"state"`
+}
+
+// EncryptionReportState defines model for EncryptionReport.State.
+type EncryptionReportState string
+
+// EncryptionReportPage defines model for EncryptionReportPage.
+type EncryptionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []EncryptionReport  `json:"reports"`
+}
 
 // Escalation defines model for Escalation.
 type Escalation struct {
@@ -3358,8 +3525,140 @@ type ResponseComponent struct {
 	Tone    string `json:"tone"`
 }
 
+// RetainedElsewhere defines model for RetainedElsewhere.
+type RetainedElsewhere struct {
+	Category string `json:"category"`
+
+	// Days How long it is kept; 0 where no age ends it.
+	Days int `json:"days"`
+
+	// Reason What ends it
+	Reason string `json:"reason"`
+
+	// Store The data map's.
+	Store string `json:"store"`
+}
+
+// RetentionConflict defines model for RetentionConflict.
+type RetentionConflict struct {
+	Category string                `json:"category,omitempty,omitzero"`
+	Code     RetentionConflictCode `json:"code"`
+
+	// Count Of rows, people, archives or backups.
+	Count int64 `json:"count"`
+
+	// From The first day on which it shows.
+	From openapi_types.Date `json:"from"`
+
+	// Reason Why rows stay, as in a report.
+	Reason string `json:"reason,omitempty,omitzero"`
+	Rule   string `json:"rule,omitempty,omitzero"`
+
+	// Says The same as a sentence, with what comes of it.
+	Says string `json:"says"`
+
+	// Until The day that ends it; left out where nobody knows.
+	Until *openapi_types.Date `json:"until,omitempty"`
+}
+
+// RetentionConflictCode defines model for RetentionConflict.Code.
+type RetentionConflictCode string
+
+// RetentionForecast defines model for RetentionForecast.
+type RetentionForecast struct {
+	Category string `json:"category"`
+
+	// Days Those on which anything goes, in order.
+	Days []RowsDue `json:"days"`
+
+	// KeptDays How long a row is kept.
+	KeptDays int    `json:"kept_days"`
+	Rule     string `json:"rule"`
+}
+
+// RetentionPartitions Partitions by time of which every row was old enough.
+type RetentionPartitions struct {
+	// Busy They could not be had; the next run has them.
+	Busy    int `json:"busy"`
+	Dropped int `json:"dropped"`
+
+	// Kept They hold rows of somebody of whom something is held.
+	Kept int `json:"kept"`
+}
+
+// RetentionReport defines model for RetentionReport.
+type RetentionReport struct {
+	BeganAt time.Time `json:"began_at"`
+
+	// DryRun Nothing was deleted; `deleted` is what would have been.
+	DryRun bool `json:"dry_run"`
+
+	// Elsewhere What has an age that something else ends.
+	Elsewhere []RetainedElsewhere `json:"elsewhere"`
+	EndedAt   time.Time           `json:"ended_at"`
+
+	// Failed For how many the next run tries again.
+	Failed int `json:"failed"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Inactive How many of them are being erased.
+	Inactive int `json:"inactive"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note string `json:"note"`
+
+	// Partitions Partitions by time of which every row was old enough.
+	Partitions RetentionPartitions `json:"partitions"`
+
+	// People How many were looked at.
+	People int                  `json:"people"`
+	Rules  []RetentionResult    `json:"rules"`
+	State  RetentionReportState `json:"state"`
+}
+
+// RetentionReportState defines model for RetentionReport.State.
+type RetentionReportState string
+
+// RetentionReportPage defines model for RetentionReportPage.
+type RetentionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []RetentionReport   `json:"reports"`
+}
+
+// RetentionResult defines model for RetentionResult.
+type RetentionResult struct {
+	// Category The data map's.
+	Category string `json:"category"`
+
+	// Days How long a row is kept.
+	Days    int   `json:"days"`
+	Deleted int64 `json:"deleted"`
+
+	// Kept Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+	Kept CountsByReason `json:"kept"`
+	Rule string         `json:"rule"`
+}
+
+// RetentionSimulation defines model for RetentionSimulation.
+type RetentionSimulation struct {
+	Conflicts []RetentionConflict `json:"conflicts"`
+	Days      int                 `json:"days"`
+
+	// From Today, UTC.
+	From  openapi_types.Date  `json:"from"`
+	Rules []RetentionForecast `json:"rules"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RowsDue defines model for RowsDue.
+type RowsDue struct {
+	Day  openapi_types.Date `json:"day"`
+	Rows int64              `json:"rows"`
+}
 
 // Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 type Safety struct {
@@ -3549,6 +3848,9 @@ type Prefer = string
 
 // PrivacyRequestID defines model for PrivacyRequestID.
 type PrivacyRequestID = openapi_types.UUID
+
+// ReportID defines model for ReportID.
+type ReportID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
@@ -3769,6 +4071,15 @@ type ListPrivacyAccessesParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListEncryptionReportsParams defines parameters for ListEncryptionReports.
+type ListEncryptionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -3800,6 +4111,21 @@ type ListPrivacyRequestsParams struct {
 
 	// Limit The most to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListRetentionReportsParams defines parameters for ListRetentionReports.
+type ListRetentionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// SimulateRetentionParams defines parameters for SimulateRetention.
+type SimulateRetentionParams struct {
+	// Days How many days to look ahead.
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
 // RestoreBackupParams defines parameters for RestoreBackup.
@@ -4529,6 +4855,19 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/privacy/accesses (the `ListPrivacyAccesses` operationId).
 	ListPrivacyAccesses(ctx context.Context, params *ListPrivacyAccessesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListEncryptionReports List what was found of encryption, newest first
+	//
+	// Every week values of many people are opened with their keys, every column is held to what the data map says that it is, objects and
+	// connections are looked at. A finding names where, and how often; never what.
+	//
+	// Corresponds with GET /v1/privacy/encryption/reports (the `ListEncryptionReports` operationId).
+	ListEncryptionReports(ctx context.Context, params *ListEncryptionReportsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEncryptionReport Read one of them
+	//
+	// Corresponds with GET /v1/privacy/encryption/reports/{report_id} (the `GetEncryptionReport` operationId).
+	GetEncryptionReport(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListLegalHolds List legal holds, newest first
 	//
 	// A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -4616,6 +4955,27 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/privacy/requests (the `ListPrivacyRequests` operationId).
 	ListPrivacyRequests(ctx context.Context, params *ListPrivacyRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	//
+	// Every night what is older than it is kept is deleted. A report says by rule what went, what is old enough and stayed, and why, and what
+	// something else ends. It holds codes and counts.
+	//
+	// Corresponds with GET /v1/privacy/retention/reports (the `ListRetentionReports` operationId).
+	ListRetentionReports(ctx context.Context, params *ListRetentionReportsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRetentionReport Read one of them
+	//
+	// Corresponds with GET /v1/privacy/retention/reports/{report_id} (the `GetRetentionReport` operationId).
+	GetRetentionReport(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SimulateRetention See what the coming days will delete, and every conflict
+	//
+	// Counts by rule and day, from today (UTC), if nothing is added and a run takes place each day. A conflict is where two promises do not go
+	// together: a legal hold and an age, an erasure before the age, an archive or a backup that lasts longer.
+	//
+	// Corresponds with GET /v1/privacy/retention/simulation (the `SimulateRetention` operationId).
+	SimulateRetention(ctx context.Context, params *SimulateRetentionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RestoreBackupWithBody Restore into a new place
 	//
@@ -6022,6 +6382,39 @@ func (c *Client) ListPrivacyAccesses(ctx context.Context, params *ListPrivacyAcc
 	return c.Client.Do(req)
 }
 
+// ListEncryptionReports List what was found of encryption, newest first
+//
+// Every week values of many people are opened with their keys, every column is held to what the data map says that it is, objects and
+// connections are looked at. A finding names where, and how often; never what.
+//
+// Corresponds with GET /v1/privacy/encryption/reports (the `ListEncryptionReports` operationId).
+func (c *Client) ListEncryptionReports(ctx context.Context, params *ListEncryptionReportsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEncryptionReportsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEncryptionReport Read one of them
+//
+// Corresponds with GET /v1/privacy/encryption/reports/{report_id} (the `GetEncryptionReport` operationId).
+func (c *Client) GetEncryptionReport(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEncryptionReportRequest(c.Server, reportId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListLegalHolds List legal holds, newest first
 //
 // A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -6200,6 +6593,57 @@ func (c *Client) ExtendPrivacyRequest(ctx context.Context, requestId PrivacyRequ
 // Corresponds with GET /v1/privacy/requests (the `ListPrivacyRequests` operationId).
 func (c *Client) ListPrivacyRequests(ctx context.Context, params *ListPrivacyRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPrivacyRequestsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRetentionReports List what runs of retention deleted and did not, newest first
+//
+// Every night what is older than it is kept is deleted. A report says by rule what went, what is old enough and stayed, and why, and what
+// something else ends. It holds codes and counts.
+//
+// Corresponds with GET /v1/privacy/retention/reports (the `ListRetentionReports` operationId).
+func (c *Client) ListRetentionReports(ctx context.Context, params *ListRetentionReportsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRetentionReportsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRetentionReport Read one of them
+//
+// Corresponds with GET /v1/privacy/retention/reports/{report_id} (the `GetRetentionReport` operationId).
+func (c *Client) GetRetentionReport(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRetentionReportRequest(c.Server, reportId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SimulateRetention See what the coming days will delete, and every conflict
+//
+// Counts by rule and day, from today (UTC), if nothing is added and a run takes place each day. A conflict is where two promises do not go
+// together: a legal hold and an age, an erasure before the age, an archive or a backup that lasts longer.
+//
+// Corresponds with GET /v1/privacy/retention/simulation (the `SimulateRetention` operationId).
+func (c *Client) SimulateRetention(ctx context.Context, params *SimulateRetentionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSimulateRetentionRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9217,6 +9661,106 @@ func NewListPrivacyAccessesRequest(server string, params *ListPrivacyAccessesPar
 	return req, nil
 }
 
+// NewListEncryptionReportsRequest constructs an http.Request for the ListEncryptionReports method
+func NewListEncryptionReportsRequest(server string, params *ListEncryptionReportsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/encryption/reports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEncryptionReportRequest constructs an http.Request for the GetEncryptionReport method
+func NewGetEncryptionReportRequest(server string, reportId ReportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "report_id", reportId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/encryption/reports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListLegalHoldsRequest constructs an http.Request for the ListLegalHolds method
 func NewListLegalHoldsRequest(server string, params *ListLegalHoldsParams) (*http.Request, error) {
 	var err error
@@ -9572,6 +10116,160 @@ func NewListPrivacyRequestsRequest(server string, params *ListPrivacyRequestsPar
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRetentionReportsRequest constructs an http.Request for the ListRetentionReports method
+func NewListRetentionReportsRequest(server string, params *ListRetentionReportsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/retention/reports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRetentionReportRequest constructs an http.Request for the GetRetentionReport method
+func NewGetRetentionReportRequest(server string, reportId ReportID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "report_id", reportId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/retention/reports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSimulateRetentionRequest constructs an http.Request for the SimulateRetention method
+func NewSimulateRetentionRequest(server string, params *SimulateRetentionParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/privacy/retention/simulation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Days != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "days", *params.Days, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11256,6 +11954,23 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/privacy/accesses (the `ListPrivacyAccesses` operationId).
 	ListPrivacyAccessesWithResponse(ctx context.Context, params *ListPrivacyAccessesParams, reqEditors ...RequestEditorFn) (*ListPrivacyAccessesResponse, error)
 
+	// ListEncryptionReportsWithResponse List what was found of encryption, newest first
+	//
+	// Every week values of many people are opened with their keys, every column is held to what the data map says that it is, objects and
+	// connections are looked at. A finding names where, and how often; never what.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/encryption/reports (the `ListEncryptionReports` operationId).
+	ListEncryptionReportsWithResponse(ctx context.Context, params *ListEncryptionReportsParams, reqEditors ...RequestEditorFn) (*ListEncryptionReportsResponse, error)
+
+	// GetEncryptionReportWithResponse Read one of them
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/encryption/reports/{report_id} (the `GetEncryptionReport` operationId).
+	GetEncryptionReportWithResponse(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*GetEncryptionReportResponse, error)
+
 	// ListLegalHoldsWithResponse List legal holds, newest first
 	//
 	// A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -11351,6 +12066,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/privacy/requests (the `ListPrivacyRequests` operationId).
 	ListPrivacyRequestsWithResponse(ctx context.Context, params *ListPrivacyRequestsParams, reqEditors ...RequestEditorFn) (*ListPrivacyRequestsResponse, error)
+
+	// ListRetentionReportsWithResponse List what runs of retention deleted and did not, newest first
+	//
+	// Every night what is older than it is kept is deleted. A report says by rule what went, what is old enough and stayed, and why, and what
+	// something else ends. It holds codes and counts.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/retention/reports (the `ListRetentionReports` operationId).
+	ListRetentionReportsWithResponse(ctx context.Context, params *ListRetentionReportsParams, reqEditors ...RequestEditorFn) (*ListRetentionReportsResponse, error)
+
+	// GetRetentionReportWithResponse Read one of them
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/retention/reports/{report_id} (the `GetRetentionReport` operationId).
+	GetRetentionReportWithResponse(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*GetRetentionReportResponse, error)
+
+	// SimulateRetentionWithResponse See what the coming days will delete, and every conflict
+	//
+	// Counts by rule and day, from today (UTC), if nothing is added and a run takes place each day. A conflict is where two promises do not go
+	// together: a legal hold and an age, an erasure before the age, an archive or a backup that lasts longer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/privacy/retention/simulation (the `SimulateRetention` operationId).
+	SimulateRetentionWithResponse(ctx context.Context, params *SimulateRetentionParams, reqEditors ...RequestEditorFn) (*SimulateRetentionResponse, error)
 
 	// RestoreBackupWithBodyWithResponse Restore into a new place
 	//
@@ -16975,6 +17717,197 @@ func (r ListPrivacyAccessesResponse) ContentType() string {
 	return ""
 }
 
+// ListEncryptionReportsResponse429Headers the declared response headers of an HTTP 429 response for ListEncryptionReports
+type ListEncryptionReportsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListEncryptionReportsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EncryptionReportPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListEncryptionReportsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEncryptionReportsResponse) GetJSON200() *EncryptionReportPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListEncryptionReportsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListEncryptionReportsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListEncryptionReportsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListEncryptionReportsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListEncryptionReportsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListEncryptionReportsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEncryptionReportsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEncryptionReportsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEncryptionReportsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEncryptionReportsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetEncryptionReportResponse429Headers the declared response headers of an HTTP 429 response for GetEncryptionReport
+type GetEncryptionReportResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetEncryptionReportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EncryptionReport
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetEncryptionReportResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEncryptionReportResponse) GetJSON200() *EncryptionReport {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetEncryptionReportResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEncryptionReportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEncryptionReportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEncryptionReportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEncryptionReportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListLegalHoldsResponse429Headers the declared response headers of an HTTP 429 response for ListLegalHolds
 type ListLegalHoldsResponse429Headers struct {
 	RateLimit       string
@@ -17732,6 +18665,289 @@ func (r ListPrivacyRequestsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPrivacyRequestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListRetentionReportsResponse429Headers the declared response headers of an HTTP 429 response for ListRetentionReports
+type ListRetentionReportsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListRetentionReportsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionReportPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListRetentionReportsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRetentionReportsResponse) GetJSON200() *RetentionReportPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListRetentionReportsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListRetentionReportsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListRetentionReportsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListRetentionReportsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListRetentionReportsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListRetentionReportsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRetentionReportsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRetentionReportsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRetentionReportsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRetentionReportsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetRetentionReportResponse429Headers the declared response headers of an HTTP 429 response for GetRetentionReport
+type GetRetentionReportResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetRetentionReportResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionReport
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetRetentionReportResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRetentionReportResponse) GetJSON200() *RetentionReport {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetRetentionReportResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRetentionReportResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRetentionReportResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRetentionReportResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRetentionReportResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SimulateRetentionResponse429Headers the declared response headers of an HTTP 429 response for SimulateRetention
+type SimulateRetentionResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type SimulateRetentionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionSimulation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SimulateRetentionResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SimulateRetentionResponse) GetJSON200() *RetentionSimulation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SimulateRetentionResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SimulateRetentionResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SimulateRetentionResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SimulateRetentionResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SimulateRetentionResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SimulateRetentionResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SimulateRetentionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SimulateRetentionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SimulateRetentionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SimulateRetentionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -21187,6 +22403,35 @@ func (c *ClientWithResponses) ListPrivacyAccessesWithResponse(ctx context.Contex
 	return ParseListPrivacyAccessesResponse(rsp)
 }
 
+// ListEncryptionReportsWithResponse List what was found of encryption, newest first
+//
+// Every week values of many people are opened with their keys, every column is held to what the data map says that it is, objects and
+// connections are looked at. A finding names where, and how often; never what.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/encryption/reports (the `ListEncryptionReports` operationId).
+func (c *ClientWithResponses) ListEncryptionReportsWithResponse(ctx context.Context, params *ListEncryptionReportsParams, reqEditors ...RequestEditorFn) (*ListEncryptionReportsResponse, error) {
+	rsp, err := c.ListEncryptionReports(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEncryptionReportsResponse(rsp)
+}
+
+// GetEncryptionReportWithResponse Read one of them
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/encryption/reports/{report_id} (the `GetEncryptionReport` operationId).
+func (c *ClientWithResponses) GetEncryptionReportWithResponse(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*GetEncryptionReportResponse, error) {
+	rsp, err := c.GetEncryptionReport(ctx, reportId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEncryptionReportResponse(rsp)
+}
+
 // ListLegalHoldsWithResponse List legal holds, newest first
 //
 // A person sees those on themself that they may know of, with reason and end alone, on one page. A privacy officer sees all, and each look is in the audit log.
@@ -21341,6 +22586,51 @@ func (c *ClientWithResponses) ListPrivacyRequestsWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseListPrivacyRequestsResponse(rsp)
+}
+
+// ListRetentionReportsWithResponse List what runs of retention deleted and did not, newest first
+//
+// Every night what is older than it is kept is deleted. A report says by rule what went, what is old enough and stayed, and why, and what
+// something else ends. It holds codes and counts.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/retention/reports (the `ListRetentionReports` operationId).
+func (c *ClientWithResponses) ListRetentionReportsWithResponse(ctx context.Context, params *ListRetentionReportsParams, reqEditors ...RequestEditorFn) (*ListRetentionReportsResponse, error) {
+	rsp, err := c.ListRetentionReports(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRetentionReportsResponse(rsp)
+}
+
+// GetRetentionReportWithResponse Read one of them
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/retention/reports/{report_id} (the `GetRetentionReport` operationId).
+func (c *ClientWithResponses) GetRetentionReportWithResponse(ctx context.Context, reportId ReportID, reqEditors ...RequestEditorFn) (*GetRetentionReportResponse, error) {
+	rsp, err := c.GetRetentionReport(ctx, reportId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRetentionReportResponse(rsp)
+}
+
+// SimulateRetentionWithResponse See what the coming days will delete, and every conflict
+//
+// Counts by rule and day, from today (UTC), if nothing is added and a run takes place each day. A conflict is where two promises do not go
+// together: a legal hold and an age, an erasure before the age, an archive or a backup that lasts longer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/privacy/retention/simulation (the `SimulateRetention` operationId).
+func (c *ClientWithResponses) SimulateRetentionWithResponse(ctx context.Context, params *SimulateRetentionParams, reqEditors ...RequestEditorFn) (*SimulateRetentionResponse, error) {
+	rsp, err := c.SimulateRetention(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSimulateRetentionResponse(rsp)
 }
 
 // RestoreBackupWithBodyWithResponse Restore into a new place
@@ -27310,6 +28600,203 @@ func ParseListPrivacyAccessesResponse(rsp *http.Response) (*ListPrivacyAccessesR
 	return response, nil
 }
 
+// ParseListEncryptionReportsResponse parses an HTTP response from a ListEncryptionReportsWithResponse call
+func ParseListEncryptionReportsResponse(rsp *http.Response) (*ListEncryptionReportsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEncryptionReportsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EncryptionReportPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListEncryptionReportsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetEncryptionReportResponse parses an HTTP response from a GetEncryptionReportWithResponse call
+func ParseGetEncryptionReportResponse(rsp *http.Response) (*GetEncryptionReportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEncryptionReportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EncryptionReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetEncryptionReportResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListLegalHoldsResponse parses an HTTP response from a ListLegalHoldsWithResponse call
 func ParseListLegalHoldsResponse(rsp *http.Response) (*ListLegalHoldsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -28070,6 +29557,298 @@ func ParseListPrivacyRequestsResponse(rsp *http.Response) (*ListPrivacyRequestsR
 	switch {
 	case rsp.StatusCode == 429:
 		var headers ListPrivacyRequestsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListRetentionReportsResponse parses an HTTP response from a ListRetentionReportsWithResponse call
+func ParseListRetentionReportsResponse(rsp *http.Response) (*ListRetentionReportsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRetentionReportsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionReportPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListRetentionReportsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetRetentionReportResponse parses an HTTP response from a GetRetentionReportWithResponse call
+func ParseGetRetentionReportResponse(rsp *http.Response) (*GetRetentionReportResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRetentionReportResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetRetentionReportResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSimulateRetentionResponse parses an HTTP response from a SimulateRetentionWithResponse call
+func ParseSimulateRetentionResponse(rsp *http.Response) (*SimulateRetentionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SimulateRetentionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionSimulation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers SimulateRetentionResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
