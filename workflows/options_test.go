@@ -34,6 +34,9 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		holdBackup.name: holdBackup.options, releaseBackup.name: releaseBackup.options, verifyBackup.name: verifyBackup.options,
 		proveBackup.name: proveBackup.options, planRestore.name: planRestore.options, restoreStep.name: restoreStep.options,
 		listChanged.name: listChanged.options, archivePeople.name: archivePeople.options, expireArchives.name: expireArchives.options,
+		prepareRetention.name: prepareRetention.options, dropPartitions.name: dropPartitions.options, applyToPeople.name: applyToPeople.options,
+		planExpiry.name: planExpiry.options, applyToRest.name: applyToRest.options, concludeRetention.name: concludeRetention.options,
+		openSamples.name: openSamples.options, checkColumns.name: checkColumns.options, checkPlaces.name: checkPlaces.options, concludeVerification.name: concludeVerification.options,
 		listCopied.name: listCopied.options, copyObjects.name: copyObjects.options, reconcileCopies.name: reconcileCopies.options, expireCopies.name: expireCopies.options,
 	} {
 		require.NotEmpty(t, o.TaskQueue, name)
