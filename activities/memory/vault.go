@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
-	"meai/activities/privacy/requests"
 	"meai/activities/privacy/consent"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"

@@ -14,13 +14,12 @@ import (
 	"meai/activities/backup/catalogue"
 	"meai/activities/backup/repository"
 	"meai/activities/privacy/erasure"
-	"meai/activities/privacy/erasure/stores"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
 	"meai/internal/notify"
 	"meai/internal/postgres"
 	"meai/internal/signing"
-	"meai/internal/vectors"
 	"meai/workers"
 	"meai/workflows"
 )
@@ -34,26 +33,19 @@ func (p *parts) erasures(ctx context.Context, temporal client.Client, db *postgr
 	if err != nil {
 		return nil, err
 	}
+	places, err := p.stores(ctx, temporal, db, log, index)
+	if err != nil {
+		return nil, err
+	}
 	s := &erasure.Store{
-		DB: db, Keys: p.keys, Audit: log, Ledger: acts, CoolingOff: p.config.Privacy.CoolingOff, Open: p.stores(temporal, db, index),
-		Retained: erasure.Retained{Logs: logsKept},
-		Approve:  (&approval.Activities{Store: p.approvals(db, log), Ledger: acts}).Use,
+		DB: db, Keys: p.keys, Audit: log, Ledger: acts, CoolingOff: p.config.Privacy.CoolingOff, Open: places,
+		Retained: erasure.Retained{Logs: logsKept}, Register: register(requests.NewStore(db, p.keys)),
+		Approve: (&approval.Activities{Store: p.approvals(db, log), Ledger: acts}).Use,
 	}
 	if p.config.Backup.Bucket != "" {
 		s.Retained.Backups = p.config.Backup.Keep
 	}
 	return s, nil
-}
-
-// stores finds all places that hold something of people, once the database answers.
-func (p *parts) stores(temporal client.Client, db *postgres.DB, index *vectors.Index) func(context.Context) ([]stores.Store, error) {
-	return stores.Once(func(ctx context.Context) ([]stores.Store, error) {
-		tables, err := stores.Tables(ctx, db)
-		if err != nil {
-			return nil, err
-		}
-		return append(tables, &stores.Tenant{Index: index}, &stores.Runs{Temporal: temporal, Namespace: p.config.Temporal.Namespace}), nil
-	})
 }
 
 // erasing puts the steps of erasures together.
@@ -70,9 +62,14 @@ func (p *parts) erasing(ctx context.Context, temporal client.Client, db *postgre
 	if err != nil {
 		return err
 	}
+	index, err := p.vectors(ctx)
+	if err != nil {
+		return err
+	}
 	starter := &workflows.Starter{Client: temporal}
 	caps.Erasure = &erasure.Activities{
 		Store: store, Keys: caps.Keys, Notify: places, Metrics: metrics, Log: p.telemetry.Logger, Backups: backupsBefore(&catalogue.Store{DB: db}),
+		Held: heldBy(requests.NewHolds(p.keys)), Due: due(requests.NewStore(db, p.keys)), Residue: p.residue(index),
 		Begin: func(ctx context.Context, id uuid.UUID) error {
 			_, err := starter.StartErasure(ctx, workflows.ErasureInput{Erasure: id})
 			return err

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"meai/activities/privacy/export"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/objects"
 	"meai/internal/postgres"
@@ -28,7 +29,7 @@ func (p *parts) exports(ctx context.Context, db *postgres.DB, log *audit.Log) (*
 		return nil, fmt.Errorf("privacy.exports: %w", err)
 	}
 	p.closing(store.Close)
-	return &export.Exports{Store: store, DB: db, Keyring: p.keys, Audit: log, Lifetime: p.config.Privacy.ExportLifetime, Version: version}, nil
+	return &export.Exports{Store: store, DB: db, Keyring: p.keys, Audit: log, Register: access{requests.NewStore(db, p.keys)}, Lifetime: p.config.Privacy.ExportLifetime, Version: version}, nil
 }
 
 // exportFile is an export that a person has fetched, and what opens it.

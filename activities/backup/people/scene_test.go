@@ -120,7 +120,7 @@ func personTables(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	return query[string](t, conn, `select table_name::text from information_schema.columns c
 		where column_name = 'subject_id' and table_schema = 'public'
-		  and not (select relispartition from pg_class where oid = format('%I', table_name)::regclass) order by 1`)
+		  and (select relkind in ('r', 'p') and not relispartition from pg_class where oid = format('%I', table_name)::regclass) order by 1`)
 }
 
 // person is somebody with rows in every table.

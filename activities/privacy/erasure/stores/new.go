@@ -33,10 +33,9 @@ type Options struct {
 	// Archives are those of people, Copies those of buckets at a second location.
 	Archives *people.Archives
 	Copies   *copies.Copies
-	// Exports is the bucket of people's exports, ExportsOf what the names of one person's
-	// begin with.
+	// Exports is the bucket of people's exports.
 	Exports   objects.Erasable
-	ExportsOf func(subject uuid.UUID) string
+	ExportsOf Folders
 }
 
 // New makes every store that holds something of people.
@@ -53,17 +52,20 @@ func New(ctx context.Context, o Options) ([]Store, error) {
 	if o.TemporalURL != "" {
 		all = append(all, &Tasks{URL: o.TemporalURL, TLS: o.TLS})
 	}
-	var prefixes []func(uuid.UUID) string
+	var folders []Folders
 	if o.Archives != nil {
-		prefixes = append(prefixes, people.Prefix)
-		all = append(all, &Objects{Store: "backups.archive", Bucket: o.Archives.Store, Prefix: people.Prefix, Destroyed: gone, Until: people.ExpiresAt})
+		archives := func(_ context.Context, subject uuid.UUID) ([]string, error) {
+			return []string{people.Prefix(subject)}, nil
+		}
+		folders = append(folders, archives)
+		all = append(all, &Objects{Store: "backups.archive", Bucket: o.Archives.Store, Folders: archives, Destroyed: gone, Until: people.ExpiresAt})
 	}
 	if o.Exports != nil {
-		prefixes = append(prefixes, o.ExportsOf)
-		all = append(all, &Objects{Store: "exports", Bucket: o.Exports, Prefix: o.ExportsOf, Destroyed: gone})
+		folders = append(folders, o.ExportsOf)
+		all = append(all, &Objects{Store: "exports", Bucket: o.Exports, Folders: o.ExportsOf, Destroyed: gone})
 	}
-	if o.Copies != nil && len(prefixes) > 0 {
-		all = append(all, &Copies{Copies: o.Copies, Prefixes: prefixes, Destroyed: gone})
+	if o.Copies != nil && len(folders) > 0 {
+		all = append(all, &Copies{Copies: o.Copies, Folders: folders, Destroyed: gone})
 	}
 	return all, nil
 }
