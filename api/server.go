@@ -104,7 +104,7 @@ type Options struct {
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
 	// Retention shows what is deleted for its age, and what is found of encryption; without it
-	// they get 500. [retention.Store] is the real one.
+	// they get 503. [retention.Store] is the real one.
 	Retention Retention
 	// Requests keeps what people ask for by right; [requests.Store] is the real one.
 	Requests PrivacyRequests
