@@ -117,6 +117,13 @@ var matrix = map[string]rule{
 	"getErasure":               {roles: people, own: 200, other: 404},
 	"cancelErasure":            {roles: people, own: 200, other: 404},
 	"confirmErasure":           {roles: people, stepUp: true, own: 409, other: 404}, // theirs was cancelled, so that they stay
+	"requestExport":            {roles: people, stepUp: true, own: 202, other: 202, body: `{"passphrase":"` + strongPassphrase + `"}`},
+	"listExports":              {roles: people, own: 200, other: 200},
+	"getExport":                {roles: people, own: 200, other: 404},
+	"downloadExport":           {roles: people, own: 200, other: 404},
+	"deleteExport":             {roles: people, stepUp: true, own: 204, other: 404},
+	"importExport":             {roles: people, stepUp: true, own: 202, other: 202, body: noArchive},
+	"getExportImport":          {roles: people, own: 200, other: 404},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
 	"listPurposes":             {roles: people, keys: true, own: 200, other: 200},
 	"listConsents":             {roles: people, keys: true, own: 200, other: 200},
@@ -192,6 +199,8 @@ type member struct {
 	// memory, write, moved, fact and forgetting are of their memory; roles without one have
 	// ids that name nothing.
 	memory, write, moved, fact, forgetting, item, opening string
+	// export is one that can be fetched, and brought an import of one.
+	export, brought string
 	// person is how staff ask for them.
 	person string
 	// erasure is one that they have taken back.
@@ -256,7 +265,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
 	t.Helper()
 	none := uuid.NewString()
-	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none, erasure: none}
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none, erasure: none, export: none, brought: none}
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"roles": []string{string(role)}}
 		maps.Copy(all, identitytest.MultiFactor())
@@ -314,6 +323,8 @@ func (m *member) ownMemory(t *testing.T, base string) {
 	require.NoError(t, err)
 	require.NotNil(t, back.JSON200, "%s", back.Body)
 	m.erasure = asked.JSON202.Id.String()
+	m.export = p.exports(t, client.NewExport{Passphrase: strongPassphrase}).Id.String()
+	m.brought = p.brings(t, "", strings.NewReader(noArchive)).Id.String()
 }
 
 // remembered stores a memory and returns the ids of its turn and of its write.
@@ -331,9 +342,16 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(), "{report_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
 		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString(),
-		"{purpose}", "memory", "{erasure_id}", owner.erasure)
+		"{purpose}", "memory", "{erasure_id}", owner.erasure, "{export_id}", owner.export)
 	if op.id == "deleteVaultItem" && owner.role == identity.Person {
 		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
+	}
+	switch {
+	case op.id == "getExportImport":
+		named = strings.NewReplacer("{import_id}", owner.brought)
+	case op.id == "deleteExport" && owner.role == identity.Person && token == owner.tokens["good"]:
+		spare := withToken(t, base, token).exports(t, client.NewExport{Passphrase: strongPassphrase})
+		named = strings.NewReplacer("{export_id}", spare.Id.String()) // the other one is to be fetched
 	}
 	if op.id == "correctMemory" && owner.role == identity.Person {
 		spare, _ := owner.remembered(t, base, "I planted tulips.")
@@ -347,18 +365,39 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if before, after, found := strings.Cut(path, "{approval_id}"); found {
 		path = before + owner.newApproval(t, base) + after
 	}
-	request, err := http.NewRequestWithContext(t.Context(), op.method, base+path+r.query, strings.NewReader(body))
+	status, problem := ask(t, op, r, base+path, body, token)
+	for problem.Code == "export_running" { // one at a time, and they end by themselves
+		time.Sleep(100 * time.Millisecond)
+		status, problem = ask(t, op, r, base+path, body, token)
+	}
+	if op.id == "placeRestriction" && status == http.StatusOK { // the others go on with this person
+		send(t, base, operation{id: "liftRestriction", method: http.MethodDelete, path: op.path}, rule{}, token, owner)
+	}
+	return status, problem
+}
+
+// ask sends one request.
+func ask(t *testing.T, op operation, r rule, url, body, token string) (int, client.Problem) {
+	t.Helper()
+	kind := "application/json"
+	switch op.id {
+	case "importMemories":
+		kind = "application/x-ndjson"
+	case "importExport":
+		body, kind = formOf(t, "", strings.NewReader(body))
+	}
+	request, err := http.NewRequestWithContext(t.Context(), op.method, url+r.query, strings.NewReader(body))
 	require.NoError(t, err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	if r.body != "" {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", kind)
 	}
-	if op.id == "importMemories" {
-		request.Header.Set("Content-Type", "application/x-ndjson")
-	}
-	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup"}, op.id) {
+	if slices.Contains([]string{
+		"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup",
+		"requestExport", "importExport",
+	}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
 	response, err := http.DefaultClient.Do(request)
@@ -370,9 +409,6 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	} else {
 		_, err = io.Copy(io.Discard, response.Body)
 		require.NoError(t, err)
-	}
-	if op.id == "placeRestriction" && response.StatusCode == http.StatusOK { // the others go on with this person
-		send(t, base, operation{id: "liftRestriction", method: http.MethodDelete, path: op.path}, rule{}, token, owner)
 	}
 	return response.StatusCode, problem
 }

@@ -86,6 +86,7 @@ func newWatch(t *testing.T) *watch {
 		"MEAI_EMBEDDING_MODEL=served", "MEAI_EMBEDDING_API_KEY=key",
 		"MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL=" + w.model.URL(),
 		"MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
+		"MEAI_PRIVACY_EXPORTS=file://" + filepath.Join(w.data, "exports") + "?create_dir=true",
 	}}
 	w.site = w.with(w.backupSettings(t)...)
 	var err error

@@ -50,6 +50,7 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 		w.runByHand(t, temporal, "privacy", name, map[string]any{})
 	}
 	erased.erases(t, temporal)
+	w.export(t)
 	w.backUp(t, temporal)
 	// Only the version before starts it; it takes and gives what Recollection does.
 	started := slices.DeleteFunc(workers.Workflows(), func(name string) bool { return name == "MemoryQuery" })
