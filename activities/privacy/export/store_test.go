@@ -109,7 +109,7 @@ func TestWhatAnAttemptLeftThatWasKilledIsReplaced(t *testing.T) {
 	s := newScene(t)
 	subject, k := s.newSubject(t), key(t)
 	for what, left := range map[string]func(name string){
-		"an unfinished file": func(name string) { s.breaksOff(t, name) },
+		"an unfinished file":                        func(name string) { s.breaksOff(t, name) },
 		"a whole one that the row does not know of": func(name string) { require.NoError(t, os.WriteFile(name, []byte("other"), 0o600)) },
 	} {
 		_, in := s.asks(t, subject, k)
