@@ -47,7 +47,7 @@ func (p *person) requests(t *testing.T) []client.PrivacyRequest {
 	return got.JSON200.Requests
 }
 
-func (p *person) forgets(t *testing.T, memory uuid.UUID) (status int, code string) {
+func (p *person) previews(t *testing.T, memory uuid.UUID) (status int, code string) {
 	t.Helper()
 	got, err := p.api.PreviewForgettingWithResponse(t.Context(), client.ForgettingSelection{Memories: []uuid.UUID{memory}})
 	require.NoError(t, err)
@@ -72,10 +72,10 @@ func TestWhatIsHeldStaysUntilTheHoldIsReleased(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, own.JSON200.Holds, 1)
 	require.NotContains(t, string(own.Body), hold.Note)
-	status, code := p.forgets(t, one)
+	status, code := p.previews(t, one)
 	require.Equal(t, http.StatusConflict, status)
 	require.Equal(t, "legal_hold", code)
-	status, _ = p.forgets(t, other)
+	status, _ = p.previews(t, other)
 	require.Equal(t, http.StatusCreated, status)
 	listed := s.run(t, "privacy", "holds")
 	require.Contains(t, listed, hold.Id.String())
@@ -92,7 +92,7 @@ func TestWhatIsHeldStaysUntilTheHoldIsReleased(t *testing.T) {
 		require.NotNil(t, released.JSON200, "%s", released.Body)
 		require.True(t, released.JSON200.Over)
 	}
-	status, _ = p.forgets(t, one)
+	status, _ = p.previews(t, one)
 	require.Equal(t, http.StatusCreated, status)
 	require.NotContains(t, s.run(t, "privacy", "holds"), hold.Id.String())
 	require.Contains(t, s.run(t, "privacy", "holds", "--all"), hold.Id.String())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -14,9 +15,13 @@ import (
 // Gauges show how many open requests there are, by kind and by how their time stands, as
 // [Activities.WatchDeadlines] last found it.
 type Gauges struct {
-	mu     sync.Mutex
-	counts []queries.CountRequestsRow
+	mu      sync.Mutex
+	counts  []queries.CountRequestsRow
+	counted time.Time
 }
+
+// stale is how old a count is shown at most: another process may have counted since.
+const stale = 2 * time.Hour
 
 // NewGauges makes the instruments.
 func NewGauges(meters metric.MeterProvider) (*Gauges, error) {
@@ -30,6 +35,9 @@ func NewGauges(meters metric.MeterProvider) (*Gauges, error) {
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		if time.Since(g.counted) > stale {
+			return nil
+		}
 		for _, c := range g.counts {
 			o.ObserveInt64(open, c.Requests, metric.WithAttributes(attribute.String("kind", c.Kind), attribute.String("standing", c.Standing)))
 		}
@@ -61,6 +69,6 @@ func (g *Gauges) show(counts []queries.CountRequestsRow) {
 		rows = append(rows, queries.CountRequestsRow{Kind: key[0], Standing: key[1], Requests: n})
 	}
 	g.mu.Lock()
-	g.counts = rows
+	g.counts, g.counted = rows, time.Now()
 	g.mu.Unlock()
 }
