@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/privacy/datamap"
@@ -26,6 +27,7 @@ func TestTheDataMapKnowsWhatARunningSystemKeeps(t *testing.T) {
 	p := newPerson(t, base)
 	p.begin(t)
 	p.tell(t, "My sister moved away and the flat feels empty.")
+	s.run(t, "revoke", "api_key", uuid.NewString()) // an act for the ledger
 
 	m, err := datamap.Load()
 	require.NoError(t, err)
@@ -50,6 +52,28 @@ func TestTheDataMapKnowsWhatARunningSystemKeeps(t *testing.T) {
 			require.Regexp(t, `^T[0-9a-f]{32}_`, name, "no store of the data map, and no collection of a test")
 		}
 	}
+}
+
+func TestTheDataMapIsShownWithoutConfigurationAndEngines(t *testing.T) {
+	nowhere := site{env: []string{"MEAI_CONFIG="}}
+	list := nowhere.run(t, "privacy", "map")
+	require.Regexp(t, `(?m)^interactions +table +words +consent +2557 days +delete +yes$`, list)
+	require.Regexp(t, `(?m)^rate_limits .* 1 day +expire +no$`, list)
+	require.Regexp(t, `(?m)^  words_sealed +sealed +what the person wrote$`, nowhere.run(t, "privacy", "map", "interactions"))
+
+	var m datamap.Map
+	require.NoError(t, json.Unmarshal([]byte(nowhere.run(t, "privacy", "map", "--json")), &m))
+	want, err := datamap.Load()
+	require.NoError(t, err)
+	require.Equal(t, want.Stores, m.Stores)
+	written, err := os.ReadFile("../../docs/data-map.md")
+	require.NoError(t, err)
+	require.True(t, string(written) == nowhere.run(t, "privacy", "map", "--page"), "docs/data-map.md is not of this data map: make generate")
+
+	refused := nowhere.command("privacy", "map", "nothing")
+	said, err := refused.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), `the data map has no store "nothing"`)
 }
 
 var label = regexp.MustCompile(`[{,]([a-z_A-Z0-9]+)="`)

@@ -73,7 +73,11 @@ func writeStores(out io.Writer, m datamap.Map) error {
 			continue
 		}
 		kept := s.Retention
-		if r, _ := m.Retention(s.Retention); r.Days > 0 {
+		switch r, _ := m.Retention(s.Retention); r.Days {
+		case 0: // no age ends it
+		case 1:
+			kept = "1 day"
+		default:
 			kept = fmt.Sprintf("%d days", r.Days)
 		}
 		export := "no"
@@ -111,7 +115,7 @@ func writeStore(out io.Writer, s datamap.Store) error {
 	line("settings", strings.Join(s.Settings, ", "))
 	for _, name := range s.Names() {
 		c := s.Columns[name]
-		line("  "+name, strings.TrimSuffix(string(c.Class)+" "+c.Category, " ")+"  "+c.Holds)
+		line("  "+name, strings.TrimSuffix(string(c.Class)+" "+c.Category, " ")+"\t"+c.Holds)
 	}
 	return errors.Join(append(errs, w.Flush())...)
 }

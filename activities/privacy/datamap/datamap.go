@@ -133,8 +133,8 @@ type Store struct {
 	// Name is the table's or collection's own, and one of ours for everything else.
 	Name string `yaml:"name" json:"name"`
 	Kind Kind   `yaml:"kind" json:"kind"`
-	// Nobody says why it holds nothing of anybody's; "" for a store that does. The rest
-	// but Purpose and Columns is empty then.
+	// Nobody says why it holds nothing of anybody's; "" for a store that does. Category,
+	// Basis, Person and what is said of erasure and export are empty then.
 	Nobody  string `yaml:"nobody" json:"nobody,omitempty"`
 	Purpose string `yaml:"purpose" json:"purpose"`
 	// Category, Basis and Retention are names of [Map]'s.

@@ -91,11 +91,15 @@ func (m Map) problemsOf(s Store) []string {
 	complain(s.Kind == Table && len(s.Columns) == 0, "a table has columns")
 	_, sharded := s.Columns["subject_id"]
 	complain(sharded && (s.Person != "subject_id" || s.Erase != Delete), "a table with a subject_id is a person's: person is subject_id, and it is erased by delete")
+	_, retention := m.Retention(s.Retention)
+	complain(!retention && (s.Personal() || s.Retention != ""), "there is no retention %q", s.Retention)
+	_, since := s.Columns[s.Since]
+	complain(s.Since != "" && !since, "since names no column: %s", s.Since)
 	if s.Personal() {
 		all = append(all, m.promises(s)...)
 	} else {
-		complain(s.Category != "" || s.Basis != "" || s.Retention != "" || s.Erase != "" || s.Erased != "" || s.Export || s.NotExported != "" || s.Person != "",
-			"it holds nothing of anybody's (nobody), so category, basis, retention, person, erase and export are left out")
+		complain(s.Category != "" || s.Basis != "" || s.Erase != "" || s.Erased != "" || s.Export || s.NotExported != "" || s.Person != "",
+			"it holds nothing of anybody's (nobody), so category, basis, person, erase and export are left out")
 		complain(len(s.Of(Sealed)) > 0, "it holds nothing of anybody's (nobody), but has a sealed column")
 	}
 	for name, c := range s.Columns {
@@ -123,20 +127,16 @@ func (m Map) promises(s Store) []string {
 	}
 	_, category := m.Category(s.Category)
 	_, basis := m.Basis(s.Basis)
-	_, retention := m.Retention(s.Retention)
 	complain(!category, "there is no category %q", s.Category)
 	complain(!basis, "there is no basis %q", s.Basis)
-	complain(!retention, "there is no retention %q", s.Retention)
 	complain((s.Basis == "consent") != (len(s.Consent) > 0), "purposes to consent to (consent) are named exactly where the basis is consent")
 	complain(!slices.Contains(erasures, s.Erase), "erase is %q and must be %s", s.Erase, oneOf(erasures))
 	complain(s.Erase != Delete && s.Erased == "", "erase is %s, so erased says how, by when, and what remains", s.Erase)
 	complain(s.Export == (s.NotExported != ""), "either export: true, or not_exported with the reason")
 	if s.Kind == Table {
 		_, person := s.Columns[s.Person]
-		_, since := s.Columns[s.Since]
 		complain(s.Person != "" && !person, "person names no column: %s", s.Person)
 		complain(s.Person == "" && (s.Erase == Delete || s.Export), "a table that is erased or exported names the column that holds the person's id (person)")
-		complain(s.Since != "" && !since, "since names no column: %s", s.Since)
 	}
 	return all
 }

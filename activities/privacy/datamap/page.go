@@ -29,10 +29,10 @@ published anyway; **id**, **time**, **count**, **code** and **flag** are open an
 			m.writeStore(&b, s)
 		}
 	}
-	b.WriteString("\n## What holds nothing of anybody's\n\n| store | kind | what it is for | why it holds nothing | columns |\n|---|---|---|---|---|\n")
+	b.WriteString("\n## What holds nothing of anybody's\n\n| store | kind | what it is for | why it holds nothing | kept | columns |\n|---|---|---|---|---|---|\n")
 	for _, s := range m.Stores {
 		if !s.Personal() {
-			row(&b, "`"+s.Name+"`", string(s.Kind), s.Purpose, s.Nobody, strings.Join(s.Names(), ", "))
+			row(&b, "`"+s.Name+"`", string(s.Kind), s.Purpose, s.Nobody, s.Retention, strings.Join(s.Names(), ", "))
 		}
 	}
 	b.WriteString("\nSettings that hold an address or a secret and lead to no store of data:\n\n| setting | why |\n|---|---|\n")
