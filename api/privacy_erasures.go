@@ -127,8 +127,8 @@ func (s *Server) GetCertificates(ctx context.Context, r GetCertificatesRequestOb
 	body := ErasureCertificates{ErasureId: r.ErasureId, State: string(state), Certificates: []ErasureCertificate{}}
 	for _, i := range issued {
 		c, err := erasure.OpenCertificate(key, []byte(i.Note))
-		if err != nil {
-			return nil, fmt.Errorf("read certificates: %w", err)
+		if err != nil { // nothing that a retry mends
+			return nil, &problem{code: internalError, cause: fmt.Errorf("read certificates: %w", err)}
 		}
 		body.Certificates = append(body.Certificates, ErasureCertificate{
 			Stage: as[ErasureCertificateStage](i.Stage), IssuedAt: i.At.UTC(), Note: i.Note, Details: toCertificate(c),

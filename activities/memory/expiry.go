@@ -33,7 +33,7 @@ type Expiry struct {
 // Expire makes a confirmed forgetting of a person's oldest memories, some hundreds at a time,
 // for [Activities.Forget] and what follows it to carry out. The zero forgetting means that none is old enough.
 // record runs in the same transaction, once for a forgetting, with how many memories go.
-// Errors are those of [postgres.DB.Write].
+// Errors are those of [postgres.DB.Write], and [failure.Held] for what is held and not spared.
 func (s *Store) Expire(ctx context.Context, e Expiry, record func(ctx context.Context, q *queries.Queries, memories int) error) (f Forgetting, err error) {
 	err = s.db.Write(ctx, e.Subject, func(ctx context.Context, q *queries.Queries) error {
 		row, err := q.Forgetting(ctx, e.Subject, e.ID)
@@ -49,6 +49,9 @@ func (s *Store) Expire(ctx context.Context, e Expiry, record func(ctx context.Co
 		}
 		p, err := e.plan(ctx, q)
 		if err != nil || len(p.nodes) == 0 {
+			return err
+		}
+		if err := s.holds.Permit(ctx, q, e.Subject, slices.Concat(p.nodes, p.sources)...); err != nil {
 			return err
 		}
 		if f, err = s.planned(ctx, q, e, p); err != nil {
@@ -89,7 +92,7 @@ func (e Expiry) plan(ctx context.Context, q *queries.Queries) (toForget, error) 
 	if err != nil {
 		return toForget{}, fmt.Errorf("find what spared patterns rest on: %w", err)
 	}
-	spare = distinctIDs(spare, e.Spare)
+	spare = append([]uuid.UUID{}, distinctIDs(spare, e.Spare)...) // never null
 	at := queries.ExpiredMemoriesParams{SubjectID: e.Subject, Before: e.Before, Spare: spare, Page: expiryPage}
 	for {
 		page, err := q.ExpiredMemories(ctx, at)

@@ -141,6 +141,11 @@ var matrix = map[string]rule{
 	"releaseLegalHold":         {roles: officers, stepUp: true, own: 404, other: 404, body: `{"approval":"{session_id}"}`},
 	"listLegalHolds":           {roles: []identity.Role{identity.Person, identity.PrivacyOfficer}, own: 200, other: 200},
 	"viewPerson":               {roles: []identity.Role{identity.Support, identity.PrivacyOfficer}, own: 404, other: 200},
+	"listRetentionReports":     {roles: readers, own: 200, other: 200},
+	"getRetentionReport":       {roles: readers, own: 404, other: 404},
+	"simulateRetention":        {roles: readers, own: 200, other: 200, query: "?days=7"},
+	"listEncryptionReports":    {roles: readers, own: 200, other: 200},
+	"getEncryptionReport":      {roles: readers, own: 404, other: 404},
 	"restoreBackup":            {roles: operators, stepUp: true, own: 202, other: 202, body: `{"backup":"` + noBackup + `","approval":"{session_id}","into":"nowhere"}`},
 }
 
@@ -323,7 +328,7 @@ func (m *member) remembered(t *testing.T, base, text string) (memory, write stri
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(),
+	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(), "{report_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
 		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString(),
 		"{purpose}", "memory", "{erasure_id}", owner.erasure)

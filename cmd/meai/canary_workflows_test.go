@@ -34,7 +34,7 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	held := newPerson(t, w.base)
 	held.begin(t)
 	placesHold(t, w.base, held.subject)
-	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}} {
+	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}, "Retention": {}, "VerifyEncryption": {}} {
 		w.runByHand(t, temporal, "batch", name, input)
 	}
 	patterned := newPerson(t, w.base)

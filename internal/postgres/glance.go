@@ -25,6 +25,9 @@ type glance struct {
 	subject uuid.UUID
 }
 
+// bindToRead is [bind] for a transaction that only reads.
+const bindToRead = "select set_config('app.subject', $1, true) || set_config('transaction_read_only', 'on', true), epoch, state = 'serving' from cluster_state"
+
 var errOnlyReads = errors.New("a glance only reads")
 
 func (g glance) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
@@ -42,8 +45,7 @@ func (g glance) Query(ctx context.Context, statement string, args ...any) (pgx.R
 
 func (g glance) query(ctx context.Context, statement string, args []any) (pgx.Rows, error) {
 	batch := &pgx.Batch{}
-	batch.Queue("select set_config('transaction_read_only', 'on', true)")
-	batch.Queue(bind, g.subject.String())
+	batch.Queue(bindToRead, g.subject.String())
 	batch.Queue(statement, args...)
 	results := g.db.pool.SendBatch(ctx, batch)
 	rows, err := g.read(results)
@@ -54,9 +56,6 @@ func (g glance) query(ctx context.Context, statement string, args []any) (pgx.Ro
 }
 
 func (g glance) read(results pgx.BatchResults) (pgx.Rows, error) {
-	if _, err := results.Exec(); err != nil {
-		return nil, err
-	}
 	if err := g.db.checkBound(results.QueryRow()); err != nil {
 		return nil, err
 	}

@@ -172,7 +172,7 @@ func (s *scene) newPerson(t *testing.T, at time.Time) *person {
 	insert(`insert into escalations (subject_id, interaction_id, created_at, assessment_sealed) values ($1, $2, $3, $4)`, id, at, sealed(id, "escalations", "assessment_sealed"))
 	insert(`insert into filter_triggers (subject_id, triggers_sealed, changed_at) values ($1, $3, $2)`, at, sealed(p.subject, "filter_triggers", "triggers_sealed"))
 	insert(`insert into filter_feedback (subject_id, kind, about, rating, rated_at, scores) values ($1, 'resource', 'r', 'helpful', $2, '{"a": 0.25}')`, at)
-	insert(`insert into consent_decisions (subject_id, purpose, decided_at, id, decision, text_version, language, text_hash, receipt) values ($1, 'archive', $2, $3, 'refused', 1, 'en', sha256('t'), 'r')`, at, id)
+	insert(`insert into consent_decisions (subject_id, purpose, decided_at, id, decision, text_version, language, text_hash, receipt) values ($1, 'archive', $2, $3, 'refused', 1, 'en', sha256('t'), 'r')`, at, uuid.New())
 	insert(`insert into memory_imports (subject_id, id, body_hmac, total, accepted_at) values ($1, $2, sha256('i'), 1, $3)`, id, at)
 	insert(`insert into memory_writes (subject_id, id, session_id, origin, import_id, position, content_sealed, said_at, accepted_at, changed_at)
 		values ($1, $2, $2, 'imported', $2, 1, $4, $3, $3, $3)`, id, at, sealed(id, "memory_writes", "content_sealed"))

@@ -3,6 +3,7 @@ package consent_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,33 +315,37 @@ func TestWhatPermitCosts(t *testing.T) {
 		}
 		people = append(people, subject)
 	}
-	measure := func(f func(subject uuid.UUID) error) time.Duration {
-		const times = 500
-		fastest := time.Hour
-		for range 5 {
-			begun := time.Now()
-			for n := range times {
-				require.NoError(t, f(people[n%len(people)]))
+	ways := []struct {
+		name string
+		ask  func(subject uuid.UUID) error
+	}{
+		{"a round trip", func(uuid.UUID) error { return r.DB.Ping(t.Context()) }},
+		{"permit", func(subject uuid.UUID) error { return r.Permit(t.Context(), subject, consent.Conversation) }},
+		{"with another purpose", func(subject uuid.UUID) error {
+			p, err := r.Permitted(t.Context(), subject, consent.Conversation, consent.LanguageModel)
+			if err == nil {
+				err = p.Check(consent.Conversation)
 			}
-			fastest = min(fastest, time.Since(begun)/times)
-		}
-		return fastest
-	}
-	bare := measure(func(uuid.UUID) error { return r.DB.Ping(t.Context()) })
-	permit := measure(func(subject uuid.UUID) error { return r.Permit(t.Context(), subject, consent.Conversation) })
-	several := measure(func(subject uuid.UUID) error {
-		p, err := r.Permitted(t.Context(), subject, consent.Conversation, consent.LanguageModel)
-		if err == nil {
-			err = p.Check(consent.Conversation)
-		}
-		return err
-	})
-	transaction := measure(func(subject uuid.UUID) error {
-		return r.DB.Read(t.Context(), subject, func(ctx context.Context, q *queries.Queries) error {
-			_, err := q.Permission(ctx, subject, []string{"conversation", "sharing"})
 			return err
-		})
-	})
-	t.Logf("round trip %v, permit %v, with another purpose %v, as a transaction %v", bare, permit, several, transaction)
-	require.Less(t, permit, transaction, "one round trip instead of three")
+		}},
+		{"as a transaction", func(subject uuid.UUID) error {
+			return r.DB.Read(t.Context(), subject, func(ctx context.Context, q *queries.Queries) error {
+				_, err := q.Permission(ctx, subject, []string{"conversation", "sharing"})
+				return err
+			})
+		}},
+	}
+	took := make([][]time.Duration, len(ways))
+	for n := range 2000 { // in turns, so that whatever else the machine does befalls all alike
+		for i, way := range ways {
+			begun := time.Now()
+			require.NoError(t, way.ask(people[n%len(people)]))
+			took[i] = append(took[i], time.Since(begun))
+		}
+	}
+	for i, way := range ways {
+		slices.Sort(took[i])
+		t.Logf("%s: %v at best, %v in the middle", way.name, took[i][0], took[i][len(took[i])/2])
+	}
+	require.Less(t, took[1][0], took[3][0], "one round trip instead of three")
 }

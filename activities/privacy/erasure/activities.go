@@ -2,11 +2,13 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"go.temporal.io/sdk/activity"
 
 	"meai/activities/backup/quarantine"
@@ -237,7 +239,7 @@ func (a *Activities) subject(ctx context.Context, in Ref) (subject uuid.UUID, er
 	return subject, nil
 }
 
-// Thaw lets a person go on whose erasure was frozen for and does not go on: it is held, or
+// Thaw lets a person go on who was frozen for an erasure that does not go on: it is held, or
 // cancelled.
 func (a *Activities) Thaw(ctx context.Context, in Ref) (Standing, error) {
 	return a.row(ctx, in, func(ctx context.Context, q *queries.Queries, row *queries.Erasure) error {
@@ -248,9 +250,27 @@ func (a *Activities) Thaw(ctx context.Context, in Ref) (Standing, error) {
 		if err != nil || subject == uuid.Nil {
 			return err
 		}
+		if frozen, err := a.another(ctx, q, *row, subject); err != nil || frozen {
+			return err
+		}
 		_, err = q.ThawSubject(ctx, subject)
 		return err
 	})
+}
+
+// another reports whether a later erasure has frozen the person. None can, from here to the
+// end of the transaction.
+func (a *Activities) another(ctx context.Context, q *queries.Queries, row queries.Erasure, subject uuid.UUID) (bool, error) {
+	if _, err := q.LockSubject(ctx, subject); errors.Is(err, pgx.ErrNoRows) {
+		return true, nil // it is through
+	} else if err != nil {
+		return false, fmt.Errorf("look up the person: %w", err)
+	}
+	open, err := q.OpenErasure(ctx, row.Alias)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && open.ID == row.ID {
+		return false, nil
+	}
+	return !State(open.State).before(Freezing), err
 }
 
 // EndCancelled ends an erasure that was taken back, in the ledger, in the register and in

@@ -167,6 +167,20 @@ func TestEitherTheCancellationOrThePointOfNoReturnWins(t *testing.T) {
 	t.Log(won)
 }
 
+func TestWhatWasTakenBackDoesNotThawWhoIsErasedAgain(t *testing.T) {
+	s := newScene(t)
+	subject := s.newPerson(t)
+	first := s.request(t, subject)
+	s.prepare(t, first)
+	_, err := s.Store.Cancel(t.Context(), subject, first.ID)
+	require.NoError(t, err)
+	second := s.request(t, subject)
+	require.NotEqual(t, first, second)
+	require.Equal(t, erasure.Freezing, do(t, s, s.Freeze, second).State)
+	do(t, s, s.Thaw, first)
+	require.True(t, failure.Is(s.Store.DB.CheckActive(t.Context(), subject), failure.SubjectInactive))
+}
+
 func TestALegalHoldStopsAnErasureAtAnyStepBeforeThePointOfNoReturn(t *testing.T) {
 	s := newScene(t)
 	subject := s.newPerson(t)

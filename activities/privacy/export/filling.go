@@ -34,6 +34,7 @@ var notRestored = map[string]string{
 	"memory_vault_openings": "an opening is for a session that is over",
 	"memory_vault_accesses": "what was accessed is not rewritten, and was of the old account",
 	"filter_feedback":       "it moves everybody's policy, and would count twice",
+	"consent_decisions":     "a consent is of the account that gave it; the new one is asked anew",
 	"privacy_exports":       "the files are of the old account",
 	"privacy_imports":       "the files are of the old account",
 }

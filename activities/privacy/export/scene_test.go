@@ -222,6 +222,7 @@ func (s *scene) restOf(t *testing.T, p person) {
 	_, err = conn.Exec(t.Context(), "select set_config('app.subject', $1, false)", p.subject.String())
 	require.NoError(t, err)
 	for _, statement := range []string{
+		`insert into consent_decisions (subject_id, purpose, decided_at, id, decision, text_version, language, text_hash, receipt) values ($1, 'memory', now(), gen_random_uuid(), 'given', 1, 'en', sha256('t'), 'r')`,
 		`insert into filter_feedback (subject_id, kind, about, rating, scores) values ($1, 'resource', '=r', 'helpful', '{"a": 0.25}')`,
 		`insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at) values ($1, gen_random_uuid(), array[gen_random_uuid()], '{}', '{"turns": 1}', now(), now())`,
 		`insert into privacy_imports (subject_id, id, state, requested_at, failure, ended_at) values ($1, gen_random_uuid(), 'failed', now(), 'altered', now())`,

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,9 +109,7 @@ func TestWhatAnAttemptLeftThatWasKilledIsReplaced(t *testing.T) {
 	s := newScene(t)
 	subject, k := s.newSubject(t), key(t)
 	for what, left := range map[string]func(name string){
-		"an unfinished file": func(name string) {
-			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(name), ".new-1"), []byte("half"), 0o600))
-		},
+		"an unfinished file": func(name string) { s.breaksOff(t, name) },
 		"a whole one that the row does not know of": func(name string) { require.NoError(t, os.WriteFile(name, []byte("other"), 0o600)) },
 	} {
 		_, in := s.asks(t, subject, k)
@@ -333,7 +332,7 @@ func TestErasureTakesEverythingOfOnePersonOutOfTheBucket(t *testing.T) {
 	folders, err := s.Folders(t.Context(), alice)
 	require.NoError(t, err)
 	for _, folder := range folders {
-		require.NoError(t, os.WriteFile(filepath.Join(s.dir, folder, ".new-7"), []byte("half"), 0o600))
+		s.breaksOff(t, filepath.Join(s.dir, folder, "9"))
 	}
 	n, err := s.Count(t.Context(), alice)
 	require.NoError(t, err)
@@ -347,4 +346,24 @@ func TestErasureTakesEverythingOfOnePersonOutOfTheBucket(t *testing.T) {
 	n, err = s.Count(t.Context(), alice)
 	require.NoError(t, err)
 	require.Zero(t, n)
+}
+
+// breaksOff leaves what is left of writing a file by a process that is killed meanwhile.
+func (s *scene) breaksOff(t *testing.T, name string) {
+	t.Helper()
+	object, err := filepath.Rel(s.dir, name)
+	require.NoError(t, err)
+	before := s.files(t)
+	var unfinished string
+	require.NoError(t, s.Store.Write(t.Context(), object, func(w io.Writer) error {
+		for _, file := range s.files(t) {
+			if !slices.Contains(before, file) {
+				unfinished = file
+			}
+		}
+		_, err := io.WriteString(w, "half")
+		return err
+	}))
+	require.NotEmpty(t, unfinished)
+	require.NoError(t, os.Rename(name, unfinished))
 }

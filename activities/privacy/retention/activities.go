@@ -221,9 +221,10 @@ func (a *Activities) PlanExpiry(ctx context.Context, in ExpiryInput) (memory.For
 	return memory.ForgettingRef{Subject: in.Subject, Forgetting: f.ID}, nil
 }
 
-// unlessInactive: whoever is being erased has nothing left to expire.
+// unlessInactive: whoever is being erased has nothing left to expire, and what is held from
+// this moment on stays.
 func unlessInactive(err error) error {
-	if failure.Is(err, failure.SubjectInactive) || failure.Is(err, failure.NotFound) {
+	if failure.Is(err, failure.SubjectInactive) || failure.Is(err, failure.NotFound) || failure.Is(err, failure.Held) {
 		return nil
 	}
 	return err
