@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -34,6 +35,7 @@ type privacyCommand struct {
 	Clients      int           `default:"4" help:"People who write meanwhile."`
 	Round        time.Duration `default:"45s" help:"How long they write before the erasures, and again after them."`
 	Patience     time.Duration `default:"20m" help:"How long is waited for an erasure."`
+	Upkeep       string        `default:"deploy/local/internal/postgres/init/03_maintenance.sql" type:"path" help:"What a database needs beyond what its owner may do, for the clean-up."`
 	Strict       bool          `help:"Fail when a bar is not met."`
 	Page         string        `help:"Write what was found as a page of documentation, too." placeholder:"FILE"`
 }
@@ -87,7 +89,7 @@ func (m privacyCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	b.in.name, b.in.binary = "MeAi", m.Meai
-	if err := b.configure(cfg, work); err != nil {
+	if err := errors.Join(b.configure(cfg, work), b.prepareUpkeep(ctx, cfg)); err != nil {
 		return err
 	}
 	if b.product, err = startProduct(ctx, m.target, b.in); err != nil {
@@ -125,6 +127,37 @@ func (b *privacyBench) configure(cfg config.Config, work string) error {
 		"MEAI_PRIVACY_SCAN_FOLDERS="+strings.Join(b.folders, ","),
 		// Nobody is refused for asking often: that would look as if nothing could be read.
 		"MEAI_LIMITS_ACCOUNT=1000000", "MEAI_LIMITS_READING=1000000", "MEAI_LIMITS_FAILED_LOGINS=1000000")
+	return nil
+}
+
+// prepareUpkeep does for the run's own database what meai-local does for the product's: as
+// the superuser, whose password it keeps beside the configuration.
+func (b *privacyBench) prepareUpkeep(ctx context.Context, cfg config.Config) (err error) {
+	raw, err := os.ReadFile(filepath.Join(filepath.Dir(b.Config), "state.json"))
+	if err != nil {
+		return fmt.Errorf("read the state of meai-local: %w", err)
+	}
+	var state struct{ Passwords struct{ Superuser string } }
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return fmt.Errorf("read the state of meai-local: %w", err)
+	}
+	statements, err := os.ReadFile(b.o.Upkeep)
+	if err != nil {
+		return fmt.Errorf("read what the upkeep needs: %w", err)
+	}
+	u, err := url.Parse(cfg.Postgres.OwnerURL)
+	if err != nil {
+		return errors.New("the database's URL cannot be read")
+	}
+	u.Path, u.User = "/meai_bench_privacy", url.UserPassword("postgres", state.Passwords.Superuser)
+	conn, err := pgx.Connect(ctx, u.String())
+	if err != nil {
+		return fmt.Errorf("connect as superuser: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	if _, err := conn.Exec(ctx, string(statements)); err != nil {
+		return fmt.Errorf("prepare the upkeep: %w", err)
+	}
 	return nil
 }
 
