@@ -4,15 +4,17 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"meai/internal/keyring"
 )
 
 // Prefix is what the names of a person's archives begin with.
-func Prefix(subject uuid.UUID) string { return folderOf(subject) }
+func Prefix(subject uuid.UUID) string { return folderOf(keyring.Digest(subject)) }
 
 // ExpiresAt is when the years of an archive are over; zero for what is none. A bucket that
 // keeps what it is given may keep it until then.
 func ExpiresAt(name string) time.Time {
-	k, ok := parse(name)
+	_, k, ok := parse(name)
 	if !ok {
 		return time.Time{}
 	}

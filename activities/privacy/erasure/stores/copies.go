@@ -2,6 +2,7 @@ package stores
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -13,7 +14,7 @@ import (
 type Copies struct {
 	Copies *copies.Copies
 	// Prefixes are what the names of a person's objects begin with, in whatever bucket.
-	Prefixes []func(subject uuid.UUID) string
+	Prefixes Prefixes
 	// Destroyed reports whether a person's keys are destroyed.
 	Destroyed func(ctx context.Context, subject uuid.UUID) (bool, error)
 }
@@ -21,10 +22,14 @@ type Copies struct {
 // Name implements [Store].
 func (*Copies) Name() string { return "backups.second" }
 
-func (c *Copies) each(subject uuid.UUID, f func(of *copies.Copier, prefix string) error) error {
+func (c *Copies) each(ctx context.Context, subject uuid.UUID, f func(of *copies.Copier, prefix string) error) error {
+	prefixes, err := c.Prefixes(ctx, subject)
+	if err != nil {
+		return fmt.Errorf("name the person's copies: %w", err)
+	}
 	for _, of := range c.Copies.Sources() {
-		for _, prefix := range c.Prefixes {
-			if err := f(of, prefix(subject)); err != nil {
+		for _, prefix := range prefixes {
+			if err := f(of, prefix); err != nil {
 				return err
 			}
 		}
@@ -34,7 +39,7 @@ func (c *Copies) each(subject uuid.UUID, f func(of *copies.Copier, prefix string
 
 // Count implements [Store], as [Objects.Count] does.
 func (c *Copies) Count(ctx context.Context, subject uuid.UUID) (total int64, err error) {
-	err = c.each(subject, func(of *copies.Copier, prefix string) error {
+	err = c.each(ctx, subject, func(of *copies.Copier, prefix string) error {
 		n, err := of.Count(ctx, prefix)
 		total += n
 		return err
@@ -55,7 +60,7 @@ func (*Copies) Sample(context.Context, uuid.UUID, int) ([][]byte, error) { retur
 
 // Delete implements [Store].
 func (c *Copies) Delete(ctx context.Context, subject uuid.UUID, beat func(done int64)) (total int64, err error) {
-	err = c.each(subject, func(of *copies.Copier, prefix string) error {
+	err = c.each(ctx, subject, func(of *copies.Copier, prefix string) error {
 		erased, err := of.Erase(ctx, prefix, func(int, int64) { beat(total) })
 		total += int64(erased.Removed)
 		beat(total)
@@ -66,7 +71,7 @@ func (c *Copies) Delete(ctx context.Context, subject uuid.UUID, beat func(done i
 
 // Kept implements [Keeper].
 func (c *Copies) Kept(ctx context.Context, subject uuid.UUID) (kept Kept, err error) {
-	err = c.each(subject, func(of *copies.Copier, prefix string) error {
+	err = c.each(ctx, subject, func(of *copies.Copier, prefix string) error {
 		erased, err := of.Erase(ctx, prefix, nil)
 		kept.Objects += int64(erased.Kept)
 		return err

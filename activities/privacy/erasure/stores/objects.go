@@ -28,14 +28,17 @@ type Kept struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
+// Prefixes are what the names of a person's objects in a bucket begin with.
+type Prefixes func(ctx context.Context, subject uuid.UUID) ([]string, error)
+
 // Objects are those of people in a bucket, each person's under names that begin alike.
 type Objects struct {
 	// Store names them in the data map.
 	Store string
 	// Bucket is where they are.
 	Bucket objects.Erasable
-	// Prefix is what the names of a person's objects begin with.
-	Prefix func(subject uuid.UUID) string
+	// Prefixes are what the names of a person's objects begin with.
+	Prefixes Prefixes
 	// Destroyed reports whether a person's keys are destroyed.
 	Destroyed func(ctx context.Context, subject uuid.UUID) (bool, error)
 	// Until is when the bucket lets go of an object that it keeps; zero where nobody knows.
@@ -50,20 +53,27 @@ func (o *Objects) Name() string { return o.Store }
 
 // each calls f for every object of a person.
 func (o *Objects) each(ctx context.Context, subject uuid.UUID, f func(name string) error) error {
-	for token := []byte(nil); ; {
-		names, next, err := o.Bucket.List(ctx, o.Prefix(subject), token, objectsPage)
-		if err != nil {
-			return fmt.Errorf("list the person's objects of %s: %w", o.Store, err)
-		}
-		for _, name := range names {
-			if err := f(name); err != nil {
-				return err
+	prefixes, err := o.Prefixes(ctx, subject)
+	if err != nil {
+		return fmt.Errorf("name the person's objects of %s: %w", o.Store, err)
+	}
+	for _, prefix := range prefixes {
+		for token := []byte(nil); ; {
+			names, next, err := o.Bucket.List(ctx, prefix, token, objectsPage)
+			if err != nil {
+				return fmt.Errorf("list the person's objects of %s: %w", o.Store, err)
+			}
+			for _, name := range names {
+				if err := f(name); err != nil {
+					return err
+				}
+			}
+			if token = next; len(token) == 0 {
+				break
 			}
 		}
-		if token = next; len(token) == 0 {
-			return nil
-		}
 	}
+	return nil
 }
 
 // Count implements [Store]. Of a person whose keys are destroyed it counts what can be
