@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -110,7 +111,9 @@ const (
 	ApprovalActDecrypt          ApprovalAct = "decrypt"
 	ApprovalActEarlyDelete      ApprovalAct = "early_delete"
 	ApprovalActElevate          ApprovalAct = "elevate"
+	ApprovalActHold             ApprovalAct = "hold"
 	ApprovalActOverrideFailover ApprovalAct = "override_failover"
+	ApprovalActReleaseHold      ApprovalAct = "release_hold"
 	ApprovalActRestore          ApprovalAct = "restore"
 )
 
@@ -123,7 +126,11 @@ func (e ApprovalAct) Valid() bool {
 		return true
 	case ApprovalActElevate:
 		return true
+	case ApprovalActHold:
+		return true
 	case ApprovalActOverrideFailover:
+		return true
+	case ApprovalActReleaseHold:
 		return true
 	case ApprovalActRestore:
 		return true
@@ -300,6 +307,60 @@ func (e BackupState) Valid() bool {
 	}
 }
 
+// Defines values for ConsentReceiptDecision.
+const (
+	ConsentReceiptDecisionAsked     ConsentReceiptDecision = "asked"
+	ConsentReceiptDecisionGiven     ConsentReceiptDecision = "given"
+	ConsentReceiptDecisionRefused   ConsentReceiptDecision = "refused"
+	ConsentReceiptDecisionWithdrawn ConsentReceiptDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentReceiptDecision enum.
+func (e ConsentReceiptDecision) Valid() bool {
+	switch e {
+	case ConsentReceiptDecisionAsked:
+		return true
+	case ConsentReceiptDecisionGiven:
+		return true
+	case ConsentReceiptDecisionRefused:
+		return true
+	case ConsentReceiptDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentState.
+const (
+	ConsentStateAsked     ConsentState = "asked"
+	ConsentStateExpired   ConsentState = "expired"
+	ConsentStateGiven     ConsentState = "given"
+	ConsentStateNone      ConsentState = "none"
+	ConsentStateRefused   ConsentState = "refused"
+	ConsentStateWithdrawn ConsentState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentState enum.
+func (e ConsentState) Valid() bool {
+	switch e {
+	case ConsentStateAsked:
+		return true
+	case ConsentStateExpired:
+		return true
+	case ConsentStateGiven:
+		return true
+	case ConsentStateNone:
+		return true
+	case ConsentStateRefused:
+		return true
+	case ConsentStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse              CrisisKind = "abuse"
@@ -462,6 +523,168 @@ func (e EmotionLabel) Valid() bool {
 	}
 }
 
+// Defines values for EncryptionFindingProblem.
+const (
+	EncryptionFindingProblemConnectionInTheOpen      EncryptionFindingProblem = "connection_in_the_open"
+	EncryptionFindingProblemDoesNotOpen              EncryptionFindingProblem = "does_not_open"
+	EncryptionFindingProblemKeysMissing              EncryptionFindingProblem = "keys_missing"
+	EncryptionFindingProblemNotAmongTheSealedColumns EncryptionFindingProblem = "not_among_the_sealed_columns"
+	EncryptionFindingProblemNotInTheDataMap          EncryptionFindingProblem = "not_in_the_data_map"
+	EncryptionFindingProblemNotOfItsClass            EncryptionFindingProblem = "not_of_its_class"
+	EncryptionFindingProblemNotSealed                EncryptionFindingProblem = "not_sealed"
+	EncryptionFindingProblemUnknownKeyVersion        EncryptionFindingProblem = "unknown_key_version"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionFindingProblem enum.
+func (e EncryptionFindingProblem) Valid() bool {
+	switch e {
+	case EncryptionFindingProblemConnectionInTheOpen:
+		return true
+	case EncryptionFindingProblemDoesNotOpen:
+		return true
+	case EncryptionFindingProblemKeysMissing:
+		return true
+	case EncryptionFindingProblemNotAmongTheSealedColumns:
+		return true
+	case EncryptionFindingProblemNotInTheDataMap:
+		return true
+	case EncryptionFindingProblemNotOfItsClass:
+		return true
+	case EncryptionFindingProblemNotSealed:
+		return true
+	case EncryptionFindingProblemUnknownKeyVersion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EncryptionReportState.
+const (
+	EncryptionReportStateCancelled EncryptionReportState = "cancelled"
+	EncryptionReportStateFailed    EncryptionReportState = "failed"
+	EncryptionReportStateSound     EncryptionReportState = "sound"
+	EncryptionReportStateUnsound   EncryptionReportState = "unsound"
+)
+
+// Valid indicates whether the value is a known member of the EncryptionReportState enum.
+func (e EncryptionReportState) Valid() bool {
+	switch e {
+	case EncryptionReportStateCancelled:
+		return true
+	case EncryptionReportStateFailed:
+		return true
+	case EncryptionReportStateSound:
+		return true
+	case EncryptionReportStateUnsound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureLaw.
+const (
+	ErasureLawCcpa ErasureLaw = "ccpa"
+	ErasureLawGdpr ErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureLaw enum.
+func (e ErasureLaw) Valid() bool {
+	switch e {
+	case ErasureLawCcpa:
+		return true
+	case ErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureState.
+const (
+	ErasureStateCancelled  ErasureState = "cancelled"
+	ErasureStateCertified  ErasureState = "certified"
+	ErasureStateCleaning   ErasureState = "cleaning"
+	ErasureStateDeleting   ErasureState = "deleting"
+	ErasureStateDestroying ErasureState = "destroying"
+	ErasureStateEnding     ErasureState = "ending"
+	ErasureStateFreezing   ErasureState = "freezing"
+	ErasureStateHeld       ErasureState = "held"
+	ErasureStateInventory  ErasureState = "inventory"
+	ErasureStateRequested  ErasureState = "requested"
+	ErasureStateScanning   ErasureState = "scanning"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCancelled:
+		return true
+	case ErasureStateCertified:
+		return true
+	case ErasureStateCleaning:
+		return true
+	case ErasureStateDeleting:
+		return true
+	case ErasureStateDestroying:
+		return true
+	case ErasureStateEnding:
+		return true
+	case ErasureStateFreezing:
+		return true
+	case ErasureStateHeld:
+		return true
+	case ErasureStateInventory:
+		return true
+	case ErasureStateRequested:
+		return true
+	case ErasureStateScanning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateStage.
+const (
+	ErasureCertificateStageBackups ErasureCertificateStage = "backups"
+	ErasureCertificateStageLive    ErasureCertificateStage = "live"
+	ErasureCertificateStageLogs    ErasureCertificateStage = "logs"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateStage enum.
+func (e ErasureCertificateStage) Valid() bool {
+	switch e {
+	case ErasureCertificateStageBackups:
+		return true
+	case ErasureCertificateStageLive:
+		return true
+	case ErasureCertificateStageLogs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateDetailsLaw.
+const (
+	ErasureCertificateDetailsLawCcpa ErasureCertificateDetailsLaw = "ccpa"
+	ErasureCertificateDetailsLawGdpr ErasureCertificateDetailsLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateDetailsLaw enum.
+func (e ErasureCertificateDetailsLaw) Valid() bool {
+	switch e {
+	case ErasureCertificateDetailsLawCcpa:
+		return true
+	case ErasureCertificateDetailsLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -501,6 +724,105 @@ func (e EscalationState) Valid() bool {
 	case EscalationStateOpen:
 		return true
 	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLock.
+const (
+	ExportLockPassphrase ExportLock = "passphrase"
+	ExportLockRecipient  ExportLock = "recipient"
+)
+
+// Valid indicates whether the value is a known member of the ExportLock enum.
+func (e ExportLock) Valid() bool {
+	switch e {
+	case ExportLockPassphrase:
+		return true
+	case ExportLockRecipient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportState.
+const (
+	ExportStateDeleted ExportState = "deleted"
+	ExportStateExpired ExportState = "expired"
+	ExportStateFailed  ExportState = "failed"
+	ExportStateQueued  ExportState = "queued"
+	ExportStateReady   ExportState = "ready"
+	ExportStateWriting ExportState = "writing"
+)
+
+// Valid indicates whether the value is a known member of the ExportState enum.
+func (e ExportState) Valid() bool {
+	switch e {
+	case ExportStateDeleted:
+		return true
+	case ExportStateExpired:
+		return true
+	case ExportStateFailed:
+		return true
+	case ExportStateQueued:
+		return true
+	case ExportStateReady:
+		return true
+	case ExportStateWriting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv  ExportFormat = "csv"
+	ExportFormatHtml ExportFormat = "html"
+	ExportFormatJson ExportFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatHtml:
+		return true
+	case ExportFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportImportState.
+const (
+	ExportImportStateDone      ExportImportState = "done"
+	ExportImportStateFailed    ExportImportState = "failed"
+	ExportImportStateImporting ExportImportState = "importing"
+	ExportImportStateIndexing  ExportImportState = "indexing"
+	ExportImportStateReceived  ExportImportState = "received"
+	ExportImportStateReceiving ExportImportState = "receiving"
+)
+
+// Valid indicates whether the value is a known member of the ExportImportState enum.
+func (e ExportImportState) Valid() bool {
+	switch e {
+	case ExportImportStateDone:
+		return true
+	case ExportImportStateFailed:
+		return true
+	case ExportImportStateImporting:
+		return true
+	case ExportImportStateIndexing:
+		return true
+	case ExportImportStateReceived:
+		return true
+	case ExportImportStateReceiving:
 		return true
 	default:
 		return false
@@ -954,6 +1276,99 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewConsentDecision.
+const (
+	NewConsentDecisionAsked     NewConsentDecision = "asked"
+	NewConsentDecisionGiven     NewConsentDecision = "given"
+	NewConsentDecisionRefused   NewConsentDecision = "refused"
+	NewConsentDecisionWithdrawn NewConsentDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentDecision enum.
+func (e NewConsentDecision) Valid() bool {
+	switch e {
+	case NewConsentDecisionAsked:
+		return true
+	case NewConsentDecisionGiven:
+		return true
+	case NewConsentDecisionRefused:
+		return true
+	case NewConsentDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewConsentLanguage.
+const (
+	NewConsentLanguageDe NewConsentLanguage = "de"
+	NewConsentLanguageEn NewConsentLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentLanguage enum.
+func (e NewConsentLanguage) Valid() bool {
+	switch e {
+	case NewConsentLanguageDe:
+		return true
+	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureConfirm.
+const (
+	NewErasureConfirmEraseEverything NewErasureConfirm = "erase everything"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureConfirm enum.
+func (e NewErasureConfirm) Valid() bool {
+	switch e {
+	case NewErasureConfirmEraseEverything:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureLaw.
+const (
+	NewErasureLawCcpa NewErasureLaw = "ccpa"
+	NewErasureLawGdpr NewErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureLaw enum.
+func (e NewErasureLaw) Valid() bool {
+	switch e {
+	case NewErasureLawCcpa:
+		return true
+	case NewErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewExtensionReason.
+const (
+	NewExtensionReasonComplexity       NewExtensionReason = "complexity"
+	NewExtensionReasonNumberOfRequests NewExtensionReason = "number_of_requests"
+)
+
+// Valid indicates whether the value is a known member of the NewExtensionReason enum.
+func (e NewExtensionReason) Valid() bool {
+	switch e {
+	case NewExtensionReasonComplexity:
+		return true
+	case NewExtensionReasonNumberOfRequests:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewVaultItemConsent.
 const (
 	NewVaultItemConsentTrue NewVaultItemConsent = true
@@ -978,6 +1393,189 @@ const (
 func (e NewVaultOpeningConsent) Valid() bool {
 	switch e {
 	case NewVaultOpeningConsentTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PersonViewState.
+const (
+	PersonViewStateActive   PersonViewState = "active"
+	PersonViewStateErased   PersonViewState = "erased"
+	PersonViewStateFreezing PersonViewState = "freezing"
+)
+
+// Valid indicates whether the value is a known member of the PersonViewState enum.
+func (e PersonViewState) Valid() bool {
+	switch e {
+	case PersonViewStateActive:
+		return true
+	case PersonViewStateErased:
+		return true
+	case PersonViewStateFreezing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyAccessOutcome.
+const (
+	PrivacyAccessOutcomeDenied    PrivacyAccessOutcome = "denied"
+	PrivacyAccessOutcomeFailed    PrivacyAccessOutcome = "failed"
+	PrivacyAccessOutcomeSucceeded PrivacyAccessOutcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyAccessOutcome enum.
+func (e PrivacyAccessOutcome) Valid() bool {
+	switch e {
+	case PrivacyAccessOutcomeDenied:
+		return true
+	case PrivacyAccessOutcomeFailed:
+		return true
+	case PrivacyAccessOutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyRequestLaw.
+const (
+	PrivacyRequestLawCcpa PrivacyRequestLaw = "ccpa"
+	PrivacyRequestLawGdpr PrivacyRequestLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyRequestLaw enum.
+func (e PrivacyRequestLaw) Valid() bool {
+	switch e {
+	case PrivacyRequestLawCcpa:
+		return true
+	case PrivacyRequestLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyRequestState.
+const (
+	PrivacyRequestStateCancelled PrivacyRequestState = "cancelled"
+	PrivacyRequestStateCompleted PrivacyRequestState = "completed"
+	PrivacyRequestStateOpen      PrivacyRequestState = "open"
+	PrivacyRequestStateRefused   PrivacyRequestState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyRequestState enum.
+func (e PrivacyRequestState) Valid() bool {
+	switch e {
+	case PrivacyRequestStateCancelled:
+		return true
+	case PrivacyRequestStateCompleted:
+		return true
+	case PrivacyRequestStateOpen:
+		return true
+	case PrivacyRequestStateRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PrivacyRight.
+const (
+	PrivacyRightAccess        PrivacyRight = "access"
+	PrivacyRightErasure       PrivacyRight = "erasure"
+	PrivacyRightOptOut        PrivacyRight = "opt_out"
+	PrivacyRightRectification PrivacyRight = "rectification"
+	PrivacyRightRestriction   PrivacyRight = "restriction"
+)
+
+// Valid indicates whether the value is a known member of the PrivacyRight enum.
+func (e PrivacyRight) Valid() bool {
+	switch e {
+	case PrivacyRightAccess:
+		return true
+	case PrivacyRightErasure:
+		return true
+	case PrivacyRightOptOut:
+		return true
+	case PrivacyRightRectification:
+		return true
+	case PrivacyRightRestriction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Purpose.
+const (
+	PurposeArchive       Purpose = "archive"
+	PurposeConversation  Purpose = "conversation"
+	PurposeDiscovery     Purpose = "discovery"
+	PurposeFeedback      Purpose = "feedback"
+	PurposeLanguageModel Purpose = "language_model"
+	PurposeMemory        Purpose = "memory"
+	PurposeVault         Purpose = "vault"
+)
+
+// Valid indicates whether the value is a known member of the Purpose enum.
+func (e Purpose) Valid() bool {
+	switch e {
+	case PurposeArchive:
+		return true
+	case PurposeConversation:
+		return true
+	case PurposeDiscovery:
+		return true
+	case PurposeFeedback:
+		return true
+	case PurposeLanguageModel:
+		return true
+	case PurposeMemory:
+		return true
+	case PurposeVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposeTextOperation.
+const (
+	PurposeTextOperationProcess PurposeTextOperation = "process"
+	PurposeTextOperationShare   PurposeTextOperation = "share"
+	PurposeTextOperationStore   PurposeTextOperation = "store"
+)
+
+// Valid indicates whether the value is a known member of the PurposeTextOperation enum.
+func (e PurposeTextOperation) Valid() bool {
+	switch e {
+	case PurposeTextOperationProcess:
+		return true
+	case PurposeTextOperationShare:
+		return true
+	case PurposeTextOperationStore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposesLanguage.
+const (
+	PurposesLanguageDe PurposesLanguage = "de"
+	PurposesLanguageEn PurposesLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the PurposesLanguage enum.
+func (e PurposesLanguage) Valid() bool {
+	switch e {
+	case PurposesLanguageDe:
+		return true
+	case PurposesLanguageEn:
 		return true
 	default:
 		return false
@@ -1122,6 +1720,30 @@ func (e ReflectionTone) Valid() bool {
 	}
 }
 
+// Defines values for RegisteredRequestStanding.
+const (
+	RegisteredRequestStandingDueSoon RegisteredRequestStanding = "due_soon"
+	RegisteredRequestStandingEnded   RegisteredRequestStanding = "ended"
+	RegisteredRequestStandingOpen    RegisteredRequestStanding = "open"
+	RegisteredRequestStandingOverdue RegisteredRequestStanding = "overdue"
+)
+
+// Valid indicates whether the value is a known member of the RegisteredRequestStanding enum.
+func (e RegisteredRequestStanding) Valid() bool {
+	switch e {
+	case RegisteredRequestStandingDueSoon:
+		return true
+	case RegisteredRequestStandingEnded:
+		return true
+	case RegisteredRequestStandingOpen:
+		return true
+	case RegisteredRequestStandingOverdue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResourceComplexity.
 const (
 	ResourceComplexityDemanding ResourceComplexity = "demanding"
@@ -1249,6 +1871,7 @@ const (
 	ResponseSourceFallback  ResponseSource = "fallback"
 	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
+	ResponseSourceStopped   ResponseSource = "stopped"
 )
 
 // Valid indicates whether the value is a known member of the ResponseSource enum.
@@ -1263,6 +1886,59 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
+		return true
+	case ResponseSourceStopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionConflictCode.
+const (
+	RetentionConflictCodeArchiveOutlivesErasure RetentionConflictCode = "archive_outlives_erasure"
+	RetentionConflictCodeBackupHeld             RetentionConflictCode = "backup_held"
+	RetentionConflictCodeBackupsOutlive         RetentionConflictCode = "backups_outlive"
+	RetentionConflictCodeErasureBeforeItsAge    RetentionConflictCode = "erasure_before_its_age"
+	RetentionConflictCodeErasureHeld            RetentionConflictCode = "erasure_held"
+	RetentionConflictCodeStays                  RetentionConflictCode = "stays"
+)
+
+// Valid indicates whether the value is a known member of the RetentionConflictCode enum.
+func (e RetentionConflictCode) Valid() bool {
+	switch e {
+	case RetentionConflictCodeArchiveOutlivesErasure:
+		return true
+	case RetentionConflictCodeBackupHeld:
+		return true
+	case RetentionConflictCodeBackupsOutlive:
+		return true
+	case RetentionConflictCodeErasureBeforeItsAge:
+		return true
+	case RetentionConflictCodeErasureHeld:
+		return true
+	case RetentionConflictCodeStays:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionReportState.
+const (
+	RetentionReportStateCancelled RetentionReportState = "cancelled"
+	RetentionReportStateCompleted RetentionReportState = "completed"
+	RetentionReportStateFailed    RetentionReportState = "failed"
+)
+
+// Valid indicates whether the value is a known member of the RetentionReportState enum.
+func (e RetentionReportState) Valid() bool {
+	switch e {
+	case RetentionReportStateCancelled:
+		return true
+	case RetentionReportStateCompleted:
+		return true
+	case RetentionReportStateFailed:
 		return true
 	default:
 		return false
@@ -1310,6 +1986,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopePrivacyRead       Scope = "privacy:read"
 	ScopeTruthfilter       Scope = "truthfilter"
 )
 
@@ -1333,6 +2010,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopePrivacyRead:
 		return true
 	case ScopeTruthfilter:
 		return true
@@ -1584,6 +2263,45 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	case CorrectMemoryParamsWaitSearchable:
 		return true
 	case CorrectMemoryParamsWaitStored:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetCertificatesParamsFormat.
+const (
+	GetCertificatesParamsFormatJson GetCertificatesParamsFormat = "json"
+	GetCertificatesParamsFormatText GetCertificatesParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetCertificatesParamsFormat enum.
+func (e GetCertificatesParamsFormat) Valid() bool {
+	switch e {
+	case GetCertificatesParamsFormatJson:
+		return true
+	case GetCertificatesParamsFormatText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListPrivacyRegisterParamsStanding.
+const (
+	ListPrivacyRegisterParamsStandingDueSoon ListPrivacyRegisterParamsStanding = "due_soon"
+	ListPrivacyRegisterParamsStandingOpen    ListPrivacyRegisterParamsStanding = "open"
+	ListPrivacyRegisterParamsStandingOverdue ListPrivacyRegisterParamsStanding = "overdue"
+)
+
+// Valid indicates whether the value is a known member of the ListPrivacyRegisterParamsStanding enum.
+func (e ListPrivacyRegisterParamsStanding) Valid() bool {
+	switch e {
+	case ListPrivacyRegisterParamsStandingDueSoon:
+		return true
+	case ListPrivacyRegisterParamsStandingOpen:
+		return true
+	case ListPrivacyRegisterParamsStandingOverdue:
 		return true
 	default:
 		return false
@@ -1933,6 +2651,71 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// Consent defines model for Consent.
+type Consent struct {
+	// AskAgain It has expired, or there is a newer text.
+	AskAgain       bool      `json:"ask_again"`
+	CurrentVersion int       `json:"current_version"`
+	DecidedAt      time.Time `json:"decided_at,omitempty,omitzero"`
+
+	// ExpiresAt Until when a consent counts.
+	ExpiresAt time.Time          `json:"expires_at,omitempty,omitzero"`
+	Language  string             `json:"language,omitempty,omitzero"`
+	Purpose   Purpose            `json:"purpose"`
+	ReceiptId openapi_types.UUID `json:"receipt_id,omitempty,omitzero"`
+
+	// State `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+	State ConsentState `json:"state"`
+
+	// TextVersion Of the text that the person saw.
+	TextVersion int `json:"text_version,omitempty,omitzero"`
+}
+
+// ConsentHistory defines model for ConsentHistory.
+type ConsentHistory struct {
+	Decisions []ConsentReceipt `json:"decisions"`
+}
+
+// ConsentOverview defines model for ConsentOverview.
+type ConsentOverview struct {
+	Consents []Consent `json:"consents"`
+
+	// DoNotSell Nothing is sold or shared.
+	DoNotSell bool `json:"do_not_sell"`
+
+	// Restricted The data is only stored.
+	Restricted bool `json:"restricted"`
+}
+
+// ConsentReceipt defines model for ConsentReceipt.
+type ConsentReceipt struct {
+	DecidedAt time.Time              `json:"decided_at"`
+	Decision  ConsentReceiptDecision `json:"decision"`
+	ExpiresAt time.Time              `json:"expires_at,omitempty,omitzero"`
+	Id        openapi_types.UUID     `json:"id"`
+
+	// Key The public key that verifies it.
+	Key      string `json:"key,omitempty,omitzero"`
+	Language string `json:"language"`
+
+	// Purpose A purpose, or `sharing` for the flag that nothing is sold or shared.
+	Purpose string `json:"purpose"`
+
+	// Receipt A signed note (golang.org/x/mod/sumdb/note) of all this, with an alias in the person's place; none for `asked`.
+	Receipt     string `json:"receipt,omitempty,omitzero"`
+	TextSha256  string `json:"text_sha256"`
+	TextVersion int    `json:"text_version"`
+}
+
+// ConsentReceiptDecision defines model for ConsentReceipt.Decision.
+type ConsentReceiptDecision string
+
+// ConsentState `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+type ConsentState string
+
+// CountsByReason Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+type CountsByReason map[string]int64
+
 // Crisis defines model for Crisis.
 type Crisis struct {
 	Kinds []CrisisKind `json:"kinds"`
@@ -1979,6 +2762,22 @@ type DependencyCheck struct {
 // DependencyCheckStatus defines model for DependencyCheck.Status.
 type DependencyCheckStatus string
 
+// DoNotSell defines model for DoNotSell.
+type DoNotSell struct {
+	DecidedAt time.Time `json:"decided_at,omitempty,omitzero"`
+	Enabled   bool      `json:"enabled"`
+
+	// Key The public key that verifies it.
+	Key string `json:"key,omitempty,omitzero"`
+
+	// Receipt The signed note of the newest decision.
+	Receipt string `json:"receipt,omitempty,omitzero"`
+
+	// Text What the flag does.
+	Text  string `json:"text"`
+	Title string `json:"title"`
+}
+
 // Emotion defines model for Emotion.
 type Emotion struct {
 	Label string `json:"label"`
@@ -1987,6 +2786,147 @@ type Emotion struct {
 
 // EmotionLabel The feeling that is spoken of; read from the text when left out.
 type EmotionLabel string
+
+// EncryptionFinding defines model for EncryptionFinding.
+type EncryptionFinding struct {
+	Column  string                   `json:"column,omitempty,omitzero"`
+	Count   int64                    `json:"count"`
+	Problem EncryptionFindingProblem `json:"problem"`
+
+	// Store A table, bucket or connection.
+	Store string `json:"store"`
+}
+
+// EncryptionFindingProblem defines model for EncryptionFinding.Problem.
+type EncryptionFindingProblem string
+
+// EncryptionLooked How much was looked at.
+type EncryptionLooked struct {
+	Columns int `json:"columns"`
+
+	// Links Connections to engines and services.
+	Links   int   `json:"links"`
+	Objects int64 `json:"objects"`
+	People  int   `json:"people"`
+	Rows    int64 `json:"rows"`
+
+	// Values They were opened with their person's keys.
+	Values int64 `json:"values"`
+}
+
+// EncryptionReport defines model for EncryptionReport.
+type EncryptionReport struct {
+	BeganAt  time.Time           `json:"began_at"`
+	EndedAt  time.Time           `json:"ended_at"`
+	Findings []EncryptionFinding `json:"findings"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Looked How much was looked at.
+	Looked EncryptionLooked `json:"looked"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note  string                `json:"note"`
+	State EncryptionReportState `json:"state"`
+}
+
+// EncryptionReportState defines model for EncryptionReport.State.
+type EncryptionReportState string
+
+// EncryptionReportPage defines model for EncryptionReportPage.
+type EncryptionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []EncryptionReport  `json:"reports"`
+}
+
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// CoolingUntil It begins then.
+	CoolingUntil time.Time `json:"cooling_until"`
+
+	// Counts What each store held, once it was counted.
+	Counts  map[string]int64 `json:"counts,omitempty,omitzero"`
+	EndedAt time.Time        `json:"ended_at,omitempty,omitzero"`
+
+	// ErasedAt No store held anything any more.
+	ErasedAt    time.Time          `json:"erased_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	Law         ErasureLaw         `json:"law"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// Revocable Whether it can still be cancelled.
+	Revocable bool `json:"revocable"`
+
+	// State `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+	State ErasureState `json:"state"`
+
+	// UnreadableAt The keys were destroyed.
+	UnreadableAt time.Time `json:"unreadable_at,omitempty,omitzero"`
+}
+
+// ErasureLaw defines model for Erasure.Law.
+type ErasureLaw string
+
+// ErasureState `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+type ErasureState string
+
+// ErasureCertificate defines model for ErasureCertificate.
+type ErasureCertificate struct {
+	// Details What the note says.
+	Details  ErasureCertificateDetails `json:"details"`
+	IssuedAt time.Time                 `json:"issued_at"`
+
+	// Note The certificate as a signed note (golang.org/x/mod/sumdb/note).
+	Note  string                  `json:"note"`
+	Stage ErasureCertificateStage `json:"stage"`
+}
+
+// ErasureCertificateStage defines model for ErasureCertificate.Stage.
+type ErasureCertificateStage string
+
+// ErasureCertificateDetails What the note says.
+type ErasureCertificateDetails struct {
+	// Alias What stands for the person: an HMAC, which nobody can turn back without the system's keyring.
+	Alias  string    `json:"alias"`
+	Erased time.Time `json:"erased"`
+
+	// Files Whether the files of databases were searched besides the stores.
+	Files bool `json:"files"`
+
+	// Found What each store held before. All hold nothing now.
+	Found      map[string]int64             `json:"found"`
+	Issued     time.Time                    `json:"issued"`
+	Law        ErasureCertificateDetailsLaw `json:"law"`
+	Requested  time.Time                    `json:"requested"`
+	Scanned    time.Time                    `json:"scanned"`
+	Unreadable time.Time                    `json:"unreadable"`
+
+	// Until When later stages are reached, at the earliest.
+	Until map[string]time.Time `json:"until"`
+}
+
+// ErasureCertificateDetailsLaw defines model for ErasureCertificateDetails.Law.
+type ErasureCertificateDetailsLaw string
+
+// ErasureCertificates defines model for ErasureCertificates.
+type ErasureCertificates struct {
+	Certificates []ErasureCertificate `json:"certificates"`
+	ErasureId    openapi_types.UUID   `json:"erasure_id"`
+	State        string               `json:"state"`
+}
+
+// ErasurePreview defines model for ErasurePreview.
+type ErasurePreview struct {
+	// CoolingOffSeconds How long it would wait.
+	CoolingOffSeconds int `json:"cooling_off_seconds"`
+
+	// Counts What would go, by store: rows, objects, histories.
+	Counts map[string]int64 `json:"counts"`
+
+	// Stays What would be kept. None of it names the person or can be read without their keys.
+	Stays []Retained `json:"stays"`
+}
 
 // Escalation defines model for Escalation.
 type Escalation struct {
@@ -2031,6 +2971,85 @@ type Evidence struct {
 	End   int    `json:"end"`
 	Label string `json:"label"`
 	Start int    `json:"start"`
+}
+
+// Export defines model for Export.
+type Export struct {
+	// Content Where it is fetched, while it is ready.
+	Content string `json:"content,omitempty,omitzero"`
+
+	// EndedAt When it was deleted.
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExpiresAt When it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Failure A code; ask for another export.
+	Failure    string             `json:"failure,omitempty,omitzero"`
+	FinishedAt time.Time          `json:"finished_at,omitempty,omitzero"`
+	Formats    []ExportFormat     `json:"formats"`
+	Id         openapi_types.UUID `json:"id"`
+
+	// Lock What opens it.
+	Lock        ExportLock `json:"lock"`
+	RequestedAt time.Time  `json:"requested_at"`
+
+	// RowsDone Records that are written, in all forms.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// SecondsLeft An estimate, from how fast it went until now.
+	SecondsLeft int `json:"seconds_left,omitempty,omitzero"`
+
+	// Sha256 Of the encrypted file.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Size In bytes, encrypted.
+	Size      int64       `json:"size,omitempty,omitzero"`
+	StartedAt time.Time   `json:"started_at,omitempty,omitzero"`
+	State     ExportState `json:"state"`
+}
+
+// ExportLock What opens it.
+type ExportLock string
+
+// ExportState defines model for Export.State.
+type ExportState string
+
+// ExportFormat defines model for ExportFormat.
+type ExportFormat string
+
+// ExportImport defines model for ExportImport.
+type ExportImport struct {
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExportId The export that it is, once that is known.
+	ExportId openapi_types.UUID `json:"export_id,omitempty,omitzero"`
+
+	// Failure A code: `not_an_export`, `not_signed_here`, `altered`, `written_by_a_later_version`, `account_not_empty`, `not_received`, or the type of a failure of this system. Nothing of it is in the account.
+	Failure     string             `json:"failure,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	ReceivedAt  time.Time          `json:"received_at,omitempty,omitzero"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// RowsDone Records that are in the account; they appear all at once.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// Size Of the archive, in bytes.
+	Size  int64             `json:"size,omitempty,omitzero"`
+	State ExportImportState `json:"state"`
+}
+
+// ExportImportState defines model for ExportImport.State.
+type ExportImportState string
+
+// Exports defines model for Exports.
+type Exports struct {
+	Exports []Export `json:"exports"`
+
+	// SigningKey Verifies every export: `meai privacy verify-export FILE --key KEY`.
+	SigningKey string `json:"signing_key"`
 }
 
 // Fact defines model for Fact.
@@ -2124,14 +3143,20 @@ type ForgettingReceipt struct {
 	VerifiedAt time.Time `json:"verified_at"`
 }
 
-// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+// ForgettingSelection Exactly one of the memories, an entity, a time, a storyline, an echo and a theme.
 type ForgettingSelection struct {
+	// Echo An echo, likewise.
+	Echo openapi_types.UUID `json:"echo,omitempty,omitzero"`
+
 	// Entity A person, place or thing, with all that is about it.
 	Entity string `json:"entity,omitempty,omitzero"`
 
 	// From What was said at or after this time.
 	From     time.Time            `json:"from,omitempty,omitzero"`
 	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Storyline A storyline: it goes with the messages that it rests on.
+	Storyline openapi_types.UUID `json:"storyline,omitempty,omitzero"`
 
 	// Theme What holds every one of these words.
 	Theme string `json:"theme,omitempty,omitzero"`
@@ -2148,6 +3173,11 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// HoldRelease defines model for HoldRelease.
+type HoldRelease struct {
+	Approval openapi_types.UUID `json:"approval"`
+}
 
 // Interaction defines model for Interaction.
 type Interaction struct {
@@ -2264,6 +3294,43 @@ type LayerScore struct {
 	Layer      FilterLayer `json:"layer"`
 	Reasons    []Reason    `json:"reasons"`
 	Score      Score       `json:"score"`
+}
+
+// LegalHold defines model for LegalHold.
+type LegalHold struct {
+	// Everything All of the person's is held, rather than a list.
+	Everything bool `json:"everything,omitempty,omitzero"`
+
+	// ExpiresAt When it ends by itself; for a person, when it ended.
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+
+	// Items How many memories and messages are.
+	Items int `json:"items,omitempty,omitzero"`
+
+	// Note Why, in the words of who asked for it.
+	Note     string    `json:"note,omitempty,omitzero"`
+	Over     bool      `json:"over"`
+	PlacedAt time.Time `json:"placed_at"`
+
+	// Reason A code.
+	Reason     string    `json:"reason"`
+	ReleasedAt time.Time `json:"released_at,omitempty,omitzero"`
+
+	// Subject Whose data is held. This and what follows is for privacy officers.
+	Subject openapi_types.UUID `json:"subject,omitempty,omitzero"`
+
+	// Told The person may know of it.
+	Told bool `json:"told,omitempty,omitzero"`
+
+	// Unlisted A restore has lost the list: all of the person's is held until it is given again.
+	Unlisted bool `json:"unlisted,omitempty,omitzero"`
+}
+
+// LegalHoldPage defines model for LegalHoldPage.
+type LegalHoldPage struct {
+	Holds      []LegalHold         `json:"holds"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
 }
 
 // Me defines model for Me.
@@ -2563,6 +3630,8 @@ type NewApproval struct {
 	Hours int `json:"hours,omitempty,omitzero"`
 
 	// Parameters elevate: `role`, `minutes`. decrypt: `subject`, `minutes`. restore: `backup`. early_delete: `subject`. override_failover: `region`.
+	// hold: `subject`, `reason` (a code), `until`, `told` (yes or no), `items` (`all`, or the SHA-256 of the list: its ids in order, each with a line break).
+	// release_hold: `hold`.
 	Parameters map[string]string `json:"parameters"`
 
 	// Reason Why, in words; never a person's own.
@@ -2580,10 +3649,67 @@ type NewBackup struct {
 	Unproven bool `json:"unproven,omitempty,omitzero"`
 }
 
+// NewConsent defines model for NewConsent.
+type NewConsent struct {
+	// Decision `asked`: the text was shown, and nothing is decided yet.
+	Decision    NewConsentDecision `json:"decision"`
+	Language    NewConsentLanguage `json:"language,omitempty,omitzero"`
+	TextVersion int                `json:"text_version,omitempty,omitzero"`
+}
+
+// NewConsentDecision `asked`: the text was shown, and nothing is decided yet.
+type NewConsentDecision string
+
+// NewConsentLanguage defines model for NewConsent.Language.
+type NewConsentLanguage string
+
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
 }
+
+// NewDoNotSell defines model for NewDoNotSell.
+type NewDoNotSell struct {
+	Enabled bool `json:"enabled"`
+}
+
+// NewErasure defines model for NewErasure.
+type NewErasure struct {
+	// Confirm So that nobody asks for this by mistake.
+	Confirm NewErasureConfirm `json:"confirm"`
+
+	// Law What sets the time within which it must be done.
+	Law NewErasureLaw `json:"law,omitempty,omitzero"`
+
+	// SkipCoolingOff Begin at once.
+	SkipCoolingOff bool `json:"skip_cooling_off,omitempty,omitzero"`
+}
+
+// NewErasureConfirm So that nobody asks for this by mistake.
+type NewErasureConfirm string
+
+// NewErasureLaw What sets the time within which it must be done.
+type NewErasureLaw string
+
+// NewExport Either `recipient` or `passphrase`.
+type NewExport struct {
+	// Formats Besides JSON, which is always there; all when left out.
+	Formats []ExportFormat `json:"formats,omitempty,omitzero"`
+
+	// Passphrase At least 15 characters that nobody guesses: whoever finds the file may try for years. Write it down; it is kept nowhere.
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+
+	// Recipient A public key as age-keygen prints it (`age1…`).
+	Recipient string `json:"recipient,omitempty,omitzero"`
+}
+
+// NewExtension defines model for NewExtension.
+type NewExtension struct {
+	Reason NewExtensionReason `json:"reason"`
+}
+
+// NewExtensionReason defines model for NewExtension.Reason.
+type NewExtensionReason string
 
 // NewFeedback defines model for NewFeedback.
 type NewFeedback struct {
@@ -2596,6 +3722,14 @@ type NewFeedback struct {
 type NewInteraction struct {
 	Context *InteractionContext `json:"context,omitempty"`
 	Input   InteractionInput    `json:"input"`
+}
+
+// NewLegalHold defines model for NewLegalHold.
+type NewLegalHold struct {
+	Approval openapi_types.UUID `json:"approval"`
+
+	// Items Ids of the memories and messages that are held, where the approval names a list by its digest.
+	Items []openapi_types.UUID `json:"items,omitempty,omitzero"`
 }
 
 // NewMemory defines model for NewMemory.
@@ -2675,6 +3809,101 @@ type PageLinks struct {
 	Self string `json:"self"`
 }
 
+// PersonView defines model for PersonView.
+type PersonView struct {
+	Counts    map[string]int `json:"counts"`
+	CreatedAt time.Time      `json:"created_at"`
+
+	// Held A legal hold is on something of theirs.
+	Held bool `json:"held"`
+
+	// Holds For privacy officers.
+	Holds         []LegalHold `json:"holds,omitempty,omitzero"`
+	LastMessageAt time.Time   `json:"last_message_at,omitempty,omitzero"`
+
+	// Requests Those that are open; for privacy officers all.
+	Requests []PrivacyRequest `json:"requests"`
+
+	// RestrictedAt Since when what is kept is not used, where they have asked for that.
+	RestrictedAt time.Time          `json:"restricted_at,omitempty,omitzero"`
+	State        PersonViewState    `json:"state"`
+	Subject      openapi_types.UUID `json:"subject"`
+}
+
+// PersonViewState defines model for PersonView.State.
+type PersonViewState string
+
+// PrivacyAccess defines model for PrivacyAccess.
+type PrivacyAccess struct {
+	// Act What they did, as the audit log names it.
+	Act string `json:"act"`
+
+	// Approved Others had allowed it.
+	Approved bool                 `json:"approved"`
+	At       time.Time            `json:"at"`
+	Outcome  PrivacyAccessOutcome `json:"outcome"`
+
+	// Role In which role.
+	Role string `json:"role"`
+
+	// Yourself It was you.
+	Yourself bool `json:"yourself"`
+}
+
+// PrivacyAccessOutcome defines model for PrivacyAccess.Outcome.
+type PrivacyAccessOutcome string
+
+// PrivacyAccessPage defines model for PrivacyAccessPage.
+type PrivacyAccessPage struct {
+	Accesses []PrivacyAccess `json:"accesses"`
+
+	// Next Absent on the last page.
+	Next time.Time `json:"next,omitempty,omitzero"`
+}
+
+// PrivacyRegisterPage defines model for PrivacyRegisterPage.
+type PrivacyRegisterPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Requests   []RegisteredRequest `json:"requests"`
+}
+
+// PrivacyRequest defines model for PrivacyRequest.
+type PrivacyRequest struct {
+	// ConfirmedAt When you were told that it has arrived.
+	ConfirmedAt time.Time `json:"confirmed_at,omitempty,omitzero"`
+
+	// DueAt Until when the law wants it done, an extension included.
+	DueAt      time.Time          `json:"due_at"`
+	EndedAt    time.Time          `json:"ended_at,omitempty,omitzero"`
+	ExtendedAt time.Time          `json:"extended_at,omitempty,omitzero"`
+	Id         openapi_types.UUID `json:"id"`
+	Kind       PrivacyRight       `json:"kind"`
+	Law        PrivacyRequestLaw  `json:"law"`
+
+	// PromisedAt Until when MeAi promises it, which is earlier.
+	PromisedAt time.Time `json:"promised_at,omitempty,omitzero"`
+
+	// Reason A code: of the extension, or of a refusal.
+	Reason     string              `json:"reason,omitempty,omitzero"`
+	ReceivedAt time.Time           `json:"received_at"`
+	State      PrivacyRequestState `json:"state"`
+}
+
+// PrivacyRequestLaw defines model for PrivacyRequest.Law.
+type PrivacyRequestLaw string
+
+// PrivacyRequestState defines model for PrivacyRequest.State.
+type PrivacyRequestState string
+
+// PrivacyRequestPage defines model for PrivacyRequestPage.
+type PrivacyRequestPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Requests   []PrivacyRequest    `json:"requests"`
+}
+
+// PrivacyRight defines model for PrivacyRight.
+type PrivacyRight string
+
 // Problem RFC 9457.
 type Problem struct {
 	// Code Stable; decide on this.
@@ -2683,6 +3912,9 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty,omitzero"`
 	Instance string       `json:"instance,omitempty,omitzero"`
 
+	// Purpose What the person has not agreed to; with `consent_required` and `processing_restricted`.
+	Purpose string `json:"purpose,omitempty,omitzero"`
+
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety  *Safety `json:"safety,omitempty"`
 	Status  int     `json:"status"`
@@ -2690,6 +3922,46 @@ type Problem struct {
 	TraceId string  `json:"trace_id,omitempty,omitzero"`
 	Type    string  `json:"type"`
 }
+
+// Purpose defines model for Purpose.
+type Purpose string
+
+// PurposeText defines model for PurposeText.
+type PurposeText struct {
+	// Category Which data, such as `words`.
+	Category string `json:"category"`
+
+	// Months How long a consent counts before it is asked for again.
+	Months    int                  `json:"months,omitempty,omitzero"`
+	Operation PurposeTextOperation `json:"operation"`
+	Purpose   Purpose              `json:"purpose"`
+
+	// Required MeAi does not work without it. Everything else is a free choice.
+	Required bool `json:"required"`
+
+	// Text What is done.
+	Text string `json:"text"`
+
+	// TextSha256 Of title, text and without, each with a newline behind, in hexadecimal digits.
+	TextSha256 string `json:"text_sha256"`
+	Title      string `json:"title"`
+	Version    int    `json:"version"`
+
+	// Without What happens after a no.
+	Without string `json:"without"`
+}
+
+// PurposeTextOperation defines model for PurposeText.Operation.
+type PurposeTextOperation string
+
+// Purposes defines model for Purposes.
+type Purposes struct {
+	Language PurposesLanguage `json:"language"`
+	Purposes []PurposeText    `json:"purposes"`
+}
+
+// PurposesLanguage defines model for Purposes.Language.
+type PurposesLanguage string
 
 // Readiness defines model for Readiness.
 type Readiness struct {
@@ -2790,6 +4062,23 @@ type ReflectionRequest struct {
 
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
+
+// RegisteredRequest defines model for RegisteredRequest.
+type RegisteredRequest struct {
+	// Alias What certificates and ledger call them.
+	Alias string `json:"alias"`
+
+	// ConfirmBy Until when the law wants them told that it has arrived, where they are not.
+	ConfirmBy time.Time                 `json:"confirm_by,omitempty,omitzero"`
+	Request   PrivacyRequest            `json:"request"`
+	Standing  RegisteredRequestStanding `json:"standing"`
+
+	// Subject Who asked, as an opaque id; absent once they are erased.
+	Subject openapi_types.UUID `json:"subject,omitempty,omitzero"`
+}
+
+// RegisteredRequestStanding defines model for RegisteredRequest.Standing.
+type RegisteredRequestStanding string
 
 // RelatedMemories defines model for RelatedMemories.
 type RelatedMemories struct {
@@ -2992,14 +4281,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -3009,8 +4298,158 @@ type ResponseComponent struct {
 	Tone    string `json:"tone"`
 }
 
+// Restriction defines model for Restriction.
+type Restriction struct {
+	Restricted bool      `json:"restricted"`
+	Since      time.Time `json:"since,omitempty,omitzero"`
+}
+
+// Retained defines model for Retained.
+type Retained struct {
+	// Days How long; as long as the law asks for when it is left out.
+	Days int `json:"days,omitempty,omitzero"`
+
+	// What A code, such as `backups`.
+	What string `json:"what"`
+
+	// Why A code, such as `accountability_under_a_pseudonym`.
+	Why string `json:"why"`
+}
+
+// RetainedElsewhere defines model for RetainedElsewhere.
+type RetainedElsewhere struct {
+	Category string `json:"category"`
+
+	// Days How long it is kept; 0 where no age ends it.
+	Days int `json:"days"`
+
+	// Reason What ends it
+	Reason string `json:"reason"`
+
+	// Store The data map's.
+	Store string `json:"store"`
+}
+
+// RetentionConflict defines model for RetentionConflict.
+type RetentionConflict struct {
+	Category string                `json:"category,omitempty,omitzero"`
+	Code     RetentionConflictCode `json:"code"`
+
+	// Count Of rows, people, archives or backups.
+	Count int64 `json:"count"`
+
+	// From The first day on which it shows.
+	From openapi_types.Date `json:"from"`
+
+	// Reason Why rows stay, as in a report.
+	Reason string `json:"reason,omitempty,omitzero"`
+	Rule   string `json:"rule,omitempty,omitzero"`
+
+	// Says The same as a sentence, with what comes of it.
+	Says string `json:"says"`
+
+	// Until The day that ends it; left out where nobody knows.
+	Until *openapi_types.Date `json:"until,omitempty"`
+}
+
+// RetentionConflictCode defines model for RetentionConflict.Code.
+type RetentionConflictCode string
+
+// RetentionForecast defines model for RetentionForecast.
+type RetentionForecast struct {
+	Category string `json:"category"`
+
+	// Days Those on which anything goes, in order.
+	Days []RowsDue `json:"days"`
+
+	// KeptDays How long a row is kept.
+	KeptDays int    `json:"kept_days"`
+	Rule     string `json:"rule"`
+}
+
+// RetentionPartitions Partitions by time of which every row was old enough.
+type RetentionPartitions struct {
+	// Busy They could not be had; the next run has them.
+	Busy    int `json:"busy"`
+	Dropped int `json:"dropped"`
+
+	// Kept They hold rows of somebody of whom something is held.
+	Kept int `json:"kept"`
+}
+
+// RetentionReport defines model for RetentionReport.
+type RetentionReport struct {
+	BeganAt time.Time `json:"began_at"`
+
+	// DryRun Nothing was deleted; `deleted` is what would have been.
+	DryRun bool `json:"dry_run"`
+
+	// Elsewhere What has an age that something else ends.
+	Elsewhere []RetainedElsewhere `json:"elsewhere"`
+	EndedAt   time.Time           `json:"ended_at"`
+
+	// Failed For how many the next run tries again.
+	Failed int `json:"failed"`
+
+	// Id The run's.
+	Id openapi_types.UUID `json:"id"`
+
+	// Inactive How many of them are being erased.
+	Inactive int `json:"inactive"`
+
+	// Note The same, as a signed note (golang.org/x/mod/sumdb/note) of this system.
+	Note string `json:"note"`
+
+	// Partitions Partitions by time of which every row was old enough.
+	Partitions RetentionPartitions `json:"partitions"`
+
+	// People How many were looked at.
+	People int                  `json:"people"`
+	Rules  []RetentionResult    `json:"rules"`
+	State  RetentionReportState `json:"state"`
+}
+
+// RetentionReportState defines model for RetentionReport.State.
+type RetentionReportState string
+
+// RetentionReportPage defines model for RetentionReportPage.
+type RetentionReportPage struct {
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+	Reports    []RetentionReport   `json:"reports"`
+}
+
+// RetentionResult defines model for RetentionResult.
+type RetentionResult struct {
+	// Category The data map's.
+	Category string `json:"category"`
+
+	// Days How long a row is kept.
+	Days    int   `json:"days"`
+	Deleted int64 `json:"deleted"`
+
+	// Kept Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
+	Kept CountsByReason `json:"kept"`
+	Rule string         `json:"rule"`
+}
+
+// RetentionSimulation defines model for RetentionSimulation.
+type RetentionSimulation struct {
+	Conflicts []RetentionConflict `json:"conflicts"`
+	Days      int                 `json:"days"`
+
+	// From Today, UTC.
+	From  openapi_types.Date  `json:"from"`
+	Rules []RetentionForecast `json:"rules"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RowsDue defines model for RowsDue.
+type RowsDue struct {
+	Day  openapi_types.Date `json:"day"`
+	Rows int64              `json:"rows"`
+}
 
 // Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 type Safety struct {
@@ -3180,8 +4619,17 @@ type BackupID = string
 // BackupRunID defines model for BackupRunID.
 type BackupRunID = openapi_types.UUID
 
+// ErasureID defines model for ErasureID.
+type ErasureID = openapi_types.UUID
+
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
+
+// ExportID defines model for ExportID.
+type ExportID = openapi_types.UUID
+
+// HoldID defines model for HoldID.
+type HoldID = openapi_types.UUID
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -3189,8 +4637,17 @@ type IdempotencyKey = string
 // InteractionID defines model for InteractionID.
 type InteractionID = openapi_types.UUID
 
+// PersonID defines model for PersonID.
+type PersonID = openapi_types.UUID
+
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// PrivacyRequestID defines model for PrivacyRequestID.
+type PrivacyRequestID = openapi_types.UUID
+
+// ReportID defines model for ReportID.
+type ReportID = openapi_types.UUID
 
 // SessionID defines model for SessionID.
 type SessionID = openapi_types.UUID
@@ -3203,6 +4660,9 @@ type Conflict = Problem
 
 // Forbidden RFC 9457.
 type Forbidden = Problem
+
+// Gone RFC 9457.
+type Gone = Problem
 
 // Internal RFC 9457.
 type Internal = Problem
@@ -3402,6 +4862,114 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListPrivacyAccessesParams defines parameters for ListPrivacyAccesses.
+type ListPrivacyAccessesParams struct {
+	// Before Where to go on, as `next` of the page before says.
+	Before *time.Time `form:"before,omitempty" json:"before,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetCertificatesParams defines parameters for GetCertificates.
+type GetCertificatesParams struct {
+	// Format `text` for the signed notes alone, one after the other.
+	Format GetCertificatesParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+}
+
+// GetCertificatesParamsFormat defines parameters for GetCertificates.
+type GetCertificatesParamsFormat string
+
+// ListEncryptionReportsParams defines parameters for ListEncryptionReports.
+type ListEncryptionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// RequestExportParams defines parameters for RequestExport.
+type RequestExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DownloadExportParams defines parameters for DownloadExport.
+type DownloadExportParams struct {
+	// Range One range of bytes, such as `bytes=1048576-`.
+	Range *string `json:"Range,omitempty"`
+}
+
+// ListLegalHoldsParams defines parameters for ListLegalHolds.
+type ListLegalHoldsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ImportExportMultipartBody defines parameters for ImportExport.
+type ImportExportMultipartBody struct {
+	File openapi_types.File `json:"file"`
+
+	// Identity A private key, as age-keygen writes it.
+	Identity   string `json:"identity,omitempty,omitzero"`
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+}
+
+// ImportExportParams defines parameters for ImportExport.
+type ImportExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListPurposesParams defines parameters for ListPurposes.
+type ListPurposesParams struct {
+	// AcceptLanguage RFC 9110. English or German; English when neither is named.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
+}
+
+// ListPrivacyRegisterParams defines parameters for ListPrivacyRegister.
+type ListPrivacyRegisterParams struct {
+	// Standing Only open requests, or those of them whose time is nearly over, or over.
+	Standing *ListPrivacyRegisterParamsStanding `form:"standing,omitempty" json:"standing,omitempty"`
+
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListPrivacyRegisterParamsStanding defines parameters for ListPrivacyRegister.
+type ListPrivacyRegisterParamsStanding string
+
+// ListPrivacyRequestsParams defines parameters for ListPrivacyRequests.
+type ListPrivacyRequestsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListRetentionReportsParams defines parameters for ListRetentionReports.
+type ListRetentionReportsParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most reports to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// SimulateRetentionParams defines parameters for SimulateRetention.
+type SimulateRetentionParams struct {
+	// Days How many days to look ahead.
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
+}
+
 // RestoreBackupParams defines parameters for RestoreBackup.
 type RestoreBackupParams struct {
 	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
@@ -3518,6 +5086,30 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
+type DecideConsentJSONRequestBody = NewConsent
+
+// SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
+type SetDoNotSellJSONRequestBody = NewDoNotSell
+
+// RequestErasureJSONRequestBody defines body for RequestErasure for application/json ContentType.
+type RequestErasureJSONRequestBody = NewErasure
+
+// RequestExportJSONRequestBody defines body for RequestExport for application/json ContentType.
+type RequestExportJSONRequestBody = NewExport
+
+// PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
+type PlaceLegalHoldJSONRequestBody = NewLegalHold
+
+// ReleaseLegalHoldJSONRequestBody defines body for ReleaseLegalHold for application/json ContentType.
+type ReleaseLegalHoldJSONRequestBody = HoldRelease
+
+// ImportExportMultipartRequestBody defines body for ImportExport for multipart/form-data ContentType.
+type ImportExportMultipartRequestBody ImportExportMultipartBody
+
+// ExtendPrivacyRequestJSONRequestBody defines body for ExtendPrivacyRequest for application/json ContentType.
+type ExtendPrivacyRequestJSONRequestBody = NewExtension
 
 // RestoreBackupJSONRequestBody defines body for RestoreBackup for application/json ContentType.
 type RestoreBackupJSONRequestBody = NewRestore
@@ -3698,6 +5290,111 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// ListPrivacyAccesses See who saw your data, newest first
+	// (GET /v1/privacy/accesses)
+	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx echo.Context) error
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx echo.Context) error
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx echo.Context, purpose Purpose) error
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx echo.Context) error
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx echo.Context) error
+	// ListEncryptionReports List what was found of encryption, newest first
+	// (GET /v1/privacy/encryption/reports)
+	ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error
+	// GetEncryptionReport Read one of them
+	// (GET /v1/privacy/encryption/reports/{report_id})
+	GetEncryptionReport(ctx echo.Context, reportId ReportID) error
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx echo.Context) error
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx echo.Context) error
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx echo.Context, erasureId ErasureID) error
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx echo.Context, erasureId ErasureID) error
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx echo.Context, erasureId ErasureID) error
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx echo.Context) error
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx echo.Context, params RequestExportParams) error
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx echo.Context, exportId ExportID) error
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx echo.Context, exportId ExportID) error
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error
+	// ListLegalHolds List legal holds, newest first
+	// (GET /v1/privacy/holds)
+	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
+	// PlaceLegalHold Place a legal hold
+	// (POST /v1/privacy/holds)
+	PlaceLegalHold(ctx echo.Context) error
+	// ReleaseLegalHold Release a legal hold before its time
+	// (POST /v1/privacy/holds/{hold_id}/release)
+	ReleaseLegalHold(ctx echo.Context, holdId HoldID) error
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx echo.Context, params ImportExportParams) error
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx echo.Context, importId openapi_types.UUID) error
+	// ViewPerson Look at how things are with a person
+	// (GET /v1/privacy/people/{person_id})
+	ViewPerson(ctx echo.Context, personId PersonID) error
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx echo.Context, params ListPurposesParams) error
+	// ListPrivacyRegister List what people have asked for, newest first
+	// (GET /v1/privacy/register)
+	ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error
+	// ExtendPrivacyRequest Take the extension that the law allows for
+	// (POST /v1/privacy/register/{request_id}/extension)
+	ExtendPrivacyRequest(ctx echo.Context, requestId PrivacyRequestID) error
+	// ListPrivacyRequests See what you have asked for, newest first
+	// (GET /v1/privacy/requests)
+	ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx echo.Context) error
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx echo.Context) error
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx echo.Context) error
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	// (GET /v1/privacy/retention/reports)
+	ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error
+	// GetRetentionReport Read one of them
+	// (GET /v1/privacy/retention/reports/{report_id})
+	GetRetentionReport(ctx echo.Context, reportId ReportID) error
+	// SimulateRetention See what the coming days will delete, and every conflict
+	// (GET /v1/privacy/retention/simulation)
+	SimulateRetention(ctx echo.Context, params SimulateRetentionParams) error
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx echo.Context, params RestoreBackupParams) error
@@ -4795,6 +6492,624 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 	return err
 }
 
+// ListPrivacyAccesses converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPrivacyAccesses(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrivacyAccessesParams
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", ctx.QueryParams(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter before: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPrivacyAccesses(ctx, params)
+	return err
+}
+
+// GetCertificates converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCertificates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCertificatesParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCertificates(ctx, erasureId, params)
+	return err
+}
+
+// ListConsents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsents(ctx)
+	return err
+}
+
+// ListConsentHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsentHistory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsentHistory(ctx)
+	return err
+}
+
+// DecideConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideConsent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "purpose" -------------
+	var purpose Purpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", ctx.Param("purpose"), &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter purpose: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideConsent(ctx, purpose)
+	return err
+}
+
+// GetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDoNotSell(ctx)
+	return err
+}
+
+// SetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDoNotSell(ctx)
+	return err
+}
+
+// ListEncryptionReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEncryptionReports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEncryptionReportsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEncryptionReports(ctx, params)
+	return err
+}
+
+// GetEncryptionReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEncryptionReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEncryptionReport(ctx, reportId)
+	return err
+}
+
+// PreviewErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewErasure(ctx)
+	return err
+}
+
+// RequestErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestErasure(ctx)
+	return err
+}
+
+// GetErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) GetErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetErasure(ctx, erasureId)
+	return err
+}
+
+// CancelErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelErasure(ctx, erasureId)
+	return err
+}
+
+// ConfirmErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmErasure(ctx, erasureId)
+	return err
+}
+
+// ListExports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExports(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExports(ctx)
+	return err
+}
+
+// RequestExport converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestExport(ctx, params)
+	return err
+}
+
+// DeleteExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteExport(ctx, exportId)
+	return err
+}
+
+// GetExport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExport(ctx, exportId)
+	return err
+}
+
+// DownloadExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadExport(ctx, exportId, params)
+	return err
+}
+
+// ListLegalHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLegalHolds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLegalHoldsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLegalHolds(ctx, params)
+	return err
+}
+
+// PlaceLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceLegalHold(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceLegalHold(ctx)
+	return err
+}
+
+// ReleaseLegalHold converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseLegalHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hold_id" -------------
+	var holdId HoldID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hold_id", ctx.Param("hold_id"), &holdId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hold_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseLegalHold(ctx, holdId)
+	return err
+}
+
+// ImportExport converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportExport(ctx, params)
+	return err
+}
+
+// GetExportImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExportImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExportImport(ctx, importId)
+	return err
+}
+
+// ViewPerson converts echo context to params.
+func (w *ServerInterfaceWrapper) ViewPerson(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "person_id" -------------
+	var personId PersonID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "person_id", ctx.Param("person_id"), &personId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter person_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ViewPerson(ctx, personId)
+	return err
+}
+
+// ListPurposes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPurposes(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPurposesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPurposes(ctx, params)
+	return err
+}
+
+// ListPrivacyRegister converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPrivacyRegister(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrivacyRegisterParams
+	// ------------- Optional query parameter "standing" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "standing", ctx.QueryParams(), &params.Standing, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter standing: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPrivacyRegister(ctx, params)
+	return err
+}
+
+// ExtendPrivacyRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) ExtendPrivacyRequest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "request_id" -------------
+	var requestId PrivacyRequestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "request_id", ctx.Param("request_id"), &requestId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExtendPrivacyRequest(ctx, requestId)
+	return err
+}
+
+// ListPrivacyRequests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPrivacyRequests(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPrivacyRequestsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPrivacyRequests(ctx, params)
+	return err
+}
+
+// LiftRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) LiftRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LiftRestriction(ctx)
+	return err
+}
+
+// GetRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRestriction(ctx)
+	return err
+}
+
+// PlaceRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceRestriction(ctx)
+	return err
+}
+
+// ListRetentionReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRetentionReports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRetentionReportsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRetentionReports(ctx, params)
+	return err
+}
+
+// GetRetentionReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetentionReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportId ReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetentionReport(ctx, reportId)
+	return err
+}
+
+// SimulateRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRetention(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRetentionParams
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRetention(ctx, params)
+	return err
+}
+
 // RestoreBackup converts echo context to params.
 func (w *ServerInterfaceWrapper) RestoreBackup(ctx echo.Context) error {
 	var err error
@@ -5357,6 +7672,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
 	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
 	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
+	router.POST(options.BaseURL+"/v1/privacy/exports", wrapper.RequestExport, options.OperationMiddlewares["requestExport"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.DeleteExport, options.OperationMiddlewares["deleteExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id/content", wrapper.DownloadExport, options.OperationMiddlewares["downloadExport"]...)
+	router.POST(options.BaseURL+"/v1/privacy/imports", wrapper.ImportExport, options.OperationMiddlewares["importExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/imports/:import_id", wrapper.GetExportImport, options.OperationMiddlewares["getExportImport"]...)
 	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
 	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
@@ -5367,7 +7689,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.GetAdjustments, options.OperationMiddlewares["getAdjustments"]...)
 	router.GET(options.BaseURL+"/v1/truthfilter/triggers", wrapper.GetTriggers, options.OperationMiddlewares["getTriggers"]...)
 	router.PUT(options.BaseURL+"/v1/truthfilter/triggers", wrapper.SetTriggers, options.OperationMiddlewares["setTriggers"]...)
+	router.GET(options.BaseURL+"/v1/privacy/purposes", wrapper.ListPurposes, options.OperationMiddlewares["listPurposes"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents/history", wrapper.ListConsentHistory, options.OperationMiddlewares["listConsentHistory"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/consents/:purpose", wrapper.DecideConsent, options.OperationMiddlewares["decideConsent"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/restriction", wrapper.LiftRestriction, options.OperationMiddlewares["liftRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/restriction", wrapper.GetRestriction, options.OperationMiddlewares["getRestriction"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/restriction", wrapper.PlaceRestriction, options.OperationMiddlewares["placeRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.GetDoNotSell, options.OperationMiddlewares["getDoNotSell"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.SetDoNotSell, options.OperationMiddlewares["setDoNotSell"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasure-previews", wrapper.PreviewErasure, options.OperationMiddlewares["previewErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures", wrapper.RequestErasure, options.OperationMiddlewares["requestErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/erasures/:erasure_id", wrapper.GetErasure, options.OperationMiddlewares["getErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/cancellation", wrapper.CancelErasure, options.OperationMiddlewares["cancelErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/confirmation", wrapper.ConfirmErasure, options.OperationMiddlewares["confirmErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/certificates/:erasure_id", wrapper.GetCertificates, options.OperationMiddlewares["getCertificates"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
@@ -5378,6 +7715,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/backups/:backup_id/hold", wrapper.HoldBackup, options.OperationMiddlewares["holdBackup"]...)
 	router.GET(options.BaseURL+"/v1/backup-runs/:run_id", wrapper.GetBackupRun, options.OperationMiddlewares["getBackupRun"]...)
 	router.POST(options.BaseURL+"/v1/restores", wrapper.RestoreBackup, options.OperationMiddlewares["restoreBackup"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/reports", wrapper.ListRetentionReports, options.OperationMiddlewares["listRetentionReports"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/reports/:report_id", wrapper.GetRetentionReport, options.OperationMiddlewares["getRetentionReport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/retention/simulation", wrapper.SimulateRetention, options.OperationMiddlewares["simulateRetention"]...)
+	router.GET(options.BaseURL+"/v1/privacy/encryption/reports", wrapper.ListEncryptionReports, options.OperationMiddlewares["listEncryptionReports"]...)
+	router.GET(options.BaseURL+"/v1/privacy/encryption/reports/:report_id", wrapper.GetEncryptionReport, options.OperationMiddlewares["getEncryptionReport"]...)
 	router.GET(options.BaseURL+"/v1/approvals", wrapper.ListApprovals, options.OperationMiddlewares["listApprovals"]...)
 	router.POST(options.BaseURL+"/v1/approvals", wrapper.RequestApproval, options.OperationMiddlewares["requestApproval"]...)
 	router.GET(options.BaseURL+"/v1/approvals/:approval_id", wrapper.GetApproval, options.OperationMiddlewares["getApproval"]...)
@@ -5386,6 +7728,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/escalations/:escalation_id", wrapper.GetEscalation, options.OperationMiddlewares["getEscalation"]...)
 	router.POST(options.BaseURL+"/v1/escalations/:escalation_id/acknowledgements", wrapper.AcknowledgeEscalation, options.OperationMiddlewares["acknowledgeEscalation"]...)
 	router.PUT(options.BaseURL+"/v1/escalations/:escalation_id/outcome", wrapper.CloseEscalation, options.OperationMiddlewares["closeEscalation"]...)
+	router.GET(options.BaseURL+"/v1/privacy/requests", wrapper.ListPrivacyRequests, options.OperationMiddlewares["listPrivacyRequests"]...)
+	router.GET(options.BaseURL+"/v1/privacy/accesses", wrapper.ListPrivacyAccesses, options.OperationMiddlewares["listPrivacyAccesses"]...)
+	router.GET(options.BaseURL+"/v1/privacy/register", wrapper.ListPrivacyRegister, options.OperationMiddlewares["listPrivacyRegister"]...)
+	router.POST(options.BaseURL+"/v1/privacy/register/:request_id/extension", wrapper.ExtendPrivacyRequest, options.OperationMiddlewares["extendPrivacyRequest"]...)
+	router.GET(options.BaseURL+"/v1/privacy/holds", wrapper.ListLegalHolds, options.OperationMiddlewares["listLegalHolds"]...)
+	router.POST(options.BaseURL+"/v1/privacy/holds", wrapper.PlaceLegalHold, options.OperationMiddlewares["placeLegalHold"]...)
+	router.POST(options.BaseURL+"/v1/privacy/holds/:hold_id/release", wrapper.ReleaseLegalHold, options.OperationMiddlewares["releaseLegalHold"]...)
+	router.GET(options.BaseURL+"/v1/privacy/people/:person_id", wrapper.ViewPerson, options.OperationMiddlewares["viewPerson"]...)
 	router.GET(options.BaseURL+"/v1/audit/checkpoint", wrapper.GetAuditCheckpoint, options.OperationMiddlewares["getAuditCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/audit/entries", wrapper.ListAuditEntries, options.OperationMiddlewares["listAuditEntries"]...)
 	router.GET(options.BaseURL+"/v1/audit/entries/:index/proof", wrapper.ProveAuditEntry, options.OperationMiddlewares["proveAuditEntry"]...)
@@ -5400,6 +7750,8 @@ type BadRequestApplicationProblemPlusJSONResponse Problem
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type GoneApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
@@ -10836,6 +13188,22 @@ func (response ConfirmForgetting404ApplicationProblemPlusJSONResponse) VisitConf
 	return err
 }
 
+type ConfirmForgetting409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmForgetting409ApplicationProblemPlusJSONResponse) VisitConfirmForgettingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ConfirmForgetting429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -11841,6 +14209,22 @@ func (response DropMemoryWrite404ApplicationProblemPlusJSONResponse) VisitDropMe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DropMemoryWrite409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DropMemoryWrite409ApplicationProblemPlusJSONResponse) VisitDropMemoryWriteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12899,6 +15283,5030 @@ type ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccessesRequestObject struct {
+	Params ListPrivacyAccessesParams
+}
+
+type ListPrivacyAccessesResponseObject interface {
+	VisitListPrivacyAccessesResponse(w http.ResponseWriter) error
+}
+
+type ListPrivacyAccesses200JSONResponse PrivacyAccessPage
+
+func (response ListPrivacyAccesses200JSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses400ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses401ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses403ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses429ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses500ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyAccesses503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyAccesses503ApplicationProblemPlusJSONResponse) VisitListPrivacyAccessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificatesRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+	Params    GetCertificatesParams
+}
+
+type GetCertificatesResponseObject interface {
+	VisitGetCertificatesResponse(w http.ResponseWriter) error
+}
+
+type GetCertificates200JSONResponse ErasureCertificates
+
+func (response GetCertificates200JSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates200TextResponse string
+
+func (response GetCertificates200TextResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCertificates400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates400ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates404ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates500ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates503ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentsRequestObject struct {
+}
+
+type ListConsentsResponseObject interface {
+	VisitListConsentsResponse(w http.ResponseWriter) error
+}
+
+type ListConsents200JSONResponse ConsentOverview
+
+func (response ListConsents200JSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents400ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents401ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents403ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents429ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents500ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents503ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistoryRequestObject struct {
+}
+
+type ListConsentHistoryResponseObject interface {
+	VisitListConsentHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListConsentHistory200JSONResponse ConsentHistory
+
+func (response ListConsentHistory200JSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory400ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory401ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory403ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory429ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory500ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory503ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsentRequestObject struct {
+	Purpose Purpose `json:"purpose"`
+	Body    *DecideConsentJSONRequestBody
+}
+
+type DecideConsentResponseObject interface {
+	VisitDecideConsentResponse(w http.ResponseWriter) error
+}
+
+type DecideConsent200JSONResponse ConsentReceipt
+
+func (response DecideConsent200JSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent400ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent401ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent403ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent413ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent415ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent422ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent429ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent500ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent503ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSellRequestObject struct {
+}
+
+type GetDoNotSellResponseObject interface {
+	VisitGetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type GetDoNotSell200JSONResponse DoNotSell
+
+func (response GetDoNotSell200JSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell400ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell401ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell403ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell429ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell500ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell503ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSellRequestObject struct {
+	Body *SetDoNotSellJSONRequestBody
+}
+
+type SetDoNotSellResponseObject interface {
+	VisitSetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type SetDoNotSell200JSONResponse DoNotSell
+
+func (response SetDoNotSell200JSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell400ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell401ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell403ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell413ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell415ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell422ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell429ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell500ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell503ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReportsRequestObject struct {
+	Params ListEncryptionReportsParams
+}
+
+type ListEncryptionReportsResponseObject interface {
+	VisitListEncryptionReportsResponse(w http.ResponseWriter) error
+}
+
+type ListEncryptionReports200JSONResponse EncryptionReportPage
+
+func (response ListEncryptionReports200JSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports400ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports401ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports403ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports429ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports500ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEncryptionReports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEncryptionReports503ApplicationProblemPlusJSONResponse) VisitListEncryptionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type GetEncryptionReportResponseObject interface {
+	VisitGetEncryptionReportResponse(w http.ResponseWriter) error
+}
+
+type GetEncryptionReport200JSONResponse EncryptionReport
+
+func (response GetEncryptionReport200JSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport400ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport401ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport403ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport404ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport429ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport500ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEncryptionReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetEncryptionReport503ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasureRequestObject struct {
+}
+
+type PreviewErasureResponseObject interface {
+	VisitPreviewErasureResponse(w http.ResponseWriter) error
+}
+
+type PreviewErasure200JSONResponse ErasurePreview
+
+func (response PreviewErasure200JSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure401ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure403ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure429ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure500ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure503ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasureRequestObject struct {
+	Body *RequestErasureJSONRequestBody
+}
+
+type RequestErasureResponseObject interface {
+	VisitRequestErasureResponse(w http.ResponseWriter) error
+}
+
+type RequestErasure202ResponseHeaders struct {
+	Location string
+}
+
+type RequestErasure202JSONResponse struct {
+	Body    Erasure
+	Headers RequestErasure202ResponseHeaders
+}
+
+func (response RequestErasure202JSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure400ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure401ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure403ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure404ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure413ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure415ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure422ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure429ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure500ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure503ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type GetErasureResponseObject interface {
+	VisitGetErasureResponse(w http.ResponseWriter) error
+}
+
+type GetErasure200JSONResponse Erasure
+
+func (response GetErasure200JSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure400ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure401ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure403ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure404ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure429ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure500ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure503ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type CancelErasureResponseObject interface {
+	VisitCancelErasureResponse(w http.ResponseWriter) error
+}
+
+type CancelErasure200JSONResponse Erasure
+
+func (response CancelErasure200JSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure400ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure401ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure403ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure404ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure409ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure429ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure500ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure503ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type ConfirmErasureResponseObject interface {
+	VisitConfirmErasureResponse(w http.ResponseWriter) error
+}
+
+type ConfirmErasure202JSONResponse Erasure
+
+func (response ConfirmErasure202JSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure400ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure401ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure403ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure404ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure409ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure429ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure500ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure503ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsRequestObject struct {
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse Exports
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports400ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports401ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports403ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports409ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports429ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports500ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports503ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExportRequestObject struct {
+	Params RequestExportParams
+	Body   *RequestExportJSONRequestBody
+}
+
+type RequestExportResponseObject interface {
+	VisitRequestExportResponse(w http.ResponseWriter) error
+}
+
+type RequestExport202ResponseHeaders struct {
+	Location string
+}
+
+type RequestExport202JSONResponse struct {
+	Body    Export
+	Headers RequestExport202ResponseHeaders
+}
+
+func (response RequestExport202JSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport400ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport401ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport403ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport409ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport413ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport415ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport422ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport429ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport500ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport503ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type DeleteExportResponseObject interface {
+	VisitDeleteExportResponse(w http.ResponseWriter) error
+}
+
+type DeleteExport204Response struct {
+}
+
+func (response DeleteExport204Response) VisitDeleteExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport400ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport401ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport403ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport404ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport429ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport500ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport503ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse Export
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport400ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport401ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport403ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport404ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport429ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport500ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport503ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+	Params   DownloadExportParams
+}
+
+type DownloadExportResponseObject interface {
+	VisitDownloadExportResponse(w http.ResponseWriter) error
+}
+
+type DownloadExport200ResponseHeaders struct {
+	ContentDisposition string
+	ETag               string
+}
+
+type DownloadExport200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadExport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadExport200ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport206ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport206ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport400ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport401ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport403ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport404ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport409ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport410ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport416Response struct {
+}
+
+func (response DownloadExport416Response) VisitDownloadExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(416)
+	return nil
+}
+
+type DownloadExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport429ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport500ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport503ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHoldsRequestObject struct {
+	Params ListLegalHoldsParams
+}
+
+type ListLegalHoldsResponseObject interface {
+	VisitListLegalHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListLegalHolds200JSONResponse LegalHoldPage
+
+func (response ListLegalHolds200JSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds400ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds401ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds403ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds429ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds500ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLegalHolds503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListLegalHolds503ApplicationProblemPlusJSONResponse) VisitListLegalHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHoldRequestObject struct {
+	Body *PlaceLegalHoldJSONRequestBody
+}
+
+type PlaceLegalHoldResponseObject interface {
+	VisitPlaceLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceLegalHold201ResponseHeaders struct {
+	Location string
+}
+
+type PlaceLegalHold201JSONResponse struct {
+	Body    LegalHold
+	Headers PlaceLegalHold201ResponseHeaders
+}
+
+func (response PlaceLegalHold201JSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold400ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold401ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold403ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold404ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold409ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold413ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold415ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold422ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold429ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold500ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceLegalHold503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceLegalHold503ApplicationProblemPlusJSONResponse) VisitPlaceLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHoldRequestObject struct {
+	HoldId HoldID `json:"hold_id"`
+	Body   *ReleaseLegalHoldJSONRequestBody
+}
+
+type ReleaseLegalHoldResponseObject interface {
+	VisitReleaseLegalHoldResponse(w http.ResponseWriter) error
+}
+
+type ReleaseLegalHold200JSONResponse LegalHold
+
+func (response ReleaseLegalHold200JSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold400ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold401ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold403ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold404ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold409ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold413ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold415ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold422ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold429ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold500ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseLegalHold503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseLegalHold503ApplicationProblemPlusJSONResponse) VisitReleaseLegalHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExportRequestObject struct {
+	Params ImportExportParams
+	Body   *multipart.Reader
+}
+
+type ImportExportResponseObject interface {
+	VisitImportExportResponse(w http.ResponseWriter) error
+}
+
+type ImportExport202ResponseHeaders struct {
+	Location string
+}
+
+type ImportExport202JSONResponse struct {
+	Body    ExportImport
+	Headers ImportExport202ResponseHeaders
+}
+
+func (response ImportExport202JSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport400ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport401ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport403ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport409ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport413ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport415ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport422ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport429ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport500ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport503ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetExportImportResponseObject interface {
+	VisitGetExportImportResponse(w http.ResponseWriter) error
+}
+
+type GetExportImport200JSONResponse ExportImport
+
+func (response GetExportImport200JSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport400ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport401ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport403ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport404ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport429ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport500ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport503ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPersonRequestObject struct {
+	PersonId PersonID `json:"person_id"`
+}
+
+type ViewPersonResponseObject interface {
+	VisitViewPersonResponse(w http.ResponseWriter) error
+}
+
+type ViewPerson200JSONResponse PersonView
+
+func (response ViewPerson200JSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson400ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson401ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson403ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson404ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson429ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson500ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ViewPerson503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ViewPerson503ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposesRequestObject struct {
+	Params ListPurposesParams
+}
+
+type ListPurposesResponseObject interface {
+	VisitListPurposesResponse(w http.ResponseWriter) error
+}
+
+type ListPurposes200JSONResponse Purposes
+
+func (response ListPurposes200JSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes400ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes401ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes403ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes429ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes500ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes503ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegisterRequestObject struct {
+	Params ListPrivacyRegisterParams
+}
+
+type ListPrivacyRegisterResponseObject interface {
+	VisitListPrivacyRegisterResponse(w http.ResponseWriter) error
+}
+
+type ListPrivacyRegister200JSONResponse PrivacyRegisterPage
+
+func (response ListPrivacyRegister200JSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister400ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister401ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister403ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister429ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister500ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRegister503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRegister503ApplicationProblemPlusJSONResponse) VisitListPrivacyRegisterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequestRequestObject struct {
+	RequestId PrivacyRequestID `json:"request_id"`
+	Body      *ExtendPrivacyRequestJSONRequestBody
+}
+
+type ExtendPrivacyRequestResponseObject interface {
+	VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error
+}
+
+type ExtendPrivacyRequest200JSONResponse RegisteredRequest
+
+func (response ExtendPrivacyRequest200JSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest400ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest401ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest403ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest404ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest409ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest413ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest415ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest422ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest429ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest500ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendPrivacyRequest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ExtendPrivacyRequest503ApplicationProblemPlusJSONResponse) VisitExtendPrivacyRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequestsRequestObject struct {
+	Params ListPrivacyRequestsParams
+}
+
+type ListPrivacyRequestsResponseObject interface {
+	VisitListPrivacyRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListPrivacyRequests200JSONResponse PrivacyRequestPage
+
+func (response ListPrivacyRequests200JSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests400ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests401ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests403ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests429ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests500ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPrivacyRequests503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPrivacyRequests503ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestrictionRequestObject struct {
+}
+
+type LiftRestrictionResponseObject interface {
+	VisitLiftRestrictionResponse(w http.ResponseWriter) error
+}
+
+type LiftRestriction204Response struct {
+}
+
+func (response LiftRestriction204Response) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type LiftRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction400ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction401ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction403ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction429ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction500ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction503ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestrictionRequestObject struct {
+}
+
+type GetRestrictionResponseObject interface {
+	VisitGetRestrictionResponse(w http.ResponseWriter) error
+}
+
+type GetRestriction200JSONResponse Restriction
+
+func (response GetRestriction200JSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction400ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction401ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction403ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction429ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction500ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction503ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestrictionRequestObject struct {
+}
+
+type PlaceRestrictionResponseObject interface {
+	VisitPlaceRestrictionResponse(w http.ResponseWriter) error
+}
+
+type PlaceRestriction200JSONResponse Restriction
+
+func (response PlaceRestriction200JSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction400ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction401ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction403ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction429ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction500ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction503ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReportsRequestObject struct {
+	Params ListRetentionReportsParams
+}
+
+type ListRetentionReportsResponseObject interface {
+	VisitListRetentionReportsResponse(w http.ResponseWriter) error
+}
+
+type ListRetentionReports200JSONResponse RetentionReportPage
+
+func (response ListRetentionReports200JSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports400ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports401ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports403ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports429ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports500ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionReports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListRetentionReports503ApplicationProblemPlusJSONResponse) VisitListRetentionReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReportRequestObject struct {
+	ReportId ReportID `json:"report_id"`
+}
+
+type GetRetentionReportResponseObject interface {
+	VisitGetRetentionReportResponse(w http.ResponseWriter) error
+}
+
+type GetRetentionReport200JSONResponse RetentionReport
+
+func (response GetRetentionReport200JSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport400ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport401ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport403ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport404ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport429ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport500ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRetentionReport503ApplicationProblemPlusJSONResponse) VisitGetRetentionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetentionRequestObject struct {
+	Params SimulateRetentionParams
+}
+
+type SimulateRetentionResponseObject interface {
+	VisitSimulateRetentionResponse(w http.ResponseWriter) error
+}
+
+type SimulateRetention200JSONResponse RetentionSimulation
+
+func (response SimulateRetention200JSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention400ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention401ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention403ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention429ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention500ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRetention503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRetention503ApplicationProblemPlusJSONResponse) VisitSimulateRetentionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -16014,6 +23422,22 @@ func (response DeleteVaultItem404ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type DeleteVaultItem409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVaultItem409ApplicationProblemPlusJSONResponse) VisitDeleteVaultItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteVaultItem429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -16674,6 +24098,111 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// ListPrivacyAccesses See who saw your data, newest first
+	// (GET /v1/privacy/accesses)
+	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx context.Context, request GetCertificatesRequestObject) (GetCertificatesResponseObject, error)
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx context.Context, request ListConsentHistoryRequestObject) (ListConsentHistoryResponseObject, error)
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx context.Context, request DecideConsentRequestObject) (DecideConsentResponseObject, error)
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx context.Context, request GetDoNotSellRequestObject) (GetDoNotSellResponseObject, error)
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx context.Context, request SetDoNotSellRequestObject) (SetDoNotSellResponseObject, error)
+	// ListEncryptionReports List what was found of encryption, newest first
+	// (GET /v1/privacy/encryption/reports)
+	ListEncryptionReports(ctx context.Context, request ListEncryptionReportsRequestObject) (ListEncryptionReportsResponseObject, error)
+	// GetEncryptionReport Read one of them
+	// (GET /v1/privacy/encryption/reports/{report_id})
+	GetEncryptionReport(ctx context.Context, request GetEncryptionReportRequestObject) (GetEncryptionReportResponseObject, error)
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx context.Context, request PreviewErasureRequestObject) (PreviewErasureResponseObject, error)
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx context.Context, request RequestErasureRequestObject) (RequestErasureResponseObject, error)
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx context.Context, request GetErasureRequestObject) (GetErasureResponseObject, error)
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx context.Context, request CancelErasureRequestObject) (CancelErasureResponseObject, error)
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx context.Context, request ConfirmErasureRequestObject) (ConfirmErasureResponseObject, error)
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx context.Context, request RequestExportRequestObject) (RequestExportResponseObject, error)
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx context.Context, request DeleteExportRequestObject) (DeleteExportResponseObject, error)
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx context.Context, request DownloadExportRequestObject) (DownloadExportResponseObject, error)
+	// ListLegalHolds List legal holds, newest first
+	// (GET /v1/privacy/holds)
+	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
+	// PlaceLegalHold Place a legal hold
+	// (POST /v1/privacy/holds)
+	PlaceLegalHold(ctx context.Context, request PlaceLegalHoldRequestObject) (PlaceLegalHoldResponseObject, error)
+	// ReleaseLegalHold Release a legal hold before its time
+	// (POST /v1/privacy/holds/{hold_id}/release)
+	ReleaseLegalHold(ctx context.Context, request ReleaseLegalHoldRequestObject) (ReleaseLegalHoldResponseObject, error)
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx context.Context, request ImportExportRequestObject) (ImportExportResponseObject, error)
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx context.Context, request GetExportImportRequestObject) (GetExportImportResponseObject, error)
+	// ViewPerson Look at how things are with a person
+	// (GET /v1/privacy/people/{person_id})
+	ViewPerson(ctx context.Context, request ViewPersonRequestObject) (ViewPersonResponseObject, error)
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx context.Context, request ListPurposesRequestObject) (ListPurposesResponseObject, error)
+	// ListPrivacyRegister List what people have asked for, newest first
+	// (GET /v1/privacy/register)
+	ListPrivacyRegister(ctx context.Context, request ListPrivacyRegisterRequestObject) (ListPrivacyRegisterResponseObject, error)
+	// ExtendPrivacyRequest Take the extension that the law allows for
+	// (POST /v1/privacy/register/{request_id}/extension)
+	ExtendPrivacyRequest(ctx context.Context, request ExtendPrivacyRequestRequestObject) (ExtendPrivacyRequestResponseObject, error)
+	// ListPrivacyRequests See what you have asked for, newest first
+	// (GET /v1/privacy/requests)
+	ListPrivacyRequests(ctx context.Context, request ListPrivacyRequestsRequestObject) (ListPrivacyRequestsResponseObject, error)
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx context.Context, request LiftRestrictionRequestObject) (LiftRestrictionResponseObject, error)
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx context.Context, request GetRestrictionRequestObject) (GetRestrictionResponseObject, error)
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx context.Context, request PlaceRestrictionRequestObject) (PlaceRestrictionResponseObject, error)
+	// ListRetentionReports List what runs of retention deleted and did not, newest first
+	// (GET /v1/privacy/retention/reports)
+	ListRetentionReports(ctx context.Context, request ListRetentionReportsRequestObject) (ListRetentionReportsResponseObject, error)
+	// GetRetentionReport Read one of them
+	// (GET /v1/privacy/retention/reports/{report_id})
+	GetRetentionReport(ctx context.Context, request GetRetentionReportRequestObject) (GetRetentionReportResponseObject, error)
+	// SimulateRetention See what the coming days will delete, and every conflict
+	// (GET /v1/privacy/retention/simulation)
+	SimulateRetention(ctx context.Context, request SimulateRetentionRequestObject) (SimulateRetentionResponseObject, error)
 	// RestoreBackup Restore into a new place
 	// (POST /v1/restores)
 	RestoreBackup(ctx context.Context, request RestoreBackupRequestObject) (RestoreBackupResponseObject, error)
@@ -18356,6 +25885,1028 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 	return nil
 }
 
+// ListPrivacyAccesses operation middleware
+func (sh *strictHandler) ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error {
+	var request ListPrivacyAccessesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrivacyAccesses(ctx.Request().Context(), request.(ListPrivacyAccessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrivacyAccesses")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPrivacyAccessesResponseObject); ok {
+		return validResponse.VisitListPrivacyAccessesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCertificates operation middleware
+func (sh *strictHandler) GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error {
+	var request GetCertificatesRequestObject
+
+	request.ErasureId = erasureId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificates(ctx.Request().Context(), request.(GetCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCertificatesResponseObject); ok {
+		return validResponse.VisitGetCertificatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsents operation middleware
+func (sh *strictHandler) ListConsents(ctx echo.Context) error {
+	var request ListConsentsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsents(ctx.Request().Context(), request.(ListConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentsResponseObject); ok {
+		return validResponse.VisitListConsentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsentHistory operation middleware
+func (sh *strictHandler) ListConsentHistory(ctx echo.Context) error {
+	var request ListConsentHistoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsentHistory(ctx.Request().Context(), request.(ListConsentHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsentHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentHistoryResponseObject); ok {
+		return validResponse.VisitListConsentHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideConsent operation middleware
+func (sh *strictHandler) DecideConsent(ctx echo.Context, purpose Purpose) error {
+	var request DecideConsentRequestObject
+
+	request.Purpose = purpose
+
+	var body DecideConsentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideConsent(ctx.Request().Context(), request.(DecideConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideConsentResponseObject); ok {
+		return validResponse.VisitDecideConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDoNotSell operation middleware
+func (sh *strictHandler) GetDoNotSell(ctx echo.Context) error {
+	var request GetDoNotSellRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDoNotSell(ctx.Request().Context(), request.(GetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDoNotSellResponseObject); ok {
+		return validResponse.VisitGetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDoNotSell operation middleware
+func (sh *strictHandler) SetDoNotSell(ctx echo.Context) error {
+	var request SetDoNotSellRequestObject
+
+	var body SetDoNotSellJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDoNotSell(ctx.Request().Context(), request.(SetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDoNotSellResponseObject); ok {
+		return validResponse.VisitSetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEncryptionReports operation middleware
+func (sh *strictHandler) ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error {
+	var request ListEncryptionReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEncryptionReports(ctx.Request().Context(), request.(ListEncryptionReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEncryptionReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEncryptionReportsResponseObject); ok {
+		return validResponse.VisitListEncryptionReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEncryptionReport operation middleware
+func (sh *strictHandler) GetEncryptionReport(ctx echo.Context, reportId ReportID) error {
+	var request GetEncryptionReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEncryptionReport(ctx.Request().Context(), request.(GetEncryptionReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEncryptionReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEncryptionReportResponseObject); ok {
+		return validResponse.VisitGetEncryptionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewErasure operation middleware
+func (sh *strictHandler) PreviewErasure(ctx echo.Context) error {
+	var request PreviewErasureRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewErasure(ctx.Request().Context(), request.(PreviewErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewErasureResponseObject); ok {
+		return validResponse.VisitPreviewErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestErasure operation middleware
+func (sh *strictHandler) RequestErasure(ctx echo.Context) error {
+	var request RequestErasureRequestObject
+
+	var body RequestErasureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestErasure(ctx.Request().Context(), request.(RequestErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestErasureResponseObject); ok {
+		return validResponse.VisitRequestErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetErasure operation middleware
+func (sh *strictHandler) GetErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request GetErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetErasure(ctx.Request().Context(), request.(GetErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetErasureResponseObject); ok {
+		return validResponse.VisitGetErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelErasure operation middleware
+func (sh *strictHandler) CancelErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request CancelErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelErasure(ctx.Request().Context(), request.(CancelErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelErasureResponseObject); ok {
+		return validResponse.VisitCancelErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmErasure operation middleware
+func (sh *strictHandler) ConfirmErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request ConfirmErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmErasure(ctx.Request().Context(), request.(ConfirmErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmErasureResponseObject); ok {
+		return validResponse.VisitConfirmErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx echo.Context) error {
+	var request ListExportsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx.Request().Context(), request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		return validResponse.VisitListExportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestExport operation middleware
+func (sh *strictHandler) RequestExport(ctx echo.Context, params RequestExportParams) error {
+	var request RequestExportRequestObject
+
+	request.Params = params
+
+	var body RequestExportJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestExport(ctx.Request().Context(), request.(RequestExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestExportResponseObject); ok {
+		return validResponse.VisitRequestExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteExport operation middleware
+func (sh *strictHandler) DeleteExport(ctx echo.Context, exportId ExportID) error {
+	var request DeleteExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteExport(ctx.Request().Context(), request.(DeleteExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteExportResponseObject); ok {
+		return validResponse.VisitDeleteExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx echo.Context, exportId ExportID) error {
+	var request GetExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx.Request().Context(), request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		return validResponse.VisitGetExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadExport operation middleware
+func (sh *strictHandler) DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error {
+	var request DownloadExportRequestObject
+
+	request.ExportId = exportId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadExport(ctx.Request().Context(), request.(DownloadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadExportResponseObject); ok {
+		return validResponse.VisitDownloadExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListLegalHolds operation middleware
+func (sh *strictHandler) ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error {
+	var request ListLegalHoldsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLegalHolds(ctx.Request().Context(), request.(ListLegalHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLegalHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLegalHoldsResponseObject); ok {
+		return validResponse.VisitListLegalHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceLegalHold operation middleware
+func (sh *strictHandler) PlaceLegalHold(ctx echo.Context) error {
+	var request PlaceLegalHoldRequestObject
+
+	var body PlaceLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceLegalHold(ctx.Request().Context(), request.(PlaceLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceLegalHoldResponseObject); ok {
+		return validResponse.VisitPlaceLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseLegalHold operation middleware
+func (sh *strictHandler) ReleaseLegalHold(ctx echo.Context, holdId HoldID) error {
+	var request ReleaseLegalHoldRequestObject
+
+	request.HoldId = holdId
+
+	var body ReleaseLegalHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseLegalHold(ctx.Request().Context(), request.(ReleaseLegalHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseLegalHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseLegalHoldResponseObject); ok {
+		return validResponse.VisitReleaseLegalHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ImportExport operation middleware
+func (sh *strictHandler) ImportExport(ctx echo.Context, params ImportExportParams) error {
+	var request ImportExportRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportExport(ctx.Request().Context(), request.(ImportExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportExportResponseObject); ok {
+		return validResponse.VisitImportExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExportImport operation middleware
+func (sh *strictHandler) GetExportImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetExportImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExportImport(ctx.Request().Context(), request.(GetExportImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExportImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportImportResponseObject); ok {
+		return validResponse.VisitGetExportImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ViewPerson operation middleware
+func (sh *strictHandler) ViewPerson(ctx echo.Context, personId PersonID) error {
+	var request ViewPersonRequestObject
+
+	request.PersonId = personId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ViewPerson(ctx.Request().Context(), request.(ViewPersonRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ViewPerson")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ViewPersonResponseObject); ok {
+		return validResponse.VisitViewPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPurposes operation middleware
+func (sh *strictHandler) ListPurposes(ctx echo.Context, params ListPurposesParams) error {
+	var request ListPurposesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPurposes(ctx.Request().Context(), request.(ListPurposesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPurposes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPurposesResponseObject); ok {
+		return validResponse.VisitListPurposesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPrivacyRegister operation middleware
+func (sh *strictHandler) ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error {
+	var request ListPrivacyRegisterRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrivacyRegister(ctx.Request().Context(), request.(ListPrivacyRegisterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrivacyRegister")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPrivacyRegisterResponseObject); ok {
+		return validResponse.VisitListPrivacyRegisterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExtendPrivacyRequest operation middleware
+func (sh *strictHandler) ExtendPrivacyRequest(ctx echo.Context, requestId PrivacyRequestID) error {
+	var request ExtendPrivacyRequestRequestObject
+
+	request.RequestId = requestId
+
+	var body ExtendPrivacyRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExtendPrivacyRequest(ctx.Request().Context(), request.(ExtendPrivacyRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExtendPrivacyRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExtendPrivacyRequestResponseObject); ok {
+		return validResponse.VisitExtendPrivacyRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPrivacyRequests operation middleware
+func (sh *strictHandler) ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error {
+	var request ListPrivacyRequestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPrivacyRequests(ctx.Request().Context(), request.(ListPrivacyRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPrivacyRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPrivacyRequestsResponseObject); ok {
+		return validResponse.VisitListPrivacyRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LiftRestriction operation middleware
+func (sh *strictHandler) LiftRestriction(ctx echo.Context) error {
+	var request LiftRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LiftRestriction(ctx.Request().Context(), request.(LiftRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LiftRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LiftRestrictionResponseObject); ok {
+		return validResponse.VisitLiftRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRestriction operation middleware
+func (sh *strictHandler) GetRestriction(ctx echo.Context) error {
+	var request GetRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestriction(ctx.Request().Context(), request.(GetRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRestrictionResponseObject); ok {
+		return validResponse.VisitGetRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceRestriction operation middleware
+func (sh *strictHandler) PlaceRestriction(ctx echo.Context) error {
+	var request PlaceRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceRestriction(ctx.Request().Context(), request.(PlaceRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceRestrictionResponseObject); ok {
+		return validResponse.VisitPlaceRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRetentionReports operation middleware
+func (sh *strictHandler) ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error {
+	var request ListRetentionReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRetentionReports(ctx.Request().Context(), request.(ListRetentionReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRetentionReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRetentionReportsResponseObject); ok {
+		return validResponse.VisitListRetentionReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetentionReport operation middleware
+func (sh *strictHandler) GetRetentionReport(ctx echo.Context, reportId ReportID) error {
+	var request GetRetentionReportRequestObject
+
+	request.ReportId = reportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetentionReport(ctx.Request().Context(), request.(GetRetentionReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetentionReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionReportResponseObject); ok {
+		return validResponse.VisitGetRetentionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SimulateRetention operation middleware
+func (sh *strictHandler) SimulateRetention(ctx echo.Context, params SimulateRetentionParams) error {
+	var request SimulateRetentionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SimulateRetention(ctx.Request().Context(), request.(SimulateRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SimulateRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SimulateRetentionResponseObject); ok {
+		return validResponse.VisitSimulateRetentionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // RestoreBackup operation middleware
 func (sh *strictHandler) RestoreBackup(ctx echo.Context, params RestoreBackupParams) error {
 	var request RestoreBackupRequestObject
@@ -19116,370 +27667,544 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P17cxs3sj8OvxUUn1OV5DnUNbY3kWrrlOK1NzobX47lbKp27a8IzjRJRENgFsCI5rr83n+FbmAGQ2J4",
-	"0c12lv8ksjQzuDX63p/+2MvUtFQSpDW9k4+9CfAcNP54nsO0VBZkNn8DZcHnkLtf52AyLUorlOyd9AZW",
-	"VzBgswlIZifArmDOZtwwAyDZEEZKw36v3zPZBKbcvQ6ymvZO/tlz7/Xe93t2XkLvpGesFnLc6/c+7I3V",
-	"nvvlnrkS5Z7CgXixVyohLejeyYgXBj596vd+URmnWSxO6u0EmIQZ02BUpTOcgYZ/VUK7JbiR4xmNlJ5y",
-	"2zvpVVrsaRiBBplBb3FqbsjX9Z/PyrIQqQ1xY8+4sMxOuMWtGGsuLeTtbbj5st9wC7+IqbDLY//mhhSG",
-	"FTCyTI0Y8GzSZyOlGXzg07IANnjXM3NpJ2CEedc71X9+/OOp/fPR4IQ9/pG5LQJjDZNq1mdc5kxJYFOl",
-	"gQnJuGVTZSzjzECm5Mr1tOb5WhUim6d3qnAPGNorRz6qBI2HyjJVSWuYkCsX8K8/Pzk8nf35yeHghD05",
-	"bFYgpPsnTdSsnSlYPT8b4TYvTvKi+UQ3BU2FFFNH1kc10bhTG4PufXIDlFzzKVh/r87KUqtrXpz/xf1L",
-	"uFFKbie9fk/yqXuX+wcuRb4h4Vb45PLKfuLZVVV2DjTEP68bxm9976R3fHj85Ojo+E9vDx8fHh4e/mOv",
-	"VMaONZi9w9H3/MfsyN2aklsL2g32//55uPfj+48/fHpLPzz59I+9f/K9f7//eNQ/evJpz/2W743cE/+1",
-	"YvpvKtm5Al3J2+/SM5PxAqmucxyoH7n9cBFf/Rsk7sUZu+ZFBe4Cz1WlWTZRIoM+cjS8Cteg52wKxvAx",
-	"9NkRs4odP37MroURwwLY2cXT83OWTbjmmaM5R7u4JOLtzaKiiey5mawkcf7hF5BjO+mdHD9+3HckH/59",
-	"1D7zd+8+HB/tvXv34U/P3v93+lzPHUvj2codF80zt99y4tvLW/3m+VP2p+NHh/ts4Hj2n18O2LeeafRr",
-	"hvfkkHENgY1/x7i5MngQjmFxaWagHb+xE2FYxotin72yE9CsrIWFwQ+IsVSa5EBzpXDYo8OuI/IT7ziJ",
-	"x0fHtxGgF2DMqiMw9Pfbbv8n97IplTSA/O8nnr8hPu3+lSlpQeKP3MlUkukHpVbDAqb//bshAd8M918a",
-	"Rr2T3v/voFFcDuiv5uA1vUWDLksbLx6ciJzyws3bHcenfu+pkqNCZA8+Ib/DbkLqGnS/pUJVBnKkM6Om",
-	"YCdCjhkUBuihKd4492IOmcgh7zOkSGFYCdooySbcCfJ6iDlYXOpzpYciz0E+7Fr93QDNpnzOpLIsVyj2",
-	"F+f9jWE5t9ytbAi4Zs3dRihc7FhJwGUgC5G8eMhVvKo0mwpj+RXN4aWyz1Ul8wemGsdK6GirbMKIMEZh",
-	"E2mTcXpvlfqF6zE8NFEPVT5H6kPN0U64ZE8esb+Jn/Com1/+wF6In5yU+9+LVy9ZISSYMO8XXM49jzAP",
-	"On2l2JTLeaNIuo2VarbPziXLuRy7SzowfAR2PmAZ11qAYRMoSsaLAm+m4VM0OCJLqqWyp6bmnz1oHowV",
-	"6L1Gg97oZf940Gz3atV25duNEowb86vklZ0oLf4ND03ggVMglVt2JdVMImX8Kvk1FwUfFg9K1Bc1/7Xe",
-	"wJIAOeQsV0BTJC1gn73Vc8bHXEg2E3ZSkwNb0LRO3Uv4QWesKWP96kqtMqfWPfD66ksrDN3FYWVxWTO/",
-	"XG6uSBT5eZqqLJW2kL+AXPC3KO8/z3Rx86PB3CBOGfv17fO9H/ZR9/NfRMvr9bnXuEvtLE0rSCPJNHAL",
-	"+SW3LX0m5xb2rJgmfAFOhSuFBrPVOyLfQF9y2tK1utpyOloVtBZhYWoSdm79DteaI3MwmSq3e+dTrAb+",
-	"s0d6IQ5cf60fb2Zrlxpfjxr+DhmyODqQ15yEVPtQrmDentwqcvEnm1ilhA/2Mqu0UXr95m+jPcc7gXNN",
-	"LjD/vTJ26q9Fe4FDyHhlILnvw3mHd8cphjx3zMcq5C8Fn4P+xjA70WAmqkD7oqEZVTlmUs9MVtOh4/D9",
-	"Hr63blufi8KC/gUfXVwzfQCn2q/XsnoPzPImcPwjiZjNTrrZ0cRplx2+pr+DRi1YjXDT6DHHKEbK+weX",
-	"jcZ4sf67/Wa+yZVKXsyNSCxzyI3I1i3tJ/fQs6lyczab02Lfcd6RyNFruWaIi0xpcFPNtPATXfX4U3pq",
-	"i6nkMNY8XzjPtawIrpvpJ9ypSufeR2hK4Fe18Q1+r9DDsQnxPAvjJObgFiKNsPON9/BKkO4fXNrwodRk",
-	"bfX6PdQf6cfghr70WqXjllNeFJeWF1eOpqZDMa5UZZb94XhR5bjyHHLRUfTT09fs0Z+Y5eP9lFBwasrm",
-	"PPQlQJ68U1pMuZ5f+t1OHqjXXIQcX9JAyxyodpIeJrgROV2iUTaftr8wSQkH7kwzuoIJZgo8m7DwEDN8",
-	"bthwzoQ1UIzIzB4pDegE8tNiI6GNPWUwLe28jnqQRaYktA0cO4PiGjYmzgs/kTfA8y6RXY3HYFC6lqVW",
-	"PJtsK/SveZG+aM+1mrJKlgVww6V14iX8nJYoU/6hdnrXZ7t3tHS4i6LSXZploorvX4uhJWkj4hjxKfc9",
-	"n22WGe5Ax9bVfDC6ZhEPW6TrVTw/cmnxPBfEH19HQgA5ZH9BLlj4YBecej8cHh6u8q/+v3fvPhwevv//",
-	"/9daoYUfT895/gKmSs//5jnYMs91x+R5LtfQWAAUFwqGgaCg3zWvCqSSOrhXaYkkoq9QR4BsotwZWKXn",
-	"ztDHRy2dNb6c5HwhUJLQGjK7Vk/wL5/Rkm+i4nvP2tbvmK3411/8G6nbmouxp6kFi/Tns73jx0+cOoNH",
-	"AR94Zgu0iCh4BHmfccPUaOS2m4WIkmFGjCUTdv+BTZp2BCx9Qbq5V0O5GrjpEEFeuILe0MYK92Rxb39W",
-	"M/IBKcfZDZtWxjI+1hCriXV4zxE1txCrASXInIyJcBaoA4wqgz/RLudJinePbLH9KXvMXY3Wfsc7U29g",
-	"mHb0gZh2u624miaTfCW6c7FeVMA1DZZDpuelJZ3IOjWq3wOui/llDgXgI+oatBY5XI64KNw/VrKGtOlY",
-	"k/vmVkVgNZ/LgmymnNxYY8CYtBkZa9wLuRlTZPKXVeM2G5ygy2QCRU6OKuO9PGgVUeDAOiOSDaZCa6UX",
-	"XhbWsCApF/xz/S20kBEviiHPrlI6rZNaTfKEhmsBM8h9LsmEy7zvdJPKAHOzB547Luh0L3yndsmV3Jgk",
-	"l/u9yscQtnIVTfxv/aC75ejyXavC0VM3JYJmapESspoebqZ28KGquvJHHCXgGZBTEzfxbtSTfi8yITZQ",
-	"6X/hQyhiQyuHESoLJ6TaLDoGB7nmIzs4cfQxdPq8qL0kRNqkvCDx+9+7y+zoh8vahzsI5lr9ITUaga49",
-	"LtN9NnDDD04Yl/MmLhfrPziRyPJze9FWxlYZaeErGWjLhfRakhZEWk6Ci5HIOOm3mZISMq9Dj7WaYQQ3",
-	"U9JqMaz873lllVRTUq2nJVivHGsoHJeXYNK255R/OKdZ/bh8iYPu2j6Ec8meyXEhzOTuCGdjvbbKhX06",
-	"gewK71nSp5hWd8tqWIiMXcEc9aaxckxuX+nxwYeDqcoPTDXNhwdSWWAzLSwYp0Oxt9rpBjXvmavKsR4M",
-	"DMwkc4JNgGaaYzoAmYQTkeZK7r301Nx5O+JzV/Lbp8cXr5kt1Hgvq5fZZ8/y48ePj378bj/tGVbrlWW3",
-	"cT9zM0FWJ/4NK9QicJSFG8AyJ59NyzwU0j55FFv7qZSo9nHieH6efiP6eFLdR6ykEQbDKctnPNJq2pLT",
-	"m0yp35tws2hMb7xjSzdDbT2BhT3BReCH6pl17sYzafW800ZqUk1KPi8Uz/dzyBRZt0u0wjOrdEouKMYz",
-	"C/kJ5bwUAm0LTEwYqnzeZ7OJyCZofkj284uzp97RKjQTITMBmORTzGrizIC+Fkm/a7/WhJKKhJA5fFi9",
-	"uYep071KGrq1vKMdZXQ3mx0zFe30xvc1LD3yWDrr+QpKizJiNgGdXrU/084vNrP8xjCRp79R2UxNW7aI",
-	"qbIMY5UoLKXAH5xm3WGANPbVolrmaGa/y5LyGkgyKpVWCAXN8yZWDpKA/0QgWT9UMH/CTnTeGby5XWZ1",
-	"nwnJhtzAk0f7CwmNZ3v/4Hv/Ptz78b8P3n989P2nPyfVHBziXGZFZby2076ad8lrbnojCuCjtMBxDH7u",
-	"pKBAHw9ONl/Yk3qw4dwm/QJBiNyGCYaT9gICZ7yeHaZNQi+1tttz4qzrTcKFuzI0IJ1a4ONzxhkjY7it",
-	"mAwrSC2cEmUTYae5TTm/z2lqwyq7AttnBngBeXJ+y3QDMr9RpHy7d5yOnph3ZN/RVyOONFSqAC4bp9TS",
-	"R4MQWB2DczuJftGaK8c2bbQTPrHBrNCV0DowDR0USl2xkapkzmZayXHao4ROI7nVfvmk1VXOtQ1iwsur",
-	"KJSzbjBMYqEMgohoWiv3T6WukDdEufZL5Gks19s6X2u32vrTusBHP/V716DFSNzaheZDFMFDhrTYWkR0",
-	"C/r+jjW0EhFG91X9WRF9b2GzhyuxSO4LK8DHugf+20LMMmTw9/q9GfBr4ZacUgzo7TRvpTKCzXmr51br",
-	"+erduNbC9Lo35U0lu1aVFpH0N58ORilSQ1XZPlMygzpLrHaMLUcJlOwysapsEq4ZXjlhmHu6j7noBeYs",
-	"IMVtyK439M8vhrL94pEG1Sjy16Zow9N7dz0S8ro+hUuFZaR/7q/gY5cFjBLK8JlkYKyYcgt1DoDbpD5z",
-	"9hKbqBkbOdYkLJs5EVxJKwpM39zMc68rKYnS8IBWaspu3K4VWzo1IdNheassmTcbnN9M6atRoWaXlS4W",
-	"i9VuwM2678BF2IzF+j5+BXJwgumtwhpWcm19PUOsReyzQeC+gxOSGOS+5d7R3GeqBAk5uuAcU+Aa8n02",
-	"IGGHrmX/BhIaPvdOom86c3ajo0h8IHqXjmdwEmXIB2qjBExh0Z0zCBx5gEH+fTbwOon3aNOaZqCBURwi",
-	"338n43Cm24NeI196QUY3JLI6rtPO7Em7edwi0ckznHshO4TCG5EaDHCdTVhl6OYvKLdXU54w2l55NiI+",
-	"MIyL1/kyjI8saPbMvUY+UQmV1bzYPJGmO+kCOpfp53P8g2Nwf1VhP/rMTpTxbJMjyYBmM1UVORuLLRIo",
-	"1mSCiDoFbWlapTLCimssshpz+qnOyrnbDVrU6qOUBjzF1lxT1/Vpnbm14NsUcotkH/pK0HMXt0tXBXTQ",
-	"qeRTMEFC4XN0cCPha5u2SEAFd6HWR1Vorhfh6SX/YfhD3+9BmH/37qGPOJUHfP9JcYshOpVD0QqyNbXU",
-	"tLu8UBJClc8pG1RN+vVlCMXhS5h25HmID82J2hnfp1wBkU1YIawtAJO8MTRScCHBWO+0ivWWLY7yIcJj",
-	"da7OythYRNlL251NRJFfGvhQ8eLS56u7FSMFqxFryjz9vlPxcR0dauKS6NJzMikO+5hKuFPCO1yMLidc",
-	"T3v9Hh9WBoPfWD5yadUlZRY48x9ykfHiEqagx+jO7ifnmBQqC9ci0mMkaS+Z00YxEUdMy0Jkwsfyw49i",
-	"OhWy6+t1WkpHdH3DPAv/sElZLjfJsEmGzTGzoR6p9dkUhfwFSme/yWzewQemoihEZFJvmcxI5ZMft0k6",
-	"+U3YiapI/NEzLK9nyV7AmQhX2onH+SmqN/iCRGIKOqe/GGm3iFMBq1aEEVX8XM1kggQWdhoXVX+jlTfS",
-	"2q7Uhj9rwr7tjUYdJ7lVBpNsN8vEXUpMdx8Nn1gxn1/C6MtSbgRQxAU/plRXIJkanZJKi/ZGzW2RYxPo",
-	"QtXKg3OkOZtAgWxAfvAR3BFwR7COv2DVm8HIrQBnZxme+9/kYEousPZ3Qns/rkRh8UtjpPiRrowluATM",
-	"yzG8RAbqMwh+B16oyszx0k94FdKRMyVHlc9SNpUutUD2NHZfshWyr9/VnHI08V8ZxwVMVIluWHXtQ8c0",
-	"46zSQvm8Ta8lJRlKU2WfilU5mVNAPt7SS9R6kYom1rKkrFBmy2H8K5sOcINcww3t9KgqfmO7/q6UwgKu",
-	"u67LRIwnToXARxohaVWRn7JDX0QpgYqQo9Th79dFKaSymOvQYVHUjla03dBM8+aT0CHISAksG4yy5YlF",
-	"0baVhkBN9q/8C7fQfDd0izZj1q7REMpMxXanbR8WxyiuKvm/KmAiP2VKFnOvYLpDzLjB3C/HCMl6JD8L",
-	"fYSuSss71UWclSSt6tYO24QFEJy3rTxGouBFqkpKiKVTi6TmhMu88JHUwsAlL0jRq6QGnk2wfHM1B+yI",
-	"UTXa5+bVDw1X/Vypi/G0V+/lxaLDTZXoQ4m5eC+mi15gven97KwaOkNjxrsFhTUMnfd7dtLAorBvf5Ui",
-	"UzlgZJvhEr9jVcms8jnupGH18X2Q+Z6dJDwvZGWsCbV2azluWus+0KXe4LsYikhu+3OfALIw4WjPagJb",
-	"e1OXgs6bSqsRaK/vLquj3dvSJEOsrFfiU8ifURkB7qX2iWUblm9FLHGLYa55IfLLpSSjlaIC39mA3f89",
-	"PJfmcnU2SiABFX5Rr701v2jg6Cyi2pkuskl4l0bh1xtxJaS9da4v+mRyDgB5SA/uSFxdObp//e0k2F2R",
-	"OraQ8SFkBnVggjDHTlFfOfrhkOV83o6zrC7B5tb9tOHk3tDTSwYtLrD+WDT3VRv1ph66llFQlKOqQG6K",
-	"UHvuB8NH7gehNabkd1j+7e1bF6Rs7+czX4iCtXAjSpclhS9+lSrGFn7TPugF+Kdlp209gEeL+MYw77Xa",
-	"oPbD12Ou+XAhhprr+UIe6/Ft0liXT1BAkT/TmgT04h60QnIqn9ewIlRgqueUnjRJh+WC1F6Wjojy4P/O",
-	"vn3z/Cl78uPh0XdMSJ8X7QY7rWNsvhIm5PB1pIF1VOYsJfX0mqnVryWJOyo+j4N0RLuYvzxREgxlRQfX",
-	"ojtcydvcLaJtpcdgw2VZ8P4qORJ6uq1piDxjg6qmSCFIxAzHCkzf2S5OgU0mUbSrs9qf+BUV8JqNccmG",
-	"Tq/x69mchY2UHitrt0w+2VAbwGoU0RVXwMJadnR4WBe1+QiQOqWcUQkzVlI5CFokm9fVYjyRCh7T9c2+",
-	"xmQ7wA3IQJTrZVFNcG/8C1vEDZZLy8JUQ42sO95edG7r/XgiTm3xxLuwB2thO5YXlahKwjjqdvdiaaCQ",
-	"BnCrq8WZD556RFSGAWafhoWR0BnXXZlLmHyfYqE+LR9LAhx9IvqTMCF6a+bGkuxb1gZvnaUUNtdvUPuT",
-	"9aRXn9wFFFD7kW4l4Vm42M5uYlTX22ecuaWgJcVRDwDvh1kp9n1VcGK/QwVPWfAMPGYcJpUIO/G7zxsv",
-	"hi9xvROx3a9LCjrwWLDQiFs3KQqsIyG45W/OeWPmuLld1tTnPPbL8/88ShQluDPoWMVEFbnxwKLNwRoP",
-	"vXGHO0mVEav2ker8mi08ZVLN6nCHsJtuaYqd/Ay8IAOxTXXJwMj79NU1YhMtpw6ThDdSl/G87cxddIln",
-	"UG7rRb6BP41qxXwp1ypJFs32qX9jC1G2scegrLaZyTk+v8U8CiGvzBYD/ILPRxCm6959E57bRs7fS/S8",
-	"HwO4brL5G/mWo71pnMsWtkj/vLBQboYt1gKgDTpLfDHC0OFc19yypw2lb5F4i0qSTgJyhZwLXzktDHrP",
-	"zy9ese+PnjzZO2K8KCd87/g0xgq2inFGuQw+mwZFlx/mGw8n6fEw43Kkl/+IeV+Y1lKByvuPx5+SzBdF",
-	"Z7smzBcpWM2FbHP5o1twedQmVWUutw1XORZ1qUaXOW/lM0yV9nmZKF+lwtglXIP/rRTjiU2rvqvI4Tww",
-	"mxsAtiRKSAN8bS0zm20+ZyMheVHMMSTGpnOG9YsaU1bPMdrs8/Dw3xmX31inppbMTPiVzyN92FraJR6Y",
-	"cCWHfLpNOyi0uejmbxkoRtu+YcwS0a19qVYDNn8n5Od2IpfhX0Ou7FuYlkrzgv163o8iasKQsT6u9GLo",
-	"bIMsX9ydZsmtHI1aFvnDWnPS6bhUdIs35/KxcpMKJm8ih910agF865qrOw16tfZkQ/HTlWKNroRrSmRG",
-	"X0W/iVmFtJ/a2scYOhsEKegTp0VRsGGQMJgbHX4cnMSyx7uGNPA8zlMJM4jEa6/RJpOq8MK6KvM5VdgN",
-	"FZwbK387RcqduDEV5F0YujlYLootgFqTWAx/AygdQXODaArkAuQI5uLE6nqgzivsYxEmk1rG/8b4L91g",
-	"pAkbdeQDI2zCczZV15ATX+fWA4pu7JJcDWJ6AzjPOjy3pKFiduBbXdkJ+dO/MQxzjg0a/U0OG+a5sqkw",
-	"mDWKH6hdKk61tYYVwlj2LWYmo9fea68BDM6ogMjTfyedMoN+MIy0fLfPMK6IdSPIziaQXSGqz1zhk9ye",
-	"kP+hAVRx36xkcG21KzKa3wewE56LzHbwqpHmU+/y3zylGfFtN7+MGKeoz+N2uLShrmzGDUNMoJxVMged",
-	"LpnaIlMS/RG5aMNzucuFysI1JQJqwKuy1pMcPhWmUG9ZIMdm4xcQHVeC6EYbmQ7RbHcztsc5DkGpzc/+",
-	"DQWx0hjbN09jnfvOL7S5YVKpPXuRAkGr7ASkFVln8Pu3UGjgzddQ1usY22yCgcC5u7HbeDHtRLUKCa2i",
-	"0ileikvizZmbImZfpUN006qw4nLUCUUCHk0H5iwXueM66ALGHDBeMHrRpDOgSy1kJkqeSGO8sFzmUV+f",
-	"DO3rzeLJt8FeTwUsJDt7fV73gZnyHAh8f6uKjK6Ev8ZWdYdsgArqJPF7YZgwp4yTOo3NZywfjdA29Vio",
-	"C6WnnT2XWvDZ9b43gPGeVhYOPE3dGLpbNkBXABJjdOdy2AH3xPW0qWGCrA4fUEwIqwYR5XRziU5zfC5k",
-	"ftuUqcW8h41rd1cqHC3EV3Q5ii3r8bcSM8FNsnl9qncoh3mtSt+nlTxVWm8YwfoSMHdp0s+yiboTsbaK",
-	"9imItin5rMZet5WWAXt9omY+AHPzzEEM829OdXSNt6HTEeIRyZSy9bOaMTWyIBGwonbT3dSaXIJ/r6Gs",
-	"a2xjq8WYajVwuml49232Q2UZN+lc+N8Arkwfc9aY0r6mWY38L2SA6EJHc5GzCb8GNgSQzKgTX4FbPxUp",
-	"BTOtbAfybZne4kJcQTFn2YTLDHz5IhlyuWLCntaVMk3RYmhp5bvsKGbB2A0bWWyd99nBm+iMUvXBbos8",
-	"JLAH4gqnkN6X2QQ6mtJSSNzGZzEF06dOXtywgalkzueDPht47/bAneVAqmtw6x3sb1Xz73lqcyXCGmNC",
-	"WkRbb1JJ6a56Eo3u4poMUs/p8pQrsVVIk0gC4pnHfrVKXVFtfsEzqCHkCNHWQ70intliSPjWbI7TLDS2",
-	"/1LyluxuMU+4U+5vn1G9mCGBZv03VJeBqRHO0LZxZAJLfZcYXyolO5lGg/tCXRLAzsAbD3amIgIuxDUY",
-	"JuSgI0mwqQBrfI9CYhcW0zLlDeYsG+uYyCVCkDiORj+NVFGomcHaWp8uC0gnwfbsQOzYllGojc7k82WE",
-	"xyiR9dZulw3efYGDLrtsWOpEMswAqYq80Ur7BL4mp8OIHNyfzIRr8CGypkda6JVyygZT4Mj2TuJyIieu",
-	"/R9O2QC9TvUDlO4TkChZq11maCv9ToYRyGV1ygbuYBrQEZwlYpRoajHjJCd1ACGWje0PcKhTNsiUvAZt",
-	"cLsXvqHFeGLDehcm4h5CHnrK0OUvbf3yO4lvF9xCMT9lA+yJ4D33+DN64UqQDewNeXTbXjHcVjSteIiM",
-	"cmL3ng7jmfcohxFLRbt7MDRpvU00s971F3zO15doY23UijxfIre/al4mUnMgH2+B2heJngQzTuZY3SZz",
-	"9EHKq+pZ9/1mdO/h+bRU2t5RIMYD2ySzLJt80+SfNxRm/6qg6hqBUjZDJ8QUdpPSXe/W+EoJlJ1qWitx",
-	"mNSe0uDSbRXiYAmNUK+gnk5r3hE2UCo/d/HwFpHZNu+hkrq39M1XWoyFTKE6qSIfYFd/FvOEPhvQSgYh",
-	"jzWkXQ7ElDBHBj7jkpXc2MWXg1jB1xG1wBfKqzY+uhs+3rXw8bRkWlzVa7LMUykJ2UR1JZgbq5Ucg7GU",
-	"ar6lZwcN95SbLRxHF1wOzG465EV90mtBhGjZrdl0E9r/YeHIlg0DzNUqJ7Jo2oT2Q65DrXWqmWT/VhJO",
-	"UJaaSFd0FGRKjWYO19CGVtCwz16qWX8ZXWEz/jWs8jGkQORQdE1qiE51BdLUcTCD/anROLZqjL7mfUY5",
-	"stRPWys1dYstucG21NcUlmm6YR0eBmfSCrTxXGBiaEh19m0NDvtdiIBxmjVulVUsF6MRaNovzGtXfrbu",
-	"fh7SK8o4S4aKvdDY7LuVwzVoxp2dvt/VyCuFa5JszXZHKWNNJvPxYQJTzDG6Rcl9RynJq0dOp35f3EHG",
-	"93bQDG3vbZT3nUqt8Z2ma7p6HB3y47W0+a/AH+6q60c7e2KpkMI3qF+o5jths4kooEMFFrYfNyEj/kPe",
-	"e6sUFlLx0EZ6NlF4eX+vNghvdRr2qoMKlvPVnRbv2z0MHPkMtkhZj7k6nUM3H2/kwwo5eHPXxWqHyVQh",
-	"Ql0dqv5diYU+nNv7Sm7g693G5t44eeeG/sRFrGrHqDNHnUpC3WUyDQgqbBdOvtp8fW7eLQ2ycMYo6o4T",
-	"4NcCf8omXI7JHMFUjfmGFWM0xSZME3kJIydEykXYD9TYTcm/mlTW4d1Fv77w0FcT8wq7uyb09ZsWFu7I",
-	"zEOCWKPbIQAr1gb7vES7hZxzRlCloaunRKMOnkt0UGFW9qBfl4GuQAtOCZSXPqPeN+qhSK6g3wza0dVB",
-	"PYawrAB+vVFoO1grm8bXVG2DrSdRb69hwpARwVO6zFiwqaPXs2k2HuvkqAPp+L4KTLa+SveQSBndCZ9I",
-	"uark1R9HfOvatn10IdbcwHS29P04hfo96ju1pcJInGKd/eg/vWa5S+g9t/F+bL/+GIflpsKiA5kxRS/4",
-	"aGpHsE32SlydDTuYC3snfcsLnl15P/3CwLqCBkwWkzwxeBOh1ktl2RRsOhgUNuvLaUd3i2w6D18ZNqtJ",
-	"q1sZynwZevN1t9zcJqH0szZyX9wQ3xc71fc6vRWzJvV7C89RzucdwH3YW0Qg7vBVu17q+8MYI/DJ43UW",
-	"a52A1x7kjfu1k/FzVWlTR4Mwsc5pBAr9PKdYPV4/teRt2iwDVBXQNsyfrCrH7vcqKf5Vgf+z1RWsSwoU",
-	"Fj1Tudoc98J9btnDsd2sFmuNaIp9OtYuOok6uG3jY9y6qffEnVjL03H8qL+C0nz1i4cHZkoSeqHHK2z8",
-	"YE9+WEdxm/WzXvRQJbqFx1P1fZJP2MAR9KDPBlMhKwtmsM985+QTNvCJne0/+64JJ2xAnTsG+yzuqxy9",
-	"ts+WOiy7AWEslBz4cGK4h4hLV6HW0fv+MDRZO+nxKhdWaU9bLUCHw5VNuxfpet5kYp0ySW7JluN4f6ko",
-	"dcENdXjTRL1kn+zOGOVLmDU9trag6e1bTk35h0vNbafbxdi6LEP75sevqYfPxf/9gtv5N/ETYp5kSi7Q",
-	"9eGjHx7/6UlE298fp4i7kr67xdIUfnFGEtbnWEJbTWkOn9L7FwOKb8MVVgCIp8HAO/lSDCt3k2bJ22LO",
-	"3TkaXMe6FnAktiptfwjohxthOiwXXLrfduxAkyG+xeIj4zXt9ghZHUsQJOwl9VbADtKVrbYpkVjlDP+r",
-	"VlVpFpJnggNRIGzPRg4KtDGgo5ErfTROwww5JeQv3787HIDPk2n9EmYRaO8WBHFzROeFqa1qP/oSZm98",
-	"L62bMMKFxlFdFLBJ8zLFhjB24ld4ZNvoGA73fnz/8YdPb+mHJ5/+sfdPvvfv9x+P+kdPPu253/K9kXvi",
-	"v9JZir4n6YI+Tutmv/lGc4wbNoOi6GjiKFMxl5e+h7Cl2DobqSIH3WdDKNSM8jpk04GtqapHIvdakllc",
-	"LbV0fe//v/f+42H/SQeGRmHkCgSjTE2nwlpoh4WCLy/MG90te3zixHehxv1QNpk4hLO9527Tf/h00PpX",
-	"+rZxc3WJPpnlGf6f+3WN18WziZAYQ/Y7wjD3ztEXxuKXbKCFzdpop1ZCPTUbRdjhdgLyNBwqBB2nzgy/",
-	"UQpAsg1gL2ow7Wms45ZeNBAS25i7cC0yWNFq2qfVVwZMnSqRFQKkTUOHlBNq5nJvCKQvYfZ3Zzw5q297",
-	"9cH4QurOGjM+1gBobONdcLeTZxkYE+UDOUvzfbJjyWcR0fcvtvr11r1fcSKvSgK4uc9DmdW2BEr/CMsf",
-	"M283O6VtnPpL4CURMsGqTWmwQJIe9xtCgtw18kwKmiW5mq6WmW+eP2U/Pnr8p2Wo+UzlkCxbHRZw6n0a",
-	"zBdxppuOIihCumJMa7VFrXsEWpzsSE5Z+1uC79xXiKoGJ2lSYH78MbKBHx0mQftXxOQ1r7GjO5y+NyYY",
-	"/GsTba+RfPDwU4T0Bos9wCSuBWIsbH6oi12xksmOiziJ2I0qdh1j94bQy259bkGzQJpsxxJNEiFxzB2p",
-	"dctazO7BNK3cVxucoGOEMjFqzAXvburXdQstLAsCH27hYuynURTzNLkQAsYq9LgCBQkmFVbDQphJR7ib",
-	"0vtXBJj8ijxkBEZ8QrAnLmdafSQrSC1TRQQaexcxka1T8ruS8buT5ldGNd7AyK8ohPW2kLQbRN6+wjDb",
-	"6sDZ6k18rdU0hQYdVSt391oTtqm9OWWDCdc5VT+Olcq9UYJdpKiAdQgEpucMO79nyVsDH0rILOSXAQ2t",
-	"K8JilK+Y9VhZI2GdXZnM3g6HNdIAl6HMktZx6e5ir9+bg7mUmLGfceoZSKTreJ0SHfj0KxF8qezt0rda",
-	"T6yg3hiqV3J60WrQiCYy9P2asdek2iidY3GWO4xQ3LSRq0r6a7caXqV1SbcQ/mWlS7UJZmtNwP6FzrS+",
-	"x05pfvQ4rmBzJFnXl3GLPvp9dm59QCMXfCwVmntK56CxOpvn18Jr1wnDWW4x47fu6XTKHpFl2AP/4X5c",
-	"p758NVpUtsllv7PweNl8bkPQnQWu87na0oaJbyxqXjdUWQcuezkANcNaqNQROUgrRvNLjyVgBqxQ6oqQ",
-	"alBdGbodNYzXjNT3cRvQJwdUcM59o1vQ0KdEuLHmFpq/TvkcKwQcB3Scb5BBAcP2M8Iwx4wp5Tou6Fma",
-	"JS7Er6geDNF//EeT7K/ZozeAV+omUL2tfT2KU9/XRXUjMbVBb29qHxpnZyy6O9c3Ct2S0kNmR8O3f0xc",
-	"pFswPV8RmpTTA5EPUD56gvdVrU6LNRM1k97n2Q8uPGdynzIJIgA2CV3zSacTefItnKqK2fhToj/U67dL",
-	"JW/24yhRw9GRoF33xr47cN0bM+8V3OKt/2LDKsYgyTwMt6/+RS40NQTDpqxoWM24nnbcNdQCX0QaePsy",
-	"eTVxC4bcfHC9hh6+nmaV8ZcS8qWk9PzlGzytX9mmrjeGJbhtPUDKEJl31ufTUtJ70BiOC0yOV52TdfMq",
-	"4MMGyALh+0+bN7pKvG5RKvKblxrYUr5uzUFJ2RM1Wwz/tDoRTbnddBHP6elaT71RlUD4WMjEKESWXtSv",
-	"MgfPvGrO7qTnEOpcopRiX9nQXXyVDFpO9Vu7/ZS8k5BAAYgeE+3NKYNpaeeIpOCbfSAAz3a4cnUHoqSM",
-	"yPm8QRGqQRnQ+ToD6fZLq2o8SfXxWJUbvYVDhQf8k7oiDB07vEHVpyxYR30YAOPZ0nSSqNspdN4NUPim",
-	"U04Maauqn1JkW420CgQoVO7QR/t15md915tpNjDAUflOIK9VXOonbF+eADa7HTv6ArjAxhf3Jke9wbE1",
-	"R+M3o8XkV53J09bmdxQWI9byldlnAyPc44M6SVJRiUkunLgyps8GU5UD2QNIQni/2b8qAbbPSl6Cxosm",
-	"sQy5AQ7IYcoRSWbAjBXaGSqFwtJZy6/AMKQ4D73k0YGBm3lsXdDUnJbmZ4CS03+2Q7mhPfhLHfPgRfFq",
-	"1Dv552anT/T8qb+N7I3N3k7njFveMDQfWzQC1gvaOxbP55INRlVRDE5q+25rSR2JySTg+qYX7hf37D0L",
-	"QHQf3lb+1VpxRxtH8gq5vZPA9fboD4s02CGCL/MKlgqvNhaisRi/rRi+B7nZSMD2Jj935vTAWC5zcg/L",
-	"7U7PHc0EisTxXYQegSPQxrFFqdhUaTglFDo+BiwiR8TEsSMj9L8AXJnNcmDf95eKPkIfWsYNG3GNRZAU",
-	"pB0gU66rhCKG9ryWiAnqc9PKWxTIh+oaGC+KfTbIeFEMfOEDqT21gjacM8wz6ZMyqzTLJtyesoFUVmQw",
-	"QAO90pI5M1gSNrzyOFQSXZuhaSzpWt4TFfPwoQZuJ+gC4kXhGLhC4Bc+JiybQhiL3qKpugbfox/Vj7Lg",
-	"hFXFc/wf2sVuy3lx1fNlcStlwM8iEZH4Pe4CsOo2Nu0CyEd5DZJvANQaBn/dvLGF37rpcbtp1bGOzMVN",
-	"5pWwx/0f+q0Ou80+rVI1lrCLIJtgKQk6mUFnhCw/0nwKM6Wv/HkSe3GK+SXiGKw6xV+8KFnWYzCI6+5n",
-	"DbDGvGWGdgdGlj3rD9VwAW8U30P7wOcSxb0J5hSxSwTVt+1OIi/5paYeQWt0SNFZQkj9cXF4wm3SuPQa",
-	"tBqzq7YszV7qL6uu/AV0V21M4YJKIrPYPJ6PWqvwccpmu6J9WEVKr1tXrMvC84wTvauqsgi3h1iq+KvT",
-	"+gn0V76AM+FxiHxLbwL4cSSxz14q5FuOuQeh6O3BhQ74YLMJbFvurK8pDzth46l0Lk6li/VCdSnPCMfx",
-	"X6Vv9OMZr9rxN2Cq4u7iOBOxVRCn4dFJTed3DFB1GDBczp25kgt3CCbucsKuoLSY6ey7zi6iGnWBveHs",
-	"o4HXBnVo/qQ9bB2t8AbaNgkQaUO5FcjtsBruEK0JPrjnAsie90sn2wWfmSuvJzgKNfVlrYsx3YZw6zSO",
-	"Jlc75IWztyGJB1P56iSX5QvdJ/6uRgw1x28MJYDmnukjYFYpMgxUGOzd7LGx5bjVViXKy6ALuP3BNF6I",
-	"KCpxvHwq2+E/LbkltkOA+j4Kgx2vRYCa8g+Xsd+jLiB79Gjtu8vm24MghJEJuMwnnlKXTPbtclPO77D2",
-	"MCBxTytjGS/LYn5a28JO/5YqdOb0UObuGQGLBuQt2nIiZS5v1F3meAfqWQG0cyfOsu311i2xdW7uR4uV",
-	"2m58nTdRf8plZk3T2ubO4seehj8lm31hI9h1n3pKT21hQnR7o56qnPSi2ZJbCsMX7BmGCVBXjlpyOb2d",
-	"ghtb+6t4ccklL+YbLPQsPLfFUuuMlRSyQp2ZY0OSAwYCrGJjxTpyOeOsxEQNbsBhrGWYTxgr0LG04JJY",
-	"n8z4q4G07uNV2PQsGg13cRrkwtja3dQ5DacTb24lb5Oa3RHIGeAABntXUm2iMLU/Oejo+2wwBone4NDj",
-	"0vAp9AM8bcC1IFj8fTYY8aJwCuHgpNHzKWNhwqX7HN3E+lujsKF9LNiyINuP16g2NYp3v0E0n4Ixvtig",
-	"zuv0i3KWVZg4ouTQtHo1K1gJmNOZznBWFKw5GKdCYSGcTwFcYz4Ey78uTql5XT9OpW1Icr1avMD5lvhp",
-	"lKXSucLO7IqNSmx8ulsYKDlPVbTsXyIyjLqUCKXd7wX9FO1Bcc2z+aUajUSG5lYAQuj3eD4V6eO6qHPQ",
-	"FiwYx4ao62JoHy69QtpQHJd5mlovqBkPZrd7WMFl5IHNRRXJlyDGl6KYTgxsEMSjr1yEpzcGw6u/H7Ti",
-	"fnd1L6GaxPnSEQT1ifcStn5HHkKnTWHFSpSIO9QiR+Qb6yzHEVqOhAfmlLjwMTxkX4OR9UJtraE/J088",
-	"6DTL3Ws2xtq98FUKb7ybrCulevMj9llrSTFNmt4qMxmdRYQtv4U1Te/QAFH0KnmuTbnlguKlgW8Nalhp",
-	"DdJersw7L7WYcj1n/qFQPYFOw9CFmEWIgR1FVaHeM9GGK99y2vChFBrMfbQ+Xuzh3eFNwWy+uov0GtcJ",
-	"dQbausn/Rl2YPTk0HZgXXZVuwGtKgqO6I9q8fEM80+CojKirtf/9zTt8t6a6tnn6w9YeLiwjOX0LZVfm",
-	"xrb3rgvph6A+ozZB14BdOi+jYrF0xyDkINt6XTv6rAeVhRS2xvDJVYAAExZrsK/22cDprqVXLRFkut5G",
-	"bDvq3pNQu4rrTAWabp2kseBC7Pf8ZzsaFNFJLDSUi62nILwuNVgtgKrYg1p2SfCLUeP/S69pUt4hSrlL",
-	"r9C7WRXCmXfNR41VmqDg/C8QyCGdY7HE6aGsr1WazKKcy+VavqGq7GUabL1unBZq2aIOPaHIijpRK7lF",
-	"8IOG3AZgeYOei6H8s6YHuoS1XsmlmOKZYbsqhCMdcynqjjzI1XzvwElXcsumLB+BYbfyxjxU99EbYuIK",
-	"KbdlBV0AAhdCZk2N3kQVubkphs96oPMuc+ZuuoB1NVCtkW4jQojGTF3St6F6Y8uOqtFr7W1+xh3DR899",
-	"yAyYnaJlGrAawh9HDMGopEcjGIVM2hoJ45+9XI3RNECoIs14lmHZiVtJytn8Q9uDenwjX/Pjw+1BEuvt",
-	"SG3x36MzT2BaND3DJlDkoQ8xSOqmcyVhRnKq1ZSEWnu4jWuBtqQ6L3aCaeD3C+BaWtKE+Ra9VqIuYYHx",
-	"VY7nQe7lnwyd+rFnb4f805ApnW8xSbHVFK3jbGuQzm2lJWBiXqsJP1XyGbX5cNR4L42B40HVgRsqfXHc",
-	"54agNvGWpamtKuwZ4q2k8OJt68gCijOm4uRxzg1hg5DO4HUaVYKkM0XCSh7oPdgxQTHZED/8Fsgk1PaL",
-	"8MHXbi6YNBx/+MtGFnp8WJ+r21w96c4FB5ygGwFwL1zxrYX4Da6IaLdY2OjGnIfjWlhk+PXmx4m7tTZd",
-	"Hz/XOZsIB2jBB3R//gK63veH7Z88pBgLqJlAyy5f3iQcOau0sPMLt/O0NUPgOoWAeCY9/BQ1/mLf/u9v",
-	"b7+rew81KQhuz8//gu2CBALMIUMnf61kE1XpUOpN5SWSnb0+R2TpbwdT4OJyf39/8B1mMDAETX4nKcVd",
-	"+oyHuhkp4ZvRn8I3MBjddOie8hzzTU8Z99PGlCwwaLd6QWUYwmCzXBGKL5Ih5jTQVtQbN7G27H36RN2E",
-	"EwIKhawwmGdFNWucQgtcCiVPGn81tQ0gHQVfqmQOGpNzTZ9pmGLPaoN/J5+S2X8n38k9dtaA/FJSBwK1",
-	"+DYMDXZeQHAJ/ihW48fVz7p5+j9TRyiU1CMuCmwM5RsV77tBB69fXbxlB9dHB57QzMHHhuQ+HcSeklDi",
-	"wCUbnOcwLZUFmc33/gbzwT67AKw8qINOeGZ17Ad/gzllWMmKcDIUTcqZhtBp2j8X+xdpkujhOWEzLuyf",
-	"X0aJwFGEz+Oa4QcyTO79rUY+8zA2IMlm1pXEpJt+jfBZz+H48BjnFH/YRD34Bujy2g++BMTioFArYWf7",
-	"v8O143oDnP2za9BzhmhSREEl4VyxXGXV1Cn33waAq+/22SBTOWBGsvEoVgNHogOGH3aaEafETqRw+IDt",
-	"q43T+pCGHOljQ0FHI+6z33///Y9ub359+3SfnXuqUiX/VwW0tx/2tGNgmB4z8LcPXb7uF2z5fmIYwNHR",
-	"vl9Z2AvHMMiX1Xqca4wLD95wC7+4b+69VoXI5gO3z/2m3T0NCHoBsKMfvTlg3+aaj+yeADvac1eWlwKn",
-	"j+/uTYC7u7Z3dPRdMzmMdftZ9/H+lujdZIh9iSYVRQWV2mePjn+kSjgh2eANWD3fOxtZ0B5pBSsl3DUc",
-	"CWuIo/jsC2QQzpIETR773lGQGLwUvZPe9/tH+4eUADNBZnwwAV7Yyb/dz74nY71r53nvpPdXsD/jI5Hv",
-	"Ct88PjyscYopiojpNxm+evC7NzpI4q6Tx34E5HyLLXWYMPstUdI7+ef7qKard06UUmqFwqMq/wdT0McG",
-	"02bDYkzvvfvIAcJixcttj3d8eLiUXtGAepNUDByz7x6STIwW20l7XKH6eeFY/0yeMigMsMeH3+/X0cto",
-	"mxu8sHvc6WaQxGa7P877TgBMeGlY8I1ilcPjw+8fZhIXS3tZ7yMWULidpQNYTRZPOdpyuapdxyvp4vro",
-	"wF3jK6CeGMm78IswljptmDZA/ck/OyDEfCpLHz3rkZUwqCHOHBP1UtVd+X32irgixgd6J77VYMCi6nkj",
-	"ox/t9J1ZG52o9m5TqDTFiaeuqVFqYzyzpvfDYbsN68pMxc1n/P4eLwqdM/aRShDpy6h3MMlvDdcKO9HL",
-	"nPl4l2PUjodnRRVu0SOaYWrgeiUHP/E8YKzgK0frX/lV8spOlBb/JhSSR3RbV7/0XOmhyHNAD+6j4x/X",
-	"v/FWqRdczv3sDPGFDVaEEPKSFxEjWbueGqlw4ZI3BsQ/e44wfbD/U+vyu5vKpvOgtZvo5vsUAmeuxEpH",
-	"76Sue6Eebwnh8FxpJ2bGmk99blfGpeNHRowl6iJvmx42BLwiCPWzUU8cffh2Ggimws4t45kNFWWGTfkV",
-	"ppl4nfWdHAsnZciCcG9ToxemZDHv+8+hPswIIQYns+fBwxnmb/CCjThG9UhbaHO1pxhn9R2EyPYDY39S",
-	"+fzOLlPToehT27z07XUWbvHRnQ18bkwFeTz2Mou7gvmpjyQaD1NezKOw1uAK5oP6RPepZ2fufeq/qIyv",
-	"Aibyjx7Uz+EkvmA2cPT9RmzgF67HQC883mRePmsL8heQC/52Tu2PHh0fb/KyV+2IG3zNrMpXRLZ51Qt+",
-	"BZGHYSNWFf6yqLocfLyCuTOZiXkVkIq2n1tmrCpJKXKKVpMvj0xDSDYS1+D71Jh99sbJNo8DSYYzdWJE",
-	"ZWziq0nbTAVfiZnKvYrpFVe77+sIsJVZqBz+0mXx4aP1b7xU9rmqKGj7B7sRRDw3vhNLqjlqq87kbZRV",
-	"uia9RVm0uV796dP7+u5R04I1dkP91H+S5VDvzX+c+eAX3mVAnHnE+51NcNdspSa5bsOg7uJEYLwjpWtk",
-	"RLToYnZTX9sb2AsXiJnolHvMR/NxDOp9MGIIxmNO2MA3Fxwwp+kbb03ibmLTPaf5o3WAoD6++A9Ty9ET",
-	"SJg+1DbCN8x0v3kno4Fnql+jPRL7mLaHIcuFcgUa4yVgPzojA6t2DfAC8pQR4Y//rGngssDkUmfbPHIQ",
-	"efJRnr+/P0MkTPGBTZH2uKmqIVzuqacLBHtqWkcg6snsj258HG7Ab54qOSoExWB31sq9M9GkgnZmrgKZ",
-	"WkW8B3+QjGebcs9lE8Y/e/Ax/BgMma7ARMRt7l2Qd13bMFenp4WWArOdffHFKwIIAe2LxgMRbSv0t5Jw",
-	"gZDO/9JbNh3aNH+Q+4aslOhy82G6FJNXEijqyAsG0jsP8dhq0BUSPYYgQ+umLUFfQr3AQHFN2PnMzkRG",
-	"aD2+xhOVFlu/iAkTmKHxTqJnTclinojWh4V3uBkSisdfcJ4tTnAvakPdI3cjteEz8B/vMBam3sQ/HBfa",
-	"qQdfiXrgFIJ+k9pwU42gyoU9QJwqNN07g/Z/Aygx8foXbkH3a0MLceuyOSu1UiPKnBHWMCP+TeoKGn2a",
-	"evgi+gwyLM9sqBAJkXGwLSayojwZuT9zE33azPM+2cHCUB1codm0/Z1ecdfEj0XHKXUiapJqxFhCHp1D",
-	"fAfoA92qRZv+G0Lu1IURmY1II3o67QddcLthYddGblAh7ZNHvdUgQ5/66VGsusMx3t/7/Yo2seuCLbEX",
-	"NcJMtyc/PjnuM0MNItjx/tH+8c4a+FJvLd6bBqWlUGMK/o41zEKCKrMzhSLD3PgKg7QBsyYpv84paRR7",
-	"UDXIV6g4Y9W3h5zok3fPKd+KEh3R/4fJ1styCYMObvhnfvQ1cYdzmcOHEFwgSEtAbK0o3rBFbKF23h/2",
-	"V1zvw81ZyIr4AIUE6l5CdxYgSMY1fn5x9pRIhtKp6wzg5iBS0/c58fH8FxqKY9v2J48SSGRfSEjDEdMu",
-	"nvFFMC4MY+BfGNTX+1bM6eAjVpR/OkBp1smqCJ3DyTvRUL7VgOxo4NjkIMzohG6JZx9eL2oUorgLZ10b",
-	"yR4dPgqVHMR9auaMg9QZoKiZBxzgLmXoWQ33ty4cjGu/oYqyBQ9z+9O7qeLzBXGBc5kVVeMNSXglkDTd",
-	"HnfrRUc7vegr0Ivqi4hIG0FNugG3IWymPV1Jc/BRV3Kdc/8nfP5NJe/TnG4GSRDyz2qG4P/C1yDsiPVz",
-	"E2sb36tNs79xi4AG9EyfKpycjqwJltwqHTui/Kfu0sNfE1Ps4g/jrMoN+sk/8+VkBi2opmd7/+B7/957",
-	"//Gof0sFtTtVyG/Uf1qiEJ39Tq3+klgJatf+gc7MoM0YSDL8duY/jgnn/MpZ9tegxUiAhxWhZiZsOPeM",
-	"y7ujhUSvtck08joCbj/1iFnS+qQgUqnpEz6vp5Khd9iMY+OB/jvpxsGeSBjhwwbuFPhTkCwTeMuvgIj1",
-	"C07u8RPcKEZ3/DBaxLn13YnGldzl7+wCdA/K3ZLhubdYcBB4kFSzjbjaYnTOP3nwkX7YTJ2/f12+yyKl",
-	"We60+C9c9GIcrd3w0Pu5h4GA7l2DT6jvMZUfTBR1qbvxt/u9skrckp9VkUfX5O4FJH3cDfPQWSyb3M0/",
-	"dgbdTtJ9BkmHiSG1pMMEEKzNFnKM6SlSsUJJMgbvRAKS99zcljskrYZzG0Bg+owgmDxuDaHDpa2D0AzS",
-	"GzFTrq/iJjq+1S3TgKinpimNQN7b4Vy/SzNgp5J/7Ul2O14T+cxrZoOm+HRTn+MSa8H2Bwd1V48DU3ex",
-	"63IpDLBZ1aCPwFgeD3nQZwNEB3A/+K5pCBY1wGYOWNXu/g75PnvrXu/XkPsNsMAMxHhyGgPiIIwNfEBc",
-	"C7PPona5M8xMWNWSN4DjYCucVD4d9et7E/UzuQ9VaKE74AOrQ4v9HZNYPK0mQiU3BvK4j2KfDaMG1ju/",
-	"wE5b2oSDUVuVBdb1XMh8EcMqtOOK2FfGSz4UBTXFXOZh/tudLOxjDYa/xlXwpul3vDIegq0xKuwMzoQ9",
-	"YYOhFjAa1KiNZEwQQC4hHXrAvn7cp5znuWG+ZQ8CdUkCaUGONeG27/vwd7bhJ+AEYaMut3384EiDmdBn",
-	"A1r0Qh/6rhAHtRpPxzh6YeqtDt4CRoTxH/7k5ryM/PtlxDzCAf+FltlZEElP7Xw2XyzjqIuoohblG3KL",
-	"bh/NYpdaRrpPgGS1Ua+SofqwR93rhRwP6tvUzu2J2M7KDJ/VzVC70B/AZLzgdQ+ZZNLUbxM1ZZxl3CAS",
-	"vGcdTdoTw1alDBH5C6WuolwLSqQp1Did4PksGn3NRr6SxRynYKLsRQ+cnsxVCv3C6w2qW5GXQA0xHCcs",
-	"IB8j2HglA9rrCuTxWwSK/1C4GP4c/rNC3Q2x7sLdD82/IzbVHfImqlQjVoIqC7TmUA8cQtwAsSMeHjPC",
-	"9dlg0dMHH5t/LKiGber4VVpRBK0OGUzdX6jPhnNC/HVXnQmE9MVyr5rhbs1f/woRe+09yL3orDZxkmNX",
-	"YP6V3alaO3LHt/1N2da92pBRHMBacdEOIgk+De2zbzVml+va15QLJ/KKnOw1xuWcwNjqMvAueLlT9ujw",
-	"R0pS4ZLwbhArm1+Bs+800BfRpR+zh+U7fdas+Eu62wGkzgNQosmqv/lj3vTt/ctfOWvozsEIpMu34xCL",
-	"zuJVV1xVNlNTuIubXXVZNr4TU23W1D2yAyYBt77bBp8C8zNaddOpAAQv+vIVfuqu9sLlvZdcsld+6x7Y",
-	"N7wBxyDdx9HMjjvsPMWfiYPhPbwt6yLOlNT2XwVVnqCuT32bPYASYVxR7U8q7S/gPgX6C+gW5E5q74zX",
-	"e6hRiru+L5Z9TBTjU3b+P9tBvNf0N1WhNLsbw9GHRVTdOMkJMSNyJP+onz2CuQvD8kq7JUXdknzHCoQm",
-	"kaxO2MA/jTUvJ+Ev6OqkjjuzCGB+CPXY1E+EGgGiE2zERQE5NrIJWd5WC/dHAph/G7dCcg+hLj4W19Dg",
-	"LlHvvkQw1s30RWjKf7t0j/5ywy9D8CsZzYQmgYFj1BCMwvIrRU2jsIsUoVPbVtvh5b5MRaFm5pQdHQYI",
-	"67qlaXfIxb2c9HbWvRebs7mlX3PNvtFy7jNL3h/oA2fJ06i/oSzp6vQTrg7FyybtArxd7vxO83kAaUNs",
-	"aFHOICdk3DOpSNiEx5dkzTTcsraoOfhYN0rtdnWeFUaRjyPk49X9eZvWIL7HWsAp8S4Ei+2JKd6MKTiF",
-	"gOsO4Kqas9+butTqLd+hOAXhs3NpfqG0XzsyNyf+bi9mIkLbdA6+Czz+1EU78NfHC4wHm1InACc6ManB",
-	"puVXpP9gCi5ToyYJ13CR77NXXkGilpukjxDIHTpTpe+ziJWEmH7oQThDA1L3Jd+ZG1OgCdO7UBJO6bPG",
-	"8rlTb4fAjOMksWLqww51SrBXaklAu2FDC+qmt8aSx4b2fqdG/pHUSDrNp821+rK0ybeU8x71sE1qluFW",
-	"7bLAd364r0kiv65srYsyLcYTe0ca6UEpZLt3VJuX/ypLIbvUxkddRStSWVYKKb/8Loj/wVreL2Axt2rE",
-	"uD+sGxg7/QfVrapkJURr8lS+YKhhcgQ5JoFjcVTI6kVVa7nc6QbEviP0L5zQfVWgpw8hmblLBoqd+SHv",
-	"THB/Q39/ETzPmyS5c+mUdCB0nLHqThsv8Z6lIDKjbMHv7xMe01it5BiMZZCPKceROtP78kueTSJvcxKR",
-	"mEtVdSJ9Rus4/hqSHhePO6Gr/lb3uebZBPIAVH6CPKrdZlg2+7tjMF+urxCA5ErNZOqij6/BdzJHzHFV",
-	"iLw2gtJejDeYvGyC6c1jD/5p5MWgcFcUDct4UdTgR75wmWJ2Ke9BmAt0ieLjpCieiaJgQ6CKHqO+/H4Y",
-	"fyBVUqkrzOLxOHJmAWVmKwE7PxjxzJqVkLSOxzaMklvKsj/qHx4epgsnnuMn1wLu8eBNt9RaxYopnLrF",
-	"bOAK4jZdVOAoec996C4rC84WvHQ3mTC++YBzxooUPFufO4YzBmmF7VQO6K/3Uq1xn1oAkVuHnwq3YMec",
-	"Hlw6xwhDUyr6xBoiZYCdM1OqK2BqtJXETvCtg4/uf+t6cv/mC1YnPPdSsRURmKgiN5TQcbrWN8+MdaKP",
-	"WtoIm2rObTXPkAduYdc28YWd6vnlEjf3kOkc2QrShoRr0Myou/bjeLq+S8VzpPQYrBVyvColi8/ZcM7g",
-	"A89sMcfA5Eg4KU2N6hSjr+yzl76T04SXJUjD5mBPomwsX1FKeqqqipyNVX8hdhZXa0dF3G5bCT3HWD43",
-	"bCQ++MZ4R49Di94UeA5cC5g9rxd5T8nLzQAXUGwTnjm6hyl0Wrxhy3exl13s5avUH4iAh9AUPNzCxGkY",
-	"38HH5h/roDIWWMl9aa8rL/MOJv/rodsQ9+asobEankRYwzRkIEp7526qFknfk8aweHEOMiVHwn1t47Sf",
-	"O5xmJ4yf1k4fM2JYwD77LbS3KUk38FoFdnF1lgJmiSP0FrnRouw/Sm3wqAdTx2vHAdtBWJbxKeCzp+Q3",
-	"jr6B4S7MQvE6S1BteGhb6KkA8RMWFJ595rsVoE1CcBzAMa2mwvpsTKlAlMVkKhCeyCq2dfxAbIuMmiG4",
-	"G1Az8B37+mLZF53mzSUsWsydTsQQnwm5b9SLjy6X0EzkJrp5PrLl7sUQxsJ722B6WjvZ3FPXvCqSxjf3",
-	"+bB/xRntfJCf0wdZI7J8gVgsfwQInPf3WorX3KIEg38lYQcn8/B54tM5m01UUefhcsN4qHEjwpzj/2/h",
-	"VxVTZ5eu8BD978Wrl6wQEkzf562jdsQ4/rLPVJGnwkWH/cPDQ3oP9aEf2Avx0z47K4rwyzrNGsGjJZz6",
-	"T9bRT6ksXstznOIvQsKAtCj3Nz6F3C3fKdro2u0szlPYlSXIG3yAFr0sT2ik7nSS++rN8mFP5sv3teYb",
-	"QyE5pY4tKMafIUuYtmhXdLYrOvvKGOpP2Pmp5Ma26owNVm+Mb64LewZ68JF+WOdlat2iexfo3bd152n6",
-	"Cj1N0ksuJsyde5Vq8r1Lj1LIWVkB58kt025DDPsWsokC810TGhqCu5uGWTUGgqrCNgxiCuxbY5Weoyrx",
-	"XWROhjRSUiIwQ1K702WKqvep7oscQ8M5k2I8IawrPrKg2eD1q4u3rCt7a5DOf3kdFnnv17keqSsORLHt",
-	"rwDq6g8YwiA4lUxNnZzBrqkyp7q4ibuI6F6ckttwfguFnezNSF1vE+T/uT9HyX33Va2G4zw81n+milYU",
-	"tqMC2nGAQlxBIYD8ET5K7Y4DN7CF+M8GJlMaEO3c8Vp8c37iztLxTYIfocJw97IAs2sSsNNFb2XcY9Zu",
-	"HQ1AJEdyMm2O+p1WRxFfanWL5KjcczOka0rjQm+uMAzBrDdHut6w8PQCX9x5Ff+AXkU83y6Y6p1n8XPm",
-	"bCqJDrQZn1PlAL3RiUu9ra5CzOjgI/5/XdrmuZtIU2JOIVsf1cWKnhqzixduvHkbH3M4b0Xil1X1v2hV",
-	"xpXum2drjsU1SLbrePoFE/VfxTWwKipFRPtvwsmLjL2zGgLaLnlztSeng5YOHwqcYefH+RozhkK97N27",
-	"cQKrvUsvzhIbP9BgvRH6QBPqBP+J4kX/qqAiREdjuTM6msaBfWYmmGHopB3+lU34NRBjKJTpSOyfr7zj",
-	"Dwzn55dHSJS7i/6lXvSfObauJHykWho1IKI3iTQIrZU+yLQwwuxlE8iuuuO1zl6y8KGOoDZib5+9qQow",
-	"LIdM5GjPcUltjKgOZqpyKOIebASAys0V5H2muTAhw5+Qrvjcd7a8Bs0KNQOdLpF56ib8FCd/Ty6pM8mL",
-	"uRGmpvSHdUvR2nCZ3Rn6IenPR0ahKJudblrrjZTe+ZZ2vqXN+A+yhc56YSPGMvQnU1MIXUPq7kNbeJpo",
-	"oAV25Lvb8mKP++t3M6b0aiHlQ0j2TI4LYbCHB2elVsMCpuzbQdWc+WXB5bjiYxh8l+hM4ubzb3hGE/xj",
-	"8pwwfIrhvMAD+oYanKMtvOMoO45yY47yq8xBU4tDpyaMAAohxyZqa+1UCbzft+Up+LkvhY38BSxk9iVO",
-	"6Q/JQ2hpnYiPkJs+m4JlSrOCZ1dCjpdKJki8lMBJ5tgJTHfcZsdtbsFtXvIpAdsQa/EF2Hjrkc5MG0fg",
-	"RmxGw8hHkfdKrablqvzXFzxH2ACqKYLcp68O54ER9nGmfVZWusQ2Lo5PKhnKizgb1dipPvrjFrPPztjA",
-	"/TDA7BPJBl6fGhCiHuSOqa1ieOdBkXPf1IBec6mYXxCZGQPDR2DnA58Y4qyO07Cb3cxSw6hKtnx76k7b",
-	"wJt6+1773bsf9tiM85kY5PJCO5hlvelSMTtTjBfiCnaMcMcIb8EI/wqW4QQxS5Vuq7wWFuPL2HoVm5fd",
-	"3I7TgCWMK3jfa2XsWMPF//3imdlbmJZK88IxjFDp+Bvwa8EtMCVZDtOAZT7UqhpPLIGoW+rAMFVTkLZP",
-	"+qLECs3C14ZxNuXZpE7/N6CvMYsP3knK9bfcXJEP9NS7nDAZMEQyLfX9pp5ulbGgEbHc0Pj/qrjm0goJ",
-	"+Unoj+dGxT5YupI+EhrjqmFjS81m3LyTGsqCzyFn3w6mwEX0OaahAG6c/sjOrW+jySXjZanVNS8Cy+eZ",
-	"ZQO/4QNUlQLkBuZUDLEOtI9PzxTDdn1m/51MeKXxE1Q3+nAFClu3xfHzfOgaBdqXN5XscKNPsIvHuJK7",
-	"YoQdb38Q3k43u6Pvn78lHrUROSLWMkUs3b+/Qf8/A8Zgq8DO3NCnGriFC3ru/pp9hgE++ct/T7A40TAp",
-	"lcxvx3/Old/d4Pu5wXG1UPoa/0SF64Hkottb38nl62vm0k6APLjtC3zw0f+0rpYovsn31XNqs0u266f/",
-	"JRNtZ0P9LUn2xu30PRXFvfSTxH4AMt++vXb89a48kWfUFb9ecJMfBjKPUgoXemj79ENsyZ1lUNoGexnT",
-	"TERR+NKClLvkmcy/nCtar3V3P78KofJM5vckUg4wAZxnNmiLnZUC5/GDayoF6jz9+Ou7pP2vL2k/OvSv",
-	"PWl/J+qXRf03pnVDO3P9W0zinnSBLml9fHh0UsvVbVoMQr7Pjg8PT2qojz762jhCgtQNHLExI13k/Xfy",
-	"+PD4pJHuhF8x7xP6SJjCHOw+Ox9FgU9EbKMUGzXygZh+E2/JuMYiRMzz4hYzUb3fMwSirVIpDx8Z6dEl",
-	"vIsuj5+9TXa8ngcO4iwNvSi3hEHyWKCMU0bZeQZzhqPb0ITAiTwW/ArR7u+98X7jdT6G6J36lU/9G7go",
-	"+j06SpAZ7J25LVs/ePNGeAF36S5dNWuO4CxcPowdhDvnrryY3r6d5J3uyfGD74lnSKcx2DZFNgpu/5DU",
-	"16fc+72zEao8q9/HR+nJHXj1zgX4uay1Cz7HLFv0GmyuRd3EYjv4GP1rnYuwrUd8PhkLLQm6cxd+nTaE",
-	"XNaDEAuZ4um2DdnDxAObE+v13IhM1/siV965A7h2H+/ENboAfQ16z4C0jB7dZwNjoRywb3Nu+Qm7sFB+",
-	"R5kACCdNnkdKhXAP9tmApH39RjT77zxMLgMsKEHsotlEZJN30lLjSOBTyg8x++wXzFiLMHZ9YlqmCiUR",
-	"t4Y6ySkpKduJqRLkPjuTNHdnMuZsrNXMBGOM+zFOGS4Rkyy4YYNfuLF7z9xLe+d/GbhbrsFUU0rlCPPy",
-	"0LWYVwEccdOVZgXwa/yxcobX3Ptfz8JLvDDKLddQ51n8HG4yM1aVhiH2NgHkOs5SlSdhQb5kLmFrXeCn",
-	"V9paCUaWB4dQwY0/3ca2RLjva/IGo1OIFJXGK9TaoZZzqPF1fX90+KejyN11eK8NOS18sETPe7TXbb6f",
-	"AJ1MtioFTqm/yUL6Zw2biHeptrVsMLZCcg72GLYKVd2diPgaRMRzak27KCQmosAaN11J8weWB2E/OyXC",
-	"8eHhoucAgeeOD48jdFrLbWX8pkV3QgK6oJYYWFvDexPmcK8psX6MDkYQfCL3Zy1f4B6lxn+55LI7M1fE",
-	"/QO+X2RZDpiBTMl8EZh2Z3z+wdXY5gL+gfkRcZINTUN/pR7GQOy+v289BwylE47tgbR6TmoyzyaoGTex",
-	"e5/Xtbt5X8nNi4FsIx1BfC2KgdWVnYxEYUEf8Pz3ythpsAK7UK3OQvdDp/Z6ICns7SPVjGECp5PvHqRk",
-	"hFD4Q5XPU3gkBuxZNOgm+FWha6MwbKqu0cM+x7F2cGt3fwci6lik/rf8CtgUS8ZytJXdfzYv3Ii/vAKR",
-	"aiV13GHpeTRMVz2UKkQ2j5p8hk71oL8xTM1ksxOOLg3Vk+yI8kGJsgYCjAnTiVVkFZtT5yL4X4tLGqey",
-	"1Fyyo42bZCNVaVbwOWjTZ8P5Mr3EFIUavbERFg2COVlV5PvsN98XaYB90Ae1o9my36t8DI4eCUvcRrWV",
-	"SjKrSpGtqrg8RX3kBlWTZ7gHb6k8/l7KyOtN/lxgFPUEuhgC7r17YFcUuYu53ZZxeYgtvKZ0qW8oShMM",
-	"KzDCbm41qKS7T4M+G1TS8BEMqNRaaA0FXHNpB2zq5L2N6Z6p0aIkZGNANDotMgua8JWxG4IpIbN9NphA",
-	"UY6qYuDLCp3t4+sZqSoeC77xy5R2xJRmEyXB2Dk6ztG9wbT3sI+a/kekFGJVY+Zd85j+hd58TJR2rI4c",
-	"J4sZ0cs+KHENz8Ou3VsCUT3CA7O29rjLjK0WnBTTrDX6P15cc8foHl5D43O0mbkMmT+YzKjBqEpn4GzK",
-	"u+N8Vovx2PtAuyyMt+GZe7xx9RhdUHoRB80VcSY24xIR4ofgNDaBNR1qtDMoPo9BcR6fhym5vpE50e+V",
-	"VUL+vonFViGM3WcvMU5YKgMhf5DAqZTvzYxB6IJ8hhwj1iAz8GHwomjQWTjztwBzdd1aEGlgpPQUv4it",
-	"bPuskgUYExNiDU2D9oaM+0i7O4vGRd1PmqZo9tnPUJRRj0QvxXl+LTKoxTs2rHUi5rTpbeL+ZibYGNaQ",
-	"BTSjGobC40s2CDcBm4QaLuKWDTXX82/Msii/WLjhdy/J25f74cT4Kqby1tPR15WWtLNTvgrxfXt+mJLb",
-	"2A/7gGdu99Z0e/m7e/QsPLlpEdeubuurq9tqH/SKqq12yc9OR7p7noDXM6UdUaof3VtHuXVv+4gd+JfX",
-	"ulmJBwgL0w0YwDk+tsHtL0EbJRkfawA/RfSPgp9156VxGyTtSpR/kI4H/NP9+n19h4ZKFcBl7wEuB21C",
-	"V36y+2P7akTtrPuHh4e7m/KANyXgenldGp/rh8xRalrklPZt7k1XtSG1V7iC0jJecm1PPL6YBgJl76N2",
-	"6AxK7TuHRvo/joohhBKkLzb0WRr9YISELqh9VoIqC7QIRjzzOvnUA0ymoPMvrNJQ0+4XjPfVzPGzdCVf",
-	"0zqjuyn5KRsgBFM+8CBylNRb97jbYYTtTIjPwwRfV7apKCKEsG20hYUWIpGycPDR/W+5G9si+LX7/QrW",
-	"84WrDnfHYZ7XPeW6GcxYSThFqZSpMjhohuBOzjeya9oBY+57ack64XWbFY0VNgYzdBD/MWpm982us9cX",
-	"e0/pojQ9vUZaTSPNwGkEY6XyLa5sR4LPG+D513sf7xDvCOX1i8DfuptAz3eX5ku9NJgNiojAqUuzpVK/",
-	"tgWdl3d30hKPBKlT9oUcr8hpeq40O3rMpkJWNrTNEj7PjbKFfMenEPZvGQ2i7jROf3QLSRoIr0qQf/d7",
-	"dp+q/Sta8Gba/dHdmu2tsVPSF6sVd/76nbJ9Y37kSGxBaKew17ZStgOPOPjof1qncj8tlIHmMm/Wmxhr",
-	"fHeYfl8sZeGhRqQV0CN9qfJWauF6SddQ2i2F3ad6XksFDSyu9XBWjJPjpGsiBn4hrsH4K4RrgLwG8vHT",
-	"rDEMl4M6r2QUOB8xXmuxMl/CGiAYnNp1FqR9XECSihpxS7j/VwCliQc5cUoyuoP6zAD0WVlZpsV4YnF4",
-	"sseikeqTWeoZE+L0JLwBcuaVaspfZiMNZsJKrdz2jZjIQVph50zJVoggGouoIzEU9nTosxe+c/tPWuRj",
-	"akLzVld28hwDh5jgPAGhmZrJPlOVNSIHhABozjIarRWSTO2hCj0rsQFOMG2vYB469mQ2aghVf7fGLF/6",
-	"5FNu6Cy9i3Q2UWzK584yrjsWUoHMjAZXEsePPg4m4wXvOndqDWD6hJNAiXrUILjJn/ANGgiICvusxob7",
-	"zE2HZ1fRkAGdfXm4s8zGx+/xFYzPBKUGD+7vEtfDzZVJ7pdvI9F1CLmg+ooTd9fUuHEoKFnMEbHBl9IZ",
-	"MZbg14RBSco4QQo07Ns3z5+yJz8+Of4uHrvKReqkzjFLoiq9pmoI5IHn8/9p8SEdTuL9p/8vAAD//w==",
+	"7P37khs3si8KvwqC34qw/W32TZY0dndM7JBlye4ZW9KS5HGcGWmTYFWSxHQR4ACopmiFIs7TnAc7T3IC",
+	"mQCqikSRVX2z7NV/qdVdFxSQSOTll7/8OMjUYqkkSGsGpx8Hc+A5aPzxPIfFUlmQ2fo1LAu+htz9OgeT",
+	"abG0QsnB6WBsdQljtpqDZHYO7ALWbMUNMwCSTWCqNBwOhgOTzWHB3e0gy8Xg9F8Dd9/g/XBg10sYnA6M",
+	"1ULOBsPBh4OZOnC/PDAXYnmg8EW8OFgqIS3owemUFwY+fRoOflIZp1FsDurtHJiEFdNgVKkzHIGG/5RC",
+	"u09wb66PaKr0gtvB6aDU4kDDFDTIDAabQ3OvfBX//GS5LERqQty7V1xYZufc4lTMNJcW8uY0XP2zX3ML",
+	"P4mFsNvv/tW9UhhWwNQyNWXAs/mQTZVm8IEvlgWw8buBWUs7ByPMu8GZ/uujb8/sX0/Gp+zRt8xNERhr",
+	"mFSrIeMyZ0oCWygNTEjGLVsoYxlnBjIld35PY5yvVCGydXqmCneBobly4qOWoHFRWaZKaQ0TcucH/Oev",
+	"j4/PVn99fDw+ZY+Pqy8Q0v2XBmr2jhSsXj+Z4jRvDvJN9Yh2CVoIKRZOrE+i0LhVm4EefHIvWHLNF2D9",
+	"vnqyXGp1yYvz793/hHvLktv5YDiQfOHu5f6Ckcg7Cm6JV25/2Xc8uyiXrS+a4J/3vcZP/eB08OD4weOT",
+	"kwd/eXv86Pj4+PifB0tl7EyDOTiefs2/zU7crllya0G7l/2ffx0ffPv+4zef3tIPjz/98+Bf/OC39x9P",
+	"hiePPx243/KDqbviv3YM/3UpW79Al/L6s/RMc1NqaH0J0N9v4EUm4wWKd/u74iU38LoPS6Vt+6vwz9d/",
+	"zY+qyFtfMldFfv1X1I6iv0NClTxhl7wowem8tSo1y+ZKZDDEQwC1xyXoNVuAMXwGQ3bCrGIPHj1il8KI",
+	"SQHsyZun5+csm3PNM7dN3XbHj6HjsPqc2kAO3Eh2agX+4SeQMzsfnD549GjotET4/0lzm7x79+HBycG7",
+	"dx/+8uz9/0pvhXN3CvBsp+yI6prrT/kr0Ca8a1tvqyX/TwlM5G7KneJe4uVDxg0bm3Lyb8js2P1t/MOz",
+	"t+zo8uRoAWNm5mplmDsblbtpEae5+R30rBv4BDyttz/g9fOn7C8PHh4fsrE7qf/6Ysy+9EfFMB5zj48Z",
+	"1xAO768YNxcGZcl9LZdmBdqdMnYuDMt4URyyl3YOmi2jiWDwAWImlabTv1Kk+NqT4zYp8wNvEaZHJw+u",
+	"Yza90uKSO5MOj8p2zUp/v/4qvIadWkjDzWihN2DMrs1h6O/XfdEnd7NZKmkAD/PveO5n0v0vU9KCxB+5",
+	"MxDJQD1aajUpYPG//m3IWq1e918apoPTwf/vqLLCj+iv5ugV3UUv3d6CfoGcvbfghRu3k7JPw8FTJaeF",
+	"yO58QH6G3YDUJehhwx8oDeS4fYxagJ0LOWNQGKCLFqgL3Y05ZCKHfMg4K/iKNp1V7AJg6fSGewAap7gP",
+	"hfFqh825M1rjCNZgcSaeKz0ReQ7ybqfCawTQbMHXTCrLcoUm7rCmKv2YLeMzDZC7rxTWfxgIzXJuOU6l",
+	"LNbMWKdDhmwCOHGau9lUms2UBPzSH5SEu/zIc3JtnMYD9BSE/xi5RocBB4VnluTFXQ7sZanZQhjLL2gM",
+	"L5R9rkqZ3/FmcIqfRLLM5ozkfRqEloQDh/dWqZ+4nsFd79WJytcogejd2TmX7PFD9nfx3bD2m2/Yz+I7",
+	"d4j/7c3LF6wQEgwKaHXFyWP2A13CJSN7MnzWz1yGM8bc6dcpxRZODKMv6JXGITuXLOdy5lTT2PAp2PWY",
+	"ZVxrAYbNoVgyXhS4Qw1fYMygFgxpeN2poflrj6oL6z7wQeUEd7rZXx6c04Pone68u/JjcWJ+kby0c6XF",
+	"b3DX8h8UoFcLF1KtJErGL5JfclHwSXGnMv8mnjrWx0gkQA45yxUEzeVMukP2Vq8Zn3Eh2UrYeRQHtmH5",
+	"n7mb8IHCsEIZ679uqVXm3Iw7/r64p4Wh3TopLX7Wyn8uNxd0APtxmnLpdivkP0Mu+Fu0cn6f4eLk117m",
+	"XuIs61/ePj/45hBtO/9EDJ68Ovce4FKrJWgryA7LNHAL+YjbhhWXcwsHViwS4Txnjy+FBtPrHpF3sBKd",
+	"jXipLnoOR6uCvkVYWJhEqCrew7XmqBxMppb97vlUN37/NSBrGF8cnzasT2ZjlqpwrUIPzz2eFuQVpzOs",
+	"uSgXsG4Obpe4+JVNfKWED3aUldoovX/y+7hC9ZnAsSY/MP93aezCb4vmB04g46WB5LxP1i0BWmc48Twn",
+	"m8/pl4KvQX/hrCkNZq4KdBYrmVGlUyZxZLJcTJyGHw7wvn3T+lwUFvRPeOnmN9MDcKjD+C2758BsTwLH",
+	"P9IR022lqxlNrPayJVz8D9Bo3IeAA17mFMVU+RD/tlNY/1j/3GE13uSXSl6sjUh85oQbke37tO/cRc8W",
+	"yo3ZdJfFodO8U5Fj4mHPK95kSoMbaqaFH+iuy5/SVT2GksNM83xjPfeqIrishp/IiCid+zC/WQK/iJEU",
+	"8HOFoaAuwvMsvCcxBvch0gi77jyHF4Jcg5CVgg9LTU7kYDhA+5F+DJmkkbcqnbZc8KIYWV5cOJlaTMSs",
+	"VKXZTmnhRpWz0mvIzcDld09fsYd/YZbPDlOHgjNTuuvQFwB5ck9pseB6PfKznVxQb7kIORvRi7Y1UMxz",
+	"HCe0EUXQam/pPmy/YZInHLg1zWgLJpQp8GzOwkXM8LVhkzUT1kAxJXd7qjRgRM8Pi02FNvaMwWJp1zFx",
+	"SQ6bktB0cOwKikvoLJxv/EBeA8/bjuxyNgODp+tyqRXP5n0P/UtepDfac60WrJTLArjhEqOs4ef0ibLg",
+	"H2LeKq7twcnW4m4elW7TbAtVff81FFpSNmoao77KQ69nq88Me6Bl6qIerG2zmg7blOtdOr8WyON5Lkg/",
+	"vqodAqghhxvngoUPdiNC+83x8fGueP//effuw/Hx+///f+09tPDh6TGvf4aF0uu/ew22rXPdMnmdyzVU",
+	"HgCldoNjIChvf8nLAqUk5udLLVFE9AXaCJDNlVsDq/S6EBLwUktrjTcnNV/IdSashszutRP8zU/ok69i",
+	"4vt4Yu97TC/99b2/I7VbczHzMrXhkf745ODBo8fOnMGlgA88swV6RJT/xSioYWo6ddPNQlLYMCNmkgl7",
+	"eMcuTTOJnd4g7dqrklwN3LQcQf5wBd3Rxwr7ZHNuf1QrigEpp9kNW5TGx1lrkxYz9E6ouYW6GbAEmZMz",
+	"EdYCbYBpafAnmuU8KfHukh7Tn/LH3NZozHd9ZuIEhmHXHlCX3XYvLspkUq/U9lzdLirgkl6WQ6bXS0s2",
+	"kXVm1HAAXBfrUQ4F4CXqErQWOYymXBTuP4Mh5oHxHncgwQj/u0thpB3KuAm6+xpBAf1efmU15OR0GwPG",
+	"pJ3Luh2+AbpaoOoflVUwbXyKgZQ5FDmFr4yP/dQyDta5lmy8EForvXGzsIaF83MjajfsYZtMeVFMeHaR",
+	"snTdWVahojRcClhB7kFicy7zobNYSgPMjR445padRYb3xEDdkhuT1H3/LvMZhKncJRN/ixe6vY+B4L2G",
+	"HV11VSGohlYzTXbLw9WMET5RZRswzEkCrgGFOnESb8ZoGQ5qjkUHQ/8nPoGi7n7lMEUT4pQMns1w4TjX",
+	"fGrHp04+Js7KFzF2EnEHMifh9793m9nnJUJkdxycuPggNZ2CjnGYxSEbu9ePTxmX6ypHWbeKcCA1f9DN",
+	"RdNE2+W6hadkoC0X0ttOWpBouXNdTEXGyerNlJSQect6ptUKs9mZklaLSel/z0urpFqQwb1YgvUms4bC",
+	"6X4JJu2RLviHcxrVt9ubOFi0Gyk/yZ7JWSHM/OYEp7O1W+bCPp1DdoH7LBlpTBvBy3JSiIxdwBqtqZly",
+	"Su5Q6dnRh6OFyo9MucgnR1JZYCstLBhnWbG32lkMUfesVelUD6YLVpK5406AZpoj4oMcxblIayV3X3po",
+	"br2d8Lkt+eXTB29eMVuo2UEWP3PInuUPHj06+farw3S8WO03od3E/cjNHFWd+A12GEvgJAsngGXu1DYN",
+	"p1FI+/hhPQaQwjo2lxPf58fpJ2KIK9W+xEoaYTDJsr3GU60WjXO6y5CGgzk3my525xnb2hmq9wA25gQ/",
+	"Ah8UR9Y6G8+k1etWz6lCEy35ulA8P8whU+TzbskKz6zSqXNBMZ5ZyE8J1lQI9DgQpDFR+XrIVnORzdEp",
+	"kezHn5889eFXoZnIA1qBSb5A7B1nBvSlSEZjh9ESShoSQubwYffkHqdW9yLp/sbzjmaU0d6sZswj1Lrv",
+	"1/DptTim86kvYGnxjFjNQae/2q9p6xOrUX5hmMjTzyhtphYND8WUWYYZTDwspcAfnL3d4pZUXtemWeZk",
+	"5rDNv/IWSDJXlTYIBY3zKr4PioB/RBBZ/6rgFIWZaN0zuHPbnO0hE5JNuIHHDw83kMpPDv7JD347Pvj2",
+	"fx29//jw609/TZo5+IpzmRWl8dZOc2vepK656o4ogE/TB45T8Gt3CgqM/OBg8405iS+brG0yWhAOkeso",
+	"wbDS/oDAEe9Xh2mX0J9a/eacNOt+l3Bjr0wMSGcW+Kydcc7IDK57TIYvSH04IeATyai1TYXEz2lokzK7",
+	"ADtkBngBeXJ823IDMr9S/rzfPc5GT4y75t/RU2saaaJUAVxWoaqth4ZDYHdmzs0kRkujVq77tLWZ8HAH",
+	"s8NWQu/AVHJQKHXBpqqUOVtpJWfpOBOGkmSv+fK45F0htw6Z4u2vKJTzbjB5YmEZDiKSaa3cf5W6QN1Q",
+	"K6LZEk9jue4bko3Btv2r9QYv/TQcXIIWU3HtwJpPXIS4Gcpi4yNqu2Do91glKzXBaN+qPyqS7x4+e9gS",
+	"m+K+8QV4WfuL/76RyQylOYPhYAX8UrhPThkGdHdat1J9UHfd6rXVfr16M6G1MLz2SXldyravSh+R9DcP",
+	"EiPg1ESVdsiUzCBix2JgbDt34HG4CbVRZvOwzXDLCcPc1UMsNygQyYAS11Fdd4zabya4/cejDKppLYqb",
+	"kg0v7+2FhqjrhpREFZaR/Xm4Q4+NCpgmjOEnkoGxYsEtRGSAm6Qhc/4Sm6sVmzrVJCxbuSO4lFYUCOrs",
+	"Fs/XpZQkabhAOy1l9962L7a0akKmk/VWWXJvOqzfSumLaaFWo1IXm1WoV9Bm7XvgTZiMzcJdfgFyfIqg",
+	"V2ENW3JtfclK3Yo4ZOOgfcendGJQ+Jb7QPOQqSVIyDEE55QC15AfsjEddhha9ncQit1d905ibDpzfqOT",
+	"SLygdi8tz/i0Vi0QpI1gmcJSqVHQyGNM/R+ysbdJfESbvmkFGhhlJ/LDd7Ke5HRzMKjOl0E4oysR2Z3t",
+	"aeJ90mEe95EY5Jms/SE7gcI7kRoMcJ3NWWlo528YtxcLnnDaXno1Ij4wzJZHFA3jUwuaPXO3UUxUQmk1",
+	"L7rDa9qhGND6mX48D75xCu4HFeZjyOxcGa82OYoMaLZSZZGzmegBq9iDDxERmLY1rKUywopLLAWccfop",
+	"YnVudoI2rfoa0AFXsTHW1HZ9qqRJJoK4uRjhVksaznNuvM0cAzIEZuFMwgo0yl7anM5KrUHa0SVB6/aV",
+	"Ml8tnd5MSTeH/wvqcTw+OMvo+33ldxOxsusFdXTV9hFW6qUye+3NV/4yXMQMxBIr0rocsJ3MWb+00Z51",
+	"S1Kf9eR2qvJltRye4ckzbxPr6D+nsnU3l3pYk6odwvijQMBHKjnZFyThn/iapnfv/qlesGN4Ly9BXwpY",
+	"JfDgdEHv4SUhHGoklR0ZKIrtxXpRlQEYVWBVlplz3TCDalvOnYJaZLaNOiJR9pV60MZkxa9tvKA58h3T",
+	"GNYkucpXhc/U7S/EHg2GA6f1ZQNK4U7zXPOVTB6vtwhn6ZAxos3nbQPTBrnpqn42467+T6izx05khJyN",
+	"o/U7LbivVZEdBKwetI1LuflCn2/CXNeXOxJhX2EoH0uhhBmSvcWlTw5425C00ReGLQuewRmTSpLlPsal",
+	"HqfNY6f1zJw/ePQ4HTve0Ir7oohorkVNF+WucUxtPLUBEqyPZ8fuaDOg3TePT5mES9CErtuwP4n9xYk8",
+	"2WLIdCIWECpkQ/oEFT1CVwswhvKJ3jsMPk7YSJLcly77abfh+hQP2e/Wr2NeYG94qd2X2SivV6taisSJ",
+	"LEhVzuY4B8byNVayki1MaYlTVsCMF4gKGmIaf+R0NnkWAXI9ZDUkZ6XlfFHsiIpik1GqpxEov5E0FrIH",
+	"tpqeEgKIm2eELgtocQAkX4AJrj9eR7MzFX4T96j3cbLWAd9OY30Trt5KzIY/DP0chPG/b509TL6nyq5u",
+	"vwZhE/ukciga6KWKfYpmlxdu53glcMbGZVXtNgrbH29ClLfffx7zJCLKYUjQTJHNWSGsLQBr6lD5FVxI",
+	"MNZnA+sBoR5LeRe4owiN3gk6qkn21nRnc1HkIwMfSl6MfHmg+2KUYDVlFV+Nn3eia4qwmwrwhblS5+zX",
+	"9ZkphVsldI6K6WjO9cKpt0lJKh2rdUdWjQjIORgOFpCLjBcjWICeIU5gmBxjWuk1t0XNQPF6NVMyA8Q9",
+	"i8WyEJnw0Mnwo1gshGx7+vc1wycFW+wIa/UXm1RI+CoeWBKPiJjM+KbGY1MS8j0sQeZuulv0wEIUhajl",
+	"KnrWjhBHx8c+GN9fhZ2rkuIKdA3L4yjZz/BEhC2tgefrM7Rj8AaJwhSCeX5jpK115z2VDegWxk5zlbRX",
+	"N2YaPyo+owHTbUxXcsLVC2XfeIfj+jY5SKco87RI3Zgl3Gp71tBOaH36s1DCymnRYLi12ow78B1oJucK",
+	"0tgrK2wSprCVgKXZCTcM24FozyqcY3NVMKiXFGGDtWbdCtK26jPdQ8Mjdoznp/D27XmfAhT1unezVBcg",
+	"mZqeUQwXA+zxFMSTlOgDy0Y5iFMZqzkUqJ7lBw9ZnAJ3isTpfaSHMAhVFDB1g+a5/00OZskF8hnNaU/M",
+	"SlFYfNIMNdFUl8YS8R/C0w1f4sHmIbP/Bl6o0qxRGc95GaryMiWnpbfrTamXWuCxMXNPsiUeK/9WaypV",
+	"wv9lHD9grpaIO1CXHitJI85KLZQvX/JhwaSifyYRAi+UfC6oTiARfijKhbxSqsvqkgpCS2k72t+1PE11",
+	"oDm3n5NYlxINlNEFrGuekNs2GB5wVjYh88xoIdDAJrzeSE1HwppRVnBcSPcrIUd2DqOcWz5a8KX/LV8o",
+	"OcM/0EtHNAGmgWMN9+L70qkXv1W2oONugw59RsK5TdVDOxT++tkJzw9zm9xPcWl/Uuqitbak9FmQAi9i",
+	"3G6H7sMEJBEGhZAXCW/hafwqZD0COXObivwmAtaZdMKrBmfoIi6glg29WPubVquuj0HKvbTPs6aci08M",
+	"BSINoau4gRO2TpnOzcWksce3DweVpOHY6/l6mubd60z0ZKnS/hmXPQ/ZvsfylNRHj0LZLc2TAo61hBZ1",
+	"Kb9oznmbCVpE2e82GL9XdqOd+QIwZ8f7BaKQMcmsjSW6wPb4e3QpkO7JKb3wEyLqi2I3RDIVXArB8ygL",
+	"DXyIn6XaMvrv7yJwacDF7VQkDT3J3lXkzG+PfdH68ILkpxN9auqQVM40GWE2P5nbmsBMSIRZye75IMof",
+	"3WhIq1Zq7o4QDFF5TIgP8+FLW+JPV0DWYTArmTJ7oWpjqApVKuK14c3GyQu+qu+uWb50BluWLXkLzpgK",
+	"FXtS38ClygJn0ubUQ3DXMi6ZsaIo2ARY3NTtnlsqaBvHN0aWbmIHc/96YTxQ0+mQjd3kVsF4kDnB2zFM",
+	"yZCihWG1/TgHY7VaY+xeyRisd0OdAEN8wVbQI46hwqBNNcBvtKmFvASJSTeUHA9bia/B/xRg6cfMfS/9",
+	"aDIeQC6ZE3WPZ6iUX7JaVTonwM18UtjeEoNjhFDgIDYQpT0xeEGnOrmqL/yG6Aw3tMMOxfKUvjbzC77p",
+	"LVsuiv0Kb+tR3/sb3U4xpuwp0O3nYFa9oudp2Hb8zRrHXyEuybeZEZnCJkSuZW3oOfVvjRU7YQq7LcH3",
+	"1YS3+Oz4pQjX2TKaMcfUcquxXOYVBS9ZkqehLiVUqkiFvGJu/9lSS48u8qEfBM2gKUEWqG4DcpH+7WPI",
+	"FWmGEvAVYsDwEqdFnOc04Qb8piL8D9bBGpGD8dg3pRu2fk2zTQOd5a2ebqF3A3tSkMKLqq2JuqtEgSSn",
+	"+5xd9WDpgTR2GrHPDZU27HOPN172w7N3Z803BEeyglvQDDcm4fK0WyOkhSBRpjpEYxPLsRn0xX1VKd3q",
+	"/Kl9chT7aubiqgYRD+IXvrubTkjk3rKNv3YzS7cVfgqnVtH19wLw7AkS1psARFRN/St2zMUrqnZvN4HV",
+	"dDqqhc9b8PrO1kT0nDNd0pGA2zJ+PWpPYeYW1cQpc/720BevmSGbI1ZIQGupwLpNtdPDJ1RPd8heIA3T",
+	"1H0u5U5r+Celg22F0cuaZhc6BhU6CdNrd1DJFF/WFrimJGgNfcIwuWjJxY+5sVQR54VUqwLyWU/LonEj",
+	"cQzuFfGsUKbna/wtXV9wBWqejtuz1tSgM+D9ppL6BVy2hdXnYjYHYxleUiU5rSryM3bsOYclEBV5jWnr",
+	"633le1J5jZKG2sYKJDQevH+x9vJfDxJ2eUvPFauVoe7U0lHsX/obroFc6AiwrN4ZMZahxjdV9LxoFndw",
+	"LG+OPS3OCH1HAAG3iBk3CNpxKoegPFSAQA+hrdIpsFZKyopfu5IpgeCIZ1Kd9ockeFOqdiurl9vVxnMu",
+	"8xA/KwyMeEGJerQesjmaD8lMSXxoS/FmhR7obgRUWvX34vSpD3v3XL7ZjE76XEtdiw/qcjEIqjc9n60k",
+	"m08QjOLrZYQ1DKvaDuy86mrDvvxFikzlgCXfDD/xK1YumVWeEo4O0yHeDzI/sPNESQI5H3tqkNuzoW5Y",
+	"+x7QlgbFezEqkp72D+lQfo3VesvM1uB38RQsGderuSjCLxE60NzZu3vENYN9CaPehwtDNUrnaN0uFH14",
+	"sLjCc6dcFGU66eak5Ixxc+ERPQSbCCz/6XSGMPO+ORC8qsf2x/c/p2e3Zj86pDhSJFVojbotGjAOVcgu",
+	"E0tB2eglN2Y5d67STUZA1cqM0tWDryFrsk6stLAWJFbn8qJArqOuZYP4nj51ap0L965aqxfxwMkiCKBM",
+	"BOQYQDncxUiwVQqP5ZTD6hEdp+haRc1BYP5TAvnNbrHorEFlUi8s85t1J1J3ZwjVyXC1g7YiqJVMNda9",
+	"XXX6XVX7jH8T02BmLgfDwdwuWgAR1GhukVa/VyIW8D2h0jwW+OdakW5bee5eLbBH+52yMYIb5IheOR7S",
+	"LyhkO3Knh/sVL6w7ut2PfmuOJusRH2EAJwAu8MIMfUkEXSD9cHggIqcu8REBE75eekodP8bNXCgLhSfk",
+	"KFdMrv4lh9fqXkDD6ZnDuW291/zAM/efNePLJXCNetDpbpnBrWnCpJ7xeorrbI7VhT3LuLdLlXHug8ag",
+	"dSA8qtI2ZIhy+NCtnHmX+riutkhE9eBDzzzzh3R22ZPhydkoCU78RwAiUl9HeuspGy+AC7ak/naEVlwf",
+	"eGXx/PynZ+zg4ALW7O/P/q/xftRQ+JTmUFKz8dwTcm1MRc1Uj3Oxd+dd0ZoRcgpatwE8263xipxqJ6s8",
+	"X0D+jMieUWS1J/rrSLJf88R7vOaSFyIfbZG+7dQmeE+HKMM/wnXpDRLZwYLnocIv4rc3xld7cW0tagzn",
+	"bWKT2ELT8OtOGwhlb18Akx6ZHANAHuhaW4hEd77d3/52HrR5LQq4wcAl3AkdiCIopHqGjsXJN8cs5+se",
+	"Bb+aWw+67DK413T1VkoEPzA+rDb2XRP1Or46hkagWE7LgjIiugRCHvEpJlO1RuLkloKB5vTtI41pzucz",
+	"TxfuQ+Whm+qCf6jfSrz+G79pLvRG09jt8y2+wPf0+sKwruZV7Jqx58GFmGiu1xu8og+uQyu6vYICivyZ",
+	"1hQX2pyDBkWKQjM9NmX9TwkIxsB+okmalBAs2rYisReX/zv78vXzp+zxt8cnXzEhPU+te9lZTGp7vvLA",
+	"qdiCsm/hT98iWRtUQ4u3JYW71iKoYYmg7GKYY64kGGKpDRVJbnElb2q3mmwrPQNrW8DRcir0om9GYm9m",
+	"q1Mia6acTzhZY3uENFyrG2GBByRNgMXv6RF2UXqm0FO4hZQJsoOLtnJEbH/CTo6PY+uBkNs7I4dDwoot",
+	"KWGJgfDu3U+wXJ3aUqS70HjO755+Rawq2anuo8CFavYe+MjtBgBhqKGTiVveQW3detraMYfYmIO9zdW2",
+	"PyoBcKIgQq99sfWiEN251tbiHsyCdYEVnIRo8ZCZZsV1G5McutT7ytZrhemhgngHNPj6rHFVhAYnqPnI",
+	"OOjdK/cGCojpy2ud8Cxs7CG2W0VLecg41pS7f2NvFvp7NlcY1udoHYBPCu40BrDJSzLIl83VkBXiAlbC",
+	"QKfD33eHSTEfeM525A7wrZyRRgyZBooiBnLQRvOR2BsxDIaRRLqlLx9Sy3MsMSEqJRQ1N8HddXtd/Xb3",
+	"/CpG9kf+8/x/TxLOcWzCk9ov4Y9IQeCOu6qT6QKMQThRiJ1p7JCruplzKEYtkzdXRR788Upije/8doML",
+	"aNW+5SPkWrVyZ0yqVUSKCNsDvbq1rX8EXpDn29w4yULR92mdZEQX8y2WjYY7UlrmR1Xkr6mlSt9GETUy",
+	"7v3N9VMNTZIDOm+iNTYxLxks+wYIr5Awpy4JvnB0l81QG+1Tf0cPo6FzbGZZ9hnJOV7fYxyxmKzjC37C",
+	"68k9Wyq5nxzrdbiuj0V1K/QGw4Fv8X+j7Fy1uanQIxZ6EJ++sbDs1mu3Nv7KOqxvjPDqXdVrCbntt/vR",
+	"HNXrtox4DW8nDMJjzt+8ZF+fPH58cMJ4sZzzgwdnFPb2JA+KcUZkExGyx32YR6+/8O3VsUS4ScT/4p91",
+	"ZRyGtUXN/v7jg0/J0wBNiGY3BE/PbTUXsnnsnFzj2EG7XZVm1BeP5lTUSE1HOW8QTiyU9sUaaGdIhXk2",
+	"uAT/Wylmc5t2MnaJw3lQNldoYJggAAjVmvEQr6b5nE2F5EWxRswbW6wZdu7QmAA+x7Jzz0CJ/8+4/MI6",
+	"22TJzJxfeOD93XaR2dKBiaB94IzrDvioa9Hudxkopn3vMGZL6PbeFO2S7vcEZtrWTr7415CNewuLpdK8",
+	"YL+cD2uQOWEoLDIr9SY2rgO/Lc5O9ckNEo14FvnF2rPSaeBZbRd31/J14yaFFu1yDrvhxAP42t0GbhTV",
+	"1piTjsfPm9YyO5/QPvUkhsMKlBZ4WWJcBUGymB3HU9Bzp/k6v2D/uQv8j+PT+tlTg4NvIHZC7jQ8eFBZ",
+	"k0nbfOO7SvN7mrBdcUxXNf7uDSm34ljd8uTV+d9hfeXaQX97G5PO3wGWTqC5wT5iFGzl2MbQHav7M9Hu",
+	"qbur8P5W73zY3pw/4TRPfQqKzXnOFuoSctLr3PoG+52Dv7ub+l+hvX1MhKZr6t7q0s4pc/GFYUgKZ6hQ",
+	"LZLZIGyRLYRBWi98QAwtOdPWGlYIY9mXFROht15Dc2SjQi/K4TvpjBmMOGJO66tDhhlcRKagOptDdoF1",
+	"fGuFV3J7SgGRqpWge2YpQxCxyUVe/T60+eM58bi+T8ax+MInV7pzzhV87dv3dlpSzAjF9diK5qN8JMEZ",
+	"bmOGmCVdFgNOK24YdsPMWSlz0GlEXw/KJAyQuIlqhO+Jr8bZ7IagLrhV9sbsw6PCEOKUBXGsJn6jw3nc",
+	"Z6n9WZvIdDKs384oQqZuZz6kltSLWcPua+95QVPInOvwWa0xFxkmNwwqOWcw40XoprJlpftNlbCaiiJK",
+	"XvBehPGEDfWGjRz3frrEtgvYGmSOOQhhnbF65pVNCG2vqqv6pAW7hpTs7u5EIQKN/leM+XLd0v46Xaz+",
+	"63w9DEY+EV1ivlBVjeTbeOAC1eH2xKK73jf9t69xXeWTFsKKWWARSzwJA6U9gb07qohMRdft5OuQvZ0L",
+	"UzXXn6qiUCsUPzdZAZemplORbXbXbI0eqCLf5ZuzBV8j3pVgoGlxLqUT9XR2zXflwC4ChTLW4zGMpcYg",
+	"LVupUf+EJMTUC6QDVbnI6y3MK4HYaFGOMrRTL6QdO8xDdD/hopL5vUqJaLypD/051f+8tHOQFguOdxSZ",
+	"1OJ3oaOXs+zc5iXMrO6VzrJz1eghZBV1TeFLMSLjtFYHnW43XBZWjKatXUgjTcKa5SJ3ZhemrLDKjReM",
+	"bmzhQ1hqITOx5IlCzTdNyogaMno/dEkVGxm8/Yy+mVpCW4kzl+zJq3Pk0nQm0ILnyJfekzO4TRnVFMIK",
+	"9RL20pFk8Aq3bc8Yp3iCmwxj+XSKispTakMXbbRFqxfmPcxWlJWNBU9L9yLZV6LWSDwBmillKEne/n6u",
+	"FxXLNmQxj0zwA2wYhJq5u0tDY9zLtNanhHnUs23XTo9LrmmEoXzZcNHzcOtlZ4c4cffWVD6jFsa1i8iU",
+	"vuSp0rojWCIdw77bgDIN+pkHTVzbrt8l+4Sm6Co+0Fon6naKLbX0GRozVytvN1wdpI6Isj4Vf24b96oR",
+	"xFIFmfI2f0TTJ1TDxTzFlbuCbLTLC0sS4SzDgdViRqy1ONz3SWqbPvOhsoybdLX/rwAXZojwaOZMSGxn",
+	"hhxCawxh+O7cmGkrcjbnl8AmAJIZdeqbb8WrakbBSivb4gssW+hHxAUUa5bNuczAE+xTJCtXTNizyBlc",
+	"0epTE6rAGmQVs56qpkO/0t4lBi26idYo1RrMTRE5S6EHd1iF9Lw4h65lN4kFMG7ra7EAM2SmzObYo86U",
+	"MudY6uXTe2Ns+SLVJbjv7VCLktCp1ZYI31gXpI3gRK1qgfaqF9HaXtxTrOA1XZ4yuRtUIQm8Kc9CGyul",
+	"Lqgtn7P6Y6kbeqs+QkStzDdBOtdWc5xGUUc7XUPdbZaktJ77/Yt3Nt0zjGt+QYXoiJGTym414EkovlT1",
+	"TxKxifOCvWcmYFfgnQe7UjUBLsQlGCbkuAWPXnHcVMkXIadKZ56gN8QyDZbHGOuUyAi7jzqNRj95bxm7",
+	"P/jKDEA5CcG3FsbovopCdVqT36/4yBcUWTWoTW2/wqP2DdzKV851AhU5RqmidJzSHiteoeyMyJEnAbtR",
+	"eYxABTXE2kKh5BmW5aHaO60Tprjj2v/hjI0x7B4vINynUQtAMj/nscQ+oKEh3jsZ3kAx+zM2dgtTNV7C",
+	"UWJ7Us3MEviFOzmHJN6osjGMha86Y+NMyUvQBqd74xlazOY2fO/GQNxFqEPPGOY8pY03v5N4d8EtFOsz",
+	"Nr7kZWF96hJ/xjTEEmTV8ZZSWs20AE4rulaB6BM/N5gfuL3iyH3NKNIU4DtaGApCSK0KncVZ/5mv+X4M",
+	"ILK/7CgpIXH7QfNlAiwJ+awH6Vvt6Eko4yTY9jpFCncS9YmjHvrJaJ/Dtqr6K2WifZ1wEtBflTYk/9zx",
+	"MPO8B8lHUHVAoFdM1UIr3XZvLNROMIuXi2jEYf1UhwaZIt/KFtMbhhVzgx9OY9w19oZUKcjm4m02ZXcm",
+	"CcKe9AV6EIi3r+O5o5+R2rf0zJdazFKtYMdWFfkYOUFYXScM2Zi+ZBxKJkKSYkxF5ciFjNB7tuTGbt4c",
+	"jhW8Hfvq+JYhigoBqqhg0Zi18PD0ybT5Va/IM09hsrK5aqtlMlYrOQNjqaqpZ2QHHfdPO+D1bQ3dqG/N",
+	"VV75Jq703v7B9NmN0bQL2n9jjWJPCLg7APcRCuFFw622j2ol2W9KwimepaZmKzoJMktqZulJS6smMxoO",
+	"2Qu1Gm73memmvyZlPoMUDQ0eXfOQ/8IAtYlAAINZEnSOrZphrPmQUdUCdx4q00ot3McuuTGQY2/GBmnf",
+	"yfFxCCbtao4sEKofal6meP6eHg/bGojUK3pwqqxiuZhOQdN8YQmV8qN1+/OYblHGeTJUV4zO5tB9OXWh",
+	"dH56c+h7Om/Vm3pHOb4hzGxV0vLgOEHT6hTd5sl9Q0Uiu9+crgF6cwOlP/3IJ5vR21oBUApbuBC2IVeP",
+	"aov8aK9s/ifoh5sJkG7Cx7ZqkOivm4Xjp55cLW0CCzuMwBsR9A9F760i4lnuH4WprDlCSTqkt9qTqy1S",
+	"sF1BRFzMCBwYO/EZX5ECn9ahXY+/qVd2tZ2DVw9d7A6YLBQ2p49YnX8rIc01YyVXiPX28bk7oxevGE/c",
+	"7EjiFHXmpFNJ569JC55wqHPvua0QxM7vc+POm/T+szkV9M+BXwr8KZtzOfNNICySjHUrTm50u2tGCWtB",
+	"iFSIcBiksV2SfzEp2PXNZb8+89RXlfMKs7sn9fWrFqn+FVdy81Ag9th2GV8A0VB4YLaFG2ONrMzBc4kB",
+	"KixLGQ8j4wA5UTsSNRs9byIL+MrNku+mTb8ZN7Or4/gOYVkB/BK6AW3IW+maX1PRB9svot5fQ8SkESFS",
+	"uq1YnNYPdjaNxjMqnrQQJ95WhV3vrXQLSPLanvBI8l3sCn456ruu6dvXNsSeHXi3fblQnPsajKQp9vmP",
+	"/tF7PvdNK2/lFaIf/b+/Tvl11cOipXdwSl7w0tSMvADId1O4JQuhAjkhhpdriMhu3Hfh6UmgdnaRhLe+",
+	"1SVU7c4R5Y7Jm4oLEzNEC2iBAobJCsudgbZcSNQQl1z7tq7IeDcVmSf/qZptYnNVtUIbAdM6YlL63/PS",
+	"KqkWiAZTiyVYbyhgDgOoFez74Y22x/UNlsNkVbjinalMt9YmVexRdZzvg6indvKpk/C7p6/Yw78wy9M9",
+	"hmQYRydpQQndt+fpkbVR7Wn8/gJWVe1Lj8hRnmzl0WxToi+aBaNfH9e7IDx+tM9jjQC8DVJQ5dsorVWp",
+	"TcwGIbBOYNfUOb+EswBepau2ok3dIPCqgKZj/ngXL8dwUErxnxL8n30b352gQGExMpWr7hRL7nHbEY5+",
+	"o9ostqQhDmlZ2+SkxhfRJ8a4n/YxPPkJvWvuVqwR6XjwcLhD0nz5n++KzpSk/gy+I0MVB3v8zT6JW3LN",
+	"F2B9hUwbE9JmhGpPJyeM01k4ZWMn0OMhGy+ELC2Y8aEbs14v7Skbe2Bn888emn3KxtTFbXyIHZ/WI2Il",
+	"qt12iCFLLXIYuQPa/ce9EGZCyfHhOzlXRd58C6XuxuxLjgb7V0M2Rki3+xvlEb5cA2KOpHJ/ROEcsy/H",
+	"vCgqkuI3Pz45ePDocUXjZ+wpuhMixxCO0jnoIQUyfYYBrdyJBn7x1eE76SH5Iz9A98/Ypz+D3sBOASVa",
+	"SYOvjz3W1Il3mQurtN8LDVaj44QIt5URhCoHPM3PmKQwaiPQfbjFIrARNju+KrCQZ8QnH+VuZ071Bay+",
+	"Q0HouQe7eNP04FoocqS5bQ0TGRvr6DC8r6bslTJ2puHNf/+E0/l38R3SgWVKbuzD44ffPPrL49pe/PpB",
+	"ajOWEqN6iRX7yTl1WFBpqf9NS9FBav6eKml8mWSf4w4yYZJ+2xjTIz6pTw30uUFQpQzkBwQWwNYMpKF8",
+	"R6BggeETnF0lLoHy99OSmrC5HZNrvpItGMPK8ohoRWzrnsYkutGNauxDzeTGbt24xYrm56NFSr+vzVdv",
+	"SqIG31xbEUm8tG0E6oWyb6Doe1yBdH5O3mEE4cqWAdR6HveiZcGK+ERUWtGG890tubkIVQ1EhLcQxm2F",
+	"ulxhL79a/WmLEK0aR23owphqvwnWVOAZJ5uihj9dlMbiMaxkYxT7ujo6/3BU66fWGE2SFu87mAlZp3rf",
+	"s1BhTtsWKvaM6UPNJ7BeZRy7ghCis2oMMt7um1Prc7L5QdT3829vXr4IXUyFYbxYkWMH2puzV7NiN/ul",
+	"VIbj1/2t2Vrrk22HB+NtxrKTR1XPIdOQ21mJtSanbDVXeNBOhcxNbI+KxrDVaxTtNXBtDhlGKZyE5Wol",
+	"z7yLewFL90yEGm9Syz16nOYQ9e1bUnSE5aQQGXoQ3DA+g4MLWM9AsqUW0hkz1tk9Mzj5f//v/2f81cb7",
+	"Hh5/+7gTSQ/KmgV5BcVYw2sFt1054+gD4f4omTtS05Fn9O/Q7ne3mVGnBe+jwK/KGX7jbN4t37XBTtdP",
+	"M98BodyVmOK2aVzcb1tmoFFVfTt0ga3lyee52SQybRYox0YfVK0dKwlYeLtnZ6DSbV98zXIxA9OzgqVS",
+	"gmTN93WZd3IgvoBVVd3WY45rgff2xmHuoi1CS/ZC2ZA6mJa27FPeuSuR/4NW5dJsAH9D8lMgu22n5ArG",
+	"RyFZ+an8Q+slJAEPS7n+w5sjcft9qsRewKrWUrGHQFy93+bG0MKDWkb3mgINt6kSJtFx3fYn6W/MKjZB",
+	"284J9uEGB+DxwbfvP37z6S398PjTPw/+xQ9+e//xZHjy+NOB+y0/mLor/itdYZHDh1SDIap9/xX4pfD9",
+	"+FdQFOnQuZApvMgLvoj0zBJWbKoKjHlMoFArwqTKqjNVRYmGQu4jPGbza/nBb+47/b8H7z8eDx+3ECAW",
+	"Ru7gw83UYiGshSakJeQhw7gxVXTA586VL9RsGDhvEovw5OC5m/RvPh01/pfebdxcjDCftD3C/3a/jqcB",
+	"z+ZCIv4t0BFg3YCTL8QRblm+G5PVaaZ2EgdXE0XMBnYO8iwsKoR4R6xquxJ8cWNT+i0xrDaSl7GWXfqm",
+	"4v/rFbu4FFkbaXOtJLA0YCLMMyucrZzmfVzOqUXUrTXqeAGrfzj/zx2//a00kzTya/XxfKYBMFGAe8Ht",
+	"Tp5lYEzNbXVH/vuUDvh9jujbP7aGcere71iRl0tiJ73NRVnFuCKe/jWmEawa6rZKfQAJW8yTNVq5XZNS",
+	"ETkm0QJX5HO8adrQFK9m8mtwHf4hYJWqZO/feKUevo8VOs5TDsb+4PTk4XFcKvffBwEOMQpVKifxNytO",
+	"TTRPj1Ma4yrd552LkQoGFM5BIh45YomrCr7otBJtPCSReab5yOct1D/X56dxIjTy83mVTo3J6gZloPLD",
+	"1NKdginyIsbJTOr0Fa/o5tf02tSnuGNfI9ndvuZhQT9gCMijHUoDdXfRQ/0rmir3PT0cok1IjHO2L4Fq",
+	"ruE3QhpgdDVdz1Ijaempesqqy1yilXtsIROXz0txcj/TlD/Bky2FKrTtJgFy8CDrN/reZS6sMwu98+37",
+	"Ilf2AF8XiueHOWQqh6Tx76P1qR5g1O9qznMnUGoVS7+3t1cfAVfbHexNmWUAue+7K4VvZt/SNjNkGRNN",
+	"hSlA6/68MQ804yO/Q1LDQjCCV+Cb+D+0HNaq7BDR9vg2G3Kh1ffWXlGb9b3ykca8kVXUA53WlLmW0sqr",
+	"nYvdreo46h1f/RpmSFV+t1i/utbtSMFIw4S8VXNuRXW34r+Jj6dn7e3KljBwkb8WtSzxrBKEZc4N41qL",
+	"yz5Mh3kJ+xqskTis2Ir7KHyuQmujEEhnQmZF2Yti8SrdqG3/m24Q6R4WDjsCVEm7rim2pVYLYVqWtTbd",
+	"WNrpLza+GMfnooDrQlAk7iZIG0+D4x/XEREl2HwO09+8aOrWRrrjZrpVb53yztbx2MXQ8wvxjwXhXUNa",
+	"/n0frha3UvV+y9U44wbYv1M/cy21z7i7iopCSW9YYHikkNlVeurYzDMOBtoDsiDpf2ppR6pMsx+80mpS",
+	"QCLJ/vr5U/btw0d/2c7dOqFNsgtOCjjzwA7mufaSWE8i704Te2mtenAy19qYpgjpPLlKv4YPy1IvlekQ",
+	"JKJyWUvues6sOiNY19g7yqOw0mNM7Iw9u6CQs1Fl4adZZG6tmiES+VfVkt9+W4O7PKzlf+p8A+3lW5rH",
+	"jrYt+OAr++f416owK3a9QAFM7phq6arccIMPhNiVIh9IBRwaIbeQ00TCZOqSetwGPnhnP1JH+/Qeote+",
+	"9Qbdxm7hFmYq3V3IHSg5t7zGLkQkM0mhWChp57uQxsh0gOYjeUchzF2rXSdi5g1y2tpCu5Fv8RdRPgTV",
+	"gNc8SHKTPl+rJdipJ/1ljRXf/DA8g3MFtM1WSl80YojPttnkOXNeKcvmSqThMG21jL96RzogdtKAMTPn",
+	"Dx49TjhuU4ZCOiTUGzJr0kCbcE8JK0J8wlxI4hGYwwfuVOaCFywXM2FNz/rJOohtJ6DXj6itYyFfLkEa",
+	"X+zNmVT7idjCWtfFZlgJfO3iaphbdZZhWM0p3rG7Ew58X/Tfsvakbsd6bYfvO9Nr5QbxPanPeY0kZsmA",
+	"BDZP6D6672HpTHKZrZ+6G9MkHpsdGTWWxtZKIoaDUvJLLgosbtpr2VXamAbb8okm2frQKSCzM+jCNdII",
+	"qtyzaJ0igJYqjDd5uIeRj6vRpIJM6EbDi8N0e8Q8vbWotcWutnAFJhmQLKOcFMLMW8o4ibZqR+GU/yLf",
+	"CwK1SKop6e4laT0XX0Omilrf3Zuo9elNNdVGMtVOBrWzWuc1TP0XhXK1HlmYDhVlf8Dysd0FYbsn8ZVW",
+	"i1RD7RoLb4LMEqAQVHgSOeXO2HjOdU4Y0JlSuU9YSyXBE7NOfMjE2SJ+zg7ToYYlYBQ8tDlrqxwyyjPB",
+	"+iZYU+evT9KsRGGxnKEwCvSh9B0jtxcHw8EazEgiE1XG8aiKViMZFmlS910tionOcVQu274gTgxZac6f",
+	"3U2G3hG4ur+EXOkcSQfdYgTSvk4wJum33e6gXWOT9vBUOtqRNQGuLMq0ifeIWcUePqozMzqRjLyJ3GIt",
+	"xyE7t77wJRd8JhVCAbB2ByuAeH4pfOY1AaqQPUb81l2dpqIgsazsK0sogxr/8vbWaEhZl81+Y2Wfy+px",
+	"HUO5G1onZbDcige8RdpPA+981LyqxwZClUAOsPTWZqMaRuQgrZiuR54j24xZoZSvVUBzZeJmFL0Wr0gR",
+	"uDtkY3rkmIiUya5BtM2QCB5mmluo/rrga2S+oq4nQzbOoIBJ8xphmFPGRCVUr0nYGiV+iP+i+DLsauEf",
+	"mlR/1RzVQup9e/A25vWkTum0r1qxdkztBAfSZT8hCXC96ngTCldjafOVTFcrmm3qv4be/jaxka6h9DzT",
+	"afKcHot8jOejF3jP1uqsWKzO8oGCYYB3FdzYMyZBhEYkQkc96WwiL74FRr3c3xckfzGwcDXs8faEtBAP",
+	"SfZMzpy5fXNdc6+svHdoi7f+ibWCIpDk/MZ0RfhFLjRlu7NSC4WO1Yo3CnXqe20zFbbtYRWCt9oaVXsa",
+	"gpwXkM+wdSg2CYFFAumIeNLHD9NYQp8rS3Ket2awUGraMmcN/IJvKdgn3xJnpV+s3lgeGaE3MiF5CSND",
+	"banVJei8pFXM98MetjHenkXSfa5kasn/UwITeexJ47zV6ssJW9G/IU2YhNpXDb1YpM849Cx+rnl1m2U3",
+	"eEGPQ7564LpDIoSevm9oyb6kS6Iy2z4VFvGWPhzIdQr363KnpZzbdSuXOX1Keg6qYMRmfLlsHWwtU7h3",
+	"tej5T6s72ugwr0GrF6KsF9IdOsSwHVoRzdVqE25eb5JCot/tI6ryvpa8RJc8c3hYqAIvRJb+qF9kDv5A",
+	"jNaCs8gmEHkXUs5i6amOdts127Qoe6efiA5SFUdvXrKvTx4/xqyzOWOwWNo1ss4bqoyNFYR9XnYpYAUt",
+	"Xflyvq46rkQCewS1rJyms3Otytl8s8FFTgZna9a2R5COh14RkT0Tg4WczaFYEv0CMgY56UPAPc+2hpNs",
+	"0Z5q5dyhY9liwUkh9WJIXIqs15t2NUwJ0Xd66DCy5MS9Xg2z6hldozoM4rVLS32nBUxTmJrrqaPPQAt0",
+	"3rhXWeoOy1YtjZ+MhpLftSZPG5PfQsKMjbkvzCEbG+EuH0dCGUV0fLlwx5UxQzZeqBzIx0QRwv3N/lMK",
+	"sEO25EvQuNEkUjZXJOs5LMgaGTNjhcbyRYU0w5ZfgGEocRXmVirLgJt13WOloTnL348AT07/2BaDmebg",
+	"+wg84EXxcjo4/Ve31Sd5/jTsc/bWQymtAT/3eRPwtL6bjuX+g/aGj+dzycbTsijGpxWwuO9JXTsmk935",
+	"u264n9y1t3wAYkj6uudftIoTizxT4CONbu4kcN2fKX9TBluO4FFewhbeq/MhWj/Gr3sM38K5WZ2AG9UE",
+	"Wi3YGP0bSjnIfqvnliZd+vAGaR6Zmk5BI9pSKrZQGs6oYxefUY9g7C43c2KEMT2AC9ONf+f9MNV7GOfQ",
+	"+YVTrhENQkipcUVx4kyTmkJ7Hk/EhPS5YeUNCeQTdQlYrMDGztsfe5I4MnuigTZZM6xr83AGpVk25/aM",
+	"jaWyIoMxBn1KLRm3FiQGzykMxAxIDJe7n0OzohjdrOvwiQZu5xhW5AXCbhQ2yeAz6vuBLZoRsKOw2IDe",
+	"TC2SCeDGPQ6xoLCJ5cXFwFfI7DwDfhSJcAnmXRc+frZrN/4tXkhx70uQvENTy/DyV9UdvVCI2N6gR+9M",
+	"XXMXu4wr4Y/7P9TfPqzN0y5TY6vPC2Rz5BDAxAXoTBgqIOELWCl94deT1IszzEfI+b5rFX/yR8m2HYPA",
+	"ALc/YzMq5j0z9DsQreBVf4hKhd6MeB/6B7520R3PeENFVJUAavTFQssRH2m16mBDila6VTxDaGzU40bj",
+	"p8cGv1jN2ZPGehsEfOE3IDJyUQqqlKgsumNE0GoVPvddTVdtHnaJ0qvGFmvz8LzixIi9Ki22JsO+k/ir",
+	"s3gFxsB/hifC92wpxERz7SuknEgcshfEzeOUezgUvT+4QWAENpv3RVmDviTeh4SPp9KA2FIX+w/VrbpG",
+	"fI9/Kj1jWB/xrhl/DaYsbi43OBe9EoOVjk5aOv/GpGeLA8Pl2rkrucgxsv1Wl3b+XBQWNNXHTXh2gQmD",
+	"7Q4wbdxuOPrai/cmCmn8ZD30zoB5B60PqCbtKDfAAS1eww12toEP7rrQkGwXXdkTc+HtBCehJm7WSFxL",
+	"QEJncVTcEIGHgr0NMXEMk0fg1PaGHpJ+V1OGluMXhgrOc6/0sWRnKTJMfhlmxEz6PsJyRnUd21ifGmFZ",
+	"r4VJUY2dPNhelX69crbCEv265XxdS60+2NstZ8E/jOpxj0iV+PDh3nu33bc76aZELuC2nniqSmn1mn0Z",
+	"XMGDE8aL5ZwfPPiKbTH48eWyWJ9FX3iK/K+ErdZr3/bZXSNg04GM6tpfvJFQe3Lwz/cfW4k5liLbnqib",
+	"5JQI0rOjKcmNBMv62609+5BcPY5WN2rbe5G89uCadCiThtVnz+LDnoY/pY64TAsj9j7qKV3Vw4Voj0Y9",
+	"VTnZRautsBSmL9gzTBOgrVzxZyIan5IbveNVvBhxyYt1hw99Eq7r8akRBZUquItoLxuAM5gIsIrNFGvB",
+	"B9eRrgn+30DeFs8wD0IsMLC0EZLYD5D9xUALJwCZsOlRVBbu5jAohNE73NQ6jEvPitHNS+5Tm9SSyBnj",
+	"CwwSC0eW1xBPDjb6IRvPQGI0OBAQG76AYSTa9qB8aiF+yMZTXhTOIByfVnY+oWDmXLrH0U6Mz5qGCR0i",
+	"QZQF2bzcWLVcxndHwuxQkOO8SYwTReYpZ4WsCAJAD3aDCm1EYtvkYdVC2nNb1KMoYWacexa+Hgv56dsG",
+	"UZ9gAxM3vt29SloRN0+KglXr7Cwy5PHyKNU93kgIJERunag6h3W0dyXh+63sDUW6pZ5rQKrWL2wFAHVi",
+	"CPKIzPCilnHGIswEnCJUAKbolWu+/xWq/mvPTo/LciFTLV52d7I4c+tOhWYmgnliZLIGmq/D5BJ1SHNu",
+	"22qha4VwRAjWUgq3mq87PIJnaH7xiSiEXY9KmYMe8dHSQJkruV6M9wsvDpbet2sqnxUG0PjbXf+3nSTa",
+	"2zrEk7ucsWPvuUjFnB4DmZsmO0i9W0grvT+34U5sFMVW83VkZc8VmMPBqSyLIhkdUhra0vyWswVffmE6",
+	"aANfS1irEsNJ2Mn1/xp8nPmpktNCZLbPNHc4gjyfcygEquoeaWS+znpEunskrBlRfVf4A+YQYo3oSJW2",
+	"EJdgRlWBtpfm8Kf4m9EGZ00du1Om4Jwvp0yrlRmyJahlAUPmX4rYdP+WhgcipH38MCkl6cavVXSxgd4Q",
+	"lrzl/UCN3e0lcPTMzSwC4Ch2CUulEydJ95XTZcoR6H6/Se7Dt96KQKRerD7zR7I3lxdkPAub1FNI19aO",
+	"jbG1/VhjfA0bHSORF7LTrF8VAo8yH1tcktD5+di5E58rDRk39kYUHhFtRVnj0jsZM+VpGLH8okeropX5",
+	"vkzar06XjvZoXQqme8XbomDLLo4nXtVQddXrd/QXinP8imsrbDqXXf0N+9gLQv/T/KGbhh/hDExV5Ayk",
+	"Kmfz7Sj2pDTrpHium57gnOeB//ODZbok8oOAFU40/9ZkbSZRmW4SWl6KTHOoIdS0ykfih6lFjXxOGGTF",
+	"Tr18szuHDnYvvnZIn7xz2l9DaIKwMVkw47JXwD/X65EuE4rwhT9y3fpQ/6L8jI39T2PiVOWWrXANMDsx",
+	"gXRrl+EA6rZHsrKbnIyZD7NWs4hV80799PAON+2dlJvfmx4oUBym2AKrNvZ18bPEl95OZCBaIIm6lF90",
+	"7IEqPdVde7aBqnYXGJOeAE5pRGsnYqGqrYcQuap0yoiZBNx3wL6cKee3Hio9O/pwtFD5kSkX+eTI/fEr",
+	"erkwzKyNbezDWp17Q4HsWdgtneMegEbGjhnAGpJCqQvIGd+hLPuEyeI2NGVh24rZYbsBxDZNUSujXSpC",
+	"GDZrRVEUN3xNpuOc1ASk1gi0NuPhw+s71AtBB/Vz1zxH7p1XWiTUlfvh/fT8PR+OC96DQWWv87HXw+pw",
+	"1nut3JjvdqM6HG47w7fIzvLd2tMjXMOeCKYEBOnH1++c5TdiUVb1Ddukd869uoIgRM8ssV/DGnR2QVTu",
+	"3INf3j7t5m1cTb9EC3af8HrbOLipflNXc5Wcbk+YGTQUBQQRwLvEHRM4U5RGo2yTLTP08xsOeL4Q6VBd",
+	"MHNTYZz9QD5k9VyZTmK9aVNhWxC8O/Xtb2Lp7samg2JJ/EOBQUtIn3Otgqpc5umA7BtnCFCfu9Drarux",
+	"X3cxoBRKyFRtnTDOhO6AU6envAlXd+6NH58fEr/D9oYZ1OS0hdLq1APhGr8jENxwsBDIjFbjL5hokWPk",
+	"wurSzqcIjqD24E4lhYeh8HmerawKXoQ/e2ml/6YE803I4lUSqErqmF0lj5M4DGrehM/w3vZrDwxrI6bo",
+	"vuK+9rfFYm2gsZIcaMZy8gp64EfoHnpBDa+dXOaqocGGUr4Cn3dWag3Sjnaydyy1WHC9Zv6i2LeUG+tT",
+	"EpAzUTVYauHyCx0VboRbdCk0mNugFq19h9lnz4aP3wcW8qTjotlHa+9QisCTvzPJTeJAnPo7ebipCDVM",
+	"XldrN0mqXZv/jRkLo94huS30/5sTf7fs/hufkRy+hWVbrVLffbeb6bWWmriEzCptRjXKrRYmSKdBrsrm",
+	"upFIDVk1yi5WAZ5chQbhwmKXk4tDNnYeQ0hoClPXAywXdJ+ECI6shcy198NqPlmNY8w/Nl007VciUrht",
+	"4wXCWTbSYLUA6hMTMocjQ7g7/A2mCEc+LeqZ59yhN/IpbLSahSd69A81VmmK7PtfYKukdFXRlqaHZdxW",
+	"aTGrVRlv1+tPVGlH7RF5DPCFQvnItTSMWTdio/fkhd2khF5JfYA6qufqNEkoeyvsehQYP6M80CaM5i+X",
+	"YoFrtiw47mGlZ1yKyM+JWs0zG7f2ae2q8hfO0u6FP6pJ+egGOaufyDUtfLA3lRYzIbsBQl7StZ+Gg6WQ",
+	"sq8qaGvRU2siISzGXc1Vu+TtnaLWjPslL0Tewcz+R7huJ7SLEvPhi+MkNwSh9s7UJn0bOHD6QXdt7baN",
+	"3rjcKXzEqoZamNUZgicCk2n445RhV03p+/1MQ+145P3+1yBXM/QUsBmgZjzLkLzHfUkKXvlNEzP44Ero",
+	"ykdX6AcZpyM1xf+orXmCVL+KTlPbS+RSjYTsFxJWPt3GYnAbqzTUAjahBxsHeqHMLjZ/fH4BXEtLljC3",
+	"V2F4rzpsOJ232WIjU1rDBjCjQd2udN5jkKLXEC02Id7dscuWWgKWosbTBgthkA/NqO6vw202SneZo1dl",
+	"wA0RCDntc8UGF/UpS0tbWdg9fV8aNMd5KD7L61Vm1H2rEWlTS5C0pihYyQW9BT8mGCbdrr5O7y+8JHZX",
+	"2TO5YG6gZUp9sVoaptx88LtPx5RGJ74UbHrvgmxs8d6H+BW2CLl78VTstGPOw3JtfGT4dfflxNnaS1CB",
+	"j2sdTa3T3kYM6PbiBbS9e5Z3XXOzNbrtVQNo+OXbk4Rvzkot7PqNm/mQrOY61WP4ifQNHplVFyDZl3/7",
+	"9e1XIfRTK7pxc37+PcOmo9jCFRU6hW8lm6tSB8JMIlSR7Mmrc+wa/+V4AVyMDg8Px19hzQ4zmVrCO0mk",
+	"DpJFsvDQQ8tnu2vPwPKLmPdmC55jhfUZ437YWIQI2HgtHFQG21AZlqvDdxhpx8kYnIapiBM3t3Y5+PQJ",
+	"zf2paqGdRzL5wNLECf3KpVDytApfUzs+slHwJkQYYjm6GTINC1hMsDuczH1MyRy+k+/kAXtSIYSpjAnp",
+	"rrMMlo3utIEHO8SjWOzQGq914/R/HuI04kk95aJAcNUE7ApAHrqXjl+9fPOWHV2eHIU+g0cfK5H7dFSP",
+	"lARSDy7Z+DyHxVJZkNn64O+wHh+yN4BcGxFmjWsWgcr4GwRuYH4eSbkJP50zDc7CMNV19fgiDRIjPKds",
+	"xYX964ta6XsN0+47h+IDMixn/zX2BfBk4CDJZ9alxDKzYeyhHcfw4PgBjqn+YIN8QVRJOsaQ12GIJSCj",
+	"MRUXOAtJhr/DpdN6Yxw9tiRg2MSEJGhJ7VVYrrJy4Yz7L0Nfla8O2ThTOSDaw/jmKWMnomOGD3aWEadS",
+	"ZsKJfVgWXEhEfaIMOdEX2AFeA3OP/frrr791c/PL26eH7NxLFfHL0dx+OPB45bHferTvgjxXuy62NAmy",
+	"2Ni2SCoQQVph3YXGXGy1FsGA9KLPHh5/neqNEuVmHAZ3ilDDik1LTdn4h2ckuj75cBSo9ce0/Qygn9Bs",
+	"0EKtaDz/wfjVL80n+JGYo4/+WZ/GTl1FttVQY+1ExslfhCNJWIXp1O48wPq6MKMYQXe/YNvqznflENL3",
+	"rmBBtBDthKHBxuVcI8pl/Jpb+Mk98+CVKkS2xn4yNYpEeiHoDRbpYe3OMfsy13xqDwTY6YHTgHwpcPh4",
+	"78EcuFNdBycnX1WDw2IZP+oh4TQxWMywWTd6qFQHoNQhe/jgW6LSEpKNX4PV64MnUwva038j1YqTpKmw",
+	"hhS0L99CfVvrEHE6OAkHMF+Kweng68OTw2OqoKP2J0dz4IWd/+Z+ngGe0HHWzvPB6eAHsD/iJbVQIN75",
+	"4PjY57mtrxvA+j3qm3T0b+/DkQGzz7zxb8CDZKt/oTCHjZN5cPqv9zVSqME5SYrvqMLK5f9GDouZ8ZST",
+	"9DFm8N495Ah7NdQ/t/m+B8fHW/VZNnYOpn0WduHQXSSZmNY87XCtc6Tj9dgMZSXPCCX26Pjrw3qfjzDN",
+	"VROLW5zp6iWJyXZ/XA/dlp/zpWEh1Iw0KY+Ov76bQbzZmss4j7F/ja/y2SkWT7mk1n4xEr9TLi5Pjtw2",
+	"vgDCVyT3wk/C2Cevzv8OiF5Ycs0XYDFW9a+Wvha+Fg4BaeOa0zWOfTfcmeQPBrflD9lLOmQw3TI4Hfyn",
+	"pLA6NUgYeJ9tWJvpG3PekiV5ylhnknhuG3fatw2NaqPrI4tF0lgYHdPVx7tLnbuP+P0tbhRaZ4SOJYT0",
+	"BZE747FG5pCGS0LuyZz59KFT1KbWSPLTcPCQRph6cfySo+94vS/nw+OT/bf8Inlp50qL34ga+yHt1t03",
+	"PVd6IvIcMCD+8MG3++94q9TPXAaaX0N6ocMXnUvPalApkr3fE9vnbGzyyh/718AJpsdOfGpsfrdT2WId",
+	"nCBT2/keoOG8v7rRMTiNxDmfhoOlSrXUoY7baqb5wheHZlw6fWTETKIt4raMM+CdHYps4IJ691XmiZMP",
+	"CgES4padW8YzGyipDFvwCwTxeFPunZwJd8qQQ4b2mXMBDVOyWA/949C9YERbjoM5EJKegOgYXrApxyQp",
+	"WQtNrfYU09Yk71UT6O9Uvr6xzfQCVv75n5reeqg5ae7ikxt78bkxJeT1d2+ruAtYn/nELFkSbmZrWcLx",
+	"BazHcUUPkVcJLTz38p9Uxnex5ftLj+J1OIjPWA2cfN1JDfzE9QzohkddxuWxepD/DLngb53GR6XzoMvN",
+	"3rQjbfBHVlWeUq2pq37mF1AL2HRSVeEvm6bL0ccLWI9E/omUVwEp8MK5ZcaqJRlFiLSPhBuoNIRkU3EJ",
+	"zECmZG4O2Wt3tvnmRBSHyOZczsgYm3s6uqZSwVvqSuVWj+kdWzs0G3bfagL14Od+Fh8/3H/HC2Wfq5Jy",
+	"4H+yHUHCc+U9sWWao7XqXN7KWKVtMtg8i7rb1Z8+vY97b6nVJS/2+A3xqv9JnkOcm/9x7oP/8DYH4gmu",
+	"371PcPNqJYpcu2OwiqH/0Mc3tutBj66ubuK2vYK/8AYb+TjjHuF9Pi1EjUmmDNm8zSkbI3+ShTGbYfE5",
+	"eZM4m9g+1ln+MWrKPHsYdTZBZjYkBccoszkj8KH7zTtZe/FKDWMLolBo13gNeS4Evaicl9CQyDkZSPtn",
+	"gBeQp5wIv/xB7LeVXGptq0uOaokRPM/f354jEoZ4x65I870p2iH83DMvF8gWXzWAR9rk1Z/d+TjuoG/q",
+	"1VH33sqtK9GkgfbEXAQxtYp0D/4gnbbrqD23XRh/7dHH8GNwZNoSEzVtc+sHedu2DWNFBg4f+l/d+xef",
+	"vSGAfQk962QQor6Hfq8TLgjS+feDbdehKfNHTu+bUOVxjde0GSYvJVDWkRfEmcLD8RNZm0PCF5lEYifx",
+	"YC+hXWCguKSGrsyuREZ0354kDo0WG2/ETDgCXt5JItiQxToBfggf3hJmSBge3+M4G5rgVsyG7/3IupkN",
+	"v4P+8QFjYeIk/um00L158AcxD5xBMKygDVe1CMpc2CMkukfXvTVp/3eAJeLYf+IW9DA6Wtj4IluzpVZq",
+	"SkAkYQ0z4jcyV9Dp03gKEH01KqzA4YZ1XUit7VxFUkV5MnP/xA30aTXO21QHG69q0QrVpB3e2xU3LfxY",
+	"0p0yJ4hWB+MInnsmqwtF3AP0gHbToin/lSC32sLY2oFEo3Z1Og66EXbzjAwdwqCB0WAXS/mnYfotVt3g",
+	"O97f+v6qTWLbBttSL2qKwMHH3z5+MGSGuhazB4cnhw/uvYHPddfivqlongs1o+TvTMMq4H2ZXSk8MsyV",
+	"tzBIG0ivk+fXOWFwkZmvos5HwxmL6D2hx5Cie874VgR0xPgfYte3zyVMOrjXP/Nv35N3OJc5fAjJBcJr",
+	"ApLz1/INPXILMXh/PNyxvY+7q5Ad+QFKCcQG9zeWIEjmNX78+clTz/6G6PQIqK4WIjV8X2JQH3/nvuCf",
+	"SUrDCdN9PuOzUFyYxsC/MIjb+1rK6egjFuh/OsLTrFVVEdmJO+9EJflWA6qjsVOT4zCiU9olXn14u6gy",
+	"iJIs1+zh8cNQGEPaJypnfElEgKJlHhqJtRlDz2K/kH3pYPz2K5ooPXSYm5/BVQ2fz0gLnMusKKtoSCIq",
+	"gaLp5rjdLjq5t4v+AHZR3IhIXBLMpCtoG2K+OtClNEcfdSn3Bfe/w+tfl/I23enqJQlB/lGtsHuo8DUI",
+	"98L6ewtrgz1tQ2Z/5Rb5IeiaIRWMORtZU19DT5YfxNY/6iYj/FGY6iH+8J5d2KDv/DWfDzJowzR9cvBP",
+	"fvDbwfuPJ8NrGqjtUCE/Uf/TgEK09vdm9eekStC69he0IoO6KZBk+u2JfzgCzvmF8+wvQYupAM/SQt2Q",
+	"2WTtFZcPRwuJUWuTadR11PnxzBOQSetBQWRS0yM8rqeUCCeZAFtx7Fw6fCfde7CpOmb4QIYmCdi6JJFo",
+	"e8svgIT1Mwb3+AF2ytE9uBsr4tz69uazUt7jd+4TdHeq3ZLpubdYcBB0kFSrTlptMzvnrzz66LvvdDLn",
+	"b9+Wb/NIaZT3VvxnfvRiHi10ib2QaiVDnHsSBOjWLfiE+V6X8qO5KvL+wJzas4eDZZnYJT+qIq9tk5s/",
+	"IOnh7jV3jWLpsjf/3Ai6+5PudzjpEBgSTzoEgGBttpAzhKdIha0riNHoJk5Aip6b62qHpNdwbgOnzpAR",
+	"o5WnASKyvbR34DH8wYlZcH1R78JdSiIo1IAksqYqjUDd2xJcv0k34N4k/6OD7O51TS1mHpUNuuKLrjHH",
+	"LdWCzSWOYh/fI0/H7fRKS0hhjN3ukcOJjT299HjIxsgO4H6gXJNB7q0xtsrAqnb3d8gP2Vt3+zB2MKiI",
+	"BVYgZvOzOiEONTv7gLwW5pA9iS2z2QqRCRiApB0Gkno1Y1tbgAsTyHGwl3YKT/cGv/R1rYPxbZhC4fn0",
+	"trs2h8LbqU1TCxdPowv5khsDOXurSzt/jr1GhmwSw1KfvbV0Hxf4TDQYNa3ZUF3Phcw3OaxCP/+a+sr4",
+	"kvo/C/A6LPYGbzTNGWypN//aVu32MbYd2BNFCLtiX6oEm5CU2ZyYnU/ZeKIFTKtukORnEBUxcUp6asQh",
+	"GyOsh+t8zHieG+Z7JSGHlyT+FurRza1TqmVRjDccVuwGgPSJxKkgQnNbZ4AO8YFTDWZOjw283NxSOBZx",
+	"/KIVR5SD5aJIpz8GYei1LhL44dRNIfzJjXmbY/nzSIeEBf6ePrO1VpKuug/nfLY6JdZX6WrLdlEkUkkY",
+	"9IjobJhBhpGlFPhwbb0NvvpwMNHAUcuN4wZrIoFqmmgnHqjWHCAkGuP/27kiwGS84LGBTxJi9etcLRhn",
+	"GTdIw++1SQWSYk6pHDJsh1AodVFDZhDsplCzNBz0We3teybypSzWOARTwzp61vokssn3QKomKCgg56oi",
+	"8blTjgXkM2R6L2Wg2t1B+36NtPKfikXDr8P/rMR4Jaz3yfG7Vuk1NdWeICepVFNGXXyd74dW4wTqzShb",
+	"sud1RbgfO1a7+uhj9Z8Na7EpHb9IK4pg6KGCic2dhmyyJn5gt9WZQAJgLA6LCre3fv0Baup1cCf7orU2",
+	"xZ0c9+Xof7A9FQ0mt3z9d0rfYGwlRvV0146NdlQ7wRfuaf2D3BvvbAt0+wp04Y68IicXjnG5Juq2WDTe",
+	"RkZ3xh4ef0uQFi6JHQeZtfkFOJdPAz0REwB19bC9p59UX/w57e1AaefpKtGL1V/8OXd6/2j0H1w1tCM2",
+	"gujyfhpiM7S8a4ur0mZqATexs8s2z8a3wYpuzVTpmcJ+1Z7BgFvf6oQvgPkR7drpVC6CG317Cz91W3tj",
+	"894K8uyln7o7jiR30Bhk+ziZudcO93Hl30mD4T68ruoizZS09l8GU56Isc98j0OAJZK+otmfNNp/hts8",
+	"0H+G9oPcndr3zustVDTVO/BvFonMFeMLdv6/+xHCR/lbqFDI3c746JMoKnatcoeYETmKfy1NgtTvwrC8",
+	"1O6Taq2qfH8LJDKRLMI78E8zzZfz8BcMdVK7o1WNjn4C8d3UfYS6MGIQbMpFATm2vQmYcKuF+yPR0b+t",
+	"96FyF6EtPhOXULE0UePEROrWjdS3Zb4uOGS43W3NEFlLRiOhQWCaGS0Eo7BYS1HHLmzhRVzWttHzebsp",
+	"VlGolTljJ8eB8Dr2k23Pwribk9HO2PiyWptrxjX3zBt9zm1i6v2C3jGmnt76K54lbX2BwtahFNq8Wa53",
+	"j7S/t3zu4LQhNbR5zqAmZNwrqdphEy5vJr3iZRsH0CJsveb5c/Qxtq5tj38+KYyiwEeA9MWOyVV3Ed/1",
+	"LlCd+LiCxYbRlJdGFE8h4LKF+yqq+1uzoRrd/lusqXAi3cc5P9MNEaObHXdE3zRwIpNbtXe+CZb/1N47",
+	"8jvKHyx3NqRWWk8MdlIXVMsvyE5CYC9T0wraa7jID9lLb0hRX1SyW4g6D4Ou0jfDxPpEBDV6as/QJdY9",
+	"ybdPR2A1MYUXSsIZPdZYvqa2l8w45VI3YH16IgKNvfFLB7l7begTXnXs2Irs0Nzfm5t/JnOTVvNpta0+",
+	"L6vzLSHpa42GkxZo2FX32PL7eN0f6ZB+VdposzItZnN7m5br0VLIZpuqpoL/RS6FbDMvH7bVx0hl2VJI",
+	"+fk3XPwfbA3+BBaBWVPG/WJdzy4M0ja8UxusTNZhNL6HiicMtWuuEZ5J4FiaFYDDaJJtF1tdQf7vZf8z",
+	"l31fk+jlQ0hmOina3YK/S81qKLiFvBVW/5r+/nMIbneB1nPp7Hsgup6ZagerL3HrpTg7a4DEr2+Tr9NY",
+	"reQMjGWQzwhGOVXOCPf1oDyb1wLaSYpkLlXZSj1a+44HfwRc5eZyJ8zcX2PjbZ7NIQ/M6aeotpp9j2U1",
+	"v/c65/MNRwLQURP1Tiw1+YNGYtbIi64KkUeXKh0TeY2QaRMceV7PG5zVYiKUZKvl4DJeFJGgyRdXU6Yw",
+	"FYsIY4G2A/tB8sBeiaJgE6DSIqM+/54dfyIbVKkLxA55rjuzwYRzfX9nfTTlmTU7uXSdLq4UKrcE+D8Z",
+	"Hh8fp2s4nuMj9zIF8hDDt9QTxooFnLkv7BBt4jZd3+DE+8A96CaLHJ5sBAKvMmC88w7HjMUxuLYexoYj",
+	"BmmFbTUi6K+3Ujhym9YCiVtLKAyn4F5j3fkpXqdGWlBJKpYzKQPsnJmlugCmptc92ROq7Oij+2dff/Ff",
+	"fYXtnOf+9GzkIeaqyA3BTc72ZgSYse6IpPY8wqYajVvNM1SLPbzkKqtxb7V+vvLOPf07R02DsiHhEjQz",
+	"6g4CRV7Ub9JmnSo9A2uFnO3CkPE1m6wZfOCZLdaYNJ0Kd5ZTHz7F6CmH7IVvVDXnyyVIw9ZgT2vwMV8C",
+	"SyauKouczdRwI4lXrzivFaK7mSZyIGP52rCp+OD7/p08Ch2IU9xAcClg9Tx+5C2hrasXvIGiT57o5BaG",
+	"0Oo/hym/TwLdJ4H+kFYGCfAEqgqNGwxSNnTh0cfqP/sYQDa0y22ZvTv3931jgD+OKIecPGeVjEXWFWEN",
+	"05CBWNq7iIM1pPyW7IrNvXSUKTkV7mmdUUo3OMxWLkOtnSFnxKSAQ/Zr6PGzJAvC2x7Yyta5GAh+R/4x",
+	"itPV8IuExPBkDgunkWeBskJYlvEF4LVnFKuuPQOzbgia8ZZNMIB46N3oBQNpITbMokPmWzagM0MsI8AR",
+	"BVRi2TkiQJBqMolcwhXZpcke3JEmI29oAm5TRDV/Xyb251GBtPw3enCju94a1Ax5pQD3o6aGtEGFZiI3",
+	"td3rM3Jub01gJnz0DxZnMejnrrrkZZH0/LlHBf+AI7qPif6eMdFIVvMZ0tT8GdiB3t9qlWK1ixKHxEsJ",
+	"90w7d4+WX6zZaq6KCD3mhvFQ/keCucZ/bzbOKxbOKd4Rnvrbm5cvWCEkmKEH9KPRxTj+cshUkacyWsfD",
+	"4+Njug/NrG/Yz+K7Q/akKMIvI9gcibklnPlHxqytVBZ36jkO8SchYUzGmfsbX0DuZsSZ9Bhqbi1lVNjx",
+	"JhxBeAF99PYRQ29qR8bcVt+bDwcy397CUZVMhOSElduwt38HrDRN0X2J3n2J3h9Mx36HXbWW3NhGVbbB",
+	"GpbZDQMBvFY9+kg/7AtyNbbWrR/87Vv4PtD1Bwx0SX+cMWHuIqgVJfomA1oBk7ODJJVbpt0cGfYlZHMF",
+	"5qsqfzUBt4cNs2oGRACGrTDEAtiXxiq9RpPjq5onGpCzZGwgKFS7BWeKOBGoSo7iUpM1k2I2JwYxPrWg",
+	"2fjVyzdvWRs6bZyG8rwKH3nrOzy+qS1ZRTn5PwCB2J8wz0IkNZlauPMIO9fKnKoI524jYnRzQVHL9c3a",
+	"+uS91iz9poz+t/tzDc94W+V++J67b8GQqaKRPW6pKndKoRAXUAig6IbPrrsVwglsNGJgY5MpDcg07zQy",
+	"3rk+dcvrVCnxvFCxvbtZgLnv3XBvxl4rVIBA5ZifQMpMCll1ZFzvZ8kiu9fudta1ItpuPOOEXMOAsTAM",
+	"qcS784x3LOd9gzfeBy7/hIFLXN82kvD74OXvCVNVEgNyK76mCgq6o5UV/AZsGtJPRx/x331I1XM3tqqW",
+	"n5LNPh+N9U+RRI0X7n3rJmHpZN2AFWxb+d9rtaxTCnQHqM7EJUj2J2xY+z84F/uDuARW1oo/0decc4ps",
+	"Y6+0SuKuDXDdHVtqkcfju2LSuI8s/REhVKFo+U4CS0GD32Rcaet0ONJgvQ98RwNqJW+qZbr+U0JJzJ3G",
+	"cufzVO0kh8zMEZjpzlX8K5vzSyD1USjTUiKx3rnt75i20X8eMY7e7/3Pde//yLGhKfFbxTOrIou9sRyJ",
+	"0Frpo0wLI8xBNofsoj397Nw1Cx9iQrg6MQ/Z67IAw3LIRI7uJJfUw4rKjBYqh6Lek4/Yb7m5gHzINBcm",
+	"VEsQfRlf+yaol6BZoVag0xVIT92An+LgbylM9kTyYm2EieJ/t6Ey+jb8zPZqhwCN9IleKJbVTFetFqdK",
+	"38e77uNd3ZQSqoXWsm0jZjI0p1MLCC1jYuupa/Ub9O/e0FC+NzIvDrjfkVfTUy83QC1CsmdyVgiDPV04",
+	"W2o1KWDBvhyXlRiMCi5nJZ/B+KtEpxo3nt/gGQ3wz6mGwutTOuhnXKAvqD0+uuL3SuZeyVxZyfwic9DU",
+	"8tJZDlOAQsiZqTVFd9YF7u8b6Y+cVjf4ps9Fw3wPFjL7Aof0p1Qv9GmtpJ+QmyFbgGVKs4JnF0LOtspQ",
+	"6DBaAqcTys5hca+I7hXRNRTRC74gNiLSOr4aHnc9yplp8jzctAbSMPUp8oOlVovlLlzwzzxHegcq4YLc",
+	"w3on66A+h/gRQ+aHRDAHJUM1F2fTyKzrs1juOw/ZEzZ2P4wRbSPZ2FthY+JRhNzpu1268DxYhO6ZGjDU",
+	"LxXzH0T+ytjwKdj12ANhnPtyFia6XY9qmJbJxoFPnSAYeB2n75WfvdvRnNV7fifduf2hLXo0TrpUzK4U",
+	"44W4gHsdea8jr6EjfwDLcICI3qXdKi+FxTw5NvDFFnj6NvTkUotLnq2PeOYmF9rxithNuKKFjx6r4Sv8",
+	"DzF5qClbqxJxhSufFirAVnaG0EyrAk6ZsXw6xY7LzuHxWjNaI5mbVWnd47AtosEnuqmA/J3kliGNHZmz",
+	"ObdgzkIPZyWZh5OEJyea0XvavLUqWS5y9682UEz9MN1/qWSPccNWUBQ+ofozPBFfGKcCZpovDMvVOzlZ",
+	"o5VkoLgEE5Qsdas6fCfTqEma8idhxveW/aURE+1QiRaIRMTU3FfU3S6oo7HAe3q/s3OLPcexDNvtI2Ja",
+	"tnMuqcuouaCo45DYl2O/C7/41M5MLUDae4DIzStsrx6TrfgIJqJQA6LOyLnlrcgQ/6QOTfqCSs5AWzF1",
+	"Igjm6CNobkoNuzsmmQtEdzjjxIiZPBDyFIcoDHP3Q+6T9YEItNaU+te5wjzBhVQrassscpRM1KKBW0BU",
+	"SOuo8FEHgTZKfmHIkMVvfydrH4CBTWPKkAgMt1c8TT7bgdQGZ8gqqamHC4p9oWbe0J0Qb8GQkobEUJD7",
+	"ZvcYGfDkB1LZ0Gf6nRwvgAvmJ5bVx3UJWkzXY4ZJG5NS2T+AfVpbiX3q2pv63n2uj4YKc4CKDgl1j/Xl",
+	"oe9vkrmZFHRSMw5QKw1jKxX/X4zpvE/mbW+viS8JZ2OenDi7sRwtCy42npUo+0vxXrsF8gLmxb9iPanv",
+	"Dt/L5uoKsGeK9M5V0nZtLRowS60usRo1TE9K3/RvrE/PqnfVjyqJ7LLd6Nmn4aLbzOjRO15egnbOejqr",
+	"5+wmLIQJDjsGRO+rRH6Hs5JqdJzGPmd8pgFyZtX/7nQ8bvZQ3pTFo7mgypLWU7HOSYzJdeMcrUM29gQ5",
+	"462D4wxPTTrpfKLdzNWqAqlTij4PjIMg0wVSXkx/FKH25bY3RHhTi0qtPv5e/u9U/p8EvsrzmlWPOAO3",
+	"J6I09bYd926Oj173feqGEAtRhF0AsZ2uj7+/vb8M1kv4eKlVFyBPmVQYSYDCACkHMmK5tyoP2RjBxNTy",
+	"eexjlmNkTIhRVprdyhR1VvkZFju5BxKZr/HN/Owc3kma6kM2dmPJNV/JsY9RB9vUjQf9M9IDoUcgC4KB",
+	"3rgbaMCK61JK5KGibhOGSQxzW1iS4y6xGaAGou9SU8bfSTJnWSlzBYjOYb9uMPoTgWlk5QrfR1hvuuU1",
+	"LIEjLxyPW9x73MYPmZjAwiQhe1jK2P0eJdErk97BXvjAF8uClBvOu/vhkhelR67TyAanA1zPwXAQ8nVI",
+	"L+5t1xHSqrnLTtCE5BeARn/bs+L6kdLr3BU6fORdY5Hota89aV8rxFBDpnT++TdCug8V3+5pgpjdrePk",
+	"/2Pv2pvbtrH9V8F47kyTO7T8aJLd2rNzx82jzUya+trZ9o/13gomjyRUFMACkGVuJt/9Ds4B+JBIWY4l",
+	"+RH+0zq2RJDgOQfn+fs55Yqww08qzI2imghLmnKXkyNRu1LZXQNpugzg4Y36qOy5+9AGdaVcpA2/P+XD",
+	"zpXZrivzvpb8mQjkfUkTJ4RmxDUkt3TrW/yE169PT9xhKNLQgenOUKmKYM4nBgrJZH1cHp35DPREWCIK",
+	"H3GLiS30u0LoUT3X73SCs4UDfOFMPZ/XlvXXTz/CbE5XtnegraSknhxBPIrguzvS7uFIe6OwdObOncKU",
+	"sEmOSfU7HWggY52jPO5pKKDhmmuciK47Axgz9DQJuYLLPFQXsfCSgYSkWtEcQ24iD80bq3Q6kQieAGlS",
+	"MGQ6S+WehE14RpBvAeFXmIipyz8hpnLmhYyVlNSKQEOdVPVkHBtJBkImzkAFZgTQFWAyNbAgj32/v1u2",
+	"rQL5ttiSM78jX1mDfMBT2+3VSC8F31pVcv6l31CY7LyqDXpVpHTzgwHC2Hn2EjVgpf1aY21x0SjufaYf",
+	"bkJ2mxejnS2KbJuHQXfeDeI9fBnH2pWSwXuf3E6Ib1vJIqlpKmT5etmux+tf0hX6mjqNUC+r6PsUPNTK",
+	"33QSl2j7wrAxZJZqvTOuExMRpJKSQ184yBdIkFpZid4WJb5Nl3H9gjcSA1X5lvBXxvK8150CyzXEi96S",
+	"lhJuKyVdv7WWj+FubjBdbomk4/wA42ygwYxC/wj5ucZJPk+RxUxpUwKMoHzXlGAZ6YXv3WCXEKsJsKl0",
+	"e1CC6xJf7YWssVoETUphYAM5Rcg/CH9MHrP+T28JvfDG5pl+qJoL22NIZU69LkcVNS1S5NVWGasupNsU",
+	"hHmiBMKMC2s894ZhsVKpkMNdNRgE8Gi3fyMRjyrTujGXMaQpJD12YsaYsx9yUU/Xh1cfGrenMsEERt7k",
+	"0HvBrpqHr87ZU86vyLJ75pWdIxRaoJeJW4+5+9nO0c4wyfQtE+/hTreM9lxbdimPcUd4NueIdAmRzR4F",
+	"jQkRBC8oNc438K3lDGjrJlx09rfmc3QQO0/Bd6lAOIczrAa1swEff0m3WqO47/kDuI1O7BbLtQHhnCqD",
+	"vGCVov0Y8gDRZqxWOVUmnGfQ13ClYrfxfWYhTc0xe7H/Q9Efym2PvaY7Ln2FeMTlEIo6TMP4Fn7jfrU3",
+	"HKoEDeYP1g4L7vEqPSnOvNp/4mOo6vudC9AtWrucBHANWnub8Oe9p/syjFtsaHeRSQrGfT+FIU9pnoOA",
+	"sRshd+hxWjV0W24vPUWnl0/Oezwfi8yP0hVR6d3U8nq+dtZQV7oO1aTNHTh+iZZMcMqRqmm/niovEenH",
+	"4EErA/jOEwQ4eJSyTK+11bHE+SooxOt2/mSjuT9h/xFZFKoroaDLh8CejazNzNHeHh/Cblko6Sk9fI4d",
+	"pShFNOmqmZoh3xf+PuPGZCMXpwXvLqTIpMJaLeGa0HO4vznVtYD8iByHa+c4v5DdfoHsi77fa80EXfu6",
+	"zJa4vm7dquJvcNv5n+slPF8h/eNfSEf21WEE3LcpbG78NITMU8kL2blUfK6m6zjo9z7TDzchkFeBmowl",
+	"NcLJTm/aalDgi+3m7qKFwVoZW/wpxpJPTlbp5WJsSAeebwwSloiAb9sm2pqkvN54H8J1xy/3VDzJaory",
+	"epFlbhMZyuvWLoRFU7tXEdjGHkXnH5ZO60Ck0GP9My6H0GfPzt69Zj8cHOxH7ODFczYAG48gTAAZ34jA",
+	"OCtbDD11uVbjBpr/N2omU8WTNody8SDQ7j7cIXSZWzARM9N4hM2C+O9/HOy/+PvLv73a7Rcdd+QmlS13",
+	"+CC1lrsJv/4AcmhHO0evXrhbQCK4naOd/6Nr/mt/94d///cu/e+/tkbzomILdtdYDXzyFSS3c7FImrpN",
+	"o0RRxcl8TWvvvhEmU0YEf7N9jj7aefuJD5tpQs5/Ptk9fPkKi9J/TZUFdGmXzOR/iXYO919tbQ9YxrUN",
+	"2/Ct56MOVnj2n5T0jvWrRkfJQ32gDrq97T1Jm/7OGbnSmt+XKcd2sPYR9GIqFdAe4/yKDMhRg2IuM0fE",
+	"lbHEZm4PR6WBu2+6gBSwScZjiGAbHWEInRTQJmowEDFoWoenKQWyCIKAQGKEL+0OBD5NhGWpGrY1iX+A",
+	"IU9/xsf6lrrDv7Gu8OItd+3g27ZqaDIabRp2gpd1JHOXxu+2/Gfo4MMxFQQiFUg0TG0mEZNKl0Rh9M/Q",
+	"1hca3vgQokqNG0teIBOqj1k+JmganmVaXfE0WAEeW9Z3n+2zy5zZmbqQAeOPcqa+gRYn8ArIPvdHorOg",
+	"BRFzg50DjcMI21wZP8a/pEb5gRm3fuo2l0uYeXoHXszzuQMzdTZANE7OnKY8hkJfNjfJVy6xUob0YP22",
+	"oK26gm+YjpCB0nHXKHd3P69Lom7EtmoYCmNBN2emUJNrpfo7ZUzRRu99dv/zjFwpcAO3b1Nwure0R+FG",
+	"u+qX/oPsK4HQIZFzmnhr6wFVC5wRUbXozsEMNafL3P0K0kFToQlX2bQtdJf2S217qHklU1gp8qkr0F3U",
+	"2lmz+7BmXkXqrUd3yrXP2TcxKVo/ms1Svyx8I8h9XyQgrbB5n+Ggh7+Z/kCk0K9oTZmDJXgAnHvEpGVy",
+	"jNfBL1DI6z7vzNx/sK/FozcH9CyfDQ1AzuxZHfBTZSB3aaX+8x776F1dXzTrsV+cgAwB+TGIMD/CXi8T",
+	"MZ9vNEUHiQeG1hDcxsSPZ6Ch9Vv4ncG+gDFgkIuIVxThC8NMbixM0Nn0iHPuyfgYq84Bqu4V+0n8GBHl",
+	"sLP1YQYFYfRqAKw5NHQCvMc3to1GgMk0tSLj2u650HwXp/VrVjbT7tYQp9zF7yKFlRKE0U6QocZsinux",
+	"FnskMN3Ah7A7hnwIkhFBps+lVpLHfz/44bBhlVJy55LNhy9fRQ351fII+hc9TIm0SlP899PWQC+8pbnB",
+	"iRrXWlwFwMKusaE7xR5YsfhHje3t5YGAQ7LB/sEks3mwgus4y/Y+0w83DsBUtWvjFeZ2Le7qzI+4zkyi",
+	"hnBR6ys6N4B3FiK9FsLpoDEEfbP3mSoYS/Hnzy3Hsu88OwfBZHoDeMSkIr4PhPPyZEimx07rNQzDDADO",
+	"BHvvw/izy3k/l2BEAsbjvreVNoq+3wtZrb8Iy/hEYesUCM0C9UlTzu83AbNT/OomtZ9W+G3ZzD3xpYTq",
+	"UGcBHgLUBSpGcwLfCSS66jOGbjoNf3nY2ywI1AYrlSRSTZVKj59nlnaY+HqDhWsXBHm9CmitFIb0T+IY",
+	"Mrv7IXAuskzDwOltUC5loIo4yzX02DltCUyc2x7ITCKqUPrtyYE0nSPHFqIhaGDw15Snac6Am5xZhUhY",
+	"PfbRR4YFsB+7zJmvxzVDcp+Gx7+hqBlaaXoFX5rS7CfQEy6Pi18hN4Usw0lniJFNzU/V7xztJLB78ili",
+	"II//+sd+72Vb48vcZra1wDREJQ+E8yZsa0t7S5C6QpiUdkFzAZBQAVhDcOyu4HgPAP18wt57bPICOfuu",
+	"MP0hd7WcWKy1OWEZg9ZZuPSNnWkp5YAKT4Igc0cljOiEzchciQnhfgDX7ktXoPGzlN9tbghAVgnSxFJX",
+	"AimLW3Yn2kmm8IdRaPTdpZIpLFK03KF7oevAePRsYUGYuz6Me8uut7ZiENkOnVCYcq6wsq0Nki/cxt5n",
+	"b6WwlgjXFqT5qqHnQrDwakvrir/iCDPSa5FxQFoFbwudwTrC0iFS002UtCPDnv305vQsYlxbEafADg6f",
+	"o6F88ZI+lfDcsGevX5+ePKeZtrkADH09YY1vb+sh6AG6U8JeyBk3DJ88gYTx1G1ZHmEek36ldLixZArH",
+	"7MXhYYkVRZ7qjCEesyeg9BdrivDe4l/qe7WzwdG38Dq3TnBL0gVJjWG3CUsR/1y+IAkzGk3syptdYvge",
+	"ypsIMIGoaEF3Sq4Xp+c8TdUMUdju6Kf63VgODh3Uw5kbj2OJY8BaDEfOrywmdUuq3HCjQ3EFAS2ux353",
+	"to64Pr2d9TXAfjB8f3Dbp2Y4I2QMgf+T2wspDKaB/Jxqn2xon81G+THrO1+TE6kVEa/PWIvtq/nS/vG7",
+	"Xt+n72niq+4czYdHJltta9iMj+m0Jw713baZ3neevDQkbciOzTCJVyTaEOsWB34xsfe7sCM1tb6d1i9S",
+	"dCn4vtymcH5gzyp3tcoQ8CmdeR4B1Ll4Yckub7R13oZ/moKmgXqw1zXWu1Qq1ukYl8s0s4hicjeryVwn",
+	"b/fIPhSkTcnUIwuviXLoJMSyfw9ejItxe6wgbxR1Ur4oYPq6G43If/ONC1j6pHGJQBtUQBYnzm/04dXR",
+	"AvUQyARRxWrsQ3SNQkWML5VI1r/e9Ua6z7g0M9Dsxf73rF+K6x+lrPZ77E0gAKWpCuZ5IvF5qhWZXvP0",
+	"w8PQydNOFx+G7T/HsZnC+juZVyW1O0n4HYMyJ0yrU/dIF4UVKqVS6svk0k8SIURKiU/eYyeeOoLCrMuc",
+	"6Wnq/bAZSBtVL8VAqulw5P0enpfsv3kJhH8hjZpAyR9azkNR30KsEl/dpB6JtqjsLDx4R9DzzYRnc++8",
+	"i88eLD+Pnkqk/ijMUzEaiTZQ4HG/1rBtzgyuStYzJ1I725Pejqqno+pZD1VPKfxGTKYlbnejG+DZesJJ",
+	"Th2IeeTJu1XCc/bsn59eP4+YGFR9cp4kXnu5024/ZZfhnCD2JiU8d+5C7OsBCN5IZ+5MueBwIgwY7/6w",
+	"obqQVg0xcjyqz+XgEpJGp6uoyWXZLfyJ63gkroAhE7pnGcUoJOXGGiQRAt3kP5zTNkGhkTc5Dz+rGbEc",
+	"YtHOKurG4CPgSdvJ6z7ZfPB+Xz14v3/16lGdvOelhLU1YgrcoVhNuiN4+zapyJISsvHEaS8KLeJ30iHs",
+	"IU88G6cv333N6evnu5bMvZ0qY4cazv/3gy/8fIJJpjRPmXAhB93J78CvBLcI+JLABA2A03jtogki7HYS",
+	"5SztRE0w6hCScazbDCiEQaLhCY9HIoAtGtBXhGdwIbHpkFluxuyvKUwhMICqQAPqK0Hao8vG6dRY0CjD",
+	"htb/a8o1l1ZISI6q7M6/wInw3g7GUBUzlUIyJFblC6khS11AFObuyssxP5Dcf74CKITfcJpbhmse2zSn",
+	"mTkyfxF+uhxhbiRDwkv8iJ9/wBC4/j63PSxG+3I2lUsmxS5hOJXdUFhX+9+KwfeUcG2TzQTMQmNgaBHR",
+	"JauYc//9FXJKBgxmPqvmfI6UQQO3cE6f21wPUFjgi1f+DaG5VJZpCsT8dnw7Kt9p8GY0OFbyCrRBIWiZ",
+	"7YQhejSm0KygvYVOovr6SsbOUe2aOwuabXJpR2CEWdDtvc/+p5sSI1Ul31BQsaL+EfIB1rG7sa4HJ89N",
+	"JUhMjNxGmqWSsLO+VIkXrGqupFH+90Amt+8arl69rV34LaGuFXvgcSmK9lzfsbvAUxYwhxAnAxCyI+CU",
+	"BPB4KmLSENVco65MHo7WFs/aqeyjOILeynWo7IoHzx5mrjjWr5cTJr2vfvCGLF1RHqte/SHWyJ7CdNIm",
+	"s42Vl95W4/s1QPt21uXROQTfmZqGtpYBa0Ziex5D25l+uH9wVJy+mM30s5hlI3v/FAe8jxA18B8f+9R6",
+	"D0mPHe7vHxX8VIT2wEuuNXfgGwDpdbt3IQ/3D49KHyCZan6Z5hHWTopbyMH22HuyDAgXQQUUIm5TA5Y4",
+	"30JHrG/4ABBqjGstABFts5KXESOPTKvLFCbMKtWUNaTAv6KXd84cRitMZ7m93GSOsfo8W542Wlh6/ijD",
+	"Zpx8XjKOWeDdF7amReVYBYnHXK6isvu7Zz4XfVPeovKd4itfoq9Ie0Q79CpBxrB74rbs5sXLb4QveLqF",
+	"g229gpOgfFSQ9DrnVB5Hve6YClrrnhxufU+8QTquSJyvlqTcPknpi3bOwOp892TgR/WXfR8/Sp/sEJy7",
+	"tOJ9xXTnPGdFt+WKjtVaEou1+G7vc+VfN6Ud6y7G/R2/UDtcuxTk44w45KKLNM8LeQmpkkNME4j7Dz5u",
+	"9oorkntzfnOpGu7Blbt4O1Yd6CvQuzj9QB/tsb6xkPXZs4RbfsTOLWTPS7ZNn82kZgwayuiTb1B8o3L3",
+	"z5nvUgGZRJ54DZGOLiTGSUiaxeJUGTA99kHIMGWHjOwBCitWqZJII+87XgreNpWB7LETSffuYs6EDbWa",
+	"mRC6cb/GMcNHxDYPblj/Azd296370u77N32n+BrMNJBj+Pua0TAfdnYAt9gNolkK/Ap/nLowLfc53ZPw",
+	"JeTZwPEVP6kM1KaimbEqM8xjzIdx52l2FB6IBscae9nw0ksjswbbloSMEtKB4w6VkaiGGMQVJK0cdLUd",
+	"mgfi8umx7w/2/3ZQyZftb7SzzcK1JXluZFu7kVvtU/Fm0bw3DlW+LS1HdZeKyMyG0Cy0B9Hs+uNohetO",
+	"DaRKU2mqZgvnxkikgHZgKs23dUSELW49JA739+dTD4hyc7h/WOFkt9xOjd/HippIaAZnr/uBZ+EeNjtP",
+	"R2u02IaQVNlcuH2Oe9S0/seFnN+JGXs2Jzo2+5XQtM8MxEom86jlXfT6xJ3dUgG/LRNFxmXFmNJr2XYi",
+	"y3aV/uSNIviuaGcJQVqdkzPN4xH6z2XXgO8/65TxkShjFdu84kmIR+w+WD21o4FILeg9nvw5NXYSwsc2",
+	"lJQCFsD5y0NxBdJzE0o1CxDokkDzqCQm1aVK8iY6LQP2pLLoKiAoH8vhpYm6wkR+jmt1YynrV4uKdDTC",
+	"k01yNgBIMMh2/6noQcwzfilSgQw4K+lBdbEl+ChLBWZ9Fr+6TIutz1Qq4soQPOUqeJqC9kRIxeY4UTU0",
+	"HdPJ6VbltBidqsqqO3zRetxJYOcHp2q21Dhfp7ClLbSGkg3UVLOU58gDe5kvilBVyDA6CMPYCFmCiFlW",
+	"pUkJRNVHhJN+kdq27M9pMgQnogTpg80NcE34DpJZlYmYJqTCbwlaagKTSxedHKMjE4Bg3N+ELJDgEYhk",
+	"MDVNnYsnuAef4HpTwKInxSbXwD23V+8vb6DNRuDeuw88eDevKwA+eFv2M+LjkZqSUq9ov5aX/2oHb4Mt",
+	"C2ZzCRHiVDpV60esP5WGDxCVKWF9oTWkcMWl7bNJwDMtVIKpwfy5yYZgDfPARppg8Tmm6jOIbcT6I0iz",
+	"wTTt+5FKF0/5Wc6CMcNZKDVg1B7FlGYjJcFYnGOnLArTPrc/KJq3iK6E4URn7IsC2LmGdQRs+3ZWsJFt",
+	"uyHVJa7gXdi1jTU6FSts2erV1120ecUxSwXWIiR4ekXWzgZu35/jOcbhXIYOJWy61GDUVMfggtKtGEWr",
+	"xXDos7Btocqn8JkNKmOxRhtwQ8W4FtDwMy4RBRgx/CaCsOUHXWRyP5HJ++r7MBnX64pLWvAez6qHXCqM",
+	"7bGPWM90Vw1dkR69kRngOh5hsTz1lKpYWQeE5sZyfZr6RmVsEfCKERHHEbeIyTBQekJYjjpxf5vKFIyp",
+	"yqbJgI/xEsIGOpwJ8RMjaY2LUnwQEgonpsd+hjRjKXYRID4dnfk8uRIxFM7ACNIEfYTjgucY/2ZGLsAK",
+	"6I8zGtZIPbydhkHqew4yrSaZpe/Qll1qrvPvGmB9z+eUfv3nfl3ft3foL7Mzn7wcPa6Oqi7geRSH/R1N",
+	"5O1PeWQ63wvsmEvn2H5zHz0Jn1x1kK2bXXt0s2v1F71kcq0+9tR5VOs3F6ieTb4UdSuS3jrJdeJJHy4t",
+	"hf/y12R3ySwIC5MVbMJ7/NgKBsHTQyG9gL9rTMuCf5BWPSIA66WMx56Lz/26JN27VCoFLne2oC+0CW2N",
+	"2O6PdW2JGLdkIQ+i/f39Tnm2qDwBL8173vi5KPTDYv8quvh3VKW2Icz3JUw1zzhyZWPYoAGjgyRC95II",
+	"0AZqKpNqAIE3gsWMDKSfwfSNJgGDnmXcug01UaCzcxfisXfqJzwBijwaPHqrNBTi/ICh1cp73DK42i8u",
+	"psp/x1GVZng1YfxomQcpHFVZ/Y9Zn8gFCuYm7F7GRpoOjq2LQe7PLp5ObTloRWBsK/sU4UNzlhDzD3mT",
+	"T7H32f0vDFKVvTd1a/QGf7/EHD1wD2N9Vued0kOwtqXzn4zOUEk4xsMrVlnI+lwCoqdWSUosAnTHIDJL",
+	"cQ23VYoTF/xwmRP8pjtg/MLfmY4b8skoO2kW45QizD1yduFeOLdiqFTydQ5QUPuWrqYz4Mnj1ek1glCh",
+	"H/BLsJGNcQNtZdc0+1D1qIDPb9Sju8cPddVAIc+4HZUy7o/RpTK+POX0peiOpfPZxRVCDpc0cr1Tmh28",
+	"ZBMhpxZMNZiidHiIY4qGhlp8IiRzeirCKKR7kMZY5NcM5G9+GzcZRfxKD7xaIHGw3qRBbe2mQx0nQLva",
+	"QufXf7WJciI2d7Q3YeTd2a8PdmPvs//pJu/+daoMlAp+Uys86QPOUnd4jA9W2vClVsQtIH/6kfC7OpQ3",
+	"H4il8N3xTPxS3OrCSAirltlcDOU8APJSkQAhLTjAOcNngKRAXPK3WUBSLhajfpWVXoAB44X/GwgvKsgP",
+	"hFdUJPOCU1CdymmqdnFLpA9jgMxUFzly7jUmqCJmACKWTS2xnuPyFA1WVirezPwav4TWAzrjAZKChZL4",
+	"dwYazIhlWrntGzCRgLTC5kzJWmmjshYJzOJSJ/7evzOen72k28Qcq2c2ijBy4GOokHdaxS41gty6X1XW",
+	"CvwhDQ8mtFY6YuS3R+xHLZIhcRB90lM7eoflVWw1H4HQDPnb1dQakQBiPZSSU1mvVtNteWN8IRAq4nkR",
+	"qOlXeoTfRwpNKU9TIYdlUmAMuX9fPKaDwu1b5ZIlteoCIxM3JIc+4TwbKTbhObsE5+8FED93yRktriSu",
+	"X7k4mJgTK0/TDhCnhYkIXoO6LBH7r9LO4plFCO0sHkE8rqY8Zu52eDyuLBloBRaXO8XHKCQqqkvUANts",
+	"Z8jOVBmIMSM1M0XXjjDMqJXex0lsq3riMUCM7xkmGhQiuHSbx83YNL4cT7ZiVlGROm1MXU3K57F8MGCJ",
+	"8iyyNROzXLoSQZdAWiw1LHNMyOY71Grmh0aNGErwLwsr3NTZhGbBsGdn716zVz+8Onxefc5pIppE8D12",
+	"40w9iy6iC2I+K/+f2uGgg4j9+8v/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -38,13 +38,13 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(Rekey)
 			replayer.RegisterWorkflow(Rewrap)
 			replayer.RegisterWorkflow(RetireKeys)
-			replayer.RegisterWorkflow(DestroyKeys)
+			replayer.RegisterWorkflow(Erasure)
 			replayer.RegisterWorkflow(Approval)
 			replayer.RegisterWorkflow(Escalation)
 			replayer.RegisterWorkflow(EscalationSweep)
 			replayer.RegisterWorkflow(TextAssessment)
 			replayer.RegisterWorkflow(FilterPolicy)
-			for _, w := range []any{Backup, ProveBackup, MarkBackup, CheckBackups, KeepBackups, HoldBackup, Restore, ArchivePeople, CopyObjects} {
+			for _, w := range []any{Backup, ProveBackup, MarkBackup, CheckBackups, KeepBackups, HoldBackup, Restore, ArchivePeople, CopyObjects, LegalHold, PrivacyDeadlines} {
 				replayer.RegisterWorkflow(w)
 			}
 			history := readHistory(t, path)

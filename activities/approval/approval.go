@@ -41,7 +41,14 @@ const (
 	EarlyDelete Act = "early_delete"
 	// OverrideFailover fails over although the gate says no.
 	OverrideFailover Act = "override_failover"
+	// Hold keeps what is of a person from erasure, forgetting and retention, until a time.
+	Hold Act = "hold"
+	// ReleaseHold ends a hold before its time.
+	ReleaseHold Act = "release_hold"
 )
+
+// Everything is held, instead of a list.
+const Everything = "all"
 
 // rule is what an act asks for.
 type rule struct {
@@ -60,6 +67,10 @@ var rules = map[Act]rule{
 	Restore:          {2, map[string]func(string) error{"backup": word}},
 	EarlyDelete:      {2, map[string]func(string) error{subjectParameter: subject}},
 	OverrideFailover: {2, map[string]func(string) error{"region": word}},
+	Hold: {2, map[string]func(string) error{
+		"subject": subject, "reason": code, "until": moment, "told": yesOrNo, "items": everythingOrDigest,
+	}},
+	ReleaseHold: {2, map[string]func(string) error{"hold": subject}},
 }
 
 // Acts lists the acts, in order.
@@ -127,6 +138,38 @@ var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$`)
 func word(s string) error {
 	if !plainWord.MatchString(s) {
 		return fmt.Errorf("must be one word of at most 128 letters, digits or any of ._:/-")
+	}
+	return nil
+}
+
+var plainCode = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)
+
+func code(s string) error {
+	if !plainCode.MatchString(s) {
+		return fmt.Errorf("must be a code of at most 40 small letters and _")
+	}
+	return nil
+}
+
+func moment(s string) error {
+	if t, err := time.Parse(time.RFC3339, s); err != nil || t.UTC().Format(time.RFC3339) != s {
+		return fmt.Errorf("must be a time in UTC, to the second, as in 2027-01-31T00:00:00Z")
+	}
+	return nil
+}
+
+func yesOrNo(s string) error {
+	if s != "yes" && s != "no" {
+		return fmt.Errorf("must be yes or no")
+	}
+	return nil
+}
+
+var plainDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+func everythingOrDigest(s string) error {
+	if s != Everything && !plainDigest.MatchString(s) {
+		return fmt.Errorf("must be %s, or the SHA-256 of the list in hexadecimal digits", Everything)
 	}
 	return nil
 }

@@ -372,6 +372,13 @@ func TestParameters(t *testing.T) {
 		"something else":       {approval.Restore, map[string]string{"backup": "a", "where": "b"}, []string{"where"}},
 		"a sentence":           {approval.Restore, map[string]string{"backup": "the last one"}, []string{"backup"}},
 		"a line break":         {approval.Restore, map[string]string{"backup": "a\nact elevate"}, []string{"backup"}},
+		"good hold":            {approval.Hold, holding(), nil},
+		"good release":         {approval.ReleaseHold, map[string]string{"hold": uuid.NewString()}, nil},
+		"a hold without end":   {approval.Hold, holding("until", "2027"), []string{"until"}},
+		"another time zone":    {approval.Hold, holding("until", "2027-01-31T00:00:00+01:00"), []string{"until"}},
+		"reason in words":      {approval.Hold, holding("reason", "The court wrote"), []string{"reason"}},
+		"perhaps told":         {approval.Hold, holding("told", "perhaps"), []string{"told"}},
+		"a list in the open":   {approval.Hold, holding("items", uuid.NewString()), []string{"items"}},
 		"braces":               {approval.EarlyDelete, map[string]string{"subject": "{" + uuid.NewString() + "}"}, []string{"subject"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -383,7 +390,16 @@ func TestParameters(t *testing.T) {
 			require.Equal(t, c.faults, got)
 		})
 	}
-	require.Len(t, strings.Join(each(approval.Acts()), " "), len("decrypt early_delete elevate override_failover restore"))
+	require.Len(t, strings.Join(each(approval.Acts()), " "), len("decrypt early_delete elevate hold override_failover release_hold restore"))
+}
+
+// holding are the parameters of a hold, with one changed.
+func holding(change ...string) map[string]string {
+	p := map[string]string{"subject": uuid.NewString(), "reason": "litigation", "until": "2027-01-31T00:00:00Z", "told": "no", "items": strings.Repeat("0a", 32)}
+	if len(change) > 0 {
+		p[change[0]] = change[1]
+	}
+	return p
 }
 
 func each(acts []approval.Act) []string {

@@ -113,14 +113,24 @@ func (s *Store) ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Ent
 	if err := s.ensureRows(ctx, q, g, e.Time); err != nil {
 		return err
 	}
-	if _, err := q.ConcludeApproval(ctx, string(Approved), e.Time, g.ID); err != nil {
+	fresh, err := q.ConcludeApproval(ctx, string(Approved), e.Time, g.ID)
+	if err != nil {
 		return err
 	}
 	row, err := q.LockApproval(ctx, g.ID)
-	if err != nil || g.Act != Elevate || State(row.State) != Approved {
+	if err != nil {
 		return err
 	}
 	g.Requester = row.Requester
+	if fresh > 0 && g.Act == Decrypt {
+		if err := json.Unmarshal(row.Parameters, &g.Parameters); err != nil {
+			return fmt.Errorf("read parameters: %w", err)
+		}
+		return s.noteAccess(ctx, q, g.Request)
+	}
+	if g.Act != Elevate || State(row.State) != Approved {
+		return nil
+	}
 	return s.grant(ctx, q, g.Request, e.Time)
 }
 

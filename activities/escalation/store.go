@@ -190,16 +190,41 @@ func (s *Store) act(ctx context.Context, who Who, id uuid.UUID, act audit.Act,
 		if row, err = q.Escalation(ctx, id); err != nil {
 			return err
 		}
-		if after, err = s.open(ctx, row); err != nil || !changed {
+		if after, err = s.open(ctx, row); err != nil {
 			return err
 		}
-		_, err = audit.Append(ctx, q, entry)
-		return err
+		seen, err := s.seen(ctx, entry, after)
+		if err != nil {
+			return err
+		}
+		if changed {
+			seen = append([]audit.Entry{entry}, seen...)
+		}
+		for _, e := range seen {
+			if _, err := audit.Append(ctx, q, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return Case{}, fmt.Errorf("%s %s: %w", act, id, err)
 	}
 	return after, nil
+}
+
+// seen is the entry, with the person, of who is shown whom a case is about.
+func (s *Store) seen(ctx context.Context, by audit.Entry, c Case) ([]audit.Entry, error) {
+	if c.Person == nil {
+		return nil, nil
+	}
+	object, err := s.audit.Object(ctx, audit.Subject, c.Person.Subject.String())
+	if err != nil {
+		return nil, err
+	}
+	return []audit.Entry{{
+		Actor: by.Actor, Role: by.Role, Act: audit.EscalationRead, Kind: audit.Subject, Object: object, Outcome: audit.Succeeded,
+	}}, nil
 }
 
 // read reads a case for the service itself.

@@ -115,6 +115,10 @@ func ApplyErased(log *audit.Log, keys *keyring.Keyring) ledger.Applier {
 		if err := q.RecordErasedPerson(ctx, who[:], erasure, e.Time); err != nil {
 			return fmt.Errorf("record an erasure: %w", err)
 		}
+		// Where the database has the erasure at an earlier step, it goes on from this one.
+		if err := q.ErasurePastReturn(ctx, who[:]); err != nil {
+			return fmt.Errorf("record an erasure: %w", err)
+		}
 		subject, known, err := alias.Find(ctx, q, keys, who)
 		if err != nil || !known {
 			return err

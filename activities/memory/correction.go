@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/privacy/requests"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
@@ -45,6 +46,15 @@ func (s *Store) Correct(ctx context.Context, c Correction) (w Write, start Remem
 		Subject: c.Subject, IdempotencyKey: "correct " + c.Memory.String() + " " + c.IdempotencyKey, Body: c.Body,
 		Session: valueOf(row.SessionID), Content: Content{Text: c.Text}, SaidAt: row.SaidAt, Replaces: c.Memory,
 	})
+}
+
+// rectification is the register's entry of a correction, which is met at once.
+func (s *Store) rectification(ctx context.Context, subject, about uuid.UUID, at time.Time) (requests.Received, error) {
+	id, err := s.requests.Name(ctx, requests.Rectification, about)
+	if err != nil {
+		return requests.Received{}, err
+	}
+	return s.requests.Prepare(ctx, requests.New{ID: id, Subject: subject, Kind: requests.Rectification, Law: requests.GDPR, At: at, Done: true})
 }
 
 func notReplaceable() error {
@@ -119,11 +129,15 @@ func (s *Store) Untrue(ctx context.Context, subject, fact uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("take a fact back: %w", err)
 	}
+	now := s.now().UTC()
+	rectified, err := s.rectification(ctx, subject, fact, now)
+	if err != nil {
+		return fmt.Errorf("take a fact back: %w", err)
+	}
 	err = s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		if err := q.LockMemories(ctx, subject); err != nil {
 			return err
 		}
-		now := s.now().UTC()
 		changed, err := q.RetractFact(ctx, &now, subject, fact)
 		if err != nil {
 			return err
@@ -131,7 +145,10 @@ func (s *Store) Untrue(ctx context.Context, subject, fact uuid.UUID) error {
 		if changed == 0 {
 			return failure.New(failure.NotFound, "there is no such fact", nil)
 		}
-		return reopenFacts(ctx, q, keys, []uuid.UUID{fact}, now)
+		if err := reopenFacts(ctx, q, keys, []uuid.UUID{fact}, now); err != nil {
+			return err
+		}
+		return rectified.Write(ctx, q)
 	})
 	if err != nil {
 		return fmt.Errorf("take a fact back: %w", err)

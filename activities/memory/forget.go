@@ -16,6 +16,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
 
+	"meai/activities/privacy/requests"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
 	"meai/internal/signing"
@@ -40,7 +41,9 @@ type Receipt struct {
 }
 
 // Forget deletes the memories of a confirmed forgetting in one transaction, with the words of
-// the interactions and writes that they came with. What a retry finds deleted stays so.
+// the interactions and writes that they came with. What a retry finds deleted stays so. It
+// fails with [failure.Held] when a hold was placed after the person had confirmed: they may
+// confirm again once that is over.
 func (a *Activities) Forget(ctx context.Context, in ForgettingRef) (struct{}, error) {
 	keys, err := a.keys.Keys(ctx, in.Subject)
 	if err != nil {
@@ -54,7 +57,7 @@ func (a *Activities) Forget(ctx context.Context, in ForgettingRef) (struct{}, er
 		if err != nil || ForgettingState(row.State) != Confirmed {
 			return unlessFound(err, "confirmed forgetting")
 		}
-		return forgetRows(ctx, q, keys, row, a.now().UTC())
+		return forgetRows(ctx, q, keys, row, requests.NewHolds(a.keys), a.now().UTC())
 	})
 	if err != nil {
 		return struct{}{}, fmt.Errorf("forget %s: %w", in.Forgetting, err)
@@ -62,7 +65,7 @@ func (a *Activities) Forget(ctx context.Context, in ForgettingRef) (struct{}, er
 	return struct{}{}, nil
 }
 
-func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row queries.MemoryForgetting, now time.Time) error {
+func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row queries.MemoryForgetting, holds *requests.Holds, now time.Time) error {
 	subject := keys.Subject()
 	// What came of the same turns since the preview goes as well.
 	all, err := closureOf(ctx, q, subject, row.Nodes)
@@ -70,6 +73,9 @@ func forgetRows(ctx context.Context, q *queries.Queries, keys *keyring.Keys, row
 		return err
 	}
 	row.Nodes, row.Sources = distinctIDs(row.Nodes, all.nodes), distinctIDs(row.Sources, all.sources)
+	if err := holds.Permit(ctx, q, subject, slices.Concat(row.Nodes, row.Sources)...); err != nil {
+		return err
+	}
 	sessions, err := sessionsOf(ctx, q, subject, row.Nodes)
 	if err != nil {
 		return err

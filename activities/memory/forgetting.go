@@ -34,6 +34,8 @@ type Selection struct {
 	From, To time.Time
 	// Theme is words: all turns and moments that hold every one of them.
 	Theme string
+	// Storyline and Echo are patterns: one goes with the turns and moments that it rests on.
+	Storyline, Echo uuid.UUID
 }
 
 // ForgettingState is how far a forgetting is.
@@ -66,7 +68,7 @@ type Forgetting struct {
 
 // PreviewForgetting finds out what would go, with all that goes with it: moments, patterns
 // that rest on it, facts that rest on nothing else. Errors: [failure.InvalidInput] for no or
-// several criteria, more than 2,000 memories, or nothing that matches.
+// several criteria, more than 2,000 memories, or nothing that matches; [failure.Held].
 func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what Selection) (f Forgetting, err error) {
 	keys, err := s.keys.Keys(ctx, subject)
 	if err != nil {
@@ -85,6 +87,9 @@ func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what S
 		}
 		p, err := previewOf(ctx, q, subject, selected, unremembered)
 		if err != nil {
+			return err
+		}
+		if err := s.holds.Permit(ctx, q, subject, slices.Concat(p.nodes, p.sources)...); err != nil {
 			return err
 		}
 		f.Counts = p.counts
@@ -109,7 +114,7 @@ func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what S
 func (s Selection) find(ctx context.Context, q *queries.Queries, keys *keyring.Keys) ([]uuid.UUID, error) {
 	subject := keys.Subject()
 	criteria := 0
-	for _, given := range []bool{len(s.Memories) > 0, s.Entity != "", !s.From.IsZero() || !s.To.IsZero(), s.Theme != ""} {
+	for _, given := range []bool{len(s.Memories) > 0, s.Entity != "", !s.From.IsZero() || !s.To.IsZero(), s.Theme != "", s.Storyline != uuid.Nil, s.Echo != uuid.Nil} {
 		if given {
 			criteria++
 		}
@@ -135,6 +140,10 @@ func (s Selection) find(ctx context.Context, q *queries.Queries, keys *keyring.K
 			return nil, failure.New(failure.InvalidInput, "the theme has no word that says something", nil)
 		}
 		return q.ForgettableByTerms(ctx, subject, numbers(terms))
+	case s.Storyline != uuid.Nil:
+		return q.ForgettableByPattern(ctx, subject, s.Storyline, string(Storyline))
+	case s.Echo != uuid.Nil:
+		return q.ForgettableByPattern(ctx, subject, s.Echo, string(Echo))
 	default:
 		return q.ForgettableByTime(ctx, subject, s.From, s.until())
 	}
@@ -221,7 +230,7 @@ func show(ctx context.Context, q *queries.Queries, keys *keyring.Keys, nodes []u
 }
 
 // ConfirmForgetting has a preview carried out; once more changes nothing. Errors:
-// [failure.NotFound] for one that does not exist or has expired.
+// [failure.NotFound] for one that does not exist or has expired, [failure.Held].
 func (s *Store) ConfirmForgetting(ctx context.Context, subject, id uuid.UUID) (f Forgetting, err error) {
 	err = s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		row, err := q.ConfirmForgetting(ctx, new(s.now().UTC()), subject, id)
@@ -234,8 +243,10 @@ func (s *Store) ConfirmForgetting(ctx context.Context, subject, id uuid.UUID) (f
 		if err := unlessFound(err, "preview"); err != nil {
 			return err
 		}
-		f, err = forgettingOf(row)
-		return err
+		if f, err = forgettingOf(row); err != nil || f.State == Forgotten {
+			return err
+		}
+		return s.holds.Permit(ctx, q, subject, slices.Concat(row.Nodes, row.Sources)...)
 	})
 	if err != nil {
 		return Forgetting{}, fmt.Errorf("confirm a forgetting: %w", err)

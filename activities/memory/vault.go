@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
+	"meai/activities/privacy/consent"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -148,7 +150,7 @@ func (v *Vaults) Read(ctx context.Context, subject, id uuid.UUID) (m Memory, err
 }
 
 // Delete removes one memory for good. What it returns is a confirmed forgetting, which
-// deletes the copies once it is started. Errors: [failure.NotFound].
+// deletes the copies once it is started. Errors: [failure.NotFound], [failure.Held].
 func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) (f Forgetting, err error) {
 	now := time.Now().UTC()
 	err = v.change(ctx, subject, access{act: VaultDeleted, memory: id}, func(ctx context.Context, q *queries.Queries) error {
@@ -158,6 +160,9 @@ func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) (f Forgettin
 		write, err := q.DeleteVaultItem(ctx, now, subject, id)
 		if err != nil {
 			return unlessFound(err, "memory in the vault")
+		}
+		if err := requests.NewHolds(v.Keys).Permit(ctx, q, subject, id, write); err != nil {
+			return err
 		}
 		row := queries.InsertForgettingParams{
 			SubjectID: subject, ID: uuid.New(), Nodes: []uuid.UUID{id}, Sources: []uuid.UUID{write}, Counts: []byte(`{"vault":1}`),
@@ -223,9 +228,9 @@ func (v *Vaults) Accesses(ctx context.Context, subject, before uuid.UUID, limit 
 }
 
 // unlock takes what is in the vault among the candidates, where it is open for the session
-// that asks and the question names no kinds.
+// that asks, the question names no kinds, and the person still agrees to the vault.
 func (s *search) unlock(ctx context.Context, q *queries.Queries) error {
-	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() {
+	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() || !consent.Allowed(ctx, consent.Vault) {
 		return nil
 	}
 	isOpen, err := q.VaultIsOpen(ctx, s.in.Ref.Subject, s.in.Ref.Session, time.Now().UTC())

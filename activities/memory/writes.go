@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meai/activities/interaction"
+	"meai/activities/privacy/requests"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -105,14 +106,16 @@ type Offer struct {
 // Store reads a person's memory and takes what is to change in it. It is safe for
 // concurrent use.
 type Store struct {
-	db   *postgres.DB
-	keys *keyring.Keyring
-	now  func() time.Time
+	db       *postgres.DB
+	keys     *keyring.Keyring
+	holds    *requests.Holds
+	requests *requests.Store
+	now      func() time.Time
 }
 
 // NewStore returns a store on the engines.
 func NewStore(db *postgres.DB, keys *keyring.Keyring) *Store {
-	return &Store{db: db, keys: keys, now: time.Now}
+	return &Store{db: db, keys: keys, holds: requests.NewHolds(keys), requests: requests.NewStore(db, keys), now: time.Now}
 }
 
 // WorkflowOf is the id of the workflow that remembers a write.
@@ -138,6 +141,12 @@ func (s *Store) Accept(ctx context.Context, o Offer) (w Write, start RememberInp
 		return Write{}, RememberInput{}, false, err
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)
+	var correction requests.Received
+	if o.Replaces != uuid.Nil {
+		if correction, err = s.rectification(ctx, o.Subject, id, now); err != nil {
+			return Write{}, RememberInput{}, false, err
+		}
+	}
 	body := keys.Blind(keyring.Body, o.Body)
 	var row queries.MemoryWrite
 	err = s.db.Write(ctx, o.Subject, func(ctx context.Context, q *queries.Queries) (err error) {
@@ -156,6 +165,9 @@ func (s *Store) Accept(ctx context.Context, o Offer) (w Write, start RememberInp
 		row, err = q.MemoryWrite(ctx, o.Subject, id)
 		if err == nil && !bytes.Equal(row.BodyHmac, body) {
 			return failure.New(failure.IdempotencyConflict, "the idempotency key was used for another request", nil)
+		}
+		if err == nil && fresh && o.Replaces != uuid.Nil {
+			return correction.Write(ctx, q)
 		}
 		return err
 	})
@@ -255,9 +267,12 @@ func contentOf(keys *keyring.Keys, row queries.RequeueMemoryWriteRow) (c Content
 }
 
 // Drop gives up what has not been remembered, with its words. Errors: [failure.NotFound] for
-// none, or one that is remembered.
+// none, or one that is remembered, [failure.Held].
 func (s *Store) Drop(ctx context.Context, subject, id uuid.UUID) error {
 	err := s.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		if err := s.holds.Permit(ctx, q, subject, id); err != nil {
+			return err
+		}
 		dropped, err := q.DropMemoryWrite(ctx, s.now().UTC(), subject, id)
 		if err == nil && dropped == 0 {
 			return failure.New(failure.NotFound, "there is no such write to give up", nil)

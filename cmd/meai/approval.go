@@ -44,7 +44,7 @@ func (k approvalKeygenCommand) Run() error {
 }
 
 type approvalRequestCommand struct {
-	Act       string            `arg:"" enum:"elevate,decrypt,restore,early_delete,override_failover" help:"elevate, decrypt, restore, early_delete or override_failover."`
+	Act       string            `arg:"" enum:"elevate,decrypt,restore,early_delete,override_failover,hold,release_hold" help:"elevate, decrypt, restore, early_delete, override_failover, hold or release_hold."`
 	Requester uuid.UUID         `required:"" help:"Your id, as GET /v1/me shows it."`
 	Parameter map[string]string `help:"What exactly (repeatable), such as region=north." placeholder:"NAME=VALUE"`
 	For       time.Duration     `default:"24h" help:"How long it holds."`

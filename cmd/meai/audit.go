@@ -14,6 +14,8 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/escalation"
 	"meai/activities/keys"
+	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
@@ -276,14 +278,21 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		DB: db, Keys: p.keys, Logger: p.telemetry.Logger,
 		Interval: p.config.Audit.Interval, Entries: p.config.Audit.Entries,
 	})
-	approvals := p.approvals(db, log)
+	approvals, consents := p.approvals(db, log), p.consents(db, log)
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
-		ledger.AuditCheckpoint:  log.ApplyCheckpoint,
-		ledger.ApprovalGiven:    approvals.ApplyGiven,
-		ledger.ApprovalUsed:     approvals.ApplyUsed,
-		ledger.ErasureCompleted: keys.ApplyErased(log, p.keys),
-		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
-		ledger.EscalationTold:   escalation.ApplyTold,
+		ledger.AuditCheckpoint:   log.ApplyCheckpoint,
+		ledger.ApprovalGiven:     approvals.ApplyGiven,
+		ledger.ApprovalUsed:      approvals.ApplyUsed,
+		ledger.ErasureCompleted:  keys.ApplyErased(log, p.keys),
+		ledger.EpochBegun:        quarantine.ApplyEpoch(log),
+		ledger.EscalationTold:    escalation.ApplyTold,
+		ledger.HoldPlaced:        requests.ApplyPlaced(log),
+		ledger.HoldReleased:      requests.ApplyReleased(log),
+		ledger.ConsentWithdrawn:  consents.ApplyWithdrawn,
+		ledger.RestrictionPlaced: consents.ApplyRestricted,
+		ledger.RestrictionLifted: consents.ApplyLifted,
+		ledger.ErasureRequested:  erasure.ApplyRequested(p.keys, log),
+		ledger.ErasureCancelled:  erasure.ApplyCancelled(log),
 	}), nil
 }
 

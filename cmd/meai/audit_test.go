@@ -222,11 +222,11 @@ func TestTheLedgerIsReplayedVerifiedAndShown(t *testing.T) {
 	require.Contains(t, s.run(t, "ledger", "verify"), "applied  1\nintact\n")
 	require.Contains(t, s.run(t, "ledger", "repair"), "1 stores hold every entry.")
 
-	_, err = l.Append(t.Context(), ledger.Act{Kind: ledger.HoldPlaced, ID: "hold-1"})
+	_, err = l.Append(t.Context(), ledger.Act{Kind: ledger.PepperCustody, ID: "custody-1"})
 	require.NoError(t, err)
 	status, out := s.exits(t, "ledger", "replay")
 	require.Equal(t, 1, status)
-	require.Contains(t, out, "nothing applies acts of this kind: hold.placed")
+	require.Contains(t, out, "nothing applies acts of this kind: pepper.custody")
 
 	bucket := strings.TrimSuffix(strings.TrimPrefix(s.setting("MEAI_LEDGER_BUCKETS"), "file://"), "?create_dir=true")
 	names, err := filepath.Glob(filepath.Join(bucket, "entries", "*"))

@@ -30,7 +30,11 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	w.approve(t)
 	w.escalate(t)
 	w.runByHand(t, temporal, "operations", "EscalationSweep", map[string]any{})
-	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}} {
+	w.runByHand(t, temporal, "operations", "PrivacyDeadlines", map[string]any{})
+	held := newPerson(t, w.base)
+	held.begin(t)
+	placesHold(t, w.base, held.subject)
+	for name, input := range map[string]map[string]any{"Consolidation": {"page_size": 1}, "RepairIndex": {"page_size": 1}, "Upkeep": {}, "LibraryReview": {}, "FilterPolicy": {}, "Retention": {}, "VerifyEncryption": {}} {
 		w.runByHand(t, temporal, "batch", name, input)
 	}
 	patterned := newPerson(t, w.base)
@@ -42,7 +46,11 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	for _, name := range []string{"Rekey", "Rewrap", "RetireKeys"} {
 		w.runByHand(t, temporal, "privacy", name, map[string]any{})
 	}
-	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject, "approval": agreedToDestroy(t, w.base, erased.subject)})
+	for _, name := range []string{"SweepErased", "SettleErasures"} {
+		w.runByHand(t, temporal, "privacy", name, map[string]any{})
+	}
+	erased.erases(t, temporal)
+	w.export(t)
 	w.backUp(t, temporal)
 	// Only the version before starts it; it takes and gives what Recollection does.
 	started := slices.DeleteFunc(workers.Workflows(), func(name string) bool { return name == "MemoryQuery" })

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -207,6 +208,24 @@ func TestTheCodecServerShowsHistoriesByRole(t *testing.T) {
 		}, seen)
 		require.NotContains(t, server.log.String(), worried)
 		require.NotContains(t, server.log.String(), p.subject.String())
+	})
+	t.Run("the person sees who was let, and who was not", func(t *testing.T) {
+		most := 100
+		got, err := p.api.ListPrivacyAccessesWithResponse(t.Context(), &client.ListPrivacyAccessesParams{Limit: &most})
+		require.NoError(t, err)
+		require.NotNil(t, got.JSON200, "%s", got.Body)
+		seen := map[string]bool{}
+		for _, a := range got.JSON200.Accesses {
+			seen[fmt.Sprintf("%s %s %s, themself %t", a.Act, a.Role, a.Outcome, a.Yourself)] = a.Approved
+		}
+		for who, approved := range map[string]bool{
+			"payload.decoded privacy_officer succeeded, themself false": true, "payload.decoded support denied, themself false": false,
+			"payload.decoded person denied, themself true": false, "payload.decoded person denied, themself false": false,
+			"approval.given approver succeeded, themself false": true,
+		} {
+			require.Contains(t, seen, who)
+			require.Equal(t, approved, seen[who], who)
+		}
 	})
 	t.Run("a destroyed key leaves tombstones", func(t *testing.T) {
 		keys, err := keyring.Open(t.Context(), keyring.Options{Bucket: s.setting("MEAI_KEYRING_BUCKET"), KEK: s.setting("MEAI_KEYRING_KEK")})

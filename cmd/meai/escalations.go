@@ -12,8 +12,18 @@ import (
 	"meai/internal/ledger"
 	"meai/internal/notify"
 	"meai/internal/postgres"
+	"meai/workers"
 	"meai/workflows"
 )
+
+// duties puts together what tells people on duty, and carries out what they have agreed to.
+func (p *parts) duties(temporal client.Client, db *postgres.DB, acts *ledger.Committer, caps *workers.Capabilities) (err error) {
+	if caps.Escalation, err = p.escalations(temporal, db, acts); err != nil {
+		return err
+	}
+	caps.Requests, err = p.requests(temporal, db, acts, caps.Approval)
+	return err
+}
 
 // escalations puts together what tells people on call. A wrong address ends the start:
 // it must not be found out in the night when it is needed.

@@ -64,7 +64,7 @@ func main() {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "meai: %v\n", err)
 		switch {
-		case errors.Is(err, errTampered) || errors.Is(err, errUnsound):
+		case errors.Is(err, errTampered) || errors.Is(err, errUnsound) || errors.Is(err, errInTheOpen):
 			os.Exit(2)
 		case errors.Is(err, errInQuarantine):
 			os.Exit(3)

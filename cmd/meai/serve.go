@@ -16,6 +16,8 @@ import (
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/memory"
+	"meai/activities/privacy/export"
+	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/api"
 	"meai/internal/audit"
@@ -86,11 +88,22 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		}
 		caps.Approval = &approval.Activities{Store: p.approvals(db, log), Ledger: committer}
 		caps.Keys.Audit, caps.Keys.Ledger = log, committer
-		if caps.Escalation, err = p.escalations(temporal, db, committer); err != nil {
+		if err := p.duties(temporal, db, committer, &caps); err != nil {
 			return err
 		}
+		if err := p.erasing(ctx, temporal, db, log, committer, &caps); err != nil {
+			return err
+		}
+		exports, err := p.exports(ctx, db, log)
+		if err != nil {
+			return err
+		}
+		caps.Exports = &export.Activities{Exports: exports}
 		served := p.queues(*queues)
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
+			return err
+		}
+		if err := p.retention(db, log, &caps); err != nil {
 			return err
 		}
 		if err := p.caughtUp(ctx, db, committer); err != nil {
@@ -139,6 +152,20 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	consents := p.consents(db, log)
+	consents.Ledger = committer
+	erasures, err := p.erasures(ctx, temporal, db, log, committer)
+	if err != nil {
+		return nil, err
+	}
+	exports, err := p.exports(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := p.retentionOn(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -152,6 +179,11 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Memories:        memory.NewStore(db, p.keys),
 		Graph:           memory.NewGraph(db, p.keys),
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+		Retention:       kept,
+		Requests:        requests.NewStore(db, p.keys),
+		Consents:        consents,
+		Erasures:        erasures,
+		Exports:         exports,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

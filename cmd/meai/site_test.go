@@ -33,6 +33,7 @@ func newSite(t *testing.T, env ...string) site {
 		"MEAI_KEYRING_BUCKET=file://" + keys + "/keyring?create_dir=true",
 		"MEAI_LEDGER_BUCKETS=file://" + keys + "/ledger?create_dir=true",
 		"MEAI_KEYRING_KEK=file://" + keys + "/kek.key",
+		"MEAI_PRIVACY_EXPORTS=file://" + keys + "/exports?create_dir=true",
 	}, env...)}
 	s.run(t, "migrate")
 	s.run(t, "apply")

@@ -35,9 +35,19 @@ const (
 	ErasureCompleted  Act = "erasure.completed"
 	HoldPlaced        Act = "hold.placed"
 	HoldReleased      Act = "hold.released"
+	ConsentGiven      Act = "consent.given"
+	ConsentRefused    Act = "consent.refused"
 	ConsentWithdrawn  Act = "consent.withdrawn"
 	RestrictionPlaced Act = "restriction.placed"
 	RestrictionLifted Act = "restriction.lifted"
+
+	RequestReceived  Act = "privacy_request.received"
+	RequestConfirmed Act = "privacy_request.confirmed"
+	RequestExtended  Act = "privacy_request.extended"
+	RequestEnded     Act = "privacy_request.ended"
+	RequestWarned    Act = "privacy_request.warned"
+	RegisterRead     Act = "privacy_register.read"
+	PersonViewed     Act = "person.viewed"
 
 	BackupTaken   Act = "backup.taken"
 	BackupOpened  Act = "backup.opened"
@@ -45,6 +55,11 @@ const (
 	Restored      Act = "backup.restored"
 	EpochBegun    Act = "epoch.begun"
 	FailedOver    Act = "failover.done"
+
+	ExportRequested Act = "export.requested"
+	ExportFetched   Act = "export.fetched"
+	ExportDeleted   Act = "export.deleted"
+	ExportImported  Act = "export.imported"
 
 	AuditRead      Act = "audit.read"
 	SettingChanged Act = "setting.changed"
@@ -67,6 +82,9 @@ const (
 	VaultDeleted  Act = "vault.deleted"
 	VaultOpened   Act = "vault.opened"
 	VaultClosed   Act = "vault.closed"
+
+	RetentionRun       Act = "retention.run"
+	EncryptionVerified Act = "encryption.verified"
 )
 
 var acts = []Act{
@@ -75,12 +93,15 @@ var acts = []Act{
 	ApprovalRequested, ApprovalGiven, ApprovalRefused, ApprovalExpired, ApprovalUsed,
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
-	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
+	RequestReceived, RequestConfirmed, RequestExtended, RequestEnded, RequestWarned, RegisterRead, PersonViewed,
+	ConsentGiven, ConsentRefused, ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
+	ExportRequested, ExportFetched, ExportDeleted, ExportImported,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
 	VaultStored, VaultListed, VaultRead, VaultRecalled, VaultDeleted, VaultOpened, VaultClosed,
+	RetentionRun, EncryptionVerified,
 }
 
 // Kind is what an act was done to.
@@ -104,10 +125,16 @@ const (
 	LedgerEntry Kind = "ledger_entry"
 	Escalation  Kind = "escalation"
 	Memory      Kind = "memory"
+	// PrivacyRequest is an entry of the register, and Hold a legal hold.
+	PrivacyRequest Kind = "privacy_request"
+	Hold           Kind = "hold"
+	Erasure        Kind = "erasure"
+	ExportFile     Kind = "export"
 )
 
 var kinds = []Kind{
 	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
+	PrivacyRequest, Hold, Erasure, ExportFile,
 }
 
 // Outcome is how an act ended.

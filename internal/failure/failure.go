@@ -41,10 +41,16 @@ const (
 	EpochOver Type = "EpochOver"
 	// Unsound: a backup is damaged, does not restore, or lacks what it needs.
 	Unsound Type = "Unsound"
+	// Held: a legal hold keeps what was to go.
+	Held Type = "Held"
+	// ConsentMissing: the person does not agree, now, to what their data would be used for.
+	ConsentMissing Type = "ConsentMissing"
+	// ProcessingRestricted: the person has their data stored, and nothing done with it.
+	ProcessingRestricted Type = "ProcessingRestricted"
 )
 
 // Permanent lists every type that no retry can mend.
-var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver, Unsound}
+var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver, Unsound, Held, ConsentMissing, ProcessingRestricted}
 
 // New returns an error of the given type, non-retryable when the type is
 // [Permanent]. The message is shown to operators and must not contain a person's

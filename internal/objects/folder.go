@@ -149,17 +149,20 @@ func (f *folder) Remove(_ context.Context, name string) error {
 	return nil
 }
 
-// removeEmpty removes a folder unless something is in it.
+// removeEmpty removes a folder unless something is in it. What was in it may be gone by the
+// time that it is looked for: then it is tried again.
 func removeEmpty(dir string) (gone bool, err error) {
-	err = os.Remove(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err == nil {
-		return true, Sync(filepath.Dir(dir))
-	}
-	if left, readErr := os.ReadDir(dir); readErr == nil && len(left) > 0 {
-		return false, nil
+	for range tries {
+		err = os.Remove(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return true, nil
+		}
+		if err == nil {
+			return true, Sync(filepath.Dir(dir))
+		}
+		if left, readErr := os.ReadDir(dir); readErr == nil && len(left) > 0 {
+			return false, nil
+		}
 	}
 	return false, err
 }
@@ -231,6 +234,10 @@ func (f *folder) List(ctx context.Context, prefix string, token []byte, limit in
 		return names, nil, nil
 	}
 	return names[:limit], []byte(names[limit-1]), nil
+}
+
+func (f *folder) Tidy(_ context.Context, prefix string) error {
+	return f.sweep(unfinishedName(prefix))
 }
 
 func (f *folder) Close() error { return nil }

@@ -8,18 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PersonTables lists every table that holds rows of people, by name.
-func (db *DB) PersonTables(ctx context.Context) (tables []PersonTable, err error) {
-	rows, err := db.pool.Query(ctx, personTables)
-	if err == nil {
-		tables, err = pgx.CollectRows(rows, pgx.RowToStructByName[PersonTable])
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list the tables of people: %w", err)
-	}
-	return tables, nil
-}
-
 // CountRows is how many rows a table holds of a person, whatever their state.
 func (db *DB) CountRows(ctx context.Context, subject uuid.UUID, table string) (n int64, err error) {
 	err = db.transactTx(ctx, reading(subject), func(ctx context.Context, tx pgx.Tx) error {

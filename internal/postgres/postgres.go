@@ -222,9 +222,11 @@ func sharing(options pgx.TxOptions) opening {
 func begin(subject string, options pgx.TxOptions) *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.BeginTx(options)
-	batch.Queue("select set_config('app.subject', $1, true), epoch, state = 'serving' from cluster_state", subject)
+	batch.Queue(bind, subject)
 	return batch
 }
+
+const bind = "select set_config('app.subject', $1, true), epoch, state = 'serving' from cluster_state"
 
 func checkActive(row pgx.Row, subject uuid.UUID) error {
 	var state string

@@ -101,3 +101,72 @@ func (db *DB) HoldsSealed(ctx context.Context, subject uuid.UUID, prefix []byte)
 	}
 	return found, nil
 }
+
+// Sealed is a sealed value and the row that it is in.
+type Sealed = sealedRow
+
+// SampleSealed reads a few of a person's values of a column, from a place in the order of
+// their rows on. Errors are those of [DB.Read].
+func (db *DB) SampleSealed(ctx context.Context, subject uuid.UUID, c SealedColumn, from uuid.UUID, limit int) (sample []Sealed, err error) {
+	err = db.transactTx(ctx, reading(subject), func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, fmt.Sprintf(`
+			(select %[1]s, %[2]s from %[3]s where subject_id = $1 and %[1]s >= $2 and %[2]s is not null order by %[1]s limit $3)
+			union all
+			(select %[1]s, %[2]s from %[3]s where subject_id = $1 and %[1]s < $2 and %[2]s is not null order by %[1]s limit $3)
+			limit $3`, c.Key, c.Column, c.Table), subject, from, limit)
+		if err != nil {
+			return err
+		}
+		sample, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Sealed])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sample %s.%s: %w", c.Table, c.Column, err)
+	}
+	return sample, nil
+}
+
+// SealedPrefixes reads the first bytes of some values of a column that all share, each once.
+// The names are those of the schema.
+func (db *DB) SealedPrefixes(ctx context.Context, table, column string, bytes, most int) (prefixes [][]byte, err error) {
+	err = db.transactTx(ctx, sharedReading, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, fmt.Sprintf("select distinct substr(v, 1, $1) from (select %s as v from %s where %[1]s is not null limit $2) s", name(column), name(table)), bytes, most)
+		if err != nil {
+			return err
+		}
+		prefixes, err = pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the beginnings of %s.%s: %w", table, column, err)
+	}
+	return prefixes, nil
+}
+
+func sharedReading() (*pgx.Batch, func(pgx.BatchResults) error) {
+	return begin("", pgx.TxOptions{AccessMode: pgx.ReadOnly}), func(pgx.BatchResults) error { return nil }
+}
+
+// TableColumn is a column of a table, with its type as PostgreSQL writes it.
+type TableColumn struct{ Table, Column, Type string }
+
+// Columns are those of all tables, by table and in their order; partitions have their
+// parents'.
+func (db *DB) Columns(ctx context.Context) (columns []TableColumn, err error) {
+	err = db.transactTx(ctx, sharedReading, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+			from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+			where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
+			order by c.relname, a.attnum`)
+		if err != nil {
+			return err
+		}
+		columns, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TableColumn])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the columns of all tables: %w", err)
+	}
+	return columns, nil
+}

@@ -67,7 +67,7 @@ func (c cli) record(ctx context.Context) error {
 	if _, err := (cluster.Applier{Client: temporal, Namespace: namespace, Declared: declared}).Apply(ctx); err != nil {
 		return err
 	}
-	for _, s := range slices.Concat(scenarios, backupScenarios) {
+	for _, s := range slices.Concat(scenarios, backupScenarios, requestScenarios) {
 		if c.Only != "" && s.name != c.Only {
 			continue
 		}
@@ -98,7 +98,7 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.Rekey)
 		w.RegisterWorkflow(workflows.Rewrap)
 		w.RegisterWorkflow(workflows.RetireKeys)
-		w.RegisterWorkflow(workflows.DestroyKeys)
+		w.RegisterWorkflow(workflows.Erasure)
 		w.RegisterWorkflow(workflows.Approval)
 		w.RegisterWorkflow(workflows.Escalation)
 		w.RegisterWorkflow(workflows.EscalationSweep)
@@ -113,6 +113,8 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.Restore)
 		w.RegisterWorkflow(workflows.ArchivePeople)
 		w.RegisterWorkflow(workflows.CopyObjects)
+		w.RegisterWorkflow(workflows.LegalHold)
+		w.RegisterWorkflow(workflows.PrivacyDeadlines)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

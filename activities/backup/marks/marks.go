@@ -120,12 +120,14 @@ func moment(ctx context.Context, url string, snapshot pgx.Tx) (mark repository.M
 }
 
 // here is a mark of the transaction's snapshot, without contents. The timeline is that of
-// the segment being written: the control file knows the last checkpoint's.
+// the segment being written: the control file knows the last checkpoint's. Until the
+// transaction ends no partition is dropped (meai_drop_partition): its rows would be gone from
+// the snapshot as well.
 func here(ctx context.Context, snapshot pgx.Tx) (repository.Mark, error) {
 	mark := repository.Mark{ID: uuid.New()}
 	var segment string
 	err := snapshot.QueryRow(ctx, `select clock_timestamp(), lsn::text, pg_walfile_name(lsn), system_identifier::text, current_database()::text
-		from pg_current_wal_insert_lsn() lsn, pg_control_system()`).Scan(&mark.At, &mark.LSN, &segment, &mark.System, &mark.Database)
+		from pg_current_wal_insert_lsn() lsn, pg_control_system(), pg_advisory_xact_lock_shared(hashtextextended('meai_drop_partition', 0))`).Scan(&mark.At, &mark.LSN, &segment, &mark.System, &mark.Database)
 	if err != nil {
 		return repository.Mark{}, fmt.Errorf("read where the write-ahead log is: %w", err)
 	}

@@ -19,7 +19,12 @@ import (
 // Activities are the steps of the archives' workflows. Every exported method is an
 // activity that can run twice, and be killed anywhere, without harm. Inputs and results
 // hold opaque ids, times and counts only.
-type Activities struct{ Archives *Archives }
+type Activities struct {
+	Archives *Archives
+	// Permit fails with [failure.ConsentMissing] or [failure.ProcessingRestricted] for who
+	// does not agree to be archived; nil asks nobody.
+	Permit func(ctx context.Context, subject uuid.UUID) error
+}
 
 const defaultPage = 500
 
@@ -48,7 +53,7 @@ type Page struct {
 }
 
 // ListChanged finds those who changed since their newest archive. Who is being erased is
-// not among them.
+// not among them, nor who does not agree to it.
 func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error) {
 	if a.Archives == nil {
 		return Page{}, errNone
@@ -60,9 +65,9 @@ func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error
 	}
 	page := Page{Ended: len(people) < limit}
 	for _, subject := range people {
-		changed, err := a.Archives.Changed(ctx, subject, in.Run)
+		changed, err := a.changed(ctx, subject, in.Run)
 		switch {
-		case err == nil, gone(err):
+		case err == nil, gone(err), unwanted(err):
 		case beyondRepair(err):
 			page.Failed++
 			complain(ctx, subject, err)
@@ -79,6 +84,20 @@ func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error
 	return page, nil
 }
 
+func (a *Activities) changed(ctx context.Context, subject uuid.UUID, run time.Time) (bool, error) {
+	if err := a.permitted(ctx, subject); err != nil {
+		return false, err
+	}
+	return a.Archives.Changed(ctx, subject, run)
+}
+
+func (a *Activities) permitted(ctx context.Context, subject uuid.UUID) error {
+	if a.Permit == nil {
+		return nil
+	}
+	return a.Permit(ctx, subject)
+}
+
 // Input names people to archive.
 type Input struct {
 	// Run is when the run began: who was archived since is not archived again.
@@ -91,7 +110,7 @@ type Counts struct {
 	Archived int `json:"archived"`
 	// Done were archived in this run before.
 	Done int `json:"done,omitempty"`
-	// Inactive are being erased, or have been.
+	// Inactive are being erased, or have been, or do not agree to be archived any more.
 	Inactive int `json:"inactive,omitempty"`
 	// Failed counts what no retry mends: lost or damaged keys, values that no key opens.
 	Failed int   `json:"failed,omitempty"`
@@ -119,7 +138,7 @@ func (a *Activities) Archive(ctx context.Context, in Input) (Counts, error) {
 		err := a.archive(ctx, in.Run, subject, n, &counts)
 		switch {
 		case err == nil:
-		case gone(err):
+		case gone(err), unwanted(err):
 			counts.Inactive++
 		case beyondRepair(err):
 			counts.Failed++
@@ -133,6 +152,9 @@ func (a *Activities) Archive(ctx context.Context, in Input) (Counts, error) {
 }
 
 func (a *Activities) archive(ctx context.Context, run time.Time, subject uuid.UUID, n int, counts *Counts) error {
+	if err := a.permitted(ctx, subject); err != nil {
+		return err
+	}
 	last, ok, err := a.Archives.newest(ctx, subject)
 	if err != nil {
 		return err
@@ -154,6 +176,11 @@ func (a *Activities) archive(ctx context.Context, run time.Time, subject uuid.UU
 // gone: the person is being erased, which is how it should be.
 func gone(err error) bool {
 	return failure.Is(err, failure.KeyDestroyed) || failure.Is(err, failure.SubjectInactive)
+}
+
+// unwanted: the person does not agree to it.
+func unwanted(err error) bool {
+	return failure.Is(err, failure.ConsentMissing) || failure.Is(err, failure.ProcessingRestricted)
 }
 
 func beyondRepair(err error) bool {

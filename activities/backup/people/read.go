@@ -18,6 +18,7 @@ import (
 
 	"meai/activities/backup/repository"
 	"meai/internal/keyring"
+	"meai/internal/unsealed"
 )
 
 // Row is a row of an archive as it was stored: sealed columns are sealed, bytes base64.
@@ -202,7 +203,7 @@ func (s *source) Read(p []byte) (int, error) {
 // asStored is an error of the keyring about sealed bytes in the repository's terms.
 func asStored(err error) error {
 	switch {
-	case errors.Is(err, keyring.ErrSealed):
+	case errors.Is(err, keyring.ErrSealed), errors.Is(err, unsealed.ErrRow):
 		return fmt.Errorf("%w: %w", repository.ErrAltered, err)
 	case errors.Is(err, keyring.ErrUnknownVersion):
 		return fmt.Errorf("%w: %w", repository.ErrKey, err)

@@ -17,6 +17,7 @@ import (
 
 	"meai/activities/backup/people"
 	"meai/activities/backup/repository"
+	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/objects"
 	"meai/internal/postgres"
@@ -295,4 +296,30 @@ func TestAnArchiveOfManyRowsIsWrittenAndReadRowByRow(t *testing.T) {
 	files, err := os.ReadDir(filepath.Dir(s.file(w.Name)))
 	require.NoError(t, err)
 	require.Len(t, files, 1)
+}
+
+func TestWhoDoesNotAgreeIsNotArchived(t *testing.T) {
+	s := newSceneAlone(t)
+	alice, bob := s.newPerson(t, before()), s.newPerson(t, before())
+	everybody := []uuid.UUID{alice.subject, bob.subject}
+	refusal := failure.New(failure.ConsentMissing, "no", nil)
+	s.activities.Permit = func(_ context.Context, subject uuid.UUID) error {
+		if subject == alice.subject {
+			return refusal
+		}
+		return nil
+	}
+	for _, refusal = range []error{refusal, failure.New(failure.ProcessingRestricted, "no", nil)} {
+		require.Equal(t, []uuid.UUID{bob.subject}, s.changed(t, time.Now()))
+	}
+	counts := run(t, s, s.activities.Archive, people.Input{Run: time.Now(), Subjects: everybody})
+	require.Equal(t, 1, counts.Archived)
+	require.Equal(t, 1, counts.Inactive, "who has taken the consent back since they were listed")
+	kept, err := s.List(t.Context(), alice.subject)
+	require.NoError(t, err)
+	require.Empty(t, kept)
+
+	s.activities.Permit = func(context.Context, uuid.UUID) error { return errors.New("nobody knows") }
+	_, err = s.env.ExecuteActivity(s.activities.ListChanged, people.PageInput{Run: time.Now()})
+	require.Error(t, err)
 }

@@ -106,11 +106,15 @@ begin
   return new;
 end $$;
 
-create or replace function meai_append_only() returns trigger language plpgsql as $$
+-- As retention has it, and for who is erased the staff's names give way to an alias.
+create or replace function meai_decisions_stay() returns trigger language plpgsql as $$
 begin
-  -- For who is erased, and there alone where the staff's names are.
-  if tg_op = 'UPDATE' and tg_table_name = 'approval_decisions' and meai_forgetting(tg_relid) then
-    return null;
+  if tg_op = 'UPDATE' and meai_forgetting(tg_relid) then
+    return new;
+  end if;
+  if tg_op = 'DELETE' and exists (select from approvals a join retention_rules r on r.rule = 'approval_decisions'
+      where a.id = old.approval_id and a.decided_at < now() - make_interval(days => r.days)) then
+    return old;
   end if;
   raise exception '% is append-only', tg_table_name using errcode = 'insufficient_privilege';
 end $$;

@@ -35,6 +35,49 @@ type Backup struct {
 	Seconds    []byte
 }
 
+type ConsentDecision struct {
+	SubjectID   uuid.UUID
+	Purpose     string
+	DecidedAt   time.Time
+	ID          uuid.UUID
+	Decision    string
+	TextVersion int32
+	Language    string
+	TextHash    []byte
+	ExpiresAt   *time.Time
+	Receipt     *string
+}
+
+type EncryptionReport struct {
+	ID      uuid.UUID
+	State   string
+	BeganAt time.Time
+	EndedAt time.Time
+	Counts  []byte
+	Note    string
+}
+
+type Erasure struct {
+	ID            uuid.UUID
+	Alias         []byte
+	PersonSealed  []byte
+	State         string
+	Law           string
+	Origin        string
+	ApprovalID    *uuid.UUID
+	RequestedAt   time.Time
+	CoolingUntil  time.Time
+	ChangedAt     time.Time
+	UnreadableAt  *time.Time
+	ErasedAt      *time.Time
+	ScannedAt     *time.Time
+	Searched      bool
+	EndedAt       *time.Time
+	SettledAt     *time.Time
+	Counts        []byte
+	SamplesSealed []byte
+}
+
 type EscalationCase struct {
 	ID             uuid.UUID
 	AboutSealed    []byte
@@ -169,6 +212,65 @@ type MemoryWrite struct {
 	ChangedAt     time.Time
 }
 
+type PrivacyExport struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	RequestHmac []byte
+	Lock        string
+	Formats     []string
+	State       string
+	RequestedAt time.Time
+	StartedAt   *time.Time
+	RowsTotal   int64
+	RowsDone    int64
+	FinishedAt  *time.Time
+	Size        *int64
+	Sha256      []byte
+	ExpiresAt   *time.Time
+	Failure     *string
+	EndedAt     *time.Time
+}
+
+type PrivacyImport struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	State       string
+	RequestedAt time.Time
+	ReceivedAt  *time.Time
+	Parts       int32
+	Size        int64
+	RowsTotal   int64
+	RowsDone    int64
+	ExportID    *uuid.UUID
+	Failure     *string
+	EndedAt     *time.Time
+}
+
+type PrivacyRequest struct {
+	ID          uuid.UUID
+	PersonID    *uuid.UUID
+	Alias       []byte
+	Kind        string
+	Law         string
+	State       string
+	ReceivedAt  time.Time
+	ConfirmedAt *time.Time
+	DueAt       time.Time
+	ExtendedAt  *time.Time
+	Reason      *string
+	EndedAt     *time.Time
+	PromisedAt  *time.Time
+}
+
+type PrivacyWarning struct {
+	RequestID uuid.UUID
+	TimeLimit string
+	EndsAt    time.Time
+	Level     int16
+	Place     int16
+	ToldAt    time.Time
+}
+
 type ResourceLink struct {
 	Resource  string
 	Url       string
@@ -178,6 +280,30 @@ type ResourceLink struct {
 	Since     time.Time
 	InARow    int32
 	CheckedAt time.Time
+}
+
+type RetentionReport struct {
+	ID      uuid.UUID
+	DryRun  bool
+	State   string
+	BeganAt time.Time
+	EndedAt time.Time
+	Counts  []byte
+	Note    string
+}
+
+type RetentionRule struct {
+	Place     int16
+	Rule      string
+	TableName string
+	Persons   bool
+	Days      int32
+	Counted   string
+	Which     string
+	After     string
+	Bound     string
+	Item      *string
+	Forgotten bool
 }
 
 type Session struct {

@@ -25,7 +25,7 @@ func (q *Queries) CountAccount(ctx context.Context, person uuid.UUID) (int64, er
 }
 
 const countInRecords = `-- name: CountInRecords :one
-select ((select count(*) from approvals a where a.requester = $1::uuid or a.parameters ->> 'subject' = cast($1 as text))
+select ((select count(*) from approvals a where a.requester = $1::uuid or a.parameters ->> 'subject' = cast($1::uuid as text))
   + (select count(*) from approval_decisions d where d.approver = $1::uuid or d.requester = $1::uuid)
   + (select count(*) from escalation_cases e where e.acknowledged_by = $1::uuid or e.closed_by = $1::uuid))::bigint as rows
 `

@@ -24,7 +24,7 @@ select ((select count(*) from principals p where p.id = @person::uuid) + (select
 select meai_forget_in_records(@person);
 
 -- name: CountInRecords :one
-select ((select count(*) from approvals a where a.requester = @person::uuid or a.parameters ->> 'subject' = cast(@person as text))
+select ((select count(*) from approvals a where a.requester = @person::uuid or a.parameters ->> 'subject' = cast(@person::uuid as text))
   + (select count(*) from approval_decisions d where d.approver = @person::uuid or d.requester = @person::uuid)
   + (select count(*) from escalation_cases e where e.acknowledged_by = @person::uuid or e.closed_by = @person::uuid))::bigint as rows;
 

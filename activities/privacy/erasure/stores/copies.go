@@ -13,8 +13,8 @@ import (
 // inventories.
 type Copies struct {
 	Copies *copies.Copies
-	// Prefixes are what the names of a person's objects begin with, in whatever bucket.
-	Prefixes Prefixes
+	// Folders are those of all buckets.
+	Folders []Folders
 	// Destroyed reports whether a person's keys are destroyed.
 	Destroyed func(ctx context.Context, subject uuid.UUID) (bool, error)
 }
@@ -22,15 +22,17 @@ type Copies struct {
 // Name implements [Store].
 func (*Copies) Name() string { return "backups.second" }
 
-func (c *Copies) each(ctx context.Context, subject uuid.UUID, f func(of *copies.Copier, prefix string) error) error {
-	prefixes, err := c.Prefixes(ctx, subject)
-	if err != nil {
-		return fmt.Errorf("name the person's copies: %w", err)
-	}
-	for _, of := range c.Copies.Sources() {
-		for _, prefix := range prefixes {
-			if err := f(of, prefix); err != nil {
-				return err
+func (c *Copies) each(ctx context.Context, subject uuid.UUID, f func(of *copies.Copier, folder string) error) error {
+	for _, named := range c.Folders {
+		folders, err := named(ctx, subject)
+		if err != nil {
+			return fmt.Errorf("name the person's objects: %w", err)
+		}
+		for _, folder := range folders {
+			for _, of := range c.Copies.Sources() {
+				if err := f(of, folder); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -39,8 +41,8 @@ func (c *Copies) each(ctx context.Context, subject uuid.UUID, f func(of *copies.
 
 // Count implements [Store], as [Objects.Count] does.
 func (c *Copies) Count(ctx context.Context, subject uuid.UUID) (total int64, err error) {
-	err = c.each(ctx, subject, func(of *copies.Copier, prefix string) error {
-		n, err := of.Count(ctx, prefix)
+	err = c.each(ctx, subject, func(of *copies.Copier, folder string) error {
+		n, err := of.Count(ctx, folder)
 		total += n
 		return err
 	})
@@ -60,8 +62,8 @@ func (*Copies) Sample(context.Context, uuid.UUID, int) ([][]byte, error) { retur
 
 // Delete implements [Store].
 func (c *Copies) Delete(ctx context.Context, subject uuid.UUID, beat func(done int64)) (total int64, err error) {
-	err = c.each(ctx, subject, func(of *copies.Copier, prefix string) error {
-		erased, err := of.Erase(ctx, prefix, func(int, int64) { beat(total) })
+	err = c.each(ctx, subject, func(of *copies.Copier, folder string) error {
+		erased, err := of.Erase(ctx, folder, func(int, int64) { beat(total) })
 		total += int64(erased.Removed)
 		beat(total)
 		return err
@@ -71,8 +73,8 @@ func (c *Copies) Delete(ctx context.Context, subject uuid.UUID, beat func(done i
 
 // Kept implements [Keeper].
 func (c *Copies) Kept(ctx context.Context, subject uuid.UUID) (kept Kept, err error) {
-	err = c.each(ctx, subject, func(of *copies.Copier, prefix string) error {
-		erased, err := of.Erase(ctx, prefix, nil)
+	err = c.each(ctx, subject, func(of *copies.Copier, folder string) error {
+		erased, err := of.Erase(ctx, folder, nil)
 		kept.Objects += int64(erased.Kept)
 		return err
 	})

@@ -33,10 +33,9 @@ type Options struct {
 	// Archives are those of people, Copies those of buckets at a second location.
 	Archives *people.Archives
 	Copies   *copies.Copies
-	// Exports is the bucket of people's exports and imports, ExportsOf what the names of
-	// one person's begin with.
+	// Exports is the bucket of people's exports.
 	Exports   objects.Erasable
-	ExportsOf Prefixes
+	ExportsOf Folders
 }
 
 // New makes every store that holds something of people.
@@ -53,34 +52,20 @@ func New(ctx context.Context, o Options) ([]Store, error) {
 	if o.TemporalURL != "" {
 		all = append(all, &Tasks{URL: o.TemporalURL, TLS: o.TLS})
 	}
-	named := everywhere{}
+	var folders []Folders
 	if o.Archives != nil {
 		archives := func(_ context.Context, subject uuid.UUID) ([]string, error) {
 			return []string{people.Prefix(subject)}, nil
 		}
-		named = append(named, archives)
-		all = append(all, &Objects{Store: "backups.archive", Bucket: o.Archives.Store, Prefixes: archives, Destroyed: gone, Until: people.ExpiresAt})
+		folders = append(folders, archives)
+		all = append(all, &Objects{Store: "backups.archive", Bucket: o.Archives.Store, Folders: archives, Destroyed: gone, Until: people.ExpiresAt})
 	}
 	if o.Exports != nil {
-		named = append(named, o.ExportsOf)
-		all = append(all, &Objects{Store: "exports", Bucket: o.Exports, Prefixes: o.ExportsOf, Destroyed: gone})
+		folders = append(folders, o.ExportsOf)
+		all = append(all, &Objects{Store: "exports", Bucket: o.Exports, Folders: o.ExportsOf, Destroyed: gone})
 	}
-	if o.Copies != nil && len(named) > 0 {
-		all = append(all, &Copies{Copies: o.Copies, Prefixes: named.all, Destroyed: gone})
-	}
-	return all, nil
-}
-
-// everywhere are the names of a person's objects in several buckets.
-type everywhere []Prefixes
-
-func (e everywhere) all(ctx context.Context, subject uuid.UUID) (all []string, err error) {
-	for _, of := range e {
-		some, err := of(ctx, subject)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
+	if o.Copies != nil && len(folders) > 0 {
+		all = append(all, &Copies{Copies: o.Copies, Folders: folders, Destroyed: gone})
 	}
 	return all, nil
 }

@@ -28,17 +28,16 @@ type Kept struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Prefixes are what the names of a person's objects in a bucket begin with.
-type Prefixes func(ctx context.Context, subject uuid.UUID) ([]string, error)
+// Folders are what the names of a person's objects begin with, each with a slash at its end.
+type Folders func(ctx context.Context, subject uuid.UUID) ([]string, error)
 
 // Objects are those of people in a bucket, each person's under names that begin alike.
 type Objects struct {
 	// Store names them in the data map.
 	Store string
 	// Bucket is where they are.
-	Bucket objects.Erasable
-	// Prefixes are what the names of a person's objects begin with.
-	Prefixes Prefixes
+	Bucket  objects.Erasable
+	Folders Folders
 	// Destroyed reports whether a person's keys are destroyed.
 	Destroyed func(ctx context.Context, subject uuid.UUID) (bool, error)
 	// Until is when the bucket lets go of an object that it keeps; zero where nobody knows.
@@ -53,27 +52,33 @@ func (o *Objects) Name() string { return o.Store }
 
 // each calls f for every object of a person.
 func (o *Objects) each(ctx context.Context, subject uuid.UUID, f func(name string) error) error {
-	prefixes, err := o.Prefixes(ctx, subject)
+	folders, err := o.Folders(ctx, subject)
 	if err != nil {
 		return fmt.Errorf("name the person's objects of %s: %w", o.Store, err)
 	}
-	for _, prefix := range prefixes {
-		for token := []byte(nil); ; {
-			names, next, err := o.Bucket.List(ctx, prefix, token, objectsPage)
-			if err != nil {
-				return fmt.Errorf("list the person's objects of %s: %w", o.Store, err)
-			}
-			for _, name := range names {
-				if err := f(name); err != nil {
-					return err
-				}
-			}
-			if token = next; len(token) == 0 {
-				break
-			}
+	for _, folder := range folders {
+		if err := o.below(ctx, folder, f); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (o *Objects) below(ctx context.Context, folder string, f func(name string) error) error {
+	for token := []byte(nil); ; {
+		names, next, err := o.Bucket.List(ctx, folder, token, objectsPage)
+		if err != nil {
+			return fmt.Errorf("list the person's objects of %s: %w", o.Store, err)
+		}
+		for _, name := range names {
+			if err := f(name); err != nil {
+				return err
+			}
+		}
+		if token = next; len(token) == 0 {
+			return nil
+		}
+	}
 }
 
 // Count implements [Store]. Of a person whose keys are destroyed it counts what can be
@@ -182,5 +187,12 @@ func (o *Objects) Delete(ctx context.Context, subject uuid.UUID, beat func(done 
 		return nil
 	})
 	beat(done)
+	if err != nil {
+		return done, err
+	}
+	folders, err := o.Folders(ctx, subject)
+	for _, folder := range folders { // what a crash has left of writing there
+		err = errors.Join(err, o.Bucket.Tidy(ctx, folder))
+	}
 	return done, err
 }

@@ -56,6 +56,8 @@ func (s *scene) newPerson(t *testing.T) uuid.UUID {
 	}
 	s.beKnown(t, subject)
 	s.runWorkflows(t, subject)
+	s.exec(t, `insert into consent_decisions (subject_id, purpose, decided_at, id, decision, text_version, language, text_hash, receipt)
+		values ($1, 'memory', now(), gen_random_uuid(), 'given', 1, 'en', $2, 'a signed note')`, subject, random(32))
 	for _, table := range s.tables(t) {
 		s.fill(t, table, subject)
 	}

@@ -92,8 +92,7 @@ func newScene(t *testing.T, p places) *scene {
 	s.openTemporal(t, p.config.Temporal.Address)
 	s.stores, err = stores.New(t.Context(), stores.Options{
 		DB: s.db, Keyring: s.keys, Index: s.index, Temporal: s.temporal, Namespace: s.namespace, TemporalURL: p.temporal,
-		Escalations: s.cases, Archives: s.archives, Copies: s.openCopies(t), Exports: s.exports,
-		ExportsOf: func(_ context.Context, subject uuid.UUID) ([]string, error) { return []string{exportsOf(subject)}, nil },
+		Escalations: s.cases, Archives: s.archives, Copies: s.openCopies(t), Exports: s.exports, ExportsOf: func(_ context.Context, subject uuid.UUID) ([]string, error) { return []string{exportsOf(subject)}, nil },
 	})
 	require.NoError(t, err)
 	return s

@@ -8,6 +8,7 @@ package stores
 
 import (
 	"context"
+	"sync"
 
 	"github.com/google/uuid"
 )
@@ -40,4 +41,18 @@ type Finder interface {
 	// Find hands out the people whom the store holds something of, once or more. It may
 	// leave out those who are registered and not erased.
 	Find(ctx context.Context, found func(uuid.UUID) error) error
+}
+
+// Once asks f for the stores until it has an answer, and then no more.
+func Once(f func(context.Context) ([]Store, error)) func(context.Context) ([]Store, error) {
+	var mu sync.Mutex
+	var all []Store
+	return func(ctx context.Context) (_ []Store, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if all == nil {
+			all, err = f(ctx)
+		}
+		return all, err
+	}
 }

@@ -114,6 +114,7 @@ func TestEveryStoreOfTheDataMapIsEmptied(t *testing.T) {
 	elsewhere := map[string]string{
 		"subjects":         "the registry, which an erasure takes the person out of at its end",
 		"privacy_requests": "the register, which forgets the person in the same transaction",
+		"erasures":         "the erasure's own row, which forgets the person when it ends",
 	}
 	emptied := map[string]bool{}
 	for _, store := range s.stores {

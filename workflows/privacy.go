@@ -1,0 +1,96 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/activities/privacy/requests"
+	"meai/internal/failure"
+)
+
+// WakeSignal makes the workflow of an erasure look again whether anything keeps it. It
+// carries nothing: the rows say so, and nobody else.
+const WakeSignal = "wake"
+
+// ErasureWorkflow is the id of the workflow that carries a request for erasure out.
+func ErasureWorkflow(request uuid.UUID) string { return "privacy/erasure/" + request.String() }
+
+// LegalHold places or releases a hold, as the approval says that it is named after, and has
+// what waited for the end of a hold go on.
+func LegalHold(ctx workflow.Context, in requests.HoldInput) (requests.HoldRef, error) {
+	if workflow.GetInfo(ctx).WorkflowExecution.ID != requests.HoldWorkflow(in.Approval) {
+		return requests.HoldRef{}, failure.New(failure.InvalidInput, "the workflow of a hold is named after its approval", nil)
+	}
+	hold, err := carryHold.run(ctx, in)
+	if err != nil {
+		return requests.HoldRef{}, err
+	}
+	if _, err := settleHolds.run(ctx, struct{}{}); err != nil {
+		return requests.HoldRef{}, err
+	}
+	return hold, nil
+}
+
+// telling is how long one place is tried in one run; the next one comes within the hour.
+const telling = 20 * time.Minute
+
+// PrivacyDeadlines tells the places that are configured which requests of people are due soon
+// or overdue, each time limit once at each level, and has what waited for a hold go on whose
+// time is over.
+func PrivacyDeadlines(ctx workflow.Context, _ struct{}) (requests.Watched, error) {
+	watched, failed := watchDeadlines.run(ctx, struct{}{})
+	options := calling
+	options.ScheduleToCloseTimeout = telling
+	told := make([]future[struct{}], len(watched.Warnings))
+	for i, warning := range watched.Warnings {
+		told[i] = warnOfDeadline.under(options).start(ctx, warning)
+	}
+	for i := range told {
+		if _, err := told[i].result(ctx); err != nil { // a place that is down keeps no other waiting
+			workflow.GetLogger(ctx).Warn("a time limit was not told", "error", err)
+		}
+	}
+	if _, err := settleHolds.run(ctx, struct{}{}); failed == nil {
+		failed = err
+	}
+	return requests.Watched{Overdue: watched.Overdue}, failed
+}
+
+// LegalHold has a hold placed or released and waits for that. Once more joins what is under
+// way, or finds it done. One that failed is tried again.
+func (s *Starter) LegalHold(ctx context.Context, in requests.HoldInput) (hold requests.HoldRef, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	run, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: requests.HoldWorkflow(in.Approval), TaskQueue: QueueOperations,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	}, LegalHold, in)
+	if err != nil {
+		return hold, fmt.Errorf("start a legal hold: %w", err)
+	}
+	if err := run.Get(ctx, &hold); err != nil {
+		return hold, fmt.Errorf("carry a legal hold out: %w", err)
+	}
+	return hold, nil
+}
+
+// WakeErasure has an erasure look again; one that does not run needs no waking.
+func (s *Starter) WakeErasure(ctx context.Context, request uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	err := s.Client.SignalWorkflow(ctx, ErasureWorkflow(request), "", WakeSignal, nil)
+	var absent *serviceerror.NotFound
+	if err != nil && !errors.As(err, &absent) {
+		return fmt.Errorf("wake erasure %s: %w", request, err)
+	}
+	return nil
+}
