@@ -15,7 +15,7 @@ import (
 
 const (
 	// lockTimeout is short: while a table is waited for, everybody waits behind.
-	lockTimeout = "1s"
+	lockTimeout = "300ms"
 	// Between attempts at the tables that could not be had.
 	firstPause, longestPause = 500 * time.Millisecond, 15 * time.Second
 )
