@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/escalation"
@@ -198,12 +197,3 @@ func (s *scene) remove(t *testing.T, subject uuid.UUID) {
 }
 
 // still asks whether the server knows a workflow.
-func (s *scene) known(t *testing.T, workflow string) bool {
-	t.Helper()
-	_, err := s.temporal.DescribeWorkflowExecution(t.Context(), workflow, "")
-	if _, absent := err.(*serviceerror.NotFound); absent {
-		return false
-	}
-	require.NoError(t, err)
-	return true
-}
