@@ -195,5 +195,3 @@ func (s *scene) remove(t *testing.T, subject uuid.UUID) {
 	t.Helper()
 	require.Equal(t, []bool{true}, query[bool](t, s.super, "select meai_remove_person($1)", subject))
 }
-
-// still asks whether the server knows a workflow.
