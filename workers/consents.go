@@ -42,6 +42,9 @@ var needs = map[string]need{
 	"synthesis.Deliver": {},
 	// A life may depend on it.
 	"escalation.Start": {},
+	// What the person asks to be given is given. What they bring is remembered.
+	"export.Write": {}, "export.Fail": {}, "export.Expire": {}, "export.Await": {}, "export.Conclude": {}, "export.Drop": {},
+	"export.Fill": {purpose: consent.Memory},
 	// What the person asks to have deleted is deleted, and what cannot be kept is put aside.
 	"memory.Forget": {}, "memory.ForgetCopies": {}, "memory.ProveForgotten": {}, "memory.GiveUp": {},
 }

@@ -87,6 +87,8 @@ func newWatch(t *testing.T) *watch {
 		"MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL=" + w.model.URL(),
 		"MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
 		"MEAI_PRIVACY_EXPORTS=file://" + filepath.Join(w.data, "exports") + "?create_dir=true",
+		// Files are cleared of all that is deleted where that is tested: it is the whole server's.
+		"MEAI_PRIVACY_MAINTENANCE_URLS=",
 	}}
 	w.site = w.with(w.backupSettings(t)...)
 	var err error

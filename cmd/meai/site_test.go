@@ -34,6 +34,8 @@ func newSite(t *testing.T, env ...string) site {
 		"MEAI_LEDGER_BUCKETS=file://" + keys + "/ledger?create_dir=true",
 		"MEAI_KEYRING_KEK=file://" + keys + "/kek.key",
 		"MEAI_PRIVACY_EXPORTS=file://" + keys + "/exports?create_dir=true",
+		// Files are cleared of all that is deleted where that is tested: it is the whole server's.
+		"MEAI_PRIVACY_MAINTENANCE_URLS=",
 	}, env...)}
 	s.run(t, "migrate")
 	s.run(t, "apply")
