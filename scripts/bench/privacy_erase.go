@@ -86,8 +86,10 @@ func (b *privacyBench) eraseOne(ctx context.Context, one, beside *resident) erro
 	if r.rounds, err = b.searches(ctx, id); err != nil {
 		return err
 	}
-	if r.proven, err = b.proven(ctx, id); err != nil {
-		return err
+	if !r.ended.IsZero() {
+		if r.proven, err = b.proven(ctx, id); err != nil {
+			return err
+		}
 	}
 	if r.report, err = b.search(ctx, residue.Patterns(one.id, samples)); err != nil {
 		return err
@@ -185,7 +187,7 @@ func (b *privacyBench) request(ctx context.Context, r *resident) (uuid.UUID, err
 }
 
 // follow reads the person again and again, has them write until they cannot any more, and
-// looks at the erasure until it is certified.
+// looks at the erasure until it has ended, or the patience has.
 func (b *privacyBench) follow(ctx context.Context, one *resident, id uuid.UUID, readers []*reader) (timeline, error) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -234,14 +236,12 @@ func (r *reader) after(point time.Time) (d time.Duration, ok bool) {
 	return r.refused.Sub(point), !r.refused.IsZero()
 }
 
-// watch looks at an erasure's row until it has ended. Where the state of the point of no
+// watch looks at an erasure's row until it has ended, or the patience has. Where the state of the point of no
 // return is not seen, the moment before counts.
 func (b *privacyBench) watch(ctx context.Context, id uuid.UUID) (t timeline, err error) {
-	ctx, cancel := context.WithTimeout(ctx, b.o.Patience)
-	defer cancel()
 	t.entered = map[erasure.State]time.Time{}
 	var before time.Time
-	for {
+	for deadline := time.Now().Add(b.o.Patience); ; {
 		var state erasure.State
 		var changed time.Time
 		var unreadable, erased, scanned, ended *time.Time
@@ -268,13 +268,11 @@ func (b *privacyBench) watch(ctx context.Context, id uuid.UUID) (t timeline, err
 				*at.to = *at.from
 			}
 		}
-		if ended != nil {
+		if ended != nil || looked.After(deadline) {
 			return t, nil
 		}
-		select {
-		case <-ctx.Done():
-			return t, fmt.Errorf("the erasure does not end: it is %s", state)
-		case <-time.After(lookEvery):
+		if err := pause(ctx, lookEvery); err != nil {
+			return t, fmt.Errorf("look at the erasure, which is %s: %w", state, err)
 		}
 	}
 }

@@ -114,8 +114,11 @@ func (r privacyReport) barsOfTime() (all []bar) {
 		}
 		all = append(all, bar{reader.name + " refused after the point of no return", "at most " + mostReadable.String(), found, ok && d <= mostReadable})
 	}
-	erased := one.erased.Sub(one.point)
-	return append(all, bar{"erased in all live stores after the point of no return", "at most " + mostErasing.String(), since(erased), !one.erased.IsZero() && erased <= mostErasing})
+	erased, found := one.erased.Sub(one.point), "never"
+	if !one.erased.IsZero() {
+		found = since(erased)
+	}
+	return append(all, bar{"erased in all live stores after the point of no return", "at most " + mostErasing.String(), found, !one.erased.IsZero() && erased <= mostErasing})
 }
 
 func since(d time.Duration) string {
@@ -128,6 +131,9 @@ func since(d time.Duration) string {
 func (r privacyReport) barsOfProof() []bar {
 	one := r.one
 	scan := fmt.Sprintf("0, in search %d", one.rounds)
+	if one.scanned.IsZero() {
+		scan = fmt.Sprintf("not 0 in %d searches", one.rounds)
+	}
 	if !one.searched || !one.proven.Files {
 		scan += "; files were not searched"
 	}
