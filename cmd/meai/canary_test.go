@@ -87,8 +87,8 @@ func newWatch(t *testing.T) *watch {
 		"MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL=" + w.model.URL(),
 		"MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
 		"MEAI_PRIVACY_EXPORTS=file://" + filepath.Join(w.data, "exports") + "?create_dir=true",
-		// Files are cleared of all that is deleted where that is tested: it is the whole server's.
-		"MEAI_PRIVACY_MAINTENANCE_URLS=",
+		// Files are cleared and searched where that is tested: they are the whole server's.
+		"MEAI_PRIVACY_MAINTENANCE_URLS=", "MEAI_PRIVACY_SCAN_FOLDERS=",
 	}}
 	w.site = w.with(w.backupSettings(t)...)
 	var err error

@@ -55,7 +55,7 @@ func newCluster(t *testing.T) *cluster {
 	kept := t.TempDir()
 	p, env := pagersAt(t)
 	c.pagers, c.site = p, site{config: filepath.Join(data, "meai.yaml"), env: append([]string{
-		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t), "MEAI_PRIVACY_MAINTENANCE_URLS=",
+		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t), "MEAI_PRIVACY_MAINTENANCE_URLS=", "MEAI_PRIVACY_SCAN_FOLDERS=",
 		"MEAI_KEYRING_BUCKET=file://" + kept + "/keyring?create_dir=true", "MEAI_KEYRING_KEK=file://" + kept + "/kek.key",
 		"MEAI_LEDGER_BUCKETS=file://" + kept + "/ledger?create_dir=true",
 		"MEAI_ESCALATION_L1_WAIT=25s", "MEAI_ESCALATION_L1_REMINDERS=0", "MEAI_ESCALATION_L2_WAIT=1h", "MEAI_ESCALATION_L2_REMINDERS=0",

@@ -34,8 +34,8 @@ func newSite(t *testing.T, env ...string) site {
 		"MEAI_LEDGER_BUCKETS=file://" + keys + "/ledger?create_dir=true",
 		"MEAI_KEYRING_KEK=file://" + keys + "/kek.key",
 		"MEAI_PRIVACY_EXPORTS=file://" + keys + "/exports?create_dir=true",
-		// Files are cleared of all that is deleted where that is tested: it is the whole server's.
-		"MEAI_PRIVACY_MAINTENANCE_URLS=",
+		// Files are cleared and searched where that is tested: they are the whole server's.
+		"MEAI_PRIVACY_MAINTENANCE_URLS=", "MEAI_PRIVACY_SCAN_FOLDERS=",
 	}, env...)}
 	s.run(t, "migrate")
 	s.run(t, "apply")
