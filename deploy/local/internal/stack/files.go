@@ -73,7 +73,7 @@ func (s *Stack) writeConfig() error {
 	c.Backup.PostgresURL, c.Backup.WeaviateBinary = s.postgres.BackupURL(), s.weaviate
 	c.Backup.WeaviateBucket = "file://" + filepath.ToSlash(s.weaviateConfig().Backups()) + "?create_dir=true"
 	c.Privacy.MaintenanceURLs = strings.Join(s.postgres.MaintenanceURLs(), " ")
-	c.Privacy.ScanFolders = []string{s.postgresHome(), filepath.Join(s.options.Data, "weaviate"), filepath.Join(s.options.Data, "keyring")}
+	c.Privacy.ScanFolders = []string{s.postgresHome(), filepath.Join(s.options.Data, "weaviate")}
 	text, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)
