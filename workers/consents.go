@@ -37,6 +37,8 @@ var needs = map[string]need{
 	"memory.Remember":     {purpose: consent.Memory, also: []consent.Purpose{consent.LanguageModel}, of: rememberedAs},
 	"memory.IndexVectors": {purpose: consent.Memory},
 	"memory.ImportPage":   {purpose: consent.Memory, also: []consent.Purpose{consent.LanguageModel}},
+	"memory.Consolidate":  {purpose: consent.Memory},
+	"memory.Repair":       {purpose: consent.Memory},
 
 	// What was accepted is stored, with the answer or with word that there is none.
 	"synthesis.Deliver": {},
