@@ -57,6 +57,7 @@ func TestOnePersonsPatternsAreFoundWhenAskedFor(t *testing.T) {
 		found, err := memory.NewGraph(s.db, s.keys).Patterns(t.Context(), subject)
 		return err == nil && len(found.Echoes) == 2
 	}, time.Minute, 100*time.Millisecond, "Tom, and anger")
+	require.NotContains(t, workflows.ConsolidationID(subject), subject.String(), "Temporal keeps the id longer than the person is known")
 	var done memory.Consolidated
 	require.NoError(t, s.temporal.GetWorkflow(t.Context(), workflows.ConsolidationID(subject), "").Get(t.Context(), &done))
 
