@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"filippo.io/age"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
 
 	"meai/api/client"
 )
@@ -163,7 +165,9 @@ func TestWhatIsKeptOfAPersonIsTheirsToTakeAndToBring(t *testing.T) {
 		broken := filepath.Join(home, "broken.zip")
 		require.NoError(t, os.WriteFile(broken, content, 0o600))
 		requireStatus(t, s, 2, "privacy", "verify-export", broken)
-		requireStatus(t, s, 2, "privacy", "verify-export", zipped, "--key", "meai-export+2cc0fdd1+AVdeFCVEpRS2NQTeB92TjXfcyjSJUo1+RCWYgwGTZzmc")
+		_, strangers, err := note.GenerateKey(rand.Reader, "meai-export")
+		require.NoError(t, err)
+		requireStatus(t, s, 2, "privacy", "verify-export", zipped, "--key", strangers)
 	})
 
 	_, base = s.serve(t, "up")
