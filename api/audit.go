@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"meai/internal/audit"
@@ -20,6 +21,7 @@ type AuditLog interface {
 	ProveInclusion(ctx context.Context, index, size int64) (audit.Inclusion, error)
 	ProveConsistency(ctx context.Context, from, to int64) (tlog.TreeProof, error)
 	Object(ctx context.Context, kind audit.Kind, id string) (audit.HMAC, error)
+	Person(ctx context.Context, id uuid.UUID) (string, error)
 	Record(ctx context.Context, e audit.Entry) (int64, error)
 }
 
@@ -41,6 +43,7 @@ func (noAuditLog) ProveInclusion(context.Context, int64, int64) (audit.Inclusion
 func (noAuditLog) Object(context.Context, audit.Kind, string) (audit.HMAC, error) {
 	return audit.HMAC{}, errNoAuditLog
 }
+func (noAuditLog) Person(context.Context, uuid.UUID) (string, error)  { return "", errNoAuditLog }
 func (noAuditLog) Record(context.Context, audit.Entry) (int64, error) { return 0, errNoAuditLog }
 func (noAuditLog) ProveConsistency(context.Context, int64, int64) (tlog.TreeProof, error) {
 	return nil, errNoAuditLog
@@ -74,7 +77,11 @@ func (s *Server) ListAuditEntries(ctx context.Context, r ListAuditEntriesRequest
 	}
 	// Whoever reads the log is in the log, before they see it.
 	who, _ := identity.FromContext(ctx)
-	if _, err := s.audit.Record(ctx, audit.Entry{Actor: who.Principal.String(), Role: who.FirstRole(), Act: audit.AuditRead, Outcome: audit.Succeeded}); err != nil {
+	actor, err := s.audit.Person(ctx, who.Principal)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.audit.Record(ctx, audit.Entry{Actor: actor, Role: who.FirstRole(), Act: audit.AuditRead, Outcome: audit.Succeeded}); err != nil {
 		return nil, err
 	}
 	page, err := s.audit.Entries(ctx, r.Params.Cursor, object, limit)

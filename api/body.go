@@ -32,6 +32,9 @@ const (
 // silently, and a person's words must not change on the way in. What was read is
 // returned with an error as well.
 func (k *contract) readBody(c echo.Context, op operation) ([]byte, error) {
+	if op.streamed() {
+		return nil, k.openBody(c, op)
+	}
 	if op.media == jsonLines { // more to read takes longer
 		if err := k.allow(c, linesTimeout); err != nil {
 			return nil, err
@@ -61,8 +64,31 @@ func (k *contract) readBody(c echo.Context, op operation) ([]byte, error) {
 	return data, checkJSON(data)
 }
 
-// jsonLines is the media type of one JSON value a line.
-const jsonLines = "application/x-ndjson"
+const (
+	// jsonLines is the media type of one JSON value a line.
+	jsonLines = "application/x-ndjson"
+	// form is that of a body in parts, which is not held in memory.
+	form = "multipart/form-data"
+)
+
+// streamed: the body is read by its handler, as it arrives.
+func (o operation) streamed() bool { return o.media == form }
+
+// openBody leaves the body to its handler, with some time for each piece of it.
+func (k *contract) openBody(c echo.Context, op operation) error {
+	r := c.Request()
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{&patientReader{r.Body, func(within time.Duration) error { return k.allow(c, within) }}, r.Body}
+	if err := checkMediaType(r.Header, op.media); err != nil {
+		return err
+	}
+	if _, parameters, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); parameters["boundary"] == "" {
+		return fieldProblem(malformedRequest, FieldError{In: FieldErrorInHeader, Pointer: echo.HeaderContentType, Reason: "names no boundary"})
+	}
+	return nil
+}
 
 func init() { openapi3filter.RegisterBodyDecoder(jsonLines, openapi3filter.FileBodyDecoder) }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"meai/activities/privacy/consent"
 	"meai/internal/authorization"
 	"meai/internal/identity"
 )
@@ -30,6 +31,7 @@ type contract struct {
 	limits      *Limits
 	region      string // of people who do not say where they are
 	trail       *trail // nil without an audit log
+	consents    Consents
 }
 
 // operation is one method of one address.
@@ -41,7 +43,9 @@ type operation struct {
 	scope string
 	// limit is the name of the rate limit it counts in; "" for none.
 	limit string
-	body  *openapi3.RequestBody
+	// purpose is what it uses a person's data for, "" for nothing that needs consent.
+	purpose consent.Purpose
+	body    *openapi3.RequestBody
 	// media is the one media type of the body.
 	media string
 }
@@ -73,6 +77,9 @@ func newContract() (*contract, error) {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
 			entry.limit, _ = op.Extensions["x-rate-limit"].(string)
+			if purpose, _ := op.Extensions["x-purpose"].(string); purpose != noPurpose {
+				entry.purpose = consent.Purpose(purpose)
+			}
 			if op.RequestBody != nil {
 				entry.body = op.RequestBody.Value
 				for media := range entry.body.Content {
@@ -142,6 +149,9 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 				if err := k.authorize(c, policies, op); err != nil {
 					return err
 				}
+				if err := k.permit(c, op); err != nil {
+					return k.refuse(c, op, err)
+				}
 			}
 			var body []byte
 			if op.body != nil {
@@ -150,7 +160,7 @@ func (k *contract) middleware(auth identity.Authenticator, policies *authorizati
 					return withSafety(err, saidIn(body), k.region)
 				}
 			}
-			if err := k.validate(c, op.route); err != nil {
+			if err := k.validate(c, op); err != nil {
 				return withSafety(err, saidIn(body), k.region)
 			}
 			return next(c)
@@ -172,10 +182,12 @@ func (k *contract) enter(c echo.Context, op operation, auth identity.Authenticat
 	return k.limits.admit(c, op.limit)
 }
 
-// refuse turns a caller away for now. What they said is read all the same, so that
-// a person in danger gets help; who is not known or not allowed gets none.
+// refuse turns a caller away for now. What they said is read all the same, so that a
+// person in danger gets help, whatever they agree to; who is not known or not allowed gets
+// none.
 func (k *contract) refuse(c echo.Context, op operation, err error) error {
-	if op.body == nil || classify(err).status() < http.StatusTooManyRequests || !k.limits.mayLook(c) {
+	told := classify(err)
+	if op.body == nil || op.streamed() || told.status() < http.StatusTooManyRequests && told.purpose == "" || !k.limits.mayLook(c) {
 		return err
 	}
 	body, _ := k.readBody(c, op) // refused already, whatever else is wrong with it
@@ -209,8 +221,29 @@ func (k *contract) authorize(c echo.Context, policies *authorization.Policies, o
 	}
 }
 
-func (k *contract) validate(c echo.Context, route *routers.Route) error {
-	r := c.Request()
+// noPurpose marks the operations for which no consent is needed.
+const noPurpose = "none"
+
+// permit asks whether the person agrees to what the operation does with their data.
+func (k *contract) permit(c echo.Context, op operation) error {
+	if op.purpose == "" {
+		return nil
+	}
+	ctx := c.Request().Context()
+	subject, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	err = k.consents.Permit(ctx, subject, op.purpose)
+	if p := classify(err); err != nil && (p.code == consentRequired || p.code == processingRestricted) {
+		p.purpose = op.purpose
+		return p
+	}
+	return err
+}
+
+func (k *contract) validate(c echo.Context, op operation) error {
+	r, route := c.Request(), op.route
 	joinPreferences(r.Header)
 	query := r.URL.Query()
 	if err := onceEach(route.Operation.Parameters, r.Header, query); err != nil {
@@ -221,6 +254,7 @@ func (k *contract) validate(c echo.Context, route *routers.Route) error {
 		parameters[name] = c.ParamValues()[i]
 	}
 	options := k.options
+	options.ExcludeRequestBody = op.streamed()
 	err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
 		Request: r, PathParams: parameters, QueryParams: query, Route: route, Options: &options,
 	})

@@ -15,16 +15,18 @@ import (
 
 // failureCodes maps the failures that the inside decides on to what the caller is told.
 var failureCodes = map[failure.Type]code{
-	failure.InvalidInput:        invalidRequest,
-	failure.NotFound:            notFound,
-	failure.SessionExpired:      sessionExpired,
-	failure.IdempotencyConflict: idempotencyConflict,
-	failure.SubjectInactive:     personErased,
-	failure.KeyDestroyed:        personErased,
-	failure.NotAllowed:          forbidden,
-	failure.Decided:             alreadyDecided,
-	failure.Held:                legalHold,
-	failure.KeyMissing:          internalError, // the person is known, so the keys were lost
+	failure.InvalidInput:         invalidRequest,
+	failure.NotFound:             notFound,
+	failure.SessionExpired:       sessionExpired,
+	failure.IdempotencyConflict:  idempotencyConflict,
+	failure.SubjectInactive:      personErased,
+	failure.KeyDestroyed:         personErased,
+	failure.NotAllowed:           forbidden,
+	failure.Decided:              alreadyDecided,
+	failure.Held:                 legalHold,
+	failure.KeyMissing:           internalError, // the person is known, so the keys were lost
+	failure.ConsentMissing:       consentRequired,
+	failure.ProcessingRestricted: processingRestricted,
 }
 
 // problemOf turns whatever a handler or the router returned into a problem.

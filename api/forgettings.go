@@ -17,7 +17,7 @@ func (s *Server) PreviewForgetting(ctx context.Context, r PreviewForgettingReque
 		return nil, fieldProblem(invalidRequest, FieldError{In: FieldErrorInBody, Pointer: "/to", Reason: "must be later than from"})
 	}
 	f, err := s.memories.PreviewForgetting(ctx, subject, memory.Selection{
-		Memories: r.Body.Memories, Entity: r.Body.Entity, From: r.Body.From, To: r.Body.To, Theme: r.Body.Theme,
+		Memories: r.Body.Memories, Entity: r.Body.Entity, From: r.Body.From, To: r.Body.To, Theme: r.Body.Theme, Storyline: r.Body.Storyline, Echo: r.Body.Echo,
 	})
 	if err != nil {
 		return nil, graphFailure("preview a forgetting", err)

@@ -33,15 +33,17 @@ type site struct {
 	engine *engine
 	// backups is what the catalogue says of backups.
 	backups *backupList
-	routes  routers.Router
-	log     *bytes.Buffer
+	// consents is what people agree to.
+	consents *agreeing
+	routes   routers.Router
+	log      *bytes.Buffer
 }
 
 func newSite(t testing.TB, change ...func(*api.Options)) *site {
 	t.Helper()
-	s := &site{store: newMemoryStore(), engine: &engine{}, backups: &backupList{}, log: &bytes.Buffer{}}
+	s := &site{store: newMemoryStore(), engine: &engine{}, backups: &backupList{}, consents: &agreeing{}, log: &bytes.Buffer{}}
 	o := api.Options{
-		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Resources: library{}, Version: "test",
+		Store: s.store, Engine: s.engine, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: s.backups, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Exports: noExports{}, Erasures: noErasures{}, Consents: s.consents, Resources: library{}, Version: "test",
 		WorkflowLink: func(id string) string { return "http://127.0.0.1:8233/namespaces/meai/workflows/" + id },
 	}
 	for _, c := range change {
@@ -70,6 +72,11 @@ func (anyone) Authenticate(r *http.Request) (identity.Caller, error) {
 	id, err := uuid.Parse(text)
 	if err != nil {
 		return identity.Caller{}, identity.ErrBadCredentials
+	}
+	if role == "fresh" {
+		return identity.Caller{
+			Principal: id, Subject: id, Roles: []identity.Role{identity.Person}, Method: identity.Token, AuthTime: time.Now(), MultiFactor: true,
+		}, nil
 	}
 	if staff {
 		return identity.Caller{
@@ -104,6 +111,8 @@ type noGraph struct{ api.MemoryReader }
 type noVault struct{ api.Vault }
 
 type noRequests struct{ api.PrivacyRequests }
+type noErasures struct{ api.Erasures }
+type noExports struct{ api.ExportStore }
 
 type given = api.FeedbackStore
 

@@ -70,7 +70,7 @@ func TestALimitThatTheContractNamesMustBeConfigured(t *testing.T) {
 	limiter, err := ratelimit.New(ratelimit.Options{Store: &ratelimittest.Store{}, Secret: func(context.Context) ([]byte, error) { return nil, nil }})
 	require.NoError(t, err)
 	_, err = api.New(api.Options{
-		Store: newMemoryStore(), Engine: &engine{}, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: &backupList{}, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Resources: library{},
+		Store: newMemoryStore(), Engine: &engine{}, Auth: anyone{}, APIKeys: noKeys{}, Approvals: noApprovals{}, Escalations: noEscalations{}, Backups: &backupList{}, Feedback: noFeedback{}, Memories: noMemories{}, Graph: noGraph{}, Vault: noVault{}, Requests: noRequests{}, Exports: noExports{}, Erasures: noErasures{}, Consents: &agreeing{}, Resources: library{},
 		Limits: &api.Limits{Limiter: limiter, Guesses: ratelimit.PerMinute("failed-logins", 1), Rates: []ratelimit.Limit{ratelimit.PerMinute("synthesis", 1)}},
 	})
 	require.ErrorContains(t, err, "has no rate")

@@ -163,11 +163,11 @@ func TestReportsAreNotForEverybody(t *testing.T) {
 	r.broken = errors.New("postgres: dial tcp 10.1.1.1: no route")
 	for _, path := range paths {
 		w := s.auditor().do(t, get(path))
-		require.Equal(t, http.StatusInternalServerError, w.Code, path)
+		require.Equal(t, http.StatusServiceUnavailable, w.Code, path)
 		require.NotContains(t, w.Body.String(), "10.1.1.1")
 	}
 	none := newSite(t)
 	for _, path := range paths {
-		require.Equal(t, http.StatusInternalServerError, none.auditor().do(t, get(path)).Code, path)
+		require.Equal(t, http.StatusServiceUnavailable, none.auditor().do(t, get(path)).Code, path)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"meai/activities/privacy/consent"
 	"meai/internal/identity"
 )
 
@@ -23,6 +24,8 @@ const (
 	stepUpRequired       code = "step_up_required"
 	forbidden            code = "forbidden"
 	alreadyDecided       code = "already_decided"
+	consentRequired      code = "consent_required"
+	processingRestricted code = "processing_restricted"
 	personErased         code = "person_erased"
 	legalHold            code = "legal_hold"
 	notFound             code = "not_found"
@@ -41,6 +44,9 @@ const (
 	clientGone           code = "client_gone"
 	internalError        code = "internal_error"
 	unavailable          code = "unavailable"
+	exportRunning        code = "export_running"
+	exportNotReady       code = "export_not_ready"
+	exportGone           code = "export_gone"
 )
 
 // explanation is what a code means, on the wire and on its page.
@@ -61,7 +67,11 @@ var explanations = map[code]explanation{
 	forbidden: {http.StatusForbidden, "This caller may not do that",
 		"The caller's roles, or the scopes of the API key, do not allow it."},
 	alreadyDecided: {http.StatusConflict, "This is decided already",
-		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it."},
+		"The approval was decided or used, its time is over, or this person has decided otherwise; or another one takes care of the escalation, or has closed it; or the erasure was taken back, or can be no more."},
+	consentRequired: {http.StatusForbidden, "The person has not agreed to that",
+		"There is no consent to the `purpose`, or it was taken back, or its time is over. Show the person its text (`GET /v1/privacy/purposes`) and send what they decide (`PUT /v1/privacy/consents/{purpose}`). Nothing was stored."},
+	processingRestricted: {http.StatusForbidden, "This person's data is only stored",
+		"The person has restricted the processing of their data. What is stored can be read, taken along and deleted; `DELETE /v1/privacy/restriction` lets it be used again. Nothing was stored."},
 	personErased: {http.StatusForbidden, "This person's data is being erased",
 		"Erasure has begun or is done. Nothing can be read or written for this person any more."},
 	legalHold: {http.StatusConflict, "This has to be kept for now",
@@ -77,11 +87,11 @@ var explanations = map[code]explanation{
 	idempotencyConflict: {http.StatusConflict, "This Idempotency-Key was used for something else",
 		"The key came before with another body. Use a new key for a new message, and the same body for a repeated one."},
 	personUnknown: {http.StatusConflict, "This person has no session yet",
-		"Begin a session first: it sets up the keys that this person's words are sealed with."},
+		"Agree to something or begin a session first: either sets up the keys that this person's words are sealed with."},
 	bodyTooLarge: {http.StatusRequestEntityTooLarge, "The body is too large",
-		"At most 64 KiB are read, or 8 MiB of JSON lines."},
+		"At most 64 KiB are read, 8 MiB of JSON lines, or 16 GiB of an export."},
 	unsupportedMediaType: {http.StatusUnsupportedMediaType, "The body's type is not supported",
-		"Send `Content-Type: application/json` in UTF-8 and without a content encoding."},
+		"Send `Content-Type: application/json` in UTF-8 and without a content encoding; another type where the contract says so."},
 	invalidRequest: {http.StatusUnprocessableEntity, "The body is not what is asked for",
 		"The JSON can be read but does not follow the contract. `errors` points to each field. Nothing was stored."},
 	unsupportedLanguage: {http.StatusUnprocessableEntity, "The text is in a language that is not read",
@@ -92,6 +102,12 @@ var explanations = map[code]explanation{
 		"Tokens that are not accepted came from this network address too often. Try again after `Retry-After` seconds, with a token that is valid."},
 	tooManyStreams: {http.StatusTooManyRequests, "Too many event streams at once",
 		"This person follows as many interactions as is allowed at a time. Close a stream, or read the status instead."},
+	exportRunning: {http.StatusConflict, "Another one is under way",
+		"One export, and one import of an export, is carried out at a time. Wait for it, or delete it."},
+	exportNotReady: {http.StatusConflict, "The export cannot be fetched",
+		"It is not written yet, or it failed: its `state` tells which."},
+	exportGone: {http.StatusGone, "The export is not there any more",
+		"It was deleted, or its time was over. Ask for another one."},
 	clientGone: {statusClientGone, "The client went away",
 		"Only ever seen in this server's own logs: the connection was closed before the response."},
 	internalError: {http.StatusInternalServerError, "Something went wrong on our side",
@@ -113,6 +129,8 @@ type problem struct {
 	detail string
 	errors []FieldError
 	safety *Safety
+	// purpose is what the person has not agreed to; "" when that is not the matter.
+	purpose consent.Purpose
 	// retryAfter is when to ask again, for a 429 or 503; it is told in whole
 	// seconds, at least retrySeconds.
 	retryAfter time.Duration
@@ -153,6 +171,7 @@ func (p *problem) document(r *http.Request) Problem {
 	d := Problem{
 		Type: p.code.address(), Title: explanations[p.code].title, Status: p.status(), Detail: p.detail,
 		Instance: r.URL.EscapedPath(), Code: string(p.code), Errors: p.errors, Safety: p.safety,
+		Purpose: string(p.purpose),
 	}
 	if span := trace.SpanContextFromContext(r.Context()); span.HasTraceID() {
 		d.TraceId = span.TraceID().String()

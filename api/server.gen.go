@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -306,6 +307,60 @@ func (e BackupState) Valid() bool {
 	}
 }
 
+// Defines values for ConsentReceiptDecision.
+const (
+	ConsentReceiptDecisionAsked     ConsentReceiptDecision = "asked"
+	ConsentReceiptDecisionGiven     ConsentReceiptDecision = "given"
+	ConsentReceiptDecisionRefused   ConsentReceiptDecision = "refused"
+	ConsentReceiptDecisionWithdrawn ConsentReceiptDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentReceiptDecision enum.
+func (e ConsentReceiptDecision) Valid() bool {
+	switch e {
+	case ConsentReceiptDecisionAsked:
+		return true
+	case ConsentReceiptDecisionGiven:
+		return true
+	case ConsentReceiptDecisionRefused:
+		return true
+	case ConsentReceiptDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentState.
+const (
+	ConsentStateAsked     ConsentState = "asked"
+	ConsentStateExpired   ConsentState = "expired"
+	ConsentStateGiven     ConsentState = "given"
+	ConsentStateNone      ConsentState = "none"
+	ConsentStateRefused   ConsentState = "refused"
+	ConsentStateWithdrawn ConsentState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ConsentState enum.
+func (e ConsentState) Valid() bool {
+	switch e {
+	case ConsentStateAsked:
+		return true
+	case ConsentStateExpired:
+		return true
+	case ConsentStateGiven:
+		return true
+	case ConsentStateNone:
+		return true
+	case ConsentStateRefused:
+		return true
+	case ConsentStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CrisisKind.
 const (
 	CrisisKindAbuse              CrisisKind = "abuse"
@@ -528,6 +583,108 @@ func (e EncryptionReportState) Valid() bool {
 	}
 }
 
+// Defines values for ErasureLaw.
+const (
+	ErasureLawCcpa ErasureLaw = "ccpa"
+	ErasureLawGdpr ErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureLaw enum.
+func (e ErasureLaw) Valid() bool {
+	switch e {
+	case ErasureLawCcpa:
+		return true
+	case ErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureState.
+const (
+	ErasureStateCancelled  ErasureState = "cancelled"
+	ErasureStateCertified  ErasureState = "certified"
+	ErasureStateCleaning   ErasureState = "cleaning"
+	ErasureStateDeleting   ErasureState = "deleting"
+	ErasureStateDestroying ErasureState = "destroying"
+	ErasureStateEnding     ErasureState = "ending"
+	ErasureStateFreezing   ErasureState = "freezing"
+	ErasureStateHeld       ErasureState = "held"
+	ErasureStateInventory  ErasureState = "inventory"
+	ErasureStateRequested  ErasureState = "requested"
+	ErasureStateScanning   ErasureState = "scanning"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCancelled:
+		return true
+	case ErasureStateCertified:
+		return true
+	case ErasureStateCleaning:
+		return true
+	case ErasureStateDeleting:
+		return true
+	case ErasureStateDestroying:
+		return true
+	case ErasureStateEnding:
+		return true
+	case ErasureStateFreezing:
+		return true
+	case ErasureStateHeld:
+		return true
+	case ErasureStateInventory:
+		return true
+	case ErasureStateRequested:
+		return true
+	case ErasureStateScanning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateStage.
+const (
+	ErasureCertificateStageBackups ErasureCertificateStage = "backups"
+	ErasureCertificateStageLive    ErasureCertificateStage = "live"
+	ErasureCertificateStageLogs    ErasureCertificateStage = "logs"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateStage enum.
+func (e ErasureCertificateStage) Valid() bool {
+	switch e {
+	case ErasureCertificateStageBackups:
+		return true
+	case ErasureCertificateStageLive:
+		return true
+	case ErasureCertificateStageLogs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErasureCertificateDetailsLaw.
+const (
+	ErasureCertificateDetailsLawCcpa ErasureCertificateDetailsLaw = "ccpa"
+	ErasureCertificateDetailsLawGdpr ErasureCertificateDetailsLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the ErasureCertificateDetailsLaw enum.
+func (e ErasureCertificateDetailsLaw) Valid() bool {
+	switch e {
+	case ErasureCertificateDetailsLawCcpa:
+		return true
+	case ErasureCertificateDetailsLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EscalationOutcome.
 const (
 	EscalationOutcomeFalseAlarm  EscalationOutcome = "false_alarm"
@@ -567,6 +724,105 @@ func (e EscalationState) Valid() bool {
 	case EscalationStateOpen:
 		return true
 	case EscalationStateUnanswered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportLock.
+const (
+	ExportLockPassphrase ExportLock = "passphrase"
+	ExportLockRecipient  ExportLock = "recipient"
+)
+
+// Valid indicates whether the value is a known member of the ExportLock enum.
+func (e ExportLock) Valid() bool {
+	switch e {
+	case ExportLockPassphrase:
+		return true
+	case ExportLockRecipient:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportState.
+const (
+	ExportStateDeleted ExportState = "deleted"
+	ExportStateExpired ExportState = "expired"
+	ExportStateFailed  ExportState = "failed"
+	ExportStateQueued  ExportState = "queued"
+	ExportStateReady   ExportState = "ready"
+	ExportStateWriting ExportState = "writing"
+)
+
+// Valid indicates whether the value is a known member of the ExportState enum.
+func (e ExportState) Valid() bool {
+	switch e {
+	case ExportStateDeleted:
+		return true
+	case ExportStateExpired:
+		return true
+	case ExportStateFailed:
+		return true
+	case ExportStateQueued:
+		return true
+	case ExportStateReady:
+		return true
+	case ExportStateWriting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv  ExportFormat = "csv"
+	ExportFormatHtml ExportFormat = "html"
+	ExportFormatJson ExportFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatHtml:
+		return true
+	case ExportFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportImportState.
+const (
+	ExportImportStateDone      ExportImportState = "done"
+	ExportImportStateFailed    ExportImportState = "failed"
+	ExportImportStateImporting ExportImportState = "importing"
+	ExportImportStateIndexing  ExportImportState = "indexing"
+	ExportImportStateReceived  ExportImportState = "received"
+	ExportImportStateReceiving ExportImportState = "receiving"
+)
+
+// Valid indicates whether the value is a known member of the ExportImportState enum.
+func (e ExportImportState) Valid() bool {
+	switch e {
+	case ExportImportStateDone:
+		return true
+	case ExportImportStateFailed:
+		return true
+	case ExportImportStateImporting:
+		return true
+	case ExportImportStateIndexing:
+		return true
+	case ExportImportStateReceived:
+		return true
+	case ExportImportStateReceiving:
 		return true
 	default:
 		return false
@@ -1020,6 +1276,81 @@ func (e NeedName) Valid() bool {
 	}
 }
 
+// Defines values for NewConsentDecision.
+const (
+	NewConsentDecisionAsked     NewConsentDecision = "asked"
+	NewConsentDecisionGiven     NewConsentDecision = "given"
+	NewConsentDecisionRefused   NewConsentDecision = "refused"
+	NewConsentDecisionWithdrawn NewConsentDecision = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentDecision enum.
+func (e NewConsentDecision) Valid() bool {
+	switch e {
+	case NewConsentDecisionAsked:
+		return true
+	case NewConsentDecisionGiven:
+		return true
+	case NewConsentDecisionRefused:
+		return true
+	case NewConsentDecisionWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewConsentLanguage.
+const (
+	NewConsentLanguageDe NewConsentLanguage = "de"
+	NewConsentLanguageEn NewConsentLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the NewConsentLanguage enum.
+func (e NewConsentLanguage) Valid() bool {
+	switch e {
+	case NewConsentLanguageDe:
+		return true
+	case NewConsentLanguageEn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureConfirm.
+const (
+	NewErasureConfirmEraseEverything NewErasureConfirm = "erase everything"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureConfirm enum.
+func (e NewErasureConfirm) Valid() bool {
+	switch e {
+	case NewErasureConfirmEraseEverything:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewErasureLaw.
+const (
+	NewErasureLawCcpa NewErasureLaw = "ccpa"
+	NewErasureLawGdpr NewErasureLaw = "gdpr"
+)
+
+// Valid indicates whether the value is a known member of the NewErasureLaw enum.
+func (e NewErasureLaw) Valid() bool {
+	switch e {
+	case NewErasureLawCcpa:
+		return true
+	case NewErasureLawGdpr:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewExtensionReason.
 const (
 	NewExtensionReasonComplexity       NewExtensionReason = "complexity"
@@ -1173,6 +1504,78 @@ func (e PrivacyRight) Valid() bool {
 	case PrivacyRightRectification:
 		return true
 	case PrivacyRightRestriction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Purpose.
+const (
+	PurposeArchive       Purpose = "archive"
+	PurposeConversation  Purpose = "conversation"
+	PurposeDiscovery     Purpose = "discovery"
+	PurposeFeedback      Purpose = "feedback"
+	PurposeLanguageModel Purpose = "language_model"
+	PurposeMemory        Purpose = "memory"
+	PurposeVault         Purpose = "vault"
+)
+
+// Valid indicates whether the value is a known member of the Purpose enum.
+func (e Purpose) Valid() bool {
+	switch e {
+	case PurposeArchive:
+		return true
+	case PurposeConversation:
+		return true
+	case PurposeDiscovery:
+		return true
+	case PurposeFeedback:
+		return true
+	case PurposeLanguageModel:
+		return true
+	case PurposeMemory:
+		return true
+	case PurposeVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposeTextOperation.
+const (
+	PurposeTextOperationProcess PurposeTextOperation = "process"
+	PurposeTextOperationShare   PurposeTextOperation = "share"
+	PurposeTextOperationStore   PurposeTextOperation = "store"
+)
+
+// Valid indicates whether the value is a known member of the PurposeTextOperation enum.
+func (e PurposeTextOperation) Valid() bool {
+	switch e {
+	case PurposeTextOperationProcess:
+		return true
+	case PurposeTextOperationShare:
+		return true
+	case PurposeTextOperationStore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PurposesLanguage.
+const (
+	PurposesLanguageDe PurposesLanguage = "de"
+	PurposesLanguageEn PurposesLanguage = "en"
+)
+
+// Valid indicates whether the value is a known member of the PurposesLanguage enum.
+func (e PurposesLanguage) Valid() bool {
+	switch e {
+	case PurposesLanguageDe:
+		return true
+	case PurposesLanguageEn:
 		return true
 	default:
 		return false
@@ -1468,6 +1871,7 @@ const (
 	ResponseSourceFallback  ResponseSource = "fallback"
 	ResponseSourceForgotten ResponseSource = "forgotten"
 	ResponseSourceGenerated ResponseSource = "generated"
+	ResponseSourceStopped   ResponseSource = "stopped"
 )
 
 // Valid indicates whether the value is a known member of the ResponseSource enum.
@@ -1482,6 +1886,8 @@ func (e ResponseSource) Valid() bool {
 	case ResponseSourceForgotten:
 		return true
 	case ResponseSourceGenerated:
+		return true
+	case ResponseSourceStopped:
 		return true
 	default:
 		return false
@@ -1863,6 +2269,24 @@ func (e CorrectMemoryParamsWait) Valid() bool {
 	}
 }
 
+// Defines values for GetCertificatesParamsFormat.
+const (
+	GetCertificatesParamsFormatJson GetCertificatesParamsFormat = "json"
+	GetCertificatesParamsFormatText GetCertificatesParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetCertificatesParamsFormat enum.
+func (e GetCertificatesParamsFormat) Valid() bool {
+	switch e {
+	case GetCertificatesParamsFormatJson:
+		return true
+	case GetCertificatesParamsFormatText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListPrivacyRegisterParamsStanding.
 const (
 	ListPrivacyRegisterParamsStandingDueSoon ListPrivacyRegisterParamsStanding = "due_soon"
@@ -2095,7 +2519,7 @@ type AuditConsistency struct {
 type AuditEntry struct {
 	Act string `json:"act"`
 
-	// Actor Opaque id of who acted.
+	// Actor Who acted: the alias of somebody, which is an HMAC of their id, or the name of a service.
 	Actor    string `json:"actor"`
 	Approval string `json:"approval,omitempty,omitzero"`
 	Index    int64  `json:"index"`
@@ -2227,6 +2651,68 @@ type BasicEmotions struct {
 	Sentiments []Emotion `json:"sentiments"`
 }
 
+// Consent defines model for Consent.
+type Consent struct {
+	// AskAgain It has expired, or there is a newer text.
+	AskAgain       bool      `json:"ask_again"`
+	CurrentVersion int       `json:"current_version"`
+	DecidedAt      time.Time `json:"decided_at,omitempty,omitzero"`
+
+	// ExpiresAt Until when a consent counts.
+	ExpiresAt time.Time          `json:"expires_at,omitempty,omitzero"`
+	Language  string             `json:"language,omitempty,omitzero"`
+	Purpose   Purpose            `json:"purpose"`
+	ReceiptId openapi_types.UUID `json:"receipt_id,omitempty,omitzero"`
+
+	// State `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+	State ConsentState `json:"state"`
+
+	// TextVersion Of the text that the person saw.
+	TextVersion int `json:"text_version,omitempty,omitzero"`
+}
+
+// ConsentHistory defines model for ConsentHistory.
+type ConsentHistory struct {
+	Decisions []ConsentReceipt `json:"decisions"`
+}
+
+// ConsentOverview defines model for ConsentOverview.
+type ConsentOverview struct {
+	Consents []Consent `json:"consents"`
+
+	// DoNotSell Nothing is sold or shared.
+	DoNotSell bool `json:"do_not_sell"`
+
+	// Restricted The data is only stored.
+	Restricted bool `json:"restricted"`
+}
+
+// ConsentReceipt defines model for ConsentReceipt.
+type ConsentReceipt struct {
+	DecidedAt time.Time              `json:"decided_at"`
+	Decision  ConsentReceiptDecision `json:"decision"`
+	ExpiresAt time.Time              `json:"expires_at,omitempty,omitzero"`
+	Id        openapi_types.UUID     `json:"id"`
+
+	// Key The public key that verifies it.
+	Key      string `json:"key,omitempty,omitzero"`
+	Language string `json:"language"`
+
+	// Purpose A purpose, or `sharing` for the flag that nothing is sold or shared.
+	Purpose string `json:"purpose"`
+
+	// Receipt A signed note (golang.org/x/mod/sumdb/note) of all this, with an alias in the person's place; none for `asked`.
+	Receipt     string `json:"receipt,omitempty,omitzero"`
+	TextSha256  string `json:"text_sha256"`
+	TextVersion int    `json:"text_version"`
+}
+
+// ConsentReceiptDecision defines model for ConsentReceipt.Decision.
+type ConsentReceiptDecision string
+
+// ConsentState `none`: never asked. `expired`: it was given, and its time is over or the text says less than is done now.
+type ConsentState string
+
 // CountsByReason Rows that are old enough and stayed, by the reason: legal_hold, held_item, open_request, processing_restricted, being_erased.
 type CountsByReason map[string]int64
 
@@ -2275,6 +2761,22 @@ type DependencyCheck struct {
 
 // DependencyCheckStatus defines model for DependencyCheck.Status.
 type DependencyCheckStatus string
+
+// DoNotSell defines model for DoNotSell.
+type DoNotSell struct {
+	DecidedAt time.Time `json:"decided_at,omitempty,omitzero"`
+	Enabled   bool      `json:"enabled"`
+
+	// Key The public key that verifies it.
+	Key string `json:"key,omitempty,omitzero"`
+
+	// Receipt The signed note of the newest decision.
+	Receipt string `json:"receipt,omitempty,omitzero"`
+
+	// Text What the flag does.
+	Text  string `json:"text"`
+	Title string `json:"title"`
+}
 
 // Emotion defines model for Emotion.
 type Emotion struct {
@@ -2338,6 +2840,94 @@ type EncryptionReportPage struct {
 	Reports    []EncryptionReport  `json:"reports"`
 }
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// CoolingUntil It begins then.
+	CoolingUntil time.Time `json:"cooling_until"`
+
+	// Counts What each store held, once it was counted.
+	Counts  map[string]int64 `json:"counts,omitempty,omitzero"`
+	EndedAt time.Time        `json:"ended_at,omitempty,omitzero"`
+
+	// ErasedAt No store held anything any more.
+	ErasedAt    time.Time          `json:"erased_at,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	Law         ErasureLaw         `json:"law"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// Revocable Whether it can still be cancelled.
+	Revocable bool `json:"revocable"`
+
+	// State `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+	State ErasureState `json:"state"`
+
+	// UnreadableAt The keys were destroyed.
+	UnreadableAt time.Time `json:"unreadable_at,omitempty,omitzero"`
+}
+
+// ErasureLaw defines model for Erasure.Law.
+type ErasureLaw string
+
+// ErasureState `requested` waits for its cooling-off, `held` for the end of a legal hold. From `destroying` on nothing can be taken back.
+type ErasureState string
+
+// ErasureCertificate defines model for ErasureCertificate.
+type ErasureCertificate struct {
+	// Details What the note says.
+	Details  ErasureCertificateDetails `json:"details"`
+	IssuedAt time.Time                 `json:"issued_at"`
+
+	// Note The certificate as a signed note (golang.org/x/mod/sumdb/note).
+	Note  string                  `json:"note"`
+	Stage ErasureCertificateStage `json:"stage"`
+}
+
+// ErasureCertificateStage defines model for ErasureCertificate.Stage.
+type ErasureCertificateStage string
+
+// ErasureCertificateDetails What the note says.
+type ErasureCertificateDetails struct {
+	// Alias What stands for the person: an HMAC, which nobody can turn back without the system's keyring.
+	Alias  string    `json:"alias"`
+	Erased time.Time `json:"erased"`
+
+	// Files Whether the files of databases were searched besides the stores.
+	Files bool `json:"files"`
+
+	// Found What each store held before. All hold nothing now.
+	Found      map[string]int64             `json:"found"`
+	Issued     time.Time                    `json:"issued"`
+	Law        ErasureCertificateDetailsLaw `json:"law"`
+	Requested  time.Time                    `json:"requested"`
+	Scanned    time.Time                    `json:"scanned"`
+	Unreadable time.Time                    `json:"unreadable"`
+
+	// Until When later stages are reached, at the earliest.
+	Until map[string]time.Time `json:"until"`
+}
+
+// ErasureCertificateDetailsLaw defines model for ErasureCertificateDetails.Law.
+type ErasureCertificateDetailsLaw string
+
+// ErasureCertificates defines model for ErasureCertificates.
+type ErasureCertificates struct {
+	Certificates []ErasureCertificate `json:"certificates"`
+	ErasureId    openapi_types.UUID   `json:"erasure_id"`
+	State        string               `json:"state"`
+}
+
+// ErasurePreview defines model for ErasurePreview.
+type ErasurePreview struct {
+	// CoolingOffSeconds How long it would wait.
+	CoolingOffSeconds int `json:"cooling_off_seconds"`
+
+	// Counts What would go, by store: rows, objects, histories.
+	Counts map[string]int64 `json:"counts"`
+
+	// Stays What would be kept. None of it names the person or can be read without their keys.
+	Stays []Retained `json:"stays"`
+}
+
 // Escalation defines model for Escalation.
 type Escalation struct {
 	AcknowledgedAt time.Time          `json:"acknowledged_at,omitempty,omitzero"`
@@ -2381,6 +2971,85 @@ type Evidence struct {
 	End   int    `json:"end"`
 	Label string `json:"label"`
 	Start int    `json:"start"`
+}
+
+// Export defines model for Export.
+type Export struct {
+	// Content Where it is fetched, while it is ready.
+	Content string `json:"content,omitempty,omitzero"`
+
+	// EndedAt When it was deleted.
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExpiresAt When it is deleted.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Failure A code; ask for another export.
+	Failure    string             `json:"failure,omitempty,omitzero"`
+	FinishedAt time.Time          `json:"finished_at,omitempty,omitzero"`
+	Formats    []ExportFormat     `json:"formats"`
+	Id         openapi_types.UUID `json:"id"`
+
+	// Lock What opens it.
+	Lock        ExportLock `json:"lock"`
+	RequestedAt time.Time  `json:"requested_at"`
+
+	// RowsDone Records that are written, in all forms.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// SecondsLeft An estimate, from how fast it went until now.
+	SecondsLeft int `json:"seconds_left,omitempty,omitzero"`
+
+	// Sha256 Of the encrypted file.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Size In bytes, encrypted.
+	Size      int64       `json:"size,omitempty,omitzero"`
+	StartedAt time.Time   `json:"started_at,omitempty,omitzero"`
+	State     ExportState `json:"state"`
+}
+
+// ExportLock What opens it.
+type ExportLock string
+
+// ExportState defines model for Export.State.
+type ExportState string
+
+// ExportFormat defines model for ExportFormat.
+type ExportFormat string
+
+// ExportImport defines model for ExportImport.
+type ExportImport struct {
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// ExportId The export that it is, once that is known.
+	ExportId openapi_types.UUID `json:"export_id,omitempty,omitzero"`
+
+	// Failure A code: `not_an_export`, `not_signed_here`, `altered`, `written_by_a_later_version`, `account_not_empty`, `not_received`, or the type of a failure of this system. Nothing of it is in the account.
+	Failure     string             `json:"failure,omitempty,omitzero"`
+	Id          openapi_types.UUID `json:"id"`
+	ReceivedAt  time.Time          `json:"received_at,omitempty,omitzero"`
+	RequestedAt time.Time          `json:"requested_at"`
+
+	// RowsDone Records that are in the account; they appear all at once.
+	RowsDone  int64 `json:"rows_done"`
+	RowsTotal int64 `json:"rows_total"`
+
+	// Size Of the archive, in bytes.
+	Size  int64             `json:"size,omitempty,omitzero"`
+	State ExportImportState `json:"state"`
+}
+
+// ExportImportState defines model for ExportImport.State.
+type ExportImportState string
+
+// Exports defines model for Exports.
+type Exports struct {
+	Exports []Export `json:"exports"`
+
+	// SigningKey Verifies every export: `meai privacy verify-export FILE --key KEY`.
+	SigningKey string `json:"signing_key"`
 }
 
 // Fact defines model for Fact.
@@ -2474,14 +3143,20 @@ type ForgettingReceipt struct {
 	VerifiedAt time.Time `json:"verified_at"`
 }
 
-// ForgettingSelection Exactly one of the memories, an entity, a time and a theme.
+// ForgettingSelection Exactly one of the memories, an entity, a time, a storyline, an echo and a theme.
 type ForgettingSelection struct {
+	// Echo An echo, likewise.
+	Echo openapi_types.UUID `json:"echo,omitempty,omitzero"`
+
 	// Entity A person, place or thing, with all that is about it.
 	Entity string `json:"entity,omitempty,omitzero"`
 
 	// From What was said at or after this time.
 	From     time.Time            `json:"from,omitempty,omitzero"`
 	Memories []openapi_types.UUID `json:"memories,omitempty,omitzero"`
+
+	// Storyline A storyline: it goes with the messages that it rests on.
+	Storyline openapi_types.UUID `json:"storyline,omitempty,omitzero"`
 
 	// Theme What holds every one of these words.
 	Theme string `json:"theme,omitempty,omitzero"`
@@ -2974,9 +3649,58 @@ type NewBackup struct {
 	Unproven bool `json:"unproven,omitempty,omitzero"`
 }
 
+// NewConsent defines model for NewConsent.
+type NewConsent struct {
+	// Decision `asked`: the text was shown, and nothing is decided yet.
+	Decision    NewConsentDecision `json:"decision"`
+	Language    NewConsentLanguage `json:"language,omitempty,omitzero"`
+	TextVersion int                `json:"text_version,omitempty,omitzero"`
+}
+
+// NewConsentDecision `asked`: the text was shown, and nothing is decided yet.
+type NewConsentDecision string
+
+// NewConsentLanguage defines model for NewConsent.Language.
+type NewConsentLanguage string
+
 // NewDecision defines model for NewDecision.
 type NewDecision struct {
 	Approves bool `json:"approves"`
+}
+
+// NewDoNotSell defines model for NewDoNotSell.
+type NewDoNotSell struct {
+	Enabled bool `json:"enabled"`
+}
+
+// NewErasure defines model for NewErasure.
+type NewErasure struct {
+	// Confirm So that nobody asks for this by mistake.
+	Confirm NewErasureConfirm `json:"confirm"`
+
+	// Law What sets the time within which it must be done.
+	Law NewErasureLaw `json:"law,omitempty,omitzero"`
+
+	// SkipCoolingOff Begin at once.
+	SkipCoolingOff bool `json:"skip_cooling_off,omitempty,omitzero"`
+}
+
+// NewErasureConfirm So that nobody asks for this by mistake.
+type NewErasureConfirm string
+
+// NewErasureLaw What sets the time within which it must be done.
+type NewErasureLaw string
+
+// NewExport Either `recipient` or `passphrase`.
+type NewExport struct {
+	// Formats Besides JSON, which is always there; all when left out.
+	Formats []ExportFormat `json:"formats,omitempty,omitzero"`
+
+	// Passphrase At least 15 characters that nobody guesses: whoever finds the file may try for years. Write it down; it is kept nowhere.
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+
+	// Recipient A public key as age-keygen prints it (`age1…`).
+	Recipient string `json:"recipient,omitempty,omitzero"`
 }
 
 // NewExtension defines model for NewExtension.
@@ -3188,6 +3912,9 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty,omitzero"`
 	Instance string       `json:"instance,omitempty,omitzero"`
 
+	// Purpose What the person has not agreed to; with `consent_required` and `processing_restricted`.
+	Purpose string `json:"purpose,omitempty,omitzero"`
+
 	// Safety Help for a person in danger, written and reviewed beforehand. Show it at once.
 	Safety  *Safety `json:"safety,omitempty"`
 	Status  int     `json:"status"`
@@ -3195,6 +3922,46 @@ type Problem struct {
 	TraceId string  `json:"trace_id,omitempty,omitzero"`
 	Type    string  `json:"type"`
 }
+
+// Purpose defines model for Purpose.
+type Purpose string
+
+// PurposeText defines model for PurposeText.
+type PurposeText struct {
+	// Category Which data, such as `words`.
+	Category string `json:"category"`
+
+	// Months How long a consent counts before it is asked for again.
+	Months    int                  `json:"months,omitempty,omitzero"`
+	Operation PurposeTextOperation `json:"operation"`
+	Purpose   Purpose              `json:"purpose"`
+
+	// Required MeAi does not work without it. Everything else is a free choice.
+	Required bool `json:"required"`
+
+	// Text What is done.
+	Text string `json:"text"`
+
+	// TextSha256 Of title, text and without, each with a newline behind, in hexadecimal digits.
+	TextSha256 string `json:"text_sha256"`
+	Title      string `json:"title"`
+	Version    int    `json:"version"`
+
+	// Without What happens after a no.
+	Without string `json:"without"`
+}
+
+// PurposeTextOperation defines model for PurposeText.Operation.
+type PurposeTextOperation string
+
+// Purposes defines model for Purposes.
+type Purposes struct {
+	Language PurposesLanguage `json:"language"`
+	Purposes []PurposeText    `json:"purposes"`
+}
+
+// PurposesLanguage defines model for Purposes.Language.
+type PurposesLanguage string
 
 // Readiness defines model for Readiness.
 type Readiness struct {
@@ -3514,14 +4281,14 @@ type Response struct {
 	Resources []ResourceUse `json:"resources"`
 	Review    *Judgement    `json:"review,omitempty"`
 
-	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+	// Source `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 	Source ResponseSource `json:"source"`
 
 	// Text All components as one text.
 	Text string `json:"text"`
 }
 
-// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `forgotten`: it was, with the message.
+// ResponseSource `composed`: for this person, reviewed. `generated`: the same, with a language model. `fallback`: reviewed beforehand. `crisis`: the safe answer, written beforehand. `stopped`: the person's consent was gone before there was an answer. `forgotten`: it was, with the message.
 type ResponseSource string
 
 // ResponseComponent defines model for ResponseComponent.
@@ -3529,6 +4296,24 @@ type ResponseComponent struct {
 	Purpose string `json:"purpose"`
 	Text    string `json:"text"`
 	Tone    string `json:"tone"`
+}
+
+// Restriction defines model for Restriction.
+type Restriction struct {
+	Restricted bool      `json:"restricted"`
+	Since      time.Time `json:"since,omitempty,omitzero"`
+}
+
+// Retained defines model for Retained.
+type Retained struct {
+	// Days How long; as long as the law asks for when it is left out.
+	Days int `json:"days,omitempty,omitzero"`
+
+	// What A code, such as `backups`.
+	What string `json:"what"`
+
+	// Why A code, such as `accountability_under_a_pseudonym`.
+	Why string `json:"why"`
 }
 
 // RetainedElsewhere defines model for RetainedElsewhere.
@@ -3834,8 +4619,14 @@ type BackupID = string
 // BackupRunID defines model for BackupRunID.
 type BackupRunID = openapi_types.UUID
 
+// ErasureID defines model for ErasureID.
+type ErasureID = openapi_types.UUID
+
 // EscalationID defines model for EscalationID.
 type EscalationID = openapi_types.UUID
+
+// ExportID defines model for ExportID.
+type ExportID = openapi_types.UUID
 
 // HoldID defines model for HoldID.
 type HoldID = openapi_types.UUID
@@ -3869,6 +4660,9 @@ type Conflict = Problem
 
 // Forbidden RFC 9457.
 type Forbidden = Problem
+
+// Gone RFC 9457.
+type Gone = Problem
 
 // Internal RFC 9457.
 type Internal = Problem
@@ -4077,6 +4871,15 @@ type ListPrivacyAccessesParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetCertificatesParams defines parameters for GetCertificates.
+type GetCertificatesParams struct {
+	// Format `text` for the signed notes alone, one after the other.
+	Format GetCertificatesParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+}
+
+// GetCertificatesParamsFormat defines parameters for GetCertificates.
+type GetCertificatesParamsFormat string
+
 // ListEncryptionReportsParams defines parameters for ListEncryptionReports.
 type ListEncryptionReportsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -4086,6 +4889,18 @@ type ListEncryptionReportsParams struct {
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// RequestExportParams defines parameters for RequestExport.
+type RequestExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DownloadExportParams defines parameters for DownloadExport.
+type DownloadExportParams struct {
+	// Range One range of bytes, such as `bytes=1048576-`.
+	Range *string `json:"Range,omitempty"`
+}
+
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
 	// Cursor Where to go on, as `next_cursor` of the page before says. Opaque.
@@ -4093,6 +4908,27 @@ type ListLegalHoldsParams struct {
 
 	// Limit The most to return.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ImportExportMultipartBody defines parameters for ImportExport.
+type ImportExportMultipartBody struct {
+	File openapi_types.File `json:"file"`
+
+	// Identity A private key, as age-keygen writes it.
+	Identity   string `json:"identity,omitempty,omitzero"`
+	Passphrase string `json:"passphrase,omitempty,omitzero"`
+}
+
+// ImportExportParams defines parameters for ImportExport.
+type ImportExportParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListPurposesParams defines parameters for ListPurposes.
+type ListPurposesParams struct {
+	// AcceptLanguage RFC 9110. English or German; English when neither is named.
+	AcceptLanguage *string `json:"Accept-Language,omitempty"`
 }
 
 // ListPrivacyRegisterParams defines parameters for ListPrivacyRegister.
@@ -4251,11 +5087,26 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
 
+// DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
+type DecideConsentJSONRequestBody = NewConsent
+
+// SetDoNotSellJSONRequestBody defines body for SetDoNotSell for application/json ContentType.
+type SetDoNotSellJSONRequestBody = NewDoNotSell
+
+// RequestErasureJSONRequestBody defines body for RequestErasure for application/json ContentType.
+type RequestErasureJSONRequestBody = NewErasure
+
+// RequestExportJSONRequestBody defines body for RequestExport for application/json ContentType.
+type RequestExportJSONRequestBody = NewExport
+
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = NewLegalHold
 
 // ReleaseLegalHoldJSONRequestBody defines body for ReleaseLegalHold for application/json ContentType.
 type ReleaseLegalHoldJSONRequestBody = HoldRelease
+
+// ImportExportMultipartRequestBody defines body for ImportExport for multipart/form-data ContentType.
+type ImportExportMultipartRequestBody ImportExportMultipartBody
 
 // ExtendPrivacyRequestJSONRequestBody defines body for ExtendPrivacyRequest for application/json ContentType.
 type ExtendPrivacyRequestJSONRequestBody = NewExtension
@@ -4442,12 +5293,60 @@ type ServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx echo.Context) error
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx echo.Context) error
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx echo.Context, purpose Purpose) error
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx echo.Context) error
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx echo.Context) error
 	// ListEncryptionReports List what was found of encryption, newest first
 	// (GET /v1/privacy/encryption/reports)
 	ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error
 	// GetEncryptionReport Read one of them
 	// (GET /v1/privacy/encryption/reports/{report_id})
 	GetEncryptionReport(ctx echo.Context, reportId ReportID) error
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx echo.Context) error
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx echo.Context) error
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx echo.Context, erasureId ErasureID) error
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx echo.Context, erasureId ErasureID) error
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx echo.Context, erasureId ErasureID) error
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx echo.Context) error
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx echo.Context, params RequestExportParams) error
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx echo.Context, exportId ExportID) error
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx echo.Context, exportId ExportID) error
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx echo.Context, params ListLegalHoldsParams) error
@@ -4457,9 +5356,18 @@ type ServerInterface interface {
 	// ReleaseLegalHold Release a legal hold before its time
 	// (POST /v1/privacy/holds/{hold_id}/release)
 	ReleaseLegalHold(ctx echo.Context, holdId HoldID) error
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx echo.Context, params ImportExportParams) error
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx echo.Context, importId openapi_types.UUID) error
 	// ViewPerson Look at how things are with a person
 	// (GET /v1/privacy/people/{person_id})
 	ViewPerson(ctx echo.Context, personId PersonID) error
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx echo.Context, params ListPurposesParams) error
 	// ListPrivacyRegister List what people have asked for, newest first
 	// (GET /v1/privacy/register)
 	ListPrivacyRegister(ctx echo.Context, params ListPrivacyRegisterParams) error
@@ -4469,6 +5377,15 @@ type ServerInterface interface {
 	// ListPrivacyRequests See what you have asked for, newest first
 	// (GET /v1/privacy/requests)
 	ListPrivacyRequests(ctx echo.Context, params ListPrivacyRequestsParams) error
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx echo.Context) error
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx echo.Context) error
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx echo.Context) error
 	// ListRetentionReports List what runs of retention deleted and did not, newest first
 	// (GET /v1/privacy/retention/reports)
 	ListRetentionReports(ctx echo.Context, params ListRetentionReportsParams) error
@@ -5600,6 +6517,83 @@ func (w *ServerInterfaceWrapper) ListPrivacyAccesses(ctx echo.Context) error {
 	return err
 }
 
+// GetCertificates converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCertificates(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCertificatesParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCertificates(ctx, erasureId, params)
+	return err
+}
+
+// ListConsents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsents(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsents(ctx)
+	return err
+}
+
+// ListConsentHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConsentHistory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConsentHistory(ctx)
+	return err
+}
+
+// DecideConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideConsent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "purpose" -------------
+	var purpose Purpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", ctx.Param("purpose"), &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter purpose: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideConsent(ctx, purpose)
+	return err
+}
+
+// GetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDoNotSell(ctx)
+	return err
+}
+
+// SetDoNotSell converts echo context to params.
+func (w *ServerInterfaceWrapper) SetDoNotSell(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetDoNotSell(ctx)
+	return err
+}
+
 // ListEncryptionReports converts echo context to params.
 func (w *ServerInterfaceWrapper) ListEncryptionReports(ctx echo.Context) error {
 	var err error
@@ -5638,6 +6632,180 @@ func (w *ServerInterfaceWrapper) GetEncryptionReport(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEncryptionReport(ctx, reportId)
+	return err
+}
+
+// PreviewErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewErasure(ctx)
+	return err
+}
+
+// RequestErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestErasure(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestErasure(ctx)
+	return err
+}
+
+// GetErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) GetErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetErasure(ctx, erasureId)
+	return err
+}
+
+// CancelErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelErasure(ctx, erasureId)
+	return err
+}
+
+// ConfirmErasure converts echo context to params.
+func (w *ServerInterfaceWrapper) ConfirmErasure(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_id" -------------
+	var erasureId ErasureID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_id", ctx.Param("erasure_id"), &erasureId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ConfirmErasure(ctx, erasureId)
+	return err
+}
+
+// ListExports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExports(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExports(ctx)
+	return err
+}
+
+// RequestExport converts echo context to params.
+func (w *ServerInterfaceWrapper) RequestExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RequestExport(ctx, params)
+	return err
+}
+
+// DeleteExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteExport(ctx, exportId)
+	return err
+}
+
+// GetExport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExport(ctx, exportId)
+	return err
+}
+
+// DownloadExport converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "export_id" -------------
+	var exportId ExportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export_id", ctx.Param("export_id"), &exportId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter export_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Range, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Range: %s", err))
+		}
+
+		params.Range = &Range
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadExport(ctx, exportId, params)
 	return err
 }
 
@@ -5691,6 +6859,53 @@ func (w *ServerInterfaceWrapper) ReleaseLegalHold(ctx echo.Context) error {
 	return err
 }
 
+// ImportExport converts echo context to params.
+func (w *ServerInterfaceWrapper) ImportExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportExportParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ImportExport(ctx, params)
+	return err
+}
+
+// GetExportImport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExportImport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "import_id" -------------
+	var importId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "import_id", ctx.Param("import_id"), &importId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter import_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExportImport(ctx, importId)
+	return err
+}
+
 // ViewPerson converts echo context to params.
 func (w *ServerInterfaceWrapper) ViewPerson(ctx echo.Context) error {
 	var err error
@@ -5704,6 +6919,35 @@ func (w *ServerInterfaceWrapper) ViewPerson(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ViewPerson(ctx, personId)
+	return err
+}
+
+// ListPurposes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPurposes(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPurposesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Accept-Language" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
+		var AcceptLanguage string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
+		}
+
+		params.AcceptLanguage = &AcceptLanguage
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPurposes(ctx, params)
 	return err
 }
 
@@ -5777,6 +7021,33 @@ func (w *ServerInterfaceWrapper) ListPrivacyRequests(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListPrivacyRequests(ctx, params)
+	return err
+}
+
+// LiftRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) LiftRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LiftRestriction(ctx)
+	return err
+}
+
+// GetRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRestriction(ctx)
+	return err
+}
+
+// PlaceRestriction converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceRestriction(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceRestriction(ctx)
 	return err
 }
 
@@ -6401,6 +7672,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/vault/openings", wrapper.OpenVault, options.OperationMiddlewares["openVault"]...)
 	router.DELETE(options.BaseURL+"/v1/vault/openings/:opening_id", wrapper.CloseVault, options.OperationMiddlewares["closeVault"]...)
 	router.GET(options.BaseURL+"/v1/vault/accesses", wrapper.ListVaultAccesses, options.OperationMiddlewares["listVaultAccesses"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
+	router.POST(options.BaseURL+"/v1/privacy/exports", wrapper.RequestExport, options.OperationMiddlewares["requestExport"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.DeleteExport, options.OperationMiddlewares["deleteExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/exports/:export_id/content", wrapper.DownloadExport, options.OperationMiddlewares["downloadExport"]...)
+	router.POST(options.BaseURL+"/v1/privacy/imports", wrapper.ImportExport, options.OperationMiddlewares["importExport"]...)
+	router.GET(options.BaseURL+"/v1/privacy/imports/:import_id", wrapper.GetExportImport, options.OperationMiddlewares["getExportImport"]...)
 	router.GET(options.BaseURL+"/v1/memory/patterns", wrapper.ListPatterns, options.OperationMiddlewares["listPatterns"]...)
 	router.POST(options.BaseURL+"/v1/memory/consolidation", wrapper.ConsolidateMemory, options.OperationMiddlewares["consolidateMemory"]...)
 	router.POST(options.BaseURL+"/v1/bridge/resources/search", wrapper.SearchResources, options.OperationMiddlewares["searchResources"]...)
@@ -6411,7 +7689,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/truthfilter/adjustments", wrapper.GetAdjustments, options.OperationMiddlewares["getAdjustments"]...)
 	router.GET(options.BaseURL+"/v1/truthfilter/triggers", wrapper.GetTriggers, options.OperationMiddlewares["getTriggers"]...)
 	router.PUT(options.BaseURL+"/v1/truthfilter/triggers", wrapper.SetTriggers, options.OperationMiddlewares["setTriggers"]...)
+	router.GET(options.BaseURL+"/v1/privacy/purposes", wrapper.ListPurposes, options.OperationMiddlewares["listPurposes"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents", wrapper.ListConsents, options.OperationMiddlewares["listConsents"]...)
+	router.GET(options.BaseURL+"/v1/privacy/consents/history", wrapper.ListConsentHistory, options.OperationMiddlewares["listConsentHistory"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/consents/:purpose", wrapper.DecideConsent, options.OperationMiddlewares["decideConsent"]...)
+	router.DELETE(options.BaseURL+"/v1/privacy/restriction", wrapper.LiftRestriction, options.OperationMiddlewares["liftRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/restriction", wrapper.GetRestriction, options.OperationMiddlewares["getRestriction"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/restriction", wrapper.PlaceRestriction, options.OperationMiddlewares["placeRestriction"]...)
+	router.GET(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.GetDoNotSell, options.OperationMiddlewares["getDoNotSell"]...)
+	router.PUT(options.BaseURL+"/v1/privacy/do-not-sell", wrapper.SetDoNotSell, options.OperationMiddlewares["setDoNotSell"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasure-previews", wrapper.PreviewErasure, options.OperationMiddlewares["previewErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures", wrapper.RequestErasure, options.OperationMiddlewares["requestErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/erasures/:erasure_id", wrapper.GetErasure, options.OperationMiddlewares["getErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/cancellation", wrapper.CancelErasure, options.OperationMiddlewares["cancelErasure"]...)
+	router.POST(options.BaseURL+"/v1/privacy/erasures/:erasure_id/confirmation", wrapper.ConfirmErasure, options.OperationMiddlewares["confirmErasure"]...)
+	router.GET(options.BaseURL+"/v1/privacy/certificates/:erasure_id", wrapper.GetCertificates, options.OperationMiddlewares["getCertificates"]...)
 	router.GET(options.BaseURL+"/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/v1/api-keys/:key_id", wrapper.RevokeAPIKey, options.OperationMiddlewares["revokeAPIKey"]...)
@@ -6457,6 +7750,8 @@ type BadRequestApplicationProblemPlusJSONResponse Problem
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type GoneApplicationProblemPlusJSONResponse Problem
 
 type InternalApplicationProblemPlusJSONResponse Problem
 
@@ -14120,6 +15415,803 @@ func (response ListPrivacyAccesses503ApplicationProblemPlusJSONResponse) VisitLi
 	return err
 }
 
+type GetCertificatesRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+	Params    GetCertificatesParams
+}
+
+type GetCertificatesResponseObject interface {
+	VisitGetCertificatesResponse(w http.ResponseWriter) error
+}
+
+type GetCertificates200JSONResponse ErasureCertificates
+
+func (response GetCertificates200JSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates200TextResponse string
+
+func (response GetCertificates200TextResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetCertificates400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates400ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates404ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates500ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificates503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCertificates503ApplicationProblemPlusJSONResponse) VisitGetCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentsRequestObject struct {
+}
+
+type ListConsentsResponseObject interface {
+	VisitListConsentsResponse(w http.ResponseWriter) error
+}
+
+type ListConsents200JSONResponse ConsentOverview
+
+func (response ListConsents200JSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents400ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents401ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents403ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents429ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents500ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsents503ApplicationProblemPlusJSONResponse) VisitListConsentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistoryRequestObject struct {
+}
+
+type ListConsentHistoryResponseObject interface {
+	VisitListConsentHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListConsentHistory200JSONResponse ConsentHistory
+
+func (response ListConsentHistory200JSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory400ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory401ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory403ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory429ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory500ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsentHistory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsentHistory503ApplicationProblemPlusJSONResponse) VisitListConsentHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsentRequestObject struct {
+	Purpose Purpose `json:"purpose"`
+	Body    *DecideConsentJSONRequestBody
+}
+
+type DecideConsentResponseObject interface {
+	VisitDecideConsentResponse(w http.ResponseWriter) error
+}
+
+type DecideConsent200JSONResponse ConsentReceipt
+
+func (response DecideConsent200JSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent400ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent401ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent403ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent413ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent415ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent422ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent429ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent500ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideConsent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideConsent503ApplicationProblemPlusJSONResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSellRequestObject struct {
+}
+
+type GetDoNotSellResponseObject interface {
+	VisitGetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type GetDoNotSell200JSONResponse DoNotSell
+
+func (response GetDoNotSell200JSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell400ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell401ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell403ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell429ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell500ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDoNotSell503ApplicationProblemPlusJSONResponse) VisitGetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSellRequestObject struct {
+	Body *SetDoNotSellJSONRequestBody
+}
+
+type SetDoNotSellResponseObject interface {
+	VisitSetDoNotSellResponse(w http.ResponseWriter) error
+}
+
+type SetDoNotSell200JSONResponse DoNotSell
+
+func (response SetDoNotSell200JSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell400ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell401ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell403ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell413ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell415ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell422ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell429ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell500ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDoNotSell503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetDoNotSell503ApplicationProblemPlusJSONResponse) VisitSetDoNotSellResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEncryptionReportsRequestObject struct {
 	Params ListEncryptionReportsParams
 }
@@ -14367,6 +16459,1556 @@ type GetEncryptionReport503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetEncryptionReport503ApplicationProblemPlusJSONResponse) VisitGetEncryptionReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasureRequestObject struct {
+}
+
+type PreviewErasureResponseObject interface {
+	VisitPreviewErasureResponse(w http.ResponseWriter) error
+}
+
+type PreviewErasure200JSONResponse ErasurePreview
+
+func (response PreviewErasure200JSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure401ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure403ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure429ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure500ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewErasure503ApplicationProblemPlusJSONResponse) VisitPreviewErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasureRequestObject struct {
+	Body *RequestErasureJSONRequestBody
+}
+
+type RequestErasureResponseObject interface {
+	VisitRequestErasureResponse(w http.ResponseWriter) error
+}
+
+type RequestErasure202ResponseHeaders struct {
+	Location string
+}
+
+type RequestErasure202JSONResponse struct {
+	Body    Erasure
+	Headers RequestErasure202ResponseHeaders
+}
+
+func (response RequestErasure202JSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure400ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure401ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure403ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure404ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure413ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure415ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure422ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure429ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure500ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestErasure503ApplicationProblemPlusJSONResponse) VisitRequestErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type GetErasureResponseObject interface {
+	VisitGetErasureResponse(w http.ResponseWriter) error
+}
+
+type GetErasure200JSONResponse Erasure
+
+func (response GetErasure200JSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure400ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure401ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure403ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure404ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure429ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure500ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasure503ApplicationProblemPlusJSONResponse) VisitGetErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type CancelErasureResponseObject interface {
+	VisitCancelErasureResponse(w http.ResponseWriter) error
+}
+
+type CancelErasure200JSONResponse Erasure
+
+func (response CancelErasure200JSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure400ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure401ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure403ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure404ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure409ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure429ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure500ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelErasure503ApplicationProblemPlusJSONResponse) VisitCancelErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasureRequestObject struct {
+	ErasureId ErasureID `json:"erasure_id"`
+}
+
+type ConfirmErasureResponseObject interface {
+	VisitConfirmErasureResponse(w http.ResponseWriter) error
+}
+
+type ConfirmErasure202JSONResponse Erasure
+
+func (response ConfirmErasure202JSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure400ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure401ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure403ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure404ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure409ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure429ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure500ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmErasure503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmErasure503ApplicationProblemPlusJSONResponse) VisitConfirmErasureResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsRequestObject struct {
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse Exports
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports400ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports401ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports403ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports409ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports429ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports500ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExports503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListExports503ApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExportRequestObject struct {
+	Params RequestExportParams
+	Body   *RequestExportJSONRequestBody
+}
+
+type RequestExportResponseObject interface {
+	VisitRequestExportResponse(w http.ResponseWriter) error
+}
+
+type RequestExport202ResponseHeaders struct {
+	Location string
+}
+
+type RequestExport202JSONResponse struct {
+	Body    Export
+	Headers RequestExport202ResponseHeaders
+}
+
+func (response RequestExport202JSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport400ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport401ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport403ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport409ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport413ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport415ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport422ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport429ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport500ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RequestExport503ApplicationProblemPlusJSONResponse) VisitRequestExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type DeleteExportResponseObject interface {
+	VisitDeleteExportResponse(w http.ResponseWriter) error
+}
+
+type DeleteExport204Response struct {
+}
+
+func (response DeleteExport204Response) VisitDeleteExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport400ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport401ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport403ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport404ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport429ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport500ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteExport503ApplicationProblemPlusJSONResponse) VisitDeleteExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse Export
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport400ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport401ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport403ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport404ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport429ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport500ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExport503ApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExportRequestObject struct {
+	ExportId ExportID `json:"export_id"`
+	Params   DownloadExportParams
+}
+
+type DownloadExportResponseObject interface {
+	VisitDownloadExportResponse(w http.ResponseWriter) error
+}
+
+type DownloadExport200ResponseHeaders struct {
+	ContentDisposition string
+	ETag               string
+}
+
+type DownloadExport200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadExport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadExport200ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport206ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport206ApplicationoctetStreamResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport400ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport401ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport403ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport404ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport409ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport410ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport416Response struct {
+}
+
+func (response DownloadExport416Response) VisitDownloadExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(416)
+	return nil
+}
+
+type DownloadExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport429ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport500ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadExport503ApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -14910,6 +18552,337 @@ func (response ReleaseLegalHold503ApplicationProblemPlusJSONResponse) VisitRelea
 	return err
 }
 
+type ImportExportRequestObject struct {
+	Params ImportExportParams
+	Body   *multipart.Reader
+}
+
+type ImportExportResponseObject interface {
+	VisitImportExportResponse(w http.ResponseWriter) error
+}
+
+type ImportExport202ResponseHeaders struct {
+	Location string
+}
+
+type ImportExport202JSONResponse struct {
+	Body    ExportImport
+	Headers ImportExport202ResponseHeaders
+}
+
+func (response ImportExport202JSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport400ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport401ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport403ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport409ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport413ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport415ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport422ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport429ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport500ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportExport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportExport503ApplicationProblemPlusJSONResponse) VisitImportExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImportRequestObject struct {
+	ImportId openapi_types.UUID `json:"import_id"`
+}
+
+type GetExportImportResponseObject interface {
+	VisitGetExportImportResponse(w http.ResponseWriter) error
+}
+
+type GetExportImport200JSONResponse ExportImport
+
+func (response GetExportImport200JSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport400ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport401ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport403ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport404ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport429ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport500ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportImport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportImport503ApplicationProblemPlusJSONResponse) VisitGetExportImportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ViewPersonRequestObject struct {
 	PersonId PersonID `json:"person_id"`
 }
@@ -15036,6 +19009,127 @@ type ViewPerson503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ViewPerson503ApplicationProblemPlusJSONResponse) VisitViewPersonResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposesRequestObject struct {
+	Params ListPurposesParams
+}
+
+type ListPurposesResponseObject interface {
+	VisitListPurposesResponse(w http.ResponseWriter) error
+}
+
+type ListPurposes200JSONResponse Purposes
+
+func (response ListPurposes200JSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes400ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes401ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes403ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes429ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes500ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPurposes503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPurposes503ApplicationProblemPlusJSONResponse) VisitListPurposesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -15480,6 +19574,360 @@ type ListPrivacyRequests503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPrivacyRequests503ApplicationProblemPlusJSONResponse) VisitListPrivacyRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestrictionRequestObject struct {
+}
+
+type LiftRestrictionResponseObject interface {
+	VisitLiftRestrictionResponse(w http.ResponseWriter) error
+}
+
+type LiftRestriction204Response struct {
+}
+
+func (response LiftRestriction204Response) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type LiftRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction400ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction401ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction403ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction429ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction500ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LiftRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response LiftRestriction503ApplicationProblemPlusJSONResponse) VisitLiftRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestrictionRequestObject struct {
+}
+
+type GetRestrictionResponseObject interface {
+	VisitGetRestrictionResponse(w http.ResponseWriter) error
+}
+
+type GetRestriction200JSONResponse Restriction
+
+func (response GetRestriction200JSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction400ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction401ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction403ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction429ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction500ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetRestriction503ApplicationProblemPlusJSONResponse) VisitGetRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestrictionRequestObject struct {
+}
+
+type PlaceRestrictionResponseObject interface {
+	VisitPlaceRestrictionResponse(w http.ResponseWriter) error
+}
+
+type PlaceRestriction200JSONResponse Restriction
+
+func (response PlaceRestriction200JSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction400ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction401ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction403ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction429ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction500ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceRestriction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceRestriction503ApplicationProblemPlusJSONResponse) VisitPlaceRestrictionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -19653,12 +24101,60 @@ type StrictServerInterface interface {
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
+	// GetCertificates Read what proves an erasure
+	// (GET /v1/privacy/certificates/{erasure_id})
+	GetCertificates(ctx context.Context, request GetCertificatesRequestObject) (GetCertificatesResponseObject, error)
+	// ListConsents What have I agreed to?
+	// (GET /v1/privacy/consents)
+	ListConsents(ctx context.Context, request ListConsentsRequestObject) (ListConsentsResponseObject, error)
+	// ListConsentHistory All that I was asked and have decided, newest first
+	// (GET /v1/privacy/consents/history)
+	ListConsentHistory(ctx context.Context, request ListConsentHistoryRequestObject) (ListConsentHistoryResponseObject, error)
+	// DecideConsent Agree, say no, or take it back
+	// (PUT /v1/privacy/consents/{purpose})
+	DecideConsent(ctx context.Context, request DecideConsentRequestObject) (DecideConsentResponseObject, error)
+	// GetDoNotSell Is nothing of mine sold or shared?
+	// (GET /v1/privacy/do-not-sell)
+	GetDoNotSell(ctx context.Context, request GetDoNotSellRequestObject) (GetDoNotSellResponseObject, error)
+	// SetDoNotSell Do not sell or share my data
+	// (PUT /v1/privacy/do-not-sell)
+	SetDoNotSell(ctx context.Context, request SetDoNotSellRequestObject) (SetDoNotSellResponseObject, error)
 	// ListEncryptionReports List what was found of encryption, newest first
 	// (GET /v1/privacy/encryption/reports)
 	ListEncryptionReports(ctx context.Context, request ListEncryptionReportsRequestObject) (ListEncryptionReportsResponseObject, error)
 	// GetEncryptionReport Read one of them
 	// (GET /v1/privacy/encryption/reports/{report_id})
 	GetEncryptionReport(ctx context.Context, request GetEncryptionReportRequestObject) (GetEncryptionReportResponseObject, error)
+	// PreviewErasure See what an erasure would take
+	// (POST /v1/privacy/erasure-previews)
+	PreviewErasure(ctx context.Context, request PreviewErasureRequestObject) (PreviewErasureResponseObject, error)
+	// RequestErasure Have everything erased
+	// (POST /v1/privacy/erasures)
+	RequestErasure(ctx context.Context, request RequestErasureRequestObject) (RequestErasureResponseObject, error)
+	// GetErasure See how far an erasure is
+	// (GET /v1/privacy/erasures/{erasure_id})
+	GetErasure(ctx context.Context, request GetErasureRequestObject) (GetErasureResponseObject, error)
+	// CancelErasure Take an erasure back
+	// (POST /v1/privacy/erasures/{erasure_id}/cancellation)
+	CancelErasure(ctx context.Context, request CancelErasureRequestObject) (CancelErasureResponseObject, error)
+	// ConfirmErasure Skip the cooling-off
+	// (POST /v1/privacy/erasures/{erasure_id}/confirmation)
+	ConfirmErasure(ctx context.Context, request ConfirmErasureRequestObject) (ConfirmErasureResponseObject, error)
+	// ListExports See your exports
+	// (GET /v1/privacy/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// RequestExport Ask for everything that is kept of you
+	// (POST /v1/privacy/exports)
+	RequestExport(ctx context.Context, request RequestExportRequestObject) (RequestExportResponseObject, error)
+	// DeleteExport Delete an export before its time
+	// (DELETE /v1/privacy/exports/{export_id})
+	DeleteExport(ctx context.Context, request DeleteExportRequestObject) (DeleteExportResponseObject, error)
+	// GetExport See how far an export is
+	// (GET /v1/privacy/exports/{export_id})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+	// DownloadExport Fetch an export
+	// (GET /v1/privacy/exports/{export_id}/content)
+	DownloadExport(ctx context.Context, request DownloadExportRequestObject) (DownloadExportResponseObject, error)
 	// ListLegalHolds List legal holds, newest first
 	// (GET /v1/privacy/holds)
 	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
@@ -19668,9 +24164,18 @@ type StrictServerInterface interface {
 	// ReleaseLegalHold Release a legal hold before its time
 	// (POST /v1/privacy/holds/{hold_id}/release)
 	ReleaseLegalHold(ctx context.Context, request ReleaseLegalHoldRequestObject) (ReleaseLegalHoldResponseObject, error)
+	// ImportExport Bring an export along into an empty account
+	// (POST /v1/privacy/imports)
+	ImportExport(ctx context.Context, request ImportExportRequestObject) (ImportExportResponseObject, error)
+	// GetExportImport See how far an import of an export is
+	// (GET /v1/privacy/imports/{import_id})
+	GetExportImport(ctx context.Context, request GetExportImportRequestObject) (GetExportImportResponseObject, error)
 	// ViewPerson Look at how things are with a person
 	// (GET /v1/privacy/people/{person_id})
 	ViewPerson(ctx context.Context, request ViewPersonRequestObject) (ViewPersonResponseObject, error)
+	// ListPurposes What am I asked to agree to?
+	// (GET /v1/privacy/purposes)
+	ListPurposes(ctx context.Context, request ListPurposesRequestObject) (ListPurposesResponseObject, error)
 	// ListPrivacyRegister List what people have asked for, newest first
 	// (GET /v1/privacy/register)
 	ListPrivacyRegister(ctx context.Context, request ListPrivacyRegisterRequestObject) (ListPrivacyRegisterResponseObject, error)
@@ -19680,6 +24185,15 @@ type StrictServerInterface interface {
 	// ListPrivacyRequests See what you have asked for, newest first
 	// (GET /v1/privacy/requests)
 	ListPrivacyRequests(ctx context.Context, request ListPrivacyRequestsRequestObject) (ListPrivacyRequestsResponseObject, error)
+	// LiftRestriction Use my data again
+	// (DELETE /v1/privacy/restriction)
+	LiftRestriction(ctx context.Context, request LiftRestrictionRequestObject) (LiftRestrictionResponseObject, error)
+	// GetRestriction Is my data only stored?
+	// (GET /v1/privacy/restriction)
+	GetRestriction(ctx context.Context, request GetRestrictionRequestObject) (GetRestrictionResponseObject, error)
+	// PlaceRestriction Store my data and do nothing with it
+	// (PUT /v1/privacy/restriction)
+	PlaceRestriction(ctx context.Context, request PlaceRestrictionRequestObject) (PlaceRestrictionResponseObject, error)
 	// ListRetentionReports List what runs of retention deleted and did not, newest first
 	// (GET /v1/privacy/retention/reports)
 	ListRetentionReports(ctx context.Context, request ListRetentionReportsRequestObject) (ListRetentionReportsResponseObject, error)
@@ -21396,6 +25910,195 @@ func (sh *strictHandler) ListPrivacyAccesses(ctx echo.Context, params ListPrivac
 	return nil
 }
 
+// GetCertificates operation middleware
+func (sh *strictHandler) GetCertificates(ctx echo.Context, erasureId ErasureID, params GetCertificatesParams) error {
+	var request GetCertificatesRequestObject
+
+	request.ErasureId = erasureId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificates(ctx.Request().Context(), request.(GetCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCertificatesResponseObject); ok {
+		return validResponse.VisitGetCertificatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsents operation middleware
+func (sh *strictHandler) ListConsents(ctx echo.Context) error {
+	var request ListConsentsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsents(ctx.Request().Context(), request.(ListConsentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentsResponseObject); ok {
+		return validResponse.VisitListConsentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConsentHistory operation middleware
+func (sh *strictHandler) ListConsentHistory(ctx echo.Context) error {
+	var request ListConsentHistoryRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsentHistory(ctx.Request().Context(), request.(ListConsentHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsentHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConsentHistoryResponseObject); ok {
+		return validResponse.VisitListConsentHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideConsent operation middleware
+func (sh *strictHandler) DecideConsent(ctx echo.Context, purpose Purpose) error {
+	var request DecideConsentRequestObject
+
+	request.Purpose = purpose
+
+	var body DecideConsentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideConsent(ctx.Request().Context(), request.(DecideConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideConsentResponseObject); ok {
+		return validResponse.VisitDecideConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDoNotSell operation middleware
+func (sh *strictHandler) GetDoNotSell(ctx echo.Context) error {
+	var request GetDoNotSellRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDoNotSell(ctx.Request().Context(), request.(GetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDoNotSellResponseObject); ok {
+		return validResponse.VisitGetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetDoNotSell operation middleware
+func (sh *strictHandler) SetDoNotSell(ctx echo.Context) error {
+	var request SetDoNotSellRequestObject
+
+	var body SetDoNotSellJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDoNotSell(ctx.Request().Context(), request.(SetDoNotSellRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDoNotSell")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetDoNotSellResponseObject); ok {
+		return validResponse.VisitSetDoNotSellResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListEncryptionReports operation middleware
 func (sh *strictHandler) ListEncryptionReports(ctx echo.Context, params ListEncryptionReportsParams) error {
 	var request ListEncryptionReportsRequestObject
@@ -21440,6 +26143,297 @@ func (sh *strictHandler) GetEncryptionReport(ctx echo.Context, reportId ReportID
 		return err
 	} else if validResponse, ok := response.(GetEncryptionReportResponseObject); ok {
 		return validResponse.VisitGetEncryptionReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewErasure operation middleware
+func (sh *strictHandler) PreviewErasure(ctx echo.Context) error {
+	var request PreviewErasureRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewErasure(ctx.Request().Context(), request.(PreviewErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewErasureResponseObject); ok {
+		return validResponse.VisitPreviewErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestErasure operation middleware
+func (sh *strictHandler) RequestErasure(ctx echo.Context) error {
+	var request RequestErasureRequestObject
+
+	var body RequestErasureJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestErasure(ctx.Request().Context(), request.(RequestErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestErasureResponseObject); ok {
+		return validResponse.VisitRequestErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetErasure operation middleware
+func (sh *strictHandler) GetErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request GetErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetErasure(ctx.Request().Context(), request.(GetErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetErasureResponseObject); ok {
+		return validResponse.VisitGetErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelErasure operation middleware
+func (sh *strictHandler) CancelErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request CancelErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelErasure(ctx.Request().Context(), request.(CancelErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelErasureResponseObject); ok {
+		return validResponse.VisitCancelErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ConfirmErasure operation middleware
+func (sh *strictHandler) ConfirmErasure(ctx echo.Context, erasureId ErasureID) error {
+	var request ConfirmErasureRequestObject
+
+	request.ErasureId = erasureId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmErasure(ctx.Request().Context(), request.(ConfirmErasureRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmErasure")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ConfirmErasureResponseObject); ok {
+		return validResponse.VisitConfirmErasureResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx echo.Context) error {
+	var request ListExportsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx.Request().Context(), request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		return validResponse.VisitListExportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RequestExport operation middleware
+func (sh *strictHandler) RequestExport(ctx echo.Context, params RequestExportParams) error {
+	var request RequestExportRequestObject
+
+	request.Params = params
+
+	var body RequestExportJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestExport(ctx.Request().Context(), request.(RequestExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RequestExportResponseObject); ok {
+		return validResponse.VisitRequestExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteExport operation middleware
+func (sh *strictHandler) DeleteExport(ctx echo.Context, exportId ExportID) error {
+	var request DeleteExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteExport(ctx.Request().Context(), request.(DeleteExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteExportResponseObject); ok {
+		return validResponse.VisitDeleteExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx echo.Context, exportId ExportID) error {
+	var request GetExportRequestObject
+
+	request.ExportId = exportId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx.Request().Context(), request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		return validResponse.VisitGetExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadExport operation middleware
+func (sh *strictHandler) DownloadExport(ctx echo.Context, exportId ExportID, params DownloadExportParams) error {
+	var request DownloadExportRequestObject
+
+	request.ExportId = exportId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadExport(ctx.Request().Context(), request.(DownloadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadExportResponseObject); ok {
+		return validResponse.VisitDownloadExportResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -21565,6 +26559,62 @@ func (sh *strictHandler) ReleaseLegalHold(ctx echo.Context, holdId HoldID) error
 	return nil
 }
 
+// ImportExport operation middleware
+func (sh *strictHandler) ImportExport(ctx echo.Context, params ImportExportParams) error {
+	var request ImportExportRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportExport(ctx.Request().Context(), request.(ImportExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ImportExportResponseObject); ok {
+		return validResponse.VisitImportExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExportImport operation middleware
+func (sh *strictHandler) GetExportImport(ctx echo.Context, importId openapi_types.UUID) error {
+	var request GetExportImportRequestObject
+
+	request.ImportId = importId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExportImport(ctx.Request().Context(), request.(GetExportImportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExportImport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportImportResponseObject); ok {
+		return validResponse.VisitGetExportImportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ViewPerson operation middleware
 func (sh *strictHandler) ViewPerson(ctx echo.Context, personId PersonID) error {
 	var request ViewPersonRequestObject
@@ -21584,6 +26634,31 @@ func (sh *strictHandler) ViewPerson(ctx echo.Context, personId PersonID) error {
 		return err
 	} else if validResponse, ok := response.(ViewPersonResponseObject); ok {
 		return validResponse.VisitViewPersonResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPurposes operation middleware
+func (sh *strictHandler) ListPurposes(ctx echo.Context, params ListPurposesParams) error {
+	var request ListPurposesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPurposes(ctx.Request().Context(), request.(ListPurposesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPurposes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPurposesResponseObject); ok {
+		return validResponse.VisitListPurposesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -21682,6 +26757,75 @@ func (sh *strictHandler) ListPrivacyRequests(ctx echo.Context, params ListPrivac
 		return err
 	} else if validResponse, ok := response.(ListPrivacyRequestsResponseObject); ok {
 		return validResponse.VisitListPrivacyRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LiftRestriction operation middleware
+func (sh *strictHandler) LiftRestriction(ctx echo.Context) error {
+	var request LiftRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LiftRestriction(ctx.Request().Context(), request.(LiftRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LiftRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LiftRestrictionResponseObject); ok {
+		return validResponse.VisitLiftRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRestriction operation middleware
+func (sh *strictHandler) GetRestriction(ctx echo.Context) error {
+	var request GetRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRestriction(ctx.Request().Context(), request.(GetRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRestrictionResponseObject); ok {
+		return validResponse.VisitGetRestrictionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceRestriction operation middleware
+func (sh *strictHandler) PlaceRestriction(ctx echo.Context) error {
+	var request PlaceRestrictionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceRestriction(ctx.Request().Context(), request.(PlaceRestrictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceRestriction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceRestrictionResponseObject); ok {
+		return validResponse.VisitPlaceRestrictionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -22523,449 +27667,544 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L17cxs3sjf8VVB8T1Xs91DX2N5Eqq2nFMfe6Kxj+9jOpmrXfkRwpkkiGgJcACOacfm7P4VuADNDYsih",
-	"brGz/CeRpblggEajL7/+9adepqYzJUFa0zv51JsAz0Hjj+c5TGfKgswWb2BW8AXk7tc5mEyLmRVK9k56",
-	"A6tLGLD5BCSzE2CXsGBzbpgBkGwII6Vhv9fvmWwCU+5uB1lOeyf/6rn7eh/6PbuYQe+kZ6wWctzr9z7u",
-	"jdWe++WeuRSzPYUv4sXeTAlpQfdORrww8Plzv/dCZZxGsTyodxNgEuZMg1GlznAEGv5dCu0+wb25PqKR",
-	"0lNueye9Uos9DSPQIDPoLQ/NvfJ1/PPZbFaI1IS4d8+5sMxOuMWpGGsuLeTNabj+Z7/hFl6IqbCr7/7V",
-	"vVIYVsDIMjViwLNJn42UZvCRT2cFsMH7nllIOwEjzPveqf7r4+9P7V+PBifs8ffMTREYa5hU8z7jMmdK",
-	"ApsqDUxIxi2bKmMZZwYyJdd+T2Ocr1UhskV6pgp3gaG5cuKjZqBxUVmmSmkNE3LtB/z7r08OT+d/fXI4",
-	"OGFPDqsvENL9kwZqNo4UrF6cjXCalwf5tnpEuwRNhRRTJ9ZHUWjcqo1B9z67F8y45lOwfl+dzWZaXfHi",
-	"/Ef3L+HeMuN20uv3JJ+6e7m/4ELkHQW3xCtXv+wHnl2Ws9YXDfHPm17jp7530js+PH5ydHT8l3eHjw8P",
-	"Dw//uTdTxo41mL3D0bf8++zI7ZoZtxa0e9n//dfh3vcfPn33+R398OTzP/f+xfd+//DpqH/05POe+y3f",
-	"G7kr/mvN8N+UsvULdClvPkvPTMYLlLrW90C85Oav+0kVeeuLJqrIb/6Kmur+OyS23hm74kUJTkcsVKlZ",
-	"NlEigz4qTdxtV6AXbArG8DH02RGzih0/fsyuhBHDAtjZ26fn5yybcM0zJ9Zue+DH0PFRfU5tIHtuJGt3",
-	"Ef/4AuTYTnonx48f992uCv8+aorV+/cfj4/23r//+JdnH/47LTrnTmvybO2iiuqam0/5a9AmvGtVz6kZ",
-	"/3cJTORuyp2im+HlfcYNG5hy+BtkduD+Nvjbs3fs4OroYAoDZiZqbpg7S5S7aRqnufkd9Kxb+AQ83VY/",
-	"4M3zp+wvx48O99nAnWx/fTlgD7xq7cdj4ckh4xrCYfeQcXNpUJbc13Jp5qCdVrYTYVjGi2KfvbIT0GwW",
-	"j1SDDxBjqTSdlpXiwdceHbZJmR94izA9Pjq+iZnxWosr7kwgPFraNRH9/ear8AZmSq97j/vzzV/zFoxZ",
-	"tzkM/f2mL/rsbjYzJQ3g4fcDz/1Mun9lSlqQ+CN3BhUZdAczrYYFTP/7N0PWXfW6/9Iw6p30/r+Dymo9",
-	"oL+ag9d0F710dQv6BXL20ZQXbtxOyj73e0+VHBUiu/cB+Rl2A1JXoPsN+7k0kOP2MWoKdiLkmEFhgC6a",
-	"oi50N+aQiRzyPuOs4HPadFaxS4CZ0xvuAWjM4T4UxqsdNuHOyIsjWIDFmXiu9FDkOcj7nQqvEUCzKV8w",
-	"qSzLFZqEy+P+xrCcW+4+fAg4JZq7eVI4F2MlAT8Ddb/kxX1+xatSs6kwll/SGF4q+1yVMr9noXIKlJa2",
-	"zCaM5GYUJpEmGYf3TqkXXI/hvmV+qPIFSh96FXbCJXvyiP1d/IBLXf3yO/az+MGdh//z9tVLVggJJoz7",
-	"Zy6DMjb3Onyl2JTLReVk+N21z84ly7kcuz08MHwEdjFgGddagGETKGaMFwVuXMOn6IzWvOyGO5camr/2",
-	"oLqw7lztVd5Vp5v95cHr2Ytuz9q7KwcJJ+YXyUs7UVr8Dvct4EFToJRbdinVXKJk/CL5FRcFHxb3KtRv",
-	"o3q23vmWADnkLFdAQyTbZ5+90wvGx1xINhd2EsWBLZnIp+4mfKBz5JWx/utmWmXOHr/n74ubVhjai8PS",
-	"4mfN/edyc0knlR+nKWfOQIH8Z8gFf4fmwB8zXJz82svcS5wJ+su753vf7aMR5J+IXvnrc+8qzbSagbaC",
-	"DJZMA7eQX3DbMHdybmHPimkiTuQM15nQYLa6R+QdzClnTF2pyy2Ho1VB3yIsTE0iBhLv4VpzVA4mU7Pt",
-	"7vlctxL/1SOzEV8cn9avT2Zjlqo4oEJXyD2eFuQ1p0OquSiXsGgObp24+JVNfKWEj/YiK7VRevPkb+Mz",
-	"1GcCx5r8wPy30tip3xbNDxxCxksDyXkfLloif85u5LlTPuQvsoIvQH9jmJ1oMBNVoFdVyYwqnTKJI5Pl",
-	"dOg0fL+H922a1ueisKBf4KXL30wPwKH247esnwOzOgkc/0hHTLeVrmY0sdqzljjkP0CjFRw8c7zMKYqR",
-	"8rHjVe+p/rH+uf1qvMkvlbxYGJH4zCE3Itv0aT+4i55NlRuz6S6Lfad5RyLHiPaGV7zNlAY31EwLP9B1",
-	"lz+lq7YYSg5jzfOl9dyoiuCqGn4i1K507uPHZgb8MoYcwM8Vxky6CM+z8J7EGNyHSCPsovMcXgqy/UO6",
-	"Az7ONHlbvX4P7Uf6MaQoLrxV6bTllBfFheXFpZOp6VCMS1Wa1VwJblQ5Lr2GXI7w/fD0NXv0F2b5eD91",
-	"KDgzpbsOfQmQJ/eUFlOuFxd+tpML6i0XIccX9KJVDRQD6IcJbUShptpbug/bb5jkCQduTTPaggllCjyb",
-	"sHARM3xh2HDBhDVQjMgLHykNGPryw2IjoY09ZTCd2UXMiJFHpiQ0HRw7h+IKOgvnWz+QN8DztiO7HI/B",
-	"4Ok6m2nFs8m2h/4VL9Ib7blWU1bKWQHccInhyPBz+kSZ8o8xIRLXdu9oZXGXj0q3aVaFqr7/GgotKRs1",
-	"jVFf5b7Xs9Vnhj3QMnVRD9a2WU2HLcv1Op1fi3jxPBekH1/XDgHUkP2lc8HCR7sUyvzu8PBwXWD8/75/",
-	"//Hw8MP//18bDy18eHrMi59hqvTi716Drepct0xe53INlQdAOcPgGAhKCF/xskApiYnfUksUEX2JNgJk",
-	"E+XWwCq9cI4+XmpprfHmpOYLSbSE1ZDZjXaCv/mMPvk6Jr4PvG19j9lKf/3o70jt1lyMvUwteaQ/ne0d",
-	"P37izBlcCvjIM1ugR0SJRQwXGqZGIzfdLGQbDTNiLJmw+/fs0jSzo+kN0q69KsnVwE3LEeQPV9Adfayw",
-	"T5bn9ic1pxiQcprdsGlpLONjDXUzMaZ+nVBzC3UzYAYyJ2cirAXaAKPS4E80y3lS4t0lW0x/yh9zW6Mx",
-	"3/WZiRMYhl17QF122724KJNJvVLbc3W7qIArelkOmV7MLNlE1plR/R5wXSwucigAL1FXoLXI4WLEReH+",
-	"0etjwhTvcQcSXOA/1ymMtEMZN0F3XyMooD/Kr6yGnJxuY8CYtHNZt8OX0DxTVP0XZRVMG5xgIGUCRU7h",
-	"K+NjP1UWk1nnWrLBVGit9NLNwhoWzs+lqF1/C9tkxItiyLPLlKXrzrIKbqPhSsAcco8+mnCZ953FUhpg",
-	"bvTAMQnrLDK8JwbqZtyYpO77rczHEKZynUz8T7zQ7X0MBG807Oiq6wpBNbSaabJeHq5njPChKtsQR04S",
-	"cA0o1ImTeDtGS79Xcyw6GPov+BCKuvuVwwhNiBMyeJbDhYNc85EdnDj5GDorX8TYSUzQy5yE3//ebWYn",
-	"P1zGyO4gOHHxQWo0Ah3jMNN9NnCvH5wwLhdVMq9uFeFAav6gm4umibbOdQtPyUBbLqS3nbQg0XLnuhiJ",
-	"jJPVmykpIfOW9VirOaZ9MyWtFsPS/56XVkk1JYN7OgPrTWYNhdP9EkzaI53yj+c0qu9XN3GwaJuLcC7Z",
-	"MzkuhJncnuB0tnbLXNinE8gucZ8lI41pI3hWDguRsUtYoDU1Vk7J7Ss9Pvh4MFX5gSmn+fBAKgtsroUF",
-	"4ywr9k47iyHqnoUqnerBdMFcMnfcCdBMc4RGkKM4EWmt5O5LD82ttxM+tyUfPD1++5rZQo33sviZffYs",
-	"P378+Oj7h/vpeLHabEK7ifuJmwmqOvE7rDGWwEkWTgDL3KltGk6jkPbJo3oMIAWiay4nvs+P009EH1eq",
-	"fYmVNMJgkmV1jUdaTRvndJch9XsTbpZd7M4ztrIz1NYDWJoT/Ah8UBxZ62w8k1YvWj2nCnYz44tC8Xw/",
-	"h0yRz7siKzyzKgEZelXHO80nivHMQ2BXn1Dz5FZdCJnDx/VTc5ham8uk8xpPK5oPRjur+l4PxOq+2376",
-	"+ewpfmEVhXQe8SXMLGr4+QQ0JL/ar0jrE6tRfmOYSM+cKm2mpg3/wpRZhvlHPOqkwB+ctdziVFQ+07JR",
-	"5VZ8v8078vZDMtOUNucEjfM6nguKgH9EEDj/quDShJlolXjcd22ucp8JyYbcwJNH+0sA1rO9f/K93w/3",
-	"vv/vgw+fHn37+a9JIwVfcS6zojTeVmlurNvUFNfdEQXwUfq4cOp54c4wgXEbHGy+NCfxZcOFTfr64Qi4",
-	"iQoLK+3VO454szJLO3T+zNluzkkvbnbolvbK0IB0h7rPuRnnSozhpodc+ILUhxMwOpFKWthUQPuchjYs",
-	"s0uwfWaAF5Anx7cqNyDza2W/t7vHWdiJcde8M3pqTSMNlSqAyyrQtPLQcAisz6u5mcRYZ9TKdY+0NhMe",
-	"rGDWWDpo25tKDgqlLtlIlTJnc63kOB0lwkCQ3Gq+PPx2XcCsQ5539SsK5XwTTH1YmIWDiGRaK/dPpS5R",
-	"N9RqK1bE01iutw2oxlDZ5tV6i5d+7veuQIuRuHFYzKcdQtQLZbHxEbVd0Pd7rJKVmmC0b9WfFMn3Fh53",
-	"2BLL4r70BXhZ+4v/vpSHDBUbvX5vDvxKuE9OGQZ0d1q3UtlId93qtdVmvXo7gbEwvPZJeVPKtq9KH5H0",
-	"Nw/xItjTUJW2z5TMICK/YlhrNfKvZJuDVGaTsM1wywnD3NV9RNUXiENAieuorjvG3JfT0/7jUQbVqBaD",
-	"TcmGl/f2+jPUdX1KgQrLyP7cX6PHLgoYJYzhM8nAWDHlFmJe301Snzlvh03UnI2cahKWzd0RXEorCoRk",
-	"dovG61JKkjRcoLWWsntv2xdbWjUh06l2qyy5Nx3Wb6705ahQ84tSF8vFidfQZu174G2YjOV6Tn4JcnCC",
-	"kFVhDZtxbX1lRt2K2GeDoH0HJ3RiUPCV+zBxn6kZSMgxgOaUAteQ77MBHXYYGPZ3oKDhde8lRpYzPqUt",
-	"hxfU7qXlGZzUQPFB2ghUKSxV1ASNPMDE/T4beJvEx6Ppm+aggVFuId9/L+spSjcHvep86YUzuhKR9bma",
-	"JlonHaRxH4khmuHCH7JDKLwTqcEA19mElYZ2/pJxeznlCaftlVcj4iPDXHfEwDA+sqDZM3cbRTQllFbz",
-	"ojs4ph1IAa2f6cdz/J1TcH9TYT76zE6U8WqTo8iAZnNVFjkbiy1AERvQHSLCylaGNVNGWHGFFW9jTj9F",
-	"pM3tTtCyVV+DKeAqNsaa2q5PsRD2h8Wb6KpvtPja1ctSYZea16IWqsgZSFWOJzgDxvKF8wO9eFKk4IQV",
-	"MOYFptn6GBe/cNNDmz1gmPqsBo1w+1uLzOKjwP2GijaShuPTiDxbisIKuQVYiZ4SbPpl0dBlAS17UvIp",
-	"mHAa43U0OyPhK9K2ANCCUx6b8z801rfh6pVIZ/hD389BGP+H1tnDaHYKx3z3oL7lZKLKoWikAyueAJpd",
-	"XigJoYjplA3KCj5+EZKGeBPCpry+9ElEEdMGfQoyimzCCmFtAQhSxyROwYUEY32Arm6jbbGU95HIi1ij",
-	"tVm8mmSvTHc2EUV+YeBjyYsLj7d3X4wSrEasKmH2806F9TGPVWVQMXzpzt96gsqUwq0S6qtidDHhetrr",
-	"9/iwNJi8x/KXC6suCBnR6/emkIuMFxcwBT3GwHs/OcbkAbq0LWo2myRLLXOWNwKJxHRWiEx4LEL4UUyn",
-	"QrY9PcJqWnAAHXEi/mKT8tKugxBKJvgR5BDf1HhsSkJ+hJnzVWW2aNEDU1EUohY+2BKMSdWhn7YBzfwq",
-	"7ESVdNTTNSyPo2Q/w5kIW9qZAotTNOXwBonCFOxrvzHSISBn7paNXCi6M7may4QILM00flR8RgP30piu",
-	"1IQ/qxLUzYlGey45VQZBwt2QxCvAevfQ8Ig143kR3r56yo0AinrBkpmpS5BMjU7JfEffKmpb1NhEKFI2",
-	"cHxONOcTKFANyI8+1zwC7gTW6Res2jOYYxbgfErDc/+bHMyMC6zYntDcj0tRWHzSGCV+pEtjiQoEcUWG",
-	"z1CBeqzDb8ALVZoFbvoJLwOcOlNyVHqUtSn1TAtUT2P3JFui+vpNLQhjiv/KOH7ARM0w5KyufJKbRpyV",
-	"WiiPO/UWYVKhPJOIXRJKPhcE8Fo9f1VRTuW1ohxWl4TkL6XtaOfVXPRKcdoLivz2+r1S4kF4cQmLiyuq",
-	"f8DdAubCXeesOUqpmoupQEOOEq0XanQhrLnICo4L6X4l5IWdwEXOLb+Y8pn/LZ8qOcY/0EsvaAJMA4AQ",
-	"7sX3pb1uv1VWMD/Onuh7Z5QpzaqHdqjY8LMTnh/mNrmf4tK+UOqyFRRYege4wIsYt6teW5iAZHC5EPIy",
-	"YZU+jV+Fdd0gx25TkX0O+kpkYNKxjloku4u4gJo1Mne1v2k17/oYJBVJ29YLcrd9TCBUQApdVXY7YesU",
-	"5FpeTBp7fHu/V0kajr0eqqVpXr/ORMCQqska8+2i9NvnTkakPraocFjRPKmcYQuQW5fym+act5k6RZT9",
-	"boPxe2U9TIVPAcM1PCBWEC3zYA2U5iE5Z+7QWhhLhCjtmYRoumIhvlN64SeEQhXF+ux4KrgWcgRRFhqp",
-	"AT9LtWX0399F4NKx9ruBkvY9jch15Mxvj02BjvCC5KdHVyQFQnEnUwH5eMut07iRaiQ3inVWKLPla/wt",
-	"XV9wjdKCjiH8GntR55D/bcVQCrhqsy4nYjxxHjdeUvmUVhX5KTv0nAkSiHOkVin07SYAg1QWQYwtwcaY",
-	"g8VzBiO4PnQldOOs7PKWLVesBsRZu4ei2L/yN9wgUNQxY1q9M2ZNA8opkcxQ02Z6yylnWZFXnTIli4WP",
-	"x7hFzLhBULfzGyiwTCkYeghtlU7nSykpCHHjXG4iYBZ0dqNsgSR4WarWK6tXq3irCZd5OEYKAxe8oLhI",
-	"KTXwbIJsDUmHIT60Bb5SBWu6q+hKq/5RNQn1Ya+fy7fLh7R3OepavFeXi15Qven5bC0SPsPYn88YCmsY",
-	"5vX37KSir2MPfpEiUzkg6I3hJz5k5YxZ5UvaKCDRx/tB5nt2kkjKUFBuAwqrPSjghrXpAW3RALwXTZHk",
-	"tD/3yM6lAdfmLArYxp2ati07nFYj0D48tBq9aZ+WCie5tjyZTyF/RlWDOJfaI8Y7VmvXVOIWr7nihcgv",
-	"VtDDa48KvKeDuv9HuC6t5SJQNYiACr+I394YX+3FtbWolcq2iU0iGTMKv+6klVD2NhmL9MjkGADyUPfT",
-	"UpGy9u3+9neTEKasmWNLYFAhM4iYBaKfPUV75ei7Q5bzJe90PeMKtz4I1GVwb+jqlfgvfmB8WG3s6ybq",
-	"TXx1PKOgmI3KArUpsi6jJ8RH7gehNVbgtQTKm9O3Cb/UnM9nvu4US99Hkb9yyj/Wb6UC8aXfNBd6iaZz",
-	"NZ8bX+DJob4xzCd5OpR6evqFDQ8uxFBzvVgqUDm+SX3K6goKKPJnWtMBvTwHDbSOyheRRYz4JPSCkMuT",
-	"NGInnNqrpyOSOvm/swdvnj9lT74/PHrIhPQFT+5lpxF+4wtfrc+WtiDEWwpxV/C+vWpo8bakcNe4Zur4",
-	"HZJdLEyaKAmGyp1CJs4truRN7VaTbaXHYG1LsFaOhJ5u6xqizuhQxNyakEc40ViBwbS7M2CTafJmMXbz",
-	"Eb+gAR7VGJds6Owa/z3dVdhI6bGydktcakdrAMtMRVsaHnk02NHhYaxh9+AQdYqVd0hTPKM6T/RIutNo",
-	"INSI+A3SdCa+eHQ7fi3IQMw2n0VR4N74G7aI16xWkoehBkoMt7y92rptGdHywrs0BxtZulY/KlFujBCr",
-	"7fbFyosCQvBGW4szj6vy5PgM4/8eoY0gqTnXbaBmjFGmVGg9eunkE8kehQnImTWhypsDmMPk+glqPjIO",
-	"ev3KvYUCYhzpRic8Cxvb+U2MaDz6jDP3KehJcbQDwMdh1h77ngQkMd+hNHdW8Aw8RSziTYWd+NnnVRTD",
-	"M1rcyrHdj7WCLfRrWEHMMSFFmDsUBPf53TVvXTl298uqwtvH/vP8P48S1YZuDVq+YqKK3HgC+GphjWfa",
-	"usWZpJLHdfNIBfzVFJ4yqeYRHSBs1ylNqZOfgBfkIDalLokj+JDeukZ0sXIiqiDckdqMP6kif0MUFtsW",
-	"5tfKJzezfqcIJJIDOm9Gl5dj9BnMtg1rXyPAR1Xpvmh83dFaG+1Tf8cWZ2vnEMas3GYk53j9FuOIOeCO",
-	"L3iB19cY1jfd+yZct43hcSfot36dX77L5HcKdtfmpop2W9iiVOWthVk3btMGP34wouobI7x6XdI5Ibfb",
-	"7X602nSSEDRgJj1HizAYzj9/+4p9e/Tkyd4R48VswveOT+sdGqxinBEW0aNh8Sz1r/nG01l7Pu566fTL",
-	"f9aVcRjWSjHth0/Hn5OnAZ7lzepzX1BpNReyeewc3eDYQfNWleZi2/yZU1EXanSR8wYecaq0ryHBA18q",
-	"RNLAFfjfSjGe2LQtvk4czoOyuQZhXIKsIoAs4iFeTfM5GwnJi2KBOTo2XTBkStBYXnOOaDFfM4D/zrj8",
-	"xjq7ecbMhF/6mpf7Ze1Y0YGJ2HbA/nft7tXUot3vMlCMtr3DmBWh23hTtEu63xNqiVqZU/Gvoa7nHUxn",
-	"SvOC/XLer6X4hKHowbjUy7m8DhVJODvVJzcwlvEs8ou1YaXTibLaLu6u5evGTSq73eUcdsOJB/CN68Nv",
-	"NQvXmJOOx09bORjGNq6o6AqDJ/0qiRZguzH8gEl9NginoC/yEkXBhuGEwTqu8OPgpH72+FiVBp7XcaZh",
-	"BLXjtVdZk0nbfOm7SvNHmrAdDZxrG387Q8qtuDEl5G0c/jlYLootiOKTrE9/9011uEHeJopJcqSNc8fq",
-	"ZtjpJTZAC4NJfcb/1Jnm2snQE07zyGdq2ITnbKquICe9zq0nNO8cI11Pon4NOvGYL1yxUBHd/06XdkIB",
-	"/m8Mw5ohg1GICoOOdSpsKgxWfeADYozHmbbWsEIYyx5UhWreeg1ktEYF7r/+e+mMGQzMYern4T7DRCfW",
-	"wKE6m0B2ifyBC4VXcntCAZGKus09s5Qh1tasHq1+H2jVeI4FcEldNdJ86nMQ3UuSkF+/+2bExElcj5vx",
-	"4oca+Dk3DNkHc1bKHHQairlFpQMGSHLRpAedEczc2eyGkPm4VTaGtsOjwhDilAVxrCZ+iVF6LYl/bSLT",
-	"OaPtdsb2fRZClqz72vuy0XSPj+uXoSx8vz2a3DCo5JzBmBeB/2LFSvebKmE1FUWzV+I3WL83gSLvNwjy",
-	"OO79dFXQukTZrz5FBjKvUbufemUTYszz6qptsmddQ0p2PZ9MCAWj/+XbcaKiSoP+01jrXyeLfjDyqQ4y",
-	"cLIF4u420udQCbc6seiub5sl20Q1VvmkhbBiHIp/Ek/CQOmW/DJrUI8GYl85J1/7DHvSRTLzkSoKbMRJ",
-	"Lb9m1BCSqdFIZMtshq3RA1Xk63xzbH136VxsNWouR23WS+lEPZ2E8jwK2FytUMZ62IKxROXQspUaeM2x",
-	"uAJJ7A2p9yc7/ATK6EogliihUYbW6oW0Y4d5iO4nXFQyfxT0kcab+tCfU3zTpZ2AtCJrhSP9GiqlvXwE",
-	"DiZn2bnNayewCJqga17JTlSD9cUq4rngM3FBxmnmhoh42DRoYloWVlyMWlgfg0mHY8tF7swuTMohKpcX",
-	"jG40aemeaSEzMeMJYPlby52Wju1kMwwwdkP43KT5VSqFLNnZ6/PYp3PKc6DuZ1uVlLcpo5pCmKNeQvYT",
-	"SQavcNv2lHGKJ2BzUMtHI1RUnnEBumijlWq4MO9Vxy4vK0sLnpZuBFOsnu1rOsJgvv1i2MKsy/W0ImGA",
-	"LCZ0KUuPFC+ombu7NDTGjQVS25RcXGxJtLTW42q03MCci9jycNvKzg5x4u5kQj6jFsa1rv6YvuSp0roj",
-	"puBLaHpCg36WTdSt2PXrZJ9gDV3FZ33zK1tqGZpfTdTc2w3Xx3Ij8GqLYkXcxluVNyJDjEx5mz+h6WNB",
-	"oq0a8xTXtaxX+m/FXkKxuYzVYkzF5jjcdH+tbeZDZRk36eqkXwEuTR9RxMyZkEhApUb+F9KzlxDuuMjZ",
-	"hF8BGwJIZtSJp0uKV9WMgrlWtsUXmKWnuBCXUCxYNuEyA8+/QpGsXDFhT2Opf8W6EnoK+zanilkwtmMn",
-	"wa2R+C26idYoRebkpsj3ZPGsyWEV0vPiHLqW3YQgJVtfiymYPrVSpj79MueLQZ8NfHpv4NZyINUVuO8d",
-	"7G9F0OZ1arUlwjfWBWm53VUF7qe96kW0thc3YPq9pstTJnejtDEBy+SZb7NhlbokIjVn9fsu3R785SNE",
-	"RD69DNK5sZrjNAqN/ZeVvKG6W67caD33t69xWXbPMK75DVXKIVhNKtv0yJCraEXxpYpkksBGnBdqUwd2",
-	"Dt55sHNVE+BCXIFhQg5aYNtVTW6VfBES22CaRizTYBWJsU6JXCBfpNNo9JP3lpEcyBcwAMpJCL61ED1s",
-	"qyhUpzX542p06oT8cWq3q89p38CtNCNcJ+CJA5QqSscp7SHVFcrOiBzcn8yEa/AYgapJdWhWecoGU+Co",
-	"9k7qBZ7uuPZ/OGUDDLvHCwiAadQUsCmz81ia/bLtBN7L8AaK2Z+ygVuYiiESR4mEkpp6fLqTk1owksrG",
-	"MBa+6pQNMiWvQBuc7qVnaDGe2PC9SwNxF6EOPWWY85Q23vxe4t0Ft1AsTtkAm9L51CX+jGmIGciKo5RS",
-	"Ws20AE4rulY8QEM4qXsvh/WR9whVjlw37U3wqpBaFTqLs/4zX/DNGECsVl1TeUHi9jfNZwmwJOTjLSjW",
-	"a0dPQhknUa83wfLfS9QnjrrvJ6N9Ds+naVqRa2WiPWlFEvdeVQAk/9zxMPt3CWXbGwhEH1rRp4h2lW67",
-	"N5LhJghBymk04rDMaH8z+4vIV7LF9Ib4BXE4jXHXiFxTFRPLi7dMo929iWVq39IzX2kxFjJFwauKfODU",
-	"Kmd1ndBnA/qSQagsCEmKgZgSaeLAY+DZjBu7fHM4VvB2pF3zTF+q2YrKqqIxa+Hh6ZNp+atek2eewmRl",
-	"E9VW8mOsVnIMxlLxz5aRHXTcU2G2sBxtfJ8wv+4r38aV3sj4Sp/dGE27oP0vlvJtCQF3B+DaHJc7FNxF",
-	"MQ8UrU41l+x3JeEEz1JTsxWdBJmZRjeHa2hyw2nYZy/VvL9KD9dNfw3LfAwpxm88uiaxn4K6BGkiEMBg",
-	"lgSdY6vGGGveZ1S1wJ2HyrRSU/exM24M5ExdUV66akd8eBiCSWsaO+UCofqh+MR3kDvst/F+1QtfcKqs",
-	"YrkYjUDTfGGlkfKjdfvzkG5RxnkyVH6LzmbffTlcgWbc+en7bZ2UU8SMyd7Yt4SZrWpLjg8TBNBO0S2f",
-	"3LdUJLL+zelinLe3UIOzHVlOM3pbq8RJYQunwjbk6nFtkR9vlM1/B/1wWw0Wm/CxldI2+utyffUJm09E",
-	"AS0msLD9ehdo0j8UvbdKYWkr94/CVNYEoSQd0lvtydUWKVitIHJWvAcODJz4DLYoIqprdVqHdj1enQ9r",
-	"zsHrhy7WB0ymCunEI1bnNyUoHHaDWMk1Yr3b+Nyd0YvXjCcuNxZyijpz0qkkxDb/6e4NwrY1NVPdv8+N",
-	"u2FBFs4ZpQ7GwK8E/pRNuByTO4JYtUXHGl4aYpWmqUUJa0GIVIiwH6SxXZJ/MSnY9e1lv77w1FeV8wqz",
-	"uyH19asWFm7JzUOB2GDbYbcMZGvwwGy7xTnnnKAyzbCKXEjRHDyXGKDCspRBPxbmr2ntkjpQXvqSIt8T",
-	"lTK5gn4zaGZXB/EdwrIC+BV0A9qQt9I1v6aiD7ZZRL2/hohJI0KkdFWxYFd9b2fTaDz71FFLW5q7qrDb",
-	"eivdAZK8tic8knwdCYFfjvqua/r2tQ2xYQfeL50mtfjd0mAkTbHJf/SP3vC5K3xqN4l+bP/9dWas6x4W",
-	"LdTyKXnBS1Mz8hIgX890liyECs1bMbxcQ0R2490LT08CtbPLJLz1nS6h6oaBKHdM3tRajEll2RRaoIBh",
-	"sr6czt83gBN7/v0wWRWueG0q82Vog75c7FE1JNkGUU/dRlIn4Q9PX7NHf2GWp9t7rbZjX8shB5Bv3PP0",
-	"yNqoNvQFeQnzqvZli8hRzhct8GNsBCmwccpls2D028M6a+uTx5s81gjAW+49VFCvnYUqtYnZIATWCSQ7",
-	"n/ArOA3gVbpqJdrUDQKvCmg65k/WEWT0e6UU/y7B/9mz768FBQqLkalcdWcico9bjXBsN6rlYksaYp+W",
-	"tU1OanwR28QYN7Mjhief0bsmbsUakY7jR/01kubL/3x/E6Yk8cl6BtkqDvbku00SN+OaT8H6Cpk2wqDl",
-	"CNVq08bGUDFOZ+GEDZxAD/psMBWytGAG+27MejGzJ2zggZ3NP3to9gkbUJvFwT52+l9cEHlP7bZ9DFlq",
-	"kcOFO6DdP9wLYSyUHOy/lxNV5M23UOpuwB5wNNgf9tkAId3ub5RHeLAAxBxJ5f6IwjlgDwa8cNf4hKVv",
-	"hF2x3RlLnfJEjiEcpXPQfd/mjzIMaOUONfDLh/vvpYfkX/gBuv8NfPoz6A1kNi3RSup9exg6eJ/0eJkL",
-	"q7TfCw1KoMOECLeVEYQqBzzNT5mkMGoj0L2/wiKwFDY7vC6wkLqQ1+RubU71JcyrBs5b7MHt+xlP+ccL",
-	"zW1rmMjYWEeH4X01Yq+pQezb/32B0/l38QOyZmVKLu3Dw0ffPf7Lk9pe/PY4tRlL6VsnrgzhhXPqsKDS",
-	"El93S9FBav7qHZy2JstJd2xKd19q1aPPPlqQ1xhCLWcfTDflNshH32UGA/oXahSa6ZnNMaD1olZnUN1m",
-	"qq5Lr3rrxKct37XEULQVacp9kApdiy1otZTf/bZlBhqVdXdDGdVaonaem2XOt2aRWmwrSRV7VQ+/8HZf",
-	"oUvle74Aj+ViDGZLFHNlQZFG39ZsWsuD9RLmVYXDFnNcC76kw3YBlbRCasZeUnNDN1ej0pbblPisS+b8",
-	"TatyZpbAXyEALpAIsFOADX1kSFb/KP/QOow4YKIo37N/e0Q+f0ylwEuY19oAbCEQ1+8RsTS08KCW0b2B",
-	"2DPrrlRCl07pig1h7Mwx4bnya8twuPf9h0/ffX5HPzz5/M+9f/G93z98OuofPfm8537L90buiv9Ko2xz",
-	"+JjwJ33946++qz3jhs2hKNLhEyFTOcOXfBqZLCXM2UgVaPcOoVBzwiXJqt17RYuDQu6tfLP8tXzvd/ed",
-	"/v97Hz4d9p+0kGAVRq7hRMzUdCqshWZaM8Siw7gxXLjHJ86cK9S4H3gPEotwtvfcTfp3nw8a/0rvNm4u",
-	"LzCmuDrC/3W/jqcBzybONbAqlqQidtTJF2JJVnz4pcnqNFNrySOriaLqVjsBeRoWFYLNGysbrgVhWdqU",
-	"sX9+3Ehexlp26duKA2qbcA1ciayNuLNWFlIaMBHqkxUCpE1zf80m1E31zjjNX8L8H875d8fv9laa8Uwo",
-	"rTWSfKwBMFiEe8HtTp5lYEwNz+aO/A/JlqF/yBF998dWP07dhzUr8mpGDHV3uSjz6Fvi6V+rNkfkeLdV",
-	"2iYptcI+VqMWWjcpFZlXMmN0TU6v26aOS3GrJb8G1+EfAuapasbtOerrIZyI0v7euf7e2O+dHD06jEvl",
-	"/nkcUmIXAal8FH8z54KcxMOUxrhOxzTnYqQC99irnriEiCmoAv3TaSXaatEj+0Dzkc9b6B9uzlHgROjC",
-	"z+eWtBo+TJDYkspArb3/zJ2CKQILxslM6vQVr+nmN/TaZIP92PF/U5+VoB+w4bjPeJUG6u6ih3tWVCXu",
-	"e7ZwiJbTos7Zxh6/Iw3wO2WbQPO2vlK1Qv0tVU9ZNeRJtB+LbPtx+bwUJ/czTfkZnmwpZIltNwmQhwGZ",
-	"X9H3LnNhnVnonW/KctbsAb4oFM/3c8hUDuuanqfapVBrkAnPnUCpeSz/W91e12yuV/WizzIAGiAVGq7r",
-	"4xkizSshjFBQ6/68NA804xd+h6SGhQkpr8CXMSBoOSxU2YFFxWMcbIiHV99be0Vt1jfKRxr3QFbRFgiF",
-	"psy1lNdc71zcogN+GPWar34DY6Srve/2qZXW7UjDRcOEvFVzrkR1V+K/iY+nZ21sYJMwcJHDELUsce1R",
-	"GnPCDeNai6tt2K7yEjb1oiFxmLM5l9bpHZYrCdQlIgTSmZBZUW5Fs7V9g2V8W343FJ5d8jNh4ZAVGs/9",
-	"eV2zjfMZAkGzGU83ctJqKkzLstamG8t7/MXGA7Kxqt1g6lFQJO42iLtOguMf1xGzitinR8OoNLxo6tZG",
-	"uiPdS+dqW26vlmaS9CoqXaq3fMZxde757IGgbqWq07w+zrgBNu/UL1xLbTLurqOiUNIbFhgeKWR2lZ4+",
-	"MKu6sPYqC5L+pWb2QpXpCtjXvpP/ajjw+VP2/aPHf0m14c8hyTA1LODUww+Y51tK4n2IwDVN7qK12oKX",
-	"s9bxLUVK5AvstyQKvys0aSRSrqpVvv++lv59dJjseLoGPq95bLzXgs+6tm+Mf62A8ZF1HBc/Ja1vkJch",
-	"aV8jH2z3Rf0RZu6EkdniqbsxXZe43GRGI9q/hvLC1rdXXBQtLYTbmsz4wbZ8okl2cxlzJ2rrfAjnP3LL",
-	"VO6JAU4QE0BFE8vUgv1IMdDg3aUTocHhu5/u+JKnxYXYetd1uigwZob1f+WwEGbSgkynSvw1WFD/RZ7e",
-	"FsGZwT6qM4+sX5I1opapotZx6zbgi1tXz7fVzbfXt68FIL6Bkf+igMDdIqjYAST7FSJi12Nc10/ia62m",
-	"qVZ6NWKxBD8PQCEISxdpMk7ZYMJ1TkRFY6Vyn3/BFvzENTX0HsBIaebnbD9tOc8Agzqhc0MbGNIoT27l",
-	"ef1Hzvwcpgutw2KNNMBFYESi77hwe9F5wWAuJBbXZxyVOdEMoa5ToqW559r2Z8RQc1HO2r4gTgyFnZx5",
-	"tp7fsYIgfLvh3RuqYpTOkUfFLUbgIemUlZd+2633QRubdIvDf1bqmerSXyoKsL+htQLvMbOKPXpcJ5tx",
-	"IhmpYLhFeNo+O7cey5cLPpYKM1sIR0RQI8+vhE8kJHKEcosRv3NXp6vrSCzDHPgH9+uUcqtboyFlXTb7",
-	"rSHZZ9XjOkYmlrROymC5E6NyhYeUBt75qHldSWXEGPdyAHL+lkg1RA7SitHiwtP+mQErlLokUlk0V4Zu",
-	"Rg3jUZEiDq3PBvTIAXHDkV2DyeM+1ayNNbdQ/XXKF1jMT0TOfTbIoIBh8xphmFPGVB1d595YGSV+iP+i",
-	"+DIk6vUPTaq/ao5qEaJt24o15vWoXqW+CYBdO6bWYl3oshfIa1YvpFhGdtSIJ8gau2YdQFP/NfT294mN",
-	"dAOl58mbkuf0QOQDPB+9wHsCKmfFmomaSw/v6Ae0QsGNPWUSROBWFjrqSWcTefEtnKmKhfNTkr9I5H09",
-	"KF2ibWi6llqyZ3LszO3bawR2beW9Rlu880+sVMUYJLmHMfoWfpELTcmbrNRCoWM153rasteWI7urHlYh",
-	"eKutUTFuE4KygHyM3ZCQ95gaBy8BdxAe9eRRGhrjQ79JGsfWgCxKTVsguJGO811StgkfxlnZLvRkLI8k",
-	"d0uBvbyEC0Od9tQV6LykVcw3Z/FWIYueGMd9rmRqxv9dAhN5pNl23mr15ZQq3J5jO0xC7av6XizSZxx6",
-	"Fj/XvLplFDlesMUhXz1w0SGuR0/fNLRkq6UZsTOsngrTeMs2tG51Vsqb0kGknNtFKz0jfUp6DqpgxNLB",
-	"ycvWwdYC35v7tOLzn1Z3tDH83IAp5NeQfZfu0Am9sqkmf6Lmy+jJOu8ziX63j3hOV0ff51ppk/CwUNhS",
-	"iCz9Ub/IHPyBGK0FZ5ENIZaSpZzF0ldvr7drVis9N04/1W6lAPS+ESsmUcwpg+nMLpBI03ffRp27XVuB",
-	"0Lk/bXfkfFGRSEdOTszRzp2msxOtyvEk1Vh7XRJiiyAdD/S3kRAIg4W86ipLRdBO+hA/yrOV4SS7Tqa6",
-	"03VowjCdclJIW5G+zES21ZvWcUAH4hZ6aD8W/sa9Xg2zaoNXY28J4rVOS/2gBYxSKeKbqaMvQAt03rjX",
-	"WeoOy1YtjZ+MhpJftyZPG5PfwiuHvQYvzT4bGOEuH8QaWUUMI7lwx5UxfTaYqhzIx0QRwv3N/l0KsH02",
-	"4zPQuNEkstBVvJE5TMkaGTBjhcZqHIXMaZZfgmEocRWETCrLgJtF3WOloTnL348AT07/2BaDmebgx5hH",
-	"40XxatQ7+Ve31Sd5/tzf5uyth1JaA37u84bgmcqWHcvNB+0tH8/nkg1GZVEMTiqc3LYnde2YTDYc7brh",
-	"Xrhr7/gAxJD0Tc+/aBUnFnmswEca3dxJ4Hp78s9lGWw5gi/yElbgC50P0foxftNj+A7OzeoEXALHajVl",
-	"A/RvKOUgt1s9tzRpJO9bZK5hajQCjeAhqdhUaTilJgR8TG3PsGHG2IkRxvQALk23kuIP/VQ7NZxD5xeO",
-	"uEYOLEr8D1ApR5KYmkJ7Hk/EhPS5YeUNCeRDdQWIvWUD5+0PPO8FmT3RQBsuGJZp9MmYVZplE25P2UAq",
-	"KzIYYNCn1JJxa0FSb1Tlacglhsvdz4F/PUY36zp8qIHbCYYVeVE4Ba6Q95ePicoYu84h37FC7Cy9mbq+",
-	"EV6De1hNQWETy4vLngd8rz0DfhKJcMlv9S6463Zj1S6X4t5XIHmHPj3h5a+rO7YC1SBj6xbtgHTNXewy",
-	"roQ/7v9Qf3u/Nk/rTI0V6mrIJlgSi4kL0Bl1Vh1pPoW50pd+PUm9OMP8Amks163iC3+UrNoxCAxw+zPy",
-	"6zPvmaHfgWgFr/pDVCq0m8H70D/wpTj13rwLygIngBrbQvvkBb/Q1CN/gw0pWhmk8AyhsRFtt8ZPjz3L",
-	"sDhpS2a+VUzbpd+AbquNKQVVSlQW3TEiaLUKn/uupqs2D+tE6XVji7V5eF5xYsRelRa7LWArHfzVabwC",
-	"Y+A/w5nwNNSFGGquPeDficQ+e6lQbznlHg5F7w82V34ENptsCxoE3WxvWvfxVBrfVepi86G6UqaD7/FP",
-	"pWf06yNeN+NvwJTF7eUGJ2KrxGClo5OWzm+Y9FzTvjZzXkCOke1al28q9xjy7BITBquk1m1c/zj62os3",
-	"Jgpp/GQ9bJ0B8w7aNqCatKPcAAe0eA23SNYNH911oceCz3X4b1yycsyltxOchJq4WSMXl5sQbp3FUZU6",
-	"h7Jq9i7ExDFMHoFTqxu6T/pdjRhajt8Yqp/MvdJHBPpMZJj8MsyIsfSt0eS40Va8hvWhDbj9wlRRiFqm",
-	"63h1Vbaj/14JS2xHAP5tLbV6vJEAfMo/XtTjHpGP59Gjjfeuum/3QhBPLuCqnniqSmn1gj0IruDeEePF",
-	"bML3jh8ilVNoxDYtjWV8NisWp9EXHiGlFcv8M6iTnbtGwLIDGdW1v3gpoXa2988Pn1rrzGciW52o2yyR",
-	"DtKzhmf5VoJl29utW1IrXz+OVjdq2+mV33hwTTqUScPaZs/iw56GP6WOuEwLIzY+6ildtYUL0R6Neqpy",
-	"MJH5uBGWwvQFe4ZpArSVq+75yNJIyY2t41W8uOCSF4sOH3oWrtviUyMKKlU/EtFeNgBnMBFgFRsr1oIP",
-	"riNdE5RmgYsonmEehFhgYGkpJLEZIPuLgZYSVzJh06OoLNzlYVAIY+twU+swrnyRdzcveRu4f0siZ4Av",
-	"MJAPTnw5rjAxnhxs9H02GIPEaHDuG6UZPoV+5A70tKbUFXGfDUa8KJxBODip7HxCwUy4dI+jnRifNQoT",
-	"2ke+EwuyeXkkNY5N3PpVQztfZV0PgISPcp5VGDiWlNKwelEVrOVLboXInBUFqxbGmVDII+NhpRvch+D5",
-	"R26HqOv6dXh2JZKbzeIlzbeiT2vIp9YvbEXsdGKo8BDK8KL0OC0XEvJnhQE8ylPZdgtj1ZLX2cxt6yvP",
-	"T9mht0OlYk4qQeamWbpcp7Nt5Z/kNtyJTOZsPlnErrm5ArPfO5FlUSR9faWhLWlrOZvy2Temg6hYYk2O",
-	"0+InYS0Z5RvwUcOnSo4KkdltprmDQvH0uaGsI6aNLI3MF4Fd0Pa9ENZcEN9x+ANGhPs958KJK7hQpcUu",
-	"phdV9Rhx75jwp/ibi6WC+joSo0yB816NmFZz02czULMC+sy/FJHG/i0Ne1JI++RRUkrSnYmqWFEjFy+o",
-	"fbfZnHZfz3+Ko2duZhHORJEomCmdUDPdV06XKbOu+/0muQ/f+TMBcVexlshraW/8TMkUEjZpCCCXTDvS",
-	"wdb240pXa0lxpUvZadavC2hGmY89WEjo/Hys3YnPlYaMG3srCu9ds3k4l95kHCvPEYVg+i24tOfmxzJp",
-	"jThderFB61Jo1CveFgVbdnEj8KqGqqtev4YAO87xa66tsOnMZPU3bLQoCMtN84dGN37E3B3jRc5AqnI8",
-	"WY1JDkuTbqS9aNr1E54HcrKPlulSYrgzID8T3em0ms3aumu6SWh5KdLgoIZQo1pLXvdhalpjxhEGKTs7",
-	"9N4MI/Gv7dMnr532N5BugjqEMZdbhW9zvbjQZUIRvvRHrlsfItjOT9nA/zQgwjdufdP72Gg/HWeCuu2R",
-	"OO8nhBp1RgP1j4iz6O5E9bOFrb9s76Sctq25C6pOsatURlWfxbr4WSJzHTcLwVY6yCbcnlJ+07FJj/Q8",
-	"PO2xY6rBnGKEcQg4pRF7m4hsqTaSa3I86JQRYwm474A9GCvnhewrPT74eDBV+YEpp/nwwP3xIb1cGGYW",
-	"xjb2YY2JoaFANizsis5xD0AjY80MYEVAoRR2t16jLLcJesRtaMrCtpUmwyo79SqHQivdTireEzZrxZ8Q",
-	"N3xNpuOc1ASk1qmmNuPhw+s71AtBB/Vz3yQM7p3XWiTUlZvB2vT8DR+OC77WoNjS+djoYXU4671Wbsx3",
-	"u1EdDre1wTgk1vph4Yvdb2BPBFMCgvTj69fO8lsxLSu0+iojj3OvriEI0TNL7NewBp1dEJU79+CXd0+7",
-	"eRvX0y/Rgt0kvN42Dm6q39TVXCWn27N5BQ1F0SeEY85wx/R7IXGFRtkylVdoONHv8Xwq0nGcYOau5l35",
-	"YjMsCynH5qaTWC/bVMhZjnenvv1tLMRc2nRQzDAeFzpeIDwUM2hViIzLPB1ee+sMAWrEoHwbzNXOE93F",
-	"gALiIe+wcsI4E7oD6pie8jZc3bl5Y3x+SOP129m8qQtP47SrWqafeFhT43cEaer3pgJpW2rV6EMtcoxc",
-	"WF3ayQhT3dS/zqmk8DAUPk9EklXBi/BnL630z5Rgvg05mUoCVUkt3Tq3in7rve03HubTRjPQfcV9JWeL",
-	"xdrA1iRJYozl5BVsgQage+gFNfRtcpkrtuUlpXwNstGs1BqkvVjLxTDTYsr1gvmLYmMdbqyPXEPOag0v",
-	"W4iGAt3zrRCfzYQGcxe8Z7XvMJvs2fDxm6AfnhFVNJt8bBxKEUh816YsSRyI8HctSSiVFIbJ62rtJhk/",
-	"a/O/NGNh1Gskt4WbeHni75d6eOkzksO3MGurPNl2362noetXrWqvILNKm4sagdJgvwVip+11qeaW0mIh",
-	"5UIJpyrAk6vQwU5YpGC/3GcD5zHMfGoMe6THaWS5oPskRKhbLWSuvR9W88lqjFH+sekSWL8S4WGJ7G84",
-	"yy40WC2ASOxDWumCuofSbzB/dOEzZVQ3iYfehU9IotUsrgDPRf9QY5WmyL7/BfZxSNeIrGh6mMVtlRaz",
-	"Ws3oavX1UJX2oj0ijwG+UPYcmXP6kXiIqHKV3AK8Sa/cpj947TRJKHsr7OIiUKJFeaBNGM1fLsUU12xW",
-	"8Iy66Y65FCYsEWo1T7s4aSvO6arysa/xVmiSZnvnWyPUPJOLZgfxa7Z0FlJuqwra+gfUGK6FxbiruW4L",
-	"n819+tvSsdiuu4OZ/Y9w3Vqgjm99Hrsyx0bNNUGovTO1Sd8FRpPtgJi2dltzmp9xp/AReRgqG+anmFkP",
-	"rRrCH0cMW35J34xgFCqBIynpv3q5GqOngJ2KNONZhlQs7ktSYLnvmgiw42th5R5fo1lVnI7UFP+jtuYJ",
-	"xt8qOk09uZw/WLHFXkqY+3Qbi8FtxNyrKULyGz1bmgd6ocw6qmF8fgFcS0uWMLfXoZ+t6L+dzlvm/86U",
-	"1oQL/pDmlVU632KQYqshWqfZNjTqt6WWgIWF8bTBsgZktzKq++twm12kW+DQqzLghuhgnPa5Jvt2fcrS",
-	"0lYWdgMpfWW7+CbkWEqU12uGqDVII9KmZiBpTVGwkgt6B35MMEw6tr+/QWMSvCRSv2+YXDC3wOdeX6wW",
-	"NvfbD35vQ+feaBN0rf7xS1t860P8GluE3L14KnbaMedhuZY+Mvy6+3LibG2kG8DHtY6m1gZoKQZ0d/EC",
-	"2t5bFuvccLM1WgFVA2j45auThG/OSi3s4q2b+ZCs5jrVAPFM+u5TzKpLkOzB//z67mEI/dRKKNycn//I",
-	"sCMa9pdDhU7hW8kmqtSB/pDoMSQ7e32OjdEfDKbAxcX+/v7gIVZgMOz5/V5Sib70FRvOkfQNPny2u/YM",
-	"BNPHvDeb8hzrZU8Z98PGkjLArjDhoDLYI8OwXFFTZxRDzJXTVMSJm1g7633+jOb+KHFA4SErDAKTKFPC",
-	"CRrJpVDypApfU68gslHwplLmoLG42PSZhilMh9i6RuY+pmT238v3co+dVT2fqSgFyYuzDGaN1nmB1TjE",
-	"o1hsHxevdeP0f+7jNOJJPeKiQHDVEOwcQO67lw5ev3r7jh1cHR2EJkgHnyqR+3xQj5QEigYu2eA8h+lM",
-	"WZDZYu/vsBjss7eAzAkRNItrFrGr+BsEbmB+HimWCQ2bMw3OwjDVdfX4Ig0SIzwnbM6F/evLWiFzDaHs",
-	"25rhAzIsTv41Nj7z1M4gyWfWpcSioX5s8BnHcHx4jGOqP9j3mMa6wAGGvPZDLAH5aQkqTq3f/d/hymm9",
-	"AY7+GSJvkGGdJGhG3O8sV1k5dcb9g0D6/nCfDTKVA6I9jGd2HzgRHTB8sLOMOBWmEk7s46zgQiLqE2XI",
-	"ib7A9rQamHvst99++72bm1/ePd1n516qiC2M5vbjnnYKDMt7Bn73US/1qfAGX2N/UgcgJuS+/7IwFwjP",
-	"wVhW43KuEZYxeMMtvHDP3HutCpEtBm6e6/118YWgl0hs+7U7B+xBrvnI7gmwoz23ZflM4PDx3r0JcLfX",
-	"9o6OHlaDQ6y+H3WfgIUY3WTY+hJdKkI1K7XPHh1/T0w+QrLBG7B6sXc2sqA9+zAyPbhtOBLWkEbx1SOo",
-	"IJwnCZoi9r2jcGLwmeid9L7dP9o/pAKeCSrjgwnwwk5+dz+PAY+UOGvnee+k9zewP+EltdgV3nl8eBi7",
-	"QRMcFMuHqAvBwW/e6aATd9N57N+Amm+lG5Aw+42jpHfyrw81TpreOUnKTCs8PMrZ/8ES+rHxjHf0Mab3",
-	"wT3kAKni65/bfN/x4eFKeUjV451OxaAx++4iycSo5hqGa53nF68XTvXP5SnBmh4ffrsfk6y1aa449O9w",
-	"pquXJCbb/XHRdwfAhM8MC7FRZGl4fPjt/Qzi7cpcxnlEAgg3s7QA68XiKZfUKCeGjtfKxdXRgdvGl0CA",
-	"gOReeCGMPXt9/nfAdPuMaz4Fi8GVf7XQ6vtSHERQDWpewiDS/jsl6k9Vt+X32SvSipgf6J30/l1SHJj4",
-	"2XveyejXZvrWvI1kRZAy1p2hnlrDHU9tQ6PSzPrIYo0m1mXG/Orh+krL7iP+cIcbhdYZsU4JIX1J3LKI",
-	"RqfzW8MVQc1kzny+yylqU2vL9Lnfe0QjTL04fsnBD7ze5erR4dHmW36RvLQTpcXvxMz7iHbr+pueKz0U",
-	"eQ4YwX10/P3mO94p9TOXgWXUkF7o8EXYqF/yoqZINn5P7N6xtMkrB+JfPSeYPtn/ubH53U5l00Ww2k1t",
-	"53tEgXNX6kZH7yTydnzu92Yq1dGD+leqseZTX5uWcen0kRFjibaI2zLO4nSGE5IRC+qEU5knTj4oZkUQ",
-	"UXZuGc9sYMQxbMovEXXibdb3cizcKUMehLsbfRbDlCwWff84tIcZsSbjYPZ873CGcA5esBHHrB5ZC02t",
-	"9hTzrCTvVUvFH1S+uLXN9BLm/vmfm+5lKJJo7uKjW3vxuTEl5PV3r6q4S1ic+kyi8V3Ki0UtrTW4hMUg",
-	"rug+0rqghede/kJlfB1Zt7/0IF6Hg/iC1cDRt53UwAuux0A3PO4yLg8ug/xnyAV/5zQ+Kp3jLjd70460",
-	"wdesqjyjU1NX/cwvoRZh6KSqwl+WTZeDT5ewcC4zKa8CUtn2c8uMVTMyihAaHuv9UWkIyUbiCpiBTMnc",
-	"7LM37mzzvVHIcc4mXI7JGJt4NqymUsFb6krlTo/pNVs7tO5z32oC89mXfhYfPtp8x0tln6uSkrZ/sh1B",
-	"wnPtPbFimqO16lzeylilbdJbPou629WfP3+Ie2+m1RUvNvgN8ar/JM8hzs1/nPvgP7zNgTjzjX13PsFt",
-	"q5Uocu2OwTzGqkNf9NgtBD26urqJ2/Ya/sJb7CPijHvEo/k8BvVFGDEkEzYnbID0LRYGbIzV0uRN4mw6",
-	"LwEtf/QOkJTYkxdRYwUkhkJOYj7WAOaU0HLuN+9l7cVz1Y8dUEJlWOM15LkQVqByXkI/FOdkIOuYAV5A",
-	"nnIi/PIHsV9Vcqm1rS45qEXy8Tz/cHeOSBjiPbsizfemWE/wc0+9XCBZddVOFVlb53925+Owg76pl/Ps",
-	"vJU7V6JJA+3MXAYxtYp0D/4gGc+6as9VF8Zfe/Ap/BgcmbbERE3b3PlB3rZtw1iRMsKH/uc7/+KLNwSw",
-	"LZonvQtCtO2hv9UJFwTp/MfequvQlPkDp/dNKEu4wWvaDJNXEkJ3eSL54OH4iaSxdPQYor6IjYyDvYR2",
-	"gYHiivpJMjsXGbENe44qNFpsvBEBE4jQeC+JEUIWi0S2Pnx4S5ghYXj8iONsaII7MRt+9CPrZjb8AfrH",
-	"B4yFiZP4p9NCO/PgKzEPnEHQr6AN17UIylzYA+TZRte9NWn/d4AZAq9fcAu6Hx0t5N3PFmymlRoRckZY",
-	"w4z4ncwVdPo0ngLEnosKK5COYSESMvs6V5FUUZ7M3J+5gT6txnmX6mDpVS1aoZq0/Z1dcdvCjzXIKXOC",
-	"eGAwjuDJUrK6UMQ9QA9oNy2a8l8JcqstjMzyJBq1q9Nx0KWwm6cQ6BAGDSX460iSP/fTb7HqFt/x4c73",
-	"V20S2zbYinpRI0S6Pfn+yXGfGWqayo73j/aPd97Al7prcd9ULLOFGlPyd6xhHgCqzM4VHhnm2lsYpA2c",
-	"u8nz65xAo0glVzF3o+GMVd+egaJP0T1nfCsCOmL8D8HWq+cSJh3c65/5t2/IO5zLHD6G5ALRLAJyg9fy",
-	"DVvkFmLw/rC/Znsfdlcha/IDlBKI/bVvLUGQzGv89PPZU09XhnDqiACuFiI1fI+Jr4+/c1viLySl4YRp",
-	"l8/4IhQXpjHwLwzi9r6Rcjr4hBXlnw/wNGtVVcTO4c47UUm+1YDqaODU5CCM6IR2iVcf3i6qDKJY4Vuv",
-	"jWSPDh+FSg7SPlE540siAhQt89DHqM0YehbbFWxKB+O3X9NE2UKHufnpXdfw+YK0wLnMirKKhiSiEiia",
-	"bo7b7aKjnV30FdhFcSMi00Ywk66hbYiqaU+X0hx80qXcFNz/Aa9/U8q7dKerlyQE+Sc1x+aFwtcg7IT1",
-	"jxbWBt3Xksz+yi0SGtA1fapwcjayprZqnt09iK1/1G1G+KMw1UP84T3rsEE/+Gu+HGTQkml6tvdPvvf7",
-	"3odPR/0bGqjtUCE/Uf9pQCFa+51Z/SWpErSu/QWtyKBuCiSZfjvzD0fAOb90nv0VaDES4GlFqBkrGy68",
-	"4vLhaCExam0yjbqOGs+desYsaT0oiExqeoTH9ZQy9D6fc2yc2H8v3XuwpzNm+EAGVn/stZFItL3jl0DC",
-	"+gWDe/wAO+Xoju/Hiji3vrvyuJQ7/M4uQXev2i2ZnnuHBQdBB0k176TVlrNz/sqDT75dTCdz/u5t+TaP",
-	"lEa5s+K/8KMX82ihSeWlVHMZ4tzDIEB3bsEnzPe6lB9MFHXZv/az+71ZmdglP6kir22T2z8g6eHuNfeN",
-	"YumyN//cCLrdSfcHnHQIDIknHQJAsDZbyDHCU6TCXgtEwXMbJyBFz81NtUPSazi3gQSmz4iCyfPWEDtc",
-	"2jvwGP7gxEy5vqw3AS4lMeppQNZTU5VGoO5tCa7fphuwM8m/dpDdTtfUYuZR2aArPu0ac1xRLdgN4SB2",
-	"JT0wsQt/W0hhgM22B30kxvJ8yIM+GyA7gPvBd31HsqgB9nbAqnb3d8j32Tt3ez9S7lfEAnMQ48lpnRCH",
-	"unN9RF4Ls8/OYsdeNkdkAgYgaYeBZGNnvY2UZnOASxPIcbCVbwpP9xa/9E2tH+tdmELh+fS2+zaHwtup",
-	"r1ALF0+jCfKMGwM5e6dLO3mOzTH6bBjDUl+8tbSLC3whGoy6rCyprudC5sscVqGdeE19ZXzGh6IQyHG5",
-	"qsP8s1tV2KdIhr8hVBBEf1M+BFtjlNmE+IZP2GCoBYyqHoXkTBBBLjEdesK+PhsgdofrfMB4nhvmO/gg",
-	"UZckkhbUWBNuneYsi2Kw5JUiRz2S+hFxgggtV52V2ccHjjSYCT02sEVzSzFXBOuLVrBQDpaLIp3j6IWh",
-	"13ob4IcTx3/4kxvzKvPvl5HzCAv8I31ma0EkXbWL2XyxiiMWUelqy3bUFu0xmiXDxjCyfQIlq631Khmq",
-	"j3tDDRz11iDupia2p6Z21iJ8avz0IXUY/93O/gAm4wWPPWSSoKlfJ2rKOMu4QSZ4rzoq2BNzGmSfISN/",
-	"odRlDWtBQJpCjdMAz2e1t2+YyFeyWOAQTA296InTk1gl34anmqCgbZzzidzbThMWkI+RbLyUge11DfP4",
-	"DRLFfypeDL8O/1mp7kpYd+nu+9bfNTXVnvImqVQj38HfeXNoBw6h3g+xJR9eV4Sb0WC1qw8+Vf9YMg2b",
-	"0vGLtKIIVh0qmNhfqM+GC2L8dVudCaT0xXKvqHC31q9/g5p67d3LvmitNnEnx67A/CvbU9E6csu3/U7Z",
-	"NrxaiVE9gbVmox3UTvCpe9r2Yeuld7aFrn1NuXBHXpGTv8a4XBAZWywDb6OXO2WPDr8nkAqXxHeDXNn8",
-	"Epx/p4GeiCH9unpY3dNn1Rd/SXs7kNR5Akp0WfU3f86dvn18+StXDe0YjCC6fDsNsRwsXrfFVWkzNYXb",
-	"2Nllm2fjOzFFt2ak9Fhhy2TPScCt77bBp8D8iNbtdCoAwY2+uoWfuq29tHnvBEv2yk/dPceGO2gMsn2c",
-	"zOy0wy5S/AdpMNyHN1VdpJmS1v6rYMoT1fWpb7MHMEMaVzT7k0b7z3CXB/rP0H6Qu1N757zeQY1SvQn8",
-	"ctnHRDE+Zef/ZzuK9yh/UxVKs9s5HH1aRMXGSe4QMyJH8a+1t0cyd2FYXmr3SbVuSb5jBVKTSBYBG/in",
-	"seazSfgLhjqp4868RjA/hPhu6idCjQAxCDbiooAcG9kElLfVwv2RCObf1VshuYvQFh+LK6h4l6h3XyIZ",
-	"60b6c+jRfzO4R3+14Zch+pWMRkKDwMQxWghGYfmVoqZR2EWK2Klto+3wal+molBzc8qODgOFdWxp2p5y",
-	"cTcno52x92K1NjeMa26YN/qcu0TJ+wW9Z5Q8vfVXPEvaOv2ErUP5skmzAG+Hnd9ZPvdw2pAaWj5nUBMy",
-	"7pVU7bAJl6+cNdOwy5pHzcGn2Ci1PdR5VhhFMY6Ax4v9eavWIL7HWuAp8SEEi+2JKd+MEJxCwFULcVXU",
-	"7HdmLjV6y7cYTuHw2YU0v1DZj4HM7sLfHsVMZGirzsG3wcef2mgHfvv4A+PehtRKwIlBTGqwafkl2T8I",
-	"wWVqVIFwDRf5PnvlDSRquUn2CJHcYTBV+j6LWEmI8ENPwhkakLon+c7cCIEmTu9CSTilxxrLF868HQIz",
-	"TpPUDVOfdoiQYG/U0gHtXhtaUFe9NVYiNjT3OzPyz2RG0mo+rbbVl2VNviPMe62HbdKyDLtqhwLfxeG+",
-	"phP5dWmjLcq0GE/sLVmkBzMhm72jmrr8FzkTss1sfNRWtCKVZTMh5ZffBfE/2Mp7ARaxVSPG/WJdw9np",
-	"36ttVSYrIRqDp/IFQw2Ta5RjEjgWRwVUL5paq+VO1xD2naB/4YLuqwK9fAjJzG0qUOzMD3krwP0N/f3n",
-	"EHnuAnLn0hnpQOw4Y9UOG5/hPktRZNbQgt/eJT2msVrJMRjLIB8TxpE60/vyS55NatHmJCMxl6psZfqs",
-	"fcfx1wB6XF7uhK36a+xzzbMJ5IGo/AR1VLPNsKzmd6dgvtxYIQCdK1HJxKKPryF2skDOcVWIPDpB6SjG",
-	"GwQvm+B683oE/7QWxaB0Vy0blvGiiORHvnCZcnap6EEYC7QdxcfJo3guioINgSp6jPry+2H8iUxJpS4R",
-	"xeN55MwSy8xWB+ziYMQza9ZS0jodWylKbgllf9Q/PDxMF048x0duJNzjIZpuqbWKFVM4dR/TIRTEbbqo",
-	"wEnynnvQbVYWnC1F6a4zYLzzHseMFSm4th47hiMGaYVtNQ7or3dSrXGXVgCJW0ucCqdgp5zu/XSuMwxN",
-	"qegTa4iUAXbOzExdAlOjrU7shN46+OT+t6kn96++YHXCc38qNjICE1XkhgAdpxtj88xYd/RRSxthU825",
-	"reYZ6sAt/Noqv7AzPb9c4eaeMp2jWkHZkHAFmhl123EcL9e3aXiOlB6DtUKO10Gy+IINFww+8swWC0xM",
-	"joQ7palRnWL0lH320ndymvDZDKRhC7AnNTSWryglO1WVRc7Gqr+UO6tXa9eKuN20EnuOsXxh2Eh89I3x",
-	"jh6HFr0p8hy4EjB/Hj/yjsDL1QveQrFNeuboDobQ6vGGKd/lXna5l6/SfiABHkJV8HADF6dSfAefqn9s",
-	"ospYUiV3Zb2u3cw7mvyvR25D3puzSsYiPYmwhmnIQMzsrYepGiJ9RxbD8sY5yJQcCfe0zrCfWxxmK42f",
-	"1s4eM2JYwD77NbS3mZFt4K0K7OLqPAVEiSP1FoXRaug/gjZ41oOp07XjwO0gLMv4FPDaU4ob156B6S5E",
-	"oXibJZg2PLQt9FKA/AlLBs8+890K0CchOg7gCKspsT4bIRXIspiEAuGKrFNbx/ektsipGYLbAVGB7+qp",
-	"/jz6jpb/+kcyutitUceQ0AlgOWreR7tRaCZyU9uqPhXmNtIQxsKH52B6GqNy7qorXhZJb517AO3fcES7",
-	"oOUfGbSMFC5fIHnLn4Ez58Od1u5VuyhxIrySsOOfuX9g+XTB5hNVROAuN4yHojgSzAX+/waBWDF1juya",
-	"kNL/vH31khVCgul7oDuaU4zjL/tMFXkqv3TYPzw8pPvQgPqO/Sx+2GdnRRF+GXHZyDYt4dQ/MqZLpbK4",
-	"Lc9xiC+EhAGZXe5vfAq5+3xnmWMsuLWaT2Ebl3De4AX00avnCb2pHX9yV81cPu7JfHW/Rr0xFJIT1mzJ",
-	"kv4DYMU0RbsqtV2V2lemUH/AVlEzbmyjMNlgucf4+rawV6AHn+iHTWGpxi668wO9fbfuQlNfYWhK+pOL",
-	"CXPrYagovrcZggoglzX8n9wy7SbEsAeQTRSYh1UuaQhubxpm1RiI2wr7NogpsAfGKr1AU+JhzZ0MuFMy",
-	"IhBSqd3qMkXl/lQoRpGk4YJJMZ4QORYfWdBs8PrV23esDe41SANmXoePvPPtHN/UljiiZPhXwI31J8x5",
-	"EP9KpqbunME2qzKnQrqJ24gYj5xSnHFxA4Od/M2aud4UyP91f66hAe+qvA3fc//NATJVNNK2LSXTTgMU",
-	"4hIKARSP8Glttxw4gY0WAWxgMqUB6dGdrsU7FyduLZ3eJL4SqiR3Nwswu64CO1v0Rs49wnxj+gCpHynI",
-	"1J0mPG2OIiHV+p7KtfrQbtTYhPvCaK4wDNmvu1Njd6xUfYs37qKKf8KoIq5vG6/1LrL4R4I8lcQA2pwv",
-	"qNSA7mglst7WViFldPAJ/78J53nuBlLVpFOO16eBsQQoknzxwr1v0STUHC4aqftVU/1HrWb10vju8M6x",
-	"uALJ/oQtUv+DU6B/E1fAylqxIzqME05hZ+zOVUncdvDQ9aGfFuE7vC/6h13g52vEJIWK3NuP+wTdfJth",
-	"nxW9f6DBeq/1ngbUSi9USzD9u4SSOCON5c5LqVoT9pmZIIbRHY/4VzbhV0CKoVCmpXRgsXaP3zNhoP88",
-	"4rrcbfQvdaP/xLE5JjEwxdOooim9TmpCaK30QaaFEWYvm0B22Z7gdQ6WhY8x5Vode/vsTVmAYTlkIkcH",
-	"kEtqlESVNlOVQ1Hv8kYUq9xcQt5nmgsTagiIS4svfO/MK9CsUHPQ6SKcp27AT3HwdxTDOpO8WBhhoqTf",
-	"bxyLvg0/s70GIMAKfSoVilk101XzvpHSu2DULhjVTf+gWmitSDZiLEMHNDWF0Jck9jfaIjRFL1pSR75/",
-	"Li/2uN9+11NKr5YwIkKyZ3JcCINdQjibaTUsYMoeDMpqzS8KLsclH8PgYaL3iRvP7/CMBvjn1Dnh9SmF",
-	"8zMu0DfUQh2d551G2WmUa2uUX2QOmpooOjNhBFAIOTa1xtnOlMD9fVOdgo/7UtTIj2Ahsy9xSH9KHUKf",
-	"1sopCbnpsylYpjQreHYp5HilKIOOlxlwOnPsBKY7bbPTNjfQNi/5lKhzSLX4Em/c9ShnpslUcC01o2Hk",
-	"0857M62ms3WA2Z95jsQEVLUEuce7DhdBEfZxpH02K/UMG8U4PalkKGDibBTZWX26yH3MPjtjA/fDAOEq",
-	"kg28PTUgzj7InVJbp/DOgyHnnqkBw+xSMf9B5GYMDB+BXQw8ksR5HadhNtuVpYZRmWwq99SttoE3cfpe",
-	"+9m7G/VYvecPUpCrH9qiLOOkS8XsXDFeiEvYKcKdIryBIvwbWIYDRFgr7VZ5JSwmpLG5K7ZHu74fN9Pi",
-	"imeLA565GYR2VB+2k634w6M3afgc/0HcE2rEFqpE9N3c510KsJXFIDTTqoATZiwfjbDlrvNPvGqMdkXm",
-	"pk5a9zjsi2fwie57IX8vuWXInkbWZ84tmNPQxFdJ5nEY4cmJbuSerW2hSpaL3P1fGyhGfpjun1Sdxrhh",
-	"cygKn7H8Gc7EN8bt87HmU8Ny9V4OF2jvGCiuwARNSu2K9t/LNLaQpvwszPjGCrc0/qAdeNACOIhglF3x",
-	"2N1CJBoLvKH5Nzu32HQay4vdPiLqXjvhktpMmkuKCPaJzjc2RvCLT/2s1BSk3cEtbl8re/WY7MVGoAuF",
-	"GhB1Rs4tb8VZ+Cd1AFoElQwy0wsUlwMNsaIrrZyx3H0OcMmueFFSW3Pk0fVqESVmBhLyuiq+hIXp+1r5",
-	"TBXlVCJcEoo8ckU7GXPfxaZ8RpVaoeReOKU8/A0y0sPvZaakJEOJ4B6krhlHM3ckqOlxICECXasnUiML",
-	"8tQnEdxr21Tnszglb/yMXFN5fsHgrXY16qXgP02dLi/6Bo2604J3qAVp0y1nG4Sxy0RhasQq/XWnSvHg",
-	"E/2wqUprWYx69yiybS4jjXyXyP/yZTw2BaMDY7qdEG9bdUxSg63Il+QfYzjtjfTYDLRRkhnAeill0CPy",
-	"HsqIzm40IZ3NeSnx7PVujwbu7nRnMsicOmb13d0qwHnZGfPDYGo0Ehloeg8vCjrLsTYLvVIRmUJ4mQvL",
-	"CjVuO9NfwJgXP+Fn/Scd5v9hh3hc5d3pfd+aDVVG0oPBg7twK0Ox4Zuc023gvID1Rq8Co9oCyz5BcwN5",
-	"n0mlK8Q3/TNwgRFZl2F8DDW6LXKVQeYGnWfLL5GOgvHZTKsrXgQtwDPLBu7aARsumJ2r9zLEkqh3qKf7",
-	"wu4TMTTk/kiQJnqhc7r32Vsg70VYwm+xbMLlGDDaMxFyfIp/KYxv1I7vL9zkcuzKRqF5rFp1OmnCDeIN",
-	"mUg6Oq8LnkHcL70764tcveKe2VKXXryqIIlrDY+QkdLZrl/djjP1C9WtGsbCWNAniHBe6VuHhOa8pmI7",
-	"6dTQ0P9zyvY7+OT+F3ovATeQgGBvMC/d3kPjspW1cZNe9a++IP1KWX/hSRJJ2/rAvQ+dz7moa3RnYCLX",
-	"tJKe8AeKUQp+jW+5a13oHu1fdd/JxU6qMBxYwiBZwq5kaafN/ght5rdIQ58FN8tt6pA+urZ+o1j1wSfy",
-	"Ydd2jMfSYtNfyQP2CfVKC3nCpKLMIubkPbbC7LPXTS/WODcWSfC9djE+Ml3khg3BiBzMPnu2zrmNzBDv",
-	"Zd0Dd1bhVMmxj7eHJGvK6vuHgPlrvPUuA1P0BveuVpA6ZWZDfGAXm/oSYlO4MdIunBNIZImZM3RFKPfi",
-	"UUezIFB3GKsikUrFqoI6WY8paI0XrUuevwmP7sJ1oGZY+UmLiUgCHxmjUJ7zAY3vje5bpbqbrkDjtXTk",
-	"tlIjoGOY7IHuXtvr9/ISLozCVXCPysubdkLfBcX+ZECBIMy70NgfZvC0RscwreWT6FgtWgNk3FpSKwzj",
-	"4JPXUujewUcL0qTJ/Dfp5CBY+LS1rt4rmflMfK1jZdCFTmGdoDeHqJSpknZi2IO//fj6TZ9xbUVWADs6",
-	"foiK8tFjuirnC8MePH36+uwhgVeXLCLfX8j4jMM+e3T4fehV/V7OuWH45XnFCtHHkBn9ynmQNLC8hFP2",
-	"6PgYTb4IVij4nOUKIvbMPyxlcj3DvzTn6u7Cbc/ict47gJWkC/IGgjaVjcQ/VwskYY6isPM4dx7nH+Fx",
-	"vuOXpI+iKowZTNznvCjUHAljbuR3BtNwA7wqbA+nbnwmGGFfWowntt7/oELJhoGOxRUYH/3aZ786XUcw",
-	"P69nkTS7zwZB8V1w63mxjZAZBOgft+9laOPosf2kQwdsPlmcsoGzNd2twvjqiTlr0X0NW9p//i79+ue3",
-	"NHGpd4bml4cj9Xj0O7QxnRR1B5MijW5FKlbkWGPEpU+WXsLM1vo27bMzD2YitTVcMF0WoXMcSMyrxkcx",
-	"kKocT1CDGcsXkIdmk4uq6+R7WZUVQGGgSvlSYC5Tue9DQEHANi33Jnz4DjL6H6PultZ8p+++WMSoLqWh",
-	"ykq/YhH9gTF9kTs/7i7VYFf46JJI9e5Penfg0R149HbAo5XwGzEtiwiiSZoBTym1Fk5ySrEt+myk1ZRZ",
-	"lfMFe/DLu6cP+0yMAg4KYVR57ncvd7vbAwmotzsCRHO+cOZC5v1rdw8hpOycKpeRYypXGMEZq/cytAo4",
-	"aaYe8RWS0GFcIqCs1FAPY4U/cZ1NxBVgkTW2dC9n5J8V3FjDCiXHoFP2w1uaJog7cpPx8JOaU90NBsFC",
-	"jSafAM/bTl53Zfrg/bZ+8H775MlXdfK+rSSsLdMocIYyNd0dwfevk6LXQfW22OEAhXYuisIfwh7V7evD",
-	"fDjsOqevRz6uYVh4rYwda3j7vy98IOUdTGdK84IJGTu2/gr8SnCLmPYcpqgA3I7XzpuwuLOdRGFLMyyJ",
-	"7BMrjcROs4VvWcnZlGeT2JXMgL4iyOZ7SS3ILDeXxLQYatJUKEzzkRXtW5NlRWksaJRhQ+//d8k1l1ZI",
-	"yE+iWlQjLB721g76UDU1VUA+BiyYfi81zArnELEHgylwUXsc85irwcMOuFc/4QTNgo88s8j5LoxXf328",
-	"ukJpJXTfG3oE9b+9v75pW8fV/Tjvu3UazcubUraQdU64YUMYl3LXI20XS78XhU8727SBt3wzbGmV14ho",
-	"ktXUub+/Q+DcgDFCSdPesuapBm7hLV13dzm18ILPfvPfEWC99pqUI+an4z9ny+928N3s4HoTw/Q2/oH6",
-	"aQeRq+3euCdXt69ZSDsB4olsbuCDT/6nTdGP+k6+I8+h4ybjxkegd+DEL1BoU/kNjH5sKbLXDn54KapH",
-	"P5LCfgAy3x5XU396G6DmGZWKxQ+uulA0MC3LJWSxUMIgTHhmoQJXG2as88qo41mKlO2ZzL+cLRq/dbc/",
-	"v4pD5ZnM7+hIOcDAEydSmLUNzM7rF24IssXsVv3pu15iX18vsdqif+29xHZH/epR/41p7NDWLF5DSdyR",
-	"LdB2Wh8fHp3EcxUjj74OoQJxDV5rGIE+wSLGv74cEOwM8n12fHh4ElnYqPSIs0vwjafcUW4ApN/I++/l",
-	"8eHxSXW6U1v9RR/zHHEIC7D77HxUo1cmajgk8lcjT/far1hdM66xNyp2k+AW+934uGegu7ZKpSJ85KTX",
-	"NuGNo3z9DshkN5d3GQ+sf889I21XXr18biFwZrEsGaeMeoAYBN3WdkMFKSTxWIor1GZ/742PG2+KMdTu",
-	"ibd87l8jRNHv0VKCzGDvzE3Z5pdXd4QbcJZuM1SzYQnOwuaj5KHfc27LI8z5hmGbW52T43ufE6+QTmsS",
-	"5zMbBbd/SunrU4evvbORL1Nbdz9eSlfuCCV2IcA/ylt7yxcV4XJ3K+o6HtvBp9q/NoUIm3bEH3fGQuME",
-	"3YULv04fQq7aQYhDoHw62tdDKJQco+Mv7tmd2Gzn1sR0cyxy7Z47gCv38HYqBNBXoPeQL50u3WcDY2E2",
-	"YA9ybvkJe2th9pCQAATlwMgjQSHchX02oNM+3lEb/UPmMSKAbevc8Ud0JO8lej5WA58SC73ZZy+wL4Zf",
-	"nrGQoRA9U4WS7BJgFvjdPVUwFmfvszNJY3cuY87GWs1NcMa4f8cpw09EkAU3bPCCG7v3zN20d/7jwO1y",
-	"DaYM7Ft+XO4ZqrSIqwBuEYuhWQH8Cn8sneO18PHXs3ATEnmBzE2k3CaQiGbGqplhnsQmFO+Us5PwQb4x",
-	"ZwpJho9e62slFFkeAkIFN351K99SQwbiCipgGRkqVVSoMUON4FAV6/r26PAvR7Vw1+Gd4sosfLQkz3s0",
-	"1029v9zxNR1lxhtRlyf7ez+r1ER9lqKvZYOzFcA5VIn1dQDRdkeEOyKeq6JQ85VDYiIK7KSpS2n+xOdB",
-	"mM/WE+H48HA5coAF2seHx9XvjeW2NH7SantCAoagVhRY08J7E8Zwp1BS/44WRRBiInfnLb/FOUq9/+VK",
-	"yO7MXHpuSDojBzXPcsAMZErmZsmF3jmff3IzttqAf2J9RJqko2vot9T9OIjt+/ed14ChQZtTeyCtXpCZ",
-	"zLMJWsZV7t7junY77yvZeRM1ZyOul20E8bUYBlaXdjIShQV9wPPfSmOnwQskbH6C/L0oKudgLK5Aeg5j",
-	"qeaBKE8SkwvlqqQaqnyRot00YM9qL13ZrQmz+2VVATRVVxhhX+C7drUdt78HatKR5MyYYmPKHH1l95/u",
-	"7eHqT/7cb9Xoa6XjFhtc117T1nVRFSKrlY1TfIEXBehvDFNzWc2Ek0tD9SQ7obxXoYzFRnXBdMcqqoru",
-	"0rlcV9TQksaZLFFLthAbSzZSpWYFXyATPLXva8pLXaLQog+1ytg4AwkarCryffYrBZfYAJnjBzHQbNlv",
-	"ZT4GJ49Ytxj7vSL9gWRWzUS2rq/rKdoj1+jNeoZz8I6acN9Js+o4yX9Uy/s4gDaFgHP/NfTD2+XcvnzF",
-	"9RPSsdA2pU19zaM0obCCImzXVoNSuv006LNBKQ0fwYBIn4TWUMAVl3bApoEjK8o9U6Plk5CNwRpmrBaZ",
-	"BU1UqxwD5jPIbJ8NJlDMRmUx8GWFzvfx9YzUexvbSuOTCXbElGYTJcFYrOWm8AbTPsJea01JRiFWNWY+",
-	"NI/wL4zmI1DaqbpkU41EDEpcwfMwa3cGIIpvuGfV1nzvqmKLByflNKNF/+fLa+4U3f1baNiDFmPqHvmD",
-	"YEYNRpU6A+dT3p7ms/r/sXd9vW3bQPyrEH3JBghNMmAFtjwMWYZgechSZEH3NGCMdJYIS6RAUjWEIt99",
-	"4B1JUbFsx62bJoWeEtiyKFK8v7z7/URZ+hzopgjjLlzzFSUujrEJoSDRoBFTdMUlwsfdg/PYBIGSLuaA",
-	"4tsEFFfp+zAt158VTmRv2m7C/t6mZqsWxr5lf+E5YasMhPpBNMlSMQNc5xUeQteUM+R4Yg0I4IjH4HXt",
-	"S3rx6N1LAdbqurkg0sBC6QbvqHThvutkDcakG9G0wJd4C2EDaHrjNFOJACcYXESSXnpE85b9CXXLajyd",
-	"R9Q1suK8+ChyiOYdObqciTljDTQKy4rdd6ZycRE3FAGtqIeh9qBtGha1P8tvtWpaS7+hJbvXXPdHZt2U",
-	"//1Iwg9vycfC/XxmfJtSuYu8YK+pLGmOU16F+f5yfThltz/yrrbHgblkaw/XB3fpebjyqU1cc9/Wq+vb",
-	"Gr/oLV1b45af2Uc6vE5A8ZzyjqjUj+TW7Vy3PeniQR34H+9Ms5IOEBaaJyiAK7zsCdLvaQF4qZGsWBE+",
-	"EaYD8Kk3Co1bIBkynINRn+BgcR8PZCv3StXA5ZtnEA5ahE31ye7LsWhkjFtSh6fZycnJLCnPKCkB18v7",
-	"0nhdFipHsdITnfZ95GYLr2LATuYtR4Yy9Po1oHNfZOgdEssF8egn/j+OikcILUjfbOirNLIQhLTcutUz",
-	"WeAscTfiuffJG14ABQ4TDrlVGuLefcF4X8MzPjPi17ULifp/sCdjGvNLGN9D5ZHzQhECuvpn7D+EYCoi",
-	"PD8W9WIVyowRNocQ304Jvu/s0FFECGH7eAuYKuinnIXjT+5PaBwa6lbGmucP/HyL6nnhrsPhNMyl0iVY",
-	"u6H4nRRMqSScoVXKVRsSNPeA8J2EnB25KKn2vbUUnXDLci4pbckLF8Jw2RP+IxKw08BHZib7+W4EmySL",
-	"ccrm9R66OboSzoUolSr2kPENFUG3wIvXK8AHBEhCA38dFOKk909LOZeSvlShiWDtk0KzZxQwlgPc0S23",
-	"1bChvYHcuqG3p4QeYs0oWV4XHQhZbimCulSanf7MGiE7CyaNfygnHaKRWCcwijKEZE4oRejzcxOZjChu",
-	"WpAf/Jp9zVjghib8tHDg9LBx/mjsKXON7Y1zgn/2zj9bH7kt9shoT4G17eWdBx1x/Mn/t8tHv6iVgUGY",
-	"dxWD097HpuAZBPDF7ix8qcnW2szlv9st3G3php32hcbuIT7XWgcES5tDXNjj7Dj5mgiaX0ceRs5wDlBE",
-	"5J9A6R1AD9dPgW5kctK+iPTqA0lCAk5AuDkx1xasfdpxMnXMxC0RBSwBWpMO8qtzkjF/lDEDkLG2s8Q8",
-	"icNTAJeMFN/M4zGuw8E+GW+Agnmn2nO2LDSYirVaueVbMFGAtML2TMnRmUIyFu2OiaGE1kpnjPzhjP2u",
-	"RVESk8yd7mx1iSeNWBFdgdAMWS1VZ40oADEDhneZjDY6w5xaQ4W6h9e1kOUQCy+h93PmOWlRW0GT3DeC",
-	"nK/d8oIbepc+p7qqFGt470JpISMgG7EQK1/j7cZPbg4m58SGMvXMxCVgMgJWoMo+xHFLCi48owMhV+UV",
-	"5Ms00l+5x+H5MhkywLmvD/cep3FkBuZS7wFiYnqBpZ0rZMVJ2ipMpVYm1pUIw4xKBgtUIOuDnec23Wse",
-	"/cH4OlWinyBiQbd43CzN5MvxJBdT0zn3IhInNKbrwEl54qV0PpYvFqxQDIv3x2K6eTZudxWCboF0RKoc",
-	"UitK1j1iV/imQiNKCf5l4fEs1d6gaBn2w+3lBXv3y7uffkzn2RViagteYb1I13oX3BDcBS/630YKVoct",
-	"9u/D/wEAAP//",
+	"7P37khs3si8KvwqC34qw/W32TZY0dndM7JBlye4ZW9KS5HGcGWmTYFWSxHQR4ACopmiFIs7TnAc7T3IC",
+	"mQCqikSRVX2z7NV/qdVdFxSQSOTll7/8OMjUYqkkSGsGpx8Hc+A5aPzxPIfFUlmQ2fo1LAu+htz9OgeT",
+	"abG0QsnB6WBsdQljtpqDZHYO7ALWbMUNMwCSTWCqNBwOhgOTzWHB3e0gy8Xg9F8Dd9/g/XBg10sYnA6M",
+	"1ULOBsPBh4OZOnC/PDAXYnmg8EW8OFgqIS3owemUFwY+fRoOflIZp1FsDurtHJiEFdNgVKkzHIGG/5RC",
+	"u09wb66PaKr0gtvB6aDU4kDDFDTIDAabQ3OvfBX//GS5LERqQty7V1xYZufc4lTMNJcW8uY0XP2zX3ML",
+	"P4mFsNvv/tW9UhhWwNQyNWXAs/mQTZVm8IEvlgWw8buBWUs7ByPMu8GZ/uujb8/sX0/Gp+zRt8xNERhr",
+	"mFSrIeMyZ0oCWygNTEjGLVsoYxlnBjIld35PY5yvVCGydXqmCneBobly4qOWoHFRWaZKaQ0TcucH/Oev",
+	"j4/PVn99fDw+ZY+Pqy8Q0v2XBmr2jhSsXj+Z4jRvDvJN9Yh2CVoIKRZOrE+i0LhVm4EefHIvWHLNF2D9",
+	"vnqyXGp1yYvz793/hHvLktv5YDiQfOHu5f6Ckcg7Cm6JV25/2Xc8uyiXrS+a4J/3vcZP/eB08OD4weOT",
+	"kwd/eXv86Pj4+PifB0tl7EyDOTiefs2/zU7crllya0G7l/2ffx0ffPv+4zef3tIPjz/98+Bf/OC39x9P",
+	"hiePPx243/KDqbviv3YM/3UpW79Al/L6s/RMc1NqaH0J0N9v4EUm4wWKd/u74iU38LoPS6Vt+6vwz9d/",
+	"zY+qyFtfMldFfv1X1I6iv0NClTxhl7wowem8tSo1y+ZKZDDEQwC1xyXoNVuAMXwGQ3bCrGIPHj1il8KI",
+	"SQHsyZun5+csm3PNM7dN3XbHj6HjsPqc2kAO3Eh2agX+4SeQMzsfnD549GjotET4/0lzm7x79+HBycG7",
+	"dx/+8uz9/0pvhXN3CvBsp+yI6prrT/kr0Ca8a1tvqyX/TwlM5G7KneJe4uVDxg0bm3Lyb8js2P1t/MOz",
+	"t+zo8uRoAWNm5mplmDsblbtpEae5+R30rBv4BDyttz/g9fOn7C8PHh4fsrE7qf/6Ysy+9EfFMB5zj48Z",
+	"1xAO768YNxcGZcl9LZdmBdqdMnYuDMt4URyyl3YOmi2jiWDwAWImlabTv1Kk+NqT4zYp8wNvEaZHJw+u",
+	"Yza90uKSO5MOj8p2zUp/v/4qvIadWkjDzWihN2DMrs1h6O/XfdEnd7NZKmkAD/PveO5n0v0vU9KCxB+5",
+	"MxDJQD1aajUpYPG//m3IWq1e918apoPTwf/vqLLCj+iv5ugV3UUv3d6CfoGcvbfghRu3k7JPw8FTJaeF",
+	"yO58QH6G3YDUJehhwx8oDeS4fYxagJ0LOWNQGKCLFqgL3Y05ZCKHfMg4K/iKNp1V7AJg6fSGewAap7gP",
+	"hfFqh825M1rjCNZgcSaeKz0ReQ7ybqfCawTQbMHXTCrLcoUm7rCmKv2YLeMzDZC7rxTWfxgIzXJuOU6l",
+	"LNbMWKdDhmwCOHGau9lUms2UBPzSH5SEu/zIc3JtnMYD9BSE/xi5RocBB4VnluTFXQ7sZanZQhjLL2gM",
+	"L5R9rkqZ3/FmcIqfRLLM5ozkfRqEloQDh/dWqZ+4nsFd79WJytcogejd2TmX7PFD9nfx3bD2m2/Yz+I7",
+	"d4j/7c3LF6wQEgwKaHXFyWP2A13CJSN7MnzWz1yGM8bc6dcpxRZODKMv6JXGITuXLOdy5lTT2PAp2PWY",
+	"ZVxrAYbNoVgyXhS4Qw1fYMygFgxpeN2poflrj6oL6z7wQeUEd7rZXx6c04Pone68u/JjcWJ+kby0c6XF",
+	"b3DX8h8UoFcLF1KtJErGL5JfclHwSXGnMv8mnjrWx0gkQA45yxUEzeVMukP2Vq8Zn3Eh2UrYeRQHtmH5",
+	"n7mb8IHCsEIZ679uqVXm3Iw7/r64p4Wh3TopLX7Wyn8uNxd0APtxmnLpdivkP0Mu+Fu0cn6f4eLk117m",
+	"XuIs61/ePj/45hBtO/9EDJ68Ovce4FKrJWgryA7LNHAL+YjbhhWXcwsHViwS4Txnjy+FBtPrHpF3sBKd",
+	"jXipLnoOR6uCvkVYWJhEqCrew7XmqBxMppb97vlUN37/NSBrGF8cnzasT2ZjlqpwrUIPzz2eFuQVpzOs",
+	"uSgXsG4Obpe4+JVNfKWED3aUldoovX/y+7hC9ZnAsSY/MP93aezCb4vmB04g46WB5LxP1i0BWmc48Twn",
+	"m8/pl4KvQX/hrCkNZq4KdBYrmVGlUyZxZLJcTJyGHw7wvn3T+lwUFvRPeOnmN9MDcKjD+C2758BsTwLH",
+	"P9IR022lqxlNrPayJVz8D9Bo3IeAA17mFMVU+RD/tlNY/1j/3GE13uSXSl6sjUh85oQbke37tO/cRc8W",
+	"yo3ZdJfFodO8U5Fj4mHPK95kSoMbaqaFH+iuy5/SVT2GksNM83xjPfeqIrishp/IiCid+zC/WQK/iJEU",
+	"8HOFoaAuwvMsvCcxBvch0gi77jyHF4Jcg5CVgg9LTU7kYDhA+5F+DJmkkbcqnbZc8KIYWV5cOJlaTMSs",
+	"VKXZTmnhRpWz0mvIzcDld09fsYd/YZbPDlOHgjNTuuvQFwB5ck9pseB6PfKznVxQb7kIORvRi7Y1UMxz",
+	"HCe0EUXQam/pPmy/YZInHLg1zWgLJpQp8GzOwkXM8LVhkzUT1kAxJXd7qjRgRM8Pi02FNvaMwWJp1zFx",
+	"SQ6bktB0cOwKikvoLJxv/EBeA8/bjuxyNgODp+tyqRXP5n0P/UtepDfac60WrJTLArjhEqOs4ef0ibLg",
+	"H2LeKq7twcnW4m4elW7TbAtVff81FFpSNmoao77KQ69nq88Me6Bl6qIerG2zmg7blOtdOr8WyON5Lkg/",
+	"vqodAqghhxvngoUPdiNC+83x8fGueP//effuw/Hx+///f+09tPDh6TGvf4aF0uu/ew22rXPdMnmdyzVU",
+	"HgCldoNjIChvf8nLAqUk5udLLVFE9AXaCJDNlVsDq/S6EBLwUktrjTcnNV/IdSashszutRP8zU/ok69i",
+	"4vt4Yu97TC/99b2/I7VbczHzMrXhkf745ODBo8fOnMGlgA88swV6RJT/xSioYWo6ddPNQlLYMCNmkgl7",
+	"eMcuTTOJnd4g7dqrklwN3LQcQf5wBd3Rxwr7ZHNuf1QrigEpp9kNW5TGx1lrkxYz9E6ouYW6GbAEmZMz",
+	"EdYCbYBpafAnmuU8KfHukh7Tn/LH3NZozHd9ZuIEhmHXHlCX3XYvLspkUq/U9lzdLirgkl6WQ6bXS0s2",
+	"kXVm1HAAXBfrUQ4F4CXqErQWOYymXBTuP4Mh5oHxHncgwQj/u0thpB3KuAm6+xpBAf1efmU15OR0GwPG",
+	"pJ3Luh2+AbpaoOoflVUwbXyKgZQ5FDmFr4yP/dQyDta5lmy8EForvXGzsIaF83MjajfsYZtMeVFMeHaR",
+	"snTdWVahojRcClhB7kFicy7zobNYSgPMjR445padRYb3xEDdkhuT1H3/LvMZhKncJRN/ixe6vY+B4L2G",
+	"HV11VSGohlYzTXbLw9WMET5RZRswzEkCrgGFOnESb8ZoGQ5qjkUHQ/8nPoGi7n7lMEUT4pQMns1w4TjX",
+	"fGrHp04+Js7KFzF2EnEHMifh9793m9nnJUJkdxycuPggNZ2CjnGYxSEbu9ePTxmX6ypHWbeKcCA1f9DN",
+	"RdNE2+W6hadkoC0X0ttOWpBouXNdTEXGyerNlJSQect6ptUKs9mZklaLSel/z0urpFqQwb1YgvUms4bC",
+	"6X4JJu2RLviHcxrVt9ubOFi0Gyk/yZ7JWSHM/OYEp7O1W+bCPp1DdoH7LBlpTBvBy3JSiIxdwBqtqZly",
+	"Su5Q6dnRh6OFyo9MucgnR1JZYCstLBhnWbG32lkMUfesVelUD6YLVpK5406AZpoj4oMcxblIayV3X3po",
+	"br2d8Lkt+eXTB29eMVuo2UEWP3PInuUPHj06+farw3S8WO03od3E/cjNHFWd+A12GEvgJAsngGXu1DYN",
+	"p1FI+/hhPQaQwjo2lxPf58fpJ2KIK9W+xEoaYTDJsr3GU60WjXO6y5CGgzk3my525xnb2hmq9wA25gQ/",
+	"Ah8UR9Y6G8+k1etWz6lCEy35ulA8P8whU+TzbskKz6zSqXNBMZ5ZyE8J1lQI9DgQpDFR+XrIVnORzdEp",
+	"kezHn5889eFXoZnIA1qBSb5A7B1nBvSlSEZjh9ESShoSQubwYffkHqdW9yLp/sbzjmaU0d6sZswj1Lrv",
+	"1/DptTim86kvYGnxjFjNQae/2q9p6xOrUX5hmMjTzyhtphYND8WUWYYZTDwspcAfnL3d4pZUXtemWeZk",
+	"5rDNv/IWSDJXlTYIBY3zKr4PioB/RBBZ/6rgFIWZaN0zuHPbnO0hE5JNuIHHDw83kMpPDv7JD347Pvj2",
+	"fx29//jw609/TZo5+IpzmRWl8dZOc2vepK656o4ogE/TB45T8Gt3CgqM/OBg8405iS+brG0yWhAOkeso",
+	"wbDS/oDAEe9Xh2mX0J9a/eacNOt+l3Bjr0wMSGcW+Kydcc7IDK57TIYvSH04IeATyai1TYXEz2lokzK7",
+	"ADtkBngBeXJ823IDMr9S/rzfPc5GT4y75t/RU2saaaJUAVxWoaqth4ZDYHdmzs0kRkujVq77tLWZ8HAH",
+	"s8NWQu/AVHJQKHXBpqqUOVtpJWfpOBOGkmSv+fK45F0htw6Z4u2vKJTzbjB5YmEZDiKSaa3cf5W6QN1Q",
+	"K6LZEk9jue4bko3Btv2r9QYv/TQcXIIWU3HtwJpPXIS4Gcpi4yNqu2Do91glKzXBaN+qPyqS7x4+e9gS",
+	"m+K+8QV4WfuL/76RyQylOYPhYAX8UrhPThkGdHdat1J9UHfd6rXVfr16M6G1MLz2SXldyravSh+R9DcP",
+	"EiPg1ESVdsiUzCBix2JgbDt34HG4CbVRZvOwzXDLCcPc1UMsNygQyYAS11Fdd4zabya4/cejDKppLYqb",
+	"kg0v7+2FhqjrhpREFZaR/Xm4Q4+NCpgmjOEnkoGxYsEtRGSAm6Qhc/4Sm6sVmzrVJCxbuSO4lFYUCOrs",
+	"Fs/XpZQkabhAOy1l9962L7a0akKmk/VWWXJvOqzfSumLaaFWo1IXm1WoV9Bm7XvgTZiMzcJdfgFyfIqg",
+	"V2ENW3JtfclK3Yo4ZOOgfcendGJQ+Jb7QPOQqSVIyDEE55QC15AfsjEddhha9ncQit1d905ibDpzfqOT",
+	"SLygdi8tz/i0Vi0QpI1gmcJSqVHQyGNM/R+ysbdJfESbvmkFGhhlJ/LDd7Ke5HRzMKjOl0E4oysR2Z3t",
+	"aeJ90mEe95EY5Jms/SE7gcI7kRoMcJ3NWWlo528YtxcLnnDaXno1Ij4wzJZHFA3jUwuaPXO3UUxUQmk1",
+	"L7rDa9qhGND6mX48D75xCu4HFeZjyOxcGa82OYoMaLZSZZGzmegBq9iDDxERmLY1rKUywopLLAWccfop",
+	"YnVudoI2rfoa0AFXsTHW1HZ9qqRJJoK4uRjhVksaznNuvM0cAzIEZuFMwgo0yl7anM5KrUHa0SVB6/aV",
+	"Ml8tnd5MSTeH/wvqcTw+OMvo+33ldxOxsusFdXTV9hFW6qUye+3NV/4yXMQMxBIr0rocsJ3MWb+00Z51",
+	"S1Kf9eR2qvJltRye4ckzbxPr6D+nsnU3l3pYk6odwvijQMBHKjnZFyThn/iapnfv/qlesGN4Ly9BXwpY",
+	"JfDgdEHv4SUhHGoklR0ZKIrtxXpRlQEYVWBVlplz3TCDalvOnYJaZLaNOiJR9pV60MZkxa9tvKA58h3T",
+	"GNYkucpXhc/U7S/EHg2GA6f1ZQNK4U7zXPOVTB6vtwhn6ZAxos3nbQPTBrnpqn42467+T6izx05khJyN",
+	"o/U7LbivVZEdBKwetI1LuflCn2/CXNeXOxJhX2EoH0uhhBmSvcWlTw5425C00ReGLQuewRmTSpLlPsal",
+	"HqfNY6f1zJw/ePQ4HTve0Ir7oohorkVNF+WucUxtPLUBEqyPZ8fuaDOg3TePT5mES9CErtuwP4n9xYk8",
+	"2WLIdCIWECpkQ/oEFT1CVwswhvKJ3jsMPk7YSJLcly77abfh+hQP2e/Wr2NeYG94qd2X2SivV6taisSJ",
+	"LEhVzuY4B8byNVayki1MaYlTVsCMF4gKGmIaf+R0NnkWAXI9ZDUkZ6XlfFHsiIpik1GqpxEov5E0FrIH",
+	"tpqeEgKIm2eELgtocQAkX4AJrj9eR7MzFX4T96j3cbLWAd9OY30Trt5KzIY/DP0chPG/b509TL6nyq5u",
+	"vwZhE/ukciga6KWKfYpmlxdu53glcMbGZVXtNgrbH29ClLfffx7zJCLKYUjQTJHNWSGsLQBr6lD5FVxI",
+	"MNZnA+sBoR5LeRe4owiN3gk6qkn21nRnc1HkIwMfSl6MfHmg+2KUYDVlFV+Nn3eia4qwmwrwhblS5+zX",
+	"9ZkphVsldI6K6WjO9cKpt0lJKh2rdUdWjQjIORgOFpCLjBcjWICeIU5gmBxjWuk1t0XNQPF6NVMyA8Q9",
+	"i8WyEJnw0Mnwo1gshGx7+vc1wycFW+wIa/UXm1RI+CoeWBKPiJjM+KbGY1MS8j0sQeZuulv0wEIUhajl",
+	"KnrWjhBHx8c+GN9fhZ2rkuIKdA3L4yjZz/BEhC2tgefrM7Rj8AaJwhSCeX5jpK115z2VDegWxk5zlbRX",
+	"N2YaPyo+owHTbUxXcsLVC2XfeIfj+jY5SKco87RI3Zgl3Gp71tBOaH36s1DCymnRYLi12ow78B1oJucK",
+	"0tgrK2wSprCVgKXZCTcM24FozyqcY3NVMKiXFGGDtWbdCtK26jPdQ8Mjdoznp/D27XmfAhT1unezVBcg",
+	"mZqeUQwXA+zxFMSTlOgDy0Y5iFMZqzkUqJ7lBw9ZnAJ3isTpfaSHMAhVFDB1g+a5/00OZskF8hnNaU/M",
+	"SlFYfNIMNdFUl8YS8R/C0w1f4sHmIbP/Bl6o0qxRGc95GaryMiWnpbfrTamXWuCxMXNPsiUeK/9WaypV",
+	"wv9lHD9grpaIO1CXHitJI85KLZQvX/JhwaSifyYRAi+UfC6oTiARfijKhbxSqsvqkgpCS2k72t+1PE11",
+	"oDm3n5NYlxINlNEFrGuekNs2GB5wVjYh88xoIdDAJrzeSE1HwppRVnBcSPcrIUd2DqOcWz5a8KX/LV8o",
+	"OcM/0EtHNAGmgWMN9+L70qkXv1W2oONugw59RsK5TdVDOxT++tkJzw9zm9xPcWl/Uuqitbak9FmQAi9i",
+	"3G6H7sMEJBEGhZAXCW/hafwqZD0COXObivwmAtaZdMKrBmfoIi6glg29WPubVquuj0HKvbTPs6aci08M",
+	"BSINoau4gRO2TpnOzcWksce3DweVpOHY6/l6mubd60z0ZKnS/hmXPQ/ZvsfylNRHj0LZLc2TAo61hBZ1",
+	"Kb9oznmbCVpE2e82GL9XdqOd+QIwZ8f7BaKQMcmsjSW6wPb4e3QpkO7JKb3wEyLqi2I3RDIVXArB8ygL",
+	"DXyIn6XaMvrv7yJwacDF7VQkDT3J3lXkzG+PfdH68ILkpxN9auqQVM40GWE2P5nbmsBMSIRZye75IMof",
+	"3WhIq1Zq7o4QDFF5TIgP8+FLW+JPV0DWYTArmTJ7oWpjqApVKuK14c3GyQu+qu+uWb50BluWLXkLzpgK",
+	"FXtS38ClygJn0ubUQ3DXMi6ZsaIo2ARY3NTtnlsqaBvHN0aWbmIHc/96YTxQ0+mQjd3kVsF4kDnB2zFM",
+	"yZCihWG1/TgHY7VaY+xeyRisd0OdAEN8wVbQI46hwqBNNcBvtKmFvASJSTeUHA9bia/B/xRg6cfMfS/9",
+	"aDIeQC6ZE3WPZ6iUX7JaVTonwM18UtjeEoNjhFDgIDYQpT0xeEGnOrmqL/yG6Aw3tMMOxfKUvjbzC77p",
+	"LVsuiv0Kb+tR3/sb3U4xpuwp0O3nYFa9oudp2Hb8zRrHXyEuybeZEZnCJkSuZW3oOfVvjRU7YQq7LcH3",
+	"1YS3+Oz4pQjX2TKaMcfUcquxXOYVBS9ZkqehLiVUqkiFvGJu/9lSS48u8qEfBM2gKUEWqG4DcpH+7WPI",
+	"FWmGEvAVYsDwEqdFnOc04Qb8piL8D9bBGpGD8dg3pRu2fk2zTQOd5a2ebqF3A3tSkMKLqq2JuqtEgSSn",
+	"+5xd9WDpgTR2GrHPDZU27HOPN172w7N3Z803BEeyglvQDDcm4fK0WyOkhSBRpjpEYxPLsRn0xX1VKd3q",
+	"/Kl9chT7aubiqgYRD+IXvrubTkjk3rKNv3YzS7cVfgqnVtH19wLw7AkS1psARFRN/St2zMUrqnZvN4HV",
+	"dDqqhc9b8PrO1kT0nDNd0pGA2zJ+PWpPYeYW1cQpc/720BevmSGbI1ZIQGupwLpNtdPDJ1RPd8heIA3T",
+	"1H0u5U5r+Celg22F0cuaZhc6BhU6CdNrd1DJFF/WFrimJGgNfcIwuWjJxY+5sVQR54VUqwLyWU/LonEj",
+	"cQzuFfGsUKbna/wtXV9wBWqejtuz1tSgM+D9ppL6BVy2hdXnYjYHYxleUiU5rSryM3bsOYclEBV5jWnr",
+	"633le1J5jZKG2sYKJDQevH+x9vJfDxJ2eUvPFauVoe7U0lHsX/obroFc6AiwrN4ZMZahxjdV9LxoFndw",
+	"LG+OPS3OCH1HAAG3iBk3CNpxKoegPFSAQA+hrdIpsFZKyopfu5IpgeCIZ1Kd9ockeFOqdiurl9vVxnMu",
+	"8xA/KwyMeEGJerQesjmaD8lMSXxoS/FmhR7obgRUWvX34vSpD3v3XL7ZjE76XEtdiw/qcjEIqjc9n60k",
+	"m08QjOLrZYQ1DKvaDuy86mrDvvxFikzlgCXfDD/xK1YumVWeEo4O0yHeDzI/sPNESQI5H3tqkNuzoW5Y",
+	"+x7QlgbFezEqkp72D+lQfo3VesvM1uB38RQsGderuSjCLxE60NzZu3vENYN9CaPehwtDNUrnaN0uFH14",
+	"sLjCc6dcFGU66eak5Ixxc+ERPQSbCCz/6XSGMPO+ORC8qsf2x/c/p2e3Zj86pDhSJFVojbotGjAOVcgu",
+	"E0tB2eglN2Y5d67STUZA1cqM0tWDryFrsk6stLAWJFbn8qJArqOuZYP4nj51ap0L965aqxfxwMkiCKBM",
+	"BOQYQDncxUiwVQqP5ZTD6hEdp+haRc1BYP5TAvnNbrHorEFlUi8s85t1J1J3ZwjVyXC1g7YiqJVMNda9",
+	"XXX6XVX7jH8T02BmLgfDwdwuWgAR1GhukVa/VyIW8D2h0jwW+OdakW5bee5eLbBH+52yMYIb5IheOR7S",
+	"LyhkO3Knh/sVL6w7ut2PfmuOJusRH2EAJwAu8MIMfUkEXSD9cHggIqcu8REBE75eekodP8bNXCgLhSfk",
+	"KFdMrv4lh9fqXkDD6ZnDuW291/zAM/efNePLJXCNetDpbpnBrWnCpJ7xeorrbI7VhT3LuLdLlXHug8ag",
+	"dSA8qtI2ZIhy+NCtnHmX+riutkhE9eBDzzzzh3R22ZPhydkoCU78RwAiUl9HeuspGy+AC7ak/naEVlwf",
+	"eGXx/PynZ+zg4ALW7O/P/q/xftRQ+JTmUFKz8dwTcm1MRc1Uj3Oxd+dd0ZoRcgpatwE8263xipxqJ6s8",
+	"X0D+jMieUWS1J/rrSLJf88R7vOaSFyIfbZG+7dQmeE+HKMM/wnXpDRLZwYLnocIv4rc3xld7cW0tagzn",
+	"bWKT2ELT8OtOGwhlb18Akx6ZHANAHuhaW4hEd77d3/52HrR5LQq4wcAl3AkdiCIopHqGjsXJN8cs5+se",
+	"Bb+aWw+67DK413T1VkoEPzA+rDb2XRP1Or46hkagWE7LgjIiugRCHvEpJlO1RuLkloKB5vTtI41pzucz",
+	"TxfuQ+Whm+qCf6jfSrz+G79pLvRG09jt8y2+wPf0+sKwruZV7Jqx58GFmGiu1xu8og+uQyu6vYICivyZ",
+	"1hQX2pyDBkWKQjM9NmX9TwkIxsB+okmalBAs2rYisReX/zv78vXzp+zxt8cnXzEhPU+te9lZTGp7vvLA",
+	"qdiCsm/hT98iWRtUQ4u3JYW71iKoYYmg7GKYY64kGGKpDRVJbnElb2q3mmwrPQNrW8DRcir0om9GYm9m",
+	"q1Mia6acTzhZY3uENFyrG2GBByRNgMXv6RF2UXqm0FO4hZQJsoOLtnJEbH/CTo6PY+uBkNs7I4dDwoot",
+	"KWGJgfDu3U+wXJ3aUqS70HjO755+Rawq2anuo8CFavYe+MjtBgBhqKGTiVveQW3detraMYfYmIO9zdW2",
+	"PyoBcKIgQq99sfWiEN251tbiHsyCdYEVnIRo8ZCZZsV1G5McutT7ytZrhemhgngHNPj6rHFVhAYnqPnI",
+	"OOjdK/cGCojpy2ud8Cxs7CG2W0VLecg41pS7f2NvFvp7NlcY1udoHYBPCu40BrDJSzLIl83VkBXiAlbC",
+	"QKfD33eHSTEfeM525A7wrZyRRgyZBooiBnLQRvOR2BsxDIaRRLqlLx9Sy3MsMSEqJRQ1N8HddXtd/Xb3",
+	"/CpG9kf+8/x/TxLOcWzCk9ov4Y9IQeCOu6qT6QKMQThRiJ1p7JCruplzKEYtkzdXRR788Upije/8doML",
+	"aNW+5SPkWrVyZ0yqVUSKCNsDvbq1rX8EXpDn29w4yULR92mdZEQX8y2WjYY7UlrmR1Xkr6mlSt9GETUy",
+	"7v3N9VMNTZIDOm+iNTYxLxks+wYIr5Awpy4JvnB0l81QG+1Tf0cPo6FzbGZZ9hnJOV7fYxyxmKzjC37C",
+	"68k9Wyq5nxzrdbiuj0V1K/QGw4Fv8X+j7Fy1uanQIxZ6EJ++sbDs1mu3Nv7KOqxvjPDqXdVrCbntt/vR",
+	"HNXrtox4DW8nDMJjzt+8ZF+fPH58cMJ4sZzzgwdnFPb2JA+KcUZkExGyx32YR6+/8O3VsUS4ScT/4p91",
+	"ZRyGtUXN/v7jg0/J0wBNiGY3BE/PbTUXsnnsnFzj2EG7XZVm1BeP5lTUSE1HOW8QTiyU9sUaaGdIhXk2",
+	"uAT/Wylmc5t2MnaJw3lQNldoYJggAAjVmvEQr6b5nE2F5EWxRswbW6wZdu7QmAA+x7Jzz0CJ/8+4/MI6",
+	"22TJzJxfeOD93XaR2dKBiaB94IzrDvioa9Hudxkopn3vMGZL6PbeFO2S7vcEZtrWTr7415CNewuLpdK8",
+	"YL+cD2uQOWEoLDIr9SY2rgO/Lc5O9ckNEo14FvnF2rPSaeBZbRd31/J14yaFFu1yDrvhxAP42t0GbhTV",
+	"1piTjsfPm9YyO5/QPvUkhsMKlBZ4WWJcBUGymB3HU9Bzp/k6v2D/uQv8j+PT+tlTg4NvIHZC7jQ8eFBZ",
+	"k0nbfOO7SvN7mrBdcUxXNf7uDSm34ljd8uTV+d9hfeXaQX97G5PO3wGWTqC5wT5iFGzl2MbQHav7M9Hu",
+	"qbur8P5W73zY3pw/4TRPfQqKzXnOFuoSctLr3PoG+52Dv7ub+l+hvX1MhKZr6t7q0s4pc/GFYUgKZ6hQ",
+	"LZLZIGyRLYRBWi98QAwtOdPWGlYIY9mXFROht15Dc2SjQi/K4TvpjBmMOGJO66tDhhlcRKagOptDdoF1",
+	"fGuFV3J7SgGRqpWge2YpQxCxyUVe/T60+eM58bi+T8ax+MInV7pzzhV87dv3dlpSzAjF9diK5qN8JMEZ",
+	"bmOGmCVdFgNOK24YdsPMWSlz0GlEXw/KJAyQuIlqhO+Jr8bZ7IagLrhV9sbsw6PCEOKUBXGsJn6jw3nc",
+	"Z6n9WZvIdDKs384oQqZuZz6kltSLWcPua+95QVPInOvwWa0xFxkmNwwqOWcw40XoprJlpftNlbCaiiJK",
+	"XvBehPGEDfWGjRz3frrEtgvYGmSOOQhhnbF65pVNCG2vqqv6pAW7hpTs7u5EIQKN/leM+XLd0v46Xaz+",
+	"63w9DEY+EV1ivlBVjeTbeOAC1eH2xKK73jf9t69xXeWTFsKKWWARSzwJA6U9gb07qohMRdft5OuQvZ0L",
+	"UzXXn6qiUCsUPzdZAZemplORbXbXbI0eqCLf5ZuzBV8j3pVgoGlxLqUT9XR2zXflwC4ChTLW4zGMpcYg",
+	"LVupUf+EJMTUC6QDVbnI6y3MK4HYaFGOMrRTL6QdO8xDdD/hopL5vUqJaLypD/051f+8tHOQFguOdxSZ",
+	"1OJ3oaOXs+zc5iXMrO6VzrJz1eghZBV1TeFLMSLjtFYHnW43XBZWjKatXUgjTcKa5SJ3ZhemrLDKjReM",
+	"bmzhQ1hqITOx5IlCzTdNyogaMno/dEkVGxm8/Yy+mVpCW4kzl+zJq3Pk0nQm0ILnyJfekzO4TRnVFMIK",
+	"9RL20pFk8Aq3bc8Yp3iCmwxj+XSKispTakMXbbRFqxfmPcxWlJWNBU9L9yLZV6LWSDwBmillKEne/n6u",
+	"FxXLNmQxj0zwA2wYhJq5u0tDY9zLtNanhHnUs23XTo9LrmmEoXzZcNHzcOtlZ4c4cffWVD6jFsa1i8iU",
+	"vuSp0rojWCIdw77bgDIN+pkHTVzbrt8l+4Sm6Co+0Fon6naKLbX0GRozVytvN1wdpI6Isj4Vf24b96oR",
+	"xFIFmfI2f0TTJ1TDxTzFlbuCbLTLC0sS4SzDgdViRqy1ONz3SWqbPvOhsoybdLX/rwAXZojwaOZMSGxn",
+	"hhxCawxh+O7cmGkrcjbnl8AmAJIZdeqbb8WrakbBSivb4gssW+hHxAUUa5bNuczAE+xTJCtXTNizyBlc",
+	"0epTE6rAGmQVs56qpkO/0t4lBi26idYo1RrMTRE5S6EHd1iF9Lw4h65lN4kFMG7ra7EAM2SmzObYo86U",
+	"MudY6uXTe2Ns+SLVJbjv7VCLktCp1ZYI31gXpI3gRK1qgfaqF9HaXtxTrOA1XZ4yuRtUIQm8Kc9CGyul",
+	"Lqgtn7P6Y6kbeqs+QkStzDdBOtdWc5xGUUc7XUPdbZaktJ77/Yt3Nt0zjGt+QYXoiJGTym414EkovlT1",
+	"TxKxifOCvWcmYFfgnQe7UjUBLsQlGCbkuAWPXnHcVMkXIadKZ56gN8QyDZbHGOuUyAi7jzqNRj95bxm7",
+	"P/jKDEA5CcG3FsbovopCdVqT36/4yBcUWTWoTW2/wqP2DdzKV851AhU5RqmidJzSHiteoeyMyJEnAbtR",
+	"eYxABTXE2kKh5BmW5aHaO60Tprjj2v/hjI0x7B4vINynUQtAMj/nscQ+oKEh3jsZ3kAx+zM2dgtTNV7C",
+	"UWJ7Us3MEviFOzmHJN6osjGMha86Y+NMyUvQBqd74xlazOY2fO/GQNxFqEPPGOY8pY03v5N4d8EtFOsz",
+	"Nr7kZWF96hJ/xjTEEmTV8ZZSWs20AE4rulaB6BM/N5gfuL3iyH3NKNIU4DtaGApCSK0KncVZ/5mv+X4M",
+	"ILK/7CgpIXH7QfNlAiwJ+awH6Vvt6Eko4yTY9jpFCncS9YmjHvrJaJ/Dtqr6K2WifZ1wEtBflTYk/9zx",
+	"MPO8B8lHUHVAoFdM1UIr3XZvLNROMIuXi2jEYf1UhwaZIt/KFtMbhhVzgx9OY9w19oZUKcjm4m02ZXcm",
+	"CcKe9AV6EIi3r+O5o5+R2rf0zJdazFKtYMdWFfkYOUFYXScM2Zi+ZBxKJkKSYkxF5ciFjNB7tuTGbt4c",
+	"jhW8Hfvq+JYhigoBqqhg0Zi18PD0ybT5Va/IM09hsrK5aqtlMlYrOQNjqaqpZ2QHHfdPO+D1bQ3dqG/N",
+	"VV75Jq703v7B9NmN0bQL2n9jjWJPCLg7APcRCuFFw622j2ol2W9KwimepaZmKzoJMktqZulJS6smMxoO",
+	"2Qu1Gm73memmvyZlPoMUDQ0eXfOQ/8IAtYlAAINZEnSOrZphrPmQUdUCdx4q00ot3McuuTGQY2/GBmnf",
+	"yfFxCCbtao4sEKofal6meP6eHg/bGojUK3pwqqxiuZhOQdN8YQmV8qN1+/OYblHGeTJUV4zO5tB9OXWh",
+	"dH56c+h7Om/Vm3pHOb4hzGxV0vLgOEHT6hTd5sl9Q0Uiu9+crgF6cwOlP/3IJ5vR21oBUApbuBC2IVeP",
+	"aov8aK9s/ifoh5sJkG7Cx7ZqkOivm4Xjp55cLW0CCzuMwBsR9A9F760i4lnuH4WprDlCSTqkt9qTqy1S",
+	"sF1BRFzMCBwYO/EZX5ECn9ahXY+/qVd2tZ2DVw9d7A6YLBQ2p49YnX8rIc01YyVXiPX28bk7oxevGE/c",
+	"7EjiFHXmpFNJ569JC55wqHPvua0QxM7vc+POm/T+szkV9M+BXwr8KZtzOfNNICySjHUrTm50u2tGCWtB",
+	"iFSIcBiksV2SfzEp2PXNZb8+89RXlfMKs7sn9fWrFqn+FVdy81Ag9th2GV8A0VB4YLaFG2ONrMzBc4kB",
+	"KixLGQ8j4wA5UTsSNRs9byIL+MrNku+mTb8ZN7Or4/gOYVkB/BK6AW3IW+maX1PRB9svot5fQ8SkESFS",
+	"uq1YnNYPdjaNxjMqnrQQJ95WhV3vrXQLSPLanvBI8l3sCn456ruu6dvXNsSeHXi3fblQnPsajKQp9vmP",
+	"/tF7PvdNK2/lFaIf/b+/Tvl11cOipXdwSl7w0tSMvADId1O4JQuhAjkhhpdriMhu3Hfh6UmgdnaRhLe+",
+	"1SVU7c4R5Y7Jm4oLEzNEC2iBAobJCsudgbZcSNQQl1z7tq7IeDcVmSf/qZptYnNVtUIbAdM6YlL63/PS",
+	"KqkWiAZTiyVYbyhgDgOoFez74Y22x/UNlsNkVbjinalMt9YmVexRdZzvg6indvKpk/C7p6/Yw78wy9M9",
+	"hmQYRydpQQndt+fpkbVR7Wn8/gJWVe1Lj8hRnmzl0WxToi+aBaNfH9e7IDx+tM9jjQC8DVJQ5dsorVWp",
+	"TcwGIbBOYNfUOb+EswBepau2ok3dIPCqgKZj/ngXL8dwUErxnxL8n30b352gQGExMpWr7hRL7nHbEY5+",
+	"o9ostqQhDmlZ2+SkxhfRJ8a4n/YxPPkJvWvuVqwR6XjwcLhD0nz5n++KzpSk/gy+I0MVB3v8zT6JW3LN",
+	"F2B9hUwbE9JmhGpPJyeM01k4ZWMn0OMhGy+ELC2Y8aEbs14v7Skbe2Bn888emn3KxtTFbXyIHZ/WI2Il",
+	"qt12iCFLLXIYuQPa/ce9EGZCyfHhOzlXRd58C6XuxuxLjgb7V0M2Rki3+xvlEb5cA2KOpHJ/ROEcsy/H",
+	"vCgqkuI3Pz45ePDocUXjZ+wpuhMixxCO0jnoIQUyfYYBrdyJBn7x1eE76SH5Iz9A98/Ypz+D3sBOASVa",
+	"SYOvjz3W1Il3mQurtN8LDVaj44QIt5URhCoHPM3PmKQwaiPQfbjFIrARNju+KrCQZ8QnH+VuZ071Bay+",
+	"Q0HouQe7eNP04FoocqS5bQ0TGRvr6DC8r6bslTJ2puHNf/+E0/l38R3SgWVKbuzD44ffPPrL49pe/PpB",
+	"ajOWEqN6iRX7yTl1WFBpqf9NS9FBav6eKml8mWSf4w4yYZJ+2xjTIz6pTw30uUFQpQzkBwQWwNYMpKF8",
+	"R6BggeETnF0lLoHy99OSmrC5HZNrvpItGMPK8ohoRWzrnsYkutGNauxDzeTGbt24xYrm56NFSr+vzVdv",
+	"SqIG31xbEUm8tG0E6oWyb6Doe1yBdH5O3mEE4cqWAdR6HveiZcGK+ERUWtGG890tubkIVQ1EhLcQxm2F",
+	"ulxhL79a/WmLEK0aR23owphqvwnWVOAZJ5uihj9dlMbiMaxkYxT7ujo6/3BU66fWGE2SFu87mAlZp3rf",
+	"s1BhTtsWKvaM6UPNJ7BeZRy7ghCis2oMMt7um1Prc7L5QdT3829vXr4IXUyFYbxYkWMH2puzV7NiN/ul",
+	"VIbj1/2t2Vrrk22HB+NtxrKTR1XPIdOQ21mJtSanbDVXeNBOhcxNbI+KxrDVaxTtNXBtDhlGKZyE5Wol",
+	"z7yLewFL90yEGm9Syz16nOYQ9e1bUnSE5aQQGXoQ3DA+g4MLWM9AsqUW0hkz1tk9Mzj5f//v/2f81cb7",
+	"Hh5/+7gTSQ/KmgV5BcVYw2sFt1054+gD4f4omTtS05Fn9O/Q7ne3mVGnBe+jwK/KGX7jbN4t37XBTtdP",
+	"M98BodyVmOK2aVzcb1tmoFFVfTt0ga3lyee52SQybRYox0YfVK0dKwlYeLtnZ6DSbV98zXIxA9OzgqVS",
+	"gmTN93WZd3IgvoBVVd3WY45rgff2xmHuoi1CS/ZC2ZA6mJa27FPeuSuR/4NW5dJsAH9D8lMgu22n5ArG",
+	"RyFZ+an8Q+slJAEPS7n+w5sjcft9qsRewKrWUrGHQFy93+bG0MKDWkb3mgINt6kSJtFx3fYn6W/MKjZB",
+	"284J9uEGB+DxwbfvP37z6S398PjTPw/+xQ9+e//xZHjy+NOB+y0/mLor/itdYZHDh1SDIap9/xX4pfD9",
+	"+FdQFOnQuZApvMgLvoj0zBJWbKoKjHlMoFArwqTKqjNVRYmGQu4jPGbza/nBb+47/b8H7z8eDx+3ECAW",
+	"Ru7gw83UYiGshSakJeQhw7gxVXTA586VL9RsGDhvEovw5OC5m/RvPh01/pfebdxcjDCftD3C/3a/jqcB",
+	"z+ZCIv4t0BFg3YCTL8QRblm+G5PVaaZ2EgdXE0XMBnYO8iwsKoR4R6xquxJ8cWNT+i0xrDaSl7GWXfqm",
+	"4v/rFbu4FFkbaXOtJLA0YCLMMyucrZzmfVzOqUXUrTXqeAGrfzj/zx2//a00kzTya/XxfKYBMFGAe8Ht",
+	"Tp5lYEzNbXVH/vuUDvh9jujbP7aGcere71iRl0tiJ73NRVnFuCKe/jWmEawa6rZKfQAJW8yTNVq5XZNS",
+	"ETkm0QJX5HO8adrQFK9m8mtwHf4hYJWqZO/feKUevo8VOs5TDsb+4PTk4XFcKvffBwEOMQpVKifxNytO",
+	"TTRPj1Ma4yrd552LkQoGFM5BIh45YomrCr7otBJtPCSReab5yOct1D/X56dxIjTy83mVTo3J6gZloPLD",
+	"1NKdginyIsbJTOr0Fa/o5tf02tSnuGNfI9ndvuZhQT9gCMijHUoDdXfRQ/0rmir3PT0cok1IjHO2L4Fq",
+	"ruE3QhpgdDVdz1Ijaempesqqy1yilXtsIROXz0txcj/TlD/Bky2FKrTtJgFy8CDrN/reZS6sMwu98+37",
+	"Ilf2AF8XiueHOWQqh6Tx76P1qR5g1O9qznMnUGoVS7+3t1cfAVfbHexNmWUAue+7K4VvZt/SNjNkGRNN",
+	"hSlA6/68MQ804yO/Q1LDQjCCV+Cb+D+0HNaq7BDR9vg2G3Kh1ffWXlGb9b3ykca8kVXUA53WlLmW0sqr",
+	"nYvdreo46h1f/RpmSFV+t1i/utbtSMFIw4S8VXNuRXW34r+Jj6dn7e3KljBwkb8WtSzxrBKEZc4N41qL",
+	"yz5Mh3kJ+xqskTis2Ir7KHyuQmujEEhnQmZF2Yti8SrdqG3/m24Q6R4WDjsCVEm7rim2pVYLYVqWtTbd",
+	"WNrpLza+GMfnooDrQlAk7iZIG0+D4x/XEREl2HwO09+8aOrWRrrjZrpVb53yztbx2MXQ8wvxjwXhXUNa",
+	"/n0frha3UvV+y9U44wbYv1M/cy21z7i7iopCSW9YYHikkNlVeurYzDMOBtoDsiDpf2ppR6pMsx+80mpS",
+	"QCLJ/vr5U/btw0d/2c7dOqFNsgtOCjjzwA7mufaSWE8i704Te2mtenAy19qYpgjpPLlKv4YPy1IvlekQ",
+	"JKJyWUvues6sOiNY19g7yqOw0mNM7Iw9u6CQs1Fl4adZZG6tmiES+VfVkt9+W4O7PKzlf+p8A+3lW5rH",
+	"jrYt+OAr++f416owK3a9QAFM7phq6arccIMPhNiVIh9IBRwaIbeQ00TCZOqSetwGPnhnP1JH+/Qeote+",
+	"9Qbdxm7hFmYq3V3IHSg5t7zGLkQkM0mhWChp57uQxsh0gOYjeUchzF2rXSdi5g1y2tpCu5Fv8RdRPgTV",
+	"gNc8SHKTPl+rJdipJ/1ljRXf/DA8g3MFtM1WSl80YojPttnkOXNeKcvmSqThMG21jL96RzogdtKAMTPn",
+	"Dx49TjhuU4ZCOiTUGzJr0kCbcE8JK0J8wlxI4hGYwwfuVOaCFywXM2FNz/rJOohtJ6DXj6itYyFfLkEa",
+	"X+zNmVT7idjCWtfFZlgJfO3iaphbdZZhWM0p3rG7Ew58X/Tfsvakbsd6bYfvO9Nr5QbxPanPeY0kZsmA",
+	"BDZP6D6672HpTHKZrZ+6G9MkHpsdGTWWxtZKIoaDUvJLLgosbtpr2VXamAbb8okm2frQKSCzM+jCNdII",
+	"qtyzaJ0igJYqjDd5uIeRj6vRpIJM6EbDi8N0e8Q8vbWotcWutnAFJhmQLKOcFMLMW8o4ibZqR+GU/yLf",
+	"CwK1SKop6e4laT0XX0Omilrf3Zuo9elNNdVGMtVOBrWzWuc1TP0XhXK1HlmYDhVlf8Dysd0FYbsn8ZVW",
+	"i1RD7RoLb4LMEqAQVHgSOeXO2HjOdU4Y0JlSuU9YSyXBE7NOfMjE2SJ+zg7ToYYlYBQ8tDlrqxwyyjPB",
+	"+iZYU+evT9KsRGGxnKEwCvSh9B0jtxcHw8EazEgiE1XG8aiKViMZFmlS910tionOcVQu274gTgxZac6f",
+	"3U2G3hG4ur+EXOkcSQfdYgTSvk4wJum33e6gXWOT9vBUOtqRNQGuLMq0ifeIWcUePqozMzqRjLyJ3GIt",
+	"xyE7t77wJRd8JhVCAbB2ByuAeH4pfOY1AaqQPUb81l2dpqIgsazsK0sogxr/8vbWaEhZl81+Y2Wfy+px",
+	"HUO5G1onZbDcige8RdpPA+981LyqxwZClUAOsPTWZqMaRuQgrZiuR54j24xZoZSvVUBzZeJmFL0Wr0gR",
+	"uDtkY3rkmIiUya5BtM2QCB5mmluo/rrga2S+oq4nQzbOoIBJ8xphmFPGRCVUr0nYGiV+iP+i+DLsauEf",
+	"mlR/1RzVQup9e/A25vWkTum0r1qxdkztBAfSZT8hCXC96ngTCldjafOVTFcrmm3qv4be/jaxka6h9DzT",
+	"afKcHot8jOejF3jP1uqsWKzO8oGCYYB3FdzYMyZBhEYkQkc96WwiL74FRr3c3xckfzGwcDXs8faEtBAP",
+	"SfZMzpy5fXNdc6+svHdoi7f+ibWCIpDk/MZ0RfhFLjRlu7NSC4WO1Yo3CnXqe20zFbbtYRWCt9oaVXsa",
+	"gpwXkM+wdSg2CYFFAumIeNLHD9NYQp8rS3Ket2awUGraMmcN/IJvKdgn3xJnpV+s3lgeGaE3MiF5CSND",
+	"banVJei8pFXM98MetjHenkXSfa5kasn/UwITeexJ47zV6ssJW9G/IU2YhNpXDb1YpM849Cx+rnl1m2U3",
+	"eEGPQ7564LpDIoSevm9oyb6kS6Iy2z4VFvGWPhzIdQr363KnpZzbdSuXOX1Keg6qYMRmfLlsHWwtU7h3",
+	"tej5T6s72ugwr0GrF6KsF9IdOsSwHVoRzdVqE25eb5JCot/tI6ryvpa8RJc8c3hYqAIvRJb+qF9kDv5A",
+	"jNaCs8gmEHkXUs5i6amOdts127Qoe6efiA5SFUdvXrKvTx4/xqyzOWOwWNo1ss4bqoyNFYR9XnYpYAUt",
+	"Xflyvq46rkQCewS1rJyms3Otytl8s8FFTgZna9a2R5COh14RkT0Tg4WczaFYEv0CMgY56UPAPc+2hpNs",
+	"0Z5q5dyhY9liwUkh9WJIXIqs15t2NUwJ0Xd66DCy5MS9Xg2z6hldozoM4rVLS32nBUxTmJrrqaPPQAt0",
+	"3rhXWeoOy1YtjZ+MhpLftSZPG5PfQsKMjbkvzCEbG+EuH0dCGUV0fLlwx5UxQzZeqBzIx0QRwv3N/lMK",
+	"sEO25EvQuNEkUjZXJOs5LMgaGTNjhcbyRYU0w5ZfgGEocRXmVirLgJt13WOloTnL348AT07/2BaDmebg",
+	"+wg84EXxcjo4/Ve31Sd5/jTsc/bWQymtAT/3eRPwtL6bjuX+g/aGj+dzycbTsijGpxWwuO9JXTsmk935",
+	"u264n9y1t3wAYkj6uudftIoTizxT4CONbu4kcN2fKX9TBluO4FFewhbeq/MhWj/Gr3sM38K5WZ2AG9UE",
+	"Wi3YGP0bSjnIfqvnliZd+vAGaR6Zmk5BI9pSKrZQGs6oYxefUY9g7C43c2KEMT2AC9ONf+f9MNV7GOfQ",
+	"+YVTrhENQkipcUVx4kyTmkJ7Hk/EhPS5YeUNCeQTdQlYrMDGztsfe5I4MnuigTZZM6xr83AGpVk25/aM",
+	"jaWyIoMxBn1KLRm3FiQGzykMxAxIDJe7n0OzohjdrOvwiQZu5xhW5AXCbhQ2yeAz6vuBLZoRsKOw2IDe",
+	"TC2SCeDGPQ6xoLCJ5cXFwFfI7DwDfhSJcAnmXRc+frZrN/4tXkhx70uQvENTy/DyV9UdvVCI2N6gR+9M",
+	"XXMXu4wr4Y/7P9TfPqzN0y5TY6vPC2Rz5BDAxAXoTBgqIOELWCl94deT1IszzEfI+b5rFX/yR8m2HYPA",
+	"ALc/YzMq5j0z9DsQreBVf4hKhd6MeB/6B7520R3PeENFVJUAavTFQssRH2m16mBDila6VTxDaGzU40bj",
+	"p8cGv1jN2ZPGehsEfOE3IDJyUQqqlKgsumNE0GoVPvddTVdtHnaJ0qvGFmvz8LzixIi9Ki22JsO+k/ir",
+	"s3gFxsB/hifC92wpxERz7SuknEgcshfEzeOUezgUvT+4QWAENpv3RVmDviTeh4SPp9KA2FIX+w/VrbpG",
+	"fI9/Kj1jWB/xrhl/DaYsbi43OBe9EoOVjk5aOv/GpGeLA8Pl2rkrucgxsv1Wl3b+XBQWNNXHTXh2gQmD",
+	"7Q4wbdxuOPrai/cmCmn8ZD30zoB5B60PqCbtKDfAAS1eww12toEP7rrQkGwXXdkTc+HtBCehJm7WSFxL",
+	"QEJncVTcEIGHgr0NMXEMk0fg1PaGHpJ+V1OGluMXhgrOc6/0sWRnKTJMfhlmxEz6PsJyRnUd21ifGmFZ",
+	"r4VJUY2dPNhelX69crbCEv265XxdS60+2NstZ8E/jOpxj0iV+PDh3nu33bc76aZELuC2nniqSmn1mn0Z",
+	"XMGDE8aL5ZwfPPiKbTH48eWyWJ9FX3iK/K+ErdZr3/bZXSNg04GM6tpfvJFQe3Lwz/cfW4k5liLbnqib",
+	"5JQI0rOjKcmNBMv62609+5BcPY5WN2rbe5G89uCadCiThtVnz+LDnoY/pY64TAsj9j7qKV3Vw4Voj0Y9",
+	"VTnZRautsBSmL9gzTBOgrVzxZyIan5IbveNVvBhxyYt1hw99Eq7r8akRBZUquItoLxuAM5gIsIrNFGvB",
+	"B9eRrgn+30DeFs8wD0IsMLC0EZLYD5D9xUALJwCZsOlRVBbu5jAohNE73NQ6jEvPitHNS+5Tm9SSyBnj",
+	"CwwSC0eW1xBPDjb6IRvPQGI0OBAQG76AYSTa9qB8aiF+yMZTXhTOIByfVnY+oWDmXLrH0U6Mz5qGCR0i",
+	"QZQF2bzcWLVcxndHwuxQkOO8SYwTReYpZ4WsCAJAD3aDCm1EYtvkYdVC2nNb1KMoYWacexa+Hgv56dsG",
+	"UZ9gAxM3vt29SloRN0+KglXr7Cwy5PHyKNU93kgIJERunag6h3W0dyXh+63sDUW6pZ5rQKrWL2wFAHVi",
+	"CPKIzPCilnHGIswEnCJUAKbolWu+/xWq/mvPTo/LciFTLV52d7I4c+tOhWYmgnliZLIGmq/D5BJ1SHNu",
+	"22qha4VwRAjWUgq3mq87PIJnaH7xiSiEXY9KmYMe8dHSQJkruV6M9wsvDpbet2sqnxUG0PjbXf+3nSTa",
+	"2zrEk7ucsWPvuUjFnB4DmZsmO0i9W0grvT+34U5sFMVW83VkZc8VmMPBqSyLIhkdUhra0vyWswVffmE6",
+	"aANfS1irEsNJ2Mn1/xp8nPmpktNCZLbPNHc4gjyfcygEquoeaWS+znpEunskrBlRfVf4A+YQYo3oSJW2",
+	"EJdgRlWBtpfm8Kf4m9EGZ00du1Om4Jwvp0yrlRmyJahlAUPmX4rYdP+WhgcipH38MCkl6cavVXSxgd4Q",
+	"lrzl/UCN3e0lcPTMzSwC4Ch2CUulEydJ95XTZcoR6H6/Se7Dt96KQKRerD7zR7I3lxdkPAub1FNI19aO",
+	"jbG1/VhjfA0bHSORF7LTrF8VAo8yH1tcktD5+di5E58rDRk39kYUHhFtRVnj0jsZM+VpGLH8okeropX5",
+	"vkzar06XjvZoXQqme8XbomDLLo4nXtVQddXrd/QXinP8imsrbDqXXf0N+9gLQv/T/KGbhh/hDExV5Ayk",
+	"Kmfz7Sj2pDTrpHium57gnOeB//ODZbok8oOAFU40/9ZkbSZRmW4SWl6KTHOoIdS0ykfih6lFjXxOGGTF",
+	"Tr18szuHDnYvvnZIn7xz2l9DaIKwMVkw47JXwD/X65EuE4rwhT9y3fpQ/6L8jI39T2PiVOWWrXANMDsx",
+	"gXRrl+EA6rZHsrKbnIyZD7NWs4hV80799PAON+2dlJvfmx4oUBym2AKrNvZ18bPEl95OZCBaIIm6lF90",
+	"7IEqPdVde7aBqnYXGJOeAE5pRGsnYqGqrYcQuap0yoiZBNx3wL6cKee3Hio9O/pwtFD5kSkX+eTI/fEr",
+	"erkwzKyNbezDWp17Q4HsWdgtneMegEbGjhnAGpJCqQvIGd+hLPuEyeI2NGVh24rZYbsBxDZNUSujXSpC",
+	"GDZrRVEUN3xNpuOc1ASk1gi0NuPhw+s71AtBB/Vz1zxH7p1XWiTUlfvh/fT8PR+OC96DQWWv87HXw+pw",
+	"1nut3JjvdqM6HG47w7fIzvLd2tMjXMOeCKYEBOnH1++c5TdiUVb1Ddukd869uoIgRM8ssV/DGnR2QVTu",
+	"3INf3j7t5m1cTb9EC3af8HrbOLipflNXc5Wcbk+YGTQUBQQRwLvEHRM4U5RGo2yTLTP08xsOeL4Q6VBd",
+	"MHNTYZz9QD5k9VyZTmK9aVNhWxC8O/Xtb2Lp7samg2JJ/EOBQUtIn3Otgqpc5umA7BtnCFCfu9Drarux",
+	"X3cxoBRKyFRtnTDOhO6AU6envAlXd+6NH58fEr/D9oYZ1OS0hdLq1APhGr8jENxwsBDIjFbjL5hokWPk",
+	"wurSzqcIjqD24E4lhYeh8HmerawKXoQ/e2ml/6YE803I4lUSqErqmF0lj5M4DGrehM/w3vZrDwxrI6bo",
+	"vuK+9rfFYm2gsZIcaMZy8gp64EfoHnpBDa+dXOaqocGGUr4Cn3dWag3Sjnaydyy1WHC9Zv6i2LeUG+tT",
+	"EpAzUTVYauHyCx0VboRbdCk0mNugFq19h9lnz4aP3wcW8qTjotlHa+9QisCTvzPJTeJAnPo7ebipCDVM",
+	"XldrN0mqXZv/jRkLo94huS30/5sTf7fs/hufkRy+hWVbrVLffbeb6bWWmriEzCptRjXKrRYmSKdBrsrm",
+	"upFIDVk1yi5WAZ5chQbhwmKXk4tDNnYeQ0hoClPXAywXdJ+ECI6shcy198NqPlmNY8w/Nl007VciUrht",
+	"4wXCWTbSYLUA6hMTMocjQ7g7/A2mCEc+LeqZ59yhN/IpbLSahSd69A81VmmK7PtfYKukdFXRlqaHZdxW",
+	"aTGrVRlv1+tPVGlH7RF5DPCFQvnItTSMWTdio/fkhd2khF5JfYA6qufqNEkoeyvsehQYP6M80CaM5i+X",
+	"YoFrtiw47mGlZ1yKyM+JWs0zG7f2ae2q8hfO0u6FP6pJ+egGOaufyDUtfLA3lRYzIbsBQl7StZ+Gg6WQ",
+	"sq8qaGvRU2siISzGXc1Vu+TtnaLWjPslL0Tewcz+R7huJ7SLEvPhi+MkNwSh9s7UJn0bOHD6QXdt7baN",
+	"3rjcKXzEqoZamNUZgicCk2n445RhV03p+/1MQ+145P3+1yBXM/QUsBmgZjzLkLzHfUkKXvlNEzP44Ero",
+	"ykdX6AcZpyM1xf+orXmCVL+KTlPbS+RSjYTsFxJWPt3GYnAbqzTUAjahBxsHeqHMLjZ/fH4BXEtLljC3",
+	"V2F4rzpsOJ232WIjU1rDBjCjQd2udN5jkKLXEC02Id7dscuWWgKWosbTBgthkA/NqO6vw202SneZo1dl",
+	"wA0RCDntc8UGF/UpS0tbWdg9fV8aNMd5KD7L61Vm1H2rEWlTS5C0pihYyQW9BT8mGCbdrr5O7y+8JHZX",
+	"2TO5YG6gZUp9sVoaptx88LtPx5RGJ74UbHrvgmxs8d6H+BW2CLl78VTstGPOw3JtfGT4dfflxNnaS1CB",
+	"j2sdTa3T3kYM6PbiBbS9e5Z3XXOzNbrtVQNo+OXbk4Rvzkot7PqNm/mQrOY61WP4ifQNHplVFyDZl3/7",
+	"9e1XIfRTK7pxc37+PcOmo9jCFRU6hW8lm6tSB8JMIlSR7Mmrc+wa/+V4AVyMDg8Px19hzQ4zmVrCO0mk",
+	"DpJFsvDQQ8tnu2vPwPKLmPdmC55jhfUZ437YWIQI2HgtHFQG21AZlqvDdxhpx8kYnIapiBM3t3Y5+PQJ",
+	"zf2paqGdRzL5wNLECf3KpVDytApfUzs+slHwJkQYYjm6GTINC1hMsDuczH1MyRy+k+/kAXtSIYSpjAnp",
+	"rrMMlo3utIEHO8SjWOzQGq914/R/HuI04kk95aJAcNUE7ApAHrqXjl+9fPOWHV2eHIU+g0cfK5H7dFSP",
+	"lARSDy7Z+DyHxVJZkNn64O+wHh+yN4BcGxFmjWsWgcr4GwRuYH4eSbkJP50zDc7CMNV19fgiDRIjPKds",
+	"xYX964ta6XsN0+47h+IDMixn/zX2BfBk4CDJZ9alxDKzYeyhHcfw4PgBjqn+YIN8QVRJOsaQ12GIJSCj",
+	"MRUXOAtJhr/DpdN6Yxw9tiRg2MSEJGhJ7VVYrrJy4Yz7L0Nfla8O2ThTOSDaw/jmKWMnomOGD3aWEadS",
+	"ZsKJfVgWXEhEfaIMOdEX2AFeA3OP/frrr791c/PL26eH7NxLFfHL0dx+OPB45bHferTvgjxXuy62NAmy",
+	"2Ni2SCoQQVph3YXGXGy1FsGA9KLPHh5/neqNEuVmHAZ3ilDDik1LTdn4h2ckuj75cBSo9ce0/Qygn9Bs",
+	"0EKtaDz/wfjVL80n+JGYo4/+WZ/GTl1FttVQY+1ExslfhCNJWIXp1O48wPq6MKMYQXe/YNvqznflENL3",
+	"rmBBtBDthKHBxuVcI8pl/Jpb+Mk98+CVKkS2xn4yNYpEeiHoDRbpYe3OMfsy13xqDwTY6YHTgHwpcPh4",
+	"78EcuFNdBycnX1WDw2IZP+oh4TQxWMywWTd6qFQHoNQhe/jgW6LSEpKNX4PV64MnUwva038j1YqTpKmw",
+	"hhS0L99CfVvrEHE6OAkHMF+Kweng68OTw2OqoKP2J0dz4IWd/+Z+ngGe0HHWzvPB6eAHsD/iJbVQIN75",
+	"4PjY57mtrxvA+j3qm3T0b+/DkQGzz7zxb8CDZKt/oTCHjZN5cPqv9zVSqME5SYrvqMLK5f9GDouZ8ZST",
+	"9DFm8N495Ah7NdQ/t/m+B8fHW/VZNnYOpn0WduHQXSSZmNY87XCtc6Tj9dgMZSXPCCX26Pjrw3qfjzDN",
+	"VROLW5zp6iWJyXZ/XA/dlp/zpWEh1Iw0KY+Ov76bQbzZmss4j7F/ja/y2SkWT7mk1n4xEr9TLi5Pjtw2",
+	"vgDCVyT3wk/C2Cevzv8OiF5Ycs0XYDFW9a+Wvha+Fg4BaeOa0zWOfTfcmeQPBrflD9lLOmQw3TI4Hfyn",
+	"pLA6NUgYeJ9tWJvpG3PekiV5ylhnknhuG3fatw2NaqPrI4tF0lgYHdPVx7tLnbuP+P0tbhRaZ4SOJYT0",
+	"BZE747FG5pCGS0LuyZz59KFT1KbWSPLTcPCQRph6cfySo+94vS/nw+OT/bf8Inlp50qL34ga+yHt1t03",
+	"PVd6IvIcMCD+8MG3++94q9TPXAaaX0N6ocMXnUvPalApkr3fE9vnbGzyyh/718AJpsdOfGpsfrdT2WId",
+	"nCBT2/keoOG8v7rRMTiNxDmfhoOlSrXUoY7baqb5wheHZlw6fWTETKIt4raMM+CdHYps4IJ691XmiZMP",
+	"CgES4padW8YzGyipDFvwCwTxeFPunZwJd8qQQ4b2mXMBDVOyWA/949C9YERbjoM5EJKegOgYXrApxyQp",
+	"WQtNrfYU09Yk71UT6O9Uvr6xzfQCVv75n5reeqg5ae7ikxt78bkxJeT1d2+ruAtYn/nELFkSbmZrWcLx",
+	"BazHcUUPkVcJLTz38p9Uxnex5ftLj+J1OIjPWA2cfN1JDfzE9QzohkddxuWxepD/DLngb53GR6XzoMvN",
+	"3rQjbfBHVlWeUq2pq37mF1AL2HRSVeEvm6bL0ccLWI9E/omUVwEp8MK5ZcaqJRlFiLSPhBuoNIRkU3EJ",
+	"zECmZG4O2Wt3tvnmRBSHyOZczsgYm3s6uqZSwVvqSuVWj+kdWzs0G3bfagL14Od+Fh8/3H/HC2Wfq5Jy",
+	"4H+yHUHCc+U9sWWao7XqXN7KWKVtMtg8i7rb1Z8+vY97b6nVJS/2+A3xqv9JnkOcm/9x7oP/8DYH4gmu",
+	"371PcPNqJYpcu2OwiqH/0Mc3tutBj66ubuK2vYK/8AYb+TjjHuF9Pi1EjUmmDNm8zSkbI3+ShTGbYfE5",
+	"eZM4m9g+1ln+MWrKPHsYdTZBZjYkBccoszkj8KH7zTtZe/FKDWMLolBo13gNeS4Evaicl9CQyDkZSPtn",
+	"gBeQp5wIv/xB7LeVXGptq0uOaokRPM/f354jEoZ4x65I870p2iH83DMvF8gWXzWAR9rk1Z/d+TjuoG/q",
+	"1VH33sqtK9GkgfbEXAQxtYp0D/4gnbbrqD23XRh/7dHH8GNwZNoSEzVtc+sHedu2DWNFBg4f+l/d+xef",
+	"vSGAfQk962QQor6Hfq8TLgjS+feDbdehKfNHTu+bUOVxjde0GSYvJVDWkRfEmcLD8RNZm0PCF5lEYifx",
+	"YC+hXWCguKSGrsyuREZ0354kDo0WG2/ETDgCXt5JItiQxToBfggf3hJmSBge3+M4G5rgVsyG7/3IupkN",
+	"v4P+8QFjYeIk/um00L158AcxD5xBMKygDVe1CMpc2CMkukfXvTVp/3eAJeLYf+IW9DA6Wtj4IluzpVZq",
+	"SkAkYQ0z4jcyV9Dp03gKEH01KqzA4YZ1XUit7VxFUkV5MnP/xA30aTXO21QHG69q0QrVpB3e2xU3LfxY",
+	"0p0yJ4hWB+MInnsmqwtF3AP0gHbToin/lSC32sLY2oFEo3Z1Og66EXbzjAwdwqCB0WAXS/mnYfotVt3g",
+	"O97f+v6qTWLbBttSL2qKwMHH3z5+MGSGuhazB4cnhw/uvYHPddfivqlongs1o+TvTMMq4H2ZXSk8MsyV",
+	"tzBIG0ivk+fXOWFwkZmvos5HwxmL6D2hx5Cie874VgR0xPgfYte3zyVMOrjXP/Nv35N3OJc5fAjJBcJr",
+	"ApLz1/INPXILMXh/PNyxvY+7q5Ad+QFKCcQG9zeWIEjmNX78+clTz/6G6PQIqK4WIjV8X2JQH3/nvuCf",
+	"SUrDCdN9PuOzUFyYxsC/MIjb+1rK6egjFuh/OsLTrFVVEdmJO+9EJflWA6qjsVOT4zCiU9olXn14u6gy",
+	"iJIs1+zh8cNQGEPaJypnfElEgKJlHhqJtRlDz2K/kH3pYPz2K5ooPXSYm5/BVQ2fz0gLnMusKKtoSCIq",
+	"gaLp5rjdLjq5t4v+AHZR3IhIXBLMpCtoG2K+OtClNEcfdSn3Bfe/w+tfl/I23enqJQlB/lGtsHuo8DUI",
+	"98L6ewtrgz1tQ2Z/5Rb5IeiaIRWMORtZU19DT5YfxNY/6iYj/FGY6iH+8J5d2KDv/DWfDzJowzR9cvBP",
+	"fvDbwfuPJ8NrGqjtUCE/Uf/TgEK09vdm9eekStC69he0IoO6KZBk+u2JfzgCzvmF8+wvQYupAM/SQt2Q",
+	"2WTtFZcPRwuJUWuTadR11PnxzBOQSetBQWRS0yM8rqeUCCeZAFtx7Fw6fCfde7CpOmb4QIYmCdi6JJFo",
+	"e8svgIT1Mwb3+AF2ytE9uBsr4tz69uazUt7jd+4TdHeq3ZLpubdYcBB0kFSrTlptMzvnrzz66LvvdDLn",
+	"b9+Wb/NIaZT3VvxnfvRiHi10ib2QaiVDnHsSBOjWLfiE+V6X8qO5KvL+wJzas4eDZZnYJT+qIq9tk5s/",
+	"IOnh7jV3jWLpsjf/3Ai6+5PudzjpEBgSTzoEgGBttpAzhKdIha0riNHoJk5Aip6b62qHpNdwbgOnzpAR",
+	"o5WnASKyvbR34DH8wYlZcH1R78JdSiIo1IAksqYqjUDd2xJcv0k34N4k/6OD7O51TS1mHpUNuuKLrjHH",
+	"LdWCzSWOYh/fI0/H7fRKS0hhjN3ukcOJjT299HjIxsgO4H6gXJNB7q0xtsrAqnb3d8gP2Vt3+zB2MKiI",
+	"BVYgZvOzOiEONTv7gLwW5pA9iS2z2QqRCRiApB0Gkno1Y1tbgAsTyHGwl3YKT/cGv/R1rYPxbZhC4fn0",
+	"trs2h8LbqU1TCxdPowv5khsDOXurSzt/jr1GhmwSw1KfvbV0Hxf4TDQYNa3ZUF3Phcw3OaxCP/+a+sr4",
+	"kvo/C/A6LPYGbzTNGWypN//aVu32MbYd2BNFCLtiX6oEm5CU2ZyYnU/ZeKIFTKtukORnEBUxcUp6asQh",
+	"GyOsh+t8zHieG+Z7JSGHlyT+FurRza1TqmVRjDccVuwGgPSJxKkgQnNbZ4AO8YFTDWZOjw283NxSOBZx",
+	"/KIVR5SD5aJIpz8GYei1LhL44dRNIfzJjXmbY/nzSIeEBf6ePrO1VpKuug/nfLY6JdZX6WrLdlEkUkkY",
+	"9IjobJhBhpGlFPhwbb0NvvpwMNHAUcuN4wZrIoFqmmgnHqjWHCAkGuP/27kiwGS84LGBTxJi9etcLRhn",
+	"GTdIw++1SQWSYk6pHDJsh1AodVFDZhDsplCzNBz0We3teybypSzWOARTwzp61vokssn3QKomKCgg56oi",
+	"8blTjgXkM2R6L2Wg2t1B+36NtPKfikXDr8P/rMR4Jaz3yfG7Vuk1NdWeICepVFNGXXyd74dW4wTqzShb",
+	"sud1RbgfO1a7+uhj9Z8Na7EpHb9IK4pg6KGCic2dhmyyJn5gt9WZQAJgLA6LCre3fv0Baup1cCf7orU2",
+	"xZ0c9+Xof7A9FQ0mt3z9d0rfYGwlRvV0146NdlQ7wRfuaf2D3BvvbAt0+wp04Y68IicXjnG5Juq2WDTe",
+	"RkZ3xh4ef0uQFi6JHQeZtfkFOJdPAz0REwB19bC9p59UX/w57e1AaefpKtGL1V/8OXd6/2j0H1w1tCM2",
+	"gujyfhpiM7S8a4ur0mZqATexs8s2z8a3wYpuzVTpmcJ+1Z7BgFvf6oQvgPkR7drpVC6CG317Cz91W3tj",
+	"894K8uyln7o7jiR30Bhk+ziZudcO93Hl30mD4T68ruoizZS09l8GU56Isc98j0OAJZK+otmfNNp/hts8",
+	"0H+G9oPcndr3zustVDTVO/BvFonMFeMLdv6/+xHCR/lbqFDI3c746JMoKnatcoeYETmKfy1NgtTvwrC8",
+	"1O6Taq2qfH8LJDKRLMI78E8zzZfz8BcMdVK7o1WNjn4C8d3UfYS6MGIQbMpFATm2vQmYcKuF+yPR0b+t",
+	"96FyF6EtPhOXULE0UePEROrWjdS3Zb4uOGS43W3NEFlLRiOhQWCaGS0Eo7BYS1HHLmzhRVzWttHzebsp",
+	"VlGolTljJ8eB8Dr2k23Pwribk9HO2PiyWptrxjX3zBt9zm1i6v2C3jGmnt76K54lbX2BwtahFNq8Wa53",
+	"j7S/t3zu4LQhNbR5zqAmZNwrqdphEy5vJr3iZRsH0CJsveb5c/Qxtq5tj38+KYyiwEeA9MWOyVV3Ed/1",
+	"LlCd+LiCxYbRlJdGFE8h4LKF+yqq+1uzoRrd/lusqXAi3cc5P9MNEaObHXdE3zRwIpNbtXe+CZb/1N47",
+	"8jvKHyx3NqRWWk8MdlIXVMsvyE5CYC9T0wraa7jID9lLb0hRX1SyW4g6D4Ou0jfDxPpEBDV6as/QJdY9",
+	"ybdPR2A1MYUXSsIZPdZYvqa2l8w45VI3YH16IgKNvfFLB7l7begTXnXs2Irs0Nzfm5t/JnOTVvNpta0+",
+	"L6vzLSHpa42GkxZo2FX32PL7eN0f6ZB+VdposzItZnN7m5br0VLIZpuqpoL/RS6FbDMvH7bVx0hl2VJI",
+	"+fk3XPwfbA3+BBaBWVPG/WJdzy4M0ja8UxusTNZhNL6HiicMtWuuEZ5J4FiaFYDDaJJtF1tdQf7vZf8z",
+	"l31fk+jlQ0hmOina3YK/S81qKLiFvBVW/5r+/nMIbneB1nPp7Hsgup6ZagerL3HrpTg7a4DEr2+Tr9NY",
+	"reQMjGWQzwhGOVXOCPf1oDyb1wLaSYpkLlXZSj1a+44HfwRc5eZyJ8zcX2PjbZ7NIQ/M6aeotpp9j2U1",
+	"v/c65/MNRwLQURP1Tiw1+YNGYtbIi64KkUeXKh0TeY2QaRMceV7PG5zVYiKUZKvl4DJeFJGgyRdXU6Yw",
+	"FYsIY4G2A/tB8sBeiaJgE6DSIqM+/54dfyIbVKkLxA55rjuzwYRzfX9nfTTlmTU7uXSdLq4UKrcE+D8Z",
+	"Hh8fp2s4nuMj9zIF8hDDt9QTxooFnLkv7BBt4jZd3+DE+8A96CaLHJ5sBAKvMmC88w7HjMUxuLYexoYj",
+	"BmmFbTUi6K+3Ujhym9YCiVtLKAyn4F5j3fkpXqdGWlBJKpYzKQPsnJmlugCmptc92ROq7Oij+2dff/Ff",
+	"fYXtnOf+9GzkIeaqyA3BTc72ZgSYse6IpPY8wqYajVvNM1SLPbzkKqtxb7V+vvLOPf07R02DsiHhEjQz",
+	"6g4CRV7Ub9JmnSo9A2uFnO3CkPE1m6wZfOCZLdaYNJ0Kd5ZTHz7F6CmH7IVvVDXnyyVIw9ZgT2vwMV8C",
+	"SyauKouczdRwI4lXrzivFaK7mSZyIGP52rCp+OD7/p08Ch2IU9xAcClg9Tx+5C2hrasXvIGiT57o5BaG",
+	"0Oo/hym/TwLdJ4H+kFYGCfAEqgqNGwxSNnTh0cfqP/sYQDa0y22ZvTv3931jgD+OKIecPGeVjEXWFWEN",
+	"05CBWNq7iIM1pPyW7IrNvXSUKTkV7mmdUUo3OMxWLkOtnSFnxKSAQ/Zr6PGzJAvC2x7Yyta5GAh+R/4x",
+	"itPV8IuExPBkDgunkWeBskJYlvEF4LVnFKuuPQOzbgia8ZZNMIB46N3oBQNpITbMokPmWzagM0MsI8AR",
+	"BVRi2TkiQJBqMolcwhXZpcke3JEmI29oAm5TRDV/Xyb251GBtPw3enCju94a1Ax5pQD3o6aGtEGFZiI3",
+	"td3rM3Jub01gJnz0DxZnMejnrrrkZZH0/LlHBf+AI7qPif6eMdFIVvMZ0tT8GdiB3t9qlWK1ixKHxEsJ",
+	"90w7d4+WX6zZaq6KCD3mhvFQ/keCucZ/bzbOKxbOKd4Rnvrbm5cvWCEkmKEH9KPRxTj+cshUkacyWsfD",
+	"4+Njug/NrG/Yz+K7Q/akKMIvI9gcibklnPlHxqytVBZ36jkO8SchYUzGmfsbX0DuZsSZ9Bhqbi1lVNjx",
+	"JhxBeAF99PYRQ29qR8bcVt+bDwcy397CUZVMhOSElduwt38HrDRN0X2J3n2J3h9Mx36HXbWW3NhGVbbB",
+	"GpbZDQMBvFY9+kg/7AtyNbbWrR/87Vv4PtD1Bwx0SX+cMWHuIqgVJfomA1oBk7ODJJVbpt0cGfYlZHMF",
+	"5qsqfzUBt4cNs2oGRACGrTDEAtiXxiq9RpPjq5onGpCzZGwgKFS7BWeKOBGoSo7iUpM1k2I2JwYxPrWg",
+	"2fjVyzdvWRs6bZyG8rwKH3nrOzy+qS1ZRTn5PwCB2J8wz0IkNZlauPMIO9fKnKoI524jYnRzQVHL9c3a",
+	"+uS91iz9poz+t/tzDc94W+V++J67b8GQqaKRPW6pKndKoRAXUAig6IbPrrsVwglsNGJgY5MpDcg07zQy",
+	"3rk+dcvrVCnxvFCxvbtZgLnv3XBvxl4rVIBA5ZifQMpMCll1ZFzvZ8kiu9fudta1ItpuPOOEXMOAsTAM",
+	"qcS784x3LOd9gzfeBy7/hIFLXN82kvD74OXvCVNVEgNyK76mCgq6o5UV/AZsGtJPRx/x331I1XM3tqqW",
+	"n5LNPh+N9U+RRI0X7n3rJmHpZN2AFWxb+d9rtaxTCnQHqM7EJUj2J2xY+z84F/uDuARW1oo/0decc4ps",
+	"Y6+0SuKuDXDdHVtqkcfju2LSuI8s/REhVKFo+U4CS0GD32Rcaet0ONJgvQ98RwNqJW+qZbr+U0JJzJ3G",
+	"cufzVO0kh8zMEZjpzlX8K5vzSyD1USjTUiKx3rnt75i20X8eMY7e7/3Pde//yLGhKfFbxTOrIou9sRyJ",
+	"0Frpo0wLI8xBNofsoj397Nw1Cx9iQrg6MQ/Z67IAw3LIRI7uJJfUw4rKjBYqh6Lek4/Yb7m5gHzINBcm",
+	"VEsQfRlf+yaol6BZoVag0xVIT92An+LgbylM9kTyYm2EieJ/t6Ey+jb8zPZqhwCN9IleKJbVTFetFqdK",
+	"38e77uNd3ZQSqoXWsm0jZjI0p1MLCC1jYuupa/Ub9O/e0FC+NzIvDrjfkVfTUy83QC1CsmdyVgiDPV04",
+	"W2o1KWDBvhyXlRiMCi5nJZ/B+KtEpxo3nt/gGQ3wz6mGwutTOuhnXKAvqD0+uuL3SuZeyVxZyfwic9DU",
+	"8tJZDlOAQsiZqTVFd9YF7u8b6Y+cVjf4ps9Fw3wPFjL7Aof0p1Qv9GmtpJ+QmyFbgGVKs4JnF0LOtspQ",
+	"6DBaAqcTys5hca+I7hXRNRTRC74gNiLSOr4aHnc9yplp8jzctAbSMPUp8oOlVovlLlzwzzxHegcq4YLc",
+	"w3on66A+h/gRQ+aHRDAHJUM1F2fTyKzrs1juOw/ZEzZ2P4wRbSPZ2FthY+JRhNzpu1268DxYhO6ZGjDU",
+	"LxXzH0T+ytjwKdj12ANhnPtyFia6XY9qmJbJxoFPnSAYeB2n75WfvdvRnNV7fifduf2hLXo0TrpUzK4U",
+	"44W4gHsdea8jr6EjfwDLcICI3qXdKi+FxTw5NvDFFnj6NvTkUotLnq2PeOYmF9rxithNuKKFjx6r4Sv8",
+	"DzF5qClbqxJxhSufFirAVnaG0EyrAk6ZsXw6xY7LzuHxWjNaI5mbVWnd47AtosEnuqmA/J3kliGNHZmz",
+	"ObdgzkIPZyWZh5OEJyea0XvavLUqWS5y9682UEz9MN1/qWSPccNWUBQ+ofozPBFfGKcCZpovDMvVOzlZ",
+	"o5VkoLgEE5Qsdas6fCfTqEma8idhxveW/aURE+1QiRaIRMTU3FfU3S6oo7HAe3q/s3OLPcexDNvtI2Ja",
+	"tnMuqcuouaCo45DYl2O/C7/41M5MLUDae4DIzStsrx6TrfgIJqJQA6LOyLnlrcgQ/6QOTfqCSs5AWzF1",
+	"Igjm6CNobkoNuzsmmQtEdzjjxIiZPBDyFIcoDHP3Q+6T9YEItNaU+te5wjzBhVQrassscpRM1KKBW0BU",
+	"SOuo8FEHgTZKfmHIkMVvfydrH4CBTWPKkAgMt1c8TT7bgdQGZ8gqqamHC4p9oWbe0J0Qb8GQkobEUJD7",
+	"ZvcYGfDkB1LZ0Gf6nRwvgAvmJ5bVx3UJWkzXY4ZJG5NS2T+AfVpbiX3q2pv63n2uj4YKc4CKDgl1j/Xl",
+	"oe9vkrmZFHRSMw5QKw1jKxX/X4zpvE/mbW+viS8JZ2OenDi7sRwtCy42npUo+0vxXrsF8gLmxb9iPanv",
+	"Dt/L5uoKsGeK9M5V0nZtLRowS60usRo1TE9K3/RvrE/PqnfVjyqJ7LLd6Nmn4aLbzOjRO15egnbOejqr",
+	"5+wmLIQJDjsGRO+rRH6Hs5JqdJzGPmd8pgFyZtX/7nQ8bvZQ3pTFo7mgypLWU7HOSYzJdeMcrUM29gQ5",
+	"462D4wxPTTrpfKLdzNWqAqlTij4PjIMg0wVSXkx/FKH25bY3RHhTi0qtPv5e/u9U/p8EvsrzmlWPOAO3",
+	"J6I09bYd926Oj173feqGEAtRhF0AsZ2uj7+/vb8M1kv4eKlVFyBPmVQYSYDCACkHMmK5tyoP2RjBxNTy",
+	"eexjlmNkTIhRVprdyhR1VvkZFju5BxKZr/HN/Owc3kma6kM2dmPJNV/JsY9RB9vUjQf9M9IDoUcgC4KB",
+	"3rgbaMCK61JK5KGibhOGSQxzW1iS4y6xGaAGou9SU8bfSTJnWSlzBYjOYb9uMPoTgWlk5QrfR1hvuuU1",
+	"LIEjLxyPW9x73MYPmZjAwiQhe1jK2P0eJdErk97BXvjAF8uClBvOu/vhkhelR67TyAanA1zPwXAQ8nVI",
+	"L+5t1xHSqrnLTtCE5BeARn/bs+L6kdLr3BU6fORdY5Hota89aV8rxFBDpnT++TdCug8V3+5pgpjdrePk",
+	"/2Pv2pvbtrH9V8F47kyTO7T8aJLd2rNzx82jzUya+trZ9o/13gomjyRUFMACkGVuJt/9Ds4B+JBIWY4l",
+	"+RH+0zq2RJDgOQfn+fs55Yqww08qzI2imghLmnKXkyNRu1LZXQNpugzg4Y36qOy5+9AGdaVcpA2/P+XD",
+	"zpXZrivzvpb8mQjkfUkTJ4RmxDUkt3TrW/yE169PT9xhKNLQgenOUKmKYM4nBgrJZH1cHp35DPREWCIK",
+	"H3GLiS30u0LoUT3X73SCs4UDfOFMPZ/XlvXXTz/CbE5XtnegraSknhxBPIrguzvS7uFIe6OwdObOncKU",
+	"sEmOSfU7HWggY52jPO5pKKDhmmuciK47Axgz9DQJuYLLPFQXsfCSgYSkWtEcQ24iD80bq3Q6kQieAGlS",
+	"MGQ6S+WehE14RpBvAeFXmIipyz8hpnLmhYyVlNSKQEOdVPVkHBtJBkImzkAFZgTQFWAyNbAgj32/v1u2",
+	"rQL5ttiSM78jX1mDfMBT2+3VSC8F31pVcv6l31CY7LyqDXpVpHTzgwHC2Hn2EjVgpf1aY21x0SjufaYf",
+	"bkJ2mxejnS2KbJuHQXfeDeI9fBnH2pWSwXuf3E6Ib1vJIqlpKmT5etmux+tf0hX6mjqNUC+r6PsUPNTK",
+	"33QSl2j7wrAxZJZqvTOuExMRpJKSQ184yBdIkFpZid4WJb5Nl3H9gjcSA1X5lvBXxvK8150CyzXEi96S",
+	"lhJuKyVdv7WWj+FubjBdbomk4/wA42ygwYxC/wj5ucZJPk+RxUxpUwKMoHzXlGAZ6YXv3WCXEKsJsKl0",
+	"e1CC6xJf7YWssVoETUphYAM5Rcg/CH9MHrP+T28JvfDG5pl+qJoL22NIZU69LkcVNS1S5NVWGasupNsU",
+	"hHmiBMKMC2s894ZhsVKpkMNdNRgE8Gi3fyMRjyrTujGXMaQpJD12YsaYsx9yUU/Xh1cfGrenMsEERt7k",
+	"0HvBrpqHr87ZU86vyLJ75pWdIxRaoJeJW4+5+9nO0c4wyfQtE+/hTreM9lxbdimPcUd4NueIdAmRzR4F",
+	"jQkRBC8oNc438K3lDGjrJlx09rfmc3QQO0/Bd6lAOIczrAa1swEff0m3WqO47/kDuI1O7BbLtQHhnCqD",
+	"vGCVov0Y8gDRZqxWOVUmnGfQ13ClYrfxfWYhTc0xe7H/Q9Efym2PvaY7Ln2FeMTlEIo6TMP4Fn7jfrU3",
+	"HKoEDeYP1g4L7vEqPSnOvNp/4mOo6vudC9AtWrucBHANWnub8Oe9p/syjFtsaHeRSQrGfT+FIU9pnoOA",
+	"sRshd+hxWjV0W24vPUWnl0/Oezwfi8yP0hVR6d3U8nq+dtZQV7oO1aTNHTh+iZZMcMqRqmm/niovEenH",
+	"4EErA/jOEwQ4eJSyTK+11bHE+SooxOt2/mSjuT9h/xFZFKoroaDLh8CejazNzNHeHh/Cblko6Sk9fI4d",
+	"pShFNOmqmZoh3xf+PuPGZCMXpwXvLqTIpMJaLeGa0HO4vznVtYD8iByHa+c4v5DdfoHsi77fa80EXfu6",
+	"zJa4vm7dquJvcNv5n+slPF8h/eNfSEf21WEE3LcpbG78NITMU8kL2blUfK6m6zjo9z7TDzchkFeBmowl",
+	"NcLJTm/aalDgi+3m7qKFwVoZW/wpxpJPTlbp5WJsSAeebwwSloiAb9sm2pqkvN54H8J1xy/3VDzJaory",
+	"epFlbhMZyuvWLoRFU7tXEdjGHkXnH5ZO60Ck0GP9My6H0GfPzt69Zj8cHOxH7ODFczYAG48gTAAZ34jA",
+	"OCtbDD11uVbjBpr/N2omU8WTNody8SDQ7j7cIXSZWzARM9N4hM2C+O9/HOy/+PvLv73a7Rcdd+QmlS13",
+	"+CC1lrsJv/4AcmhHO0evXrhbQCK4naOd/6Nr/mt/94d///cu/e+/tkbzomILdtdYDXzyFSS3c7FImrpN",
+	"o0RRxcl8TWvvvhEmU0YEf7N9jj7aefuJD5tpQs5/Ptk9fPkKi9J/TZUFdGmXzOR/iXYO919tbQ9YxrUN",
+	"2/Ct56MOVnj2n5T0jvWrRkfJQ32gDrq97T1Jm/7OGbnSmt+XKcd2sPYR9GIqFdAe4/yKDMhRg2IuM0fE",
+	"lbHEZm4PR6WBu2+6gBSwScZjiGAbHWEInRTQJmowEDFoWoenKQWyCIKAQGKEL+0OBD5NhGWpGrY1iX+A",
+	"IU9/xsf6lrrDv7Gu8OItd+3g27ZqaDIabRp2gpd1JHOXxu+2/Gfo4MMxFQQiFUg0TG0mEZNKl0Rh9M/Q",
+	"1hca3vgQokqNG0teIBOqj1k+JmganmVaXfE0WAEeW9Z3n+2zy5zZmbqQAeOPcqa+gRYn8ArIPvdHorOg",
+	"BRFzg50DjcMI21wZP8a/pEb5gRm3fuo2l0uYeXoHXszzuQMzdTZANE7OnKY8hkJfNjfJVy6xUob0YP22",
+	"oK26gm+YjpCB0nHXKHd3P69Lom7EtmoYCmNBN2emUJNrpfo7ZUzRRu99dv/zjFwpcAO3b1Nwure0R+FG",
+	"u+qX/oPsK4HQIZFzmnhr6wFVC5wRUbXozsEMNafL3P0K0kFToQlX2bQtdJf2S217qHklU1gp8qkr0F3U",
+	"2lmz+7BmXkXqrUd3yrXP2TcxKVo/ms1Svyx8I8h9XyQgrbB5n+Ggh7+Z/kCk0K9oTZmDJXgAnHvEpGVy",
+	"jNfBL1DI6z7vzNx/sK/FozcH9CyfDQ1AzuxZHfBTZSB3aaX+8x776F1dXzTrsV+cgAwB+TGIMD/CXi8T",
+	"MZ9vNEUHiQeG1hDcxsSPZ6Ch9Vv4ncG+gDFgkIuIVxThC8NMbixM0Nn0iHPuyfgYq84Bqu4V+0n8GBHl",
+	"sLP1YQYFYfRqAKw5NHQCvMc3to1GgMk0tSLj2u650HwXp/VrVjbT7tYQp9zF7yKFlRKE0U6QocZsinux",
+	"FnskMN3Ah7A7hnwIkhFBps+lVpLHfz/44bBhlVJy55LNhy9fRQ351fII+hc9TIm0SlP899PWQC+8pbnB",
+	"iRrXWlwFwMKusaE7xR5YsfhHje3t5YGAQ7LB/sEks3mwgus4y/Y+0w83DsBUtWvjFeZ2Le7qzI+4zkyi",
+	"hnBR6ys6N4B3FiK9FsLpoDEEfbP3mSoYS/Hnzy3Hsu88OwfBZHoDeMSkIr4PhPPyZEimx07rNQzDDADO",
+	"BHvvw/izy3k/l2BEAsbjvreVNoq+3wtZrb8Iy/hEYesUCM0C9UlTzu83AbNT/OomtZ9W+G3ZzD3xpYTq",
+	"UGcBHgLUBSpGcwLfCSS66jOGbjoNf3nY2ywI1AYrlSRSTZVKj59nlnaY+HqDhWsXBHm9CmitFIb0T+IY",
+	"Mrv7IXAuskzDwOltUC5loIo4yzX02DltCUyc2x7ITCKqUPrtyYE0nSPHFqIhaGDw15Snac6Am5xZhUhY",
+	"PfbRR4YFsB+7zJmvxzVDcp+Gx7+hqBlaaXoFX5rS7CfQEy6Pi18hN4Usw0lniJFNzU/V7xztJLB78ili",
+	"II//+sd+72Vb48vcZra1wDREJQ+E8yZsa0t7S5C6QpiUdkFzAZBQAVhDcOyu4HgPAP18wt57bPICOfuu",
+	"MP0hd7WcWKy1OWEZg9ZZuPSNnWkp5YAKT4Igc0cljOiEzchciQnhfgDX7ktXoPGzlN9tbghAVgnSxFJX",
+	"AimLW3Yn2kmm8IdRaPTdpZIpLFK03KF7oevAePRsYUGYuz6Me8uut7ZiENkOnVCYcq6wsq0Nki/cxt5n",
+	"b6WwlgjXFqT5qqHnQrDwakvrir/iCDPSa5FxQFoFbwudwTrC0iFS002UtCPDnv305vQsYlxbEafADg6f",
+	"o6F88ZI+lfDcsGevX5+ePKeZtrkADH09YY1vb+sh6AG6U8JeyBk3DJ88gYTx1G1ZHmEek36ldLixZArH",
+	"7MXhYYkVRZ7qjCEesyeg9BdrivDe4l/qe7WzwdG38Dq3TnBL0gVJjWG3CUsR/1y+IAkzGk3syptdYvge",
+	"ypsIMIGoaEF3Sq4Xp+c8TdUMUdju6Kf63VgODh3Uw5kbj2OJY8BaDEfOrywmdUuq3HCjQ3EFAS2ux353",
+	"to64Pr2d9TXAfjB8f3Dbp2Y4I2QMgf+T2wspDKaB/Jxqn2xon81G+THrO1+TE6kVEa/PWIvtq/nS/vG7",
+	"Xt+n72niq+4czYdHJltta9iMj+m0Jw713baZ3neevDQkbciOzTCJVyTaEOsWB34xsfe7sCM1tb6d1i9S",
+	"dCn4vtymcH5gzyp3tcoQ8CmdeR4B1Ll4Yckub7R13oZ/moKmgXqw1zXWu1Qq1ukYl8s0s4hicjeryVwn",
+	"b/fIPhSkTcnUIwuviXLoJMSyfw9ejItxe6wgbxR1Ur4oYPq6G43If/ONC1j6pHGJQBtUQBYnzm/04dXR",
+	"AvUQyARRxWrsQ3SNQkWML5VI1r/e9Ua6z7g0M9Dsxf73rF+K6x+lrPZ77E0gAKWpCuZ5IvF5qhWZXvP0",
+	"w8PQydNOFx+G7T/HsZnC+juZVyW1O0n4HYMyJ0yrU/dIF4UVKqVS6svk0k8SIURKiU/eYyeeOoLCrMuc",
+	"6Wnq/bAZSBtVL8VAqulw5P0enpfsv3kJhH8hjZpAyR9azkNR30KsEl/dpB6JtqjsLDx4R9DzzYRnc++8",
+	"i88eLD+Pnkqk/ijMUzEaiTZQ4HG/1rBtzgyuStYzJ1I725Pejqqno+pZD1VPKfxGTKYlbnejG+DZesJJ",
+	"Th2IeeTJu1XCc/bsn59eP4+YGFR9cp4kXnu5024/ZZfhnCD2JiU8d+5C7OsBCN5IZ+5MueBwIgwY7/6w",
+	"obqQVg0xcjyqz+XgEpJGp6uoyWXZLfyJ63gkroAhE7pnGcUoJOXGGiQRAt3kP5zTNkGhkTc5Dz+rGbEc",
+	"YtHOKurG4CPgSdvJ6z7ZfPB+Xz14v3/16lGdvOelhLU1YgrcoVhNuiN4+zapyJISsvHEaS8KLeJ30iHs",
+	"IU88G6cv333N6evnu5bMvZ0qY4cazv/3gy/8fIJJpjRPmXAhB93J78CvBLcI+JLABA2A03jtogki7HYS",
+	"5SztRE0w6hCScazbDCiEQaLhCY9HIoAtGtBXhGdwIbHpkFluxuyvKUwhMICqQAPqK0Hao8vG6dRY0CjD",
+	"htb/a8o1l1ZISI6q7M6/wInw3g7GUBUzlUIyJFblC6khS11AFObuyssxP5Dcf74CKITfcJpbhmse2zSn",
+	"mTkyfxF+uhxhbiRDwkv8iJ9/wBC4/j63PSxG+3I2lUsmxS5hOJXdUFhX+9+KwfeUcG2TzQTMQmNgaBHR",
+	"JauYc//9FXJKBgxmPqvmfI6UQQO3cE6f21wPUFjgi1f+DaG5VJZpCsT8dnw7Kt9p8GY0OFbyCrRBIWiZ",
+	"7YQhejSm0KygvYVOovr6SsbOUe2aOwuabXJpR2CEWdDtvc/+p5sSI1Ul31BQsaL+EfIB1rG7sa4HJ89N",
+	"JUhMjNxGmqWSsLO+VIkXrGqupFH+90Amt+8arl69rV34LaGuFXvgcSmK9lzfsbvAUxYwhxAnAxCyI+CU",
+	"BPB4KmLSENVco65MHo7WFs/aqeyjOILeynWo7IoHzx5mrjjWr5cTJr2vfvCGLF1RHqte/SHWyJ7CdNIm",
+	"s42Vl95W4/s1QPt21uXROQTfmZqGtpYBa0Ziex5D25l+uH9wVJy+mM30s5hlI3v/FAe8jxA18B8f+9R6",
+	"D0mPHe7vHxX8VIT2wEuuNXfgGwDpdbt3IQ/3D49KHyCZan6Z5hHWTopbyMH22HuyDAgXQQUUIm5TA5Y4",
+	"30JHrG/4ABBqjGstABFts5KXESOPTKvLFCbMKtWUNaTAv6KXd84cRitMZ7m93GSOsfo8W542Wlh6/ijD",
+	"Zpx8XjKOWeDdF7amReVYBYnHXK6isvu7Zz4XfVPeovKd4itfoq9Ie0Q79CpBxrB74rbs5sXLb4QveLqF",
+	"g229gpOgfFSQ9DrnVB5Hve6YClrrnhxufU+8QTquSJyvlqTcPknpi3bOwOp892TgR/WXfR8/Sp/sEJy7",
+	"tOJ9xXTnPGdFt+WKjtVaEou1+G7vc+VfN6Ud6y7G/R2/UDtcuxTk44w45KKLNM8LeQmpkkNME4j7Dz5u",
+	"9oorkntzfnOpGu7Blbt4O1Yd6CvQuzj9QB/tsb6xkPXZs4RbfsTOLWTPS7ZNn82kZgwayuiTb1B8o3L3",
+	"z5nvUgGZRJ54DZGOLiTGSUiaxeJUGTA99kHIMGWHjOwBCitWqZJII+87XgreNpWB7LETSffuYs6EDbWa",
+	"mRC6cb/GMcNHxDYPblj/Azd296370u77N32n+BrMNJBj+Pua0TAfdnYAt9gNolkK/Ap/nLowLfc53ZPw",
+	"JeTZwPEVP6kM1KaimbEqM8xjzIdx52l2FB6IBscae9nw0ksjswbbloSMEtKB4w6VkaiGGMQVJK0cdLUd",
+	"mgfi8umx7w/2/3ZQyZftb7SzzcK1JXluZFu7kVvtU/Fm0bw3DlW+LS1HdZeKyMyG0Cy0B9Hs+uNohetO",
+	"DaRKU2mqZgvnxkikgHZgKs23dUSELW49JA739+dTD4hyc7h/WOFkt9xOjd/HippIaAZnr/uBZ+EeNjtP",
+	"R2u02IaQVNlcuH2Oe9S0/seFnN+JGXs2Jzo2+5XQtM8MxEom86jlXfT6xJ3dUgG/LRNFxmXFmNJr2XYi",
+	"y3aV/uSNIviuaGcJQVqdkzPN4xH6z2XXgO8/65TxkShjFdu84kmIR+w+WD21o4FILeg9nvw5NXYSwsc2",
+	"lJQCFsD5y0NxBdJzE0o1CxDokkDzqCQm1aVK8iY6LQP2pLLoKiAoH8vhpYm6wkR+jmt1YynrV4uKdDTC",
+	"k01yNgBIMMh2/6noQcwzfilSgQw4K+lBdbEl+ChLBWZ9Fr+6TIutz1Qq4soQPOUqeJqC9kRIxeY4UTU0",
+	"HdPJ6VbltBidqsqqO3zRetxJYOcHp2q21Dhfp7ClLbSGkg3UVLOU58gDe5kvilBVyDA6CMPYCFmCiFlW",
+	"pUkJRNVHhJN+kdq27M9pMgQnogTpg80NcE34DpJZlYmYJqTCbwlaagKTSxedHKMjE4Bg3N+ELJDgEYhk",
+	"MDVNnYsnuAef4HpTwKInxSbXwD23V+8vb6DNRuDeuw88eDevKwA+eFv2M+LjkZqSUq9ov5aX/2oHb4Mt",
+	"C2ZzCRHiVDpV60esP5WGDxCVKWF9oTWkcMWl7bNJwDMtVIKpwfy5yYZgDfPARppg8Tmm6jOIbcT6I0iz",
+	"wTTt+5FKF0/5Wc6CMcNZKDVg1B7FlGYjJcFYnGOnLArTPrc/KJq3iK6E4URn7IsC2LmGdQRs+3ZWsJFt",
+	"uyHVJa7gXdi1jTU6FSts2erV1120ecUxSwXWIiR4ekXWzgZu35/jOcbhXIYOJWy61GDUVMfggtKtGEWr",
+	"xXDos7Btocqn8JkNKmOxRhtwQ8W4FtDwMy4RBRgx/CaCsOUHXWRyP5HJ++r7MBnX64pLWvAez6qHXCqM",
+	"7bGPWM90Vw1dkR69kRngOh5hsTz1lKpYWQeE5sZyfZr6RmVsEfCKERHHEbeIyTBQekJYjjpxf5vKFIyp",
+	"yqbJgI/xEsIGOpwJ8RMjaY2LUnwQEgonpsd+hjRjKXYRID4dnfk8uRIxFM7ACNIEfYTjgucY/2ZGLsAK",
+	"6I8zGtZIPbydhkHqew4yrSaZpe/Qll1qrvPvGmB9z+eUfv3nfl3ft3foL7Mzn7wcPa6Oqi7geRSH/R1N",
+	"5O1PeWQ63wvsmEvn2H5zHz0Jn1x1kK2bXXt0s2v1F71kcq0+9tR5VOs3F6ieTb4UdSuS3jrJdeJJHy4t",
+	"hf/y12R3ySwIC5MVbMJ7/NgKBsHTQyG9gL9rTMuCf5BWPSIA66WMx56Lz/26JN27VCoFLne2oC+0CW2N",
+	"2O6PdW2JGLdkIQ+i/f39Tnm2qDwBL8173vi5KPTDYv8quvh3VKW2Icz3JUw1zzhyZWPYoAGjgyRC95II",
+	"0AZqKpNqAIE3gsWMDKSfwfSNJgGDnmXcug01UaCzcxfisXfqJzwBijwaPHqrNBTi/ICh1cp73DK42i8u",
+	"psp/x1GVZng1YfxomQcpHFVZ/Y9Zn8gFCuYm7F7GRpoOjq2LQe7PLp5ObTloRWBsK/sU4UNzlhDzD3mT",
+	"T7H32f0vDFKVvTd1a/QGf7/EHD1wD2N9Vued0kOwtqXzn4zOUEk4xsMrVlnI+lwCoqdWSUosAnTHIDJL",
+	"cQ23VYoTF/xwmRP8pjtg/MLfmY4b8skoO2kW45QizD1yduFeOLdiqFTydQ5QUPuWrqYz4Mnj1ek1glCh",
+	"H/BLsJGNcQNtZdc0+1D1qIDPb9Sju8cPddVAIc+4HZUy7o/RpTK+POX0peiOpfPZxRVCDpc0cr1Tmh28",
+	"ZBMhpxZMNZiidHiIY4qGhlp8IiRzeirCKKR7kMZY5NcM5G9+GzcZRfxKD7xaIHGw3qRBbe2mQx0nQLva",
+	"QufXf7WJciI2d7Q3YeTd2a8PdmPvs//pJu/+daoMlAp+Uys86QPOUnd4jA9W2vClVsQtIH/6kfC7OpQ3",
+	"H4il8N3xTPxS3OrCSAirltlcDOU8APJSkQAhLTjAOcNngKRAXPK3WUBSLhajfpWVXoAB44X/GwgvKsgP",
+	"hFdUJPOCU1CdymmqdnFLpA9jgMxUFzly7jUmqCJmACKWTS2xnuPyFA1WVirezPwav4TWAzrjAZKChZL4",
+	"dwYazIhlWrntGzCRgLTC5kzJWmmjshYJzOJSJ/7evzOen72k28Qcq2c2ijBy4GOokHdaxS41gty6X1XW",
+	"CvwhDQ8mtFY6YuS3R+xHLZIhcRB90lM7eoflVWw1H4HQDPnb1dQakQBiPZSSU1mvVtNteWN8IRAq4nkR",
+	"qOlXeoTfRwpNKU9TIYdlUmAMuX9fPKaDwu1b5ZIlteoCIxM3JIc+4TwbKTbhObsE5+8FED93yRktriSu",
+	"X7k4mJgTK0/TDhCnhYkIXoO6LBH7r9LO4plFCO0sHkE8rqY8Zu52eDyuLBloBRaXO8XHKCQqqkvUANts",
+	"Z8jOVBmIMSM1M0XXjjDMqJXex0lsq3riMUCM7xkmGhQiuHSbx83YNL4cT7ZiVlGROm1MXU3K57F8MGCJ",
+	"8iyyNROzXLoSQZdAWiw1LHNMyOY71Grmh0aNGErwLwsr3NTZhGbBsGdn716zVz+8Onxefc5pIppE8D12",
+	"40w9iy6iC2I+K/+f2uGgg4j9+8v/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

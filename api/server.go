@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
 	"meai/activities/backup"
@@ -20,6 +21,7 @@ import (
 	"meai/activities/interaction"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
@@ -51,6 +53,10 @@ type Engine interface {
 	StartMemory(ctx context.Context, in memory.RememberInput, until memory.WriteState, wait time.Duration) error
 	StartImport(ctx context.Context, in memory.ImportInput) error
 	StartForgetting(ctx context.Context, in memory.ForgettingRef) error
+	StartExport(ctx context.Context, in export.WriteInput) error
+	WakeExport(ctx context.Context, subject, id uuid.UUID) error
+	StartImportExport(ctx context.Context, in export.Ref) error
+	WakeImportExport(ctx context.Context, subject, id uuid.UUID) error
 	Consolidate(ctx context.Context, subject uuid.UUID) error
 	SearchResources(ctx context.Context, in bridge.SearchInput) (bridge.SearchResult, error)
 	Assess(ctx context.Context, in truthfilter.AssessInput) (truthfilter.Assessed, error)
@@ -63,6 +69,8 @@ type Engine interface {
 	HoldBackup(ctx context.Context, id string, held bool) error
 	BackupRun(ctx context.Context, id uuid.UUID) (workflows.BackupRun, error)
 	LegalHold(ctx context.Context, in requests.HoldInput) (requests.HoldRef, error)
+	StartErasure(ctx context.Context, in workflows.ErasureInput) (client.WorkflowRun, error)
+	NudgeErasure(ctx context.Context, id uuid.UUID) error
 }
 
 // APIKeys manages the keys of a principal.
@@ -96,10 +104,16 @@ type Options struct {
 	// Vault keeps a person's most private memories; [memory.Vaults] is the real one.
 	Vault Vault
 	// Retention shows what is deleted for its age, and what is found of encryption; without it
-	// they get 500. [retention.Store] is the real one.
+	// they get 503. [retention.Store] is the real one.
 	Retention Retention
 	// Requests keeps what people ask for by right; [requests.Store] is the real one.
 	Requests PrivacyRequests
+	// Consents keeps what people agree to; [consent.Store] is the real one.
+	Consents Consents
+	// Erasures keeps the erasures of people; [erasure.Store] is the real one.
+	Erasures Erasures
+	// Exports keeps what people ask to be given, and bring along; [export.Exports] is the real one.
+	Exports ExportStore
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -151,6 +165,9 @@ type Server struct {
 	vault       Vault
 	retention   Retention
 	requests    PrivacyRequests
+	consents    Consents
+	erasures    Erasures
+	exports     ExportStore
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -169,16 +186,50 @@ type Server struct {
 
 var _ StrictServerInterface = (*Server)(nil)
 
+// complete reports what is required and missing.
+func (o Options) complete() error {
+	for _, part := range []struct {
+		name string
+		is   any
+	}{
+		{"Store", o.Store},
+		{"Engine", o.Engine},
+		{"Auth", o.Auth},
+		{"APIKeys", o.APIKeys},
+		{"Approvals", o.Approvals},
+		{"Escalations", o.Escalations},
+		{"Backups", o.Backups},
+		{"Resources", o.Resources},
+		{"Feedback", o.Feedback},
+		{"Memories", o.Memories},
+		{"Graph", o.Graph},
+		{"Vault", o.Vault},
+		{"Requests", o.Requests},
+		{"Consents", o.Consents},
+		{"Erasures", o.Erasures},
+		{"Exports", o.Exports},
+	} {
+		if part.is == nil {
+			return fmt.Errorf("api: %s is required", part.name)
+		}
+	}
+	return nil
+}
+
 // New builds the server. It fails when something required is missing or the
 // embedded contract cannot be read.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Engine == nil || o.Auth == nil || o.APIKeys == nil || o.Approvals == nil || o.Escalations == nil || o.Backups == nil || o.Resources == nil || o.Feedback == nil || o.Memories == nil || o.Graph == nil || o.Vault == nil || o.Requests == nil {
-		return nil, errors.New("api: Store, Engine, Auth, APIKeys, Approvals, Escalations, Backups, Resources, Feedback, Memories, Graph, Vault and Requests are required")
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
 	s := &Server{
 		store: o.Store, engine: o.Engine, audit: o.Audit, keys: o.APIKeys, approvals: o.Approvals, escalations: o.Escalations, backups: o.Backups, resources: o.Resources, feedback: o.Feedback,
-		memories: o.Memories, graph: o.Graph, vault: o.Vault, requests: o.Requests, retention: o.Retention,
-		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
+		memories: o.Memories, graph: o.Graph, vault: o.Vault,
+		requests: o.Requests, retention: o.Retention,
+		consents: o.Consents,
+		erasures: o.Erasures,
+		exports:  o.Exports,
+		log:      o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {
@@ -233,7 +284,7 @@ func (s *Server) router(o Options) (*echo.Echo, error) {
 	if s.contract, err = newContract(); err != nil {
 		return nil, err
 	}
-	s.contract.limits, s.contract.region = o.Limits, o.Region
+	s.contract.limits, s.contract.region, s.contract.consents = o.Limits, o.Region, o.Consents
 	if err := o.Limits.check(s.contract); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/maypok86/otter/v2"
 
@@ -50,15 +51,15 @@ func (t *trail) entered(ctx context.Context, who identity.Caller) {
 	if who.MultiFactor {
 		factors = "several_factors"
 	}
-	t.once(ctx, fmt.Sprintf("in %s %d", who.Principal, who.AuthTime.Unix()), audit.Entry{
-		Actor: who.Principal.String(), Role: who.FirstRole(), Act: audit.SignedIn, Outcome: audit.Succeeded, Reason: factors,
+	t.once(ctx, fmt.Sprintf("in %s %d", who.Principal, who.AuthTime.Unix()), who.Principal, audit.Entry{
+		Role: who.FirstRole(), Act: audit.SignedIn, Outcome: audit.Succeeded, Reason: factors,
 	}, "")
 }
 
 // denied records that the policies refused a caller an operation.
 func (t *trail) denied(ctx context.Context, who identity.Caller, operation string) {
-	t.once(ctx, fmt.Sprintf("denied %s %s", who.Principal, operation), audit.Entry{
-		Actor: who.Principal.String(), Role: who.FirstRole(), Act: audit.AccessDenied, Kind: audit.Route,
+	t.once(ctx, fmt.Sprintf("denied %s %s", who.Principal, operation), who.Principal, audit.Entry{
+		Role: who.FirstRole(), Act: audit.AccessDenied, Kind: audit.Route,
 		Outcome: audit.Denied, Reason: operation,
 	}, operation)
 }
@@ -70,13 +71,13 @@ func (t *trail) refused(c echo.Context, err error) {
 		return
 	}
 	address := hex.EncodeToString(peer(c))
-	t.once(c.Request().Context(), "guesses "+address, audit.Entry{
+	t.once(c.Request().Context(), "guesses "+address, uuid.Nil, audit.Entry{
 		Actor: "unknown", Role: "none", Act: audit.SignInRefused, Kind: audit.Address, Outcome: audit.Denied, Reason: "too_many_attempts",
 	}, address)
 }
 
-// once records an entry about an object, unless it was within the hour.
-func (t *trail) once(ctx context.Context, key string, e audit.Entry, object string) {
+// once records an entry about an object, of somebody or nobody, unless it was within the hour.
+func (t *trail) once(ctx context.Context, key string, who uuid.UUID, e audit.Entry, object string) {
 	if t == nil {
 		return
 	}
@@ -86,13 +87,18 @@ func (t *trail) once(ctx context.Context, key string, e audit.Entry, object stri
 	// Who hangs up is recorded all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trailPatience)
 	defer cancel()
-	if err := t.record(ctx, e, object); err != nil {
+	if err := t.record(ctx, who, e, object); err != nil {
 		t.seen.Invalidate(key)
 		t.log.LogAttrs(ctx, slog.LevelError, "not recorded in the audit log", slog.String("act", string(e.Act)), slog.Any("error", err))
 	}
 }
 
-func (t *trail) record(ctx context.Context, e audit.Entry, object string) (err error) {
+func (t *trail) record(ctx context.Context, who uuid.UUID, e audit.Entry, object string) (err error) {
+	if who != uuid.Nil {
+		if e.Actor, err = t.audit.Person(ctx, who); err != nil {
+			return err
+		}
+	}
 	if e.Kind != audit.None {
 		if e.Object, err = t.audit.Object(ctx, e.Kind, object); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/api"
@@ -21,6 +22,8 @@ type unwritable struct {
 func (*unwritable) Object(context.Context, audit.Kind, string) (audit.HMAC, error) {
 	return audit.HMAC{1}, nil
 }
+
+func (*unwritable) Person(context.Context, uuid.UUID) (string, error) { return "a1", nil }
 
 func (u *unwritable) Record(context.Context, audit.Entry) (int64, error) {
 	u.tries++

@@ -53,6 +53,13 @@ type orders struct {
 	Postgres            string
 	Weaviate, APIKey    string
 	Keyring             string
+	// Erasures has the worker serve erasures instead, and die at the places of this file: a
+	// line for each, workflow and place apart by a tab.
+	Erasures string
+	// Exports is the folder of exports; "" for a worker that serves memory alone.
+	Exports string
+	// Lifetime is that of exports.
+	Lifetime time.Duration
 	// Workflow is whose story kills the worker, At the place, such as "after memory.Remember";
 	// "" for a worker that lives.
 	Workflow, At string
@@ -62,6 +69,9 @@ func serveUntilKilled(encoded string) error {
 	var o orders
 	if err := json.Unmarshal([]byte(encoded), &o); err != nil {
 		return err
+	}
+	if o.Erasures != "" {
+		return serveErasures(o)
 	}
 	ctx, quiet := context.Background(), slog.New(slog.DiscardHandler)
 	keys, err := openReplicas(o.Keyring)
@@ -95,9 +105,16 @@ func serveUntilKilled(encoded string) error {
 		Mirror: &mirror.Activities{Analyzer: analyzer},
 		Memory: memory.New(memory.Options{DB: db, Keyring: keys, Vectors: index, Embedder: model, Logger: quiet}),
 	}
-	for _, queue := range []string{workflows.QueueMemory, workflows.QueueMirror} {
+	queues, k := []string{workflows.QueueMemory, workflows.QueueMirror}, &killer{orders: o}
+	if o.Exports != "" {
+		queues = []string{workflows.QueueMemory, workflows.QueuePrivacy, workflows.QueueBatch}
+		if caps.Exports, err = exportsOf(ctx, o, db, keys, k); err != nil {
+			return err
+		}
+	}
+	for _, queue := range queues {
 		w := worker.New(c, queue, worker.Options{
-			Interceptors: []interceptor.WorkerInterceptor{&killer{orders: o}}, DisableWorkflowWorker: len(served[queue].workflows) == 0,
+			Interceptors: []interceptor.WorkerInterceptor{k}, DisableWorkflowWorker: len(served[queue].workflows) == 0,
 		})
 		served[queue].register(w, caps)
 		if err := w.Start(); err != nil {
@@ -105,6 +122,13 @@ func serveUntilKilled(encoded string) error {
 		}
 	}
 	select {} // until it is killed
+}
+
+func (o orders) encode(t *testing.T) string {
+	t.Helper()
+	encoded, err := json.Marshal(o)
+	require.NoError(t, err)
+	return string(encoded)
 }
 
 // killer is kill -9 at one place of one story.

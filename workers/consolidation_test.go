@@ -58,7 +58,7 @@ func TestOnePersonsPatternsAreFoundWhenAskedFor(t *testing.T) {
 		return err == nil && len(found.Echoes) == 2
 	}, time.Minute, 100*time.Millisecond, "Tom, and anger")
 	var done memory.Consolidated
-	require.NoError(t, s.temporal.GetWorkflow(t.Context(), "consolidation/"+subject.String(), "").Get(t.Context(), &done))
+	require.NoError(t, s.temporal.GetWorkflow(t.Context(), workflows.ConsolidationID(subject), "").Get(t.Context(), &done))
 
 	require.NoError(t, s.db.Freeze(t.Context(), subject))
 	err = s.starter.Consolidate(t.Context(), subject)

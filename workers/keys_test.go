@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,137 +17,30 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/proxy"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-	"google.golang.org/protobuf/types/known/durationpb"
 
-	"meai/activities/approval"
 	"meai/activities/backup/people"
 	"meai/activities/interaction"
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/mirror/crisis"
+	"meai/activities/privacy/erasure"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter/feedback"
-	"meai/internal/audit"
 	"meai/internal/codec"
 	"meai/internal/embedding"
 	"meai/internal/enginetest"
 	"meai/internal/failure"
 	"meai/internal/keyring"
-	"meai/internal/ledger"
 	"meai/internal/objects"
 	"meai/internal/postgres"
 	"meai/internal/vectors"
 	"meai/workflows"
 )
-
-// site is queue privacy on the real engines, with a keyring in three folders.
-type site struct {
-	db        *postgres.DB
-	urls      enginetest.URLs
-	dir       string
-	keys      *keyring.Keyring
-	temporal  client.Client
-	namespace string
-	starter   *workflows.Starter
-	caps      Capabilities
-	group     *Group
-}
-
-func newSite(t *testing.T) *site {
-	t.Helper()
-	db, urls := enginetest.Database(t)
-	s := &site{db: db, urls: urls, dir: t.TempDir(), namespace: "keys-test"}
-	s.keys = s.openKeyring(t)
-	address := enginetest.Config(t).Temporal.Address
-	s.ensureNamespace(t, address)
-	dc := codec.DataConverter(s.keys)
-	var err error
-	s.temporal, err = client.Dial(client.Options{
-		HostPort: address, Namespace: s.namespace, Logger: enginetest.Logger(t),
-		DataConverter: dc, FailureConverter: codec.FailureConverter(dc),
-	})
-	require.NoError(t, err)
-	t.Cleanup(s.temporal.Close)
-	s.starter = &workflows.Starter{Client: s.temporal, Active: db.CheckActive}
-	log := audit.New(audit.Options{DB: db, Keys: s.keys})
-	s.caps.Keys = &keys.Activities{
-		Keyring: s.keys, DB: db, Temporal: s.temporal, Namespace: s.namespace, Audit: log, Straggling: time.Millisecond,
-	}
-	s.caps.Approval = s.approvals(t, log)
-	s.caps.Keys.Ledger = s.caps.Approval.Ledger
-	s.startWorkers(t)
-	t.Cleanup(func() { s.group.Stop() })
-	return s
-}
-
-func (s *site) approvals(t *testing.T, log *audit.Log) *approval.Activities {
-	t.Helper()
-	l, err := ledger.Open(t.Context(), ledger.Options{Buckets: []string{"file://" + s.dir + "/ledger?create_dir=true"}, Key: ledger.KeyOf(s.keys)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	store := &approval.Store{DB: s.db, Keys: s.keys, Audit: log}
-	return &approval.Activities{Store: store, Ledger: ledger.NewCommitter(l, s.db, map[ledger.Kind]ledger.Applier{
-		ledger.ApprovalGiven: store.ApplyGiven, ledger.ApprovalUsed: store.ApplyUsed, ledger.ErasureCompleted: keys.ApplyErased(log),
-	})}
-}
-
-// approved is the approval of two others to destroy a person's keys.
-func (s *site) approved(t *testing.T, subject uuid.UUID) uuid.UUID {
-	t.Helper()
-	a := s.caps.Approval
-	asked, err := a.Store.Ask(t.Context(), approval.Asked{
-		Key: uuid.NewString(), Act: approval.EarlyDelete, Parameters: map[string]string{"subject": subject.String()},
-		Requester: uuid.New(), Reason: "They asked for it.", Lifetime: time.Hour, Role: "operator",
-	})
-	require.NoError(t, err)
-	for range 2 {
-		decision, err := a.Store.Sign(t.Context(), approval.Decision{Approval: asked.ID, Approver: uuid.New(), Approves: true})
-		require.NoError(t, err)
-		_, err = a.Record(t.Context(), decision)
-		require.NoError(t, err)
-	}
-	_, err = a.Conclude(t.Context(), approval.Ref{ID: asked.ID})
-	require.NoError(t, err)
-	return asked.ID
-}
-
-func (s *site) folder(i int) string { return filepath.Join(s.dir, fmt.Sprint("replica", i)) }
-
-func (s *site) openKeyring(t *testing.T) *keyring.Keyring {
-	t.Helper()
-	k, err := openReplicas(s.dir)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, k.Close()) })
-	return k
-}
-
-func (s *site) ensureNamespace(t *testing.T, address string) {
-	t.Helper()
-	c, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: enginetest.Logger(t)})
-	require.NoError(t, err)
-	defer c.Close()
-	err = c.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: s.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-	})
-	if _, exists := err.(*serviceerror.NamespaceAlreadyExists); !exists {
-		require.NoError(t, err)
-	}
-}
-
-func (s *site) startWorkers(t *testing.T) {
-	t.Helper()
-	require.Eventually(t, func() (started bool) { // a new namespace takes a moment
-		var err error
-		s.group, err = Start(s.temporal, declaration(t), []string{workflows.QueuePrivacy, workflows.QueueOperations}, s.caps, enginetest.Logger(t))
-		return err == nil
-	}, time.Minute, 200*time.Millisecond)
-}
 
 // tale is a person's open workflow: it has said something, and waits.
 func tale(ctx workflow.Context, words string) error {
@@ -404,13 +298,12 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 	require.Positive(t, opened)
 	require.Empty(t, failures)
 
-	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Approval: s.approved(t, p.subject), Settle: 2 * time.Second})
-	require.NoError(t, err)
+	run := s.erases(t, p.subject, 2*time.Second)
 	s.group.Stop() // a worker that goes away changes nothing
 	s.startWorkers(t)
-	var done workflows.DestroyKeysDone
+	var done workflows.ErasureProgress
 	require.NoError(t, run.Get(t.Context(), &done))
-	require.Equal(t, "erased", done.Step)
+	require.Equal(t, erasure.Certified, done.State)
 	require.Equal(t, 2, done.Ended)
 
 	for _, id := range []string{known, unknown} {
@@ -425,11 +318,9 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 			require.True(t, failure.Is(err, failure.KeyDestroyed), "%v", err)
 		}
 	}
-	_, err = p.store.Interaction(t.Context(), p.subject, p.session, p.interaction)
-	require.True(t, failure.Is(err, failure.KeyDestroyed), "%v", err)
-	require.True(t, failure.Is(s.db.CheckActive(t.Context(), p.subject), failure.SubjectInactive))
-	_, err = s.starter.Analyze(t.Context(), mirror.AnalyzeInput{Ref: interaction.Ref{Subject: p.subject}})
-	require.True(t, failure.Is(err, failure.SubjectInactive), "nothing starts for the person any more: %v", err)
+	_, err := p.store.Interaction(t.Context(), p.subject, p.session, p.interaction)
+	require.True(t, failure.Is(err, failure.NotFound), "%v", err)
+	require.True(t, failure.Is(s.keys.Create(t.Context(), p.subject), failure.KeyDestroyed), "nobody becomes them again")
 
 	own, failures := s.decode(t, s.history(t, run.GetID()))
 	require.Empty(t, failures, "the destruction did not seal itself with the key that it destroyed")
@@ -442,12 +333,11 @@ func TestNoReplayMeetsADestroyedKey(t *testing.T) {
 		require.NoError(t, s.temporal.TerminateWorkflow(t.Context(), theirs, "", "the test is over"))
 	})
 	t.Run("and again is no different", func(t *testing.T) {
-		run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: p.subject, Approval: s.approved(t, p.subject), Settle: time.Second})
+		again, err := s.starter.StartErasure(t.Context(), workflows.ErasureInput{Erasure: s.erasureOf(run)})
 		require.NoError(t, err)
-		var again workflows.DestroyKeysDone
-		require.NoError(t, run.Get(t.Context(), &again))
-		require.Equal(t, "erased", again.Step)
-		require.Zero(t, again.Ended)
+		var done workflows.ErasureProgress
+		require.NoError(t, again.Get(t.Context(), &done))
+		require.Equal(t, workflows.ErasureProgress{State: erasure.Certified}, done)
 	})
 }
 
@@ -459,22 +349,35 @@ func TestKeysAreDestroyedAlthoughAReplicaIsAway(t *testing.T) {
 	away := s.folder(2) + ".away"
 	require.NoError(t, os.Rename(s.folder(2), away))
 
-	run, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: subject, Approval: s.approved(t, subject), Settle: time.Second})
-	require.NoError(t, err)
+	run := s.erases(t, subject, time.Second)
 	require.Eventually(t, func() bool {
 		value, err := s.temporal.QueryWorkflow(t.Context(), run.GetID(), "", workflows.ProgressQuery)
-		var now workflows.DestroyKeysDone
-		return err == nil && value.Get(&now) == nil && now.Step == "clearing"
+		var now workflows.ErasureProgress
+		return err == nil && value.Get(&now) == nil && !now.UnreadableSince.IsZero()
 	}, time.Minute, 100*time.Millisecond)
-	_, err = s.openKeyring2(t, 1, 3).Keys(t.Context(), subject)
+	_, err := s.openKeyring2(t, 1, 3).Keys(t.Context(), subject)
 	require.True(t, failure.Is(err, failure.KeyDestroyed), "unusable while it waits for the replica: %v", err)
 
 	require.NoError(t, os.Rename(away, s.folder(2)))
 	require.NoError(t, run.Get(t.Context(), nil))
 	for i := 1; i <= 3; i++ {
 		require.NoFileExists(t, filepath.Join(s.folder(i), "subjects", subject.String()))
-		require.FileExists(t, filepath.Join(s.folder(i), "tombstones", subject.String()))
+		require.FileExists(t, filepath.Join(s.folder(i), "tombstones", keyring.Digest(subject)))
 	}
+}
+
+// erases begins the erasure of a person as staff do.
+func (s *site) erases(t *testing.T, subject uuid.UUID, settle time.Duration) client.WorkflowRun {
+	t.Helper()
+	asked, err := s.caps.Erasure.Store.Request(t.Context(), erasure.New{Subject: subject, Law: erasure.GDPR, Approval: s.approved(t, subject)})
+	require.NoError(t, err)
+	run, err := s.starter.StartErasure(t.Context(), workflows.ErasureInput{Erasure: asked.ID, Settle: settle})
+	require.NoError(t, err)
+	return run
+}
+
+func (s *site) erasureOf(run client.WorkflowRun) uuid.UUID {
+	return uuid.MustParse(strings.TrimPrefix(run.GetID(), "privacy/erasure/"))
 }
 
 // openKeyring2 opens two of the folders as a keyring of their own.

@@ -25,6 +25,8 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/privacy/retention"
 	"meai/activities/synthesis"
@@ -52,6 +54,7 @@ type Capabilities struct {
 	Approval    *approval.Activities
 	Escalation  *escalation.Activities
 	Keys        *keys.Activities
+	Erasure     *erasure.Activities
 	Backup      *backup.Activities
 	Prover      *backup.Prover
 	Drills      *drill.Activities
@@ -61,6 +64,9 @@ type Capabilities struct {
 	Retention   *retention.Activities
 	Encryption  *retention.Encryption
 	Requests    *requests.Activities
+	// Consents are asked before each step of a person's story. Required.
+	Consents Permitter
+	Exports  *export.Activities
 }
 
 // service is what one queue runs.
@@ -88,7 +94,7 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueueMemory: {
-		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection},
+		workflows:  []any{workflows.Memorise, workflows.Import, workflows.Forgetting, workflows.Recollection, workflows.Export, workflows.ImportExport},
 		persons:    true,
 		activities: func(c Capabilities) map[string]any { return map[string]any{"memory": c.Memory} },
 	},
@@ -105,7 +111,7 @@ var served = map[string]service{
 	workflows.QueueOperations: {
 		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore, workflows.LegalHold, workflows.PrivacyDeadlines},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests}
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests, "erasure": c.Erasure}
 		},
 	},
 	workflows.QueueProving: {
@@ -114,8 +120,10 @@ var served = map[string]service{
 		},
 	},
 	workflows.QueuePrivacy: {
-		workflows:  []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.DestroyKeys},
-		activities: func(c Capabilities) map[string]any { return map[string]any{"keys": c.Keys} },
+		workflows: []any{workflows.Rekey, workflows.Rewrap, workflows.RetireKeys, workflows.Erasure, workflows.SweepErased, workflows.SettleErasures},
+		activities: func(c Capabilities) map[string]any {
+			return map[string]any{"keys": c.Keys, "erasure": c.Erasure, "export": c.Exports}
+		},
 	},
 }
 
@@ -140,9 +148,10 @@ func Queues() []string { return slices.Sorted(maps.Keys(served)) }
 
 // Group is the running workers of one process.
 type Group struct {
-	workers map[string]worker.Worker
-	log     *slog.Logger
-	fatal   chan error
+	workers  map[string]worker.Worker
+	consents *consents
+	log      *slog.Logger
+	fatal    chan error
 }
 
 // Start serves the named queues, all that have work when none is named. The
@@ -154,8 +163,11 @@ func Start(c client.Client, d cluster.Declaration, queues []string, caps Capabil
 	if err := check(queues, d); err != nil {
 		return nil, err
 	}
+	if caps.Consents == nil {
+		return nil, errors.New("nobody is there who knows what people agree to")
+	}
 	setStickyCache(d, queues)
-	g := &Group{workers: map[string]worker.Worker{}, log: log, fatal: make(chan error, len(queues))}
+	g := &Group{workers: map[string]worker.Worker{}, consents: &consents{permitter: caps.Consents}, log: log, fatal: make(chan error, len(queues))}
 	for _, queue := range queues {
 		w := worker.New(c, queue, g.options(queue, d.TaskQueues[queue]))
 		served[queue].register(w, caps)
@@ -196,9 +208,9 @@ func (g *Group) options(queue string, q cluster.Queue) worker.Options {
 	o := Tuning(q)
 	o.DisableWorkflowWorker = len(served[queue].workflows) == 0
 	if served[queue].persons {
-		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}}
-	} else {
-		o.Interceptors = []interceptor.WorkerInterceptor{&nobodysOnly{}}
+		o.Interceptors = []interceptor.WorkerInterceptor{&personsOnly{}, g.consents}
+	} else { // steps of people's stories run on these queues, too
+		o.Interceptors = []interceptor.WorkerInterceptor{&nobodysOnly{}, g.consents}
 	}
 	o.OnFatalError = func(err error) {
 		g.fatal <- fmt.Errorf("worker of queue %s: %w", queue, err)

@@ -14,6 +14,8 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/privacy/retention"
 	"meai/activities/synthesis"
@@ -123,19 +125,24 @@ var (
 	checkLinks     = call[bridge.CheckLinksInput, bridge.LinksChecked]{"library.CheckLinks", on(QueueBatch, nightly)}
 	concludeReview = call[bridge.ReviewPlan, bridge.ReviewFound]{"library.Conclude", on(QueueBatch, nightly)}
 
-	listKeys     = call[keys.PageInput, keys.Page]{"keys.ListKeys", on(QueuePrivacy, relentless)}
-	publishKeys  = call[keys.SubjectsInput, keys.Waiting]{"keys.Publish", on(QueuePrivacy, relentless)}
-	promoteKeys  = call[keys.SubjectsInput, keys.Counts]{"keys.Promote", on(QueuePrivacy, relentless)}
-	resealRows   = call[keys.SubjectsInput, keys.Counts]{"keys.Reseal", on(QueuePrivacy, relentless)}
-	retireKeys   = call[keys.SubjectsInput, keys.Counts]{"keys.Retire", on(QueuePrivacy, relentless)}
-	rewrapKeys   = call[keys.SubjectsInput, keys.Counts]{"keys.Rewrap", on(QueuePrivacy, relentless)}
-	endEpochs    = call[struct{}, keys.Census]{"keys.EndEpochs", on(QueuePrivacy, relentless)}
-	freeze       = call[keys.SubjectInput, struct{}]{"keys.Freeze", on(QueuePrivacy, relentless)}
-	endWorkflows = call[keys.SubjectInput, keys.Ended]{"keys.EndWorkflows", on(QueuePrivacy, relentless)}
-	buryKeys     = call[keys.ErasedInput, struct{}]{"keys.Bury", on(QueuePrivacy, relentless)}
-	clearKeys    = call[keys.SubjectInput, struct{}]{"keys.Clear", on(QueuePrivacy, relentless)}
-	markErased   = call[keys.ErasedInput, struct{}]{"keys.MarkErased", on(QueuePrivacy, relentless)}
-	recordRun    = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}
+	listKeys    = call[keys.PageInput, keys.Page]{"keys.ListKeys", on(QueuePrivacy, relentless)}
+	publishKeys = call[keys.SubjectsInput, keys.Waiting]{"keys.Publish", on(QueuePrivacy, relentless)}
+	promoteKeys = call[keys.SubjectsInput, keys.Counts]{"keys.Promote", on(QueuePrivacy, relentless)}
+	resealRows  = call[keys.SubjectsInput, keys.Counts]{"keys.Reseal", on(QueuePrivacy, relentless)}
+	retireKeys  = call[keys.SubjectsInput, keys.Counts]{"keys.Retire", on(QueuePrivacy, relentless)}
+	rewrapKeys  = call[keys.SubjectsInput, keys.Counts]{"keys.Rewrap", on(QueuePrivacy, relentless)}
+	endEpochs   = call[struct{}, keys.Census]{"keys.EndEpochs", on(QueuePrivacy, relentless)}
+	recordRun   = call[keys.RunInput, struct{}]{"keys.RecordRun", on(QueuePrivacy, relentless)}
+)
+
+var (
+	writeExport    = call[export.WriteInput, export.Written]{"export.Write", on(QueuePrivacy, bulky)}
+	failExport     = call[export.FailInput, struct{}]{"export.Fail", on(QueuePrivacy, patient)}
+	expireExport   = call[export.Ref, export.Waiting]{"export.Expire", on(QueuePrivacy, patient)}
+	awaitImport    = call[export.Ref, export.Waiting]{"export.Await", on(QueuePrivacy, patient)}
+	fillImport     = call[export.Ref, export.Imported]{"export.Fill", on(QueuePrivacy, bulky)}
+	concludeImport = call[export.Ref, export.Imported]{"export.Conclude", on(QueuePrivacy, patient)}
+	dropImport     = call[export.FailInput, struct{}]{"export.Drop", on(QueuePrivacy, patient)}
 )
 
 var (
@@ -162,6 +169,27 @@ var (
 	drillBackups = call[drill.Input, drill.Outcome]{"prover.Drill", on(QueueProving, weighty)}
 	planRestore  = call[restore.Target, restore.Plan]{"restorer.Plan", on(QueueProving, weighty)}
 	restoreStep  = call[backup.RestoreInput, restore.Done]{"restorer.Step", on(QueueProving, weighty)}
+)
+
+var (
+	lookErasure    = call[erasure.Ref, erasure.Standing]{"erasure.Look", on(QueuePrivacy, relentless)}
+	freezePerson   = call[erasure.Ref, erasure.Standing]{"erasure.Freeze", on(QueuePrivacy, relentless)}
+	takeInventory  = call[erasure.Ref, erasure.Inventory]{"erasure.Count", on(QueuePrivacy, relentless)}
+	endWorkflows   = call[erasure.Ref, erasure.Ended]{"erasure.EndWorkflows", on(QueuePrivacy, relentless)}
+	passPoint      = call[erasure.Ref, erasure.Standing]{"erasure.PassPoint", on(QueuePrivacy, relentless)}
+	thawPerson     = call[erasure.Ref, erasure.Standing]{"erasure.Thaw", on(QueuePrivacy, relentless)}
+	endCancelled   = call[erasure.Ref, struct{}]{"erasure.EndCancelled", on(QueuePrivacy, relentless)}
+	buryKeys       = call[erasure.Ref, erasure.Standing]{"erasure.Bury", on(QueuePrivacy, relentless)}
+	clearKeys      = call[erasure.Ref, struct{}]{"erasure.Clear", on(QueuePrivacy, relentless)}
+	planDeletion   = call[erasure.Ref, erasure.Inventory]{"erasure.Plan", on(QueuePrivacy, relentless)}
+	deleteStore    = call[erasure.StoreInput, erasure.Deleted]{"erasure.DeleteStore", on(QueuePrivacy, relentless)}
+	removePerson   = call[erasure.Ref, erasure.Left]{"erasure.Remove", on(QueuePrivacy, relentless)}
+	cleanUp        = call[erasure.Ref, erasure.Standing]{"erasure.CleanUp", on(QueuePrivacy, relentless)}
+	scanResidue    = call[erasure.Ref, erasure.Left]{"erasure.Scan", on(QueuePrivacy, relentless)}
+	certify        = call[erasure.Ref, erasure.Standing]{"erasure.Certify", on(QueuePrivacy, relentless)}
+	watchErasure   = call[erasure.WatchInput, erasure.Deadline]{"erasure.Watch", on(QueueOperations, calling)}
+	sweepErased    = call[struct{}, erasure.Swept]{"erasure.Sweep", on(QueuePrivacy, sweeping)}
+	settleErasures = call[struct{}, erasure.Settled]{"erasure.Settle", on(QueuePrivacy, nightly)}
 )
 
 var (

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"meai/activities/approval"
+	"meai/activities/keys"
 	"meai/internal/failure"
 )
 
@@ -86,7 +87,7 @@ func (s *Starter) Decide(ctx context.Context, d approval.Decision) error {
 		StartWorkflowOperation: s.Client.NewWithStartWorkflowOperation(approvalOptions(d.Approval), Approval, approval.Ref{ID: d.Approval}),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			// One decision of a person is one update, however often it is sent.
-			WorkflowID: approvalID(d.Approval), UpdateID: fmt.Sprintf("%s/%t", d.Approver, d.Approves),
+			WorkflowID: approvalID(d.Approval), UpdateID: fmt.Sprintf("%s/%t", keys.Digest(d.Approver), d.Approves),
 			UpdateName: DecideUpdate, Args: []any{d}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},
 	})

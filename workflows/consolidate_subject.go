@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"meai/activities/keys"
 	"meai/activities/memory"
 )
 
@@ -45,6 +45,11 @@ func ConsolidateSubject(ctx workflow.Context, in ConsolidateSubjectInput) (memor
 	return done, workflow.NewContinueAsNewError(ctx, ConsolidateSubject, in)
 }
 
+// ConsolidationID is the id of a person's consolidation. It has no "person/" in front:
+// nothing in it is a person's words, and it is sealed under the system's key as the
+// nightly run is. So it is not deleted with the person either, and does not name them.
+func ConsolidationID(subject uuid.UUID) string { return "consolidation/" + keys.Digest(subject) }
+
 // Consolidate has a person's memories consolidated soon, and not only by night: as
 // after something was forgotten. It returns once that is durable. What was written
 // before the call is taken into account; calls that come while it runs share a round.
@@ -54,12 +59,9 @@ func (s *Starter) Consolidate(ctx context.Context, subject uuid.UUID) error {
 	if err := s.checkActive(ctx, subject); err != nil {
 		return fmt.Errorf("start the consolidation: %w", err)
 	}
-	// The id has no "person/" in front: nothing in it is a person's words, and it is
-	// sealed under the system's key as the nightly run is.
-	id := "consolidation/" + subject.String()
+	id := ConsolidationID(subject)
 	_, err := s.Client.SignalWithStartWorkflow(ctx, id, AskedSignal, nil, client.StartWorkflowOptions{
 		ID: id, TaskQueue: QueueBatch,
-		TypedSearchAttributes: temporal.NewSearchAttributes(subjectAttribute.ValueSet(subject.String())),
 	}, ConsolidateSubject, ConsolidateSubjectInput{Subject: subject})
 	if err != nil {
 		return fmt.Errorf("start the consolidation: %w", err)

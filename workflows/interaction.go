@@ -20,6 +20,7 @@ import (
 	"meai/activities/mirror/crisis"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/internal/failure"
 )
 
 // AnsweredUpdate is the update that returns once the answer can be read. It only
@@ -49,14 +50,19 @@ func Interaction(ctx workflow.Context, in InteractionInput) error {
 
 // story is the state of one interaction.
 type story struct {
-	in        InteractionInput
-	log       log.Logger
-	steps     ledger
-	analysis  *mirror.Analysis
-	memories  []memory.Memory
-	hits      []bridge.Hit
-	degraded  []string
-	delivered bool
+	in       InteractionInput
+	log      log.Logger
+	steps    ledger
+	analysis *mirror.Analysis
+	memories []memory.Memory
+	hits     []bridge.Hit
+	degraded []string
+	// stopped: the person does not agree any more to what is done, or has it stored only.
+	stopped bool
+	// unremembered is why the message is not remembered, as a [failure.Type]; "" for one that
+	// is.
+	unremembered failure.Type
+	delivered    bool
 	// escalated is the case for people on call; zero when there is none.
 	escalated uuid.UUID
 }
@@ -72,8 +78,10 @@ func (s *story) run(ctx workflow.Context) error {
 		return err
 	}
 	called := s.callForHelp(ctx)
-	if err := s.remember(ctx); err != nil {
-		return err
+	if s.unremembered == "" {
+		if err := s.remember(ctx); err != nil {
+			return err
+		}
 	}
 	called(ctx)
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
@@ -92,12 +100,23 @@ func (s *story) answer(ctx workflow.Context) synthesis.Answer {
 	if danger = danger.Settled(); danger.NeedsSafeAnswer() {
 		return synthesis.SafeAnswer(danger, s.in.Region)
 	}
+	if s.stopped {
+		return s.withoutDraft()
+	}
 	s.findResources(ctx)
 	draft, err := s.compose(ctx, nil, "")
 	if err != nil {
-		return synthesis.FallbackAnswer(s.analysis)
+		return s.withoutDraft()
 	}
 	return s.review(ctx, draft)
+}
+
+// withoutDraft is the answer when nothing that was composed may be sent.
+func (s *story) withoutDraft() synthesis.Answer {
+	if s.stopped {
+		return synthesis.StoppedAnswer()
+	}
+	return synthesis.FallbackAnswer(s.analysis)
 }
 
 func (s *story) assessDanger(ctx workflow.Context) crisis.Assessment {
@@ -172,13 +191,13 @@ func (s *story) review(ctx workflow.Context, draft synthesis.Answer) synthesis.A
 	if err == nil && judgement.Verdict != truthfilter.Pass && !judgement.Escalate {
 		if draft, err = s.compose(ctx, &judgement, draft.Source); err != nil {
 			s.finish(ctx, interaction.TruthReview, nil)
-			return synthesis.FallbackAnswer(s.analysis)
+			return s.withoutDraft()
 		}
 		judgement, err = s.judge(ctx, draft)
 	}
 	if err != nil {
 		s.lose(ctx, interaction.TruthReview, "truthfilter_unavailable", err)
-		return synthesis.FallbackAnswer(s.analysis)
+		return s.withoutDraft()
 	}
 	s.finish(ctx, interaction.TruthReview, nil)
 	if judgement.Verdict != truthfilter.Pass {
@@ -197,12 +216,19 @@ func (s *story) judge(ctx workflow.Context, draft synthesis.Answer) (truthfilter
 }
 
 func (s *story) deliver(ctx workflow.Context, answer synthesis.Answer) error {
+	if s.stopped {
+		s.analysis = nil // what was read in the words is not kept either
+	}
+	if s.unremembered != "" {
+		s.steps.skip(ctx, interaction.MemoryStorage)
+		s.steps.skip(ctx, interaction.MemoryIndexing)
+	}
 	answer.Analysis, answer.Degraded = s.analysis, s.degraded
 	// The row that says so becomes visible with the answer or not at all.
 	s.steps.end(ctx, interaction.Delivery, interaction.Completed, "")
 	delivered, err := deliver.run(ctx, synthesis.DeliverInput{
 		Ref: s.in.Ref, Words: s.in.Words, Context: s.in.Context, AcceptedAt: s.in.AcceptedAt,
-		Answer: answer, Steps: s.steps.records,
+		Answer: answer, Steps: s.steps.records, Unremembered: s.unremembered,
 	})
 	if err != nil {
 		return err
@@ -264,11 +290,25 @@ func (s *story) finish(ctx workflow.Context, step interaction.Step, without []st
 	s.steps.end(ctx, step, interaction.Degraded, without[0])
 }
 
-// lose closes a step that could not be done at all.
+// lose closes a step that could not be done at all. Without consent to remember the answer
+// does without memory; without consent to anything else, nothing more is done.
 func (s *story) lose(ctx workflow.Context, step interaction.Step, reason string, err error) {
+	for _, refusal := range refusals {
+		if failure.Is(err, refusal.failure) {
+			reason, s.unremembered = refusal.code, refusal.failure
+			s.stopped = s.stopped || step != interaction.MemoryRetrieval
+		}
+	}
 	s.log.Warn("the answer does without a step", "step", step, "reason", reason, "error", err)
 	s.finish(ctx, step, []string{reason})
 }
+
+// refusals are the failures of what the person does not agree to, and how an answer calls
+// them. An error is at most one of them.
+var refusals = []struct {
+	failure failure.Type
+	code    string
+}{{failure.ConsentMissing, "consent_missing"}, {failure.ProcessingRestricted, "processing_restricted"}}
 
 // wantsResources: the person asks for something to try, or is so upset that a
 // way to steady themselves is worth offering.

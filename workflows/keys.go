@@ -10,15 +10,16 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
-	"meai/activities/approval"
 	"meai/activities/keys"
 )
 
 // The keys' workflows carry opaque ids and counts only, and their ids name no
-// person as "person/…" does: the payload codec seals them under the system's key.
+// person as "person/…" does: the payload codec seals them under the system's key. Where
+// one is about somebody its id has their digest: Temporal keeps it in the clear, longer
+// than the person is known.
 
 const (
-	// ProgressQuery asks a running workflow of the keys how far it is.
+	// ProgressQuery asks a running workflow of queue privacy how far it is.
 	ProgressQuery = "progress"
 
 	defaultKeysPage = 500
@@ -139,156 +140,15 @@ func overKeys(ctx workflow.Context, self any, in KeysInput, step func(workflow.C
 	return in.Done, workflow.NewContinueAsNewError(ctx, self, in)
 }
 
-// DestroyKeysInput names the person whose data becomes unreadable for ever.
-type DestroyKeysInput struct {
-	Subject uuid.UUID `json:"subject"`
-	// Approval is that of two others to [approval.EarlyDelete] of this person.
-	Approval uuid.UUID `json:"approval"`
-	// Settle is how long starts and steps that were under way when the person was
-	// frozen may take to end; zero for [settle].
-	Settle time.Duration `json:"settle,omitempty"`
-}
-
-// settle is longer than any request waits for an answer (60 s) and than any
-// activity that holds a person's words runs (30 s).
-const settle = 90 * time.Second
-
-// quiet is how often in a row nothing may be found running, at this distance,
-// before nothing is: what the server lists lags behind what it does.
-const (
-	quietSweeps   = 3
-	quietDistance = 3 * time.Second
-)
-
-// DestroyKeysDone tells how far a destruction is.
-type DestroyKeysDone struct {
-	// Step is "approving", "freezing", "ending", "burying", "clearing", "confirming" or "erased".
-	Step string `json:"step"`
-	// Ended counts the workflows that were terminated.
-	Ended int `json:"ended"`
-	// UnusableSince is when a quorum of the keyring's replicas had the tombstone;
-	// every process follows within a lease, 5 s.
-	UnusableSince time.Time `json:"unusable_since,omitzero"`
-}
-
-// DestroyKeys makes everything of one person unreadable for ever, in the order
-// in which no replay meets a destroyed key: freeze, so that nothing begins; end
-// what runs, on the server, and confirm; then the tombstone; then the keys. It
-// begins with the approval of others, which is spent on it.
-//
-// A worker may still have an ended workflow in its sticky cache. It gets no task
-// for it any more, so nothing is played from there; the cache forgets it when
-// others need the room, or when the process ends. The SDK allows the cache to be
-// purged only while all workers are stopped.
-func DestroyKeys(ctx workflow.Context, in DestroyKeysInput) (DestroyKeysDone, error) {
-	d := destruction{in: in, person: keys.SubjectInput{Subject: in.Subject}}
-	if d.in.Settle <= 0 {
-		d.in.Settle = settle
-	}
-	err := workflow.SetQueryHandler(ctx, ProgressQuery, func() (DestroyKeysDone, error) { return d.done, nil })
-	if err != nil {
-		return d.done, err
-	}
-	for _, step := range []struct {
-		name string
-		run  func(workflow.Context) error
-	}{
-		{"approving", d.approve}, {"freezing", d.freeze}, {"ending", d.endWorkflows}, {"burying", d.bury},
-		{"clearing", d.clear}, {"confirming", d.confirm},
-	} {
-		d.done.Step = step.name
-		if err := step.run(ctx); err != nil {
-			return d.done, fmt.Errorf("%s: %w", step.name, err)
-		}
-	}
-	d.done.Step = "erased"
-	return d.done, nil
-}
-
-type destruction struct {
-	in     DestroyKeysInput
-	person keys.SubjectInput
-	done   DestroyKeysDone
-}
-
-func (d *destruction) approve(ctx workflow.Context) error {
-	_, err := useApproval.run(ctx, approval.UseInput{
-		ID: d.in.Approval, Act: approval.EarlyDelete, Parameters: map[string]string{"subject": d.in.Subject.String()},
-		By: workflow.GetInfo(ctx).WorkflowExecution.ID,
-	})
-	return err
-}
-
-func (d *destruction) freeze(ctx workflow.Context) error {
-	_, err := freeze.run(ctx, d.person)
-	return err
-}
-
-// endWorkflows ends what runs, lets what was under way come to its end, and
-// sweeps until nothing has been found for a while.
-func (d *destruction) endWorkflows(ctx workflow.Context) error {
-	ended, err := endWorkflows.run(ctx, d.person)
-	d.done.Ended += ended.Workflows
-	if err != nil {
-		return err
-	}
-	if err := workflow.Sleep(ctx, d.in.Settle); err != nil {
-		return err
-	}
-	for quiet := 0; quiet < quietSweeps; {
-		ended, err := endWorkflows.run(ctx, d.person)
-		if err != nil {
-			return err
-		}
-		d.done.Ended += ended.Workflows
-		if quiet++; ended.Workflows > 0 {
-			quiet = 0
-		}
-		if err := workflow.Sleep(ctx, quietDistance); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *destruction) bury(ctx workflow.Context) error {
-	_, err := buryKeys.run(ctx, keys.ErasedInput{Subject: d.in.Subject, Approval: d.in.Approval})
-	d.done.UnusableSince = workflow.Now(ctx)
-	return err
-}
-
-func (d *destruction) clear(ctx workflow.Context) error {
-	_, err := clearKeys.run(ctx, d.person)
-	return err
-}
-
-// confirm looks again when everyone who still held a lease is done: somebody may
-// have written keys at the very moment in which they were destroyed.
-func (d *destruction) confirm(ctx workflow.Context) error {
-	if err := workflow.Sleep(ctx, 2*leased); err != nil {
-		return err
-	}
-	if err := d.clear(ctx); err != nil {
-		return err
-	}
-	_, err := markErased.run(ctx, keys.ErasedInput{Subject: d.in.Subject, Approval: d.in.Approval})
-	return err
-}
-
 // StartKeys starts a run over the keys, or joins the one that is running: there
 // is one of each kind at a time.
 func (s *Starter) StartKeys(ctx context.Context, run keys.Run, in KeysInput) (client.WorkflowRun, error) {
 	workflows := map[keys.Run]any{keys.Rekey: Rekey, keys.Rewrap: Rewrap, keys.Retire: RetireKeys}
 	id := "keys/" + string(run)
 	if in.Subject != uuid.Nil {
-		id += "/" + in.Subject.String()
+		id += "/" + keys.Digest(in.Subject)
 	}
 	return s.startKeys(ctx, id, workflows[run], in)
-}
-
-// StartDestroyKeys starts the destruction of a person's keys, or joins it.
-func (s *Starter) StartDestroyKeys(ctx context.Context, in DestroyKeysInput) (client.WorkflowRun, error) {
-	return s.startKeys(ctx, "keys/destroy/"+in.Subject.String(), DestroyKeys, in)
 }
 
 func (s *Starter) startKeys(ctx context.Context, id string, workflow, in any) (client.WorkflowRun, error) {

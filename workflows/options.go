@@ -99,6 +99,15 @@ var relentless = workflow.ActivityOptions{
 	RetryPolicy:            retry(time.Second, time.Minute, 0),
 }
 
+// sweeping: it looks at everybody, which takes what it takes, and shows signs of life; the
+// next night comes anyway.
+var sweeping = workflow.ActivityOptions{
+	StartToCloseTimeout:    6 * time.Hour,
+	ScheduleToCloseTimeout: 8 * time.Hour,
+	HeartbeatTimeout:       5 * time.Minute,
+	RetryPolicy:            retry(time.Second, time.Minute, 5),
+}
+
 // weighty: it moves as much as there is, shows signs of life, and goes on with what an
 // earlier attempt has finished. What is damaged is not tried again.
 var weighty = workflow.ActivityOptions{
@@ -107,6 +116,16 @@ var weighty = workflow.ActivityOptions{
 	HeartbeatTimeout:       2 * time.Minute,
 	WaitForCancellation:    true, // cancelling cleans up
 	RetryPolicy:            retry(time.Second, 5*time.Minute, 10),
+}
+
+// bulky: a person waits, without standing by, for all of theirs to be moved. It shows signs
+// of life often, so that another worker soon takes over from one that died.
+var bulky = workflow.ActivityOptions{
+	StartToCloseTimeout:    12 * time.Hour,
+	ScheduleToCloseTimeout: week,
+	HeartbeatTimeout:       30 * time.Second,
+	WaitForCancellation:    true, // cancelling cleans up
+	RetryPolicy:            retry(time.Second, 5*time.Minute, 0),
 }
 
 // calling: somebody is to be told, and is told again in the next round anyway. The

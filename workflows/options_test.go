@@ -27,8 +27,12 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		proposePolicy.name: proposePolicy.options, evaluatePolicy.name: evaluatePolicy.options, adoptPolicy.name: adoptPolicy.options,
 		listKeys.name: listKeys.options, publishKeys.name: publishKeys.options, promoteKeys.name: promoteKeys.options,
 		resealRows.name: resealRows.options, retireKeys.name: retireKeys.options, rewrapKeys.name: rewrapKeys.options,
-		endEpochs.name: endEpochs.options, freeze.name: freeze.options, endWorkflows.name: endWorkflows.options,
-		buryKeys.name: buryKeys.options, clearKeys.name: clearKeys.options, markErased.name: markErased.options,
+		endEpochs.name: endEpochs.options, lookErasure.name: lookErasure.options, freezePerson.name: freezePerson.options,
+		takeInventory.name: takeInventory.options, endWorkflows.name: endWorkflows.options, passPoint.name: passPoint.options,
+		thawPerson.name: thawPerson.options, endCancelled.name: endCancelled.options, buryKeys.name: buryKeys.options, clearKeys.name: clearKeys.options,
+		planDeletion.name: planDeletion.options, deleteStore.name: deleteStore.options, removePerson.name: removePerson.options,
+		cleanUp.name: cleanUp.options, scanResidue.name: scanResidue.options, certify.name: certify.options, watchErasure.name: watchErasure.options,
+		sweepErased.name: sweepErased.options, settleErasures.name: settleErasures.options,
 		takeBackup.name: takeBackup.options, markBackup.name: markBackup.options, checkArchive.name: checkArchive.options,
 		recheckBackups.name: recheckBackups.options, keepBackups.name: keepBackups.options, syncBackups.name: syncBackups.options,
 		holdBackup.name: holdBackup.options, releaseBackup.name: releaseBackup.options, verifyBackup.name: verifyBackup.options,
@@ -38,6 +42,8 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		planExpiry.name: planExpiry.options, applyToRest.name: applyToRest.options, concludeRetention.name: concludeRetention.options,
 		openSamples.name: openSamples.options, checkColumns.name: checkColumns.options, checkPlaces.name: checkPlaces.options, concludeVerification.name: concludeVerification.options,
 		listCopied.name: listCopied.options, copyObjects.name: copyObjects.options, reconcileCopies.name: reconcileCopies.options, expireCopies.name: expireCopies.options,
+		writeExport.name: writeExport.options, failExport.name: failExport.options, expireExport.name: expireExport.options,
+		awaitImport.name: awaitImport.options, fillImport.name: fillImport.options, concludeImport.name: concludeImport.options, dropImport.name: dropImport.options,
 	} {
 		require.NotEmpty(t, o.TaskQueue, name)
 		require.Positive(t, o.StartToCloseTimeout, name)

@@ -38,7 +38,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(Rekey)
 			replayer.RegisterWorkflow(Rewrap)
 			replayer.RegisterWorkflow(RetireKeys)
-			replayer.RegisterWorkflow(DestroyKeys)
+			replayer.RegisterWorkflow(Erasure)
 			replayer.RegisterWorkflow(Approval)
 			replayer.RegisterWorkflow(Escalation)
 			replayer.RegisterWorkflow(EscalationSweep)

@@ -71,16 +71,17 @@ type aging struct {
 	step string
 }
 
+// reportOf names the report of a run after the run.
+func reportOf(ctx workflow.Context) uuid.UUID {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(workflow.GetInfo(ctx).WorkflowExecution.RunID))
+}
+
 func (r *aging) begin(ctx workflow.Context) error {
 	if r.in.PageSize <= 0 {
 		r.in.PageSize = defaultPageSize
 	}
 	if r.in.Run.ID == uuid.Nil {
-		id, err := uuid.Parse(workflow.GetInfo(ctx).WorkflowExecution.RunID)
-		if err != nil {
-			return fmt.Errorf("read the run's id: %w", err)
-		}
-		r.in.Run = retention.Run{ID: id, At: workflow.Now(ctx), DryRun: r.in.DryRun}
+		r.in.Run = retention.Run{ID: reportOf(ctx), At: workflow.Now(ctx), DryRun: r.in.DryRun}
 	}
 	if r.in.Done.Counts == nil {
 		r.in.Done.Counts = retention.Counts{}
@@ -227,16 +228,13 @@ func (r *aging) conclude(ctx workflow.Context, ended error) error {
 // every column, the objects of all buckets, every connection. Its report says where what was
 // found, never what.
 func VerifyEncryption(ctx workflow.Context, in retention.LookInput) (VerifyEncryptionDone, error) {
-	id, err := uuid.Parse(workflow.GetInfo(ctx).WorkflowExecution.RunID)
-	if err != nil {
-		return VerifyEncryptionDone{}, fmt.Errorf("read the run's id: %w", err)
-	}
-	in.ID = id
-	done := VerifyEncryptionDone{Report: id}
+	in.ID = reportOf(ctx)
+	done := VerifyEncryptionDone{Report: in.ID}
 	if err := workflow.SetQueryHandler(ctx, ProgressQuery, func() (VerifyEncryptionDone, error) { return done, nil }); err != nil {
 		return done, err
 	}
-	finish := retention.Finish{ID: id, BeganAt: workflow.Now(ctx)}
+	finish := retention.Finish{ID: in.ID, BeganAt: workflow.Now(ctx)}
+	var err error
 	for _, step := range []call[retention.LookInput, retention.Look]{checkPlaces, checkColumns, openSamples} {
 		look, failed := step.run(ctx, in)
 		if failed != nil {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"meai/internal/alias"
 	"meai/internal/audit"
 	"meai/internal/postgres/queries"
 )
@@ -21,12 +20,12 @@ func (s *Store) noteAccess(ctx context.Context, q *queries.Queries, r Request) e
 	if err != nil {
 		return err
 	}
-	requester, err := alias.Of(ctx, s.Keys, r.Requester)
+	requester, err := s.Audit.Person(ctx, r.Requester)
 	if err != nil {
 		return err
 	}
 	_, err = audit.Append(ctx, q, audit.Entry{
-		Actor: requester.String(), Role: "approver", Act: audit.ApprovalGiven, Kind: audit.Subject, Object: object,
+		Actor: requester, Role: "approver", Act: audit.ApprovalGiven, Kind: audit.Subject, Object: object,
 		Outcome: audit.Succeeded, Reason: string(r.Act), Approval: r.ID.String(),
 	})
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,7 +52,7 @@ func (a *Activities) Record(ctx context.Context, d Decision) (tally Tally, err e
 	if d.Approves {
 		act = audit.ApprovalGiven
 	}
-	entry, err := a.Store.entry(ctx, d.Approval, audit.Entry{Actor: d.Approver.String(), Role: "approver", Act: act, Outcome: audit.Succeeded})
+	entry, err := a.Store.by(ctx, d.Approver, d.Approval, audit.Entry{Role: "approver", Act: act, Outcome: audit.Succeeded})
 	if err != nil {
 		return Tally{}, err
 	}
@@ -106,7 +107,11 @@ func (a *Activities) Conclude(ctx context.Context, in Ref) (Outcome, error) {
 	state, approvers := verdict(found)
 	switch state {
 	case Approved:
-		if _, err := a.Ledger.Commit(ctx, commitment(found.Request, approvers)); err != nil {
+		act, err := a.Store.commitment(ctx, found.Request, approvers)
+		if err == nil {
+			_, err = a.Ledger.Commit(ctx, act)
+		}
+		if err != nil {
 			return Outcome{}, fmt.Errorf("commit approval %s: %w", in.ID, err)
 		}
 	case Pending:
@@ -182,6 +187,9 @@ func (a *Activities) Use(ctx context.Context, in UseInput) (Request, error) {
 func (a *Activities) usable(ctx context.Context, in UseInput) (Request, error) {
 	if err := word(in.By); err != nil {
 		return Request{}, failure.New(failure.InvalidInput, "the user of an approval is a workflow's id", err)
+	}
+	if subject := in.Parameters[subjectParameter]; subject != "" && strings.Contains(in.By, subject) {
+		return Request{}, failure.New(failure.InvalidInput, "the workflow's id names the person, whom the ledger must not know: start it under another", nil)
 	}
 	var r locked
 	err := a.Store.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {

@@ -58,11 +58,14 @@ type rule struct {
 	parameters map[string]func(string) error
 }
 
+// subjectParameter names the person whom an act is about.
+const subjectParameter = "subject"
+
 var rules = map[Act]rule{
 	Elevate:          {1, map[string]func(string) error{"role": staffRole, "minutes": minutes}},
-	Decrypt:          {2, map[string]func(string) error{"subject": subject, "minutes": minutes}},
+	Decrypt:          {2, map[string]func(string) error{subjectParameter: subject, "minutes": minutes}},
 	Restore:          {2, map[string]func(string) error{"backup": word}},
-	EarlyDelete:      {2, map[string]func(string) error{"subject": subject}},
+	EarlyDelete:      {2, map[string]func(string) error{subjectParameter: subject}},
 	OverrideFailover: {2, map[string]func(string) error{"region": word}},
 	Hold: {2, map[string]func(string) error{
 		"subject": subject, "reason": code, "until": moment, "told": yesOrNo, "items": everythingOrDigest,

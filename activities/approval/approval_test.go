@@ -286,56 +286,6 @@ func TestElevationGivesARoleForATime(t *testing.T) {
 	require.Equal(t, 30*time.Minute, lasts)
 }
 
-func TestAnApprovalOutlivesARestore(t *testing.T) {
-	o := newOffice(t)
-	a := o.ask(t, approval.Elevate, map[string]string{"role": "auditor", "minutes": "30"})
-	o.agree(t, a.ID)
-	o.conclude(t, a.ID)
-
-	// A database from before the request, with the same ledger and keyring.
-	older, urls := enginetest.Database(t)
-	applied, err := o.committer(t, older).Replay(t.Context())
-	require.NoError(t, err)
-	require.Positive(t, applied)
-	restored := &approval.Store{DB: older, Keys: o.keys, Audit: audit.New(audit.Options{DB: older, Keys: o.keys})}
-	got, err := restored.Approval(t.Context(), a.ID)
-	require.NoError(t, err)
-	require.Equal(t, approval.Approved, got.State)
-	require.Equal(t, a.Digest(), got.Digest())
-	require.Len(t, got.Decisions, 1)
-	conn, err := pgx.Connect(t.Context(), urls.Reader)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close(context.Background())) }()
-	var grants int
-	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from role_grants where principal_id = $1", a.Requester).Scan(&grants))
-	require.Equal(t, 1, grants)
-}
-
-func TestTheLedgerDecidesWhatARepeatFinds(t *testing.T) {
-	o := newOffice(t)
-	a := o.ask(t, approval.Restore, restore)
-	o.agree(t, a.ID)
-	o.agree(t, a.ID)
-	whole := o.Ledger
-	o.Ledger = killed{whole}
-	_, err := o.Conclude(t.Context(), approval.Ref{ID: a.ID})
-	require.ErrorIs(t, err, errKilled)
-	o.Ledger = whole
-	require.Equal(t, approval.Approved, o.conclude(t, a.ID))
-}
-
-var errKilled = context.DeadlineExceeded
-
-// killed commits and is gone before anybody learns of it.
-type killed struct{ audit.Committer }
-
-func (k killed) Commit(ctx context.Context, act ledger.Act) (ledger.Entry, error) {
-	if _, err := k.Committer.Commit(ctx, act); err != nil {
-		return ledger.Entry{}, err
-	}
-	return ledger.Entry{}, errKilled
-}
-
 func TestTheDatabaseHoldsToItToo(t *testing.T) {
 	o := newOffice(t)
 	a := o.ask(t, approval.Restore, restore)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +15,6 @@ import (
 	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
-	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
 )
@@ -24,7 +22,6 @@ import (
 const (
 	decisionPurpose keyring.Purpose = "approval-decision"
 	idPurpose       keyring.Purpose = "approval-id"
-	ledgerPrefix                    = "approval/"
 )
 
 // Store keeps requests and decisions.
@@ -63,7 +60,7 @@ func (s *Store) Ask(ctx context.Context, a Asked) (Approval, error) {
 	if err != nil {
 		return Approval{}, fmt.Errorf("write parameters: %w", err)
 	}
-	entry, err := s.entry(ctx, id, audit.Entry{Actor: a.Requester.String(), Role: a.Role, Act: audit.ApprovalRequested, Outcome: audit.Succeeded})
+	entry, err := s.by(ctx, a.Requester, id, audit.Entry{Role: a.Role, Act: audit.ApprovalRequested, Outcome: audit.Succeeded})
 	if err != nil {
 		return Approval{}, err
 	}
@@ -258,160 +255,10 @@ func (s *Store) entry(ctx context.Context, id uuid.UUID, e audit.Entry) (audit.E
 	return e, err
 }
 
-// commitment is the ledger's act for an approved request: everything that is
-// needed to restore it where a restored database lacks it.
-func commitment(r Request, approvers []uuid.UUID) ledger.Act {
-	names := make([]string, len(approvers))
-	for i, a := range approvers {
-		names[i] = a.String()
+// by is [Store.entry] for an act of somebody's.
+func (s *Store) by(ctx context.Context, who, id uuid.UUID, e audit.Entry) (_ audit.Entry, err error) {
+	if e.Actor, err = s.Audit.Person(ctx, who); err != nil {
+		return audit.Entry{}, err
 	}
-	fields := map[string]string{
-		"id": r.ID.String(), "act": string(r.Act), "requester": r.Requester.String(), "required": strconv.Itoa(r.Required),
-		"expires": r.ExpiresAt.UTC().Format(time.RFC3339), "approvers": strings.Join(names, ":"), "digest": r.Digest(),
-	}
-	for name, value := range r.Parameters {
-		fields[parameterPrefix+name] = value
-	}
-	return ledger.Act{Kind: ledger.ApprovalGiven, ID: ledgerPrefix + r.ID.String(), Fields: fields}
-}
-
-const parameterPrefix = "parameter_"
-
-// fromLedger reads what [commitment] wrote.
-func fromLedger(fields map[string]string) (Request, []uuid.UUID, error) {
-	r := Request{Act: Act(fields["act"]), Parameters: map[string]string{}}
-	var err error
-	parse := func(text string) (id uuid.UUID) {
-		if err == nil {
-			id, err = uuid.Parse(text)
-		}
-		return id
-	}
-	r.ID, r.Requester = parse(fields["id"]), parse(fields["requester"])
-	var approvers []uuid.UUID
-	for _, name := range strings.Split(fields["approvers"], ":") {
-		approvers = append(approvers, parse(name))
-	}
-	if err == nil {
-		r.Required, err = strconv.Atoi(fields["required"])
-	}
-	if err == nil {
-		r.ExpiresAt, err = time.Parse(time.RFC3339, fields["expires"])
-	}
-	for name, value := range fields {
-		if bare, ok := strings.CutPrefix(name, parameterPrefix); ok {
-			r.Parameters[bare] = value
-		}
-	}
-	if err != nil || r.Digest() != fields["digest"] {
-		return Request{}, nil, failure.New(failure.InvalidInput, "the ledger's entry is no approval", err)
-	}
-	return r, approvers, nil
-}
-
-// ApplyGiven is the ledger's applier of given approvals: it brings the approval, and
-// what follows from it at once, into a database that may be older than both.
-func (s *Store) ApplyGiven(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
-	r, approvers, err := fromLedger(e.Fields)
-	if err != nil {
-		return err
-	}
-	if err := ensureRows(ctx, q, r, approvers, e.Time); err != nil {
-		return err
-	}
-	fresh, err := q.ConcludeApproval(ctx, string(Approved), e.Time, r.ID)
-	if err != nil {
-		return err
-	}
-	if fresh > 0 && r.Act == Decrypt {
-		return s.noteAccess(ctx, q, r)
-	}
-	row, err := q.LockApproval(ctx, r.ID)
-	if err != nil || r.Act != Elevate || State(row.State) != Approved {
-		return err
-	}
-	return s.grant(ctx, q, r, e.Time)
-}
-
-// grant gives the requester the role that was approved, from a time on.
-func (s *Store) grant(ctx context.Context, q *queries.Queries, r Request, from time.Time) error {
-	n, err := strconv.Atoi(r.Parameters["minutes"])
-	if err != nil {
-		return failure.New(failure.InvalidInput, "the approval names no minutes", err)
-	}
-	object, err := s.Audit.Object(ctx, audit.Role, r.ID.String())
-	if err != nil {
-		return err
-	}
-	fresh, err := q.GrantRole(ctx, queries.GrantRoleParams{
-		ID: r.ID, PrincipalID: r.Requester, Role: r.Parameters["role"],
-		GrantedAt: from, ExpiresAt: from.Add(time.Duration(n) * time.Minute),
-	})
-	if err != nil || fresh == 0 {
-		return err
-	}
-	_, err = audit.Append(ctx, q, audit.Entry{
-		Actor: r.Requester.String(), Role: r.Parameters["role"], Act: audit.ElevationGranted,
-		Kind: audit.Role, Object: object, Outcome: audit.Succeeded, Approval: r.ID.String(),
-	})
-	return err
-}
-
-// usage is the ledger's act for an approval that is spent: the same one for the
-// same user, so that a retry finds its own, and another's conflicts.
-func usage(id uuid.UUID, by string) ledger.Act {
-	return ledger.Act{Kind: ledger.ApprovalUsed, ID: "approval-use/" + id.String(), Fields: map[string]string{"id": id.String(), "by": by}}
-}
-
-// ApplyUsed is the ledger's applier of spent approvals.
-func (s *Store) ApplyUsed(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
-	id, err := uuid.Parse(e.Fields["id"])
-	if err != nil {
-		return failure.New(failure.InvalidInput, "the ledger's entry is no use of an approval", err)
-	}
-	by := e.Fields["by"]
-	entry, err := s.entry(ctx, id, audit.Entry{Actor: "approvals", Role: "system", Act: audit.ApprovalUsed, Outcome: audit.Succeeded, Request: by})
-	if err != nil {
-		return err
-	}
-	fresh, err := q.UseApproval(ctx, &by, id)
-	if err != nil || fresh == 0 {
-		return err
-	}
-	_, err = audit.Append(ctx, q, entry)
-	return err
-}
-
-func ensureRows(ctx context.Context, q *queries.Queries, r Request, approvers []uuid.UUID, at time.Time) error {
-	parameters, err := json.Marshal(r.Parameters)
-	if err != nil {
-		return fmt.Errorf("write parameters: %w", err)
-	}
-	if err := q.RestoreApproval(ctx, queries.RestoreApprovalParams{
-		ID: r.ID, Act: string(r.Act), Parameters: parameters, Requester: r.Requester, Required: int16(r.Required),
-		CreatedAt: created(at, r.ExpiresAt), ExpiresAt: r.ExpiresAt,
-	}); err != nil {
-		return err
-	}
-	for _, approver := range approvers {
-		if _, err := q.CreateApprovalDecision(ctx, queries.CreateApprovalDecisionParams{
-			ApprovalID: r.ID, Approver: approver, Requester: r.Requester, Approves: true,
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// created is a time of creation that fits what is known of a request. The database
-// checks it for a row that is there already as well, and by another clock.
-func created(approved, expires time.Time) time.Time {
-	at := approved.Add(-time.Second)
-	if latest := expires.Add(-time.Second); at.After(latest) {
-		at = latest
-	}
-	if earliest := expires.Add(-MaxLifetime); at.Before(earliest) {
-		at = earliest
-	}
-	return at
+	return s.entry(ctx, id, e)
 }

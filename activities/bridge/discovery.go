@@ -25,6 +25,7 @@ const discoveryUnavailable = "discovery_unavailable"
 // none of what they say. It is safe for concurrent use; nil asks nobody.
 type Discovery struct {
 	vocabulary vocabulary
+	permitted  func(context.Context) bool
 	budget     time.Duration
 	sources    []source
 	log        *slog.Logger
@@ -39,14 +40,17 @@ type source struct {
 
 // DiscoveryOptions are what discovery works with besides its file.
 type DiscoveryOptions struct {
-	Logger *slog.Logger
-	Meters metric.MeterProvider
+	// Permitted reports whether the person for whom something is done agrees to have others
+	// asked; nil for everybody.
+	Permitted func(ctx context.Context) bool
+	Logger    *slog.Logger
+	Meters    metric.MeterProvider
 }
 
 // NewDiscovery asks the servers of a file in the words of these resources. It does
 // not connect.
 func NewDiscovery(f DiscoveryFile, resources []Resource, o DiscoveryOptions) (*Discovery, error) {
-	d := &Discovery{vocabulary: newVocabulary(resources), budget: f.Budget, log: o.Logger}
+	d := &Discovery{vocabulary: newVocabulary(resources), permitted: o.Permitted, budget: f.Budget, log: o.Logger}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -88,13 +92,14 @@ type found struct {
 }
 
 // begin asks all servers and returns what waits for them, no longer than the budget.
-// Nobody is asked unless the caller wants it, nor about somebody who may be in danger.
+// Nobody is asked unless the caller wants it, nor about somebody who may be in danger. For
+// who does not agree to it, there is nobody to ask.
 func (d *Discovery) begin(ctx context.Context, in SearchInput) (await func() found) {
 	nothing := func() found { return found{} }
 	if !in.External || crisis.Assess(in.Topic).Severity != crisis.None {
 		return nothing
 	}
-	if d == nil {
+	if d == nil || d.permitted != nil && !d.permitted(ctx) {
 		return func() found { return found{unavailable: true} }
 	}
 	q, sayable := d.vocabulary.query(in)

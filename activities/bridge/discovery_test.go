@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -210,6 +211,19 @@ func TestNobodyOutsideIsAskedAboutDanger(t *testing.T) {
 	found := o.search(t, SearchInput{Topic: "sleep", External: true, Kinds: []Kind{Exercise, HelpLine}, Limit: 20})
 	require.NotEmpty(t, o.calls(t))
 	require.Empty(t, fromOutside(found), "a reading is not what was asked for, and nobody from outside is a help line")
+}
+
+func TestForWhoDoesNotAgreeThereIsNobodyOutside(t *testing.T) {
+	o := lookingOutside(t, words(t), finding(t, sleeping()))
+	agrees := false
+	o.Discovery.permitted = func(context.Context) bool { return agrees }
+	found := o.search(t, SearchInput{Topic: "sleep", External: true, Limit: 20})
+	require.Empty(t, o.calls(t))
+	require.Contains(t, found.Degraded, discoveryUnavailable, "as without servers")
+	require.NotEmpty(t, found.Hits)
+	agrees = true
+	o.search(t, SearchInput{Topic: "sleep", External: true, Limit: 20})
+	require.NotEmpty(t, o.calls(t))
 }
 
 // TestASearchDoesNotFailForOthers: whatever they do, the library's hits are there, and

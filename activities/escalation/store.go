@@ -96,7 +96,10 @@ func (s *Store) Case(ctx context.Context, who Who, id uuid.UUID) (Case, error) {
 // Cases lists cases, newest first, before one; the zero UUID begins, and an empty
 // state is any. Whom they are about is left out.
 func (s *Store) Cases(ctx context.Context, who Who, state State, before uuid.UUID, limit int32) (list []Case, err error) {
-	entry := audit.Entry{Actor: who.ID.String(), Role: who.Role, Act: audit.EscalationRead, Outcome: audit.Succeeded, Reason: "list"}
+	entry := audit.Entry{Role: who.Role, Act: audit.EscalationRead, Outcome: audit.Succeeded, Reason: "list"}
+	if entry.Actor, err = s.audit.Person(ctx, who.ID); err != nil {
+		return nil, err
+	}
 	err = s.db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
 		rows, err := q.Escalations(ctx, queries.EscalationsParams{
 			First: before == uuid.Nil, Before: before, AnyState: state == "", State: string(state), Page: limit,
@@ -157,7 +160,11 @@ func (s *Store) Close(ctx context.Context, who Who, id uuid.UUID, outcome Outcom
 func (s *Store) act(ctx context.Context, who Who, id uuid.UUID, act audit.Act,
 	change func(context.Context, *queries.Queries, Case) (bool, error), reason ...string,
 ) (after Case, err error) {
-	entry, err := s.entry(ctx, id, audit.Entry{Actor: who.ID.String(), Role: who.Role, Act: act})
+	actor, err := s.audit.Person(ctx, who.ID)
+	if err != nil {
+		return Case{}, err
+	}
+	entry, err := s.entry(ctx, id, audit.Entry{Actor: actor, Role: who.Role, Act: act})
 	if err != nil {
 		return Case{}, err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"meai/activities/backup/quarantine"
 	"meai/activities/memory"
-	"meai/internal/ledger"
 	"meai/internal/postgres/queries"
 )
 
@@ -150,11 +149,7 @@ func (a *Activities) Bury(ctx context.Context, in ErasedInput) error {
 	if err := a.Keyring.Bury(ctx, in.Subject); err != nil {
 		return err
 	}
-	_, err := a.Ledger.Commit(ctx, erasure(in, activity.GetInfo(ctx).WorkflowExecution.RunID))
-	if errors.Is(err, ledger.ErrConflict) {
-		return nil // an earlier run has: the keys are destroyed once
-	}
-	return err
+	return a.commitErased(ctx, in)
 }
 
 // Clear deletes the person's keys from every replica. It fails, to be tried

@@ -23,6 +23,10 @@ import (
 // Lease is how long a process may use keys without asking again.
 const Lease = keyring.Lease
 
+// Digest names a person in the ids of workflows and in whatever else outlives them; see
+// [keyring.Digest].
+func Digest(subject uuid.UUID) string { return keyring.Digest(subject) }
+
 // Cursor is a place in the list of all keys; the zero value is the start.
 type Cursor = keyring.Cursor
 

@@ -8,8 +8,10 @@ import (
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/activity"
 
+	"meai/internal/alias"
 	"meai/internal/audit"
 	"meai/internal/failure"
+	"meai/internal/keyring"
 	"meai/internal/ledger"
 	"meai/internal/postgres/queries"
 )
@@ -53,9 +55,11 @@ func (a *Activities) RecordRun(ctx context.Context, in RunInput) error {
 	})
 }
 
-// ErasedInput names a person whose keys are destroyed, and the approval of it.
+// ErasedInput names a person whose keys are destroyed, the erasure of which that is a part,
+// and the approval of it.
 type ErasedInput struct {
 	Subject  uuid.UUID `json:"subject"`
+	Erasure  uuid.UUID `json:"erasure,omitzero"` // zero for the run that destroys the keys
 	Approval uuid.UUID `json:"approval"`
 }
 
@@ -63,38 +67,66 @@ type ErasedInput struct {
 // well. The ledger has brought that into the database already, unless the run is of a
 // version that did not tell it.
 func (a *Activities) MarkErased(ctx context.Context, in ErasedInput) error {
-	_, err := a.Ledger.Commit(ctx, erasure(in, activity.GetInfo(ctx).WorkflowExecution.RunID))
+	return a.commitErased(ctx, in)
+}
+
+// commitErased takes into the ledger, and from there into the database, that a person's keys are
+// destroyed; once, whichever run does it.
+func (a *Activities) commitErased(ctx context.Context, in ErasedInput) error {
+	var who alias.Alias
+	err := a.DB.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
+		who, err = alias.Ensure(ctx, q, a.Keyring, in.Subject)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = a.Ledger.Commit(ctx, Erased(who, in, activity.GetInfo(ctx).WorkflowExecution.RunID))
 	if errors.Is(err, ledger.ErrConflict) {
-		return nil
+		return nil // an earlier run has
 	}
 	return err
 }
 
-// erasure is the ledger's act for keys that are destroyed, of which there is one for a
-// person.
-func erasure(in ErasedInput, run string) ledger.Act {
-	fields := map[string]string{"subject": in.Subject.String(), "run": run}
+// Erased is the ledger's act for keys that are destroyed, of which there is one for a
+// person. The ledger outlives the person, so it knows them by their alias.
+func Erased(who alias.Alias, in ErasedInput, run string) ledger.Act {
+	fields := map[string]string{"alias": who.String(), "run": run, "erasure": run}
+	if in.Erasure != uuid.Nil {
+		fields["erasure"] = in.Erasure.String()
+	}
 	if in.Approval != uuid.Nil {
 		fields["approval"] = in.Approval.String()
 	}
-	return ledger.Act{Kind: ledger.ErasureCompleted, ID: "erasure/" + in.Subject.String(), Fields: fields}
+	return ledger.Act{Kind: ledger.ErasureCompleted, ID: "erasure/" + who.String(), Fields: fields}
 }
 
-// ApplyErased is the [ledger.Applier] of destroyed keys. A database that is older than
-// the destruction may have the person as active, or not at all.
-func ApplyErased(log *audit.Log) ledger.Applier {
+// ApplyErased is the [ledger.Applier] of destroyed keys: it records the alias, by which
+// whoever reappears is known, and marks the person erased where the database has them. One
+// that is older than the destruction has them as active; one that does not know them has
+// nothing of them.
+func ApplyErased(log *audit.Log, keys *keyring.Keyring) ledger.Applier {
 	return func(ctx context.Context, q *queries.Queries, e ledger.Entry) error {
-		subject, err := uuid.Parse(e.Fields["subject"])
-		if err != nil {
+		who, err := alias.Parse(e.Fields["alias"])
+		erasure, invalid := uuid.Parse(e.Fields["erasure"])
+		if err = errors.Join(err, invalid); err != nil {
 			return failure.New(failure.InvalidInput, "the ledger's entry is no erasure", err)
+		}
+		if err := q.RecordErasedPerson(ctx, who[:], erasure, e.Time); err != nil {
+			return fmt.Errorf("record an erasure: %w", err)
+		}
+		// Where the database has the erasure at an earlier step, it goes on from this one.
+		if err := q.ErasurePastReturn(ctx, who[:]); err != nil {
+			return fmt.Errorf("record an erasure: %w", err)
+		}
+		subject, known, err := alias.Find(ctx, q, keys, who)
+		if err != nil || !known {
+			return err
 		}
 		entry, err := entry(ctx, log, audit.Subject, subject.String(), audit.Entry{
 			Act: audit.KeyDestroyed, Outcome: audit.Succeeded, Request: e.Fields["run"], Approval: e.Fields["approval"],
 		})
 		if err != nil {
-			return err
-		}
-		if err := q.CreateSubject(ctx, subject); err != nil {
 			return err
 		}
 		if err := q.FreezeSubject(ctx, subject); err != nil {

@@ -236,8 +236,15 @@ func (a *Activities) Rewrap(ctx context.Context, in SubjectsInput) (Counts, erro
 	return counts, err
 }
 
-// EndEpochs records when the KEKs that nothing needs any more may be destroyed.
+// EndEpochs ends a run of [Activities.Rewrap] over everybody: it brings tombstones, which
+// name nobody and so are in no list of subjects, to the replicas that lack them, and
+// records when the KEKs that nothing needs any more may be destroyed.
 func (a *Activities) EndEpochs(ctx context.Context, _ struct{}) (keyring.Census, error) {
+	if _, err := a.Keyring.SpreadTombstones(ctx); err != nil {
+		// A replica that is away, as for the keys: the census counts what it lacks, and the
+		// next run goes on.
+		activity.GetLogger(ctx).Warn("not every replica has every tombstone", "error", err)
+	}
 	census, err := a.Keyring.EndEpochs(ctx, a.KEKGrace, func(objects int) {
 		if objects%100 == 0 {
 			activity.RecordHeartbeat(ctx, objects)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"meai/activities/interaction"
 	"meai/activities/mirror"
 	"meai/internal/embedding"
@@ -20,7 +22,7 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Steps and Logger are required.
+// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Permit, Steps and Logger are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
@@ -34,6 +36,9 @@ type Options struct {
 	Histories *Histories
 	// Vaults keep what is not found without the person's consent; nil for none.
 	Vaults *Vaults
+	// Permit fails with [failure.ConsentMissing] or [failure.ProcessingRestricted] for who
+	// does not agree to what the nights make of their memories; nil asks nobody.
+	Permit func(ctx context.Context, subject uuid.UUID) error
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -55,6 +60,7 @@ type Activities struct {
 	reader    FactReader
 	histories *Histories
 	vaults    *Vaults
+	permit    func(ctx context.Context, subject uuid.UUID) error
 	steps     *interaction.Recorder
 	log       *slog.Logger
 	where     *time.Location
@@ -71,7 +77,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

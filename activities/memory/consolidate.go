@@ -21,6 +21,13 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	if in.Subject == uuid.Nil {
 		return Consolidated{}, failure.New(failure.InvalidInput, "consolidation needs a subject", nil)
 	}
+	if a.permit != nil {
+		if err := a.permit(ctx, in.Subject); failure.Is(err, failure.ConsentMissing) || failure.Is(err, failure.ProcessingRestricted) {
+			return Consolidated{}, nil // what is there stays as it is
+		} else if err != nil {
+			return Consolidated{}, err
+		}
+	}
 	_, err := a.keys.Keys(ctx, in.Subject)
 	if failure.Is(err, failure.KeyMissing) {
 		return Consolidated{}, nil // registered, but nothing was ever told

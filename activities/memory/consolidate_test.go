@@ -163,3 +163,30 @@ func TestTheGraphIsWalkedWithinLimits(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, endless, 9, "cut down, and without going in circles")
 }
+
+func TestTheNightLeavesAloneWhoDoesNotAgree(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.says(t, diary[0])
+	outage := p.w.with(t, nowhere(t), p.w.model)
+	_, err := outage.Remember(t.Context(), p.input(diary[1]))
+	require.NoError(t, err)
+	answer := error(nil)
+	asking := memory.New(memory.Options{
+		DB: p.w.db, Keyring: p.w.keys, Vectors: p.w.index, Embedder: p.w.model, Permit: func(_ context.Context, subject uuid.UUID) error {
+			require.Equal(t, p.id, subject)
+			return answer
+		},
+	})
+	for _, answer = range []error{failure.New(failure.ConsentMissing, "no", nil), failure.New(failure.ProcessingRestricted, "no", nil)} {
+		done, err := asking.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+		require.NoError(t, err)
+		require.Equal(t, memory.Consolidated{}, done)
+	}
+	answer = context.DeadlineExceeded
+	_, err = asking.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.ErrorIs(t, err, context.DeadlineExceeded, "nothing is done while nobody knows")
+	answer = nil
+	done, err := asking.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.NoError(t, err)
+	require.Equal(t, 1, done.Vectors)
+}

@@ -34,6 +34,8 @@ type Selection struct {
 	From, To time.Time
 	// Theme is words: all turns and moments that hold every one of them.
 	Theme string
+	// Storyline and Echo are patterns: one goes with the turns and moments that it rests on.
+	Storyline, Echo uuid.UUID
 }
 
 // ForgettingState is how far a forgetting is.
@@ -112,7 +114,7 @@ func (s *Store) PreviewForgetting(ctx context.Context, subject uuid.UUID, what S
 func (s Selection) find(ctx context.Context, q *queries.Queries, keys *keyring.Keys) ([]uuid.UUID, error) {
 	subject := keys.Subject()
 	criteria := 0
-	for _, given := range []bool{len(s.Memories) > 0, s.Entity != "", !s.From.IsZero() || !s.To.IsZero(), s.Theme != ""} {
+	for _, given := range []bool{len(s.Memories) > 0, s.Entity != "", !s.From.IsZero() || !s.To.IsZero(), s.Theme != "", s.Storyline != uuid.Nil, s.Echo != uuid.Nil} {
 		if given {
 			criteria++
 		}
@@ -138,6 +140,10 @@ func (s Selection) find(ctx context.Context, q *queries.Queries, keys *keyring.K
 			return nil, failure.New(failure.InvalidInput, "the theme has no word that says something", nil)
 		}
 		return q.ForgettableByTerms(ctx, subject, numbers(terms))
+	case s.Storyline != uuid.Nil:
+		return q.ForgettableByPattern(ctx, subject, s.Storyline, string(Storyline))
+	case s.Echo != uuid.Nil:
+		return q.ForgettableByPattern(ctx, subject, s.Echo, string(Echo))
 	default:
 		return q.ForgettableByTime(ctx, subject, s.From, s.until())
 	}

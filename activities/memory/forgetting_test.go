@@ -98,6 +98,33 @@ func TestAnEntityIsForgottenWithAllThatIsAboutIt(t *testing.T) {
 	require.Equal(t, []string{"me lives in Oslo"}, p.believed(t, time.Now(), time.Now()), "it holds again: what had closed it is gone")
 }
 
+func TestAPatternIsForgottenWithWhatItRestsOn(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	p.moves(t)
+	p.tellsOn(t, 50, "joy", 0.9, "I got the promotion.")
+	p.consolidates(t)
+	story := p.patterns(t).Storylines[0]
+	_, err := p.w.store.PreviewForgetting(t.Context(), p.id, memory.Selection{Echo: story.ID})
+	require.True(t, failure.Is(err, failure.NotFound), "it is no echo: %v", err)
+	_, err = p.w.store.PreviewForgetting(t.Context(), p.id, memory.Selection{Storyline: story.ID, Theme: "the move"})
+	require.True(t, failure.Is(err, failure.InvalidInput), "%v", err)
+	f, receipt := p.forgets(t, memory.Selection{Storyline: story.ID})
+	require.Equal(t, []int{4, 4, 1}, []int{f.Counts["turn"], f.Counts["marker"], f.Counts["storyline"]})
+	for store, left := range receipt.Left {
+		require.Zero(t, left, store)
+	}
+	require.Equal(t, 1, p.count(t, "select count(*) from memory_nodes where kind = 'turn'"), "the promotion stays")
+	p.consolidates(t)
+	require.Empty(t, p.patterns(t).Storylines, "there is nothing to tell it of")
+
+	p.sundays(t, 10)
+	p.consolidates(t)
+	echo := echoSaying(p.patterns(t), "You have been sad nearly every Sunday.")
+	f, _ = p.forgets(t, memory.Selection{Echo: echo.ID})
+	require.Equal(t, 10, f.Counts["turn"])
+	require.Equal(t, 21, p.count(t, "select count(*) from memory_nodes where kind = 'turn'"))
+}
+
 func TestATimeIsForgotten(t *testing.T) {
 	p := newWorld(t).newPerson(t)
 	for n := range 4 {

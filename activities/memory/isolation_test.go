@@ -15,6 +15,7 @@ import (
 	"meai/activities/memory"
 	"meai/internal/enginetest"
 	"meai/internal/failure"
+	"meai/internal/vectors"
 )
 
 func TestNobodySeesAnotherPersonsMemoriesOnAnyArm(t *testing.T) {
@@ -125,7 +126,7 @@ func (p *person) everyObject(t *testing.T) string {
 	t.Helper()
 	cfg := enginetest.Config(t).Weaviate
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		cfg.URL+"/v1/objects?class=Memory&limit=1000&include=vector&tenant="+p.id.String(), http.NoBody)
+		cfg.URL+"/v1/objects?class=Memory&limit=1000&include=vector&tenant="+vectors.TenantOf(p.id), http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+cfg.APIKey)
 	response, err := http.DefaultClient.Do(request)

@@ -18,8 +18,8 @@ const (
 	// pagesPerCall bounds one call: 6,400 memories, which took seconds to compare and,
 	// all copied again, less than the timeout of the activity.
 	pagesPerCall = 100
-	// tenantsPerPage is how many tenants are looked up at once.
-	tenantsPerPage = 1000
+	// subjectsPerPage is how many subjects are looked up at once.
+	subjectsPerPage = 1000
 )
 
 // last is the greatest id there is.
@@ -202,36 +202,83 @@ func (a *Activities) removeStrays(ctx context.Context, subject uuid.UUID, ids []
 // active is the state of subjects who are not being erased.
 const active = "active"
 
-// SweepTenants removes the tenants of subjects who are being erased, or were. Those
-// that are of nobody in this database are counted and left: another database may
-// share the Weaviate, and one that was restored does not know who came since.
+// SweepTenants removes the tenants of subjects who are being erased, or were: those whom
+// a row of this database says so of, and those whose keys are destroyed, of whom no row
+// need be left, as when an older index was restored. Tenants of nobody are counted and
+// left: another database may share the Weaviate, and one that was restored does not know
+// who came since.
 func (a *Activities) SweepTenants(ctx context.Context, _ struct{}) (SweptTenants, error) {
-	tenants, err := a.index.Tenants(ctx)
+	names, err := a.index.Tenants(ctx)
 	if err != nil {
 		return SweptTenants{}, err
 	}
 	var done SweptTenants
-	for page := range slices.Chunk(tenants, tenantsPerPage) {
-		states, err := a.subjectStates(ctx, page)
+	strange := make(map[string]bool, len(names))
+	for _, name := range names {
+		strange[name] = true
+	}
+	for after := uuid.Nil; ; {
+		var page []queries.SubjectsAfterRow
+		err := a.db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
+			page, err = q.SubjectsAfter(ctx, after, subjectsPerPage)
+			return err
+		})
 		if err != nil {
-			return SweptTenants{}, err
+			return done, fmt.Errorf("list the subjects: %w", err)
 		}
 		for _, subject := range page {
-			switch state, known := states[subject]; {
-			case !known:
-				done.Unknown++
-			case state != active:
-				removed, err := a.removeTenant(ctx, subject)
-				if err != nil {
-					return SweptTenants{}, err
-				}
-				done.Removed += removed
-				a.heartbeat(ctx)
+			if err := a.sweepTenant(ctx, subject, strange, &done); err != nil {
+				return done, err
 			}
 		}
+		if len(page) < subjectsPerPage {
+			return done, a.sweepBuried(ctx, strange, &done)
+		}
+		after = page[len(page)-1].ID
 		a.heartbeat(ctx)
 	}
-	return done, nil
+}
+
+// sweepTenant takes a known subject's tenant from the strange ones, and removes it unless
+// the subject is active.
+func (a *Activities) sweepTenant(ctx context.Context, subject queries.SubjectsAfterRow, strange map[string]bool, done *SweptTenants) error {
+	name := vectors.TenantOf(subject.ID)
+	if !strange[name] {
+		return nil
+	}
+	delete(strange, name)
+	if subject.State == active {
+		return nil
+	}
+	removed, err := a.removeTenant(ctx, subject.ID)
+	done.Removed += removed
+	a.heartbeat(ctx)
+	return err
+}
+
+// sweepBuried removes the tenants of strangers whose keys are destroyed, and counts the others.
+func (a *Activities) sweepBuried(ctx context.Context, strange map[string]bool, done *SweptTenants) error {
+	if len(strange) == 0 {
+		return nil
+	}
+	tombstones, err := a.keys.Tombstones(ctx)
+	if err != nil {
+		return err
+	}
+	for _, digest := range tombstones {
+		name := vectors.TenantOfDigest(digest)
+		if !strange[name] {
+			continue
+		}
+		delete(strange, name)
+		if err := a.index.DeleteTenantNamed(ctx, name); err != nil {
+			return err
+		}
+		done.Removed++
+		a.heartbeat(ctx)
+	}
+	done.Unknown = len(strange)
+	return nil
 }
 
 func (a *Activities) subjectStates(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUID]string, error) {

@@ -302,11 +302,15 @@ func TestTheNightRepairsWhatTheCountsBetray(t *testing.T) {
 func TestTheTenantsOfTheErasedAreRemovedAndNobodyElses(t *testing.T) {
 	w := newWorld(t)
 	stays, freezing, erased, asked, stranger := w.newPerson(t), w.newPerson(t), w.newPerson(t), w.newPerson(t), uuid.New()
+	forgotten := uuid.New() // of whom no row is left
 	for _, p := range []*person{stays, freezing, erased, asked} {
 		p.says(t, diary[0])
 	}
-	require.NoError(t, w.index.EnsureTenant(t.Context(), stranger))
-	t.Cleanup(func() { require.NoError(t, w.index.DeleteTenant(context.Background(), stranger)) })
+	for _, subject := range []uuid.UUID{stranger, forgotten} {
+		require.NoError(t, w.index.EnsureTenant(t.Context(), subject))
+		t.Cleanup(func() { require.NoError(t, w.index.DeleteTenant(context.Background(), subject)) })
+	}
+	require.NoError(t, w.keys.Destroy(t.Context(), forgotten))
 	for _, p := range []*person{freezing, erased, asked} {
 		require.NoError(t, w.db.Freeze(t.Context(), p.id))
 	}
@@ -320,14 +324,14 @@ func TestTheTenantsOfTheErasedAreRemovedAndNobodyElses(t *testing.T) {
 
 	done, err := w.SweepTenants(t.Context(), struct{}{})
 	require.NoError(t, err)
-	require.Equal(t, 2, done.Removed)
+	require.Equal(t, 3, done.Removed)
 	require.Positive(t, done.Unknown)
 	tenants, err := w.index.Tenants(t.Context())
 	require.NoError(t, err)
-	require.Contains(t, tenants, stays.id)
-	require.Contains(t, tenants, stranger, "it may be of another database")
-	for _, p := range []*person{freezing, erased, asked} {
-		require.NotContains(t, tenants, p.id)
+	require.Contains(t, tenants, vectors.TenantOf(stays.id))
+	require.Contains(t, tenants, vectors.TenantOf(stranger), "it may be of another database")
+	for _, subject := range []uuid.UUID{freezing.id, erased.id, asked.id, forgotten} {
+		require.NotContains(t, tenants, vectors.TenantOf(subject))
 	}
 	again, err := w.SweepTenants(t.Context(), struct{}{})
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
+	"meai/activities/privacy/consent"
 	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/failure"
@@ -87,7 +88,10 @@ func (v *Vaults) record(ctx context.Context, q *queries.Queries, subject uuid.UU
 	if err != nil {
 		return fmt.Errorf("record the access: %w", err)
 	}
-	entry := audit.Entry{Actor: subject.String(), Role: "person", Act: vaultActs[a.act], Outcome: audit.Succeeded}
+	entry := audit.Entry{Role: "person", Act: vaultActs[a.act], Outcome: audit.Succeeded}
+	if entry.Actor, err = v.Audit.Person(ctx, subject); err != nil {
+		return err
+	}
 	if a.memory != uuid.Nil {
 		entry.Kind = audit.Memory
 		if entry.Object, err = v.Audit.Object(ctx, audit.Memory, a.memory.String()); err != nil {
@@ -224,9 +228,9 @@ func (v *Vaults) Accesses(ctx context.Context, subject, before uuid.UUID, limit 
 }
 
 // unlock takes what is in the vault among the candidates, where it is open for the session
-// that asks and the question names no kinds.
+// that asks, the question names no kinds, and the person still agrees to the vault.
 func (s *search) unlock(ctx context.Context, q *queries.Queries) error {
-	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() {
+	if s.in.Ref.Session == uuid.Nil || len(s.in.Kinds) > 0 || len(s.in.Entities) > 0 || s.open() || !consent.Allowed(ctx, consent.Vault) {
 		return nil
 	}
 	isOpen, err := q.VaultIsOpen(ctx, s.in.Ref.Subject, s.in.Ref.Session, time.Now().UTC())

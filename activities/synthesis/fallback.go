@@ -34,3 +34,14 @@ func fallbackFeeling(analysis *mirror.Analysis) string {
 		return "What you wrote has been kept, and you don't have to say it all again."
 	}
 }
+
+// StoppedAnswer is told in the place of an answer to a person who does not agree any more to
+// what it would take, or has their data stored only. It is pure, so that workflow code may
+// call it.
+func StoppedAnswer() Answer {
+	parts := []Component{
+		{"I have stopped working on this message: your consent to it is not there any more, or you have your data stored and nothing done with it.", "honest", "acknowledgement"},
+		{"What you wrote is kept as it is. You can read it, and delete it whenever you want.", "plain", "validation"},
+	}
+	return Answer{Source: Stopped, Text: joinComponents(parts), Components: parts}
+}

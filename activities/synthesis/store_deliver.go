@@ -16,8 +16,8 @@ import (
 )
 
 // Deliver makes an answer readable, in one transaction: the sealed interaction,
-// its steps, the session's counters and current emotion, and an escalation when
-// the answer met a crisis. It is idempotent by interaction: a second delivery
+// its steps, the session's counters and current emotion, what is to be remembered
+// or why it is not, and an escalation when the answer met a crisis. It is idempotent by interaction: a second delivery
 // changes nothing and returns the time and the escalation of the first.
 func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
 	keys, err := s.keysOf(ctx, in.Ref.Subject)
@@ -79,6 +79,9 @@ func sealDelivery(keys *keyring.Keys, in DeliverInput, at time.Time) (queries.De
 	row := queries.DeliverInteractionParams{
 		SubjectID: in.Ref.Subject, ID: id, SessionID: in.Ref.Session, WorkflowID: in.Ref.Workflow,
 		AcceptedAt: in.AcceptedAt, AnsweredAt: &at,
+	}
+	if in.Unremembered != "" {
+		row.Unremembered = &in.Unremembered
 	}
 	var errs [5]error
 	row.WordsSealed, errs[0] = keys.Seal([]byte(in.Words), interactionColumn("words", id))

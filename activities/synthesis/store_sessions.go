@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"meai/activities/privacy/consent"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
@@ -75,20 +76,9 @@ func (s *Store) CreateSession(ctx context.Context, subject uuid.UUID, device str
 	return created, nil
 }
 
-// register makes keys and subject row, keys first: a subject without keys can
-// then only mean that they were lost, and lost keys are never quietly replaced.
 func (s *Store) register(ctx context.Context, subject uuid.UUID) (*keyring.Keys, error) {
-	known, err := s.db.KnowsSubject(ctx, subject)
-	if err != nil {
+	if err := consent.Register(ctx, s.db, s.keys, subject); err != nil {
 		return nil, err
-	}
-	if !known {
-		if err := s.keys.Create(ctx, subject); err != nil {
-			return nil, fmt.Errorf("create keys: %w", err)
-		}
-		if err := s.db.EnsureSubject(ctx, subject); err != nil {
-			return nil, err
-		}
 	}
 	return s.keys.Keys(ctx, subject)
 }

@@ -26,6 +26,9 @@ const (
 	Fallback Source = "fallback"
 	// CrisisAnswer: the pre-written safe answer.
 	CrisisAnswer Source = "crisis"
+	// Stopped: the person took their consent back before the message was answered, or has
+	// their data stored only.
+	Stopped Source = "stopped"
 	// ForgottenAnswer: the person had the message forgotten, and the answer with it.
 	ForgottenAnswer Source = "forgotten"
 )
@@ -96,6 +99,9 @@ type DeliverInput struct {
 	AcceptedAt time.Time                `json:"accepted_at"`
 	Answer     Answer                   `json:"answer"`
 	Steps      []interaction.StepRecord `json:"steps"`
+	// Unremembered is why the message will not be remembered, as a [failure.Type]; "" for one
+	// that will.
+	Unremembered string `json:"unremembered,omitempty"`
 }
 
 // Delivered confirms that the answer can be read.

@@ -8,10 +8,13 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"meai/activities/approval"
 	"meai/activities/backup/quarantine"
 	"meai/activities/escalation"
 	"meai/activities/keys"
+	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
@@ -208,27 +211,44 @@ func (auditKeyCommand) Run(ctx context.Context, c *cli) (err error) {
 	return nil
 }
 
+// actorKind asks for what stands in entries for who acted.
+const actorKind audit.Kind = "actor"
+
 type auditObjectCommand struct {
-	Kind string `arg:"" help:"Such as subject, role (the id of the approval that gave it), api_key, approval, workflow or route."`
+	Kind string `arg:"" help:"Such as subject, role (the id of the approval that gave it), api_key, approval, workflow or route; actor for who acted."`
 	ID   string `arg:"" help:"Its id."`
 }
 
 func (auditObjectCommand) Help() string {
 	return `Entries name objects by an HMAC, so that the log alone tells nobody who they are about. With it the API answers what was done to
-one: GET /v1/audit/entries?object=HMAC. Needs the keyring; reads neither log nor database.`
+one: GET /v1/audit/entries?object=HMAC. Who acted stands in an entry under an alias, which is an HMAC too: with the kind "actor" this
+prints that of an id. Needs the keyring; reads neither log nor database.`
 }
 
 func (o auditObjectCommand) Run(ctx context.Context, c *cli) (err error) {
 	kind := audit.Kind(o.Kind)
-	if kinds := audit.Kinds(); !slices.Contains(kinds, kind) {
-		return fmt.Errorf("there is no kind %q; there are %q", kind, kinds)
+	if kinds := audit.Kinds(); !slices.Contains(kinds, kind) && kind != actorKind {
+		return fmt.Errorf("there is no kind %q; there are %q and %q", kind, kinds, actorKind)
 	}
 	p, err := open(ctx, c, "meai-audit")
 	if err != nil {
 		return err
 	}
 	defer p.close(&err)
-	object, err := audit.New(audit.Options{Keys: p.keys}).Object(ctx, kind, o.ID)
+	log := audit.New(audit.Options{Keys: p.keys})
+	if kind == actorKind {
+		id, err := uuid.Parse(o.ID)
+		if err != nil {
+			return fmt.Errorf("read the id: %w", err)
+		}
+		actor, err := log.Person(ctx, id)
+		if err != nil {
+			return err
+		}
+		fmt.Println(actor)
+		return nil
+	}
+	object, err := log.Object(ctx, kind, o.ID)
 	if err != nil {
 		return err
 	}
@@ -258,16 +278,21 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		DB: db, Keys: p.keys, Logger: p.telemetry.Logger,
 		Interval: p.config.Audit.Interval, Entries: p.config.Audit.Entries,
 	})
-	approvals := p.approvals(db, log)
+	approvals, consents := p.approvals(db, log), p.consents(db, log)
 	return log, ledger.NewCommitter(l, db, map[ledger.Kind]ledger.Applier{
-		ledger.AuditCheckpoint:  log.ApplyCheckpoint,
-		ledger.ApprovalGiven:    approvals.ApplyGiven,
-		ledger.ApprovalUsed:     approvals.ApplyUsed,
-		ledger.ErasureCompleted: keys.ApplyErased(log),
-		ledger.EpochBegun:       quarantine.ApplyEpoch(log),
-		ledger.EscalationTold:   escalation.ApplyTold,
-		ledger.HoldPlaced:       requests.ApplyPlaced(log),
-		ledger.HoldReleased:     requests.ApplyReleased(log),
+		ledger.AuditCheckpoint:   log.ApplyCheckpoint,
+		ledger.ApprovalGiven:     approvals.ApplyGiven,
+		ledger.ApprovalUsed:      approvals.ApplyUsed,
+		ledger.ErasureCompleted:  keys.ApplyErased(log, p.keys),
+		ledger.EpochBegun:        quarantine.ApplyEpoch(log),
+		ledger.EscalationTold:    escalation.ApplyTold,
+		ledger.HoldPlaced:        requests.ApplyPlaced(log),
+		ledger.HoldReleased:      requests.ApplyReleased(log),
+		ledger.ConsentWithdrawn:  consents.ApplyWithdrawn,
+		ledger.RestrictionPlaced: consents.ApplyRestricted,
+		ledger.RestrictionLifted: consents.ApplyLifted,
+		ledger.ErasureRequested:  erasure.ApplyRequested(p.keys, log),
+		ledger.ErasureCancelled:  erasure.ApplyCancelled(log),
 	}), nil
 }
 

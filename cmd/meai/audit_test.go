@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/tlog"
@@ -71,7 +70,7 @@ func TestTheAuditLogIsVerifiedAndTamperingEndsWithStatusTwo(t *testing.T) {
 	log, _ := s.auditLog(t)
 	for i := range 6 {
 		_, err := log.Record(t.Context(), audit.Entry{
-			Actor: uuid.NewString(), Role: "operator", Act: audit.PayloadDecoded, Outcome: audit.Succeeded, Reason: "case_" + string(rune('a'+i)),
+			Actor: "operator-1", Role: "operator", Act: audit.PayloadDecoded, Outcome: audit.Succeeded, Reason: "case_" + string(rune('a'+i)),
 		})
 		require.NoError(t, err)
 	}
@@ -223,11 +222,11 @@ func TestTheLedgerIsReplayedVerifiedAndShown(t *testing.T) {
 	require.Contains(t, s.run(t, "ledger", "verify"), "applied  1\nintact\n")
 	require.Contains(t, s.run(t, "ledger", "repair"), "1 stores hold every entry.")
 
-	_, err = l.Append(t.Context(), ledger.Act{Kind: ledger.HoldPlaced, ID: "hold-1"})
+	_, err = l.Append(t.Context(), ledger.Act{Kind: ledger.PepperCustody, ID: "custody-1"})
 	require.NoError(t, err)
 	status, out := s.exits(t, "ledger", "replay")
 	require.Equal(t, 1, status)
-	require.Contains(t, out, "nothing applies acts of this kind: hold.placed")
+	require.Contains(t, out, "nothing applies acts of this kind: pepper.custody")
 
 	bucket := strings.TrimSuffix(strings.TrimPrefix(s.setting("MEAI_LEDGER_BUCKETS"), "file://"), "?create_dir=true")
 	names, err := filepath.Glob(filepath.Join(bucket, "entries", "*"))

@@ -112,7 +112,28 @@ var matrix = map[string]rule{
 	"listVaultAccesses":        {roles: people, stepUp: true, own: 200, other: 200},
 	"listPatterns":             {roles: people, keys: true, own: 200, other: 200},
 	"consolidateMemory":        {roles: people, keys: true, own: 202, other: 202},
+	"previewErasure":           {roles: people, own: 200, other: 200},
+	"requestErasure":           {roles: people, stepUp: true, own: 202, other: 202, body: `{"confirm":"erase everything"}`},
+	"getErasure":               {roles: people, own: 200, other: 404},
+	"cancelErasure":            {roles: people, own: 200, other: 404},
+	"confirmErasure":           {roles: people, stepUp: true, own: 409, other: 404}, // theirs was cancelled, so that they stay
+	"requestExport":            {roles: people, stepUp: true, own: 202, other: 202, body: `{"passphrase":"` + strongPassphrase + `"}`},
+	"listExports":              {roles: people, own: 200, other: 200},
+	"getExport":                {roles: people, own: 200, other: 404},
+	"downloadExport":           {roles: people, own: 200, other: 404},
+	"deleteExport":             {roles: people, stepUp: true, own: 204, other: 404},
+	"importExport":             {roles: people, stepUp: true, own: 202, other: 202, body: noArchive},
+	"getExportImport":          {roles: people, own: 200, other: 404},
 	"composeReflectionPrompts": {roles: people, keys: true, own: 200, other: 200, body: `{"emotion":"joy"}`},
+	"listPurposes":             {roles: people, keys: true, own: 200, other: 200},
+	"listConsents":             {roles: people, keys: true, own: 200, other: 200},
+	"listConsentHistory":       {roles: people, keys: true, own: 200, other: 200},
+	"decideConsent":            {roles: people, own: 200, other: 200, body: `{"decision":"given","text_version":1,"language":"en"}`},
+	"getRestriction":           {roles: people, keys: true, own: 200, other: 200},
+	"placeRestriction":         {roles: people, own: 200, other: 200},
+	"liftRestriction":          {roles: people, own: 204, other: 204},
+	"getDoNotSell":             {roles: people, keys: true, own: 200, other: 200},
+	"setDoNotSell":             {roles: people, own: 200, other: 200, body: `{"enabled":false}`},
 	"listBackups":              {roles: keepers, keys: true, own: 200, other: 200},
 	"getBackup":                {roles: keepers, keys: true, own: 404, other: 404},
 	"getBackupRun":             {roles: keepers, keys: true, own: 404, other: 404},
@@ -139,7 +160,7 @@ var matrix = map[string]rule{
 const noBackup = "20261127T012000Z-postgres-0f3a9c1e"
 
 // public is what anybody may ask for without a token.
-var public = []string{"getHealth", "getReadiness"}
+var public = []string{"getHealth", "getReadiness", "getCertificates"}
 
 // operation is one operation of the contract.
 type operation struct{ id, method, path, scope string }
@@ -178,8 +199,12 @@ type member struct {
 	// memory, write, moved, fact and forgetting are of their memory; roles without one have
 	// ids that name nothing.
 	memory, write, moved, fact, forgetting, item, opening string
+	// export is one that can be fetched, and brought an import of one.
+	export, brought string
 	// person is how staff ask for them.
 	person string
+	// erasure is one that they have taken back.
+	erasure string
 	// escalation is a case that nobody has taken care of.
 	escalation string
 }
@@ -240,7 +265,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role identity.Role) *member {
 	t.Helper()
 	none := uuid.NewString()
-	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none}
+	m := &member{role: role, name: string(role) + "-" + uuid.NewString(), session: none, said: none, memory: none, write: none, moved: none, fact: none, forgetting: none, item: none, opening: none, person: none, erasure: none, export: none, brought: none}
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"roles": []string{string(role)}}
 		maps.Copy(all, identitytest.MultiFactor())
@@ -262,6 +287,7 @@ func newMember(t *testing.T, issuer *identitytest.Issuer, base string, role iden
 	require.NotNil(t, made.JSON201, "%s", made.Body)
 	m.key = made.JSON201.Details.Id.String()
 	if role == identity.Person {
+		p.agree(t)
 		p.begin(t)
 		m.session, m.person = p.session.String(), p.subject.String()
 		m.said = p.await(t, p.tell(t, "I went for a walk with my dog.").Id, within).Id.String()
@@ -290,6 +316,15 @@ func (m *member) ownMemory(t *testing.T, base string) {
 	require.NoError(t, err)
 	require.NotNil(t, opening.JSON201, "%s", opening.Body)
 	m.opening = opening.JSON201.Id.String()
+	asked, err := p.api.RequestErasureWithResponse(t.Context(), client.NewErasure{Confirm: client.NewErasureConfirmEraseEverything})
+	require.NoError(t, err)
+	require.NotNil(t, asked.JSON202, "%s", asked.Body)
+	back, err := p.api.CancelErasureWithResponse(t.Context(), asked.JSON202.Id)
+	require.NoError(t, err)
+	require.NotNil(t, back.JSON200, "%s", back.Body)
+	m.erasure = asked.JSON202.Id.String()
+	m.export = p.exports(t, client.NewExport{Passphrase: strongPassphrase}).Id.String()
+	m.brought = p.brings(t, "", strings.NewReader(noArchive)).Id.String()
 }
 
 // remembered stores a memory and returns the ids of its turn and of its write.
@@ -306,9 +341,17 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	t.Helper()
 	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(), "{report_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
-		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString())
+		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString(),
+		"{purpose}", "memory", "{erasure_id}", owner.erasure, "{export_id}", owner.export)
 	if op.id == "deleteVaultItem" && owner.role == identity.Person {
 		named = strings.NewReplacer("{item_id}", withToken(t, base, owner.tokens["good"]).vaults(t, "I planted tulips.").String())
+	}
+	switch {
+	case op.id == "getExportImport":
+		named = strings.NewReplacer("{import_id}", owner.brought)
+	case op.id == "deleteExport" && owner.role == identity.Person && token == owner.tokens["good"]:
+		spare := withToken(t, base, token).exports(t, client.NewExport{Passphrase: strongPassphrase})
+		named = strings.NewReplacer("{export_id}", spare.Id.String()) // the other one is to be fetched
 	}
 	if op.id == "correctMemory" && owner.role == identity.Person {
 		spare, _ := owner.remembered(t, base, "I planted tulips.")
@@ -322,18 +365,39 @@ func send(t *testing.T, base string, op operation, r rule, token string, owner *
 	if before, after, found := strings.Cut(path, "{approval_id}"); found {
 		path = before + owner.newApproval(t, base) + after
 	}
-	request, err := http.NewRequestWithContext(t.Context(), op.method, base+path+r.query, strings.NewReader(body))
+	status, problem := ask(t, op, r, base+path, body, token)
+	for problem.Code == "export_running" { // one at a time, and they end by themselves
+		time.Sleep(100 * time.Millisecond)
+		status, problem = ask(t, op, r, base+path, body, token)
+	}
+	if op.id == "placeRestriction" && status == http.StatusOK { // the others go on with this person
+		send(t, base, operation{id: "liftRestriction", method: http.MethodDelete, path: op.path}, rule{}, token, owner)
+	}
+	return status, problem
+}
+
+// ask sends one request.
+func ask(t *testing.T, op operation, r rule, url, body, token string) (int, client.Problem) {
+	t.Helper()
+	kind := "application/json"
+	switch op.id {
+	case "importMemories":
+		kind = "application/x-ndjson"
+	case "importExport":
+		body, kind = formOf(t, "", strings.NewReader(body))
+	}
+	request, err := http.NewRequestWithContext(t.Context(), op.method, url+r.query, strings.NewReader(body))
 	require.NoError(t, err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	if r.body != "" {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", kind)
 	}
-	if op.id == "importMemories" {
-		request.Header.Set("Content-Type", "application/x-ndjson")
-	}
-	if slices.Contains([]string{"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup"}, op.id) {
+	if slices.Contains([]string{
+		"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup",
+		"requestExport", "importExport",
+	}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
 	}
 	response, err := http.DefaultClient.Do(request)

@@ -19,6 +19,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/restore"
+	"meai/activities/privacy/consent"
 	"meai/internal/audit"
 	"meai/internal/custody"
 	"meai/internal/keyring"
@@ -82,28 +83,38 @@ func (p *parts) archives(ctx context.Context, db *postgres.DB, caps *workers.Cap
 		}
 		p.closing(store.Close)
 		caps.People.Archives = &people.Archives{Store: store, DB: db, Keyring: p.keys}
+		caps.People.Permit = permitting(p.consents(db, nil), consent.Archive)
 		caps.Keys.Archived = caps.People.Archives.Needs
 	}
+	of, err := p.copies(ctx)
+	caps.Copies.Copies = of
+	return err
+}
+
+// copies are those of objects at a second location; nil when there are none.
+func (p *parts) copies(ctx context.Context) (*copies.Copies, error) {
+	b := p.config.Backup
 	if b.Second == "" || b.Copy == "" {
-		return nil
+		return nil, nil
 	}
 	sources, err := copies.ParseSources(b.Copy)
 	if err != nil {
-		return fmt.Errorf("backup.copy: %w", err)
+		return nil, fmt.Errorf("backup.copy: %w", err)
 	}
 	places, err := p.keyPlaces()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	signer, err := signing.Derive(ctx, p.keys, backupSigner, backupPurpose)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if caps.Copies.Copies, err = copies.Open(ctx, copies.Options{Sources: sources, Destination: b.Second, Keyring: places, Signer: signer}); err != nil {
-		return fmt.Errorf("backup.copy: %w", err)
+	of, err := copies.Open(ctx, copies.Options{Sources: sources, Destination: b.Second, Keyring: places, Signer: signer})
+	if err != nil {
+		return nil, fmt.Errorf("backup.copy: %w", err)
 	}
-	p.closing(caps.Copies.Copies.Close)
-	return nil
+	p.closing(of.Close)
+	return of, nil
 }
 
 // keyPlaces are where keys lie: nothing of these is ever copied.

@@ -86,6 +86,9 @@ func newWatch(t *testing.T) *watch {
 		"MEAI_EMBEDDING_MODEL=served", "MEAI_EMBEDDING_API_KEY=key",
 		"MEAI_LANGUAGE_PROVIDER=openai", "MEAI_LANGUAGE_URL=" + w.model.URL(),
 		"MEAI_LANGUAGE_MODEL=served", "MEAI_LANGUAGE_API_KEY=key",
+		"MEAI_PRIVACY_EXPORTS=file://" + filepath.Join(w.data, "exports") + "?create_dir=true",
+		// Files are cleared and searched where that is tested: they are the whole server's.
+		"MEAI_PRIVACY_MAINTENANCE_URLS=", "MEAI_PRIVACY_SCAN_FOLDERS=",
 	}}
 	w.site = w.with(w.backupSettings(t)...)
 	var err error
@@ -162,6 +165,11 @@ func (w *watch) spoken() string { return w.canaries.word("CreateInteraction /inp
 func (w *watch) talk(t *testing.T) {
 	t.Helper()
 	p := w.person
+	p.agree(t)
+	preferred := "de, " + w.canaries.word("ListPurposes Accept-Language")
+	purposes, err := p.api.ListPurposesWithResponse(t.Context(), &client.ListPurposesParams{AcceptLanguage: &preferred})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, purposes.StatusCode(), "%s", purposes.Body)
 	session, err := p.api.CreateSessionWithResponse(t.Context(), client.NewSession{Device: w.canaries.word("CreateSession /device") + "'s phone"})
 	require.NoError(t, err)
 	require.NotNil(t, session.JSON201, "%s", session.Body)

@@ -46,7 +46,11 @@ func (w *watch) runEveryWorkflow(t *testing.T) {
 	for _, name := range []string{"Rekey", "Rewrap", "RetireKeys"} {
 		w.runByHand(t, temporal, "privacy", name, map[string]any{})
 	}
-	w.runByHand(t, temporal, "privacy", "DestroyKeys", map[string]any{"subject": erased.subject, "approval": agreedToDestroy(t, w.base, erased.subject)})
+	for _, name := range []string{"SweepErased", "SettleErasures"} {
+		w.runByHand(t, temporal, "privacy", name, map[string]any{})
+	}
+	erased.erases(t, temporal)
+	w.export(t)
 	w.backUp(t, temporal)
 	// Only the version before starts it; it takes and gives what Recollection does.
 	started := slices.DeleteFunc(workers.Workflows(), func(name string) bool { return name == "MemoryQuery" })

@@ -88,8 +88,12 @@ func (a accessLog) Record(ctx context.Context, accesses []codecserver.Access) er
 		for n, role := range x.Caller.Roles {
 			roles[n] = string(role)
 		}
+		actor, err := a.log.Person(ctx, x.Caller.Principal)
+		if err != nil {
+			return err
+		}
 		entries[i] = audit.Entry{
-			Actor: x.Caller.Principal.String(), Role: strings.Join(roles, "+"), Act: audit.PayloadDecoded,
+			Actor: actor, Role: strings.Join(roles, "+"), Act: audit.PayloadDecoded,
 			Outcome: outcomes[x.Outcome], Reason: fmt.Sprintf("%s.%s:%d", x.Act, x.Outcome, x.Payloads), Approval: x.Approval,
 		}
 		if x.Act == codecserver.EncodeSystem {

@@ -81,7 +81,9 @@ func TestWhatAPersonWantsToBeSpared(t *testing.T) {
 		require.NoError(t, err)
 		return got
 	}
-	require.Equal(t, http.StatusConflict, spared(anna, "breathing").StatusCode(), "there are no keys yet")
+	require.Equal(t, http.StatusForbidden, spared(anna, "breathing").StatusCode(), "they have not agreed to anything yet")
+	anna.agree(t)
+	require.Equal(t, http.StatusOK, spared(anna, "breathing").StatusCode(), "who has agreed needs no session")
 	anna.begin(t)
 	require.Equal(t, http.StatusOK, spared(anna, "breathing", "zebras").StatusCode())
 

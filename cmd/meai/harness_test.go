@@ -171,10 +171,18 @@ type person struct {
 	session uuid.UUID
 }
 
-// newPerson signs in as somebody new.
+// newPerson signs in as somebody new, and agrees to everything.
 func newPerson(t *testing.T, base string) *person {
 	t.Helper()
-	return signedIn(t, base, "person-"+uuid.NewString())
+	p := signedIn(t, base, "person-"+uuid.NewString())
+	p.agree(t)
+	return p
+}
+
+// agree gives every consent, which is the first thing that somebody new does.
+func (p *person) agree(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.api.AgreeToAll(t.Context()))
 }
 
 // signedIn signs in under a name, as a browser does, with a second factor.

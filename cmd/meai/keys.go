@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/keys"
+	"meai/activities/privacy/erasure"
 	"meai/internal/keyring"
 	"meai/workflows"
 )
@@ -181,33 +182,19 @@ type keysDestroyCommand struct {
 }
 
 func (keysDestroyCommand) Help() string {
-	return `Starts the workflow DestroyKeys on queue privacy, or joins the one that is running. By hand:
-
-  temporal workflow start --task-queue privacy --type DestroyKeys --workflow-id keys/destroy/SUBJECT --input '{"subject":"SUBJECT","approval":"APPROVAL"}'
+	return `Begins an erasure without cooling-off: the same as 'meai privacy erase'. There is one way to destroy a person's keys, and it
+ends with nothing being left of them.
 
 A privacy officer or operator asks for the approval (POST /v1/approvals, act early_delete, parameter subject), and two others
 agree. It is spent on this one run; starting the same one again, after whatever stopped it, is the same use.
 
 The person is frozen, their workflows are ended on the server, and when none is left a tombstone goes to a quorum of the
 keyring's replicas: within 5 s no process can read anything of the person, in any row, payload or backup. Then the keys are
-deleted on every replica, for as long as that takes. It does not delete rows.`
+deleted on every replica, for as long as that takes, and so is everything that the keys opened.`
 }
 
-func (d keysDestroyCommand) Run(ctx context.Context, c *cli) (err error) {
-	p, err := open(ctx, c, "meai-keys")
-	if err != nil {
-		return err
-	}
-	defer p.close(&err)
-	temporal, err := p.temporal(ctx)
-	if err != nil {
-		return err
-	}
-	started, err := (&workflows.Starter{Client: temporal}).StartDestroyKeys(ctx, workflows.DestroyKeysInput{Subject: d.Subject, Approval: d.Approval})
-	if err != nil {
-		return err
-	}
-	return follow[workflows.DestroyKeysDone](ctx, temporal, started, d.NoWait)
+func (d keysDestroyCommand) Run(ctx context.Context, c *cli) error {
+	return privacyEraseCommand{Subject: d.Subject, Approval: d.Approval, Law: erasure.GDPR, NoWait: d.NoWait}.Run(ctx, c)
 }
 
 // follow prints a workflow's progress whenever it changes, and its result.

@@ -2,7 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +74,6 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 		require.NotNil(t, ada.decides(t, asked.Id, true).JSON200)
 		out, err := destroy(alice, asked.Id)
 		require.Error(t, err, "one other is not enough")
-		require.Contains(t, out, "approving: ")
 		require.Contains(t, out, "the approval is pending")
 		require.NotNil(t, paul.decides(t, asked.Id, true).JSON200)
 		out, err = destroy(bob, asked.Id)
@@ -82,8 +81,8 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 		require.Contains(t, out, "the approval is for another act")
 		requireReads(t, alice, first)
 
-		id := "keys/destroy/" + alice.subject.String()
-		s.byHand(t, "DestroyKeys", id, fmt.Sprintf(`{"subject":%q,"approval":%q,"settle":1000000000}`, alice.subject, asked.Id))
+		_, run := s.destroys(t, s.dial(t), alice.subject, asked.Id, time.Second)
+		require.NoError(t, run.Get(t.Context(), nil))
 		got, err := alice.api.GetInteractionWithResponse(t.Context(), alice.session, first)
 		require.NoError(t, err)
 		require.Nil(t, got.JSON200, "%s", got.Body)
@@ -103,8 +102,9 @@ func TestKeysAreReplacedWrappedAnewAndDestroyedWhilePeopleTalk(t *testing.T) {
 		object, err := audit.ParseHMAC(strings.TrimSpace(s.run(t, "audit", "object", "subject", alice.subject.String())))
 		require.NoError(t, err)
 		log, _ := s.auditLog(t)
-		about, err := log.Entries(t.Context(), 0, object, 10)
+		about, err := log.Entries(t.Context(), 0, object, 20)
 		require.NoError(t, err)
+		about.Entries = slices.DeleteFunc(about.Entries, func(e audit.Entry) bool { return e.Act == audit.ConsentGiven })
 		require.Len(t, about.Entries, 1)
 		require.Equal(t, audit.KeyDestroyed, about.Entries[0].Act)
 		require.Equal(t, asked.Id.String(), about.Entries[0].Approval)
@@ -130,16 +130,22 @@ func requireReads(t *testing.T, p *person, id uuid.UUID) {
 	}, within, 100*time.Millisecond)
 }
 
-// byHand starts a workflow as the temporal CLI does, without the payload codec,
-// and waits for its end.
-func (s site) byHand(t *testing.T, workflow, id, input string) {
+// dial connects to Temporal without the payload codec.
+func (s site) dial(t *testing.T) sdk.Client {
 	t.Helper()
 	cfg, err := config.Load(s.config, s.env)
 	require.NoError(t, err)
 	c, err := sdk.Dial(sdk.Options{HostPort: cfg.Temporal.Address, Namespace: cfg.Temporal.Namespace})
 	require.NoError(t, err)
-	defer c.Close()
-	run, err := c.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: id, TaskQueue: "privacy"}, workflow, json.RawMessage(input))
+	t.Cleanup(c.Close)
+	return c
+}
+
+// byHand starts a workflow as the temporal CLI does, without the payload codec,
+// and waits for its end.
+func (s site) byHand(t *testing.T, workflow, id, input string) {
+	t.Helper()
+	run, err := s.dial(t).ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: id, TaskQueue: "privacy"}, workflow, json.RawMessage(input))
 	require.NoError(t, err)
 	require.NoError(t, run.Get(t.Context(), nil))
 }

@@ -15,6 +15,7 @@ import (
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
+	"meai/activities/privacy/consent"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -181,7 +182,8 @@ func (p *parts) encoder(e embedding.Embedder) (embedding.Embedder, error) {
 }
 
 // languageModel is the model for one use. Each has a breaker and a bulkhead of its
-// own: a model that is too slow for one may do for another.
+// own: a model that is too slow for one may do for another. It is asked about the words of
+// those who agree to that.
 func (p *parts) languageModel(use string) (language.Model, error) {
 	l := p.config.Language
 	if l.Provider == "none" {
@@ -196,7 +198,7 @@ func (p *parts) languageModel(use string) (language.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the language model: %w", err)
 	}
-	return model, nil
+	return consent.Model(model), nil
 }
 
 func (p *parts) writer() (*synthesis.Writer, error) {
@@ -300,7 +302,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
-	store := synthesis.NewStore(db, p.keys)
+	store, consents := synthesis.NewStore(db, p.keys), p.consents(db, log)
 	filter, policies := truthfilter.New(embedder, told.Written), feedback.NewPolicies(told)
 	library.SearchIn(index)
 	go p.keepIndexed(ctx, library)
@@ -317,6 +319,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		return workers.Capabilities{}, fmt.Errorf("memory.time_zone: %w", err)
 	}
 	return workers.Capabilities{
+		Consents:    consents,
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
 		TruthFilter: &truthfilter.Activities{Filter: filter, Answers: store, Policies: policies, Steps: steps},
 		Bridge:      &bridge.Activities{Library: library, Filter: filter, Policies: policies, Steps: steps, Discovery: discovery, Links: pages},
@@ -330,7 +333,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger, Location: where,
-			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log}, Permit: permitting(consents, consent.Memory),
 			Reader: reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),
 	}, nil

@@ -34,13 +34,10 @@ func (s site) asPerson(t *testing.T, p *person, statement string, args ...any) {
 	require.NoError(t, err)
 }
 
-// graph is how many memories a person has.
-func (p *person) graph(t *testing.T) int {
+// remembers is how many memories a person has.
+func (p *person) remembers(t *testing.T) int {
 	t.Helper()
-	got, err := p.api.ReadMemoryGraphWithResponse(t.Context(), nil)
-	require.NoError(t, err)
-	require.NotNil(t, got.JSON200, "%s", got.Body)
-	return len(got.JSON200.Memories)
+	return len(p.graph(t, nil).Memories)
 }
 
 // TestRetentionForgetsWhatIsOldAndReports goes the whole way: command, workflow, engines, report.
@@ -55,8 +52,8 @@ func TestRetentionForgetsWhatIsOldAndReports(t *testing.T) {
 	s.ages(t, alice)
 	s.ages(t, held)
 	hold := placesHold(t, base, held.subject)
-	others := bob.graph(t)
-	require.Positive(t, alice.graph(t))
+	others := bob.remembers(t)
+	require.Positive(t, alice.remembers(t))
 
 	page := filepath.Join(t.TempDir(), "retention.html")
 	out := s.run(t, "privacy", "retention", "simulate", "--days", "3", "--html", page)
@@ -66,16 +63,16 @@ func TestRetentionForgetsWhatIsOldAndReports(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), "<svg")
 
-	before := alice.graph(t)
+	before := alice.remembers(t)
 	out = s.run(t, "privacy", "retention", "run", "--dry-run")
 	require.Contains(t, out, "would go")
-	require.Equal(t, before, alice.graph(t))
+	require.Equal(t, before, alice.remembers(t))
 
 	out = s.run(t, "privacy", "retention", "run")
 	require.Regexp(t, `memories +memories +2557 +1 +1 legal_hold`, out)
-	require.Zero(t, alice.graph(t), "with whom and what it was about")
-	require.Equal(t, others, bob.graph(t))
-	require.Positive(t, held.graph(t))
+	require.Zero(t, alice.remembers(t), "with whom and what it was about")
+	require.Equal(t, others, bob.remembers(t))
+	require.Positive(t, held.remembers(t))
 	require.Regexp(t, `memories +memories +2557 +1 +1 legal_hold`, s.run(t, "privacy", "retention", "report"), "the same is read again")
 
 	otto := signedIn(t, base, "auditor.otto")
@@ -100,7 +97,7 @@ func TestRetentionForgetsWhatIsOldAndReports(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, released.JSON200, "%s", released.Body)
 		require.Regexp(t, `memories +memories +2557 +1 `, s.run(t, "privacy", "retention", "run"))
-		require.Zero(t, held.graph(t))
+		require.Zero(t, held.remembers(t))
 	})
 }
 

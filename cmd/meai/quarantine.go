@@ -12,6 +12,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/backup/quarantine"
+	"meai/activities/privacy/erasure"
 	"meai/internal/failure"
 	"meai/internal/postgres"
 	"meai/workflows"
@@ -98,6 +99,7 @@ func (quarantineReleaseCommand) Help() string {
   schedules  every schedule is paused
   runs       open runs of the queues privacy, operations and batch are ended; people's conversations are not
   ledger     what happened since is applied: erasures, revocations, approvals that were given and used
+  erased     what came back of people who are erased is deleted again
   epoch      a new write epoch is begun, in the ledger first
   audit      the restore is recorded, and the audit log is signed again from where it goes on
   serving    the database serves; start the processes
@@ -127,13 +129,18 @@ func (r quarantineReleaseCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
+	erasures, err := p.erasures(ctx, temporal, db, log, committer)
+	if err != nil {
+		return err
+	}
 	release := quarantine.Release{
 		DB: db, OwnerURL: p.config.Postgres.OwnerURL, OwnerTLS: p.postgresTLS(),
 		Temporal: temporal, Namespace: p.config.Temporal.Namespace, Ledger: committer, Audit: log,
-		Queues:   []string{workflows.QueuePrivacy, workflows.QueueOperations, workflows.QueueBatch},
-		Approved: approvedRestore(p.approvals(db, log)),
-		Report:   func(s quarantine.Progress) { fmt.Printf("%-10s %s\n", s.Step, s.Detail) },
-		Approval: r.Approval, TakeOver: r.TakeOver, ResumeSchedules: r.ResumeSchedules,
+		Queues:     []string{workflows.QueuePrivacy, workflows.QueueOperations, workflows.QueueBatch},
+		Approved:   approvedRestore(p.approvals(db, log)),
+		Report:     func(s quarantine.Progress) { fmt.Printf("%-10s %s\n", s.Step, s.Detail) },
+		EraseAgain: (&erasure.Activities{Store: erasures, Log: p.telemetry.Logger}).EraseAgain,
+		Approval:   r.Approval, TakeOver: r.TakeOver, ResumeSchedules: r.ResumeSchedules,
 	}
 	state, err := release.Run(ctx)
 	if err != nil {

@@ -55,7 +55,7 @@ func newCluster(t *testing.T) *cluster {
 	kept := t.TempDir()
 	p, env := pagersAt(t)
 	c.pagers, c.site = p, site{config: filepath.Join(data, "meai.yaml"), env: append([]string{
-		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t),
+		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + freePort(t), "MEAI_PRIVACY_MAINTENANCE_URLS=", "MEAI_PRIVACY_SCAN_FOLDERS=",
 		"MEAI_KEYRING_BUCKET=file://" + kept + "/keyring?create_dir=true", "MEAI_KEYRING_KEK=file://" + kept + "/kek.key",
 		"MEAI_LEDGER_BUCKETS=file://" + kept + "/ledger?create_dir=true",
 		"MEAI_ESCALATION_L1_WAIT=25s", "MEAI_ESCALATION_L1_REMINDERS=0", "MEAI_ESCALATION_L2_WAIT=1h", "MEAI_ESCALATION_L2_REMINDERS=0",
@@ -152,15 +152,6 @@ func (c *cluster) temporal(t *testing.T) (sdk.Client, string) {
 	return dialled, stack.Temporal.Namespace
 }
 
-// destroys starts the destruction of somebody's keys by hand.
-func (c *cluster) destroys(t *testing.T, temporal sdk.Client, id string, of, approval uuid.UUID, settle time.Duration) sdk.WorkflowRun {
-	t.Helper()
-	run, err := temporal.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: id, TaskQueue: "privacy"}, "DestroyKeys",
-		json.RawMessage(fmt.Sprintf(`{"subject":%q,"approval":%q,"settle":%d}`, of, approval, settle)))
-	require.NoError(t, err)
-	return run
-}
-
 // runs counts the runs of a workflow type that began after a time, by their status.
 func runs(t *testing.T, temporal sdk.Client, namespace, prefix string, after time.Time) map[enumspb.WorkflowExecutionStatus]int {
 	t.Helper()
@@ -237,8 +228,8 @@ func (c *cluster) lives(t *testing.T, temporal sdk.Client) (b before, restoring 
 	require.NoError(t, byHand.Pause(t.Context(), sdk.SchedulePauseOptions{Note: "by hand"}))
 	// Open at the restore point: two destructions, of which one goes on to its end, and a
 	// call for help of which the first level has been told.
-	bobs := c.destroys(t, temporal, "keys/destroy/"+bob.subject.String(), bob.subject, b.spent[bob], 15*time.Second)
-	b.doras = c.destroys(t, temporal, "keys/destroy/"+dora.subject.String(), dora.subject, b.spent[dora], time.Hour)
+	_, bobs := c.destroys(t, temporal, bob.subject, b.spent[bob], 15*time.Second)
+	_, b.doras = c.destroys(t, temporal, dora.subject, b.spent[dora], time.Hour)
 	c.run(t, "audit", "checkpoint")
 	hurt.tell(t, inDanger)
 	b.help = raised(t, duty).Id
@@ -250,7 +241,7 @@ func (c *cluster) lives(t *testing.T, temporal sdk.Client) (b before, restoring 
 	up.launch(t)
 	awaitReady(t, c.setting("MEAI_API_LISTEN"), within)
 	require.NoError(t, bobs.Get(t.Context(), nil))
-	carls := c.destroys(t, temporal, "keys/destroy/"+carl.subject.String(), carl.subject, b.spent[carl], time.Second)
+	_, carls := c.destroys(t, temporal, carl.subject, b.spent[carl], time.Second)
 	require.NoError(t, carls.Get(t.Context(), nil))
 	require.EventuallyWithT(t, func(ct *assert.CollectT) { require.Equal(ct, []string{"/l1", "/l2"}, c.pagers.told(b.help)) }, 2*within, 100*time.Millisecond)
 	restoring = c.approvedRestore(t, base)
@@ -293,13 +284,14 @@ func TestNothingHappensASecondTimeOnARestoredCluster(t *testing.T) {
 		require.Equal(t, 1, status, out)
 		require.Contains(t, out, "the database belongs to another ledger")
 		require.Contains(t, out, "schedules  paused "+ticking)
-		require.Contains(t, out, "of DestroyKeys that were open were ended")
+		require.Contains(t, out, "of Erasure that were open were ended")
 		require.Contains(t, out, "1 of Escalation that were open were ended")
 		status, _ = c.exits(t, "quarantine", "status")
 		require.Equal(t, 3, status)
 
 		out = c.run(t, "quarantine", "release")
 		require.Contains(t, out, "schedules  0 paused")
+		require.Contains(t, out, "erased     what came back of 2 people who are erased was deleted")
 		require.Contains(t, out, "epoch      2 begun")
 		require.Contains(t, out, "the database serves in write epoch 2")
 		require.Contains(t, c.run(t, "quarantine", "release"), "the database serves in write epoch 2", "a repeat changes nothing")
@@ -403,6 +395,7 @@ func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace stri
 			got, err := p.at(t, base).api.GetInteractionWithResponse(t.Context(), p.session, id)
 			require.NoError(t, err)
 			require.Equal(t, state != "erased", got.JSON200 != nil, "%s: %s", state, got.Body)
+			require.Equal(t, state != "erased", c.count(t, p.subject, "select count(*) from interactions") > 0, "what the backup had of them")
 		}
 		require.Equal(t, b.tombstones, c.tombstones(t), "no key was destroyed once more, and none besides")
 		var census keyring.Census
@@ -411,9 +404,14 @@ func (c *cluster) nothingTwice(t *testing.T, temporal sdk.Client, namespace stri
 	})
 	t.Run("an approval is used once", func(t *testing.T) {
 		for p, approval := range b.spent {
-			err := c.destroys(t, temporal, "keys/destroy/once-more-"+p.subject.String(), p.subject, approval, time.Second).Get(t.Context(), nil)
-			require.ErrorContains(t, err, "(type: approval.Use")
-			require.ErrorContains(t, err, "type: Decided")
+			for other := range b.slept {
+				if p == other {
+					continue
+				}
+				status, out := c.exits(t, "privacy", "erase", other.subject.String(), "--approval", approval.String())
+				require.Equal(t, 1, status, out)
+				require.Contains(t, out, "the approval is for another act")
+			}
 		}
 		late := signedIn(t, base, "admin.ada").decides(t, b.pending, true)
 		require.NotNil(t, late.JSON200, "%s", late.Body)

@@ -16,6 +16,7 @@ import (
 	"meai/activities/bridge"
 	"meai/activities/escalation"
 	"meai/activities/memory"
+	"meai/activities/privacy/export"
 	"meai/activities/privacy/requests"
 	"meai/activities/synthesis"
 	"meai/api"
@@ -90,6 +91,14 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		if err := p.duties(temporal, db, committer, &caps); err != nil {
 			return err
 		}
+		if err := p.erasing(ctx, temporal, db, log, committer, &caps); err != nil {
+			return err
+		}
+		exports, err := p.exports(ctx, db, log)
+		if err != nil {
+			return err
+		}
+		caps.Exports = &export.Activities{Exports: exports}
 		served := p.queues(*queues)
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
@@ -143,6 +152,16 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	consents := p.consents(db, log)
+	consents.Ledger = committer
+	erasures, err := p.erasures(ctx, temporal, db, log, committer)
+	if err != nil {
+		return nil, err
+	}
+	exports, err := p.exports(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
 	kept, err := p.retentionOn(ctx, db)
 	if err != nil {
 		return nil, err
@@ -162,6 +181,9 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
 		Retention:       kept,
 		Requests:        requests.NewStore(db, p.keys),
+		Consents:        consents,
+		Erasures:        erasures,
+		Exports:         exports,
 		Development:     callers.development,
 		Audit:           log,
 		Logger:          p.telemetry.Logger,

@@ -33,6 +33,9 @@ func newSite(t *testing.T, env ...string) site {
 		"MEAI_KEYRING_BUCKET=file://" + keys + "/keyring?create_dir=true",
 		"MEAI_LEDGER_BUCKETS=file://" + keys + "/ledger?create_dir=true",
 		"MEAI_KEYRING_KEK=file://" + keys + "/kek.key",
+		"MEAI_PRIVACY_EXPORTS=file://" + keys + "/exports?create_dir=true",
+		// Files are cleared and searched where that is tested: they are the whole server's.
+		"MEAI_PRIVACY_MAINTENANCE_URLS=", "MEAI_PRIVACY_SCAN_FOLDERS=",
 	}, env...)}
 	s.run(t, "migrate")
 	s.run(t, "apply")

@@ -31,6 +31,7 @@ func TestTheVaultOpensWithConsentAndAFreshProofOnly(t *testing.T) {
 	s := newSite(t, "MEAI_IDENTITY_DEVELOPMENT=false", "MEAI_IDENTITY_ISSUER="+issuer.URL)
 	_, base := s.serve(t, "up")
 	p := withToken(t, base, issuer.Token(t, issuer.Claims("owner", identitytest.MultiFactor())))
+	p.agree(t)
 	p.begin(t)
 	item := p.vaults(t, secret)
 	p.stores(t, "The blue lantern market was full today.")

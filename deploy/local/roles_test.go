@@ -27,7 +27,7 @@ func requireRoles(t *testing.T, c config) {
 	for setting, want := range map[string]string{
 		"data_checksums": "on", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "wal_level": "replica",
 		"server_encoding": "UTF8", "lc_collate": "C", "listen_addresses": "127.0.0.1", "max_connections": "200", "password_encryption": "scram-sha-256",
-		"max_slot_wal_keep_size": "4GB",
+		"max_slot_wal_keep_size": "4GB", "wal_recycle": "off",
 	} {
 		var got string
 		require.NoError(t, owner.QueryRow(t.Context(), "select current_setting($1)", setting).Scan(&got))
@@ -59,7 +59,32 @@ func requireRoles(t *testing.T, c config) {
 
 	require.NoError(t, execute(t, owner, "create database made_by_a_test"))
 	require.NoError(t, execute(t, owner, "drop database made_by_a_test"))
+	requireCleaning(t, c, owner, app)
 	requireBackupRole(t, c)
+}
+
+// requireCleaning does what an erasure does to the files of a database, as the role that may.
+func requireCleaning(t *testing.T, c config, owner, app *pgx.Conn) {
+	t.Helper()
+	for _, statement := range []string{
+		"create table emptied (id uuid)", "insert into emptied select gen_random_uuid() from generate_series(1, 100)",
+		"analyze emptied", "delete from emptied", "vacuum (full, analyze) emptied",
+	} {
+		require.NoError(t, execute(t, owner, statement), statement)
+	}
+	forget := func(conn *pgx.Conn, table string) (n int64) {
+		require.NoError(t, conn.QueryRow(t.Context(), "select maintenance.forget_statistics(array[$1::text]::regclass[])", table).Scan(&n))
+		return n
+	}
+	require.EqualValues(t, 1, forget(owner, "emptied"), "analyze leaves the values of an empty table")
+	require.Zero(t, forget(owner, "emptied"))
+	require.Zero(t, forget(owner, "pg_catalog.pg_class"), "not of another's table")
+	for _, statement := range []string{"vacuum (full) pg_catalog.pg_statistic", "checkpoint", "select pg_switch_wal()", "checkpoint", "drop table emptied"} {
+		require.NoError(t, execute(t, owner, statement), statement)
+	}
+	for _, statement := range []string{"checkpoint", "select pg_switch_wal()", "select maintenance.forget_statistics(array['trace']::regclass[])"} {
+		requireCode(t, insufficientPrivilege, execute(t, app, statement))
+	}
 }
 
 // requireBackupRole takes the role for backups through what it is for, and what it must not do.

@@ -24,6 +24,10 @@ type Alias [32]byte
 // String is the alias in hexadecimal digits, as the ledger and certificates have it.
 func (a Alias) String() string { return hex.EncodeToString(a[:]) }
 
+// UUID stands for a person in a column for ids, once their own must not be there any more:
+// the first half of the alias.
+func (a Alias) UUID() uuid.UUID { return uuid.UUID(a[:16]) }
+
 // Parse reads what [Alias.String] writes.
 func Parse(text string) (a Alias, err error) {
 	if n, err := hex.Decode(a[:], []byte(text)); err != nil || n != len(a) || len(text) != 2*len(a) {

@@ -18,7 +18,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"meai/internal/failure"
 )
@@ -49,7 +52,7 @@ type Entry struct {
 	Index int64
 	Time  time.Time
 
-	// Actor is the opaque id or HMAC of who acted; a service is named by its role.
+	// Actor is who acted: a person by their alias ([Log.Person]), a service by its name.
 	Actor string
 	// Role is in which role.
 	Role string
@@ -118,6 +121,10 @@ func (e *Entry) validate() error {
 		return errors.New("the outcome is not in the vocabulary")
 	case e.Actor == "" || e.Role == "":
 		return errors.New("actor and role are required")
+	case uuid.Validate(e.Actor) == nil:
+		return errors.New("the actor is an id, which must not be kept for good; see Log.Person")
+	case strings.Contains(e.Request, "person/"):
+		return errors.New("the request names a person")
 	case (e.Kind == None) != (e.Object == HMAC{}):
 		return errors.New("kind and object belong together")
 	}

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"meai/internal/alias"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/ledger"
@@ -122,6 +124,14 @@ func (l *Log) Record(ctx context.Context, e Entry) (index int64, err error) {
 // Object is what stands in an entry for the object of this kind and id.
 func (l *Log) Object(ctx context.Context, kind Kind, id string) (HMAC, error) {
 	return l.blind(ctx, objectPurpose, string(kind)+"\x00"+id)
+}
+
+// Person is what stands in an entry for who acted, where that is somebody with an id: a
+// person, or one of the staff, who may be a person of this system too. It is their alias,
+// for the log is kept for good and never changed.
+func (l *Log) Person(ctx context.Context, id uuid.UUID) (string, error) {
+	a, err := alias.Of(ctx, l.keys, id)
+	return a.String(), err
 }
 
 // Note is what stands in an entry for words that are kept elsewhere, sealed.

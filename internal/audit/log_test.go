@@ -115,6 +115,8 @@ func TestWordsDoNotFitInAnEntry(t *testing.T) {
 		"an unknown kind": func(e *audit.Entry) { e.Kind = "party" },
 		"no outcome":      func(e *audit.Entry) { e.Outcome = "" },
 		"no actor":        func(e *audit.Entry) { e.Actor = "" },
+		"a person's id":   func(e *audit.Entry) { e.Actor = uuid.NewString() },
+		"a person's run":  func(e *audit.Entry) { e.Request = "person/" + uuid.NewString() + "/interaction/1" },
 		"too much":        func(e *audit.Entry) { e.Request = strings.Repeat("x", 101) },
 		"half an object":  func(e *audit.Entry) { e.Object = audit.HMAC{} },
 	} {

@@ -35,6 +35,8 @@ const (
 	ErasureCompleted  Act = "erasure.completed"
 	HoldPlaced        Act = "hold.placed"
 	HoldReleased      Act = "hold.released"
+	ConsentGiven      Act = "consent.given"
+	ConsentRefused    Act = "consent.refused"
 	ConsentWithdrawn  Act = "consent.withdrawn"
 	RestrictionPlaced Act = "restriction.placed"
 	RestrictionLifted Act = "restriction.lifted"
@@ -53,6 +55,11 @@ const (
 	Restored      Act = "backup.restored"
 	EpochBegun    Act = "epoch.begun"
 	FailedOver    Act = "failover.done"
+
+	ExportRequested Act = "export.requested"
+	ExportFetched   Act = "export.fetched"
+	ExportDeleted   Act = "export.deleted"
+	ExportImported  Act = "export.imported"
 
 	AuditRead      Act = "audit.read"
 	SettingChanged Act = "setting.changed"
@@ -86,9 +93,10 @@ var acts = []Act{
 	ApprovalRequested, ApprovalGiven, ApprovalRefused, ApprovalExpired, ApprovalUsed,
 	KeyRotated, KeyRewrapped, KeyRetired, KeyDestroyed,
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased,
-	ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	RequestReceived, RequestConfirmed, RequestExtended, RequestEnded, RequestWarned, RegisterRead, PersonViewed,
+	ConsentGiven, ConsentRefused, ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
+	ExportRequested, ExportFetched, ExportDeleted, ExportImported,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
 	FilterPolicyAdopted, FilterPolicyWithdrawn,
@@ -120,11 +128,13 @@ const (
 	// PrivacyRequest is an entry of the register, and Hold a legal hold.
 	PrivacyRequest Kind = "privacy_request"
 	Hold           Kind = "hold"
+	Erasure        Kind = "erasure"
+	ExportFile     Kind = "export"
 )
 
 var kinds = []Kind{
 	None, Subject, Session, Interaction, Workflow, APIKey, Role, Approval, Backup, Route, Setting, TheLog, LedgerEntry, Address, Escalation, Memory,
-	PrivacyRequest, Hold,
+	PrivacyRequest, Hold, Erasure, ExportFile,
 }
 
 // Outcome is how an act ended.

@@ -25,6 +25,10 @@ func who(role identity.Role, change ...func(*identity.Caller)) identity.Caller {
 	return c
 }
 
+func ownSubject(of identity.Caller) func(*identity.Caller) {
+	return func(c *identity.Caller) { c.Subject = of.Subject }
+}
+
 func oneFactor(c *identity.Caller) { c.MultiFactor = false }
 
 func withKey(scopes ...string) func(*identity.Caller) {
@@ -68,6 +72,11 @@ func TestDecisions(t *testing.T) {
 		"an operator with one factor does not":  {who(identity.Operator, oneFactor), "takeBackup", "backups:write", uuid.Nil, authorization.StepUp},
 		"an administrator takes none":           {who(identity.Admin), "takeBackup", "backups:write", uuid.Nil, authorization.Denied},
 		"an administrator sees what there is":   {who(identity.Admin), "listBackups", "backups:read", uuid.Nil, authorization.Allowed},
+		"a person agrees with one factor":       {who(identity.Person, oneFactor, ownSubject(anna)), "decideConsent", "privacy:write", anna.Subject, authorization.Allowed},
+		"nobody agrees for another person":      {who(identity.Person), "decideConsent", "privacy:write", anna.Subject, authorization.Denied},
+		"a key agrees to nothing":               {who(identity.Person, withKey("privacy:write"), ownSubject(anna)), "decideConsent", "privacy:write", anna.Subject, authorization.Denied},
+		"a key sees what was agreed to":         {who(identity.Person, withKey("privacy:read"), ownSubject(anna)), "listConsents", "privacy:read", anna.Subject, authorization.Allowed},
+		"a privacy officer agrees for nobody":   {who(identity.PrivacyOfficer), "decideConsent", "privacy:write", anna.Subject, authorization.Denied},
 		"support sees none":                     {who(identity.Support), "listBackups", "backups:read", uuid.Nil, authorization.Denied},
 		"an auditor's key sees what there is":   {who(identity.Auditor, withKey("backups:read")), "listBackups", "backups:read", uuid.Nil, authorization.Allowed},
 		"a key restores nothing":                {who(identity.Operator, withKey("backups:write")), "restoreBackup", "backups:write", uuid.Nil, authorization.Denied},

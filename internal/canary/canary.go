@@ -1,9 +1,11 @@
-// Package canary looks for texts that should lie nowhere in the open.
+// Package canary looks for texts that should lie nowhere in the open, and for bytes that
+// should lie nowhere at all.
 //
 // A test writes distinctive texts through the product and then scans every byte
 // that the product has stored: files as they lie on the disk, and what is packed
 // inside them. A text is looked for in each form that a store, a log or a person
-// could give it (see [New]).
+// could give it (see [New]). After an erasure the same is done with ids of the person
+// and pieces of what was stored of them, as they are (see [NewBytes] and [ID]).
 //
 // It reads files in windows, so its memory does not grow with them, and goes
 // about as fast as the disk gives.
@@ -18,8 +20,8 @@ import (
 const (
 	// windowSize is how much of a file is looked at at once.
 	windowSize = 1 << 20
-	// mostFindings bounds a report: who finds this many has found enough.
-	mostFindings = 1000
+	// MostFindings bounds a report: who finds this many has found enough.
+	MostFindings = 1000
 	// mostInflated bounds what one packed block may unpack to.
 	mostInflated = 1 << 30
 )
@@ -31,7 +33,8 @@ type Finding struct {
 	// Offset is where the text begins, in bytes; inside a packed block it counts
 	// from the block's first unpacked byte.
 	Offset int64
-	// Text is the canary, as it was given to [New].
+	// Text is the canary as it was given to [New], or the name of the pattern that was
+	// given to [NewBytes], whose bytes are told nowhere.
 	Text string
 	// Form says how it is written, such as "base64 of utf-8".
 	Form string
@@ -67,8 +70,24 @@ func (r Report) String() string {
 
 func megabytes(n int64) float64 { return float64(n) / 1e6 }
 
-// Scanner looks for a fixed set of texts. It is safe for concurrent use.
-type Scanner struct{ matcher *matcher }
+// Scanner looks for a fixed set of texts or bytes. It is safe for concurrent use.
+type Scanner struct {
+	matcher *matcher
+	tick    func(n int64) error
+}
+
+// Watched is the same scanner, which calls tick about once for each MiB that it has looked
+// at, with how many bytes those were. An error of tick ends the scan with that error.
+func (s *Scanner) Watched(tick func(n int64) error) *Scanner {
+	return &Scanner{matcher: s.matcher, tick: tick}
+}
+
+func (s *Scanner) looked(n int64) error {
+	if s.tick == nil {
+		return nil
+	}
+	return s.tick(n)
+}
 
 // New prepares to look for the texts. Each is looked for as it is, in lower case
 // and in capitals, with its accents joined and apart; in UTF-8, UTF-16 of both
@@ -76,11 +95,15 @@ type Scanner struct{ matcher *matcher }
 // (either alphabet, at every alignment) and hexadecimal as well. A text shorter
 // than 8 bytes is an error: it would be found by chance.
 func New(texts ...string) (*Scanner, error) {
-	m, err := newMatcher(texts)
+	var all []*pattern
+	for _, text := range texts {
+		all = append(all, patternsOf(text)...)
+	}
+	m, err := newMatcher(all)
 	if err != nil {
 		return nil, err
 	}
-	return &Scanner{m}, nil
+	return &Scanner{matcher: m}, nil
 }
 
 // Bytes scans what r holds; source is what findings call it.
@@ -110,7 +133,13 @@ func (s *Scanner) scan(report *Report, source string, r io.ReaderAt, size int64)
 			report.note(Finding{Source: source, Offset: base + int64(at), Text: p.text, Form: p.form})
 		})
 		for at, kind := range magics(window[:n], int(fresh)) {
-			s.unpack(report, source, kind, io.NewSectionReader(r, base+int64(at), size-base-int64(at)), base+int64(at))
+			begin := base + int64(at)
+			if err := s.unpack(report, source, kind, io.NewSectionReader(r, begin, size-begin), begin); err != nil {
+				return err
+			}
+		}
+		if err := s.looked(fresh); err != nil {
+			return err
 		}
 		report.Bytes += fresh
 		base += fresh
@@ -122,7 +151,7 @@ func (s *Scanner) scan(report *Report, source string, r io.ReaderAt, size int64)
 }
 
 func (r *Report) note(f Finding) {
-	if len(r.Findings) < mostFindings {
+	if len(r.Findings) < MostFindings {
 		r.Findings = append(r.Findings, f)
 	}
 }

@@ -17,13 +17,15 @@ const (
 	// fast algorithm for multi-pattern searching", 1994.)
 	stride = shortest - gram + 1
 	// filterBits sizes the filter that answers most look-ups: 32 KiB, which stays
-	// in the processor's first cache.
-	filterBits = 18
+	// in the processor's first cache. For very many patterns it is larger, so that no
+	// more than a sixteenth of it is set; mostFilterBits are 16 MiB.
+	filterBits, mostFilterBits, sparse = 18, 27, 16
 )
 
 // matcher finds many patterns in one pass.
 type matcher struct {
-	filter  [1 << filterBits / 64]uint64
+	filter  []uint64
+	shift   uint32 // 32 less the bits of the filter
 	grams   map[uint32][]candidate
 	longest int
 }
@@ -34,15 +36,17 @@ type candidate struct {
 	offset  int
 }
 
-func newMatcher(texts []string) (*matcher, error) {
-	m := &matcher{grams: map[uint32][]candidate{}}
-	for _, text := range texts {
-		for _, p := range patternsOf(text) {
-			if len(p.bytes) < shortest {
-				return nil, fmt.Errorf("%q is too short to look for as %s: %d bytes, the least is %d", text, p.form, len(p.bytes), shortest)
-			}
-			m.add(p)
+func newMatcher(patterns []*pattern) (*matcher, error) {
+	size := filterBits
+	for size < mostFilterBits && sparse*stride*len(patterns) > 1<<size {
+		size++
+	}
+	m := &matcher{filter: make([]uint64, 1<<size/64), shift: uint32(32 - size), grams: map[uint32][]candidate{}}
+	for _, p := range patterns {
+		if len(p.bytes) < shortest {
+			return nil, fmt.Errorf("%q is too short to look for as %s: %d bytes, the least is %d", p.text, p.form, len(p.bytes), shortest)
 		}
+		m.add(p)
 	}
 	return m, nil
 }
@@ -52,20 +56,21 @@ func (m *matcher) add(p *pattern) {
 	for offset := range stride {
 		g := binary.LittleEndian.Uint32(p.bytes[offset:])
 		m.grams[g] = append(m.grams[g], candidate{p, offset})
-		h := slot(g)
+		h := slot(g, m.shift)
 		m.filter[h/64] |= 1 << (h % 64)
 	}
 }
 
 // slot spreads grams over the filter by Fibonacci hashing.
-func slot(g uint32) uint32 { return g * 0x9e3779b1 >> (32 - filterBits) }
+func slot(g, shift uint32) uint32 { return g * 0x9e3779b1 >> shift }
 
 // find yields every pattern that begins within the first bytes of the window and
 // lies wholly in it.
 func (m *matcher) find(window []byte, first int, yield func(at int, p *pattern)) {
+	filter, shift := m.filter, m.shift&31
 	for i := 0; i+gram <= len(window) && i < first+stride; i += stride {
 		g := binary.LittleEndian.Uint32(window[i:])
-		if h := slot(g); m.filter[h/64]&(1<<(h%64)) == 0 {
+		if h := slot(g, shift); filter[h/64]&(1<<(h%64)) == 0 {
 			continue
 		}
 		for _, c := range m.grams[g] {

@@ -89,11 +89,11 @@ func magics(window []byte, first int) iter.Seq2[int, packing] {
 
 // unpack scans what a block holds. Most places that look like the beginning of a
 // block are none, and some blocks are cut off: what comes out before the error
-// counts. Blocks inside blocks are not unpacked again.
-func (s *Scanner) unpack(report *Report, source string, kind packing, packed io.Reader, at int64) {
+// counts. Blocks inside blocks are not unpacked again. Its error is that of the tick.
+func (s *Scanner) unpack(report *Report, source string, kind packing, packed io.Reader, at int64) error {
 	r, err := kind.open(bufio.NewReader(packed))
 	if err != nil {
-		return
+		return nil //nolint:nilerr // it is no block
 	}
 	if c, ok := r.(io.Closer); ok {
 		defer c.Close()
@@ -104,15 +104,17 @@ func (s *Scanner) unpack(report *Report, source string, kind packing, packed io.
 			Packed: fmt.Sprintf("%s at %d", kind.name, at),
 		})
 	}
-	if n := s.stream(io.LimitReader(r, mostInflated), found); n > 0 {
+	n, err := s.stream(io.LimitReader(r, mostInflated), found)
+	if n > 0 {
 		report.Blocks++
 		report.Unpacked += n
 	}
+	return err
 }
 
 // stream scans r to its end, or to where it breaks, and returns how many bytes
-// came out of it.
-func (s *Scanner) stream(r io.Reader, found func(int64, *pattern)) (total int64) {
+// came out of it. Its error is that of the tick.
+func (s *Scanner) stream(r io.Reader, found func(int64, *pattern)) (total int64, err error) {
 	// Small: most of what is tried breaks at once.
 	const chunk = 64 << 10
 	space, ok := windows.Get().(*[]byte)
@@ -132,7 +134,10 @@ func (s *Scanner) stream(r io.Reader, found func(int64, *pattern)) (total int64)
 		}
 		s.matcher.find(window, fresh, func(at int, p *pattern) { found(base+int64(at), p) })
 		if err != nil {
-			return total
+			return total, nil //nolint:nilerr // it ends there
+		}
+		if err := s.looked(int64(fresh)); err != nil {
+			return total, err
 		}
 		base += int64(fresh)
 		window = append(window[:0], window[fresh:]...)

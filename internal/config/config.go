@@ -22,7 +22,6 @@ type Config struct {
 	Ledger     Ledger     `koanf:"ledger"`
 	Audit      Audit      `koanf:"audit"`
 	Backup     Backup     `koanf:"backup"`
-	Privacy    Privacy    `koanf:"privacy"`
 	Embedding  Embedding  `koanf:"embedding"`
 	Memory     Memory     `koanf:"memory"`
 	Language   Language   `koanf:"language"`
@@ -34,6 +33,7 @@ type Config struct {
 	Codec      Codec      `koanf:"codec"`
 	Escalation Escalation `koanf:"escalation"`
 	TLS        TLS        `koanf:"tls"`
+	Privacy    Privacy    `koanf:"privacy"`
 }
 
 // API configures the HTTP server.
@@ -202,7 +202,7 @@ type Limits struct {
 	Mirror          int           `koanf:"mirror" default:"30" validate:"min=1,max=1000000" doc:"Emotional analyses of one person in a minute."`
 	TruthFilter     int           `koanf:"truthfilter" default:"40" validate:"min=1,max=1000000" doc:"Assessments and feedback of one person in a minute."`
 	Reading         int           `koanf:"reading" default:"600" validate:"min=1,max=1000000" doc:"Reads of one person in a minute: status, answers, sessions, streams opened."`
-	Account         int           `koanf:"account" default:"30" validate:"min=1,max=1000000" doc:"Administrative acts of one caller in a minute: API keys, approvals, decisions."`
+	Account         int           `koanf:"account" default:"30" validate:"min=1,max=1000000" doc:"Administrative acts of one caller in a minute: API keys, approvals, decisions, consents."`
 	APIKey          int           `koanf:"api_key" default:"120" validate:"min=1,max=1000000" doc:"Requests with one API key in a minute, besides what its owner may."`
 	FailedLogins    int           `koanf:"failed_logins" default:"30" validate:"min=1,max=1000000" doc:"Requests with credentials that are refused, from one network address (IPv6: /64) in a minute; beyond it the address is refused for a while, with valid credentials too."`
 	RedisURL        string        `koanf:"redis_url" validate:"omitempty,redis" secret:"true" doc:"Redis or Valkey that keeps the counts (redis, rediss, valkey, valkeys or unix URL; cluster and sentinel too); empty for PostgreSQL."`

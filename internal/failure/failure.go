@@ -43,10 +43,14 @@ const (
 	Unsound Type = "Unsound"
 	// Held: a legal hold keeps what was to go.
 	Held Type = "Held"
+	// ConsentMissing: the person does not agree, now, to what their data would be used for.
+	ConsentMissing Type = "ConsentMissing"
+	// ProcessingRestricted: the person has their data stored, and nothing done with it.
+	ProcessingRestricted Type = "ProcessingRestricted"
 )
 
 // Permanent lists every type that no retry can mend.
-var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver, Unsound, Held}
+var Permanent = []string{InvalidInput, NotFound, SessionExpired, IdempotencyConflict, SubjectInactive, KeyDestroyed, NotAllowed, Decided, EpochOver, Unsound, Held, ConsentMissing, ProcessingRestricted}
 
 // New returns an error of the given type, non-retryable when the type is
 // [Permanent]. The message is shown to operators and must not contain a person's

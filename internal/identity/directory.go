@@ -253,9 +253,13 @@ func (d *Directory) owns(ctx context.Context, principal, id uuid.UUID) error {
 }
 
 func (d *Directory) entry(ctx context.Context, who Caller, act audit.Act, key uuid.UUID) (audit.Entry, error) {
+	actor, err := d.audit.Person(ctx, who.Principal)
+	if err != nil {
+		return audit.Entry{}, err
+	}
 	object, err := d.audit.Object(ctx, audit.APIKey, key.String())
 	return audit.Entry{
-		Actor: who.Principal.String(), Role: who.FirstRole(), Act: act, Kind: audit.APIKey, Object: object, Outcome: audit.Succeeded,
+		Actor: actor, Role: who.FirstRole(), Act: act, Kind: audit.APIKey, Object: object, Outcome: audit.Succeeded,
 	}, err
 }
 

@@ -27,13 +27,14 @@ type Cursor struct {
 	Ended   bool   `json:"ended,omitempty"`
 }
 
-// Where owners are listed, in turn. Tombstones are: a replica may lack one.
-var parts = []string{systemName, subjectsPrefix, generationsPrefix, candidatesPrefix, tombstonesPrefix}
+// Where owners are listed, in turn. A tombstone names nobody.
+var parts = []string{systemName, subjectsPrefix, generationsPrefix, candidatesPrefix}
 
 // Subjects returns the owners of the objects on one page of one replica, the zero
-// UUID for the system, people whose keys were destroyed included, and where to go on. It goes through all replicas, so that
-// what one of them lacks is found: the same subject comes once for each place it
-// is found in, and a page may be empty.
+// UUID for the system, and where to go on. It goes through all replicas, so that
+// what one of them lacks, or has too much, is found: the same subject comes once for
+// each place it is found in, and a page may be empty. Of people whose keys were
+// destroyed it finds those of whom a replica still holds something.
 func (k *Keyring) Subjects(ctx context.Context, at Cursor, limit int) ([]uuid.UUID, Cursor, error) {
 	if at.Ended || at.Replica >= len(k.replicas) {
 		return nil, Cursor{Ended: true}, nil
@@ -63,12 +64,11 @@ func ownerOf(name string) (uuid.UUID, bool) {
 	if subject, _, ok := parseName(name); ok {
 		return subject, true
 	}
-	for _, prefix := range []string{candidatesPrefix, tombstonesPrefix} {
-		if owner, found := strings.CutPrefix(name, prefix); found {
-			return parseKeyName(owner)
-		}
+	owner, found := strings.CutPrefix(name, candidatesPrefix)
+	if !found {
+		return uuid.Nil, false
 	}
-	return uuid.Nil, false
+	return parseKeyName(owner)
 }
 
 // Census counts what all replicas hold. It names nobody.
@@ -111,7 +111,7 @@ type EpochCensus struct {
 // Census reads every object of every replica. progress is told how many were read
 // so far; it may be nil. A replica that does not answer is part of the result.
 func (k *Keyring) Census(ctx context.Context, progress func(objects int)) (Census, error) {
-	t := tally{epochs: map[string]int{k.keks.current: 0}, newest: map[uuid.UUID]uint64{}, buried: map[uuid.UUID]bool{}, progress: progress}
+	t := tally{epochs: map[string]int{k.keks.current: 0}, newest: map[uuid.UUID]uint64{}, buried: map[string]bool{}, progress: progress}
 	result := Census{Epoch: k.keks.current, Replicas: make([]ReplicaCensus, len(k.replicas))}
 	for i, r := range k.replicas {
 		result.Replicas[i] = ReplicaCensus{Name: r.name, Outside: r.outside}
@@ -126,7 +126,7 @@ func (k *Keyring) Census(ctx context.Context, progress func(objects int)) (Censu
 		t.compare(&result.Replicas[i], t.seen[i])
 	}
 	for subject := range t.newest {
-		if subject != system && !t.buried[subject] {
+		if subject != system && !t.buried[Digest(subject)] {
 			result.Subjects++
 		}
 	}
@@ -139,7 +139,7 @@ func (k *Keyring) Census(ctx context.Context, progress func(objects int)) (Censu
 type tally struct {
 	epochs   map[string]int
 	newest   map[uuid.UUID]uint64
-	buried   map[uuid.UUID]bool
+	buried   map[string]bool // by digest
 	seen     []sighting
 	read     int
 	progress func(int)
@@ -148,17 +148,17 @@ type tally struct {
 // sighting is what one replica was seen to hold.
 type sighting struct {
 	newest map[uuid.UUID]uint64
-	buried map[uuid.UUID]bool
+	buried map[string]bool
 	of     map[uuid.UUID]int
 }
 
 func (t *tally) count(ctx context.Context, r replica, c *ReplicaCensus) error {
-	s := sighting{map[uuid.UUID]uint64{}, map[uuid.UUID]bool{}, map[uuid.UUID]int{}}
+	s := sighting{map[uuid.UUID]uint64{}, map[string]bool{}, map[uuid.UUID]int{}}
 	defer func() { t.seen = append(t.seen, s) }()
 	tombstones, err := r.all(ctx, tombstonesPrefix)
 	for _, name := range tombstones {
-		if subject, ok := parseKeyName(name[len(tombstonesPrefix):]); ok {
-			s.buried[subject], t.buried[subject] = true, true
+		if digest, ok := digestOf(name); ok {
+			s.buried[digest], t.buried[digest] = true, true
 			c.Tombstones++
 		}
 	}
@@ -191,7 +191,7 @@ func (t *tally) count(ctx context.Context, r replica, c *ReplicaCensus) error {
 func (t *tally) compare(c *ReplicaCensus, s sighting) {
 	for subject, generation := range t.newest {
 		switch {
-		case t.buried[subject]:
+		case t.buried[Digest(subject)]:
 			c.Stale += s.of[subject]
 		case s.newest[subject] < generation:
 			c.Lacking++
@@ -200,8 +200,8 @@ func (t *tally) compare(c *ReplicaCensus, s sighting) {
 			c.Stale += s.of[subject] - 1
 		}
 	}
-	for subject := range t.buried {
-		if !s.buried[subject] {
+	for digest := range t.buried {
+		if !s.buried[digest] {
 			c.Unburied++
 		}
 	}

@@ -171,7 +171,7 @@ func (m *memory) list(prefix string, token []byte, limit int) (names []string, n
 func (m *memory) holding(subject uuid.UUID) []string {
 	var names []string
 	for name := range m.objects {
-		if strings.Contains(name, subject.String()) && !strings.HasPrefix(name, "tombstones/") {
+		if strings.Contains(name, subject.String()) {
 			names = append(names, name)
 		}
 	}

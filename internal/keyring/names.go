@@ -1,6 +1,8 @@
 package keyring
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -32,7 +34,27 @@ func generationsOf(subject uuid.UUID) string { return generationsPrefix + keyNam
 
 func candidateName(subject uuid.UUID) string { return candidatesPrefix + keyName(subject) }
 
-func tombstoneName(subject uuid.UUID) string { return tombstonesPrefix + subject.String() }
+func tombstoneName(subject uuid.UUID) string { return tombstonesPrefix + Digest(subject) }
+
+// Digest names a person in what outlives them: the SHA-256 of a fixed prefix and their
+// id, as 64 hexadecimal digits. Who has the id finds what is named so, and nobody comes
+// back from there to the id: it has 122 random bits, which cannot be tried one by one.
+//
+// A key would hide nothing more, and it would be circular here. Whether keys were
+// destroyed is asked before any is loaded, and must be answered although the system's
+// own are lost, were made anew, or cannot be unwrapped just now; under another key every
+// tombstone would be forgotten, and destroyed keys would come back.
+func Digest(subject uuid.UUID) string {
+	sum := sha256.Sum256(append([]byte("meai person\x00"), subject[:]...))
+	return hex.EncodeToString(sum[:])
+}
+
+// digestOf reads whose tombstone a name is.
+func digestOf(tombstone string) (digest string, ok bool) {
+	digest, ok = strings.CutPrefix(tombstone, tombstonesPrefix)
+	sum, err := hex.DecodeString(digest)
+	return digest, ok && err == nil && len(sum) == sha256.Size
+}
 
 func epochName(epoch string) string { return epochsPrefix + epoch }
 

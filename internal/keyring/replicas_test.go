@@ -253,7 +253,8 @@ func rewrapAll(ctx context.Context, k *keyring.Keyring) error {
 		}
 		at = next
 	}
-	return nil
+	_, err := k.SpreadTombstones(ctx)
+	return err
 }
 
 func TestAKeyringGrowsFromOneBucketToThree(t *testing.T) {

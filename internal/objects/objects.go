@@ -60,6 +60,10 @@ type Erasable interface {
 	// next page: empty at the end. The first page has no token. A page may hold
 	// fewer names, even none, without being the last.
 	List(ctx context.Context, prefix string, token []byte, limit int) (names []string, next []byte, err error)
+	// Tidy removes, durably, what writes that were broken off have left in the folder that
+	// the prefix names, which ends in a slash. Who still writes there fails. Of a bucket it
+	// removes nothing: there a rule for incomplete uploads does.
+	Tidy(ctx context.Context, prefix string) error
 }
 
 // Open opens the store at a URL. "file:///path" is a local folder, made first with
@@ -170,5 +174,7 @@ func (b bucket) List(ctx context.Context, prefix string, token []byte, limit int
 	}
 	return names, next, nil
 }
+
+func (b bucket) Tidy(context.Context, string) error { return nil }
 
 func (b bucket) Close() error { return b.blob.Close() }

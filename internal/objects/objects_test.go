@@ -51,6 +51,25 @@ func TestStores(t *testing.T) {
 	}
 }
 
+func TestWhatABrokenWriteLeftIsTidiedUp(t *testing.T) {
+	s, dir := openFolder(t)
+	require.NoError(t, s.Tidy(t.Context(), "a/"), "nothing is there yet")
+	require.NoError(t, s.Create(t.Context(), "a/whole", []byte("x")))
+	crash(t, s, dir, "a/half")
+	crash(t, s, dir, "b/half")
+	require.Len(t, hidden(t, dir), 2)
+	err := s.Write(t.Context(), "a/late", func(w io.Writer) error {
+		require.NoError(t, s.Tidy(t.Context(), "a/"))
+		_, err := w.Write([]byte("y"))
+		return err
+	})
+	require.Error(t, err, "whose file was tidied up does not get its name")
+	require.Len(t, hidden(t, dir), 1, "another folder's")
+	require.NoError(t, s.Tidy(t.Context(), "b/"))
+	require.Empty(t, hidden(t, dir))
+	require.Equal(t, []string{"a/half", "a/whole"}, list(t, s, "a/"))
+}
+
 func list(t *testing.T, s objects.Erasable, prefix string) []string {
 	t.Helper()
 	names, next, err := s.List(t.Context(), prefix, nil, 1000)

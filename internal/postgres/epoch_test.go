@@ -52,7 +52,13 @@ func TestNothingIsDoneInQuarantineNorInAnotherEpoch(t *testing.T) {
 		"write shared": func() error { return db.WriteShared(t.Context(), nothing) },
 		"read shared":  func() error { return db.ReadShared(t.Context(), nothing) },
 		"permit":       func() error { return db.Permit(t.Context(), time.Now().Add(time.Hour)) },
-		"serving":      func() error { _, err := db.Serving(t.Context()); return err },
+		"glance": func() error {
+			return db.Glance(t.Context(), alice, func(ctx context.Context, q *queries.Queries) error {
+				_, err := q.SubjectState(ctx, alice)
+				return err
+			})
+		},
+		"serving": func() error { _, err := db.Serving(t.Context()); return err },
 	}
 	exec(t, owner, beginQuarantine, "r1")
 	for name, way := range ways {

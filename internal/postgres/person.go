@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meai/internal/failure"
+	"meai/internal/postgres/queries"
 )
 
 // PersonTable is a table that holds rows of people, as the catalogue knows it.
@@ -20,6 +21,8 @@ type PersonTable struct {
 	// Columns and Key, the primary key, are in their order. Binary are columns of bytes,
 	// and Sealed those among them that hold what was sealed.
 	Columns, Key, Binary, Sealed []string
+	// Types are those of the columns, as SQL writes them; Required are never null.
+	Types, Required []string
 }
 
 // personTables finds every table with a column subject_id: one that a migration adds is
@@ -31,7 +34,9 @@ const personTables = `
 	    join pg_attribute k on k.attrelid = i.indrelid and k.attnum = any(i.indkey)
 	    where i.indrelid = c.oid and i.indisprimary), '{}') as key,
 	  coalesce(array_agg(a.attname::text order by a.attnum) filter (where a.atttypid = 'bytea'::regtype), '{}') as binary,
-	  coalesce(array_agg(a.attname::text order by a.attnum) filter (where a.attname like '%\_sealed'), '{}') as sealed
+	  coalesce(array_agg(a.attname::text order by a.attnum) filter (where a.attname like '%\_sealed'), '{}') as sealed,
+	  array_agg(format_type(a.atttypid, null) order by a.attnum) as types,
+	  coalesce(array_agg(a.attname::text order by a.attnum) filter (where a.attnotnull), '{}') as required
 	from pg_class c
 	join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 	where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
@@ -55,6 +60,17 @@ type Snapshot struct {
 // Subject is whose it is.
 func (s *Snapshot) Subject() uuid.UUID { return s.subject }
 
+// Queries read in the snapshot's transaction, what all share too.
+func (s *Snapshot) Queries() *queries.Queries { return queries.New(s.tx) }
+
+// Count is how many rows of the person a table holds.
+func (s *Snapshot) Count(ctx context.Context, t PersonTable) (n int64, err error) {
+	if err := s.tx.QueryRow(ctx, "select count(*) from "+name(t.Name)+" where subject_id = $1", s.subject).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count the rows of %s: %w", t.Name, err)
+	}
+	return n, nil
+}
+
 // snapshotTimeouts leave a snapshot time to be written to a slow bucket.
 var snapshotTimeouts = []string{
 	"select set_config('statement_timeout', '1800000', true)",
@@ -65,19 +81,36 @@ var snapshotTimeouts = []string{
 // it was when it began, while others go on writing. Like [DB.Write] it fails with
 // [failure.SubjectInactive] or [failure.NotFound]; erasure that begins later does not
 // wait for it. fn may run once only.
-func (db *DB) Snapshot(ctx context.Context, subject uuid.UUID, fn func(context.Context, *Snapshot) error) error {
+func (db *DB) Snapshot(ctx context.Context, subject uuid.UUID, fn func(context.Context, *Snapshot) error) (err error) {
 	s := &Snapshot{subject: subject}
 	return db.transactTx(ctx, s.opening, func(ctx context.Context, tx pgx.Tx) error {
 		s.tx = tx
-		rows, err := tx.Query(ctx, personTables)
-		if err != nil {
-			return fmt.Errorf("list the tables of people: %w", err)
-		}
-		if s.Tables, err = pgx.CollectRows(rows, pgx.RowToStructByName[PersonTable]); err != nil {
-			return fmt.Errorf("list the tables of people: %w", err)
+		if s.Tables, err = listPersonTables(ctx, tx); err != nil {
+			return err
 		}
 		return fn(ctx, s)
 	})
+}
+
+func listPersonTables(ctx context.Context, tx pgx.Tx) ([]PersonTable, error) {
+	rows, err := tx.Query(ctx, personTables)
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of people: %w", err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowToStructByName[PersonTable])
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of people: %w", err)
+	}
+	return tables, nil
+}
+
+// PersonTables finds all tables that hold rows of people, by name.
+func (db *DB) PersonTables(ctx context.Context) (tables []PersonTable, err error) {
+	err = db.transactTx(ctx, reading(uuid.Nil), func(ctx context.Context, tx pgx.Tx) error {
+		tables, err = listPersonTables(ctx, tx)
+		return err
+	})
+	return tables, err
 }
 
 func (s *Snapshot) opening() (*pgx.Batch, func(pgx.BatchResults) error) {

@@ -25,16 +25,19 @@ var changeMarks = []struct{ table, since string }{
 	{"memory_vault_accesses", "at >= $2"},
 	{"filter_feedback", "greatest(rated_at, withdrawn_at) >= $2"},
 	{"filter_triggers", "changed_at >= $2"},
+	{"consent_decisions", "decided_at >= $2"},
 }
 
 // unmarked are the tables that are written together with one that has a mark: what
 // belongs to an interaction, and what a memory that was told, corrected or forgotten
 // does to the graph. The rest of what befalls the graph leaves no trace that an index
 // finds: pins, facts that are taken back, patterns of the night. [Snapshot.Contents]
-// finds it.
+// finds it. That somebody asked for an export is nothing to archive them for, and an
+// import fills tables that are marked.
 var unmarked = []string{
 	"idempotency_keys", "interaction_steps", "escalations",
 	"memory_nodes", "memory_terms", "memory_edges", "memory_evidence",
+	"privacy_exports", "privacy_imports",
 }
 
 // concluded is how long a session, or an interaction, may take to its end.

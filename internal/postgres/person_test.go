@@ -143,6 +143,7 @@ var changes = map[string]string{
 	"memory_vault_openings": `insert into memory_vault_openings (subject_id, id, session_id, opened_at, expires_at, closed_at) values ($1, $3, $3, '1999-01-01', '2999-01-01', $2)`,
 	"memory_vault_accesses": `insert into memory_vault_accesses (subject_id, id, at, act) values ($1, $3, $2, 'listed')`,
 	"filter_feedback":       `insert into filter_feedback (subject_id, kind, about, rating, rated_at, withdrawn_at) values ($1, 'resource', $3::uuid::text, 'helpful', '1999-01-01', $2)`,
+	"consent_decisions":     `insert into consent_decisions (subject_id, purpose, decided_at, id, decision, text_version, language, text_hash) values ($1, 'memory', $2, $3, 'asked', 1, 'en', sha256(''))`,
 	"filter_triggers":       `insert into filter_triggers (subject_id, triggers_sealed, changed_at) select $1, '', $2 where $3::uuid is not null`,
 }
 

@@ -206,9 +206,13 @@ func (db *DB) Alone(ctx context.Context, fn func(ctx context.Context, q *queries
 }
 
 func (db *DB) shared(ctx context.Context, options pgx.TxOptions, fn func(context.Context, *queries.Queries) error) error {
-	return db.transact(ctx, func() (*pgx.Batch, func(pgx.BatchResults) error) {
+	return db.transact(ctx, sharing(options), fn)
+}
+
+func sharing(options pgx.TxOptions) opening {
+	return func() (*pgx.Batch, func(pgx.BatchResults) error) {
 		return begin("", options), func(pgx.BatchResults) error { return nil }
-	}, fn)
+	}
 }
 
 // begin queues the statements that bind a new transaction to the subject, or to
@@ -218,9 +222,11 @@ func (db *DB) shared(ctx context.Context, options pgx.TxOptions, fn func(context
 func begin(subject string, options pgx.TxOptions) *pgx.Batch {
 	batch := &pgx.Batch{}
 	batch.BeginTx(options)
-	batch.Queue("select set_config('app.subject', $1, true), epoch, state = 'serving' from cluster_state", subject)
+	batch.Queue(bind, subject)
 	return batch
 }
+
+const bind = "select set_config('app.subject', $1, true), epoch, state = 'serving' from cluster_state"
 
 func checkActive(row pgx.Row, subject uuid.UUID) error {
 	var state string

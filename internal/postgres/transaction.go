@@ -60,15 +60,20 @@ func (db *DB) checkOpening(results pgx.BatchResults, check func(pgx.BatchResults
 	if _, err := results.Exec(); err != nil { // "begin"
 		return err
 	}
-	var epoch int64
-	var serves bool
-	if err := results.QueryRow().Scan(nil, &epoch, &serves); err != nil {
-		return fmt.Errorf("read the state of the database: %w", err)
-	}
-	if err := db.permitted(epoch, serves, inQuarantine); err != nil {
+	if err := db.checkBound(results.QueryRow()); err != nil {
 		return err
 	}
 	return check(results)
+}
+
+// checkBound reads what the statement that binds a transaction tells of the database.
+func (db *DB) checkBound(row pgx.Row) error {
+	var epoch int64
+	var serves bool
+	if err := row.Scan(nil, &epoch, &serves); err != nil {
+		return fmt.Errorf("read the state of the database: %w", err)
+	}
+	return db.permitted(epoch, serves, inQuarantine)
 }
 
 // rollback releases the connection. It must happen although the caller has

@@ -13,6 +13,8 @@ import (
 	"github.com/weaviate/weaviate-go-client/v4/weaviate/fault"
 	"github.com/weaviate/weaviate-go-client/v4/weaviate/graphql"
 	"github.com/weaviate/weaviate/entities/models"
+
+	"meai/internal/keyring"
 )
 
 const (
@@ -183,12 +185,20 @@ func checkClass(existing *models.Class) error {
 	return nil
 }
 
+// TenantOf names a person's tenant. Weaviate keeps what tenants were called in the log of
+// its consensus, also when they are deleted, so it is not told the person's id.
+func TenantOf(subject uuid.UUID) string { return TenantOfDigest(keyring.Digest(subject)) }
+
+// TenantOfDigest is [TenantOf] for a digest of [keyring.Digest]: its first half, which two
+// of a billion people share with a probability of about 1e-21.
+func TenantOfDigest(digest string) string { return digest[:len(digest)/2] }
+
 // EnsureTenant makes the subject's tenant. It is idempotent.
 func (x *Index) EnsureTenant(ctx context.Context, subject uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
 	defer cancel()
 	err := x.client.Schema().TenantsCreator().WithClassName(className).
-		WithTenants(models.Tenant{Name: subject.String()}).Do(ctx)
+		WithTenants(models.Tenant{Name: TenantOf(subject)}).Do(ctx)
 	if err != nil {
 		return fmt.Errorf("make tenant %s: %w", subject, classify(err))
 	}
@@ -197,11 +207,17 @@ func (x *Index) EnsureTenant(ctx context.Context, subject uuid.UUID) error {
 
 // DeleteTenant removes everything that is indexed for the subject. It is idempotent.
 func (x *Index) DeleteTenant(ctx context.Context, subject uuid.UUID) error {
+	return x.DeleteTenantNamed(ctx, TenantOf(subject))
+}
+
+// DeleteTenantNamed is [Index.DeleteTenant] for whom nobody knows any more, of whom the
+// index still has a tenant.
+func (x *Index) DeleteTenantNamed(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
 	defer cancel()
-	err := classify(x.client.Schema().TenantsDeleter().WithClassName(className).WithTenants(subject.String()).Do(ctx))
+	err := classify(x.client.Schema().TenantsDeleter().WithClassName(className).WithTenants(name).Do(ctx))
 	if err != nil && !errors.Is(err, ErrNoTenant) {
-		return fmt.Errorf("delete tenant %s: %w", subject, err)
+		return fmt.Errorf("delete tenant %s: %w", name, err)
 	}
 	return nil
 }
@@ -210,7 +226,7 @@ func (x *Index) DeleteTenant(ctx context.Context, subject uuid.UUID) error {
 func (x *Index) Count(ctx context.Context, subject uuid.UUID) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	response, err := x.client.GraphQL().Aggregate().WithClassName(className).WithTenant(subject.String()).
+	response, err := x.client.GraphQL().Aggregate().WithClassName(className).WithTenant(TenantOf(subject)).
 		WithFields(graphql.Field{Name: "meta", Fields: []graphql.Field{{Name: "count"}}}).Do(ctx)
 	if err = classifyGraphQL(response, err); errors.Is(err, ErrNoTenant) {
 		return 0, nil

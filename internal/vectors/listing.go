@@ -24,7 +24,7 @@ type Held struct {
 func (x *Index) List(ctx context.Context, subject, after uuid.UUID, limit int) ([]Held, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	objects, err := x.client.Data().ObjectsGetter().WithClassName(className).WithTenant(subject.String()).
+	objects, err := x.client.Data().ObjectsGetter().WithClassName(className).WithTenant(TenantOf(subject)).
 		WithAfter(after.String()).WithLimit(limit).Do(ctx)
 	if err = classify(err); errors.Is(err, ErrNoTenant) {
 		return nil, nil
@@ -92,7 +92,7 @@ func (x *Index) Delete(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID)
 func (x *Index) delete(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	response, err := x.client.Batch().ObjectsBatchDeleter().WithClassName(className).WithTenant(subject.String()).
+	response, err := x.client.Batch().ObjectsBatchDeleter().WithClassName(className).WithTenant(TenantOf(subject)).
 		WithWhere(among(batch)).Do(ctx)
 	if err != nil {
 		return classify(err)
@@ -103,22 +103,20 @@ func (x *Index) delete(ctx context.Context, subject uuid.UUID, batch []uuid.UUID
 	return nil
 }
 
-// Tenants lists the subjects that have a tenant, in no order. Weaviate answers with
-// all of them at once, about 80 bytes for each.
-func (x *Index) Tenants(ctx context.Context) ([]uuid.UUID, error) {
+// Tenants lists the names of all tenants, as [TenantOf] makes them, in no order. Weaviate
+// answers with all of them at once, about 80 bytes for each.
+func (x *Index) Tenants(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, schemaTimeout)
 	defer cancel()
 	tenants, err := x.client.Schema().TenantsGetter().WithClassName(className).Do(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the tenants: %w", classify(err))
 	}
-	subjects := make([]uuid.UUID, 0, len(tenants))
-	for _, t := range tenants {
-		if subject, err := uuid.Parse(t.Name); err == nil { // what is no subject's was not made here
-			subjects = append(subjects, subject)
-		}
+	names := make([]string, len(tenants))
+	for i, t := range tenants {
+		names[i] = t.Name
 	}
-	return subjects, nil
+	return names, nil
 }
 
 // among finds the objects with any of the ids.
@@ -149,7 +147,7 @@ func (x *Index) Holds(ctx context.Context, subject uuid.UUID, ids ...uuid.UUID) 
 func (x *Index) holds(ctx context.Context, subject uuid.UUID, batch []uuid.UUID) ([]uuid.UUID, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	response, err := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).WithLimit(len(batch)).
+	response, err := x.client.GraphQL().Get().WithClassName(className).WithTenant(TenantOf(subject)).WithLimit(len(batch)).
 		WithWhere(among(batch)).
 		WithFields(graphql.Field{Name: "_additional", Fields: []graphql.Field{{Name: "id"}}}).Do(ctx)
 	if err := classifyGraphQL(response, err); err != nil {

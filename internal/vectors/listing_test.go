@@ -92,7 +92,7 @@ func TestAnObjectOfBeforeMatchesWithTheWordsOfItsSession(t *testing.T) {
 	for o, property := range map[*vectors.Object]string{&former: "session", &strange: "unheard_of"} {
 		weaviate(t, http.MethodPost, "/v1/schema/Memory/properties", map[string]any{"name": property, "dataType": []string{"text"}}, http.StatusOK, http.StatusUnprocessableEntity)
 		weaviate(t, http.MethodPatch, "/v1/objects/Memory/"+o.ID.String(), map[string]any{
-			"class": "Memory", "id": o.ID, "tenant": subject, "properties": map[string]any{property: "0000000000000005"},
+			"class": "Memory", "id": o.ID, "tenant": vectors.TenantOf(subject), "properties": map[string]any{property: "0000000000000005"},
 		}, http.StatusNoContent)
 	}
 	for _, h := range listed(t, index, subject, 10) {
@@ -151,6 +151,16 @@ func TestTenantsAreListed(t *testing.T) {
 	one, other := newTenant(t, index), newTenant(t, index)
 	tenants, err := index.Tenants(t.Context())
 	require.NoError(t, err)
-	require.Subset(t, tenants, []uuid.UUID{one, other})
-	require.NotContains(t, tenants, uuid.New())
+	require.Subset(t, tenants, []string{vectors.TenantOf(one), vectors.TenantOf(other)})
+	require.NotContains(t, tenants, vectors.TenantOf(uuid.New()))
+	for _, subject := range []uuid.UUID{one, other} {
+		require.Regexp(t, "^[0-9a-f]{32}$", vectors.TenantOf(subject))
+		require.NotContains(t, tenants, subject.String(), "the names outlive the tenants in Weaviate's own log")
+	}
+	require.NoError(t, index.DeleteTenantNamed(t.Context(), vectors.TenantOf(one)))
+	tenants, err = index.Tenants(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, tenants, vectors.TenantOf(one))
+	require.Contains(t, tenants, vectors.TenantOf(other))
+	require.NoError(t, index.DeleteTenantNamed(t.Context(), vectors.TenantOf(one)), "once more")
 }

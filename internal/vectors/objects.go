@@ -91,7 +91,7 @@ func outcome(results []models.ObjectsGetResponse) error {
 
 func (o Object) row(subject uuid.UUID) *models.Object {
 	return &models.Object{
-		ID: strfmt.UUID(o.ID.String()), Class: className, Tenant: subject.String(),
+		ID: strfmt.UUID(o.ID.String()), Class: className, Tenant: TenantOf(subject),
 		Properties: o.properties(), Vectors: models.Vectors{vectorName: o.Vector},
 	}
 }

@@ -64,7 +64,7 @@ func (x *Index) Search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, 
 func (x *Index) search(ctx context.Context, subject uuid.UUID, q Query) ([]Hit, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
-	get := x.client.GraphQL().Get().WithClassName(className).WithTenant(subject.String()).WithLimit(q.Limit)
+	get := x.client.GraphQL().Get().WithClassName(className).WithTenant(TenantOf(subject)).WithLimit(q.Limit)
 	measure := "score"
 	if len(q.Vector) > 0 {
 		measure = "distance"

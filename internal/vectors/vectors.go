@@ -4,7 +4,7 @@
 // Weaviate holds a copy, never the original: every object can be written again
 // from PostgreSQL. It never sees text. A word arrives as a [Term], the keyed hash
 // of its stem, so neither the words nor their order can be read from its disk.
-// Each person has a tenant of their own, a separate index, named by their id. What
+// Each person has a tenant of their own, a separate index ([TenantOf]). What
 // is nobody's, as the library of resources, is a [Catalogue] without tenants.
 package vectors
 

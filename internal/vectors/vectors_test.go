@@ -284,7 +284,7 @@ func storedProperties(t *testing.T, subject, id uuid.UUID) map[string]any {
 	t.Helper()
 	cfg := enginetest.Config(t).Weaviate
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		cfg.URL+"/v1/objects/Memory/"+id.String()+"?tenant="+subject.String(), http.NoBody)
+		cfg.URL+"/v1/objects/Memory/"+id.String()+"?tenant="+vectors.TenantOf(subject), http.NoBody)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+cfg.APIKey)
 	response, err := http.DefaultClient.Do(request)

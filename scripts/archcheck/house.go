@@ -27,6 +27,7 @@ var house = []room{
 	{path: "activities", may: []string{"internal"}},
 	// Leaves: every capability names them, so they name none.
 	{path: "activities/interaction", may: []string{"internal"}},
+	{path: "activities/privacy/consent", may: []string{"internal"}},
 	{path: "activities/mirror/crisis", may: []string{"internal"}, testsMay: []string{"activities/mirror/statements"}},
 	{path: "activities/mirror/reflection", may: []string{"internal"}, testsMay: []string{"activities/mirror/crisis"}},
 
@@ -37,7 +38,7 @@ var house = []room{
 }
 
 // testSupport is imported by tests only, so that it never gets into the binary.
-var testSupport = []string{"internal/enginetest", "internal/canary", "internal/embedding/embeddingtest", "internal/identity/identitytest", "internal/mtls/mtlstest", "internal/mcp/mcptest"}
+var testSupport = []string{"activities/privacy/consent/consenttest", "internal/enginetest", "internal/embedding/embeddingtest", "internal/identity/identitytest", "internal/mtls/mtlstest", "internal/mcp/mcptest"}
 
 // allows reports whether a package of r may import target, a path inside the module.
 func (r room) allows(target string, inTest bool) bool {

@@ -30,6 +30,7 @@ import (
 type cli struct {
 	Measure measureCommand `cmd:"" default:"withargs" help:"Run the benchmark (the default)."`
 	Memory  memoryCommand  `cmd:"" help:"Fill memory with lives and measure ingest, recall and size."`
+	Privacy privacyCommand `cmd:"" help:"Erase people and measure how fast, how thoroughly, and at whose expense."`
 	Bare    bareCommand    `cmd:"" hidden:"" help:"Run the workers of the bare chain."`
 }
 

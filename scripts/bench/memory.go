@@ -72,6 +72,8 @@ type person struct {
 	name  string
 	id    uuid.UUID
 	lives int
+	// agreed: they have agreed to everything, which a person does once.
+	agreed bool
 }
 
 // Run measures, prints, and removes what it made from Weaviate.

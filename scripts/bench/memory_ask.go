@@ -38,13 +38,18 @@ func questions(from, n int) ([]string, error) {
 	return all, nil
 }
 
-// signIn returns a client with a new token.
+// signIn returns a client with a new token, of somebody who agrees to everything.
 func (b *bench) signIn(ctx context.Context, p *person) (*client.ClientWithResponses, error) {
 	token, err := devlogin.Machine(ctx, devlogin.Issuer(b.product.base), p.name)
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
-	return client.NewClientWithResponses(b.product.base, client.Bearer(token))
+	api, err := client.NewClientWithResponses(b.product.base, client.Bearer(token))
+	if err != nil || p.agreed {
+		return api, err
+	}
+	p.agreed = true
+	return api, api.AgreeToAll(ctx)
 }
 
 // askAll asks the many people in turns, and then the one, over HTTP.

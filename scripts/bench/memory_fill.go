@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"meai/activities/memory"
@@ -193,8 +194,17 @@ func (b *bench) settle(ctx context.Context) error {
 		return fmt.Errorf("connect as owner: %w", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, "vacuum analyze"); err != nil {
-		return fmt.Errorf("vacuum: %w", err)
+	for again := 0; ; again++ {
+		_, err := conn.Exec(ctx, "vacuum analyze")
+		var stated *pgconn.PgError
+		// A table that somebody drops meanwhile, such as a temporary one, ends the whole.
+		if errors.As(err, &stated) && stated.Code == "42P01" && again < 10 {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("vacuum: %w", err)
+		}
+		break
 	}
 	fmt.Fprintf(os.Stderr, "the engines rest for %v\n", b.Settle)
 	select {

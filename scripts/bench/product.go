@@ -115,6 +115,9 @@ func (p *product) person(ctx context.Context) (api *client.ClientWithResponses, 
 	if api, err = client.NewClientWithResponses(p.base, client.Bearer(token)); err != nil {
 		return nil, uuid.Nil, err
 	}
+	if err := api.AgreeToAll(ctx); err != nil {
+		return nil, uuid.Nil, err
+	}
 	begun, err := api.CreateSessionWithResponse(ctx, client.NewSession{})
 	if err != nil {
 		return nil, uuid.Nil, err

@@ -69,11 +69,15 @@ func converse(ctx context.Context, url, token string, out io.Writer) error {
 	return err
 }
 
-// begin starts a session of the person whom the token stands for.
+// begin starts a session of the person whom the token stands for, who agrees to
+// everything first.
 func begin(ctx context.Context, url, token string) (*person, error) {
 	api, err := client.NewClientWithResponses(url, client.Bearer(token))
 	if err != nil {
 		return nil, fmt.Errorf("make a client of the API: %w", err)
+	}
+	if err := api.AgreeToAll(ctx); err != nil {
+		return nil, err
 	}
 	got, err := api.CreateSessionWithResponse(ctx, client.NewSession{Device: "demo"})
 	if err != nil {

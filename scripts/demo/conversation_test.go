@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,15 +23,20 @@ type companion struct {
 	memory  string
 	refused bool
 
-	heard []string
-	keys  map[string]bool
-	asked int // how often the status was read
+	heard  []string
+	agreed []string // the purposes
+	keys   map[string]bool
+	asked  int // how often the status was read
 }
 
 func (c *companion) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer token"):
 		w.WriteHeader(http.StatusUnauthorized)
+	case r.URL.Path == "/v1/privacy/purposes":
+		respond(w, http.StatusOK, client.Purposes{Language: "en", Purposes: []client.PurposeText{{Purpose: "conversation", Version: 3}, {Purpose: "memory", Version: 1}}})
+	case strings.HasPrefix(r.URL.Path, "/v1/privacy/consents/"):
+		c.agree(w, r)
 	case strings.HasSuffix(r.URL.Path, "/sessions"):
 		respond(w, http.StatusCreated, client.Session{Id: uuid.New()})
 	case strings.HasSuffix(r.URL.Path, "/status"):
@@ -51,6 +57,16 @@ func (c *companion) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		c.interact(w, r)
 	}
+}
+
+func (c *companion) agree(w http.ResponseWriter, r *http.Request) {
+	var said client.NewConsent
+	if err := json.NewDecoder(r.Body).Decode(&said); err != nil || r.Method != http.MethodPut || said.Language != "en" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	c.agreed = append(c.agreed, fmt.Sprintf("%s %d %s", strings.TrimPrefix(r.URL.Path, "/v1/privacy/consents/"), said.TextVersion, said.Decision))
+	respond(w, http.StatusOK, client.ConsentReceipt{})
 }
 
 func (c *companion) interact(w http.ResponseWriter, r *http.Request) {
@@ -93,6 +109,7 @@ func TestTheConversationIsShown(t *testing.T) {
 	c := &companion{answer: "Maya moved to Lisbon, you told me.", memory: "My sister Maya moved to Lisbon."}
 	out, err := talkTo(t, c)
 	require.NoError(t, err)
+	require.Equal(t, []string{"conversation 3 given", "memory 1 given"}, c.agreed)
 	require.Equal(t, messages, c.heard)
 	require.Len(t, c.keys, len(messages), "every message has a key of its own")
 	require.Equal(t, 2*len(messages), c.asked, "each message is stored before the next")

@@ -17,6 +17,7 @@ import (
 	"meai/activities/memory"
 	"meai/activities/mirror"
 	"meai/activities/mirror/reflection"
+	"meai/activities/privacy/erasure"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
 	"meai/activities/truthfilter/feedback"
@@ -124,7 +125,10 @@ var scenarios = []scenario{
 	{name: "keys-rekey", queue: workflows.QueuePrivacy, workflow: workflows.Rekey, input: workflows.KeysInput{}},
 	{name: "keys-rewrap", queue: workflows.QueuePrivacy, workflow: workflows.Rewrap, input: workflows.KeysInput{PageSize: 2}},
 	{name: "keys-retire", queue: workflows.QueuePrivacy, workflow: workflows.RetireKeys, input: workflows.KeysInput{Subject: uuid.UUID{1}}},
-	{name: "keys-destroy", queue: workflows.QueuePrivacy, workflow: workflows.DestroyKeys, input: workflows.DestroyKeysInput{Subject: uuid.UUID{1}, Approval: uuid.UUID{9}, Settle: time.Second}},
+	{
+		name: "erasure", queue: workflows.QueuePrivacy, workflow: workflows.Erasure, id: erasure.WorkflowID(uuid.UUID{14}),
+		input: workflows.ErasureInput{Erasure: uuid.UUID{14}, Settle: time.Second},
+	},
 	{
 		name: "approval-given", queue: workflows.QueueOperations, workflow: workflows.Approval, input: approval.Ref{ID: uuid.UUID{9}},
 		id: "approval/" + uuid.UUID{9}.String(), update: workflows.DecideUpdate, updateArg: approval.Decision{Approval: uuid.UUID{9}, Approver: uuid.UUID{10}, Approves: true},
@@ -285,18 +289,49 @@ var usual = map[string]any{
 	"keys.Rewrap":    countKeys(keys.Counts{Seen: 2, Changed: 2}),
 	"keys.Retire":    countKeys(keys.Counts{Seen: 1, Retired: 1}),
 	"keys.EndEpochs": func(context.Context, struct{}) (keys.Census, error) { return keys.Census{Epoch: "2"}, nil },
-	"keys.Freeze":    onePerson,
-	"keys.EndWorkflows": func(context.Context, keys.SubjectInput) (keys.Ended, error) {
-		return keys.Ended{}, nil
+	"keys.RecordRun": func(context.Context, keys.RunInput) error { return nil },
+	"erasure.Look":   atStep(erasure.Requested),
+	"erasure.Freeze": atStep(erasure.Freezing),
+	"erasure.Count": func(context.Context, erasure.Ref) (erasure.Inventory, error) {
+		return erasure.Inventory{Standing: erasure.Standing{State: erasure.Counting}, Stores: erasedStores, Found: 3}, nil
 	},
-	"keys.Bury":       func(context.Context, keys.ErasedInput) error { return nil },
-	"keys.Clear":      onePerson,
-	"keys.MarkErased": func(context.Context, keys.ErasedInput) error { return nil },
-	"keys.RecordRun":  func(context.Context, keys.RunInput) error { return nil },
+	"erasure.EndWorkflows": func(context.Context, erasure.Ref) (erasure.Ended, error) {
+		return erasure.Ended{Standing: erasure.Standing{State: erasure.Ending}}, nil
+	},
+	"erasure.PassPoint": atStep(erasure.Destroying),
+	"erasure.Bury":      atStep(erasure.Destroying),
+	"erasure.Clear":     func(context.Context, erasure.Ref) error { return nil },
+	"erasure.Plan": func(context.Context, erasure.Ref) (erasure.Inventory, error) {
+		return erasure.Inventory{Standing: erasure.Standing{State: erasure.Deleting}, Stores: erasedStores, Found: 3}, nil
+	},
+	"erasure.DeleteStore": func(context.Context, erasure.StoreInput) (erasure.Deleted, error) {
+		return erasure.Deleted{Standing: erasure.Standing{State: erasure.Deleting}, Deleted: 1}, nil
+	},
+	"erasure.Remove": func(context.Context, erasure.Ref) (erasure.Left, error) {
+		return erasure.Left{Standing: erasure.Standing{State: erasure.Cleaning}}, nil
+	},
+	"erasure.CleanUp": atStep(erasure.Cleaning),
+	"erasure.Scan": func() any {
+		scans := 0
+		return func(context.Context, erasure.Ref) (erasure.Left, error) {
+			if scans++; scans == 1 {
+				return erasure.Left{Standing: erasure.Standing{State: erasure.Cleaning}, Files: map[string]int64{"pg_wal": 1}}, nil
+			}
+			return erasure.Left{Standing: erasure.Standing{State: erasure.Scanning}}, nil
+		}
+	}(),
+	"erasure.Certify": atStep(erasure.Certified),
+	"erasure.Watch":   func(context.Context, erasure.WatchInput) (erasure.Deadline, error) { return erasure.Deadline{}, nil },
+}
+
+var erasedStores = []erasure.StoreName{{Name: "postgres.sessions"}, {Name: "temporal.histories", Early: true}, {Name: "weaviate.memory"}}
+
+func atStep(state erasure.State) func(context.Context, erasure.Ref) (erasure.Standing, error) {
+	return func(context.Context, erasure.Ref) (erasure.Standing, error) {
+		return erasure.Standing{State: state}, nil
+	}
 }
 
 func countKeys(counts keys.Counts) func(context.Context, keys.SubjectsInput) (keys.Counts, error) {
 	return func(context.Context, keys.SubjectsInput) (keys.Counts, error) { return counts, nil }
 }
-
-func onePerson(context.Context, keys.SubjectInput) error { return nil }

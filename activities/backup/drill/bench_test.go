@@ -38,12 +38,12 @@ const (
 // recovery time objective counts, and once with them: a plain restore looks at nothing.
 func BenchmarkRestore(b *testing.B) {
 	s := newScene(b)
-	require.NoError(b, s.Exec(b.Context(), "meai", rows, "create index on memories (at)", "vacuum analyze", "checkpoint"))
+	require.NoError(b, s.Exec(b.Context(), "postgres", rows, "create index on memories (at)", "vacuum analyze", "checkpoint"))
 	taken, err := s.Activities().Take(b.Context(), backup.TakeInput{Kind: "postgres"})
 	require.NoError(b, err)
 	plain := filepath.Join(b.TempDir(), "base.tar.zst")
 	shell(b, s.Binaries.Dir+"/pg_basebackup -d '"+s.URL()+"' -D - -Ft -X none -c fast | zstd -3 -q -o "+plain)
-	require.NoError(b, s.Exec(b.Context(), "meai", later, "select pg_switch_wal()"))
+	require.NoError(b, s.Exec(b.Context(), "postgres", later, "select pg_switch_wal()"))
 	marked, err := s.Activities().Mark(b.Context(), struct{}{})
 	require.NoError(b, err)
 	arrived(b, s)

@@ -13,6 +13,7 @@ import (
 	"meai/activities/backup/index"
 	"meai/activities/backup/repository"
 	"meai/internal/custody"
+	"meai/internal/vectors"
 )
 
 // at calls do once, when a step is first told of.
@@ -50,11 +51,11 @@ func TestATenantThatIsInactiveIsMissed(t *testing.T) {
 	}
 	err := shelf.attempt(t, t.Context(), newID(t), o)
 	require.ErrorIs(t, err, index.ErrIncomplete)
-	require.ErrorContains(t, err, `it lacks tenant "`+asleep.String()+`" of Memory`)
+	require.ErrorContains(t, err, `it lacks tenant "`+vectors.TenantOf(asleep)+`" of Memory`)
 	require.Empty(t, live.staged(t))
 
 	m := shelf.take(t, live.how())
-	require.Equal(t, 3, m.Index.Collections[0].Tenants[asleep.String()])
+	require.Equal(t, 3, m.Index.Collections[0].Tenants[vectors.TenantOf(asleep)])
 }
 
 func TestDamageIsNamedAndNothingIsRestored(t *testing.T) {
@@ -128,7 +129,7 @@ func TestAServerThatIsKilledMeanwhile(t *testing.T) {
 
 	live.start(t)
 	m := shelf.takeAs(t, id, live.how()) // the next attempt
-	require.Equal(t, map[string]int{subject.String(): 30, asleep.String(): 5}, m.Index.Collections[0].Tenants)
+	require.Equal(t, map[string]int{vectors.TenantOf(subject): 30, vectors.TenantOf(asleep): 5}, m.Index.Collections[0].Tenants)
 
 	scratch := newServer(t, node)
 	o = scratch.how()
@@ -172,10 +173,10 @@ func TestWhatIsWrittenMeanwhileIsNotTakenForDamage(t *testing.T) {
 	o.Progress = at(index.BackingUp, func() { live.remember(t, grows, 10, 25) })
 	m := shelf.take(t, o)
 	c := m.Index.Collections[0]
-	require.Equal(t, 25, c.Tenants[grows.String()])
-	require.Equal(t, 10, c.Moved[grows.String()])
-	require.Equal(t, 6, c.Tenants[stays.String()])
-	require.NotContains(t, c.Moved, stays.String())
+	require.Equal(t, 25, c.Tenants[vectors.TenantOf(grows)])
+	require.Equal(t, 10, c.Moved[vectors.TenantOf(grows)])
+	require.Equal(t, 6, c.Tenants[vectors.TenantOf(stays)])
+	require.NotContains(t, c.Moved, vectors.TenantOf(stays))
 	require.NoError(t, index.Restore(t.Context(), shelf.Repository, m, shelf.keys, newServer(t, node).how()))
 }
 

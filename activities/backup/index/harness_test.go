@@ -88,7 +88,7 @@ func (s *server) status(t *testing.T, subject uuid.UUID) string {
 	tenants, err := s.client.Schema().TenantsGetter().WithClassName("Memory").Do(t.Context())
 	require.NoError(t, err)
 	for _, tenant := range tenants {
-		if tenant.Name == subject.String() {
+		if tenant.Name == vectors.TenantOf(subject) {
 			return tenant.ActivityStatus
 		}
 	}
@@ -98,7 +98,7 @@ func (s *server) status(t *testing.T, subject uuid.UUID) string {
 func (s *server) deactivate(t *testing.T, subject uuid.UUID) {
 	t.Helper()
 	err := s.client.Schema().TenantsUpdater().WithClassName("Memory").
-		WithTenants(models.Tenant{Name: subject.String(), ActivityStatus: models.TenantActivityStatusINACTIVE}).Do(t.Context())
+		WithTenants(models.Tenant{Name: vectors.TenantOf(subject), ActivityStatus: models.TenantActivityStatusINACTIVE}).Do(t.Context())
 	require.NoError(t, err)
 }
 

@@ -37,7 +37,7 @@ func TestABackupIsRestoredIntoAnEmptyServer(t *testing.T) {
 	require.Equal(t, []repository.Collection{
 		{Name: "Guests", Tenants: map[string]int{"one": 1}},
 		{Name: "Library_1", Tenants: map[string]int{"": 12}},
-		{Name: "Memory", Tenants: map[string]int{talks.String(): 250, asleep.String(): 40, silent.String(): 0}},
+		{Name: "Memory", Tenants: map[string]int{vectors.TenantOf(talks): 250, vectors.TenantOf(asleep): 40, vectors.TenantOf(silent): 0}},
 	}, m.Index.Collections)
 	require.Equal(t, node, m.Index.Node)
 	require.Equal(t, "1.35.2", m.Index.Version)
@@ -86,7 +86,7 @@ func differs(t *testing.T, shelf *shelf, m repository.Manifest, s *server, talks
 	require.NoError(t, compare())
 	var sample repository.Sample
 	for _, candidate := range m.Index.Samples {
-		if candidate.Tenant == talks.String() {
+		if candidate.Tenant == vectors.TenantOf(talks) {
 			sample = candidate
 		}
 	}
@@ -95,16 +95,16 @@ func differs(t *testing.T, shelf *shelf, m repository.Manifest, s *server, talks
 	other.Vector = pointing(991)
 	require.NoError(t, s.index.Put(t.Context(), talks, other))
 	require.ErrorIs(t, compare(), index.ErrDifferent)
-	require.ErrorContains(t, compare(), "object "+sample.ID.String()+" of tenant \""+talks.String()+"\" of Memory has another vector")
+	require.ErrorContains(t, compare(), "object "+sample.ID.String()+" of tenant \""+vectors.TenantOf(talks)+"\" of Memory has another vector")
 
 	require.NoError(t, s.index.Delete(t.Context(), talks, sample.ID))
-	require.ErrorContains(t, compare(), "object "+sample.ID.String()+" of tenant \""+talks.String()+"\" of Memory is missing")
+	require.ErrorContains(t, compare(), "object "+sample.ID.String()+" of tenant \""+vectors.TenantOf(talks)+"\" of Memory is missing")
 	require.ErrorContains(t, compare(), "holds 249 objects instead of 250")
 
 	require.NoError(t, s.index.DeleteTenant(t.Context(), silent))
-	require.ErrorContains(t, compare(), `tenant "`+silent.String()+`" of Memory is missing`)
+	require.ErrorContains(t, compare(), `tenant "`+vectors.TenantOf(silent)+`" of Memory is missing`)
 	stranger := s.subject(t, 1)
-	require.ErrorContains(t, compare(), `tenant "`+stranger.String()+`" of Memory is none of the backup's`)
+	require.ErrorContains(t, compare(), `tenant "`+vectors.TenantOf(stranger)+`" of Memory is none of the backup's`)
 	require.NoError(t, s.index.DropOtherEditions(t.Context(), vectors.Catalogue{Name: "Library", Edition: "2"}))
 	require.ErrorContains(t, compare(), "collection Library_1 is missing")
 	require.NoError(t, s.index.EnsureCatalogue(t.Context(), vectors.Catalogue{Name: "Library", Edition: "2"}, nil))

@@ -111,11 +111,12 @@ func TestCorruptTablesAndIndexesAreNamed(t *testing.T) {
 
 	found, problems, err := marks.Check(t.Context(), c.restored(true))
 	require.NoError(t, err)
-	require.Len(t, problems, 4, problems)
-	require.Equal(t, "4", found["corruptions"])
+	require.Len(t, problems, 5, problems)
+	require.Equal(t, "5", found["corruptions"])
 	require.ElementsMatch(t, []string{
 		`heap table "meai.public.subjects": invalid page in block 1 of relation ` + table,
 		`btree index "meai.public.subjects_pkey": invalid page in block 1 of relation ` + table,
+		`btree index "meai.public.subjects_alias_key": invalid page in block 1 of relation ` + table,
 		`btree index "meai.public.resource_links_pkey": invalid page in block 1 of relation ` + index,
 		`btree index "meai.public.settings_pkey": heap tuple (0,1) from table "settings" lacks matching index tuple within index "settings_pkey"`,
 	}, problems)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,7 +19,12 @@ import (
 // Activities are the steps of the archives' workflows. Every exported method is an
 // activity that can run twice, and be killed anywhere, without harm. Inputs and results
 // hold opaque ids, times and counts only.
-type Activities struct{ Archives *Archives }
+type Activities struct {
+	Archives *Archives
+	// Permit fails with [failure.ConsentMissing] or [failure.ProcessingRestricted] for who
+	// does not agree to be archived; nil asks nobody.
+	Permit func(ctx context.Context, subject uuid.UUID) error
+}
 
 const defaultPage = 500
 
@@ -47,7 +53,7 @@ type Page struct {
 }
 
 // ListChanged finds those who changed since their newest archive. Who is being erased is
-// not among them.
+// not among them, nor who does not agree to it.
 func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error) {
 	if a.Archives == nil {
 		return Page{}, errNone
@@ -59,9 +65,9 @@ func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error
 	}
 	page := Page{Ended: len(people) < limit}
 	for _, subject := range people {
-		changed, err := a.Archives.Changed(ctx, subject, in.Run)
+		changed, err := a.changed(ctx, subject, in.Run)
 		switch {
-		case err == nil, gone(err):
+		case err == nil, gone(err), unwanted(err):
 		case beyondRepair(err):
 			page.Failed++
 			complain(ctx, subject, err)
@@ -78,6 +84,20 @@ func (a *Activities) ListChanged(ctx context.Context, in PageInput) (Page, error
 	return page, nil
 }
 
+func (a *Activities) changed(ctx context.Context, subject uuid.UUID, run time.Time) (bool, error) {
+	if err := a.permitted(ctx, subject); err != nil {
+		return false, err
+	}
+	return a.Archives.Changed(ctx, subject, run)
+}
+
+func (a *Activities) permitted(ctx context.Context, subject uuid.UUID) error {
+	if a.Permit == nil {
+		return nil
+	}
+	return a.Permit(ctx, subject)
+}
+
 // Input names people to archive.
 type Input struct {
 	// Run is when the run began: who was archived since is not archived again.
@@ -90,7 +110,7 @@ type Counts struct {
 	Archived int `json:"archived"`
 	// Done were archived in this run before.
 	Done int `json:"done,omitempty"`
-	// Inactive are being erased, or have been.
+	// Inactive are being erased, or have been, or do not agree to be archived any more.
 	Inactive int `json:"inactive,omitempty"`
 	// Failed counts what no retry mends: lost or damaged keys, values that no key opens.
 	Failed int   `json:"failed,omitempty"`
@@ -118,7 +138,7 @@ func (a *Activities) Archive(ctx context.Context, in Input) (Counts, error) {
 		err := a.archive(ctx, in.Run, subject, n, &counts)
 		switch {
 		case err == nil:
-		case gone(err):
+		case gone(err), unwanted(err):
 			counts.Inactive++
 		case beyondRepair(err):
 			counts.Failed++
@@ -132,6 +152,9 @@ func (a *Activities) Archive(ctx context.Context, in Input) (Counts, error) {
 }
 
 func (a *Activities) archive(ctx context.Context, run time.Time, subject uuid.UUID, n int, counts *Counts) error {
+	if err := a.permitted(ctx, subject); err != nil {
+		return err
+	}
 	last, ok, err := a.Archives.newest(ctx, subject)
 	if err != nil {
 		return err
@@ -153,6 +176,11 @@ func (a *Activities) archive(ctx context.Context, run time.Time, subject uuid.UU
 // gone: the person is being erased, which is how it should be.
 func gone(err error) bool {
 	return failure.Is(err, failure.KeyDestroyed) || failure.Is(err, failure.SubjectInactive)
+}
+
+// unwanted: the person does not agree to it.
+func unwanted(err error) bool {
+	return failure.Is(err, failure.ConsentMissing) || failure.Is(err, failure.ProcessingRestricted)
 }
 
 func beyondRepair(err error) bool {
@@ -196,15 +224,19 @@ func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error
 		return Expired{}, fmt.Errorf("list archives: %w", err)
 	}
 	page := Expired{Next: next, Ended: len(next) == 0}
-	destroyed := map[uuid.UUID]bool{}
+	destroyed, err := a.Archives.Keyring.Tombstones(ctx)
+	if err != nil {
+		return Expired{}, err
+	}
 	for _, name := range names {
 		page.Seen++
-		k, ok := parse(name)
+		digest, k, ok := parse(name)
 		if !ok {
 			page.Strange++
 			continue
 		}
-		if err := a.expire(ctx, k, destroyed, &page); err != nil {
+		_, unreadable := slices.BinarySearch(destroyed, digest)
+		if err := a.expire(ctx, k, unreadable, &page); err != nil {
 			return Expired{}, err
 		}
 		activity.RecordHeartbeat(ctx, page.Seen)
@@ -212,19 +244,10 @@ func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error
 	return page, nil
 }
 
-func (a *Activities) expire(ctx context.Context, k Kept, destroyed map[uuid.UUID]bool, page *Expired) error {
+func (a *Activities) expire(ctx context.Context, k Kept, unreadable bool, page *Expired) error {
 	aged := k.expired(time.Now())
-	if !aged {
-		if _, known := destroyed[k.Subject]; !known {
-			_, err := a.Archives.Keyring.Keys(ctx, k.Subject)
-			if err != nil && !gone(err) && !beyondRepair(err) {
-				return err
-			}
-			destroyed[k.Subject] = failure.Is(err, failure.KeyDestroyed)
-		}
-		if !destroyed[k.Subject] {
-			return nil
-		}
+	if !aged && !unreadable {
+		return nil
 	}
 	err := a.Archives.Store.Remove(ctx, k.Name)
 	switch {

@@ -5,9 +5,10 @@
 // An archive is all rows of one person at one moment, as they are stored: what is sealed
 // stays sealed. It is the object
 //
-//	people/<subject>/<UTC time>-<n>.mar
+//	people/<digest>/<UTC time>-<n>.mar
 //
-// which holds, in this order,
+// (the digest is [keyring.Digest]: a bucket that keeps its objects keeps their names, too,
+// and so do the lists of its copies) which holds, in this order,
 //
 //	"MeAiPer1" | how many key versions (2 bytes) | the versions (4 bytes each)
 //	a stream sealed under the person's key ([keyring.Keys.SealStream]) of the zstd of
@@ -37,6 +38,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,7 +73,8 @@ type Archives struct {
 
 // Kept is an archive in the bucket.
 type Kept struct {
-	Subject uuid.UUID `json:"subject"`
+	// Subject is zero where only the name is known.
+	Subject uuid.UUID `json:"subject,omitzero"`
 	// Name is the object's.
 	Name string `json:"name"`
 	// Begun is when its rows were stored like that, to the second below.
@@ -86,24 +89,27 @@ const (
 	timeForm  = "20060102T150405Z"
 )
 
-func folderOf(subject uuid.UUID) string { return prefix + subject.String() + "/" }
+func folderOf(digest string) string { return prefix + digest + "/" }
 
-func nameOf(subject uuid.UUID, begun time.Time, serial int) string {
-	return folderOf(subject) + begun.UTC().Format(timeForm) + "-" + strconv.Itoa(serial) + extension
+func nameOf(digest string, begun time.Time, serial int) string {
+	return folderOf(digest) + begun.UTC().Format(timeForm) + "-" + strconv.Itoa(serial) + extension
 }
 
-// parse reads whose archive of what time a name is; ok is false for any other name.
-func parse(name string) (k Kept, ok bool) {
+var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// parse reads the digest of whose archive of what time a name is; ok is false for any
+// other name.
+func parse(name string) (digest string, k Kept, ok bool) {
 	folder, file := path.Split(name)
 	base, ends := strings.CutSuffix(file, extension)
 	at, number, _ := strings.Cut(base, "-")
-	subject, errs := uuid.Parse(strings.TrimSuffix(strings.TrimPrefix(folder, prefix), "/"))
+	digest = strings.TrimSuffix(strings.TrimPrefix(folder, prefix), "/")
 	begun, errt := time.Parse(timeForm, at)
 	serial, errn := strconv.Atoi(number)
-	if errors.Join(errs, errt, errn) != nil || !ends {
-		return Kept{}, false
+	if errors.Join(errt, errn) != nil || !ends || !digestForm.MatchString(digest) {
+		return "", Kept{}, false
 	}
-	return Kept{subject, name, begun, serial}, name == nameOf(subject, begun, serial)
+	return digest, Kept{Name: name, Begun: begun, Serial: serial}, name == nameOf(digest, begun, serial)
 }
 
 // expired reports whether its years are over.
@@ -114,13 +120,15 @@ const listPage = 1000
 // List finds a person's archives, oldest first.
 func (a *Archives) List(ctx context.Context, subject uuid.UUID) ([]Kept, error) {
 	var all []Kept
+	digest := keyring.Digest(subject)
 	for token := []byte(nil); ; {
-		names, next, err := a.Store.List(ctx, folderOf(subject), token, listPage)
+		names, next, err := a.Store.List(ctx, folderOf(digest), token, listPage)
 		if err != nil {
 			return nil, fmt.Errorf("list the archives of subject %s: %w", subject, err)
 		}
 		for _, name := range names {
-			if k, ok := parse(name); ok && k.Subject == subject {
+			if of, k, ok := parse(name); ok && of == digest {
+				k.Subject = subject
 				all = append(all, k)
 			}
 		}

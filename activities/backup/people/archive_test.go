@@ -18,6 +18,7 @@ import (
 	"meai/activities/backup/people"
 	"meai/activities/backup/repository"
 	"meai/internal/failure"
+	"meai/internal/keyring"
 	"meai/internal/postgres"
 )
 
@@ -129,8 +130,8 @@ func TestAnExportIsOpenForThePersonItIsOf(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, s.Export(t.Context(), bob.subject, w.Name, &out), repository.ErrMissing, "Bob asks for an archive of Alice")
-	theirs := strings.Replace(w.Name, alice.subject.String(), bob.subject.String(), 1)
-	require.NoError(t, os.MkdirAll(s.file("people/"+bob.subject.String()), 0o700))
+	theirs := strings.Replace(w.Name, keyring.Digest(alice.subject), keyring.Digest(bob.subject), 1)
+	require.NoError(t, os.MkdirAll(s.file("people/"+keyring.Digest(bob.subject)), 0o700))
 	require.NoError(t, os.Link(s.file(w.Name), s.file(theirs)))
 	require.ErrorIs(t, s.Export(t.Context(), bob.subject, theirs, &out), repository.ErrKey, "under his name his keys do not open it")
 }

@@ -18,6 +18,7 @@ import (
 
 	"meai/activities/backup/repository"
 	"meai/internal/keyring"
+	"meai/internal/unsealed"
 )
 
 // Row is a row of an archive as it was stored: sealed columns are sealed, bytes base64.
@@ -43,7 +44,7 @@ type Reader struct {
 // [repository.ErrAltered], [repository.ErrKey] when its key version was retired, or as
 // [keyring.Keyring.Keys] does, with [failure.KeyDestroyed] for one. Close the reader.
 func (a *Archives) Read(ctx context.Context, subject uuid.UUID, name string) (*Reader, error) {
-	if k, ok := parse(name); !ok || k.Subject != subject {
+	if digest, _, ok := parse(name); !ok || digest != keyring.Digest(subject) {
 		return nil, fmt.Errorf("%q is no name of an archive of subject %s: %w", name, subject, repository.ErrMissing)
 	}
 	keys, err := a.Keyring.Keys(ctx, subject)
@@ -202,7 +203,7 @@ func (s *source) Read(p []byte) (int, error) {
 // asStored is an error of the keyring about sealed bytes in the repository's terms.
 func asStored(err error) error {
 	switch {
-	case errors.Is(err, keyring.ErrSealed):
+	case errors.Is(err, keyring.ErrSealed), errors.Is(err, unsealed.ErrRow):
 		return fmt.Errorf("%w: %w", repository.ErrAltered, err)
 	case errors.Is(err, keyring.ErrUnknownVersion):
 		return fmt.Errorf("%w: %w", repository.ErrKey, err)

@@ -17,6 +17,7 @@ import (
 
 	"meai/activities/backup/people"
 	"meai/activities/backup/repository"
+	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/objects"
 	"meai/internal/postgres"
@@ -120,7 +121,7 @@ func (s *scene) names(t *testing.T) []string {
 }
 
 func nameAt(subject uuid.UUID, at time.Time) string {
-	return fmt.Sprintf("people/%s/%s-1.mar", subject, at.UTC().Format("20060102T150405Z"))
+	return fmt.Sprintf("people/%s/%s-1.mar", keyring.Digest(subject), at.UTC().Format("20060102T150405Z"))
 }
 
 // locked is a bucket that keeps what it was given, as one with a retention lock does.
@@ -134,7 +135,7 @@ func TestOnlyAgeAndDestroyedKeysRemoveAnArchive(t *testing.T) {
 	now := time.Now()
 	keep := []string{
 		s.plant(t, nameAt(alice.subject, now.AddDate(-people.Years, 0, 1))), s.plant(t, nameAt(lost, now.AddDate(-1, 0, 0))),
-		s.plant(t, "people/readme"), s.plant(t, "people/"+alice.subject.String()+"/20260101T000000Z-01.mar"), s.plant(t, "elsewhere/x"),
+		s.plant(t, "people/readme"), s.plant(t, "people/"+keyring.Digest(alice.subject)+"/20260101T000000Z-01.mar"), s.plant(t, "elsewhere/x"),
 		s.write(t, alice.subject).Name,
 	}
 	s.plant(t, nameAt(alice.subject, now.AddDate(-people.Years, 0, -1)))
@@ -153,6 +154,11 @@ func TestOnlyAgeAndDestroyedKeysRemoveAnArchive(t *testing.T) {
 	s.Store = bucket
 	require.Equal(t, people.Expired{Seen: 9, Aged: 2, Unreadable: 2, Strange: 2}, s.expire(t))
 	require.ElementsMatch(t, keep, s.names(t))
+	for _, name := range all {
+		for _, subject := range []uuid.UUID{alice.subject, bob.subject, lost} {
+			require.NotContains(t, name, subject.String(), "a bucket that keeps its objects keeps their names")
+		}
+	}
 	require.Equal(t, people.Expired{Seen: 5, Strange: 2, Ended: true}, run(t, s, s.activities.Expire, people.ExpireInput{}))
 }
 
@@ -290,4 +296,30 @@ func TestAnArchiveOfManyRowsIsWrittenAndReadRowByRow(t *testing.T) {
 	files, err := os.ReadDir(filepath.Dir(s.file(w.Name)))
 	require.NoError(t, err)
 	require.Len(t, files, 1)
+}
+
+func TestWhoDoesNotAgreeIsNotArchived(t *testing.T) {
+	s := newSceneAlone(t)
+	alice, bob := s.newPerson(t, before()), s.newPerson(t, before())
+	everybody := []uuid.UUID{alice.subject, bob.subject}
+	refusal := failure.New(failure.ConsentMissing, "no", nil)
+	s.activities.Permit = func(_ context.Context, subject uuid.UUID) error {
+		if subject == alice.subject {
+			return refusal
+		}
+		return nil
+	}
+	for _, refusal = range []error{refusal, failure.New(failure.ProcessingRestricted, "no", nil)} {
+		require.Equal(t, []uuid.UUID{bob.subject}, s.changed(t, time.Now()))
+	}
+	counts := run(t, s, s.activities.Archive, people.Input{Run: time.Now(), Subjects: everybody})
+	require.Equal(t, 1, counts.Archived)
+	require.Equal(t, 1, counts.Inactive, "who has taken the consent back since they were listed")
+	kept, err := s.List(t.Context(), alice.subject)
+	require.NoError(t, err)
+	require.Empty(t, kept)
+
+	s.activities.Permit = func(context.Context, uuid.UUID) error { return errors.New("nobody knows") }
+	_, err = s.env.ExecuteActivity(s.activities.ListChanged, people.PageInput{Run: time.Now()})
+	require.Error(t, err)
 }

@@ -120,7 +120,7 @@ func personTables(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	return query[string](t, conn, `select table_name::text from information_schema.columns c
 		where column_name = 'subject_id' and table_schema = 'public'
-		  and not (select relispartition from pg_class where oid = format('%I', table_name)::regclass) order by 1`)
+		  and (select relkind in ('r', 'p') and not relispartition from pg_class where oid = format('%I', table_name)::regclass) order by 1`)
 }
 
 // person is somebody with rows in every table.
@@ -172,12 +172,15 @@ func (s *scene) newPerson(t *testing.T, at time.Time) *person {
 	insert(`insert into escalations (subject_id, interaction_id, created_at, assessment_sealed) values ($1, $2, $3, $4)`, id, at, sealed(id, "escalations", "assessment_sealed"))
 	insert(`insert into filter_triggers (subject_id, triggers_sealed, changed_at) values ($1, $3, $2)`, at, sealed(p.subject, "filter_triggers", "triggers_sealed"))
 	insert(`insert into filter_feedback (subject_id, kind, about, rating, rated_at, scores) values ($1, 'resource', 'r', 'helpful', $2, '{"a": 0.25}')`, at)
+	insert(`insert into consent_decisions (subject_id, purpose, decided_at, id, decision, text_version, language, text_hash, receipt) values ($1, 'archive', $2, $3, 'refused', 1, 'en', sha256('t'), 'r')`, at, uuid.New())
 	insert(`insert into memory_imports (subject_id, id, body_hmac, total, accepted_at) values ($1, $2, sha256('i'), 1, $3)`, id, at)
 	insert(`insert into memory_writes (subject_id, id, session_id, origin, import_id, position, content_sealed, said_at, accepted_at, changed_at)
 		values ($1, $2, $2, 'imported', $2, 1, $4, $3, $3, $3)`, id, at, sealed(id, "memory_writes", "content_sealed"))
 	insert(`insert into memory_forgettings (subject_id, id, nodes, sources, counts, previewed_at, expires_at) values ($1, $2, array[$2::uuid], '{}', '{"turns": 1}', $3, $3)`, id, at)
 	insert(`insert into memory_vault_openings (subject_id, id, session_id, opened_at, expires_at) values ($1, $2, $2, $3, $3::timestamptz + '1 hour')`, id, at)
 	insert(`insert into memory_vault_accesses (subject_id, id, at, act) values ($1, $2, $3, 'opened')`, id, at)
+	insert(`insert into privacy_exports (subject_id, id, request_hmac, lock, formats, requested_at) values ($1, $2, sha256('r'), 'recipient', '{json}', $3)`, id, at)
+	insert(`insert into privacy_imports (subject_id, id, state, requested_at) values ($1, $2, 'receiving', $3)`, id, at)
 	node := `insert into memory_nodes (subject_id, id, kind, interaction_id, session_id, text_sealed, vector_sealed, model, terms, terms_version, importance, said_at, origin)
 		values ($1, $2, $3, $4, $4, $5, $6, 'm', array[9007199254740993], '1', 0.1, $7, 'told')`
 	for kind, row := range map[string]uuid.UUID{"turn": p.turn, "entity": other} {

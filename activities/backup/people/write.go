@@ -89,7 +89,7 @@ func (a *Archives) free(ctx context.Context, subject uuid.UUID, begun time.Time)
 	if ok && last.Begun.Equal(begun) {
 		serial = last.Serial + 1
 	}
-	return Kept{subject, nameOf(subject, begun, serial), begun, serial}, nil
+	return Kept{subject, nameOf(keyring.Digest(subject), begun, serial), begun, serial}, nil
 }
 
 // readableStill: a version may have been retired while the archive was written, by

@@ -106,7 +106,7 @@ func (w *world) place(t *testing.T) *place {
 func (p *place) committer(db *postgres.DB) *ledger.Committer {
 	log := audit.New(audit.Options{DB: db, Keys: p.world.keys})
 	return ledger.NewCommitter(p.world.acts, db, map[ledger.Kind]ledger.Applier{
-		ledger.EpochBegun: quarantine.ApplyEpoch(log), ledger.ErasureCompleted: keys.ApplyErased(log), ledger.AuditCheckpoint: log.ApplyCheckpoint,
+		ledger.EpochBegun: quarantine.ApplyEpoch(log), ledger.ErasureCompleted: keys.ApplyErased(log, p.world.keys), ledger.AuditCheckpoint: log.ApplyCheckpoint,
 	})
 }
 

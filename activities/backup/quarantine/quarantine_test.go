@@ -13,6 +13,8 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"meai/activities/backup/quarantine"
+	"meai/activities/keys"
+	"meai/internal/alias"
 	"meai/internal/audit"
 	"meai/internal/enginetest"
 	"meai/internal/failure"
@@ -172,7 +174,11 @@ func TestOpenRunsAreEndedAndPeoplesAreNotUnlessTheyAreErased(t *testing.T) {
 		return run
 	}
 	alive, erased := uuid.New(), uuid.New()
-	require.NoError(t, p.db.EnsureSubject(t.Context(), alive))
+	for _, subject := range []uuid.UUID{alive, erased} {
+		require.NoError(t, p.db.EnsureSubject(t.Context(), subject))
+	}
+	who, err := alias.Of(t.Context(), w.keys, erased)
+	require.NoError(t, err)
 	status := map[client.WorkflowRun]enumspb.WorkflowExecutionStatus{
 		start("keys/destroy/x", "privacy"):                               enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
 		start("escalation/x", "operations"):                              enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
@@ -183,9 +189,7 @@ func TestOpenRunsAreEndedAndPeoplesAreNotUnlessTheyAreErased(t *testing.T) {
 		start("person/"+alive.String()+"/import/on-a-queue-of", "batch"): enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	// The database that is restored knows nothing of the erasure.
-	_, err := w.acts.Append(t.Context(), ledger.Act{
-		Kind: ledger.ErasureCompleted, ID: "erasure/" + erased.String(), Fields: map[string]string{"subject": erased.String(), "run": "r"},
-	})
+	_, err = w.acts.Append(t.Context(), keys.Erased(who, keys.ErasedInput{}, uuid.NewString()))
 	require.NoError(t, err)
 	p.begin(t, "r1")
 	p.ResumeSchedules = true

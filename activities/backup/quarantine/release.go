@@ -16,7 +16,7 @@ import (
 	"meai/internal/postgres/queries"
 )
 
-// Release ends the quarantine of a database. All fields but the last four are required.
+// Release ends the quarantine of a database. All fields but the last five are required.
 type Release struct {
 	// DB is a pool of the application's role, opened with [postgres.Options.Quarantine].
 	DB *postgres.DB
@@ -35,6 +35,10 @@ type Release struct {
 	// Queues are those whose open runs are ended.
 	Queues []string
 
+	// EraseAgain deletes again what the restore has brought back of people who are erased,
+	// and returns how many people that were; nil when there is nothing to delete from.
+	EraseAgain func(context.Context) (int, error)
+
 	// OwnerTLS is as in [postgres.SecureConfig].
 	OwnerTLS func(host string) *tls.Config
 	// Approval is needed when the restore has named none.
@@ -48,7 +52,7 @@ type Release struct {
 
 // Progress is one step of a release.
 type Progress struct {
-	// Step is "schedules", "runs", "ledger", "epoch", "audit", "serving" or "resumed".
+	// Step is "schedules", "runs", "ledger", "erased", "epoch", "audit", "serving" or "resumed".
 	Step, Detail string
 }
 
@@ -97,7 +101,7 @@ func (r *Release) release(ctx context.Context, s postgres.State) error {
 		return fmt.Errorf("%w: the restore has named none", ErrApproval)
 	}
 	for _, step := range []func(context.Context, postgres.State) error{
-		r.pause, r.endRuns, r.replay, r.beginEpoch, r.record, r.serve,
+		r.pause, r.endRuns, r.replay, r.eraseAgain, r.beginEpoch, r.record, r.serve,
 	} {
 		if err := step(ctx, s); err != nil {
 			return err
@@ -134,6 +138,19 @@ func (r *Release) replay(ctx context.Context, s postgres.State) error {
 		return fmt.Errorf("%w: %w", ErrApproval, err)
 	}
 	return r.endErased(ctx, s)
+}
+
+// eraseAgain deletes what came back of people who are erased, before anybody can see it.
+func (r *Release) eraseAgain(ctx context.Context, _ postgres.State) error {
+	if r.EraseAgain == nil {
+		return nil
+	}
+	people, err := r.EraseAgain(ctx)
+	if err != nil {
+		return fmt.Errorf("erase again whoever is erased: %w", err)
+	}
+	r.did("erased", "what came back of %d people who are erased was deleted", people)
+	return nil
 }
 
 // beginEpoch writes the new epoch to the ledger first. Whoever is left on an older copy

@@ -2,6 +2,7 @@ package requests_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -265,6 +266,8 @@ func TestNoHoldComesToBeBetweenTheLookAndTheAct(t *testing.T) {
 	subject, _ := o.somebody(t, 0)
 	agreed := o.agreed(t, approval.Hold, o.holding(subject, 30))
 	looked, act := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(act) })
+	defer goOn()
 	acted := make(chan error, 1)
 	go func() {
 		acted <- o.db.WriteShared(t.Context(), func(ctx context.Context, q *queries.Queries) error {
@@ -290,7 +293,7 @@ func TestNoHoldComesToBeBetweenTheLookAndTheAct(t *testing.T) {
 			and database = (select oid from pg_database where datname = current_database())`).Scan(&n)
 		return err == nil && n == 1
 	}, time.Minute, 20*time.Millisecond, "the hold waits")
-	close(act)
+	goOn()
 	require.NoError(t, <-acted)
 	require.NoError(t, <-placed)
 	everything, _ := o.held(t, o.db, subject)

@@ -9,10 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
 
+	"meai/activities/privacy/consent"
+	"meai/activities/privacy/consent/consenttest"
 	"meai/activities/truthfilter"
 	"meai/internal/audit"
 	"meai/internal/enginetest"
 	"meai/internal/failure"
+	"meai/internal/keyring"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
 )
@@ -23,6 +26,7 @@ type scene struct {
 	*Store
 	*Activities
 	db     *postgres.DB
+	keys   *keyring.Keyring
 	urls   enginetest.URLs
 	judged *truthfilter.Judgement
 	others map[uuid.UUID]bool
@@ -33,7 +37,7 @@ func newScene(t *testing.T) *scene {
 	t.Helper()
 	db, urls := enginetest.Database(t)
 	keys := enginetest.Keyring(t)
-	s := &scene{db: db, urls: urls, others: map[uuid.UUID]bool{}}
+	s := &scene{db: db, keys: keys, urls: urls, others: map[uuid.UUID]bool{}}
 	s.Store = NewStore(Options{
 		DB: db, Written: truthfilter.Standard, Answers: s, Logger: enginetest.Logger(t),
 		Keys: keys, Audit: audit.New(audit.Options{DB: db, Keys: keys}),
@@ -55,7 +59,7 @@ func (s *scene) Judged(_ context.Context, _, interaction uuid.UUID) (*truthfilte
 func (s *scene) person(t *testing.T) uuid.UUID {
 	t.Helper()
 	subject := uuid.New()
-	require.NoError(t, s.db.EnsureSubject(t.Context(), subject))
+	consenttest.Give(t, s.db, s.keys, subject, consent.Feedback)
 	return subject
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.temporal.io/sdk/activity"
 
+	"meai/activities/privacy/consent"
 	"meai/activities/truthfilter"
 	"meai/internal/audit"
 	"meai/internal/failure"
@@ -41,7 +42,7 @@ type Proposal struct {
 type Counts map[truthfilter.Rating]queries.FeedbackCountsRow
 
 // ProposePolicy makes a candidate of what people have said since the last one that moved
-// the same thresholds, so that nothing counts twice.
+// the same thresholds, so that nothing counts twice. Only those count who agree to it.
 func (a *Activities) ProposePolicy(ctx context.Context, _ struct{}) (Proposal, error) {
 	serial, current, err := a.Store.inForce(ctx)
 	if err != nil {
@@ -51,10 +52,11 @@ func (a *Activities) ProposePolicy(ctx context.Context, _ struct{}) (Proposal, e
 	if err != nil {
 		return Proposal{}, err
 	}
+	purpose, _ := consent.Defined(consent.Feedback)
 	counts := Counts{}
 	err = a.Store.DB.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) error {
 		for _, rating := range truthfilter.Ratings {
-			rows, err := q.FeedbackCounts(ctx, string(rating), since(decided, rating))
+			rows, err := q.FeedbackCounts(ctx, string(rating), since(decided, rating), int32(purpose.Accepts))
 			if err != nil {
 				return err
 			}

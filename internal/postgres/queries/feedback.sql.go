@@ -24,7 +24,7 @@ func (q *Queries) AnswerOf(ctx context.Context, subjectID uuid.UUID, iD uuid.UUI
 }
 
 const feedbackCounts = `-- name: FeedbackCounts :many
-select persons::int as persons, times::int as times from meai_feedback_counts($1::text, $2::timestamptz)
+select persons::int as persons, times::int as times from meai_feedback_counts($1::text, $2::timestamptz, $3::int)
 `
 
 type FeedbackCountsRow struct {
@@ -32,9 +32,10 @@ type FeedbackCountsRow struct {
 	Times   int32
 }
 
-// No row for fewer than five people.
-func (q *Queries) FeedbackCounts(ctx context.Context, rating string, since time.Time) ([]FeedbackCountsRow, error) {
-	rows, err := q.db.Query(ctx, feedbackCounts, rating, since)
+// Of those who agree to it, to this version of the text or a later one. No row for fewer than
+// five people.
+func (q *Queries) FeedbackCounts(ctx context.Context, rating string, since time.Time, textVersion int32) ([]FeedbackCountsRow, error) {
+	rows, err := q.db.Query(ctx, feedbackCounts, rating, since, textVersion)
 	if err != nil {
 		return nil, err
 	}

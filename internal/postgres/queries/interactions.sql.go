@@ -111,8 +111,9 @@ with delivered as (
   where $11::bytea is not null
   on conflict do nothing
 ), to_remember as (
-  insert into memory_writes (subject_id, id, session_id, origin, said_at, accepted_at, changed_at)
-  select d.subject_id, d.id, d.session_id, 'told', $5, $5, d.answered_at
+  insert into memory_writes (subject_id, id, session_id, origin, said_at, accepted_at, changed_at, state, failure)
+  select d.subject_id, d.id, d.session_id, 'told', $5, $5, d.answered_at,
+    case when $12::text is null then 'queued' else 'failed' end, $12::text
   from delivered d
   on conflict do nothing
 )
@@ -131,6 +132,7 @@ type DeliverInteractionParams struct {
 	AnswerSealed     []byte
 	Emotion          []byte
 	AssessmentSealed []byte
+	Unremembered     *string
 }
 
 // Everything that makes an answer readable, in one statement. The first delivery
@@ -149,6 +151,7 @@ func (q *Queries) DeliverInteraction(ctx context.Context, arg DeliverInteraction
 		arg.AnswerSealed,
 		arg.Emotion,
 		arg.AssessmentSealed,
+		arg.Unremembered,
 	)
 	var answered_at *time.Time
 	err := row.Scan(&answered_at)

@@ -222,6 +222,44 @@ func (q *Queries) ForgettableByID(ctx context.Context, subjectID uuid.UUID, ids 
 	return items, nil
 }
 
+const forgettableByPattern = `-- name: ForgettableByPattern :many
+with pattern as (
+  select p.id from memory_nodes p where p.subject_id = $1 and p.id = $2 and p.kind = $3
+), resting as (
+  select n.id, n.kind from pattern p
+  join memory_edges e on e.subject_id = $1 and e.to_id = p.id and e.relation in ('instance_of', 'part_of') and e.retracted_at is null
+  join memory_nodes n on n.subject_id = $1 and n.id = e.from_id and n.kind in ('turn', 'marker')
+), turns as (
+  select e.to_id as id from resting r
+  join memory_edges e on e.subject_id = $1 and e.from_id = r.id and e.relation = 'part_of' and e.retracted_at is null
+  join memory_nodes t on t.subject_id = $1 and t.id = e.to_id and t.kind = 'turn'
+  where r.kind = 'marker'
+)
+select id from pattern union select id from resting union select id from turns order by id
+`
+
+// The turns and moments that a pattern rests on, a moment with its turn, and the pattern.
+// What only other patterns that go with it rest on stays.
+func (q *Queries) ForgettableByPattern(ctx context.Context, subjectID uuid.UUID, pattern uuid.UUID, kind string) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, forgettableByPattern, subjectID, pattern, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const forgettableByTerms = `-- name: ForgettableByTerms :many
 select t.node_id from memory_terms t
 join memory_nodes n on n.subject_id = $1 and n.id = t.node_id and n.kind in ('turn', 'marker')

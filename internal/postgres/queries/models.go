@@ -35,6 +35,19 @@ type Backup struct {
 	Seconds    []byte
 }
 
+type ConsentDecision struct {
+	SubjectID   uuid.UUID
+	Purpose     string
+	DecidedAt   time.Time
+	ID          uuid.UUID
+	Decision    string
+	TextVersion int32
+	Language    string
+	TextHash    []byte
+	ExpiresAt   *time.Time
+	Receipt     *string
+}
+
 type EncryptionReport struct {
 	ID      uuid.UUID
 	State   string
@@ -42,6 +55,27 @@ type EncryptionReport struct {
 	EndedAt time.Time
 	Counts  []byte
 	Note    string
+}
+
+type Erasure struct {
+	ID            uuid.UUID
+	Alias         []byte
+	PersonSealed  []byte
+	State         string
+	Law           string
+	Origin        string
+	ApprovalID    *uuid.UUID
+	RequestedAt   time.Time
+	CoolingUntil  time.Time
+	ChangedAt     time.Time
+	UnreadableAt  *time.Time
+	ErasedAt      *time.Time
+	ScannedAt     *time.Time
+	Searched      bool
+	EndedAt       *time.Time
+	SettledAt     *time.Time
+	Counts        []byte
+	SamplesSealed []byte
 }
 
 type EscalationCase struct {
@@ -176,6 +210,40 @@ type MemoryWrite struct {
 	SaidAt        time.Time
 	AcceptedAt    time.Time
 	ChangedAt     time.Time
+}
+
+type PrivacyExport struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	RequestHmac []byte
+	Lock        string
+	Formats     []string
+	State       string
+	RequestedAt time.Time
+	StartedAt   *time.Time
+	RowsTotal   int64
+	RowsDone    int64
+	FinishedAt  *time.Time
+	Size        *int64
+	Sha256      []byte
+	ExpiresAt   *time.Time
+	Failure     *string
+	EndedAt     *time.Time
+}
+
+type PrivacyImport struct {
+	SubjectID   uuid.UUID
+	ID          uuid.UUID
+	State       string
+	RequestedAt time.Time
+	ReceivedAt  *time.Time
+	Parts       int32
+	Size        int64
+	RowsTotal   int64
+	RowsDone    int64
+	ExportID    *uuid.UUID
+	Failure     *string
+	EndedAt     *time.Time
 }
 
 type PrivacyRequest struct {

@@ -17,9 +17,10 @@ group by rating;
 -- name: WithdrawFeedback :execrows
 update filter_feedback set withdrawn_at = now() where subject_id = $1 and withdrawn_at is null;
 
--- No row for fewer than five people.
+-- Of those who agree to it, to this version of the text or a later one. No row for fewer than
+-- five people.
 -- name: FeedbackCounts :many
-select persons::int as persons, times::int as times from meai_feedback_counts(@rating::text, @since::timestamptz);
+select persons::int as persons, times::int as times from meai_feedback_counts(@rating::text, @since::timestamptz, @text_version::int);
 
 -- name: FilterPolicies :many
 select * from filter_policies where base = @base or @every_base::boolean order by decided_at desc, serial desc limit 1000;

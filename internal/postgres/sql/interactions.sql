@@ -76,8 +76,9 @@ with delivered as (
   where sqlc.narg(assessment_sealed)::bytea is not null
   on conflict do nothing
 ), to_remember as (
-  insert into memory_writes (subject_id, id, session_id, origin, said_at, accepted_at, changed_at)
-  select d.subject_id, d.id, d.session_id, 'told', @accepted_at, @accepted_at, d.answered_at
+  insert into memory_writes (subject_id, id, session_id, origin, said_at, accepted_at, changed_at, state, failure)
+  select d.subject_id, d.id, d.session_id, 'told', @accepted_at, @accepted_at, d.answered_at,
+    case when sqlc.narg(unremembered)::text is null then 'queued' else 'failed' end, sqlc.narg(unremembered)::text
   from delivered d
   on conflict do nothing
 )

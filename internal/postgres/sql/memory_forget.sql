@@ -25,6 +25,23 @@ group by t.node_id
 having count(distinct t.term) = cardinality(@terms::bigint[])
 order by t.node_id;
 
+-- The turns and moments that a pattern rests on, a moment with its turn, and the pattern.
+-- What only other patterns that go with it rest on stays.
+-- name: ForgettableByPattern :many
+with pattern as (
+  select p.id from memory_nodes p where p.subject_id = @subject_id and p.id = @pattern and p.kind = @kind
+), resting as (
+  select n.id, n.kind from pattern p
+  join memory_edges e on e.subject_id = @subject_id and e.to_id = p.id and e.relation in ('instance_of', 'part_of') and e.retracted_at is null
+  join memory_nodes n on n.subject_id = @subject_id and n.id = e.from_id and n.kind in ('turn', 'marker')
+), turns as (
+  select e.to_id as id from resting r
+  join memory_edges e on e.subject_id = @subject_id and e.from_id = r.id and e.relation = 'part_of' and e.retracted_at is null
+  join memory_nodes t on t.subject_id = @subject_id and t.id = e.to_id and t.kind = 'turn'
+  where r.kind = 'marker'
+)
+select id from pattern union select id from resting union select id from turns order by id;
+
 -- All that goes with the given memories: what was made of the same turns, versions that were
 -- corrected, and the patterns that rest on them.
 -- name: ForgettingClosure :many

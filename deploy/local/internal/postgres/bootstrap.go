@@ -15,10 +15,15 @@ var (
 	rolesSQL string
 	//go:embed init/02_databases.sql
 	databasesSQL string
+	//go:embed init/03_maintenance.sql
+	maintenanceSQL string
 )
 
-// Bootstrap makes the running cluster hold the roles with their passwords and the databases. It may run at every
-// start: roles are set anew, statements for databases that exist are left out.
+// databases are those that 02_databases.sql makes.
+var databases = []string{"meai", "temporal", "temporal_visibility"}
+
+// Bootstrap makes the running cluster hold the roles with their passwords and the databases, each with what its upkeep
+// needs. It may run at every start: roles are set anew, statements for databases that exist are left out.
 func (s *Server) Bootstrap(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.url(superuser, s.config.Passwords.Superuser, "postgres"))
 	if err != nil {
@@ -29,7 +34,26 @@ func (s *Server) Bootstrap(ctx context.Context) error {
 	if err := s.createRoles(ctx, conn); err != nil {
 		return err
 	}
-	return createDatabases(ctx, conn)
+	if err := createDatabases(ctx, conn); err != nil {
+		return err
+	}
+	for _, database := range databases {
+		if err := s.maintain(ctx, database); err != nil {
+			return fmt.Errorf("prepare the upkeep of the database %s: %w", database, err)
+		}
+	}
+	return nil
+}
+
+// maintain runs 03_maintenance.sql in a database.
+func (s *Server) maintain(ctx context.Context, database string) error {
+	conn, err := pgx.Connect(ctx, s.url(superuser, s.config.Passwords.Superuser, database))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, maintenanceSQL)
+	return err
 }
 
 func (s *Server) createRoles(ctx context.Context, conn *pgx.Conn) error {

@@ -18,7 +18,8 @@ const superuser = "postgres"
 
 // settings is the part of the configuration that MeAi decides; it is written anew at every start. Durability is
 // never traded for speed, and the write-ahead log is ready for base backups and standbys. What a replication slot
-// holds back is bounded: an archiver that is gone must not fill the disk.
+// holds back is bounded: an archiver that is gone must not fill the disk. Old segments of the log are removed and not
+// renamed to future ones, in which what was erased would lie on.
 const settings = `# Written by meai-local at every start; changes here are lost. Put your own into postgresql.conf below the include.
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -33,6 +34,7 @@ max_wal_senders = 10
 max_replication_slots = 10
 max_slot_wal_keep_size = 4GB
 wal_log_hints = on
+wal_recycle = off
 checkpoint_timeout = 15min
 max_wal_size = 1GB
 min_wal_size = 160MB

@@ -123,6 +123,15 @@ func (s *Server) ReaderURL() string { return s.url("meai_reader", s.config.Passw
 // BackupURL connects as the role that takes backups.
 func (s *Server) BackupURL() string { return s.url("meai_backup", s.config.Passwords.Backup, "meai") }
 
+// MaintenanceURLs connect to every database as the role that owns it, the product's first.
+func (s *Server) MaintenanceURLs() []string {
+	return []string{
+		s.OwnerURL(),
+		s.url("temporal", s.config.Passwords.Temporal, "temporal"),
+		s.url("temporal", s.config.Passwords.Temporal, "temporal_visibility"),
+	}
+}
+
 // Version names the running server, for example "15.18".
 func (s *Server) Version() string { return s.binaries.Version }
 
