@@ -80,6 +80,8 @@ func TestDecisions(t *testing.T) {
 		"support sees none":                     {who(identity.Support), "listBackups", "backups:read", uuid.Nil, authorization.Denied},
 		"an auditor's key sees what there is":   {who(identity.Auditor, withKey("backups:read")), "listBackups", "backups:read", uuid.Nil, authorization.Allowed},
 		"a key restores nothing":                {who(identity.Operator, withKey("backups:write")), "restoreBackup", "backups:write", uuid.Nil, authorization.Denied},
+		"an auditor reads reports":              {who(identity.Auditor), "listRetentionReports", "privacy:reports", uuid.Nil, authorization.Allowed},
+		"an operator reads none":                {who(identity.Operator), "simulateRetention", "privacy:reports", uuid.Nil, authorization.Denied},
 		"no proof helps where nothing is meant": {who(identity.Support, oneFactor), "getSession", "conversation:read", uuid.Nil, authorization.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -123,14 +123,11 @@ type onePerson struct {
 
 // apply deletes until nothing is due any more: what has gone lets other rows go.
 func (p *onePerson) apply(ctx context.Context) error {
-	open := p.DB.Write
-	if p.in.DryRun {
-		open = p.DB.Read
-	}
 	for {
 		var due []string
 		var s standing
-		err := open(ctx, p.subject, func(ctx context.Context, q *queries.Queries) (err error) {
+		// Of most people nothing is due: looking locks nobody's row.
+		err := p.DB.Read(ctx, p.subject, func(ctx context.Context, q *queries.Queries) (err error) {
 			if s, err = p.stand(ctx, q, p.subject); err != nil {
 				return err
 			}
