@@ -18,7 +18,6 @@ import (
 
 	"meai/activities/keys"
 	"meai/internal/alias"
-	"meai/internal/postgres/queries"
 	"meai/workflows"
 )
 
@@ -35,9 +34,9 @@ func names(subject uuid.UUID, text []byte) bool {
 	return false
 }
 
-// TestNothingThatADestructionLeavesNamesThePerson looks at every byte that stays: keyring,
+// TestNothingThatAnErasureLeavesNamesThePerson looks at every byte that stays: keyring,
 // ledger, the histories of the runs about them, and the tables that are nobody's own.
-func TestNothingThatADestructionLeavesNamesThePerson(t *testing.T) {
+func TestNothingThatAnErasureLeavesNamesThePerson(t *testing.T) {
 	s := newSite(t)
 	subject := uuid.New()
 	require.NoError(t, s.keys.Create(t.Context(), subject))
@@ -45,9 +44,8 @@ func TestNothingThatADestructionLeavesNamesThePerson(t *testing.T) {
 	rekeyed, err := s.starter.StartKeys(t.Context(), keys.Rekey, workflows.KeysInput{Subject: subject})
 	require.NoError(t, err)
 	require.NoError(t, rekeyed.Get(t.Context(), nil))
-	destroyed, err := s.starter.StartDestroyKeys(t.Context(), workflows.DestroyKeysInput{Subject: subject, Approval: s.approved(t, subject), Settle: time.Second})
-	require.NoError(t, err)
-	require.NoError(t, destroyed.Get(t.Context(), nil))
+	erasure := s.erases(t, subject, time.Second)
+	require.NoError(t, erasure.Get(t.Context(), nil))
 
 	require.NoError(t, filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -58,7 +56,7 @@ func TestNothingThatADestructionLeavesNamesThePerson(t *testing.T) {
 		require.False(t, names(subject, append([]byte(path), content...)), path)
 		return err
 	}))
-	for _, id := range []string{rekeyed.GetID(), destroyed.GetID()} {
+	for _, id := range []string{rekeyed.GetID(), erasure.GetID()} {
 		require.False(t, names(subject, []byte(id)), id)
 		history, err := proto.Marshal(s.history(t, id))
 		require.NoError(t, err)
@@ -78,13 +76,6 @@ func TestNothingThatADestructionLeavesNamesThePerson(t *testing.T) {
 	var erased int
 	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from erased_people where alias = $1", who[:]).Scan(&erased))
 	require.Equal(t, 1, erased)
-	require.NoError(t, s.db.WriteShared(t.Context(), func(ctx context.Context, q *queries.Queries) error {
-		if _, err := q.ForgetAccount(ctx, subject); err != nil {
-			return err
-		}
-		_, err := q.ForgetInRecords(ctx, subject)
-		return err
-	}))
 	for table, columns := range map[string]string{
 		"approvals": "parameters::text || requester || coalesce(used_by, '')", "approval_decisions": "r::text", "audit_log": "r::text",
 		"ledger_applied": "r::text", "erased_people": "r::text", "revocations": "r::text", "settings": "r::text",

@@ -65,10 +65,11 @@ func newSite(t *testing.T) *site {
 	s.caps.Consents = s.consents
 	s.caps.Approval = s.approvals(t, log)
 	s.caps.Keys.Ledger, s.consents.Ledger = s.caps.Approval.Ledger, s.caps.Approval.Ledger
-	tables, err := stores.Tables(t.Context(), db)
+	places, err := stores.Tables(t.Context(), db)
 	require.NoError(t, err)
+	places = append(places, &stores.Account{DB: db}, &stores.Records{DB: db})
 	s.caps.Erasure = &erasure.Activities{
-		Store: &erasure.Store{DB: db, Keys: s.keys, Audit: log, Ledger: s.caps.Approval.Ledger, CoolingOff: time.Hour, Stores: tables, Approve: s.caps.Approval.Use},
+		Store: &erasure.Store{DB: db, Keys: s.keys, Audit: log, Ledger: s.caps.Approval.Ledger, CoolingOff: time.Hour, Stores: places, Approve: s.caps.Approval.Use},
 		Keys:  s.caps.Keys, Log: enginetest.Logger(t),
 	}
 	s.startWorkers(t)
