@@ -84,10 +84,7 @@ func TestRetentionForgetsWhatIsOldAndReports(t *testing.T) {
 	require.Equal(t, http.StatusOK, reports.StatusCode())
 
 	t.Run("by hand with plain JSON", func(t *testing.T) {
-		temporal, err := sdk.Dial(sdk.Options{HostPort: s.setting("MEAI_TEMPORAL_ADDRESS"), Namespace: s.setting("MEAI_TEMPORAL_NAMESPACE")})
-		require.NoError(t, err)
-		defer temporal.Close()
-		run, err := temporal.ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: "privacy/retention/" + uuid.NewString(), TaskQueue: "batch"}, "Retention", map[string]any{})
+		run, err := s.dial(t).ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: "privacy/retention/" + uuid.NewString(), TaskQueue: "batch"}, "Retention", map[string]any{})
 		require.NoError(t, err)
 		require.NoError(t, run.Get(t.Context(), nil))
 	})
