@@ -200,6 +200,9 @@ type config struct {
 		WeaviateBucket string `yaml:"weaviate_bucket"`
 		WeaviateBinary string `yaml:"weaviate_binary"`
 	} `yaml:"backup"`
+	Privacy struct {
+		MaintenanceURLs string `yaml:"maintenance_urls"`
+	} `yaml:"privacy"`
 }
 
 func (l *local) config(t *testing.T) config {

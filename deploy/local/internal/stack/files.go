@@ -54,8 +54,7 @@ type appConfig struct {
 		WeaviateBinary string `yaml:"weaviate_binary"`
 	} `yaml:"backup"`
 	Privacy struct {
-		MaintenanceURLs string   `yaml:"maintenance_urls"`
-		ScanFolders     []string `yaml:"scan_folders"`
+		MaintenanceURLs string `yaml:"maintenance_urls"`
 	} `yaml:"privacy"`
 }
 
@@ -73,12 +72,6 @@ func (s *Stack) writeConfig() error {
 	c.Backup.PostgresURL, c.Backup.WeaviateBinary = s.postgres.BackupURL(), s.weaviate
 	c.Backup.WeaviateBucket = "file://" + filepath.ToSlash(s.weaviateConfig().Backups()) + "?create_dir=true"
 	c.Privacy.MaintenanceURLs = strings.Join(s.postgres.MaintenanceURLs(), " ")
-	// It is searched also where nobody has keys in it, and what is not there cannot be.
-	keyring := filepath.Join(s.options.Data, "keyring")
-	if err := os.MkdirAll(keyring, 0o700); err != nil {
-		return fmt.Errorf("make the keyring's folder: %w", err)
-	}
-	c.Privacy.ScanFolders = []string{s.postgresHome(), filepath.Join(s.options.Data, "weaviate"), keyring}
 	text, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)
