@@ -65,8 +65,8 @@ func ownStack(t *testing.T) (*scene, config.Config) {
 	s := newScene(t, places{
 		app: cfg.Postgres.URL, super: superuserOf(t, data, cfg.Postgres.OwnerURL), temporal: strings.Fields(cfg.Privacy.MaintenanceURLs)[1], config: cfg, dir: buckets, namespace: "stores",
 	})
-	cfg.Privacy.ScanFolders = append(cfg.Privacy.ScanFolders, buckets)
-	require.NoError(t, os.MkdirAll(filepath.Join(data, "keyring"), 0o700)) // the scene's is another
+	// The stack leaves it to others what is searched.
+	cfg.Privacy.ScanFolders = []string{filepath.Join(data, "postgres"), filepath.Join(data, "weaviate"), buckets}
 	return s, cfg
 }
 
