@@ -41,6 +41,9 @@ var (
 	workflowTables = []string{"executions", "current_executions", "buffered_events"}
 )
 
+// longestPause is how long is waited at most before the tables are read once more.
+const longestPause = 8 * time.Second
+
 // Name implements [Store].
 func (*Tasks) Name() string { return "temporal.tasks" }
 
@@ -63,13 +66,13 @@ func (t *Tasks) Delete(ctx context.Context, subject uuid.UUID, beat func(done in
 		patience = 2 * time.Minute
 	}
 	err = t.connected(ctx, func(conn *pgx.Conn) error {
-		for end := time.Now().Add(patience); ; {
+		for end, pause := time.Now().Add(patience), time.Second; ; pause = min(2*pause, longestPause) {
 			left, err := t.round(ctx, conn, subject, &done)
 			if err != nil || left == 0 || time.Now().After(end) {
 				return err
 			}
 			beat(done)
-			if err := sleep(ctx, time.Second); err != nil {
+			if err := sleep(ctx, pause); err != nil {
 				return err
 			}
 		}
