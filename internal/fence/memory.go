@@ -156,8 +156,9 @@ func (m *Memory) Change(_ context.Context, read Snapshot, to Desired) error {
 	if isChanged(m.now, to) {
 		return nil
 	}
-	sameMode := m.now.Mode.Revision == read.Mode.Revision
-	if m.now.Desired.Revision != read.Desired.Revision || !sameMode || !mayChange(read, to) {
+	same := m.now.Desired.Revision == read.Desired.Revision && m.now.Mode.Revision == read.Mode.Revision &&
+		m.now.Last.Revision == read.Last.Revision
+	if !same || !mayChange(read, to) {
 		return ErrConflict
 	}
 	m.now.Desired = Entry[Desired]{Value: to, Revision: m.changed()}

@@ -62,6 +62,7 @@ func (m *machine) start() {
 	if m.running || !m.up {
 		return
 	}
+	m.w.say("%d agent starts", m.no)
 	m.agent.life++
 	m.running, m.waits, m.promotes, m.deadline, m.state, m.woken = true, false, false, 0, State{}, 0
 	m.tick()
@@ -72,6 +73,7 @@ func (m *machine) crash() {
 	if !m.running {
 		return
 	}
+	m.w.say("%d agent ends", m.no)
 	m.agent.life++
 	m.running = false
 	if !m.w.faults.noWatchdog {
@@ -153,7 +155,7 @@ func (m *machine) call(serve, answered func()) {
 // notify tells the agents that the register changed, as a watch does: mostly.
 func (w *world) notify() {
 	for _, m := range w.machines {
-		if !m.link.in && !w.one(4) {
+		if m.running && !m.link.in && !w.one(4) {
 			m.agent.after(m.link.delay(), m.ask)
 		}
 	}
@@ -181,6 +183,9 @@ func (m *machine) decide() {
 	action := m.decided()
 	if action.Until != 0 {
 		m.wake(action.Until)
+	}
+	if action.Act != Stay {
+		m.w.say("%d decides to %s: %s", m.no, action.Act, action.Reason)
 	}
 	switch action.Act {
 	case Stop:
@@ -243,13 +248,17 @@ func (m *machine) acquire() {
 	var err error
 	m.call(func() {
 		lease, _ = m.w.register.Grant(background, m.w.timings.TTL)
-		snapshot, err = m.w.acquire(read, lease, holder)
+		if snapshot, err = m.w.acquire(read, lease, holder); err != nil {
+			snapshot, _ = m.w.register.Read(background)
+		}
 	}, func() {
 		if lease.Sent = sent; m.w.faults.sentAfter {
 			lease.Sent = m.clock.read()
 		}
 		if err == nil {
 			m.state.Acquired(lease, holder, snapshot, m.clock.read())
+		} else {
+			m.state.Saw(snapshot, m.clock.read())
 		}
 	})
 }
@@ -295,6 +304,7 @@ func (m *machine) arm() bool {
 
 // fire is what a watchdog does at the deadline: kill the agent first and then PostgreSQL.
 func (m *machine) fire() {
+	m.w.say("%d watchdog fires", m.no)
 	m.deadline = 0
 	if !m.w.faults.sparesAgent {
 		m.crash()
@@ -313,6 +323,7 @@ func (m *machine) promote(action Action) {
 			m.promotes = false
 			return
 		}
+		w.say("%d promotes to %d", m.no, action.Epoch)
 		m.postgres.lead(action.Epoch, action.Lossless, holder)
 		m.promotes = false
 		life := m.postgres.life

@@ -37,25 +37,27 @@ func (w *world) change(read Snapshot, to Desired) {
 		read.Mode.Revision = now.Mode.Revision
 	}
 	if w.register.Change(background, read, to) == nil {
+		w.say("desired is %s in %d, lossless %v, handover %v", to.Region, to.Epoch, to.Lossless, to.Handover)
 		w.notify()
 	}
 }
 
-// gate lets a failover through when the target is a standby of the newest primary, as far as the agents said lately.
+// gate lets a failover through when the target follows whoever held the key last, as far as it said lately.
 func (w *world) gate(read Snapshot) (to int, ok bool) {
-	from := 0
-	if read.Desired.Value.Region == names[1] {
-		from = 1
+	if read.Desired.Value.Region == names[0] {
+		to = 1
 	}
-	target := w.machines[1-from].status
-	return 1 - from, target.role == RoleStandby && target.epoch == w.machines[from].status.epoch
+	target := w.machines[to].status
+	return to, target.role == RoleStandby && target.epoch >= read.Last.Value.Epoch
 }
 
 // mishap is one thing that goes wrong, for a while.
 func (w *world) mishap() {
 	m, c := w.machines[w.rng.IntN(2)], w.clients[w.rng.IntN(2)]
 	last := w.between(500*time.Millisecond, 15*time.Second)
-	switch w.rng.IntN(10) {
+	what := w.rng.IntN(10)
+	w.say("mishap %d of %d for %v", what, m.no, last)
+	switch what {
 	case 0, 1:
 		w.cut([]*link{m.link, c.link, w.control, w.peers}[w.rng.IntN(4)], last)
 	case 2:
@@ -73,11 +75,14 @@ func (w *world) mishap() {
 			m.agent.halted = w.now + last
 		}
 	case 6:
-		if w.lines == secondLine || m.agent.halted <= w.now {
+		// One of agent and watchdog must be there: that is what the first line rests on.
+		if w.lines == secondLine || m.agent.halted <= w.now && m.running {
 			m.watchdog.halted = w.now + last
 		}
 	case 7:
-		m.crash()
+		if w.lines == secondLine || m.watchdog.halted <= w.now {
+			m.crash()
+		}
 	case 8:
 		m.powerOff(last)
 	case 9:
@@ -120,6 +125,7 @@ func (m *machine) powerOn() {
 
 // heal ends everything that is wrong.
 func (w *world) heal() {
+	w.say("all heals")
 	w.history.healed = true
 	for _, l := range []*link{w.control, w.peers, w.machines[0].link, w.machines[1].link, w.clients[0].link, w.clients[1].link} {
 		l.out, l.in, l.slow = false, false, false

@@ -78,14 +78,18 @@ func (p *postgres) endsAfter(d time.Duration, clean bool) {
 	p.m.w.after(d, func() {
 		if p.life == life {
 			p.end(clean)
-			p.m.agent.after(0, p.m.decide)
+			if p.m.running {
+				p.m.agent.after(0, p.m.decide)
+			}
 		}
 	})
 }
 
 // end is when no process of it runs any more.
 func (p *postgres) end(clean bool) {
+	p.m.w.say("%d PostgreSQL, %s, is dead, clean %v", p.m.no, p.role, clean)
 	p.life++
+	p.m.deadline = 0 // nothing to watch over
 	if p.role == RolePrimary {
 		p.clean = clean
 	}
@@ -105,6 +109,7 @@ func (p *postgres) lead(epoch int64, lossless bool, holder Holder) {
 // opens lets clients write.
 func (p *postgres) opens(mode Replication) {
 	p.synchronous, p.open = mode == Sync, true
+	p.m.w.say("%d opens in %d, %s", p.m.no, p.epoch, mode)
 	p.m.w.history.open(p.m.w, p.m)
 }
 

@@ -1,6 +1,7 @@
 package fence
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -47,6 +48,13 @@ type world struct {
 	failures int // failovers begun
 
 	history history
+	trace   func(string) // nil unless somebody wants to read what happens
+}
+
+func (w *world) say(format string, args ...any) {
+	if w.trace != nil {
+		w.trace(fmt.Sprintf("%9.3f ", w.now.Seconds()) + fmt.Sprintf(format, args...))
+	}
 }
 
 // event is something that happens at a moment.
