@@ -90,11 +90,11 @@ func (m *machine) crash() {
 func (m *machine) tick() {
 	m.agent.after(time.Duration(float64(m.w.timings.Renew())/m.clock.rate), m.tick)
 	m.status = status{role: m.postgres.role, epoch: m.postgres.epoch}
-	m.ask()
 	if m.postgres.role == RolePrimary {
 		m.postgres.ship()
 		m.manage()
 	}
+	m.ask()
 }
 
 // ask renews the lease, or reads where there is none.
@@ -318,6 +318,9 @@ func (m *machine) fire() {
 func (m *machine) promote(action Action) {
 	holder, w := m.state.Holder, m.w
 	m.promotes = true
+	if !w.history.healed && w.one(10) {
+		m.halt(w.between(time.Second, 15*time.Second))
+	}
 	m.agent.after(w.between(0, 20*time.Millisecond), func() {
 		if !m.arm() && !w.faults.sparesAgent && !w.faults.noWatchdog || m.postgres.dying {
 			m.promotes = false
@@ -362,6 +365,10 @@ func (m *machine) setMode(mode Replication) {
 	m.call(func() {
 		err = m.w.register.SetMode(background, read, holder, Mode{Replication: mode, Region: holder.Region, Epoch: holder.Epoch})
 	}, func() {
+		if err == nil {
+			m.w.history.modes++
+			m.w.say("%d: replication is %s", m.no, mode)
+		}
 		if err == nil && mode == Degraded && p.life == life {
 			p.wait(false)
 		}

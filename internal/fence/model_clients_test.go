@@ -44,7 +44,7 @@ func (c *client) permits(epoch int64) bool {
 
 // pause is how long a process takes between two steps: mostly no time.
 func (w *world) pause() time.Duration {
-	if w.one(12) {
+	if w.one(8) {
 		return w.between(100*time.Millisecond, 20*time.Second)
 	}
 	return w.between(0, 5*time.Millisecond)

@@ -26,6 +26,7 @@ type history struct {
 	writes int    // made so far
 	must   writes // told to be done, and not lost by a failover that said it may lose some
 	acked  int
+	modes  int // changes of the mode
 	opened []opening
 	stale  map[string]bool // holders that acquired what was not theirs, by nonce
 	healed bool

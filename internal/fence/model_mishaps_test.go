@@ -9,7 +9,7 @@ import (
 // one twice, or be overtaken by another.
 func (w *world) failover() {
 	w.failures++
-	id, handover := "f"+strconv.Itoa(w.failures), w.one(3)
+	id, handover := "f"+strconv.Itoa(w.failures), w.one(4)
 	runner := process{w: w}
 	var read Snapshot
 	w.control.call(&runner, func() { read, _ = w.register.Read(background) }, func() {
@@ -23,7 +23,7 @@ func (w *world) failover() {
 		change := func() {
 			w.control.call(&runner, func() { w.change(read, next) }, func() {})
 		}
-		runner.after(w.pause(), change)
+		runner.after(w.pause()/2, change)
 		if w.one(4) {
 			runner.after(w.between(time.Second, 10*time.Second), change)
 		}
@@ -55,7 +55,7 @@ func (w *world) gate(read Snapshot) (to int, ok bool) {
 func (w *world) mishap() {
 	m, c := w.machines[w.rng.IntN(2)], w.clients[w.rng.IntN(2)]
 	last := w.between(500*time.Millisecond, 15*time.Second)
-	what := w.rng.IntN(10)
+	what := w.rng.IntN(14)
 	w.say("mishap %d of %d for %v", what, m.no, last)
 	switch what {
 	case 0, 1:
@@ -71,11 +71,8 @@ func (w *world) mishap() {
 		l.slow = true
 		w.after(last, func() { l.slow = false })
 	case 4, 5:
-		if w.lines == secondLine || m.watchdog.halted <= w.now {
-			m.agent.halted = w.now + last
-		}
+		m.halt(last)
 	case 6:
-		// One of agent and watchdog must be there: that is what the first line rests on.
 		if w.lines == secondLine || m.agent.halted <= w.now && m.running {
 			m.watchdog.halted = w.now + last
 		}
@@ -85,8 +82,43 @@ func (w *world) mishap() {
 		}
 	case 8:
 		m.powerOff(last)
-	case 9:
-		w.failover()
+	default:
+		w.lose(last)
+	}
+}
+
+// lose is how a region is lost in earnest: first the way to it gets slow or the standby is cut off, then the region is,
+// or its agent is halted; and a failover begins somewhere in between.
+func (w *world) lose(last time.Duration) {
+	m := w.machines[w.rng.IntN(2)]
+	if other := w.machines[1-m.no]; other.postgres.role == RolePrimary {
+		m = other
+	}
+	c := w.clients[m.no]
+	if w.one(2) {
+		w.cutWays(w.peers, true, true, last)
+	} else {
+		m.link.slow, c.link.slow = true, true
+		w.after(last, func() { m.link.slow, c.link.slow = false, false })
+	}
+	w.after(w.between(0, 8*time.Second), func() {
+		switch w.rng.IntN(4) {
+		case 0:
+			m.halt(last)
+		case 1:
+			w.cut(c.link, last)
+			fallthrough
+		default:
+			w.cut(m.link, last)
+		}
+	})
+	w.after(w.between(0, 10*time.Second), w.failover)
+}
+
+// halt halts an agent. One of agent and watchdog must be there: that is what the first line rests on.
+func (m *machine) halt(last time.Duration) {
+	if m.w.lines == secondLine || m.watchdog.halted <= m.w.now {
+		m.agent.halted = max(m.agent.halted, m.w.now+last)
 	}
 }
 
