@@ -1,6 +1,7 @@
 package fence
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -60,6 +61,9 @@ type Holder struct {
 	// Nonce is drawn anew by each attempt to acquire, so no two holders are the same.
 	Nonce string `json:"nonce"`
 }
+
+// NewNonce draws a nonce for a holder.
+func NewNonce() string { return rand.Text() }
 
 // Proof says that the PostgreSQL of a holder takes no more writes: none of its processes runs, or it is a standby.
 type Proof struct {
