@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync"
 	"syscall"
 	"time"
@@ -20,16 +21,15 @@ type Agent struct {
 	watchdog *watchdog
 
 	// Of the loop alone.
-	seen   fence.Seen
-	lease  fence.Lease
-	holder fence.Holder
+	knows  fence.State
 	job    *job
+	deaf   error     // the register did not answer
 	rest   time.Time // nothing is begun again before
-	clean  bool      // PostgreSQL was shut down in order, at
+	clean  bool      // PostgreSQL was shut down in order as a primary, at
 	end    fence.LSN
 	remedy remedy // for a standby that does not follow
 
-	state // what others are told
+	told // what others learn of it
 }
 
 // New prepares an agent; nothing runs until [Agent.Run].
@@ -81,7 +81,7 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, fmt.Errorf("another agent takes care of %s: %w", a.cluster.home, err)
 	}
-	if a.watchdog, err = startWatchdog(func() *watchdogCommand { return a.Watchdog(a.cluster.data()) }, a.Timings.Kill); err != nil {
+	if a.watchdog, err = startWatchdog(func() *exec.Cmd { return a.Watchdog(a.cluster.data()) }, a.Timings.Kill); err != nil {
 		return nil, err
 	}
 	if err := a.cluster.end(); err != nil {
@@ -90,7 +90,7 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if err := a.cluster.finishClone(); err != nil {
 		return nil, err
 	}
-	if a.record, a.known, err = readRecord(a.cluster.path(recordFile)); err != nil {
+	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
 		return nil, err
 	}
 	a.setRole(fence.RoleStopped)
@@ -106,7 +106,7 @@ func (a *Agent) lookAtDisk(ctx context.Context) error {
 		return err
 	}
 	follows, err := a.cluster.follows()
-	if err != nil || follows || a.record.Broken {
+	if err != nil || follows || a.getRecord().Broken {
 		return err
 	}
 	a.clean, a.end, err = a.cluster.lastCheckpoint(ctx)
@@ -117,27 +117,34 @@ func (a *Agent) lookAtDisk(ctx context.Context) error {
 func (a *Agent) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timings.Renew())
 	defer cancel()
-	var snapshot fence.Snapshot
-	var err error
-	if a.lease.ID != 0 {
-		var renewed fence.Lease
-		renewed, snapshot, err = a.Register.Renew(ctx, a.lease)
+	if lease := a.knows.Lease; lease.ID != 0 {
+		renewed, snapshot, err := a.Register.Renew(ctx, lease)
 		switch {
 		case err == nil:
-			a.lease = renewed
+			a.knows.Renewed(renewed, snapshot, a.Clock())
 			a.tellDeadline()
 		case errors.Is(err, fence.ErrLost):
-			a.lease = fence.Lease{}
+			a.knows.Lost(lease)
 		}
-	} else {
-		snapshot, err = a.Register.Read(ctx)
-	}
-	if err != nil {
-		a.complain("the register does not answer", err)
+		a.heard(err)
 		return
 	}
-	a.complain("", nil)
-	a.seen = a.seen.Read(snapshot, a.Clock())
+	snapshot, err := a.Register.Read(ctx)
+	if err == nil {
+		a.knows.Saw(snapshot, a.Clock())
+	}
+	a.heard(err)
+}
+
+// heard notes whether the register answers.
+func (a *Agent) heard(err error) {
+	if err != nil && a.deaf == nil {
+		a.Logger.Warn("the register does not answer", "error", err)
+	}
+	if err == nil && a.deaf != nil {
+		a.Logger.Info("the register answers again")
+	}
+	a.deaf = err
 }
 
 // tellDeadline tells the watchdog until when PostgreSQL may serve. Without its answer the
@@ -145,7 +152,7 @@ func (a *Agent) look(ctx context.Context) {
 func (a *Agent) tellDeadline() {
 	deadline := fence.Instant(0)
 	if a.getRole() == fence.RolePrimary {
-		deadline = a.lease.Deadline(a.Timings)
+		deadline = a.knows.Lease.Deadline(a.Timings)
 	}
 	if err := a.watchdog.tell(deadline); err != nil {
 		a.Logger.Error("the watchdog was not told the deadline", "error", err)
@@ -154,13 +161,11 @@ func (a *Agent) tellDeadline() {
 
 // view is all that is known now.
 func (a *Agent) view(ctx context.Context) fence.View {
-	own := fence.Postgres{Role: a.getRole(), Received: a.end, Clean: a.clean}
+	own := fence.Postgres{Role: a.getRole(), Received: a.end}
 	if own.Role == fence.RoleStandby {
-		own.Received, own.Clean = a.cluster.received(ctx), false
+		own.Received = a.cluster.received(ctx)
 	}
-	return fence.View{
-		Now: a.Clock(), Region: a.Region, Timings: a.Timings, Postgres: own, Lease: a.lease, Holder: a.holder, Seen: a.seen,
-	}
+	return fence.View{Now: a.Clock(), Region: a.Region, Timings: a.Timings, Postgres: own, State: a.knows}
 }
 
 // carryOut does what was decided, or begins to, and says whether to decide again at once.
@@ -175,12 +180,27 @@ func (a *Agent) carryOut(ctx context.Context, action fence.Action) (again bool) 
 	case fence.Acquire:
 		return a.acquire(ctx)
 	case fence.Promote:
-		desired := a.seen.Desired.Value
-		a.begin(ctx, job{what: serving, epoch: action.Epoch, lossless: action.Lossless, failover: desired.Failover, read: a.seen.Snapshot}, a.serve)
+		a.begin(ctx, job{
+			what: serving, epoch: action.Epoch, lossless: action.Lossless,
+			failover: a.knows.Desired.Value.Failover, holder: a.knows.Holder, mode: a.knows.Mode.Value.Replication,
+		}, a.serve)
 	case fence.Follow:
-		a.begin(ctx, job{what: following, epoch: a.seen.Desired.Value.Epoch}, a.follow)
+		a.begin(ctx, job{what: following, epoch: a.knows.Desired.Value.Epoch}, a.follow)
+	case fence.Stay:
+		a.standBy(ctx)
 	}
 	return false
+}
+
+// standBy starts a standby while it is not clear what it will be, or the other region has
+// to stop first: it receives what there is to be had, and takes no writes.
+func (a *Agent) standBy(ctx context.Context) {
+	if a.getRole() != fence.RoleStopped || a.job != nil || a.getRecord().Broken {
+		return
+	}
+	if follows, err := a.cluster.follows(); err == nil && follows {
+		a.begin(ctx, job{what: following, epoch: a.getRecord().Epoch}, a.follow)
+	}
 }
 
 // wait returns when there may be something to decide.
@@ -246,13 +266,14 @@ func (a *Agent) acquire(ctx context.Context) (again bool) {
 		return false
 	}
 	// Kept also when the outcome is not known: it may be the primary's.
-	a.lease, a.holder = lease, fence.Holder{Region: a.Region, Epoch: a.seen.Desired.Value.Epoch, Nonce: rand.Text()}
-	snapshot, err := a.Register.Acquire(ctx, a.seen.Snapshot, lease, a.holder)
+	holder := fence.Holder{Region: a.Region, Epoch: a.knows.Desired.Value.Epoch, Nonce: rand.Text()}
+	a.knows.Lease, a.knows.Holder = lease, holder
+	snapshot, err := a.Register.Acquire(ctx, a.knows.Snapshot, lease, holder)
 	switch {
 	case err == nil:
-		a.seen = a.seen.Read(snapshot, a.Clock())
+		a.knows.Acquired(lease, holder, snapshot, a.Clock())
 	case errors.Is(err, fence.ErrConflict), errors.Is(err, fence.ErrLost):
-		a.lease, a.holder = fence.Lease{}, fence.Holder{}
+		a.knows.Lost(lease)
 	default:
 		a.Logger.Warn("whether this region may serve is not known yet", "error", err)
 	}
@@ -269,13 +290,13 @@ func (a *Agent) mayServe() error {
 	if err != nil {
 		return err
 	}
-	last := a.seen.Last
+	last, record := a.knows.Last, a.getRecord()
 	switch {
 	case !exists:
 		return errors.New("this region is to serve, and has no cluster")
-	case a.record.Broken:
+	case record.Broken:
 		return errors.New("this region is to serve, and its cluster was being rewound when that was stopped")
-	case follows, !last.Exists(), last.Value.Region == a.Region, a.record.Serves && a.record.Epoch == a.seen.Desired.Value.Epoch:
+	case follows, !last.Exists(), last.Value.Region == a.Region, record.Serves && record.Epoch == a.knows.Desired.Value.Epoch:
 		return nil
 	default:
 		return fmt.Errorf("this region is to serve, and never followed %s, which served in epoch %d", last.Value.Region, last.Value.Epoch)
@@ -288,12 +309,12 @@ func (a *Agent) release(ctx context.Context, holder fence.Holder) (again bool) {
 	if a.getRole() == fence.RoleStopped && a.clean {
 		proof.Clean, proof.LSN = true, a.end
 	}
-	err := a.Register.Release(ctx, holder, a.lease, proof)
+	err := a.Register.Release(ctx, holder, a.knows.Lease, proof)
 	if err != nil && !errors.Is(err, fence.ErrConflict) {
 		a.pause(fmt.Errorf("give the right to serve back: %w", err))
 		return false
 	}
-	a.lease, a.holder = fence.Lease{}, fence.Holder{}
+	a.knows.Lost(a.knows.Lease)
 	return true
 }
 
@@ -305,8 +326,8 @@ func (a *Agent) leave(ctx context.Context) error {
 		a.job = nil
 	}
 	within := leaveWithin
-	if a.lease.ID != 0 {
-		within = min(within, a.lease.Deadline(a.Timings).Sub(a.Clock()))
+	if a.knows.Lease.ID != 0 {
+		within = min(within, a.knows.Lease.Deadline(a.Timings).Sub(a.Clock()))
 	}
 	ordered, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -321,8 +342,8 @@ func (a *Agent) leave(ctx context.Context) error {
 	}
 	a.stopped(clean && serves, end)
 	a.watchdog.dismiss()
-	if a.holder.Region != "" {
-		a.release(ctx, a.holder)
+	if holder := a.knows.Holder; holder.Region != "" {
+		a.release(ctx, holder)
 	}
 	return nil
 }

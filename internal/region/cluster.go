@@ -185,19 +185,35 @@ func (c *cluster) ask(ctx context.Context, sql string, args []any, into ...any) 
 func (c *cluster) askPeer(ctx context.Context, sql string, args []any, into ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*askWithin)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, c.peer.url.String())
+	conn, err := connectTo(ctx, c.peer)
 	if err != nil {
-		return fmt.Errorf("connect to the other region's PostgreSQL: %w", err)
+		return err
 	}
 	return answer(ctx, conn, sql, args, into...)
 }
 
+func connectTo(ctx context.Context, s server) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, s.url.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect to the other region's PostgreSQL: %w", err)
+	}
+	return conn, nil
+}
+
 func answer(ctx context.Context, conn *pgx.Conn, sql string, args []any, into ...any) error {
-	// Nothing is pending on it: closing it cannot lose work.
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	defer hangUp(conn)
 	if len(into) == 0 {
 		_, err := conn.Exec(ctx, sql, args...)
 		return err
 	}
 	return conn.QueryRow(ctx, sql, args...).Scan(into...)
 }
+
+// hangUp closes a connection on which nothing is pending, and waits for nobody.
+func hangUp(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), hangUpWithin)
+	defer cancel()
+	_ = conn.Close(ctx) // the server sees that it is gone in any case
+}
+
+const hangUpWithin = 100 * time.Millisecond

@@ -13,7 +13,8 @@ type job struct {
 	epoch    int64
 	lossless bool
 	failover string
-	read     fence.Snapshot // of serving: what the register said when it began
+	holder   fence.Holder
+	mode     fence.Replication // of serving: what the register said when it began
 
 	cancel context.CancelFunc
 	done   chan struct{}

@@ -28,18 +28,18 @@ type record struct {
 	Exported string `json:"exported,omitempty"`
 }
 
-func readRecord(path string) (r record, known bool, err error) {
+func readRecord(path string) (r record, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return record{}, false, nil
+		return record{}, nil
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &r)
 	}
 	if err != nil {
-		return record{}, false, fmt.Errorf("read what the agent knows of its cluster: %w", err)
+		return record{}, fmt.Errorf("read what the agent knows of its cluster: %w", err)
 	}
-	return r, true, nil
+	return r, nil
 }
 
 // write replaces the record; it is on the disk when it returns.

@@ -16,11 +16,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,4 +168,18 @@ func (s server) libpq(application, passfile string) string {
 func (s server) pass() string {
 	escape := strings.NewReplacer(`\`, `\\`, `:`, `\:`)
 	return strings.Join([]string{escape.Replace(s.host), s.port, "*", escape.Replace(s.user), escape.Replace(s.password)}, ":") + "\n"
+}
+
+// Installed finds the PostgreSQL that the cluster in an agent's folder was made by, or the
+// newest one.
+func Installed(ctx context.Context, home string) (pgserver.Binaries, error) {
+	text, err := os.ReadFile(filepath.Join(home, "data", "PG_VERSION"))
+	major := 0
+	if err == nil {
+		major, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return pgserver.Binaries{}, fmt.Errorf("read the cluster's version: %w", err)
+	}
+	return pgserver.Find(ctx, major)
 }
