@@ -38,7 +38,11 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	default:
-		os.Exit(m.Run())
+		code := m.Run()
+		if template.dir != "" {
+			_ = os.RemoveAll(template.dir)
+		}
+		os.Exit(code)
 	}
 }
 
@@ -404,4 +408,13 @@ func (l *lab) hears(name string, want ...int64) {
 		got, _ = l.ids(name)
 		return fmt.Sprint(got) == fmt.Sprint(want)
 	}, 30*time.Second, 50*time.Millisecond, "%s has %v", name, want)
+}
+
+// one asks a question with one answer.
+func (l *lab) one(name, sql string, into any) {
+	l.t.Helper()
+	conn, err := pgx.Connect(l.t.Context(), l.url(name, "postgres"))
+	require.NoError(l.t, err)
+	defer func() { require.NoError(l.t, conn.Close(l.t.Context())) }()
+	require.NoError(l.t, conn.QueryRow(l.t.Context(), sql).Scan(into))
 }
