@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"meai/deploy/local/internal/folder"
 )
 
 const (
@@ -76,7 +78,7 @@ func (s *Stack) writeConfig() error {
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)
 	}
-	return writeWhole(s.ConfigPath(), append([]byte("# Written by meai-local at every start; changes here are lost.\n"), text...))
+	return folder.WriteWhole(s.ConfigPath(), append([]byte("# Written by meai-local at every start; changes here are lost.\n"), text...))
 }
 
 // ConfigPath is the configuration file for the meai binary, complete once the stack is up.
@@ -146,7 +148,7 @@ func (s *Stack) writePIDs() {
 		}
 	}
 	s.mu.Unlock()
-	if err := writeJSON(filepath.Join(s.options.Data, pidsFile), pids); err != nil {
+	if err := folder.WriteJSON(filepath.Join(s.options.Data, pidsFile), pids); err != nil {
 		s.report("supervisor", err.Error())
 	}
 }
