@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"meai/deploy/local/internal/filelock"
@@ -49,6 +50,23 @@ func IsRunning(data string) (bool, error) {
 	}
 	lock.Release()
 	return false, nil
+}
+
+// Stop asks the supervisor of a data folder to stop and waits until it has.
+func Stop(ctx context.Context, data string, supervisor int) error {
+	if err := syscall.Kill(supervisor, syscall.SIGTERM); err != nil {
+		return fmt.Errorf("ask the supervisor %d to stop: %w", supervisor, err)
+	}
+	for {
+		if running, err := IsRunning(data); err != nil || !running {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the supervisor %d to stop: %w", supervisor, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // Secret has 192 bits; hex needs no quoting in any file, URL or environment.

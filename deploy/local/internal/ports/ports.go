@@ -90,3 +90,10 @@ func listen(port int) (net.Listener, error) {
 	}
 	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
+
+// Free is a port that nobody uses now, from the range above.
+func Free() (int, error) {
+	var held holding
+	defer held.release()
+	return held.takeFree(false)
+}

@@ -6,9 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"text/tabwriter"
-	"time"
 
 	"meai/deploy/local/internal/folder"
 	"meai/deploy/local/internal/temporal"
@@ -37,20 +35,7 @@ func Stop(ctx context.Context, data string) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(pids.Supervisor, syscall.SIGTERM); err != nil {
-		return fmt.Errorf("ask the supervisor %d to stop: %w", pids.Supervisor, err)
-	}
-	for running {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the supervisor %d to stop: %w", pids.Supervisor, ctx.Err())
-		case <-time.After(100 * time.Millisecond):
-		}
-		if running, err = folder.IsRunning(data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return folder.Stop(ctx, data, pids.Supervisor)
 }
 
 func readPIDs(data string) (PIDs, error) {
