@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"meai/deploy/local/internal/folder"
 	"meai/deploy/local/internal/network"
 	"meai/deploy/local/internal/postgres"
@@ -117,13 +119,51 @@ func (s *site) firstCluster(ctx context.Context) error {
 	}
 	err = server.Bootstrap(ctx)
 	if err == nil {
-		err = temporal.ApplySchema(s.plan.temporal(s.name))
+		err = s.fill(ctx)
 	}
 	s.stop("postgres")
 	if err != nil {
 		return err
 	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
 	return folder.WriteWhole(mark, nil)
+}
+
+// fill brings the databases of a new cluster to the schemas of the product and of Temporal. The agent can begin an epoch
+// only in a database of the product's.
+func (s *site) fill(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return temporal.ApplySchema(s.plan.temporal(s.name)) })
+	group.Go(func() error { return s.meai(ctx, "migrate") })
+	return group.Wait()
+}
+
+// meai runs a command of the product to its end.
+func (s *site) meai(ctx context.Context, arguments ...string) error {
+	out, err := exec.CommandContext(ctx, s.programs.Meai, append(arguments, "--config", s.plan.ConfigPath(s.name))...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("meai %s: %w: %s", strings.Join(arguments, " "), err, out)
+	}
+	return nil
+}
+
+// begin says once which region serves first. Without a majority of the register nobody hears it, so it is said until
+// somebody does.
+func (s *site) begin(ctx context.Context) error {
+	for {
+		err := s.meai(ctx, "region", "begin", RegionA)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.report("agent", err.Error())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryIn):
+		}
+	}
 }
 
 // placeFor makes the folder that PostgreSQL's account must reach.

@@ -100,9 +100,9 @@ func (c Config) server() *config.Config {
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
 		Services: map[string]config.Service{
 			string(primitives.FrontendService): c.service(c.Frontend),
-			string(primitives.HistoryService):  service(c.History),
+			string(primitives.HistoryService):  c.service(c.History),
 			string(primitives.MatchingService): c.service(c.Matching),
-			string(primitives.WorkerService):   service(c.Worker),
+			string(primitives.WorkerService):   c.service(c.Worker),
 		},
 		Archival: config.Archival{
 			History:    config.HistoryArchival{State: archiveNothing},
