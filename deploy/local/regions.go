@@ -52,7 +52,7 @@ func (c *upCommand) labOptions() (lab.Options, error) {
 		c.Meai = filepath.Join(c.Bin, "meai")
 	}
 	return lab.Options{
-		Data: c.Data, HistoryShards: c.HistoryShards, CodecEndpoint: c.CodecEndpoint, NetNS: c.Netns,
+		Data: c.Data, HistoryShards: c.HistoryShards, CodecEndpoint: c.CodecEndpoint, Replication: c.Replication, NetNS: c.Netns,
 		Begin: c.withdrawReady,
 		Guard: func() *exec.Cmd { return exec.Command(program, "guard") },
 		Site: func(data, site string) *exec.Cmd {

@@ -26,6 +26,7 @@ type upCommand struct {
 	CodecEndpoint  string `help:"Address of meai codec for Temporal's web interface; it sends the token of who is signed in to an https address only." placeholder:"URL"`
 	HistoryShards  int    `help:"Temporal's history shards; fixed with the first start." default:"4"`
 	Regions        int    `help:"1, or 2 for a lab of two regions and a control site that fail over (docs/runbooks/failover-lab.md)." default:"1"`
+	Replication    string `help:"With two regions: async, or sync for a standby that has everything before it is acknowledged." enum:"async,sync" default:"async"`
 	Netns          bool   `help:"With two regions: give each site a network namespace of its own (Linux, root)."`
 	Meai           string `help:"With two regions: the meai binary, whose agents run PostgreSQL. By default that beside the built servers." type:"path"`
 	WeaviateSource string `help:"Folder of the Go module that pins the Weaviate server, when it is not found by itself." type:"path"`

@@ -36,7 +36,7 @@ func (p *Plan) writeConfig(site, weaviateBinary string) error {
 		c.Backup.PostgresURL, c.Backup.WeaviateBinary = database.BackupURL(), weaviateBinary
 		c.Backup.WeaviateBucket = product.Bucket(index.Backups())
 		c.Privacy.MaintenanceURLs = strings.Join(database.MaintenanceURLs(), " ")
-		c.Regions.Name, c.Regions.Data = site, p.postgresHome(site)
+		c.Regions.Name, c.Regions.Data, c.Regions.Mode = site, p.postgresHome(site), p.Replication
 	}
 	c.Regions.Etcd = p.etcdSeen(site)
 	for _, region := range Regions {

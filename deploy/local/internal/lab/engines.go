@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"meai/deploy/local/internal/folder"
@@ -136,7 +139,14 @@ func (s *site) firstCluster(ctx context.Context) error {
 func (s *site) fill(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return temporal.ApplySchema(s.plan.temporal(s.name)) })
-	group.Go(func() error { return s.meai(ctx, "migrate") })
+	group.Go(func() error {
+		// The schema of the index is brought up to date with it.
+		index := weaviate.New(s.plan.weaviate(s.name), weaviate.Binary{}).Engine()
+		for index.Healthy(ctx) != nil && ctx.Err() == nil {
+			time.Sleep(lookEvery)
+		}
+		return s.meai(ctx, "migrate")
+	})
 	return group.Wait()
 }
 
@@ -149,22 +159,33 @@ func (s *site) meai(ctx context.Context, arguments ...string) error {
 	return nil
 }
 
-// begin says once which region serves first. Without a majority of the register nobody hears it, so it is said until
-// somebody does.
+// begin says once which region serves first. The register hears it once a majority of it runs.
 func (s *site) begin(ctx context.Context) error {
+	register, err := clientv3.New(clientv3.Config{Endpoints: s.plan.etcdSeen(s.name), DialTimeout: time.Second, Logger: zap.NewNop()})
+	if err != nil {
+		return fmt.Errorf("reach the register: %w", err)
+	}
+	defer func() { _ = register.Close() }() // nothing is under way
 	for {
-		err := s.meai(ctx, "region", "begin", RegionA)
-		if err == nil || ctx.Err() != nil {
-			return err
+		asked, cancel := context.WithTimeout(ctx, time.Second)
+		desired, err := register.Get(asked, desiredKey)
+		cancel()
+		switch {
+		case err == nil && desired.Count > 0:
+			return nil // an earlier start was interrupted after it
+		case err == nil:
+			return s.meai(ctx, "region", "begin", RegionA)
 		}
-		s.report("agent", err.Error())
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("wait for the register: %w", errors.Join(ctx.Err(), err))
 		case <-time.After(retryIn):
 		}
 	}
 }
+
+// desiredKey is where the register says which region is to serve; the name of the cluster is regions.cluster's default.
+const desiredKey = "/meai/meai/desired"
 
 // placeFor makes the folder that PostgreSQL's account must reach.
 func (s *site) placeFor(ctx context.Context) error {

@@ -95,7 +95,7 @@ func (l *Lab) prepare(ctx context.Context) (err error) {
 	if l.plan, err = loadPlan(l.options.Data, l.options.HistoryShards); err != nil {
 		return err
 	}
-	l.plan.CodecEndpoint, l.plan.NetNS = l.options.CodecEndpoint, l.options.NetNS
+	l.plan.CodecEndpoint, l.plan.Replication, l.plan.NetNS = l.options.CodecEndpoint, l.options.Replication, l.options.NetNS
 	for _, site := range Sites {
 		if err := os.MkdirAll(filepath.Join(l.plan.Folder(site), "logs"), 0o755); err != nil {
 			return fmt.Errorf("make the sites' folders: %w", err)

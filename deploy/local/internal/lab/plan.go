@@ -49,6 +49,7 @@ type Plan struct {
 	HistoryShards int                `json:"history_shards"`
 	WeaviateKey   string             `json:"weaviate_api_key"`
 	WeaviateInner string             `json:"weaviate_internal_password"`
+	Replication   string             `json:"replication"`
 	NetNS         bool               `json:"netns"` // each site has a network namespace of its own
 	Network       int                `json:"network,omitempty"`
 	CodecEndpoint string             `json:"codec_endpoint,omitempty"`
@@ -222,6 +223,9 @@ func (p *Plan) etcdSeen(from string) []string {
 func (p *Plan) postgres(from, to string) *postgres.Server {
 	return postgres.At(p.seen(from, to), p.Site[to].Postgres, p.Passwords)
 }
+
+// SuperuserURL connects to a region's server past the network, as the role that owns the cluster.
+func (p *Plan) SuperuserURL(region string) string { return p.postgres(region, region).SuperuserURL() }
 
 func (p *Plan) temporal(site string) temporal.Config {
 	s := p.Site[site]

@@ -32,8 +32,8 @@ func (l *Lab) awaitWhole(ctx context.Context) error {
 				l.say("%s", part.name)
 				break
 			}
-			if part.site != "" && !l.Sites()[part.site].Running {
-				return fmt.Errorf("site %s ended while the lab started; see %s", part.site, filepath.Join(l.plan.Folder(part.site), "logs"))
+			if err := l.ended(); err != nil {
+				return err
 			}
 			select {
 			case <-ctx.Done():
@@ -45,17 +45,29 @@ func (l *Lab) awaitWhole(ctx context.Context) error {
 	return nil
 }
 
+// ended is an error when a site does not run any more; it holds the end of its log.
+func (l *Lab) ended() error {
+	for site, status := range l.Sites() {
+		if !status.Running {
+			log, err := os.ReadFile(filepath.Join(l.plan.Folder(site), "logs", "site-"+site+".log"))
+			return errors.Join(fmt.Errorf("site %s ended while the lab started; its log ends with:\n%s", site, log[max(0, len(log)-logShown):]), err)
+		}
+	}
+	return nil
+}
+
+const logShown = 1000 // bytes
+
 // part is something that has to be so in a whole lab.
 type part struct {
 	name    string
-	site    string // where; "" for nowhere in particular
 	healthy func(context.Context) error
 }
 
 func (p *Plan) parts() []part {
-	parts := []part{{name: "control Temporal serves", site: Control, healthy: temporal.New(p.temporal(Control), nil).Engine().Healthy}}
+	parts := []part{{name: "control Temporal serves", healthy: temporal.New(p.temporal(Control), nil).Engine().Healthy}}
 	for _, site := range Regions {
-		parts = append(parts, part{name: "Weaviate of region " + site + " serves", site: site,
+		parts = append(parts, part{name: "Weaviate of region " + site + " serves",
 			healthy: weaviate.New(p.weaviate(site), weaviate.Binary{}).Engine().Healthy})
 	}
 	return append(parts,
