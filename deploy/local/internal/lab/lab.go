@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -96,6 +97,9 @@ func (l *Lab) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	l.plan.CodecEndpoint, l.plan.Replication, l.plan.NetNS = l.options.CodecEndpoint, l.options.Replication, l.options.NetNS
+	if l.plan.NetNS && l.plan.Network == 0 {
+		l.plan.Network = 1 + rand.IntN(254)
+	}
 	for _, site := range Sites {
 		if err := os.MkdirAll(filepath.Join(l.plan.Folder(site), "logs"), 0o755); err != nil {
 			return fmt.Errorf("make the sites' folders: %w", err)
@@ -144,7 +148,8 @@ func (l *Lab) start(ctx context.Context) error {
 
 func (l *Lab) startNetwork() (err error) {
 	if l.plan.NetNS {
-		return errors.New("network namespaces are not there yet")
+		l.network, err = network.StartNamespaces(fmt.Sprintf("meai%d", l.plan.Network), l.plan.outside(), l.plan.namespaces())
+		return err
 	}
 	if err := distinctHosts(l.plan.seen(RegionA, RegionB)); err != nil {
 		return err
@@ -197,8 +202,10 @@ func (l *Lab) KillSite(ctx context.Context, site string) error {
 
 func (l *Lab) siteEngine(site string) supervisor.Engine {
 	return supervisor.Engine{
-		Name:    "site-" + site,
-		Command: func(context.Context) (*exec.Cmd, error) { return l.options.Site(l.options.Data, site), nil },
+		Name: "site-" + site,
+		Command: func(context.Context) (*exec.Cmd, error) {
+			return l.plan.inside(site, l.options.Site(l.options.Data, site)), nil
+		},
 		Healthy: func(context.Context) error {
 			_, err := l.plan.pids(site)
 			return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -161,6 +162,33 @@ func (p *Plan) seen(from, to string) string {
 		return p.Host(to)
 	}
 	return fmt.Sprintf("127.0.%d.%d", number(from), 100+number(to))
+}
+
+// outside is this machine's own address among the namespaces.
+func (p *Plan) outside() string { return fmt.Sprintf("10.%d.77.254", p.Network) }
+
+// namespace is that of a site, "" where there is none.
+func (p *Plan) namespace(site string) string {
+	if !p.NetNS {
+		return ""
+	}
+	return fmt.Sprintf("meai%d-%s", p.Network, site)
+}
+
+func (p *Plan) namespaces() []network.Namespace {
+	var all []network.Namespace
+	for _, site := range Sites {
+		all = append(all, network.Namespace{Site: site, Name: p.namespace(site), Address: p.Host(site)})
+	}
+	return all
+}
+
+// inside makes a command run in a site's namespace, if it has one.
+func (p *Plan) inside(site string, cmd *exec.Cmd) *exec.Cmd {
+	if !p.NetNS {
+		return cmd
+	}
+	return exec.Command("ip", append([]string{"netns", "exec", p.namespace(site)}, cmd.Args...)...)
 }
 
 // routes are all ways from one site to a service of another. Weaviate is in them for who compares the regions.

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meai/deploy/local/internal/folder"
+	"meai/deploy/local/internal/probe"
 	"meai/deploy/local/internal/temporal"
-	"meai/deploy/local/internal/weaviate"
 )
 
 // wholeWithin bounds the start of a lab, in which a cluster may have to be copied.
@@ -68,7 +68,7 @@ func (p *Plan) parts() []part {
 	parts := []part{{name: "control Temporal serves", healthy: temporal.New(p.temporal(Control), nil).Engine().Healthy}}
 	for _, site := range Regions {
 		parts = append(parts, part{name: "Weaviate of region " + site + " serves",
-			healthy: weaviate.New(p.weaviate(site), weaviate.Binary{}).Engine().Healthy})
+			healthy: p.indexServes(site)})
 	}
 	return append(parts,
 		part{name: "one region is primary, and the other's standby streams", healthy: func(ctx context.Context) error {
@@ -82,6 +82,13 @@ func (p *Plan) parts() []part {
 			}
 			return temporal.New(p.temporal(region), nil).Engine().Healthy(ctx)
 		}})
+}
+
+// indexServes asks a region's Weaviate by the port that others may reach.
+func (p *Plan) indexServes(site string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return probe.HTTP(ctx, p.weaviate(site).URL()+"/v1/.well-known/ready")
+	}
 }
 
 // Primary names the region whose server takes writes while the other's streams from it.
@@ -166,7 +173,7 @@ func (l *Lab) describe() Described {
 		d.ControlTemporal[site] = at(p.seen(site, Control), p.Site[Control].Temporal)
 		own, host := p.Site[site], p.Host(site)
 		described := DescribedSite{
-			Folder: p.Folder(site), Config: p.ConfigPath(site), Host: host, API: at(host, own.API), Postgres: at(host, own.Postgres),
+			Folder: p.Folder(site), NetNS: p.namespace(site), Config: p.ConfigPath(site), Host: host, API: at(host, own.API), Postgres: at(host, own.Postgres),
 			Temporal: at(host, own.Temporal), Weaviate: at(host, own.Weaviate), Seen: map[string]map[string]string{}, PIDs: sites[site].PIDs,
 		}
 		for _, other := range Sites {

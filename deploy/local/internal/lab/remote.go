@@ -20,7 +20,6 @@ import (
 	"meai/deploy/local/internal/postgres"
 	"meai/deploy/local/internal/supervisor"
 	"meai/deploy/local/internal/temporal"
-	"meai/deploy/local/internal/weaviate"
 )
 
 // Act kills, stops or starts a site of a lab that runs on a data folder.
@@ -174,7 +173,7 @@ func (p *Plan) engines(site string) []supervisor.Engine {
 	engines := []supervisor.Engine{etcd, temporal.New(p.temporal(site), nil).Engine()}
 	if isRegion(site) {
 		engines = append(engines, postgres.At(p.Host(site), p.Site[site].Postgres, p.Passwords).Engine(),
-			weaviate.New(p.weaviate(site), weaviate.Binary{}).Engine())
+			supervisor.Engine{Name: "weaviate", Healthy: p.indexServes(site)})
 	}
 	return engines
 }
