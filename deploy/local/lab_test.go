@@ -48,6 +48,7 @@ func TestTwoRegions(t *testing.T) {
 	})
 	t.Run("links", l.testLinks)
 	t.Run("regions die and come back", l.testRegions)
+	t.Run("Temporal goes on in the other region", l.testFailover)
 	t.Run("a web page cannot kill a region", func(t *testing.T) {
 		response, err := http.Post(l.API+"/sites/a/kill", "text/plain", strings.NewReader(""))
 		require.NoError(t, err)
@@ -64,7 +65,7 @@ func TestTwoRegions(t *testing.T) {
 
 	l = upLab(t, data)
 	t.Logf("start after a kill: %.1f s\n%s", l.upTook.Seconds(), l.out.String())
-	l.requireArrives(t, "b", "streamed")
+	l.requireArrives(t, "a", "streamed")
 	t.Run("down stops everything in order", func(t *testing.T) {
 		all := l.everyone(t)
 		l.say(t, "down")

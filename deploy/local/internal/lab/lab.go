@@ -197,7 +197,17 @@ func (l *Lab) KillSite(ctx context.Context, site string) error {
 	if process == nil || process.PIDs().Engine == 0 {
 		return fmt.Errorf("%s does not run", site)
 	}
-	return killTree(ctx, process.PIDs().Engine, l.plan.Folder(site), l.plan.postgresHome(site))
+	if err := killTree(ctx, process.PIDs().Engine, filepath.Join(l.plan.postgresHome(site), "data")); err != nil {
+		return err
+	}
+	for process.PIDs().Engine != 0 { // whoever starts it again must not take it for running
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lookEvery / 10):
+		}
+	}
+	return nil
 }
 
 func (l *Lab) siteEngine(site string) supervisor.Engine {

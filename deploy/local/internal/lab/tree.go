@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// killTree ends a process, everything that descends from it and everything that works in the folders, all at once. They
-// are stopped first, so that none can start another or notice that others are gone.
-func killTree(ctx context.Context, root int, folders ...string) error {
+// killTree ends a process, everything that descends from it and every process of PostgreSQL that works in the cluster's
+// folder, all at once. They are stopped first, so that none can start another or notice that others are gone.
+func killTree(ctx context.Context, root int, cluster string) error {
 	doomed := map[int]bool{root: true}
 	signal := func(s syscall.Signal) error {
 		for pid := range doomed {
@@ -30,7 +30,7 @@ func killTree(ctx context.Context, root int, folders ...string) error {
 		if err := signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		if err := spread(ctx, doomed, folders); err != nil {
+		if err := spread(ctx, doomed, cluster); err != nil {
 			return err
 		}
 	}
@@ -49,9 +49,9 @@ func killTree(ctx context.Context, root int, folders ...string) error {
 	return nil
 }
 
-// spread adds the children of those in the set, theirs in turn, and who works in one of the folders: PostgreSQL's
-// backends outlive a parent that was killed.
-func spread(ctx context.Context, doomed map[int]bool, folders []string) error {
+// spread adds the children of those in the set, theirs in turn, and PostgreSQL's backends, which outlive a parent that was
+// killed before.
+func spread(ctx context.Context, doomed map[int]bool, cluster string) error {
 	out, err := exec.CommandContext(ctx, "ps", "-A", "-o", "ppid=,pid=").Output()
 	if err != nil {
 		return fmt.Errorf("list the processes: %w", err)
@@ -63,7 +63,7 @@ func spread(ctx context.Context, doomed map[int]bool, folders []string) error {
 			return fmt.Errorf("list the processes: %w", err)
 		}
 		parents[pid] = parent
-		if worksIn(pid, folders) {
+		if servesFrom(pid, cluster) {
 			doomed[pid] = true
 		}
 	}
@@ -78,18 +78,19 @@ func spread(ctx context.Context, doomed map[int]bool, folders []string) error {
 	return nil
 }
 
-// worksIn is always false where the system has no /proc; descent has to be enough there.
-func worksIn(pid int, folders []string) bool {
-	where, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
+// servesFrom is always false where the system has no /proc; descent has to be enough there.
+func servesFrom(pid int, cluster string) bool {
+	process := filepath.Join("/proc", strconv.Itoa(pid))
+	where, err := os.Readlink(filepath.Join(process, "cwd"))
 	if err != nil {
 		return false
 	}
-	for _, folder := range folders {
-		if resolved, err := filepath.EvalSymlinks(folder); err == nil && (where == resolved || strings.HasPrefix(where, resolved+"/")) {
-			return true
-		}
+	name, err := os.ReadFile(filepath.Join(process, "comm"))
+	if err != nil || !strings.HasPrefix(string(name), "postgres") {
+		return false
 	}
-	return false
+	resolved, err := filepath.EvalSymlinks(cluster)
+	return err == nil && where == resolved
 }
 
 // alive is false for a process that has ended but that nobody has collected.
