@@ -26,7 +26,8 @@ type Options struct {
 	Data          string // folder of everything that lasts; absolute
 	HistoryShards int
 	CodecEndpoint string
-	NetNS         bool // give each site a network namespace of its own; needs root and Linux
+	Replication   string // async or sync, for regions.mode
+	NetNS         bool   // give each site a network namespace of its own; needs root and Linux
 
 	// Guard and Site are the command lines of this program's other faces.
 	Guard func() *exec.Cmd
