@@ -45,9 +45,12 @@ help: ## Show this
 
 ##@ See it work
 
-.PHONY: demo run stack
+.PHONY: demo demo-regions run stack
 demo: build ## Start everything, have a conversation, stay up until Ctrl-C (DEMO_EXIT=1: end after it)
 	@$(BIN)/demo --data $(DATA)
+
+demo-regions: build ## Start two regions that fail over and the network between them, and say what to try (DATA=folder)
+	@$(BIN)/meai-local up --regions 2 --data $(if $(filter file,$(origin DATA)),$(LOCAL)/regions,$(DATA))
 
 run: build ## Start the engines and MeAi in the foreground
 	@$(BIN)/demo --data $(DATA) --no-talk
@@ -111,7 +114,7 @@ test-engines: build redis $(BIN)/gotestsum
 redis:
 	@$(STEP) redis scripts/redis
 
-test-local: build-stack $(BIN)/gotestsum
+test-local: build-meai build-stack $(BIN)/gotestsum
 	@cd deploy/local && env $(GOTEST) ./...
 
 # The container files are checked without a container engine.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"meai/deploy/local/internal/etcd"
-	"meai/deploy/local/internal/stack"
+	"meai/deploy/local/internal/ports"
 )
 
 // etcdCommand runs the register of two regions: all members of a cluster, or one of several that run elsewhere.
@@ -19,6 +19,7 @@ type etcdCommand struct {
 	Count      int               `help:"How many members to run in this process, named a, b, c, on loopback." default:"1"`
 	Name       string            `help:"Run this one member of a cluster, given by --members."`
 	Members    map[string]string `help:"Peer addresses of the cluster's members." placeholder:"a=http://127.0.0.1:2380" mapsep:","`
+	Hosts      map[string]string `help:"Where this process finds the hosts that --members names; on its own it listens." placeholder:"a.example=127.0.0.1" mapsep:","`
 	ClientPort int               `help:"Port for clients of the one member; by default the one of the last time, or a free one."`
 }
 
@@ -42,10 +43,11 @@ func (c *etcdCommand) Run(ctx context.Context) error {
 
 func (c *etcdCommand) members() ([]etcd.Member, map[string]string, error) {
 	if c.Name != "" {
-		member, err := etcd.Remote(c.Data, c.Name, c.Members, c.ClientPort, stack.FreePort)
+		etcd.Find(c.Hosts)
+		member, err := etcd.Remote(c.Data, c.Name, c.Members, c.Hosts, c.ClientPort, ports.Free)
 		return []etcd.Member{member}, c.Members, err
 	}
-	members, err := etcd.Local(c.Data, c.Count, stack.FreePort)
+	members, err := etcd.Local(c.Data, c.Count, ports.Free)
 	cluster := map[string]string{}
 	for _, member := range members {
 		cluster[member.Name] = member.Peer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"meai/deploy/local/internal/lab"
 	"meai/deploy/local/internal/stack"
 )
 
@@ -14,7 +15,11 @@ const unhealthy exitStatus = 3
 
 // Run prints one line per engine.
 func (c *statusCommand) Run(ctx context.Context) error {
-	healthy, err := stack.PrintStatus(ctx, os.Stdout, c.Data)
+	print := stack.PrintStatus
+	if lab.Exists(c.Data) {
+		print = lab.PrintStatus
+	}
+	healthy, err := print(ctx, os.Stdout, c.Data)
 	if err == nil && !healthy {
 		return unhealthy
 	}
@@ -24,4 +29,9 @@ func (c *statusCommand) Run(ctx context.Context) error {
 type downCommand struct{ dataFlag }
 
 // Run asks the supervisor to stop and waits until it has.
-func (c *downCommand) Run(ctx context.Context) error { return stack.Stop(ctx, c.Data) }
+func (c *downCommand) Run(ctx context.Context) error {
+	if lab.Exists(c.Data) {
+		return lab.Stop(ctx, c.Data)
+	}
+	return stack.Stop(ctx, c.Data)
+}

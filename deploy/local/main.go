@@ -23,6 +23,10 @@ type commands struct {
 	Status statusCommand `cmd:"" help:"Show what runs on a data folder. Exit status 0 only when all of it is healthy."`
 	Down   downCommand   `cmd:"" help:"Stop the stack that runs on a data folder."`
 
+	Region regionCommand `cmd:"" help:"Kill, stop or start a site of a lab of two regions."`
+	Link   linkCommand   `cmd:"" help:"Cut, slow down or heal what one site of a lab says to another; without sites, list the links."`
+
+	Site     siteCommand     `cmd:"" hidden:"" help:"The supervisor of one site of a lab; started by up."`
 	Temporal temporalCommand `cmd:"" hidden:"" help:"The Temporal server; started by up."`
 	Guard    guardCommand    `cmd:"" hidden:"" help:"The guard of one engine; started by up."`
 	Etcd     etcdCommand     `cmd:"" hidden:"" help:"Members of an etcd cluster, the register of two regions."`

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"meai/deploy/local/internal/lab"
 	"meai/deploy/local/internal/stack"
 )
 
@@ -19,16 +20,28 @@ type dataFlag struct {
 type upCommand struct {
 	dataFlag
 	Bin            string `help:"Folder of built servers, shared by any number of data folders. By default that of this program." type:"path"`
-	ReadyFile      string `help:"File to write once everything is healthy; it holds the path of the configuration file for meai." type:"path"`
+	ReadyFile      string `help:"File to write once everything is healthy; it holds the path of the configuration file for meai, or with two regions of lab.json." type:"path"`
 	FreePorts      bool   `help:"Choose free ports on the first start even where the usual ones are free."`
 	NoInstall      bool   `help:"Do not install PostgreSQL by the system's package manager when it is missing."`
 	CodecEndpoint  string `help:"Address of meai codec for Temporal's web interface; it sends the token of who is signed in to an https address only." placeholder:"URL"`
 	HistoryShards  int    `help:"Temporal's history shards; fixed with the first start." default:"4"`
+	Regions        int    `help:"1, or 2 for a lab of two regions and a control site that fail over (docs/runbooks/failover-lab.md)." default:"1"`
+	Replication    string `help:"With two regions: async, or sync for a standby that has everything before it is acknowledged." enum:"async,sync" default:"async"`
+	Netns          bool   `help:"With two regions: give each site a network namespace of its own (Linux, root)."`
+	Meai           string `help:"With two regions: the meai binary, whose agents run PostgreSQL. By default that beside the built servers." type:"path"`
 	WeaviateSource string `help:"Folder of the Go module that pins the Weaviate server, when it is not found by itself." type:"path"`
 }
 
 // Run starts the stack and supervises it until ctx ends.
 func (c *upCommand) Run(ctx context.Context) error {
+	switch {
+	case c.Regions == twoRegions:
+		return c.runLab(ctx)
+	case c.Regions != 1:
+		return fmt.Errorf("there are 1 or 2 regions, not %d", c.Regions)
+	case lab.Exists(c.Data):
+		return fmt.Errorf("%s is a lab of two regions; start it with --regions 2", c.Data)
+	}
 	options, err := c.options()
 	if err != nil {
 		return err
@@ -42,7 +55,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer running.Down()
-	if err := c.announceReady(running); err != nil {
+	if err := c.announce(running.ConfigPath()); err != nil {
 		return err
 	}
 	running.PrintAddresses(os.Stdout)
@@ -76,11 +89,11 @@ func (c *upCommand) options() (stack.Options, error) {
 	}, nil
 }
 
-func (c *upCommand) announceReady(running *stack.Stack) error {
+func (c *upCommand) announce(path string) error {
 	if c.ReadyFile == "" {
 		return nil
 	}
-	if err := os.WriteFile(c.ReadyFile, []byte(running.ConfigPath()+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(c.ReadyFile, []byte(path+"\n"), 0o644); err != nil {
 		return fmt.Errorf("write the ready file: %w", err)
 	}
 	return nil

@@ -24,6 +24,7 @@ type cli struct {
 	Program   string   `default:".local/bin/meai-local" type:"path" help:"Path of meai-local."`
 	Data      string   `default:".local/test" type:"path" help:"Folder of the engines' data."`
 	FreePorts bool     `help:"Leave the usual ports to others."`
+	Regions   int      `default:"1" help:"2 for a lab of two regions, whose lab.json MEAI_TEST_LAB names."`
 	Command   []string `arg:"" help:"What to run, with its arguments, after --."`
 }
 
@@ -50,7 +51,7 @@ func (c cli) run() (err error) {
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
 	stack, err := engines.Start(ctx, engines.Options{
-		Program: c.Program, Data: c.Data, FreePorts: c.FreePorts, Output: os.Stdout,
+		Program: c.Program, Data: c.Data, FreePorts: c.FreePorts, Regions: c.Regions, Output: os.Stdout,
 	})
 	if err != nil {
 		return err
@@ -63,7 +64,11 @@ func (c cli) run() (err error) {
 // sent to this program alone.
 func (c cli) command(ctx context.Context, stack *engines.Stack) error {
 	cmd := exec.CommandContext(ctx, c.Command[0], c.Command[1:]...)
-	cmd.Env = append(os.Environ(), "MEAI_TEST_CONFIG="+stack.Config)
+	variable := "MEAI_TEST_CONFIG="
+	if c.Regions > 1 {
+		variable = "MEAI_TEST_LAB="
+	}
+	cmd.Env = append(os.Environ(), variable+stack.Config)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	err := cmd.Run()

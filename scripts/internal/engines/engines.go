@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type Options struct {
 	Data string
 	// FreePorts leaves the usual ports to others.
 	FreePorts bool
+	// Regions is 2 for a lab of two regions; Config is then its lab.json.
+	Regions int
 	// Output gets what meai-local prints: each step with its seconds, later restarts.
 	Output io.Writer
 }
@@ -53,9 +56,16 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	if running {
-		return &Stack{Config: filepath.Join(data, "meai.yaml")}, nil
+		return &Stack{Config: filepath.Join(data, o.configFile())}, nil
 	}
 	return launch(ctx, o, data)
+}
+
+func (o Options) configFile() string {
+	if o.Regions > 1 {
+		return "lab.json"
+	}
+	return "meai.yaml"
 }
 
 // healthy asks meai-local. Its status is 0 only when everything runs and answers.
@@ -80,6 +90,9 @@ func launch(ctx context.Context, o Options, data string) (*Stack, error) {
 	args := []string{"up", "--data", data, "--ready-file", ready}
 	if o.FreePorts {
 		args = append(args, "--free-ports")
+	}
+	if o.Regions > 1 {
+		args = append(args, "--regions", strconv.Itoa(o.Regions))
 	}
 	cmd := exec.Command(o.Program, args...)
 	cmd.Stdout, cmd.Stderr = o.Output, o.Output

@@ -2,6 +2,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type Member struct {
 	// Peer is where the other members reach it, Client where clients do.
 	Peer   string `json:"peer"`
 	Client string `json:"client"`
+	// Listen is where it listens for the others when that is not Peer, which may be a name.
+	Listen string `json:"listen,omitempty"`
 }
 
 // Run runs members of one cluster until ctx ends or one of them fails. The cluster is all of its members, by name, with
@@ -81,6 +84,10 @@ func (m Member) config(data string, cluster map[string]string) (*embed.Config, e
 	if err != nil {
 		return nil, fmt.Errorf("the member %s: %w", m.Name, err)
 	}
+	listen, err := url.Parse(cmp.Or(m.Listen, m.Peer))
+	if err != nil {
+		return nil, fmt.Errorf("the member %s: %w", m.Name, err)
+	}
 	client, err := url.Parse(m.Client)
 	if err != nil {
 		return nil, fmt.Errorf("the member %s: %w", m.Name, err)
@@ -91,7 +98,7 @@ func (m Member) config(data string, cluster map[string]string) (*embed.Config, e
 	}
 	c := embed.NewConfig()
 	c.Name, c.Dir = m.Name, filepath.Join(data, m.Name)
-	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{*listen}, []url.URL{*peer}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
 	c.InitialCluster, c.InitialClusterToken = strings.Join(all, ","), clusterToken
 	// What agents and observers say every second would pile up.

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +34,9 @@ func Local(data string, count int, free func() (int, error)) ([]Member, error) {
 }
 
 // Remote is one member of a cluster whose peers' addresses are given. It serves clients on its peer address's host, on
-// the given port; where that is zero, on the port it had the last time or a free one.
-func Remote(data, name string, cluster map[string]string, port int, free func() (int, error)) (Member, error) {
+// the given port; where that is zero, on the port it had the last time or a free one. A host that hosts names is where
+// they say, for listening too.
+func Remote(data, name string, cluster, hosts map[string]string, port int, free func() (int, error)) (Member, error) {
 	peer, ok := cluster[name]
 	if !ok {
 		return Member{}, fmt.Errorf("the member %q is not one of the cluster", name)
@@ -43,14 +45,19 @@ func Remote(data, name string, cluster map[string]string, port int, free func() 
 	if err != nil {
 		return Member{}, fmt.Errorf("the address of the member %q: %w", name, err)
 	}
+	host := cmp.Or(hosts[place.Hostname()], place.Hostname())
+	listen := ""
+	if host != place.Hostname() {
+		listen = "http://" + net.JoinHostPort(host, place.Port())
+	}
 	if port != 0 {
-		return Member{Name: name, Peer: peer, Client: address(place.Hostname(), port)}, nil
+		return Member{Name: name, Peer: peer, Listen: listen, Client: address(host, port)}, nil
 	}
 	member, err := remembered(data, name, func(name string) (Member, error) {
 		port, err := free()
-		return Member{Name: name, Client: address(place.Hostname(), port)}, err
+		return Member{Name: name, Client: address(host, port)}, err
 	})
-	member.Peer = peer
+	member.Peer, member.Listen = peer, listen
 	return member, err
 }
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,6 @@ const superuser = "postgres"
 // holds back is bounded: an archiver that is gone must not fill the disk. Old segments of the log are removed and not
 // renamed to future ones, in which what was erased would lie on.
 const settings = `# Written by meai-local at every start; changes here are lost. Put your own into postgresql.conf below the include.
-listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200
 shared_buffers = 64MB
@@ -111,7 +111,7 @@ func appendLine(path, line string) error {
 // writeSettings replaces the include file; the cluster's owner must be able to read it.
 func (s *Server) writeSettings() error {
 	path := filepath.Join(s.data, settingsFile)
-	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(settings+"listen_addresses = '"+cmp.Or(s.config.Host, loopback)+"'\n"), 0o600); err != nil {
 		return fmt.Errorf("write the settings: %w", err)
 	}
 	if err := s.account.own(path); err != nil {

@@ -15,6 +15,15 @@ import (
 // outside is where the cluster goes when the account cannot reach the data folder, for example below /root.
 const outside = "/var/lib/meai-local"
 
+// Place makes a server's folder for who runs the server itself; see place.
+func Place(ctx context.Context, home string) error {
+	a, err := unprivileged()
+	if err != nil {
+		return err
+	}
+	return place(ctx, a, home, outside, false)
+}
+
 // place makes sure that link, a path in the data folder, is a folder that the account can use: in place where
 // it can get there, else a folder below outside that link points to. fresh says that the data folder is new; what
 // an earlier one of the same path left outside is then set aside, for nobody has its passwords any more.

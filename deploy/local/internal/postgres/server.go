@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -16,6 +17,8 @@ import (
 
 	"meai/deploy/local/internal/supervisor"
 )
+
+const loopback = "127.0.0.1"
 
 // Passwords of the cluster's roles.
 type Passwords struct {
@@ -33,6 +36,7 @@ type Config struct {
 	Home string
 	// Fresh says that the data folder was just created.
 	Fresh     bool
+	Host      string // address that it listens on; 127.0.0.1 when empty
 	Port      int
 	Passwords Passwords
 }
@@ -75,7 +79,12 @@ func Open(ctx context.Context, binaries Binaries, config Config) (server *Server
 
 // Probe describes a server that another process runs; only its health can be asked.
 func Probe(port int, passwords Passwords) *Server {
-	return &Server{config: Config{Port: port, Passwords: passwords}}
+	return At(loopback, port, passwords)
+}
+
+// At is [Probe] for a server at any address.
+func At(host string, port int, passwords Passwords) *Server {
+	return &Server{config: Config{Host: host, Port: port, Passwords: passwords}}
 }
 
 // Engine describes the server to the supervisor.
@@ -111,6 +120,16 @@ func (s *Server) healthy(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
+// SuperuserURL connects as the role that owns the cluster.
+func (s *Server) SuperuserURL() string {
+	return s.url(superuser, s.config.Passwords.Superuser, "postgres")
+}
+
+// TemporalURL connects to Temporal's database as its owner.
+func (s *Server) TemporalURL() string {
+	return s.url("temporal", s.config.Passwords.Temporal, "temporal")
+}
+
 // OwnerURL connects to the product's database as the role that migrates it.
 func (s *Server) OwnerURL() string { return s.url("meai_owner", s.config.Passwords.Owner, "meai") }
 
@@ -127,7 +146,7 @@ func (s *Server) BackupURL() string { return s.url("meai_backup", s.config.Passw
 func (s *Server) MaintenanceURLs() []string {
 	return []string{
 		s.OwnerURL(),
-		s.url("temporal", s.config.Passwords.Temporal, "temporal"),
+		s.TemporalURL(),
 		s.url("temporal", s.config.Passwords.Temporal, "temporal_visibility"),
 	}
 }
@@ -139,7 +158,7 @@ func (s *Server) url(user, password, database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(user, password),
-		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.config.Port)),
+		Host:     net.JoinHostPort(cmp.Or(s.config.Host, loopback), strconv.Itoa(s.config.Port)),
 		Path:     database,
 		RawQuery: "sslmode=disable", // loopback only
 	}

@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
+	"meai/deploy/local/internal/folder"
+	"meai/deploy/local/internal/product"
 )
 
 const (
@@ -22,61 +22,21 @@ const (
 	pidsFile   = "pids.json"
 )
 
-// appConfig is the configuration file of the meai binary.
-type appConfig struct {
-	Postgres struct {
-		URL       string `yaml:"url"`
-		OwnerURL  string `yaml:"owner_url"`
-		ReaderURL string `yaml:"reader_url"`
-	} `yaml:"postgres"`
-	Temporal struct {
-		Address   string `yaml:"address"`
-		Namespace string `yaml:"namespace"`
-		UIURL     string `yaml:"ui_url"`
-	} `yaml:"temporal"`
-	Codec struct {
-		Origins string `yaml:"cors_origins"`
-	} `yaml:"codec"`
-	Weaviate struct {
-		URL    string `yaml:"url"`
-		APIKey string `yaml:"api_key"`
-	} `yaml:"weaviate"`
-	Keyring struct {
-		Bucket string `yaml:"bucket"`
-		KEK    string `yaml:"kek"`
-	} `yaml:"keyring"`
-	Ledger struct {
-		Buckets string `yaml:"buckets"`
-	} `yaml:"ledger"`
-	Backup struct {
-		PostgresURL    string `yaml:"postgres_url"`
-		WeaviateBucket string `yaml:"weaviate_bucket"`
-		WeaviateBinary string `yaml:"weaviate_binary"`
-	} `yaml:"backup"`
-	Privacy struct {
-		MaintenanceURLs string `yaml:"maintenance_urls"`
-	} `yaml:"privacy"`
-}
-
 // writeConfig tells the meai binary where everything is. It holds passwords: only its owner may read it.
 func (s *Stack) writeConfig() error {
-	var c appConfig
+	var c product.Config
 	c.Postgres.URL, c.Postgres.OwnerURL, c.Postgres.ReaderURL = s.postgres.AppURL(), s.postgres.OwnerURL(), s.postgres.ReaderURL()
 	c.Temporal.Address, c.Temporal.UIURL = s.temporalConfig().Address(), s.temporalConfig().UIURL()
 	c.Temporal.Namespace = "meai"
 	c.Codec.Origins = s.temporalConfig().UIURL()
 	c.Weaviate.URL, c.Weaviate.APIKey = s.weaviateConfig().URL(), s.state.WeaviateAPIKey
-	c.Keyring.Bucket = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "keyring")) + "?create_dir=true"
-	c.Ledger.Buckets = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "ledger")) + "?create_dir=true"
+	c.Keyring.Bucket = product.Bucket(filepath.Join(s.options.Data, "keyring"))
+	c.Ledger.Buckets = product.Bucket(filepath.Join(s.options.Data, "ledger"))
 	c.Keyring.KEK = "file://" + filepath.ToSlash(filepath.Join(s.options.Data, "kek.key"))
 	c.Backup.PostgresURL, c.Backup.WeaviateBinary = s.postgres.BackupURL(), s.weaviate
-	c.Backup.WeaviateBucket = "file://" + filepath.ToSlash(s.weaviateConfig().Backups()) + "?create_dir=true"
+	c.Backup.WeaviateBucket = product.Bucket(s.weaviateConfig().Backups())
 	c.Privacy.MaintenanceURLs = strings.Join(s.postgres.MaintenanceURLs(), " ")
-	text, err := yaml.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("encode the configuration: %w", err)
-	}
-	return writeWhole(s.ConfigPath(), append([]byte("# Written by meai-local at every start; changes here are lost.\n"), text...))
+	return c.Write(s.ConfigPath())
 }
 
 // ConfigPath is the configuration file for the meai binary, complete once the stack is up.
@@ -146,7 +106,7 @@ func (s *Stack) writePIDs() {
 		}
 	}
 	s.mu.Unlock()
-	if err := writeJSON(filepath.Join(s.options.Data, pidsFile), pids); err != nil {
+	if err := folder.WriteJSON(filepath.Join(s.options.Data, pidsFile), pids); err != nil {
 		s.report("supervisor", err.Error())
 	}
 }

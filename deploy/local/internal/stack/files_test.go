@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"meai/deploy/local/internal/folder"
 )
 
 // leftBehind is a process that goes by a name, as a killed supervisor might leave it; it ends after a time.
@@ -31,12 +33,12 @@ func TestAStartWaitsForTheEnginesOfAKilledSupervisor(t *testing.T) {
 	s.awaitPredecessor(t.Context()) // nothing was ever started
 
 	engine := leftBehind(t, "postgres", "1")
-	require.NoError(t, writeJSON(filepath.Join(data, pidsFile), PIDs{Postgres: engine}))
+	require.NoError(t, folder.WriteJSON(filepath.Join(data, pidsFile), PIDs{Postgres: engine}))
 	s.awaitPredecessor(t.Context())
 	require.ErrorIs(t, syscall.Kill(engine, 0), syscall.ESRCH)
 
 	stranger := leftBehind(t, "somebody", "60")
-	require.NoError(t, writeJSON(filepath.Join(data, pidsFile), PIDs{Guards: map[string]int{"postgres": stranger}}))
+	require.NoError(t, folder.WriteJSON(filepath.Join(data, pidsFile), PIDs{Guards: map[string]int{"postgres": stranger}}))
 	started := time.Now()
 	s.awaitPredecessor(t.Context())
 	require.Less(t, time.Since(started), predecessorWithin, "an id that is somebody else's by now")

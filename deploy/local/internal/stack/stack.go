@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"meai/deploy/local/internal/filelock"
+	"meai/deploy/local/internal/folder"
 	"meai/deploy/local/internal/postgres"
 	"meai/deploy/local/internal/supervisor"
 	"meai/deploy/local/internal/temporal"
@@ -75,7 +76,7 @@ func (s *Stack) prepare(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.options.Data, 0o755); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if s.lock, err = acquire(ctx, s.options.Data); err != nil {
+	if s.lock, err = folder.Acquire(ctx, s.options.Data); err != nil {
 		return err
 	}
 	defer func() {

@@ -3,15 +3,12 @@
 package stack
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"meai/deploy/local/internal/folder"
 	"meai/deploy/local/internal/postgres"
 	"meai/deploy/local/internal/temporal"
 	"meai/deploy/local/internal/weaviate"
@@ -46,19 +43,15 @@ func loadState(data string, historyShards int) (state State, fresh bool, err err
 	}
 	// Folders of earlier versions know no role for backups; it is made at the next start.
 	if state.Passwords.Backup == "" {
-		state.Passwords.Backup = randomPassword()
+		state.Passwords.Backup = folder.Secret()
 	}
 	return state, false, nil
 }
 
 func readState(data string) (State, error) {
 	var state State
-	text, err := os.ReadFile(filepath.Join(data, stateFile))
-	if err == nil {
-		err = json.Unmarshal(text, &state)
-	}
-	if err != nil {
-		return State{}, fmt.Errorf("read the state of %s: %w", data, err)
+	if err := folder.ReadJSON(filepath.Join(data, stateFile), &state); err != nil {
+		return State{}, err
 	}
 	return state, nil
 }
@@ -67,49 +60,16 @@ func newState(historyShards int) State {
 	return State{
 		HistoryShards: historyShards,
 		Passwords: postgres.Passwords{
-			Superuser: randomPassword(), Owner: randomPassword(), App: randomPassword(),
-			Reader: randomPassword(), Backup: randomPassword(), Temporal: randomPassword(),
+			Superuser: folder.Secret(), Owner: folder.Secret(), App: folder.Secret(),
+			Reader: folder.Secret(), Backup: folder.Secret(), Temporal: folder.Secret(),
 		},
-		WeaviateAPIKey:   randomPassword(),
-		WeaviateInternal: randomPassword(),
+		WeaviateAPIKey:   folder.Secret(),
+		WeaviateInternal: folder.Secret(),
 	}
-}
-
-// randomPassword has 192 bits; hex needs no quoting in any file, URL or environment.
-func randomPassword() string {
-	var b [24]byte
-	// Never fails: without randomness the program ends.
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }
 
 func (s State) save(data string) error {
-	return writeJSON(filepath.Join(data, stateFile), s)
-}
-
-func writeJSON(path string, value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
-	}
-	return writeWhole(path, append(text, '\n'))
-}
-
-// writeWhole replaces a file in one step, so that a reader sees the old or the new text and a crash leaves either.
-func writeWhole(path string, text []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // made 0600
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	_, err = file.Write(text)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), errors.Join(err, os.Remove(file.Name())))
-	}
-	return nil
+	return folder.WriteJSON(filepath.Join(data, stateFile), s)
 }
 
 func (s State) temporal() temporal.Config {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"meai/deploy/local/internal/ports"
 )
 
 func TestNewDataFolderGetsItsOwnPasswords(t *testing.T) {
@@ -80,11 +82,11 @@ func distinct(t *testing.T, p Ports) {
 	t.Helper()
 	seen := map[int]bool{}
 	for _, s := range p.slots() {
-		require.NotZero(t, *s.port)
-		for _, port := range []int{*s.port, *s.port + 1} {
+		require.NotZero(t, *s.Port)
+		for _, port := range []int{*s.Port, *s.Port + 1} {
 			require.False(t, seen[port], "port %d is given twice", port)
 			seen[port] = true
-			if !s.wide {
+			if !s.Wide {
 				break
 			}
 		}
@@ -96,8 +98,8 @@ func TestFreePortsLieOutsideTheRangeOfOutgoingConnections(t *testing.T) {
 	require.NoError(t, p.choose(true))
 	distinct(t, p)
 	for _, s := range p.slots() {
-		require.GreaterOrEqual(t, *s.port, lowestFree)
-		require.Less(t, *s.port, highestFree)
+		require.GreaterOrEqual(t, *s.Port, ports.Lowest)
+		require.Less(t, *s.Port, ports.Highest)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"meai/deploy/local/internal/folder"
 	"meai/deploy/local/internal/postgres"
 	"meai/deploy/local/internal/supervisor"
 	"meai/deploy/local/internal/temporal"
@@ -16,7 +17,7 @@ import (
 
 // PrintStatus probes the engines of a data folder and reports whether the whole stack is healthy.
 func PrintStatus(ctx context.Context, out io.Writer, data string) (healthy bool, err error) {
-	running, err := isRunning(data)
+	running, err := folder.IsRunning(data)
 	if err != nil {
 		return false, err
 	}

@@ -31,6 +31,9 @@ type Engine struct {
 
 	// StartWithin bounds the time from start to the first healthy probe.
 	StartWithin time.Duration
+
+	// Once: when it dies it stays dead; who started it may start it again.
+	Once bool
 }
 
 // PIDs are the process ids of a running engine and of its guard; zero while it is down.

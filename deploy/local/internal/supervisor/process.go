@@ -40,7 +40,7 @@ func New(engine Engine, options Options) *Process {
 }
 
 // Start runs the engine and returns once it is healthy. From then on it is restarted, with growing pauses,
-// whenever it dies. When it never becomes healthy the error is a [*StartError] and nothing is left running.
+// whenever it dies, unless it is to run once. When it never becomes healthy the error is a [*StartError] and nothing is left running.
 func (p *Process) Start(ctx context.Context) error {
 	first, err := p.bringUp(ctx)
 	if err != nil {
@@ -82,6 +82,10 @@ func (p *Process) keepRunning(ctx context.Context, inst *instance) {
 		}
 		p.setCurrent(nil)
 		inst.release()
+		if p.engine.Once {
+			p.options.Report(p.engine.Name, fmt.Sprintf("is gone (%v)", inst.exit()))
+			return
+		}
 		p.options.Report(p.engine.Name, fmt.Sprintf("stopped unexpectedly (%v); restarting", inst.exit()))
 		if inst = p.revive(ctx, inst.started); inst == nil {
 			return

@@ -3,6 +3,7 @@
 package temporal
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 const Version = "1.32.1"
 
 const (
-	loopback       = "127.0.0.1"
+	loopback       = "127.0.0.1"           // where it listens when nothing else is asked for
 	executions     = "temporal"            // database of workflow executions
 	visibility     = "temporal_visibility" // database of the search index over them
 	databaseUser   = "temporal"
@@ -31,32 +32,40 @@ const (
 
 // Config says where the server listens and stores.
 type Config struct {
-	Frontend int `json:"frontend"` // port of the public gRPC API
-	History  int `json:"history"`
-	Matching int `json:"matching"`
-	Worker   int `json:"worker"`
-	UI       int `json:"ui"` // port of the web interface
+	Host     string `json:"host,omitempty"` // address that everything listens on; 127.0.0.1 when empty
+	Frontend int    `json:"frontend"`       // port of the public gRPC API
+	History  int    `json:"history"`
+	Matching int    `json:"matching"`
+	Worker   int    `json:"worker"`
+	UI       int    `json:"ui"` // port of the web interface
 	// CodecEndpoint is where the web interface has payloads decoded; "" for nowhere.
 	CodecEndpoint string `json:"codec_endpoint"`
 
-	PostgresPort int    `json:"postgres_port"`
-	Password     string `json:"password"` // of the role temporal
+	PostgresPort int    `json:"postgres_port"` // at the same address
+	Password     string `json:"password"`      // of the role temporal
+	// SQLite is the file that a server stores in which needs no PostgreSQL; "" where it has one.
+	SQLite string `json:"sqlite,omitempty"`
 
 	// HistoryShards can never be changed once the cluster has run.
 	HistoryShards int `json:"history_shards"`
 }
 
+func (c Config) host() string { return cmp.Or(c.Host, loopback) }
+
 // Address is where clients connect.
-func (c Config) Address() string { return net.JoinHostPort(loopback, strconv.Itoa(c.Frontend)) }
+func (c Config) Address() string { return net.JoinHostPort(c.host(), strconv.Itoa(c.Frontend)) }
 
 // UIURL is where people look.
-func (c Config) UIURL() string { return fmt.Sprintf("http://%s:%d", loopback, c.UI) }
+func (c Config) UIURL() string { return fmt.Sprintf("http://%s:%d", c.host(), c.UI) }
 
 func (c Config) database(name string) *config.SQL {
+	if c.SQLite != "" {
+		return c.file()
+	}
 	return &config.SQL{
 		PluginName:      postgresql.PluginNamePGX,
 		DatabaseName:    name,
-		ConnectAddr:     net.JoinHostPort(loopback, strconv.Itoa(c.PostgresPort)),
+		ConnectAddr:     net.JoinHostPort(c.host(), strconv.Itoa(c.PostgresPort)),
 		ConnectProtocol: "tcp",
 		User:            databaseUser,
 		Password:        c.Password,
@@ -70,7 +79,7 @@ func (c Config) database(name string) *config.SQL {
 // archival, no metrics endpoint.
 func (c Config) server() *config.Config {
 	return &config.Config{
-		Global: config.Global{Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback}},
+		Global: config.Global{Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: c.host()}},
 		Persistence: config.Persistence{
 			DefaultStore:     executions,
 			VisibilityStore:  visibility,
@@ -90,10 +99,10 @@ func (c Config) server() *config.Config {
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
 		Services: map[string]config.Service{
-			string(primitives.FrontendService): service(c.Frontend),
-			string(primitives.HistoryService):  service(c.History),
-			string(primitives.MatchingService): service(c.Matching),
-			string(primitives.WorkerService):   service(c.Worker),
+			string(primitives.FrontendService): c.service(c.Frontend),
+			string(primitives.HistoryService):  c.service(c.History),
+			string(primitives.MatchingService): c.service(c.Matching),
+			string(primitives.WorkerService):   c.service(c.Worker),
 		},
 		Archival: config.Archival{
 			History:    config.HistoryArchival{State: archiveNothing},
@@ -107,15 +116,15 @@ func (c Config) server() *config.Config {
 	}
 }
 
-func service(port int) config.Service {
-	return config.Service{RPC: config.RPC{GRPCPort: port, BindOnLocalHost: true}}
+func (c Config) service(port int) config.Service {
+	return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: c.host()}}
 }
 
 // hosts names the one host of every service. It replaces the gossip by which a cluster of many finds its
 // members: no gossip ports, no wait for it to settle.
 func (c Config) hosts() map[primitives.ServiceName]static.Hosts {
 	host := func(port int) static.Hosts {
-		return static.SingleLocalHost(net.JoinHostPort(loopback, strconv.Itoa(port)))
+		return static.SingleLocalHost(net.JoinHostPort(c.host(), strconv.Itoa(port)))
 	}
 	return map[primitives.ServiceName]static.Hosts{
 		primitives.FrontendService: host(c.Frontend),

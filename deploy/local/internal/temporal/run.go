@@ -52,7 +52,7 @@ func Run(ctx context.Context, c Config) error {
 func (c Config) ui() *uiconfig.Config {
 	return &uiconfig.Config{
 		TemporalGRPCAddress: c.Address(),
-		Host:                loopback,
+		Host:                c.host(),
 		Port:                c.UI,
 		EnableUI:            true,
 		DefaultNamespace:    "meai",

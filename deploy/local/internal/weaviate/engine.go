@@ -1,6 +1,7 @@
 package weaviate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -23,6 +24,7 @@ const (
 // Config says where the server listens and stores, and what protects it.
 type Config struct {
 	Data string // folder
+	Host string // address of the REST port; 127.0.0.1, where all else is, when empty
 
 	REST   int // ports
 	GRPC   int
@@ -36,7 +38,9 @@ type Config struct {
 }
 
 // URL is where clients connect.
-func (c Config) URL() string { return "http://" + net.JoinHostPort(loopback, strconv.Itoa(c.REST)) }
+func (c Config) URL() string {
+	return "http://" + net.JoinHostPort(cmp.Or(c.Host, loopback), strconv.Itoa(c.REST))
+}
 
 // Backups is the folder that the server writes its own backups to.
 func (c Config) Backups() string { return filepath.Join(c.Data, "backups") }
@@ -73,7 +77,7 @@ func (s *Server) command(context.Context) (*exec.Cmd, error) {
 	if err := os.MkdirAll(s.config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of vectors: %w", err)
 	}
-	cmd := exec.Command(s.binary.Path, "--scheme", "http", "--host", loopback, "--port", strconv.Itoa(s.config.REST))
+	cmd := exec.Command(s.binary.Path, "--scheme", "http", "--host", cmp.Or(s.config.Host, loopback), "--port", strconv.Itoa(s.config.REST))
 	cmd.Dir = s.config.Data
 	cmd.Env = s.environment()
 	return cmd, nil

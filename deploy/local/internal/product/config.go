@@ -1,0 +1,75 @@
+// Package product knows the configuration file of the meai binary, as far as its engines decide it.
+package product
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"meai/deploy/local/internal/folder"
+)
+
+// Config is the part of the configuration of the meai binary that its engines decide.
+type Config struct {
+	Postgres struct {
+		URL       string `yaml:"url"`
+		OwnerURL  string `yaml:"owner_url"`
+		ReaderURL string `yaml:"reader_url"`
+	} `yaml:"postgres"`
+	Temporal struct {
+		Address   string `yaml:"address"`
+		Namespace string `yaml:"namespace"`
+		UIURL     string `yaml:"ui_url"`
+	} `yaml:"temporal"`
+	Codec struct {
+		Origins string `yaml:"cors_origins"`
+	} `yaml:"codec"`
+	API struct {
+		Listen string `yaml:"listen,omitempty"`
+	} `yaml:"api,omitempty"`
+	Weaviate struct {
+		URL    string `yaml:"url"`
+		APIKey string `yaml:"api_key"`
+	} `yaml:"weaviate"`
+	Keyring struct {
+		Bucket   string `yaml:"bucket"`
+		Region   string `yaml:"region,omitempty"`
+		Replicas string `yaml:"replicas,omitempty"`
+		KEK      string `yaml:"kek"`
+	} `yaml:"keyring"`
+	Ledger struct {
+		Buckets string `yaml:"buckets"`
+	} `yaml:"ledger"`
+	Backup struct {
+		PostgresURL    string `yaml:"postgres_url"`
+		WeaviateBucket string `yaml:"weaviate_bucket"`
+		WeaviateBinary string `yaml:"weaviate_binary"`
+	} `yaml:"backup"`
+	Privacy struct {
+		MaintenanceURLs string `yaml:"maintenance_urls"`
+		Exports         string `yaml:"exports,omitempty"`
+	} `yaml:"privacy"`
+	Regions Regions `yaml:"regions,omitempty"`
+}
+
+// Regions is for one of two regions.
+type Regions struct {
+	Name     string   `yaml:"name,omitempty"`
+	Etcd     []string `yaml:"etcd,omitempty"`
+	Postgres []string `yaml:"postgres,omitempty"` // region=URL
+	Data     string   `yaml:"data,omitempty"`
+	Mode     string   `yaml:"mode,omitempty"`
+}
+
+// Write puts the configuration into a file, in one step. It holds passwords: only its owner may read it.
+func (c Config) Write(path string) error {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode the configuration: %w", err)
+	}
+	return folder.WriteWhole(path, append([]byte("# Written by meai-local at every start; changes here are lost.\n"), text...))
+}
+
+// Bucket is the URL of a folder that holds objects and is made when it is first written to.
+func Bucket(folder string) string { return "file://" + filepath.ToSlash(folder) + "?create_dir=true" }
