@@ -37,6 +37,17 @@ func (d Database) ask(ctx context.Context, limit time.Duration, ask func(context
 	return ask(ctx, conn)
 }
 
+// InRecovery asks whether the server is a standby. Any role may.
+func (d Database) InRecovery(ctx context.Context) (is bool, err error) {
+	err = d.ask(ctx, askTimeout, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&is)
+	})
+	if err != nil {
+		return false, fmt.Errorf("ask the server whether it is a standby: %w", err)
+	}
+	return is, nil
+}
+
 // Standing is what a server says of itself.
 type Standing struct {
 	InRecovery bool
@@ -65,6 +76,38 @@ func (d Database) Standing(ctx context.Context) (s Standing, err error) {
 		return s, fmt.Errorf("ask the server what it is: %w", err)
 	}
 	return s, nil
+}
+
+// Replica is what a standby says of what it has.
+type Replica struct {
+	// Newest is the newest heartbeat that it has applied, by the primary's clock; zero for none.
+	Newest time.Time
+	// Streaming: it receives from the primary now.
+	Streaming bool
+}
+
+// Replica asks a standby.
+func (d Database) Replica(ctx context.Context) (r Replica, err error) {
+	err = d.ask(ctx, askTimeout, func(ctx context.Context, conn *pgx.Conn) error {
+		var newest *time.Time
+		err := conn.QueryRow(ctx, `
+			select (select max(at) from backup_heartbeats), exists (select from pg_stat_wal_receiver where status = 'streaming')`).Scan(&newest, &r.Streaming)
+		if newest != nil {
+			r.Newest = *newest
+		}
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("ask the standby: %w", err)
+	}
+	return r, nil
+}
+
+// Beat commits a heartbeat, which makes what a standby lacks measurable however idle the
+// database is.
+func (d Database) Beat(ctx context.Context) error {
+	_, _, err := d.beat(ctx)
+	return err
 }
 
 // Canary writes a row and reads it over another connection.

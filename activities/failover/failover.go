@@ -71,8 +71,9 @@ type Place interface {
 	// it returns how many.
 	Temporal(ctx context.Context) (schedules int, err error)
 	// Release brings the region's quarantined database into service, under an approval or
-	// what stands for it; it does nothing where it serves. It returns the write epoch.
-	Release(ctx context.Context, approval uuid.UUID) (epoch int64, err error)
+	// what stands for it; it does nothing where it serves. It returns the write epoch, and
+	// whether there was a quarantine of this failover, also one that it ended before.
+	Release(ctx context.Context, failover, approval uuid.UUID) (epoch int64, released bool, err error)
 	// Repair starts what makes the region's index hold what its database does, unless the
 	// same failover has started it already.
 	Repair(ctx context.Context, failover uuid.UUID) error

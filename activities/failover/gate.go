@@ -39,6 +39,8 @@ const (
 	// ReasonDegraded: clients were told of commits that the standby may lack, although
 	// the mode promises that there are none.
 	ReasonDegraded Reason = "degraded"
+	// ReasonUnconfirmed: the observers do not say that the primary is lost.
+	ReasonUnconfirmed Reason = "unconfirmed"
 	// ReasonReplay: what it has received and not applied yet takes too long to apply.
 	ReasonReplay Reason = "replay"
 )
@@ -85,6 +87,9 @@ type Look struct {
 	Standby  Standby  `json:"standby"`
 	Upstream Upstream `json:"upstream"`
 	Limits   Limits   `json:"limits"`
+	// Unconfirmed: nobody has planned to leave the primary, and the observers do not say
+	// that it is lost.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 }
 
 // Judgement is what the gate says.
@@ -110,6 +115,7 @@ func Judge(l Look) Judgement {
 	}
 	add(!l.Standby.Present, ReasonSilent)
 	add(l.Standby.Present && !l.Standby.IsStandby, ReasonRole)
+	add(l.Unconfirmed, ReasonUnconfirmed)
 	add(l.Upstream.Timeline != 0 && l.Standby.Timeline != l.Upstream.Timeline, ReasonTimeline)
 	add(!l.Standby.Streaming, ReasonReceiver)
 	add(l.Mode == Degraded, ReasonDegraded)

@@ -46,6 +46,7 @@ func TestTheGateSaysWhatSpeaksAgainstAFailover(t *testing.T) {
 		"not receiving, synchronous": {func(l *failover.Look) { l.Mode, l.Standby.Streaming = failover.Synchronous, false },
 			reasons{"receiver"}, false, false, -1},
 		"nobody knows of the primary's history": {func(l *failover.Look) { l.Upstream = failover.Upstream{} }, nil, false, false, 0.5},
+		"the observers do not agree":            {func(l *failover.Look) { l.Unconfirmed = true }, reasons{"unconfirmed"}, false, false, 0.5},
 		"much to apply":                         {func(l *failover.Look) { l.Standby.Received = 6001 }, reasons{"replay"}, false, false, 0.5},
 		"switchover, however far behind": {func(l *failover.Look) { l.Upstream.Alive, l.Standby.Lag = true, 90 },
 			nil, false, true, 0},

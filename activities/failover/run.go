@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,26 +38,29 @@ type step struct {
 const commit = "fence"
 
 // steps in their order.
-var steps = []step{
-	{"detect", (*Run).detect, (*Run).disclaim},
-	{"gate", (*Run).gate, nil},
-	{"approve", (*Run).approve, nil},
-	{commit, (*Run).fence, nil},
-	{"await", (*Run).await, nil},
-	{"promote", (*Run).promote, nil},
-	{"verify", (*Run).verify, nil},
-	{"release", (*Run).release, nil},
-	{"route", (*Run).route, nil},
-	{"repair", (*Run).repair, nil},
-	{"measure", (*Run).measure, nil},
-	{"rejoin", (*Run).rejoin, nil},
-	{"report", (*Run).report, nil},
+func steps() []step {
+	return []step{
+		{"detect", (*Run).detect, (*Run).disclaim},
+		{"gate", (*Run).gate, nil},
+		{"approve", (*Run).approve, nil},
+		{commit, (*Run).fence, nil},
+		{"await", (*Run).await, nil},
+		{"promote", (*Run).promote, nil},
+		{"verify", (*Run).verify, nil},
+		{"release", (*Run).release, nil},
+		{"route", (*Run).route, nil},
+		{"repair", (*Run).repair, nil},
+		{"measure", (*Run).measure, nil},
+		{"rejoin", (*Run).rejoin, nil},
+		{"report", (*Run).report, nil},
+	}
 }
 
 // Steps are the names of all steps in order.
 func Steps() []string {
-	names := make([]string, len(steps))
-	for i, s := range steps {
+	all := steps()
+	names := make([]string, len(all))
+	for i, s := range all {
 		names[i] = s.name
 	}
 	return names
@@ -68,7 +70,7 @@ func Steps() []string {
 // that [Run.RollBack] is called should the run end before the commit point.
 func Undoable() []string {
 	var names []string
-	for _, s := range steps {
+	for _, s := range steps() {
 		if s.undo != nil {
 			names = append(names, s.name)
 		}
@@ -241,6 +243,7 @@ func (run *Run) record(ctx context.Context, name string, entry, into any) error 
 
 // Do does one step, unless it was done before. Those before it must have been done.
 func (run *Run) Do(ctx context.Context, name string) (Done, error) {
+	steps := steps()
 	i := slices.IndexFunc(steps, func(s step) bool { return s.name == name })
 	if i < 0 {
 		return Done{}, fmt.Errorf("there is no step %q", name)
@@ -320,7 +323,10 @@ func (run *Run) committed(ctx context.Context) (bool, error) {
 // RollBack takes a failover back and ends it. It fails with [ErrCommitted] behind the
 // commit point; it can be repeated.
 func (run *Run) RollBack(ctx context.Context, reasons ...Reason) error {
-	for _, s := range slices.Backward(steps) {
+	if committed, err := run.committed(ctx); committed || err != nil {
+		return errors.Join(err, only(committed, ErrCommitted))
+	}
+	for _, s := range slices.Backward(steps()) {
 		if s.undo != nil {
 			if err := s.undo(run, ctx); err != nil {
 				return fmt.Errorf("undo %s: %w", s.name, err)
@@ -339,6 +345,14 @@ func (run *Run) RollBack(ctx context.Context, reasons ...Reason) error {
 	}
 	var result Result
 	return run.record(ctx, resultEntry, Result{State: RolledBack, At: run.c.now(), Reasons: reasons}, &result)
+}
+
+// only is err if that is so.
+func only(is bool, err error) error {
+	if is {
+		return err
+	}
+	return nil
 }
 
 func (run *Run) disclaim(ctx context.Context) error {
@@ -411,14 +425,4 @@ func (run *Run) reasons() []Reason {
 		return done.Judgement.Reasons
 	}
 	return nil
-}
-
-// stepOf is the name of the step of a journal's entry.
-func stepOf(name string) (string, bool) {
-	_, rest, ok := strings.Cut(name, "/")
-	if !ok {
-		return "", false
-	}
-	_, step, ok := strings.Cut(rest, "-")
-	return step, ok
 }
