@@ -25,6 +25,7 @@ type commands struct {
 
 	Temporal temporalCommand `cmd:"" hidden:"" help:"The Temporal server; started by up."`
 	Guard    guardCommand    `cmd:"" hidden:"" help:"The guard of one engine; started by up."`
+	Etcd     etcdCommand     `cmd:"" hidden:"" help:"Members of an etcd cluster, the register of two regions."`
 }
 
 func main() {

@@ -1,5 +1,7 @@
 package fence
 
+import "time"
+
 // Act is what an agent has to do.
 type Act string
 
@@ -12,7 +14,8 @@ const (
 	// ShutDown shuts PostgreSQL down in order, and waits for its standby; the lease is renewed meanwhile. When that takes
 	// too long the lease's deadline stops it as always.
 	ShutDown Act = "shut down"
-	// Release calls [Register.Release] for [Action.Holder]: PostgreSQL takes no writes. Where it was shut down in order the proof says so.
+	// Release calls [Register.Release] for [Action.Holder]: PostgreSQL takes no writes. Where it was shut down in order
+	// the proof says so.
 	Release Act = "release"
 	// Acquire takes a lease and calls [Register.Acquire] with what was read.
 	Acquire Act = "acquire"
@@ -39,13 +42,11 @@ type Action struct {
 	Reason string
 }
 
-// Postgres is an agent's own PostgreSQL.
+// Postgres is an agent's own PostgreSQL. The agent makes sure that no other agent has the same data folder, by a lock.
 type Postgres struct {
 	Role Role
 	// Received is the end of its log.
 	Received LSN
-	// Clean says, of one that is stopped, that it was shut down in order after it was primary.
-	Clean bool
 }
 
 // View is all that an agent knows when it decides.
@@ -54,32 +55,103 @@ type View struct {
 	Region   string
 	Timings  Timings
 	Postgres Postgres
-	// Lease and Holder are what the agent took last; zero where it has none. An agent that starts has none, whatever the
-	// register says of its region.
-	Lease  Lease
-	Holder Holder
-	// Seen is what the register said last.
-	Seen Seen
+	State
 }
 
-// Seen is what an agent read last, and for how long it has known some of it. The zero value has read nothing.
-type Seen struct {
-	Snapshot
-	// Known says that anything was read.
-	Known bool
-	// GoneAt is when it first learned that the last holder's key is gone; it counts only while that is so.
-	GoneAt Instant
-	// DesiredAt is when it first learned of the desired record as it is.
-	DesiredAt Instant
-}
-
-// Read is what is known after the register answered at the given moment: the moment the answer came, not when it was
-// asked for. An answer that is older than what is known changes nothing.
-func (s Seen) Read(snapshot Snapshot, answered Instant) Seen {
-	return s
-}
-
-// Decide is what an agent has to do. It is a pure function.
+// Decide is what an agent has to do. It is a pure function. An agent asks it whenever it learned something, when
+// [Action.Until] comes, and after it did what it was told; and it renews its lease every [Timings.Renew] as long as it
+// has one.
 func Decide(v View) Action {
-	return Action{Act: Stay}
+	switch {
+	case v.Postgres.Role == RolePrimary:
+		return v.asPrimary()
+	case !v.Known:
+		return stay("the register is not known yet")
+	case !v.Desired.Exists():
+		return stay("no region is desired yet")
+	case v.Desired.Value.Region != v.Region:
+		return v.elsewhere()
+	case v.Postgres.Role != RoleStopped && v.Postgres.Role != RoleStandby:
+		return stay("the data is no whole copy")
+	case v.Primary.Exists():
+		return v.held()
+	}
+	return v.free()
+}
+
+func stay(reason string) Action { return Action{Act: Stay, Reason: reason} }
+
+// asPrimary: PostgreSQL may take writes now, which only a lease permits.
+func (v View) asPrimary() Action {
+	desired, deadline := v.Desired.Value, v.Lease.Deadline(v.Timings)
+	switch {
+	case v.Lease.ID == 0:
+		return Action{Act: Stop, Reason: "there is no lease"}
+	case v.Now >= deadline:
+		return Action{Act: Stop, Reason: "the lease could not be renewed"}
+	case !v.Primary.Exists() || v.Primary.Value != v.Holder:
+		return Action{Act: Stop, Reason: "the lease was lost"}
+	case desired.Region == v.Region && desired.Epoch == v.Holder.Epoch:
+		return Action{Act: Stay, Until: deadline, Reason: "this is the primary"}
+	case desired.Handover && desired.Epoch == v.Holder.Epoch+1:
+		return Action{Act: ShutDown, Until: deadline, Reason: "another region takes over in order"}
+	}
+	return Action{Act: Stop, Reason: "writes belong to another region or epoch"}
+}
+
+// elsewhere: writes belong to another region and PostgreSQL here takes none, which the other one waits to hear.
+func (v View) elsewhere() Action {
+	if last := v.Last.Value; v.Last.Exists() && last.Region == v.Region && !last.Stopped {
+		return Action{Act: Release, Holder: last.Holder, Reason: "writes belong to another region"}
+	}
+	return Action{Act: Follow, Region: v.Desired.Value.Region, Reason: "writes belong to another region"}
+}
+
+// held: writes belong here, PostgreSQL takes none yet, and somebody holds the key.
+func (v View) held() Action {
+	holder, desired := v.Primary.Value, v.Desired.Value
+	switch {
+	case holder.Region != v.Region:
+		return stay("the other region has not stopped yet")
+	case v.Lease.ID == 0 || holder != v.Holder || holder.Epoch != desired.Epoch:
+		// Ours, of an agent that ended or of an earlier epoch: nothing was promoted under it that still runs.
+		return Action{Act: Release, Holder: holder, Reason: "an earlier hold of this region is left"}
+	case v.Now >= v.Lease.Deadline(v.Timings):
+		return stay("the lease must be renewed first")
+	}
+	return v.promote()
+}
+
+// promote: the key is ours, so no other PostgreSQL takes writes.
+func (v View) promote() Action {
+	desired, before := v.Desired.Value, v.Last.Value.Before
+	promote := Action{Act: Promote, Epoch: desired.Epoch, Lossless: desired.Lossless, Reason: "writes belong here and no other takes them"}
+	if promote.Lossless || !desired.Handover || !before.Clean {
+		return promote
+	}
+	if promote.Lossless = v.Postgres.Received >= before.LSN; promote.Lossless {
+		return promote
+	}
+	if patience := v.DesiredAt.Add(handoverPatience(v.Timings)); v.Now < patience {
+		return Action{Act: Stay, Until: patience, Reason: "the end of the other region's log has not arrived yet"}
+	}
+	return promote
+}
+
+// handoverPatience is how long the end of a log that was handed over is waited for.
+func handoverPatience(t Timings) time.Duration { return 2 * t.TTL }
+
+// free: writes belong here and nobody holds the key.
+func (v View) free() Action {
+	acquire := Action{Act: Acquire, Reason: "writes belong here and nobody holds them"}
+	last := v.Last.Value
+	if !v.Last.Exists() || last.Stopped || last.Region == v.Region {
+		return acquire // no other PostgreSQL takes writes
+	}
+	// No proof: by then it is dead even if its clock is slow and ours is fast, and no guard of its clients permits anything.
+	wait := max(v.GoneAt.Add(v.Timings.Margin), v.DesiredAt.Add(v.Timings.TTL))
+	if v.Now < wait {
+		return Action{Act: Stay, Until: wait, Reason: "the other region's lease ended without proof that it stopped"}
+	}
+	return acquire
 }

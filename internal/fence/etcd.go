@@ -2,11 +2,18 @@ package fence
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"log/slog"
+	"strings"
+	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
 )
 
 // EtcdOptions say how to reach the register.
@@ -14,26 +21,136 @@ type EtcdOptions struct {
 	Endpoints []string
 	// Cluster names what the records belong to; they lie below /meai/<cluster>/.
 	Cluster string
-	// Timeout of a call; a second where it is zero. An agent needs it shorter than [Timings.Renew].
+	// Timeout of one try; a second where it is zero. A call tries up to three times, each time another member, for as long
+	// as its context allows: a member that is cut off from the others answers late or never.
 	Timeout time.Duration
-	Clock   Clock
-	Logger  *slog.Logger
+	// Clock by which leases count; [BootClock] where it is nil.
+	Clock Clock
+	// Dial are further options of the connections, such as credentials.
+	Dial []grpc.DialOption
 }
 
 // Etcd is the register in an etcd cluster.
-type Etcd struct{ client *clientv3.Client }
+type Etcd struct {
+	client  *clientv3.Client
+	prefix  string
+	timeout time.Duration
+	clock   Clock
+
+	mu       sync.Mutex
+	announce map[string]clientv3.LeaseID // of what this process announces, by key
+}
+
+var _ Register = (*Etcd)(nil)
+
+const tries = 3
 
 // OpenEtcd prepares the connection; the members need not be there yet.
 func OpenEtcd(options EtcdOptions) (*Etcd, error) {
-	client, err := clientv3.New(clientv3.Config{Endpoints: options.Endpoints})
+	if options.Cluster == "" || strings.Contains(options.Cluster, "/") {
+		return nil, fmt.Errorf("open the register: %q names no cluster", options.Cluster)
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: options.Endpoints, DialOptions: options.Dial, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, fmt.Errorf("open the register: %w", err)
 	}
-	return &Etcd{client: client}, nil
+	e := &Etcd{client: client, prefix: "/meai/" + options.Cluster + "/", timeout: options.Timeout, clock: options.Clock}
+	if e.timeout == 0 {
+		e.timeout = time.Second
+	}
+	if e.clock == nil {
+		e.clock = BootClock
+	}
+	e.announce = map[string]clientv3.LeaseID{}
+	return e, nil
 }
 
 // Close ends the connection. Leases are left to expire.
 func (e *Etcd) Close() error { return e.client.Close() }
 
-// Read is what the register says now.
-func (e *Etcd) Read(ctx context.Context) (Snapshot, error) { return Snapshot{}, nil }
+// try calls until the outcome is known. Everything that is tried may be done twice.
+func (e *Etcd) try(ctx context.Context, what string, call func(context.Context) error) error {
+	var err error
+	for range tries {
+		err = e.once(ctx, call)
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrLost) || errors.Is(err, ErrHeld) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+func (e *Etcd) once(ctx context.Context, call func(context.Context) error) error {
+	// A member without a leader says so at once instead of letting the caller wait.
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), e.timeout)
+	defer cancel()
+	err := call(ctx)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return errors.Join(ErrLost, err)
+	}
+	return err
+}
+
+// commit carries out a transaction. With ok false, its conditions did not hold and otherwise was done.
+func (e *Etcd) commit(ctx context.Context, conditions []clientv3.Cmp, then, otherwise []clientv3.Op) (ok bool, answer *clientv3.TxnResponse, err error) {
+	answer, err = e.client.Txn(ctx).If(conditions...).Then(then...).Else(otherwise...).Commit()
+	if err != nil {
+		return false, nil, err
+	}
+	return answer.Succeeded, answer, nil
+}
+
+func (e *Etcd) put(name string, value any, options ...clientv3.OpOption) clientv3.Op {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("encode %s: %v", name, err)) // plain records, which can be encoded
+	}
+	return clientv3.OpPut(e.prefix+name, string(encoded), options...)
+}
+
+// unchanged holds while a record has the revision that it was read with; zero is that of one that does not exist.
+func (e *Etcd) unchanged(name string, revision int64) clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(e.prefix+name), "=", revision)
+}
+
+// Names of the records.
+const (
+	keyDesired = "desired"
+	keyPrimary = "primary"
+	keyLast    = "last"
+	keyMode    = "mode"
+)
+
+var recordKeys = []string{keyDesired, keyPrimary, keyLast, keyMode}
+
+// all reads the records, within a transaction.
+func (e *Etcd) all() []clientv3.Op {
+	gets := make([]clientv3.Op, 0, len(recordKeys))
+	for _, name := range recordKeys {
+		gets = append(gets, clientv3.OpGet(e.prefix+name))
+	}
+	return gets
+}
+
+// snapshot is what the last four answers of a transaction say, which are those of all.
+func snapshot(answer *clientv3.TxnResponse) (Snapshot, error) {
+	s := Snapshot{Revision: answer.Header.Revision}
+	gets := answer.Responses[len(answer.Responses)-len(recordKeys):]
+	err := errors.Join(entry(gets[0], &s.Desired), entry(gets[1], &s.Primary), entry(gets[2], &s.Last), entry(gets[3], &s.Mode))
+	return s, err
+}
+
+func entry[T any](answer *etcdserverpb.ResponseOp, into *Entry[T]) error {
+	kvs := answer.GetResponseRange().GetKvs()
+	if len(kvs) == 0 {
+		return nil
+	}
+	into.Revision = kvs[0].ModRevision
+	if err := json.Unmarshal(kvs[0].Value, &into.Value); err != nil {
+		return fmt.Errorf("read the record %s: %w", kvs[0].Key, err)
+	}
+	return nil
+}

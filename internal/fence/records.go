@@ -75,6 +75,17 @@ type Last struct {
 	// Stopped says that Proof was given.
 	Stopped bool  `json:"stopped"`
 	Proof   Proof `json:"proof,omitzero"`
+	// Before is the proof of the last holder of an earlier epoch; zero where there was none, or it gave none.
+	Before Proof `json:"before,omitzero"`
+}
+
+// followed is the record of the holder that comes after this one.
+func (l Last) followed(by Holder) Last {
+	next := Last{Holder: by, Before: l.Before}
+	if l.Epoch != by.Epoch {
+		next.Before = l.Proof
+	}
+	return next
 }
 
 // Replication says what an acknowledged write is worth.
@@ -88,7 +99,8 @@ const (
 )
 
 // Mode is the replication's state, written by the primary's agent alone: before PostgreSQL acknowledges less than it
-// says, and after PostgreSQL acknowledges as much as it says and the standby has all that came before.
+// says, and after PostgreSQL acknowledges as much as it says and the standby has all that came before. While it says
+// [Sync], a primary of any epoch that is opened must wait for its standby, or have it changed first.
 type Mode struct {
 	Replication Replication `json:"replication"`
 	// Region and Epoch are whose agent wrote it.
@@ -108,10 +120,12 @@ func (e Entry[T]) Exists() bool { return e.Revision != 0 }
 
 // Snapshot is what the register said at one moment.
 type Snapshot struct {
-	Desired Entry[Desired]
-	Primary Entry[Holder]
-	Last    Entry[Last]
-	Mode    Entry[Mode]
+	// Revision grows with every change of the register.
+	Revision int64
+	Desired  Entry[Desired]
+	Primary  Entry[Holder]
+	Last     Entry[Last]
+	Mode     Entry[Mode]
 }
 
 // Lease is what the key "primary" hangs on.

@@ -78,6 +78,13 @@ func (p *Ports) choose(anyFree bool) error {
 	return nil
 }
 
+// FreePort is a port that nobody uses now, from the range above.
+func FreePort() (int, error) {
+	var held holding
+	defer held.release()
+	return held.takeFree(false)
+}
+
 // holding is a set of ports that nobody else gets at the moment.
 type holding []net.Listener
 
