@@ -173,9 +173,9 @@ func (d Database) Refusal(ctx context.Context) (string, error) {
 	}
 }
 
-// present are those of some interactions that the database has. It looks across all
+// Present are those of some interactions that the database has. It looks across all
 // people, which takes this role and no other.
-func (d Database) present(ctx context.Context, page []Acknowledged) (map[uuid.UUID]bool, error) {
+func (d Database) Present(ctx context.Context, page []Acknowledged) (map[uuid.UUID]bool, error) {
 	ids := make([]uuid.UUID, len(page))
 	for i, a := range page {
 		ids[i] = a.Interaction

@@ -32,7 +32,7 @@ type Controller struct {
 	Register fence.Register
 	// Databases are the product's, by region, for a role that reads everything and may
 	// write heartbeats, and that a standby lets in as well.
-	Databases map[string]Database
+	Databases map[string]Server
 	// Open opens what is needed of a region beside its database.
 	Open   func(ctx context.Context, region string) (Place, error)
 	Limits Limits
@@ -58,6 +58,17 @@ type Controller struct {
 	Every time.Duration
 	// Now is the wall clock; time.Now when nil.
 	Now func() time.Time
+}
+
+// Server is the product's database in one region. [Database] is one.
+type Server interface {
+	InRecovery(context.Context) (bool, error)
+	Standing(context.Context) (Standing, error)
+	Replica(context.Context) (Replica, error)
+	Beat(context.Context) error
+	Canary(context.Context) (lsn string, err error)
+	Refusal(context.Context) (string, error)
+	Present(context.Context, []Acknowledged) (map[uuid.UUID]bool, error)
 }
 
 // Place is a region beside its database.

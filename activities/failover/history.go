@@ -29,7 +29,7 @@ func (c *Controller) missing(ctx context.Context, region string) (m Missing, err
 	m.Known = true
 	const page = 1000
 	err = ReadAcknowledgements(file, page, func(lines []Acknowledged) error {
-		there, err := c.Databases[region].present(ctx, lines)
+		there, err := c.Databases[region].Present(ctx, lines)
 		if err == nil {
 			m.add(lines, there)
 		}

@@ -20,9 +20,11 @@ type Observer struct {
 	Register fence.Register
 	Site     string
 	// Databases are the regions', for a role that may connect to a standby as well.
-	Databases map[string]Database
-	Damping   Damping
-	Logger    *slog.Logger
+	Databases map[string]interface {
+		InRecovery(context.Context) (bool, error)
+	}
+	Damping Damping
+	Logger  *slog.Logger
 	// Now is the wall clock; time.Now when nil.
 	Now func() time.Time
 

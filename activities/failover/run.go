@@ -213,10 +213,8 @@ func (run *Run) resume(ctx context.Context) error {
 	if err != nil || committed {
 		return err
 	}
-	// One that gave its claim back was being rolled back.
-	claimed, err := run.c.Register.Claimed(ctx)
-	if err != nil || claimed == run.id.String() {
-		return err
+	if _, withdrawn := run.entries[fence.Withdrawn]; !withdrawn {
+		return nil
 	}
 	if err := run.RollBack(ctx); err != nil {
 		return err
@@ -326,22 +324,20 @@ func (run *Run) RollBack(ctx context.Context, reasons ...Reason) error {
 	if committed, err := run.committed(ctx); committed || err != nil {
 		return errors.Join(err, only(committed, ErrCommitted))
 	}
+	// From here on the change is refused. One that came just before has happened.
+	var at time.Time
+	if err := run.record(ctx, fence.Withdrawn, run.c.now(), &at); err != nil {
+		return err
+	}
+	if committed, err := run.committed(ctx); committed || err != nil {
+		return errors.Join(err, only(committed, ErrCommitted))
+	}
 	for _, s := range slices.Backward(steps()) {
 		if s.undo != nil {
 			if err := s.undo(run, ctx); err != nil {
 				return fmt.Errorf("undo %s: %w", s.name, err)
 			}
 		}
-	}
-	// Without its claim the change is refused. One that came just before has happened.
-	switch committed, err := run.committed(ctx); {
-	case err != nil:
-		return err
-	case committed:
-		if _, err := run.c.Register.Claim(ctx, run.id.String()); err != nil && !errors.Is(err, fence.ErrHeld) {
-			return err
-		}
-		return ErrCommitted
 	}
 	var result Result
 	return run.record(ctx, resultEntry, Result{State: RolledBack, At: run.c.now(), Reasons: reasons}, &result)

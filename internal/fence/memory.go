@@ -156,7 +156,8 @@ func (m *Memory) Change(_ context.Context, read Snapshot, to Desired) error {
 		return nil
 	}
 	sameMode := m.now.Mode.Revision == read.Mode.Revision || m.faults.changeAnyway
-	if m.now.Desired.Revision != read.Desired.Revision || !sameMode || !mayChange(read, to) {
+	_, withdrawn := m.entries[to.Failover+"/"+Withdrawn]
+	if m.now.Desired.Revision != read.Desired.Revision || !sameMode || withdrawn || !mayChange(read, to) {
 		return ErrConflict
 	}
 	m.now.Desired = Entry[Desired]{Value: to, Revision: m.changed()}
