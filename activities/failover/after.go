@@ -16,22 +16,13 @@ import (
 // The steps behind the commit point. None of them gives up: where writes belong is decided,
 // and nothing serves until they are through.
 
-// waitFor is how long a step waits before it says that it does, and is begun again.
-const waitFor = 20 * time.Second
-
-func (run *Run) until(ctx context.Context, look func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, waitFor)
-	defer cancel()
-	return run.c.await(ctx, look)
-}
-
 // epoch is that in which the new region serves.
 func (run *Run) epoch() int64 { return run.plan.Epoch + 1 }
 
 // await waits until the old primary's lease is released, with proof that it is dead, or
 // expired and waited out, and the new region has it.
 func (run *Run) await(ctx context.Context, done *Done) error {
-	return run.until(ctx, func(ctx context.Context) (bool, error) {
+	return run.c.await(ctx, func(ctx context.Context) (bool, error) {
 		snapshot, err := run.c.Register.Read(ctx)
 		if err != nil {
 			return false, err
@@ -49,7 +40,7 @@ func (run *Run) await(ctx context.Context, done *Done) error {
 
 // promote waits until the new region's agent says that its server is open for writes.
 func (run *Run) promote(ctx context.Context, done *Done) error {
-	return run.until(ctx, func(ctx context.Context) (bool, error) {
+	return run.c.await(ctx, func(ctx context.Context) (bool, error) {
 		agents, err := run.c.Register.Agents(ctx)
 		if err != nil {
 			return false, err
@@ -174,7 +165,7 @@ func (run *Run) rejoin(ctx context.Context, done *Done) error {
 	if err != nil {
 		return err
 	}
-	err = run.until(ctx, func(ctx context.Context) (bool, error) {
+	err = run.c.await(ctx, func(ctx context.Context) (bool, error) {
 		agents, err := run.c.Register.Agents(ctx)
 		if err != nil {
 			return false, err

@@ -173,8 +173,13 @@ func (c *Controller) every() time.Duration {
 	return c.Every
 }
 
-// await looks until look is content, ends for good, or ctx ends.
+// waitFor is how long a step waits before it says that it does, and is begun again.
+const waitFor = 20 * time.Second
+
+// await looks until look is content. It fails with [ErrNotNow] when that takes too long.
 func (c *Controller) await(ctx context.Context, look func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, waitFor)
+	defer cancel()
 	ticks := time.NewTicker(c.every())
 	defer ticks.Stop()
 	for {
