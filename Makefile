@@ -99,7 +99,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup fuzz bench bench-memory bench-privacy bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup fuzz bench bench-memory bench-privacy bench-export bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -152,6 +152,10 @@ bench-memory: build ## Measure ingest, recall and size with 1,000 people's and o
 # A look at it: make bench-privacy ARGS="--memories 200 --interactions 60 --told 20 --concurrent 5 --round 10s"
 bench-privacy: build ## Measure the erasure of one person with 10,000 memories, and of 100 people at once (ARGS=...)
 	@$(WITH_BENCH) go run ./scripts/bench privacy $(or $(ARGS),--page docs/evaluation/privacy.md)
+
+# A look at it: make bench-export ARGS="--sizes 2000,10000"
+bench-export: build ## Measure the export of one person with 1,000,000 memories (ARGS=...)
+	@$(WITH_BENCH) go run ./scripts/bench export $(ARGS)
 
 bench-parts: build ## Measure Mirror with and without vector instructions, and recall among 10,000 memories
 	@go test -run '^$$' -bench Analyze40Words -count 3 ./activities/mirror

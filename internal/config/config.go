@@ -34,6 +34,7 @@ type Config struct {
 	Escalation Escalation `koanf:"escalation"`
 	TLS        TLS        `koanf:"tls"`
 	Privacy    Privacy    `koanf:"privacy"`
+	Regions    Regions    `koanf:"regions"`
 }
 
 // API configures the HTTP server.
@@ -136,6 +137,18 @@ type Privacy struct {
 	Notify          string        `koanf:"notify" secret:"true" doc:"Whom time limits of requests are told to, as shoutrrr URLs separated by spaces (see escalation.l1.notify). Empty: they are in log and metrics only."`
 	MaintenanceURLs string        `koanf:"maintenance_urls" secret:"true" doc:"Connection URLs of the roles that own the databases of MeAi and of Temporal, separated by spaces: an erasure ends with clearing dead rows out of their files. Only for processes that serve the queue privacy. Empty: that is left to autovacuum, and certificates say so."`
 	ScanFolders     []string      `koanf:"scan_folders" doc:"Folders, such as PostgreSQL's and Weaviate's data, whose files an erasure searches for what should be gone, where this process can read them. Empty: stores are asked, files are not searched."`
+}
+
+// Regions configures two regions of which one serves and the other stands by.
+type Regions struct {
+	Name     string        `koanf:"name" validate:"omitempty,alphanum,lowercase,max=16" doc:"Region of this process, such as a: small letters and digits. Empty: there is one place only, and nothing fails over."`
+	Cluster  string        `koanf:"cluster" default:"meai" validate:"alphanum,max=32" doc:"Name under which all regions of one system keep their records in etcd."`
+	Etcd     []string      `koanf:"etcd" validate:"required_with=Name,dive,url" doc:"URLs of the members of the etcd cluster that decides which region serves; three members at three sites."`
+	Lease    time.Duration `koanf:"lease" default:"8s" validate:"min=2s,max=10s" doc:"How long a primary may serve without hearing from etcd; a fifth of it is kept as margin for clocks and for stopping. Whole seconds; the same everywhere."`
+	Postgres []string      `koanf:"postgres" secret:"true" doc:"Connection URL of a superuser of each region's PostgreSQL, as region=URL. Its own tells an agent which address and port to listen on."`
+	Data     string        `koanf:"data" default:".local/region" validate:"required" doc:"Folder in which the agent keeps its region's PostgreSQL: the cluster in data, beside it what the agent writes. PostgreSQL's account must be able to reach it."`
+	Mode     string        `koanf:"mode" default:"async" validate:"oneof=async sync" doc:"async: the standby follows, and a failover may lose what it had not received. sync: a commit waits until the standby has applied it, and a failover loses nothing."`
+	Patience time.Duration `koanf:"standby_patience" default:"10s" validate:"min=1s,max=20s" doc:"How long commits wait in sync mode for a standby that does not answer. Then the mode is recorded as degraded, first, and commits wait no longer. PostgreSQL acknowledges a commit that a statement's time limit (30 s) interrupts while it waits, so this is well below."`
 }
 
 // Embedding configures how text becomes vectors.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 const Superuser = "postgres"
 
 const (
+	privatePort  = 5432 // names the socket, in a folder of its own
 	probeEvery   = 50 * time.Millisecond
 	probeTimeout = 2 * time.Second
 	stopWithin   = 30 * time.Second
@@ -44,6 +46,8 @@ type Server struct {
 	account  Account
 	data     string
 	run      string // folder of the socket
+	port     int
+	lent     bool // that folder is another's to remove
 	cmd      *exec.Cmd
 	log      *child.Tail
 	exited   chan struct{}
@@ -56,7 +60,7 @@ type Server struct {
 // that would let others in are overridden. When it ends before it answers, the error
 // holds the end of its log.
 func Start(ctx context.Context, b Binaries, a Account, data string, settings map[string]string) (*Server, error) {
-	s := &Server{binaries: b, account: a, data: data, log: &child.Tail{}, exited: make(chan struct{})}
+	s := &Server{binaries: b, account: a, data: data, port: privatePort, log: &child.Tail{}, exited: make(chan struct{})}
 	// A socket's path may have 107 bytes, a test's folder has more.
 	run, err := os.MkdirTemp("", "meai-pg-")
 	if err != nil {
@@ -89,7 +93,7 @@ func (s *Server) launch(settings map[string]string) error {
 		all = map[string]string{}
 	}
 	maps.Copy(all, map[string]string{
-		"listen_addresses": "", "port": "5432", "unix_socket_directories": s.run, "hba_file": hba, "logging_collector": "off",
+		"listen_addresses": "", "port": strconv.Itoa(privatePort), "unix_socket_directories": s.run, "hba_file": hba, "logging_collector": "off",
 		"log_destination": "stderr", "ssl": "off", "log_statement": "none", "log_min_error_statement": "panic",
 	})
 	args := []string{"-D", s.data}
@@ -98,6 +102,11 @@ func (s *Server) launch(settings map[string]string) error {
 	}
 	s.cmd = s.binaries.Command(context.Background(), s.account, "postgres", args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	return s.watch()
+}
+
+// watch starts the command and sees it end.
+func (s *Server) watch() error {
 	// SIGQUIT ends it at once and without a checkpoint, as a crash would.
 	ended, err := child.Start(s.cmd, syscall.SIGQUIT)
 	if err != nil {
@@ -113,7 +122,7 @@ func (s *Server) launch(settings map[string]string) error {
 // URL connects as a role to a database of the server.
 func (s *Server) URL(role, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User(role), Path: "/" + database,
-		RawQuery: url.Values{"host": {s.run}, "port": {"5432"}}.Encode()}
+		RawQuery: url.Values{"host": {s.run}, "port": {strconv.Itoa(s.port)}}.Encode()}
 	return u.String()
 }
 
@@ -168,15 +177,21 @@ func (s *Server) Stop() error {
 		s.Kill()
 		return fmt.Errorf("PostgreSQL did not stop within %s and was killed", stopWithin)
 	}
-	err := s.err
-	return errors.Join(err, os.RemoveAll(s.run))
+	return errors.Join(s.err, s.clear())
+}
+
+func (s *Server) clear() error {
+	if s.lent {
+		return nil
+	}
+	return os.RemoveAll(s.run)
 }
 
 // Kill ends the server as a crash does.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.exited
-	_ = os.RemoveAll(s.run)
+	_ = s.clear()
 }
 
 // Exited is closed once the server has ended.

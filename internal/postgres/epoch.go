@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,10 +17,14 @@ import (
 // or failed over to, is in quarantine until the ledger has told it what happened since
 // (see activities/backup/quarantine), and then serves in a new write epoch.
 type State struct {
-	// Epoch counts from 1, and goes up with each quarantine that ends.
-	Epoch       int64
+	// Epoch counts from 1, and goes up with each quarantine that ends and each failover.
+	Epoch int64
+	// Continues is the oldest epoch whose work goes on in this one: since it began nothing
+	// was lost.
+	Continues   int64
 	Quarantined bool
-	// Since is when it began to serve in this epoch, or when its quarantine began.
+	// Since is when it began to serve in the epoch that it continues, or when its quarantine
+	// began.
 	Since time.Time
 	// Reason is a code: "new", or why it was put into quarantine last.
 	Reason string
@@ -71,7 +76,7 @@ func stateOf(ctx context.Context, q *queries.Queries) (State, error) {
 		return State{}, err
 	}
 	s := State{
-		Epoch: row.Epoch, Quarantined: row.State != serving, Since: row.Since, Reason: row.Reason, AuditKept: -1,
+		Epoch: row.Epoch, Continues: row.Continues, Quarantined: row.State != serving, Since: row.Since, Reason: row.Reason, AuditKept: -1,
 		Restore: text(row.RestoreID), LSN: text(row.RestoredToLsn), BegunBy: text(row.BegunBy),
 	}
 	if row.ApprovalID != nil {
@@ -103,7 +108,7 @@ func (db *DB) Serving(ctx context.Context) (State, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, db.permitted(s.Epoch, !s.Quarantined, func() string { return s.String() })
+	return s, db.permitted(s, s.String)
 }
 
 // Permit is asked before what cannot be undone, with the time at which that was asked
@@ -121,20 +126,46 @@ func (db *DB) Permit(ctx context.Context, asked time.Time) error {
 	return nil
 }
 
-// permitted holds what the database says of itself against what this pool began with.
-// The pool begins with the first epoch in which it sees the database serve.
-func (db *DB) permitted(epoch int64, serves bool, why func() string) error {
-	switch {
-	case db.quarantine:
+// permitted holds what the database says of itself, and what the guard says of it, against
+// what this pool began with. The pool begins with the first epoch in which it sees the
+// database serve, and goes along to one that continues it.
+func (db *DB) permitted(s State, why func() string) error {
+	if db.quarantine {
 		return nil
-	case !serves:
-		return failure.New(failure.Quarantined, why(), nil)
-	case db.epoch.CompareAndSwap(0, epoch), db.epoch.Load() == epoch:
-		return nil
-	default:
-		return failure.New(failure.Quarantined, fmt.Sprintf(
-			"write epoch %d is over, the database is in epoch %d: this process must be started anew", db.epoch.Load(), epoch), nil)
 	}
+	if s.Quarantined {
+		return failure.New(failure.Quarantined, why(), nil)
+	}
+	for {
+		mine := db.epoch.Load()
+		switch {
+		case mine == s.Epoch, mine == 0, s.Continues <= mine && mine < s.Epoch:
+			if db.epoch.CompareAndSwap(mine, s.Epoch) {
+				return db.guarded()
+			}
+		case mine > s.Epoch:
+			return failure.New(failure.Quarantined, fmt.Sprintf(
+				"the database is in write epoch %d and was left behind: another serves in epoch %d", s.Epoch, mine), nil)
+		default:
+			return failure.New(failure.Quarantined, fmt.Sprintf(
+				"write epoch %d is over, the database is in epoch %d: this process must be started anew", mine, s.Epoch), nil)
+		}
+	}
+}
+
+// BeginEpoch has the database at a URL, whose owner connects, serve in a higher epoch that
+// continues all that it continued before: it took over from another copy, and nothing was
+// lost. One that is in quarantine, or in such an epoch already, stays as it is.
+func BeginEpoch(ctx context.Context, url string, epoch int64, failover string) (err error) {
+	conn, err := Connect(ctx, url, nil)
+	if err != nil {
+		return fmt.Errorf("begin epoch %d: %w", epoch, err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	if err := queries.New(conn).ContinueEpoch(ctx, epoch, failover); err != nil {
+		return fmt.Errorf("begin epoch %d: %w", epoch, err)
+	}
+	return nil
 }
 
 // inQuarantine is why a transaction does not begin.
@@ -162,5 +193,5 @@ func (db *DB) admit(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("read the state of the database: %w", err)
 	}
-	return db.permitted(s.Epoch, !s.Quarantined, func() string { return s.String() })
+	return db.permitted(s, s.String)
 }

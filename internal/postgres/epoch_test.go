@@ -173,3 +173,74 @@ func TestTheApplicationCannotEndAQuarantine(t *testing.T) {
 	_, err := owner.Exec(t.Context(), "update cluster_state set epoch = 2")
 	requireRefused(t, err, checkViolation)
 }
+
+func TestWorkGoesOnInAnEpochThatContinuesItsOwn(t *testing.T) {
+	db, urls, alice := newDatabase(t)
+	require.NoError(t, db.Write(t.Context(), alice, nothing))
+	since := func() time.Time { s, err := db.State(t.Context()); require.NoError(t, err); return s.Since }
+	before := since()
+	require.NoError(t, postgres.BeginEpoch(t.Context(), urls.Owner, 3, "f1"))
+	require.NoError(t, db.Write(t.Context(), alice, nothing), "nothing was lost")
+	require.NoError(t, db.Permit(t.Context(), before), "nor is anything over")
+	require.Equal(t, before, since())
+	require.NoError(t, postgres.BeginEpoch(t.Context(), urls.Owner, 2, "f0"), "an epoch does not go back")
+	s, err := db.State(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 3, s.Epoch)
+	require.EqualValues(t, 1, s.Continues)
+
+	exec(t, connect(t, urls.Owner), beginQuarantine, "r1")
+	require.NoError(t, postgres.BeginEpoch(t.Context(), urls.Owner, 4, "f2"))
+	requireQuarantined(t, db.Write(t.Context(), alice, nothing), "in quarantine")
+	beginEpoch(t, connect(t, urls.Owner), 4, "r1")
+	requireQuarantined(t, db.Write(t.Context(), alice, nothing), "write epoch 3 is over, the database is in epoch 4")
+	_, err = connect(t, urls.App).Exec(t.Context(), "select meai_epoch_continued(9, 'f9')")
+	requireRefused(t, err, insufficientPrivilege)
+}
+
+func TestWhoHasMetAHigherEpochDoesNotGoBack(t *testing.T) {
+	db, urls, alice := newDatabase(t)
+	require.NoError(t, postgres.BeginEpoch(t.Context(), urls.Owner, 5, "f1"))
+	require.NoError(t, db.Write(t.Context(), alice, nothing))
+	// The other copy comes back as it was.
+	owner := connect(t, urls.Owner)
+	exec(t, owner, "alter table cluster_state disable trigger one_row")
+	exec(t, owner, "update cluster_state set epoch = 4")
+	for name, way := range map[string]func() error{
+		"transaction": func() error { return db.Write(t.Context(), alice, nothing) },
+		"connection":  func() error { db.Pool().Reset(); return db.Ping(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			requireQuarantined(t, way(), "in write epoch 4 and was left behind: another serves in epoch 5")
+		})
+	}
+}
+
+// guard is what somebody knows from elsewhere.
+type guard struct{ newest int64 }
+
+func (g *guard) Check(epoch int64) error {
+	if epoch < g.newest {
+		return failure.New(failure.Quarantined, "another has taken over", nil)
+	}
+	return nil
+}
+
+func TestAGuardIsAskedBeforeTransactionsAndBeforeTheyCommit(t *testing.T) {
+	_, urls, alice := newDatabase(t)
+	g := &guard{newest: 1}
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: urls.App, Guard: g})
+	require.NoError(t, err)
+	defer db.Close()
+	require.NoError(t, db.Write(t.Context(), alice, nothing))
+	err = db.Write(t.Context(), alice, func(ctx context.Context, q *queries.Queries) error {
+		g.newest = 2
+		return addSession(ctx, q, alice, uuid.Must(uuid.NewV7()))
+	})
+	requireQuarantined(t, err, "another has taken over")
+	requireQuarantined(t, db.Write(t.Context(), alice, nothing), "another has taken over")
+	g.newest = 1
+	sessions, err := db.CountRows(t.Context(), alice, "sessions")
+	require.NoError(t, err)
+	require.Zero(t, sessions, "what was not committed is not there")
+}

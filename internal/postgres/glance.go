@@ -26,7 +26,7 @@ type glance struct {
 }
 
 // bindToRead is [bind] for a transaction that only reads.
-const bindToRead = "select set_config('app.subject', $1, true) || set_config('transaction_read_only', 'on', true), epoch, state = 'serving' from cluster_state"
+const bindToRead = "select set_config('app.subject', $1, true) || set_config('transaction_read_only', 'on', true), epoch, continues, state = 'serving' from cluster_state"
 
 var errOnlyReads = errors.New("a glance only reads")
 

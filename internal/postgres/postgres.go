@@ -38,12 +38,21 @@ type Options struct {
 	// Quarantine opens a pool that also works with a database in quarantine, and in any
 	// write epoch: for who looks at one, and for who ends it.
 	Quarantine bool
+	// Guard is asked when a transaction begins, and once more before one commits that may
+	// have written; nil where there is one region.
+	Guard Guard
 	// Logger receives warnings; nil for slog.Default.
 	Logger *slog.Logger
 	// TracerProvider and MeterProvider are optional. Spans carry the text of
 	// statements, never their parameters.
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
+}
+
+// A Guard knows from elsewhere than the database whether one that is in a write epoch may
+// still be worked with: another copy may have taken over without its learning of that.
+type Guard interface {
+	Check(epoch int64) error
 }
 
 const defaultMaxConns = 8
@@ -67,6 +76,7 @@ type DB struct {
 	pool       *pgxpool.Pool
 	log        *slog.Logger
 	quarantine bool
+	guard      Guard
 	epoch      atomic.Int64 // zero until the database was seen to serve
 }
 
@@ -79,7 +89,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{log: o.Logger, quarantine: o.Quarantine}
+	db := &DB{log: o.Logger, quarantine: o.Quarantine, guard: o.Guard}
 	cfg.AfterConnect = db.admit
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -226,7 +236,7 @@ func begin(subject string, options pgx.TxOptions) *pgx.Batch {
 	return batch
 }
 
-const bind = "select set_config('app.subject', $1, true), epoch, state = 'serving' from cluster_state"
+const bind = "select set_config('app.subject', $1, true), epoch, continues, state = 'serving' from cluster_state"
 
 func checkActive(row pgx.Row, subject uuid.UUID) error {
 	var state string

@@ -35,6 +35,9 @@ func (db *DB) transactTx(ctx context.Context, open opening, fn func(context.Cont
 	if err := fn(ctx, tx); err != nil {
 		return err
 	}
+	if err := db.guarded(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -68,12 +71,21 @@ func (db *DB) checkOpening(results pgx.BatchResults, check func(pgx.BatchResults
 
 // checkBound reads what the statement that binds a transaction tells of the database.
 func (db *DB) checkBound(row pgx.Row) error {
-	var epoch int64
+	var s State
 	var serves bool
-	if err := row.Scan(nil, &epoch, &serves); err != nil {
+	if err := row.Scan(nil, &s.Epoch, &s.Continues, &serves); err != nil {
 		return fmt.Errorf("read the state of the database: %w", err)
 	}
-	return db.permitted(epoch, serves, inQuarantine)
+	s.Quarantined = !serves
+	return db.permitted(s, inQuarantine)
+}
+
+// guarded asks the guard about the epoch that this pool works in.
+func (db *DB) guarded() error {
+	if db.guard == nil || db.quarantine {
+		return nil
+	}
+	return db.guard.Check(db.epoch.Load())
 }
 
 // rollback releases the connection. It must happen although the caller has

@@ -31,7 +31,10 @@ type cli struct {
 	Measure measureCommand `cmd:"" default:"withargs" help:"Run the benchmark (the default)."`
 	Memory  memoryCommand  `cmd:"" help:"Fill memory with lives and measure ingest, recall and size."`
 	Privacy privacyCommand `cmd:"" help:"Erase people and measure how fast, how thoroughly, and at whose expense."`
-	Bare    bareCommand    `cmd:"" hidden:"" help:"Run the workers of the bare chain."`
+	Export  exportCommand  `cmd:"" help:"Export a person with much in memory, and measure time and memory."`
+
+	WriteExport writeExportCommand `cmd:"" hidden:"" help:"Export one person."`
+	Bare        bareCommand        `cmd:"" hidden:"" help:"Run the workers of the bare chain."`
 }
 
 // target is what is measured.

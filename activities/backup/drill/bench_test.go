@@ -34,7 +34,7 @@ const (
 //
 //	go test -vet=off -run '^$' -bench Restore -benchtime 5x ./activities/backup/drill
 //
-// Ours is given once without the steps that only look ("objects" and "verify"), as the
+// Ours is given once without what only looks ("verify"), as the
 // recovery time objective counts, and once with them: a plain restore looks at nothing.
 func BenchmarkRestore(b *testing.B) {
 	s := newScene(b)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"meai/activities/backup/base"
+	"meai/activities/backup/repository"
 	"meai/activities/backup/wal"
 	"meai/internal/pgserver"
 )
@@ -29,10 +30,20 @@ func (run *Run) space(context.Context, Progress) (Done, error) {
 	return Done{Found: map[string]string{"free_bytes": strconv.FormatInt(free, 10)}}, nil
 }
 
+// present looks whether every part of the backup is there in its size, and opens its key.
+func (run *Run) present(ctx context.Context, progress Progress) (Done, error) {
+	return run.each(ctx, progress, run.r.Repository.Present)
+}
+
 // objects reads every part of the backup and compares it with what is recorded, and
 // opens its key.
 func (run *Run) objects(ctx context.Context, progress Progress) (Done, error) {
-	var read, total int64
+	return run.each(ctx, progress, run.r.Repository.Check)
+}
+
+// each looks at every part of the backups, and opens its key.
+func (run *Run) each(ctx context.Context, progress Progress, look func(context.Context, repository.Object) error) (Done, error) {
+	var seen, total int64
 	var count int
 	for _, id := range run.backups() {
 		manifest, err := run.r.Repository.Manifest(ctx, id)
@@ -44,15 +55,15 @@ func (run *Run) objects(ctx context.Context, progress Progress) (Done, error) {
 			if _, err := run.r.Keys.Key(ctx, o.Key); err != nil {
 				return Done{}, err
 			}
-			if err := run.r.Repository.Check(ctx, o); err != nil {
+			if err := look(ctx, o); err != nil {
 				return Done{}, err
 			}
-			read += o.Size
+			seen += o.Size
 			count++
-			progress(read, total)
+			progress(seen, total)
 		}
 	}
-	return Done{Found: map[string]string{"objects": strconv.Itoa(count), "bytes": strconv.FormatInt(read, 10)}}, nil
+	return Done{Found: map[string]string{"objects": strconv.Itoa(count), "bytes": strconv.FormatInt(seen, 10)}}, nil
 }
 
 func (run *Run) backups() []string {

@@ -2,6 +2,8 @@ package consent
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -147,7 +149,7 @@ func (s *Store) keep(ctx context.Context, a alias.Alias, subject uuid.UUID, r Re
 		if _, err := q.RecordConsent(ctx, r.row(subject)); err != nil || r.Decision == Asked {
 			return err
 		}
-		entry, err := s.entry(ctx, a, subject, audit.Entry{Act: acts[r.Decision], Reason: string(r.Purpose), Request: r.ID.String()})
+		entry, err := s.entry(ctx, a, subject, audit.Entry{Act: acts[r.Decision], Reason: string(r.Purpose), Request: recorded(r.ID)})
 		if err != nil {
 			return err
 		}
@@ -158,6 +160,13 @@ func (s *Store) keep(ctx context.Context, a alias.Alias, subject uuid.UUID, r Re
 		return fmt.Errorf("record a decision: %w", err)
 	}
 	return nil
+}
+
+// recorded is what the audit log, which nothing is deleted from, has for a decision: whoever
+// has the receipt finds the entry, and the entry leads to no row.
+func recorded(id uuid.UUID) string {
+	sum := sha256.Sum256(append([]byte("meai consent\x00"), id[:]...))
+	return hex.EncodeToString(sum[:16])
 }
 
 func (r Record) row(subject uuid.UUID) queries.RecordConsentParams {

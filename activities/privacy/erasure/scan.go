@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
 
 	"meai/internal/postgres/queries"
 )
@@ -87,7 +89,22 @@ func (a *Activities) files(ctx context.Context, in Ref, subject uuid.UUID) (foun
 	}
 	found, searched, err = a.Residue.Scan(ctx, subject, samples, func(n int64) { heartbeat(ctx, n) })
 	maps.DeleteFunc(found, func(_ string, n int64) bool { return n == 0 })
+	logFound(ctx, found)
 	return found, searched, err
+}
+
+// mostTold bounds how many places the log names.
+const mostTold = 20
+
+// logFound logs where something was found: names of files and of what it is, never what it says.
+func logFound(ctx context.Context, found map[string]int64) {
+	if len(found) == 0 || !activity.IsActivity(ctx) {
+		return
+	}
+	places := slices.Sorted(maps.Keys(found))
+	for _, place := range places[:min(len(places), mostTold)] {
+		activity.GetLogger(ctx).Warn("a file holds what should be gone", "file", place, "entries", found[place])
+	}
 }
 
 func (a *Activities) samples(ctx context.Context, in Ref) (samples map[string][][]byte, err error) {

@@ -56,7 +56,7 @@ var shared enginetest.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
-func newScene(t *testing.T) *scene {
+func newScene(t testing.TB) *scene {
 	t.Helper()
 	db, urls := shared.Database(t)
 	dir := t.TempDir()
@@ -82,7 +82,7 @@ func newScene(t *testing.T) *scene {
 }
 
 // product is what fills accounts and reads them.
-func (s *scene) product(t *testing.T, db *postgres.DB, keys *keyring.Keyring) {
+func (s *scene) product(t testing.TB, db *postgres.DB, keys *keyring.Keyring) {
 	t.Helper()
 	w := enginetest.Config(t).Weaviate
 	var err error
@@ -131,7 +131,7 @@ func (r *register) of(id uuid.UUID) string {
 	return r.open[id]
 }
 
-func run[In, Out any](t *testing.T, s *scene, activity func(context.Context, In) (Out, error), in In) (out Out, err error) {
+func run[In, Out any](t testing.TB, s *scene, activity func(context.Context, In) (Out, error), in In) (out Out, err error) {
 	t.Helper()
 	value, err := s.env.ExecuteActivity(activity, in)
 	if err != nil {
@@ -141,7 +141,7 @@ func run[In, Out any](t *testing.T, s *scene, activity func(context.Context, In)
 	return out, nil
 }
 
-func connect(t *testing.T, url string) *pgx.Conn {
+func connect(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
@@ -167,7 +167,7 @@ var told = []string{
 }
 
 // newSubject is somebody of whom nothing is kept.
-func (s *scene) newSubject(t *testing.T) uuid.UUID {
+func (s *scene) newSubject(t testing.TB) uuid.UUID {
 	t.Helper()
 	subject := uuid.New()
 	require.NoError(t, s.Keyring.Create(t.Context(), subject))
@@ -178,7 +178,7 @@ func (s *scene) newSubject(t *testing.T) uuid.UUID {
 
 // newPerson has lived with the product for a while. What they tell is marked with a word
 // that nobody else uses.
-func (s *scene) newPerson(t *testing.T, mark string) person {
+func (s *scene) newPerson(t testing.TB, mark string) person {
 	t.Helper()
 	p := person{subject: s.newSubject(t), words: []string{mark}}
 	session, err := s.store.CreateSession(t.Context(), p.subject, "a phone of "+mark, time.Hour)
@@ -207,7 +207,7 @@ func (s *scene) newPerson(t *testing.T, mark string) person {
 }
 
 // restOf leaves something in the tables that conversations do not fill.
-func (s *scene) restOf(t *testing.T, p person) {
+func (s *scene) restOf(t testing.TB, p person) {
 	t.Helper()
 	require.NoError(t, s.feedback.SetTriggers(t.Context(), p.subject, []string{"dogs"}))
 	vaults := &memory.Vaults{DB: s.DB, Keys: s.Keyring, Audit: s.Audit}
@@ -233,7 +233,7 @@ func (s *scene) restOf(t *testing.T, p person) {
 }
 
 // tells says something in the session, and has it answered and remembered.
-func (s *scene) tells(t *testing.T, p person, text string, analysis *mirror.Analysis, severity crisis.Severity, alarming bool) {
+func (s *scene) tells(t testing.TB, p person, text string, analysis *mirror.Analysis, severity crisis.Severity, alarming bool) {
 	t.Helper()
 	rec, _, err := s.store.Accept(t.Context(), synthesis.Acceptance{Subject: p.subject, Session: p.session, IdempotencyKey: text, Body: []byte(text)})
 	require.NoError(t, err)
@@ -249,7 +249,7 @@ func (s *scene) tells(t *testing.T, p person, text string, analysis *mirror.Anal
 	s.remembers(t, memory.RememberInput{Ref: rec.Ref, Text: text, SaidAt: rec.AcceptedAt, Analysis: analysis})
 }
 
-func (s *scene) remembers(t *testing.T, in memory.RememberInput) {
+func (s *scene) remembers(t testing.TB, in memory.RememberInput) {
 	t.Helper()
 	kept, err := s.memory.Remember(t.Context(), in)
 	require.NoError(t, err)
@@ -266,7 +266,7 @@ func key(t testing.TB) *age.X25519Identity {
 }
 
 // asks makes the row of an export to a key.
-func (s *scene) asks(t *testing.T, subject uuid.UUID, k *age.X25519Identity, formats ...export.Format) (export.Export, export.WriteInput) {
+func (s *scene) asks(t testing.TB, subject uuid.UUID, k *age.X25519Identity, formats ...export.Format) (export.Export, export.WriteInput) {
 	t.Helper()
 	e, in, err := s.Request(t.Context(), export.Asked{Subject: subject, IdempotencyKey: uuid.NewString(), Lock: export.Lock{Recipient: k.Recipient().String()}, Formats: formats})
 	require.NoError(t, err)
@@ -274,7 +274,7 @@ func (s *scene) asks(t *testing.T, subject uuid.UUID, k *age.X25519Identity, for
 }
 
 // exports asks for an export and has it written.
-func (s *scene) exports(t *testing.T, subject uuid.UUID, k *age.X25519Identity, formats ...export.Format) export.Export {
+func (s *scene) exports(t testing.TB, subject uuid.UUID, k *age.X25519Identity, formats ...export.Format) export.Export {
 	t.Helper()
 	_, in := s.asks(t, subject, k, formats...)
 	e, err := s.Write(t.Context(), in, nil)
@@ -283,7 +283,7 @@ func (s *scene) exports(t *testing.T, subject uuid.UUID, k *age.X25519Identity, 
 }
 
 // fetch is the encrypted file.
-func (s *scene) fetch(t *testing.T, subject, id uuid.UUID) []byte {
+func (s *scene) fetch(t testing.TB, subject, id uuid.UUID) []byte {
 	t.Helper()
 	_, c, err := s.Fetch(t.Context(), subject, id)
 	require.NoError(t, err)
@@ -294,7 +294,7 @@ func (s *scene) fetch(t *testing.T, subject, id uuid.UUID) []byte {
 }
 
 // open decrypts and verifies an export.
-func (s *scene) open(t *testing.T, file []byte, with age.Identity) *export.Archive {
+func (s *scene) open(t testing.TB, file []byte, with age.Identity) *export.Archive {
 	t.Helper()
 	content, size, err := age.DecryptReaderAt(bytes.NewReader(file), int64(len(file)), with)
 	require.NoError(t, err)
@@ -307,7 +307,7 @@ func (s *scene) open(t *testing.T, file []byte, with age.Identity) *export.Archi
 }
 
 // text is a file of an archive.
-func text(t *testing.T, a *export.Archive, name string) string {
+func text(t testing.TB, a *export.Archive, name string) string {
 	t.Helper()
 	r, err := a.Open(name)
 	require.NoError(t, err)
@@ -318,14 +318,14 @@ func text(t *testing.T, a *export.Archive, name string) string {
 }
 
 // records are those of a file of an archive.
-func records(t *testing.T, a *export.Archive, name string) (all []map[string]any) {
+func records(t testing.TB, a *export.Archive, name string) (all []map[string]any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(text(t, a, name)), &all), name)
 	return all
 }
 
 // files are the names in a folder of the bucket, hidden ones too.
-func (s *scene) files(t *testing.T) (names []string) {
+func (s *scene) files(t testing.TB) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {

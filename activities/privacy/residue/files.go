@@ -3,6 +3,7 @@ package residue
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -39,6 +40,11 @@ func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string]
 			return nil, false, fmt.Errorf("scan for what is left: %w", err)
 		}
 	}
+	leave, err := enter(ctx, beat)
+	if err != nil {
+		return nil, false, fmt.Errorf("scan for what is left: %w", err)
+	}
+	defer leave()
 	report, err := Scan(ctx, o, beat)
 	if err != nil {
 		return nil, false, err
@@ -51,4 +57,25 @@ func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string]
 		err = Distrust(ctx, f.CleanUpOptions)
 	}
 	return found, true, err
+}
+
+// scanning is held by who scans: one at a time keeps a core of this process busy.
+var scanning = make(chan struct{}, 1)
+
+// enter waits for one's turn to scan, with signs of life.
+func enter(ctx context.Context, beat func(n int64)) (leave func(), err error) {
+	signs := time.NewTicker(time.Second)
+	defer signs.Stop()
+	for {
+		select {
+		case scanning <- struct{}{}:
+			return func() { <-scanning }, nil
+		case <-signs.C:
+			if beat != nil {
+				beat(0)
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }

@@ -15,12 +15,12 @@ const sampleAccount = `-- name: SampleAccount :many
 select sample::bytea from (
   select uuid_send(k.id) as sample from api_keys k where k.principal_id = $1::uuid
   union all select k.secret_hmac from api_keys k where k.principal_id = $1::uuid
-  union all select p.identity_hmac from principals p where p.id = $1::uuid
   union all select uuid_send(g.id) from role_grants g where g.principal_id = $1::uuid) s
 limit $2
 `
 
-// Ids and blinded values of an account, for the search of raw files.
+// Ids and blinded values of an account, for the search of raw files. Not what an identity
+// is blinded to: whoever was erased and signs in again has the same, as somebody new.
 func (q *Queries) SampleAccount(ctx context.Context, person uuid.UUID, page int32) ([][]byte, error) {
 	rows, err := q.db.Query(ctx, sampleAccount, person, page)
 	if err != nil {

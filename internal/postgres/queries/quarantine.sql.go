@@ -47,11 +47,12 @@ func (q *Queries) BeginQuarantine(ctx context.Context, arg BeginQuarantineParams
 }
 
 const clusterState = `-- name: ClusterState :one
-select epoch, state, since, reason, restore_id, approval_id, restored_to_lsn, restored_to, audit_kept, begun_by from cluster_state
+select epoch, continues, state, since, reason, restore_id, approval_id, restored_to_lsn, restored_to, audit_kept, begun_by from cluster_state
 `
 
 type ClusterStateRow struct {
 	Epoch         int64
+	Continues     int64
 	State         string
 	Since         time.Time
 	Reason        string
@@ -68,6 +69,7 @@ func (q *Queries) ClusterState(ctx context.Context) (ClusterStateRow, error) {
 	var i ClusterStateRow
 	err := row.Scan(
 		&i.Epoch,
+		&i.Continues,
 		&i.State,
 		&i.Since,
 		&i.Reason,
@@ -79,6 +81,15 @@ func (q *Queries) ClusterState(ctx context.Context) (ClusterStateRow, error) {
 		&i.BegunBy,
 	)
 	return i, err
+}
+
+const continueEpoch = `-- name: ContinueEpoch :exec
+select meai_epoch_continued($1, $2)
+`
+
+func (q *Queries) ContinueEpoch(ctx context.Context, epoch int64, by string) error {
+	_, err := q.db.Exec(ctx, continueEpoch, epoch, by)
+	return err
 }
 
 const endQuarantine = `-- name: EndQuarantine :one

@@ -1,5 +1,5 @@
 -- name: ClusterState :one
-select epoch, state, since, reason, restore_id, approval_id, restored_to_lsn, restored_to, audit_kept, begun_by from cluster_state;
+select epoch, continues, state, since, reason, restore_id, approval_id, restored_to_lsn, restored_to, audit_kept, begun_by from cluster_state;
 
 -- name: ApplyEpoch :exec
 select meai_epoch_begun(@epoch, @by, @kept);
@@ -9,3 +9,6 @@ select meai_quarantine_begin(@reason, @restore, sqlc.narg('approval')::uuid, sql
 
 -- name: EndQuarantine :one
 select meai_quarantine_end(@restore);
+
+-- name: ContinueEpoch :exec
+select meai_epoch_continued(@epoch, @by);

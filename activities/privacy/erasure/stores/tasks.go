@@ -17,8 +17,9 @@ import (
 // Tasks are what Temporal's own tables hold of people's workflows beside their histories:
 // timers and tasks, which name the workflow that they are of. The server deletes a history
 // at once and leaves its timers to their time, which may be a week ahead: they are deleted
-// here, once nothing is left of the workflow itself. It reads those tables from beginning
-// to end.
+// here, once nothing is left of the workflow itself. So are histories that no workflow has:
+// a start that comes to nothing leaves its first events, which the server looks for twice a
+// day. It reads those tables from beginning to end.
 type Tasks struct {
 	// URL is Temporal's own database, as the role that owns it.
 	URL string
@@ -34,9 +35,14 @@ type Tasks struct {
 var (
 	immediateTasks = []string{"transfer_tasks", "visibility_tasks", "replication_tasks", "history_immediate_tasks"}
 	waitingTasks   = []string{"timer_tasks", "history_scheduled_tasks", "tasks", "tasks_v2"}
+	// histories name the workflow that each history is of.
+	histories = []string{"history_tree"}
 	// workflowTables have a column with the name of the workflow.
 	workflowTables = []string{"executions", "current_executions", "buffered_events"}
 )
+
+// longestPause is how long is waited at most before the tables are read once more.
+const longestPause = 8 * time.Second
 
 // Name implements [Store].
 func (*Tasks) Name() string { return "temporal.tasks" }
@@ -44,7 +50,7 @@ func (*Tasks) Name() string { return "temporal.tasks" }
 // Count implements [Store].
 func (t *Tasks) Count(ctx context.Context, subject uuid.UUID) (n int64, err error) {
 	err = t.connected(ctx, func(conn *pgx.Conn) error {
-		n, err = count(ctx, conn, subject, immediateTasks, waitingTasks)
+		n, err = count(ctx, conn, subject, immediateTasks, waitingTasks, histories)
 		return err
 	})
 	return n, err
@@ -60,13 +66,13 @@ func (t *Tasks) Delete(ctx context.Context, subject uuid.UUID, beat func(done in
 		patience = 2 * time.Minute
 	}
 	err = t.connected(ctx, func(conn *pgx.Conn) error {
-		for end := time.Now().Add(patience); ; {
+		for end, pause := time.Now().Add(patience), time.Second; ; pause = min(2*pause, longestPause) {
 			left, err := t.round(ctx, conn, subject, &done)
 			if err != nil || left == 0 || time.Now().After(end) {
 				return err
 			}
 			beat(done)
-			if err := sleep(ctx, time.Second); err != nil {
+			if err := sleep(ctx, pause); err != nil {
 				return err
 			}
 		}
@@ -93,8 +99,18 @@ func (t *Tasks) round(ctx context.Context, conn *pgx.Conn, subject uuid.UUID, do
 		}
 		*done += tag.RowsAffected()
 	}
-	return count(ctx, conn, subject, immediateTasks, waitingTasks)
+	tag, err := conn.Exec(ctx, forgetHistories, []byte(workflowsOf(subject)))
+	if err != nil {
+		return 0, fmt.Errorf("delete histories of no workflow: %w", err)
+	}
+	*done += tag.RowsAffected()
+	return count(ctx, conn, subject, immediateTasks, waitingTasks, histories)
 }
+
+// forgetHistories deletes the histories of a person's workflows with their events.
+const forgetHistories = `
+	with gone as (delete from history_tree where position($1::bytea in data) > 0 returning shard_id, tree_id, branch_id)
+	delete from history_node n using gone g where n.shard_id = g.shard_id and n.tree_id = g.tree_id and n.branch_id = g.branch_id`
 
 func count(ctx context.Context, conn *pgx.Conn, subject uuid.UUID, groups ...[]string) (n int64, err error) {
 	var sums []string

@@ -1,0 +1,156 @@
+package region
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"meai/internal/pgserver"
+)
+
+// beyond is what a cluster's log has behind the fork.
+type beyond struct {
+	records int
+	commits []string // ids of the transactions, sub-transactions among them
+	end     string   // the last record
+}
+
+// recordForm is a line of pg_waldump's; the rest of a commit's may list sub-transactions.
+var (
+	recordForm = regexp.MustCompile(`^rmgr: (\w+) .* tx: +(\d+), lsn: ([0-9A-F/]+),.* desc: (\w+)(.*)$`)
+	subForm    = regexp.MustCompile(`subxacts:((?: \d+)+)`)
+)
+
+// readBeyond reads the stopped cluster's log behind the fork. A log that ends before has
+// nothing there.
+func (c *cluster) readBeyond(ctx context.Context, f fork) (b beyond, err error) {
+	if f.at == 0 {
+		return b, nil
+	}
+	read, write := io.Pipe()
+	dumped := make(chan error, 1)
+	go func() {
+		// It ends with an error at the end of the log, always.
+		err := c.tool(ctx, c.data(), write, "pg_waldump", "-p", c.data()+"/pg_wal",
+			"-t", strconv.FormatUint(uint64(f.timeline), 10), "-s", f.at.String())
+		_ = write.Close()
+		dumped <- err
+	}()
+	lines := bufio.NewScanner(read)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		b.add(lines.Text())
+	}
+	_ = read.CloseWithError(errors.New("read to the end"))
+	if err := <-dumped; err != nil && b.records == 0 {
+		c.Logger.Info("nothing was read of the log behind the fork", "error", err)
+	}
+	return b, errors.Join(lines.Err(), ctx.Err())
+}
+
+func (b *beyond) add(line string) {
+	match := recordForm.FindStringSubmatch(line)
+	if match == nil {
+		return
+	}
+	b.records++
+	b.end = match[3]
+	if match[1] != "Transaction" || match[4] != "COMMIT" {
+		return
+	}
+	if match[2] != "0" {
+		b.commits = append(b.commits, match[2])
+	}
+	if subs := subForm.FindStringSubmatch(match[5]); subs != nil {
+		b.commits = append(b.commits, strings.Fields(subs[1])...)
+	}
+}
+
+// export writes every row that the commits behind the fork have left in the product's
+// database, one in a line of JSON, into a private file, and names it. What is sealed in
+// the database is sealed in the file. Rows that they deleted are not there; the first line
+// says how many commits there were.
+func (c *cluster) export(ctx context.Context, f fork, b beyond) (path string, err error) {
+	path = c.path("diverged/" + fmt.Sprintf("timeline-%d-%s.jsonl", f.timeline, strings.ReplaceAll(f.at.String(), "/", "-")))
+	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("make the file of what is here alone: %w", err)
+	}
+	err = c.exportTo(ctx, file, f, b)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncFolder(c.path("diverged"))
+	}
+	if err != nil {
+		return "", fmt.Errorf("export what is here alone: %w", err)
+	}
+	return path, nil
+}
+
+func (c *cluster) exportTo(ctx context.Context, w io.Writer, f fork, b beyond) (err error) {
+	// A server that nobody else reaches: it recovers from the crash, and shows the rows.
+	s, err := pgserver.Start(ctx, c.Binaries, c.Account, c.data(), map[string]string{
+		"archive_mode": "off", "synchronous_standby_names": "", "primary_conninfo": "", "autovacuum": "off", "shared_preload_libraries": "",
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	if err := s.AwaitRecovery(ctx); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, s.URL(c.own.user, c.Database))
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	out := json.NewEncoder(w)
+	err = out.Encode(map[string]any{
+		"region": c.Region, "timeline": f.timeline, "fork": f.at, "end": b.end, "records": b.records, "commits": len(b.commits),
+	})
+	if err != nil {
+		return err
+	}
+	tables, err := rowsOf[string](ctx, conn, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind = 'r' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by 1`)
+	if err != nil {
+		return fmt.Errorf("list the tables: %w", err)
+	}
+	for _, table := range tables {
+		if err := exportTable(ctx, conn, out, table, b.commits); err != nil {
+			return fmt.Errorf("read %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+func exportTable(ctx context.Context, conn *pgx.Conn, out *json.Encoder, table string, commits []string) error {
+	rows, err := conn.Query(ctx, "select t.xmin::text, to_jsonb(t)::text from only "+table+" t where t.xmin = any ($1::text[]::xid[])", commits)
+	if err != nil {
+		return err
+	}
+	var transaction, row string
+	_, err = pgx.ForEachRow(rows, []any{&transaction, &row}, func() error {
+		return out.Encode(map[string]any{"table": table, "transaction": transaction, "row": json.RawMessage(row)})
+	})
+	return err
+}
+
+func rowsOf[T any](ctx context.Context, conn *pgx.Conn, sql string) ([]T, error) {
+	rows, err := conn.Query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[T])
+}
