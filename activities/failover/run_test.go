@@ -115,10 +115,12 @@ func TestWhatTheGateRefusesChangesNothing(t *testing.T) {
 }
 
 // degrade has the primary's agent go on without its standby.
-func (s *scene) degrade() {
+func (s *scene) degrade() { s.set(fence.Degraded) }
+
+func (s *scene) set(mode fence.Replication) {
 	now, err := s.register.Read(s.t.Context())
 	require.NoError(s.t, err)
-	require.NoError(s.t, s.register.SetMode(s.t.Context(), now, now.Primary.Value, fence.Mode{Replication: fence.Degraded, Region: "a", Epoch: 1}))
+	require.NoError(s.t, s.register.SetMode(s.t.Context(), now, now.Primary.Value, fence.Mode{Replication: mode, Region: "a", Epoch: 1}))
 }
 
 func TestOneFailoverIsUnderWayAtATime(t *testing.T) {
@@ -162,14 +164,19 @@ func TestAPlanThatNoLongerFitsIsTakenBack(t *testing.T) {
 	for name, change := range map[string]func(*scene){
 		"the mode was degraded meanwhile": func(s *scene) { s.degrade() },
 		"the standby fell behind":         func(s *scene) { s.servers["b"].replica.Newest = at(-60) },
-		"something else has changed it": func(s *scene) {
-			now, err := s.register.Read(s.t.Context())
-			require.NoError(s.t, err)
-			require.NoError(s.t, s.register.Change(s.t.Context(), now, now.Desired.Value.Next("b", "another", at(5))))
+		"it went there and came back": func(s *scene) {
+			for _, region := range []string{"b", "a"} {
+				now, err := s.register.Read(s.t.Context())
+				require.NoError(s.t, err)
+				require.NoError(s.t, s.register.Change(s.t.Context(), now, now.Desired.Value.Next(region, "another "+region, at(5))))
+				s.agents(s.t.Context())
+			}
+			s.servers["b"].standing.Timeline, s.servers["b"].replica.Newest = 4, at(-1)
 		},
+		"nothing is promised any more": func(s *scene) { s.set(fence.Async) },
 	} {
 		s := newScene(t, fence.Async)
-		if name == "the mode was degraded meanwhile" {
+		if name == "the mode was degraded meanwhile" || name == "nothing is promised any more" {
 			s = newScene(t, fence.Sync)
 		}
 		c, l := s.controller(0)
