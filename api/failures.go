@@ -83,7 +83,9 @@ func serverCode(err error) code {
 		return unavailable
 	}
 	switch stated.Code[:min(2, len(stated.Code))] {
-	case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, locks, shutdown, system
+	// Connection, reading alone, not admitted, rollback, resources, locks, shutdown, system. A
+	// standby reads alone, and one that was just promoted admits nobody yet.
+	case "08", "25", "28", "40", "53", "55", "57", "58":
 		return unavailable
 	}
 	return internalError

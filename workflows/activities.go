@@ -11,6 +11,7 @@ import (
 	"meai/activities/backup/restore"
 	"meai/activities/bridge"
 	"meai/activities/escalation"
+	"meai/activities/failover"
 	"meai/activities/keys"
 	"meai/activities/memory"
 	"meai/activities/mirror"
@@ -216,4 +217,11 @@ var (
 	settleHolds    = call[struct{}, requests.Settled]{"requests.SettleHolds", on(QueueOperations, patient)}
 	watchDeadlines = call[struct{}, requests.Watched]{"requests.WatchDeadlines", on(QueueOperations, belated)}
 	warnOfDeadline = call[requests.Warning, struct{}]{"requests.Warn", on(QueueOperations, calling)}
+)
+
+// Of the control plane, whose worker serves nothing else; see cmd/meai/region_worker.go.
+var (
+	beginFailover    = call[failover.Input, failover.Plan]{"failover.Begin", on(QueueOperations, resolute)}
+	failoverStep     = call[failover.StepInput, failover.Done]{"failover.Step", on(QueueOperations, resolute)}
+	rollBackFailover = call[failover.Ref, failover.RolledOrNot]{"failover.RollBack", on(QueueOperations, resolute)}
 )

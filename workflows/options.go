@@ -136,6 +136,16 @@ var calling = workflow.ActivityOptions{
 	RetryPolicy:            retry(time.Second, 30*time.Second, 0),
 }
 
+// resolute: nothing serves until it is through. It is tried again at once, shows signs of
+// life often, and outlives whatever it waits for.
+var resolute = workflow.ActivityOptions{
+	StartToCloseTimeout:    2 * time.Minute,
+	ScheduleToCloseTimeout: 52 * week,
+	HeartbeatTimeout:       10 * time.Second,
+	WaitForCancellation:    true, // what it holds in the journal is let go
+	RetryPolicy:            retry(200*time.Millisecond, 2*time.Second, 0),
+}
+
 const week = 7 * 24 * time.Hour
 
 // retry backs off from first to longest; attempts 0 leaves the bound to the

@@ -44,6 +44,7 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		listCopied.name: listCopied.options, copyObjects.name: copyObjects.options, reconcileCopies.name: reconcileCopies.options, expireCopies.name: expireCopies.options,
 		writeExport.name: writeExport.options, failExport.name: failExport.options, expireExport.name: expireExport.options,
 		awaitImport.name: awaitImport.options, fillImport.name: fillImport.options, concludeImport.name: concludeImport.options, dropImport.name: dropImport.options,
+		beginFailover.name: beginFailover.options, failoverStep.name: failoverStep.options, rollBackFailover.name: rollBackFailover.options,
 	} {
 		require.NotEmpty(t, o.TaskQueue, name)
 		require.Positive(t, o.StartToCloseTimeout, name)

@@ -25,6 +25,7 @@ import (
 	"meai/internal/codec"
 	"meai/internal/config"
 	"meai/internal/embedding"
+	"meai/internal/fence"
 	"meai/internal/keyring"
 	"meai/internal/language"
 	"meai/internal/links"
@@ -42,7 +43,8 @@ type parts struct {
 	declaration cluster.Declaration
 	telemetry   *telemetry.Telemetry
 	keys        *keyring.Keyring
-	tls         *mtls.Source // nil without certificates
+	tls         *mtls.Source   // nil without certificates
+	fenced      postgres.Guard // nil until it is asked for, and where there is one region
 	onClose     []func() error
 }
 
@@ -125,8 +127,12 @@ func (p *parts) database(ctx context.Context) (*postgres.DB, error) {
 }
 
 func (p *parts) openDatabase(ctx context.Context, inQuarantine bool) (*postgres.DB, error) {
+	guard, err := p.guard(ctx)
+	if err != nil {
+		return nil, err
+	}
 	db, err := postgres.Open(ctx, postgres.Options{
-		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns, TLS: p.postgresTLS(), Quarantine: inQuarantine,
+		URL: p.config.Postgres.URL, MaxConns: p.config.Postgres.MaxConns, TLS: p.postgresTLS(), Quarantine: inQuarantine, Guard: guard,
 		Logger: p.telemetry.Logger, TracerProvider: p.telemetry.Tracers, MeterProvider: p.telemetry.Meters,
 	})
 	if err != nil {
@@ -134,6 +140,28 @@ func (p *parts) openDatabase(ctx context.Context, inQuarantine bool) (*postgres.
 	}
 	p.closing(func() error { db.Close(); return nil })
 	return db, nil
+}
+
+// guard keeps transactions from another region's time; nil where there is one region.
+func (p *parts) guard(ctx context.Context) (postgres.Guard, error) {
+	r := p.config.Regions
+	if r.Name == "" || p.fenced != nil {
+		return p.fenced, nil
+	}
+	register, err := p.register()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	guard := fence.NewGuard(ctx, register, r.Name, fence.NewTimings(r.Lease), fence.BootClock)
+	p.closing(func() error { cancel(); <-guard.Ended(); return nil })
+	// What is refused for want of the first answer alone would be refused once too often.
+	select {
+	case <-guard.Read():
+	case <-time.After(watchEvery):
+	}
+	p.fenced = guard
+	return guard, nil
 }
 
 func (p *parts) vectors(ctx context.Context) (*vectors.Index, error) {

@@ -23,16 +23,20 @@ type Guard struct {
 	timings  Timings
 	clock    Clock
 	known    atomic.Pointer[permit]
+	once     chan struct{}
 	ended    chan struct{}
 }
 
 // NewGuard begins to read the register every [Timings.Renew], and whenever it changes, until ctx ends. Until the first
 // answer it refuses everything.
 func NewGuard(ctx context.Context, register Register, region string, timings Timings, clock Clock) *Guard {
-	g := &Guard{register: register, region: region, timings: timings, clock: clock, ended: make(chan struct{})}
+	g := &Guard{register: register, region: region, timings: timings, clock: clock, once: make(chan struct{}), ended: make(chan struct{})}
 	go g.run(ctx)
 	return g
 }
+
+// Read is closed once the register has answered for the first time.
+func (g *Guard) Read() <-chan struct{} { return g.once }
 
 // Ended is closed once the guard reads no more.
 func (g *Guard) Ended() <-chan struct{} { return g.ended }
@@ -70,7 +74,9 @@ func (g *Guard) read(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, g.timings.TTL)
 	defer cancel()
 	if snapshot, err := g.register.Read(ctx); err == nil {
-		g.known.Store(&permit{sent: sent, desired: snapshot.Desired.Value})
+		if g.known.Swap(&permit{sent: sent, desired: snapshot.Desired.Value}) == nil {
+			close(g.once)
+		}
 	}
 }
 

@@ -156,9 +156,10 @@ func (m *Memory) Change(_ context.Context, read Snapshot, to Desired) error {
 	if isChanged(m.now, to) {
 		return nil
 	}
-	same := m.now.Desired.Revision == read.Desired.Revision && m.now.Mode.Revision == read.Mode.Revision &&
-		m.now.Last.Revision == read.Last.Revision
-	if !same || !mayChange(read, to) {
+	same := m.now.Desired.Revision == read.Desired.Revision && m.now.Last.Revision == read.Last.Revision &&
+		(m.now.Mode.Revision == read.Mode.Revision || m.faults.changeAnyway)
+	_, withdrawn := m.entries[to.Failover+"/"+Withdrawn]
+	if !same || withdrawn || !mayChange(read, to) {
 		return ErrConflict
 	}
 	m.now.Desired = Entry[Desired]{Value: to, Revision: m.changed()}

@@ -22,7 +22,8 @@ type Register interface {
 	Begin(ctx context.Context, region string, mode Replication) error
 	// Change replaces the desired record, as long as neither it, nor the mode, nor the last holder have changed since they
 	// were read. The new one must come from [Desired.Next], and be lossless only where the mode that was read is [Sync].
-	// ErrConflict otherwise. It succeeds again where it has been done already by the same failover.
+	// ErrConflict otherwise, and where the failover has an entry [Withdrawn]. It succeeds again where it has been done
+	// already by the same failover.
 	//
 	// There is no way back from it, so its caller sees to it that the region can take over: its PostgreSQL is a standby of
 	// at least the last holder's epoch (what an agent says may be old, but this only grows).
@@ -78,6 +79,10 @@ type Journal interface {
 	// Failovers are the ids of all failovers that have entries, in order.
 	Failovers(ctx context.Context) ([]string, error)
 }
+
+// Withdrawn is the entry after which [Register.Change] refuses a failover: a runner that was thought dead, and goes on,
+// does not carry out what was taken back meanwhile.
+const Withdrawn = "withdrawn"
 
 // Runner is who carries out a failover.
 type Runner interface {

@@ -217,9 +217,18 @@ func TestWhoHasMetAHigherEpochDoesNotGoBack(t *testing.T) {
 }
 
 // guard is what somebody knows from elsewhere.
-type guard struct{ newest int64 }
+type guard struct {
+	newest int64
+	// after is in how many further looks another has taken over; 0 for never.
+	after int
+}
 
 func (g *guard) Check(epoch int64) error {
+	if g.after > 0 {
+		if g.after--; g.after == 0 {
+			defer func() { g.newest = epoch + 1 }()
+		}
+	}
 	if epoch < g.newest {
 		return failure.New(failure.Quarantined, "another has taken over", nil)
 	}
@@ -240,6 +249,8 @@ func TestAGuardIsAskedBeforeTransactionsAndBeforeTheyCommit(t *testing.T) {
 	requireQuarantined(t, err, "another has taken over")
 	requireQuarantined(t, db.Write(t.Context(), alice, nothing), "another has taken over")
 	g.newest = 1
+	g.after = 2 // it is halted right before the commit
+	requireQuarantined(t, db.Write(t.Context(), alice, nothing), "after the commit: another has taken over")
 	sessions, err := db.CountRows(t.Context(), alice, "sessions")
 	require.NoError(t, err)
 	require.Zero(t, sessions, "what was not committed is not there")

@@ -38,8 +38,8 @@ type Options struct {
 	// Quarantine opens a pool that also works with a database in quarantine, and in any
 	// write epoch: for who looks at one, and for who ends it.
 	Quarantine bool
-	// Guard is asked when a transaction begins, and once more before one commits that may
-	// have written; nil where there is one region.
+	// Guard is asked when a transaction begins, before it commits, and after that, before
+	// anybody is told that it has; nil where there is one region.
 	Guard Guard
 	// Logger receives warnings; nil for slog.Default.
 	Logger *slog.Logger

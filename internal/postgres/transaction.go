@@ -41,6 +41,11 @@ func (db *DB) transactTx(ctx context.Context, open opening, fn func(context.Cont
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	// This process may have been halted between the guard and the commit, for as long as it
+	// takes another copy to take over. Then nobody knows what became of it.
+	if err := db.guarded(); err != nil {
+		return fmt.Errorf("after the commit: %w", err)
+	}
 	return nil
 }
 

@@ -1,0 +1,189 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Lab is two regions and a control site that may be broken: what `meai-local up --regions 2`
+// writes into lab.json. Drills are run on nothing else: who has no such file has nothing
+// that this package can break.
+type Lab struct {
+	// API is the base address at which links are cut and sites are killed.
+	API   string          `json:"api"`
+	Data  string          `json:"data"`
+	Sites map[string]Site `json:"sites"`
+
+	// Program is the meai binary, Log where its processes write.
+	Program string    `json:"-"`
+	Log     io.Writer `json:"-"`
+
+	mu      sync.Mutex
+	running map[string][]*exec.Cmd
+}
+
+// Site is where things of a site are.
+type Site struct {
+	Folder string `json:"folder"`
+	Config string `json:"config"`
+	API    string `json:"api"`
+}
+
+// The sites. Control is the third.
+const (
+	A       = "a"
+	B       = "b"
+	Control = "c"
+)
+
+// OpenLab reads the file of a lab, and asks whether it runs.
+func OpenLab(ctx context.Context, path string) (*Lab, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the lab (meai-local up --regions 2 makes one): %w", err)
+	}
+	l := &Lab{running: map[string][]*exec.Cmd{}}
+	if err := json.Unmarshal(raw, l); err != nil {
+		return nil, fmt.Errorf("read the lab's file: %w", err)
+	}
+	if len(l.Sites) != 3 {
+		return nil, errors.New("read the lab's file: a lab has three sites")
+	}
+	return l, l.ask(ctx, http.MethodGet, "/sites", nil)
+}
+
+// Other is the other region.
+func Other(region string) string {
+	if region == A {
+		return B
+	}
+	return A
+}
+
+// Link sets what a site hears of another: "cut", "slow" or "up".
+func (l *Lab) Link(ctx context.Context, from, to, state string, latency time.Duration) error {
+	return l.ask(ctx, http.MethodPost, "/links", map[string]any{"from": from, "to": to, "state": state, "latency_ms": latency.Milliseconds()})
+}
+
+// Heal has every site hear every other again.
+func (l *Lab) Heal(ctx context.Context) error { return l.ask(ctx, http.MethodPost, "/heal", nil) }
+
+// Kill ends every process of a site at once, the product's first: a power cut.
+func (l *Lab) Kill(ctx context.Context, site string) error {
+	l.mu.Lock()
+	for _, cmd := range l.running[site] {
+		// Those that have ended already are as dead.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	delete(l.running, site)
+	l.mu.Unlock()
+	return l.ask(ctx, http.MethodPost, "/sites/"+site+"/kill", nil)
+}
+
+// Start brings a site's engines back.
+func (l *Lab) Start(ctx context.Context, site string) error {
+	return l.ask(ctx, http.MethodPost, "/sites/"+site+"/start", nil)
+}
+
+func (l *Lab) ask(ctx context.Context, method, path string, body any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, l.API+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the lab: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		said, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // an explanation at best
+		return fmt.Errorf("ask the lab: %s %s: %s", path, response.Status, bytes.TrimSpace(said))
+	}
+	return nil
+}
+
+// Run starts a program of the product at a site, and lets it run.
+func (l *Lab) Run(site string, environ []string, arguments ...string) error {
+	cmd := exec.Command(l.Program, append(arguments, "--config", l.Sites[site].Config)...)
+	cmd.Stdout, cmd.Stderr = l.Log, l.Log
+	cmd.Env = append(os.Environ(), environ...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start meai %s at site %s: %w", arguments[0], site, err)
+	}
+	go func() { _ = cmd.Wait() }() // what it says is in the log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running[site] = append(l.running[site], cmd)
+	return nil
+}
+
+// Ask runs a program of the product at a site to its end, and reads what it prints as JSON.
+func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...string) error {
+	cmd := exec.CommandContext(ctx, l.Program, append(arguments, "--config", l.Sites[site].Config)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("meai %s: %w: %s", arguments[0], err, bytes.TrimSpace(said.Bytes()))
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("read what meai %s says: %w", arguments[0], err)
+	}
+	return nil
+}
+
+// Stop ends the product's programs in order, all sites'.
+func (l *Lab) Stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, all := range l.running {
+		for _, cmd := range all {
+			_ = cmd.Process.Signal(syscall.SIGTERM) // one that has ended is what is wanted
+		}
+	}
+	l.running = map[string][]*exec.Cmd{}
+}
+
+// Healthy waits until a region's API is ready to serve.
+func (l *Lab) Healthy(ctx context.Context, region string) error {
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Base(region)+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the API of region %s does not get ready: %w", region, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Base is the address of a region's API.
+func (l *Lab) Base(region string) string { return "http://" + l.Sites[region].API }

@@ -1,0 +1,220 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"meai/internal/fence"
+)
+
+// Drill breaks a lab again and again under traffic and measures what people notice.
+type Drill struct {
+	Lab      *Lab
+	Register fence.Register
+	// People write, all together at Share of the rate that the lab can take.
+	People int
+	Share  float64
+	// Before and After are how long they write before something is broken and after it
+	// has been made up for.
+	Before, After time.Duration
+	// Handover has a planned failover begin.
+	Handover func(ctx context.Context, to string) error
+	// Out is told of progress.
+	Out io.Writer
+
+	load *Load
+	rate float64
+}
+
+// Outcome is one run of a scenario.
+type Outcome struct {
+	Scenario string    `json:"scenario"`
+	Run      int       `json:"run"`
+	At       time.Time `json:"at"`
+	// Serving is the region that served, Mode what an acknowledged write was worth.
+	Serving string            `json:"serving"`
+	Mode    fence.Replication `json:"mode"`
+	// Rate is how many messages a second were sent, Saturation how many could be.
+	Rate       float64 `json:"rate"`
+	Saturation float64 `json:"saturation"`
+	// Decided, Opened and Writable are how long after the break the register named the
+	// other region, its database was open, and a message was accepted there.
+	Decided  time.Duration `json:"decided,omitempty"`
+	Opened   time.Duration `json:"opened,omitempty"`
+	Writable time.Duration `json:"writable,omitempty"`
+	// Pause is the longest time in which nobody had anything accepted.
+	Pause time.Duration `json:"pause"`
+	// Completed is how long after it was writable again everything accepted was answered.
+	Completed time.Duration `json:"completed,omitempty"`
+	// Whole is how long it took until the other region stood by again.
+	Whole   time.Duration `json:"whole,omitempty"`
+	Account Account       `json:"account"`
+}
+
+const (
+	// decides is how long a failover may take to be decided and carried out.
+	decides = 3 * time.Minute
+	// answers is how long is waited for the answers to what was accepted.
+	answers = 2 * time.Minute
+	// rejoins is how long a region may take to stand by again.
+	rejoins = 5 * time.Minute
+)
+
+// Prepare has people sign in, and finds out how many messages a second can be accepted.
+func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
+	serving, err := d.serving(ctx)
+	if err != nil {
+		return err
+	}
+	ledger, err := os.OpenFile(filepath.Join(d.Lab.Data, "acknowledged.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the ledger of what people are told: %w", err)
+	}
+	d.load = &Load{Bases: []string{d.Lab.Base(A), d.Lab.Base(B)}, Ledger: ledger}
+	if err := d.load.Enter(ctx, d.People, place(serving)); err != nil {
+		return err
+	}
+	running, stop := context.WithTimeout(ctx, saturating)
+	defer stop()
+	begun := time.Now()
+	d.load.Run(running, 0)
+	d.rate = float64(len(d.load.Told())) / time.Since(begun).Seconds()
+	_, err = fmt.Fprintf(d.Out, "%.1f messages a second saturate it; drills send %.1f\n", d.rate, d.rate*d.Share)
+	return err
+}
+
+func place(region string) int {
+	if region == A {
+		return 0
+	}
+	return 1
+}
+
+func (d *Drill) serving(ctx context.Context) (string, error) {
+	now, err := d.Register.Read(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask who serves: %w", err)
+	}
+	return now.Desired.Value.Region, nil
+}
+
+// Once runs a scenario once. Afterwards both regions are there again.
+func (d *Drill) Once(ctx context.Context, s Scenario, run int) (o Outcome, err error) {
+	before, err := d.Register.Read(ctx)
+	if err != nil {
+		return o, fmt.Errorf("ask who serves: %w", err)
+	}
+	serving := before.Desired.Value.Region
+	o = Outcome{Scenario: s.Name, Run: run, Serving: serving, Mode: before.Mode.Value.Replication, Rate: d.rate * d.Share, Saturation: d.rate}
+	first := len(d.load.Told())
+	writing, stop := context.WithCancel(ctx)
+	defer stop()
+	written := make(chan struct{})
+	go func() { defer close(written); d.load.Run(writing, o.Rate) }()
+	if err := sleep(ctx, d.Before); err != nil {
+		return o, err
+	}
+	o.At = time.Now()
+	if err := d.happen(ctx, s, serving, &o); err != nil {
+		return o, err
+	}
+	if err := sleep(ctx, d.After); err != nil {
+		return o, err
+	}
+	o.Pause, _ = d.load.Pause(o.At)
+	stop()
+	<-written
+	now, err := d.serving(ctx)
+	if err != nil {
+		return o, err
+	}
+	if o.Account, err = d.load.Account(ctx, place(now), first, answers); err != nil {
+		return o, err
+	}
+	o.Completed = max(0, time.Since(o.At)-o.Writable-d.After)
+	return o, errors.Join(s.Mend(ctx, d.Lab, serving), d.whole(ctx, &o))
+}
+
+// happen breaks it, and follows what is done about it.
+func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outcome) error {
+	if err := s.Break(ctx, d.Lab, serving); err != nil {
+		return fmt.Errorf("break it: %w", err)
+	}
+	if !s.Moves {
+		return nil
+	}
+	to := Other(serving)
+	if s.Planned {
+		if err := d.Handover(ctx, to); err != nil {
+			return fmt.Errorf("hand over: %w", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, decides)
+	defer cancel()
+	stages := []struct {
+		took    *time.Duration
+		reached func() bool
+	}{
+		{&o.Decided, func() bool { now, err := d.serving(ctx); return err == nil && now == to }},
+		{&o.Opened, func() bool { agents, err := d.Register.Agents(ctx); return err == nil && agents[to].Open }},
+		{&o.Writable, func() bool { return d.load.acceptedBy(place(to), o.At) }},
+	}
+	for _, stage := range stages {
+		for !stage.reached() {
+			if err := sleep(ctx, 50*time.Millisecond); err != nil {
+				return fmt.Errorf("region %s does not serve %s after it happened: %w", to, time.Since(o.At).Round(time.Second), err)
+			}
+		}
+		*stage.took = time.Since(o.At)
+	}
+	return nil
+}
+
+// whole waits until one region serves and the other one stands by.
+func (d *Drill) whole(ctx context.Context, o *Outcome) error {
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, rejoins)
+	defer cancel()
+	for {
+		now, err := d.Register.Read(ctx)
+		if err == nil {
+			agents, err := d.Register.Agents(ctx)
+			serving := now.Desired.Value.Region
+			standby := agents[Other(serving)]
+			claimed, claiming := d.Register.Claimed(ctx)
+			if err == nil && claiming == nil && claimed == "" && agents[serving].Open && standby.Role == fence.RoleStandby &&
+				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == o.Mode {
+				o.Whole = time.Since(begun)
+				return nil
+			}
+		}
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return fmt.Errorf("the regions do not become whole again: %w", err)
+		}
+	}
+}
+
+// acceptedBy reports whether a region accepted something that was sent after a moment.
+func (l *Load) acceptedBy(region int, after time.Time) bool {
+	told := l.Told()
+	for i := len(told) - 1; i >= 0 && told[i].At.After(after); i-- {
+		if told[i].Region == region {
+			return true
+		}
+	}
+	return false
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
