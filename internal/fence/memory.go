@@ -156,8 +156,8 @@ func (m *Memory) Change(_ context.Context, read Snapshot, to Desired) error {
 	if isChanged(m.now, to) {
 		return nil
 	}
-	same := m.now.Desired.Revision == read.Desired.Revision && m.now.Last.Revision == read.Last.Revision &&
-		(m.now.Mode.Revision == read.Mode.Revision || m.faults.changeAnyway)
+	same := m.now.Desired.Revision == read.Desired.Revision && m.now.Mode.Revision == read.Mode.Revision &&
+		m.now.Last.Revision == read.Last.Revision
 	_, withdrawn := m.entries[to.Failover+"/"+Withdrawn]
 	if !same || withdrawn || !mayChange(read, to) {
 		return ErrConflict
