@@ -55,15 +55,15 @@ func schedule(seed, no uint64, planted faults, trace func(string)) *world {
 	return w
 }
 
-// count is how many schedules a test runs: more where MEAI_FENCE_SCHEDULES says so.
-func count(t *testing.T, usual uint64) uint64 {
+// setting is a number that the environment may give: MEAI_FENCE_SCHEDULES runs more of them, MEAI_FENCE_SEED others.
+func setting(t *testing.T, variable string, usual uint64) uint64 {
 	t.Helper()
-	wanted := os.Getenv("MEAI_FENCE_SCHEDULES")
+	wanted := os.Getenv(variable)
 	if wanted == "" {
 		return usual
 	}
 	n, err := strconv.ParseUint(wanted, 10, 64)
-	require.NoError(t, err)
+	require.NoError(t, err, variable)
 	return n
 }
 
@@ -75,9 +75,8 @@ func lazily(t *testing.T) {
 }
 
 func TestNoScheduleBreaksTheProtocol(t *testing.T) {
-	const seed = 9
 	lazily(t)
-	n := count(t, 250_000)
+	n, seed := setting(t, "MEAI_FENCE_SCHEDULES", 250_000), setting(t, "MEAI_FENCE_SEED", 9)
 	var acked, epochs, events, modes int
 	for no := range n {
 		w := schedule(seed, no, faults{}, nil)
