@@ -127,7 +127,9 @@ func meai(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join(sharedBin, "meai"))
 	require.NoError(t, err)
-	return exec.Command(path, args...)
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	return cmd
 }
 
 func getJSON(t *testing.T, url string, into any) {

@@ -15,7 +15,7 @@ func (p *Plan) ConfigPath(site string) string { return filepath.Join(p.Folder(si
 
 // writeConfig tells the meai binary at a site where everything is, as it is seen from there. At the control site nothing
 // of the product runs but what looks after the regions.
-func (p *Plan) writeConfig(site, weaviateBinary string) error {
+func (p *Plan) writeConfig(site, meai, weaviateBinary string) error {
 	var c product.Config
 	home := site
 	if site == Control {
@@ -24,6 +24,7 @@ func (p *Plan) writeConfig(site, weaviateBinary string) error {
 	database, workflows := p.postgres(site, home), p.temporal(site)
 	c.Postgres.URL, c.Postgres.OwnerURL, c.Postgres.ReaderURL = database.AppURL(), database.OwnerURL(), database.ReaderURL()
 	c.Temporal.Address, c.Temporal.UIURL, c.Temporal.Namespace = workflows.Address(), workflows.UIURL(), "meai"
+	c.Temporal.Declaration = product.Declaration(meai)
 	c.Codec.Origins = workflows.UIURL()
 	c.API.Listen = network.Address(p.Host(site), p.Site[site].API)
 	index := p.weaviate(home)

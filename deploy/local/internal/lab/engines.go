@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -66,7 +67,7 @@ func (s *site) agent() supervisor.Engine {
 	return supervisor.Engine{
 		Name: "agent",
 		Command: func(context.Context) (*exec.Cmd, error) {
-			return exec.Command(s.programs.Meai, "region", "agent", "--config", s.plan.ConfigPath(s.name)), nil
+			return s.product(context.Background(), "region", "agent"), nil
 		},
 		Healthy:      func(context.Context) error { return nil },
 		StopSignal:   syscall.SIGTERM,
@@ -152,11 +153,19 @@ func (s *site) fill(ctx context.Context) error {
 
 // meai runs a command of the product to its end.
 func (s *site) meai(ctx context.Context, arguments ...string) error {
-	out, err := exec.CommandContext(ctx, s.programs.Meai, append(arguments, "--config", s.plan.ConfigPath(s.name))...).CombinedOutput()
+	out, err := s.product(ctx, arguments...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("meai %s: %w: %s", strings.Join(arguments, " "), err, out)
 	}
 	return nil
+}
+
+// product is a command of the meai binary, configured by the site's file alone: settings in this process's environment
+// are for something else.
+func (s *site) product(ctx context.Context, arguments ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.programs.Meai, append(arguments, "--config", s.plan.ConfigPath(s.name))...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "MEAI_") })
+	return cmd
 }
 
 // begin says once which region serves first. The register hears it once a majority of it runs.

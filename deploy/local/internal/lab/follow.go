@@ -31,10 +31,10 @@ const (
 func (s *site) followPrimary(ctx context.Context) {
 	var stop func()
 	seen := time.Now()
-	var conn *pgx.Conn
+	w := watch{plan: s.plan, region: s.name}
+	defer w.hangUp()
 	for ctx.Err() == nil {
-		var now role
-		now, conn = s.look(ctx, conn)
+		now := w.look(ctx)
 		if now != absent {
 			seen = time.Now()
 		}
@@ -55,30 +55,53 @@ func (s *site) followPrimary(ctx context.Context) {
 	if stop != nil {
 		stop()
 	}
-	if conn != nil {
-		_ = conn.Close(context.WithoutCancel(ctx)) // nothing is under way on it
-	}
 }
 
-// look asks the local server for its role, on the connection of the last time where that still works.
-func (s *site) look(ctx context.Context, conn *pgx.Conn) (role, *pgx.Conn) {
+// watch is an eye on a region's own server.
+type watch struct {
+	plan   *Plan
+	region string
+	conn   *pgx.Conn // as the superuser, who may always look; nil for none
+	open   bool      // the product's roles may connect to the server of this connection
+}
+
+// look asks the server for its role. A server that does not recover is a primary only once Temporal's role may connect.
+func (w *watch) look(ctx context.Context) role {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
+	server := w.plan.postgres(w.region, w.region)
 	var err error
-	if conn == nil {
-		if conn, err = pgx.Connect(ctx, s.plan.postgres(s.name, s.name).TemporalURL()); err != nil {
-			return absent, nil
+	if w.conn == nil {
+		if w.conn, err = pgx.Connect(ctx, server.SuperuserURL()); err != nil {
+			w.conn = nil
+			return absent
 		}
 	}
 	var recovering bool
-	if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&recovering); err != nil {
-		_ = conn.Close(ctx) // it is of no more use
-		return absent, nil
+	if err := w.conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&recovering); err != nil {
+		w.hangUp()
+		return absent
 	}
 	if recovering {
-		return standby, conn
+		return standby
 	}
-	return primary, conn
+	if !w.open {
+		conn, err := pgx.Connect(ctx, server.TemporalURL())
+		if err != nil {
+			return absent
+		}
+		w.open = conn.Close(ctx) == nil
+	}
+	return primary
+}
+
+func (w *watch) hangUp() {
+	if w.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = w.conn.Close(ctx) // nothing is under way on it
+	}
+	w.conn, w.open = nil, false
 }
 
 // startTemporal starts the server beside the watch over PostgreSQL, which may end at any moment; the function that it

@@ -109,7 +109,7 @@ func (s *site) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, group.Wait())
 	}
-	if err := s.plan.writeConfig(s.name, binary.Path); err != nil {
+	if err := s.plan.writeConfig(s.name, s.programs.Meai, binary.Path); err != nil {
 		return errors.Join(err, group.Wait())
 	}
 	group.Go(func() error { return s.run(ctx, s.weaviate(binary)) })
@@ -124,7 +124,7 @@ func (s *site) start(ctx context.Context) error {
 
 // startControl starts a Temporal that needs no region.
 func (s *site) startControl(ctx context.Context) error {
-	if err := s.plan.writeConfig(s.name, ""); err != nil {
+	if err := s.plan.writeConfig(s.name, s.programs.Meai, ""); err != nil {
 		return err
 	}
 	c := s.plan.temporal(s.name)

@@ -3,6 +3,7 @@ package product
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
@@ -21,6 +22,8 @@ type Config struct {
 		Address   string `yaml:"address"`
 		Namespace string `yaml:"namespace"`
 		UIURL     string `yaml:"ui_url"`
+		// Declaration is temporal.yaml, for who is not started in its folder.
+		Declaration string `yaml:"declaration,omitempty"`
 	} `yaml:"temporal"`
 	Codec struct {
 		Origins string `yaml:"cors_origins"`
@@ -69,6 +72,23 @@ func (c Config) Write(path string) error {
 		return fmt.Errorf("encode the configuration: %w", err)
 	}
 	return folder.WriteWhole(path, append([]byte("# Written by meai-local at every start; changes here are lost.\n"), text...))
+}
+
+// Declaration finds temporal.yaml above a program of the product's or above the working folder; "" where there is none.
+func Declaration(program string) string {
+	working, _ := os.Getwd() // without one there is one place less to look
+	for _, start := range []string{filepath.Dir(program), working} {
+		for dir := start; ; dir = filepath.Dir(dir) {
+			candidate := filepath.Join(dir, "temporal.yaml")
+			if _, err := os.Stat(candidate); err == nil {
+				return candidate
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return ""
 }
 
 // Bucket is the URL of a folder that holds objects and is made when it is first written to.
