@@ -39,6 +39,7 @@ type cli struct {
 	Restore    restoreCommand    `cmd:"" help:"Bring a backup back into a new place, from the bucket alone."`
 	Filter     filterCommand     `cmd:"" help:"Look at what TruthFilter has learned from feedback; take it back."`
 	Region     regionCommand     `cmd:"" help:"Two regions: the agent beside a region's PostgreSQL."`
+	Drill      drillCommand      `cmd:"" help:"Rehearse the loss of a region, on a lab."`
 	Privacy    privacyCommand    `cmd:"" help:"People's rights: data map, consent, requests, export, erasure, retention."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 

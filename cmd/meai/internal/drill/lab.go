@@ -23,6 +23,11 @@ type Lab struct {
 	API   string          `json:"api"`
 	Data  string          `json:"data"`
 	Sites map[string]Site `json:"sites"`
+	// Etcd are the members' addresses at each site; "direct" leads past what is cut.
+	Etcd map[string][]string `json:"etcd"`
+	// ControlTemporal is the control site's, as each site sees it.
+	ControlTemporal  map[string]string `json:"control_temporal"`
+	ControlNamespace string            `json:"control_namespace"`
 
 	// Program is the meai binary, Log where its processes write.
 	Program string    `json:"-"`
@@ -90,9 +95,15 @@ func (l *Lab) Kill(ctx context.Context, site string) error {
 	return l.ask(ctx, http.MethodPost, "/sites/"+site+"/kill", nil)
 }
 
-// Start brings a site's engines back.
+// Start brings a site back, with what runs there.
 func (l *Lab) Start(ctx context.Context, site string) error {
-	return l.ask(ctx, http.MethodPost, "/sites/"+site+"/start", nil)
+	if err := l.ask(ctx, http.MethodPost, "/sites/"+site+"/start", nil); err != nil {
+		return err
+	}
+	if site == Control {
+		return l.control()
+	}
+	return l.serve(site)
 }
 
 func (l *Lab) ask(ctx context.Context, method, path string, body any) error {
@@ -118,10 +129,10 @@ func (l *Lab) ask(ctx context.Context, method, path string, body any) error {
 }
 
 // Run starts a program of the product at a site, and lets it run.
-func (l *Lab) Run(site string, environ []string, arguments ...string) error {
+func (l *Lab) Run(site string, arguments ...string) error {
 	cmd := exec.Command(l.Program, append(arguments, "--config", l.Sites[site].Config)...)
 	cmd.Stdout, cmd.Stderr = l.Log, l.Log
-	cmd.Env = append(os.Environ(), environ...)
+	cmd.Env = l.environ(site)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start meai %s at site %s: %w", arguments[0], site, err)
@@ -136,6 +147,7 @@ func (l *Lab) Run(site string, environ []string, arguments ...string) error {
 // Ask runs a program of the product at a site to its end, and reads what it prints as JSON.
 func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...string) error {
 	cmd := exec.CommandContext(ctx, l.Program, append(arguments, "--config", l.Sites[site].Config)...)
+	cmd.Env = l.environ(site)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -149,6 +161,50 @@ func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...strin
 		return fmt.Errorf("read what meai %s says: %w", arguments[0], err)
 	}
 	return nil
+}
+
+// environ is what drills set beyond the lab's configuration: who is refused for writing
+// often would look as if nobody served, and one drill follows another at once.
+func (l *Lab) environ(site string) []string {
+	return append(os.Environ(),
+		"MEAI_REGIONS_NAME="+site, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
+		"MEAI_FAILOVER_AUTOMATIC=true", "MEAI_FAILOVER_COOLDOWN=1s", "MEAI_FAILOVER_TEMPORAL="+l.ControlTemporal[site], "MEAI_FAILOVER_NAMESPACE="+l.ControlNamespace,
+		"MEAI_FAILOVER_CONFIGURATIONS=a="+l.Sites[A].Config+",b="+l.Sites[B].Config,
+		"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_READING=1000000", "MEAI_LIMITS_ACCOUNT=1000000", "MEAI_LIMITS_FAILED_LOGINS=1000000", "MEAI_LIMITS_API_KEY=1000000")
+}
+
+// Begin has the product run in both regions, and at each site somebody who looks.
+func (l *Lab) Begin(ctx context.Context, serving string) error {
+	if err := l.Ask(ctx, serving, nil, "apply"); err != nil {
+		return err
+	}
+	for _, region := range []string{serving, Other(serving)} {
+		if err := l.serve(region); err != nil {
+			return err
+		}
+	}
+	if err := l.control(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	return l.Healthy(ctx, serving)
+}
+
+// serve has the product and an observer run in a region.
+func (l *Lab) serve(region string) error {
+	if err := l.Run(region, "up"); err != nil {
+		return err
+	}
+	return l.Run(region, "region", "observe", "--site", region)
+}
+
+// control has an observer and the worker of failovers run at the control site.
+func (l *Lab) control() error {
+	if err := l.Run(Control, "region", "observe", "--site", Control); err != nil {
+		return err
+	}
+	return l.Run(Control, "region", "worker")
 }
 
 // Stop ends the product's programs in order, all sites'.

@@ -71,6 +71,9 @@ func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if err := d.Lab.Begin(ctx, serving); err != nil {
+		return err
+	}
 	ledger, err := os.OpenFile(filepath.Join(d.Lab.Data, "acknowledged.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the ledger of what people are told: %w", err)

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"meai/cmd/meai/internal/drill"
+	"meai/internal/fence"
+)
+
+type drillCommand struct {
+	List drillListCommand `cmd:"" help:"List the drills."`
+	Run  drillRunCommand  `cmd:"" help:"Break a lab, again and again, under traffic, and measure."`
+}
+
+func (drillCommand) Help() string {
+	return `Rehearses the loss of a region. Drills need a lab ('meai-local up --regions 2', docs/runbooks/failover-lab.md), which can be told to cut
+links and to kill sites; there is no way to point them at anything else.
+
+A drill starts the product, observers and the control worker in the lab, has people write at a share of what the lab can take,
+and keeps a ledger of what they were told outside of it. Afterwards each of those messages must be there once and be answered.`
+}
+
+type drillListCommand struct{}
+
+// Run prints what there is.
+func (drillListCommand) Run() error {
+	for _, s := range drill.Scenarios {
+		if _, err := fmt.Printf("%-14s %s\n", s.Name, s.What); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type drillRunCommand struct {
+	Scenario []string      `arg:"" optional:"" help:"Which drills, in turns; all when left out." placeholder:"NAME"`
+	Lab      string        `required:"" type:"existingfile" help:"lab.json of a running lab." placeholder:"FILE"`
+	Runs     int           `default:"1" help:"How often each is run."`
+	People   int           `default:"12" help:"How many people write."`
+	Share    float64       `default:"0.5" help:"How much of what saturates the lab they write."`
+	Saturate time.Duration `default:"10s" help:"How long is looked for what saturates it."`
+	Before   time.Duration `default:"5s" help:"How long they write before it is broken."`
+	After    time.Duration `default:"10s" help:"How long they write once it was made up for."`
+	Results  string        `type:"path" help:"Append each run's outcome to this file, as a line of JSON." placeholder:"FILE"`
+	Page     string        `type:"path" help:"Write all outcomes as a page of documentation." placeholder:"FILE"`
+	Strict   bool          `help:"Fail when a target is not met."`
+}
+
+func (d drillRunCommand) Run(ctx context.Context) (err error) {
+	chosen, err := scenarios(d.Scenario)
+	if err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	lab, err := drill.OpenLab(ctx, d.Lab)
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(lab.Data, "drill.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log of what runs in the lab: %w", err)
+	}
+	lab.Program, lab.Log = program, log
+	defer func() { lab.Stop(); err = errors.Join(err, log.Close()) }()
+	register, err := fence.OpenEtcd(fence.EtcdOptions{Endpoints: lab.Etcd["direct"], Cluster: "meai", Timeout: 2 * time.Second, Clock: fence.BootClock})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, register.Close()) }()
+	run := &drill.Drill{
+		Lab: lab, Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Out: os.Stderr,
+		Handover: func(ctx context.Context, to string) error {
+			return lab.Ask(ctx, drill.Control, nil, "failover", "run", "--planned", "--to", to)
+		},
+	}
+	if err := run.Prepare(ctx, d.Saturate); err != nil {
+		return err
+	}
+	return d.all(ctx, run, chosen)
+}
+
+func scenarios(names []string) (chosen []drill.Scenario, err error) {
+	if len(names) == 0 {
+		return drill.Scenarios, nil
+	}
+	for _, name := range names {
+		i := slices.IndexFunc(drill.Scenarios, func(s drill.Scenario) bool { return s.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no drill %q: 'meai drill list' lists them", name)
+		}
+		chosen = append(chosen, drill.Scenarios[i])
+	}
+	return chosen, nil
+}
+
+// all runs every scenario as often as was asked for. One that cannot be brought to its end
+// ends the rest: a lab that is half broken proves nothing.
+func (d drillRunCommand) all(ctx context.Context, run *drill.Drill, chosen []drill.Scenario) error {
+	var outcomes []drill.Outcome
+	for n := range d.Runs {
+		for _, s := range chosen {
+			o, err := run.Once(ctx, s, n+1)
+			outcomes = append(outcomes, o)
+			fmt.Println(o)
+			if err != nil {
+				return errors.Join(fmt.Errorf("%s, run %d: %w", s.Name, n+1, err), d.keep(outcomes))
+			}
+		}
+	}
+	fmt.Println()
+	fmt.Print(drill.Table(outcomes))
+	if err := d.keep(outcomes); err != nil {
+		return err
+	}
+	if missed := drill.Missed(outcomes); d.Strict && len(missed) > 0 {
+		return errors.New("targets are not met: " + strings.Join(missed, "; "))
+	}
+	return nil
+}
+
+// keep writes down what was found.
+func (d drillRunCommand) keep(outcomes []drill.Outcome) (err error) {
+	if d.Page != "" {
+		if err := os.WriteFile(d.Page, []byte(drill.Page(outcomes)), 0o644); err != nil {
+			return err
+		}
+	}
+	if d.Results == "" {
+		return nil
+	}
+	file, err := os.OpenFile(d.Results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	lines := json.NewEncoder(file)
+	for _, o := range outcomes {
+		if err := lines.Encode(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
