@@ -102,6 +102,9 @@ func (p *place) Repair(_ context.Context, id uuid.UUID) error {
 	}
 	return nil
 }
+func (p *place) Sign(_ context.Context, text string) ([]byte, error) {
+	return []byte(text + "signed\n"), nil
+}
 func (p *place) Close() error { return nil }
 
 // newScene has region a serve, and b follow it.
@@ -193,7 +196,6 @@ func (s *scene) controller(dies int) (*failover.Controller, *life) {
 		Route: func(_ context.Context, n failover.Notice) error {
 			return l.call(func() error { s.routed = append(s.routed, n); return nil })
 		},
-		Sign: func(text string) ([]byte, error) { return []byte(text + "signed\n"), nil },
 		Name: "test", Logger: enginetest.Logger(s.t), Every: time.Microsecond, Now: func() time.Time { return at(5) },
 	}, l
 }
