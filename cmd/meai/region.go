@@ -25,7 +25,8 @@ type regionCommand struct {
 }
 
 type regionAgentCommand struct {
-	Data string `help:"The agent's folder, instead of regions.data." type:"path" placeholder:"DIR"`
+	Data     string `help:"The agent's folder, instead of regions.data." type:"path" placeholder:"DIR"`
+	ServeOld bool   `help:"Let this region serve although it never followed the one that served last, which is gone for good: what that one acknowledged is lost, and the database begins in quarantine."`
 }
 
 func (regionAgentCommand) Help() string {
@@ -63,7 +64,7 @@ func (r regionAgentCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
-	options.Register = register
+	options.Register, options.ServeOld = register, r.ServeOld
 	agent, err := region.New(options)
 	if err != nil {
 		return err
@@ -111,7 +112,7 @@ func openRegion(ctx context.Context, c *cli, service string) (_ *parts, err erro
 func (p *parts) register() (fence.Register, error) {
 	r := p.config.Regions
 	register, err := fence.OpenEtcd(fence.EtcdOptions{
-		Endpoints: r.Etcd, Cluster: r.Cluster, Timeout: fence.NewTimings(r.Lease).Kill, Clock: fence.BootClock, Logger: p.telemetry.Logger,
+		Endpoints: r.Etcd, Cluster: r.Cluster, Timeout: fence.NewTimings(r.Lease).Renew() / 2, Clock: fence.BootClock,
 	})
 	if err != nil {
 		return nil, err

@@ -296,7 +296,7 @@ func (a *Agent) mayServe() error {
 		return errors.New("this region is to serve, and has no cluster")
 	case record.Broken:
 		return errors.New("this region is to serve, and its cluster was being rewound when that was stopped")
-	case follows, !last.Exists(), last.Value.Region == a.Region, record.Serves && record.Epoch == a.knows.Desired.Value.Epoch:
+	case a.ServeOld, follows, !last.Exists(), last.Value.Region == a.Region, record.Serves && record.Epoch == a.knows.Desired.Value.Epoch:
 		return nil
 	default:
 		return fmt.Errorf("this region is to serve, and never followed %s, which served in epoch %d", last.Value.Region, last.Value.Epoch)

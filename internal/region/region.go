@@ -51,6 +51,10 @@ type Options struct {
 	Mode     fence.Replication
 	Patience time.Duration
 
+	// ServeOld lets a cluster serve that never followed the region which served last. What
+	// that one acknowledged is lost, and the database begins in quarantine.
+	ServeOld bool
+
 	// Trusted are the roles that may connect while the product's may not: to a standby,
 	// and to a server that was just promoted. They need passwords.
 	Trusted []string

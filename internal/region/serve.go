@@ -57,7 +57,7 @@ func (a *Agent) recordServing(j job) (record, error) {
 	if r.Serves && r.Epoch == j.epoch {
 		return r, nil
 	}
-	r = record{Epoch: j.epoch, Serves: true, Lossless: j.lossless, Exported: r.Exported}
+	r = record{Epoch: j.epoch, Serves: true, Lossless: j.lossless && !a.ServeOld, Exported: r.Exported}
 	return r, a.keep(r)
 }
 
