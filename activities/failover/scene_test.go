@@ -143,9 +143,9 @@ func (s *scene) agents(ctx context.Context) {
 		if !s.alive[region] {
 			continue
 		}
-		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: -1}
+		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Epoch: to.Epoch, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: -1}
 		if region == to.Region {
-			status.Role, status.Epoch, status.Open = fence.RolePrimary, to.Epoch, true
+			status.Role, status.Open = fence.RolePrimary, true
 		}
 		require.NoError(t, r.Announce(ctx, status))
 	}

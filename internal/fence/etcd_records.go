@@ -63,7 +63,7 @@ func (e *Etcd) Begin(ctx context.Context, region string, mode Replication) error
 // Change replaces the desired record.
 func (e *Etcd) Change(ctx context.Context, read Snapshot, to Desired) error {
 	conditions := []clientv3.Cmp{
-		e.unchanged(keyDesired, read.Desired.Revision), e.unchanged(keyMode, read.Mode.Revision),
+		e.unchanged(keyDesired, read.Desired.Revision), e.unchanged(keyMode, read.Mode.Revision), e.unchanged(keyLast, read.Last.Revision),
 		e.unchanged(underFailovers+to.Failover+"/"+Withdrawn, 0),
 	}
 	if !mayChange(read, to) {
