@@ -129,6 +129,14 @@ func (h *Health) watch(ctx context.Context, store string, look Glance) {
 	}
 }
 
+// LookAtOthers looks at all stores beside PostgreSQL once.
+func (h *Health) LookAtOthers(ctx context.Context) error {
+	for store, look := range h.Others {
+		h.keep(h.lookAt(ctx, store, look))
+	}
+	return ctx.Err()
+}
+
 func (h *Health) lookAt(ctx context.Context, store string, look Glance) Copied {
 	serving, other, err := h.regions(ctx)
 	if err == nil {
