@@ -77,7 +77,7 @@ func (f failoverPlanCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	if f.JSON {
-		return indented(map[string]any{"plan": plan, "look": look, "judgement": judgement})
+		return writeJSON(map[string]any{"plan": plan, "look": look, "judgement": judgement})
 	}
 	fmt.Printf("from      %s, epoch %d, replication %s\n", plan.From, plan.Epoch, look.Mode)
 	fmt.Printf("to        %s, timeline %d, %s behind\n", plan.To, look.Standby.Timeline, secondsOf(look.Standby.Lag))
@@ -119,7 +119,7 @@ func saidOf(j failover.Judgement) string {
 	return said + "; two persons can override that"
 }
 
-func indented(value any) error {
+func writeJSON(value any) error {
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
@@ -366,7 +366,7 @@ func (f failoverStatusCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	if f.JSON {
-		return indented(all)
+		return writeJSON(all)
 	}
 	for _, h := range all {
 		state := "under way, at " + h.Next
