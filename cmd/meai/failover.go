@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -77,7 +75,7 @@ func (f failoverPlanCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	if f.JSON {
-		return writeJSON(map[string]any{"plan": plan, "look": look, "judgement": judgement})
+		return indented(map[string]any{"plan": plan, "look": look, "judgement": judgement})
 	}
 	fmt.Printf("from      %s, epoch %d, replication %s\n", plan.From, plan.Epoch, look.Mode)
 	fmt.Printf("to        %s, timeline %d, %s behind\n", plan.To, look.Standby.Timeline, secondsOf(look.Standby.Lag))
@@ -117,12 +115,6 @@ func saidOf(j failover.Judgement) string {
 		return said + "; nobody can override that"
 	}
 	return said + "; two persons can override that"
-}
-
-func writeJSON(value any) error {
-	encoder := json.NewEncoder(os.Stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }
 
 type failoverStartCommand struct {
@@ -366,7 +358,7 @@ func (f failoverStatusCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	if f.JSON {
-		return writeJSON(all)
+		return indented(all)
 	}
 	for _, h := range all {
 		state := "under way, at " + h.Next

@@ -45,7 +45,7 @@ func (f failoverHealthCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	if f.JSON {
-		return writeJSON(r)
+		return indented(r)
 	}
 	fmt.Printf("region %s serves in epoch %d, replication %s\n", r.Serving, r.Epoch, r.Mode)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
