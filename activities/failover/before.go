@@ -108,6 +108,7 @@ func (run *Run) look(ctx context.Context) (Look, fence.Snapshot, error) {
 		return Look{}, snapshot, err
 	}
 	look.Standby = c.standby(ctx, agents, run.plan.To, lostAt, run.plan.Planned)
+	look.Standby.Behind = agents[run.plan.To].Epoch < snapshot.Last.Value.Epoch
 	return look, snapshot, nil
 }
 

@@ -46,8 +46,6 @@ type Controller struct {
 	// Acknowledgements is the file of what clients were told (see [Acknowledgements]);
 	// empty for none.
 	Acknowledgements string
-	// Sign signs the report's text, which ends in a newline; nil leaves it unsigned.
-	Sign func(text string) ([]byte, error)
 	// Rejoin is how long the last steps wait for the old region to come back as a standby
 	// before the failover ends without it.
 	Rejoin time.Duration
@@ -88,6 +86,8 @@ type Place interface {
 	// Repair starts what makes the region's index hold what its database does, unless the
 	// same failover has started it already.
 	Repair(ctx context.Context, failover uuid.UUID) error
+	// Sign signs a text that ends in a newline, as this system.
+	Sign(ctx context.Context, text string) ([]byte, error)
 	Close() error
 }
 

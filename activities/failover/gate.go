@@ -28,6 +28,9 @@ const (
 	ReasonSilent Reason = "standby_silent"
 	// ReasonRole: the server to promote is no standby.
 	ReasonRole Reason = "standby_role"
+	// ReasonBehind: it is a standby of a primary from before the last one, and its agent
+	// would not let it take over.
+	ReasonBehind Reason = "standby_behind"
 	// ReasonTimeline: the standby follows another history than the primary wrote.
 	ReasonTimeline Reason = "timeline"
 	// ReasonReceiver: the standby did not receive when the primary was last known to write.
@@ -46,14 +49,16 @@ const (
 )
 
 // final are the reasons that no approval overrides: there is nothing to promote.
-var final = []Reason{ReasonSilent, ReasonRole}
+var final = []Reason{ReasonSilent, ReasonRole, ReasonBehind}
 
 // Standby is what is known of the server that is to be promoted.
 type Standby struct {
 	// Present: its agent shows signs of life.
 	Present   bool `json:"present"`
 	IsStandby bool `json:"is_standby"`
-	Timeline  int  `json:"timeline"`
+	// Behind: it has not followed the last primary.
+	Behind   bool `json:"behind,omitempty"`
+	Timeline int  `json:"timeline"`
 	// Streaming: it receives, or did at the last moment at which the primary was known to be well.
 	Streaming bool `json:"streaming"`
 	// Received and Replayed are positions in bytes.
@@ -115,6 +120,7 @@ func Judge(l Look) Judgement {
 	}
 	add(!l.Standby.Present, ReasonSilent)
 	add(l.Standby.Present && !l.Standby.IsStandby, ReasonRole)
+	add(l.Standby.Present && l.Standby.Behind, ReasonBehind)
 	add(l.Unconfirmed, ReasonUnconfirmed)
 	add(l.Upstream.Timeline != 0 && l.Standby.Timeline != l.Upstream.Timeline, ReasonTimeline)
 	add(!l.Standby.Streaming, ReasonReceiver)

@@ -140,6 +140,33 @@ type Report struct {
 	Measured Measured `json:"measured"`
 }
 
+// Preview says what a failover would do now and what speaks against it, and changes nothing.
+func (c *Controller) Preview(ctx context.Context, in Input) (Plan, Look, Judgement, error) {
+	run := &Run{c: c, id: in.ID, entries: map[string]json.RawMessage{}, asked: in}
+	snapshot, err := c.Register.Read(ctx)
+	if err != nil {
+		return Plan{}, Look{}, Judgement{}, fmt.Errorf("read which region serves: %w", err)
+	}
+	desired := snapshot.Desired.Value
+	run.plan = Plan{ID: in.ID, From: desired.Region, To: in.To, Planned: in.Planned, Epoch: desired.Epoch, At: c.now()}
+	if run.plan.To == "" {
+		if run.plan.To, err = c.other(desired.Region); err != nil {
+			return run.plan, Look{}, Judgement{}, err
+		}
+	}
+	detected := Done{Step: "detect"}
+	if err := run.detect(ctx, &detected); err != nil {
+		return run.plan, Look{}, Judgement{}, err
+	}
+	text, err := json.Marshal(detected)
+	if err != nil {
+		return run.plan, Look{}, Judgement{}, fmt.Errorf("write what was detected: %w", err)
+	}
+	run.entries[doneEntry("detect")] = text
+	look, _, err := run.look(ctx)
+	return run.plan, look, Judge(look), err
+}
+
 // report signs what was done and what it cost, and ends the failover.
 func (run *Run) report(ctx context.Context, done *Done) error {
 	h, err := historyOf(run.id, run.entries)
@@ -159,11 +186,13 @@ func (run *Run) report(ctx context.Context, done *Done) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	signed := []byte(string(text) + "\n")
-	if run.c.Sign != nil {
-		if signed, err = run.c.Sign(string(signed)); err != nil {
-			return fmt.Errorf("sign the report: %w", err)
-		}
+	var signed []byte
+	err = run.inside(ctx, func(place Place) error {
+		signed, err = place.Sign(ctx, string(text)+"\n")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("sign the report: %w", err)
 	}
 	var stored signedReport
 	if err := run.record(ctx, reportEntry, signedReport{string(signed)}, &stored); err != nil {
@@ -173,6 +202,5 @@ func (run *Run) report(ctx context.Context, done *Done) error {
 	if err := run.record(ctx, resultEntry, Result{State: Completed, At: run.c.now()}, &result); err != nil {
 		return err
 	}
-	done.found("signed", "%t", run.c.Sign != nil)
 	return run.disclaim(ctx)
 }

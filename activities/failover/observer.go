@@ -14,17 +14,20 @@ import (
 	"meai/internal/fence"
 )
 
+// Observed is a region's PostgreSQL as an observer sees it.
+type Observed interface {
+	InRecovery(context.Context) (bool, error)
+}
+
 // Observer looks at both regions from one site and says what it sees. It has no rights
 // beyond connecting, and decides nothing.
 type Observer struct {
 	Register fence.Register
 	Site     string
 	// Databases are the regions', for a role that may connect to a standby as well.
-	Databases map[string]interface {
-		InRecovery(context.Context) (bool, error)
-	}
-	Damping Damping
-	Logger  *slog.Logger
+	Databases map[string]Observed
+	Damping   Damping
+	Logger    *slog.Logger
 	// Now is the wall clock; time.Now when nil.
 	Now func() time.Time
 

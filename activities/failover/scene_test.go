@@ -102,6 +102,9 @@ func (p *place) Repair(_ context.Context, id uuid.UUID) error {
 	}
 	return nil
 }
+func (p *place) Sign(_ context.Context, text string) ([]byte, error) {
+	return []byte(text + "signed\n"), nil
+}
 func (p *place) Close() error { return nil }
 
 // newScene has region a serve, and b follow it.
@@ -140,9 +143,9 @@ func (s *scene) agents(ctx context.Context) {
 		if !s.alive[region] {
 			continue
 		}
-		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: -1}
+		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Epoch: to.Epoch, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: -1}
 		if region == to.Region {
-			status.Role, status.Epoch, status.Open = fence.RolePrimary, to.Epoch, true
+			status.Role, status.Open = fence.RolePrimary, true
 		}
 		require.NoError(t, r.Announce(ctx, status))
 	}
@@ -193,7 +196,6 @@ func (s *scene) controller(dies int) (*failover.Controller, *life) {
 		Route: func(_ context.Context, n failover.Notice) error {
 			return l.call(func() error { s.routed = append(s.routed, n); return nil })
 		},
-		Sign: func(text string) ([]byte, error) { return []byte(text + "signed\n"), nil },
 		Name: "test", Logger: enginetest.Logger(s.t), Every: time.Microsecond, Now: func() time.Time { return at(5) },
 	}, l
 }

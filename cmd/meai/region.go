@@ -21,6 +21,8 @@ import (
 type regionCommand struct {
 	Agent    regionAgentCommand    `cmd:"" help:"Take care of this region's PostgreSQL: start, stop, promote, rewind, clone it."`
 	Begin    regionBeginCommand    `cmd:"" help:"Say once, for a new system, which region serves first."`
+	Observe  regionObserveCommand  `cmd:"" help:"Look at both regions from one site and say what is seen."`
+	Worker   regionWorkerCommand   `cmd:"" help:"Run the control plane: the workflow of failovers, and who watches for a lost primary."`
 	Watchdog regionWatchdogCommand `cmd:"" hidden:"" help:"End PostgreSQL when its agent hangs or is gone."`
 }
 

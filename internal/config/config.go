@@ -35,6 +35,7 @@ type Config struct {
 	TLS        TLS        `koanf:"tls"`
 	Privacy    Privacy    `koanf:"privacy"`
 	Regions    Regions    `koanf:"regions"`
+	Failover   Failover   `koanf:"failover"`
 }
 
 // API configures the HTTP server.

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"meai/activities/failover"
+	"meai/workflows"
+)
+
+type regionWorkerCommand struct{}
+
+func (regionWorkerCommand) Help() string {
+	return `Runs the workflow Failover in the control plane's own Temporal (failover.temporal), measures how far the other region is behind,
+and, with failover.automatic, fails over when the observers agree that the primary is lost. Run it at the site that is in neither
+region, and a second one wherever you like: one failover is under way at a time. When that Temporal does not answer, it carries a
+failover out by itself.
+
+By hand: temporal workflow start --address ADDRESS --namespace control --task-queue operations --type Failover --input '{"to":"b"}'`
+}
+
+func (regionWorkerCommand) Run(ctx context.Context, c *cli) (err error) {
+	p, controller, err := openControl(ctx, c, "meai-region-worker")
+	if err != nil {
+		return err
+	}
+	defer p.close(&err)
+	temporal, err := p.controlTemporal(ctx)
+	if err != nil {
+		return err
+	}
+	health := &failover.Health{Controller: controller, Others: p.copiesOf(controller)}
+	if err := health.Observe(p.telemetry.Meters); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	broken := make(chan error, 3)
+	go func() { broken <- health.Run(ctx) }()
+	go func() {
+		broken <- controller.Detect(ctx, controller.Automatic(func(ctx context.Context, in failover.Input) error {
+			return p.failOver(ctx, temporal, controller, in)
+		}))
+	}()
+	go func() { broken <- p.controlWorker(ctx, temporal, controller) }()
+	return p.run(ctx, p.metricsServer(), broken)
+}
+
+// controlWorker serves the control plane's queue until ctx ends. It is registered here and
+// not in package workers: that one's queues, codecs and consents are the product's, on a
+// Temporal that may be lost with its region.
+func (p *parts) controlWorker(ctx context.Context, temporal client.Client, controller *failover.Controller) error {
+	for {
+		w := worker.New(temporal, workflows.QueueOperations, worker.Options{
+			Identity: controller.Name, WorkerStopTimeout: 5 * time.Second, DisableRegistrationAliasing: true,
+			OnFatalError: func(err error) { p.telemetry.Logger.Error("the control worker has stopped", "error", err) },
+		})
+		registerControl(w, controller)
+		if err := w.Start(); err == nil {
+			p.telemetry.Logger.Info("control worker started", "queues", workflows.QueueOperations)
+			<-ctx.Done()
+			w.Stop()
+			return nil
+		} else if ctx.Err() == nil {
+			p.telemetry.Logger.Warn("the control plane's Temporal does not answer", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// registerControl registers what the control plane runs.
+func registerControl(r worker.Registry, controller *failover.Controller) {
+	r.RegisterWorkflowWithOptions(workflows.Failover, workflow.RegisterOptions{Name: "Failover"})
+	r.RegisterActivityWithOptions(&failover.Activities{Controller: controller}, activity.RegisterOptions{Name: "failover."})
+}
+
+// failOver begins a failover as a workflow; where Temporal is gone as well, in this process.
+func (p *parts) failOver(ctx context.Context, temporal client.Client, controller *failover.Controller, in failover.Input) error {
+	in.ID = uuid.New()
+	_, err := startFailover(ctx, temporal, in)
+	if err == nil {
+		p.telemetry.Logger.Warn("a failover has begun by itself", "id", in.ID.String())
+		return nil
+	}
+	p.telemetry.Logger.Error("a failover is carried out without Temporal", "id", in.ID.String(), "error", err)
+	err = controller.Carry(ctx, in, func(step string, _ failover.Done, err error) {
+		if err != nil {
+			p.telemetry.Logger.Warn("a step of a failover waits or has failed", "step", step, "error", err)
+			return
+		}
+		p.telemetry.Logger.Info("a step of a failover is done", "step", step)
+	})
+	if err != nil {
+		return fmt.Errorf("failover %s: %w", in.ID, err)
+	}
+	return nil
+}
