@@ -176,6 +176,14 @@ func overridden(approvals *approval.Store) func(context.Context, uuid.UUID) erro
 
 // Repair starts the comparison of the region's index with its rows.
 func (r *regionPlace) Repair(ctx context.Context, id uuid.UUID) error {
+	// A region that has never served has an index without a class.
+	index, err := r.p.vectors(ctx)
+	if err != nil {
+		return err
+	}
+	if err := index.EnsureClass(ctx); err != nil {
+		return fmt.Errorf("make the index's class: %w", err)
+	}
 	c, err := r.p.temporal(ctx)
 	if err != nil {
 		return err

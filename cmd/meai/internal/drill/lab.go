@@ -167,7 +167,7 @@ func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...strin
 // often would look as if nobody served, and one drill follows another at once.
 func (l *Lab) environ(site string) []string {
 	return append(os.Environ(),
-		"MEAI_REGIONS_NAME="+site, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
+		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
 		"MEAI_FAILOVER_AUTOMATIC=true", "MEAI_FAILOVER_COOLDOWN=1s", "MEAI_FAILOVER_TEMPORAL="+l.ControlTemporal[site], "MEAI_FAILOVER_NAMESPACE="+l.ControlNamespace,
 		"MEAI_FAILOVER_CONFIGURATIONS=a="+l.Sites[A].Config+",b="+l.Sites[B].Config,
 		"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_READING=1000000", "MEAI_LIMITS_ACCOUNT=1000000", "MEAI_LIMITS_FAILED_LOGINS=1000000", "MEAI_LIMITS_API_KEY=1000000")

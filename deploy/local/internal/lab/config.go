@@ -37,9 +37,9 @@ func (p *Plan) writeConfig(site, meai, weaviateBinary string) error {
 		c.Backup.PostgresURL, c.Backup.WeaviateBinary = database.BackupURL(), weaviateBinary
 		c.Backup.WeaviateBucket = product.Bucket(index.Backups())
 		c.Privacy.MaintenanceURLs = strings.Join(database.MaintenanceURLs(), " ")
-		c.Regions.Name, c.Regions.Data, c.Regions.Mode = site, p.postgresHome(site), p.Replication
+		c.Regions.Data, c.Regions.Mode = p.postgresHome(site), p.Replication
 	}
-	c.Regions.Etcd = p.etcdSeen(site)
+	c.Regions.Name, c.Regions.Etcd = site, p.etcdSeen(site)
 	for _, region := range Regions {
 		c.Regions.Postgres = append(c.Regions.Postgres, region+"="+p.postgres(site, region).SuperuserURL())
 	}
