@@ -64,7 +64,7 @@ type View struct {
 }
 
 // Decide is what an agent has to do. It is a pure function. An agent asks it whenever it learned something, when
-// [Action.Until] comes, and after it did what it was told. It renews its lease every [Timings.Renew] as long as it has one
+// [Action.Until] comes, and after it did what it was told: a primary's next answer from the register may never come. It renews its lease every [Timings.Renew] as long as it has one
 // and is not told to stop: a PostgreSQL that cannot be killed must not keep the other region from taking over.
 func Decide(v View) Action {
 	switch {

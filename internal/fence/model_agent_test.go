@@ -329,6 +329,7 @@ func (m *machine) promote(action Action) {
 		w.say("%d promotes to %d", m.no, action.Epoch)
 		m.postgres.lead(action.Epoch, action.Lossless, holder)
 		m.promotes = false
+		m.decide() // which sets the time to stop: no answer may ever come
 		life := m.postgres.life
 		m.agent.after(w.between(10*time.Millisecond, time.Second), func() {
 			if m.postgres.life == life && !m.postgres.dying {

@@ -56,16 +56,18 @@ func (h *history) newest() int64 {
 // open is called when a PostgreSQL begins to take writes.
 func (h *history) open(w *world, m *machine) {
 	p := &m.postgres
-	if other := &w.machines[1-m.no].postgres; w.lines != secondLine && other.open {
-		h.find("two writable servers: %d in epoch %d, %d in epoch %d", m.no, p.epoch, 1-m.no, other.epoch)
-	}
-	if p.epoch < h.newest() {
-		h.find("opened in epoch %d after epoch %d", p.epoch, h.newest())
+	if w.lines != secondLine {
+		if other := &w.machines[1-m.no].postgres; other.open {
+			h.find("two writable servers: %d in epoch %d, %d in epoch %d", m.no, p.epoch, 1-m.no, other.epoch)
+		}
+		if p.epoch < h.newest() {
+			h.find("opened in epoch %d after epoch %d", p.epoch, h.newest())
+		}
 	}
 	if h.stale[p.holder.Nonce] {
 		h.find("opened in epoch %d against the desired record", p.epoch)
 	}
-	if p.epoch == h.newest() {
+	if p.epoch <= h.newest() {
 		return // started again
 	}
 	has := p.has()

@@ -118,6 +118,7 @@ func (w *world) lose(last time.Duration) {
 // halt halts an agent. One of agent and watchdog must be there: that is what the first line rests on.
 func (m *machine) halt(last time.Duration) {
 	if m.w.lines == secondLine || m.watchdog.halted <= m.w.now {
+		m.w.say("%d agent is halted for %v", m.no, last)
 		m.agent.halted = max(m.agent.halted, m.w.now+last)
 	}
 }

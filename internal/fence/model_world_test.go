@@ -57,6 +57,9 @@ func (w *world) say(format string, args ...any) {
 	}
 }
 
+// mostEvents are a hundred times as many as a schedule makes.
+const mostEvents = 100_000
+
 // event is something that happens at a moment.
 type event struct {
 	at time.Duration
@@ -104,6 +107,9 @@ func (w *world) next() event {
 // run lets the world go on until a moment, something is found, or done says so.
 func (w *world) run(until time.Duration, done func() bool) {
 	for len(w.events) > 0 && w.events[0].at <= until && w.history.found == "" && !done() {
+		if w.made > mostEvents {
+			w.history.find("it never ends")
+		}
 		e := w.next()
 		w.now = e.at
 		e.do()
