@@ -26,7 +26,7 @@ import (
 )
 
 // etcd is the site's member of the register. It is healthy as soon as it listens: it serves only once two members do,
-// which may be much later.
+// which may be much later. What it has agreed to is on disk: it is stopped hard when nobody is left to take over its lead.
 func (s *site) etcd() supervisor.Engine {
 	var members, hosts []string
 	for _, other := range Sites {
@@ -43,7 +43,7 @@ func (s *site) etcd() supervisor.Engine {
 		},
 		Healthy:      func(ctx context.Context) error { return listens(ctx, network.Address(s.plan.Host(s.name), port)) },
 		StopSignal:   syscall.SIGTERM,
-		StopWithin:   10 * time.Second,
+		StopWithin:   2 * time.Second,
 		OrphanSignal: syscall.SIGTERM,
 		StartWithin:  time.Minute,
 	}

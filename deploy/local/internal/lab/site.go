@@ -52,7 +52,7 @@ type site struct {
 	files     sync.Mutex // serialises writing pids.json
 	mu        sync.Mutex
 	processes map[string]*supervisor.Process
-	order     []string // of the processes, as they were started
+	following sync.WaitGroup // of the region's role, for Temporal
 }
 
 // RunSite is the whole life of a site's supervisor: it starts the site's engines, keeps them running and stops them when
@@ -72,15 +72,14 @@ func RunSite(ctx context.Context, data, name string, programs Programs, report i
 	}
 	s.writePIDs()
 	defer s.down()
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.following.Wait()
+	defer cancel()
 	if err := s.start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // asked to stop while starting
 		}
 		return err
-	}
-	if isRegion(name) {
-		s.followPrimary(ctx)
-		return nil
 	}
 	<-ctx.Done()
 	return nil
@@ -98,8 +97,8 @@ func (s *site) prepare() error {
 
 // start brings up what runs whatever the region's role is. Members of etcd wait for each other, so nothing here waits
 // for them to agree on something.
-func (s *site) start(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+func (s *site) start(life context.Context) error {
+	group, ctx := errgroup.WithContext(life)
 	group.Go(func() error { return s.run(ctx, s.etcd()) })
 	if s.name == Control {
 		group.Go(func() error { return s.startControl(ctx) })
@@ -117,6 +116,7 @@ func (s *site) start(ctx context.Context) error {
 		if err := s.firstCluster(ctx); err != nil {
 			return err
 		}
+		s.following.Go(func() { s.followPrimary(life) })
 		return s.run(ctx, s.agent())
 	})
 	return group.Wait()
@@ -143,9 +143,6 @@ func (s *site) run(ctx context.Context, engine supervisor.Engine) error {
 		Changed: s.writePIDs,
 	})
 	s.mu.Lock()
-	if s.processes[engine.Name] == nil {
-		s.order = append(s.order, engine.Name)
-	}
 	s.processes[engine.Name] = process
 	s.mu.Unlock()
 	return process.Start(ctx)
