@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,4 +81,37 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	require.ErrorContains(t, b.Run(ctx, account, "pg_verifybackup", data), "backup_manifest")
 	_, err = pgserver.Find(ctx, 7)
 	require.ErrorIs(t, err, pgserver.ErrNotInstalled)
+}
+
+// A stopped server hears of no signal but one, and its backends outlive it.
+func TestWhateverWorksInAFolderIsEnded(t *testing.T) {
+	b, err := pgserver.Find(t.Context(), 0)
+	require.NoError(t, err)
+	account, err := pgserver.Unprivileged()
+	require.NoError(t, err)
+	data := filepath.Join(folder(t), "data")
+	require.NoError(t, pgserver.End(t.Context(), data, time.Second), "nothing works in a folder that is not there")
+	require.NoError(t, b.Init(t.Context(), account, data))
+	s, err := pgserver.Start(t.Context(), b, account, data, nil)
+	require.NoError(t, err)
+	conn, err := pgx.Connect(t.Context(), s.URL(pgserver.Superuser, "postgres"))
+	require.NoError(t, err)
+	busy := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(t.Context(), "select count(*) from generate_series(1, 1e12)")
+		busy <- err
+	}()
+	require.NoError(t, syscall.Kill(s.PID(), syscall.SIGSTOP))
+	before, err := pgserver.Processes(data)
+	require.NoError(t, err)
+	require.Greater(t, len(before), 2)
+	began := time.Now()
+	require.NoError(t, pgserver.End(t.Context(), data, 500*time.Millisecond))
+	t.Logf("%d processes ended within %v", len(before), time.Since(began))
+	after, err := pgserver.Processes(data)
+	require.NoError(t, err)
+	require.Empty(t, after)
+	require.Error(t, <-busy)
+	<-s.Exited()
+	s.Kill()
 }

@@ -125,6 +125,7 @@ func (a *Agent) look(ctx context.Context) {
 			a.tellDeadline()
 		case errors.Is(err, fence.ErrLost):
 			a.knows.Lost(lease)
+			err = nil // that is an answer
 		}
 		a.heard(err)
 		return

@@ -38,7 +38,7 @@ func (a *Agent) rejoin(ctx context.Context) error {
 		if err := a.keep(r); err != nil {
 			return err
 		}
-		a.Logger.Warn("what was committed here and nowhere else is kept in a file", "file", r.Exported, "commits", len(beyond.commits))
+		a.Logger.Warn("what was committed here and nowhere else is kept in a file", "file", r.Exported, "entries", len(beyond.commits))
 	}
 	a.Reached("rejoin: exported")
 	switch {
