@@ -4,7 +4,7 @@ package fence
 
 import "time"
 
-var started = time.Now()
+var processStarted = time.Now()
 
 // BootClock is this process's monotonic clock: for development alone, because a watchdog needs a clock that it shares with its agent.
-func BootClock() Instant { return Instant(time.Since(started)) }
+func BootClock() Instant { return Instant(time.Since(processStarted)) }

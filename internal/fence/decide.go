@@ -20,7 +20,10 @@ const (
 	// Acquire takes a lease and calls [Register.Acquire] with what was read.
 	Acquire Act = "acquire"
 	// Promote makes PostgreSQL the primary in [Action.Epoch]: promotes a standby, starts what was primary when it stopped.
-	// The watchdog must have the lease's deadline before.
+	//
+	// Before anything is done the watchdog must have said that it knows the lease's deadline, which it refuses to once that
+	// has passed. From then on, at the deadline or when the agent ends, it kills the agent first and then PostgreSQL: an
+	// agent that is halted between deciding and promoting must not go on when it wakes up.
 	Promote Act = "promote"
 	// Follow makes PostgreSQL the standby of [Action.Region]: starts, rewinds or clones it, or leaves it as it is.
 	Follow Act = "follow"
@@ -45,8 +48,10 @@ type Action struct {
 // Postgres is an agent's own PostgreSQL. The agent makes sure that no other agent has the same data folder, by a lock.
 type Postgres struct {
 	Role Role
-	// Received is the end of its log.
+	// Received is the end of its log, and Epoch the one of the primary that wrote it: in which this was one, or of which
+	// this is a true standby. Positions in logs of different epochs do not compare.
 	Received LSN
+	Epoch    int64
 }
 
 // View is all that an agent knows when it decides.
@@ -59,8 +64,8 @@ type View struct {
 }
 
 // Decide is what an agent has to do. It is a pure function. An agent asks it whenever it learned something, when
-// [Action.Until] comes, and after it did what it was told; and it renews its lease every [Timings.Renew] as long as it
-// has one.
+// [Action.Until] comes, and after it did what it was told: a primary's next answer from the register may never come. It renews its lease every [Timings.Renew] as long as it has one
+// and is not told to stop: a PostgreSQL that cannot be killed must not keep the other region from taking over.
 func Decide(v View) Action {
 	switch {
 	case v.Postgres.Role == RolePrimary:
@@ -128,6 +133,9 @@ func (v View) promote() Action {
 	promote := Action{Act: Promote, Epoch: desired.Epoch, Lossless: desired.Lossless, Reason: "writes belong here and no other takes them"}
 	if promote.Lossless || !desired.Handover || !before.Clean {
 		return promote
+	}
+	if v.Postgres.Epoch != before.Epoch {
+		return promote // its log is not the one that was handed over
 	}
 	if promote.Lossless = v.Postgres.Received >= before.LSN; promote.Lossless {
 		return promote

@@ -62,7 +62,9 @@ func (e *Etcd) Begin(ctx context.Context, region string, mode Replication) error
 
 // Change replaces the desired record.
 func (e *Etcd) Change(ctx context.Context, read Snapshot, to Desired) error {
-	conditions := []clientv3.Cmp{e.unchanged(keyDesired, read.Desired.Revision), e.unchanged(keyMode, read.Mode.Revision)}
+	conditions := []clientv3.Cmp{
+		e.unchanged(keyDesired, read.Desired.Revision), e.unchanged(keyMode, read.Mode.Revision), e.unchanged(keyLast, read.Last.Revision),
+	}
 	if !mayChange(read, to) {
 		conditions = append(conditions, e.unchanged(keyDesired, -1)) // never holds: only what is done already will do
 	}

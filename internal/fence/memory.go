@@ -24,13 +24,7 @@ type Memory struct {
 	entries  map[string]json.RawMessage
 	claim    string
 	watchers map[chan struct{}]struct{}
-	faults   memoryFaults
-}
-
-// memoryFaults are what the model plants to see that it finds them.
-type memoryFaults struct {
-	acquireAnyway bool // acquire does not check the desired record
-	changeAnyway  bool // change does not check the mode
+	runners  map[int64]*memoryRunner // by their leases
 }
 
 type memoryLease struct {
@@ -48,7 +42,10 @@ var _ Register = (*Memory)(nil)
 
 // NewMemory is an empty register. Leases expire by the server's clock and count by the client's.
 func NewMemory(server, client Clock) *Memory {
-	return &Memory{server: server, client: client, said: map[string]said{}, entries: map[string]json.RawMessage{}, watchers: map[chan struct{}]struct{}{}}
+	return &Memory{
+		server: server, client: client, said: map[string]said{}, entries: map[string]json.RawMessage{},
+		watchers: map[chan struct{}]struct{}{}, runners: map[int64]*memoryRunner{},
+	}
 }
 
 // lock begins a call: what expired by now is gone.
@@ -75,6 +72,10 @@ func (m *Memory) drop(id int64) {
 		if s.lease == id {
 			delete(m.said, name)
 		}
+	}
+	if runner, ok := m.runners[id]; ok {
+		close(runner.lost)
+		delete(m.runners, id)
 	}
 }
 
@@ -155,8 +156,9 @@ func (m *Memory) Change(_ context.Context, read Snapshot, to Desired) error {
 	if isChanged(m.now, to) {
 		return nil
 	}
-	sameMode := m.now.Mode.Revision == read.Mode.Revision || m.faults.changeAnyway
-	if m.now.Desired.Revision != read.Desired.Revision || !sameMode || !mayChange(read, to) {
+	same := m.now.Desired.Revision == read.Desired.Revision && m.now.Mode.Revision == read.Mode.Revision &&
+		m.now.Last.Revision == read.Last.Revision
+	if !same || !mayChange(read, to) {
 		return ErrConflict
 	}
 	m.now.Desired = Entry[Desired]{Value: to, Revision: m.changed()}
@@ -180,7 +182,7 @@ func (m *Memory) Acquire(_ context.Context, read Snapshot, lease Lease, holder H
 	}
 	desired := m.now.Desired.Revision == read.Desired.Revision &&
 		read.Desired.Value.Region == holder.Region && read.Desired.Value.Epoch == holder.Epoch
-	if m.now.Primary.Exists() || m.now.Last.Revision != read.Last.Revision || !desired && !m.faults.acquireAnyway {
+	if m.now.Primary.Exists() || m.now.Last.Revision != read.Last.Revision || !desired {
 		return Snapshot{}, ErrConflict
 	}
 	if m.lease(lease.ID) == nil {

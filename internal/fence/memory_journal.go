@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Claim makes the failover the only one under way.
@@ -68,7 +67,6 @@ type memoryRunner struct {
 	failover string
 	lease    int64
 	lost     chan struct{}
-	once     sync.Once
 }
 
 // Elect makes the caller the failover's only runner.
@@ -80,7 +78,7 @@ func (m *Memory) Elect(_ context.Context, failover, name string) (Runner, error)
 		return nil, ErrHeld
 	}
 	r := &memoryRunner{register: m, failover: failover, lease: m.grant(RunnerTTL), lost: make(chan struct{})}
-	m.said[key] = said{value: name, lease: r.lease}
+	m.said[key], m.runners[r.lease] = said{value: name, lease: r.lease}, r
 	return r, nil
 }
 
@@ -95,15 +93,12 @@ func (r *memoryRunner) Record(_ context.Context, name string, value json.RawMess
 	}
 	lease := m.lease(r.lease)
 	if lease == nil {
-		r.end()
 		return nil, false, ErrLost
 	}
 	lease.expires = m.server().Add(lease.ttl)
 	m.entries[key] = value
 	return value, true, nil
 }
-
-func (r *memoryRunner) end() { r.once.Do(func() { close(r.lost) }) }
 
 // Lost is closed when somebody else may run the failover.
 func (r *memoryRunner) Lost() <-chan struct{} { return r.lost }
@@ -113,6 +108,5 @@ func (r *memoryRunner) Close(context.Context) error {
 	r.register.lock()
 	defer r.register.mu.Unlock()
 	r.register.drop(r.lease)
-	r.end()
 	return nil
 }

@@ -1,6 +1,7 @@
 package fence
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -61,11 +62,16 @@ type Holder struct {
 	Nonce string `json:"nonce"`
 }
 
+// NewNonce draws a nonce for a holder.
+func NewNonce() string { return rand.Text() }
+
 // Proof says that the PostgreSQL of a holder takes no more writes: none of its processes runs, or it is a standby.
 type Proof struct {
-	// Clean says that PostgreSQL was shut down in order, and LSN the position of the checkpoint that ends its log.
+	// Clean says that PostgreSQL was shut down in order, after it was primary in Epoch, and LSN is the position of the
+	// checkpoint that ends its log.
 	Clean bool      `json:"clean,omitempty"`
-	LSN   LSN       `json:"lsn,omitempty"`
+	Epoch int64     `json:"epoch,omitempty"`
+	LSN   LSN       `json:"lsn,omitzero"`
 	At    time.Time `json:"at"`
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // Register keeps the records. Every call is linearizable: it sees all that was written before it was made. Only
-// [ErrConflict], [ErrLost] and [ErrHeld] say what happened; after any other error it may have been done or not.
+// [ErrConflict], [ErrLost] and [ErrHeld] say what happened; after any other error it may have been done or not. Whatever
+// the error was, read before deciding again.
 // Implementations are safe for concurrent use.
 type Register interface {
 	// Read is what the register says now.
@@ -19,9 +20,12 @@ type Register interface {
 
 	// Begin writes the first desired record and the mode, in epoch 1. ErrConflict where there is one.
 	Begin(ctx context.Context, region string, mode Replication) error
-	// Change replaces the desired record, as long as neither it nor the mode have changed since they were read. The new
-	// one must come from [Desired.Next], and be lossless only where the mode that was read is [Sync]. ErrConflict
-	// otherwise. It succeeds again where it has been done already by the same failover.
+	// Change replaces the desired record, as long as neither it, nor the mode, nor the last holder have changed since they
+	// were read. The new one must come from [Desired.Next], and be lossless only where the mode that was read is [Sync].
+	// ErrConflict otherwise. It succeeds again where it has been done already by the same failover.
+	//
+	// There is no way back from it, so its caller sees to it that the region can take over: its PostgreSQL is a standby of
+	// at least the last holder's epoch (what an agent says may be old, but this only grows).
 	Change(ctx context.Context, read Snapshot, to Desired) error
 
 	// Grant takes a lease for the key "primary".

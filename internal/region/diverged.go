@@ -102,6 +102,7 @@ func (c *cluster) exportTo(ctx context.Context, w io.Writer, f fork, b beyond) (
 	// A server that nobody else reaches: it recovers from the crash, and shows the rows.
 	s, err := pgserver.Start(ctx, c.Binaries, c.Account, c.data(), map[string]string{
 		"archive_mode": "off", "synchronous_standby_names": "", "primary_conninfo": "", "autovacuum": "off", "shared_preload_libraries": "",
+		"wal_keep_size": "1TB", // pg_rewind goes back to a checkpoint from before the fork
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,10 @@ func (l *lab) intruder(name string) (stop func() (begun []string, tries int64)) 
 			tries.Add(1)
 			conn, err := pgx.Connect(ctx, l.url(name, "meai_app"))
 			if err != nil {
+				select {
+				case <-ctx.Done():
+				case <-time.After(2 * time.Millisecond):
+				}
 				continue
 			}
 			rows, err := conn.Query(ctx, "select what || ' of ' || failover from begun order by 1")

@@ -84,7 +84,7 @@ func TestAHandoverLosesNothingUnderWrites(t *testing.T) {
 		require.Contains(t, l.heard("a"), id, "it was told to be done")
 	}
 	t.Logf("%d writes; the longest pause was %v", len(c.done), c.pause)
-	require.Empty(t, l.status("a").Message+l.status("b").Message, "nothing was exported, and nothing is wrong")
+	require.NotContains(t, l.status("a").Message+l.status("b").Message, "diverged", "nothing was written by one alone")
 }
 
 func (l *lab) mode() fence.Replication {

@@ -71,8 +71,9 @@ func (a *Agent) finish() {
 
 // pause notes what keeps the agent from going on.
 func (a *Agent) pause(err error) {
-	a.setMessage(err.Error())
-	a.Logger.Warn("waits", "error", err)
+	if a.setMessage(err.Error()) {
+		a.Logger.Warn("waits", "error", err)
+	}
 	a.rest = time.Now().Add(restFor)
 }
 

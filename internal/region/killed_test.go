@@ -39,10 +39,13 @@ func TestAnAgentThatIsKilledAtAnyStepGoesOn(t *testing.T) {
 
 		failover := fmt.Sprintf("f%d", epoch)
 		l.desire(standby, failover, nil)
+		in := l.intruder(standby)
 		l.start(standby, at.promote)
 		l.gone(standby)
 		l.start(standby, "")
 		l.serves(standby, epoch)
+		first, tries := in()
+		require.Contains(t, first, "quarantine of "+failover, "nobody gets in before, in %d tries", tries)
 		l.hears(standby, want...)
 		var begun int
 		l.one(standby, "select count(*) from begun where failover = '"+failover+"'", &begun)

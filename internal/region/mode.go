@@ -132,6 +132,10 @@ func (m *mode) wait(ctx context.Context) error {
 }
 
 func (m *mode) tryToWait(ctx context.Context) error {
+	// What is written now need not be written while commits wait, and nothing is recorded.
+	if err := m.checkpoint(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, m.cluster.Patience)
 	defer cancel()
 	if err := m.apply(ctx, true); err != nil {
@@ -162,14 +166,21 @@ func (m *mode) apply(ctx context.Context, awaited bool) error {
 // sessions so; it has been told when reload returns, and reads its settings before each
 // checkpoint. The first one that is asked for may have begun before that.
 func (m *mode) settle(ctx context.Context) error {
-	for range 2 {
-		conn, err := m.cluster.connect(ctx, "postgres")
-		if err == nil {
-			err = answer(ctx, conn, "checkpoint", nil)
-		}
-		if err != nil {
-			return err
-		}
+	if err := m.checkpoint(ctx); err != nil {
+		return err
+	}
+	return m.checkpoint(ctx)
+}
+
+func (m *mode) checkpoint(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkpointWithin)
+	defer cancel()
+	conn, err := m.cluster.connect(ctx, "postgres")
+	if err == nil {
+		err = answer(ctx, conn, "checkpoint", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("write a checkpoint: %w", err)
 	}
 	return nil
 }

@@ -64,6 +64,11 @@ func (a *Agent) rewind(ctx context.Context) error {
 	if err := c.makeSlotAtPeer(ctx); err != nil {
 		return err
 	}
+	// pg_rewind reads the other's timeline from its control file, which a server that was
+	// just promoted writes with its next checkpoint.
+	if err := c.checkpointPeer(ctx); err != nil {
+		return err
+	}
 	r := a.getRecord()
 	r.Broken = true
 	if err := a.keep(r); err != nil {
@@ -103,11 +108,6 @@ const checkpointWithin = 5 * time.Minute
 func (c *cluster) findFork(ctx context.Context) (fork, error) {
 	own, history, err := c.ownHistory(ctx)
 	if err != nil {
-		return fork{}, err
-	}
-	// pg_rewind reads the other's timeline from its control file, which a server that was
-	// just promoted writes with its next checkpoint.
-	if err := c.checkpointPeer(ctx); err != nil {
 		return fork{}, err
 	}
 	var text *string

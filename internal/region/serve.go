@@ -92,8 +92,16 @@ func (a *Agent) promote(ctx context.Context, s *pgserver.Server) error {
 		}
 		a.Reached("promote: asked")
 	}
-	if err := s.AwaitRecovery(ctx); err != nil {
-		return fmt.Errorf("promote PostgreSQL: %w", err)
+	for standby {
+		select {
+		case <-s.Exited():
+			return fmt.Errorf("promote PostgreSQL: it ended: %s", s.Log())
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+		// A server that is busy with its recovery may not answer in time; one that ended is seen.
+		_ = a.cluster.ask(ctx, "select pg_is_in_recovery()", nil, &standby)
 	}
 	a.Reached("promote: promoted")
 	return a.keepLogFor(ctx)

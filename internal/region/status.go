@@ -40,11 +40,14 @@ func (t *told) setOpen() {
 	t.open, t.message = true, ""
 }
 
-// setMessage says what people should know; it is shown until the next one.
-func (t *told) setMessage(message string) {
+// setMessage says what people should know; it is shown until the next one. It reports
+// whether that is news.
+func (t *told) setMessage(message string) (news bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	news = t.message != message
 	t.message = message
+	return news
 }
 
 func (t *told) getRecord() record {

@@ -250,6 +250,40 @@ func (c *cluster) file(t *testing.T, table string) string {
 	return query[string](t, c.super, "select pg_relation_filenode($1::text::regclass)::text", table)
 }
 
+// work changes a table again and again while others read, as on a server that is used.
+func (c *cluster) work(t *testing.T, id uuid.UUID) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	t.Cleanup(func() { cancel(); busy.Wait() })
+	for _, statements := range [][]string{
+		{"begin isolation level repeatable read; select count(*) from subjects; select pg_sleep(0.2); commit"},
+		{"select pg_sleep(0.07)", "begin isolation level repeatable read; select count(*) from subjects; select pg_sleep(0.2); commit"},
+		{"update sessions set expires_at = expires_at + interval '1 second' where subject_id = '" + id.String() + "'"},
+	} {
+		conn := connect(t, c.URL(pgserver.Superuser, "meai"))
+		busy.Go(func() {
+			for ctx.Err() == nil {
+				for _, statement := range statements {
+					_, _ = conn.Exec(ctx, statement) // it is broken off at the end
+				}
+			}
+		})
+	}
+}
+
+func TestATableThatIsWorkedWithIsCleanedUp(t *testing.T) {
+	c := newCluster(t, nil)
+	erased, other := c.newPerson(t, 20), c.newPerson(t, 20)
+	c.erase(t, erased)
+	c.soon(t)
+	c.work(t, other.subject)
+	done := c.cleanUp(t, residue.CleanUpOptions{Patience: 10 * time.Second})
+	require.Positive(t, done.Tables)
+	require.Empty(t, c.found(t, erased))
+	require.NotEmpty(t, c.found(t, other))
+}
+
 func TestAVacuumOfTheServersOwnHidesNothing(t *testing.T) {
 	c := newCluster(t, nil)
 	erased := c.newPerson(t, 3)

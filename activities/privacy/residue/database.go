@@ -43,6 +43,8 @@ type database struct {
 	// may still read them; skipped is set when it left a table out.
 	undead  int64
 	skipped bool
+	// asked is a transaction id: what is to be cleared was deleted by earlier ones.
+	asked int64
 }
 
 // table is a table of rows, as the server counts what happens to it.
@@ -65,6 +67,9 @@ func (r *run) database(ctx context.Context, url string) (err error) {
 	err = d.conn.QueryRow(ctx, `select d.datname::text, current_setting('server_version_num')::int, greatest(d.stats_reset, b.stats_reset, '-infinity')
 		from pg_stat_database d, pg_stat_bgwriter b where d.datname = current_database()`).Scan(&d.name, &d.version, &d.since)
 	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	if err := d.conn.QueryRow(ctx, "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&d.asked); err != nil {
 		return fmt.Errorf("look at the database: %w", err)
 	}
 	tables, err := d.touched(ctx)
@@ -221,6 +226,10 @@ func (d *database) insist(ctx context.Context, jobs []job) error {
 
 // attempt runs a job once. A reason is why it is worth another attempt.
 func (d *database) attempt(ctx context.Context, j job) (reason string, err error) {
+	read, err := d.read(ctx)
+	if err != nil {
+		return "", err
+	}
 	d.undead, d.skipped = 0, false
 	err = d.patiently(ctx, func(ctx context.Context) error {
 		_, err := d.conn.Exec(ctx, j.statement)
@@ -236,13 +245,27 @@ func (d *database) attempt(ctx context.Context, j job) (reason string, err error
 		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("%s: %w", j.statement, err)
-	case d.undead > 0:
+	case d.undead > 0 && read:
 		return fmt.Sprintf("somebody reads as of before %d rows were deleted", d.undead), nil
 	case j.after != nil:
 		return "", j.after(ctx)
 	default:
 		return "", nil
 	}
+}
+
+// read reports whether somebody may still read what is to be cleared, or nobody can tell:
+// who began before this was asked for, and holds back what was deleted since. Rows that
+// were deleted later are in a table that is worked with at all times.
+func (d *database) read(ctx context.Context) (held bool, err error) {
+	err = d.conn.QueryRow(ctx, `select not pg_has_role(current_user, 'pg_read_all_stats', 'usage')
+		or exists (select from pg_stat_activity, unnest(array[backend_xmin, backend_xid]) x where pid <> pg_backend_pid() and (datname = current_database() or datname is null) and age(x) > age($1::text::xid8::xid))
+		or exists (select from pg_replication_slots, unnest(array[xmin, catalog_xmin]) x where age(x) > age($1::text::xid8::xid))
+		or exists (select from pg_prepared_xacts where age(transaction) > age($1::text::xid8::xid))`, strconv.FormatInt(d.asked, 10)).Scan(&held)
+	if err != nil {
+		return false, fmt.Errorf("look who reads: %w", err)
+	}
+	return held, nil
 }
 
 // patiently runs what may take long and says nothing meanwhile, with signs of life.

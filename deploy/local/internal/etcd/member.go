@@ -103,7 +103,8 @@ func (m Member) config(data string, cluster map[string]string) (*embed.Config, e
 	c.InitialCluster, c.InitialClusterToken = strings.Join(all, ","), clusterToken
 	// What agents and observers say every second would pile up.
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
-	c.LogLevel, c.LogOutputs = "error", []string{"stderr"}
+	// Stopping a member is logged as so many errors; a failure is returned.
+	c.LogLevel, c.LogOutputs = "fatal", []string{"stderr"}
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("the member %s: %w", m.Name, err)
 	}

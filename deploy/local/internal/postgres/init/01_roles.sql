@@ -30,6 +30,7 @@ $$;
 
 -- It cleans up after an erasure: it writes checkpoints, and sees whether an older snapshot still keeps what was deleted.
 grant pg_checkpoint, pg_read_all_stats to meai_owner;
+grant pg_read_all_stats to temporal;
 
 -- It reads whatever there is and is told the state of the server; it writes nothing.
 grant pg_read_all_data, pg_monitor to meai_backup;
