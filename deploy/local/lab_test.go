@@ -25,15 +25,15 @@ func TestTwoRegions(t *testing.T) {
 		ready, err := os.ReadFile(l.ready)
 		require.NoError(t, err)
 		require.Equal(t, filepath.Join(data, lab.LabFile)+"\n", string(ready))
-		for _, name := range []string{"lab.json", "lab-state.json", "region-a/meai.yaml", "region-b/meai.yaml", "control/meai.yaml"} {
+		for _, name := range []string{"lab.json", "lab-state.json", "region-a/meai.yaml", "region-b/meai.yaml", "control/meai.yaml", "control/region-b.yaml", "control/observer.yaml"} {
 			info, err := os.Stat(filepath.Join(data, name))
 			require.NoError(t, err)
 			require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
 		}
-		for site, want := range map[string]string{"a": "the register", "b": "the register", "c": "regions.name must be set"} {
+		for _, site := range lab.Sites {
 			out, err := meai(t, "region", "begin", "b", "--config", l.Sites[site].Config).CombinedOutput()
 			require.Error(t, err, "region a has begun")
-			require.Contains(t, string(out), want, "the product understands the configuration of %s", site)
+			require.Contains(t, string(out), "the register says something else by now", "the product understands the configuration of %s", site)
 		}
 	})
 	t.Run("status tells what runs", func(t *testing.T) {
@@ -45,6 +45,16 @@ func TestTwoRegions(t *testing.T) {
 		l.write(t, "a", "streamed")
 		l.requireArrives(t, "b", "streamed")
 		require.ErrorContains(t, l.ask(t, "b", "insert into words values ('no')"), "read-only")
+	})
+	t.Run("observers may connect to either region, no more", func(t *testing.T) {
+		for _, region := range lab.Regions {
+			conn := connect(t, l.plan.ObserverURL("c", region))
+			var recovers bool
+			require.NoError(t, conn.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&recovers))
+			require.Equal(t, region == "b", recovers)
+			_, err := conn.Exec(t.Context(), "create table mine (x int)")
+			require.Error(t, err)
+		}
 	})
 	t.Run("links", l.testLinks)
 	t.Run("regions die and come back", l.testRegions)

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -130,7 +132,11 @@ func (l *Lab) ask(ctx context.Context, method, path string, body any) error {
 
 // Run starts a program of the product at a site, and lets it run.
 func (l *Lab) Run(site string, arguments ...string) error {
-	cmd := exec.Command(l.Program, append(arguments, "--config", l.Sites[site].Config)...)
+	return l.run(site, l.Sites[site].Config, arguments...)
+}
+
+func (l *Lab) run(site, configuration string, arguments ...string) error {
+	cmd := exec.Command(l.Program, append(arguments, "--config", configuration)...)
 	cmd.Stdout, cmd.Stderr = l.Log, l.Log
 	cmd.Env = l.environ(site)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -169,8 +175,17 @@ func (l *Lab) environ(site string) []string {
 	return append(os.Environ(),
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
 		"MEAI_FAILOVER_AUTOMATIC=true", "MEAI_FAILOVER_COOLDOWN=1s", "MEAI_FAILOVER_TEMPORAL="+l.ControlTemporal[site], "MEAI_FAILOVER_NAMESPACE="+l.ControlNamespace,
-		"MEAI_FAILOVER_CONFIGURATIONS=a="+l.Sites[A].Config+",b="+l.Sites[B].Config,
+		"MEAI_FAILOVER_CONFIGURATIONS="+l.configurations(),
 		"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_READING=1000000", "MEAI_LIMITS_ACCOUNT=1000000", "MEAI_LIMITS_FAILED_LOGINS=1000000", "MEAI_LIMITS_API_KEY=1000000")
+}
+
+// configurations are those by which the control site reaches into the regions.
+func (l *Lab) configurations() string {
+	var all []string
+	for _, region := range []string{A, B} {
+		all = append(all, region+"="+filepath.Join(l.Sites[Control].Folder, "region-"+region+".yaml"))
+	}
+	return strings.Join(all, ",")
 }
 
 // Begin has the product run in both regions, and at each site somebody who looks.
@@ -196,15 +211,20 @@ func (l *Lab) serve(region string) error {
 	if err := l.Run(region, "up"); err != nil {
 		return err
 	}
-	return l.Run(region, "region", "observe", "--site", region)
+	return l.observe(region)
 }
 
 // control has an observer and the worker of failovers run at the control site.
 func (l *Lab) control() error {
-	if err := l.Run(Control, "region", "observe", "--site", Control); err != nil {
+	if err := l.observe(Control); err != nil {
 		return err
 	}
 	return l.Run(Control, "region", "worker")
+}
+
+// observe has somebody look from a site, who may do nothing else.
+func (l *Lab) observe(site string) error {
+	return l.run(site, filepath.Join(l.Sites[site].Folder, "observer.yaml"), "region", "observe", "--site", site)
 }
 
 // Stop ends the product's programs in order, all sites'.

@@ -71,6 +71,9 @@ func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if err := d.whole(ctx, &Outcome{}); err != nil {
+		return err
+	}
 	if err := d.Lab.Begin(ctx, serving); err != nil {
 		return err
 	}
@@ -191,7 +194,7 @@ func (d *Drill) whole(ctx context.Context, o *Outcome) error {
 			standby := agents[Other(serving)]
 			claimed, claiming := d.Register.Claimed(ctx)
 			if err == nil && claiming == nil && claimed == "" && agents[serving].Open && standby.Role == fence.RoleStandby &&
-				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == o.Mode {
+				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication != fence.Degraded {
 				o.Whole = time.Since(begun)
 				return nil
 			}

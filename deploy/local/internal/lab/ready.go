@@ -140,6 +140,10 @@ type DescribedSite struct {
 	Folder string `json:"folder"`
 	Config string `json:"config"` // configuration file of the meai binary
 	Host   string `json:"host"`
+	// Observer is that file for the site's observer, who has a role that may only connect.
+	Observer string `json:"observer"`
+	// View is the configuration file for who works on this region from the control site.
+	View string `json:"view,omitempty"`
 	// NetNS is the network namespace in which the site's processes run; "" where there is none.
 	NetNS    string `json:"netns,omitempty"`
 	API      string `json:"api"` // where the product's API is to listen
@@ -173,8 +177,11 @@ func (l *Lab) describe() Described {
 		d.ControlTemporal[site] = at(p.seen(site, Control), p.Site[Control].Temporal)
 		own, host := p.Site[site], p.Host(site)
 		described := DescribedSite{
-			Folder: p.Folder(site), NetNS: p.namespace(site), Config: p.ConfigPath(site), Host: host, API: at(host, own.API), Postgres: at(host, own.Postgres),
+			Folder: p.Folder(site), NetNS: p.namespace(site), Observer: p.ObserverPath(site), Config: p.ConfigPath(site), Host: host, API: at(host, own.API), Postgres: at(host, own.Postgres),
 			Temporal: at(host, own.Temporal), Weaviate: at(host, own.Weaviate), Seen: map[string]map[string]string{}, PIDs: sites[site].PIDs,
+		}
+		if isRegion(site) {
+			described.View = p.ViewPath(site)
 		}
 		for _, other := range Sites {
 			if other == site {

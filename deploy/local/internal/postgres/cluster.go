@@ -90,6 +90,11 @@ func (s *Server) initialise(ctx context.Context) error {
 	if err := appendLine(filepath.Join(making, "postgresql.conf"), "include_if_exists '"+settingsFile+"'"); err != nil {
 		return err
 	}
+	if s.config.Host != "" { // the file that initdb writes knows 127.0.0.1 alone
+		if err := appendLine(filepath.Join(making, "pg_hba.conf"), "host all all samehost scram-sha-256"); err != nil {
+			return err
+		}
+	}
 	if err := os.Rename(making, s.data); err != nil {
 		return fmt.Errorf("put the new cluster in place: %w", err)
 	}

@@ -120,6 +120,9 @@ func (s *Server) healthy(ctx context.Context) error {
 	return conn.Close(ctx)
 }
 
+// RoleURL connects as any role to the database postgres.
+func (s *Server) RoleURL(role, password string) string { return s.url(role, password, "postgres") }
+
 // SuperuserURL connects as the role that owns the cluster.
 func (s *Server) SuperuserURL() string {
 	return s.url(superuser, s.config.Passwords.Superuser, "postgres")
