@@ -17,7 +17,6 @@ import (
 	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
-	"meai/internal/notify"
 	"meai/internal/postgres"
 	"meai/internal/signing"
 	"meai/workers"
@@ -39,7 +38,7 @@ func (p *parts) erasures(ctx context.Context, temporal client.Client, db *postgr
 	}
 	s := &erasure.Store{
 		DB: db, Keys: p.keys, Audit: log, Ledger: acts, CoolingOff: p.config.Privacy.CoolingOff, Open: places,
-		Retained: erasure.Retained{Logs: logsKept}, Register: register(requests.NewStore(db, p.keys)),
+		Retained: erasure.Retained{Logs: logsKept}, Register: erasure.RegisterIn(requests.NewStore(db, p.keys)),
 		Approve: (&approval.Activities{Store: p.approvals(db, log), Ledger: acts}).Use,
 	}
 	if p.config.Backup.Bucket != "" {
@@ -54,10 +53,6 @@ func (p *parts) erasing(ctx context.Context, temporal client.Client, db *postgre
 	if err != nil {
 		return err
 	}
-	places, err := notify.Parse(p.config.Privacy.Notify)
-	if err != nil {
-		return fmt.Errorf("privacy.notify: %w", err)
-	}
 	metrics, err := erasure.NewMetrics(p.telemetry.Meters)
 	if err != nil {
 		return err
@@ -68,8 +63,8 @@ func (p *parts) erasing(ctx context.Context, temporal client.Client, db *postgre
 	}
 	starter := &workflows.Starter{Client: temporal}
 	caps.Erasure = &erasure.Activities{
-		Store: store, Keys: caps.Keys, Notify: places, Metrics: metrics, Log: p.telemetry.Logger, Backups: backupsBefore(&catalogue.Store{DB: db}),
-		Held: heldBy(requests.NewHolds(p.keys)), Due: due(requests.NewStore(db, p.keys)), Residue: p.residue(index),
+		Store: store, Keys: caps.Keys, Metrics: metrics, Log: p.telemetry.Logger, Backups: backupsBefore(&catalogue.Store{DB: db}),
+		Held: heldBy(requests.NewHolds(p.keys)), Residue: p.residue(index),
 		Begin: func(ctx context.Context, id uuid.UUID) error {
 			_, err := starter.StartErasure(ctx, workflows.ErasureInput{Erasure: id})
 			return err

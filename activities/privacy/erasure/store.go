@@ -23,20 +23,6 @@ import (
 // idPurpose makes the ids of erasures that an approval stands for.
 const idPurpose keyring.Purpose = "erasure-id"
 
-// Register is where people's requests are registered with the time that the law gives.
-// Its methods are idempotent; a nil one registers nothing.
-type Register struct {
-	// Received registers a request.
-	Received func(ctx context.Context, e Erasure, subject uuid.UUID) error
-	// Begun says since when nothing has to be waited for any more: what is promised counts
-	// from there.
-	Begun func(ctx context.Context, id uuid.UUID, at time.Time) error
-	// Finished ends it: state is "completed" or "cancelled".
-	Finished func(ctx context.Context, id uuid.UUID, state string) error
-	// Detach takes the person's id out of all of their requests.
-	Detach func(ctx context.Context, q *queries.Queries, subject uuid.UUID) error
-}
-
 // Store keeps erasures. All fields but the last five are required, and Open where Stores are not given.
 type Store struct {
 	DB    *postgres.DB
