@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/backup/people"
 	"meai/activities/escalation"
-	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/erasure/stores"
 	"meai/activities/privacy/requests"
 	"meai/activities/privacy/residue"

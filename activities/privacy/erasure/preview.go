@@ -37,16 +37,14 @@ func (s *Store) Preview(ctx context.Context, subject uuid.UUID) (Preview, error)
 	return Preview{Counts: counts, Stays: s.Retained.stays(), CoolingOff: s.CoolingOff}, nil
 }
 
-const year = 365 * 24 * time.Hour
-
 // stays is what is kept: nothing of it names the person, or can be read once their keys
 // are destroyed.
 func (r Retained) stays() []Stay {
 	all := []Stay{
 		{"application_logs", "opaque_ids_that_expire", r.Logs},
-		{"audit_log", "accountability_under_a_pseudonym", year},
+		{"audit_log", "accountability_under_a_pseudonym", r.Audit},
 		{"ledger", "keeps_restores_from_undoing_the_erasure", 0},
-		{"register_of_requests", "accountability_under_a_pseudonym", 0},
+		{"register_of_requests", "accountability_under_a_pseudonym", r.Register},
 		{"certificates", "proof_for_the_person", 0},
 	}
 	if r.Backups > 0 {

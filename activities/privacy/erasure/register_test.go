@@ -28,7 +28,7 @@ func TestAnErasureWithoutItsEntryIsRegisteredAndGoesThrough(t *testing.T) {
 	require.Equal(t, erasure.Freezing, do(t, s, s.Freeze, ref).State)
 	e, err := s.Store.Erasure(t.Context(), ref.ID)
 	require.NoError(t, err)
-	require.Equal(t, e.CoolingUntil.Add(72*time.Hour), s.registered(t, ref).PromisedAt)
+	require.Equal(t, e.CoolingUntil.UTC().Add(72*time.Hour), s.registered(t, ref).PromisedAt)
 	s.prepare(t, ref)
 	s.destroy(t, ref)
 	s.empty(t, ref)

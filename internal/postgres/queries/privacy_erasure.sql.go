@@ -258,11 +258,23 @@ func (q *Queries) NoteInventory(ctx context.Context, counts []byte, samplesSeale
 }
 
 const noteScanned = `-- name: NoteScanned :exec
-update erasures set scanned_at = $1, searched = $2 where id = $3
+update erasures set scanned_at = $1, searched = $2, kept = $3 where id = $4
 `
 
-func (q *Queries) NoteScanned(ctx context.Context, at *time.Time, searched bool, iD uuid.UUID) error {
-	_, err := q.db.Exec(ctx, noteScanned, at, searched, iD)
+type NoteScannedParams struct {
+	At       *time.Time
+	Searched bool
+	Kept     []byte
+	ID       uuid.UUID
+}
+
+func (q *Queries) NoteScanned(ctx context.Context, arg NoteScannedParams) error {
+	_, err := q.db.Exec(ctx, noteScanned,
+		arg.At,
+		arg.Searched,
+		arg.Kept,
+		arg.ID,
+	)
 	return err
 }
 
