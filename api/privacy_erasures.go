@@ -142,10 +142,17 @@ func toCertificate(c erasure.Certificate) ErasureCertificateDetails {
 	for stage, at := range c.Until {
 		until[string(stage)] = at
 	}
-	return ErasureCertificateDetails{
+	details := ErasureCertificateDetails{
 		Alias: c.Alias.String(), Law: as[ErasureCertificateDetailsLaw](c.Law), Requested: c.Requested, Unreadable: c.Unreadable, Erased: c.Erased,
 		Scanned: c.Scanned, Issued: c.Issued, Files: c.Files, Found: c.Found, Until: until,
 	}
+	if len(c.Kept) > 0 {
+		details.Kept = map[string]int64{}
+	}
+	for store, kept := range c.Kept {
+		details.Kept[store] = kept.Objects
+	}
+	return details
 }
 
 func toErasure(e erasure.Erasure) Erasure {

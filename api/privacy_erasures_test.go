@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/privacy/erasure"
+	"meai/activities/privacy/erasure/stores"
 	"meai/api"
 	"meai/internal/enginetest"
 	"meai/internal/failure"
@@ -103,6 +104,7 @@ func TestCertificatesAreForWhoeverKnowsTheID(t *testing.T) {
 	c := erasure.Certificate{
 		Erasure: store.e.ID, Law: erasure.GDPR, Stage: erasure.Live, Requested: at, Unreadable: at, Erased: at, Scanned: at, Issued: at,
 		Found: map[string]int64{"postgres.sessions": 3}, Until: map[erasure.Stage]time.Time{erasure.Logs: at.Add(time.Hour)},
+		Kept: map[string]stores.Kept{"backups.archive": {Objects: 2, Until: at}},
 	}
 	note, err := key.Sign(c.Text())
 	require.NoError(t, err)
@@ -114,6 +116,7 @@ func TestCertificatesAreForWhoeverKnowsTheID(t *testing.T) {
 	require.Len(t, got.Certificates, 1)
 	require.Equal(t, string(note), got.Certificates[0].Note)
 	require.Equal(t, c.Found, got.Certificates[0].Details.Found)
+	require.Equal(t, map[string]int64{"backups.archive": 2}, got.Certificates[0].Details.Kept)
 	text := get("/v1/privacy/certificates/"+store.e.ID.String()+"?format=text").with("Authorization", "")
 	w = s.person().do(t, text)
 	require.Equal(t, string(note), w.Body.String())

@@ -111,7 +111,7 @@ var served = map[string]service{
 	workflows.QueueOperations: {
 		workflows: []any{workflows.Approval, workflows.Escalation, workflows.EscalationSweep, workflows.Restore, workflows.LegalHold, workflows.PrivacyDeadlines},
 		activities: func(c Capabilities) map[string]any {
-			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests, "erasure": c.Erasure}
+			return map[string]any{"approval": c.Approval, "escalation": c.Escalation, "requests": c.Requests}
 		},
 	},
 	workflows.QueueProving: {

@@ -188,7 +188,6 @@ var (
 	cleanUp        = call[erasure.Ref, erasure.Standing]{"erasure.CleanUp", on(QueuePrivacy, relentless)}
 	scanResidue    = call[erasure.Ref, erasure.Left]{"erasure.Scan", on(QueuePrivacy, relentless)}
 	certify        = call[erasure.Ref, erasure.Standing]{"erasure.Certify", on(QueuePrivacy, relentless)}
-	watchErasure   = call[erasure.WatchInput, erasure.Deadline]{"erasure.Watch", on(QueueOperations, calling)}
 	sweepErased    = call[struct{}, erasure.Swept]{"erasure.Sweep", on(QueuePrivacy, sweeping)}
 	settleErasures = call[struct{}, erasure.Settled]{"erasure.Settle", on(QueuePrivacy, nightly)}
 )

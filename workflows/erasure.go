@@ -15,9 +15,9 @@ import (
 	"meai/internal/failure"
 )
 
-// nudges are the signals that make an erasure look at its row again. They carry nothing:
-// the row says what was decided, and nobody else.
-var nudges = []string{"wake", "cancel", "proceed"}
+// WakeSignal makes an erasure look at its row again. It carries nothing: the row says what
+// was decided, and nobody else.
+const WakeSignal = "wake"
 
 const (
 	// settle is longer than any request waits for an answer (60 s) and than any
@@ -90,7 +90,6 @@ func Erasure(ctx workflow.Context, in ErasureInput) (ErasureProgress, error) {
 		return e.done, err
 	}
 	e.listen(ctx)
-	workflow.Go(ctx, e.watch)
 	if goes, err := e.prepare(ctx); err != nil || !goes {
 		return e.done, err
 	}
@@ -110,32 +109,12 @@ type erasing struct {
 }
 
 func (e *erasing) listen(ctx workflow.Context) {
-	for _, name := range nudges {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			for signals := workflow.GetSignalChannel(ctx, name); ; {
-				signals.Receive(ctx, nil)
-				e.woken = true
-			}
-		})
-	}
-}
-
-// watch has people told when the erasure is close to a deadline, or past it.
-func (e *erasing) watch(ctx workflow.Context) {
-	in := erasure.WatchInput{Ref: e.ref}
-	for {
-		next, err := watchErasure.run(ctx, in)
-		if err != nil {
-			workflow.GetLogger(ctx).Error("nobody was told that an erasure is late", "error", err)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for signals := workflow.GetSignalChannel(ctx, WakeSignal); ; {
+			signals.Receive(ctx, nil)
+			e.woken = true
 		}
-		if err != nil || next.Kind == "" {
-			return
-		}
-		if workflow.Sleep(ctx, next.At.Sub(workflow.Now(ctx))) != nil {
-			return
-		}
-		in.Kind = next.Kind
-	}
+	})
 }
 
 // prepare does all that can be taken back, and passes the point of no return. It begins
@@ -397,7 +376,7 @@ func (s *Starter) StartErasure(ctx context.Context, in ErasureInput) (client.Wor
 func (s *Starter) NudgeErasure(ctx context.Context, id uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
-	err := s.Client.SignalWorkflow(ctx, erasure.WorkflowID(id), "", nudges[0], nil)
+	err := s.Client.SignalWorkflow(ctx, erasure.WorkflowID(id), "", WakeSignal, nil)
 	var absent *serviceerror.NotFound
 	if errors.As(err, &absent) {
 		_, err = s.StartErasure(ctx, ErasureInput{Erasure: id})

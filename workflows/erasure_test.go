@@ -26,7 +26,6 @@ type erasureStage struct {
 	// holds is how much each store holds.
 	holds map[string]int64
 	files int64
-	told  []string
 
 	look, freeze, pass, bury, certify, thaw, clean func(erasure.Ref) (erasure.Standing, error)
 	count, plan                                    func(erasure.Ref) (erasure.Inventory, error)
@@ -34,7 +33,6 @@ type erasureStage struct {
 	clear, endCancelled                            func(erasure.Ref) (struct{}, error)
 	remove, scan                                   func(erasure.Ref) (erasure.Left, error)
 	delete                                         func(erasure.StoreInput) (erasure.Deleted, error)
-	watch                                          func(erasure.WatchInput) (erasure.Deadline, error)
 }
 
 func newErasure(t *testing.T) *erasureStage {
@@ -62,7 +60,6 @@ func newErasure(t *testing.T) *erasureStage {
 	perform(s.stage, "erasure.Remove", &s.remove)
 	perform(s.stage, "erasure.Scan", &s.scan)
 	perform(s.stage, "erasure.DeleteStore", &s.delete)
-	perform(s.stage, "erasure.Watch", &s.watch)
 	return s
 }
 
@@ -148,10 +145,6 @@ func (s *erasureStage) after() {
 		return left, nil
 	}
 	s.certify = func(erasure.Ref) (erasure.Standing, error) { return s.enter(erasure.Certified), nil }
-	s.watch = func(in erasure.WatchInput) (erasure.Deadline, error) {
-		s.told = append(s.told, in.Kind)
-		return erasure.Deadline{}, nil
-	}
 }
 
 func (s *erasureStage) left(next erasure.State) erasure.Left {
@@ -178,11 +171,6 @@ func (s *erasureStage) run(t *testing.T) ErasureProgress {
 	return done
 }
 
-// happened are the steps that were taken, without what watches.
-func (s *erasureStage) happened() []string {
-	return slices.DeleteFunc(slices.Clone(s.calls), func(name string) bool { return name == "erasure.Watch" })
-}
-
 func (s *erasureStage) in(d time.Duration, do func()) { s.RegisterDelayedCallback(do, d) }
 
 func TestAnErasureGoesThroughItsStepsInTheirOrder(t *testing.T) {
@@ -193,7 +181,7 @@ func TestAnErasureGoesThroughItsStepsInTheirOrder(t *testing.T) {
 		"erasure.EndWorkflows", "erasure.EndWorkflows", "erasure.EndWorkflows", "erasure.EndWorkflows", "erasure.PassPoint",
 		"erasure.Bury", "erasure.Clear", "erasure.Plan", "erasure.DeleteStore", "erasure.DeleteStore", "erasure.DeleteStore",
 		"erasure.Remove", "erasure.CleanUp", "erasure.Scan", "erasure.Clear", "erasure.Certify",
-	}, s.happened())
+	}, s.calls)
 	require.Equal(t, erasure.Certified, done.State)
 	require.Equal(t, []int64{9, 9, 0}, []int64{done.Found, done.Deleted, done.Left})
 	require.Equal(t, []int{3, 3}, []int{done.Stores, done.Emptied})
@@ -226,7 +214,7 @@ func TestCoolingOffIsWaitedOutAndSkipped(t *testing.T) {
 	s.begin = s.Now().Add(7 * 24 * time.Hour)
 	begun, freeze = s.Now(), s.freeze
 	s.freeze = func(in erasure.Ref) (erasure.Standing, error) { frozen = s.Now().Sub(begun); return freeze(in) }
-	s.in(time.Hour, func() { s.begin = s.Now(); s.SignalWorkflow("proceed", nil) })
+	s.in(time.Hour, func() { s.begin = s.Now(); s.SignalWorkflow(WakeSignal, nil) })
 	s.run(t)
 	require.Less(t, frozen, 2*time.Hour)
 }
@@ -240,14 +228,14 @@ func TestASignalWithoutTheRowChangesNothing(t *testing.T) {
 		require.GreaterOrEqual(t, s.Now().Sub(begun), 48*time.Hour)
 		return freeze(in)
 	}
-	for i, name := range nudges {
-		s.in(time.Duration(i+1)*time.Hour, func() { s.SignalWorkflow(name, nil) })
+	for n := range 3 {
+		s.in(time.Duration(n+1)*time.Hour, func() { s.SignalWorkflow(WakeSignal, nil) })
 	}
 	require.Equal(t, erasure.Certified, s.run(t).State)
 }
 
 func TestAnErasureIsCancelledUntilThePointOfNoReturn(t *testing.T) {
-	cancel := func(s *erasureStage) { s.state = erasure.Cancelled; s.SignalWorkflow("cancel", nil) }
+	cancel := func(s *erasureStage) { s.state = erasure.Cancelled; s.SignalWorkflow(WakeSignal, nil) }
 	for name, when := range map[string]func(*erasureStage){
 		"while it cools off": func(s *erasureStage) {
 			s.begin = s.Now().Add(24 * time.Hour)
@@ -267,7 +255,7 @@ func TestAnErasureIsCancelledUntilThePointOfNoReturn(t *testing.T) {
 			require.Equal(t, erasure.Cancelled, s.run(t).State)
 			require.False(t, s.frozen, "the person goes on")
 			require.NotContains(t, s.calls, "erasure.Bury")
-			require.Equal(t, "erasure.EndCancelled", s.happened()[len(s.happened())-1])
+			require.Equal(t, "erasure.EndCancelled", s.calls[len(s.calls)-1])
 		})
 	}
 }
@@ -275,7 +263,7 @@ func TestAnErasureIsCancelledUntilThePointOfNoReturn(t *testing.T) {
 func TestALegalHoldKeepsAnErasureWaitingUntilItIsReleased(t *testing.T) {
 	s := newErasure(t)
 	s.held = true
-	s.in(100*24*time.Hour, func() { s.held = false; s.SignalWorkflow("wake", nil) })
+	s.in(100*24*time.Hour, func() { s.held = false; s.SignalWorkflow(WakeSignal, nil) })
 	begun, freeze := s.Now(), s.freeze
 	s.freeze = func(in erasure.Ref) (erasure.Standing, error) {
 		require.InDelta(t, (100 * 24 * time.Hour).Hours(), s.Now().Sub(begun).Hours(), 1)
@@ -298,7 +286,7 @@ func TestALegalHoldKeepsAnErasureWaitingUntilItIsReleased(t *testing.T) {
 			thawed = s.frozen
 			return thaw(in)
 		}
-		s.in(settle+time.Hour, func() { require.True(t, thawed); s.held = false; s.SignalWorkflow("wake", nil) })
+		s.in(settle+time.Hour, func() { require.True(t, thawed); s.held = false; s.SignalWorkflow(WakeSignal, nil) })
 		require.Equal(t, erasure.Certified, s.run(t).State)
 	})
 }
@@ -348,29 +336,8 @@ func TestAnErasureThatIsStartedAnewGoesOnWhereItsRowIs(t *testing.T) {
 			return erasure.Ended{Standing: erasure.Standing{State: state}}, nil
 		}
 		require.Equal(t, erasure.Certified, s.run(t).State)
-		require.Equal(t, last, s.happened()[len(s.happened())-1])
+		require.Equal(t, last, s.calls[len(s.calls)-1])
 	}
-}
-
-func TestPeopleAreToldOfDeadlinesAsTheyCome(t *testing.T) {
-	s := newErasure(t)
-	s.held = true
-	begun := s.Now()
-	s.watch = func(in erasure.WatchInput) (erasure.Deadline, error) {
-		s.told = append(s.told, in.Kind)
-		switch in.Kind {
-		case "":
-			return erasure.Deadline{Kind: "law_near", At: begun.Add(48 * time.Hour)}, nil
-		case "law_near":
-			require.InDelta(t, 48, s.Now().Sub(begun).Hours(), 1)
-			return erasure.Deadline{Kind: "law", At: begun.Add(96 * time.Hour)}, nil
-		default:
-			return erasure.Deadline{}, nil
-		}
-	}
-	s.in(200*time.Hour, func() { s.held = false; s.SignalWorkflow("wake", nil) })
-	s.run(t)
-	require.Equal(t, []string{"", "law_near", "law"}, s.told)
 }
 
 func TestAnErasureIsNamedAfterItsRow(t *testing.T) {

@@ -31,7 +31,7 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		takeInventory.name: takeInventory.options, endWorkflows.name: endWorkflows.options, passPoint.name: passPoint.options,
 		thawPerson.name: thawPerson.options, endCancelled.name: endCancelled.options, buryKeys.name: buryKeys.options, clearKeys.name: clearKeys.options,
 		planDeletion.name: planDeletion.options, deleteStore.name: deleteStore.options, removePerson.name: removePerson.options,
-		cleanUp.name: cleanUp.options, scanResidue.name: scanResidue.options, certify.name: certify.options, watchErasure.name: watchErasure.options,
+		cleanUp.name: cleanUp.options, scanResidue.name: scanResidue.options, certify.name: certify.options,
 		sweepErased.name: sweepErased.options, settleErasures.name: settleErasures.options,
 		takeBackup.name: takeBackup.options, markBackup.name: markBackup.options, checkArchive.name: checkArchive.options,
 		recheckBackups.name: recheckBackups.options, keepBackups.name: keepBackups.options, syncBackups.name: syncBackups.options,

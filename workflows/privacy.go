@@ -2,26 +2,16 @@ package workflows
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
 	"meai/activities/privacy/requests"
 	"meai/internal/failure"
 )
-
-// WakeSignal makes the workflow of an erasure look again whether anything keeps it. It
-// carries nothing: the rows say so, and nobody else.
-const WakeSignal = "wake"
-
-// ErasureWorkflow is the id of the workflow that carries a request for erasure out.
-func ErasureWorkflow(request uuid.UUID) string { return "privacy/erasure/" + request.String() }
 
 // LegalHold places or releases a hold, as the approval says that it is named after, and has
 // what waited for the end of a hold go on.
@@ -81,16 +71,4 @@ func (s *Starter) LegalHold(ctx context.Context, in requests.HoldInput) (hold re
 		return hold, fmt.Errorf("carry a legal hold out: %w", err)
 	}
 	return hold, nil
-}
-
-// WakeErasure has an erasure look again; one that does not run needs no waking.
-func (s *Starter) WakeErasure(ctx context.Context, request uuid.UUID) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	err := s.Client.SignalWorkflow(ctx, ErasureWorkflow(request), "", WakeSignal, nil)
-	var absent *serviceerror.NotFound
-	if err != nil && !errors.As(err, &absent) {
-		return fmt.Errorf("wake erasure %s: %w", request, err)
-	}
-	return nil
 }

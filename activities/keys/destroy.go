@@ -20,11 +20,6 @@ type SubjectInput struct {
 	Subject uuid.UUID `json:"subject"`
 }
 
-// Freeze ends writing for a person; [failure.NotFound] for one who is unknown.
-func (a *Activities) Freeze(ctx context.Context, in SubjectInput) error {
-	return a.DB.Freeze(ctx, in.Subject)
-}
-
 // Ended counts the workflows that one sweep found running.
 type Ended struct {
 	Workflows int `json:"workflows"`

@@ -59,15 +59,8 @@ func (a *Activities) RecordRun(ctx context.Context, in RunInput) error {
 // and the approval of it.
 type ErasedInput struct {
 	Subject  uuid.UUID `json:"subject"`
-	Erasure  uuid.UUID `json:"erasure,omitzero"` // zero for the run that destroys the keys
+	Erasure  uuid.UUID `json:"erasure"`
 	Approval uuid.UUID `json:"approval"`
-}
-
-// MarkErased records that the person's data is unreadable for good, in the audit log as
-// well. The ledger has brought that into the database already, unless the run is of a
-// version that did not tell it.
-func (a *Activities) MarkErased(ctx context.Context, in ErasedInput) error {
-	return a.commitErased(ctx, in)
 }
 
 // commitErased takes into the ledger, and from there into the database, that a person's keys are
@@ -91,10 +84,7 @@ func (a *Activities) commitErased(ctx context.Context, in ErasedInput) error {
 // Erased is the ledger's act for keys that are destroyed, of which there is one for a
 // person. The ledger outlives the person, so it knows them by their alias.
 func Erased(who alias.Alias, in ErasedInput, run string) ledger.Act {
-	fields := map[string]string{"alias": who.String(), "run": run, "erasure": run}
-	if in.Erasure != uuid.Nil {
-		fields["erasure"] = in.Erasure.String()
-	}
+	fields := map[string]string{"alias": who.String(), "run": run, "erasure": in.Erasure.String()}
 	if in.Approval != uuid.Nil {
 		fields["approval"] = in.Approval.String()
 	}

@@ -2887,9 +2887,12 @@ type ErasureCertificateDetails struct {
 	// Files Whether the files of databases were searched besides the stores.
 	Files bool `json:"files"`
 
-	// Found What each store held before. All hold nothing now.
-	Found      map[string]int64             `json:"found"`
-	Issued     time.Time                    `json:"issued"`
+	// Found What each store held before. All hold nothing now, but for what is kept.
+	Found  map[string]int64 `json:"found"`
+	Issued time.Time        `json:"issued"`
+
+	// Kept What stores on a medium that lets nothing go hold still, in objects. Nobody can read it: the person's keys are destroyed. The note says until when it is there.
+	Kept       map[string]int64             `json:"kept,omitempty,omitzero"`
 	Law        ErasureCertificateDetailsLaw `json:"law"`
 	Requested  time.Time                    `json:"requested"`
 	Scanned    time.Time                    `json:"scanned"`

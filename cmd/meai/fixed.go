@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"meai/internal/config"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
 )
@@ -15,7 +16,8 @@ import (
 // fixed is a value that what is stored depends on. The first process to start
 // records it; a later one that has another must not go on.
 type fixed struct {
-	key  string
+	key string
+	// read returns it; "" is not recorded, and differs from what is.
 	read func(context.Context) (string, error)
 	// mend says what to do about a difference.
 	mend string
@@ -49,12 +51,45 @@ func historyShards(temporal client.Client) fixed {
 	}
 }
 
+// inUse is the value of a setting that names a place.
+const inUse = "in use"
+
+// placesOfPeople are the places that hold something of people where they are set up. A process
+// that lacks one which another has, and erases people, leaves out what lies there, and
+// certifies it all the same; other processes may lack it. One that is set up later is recorded
+// then.
+func placesOfPeople(b config.Backup, erases bool) []fixed {
+	var all []fixed
+	for key, set := range map[string]bool{
+		"backup.bucket": b.Bucket != "", "backup.archive": b.Archive != "", "backup.second": b.Second != "" && b.Copy != "",
+	} {
+		value := ""
+		if set {
+			value = inUse
+		} else if !erases {
+			continue
+		}
+		all = append(all, fixed{
+			key: key, read: func(context.Context) (string, error) { return value, nil },
+			mend: "set it as in the other processes, for erasures would leave out what lies there; docs/runbooks/erasure.md says how to give such a place up",
+		})
+	}
+	return all
+}
+
 // check fails with different when the recorded value is another one, and with err
 // when an engine does not answer.
 func (f fixed) check(ctx context.Context, db *postgres.DB) (different, err error) {
 	value, err := f.read(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if value == "" {
+		recorded, err := db.Setting(ctx, f.key)
+		if err == nil && recorded != "" {
+			different = fmt.Errorf("%s is not set, but was %s in this system: %s", f.key, recorded, f.mend)
+		}
+		return different, err
 	}
 	recorded, err := db.RecordSetting(ctx, f.key, value)
 	if err != nil {

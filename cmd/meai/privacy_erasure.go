@@ -5,27 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/approval"
 	"meai/activities/backup/catalogue"
-	"meai/activities/backup/repository"
+	"meai/activities/backup/copies"
+	"meai/activities/privacy/datamap"
 	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/requests"
 	"meai/internal/audit"
 	"meai/internal/ledger"
-	"meai/internal/notify"
 	"meai/internal/postgres"
 	"meai/internal/signing"
 	"meai/workers"
 	"meai/workflows"
 )
-
-// logsKept is how long applications' logs are kept.
-const logsKept = 30 * 24 * time.Hour
 
 // erasures are the erasures of one database.
 func (p *parts) erasures(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, acts *ledger.Committer) (*erasure.Store, error) {
@@ -37,13 +33,20 @@ func (p *parts) erasures(ctx context.Context, temporal client.Client, db *postgr
 	if err != nil {
 		return nil, err
 	}
+	inventory, err := datamap.Load()
+	if err != nil {
+		return nil, err
+	}
 	s := &erasure.Store{
 		DB: db, Keys: p.keys, Audit: log, Ledger: acts, CoolingOff: p.config.Privacy.CoolingOff, Open: places,
-		Retained: erasure.Retained{Logs: logsKept}, Register: register(requests.NewStore(db, p.keys)),
+		Retained: erasure.RetainedBy(inventory), Register: erasure.RegisterIn(requests.NewStore(db, p.keys)),
 		Approve: (&approval.Activities{Store: p.approvals(db, log), Ledger: acts}).Use,
 	}
 	if p.config.Backup.Bucket != "" {
 		s.Retained.Backups = p.config.Backup.Keep
+		if p.config.Backup.Second != "" {
+			s.Retained.Backups += copies.KeptFor
+		}
 	}
 	return s, nil
 }
@@ -53,10 +56,6 @@ func (p *parts) erasing(ctx context.Context, temporal client.Client, db *postgre
 	store, err := p.erasures(ctx, temporal, db, log, acts)
 	if err != nil {
 		return err
-	}
-	places, err := notify.Parse(p.config.Privacy.Notify)
-	if err != nil {
-		return fmt.Errorf("privacy.notify: %w", err)
 	}
 	metrics, err := erasure.NewMetrics(p.telemetry.Meters)
 	if err != nil {
@@ -68,36 +67,14 @@ func (p *parts) erasing(ctx context.Context, temporal client.Client, db *postgre
 	}
 	starter := &workflows.Starter{Client: temporal}
 	caps.Erasure = &erasure.Activities{
-		Store: store, Keys: caps.Keys, Notify: places, Metrics: metrics, Log: p.telemetry.Logger, Backups: backupsBefore(&catalogue.Store{DB: db}),
-		Held: heldBy(requests.NewHolds(p.keys)), Due: due(requests.NewStore(db, p.keys)), Residue: p.residue(index),
+		Store: store, Keys: caps.Keys, Metrics: metrics, Log: p.telemetry.Logger, Backups: erasure.BackupsIn(&catalogue.Store{DB: db}, p.config.Backup.Second != ""),
+		Held: heldBy(requests.NewHolds(p.keys)), Residue: p.residue(index),
 		Begin: func(ctx context.Context, id uuid.UUID) error {
 			_, err := starter.StartErasure(ctx, workflows.ErasureInput{Erasure: id})
 			return err
 		},
 	}
 	return nil
-}
-
-// backupsBefore looks whether a backup from before a time is kept still.
-func backupsBefore(known *catalogue.Store) func(context.Context, time.Time) (bool, error) {
-	return func(ctx context.Context, before time.Time) (bool, error) {
-		const page = 500
-		for last := ""; ; {
-			list, err := known.List(ctx, last, page)
-			if err != nil {
-				return false, err
-			}
-			for _, b := range list {
-				if b.StartedAt.Before(before) && b.State != repository.Expired {
-					return true, nil
-				}
-			}
-			if len(list) < page {
-				return false, nil
-			}
-			last = list[len(list)-1].ID
-		}
-	}
 }
 
 // office is what commands about erasures work with.

@@ -33,7 +33,7 @@ func (p *parts) requests(temporal client.Client, db *postgres.DB, acts *ledger.C
 	}
 	starter := &workflows.Starter{Client: temporal}
 	return &requests.Activities{
-		Store: requests.NewStore(db, p.keys), Approvals: approvals, Ledger: acts, Wake: starter.WakeErasure, Places: places,
+		Store: requests.NewStore(db, p.keys), Approvals: approvals, Ledger: acts, Wake: starter.NudgeErasure, Places: places,
 		Link:   strings.TrimSuffix(p.config.API.Public(), "/") + "/v1/privacy/register",
 		Gauges: gauges, Log: p.telemetry.Logger,
 	}, nil

@@ -11,7 +11,6 @@ import (
 
 	"meai/activities/backup/people"
 	"meai/activities/escalation"
-	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/erasure/stores"
 	"meai/activities/privacy/requests"
 	"meai/activities/privacy/residue"
@@ -60,30 +59,6 @@ func (p *parts) residue(index *vectors.Index) *residue.Files {
 		CleanUpOptions: residue.CleanUpOptions{URLs: p.maintenance(), TLS: p.postgresTLS()},
 		Folders:        p.config.Privacy.ScanFolders,
 		Excuses:        (&stores.Tenant{Index: index}).Excuse,
-	}
-}
-
-// register has erasures registered among people's requests, under the same id.
-func register(r *requests.Store) erasure.Register {
-	return erasure.Register{
-		Received: func(ctx context.Context, e erasure.Erasure, subject uuid.UUID) error {
-			return r.Receive(ctx, requests.New{
-				ID: e.ID, Subject: subject, Kind: requests.Erasure, Law: requests.Law(e.Law), At: e.RequestedAt, Begins: e.CoolingUntil,
-			})
-		},
-		Begun: r.Begin,
-		Finished: func(ctx context.Context, id uuid.UUID, state string) error {
-			return r.Finish(ctx, id, requests.State(state), "")
-		},
-		Detach: r.Detach,
-	}
-}
-
-// due is when the law wants a request to be done, extensions included.
-func due(r *requests.Store) func(context.Context, uuid.UUID) (time.Time, error) {
-	return func(ctx context.Context, id uuid.UUID) (time.Time, error) {
-		found, err := r.Request(ctx, id)
-		return found.DueAt, err
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +101,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		}
 		caps.Exports = &export.Activities{Exports: exports}
 		served := p.queues(*queues)
+		settings = append(settings, placesOfPeople(p.config.Backup, slices.Contains(served, workflows.QueuePrivacy))...)
 		if err := p.backups(ctx, db, log, served, &caps); err != nil {
 			return err
 		}

@@ -59,6 +59,8 @@ type Report struct {
 	Bytes, Unpacked int64
 	Blocks          int
 	Took            time.Duration
+
+	excuse func(Finding) bool
 }
 
 // String tells how much was looked at, and how fast.
@@ -74,12 +76,19 @@ func megabytes(n int64) float64 { return float64(n) / 1e6 }
 type Scanner struct {
 	matcher *matcher
 	tick    func(n int64) error
+	excuse  func(Finding) bool
 }
 
 // Watched is the same scanner, which calls tick about once for each MiB that it has looked
 // at, with how many bytes those were. An error of tick ends the scan with that error.
 func (s *Scanner) Watched(tick func(n int64) error) *Scanner {
-	return &Scanner{matcher: s.matcher, tick: tick}
+	return &Scanner{matcher: s.matcher, tick: tick, excuse: s.excuse}
+}
+
+// Excusing is the same scanner, which leaves out findings that excuse is true of, before it
+// counts how many there are.
+func (s *Scanner) Excusing(excuse func(Finding) bool) *Scanner {
+	return &Scanner{matcher: s.matcher, tick: s.tick, excuse: excuse}
 }
 
 func (s *Scanner) looked(n int64) error {
@@ -109,7 +118,7 @@ func New(texts ...string) (*Scanner, error) {
 // Bytes scans what r holds; source is what findings call it.
 func (s *Scanner) Bytes(source string, r io.ReaderAt, size int64) (Report, error) {
 	begin := time.Now()
-	report := Report{Files: 1}
+	report := Report{Files: 1, excuse: s.excuse}
 	err := s.scan(&report, source, r, size)
 	report.Took = time.Since(begin)
 	return report, err
@@ -151,7 +160,7 @@ func (s *Scanner) scan(report *Report, source string, r io.ReaderAt, size int64)
 }
 
 func (r *Report) note(f Finding) {
-	if len(r.Findings) < MostFindings {
+	if len(r.Findings) < MostFindings && (r.excuse == nil || !r.excuse(f)) {
 		r.Findings = append(r.Findings, f)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // is not clean.
 func (s *Scanner) Folder(root string) (Report, error) {
 	begin := time.Now()
-	var report Report
+	report := Report{excuse: s.excuse}
 	err := s.walk(&report, root, map[string]bool{})
 	report.Took = time.Since(begin)
 	return report, err
@@ -78,7 +78,7 @@ func (s *Scanner) name(report *Report, path, name string) error {
 // File scans one file.
 func (s *Scanner) File(path string) (Report, error) {
 	begin := time.Now()
-	var report Report
+	report := Report{excuse: s.excuse}
 	err := s.file(&report, path)
 	report.Took = time.Since(begin)
 	return report, err

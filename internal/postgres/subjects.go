@@ -116,6 +116,18 @@ func (db *DB) RecordSetting(ctx context.Context, key, value string) (recorded st
 	return recorded, nil
 }
 
+// Setting returns a value that [DB.RecordSetting] has recorded; "" for none.
+func (db *DB) Setting(ctx context.Context, key string) (string, error) {
+	recorded, err := queries.New(db.pool).Setting(ctx, key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read setting %s: %w", key, err)
+	}
+	return recorded, nil
+}
+
 // EnsurePartitions makes the time partitions until the given time, at most 5
 // years ahead, and returns how many were new. [Migrate] does so for a year; the
 // nightly upkeep does it again for a system that runs without a migration.

@@ -321,7 +321,6 @@ var usual = map[string]any{
 		}
 	}(),
 	"erasure.Certify": atStep(erasure.Certified),
-	"erasure.Watch":   func(context.Context, erasure.WatchInput) (erasure.Deadline, error) { return erasure.Deadline{}, nil },
 }
 
 var erasedStores = []erasure.StoreName{{Name: "postgres.sessions"}, {Name: "temporal.histories", Early: true}, {Name: "weaviate.memory"}}

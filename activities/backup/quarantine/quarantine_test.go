@@ -189,7 +189,7 @@ func TestOpenRunsAreEndedAndPeoplesAreNotUnlessTheyAreErased(t *testing.T) {
 		start("person/"+alive.String()+"/import/on-a-queue-of", "batch"): enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	// The database that is restored knows nothing of the erasure.
-	_, err = w.acts.Append(t.Context(), keys.Erased(who, keys.ErasedInput{}, uuid.NewString()))
+	_, err = w.acts.Append(t.Context(), keys.Erased(who, keys.ErasedInput{Erasure: uuid.New()}, uuid.NewString()))
 	require.NoError(t, err)
 	p.begin(t, "r1")
 	p.ResumeSchedules = true

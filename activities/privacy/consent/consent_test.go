@@ -130,7 +130,11 @@ func TestAReceiptShowsWhatWasDecidedAndNamesNobody(t *testing.T) {
 	key, err := r.Key(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, r.says(t, anna, consent.Memory, consent.Asked).Receipt)
-	for _, d := range []consent.Decision{consent.Given, consent.Withdrawn, consent.Refused} {
+	for _, d := range []consent.Decision{consent.Given, consent.Withdrawn, consent.Asked, consent.Refused} {
+		if d == consent.Asked { // who is asked again can refuse
+			r.says(t, anna, consent.Memory, d)
+			continue
+		}
 		record := r.says(t, anna, consent.Memory, d)
 		text, err := key.Open([]byte(record.Receipt))
 		require.NoError(t, err)
@@ -146,8 +150,8 @@ func TestAReceiptShowsWhatWasDecidedAndNamesNobody(t *testing.T) {
 	history, err := r.History(t.Context(), anna)
 	require.NoError(t, err)
 	require.Equal(t, consent.Refused, history[0].Decision)
-	require.Equal(t, consent.Withdrawn, history[1].Decision)
-	_, err = key.Open([]byte(history[1].Receipt))
+	require.Equal(t, consent.Withdrawn, history[2].Decision)
+	_, err = key.Open([]byte(history[2].Receipt))
 	require.NoError(t, err, "the ledger's applier made the same receipt")
 }
 

@@ -68,8 +68,8 @@ type Record struct {
 const repeatWithin = time.Hour
 
 // Decide records what a person was asked or has said, and returns it with its receipt. A
-// withdrawal is in the ledger, and so outlives every restore, when it returns. Repeating
-// an answer returns what is recorded. Errors: [failure.InvalidInput] for a purpose or text
+// withdrawal is in the ledger, and so outlives every restore, when it returns; who refuses
+// what they had agreed to withdraws it. Repeating an answer returns what is recorded. Errors: [failure.InvalidInput] for a purpose or text
 // that there is not, or a consent to a text that is not the newest; [failure.SubjectInactive].
 func (s *Store) Decide(ctx context.Context, a Answer) (Record, error) {
 	d, known := Defined(a.Purpose)
@@ -108,7 +108,7 @@ func (s *Store) Decide(ctx context.Context, a Answer) (Record, error) {
 
 // record is what an answer comes to after what was said before.
 func (d Definition) record(a Answer, before history, now time.Time) (Record, error) {
-	r := Record{ID: uuid.Must(uuid.NewV7()), Purpose: d.Purpose, Decision: a.Decision, Version: a.Version, Language: a.Language, At: now}
+	r := Record{ID: uuid.Must(uuid.NewV7()), Purpose: d.Purpose, Decision: before.meant(a.Decision), Version: a.Version, Language: a.Language, At: now}
 	if r.Version == 0 && a.Decision == Withdrawn {
 		r.Version, r.Language = d.Current().Number, Languages[0]
 		if before.decided != nil {
@@ -200,6 +200,16 @@ func recordOf(row queries.ConsentDecision) Record {
 
 // history is the newest that was said and asked about a purpose; nil for never.
 type history struct{ decided, asked *Record }
+
+// meant is the decision that an answer comes to. Whoever refuses what they had agreed to
+// takes it back, and did already where they were not asked since.
+func (h history) meant(d Decision) Decision {
+	if last := h.decided; d == Refused && last != nil &&
+		(last.Decision == Given || last.Decision == Withdrawn && (h.asked == nil || h.asked.At.Before(last.At))) {
+		return Withdrawn
+	}
+	return d
+}
 
 // last is the time of the newest of both; zero for none.
 func (h history) last() (at time.Time) {

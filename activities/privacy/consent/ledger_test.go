@@ -81,6 +81,66 @@ func TestAWithdrawalThatComesLateTakesNothingBackThatWasGivenSince(t *testing.T)
 	require.True(t, failure.Is(apply(), failure.InvalidInput))
 }
 
+func TestWhoRefusesWhatTheyHadAgreedToTakesItBackForGood(t *testing.T) {
+	r := newRegistry(t)
+	anna := uuid.New()
+	require.Equal(t, consent.Refused, r.says(t, anna, consent.Vault, consent.Refused).Decision)
+	require.Empty(t, r.entries(t))
+	r.says(t, anna, consent.Memory, consent.Given)
+	restored := registryOn(t, r.Keys, r.dir)
+	require.NoError(t, restored.DB.EnsureSubject(t.Context(), anna))
+	restored.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+	restored.says(t, anna, consent.Memory, consent.Given)
+
+	first := r.says(t, anna, consent.Memory, consent.Refused)
+	require.Equal(t, consent.Withdrawn, first.Decision)
+	require.Equal(t, first.ID, r.says(t, anna, consent.Memory, consent.Refused).ID, "it is said once")
+	require.Len(t, r.entries(t), 1)
+	r.requireMissing(t, anna, consent.Memory)
+	restored.Now = nil
+	require.NoError(t, restored.Permit(t.Context(), anna, consent.Memory))
+	_, err := restored.committer.Replay(t.Context())
+	require.NoError(t, err)
+	restored.requireMissing(t, anna, consent.Memory)
+
+	r.says(t, anna, consent.Memory, consent.Asked)
+	require.Equal(t, consent.Refused, r.says(t, anna, consent.Memory, consent.Refused).Decision)
+}
+
+// freezing is a ledger beside which an erasure freezes the person.
+type freezing struct {
+	audit.Committer
+	freeze func(context.Context) error
+}
+
+func (f freezing) Commit(ctx context.Context, act ledger.Act) (ledger.Entry, error) {
+	if err := f.freeze(ctx); err != nil {
+		return ledger.Entry{}, err
+	}
+	return f.Committer.Commit(ctx, act)
+}
+
+// An erasure that is held or taken back after it has frozen the person lets them go on.
+func TestAnErasureThatDoesNotGoOnUndoesNoWithdrawal(t *testing.T) {
+	r := newRegistry(t)
+	anna := uuid.New()
+	r.says(t, anna, consent.Memory, consent.Given)
+	thaw := func() {
+		require.NoError(t, r.DB.WriteShared(t.Context(), func(ctx context.Context, q *queries.Queries) error {
+			_, err := q.ThawSubject(ctx, anna)
+			return err
+		}))
+	}
+	r.Ledger = freezing{r.committer, func(ctx context.Context) error { return r.DB.Freeze(ctx, anna) }}
+	require.NotEmpty(t, r.says(t, anna, consent.Memory, consent.Withdrawn).Receipt)
+	thaw()
+	r.requireMissing(t, anna, consent.Memory)
+	_, err := r.Restrict(t.Context(), anna)
+	require.NoError(t, err)
+	thaw()
+	require.True(t, failure.Is(r.Permit(t.Context(), anna, consent.Memory), failure.ProcessingRestricted))
+}
+
 func TestOfWhoIsErasedOrUnknownNothingIsApplied(t *testing.T) {
 	r := newRegistry(t)
 	anna := uuid.New()

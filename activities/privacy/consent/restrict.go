@@ -86,7 +86,8 @@ func (s *Store) ApplyWithdrawn(ctx context.Context, q *queries.Queries, e ledger
 }
 
 // apply changes what is kept of the person that an entry names, and records it when that
-// changed anything. Of who is erased, or was never known to this database, there is nothing.
+// changed anything. Of who is erased, or was never known to this database, there is nothing;
+// who is frozen may go on later.
 func (s *Store) apply(ctx context.Context, q *queries.Queries, e ledger.Entry, act audit.Act, change func(uuid.UUID) (int64, error)) error {
 	a, err := alias.Parse(e.Fields["alias"])
 	if err != nil {
@@ -97,7 +98,7 @@ func (s *Store) apply(ctx context.Context, q *queries.Queries, e ledger.Entry, a
 		return err
 	}
 	state, err := q.HoldSubject(ctx, subject)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && state != "active" {
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && state == "erased" {
 		return nil
 	}
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 
 	"meai/activities/backup/quarantine"
 	"meai/activities/keys"
-	"meai/internal/notify"
 	"meai/internal/postgres/queries"
 )
 
@@ -25,17 +24,14 @@ type Activities struct {
 	// Keys freezes people, ends their workflows and destroys their keys.
 	Keys *keys.Activities
 	// Held reports whether a legal hold forbids to erase a person, in the transaction that
-	// passes the point of no return as well; nil when there are no holds. Who places one
-	// locks the person's row in the registry before.
+	// passes the point of no return as well; nil when there are no holds. None may come to be
+	// from its answer to the end of the transaction: who places one waits for the advisory
+	// lock that it takes.
 	Held func(ctx context.Context, q *queries.Queries, subject uuid.UUID) (bool, error)
-	// Due is when the law wants a request to be done, extensions included; nil: by its law.
-	Due func(ctx context.Context, id uuid.UUID) (time.Time, error)
 	// Residue clears and searches files; nil when that is not set up.
 	Residue Residue
 	// Backups tells whether a backup from before a time is kept still; nil: by time alone.
 	Backups func(ctx context.Context, before time.Time) (bool, error)
-	// Notify are told when an erasure is late.
-	Notify []notify.Notifier
 	// Begin starts the workflow of an erasure unless it runs.
 	Begin   func(ctx context.Context, id uuid.UUID) error
 	Metrics *Metrics
@@ -45,19 +41,27 @@ type Activities struct {
 // Standing is where an erasure stands after a step.
 type Standing struct {
 	State State `json:"state"`
-	// Begin is when its cooling-off is over.
+	// Begin is when nothing has to be waited for any more: the end of its cooling-off or,
+	// where that came later, of a legal hold.
 	Begin time.Time `json:"begin,omitzero"`
 	// Ended: nothing is to be done any more.
 	Ended bool `json:"ended,omitempty"`
 }
 
 func standing(row queries.Erasure) Standing {
-	return Standing{State: State(row.State), Begin: row.CoolingUntil, Ended: row.EndedAt != nil}
+	begin := row.CoolingUntil
+	if released := orZero(row.ReleasedAt); released.After(begin) {
+		begin = released
+	}
+	return Standing{State: State(row.State), Begin: begin, Ended: row.EndedAt != nil}
 }
 
 // Look reads where an erasure stands. One that waits is held while there is a legal hold,
 // and not any more once that is released.
 func (a *Activities) Look(ctx context.Context, in Ref) (s Standing, err error) {
+	if err := a.register(ctx, in); err != nil {
+		return s, err
+	}
 	return a.row(ctx, in, func(ctx context.Context, q *queries.Queries, row *queries.Erasure) error {
 		if state := State(row.State); state != Requested && state != Held {
 			return nil
@@ -66,11 +70,10 @@ func (a *Activities) Look(ctx context.Context, in Ref) (s Standing, err error) {
 		if err != nil {
 			return err
 		}
-		to := Requested
 		if held {
-			to = Held
+			return a.hold(ctx, q, row)
 		}
-		return move(ctx, q, row, to)
+		return move(ctx, q, row, Requested)
 	})
 }
 
@@ -104,7 +107,8 @@ func move(ctx context.Context, q *queries.Queries, row *queries.Erasure, to Stat
 	return nil
 }
 
-// held asks for a legal hold, once nobody can place one meanwhile.
+// held asks for a legal hold, with the person's row locked: nobody freezes or thaws them
+// meanwhile.
 func (a *Activities) held(ctx context.Context, q *queries.Queries, row queries.Erasure) (bool, error) {
 	if a.Held == nil {
 		return false, nil
@@ -134,7 +138,7 @@ func (a *Activities) enter(ctx context.Context, in Ref, step State) (s Standing,
 				return err
 			}
 			if held {
-				return move(ctx, q, row, Held)
+				return a.hold(ctx, q, row)
 			}
 		}
 		if step == Freezing && time.Now().Before(row.CoolingUntil) {
@@ -153,6 +157,9 @@ func (a *Activities) enter(ctx context.Context, in Ref, step State) (s Standing,
 func (a *Activities) Freeze(ctx context.Context, in Ref) (Standing, error) {
 	s, subject, err := a.enter(ctx, in, Freezing)
 	if err != nil || subject == uuid.Nil {
+		return s, err
+	}
+	if err := a.register(ctx, in); err != nil {
 		return s, err
 	}
 	if a.Store.Register.Begun != nil {

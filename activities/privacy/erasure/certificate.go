@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/activities/privacy/erasure/stores"
 	"meai/internal/alias"
 	"meai/internal/audit"
 	"meai/internal/failure"
@@ -53,8 +54,11 @@ type Certificate struct {
 	Scanned    time.Time `json:"scanned"`
 	// Files: the files of databases were searched as well as the stores.
 	Files bool `json:"files"`
-	// Found is what each store held before; afterwards all hold nothing.
+	// Found is what each store held before; afterwards all hold nothing but what they keep.
 	Found map[string]int64 `json:"found"`
+	// Kept is what stores on a medium that lets nothing go hold still, unreadable without the
+	// person's keys, which are destroyed; Until is zero where nobody knows.
+	Kept map[string]stores.Kept `json:"kept,omitempty"`
 	// Until is when later stages are reached, at the earliest.
 	Until  map[Stage]time.Time `json:"until"`
 	Issued time.Time           `json:"issued"`
@@ -74,12 +78,38 @@ func (c Certificate) Text() string {
 	}
 	line("files", strconv.FormatBool(c.Files))
 	for _, store := range slices.Sorted(maps.Keys(c.Found)) {
-		line("found", store, strconv.FormatInt(c.Found[store], 10), "left", "0")
+		line("found", store, strconv.FormatInt(c.Found[store], 10), "left", strconv.FormatInt(c.Kept[store].Objects, 10))
+	}
+	for _, store := range slices.Sorted(maps.Keys(c.Kept)) {
+		line("kept", store, strconv.FormatInt(c.Kept[store].Objects, 10), "unreadable", keptUntil(c.Kept[store]))
 	}
 	for _, stage := range slices.Sorted(maps.Keys(c.Until)) {
 		line("until", string(stage), c.Until[stage].UTC().Format(time.RFC3339))
 	}
 	return b.String()
+}
+
+// unknown stands for the end of what nobody knows when it goes.
+const unknown = "unknown"
+
+func keptUntil(k stores.Kept) string {
+	if k.Until.IsZero() {
+		return unknown
+	}
+	return k.Until.UTC().Format(time.RFC3339)
+}
+
+// readKept reads a line of what is kept.
+func (c *Certificate) readKept(store, objects, until string) (err error) {
+	var k stores.Kept
+	if k.Objects, err = strconv.ParseInt(objects, 10, 64); err == nil && until != unknown {
+		k.Until, err = time.Parse(time.RFC3339, until)
+	}
+	if c.Kept == nil {
+		c.Kept = map[string]stores.Kept{}
+	}
+	c.Kept[store] = k
+	return err
 }
 
 type namedTime struct {
@@ -132,6 +162,8 @@ func (c *Certificate) read(parts []string) (err error) {
 		c.Files, err = strconv.ParseBool(value)
 	case parts[0] == "found" && len(parts) == 5:
 		c.Found[parts[1]], err = strconv.ParseInt(parts[2], 10, 64)
+	case parts[0] == "kept" && len(parts) == 5:
+		err = c.readKept(parts[1], parts[2], value)
 	case parts[0] == "until" && len(parts) == 3:
 		c.Until[Stage(parts[1])], err = time.Parse(time.RFC3339, value)
 	default:
@@ -194,7 +226,7 @@ func (s *Store) certificate(row queries.Erasure, stage Stage, at time.Time) (c C
 	for _, t := range c.times() {
 		*t.at = t.at.UTC().Truncate(time.Second)
 	}
-	return c, json.Unmarshal(row.Counts, &c.Found)
+	return c, errors.Join(json.Unmarshal(row.Counts, &c.Found), json.Unmarshal(row.Kept, &c.Kept))
 }
 
 func (s *Store) sign(ctx context.Context, c Certificate) (string, error) {

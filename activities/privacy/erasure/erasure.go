@@ -105,17 +105,5 @@ type Ref struct {
 	ID uuid.UUID `json:"erasure"`
 }
 
-// Promise is within which time a person is promised to be erased once nothing has to be
-// waited for any more.
-const Promise = 72 * time.Hour
-
-// due is when the law wants it done: a month, or 45 days.
-func (l Law) due(requested time.Time) time.Time {
-	if l == CCPA {
-		return requested.AddDate(0, 0, 45)
-	}
-	return requested.AddDate(0, 1, 0)
-}
-
 // WorkflowID is the id of an erasure's workflow. It names nobody.
 func WorkflowID(id uuid.UUID) string { return "privacy/erasure/" + id.String() }

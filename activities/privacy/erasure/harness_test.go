@@ -23,12 +23,12 @@ import (
 	"meai/activities/memory"
 	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/erasure/stores"
+	"meai/activities/privacy/requests"
 	"meai/internal/alias"
 	"meai/internal/audit"
 	"meai/internal/enginetest"
 	"meai/internal/keyring"
 	"meai/internal/ledger"
-	"meai/internal/notify"
 	"meai/internal/postgres/queries"
 )
 
@@ -63,10 +63,10 @@ type scene struct {
 	acts  *ledger.Committer
 	held  bool
 	// spent are approvals that were used, and by what.
-	spent map[uuid.UUID]string
-	begun []uuid.UUID
-	told  []notify.Message
-	env   *testsuite.TestActivityEnvironment
+	spent  map[uuid.UUID]string
+	begun  []uuid.UUID
+	rights *requests.Store
+	env    *testsuite.TestActivityEnvironment
 }
 
 func newScene(t *testing.T) *scene { t.Helper(); return newWorld(t).scene(t) }
@@ -75,7 +75,7 @@ func (w *world) scene(t *testing.T) *scene {
 	t.Helper()
 	db, urls := enginetest.Database(t)
 	log := audit.New(audit.Options{DB: db, Keys: w.keys})
-	s := &scene{world: w, urls: urls, log: log, spent: map[uuid.UUID]string{}, env: (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()}
+	s := &scene{world: w, urls: urls, log: log, rights: requests.NewStore(db, w.keys), spent: map[uuid.UUID]string{}, env: (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()}
 	s.acts = ledger.NewCommitter(w.acts, db, map[ledger.Kind]ledger.Applier{
 		ledger.ErasureRequested: erasure.ApplyRequested(w.keys, log), ledger.ErasureCancelled: erasure.ApplyCancelled(log),
 		ledger.ErasureCompleted: keys.ApplyErased(log, w.keys),
@@ -85,6 +85,7 @@ func (w *world) scene(t *testing.T) *scene {
 	s.Activities = &erasure.Activities{
 		Store: &erasure.Store{
 			DB: db, Keys: w.keys, Audit: log, Ledger: s.acts, CoolingOff: time.Hour, Stores: all, Approve: s.approve,
+			Register: erasure.RegisterIn(s.rights),
 			Retained: erasure.Retained{Logs: 30 * 24 * time.Hour, Backups: 40 * 24 * time.Hour},
 		},
 		Keys: &keys.Activities{Keyring: w.keys, DB: db, Audit: log, Ledger: s.acts, Temporal: temporal(t), Namespace: namespace},
@@ -93,7 +94,7 @@ func (w *world) scene(t *testing.T) *scene {
 			s.begun = append(s.begun, id)
 			return nil
 		},
-		Notify: []notify.Notifier{s}, Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler),
 	}
 	s.env.RegisterActivity(s.Activities)
 	return s
@@ -128,14 +129,6 @@ func (s *scene) approve(_ context.Context, in approval.UseInput) (approval.Reque
 	}
 	s.spent[in.ID] = in.By
 	return approval.Request{ID: in.ID}, nil
-}
-
-// Service and Notify stand for a place where people are told.
-func (*scene) Service() string { return "place" }
-
-func (s *scene) Notify(_ context.Context, m notify.Message) error {
-	s.told = append(s.told, m)
-	return nil
 }
 
 // do runs an activity as a worker does.
@@ -259,13 +252,23 @@ func (s *scene) rows(t *testing.T, subject uuid.UUID) (n int64) {
 	return n
 }
 
-// acts are what the audit log says, in order.
+// registered is what the register has of an erasure.
+func (s *scene) registered(t *testing.T, ref erasure.Ref) requests.Request {
+	t.Helper()
+	r, err := s.rights.Request(t.Context(), ref.ID)
+	require.NoError(t, err)
+	return r
+}
+
+// trail is what the audit log says, in order, without what the register does.
 func (s *scene) trail(t *testing.T) (acts []audit.Act) {
 	t.Helper()
 	page, err := s.log.Entries(t.Context(), 0, audit.HMAC{}, 1000)
 	require.NoError(t, err)
 	for _, e := range page.Entries {
-		acts = append(acts, e.Act)
+		if e.Kind != audit.PrivacyRequest {
+			acts = append(acts, e.Act)
+		}
 	}
 	return acts
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/activity"
 
+	"meai/activities/privacy/erasure/stores"
 	"meai/internal/postgres/queries"
 )
 
@@ -54,8 +55,14 @@ func (a *Activities) Scan(ctx context.Context, in Ref) (Left, error) {
 		left.Stores["postgres.subjects"]++
 	}
 	var searched bool
+	kept := []byte("{}")
 	if len(left.Stores) == 0 {
 		if left.Files, searched, err = a.files(ctx, in, subject); err != nil {
+			return Left{}, fmt.Errorf("scan for erasure %s: %w", in.ID, err)
+		}
+	}
+	if left.Nothing() {
+		if kept, err = a.kept(ctx, subject); err != nil {
 			return Left{}, fmt.Errorf("scan for erasure %s: %w", in.ID, err)
 		}
 	}
@@ -64,10 +71,10 @@ func (a *Activities) Scan(ctx context.Context, in Ref) (Left, error) {
 			return nil
 		}
 		if left.Nothing() {
-			return q.NoteScanned(ctx, new(time.Now()), searched, in.ID)
+			return q.NoteScanned(ctx, queries.NoteScannedParams{ID: in.ID, At: new(time.Now()), Searched: searched, Kept: kept})
 		}
 		// What an attempt before this one found to be gone is not.
-		if err := q.NoteScanned(ctx, nil, false, in.ID); err != nil {
+		if err := q.NoteScanned(ctx, queries.NoteScannedParams{ID: in.ID, Kept: kept}); err != nil {
 			return err
 		}
 		if len(left.Stores) > 0 {
@@ -76,6 +83,31 @@ func (a *Activities) Scan(ctx context.Context, in Ref) (Left, error) {
 		return move(ctx, q, row, Cleaning)
 	})
 	return left, err
+}
+
+// kept is what places that let nothing go keep of the person, by store, as JSON.
+func (a *Activities) kept(ctx context.Context, subject uuid.UUID) ([]byte, error) {
+	all, err := a.Store.places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]stores.Kept{}
+	for _, store := range all {
+		keeper, may := store.(stores.Keeper)
+		if !may {
+			continue
+		}
+		k, err := keeper.Kept(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		if k.Objects > 0 {
+			k.Until = k.Until.UTC().Truncate(time.Second)
+			kept[store.Name()] = k
+		}
+		heartbeat(ctx)
+	}
+	return json.Marshal(kept)
 }
 
 // files searches files for the samples and the person's id.

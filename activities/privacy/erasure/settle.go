@@ -2,9 +2,11 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"meai/activities/privacy/datamap"
 	"meai/internal/postgres/queries"
 )
 
@@ -12,8 +14,21 @@ import (
 type Retained struct {
 	// Logs are those of applications.
 	Logs time.Duration
-	// Backups are those of databases; 0 when there are none.
+	// Backups are those of databases, with their copies; 0 when there are none.
 	Backups time.Duration
+	// Audit and Register are the audit log and the register of requests; 0 for good.
+	Audit, Register time.Duration
+}
+
+// RetainedBy are the times that the data map names, without those of backups, which are in
+// the configuration.
+func RetainedBy(m datamap.Map) Retained {
+	of := func(store string) time.Duration {
+		s, _ := m.Store(store)
+		r, _ := m.Retention(s.Retention)
+		return time.Duration(r.Days) * 24 * time.Hour
+	}
+	return Retained{Logs: of("logs"), Audit: of("audit_log"), Register: of("privacy_requests")}
 }
 
 // until are the stages that come later, with when they are reached at the earliest.
@@ -43,10 +58,11 @@ func (a *Activities) Settle(ctx context.Context, _ struct{}) (done Settled, err 
 	if err != nil {
 		return done, fmt.Errorf("list erasures that wait for a certificate: %w", err)
 	}
+	var failed []error
 	for _, row := range rows {
 		issued, open, err := a.settle(ctx, row)
-		if err != nil {
-			return done, fmt.Errorf("settle erasure %s: %w", row.ID, err)
+		if err != nil { // one that fails keeps no other waiting
+			failed = append(failed, fmt.Errorf("settle erasure %s: %w", row.ID, err))
 		}
 		done.Issued += issued
 		if open {
@@ -54,7 +70,7 @@ func (a *Activities) Settle(ctx context.Context, _ struct{}) (done Settled, err 
 		}
 		heartbeat(ctx)
 	}
-	return done, nil
+	return done, errors.Join(failed...)
 }
 
 func (a *Activities) settle(ctx context.Context, row queries.Erasure) (issued int, open bool, err error) {

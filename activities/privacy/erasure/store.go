@@ -23,20 +23,6 @@ import (
 // idPurpose makes the ids of erasures that an approval stands for.
 const idPurpose keyring.Purpose = "erasure-id"
 
-// Register is where people's requests are registered with the time that the law gives.
-// Its methods are idempotent; a nil one registers nothing.
-type Register struct {
-	// Received registers a request.
-	Received func(ctx context.Context, e Erasure, subject uuid.UUID) error
-	// Begun says since when nothing has to be waited for any more: what is promised counts
-	// from there.
-	Begun func(ctx context.Context, id uuid.UUID, at time.Time) error
-	// Finished ends it: state is "completed" or "cancelled".
-	Finished func(ctx context.Context, id uuid.UUID, state string) error
-	// Detach takes the person's id out of all of their requests.
-	Detach func(ctx context.Context, q *queries.Queries, subject uuid.UUID) error
-}
-
 // Store keeps erasures. All fields but the last five are required, and Open where Stores are not given.
 type Store struct {
 	DB    *postgres.DB
@@ -69,14 +55,15 @@ type New struct {
 }
 
 // Request has a person erased. Who is being erased already gets that erasure; one that
-// staff have approved does not wait for cooling-off. Errors: [failure.NotFound] for who is
+// staff have approved does not wait for cooling-off, and asked for once more is the same one,
+// also when nothing is left of the person. Errors: [failure.NotFound] for who is
 // unknown, and those of [approval.Activities.Use].
 func (s *Store) Request(ctx context.Context, n New) (Erasure, error) {
 	e, err := s.request(ctx, n)
 	if err != nil {
 		return Erasure{}, fmt.Errorf("request an erasure: %w", err)
 	}
-	if s.Register.Received != nil {
+	if s.Register.Received != nil && e.State.Revocable() {
 		if err := s.Register.Received(ctx, e, n.Subject); err != nil {
 			return Erasure{}, fmt.Errorf("register erasure %s: %w", e.ID, err)
 		}
@@ -85,6 +72,12 @@ func (s *Store) Request(ctx context.Context, n New) (Erasure, error) {
 }
 
 func (s *Store) request(ctx context.Context, n New) (Erasure, error) {
+	if n.Approval != uuid.Nil {
+		e, err := s.begun(ctx, n)
+		if err == nil || !failure.Is(err, failure.NotFound) {
+			return e, err
+		}
+	}
 	known, err := s.DB.KnowsSubject(ctx, n.Subject)
 	if err == nil && !known {
 		err = failure.New(failure.NotFound, "nobody is registered under this id", nil)
@@ -133,11 +126,11 @@ func (s *Store) request(ctx context.Context, n New) (Erasure, error) {
 // approved spends the approval on the erasure, whose id follows from it: who tries again
 // spends it on the same one.
 func (s *Store) approved(ctx context.Context, n New, e *Erasure) error {
-	system, err := s.Keys.System(ctx)
+	id, err := s.approvedID(ctx, n.Approval)
 	if err != nil {
-		return fmt.Errorf("load the system's keys: %w", err)
+		return err
 	}
-	e.ID, e.By, e.Approval = uuid.NewSHA1(n.Approval, system.Blind(idPurpose, n.Approval[:])), ByStaff, n.Approval
+	e.ID, e.By, e.Approval = id, ByStaff, n.Approval
 	if s.Approve == nil {
 		return failure.New(failure.NotAllowed, "approvals are not looked at here", nil)
 	}
@@ -145,6 +138,32 @@ func (s *Store) approved(ctx context.Context, n New, e *Erasure) error {
 		ID: n.Approval, Act: approval.EarlyDelete, Parameters: map[string]string{"subject": n.Subject.String()}, By: WorkflowID(e.ID),
 	})
 	return err
+}
+
+func (s *Store) approvedID(ctx context.Context, approval uuid.UUID) (uuid.UUID, error) {
+	system, err := s.Keys.System(ctx)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("load the system's keys: %w", err)
+	}
+	return uuid.NewSHA1(approval, system.Blind(idPurpose, approval[:])), nil
+}
+
+// begun is the erasure of the person that the approval was spent on; [failure.NotFound] when
+// there is none.
+func (s *Store) begun(ctx context.Context, n New) (Erasure, error) {
+	id, err := s.approvedID(ctx, n.Approval)
+	if err != nil {
+		return Erasure{}, err
+	}
+	who, err := alias.Of(ctx, s.Keys, n.Subject)
+	if err != nil {
+		return Erasure{}, err
+	}
+	e, err := s.Erasure(ctx, id)
+	if err == nil && (e.Approval != n.Approval || e.Alias != who) {
+		err = noErasure()
+	}
+	return e, err
 }
 
 // open is the erasure that is under way for a person.

@@ -16,6 +16,7 @@ import (
 
 	"meai/activities/approval"
 	"meai/activities/privacy/requests"
+	"meai/internal/alias"
 	"meai/internal/audit"
 	"meai/internal/enginetest"
 	"meai/internal/keyring"
@@ -221,6 +222,23 @@ func (o *office) asks(t *testing.T, subject uuid.UUID, change ...func(*requests.
 	}
 	require.NoError(t, o.Store.Receive(t.Context(), n))
 	return n.ID
+}
+
+// waiting is an erasure of a person that waits, and that the register may know nothing of.
+func (o *office) waiting(t *testing.T, subject uuid.UUID, state string) uuid.UUID {
+	t.Helper()
+	id := uuid.New()
+	who, err := alias.Of(t.Context(), o.keys, subject)
+	require.NoError(t, err)
+	owner := connect(t, o.urls.Owner)
+	for _, statement := range []string{
+		"insert into erasures (id, alias, law, origin, requested_at, cooling_until) values ($1, $2, 'gdpr', 'person', now(), now())",
+		"update erasures set state = '" + state + "', ended_at = case when '" + state + "' = 'cancelled' then now() end where id = $1 and alias = $2",
+	} {
+		_, err := owner.Exec(t.Context(), statement, id, who[:])
+		require.NoError(t, err)
+	}
+	return id
 }
 
 func toErase(n *requests.New) { n.Kind = requests.Erasure }

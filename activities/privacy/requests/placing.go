@@ -32,7 +32,7 @@ type Activities struct {
 	Approvals *approval.Activities
 	// Ledger applies with [ApplyPlaced] and [ApplyReleased].
 	Ledger audit.Committer
-	// Wake tells the workflow of an erasure to look again; no such workflow is no error.
+	// Wake has an erasure look again, and begins its workflow where none runs.
 	Wake func(ctx context.Context, erasure uuid.UUID) error
 	// Places are where time limits are told, besides the log.
 	Places []notify.Notifier
@@ -256,7 +256,7 @@ func (a *Activities) SettleHolds(ctx context.Context, _ struct{}) (Settled, erro
 func (a *Activities) settle(ctx context.Context, hold queries.UnsettledHoldsRow) error {
 	var waiting []uuid.UUID
 	err := a.Store.db.ReadShared(ctx, func(ctx context.Context, q *queries.Queries) (err error) {
-		waiting, err = q.OpenErasures(ctx, hold.Alias)
+		waiting, err = q.ErasuresWaiting(ctx, hold.Alias)
 		return err
 	})
 	if err != nil {

@@ -235,12 +235,21 @@ func (s *Store) Detach(ctx context.Context, q *queries.Queries, subject uuid.UUI
 	return nil
 }
 
-// Begin says that work on a request may begin, earlier or later than was thought: MeAi's
-// promise counts from then on. What has ended, or has no promise, stays as it is.
+// Wait says, in the caller's transaction, that the law forbids to begin with a request, as a
+// legal hold does: nothing is promised until [Store.Begin]. The law's own time goes on.
+func (s *Store) Wait(ctx context.Context, q *queries.Queries, id uuid.UUID) error {
+	if err := q.UnpromiseRequest(ctx, id); err != nil {
+		return fmt.Errorf("take back what is promised for request %s: %w", id, err)
+	}
+	return nil
+}
+
+// Begin says that work on an erasure may begin, earlier or later than was thought: MeAi's
+// promise counts from then on. What has ended, and other kinds, stay as they are.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID, at time.Time) error {
 	err := s.db.WriteShared(ctx, func(ctx context.Context, q *queries.Queries) error {
 		row, err := q.PrivacyRequest(ctx, id)
-		if err := unlessFound(err); err != nil || row.PromisedAt == nil {
+		if err := unlessFound(err); err != nil {
 			return err
 		}
 		return q.PromiseRequest(ctx, promised(row.ReceivedAt, at), id)

@@ -177,4 +177,18 @@ func TestThePromiseMovesWithTheBeginning(t *testing.T) {
 	require.Equal(t, week.Add(72*time.Hour), promise())
 	require.NoError(t, o.Store.Begin(t.Context(), id, o.clock.Add(time.Hour)), "the person did not want to wait")
 	require.Equal(t, o.clock.Add(73*time.Hour), promise())
+
+	require.NoError(t, o.db.WriteShared(t.Context(), func(ctx context.Context, q *queries.Queries) error { return o.Store.Wait(ctx, q, id) }))
+	require.Zero(t, promise(), "a legal hold keeps it waiting")
+	o.clock = o.clock.Add(200 * time.Hour)
+	r, err := o.Store.Request(t.Context(), id)
+	require.NoError(t, err)
+	require.NotEqual(t, requests.Overdue, r.StandingAt(o.clock))
+	require.NoError(t, o.Store.Begin(t.Context(), id, o.clock))
+	require.Equal(t, o.clock.Add(72*time.Hour), promise())
+	other := o.asks(t, subject)
+	require.NoError(t, o.Store.Begin(t.Context(), other, o.clock))
+	r, err = o.Store.Request(t.Context(), other)
+	require.NoError(t, err)
+	require.Zero(t, r.PromisedAt, "nothing is promised of other rights")
 }

@@ -2,6 +2,7 @@ package residue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +30,8 @@ func (f *Files) CleanUp(ctx context.Context, beat func(n int64)) error {
 
 // Scan looks for a person's id and samples of what stores held of them, and counts by file
 // and by what it is how often something was found; searched is false where there are no
-// folders. After it has found something the next clean-up trusts no counts.
+// folders. Folders without any file are an error: nothing was searched. After it has found
+// something the next clean-up trusts no counts.
 func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string][][]byte, beat func(n int64)) (found map[string]int64, searched bool, err error) {
 	if len(f.Folders) == 0 {
 		return nil, false, nil
@@ -46,6 +48,9 @@ func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string]
 	}
 	defer leave()
 	report, err := Scan(ctx, o, beat)
+	if err == nil && (report.Files == 0 || report.More && len(report.Findings) == 0) {
+		err = errors.New("scan for what is left: there was nothing to search in the folders of privacy.scan_folders, or too much")
+	}
 	if err != nil {
 		return nil, false, err
 	}

@@ -33,7 +33,8 @@ type Options struct {
 	// Folders are scanned with all that is below them, the names of files included.
 	Folders  []string
 	Patterns []Pattern
-	// Excuse reports of a finding that it is somebody else's; nil for none.
+	// Excuse reports of a finding that it is somebody else's; nil for none. Those count
+	// towards no limit: behind them may be others.
 	Excuse func(Finding) bool
 }
 
@@ -86,7 +87,10 @@ func Scan(ctx context.Context, o Options, beat func(n int64)) (Report, error) {
 		}
 		return ctx.Err()
 	})
-	s := sum{named: namesOf(o.Patterns), excuse: o.Excuse}
+	s := sum{named: namesOf(o.Patterns)}
+	if o.Excuse != nil {
+		scanner = scanner.Excusing(func(f canary.Finding) bool { return o.Excuse(s.finding(f)) })
+	}
 	for _, folder := range o.Folders {
 		seen, err := scanner.Folder(folder)
 		if ctx.Err() != nil {
@@ -104,8 +108,7 @@ func Scan(ctx context.Context, o Options, beat func(n int64)) (Report, error) {
 type sum struct {
 	report Report
 	// named are the patterns that may stand in the name of a file.
-	named  []named
-	excuse func(Finding) bool
+	named []named
 }
 
 type named struct{ name, text string }
@@ -140,14 +143,15 @@ func (s *sum) add(seen canary.Report) {
 	s.report.Took += seen.Took
 	s.report.More = s.report.More || len(seen.Findings) >= canary.MostFindings
 	for _, f := range seen.Findings {
-		s.found(Finding{Pattern: f.Text, Form: f.Form, File: s.without(f.Source), Times: 1})
+		s.found(s.finding(f))
 	}
 }
 
+func (s *sum) finding(f canary.Finding) Finding {
+	return Finding{Pattern: f.Text, Form: f.Form, File: s.without(f.Source), Times: 1}
+}
+
 func (s *sum) found(f Finding) {
-	if s.excuse != nil && s.excuse(f) {
-		return
-	}
 	i := slices.IndexFunc(s.report.Findings, func(o Finding) bool {
 		return o.Pattern == f.Pattern && o.Form == f.Form && o.File == f.File
 	})

@@ -1,6 +1,7 @@
 package residue_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/privacy/residue"
+	"meai/internal/canary"
 )
 
 func write(t *testing.T, path string, content []byte) {
@@ -87,4 +89,34 @@ func TestWhatCannotBeLookedAtIsNotClean(t *testing.T) {
 	_, err = residue.Scan(t.Context(), residue.Options{Folders: []string{t.TempDir()}}, nil)
 	require.Error(t, err)
 	require.False(t, residue.Report{}.Clean(), "nothing was looked at")
+}
+
+func TestFoldersWithoutFilesAreNotSearched(t *testing.T) {
+	empty := t.TempDir()
+	files := residue.Files{Folders: []string{empty}}
+	_, searched, err := files.Scan(t.Context(), uuid.New(), nil, nil)
+	require.Error(t, err)
+	require.False(t, searched)
+	write(t, filepath.Join(empty, "base", "1"), random(100))
+	found, searched, err := files.Scan(t.Context(), uuid.New(), nil, nil)
+	require.NoError(t, err)
+	require.True(t, searched)
+	require.Empty(t, found)
+}
+
+// More of somebody else's than a report holds hides nothing of the person's.
+func TestWhatIsExcusedHidesNothing(t *testing.T) {
+	dir, subject := t.TempDir(), uuid.New()
+	write(t, filepath.Join(dir, "a", "theirs"), bytes.Repeat(subject[:], canary.MostFindings+1))
+	write(t, filepath.Join(dir, "b"), subject[:])
+	files := residue.Files{Folders: []string{dir}, Excuses: func(context.Context) (func(residue.Finding) bool, error) {
+		return func(f residue.Finding) bool { return filepath.Base(f.File) == "theirs" }, nil
+	}}
+	found, searched, err := files.Scan(t.Context(), subject, nil, nil)
+	require.NoError(t, err)
+	require.True(t, searched)
+	require.Len(t, found, 1)
+	for place := range found {
+		require.Contains(t, place, filepath.Join(dir, "b"))
+	}
 }

@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/privacy/retention"
+	"meai/internal/alias"
+	"meai/internal/postgres/queries"
 )
 
 // partition makes the partition of a quarter, such as 2015q1, in the shard of a person, as it
@@ -132,6 +135,26 @@ func TestNoPartitionGoesWhileAMarkIsCountedOrSomebodyReads(t *testing.T) {
 	require.Less(t, time.Since(began), 10*time.Second, "it does not keep others waiting for long")
 	sql(t, reader, "commit")
 	require.Equal(t, retention.Partitions{Dropped: 1}, perform(t, s, s.DropPartitions, s.run))
+}
+
+func TestNoPartitionGoesBesideAHoldThatIsBeingPlaced(t *testing.T) {
+	s := newScene(t)
+	alice := s.newPerson(t)
+	part := s.partition(t, "interactions", alice.subject, "2015q1")
+	alice.plant(t, time.Date(2015, 2, 3, 4, 5, 6, 0, time.UTC))
+	who, err := alias.Of(t.Context(), s.Keys, alice.subject)
+	require.NoError(t, err)
+	require.NoError(t, s.DB.WriteShared(t.Context(), func(ctx context.Context, q *queries.Queries) error {
+		_, err := alias.Ensure(ctx, q, s.Keys, alice.subject)
+		return err
+	}))
+	placing := connect(t, s.urls.App)
+	sql(t, placing, "begin")
+	sql(t, placing, "insert into legal_holds (id, alias, reason, told, placed_at, expires_at) values (gen_random_uuid(), $1, 'litigation', true, now(), now() + interval '1 day')", who[:])
+	require.Equal(t, retention.Partitions{Busy: 1}, perform(t, s, s.DropPartitions, s.run))
+	require.True(t, s.exists(t, part))
+	sql(t, placing, "commit")
+	require.Equal(t, retention.Partitions{Kept: 1}, perform(t, s, s.DropPartitions, s.run))
 }
 
 func TestTheDatabaseDropsNoOtherTable(t *testing.T) {

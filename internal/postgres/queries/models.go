@@ -76,6 +76,8 @@ type Erasure struct {
 	SettledAt     *time.Time
 	Counts        []byte
 	SamplesSealed []byte
+	ReleasedAt    *time.Time
+	Kept          []byte
 }
 
 type EscalationCase struct {

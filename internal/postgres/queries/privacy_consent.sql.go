@@ -249,7 +249,7 @@ func (q *Queries) RecordConsent(ctx context.Context, arg RecordConsentParams) (i
 }
 
 const restrictSubject = `-- name: RestrictSubject :execrows
-update subjects set restricted_at = $1 where id = $2 and restricted_at is null and state = 'active'
+update subjects set restricted_at = $1 where id = $2 and restricted_at is null and state <> 'erased'
 `
 
 func (q *Queries) RestrictSubject(ctx context.Context, at *time.Time, iD uuid.UUID) (int64, error) {

@@ -80,7 +80,7 @@ func (q *Queries) ErasedPerson(ctx context.Context, alias []byte) (uuid.UUID, er
 }
 
 const erasure = `-- name: Erasure :one
-select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed from erasures where id = $1
+select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed, released_at, kept from erasures where id = $1
 `
 
 func (q *Queries) Erasure(ctx context.Context, id uuid.UUID) (Erasure, error) {
@@ -105,6 +105,8 @@ func (q *Queries) Erasure(ctx context.Context, id uuid.UUID) (Erasure, error) {
 		&i.SettledAt,
 		&i.Counts,
 		&i.SamplesSealed,
+		&i.ReleasedAt,
+		&i.Kept,
 	)
 	return i, err
 }
@@ -182,7 +184,7 @@ func (q *Queries) InsertErasure(ctx context.Context, arg InsertErasureParams) (i
 }
 
 const lockErasure = `-- name: LockErasure :one
-select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed from erasures where id = $1 for update
+select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed, released_at, kept from erasures where id = $1 for update
 `
 
 func (q *Queries) LockErasure(ctx context.Context, id uuid.UUID) (Erasure, error) {
@@ -207,6 +209,8 @@ func (q *Queries) LockErasure(ctx context.Context, id uuid.UUID) (Erasure, error
 		&i.SettledAt,
 		&i.Counts,
 		&i.SamplesSealed,
+		&i.ReleasedAt,
+		&i.Kept,
 	)
 	return i, err
 }
@@ -254,11 +258,23 @@ func (q *Queries) NoteInventory(ctx context.Context, counts []byte, samplesSeale
 }
 
 const noteScanned = `-- name: NoteScanned :exec
-update erasures set scanned_at = $1, searched = $2 where id = $3
+update erasures set scanned_at = $1, searched = $2, kept = $3 where id = $4
 `
 
-func (q *Queries) NoteScanned(ctx context.Context, at *time.Time, searched bool, iD uuid.UUID) error {
-	_, err := q.db.Exec(ctx, noteScanned, at, searched, iD)
+type NoteScannedParams struct {
+	At       *time.Time
+	Searched bool
+	Kept     []byte
+	ID       uuid.UUID
+}
+
+func (q *Queries) NoteScanned(ctx context.Context, arg NoteScannedParams) error {
+	_, err := q.db.Exec(ctx, noteScanned,
+		arg.At,
+		arg.Searched,
+		arg.Kept,
+		arg.ID,
+	)
 	return err
 }
 
@@ -272,7 +288,7 @@ func (q *Queries) NoteUnreadable(ctx context.Context, at time.Time, iD uuid.UUID
 }
 
 const openErasure = `-- name: OpenErasure :one
-select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed from erasures where alias = $1 and state not in ('certified', 'cancelled')
+select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed, released_at, kept from erasures where alias = $1 and state not in ('certified', 'cancelled')
 `
 
 // The one that is under way for a person.
@@ -298,6 +314,8 @@ func (q *Queries) OpenErasure(ctx context.Context, alias []byte) (Erasure, error
 		&i.SettledAt,
 		&i.Counts,
 		&i.SamplesSealed,
+		&i.ReleasedAt,
+		&i.Kept,
 	)
 	return i, err
 }
@@ -387,7 +405,7 @@ func (q *Queries) UnendedErasures(ctx context.Context) ([]uuid.UUID, error) {
 }
 
 const unsettledErasures = `-- name: UnsettledErasures :many
-select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed from erasures where state = 'certified' and settled_at is null order by ended_at, id
+select id, alias, person_sealed, state, law, origin, approval_id, requested_at, cooling_until, changed_at, unreadable_at, erased_at, scanned_at, searched, ended_at, settled_at, counts, samples_sealed, released_at, kept from erasures where state = 'certified' and settled_at is null order by ended_at, id
 `
 
 func (q *Queries) UnsettledErasures(ctx context.Context) ([]Erasure, error) {
@@ -418,6 +436,8 @@ func (q *Queries) UnsettledErasures(ctx context.Context) ([]Erasure, error) {
 			&i.SettledAt,
 			&i.Counts,
 			&i.SamplesSealed,
+			&i.ReleasedAt,
+			&i.Kept,
 		); err != nil {
 			return nil, err
 		}

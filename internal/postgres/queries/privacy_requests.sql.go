@@ -67,6 +67,32 @@ func (q *Queries) DetachRequests(ctx context.Context, personID uuid.UUID) error 
 	return err
 }
 
+const erasuresWaiting = `-- name: ErasuresWaiting :many
+select id from erasures where alias = $1 and state in ('held', 'requested') order by requested_at
+`
+
+// Erasures of a person that may be waiting for the end of a hold. The register does not say:
+// a restore loses entries that the ledger does not have.
+func (q *Queries) ErasuresWaiting(ctx context.Context, alias []byte) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, erasuresWaiting, alias)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const extendRequest = `-- name: ExtendRequest :execrows
 update privacy_requests set due_at = $1, extended_at = $2::timestamptz, reason = $3::text
 where id = $4 and state = 'open' and extended_at is null and due_at > $2
@@ -141,30 +167,6 @@ func (q *Queries) NoteWarning(ctx context.Context, arg NoteWarningParams) error 
 	return err
 }
 
-const openErasures = `-- name: OpenErasures :many
-select id from privacy_requests where alias = $1 and kind = 'erasure' and state = 'open' order by received_at
-`
-
-func (q *Queries) OpenErasures(ctx context.Context, alias []byte) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, openErasures, alias)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const privacyRequest = `-- name: PrivacyRequest :one
 select id, person_id, alias, kind, law, state, received_at, confirmed_at, due_at, extended_at, reason, ended_at, promised_at from privacy_requests where id = $1
 `
@@ -191,7 +193,7 @@ func (q *Queries) PrivacyRequest(ctx context.Context, id uuid.UUID) (PrivacyRequ
 }
 
 const promiseRequest = `-- name: PromiseRequest :exec
-update privacy_requests set promised_at = $1::timestamptz where id = $2 and state = 'open'
+update privacy_requests set promised_at = $1::timestamptz where id = $2 and state = 'open' and kind = 'erasure'
 `
 
 func (q *Queries) PromiseRequest(ctx context.Context, promisedAt time.Time, iD uuid.UUID) error {
@@ -407,6 +409,15 @@ func (q *Queries) RequestsToWatch(ctx context.Context, arg RequestsToWatchParams
 		return nil, err
 	}
 	return items, nil
+}
+
+const unpromiseRequest = `-- name: UnpromiseRequest :exec
+update privacy_requests set promised_at = null where id = $1 and state = 'open'
+`
+
+func (q *Queries) UnpromiseRequest(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, unpromiseRequest, id)
+	return err
 }
 
 const warningsOf = `-- name: WarningsOf :many

@@ -38,7 +38,7 @@ select set_config('app.subject', @subject::text, true);
 select restricted_at from subjects where id = $1;
 
 -- name: RestrictSubject :execrows
-update subjects set restricted_at = @at where id = @id and restricted_at is null and state = 'active';
+update subjects set restricted_at = @at where id = @id and restricted_at is null and state <> 'erased';
 
 -- name: LiftRestriction :execrows
 update subjects set restricted_at = null where id = $1 and restricted_at is not null;

@@ -30,7 +30,7 @@ update erasures set unreadable_at = coalesce(unreadable_at, @at::timestamptz) wh
 update erasures set erased_at = @at::timestamptz where id = @id;
 
 -- name: NoteScanned :exec
-update erasures set scanned_at = sqlc.narg(at), searched = @searched where id = @id;
+update erasures set scanned_at = sqlc.narg(at), searched = @searched, kept = @kept where id = @id;
 
 -- name: EndErasure :execrows
 update erasures set state = @state, ended_at = @at::timestamptz, person_sealed = null, samples_sealed = null

@@ -17,7 +17,10 @@ update privacy_requests set person_id = null where person_id = @person_id::uuid;
 update privacy_requests set confirmed_at = @confirmed_at::timestamptz where id = @id and confirmed_at is null;
 
 -- name: PromiseRequest :exec
-update privacy_requests set promised_at = @promised_at::timestamptz where id = @id and state = 'open';
+update privacy_requests set promised_at = @promised_at::timestamptz where id = @id and state = 'open' and kind = 'erasure';
+
+-- name: UnpromiseRequest :exec
+update privacy_requests set promised_at = null where id = @id and state = 'open';
 
 -- name: ExtendRequest :execrows
 update privacy_requests set due_at = @due_at, extended_at = @extended_at::timestamptz, reason = @reason::text
@@ -53,8 +56,10 @@ select kind, case
   else 'open' end::text as standing, count(*) as requests
 from privacy_requests where state = 'open' group by 1, 2;
 
--- name: OpenErasures :many
-select id from privacy_requests where alias = @alias and kind = 'erasure' and state = 'open' order by received_at;
+-- Erasures of a person that may be waiting for the end of a hold. The register does not say:
+-- a restore loses entries that the ledger does not have.
+-- name: ErasuresWaiting :many
+select id from erasures where alias = @alias and state in ('held', 'requested') order by requested_at;
 
 -- name: NoteWarning :exec
 insert into privacy_warnings (request_id, time_limit, ends_at, level, place)
