@@ -217,3 +217,15 @@ func aLostRunnerWritesNothing(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.True(t, written)
 }
+
+func takenBackIsNotChanged(t *testing.T, s subject) {
+	first := begin(t, s, fence.Async)
+	runner, err := s.other.Elect(t.Context(), "f1", "somebody")
+	require.NoError(t, err)
+	_, written, err := runner.Record(t.Context(), fence.Withdrawn, []byte(`"now"`))
+	require.NoError(t, err)
+	require.True(t, written)
+	require.ErrorIs(t, s.one.Change(t.Context(), first, first.Desired.Value.Next("b", "f1", time.Now())), fence.ErrConflict)
+	require.NoError(t, s.one.Change(t.Context(), first, first.Desired.Value.Next("b", "f2", time.Now())), "another was not")
+	require.NoError(t, runner.Close(t.Context()))
+}

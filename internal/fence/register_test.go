@@ -31,6 +31,7 @@ var suite = map[string]func(*testing.T, subject){
 	"changes what was read":                changesWhatWasRead,
 	"changes by the rules":                 changesByTheRules,
 	"changes with the mode and holder":     changesWithModeAndHolder,
+	"what was taken back is not changed":   takenBackIsNotChanged,
 	"one primary":                          onePrimary,
 	"acquires what was read":               acquiresWhatWasRead,
 	"a lease ends":                         aLeaseEnds,
