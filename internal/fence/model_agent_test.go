@@ -306,7 +306,7 @@ func (m *machine) arm() bool {
 func (m *machine) fire() {
 	m.w.say("%d watchdog fires", m.no)
 	m.deadline = 0
-	if !m.w.faults.sparesAgent {
+	if !m.w.faults.goesOn {
 		m.crash()
 	}
 	if m.postgres.role == RolePrimary {
@@ -322,14 +322,16 @@ func (m *machine) promote(action Action) {
 		m.halt(w.between(time.Second, 15*time.Second))
 	}
 	m.agent.after(w.between(0, 20*time.Millisecond), func() {
-		if !m.arm() && !w.faults.sparesAgent && !w.faults.noWatchdog || m.postgres.dying {
+		if !m.arm() && !w.faults.goesOn && !w.faults.noWatchdog || m.postgres.dying {
 			m.promotes = false
 			return
 		}
 		w.say("%d promotes to %d", m.no, action.Epoch)
 		m.postgres.lead(action.Epoch, action.Lossless, holder)
 		m.promotes = false
-		m.decide() // which sets the time to stop: no answer may ever come
+		if !w.faults.goesOn {
+			m.decide() // which sets the time to stop: no answer may ever come
+		}
 		life := m.postgres.life
 		m.agent.after(w.between(10*time.Millisecond, time.Second), func() {
 			if m.postgres.life == life && !m.postgres.dying {

@@ -13,17 +13,17 @@ func TestTheModelFindsWhatIsPlanted(t *testing.T) {
 	lazily(t)
 	for name, planted := range map[string]faults{
 		"no margin": {noMargin: true},
-		"proof of stop before PostgreSQL is dead": {noProof: true},
-		"a lease counts from the answer":          {sentAfter: true},
-		"acquire trusts what was read":            {acquireAnyway: true},
-		"no watchdog":                             {noWatchdog: true},
-		"a watchdog that spares the agent":        {sparesAgent: true},
-		"no question to the guard after COMMIT":   {noCheckAfter: true},
-		"a guard that counts from the answer":     {guardFromAnswer: true},
-		"promotion does not wait for guards":      {noWaitForGuards: true},
-		"lossless without a look at the mode":     {losslessAnyway: true},
-		"degraded before the register knows":      {degradeFirst: true},
-		"clocks that run twice as far apart":      {clockRate: 2 * ClockRate},
+		"proof of stop before PostgreSQL is dead":      {noProof: true},
+		"a lease counts from the answer":               {sentAfter: true},
+		"acquire trusts what was read":                 {acquireAnyway: true},
+		"no watchdog":                                  {noWatchdog: true},
+		"an agent that wakes up and goes on promoting": {goesOn: true},
+		"no question to the guard after COMMIT":        {noCheckAfter: true},
+		"a guard that counts from the answer":          {guardFromAnswer: true},
+		"promotion does not wait for guards":           {noWaitForGuards: true},
+		"lossless without a look at the mode":          {losslessAnyway: true},
+		"degraded before the register knows":           {degradeFirst: true},
+		"clocks that run twice as far apart":           {clockRate: 2 * ClockRate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for no := range uint64(most) {

@@ -22,10 +22,10 @@ const (
 
 // faults are what the model plants in the protocol to see that it finds it.
 type faults struct {
-	noMargin, noProof, sentAfter, acquireAnyway, noWatchdog, sparesAgent bool
-	noCheckAfter, guardFromAnswer, noWaitForGuards                       bool
-	losslessAnyway, degradeFirst                                         bool
-	clockRate                                                            float64 // instead of ClockRate
+	noMargin, noProof, sentAfter, acquireAnyway, noWatchdog, goesOn bool
+	noCheckAfter, guardFromAnswer, noWaitForGuards                  bool
+	losslessAnyway, degradeFirst                                    bool
+	clockRate                                                       float64 // instead of ClockRate
 }
 
 // world is one schedule.
