@@ -84,13 +84,14 @@ func (r *regionPlace) Keyring(ctx context.Context) error {
 	return err
 }
 
-// Temporal looks for every schedule that is declared.
+// Temporal looks for every schedule that `meai apply` makes there.
 func (r *regionPlace) Temporal(ctx context.Context) (int, error) {
 	c, err := r.p.temporal(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for id := range r.p.declaration.Schedules {
+	schedules := r.p.declaration.With(r.p.configured()...).Schedules
+	for id := range schedules {
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
 		_, err := c.ScheduleClient().GetHandle(asking, id).Describe(asking)
 		cancel()
@@ -98,7 +99,7 @@ func (r *regionPlace) Temporal(ctx context.Context) (int, error) {
 			return 0, fmt.Errorf("schedule %s: %w", id, err)
 		}
 	}
-	return len(r.p.declaration.Schedules), nil
+	return len(schedules), nil
 }
 
 // Release is 'meai quarantine release' for a failover: the same steps, and schedules go on.

@@ -162,7 +162,7 @@ func (a *Agent) tellDeadline() {
 
 // view is all that is known now.
 func (a *Agent) view(ctx context.Context) fence.View {
-	own := fence.Postgres{Role: a.getRole(), Received: a.end}
+	own := fence.Postgres{Role: a.getRole(), Received: a.end, Epoch: a.getRecord().Epoch}
 	if own.Role == fence.RoleStandby {
 		own.Received = a.cluster.received(ctx)
 	}
@@ -307,8 +307,8 @@ func (a *Agent) mayServe() error {
 // release gives the right to serve back: PostgreSQL is dead, or a standby.
 func (a *Agent) release(ctx context.Context, holder fence.Holder) (again bool) {
 	proof := fence.Proof{At: time.Now().UTC()}
-	if a.getRole() == fence.RoleStopped && a.clean {
-		proof.Clean, proof.LSN = true, a.end
+	if r := a.getRecord(); a.getRole() == fence.RoleStopped && a.clean && r.Serves {
+		proof.Clean, proof.Epoch, proof.LSN = true, r.Epoch, a.end
 	}
 	err := a.Register.Release(ctx, holder, a.knows.Lease, proof)
 	if err != nil && !errors.Is(err, fence.ErrConflict) {

@@ -28,10 +28,14 @@ const (
 // and answers each with the same line. PostgreSQL is ended at the deadline and kept dead
 // until another one is told; 0 is none. When the pipe ends, because the agent is gone,
 // PostgreSQL is ended whatever the deadline. It returns then, or when it is dismissed.
+//
+// An agent that let the deadline pass is killed first: it hangs, and would go on with what
+// it was about to do, such as a promotion, when it wakes up.
 func Watch(pipe io.Reader, answers io.Writer, data string, t fence.Timings, clock fence.Clock) error {
 	// Only the pipe decides: neither a terminal that closes nor a stray signal must remove
 	// the last watch.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	agent := os.Getppid()
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
@@ -60,6 +64,9 @@ func Watch(pipe io.Reader, answers io.Writer, data string, t fence.Timings, cloc
 		case <-tick.C:
 			// Timers may stand still while the machine sleeps; this clock does not.
 			if deadline != 0 && clock() >= deadline {
+				if os.Getppid() == agent {
+					_ = syscall.Kill(agent, syscall.SIGKILL) // one that has ended meanwhile is as good
+				}
 				_ = end(data, t) // it is tried again
 			}
 		}
