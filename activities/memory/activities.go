@@ -37,8 +37,9 @@ type Options struct {
 	// Vaults keep what is not found without the person's consent; nil for none.
 	Vaults *Vaults
 	// Permit fails with [failure.ConsentMissing] or [failure.ProcessingRestricted] for who
-	// does not agree to what the nights make of their memories; nil asks nobody.
-	Permit func(ctx context.Context, subject uuid.UUID) error
+	// does not agree to what the nights make of their memories. What is done for who does is
+	// done under the context that it returns; nil asks nobody.
+	Permit func(ctx context.Context, subject uuid.UUID) (context.Context, error)
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -60,7 +61,7 @@ type Activities struct {
 	reader    FactReader
 	histories *Histories
 	vaults    *Vaults
-	permit    func(ctx context.Context, subject uuid.UUID) error
+	permit    func(ctx context.Context, subject uuid.UUID) (context.Context, error)
 	steps     *interaction.Recorder
 	log       *slog.Logger
 	where     *time.Location

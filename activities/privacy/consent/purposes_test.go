@@ -41,6 +41,8 @@ var released = map[string]string{
 	"feedback 1 en":       "6c1ae13e78621bbb",
 	"language_model 1 de": "4703fe12d7ac2cfc",
 	"language_model 1 en": "bdedd7f1be9de346",
+	"language_model 2 de": "4af91ceaeb5ae29e",
+	"language_model 2 en": "75375fe42c083670",
 	"memory 1 de":         "27c75a201864ce73",
 	"memory 1 en":         "ef36f8368ecf7f73",
 	"sharing 1 de":        "9b552f22cb74b51f",
