@@ -153,7 +153,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		return nil, err
 	}
 	consents := p.consents(db, log)
-	consents.Ledger = committer
+	consents.Ledger, consents.Register = committer, metAtOnce(requests.NewStore(db, p.keys))
 	erasures, err := p.erasures(ctx, temporal, db, log, committer)
 	if err != nil {
 		return nil, err
