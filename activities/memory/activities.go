@@ -10,6 +10,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/mirror"
+	"meai/internal/audit"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -22,7 +23,7 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Permit, Steps and Logger are required.
+// Options are what the activities work with. DB, Keyring, Vectors and Embedder are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
@@ -34,6 +35,10 @@ type Options struct {
 	Reader FactReader
 	// Histories are where forgetting reaches into Temporal; nil where there is none.
 	Histories *Histories
+	// Ledger has what is forgotten, so that no restore undoes it; nil for none.
+	Ledger audit.Committer
+	// Archives hold copies of what is forgotten; nil where there are none.
+	Archives Archives
 	// Vaults keep what is not found without the person's consent; nil for none.
 	Vaults *Vaults
 	// Permit fails with [failure.ConsentMissing] or [failure.ProcessingRestricted] for who
@@ -62,6 +67,8 @@ type Activities struct {
 	histories *Histories
 	vaults    *Vaults
 	permit    func(ctx context.Context, subject uuid.UUID) (context.Context, error)
+	ledger    audit.Committer
+	archives  Archives
 	steps     *interaction.Recorder
 	log       *slog.Logger
 	where     *time.Location
@@ -78,7 +85,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, ledger: o.Ledger, archives: o.Archives, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

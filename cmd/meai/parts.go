@@ -28,6 +28,7 @@ import (
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/language"
+	"meai/internal/ledger"
 	"meai/internal/links"
 	"meai/internal/mtls"
 	"meai/internal/postgres"
@@ -274,7 +275,7 @@ func (p *parts) persist(ctx context.Context, failing string, f func(context.Cont
 }
 
 // capabilities puts the activities together.
-func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, embedder embedding.Embedder) (workers.Capabilities, error) {
+func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, committer *ledger.Committer, embedder embedding.Embedder) (workers.Capabilities, error) {
 	index, err := p.vectors(ctx)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -326,6 +327,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
+	archives, err := p.renewal(ctx, db, consents)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
 	where, err := time.LoadLocation(p.config.Memory.TimeZone)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("memory.time_zone: %w", err)
@@ -348,6 +353,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log}, Permit: func(ctx context.Context, subject uuid.UUID) (context.Context, error) {
 				return consents.Under(ctx, subject, consent.Memory, consent.LanguageModel)
 			},
+			Ledger: committer, Archives: archives,
 			Reader: reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),
 	}, nil
