@@ -44,10 +44,11 @@ func inLedger(ctx context.Context, to audit.Committer, keys *keyring.Keyring, ro
 	}
 	for i := 0; i == 0 || i < max(len(row.Nodes), len(row.Sources)); i += idsPerAct {
 		nodes, sources := packed(row.Nodes, i), packed(row.Sources, i)
+		at := row.ConfirmedAt.UTC().Format(actTime)
 		// What turned out to go as well makes another act.
-		sum := sha256.Sum256([]byte(nodes + " " + sources))
+		sum := sha256.Sum256([]byte(at + " " + nodes + " " + sources))
 		act := acts.Act{Kind: acts.MemoryForgotten, ID: "forgetting/" + row.ID.String() + "/" + hex.EncodeToString(sum[:8]), Fields: map[string]string{
-			"alias": who.String(), "forgetting": row.ID.String(), "at": row.ConfirmedAt.UTC().Format(actTime),
+			"alias": who.String(), "forgetting": row.ID.String(), "at": at,
 		}}
 		for name, ids := range map[string]string{"nodes": nodes, "sources": sources} {
 			if ids != "" { // an act has no empty fields
