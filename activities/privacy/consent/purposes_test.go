@@ -35,6 +35,8 @@ var released = map[string]string{
 	"archive 1 en":        "6ccb975bc7ebc07c",
 	"conversation 1 de":   "ca9f5e907544179c",
 	"conversation 1 en":   "9664c391a161602d",
+	"conversation 2 de": "61b13ed748a245fe",
+	"conversation 2 en": "17e51edb7af64543",
 	"discovery 1 de":      "c34d22c2c24aca6d",
 	"discovery 1 en":      "86b25c1d60a20ee8",
 	"feedback 1 de":       "e092d71b2189c9d9",
