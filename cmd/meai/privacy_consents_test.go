@@ -102,10 +102,14 @@ func (p *person) onlyStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.JSON200.Interactions, 3, "what is stored can be read")
 	require.NotEmpty(t, p.graph(t, nil).Memories)
-	asked, err := p.api.ListPrivacyRequestsWithResponse(t.Context(), nil)
+	register, err := p.api.ListPrivacyRequestsWithResponse(t.Context(), nil)
 	require.NoError(t, err)
-	require.Len(t, asked.JSON200.Requests, 1, "%s", asked.Body)
-	require.Equal(t, client.PrivacyRightRestriction, asked.JSON200.Requests[0].Kind)
+	var met []client.PrivacyRight
+	for _, request := range register.JSON200.Requests {
+		require.Equal(t, client.PrivacyRequestStateCompleted, request.State)
+		met = append(met, request.Kind)
+	}
+	require.Equal(t, []client.PrivacyRight{client.PrivacyRightRestriction, client.PrivacyRightOptOut}, met, "%s", register.Body)
 	lifted, err := p.api.LiftRestrictionWithResponse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNoContent, lifted.StatusCode(), "%s", lifted.Body)
