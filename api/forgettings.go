@@ -64,6 +64,9 @@ func toForgetting(f memory.Forgetting) Forgetting {
 	}
 	if f.Receipt != nil {
 		body.Receipt = &ForgettingReceipt{Deleted: f.Receipt.Deleted, Left: f.Receipt.Left, VerifiedAt: f.Receipt.VerifiedAt, Signed: f.Receipt.Signed}
+		if s := f.Receipt.Stays; s != nil {
+			body.Receipt.Stays = &ForgettingStays{Archives: s.Archives, Until: s.Until}
+		}
 	}
 	return body
 }

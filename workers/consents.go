@@ -28,14 +28,14 @@ type need struct {
 var needs = map[string]need{
 	"mirror.Analyze":     {purpose: consent.Conversation, also: []consent.Purpose{consent.LanguageModel}},
 	"mirror.Reflect":     {purpose: consent.Conversation},
-	"bridge.Search":      {purpose: consent.Conversation, also: []consent.Purpose{consent.Discovery}},
+	"bridge.Search":      {purpose: consent.Conversation, also: []consent.Purpose{consent.Discovery, consent.LanguageModel}},
 	"synthesis.Compose":  {purpose: consent.Conversation, also: []consent.Purpose{consent.LanguageModel}},
-	"truthfilter.Review": {purpose: consent.Conversation},
-	"truthfilter.Assess": {purpose: consent.Conversation},
+	"truthfilter.Review": {purpose: consent.Conversation, also: []consent.Purpose{consent.LanguageModel}},
+	"truthfilter.Assess": {purpose: consent.Conversation, also: []consent.Purpose{consent.LanguageModel}},
 
-	"memory.Recall":       {purpose: consent.Memory, also: []consent.Purpose{consent.Vault}},
+	"memory.Recall":       {purpose: consent.Memory, also: []consent.Purpose{consent.Vault, consent.LanguageModel}},
 	"memory.Remember":     {purpose: consent.Memory, also: []consent.Purpose{consent.LanguageModel}, of: rememberedAs},
-	"memory.IndexVectors": {purpose: consent.Memory},
+	"memory.IndexVectors": {purpose: consent.Memory, also: []consent.Purpose{consent.LanguageModel}},
 	"memory.ImportPage":   {purpose: consent.Memory, also: []consent.Purpose{consent.LanguageModel}},
 	"memory.Consolidate":  {purpose: consent.Memory},
 	"memory.Repair":       {purpose: consent.Memory},
@@ -46,7 +46,7 @@ var needs = map[string]need{
 	"escalation.Start": {},
 	// What the person asks to be given is given. What they bring is remembered.
 	"export.Write": {}, "export.Fail": {}, "export.Expire": {}, "export.Await": {}, "export.Conclude": {}, "export.Drop": {},
-	"export.Fill": {purpose: consent.Memory},
+	"export.Fill": {purpose: consent.Memory, also: []consent.Purpose{consent.LanguageModel}},
 	// What the person asks to have deleted is deleted, and what cannot be kept is put aside.
 	"memory.Forget": {}, "memory.ForgetCopies": {}, "memory.ProveForgotten": {}, "memory.GiveUp": {},
 }

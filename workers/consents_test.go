@@ -88,6 +88,7 @@ func TestAStepIsRefusedForGoodWithoutConsentAndTriedAgainWhenNobodyKnows(t *test
 		{"nobody knows", person, "mirror.Analyze", mirror.AnalyzeInput{}, down, false, false, []consent.Purpose{consent.Conversation, consent.LanguageModel}},
 		{"a memory", person, "memory.Remember", memory.RememberInput{}, nil, false, true, []consent.Purpose{consent.Memory, consent.LanguageModel}},
 		{"for the vault", person, "memory.Remember", memory.RememberInput{Vault: true}, nil, false, true, []consent.Purpose{consent.Vault, consent.LanguageModel}},
+		{"words that are embedded", person, "memory.IndexVectors", memory.IndexInput{}, nil, false, true, []consent.Purpose{consent.Memory, consent.LanguageModel}},
 		{"for nothing that needs consent", person, "synthesis.Deliver", synthesis.DeliverInput{}, down, true, false, nil},
 		{"nobody has said what for", person, "memory.OfANewerWorker", memory.ConsolidateInput{}, nil, false, false, nil},
 		{"nobody's story", "consolidation/" + uuid.NewString(), "memory.Consolidate", memory.ConsolidateInput{}, down, true, false, nil},

@@ -175,7 +175,7 @@ func (l *Library) judge(ctx context.Context, in SearchInput, items []discovered,
 
 // compare sets the similarity of candidates to a topic, if there are embeddings.
 func (l *Library) compare(ctx context.Context, topic string, candidates []candidate) {
-	if l.embedder == nil || len(candidates) == 0 {
+	if l.asking == nil || len(candidates) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstSearch)
@@ -184,7 +184,7 @@ func (l *Library) compare(ctx context.Context, topic string, candidates []candid
 	for _, c := range candidates {
 		texts = append(texts, c.about)
 	}
-	vectors, err := l.embedder.Embed(ctx, texts...)
+	vectors, err := l.asking.Embed(ctx, texts...)
 	if err != nil || len(vectors) != len(texts) {
 		return // words decide; the curated search says so
 	}

@@ -23,9 +23,11 @@ var curated embed.FS
 // safe for concurrent use.
 type Library struct {
 	embedder embedding.Embedder
-	entries  []*entry
-	byID     map[string]*entry
-	related  map[string][]string
+	// asking embeds what people ask for, which not everybody lets a provider have.
+	asking  embedding.Embedder
+	entries []*entry
+	byID    map[string]*entry
+	related map[string][]string
 	// index is where candidates are looked for; nil for the entries in memory.
 	index *index
 	// preparing holds one token while vectors are computed, so that nobody computes
@@ -67,8 +69,12 @@ func NewLibrary(e embedding.Embedder) (*Library, error) {
 	return l, nil
 }
 
+// AskBy has what people ask for embedded by another embedder, of the same model, than the
+// library's own texts. It is called before the first search.
+func (l *Library) AskBy(e embedding.Embedder) { l.asking = e }
+
 func newLibrary(e embedding.Embedder, resources []Resource) *Library {
-	l := &Library{embedder: e, byID: make(map[string]*entry, len(resources)), preparing: make(chan struct{}, 1)}
+	l := &Library{embedder: e, asking: e, byID: make(map[string]*entry, len(resources)), preparing: make(chan struct{}, 1)}
 	for _, r := range resources {
 		l.entries = append(l.entries, newEntry(r))
 		l.byID[r.ID] = l.entries[len(l.entries)-1]

@@ -129,10 +129,10 @@ func (l *Library) ask(ctx context.Context, in SearchInput) (question, []string) 
 }
 
 func (l *Library) embedTopic(ctx context.Context, topic string) ([]float32, error) {
-	if l.embedder == nil {
+	if l.asking == nil {
 		return nil, errors.New("no embedder")
 	}
-	vectors, err := l.embedder.Embed(ctx, topic)
+	vectors, err := l.asking.Embed(ctx, topic)
 	if err != nil {
 		return nil, err
 	}

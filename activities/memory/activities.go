@@ -10,6 +10,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/mirror"
+	"meai/internal/audit"
 	"meai/internal/embedding"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -22,7 +23,7 @@ const (
 	vectorsUnavailable   = "vectors_unavailable"
 )
 
-// Options are what the activities work with. All but Read, Reader, Histories, Vaults, Permit, Steps and Logger are required.
+// Options are what the activities work with. DB, Keyring, Vectors and Embedder are required.
 type Options struct {
 	DB       *postgres.DB
 	Keyring  *keyring.Keyring
@@ -34,11 +35,16 @@ type Options struct {
 	Reader FactReader
 	// Histories are where forgetting reaches into Temporal; nil where there is none.
 	Histories *Histories
+	// Ledger has what is forgotten, so that no restore undoes it; nil for none.
+	Ledger audit.Committer
+	// Archives hold copies of what is forgotten; nil where there are none.
+	Archives Archives
 	// Vaults keep what is not found without the person's consent; nil for none.
 	Vaults *Vaults
 	// Permit fails with [failure.ConsentMissing] or [failure.ProcessingRestricted] for who
-	// does not agree to what the nights make of their memories; nil asks nobody.
-	Permit func(ctx context.Context, subject uuid.UUID) error
+	// does not agree to what the nights make of their memories. What is done for who does is
+	// done under the context that it returns; nil asks nobody.
+	Permit func(ctx context.Context, subject uuid.UUID) (context.Context, error)
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -60,7 +66,9 @@ type Activities struct {
 	reader    FactReader
 	histories *Histories
 	vaults    *Vaults
-	permit    func(ctx context.Context, subject uuid.UUID) error
+	permit    func(ctx context.Context, subject uuid.UUID) (context.Context, error)
+	ledger    audit.Committer
+	archives  Archives
 	steps     *interaction.Recorder
 	log       *slog.Logger
 	where     *time.Location
@@ -77,7 +85,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
+		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, ledger: o.Ledger, archives: o.Archives, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

@@ -21,14 +21,11 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	if in.Subject == uuid.Nil {
 		return Consolidated{}, failure.New(failure.InvalidInput, "consolidation needs a subject", nil)
 	}
-	if a.permit != nil {
-		if err := a.permit(ctx, in.Subject); failure.Is(err, failure.ConsentMissing) || failure.Is(err, failure.ProcessingRestricted) {
-			return Consolidated{}, nil // what is there stays as it is
-		} else if err != nil {
-			return Consolidated{}, err
-		}
+	ctx, agreed, err := a.agreed(ctx, in.Subject)
+	if err != nil || !agreed {
+		return Consolidated{}, err // what is there stays as it is
 	}
-	_, err := a.keys.Keys(ctx, in.Subject)
+	_, err = a.keys.Keys(ctx, in.Subject)
 	if failure.Is(err, failure.KeyMissing) {
 		return Consolidated{}, nil // registered, but nothing was ever told
 	}
@@ -49,6 +46,22 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	}
 	done.Vectors += repaired
 	return done, nil
+}
+
+// agreed reports whether a person lets the nights work with their memories, and under which
+// context. While nobody knows it fails.
+func (a *Activities) agreed(ctx context.Context, subject uuid.UUID) (context.Context, bool, error) {
+	if a.permit == nil {
+		return ctx, true, nil
+	}
+	permitted, err := a.permit(ctx, subject)
+	switch {
+	case failure.Is(err, failure.ConsentMissing), failure.Is(err, failure.ProcessingRestricted):
+		return ctx, false, nil
+	case err != nil:
+		return ctx, false, err
+	}
+	return permitted, true, nil
 }
 
 // noticeLoss repairs the index when it does not hold as many memories as the rows say,
@@ -77,11 +90,11 @@ func (a *Activities) noticeLoss(ctx context.Context, subject uuid.UUID) (int, er
 }
 
 // completeIndex copies everything that the index lacks, and embeds again what
-// another model had embedded.
+// another model had embedded. What may not be embedded is left out.
 func (a *Activities) completeIndex(ctx context.Context, subject uuid.UUID) (int, error) {
-	total := 0
+	total, embedded := 0, false
 	for {
-		ids, err := a.backlog(ctx, subject)
+		ids, err := a.backlog(ctx, subject, embedded)
 		if err != nil || len(ids) == 0 {
 			return total, err
 		}
@@ -89,17 +102,22 @@ func (a *Activities) completeIndex(ctx context.Context, subject uuid.UUID) (int,
 		if err != nil {
 			return total, err
 		}
-		if total += done; done == 0 {
+		total += done.nodes
+		switch {
+		case done.withheld:
+			embedded = true // those that have their vectors are left
+		case done.nodes == 0:
 			return total, fmt.Errorf("none of %d memories could be indexed", len(ids))
 		}
 		a.heartbeat(ctx)
 	}
 }
 
-// backlog is the next page of memories that the index lacks or holds by another model.
-func (a *Activities) backlog(ctx context.Context, subject uuid.UUID) (ids []uuid.UUID, err error) {
+// backlog is the next page of memories that the index lacks or holds by another model, or
+// of those among them that are embedded.
+func (a *Activities) backlog(ctx context.Context, subject uuid.UUID, embedded bool) (ids []uuid.UUID, err error) {
 	err = a.db.Read(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
-		ids, err = q.MemoriesToIndex(ctx, subject, a.embedder.Model(), pageSize)
+		ids, err = q.MemoriesToIndex(ctx, queries.MemoriesToIndexParams{SubjectID: subject, Model: a.embedder.Model(), Embedded: embedded, AtMost: pageSize})
 		if err != nil {
 			return fmt.Errorf("list memories to index: %w", err)
 		}

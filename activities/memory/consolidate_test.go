@@ -172,9 +172,9 @@ func TestTheNightLeavesAloneWhoDoesNotAgree(t *testing.T) {
 	require.NoError(t, err)
 	answer := error(nil)
 	asking := memory.New(memory.Options{
-		DB: p.w.db, Keyring: p.w.keys, Vectors: p.w.index, Embedder: p.w.model, Permit: func(_ context.Context, subject uuid.UUID) error {
+		DB: p.w.db, Keyring: p.w.keys, Vectors: p.w.index, Embedder: p.w.model, Permit: func(ctx context.Context, subject uuid.UUID) (context.Context, error) {
 			require.Equal(t, p.id, subject)
-			return answer
+			return ctx, answer
 		},
 	})
 	for _, answer = range []error{failure.New(failure.ConsentMissing, "no", nil), failure.New(failure.ProcessingRestricted, "no", nil)} {
@@ -185,8 +185,53 @@ func TestTheNightLeavesAloneWhoDoesNotAgree(t *testing.T) {
 	answer = context.DeadlineExceeded
 	_, err = asking.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
 	require.ErrorIs(t, err, context.DeadlineExceeded, "nothing is done while nobody knows")
+	_, err = asking.Repair(t.Context(), memory.RepairInput{Subject: p.id})
+	require.ErrorIs(t, err, context.DeadlineExceeded, "nor once a week")
 	answer = nil
 	done, err := asking.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
 	require.NoError(t, err)
 	require.Equal(t, 1, done.Vectors)
+}
+
+// reluctant is a model of somebody else's, which is given nothing that it may not have.
+type reluctant struct {
+	embedding.Embedder
+	allowed bool
+}
+
+func (r *reluctant) Embed(ctx context.Context, texts ...string) ([][]float32, error) {
+	if !r.allowed {
+		return nil, embedding.ErrWithheld
+	}
+	return r.Embedder.Embed(ctx, texts...)
+}
+
+// TestWhatMayNotBeEmbeddedIsRememberedByItsWords: nothing waits for a model that may not be
+// asked, as it waits for one that is away, and what has a vector is not held up by it.
+func TestWhatMayNotBeEmbeddedIsRememberedByItsWords(t *testing.T) {
+	p := newWorld(t).newPerson(t)
+	model := &reluctant{Embedder: p.w.model}
+	acts := p.w.with(t, p.w.index, model)
+	in := p.input(diary[0])
+	kept, err := acts.Remember(t.Context(), in)
+	require.NoError(t, err)
+	indexed, err := acts.IndexVectors(t.Context(), memory.IndexInput{Ref: in.Ref, Nodes: kept.Nodes})
+	require.NoError(t, err, "no retry would help")
+	require.Zero(t, indexed.Vectors)
+	require.Equal(t, []string{diary[0]}, p.asks(t, acts, memory.RecallInput{Ref: p.ref(), Query: diary[0]}), "by its words")
+
+	outage := p.w.with(t, nowhere(t), p.w.model)
+	_, err = outage.Remember(t.Context(), p.input(diary[1])) // has a vector that the index lacks
+	require.NoError(t, err)
+	for range 2 {
+		_, err := acts.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+		require.NoError(t, err)
+		_, err = acts.Repair(t.Context(), memory.RepairInput{Subject: p.id})
+		require.NoError(t, err)
+	}
+	require.Len(t, p.held(t), 1, "what has its vector is copied")
+	model.allowed = true
+	_, err = acts.Consolidate(t.Context(), memory.ConsolidateInput{Subject: p.id})
+	require.NoError(t, err)
+	require.Len(t, p.held(t), 2)
 }

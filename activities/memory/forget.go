@@ -36,17 +36,38 @@ type Receipt struct {
 	// Left is what a search found afterwards, by store; all zero, or it is no receipt.
 	Left       map[string]int `json:"left"`
 	VerifiedAt time.Time      `json:"verified_at"`
+	// Stays is what the system cannot delete, since it lies where nothing can be; nil for nothing.
+	Stays *Stays `json:"stays,omitempty"`
 	// Signed is a signed note (golang.org/x/mod/sumdb/note) of the above by this system.
 	Signed string `json:"signed,omitempty"`
 }
 
+// Stays are archives that a bucket keeps: under the person's key, until a time.
+type Stays struct {
+	Archives int       `json:"archives"`
+	Until    time.Time `json:"until"`
+}
+
+// Archives are copies of people's rows; what is forgotten is not to stay in them.
+type Archives interface {
+	// Renew makes a copy of what there is now, where there are any, and removes those from
+	// before. Where a bucket keeps them, that is no failure.
+	Renew(ctx context.Context, subject uuid.UUID, beat func()) error
+	// Before counts the copies that may hold what there was at a time, and says until when
+	// the last of them is kept.
+	Before(ctx context.Context, subject uuid.UUID, at time.Time) (n int, until time.Time, err error)
+}
+
 // Forget deletes the memories of a confirmed forgetting in one transaction, with the words of
-// the interactions and writes that they came with. What a retry finds deleted stays so. It
+// the interactions and writes that they came with. The ledger has it before. What a retry finds deleted stays so. It
 // fails with [failure.Held] when a hold was placed after the person had confirmed: they may
 // confirm again once that is over.
 func (a *Activities) Forget(ctx context.Context, in ForgettingRef) (struct{}, error) {
 	keys, err := a.keys.Keys(ctx, in.Subject)
 	if err != nil {
+		return struct{}{}, fmt.Errorf("forget %s: %w", in.Forgetting, err)
+	}
+	if err := commitForgetting(ctx, a.ledger, a.keys, a.db.Read, in.Subject, in.Forgetting); err != nil {
 		return struct{}{}, fmt.Errorf("forget %s: %w", in.Forgetting, err)
 	}
 	err = a.db.Write(ctx, in.Subject, func(ctx context.Context, q *queries.Queries) error {
@@ -181,14 +202,16 @@ func forgetInteractions(ctx context.Context, q *queries.Queries, keys *keyring.K
 	return nil
 }
 
+// distinctIDs are the ids of several lists, sorted; never nil, which the database would take
+// for null.
 func distinctIDs(lists ...[]uuid.UUID) []uuid.UUID {
-	all := slices.Concat(lists...)
+	all := append([]uuid.UUID{}, slices.Concat(lists...)...)
 	slices.SortFunc(all, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	return slices.Compact(all)
 }
 
-// ForgetCopies deletes what other stores hold of a forgetting: vectors, and the histories of
-// the person's ended workflows, which carried the words. What stood beside it is indexed anew.
+// ForgetCopies deletes what other stores hold of a forgetting: vectors, the histories of
+// the person's ended workflows, which carried the words, and archives from before. What stood beside it is indexed anew.
 func (a *Activities) ForgetCopies(ctx context.Context, in ForgettingRef) (struct{}, error) {
 	row, workflows, err := a.forgetting(ctx, in)
 	if err != nil {
@@ -202,6 +225,11 @@ func (a *Activities) ForgetCopies(ctx context.Context, in ForgettingRef) (struct
 	}
 	if err := a.histories.forget(ctx, in.Subject, workflows, func() { a.heartbeat(ctx) }); err != nil {
 		return struct{}{}, fmt.Errorf("forget copies of %s: %w", in.Forgetting, err)
+	}
+	if a.archives != nil {
+		if err := a.archives.Renew(ctx, in.Subject, func() { a.heartbeat(ctx) }); err != nil {
+			return struct{}{}, fmt.Errorf("forget copies of %s: %w", in.Forgetting, err)
+		}
 	}
 	return struct{}{}, nil
 }
@@ -252,6 +280,15 @@ func (a *Activities) ProveForgotten(ctx context.Context, in ForgettingRef) (Rece
 	for store, left := range r.Left {
 		if left > 0 {
 			return Receipt{}, fmt.Errorf("prove %s: %d left in %s", in.Forgetting, left, store)
+		}
+	}
+	if a.archives != nil {
+		n, until, err := a.archives.Before(ctx, in.Subject, f.ConfirmedAt)
+		if err != nil {
+			return Receipt{}, fmt.Errorf("prove %s: %w", in.Forgetting, err)
+		}
+		if n > 0 {
+			r.Stays = &Stays{Archives: n, Until: until}
 		}
 	}
 	if err := a.sign(ctx, in, &r); err != nil {

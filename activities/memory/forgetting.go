@@ -248,6 +248,9 @@ func (s *Store) ConfirmForgetting(ctx context.Context, subject, id uuid.UUID) (f
 		}
 		return s.holds.Permit(ctx, q, subject, slices.Concat(row.Nodes, row.Sources)...)
 	})
+	if err == nil {
+		err = s.committed(ctx, subject, id)
+	}
 	if err != nil {
 		return Forgetting{}, fmt.Errorf("confirm a forgetting: %w", err)
 	}

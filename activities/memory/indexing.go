@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"meai/activities/interaction"
+	"meai/internal/embedding"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres/queries"
@@ -17,7 +18,8 @@ import (
 
 // IndexVectors copies memories into the vector index, embeds first those that the
 // model was not there for, and records the step. Vault and entity nodes among
-// them are left out. It fails, to be retried, while index or model are away.
+// them are left out, and so are those that the model may not be given. It fails, to be
+// retried, while index or model are away.
 func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, error) {
 	if in.Ref.Subject == uuid.Nil || in.Ref.Interaction == uuid.Nil {
 		return Indexed{}, failure.New(failure.InvalidInput, "indexing needs the subject and interaction", nil)
@@ -35,7 +37,7 @@ func (a *Activities) IndexVectors(ctx context.Context, in IndexInput) (Indexed, 
 		return Indexed{}, fmt.Errorf("index memories of interaction %s: %w", in.Ref.Interaction, err)
 	}
 	steps.End(in.Ref, a.outcome(interaction.MemoryIndexing, started))
-	return Indexed{Vectors: done}, nil
+	return Indexed{Vectors: done.nodes}, nil
 }
 
 // taking says what is copied besides the nodes that are named.
@@ -49,18 +51,26 @@ const (
 	alone taking = false
 )
 
+// copied is what became of nodes that were to be indexed.
+type copied struct {
+	// nodes is how many of them are in the index now.
+	nodes int
+	// withheld: some are not, since the model may not be given their words.
+	withheld bool
+}
+
 // indexNodes embeds what has no vector of the current model, then copies and runs
-// finish in one transaction. It returns how many of the nodes are in the index now.
-func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uuid.UUID, also taking, finish func(context.Context, *queries.Queries) error) (int, error) {
+// finish in one transaction.
+func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uuid.UUID, also taking, finish func(context.Context, *queries.Queries) error) (copied, error) {
+	var done copied
 	keys, err := a.keys.Keys(ctx, subject)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	missing, err := a.embedMissing(ctx, keys, ids)
-	if err != nil {
-		return 0, err
+	if done.withheld = errors.Is(err, embedding.ErrWithheld); err != nil && !done.withheld {
+		return done, err
 	}
-	done := 0
 	err = a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		if err := q.LockMemories(ctx, subject); err != nil {
 			return fmt.Errorf("wait for other writes: %w", err)
@@ -68,7 +78,7 @@ func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uu
 		if err := storeVectors(ctx, q, keys, missing); err != nil {
 			return err
 		}
-		if done, err = a.copyToIndex(ctx, q, keys, ids, also); err != nil {
+		if done.nodes, err = a.copyToIndex(ctx, q, keys, ids, also); err != nil {
 			return err
 		}
 		return finish(ctx, q)
@@ -76,7 +86,8 @@ func (a *Activities) indexNodes(ctx context.Context, subject uuid.UUID, ids []uu
 	return done, err
 }
 
-// embedMissing makes the vectors that the nodes lack, outside any transaction.
+// embedMissing makes the vectors that the nodes lack, outside any transaction. It fails with
+// [embedding.ErrWithheld] where they may not be made.
 func (a *Activities) embedMissing(ctx context.Context, keys *keyring.Keys, ids []uuid.UUID) ([]node, error) {
 	var missing []node
 	err := a.db.Read(ctx, keys.Subject(), func(ctx context.Context, q *queries.Queries) error {

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"meai/activities/interaction"
 	"meai/activities/memory/ranking"
 	"meai/activities/memory/when"
+	"meai/internal/embedding"
 	"meai/internal/embedding/asking"
 	"meai/internal/failure"
 	"meai/internal/keyring"
@@ -224,7 +226,9 @@ func (a *Activities) prepare(ctx context.Context, s *search) error {
 func (a *Activities) embedQuery(ctx context.Context, s *search) {
 	embedded, err := a.embedder.Embed(ctx, s.in.Query)
 	if err != nil {
-		a.log.WarnContext(ctx, "recall goes by words alone", "error", err)
+		if !errors.Is(err, embedding.ErrWithheld) {
+			a.log.WarnContext(ctx, "recall goes by words alone", "error", err)
+		}
 		return
 	}
 	s.vector, s.model = asking.Toward(a.embedder.Model(), embedded[0]), a.embedder.Model()

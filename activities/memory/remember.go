@@ -15,6 +15,7 @@ import (
 	"meai/activities/memory/extraction"
 	"meai/activities/memory/when"
 	"meai/activities/mirror"
+	"meai/internal/embedding"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/lexicon"
@@ -160,7 +161,9 @@ func (a *Activities) draft(ctx context.Context, keys *keyring.Keys, in RememberI
 		a.understand(ctx, keys, in, &d)
 	}
 	if err := a.embedDraft(ctx, &d); err != nil {
-		a.log.WarnContext(ctx, "memories are kept without vectors for now", "interaction", in.Ref.Interaction, "error", err)
+		if !errors.Is(err, embedding.ErrWithheld) {
+			a.log.WarnContext(ctx, "memories are kept without vectors for now", "interaction", in.Ref.Interaction, "error", err)
+		}
 		return d, []string{embeddingUnavailable}
 	}
 	return d, nil

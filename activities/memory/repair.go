@@ -29,7 +29,8 @@ var last = uuid.Max
 // the ids, and mends both ways: what the index lacks or holds otherwise is copied
 // from the rows, what no row stands for is removed. The rows are right. It may run
 // beside everything that writes; a second run finds nothing. The tenant of a subject
-// who is being erased, or was, is removed. [failure.NotFound] for one who is unknown.
+// who is being erased, or was, is removed. Who does not agree to what the nights do with
+// their memories is passed by. [failure.NotFound] for one who is unknown.
 func (a *Activities) Repair(ctx context.Context, in RepairInput) (Repaired, error) {
 	if in.Subject == uuid.Nil {
 		return Repaired{}, failure.New(failure.InvalidInput, "a repair needs a subject", nil)
@@ -40,6 +41,10 @@ func (a *Activities) Repair(ctx context.Context, in RepairInput) (Repaired, erro
 	}
 	switch state[in.Subject] {
 	case active:
+		var agreed bool
+		if ctx, agreed, err = a.agreed(ctx, in.Subject); err != nil || !agreed {
+			return Repaired{}, err
+		}
 	case "":
 		return Repaired{}, failure.New(failure.NotFound, "subject "+in.Subject.String()+" does not exist", nil)
 	default:

@@ -71,6 +71,8 @@ type Vaults struct {
 	DB    *postgres.DB
 	Keys  *keyring.Keyring
 	Audit *audit.Log
+	// Ledger has each deletion, so that no restore undoes it; nil for none.
+	Ledger audit.Committer
 }
 
 // access is one to record.
@@ -178,7 +180,10 @@ func (v *Vaults) Delete(ctx context.Context, subject, id uuid.UUID) (f Forgettin
 		f, err = forgettingOf(confirmed)
 		return err
 	})
-	return f, err
+	if err != nil {
+		return f, err
+	}
+	return f, commitForgetting(ctx, v.Ledger, v.Keys, v.DB.Read, subject, f.ID)
 }
 
 // Open lets a session recall from the vault for 15 minutes.

@@ -13,6 +13,7 @@ import (
 
 	"meai/activities/interaction"
 	"meai/activities/privacy/requests"
+	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/keyring"
 	"meai/internal/postgres"
@@ -106,6 +107,9 @@ type Offer struct {
 // Store reads a person's memory and takes what is to change in it. It is safe for
 // concurrent use.
 type Store struct {
+	// Ledger has each forgetting that is confirmed, so that no restore undoes it; nil for none.
+	Ledger audit.Committer
+
 	db       *postgres.DB
 	keys     *keyring.Keyring
 	holds    *requests.Holds

@@ -58,6 +58,13 @@ func (f *Filter) Under(p Policy) *Filter {
 	return &other
 }
 
+// By is the same filter with another embedder, of the same model.
+func (f *Filter) By(e embedding.Embedder) *Filter {
+	other := *f
+	other.embedder = e
+	return &other
+}
+
 // Review judges a drafted answer.
 func (f *Filter) Review(ctx context.Context, in ReviewInput) Judgement {
 	return f.review(ctx, in, draftOdds)

@@ -3135,8 +3135,11 @@ type ForgettingReceipt struct {
 	Left map[string]int `json:"left"`
 
 	// Signed A signed note of all this by the system.
-	Signed     string    `json:"signed"`
-	VerifiedAt time.Time `json:"verified_at"`
+	Signed string `json:"signed"`
+
+	// Stays Copies of seven years in a bucket that lets nothing be deleted. They are sealed under the person's key.
+	Stays      *ForgettingStays `json:"stays,omitempty"`
+	VerifiedAt time.Time        `json:"verified_at"`
 }
 
 // ForgettingSelection Exactly one of the memories, an entity, a time, a storyline, an echo and a theme.
@@ -3159,6 +3162,14 @@ type ForgettingSelection struct {
 
 	// To What was said before this time; now without it.
 	To time.Time `json:"to,omitempty,omitzero"`
+}
+
+// ForgettingStays Copies of seven years in a bucket that lets nothing be deleted. They are sealed under the person's key.
+type ForgettingStays struct {
+	Archives int `json:"archives"`
+
+	// Until When the last of them is deleted.
+	Until time.Time `json:"until"`
 }
 
 // Health defines model for Health.

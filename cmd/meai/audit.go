@@ -14,6 +14,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/escalation"
 	"meai/activities/keys"
+	"meai/activities/memory"
 	"meai/activities/privacy/erasure"
 	"meai/activities/privacy/requests"
 	"meai/internal/audit"
@@ -293,6 +294,7 @@ func (p *parts) records(ctx context.Context, db *postgres.DB) (*audit.Log, *ledg
 		ledger.RestrictionLifted: consents.ApplyLifted,
 		ledger.ErasureRequested:  erasure.ApplyRequested(p.keys, log),
 		ledger.ErasureCancelled:  erasure.ApplyCancelled(log),
+		ledger.MemoryForgotten:   memory.ApplyForgotten(p.keys),
 	}), nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"meai/activities/backup/quarantine"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/restore"
+	"meai/activities/memory"
 	"meai/activities/privacy/consent"
 	"meai/internal/audit"
 	"meai/internal/custody"
@@ -89,6 +90,19 @@ func (p *parts) archives(ctx context.Context, db *postgres.DB, caps *workers.Cap
 	of, err := p.copies(ctx)
 	caps.Copies.Copies = of
 	return err
+}
+
+// renewal replaces archives after a forgetting; nil where there are none.
+func (p *parts) renewal(ctx context.Context, db *postgres.DB, consents *consent.Store) (memory.Archives, error) {
+	if p.config.Backup.Archive == "" {
+		return nil, nil
+	}
+	store, err := objects.OpenErasable(ctx, p.config.Backup.Archive)
+	if err != nil {
+		return nil, fmt.Errorf("backup.archive: %w", err)
+	}
+	p.closing(store.Close)
+	return people.Renewal{Archives: &people.Archives{Store: store, DB: db, Keyring: p.keys}, Permit: permitting(consents, consent.Archive)}, nil
 }
 
 // copies are those of objects at a second location; nil when there are none.

@@ -1,9 +1,13 @@
 package main_test
 
 import (
+	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -40,6 +44,61 @@ func TestAnswersComeWithoutTheModelProvider(t *testing.T) {
 	provider.Start()
 	t.Cleanup(provider.Close)
 	p.remembersTom(t, id)
+}
+
+// TestAProviderOfEmbeddingsIsGivenNoWordsOfWhoDoesNotAgree: neither their message nor the
+// answer, nor what is remembered of them; the answer comes all the same.
+func TestAProviderOfEmbeddingsIsGivenNoWordsOfWhoDoesNotAgree(t *testing.T) {
+	model, err := embedding.NewBuiltin()
+	require.NoError(t, err)
+	given := &listening{next: embeddingtest.Provider(t, model)}
+	provider := httptest.NewServer(given)
+	t.Cleanup(provider.Close)
+	s := newSite(t, "MEAI_EMBEDDING_PROVIDER=openai", "MEAI_EMBEDDING_URL="+provider.URL+"/v1",
+		"MEAI_EMBEDDING_MODEL=served", "MEAI_EMBEDDING_API_KEY=key")
+	_, base := s.serve(t, "up")
+	p := signedIn(t, base, "person-"+uuid.NewString())
+	for _, purpose := range []client.Purpose{"conversation", "memory"} {
+		p.settles(t, purpose, client.NewConsentDecisionGiven)
+	}
+	p.begin(t)
+	p.await(t, p.tell(t, worried).Id, within)
+	p.await(t, p.tell(t, "Do you remember what I told you about Tom?").Id, within)
+	require.Empty(t, given.hearing("brother Tom"), "it was given their words")
+	require.Empty(t, given.hearing("about Tom"), "it was given what they ask for")
+
+	agreeing := newPerson(t, base)
+	agreeing.begin(t)
+	agreeing.tell(t, worried)
+	require.NotEmpty(t, given.hearing("brother Tom"), "it hears of who agrees")
+}
+
+// listening keeps what a server is asked.
+type listening struct {
+	next  http.Handler
+	mu    sync.Mutex
+	asked []string
+}
+
+func (l *listening) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	l.mu.Lock()
+	l.asked = append(l.asked, string(body))
+	l.mu.Unlock()
+	l.next.ServeHTTP(w, r)
+}
+
+// hearing are the requests that hold a word.
+func (l *listening) hearing(word string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, body := range l.asked {
+		if strings.Contains(body, word) {
+			found = append(found, body)
+		}
+	}
+	return found
 }
 
 // tellDegraded gets an answer that had to do without something.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/bridge"
@@ -28,6 +29,7 @@ import (
 	"meai/internal/fence"
 	"meai/internal/keyring"
 	"meai/internal/language"
+	"meai/internal/ledger"
 	"meai/internal/links"
 	"meai/internal/mtls"
 	"meai/internal/postgres"
@@ -196,6 +198,15 @@ func (p *parts) embedder() (embedding.Embedder, error) {
 	return embedding.Cached(embedder, e.Cache), nil
 }
 
+// forWords is the embedder that people's words are given to: e itself where it is built in,
+// or, where it is somebody else's, e for those who agree to that.
+func (p *parts) forWords(e embedding.Embedder) embedding.Embedder {
+	if p.config.Embedding.Provider == "openai" {
+		return consent.Embedder(e)
+	}
+	return e
+}
+
 // encoder is the built-in embedder: e itself where that is it, so that Mirror and memory
 // share what was embedded.
 func (p *parts) encoder(e embedding.Embedder) (embedding.Embedder, error) {
@@ -292,7 +303,7 @@ func (p *parts) persist(ctx context.Context, failing string, f func(context.Cont
 }
 
 // capabilities puts the activities together.
-func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, embedder embedding.Embedder) (workers.Capabilities, error) {
+func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, committer *ledger.Committer, embedder embedding.Embedder) (workers.Capabilities, error) {
 	index, err := p.vectors(ctx)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -322,6 +333,8 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
 	}
+	words := p.forWords(embedder)
+	library.AskBy(words)
 	discovery, err := p.discovery(ctx, library)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -342,6 +355,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	steps := interaction.NewRecorder(db, p.telemetry.Logger)
 	steps.Start()
 	p.closing(func() error { steps.Stop(context.WithoutCancel(ctx)); return nil })
+	archives, err := p.renewal(ctx, db, consents)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
 	where, err := time.LoadLocation(p.config.Memory.TimeZone)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("memory.time_zone: %w", err)
@@ -349,8 +366,8 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	return workers.Capabilities{
 		Consents:    consents,
 		Mirror:      &mirror.Activities{Analyzer: analyzer, Second: second, Steps: steps},
-		TruthFilter: &truthfilter.Activities{Filter: filter, Answers: store, Policies: policies, Steps: steps},
-		Bridge:      &bridge.Activities{Library: library, Filter: filter, Policies: policies, Steps: steps, Discovery: discovery, Links: pages},
+		TruthFilter: &truthfilter.Activities{Filter: filter.By(words), Answers: store, Policies: policies, Steps: steps},
+		Bridge:      &bridge.Activities{Library: library, Filter: filter.By(words), Policies: policies, Steps: steps, Discovery: discovery, Links: pages},
 		Library:     review,
 		Upkeep:      &upkeep.Activities{DB: db},
 		Feedback:    &feedback.Activities{Store: told, Filter: filter},
@@ -360,8 +377,11 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 		},
 		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
 		Memory: memory.New(memory.Options{
-			DB: db, Keyring: p.keys, Vectors: index, Embedder: embedder, Steps: steps, Logger: p.telemetry.Logger, Location: where,
-			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log}, Permit: permitting(consents, consent.Memory),
+			DB: db, Keyring: p.keys, Vectors: index, Embedder: words, Steps: steps, Logger: p.telemetry.Logger, Location: where,
+			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log}, Permit: func(ctx context.Context, subject uuid.UUID) (context.Context, error) {
+				return consents.Under(ctx, subject, consent.Memory, consent.LanguageModel)
+			},
+			Ledger: committer, Archives: archives,
 			Reader: reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),
 	}, nil

@@ -7,9 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
 
 	"meai/activities/privacy/consent"
+	"meai/activities/privacy/requests"
 )
 
 type privacyConsentsCommand struct {
@@ -71,4 +76,17 @@ func printConsents(to io.Writer, counts []consent.Count, restricted int64) error
 	encoder := json.NewEncoder(to)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(found)
+}
+
+// metAtOnce has what people do by themselves and at once registered among their requests.
+func metAtOnce(r *requests.Store) func(context.Context, uuid.UUID, consent.Right, time.Time) error {
+	laws := map[consent.Right]requests.Law{consent.ToRestrict: requests.GDPR, consent.ToOptOut: requests.CCPA}
+	return func(ctx context.Context, subject uuid.UUID, right consent.Right, at time.Time) error {
+		kind := requests.Kind(right)
+		id, err := r.Name(ctx, kind, uuid.NewSHA1(subject, strconv.AppendInt(nil, at.UnixMicro(), 10)))
+		if err != nil {
+			return err
+		}
+		return r.Receive(ctx, requests.New{ID: id, Subject: subject, Kind: kind, Law: laws[right], At: at, Done: true})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"meai/activities/privacy/consent"
 	"meai/api/client"
 	"meai/internal/language/languagetest"
 	"meai/internal/language/languagetest/script"
@@ -101,6 +102,14 @@ func (p *person) onlyStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, page.JSON200.Interactions, 3, "what is stored can be read")
 	require.NotEmpty(t, p.graph(t, nil).Memories)
+	register, err := p.api.ListPrivacyRequestsWithResponse(t.Context(), nil)
+	require.NoError(t, err)
+	var met []client.PrivacyRight
+	for _, request := range register.JSON200.Requests {
+		require.Equal(t, client.PrivacyRequestStateCompleted, request.State)
+		met = append(met, request.Kind)
+	}
+	require.Equal(t, []client.PrivacyRight{client.PrivacyRightRestriction, client.PrivacyRightOptOut}, met, "%s", register.Body)
 	lifted, err := p.api.LiftRestrictionWithResponse(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNoContent, lifted.StatusCode(), "%s", lifted.Body)
@@ -110,7 +119,9 @@ func (p *person) onlyStored(t *testing.T) {
 // settles decides one thing about one purpose.
 func (p *person) settles(t *testing.T, purpose client.Purpose, d client.NewConsentDecision) {
 	t.Helper()
-	said := client.NewConsent{Decision: d, TextVersion: 1, Language: "en"}
+	text, known := consent.Defined(consent.Purpose(purpose))
+	require.True(t, known)
+	said := client.NewConsent{Decision: d, TextVersion: text.Current().Number, Language: "en"}
 	if d == client.NewConsentDecisionWithdrawn {
 		said = client.NewConsent{Decision: d}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -112,9 +113,10 @@ func openOffice(ctx context.Context, c *cli) (_ *office, err error) {
 
 type privacyEraseCommand struct {
 	Subject  uuid.UUID   `arg:"" help:"The person's id."`
-	Approval uuid.UUID   `required:"" help:"The approval of two others; there is no way back." placeholder:"UUID"`
+	Approval uuid.UUID   `help:"The approval of two others; there is no way back. Needed but for --dry-run." placeholder:"UUID"`
 	Law      erasure.Law `enum:"gdpr,ccpa" default:"gdpr" help:"What sets the time within which it must be done: gdpr or ccpa."`
 	NoWait   bool        `help:"Start it, print its id and return."`
+	DryRun   bool        `help:"Count what would go and say what would stay. Nothing happens."`
 }
 
 func (privacyEraseCommand) Help() string {
@@ -138,6 +140,16 @@ func (e privacyEraseCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer o.close(&err)
+	if e.DryRun {
+		preview, err := o.store.Preview(ctx, e.Subject)
+		if err != nil {
+			return err
+		}
+		return printPreview(os.Stdout, preview)
+	}
+	if e.Approval == uuid.Nil {
+		return errors.New("--approval is needed: two others agree to an erasure (or --dry-run)")
+	}
 	asked, err := o.store.Request(ctx, erasure.New{Subject: e.Subject, Law: e.Law, Approval: e.Approval})
 	if err != nil {
 		return err

@@ -67,6 +67,9 @@ func TestAPersonIsErasedAndCanProveIt(t *testing.T) {
 	require.Positive(t, preview.JSON200.Counts["weaviate.memory"])
 	require.Positive(t, preview.JSON200.Counts["temporal.histories"])
 	require.NotEmpty(t, preview.JSON200.Stays)
+	staff := s.run(t, "privacy", "erase", p.subject.String(), "--dry-run")
+	require.Regexp(t, `(?m)^goes +postgres\.interactions +1$`, staff)
+	require.Regexp(t, `(?m)^stays +application_logs +\d+ days$`, staff)
 
 	asked, err := p.api.RequestErasureWithResponse(t.Context(), client.NewErasure{Confirm: client.NewErasureConfirmEraseEverything})
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"meai/activities/privacy/requests"
 	"meai/activities/privacy/residue"
 	"meai/internal/audit"
+	"meai/internal/failure"
 	"meai/internal/objects"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
@@ -85,5 +86,9 @@ func (a access) Ended(ctx context.Context, id uuid.UUID, fulfilled bool) error {
 	if fulfilled {
 		outcome = requests.Completed
 	}
-	return a.Finish(ctx, a.request(id), outcome, "")
+	err := a.Finish(ctx, a.request(id), outcome, "")
+	if failure.Is(err, failure.NotFound) || failure.Is(err, failure.Decided) {
+		return nil // lost with a restore, or ended by the staff
+	}
+	return err
 }

@@ -83,7 +83,7 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 			return err
 		}
 		settings = append(settings, embeddingModel(embedder.Model()))
-		caps, err := p.capabilities(ctx, temporal, db, log, embedder)
+		caps, err := p.capabilities(ctx, temporal, db, log, committer, embedder)
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		return nil, err
 	}
 	consents := p.consents(db, log)
-	consents.Ledger = committer
+	consents.Ledger, consents.Register = committer, metAtOnce(requests.NewStore(db, p.keys))
 	erasures, err := p.erasures(ctx, temporal, db, log, committer)
 	if err != nil {
 		return nil, err
@@ -168,6 +168,8 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	if err != nil {
 		return nil, err
 	}
+	memories := memory.NewStore(db, p.keys)
+	memories.Ledger = committer
 	server, err := api.New(api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -178,9 +180,9 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Escalations:     escalation.NewStore(db, p.keys),
 		Resources:       &bridge.Catalogue{Library: library, Links: bridge.NewLinks(db)},
 		Feedback:        told,
-		Memories:        memory.NewStore(db, p.keys),
+		Memories:        memories,
 		Graph:           memory.NewGraph(db, p.keys),
-		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log},
+		Vault:           &memory.Vaults{DB: db, Keys: p.keys, Audit: log, Ledger: committer},
 		Retention:       kept,
 		Requests:        requests.NewStore(db, p.keys),
 		Consents:        consents,

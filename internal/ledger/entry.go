@@ -46,12 +46,13 @@ const (
 	AuditCheckpoint   Kind = "audit.checkpoint"
 	PepperCustody     Kind = "pepper.custody"
 	EscalationTold    Kind = "escalation.told"
+	MemoryForgotten   Kind = "memory.forgotten"
 )
 
 var kinds = []Kind{
 	ErasureRequested, ErasureCancelled, ErasureCompleted, HoldPlaced, HoldReleased, ConsentWithdrawn, KeyRevoked,
 	RestrictionPlaced, RestrictionLifted, ApprovalGiven, ApprovalUsed, EpochBegun, AuditCheckpoint, PepperCustody,
-	EscalationTold,
+	EscalationTold, MemoryForgotten,
 }
 
 // Act is one act. Two with the same ID are the same act.

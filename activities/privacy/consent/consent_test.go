@@ -55,7 +55,8 @@ func registryOn(t testing.TB, keys *keyring.Keyring, dir string) *registry {
 
 func (r *registry) says(t testing.TB, subject uuid.UUID, purpose consent.Purpose, d consent.Decision) consent.Record {
 	t.Helper()
-	a := consent.Answer{Subject: subject, Purpose: purpose, Decision: d, Version: 1, Language: "de"}
+	defined, _ := consent.Defined(purpose)
+	a := consent.Answer{Subject: subject, Purpose: purpose, Decision: d, Version: defined.Current().Number, Language: "de"}
 	if d == consent.Withdrawn {
 		a.Version, a.Language = 0, ""
 	}

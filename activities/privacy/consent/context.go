@@ -3,6 +3,7 @@ package consent
 import (
 	"context"
 
+	"meai/internal/embedding"
 	"meai/internal/language"
 )
 
@@ -42,4 +43,18 @@ func (c consented) Complete(ctx context.Context, r language.Request) (language.R
 		return language.Response{}, language.ErrNotConfigured
 	}
 	return c.model.Complete(ctx, r)
+}
+
+// Embedder is a provider of embeddings for the words of those who agree to share them with
+// a model. Everybody else's are withheld from it, with [embedding.ErrWithheld].
+func Embedder(e embedding.Embedder) embedding.Embedder { return withholding{e} }
+
+type withholding struct{ embedding.Embedder }
+
+// Embed implements [embedding.Embedder].
+func (w withholding) Embed(ctx context.Context, texts ...string) ([][]float32, error) {
+	if !Allowed(ctx, LanguageModel) {
+		return nil, embedding.ErrWithheld
+	}
+	return w.Embedder.Embed(ctx, texts...)
 }

@@ -89,11 +89,14 @@ func (s *Store) Decide(ctx context.Context, a Answer) (Record, error) {
 		return Record{}, err
 	}
 	if last := before[a.Purpose].decided; repeats(r, last) {
-		return *last, nil
+		return *last, s.optedOut(ctx, a.Subject, *last)
 	}
 	if r.Decision == Withdrawn {
 		if _, err := s.Ledger.Commit(ctx, withdrawal(named, r)); err != nil {
 			return Record{}, fmt.Errorf("withdraw a consent: %w", err)
+		}
+		if err := s.optedOut(ctx, a.Subject, r); err != nil {
+			return Record{}, err
 		}
 		r.Receipt, err = s.receipt(ctx, named, r)
 		return r, err
@@ -104,6 +107,14 @@ func (s *Store) Decide(ctx context.Context, a Answer) (Record, error) {
 		}
 	}
 	return r, s.keep(ctx, named, a.Subject, r)
+}
+
+// optedOut registers a decision that is a request not to sell or share.
+func (s *Store) optedOut(ctx context.Context, subject uuid.UUID, r Record) error {
+	if r.Purpose != Sharing || r.Decision != Withdrawn {
+		return nil
+	}
+	return s.register(ctx, subject, ToOptOut, r.At)
 }
 
 // record is what an answer comes to after what was said before.

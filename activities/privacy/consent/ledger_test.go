@@ -2,6 +2,7 @@ package consent_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -235,4 +236,36 @@ func (r *registry) entries(t testing.TB) (all []ledger.Entry) {
 	})
 	require.NoError(t, err)
 	return all
+}
+
+// TestWhatIsMetAtOnceIsRegistered: also what was broken off before it could be, by the person
+// who asks once more.
+func TestWhatIsMetAtOnceIsRegistered(t *testing.T) {
+	r := newRegistry(t)
+	anna := uuid.New()
+	told := map[consent.Right][]time.Time{}
+	away := errors.New("the register is away")
+	failing := away
+	r.Register = func(_ context.Context, subject uuid.UUID, right consent.Right, at time.Time) error {
+		require.Equal(t, anna, subject)
+		told[right] = append(told[right], at)
+		return failing
+	}
+	_, err := r.Restrict(t.Context(), anna)
+	require.ErrorIs(t, err, away)
+	_, err = r.SetDoNotShare(t.Context(), anna, true)
+	require.ErrorIs(t, err, away)
+	failing = nil
+	since, err := r.Restrict(t.Context(), anna)
+	require.NoError(t, err)
+	flag, err := r.SetDoNotShare(t.Context(), anna, true)
+	require.NoError(t, err)
+	require.Equal(t, map[consent.Right][]time.Time{consent.ToRestrict: {since, since}, consent.ToOptOut: {flag.Last.At, flag.Last.At}}, told, "as one request each")
+	require.NoError(t, r.Lift(t.Context(), anna))
+	_, err = r.SetDoNotShare(t.Context(), anna, false)
+	require.NoError(t, err)
+	r.says(t, anna, consent.Memory, consent.Given)
+	r.says(t, anna, consent.Memory, consent.Withdrawn)
+	require.Len(t, told[consent.ToRestrict], 2)
+	require.Len(t, told[consent.ToOptOut], 2)
 }

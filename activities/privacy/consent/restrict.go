@@ -19,7 +19,10 @@ import (
 // Restrict has a person's data stored only, from now on, and returns since when it is.
 // The ledger has it when it returns. What runs for the person ends at its next step.
 func (s *Store) Restrict(ctx context.Context, subject uuid.UUID) (since time.Time, err error) {
-	return s.turn(ctx, subject, ledger.RestrictionPlaced)
+	if since, err = s.turn(ctx, subject, ledger.RestrictionPlaced); err != nil {
+		return time.Time{}, err
+	}
+	return since, s.register(ctx, subject, ToRestrict, since)
 }
 
 // Lift ends the restriction; without one it changes nothing.

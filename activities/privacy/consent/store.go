@@ -26,8 +26,34 @@ type Store struct {
 	// Ledger takes withdrawals and restrictions, and applies them with the store's
 	// [Store.ApplyWithdrawn], [Store.ApplyRestricted] and [Store.ApplyLifted].
 	Ledger audit.Committer
+	// Register keeps a request that was met at once, by its right and time, however often it
+	// is told; nil for nobody.
+	Register func(ctx context.Context, subject uuid.UUID, right Right, at time.Time) error
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
+}
+
+// Right is what a person has made use of at once.
+type Right string
+
+// The rights.
+const (
+	// ToRestrict: their data is only stored.
+	ToRestrict Right = "restriction"
+	// ToOptOut: nothing of theirs is sold or shared.
+	ToOptOut Right = "opt_out"
+)
+
+// register tells the register of a request. Who died before they could is made up for by
+// the repetition of the request.
+func (s *Store) register(ctx context.Context, subject uuid.UUID, right Right, at time.Time) error {
+	if s.Register == nil {
+		return nil
+	}
+	if err := s.Register(ctx, subject, right, at); err != nil {
+		return fmt.Errorf("register a request: %w", err)
+	}
+	return nil
 }
 
 // clock is the current time as the database can hold it: microseconds, UTC.
@@ -71,6 +97,16 @@ func (s *Store) Permit(ctx context.Context, subject uuid.UUID, purpose Purpose) 
 		return err
 	}
 	return p.Check(purpose)
+}
+
+// Under is [Store.Permit] for purposes of which the first is what cannot be done without:
+// what is done under the context that it returns may do what the others permit as well.
+func (s *Store) Under(ctx context.Context, subject uuid.UUID, purpose Purpose, also ...Purpose) (context.Context, error) {
+	p, err := s.Permitted(ctx, subject, append(also, purpose)...)
+	if err != nil {
+		return nil, err
+	}
+	return WithPermitted(ctx, p), p.Check(purpose)
 }
 
 // Permitted looks at several purposes at once, at the price of [Store.Permit].

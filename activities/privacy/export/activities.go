@@ -47,7 +47,7 @@ func (a *Activities) Write(ctx context.Context, in WriteInput) (Written, error) 
 	if e, err = a.Exports.Write(ctx, in, func(done int64) { activity.RecordHeartbeat(ctx, done) }); err != nil {
 		return Written{}, err
 	}
-	if err := a.Exports.ended(ctx, in.Export, true); err != nil {
+	if err := a.Exports.given(ctx, in.Subject, in.Export); err != nil {
 		return Written{}, err
 	}
 	return Written{ExpiresAt: e.ExpiresAt, Rows: e.RowsTotal, Bytes: e.Size}, nil
@@ -61,7 +61,7 @@ type FailInput struct {
 }
 
 // Fail gives an export up and removes what there is of it. The request for access stays
-// open: its time runs on, and somebody is told.
+// open until an export is written: its time runs on, and somebody is told.
 func (a *Activities) Fail(ctx context.Context, in FailInput) (struct{}, error) {
 	if a.Exports == nil {
 		return struct{}{}, errNone

@@ -59,7 +59,8 @@ type Exports struct {
 type Register interface {
 	// Received registers a request for access.
 	Received(ctx context.Context, id, subject uuid.UUID, at time.Time) error
-	// Ended says that it was fulfilled, or taken back by the person.
+	// Ended says that it was fulfilled, or taken back by the person. One that it does not know,
+	// or that has ended otherwise, is no failure.
 	Ended(ctx context.Context, id uuid.UUID, fulfilled bool) error
 }
 

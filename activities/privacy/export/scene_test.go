@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -106,6 +107,9 @@ type register struct {
 	mu    sync.Mutex
 	open  map[uuid.UUID]string
 	calls int
+	// meanwhile happens before an end is noted, fails is why it is not.
+	meanwhile func()
+	fails     error
 }
 
 func (r *register) Received(_ context.Context, id, _ uuid.UUID, _ time.Time) error {
@@ -118,9 +122,15 @@ func (r *register) Received(_ context.Context, id, _ uuid.UUID, _ time.Time) err
 	return nil
 }
 
-func (r *register) Ended(_ context.Context, id uuid.UUID, fulfilled bool) error {
+func (r *register) Ended(ctx context.Context, id uuid.UUID, fulfilled bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.meanwhile != nil {
+		r.meanwhile()
+	}
+	if err := errors.Join(ctx.Err(), r.fails); err != nil {
+		return err
+	}
 	r.open[id] = map[bool]string{true: "fulfilled", false: "cancelled"}[fulfilled]
 	return nil
 }

@@ -91,6 +91,24 @@ func (x *Exports) ended(ctx context.Context, id uuid.UUID, fulfilled bool) error
 	return nil
 }
 
+// given ends the request for access that a written export meets, and those before it of which
+// the exports failed: the person has now got what they asked for.
+func (x *Exports) given(ctx context.Context, subject, id uuid.UUID) error {
+	list, err := x.List(ctx, subject)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(list, func(e Export) bool { return e.ID == id })
+	for i, e := range list {
+		if at >= 0 && i > at && e.State == Failed {
+			if err := x.ended(ctx, e.ID, true); err != nil {
+				return err
+			}
+		}
+	}
+	return x.ended(ctx, id, true)
+}
+
 // nameRequest derives the id of what a request makes from the client's key, so that the
 // same request finds it again and nobody else can tell the key.
 func nameRequest(keys *keyring.Keys, what, key string) uuid.UUID {
@@ -184,11 +202,12 @@ func (x *Exports) List(ctx context.Context, subject uuid.UUID) (list []Export, e
 // Delete deletes an export: no attempt that still runs brings it back. Deleting it once
 // more changes nothing. Errors: [failure.NotFound].
 func (x *Exports) Delete(ctx context.Context, subject, id uuid.UUID) error {
-	if _, err := x.Get(ctx, subject, id); err != nil {
+	e, err := x.Get(ctx, subject, id)
+	if err != nil {
 		return err
 	}
-	unfinished := false
-	err := x.DB.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+	unfinished := e.FinishedAt.IsZero()
+	err = x.DB.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
 		row, err := q.DeleteExport(ctx, new(time.Now().UTC()), subject, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // it is gone already
@@ -202,12 +221,11 @@ func (x *Exports) Delete(ctx context.Context, subject, id uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("delete an export: %w", err)
 	}
-	if unfinished {
-		if err := x.ended(ctx, id, false); err != nil {
-			return err
-		}
+	// What was broken off here before is made up for by the next call.
+	if err := x.remove(ctx, subject, id); err != nil || !unfinished {
+		return err
 	}
-	return x.remove(ctx, subject, id)
+	return x.ended(ctx, id, false)
 }
 
 // remove removes the object, and what writes left that were broken off.

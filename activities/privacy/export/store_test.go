@@ -317,6 +317,35 @@ func TestTheRegisterHearsOfEveryEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, export.Failed, failed.State)
 	require.Equal(t, "RetriesExhausted", failed.Failure)
+	_, next := s.asks(t, subject, k)
+	_, err = run(t, s, s.activities.Write, next)
+	require.NoError(t, err)
+	require.Equal(t, "fulfilled", s.register.of(in.Export), "the person has got what they had asked for")
+}
+
+// TestADeletionThatIsBrokenOffIsMadeUpForByTheNext: of the request, or of the object.
+func TestADeletionThatIsBrokenOffIsMadeUpForByTheNext(t *testing.T) {
+	s := newScene(t)
+	subject, k := s.newSubject(t), key(t)
+	_, in := s.asks(t, subject, k)
+	broken, cancel := context.WithCancel(t.Context())
+	s.register.meanwhile = cancel
+	require.ErrorIs(t, s.Delete(broken, subject, in.Export), context.Canceled)
+	require.Equal(t, "open", s.register.of(in.Export))
+	s.register.meanwhile = nil
+	require.NoError(t, s.Delete(t.Context(), subject, in.Export))
+	require.Equal(t, "cancelled", s.register.of(in.Export))
+
+	_, in = s.asks(t, subject, k)
+	folders, err := s.Folders(t.Context(), subject)
+	require.NoError(t, err)
+	name := filepath.Join(s.dir, folders[0], in.Export.String()+".age")
+	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
+	require.NoError(t, os.WriteFile(name, []byte("what an attempt has written"), 0o600))
+	away := errors.New("the register is away")
+	s.register.fails = away
+	require.ErrorIs(t, s.Delete(t.Context(), subject, in.Export), away)
+	require.Empty(t, s.files(t), "whatever the register says")
 }
 
 func TestErasureTakesEverythingOfOnePersonOutOfTheBucket(t *testing.T) {

@@ -227,7 +227,7 @@ func (s *Store) finish(ctx context.Context, who Who, id uuid.UUID, outcome State
 }
 
 // Detach takes the person's id off their requests, in the caller's transaction: their alias
-// stays.
+// stays. What is open of them is cancelled, but for the erasure.
 func (s *Store) Detach(ctx context.Context, q *queries.Queries, subject uuid.UUID) error {
 	if err := q.DetachRequests(ctx, subject); err != nil {
 		return fmt.Errorf("detach the requests of a person: %w", err)

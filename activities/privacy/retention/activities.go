@@ -209,6 +209,14 @@ func (a *Activities) PlanExpiry(ctx context.Context, in ExpiryInput) (memory.For
 	if err != nil || s.why != "" {
 		return memory.ForgettingRef{}, unlessInactive(err)
 	}
+	// What was confirmed and not carried out comes first: a restore has brought it back.
+	unfinished, err := a.Memories.Unfinished(ctx, in.Subject)
+	if err != nil {
+		return memory.ForgettingRef{}, unlessInactive(err)
+	}
+	if unfinished != uuid.Nil {
+		return memory.ForgettingRef{Subject: in.Subject, Forgetting: unfinished}, nil
+	}
 	days, err := a.keptFor(ctx, memories)
 	if err != nil {
 		return memory.ForgettingRef{}, err

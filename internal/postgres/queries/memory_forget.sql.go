@@ -113,6 +113,38 @@ func (q *Queries) DeleteNodes(ctx context.Context, subjectID uuid.UUID, ids []uu
 	return result.RowsAffected(), nil
 }
 
+const forgetAsConfirmed = `-- name: ForgetAsConfirmed :execrows
+insert into memory_forgettings as f (subject_id, id, state, nodes, sources, counts, previewed_at, expires_at, confirmed_at)
+values ($1, $2, 'confirmed', $3, $4, '{}', $5, $5, $5)
+on conflict (subject_id, id) do update set
+  state = 'confirmed', confirmed_at = coalesce(f.confirmed_at, excluded.confirmed_at),
+  nodes = array(select distinct unnest(f.nodes || excluded.nodes)), sources = array(select distinct unnest(f.sources || excluded.sources))
+where f.state <> 'forgotten' and not (f.state = 'confirmed' and f.nodes @> excluded.nodes and f.sources @> excluded.sources)
+`
+
+type ForgetAsConfirmedParams struct {
+	SubjectID uuid.UUID
+	ID        uuid.UUID
+	Nodes     []uuid.UUID
+	Sources   []uuid.UUID
+	At        time.Time
+}
+
+// What the ledger says was forgotten: as confirmed, unless it is done. What is not known is added.
+func (q *Queries) ForgetAsConfirmed(ctx context.Context, arg ForgetAsConfirmedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, forgetAsConfirmed,
+		arg.SubjectID,
+		arg.ID,
+		arg.Nodes,
+		arg.Sources,
+		arg.At,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const forgetInteraction = `-- name: ForgetInteraction :execrows
 update interactions set words_sealed = $1, context_sealed = $2, answer_sealed = $3
 where subject_id = $4 and id = $5 and state = 'answered'
@@ -547,6 +579,44 @@ func (q *Queries) TurnsOfSessions(ctx context.Context, subjectID uuid.UUID, sess
 	for rows.Next() {
 		var i TurnsOfSessionsRow
 		if err := rows.Scan(&i.ID, &i.SessionID, &i.SaidAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unfinishedForgettings = `-- name: UnfinishedForgettings :many
+select subject_id, id, state, nodes, sources, counts, previewed_at, expires_at, confirmed_at, forgotten_at, receipt from memory_forgettings where subject_id = $1 and state = 'confirmed' and confirmed_at < $2::timestamptz
+order by confirmed_at, id limit $3
+`
+
+// Confirmed forgettings that nobody has carried out, oldest first.
+func (q *Queries) UnfinishedForgettings(ctx context.Context, subjectID uuid.UUID, before time.Time, page int32) ([]MemoryForgetting, error) {
+	rows, err := q.db.Query(ctx, unfinishedForgettings, subjectID, before, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MemoryForgetting
+	for rows.Next() {
+		var i MemoryForgetting
+		if err := rows.Scan(
+			&i.SubjectID,
+			&i.ID,
+			&i.State,
+			&i.Nodes,
+			&i.Sources,
+			&i.Counts,
+			&i.PreviewedAt,
+			&i.ExpiresAt,
+			&i.ConfirmedAt,
+			&i.ForgottenAt,
+			&i.Receipt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -110,13 +110,27 @@ const memoriesToIndex = `-- name: MemoriesToIndex :many
 select id from memory_nodes
 where subject_id = $1 and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null
   and (indexed_at is null or model is distinct from $2::text)
+  and (not $3::boolean or model = $2::text)
 order by recorded_at
-limit $3
+limit $4
 `
 
-// Memories that the vector index lacks or holds by another model, oldest first.
-func (q *Queries) MemoriesToIndex(ctx context.Context, subjectID uuid.UUID, model string, atMost int32) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, memoriesToIndex, subjectID, model, atMost)
+type MemoriesToIndexParams struct {
+	SubjectID uuid.UUID
+	Model     string
+	Embedded  bool
+	AtMost    int32
+}
+
+// Memories that the vector index lacks or holds by another model, oldest first; with
+// embedded, those alone that have a vector by the model.
+func (q *Queries) MemoriesToIndex(ctx context.Context, arg MemoriesToIndexParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, memoriesToIndex,
+		arg.SubjectID,
+		arg.Model,
+		arg.Embedded,
+		arg.AtMost,
+	)
 	if err != nil {
 		return nil, err
 	}

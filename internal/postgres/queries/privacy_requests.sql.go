@@ -59,9 +59,13 @@ func (q *Queries) CountRequests(ctx context.Context, now time.Time, lawSoon time
 }
 
 const detachRequests = `-- name: DetachRequests :exec
-update privacy_requests set person_id = null where person_id = $1::uuid
+update privacy_requests set person_id = null,
+  state = case when state = 'open' and kind <> 'erasure' then 'cancelled' else state end,
+  ended_at = case when state = 'open' and kind <> 'erasure' then now() else ended_at end
+where person_id = $1::uuid
 `
 
+// What an erased person had asked for besides is nobody's any more, and can be given to nobody.
 func (q *Queries) DetachRequests(ctx context.Context, personID uuid.UUID) error {
 	_, err := q.db.Exec(ctx, detachRequests, personID)
 	return err

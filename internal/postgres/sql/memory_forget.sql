@@ -158,3 +158,17 @@ select
   (select count(*) from memory_evidence v where v.subject_id = @subject_id and v.turn_id = any(@nodes::uuid[]))::int as evidence,
   (select count(*) from memory_writes w where w.subject_id = @subject_id and w.id = any(@sources::uuid[])
      and (w.state <> 'forgotten' or w.content_sealed is not null))::int as writes;
+
+-- What the ledger says was forgotten: as confirmed, unless it is done. What is not known is added.
+-- name: ForgetAsConfirmed :execrows
+insert into memory_forgettings as f (subject_id, id, state, nodes, sources, counts, previewed_at, expires_at, confirmed_at)
+values (@subject_id, @id, 'confirmed', @nodes, @sources, '{}', @at, @at, @at)
+on conflict (subject_id, id) do update set
+  state = 'confirmed', confirmed_at = coalesce(f.confirmed_at, excluded.confirmed_at),
+  nodes = array(select distinct unnest(f.nodes || excluded.nodes)), sources = array(select distinct unnest(f.sources || excluded.sources))
+where f.state <> 'forgotten' and not (f.state = 'confirmed' and f.nodes @> excluded.nodes and f.sources @> excluded.sources);
+
+-- Confirmed forgettings that nobody has carried out, oldest first.
+-- name: UnfinishedForgettings :many
+select * from memory_forgettings where subject_id = @subject_id and state = 'confirmed' and confirmed_at < @before::timestamptz
+order by confirmed_at, id limit @page;

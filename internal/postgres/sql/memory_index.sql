@@ -10,11 +10,13 @@ where n.subject_id = @subject_id and n.kind in ('turn', 'marker', 'echo', 'story
     where @with_followed::boolean and e.subject_id = @subject_id and e.from_id = any(@ids::uuid[]) and e.relation = 'follows'
       and e.valid_to is null and e.retracted_at is null);
 
--- Memories that the vector index lacks or holds by another model, oldest first.
+-- Memories that the vector index lacks or holds by another model, oldest first; with
+-- embedded, those alone that have a vector by the model.
 -- name: MemoriesToIndex :many
 select id from memory_nodes
 where subject_id = @subject_id and kind in ('turn', 'marker', 'echo', 'storyline') and retracted_at is null
   and (indexed_at is null or model is distinct from @model::text)
+  and (not @embedded::boolean or model = @model::text)
 order by recorded_at
 limit @at_most;
 

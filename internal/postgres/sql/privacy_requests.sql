@@ -10,8 +10,12 @@ select * from privacy_requests where id = $1;
 update privacy_requests set state = @state, ended_at = @ended_at::timestamptz, reason = coalesce(nullif(@reason::text, ''), reason)
 where id = @id and state = 'open';
 
+-- What an erased person had asked for besides is nobody's any more, and can be given to nobody.
 -- name: DetachRequests :exec
-update privacy_requests set person_id = null where person_id = @person_id::uuid;
+update privacy_requests set person_id = null,
+  state = case when state = 'open' and kind <> 'erasure' then 'cancelled' else state end,
+  ended_at = case when state = 'open' and kind <> 'erasure' then now() else ended_at end
+where person_id = @person_id::uuid;
 
 -- name: ConfirmRequest :execrows
 update privacy_requests set confirmed_at = @confirmed_at::timestamptz where id = @id and confirmed_at is null;
