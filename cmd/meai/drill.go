@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meai/cmd/meai/internal/drill"
+	"meai/internal/config"
 	"meai/internal/fence"
 )
 
@@ -78,8 +79,12 @@ func (d drillRunCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, register.Close()) }()
+	cfg, err := config.Load(lab.Sites[drill.A].Config, nil)
+	if err != nil {
+		return fmt.Errorf("the lab's configuration: %w", err)
+	}
 	run := &drill.Drill{
-		Lab: lab, Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Out: os.Stderr,
+		Lab: lab, Mode: fence.Replication(cfg.Regions.Mode), Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Out: os.Stderr,
 		Handover: func(ctx context.Context, to string) error {
 			return lab.Ask(ctx, drill.Control, nil, "failover", "run", "--planned", "--to", to)
 		},

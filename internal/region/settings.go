@@ -28,6 +28,9 @@ wal_log_hints = on
 full_page_writes = on
 fsync = on
 hot_standby = on
+# A commit may wait for the standby to apply it: no query there is worth waiting for.
+max_standby_streaming_delay = 200ms
+max_standby_archive_delay = 200ms
 max_wal_senders = 10
 max_replication_slots = 10
 wal_keep_size = 256MB

@@ -120,10 +120,13 @@ func (a *Agent) announce(ctx context.Context) {
 
 // positions are those of a primary and of a standby. A standby that has replayed all that
 // it received does not lag while it hears from its primary, which it does every 2.5 s at
-// least; otherwise its lag is the age of the newest transaction that it has.
+// least; otherwise its lag is the age of the newest transaction that it has. The control
+// file learns of a timeline with the next checkpoint, and the receiver is gone when the
+// primary is: the files of the log that it wrote are named after theirs.
 const positions = `
 	select case when pg_is_in_recovery() then (select max(t) from (
-	           select received_tli from pg_stat_wal_receiver union all select timeline_id from pg_control_checkpoint()) as known (t))
+	           select received_tli from pg_stat_wal_receiver union all select timeline_id from pg_control_checkpoint()
+	           union all select ('x' || left(name, 8))::bit(32)::int from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$') as known (t))
 	         else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end::bigint,
 	       case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) else pg_current_wal_insert_lsn() end::text,
 	       case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text,

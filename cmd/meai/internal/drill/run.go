@@ -16,6 +16,8 @@ import (
 type Drill struct {
 	Lab      *Lab
 	Register fence.Register
+	// Mode is what the lab's replication is once it is whole.
+	Mode fence.Replication
 	// People write, all together at Share of the rate that the lab can take.
 	People int
 	Share  float64
@@ -147,7 +149,7 @@ func (d *Drill) Once(ctx context.Context, s Scenario, run int) (o Outcome, err e
 }
 
 // happen breaks it, and follows what is done about it.
-func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outcome) error {
+func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outcome) (err error) {
 	if err := s.Break(ctx, d.Lab, serving); err != nil {
 		return fmt.Errorf("break it: %w", err)
 	}
@@ -155,13 +157,17 @@ func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outco
 		return nil
 	}
 	to := Other(serving)
-	if s.Planned {
-		if err := d.Handover(ctx, to); err != nil {
-			return fmt.Errorf("hand over: %w", err)
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, decides)
 	defer cancel()
+	if s.Planned {
+		handed := make(chan error, 1)
+		go func() { handed <- d.Handover(ctx, to) }()
+		defer func() {
+			if handing := <-handed; handing != nil {
+				err = errors.Join(err, fmt.Errorf("hand over: %w", handing))
+			}
+		}()
+	}
 	stages := []struct {
 		took    *time.Duration
 		reached func() bool
@@ -194,7 +200,7 @@ func (d *Drill) whole(ctx context.Context, o *Outcome) error {
 			standby := agents[Other(serving)]
 			claimed, claiming := d.Register.Claimed(ctx)
 			if err == nil && claiming == nil && claimed == "" && agents[serving].Open && standby.Role == fence.RoleStandby &&
-				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication != fence.Degraded {
+				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == d.Mode {
 				o.Whole = time.Since(begun)
 				return nil
 			}

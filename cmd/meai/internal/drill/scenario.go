@@ -48,8 +48,10 @@ var Scenarios = []Scenario{
 	},
 	{
 		Name: "standby-cut", What: "the standby's region is cut off: the other one goes on", Moves: false,
-		Break: func(ctx context.Context, l *Lab, serving string) error { return cut(ctx, l, Other(serving), true, true) },
-		Mend:  healed,
+		Break: func(ctx context.Context, l *Lab, serving string) error {
+			return cut(ctx, l, Other(serving), true, true)
+		},
+		Mend: healed,
 	},
 	{
 		Name: "control-kill", What: "the control site ends at once: the regions go on without it", Moves: false,
