@@ -98,11 +98,11 @@ record-histories: build ## Record workflow histories for the replay tests (on th
 .PHONY: clean weights train eval record-histories
 clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go
 	@for data in $(TEST) $(LOCAL)/bench; do [ ! -x $(BIN)/meai-local ] || $(BIN)/meai-local down --data $$data >/dev/null 2>&1 || true; done
-	@rm -rf $(BIN) $(TEST) $(LOCAL)/bench
+	@rm -rf $(BIN) $(TEST) $(LOCAL)/bench $(LOCAL)/drill
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup fuzz bench bench-memory bench-privacy bench-export bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup drill fuzz bench bench-memory bench-privacy bench-export bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -155,6 +155,12 @@ bench-memory: build ## Measure ingest, recall and size with 1,000 people's and o
 # A look at it: make bench-privacy ARGS="--memories 200 --interactions 60 --told 20 --concurrent 5 --round 10s"
 bench-privacy: build ## Measure the erasure of one person with 10,000 memories, and of 100 people at once (ARGS=...)
 	@$(WITH_BENCH) go run ./scripts/bench privacy $(or $(ARGS),--page docs/evaluation/privacy.md)
+
+# A look at it: make drill ARGS="region-kill"
+drill: build ## Rehearse the loss of a region, ten times each way, on a lab of two (ARGS=...)
+	@rm -rf $(LOCAL)/drill
+	@$(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/drill --free-ports --regions 2 --replication sync -- \
+		sh -c '$(BIN)/meai drill run --lab "$$MEAI_TEST_LAB" $(or $(ARGS),--runs 10 --strict --page docs/evaluation/drills.md)'
 
 # A look at it: make bench-export ARGS="--sizes 2000,10000"
 bench-export: build ## Measure the export of one person with 1,000,000 memories (ARGS=...)

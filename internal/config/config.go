@@ -145,7 +145,7 @@ type Regions struct {
 	Name     string        `koanf:"name" validate:"omitempty,alphanum,lowercase,max=16" doc:"Region of this process, such as a: small letters and digits. Empty: there is one place only, and nothing fails over."`
 	Cluster  string        `koanf:"cluster" default:"meai" validate:"alphanum,max=32" doc:"Name under which all regions of one system keep their records in etcd."`
 	Etcd     []string      `koanf:"etcd" validate:"required_with=Name,dive,url" doc:"URLs of the members of the etcd cluster that decides which region serves; three members at three sites."`
-	Lease    time.Duration `koanf:"lease" default:"8s" validate:"min=2s,max=10s" doc:"How long a primary may serve without hearing from etcd; a fifth of it is kept as margin for clocks and for stopping. Whole seconds; the same everywhere."`
+	Lease    time.Duration `koanf:"lease" default:"6s" validate:"min=2s,max=10s" doc:"How long a primary may serve without hearing from etcd; a fifth of it is kept as margin for clocks and for stopping. Whole seconds; the same everywhere."`
 	Postgres []string      `koanf:"postgres" secret:"true" doc:"Connection URL of a superuser of each region's PostgreSQL, as region=URL. Its own tells an agent which address and port to listen on."`
 	Data     string        `koanf:"data" default:".local/region" validate:"required" doc:"Folder in which the agent keeps its region's PostgreSQL: the cluster in data, beside it what the agent writes. PostgreSQL's account must be able to reach it."`
 	Mode     string        `koanf:"mode" default:"async" validate:"oneof=async sync" doc:"async: the standby follows, and a failover may lose what it had not received. sync: a commit waits until the standby has applied it, and a failover loses nothing."`

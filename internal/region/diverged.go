@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -154,4 +156,27 @@ func rowsOf[T any](ctx context.Context, conn *pgx.Conn, sql string) ([]T, error)
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[T])
+}
+
+// divergedFor is how long what was here alone is kept: as long as backups are, in which an
+// erased person's rows lie on as well, unreadable.
+const divergedFor = 30 * 24 * time.Hour
+
+// tidy removes files of what was here alone whose time is over.
+func tidy(dir string, now time.Time) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for what was kept: %w", err)
+	}
+	var failed []error
+	for _, file := range files {
+		info, err := file.Info()
+		if err == nil && now.Sub(info.ModTime()) > divergedFor {
+			err = os.Remove(filepath.Join(dir, file.Name()))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
 }

@@ -99,13 +99,24 @@ func (a *Agent) status(ctx context.Context) fence.AgentStatus {
 	return s
 }
 
-const announceEvery = time.Second
+const (
+	announceEvery = time.Second
+	tidyEvery     = time.Hour
+)
 
-// announce says every second how the agent is, until the context ends.
+// announce says every second how the agent is, until the context ends, and removes what is
+// no longer kept.
 func (a *Agent) announce(ctx context.Context) {
 	tick := time.NewTicker(announceEvery)
 	defer tick.Stop()
+	var tidied time.Time
 	for {
+		if time.Since(tidied) > tidyEvery {
+			tidied = time.Now()
+			if err := tidy(a.cluster.path("diverged"), tidied); err != nil {
+				a.Logger.Warn("what was kept for its time is not removed", "error", err)
+			}
+		}
 		telling, cancel := context.WithTimeout(ctx, 2*askWithin)
 		// One that does not arrive is followed by another.
 		_ = a.Register.Announce(telling, a.status(telling))

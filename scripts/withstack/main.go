@@ -21,11 +21,12 @@ import (
 )
 
 type cli struct {
-	Program   string   `default:".local/bin/meai-local" type:"path" help:"Path of meai-local."`
-	Data      string   `default:".local/test" type:"path" help:"Folder of the engines' data."`
-	FreePorts bool     `help:"Leave the usual ports to others."`
-	Regions   int      `default:"1" help:"2 for a lab of two regions, whose lab.json MEAI_TEST_LAB names."`
-	Command   []string `arg:"" help:"What to run, with its arguments, after --."`
+	Program     string   `default:".local/bin/meai-local" type:"path" help:"Path of meai-local."`
+	Data        string   `default:".local/test" type:"path" help:"Folder of the engines' data."`
+	FreePorts   bool     `help:"Leave the usual ports to others."`
+	Regions     int      `default:"1" help:"2 for a lab of two regions, whose lab.json MEAI_TEST_LAB names."`
+	Replication string   `enum:",async,sync" default:"" help:"With two regions: async or sync." placeholder:"MODE"`
+	Command     []string `arg:"" help:"What to run, with its arguments, after --."`
 }
 
 func main() {
@@ -51,7 +52,7 @@ func (c cli) run() (err error) {
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
 	stack, err := engines.Start(ctx, engines.Options{
-		Program: c.Program, Data: c.Data, FreePorts: c.FreePorts, Regions: c.Regions, Output: os.Stdout,
+		Program: c.Program, Data: c.Data, FreePorts: c.FreePorts, Regions: c.Regions, Replication: c.Replication, Output: os.Stdout,
 	})
 	if err != nil {
 		return err

@@ -32,6 +32,8 @@ type Options struct {
 	FreePorts bool
 	// Regions is 2 for a lab of two regions; Config is then its lab.json.
 	Regions int
+	// Replication between the regions: "async" or "sync"; "" for meai-local's own choice.
+	Replication string
 	// Output gets what meai-local prints: each step with its seconds, later restarts.
 	Output io.Writer
 }
@@ -93,6 +95,9 @@ func launch(ctx context.Context, o Options, data string) (*Stack, error) {
 	}
 	if o.Regions > 1 {
 		args = append(args, "--regions", strconv.Itoa(o.Regions))
+		if o.Replication != "" {
+			args = append(args, "--replication", o.Replication)
+		}
 	}
 	cmd := exec.Command(o.Program, args...)
 	cmd.Stdout, cmd.Stderr = o.Output, o.Output
