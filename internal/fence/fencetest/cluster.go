@@ -81,7 +81,7 @@ func (c *Cluster) Kill(t testing.TB, i int) {
 		return
 	}
 	c.Signal(t, i, syscall.SIGKILL)
-	<-c.members[i].ended
+	_ = <-c.members[i].ended // it was killed
 	c.members[i] = nil
 }
 
