@@ -87,7 +87,7 @@ func (run *Run) verify(ctx context.Context, done *Done) error {
 		}
 		schedules, err := place.Temporal(ctx)
 		if err != nil {
-			return fmt.Errorf("Temporal: %w", err)
+			return fmt.Errorf("ask Temporal: %w", err)
 		}
 		done.found("schedules", "%d", schedules)
 		return nil

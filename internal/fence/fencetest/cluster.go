@@ -81,7 +81,7 @@ func (c *Cluster) Kill(t testing.TB, i int) {
 		return
 	}
 	c.Signal(t, i, syscall.SIGKILL)
-	_ = <-c.members[i].ended // it was killed
+	t.Logf("member %d: %v", i, <-c.members[i].ended)
 	c.members[i] = nil
 }
 
