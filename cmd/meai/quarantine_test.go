@@ -338,7 +338,7 @@ func TestARunningProcessEndsWhenItsDatabaseIsInQuarantineOrInAnotherEpoch(t *tes
 
 	require.Contains(t, s.run(t, "quarantine", "release", "--approval", uuid.NewString(), "--resume-schedules"), "resumed    nightly-upkeep")
 	up, _ = s.serve(t, "up")
-	s.superuser(t, "update cluster_state set epoch = 3")
+	s.superuser(t, "update cluster_state set epoch = 3, continues = 3")
 	ends(t, up, "write epoch 2 is over, the database is in epoch 3")
 
 	// Another database begins an epoch: this one was left behind, and whoever works with it

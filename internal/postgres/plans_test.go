@@ -59,7 +59,7 @@ var wholePerson = map[string]bool{
 	// At night, once for each person.
 	"memoriesToIndex": true, "countIndexed": true, "patternEdges": true,
 	// Bounded counts, and partial indexes that hold little.
-	"termFrequencies": true, "candidateMemories": true, "takenBack": true, "factsClosedBy": true,
+	"termFrequencies": true, "candidateMemories": true, "takenBack": true, "factsClosedBy": true, "countQueuedLines": true, "unfinishedForgettings": true,
 	// When something is forgotten.
 	"deleteVaultItem": true, "forgetWrites": true, "forgetMoods": true, "forgottenFacts": true, "leftOver": true,
 }
