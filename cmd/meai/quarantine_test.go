@@ -353,7 +353,7 @@ func TestARunningProcessEndsWhenItsDatabaseIsInQuarantineOrInAnotherEpoch(t *tes
 	status, out := s.exits(t, "quarantine", "release", "--approval", uuid.NewString())
 	require.Equal(t, 1, status)
 	require.Contains(t, out, "this one was left behind")
-	s.superuser(t, "update cluster_state set state = 'serving', epoch = 2")
+	s.superuser(t, "update cluster_state set state = 'serving', epoch = 2, continues = 2")
 	s.superuser(t, "delete from ledger_applied where number = (select max(number) from ledger_applied)")
 	back := s.start(t, "worker") // as when an old primary comes back
 	ends(t, back, "left_behind, left-3")
