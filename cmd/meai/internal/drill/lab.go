@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +38,9 @@ type Lab struct {
 
 	mu      sync.Mutex
 	running map[string][]*exec.Cmd
+	// lives counts how often each site was killed; over is set when the drill is.
+	lives map[string]int
+	over  bool
 }
 
 // Site is where things of a site are.
@@ -59,7 +63,7 @@ func OpenLab(ctx context.Context, path string) (*Lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the lab (meai-local up --regions 2 makes one): %w", err)
 	}
-	l := &Lab{running: map[string][]*exec.Cmd{}}
+	l := &Lab{running: map[string][]*exec.Cmd{}, lives: map[string]int{}}
 	if err := json.Unmarshal(raw, l); err != nil {
 		return nil, fmt.Errorf("read the lab's file: %w", err)
 	}
@@ -88,6 +92,7 @@ func (l *Lab) Heal(ctx context.Context) error { return l.ask(ctx, http.MethodPos
 // Kill ends every process of a site at once, the product's first: a power cut.
 func (l *Lab) Kill(ctx context.Context, site string) error {
 	l.mu.Lock()
+	l.lives[site]++
 	for _, cmd := range l.running[site] {
 		// Those that have ended already are as dead.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -136,17 +141,33 @@ func (l *Lab) Run(site string, arguments ...string) error {
 }
 
 func (l *Lab) run(site, configuration string, arguments ...string) error {
-	cmd := exec.Command(l.Program, append(arguments, "--config", configuration)...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.launch(site, l.lives[site], configuration, arguments)
+}
+
+// launch starts a program and does so again when it ends, as long as its site lives and the
+// drill goes on: programs end when their database is not theirs any more, and whoever runs
+// them in earnest starts them anew. It is called with the lock.
+func (l *Lab) launch(site string, life int, configuration string, arguments []string) error {
+	cmd := exec.Command(l.Program, append(slices.Clone(arguments), "--config", configuration)...)
 	cmd.Stdout, cmd.Stderr = l.Log, l.Log
 	cmd.Env = l.environ(site)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start meai %s at site %s: %w", arguments[0], site, err)
 	}
-	go func() { _ = cmd.Wait() }() // what it says is in the log
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.running[site] = append(l.running[site], cmd)
+	go func() {
+		_ = cmd.Wait() // what it says is in the log
+		time.Sleep(time.Second)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.running[site] = slices.DeleteFunc(l.running[site], func(other *exec.Cmd) bool { return other == cmd })
+		if l.lives[site] == life && !l.over {
+			_ = l.launch(site, life, configuration, arguments) // it has started before
+		}
+	}()
 	return nil
 }
 
@@ -231,6 +252,7 @@ func (l *Lab) observe(site string) error {
 func (l *Lab) Stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.over = true
 	for _, all := range l.running {
 		for _, cmd := range all {
 			_ = cmd.Process.Signal(syscall.SIGTERM) // one that has ended is what is wanted
