@@ -200,7 +200,7 @@ func (d *Drill) whole(ctx context.Context, o *Outcome) error {
 			standby := agents[Other(serving)]
 			claimed, claiming := d.Register.Claimed(ctx)
 			if err == nil && claiming == nil && claimed == "" && agents[serving].Open && standby.Role == fence.RoleStandby &&
-				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == d.Mode {
+				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == d.Mode && d.well(ctx) {
 				o.Whole = time.Since(begun)
 				return nil
 			}
@@ -209,6 +209,23 @@ func (d *Drill) whole(ctx context.Context, o *Outcome) error {
 			return fmt.Errorf("the regions do not become whole again: %w", err)
 		}
 	}
+}
+
+// well reports whether nobody who looks calls a region ill: who takes over while some do is
+// taken for lost at once. Before the product runs nobody looks.
+func (d *Drill) well(ctx context.Context) bool {
+	verdicts, err := d.Register.Verdicts(ctx)
+	if err != nil {
+		return false
+	}
+	for _, verdict := range verdicts {
+		for _, health := range verdict.Regions {
+			if !health.Healthy {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // acceptedBy reports whether a region accepted something that was sent after a moment.
