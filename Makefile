@@ -30,7 +30,7 @@ RACE ?=
 
 # What the tests of the engines need is not cached: they talk to servers. Vetting is lint's, which vets everything: the
 # subset that go test vets by itself would go through every dependency once more.
-GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -vet=off -count=1 -timeout=20m
+GOTEST = CGO_ENABLED=$(if $(RACE),1,0) $(BIN)/gotestsum --format pkgname --hide-summary skipped -- $(RACE) -vet=off -count=1 -timeout=45m
 WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-ports --
 # The modules that hold code. deploy/local/weaviate, scripts/tools and scripts/scanners only pin the versions of programs.
 MODULES := . deploy/local deploy/docker
