@@ -12,6 +12,7 @@ import (
 
 	"meai/internal/child"
 	"meai/internal/fence"
+	"meai/internal/objects"
 )
 
 // clone makes the cluster a copy of the other region's.
@@ -61,7 +62,7 @@ func (c *cluster) finishClone() error {
 	if err := os.Rename(c.path("cloned"), c.data()); err != nil {
 		return fmt.Errorf("put the clone in place: %w", err)
 	}
-	return syncFolder(c.home)
+	return objects.Sync(c.home)
 }
 
 // signalStandby has the cluster in a folder start as a standby.

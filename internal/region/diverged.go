@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"meai/internal/objects"
 	"meai/internal/pgserver"
 )
 
@@ -92,7 +93,7 @@ func (c *cluster) export(ctx context.Context, f fork, b beyond) (path string, er
 		err = os.Rename(path+".new", path)
 	}
 	if err == nil {
-		err = syncFolder(c.path("diverged"))
+		err = objects.Sync(c.path("diverged"))
 	}
 	if err != nil {
 		return "", fmt.Errorf("export what is here alone: %w", err)

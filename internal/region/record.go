@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"meai/internal/objects"
 	"meai/internal/pgserver"
 )
 
@@ -69,13 +70,5 @@ func replaceFile(path string, text []byte, owner pgserver.Account) error {
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return objects.Sync(filepath.Dir(path))
 }

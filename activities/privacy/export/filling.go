@@ -55,7 +55,7 @@ func (x *Exports) Fill(ctx context.Context, in Ref, beat func(done int64)) (Impo
 	default:
 		return i, unsent(i)
 	}
-	leave, err := enter(ctx, func() { give(beat, 0) })
+	leave, err := atOnce.Take(ctx, tellEvery, func() { give(beat, 0) })
 	if err != nil {
 		return i, err
 	}

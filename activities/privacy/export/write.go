@@ -14,6 +14,7 @@ import (
 	"meai/internal/failure"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
+	"meai/internal/turns"
 )
 
 // WriteInput names an export that is to be written, and what it is encrypted to.
@@ -42,7 +43,7 @@ func (x *Exports) Write(ctx context.Context, in WriteInput, beat func(done int64
 	case e.State != Queued && e.State != Writing:
 		return e, decided(e)
 	}
-	leave, err := enter(ctx, func() { give(beat, 0) })
+	leave, err := atOnce.Take(ctx, tellEvery, func() { give(beat, 0) })
 	if err != nil {
 		return e, err
 	}
@@ -83,23 +84,7 @@ func (x *Exports) clear(ctx context.Context, subject, id uuid.UUID, remove func(
 
 // atOnce is how many are written, or filled in, at a time by one process: each holds a
 // connection to the database for as long as it takes.
-var atOnce = make(chan struct{}, 2)
-
-// enter waits for one's turn, and shows signs of life meanwhile.
-func enter(ctx context.Context, beat func()) (leave func(), err error) {
-	signs := time.NewTicker(tellEvery)
-	defer signs.Stop()
-	for {
-		select {
-		case atOnce <- struct{}{}:
-			return func() { <-atOnce }, nil
-		case <-signs.C:
-			beat()
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
+var atOnce = make(turns.Turns, 2)
 
 // give gives a sign of life to whom it may concern.
 func give(beat func(int64), done int64) {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"meai/internal/turns"
 )
 
 // Files are those of an installation, as its settings tell of them. What is not set up is
@@ -42,7 +44,11 @@ func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string]
 			return nil, false, fmt.Errorf("scan for what is left: %w", err)
 		}
 	}
-	leave, err := enter(ctx, beat)
+	leave, err := scanning.Take(ctx, time.Second, func() {
+		if beat != nil {
+			beat(0)
+		}
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("scan for what is left: %w", err)
 	}
@@ -64,23 +70,5 @@ func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string]
 	return found, true, err
 }
 
-// scanning is held by who scans: one at a time keeps a core of this process busy.
-var scanning = make(chan struct{}, 1)
-
-// enter waits for one's turn to scan, with signs of life.
-func enter(ctx context.Context, beat func(n int64)) (leave func(), err error) {
-	signs := time.NewTicker(time.Second)
-	defer signs.Stop()
-	for {
-		select {
-		case scanning <- struct{}{}:
-			return func() { <-scanning }, nil
-		case <-signs.C:
-			if beat != nil {
-				beat(0)
-			}
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
+// scanning: one scan at a time keeps a core of this process busy.
+var scanning = make(turns.Turns, 1)

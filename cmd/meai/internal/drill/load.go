@@ -218,18 +218,14 @@ func (l *Load) Told() []Told {
 	return append([]Told(nil), l.told...)
 }
 
-// Pause is the longest time in which nothing was accepted, from a moment on, with when it
-// began; now ends it.
-func (l *Load) Pause(from time.Time) (longest time.Duration, at time.Time) {
+// Pause is the longest time in which nothing was accepted, from a moment on; now ends it.
+func (l *Load) Pause(from time.Time) (longest time.Duration) {
 	last := from
 	for _, t := range append(l.Told(), Told{At: time.Now()}) {
 		if t.At.Before(from) {
 			continue
 		}
-		if d := t.At.Sub(last); d > longest {
-			longest, at = d, last
-		}
-		last = t.At
+		longest, last = max(longest, t.At.Sub(last)), t.At
 	}
-	return longest, at
+	return longest
 }

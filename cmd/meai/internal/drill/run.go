@@ -134,7 +134,7 @@ func (d *Drill) Once(ctx context.Context, s Scenario, run int) (o Outcome, err e
 	if err := sleep(ctx, d.After); err != nil {
 		return o, err
 	}
-	o.Pause, _ = d.load.Pause(o.At)
+	o.Pause = d.load.Pause(o.At)
 	stop()
 	<-written
 	now, err := d.serving(ctx)
