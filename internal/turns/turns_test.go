@@ -23,7 +23,9 @@ func TestWhoWaitsForATurnShowsSignsOfLife(t *testing.T) {
 			leave()
 		}()
 		begun, signs := time.Now(), 0
-		_, err = two.Take(t.Context(), time.Second, func() { signs++ })
+		patient, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		_, err = two.Take(patient, time.Second, func() { signs++ })
 		require.NoError(t, err)
 		require.Equal(t, 3500*time.Millisecond, time.Since(begun))
 		require.Equal(t, 3, signs)
