@@ -173,7 +173,10 @@ func onePrimary(t *testing.T, s subject) {
 	lease, holder, after := primary(t, s.one)
 	require.Equal(t, holder, after.Primary.Value)
 	require.Equal(t, holder, after.Last.Value.Holder)
-	require.Equal(t, after, read(t, s.other))
+	seen := read(t, s.other)
+	require.GreaterOrEqual(t, seen.Revision, after.Revision) // etcd counts what all do in a cluster
+	seen.Revision = after.Revision
+	require.Equal(t, after, seen)
 
 	again, err := s.one.Acquire(t.Context(), after, lease, holder)
 	require.NoError(t, err, "the answer to the first try was lost")

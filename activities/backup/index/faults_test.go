@@ -122,6 +122,7 @@ func TestAServerThatIsKilledMeanwhile(t *testing.T) {
 	subject := live.subject(t, 30)
 	asleep := live.subject(t, 5)
 	live.deactivate(t, asleep)
+	told := live.found(t, subject)
 	id, o := newID(t), live.how()
 	o.Progress = at(index.BackingUp, live.Kill)
 	require.ErrorIs(t, shelf.attempt(t, t.Context(), id, o), index.ErrServer)
@@ -141,7 +142,7 @@ func TestAServerThatIsKilledMeanwhile(t *testing.T) {
 	o = scratch.how()
 	o.Drop = true // whatever there is
 	require.NoError(t, index.Restore(t.Context(), shelf.Repository, m, shelf.keys, o))
-	require.Equal(t, live.found(t, subject), scratch.found(t, subject))
+	require.Equal(t, told, scratch.found(t, subject))
 }
 
 func TestABackupThatIsCancelledLeavesNothing(t *testing.T) {

@@ -99,6 +99,7 @@ var endedBySelf = map[string]string{
 	"rate_limits": "swept_at_once", "legal_hold_items": "goes_with_its_hold", "audit_log": "append_only", "backups.postgres": "ended_by_backup_keeping", "backups.weaviate": "ended_by_backup_keeping",
 	"backups.second": "ended_by_its_copier", "backups.archive": "ended_by_the_archive", "backups.folders": "gone_within_a_day",
 	"exports": "ended_by_the_export", "weaviate.files": "goes_with_its_rows", "postgres.files": "goes_with_its_rows", "logs.engines": "ended_by_the_log_store",
+	"regions.folder": "ended_by_its_agent",
 }
 
 // elsewhere is all of the data map that no rule is about, in its order.
