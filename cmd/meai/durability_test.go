@@ -35,7 +35,7 @@ const (
 // be answered and remembered, exactly once in effect.
 func TestNothingIsLostOrDoneTwice(t *testing.T) {
 	d := newDisaster(t)
-	people := d.talk(t)
+	people := d.talk(t, talkers)
 
 	kills := 0
 	for range rounds {
@@ -91,7 +91,7 @@ func newDisaster(t *testing.T) *disaster {
 
 // startEngines starts a supervised stack of its own: killing a shared one would
 // disturb the other tests.
-func startEngines(t *testing.T) string {
+func startEngines(t *testing.T, extra ...string) string {
 	t.Helper()
 	local, err := filepath.Abs("../../.local/bin/meai-local")
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func startEngines(t *testing.T) string {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(data)) })
 	log := &journal{}
 	ready := filepath.Join(data, "ready")
-	cmd := exec.Command(local, "up", "--data", data, "--free-ports", "--ready-file", ready)
+	cmd := exec.Command(local, append([]string{"up", "--data", data, "--free-ports", "--ready-file", ready}, extra...)...)
 	cmd.Dir = "../.."
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = diesWithParent() // its guards then stop the engines
@@ -188,19 +188,26 @@ func (w *talker) count() int {
 	return len(w.accepted)
 }
 
-func (d *disaster) talk(t *testing.T) []*talker {
+func (d *disaster) talk(t *testing.T, many int) []*talker {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	t.Cleanup(func() { stop(); d.talking.Wait() })
 	var people []*talker
-	for range talkers {
-		w := &talker{person: newPerson(t, "http://"+d.address), accepted: map[string]uuid.UUID{}}
-		w.begin(t)
+	for range many {
+		w := d.newTalker(t)
 		people = append(people, w)
 		d.talking.Go(func() { w.talk(ctx) })
 	}
 	return people
+}
+
+// newTalker is one who says nothing yet.
+func (d *disaster) newTalker(t *testing.T) *talker {
+	t.Helper()
+	w := &talker{person: newPerson(t, "http://"+d.address), accepted: map[string]uuid.UUID{}}
+	w.begin(t)
+	return w
 }
 
 // talk sends message after message. A message is repeated with its key until it

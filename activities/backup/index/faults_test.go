@@ -5,9 +5,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/backup/index"
@@ -181,19 +183,32 @@ func TestWhatIsWrittenMeanwhileIsNotTakenForDamage(t *testing.T) {
 	require.NoError(t, index.Restore(t.Context(), shelf.Repository, m, shelf.keys, newServer(t, node).how()))
 }
 
+// loses writes a subject's memories again, without what [vectors.Index.Put] does after it,
+// and kills the server: it has the objects, and not all of their vectors.
+func (s *server) loses(t *testing.T, subject uuid.UUID) {
+	t.Helper()
+	tenant := vectors.TenantOf(subject)
+	objects, err := s.client.Data().ObjectsGetter().WithClassName("Memory").WithTenant(tenant).WithVector().WithLimit(100).Do(t.Context())
+	require.NoError(t, err)
+	for _, o := range objects {
+		require.NoError(t, s.index.Delete(t.Context(), subject, uuid.MustParse(o.ID.String())))
+		o.Tenant = tenant
+	}
+	_, err = s.client.Batch().ObjectsBatcher().WithObjects(objects...).Do(t.Context())
+	require.NoError(t, err)
+	s.Kill()
+	s.start(t)
+}
+
 // TestVectorsThatTheServerItselfLostAreNoDamageOfTheBackup has Weaviate lose them: 1.35.2
 // acknowledges writes whose vectors are not in the write-ahead log yet.
 func TestVectorsThatTheServerItselfLostAreNoDamageOfTheBackup(t *testing.T) {
 	t.Parallel()
 	live, shelf := newServer(t, node), newShelf(t)
-	live.subject(t, 10)
-	live.Kill()
-	live.start(t)
+	live.loses(t, live.subject(t, 10))
 	m := shelf.take(t, live.how())
-	for _, sample := range m.Index.Samples {
-		require.True(t, sample.Lost)
-	}
-	require.NotEmpty(t, m.Index.Samples)
+	lost := slices.DeleteFunc(slices.Clone(m.Index.Samples), func(sample repository.Sample) bool { return !sample.Lost })
+	require.NotEmpty(t, lost)
 	require.NoError(t, index.Restore(t.Context(), shelf.Repository, m, shelf.keys, newServer(t, node).how()))
 }
 
