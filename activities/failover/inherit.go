@@ -9,35 +9,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// orphanedAfter is how many looks in a row must find the same failover under way, and
-// nobody who drives it, before it is adopted: 15 s, longer than a workflow takes to begin
-// or to be found.
-const orphanedAfter = 15
-
 // Inherit looks once a second for a failover whose runner is gone, and adopts it, until ctx
 // ends. Nobody need be awake for that: beyond the commit point no region serves until it has
 // gone through its steps, and before it no other one can be begun. driven says whether
-// something else goes on with failovers, such as a workflow that runs; it may take a few
-// seconds. tell is told of each attempt at a step.
+// something else goes on with failovers, such as a workflow that runs; for 5 s it must not,
+// which is longer than a workflow takes to be found. tell is told of each attempt at a step.
 func (c *Controller) Inherit(ctx context.Context, driven func(context.Context) bool, tell func(name string, done Done, err error)) error {
 	ticks := time.NewTicker(10 * c.every())
 	defer ticks.Stop()
-	seen, looks := "", 0
+	seen, since := "", time.Now()
 	for {
 		claimed, err := c.Register.Claimed(ctx)
 		switch {
-		case err != nil:
-			looks = 0 // without the register nobody can go on with anything
-		case claimed == "" || claimed != seen || driven(ctx):
-			seen, looks = claimed, 0
-		default:
-			looks++
-		}
-		if looks >= orphanedAfter {
-			looks = 0
+		case err != nil, claimed == "", claimed != seen, driven(ctx):
+			// Without the register nobody can go on with anything.
+			seen, since = claimed, time.Now()
+		case time.Since(since) > 50*c.every():
 			if err := c.inherit(ctx, claimed, tell); err != nil && ctx.Err() == nil {
 				c.Logger.Warn("a failover that nobody runs was not brought to its end", "id", claimed, "error", err)
 			}
+			since = time.Now()
 		}
 		select {
 		case <-ctx.Done():

@@ -54,6 +54,7 @@ func TestComponentsRecoverByThemselves(t *testing.T) {
 		}
 	}
 	t.Logf("%d interactions accepted\n%s", p.finish(t, append(people, probe)), p.report.String())
+	p.handsOver(t)
 }
 
 // plant is an installation with one process for the API, one for all workers, Redis and a

@@ -117,11 +117,14 @@ func (p *parts) tellStep(step string, _ failover.Done, err error) {
 	}
 }
 
+// drivenTimeout bounds asking the control plane's Temporal: what does not answer drives nothing.
+const drivenTimeout = 2 * time.Second
+
 // driven reports whether a workflow goes on with failovers. One that does is known to the
 // control plane's Temporal, under whatever id it was started.
 func driven(temporal client.Client) func(context.Context) bool {
 	return func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, drivenTimeout)
 		defer cancel()
 		running, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 			Query: `WorkflowType = "Failover" and ExecutionStatus = "Running"`,
