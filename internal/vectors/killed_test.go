@@ -2,15 +2,14 @@ package vectors_test
 
 import (
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/go-openapi/strfmt"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	client "github.com/weaviate/weaviate-go-client/v4/weaviate"
-	"github.com/weaviate/weaviate/entities/models"
 
 	"meai/internal/enginetest"
 	"meai/internal/vectors"
@@ -128,29 +127,40 @@ func TestWhatWasPutIsFoundWhenTheServerWasKilled(t *testing.T) {
 	}
 }
 
-// TestWhatVectorsFindNoMoreIsNoticed loses vectors as versions before did, which did not
-// see to it that they are written down: Weaviate has the objects, and no search by vector
-// finds them.
+// TestWhatVectorsFindNoMoreIsNoticed has the server lose what a crash can lose of an older
+// version's writes: the vectors themselves, or their signs, which are in a log of their own.
+// It has the objects, and no search by vector finds them, or all as if they were the same.
 func TestWhatVectorsFindNoMoreIsNoticed(t *testing.T) {
 	t.Parallel()
 	m := newMortal(t)
-	subject := m.holder(t, 3, 16)
 	objects := some(0, 30, 16)
-	m.putUnsettled(t, subject, objects[3:]...)
-	require.Empty(t, m.unfound(t, subject, objects), "the server has not lost them yet")
-	m.crash(t)
-	require.Equal(t, len(objects), m.count(t, subject))
-	lost := m.unfound(t, subject, objects)
-	require.NotEmpty(t, lost) // some may have been written down in time
-	require.NotContains(t, lost, objects[0].ID)
+	for _, log := range []string{"vectors_compressed_text", "vectors_text"} {
+		subject, other := m.holder(t, len(objects), 16), m.holder(t, len(objects), 16)
+		m.loses(t, subject, log)
+		require.Equal(t, len(objects), m.count(t, subject), log)
+		require.Len(t, m.unfound(t, subject, objects), len(objects), log)
+		require.Empty(t, m.unfound(t, other, objects), log)
 
-	require.NoError(t, m.index.Put(t.Context(), subject, objects...))
-	require.Equal(t, lost, m.unfound(t, subject, objects), "what it has it does not index again")
-	require.NoError(t, m.index.Replace(t.Context(), subject, objects...))
-	require.Empty(t, m.unfound(t, subject, objects))
-	m.requireFound(t, "after they were replaced", subject, len(objects), 16)
-	m.crash(t)
-	m.requireFound(t, "after another crash", subject, len(objects), 16)
+		require.NoError(t, m.index.Put(t.Context(), subject, objects...))
+		require.Len(t, m.unfound(t, subject, objects), len(objects), "what it has it does not index again: %s", log)
+		require.NoError(t, m.index.Replace(t.Context(), subject, objects...))
+		require.Empty(t, m.unfound(t, subject, objects), log)
+		m.requireFound(t, "after they were replaced", subject, len(objects), 16)
+		m.crash(t)
+		m.requireFound(t, "after another crash", subject, len(objects), 16)
+	}
+}
+
+// loses kills the server, and one of a tenant's logs is gone when it starts again.
+func (m *mortal) loses(t *testing.T, subject uuid.UUID, log string) {
+	t.Helper()
+	m.Kill()
+	folder := filepath.Join(m.options.Data, "memory", vectors.TenantOf(subject), "lsm", log)
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	require.NoError(t, os.RemoveAll(folder))
+	m.start(t)
 }
 
 // TestATenantOfAClassThatKeptVectorsInMemoryIsFound: the cache of older classes was not
@@ -164,27 +174,6 @@ func TestATenantOfAClassThatKeptVectorsInMemoryIsFound(t *testing.T) {
 	subject := m.holder(t, 30, 16)
 	m.crash(t)
 	m.requireFound(t, "without a cache", subject, 30, 16)
-}
-
-// putUnsettled writes objects as [vectors.Index.Put] does, without what it does after it.
-func (m *mortal) putUnsettled(t *testing.T, subject uuid.UUID, objects ...vectors.Object) {
-	t.Helper()
-	var rows []*models.Object
-	for _, o := range objects {
-		rows = append(rows, &models.Object{
-			ID: strfmt.UUID(o.ID.String()), Class: "Memory", Tenant: vectors.TenantOf(subject),
-			Properties: map[string]any{
-				"turn": o.Turn[0].String(), "neighbours": "", "kind": o.Kind, "model": o.Model,
-				"said_at": o.SaidAt.Format(time.RFC3339Nano),
-			},
-			Vectors: models.Vectors{"text": o.Vector},
-		})
-	}
-	results, err := m.client.Batch().ObjectsBatcher().WithObjects(rows...).Do(t.Context())
-	require.NoError(t, err)
-	for _, r := range results {
-		require.Nil(t, r.Result.Errors)
-	}
 }
 
 func (m *mortal) unfound(t *testing.T, subject uuid.UUID, objects []vectors.Object) []uuid.UUID {
