@@ -319,9 +319,26 @@ func (d *disaster) requireOnce(t *testing.T, w *talker) {
 	nodes := d.count(t, w.subject, "select count(*) from memory_nodes where indexed_at is not null")
 	got, err := d.index.Count(t.Context(), w.subject)
 	require.NoError(t, err)
-	require.Equal(t, nodes, got, "one vector for each node")
+	require.Equal(t, nodes, got, "one object for each node")
+	d.requireFound(t, w, nodes)
 	page, err := w.api.GetSessionWithResponse(t.Context(), w.session)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.StatusCode())
 	require.Equal(t, n, page.JSON200.Interactions)
+}
+
+// requireFound shows that searches by vector find whatever is in one person's index.
+func (d *disaster) requireFound(t *testing.T, w *talker, nodes int) {
+	t.Helper()
+	held, err := d.index.List(t.Context(), w.subject, uuid.Nil, nodes+1)
+	require.NoError(t, err)
+	ids := make([]uuid.UUID, len(held))
+	for i, h := range held {
+		ids[i] = h.ID
+	}
+	cfg, err := config.Load(d.config, d.env)
+	require.NoError(t, err)
+	lost, err := d.index.Unfound(t.Context(), w.subject, cfg.Embedding.Dimensions, ids...)
+	require.NoError(t, err)
+	require.Empty(t, lost, "a crash has lost the vectors of %s", w.subject)
 }
