@@ -75,6 +75,7 @@ func newPlant(t *testing.T) *plant {
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN=" + p.address, "MEAI_LIMITS_REDIS_URL=" + p.redis.URL,
 		"MEAI_LIMITS_SYNTHESIS=100000", "MEAI_LIMITS_READING=100000",
 	}}
+	p.run(t, "migrate") // the lab has done so with the binary that was built last
 	p.run(t, "apply")
 	p.processes["api"] = p.start(t, "api")
 	p.processes["worker"] = p.start(t, "worker")
