@@ -24,10 +24,12 @@ type RepairDone struct {
 	// Failed counts subjects whose repair gave up; the next run tries again.
 	Failed int `json:"failed"`
 	// Compared memories, of which Missing were not in the index and Stale were there
-	// otherwise than the rows say; Stray objects had no memory.
+	// otherwise than the rows say; those that are Lost were there, and no search by vector
+	// found them. Stray objects had no memory.
 	Compared int `json:"compared"`
 	Missing  int `json:"missing"`
 	Stale    int `json:"stale"`
+	Lost     int `json:"lost,omitempty"`
 	Stray    int `json:"stray"`
 	// Tenants of erased people that were removed, and Unknown ones that were left.
 	Tenants int `json:"tenants"`
@@ -81,6 +83,7 @@ func repairOne(ctx workflow.Context, subject uuid.UUID, done *RepairDone) error 
 		done.Compared += did.Compared
 		done.Missing += did.Missing
 		done.Stale += did.Stale
+		done.Lost += did.Lost
 		done.Stray += did.Stray
 		done.Tenants += did.Tenants
 		if in.After = did.Next; in.After == uuid.Nil {

@@ -36,12 +36,12 @@ func repairing(t *testing.T, subjects int, repair func(ordinal int, in memory.Re
 
 func TestARepairVisitsEverybodyAndThenSweepsTheTenants(t *testing.T) {
 	env, swept := repairing(t, 25, func(int, memory.RepairInput) (memory.Repaired, error) {
-		return memory.Repaired{Compared: 10, Missing: 3, Stale: 2, Stray: 1}, nil
+		return memory.Repaired{Compared: 10, Missing: 3, Stale: 2, Lost: 4, Stray: 1}, nil
 	})
 	env.ExecuteWorkflow(RepairIndex, RepairIndexInput{PageSize: 10})
 	var done RepairDone
 	require.NoError(t, env.GetWorkflowResult(&done))
-	require.Equal(t, RepairDone{Subjects: 25, Compared: 250, Missing: 75, Stale: 50, Stray: 25, Tenants: 2, Unknown: 3}, done)
+	require.Equal(t, RepairDone{Subjects: 25, Compared: 250, Missing: 75, Stale: 50, Lost: 100, Stray: 25, Tenants: 2, Unknown: 3}, done)
 	require.Equal(t, 1, *swept)
 }
 

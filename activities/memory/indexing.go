@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
 
 	"meai/activities/interaction"
 	"meai/internal/embedding"
@@ -205,9 +206,14 @@ func addNeighbours(ctx context.Context, q *queries.Queries, subject uuid.UUID, o
 	return nil
 }
 
-// put writes objects to the subject's tenant, which the first of them makes.
+// put writes objects to the subject's tenant, which the first of them makes. An attempt
+// before may have ended because the index was killed, and left objects without vectors.
 func (a *Activities) put(ctx context.Context, subject uuid.UUID, objects []vectors.Object) error {
-	err := a.index.Put(ctx, subject, objects...)
+	put := a.index.Put
+	if activity.IsActivity(ctx) && activity.GetInfo(ctx).Attempt > 1 {
+		put = a.index.Replace
+	}
+	err := put(ctx, subject, objects...)
 	if !errors.Is(err, vectors.ErrNoTenant) {
 		return err
 	}

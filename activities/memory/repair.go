@@ -26,8 +26,8 @@ const (
 var last = uuid.Max
 
 // Repair compares one subject's index with the rows, page by page in the order of
-// the ids, and mends both ways: what the index lacks or holds otherwise is copied
-// from the rows, what no row stands for is removed. The rows are right. It may run
+// the ids, and mends both ways: what the index lacks, holds otherwise or finds no more is
+// copied from the rows, what no row stands for is removed. The rows are right. It may run
 // beside everything that writes; a second run finds nothing. The tenant of a subject
 // who is being erased, or was, is removed. Who does not agree to what the nights do with
 // their memories is passed by. [failure.NotFound] for one who is unknown.
@@ -79,7 +79,11 @@ func (a *Activities) repairPage(ctx context.Context, subject uuid.UUID, done *Re
 	if err != nil {
 		return err
 	}
-	if ids := slices.Concat(page.missing, page.stale); len(ids) > 0 {
+	lost, err := a.removeLost(ctx, subject, page.lost)
+	if err != nil {
+		return err
+	}
+	if ids := slices.Concat(page.missing, page.stale, lost); len(ids) > 0 {
 		if _, err := a.indexNodes(ctx, subject, ids, alone, func(context.Context, *queries.Queries) error { return nil }); err != nil {
 			return err
 		}
@@ -87,6 +91,7 @@ func (a *Activities) repairPage(ctx context.Context, subject uuid.UUID, done *Re
 	done.Compared += page.compared
 	done.Missing += len(page.missing)
 	done.Stale += len(page.stale)
+	done.Lost += len(lost)
 	done.Stray += stray
 	if done.Next = page.until; page.until == last {
 		done.Next = uuid.Nil
@@ -96,9 +101,9 @@ func (a *Activities) repairPage(ctx context.Context, subject uuid.UUID, done *Re
 
 // difference is what was found between an id and until.
 type difference struct {
-	missing, stale, strays []uuid.UUID
-	compared               int
-	until                  uuid.UUID
+	missing, stale, lost, strays []uuid.UUID
+	compared                     int
+	until                        uuid.UUID
 }
 
 // compare lays the objects and the rows of one range of ids side by side. The objects
@@ -131,21 +136,32 @@ func (a *Activities) compare(ctx context.Context, subject, after uuid.UUID) (dif
 			inIndex[h.ID] = h
 		}
 	}
+	alike := d.lay(inIndex, ought)
+	d.lost, err = a.index.Unfound(ctx, subject, a.embedder.Dimensions(), alike...)
+	return d, err
+}
+
+// lay compares what the index holds with what it ought to, and returns what is as it
+// ought to be but for its vector, which the index was not asked for.
+func (d *difference) lay(held map[uuid.UUID]vectors.Held, ought []wanted) (alike []uuid.UUID) {
 	for _, w := range ought {
 		if beyond(w.ID, d.until) {
 			break
 		}
 		d.compared++
-		h, found := inIndex[w.ID]
-		delete(inIndex, w.ID)
-		if !found {
+		h, found := held[w.ID]
+		delete(held, w.ID)
+		switch {
+		case !found:
 			d.missing = append(d.missing, w.ID)
-		} else if !w.given || !h.Matches(w.Object) {
+		case !w.given || !h.Matches(w.Object):
 			d.stale = append(d.stale, w.ID)
+		default:
+			alike = append(alike, w.ID)
 		}
 	}
-	d.strays = slices.Collect(maps.Keys(inIndex))
-	return d, nil
+	d.strays = slices.Collect(maps.Keys(held))
+	return alike
 }
 
 // beyond reports whether an id comes after another, for Weaviate as for PostgreSQL.
@@ -202,6 +218,24 @@ func (a *Activities) removeStrays(ctx context.Context, subject uuid.UUID, ids []
 		return a.index.Delete(ctx, subject, strays...)
 	})
 	return len(strays), err
+}
+
+// removeLost removes objects that no search by vector finds, also now that nobody writes,
+// and returns which: put again as they are, the index would not look at their vectors.
+func (a *Activities) removeLost(ctx context.Context, subject uuid.UUID, ids []uuid.UUID) (lost []uuid.UUID, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = a.db.Write(ctx, subject, func(ctx context.Context, q *queries.Queries) error {
+		if err := q.LockMemories(ctx, subject); err != nil {
+			return fmt.Errorf("wait for other writes: %w", err)
+		}
+		if lost, err = a.index.Unfound(ctx, subject, a.embedder.Dimensions(), ids...); err != nil {
+			return err
+		}
+		return a.index.Delete(ctx, subject, lost...)
+	})
+	return lost, err
 }
 
 // active is the state of subjects who are not being erased.

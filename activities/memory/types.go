@@ -219,6 +219,8 @@ type Repaired struct {
 	Compared int `json:"compared"`
 	Missing  int `json:"missing"`
 	Stale    int `json:"stale"`
+	// Lost were in the index, and no search by vector found them: they were made anew.
+	Lost int `json:"lost,omitempty"`
 	// Stray objects had no memory any more, and were removed.
 	Stray int `json:"stray"`
 	// Tenants that were removed: 1 for a person who is being erased, or was.

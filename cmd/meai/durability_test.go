@@ -34,8 +34,9 @@ const (
 // PostgreSQL and Weaviate in turn while people talk. Whatever was accepted must
 // be answered and remembered, exactly once in effect.
 func TestNothingIsLostOrDoneTwice(t *testing.T) {
+	t.Parallel() // it mostly waits
 	d := newDisaster(t)
-	people := d.talk(t)
+	people := d.talk(t, talkers)
 
 	kills := 0
 	for range rounds {
@@ -91,7 +92,7 @@ func newDisaster(t *testing.T) *disaster {
 
 // startEngines starts a supervised stack of its own: killing a shared one would
 // disturb the other tests.
-func startEngines(t *testing.T) string {
+func startEngines(t *testing.T, extra ...string) string {
 	t.Helper()
 	local, err := filepath.Abs("../../.local/bin/meai-local")
 	require.NoError(t, err)
@@ -103,7 +104,7 @@ func startEngines(t *testing.T) string {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(data)) })
 	log := &journal{}
 	ready := filepath.Join(data, "ready")
-	cmd := exec.Command(local, "up", "--data", data, "--free-ports", "--ready-file", ready)
+	cmd := exec.Command(local, append([]string{"up", "--data", data, "--free-ports", "--ready-file", ready}, extra...)...)
 	cmd.Dir = "../.."
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = diesWithParent() // its guards then stop the engines
@@ -188,19 +189,26 @@ func (w *talker) count() int {
 	return len(w.accepted)
 }
 
-func (d *disaster) talk(t *testing.T) []*talker {
+func (d *disaster) talk(t *testing.T, many int) []*talker {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	t.Cleanup(func() { stop(); d.talking.Wait() })
 	var people []*talker
-	for range talkers {
-		w := &talker{person: newPerson(t, "http://"+d.address), accepted: map[string]uuid.UUID{}}
-		w.begin(t)
+	for range many {
+		w := d.newTalker(t)
 		people = append(people, w)
 		d.talking.Go(func() { w.talk(ctx) })
 	}
 	return people
+}
+
+// newTalker is one who says nothing yet.
+func (d *disaster) newTalker(t *testing.T) *talker {
+	t.Helper()
+	w := &talker{person: newPerson(t, "http://"+d.address), accepted: map[string]uuid.UUID{}}
+	w.begin(t)
+	return w
 }
 
 // talk sends message after message. A message is repeated with its key until it
@@ -311,9 +319,26 @@ func (d *disaster) requireOnce(t *testing.T, w *talker) {
 	nodes := d.count(t, w.subject, "select count(*) from memory_nodes where indexed_at is not null")
 	got, err := d.index.Count(t.Context(), w.subject)
 	require.NoError(t, err)
-	require.Equal(t, nodes, got, "one vector for each node")
+	require.Equal(t, nodes, got, "one object for each node")
+	d.requireFound(t, w, nodes)
 	page, err := w.api.GetSessionWithResponse(t.Context(), w.session)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, page.StatusCode())
 	require.Equal(t, n, page.JSON200.Interactions)
+}
+
+// requireFound shows that searches by vector find whatever is in one person's index.
+func (d *disaster) requireFound(t *testing.T, w *talker, nodes int) {
+	t.Helper()
+	held, err := d.index.List(t.Context(), w.subject, uuid.Nil, nodes+1)
+	require.NoError(t, err)
+	ids := make([]uuid.UUID, len(held))
+	for i, h := range held {
+		ids[i] = h.ID
+	}
+	cfg, err := config.Load(d.config, d.env)
+	require.NoError(t, err)
+	lost, err := d.index.Unfound(t.Context(), w.subject, cfg.Embedding.Dimensions, ids...)
+	require.NoError(t, err)
+	require.Empty(t, lost, "a crash has lost the vectors of %s", w.subject)
 }

@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"meai/activities/failover"
+	"meai/internal/fence"
 	"meai/workflows"
 )
 
@@ -21,7 +24,7 @@ func (regionWorkerCommand) Help() string {
 	return `Runs the workflow Failover in the control plane's own Temporal (failover.temporal), measures how far the other region is behind,
 and, with failover.automatic, fails over when the observers agree that the primary is lost. Run it at the site that is in neither
 region, and a second one wherever you like: one failover is under way at a time. When that Temporal does not answer, it carries a
-failover out by itself.
+failover out by itself. A failover whose runner is gone, which no workflow drives, it brings to its end, also one that was begun by hand.
 
 By hand: temporal workflow start --address ADDRESS --namespace control --task-queue operations --type Failover --input '{"to":"b"}'`
 }
@@ -42,13 +45,14 @@ func (regionWorkerCommand) Run(ctx context.Context, c *cli) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	broken := make(chan error, 3)
+	broken := make(chan error, 4)
 	go func() { broken <- health.Run(ctx) }()
 	go func() {
 		broken <- controller.Detect(ctx, controller.Automatic(func(ctx context.Context, in failover.Input) error {
 			return p.failOver(ctx, temporal, controller, in)
 		}))
 	}()
+	go func() { broken <- controller.Inherit(ctx, driven(temporal), p.tellStep) }()
 	go func() { broken <- p.controlWorker(ctx, temporal, controller) }()
 	return p.run(ctx, p.metricsServer(), broken)
 }
@@ -94,15 +98,37 @@ func (p *parts) failOver(ctx context.Context, temporal client.Client, controller
 		return nil
 	}
 	p.telemetry.Logger.Error("a failover is carried out without Temporal", "id", in.ID.String(), "error", err)
-	err = controller.Carry(ctx, in, func(step string, _ failover.Done, err error) {
-		if err != nil {
-			p.telemetry.Logger.Warn("a step of a failover waits or has failed", "step", step, "error", err)
-			return
-		}
-		p.telemetry.Logger.Info("a step of a failover is done", "step", step)
-	})
+	err = controller.Carry(ctx, in, p.tellStep)
 	if err != nil {
 		return fmt.Errorf("failover %s: %w", in.ID, err)
 	}
 	return nil
+}
+
+// tellStep tells of an attempt at a step that this process makes without Temporal.
+func (p *parts) tellStep(step string, _ failover.Done, err error) {
+	switch {
+	case errors.Is(err, fence.ErrHeld):
+		// It waits for whoever runs it, and asks again and again.
+	case err != nil:
+		p.telemetry.Logger.Warn("a step of a failover waits or has failed", "step", step, "error", err)
+	default:
+		p.telemetry.Logger.Info("a step of a failover is done", "step", step)
+	}
+}
+
+// drivenTimeout bounds asking the control plane's Temporal: what does not answer drives nothing.
+const drivenTimeout = 2 * time.Second
+
+// driven reports whether a workflow goes on with failovers. One that does is known to the
+// control plane's Temporal, under whatever id it was started.
+func driven(temporal client.Client) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, drivenTimeout)
+		defer cancel()
+		running, err := temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+			Query: `WorkflowType = "Failover" and ExecutionStatus = "Running"`,
+		})
+		return err == nil && running.GetCount() > 0
+	}
 }

@@ -111,7 +111,10 @@ func (x *Index) putItems(ctx context.Context, c Catalogue, items []Item) error {
 	if err != nil {
 		return classify(err)
 	}
-	return outcome(results)
+	if err := outcome(results); err != nil {
+		return err
+	}
+	return x.settle(ctx, c.class(), "")
 }
 
 // DropOtherEditions removes the catalogue's other editions. A process that still

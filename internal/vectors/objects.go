@@ -45,7 +45,8 @@ type Object struct {
 
 // Put writes objects to the subject's tenant, replacing those with the same id.
 // It fails with [ErrNoTenant] or [ErrUnavailable]; some of the objects may have
-// been written then, and writing all of them again is safe. Like [Index.Search]
+// been written then, and [Index.Replace] makes good whatever was not. What it has written
+// outlives a crash of Weaviate. Like [Index.Search]
 // it fails at once for a moment after several failures in a row: callers hold a
 // transaction open meanwhile.
 func (x *Index) Put(ctx context.Context, subject uuid.UUID, objects ...Object) error {
@@ -69,7 +70,10 @@ func (x *Index) put(ctx context.Context, subject uuid.UUID, batch []Object) erro
 	if err != nil {
 		return classify(err)
 	}
-	return outcome(results)
+	if err := outcome(results); err != nil {
+		return err
+	}
+	return x.settle(ctx, className, TenantOf(subject))
 }
 
 // outcome reads the errors of single objects, which come beside status 200.

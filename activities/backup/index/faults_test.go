@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/activities/backup/index"
@@ -181,19 +182,28 @@ func TestWhatIsWrittenMeanwhileIsNotTakenForDamage(t *testing.T) {
 	require.NoError(t, index.Restore(t.Context(), shelf.Repository, m, shelf.keys, newServer(t, node).how()))
 }
 
+// loses kills the server, and the log of a subject's quantised vectors is gone when it
+// starts again: it has the objects, and no search by vector finds them.
+func (s *server) loses(t *testing.T, subject uuid.UUID) {
+	t.Helper()
+	s.Kill()
+	log := filepath.Join(s.options.Data, "memory", vectors.TenantOf(subject), "lsm", "vectors_compressed_text")
+	require.DirExists(t, log)
+	require.NoError(t, os.RemoveAll(log))
+	s.start(t)
+}
+
 // TestVectorsThatTheServerItselfLostAreNoDamageOfTheBackup has Weaviate lose them: 1.35.2
 // acknowledges writes whose vectors are not in the write-ahead log yet.
 func TestVectorsThatTheServerItselfLostAreNoDamageOfTheBackup(t *testing.T) {
 	t.Parallel()
 	live, shelf := newServer(t, node), newShelf(t)
-	live.subject(t, 10)
-	live.Kill()
-	live.start(t)
+	live.loses(t, live.subject(t, 10))
 	m := shelf.take(t, live.how())
+	require.NotEmpty(t, m.Index.Samples)
 	for _, sample := range m.Index.Samples {
 		require.True(t, sample.Lost)
 	}
-	require.NotEmpty(t, m.Index.Samples)
 	require.NoError(t, index.Restore(t.Context(), shelf.Repository, m, shelf.keys, newServer(t, node).how()))
 }
 
