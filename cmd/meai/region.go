@@ -115,6 +115,7 @@ func (p *parts) register() (fence.Register, error) {
 	r := p.config.Regions
 	register, err := fence.OpenEtcd(fence.EtcdOptions{
 		Endpoints: r.Etcd, Cluster: r.Cluster, Timeout: fence.NewTimings(r.Lease).Renew() / 2, Clock: fence.BootClock,
+		TLS: p.postgresTLS(), User: r.User, Password: r.Password,
 	})
 	if err != nil {
 		return nil, err
