@@ -71,6 +71,9 @@ func (r regionAgentCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := agent.Observe(p.telemetry.Meters); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)

@@ -36,6 +36,7 @@ type Config struct {
 	Privacy    Privacy    `koanf:"privacy"`
 	Regions    Regions    `koanf:"regions"`
 	Failover   Failover   `koanf:"failover"`
+	Drills     Drills     `koanf:"drills"`
 }
 
 // API configures the HTTP server.
