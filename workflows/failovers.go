@@ -44,6 +44,9 @@ func (f *Failovers) Start(ctx context.Context, in failover.Input) (client.Workfl
 		return nil, fmt.Errorf("read whether a failover is under way: %w", err)
 	}
 	if claimed != "" && claimed != in.ID.String() {
+		if run, err := f.again(ctx, in); err == nil {
+			return run, nil // that one was before
+		}
 		return nil, failure.New(failure.Decided, "another failover is under way: "+claimed, failover.ErrUnderWay)
 	}
 	run, err := f.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
