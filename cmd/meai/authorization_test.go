@@ -403,7 +403,7 @@ func ask(t *testing.T, op operation, r rule, url, body, token string) (int, clie
 		request.Header.Set("Content-Type", kind)
 	}
 	if slices.Contains([]string{
-		"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup",
+		"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "startFailover", "proveBackup", "restoreBackup",
 		"requestExport", "importExport",
 	}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())
