@@ -18,6 +18,7 @@ import (
 
 	"meai/activities/failover"
 	"meai/internal/cluster"
+	"meai/internal/codec"
 	"meai/internal/region"
 	"meai/workflows"
 )
@@ -142,7 +143,7 @@ func (p *parts) regionDatabases() (map[string]failover.Server, error) {
 func (p *parts) controlTemporal(ctx context.Context) (client.Client, error) {
 	f := p.config.Failover
 	c, err := cluster.Connect(ctx, cluster.ConnectOptions{
-		Address: f.Temporal, Namespace: f.Namespace, DataConverter: converter.GetDefaultDataConverter(),
+		Address: f.Temporal, Namespace: f.Namespace, DataConverter: converter.GetDefaultDataConverter(), FailureConverter: codec.PlainFailures(),
 		Logger: p.telemetry.Logger, Tracers: p.telemetry.Tracers, Meters: p.telemetry.Meters,
 	})
 	if err != nil {
