@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	sdk "go.temporal.io/sdk/client"
 
 	"meai/api/client"
@@ -121,6 +123,7 @@ func TestOperatorsMoveTheProductByTheAPI(t *testing.T) {
 	r.measured(t, oskar, drill.B)
 	t.Run("a drill brings it back and is kept", func(t *testing.T) { r.testDrill(t) })
 	t.Run("one that two persons have approved", r.testOverridden)
+	t.Run("without the safety switch there is no schedule", r.testNoSchedule)
 }
 
 func (r *regions) testTakenBack(t *testing.T, olga *person) {
@@ -223,4 +226,18 @@ func (r *regions) testOverridden(t *testing.T) {
 	require.Equal(t, client.FailoverStateCompleted, f.State)
 	require.Equal(t, asked.Id, *f.Approval)
 	require.False(t, f.Planned)
+}
+
+// testNoSchedule starts a control worker that allows no drills.
+func (r *regions) testNoSchedule(t *testing.T) {
+	schedule := r.temporal.ScheduleClient().GetHandle(t.Context(), "handover-drill")
+	_, err := schedule.Describe(t.Context())
+	require.NoError(t, err)
+	t.Setenv("MEAI_DRILLS_ALLOWED", "false")
+	require.NoError(t, r.Run(drill.Control, "region", "worker"))
+	require.Eventually(t, func() bool {
+		var none *serviceerror.NotFound
+		_, err := schedule.Describe(t.Context())
+		return errors.As(err, &none)
+	}, time.Minute, 100*time.Millisecond)
 }
