@@ -14,7 +14,6 @@ import (
 
 	"meai/activities/failover"
 	"meai/internal/failure"
-	"meai/internal/fence"
 )
 
 // Failovers are what people do with failovers: they start, watch, approve and cancel them.
@@ -114,39 +113,13 @@ func (f *Failovers) update(ctx context.Context, id uuid.UUID, name string, args 
 // Cancel takes a failover back, up to the commit point: through its workflow where there is
 // one, else in the journal. Behind that point it fails with [failure.Decided].
 func (f *Failovers) Cancel(ctx context.Context, id uuid.UUID) error {
+	ctx, stop := context.WithTimeout(ctx, 4*askControl)
+	defer stop()
 	err := f.update(ctx, id, CancelFailover)
 	if err == nil || failure.Is(err, failure.Decided) {
 		return err
 	}
-	h, err := f.Journal.Look(ctx, id)
-	if err != nil {
-		return err
-	}
-	if h.Plan.ID == uuid.Nil {
-		return failure.New(failure.NotFound, "there is no such failover", nil)
-	}
-	for {
-		run, err := f.Journal.Resume(ctx, failover.Input{ID: id})
-		if err == nil {
-			return decided(errors.Join(run.RollBack(ctx), run.Close(ctx)))
-		}
-		if !errors.Is(err, fence.ErrHeld) {
-			return decided(err)
-		}
-		select { // who runs it lets go between two steps
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// decided gives what is too late a type that says so.
-func decided(err error) error {
-	if errors.Is(err, failover.ErrCommitted) || errors.Is(err, failover.ErrOver) {
-		return failure.New(failure.Decided, "it is decided: nothing can be taken back", err)
-	}
-	return err
+	return f.Journal.TakeBack(ctx, id)
 }
 
 // Shown is a failover as its journal has it, and what only its workflow knows.

@@ -168,3 +168,26 @@ func TestADrillIsKeptWithWhatItHasShown(t *testing.T) {
 	require.Equal(t, []string{"completed"}, all[0].Missed)
 	require.Equal(t, kept, all[1])
 }
+
+func TestAFailoverThatNobodyRunsIsTakenBack(t *testing.T) {
+	s := newScene(t, fence.Async)
+	s.servers["a"].replica.Newest, s.servers["b"].replica.Newest = at(5), at(5)
+	c, _ := s.controller(0)
+	id := uuid.New()
+	require.True(t, failure.Is(c.TakeBack(t.Context(), id), failure.NotFound))
+	run, err := c.Begin(t.Context(), failover.Input{ID: id, Planned: true})
+	require.NoError(t, err)
+	held, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, c.TakeBack(held, id), fence.ErrHeld, "while somebody runs it")
+	require.NoError(t, run.Close(t.Context()))
+	require.NoError(t, c.TakeBack(t.Context(), id))
+	h, err := c.Look(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, failover.RolledBack, h.Result.State)
+	require.True(t, failure.Is(c.TakeBack(t.Context(), id), failure.Decided))
+
+	other := uuid.New()
+	require.NoError(t, c.Carry(t.Context(), failover.Input{ID: other, Planned: true}, func(string, failover.Done, error) {}))
+	require.True(t, failure.Is(c.TakeBack(t.Context(), other), failure.Decided))
+}
