@@ -131,16 +131,19 @@ func TestEtcdKnowsItsUsers(t *testing.T) {
 
 func TestAPasswordIsNotSentInTheOpen(t *testing.T) {
 	open, secure := "http://127.0.0.1:1", "https://127.0.0.1:1"
-	for name, o := range map[string]fence.EtcdOptions{
-		"in the open":         {Endpoints: []string{open}, User: "meai", Password: "hunter2"},
-		"one of them so":      {Endpoints: []string{secure, open}, User: "meai", Password: "hunter2"},
-		"without a password":  {Endpoints: []string{secure}, User: "meai"},
-		"nobody's password":   {Endpoints: []string{secure}, Password: "hunter2"},
-		"half of the members": {Endpoints: []string{open, secure}},
+	for name, c := range map[string]struct {
+		options fence.EtcdOptions
+		why     string
+	}{
+		"in the open":         {fence.EtcdOptions{Endpoints: []string{open}, User: "meai", Password: "hunter2"}, "in the open"},
+		"one of them so":      {fence.EtcdOptions{Endpoints: []string{secure, open}, User: "meai", Password: "hunter2"}, "some are not"},
+		"without a password":  {fence.EtcdOptions{Endpoints: []string{secure}, User: "meai"}, "come together"},
+		"nobody's password":   {fence.EtcdOptions{Endpoints: []string{secure}, Password: "hunter2"}, "come together"},
+		"half of the members": {fence.EtcdOptions{Endpoints: []string{open, secure}}, "some are not"},
 	} {
-		o.Cluster = "test"
-		_, err := fence.OpenEtcd(o)
-		require.Error(t, err, name)
+		c.options.Cluster, c.options.Timeout = "test", 10*time.Millisecond
+		_, err := fence.OpenEtcd(c.options)
+		require.ErrorContains(t, err, c.why, name)
 		require.NotContains(t, err.Error(), "hunter2", name)
 	}
 }
