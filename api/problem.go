@@ -47,6 +47,7 @@ const (
 	exportRunning        code = "export_running"
 	exportNotReady       code = "export_not_ready"
 	exportGone           code = "export_gone"
+	noRegions            code = "regions_not_configured"
 )
 
 // explanation is what a code means, on the wire and on its page.
@@ -108,6 +109,8 @@ var explanations = map[code]explanation{
 		"It is not written yet, or it failed: its `state` tells which."},
 	exportGone: {http.StatusGone, "The export is not there any more",
 		"It was deleted, or its time was over. Ask for another one."},
+	noRegions: {http.StatusConflict, "There is one region only",
+		"This system is not set up in two regions (`regions.name`): there are no copies to measure and nowhere to move to."},
 	clientGone: {statusClientGone, "The client went away",
 		"Only ever seen in this server's own logs: the connection was closed before the response."},
 	internalError: {http.StatusInternalServerError, "Something went wrong on our side",

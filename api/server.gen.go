@@ -436,6 +436,69 @@ func (e DependencyCheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for DrillKind.
+const (
+	DrillKindHandover DrillKind = "handover"
+)
+
+// Valid indicates whether the value is a known member of the DrillKind enum.
+func (e DrillKind) Valid() bool {
+	switch e {
+	case DrillKindHandover:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DrillMissed.
+const (
+	DrillMissedCompleted DrillMissed = "completed"
+	DrillMissedLoss      DrillMissed = "loss"
+	DrillMissedMissing   DrillMissed = "missing"
+	DrillMissedPause     DrillMissed = "pause"
+)
+
+// Valid indicates whether the value is a known member of the DrillMissed enum.
+func (e DrillMissed) Valid() bool {
+	switch e {
+	case DrillMissedCompleted:
+		return true
+	case DrillMissedLoss:
+		return true
+	case DrillMissedMissing:
+		return true
+	case DrillMissedPause:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DrillState.
+const (
+	DrillStateCompleted  DrillState = "completed"
+	DrillStateNotBegun   DrillState = "not_begun"
+	DrillStateRolledBack DrillState = "rolled_back"
+	DrillStateSuperseded DrillState = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the DrillState enum.
+func (e DrillState) Valid() bool {
+	switch e {
+	case DrillStateCompleted:
+		return true
+	case DrillStateNotBegun:
+		return true
+	case DrillStateRolledBack:
+		return true
+	case DrillStateSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EmotionLabel.
 const (
 	EmotionLabelAnger          EmotionLabel = "anger"
@@ -823,6 +886,36 @@ func (e ExportImportState) Valid() bool {
 	case ExportImportStateReceived:
 		return true
 	case ExportImportStateReceiving:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FailoverState.
+const (
+	FailoverStateCompleted  FailoverState = "completed"
+	FailoverStateRolledBack FailoverState = "rolled_back"
+	FailoverStateRunning    FailoverState = "running"
+	FailoverStateStarting   FailoverState = "starting"
+	FailoverStateSuperseded FailoverState = "superseded"
+	FailoverStateWaiting    FailoverState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FailoverState enum.
+func (e FailoverState) Valid() bool {
+	switch e {
+	case FailoverStateCompleted:
+		return true
+	case FailoverStateRolledBack:
+		return true
+	case FailoverStateRunning:
+		return true
+	case FailoverStateStarting:
+		return true
+	case FailoverStateSuperseded:
+		return true
+	case FailoverStateWaiting:
 		return true
 	default:
 		return false
@@ -1744,6 +1837,27 @@ func (e RegisteredRequestStanding) Valid() bool {
 	}
 }
 
+// Defines values for ReplicationMode.
+const (
+	ReplicationModeAsync    ReplicationMode = "async"
+	ReplicationModeDegraded ReplicationMode = "degraded"
+	ReplicationModeSync     ReplicationMode = "sync"
+)
+
+// Valid indicates whether the value is a known member of the ReplicationMode enum.
+func (e ReplicationMode) Valid() bool {
+	switch e {
+	case ReplicationModeAsync:
+		return true
+	case ReplicationModeDegraded:
+		return true
+	case ReplicationModeSync:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResourceComplexity.
 const (
 	ResourceComplexityDemanding ResourceComplexity = "demanding"
@@ -1986,6 +2100,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopeOperationsRead    Scope = "operations:read"
 	ScopePrivacyRead       Scope = "privacy:read"
 	ScopeTruthfilter       Scope = "truthfilter"
 )
@@ -2010,6 +2125,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopeOperationsRead:
 		return true
 	case ScopePrivacyRead:
 		return true
@@ -2095,6 +2212,30 @@ func (e StepStep) Valid() bool {
 	case StepStepResponseGeneration:
 		return true
 	case StepStepTruthReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StoreCopyStore.
+const (
+	StoreCopyStoreIndex    StoreCopyStore = "index"
+	StoreCopyStoreKeyring  StoreCopyStore = "keyring"
+	StoreCopyStoreObjects  StoreCopyStore = "objects"
+	StoreCopyStorePostgres StoreCopyStore = "postgres"
+)
+
+// Valid indicates whether the value is a known member of the StoreCopyStore enum.
+func (e StoreCopyStore) Valid() bool {
+	switch e {
+	case StoreCopyStoreIndex:
+		return true
+	case StoreCopyStoreKeyring:
+		return true
+	case StoreCopyStoreObjects:
+		return true
+	case StoreCopyStorePostgres:
 		return true
 	default:
 		return false
@@ -2778,6 +2919,48 @@ type DoNotSell struct {
 	Title string `json:"title"`
 }
 
+// Drill defines model for Drill.
+type Drill struct {
+	BeganAt time.Time `json:"began_at"`
+	EndedAt time.Time `json:"ended_at"`
+	From    string    `json:"from,omitempty,omitzero"`
+
+	// Id The failover's.
+	Id   openapi_types.UUID `json:"id"`
+	Kind DrillKind          `json:"kind"`
+
+	// LostSeconds How much time of acknowledged writes was lost; absent while that is not known.
+	LostSeconds *float64 `json:"lost_seconds,omitempty"`
+
+	// Missed The targets that were not met.
+	Missed []DrillMissed `json:"missed"`
+
+	// Missing How many acknowledged interactions are not there.
+	Missing int `json:"missing"`
+
+	// PauseSeconds How long the product took no writes.
+	PauseSeconds float64 `json:"pause_seconds"`
+
+	// Reasons Why it was taken back, as codes.
+	Reasons []string   `json:"reasons,omitempty,omitzero"`
+	State   DrillState `json:"state"`
+	To      string     `json:"to,omitempty,omitzero"`
+}
+
+// DrillKind defines model for Drill.Kind.
+type DrillKind string
+
+// DrillMissed defines model for Drill.Missed.
+type DrillMissed string
+
+// DrillState defines model for Drill.State.
+type DrillState string
+
+// Drills defines model for Drills.
+type Drills struct {
+	Drills []Drill `json:"drills"`
+}
+
 // Emotion defines model for Emotion.
 type Emotion struct {
 	Label string `json:"label"`
@@ -3073,6 +3256,78 @@ type Fact struct {
 // Facts defines model for Facts.
 type Facts struct {
 	Facts []Fact `json:"facts"`
+}
+
+// Failover defines model for Failover.
+type Failover struct {
+	// Approval What the gate was overridden with.
+	Approval *openapi_types.UUID `json:"approval,omitempty"`
+	BegunAt  time.Time           `json:"begun_at,omitempty,omitzero"`
+
+	// Committed Nothing can be taken back any more.
+	Committed bool      `json:"committed,omitempty,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// Epoch The one that it leads to.
+	Epoch int64 `json:"epoch,omitempty,omitzero"`
+
+	// Failing Why the step under way has not succeeded yet.
+	Failing string             `json:"failing,omitempty,omitzero"`
+	From    string             `json:"from,omitempty,omitzero"`
+	Id      openapi_types.UUID `json:"id"`
+
+	// LossBasis How that is known: `lossless`, `ledger` or `bound`.
+	LossBasis string `json:"loss_basis,omitempty,omitzero"`
+
+	// LostSeconds How much time of acknowledged writes is lost; absent while that is not known.
+	LostSeconds *float64 `json:"lost_seconds,omitempty"`
+
+	// Missing How many acknowledged interactions are not there.
+	Missing int  `json:"missing,omitempty,omitzero"`
+	Planned bool `json:"planned"`
+
+	// Refused Why the gate says no, as codes.
+	Refused []string `json:"refused,omitempty,omitzero"`
+
+	// Report Signed, as a note (golang.org/x/mod/sumdb/note).
+	Report string `json:"report,omitempty,omitzero"`
+
+	// State `waiting`: the gate refuses, as `refused` says, and two persons may override it. `rolled_back`: nothing has changed.
+	// `superseded`: it had committed, and another one was begun before it ended.
+	State FailoverState `json:"state"`
+
+	// Step What is under way, or comes next.
+	Step  string         `json:"step,omitempty,omitzero"`
+	Steps []FailoverStep `json:"steps"`
+	To    string         `json:"to,omitempty,omitzero"`
+
+	// WritableSeconds How long the product took no writes; absent until that is measured.
+	WritableSeconds *float64 `json:"writable_seconds,omitempty"`
+}
+
+// FailoverState `waiting`: the gate refuses, as `refused` says, and two persons may override it. `rolled_back`: nothing has changed.
+// `superseded`: it had committed, and another one was begun before it ended.
+type FailoverState string
+
+// FailoverApproval defines model for FailoverApproval.
+type FailoverApproval struct {
+	Approval openapi_types.UUID `json:"approval"`
+}
+
+// FailoverPage defines model for FailoverPage.
+type FailoverPage struct {
+	Failovers  []Failover          `json:"failovers"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// FailoverStep defines model for FailoverStep.
+type FailoverStep struct {
+	BegunAt time.Time `json:"begun_at"`
+	EndedAt time.Time `json:"ended_at"`
+
+	// Found Codes, counts and positions by name.
+	Found map[string]string `json:"found,omitempty,omitzero"`
+	Name  string            `json:"name"`
 }
 
 // Feedback defines model for Feedback.
@@ -3725,6 +3980,18 @@ type NewExtension struct {
 // NewExtensionReason defines model for NewExtension.Reason.
 type NewExtensionReason string
 
+// NewFailover defines model for NewFailover.
+type NewFailover struct {
+	// Approval An approval that overrides the gate, should it refuse.
+	Approval openapi_types.UUID `json:"approval,omitempty,omitzero"`
+
+	// Planned Hand over from a region that is well. Otherwise it must be lost.
+	Planned bool `json:"planned,omitempty,omitzero"`
+
+	// To The region that is to serve; the other one when left out.
+	To string `json:"to,omitempty,omitzero"`
+}
+
 // NewFeedback defines model for NewFeedback.
 type NewFeedback struct {
 	// About Exactly one of them.
@@ -4077,6 +4344,30 @@ type ReflectionRequest struct {
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
 
+// RegionAgent defines model for RegionAgent.
+type RegionAgent struct {
+	Epoch int64 `json:"epoch"`
+
+	// LagSeconds Age of the newest transaction that it has; absent while that is not known.
+	LagSeconds *float64 `json:"lag_seconds,omitempty"`
+	Message    string   `json:"message,omitempty,omitzero"`
+
+	// Open The product may connect.
+	Open bool `json:"open"`
+
+	// Received Position in PostgreSQL's log, as `16/B374D848`; of a primary what is written.
+	Received string `json:"received"`
+	Region   string `json:"region"`
+	Replayed string `json:"replayed"`
+
+	// Role primary, standby, stopped, or what it is being made into.
+	Role string `json:"role"`
+
+	// Since Since when it has this role.
+	Since    time.Time `json:"since"`
+	Timeline int64     `json:"timeline"`
+}
+
 // RegisteredRequest defines model for RegisteredRequest.
 type RegisteredRequest struct {
 	// Alias What certificates and ledger call them.
@@ -4106,6 +4397,47 @@ type RelatedMemory struct {
 	Relation string       `json:"relation"`
 	Strength Score        `json:"strength"`
 }
+
+// Replication defines model for Replication.
+type Replication struct {
+	// Agents Those that told of themselves in the last 5 s.
+	Agents []RegionAgent `json:"agents"`
+	At     time.Time     `json:"at"`
+	Epoch  int64         `json:"epoch"`
+
+	// Failover The one under way.
+	Failover *openapi_types.UUID `json:"failover,omitempty"`
+
+	// MeasuredAt When the stores were looked at last; absent when never.
+	MeasuredAt time.Time `json:"measured_at,omitempty,omitzero"`
+
+	// Mode `async`: the standby may lack what was acknowledged. `sync`: it has all of it. `degraded`: it should, and was away for so long that
+	// commits wait for it no longer.
+	Mode ReplicationMode `json:"mode"`
+
+	// Observers The sites whose observer did.
+	Observers []string `json:"observers"`
+
+	// Primary A server holds the lease under which it takes writes.
+	Primary bool `json:"primary"`
+
+	// RpoSeconds What would be lost now; absent while that is not known.
+	RpoSeconds *float64 `json:"rpo_seconds,omitempty"`
+
+	// Serving Where writes belong.
+	Serving string `json:"serving"`
+
+	// Stale That is too long ago to speak for now.
+	Stale  bool        `json:"stale"`
+	Stores []StoreCopy `json:"stores"`
+
+	// Worst The store that it is for, or which nobody knows about.
+	Worst string `json:"worst,omitempty,omitzero"`
+}
+
+// ReplicationMode `async`: the standby may lack what was acknowledged. `sync`: it has all of it. `degraded`: it should, and was away for so long that
+// commits wait for it no longer.
+type ReplicationMode string
 
 // Resource defines model for Resource.
 type Resource struct {
@@ -4531,6 +4863,31 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// StoreCopy defines model for StoreCopy.
+type StoreCopy struct {
+	// Bytes Of PostgreSQL's log that it lacks.
+	Bytes int64 `json:"bytes,omitempty,omitzero"`
+
+	// Derived It is made anew from another store, and counts for nothing.
+	Derived bool `json:"derived"`
+
+	// LagSeconds Age of the oldest thing that the copy lacks; absent while that is not known.
+	LagSeconds *float64 `json:"lag_seconds,omitempty"`
+
+	// Looked How many things were looked at.
+	Looked int64 `json:"looked"`
+
+	// Missing How many of them are not there.
+	Missing int64 `json:"missing"`
+
+	// Reason Why the lag is not known, as a code.
+	Reason string         `json:"reason,omitempty,omitzero"`
+	Store  StoreCopyStore `json:"store"`
+}
+
+// StoreCopyStore defines model for StoreCopy.Store.
+type StoreCopyStore string
+
 // StoredMemory defines model for StoredMemory.
 type StoredMemory struct {
 	// AboutFrom The time that it speaks of, when it names one.
@@ -4641,6 +4998,9 @@ type EscalationID = openapi_types.UUID
 
 // ExportID defines model for ExportID.
 type ExportID = openapi_types.UUID
+
+// FailoverID defines model for FailoverID.
+type FailoverID = openapi_types.UUID
 
 // HoldID defines model for HoldID.
 type HoldID = openapi_types.UUID
@@ -4876,6 +5236,21 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListFailoversParams defines parameters for ListFailovers.
+type ListFailoversParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most failovers to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// StartFailoverParams defines parameters for StartFailover.
+type StartFailoverParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPrivacyAccessesParams defines parameters for ListPrivacyAccesses.
 type ListPrivacyAccessesParams struct {
 	// Before Where to go on, as `next` of the page before says.
@@ -5101,6 +5476,12 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
 
+// StartFailoverJSONRequestBody defines body for StartFailover for application/json ContentType.
+type StartFailoverJSONRequestBody = NewFailover
+
+// ApproveFailoverJSONRequestBody defines body for ApproveFailover for application/json ContentType.
+type ApproveFailoverJSONRequestBody = FailoverApproval
+
 // DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
 type DecideConsentJSONRequestBody = NewConsent
 
@@ -5304,6 +5685,27 @@ type ServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx echo.Context) error
+	// ListDrills List the drills that were kept, newest first
+	// (GET /v1/operations/drills)
+	ListDrills(ctx echo.Context) error
+	// ListFailovers List failovers, newest first
+	// (GET /v1/operations/failovers)
+	ListFailovers(ctx echo.Context, params ListFailoversParams) error
+	// StartFailover Move the product to the other region
+	// (POST /v1/operations/failovers)
+	StartFailover(ctx echo.Context, params StartFailoverParams) error
+	// GetFailover Watch a failover, step by step
+	// (GET /v1/operations/failovers/{failover_id})
+	GetFailover(ctx echo.Context, failoverId FailoverID) error
+	// ApproveFailover Override the gate of a failover that waits
+	// (POST /v1/operations/failovers/{failover_id}/approve)
+	ApproveFailover(ctx echo.Context, failoverId FailoverID) error
+	// CancelFailover Take a failover back
+	// (POST /v1/operations/failovers/{failover_id}/cancel)
+	CancelFailover(ctx echo.Context, failoverId FailoverID) error
+	// GetReplication How far the other region's copies are behind
+	// (GET /v1/operations/replication)
+	GetReplication(ctx echo.Context) error
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx echo.Context, params ListPrivacyAccessesParams) error
@@ -6503,6 +6905,128 @@ func (w *ServerInterfaceWrapper) ComposeReflectionPrompts(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ComposeReflectionPrompts(ctx)
+	return err
+}
+
+// ListDrills converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDrills(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDrills(ctx)
+	return err
+}
+
+// ListFailovers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFailovers(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFailoversParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFailovers(ctx, params)
+	return err
+}
+
+// StartFailover converts echo context to params.
+func (w *ServerInterfaceWrapper) StartFailover(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartFailoverParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartFailover(ctx, params)
+	return err
+}
+
+// GetFailover converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFailover(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "failover_id" -------------
+	var failoverId FailoverID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "failover_id", ctx.Param("failover_id"), &failoverId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter failover_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFailover(ctx, failoverId)
+	return err
+}
+
+// ApproveFailover converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveFailover(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "failover_id" -------------
+	var failoverId FailoverID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "failover_id", ctx.Param("failover_id"), &failoverId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter failover_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveFailover(ctx, failoverId)
+	return err
+}
+
+// CancelFailover converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelFailover(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "failover_id" -------------
+	var failoverId FailoverID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "failover_id", ctx.Param("failover_id"), &failoverId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter failover_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelFailover(ctx, failoverId)
+	return err
+}
+
+// GetReplication converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReplication(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReplication(ctx)
 	return err
 }
 
@@ -7729,6 +8253,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/backups/:backup_id/hold", wrapper.HoldBackup, options.OperationMiddlewares["holdBackup"]...)
 	router.GET(options.BaseURL+"/v1/backup-runs/:run_id", wrapper.GetBackupRun, options.OperationMiddlewares["getBackupRun"]...)
 	router.POST(options.BaseURL+"/v1/restores", wrapper.RestoreBackup, options.OperationMiddlewares["restoreBackup"]...)
+	router.GET(options.BaseURL+"/v1/operations/replication", wrapper.GetReplication, options.OperationMiddlewares["getReplication"]...)
+	router.GET(options.BaseURL+"/v1/operations/failovers", wrapper.ListFailovers, options.OperationMiddlewares["listFailovers"]...)
+	router.POST(options.BaseURL+"/v1/operations/failovers", wrapper.StartFailover, options.OperationMiddlewares["startFailover"]...)
+	router.GET(options.BaseURL+"/v1/operations/failovers/:failover_id", wrapper.GetFailover, options.OperationMiddlewares["getFailover"]...)
+	router.POST(options.BaseURL+"/v1/operations/failovers/:failover_id/approve", wrapper.ApproveFailover, options.OperationMiddlewares["approveFailover"]...)
+	router.POST(options.BaseURL+"/v1/operations/failovers/:failover_id/cancel", wrapper.CancelFailover, options.OperationMiddlewares["cancelFailover"]...)
+	router.GET(options.BaseURL+"/v1/operations/drills", wrapper.ListDrills, options.OperationMiddlewares["listDrills"]...)
 	router.GET(options.BaseURL+"/v1/privacy/retention/reports", wrapper.ListRetentionReports, options.OperationMiddlewares["listRetentionReports"]...)
 	router.GET(options.BaseURL+"/v1/privacy/retention/reports/:report_id", wrapper.GetRetentionReport, options.OperationMiddlewares["getRetentionReport"]...)
 	router.GET(options.BaseURL+"/v1/privacy/retention/simulation", wrapper.SimulateRetention, options.OperationMiddlewares["simulateRetention"]...)
@@ -15297,6 +15828,1117 @@ type ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ComposeReflectionPrompts503ApplicationProblemPlusJSONResponse) VisitComposeReflectionPromptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrillsRequestObject struct {
+}
+
+type ListDrillsResponseObject interface {
+	VisitListDrillsResponse(w http.ResponseWriter) error
+}
+
+type ListDrills200JSONResponse Drills
+
+func (response ListDrills200JSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills400ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills401ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills403ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills409ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills429ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills500ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrills503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDrills503ApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailoversRequestObject struct {
+	Params ListFailoversParams
+}
+
+type ListFailoversResponseObject interface {
+	VisitListFailoversResponse(w http.ResponseWriter) error
+}
+
+type ListFailovers200JSONResponse FailoverPage
+
+func (response ListFailovers200JSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers400ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers401ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers403ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers409ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers429ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers500ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFailovers503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFailovers503ApplicationProblemPlusJSONResponse) VisitListFailoversResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailoverRequestObject struct {
+	Params StartFailoverParams
+	Body   *StartFailoverJSONRequestBody
+}
+
+type StartFailoverResponseObject interface {
+	VisitStartFailoverResponse(w http.ResponseWriter) error
+}
+
+type StartFailover202ResponseHeaders struct {
+	Location string
+}
+
+type StartFailover202JSONResponse struct {
+	Body    Failover
+	Headers StartFailover202ResponseHeaders
+}
+
+func (response StartFailover202JSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover400ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover401ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover403ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover409ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover413ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover415ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover422ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover429ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover500ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartFailover503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartFailover503ApplicationProblemPlusJSONResponse) VisitStartFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailoverRequestObject struct {
+	FailoverId FailoverID `json:"failover_id"`
+}
+
+type GetFailoverResponseObject interface {
+	VisitGetFailoverResponse(w http.ResponseWriter) error
+}
+
+type GetFailover200JSONResponse Failover
+
+func (response GetFailover200JSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover400ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover401ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover403ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover404ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover409ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover429ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover500ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFailover503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetFailover503ApplicationProblemPlusJSONResponse) VisitGetFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailoverRequestObject struct {
+	FailoverId FailoverID `json:"failover_id"`
+	Body       *ApproveFailoverJSONRequestBody
+}
+
+type ApproveFailoverResponseObject interface {
+	VisitApproveFailoverResponse(w http.ResponseWriter) error
+}
+
+type ApproveFailover200JSONResponse Failover
+
+func (response ApproveFailover200JSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover400ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover401ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover403ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover404ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover409ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover413ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover415ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover422ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover429ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover500ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveFailover503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveFailover503ApplicationProblemPlusJSONResponse) VisitApproveFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailoverRequestObject struct {
+	FailoverId FailoverID `json:"failover_id"`
+}
+
+type CancelFailoverResponseObject interface {
+	VisitCancelFailoverResponse(w http.ResponseWriter) error
+}
+
+type CancelFailover200JSONResponse Failover
+
+func (response CancelFailover200JSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover400ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover401ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover403ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover404ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover409ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover429ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover500ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelFailover503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelFailover503ApplicationProblemPlusJSONResponse) VisitCancelFailoverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplicationRequestObject struct {
+}
+
+type GetReplicationResponseObject interface {
+	VisitGetReplicationResponse(w http.ResponseWriter) error
+}
+
+type GetReplication200JSONResponse Replication
+
+func (response GetReplication200JSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication400ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication401ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication403ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication409ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication429ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication500ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReplication503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetReplication503ApplicationProblemPlusJSONResponse) VisitGetReplicationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -24112,6 +25754,27 @@ type StrictServerInterface interface {
 	// ComposeReflectionPrompts Get questions that invite to look closer
 	// (POST /v1/mirror/reflection-prompts)
 	ComposeReflectionPrompts(ctx context.Context, request ComposeReflectionPromptsRequestObject) (ComposeReflectionPromptsResponseObject, error)
+	// ListDrills List the drills that were kept, newest first
+	// (GET /v1/operations/drills)
+	ListDrills(ctx context.Context, request ListDrillsRequestObject) (ListDrillsResponseObject, error)
+	// ListFailovers List failovers, newest first
+	// (GET /v1/operations/failovers)
+	ListFailovers(ctx context.Context, request ListFailoversRequestObject) (ListFailoversResponseObject, error)
+	// StartFailover Move the product to the other region
+	// (POST /v1/operations/failovers)
+	StartFailover(ctx context.Context, request StartFailoverRequestObject) (StartFailoverResponseObject, error)
+	// GetFailover Watch a failover, step by step
+	// (GET /v1/operations/failovers/{failover_id})
+	GetFailover(ctx context.Context, request GetFailoverRequestObject) (GetFailoverResponseObject, error)
+	// ApproveFailover Override the gate of a failover that waits
+	// (POST /v1/operations/failovers/{failover_id}/approve)
+	ApproveFailover(ctx context.Context, request ApproveFailoverRequestObject) (ApproveFailoverResponseObject, error)
+	// CancelFailover Take a failover back
+	// (POST /v1/operations/failovers/{failover_id}/cancel)
+	CancelFailover(ctx context.Context, request CancelFailoverRequestObject) (CancelFailoverResponseObject, error)
+	// GetReplication How far the other region's copies are behind
+	// (GET /v1/operations/replication)
+	GetReplication(ctx context.Context, request GetReplicationRequestObject) (GetReplicationResponseObject, error)
 	// ListPrivacyAccesses See who saw your data, newest first
 	// (GET /v1/privacy/accesses)
 	ListPrivacyAccesses(ctx context.Context, request ListPrivacyAccessesRequestObject) (ListPrivacyAccessesResponseObject, error)
@@ -25893,6 +27556,223 @@ func (sh *strictHandler) ComposeReflectionPrompts(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ComposeReflectionPromptsResponseObject); ok {
 		return validResponse.VisitComposeReflectionPromptsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDrills operation middleware
+func (sh *strictHandler) ListDrills(ctx echo.Context) error {
+	var request ListDrillsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDrills(ctx.Request().Context(), request.(ListDrillsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDrills")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDrillsResponseObject); ok {
+		return validResponse.VisitListDrillsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFailovers operation middleware
+func (sh *strictHandler) ListFailovers(ctx echo.Context, params ListFailoversParams) error {
+	var request ListFailoversRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFailovers(ctx.Request().Context(), request.(ListFailoversRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFailovers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFailoversResponseObject); ok {
+		return validResponse.VisitListFailoversResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartFailover operation middleware
+func (sh *strictHandler) StartFailover(ctx echo.Context, params StartFailoverParams) error {
+	var request StartFailoverRequestObject
+
+	request.Params = params
+
+	var body StartFailoverJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartFailover(ctx.Request().Context(), request.(StartFailoverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartFailover")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartFailoverResponseObject); ok {
+		return validResponse.VisitStartFailoverResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFailover operation middleware
+func (sh *strictHandler) GetFailover(ctx echo.Context, failoverId FailoverID) error {
+	var request GetFailoverRequestObject
+
+	request.FailoverId = failoverId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFailover(ctx.Request().Context(), request.(GetFailoverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFailover")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFailoverResponseObject); ok {
+		return validResponse.VisitGetFailoverResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveFailover operation middleware
+func (sh *strictHandler) ApproveFailover(ctx echo.Context, failoverId FailoverID) error {
+	var request ApproveFailoverRequestObject
+
+	request.FailoverId = failoverId
+
+	var body ApproveFailoverJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveFailover(ctx.Request().Context(), request.(ApproveFailoverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveFailover")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveFailoverResponseObject); ok {
+		return validResponse.VisitApproveFailoverResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelFailover operation middleware
+func (sh *strictHandler) CancelFailover(ctx echo.Context, failoverId FailoverID) error {
+	var request CancelFailoverRequestObject
+
+	request.FailoverId = failoverId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelFailover(ctx.Request().Context(), request.(CancelFailoverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelFailover")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelFailoverResponseObject); ok {
+		return validResponse.VisitCancelFailoverResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReplication operation middleware
+func (sh *strictHandler) GetReplication(ctx echo.Context) error {
+	var request GetReplicationRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReplication(ctx.Request().Context(), request.(GetReplicationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReplication")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReplicationResponseObject); ok {
+		return validResponse.VisitGetReplicationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -27681,547 +29561,588 @@ func (sh *strictHandler) CloseVault(ctx echo.Context, openingId openapi_types.UU
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P37kts2tj+KvwpKv12V5LfVN8f2JN01tctxnKQnie1tO5M6M/ZXgkhIwjQFcACwZcXlqvM058HOk5zC",
-	"WgAIUqBE9i1Opv9yu5sXEFhYWJfP+qwPo0yuSimYMHp0+mG0ZDRnCn48z9mqlIaJbPOKlQXdsNz+Omc6",
-	"U7w0XIrR6WhqVMWmZL1kgpglIxdsQ9ZUE82YIDM2l4odjsYjnS3ZitrbmahWo9N/jux9o3fjkdmUbHQ6",
-	"0kZxsRiNR+8PFvLA/vJAX/DyQMKLaHFQSi4MU6PTOS00+/hxPPpJZhRH0R7UmyUjgq2JYlpWKoMRKPbv",
-	"iiv7CfbN8YjmUq2oGZ2OKsUPFJszxUTGRu2h2Ve+DH9+UpYFT02IffeackPMkhqYioWiwrC8OQ1X/+xX",
-	"1LCf+Iqb7Xf/al/JNSnY3BA5J4xmyzGZS0XYe7oqC0amb0d6I8ySaa7fjs7UXx99fWb+ejI9JY++JnaK",
-	"mDaaCLkeEypyIgUjK6kY4YJQQ1ZSG0KJZpkUO7+nMc6XsuDZJj1Thb1A41xZ8ZElU7CoJJOVMJpwsfMD",
-	"/v3Xx8dn678+Pp6eksfH9RdwYf+LA9V7R8qM2jyZwzS3B/m6fkS3BK244Csr1idBaOyqLZgafbQvKKmi",
-	"K2bcvnpSlkpe0uL8W/s/bt9SUrMcjUeCruy91F0w4XlPwa3gyu0v+4ZmF1XZ+aIZ/Hnfa9zUj05HD44f",
-	"PD45efCXN8ePjo+Pj/9xUEptForpg+P5l/Tr7MTumpIaw5R92f/55/HB1+8+fPXxDf7w+OM/Dv5JD357",
-	"9+FkfPL444H9LT2Y2yv+a8fwX1Wi8wtUJa4/S88U1ZVinS9h+PcbeJHOaAHi3f2ucMkNvO59KZXpfhX8",
-	"+fqv+UEWeedLlrLIr/+K6Cj6kSVUyRNySYuKWZ23kZUi2VLyjI3hEADtccnUhqyY1nTBxuSEGEkePHpE",
-	"Lrnms4KRJ6+fnp+TbEkVzew2tdsdPgaPw/pzooEc2JHs1Ar0/U9MLMxydPrg0aOx1RL+/yfNbfL27fsH",
-	"Jwdv377/y7N3/53eCuf2FKDZTtnh9TXXn/KXTGn/rm29LUv674oRntspt4q7hMvHhGoy1dXsXywzU/u3",
-	"6ffP3pCjy5OjFZsSvZRrTezZKO1NqzDNze/AZ93AJ8Bpvf0Br757Sv7y4OHxIZnak/qvz6fkc3dUjMMx",
-	"9/iYUMX84f0FofpCgyzZr6VCr5myp4xZck0yWhSH5IVZMkXKYCJoeABfCKnw9K8VKbz25LhLytzAO4Tp",
-	"0cmD65hNLxW/pNakg6OyW7Pi36+/Cq/YTi2k2M1ooddM612bQ+Pfr/uij/ZmXUqhGRzm39DczaT9XyaF",
-	"YQJ+pNZARAP1qFRyVrDVf/9Lo7Vav+6/FJuPTkf/v6PaCj/Cv+qjl3gXvnR7C7oFsvbeihZ23FbKPo5H",
-	"T6WYFzy78wG5GbYDkpdMjRv+QKVZDttHyxUzSy4WhBWa4UUr0IX2xpxlPGf5mFBS0DVuOiPJBWOl1Rv2",
-	"AWCcwj7k2qkdsqTWaA0j2DADM/GdVDOe50zc7VQ4jcAUWdENEdKQXIKJO45UpRuzIXShGMvtV3LjPoxx",
-	"RXJqKEylKDZEG6tDxmTGYOIUtbMpFVlIweBLv5eC3eVHnqNrYzUeA0+Bu48RG3AYYFBwZgla3OXAXlSK",
-	"rLg29ALH8Fya72Ql8jveDFbxo0hW2ZKgvM+90KJwwPDeSPkTVQt213t1JvMNSCB4d2ZJBXn8kPzIvxlH",
-	"v/mK/My/sYf4316/eE4KLpgGAa2vOHlMvsdLqCBoT/rP+pkKf8boO/06KcnKimHwBZ3SOCTnguRULKxq",
-	"mmo6Z2YzJRlVijNNlqwoCS0K2KGariBmEAVDGl53amju2qP6wtgHPqid4F43u8u9c3oQvNOdd9d+LEzM",
-	"L4JWZikV/43dtfx7BejUwoWQawGS8Yugl5QXdFbcqcy/DqeOcTESwVjOcpJL5jWXNekOyRu1IXRBuSBr",
-	"bpZBHEjL8j+zN8EDuSaF1MZ9XalkZt2MO/6+sKe5xt06qwx81tp9LtUXeAC7ceqqtLuV5T+znNM3YOX8",
-	"PsOFyY9eZl9iLetf3nx38NUh2HbuiRA8eXnuPMBSyZIpw9EOyxSjhuUTahpWXE4NOzB8lQjnWXu85Irp",
-	"QffwvIeVaG3ES3kxcDhKFvgt3LCVToSqwj1UKQrKQWeyHHbPx9j4/ecIrWF4cXjaOJ7MxizV4VoJHp59",
-	"PC7IS4pnWHNRLtimObhd4uJWNvGVgr03k6xSWqr9kz/EFYpnAsaa/MD8X5U2K7ctmh84YxmtNEvO+2zT",
-	"EaC1hhPNc7T5rH4p6Iapz6w1pZheygKcxVpmZGWVSRiZqFYzq+HHI7hv37R+xwvD1E9wafub8QEw1HH4",
-	"lt1zoLcngcIf8Yjpt9L1jCZWu+wIF/+dKTDufcABLrOKYi5diH/bKYw/1j13XI83+aWCFhvNE585o5pn",
-	"+z7tG3vRs5W0Y9b9ZXFsNe+c55B42POK15lUzA41U9wNdNflT/GqAUPJ2ULRvLWee1URu6yHn8iISJW7",
-	"ML8uGb0IkRTm5gpCQX2E55l/T2IM9kOE5mbTew4vOLoGPivF3pcKncjReAT2I/7oM0kTZ1VabbmiRTEx",
-	"tLiwMrWa8UUlK72d0oKNKhaV05DtwOU3T1+Sh38hhi4OU4eCNVP669DnjOXJPaX4iqrNxM12ckGd5cLF",
-	"YoIv2tZAIc9xnNBGGEGL3tJ/2G7DJE84Ztc0wy2YUKaMZkviLyKabjSZbQg3mhVzdLfnUjGI6LlhkTlX",
-	"2pwRtirNJiQu0WGTgjUdHLNmxSXrLZyv3UBeMZp3HdnVYsE0nK5lqSTNlkMP/UtapDfad0quSCXKglFN",
-	"BURZ/c/pE2VF34e8VVjbg5OtxW0flXbTbAtVvP8aCi0pG5HGiFd57PRs/Zl+D3RMXdCD0TaLdFhbrnfp",
-	"/CiQR/Oco358GR0CoCHHrXPBsPemFaH96vj4eFe8//+8ffv++Pjd//+/9h5a8PD0mDc/s5VUmx+dBtvW",
-	"uXaZnM6litUeAKZ2vWPAMW9/SasCpCTk5yslQETUBdgILFtKuwZGqk3BBYNLDa413JzUfD7XmbAaMrPX",
-	"TnA3P8FPvoqJ7+KJg+/Rg/TXt+6O1G7N+cLJVMsj/eHJwYNHj605A0vB3tPMFOARYf4XoqCayPncTjfx",
-	"SWFNNF8Iws3hHbs0zSR2eoN0a69achWjuuMIcocrUz19LL9P2nP7g1xjDEhaza7JqtIuzhpNWsjQW6Gm",
-	"hsVmQMlEjs6EXwuwAeaVhp9wlvOkxNtLBkx/yh+zW6Mx3/HMhAn0w44eEMtutxcXZDKpV6I9F9tFBbvE",
-	"l+UsU5vSoE1krBk1HjGqis0kZwWDS+QlU4rnbDKnvLD/GY0hDwz32AOJTeC/uxRG2qEMm6C/r+EV0O/l",
-	"V9ZDTk631kzrtHMZ2+Et0NUKVP+kqoNp01MIpCxZkWP4SrvYT5RxMNa1JNMVV0qq1s3caOLPz1bUbjzA",
-	"NpnTopjR7CJl6dqzrEZFKXbJ2ZrlDiS2pCIfW4ul0ozY0TMKuWVrkcE9IVBXUq2Tuu9fVb5gfip3ycTf",
-	"woV270MgeK9hh1ddVQjqoUWmyW55uJoxQmey6gKGWUmANcBQJ0zizRgt41HkWPQw9H+iM1bE7lfO5mBC",
-	"nKLB0w4XTnNF52Z6auVjZq18HmInAXcgchR+93u7mV1ewkd2p96JCw+S8zlTIQ6zOiRT+/rpKaFiU+co",
-	"Y6sIBhL5g3YumibaLtfNPyVjylAunO2kOIqWPdf5nGcUrd5MCsEyZ1kvlFxDNjuTwig+q9zvaWWkkCs0",
-	"uFclM85kVqywul8wnfZIV/T9OY7q6+1N7C3aVspPkGdiUXC9vDnB6W3tVjk3T5csu4B9low0po3gspoV",
-	"PCMXbAPW1EJaJXco1eLo/dFK5ke6WuWzIyENI2vFDdPWsiJvlLUYgu7ZyMqqHkgXrAWxxx1niigKiA90",
-	"FJc8rZXsfemh2fW2wme35OdPH7x+SUwhFwdZ+MwxeZY/ePTo5OsvDtPxYrnfhLYT9wPVS1B1/De2w1hi",
-	"VrJgAkhmT23dcBq5MI8fxjGAFNaxuZzwPjdONxFjWKnuJZZCcw1Jlu01niu5apzTfYY0Hi2pbrvYvWds",
-	"a2fIwQNozQl8BDwojKxzNp4JozadnlONJirpppA0P8xZJtHn3ZIVmhmpUueCJDQzLD9FWFPBweMAkMZM",
-	"5psxWS95tgSnRJAffn7y1IVfuSI892gFIugKsHeUaKYueTIaOw6WUNKQ4CJn73dP7nFqdS+S7m8473BG",
-	"Ce7NesYcQq3/fvWfHsUxrU99wUoDZ8R6yVT6q92adj6xHuVnmvA8/YzKZHLV8FB0lWWQwYTDUnD4wdrb",
-	"HW5J7XW1zTIrM4dd/pWzQJK5qrRByHGcV/F9QATcI7zIuld5p8jPROeegZ3b5WyPCRdkRjV7/PCwhVR+",
-	"cvAPevDb8cHX/3307sPDLz/+NWnmwCvORVZU2lk7za15k7rmqjuiYHSePnCsgt/YU5BD5AcGm7fmJLxs",
-	"tjHJaIE/RK6jBP1KuwMCRrxfHaZdQndqDZtz1Kz7XcLWXplpJqxZ4LJ22jojC3bdY9J/QerDEQGfSEZt",
-	"TCokfo5Dm1XZBTNjohktWJ4c37bcMJFfKX8+7B5royfGHfl3+NRII82kLBgVdahq66H+ENidmbMzCdHS",
-	"oJVjnzaaCQd30DtsJfAOdC0HhZQXZC4rkZO1kmKRjjNBKEkMmi+HS94VcuuRKd7+ikJa7waSJ4aV/iBC",
-	"mVbS/lfKC9ANURHNlnhqQ9XQkGwItu1frddw6cfx6JIpPufXDqy5xIWPm4EsNj4i2gVjt8dqWYkEo3ur",
-	"/iBRvgf47H5LtMW99QVwWfeLf2xlMn1pzmg8WjN6ye0npwwDvDutW7E+qL9uddpqv169mdCaH173pLyq",
-	"RNdXpY9I/JsDiSFwaiYrMyZSZCxgx0JgbDt34HC4CbVRZUu/zWDLcU3s1WMoNygAyQAS11Nd94zatxPc",
-	"7uNBBuU8iuKmZMPJe3ehIei6MSZRuSFofx7u0GOTgs0TxvATQZg2fEUNC8gAO0ljYv0lspRrMreqiRuy",
-	"tkdwJQwvANTZL56vKiFQ0mCBdlrK9r1dX2xw1bhIJ+uNNOje9Fi/tVQX80KuJ5Uq2lWoV9Bm3XvgtZ+M",
-	"duEuvWBiegqgV240KakyrmQltiIOydRr3+kpnhgYvqUu0DwmsmSC5RCCs0qBKpYfkikedhBadncgit1e",
-	"91ZAbDqzfqOVSLgguheXZ3oaVQt4aUNYJjdYauQ18hRS/4dk6mwSF9HGb1ozxQhmJ/LDtyJOcto5GNXn",
-	"y8if0bWI7M72NPE+6TCP/UgI8sw27pCdscI5kYppRlW2JJXGnd8ybi9WNOG0vXBqhL8nkC0PKBpC54Yp",
-	"8szehjFRwSqjaNEfXtMNxWCdn+nG8+Arq+C+l34+xsQspXZqk4LIMEXWsipysuADYBV78CE8ANO2hlVK",
-	"zQ2/hFLABcWfAlbnZieobdVHQAdYxcZYU9v1qRQ6mQii+mICWy1pOC+pdjZzCMggmIUSwdZMgeylzems",
-	"UooJM7lEaN2+UuarpdObKenm8H8BPQ7HByUZfr+r/G4iVna9IEZXbR9hlSql3mtvvnSXwSJmjJdQkdbn",
-	"gO1lzrqlDfasXZJ41pPbqc6XRTk8TZNnXhvr6D6ntnXbSz2OpGqHMP7AAfCRSk4OBUm4J77C6d27f+oX",
-	"7Bjei0umLjlbJ/DgeMHg4SUhHHIipJloVhTbi/W8LgPQsoCqLL2kqmEGRVvOnoKKZ6aLOiJR9pV6UGuy",
-	"wtc2XtAc+Y5p9GuSXOWrwmdi+wuwR6PxyGp90YBS2NM8V3QtksfrLcJZemSMcPM520B3QW76qp923NX9",
-	"CXT21IoMF4tpsH7nBXW1KqKHgMVB27CU7Re6fBPkuj7fkQj7AkL5UArF9RjtLSpccsDZhqiNPtOkLGjG",
-	"zoiQAi33KSz1NG0eW62nl/TBo8fp2HFLK+6LIoK5FjRdkLvGMdV6agMkGI9nx+7oMqDtN09PiWCXTCG6",
-	"rmV/IvuLFXm0xYDphK+Yr5D16RNQ9ABdLZjWmE903qH3cfxGEui+9NlPuw3Xp3DIfrN5FfICe8NL3b5M",
-	"q7xerqMUiRVZJmS1WMIcaEM3UMmKtjCmJU5JwRa0AFTQGNL4E6uz0bPwkOsxiZCctZZzRbETLIpNRqme",
-	"BqB8K2nMxQBsNT7FBxDbZ4SqCtbhAAi6Ytq7/nAdzs6cu008oN7HyloPfDuO9bW/eisx6/8wdnPgx/+u",
-	"c/Yg+Z4qu7r9GoQ29knmrGigl2r2KZxdWtid45TAGZlWdbXbxG9/uAlQ3m7/OcwTDyiHMUIzebYkBTem",
-	"YFBTB8qvoFwwbVw2MA4IDVjKu8AdBWj0TtBRJNlb050teZFPNHtf0WLiygPtF4MEyzmp+WrcvCNdU4Dd",
-	"1IAvyJVaZz/WZ7ridpXAOSrmkyVVK6veZhWqdKjWnRg5QSDnaDxasZxntJiwFVMLwAmMk2NMK73mtogM",
-	"FKdXMykyBrhnvioLnnEHnfQ/8tWKi66nfxsZPinYYk9Yq7tYp0LCV/HAknhEwGSGNzUem5KQb1nJRG6n",
-	"u0MPrHhR8ChXMbB2BDk6PgzB+P7KzVJWGFfAa0geRkl+Zk+439KK0XxzBnYM3CBAmHwwz22MtLVuvaeq",
-	"Ad2C2Gkuk/Zqa6bho8IzGjDdxnQlJ1w+l+a1cziub5MzYRVlnhapG7OEO23PCO0E1qc7CwVbWy3qDbdO",
-	"m3EHvgPM5FyyNPbKcJOEKWwlYHF2/A3jbiDasxrn2FwVCOolRVhDrVm/grSt+kz7UP+IHeP5yb99e97n",
-	"jBVx3bsu5QUTRM7PMIYLAfZwCsJJivSBVaMcxKqM9ZIVoJ7FewdZnDNqFYnV+0APoQGqyNncDprm7jc5",
-	"0yXlwGe0xD2xqHhh4EkL0ERzVWmDxH8AT9e0hIPNQWb/xWghK70BZbykla/Ky6SYV86u15UqFYdjY2Gf",
-	"ZCo4Vv4lN1iqBP/LKHzAUpaAO5CXDiuJI84qxaUrX3JhwaSifyYAAs+l+I5jnUAi/FBUK3GlVJdRFRaE",
-	"VsL0tL+jPE19oFm3n6JYVwIMlMkF20SekN02EB6wVjYi8/RkxcHARrzeRM4n3OhJVlBYSPsrLiZmySY5",
-	"NXSyoqX7LV1JsYA/4EsnOAG6gWP198L70qkXt1W2oON2g45dRsK6TfVDexT+utnxz/dzm9xPYWl/kvKi",
-	"s7akclmQAi4i1GyH7v0EJBEGBRcXCW/hafgqYD1iYmE3FfpNCKzT6YRXBGfoIy5Mlg29GP1NyXXfxwDl",
-	"Xtrn2WDOxSWGPJEGV3XcwApbr0xnezFx7OHt41EtaTD2OF+P07x7nZGeLFXav6Bi4CE79Fieo/oYUCi7",
-	"pXlSwLGO0KKqxGfNOe8yQYsg+/0G4/bKbrQzXTHI2dFhgShgTNIbbZAusDv+HlwKoHuySs//BIj6otgN",
-	"kUwFl3zwPMhCAx/iZilaRvf9fQQuDbi4nYqksSPZu4qcue2xL1rvX5D8dKRPTR2S0pomE8jmJ3NbM7bg",
-	"AmBWon8+CPNHNxrSikrN7RECISqHCXFhPnhpR/zpCsg6CGYlU2bPZTSGulClJl4b32ycvKDreHct8tIa",
-	"bFlW0g6cMRYqDqS+YZcy85xJ7aln3l3LqCDa8KIgM0bCpu723FJB2zC+KbB0IzuY/dcJ44Gcz8dkaie3",
-	"DsYzkSO8HcKUBChaCFTbT3OmjZIbiN1LEYL1dqgzRgBfsBX0CGOoMWhzxdhvuKm5uGQCkm4gOQ62El4D",
-	"/ymYwR8z+734o86oB7lkVtQdnqFWfslqVWGdADvzSWF7gwyOAUIBg2ghSgdi8LxOtXIVL3xLdMYt7bBD",
-	"sTzFr83cgre9ZUN5sV/hbT3qW3ej3SlaVwMFuvsczOpXDDwNu46/ReP4K/gl+jYLJFNoQ+Q61gafE39r",
-	"qNjxU9hvCb6tJ7zDZ4cvBbjOltEMOaaOW7WhIq8peNGSPPV1Kb5SRUjgFbP7z1RKOHSRC/0AaAZMCbRA",
-	"VReQC/XvEEOuSDOUMFchxghcYrWI9ZxmVDO3qRD/A3WwmudMO+ybVA1bP9Jsc09neaunm+/dQJ4UqPCC",
-	"agP+1VmFZKyeReKClSZ59qE89Z9J+6Cb/zicT6ugKVmxnFcrjIcUDLod4IctJH4oHDEAfXaexCF5XksV",
-	"BE24OW2mQUFJ0oaOJG9iWXeQRY+U5I47NTlnVz1yB2Cw7Vkx5Ib6nBhyjzPr9gPXd+MJWltKkIIapgio",
-	"LJx1ZaUXCDNwk2OFpk6JZDscDhqnPo7qkzn65KAQ6pkLku03v9+Y/rv7actEVjJr/bWfwb59FKYQfHUj",
-	"g0HQpj3h07g9QsAbxV+xYy5eIg9At3Mg5/NJlFjoqGSwVjjgCq1Rl46R3JZb4PCMEnLaoGhOiZJrPfbq",
-	"Y0yWgKLirLOIYtN16OHDZ1hpaPWQgOg5Ny6rHCHDpPJWJ6io6MzjKoRbegnTK3uEixST2BbsqELQEX7C",
-	"OLloycUPWcNUeeuFkOuC5YuBNlfjRmRf3CviWSH1wNe4W/q+4AqkRT23Z9TuoXcpwE3BHQp22ZVwWPLF",
-	"kml7tl6yok7/GlnkZ+TYsTELhiTtEQfZl/sKG4V0GiUNQg61WWBWOc9r4+Q/Dp/2ecvAFYsKdHdq6SD2",
-	"L9wN18B09ISe1u8M6FNf/ZwqB181y14oFH6Hbh9niEtE6IRdxIxqgDNZlYMgJ7Rz8CG4VXqFHCuBeIFr",
-	"13glsC3hTIoJkVCC21K1W1m92K7DXlKR+8hiodmEFghhAOshW4L5kMwhhYd2lLXWuIr+RkCtVX8vtqN4",
-	"2Lvn8nU7buuyULEWH8VyMfKqNz2fnfSjTwCm4yqJuNEE6v0OzLLu90M+/0XwTOYMiuEJfOIXpCqJkY4s",
-	"Dw/TMdzPRH5gloliDXTL9lRnd+eJ7bD2PaArQQz3QrwoPe3v00mOiO97y8xWzO3iOTNoXK+XvPC/BFBF",
-	"c2fv7p7XDIMmjHoXSPV1Or3jmLvqC36t3a3Bz51TXlTpdKSVkjNC9YXDOiGgxPc/SCd6uF4OzQ7BVQO2",
-	"P7z/O3x2Z16oR/InRd8F1qjdoh79UQczM15yzNOXVOtyaV2lm4wNy7WepOsqX7GsycexVtwYJsB5p0UB",
-	"LFB9CyrhPUMq+HqXNF61ijEgpZPlIQxzNCyH0NLhLq6GLZIAKDQd14/oOUXXKvf2AvPviqHfbBcLzxpQ",
-	"JnHJndusOzHMO4PLVobrHbQVW65lqrHu3arT7aroM/6FHIyZvhyNR0uz6oCKYAu+VVr9XolywXXLSjN8",
-	"wJ+j8uWuwuW9WmCP9jslU4B9iAm+cjrGX2Awe2JPD/srWhh7dNsf3daczDYTOoEAjoeiwIUZ+JIARwFi",
-	"Zv9AwJRdwiM8Wn5TOrIhN8Z2lpj4khx0lGuOW/eSw2v1dcDhDMxu3bbea37gmf3PhtCyZFSBHrS6W2Ts",
-	"1jRhUs84PUVVtoS6y4EF7ttF3DD3XmPgOiBSVyrjc2c5e9+v0HuX+riutkhE9dj7gRn49+m8u6MJFItJ",
-	"Erb5dw/RxI6X+NZTMl0xykmJnf8Qx7k5cMriu/OfnpGDgwu2IT8++7+m+/FU/lOaQ0nNxneOqqw1FZGp",
-	"HuZi7867ojXDxZwp1QV97bbGa9qunXz7dMXyZ0iDDSKrHAViz/YDkSc+4DWXtOD5ZIsOb6c2gXt6RBn+",
-	"7q9Lb5DAm+Y9D+l/Eb69Mb7oxdFaRNzvXWKT2EJz/+teGwhkb18AEx+ZHANjuSey7aBY3fl2d/ubpdfm",
-	"URSwxU3G7QntE0MYUj0Dx+Lkq2OS082AUmhFjYOj9hncK7x6KyUCHxgeFo1910S9Cq8OoRFWlPOqwIyI",
-	"qhhisugc0sxKAaV0RylFc/r20ek05/OZI1J3oXLfZ3ZF38e3YseD1m+aC91qp7t9voUXuG5nn2nS17wK",
-	"/UT2PLjgM0XVpsW4+uA6hKvbK8hZkT9TCuNC7TlokMdIMNNDu9p/VwxgKtBpNUkg44NF21YkdClzfyef",
-	"v/ruKXn89fHJF4QLx+BrX3YW0v2Oyd2zTXbUH3Qwy2/Rz43qoYXbksIdNU9qWCIguxDmWErBNPL3+lot",
-	"u7iCNrVbJNtSLZgxHbBxMedqNTQjsTez1SuRtZDWJ5xtoHFEGsjWj8rBQbVmjITvGRB2kWohwVO4hZQJ",
-	"8KbzrkJNaAxDTo6PQ1MGn9s7Q4dDsDUpMWEJgfD+fWGgkB8bdqT78zg29IF+Rai32anug8D5Ov8ByNHt",
-	"1gh+qL7Hi13eUbRuA23tkENszMHetnPbH5WAfmEQYdC+2AZjuOjOtbYWdTAfqJisgTZIGAicPWuqujj2",
-	"wKXeV9Aflez72urdoOmN7i83r116t7fUXJ+vr44AwQI0HxkmZbdkvGYFC+nRa1kQxCuOMTS6BUt8TChU",
-	"89t/Q1cc/Hu2lJA2oGB9MJd03GlsQHudZBAxW8oxKfgFW3PNehkXri9PinPCseUDa4Nrog0EbsDxUBQh",
-	"UAQ2oIv03ojhMQ703R0dEYHUn0JxD5JYgSjbCe5/dsTqvb9nWXPhP3Kf5/57knC+Q/uj1H70fwTyB3uc",
-	"1j1kV0xrgCv52JyC3sSyn7kIYtQxeUtZ5N7fryVWu557N7iARu5bPsQM1it3RoRcByQKNwNww7u2dRov",
-	"81SWHBGWml0yQTaMKgj9UV83tg35m9W8cATKligiMguWk0rkTG2h/BKYVYxvdRwGHbUNv3rGAmBcdW7K",
-	"FdJUbdfNj2UXCu0HRguMUTQ/JFnsnLJgtylaukHFWPrs70gORxb5K2wLNLTZSUQov2cLdTTlSQ7ovImr",
-	"aaOTMlYODeVeAdqAnT5c8fOuUzoa7VN3x4CDuncUrayGjOQcrh8wjlAQ2fMFP8H16EiXUuwneHvlrxti",
-	"+94KRcd4pLHD6I0yzEVzU+N8DBtA3vvasLJfv+ho/LUdH28M/+pdFZgJuR22+8FxUJsu7EKEjOQagEzn",
-	"r1+QL08ePz44IbQol/TgwRkmKBxRiSSUIGFKAFdSF5BTm880WbKiJFDm3mwm8fwfsbL2w9pqL/Duw4OP",
-	"yXMVjLFmRw9HMW8U5aJ5gJ9c4wAHD0tWejIUOWhV1ETOJzltkKaspHIFR2CxCQkZUXv4ugpyvliatDu4",
-	"SxzOvbK5QhPOBImFP7yDOVRP8zmZc0GLYgPoRLLaEOg+oyBVfw7UCY5FFf6fUfEZ1BKURC/phSseudtO",
-	"SFs6MJFe8byH/aE5sRbtf5dmxXzoHVpvCd3em4Jd0v8ez67c2Y0a/urzpm/YqpSKFuSX83EEbuQaA1iL",
-	"SrVRjD04mmF26k9uEMGEs8gt1p6VTkMEo13cX8vHxk0K19vnHLbDCQfwtTtm3Cj+sDEnPY+f152log56",
-	"cOqIOMc1fNBzC4UIGMCZAccAp6Dj/3O1qt7+sxe4H6en8dkTAfdb2Cqf5fYPHtXWZNI2b31XpX9PE7Yv",
-	"4uyqxt+9IWVXHOqQnrw8/5Ftrlz/6m7vYoP6kbHSCjTV0AsPw+IUWnHaY3U/ZsA+dXcl6d/i7p0tgc3/",
-	"VekkYy6EH+YuWUiWNCcrecly1OvUkFIWPOsfpn8CL1p10ABHHc375vdDyjpdF/pGVWaJOabPNAFiQ401",
-	"iIGQCQCmZMU1UNPBA0KQzpq2RpOCa0M+r9k0nfXqSzO19P1Ux2+FNWYgNgzZxy8OCeTaIewB6mzJsguo",
-	"Rd1IuJKaUwwt1e0w7TMr4cOxTT79+ve+VSXNkYv4XTIiSFcuDdafN7GgG9eCuteSQu4urMdW3gXkIwmj",
-	"sRvTR3/xshC6W1NNoKOrCxKlQ+wDaL8gQGInqpFoQc4la7NrBCXBVtmbXfGP8kMIU+bFsZ74Vpf+sM9S",
-	"+zOayHTactjOKHxOdWcGIkq/hvxu/7V33LYpDNV1ONk2kDX2k+sHlZwztqCF7wi0ZaW7TZWwmooiSJ73",
-	"Xrh2pCNx01EKez9dJt4HFs9EDtkibqyxeuaUjU8SrOurhiRw+4aUzO4OWz6WD/5XiJ5T1dHCPU248Oty",
-	"M/ZGPpK1QmZXIl2z4/5It1x0dJ3bEwvu+tBE7b7mi7VPWnDDF54JL/EkCJQOhGDvqPfSNeW8la9D8mbJ",
-	"cc7h/JjLopBrED87WR5BKOdznrU7xHZGD2SR7/LNyYpuAJmMgN20OFfCino6D+o6y0AnjEJq45Az2mBz",
-	"m46t1KhUAyJt7GfTg26f53Eb/logWm32QYZ26oW0YwcZnf4nXFAyv1fRF4439aE/p3r4V2bJhIHS8B3l",
-	"QFH8znels5ad3bzGZWqGJAbNUjb6YBmJnX9oySdonEYV6+mW2VVh+GTe2Uk3UH1sSM5za3ZB8g/qEWlB",
-	"8MYOTo9ScZHxkiYyRa+btCcRhn0/yEwWrVzoflbqTJasqxidCvLk5TnwwVoTaEVz4PwfyHvdpYwihbAG",
-	"vQT9oAQavNxu2zNCMZ5gJ0MbOp+DonK08KyPNtqihvTz7mcryEprwdPSvUr2Roma4SfgTZXwxePb30/V",
-	"qmaKZ1nIyCNQBJpegWbu79LgGPeyBQ4pNp8MbD230+MSGxyhLzTXlA883AbZ2T5O3L+9msuo+XHtIuPF",
-	"L3kqleoJO0nHsO82oIyDfubgJ9e263fJPuJS+ooP66zotTvFVEq4DI1eyrWzG65eTgDYvyG1mXYbD6rm",
-	"hKISkfI2fwDTx9cthjzFlTvbtFo++iUJwKDxyCi+QOZlGO67JO/fkPmQWUZ1mpfhV8Yu9BiA7MSakNCS",
-	"D3iwNhDCcB3mIdNW5GRJLxmZMSaIlqeugVy4KjIK1kqaDl+g7CCK4Res2JBsSUXGXJMIjGTlknBzFniv",
-	"69YQ2EjNo0WMJMaRCvXouTu4GKRDN+Eapdrb2SlCZ8n3kferkJ4X69B17Ca+YoSaeC1WTI+JrrIl9FnU",
-	"lcgpFOW59N4U2hYJecns9/aoGkro1HpL+G+MBakVnIjqS3CvOhGN9uKeshKn6fKUyd0gdUkgg2nmW7FJ",
-	"eYGtJa3VH4oSwVt1ESJsx9+GO11bzVEcRYwbu4a6axcPdZ77w8us2u4ZxDU/Q8oAQBsKabaaSCUUX6pO",
-	"K4mthXkBkrUZM2vmnAezlpEAF/ySacLFtKNyoGYjqpMvXMylyhzJtI9laihk0sYqkQl00LUaDX9y3jJ0",
-	"MHE1NAzkxAffOljPhyoK2WtNfr8yMVf6ZeQomtphJWLdG7iTc5+qBL50ClKF6TjPVxjhFTXPgdECOqo5",
-	"jEAN2oQqUC7FGRRQgto7jalt7HHt/nBGphB2DxcgglbLFQPqQOuxhF62vqnjW+HfgDH7MzK1C1M3D4NR",
-	"QotdRXTJ6IU9Occo3qCyIYwFrzoj00yKS6Y0THfrGYovlsZ/b2sg9iLQoWcEcp7ChJvfCri7oIYVmzMy",
-	"vaRVYVzqEn6GNETJRN21GVNazbQATCu4Vp6sFj7Xmx+wvcLIXXUvEErAOzq4JHxIrQ6dhVn/mW5oD6zk",
-	"anfxD4rb94qWCbAkyxcD6PmioyehjJOw5euUk9xJ1CeMeuwmo3sOu/gPrpSJdhXdSbRtXYSS/HPPw8wx",
-	"VCQfgXUcnggzVbUuVde9oaQ+wY5frYIRB5VuPZq88nwrW4xvGNccG244jXFHPBupop324v3YciesSQKw",
-	"J3UBHgRULsTI+OBnpPYtPvOF4otUO+OpkUU+RdB2rBPGZIpfMvXFLT5JMcXyf+DzhiIGUlJt2jf7YwVu",
-	"h95Qru2NxJKKOipYNGbNPzx9MrW/6iV65ilMVraUXVVn2igpFkwbrD8bGNkBx/3jjkKFrqaE2HvpKq98",
-	"HVZ6bw9s/OzGaLoF7X+hmnQgBNwegPuon+Ci8VbrUrkW5Dcp2CmcpTqyFa0E6RIbsjp62bpRkmKH5Llc",
-	"j7d7JfXTX7MqX7AUYRAcXUuf/4IAtQ5AAA1ZEnCOjVxArPmQYP0HtR4qUVJCAUFJtWY59Bdt0CueHB/7",
-	"YNKuBt8coPq+emgO5+/p8birCU5cGwVTZSTJ+XzOFM4XFLtJN1q7P4/xFqmtJ4MV4OBsju2XYydV66c3",
-	"h76ne1zcmD7I8Q1hZuvioAfHCUJdq+jaJ/cNldvsfnO6mur1DRRRDaMJbUZvo1KqFLZwxU1Drh5Fi/xo",
-	"r2z+2+uHmwmQtuFjW9Vc+Nd2if+po8FLm8DcjAPwhnv9g9F7I5EimLpHQSprCVCSHumt7uRqhxRs12Ih",
-	"azYAB6ZWfKZXLDLCdejW46/jGrmuc/DqoYvdAZOVXFn5DFidf0ku9DVjJVeI9Q7xuXujF68YT2x31bGK",
-	"OgN6e2H9NWGYo4bq3T9xKwSx8/vsuPNmi4rFEqkXloxecvgpW1KxcI1MDNDB9Ssjb3RsbEYJoyBEKkQ4",
-	"9tLYLcm/6BTs+uayX5946qvOefnZ3ZP6+lXxVA+WK7l5IBB7bLuMrhgShjhgtmE3xu9Zm4PnAgJUUJYy",
-	"HQduCHSidiRqWn2bAl/72s6S6wiPv5k2s6vT8A5uSMHoJesHtEFvpW9+TQYfbL+IOn8NEJOa+0jptmKx",
-	"Wt/b2Tgax3150kFxeVsVdoO30i0gyaM94ZDku3gw3HLEu67p20cbYs8OvNveciDOQw1G1BT7/Ef36D2f",
-	"+7qTYfQK0Y/h3x+Ts131sOjof52SF7g0NSPPGct3k+0lC6E8jSSElyNEZD+WQv/0JFA7u0jCW9+oitUt",
-	"+wHlDsmbmrUUMkQr1gEF9JPllztjylAuQENcUuVaEwM34ZxnjqapbhgLDYLlGmwESOvwWeV+TysjhVwB",
-	"GkyuSmacoQA5DIbtjN+Nb7TFs2sS7ierxhXvTGXatdapYg/X5X8gol4sKqcy2ifhN09fkod/IYam+2QJ",
-	"P45e0gISum/P4yOjUY3rz0pPxbqufRkQOcqTJBLNhjLqolkw+uVx3K/i8aN9HmsA4LXoW6VrBbaRldIh",
-	"GwTAOg6df5f0kp158CpetRVt6geBlwVrOuaPdzGcjEeV4P+umPuza0W9ExTIDUSmctmfDMs+bjvCMWxU",
-	"7WJLHOIYl7VLTiK+iCExxv0Enf7JT/BdS7tijUjHg4fjHZLmyv9cZ39oUyZyUrneGXUc7PFX+ySupIqu",
-	"mHEVMl2cVe0I1Z6eWxCnM+yUTK1AT8dkuuKiMkxPD+2Y1aY0p2TqgJ3NPzto9imZYifC6SH05tpMkOck",
-	"uu0QQpaK52xiD2j7H/tCtuBSTA/fiqUs8uZbMHU3JZ9TMNi/GJMpQLrt3zCP8PmGAeZISPtHEM4p+XxK",
-	"i6Kmk379w5ODB48e14SL2pyCO8FzCOFIlTM1xkCmyzCAlTtTjF58cfhWOEj+xA3Q/jN16U+vN6CnQwVW",
-	"0ujLY4c1teJd5dxI5fZCgx/qOCHCXWUEvsoBTvMzIjCM2gh0H26xCLTCZsdXBRbSDJn/g9ztzKk+Z+tv",
-	"QBAG7sE+3jQ+OApFThQ1nWEibUIdHYT35Zy8lNosFHv9vz/BdP7IvwHitkyK1j48fvjVo788jvbilw/G",
-	"Se4fiOolVuwn69RBQaXBTkUdRQep+XsqhXZlkkOOO5ZxnfTbppAecUl9sMYANbCUa+HJDxAsAOxEqKFc",
-	"7yZvgcETrF3FLxnm7+cVtsuzOyZXdC06MIa15RHQigJO/OT1dnSTiH2omdzYrRu3+OXcfHRI6bfRfA2m",
-	"JGqQQXUVkYRLu0Ygn0vzmhVDjysmrJ+T9xiBv7JjAFHf7kG0LFARn4hKS9xwrkMr1Re+qgEpC1dc260Q",
-	"yxV0XYzqTzuEaN04an2/zFQbUGZ0DZ6xsskj/Omq0gaOYSkao9jXf9P6h5Oo811jNEmCwW/YgouYlH/P",
-	"Qvk57Vqo0N1nCMkhh3qVaejfgojOuoXLdJvqLOpI0/4g7F37t9cvnvtOvFwTWqzRsWPKmbNXs2LbnW1q",
-	"w/HL4dZs1KRm2+GBeJs25ORR3R1KN+R2UUGtySlZLyUctHMuch1a/IIxbNQGRBso6A4JRCmshOVyLc6c",
-	"i3vBSvvMte8CG9tkjx6n2V5do50UsWM1K3gGHgTVhC7YwQXbLJggpeLCGjPG2j0LdvL//t//z/SL1vse",
-	"Hn/9uBdJD8iaYeIKijHCa3m3XVrj6D3i/jCZO5Hzieu90KNl9W4zIyZwH6LAr8rufuO86x3f1WKnG6aZ",
-	"74BQ7kpMcds0Lva3HTPQqKq+HbrAzvLk81y3KWGbBcqhJQtWa4dKAuLf7tgZsHTbFV+TnC+YHljBUitB",
-	"tOaHusw7ORCfs3Vd3TZgjqPAe3eLN3vRFjUoeS6NTx3MK1MNKe/clcj/Xsmq1C3gr09+ciAU7ZVcgfgo",
-	"S1Z+SvfQuITE42Ex1394cyRuv0+V2HO2jppfDhCIq3dGbQ3NP6hjdK8w0HCbKmEWHNdtfxL/RowkM7Dt",
-	"rGAftjgAjw++fvfhq49v8IfHH/9x8E968Nu7Dyfjk8cfD+xv6cHcXvFf6QqLnL1PtYLC2vdfGb3k1DB7",
-	"/K9ZUaRD51yk8CLP6SoQXQu2JnNZQMxjxgq5RkyqqHuI1ZRoIOQuwqPbX0sPfrPf6f49ePfhePy4gwCx",
-	"0GIHs3AmVytuDGtCWnwe0o8bUkUHdGld+UIuxp7zJrEITw6+s5P+1cejxv/Su43qiwnkk7ZH+L/21+E0",
-	"oNmSC8C/eToCqBuw8gU4wi3LtzVZvWZqJwVzPVHIbGCWTJz5RWU+3hGq2q4EX2xtSrclxvVGcjLWsUtf",
-	"1/x/g2IXlzzror+OSgIrzXSAeWaFtZXTvI/lEpt53VpLleds/Xfr/9njd7iVppNGflQfTxeKMUgUwF6w",
-	"u5NmGdM6clvtkf8upQN+nyP69o+tcZi6dztW5EWJ7KS3uSjrEFeE0z9iGoGqoX6rNASQsMU8GdHK7ZqU",
-	"msgxiRa4Ip/jTdOGpng1k18D6/B3ztapSvbhLXLi8H2o0LGesjf2R6cnD4/DUtn/PvBwiImvUjkJv1lT",
-	"bHd6epzSGFFv8t6gFetipIIBhXWQkEcOWeLqgi88rXgXD0lgnmk+8rsO6p/r89NYEZq4+bxKT81kdYPU",
-	"rPbDZGlPwRR5EaFoJvX6ipd48yt8bepT7LGvgOxuX5s3rx8gBOTQDpVmsbvooP41TZX9ngEOURsSY53t",
-	"S4Y11+w3RBpAdDVdzxKRtAxUPVXdDzDRdD80+wnL56Q4uZ9xyp/AyZZCFZpukwA4eID1G3zvKufGmoXO",
-	"+XYdrGt7gG4KSfPDnGUyZ0nj30XrU93asDPZkuZWoOQ6lH5vb68hAh45Tn4RdZVljOWuQ7JAlsXOBqc+",
-	"y5ho/4wBWvvn1jzgjE/cDkkNC8AIToG38X9gOWxk1SOi7fBtxudC6++NXhHN+l75SGPe0CoagE5rylxH",
-	"aeXVzsUBXTz8qHd89Su2AKryu8X6xVq3JwUjDpPlnZpzK6q7Ff9NfDw+a2//vISBC/y1oGWRZxUhLEuq",
-	"CVWKXw5hOswrtq8VHorDmqypi8Ln0jeJ8oF0wkVWVIMoFq/SN9wMv+kGke5+4aAjQJ2065tiK5Vccd2x",
-	"rNF0Q2mnu1i7YhyXi2JUFRwjcTdB2njqHf+wjoAogTaBkP6mRVO3NtIdN9NXfOuUt7aOwy767mmAfywQ",
-	"7+rT8u+GcLXYlYo7Y9fjDBtg/079xLXUPuPuKioKJL1hgcGRgmZX5ahjM8c46GkP0ILE/8nSTGSVZj94",
-	"qeSsYIkk+6vvnpKvHz76y3bu1gptkl1wVrAzB+wgjmsvifVE8u40sZdScgAnc9RwNkVI58hVhjV8KCtV",
-	"St0jSITlsgbd9ZwYeYawrqlzlCd+paeQ2Jk6dkEuFpPawk+zyNxaNUMg8q+rJb/+OoK7PIzyPzHfQHf5",
-	"lqKh93AHPvjK/jn8tS7MCl0vQACTO6Zeujo33OADQXalwAdSA4cmwC1kNRHXmbzEbsSeD97aj9gPLb2H",
-	"8LVvnEHX2i3UsIVMdxeyB0pODY3YhZBkJikUKynMchfSGJgOwHxE78iHuaPadSRmbpHTRgttR77FX4T5",
-	"EFADTvMAyU36fK2XYKeedJc1Vrz9YXAG55LhNltLddGIIT7bZpOnxHqlJFtKnobDdNUy/uocaY/YSQPG",
-	"9JI+ePQ44bjNCQjpGFFvwKyJA23CPQVbI+KTLblAHoEle0+tylzRguR8wY0eWD8Zg9h2AnrdiLp6P9Ky",
-	"ZEK7Ym9KhNxPxObXOhabcS3w0cX1MLfqLP2wmlO8Y3cnHPih6L8yelK/Yz3a4fvO9KjcILwn9TmvgMQs",
-	"GZCA5gn9R/ctK61JLrLNU3tjmsSj3ZFRQWlsVBIxHlWCXlJeQHHTXsuu1sY42I5P1MnWh1YB6Z1BF6qA",
-	"RlDmjkXrFAC0WGHc5uEeBz6uRpMKNKEbDS8O0+0R8/TWwtYWu9rCFZBkALKMalZwvewo40Taqh2FU+6L",
-	"XC8I0CKp9q67l6TzXHzFMllEHYxvotZnMNVUF8lUNxnUzmqdV2zuvsiXqw3IwvSoKPsDlo/tLgjbPYkv",
-	"lVylWp9HLLwJMkvGCo6FJ4FT7oxMl1TliAFdSJm7hLWQgjli1pkLmVhbxM3ZYTrUUDKIgvs2Z12VQ1o6",
-	"JljXBGtu/fVZmpXIL5Y1FCaePhS/Y2L34mg82jA9EcBElVE4qoLViIZFmtR9V7NnpHOcVGXXF4SJQSvN",
-	"+rO7ydB7Alf3l5BLlQPpoF0MT9rXC8Yk3LbbHbRrbNIBnkpPOzIS4NqiTJt4j4iR5OGjmJnRimTgTaQG",
-	"ajkOyblxhS85pwshAQoAtTtQAUTzS+4yrwlQhRgw4jf26jQVBYplbV8ZRBlE/MvbW6MhZX02+42VfZb1",
-	"43qGcltaJ2Ww3IoHvEXajwPvfdS8jGMDvkogZ6x01majGobnTBg+30wcR7aekkJKV6sA5srMzih4LU6R",
-	"AnB3TKb4yCkSKaNdA2ibMRI8LBQ1rP7rim6A+Qq7nozJNGMFmzWv4ZpYZYxUQnFNwtYo4UPcF4WXQVcL",
-	"99Ck+qvnKAqpD+3B25jXk5jSaV+1YnRM7QQH4mU/AQlwXHXchsJFLG2ukulqRbNN/dfQ218nNtI1lJ5j",
-	"Ok2e01OeT+F8dALv2FqtFQvVWS5QMPbwroJqc0YE474RCVdBT1qbyIlvAVEvbDgP8hcCC1fDHm9PSAfx",
-	"kCDPxMKa2zfXNffKynuHtnjjnhgVFDGBzm9IV/hf5FxhtjurFJfgWK1po1An3mvtVNi2h1Vw2mlr1O1p",
-	"EHJesHwBrUOhSQhbJZCOgCd9/DCNJXS5siTneWcGC6SmK3PWwC+4loJD8i1hVobF6rWhgRG6lQnJKzbR",
-	"2JZaXjKVV7iK+X7YwzbG27FI2s8VRJb03xUjPA89aay3Wn85YiuGN6TxkxB91diJRfqMA8/i58ira5fd",
-	"wAUDDvn6gZseiRB8+r6hJfuSlkhltn0qrMItQziQYwr363KnpZzbTSeXOX5Keg7qYEQ7vlx1DjbKFO5d",
-	"LXz+0/qOLjrMa9Dq+SjrhbCHDjJs+1ZES7luw83jJiko+v0+oi7v68hL9Mkz+4f5KvCCZ+mP+kXkzB2I",
-	"wVqwFtmMBd6FlLNYOaqj3XbNNi3K3ulHooNUxdHrF+TLk8ePIeuszwhblWYDrPMaK2NDBeGQl11ytmYd",
-	"Xflyuqk7rgQCewC1rK2mM0slq8Wy3eAiR4OzM2s7IEhHfa+IwJ4JwUJKlqwokX4BGIOs9AHgnmZbw0m2",
-	"aE+1cu7RsWy1oqiQBjEkljwb9KZdDVN89B0fOg4sOWGv18Ose0ZHVIdevHZpqW8UZ/MUpuZ66ugT0AK9",
-	"N+5VlrrHstVL4yajoeR3rcnTxuR3kDBDY+4LfUimmtvLp4FQRiIdX87tcaX1mExXMmfoY4IIwf4m/644",
-	"M2NS0pIp2GgCKJtrkvWcrdAamRJtuILyRQk0w4ZeME1A4mrMrZCGMKo3sceKQ7OWvxsBnJzusR0GM87B",
-	"twF4QIvixXx0+s9+q4/y/HE85OyNQymdAT/7eTPmaH3bjuX+g/aGj+dzQabzqiimpzWweOhJHR2Tye78",
-	"fTfcT/baWz4AISR93fMvWMWJRV5I5iKNdu4Eo2o4U35bBjuO4ElesS28V+9DND7Gr3sM38K5WZ+ArWoC",
-	"JVdkCv4NphzEsNWzS5MufXgNNI9EzudMAdpSSLKSip1hxy66wB7B0F1uYcUIYnqMXeh+/DvvxqnewzCH",
-	"1i+cUwVoEERKTWuKE2uaRArtu3AiJqTPDitvSCCdyUsGxQpkar39qSOJQ7MnGGizDYG6NgdnkIpkS2rO",
-	"yFRIwzM2haBPpQShxjABwXMMAxHNBITL7c++WVGIbsY6fKYYNUsIK9ICYDcSmmTQBfb9gBbNANiRUGyA",
-	"b8YWyQhwow6HWGDYxNDiYuQqZHaeAT/wRLgE8q4rFz/btRv/Fi7EuPclE7RHU0v/8pf1HYNQiNDeYEDv",
-	"TBW5i33GlfDH3R/it4+jedplamz1eWHZEjgEIHHBVMY1FpDQFVtLdeHWE9WLNcwnwPm+axV/ckfJth0D",
-	"wAC7P0MzKuI8M/A7AK3gVL+PSvnejHAf+AeudtEez3BDTVSVAGoMxUKLCZ0oue5hQ/JOulU4Q3Bs2ONG",
-	"waeHBr9QzTmQxnobBHzhNiAwcmEKqhKgLPpjRMBq5S73XU9XNA+7ROllY4t1eXhOcULEXlYGWpNB30n4",
-	"1Vm4AmLgP7Mn3PVsKfhMUeUqpKxIHJLnyM1jlbs/FJ0/2CIwYiZbDkVZM3WJvA8JH0+mAbGVKvYfqlt1",
-	"jfAe91R8xjge8a4Zf8V0VdxcbnDJByUGax2dtHT+BUnPDgeGio11V3KeQ2T7jarM8jteGKawPm5GswtI",
-	"GGx3gOnidoPRRy/emyjE8aP1MDgD5hy0IaCatKPcAAd0eA032NmGvbfX+YZku+jKnugLZydYCdVhswbi",
-	"WgQSWouj5obwPBTkjY+JQ5g8AKe2N/QY9bucE7AcP9NYcJ47pQ8lOyXPIPmlieYL4foIiwXWdWxjfSLC",
-	"skELk6IaO3mwvSrDeuVshSWGdcv5MkqtPtjbLWdF30/iuEegSnz4cO+92+7bnXRTQhdwW088lZUwakM+",
-	"967gwQmhRbmkBw++IFsMfrQsi81Z8IXnwP+K2Gq1cW2f7TWctR3IoK7dxa2E2pODf7z70EnMUfJse6Ju",
-	"klPCS8+OpiQ3EiwbbrcO7ENy9ThabNR29yJ55cA16VAmDmvInoWHPfV/Sh1xmeKa733UU7xqgAvRHY16",
-	"KnO0i9ZbYSlIX5BnkCYAW7nmzwQ0PiY3BseraDGhghabHh/6xF834FMDCipVcBfQXsYDZyARYCRZSNKB",
-	"D46Rrgn+X0/eFs4wB0IsILDUCknsB8j+olkHJwCasOlR1BZuexgYwhgcbuocxqVjxejnJQ+pTepI5Ezh",
-	"BRqIhQPLq48nexv9kEwXTEA02BMQa7pi40C07UD52EL8kEzntCisQTg9re18RMEsqbCPw50YnjX3EzoG",
-	"gijDRPNybWRZhncHwmxfkGO9SYgTBeYpa4WsEQKAD7aD8m1EQtvkcd1C2nFbxFEUPzPWPfNfD4X8+G2j",
-	"oE+ggYkd3+5eJZ2ImydFQep1thYZ8Hg5lOoeb8QHEgK3TlCd4xjtXUv4fiu7pUi31HMEpOr8wk4AUC+G",
-	"IIfI9C/qGGcowkzAKXwFYIpeOfL9r1D1Hz07PS5DuUi1eNndyeLMrjsWmukA5gmRyQg0H8PkEnVIS2q6",
-	"aqGjQjgkBOsohVsvNz0eQTMwv+iMF9xsJpXImZrQSalZlUuxWU33Cy8MFt+3ayqfFZqB8be7/m87SbS3",
-	"dYgjdzkjx85zEZJYPcZErpvsIHG3kE56f2r8ndAoiqyXm8DKnkumD0enoiqKZHRIKtaV5jeUrGj5me6h",
-	"DVwtYVQlBpOwk+v/FXNx5qdSzAuemSHT3OMIcnzOvhCornvEkbk66wnq7gk3eoL1Xf4PkEMINaITWZmC",
-	"XzI9qQu0nTT7P4XfTFqcNTF2p0rBOV/MiZJrPSYlk2XBxsS9FLDp7i0ND4QL8/hhUkrSjV/r6GIDvcEN",
-	"esv7gRq720vA6ImdWQDAYeySlVIlTpL+K6eqlCPQ/36d3IdvnBUBSL1QfeaOZGcur9B45iapp4CurRsb",
-	"Y6L9GDG++o0OkcgL0WvWrwqBB5kPLS5R6Nx87NyJ30nFMqrNjSg8JNoKskaFczIW0tEwQvnFgFZFa/1t",
-	"lbRfrS6d7NG6GEx3irdDwVZ9HE+4qqHq6tfv6C8U5vglVYabdC67/hv0seeI/sf5AzcNPsIamLLICROy",
-	"Wiy3o9izSm+S4rlpeoJLmnv+z/eGqArJDzxWONH8W6G1mURl2knoeCkwzYGGkPM6HwkfJlcR+RzXwIqd",
-	"enm7O4fydi+8doyfvHPaXzHfBKE1WWxBxaCAf642E1UlFOFzd+Ta9cH+RfkZmbqfpsipSg1ZwxpAdmLG",
-	"0q1dxiMW2x7Jym50MhYuzFrPIlTNW/UzwDts2zspN38wPZCnOEyxBdZt7GPxM8iX3k1kwDsgiaoSn/Xs",
-	"gSoc1V13tgGrdlcQk54xmNKA1k7EQmVXDyF0VfGU4QvBYN8x8vlCWr/1UKrF0fujlcyPdLXKZ0f2j1/g",
-	"y7kmeqNNYx9Gde4NBbJnYbd0jn0AGBk7ZgBqSAopL1hO6A5lOSRMFrahrgrTVczOthtAbNMUdTLapSKE",
-	"frPWFEVhw0cyHeYkEpCoEWg04/7D4x3qhKCH+rlrniP7zistEujK/fB+fP6eD4cFH8Cgstf52Oth9Tjr",
-	"nVZuzHe3Ue0Pt53hW2Bn+Wbj6BGuYU94U4J56YfX75zl13xV1fUN26R31r26giAEzyyxX/0a9HZBZG7d",
-	"g1/ePO3nbVxNvwQLdp/wOtvYu6luU9dzlZxuR5jpNRQGBAHAW8KO8ZwpUoFR1mbL9P38xiOar3g6VOfN",
-	"3FQYZz+QD1g917qXWLdtKmgLAnenvv11KN1tbTpWlMg/5Bm0uHA51zqoSkWeDsi+toYA9rnzva62G/v1",
-	"FwNMofhM1dYJY03oHjh1fMprf3Xv3vjh+T7xO+5umIFNTjsorU4dEK7xOwTBjUcrDsxoEX/BTPEcIhdG",
-	"VWY5B3AEtge3Ksk/DITP8WxldfDC/9lJK/43JZivfRavlkBZYcfsOnmcxGFg8yZ4hvO2XzlgWBcxRf8V",
-	"d7W/HRZrA42V5EDThqJXMAA/gvfgCyK8dnKZ64YGLaV8BT7vrFKKCTPZyd5RKr6iakPcRaFvKdXGpSRY",
-	"TnjdYKmDy893VLgRbtGSK6Zvg1o0+g69z571H78PLORIx3mzj9beoRSeJ39nkhvFATn1d/JwYxGqn7y+",
-	"1m6SVDua/9aM+VHvkNwO+v/2xN8tu3/rM5LDN6zsqlUauu92M71GqYlLlhmp9CSi3OpggrQa5Kpsrq1E",
-	"qs+qYXaxDvDk0jcI5wa6nFwckqn1GHxCk+tYD5Cc432CBXBkFDJXzg+LfLKIY8w9Nl007VYiULht4wX8",
-	"WTZRzCjOsE+MzxxONOLu4DeQIpy4tKhjnrOH3sSlsMFq5o7o0T1UG6kwsu9+Aa2S0lVFW5qelWFbpcUs",
-	"qjLertefycpMuiPyEODzhfKBa2kcsm7IRu/IC/tJCb4S+wD1VM/1aZJQ9oabzcQzfgZ5wE0YzF8q+ArW",
-	"rCwo7GGpFlTwwM8JWs0xG3f2ae2r8lfW0h6EP4qkfHKDnNVPxAYX3tubUvEFF/0AIS/w2o/jUcmFGKoK",
-	"ulr0RE0kuIG4q75ql7y9U9SZcb+kBc97mNl/99fthHZhYt5/cZjkhiBE70xt0jeeA2cYdNdEt7V641Kr",
-	"8AGr6mth1mcAnvBMpv6PcwJdNYXr9zP3teOB9/ufo1wuwFOAZoCK0CwD8h77JSl45VdNzOCDK6ErH12h",
-	"H2SYjtQU/z1a8wSpfh2dxraXwKUaCNkvBFu7dBsJwW2o0pAr1oYetA70QupdbP7w/IJRJQxawtRcheG9",
-	"7rBhdV67xUYmlWItYEaDul2qfMAg+aAhGmhCvLtjl6mUYFCKGk4bKIQBPjQt+78Ottkk3WUOX5UxqpFA",
-	"yGqfKza4iKcsLW1VYfb0fWnQHOe++CyPq8yw+1Yj0iZLJnBNQbCSC3oLfow3TPpdfZ3eX3BJ6K6yZ3KZ",
-	"voGWKfFidTRMufng95COKY1OfCnY9N4FaW3xwYf4FbYIunvhVOy1Y879crU+0v+6/3LCbO0lqIDHdY4m",
-	"6rTXigHdXrwAt/fA8q5rbrZGt716AA2/fHuS4M1ZpbjZvLYz75PVVKV6DD8RrsEjMfKCCfL5335984UP",
-	"/URFN3bOz78l0HQUWriCQsfwrSBLWSlPmImEKoI8eXkOXeM/n64Y5ZPDw8PpF1CzQ3QmS/ZWIKmDIIEs",
-	"3PfQctnu6BlQfhHy3mRFc6iwPiPUDRuKEBk0XvMHlYY2VJrk8vAtRNphMkanfirCxC2NKUcfP4K5P5cd",
-	"tPNAJu9ZmiiiX6ngUpzW4Wtsx4c2CtwECEMoR9djotiKrWbQHU7kLqakD9+Kt+KAPKkRwljGBHTXWcbK",
-	"Rndaz4Pt41EkdGgN19pxuj+PYRrhpJ5TXgC4asbMmjFxaF86ffni9RtydHly5PsMHn2oRe7jURwp8aQe",
-	"VJDpec5WpTRMZJuDH9lmekheM+DaCDBrWLMAVIbfAHAD8vNAyo346ZwoZi0MXV8XxxdxkBDhOSVrys1f",
-	"n0el7xGm3XUOhQdkUM7+a+gL4MjAmUCfWVUCyszGoYd2GMOD4wcwpvjBGviCsJJ0CiGvQx9LAEZjLC6w",
-	"FpLwf2eXVutNYfTQkoBAExOUoBLbq5BcZtXKGvef+74qXxySaSZzBmgP7ZqnTK2ITgk82FpGFEuZESf2",
-	"viwoF4D6BBmyos+hA7xixD72yy+//NrOzS9vnh6ScydVyC+Hc/v+wOGVp27r4b7z8lzvutDSxMtiY9sC",
-	"qUAAafl15wpysfVaeAPSiT55ePxlqjdKkJupH9wpQA1rNi05J9Pvn6HouuTDkafWn+L20wz8hGaDFmxF",
-	"4/gPpi9/aT7BjUQffXDP+ji16iqwrfoaaysyVv4CHEmwtZ9OZc8DqK/zMwoRdPsLsq3uXFcOLlzvCuJF",
-	"C9BOEBpsXE4VoFymr6hhP9lnHryUBc820E8mokjEFzLVYpEeR3dOyee5onNzwJmZH1gNSEsOw4d7D5aM",
-	"WtV1cHLyRT04KJZxox4jThOCxQSadYOHinUAUh6Shw++RiotLsj0FTNqc/Bkbphy9N9AtWIlac6NRgXt",
-	"yrdA30YdIk5HJ/4ApiUfnY6+PDw5PMYKOmx/crRktDDL3+zPCwYndJi183x0OvqemR/gkigUCHc+OD52",
-	"eW7j6gagfg/7Jh39y/lwaMDsM2/cG+Ag2epfyPVh42Qenf7zXUQKNTpHSXEdVUhV/g9wWCy0o5zEj9Gj",
-	"d/YhR9CrIf7c5vseHB9v1WeZ0DkY95nfhWN7kSB8Hnna/lrrSIfroRnKWpwhSuzR8ZeHcZ8PP811E4tb",
-	"nOn6JYnJtn/cjO2WX9JSEx9qBpqUR8df3s0gXm/NZZjH0L/GVfnsFIunVGBrvxCJ3ykXlydHdhtfMMRX",
-	"JPfCT1ybJy/Pf2SAXiipoitmIFb1z46+Fq4WDgBp08jpmoa+G/ZMcgeD3fKH5AUeMpBuGZ2O/l1hWB0b",
-	"JIyczzaOZvrGnLdkSZ7UxpokjtvGnvZdQ8Pa6HhkoUgaCqNDuvp4d6lz/xG/u8WNgusM0LGEkD5Hcmc4",
-	"1tAcUuwSkXsiJy59aBW1jhpJfhyPHuIIUy8OX3L0DY37cj48Ptl/yy+CVmYpFf8NqbEf4m7dfdN3Us14",
-	"njMIiD988PX+O95I+TMVnuZXo17o8UXnwrEa1Ipk7/eE9jmtTV77Y/8cWcF02ImPjc1vdypZbbwTpKOd",
-	"7wAa1vuLjY7RaSDO+TgelTLVUgc7bsuFoitXHJpRYfWR5gsBtojdMtaAt3YosIFz7N1XmydWPjAEiIhb",
-	"cm4IzYynpNJkRS8AxONMubdiwe0pgw4Z2GfWBdREimIzdo8D94IgbTkM5oALfAKgY2hB5hSSpGgtNLXa",
-	"U0hbo7zXTaC/kfnmxjbTc7Z2z//Y9NZ9zUlzF5/c2IvPta5YHr97W8VdsM2ZS8yiJWFnNsoSTi/YZhpW",
-	"9BB4lcDCsy//SWZ0F1u+u/QoXAeD+ITVwMmXvdTAT1QtGN7wqM+4HFaP5T+znNM3VuOD0nnQ52Zn2qE2",
-	"+COrKkep1tRVP9MLFgVseqkq/5e26XL04YJtJjz/iMqrYCnwwrkh2sgSjSJA2gfCDVAaXJA5v2REs0yK",
-	"XB+SV/Zsc82JMA6RLalYoDG2dHR0TaUCt8RK5VaP6R1b2zcbtt+qPfXgp34WHz/cf8dzab6TFebA/2Q7",
-	"AoXnyntiyzQHa9W6vLWxittk1D6L+tvVHz++C3uvVPKSFnv8hnDVf5LnEObmP859cB/e5UA8gfW79wlu",
-	"Xq0Eket2DNYh9O/7+IZ2PeDRxeombNsr+AuvoZGPNe4B3ufSQtiYZE6AzVufkinwJxk2JQsoPkdvEmYT",
-	"2sdayz9ETYljD8POJsDMBqTgEGXWZwg+tL95K6IXr+U4tCDyhXaN16DngtCL2nnxDYmskwG0f5rRguUp",
-	"J8Itvxf7bSWXWtv6kqMoMQLn+bvbc0T8EO/YFWm+N0U7BJ975uQC2OLrBvBAm7z+szsfxz30TVwdde+t",
-	"3LoSTRpoT/SFF1MjUffAD8Jqu57ac9uFcdceffA/ekemKzERaZtbP8i7tq0fKzBwuND/+t6/+OQNAehL",
-	"6FgnvRANPfQHnXBekM6/HW27Dk2ZP7J6X/sqj2u8pssweSEYZh1pgZwp1B8/gbXZJ3yBSSR0Evf2EtgF",
-	"mhWX2NCVmDXPkO7bkcSB0WLCjZAJB8DLW4EEG6LYJMAP/sM7wgwJw+NbGGdDE9yK2fCtG1k/s+F30D8u",
-	"YMx1mMQ/nRa6Nw/+IOaBNQjGNbThqhZBlXNzBET34Lp3Ju1/ZKwEHPtP1DA1Do4WNL7INqRUUs4RiMSN",
-	"Jpr/huYKOH0KTgGkrwaF5TncoK4LqLWtq4iqKE9m7p/YgT6tx3mb6qD1qg6tUE/a4b1dcdPCDyXdKXMC",
-	"aXUgjuC4Z7JYKMIewAd0mxZN+a8FudMWhtYOKBrR1ek4aCvs5hgZeoRBPaPBLpbyj+P0W4y8wXe8u/X9",
-	"FU1i1wbbUi9yDsDBx18/fjAmGrsWkweHJ4cP7r2BT3XXwr6paZ4LucDk70Kxtcf7ErOWcGToK29hJown",
-	"vU6eX+eIwQVmvpo6HwxnKKJ3hB5jjO5Z41si0BHif4Bd3z6XIOlgX//MvX1P3uFc5Oy9Ty4gXpMBOX+U",
-	"bxiQWwjB++Pxju193F+F7MgPYEogNLi/sQRBMq/xw89Pnjr2N0CnB0B1vRCp4bsSg3j8vfuCfyIpDStM",
-	"9/mMT0JxQRoD/kJY2N7XUk5HH6BA/+MRnGadqgrJTux5x2vJN4qBOppaNTn1IzrFXeLUh7OLaoMoyXJN",
-	"Hh4/9IUxqH2CcoaXBAQoWOa+kViXMfQs9AvZlw6Gb7+iiTJAh9n5GV3V8PmEtMC5yIqqjoYkohIgmnaO",
-	"u+2ik3u76A9gF4WNCMQl3ky6grZB5qsDVQl99EFVYl9w/xu4/lUlbtOdrl+SEOQf5Bq6h3JXg3AvrL+3",
-	"sDbY01oy+ys1wA+B14yxYMzayAr7GjqyfC+27lE3GeEPwhSH+P17dmGDvnHXfDrIoJZp+uTgH/Tgt4N3",
-	"H07G1zRQu6FCbqL+04BCuPb3ZvWnpErAunYXdCKD+imQZPrtiXs4AM7phfXsL5nic84cSwt2QyazjVNc",
-	"LhzNBUStdaZA12HnxzNHQCaMAwWhSY2PcLieSgCcZMbImkLn0vFbYd8DTdUhw8eEb5IArUsSibY39IKh",
-	"sH7C4B43wF45ugd3Y0WcG9fefFGJe/zOfYLuTrVbMj33BgoOvA4Sct1Lq7Wzc+7Kow+u+04vc/72bfku",
-	"jxRHeW/Ff+JHL+TRfJfYCyHXwse5Z16Abt2CT5jvsZQfLWWRDwfmRM8ej8oqsUt+kEUebZObPyDx4fY1",
-	"d41i6bM3/9wIuvuT7nc46QAYEk46AIBAbTYXC4CnCAmtK5DR6CZOQIye6+tqh6TXcG48p86YIKOVowFC",
-	"sr20d+Aw/N6JWVF1EXfhrgQSFCoGJLK6Lo0A3dsRXL9JN+DeJP+jg+zudU0UMw/KBlzxVd+Y45ZqgeYS",
-	"R6GP75Gj47Z6pSOkMIVu98DhRKaOXno6JlNgB7A/YK5JA/fWFFplQFW7/TvLD8kbe/s4dDCoiQXWjC+W",
-	"ZzEhDjY7ew+8FvqQPAkts8kakAkQgMQdxgT2aoa2toxdaE+OA720U3i61/Clr6IOxrdhCvnn49vu2hzy",
-	"b8c2TR1cPI0u5CXVmuXkjarM8jvoNTImsxCW+uStpfu4wCeiwbBpTUt1fcdF3uaw8v38I/WV0RL7P3Pm",
-	"dFjoDd5omjPaUm/utZ3a7UNoO7AniuB3xb5UCTQhqbIlMjufkulMcTavu0Gin4FUxMgp6agRx2QKsB6q",
-	"8imhea6J65UEHF4C+VuwRzc1VqlWRTFtOazQDQDoE5FTgfvmttYAHcMD54rpJT7W83JTg+FYwPHzThxR",
-	"zgzlRTr9MfJDj7pIwIdjNwX/JzvmbY7lTyMd4hf4W/zMzlpJvOo+nPPJ6pRQX6XqLdtHkQgp2GhARKdl",
-	"BmmClpLnwzVxG3z5/mCmGAUtNw0brIkEijTRTjxQ1BzAJxrD/7u5IpjOaEFDA58kxOrXpVwRSjKqgYbf",
-	"aZMaJEWsUjkk0A6hkPIiQmYg7KaQizQc9Fn09j0T+UIUGxiCjrCOjrU+iWxyPZDqCfIKyLqqQHxulWPB",
-	"8gUwvVfCU+3uoH2/Rlr5T8Wi4dbhPysxXgvrfXL8rlV6pKa6E+QolXJOsIuv9f3AapyxuBllR/Y8VoT7",
-	"sWPR1Ucf6v+0rMWmdPwiDC+8oQcKJjR3GpPZBvmB7VYnHAiAoTgsKNzB+vV7FqnX0Z3si87aFHty3Jej",
-	"/8H2VDCY7PIN3ylDg7G1GMXprh0b7Sg6wVf2acOD3K13dgW6XQU6t0dekaMLR6jYIHVbKBrvIqM7Iw+P",
-	"v0ZICxXIjgPM2vSCWZdPMXwiJABi9bC9p5/UX/wp7W1PaefoKsGLVZ/9OXf68Gj0H1w1dCM2vOjSYRqi",
-	"HVretcVlZTK5Yjexs6suz8a1wQpuzVyqhYR+1Y7BgBrX6oSuGHEj2rXTsVwENvr2Fn5qt3Zr894K8uyF",
-	"m7o7jiT30Bho+1iZudcO93Hl30mDwT68rupCzZS09l94Ux6Jsc9cj0PGSiB9BbM/abT/zG7zQP+ZdR/k",
-	"9tS+d15voaIp7sDfLhJZSkJX5Px/hhHCB/lbSV/I3c346JIoMnStsoeY5jmIf5QmAep3rkleKftJUasq",
-	"198CiEwECfAO+NNC0XLp/wKhTmx3tI7o6GcsvBu7j2AXRgiCzSkvWA5tbzwm3Chu/4h09G/iPlT2IrDF",
-	"F/yS1SxN2Dgxkbq1I3Vtma8LDhlvd1vTSNaS4UhwEJBmBgtBSyjWktixC1p4IZe1afR83m6KVRRyrc/I",
-	"ybEnvA79ZLuzMPbmZLQzNL6s1+aacc0984afc5uYeregd4ypx7f+CmdJV18gv3UwhbZsluvdI+3vLZ87",
-	"OG1QDbXPGdCEhDolFR02/vJm0itc1jqAVn7rNc+fow+hdW13/PNJoSUGPjykL3RMrruLuK53nurExRUM",
-	"NIzGvDSgeArOLju4r4K6vzUbqtHtv8Oa8ifSfZzzE90QIbrZc0cMTQMnMrl1e+ebYPlP7b0jt6PcwXJn",
-	"Q+qk9YRgJ3ZBNfQC7SQA9hI5r6G9mvL8kLxwhhT2RUW7BanzIOgqXDNMqE8EUKOj9vRdYu2TXPt0AFYj",
-	"U3ghBTvDx2pDN9j2kmirXGID1qUnAtDYGb94kNvX+j7hdceOrcgOzv29uflnMjdxNZ/W2+rTsjrfIJI+",
-	"ajSctED9rrrHlt/H6/5Ih/TLygSblSi+WJrbtFyPSi6abaqaCv4XUXLRZV4+7KqPEdKQkgvx6Tdc/A+2",
-	"Bn9iBoBZc0LdYl3PLvTSNr5TG6xK1mE0vgeLJzS2a44IzwSjUJrlgcNgkm0XW11B/u9l/xOXfVeT6OSD",
-	"C6J7Kdrdgr9LzSpWUMPyTlj9K/z7zz643QdaT4W17xnS9SxkN1i9hK2X4uyMAIlf3iZfpzZKigXThrB8",
-	"gTDKubRGuKsHpdkyCmgnKZKpkFUn9Wj0HQ/+CLjK9nInzNxfQ+Ntmi1Z7pnTT0FtNfsei3p+73XOpxuO",
-	"ZAyPmqB3QqnJHzQSswFedFnwPLhU6ZjIK4BMa+/I0zhvcBbFRDDJFuXgMloUgaDJFVdjpjAVi/BjYV0H",
-	"9oPkgb3mRUFmDEuLtPz0e3b8iWxQKS8AO+S47nSLCef6/s7maE4zo3dy6VpdXCtUahDwfzI+Pj5O13B8",
-	"B4/cyxRIfQzfYE8Yw1fszH5hj2gTNen6BiveB/ZBN1nk8KQVCLzKgOHOOxwzFMfA2joYG4yYCcNNpxGB",
-	"f72VwpHbtBZQ3DpCYTAF9xrrzk/xmBpphSWpUM4kNSPnRJfyghE5v+7JnlBlRx/sP/v6i//qKmyXNHen",
-	"ZyMPsZRFrhFucrY3I0C0sUcktufhJtVo3CiagVoc4CXXWY17q/XTlXfq6N8paBqQDcEumSJa3kGgyIn6",
-	"Tdqsc6kWzBguFrswZHRDZhvC3tPMFBtIms65PcuxD58k+JRD8tw1qlrSsmRCkw0zpxF8zJXAookrqyIn",
-	"CzluJfHiivOoEN3ONJIDaUM3msz5e9f37+SR70Cc4gZil5ytvwsfeUto6/oFr1kxJE90cgtD6PSf/ZTf",
-	"J4Huk0B/SCsDBXjG6gqNGwxSNnTh0Yf6P/sYQFra5bbM3p37+74xwB9HlH1OnpJaxgLrCjeaKJYxXpq7",
-	"iIM1pPyW7Ir2XjrKpJhz+7TeKKUbHGYnl6FS1pDTfFawQ/Kr7/FTogXhbA9oZWtdDAC/A/8Yxuki/CIi",
-	"MRyZw8pq5IWnrOCGZHTF4NozjFVHz4CsG4BmnGXjDSDqezc6wQBaiJZZdEhcywZwZpBlhFFAAVVQdg4I",
-	"EKCaTCKXYEV2abIHd6TJ0BuaMbspgpq/LxP786hAXP4bPbjBXe8Mavq8kof7YVND3KBcEZ7raPe6jJzd",
-	"WzO24C76x1ZnIehnr7qkVZH0/KlDBX8PI7qPif6eMdFAVvMJ0tT8GdiB3t1qlWK9ixKHxAvB7pl27h4t",
-	"v9qQ9VIWAXpMNaG+/A8FcwP/3mycl6+sU7wjPPW31y+ek4ILpscO0A9GF6HwyzGRRZ7KaB2Pj4+P8T4w",
-	"s74iP/NvDsmTovC/DGBzIOYW7Mw9MmRthTSwU89hiD9xwaZonNm/0RXL7YxYkx5CzZ2ljBI63vgjCC7A",
-	"j94+YvBN3ciY2+p78/5A5NtbOKiSGRcUsXIte/t3wErjFN2X6N2X6P3BdOw30FWrpNo0qrI11LAsbhgI",
-	"4LTq0Qf8YV+Qq7G1bv3g797C94GuP2CgS7jjjHB9F0GtINE3GdDymJwdJKnUEGXnSJPPWbaUTH9R569m",
-	"zO5hTYxcMCQAg1YYfMXI59pItQGT44vIE/XIWTQ2ABSq7IITiZwIWCWHcanZhgi+WCKDGJ0bpsj05YvX",
-	"b0gXOm2ahvK89B956zs8vKkrWYU5+T8AgdifMM+CJDWZXNnzCDrXihyrCJd2I0J0c4VRy83N2vrovUaW",
-	"flNG/9f+OcIz3la5H7zn7lswZLJoZI87qsqtUij4BSs4w+iGy67bFYIJbDRiIFOdScWAad5qZLhzc2qX",
-	"16pS5HnBYnt7M2f6vnfDvRl7rVABAJVDfgIoMzFk1ZNxfZglC+xeu9tZR0W0/XjGEbkGAWOuCVCJ9+cZ",
-	"71nO+xpuvA9c/gkDl7C+XSTh98HL3xOmKgUE5NZ0gxUUeEcnK/gN2DSon44+wL/7kKrndmx1LT8mm10+",
-	"GuqfAokaLez7Nk3C0tmmASvYtvK/VbKMKQX6A1QX/JIJ8idsWPsfnIv9nl8yUkXFn+BrLilGtqFXWi1x",
-	"1wa47o4tdcjj8V0xadxHlv6IECpftHwngSWvwW8yrrR1OhwpZpwPfEcD6iRvijJd/65Yhcyd2lDr89Tt",
-	"JMdELwGYac9V+CtZ0kuG6qOQuqNEYrNz298xbaP7PGQcvd/7n+re/4FCQ1PktwpnVk0We2M5Eq6UVEeZ",
-	"4prrg2zJsovu9LN11wx7HxLC9Yl5SF5VBdMkZxnPwZ2kAntYYZnRSuasiHvyIfst1RcsHxNFufbVEkhf",
-	"RjeuCeolU6SQa6bSFUhP7YCfwuBvKUz2RNBio7kO4n+3oTL8NvjM7moHD410iV5WlPVM160W51Ldx7vu",
-	"4139lBKohc6ybc0XwjenkyvmW8aE1lPX6jfo3t3SUK43Mi0OqNuRV9NTL1qgFi7IM7EouIaeLpSUSs4K",
-	"tiKfT6taDCYFFYuKLtj0i0SnGjue39gzHOCfUw3516d00M+wQJ9he3xwxe+VzL2SubKS+UXkTGHLS2s5",
-	"zBkruFjoqCm6tS5gf99If+S0uoE3fSoa5ltmWGaew5D+lOoFP62T9JPlekxWzBCpSEGzCy4WW2UoeBiV",
-	"jOIJZZZsda+I7hXRNRTRc7pCNiLUOq4aHnY9yJlu8jzctAZSbO5S5AelkqtyFy74Z5oDvQOWcLHcwXpn",
-	"G68+x/ARY+KGhDAHKXw1FyXzwKzrslj2Ow/JEzK1P0wBbSPI1FlhU+RRZLnVd7t04bm3CO0zFYNQv5DE",
-	"fRD6K1NN58xspg4IY92XMz/R3XpUsXmVbBz41AqCZq/C9L10s3c7mrN+z++kO7c/tEOPhkkXkpi1JLTg",
-	"F+xeR97ryGvoyO+ZITBAQO/ibhWX3ECeHBr4Qgs8dRt6slT8kmabI5rZyWXdeEXoJlzTwgePVdM1/AeZ",
-	"POScbGQFuMK1SwsVzNR2BldEyYKdEm3ofA4dl63D47RmsEYyO6vC2MdBW0QNT7RTwfK3ghoCNHZozubU",
-	"MH3mezhLQRycxD850Yze0eZtZEVyntt/lWbF3A3T/hdL9gjVZM2KwiVUf2ZP+GfaqoCFoitNcvlWzDZg",
-	"JWlWXDLtlSx2qzp8K9KoSZzyJ37G95b9pRET3VCJDohEwNTcV9TdLqijscB7er+TcwM9x6EM2+4jZFo2",
-	"Syqwy6i+wKjjGNmXQ78Lt/jYzkyumDD3AJGbV9hOPSZb8SFMRIIGBJ2RU0M7kSHuST2a9HmVnDFl+NyK",
-	"INNHH5iiulJsd8ckfQHoDmucaL4QB1ycwhC5JvZ+lrtkvScCjZpS/7qUkCe4EHKNbZl5DpIJWtRzC/Aa",
-	"aR0UPuggprQUn2k0ZOHb34roAyCwqXXlE4H+9pqnyWU7gNrgDFglFfZwAbEv5MIZujPkLRhj0hAZCnLX",
-	"7B4iA478QEjj+0y/FdMVo5y4iSXxuC6Z4vPNlEDSRqdU9vfMPI1WYp+6dqa+c5/j0WBhDsOiQ0TdQ325",
-	"7/ubZG5GBZ3UjCPQSuPQSsX9F2I675J529tr4ovC2ZgnK852LEdlQXnrWYmyvxTvtV0gJ2BO/GvWk3h3",
-	"uF42V1eAA1Okd66StmtrwYAplbyEalQ/PSl9M7yxPj4r7qofVBLaZbvRs0/9RbeZ0cN3vLhkyjrr6aye",
-	"tZugEMY77BAQva8S+R3OSqzRsRr7nNCFYiwnRv5Pr+Ox3UO5LYtHS46VJZ2nYsxJDMl1bR2tQzJ1BDnT",
-	"rYPjDE5NPOlcol0v5boGqWOKPveMg0ykC6ScmP7Afe3LbW8I/6YOlVp//L3836n8P/F8leeRVQ84A7sn",
-	"gjQNth33bo4PTvd97IcQ81GEXQCxna6Pu7+7vwzUS7h4qZEXTJwSISGSwArNUDmgEUudVXlIpgAmxpbP",
-	"UxeznAJjQoiy4uzWpqi1ys+g2Mk+EMl8tWvmZ5bsrcCpPiRTO5Zc0bWYuhi1t03teMA/Qz3gewQSLxjg",
-	"jduB/n/sfWtz4zbS7l9BqU5VZk7J8iWT2Y1dW6ecuSRTlUx87Nnkw3rfCCZbElYUwACgZe5U/vtb6AZ4",
-	"kUhZHkvyZfgl8dgSQYLdjb4+T+gV15mUiENFbBOGSUxzW0gpcJdIBqiB4LvUiPFLSe4sy2SsALtz2O8L",
-	"iP4EYFqgcoXno15v+so5pMARF44XKu4jbuNvmZDAwiYheliTs/sWJdEbkzsne+GGz9KEjBvuu/vhmieZ",
-	"71ynO+sd9/B99vq9UK9DeHHvu/6BsGruY4foQvIpoNPfdq3i/ZHRW5sVOjzkrnuRaNlzD9rX2mKoIVI6",
-	"fvxESF2qeLunCfbsLh0nTrn62OEnFeZGUU2EJU25z8kRqz2p7J6BJFkF8PBWfVT2wn1oi7pSLtKG35/w",
-	"cefK7NaV+VBL/swE8r4ksRNCM+Ea4ju69S1+wps3Z6fuMBRJ6MB0Z6hURTDnEwOFZLIhLo/OfAp6JiwR",
-	"hU+4xcQW+l0h9Kie6/c6wdnSAb50pl4sasvm66cfYb6gK7s70NZSUk+OIJ5E8N0daQ9wpL1VWDpz505h",
-	"Stgsx6T6vQ40kJHOUR73NRTQcM01TkTXnQNMGXqahFzBZR6qi1h4SUFCXK1oTiE3fQ/NG6kkm0kET4Ak",
-	"LhgynaVyT8JmPCXIt4DwK0yfqav/QETlzEsZKSmpFYGGOqnqyTg2koyEjJ2BCswIoCvAZGpkQZ74fn+3",
-	"bFsF8l2xJed+R76wBvmIp7bbq5FeCr62quTiS7+lMNl5VVv0qkjpFgcDhLGL7CVqxEr7tcHa4rJR3P9M",
-	"P9yG7LYoRr0dimybh0F33g3iPX4Zx9qVksF7n91NiO9aySKpaSpk+XrZnsfrX9EV+oY6jVAvq+j7FDzU",
-	"yt90Epdo+8KwKaSWar1zrmPTJ0glJce+cJAvkSC1shK9K0p82y7j+gVvJQaq8i3hr4zl+aA7BVZriBe9",
-	"FS0l3FZKun5rLZ/C/dxgutwKScf5AcbZSIOZhP4R8nONk3yeIIuZ0qYEGEH5rinBKtIL37vBriBSM2CZ",
-	"dHtQgusSX+2lrLFaBE1KYGQDOUXIPwh/TJ6w4Y/vCL3w1uaZYaiaCztgSGVOvS7HFTUtUuTVVhmrLqXb",
-	"FIR5ogTCnAtrPPeGYZFSiZDjPTUaBfBot38TEU0q07oRlxEkCcQDdmqmmLMfc1FP14dXHxq3MxljAiNv",
-	"cui9YFfNwxfn7CnnV2TZPfNK7xiFFuhl4tZj7n7eO+6N41TfMfEe7nTHaM+1ZVfyGHeEZwuOSJcQ2e5R",
-	"0JgQQfCCUuN8A99GzoC2bsJlZ39nPkcHsfMcfJcKhHM4w2pQO1vw8Vd0qzWK+74/gNvoxO6wXBsQzpky",
-	"yAtWKdpPIQ8QbcZqlVNlwnkGQw3XKnIbP2QWksScsFcH3xf9odwO2Bu649JXiCZcjqGowzSMb+E3HlZ7",
-	"w6FK0GD+YO2w4J6u0pPiLKr9Jz6Fqr7fuwDdorWrSQA3oLV3CX8+eLovw7jFhnYXmSRg3PcTGPOE5jkI",
-	"GLsRcocep1VDd+X20lN0evnsvMeLqUj9KF0Rld5PLW8Wa2cNdaWbUE3a3oHjl2jJBCccqZoO6qnyEpF+",
-	"Ch60MoDvPEOAgycpy/RaWx1LnK+CQrzu5k82mvtT9l+R9kN1JRR0+RjYi4m1qTne3+dj2CsLJQOlxy+x",
-	"oxSliCZdNVNz5PvC36fcmHTi4rTg3YUUmVRYqyVcE3oO9zenuhaQH5HjcO0C5xey2y+RfdH3B62ZoBtf",
-	"l9kR19edW1X8De46/3OzgucrpH/8C+nIvjqMgIc2hc2Nn4aQeSp5IbuQis9VtomDfv8z/XAbAnkVqMlY",
-	"UiOc7PSmrQYFvtxu7i5aGKy1scWfYyz57GSVXi7GhnTg+cYgYYkI+K5toq1Jyput9yHcdPxyz8WTrKYo",
-	"b5ZZ5raRobxp7UJYNrX7FYFt7FF0/mHptI5EAgM2POdyDEP24vz9G/b94eFBnx2+eslGYKMJhAkg4xsR",
-	"GGdli6GnLtdq2kDz/1bNZaJ43OZQLh8E2t2HO4Sucgumz0wWTbBZEP/9j8ODV3//7m+v94ZFxx25SWXL",
-	"HT5IreVuxm9+Bjm2k97x61fuFpAIrnfc+x+65r8O9r7/9//do//9n53RvKjIgt0zVgOffQHJ7UIskiRu",
-	"0yhRVHEy39Dae2+FSZURwd9sn6Pv99594uNmmpCLn073jr57jUXpPzNlAV3aFTP5f/V7Rwevd7YHLOXa",
-	"hm342vNRh2s8+49Kesf6daOj5KE+UAfd3g6epU1/74xcac0fypRjO1j7CHoxlQpoj3F+RQbkqFExl5kj",
-	"4spUYjO3h6PSwN03XUAK2CTjMUSwjY4whE4LaBM1GokINK3Dk4QCWQRBQCAxwpd2BwLPYmFZosZtTeI/",
-	"w5gnP+FjfU3d4V9ZV3jxlrt28F1bNTQZjTYNO8HLOpK5T+N3W/4zdPDhmAoCkQokGqY2kz6TSpdEYfTP",
-	"0NYXGt74GPqVGjeWvEDGVB+zfErQNDxNtbrmSbACPLJs6D47ZFc5s3N1KQPGH+VMfQMtTuAVkH3uj0Rn",
-	"QQsi5ga7ABqHEba5Mn6Cf0mM8gMzbv3EbS6XMPf0DryY53MHZuJsgGicnDlLeASFvmxvkq9cYq0M6eHm",
-	"bUFbdQXfMB0hI6WjrlHu/n5el0Tdim3VMBbGgm7OTKEm10r198qYoo3e/+z+5xm5EuAG7t6m4HRvZY/C",
-	"rXbVL/0H2VcCoUMi5yT21tYDqhY4I6Jq0Z2DGWpOV7n7FSSjpkITrrJtW+gu7Zfa9VDzWqawUuRT16C7",
-	"qLWzZg9hzbyK1FuP7pVrX7BvYla0fjSbpWFZ+EaQ+6GIQVph8yHDQQ9/M8ORSGBY0ZoyB0vwADj3iEnL",
-	"+ASvg1+gkNd93pm5/2Jfi0dvDuhZPhsagJzZizrgp0pB7tFKw5cD9tG7ur5oNmC/OAEZA/JjEGF+H3u9",
-	"TJ/5fKMpOkg8MLSG4DbGfjwDDa3fwm8M9gVMAYNcRLyiCF8YZnJjYYbOpkecc0/Gp1h1DlB1r9mP4oc+",
-	"UQ47Wx9mUBBGrwbAmkNDJ8AHfGO7aASYZYkVKdd234XmezitX7OyqXa3hjjlLn4XCayVIOz3ggw1ZlPc",
-	"i7XYI4HpBj6GvSnkY5CMCDJ9LrWSPP774fdHDauUkruQbD767nW/Ib9aHkH/oocpkVZpiv9h2hrohbc0",
-	"NzhR41qL6wBY2DU2dKfYIysW/6Cxvb08EHBINtg/mKU2D1ZwE2fZ/mf64dYBmKp2bb3C3K7FXZ35CdeZ",
-	"SdQQLmpzRecG8M5CpDdCOB00hqBv9j9TBWMl/vyF5Vj2XWTnIJhMbwCPmVTE94FwXp4MyQzYWb2GYZgB",
-	"wJlg730Yf3Y57+cKjIjBeNz3ttJG0fd7Kav1F2EZnylsnQKhWaA+acr5/SZgfoZf3ab20wq/rZq5J76U",
-	"UB3qLMBjgLpAxWhO4DuBRFd9ztBNp+EvD3ubBoHaYqWSRKqpUunx88zKDhNfb7Bw44Igr1cBrZXCkOFp",
-	"FEFq934OnIss1TByehuUSxmoIs5yDQN2QVsCM+e2BzKTPlUo/fbkQJrOkWML0RA0MPgz40mSM+AmZ1Yh",
-	"EtaAffSRYQHsx65y5utxzZDcZ+HxbylqhlaaQcGXpjT7EfSMy5PiV8hNIctw0hliZFPzU/W9414Me6ef",
-	"+gzkyZ//OBh819b4srCZbS0wDVHJI+G8Cdva0t4SpK4QJqVd0FwAJFQA1hAcuys4PgBAP5+xDx6bvEDO",
-	"vi9Mf8hdrSYWa21OWMWgdR4ufWtnWkI5oMKTIMjcSQkjOmNzMldiRrgfwLX70jVo/Czld5sbApBVgjSx",
-	"1JVAyuKW7fV7cQZ/GIVG310qzmCZouUe3QtdB8aTZwsLwtz1YTxYdr21FYPIduiEwpRzhZVtY5B84Tb2",
-	"P3srhbVEuLEgzRcNPReChVdbWVf8FUeYkV6LjAPSKnhb6AzWMZYOkZpupqSdGPbix7dn533GtRVRAuzw",
-	"6CUaylff0adinhv24s2bs9OXNNO2EIChryes8e1tAwQ9QHdK2Es554bhk8cQM564Lcv7mMekXykdbizO",
-	"4IS9OjoqsaLIU50zxGP2BJT+Yk0R3jv8S32velscfQuvc+cEtyRdENcYdpuwFPHP5QuSMKfRxK682SWG",
-	"H6C8iQATiIoWdKfkenF6zpNEzRGF7Z5+qt+N1eDQQT2cufE4ljgGrMV44vzKYlK3pMoNNzoW1xDQ4gbs",
-	"d2friOvT21lfAxwGw/cHt0NqhjNCRhD4P7m9lMJgGsjPqQ7Jhg7ZfJKfsKHzNTmRWhHx+py12L6aL+0f",
-	"v+v1ff6eJr7qztF8fGSy1baG7fiYTnuiUN9tm+l978lLQ9KG7Ngck3hFog2xbnHgFxN7vws7UZn17bR+",
-	"kaJLwfflNoXzI3teuat1hoDP6MzzCKDOxQtLdnmjnfM2/NMUNA3Ug72psd6VUrFJx7hcpplFFJO7aU3m",
-	"Onl7QPahIG1KJh5ZeEOUQ6chlv178GJcjDtgBXmjqJPy9QOmr7vRPvlvvnEBS580LhFogwrI4tj5jT68",
-	"Ol6iHgIZI6pYjX2IrlGoiPGlEsmGN3veSA8Zl2YOmr06+JYNS3H9o5TV4YC9DQSgNFXBPE8kPk+1IjNo",
-	"nn54HDp51uni47D9Fzg2U1h/J/OqpHYnCb9nUOaEaX3qHumisEKlVEJ9mVz6SSKESCnxyQfs1FNHUJh1",
-	"lTOdJd4Pm4O0/eqlGEiVjSfe7+F5yf6bl0D4l9KoGZT8oeU8FPUtRCr21U3qkWiLys7Dg3cEPV9NeLbw",
-	"zrv47NHy8+hMIvVHYZ6K0Ui0gQKP+42GbQtmcF2yngWR6u1Oejuqno6qZzNUPaXwGzHLStzuRjfAs/WE",
-	"k5w6EPO+J+9WMc/Zi39+evOyz8So6pPzOPbay512+ym7FOcEsTcp5rlzFyJfD0DwRjpz58oFhzNhwHj3",
-	"h43VpbRqjJHjcX0uB5eQNDpdRU0uy27hT1xHE3ENDJnQPcsoRiEJN9YgiRDoJv/hgrYJCo28zXn4Sc2J",
-	"5RCLdlZRNwafAI/bTl73yeaD99vqwfvt69dP6uS9KCWsrRFT4A5FatYdwbu3SUWWlJCNZ057UWgRv5MO",
-	"YQ954tk4ffnuS05fP9+1Yu7tTBk71nDx/3/2hZ9PMEuV5gkTLuSgO/kd+LXgFgFfYpihAXAar100QYTd",
-	"TqKcpZ2pGUYdQjKOdZsRhTBINDzj0UQEsEUD+prwDC4lNh0yy82U/ZlBBoEBVAUaUF8J0h5dNkoyY0Gj",
-	"DBta/8+May6tkBAfV9mdf4FT4b0djKEqZiqBeEysypdSQ5q4gCjM3ZWXY34gefhyDVAIv+E0tww3PLJJ",
-	"TjNzZP76+OlyhLmRDAkv8QN+/hFD4Pr73PWwGO3LeSZXTIpdwTiT3VBYV/vficH3lHBtk80EzEJjYGgR",
-	"0SWrmHP//TVySgYMZj6r5nyBlEEDt3BBn9teD1BY4C+v/FtCc6ks0xSI+e34elS+0+DtaHCk5DVog0LQ",
-	"MtsJY/RoTKFZQXsLnUT19ZWM3nHtmr0lzTa5tBMwwizp9v5n/9NtiZGqkm8pqFhT/wj5AOvY3VjXo5Pn",
-	"phIkJkbuIs1SSehtLlXiBauaK2mU/32Q8d27hqtXb2sXfkeoa8UeeFyKoj3Xd+wu8ZQFzCHEyQCE7Ag4",
-	"JQE8noqYNES10Kgr48ejtcWzdir7JI6gd3ITKrvmwbOPmSuO9evVhEkfqh+8JUtXlMeqV3+MNbLnMJ20",
-	"zWxj5aW31fh+DdC+nXV5cg7BN6amoa1lwJqR2J3H0HamHx0cHhenL2Yz/Sxm2cg+PMMB72NEDfzHxyG1",
-	"3kM8YEcHB8cFPxWhPfCSa80d+AZAet0eXMqjg6Pj0geIM82vkryPtZPiFnKwA/aBLAPCRVABhYjb1IjF",
-	"zrfQfTY0fAQINca1FoCItmnJy4iRR6rVVQIzZpVqyhpS4F/Ry3tnDvtrTGe5vdxmjrH6PDueNlpaevEo",
-	"w2acfFEyTljg3Re2pkXlWAWJx0KuorL7e+c+F31b3qLyneIrf/W/IO3R79GrBBnB3qnbstsXL78RvuDp",
-	"Fg539QpOg/JRQdLrnFN5HPW6Zypoo3tytPM98QbppCJxvlqScPsspa/fOwer873TkR/VX/V9/Ch9skNw",
-	"7tKKDxXTXfCcFd2WazpWG0ks1uK7/c+Vf92Wdqy7GA93/ELtcO1SkE8z4pDLLtIiL+QVJEqOMU0gHj74",
-	"uN0rrkju7fnNlWq4D9fu4u1YdaCvQe/h9AN9dMCGxkI6ZC9ibvkxu7CQvizZNn02k5oxaChjSL5B8Y3K",
-	"3b9kvksFZNz3xGuIdHQpMU5C0iwWJcqAGbCfhQxTdsjIHqCwIpUoiTTyvuOl4G1TKcgBO5V07y7mjNlY",
-	"q7kJoRv3a5wwfERs8+CGDX/mxu69c1/a+/B26BRfg8kCOYa/rzkN82FnB3CL3SCaJcCv8cfMhWm5z+me",
-	"hi8hzwaOr/hJZaA2Fc2MValhHmM+jDtn6XF4IBoca+xlw0uvjMwabFscMkpIB447VEaiGiIQ1xC3ctDV",
-	"dmgRiMunx749PPjbYSVfdrDVzjYLN5bkuZFt7VZutU/Fm0Xz3jhU+a60HNVdKiIzG0Kz0B5Es+tPoxWu",
-	"OzWQKk0liZovnRsTkQDagUyar+uICFvcekgcHRwsph4Q5ebo4KjCyW65zYzfx4qaSGgGZ6/7gefhHrY7",
-	"T0drtNiGkFTZXrh9gXvUtP7HpZzfqZl6Nic6NoeV0HTIDERKxouo5V30+syd3VIBvy4TRcZlzZjSa9lu",
-	"Ist2lf7kjSL4rmhnCUFanZMzzaMJ+s9l14DvP+uU8YkoYxXbvOJJiCfsPlid2clIJBb0Po//kxk7C+Fj",
-	"G0pKAQvg/OWxuAbpuQmlmgcIdEmgeVQSk+pKxXkTnZYBe1pZdB0QlI/l8NJMXWMiP8e1urGUzatFRToa",
-	"4clmORsBxBhku/9U9CDiKb8SiUAGnLX0oLrYCnyUlQKzOYtfXabF1qcqEVFlCJ5yFTxJQHsipGJznKga",
-	"mo7p5HSnclqMTlVl1R2+aD3uJbCLg1M1W2qcr1PY0hZaQ8lGKtMs4TnywF7lyyJUFTKMDsIwNkKWIGKW",
-	"VUlcAlENEeFkWKS2LftPFo/BiShB+mBzA9wQvoNkVqUiogmp8FuClprB7MpFJyfoyAQgGPc3IQskeAQi",
-	"GWWmqXPxFPfgE9xsC1j0tNjkGrjn7ur95Q202Qjce/eBR+/mdQXAR2/LfkJ8PFJTUuo17dfq8l/t4G2w",
-	"ZcFsriBCzKRTtWGfDTNp+AhRmWI2FFpDAtdc2iGbBTzTQiWYGi2em2wM1jAPbKQJFp9jqj6FyPbZcAJJ",
-	"OsqSoR+pdPGUn+UsGDOchVIjRu1RTGk2URKMxTl2yqIw7XP7o6J5i+hKGE50Rr4ogJ1rWEfAtm9nBRvZ",
-	"thtSXeIa3odd21qjU7HCjq1efd1lm1ccs1RgLUKC51dk7Wzg7v05nmMczmXoUMKmSw1GZToCF5TuxCha",
-	"LcZjn4VtC1U+hc9sURmLNdqAGyrGtYCGn3OJKMCI4TcThC0/6iKTh4lMPlTfh0m53lRc0oL3eF495BJh",
-	"7IB9xHqmu2roivTojcwA19EEi+WJp1TFyjogNDeW65PENypji4BXjD5xHHGLmAwjpWeE5ahj97dMJmBM",
-	"VTZNCnyKlxA20OHMiJ8YSWtclOKDkFA4MQP2EyQpS7CLAPHp6Mzn8bWIoHAGJpDE6COcFDzH+DczcQFW",
-	"QH+c07BG4uHtNIwS33OQajVLLX2HtuxKc51/0wDre7Gg9Js/9+v6vrtDf5Wd+eTl6Gl1VHUBz5M47O9p",
-	"Iu9+yiPT+X5gx1w5x/ab++hp+OS6g2zd7NqTm12rv+gVk2v1safOo9q8uUD1bPKlqFuR9NZJrhNP+nBp",
-	"KfyXvyS7S2ZBWJitYRM+4MfWMAieHgrpBfxdY1oW/IO06hEBWK9kPPZcfO7XJenelVIJcNnbgb7QJrQ1",
-	"Yrs/1rWlz7glC3nYPzg46JRnh8oT8NK8542f64d+WOxfRRf/nqrUNoT5oYSp5ilHrmwMGzRgdBD30b0k",
-	"ArSRymRcDSDwRrCYkYL0M5i+0SRg0LOUW7ehph/o7NyFeOSd+hmPgSKPBo/eKg2FOD9iaLXyHncMrvaL",
-	"i6ny33FUpRleTRg/WuZBCidVVv8TNiRygYK5CbuXsZGmg2PrYpCHs4tnmS0HrQiMbW2fInxowRJi/iFv",
-	"8in2P7v/hUGqsvembo3e4u9XmKNH7mFszuq8V3oM1rZ0/pPRGSsJJ3h4RSoNWZ8rQPTUKkmJRYDuCERq",
-	"Ka7htkpx4oIfLnOC33QHjF/4G9NxQz4bZSfNYpxShLlHzi7cC+dWjJWKv8wBCmrf0tV0Djx+ujq9QRAq",
-	"9AN+CTayMW6greyaZh+rHhXw+Y16dP/4oa4aKOQpt5NSxv0xulLGV6ec/iq6Y+l8dnGFkOMVjVzvlWaH",
-	"37GZkJkFUw2mKB0e4piioaEWnwjJnJ6KMArpHqQxFvk1Bfmb38ZtRhG/0gOvF0gcbjZpUFu76VDHCdCu",
-	"ttD59V9sopyILRztTRh59/brg93Y/+x/us27f5MoA6WC39YKT/qAs9QdHuOjlTZ8qRVxC8iffiT8vg7l",
-	"7QdiKXz3PBP/Km51aSSEVctsLoZyHgB5qUiAkBQc4JzhM0BcIC752ywgKZeLUb/KSi/AiPHC/w2EFxXk",
-	"B8IrKpJ5wSmoTuU0Vbu4JdKHKUBqqoscO/caE1R9ZgD6LM0ssZ7j8hQNVlYq3sziGr+E1gM64wHigoWS",
-	"+HdGGsyEpVq57RsxEYO0wuZMyVppo7IWCczyUqf+3r8xnp+9pNvEHKtnNupj5MCnUCHvtIpdaQS5db+q",
-	"rBX4QxoeTGitdJ+R395nP2gRj4mD6JPO7OQ9llex1XwCQjPkb1eZNSIGxHooJaeyXq2m2/LG+FIgVMTz",
-	"IlDTr/UIv08UmlKeJEKOy6TAFHL/vnhEB4Xbt8olS2rVJUYmbkgOfcJ5PlFsxnN2Bc7fCyB+7pJzWlxJ",
-	"XL9ycTARJ1aeph0gTgvTJ3gN6rJE7L9KO4tnFiG0s2gC0bSa8pi72+HRtLJkoBVYXu4MH6OQqH5dokbY",
-	"ZjtHdqbKQIyZqLkpunaEYUat9T5OI1vVE48BYnzPMNGgEMGl2zxupqbx5XiyFbOOitRpY+pqUj6P5aMR",
-	"i5Vnka2ZmNXSFQu6BNJiqXGZY0I237FWcz80asRYgn9ZWOGmziY0C4a9OH//hr3+/vXRy+pzZrFoEsEP",
-	"2I2TeRZdRBfEfFb+/2qHgw4i9u+//jcAAP//",
+	"7L39kts20jd6KyidpyrJeThfju1NZmrrLcexN7NJbD+2s6mzG78SREISMhTABcCRFZerztWcCztX8ha6",
+	"ARCUQImcrzjZ+SvOiB8g0Gj0x69//WGUy2UlBRNGj04/jBaMFkzBP88LtqykYSJfv2ZVSdessH8umM4V",
+	"rwyXYnQ6mhhVswlZLZggZsHIBVuTFdVEMybIlM2kYoejbKTzBVtSezsT9XJ0+q+RvW/0LhuZdcVGpyNt",
+	"FBfzUTZ6fzCXB/aPB/qCVwcSXkTLg0pyYZganc5oqdnHj9noB5lTHMXmoN4uGBFsRRTTslY5jECxf9dc",
+	"2U+wb45HNJNqSc3odFQrfqDYjCkmcjbaHJp95avw85OqKnlqQuy7V5QbYhbUwFTMFRWGFe1puPpnv6aG",
+	"/cCX3Gy/+2f7Sq5JyWaGyBlhNF9kZCYVYe/psioZmfwy0mthFkxz/cvoTP310ddn5q8nk1Py6Gtip4hp",
+	"o4mQq4xQURApGFlKxQgXhBqylNoQSjTLpdj5Pa1xvpIlz9fpmSrtBRrnyoqPrJiCRSW5rIXRhIudH/Dv",
+	"vz4+Plv99fHx5JQ8Pm6+gAv7vzhQvXekzKj1kxlM8+Yg3zSP6JagJRd8acX6JAiNXbU5U6OP9gUVVXTJ",
+	"jNtXT6pKyUtann9r/4/bt1TULEbZSNClvZe6C8a86Cm4NVy5/WXf0PyirjpfNIWf973GTf3odPTg+MHj",
+	"k5MHf3l7/Oj4+Pj4nweV1GaumD44nn1Jv85P7K6pqDFM2Zf9738dH3z97sNXH9/iPx5//OfBv+jBb+8+",
+	"nGQnjz8e2L/Sg5m94r92DP91LTq/QNXi+rP0TFFdK9b5Eoa/38CLdE5LEO/ud4VLbuB17yupTPer4Ofr",
+	"v+Y55aW8ZKrzRTN3wfVf9Z0si87XLGRZXP8V0an3PUtorSfkkpY1s+p1LWtF8oXkOcvgvAFFdcnUmiyZ",
+	"1nTOMnJCjCQPHj0il1zzacnIkzdPz89JvqCK5lYjWM0CH4Mnb/M50UAO7Eh2KiD6/gcm5mYxOn3w6FFm",
+	"FZL//5P2jvzll/cPTg5++eX9X569++/0rju3Bw7Nd4opb665/pS/Ykr7d20fEbKi/64Z4YWdcntGVHB5",
+	"RqgmE11Pf2W5mdjfJn979pYcXZ4cLdmE6IVcaWKPYWlvWoZpbn8HPusGPgEMg+0PeP38KfnLg4fHh2Ri",
+	"jYK/vpiQz92plIUT9fExoYp5O+ELQvWFBlmyX0uFXjFlDzSz4JrktCwPyUuzYIpUwRrR8AA+F1KhodHo",
+	"bHjtyXGXlLmBdwjTo5MH17HQXil+Sa31CKdytxLH36+/Cq/ZToWn2M0ovDdM612bQ+Pv133RR3uzrqTQ",
+	"DOyGb2jhZtL+Xy6FYQL+Sa0tirbwUaXktGTL//5Vo2HcvO6/FJuNTkf/11Fj8B/hr/roFd6FL93egm6B",
+	"rGm5pKUdt5Wyj9noqRSzkud3PiA3w3ZA9mDJWq5HrVkB20fLJTMLLuaElZrhRUvQhfbGguW8YEVGKCnp",
+	"CjedkeSCscrqDfsAsINhH3Lt1A5ZUGsfhxGsmYGZeC7VlBcFE3c7FU4jMEWWdE2ENKSQYE1nkap0YzaE",
+	"zhVjhf1KbtyHMa5IQQ2FqRTlmmhjdUhGpgwmTlE7m1KRuRQMvvRvUrC7/Mhz9KKsxmPglHD3MWINvgkM",
+	"Cs4sQcu7HNjLWpEl14Ze4BheSPNc1qK4481gFT+KZJ0vCMr7zAstCgcM762UP1A1Z3e9V6eyWIMEgiNp",
+	"FlSQxw/J9/ybLPrLV+RH/o09xP/+5uULUnLBNAhoc8XJY/I3vIQKgqar/6wfqfBnjL7Tr5OSLK0YBrfT",
+	"KY1Dci5IQcXcqqaJpjNm1hOSU6U402TByorQsoQdqukSwhNR3KXl4KeG5q49ai6M3e2Dxt/udbO73PvB",
+	"B8ER3nl34zLDxPwkaG0WUvHf2F3Lv1eATi1cCLkSIBk/CXpJeUmn5Z3K/Jtw6hgXjhGMFawghWRec1mT",
+	"7pC8VWtC55QLsuJmEcSBbFj+Z/YmeCDXpJTauK+rlMytm3HH3xf2NNe4W6e1gc9auc+l+gIPYDdOXVd2",
+	"t7LiR1Zw+hasnN9nuDD50cvsS6xl/dPb5wdfHYJt554IcZpX584DrJSsmDIc7bBcMWpYMaamZcUV1LAD",
+	"w5eJyKG1xyuumB50Dy96WInWRryUFwOHo2SJ38INW+pEVCzcQ5WioBx0Lqth93yMjd9/jdAahheHp2Xx",
+	"ZLZmqYkMS/Dw7ONxQV5RPMPai3LB1u3B7RIXt7KJrxTsvRnntdJS7Z/8Ia5QPBMw1uQHFr/W2izdtmh/",
+	"4JTltNYsOe/TdUcs2BpOtCjQ5rP6paRrpj6z1pRieiFLcBYbmZG1VSZhZKJeTq2Gz0Zw375pfc5Lw9QP",
+	"cOnmN+MDYKhZ+Jbdc6C3J4HCj3jE9FvpZkYTq111RKb/wRQY9z7gAJdZRTGTLpuw7RTGH+uemzXjTX6p",
+	"oOVa88RnTqnm+b5P+8Ze9Gwp7Zh1f1nMrOad8QJyHHte8SaXitmh5oq7ge66/CleNWAoBZsrWmys515V",
+	"xC6b4SeSL1IVLqOgK0YvQiSFubmCUFAf4Xnm35MYg/0QoblZ957DC46ugU+AsfeVQidylI3AfsR/+qTV",
+	"2FmVVlsuaVmODS0vrEwtp3xey1pvZ89go4p57TTkZuDym6evyMO/EEPnh6lDwZop/XXoC8aK5J5SfEnV",
+	"euxmO7mgznLhYj7GF21roJBSOU5oI4ygRW/pP2y3YZInHLNrmuMWTChTRvMF8RcRTdeaTNeEG83KGbrb",
+	"M6kYRPTcsMiMK23OCFtWZh1ypOiwScHaDo5ZsfKS9RbON24grxktuo7sej5nGk7XqlKS5ouhh/4lLdMb",
+	"7bmSS1KLqmRUUwFRVv/v9ImypO9Diiys7cHJ1uJuHpV202wLVbz/WgotKRuRxohXOXN6tvlMvwc6pi7o",
+	"wWibRTpsU6536fwokEeLgqN+fBUdAqAhs41zwbD3ZiNC+9Xx8fGueP///uWX98fH7/7v/9p7aMHD02Ne",
+	"/8iWUq2/dxpsW+faZXI6lyrWeACYRfaOAUeIwCWtS5CSAAWolQARURdgI7B8Ie0aGKnWJRcMLjW41nBz",
+	"UvP5tGrCasjNXjvB3fwEP/kqJr6LJw6+Rw/SX9+6O1K7teBzJ1MbHul3Tw4ePHpszRlYCvae5qYEjwhT",
+	"zRAF1UTOZna6ic8/a6L5XBBuDu/YpWnny9MbpFt7NZKrGNUdR5A7XJnq6WP5fbI5t9/JFcaApNXsmixr",
+	"7eKs0aQFMIAVampYbAZUTBToTPi1ABtgVmv4F85ykZR4e8mA6U/5Y3ZrtOY7npkwgX7Y0QNi2e324oJM",
+	"JvVKtOdiu6hkl/iyguVqXRm0iYw1o7IRo6pcjwtWMrhEXjKleMHGPsc8yiAPDPfYA4mN4X93KYy0Qxk2",
+	"QX9fwyug38uvbIacnG6tmdZp5zK2wzfwXUtQ/eO6CaZNTiGQsmBlgeEr7WI/UcbBWNeSTJZcKak2buZG",
+	"E39+bkTtsgG2yYyW5ZTmFylL155lDQBLsUvOVqxweLQFFUVmLZZaM2JHzyjklq1FBveEQF1FtU7qvl/r",
+	"Ys78VO6Sib+HC+3eh0DwXsMOr7qqEDRDi0yT3fJwNWOETmXdhUGzkgBrgKFOmMSbMVqyUeRY9DD0f6BT",
+	"VsbuV8FmYEKcosGzGS6cFIrOzOTUysfUWvk8xE4C7kAUKPzu73Yzu7yEj+xOvBMXHiRnM6ZCHGZ5SCb2",
+	"9ZNTQsW6yVHGVhEMJPIH7Vy0TbRdrpt/Ss6UoVw420lxFC17rvMZzylavbkUguXOsp4ruYJsdi6FUXxa",
+	"u7/T2kghl2hwLytmnMmsWGl1v2A67ZEu6ftzHNXX25vYW7QbKT9Bnol5yfXi5gSnt7VbF9w8XbD8AvZZ",
+	"MtKYNoKrelrynFywNVhTc2mV3KFU86P3R0tZHOl6WUyPhDSMrBQ3TFvLirxV1mIIumcta6t6IF2wEsQe",
+	"d5wpoiggPtBRXPC0VrL3pYdm19sKn92Snz998OYVMaWcH+ThMzPyrHjw6NHJ118cpuPFcr8JbSfuO6oX",
+	"oOr4b2yHscSsZMEEkNye2rrlNHJhHj+MYwApWGV7OeF9bpxuIjJYqe4llkJzDUmW7TWeKblsndN9hpSN",
+	"FlRvuti9Z2xrZ8jBA9iYE/gIeFAYWedsPBNGrTs9pwZNVNF1KWlxWLBcos+7JSs0N1KlzgVJaG5YcYqw",
+	"ppKDxwEgjaks1hlZLXi+AKdEkO9+fPLUhV+5IrzwaAUi6BKwd5Ropi55MhqbBUsoaUhwUbD3uyf3OLW6",
+	"F0n3N5x3OKME92YzYw6h1n+/+k+P4pjWp75glYEzYrVgKv3Vbk07n9iM8jNNeJF+Rm1yuWx5KLrOc8hg",
+	"wmEpOPzD2tsdbknjdW2aZVZmDrv8K2eBJHNVaYOQ4ziv4vuACLhHeJF1r/JOkZ+Jzj0DO7fL2c4IF2RK",
+	"NXv88HADFP3k4J/04Lfjg6//++jdh4dffvxr0syBV5yLvKy1s3baW/Mmdc1Vd0TJ6Cx94FgFv7anIIfI",
+	"Dwy22JiT8LLp2iSjBf4QuY4S9CvtDggY8X51mHYJ3ak1bM5Rs+53CTf2ylQzYc0Cl7XT1hmZs+sek/4L",
+	"Uh+OYPtEMmptUiHxcxzatM4vmMmIZrRkRXJ823LDRHGl/Pmwe6yNnhh35N/hUyONNJWyZFQ0oaqth/pD",
+	"YHdmzs4kREuDVo592mgmHNxB77CVwDvQjRyUUl6QmaxFQVZKink6zgShJDFovhwueVfIrUemePsrSmm9",
+	"G0ieGFb5gwhlWkn7v1JegG6I6nW2xFMbqoaGZEOwbf9qvYFLP2ajS6b4jF87sOYSFz5uBrLY+ohoF2Ru",
+	"jzWyEglG91b9TqJ8D/DZ/ZbYFPeNL4DLul/8/UYm01cBjbLRitFLbj85ZRjg3WndiqVI/XWr01b79erN",
+	"hNb88Lon5XUtur4qfUTibw4khsCpqaxNRqTIWcCOhcDYdu7A4XATaqPOF36bwZbjmtirMyg3KAHJABLX",
+	"U133jNpvJrjdx4MMylkUxU3JhpP37ppG0HUZJlG5IWh/Hu7QY+OSzRLG8BNBmDZ8SQ0LyAA7SRmx/hJZ",
+	"yBWZWdXEDVnZI7gWhpcA6uwXz1e1EChpsEA7LWX73q4vNrhqXKST9UYadG96rN9KqotZKVfjWpWbBa9X",
+	"0Gbde+CNn4zNGmF6wcTkFECv3GhSUWVcyUpsRRySide+k1M8MTB8S12gOSOyYoIVEIKzSoEqVhySCR52",
+	"EFp2dyCK3V73i4DYdG79RiuRcEF0Ly7P5DSqFvDShrBMbrDUyGvkCaT+D8nE2SQuoo3ftGKKEcxOFIe/",
+	"iDjJaedg1JwvI39GNyKyO9vTxvukwzz2IyHIM127Q3bKSudEKqYZVfmC1Bp3/oZxe7GkCaftpVMj/D2B",
+	"bHlA0RA6M0yRZ/Y2jIkKVhtFy/7wmm4oBuv8TDeeB19ZBfc36ecjI2YhtVObFESGKbKSdVmQOR8Aq9iD",
+	"D+EBmLY1rEpqbvgllALOKf4rYHVudoI2rfoI6ACr2Bprars+lUInE0FUX4xhqyUN5wXVzmYOARkEs1Ai",
+	"2IopkL20OZ3XSjFhxpcIrdtXNX21dHo7Jd0e/k+gx+H4oCTH73dF5m3Eyq4XxOiq7SOsVpXUe+3NV+4y",
+	"WMSc8Qoq0vocsL3MWbe0wZ61SxLPenI7NfmyKIenafLM28Q6us9pbN3Npc4iqdohjN9xAHykkpNDQRLu",
+	"ia9xevfun+YFO4b38pKpS85WCTw4XjB4eEkIhxwLacaaleX2Yr1oygC0LKEqSy+oaplB0Zazp6Diueli",
+	"qUiUfaUetDFZ4WtbL2iPfMc0+jVJrvJV4TOx/QXYo1E2slpftKAU9jQvFF2J5PF6i3CWHhkj3HzONtBd",
+	"kJu+6mcz7up+Ap09sSLDxXwSrN9ZSV2tiughYHHQNizl5gtdvglyXZ/vSIR9AaF8KIXiOkN7iwqXHHC2",
+	"IWqjzzSpSpqzMyKkQMt9Aks9SZvHVuvpBX3w6HE6dryhFfdFEcFcC5ouyF3rmNp4agskGI9nx+7oMqDt",
+	"N09OiWCXTCG6bsP+RKIZK/JoiwGpCl8yXyHr0yeg6AG6WjKtMZ/ovEPv4/iNJNB96bOfdhuuT+GQ/Wb9",
+	"OuQF9oaXun2ZjfJ6uYpSJFZkmZD1fAFzoA1dQyUr2sKYljglJZvTElBBGaTxx1Zno2fhIdcZiZCcjZZz",
+	"RbFjLIpNRqmeBqD8RtKYiwHYanyKDyBunhGqLlmHAyDokmnv+sN1ODsz7jbxgHofK2s98O041jf+6q3E",
+	"rP8hc3Pgx/+uc/Yg+Z4qu7r9GoRN7JMsWNlCLzVEVzi7tLQ7xymBMzKpm2q3sd/+cBOgvN3+c5gnHlAO",
+	"GUIzeb4gJTemZFBTB8qvpFwwbVw2MA4IDVjKu8AdBWj0TtBRJNlb050veFmMNXtf03LsygPtF4MEyxlp",
+	"qHHcvCMzVIDdNIAvyJVaZz/WZ7rmdpXAOSpn4wVVS6vepjWqdKjWHRs5RiDnKBstWcFzWo7Zkqk54ASy",
+	"5BjTSq+9LSIDxenVXIqcAe6ZL6uS59xBJ/0/+XLJRdfTv40MnxRssSes1V2sUyHhq3hgSTwiYDLDm1qP",
+	"TUnIt6xiorDT3aEHlrwseZSrGFg7ghwdH4ZgfH/mZiFrjCvgNaQIoyQ/sifcb2nFaLE+AzsGbhAgTD6Y",
+	"5zZG2lq33lPdgm5B7LSQSXt1Y6bho8IzWjDd1nQlJ1y+kOaNcziub5MzYRVlkRapG7OEO23PCO0E1qc7",
+	"CwVbWS3qDbdOm3EHvgPM5EKyNPbKcJOEKWwlYHF2/A1ZNxDtW8VTazJlcyoGrsjQNfTwpw6HZ3vGPfr6",
+	"s3YspW+mYEFFAYoiWdEmtXUrw37vyHeAtWu9idyekCUr5qzwODt7JtjHnBGKefXVgpdNjqUFQN6X4hxg",
+	"WSy51l3Ot6FqzjzzIUSN7SiWzLSO9oDilMsKYsoAJcETq5QaTikOZmpy6jYNAX9td7K5NXsRyRdG6+0Q",
+	"zQb8KM4525HtXirIBYNho2RR5wZyv0RIt1I9q5HRlE/W6a29MwTxdjACIHyfy4LpgWbTZmonXgUly5IV",
+	"YwCgZyNdWy/VYaSENOMpm9fpOAPi+oZnkMO+byWO21PerHAQvk7NknBSivD3fqVIoKD2BtfwoalxPGuQ",
+	"3O2BQNoiuUYaqmn7ldxuVaDbh/pH7BjPD/7tCT3HWBkze+hKWimTszPMUkEKMdj54CsgF2vdKnizum61",
+	"YCUYoOK9A2XPGFWwrwUDAhwNYGzOZnbQtHB/KZiuKAfGtgWe+vOalwaeNAf9NFO1NsiiCgU4mlagmlxR",
+	"wK+MlrLWazA3F7T2dce5FLPaRS50rSrFQc3M7ZNMDYbzr3KNxZjwfzmFD1jICtXRpUOD44jzWnHpCjRd",
+	"4iO5H54JKPLhUjznWAmVCLCW9VJcKZlvVI0l77UwPSMMUSa6MdntCUTx4K4FnBXjC7aOYj3WMIAAqKwg",
+	"THLB1nrc7Eb4ZTbmRo/zksJC2j9xMTYLNi6ooeMlrdxf6VKKOfyALx3jBOgWUt/fC+9LJ5fdVtkqjrEm",
+	"SOZyrkQq0jy0B7WBmx3/fD+3yf0UlvYHKS86q+dql+ct4SJCzXZy0k9AEkNVcnGROAuehq8CXjcm5nZT",
+	"YWQIocM6fYxFgK0+4sJk1bL8ot+UXPV9DJCKpqM6a7QPXOrbUwVx1URGrbD1wnJsLiaOPbw9GzWSBmOP",
+	"EUk4zbvXGQkYfyejFdXHACqALc2TgsZ22G+qFj2N3TLIfr/BuL2yu56DLhmYNXRYqB044fRaGyRE7c4w",
+	"hqAJENpZpef/BTVDZbkbBJ6yZ3YbMm6WomV0399H4NKQstupucwcjehV5Mxtj30mk39B8tORizp1SEpr",
+	"mowBr5TM3k/ZnAsAkor+GW/MkN9o0D4i07BHCAThHerN2e7w0o4I+xWwwxCuT4ICXshoDE0pXkMtmd1s",
+	"JrCkq3h3zYvKGmx5XtGOSgosxR5I7sUuZe5Z4TannvmAVE4F0YaXJZkyEjZ1d2wqlZYK45tAywPkP7T/",
+	"dcJ4IGezjEzs5DbpRiYKLOCBRAwBEioCfCKTgmmj5Bqyk1KEdKQd6pRFHl1sS4cxNCjbmWLsN9zUXFwy",
+	"AbACkBwHzAuvgf8pmcF/5vZ78Z86px7Gl1tRd4itRvkl6/GFdQLszCeF7S1y1AaQGAxiAzM/EGXsdaqV",
+	"q3jhN0Qn29AOOxTLU/za3C34ZjzQUF7uV3hbj/rW3Wh3itb1QIHuPgfz5hUDT8Ou42/eOv5Kfom+zRzp",
+	"YjZBwB1rg8+JvzXUJPop7LcE3zYT3hGVhC8FQOKW0QxZ9I5btaGiaEjG0ZI89ZV3vhZPSGBOtPvP1Eo4",
+	"/KQLbgMsEEwJtEBVF1QV9e8QQ65MczAxVwPLCFxitYj1nKZUM7epEOEIlf6aF0w7dK9ULVs/0mwzT9h7",
+	"q6ebb4RDnpSo8IJqA4bpaY10054n54JVJnn2oTz1n0n7oJv/OJxPq6ApWbKC10uMh5QMWsfgh80lfigc",
+	"MVDc4TyJQ/KikSoImnBz2gZ6gJKkLR1J3say7kDZHgvO9VZUspmzqx65A6pM7Fkx5IbmnBhyjzPr9pfm",
+	"7EZMbWwpQUpqmCKgsnDWlZVeoATCTY416DolkpsJP9A4zXHUnMzRJweF0MxckGy/+f3G9N/dT1smQpr5",
+	"xq/9DPbtozCFUW66wgwCb+5JEMW9ZgKiMv6KHXPxCplOup0DOZv1iM9bKxyQ09aoS8dIbsstcIhtCagd",
+	"UDSnRMmVzrz6yMgCcKKcdZaJrbsOPXz4FGuprR4SkDHixuFmIuyrVN7qBBUVnXlchXBLL2F6bY9wkeJK",
+	"3AJW1girxE/IkouWXPyAi0gV8Df5nEE2V+tG5JfdK+J5KfXA17hb+r7gCrRsPbdnlOvqXex0U4Cukl12",
+	"JRwWfL5g2p6tl6xsAC5GlsUZOXZ884JhG4qIZfHLfaXbQjqNki6zCAlBMKuc57V28h+HT/u8ZeCKRRQE",
+	"O7V0EPuX7oZroNZ6guubdwZ8ved3SBFeLNuFfRSoLUI/ozNEXiM4zC5iTjUANq3KQRgn2jn4ENwqvUKO",
+	"tUBE1LWrWBPovXAmxZRvKMGbUrVbWb3cZppYUFH4yGKp2ZiWCNIC6yFfgPmQzCGFh3YU7jfIsf5GQKNV",
+	"fy8+t3jYu+fyzWbc1mWhYi0+iuVi5FVvej47CZafABDR1UpyowlUNB+YRdPRjHz+k+C5LBjk3Al84hek",
+	"roiRjg4UD9MM7meiODCLRDkaumV7+Ce688R2WPse0JUghnshXpSe9vfpJEfU0WDLzFbM7eIZM2hcIwQF",
+	"/wiwsfbO3t2KtB0GTRj1LpDqKxF7xzF3VVD93Lhbg587o7ys0+lIKyVnhOoLh+ZEyJzv8JJO9HC9GJod",
+	"gqsGbH94/3N8dmdeqEfyJ0VQCNao3aIe39YEM3NecczTV1TramFdpZuMDcuVHqcrx1+zvM04tFLcGCbA",
+	"eadlCTx3fUvG4T1DapR7F21ftU471IIkC+AY5mhYAaGlw11sNFs0KFBKnzWP6DlF1yK08ALz75qh32wX",
+	"C88aUCZxUbHbrDurNHYGlyVgnPwO2ootNzLVWvdu1el2VfQZvyLLbK4vR9loYZYdUBHsZ7pMq98rkcq4",
+	"foBpDiP4OSJo6KJm2KsF9mi/UzIB2IcY4ysnGf4Bg9lje3rYP9HS2KPb/tNtzfF0PaZjCOB4KApcmIMv",
+	"CXAUoJ73DwTU7CU8wtcDrStHp+bGuJklJr7oEB3lhsXbveTwWp1rcDgDs1u3rffaH3hm/2dNaFUxqkAP",
+	"Wt0tcnZrmjCpZ5yeoipfQGX5QAqPbZoKmHuvMXAdsBZBKuNzZwV734/KYpf6uK62SET12PuBGfj36by7",
+	"I0IV83ESmP4PD0LHnr741lMyWTLKSYW9TRGpvj5wyuL5+Q/PyMHBBVuT75/9P5P9eCr/Ke2hpGbjuSNj",
+	"3JiKyFQPc7F3513RmuFixpTqAvd3W+MNMeHOjiJ0yYpnSPQPIqscyWvPBiuRJz7gNZe05MV4i/BzpzaB",
+	"e3pEGf7hr0tvkMAM6T0P6f8Qvr01vujF0VpE3S26xCaxhWb+z702EMjevgAmPjI9BkfO3smyviPDOaeG",
+	"gTPjuN4Lhv3y9p+8AzA9gNceFrmUy6U9hIvuOv0t3EILWLK9ga5gwVQyX3S0zfaMwtyQklF7wMmeh4VV",
+	"88kygZ8X64ZUqhZAsULXob1sIAr14cihhSU93Cmtx1Pq6kC3Q5Yt0+yUTOz1JdPaGkAQBVETqIGfylp0",
+	"VI7fQLkJ/92qTW6zuKMMWc4U1QQWhXdKDGxiSN0KedV6DBXApRuMq2AmOzjk1ZEfSYTTioJbNTltvgK/",
+	"VSMplPtw5ITC8JZZSZdF0tCU2beoALbvSVQ3gn0UQFPYHZQvqJgDa9SkKSfB4v4FBbor1Df4Fh8nsdvc",
+	"KkdQYA5nYG8BXdJmoAKH01l8gaTMfaAjdd9b3TKUxUw3aiJDqPmSaSLaNEHtRw05lfBYeWMH0EmhvfUS",
+	"u0sBpHWdSqWwuTHu4Df3kkEitrjRvb3Luvbb0s/druM37pA0pNFDdNv+5viphiQ7R5UO2fuKwuHS8LuF",
+	"65sh7/rcN263bAHk61sHyO/DOu1Bizy1KjtznFmghJDyzCq66Rpy6MmUfEfFdbqEOUxE9IXJ6WSs8N1f",
+	"OvqS7BQWd/vbhQ8QRInlzeNF5CxgjfDrzyBWffLVMSnoegB/mKLGHdF9Bvcar97aVfCB4WHR2HdN1Ovw",
+	"6pBtY2U1q0sE2aiaIcyfzgC5qBT0YergH2hP3z510p7PZ677mENfQDcUTF3Ht2KbwI2/tBc6smCSMbyX",
+	"4QWuRfhnmvSN2IUmnHseXPKpomq90abkwXW6lGyvIGdl8UwpmfCfeIv7aioh8otN2rGrKCCfK2oWadZV",
+	"r9C2A5PQ2tv9Tj5//fwpefz18ckX1m7Etjf2ZWcBQeran/kWDR1F+x3t2LY420fN0MJtSeGOOg63glsg",
+	"u5A5W0jBNDa98QQndnEFbTvMkWxLNWfGdFQiihlXy6Egl71gqV7YqLm06ne6hm6L6dqIfvyHDv0/ZSR8",
+	"z4BMnlRzCcHnW0DhQLMx3sVuBN1Uycnxcehk6OFiZxjDFmxFKsTAAbaifzNVYL/DLpfpprauhdjAUHUg",
+	"qdip7oPAeXK8AV7fdj9BP1TfGNUu7yhat4Hh2wBLa83B3l7t2x+VqCZAd2PQvtjG97qE4bW2FnXIcaAZ",
+	"arDbyLIPRLcrqrqI6cH93MeCF/HceUKy3XV4a91fbt44xGBvqbk+yX2TVIQFaD8yTMpuyXjDShYQd9ey",
+	"IIhXHNY5JtgsNiMUojT2v6GVLP6eLyQ60WB9MIdj22lsQE/aZF46X8iMlPyCrbhmvYwL18w2RdToWswB",
+	"1SHm6DiwngMxYtn4mWADOvDAjRgeTWwuBZylGjvhUagXR+ZnEGU7wf3Pjli9909WNA3kHrnPc/97kuLs",
+	"8D2DU/vR/whBFXuchmpqsmRaAwLex0wV00YT2c9cBDHqmLyFLAufQmokVrtG9Te4gEbuWz4XHgord0aE",
+	"XAVwMzcDStF2bes0BPuprDgW7Wh2yQRZM6ogm0w9FcF2Fcm0IVMnUAlPscinZIULLG0WjiTKoDBl2nEY",
+	"dJTL/uxp/qBNiXNTroB82nTd/Fh2FTZ8x2iJaa/2hyQZwlIW7DavaXedGvKF+TuSw5Fl8Rp76X4agaPz",
+	"NlR7E/Ces2ooOuAKaFlsj+kYw3ad0tFon7o7BhzUvROzVT1kJOdw/YBxBI6Nni/4Aa5HR7qSYj8r+mt/",
+	"3RDb91Z4LbORZlo3QYWboWWP5qaBjg+Kdqej3GnUdhh/Y8fHG8O/ehepR0Juh+1+cBzUugsOGxXbcEym",
+	"nL95Sb48efz44ITQslrQgwdniHlx7J6SUIIso6Feh7qAnFp/psmClRUB5qR2B8YX/4yVtR/WVk++dx8e",
+	"fEyeq2CMtdtgur5sRlGIVUQH+Mk1DnDwsGStx0OLUayKGsvZuKAtptGlVC7LAxabkACys4evIyXi84VJ",
+	"u4O7xOHcK5sBwpDmVnwbH97BHGqm+ZzMuKBluYaCF7JcE2jZqgD9eQ5sXK71CPx/TsVnUJ5aEb2gF64e",
+	"+W7bB2/pwARixzcL6I/2jrVo/7s0K2dD79B6S+j23hTskv73+JZEaZnwv3oo3lu2rKSiJfnpPIvqZbjG",
+	"ANZ8K+PWp7ERzE7zyS321HAWucXas9LpFFacYe+t5WPjJlUq1ucctsMJB/C120zeaI6sNSc9j583newj",
+	"Ds166rpXZE1FigdahAgYQFIAGgunoCPNd/Qn3v6zF7h/uoy/O3uiWtANuL4HTvoHjxprMmmbb3xXrX9P",
+	"E7Yv6uaqxt+9IWVXHErbn7w6/56tr0yp4m7volD+nrHKCjTV0EAew+KUVFRre6zuh6Hap+4mJ/l7XczZ",
+	"Mt00qvi11oZ1NceeuWQhwFiW8hLAR2i8VbLkef8w/RN40bKjdw7s9QCG7QUZDSjINNXIW1WbBeaYPtME",
+	"ugFopLUIHJ9Qs0SWXAOfOzwgBOmsaWs0Kbk25POmBYWzXj3bh5aEC20YLbJfBACIFoxg9vGLQwLwzYDP",
+	"gob9QG+ylnAlNacYWsJ4CSuxgrQWPhzbhgA1f8fsgFG0wAY+75IRQbp0abD+KK2SroegNiB3F9ZjK+8C",
+	"8pFEZtuN6aO/eFkI3a2oJr/WgHKDIFE6xD6ASRYCJHaiWokWpPG0NrtGnDtslb3ZFf8oP4QwZV4cm4lv",
+	"yXTW7LPU/owmMp22HLYzSp9T3ZmBiNKvbVrmntQIkNhNwfKvQ/O7hqyxn1w/qOScsTktfRvdLSvdbaqE",
+	"1VSWQfK898K147FT1LEUUUEo7P0OsG+PSksmCsgWcWON1TOnbHySYNVcNSSB2zekZHa3pfaxfPC/QvSc",
+	"dsFH0xxePy/WmTfyscMJZHYl9jhydHLJ7evh5NsTC+760EStByakyrPaPmnJDZ97cuXEkyBQOrCqbweF",
+	"gG76tFn5OiRvFxznHM6PmSxLuQLxs5Pli1LkbMZzpvoRlBpZFrt8c0CxXlgXG2rA0uJcCyvq6Tyoa8cK",
+	"KNdSauOQM9pgR9iOrdQiP4DuU9gEtkePOvhOt6ixQLR2nZOhnXoh7dhBRqf/CReUzO8FTMTxpj70x8TX",
+	"0dosmDDANrSjwjyK3/lW7tays5vXuEzNkMSgWchWSwgjsV0urfgYjdOIBClprSzr0vCxPUJTnm7EHrcm",
+	"BS+s2QXJP6C4oCXBGzto4irFRc6rVJ3KmzaTXlQWuR9kJsuNXOj+ngS5rFgXvxEV5Mmrc2iiYk2gJS2g",
+	"Ud7ArgddyihSCCvQS9BEWaDBy+22DZhoOxna0NkMUaLYS4310UZbbON+3v1sBVnZWPC0dC+TDUVZ03cg",
+	"DZJ1fETb30/VsmmvxvKQkUegCHSKBs3c36XBMe4loB7CXzQe2K99p8cl1jhCz12kKR94uA2ys32cuH9/",
+	"DJdR8+Pa1d8Bv+SpVKon7CQdw77bgDIO+pmDn1zbrt8l+4hL6Ss+rJMkBvrb1Eq4DI1eyJWzG65eoQrY",
+	"v4FY94E9j9i/a+jylrR55cxTYYQ8xZXbwW50P/JLEoBB2cgoPsdmHjDcZFskOmQ+ZJ5Tnab6+pmxC50B",
+	"kJ1YExL62AO16hpCGEgFi9D3siALesnIlDFBtDx1XdfDVZFRsFLSdJWSdVTc8AtWrqEOKmeusyJGsgpJ",
+	"uDkLrVSaforYfdyjRYwkxvFU9mgiNLi+uEM34RqlesLbKUJnyR0ZYRXS82Iduo7dxJeMUBOvxZLpjOg6",
+	"X0Admq5FQYHnwaX3sM5RyEtmv7dHIXpCpzZbwn9jLEgbwYmoZBn3qhPRaC/uqVR2mq5ImdwtnsBU/7Hc",
+	"9y+X8gKibmD1B54L8FZdhKhggrNiE+50bTVHcRQxbuwa6m6zHr3z3B9eub/pnkFc8zNkoQK0oasEbXVe",
+	"Tii+VOl/ElsL8wLFn1NmVsw5D2YlIwEu+SXThItJR+VAQ3DZJF+4mEmVu74lPpapoTZeG6tExnIGeX5l",
+	"8F/OW4a2n66GhoGc+OBbR33jUEUhe63J78c84NgEjBxFUzuMdaB7A3e2caJqmaqwtVKF6ThPgR3hFTUW",
+	"zmIbcocRaECbQCzCpTgDTg6BhboRW6I9rt0PZ2QCYfdwASJotVwyYKO2Hou0rkVo72UW7Bfh34Ax+zMy",
+	"sQvTdNyGUXIBakZXjF7YkzND8QaVDWEseNUZmeRSXDKlYbo3nqH4fGH8924MxF4EOvSMQM5TmHDzLwLu",
+	"Lqlh5fqMTC5pXRqXuoR/QxqiYiL4py6l1U4LwLSCa+X7H8DnevMDtlcYuSOMAY4yeEcHPZkPqTWhszDr",
+	"P9I17YGVXO4u/kFx+5uiVQIsyYr5AMbn6OhJtU1MwZavU05yJ1GfMOrMTUb3HHZRal0pE+1IgpJo26YI",
+	"Jflzz8PMkZ4lH4F1HJ5bPUWEJFXXvYGlKdFwqV4GIw4q3Q73d9fixVa2GN+QNbRtbjitcUfUbaminc3F",
+	"+37DnbAmCcCe1AV4EFC5ECPjg5+R2rf4zJeKz3nCFp0YWRYTBG3HOiEjE/ySiS9u8UmKCTJKQYsYKGIg",
+	"FdVm82Z/rMDt0FDZdVKUWFLRRAXL1qz5h6dPps2veoWeeQqTlS9kV9WZNkqKOdMG688GRnbAcf+4o1Ch",
+	"q5M/Niy+yivfhJXeB3Jwn90aTbeg/Q9Ukw6EgNsDcB+bKFwU8kDB6pQrQX6Tgp3CWaojW9FKkK4UuDmu",
+	"Y0HTe1OxQ/JCrrLt9pv99Ne0LuYsxUEJR9fC578gQK0DEAC5PsA5NnIOseZDgvUfwI5DlJRQQFBRrVkB",
+	"rCAtxu6T42MfTHJ/SFLmc4Dq++qhGZy/p8dZJ01NVBsFU2UkKfhsxhTOFxS7STdauz+P8RaprSeDFeDg",
+	"bGb2y9klU4RaP7099D0t112Ao31+3hBmtikOenCc6NFgFd3myX1D5Ta735yupnpzA0VUw5jn29HbqJQq",
+	"hS1cctOSq0fRIj/aK5v/9vrhZgKkm/CxrWou/HWzxP800C2lTGBusgC84V7/YPTeSOw6Qd2jIJW1AChJ",
+	"j/RWd3K1Qwq2a7GwEQsAByZWfCZXLDLCdejW42/iGrmuc/DqoYvdAZOlXFr5DFidXyUX+pqxkivEeof4",
+	"3L3Ri1eMJ242arSKOoeOScL6a8IwxzaaCDyakqVDkrL/99lxF+2uZ/MFUi8sGL3k8C9gp3K98QwwDPcr",
+	"I8chNmmaKEoYBSFSIcLMS2O3JP+kU7Drm8t+feKprybn5Wd3T+rrZ8VTbf2u5OY5urKdtl1OlwwJQxww",
+	"27Abo4xvzMFzAQEqKEuZZIEbAp2oHYmaDdLG0AIICL4wk4udxax/EmdXJ+EdyK14yfoBbdBb6Ztfk8EH",
+	"2y+izl8DxCRSMqUVi9X63s7G0Tg69ZMO1vTbqrAbvJVuAUke7QmHJN/Fg+GWI951bd8+2hB7duDdtitG",
+	"vrqBBiNqin3+o3v0ns9900laf4Xox/Dvj/l+r3pY9KMwg3vh0tSMvGCs2M3fnCyE8szkEF6OEJH9iK/9",
+	"05NA7fwiCW99q2rHdxZQ7pC8aYjwIUO0ZB1QQD9ZfrlzpgzlAjTEJVUcdQXQXc947mia8tCtf5SN5kqu",
+	"wEaAtA6f1u7vtDZSyOXasVUy4wwFyGGwQjCt0xmcq8OJHS2dn6wGV7wzlWnXWqeKPeaKFigGQxD1Yl47",
+	"lbF5En7z9BV5+BdiaLr1qvDj6CUtIKH79jw+MhpV1nxWeipWTe3LgMhRkSSRaPcoVBftgtEvj+MWaI8f",
+	"7fNYAwBvoyOAdN1l17JWOmSDAFhnLQIJcZ4zD17Fq7aiTf0g8LJkbcf88S6Gk2xUC/7vmrmfjarZPlAg",
+	"NxCZKmR/Miz7uO0Ix7BRbRZb4hAzXNYuObkiP+l+znf/5Cf4roVdsVak48HDbIekufK/guW8YAV0vhUF",
+	"qV07tiYO9virfRJXUUWXzLgKmS7Oqs0I1R5iTojTGXYK7MLQKmTJRW2YnhzaMat1ZU7JxAE72z87aPYp",
+	"mWBz68khtHtdj5HnJLrtMBAZjz3RqX0hm3MpJoe/iIUsi/ZbMHU3IZ9TMNi/yMgEIN32N8wjfL5mgDkS",
+	"0v4Iwjkhn09oWTYdSt589+TgwaPHDeGiNqfgTvACQjhSFUxlGMh0GQawcqeK0YsvDn8RDpI/dgO0/5m4",
+	"9KfXG9AmrAYrafTlscOaWvGuC26kcnuhxQ91nBDhrjICX+UAp/kZERhGbQW6D7dYBDbCZsdXBRbSHJtJ",
+	"BbnbmVN9wVbfgCAM3IN9vGl8cBSKHCtqOsNE2oQ6Ogjvyxl5JbWZK/bmf36A6fyefwPEbbkUG/vw+OFX",
+	"j/7yONqLXz7Iktw/ENVLrNgP1qmDgkqD9P0dRQep+XsqhXZlkkOOO5ZznfTbJpAecUl9sMYANbCQK+HJ",
+	"DxAsAOxEqKEc/763wOAJ1q7ilwzz90jXno3sjikUXYkOjGFjeQS0ooATP3m9Hd04Yh9qJzd268Ytfjk3",
+	"Hx1S+m00X4MpiVpkUF1FJOHSrhHIF9K8YeXQ44oJ6+cUPUbgr+wYgGv6PJiWBSriE1FpiRvONf2n+sJX",
+	"NSBl4ZJruxViuYJG3lH9aYcQrVpHrW/Bnuosz4xuwDNWNnmEP13W2sAxLEVrFPtaulv/cBw1U26NJkkw",
+	"+A2bcxH3edqzUH5OuxYqNIwcQnLIoV5lEloCIqKz6Qo42aY6i5ocbn6Q5gXTQOqb+RnVhJYrdOyYcubs",
+	"1azYzWaJjeH45XBrNup7uO3wQLxNG3LyqGk4qltyO6+h1uSUrBYSDtoZFwVK1YyXDIxho9Yg2kBBd0gg",
+	"SmElrJArceZc3AtW2WeufEeM2CZ79DjN9up6N6aIHetpyXPwIKgmdM4OLth6zgSpFBfWmDHW7pmzk///",
+	"//3/Jl9svO/h8dePe5H0gKwZJq6gGCO8lnfboR/Ee8T9YTJ3LGdj185L74//7zYz4p5AV+SU2+Li9D+i",
+	"QHh7VYfeHZk9NuuyQH5Hewb2ittGrU82fAR7/MpLn0ynBM3hYLisWFkekpd2f624ZrESK2VXYXAqY/gW",
+	"6o1azzYS+nCzswaUhM1ANndwbDbSg9+OD75+9+EkO3n8sSf9uF2riGx/yFpdlYn/xjnyO2Rwg0lw2Cl6",
+	"B+R/V2L126bcsX/tmIFWBfztUDt2lpKfF3qTvrddTB46MmJlfaj6aPY5Mmlgmb0rlCcFnzM9sNqoObDQ",
+	"8xoa3tjJV/mCrZpKxAFzHCVJujs824u2aFzJC2l8mmdWm3pIKe4u0MXflKwrvQHS9olqDuSvvRQqxLJZ",
+	"skpXuofG5T4eu4y4jMObI9z7fSr6XrBV1Pt+gEDI5q5+nev9azaH5h/UMbrXGBS6TZUwDUGG7YMOf7MH",
+	"3BTscN/sL14GOMW++vgW//H44z8P7NnmDrYD+1d6MLNX/Fe6GqZg71OdYJGn4GdGLzk1zJpqcIQnz2ku",
+	"Uif1C7oMpOSCrchMlhCfmrIS+tPFjfli+joQcheN0x3HtvvvwbsPx9njDrLKUosdLNChiVgLfuRzxn7c",
+	"kNY7oAtGC1LKeeb5iRKL8OTguZ30rz4etf4vvduovhhD7m97hP9j/xxOA5ovuACsoqeOgBoPK1+A+dxn",
+	"4/SaqZ102c1E+f5eTJz5RWU+NhUqEK8ENd3YlG5LZM1GcjLWsUvfNFyNg+JMlzxnO9ptuvJNbHHnzpC8",
+	"tH5NmqOzWmAv31trf/OCrf5hfXV7/A630nTSIYu4DOhcMQbmNOwFuztpnjOtoxCDPfLfpXTA73NE3/6x",
+	"lYWpe7djRV5WyCR7m4uyCjFgOP0jVhio8Oq3SkPAI1ssoREF4K5JaUg3k8iOK3Jv3jTFa4oDNfk1sA7/",
+	"4GyVYh0Y3s4oTrWEaqqvH2cjb+yPTk8eHoelsv/7wENXxr6i6CT8xXetPD1OaYxcMToUzmZdjFTgprQO",
+	"EnL+IaNfU5yHpxXv4owJLEHtRz7voGm6PpeQFaGxm8+rtNRPVqJIzRo/TFb2FEwRTRGKZlKvr3iFN7/G",
+	"16ZbvdrR5T1a8nn9AOE6h0ypNYvdRVeW0VCK2e8Z4BBtwpess33JsD6e/YaoEIiEd7RHbQh1BqqeumkH",
+	"7noxNYIdNWYKy+ekOLmfccqfwMmWQoCabpMA+JKAoR1877rgxpqFzvlGNFJkD9B1KWlxWLBcFixp/LvM",
+	"SqqzHnaRW9DCCpRchTL97e01RMAjxyk0w/W9qiETIZAR0ymadx1cTYkQhk9P2J835gFnfOx2SGpYABxx",
+	"CnwTqwmWw1rWPbIPDotofN66+d7oFdGs75WPND4RraIBSMK2zHWUwV7tXBzQccWPesdXv2ZzoJW/W1xm",
+	"rHV70mXiMFnRqTm3IvBbsfrEx+Oz9vY6TBi4wDUMWhY5cRFutKCaUKX45RBWyqJm+9oWojisyIq6jEkh",
+	"fUMvn/QgXORlPYgO8wpN9+3bituh2u6Do/ALB90bmgRr33RopeSS645ljaYbynDdxdoVTrm8IaOq5BiJ",
+	"uwmCzVPv+Id1BPQPtHSENA0t27q1lZpKt128HMrBuXnKW1tnoys6YFVLxCZ7CMW7Ibw6dqWa0zweZ9gA",
+	"+3fqJ66l9hl3V1FRIOktCwyOFDS7akfzmzt2SE9RgRYk/p+szFjWaaaKV0pOS5YARLx+/pR8/fDRX7bz",
+	"7FZok0yQ05KdORAOcbyISVwuEq2nSdiUkkO6njfNgVPkgY4IZ1hzjqpWldQ9gkRY2mzQXS+IkWcIwZs4",
+	"R3nsV3oCiZ2JY4LkYj5uLPw048+tVZ6EpgtNZevXX0fQpIdR/ifmhugutVM09InuwHJf2T+HX5siutCh",
+	"BAQwuWOapWvy+C3uFmTCCtwtDchrDDxQVhNxnctL7Bztufut/Yi969J7CF/71hl0G7uFGjaX6U5Q9kAp",
+	"qKERExQSAiWFYimFWexChQMrBZiPrku9C3NHPANIor1BJBwttB35FtcU5kNADTjNA4RE6fO1WYKdetJd",
+	"1lrxzQ+DM7iQDLfZSqqLVgzx2TbzPyXWKyX5QvI0dKmr7vRn50h7dFUa3KcX9MGjxwnHbUZASDNEKAIL",
+	"Kg60Dc0VbIXoXLbgAjkfFuw9tSpzSUtS8Dk3emCtaww43Am+diPq6tNJq4oJ7QrzKRFyP2meX+tYbLJG",
+	"4KOLm2Fu1cT6YbWneMfuTjjwQ5GaVfSkfsd6tMP3nelRaUh4T+pzXgPhXDIgAY0u+o/uW1ZZk1zk66f2",
+	"xjThymb3TAVlzFH5SjaqBb2kvIRCtL2WXaONcbAdn6iTbSqtAtI7gy5UAeWjLBzj2SmAnbEafJMzPQvc",
+	"aa2GImhCt5qTHKZbWRbprYVtSHa18CshyQDEJvW05HrRUXKLFGM7itzcF7m+HaBFUq14dy9J57n4muWy",
+	"jLpN30Rd1mBasC5CsG7irp2VVa/ZzH2RLy0ckIXpUf33Byz12128t3sSXym5TLWpjxiTE8SjjJUci4QC",
+	"/98ZmSyoKhCvO5eycAlrIQVzJLpTFzKxtoibs8N0qKFiEAX3Lem6qry0dKy9rmHZzPrr0zSDlF8sayiM",
+	"PdUrfsfY7sVRNlozPRbAGpZTOKqC1YiGRZqAf1djbqTeHNdV1xeEiUErzfqzu4nre4KM95f7S1UAQaRd",
+	"DE+w2AvGJNy22x20a23SAZ5KTzsyEuDGokybeI+IkeTho5hF04pk4LikBupuDsm5cUVKBadzIQEKAHVW",
+	"UK1Fi0vuMq8JUIUYMOK39uo0bQiKZWNfGUQZRFzZ21ujJWV9NvuNlehWzeN6hnI3tE7KYLkVD3irwQIO",
+	"vPdR8yqODfiKjoKxylmbrcolXjBh+Gw9dnzmekJKKV1dCZgrUzuj4LU4RQrA3YxM8JETJL12iGdrdGRI",
+	"xjFX1LDm1yVdA0sZdqjJyCRnJZu2r+GaWGWMtE9x/cjWKOFD3BeFl0EHEvfQpPpr5igKqQ/tl9ya15OY",
+	"fmtfZWl0TO0EB+JlPwBhc1whvgmFixj1XNXZ1Qqc2/qvpbe/Tmykayg9x0qbPKcnvJjA+egE3jHrWisW",
+	"KulcoCDz8K6SanNGBOO+aQxXQU9am8iJbwlRL/v7EuUvBBauhj3enpAOkihBnom5NbdvrsPxlZX3Dm3x",
+	"1j0xKv5iAp3fkK7wfyi4wmx3XisuwbFa0VZRVbzX5lyKJ/NkO0pWyXzRmnouzOOHyWhPSedjrCBNbIIn",
+	"8xjKCag/RYVGsH2c7gqNbzz1HA2m84Vw1b37OhIMsAwcxiN5MkHaIg2tUrKoc68rwQRPG/Whq+3WY155",
+	"oCgXUTHuZxpRolSTycnjo2++/MvDb796+NXkDN3PSvElVeughFeKG8NEB8/7vKs5CTC1r1k6zJrOzrs3",
+	"Z0QbKoop/ENWFSsidxmGNGX26IF+SVwYmQ5I8yRLSwRFcalPgBF6PEBPQB9fMk/It1dotxIoc5fxwNw/",
+	"Sn/m81fh0VncrThMpv+u9KG/mW/eDmOUnHYa9E2/LqzrKFkxh17K0DWJLRNwYgBtP36YBuy6hHSyCURn",
+	"mhhUc1d6ugUScj1WhyQ1w6wMS4iBODrneyPdWNRsrLFPv7xkqqhRVRb7sUXbhRSOVtd+riCyov+uGeFF",
+	"0FXSCm74cgQwDe/Q5Sch+qrMiUVapsB9/zEKnWzWIcIFAyzp5oHrHtlGfPq+oSUbNVfI7bh9iCzDLUNI",
+	"4eOeFtclk0xFkNadzR3wU9JzUJU+h5qIWTKxByQIGw2PzKVmJbb0aHA8j4geYDg2R3zCOxoE2BhgEMyi",
+	"stTtM9S6y9BSmKzo+ga75EPrBV2rfQ0XsTwE7VbrSTFgE0ZjNZggTKD3PqD9oov/7l6PIBo/2sutrTGF",
+	"ClTVRZzODbS5hg5R7lJS8GJYP0J3iKcZgOGRALRFIWNUhwXytAGGXjC0OlgHUldVstsIxJIQH5yC9qVC",
+	"ru7Y4rNfmozWYiAePw5qjESaCEwbWiapVnwxsXQJ1LmEyuJANifkKj1pKIrDWmI8lVWyH8ZKKm262Pex",
+	"TCnYajOpnPlm19cV/ds5d81F9icJsEugm9HGYIJN0Mhb5vVdLOd+IsPn71GiPyaBIhOq1yJ3jC7ONgWz",
+	"vKT5RVNdSXP7WWA1FYdk4u7xFgxyj3FzSCY+dIO/Yom760Rpr1xRZDvQbo3tZP4isMJJkxXlxtEKEoFX",
+	"MNVuDwPDtd+M/0lEimLPrMkZbcIA6s7jLgJ07VVD+PynzR1dDPPXYKr2yXDYy65pje/uuZCrzarAuO8g",
+	"7vl+H9EwZnTAR/rAAf3DPLFSyfP0R/3k9KLD8EBQx0rdlAUqs1RMv3bsobvDT9tMg3unHz2XVGH4m5fk",
+	"y5PHjwEcqM8IW1ZmDY2cNJLNBFKOIS+75GzFOhpdF3TdNDEMPaHAZllZLW8WStbzxWbPuALjgp2H/oBc",
+	"KvXt1wIhPWg5ShasrJDRDEg4rfRBXSTNt4ZTK57W/awa2ma4XvpDdxDpeMXzQW/a1YPQgyTwoVkgngx7",
+	"vRmm/8YWe7gXr7SKxtX4RnE2S0Gfr6eOPgEt0HvjXmWpeyxbszRuMlpKfteaPG1NfkdfE26AoMoei9xe",
+	"PgkcjRIZrgtuHR6tMzKxBzumAkCEYH+Tf9ecmYxUtGIKNppACpXQt6hgS/RnJ0QbroBlQkLnDjQoQeKa",
+	"0ihr+TGq13FiAYfmTAuXQwiP3Xl6fhvwobQsX85Gp//qt/oozx+zIWdvnPHqzMvaz5sy1yljM/6//6C9",
+	"4eP5XJDJrC7LyWlT/zX0pI6OycRv4qLvhvvBXnvLByAgB657/oW4SmKR55K5hLCdO8GoGt58alMGO47g",
+	"cVGzLde99yEaH+PXPYZv4dxsTsCNok8ll2QCpj4iQ8Sw1bNLk65QfQPM6UTOZkxpZ8MvpWJn2ASXzhm4",
+	"C9CweW7FCFKvjF3ofpSW77Itt1u5hSZUkxlVEPdHQPukYQ20pkmk0J6HEzEhfXZYRUsC6VReMqgpJZOc",
+	"luXEMV6h2RMMtOmaAP2AQ51KRfIFNWdkIqThOZtAbq5WglBjmMCsjXRtMAWgGuy/ff/PkISOdfhUMWoW",
+	"kP2lJaCjJfSdo3MMqpdcG4jcLiXUhOKbR0gahlyrrlykxOyWoeXFyBUy7zwDvuOJgDvA45Yu7bVrN/49",
+	"XIjwhEsmaI8+8f7lr5o7BhWLQMewAe3oVeQu9hlXIqLrfojfnkXztMvU2GqdyPIFUD0BvoSpnGus86VL",
+	"tpLqwq0nqhdrmI8htbJrFX9wR8m2HQP4Tbs/Q39X4jwz8DsAVOpUv89r+HbncB/4B45iwh7PcEPD/ZrA",
+	"0w4tWRNjOlZy1cOG5J0dDOAMwbFh20gFn06N77q14IM7w2zXal24DQgkt4gUqgUoi/5QXhaSYVk8XdE8",
+	"7BKlV60t1uXhOcUJwApZG+j2C63c4U9n4QqAKvzInnDXBrHkU0WVK2S3InFIXmDkyyp3fyg6f3CDE5SZ",
+	"fDG0GA7CXR0+nkzXLdWq3H+obtFPwHvcU/EZWTziXTP+mum6vDkI14IPwm81Ojpp6fwK2LQOB4aKtXVX",
+	"Cl5AbvStqs3iOS8NU0hjMKX5BeA6tpsqdmWBYfTRi/fiuXD8aD0MBio5B20I9jntKLcwnB1eww02i2Tv",
+	"7XWePHQXA/ATfeHsBAj8hs0aekFgvYe1OBoKL08XRt76rCqmCDy+fXtDZ6jf5YyA5fiZRl6gwil9qKyu",
+	"eA4YJU00nwt4UEEhSJuMy0ccwIMWJsXee/Jge1WGtZ/cCksMa0D5ZYSAe7C3AeWSvh/HcY/APv7w4d57",
+	"t923O2lQ2gBe2vL3VNbCqDX53LuCByeEltWCHjz4gmyRYtOqKtdnwRfGvA2WwKk1oSWQWlVVydmmAxnU",
+	"tbt4A5Lx5OCf7z508qdVPN+eqJuk/vLSs6PP340Ey4bbrQNb+109jhYbtd3t/V47DHQ6lInDGrJn4WFP",
+	"/U+pIy5XXPO9j3qKVw1wIbqjUU9lgXbRaissBekL8gzSBGArN5T0UDTJiivFq2g5poKW6x4f+sRfN+BT",
+	"A1g9ldsOoHzj8c2QCDCSzCXpKOOKC5ISLTU8x244w1ytSAmBpY2QxP46pp8066BuQhO2i8XaW7ibw8AQ",
+	"xuBwU+cwLh15WT8veUgyviORM4EXaMjDhsYJPp7sbfRDMpkzAdFg39ND0yXLQu8aVztJoBr7kExmtCyt",
+	"QTg5bex8BCsvqLCPw50YnjXzE5p5pGX7cgeBdNeHHjS+btp6kxAnCgShADBAEBk+2A7Kd+bDlPOKavcB",
+	"SOYM8NQ4iuJnxrpn/uuBbwm/bRT0CSTW7fh2t//rBEY/KUvSrLO1yIBu1RUT7fFGfCAhUCAG1ZnFRXmN",
+	"hO+3sjcU6ZZ6jvDunV/YidPuReToCmf8izrGGbgyEoA8T9SQ6lgS+f5XIGeKnp0el6FcpLom7m4Od2bX",
+	"HeEsOsBBQ2Qyqm2MqxkS5eILarooayK+AuRt7WAsWC3WPR5BczC/6JSX3KzHAGAa03GlWV1IsV5O9gsv",
+	"DBbft2sqn5WagfG3m6ZhO0m0txuf4+A7I8fOcxGSWD3GRKHbJG5xA77OjlnU+Duh9ypZLdah0VEhmT4c",
+	"nYq6LJPRIalYV5rfULKk1We6hzZwlA9RMT9Mws72Wa+ZizM/lWJW8twMmeYeR5BrkeLrtRt6ChyZo8MZ",
+	"o+4ec6PHWIbvf4AcQqDyGMvalPyS6XHDo+Ok2f8U/jLeoBaMsTt1qurm5YwoudIZqZisSpYR91IoIXRv",
+	"aXkgOzCZrl17V3Sxhd5ABNRK7wdq7O7YBqMndmYBQo2xS1ZJlThJ+q+cqlOOQP/7dXIfvnVWBGC9A0mA",
+	"O5KdubxE45mbpJ4CVt1ubIyJ9mNEzO83eoPBGwSPGVSpmCM8z3WNR6Fz87FzJz6XiuVUmxtReAh1DrJG",
+	"hXMy5tKxZUOV7IDunyv9bZ20X60uHe/RuhhMd4q3Q8HWfRxPuKql6prX72jZGeb4FVWGm3Quu/mNTNfY",
+	"2At8ODt/4KbBR1gDU5YFYULW88V2FHta63VSPNdtT3BBC0/T/t4QVQtXkoPVJtvzUyi0NpO4fjsJHS8F",
+	"QmDQEHLW5CPhw+Qy4gjmGpqXHO6v4/Ejca/N8JN3Tvtr5vuKbUwWm1MxKOBfqPVY1QlF+MIduXZ9sCVo",
+	"cUYm7l8TpL4P+GjITkxZultiNmKx7ZEk4EEnY+7CrM0sArmRVT8DvMNNeyfl5g9mcfRM1ClS54UP7bfE",
+	"z2Bbm26+Kd4BSVS1+Ez3oiHgwjESd2cbXEkGxKSx2K2p90nEQmVXW050VfGU4XPBYN8x8vlcWr/1UKr5",
+	"0fujpSyOdL0spkf2xy/w5VwTvdamtQ8jOqKWAtmzsFs6xz4AjIwdM9AumehWlkPCZGEb6ro0XZxDbLun",
+	"2jabZCfxcCpC6DdrwyQZNnwk02FOIgGJeutHM+4/PN6hTgh6qJ+7pqO077zSIoGu3F8ghs/f8+Gw4AOI",
+	"7vY6H3s9rB5nvdPKPQud/OG2M3wLJHrfrB2L1TXsCW9KMC/98Pqds/yGL+uyoxQtd+7VFQQheGaJ/erX",
+	"oLcLIgvrHvz09mk/b+Nq+iVYsPuE19nG3k11m7qZq+R0u8ppr6EwIAgA3gp2jKe2kwqLYzZIzX2L7GxE",
+	"iyVPh+q8mZsK4+wH8kF590pfpTa6gO5tcHfq298EhpWNTcfKCmkiPdEpFy7n2gRVqSjSAdk31hDA1tG+",
+	"fex2r+z+YoApFJ+p2jphrAndA6eOT3njr+6OLm4hNNwdPvGbdfc1e5PLqpN59NQB4Vp/QxBcNlpyILCN",
+	"aKamihcQuTCqNosZgCOA5R4cP/8wED5Hh5o3wQv/c+BkDH9x8ov/mxLVNz6vt12816STk8gMV9Rnn+H8",
+	"79cOKtbFKNZfBhxpS4cN28JnJclrtaHoJwxAlOA9+IIIwZ1c+KYT1YaavkIjlrxWigkz3km75jkl3EWe",
+	"pQOAc5ikYAXhTWfMDhJm3wrrRkjhK66Yvg1O+Og79D4L13/8PviQ6xbD2w1Q9w6l9A2Odqa9URywGdLO",
+	"BipIbOAnr6/9m+yGEs3/xoz5Ue+Q3I6+TZsTf7dtmTY+Izl8w6qu6qWh+243RX+UrLhkuZFKjyOu1ElX",
+	"zbEyV6Xh30ittktcm5BPIZtKWGhPd3FIJtaH8ClOrmM9QAqO9wkW4JJREF05zyzy0iJyWPfYNBGHW4nA",
+	"vbuNIPCn21gxozjDBn8+lzjWiMSDv0DScOwSpY4y2B6DY5fUBjuaO4Zu91BtpMJYv/sD9LhM1xltaXpW",
+	"hW2VFjNfu70dalqbVKb/5WyLHyjUcJc0v+gb+S+YSjMRnUPCCRh7KLTZhP7broYLUjdYAuRowBERBcGk",
+	"dGyqLw+ULAvs/shdITX2R5QVFm/fNRMUBjR2HAowUJ2IfvSY/CUHqv6eYSX7iWYLVtb99F2pFzzL562Z",
+	"c2Enq4w6tI2z3IIngwKIBfxWlDW4nWsXcsAesO/6pgHdTDez0ghn55bp5JKBMrVxd1oLouR+vwRe2Syk",
+	"rrHzliNq76dY8ZXY87SnRdMYYAn7yHCzHvvuBkGF4rkVfEgq+BLUXFVSOPakmlPBQy8CMARcF5dFV01k",
+	"Xytpad3VQSC+6GAY32B/nidijQvvnTap+JyLfqiql3jtx2xUcSGGnp5d7Ug3WMpkWeirdgTfO0WdsJVL",
+	"WvKih6/6D3/dTnwkolv8F4dJbglC9M7UJn3r+T6H4d9NdFt7mp9RayMB4NsXlK3OAIHkuzb4H2ckl9ZL",
+	"dL1NZ56AIfQ4+teokHNwt6HxuSI0z4Go1H5JCqP8VRt4++BKEOVHV+h9H6YjNcX/iNY8wWnUpHiwxT9w",
+	"loTmUxf2ZHckJyFDBKVOcsk28TsbNnAp9S4yJXh+yagSBk8xaq7SzarpJmh13mY7wVwqxTbQTa02VVIV",
+	"AwbJBw3RWM3GdncnNrUSDOq5w2kD1WTA/axl/9fBNhunO2rjq3JGNZKlWu1zxWZ+8ZSlpa0uzZ4el62W",
+	"LoWv4CziUk3sNNwKV8uKCVxTEKzkgt6C6+9t+X5XX6fPMVwSOknumVymb6A9ZLxYHc0hbz6DNKQ7ZKvr",
+	"eKr2YO+CbGzxwYf4FbYIRkjCqdhrx5z75dr4SP/n/ssJs7WX5QUe1zmaqKv4Rtj09kJsuL0H1khec7O1",
+	"Oos3A2iFsrYnCd6c14qb9Rs78x7xQVWKs/CJcM3siZEXTJDP//7z2y+8LxtVrtk5P/+WVEpe8oKpjIBC",
+	"xxyIIAtZK98cAFmJBHny6pxcsDX5fLJklI8PDw8nX0DhG9G5rNgvAplRBAlBeN8v2EFGomdADVMAj6BX",
+	"P5PqjFA3bKjkZUh65g4qpNjVpJDIVQZiCE49TkWYuIUx1ejjRzD3Z7KjxRY0zvJkmRQh5FRwKU6bHBCS",
+	"7KGNAjcBTBc4HXRGFFsy670j1S2GYfXhL+IXcUCeNDB7rAWE1j55zioTckdRzx8fwkWbB5ng3LV2nO7n",
+	"DKYRTuoZ5SUgFKfMrBgTh/alk1cv37wlR5cnR76n+tGHRuQ+HsXBRc+MQwWZnBdsWUnDRL4++J6tJ4fk",
+	"DQPCmlCrAGsW0P7wF0A/AcgFGhBhEUJBFLMWhm6ui0PyOEgIip4CC91fX0T8EVFhiGMQhQfkwAnxc+iB",
+	"5qgAmUCfWdUCajWR2AGYhv0YHhw/gDHFD9ZAuoXBowlEiQ99+A26t2CFjrWQhP+dXVqtN4HRQ/s1Ag0b",
+	"UYIqbCVJCpnXS2vcf+57SH5xSCa5LBhAprRrFDmxIjoh8GBrGVHkA0Cw5fuqpFwAdBpkyIo+txvIyoh9",
+	"7Jdffvm1nZuf3j49JOdOqpDmF+f2/YED/U/c1sN95+W52XWhfaOXxda2BWaOgHT0684VABqatfAGpBN9",
+	"8vD4y1QfyCA3Ez+4U8DrNpR0ckYmf3uGouvydUe+jdgEt59m4Ce0m1Fi201HIjJ59VP7CW4k+uiDe9bH",
+	"iVVXobOEJyqwIoNkiQ7TJ9jKT6ey5wEUqfoZhUCV/QPZVncu9MiF69NHvGgBZBCi6a3LqQKo2OQ1NewH",
+	"+8yDV7Lk+Rp6Z0ZM1fhCpjY65mTRnRPyeaHozBxwZmYHVgPSisPw4d6DBaNWdR2cnHzRDA4qztyoMwQ7",
+	"Q37FbgTnoWIxjZSH5OGDr5GPjgsyec2MWh88mRmmXKsj4CuykjTjRqOCdjWQoG+jbninoxN/ANOKj05H",
+	"Xx6eHB5jGSq2ejxaMFqaxW/233MGJ3SYtfNidDr6GzPfwSVR9BzufHB87MAixhXfQBEsUnMe/ep8ODRg",
+	"9pk37g1wkCRC0Yetk3l0+q93EbPa6BwlxXWPJHX1v4AIZq4d87fLUo/e2YccQV+6+HPb73twfLxV5Ojj",
+	"zH6f+V2Y2YsE4bPI045j0uF6aPy4EmcItXx0/OVhnD/309w07LvFmW5ekphs++M6s1t+QStNfHYGuIYe",
+	"HX95N4N4szWXYR5Dr05XKrdTLJ5SgW3MQ/Jqp1xcnhzZbXzBEKSU3As/cG2evDr/ngEEqKKKLpmBWNW/",
+	"Onr4uYJSbN8QOV2T0GPQnknuYLBb/pC8xEMGguij09G/a8xEYTO4kfPZsmimb8x5S9a1Sm2sSeIIouxp",
+	"3zU0JBiIRxaYBoBdICA8jnfzBfQf8btb3Ci4zoC/TAjpC+xYAscamkOKXWICSBTEZdytotZR0/yP2egh",
+	"jjD14vAlR9/QIupn8PD4ZP8tPwlam4VU/DdsA/QQd+vum55LNeVFwSAg/vDB1/vveCvlj1T4bgsa9UKP",
+	"LzoXjhqkUSR7vye0Ct3Y5I0/9q+RFUwHN/rY2vx2p5Ll2jtBOtr5DuVkvb/Y6BidBvapjxmkt9JA9ErJ",
+	"uaJLV2GdU2H1keZzAbaI3TLWgLd2KHQ+4sK1LPHmiZUPDAEibJ2cG0Jz43ndNFnSC0DCOVPuFzHn9pRB",
+	"hwzsM+sCaiJFuc7c48C9INiiCQZzwAU+ASBmtCQzCrgCtBbaWu0pID1Q3keh8cY3sljf2GZ6wVbu+R/b",
+	"3rov3Grv4pMbe/G51jUr4ndvq7gLtj5zWAa0JOzMRlnCyQVbT8KKHgI5GVh49uU/yKahQ2og7tKjcB0M",
+	"4hNWAydf9lIDP1A1Z3jDoz7jcoBXVvzICk7fWo0PSudBn5udaYfa4I+sqhwvYVtX/UgvWBSw6aWq/C+b",
+	"psvRhwu2HvPiIyqvkqXwPucGWjWhUQTlKoG1BpQGF2TGLxlxkI1D8tqeba4RK8Yh8gUVczTGPOyjrVTg",
+	"llip3OoxvWNrZ64azn6r9vydn/pZfPxw/x0vpHkua8yB/8l2BArPlffElmkO1qp1eRtjFbfJaPMs6m9X",
+	"f/z4Luy9SslLWu7xG8JV/0meQ5ib/zj3wX14lwPxBNbv3ie4ebUSRK7bMWiawEA3bGh6IyKPLlY3Ydte",
+	"wV94A01LrXEPiFiXFsL+cDMCcEp9SiZAQmbYhMyBwQG9SZhN6yWA5R+ipsRR8GGDOaA3BFQmRJn1GeJ1",
+	"7V9+EdGLVzIL7VY9rLD1GvRcEHrROC+++ap1MoA7UzNasiLlRLjl92K/reRSa9tcchQlRuA8f3d7jogf",
+	"4h27Iu33pri74HPPnFxAywWMuhOJuERsFvVndj6Oe+ibuMTw3lu5dSWaNNCe6Asvpkai7oF/CKvtemrP",
+	"bRfGXXv0wf/TOzJdiYlI29z6Qd61bf1YgcbGhf5X9/7FJ28IQA92R93qhWjooT/ohPOCdP7taNt1aMv8",
+	"kdX72hdGXeM1XYbJS8Ew60hLJB6i/vgJ1Oc+4Qt0PJgLXjf2UtSDFEACZsVz5Mx3TItgtJhwI2TCAfDy",
+	"i0CWGlGuE+AH/+EdYYaE4fEtjLOlCW7FbPjWjayf2fA76B8XMOY6TOKfTgvdmwd/EPPAGgRZA224qkVQ",
+	"F9wcQbcIcN07k/bfM1YBjv0HapjKgqMF3WPyNamUlDMEInGjiea/obkCTp+CUwA54EFheSJEKIUEfnrr",
+	"KqIqKpKZ+yd2oE+bcd6mOth4VYdWaCbt8N6uuGnhB16ElDmB3FQQR3AETnksFGEP4AO6TYu2/DeC3GkL",
+	"Q38UFI3o6nQcdCPs5mhNeoRBfbXhLqr/j1n6LUbe4Dve3fr+iiaxa4NtqRc5A+Dg468fP8iIZlgR/eDw",
+	"5PDBvTfwqe5a2DdNpXEp55j8nSu28nhfYlYSjgx95S3MhPHM8cnz6xwxuEBv2fSfAMN55TuQGyYyjO5Z",
+	"41si0BHif4Bd3z6XIOlgX//MvX1P3uFcFOy9Ty4gXpNBh4so3zAgtxCC98fZju193F+F7MgPYErAJwge",
+	"3ViCIJnX+O7HJ08dhSKg0wOgulmI1PBdiUE8/riE8Pjga3owe/fh8cNEP5BPJKVhhek+n/FJKC5IY8Av",
+	"hIXtfS3ldPQBavY/HsFp1qmqkB/Inne8kXyjGKijiVWTEz+iU9wlTn04u6gxiJJU8eTh8UNfGIPaJyhn",
+	"eElAgIJl7rvxdRlDz0LTnX3pYOQruJqJMkCH2fkZXdXw+YS0wLnIy7qJhiSiEiCado677aKTe7voD2AX",
+	"hY0IXD/eTLqCtkH6uANVC330QdViX3D/G7j+dS1u051uXpIQ5O/kClrwcleDcC+sv7ewtigIN2T2Z2qA",
+	"HwKvybBgzNrICpuDOqoZL7buUTcZ4Q/CFIf4/Xt2YYO+cdd8OsigDdP0ycE/6cFvB+8+nGTXNFC7oUJu",
+	"ov7TgEK49vdm9aekSsC6dhd0IoP6KZBk+u2JezgAzumF9ewvmeIzzhxLC7YUJ9O1U1wuHM0FRK11rkDX",
+	"YfvUM8fZJ4wDBaFJjY9wuJ5aAJxkysiKQvvf7Bdh3zOXPsPHhO80Av1/Eom2t/SCobB+wuAeN8BeOboH",
+	"d2NFnCOzzpTNa3GP37lP0N2pdkum595CwYHXQUKuemm1zeycu/Log2th1cucv31bvssjxVHeW/Gf+NEL",
+	"eTTfahmoKX2ce+oF6NYt+IT5Hkv50UKWxXBgTvTsbFTViV3ynSyLaJvc/AGJD7evuWsUS5+9+edG0N2f",
+	"dL/DSQfAkHDSAQAEarO5mAM8RUjo/4KMRjdxAmL0XF9XOyS9hnPjOXUygoxWjgYIyfbS3oHD8HsnZknV",
+	"RdzKvhZIUKgYkMjqpjQiECongus36Qbcm+R/dJDdva6JYuZB2YArvuwbc9xSLdCh5Sg0wz5yDPZWr3SE",
+	"FCZGVjwHDicycfTSk4xMgB3A/gNzTRq4tybQbwaq2u3vrDgkb+3tWWj60RALrBifL85iQhzsGPgeeC30",
+	"IXkS+s6TFSATIACJO4wJbHgOvaEZu9CeHAca0qfwdG/gS19HbcBvwxTyz8e33bU55N+Ovc46uHharfwr",
+	"qjUryFtVm8VzaNiTkWkIS33y1tJ9XOAT0WDY+WlDdT3notjksFrSNVmwMna4clphE3XOnA4LDfZbnadG",
+	"W+rNvbZTu30InTr2RBH8rtiXKoEmCnW+QGbnUzKZKs5mTUtV9DOQihg5JR01YkYmAOuhqpgQWhSauIZj",
+	"wOElkL8FG91TY5VqXZaTDYcVugEAfSJyKnDfIdoaoBk8cKaYXuBjPS83NRiOBRw/78QRFcxQXqbTHyM/",
+	"9KjxCnw4NiDxP9kxb3MsfxrpEL/A3+JndtZK4lX34ZxPVqeE+irVbNk+ikRIwUYDIjobZpAmaCl5PlwT",
+	"9VaayvcHU8UoaLlJ2GBtJFCkiXbigaLmAD7RGP6/myuC6ZyWNPS8SkKsfl7IJaEkpxpo+J02aUBSBPrA",
+	"EGiHUEp5ESEzEHZTynkaDvosevueiXwpyjUMQUdYR8dan0Q2ubZhzQR5BWRdVSA+t8qxZMUcmN5r4al2",
+	"d9C+XyOt/Kdi0XDr8J+VGG+E9T45ftcqPVJT3QlylEo5I9gK2/p+YDVOWdzRtSN7HivC/dix6OqjD83/",
+	"bFiLben4SRheekMPFExo7pSR6Rr5ge1WJxwIgKE4LCjcwfr1byxSr6M72RedtSn25LgvR/+D7algMNnl",
+	"G75ThgZjGzGK0107NtpRdIIv7dOGB7k33tkV6HYV6NweeWWBLhyhYo3UbaFovIuM7ow8PP4aIS2+ZyEw",
+	"a9MLZl0+xfCJkACI1cP2nn7SfPGntLc9pZ2jqwQvVn3259zpw6PRf3DV0I3Y8KJLh2mIzdDyri0ua5PL",
+	"JbuJnV13eTauDVZwa2ZSzSU0fXcMBtS4Vid0yYgb0a6djuUisNG3t/BTu7U3Nu+tIM9euqm740hyD42B",
+	"to+VmXvtcB9X/p00GOzD66ou1ExJa/+lN+WRGPvM9ThkrALSVzD7k0b7j+w2D/QfWfdBbk/te+f1Fiqa",
+	"UGrSRSILSeiSnP+vYYTwQf6W0hdydzM+uiSKDF2r7CGmeQHiH6VJgPqda1LUyn5S1KrK9bcAIhNBArwD",
+	"fporWi38LxDqxHZHq4iOfsrCu7H7CHZhhCDYjPKSFRPs342YcKO4/RHp6N/GfajsRWCLz/kla1iasHFi",
+	"InVrR+raMl8XHJJtd1vTSNaS40hwEJBmBgtBSyjWktixC1p4IZe1afV83m6KVZZypc/IybEnvA79ZLuz",
+	"MPbmZLQzNL5s1uaacc0984afc5uYeregd4ypx7f+DGdJV18gv3UwhbZol+vdI+3vLZ87OG1QDW2eM6AJ",
+	"CXVKKjps/OXtpFe4bOMAWvqt1z5/jj6E1rXd8c8npZYY+PCQvtAxueku4rreeaoTF1cw0DAa89KA4ik5",
+	"u+zgvgrq/tZsqFa3/w5ryp9I93HOT3RDhOhmzx0xNA2cyOQ27Z1vguU/tfeO3I5yB8udDamT1hOCndgF",
+	"1dALtJMA2EvkrIH2asqLQ/LSGVLYFxXtFqTOg6CrcM0woT4RQI2O2tN3ibVPcu3TAViNTOGlFOwMH6sN",
+	"XWPbS6KtcokNWJeeCEBjZ/ziQW5f6/uENx07tiI7OPf35uafydzE1XzabKtPy+p8i0j6qNFw0gL1u+oe",
+	"W34fr/sjHdKvahNsVqL4fGFu03I9qrhot6lqK/ifRMVFl3n5sKs+RkhDKi7Ep99w8T/YGvyBGQBmzQh1",
+	"i3U9u9BLW3anNlidrMNofQ8WT2hs1xwRnglGoTTLA4fBJNsutrqC/N/L/icu+64m0ckHF0T3UrS7BX+X",
+	"mlWspIYVnbD61/j7jz643QdaT4W17xnS9cxlN1i9gq2X4uyMAIlf3iZfpzZKijnThrBijjDKmbRGuKsH",
+	"pfkiCmgnKZKpkHUn9Wj0HQ/+CLjKzeVOmLk/h8bbNF+wwjOnn4Laavc9Fs383uucTzccyRgeNUHvhFKT",
+	"P2gkZg286LLkRXCp0jGR1wCZ1t6Rp3He4CyKiWCSLcrB5bQsA0GTK67GTGEqFuHHwroO7AfJA3vFy5JM",
+	"GZYWafnp9+z4E9mgUl4Adshx3ekNJpzr+zvroxnNjd7JpWt1caNQqUHA/0l2fHycruF4Do/cyxRIfQzf",
+	"YE8Yw5fszH5hj2gTNen6BiveB/ZBN1nk8GQjEHiVAcOddzhmKI6BtXUwNhgxE4abTiMCf72VwpHbtBZQ",
+	"3DpCYTAF9xrrzk/xmBppiSWpUM4kNSPnRFfyghE5u+7JnlBlRx/sf/b1F//ZVdguaOFOz1YeYiHLQiPc",
+	"5GxvRoBoY49IbM/DTarRuFE0B7U4wEtushr3VuunK+/U0b9T0DQgG4JdMkW0vINAkRP1m7RZZ1LNmTFc",
+	"zHdhyOiaTNeEvae5KdeQNJ1xe5ZjHz5J8CmH5IVrVLWgVcWEJmtmTiP4mCuBRRNX1mVB5jLbSOLFFedR",
+	"IbqdaSQH0oauNZnx967v38kj34E4xQ3ELjlbPQ8feUto6+YFb1g5JE90cgtD6PSf/ZTfJ4Huk0B/SCsD",
+	"BXjKmgqNGwxStnTh0Yfmf/YxgGxol9sye3fu7/vGAH8cUfY5eUoaGQusK9xooljOeGXuIg7WkvJbsis2",
+	"99JRLsWM26f1Rind4DA7uQyVsoac5tOSHZKffY+fCi0IZ3tAK1vrYgD4HfjHME4X4RcRieHIHJZWI889",
+	"ZQU3JKdLBteeYaw6egZk3QA04ywbbwBR37vRCQbQQmyYRYfEtWwAZwZZRhgFFFANZeeAAAGqySRyCVZk",
+	"lyZ7cEeaDL2hKbObIqj5+zKxP48KxOW/0YMb3PXOoKbPK3m4HzY1xA3KFeGFjnavy8jZvTVlc+6if2x5",
+	"FoJ+9qpLWpdJz586VPDfYET3MdHfMyYayGo+QZqaPwM70LtbrVJsdlHikHgp2D3Tzt2j5ZdrslrIMkCP",
+	"qSbUl/+hYK7hvzcb5+VL6xTvCE/9/c3LF6TkgunMAfrB6CIU/pgRWRapjNZxdnx8jPeBmfUV+ZF/c0ie",
+	"lKX/YwCbAzG3YGfukSFrK6SBnXoOQ/yBCzZB48z+RpessDNiTXoINXeWMkroeOOPILgAP3r7iME3dSNj",
+	"bqvvzfsDUWxv4aBKplxQxMpt2Nu/A1Yap+i+RO++RO8PpmO/ga5aFdWmVZWtoYZlfsNAAKdVjz7gP/YF",
+	"uVpb69YP/u4tfB/o+gMGuoQ7zgjXdxHUChJ9kwEtj8nZQZJKDVF2jjT5nOULyfQXTf5qyuwe1sTIOUMC",
+	"MGiFwZeMfK6NVGswOb6IPFGPnEVjA0Chyi44kciJgFVyGJearong8wUyiNGZYYpMXr1885Z0odMmaSjP",
+	"K/+Rt77Dw5u6klWYk/8DEIj9CfMsSFKTy6U9j6BzrSiwinBhNyJEN5cYtVzfrK2P3mtk6bdl9H/szxGe",
+	"8bbK/eA9d9+CIZdlK3vcUVVulULJL1jJGUY3XHbdrhBMYKsRA5noXCoGTPNWI8Od61O7vFaVIs8LFtvb",
+	"mznT970b7s3Ya4UKAKgc8hNAmYkhq56M68MsWWD32t3OOiqi7cczjsg1CBhzTYBKvD/PeM9y3jdw433g",
+	"8k8YuIT17SIJvw9e/p4wVSkgILeia6ygwDs6WcFvwKZB/XT0Af67D6l6bsfW1PJjstnlo6H+KZCo0dK+",
+	"b90mLJ2uW7CCbSv/WyWrmFKgP0B1zi+ZIH/ChrX/wbnYv/FLRuqo+BN8zQXFyDb0Smsk7toA192xpQ55",
+	"PL4rJo37yNIfEULli5bvJLDkNfhNxpW2TocjxYzzge9oQJ3kTVGm6981q5G5UxtqfZ6mnWRG9AKAmfZc",
+	"hV/Jgl4yVB+l1B0lEuud2/6OaRvd5yHj6P3e/1T3/ncUGpoiv1U4sxqy2BvLkXClpDrKFddcH+QLll90",
+	"p5+tu2bY+5AQbk7MQ/K6LpkmBct5Ae4kFdjDCsuMlrJgZdyTD9lvqb5gRUYU5dpXSyB9GV27JqiXTJFS",
+	"rpj6P+x9bXPbRvLnV5lSXVXsK4qSvYn/G6m2thQ/JK6LbZ3s3bxY7RkjoEnOCphBZoaiua5896vp7gFA",
+	"EqAkS6QegjeJLJEYYNDd04+/X/sE0stwwy/x5jeUJjvSMp875Srx326qjJ4NH7N72iG2RnKhF/Ky3uma",
+	"anFkbJ/v6vNdVzNKaBY6x7adGutITmcKiJQxFfXUjfgGee0lC8XcyDLflayR32anPiw1tSgtXutxrhxy",
+	"ukhRWnOWQyGeJNNaDD7nUo+ncgzJ0xammnA//4XXdIOP0wzF5dts0Dt8Qd8RPT6G4r2R6Y3MNxuZf+gM",
+	"LFFeBs9hBJArPXYNUvTgXaB+3wo/cru5wZXui4V5BR5S/x5v6VGaF3q0TtBPyNxAFOCFsSKX6bnS45Ux",
+	"FDqMSpB0QvkJFL0h6g3RDQzRe1kQGhFZHZ6GR61HOXOLOA+3bYEsjLhEvltaU5Tr+oLfyQzhHWiECzJu",
+	"6z2bR/M5wIcYCL4lanMwOk5zSTGqkHW5ihWecyiORBJ+SLDbRouEvbCEcBQhC/ZunS18Gz3CcE0LmOrX",
+	"RvADUbySODkCP0+4ESaEL4dxo7vtqIXRtJU48GUQBAcn1fYd8+5txnLW69yR7Vx90A47Wm26NsLPjJC5",
+	"OofeRvY28gY28mfwAm8Qu3dJW/WF8lgnRwJfpMCzm7CTldq7vcyqPO9uWPxF6syEC4e7wsE4bEy0MFZG",
+	"M6J+sE6IBIewZFamXqUw4KG1sVTa0UCcD4LjHZq9yqBp4IQL3Qj/1hPgfJuR+lU5/4pueoOmgVdoo+/O",
+	"czb0j89LeojaVctyN+d3kD6Wr1pkz6H0nSX9+qpXIFhrqNNIqhz1ZW2r0ZvqU5dOf35j48z2G2a6O5Sq",
+	"PbmPvUqbRaGjB+9q8jnC9zaoxmIJmjg4dhZw8KI3MA/EwFQifkOD0lVlPc6l1iEKQUxjuXD+KidmkOcH",
+	"kV4YmRON80OBxDoz5YJpSOXUUUzW/K4DewEufgPtS0FIslKLicxHbGBOtTnDz1oniqlDdIkGAMZYeuCw",
+	"wiFlTJBiMTFTGzMKQpalNReSzs6ZESVYFxyfJzL1Igl7Z1UGn+NGJk+RZxKBvow+1QhCr4lhfSZ9OgH0",
+	"I5QTR8dvCRTDXtAoZdydA8Ff0hFazA1EUoBU1etKeHJfBHW3JhdlLnVwZsBVU5bDU93CGCltZcS3N195",
+	"bQ7E6ha3PGO5uO5KLX2C7Gzjqe5nKfsQbNs2vJXn+Z1hotjSmmya+rZo56rGfJn+uc073Psaf7wUOKy2",
+	"Mhv3U9rV1Yn/mGl4KY3EcYU1hBN7kW2M4ImM7hnbH6Oj81s4drmxJkjLAP3VcOKG/3+Lq3OtUzMK6dtX",
+	"O1V73OWqtUd+B7S0yl1nvS6/7DdMAesV7wbthqudn3YfB139CJiKQyRkaQbMaIp2hK6C6RX+XnC8aD5U",
+	"+VM9k06ANtPxJMINE4JR/PTBIpuqNpVXhZ6a0uM2D+eItm3B+mwAEpUvf8Tbt+0E8DrD96mxh4zyrB7E",
+	"rGmPbPpYvZQPbEHqmAupyCopZSVX3m3OV9lLpU4h35A9/UcZPa/UFIXyAtM1xO+Kp00yAp1CMhQ/wUQh",
+	"FGYTOlo58f3+jyLhsZfP1FOZJbF9kvqoec6egBrxAy2lMHzKu3a+Om3QIf/YoLnF1o7CFKB9b6Eeo/Z/",
+	"kufQ1Pbw1m9Bzy1UkttZBfowImwJhCA9jK0jjnJPC6DLuXGcXu9INeEHtJmJJ4ktzWcmE04GQp450D54",
+	"PvliExBCAj4dnupPK4maAqSbWkDFIJDU58INhDn7D6TeDcQ5zBEuB0FzdQZf+FOIBn8oEudlHtG4fEX/",
+	"QMvm0kM+b/ONfgZ/0ti0jRao62XWEJ5VrBpnxk940/vc8QMIqX6pmZcXUg3fOZGaUjG83Bkedd9anCqt",
+	"upDpfE+mwT+C7lLv66DhNQV41Z3s5Az/QcllMxJzM0UMmRhO5ODr1ICywpocDoTzcjQSs4nB5lbukKkS",
+	"CGnYRu3D5ShWwivmxpxDdqqlj7FP0NxMenCHogRT5hDiFoYOiFeeYEo8lQ7TD0htxBRpczMVmcrC/62D",
+	"fMS3Gf5J8KzhUJ1BnnMu+x0cqe+cKK0ZW1k4kZlTfTbHWq+DnDPl+MjKecjajAMi5NCWH8Ud/8Yi37Wr",
+	"exV+Qo+eutnC3sILXl/dwzJGIecEuR30qFFhCRqEgzwhxh9QvSKysMeXj0iPD8Ove4gWms1jq3kmSACD",
+	"FhBtRia97Kzw8ZWuYZJTsF6NggiC2/sKFp2ZpYTwMsTyOeWDtMEc7K7CMpcJdil8HzL2XyLpIw6TBYEL",
+	"Fs7gTFjwFqi8pTKUTLSiEUde1ahalcFHG4T1uu+oe4ee/VQ3HgCHWJybxqHP+PWak4cn29iHDO4VprUc",
+	"iX1uxtzUeEYY9QMaECU0+mwo8HjCLnBOPmvjgTNlp5rqeryxonlfF2DVaJ4IHNBzHf7cy8abuMxcc1tn",
+	"zO017oZAGIEAZglhrTrZO1l6yUC3WsYdtEqDHdDBGP4r/hP79//dOqO7MYv3moRzYZ+COId72StzqZau",
+	"1QLx2sZxzDkMBFWnFWqGi6Z2CGeCo/TtBvCaEefWTdIqjjI6MJiExWI6b0+bvbl2Kp1fZjOTXpkk8svW",
+	"ty+9jB/a5PQmrfHhAuyFgll7+BP8JgxMY3M2Dr/0iIB3cFYSHmOw2G+FHFuATHjz9ysdj8vJiWVZ3Jso",
+	"QhHsPBWb/LOY03MYAYuEyVCSlYPjEE9NOul4qNpNzKwGJOPMYGSXA93eicpi+ouKOIebVoi4UodJrR++",
+	"l/+tyv9R5CZ82/DqcaY86EQlTdf2HS9Vjq9s+/64GhpI7BhfBwayNvTh7xMkyLQVESSfx9kYb85BH8TG",
+	"LcgdkHEgJ1ayVzkUCQJHUUE04fmUBNHxq4ka2t3aFQ1e+SECW4YLxsydN+IMqGONtnooknAvmZUznfA8",
+	"UvRNw/1gfEZ2AHvrKG1JgoHReLjRiAtmp1oj51D4ZPBRNI40eSgpcNfBuCACr6EATp5qcmfFVGNXmfKc",
+	"amiwtxNZZcXAFJ+PcL3oKydQgkQOMFmpOEfcjm+ZWJ/iJmErRpuz+wolkY3Jtcu68EUWZU7GDfc9/HAh",
+	"8ymjlNGd7Rzs4PvcGezE2Uykkmbf9TNSaIWPPUMXUp4DJbM7rlW9PzJ6V+5+iw+5bdwJWvaECdo64WQs",
+	"pMZi8el+W+q+2rvZ06S12HMUlGuAaC7aYG4U1UT55bLP9U+OzOxq43cd5Pm6xrNX5r3xH8OHNjlmUy3S",
+	"Vf3M5bh3ZbbryrxdSP4USoNwJs+CELqJtJBd063v8BNevjw+CoehyiPaTjhDtamCOU4MVJIpElwenfkS",
+	"bKG8Dy5VOJwxsYV+Vww9muf6jU5wsXKAr7aDL2vLRpq5l3RlewfalZT0QbVI9UfaHRxprwyWzsK5U5kS",
+	"UcwxqX6jAw10aucoj3s8N9Vd48Ty/wzgXKCnSSwFUs9jdRELLyVoyJoVzXOYuwH3DqQmnxYagfIhD5am",
+	"Al/DJxGFLBcbClTdkRDsy6lOjdY0dk71Xap6ComgASOls2CgIgs+2AYJlRl50IeM7RaW7apAvq625IR3",
+	"ZFODhneH0N1djWQp+LNVJZdf+iWFyd6r2qBXRUrXNiq4SMkc9Kq2X7dYW1w1intf6YfLJk6WxWhniyLb",
+	"5WHQnfegq/dfxrF2ZXT03ovrCfF1K1kkNW2FLK6X7TI3+xoEoJfUaYR62WRap+BhofxNJ3HNrK4coghQ",
+	"rXcmbeYGRJ9juOlwNpkPxXsOpiayLEG71fjhmO7xdVXi23QZlxfshkXFds6xGdTcZPQr5+V82J8C6zWE",
+	"RW9NS4n0jZIub62X53AzN5gut0bSEStOSDGy4Caxf4T8XBckX+ZiJFNvrKvJJFC+F5SA+uaRc0Io3VSZ",
+	"QezdEGeQmgLEVIc9qIlUZZ4L5U61A2nTCbU9VZqUw8gPOA3eGGXHY/JQJD+/Jqa6S5tnklg1V34o/g9A",
+	"yb0uBw01racVG60y3pzqsCk4QUUJBJplD3eJHQnG5EqPd81oFImCw/7hrFaNzEwDEjlkQ3HkzjFnP5Zq",
+	"MV0fX33sc57qDBMYrf3GLNhN8/DNOXvK+VVZ9tTokbLFzgEKLdDLxK3H3P1s52BnnJX2mon3eKdbnjpf",
+	"WHYl4z5TeR5eT4bzqY987vy6jkifENnsUdCaEEGg+lrjuIHvVs6Arm7CVWd/az5HT6fyGHyXBl1vPMMW",
+	"aFU24OOv6VZrFXeeUMwrk/7ty3XC8Rjn1FkOjaL9OcwjHZfz1sypMhE8g8TChUnDxifCQ567QxxSjP2h",
+	"0g8FTRvmta+QTqQeQ1WH6ZpPvFvtjYcq0UDxwdpPHj5cpefR3ta5w1rfb1yA7tBackU3qLXXCX/eBpEe",
+	"K+2EJHyTEJnk4ML3cxjLnOY5iAS5lV6FHqdTQ7fl9tJT9Hr56LzHj+eq5FG6Kiq9mVp+Wa6dtdSVvsRq",
+	"0uYOHF6iIxOcS+fFs/39xVR5zT5+DkxQGIlWepjW+yHL9Fo7HUucr4JKvK7nT7aa+yPxX1UOYnUlFnTl",
+	"GMSTifelO9jbk2PYrQslQ2PHT7GjFKWIJl2twNlqS78vpXPlJMRp0buLKTJtsFZLHBb0HDgdbxVyrhIA",
+	"viqA5qdwqC8sUkHxVMha4S/0/WFnJugL12XuK+4g3+C28z9fukpIjfQPv5C6pt6IP3swwh7mZ4umsL3x",
+	"0xELSyMv5JdS8XMzvY2Dfu8r/XAZ23STlMd5UiOc7GTTtkD7vNpuHi5aGawr80g/xljy0ckqvVyMDenA",
+	"48Yg5Z2IUAPXaRPtTFJ+2XgfQufR0acoH5on2UxRRj9swxnKL51dCKumdq8hsK09isE/rJ3WkcphKJIT",
+	"qceQiCcnb16KH5892x+IZ98/FSNAJOw4tMSNCEKKusWQTPeZNefQYp3NTOdGZl0O5epBYMN9INTQ3IMb",
+	"CDdNJ9gsiP/+27P97//6w/+82E2qjjtyk+qWO3yQhZa7Qn75FfTYT3YOXnwfbsEHudk52Pl/dM1/7e/+",
+	"+O//vUv/+183aBi8Xu+dST34XectyGLRkFQNjGdKS2wnvHTanUlDKFHUcDJf0tq7r5QrjVPR3+yeox/s",
+	"vP4kx23HphMffznaff7DCyxK/z41HtClXTOT/8dg5/n+i63tgSil9XEb/vQYmld49p+NZsf6RaujxFAf",
+	"qINhb4eP0qa/AcQdjtb8rkw5toN1j6BXU6mA9hjnV3REjhpVc5lzRFw519jMzXBUFmT4JoIBY5MMY4hg",
+	"Gx1hCB1V0CZmNFIpWFpH5jkFsgiCgKRRqgIAltNMeZGbcVeT+K8wlvkv+Fh/pu7wP1lXePWW+3bwbVs1",
+	"NBndpDF1HcndpPG7E5ucY3YcU0HSSYUQg9RmMhDaIDvL2FA+LPwztvXFhjdkJ6pr3FjyAp1RfczLc4Km",
+	"WQA/j2jn4bOJOJsLPzOnOmL8Uc6UG2hxAq+C7At/nKMxowURc0N8BBqHUb69Mo5AuDJ3hgdmwvp52Fyp",
+	"Ycaov7Ka5wsHJgKQqtbJmeNcplDpy+Ym+eolrpQhfXb7tqCruoJvmI6QkbFp3yjXY6XfU9tqYaycB9ue",
+	"mUJNXijV3yhjijZ672v4H4bwFnKQ7htIJYLure1RuNSu8tKfyb4SCF0w8kFxydoyoGqFM6KaFj04mLHm",
+	"dDYPv4J81FZowlU2bQvDpXmpbQ81X8kUNop8SLzRR629NbsDa8Yqsth6dKNc+5J9U0XV+tFulpK68I2E",
+	"5onKQHvl54nAQQ++mWSkckgaWlPnYAkeAOceMWmZHeJ18AsU8iKfwQTEf7GvhdGbI3oWZ0MjkLN4sgj4",
+	"aUrQu7RS8nQo3rOry0WzoXgXBGQMbiAKKIxV4aeRRIx4zje6qoOEgaEtRLcx4/EMNLS8hd857As4Bwxy",
+	"EfGKInzlhJs7DwU6m4w4F5kaBkJGqLoX4mf100Ao7Q3a+jiDgjB6CwCsc2jpBHiLb2wbjQDFNPeqlNbv",
+	"hdB8F6f1F6xsacOtISd1iN9VDldKEA52ogy1ZlPCi/XYI4HpBjmG3XOYj0FHEg/KpTaSx3999uPzllVq",
+	"yV1KNj//4cWgJb9aH0H/ooepkVZpiv9u2hroha8hVJTWqosIWNg3NvSn2D0rFv/ETBzVgUAcPGz/oCj9",
+	"PFrB2zjL9r7SD5cOwDS1a+MV5m4t7uvMD7jOTKKGcFG3V3RuAe+sRHotfOf6FPofK5UNgr7Z+0oVjLX4",
+	"8x+9xLLvMjsHwWSyATwQ2hDfB8J5QWE8wfEeL9YwnHAAOBPM3ofjsyt4P2fgVAaOcd+7ShtV3++pbtZf",
+	"lBeyMNg6BcqKSH3SlvP7p4LZMX51k9pPK/xz3cw98aXE6lBvAe4D1AUqRnsCPwgkuuozgW46DX8x7G0Z",
+	"BWqDlUoSqbZKJePnubUdJlxv8PAlBEGsVxGtlcKQ5ChNofS7v/JvE1FaGAW9jcplHDQRZ6WFofhIWwJF",
+	"cNsjmcmAKpS8PXMgTZfBPOD3w97B71OZ53MB0s2FN4iENRTvOTKsgP3E2VxwPa4dkvs4Pv4lRc3YSjMU",
+	"r/U4V24SAtKfwRZSH1a/Igr5OpwMhhjpAnmqfudgJ4Pdo08DAfrw97/tD3/oanxZ2syuFpiWqOSecN7E",
+	"be1ob4lSVwmTsSForgASGgBrCI7dFxzvAKBfFuItY5NXyNk3hemPuav1xGKdzQnrGLRO4qUv7UzLKQdU",
+	"eRIEmTupYUQLMSNzpQrC/QBpw5eQyNpYzu+2NwQgqwRpYq0rkZQlLLsz2Mmm8NkZNPrhUtkUVilabtC9",
+	"0HdgPHi2sCjMfR/GnWXXO1sxiGyHTihMOTdY2W4Nki/ext5XtlJYS4QvHrT7pqHnSrDwamvrih9whBnp",
+	"tcg4IK0C20KiifczQ9R0hdF+4sSTn18dnwyEtF6lOYhnz5+iofz+B/pUJudOPHn58vjoKc20LQVg6Osp",
+	"77i9bYigB+hOVaz14ckzyATTNQ8wj0m/MjbeWDaFQ/H98+c1VhR5qjOBeMxMQMkXa4vwXuNfFvdqZ4Oj",
+	"b/F1brmgGc0L1FahC0sR/1y/IA0zGk3sy5t9YvgOypsIMIGoaFF3aq6XoOcyz80MUdhu6KfybqwHh47q",
+	"EcwN41jiGLBV40nwK6tJ3ZoqN97oWF1ARIsbit+CrSOuT7azXANMouH7LD2TTzulU4j8n9Kf6sjqPIiU",
+	"OMGGJmI2mR+KJPiakkitPIXyosP2LfjS/Ph9r+/j9zTxVfeO5v0jk222NWzGxwzak8b6btdM7xsmL41J",
+	"G7JjyNtfJ9oQ6xYHfjGx95vyEzP13E7Li1RdCtyX2xbOj/xJ466uMgR8TGceI4AGFy8u2eeNts7b8A9X",
+	"0TRQD/ZtjfWulYrbdIzrZdpZRDG5Wy7IXC9vd8g+FKXN6JyRhW+JcugoxrJ/jV5MiHGHoiJvVIukfIOI",
+	"6RtudED+GzcuYOmTxiUibVAFWZwFv5HDq4MV6iHQGaKKLbAP0TUqFXFcKtEi+bLLRjoRUrsZWPH9/l9E",
+	"Uovr51pWk6F4FQlAaapCME8kPk+zIjNsn364Hzp53Ovi/bD9H3FsprL+QeZNTe1OEn7DoCwI09Wpe3SI",
+	"wiqVMjn1ZUrNk0QIkVLjkw/FEVNHUJh1Nhd2mrMfNgPtB81LCdBmOp6w3yPnNfvvvAbCP9XOFFDzh9bz",
+	"UNS3kJqMq5vUI9EVlZ3EB+8Jev404dnSO+/js3vLz2OnGqk/KvNUjUaiDVR43N9q2LZkBq9K1rMkUjvb",
+	"k96eqqen6rkdqp5a+J0qpjVud6sbwGw98SSnDsT5gMm7TSbn4sk/Pr18OhBq1PTJZZax9sqg3TxlV+Kc",
+	"IPYmZXIe3IWU6wEI3khn7syE4LBQDhy7P2JsTrU3Y4wcDxbncnAJTaPTTdTkuuwW/yRtOlEXIJAJnVlG",
+	"MQrJpfMOSYTAtvkPH2mboNLIy5yHX8yMWA6xaOcNdWPICcis6+QNn2w/eP/SPHj/8uLFgzp5P9YS1tWI",
+	"qXCHUlP0R/D2bVKVJSVk4yJoLwot4nfSIcyQJ8zGyeW7bzl9eb5rzdzbsXF+bOHj//2VCz+foCiNlblQ",
+	"IeSgO/kN5IWSHgFfMijQAASNtyGaIMLuIFHB0hamwKhDaSGxbjOiEAaJhguZTlQEW3RgLwjP4FRj06Hw",
+	"0p2L36cwhcgAaiINKFeCLKPLpvnUebAow47W/30qrdReacgOmuzO7+BIsbeDMVTDTOWQjYlV+VRbKPMQ",
+	"EMW5u/pyggeSk6dXAIXgDae5ZfgiU5/PaWaOzN8AP12PMLeSIeElfsLP32MIXL7PbQ+L0b6cTPWaSbEz",
+	"GE91PxTW1/63YvCZEq5rspmAWWgMDC0iumQNc87fv0JOyYHDzGfTnC+RMliQHj7S5zbXAxQX+IOVf0No",
+	"Lo1l2gIx3o4/j8r3GrwZDU6NvgDrUAg6ZjthjB6NqzQram+lk6i+XMnYOVi45s6KZru59hNwyq3o9t5X",
+	"/umyxEhTyTcUVFxR/wj5AOvY/VjXvZPnthIkJkauI83aaNi5vVQJC1YzV9Iq/3ugs+t3DTev3tUu/JpQ",
+	"16o9YFyKqj2XO3ZXeMoi5hDiZABCdkSckggeT0VMGqJaatTV2f3R2upZe5V9EEfQa30bKnvFg2cPM1cS",
+	"69frCZPeNj94SZauKo81r34fa2SPYTppk9nGxkvvqvF9iNC+vXV5cA7Bd25BQzvLgAtGYnseQ9eZ/nz/",
+	"2UF1+mI2k2cx60b25BgHvA8QNfBv7xNqvYdsKJ7v7x9U/FSE9iBrrrVw4DsAzbo9PNXP958f1D5ANrXy",
+	"LJ8PsHZS3cIc/FC8JcuAcBFUQCHiNjMSWfAt7EAkTo4AocaktQoQ0baseRkx8iitOcuhEN6YtqwhBf4N",
+	"vbxx5nBwhemssJebzDE2n2fL00YrSy8fZdiMM1+WjEMRefeVX9CieqyCxGMpV9HY/d0TzkVflrdofKf6",
+	"yh+Db0h7DHboVYJOYfcobNnli9ffiF9guoVn23oFR1H5qCDJOhdUHke9bpgKutU9eb71PWGDdNiQOK6W",
+	"5NI/Sukb7JyAt/PdoxGP6q/7Pn6UPtkjOPdpxbuK6T7Kuai6La/oWN1KYnEhvtv72vjXZWnHRRfj7o5f",
+	"WDhc+xTkw4w49KqLtMwLeQa50WNME6i7Dz4u94obknt5fnOtGu7BRbh4N1Yd2Auwuzj9QB8disR5KBPx",
+	"JJNeHoiPHsqnNdsmZzOpGYOGMhLyDapvNO7+qeAuFdDZgInXEOnoVGOchKRZIs2NAzcUvyodp+yQkT1C",
+	"YaUmNxpp5LnjpeJtMyXooTjSdO8h5szE2JqZi6Gb5DUOBT4itnlIJ5JfpfO7r8OXdt++SoLiW3DTSI7B",
+	"9zWjYT7s7ADpsRvEihzkBf44DWHanHO6R/FLyLOB4ys8qQzUpmKF86Z0gjHm47jztDyID0SDY629bHjp",
+	"tZFZi23LYkYJ6cBxh+pI1EIK6gKyTg66hR1aBuLi9Nhfnu3/z7NGvmx/o51tHr54kudWtrVLudU+VW8W",
+	"zXvrUOXr2nI0d6mKzHwMzWJ7EM2uP4xWuP7UQKo0k+dmtnJuTFQOaAem2v25joi4xZ2HxPP9/eXUA6Lc",
+	"PN9/3uBk99JPHe9jQ000tIOzL/qBJ/EeNjtPR2t02IaYVNlcuP0R96ht/fcrOb8jd85sTnRsJo3QNBEO",
+	"UqOzZdTyPnp95M5urYB/LhNFxuWKMSVr2XYiy26V/sRGEbgrOlhC0N7OyZmW6QT957prgPvPemV8IMrY",
+	"xDZveBLqAbsP3k79ZKRyD3ZPZv+ZOl/E8LELJaWCBQj+8lhdgGZuQm1mEQJdE2gelcS0OTPZvI1Oy4E/",
+	"aix6FRCU9/XwUmEuMJE/x7X6sZTbV4uGdLTCkxVzMQLIMMgO/2noQSpLeaZyhQw4V9KD5mJr8FHWCszt",
+	"WfzmMh22vjS5ShtD8JSrkHkOlomQqs0JoupoOqaX063KaTU61ZTVcPii9biRwC4PTi3YUhd8ncqWdtAa",
+	"ajEyUytyOUce2LP5qgg1hQyjgziMjZAliJjlTZ7VQFQJIpwkVWrbi/9MszEEESVIH2xugC+E76CFN6VK",
+	"aUIq/pagpQoozkJ0coiOTASCCX9TukKCRyCS0dS1dS4e4R58gi+bAhY9qjZ5Adxze/X++ga6bATuffjA",
+	"vXfz+gLgvbdlvyA+HqkpKfUV7df68t/Cwdtiy6LZXEOEONVB1ZKBSKbayRGiMmUiUdZCDhdS+0QUEc+0",
+	"UglhRsvnphiDd4KBjSzB4ktM1ZeQ+oFIJpCXo2me8EhliKd4lrNizAgWyowEtUcJY8XEaHAe59gpiyIs",
+	"5/ZHVfMW0ZUInOhMuSiAnWtYR8C272AFW9m2W1Jd6gLexF3bWKNTtcKWrd7iuqs2rzpmqcBahQSPr8ja",
+	"28Dt+3NyjnG41LFDCZsuLTgztSmEoHQrRtFbNR5zFrYrVPkUP7NBZazW6AJuaBjXChp+JjWiACOGX6EI",
+	"W37URyZ3E5m8bb4PV0p7W3FJB97jSfOQy5XzQ/Ee65nhqrErktEbhQNp0wkWy3OmVMXKOiA0N5br85wb",
+	"lbFFgBVjQBxH0iMmw8jYgrAcbRb+NtU5ONeUTVeCPMdLKB/pcAriJ0bSmhClcBASCyduKH6BvBQ5dhEg",
+	"Ph2d+TK7UClUzsAE8gx9hMOK5xj/5iYhwIrojzMa1sgZ3s7CKOeeg9KaovT0HdqyMyvt/LsWWN+PS0p/",
+	"++f+or5v79BfZ2c+sRw9rI6qPuB5EIf9DU3k9U95ZDrfi+yYa+fY/hk+ehQ/edVBtn527cHNri2+6DWT",
+	"a4tjT71HdfvmAtWzzZeibkXS2yC5QTzpw7Wl4C9/S3aXzILyUFzBJrzFj13BIDA9FNIL8F1jWhb4QTr1",
+	"iACs1zIeMxdf+HVNundmTA5S72xBX2gTuhqxwx8XtWUgpCcL+Wywv7/fK88WlSfipbHnjZ8bxH5Y7F9F",
+	"F/+GqtQ1hPm2hqmWpUSubAwbLGB0kA3QvSQCtJGZ6qwZQOCNYDGjBM0zmNxoEjHoRSl92FA3iHR24UIy",
+	"Zae+kBlQ5NHi0XtjoRLnewytVt/jlsHV3oWYav4bjqq0w6spx6NlDFI4abL6H4qEyAUq5ibsXsZGmh6O",
+	"rY9B7s4uHk99PWhFYGxX9inih5YsIeYf5m0+xd7X8L84SFX33ixao1f4+zXm6J57GLdndd4YOwbvOzr/",
+	"yeiMjYZDPLxSU8aszxkgemqTpMQjQHcKqvQU10jfpDgJwY/Uc4LfDAcML/yd67khH42yk2YJSSnCOSNn",
+	"V+5FcCvGxmTf5gBFte/oajoBmT1cnb5FECr0A95FG9kaN9BW9k2z91WPKvj8Vj26efywqBoo5KX0k1rG",
+	"+RhdK+PrU05/VN2xdD6HuELp8ZpGrjfGimc/iELpqQfXDKYoHR7jmKqhYSE+UVoEPVVxFDI8SGss8qEE",
+	"/U/exk1GER/oga8WSDy73aTBwtpthzpOgPa1hd6v/2YTFURs6Whvw8i7sV8f7cbeV/7pMu/+ZW4c1Ap+",
+	"WSs86QPOUvd4jPdW2vClNsQtIn/ySPhNHcrLD8Ra+G54Jv5R3erKSIholtlCDBU8APJSkQAhrzjApcBn",
+	"gKxCXOLbrCApV4tRH3SjF2AkZOX/RsKLBvID4RVVybzoFDSnctqqXdIT6cM5QOmaixwE9xoTVAPhAAai",
+	"nHpiPcflKRpsrFS9meU13sXWAzrjAbKKhZL4d0YW3ESU1oTtGwmVgfbKz4XRC6WNxlokMKtLHfG9f+eY",
+	"n72m28QcKzMbDTBykOfQIO/0RpxZBLkNv2qsFflDWh5MWWvsQJDfPhA/WZWNiYPok536yRssr2Kr+QSU",
+	"FcjfbqbeqQwQ66GWnMZ6CzXdjjcmVwKhKp5XkZr+So/w28SgKZV5rvS4Tgqcw5zfl0zpoAj71rhkTa26",
+	"wsgkHckhJ5xnEyMKORdnEPy9COIXLjmjxY3G9RsXB5dKYuVp24FPMyMsjMNfD6qMKqFlNHIdE6U5yVGY",
+	"C1ISCDKWTcMDBd8cm/sps4UJjuGC5bCd6xOnhhsQvAd1eSL2YKOdhplNCG0tnUB63ky5zMJ2yPS8sWKk",
+	"NVhd7hi3sZLowaJEj7DNd4bsUI2BHDcxM1d1DSknnLmSPBylvqmnjEHiuGeZaFiIYDO8POnOXatwMNmL",
+	"u4qKLtLWLKpp/TxejkYiM8xiu2Di1kt3pugSSMtlxnWOC9mEx9bMeGjVqbEGfllYYafOKjRLTjw5efNS",
+	"vPjxxfOnzeecZqpNBd5iN9CUWXwR3RDzafO/t4vYv//4/wEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -114,6 +114,10 @@ type Options struct {
 	Erasures Erasures
 	// Exports keeps what people ask to be given, and bring along; [export.Exports] is the real one.
 	Exports ExportStore
+	// Regions shows two regions and Failovers moves the product between them; both nil where
+	// there is one.
+	Regions   Regions
+	Failovers Failovers
 	// Development serves the development identity provider below [devlogin.Path];
 	// nil for none.
 	Development http.Handler
@@ -168,6 +172,8 @@ type Server struct {
 	consents    Consents
 	erasures    Erasures
 	exports     ExportStore
+	regions     Regions
+	failovers   Failovers
 	policies    *authorization.Policies
 	log         *slog.Logger
 	lifetime    time.Duration
@@ -229,7 +235,8 @@ func New(o Options) (*Server, error) {
 		consents: o.Consents,
 		erasures: o.Erasures,
 		exports:  o.Exports,
-		log:      o.Logger, lifetime: o.SessionLifetime, region: o.Region,
+		regions:  o.Regions, failovers: o.Failovers,
+		log: o.Logger, lifetime: o.SessionLifetime, region: o.Region,
 		workflow: o.WorkflowLink, ready: o.Ready, version: o.Version, pace: defaultPace, streams: newStreams(o.Streams),
 	}
 	if s.log == nil {

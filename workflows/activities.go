@@ -223,4 +223,6 @@ var (
 	beginFailover    = call[failover.Input, failover.Plan]{"failover.Begin", on(QueueOperations, resolute)}
 	failoverStep     = call[failover.StepInput, failover.Done]{"failover.Step", on(QueueOperations, resolute)}
 	rollBackFailover = call[failover.Ref, failover.RolledOrNot]{"failover.RollBack", on(QueueOperations, resolute)}
+	allowDrill       = call[failover.DrillRef, struct{}]{"failover.AllowDrill", on(QueueOperations, belated)}
+	keepDrill        = call[failover.DrillRef, failover.Drilled]{"failover.KeepDrill", on(QueueOperations, patient)}
 )

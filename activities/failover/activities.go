@@ -105,6 +105,36 @@ func (a *Activities) RollBack(ctx context.Context, in Ref) (_ RolledOrNot, err e
 	return RolledOrNot{RolledBack: true}, nil
 }
 
+// TakeBack takes a failover back that nobody runs, or whoever runs it lets go of between two
+// steps, without Temporal. It fails with [failure.NotFound] where there is none, and with
+// [failure.Decided] where it is too late.
+func (c *Controller) TakeBack(ctx context.Context, id uuid.UUID) error {
+	h, err := c.Look(ctx, id)
+	if err != nil {
+		return err
+	}
+	if h.Plan.ID == uuid.Nil {
+		return failure.New(failure.NotFound, "there is no such failover", nil)
+	}
+	for {
+		run, err := c.Resume(ctx, Input{ID: id})
+		if err == nil {
+			err = errors.Join(run.RollBack(ctx), run.Close(ctx))
+		}
+		switch {
+		case errors.Is(err, ErrCommitted), errors.Is(err, ErrOver):
+			return failure.New(failure.Decided, "it is decided: nothing can be taken back", err)
+		case !errors.Is(err, fence.ErrHeld):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(c.every()):
+		}
+	}
+}
+
 // lasting gives an error that no retry can mend a type that says so.
 func lasting(err error) error {
 	switch {

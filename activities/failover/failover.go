@@ -49,6 +49,8 @@ type Controller struct {
 	// Rejoin is how long the last steps wait for the old region to come back as a standby
 	// before the failover ends without it.
 	Rejoin time.Duration
+	// DrillsAllowed is the safety switch of drills: without it none is done.
+	DrillsAllowed bool
 	// Name says who runs, in the register: letters, digits and dashes.
 	Name   string
 	Logger *slog.Logger

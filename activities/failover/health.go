@@ -7,9 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
-
 	"meai/internal/fence"
 )
 
@@ -88,6 +85,10 @@ type Health struct {
 	mu   sync.Mutex
 	seen map[string]Copied
 	now  Replication
+	// around is what the register said beside that, and drills the newest that was kept; nil
+	// while that is not known.
+	around *Overview
+	drill  *Drilled
 }
 
 const (
@@ -106,7 +107,7 @@ func (h *Health) Run(ctx context.Context) error {
 	ticks := time.NewTicker(heartbeatEvery)
 	defer ticks.Stop()
 	for {
-		if _, err := h.Measure(ctx); err != nil && ctx.Err() == nil {
+		if err := h.round(ctx); err != nil && ctx.Err() == nil {
 			h.Controller.Logger.Warn("how far the standby is behind is not known", "error", err)
 		}
 		select {
@@ -116,6 +117,26 @@ func (h *Health) Run(ctx context.Context) error {
 		case <-ticks.C:
 		}
 	}
+}
+
+// round measures once and tells others. What cannot be measured any more is not shown as if
+// it could.
+func (h *Health) round(ctx context.Context) error {
+	r, err := h.Measure(ctx)
+	if err == nil {
+		err = h.publish(ctx, r)
+	}
+	around, unknown := h.Controller.Overview(ctx)
+	drills, unlisted := h.Controller.Drilled(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.around, h.drill = &around, nil; unknown != nil {
+		h.around, h.now = nil, Replication{}
+	}
+	if len(drills) > 0 {
+		h.drill = &drills[0]
+	}
+	return errors.Join(err, unknown, unlisted)
 }
 
 func (h *Health) watch(ctx context.Context, store string, look Glance) {
@@ -228,60 +249,4 @@ func (c *Controller) replicated(ctx context.Context, serving, other string) Copi
 	}
 	copied.Looked = 1
 	return copied
-}
-
-// Observe makes the instruments.
-func (h *Health) Observe(meters metric.MeterProvider) error {
-	meter := meters.Meter("meai/activities/failover")
-	lag, err := meter.Float64ObservableGauge("meai.replication.lag", metric.WithUnit("s"),
-		metric.WithDescription("How far the copy of a store in the other region is behind; absent while that is not known."))
-	if err != nil {
-		return fmt.Errorf("make the gauge of lags: %w", err)
-	}
-	bytes, err := meter.Int64ObservableGauge("meai.replication.lag_bytes", metric.WithUnit("By"),
-		metric.WithDescription("How much write-ahead log the standby has not received."))
-	if err != nil {
-		return fmt.Errorf("make the gauge of bytes: %w", err)
-	}
-	missing, err := meter.Int64ObservableGauge("meai.replication.missing",
-		metric.WithDescription("How many of the things that were looked at are not in the other region's copy."))
-	if err != nil {
-		return fmt.Errorf("make the gauge of what is missing: %w", err)
-	}
-	rpo, err := meter.Float64ObservableGauge("meai.replication.rpo", metric.WithUnit("s"),
-		metric.WithDescription("What would be lost were the region that serves lost now: the worst lag; absent while one is not known."))
-	if err != nil {
-		return fmt.Errorf("make the gauge of the loss: %w", err)
-	}
-	unknown, err := meter.Int64ObservableGauge("meai.replication.unknown",
-		metric.WithDescription("How many stores have a copy of which nobody knows how far it is behind."))
-	if err != nil {
-		return fmt.Errorf("make the gauge of what is unknown: %w", err)
-	}
-	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		var lost int64
-		for _, s := range h.now.Stores {
-			of := metric.WithAttributes(attribute.String("store", s.Store))
-			o.ObserveInt64(missing, s.Missing, of)
-			if s.Lag < 0 {
-				lost++
-				continue
-			}
-			o.ObserveFloat64(lag, s.Lag, of)
-			if s.Store == StorePostgres {
-				o.ObserveInt64(bytes, s.Bytes)
-			}
-		}
-		o.ObserveInt64(unknown, lost)
-		if h.now.RPO >= 0 && !h.now.At.IsZero() {
-			o.ObserveFloat64(rpo, h.now.RPO)
-		}
-		return nil
-	}, lag, bytes, missing, rpo, unknown)
-	if err != nil {
-		return fmt.Errorf("register the gauges of replication: %w", err)
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -87,16 +88,21 @@ func gauges(t *testing.T, reader metric.Reader) map[string]float64 {
 			switch data := m.Data.(type) {
 			case metricdata.Gauge[float64]:
 				for _, p := range data.DataPoints {
-					store, _ := p.Attributes.Value("store")
-					found[m.Name+"/"+store.AsString()] = p.Value
+					found[m.Name+"/"+of(p.Attributes)] = p.Value
 				}
 			case metricdata.Gauge[int64]:
 				for _, p := range data.DataPoints {
-					store, _ := p.Attributes.Value("store")
-					found[m.Name+"/"+store.AsString()] = float64(p.Value)
+					found[m.Name+"/"+of(p.Attributes)] = float64(p.Value)
 				}
 			}
 		}
 	}
 	return found
+}
+
+// of is the store or the region that a number is of; empty for none.
+func of(attributes attribute.Set) string {
+	store, _ := attributes.Value("store")
+	region, _ := attributes.Value("region")
+	return store.AsString() + region.AsString()
 }

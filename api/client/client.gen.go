@@ -429,6 +429,69 @@ func (e DependencyCheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for DrillKind.
+const (
+	DrillKindHandover DrillKind = "handover"
+)
+
+// Valid indicates whether the value is a known member of the DrillKind enum.
+func (e DrillKind) Valid() bool {
+	switch e {
+	case DrillKindHandover:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DrillMissed.
+const (
+	DrillMissedCompleted DrillMissed = "completed"
+	DrillMissedLoss      DrillMissed = "loss"
+	DrillMissedMissing   DrillMissed = "missing"
+	DrillMissedPause     DrillMissed = "pause"
+)
+
+// Valid indicates whether the value is a known member of the DrillMissed enum.
+func (e DrillMissed) Valid() bool {
+	switch e {
+	case DrillMissedCompleted:
+		return true
+	case DrillMissedLoss:
+		return true
+	case DrillMissedMissing:
+		return true
+	case DrillMissedPause:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DrillState.
+const (
+	DrillStateCompleted  DrillState = "completed"
+	DrillStateNotBegun   DrillState = "not_begun"
+	DrillStateRolledBack DrillState = "rolled_back"
+	DrillStateSuperseded DrillState = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the DrillState enum.
+func (e DrillState) Valid() bool {
+	switch e {
+	case DrillStateCompleted:
+		return true
+	case DrillStateNotBegun:
+		return true
+	case DrillStateRolledBack:
+		return true
+	case DrillStateSuperseded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EmotionLabel.
 const (
 	EmotionLabelAnger          EmotionLabel = "anger"
@@ -816,6 +879,36 @@ func (e ExportImportState) Valid() bool {
 	case ExportImportStateReceived:
 		return true
 	case ExportImportStateReceiving:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FailoverState.
+const (
+	FailoverStateCompleted  FailoverState = "completed"
+	FailoverStateRolledBack FailoverState = "rolled_back"
+	FailoverStateRunning    FailoverState = "running"
+	FailoverStateStarting   FailoverState = "starting"
+	FailoverStateSuperseded FailoverState = "superseded"
+	FailoverStateWaiting    FailoverState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FailoverState enum.
+func (e FailoverState) Valid() bool {
+	switch e {
+	case FailoverStateCompleted:
+		return true
+	case FailoverStateRolledBack:
+		return true
+	case FailoverStateRunning:
+		return true
+	case FailoverStateStarting:
+		return true
+	case FailoverStateSuperseded:
+		return true
+	case FailoverStateWaiting:
 		return true
 	default:
 		return false
@@ -1737,6 +1830,27 @@ func (e RegisteredRequestStanding) Valid() bool {
 	}
 }
 
+// Defines values for ReplicationMode.
+const (
+	ReplicationModeAsync    ReplicationMode = "async"
+	ReplicationModeDegraded ReplicationMode = "degraded"
+	ReplicationModeSync     ReplicationMode = "sync"
+)
+
+// Valid indicates whether the value is a known member of the ReplicationMode enum.
+func (e ReplicationMode) Valid() bool {
+	switch e {
+	case ReplicationModeAsync:
+		return true
+	case ReplicationModeDegraded:
+		return true
+	case ReplicationModeSync:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResourceComplexity.
 const (
 	ResourceComplexityDemanding ResourceComplexity = "demanding"
@@ -1979,6 +2093,7 @@ const (
 	ScopeConversationWrite Scope = "conversation:write"
 	ScopeMemory            Scope = "memory"
 	ScopeMirror            Scope = "mirror"
+	ScopeOperationsRead    Scope = "operations:read"
 	ScopePrivacyRead       Scope = "privacy:read"
 	ScopeTruthfilter       Scope = "truthfilter"
 )
@@ -2003,6 +2118,8 @@ func (e Scope) Valid() bool {
 	case ScopeMemory:
 		return true
 	case ScopeMirror:
+		return true
+	case ScopeOperationsRead:
 		return true
 	case ScopePrivacyRead:
 		return true
@@ -2088,6 +2205,30 @@ func (e StepStep) Valid() bool {
 	case StepStepResponseGeneration:
 		return true
 	case StepStepTruthReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StoreCopyStore.
+const (
+	StoreCopyStoreIndex    StoreCopyStore = "index"
+	StoreCopyStoreKeyring  StoreCopyStore = "keyring"
+	StoreCopyStoreObjects  StoreCopyStore = "objects"
+	StoreCopyStorePostgres StoreCopyStore = "postgres"
+)
+
+// Valid indicates whether the value is a known member of the StoreCopyStore enum.
+func (e StoreCopyStore) Valid() bool {
+	switch e {
+	case StoreCopyStoreIndex:
+		return true
+	case StoreCopyStoreKeyring:
+		return true
+	case StoreCopyStoreObjects:
+		return true
+	case StoreCopyStorePostgres:
 		return true
 	default:
 		return false
@@ -2771,6 +2912,48 @@ type DoNotSell struct {
 	Title string `json:"title"`
 }
 
+// Drill defines model for Drill.
+type Drill struct {
+	BeganAt time.Time `json:"began_at"`
+	EndedAt time.Time `json:"ended_at"`
+	From    string    `json:"from,omitempty,omitzero"`
+
+	// Id The failover's.
+	Id   openapi_types.UUID `json:"id"`
+	Kind DrillKind          `json:"kind"`
+
+	// LostSeconds How much time of acknowledged writes was lost; absent while that is not known.
+	LostSeconds *float64 `json:"lost_seconds,omitempty"`
+
+	// Missed The targets that were not met.
+	Missed []DrillMissed `json:"missed"`
+
+	// Missing How many acknowledged interactions are not there.
+	Missing int `json:"missing"`
+
+	// PauseSeconds How long the product took no writes.
+	PauseSeconds float64 `json:"pause_seconds"`
+
+	// Reasons Why it was taken back, as codes.
+	Reasons []string   `json:"reasons,omitempty,omitzero"`
+	State   DrillState `json:"state"`
+	To      string     `json:"to,omitempty,omitzero"`
+}
+
+// DrillKind defines model for Drill.Kind.
+type DrillKind string
+
+// DrillMissed defines model for Drill.Missed.
+type DrillMissed string
+
+// DrillState defines model for Drill.State.
+type DrillState string
+
+// Drills defines model for Drills.
+type Drills struct {
+	Drills []Drill `json:"drills"`
+}
+
 // Emotion defines model for Emotion.
 type Emotion struct {
 	Label string `json:"label"`
@@ -3066,6 +3249,78 @@ type Fact struct {
 // Facts defines model for Facts.
 type Facts struct {
 	Facts []Fact `json:"facts"`
+}
+
+// Failover defines model for Failover.
+type Failover struct {
+	// Approval What the gate was overridden with.
+	Approval *openapi_types.UUID `json:"approval,omitempty"`
+	BegunAt  time.Time           `json:"begun_at,omitempty,omitzero"`
+
+	// Committed Nothing can be taken back any more.
+	Committed bool      `json:"committed,omitempty,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// Epoch The one that it leads to.
+	Epoch int64 `json:"epoch,omitempty,omitzero"`
+
+	// Failing Why the step under way has not succeeded yet.
+	Failing string             `json:"failing,omitempty,omitzero"`
+	From    string             `json:"from,omitempty,omitzero"`
+	Id      openapi_types.UUID `json:"id"`
+
+	// LossBasis How that is known: `lossless`, `ledger` or `bound`.
+	LossBasis string `json:"loss_basis,omitempty,omitzero"`
+
+	// LostSeconds How much time of acknowledged writes is lost; absent while that is not known.
+	LostSeconds *float64 `json:"lost_seconds,omitempty"`
+
+	// Missing How many acknowledged interactions are not there.
+	Missing int  `json:"missing,omitempty,omitzero"`
+	Planned bool `json:"planned"`
+
+	// Refused Why the gate says no, as codes.
+	Refused []string `json:"refused,omitempty,omitzero"`
+
+	// Report Signed, as a note (golang.org/x/mod/sumdb/note).
+	Report string `json:"report,omitempty,omitzero"`
+
+	// State `waiting`: the gate refuses, as `refused` says, and two persons may override it. `rolled_back`: nothing has changed.
+	// `superseded`: it had committed, and another one was begun before it ended.
+	State FailoverState `json:"state"`
+
+	// Step What is under way, or comes next.
+	Step  string         `json:"step,omitempty,omitzero"`
+	Steps []FailoverStep `json:"steps"`
+	To    string         `json:"to,omitempty,omitzero"`
+
+	// WritableSeconds How long the product took no writes; absent until that is measured.
+	WritableSeconds *float64 `json:"writable_seconds,omitempty"`
+}
+
+// FailoverState `waiting`: the gate refuses, as `refused` says, and two persons may override it. `rolled_back`: nothing has changed.
+// `superseded`: it had committed, and another one was begun before it ended.
+type FailoverState string
+
+// FailoverApproval defines model for FailoverApproval.
+type FailoverApproval struct {
+	Approval openapi_types.UUID `json:"approval"`
+}
+
+// FailoverPage defines model for FailoverPage.
+type FailoverPage struct {
+	Failovers  []Failover          `json:"failovers"`
+	NextCursor *openapi_types.UUID `json:"next_cursor,omitempty"`
+}
+
+// FailoverStep defines model for FailoverStep.
+type FailoverStep struct {
+	BegunAt time.Time `json:"begun_at"`
+	EndedAt time.Time `json:"ended_at"`
+
+	// Found Codes, counts and positions by name.
+	Found map[string]string `json:"found,omitempty,omitzero"`
+	Name  string            `json:"name"`
 }
 
 // Feedback defines model for Feedback.
@@ -3718,6 +3973,18 @@ type NewExtension struct {
 // NewExtensionReason defines model for NewExtension.Reason.
 type NewExtensionReason string
 
+// NewFailover defines model for NewFailover.
+type NewFailover struct {
+	// Approval An approval that overrides the gate, should it refuse.
+	Approval openapi_types.UUID `json:"approval,omitempty,omitzero"`
+
+	// Planned Hand over from a region that is well. Otherwise it must be lost.
+	Planned bool `json:"planned,omitempty,omitzero"`
+
+	// To The region that is to serve; the other one when left out.
+	To string `json:"to,omitempty,omitzero"`
+}
+
 // NewFeedback defines model for NewFeedback.
 type NewFeedback struct {
 	// About Exactly one of them.
@@ -4070,6 +4337,30 @@ type ReflectionRequest struct {
 // ReflectionTone defines model for ReflectionTone.
 type ReflectionTone string
 
+// RegionAgent defines model for RegionAgent.
+type RegionAgent struct {
+	Epoch int64 `json:"epoch"`
+
+	// LagSeconds Age of the newest transaction that it has; absent while that is not known.
+	LagSeconds *float64 `json:"lag_seconds,omitempty"`
+	Message    string   `json:"message,omitempty,omitzero"`
+
+	// Open The product may connect.
+	Open bool `json:"open"`
+
+	// Received Position in PostgreSQL's log, as `16/B374D848`; of a primary what is written.
+	Received string `json:"received"`
+	Region   string `json:"region"`
+	Replayed string `json:"replayed"`
+
+	// Role primary, standby, stopped, or what it is being made into.
+	Role string `json:"role"`
+
+	// Since Since when it has this role.
+	Since    time.Time `json:"since"`
+	Timeline int64     `json:"timeline"`
+}
+
 // RegisteredRequest defines model for RegisteredRequest.
 type RegisteredRequest struct {
 	// Alias What certificates and ledger call them.
@@ -4099,6 +4390,47 @@ type RelatedMemory struct {
 	Relation string       `json:"relation"`
 	Strength Score        `json:"strength"`
 }
+
+// Replication defines model for Replication.
+type Replication struct {
+	// Agents Those that told of themselves in the last 5 s.
+	Agents []RegionAgent `json:"agents"`
+	At     time.Time     `json:"at"`
+	Epoch  int64         `json:"epoch"`
+
+	// Failover The one under way.
+	Failover *openapi_types.UUID `json:"failover,omitempty"`
+
+	// MeasuredAt When the stores were looked at last; absent when never.
+	MeasuredAt time.Time `json:"measured_at,omitempty,omitzero"`
+
+	// Mode `async`: the standby may lack what was acknowledged. `sync`: it has all of it. `degraded`: it should, and was away for so long that
+	// commits wait for it no longer.
+	Mode ReplicationMode `json:"mode"`
+
+	// Observers The sites whose observer did.
+	Observers []string `json:"observers"`
+
+	// Primary A server holds the lease under which it takes writes.
+	Primary bool `json:"primary"`
+
+	// RpoSeconds What would be lost now; absent while that is not known.
+	RpoSeconds *float64 `json:"rpo_seconds,omitempty"`
+
+	// Serving Where writes belong.
+	Serving string `json:"serving"`
+
+	// Stale That is too long ago to speak for now.
+	Stale  bool        `json:"stale"`
+	Stores []StoreCopy `json:"stores"`
+
+	// Worst The store that it is for, or which nobody knows about.
+	Worst string `json:"worst,omitempty,omitzero"`
+}
+
+// ReplicationMode `async`: the standby may lack what was acknowledged. `sync`: it has all of it. `degraded`: it should, and was away for so long that
+// commits wait for it no longer.
+type ReplicationMode string
 
 // Resource defines model for Resource.
 type Resource struct {
@@ -4524,6 +4856,31 @@ type StepState string
 // StepStep defines model for Step.Step.
 type StepStep string
 
+// StoreCopy defines model for StoreCopy.
+type StoreCopy struct {
+	// Bytes Of PostgreSQL's log that it lacks.
+	Bytes int64 `json:"bytes,omitempty,omitzero"`
+
+	// Derived It is made anew from another store, and counts for nothing.
+	Derived bool `json:"derived"`
+
+	// LagSeconds Age of the oldest thing that the copy lacks; absent while that is not known.
+	LagSeconds *float64 `json:"lag_seconds,omitempty"`
+
+	// Looked How many things were looked at.
+	Looked int64 `json:"looked"`
+
+	// Missing How many of them are not there.
+	Missing int64 `json:"missing"`
+
+	// Reason Why the lag is not known, as a code.
+	Reason string         `json:"reason,omitempty,omitzero"`
+	Store  StoreCopyStore `json:"store"`
+}
+
+// StoreCopyStore defines model for StoreCopy.Store.
+type StoreCopyStore string
+
 // StoredMemory defines model for StoredMemory.
 type StoredMemory struct {
 	// AboutFrom The time that it speaks of, when it names one.
@@ -4634,6 +4991,9 @@ type EscalationID = openapi_types.UUID
 
 // ExportID defines model for ExportID.
 type ExportID = openapi_types.UUID
+
+// FailoverID defines model for FailoverID.
+type FailoverID = openapi_types.UUID
 
 // HoldID defines model for HoldID.
 type HoldID = openapi_types.UUID
@@ -4869,6 +5229,21 @@ type ListMemoryWritesParams struct {
 	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListFailoversParams defines parameters for ListFailovers.
+type ListFailoversParams struct {
+	// Cursor Where to go on, as `next_cursor` of the page before says.
+	Cursor *openapi_types.UUID `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The most failovers to return.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// StartFailoverParams defines parameters for StartFailover.
+type StartFailoverParams struct {
+	// IdempotencyKey A value of your choice, new for every message, 1 to 255 visible ASCII characters.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPrivacyAccessesParams defines parameters for ListPrivacyAccesses.
 type ListPrivacyAccessesParams struct {
 	// Before Where to go on, as `next` of the page before says.
@@ -5093,6 +5468,12 @@ type DetectNeedsJSONRequestBody = AnalysisRequest
 
 // ComposeReflectionPromptsJSONRequestBody defines body for ComposeReflectionPrompts for application/json ContentType.
 type ComposeReflectionPromptsJSONRequestBody = ReflectionRequest
+
+// StartFailoverJSONRequestBody defines body for StartFailover for application/json ContentType.
+type StartFailoverJSONRequestBody = NewFailover
+
+// ApproveFailoverJSONRequestBody defines body for ApproveFailover for application/json ContentType.
+type ApproveFailoverJSONRequestBody = FailoverApproval
 
 // DecideConsentJSONRequestBody defines body for DecideConsent for application/json ContentType.
 type DecideConsentJSONRequestBody = NewConsent
@@ -5709,6 +6090,80 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
 	ComposeReflectionPrompts(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDrills List the drills that were kept, newest first
+	//
+	// Handovers to the other region that were done for practice, held against the targets. There are none where drills are not allowed.
+	//
+	// Corresponds with GET /v1/operations/drills (the `ListDrills` operationId).
+	ListDrills(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFailovers List failovers, newest first
+	//
+	// Corresponds with GET /v1/operations/failovers (the `ListFailovers` operationId).
+	ListFailovers(ctx context.Context, params *ListFailoversParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartFailoverWithBody Move the product to the other region
+	//
+	// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+	// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+	// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+	StartFailoverWithBody(ctx context.Context, params *StartFailoverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartFailover Move the product to the other region
+	//
+	// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+	// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+	// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+	StartFailover(ctx context.Context, params *StartFailoverParams, body StartFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFailover Watch a failover, step by step
+	//
+	// Corresponds with GET /v1/operations/failovers/{failover_id} (the `GetFailover` operationId).
+	GetFailover(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveFailoverWithBody Override the gate of a failover that waits
+	//
+	// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+	// was enough shows in the failover: one that was not goes on waiting.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+	ApproveFailoverWithBody(ctx context.Context, failoverId FailoverID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveFailover Override the gate of a failover that waits
+	//
+	// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+	// was enough shows in the failover: one that was not goes on waiting.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+	ApproveFailover(ctx context.Context, failoverId FailoverID, body ApproveFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelFailover Take a failover back
+	//
+	// Up to the commit point, the step `fence`. Behind it the answer is 409 `already_decided`, where writes belong is decided.
+	//
+	// Corresponds with POST /v1/operations/failovers/{failover_id}/cancel (the `CancelFailover` operationId).
+	CancelFailover(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReplication How far the other region's copies are behind
+	//
+	// Of each store; the worst is what would be lost were the region that serves lost now (`rpo_seconds`, absent while that is not known).
+	// The control plane measures it every 2 s, objects, keyring and index every 5 min; `stale` says that it has not lately.
+	//
+	// Corresponds with GET /v1/operations/replication (the `GetReplication` operationId).
+	GetReplication(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrivacyAccesses See who saw your data, newest first
 	//
@@ -7413,6 +7868,170 @@ func (c *Client) ComposeReflectionPromptsWithBody(ctx context.Context, contentTy
 // Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
 func (c *Client) ComposeReflectionPrompts(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewComposeReflectionPromptsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDrills List the drills that were kept, newest first
+//
+// Handovers to the other region that were done for practice, held against the targets. There are none where drills are not allowed.
+//
+// Corresponds with GET /v1/operations/drills (the `ListDrills` operationId).
+func (c *Client) ListDrills(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDrillsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFailovers List failovers, newest first
+//
+// Corresponds with GET /v1/operations/failovers (the `ListFailovers` operationId).
+func (c *Client) ListFailovers(ctx context.Context, params *ListFailoversParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFailoversRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartFailoverWithBody Move the product to the other region
+//
+// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+func (c *Client) StartFailoverWithBody(ctx context.Context, params *StartFailoverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartFailoverRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartFailover Move the product to the other region
+//
+// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+func (c *Client) StartFailover(ctx context.Context, params *StartFailoverParams, body StartFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartFailoverRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFailover Watch a failover, step by step
+//
+// Corresponds with GET /v1/operations/failovers/{failover_id} (the `GetFailover` operationId).
+func (c *Client) GetFailover(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFailoverRequest(c.Server, failoverId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveFailoverWithBody Override the gate of a failover that waits
+//
+// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+// was enough shows in the failover: one that was not goes on waiting.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+func (c *Client) ApproveFailoverWithBody(ctx context.Context, failoverId FailoverID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveFailoverRequestWithBody(c.Server, failoverId, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveFailover Override the gate of a failover that waits
+//
+// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+// was enough shows in the failover: one that was not goes on waiting.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+func (c *Client) ApproveFailover(ctx context.Context, failoverId FailoverID, body ApproveFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveFailoverRequest(c.Server, failoverId, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelFailover Take a failover back
+//
+// Up to the commit point, the step `fence`. Behind it the answer is 409 `already_decided`, where writes belong is decided.
+//
+// Corresponds with POST /v1/operations/failovers/{failover_id}/cancel (the `CancelFailover` operationId).
+func (c *Client) CancelFailover(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelFailoverRequest(c.Server, failoverId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReplication How far the other region's copies are behind
+//
+// Of each store; the worst is what would be lost were the region that serves lost now (`rpo_seconds`, absent while that is not known).
+// The control plane measures it every 2 s, objects, keyring and index every 5 min; `stale` says that it has not lately.
+//
+// Corresponds with GET /v1/operations/replication (the `GetReplication` operationId).
+func (c *Client) GetReplication(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReplicationRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -11111,6 +11730,294 @@ func NewComposeReflectionPromptsRequestWithBody(server string, contentType strin
 	return req, nil
 }
 
+// NewListDrillsRequest constructs an http.Request for the ListDrills method
+func NewListDrillsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/drills")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListFailoversRequest constructs an http.Request for the ListFailovers method
+func NewListFailoversRequest(server string, params *ListFailoversParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/failovers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartFailoverRequest calls the generic StartFailover builder with application/json body
+func NewStartFailoverRequest(server string, params *StartFailoverParams, body StartFailoverJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartFailoverRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewStartFailoverRequestWithBody constructs an http.Request for the StartFailover method, with any body, and a specified content type
+func NewStartFailoverRequestWithBody(server string, params *StartFailoverParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/failovers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetFailoverRequest constructs an http.Request for the GetFailover method
+func NewGetFailoverRequest(server string, failoverId FailoverID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "failover_id", failoverId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/failovers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApproveFailoverRequest calls the generic ApproveFailover builder with application/json body
+func NewApproveFailoverRequest(server string, failoverId FailoverID, body ApproveFailoverJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApproveFailoverRequestWithBody(server, failoverId, "application/json", bodyReader)
+}
+
+// NewApproveFailoverRequestWithBody constructs an http.Request for the ApproveFailover method, with any body, and a specified content type
+func NewApproveFailoverRequestWithBody(server string, failoverId FailoverID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "failover_id", failoverId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/failovers/%s/approve", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCancelFailoverRequest constructs an http.Request for the CancelFailover method
+func NewCancelFailoverRequest(server string, failoverId FailoverID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "failover_id", failoverId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/failovers/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetReplicationRequest constructs an http.Request for the GetReplication method
+func NewGetReplicationRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/operations/replication")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPrivacyAccessesRequest constructs an http.Request for the ListPrivacyAccesses method
 func NewListPrivacyAccessesRequest(server string, params *ListPrivacyAccessesParams) (*http.Request, error) {
 	var err error
@@ -14248,6 +15155,90 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/mirror/reflection-prompts (the `ComposeReflectionPrompts` operationId).
 	ComposeReflectionPromptsWithResponse(ctx context.Context, body ComposeReflectionPromptsJSONRequestBody, reqEditors ...RequestEditorFn) (*ComposeReflectionPromptsResponse, error)
+
+	// ListDrillsWithResponse List the drills that were kept, newest first
+	//
+	// Handovers to the other region that were done for practice, held against the targets. There are none where drills are not allowed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operations/drills (the `ListDrills` operationId).
+	ListDrillsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDrillsResponse, error)
+
+	// ListFailoversWithResponse List failovers, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operations/failovers (the `ListFailovers` operationId).
+	ListFailoversWithResponse(ctx context.Context, params *ListFailoversParams, reqEditors ...RequestEditorFn) (*ListFailoversResponse, error)
+
+	// StartFailoverWithBodyWithResponse Move the product to the other region
+	//
+	// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+	// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+	// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+	StartFailoverWithBodyWithResponse(ctx context.Context, params *StartFailoverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartFailoverResponse, error)
+
+	// StartFailoverWithResponse Move the product to the other region
+	//
+	// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+	// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+	// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+	StartFailoverWithResponse(ctx context.Context, params *StartFailoverParams, body StartFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*StartFailoverResponse, error)
+
+	// GetFailoverWithResponse Watch a failover, step by step
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operations/failovers/{failover_id} (the `GetFailover` operationId).
+	GetFailoverWithResponse(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*GetFailoverResponse, error)
+
+	// ApproveFailoverWithBodyWithResponse Override the gate of a failover that waits
+	//
+	// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+	// was enough shows in the failover: one that was not goes on waiting.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+	ApproveFailoverWithBodyWithResponse(ctx context.Context, failoverId FailoverID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveFailoverResponse, error)
+
+	// ApproveFailoverWithResponse Override the gate of a failover that waits
+	//
+	// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+	// was enough shows in the failover: one that was not goes on waiting.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+	ApproveFailoverWithResponse(ctx context.Context, failoverId FailoverID, body ApproveFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveFailoverResponse, error)
+
+	// CancelFailoverWithResponse Take a failover back
+	//
+	// Up to the commit point, the step `fence`. Behind it the answer is 409 `already_decided`, where writes belong is decided.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/operations/failovers/{failover_id}/cancel (the `CancelFailover` operationId).
+	CancelFailoverWithResponse(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*CancelFailoverResponse, error)
+
+	// GetReplicationWithResponse How far the other region's copies are behind
+	//
+	// Of each store; the worst is what would be lost were the region that serves lost now (`rpo_seconds`, absent while that is not known).
+	// The control plane measures it every 2 s, objects, keyring and index every 5 min; `stale` says that it has not lately.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/operations/replication (the `GetReplication` operationId).
+	GetReplicationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReplicationResponse, error)
 
 	// ListPrivacyAccessesWithResponse See who saw your data, newest first
 	//
@@ -20155,6 +21146,769 @@ func (r ComposeReflectionPromptsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ComposeReflectionPromptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListDrillsResponse429Headers the declared response headers of an HTTP 429 response for ListDrills
+type ListDrillsResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListDrillsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Drills
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListDrillsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDrillsResponse) GetJSON200() *Drills {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListDrillsResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDrillsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDrillsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDrillsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDrillsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListFailoversResponse429Headers the declared response headers of an HTTP 429 response for ListFailovers
+type ListFailoversResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ListFailoversResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FailoverPage
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListFailoversResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFailoversResponse) GetJSON200() *FailoverPage {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListFailoversResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFailoversResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFailoversResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFailoversResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFailoversResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StartFailoverResponse202Headers the declared response headers of an HTTP 202 response for StartFailover
+type StartFailoverResponse202Headers struct {
+	Location string
+}
+
+// StartFailoverResponse429Headers the declared response headers of an HTTP 429 response for StartFailover
+type StartFailoverResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type StartFailoverResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Failover
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *StartFailoverResponse202Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *StartFailoverResponse429Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartFailoverResponse) GetJSON202() *Failover {
+	return r.JSON202
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r StartFailoverResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StartFailoverResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartFailoverResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartFailoverResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartFailoverResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetFailoverResponse429Headers the declared response headers of an HTTP 429 response for GetFailover
+type GetFailoverResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetFailoverResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Failover
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetFailoverResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFailoverResponse) GetJSON200() *Failover {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetFailoverResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFailoverResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFailoverResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFailoverResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFailoverResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ApproveFailoverResponse429Headers the declared response headers of an HTTP 429 response for ApproveFailover
+type ApproveFailoverResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type ApproveFailoverResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Failover
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *TooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Unprocessable
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ApproveFailoverResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApproveFailoverResponse) GetJSON200() *Failover {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON413() *TooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON422() *Unprocessable {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ApproveFailoverResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ApproveFailoverResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApproveFailoverResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApproveFailoverResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApproveFailoverResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelFailoverResponse429Headers the declared response headers of an HTTP 429 response for CancelFailover
+type CancelFailoverResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type CancelFailoverResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Failover
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CancelFailoverResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelFailoverResponse) GetJSON200() *Failover {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelFailoverResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelFailoverResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelFailoverResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelFailoverResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelFailoverResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetReplicationResponse429Headers the declared response headers of an HTTP 429 response for GetReplication
+type GetReplicationResponse429Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+type GetReplicationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Replication
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Internal
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetReplicationResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetReplicationResponse) GetJSON200() *Replication {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON500() *Internal {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetReplicationResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetReplicationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReplicationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReplicationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReplicationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27134,6 +28888,144 @@ func (c *ClientWithResponses) ComposeReflectionPromptsWithResponse(ctx context.C
 	return ParseComposeReflectionPromptsResponse(rsp)
 }
 
+// ListDrillsWithResponse List the drills that were kept, newest first
+//
+// Handovers to the other region that were done for practice, held against the targets. There are none where drills are not allowed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operations/drills (the `ListDrills` operationId).
+func (c *ClientWithResponses) ListDrillsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDrillsResponse, error) {
+	rsp, err := c.ListDrills(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDrillsResponse(rsp)
+}
+
+// ListFailoversWithResponse List failovers, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operations/failovers (the `ListFailovers` operationId).
+func (c *ClientWithResponses) ListFailoversWithResponse(ctx context.Context, params *ListFailoversParams, reqEditors ...RequestEditorFn) (*ListFailoversResponse, error) {
+	rsp, err := c.ListFailovers(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFailoversResponse(rsp)
+}
+
+// StartFailoverWithBodyWithResponse Move the product to the other region
+//
+// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+func (c *ClientWithResponses) StartFailoverWithBodyWithResponse(ctx context.Context, params *StartFailoverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartFailoverResponse, error) {
+	rsp, err := c.StartFailoverWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartFailoverResponse(rsp)
+}
+
+// StartFailoverWithResponse Move the product to the other region
+//
+// Planned, from a region that is well: nothing is lost. Otherwise because the region that serves is lost, as more than half of the
+// observers must say. What the gate refuses waits an hour for the approval of two persons (act `override_failover`). It goes on
+// when nobody watches. This API is served by a region: when none answers, `meai failover` at the control plane does the same.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operations/failovers (the `StartFailover` operationId).
+func (c *ClientWithResponses) StartFailoverWithResponse(ctx context.Context, params *StartFailoverParams, body StartFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*StartFailoverResponse, error) {
+	rsp, err := c.StartFailover(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartFailoverResponse(rsp)
+}
+
+// GetFailoverWithResponse Watch a failover, step by step
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operations/failovers/{failover_id} (the `GetFailover` operationId).
+func (c *ClientWithResponses) GetFailoverWithResponse(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*GetFailoverResponse, error) {
+	rsp, err := c.GetFailover(ctx, failoverId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFailoverResponse(rsp)
+}
+
+// ApproveFailoverWithBodyWithResponse Override the gate of a failover that waits
+//
+// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+// was enough shows in the failover: one that was not goes on waiting.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+func (c *ClientWithResponses) ApproveFailoverWithBodyWithResponse(ctx context.Context, failoverId FailoverID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveFailoverResponse, error) {
+	rsp, err := c.ApproveFailoverWithBody(ctx, failoverId, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveFailoverResponse(rsp)
+}
+
+// ApproveFailoverWithResponse Override the gate of a failover that waits
+//
+// With an approval of two others for the act `override_failover` and exactly this region, which counts for one failover. Whether it
+// was enough shows in the failover: one that was not goes on waiting.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operations/failovers/{failover_id}/approve (the `ApproveFailover` operationId).
+func (c *ClientWithResponses) ApproveFailoverWithResponse(ctx context.Context, failoverId FailoverID, body ApproveFailoverJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveFailoverResponse, error) {
+	rsp, err := c.ApproveFailover(ctx, failoverId, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveFailoverResponse(rsp)
+}
+
+// CancelFailoverWithResponse Take a failover back
+//
+// Up to the commit point, the step `fence`. Behind it the answer is 409 `already_decided`, where writes belong is decided.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/operations/failovers/{failover_id}/cancel (the `CancelFailover` operationId).
+func (c *ClientWithResponses) CancelFailoverWithResponse(ctx context.Context, failoverId FailoverID, reqEditors ...RequestEditorFn) (*CancelFailoverResponse, error) {
+	rsp, err := c.CancelFailover(ctx, failoverId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelFailoverResponse(rsp)
+}
+
+// GetReplicationWithResponse How far the other region's copies are behind
+//
+// Of each store; the worst is what would be lost were the region that serves lost now (`rpo_seconds`, absent while that is not known).
+// The control plane measures it every 2 s, objects, keyring and index every 5 min; `stale` says that it has not lately.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/operations/replication (the `GetReplication` operationId).
+func (c *ClientWithResponses) GetReplicationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReplicationResponse, error) {
+	rsp, err := c.GetReplication(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReplicationResponse(rsp)
+}
+
 // ListPrivacyAccessesWithResponse See who saw your data, newest first
 //
 // Each time that somebody saw something of you, or was not let, with their role: staff who read words with the consent of others, or looked
@@ -33612,6 +35504,793 @@ func ParseComposeReflectionPromptsResponse(rsp *http.Response) (*ComposeReflecti
 	switch {
 	case rsp.StatusCode == 429:
 		var headers ComposeReflectionPromptsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDrillsResponse parses an HTTP response from a ListDrillsWithResponse call
+func ParseListDrillsResponse(rsp *http.Response) (*ListDrillsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDrillsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Drills
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListDrillsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListFailoversResponse parses an HTTP response from a ListFailoversWithResponse call
+func ParseListFailoversResponse(rsp *http.Response) (*ListFailoversResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFailoversResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FailoverPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ListFailoversResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStartFailoverResponse parses an HTTP response from a StartFailoverWithResponse call
+func ParseStartFailoverResponse(rsp *http.Response) (*StartFailoverResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartFailoverResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Failover
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers StartFailoverResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 429:
+		var headers StartFailoverResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetFailoverResponse parses an HTTP response from a GetFailoverWithResponse call
+func ParseGetFailoverResponse(rsp *http.Response) (*GetFailoverResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFailoverResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Failover
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetFailoverResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApproveFailoverResponse parses an HTTP response from a ApproveFailoverWithResponse call
+func ParseApproveFailoverResponse(rsp *http.Response) (*ApproveFailoverResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApproveFailoverResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Failover
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ApproveFailoverResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelFailoverResponse parses an HTTP response from a CancelFailoverWithResponse call
+func ParseCancelFailoverResponse(rsp *http.Response) (*CancelFailoverResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelFailoverResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Failover
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers CancelFailoverResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReplicationResponse parses an HTTP response from a GetReplicationWithResponse call
+func ParseGetReplicationResponse(rsp *http.Response) (*GetReplicationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReplicationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Replication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetReplicationResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -153,7 +153,15 @@ var matrix = map[string]rule{
 	"simulateRetention":        {roles: readers, own: 200, other: 200, query: "?days=7"},
 	"listEncryptionReports":    {roles: readers, own: 200, other: 200},
 	"getEncryptionReport":      {roles: readers, own: 404, other: 404},
-	"restoreBackup":            {roles: operators, stepUp: true, own: 202, other: 202, body: `{"backup":"` + noBackup + `","approval":"{session_id}","into":"nowhere"}`},
+	// There is one region here; who may not is told so first.
+	"getReplication":  {roles: operators, keys: true, own: 409, other: 409},
+	"listFailovers":   {roles: operators, keys: true, own: 409, other: 409},
+	"getFailover":     {roles: operators, keys: true, own: 409, other: 409},
+	"listDrills":      {roles: operators, keys: true, own: 409, other: 409},
+	"startFailover":   {roles: operators, stepUp: true, own: 409, other: 409, body: `{"planned":true}`},
+	"approveFailover": {roles: operators, stepUp: true, own: 409, other: 409, body: `{"approval":"{session_id}"}`},
+	"cancelFailover":  {roles: operators, stepUp: true, own: 409, other: 409},
+	"restoreBackup":   {roles: operators, stepUp: true, own: 202, other: 202, body: `{"backup":"` + noBackup + `","approval":"{session_id}","into":"nowhere"}`},
 }
 
 // noBackup is the id of one that was never taken: the matrix has none, and a run that finds none fails by itself.
@@ -339,7 +347,7 @@ func (m *member) remembered(t *testing.T, base, text string) (memory, write stri
 // refusal, the problem.
 func send(t *testing.T, base string, op operation, r rule, token string, owner *member) (int, client.Problem) {
 	t.Helper()
-	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(), "{report_id}", uuid.NewString(),
+	named := strings.NewReplacer("{session_id}", owner.session, "{interaction_id}", owner.said, "{key_id}", owner.key, "{index}", "0", "{escalation_id}", owner.escalation, "{resource_id}", "feeling-good", "{backup_id}", noBackup, "{run_id}", uuid.NewString(), "{report_id}", uuid.NewString(), "{failover_id}", uuid.NewString(),
 		"{memory_id}", owner.memory, "{write_id}", owner.write, "{import_id}", owner.moved, "{fact_id}", owner.fact, "{forgetting_id}", owner.forgetting,
 		"{item_id}", owner.item, "{opening_id}", owner.opening, "{person_id}", owner.person, "{request_id}", uuid.NewString(), "{hold_id}", uuid.NewString(),
 		"{purpose}", "memory", "{erasure_id}", owner.erasure, "{export_id}", owner.export)
@@ -395,7 +403,7 @@ func ask(t *testing.T, op operation, r rule, url, body, token string) (int, clie
 		request.Header.Set("Content-Type", kind)
 	}
 	if slices.Contains([]string{
-		"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "proveBackup", "restoreBackup",
+		"createInteraction", "requestApproval", "storeMemory", "correctMemory", "importMemories", "storeVaultItem", "takeBackup", "startFailover", "proveBackup", "restoreBackup",
 		"requestExport", "importExport",
 	}, op.id) {
 		request.Header.Set("Idempotency-Key", uuid.NewString())

@@ -86,4 +86,7 @@ func (w *watch) askForNoBackups(t *testing.T, olga *person) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnprocessableEntity, restored.StatusCode(), "%s", restored.Body)
+	moved, err := olga.api.StartFailoverWithResponse(ctx, &client.StartFailoverParams{IdempotencyKey: word("StartFailover Idempotency-Key")}, client.NewFailover{To: word("StartFailover /to")})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnprocessableEntity, moved.StatusCode(), "%s", moved.Body)
 }

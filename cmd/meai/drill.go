@@ -17,22 +17,29 @@ import (
 )
 
 type drillCommand struct {
-	List drillListCommand `cmd:"" help:"List the drills."`
+	List drillListCommand `cmd:"" help:"List the drills, or the outcomes of those that were kept."`
 	Run  drillRunCommand  `cmd:"" help:"Break a lab, again and again, under traffic, and measure."`
 }
 
 func (drillCommand) Help() string {
 	return `Rehearses the loss of a region. Drills need a lab ('meai-local up --regions 2', docs/runbooks/failover-lab.md), which can be told to cut
-links and to kill sites; there is no way to point them at anything else.
+links and to kill sites; there is no way to point them at anything else. The one drill that regions in earnest know is a planned
+handover, by a schedule: drills.schedule, where drills.allowed says so.
 
 A drill starts the product, observers and the control worker in the lab, has people write at a share of what the lab can take,
 and keeps a ledger of what they were told outside of it. Afterwards each of those messages must be there once and be answered.`
 }
 
-type drillListCommand struct{}
+type drillListCommand struct {
+	Kept bool `help:"List the outcomes of the drills that were done on these regions (drills.schedule), newest first."`
+	JSON bool `help:"Print those as JSON."`
+}
 
 // Run prints what there is.
-func (drillListCommand) Run() error {
+func (d drillListCommand) Run(ctx context.Context, c *cli) error {
+	if d.Kept {
+		return listKept(ctx, c, d.JSON)
+	}
 	for _, s := range drill.Scenarios {
 		if _, err := fmt.Printf("%-14s %s\n", s.Name, s.What); err != nil {
 			return err

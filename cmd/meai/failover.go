@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/failover"
-	"meai/internal/fence"
 	"meai/workflows"
 )
 
@@ -123,7 +122,7 @@ type failoverStartCommand struct {
 }
 
 func (f failoverStartCommand) Run(ctx context.Context, c *cli) (err error) {
-	p, _, err := openControl(ctx, c, "meai-failover")
+	p, controller, err := openControl(ctx, c, "meai-failover")
 	if err != nil {
 		return err
 	}
@@ -135,11 +134,11 @@ func (f failoverStartCommand) Run(ctx context.Context, c *cli) (err error) {
 	if in.ID == uuid.Nil {
 		in.ID = uuid.New()
 	}
-	temporal, err := p.controlTemporal(ctx)
+	failovers, err := p.failovers(ctx, controller)
 	if err != nil {
 		return err
 	}
-	run, err := startFailover(ctx, temporal, in)
+	run, err := failovers.Start(ctx, in)
 	if err != nil {
 		return fmt.Errorf("%w\nwithout the control plane's Temporal: meai failover run", err)
 	}
@@ -147,25 +146,11 @@ func (f failoverStartCommand) Run(ctx context.Context, c *cli) (err error) {
 	if f.Detach {
 		return nil
 	}
-	return followFailover(ctx, temporal, run)
+	return followFailover(ctx, failovers, in.ID, run)
 }
-
-func startFailover(ctx context.Context, temporal client.Client, in failover.Input) (client.WorkflowRun, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	run, err := temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: failoverWorkflow(in.ID), TaskQueue: workflows.QueueOperations,
-	}, workflows.Failover, in)
-	if err != nil {
-		return nil, fmt.Errorf("start the failover: %w", err)
-	}
-	return run, nil
-}
-
-func failoverWorkflow(id uuid.UUID) string { return "failover/" + id.String() }
 
 // followFailover prints each step as it is done.
-func followFailover(ctx context.Context, temporal client.Client, run client.WorkflowRun) error {
+func followFailover(ctx context.Context, failovers *workflows.Failovers, id uuid.UUID, run client.WorkflowRun) error {
 	ended := make(chan error, 1)
 	var last workflows.FailoverProgress
 	go func() { ended <- run.Get(ctx, &last) }()
@@ -189,9 +174,7 @@ func followFailover(ctx context.Context, temporal client.Client, run client.Work
 			return err
 		case <-ticks.C:
 		}
-		answer, err := temporal.QueryWorkflow(ctx, run.GetID(), run.GetRunID(), workflows.ProgressQuery)
-		var p workflows.FailoverProgress
-		if err == nil && answer.Get(&p) == nil {
+		if p, err := failovers.Progress(ctx, id); err == nil {
 			show(p)
 		}
 	}
@@ -269,7 +252,7 @@ type failoverApproveCommand struct {
 }
 
 func (f failoverApproveCommand) Run(ctx context.Context, c *cli) (err error) {
-	p, _, err := openControl(ctx, c, "meai-failover")
+	p, controller, err := openControl(ctx, c, "meai-failover")
 	if err != nil {
 		return err
 	}
@@ -278,18 +261,11 @@ func (f failoverApproveCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
-	temporal, err := p.controlTemporal(ctx)
+	failovers, err := p.failovers(ctx, controller)
 	if err != nil {
 		return err
 	}
-	handle, err := temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: failoverWorkflow(f.ID), UpdateName: workflows.ApproveFailover, WaitForStage: client.WorkflowUpdateStageCompleted,
-		Args: []any{failover.StepInput{Approval: in.Approval, Document: in.Document}},
-	})
-	if err == nil {
-		err = handle.Get(ctx, nil)
-	}
-	if err != nil {
+	if err := failovers.Approve(ctx, f.ID, in.Approval, in.Document); err != nil {
 		return fmt.Errorf("override the gate: %w", err)
 	}
 	return nil
@@ -309,32 +285,11 @@ func (f failoverCancelCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer p.close(&err)
-	temporal, err := p.controlTemporal(ctx)
+	failovers, err := p.failovers(ctx, controller)
 	if err != nil {
 		return err
 	}
-	asking, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	handle, err := temporal.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
-		WorkflowID: failoverWorkflow(f.ID), UpdateName: workflows.CancelFailover, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil && handle.Get(asking, nil) == nil {
-		return nil
-	}
-	for {
-		run, err := controller.Resume(ctx, failover.Input{ID: f.ID})
-		if err == nil {
-			return errors.Join(run.RollBack(ctx), run.Close(ctx))
-		}
-		if !errors.Is(err, fence.ErrHeld) {
-			return err
-		}
-		select { // who runs it lets go between two steps
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return failovers.Cancel(ctx, f.ID)
 }
 
 type failoverStatusCommand struct {

@@ -18,7 +18,9 @@ import (
 
 	"meai/activities/failover"
 	"meai/internal/cluster"
+	"meai/internal/codec"
 	"meai/internal/region"
+	"meai/workflows"
 )
 
 // openControl opens what the control plane needs: no key of anybody, no database.
@@ -54,9 +56,9 @@ func (p *parts) controller() (*failover.Controller, error) {
 		}
 		files[name] = file
 	}
-	host, err := os.Hostname()
+	name, err := p.runner()
 	if err != nil {
-		return nil, fmt.Errorf("find this machine's name: %w", err)
+		return nil, err
 	}
 	c := &failover.Controller{
 		Register: register, Databases: databases,
@@ -65,8 +67,8 @@ func (p *parts) controller() (*failover.Controller, error) {
 		},
 		Limits: failover.Limits{RPO: f.RPO, Replay: f.Replay},
 		Rules:  failover.Rules{Sites: f.Sites, Lasting: 2 * time.Second, Automatic: f.Automatic, Cooldown: f.Cooldown},
-		Rejoin: f.Rejoin, Acknowledgements: f.Acknowledged, Logger: p.telemetry.Logger,
-		Name: fmt.Sprintf("%s-%s-%d", p.config.Regions.Name, host, os.Getpid()),
+		Rejoin: f.Rejoin, DrillsAllowed: p.config.Drills.Allowed, Acknowledgements: f.Acknowledged, Logger: p.telemetry.Logger,
+		Name: name,
 	}
 	if f.Approvers != "" {
 		keys, err := os.ReadFile(f.Approvers)
@@ -79,6 +81,41 @@ func (p *parts) controller() (*failover.Controller, error) {
 		c.Route = routing(f.RouteHook)
 	}
 	return c, nil
+}
+
+// runner is who this process is when it carries a failover out, or takes one back.
+func (p *parts) runner() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("find this machine's name: %w", err)
+	}
+	return fmt.Sprintf("%s-%s-%d", p.config.Regions.Name, host, os.Getpid()), nil
+}
+
+// failovers are what the API and the commands do with failovers.
+func (p *parts) failovers(ctx context.Context, controller *failover.Controller) (*workflows.Failovers, error) {
+	temporal, err := p.controlTemporal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &workflows.Failovers{Temporal: temporal, Journal: controller}, nil
+}
+
+// operations are what the API shows and does of two regions; nil where there is one. It has
+// neither region's servers: it reads the register, and asks the control plane.
+func (p *parts) operations(ctx context.Context) (*workflows.Failovers, error) {
+	if p.config.Regions.Name == "" {
+		return nil, nil
+	}
+	register, err := p.register()
+	if err != nil {
+		return nil, err
+	}
+	name, err := p.runner()
+	if err != nil {
+		return nil, err
+	}
+	return p.failovers(ctx, &failover.Controller{Register: register, Name: name, Logger: p.telemetry.Logger})
 }
 
 // regionDatabases are the product's in both regions, as regions.postgres reaches them.
@@ -106,7 +143,7 @@ func (p *parts) regionDatabases() (map[string]failover.Server, error) {
 func (p *parts) controlTemporal(ctx context.Context) (client.Client, error) {
 	f := p.config.Failover
 	c, err := cluster.Connect(ctx, cluster.ConnectOptions{
-		Address: f.Temporal, Namespace: f.Namespace, DataConverter: converter.GetDefaultDataConverter(),
+		Address: f.Temporal, Namespace: f.Namespace, DataConverter: converter.GetDefaultDataConverter(), FailureConverter: codec.PlainFailures(),
 		Logger: p.telemetry.Logger, Tracers: p.telemetry.Tracers, Meters: p.telemetry.Meters,
 	})
 	if err != nil {

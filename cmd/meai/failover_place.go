@@ -45,6 +45,9 @@ func (p *parts) place(ctx context.Context, region, file string) (_ *regionPlace,
 	if of.config, err = config.Load(file, nil); err != nil {
 		return nil, fmt.Errorf("configuration of region %s:\n%w", region, err)
 	}
+	// What is done there is that region's doing, wherever this process stands: its guard lets
+	// no transaction pass for another one.
+	of.config.Regions.Name = region
 	if of.declaration, err = cluster.Load(of.config.Temporal.Declaration); err != nil {
 		return nil, err
 	}

@@ -71,6 +71,9 @@ func (r regionAgentCommand) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := agent.Observe(p.telemetry.Meters); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -115,6 +118,7 @@ func (p *parts) register() (fence.Register, error) {
 	r := p.config.Regions
 	register, err := fence.OpenEtcd(fence.EtcdOptions{
 		Endpoints: r.Etcd, Cluster: r.Cluster, Timeout: fence.NewTimings(r.Lease).Renew() / 2, Clock: fence.BootClock,
+		TLS: p.postgresTLS(), User: r.User, Password: r.Password,
 	})
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ type regionWorkerCommand struct{}
 
 func (regionWorkerCommand) Help() string {
 	return `Runs the workflow Failover in the control plane's own Temporal (failover.temporal), measures how far the other region is behind,
-and, with failover.automatic, fails over when the observers agree that the primary is lost. Run it at the site that is in neither
+keeps the schedule of drills (drills.schedule), and, with failover.automatic, fails over when the observers agree that the primary is lost. Run it at the site that is in neither
 region, and a second one wherever you like: one failover is under way at a time. When that Temporal does not answer, it carries a
 failover out by itself. A failover whose runner is gone, which no workflow drives, it brings to its end, also one that was begun by hand.
 
@@ -35,10 +35,11 @@ func (regionWorkerCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer p.close(&err)
-	temporal, err := p.controlTemporal(ctx)
+	failovers, err := p.failovers(ctx, controller)
 	if err != nil {
 		return err
 	}
+	temporal := failovers.Temporal
 	health := &failover.Health{Controller: controller, Others: p.copiesOf(controller)}
 	if err := health.Observe(p.telemetry.Meters); err != nil {
 		return err
@@ -49,11 +50,12 @@ func (regionWorkerCommand) Run(ctx context.Context, c *cli) (err error) {
 	go func() { broken <- health.Run(ctx) }()
 	go func() {
 		broken <- controller.Detect(ctx, controller.Automatic(func(ctx context.Context, in failover.Input) error {
-			return p.failOver(ctx, temporal, controller, in)
+			return p.failOver(ctx, failovers, in)
 		}))
 	}()
 	go func() { broken <- controller.Inherit(ctx, driven(temporal), p.tellStep) }()
 	go func() { broken <- p.controlWorker(ctx, temporal, controller) }()
+	go p.scheduleDrills(ctx, temporal)
 	return p.run(ctx, p.metricsServer(), broken)
 }
 
@@ -86,19 +88,20 @@ func (p *parts) controlWorker(ctx context.Context, temporal client.Client, contr
 // registerControl registers what the control plane runs.
 func registerControl(r worker.Registry, controller *failover.Controller) {
 	r.RegisterWorkflowWithOptions(workflows.Failover, workflow.RegisterOptions{Name: "Failover"})
+	r.RegisterWorkflowWithOptions(workflows.HandoverDrill, workflow.RegisterOptions{Name: "HandoverDrill"})
 	r.RegisterActivityWithOptions(&failover.Activities{Controller: controller}, activity.RegisterOptions{Name: "failover."})
 }
 
 // failOver begins a failover as a workflow; where Temporal is gone as well, in this process.
-func (p *parts) failOver(ctx context.Context, temporal client.Client, controller *failover.Controller, in failover.Input) error {
+func (p *parts) failOver(ctx context.Context, failovers *workflows.Failovers, in failover.Input) error {
 	in.ID = uuid.New()
-	_, err := startFailover(ctx, temporal, in)
+	_, err := failovers.Start(ctx, in)
 	if err == nil {
 		p.telemetry.Logger.Warn("a failover has begun by itself", "id", in.ID.String())
 		return nil
 	}
 	p.telemetry.Logger.Error("a failover is carried out without Temporal", "id", in.ID.String(), "error", err)
-	err = controller.Carry(ctx, in, p.tellStep)
+	err = failovers.Journal.Carry(ctx, in, p.tellStep)
 	if err != nil {
 		return fmt.Errorf("failover %s: %w", in.ID, err)
 	}

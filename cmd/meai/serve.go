@@ -170,7 +170,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	}
 	memories := memory.NewStore(db, p.keys)
 	memories.Ledger = committer
-	server, err := api.New(api.Options{
+	options := api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
 		Backups:         &catalogue.Store{DB: db},
@@ -214,7 +214,15 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 			}},
 			{Name: "weaviate", Check: index.Ping},
 		},
-	})
+	}
+	failovers, err := p.operations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if failovers != nil {
+		options.Regions, options.Failovers = failovers.Journal, failovers
+	}
+	server, err := api.New(options)
 	if err != nil {
 		return nil, fmt.Errorf("set up the API: %w", err)
 	}

@@ -65,7 +65,7 @@ func TestSecretsAreRandomPrivateAndNeverOverwritten(t *testing.T) {
 	first, err := os.ReadFile(file)
 	require.NoError(t, err)
 	values := regexp.MustCompile(`(?m)^MEAI_COMPOSE_\w+=([0-9a-f]{48})$`).FindAllString(string(first), -1)
-	require.Len(t, slices.Compact(slices.Sorted(slices.Values(values))), 8)
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(values))), 9)
 
 	out, err := exec.Command("./secrets.sh", file).CombinedOutput()
 	require.Error(t, err)

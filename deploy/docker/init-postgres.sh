@@ -9,7 +9,7 @@ user=${POSTGRES_USER:-postgres}
 run() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$user" --dbname "${2:-postgres}" --file "$1"; }
 
 # The files take the passwords from the session's settings; they are hexadecimal, so nothing needs quoting.
-PGOPTIONS="-c meai.owner_password=$MEAI_OWNER_PASSWORD -c meai.app_password=$MEAI_APP_PASSWORD -c meai.reader_password=$MEAI_READER_PASSWORD -c meai.backup_password=$MEAI_BACKUP_PASSWORD -c meai.temporal_password=$MEAI_TEMPORAL_PASSWORD"
+PGOPTIONS="-c meai.owner_password=$MEAI_OWNER_PASSWORD -c meai.app_password=$MEAI_APP_PASSWORD -c meai.reader_password=$MEAI_READER_PASSWORD -c meai.backup_password=$MEAI_BACKUP_PASSWORD -c meai.observer_password=$MEAI_OBSERVER_PASSWORD -c meai.temporal_password=$MEAI_TEMPORAL_PASSWORD"
 export PGOPTIONS
 run "$sql/01_roles.sql"
 run "$sql/02_databases.sql"

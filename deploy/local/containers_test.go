@@ -26,7 +26,7 @@ func TestContainersPrepareTheSameCluster(t *testing.T) {
 		"PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(port), "PGPASSWORD="+passwords.Superuser,
 		"MEAI_SQL="+filepath.Join("internal", "postgres", "init"),
 		"MEAI_OWNER_PASSWORD="+passwords.Owner, "MEAI_APP_PASSWORD="+passwords.App,
-		"MEAI_READER_PASSWORD="+passwords.Reader, "MEAI_BACKUP_PASSWORD="+passwords.Backup, "MEAI_TEMPORAL_PASSWORD="+passwords.Temporal,
+		"MEAI_READER_PASSWORD="+passwords.Reader, "MEAI_BACKUP_PASSWORD="+passwords.Backup, "MEAI_OBSERVER_PASSWORD="+passwords.Observer, "MEAI_TEMPORAL_PASSWORD="+passwords.Temporal,
 		"SQL_PLUGIN=postgres12_pgx", "SQL_HOST=127.0.0.1", "SQL_PORT="+strconv.Itoa(port),
 		"SQL_USER=temporal", "SQL_PASSWORD="+passwords.Temporal,
 	)
@@ -49,6 +49,7 @@ func TestContainersPrepareTheSameCluster(t *testing.T) {
 	c.Backup.PostgresURL = url("meai_backup", passwords.Backup, "meai")
 	leaveRow(t, c)
 	requireRoles(t, c)
+	requireObserver(t, url("meai_observer", passwords.Observer, "postgres"))
 	var rules int
 	require.NoError(t, connect(t, url("postgres", passwords.Superuser, "meai")).QueryRow(t.Context(), `select count(*) from pg_hba_file_rules
 		where 'replication' = any(database) and user_name = array['meai_backup'] and address = 'all' and auth_method = 'scram-sha-256'`).Scan(&rules))
@@ -70,7 +71,7 @@ func emptyCluster(t *testing.T) (port int, passwords postgres.Passwords, bindir 
 	require.NoError(t, os.Mkdir(data, 0o755))
 	binaries, err := postgres.Find(t.Context(), 0)
 	require.NoError(t, err)
-	passwords = postgres.Passwords{Superuser: "51", Owner: "52", App: "53", Reader: "54", Backup: "55", Temporal: "56"}
+	passwords = postgres.Passwords{Superuser: "51", Owner: "52", App: "53", Reader: "54", Backup: "55", Temporal: "56", Observer: "57"}
 	port = freePort(t)
 	server, created, err := postgres.Open(t.Context(), binaries, postgres.Config{
 		Home: filepath.Join(data, "postgres"), Fresh: true, Port: port, Passwords: passwords,

@@ -21,6 +21,9 @@ type etcdCommand struct {
 	Members    map[string]string `help:"Peer addresses of the cluster's members." placeholder:"a=http://127.0.0.1:2380" mapsep:","`
 	Hosts      map[string]string `help:"Where this process finds the hosts that --members names; on its own it listens." placeholder:"a.example=127.0.0.1" mapsep:","`
 	ClientPort int               `help:"Port for clients of the one member; by default the one of the last time, or a free one."`
+	Cert       string            `help:"Certificate for clients, PEM: they are served over TLS alone." type:"existingfile"`
+	Key        string            `help:"Its private key, PEM." type:"existingfile"`
+	ClientCA   string            `name:"client-ca" help:"Authorities of clients, PEM: one without a certificate of theirs is turned away, and one with it is the user that its common name says." type:"existingfile"`
 }
 
 // Run runs the members until ctx or this process's parent ends.
@@ -38,6 +41,9 @@ func (c *etcdCommand) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go withParent(ctx, cancel)
+	for i := range members {
+		members[i] = members[i].Secured(etcd.Security{Certificate: c.Cert, Key: c.Key, ClientCA: c.ClientCA})
+	}
 	return etcd.Run(ctx, c.Data, members, cluster, func() error { return c.announce(members) })
 }
 

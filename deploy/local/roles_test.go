@@ -35,7 +35,7 @@ func requireRoles(t *testing.T, c config) {
 	}
 
 	rows, err := owner.Query(t.Context(), `select rolname, rolsuper or rolcreaterole, rolbypassrls, rolreplication, rolcreatedb
-		from pg_roles where rolname in ('meai_owner', 'meai_app', 'meai_reader', 'meai_backup', 'temporal')`)
+		from pg_roles where rolname in ('meai_owner', 'meai_app', 'meai_reader', 'meai_backup', 'meai_observer', 'temporal')`)
 	require.NoError(t, err)
 	count := 0
 	for ; rows.Next(); count++ {
@@ -48,7 +48,7 @@ func requireRoles(t *testing.T, c config) {
 		require.Equal(t, name == "meai_owner", createsDatabases, name)
 	}
 	require.NoError(t, rows.Err())
-	require.Equal(t, 5, count)
+	require.Equal(t, 6, count)
 
 	requireCode(t, readOnlyTransaction, execute(t, reader, "create temporary table x (id int)"))
 	requireCode(t, insufficientPrivilege, execute(t, app, "create table x (id int)"))
@@ -111,6 +111,21 @@ func requireBackupRole(t *testing.T, c config) {
 	wrong.User = url.UserPassword(wrong.User.Username(), "wrong")
 	requireCode(t, invalidPassword, replicate(t, wrong.String()))
 	requireCode(t, insufficientPrivilege, replicate(t, c.Postgres.URL))
+}
+
+// requireObserver takes the role of observers through what it is for, and what it must not do.
+func requireObserver(t *testing.T, connection string) {
+	t.Helper()
+	conn := connect(t, connection)
+	require.NoError(t, execute(t, conn, "select pg_is_in_recovery()"))
+	for _, statement := range []string{"create table x (id int)", "create schema x", "create database x", "set role meai_owner", "checkpoint", "select pg_promote()", "select pg_read_file('PG_VERSION')"} {
+		requireCode(t, insufficientPrivilege, execute(t, conn, statement))
+	}
+	for _, database := range []string{"meai", "temporal", "temporal_visibility"} {
+		_, err := pgx.Connect(t.Context(), withDatabase(t, connection, database))
+		requireCode(t, insufficientPrivilege, err)
+	}
+	requireCode(t, insufficientPrivilege, replicate(t, connection))
 }
 
 // forgetBackupRole leaves the cluster as versions did that knew no such role.

@@ -14,6 +14,25 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
+// ApplySchedule makes one schedule be as it is wanted, whatever else there is. A pause that
+// somebody has set is kept.
+func ApplySchedule(ctx context.Context, c client.Client, id string, want Schedule) error {
+	if err := (Applier{Client: c}).applySchedule(ctx, id, want, func(Change) {}); err != nil {
+		return fmt.Errorf("schedule %s: %w", id, err)
+	}
+	return nil
+}
+
+// RemoveSchedule removes a schedule; there may be none.
+func RemoveSchedule(ctx context.Context, c client.Client, id string) error {
+	err := c.ScheduleClient().GetHandle(ctx, id).Delete(ctx)
+	var absent *serviceerror.NotFound
+	if err != nil && !errors.As(err, &absent) {
+		return fmt.Errorf("remove the schedule %s: %w", id, err)
+	}
+	return nil
+}
+
 func (a Applier) applySchedules(ctx context.Context, note func(Change)) error {
 	for _, id := range slices.Sorted(maps.Keys(a.Declared.Schedules)) {
 		if err := a.applySchedule(ctx, id, a.Declared.Schedules[id], note); err != nil {

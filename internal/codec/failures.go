@@ -27,6 +27,19 @@ func FailureConverter(dc converter.DataConverter) converter.FailureConverter {
 	}
 }
 
+// PlainFailures is the SDK's own failure converter, which seals nothing, with what wrapping
+// breaks mended: for who has no keys and no person's words.
+func PlainFailures() converter.FailureConverter {
+	return plain{temporal.GetDefaultFailureConverter()}
+}
+
+type plain struct{ converter.FailureConverter }
+
+// ErrorToFailure keeps the type of a failure that is wrapped.
+func (p plain) ErrorToFailure(err error) *failurepb.Failure {
+	return p.FailureConverter.ErrorToFailure(promote(err))
+}
+
 type failureConverter struct {
 	sealing converter.FailureConverter
 	dc      converter.DataConverter

@@ -66,6 +66,12 @@ func TestATypedFailureComesToTheTopOfItsWrapping(t *testing.T) {
 	r := newRing(t)
 	fc := failuresAt(codec.DataConverter(r.Keyring), personID(r.newSubject(t)))
 	for name, err := range wrappings {
+		t.Run("in the open, "+name, func(t *testing.T) {
+			f := codec.PlainFailures().ErrorToFailure(err)
+			require.Equal(t, failure.SubjectInactive, f.GetApplicationFailureInfo().GetType())
+			require.True(t, f.GetApplicationFailureInfo().GetNonRetryable())
+			require.Contains(t, f.GetMessage(), "subject is frozen")
+		})
 		t.Run(name, func(t *testing.T) {
 			f := fc.ErrorToFailure(err)
 			require.Equal(t, failure.SubjectInactive, f.GetApplicationFailureInfo().GetType())

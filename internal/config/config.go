@@ -36,6 +36,7 @@ type Config struct {
 	Privacy    Privacy    `koanf:"privacy"`
 	Regions    Regions    `koanf:"regions"`
 	Failover   Failover   `koanf:"failover"`
+	Drills     Drills     `koanf:"drills"`
 }
 
 // API configures the HTTP server.
@@ -145,6 +146,8 @@ type Regions struct {
 	Name     string        `koanf:"name" validate:"omitempty,alphanum,lowercase,max=16" doc:"Region of this process, such as a: small letters and digits. Empty: there is one place only, and nothing fails over."`
 	Cluster  string        `koanf:"cluster" default:"meai" validate:"alphanum,max=32" doc:"Name under which all regions of one system keep their records in etcd."`
 	Etcd     []string      `koanf:"etcd" validate:"required_with=Name,dive,url" doc:"URLs of the members of the etcd cluster that decides which region serves; three members at three sites."`
+	User     string        `koanf:"etcd_user" validate:"required_with=Password" doc:"User of etcd, where it asks for one (docs/runbooks/failover.md says what it may do). One that etcd knows by the common name of this process's certificate (tls.certificate) needs no password, and is not named here."`
+	Password string        `koanf:"etcd_password" secret:"true" validate:"required_with=User" doc:"That user's password. It is sent over TLS alone: all of regions.etcd must be https."`
 	Lease    time.Duration `koanf:"lease" default:"6s" validate:"min=2s,max=10s" doc:"How long a primary may serve without hearing from etcd; a fifth of it is kept as margin for clocks and for stopping. Whole seconds; the same everywhere."`
 	Postgres []string      `koanf:"postgres" secret:"true" doc:"Connection URL of a superuser of each region's PostgreSQL, as region=URL. Its own tells an agent which address and port to listen on."`
 	Data     string        `koanf:"data" default:".local/region" validate:"required" doc:"Folder in which the agent keeps its region's PostgreSQL: the cluster in data, beside it what the agent writes. PostgreSQL's account must be able to reach it."`

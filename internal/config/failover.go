@@ -18,3 +18,10 @@ type Failover struct {
 	RouteHook      string        `koanf:"route_hook" secret:"true" doc:"Who directs clients is told here, once for each failover and again after a crash: an http or https URL, which gets a POST, or a program, which gets the same JSON on its standard input. It must pass over an epoch that is not greater than the last one. Empty: nobody."`
 	Acknowledged   string        `koanf:"acknowledgements" doc:"File of what clients were told, one JSON object in a line with key, interaction and at, to measure what is missing. Empty: the loss is known as a bound only."`
 }
+
+// Drills configures what is rehearsed on these regions, not in a lab. It is for the control
+// worker.
+type Drills struct {
+	Allowed  bool   `koanf:"allowed" default:"false" doc:"The safety switch: without it no drill is done on these regions, by a schedule or by hand."`
+	Schedule string `koanf:"schedule" doc:"When the product is handed over to the other region for practice, as cron in UTC, such as 0 10 * * 2. Empty: never."`
+}

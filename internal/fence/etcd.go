@@ -2,6 +2,7 @@ package fence
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,13 @@ type EtcdOptions struct {
 	Timeout time.Duration
 	// Clock by which leases count; [BootClock] where it is nil.
 	Clock Clock
-	// Dial are further options of the connections, such as credentials.
+	// TLS is how to connect to a member on a host whose URL is https; nil, or what it returns is, for the system's
+	// authorities and no certificate of one's own.
+	TLS func(host string) *tls.Config
+	// User and Password are for an etcd with authentication; both or none. A certificate whose common name is a user's
+	// needs neither. With a password a member must be there when the register is opened.
+	User, Password string
+	// Dial are further options of the connections.
 	Dial []grpc.DialOption
 }
 
@@ -50,19 +57,37 @@ func OpenEtcd(options EtcdOptions) (*Etcd, error) {
 	if options.Cluster == "" || strings.Contains(options.Cluster, "/") {
 		return nil, fmt.Errorf("open the register: %q names no cluster", options.Cluster)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: options.Endpoints, DialOptions: options.Dial, Logger: zap.NewNop()})
+	if options.Timeout == 0 {
+		options.Timeout = time.Second
+	}
+	client, err := options.connect()
 	if err != nil {
 		return nil, fmt.Errorf("open the register: %w", err)
 	}
 	e := &Etcd{client: client, prefix: "/meai/" + options.Cluster + "/", timeout: options.Timeout, clock: options.Clock}
-	if e.timeout == 0 {
-		e.timeout = time.Second
-	}
 	if e.clock == nil {
 		e.clock = BootClock
 	}
 	e.announce = map[string]clientv3.LeaseID{}
 	return e, nil
+}
+
+func (o EtcdOptions) connect() (*clientv3.Client, error) {
+	if (o.User == "") != (o.Password == "") {
+		return nil, errors.New("a user of etcd and its password come together")
+	}
+	dial := o.Dial
+	switch over, mixed := secured(o.Endpoints); {
+	case mixed:
+		return nil, errors.New("some members of etcd are https and some are not: what is said to one is said to all")
+	case over && o.TLS != nil:
+		dial = append([]grpc.DialOption{grpc.WithTransportCredentials(newPerHost(o.TLS))}, dial...)
+	case !over && o.User != "":
+		return nil, errors.New("a password for etcd would be sent in the open: its members are not https")
+	}
+	return clientv3.New(clientv3.Config{
+		Endpoints: o.Endpoints, Username: o.User, Password: o.Password, DialTimeout: tries * o.Timeout, DialOptions: dial, Logger: zap.NewNop(),
+	})
 }
 
 // Close ends the connection. Leases are left to expire.

@@ -17,6 +17,7 @@ const (
 	underAgents    = "agents/"
 	underObservers = "observers/"
 	underFailovers = "failovers/"
+	underNotes     = "notes/"
 )
 
 // Watch signals after each change of what Read returns.
@@ -125,6 +126,19 @@ func (e *Etcd) Agents(ctx context.Context) (map[string]AgentStatus, error) {
 // Verdicts are those of the observers that judged lately.
 func (e *Etcd) Verdicts(ctx context.Context) (map[string]Verdict, error) {
 	return list[Verdict](ctx, e, underObservers)
+}
+
+// Note keeps something under a name.
+func (e *Etcd) Note(ctx context.Context, name string, note json.RawMessage) error {
+	return e.try(ctx, "note "+name, func(ctx context.Context) error {
+		_, err := e.client.Do(ctx, e.put(underNotes+name, note))
+		return err
+	})
+}
+
+// Notes are those whose names begin with a prefix.
+func (e *Etcd) Notes(ctx context.Context, prefix string) (map[string]json.RawMessage, error) {
+	return list[json.RawMessage](ctx, e, underNotes+prefix)
 }
 
 // list reads all records below a name, by the rest of their names.

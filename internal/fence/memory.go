@@ -22,6 +22,7 @@ type Memory struct {
 	lastID   int64
 	said     map[string]said // what agents, observers and runners say, by name
 	entries  map[string]json.RawMessage
+	notes    map[string]json.RawMessage
 	claim    string
 	watchers map[chan struct{}]struct{}
 	runners  map[int64]*memoryRunner // by their leases
@@ -43,7 +44,7 @@ var _ Register = (*Memory)(nil)
 // NewMemory is an empty register. Leases expire by the server's clock and count by the client's.
 func NewMemory(server, client Clock) *Memory {
 	return &Memory{
-		server: server, client: client, said: map[string]said{}, entries: map[string]json.RawMessage{},
+		server: server, client: client, said: map[string]said{}, entries: map[string]json.RawMessage{}, notes: map[string]json.RawMessage{},
 		watchers: map[chan struct{}]struct{}{}, runners: map[int64]*memoryRunner{},
 	}
 }

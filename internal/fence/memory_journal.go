@@ -61,6 +61,27 @@ func (m *Memory) Failovers(context.Context) ([]string, error) {
 	return slices.Compact(ids), nil
 }
 
+// Note keeps something under a name.
+func (m *Memory) Note(_ context.Context, name string, note json.RawMessage) error {
+	m.lock()
+	defer m.mu.Unlock()
+	m.notes[name] = note
+	return nil
+}
+
+// Notes are those whose names begin with a prefix.
+func (m *Memory) Notes(_ context.Context, prefix string) (map[string]json.RawMessage, error) {
+	m.lock()
+	defer m.mu.Unlock()
+	found := map[string]json.RawMessage{}
+	for name, note := range m.notes {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			found[rest] = note
+		}
+	}
+	return found, nil
+}
+
 // memoryRunner is a runner whose lease is renewed by what it records alone, so that tests can let it end.
 type memoryRunner struct {
 	register *Memory

@@ -78,6 +78,12 @@ type Journal interface {
 	Entries(ctx context.Context, failover string) (map[string]json.RawMessage, error)
 	// Failovers are the ids of all failovers that have entries, in order.
 	Failovers(ctx context.Context) ([]string, error)
+
+	// Note keeps something under a name, such as "replication" or "drills/<id>", in place of what was there. Nothing is
+	// decided by notes: they are what the control plane tells those who cannot measure for themselves.
+	Note(ctx context.Context, name string, note json.RawMessage) error
+	// Notes are those whose names begin with a prefix, by the rest of their names.
+	Notes(ctx context.Context, prefix string) (map[string]json.RawMessage, error)
 }
 
 // Withdrawn is the entry after which [Register.Change] refuses a failover: a runner that was thought dead, and goes on,

@@ -46,6 +46,7 @@ var suite = map[string]func(*testing.T, subject){
 	"a journal's entry is written once":    entriesOnce,
 	"one runner":                           oneRunner,
 	"who lost the election writes nothing": aLostRunnerWritesNothing,
+	"the last note counts":                 theLastNoteCounts,
 }
 
 func TestMemoryIsARegister(t *testing.T) {

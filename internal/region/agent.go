@@ -155,6 +155,7 @@ func (a *Agent) tellDeadline() {
 	if a.getRole() == fence.RolePrimary {
 		deadline = a.knows.Lease.Deadline(a.Timings)
 	}
+	a.setDeadline(deadline)
 	if err := a.watchdog.tell(deadline); err != nil {
 		a.Logger.Error("the watchdog was not told the deadline", "error", err)
 	}

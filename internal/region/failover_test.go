@@ -104,4 +104,6 @@ func TestAnOldPrimaryComesBackWithRowsOfItsOwnWhichAreKept(t *testing.T) {
 	}
 	l.say("b", 6)
 	l.hears("a", 1, 2, 5, 6)
+	l.requireGauges("a", false, 1)
+	l.requireGauges("b", true, 0)
 }

@@ -95,6 +95,9 @@ func runAgent(text string) error {
 	if err != nil {
 		return err
 	}
+	if err := tellGauges(ctx, agent, s.Home); err != nil {
+		return err
+	}
 	go func() {
 		ended := make(chan os.Signal, 1)
 		notify(ended)

@@ -18,6 +18,8 @@ type told struct {
 	message string
 	reason  string // of the last decision
 	record  record
+	// deadline is until when PostgreSQL may serve; zero where it does not.
+	deadline fence.Instant
 }
 
 func (t *told) getRole() fence.Role {

@@ -32,6 +32,7 @@ type Cluster struct {
 	dir     string
 	names   []string
 	peers   string
+	flags   []string
 	members []*member
 }
 
@@ -41,10 +42,10 @@ type member struct {
 	log   *child.Tail
 }
 
-// Start starts a cluster that ends with the test.
-func Start(t testing.TB, members int) *Cluster {
+// Start starts a cluster that ends with the test; flags are further ones of 'meai-local etcd', for all members.
+func Start(t testing.TB, members int, flags ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{program: program(t), dir: t.TempDir(), members: make([]*member, members), Endpoints: make([]string, members)}
+	c := &Cluster{flags: flags, program: program(t), dir: t.TempDir(), members: make([]*member, members), Endpoints: make([]string, members)}
 	peers := make([]string, 0, members)
 	for i := range members {
 		c.names = append(c.names, string(rune('a'+i)))
@@ -105,6 +106,7 @@ func (c *Cluster) launch(t testing.TB, i int) {
 	require.NoError(t, os.RemoveAll(c.ready(i)))
 	m := &member{log: &child.Tail{}}
 	m.cmd = exec.Command(c.program, "etcd", "--data", c.dir, "--ready-file", c.ready(i), "--name", c.names[i], "--members", c.peers)
+	m.cmd.Args = append(m.cmd.Args, c.flags...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	ended, err := child.Start(m.cmd, syscall.SIGKILL)
 	require.NoError(t, err, "start an etcd member")

@@ -24,6 +24,20 @@ type Member struct {
 	Client string `json:"client"`
 	// Listen is where it listens for the others when that is not Peer, which may be a name.
 	Listen string `json:"listen,omitempty"`
+
+	security Security
+}
+
+// Security are the files with which a member serves clients over TLS; none of them: in the open.
+type Security struct{ Certificate, Key, ClientCA string }
+
+// Secured is the member that serves clients so.
+func (m Member) Secured(s Security) Member {
+	if s.Certificate != "" {
+		m.Client = strings.Replace(m.Client, "http://", "https://", 1)
+	}
+	m.security = s
+	return m
 }
 
 // Run runs members of one cluster until ctx ends or one of them fails. The cluster is all of its members, by name, with
@@ -100,6 +114,8 @@ func (m Member) config(data string, cluster map[string]string) (*embed.Config, e
 	c.Name, c.Dir = m.Name, filepath.Join(data, m.Name)
 	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{*listen}, []url.URL{*peer}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
+	c.ClientTLSInfo.CertFile, c.ClientTLSInfo.KeyFile = m.security.Certificate, m.security.Key
+	c.ClientTLSInfo.TrustedCAFile, c.ClientTLSInfo.ClientCertAuth = m.security.ClientCA, m.security.ClientCA != ""
 	c.InitialCluster, c.InitialClusterToken = strings.Join(all, ","), clusterToken
 	// What agents and observers say every second would pile up.
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModeRevision, "10000"

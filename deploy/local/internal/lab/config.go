@@ -48,7 +48,7 @@ func (p *Plan) ObserverPath(site string) string {
 
 // ObserverURL connects from a site to a region's server as an observer.
 func (p *Plan) ObserverURL(site, region string) string {
-	return p.postgres(site, region).RoleURL(observer, p.Observer)
+	return p.postgres(site, region).RoleURL(observer, p.Passwords.Observer)
 }
 
 // watching is the configuration of a site's observer.

@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -124,9 +123,6 @@ func (s *site) firstCluster(ctx context.Context) error {
 	}
 	err = server.Bootstrap(ctx)
 	if err == nil {
-		err = s.makeObserver(ctx)
-	}
-	if err == nil {
 		err = s.fill(ctx)
 	}
 	s.stop("postgres")
@@ -137,22 +133,6 @@ func (s *site) firstCluster(ctx context.Context) error {
 		return err
 	}
 	return folder.WriteWhole(mark, nil)
-}
-
-// makeObserver makes the role by which the regions' health is asked. It may connect, no more.
-func (s *site) makeObserver(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, s.plan.SuperuserURL(s.name))
-	if err != nil {
-		return fmt.Errorf("connect to make the observers' role: %w", err)
-	}
-	defer func() { _ = conn.Close(ctx) }() // nothing is under way on it
-	// The password is hexadecimal. An interrupted start has made the role already.
-	_, err = conn.Exec(ctx, "do $$ begin if not exists (select from pg_roles where rolname = '"+observer+"') then create role "+observer+
-		" with login nosuperuser nobypassrls nocreatedb nocreaterole noreplication password '"+s.plan.Observer+"'; end if; end $$")
-	if err != nil {
-		return fmt.Errorf("make the observers' role: %w", err)
-	}
-	return nil
 }
 
 // fill brings the databases of a new cluster to the schemas of the product and of Temporal. The agent can begin an epoch

@@ -47,7 +47,6 @@ type Plan struct {
 	Site map[string]*Site `json:"sites"`
 
 	Passwords     postgres.Passwords `json:"passwords"` // the regions' clusters are copies of each other
-	Observer      string             `json:"observer_password"`
 	HistoryShards int                `json:"history_shards"`
 	WeaviateKey   string             `json:"weaviate_api_key"`
 	WeaviateInner string             `json:"weaviate_internal_password"`
@@ -116,9 +115,9 @@ func newPlan(data string, shards int) *Plan {
 		data: data, HistoryShards: shards,
 		Passwords: postgres.Passwords{
 			Superuser: folder.Secret(), Owner: folder.Secret(), App: folder.Secret(),
-			Reader: folder.Secret(), Backup: folder.Secret(), Temporal: folder.Secret(),
+			Reader: folder.Secret(), Backup: folder.Secret(), Observer: folder.Secret(), Temporal: folder.Secret(),
 		},
-		WeaviateKey: folder.Secret(), Observer: folder.Secret(), WeaviateInner: folder.Secret(),
+		WeaviateKey: folder.Secret(), WeaviateInner: folder.Secret(),
 		Site: map[string]*Site{},
 	}
 	for _, name := range Sites {

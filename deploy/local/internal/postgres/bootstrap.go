@@ -62,6 +62,7 @@ func (s *Server) createRoles(ctx context.Context, conn *pgx.Conn) error {
 		"meai.app_password":      s.config.Passwords.App,
 		"meai.reader_password":   s.config.Passwords.Reader,
 		"meai.backup_password":   s.config.Passwords.Backup,
+		"meai.observer_password": s.config.Passwords.Observer,
 		"meai.temporal_password": s.config.Passwords.Temporal,
 	} {
 		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", setting, password); err != nil {

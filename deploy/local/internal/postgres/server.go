@@ -27,6 +27,7 @@ type Passwords struct {
 	App       string `json:"app"`
 	Reader    string `json:"reader"`
 	Backup    string `json:"backup"`
+	Observer  string `json:"observer"`
 	Temporal  string `json:"temporal"`
 }
 

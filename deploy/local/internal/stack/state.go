@@ -41,9 +41,11 @@ func loadState(data string, historyShards int) (state State, fresh bool, err err
 		return State{}, false, fmt.Errorf("%s was made with %d history shards and cannot run with %d: the number is fixed for the life of a Temporal cluster",
 			data, state.HistoryShards, historyShards)
 	}
-	// Folders of earlier versions know no role for backups; it is made at the next start.
-	if state.Passwords.Backup == "" {
-		state.Passwords.Backup = folder.Secret()
+	// Folders of earlier versions know no role for backups, and none for observers; they are made at the next start.
+	for _, password := range []*string{&state.Passwords.Backup, &state.Passwords.Observer} {
+		if *password == "" {
+			*password = folder.Secret()
+		}
 	}
 	return state, false, nil
 }
@@ -61,7 +63,7 @@ func newState(historyShards int) State {
 		HistoryShards: historyShards,
 		Passwords: postgres.Passwords{
 			Superuser: folder.Secret(), Owner: folder.Secret(), App: folder.Secret(),
-			Reader: folder.Secret(), Backup: folder.Secret(), Temporal: folder.Secret(),
+			Reader: folder.Secret(), Backup: folder.Secret(), Observer: folder.Secret(), Temporal: folder.Secret(),
 		},
 		WeaviateAPIKey:   folder.Secret(),
 		WeaviateInternal: folder.Secret(),

@@ -19,7 +19,7 @@ func TestNewDataFolderGetsItsOwnPasswords(t *testing.T) {
 	require.NoError(t, err)
 
 	secrets := []string{
-		one.Passwords.Superuser, one.Passwords.Owner, one.Passwords.App, one.Passwords.Reader, one.Passwords.Backup, one.Passwords.Temporal,
+		one.Passwords.Superuser, one.Passwords.Owner, one.Passwords.App, one.Passwords.Reader, one.Passwords.Backup, one.Passwords.Observer, one.Passwords.Temporal,
 		one.WeaviateAPIKey, one.WeaviateInternal, other.Passwords.Superuser,
 	}
 	seen := map[string]bool{}
@@ -57,6 +57,7 @@ func TestAFolderOfAnEarlierVersionGetsThePasswordThatItLacks(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, fresh)
 	require.Len(t, state.Passwords.Backup, 48)
+	require.Len(t, state.Passwords.Observer, 48)
 	require.Equal(t, "b", state.Passwords.Owner)
 	require.NoError(t, state.save(data))
 	again, _, err := loadState(data, 4)

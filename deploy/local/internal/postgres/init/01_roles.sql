@@ -1,6 +1,6 @@
 -- The roles of a MeAi database cluster. Passwords come as settings of the session that runs this file
--- (meai.owner_password, meai.app_password, meai.reader_password, meai.backup_password, meai.temporal_password), so
--- that none is written here. Running it again sets the passwords and attributes anew and changes nothing else.
+-- (meai.owner_password, meai.app_password, meai.reader_password, meai.backup_password, meai.observer_password,
+-- meai.temporal_password), so that none is written here. Running it again sets the passwords and attributes anew and changes nothing else.
 
 do $$
 declare
@@ -16,6 +16,8 @@ begin
       ('meai_reader', 'login nosuperuser nobypassrls nocreatedb nocreaterole noreplication', current_setting('meai.reader_password')),
       -- takes backups: base backups and the write-ahead log by replication, counts and sums of every row by reading
       ('meai_backup', 'login nosuperuser bypassrls   nocreatedb nocreaterole replication',   current_setting('meai.backup_password')),
+      -- asks whether a server is there, for those who watch two regions; it may connect to the database postgres, no more
+      ('meai_observer', 'login nosuperuser nobypassrls nocreatedb nocreaterole noreplication connection limit 20', current_setting('meai.observer_password')),
       -- the Temporal server's own persistence
       ('temporal',    'login nosuperuser nobypassrls nocreatedb nocreaterole noreplication', current_setting('meai.temporal_password'))
     ) as roles (name, attributes, password)
