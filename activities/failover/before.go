@@ -109,7 +109,19 @@ func (run *Run) look(ctx context.Context) (Look, fence.Snapshot, error) {
 	}
 	look.Standby = c.standby(ctx, agents, run.plan.To, lostAt, run.plan.Planned)
 	look.Standby.Behind = agents[run.plan.To].Epoch < snapshot.Last.Value.Epoch
-	return look, snapshot, nil
+	look.Standby.Ill, err = c.calledIll(ctx, run.plan.To)
+	return look, snapshot, err
+}
+
+// calledIll reports whether any observer whose word counts calls a region ill.
+func (c *Controller) calledIll(ctx context.Context, region string) (bool, error) {
+	votes, _, err := c.votes(ctx)
+	for _, seen := range votes {
+		if its, says := seen[region]; says && !its.Healthy {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // standby is what is known of the server to promote, whose primary wrote until a moment.

@@ -73,6 +73,23 @@ func TestAFailoverGoesThroughItsSteps(t *testing.T) {
 	}
 }
 
+func TestNothingIsHandedToARegionThatAnObserverCallsIll(t *testing.T) {
+	s := newScene(t, fence.Sync)
+	s.lost, s.ill = false, true
+	c, l := s.controller(0)
+	id := uuid.New()
+	err := carry(s, l, c, failover.Input{ID: id, Planned: true})
+	require.ErrorIs(t, err, failover.ErrRefused)
+	require.ErrorContains(t, err, "standby_ill")
+	require.Equal(t, "a", s.desired().Region)
+	require.Equal(t, failover.RolledBack, s.history(id).Result.State)
+	s.unclaimed()
+
+	s.ill = false
+	require.NoError(t, carry(s, l, c, failover.Input{Planned: true}))
+	require.Equal(t, "b", s.desired().Region)
+}
+
 func TestAHandoverLosesNothingInWhateverMode(t *testing.T) {
 	s := newScene(t, fence.Async)
 	s.lost = false

@@ -32,6 +32,8 @@ type scene struct {
 	alive map[string]bool
 	// lost is what the observers say of region a.
 	lost bool
+	// ill has one observer, at site c, call region b ill.
+	ill bool
 	// routed are the notices, in order.
 	routed []failover.Notice
 }
@@ -151,7 +153,7 @@ func (s *scene) agents(ctx context.Context) {
 	}
 	for _, site := range []string{"a", "b", "c"} {
 		require.NoError(t, r.Judge(ctx, fence.Verdict{Site: site, Regions: map[string]fence.Health{
-			"a": {Healthy: !s.lost || to.Region == "b", Reason: "refused", Since: at(0)}, "b": {Healthy: true},
+			"a": {Healthy: !s.lost || to.Region == "b", Reason: "refused", Since: at(0)}, "b": {Healthy: !s.ill || site != "c"},
 		}}))
 	}
 }

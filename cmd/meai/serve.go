@@ -23,6 +23,7 @@ import (
 	"meai/api"
 	"meai/internal/audit"
 	"meai/internal/codec"
+	"meai/internal/embedding"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/workers"
@@ -65,6 +66,15 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
+	var embedder embedding.Embedder
+	var library *bridge.Library
+	if queues != nil {
+		// Before the database is waited for: where the other region serves, that may be the
+		// moment in which people wait for this one.
+		if embedder, library, err = p.models(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.admitted(ctx, db, queues != nil); err != nil {
 		return err
 	}
@@ -78,12 +88,8 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	var fatal <-chan error // nil without workers
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
-		embedder, err := p.embedder()
-		if err != nil {
-			return err
-		}
 		settings = append(settings, embeddingModel(embedder.Model()))
-		caps, err := p.capabilities(ctx, temporal, db, log, committer, embedder)
+		caps, err := p.capabilities(ctx, temporal, db, log, committer, embedder, library)
 		if err != nil {
 			return err
 		}

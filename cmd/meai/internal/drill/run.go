@@ -87,12 +87,11 @@ func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
 	if err := d.load.Enter(ctx, d.People, place(serving)); err != nil {
 		return err
 	}
-	running, stop := context.WithTimeout(ctx, saturating)
-	defer stop()
-	begun := time.Now()
-	d.load.Run(running, 0)
-	d.rate = float64(len(d.load.Told())) / time.Since(begun).Seconds()
-	_, err = fmt.Fprintf(d.Out, "%.1f messages a second saturate it; drills send %.1f\n", d.rate, d.rate*d.Share)
+	d.load.Saturate(ctx, place(serving), saturating/2) // caches fill, connections are made
+	if d.rate = d.load.Saturate(ctx, place(serving), saturating); d.rate == 0 {
+		return errors.New("nobody is answered")
+	}
+	_, err = fmt.Fprintf(d.Out, "%.1f answers a second saturate it; drills send %.1f messages\n", d.rate, d.rate*d.Share)
 	return err
 }
 
