@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -21,8 +22,8 @@ type EtcdOptions struct {
 	Endpoints []string
 	// Cluster names what the records belong to; they lie below /meai/<cluster>/.
 	Cluster string
-	// Timeout of one try; a second where it is zero. A call tries up to three times, each time another member, for as long
-	// as its context allows: a member that is cut off from the others answers late or never.
+	// Timeout of one try; a second where it is zero. A call tries for three times as long, or as its context allows, each
+	// time another member: one that is cut off from the others answers late or never.
 	Timeout time.Duration
 	// Clock by which leases count; [BootClock] where it is nil.
 	Clock Clock
@@ -32,7 +33,10 @@ type EtcdOptions struct {
 
 // Etcd is the register in an etcd cluster.
 type Etcd struct {
-	client  *clientv3.Client
+	// members has a client for each, good the place of the one that is asked: the last that has answered. A client of all
+	// members would ask them in turns, and so a silent one again and again.
+	members []*clientv3.Client
+	good    atomic.Int64
 	prefix  string
 	timeout time.Duration
 	clock   Clock
@@ -50,11 +54,17 @@ func OpenEtcd(options EtcdOptions) (*Etcd, error) {
 	if options.Cluster == "" || strings.Contains(options.Cluster, "/") {
 		return nil, fmt.Errorf("open the register: %q names no cluster", options.Cluster)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: options.Endpoints, DialOptions: options.Dial, Logger: zap.NewNop()})
-	if err != nil {
-		return nil, fmt.Errorf("open the register: %w", err)
+	e := &Etcd{prefix: "/meai/" + options.Cluster + "/", timeout: options.Timeout, clock: options.Clock}
+	for _, endpoint := range options.Endpoints {
+		client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialOptions: options.Dial, MaxUnaryRetries: 1, Logger: zap.NewNop()})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open the register: %w", err), e.Close())
+		}
+		e.members = append(e.members, client)
 	}
-	e := &Etcd{client: client, prefix: "/meai/" + options.Cluster + "/", timeout: options.Timeout, clock: options.Clock}
+	if len(e.members) == 0 {
+		return nil, errors.New("open the register: it has no members")
+	}
 	if e.timeout == 0 {
 		e.timeout = time.Second
 	}
@@ -66,15 +76,29 @@ func OpenEtcd(options EtcdOptions) (*Etcd, error) {
 }
 
 // Close ends the connection. Leases are left to expire.
-func (e *Etcd) Close() error { return e.client.Close() }
+func (e *Etcd) Close() (err error) {
+	for _, member := range e.members {
+		err = errors.Join(err, member.Close())
+	}
+	return err
+}
+
+// client is that of the member to ask now.
+func (e *Etcd) client() *clientv3.Client { return e.members[e.good.Load()] }
 
 // try calls until the outcome is known. Everything that is tried may be done twice.
 func (e *Etcd) try(ctx context.Context, what string, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, tries*e.timeout)
+	defer cancel()
 	var err error
-	for range tries {
+	for {
 		err = e.once(ctx, call)
 		if err == nil || ctx.Err() != nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrLost) || errors.Is(err, ErrHeld) {
 			break
+		}
+		select { // members that have no leader say so at once
+		case <-ctx.Done():
+		case <-time.After(e.timeout / 20):
 		}
 	}
 	if err != nil {
@@ -87,16 +111,20 @@ func (e *Etcd) once(ctx context.Context, call func(context.Context) error) error
 	// A member without a leader says so at once instead of letting the caller wait.
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), e.timeout)
 	defer cancel()
+	asked := e.good.Load()
 	err := call(ctx)
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		return errors.Join(ErrLost, err)
+	}
+	if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrLost) && !errors.Is(err, ErrHeld) {
+		e.good.CompareAndSwap(asked, (asked+1)%int64(len(e.members)))
 	}
 	return err
 }
 
 // commit carries out a transaction. With ok false, its conditions did not hold and otherwise was done.
 func (e *Etcd) commit(ctx context.Context, conditions []clientv3.Cmp, then, otherwise []clientv3.Op) (ok bool, answer *clientv3.TxnResponse, err error) {
-	answer, err = e.client.Txn(ctx).If(conditions...).Then(then...).Else(otherwise...).Commit()
+	answer, err = e.client().Txn(ctx).If(conditions...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
 		return false, nil, err
 	}

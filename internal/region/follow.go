@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"meai/internal/fence"
@@ -36,11 +37,7 @@ func (a *Agent) follow(ctx context.Context, j job) error {
 		}
 	}
 	err := a.watchStandby(ctx, j, s)
-	if errors.Is(err, errStuck) {
-		a.mu.Lock()
-		a.remedy = min(a.remedy+1, cloning)
-		a.mu.Unlock()
-	}
+	a.remedyFor(err)
 	return err
 }
 
@@ -122,11 +119,21 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 	moved := time.Now()
 	tick := time.NewTicker(modeEvery)
 	defer tick.Stop()
+	reading, stop := context.WithCancel(ctx)
+	var scrubs sync.WaitGroup
+	defer scrubs.Wait()
+	defer stop()
+	scrubs.Go(func() { a.scrubbing(reading) })
 	for {
 		var streams bool
 		var at *string
+		var failures int64
 		err := a.cluster.ask(ctx, `select exists (select from pg_stat_wal_receiver where status = 'streaming'),
-			greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text`, nil, &streams, &at)
+			greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text,
+			(select coalesce(sum(checksum_failures), 0)::bigint from pg_stat_database)`, nil, &streams, &at, &failures)
+		if rotten := a.rot(failures); rotten != nil {
+			return rotten
+		}
 		switch {
 		case err == nil && streams:
 			moved = time.Now()
@@ -145,7 +152,7 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.Exited():
-			return fmt.Errorf("PostgreSQL ended: %s", s.Log())
+			return fmt.Errorf("%w: %s", errEnded, s.Log())
 		case <-tick.C:
 		}
 	}
@@ -154,7 +161,7 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 // follows notes that the standby follows in the epoch.
 func (a *Agent) follows(ctx context.Context, j job) error {
 	a.mu.Lock()
-	a.remedy, a.message = none, ""
+	a.remedy, a.ends, a.message = none, 0, ""
 	r := a.record
 	a.mu.Unlock()
 	if r.Epoch >= j.epoch && !r.Serves {

@@ -36,12 +36,13 @@ type Account struct {
 }
 
 // Account asks a region, for at most some time, for all that people were told since so many
-// messages.
-func (l *Load) Account(ctx context.Context, region, since int, within time.Duration) (Account, error) {
+// messages that were accepted, and so many that were given up on.
+func (l *Load) Account(ctx context.Context, region, since, givenUp int, within time.Duration) (Account, error) {
 	begun := time.Now()
 	told := l.Told()[since:]
 	l.mu.Lock()
-	a := Account{Accepted: len(told), GivenUp: len(l.givenUp), Refusals: l.refusals}
+	a := Account{Accepted: len(told), GivenUp: len(l.givenUp) - givenUp, Refusals: l.refusals}
+	l.refusals = map[string]int{}
 	l.mu.Unlock()
 	waiting := map[uuid.UUID]Told{}
 	for _, t := range told {

@@ -254,6 +254,13 @@ func (l *Load) Told() []Told {
 	return append([]Told(nil), l.told...)
 }
 
+// counts are how many messages were accepted, and given up on, so far.
+func (l *Load) counts() (accepted, givenUp int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.told), len(l.givenUp)
+}
+
 // Pause is the longest time in which nothing was accepted, from a moment on; now ends it.
 func (l *Load) Pause(from time.Time) (longest time.Duration) {
 	last := from
