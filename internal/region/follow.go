@@ -123,7 +123,8 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 	var scrubs sync.WaitGroup
 	defer scrubs.Wait()
 	defer stop()
-	scrubs.Go(func() { a.scrubbing(reading) })
+	found := make(chan error, 1)
+	scrubs.Go(func() { a.scrubbing(reading, found) })
 	for {
 		var streams bool
 		var at *string
@@ -131,8 +132,8 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 		err := a.cluster.ask(ctx, `select exists (select from pg_stat_wal_receiver where status = 'streaming'),
 			greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text,
 			(select coalesce(sum(checksum_failures), 0)::bigint from pg_stat_database)`, nil, &streams, &at, &failures)
-		if rotten := a.rot(failures); rotten != nil {
-			return rotten
+		if failures > 0 { // somebody else came upon them
+			return a.rotten(fmt.Errorf("%d pages", failures))
 		}
 		switch {
 		case err == nil && streams:
@@ -153,6 +154,8 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 			return ctx.Err()
 		case <-s.Exited():
 			return fmt.Errorf("%w: %s", errEnded, s.Log())
+		case err := <-found:
+			return a.rotten(err)
 		case <-tick.C:
 		}
 	}

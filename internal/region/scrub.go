@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -26,11 +27,18 @@ var errEnded = errors.New("PostgreSQL ended")
 // a page in its recovery which it cannot read ends each time.
 const mostEnds = 3
 
-// scrubbing reads all pages again and again until ctx ends. What it finds, PostgreSQL counts.
-func (a *Agent) scrubbing(ctx context.Context) {
+// scrubbing reads all pages again and again, until ctx ends or one is found that is rotten.
+func (a *Agent) scrubbing(ctx context.Context, found chan<- error) {
 	for {
 		pause := scrubEvery
-		if err := a.scrub(ctx); err != nil && ctx.Err() == nil {
+		err := a.scrub(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && strings.Contains(err.Error(), "checksum error"):
+			found <- err
+			return
+		case err != nil:
 			a.Logger.Warn("not all pages of the standby could be read", "error", err)
 			pause = scrubAgain
 		}
@@ -45,19 +53,23 @@ func (a *Agent) scrubbing(ctx context.Context) {
 // scrub takes a backup to nowhere, which holds every page against its checksum.
 func (a *Agent) scrub(ctx context.Context) error {
 	c := a.cluster
+	server := c.running()
+	if server == nil {
+		return errEnded
+	}
 	return c.tool(ctx, c.data(), nil, "pg_basebackup", "-D", "-", "-F", "tar", "-X", "none", "--no-manifest", "-c", "fast",
-		"--max-rate", scrubRate, "-d", c.own.libpq(a.Region+"_scrub", c.path(passFile)), "--no-password")
+		"--max-rate", scrubRate, "-d", server.URL(c.own.user, "postgres"), "--no-password")
 }
 
 // rotten notes that the cluster is good for nothing: it is never promoted, and cloned.
-func (a *Agent) rotten() error {
+func (a *Agent) rotten(why error) error {
 	r := a.getRecord()
 	r.Broken = true
 	if err := a.keep(r); err != nil {
 		return err
 	}
-	a.Logger.Error("the standby is corrupt: it is cloned anew")
-	return errRotten
+	a.Logger.Error("the standby is corrupt and is cloned anew", "error", why)
+	return fmt.Errorf("%w: %w", errRotten, why)
 }
 
 // remedyFor says what is tried next with a standby that failed.
@@ -70,12 +82,4 @@ func (a *Agent) remedyFor(err error) {
 	if errors.Is(err, errStuck) || a.ends >= mostEnds {
 		a.remedy, a.ends = min(a.remedy+1, cloning), 0
 	}
-}
-
-// rot fails when PostgreSQL has come upon pages that do not fit their checksums.
-func (a *Agent) rot(failures int64) error {
-	if failures == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: %d of them", a.rotten(), failures)
 }

@@ -53,18 +53,17 @@ var Scenarios = []Scenario{
 	{
 		Name: "disk-full", What: "the disk of the log of the region that serves has no room left: PostgreSQL ends at its next segment, and each time it is started", Moves: true,
 		Break: fillDisk, Mend: emptyDisk,
-	},
-	{
-		Name: "clock-jump", What: "the agent of the region that serves comes back with its clock a day ahead, as after the move of a virtual machine", Moves: true,
-		Break: jumpClock, Mend: setClock,
-	},
-	{
+	}, {
 		Name: "runner-kill", What: "the control site ends in the middle of a handover, each time at another step, and comes back after five seconds; somebody goes on with the journal",
 		Break: killRunner, Mend: restartControl,
 	},
 	{
 		Name: "corrupt-standby", What: "the standby's region ends, pages of its database rot, and it comes back: it must be noticed, and cloned anew", Serves: true,
 		Break: rot, Mend: revive,
+	},
+	{
+		Name: "clock-jump", What: "the agent of the region that serves ends, and comes back with its clock a day ahead, as after the move of a virtual machine", Serves: true, Lasts: 10 * time.Second,
+		Break: jumpClock, Mend: setClock,
 	},
 	{
 		Name: "standby-cut", What: "the standby's region is cut off: the other one goes on, after its patience with it", Serves: true, Lasts: 15 * time.Second,
