@@ -122,12 +122,26 @@ func setClock(ctx context.Context, d *Drill, _ *Outcome) (err error) {
 		gone := os.Remove(d.Lab.clockFile(region))
 		switch {
 		case gone == nil:
-			err = errors.Join(err, d.Lab.endAgent(ctx, region))
+			err = errors.Join(err, d.renewAgent(ctx, region))
 		case !errors.Is(gone, fs.ErrNotExist):
 			err = errors.Join(err, fmt.Errorf("set the clock: %w", gone))
 		}
 	}
 	return err
+}
+
+// renewAgent ends an agent, and waits until the next one is at work.
+func (d *Drill) renewAgent(ctx context.Context, region string) error {
+	at := time.Now()
+	if err := d.Lab.endAgent(ctx, region); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, rejoins)
+	defer cancel()
+	return until(ctx, func() bool {
+		agents, err := d.Register.Agents(ctx)
+		return err == nil && agents[region].Since.After(at)
+	})
 }
 
 func (l *Lab) endAgent(ctx context.Context, region string) error {
