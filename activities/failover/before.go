@@ -145,9 +145,9 @@ func (c *Controller) standby(ctx context.Context, agents map[string]fence.AgentS
 		s.Lag = max(until.Sub(replica.Newest).Seconds(), 0)
 	}
 	// The age of the newest transaction is the same measure, where there are more of those
-	// than heartbeats.
-	if present && agent.Lag >= 0 {
-		lag := max(until.Sub(c.now().Add(-time.Duration(agent.Lag*float64(time.Second)))).Seconds(), 0)
+	// than heartbeats. It was that when the agent looked, some time ago.
+	if present && agent.Lag >= 0 && !agent.At.IsZero() {
+		lag := max(until.Sub(agent.At.Add(-time.Duration(agent.Lag*float64(time.Second)))).Seconds(), 0)
 		if s.Lag < 0 || lag < s.Lag {
 			s.Lag = lag
 		}

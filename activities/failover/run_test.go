@@ -73,6 +73,21 @@ func TestAFailoverGoesThroughItsSteps(t *testing.T) {
 	}
 }
 
+// What an agent said of its lag was true when it looked.
+func TestTheLagGoesOnAfterTheAgentHasLooked(t *testing.T) {
+	s := newScene(t, fence.Async)
+	s.servers["b"].replica.Newest = at(-60) // no heartbeat has come for long
+	s.lag = 0.5
+	c, l := s.controller(0)
+	id := uuid.New()
+	require.NoError(t, carry(s, l, c, failover.Input{ID: id}))
+	for _, done := range s.history(id).Steps {
+		if done.Step == "gate" {
+			require.InDelta(t, 3.5, done.Judgement.Loss, 0.001)
+		}
+	}
+}
+
 func TestNothingIsHandedToARegionThatAnObserverCallsIll(t *testing.T) {
 	s := newScene(t, fence.Sync)
 	s.lost, s.ill = false, true

@@ -24,15 +24,30 @@ func (p *parts) admitted(ctx context.Context, db *postgres.DB, wait bool) (err e
 		_, err := db.Serving(ctx)
 		return ended(err)
 	}
+	return p.untilServing(ctx, db, ended)
+}
+
+// inTurn is [parts.admitted] for a process that begins. Where there are two regions it waits
+// for the end of a quarantine as well: a failover that may have lost something begins with
+// one, and ends it within seconds, in which people wait.
+func (p *parts) inTurn(ctx context.Context, db *postgres.DB) error {
+	if p.fenced == nil {
+		return p.admitted(ctx, db, true)
+	}
+	return p.untilServing(ctx, db, func(error) error { return nil })
+}
+
+// untilServing asks the database until it serves, or answers something that ends it.
+func (p *parts) untilServing(ctx context.Context, db *postgres.DB, ends func(error) error) error {
 	var warned time.Time
 	for {
 		_, unknown := db.Serving(ctx)
-		if err := ended(unknown); err != nil || unknown == nil || ctx.Err() != nil {
+		if err := ends(unknown); err != nil || unknown == nil || ctx.Err() != nil {
 			return err
 		}
 		if time.Since(warned) >= watchEvery {
 			warned = time.Now()
-			p.telemetry.Logger.Warn("whether the database is in quarantine is not known yet", "error", unknown)
+			p.telemetry.Logger.Warn("the database does not serve yet, or is not known to", "error", unknown)
 		}
 		p.untilItsTurn(ctx)
 	}

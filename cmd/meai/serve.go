@@ -68,14 +68,14 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	}
 	var embedder embedding.Embedder
 	var library *bridge.Library
-	if queues != nil {
-		// Before the database is waited for: where the other region serves, that may be the
-		// moment in which people wait for this one.
-		if embedder, library, err = p.models(ctx); err != nil {
-			return err
-		}
+	if queues == nil {
+		err = p.admitted(ctx, db, false)
+	} else if embedder, library, err = p.models(ctx); err == nil {
+		// With all models in memory: where the other region serves, the moment in which this
+		// one does is one in which people wait.
+		err = p.inTurn(ctx, db)
 	}
-	if err := p.admitted(ctx, db, queues != nil); err != nil {
+	if err != nil {
 		return err
 	}
 	log, committer, err := p.records(ctx, db)

@@ -185,7 +185,7 @@ func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outco
 		return fmt.Errorf("break it: %w", err)
 	}
 	if s.Lasts > 0 {
-		return sleep(ctx, s.Lasts)
+		return errors.Join(sleep(ctx, s.Lasts), s.Mend(ctx, d, o))
 	}
 	if !s.Moves {
 		return nil

@@ -16,11 +16,11 @@ type Scenario struct {
 	Planned bool
 	// Serves scenarios leave the region that serves as it is: nobody may notice.
 	Serves bool
-	// Lasts is how long it stays broken, where nothing moves.
+	// Lasts is how long it stays broken, where nothing moves; 0 for until the end of the run.
 	Lasts time.Duration
 	// Break breaks it; o says which region serves, and is told what is found.
 	Break func(ctx context.Context, d *Drill, o *Outcome) error
-	// Mend makes it whole again, also what was broken by half.
+	// Mend makes it whole again, also what was broken by half. It may be called twice.
 	Mend func(ctx context.Context, d *Drill, o *Outcome) error
 }
 
@@ -78,10 +78,10 @@ var Scenarios = []Scenario{
 		Mend:  restartControl,
 	},
 	{
-		Name: "slow-link", What: "everything between the regions arrives 400 ms later", Serves: true, Lasts: 10 * time.Second,
+		Name: "slow-link", What: "everything between the regions arrives 100 ms later", Serves: true, Lasts: 10 * time.Second,
 		Break: func(ctx context.Context, d *Drill, o *Outcome) error {
 			for _, link := range [][2]string{{o.Serving, Other(o.Serving)}, {Other(o.Serving), o.Serving}} {
-				if err := d.Lab.Link(ctx, link[0], link[1], "slow", 400*time.Millisecond); err != nil {
+				if err := d.Lab.Link(ctx, link[0], link[1], "slow", 100*time.Millisecond); err != nil {
 					return err
 				}
 			}
