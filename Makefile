@@ -162,8 +162,10 @@ DRILLS =
 DRILLS_async = $(or $(DRILLS),switchover region-kill partition partition-out partition-in)
 drill: build ## Rehearse the loss of a region, ten times each way, on labs of two (RUNS=10, DRILLS=names)
 	@rm -rf $(LOCAL)/drill && mkdir -p $(LOCAL)/drill
-	@$(MAKE) --no-print-directory drill-sync DRILLS_OF="$(DRILLS)"; $(MAKE) --no-print-directory drill-async DRILLS_OF="$(DRILLS_async)"; \
-		$(BIN)/meai drill page $(LOCAL)/drill/results.jsonl $(if $(RUNS)$(DRILLS),,--page docs/evaluation/drills.md)
+	@ended=0; \
+		$(MAKE) --no-print-directory drill-sync DRILLS_OF="$(DRILLS)" || ended=1; \
+		$(MAKE) --no-print-directory drill-async DRILLS_OF="$(DRILLS_async)" || ended=1; \
+		$(BIN)/meai drill page $(LOCAL)/drill/results.jsonl $(if $(RUNS)$(DRILLS),,--page docs/evaluation/drills.md) && exit $$ended
 
 .PHONY: drill-sync drill-async
 drill-sync drill-async: drill-%:
