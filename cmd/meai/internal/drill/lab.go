@@ -256,7 +256,9 @@ func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...strin
 // environ is what drills set beyond the lab's configuration: who is refused for writing
 // often would look as if nobody served, and one drill follows another at once.
 func (l *Lab) environ(site string) []string {
-	return append(os.Environ(),
+	// Settings in this process's environment are for something else.
+	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "MEAI_") })
+	return append(own,
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
 		"MEAI_FAILOVER_AUTOMATIC=true", "MEAI_FAILOVER_COOLDOWN=1s", "MEAI_FAILOVER_TEMPORAL="+l.ControlTemporal[site], "MEAI_FAILOVER_NAMESPACE="+l.ControlNamespace,
 		"MEAI_FAILOVER_CONFIGURATIONS="+l.configurations(),
