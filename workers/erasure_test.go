@@ -172,7 +172,7 @@ func (i *impatient) ExecuteActivity(ctx workflow.Context, kind string, args ...a
 
 // erasureSteps are all activities of an erasure that goes through.
 var erasureSteps = []string{
-	"Look", "Freeze", "Count", "EndWorkflows", "PassPoint", "Bury", "Clear", "Plan", "DeleteStore", "Remove", "CleanUp", "Scan", "Certify",
+	"Look", "Freeze", "Count", "EndWorkflows", "PassPoint", "Bury", "Clear", "Plan", "DeleteStores", "Remove", "CleanUp", "Scan", "Certify",
 }
 
 // TestAKillAtAnyStepOfAnErasureChangesNothing has one person for each place at which the

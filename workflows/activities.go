@@ -183,7 +183,7 @@ var (
 	buryKeys       = call[erasure.Ref, erasure.Standing]{"erasure.Bury", on(QueuePrivacy, relentless)}
 	clearKeys      = call[erasure.Ref, struct{}]{"erasure.Clear", on(QueuePrivacy, relentless)}
 	planDeletion   = call[erasure.Ref, erasure.Inventory]{"erasure.Plan", on(QueuePrivacy, relentless)}
-	deleteStore    = call[erasure.StoreInput, erasure.Deleted]{"erasure.DeleteStore", on(QueuePrivacy, relentless)}
+	deleteStores   = call[erasure.StoresInput, erasure.Deleted]{"erasure.DeleteStores", on(QueuePrivacy, relentless)}
 	removePerson   = call[erasure.Ref, erasure.Left]{"erasure.Remove", on(QueuePrivacy, relentless)}
 	cleanUp        = call[erasure.Ref, erasure.Standing]{"erasure.CleanUp", on(QueuePrivacy, relentless)}
 	scanResidue    = call[erasure.Ref, erasure.Left]{"erasure.Scan", on(QueuePrivacy, relentless)}

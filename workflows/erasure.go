@@ -312,7 +312,8 @@ func (e *erasing) round(ctx workflow.Context, begun time.Time) (erasure.Left, er
 	return left, err
 }
 
-// empty empties the stores side by side, those that read others first.
+// empty empties the stores, those that read others first: the large ones side by side, and
+// beside them the others one after the other.
 func (e *erasing) empty(ctx workflow.Context, begun time.Time) error {
 	plan, err := planDeletion.run(ctx, e.ref)
 	if err != nil {
@@ -321,23 +322,40 @@ func (e *erasing) empty(ctx workflow.Context, begun time.Time) error {
 	e.done.State, e.done.Found = plan.State, max(e.done.Found, plan.Found)
 	e.done.Stores, e.done.Emptied = len(plan.Stores), 0
 	for _, early := range []bool{true, false} {
+		groups := together(plan.Stores, early)
 		var deleting []future[erasure.Deleted]
-		for _, store := range plan.Stores {
-			if store.Early == early {
-				deleting = append(deleting, deleteStore.start(ctx, erasure.StoreInput{Ref: e.ref, Store: store.Name}))
-			}
+		for _, names := range groups {
+			deleting = append(deleting, deleteStores.start(ctx, erasure.StoresInput{Ref: e.ref, Stores: names}))
 		}
-		for _, store := range deleting {
-			deleted, err := store.result(ctx)
+		for i, group := range deleting {
+			deleted, err := group.result(ctx)
 			if err != nil {
 				return fmt.Errorf("empty the stores: %w", err)
 			}
-			e.done.Emptied++
+			e.done.Emptied += len(groups[i])
 			e.done.Deleted += deleted.Deleted
 			e.expect(ctx, begun)
 		}
 	}
 	return nil
+}
+
+// together are the stores of which each group is emptied by one step.
+func together(stores []erasure.StoreName, early bool) (groups [][]string) {
+	var small []string
+	for _, s := range stores {
+		switch {
+		case s.Early != early:
+		case s.Large:
+			groups = append(groups, []string{s.Name})
+		default:
+			small = append(small, s.Name)
+		}
+	}
+	if len(small) > 0 {
+		groups = append(groups, small)
+	}
+	return groups
 }
 
 // expect estimates when the erasure will be done, by what was deleted so far.

@@ -32,7 +32,7 @@ type erasureStage struct {
 	end                                            func(erasure.Ref) (erasure.Ended, error)
 	clear, endCancelled                            func(erasure.Ref) (struct{}, error)
 	remove, scan                                   func(erasure.Ref) (erasure.Left, error)
-	delete                                         func(erasure.StoreInput) (erasure.Deleted, error)
+	delete                                         func(erasure.StoresInput) (erasure.Deleted, error)
 }
 
 func newErasure(t *testing.T) *erasureStage {
@@ -59,7 +59,7 @@ func newErasure(t *testing.T) *erasureStage {
 	perform(s.stage, "erasure.EndCancelled", &s.endCancelled)
 	perform(s.stage, "erasure.Remove", &s.remove)
 	perform(s.stage, "erasure.Scan", &s.scan)
-	perform(s.stage, "erasure.DeleteStore", &s.delete)
+	perform(s.stage, "erasure.DeleteStores", &s.delete)
 	return s
 }
 
@@ -113,7 +113,7 @@ func (s *erasureStage) before() {
 func (s *erasureStage) inventory(step erasure.State) (erasure.Inventory, error) {
 	found := erasure.Inventory{Standing: s.enter(step)}
 	for name, n := range s.holds {
-		found.Stores = append(found.Stores, erasure.StoreName{Name: name, Early: name == "temporal.histories"})
+		found.Stores = append(found.Stores, erasure.StoreName{Name: name, Early: name == "temporal.histories", Large: name == "weaviate.memory"})
 		found.Found += n
 	}
 	slices.SortFunc(found.Stores, func(a, b erasure.StoreName) int { return len(a.Name) - len(b.Name) })
@@ -125,11 +125,14 @@ func (s *erasureStage) after() {
 	s.bury = func(erasure.Ref) (erasure.Standing, error) { return s.enter(erasure.Destroying), nil }
 	s.clear = func(erasure.Ref) (struct{}, error) { return struct{}{}, nil }
 	s.plan = func(erasure.Ref) (erasure.Inventory, error) { return s.inventory(erasure.Deleting) }
-	s.delete = func(in erasure.StoreInput) (erasure.Deleted, error) {
+	s.delete = func(in erasure.StoresInput) (erasure.Deleted, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		n := s.holds[in.Store]
-		s.holds[in.Store] = 0
+		var n int64
+		for _, store := range in.Stores {
+			n += s.holds[store]
+			s.holds[store] = 0
+		}
 		return erasure.Deleted{Standing: erasure.Standing{State: erasure.Deleting}, Deleted: n}, nil
 	}
 	s.remove = func(erasure.Ref) (erasure.Left, error) { return s.left(erasure.Cleaning), nil }
@@ -179,7 +182,7 @@ func TestAnErasureGoesThroughItsStepsInTheirOrder(t *testing.T) {
 	require.Equal(t, []string{
 		"erasure.Look", "erasure.Freeze", "erasure.Count",
 		"erasure.EndWorkflows", "erasure.EndWorkflows", "erasure.EndWorkflows", "erasure.EndWorkflows", "erasure.PassPoint",
-		"erasure.Bury", "erasure.Clear", "erasure.Plan", "erasure.DeleteStore", "erasure.DeleteStore", "erasure.DeleteStore",
+		"erasure.Bury", "erasure.Clear", "erasure.Plan", "erasure.DeleteStores", "erasure.DeleteStores", "erasure.DeleteStores",
 		"erasure.Remove", "erasure.CleanUp", "erasure.Scan", "erasure.Clear", "erasure.Certify",
 	}, s.calls)
 	require.Equal(t, erasure.Certified, done.State)
@@ -192,8 +195,8 @@ func TestStoresThatReadOthersAreEmptiedFirst(t *testing.T) {
 	s := newErasure(t)
 	var emptied []string
 	empty := s.delete
-	s.delete = func(in erasure.StoreInput) (erasure.Deleted, error) {
-		emptied = append(emptied, in.Store)
+	s.delete = func(in erasure.StoresInput) (erasure.Deleted, error) {
+		emptied = append(emptied, in.Stores...)
 		return empty(in)
 	}
 	s.run(t)
@@ -295,8 +298,8 @@ func TestNothingIsCertifiedBeforeNothingIsFound(t *testing.T) {
 	s := newErasure(t)
 	s.files = 4 // each clearing gets rid of one
 	empty, late := s.delete, 2
-	s.delete = func(in erasure.StoreInput) (erasure.Deleted, error) {
-		if in.Store == "weaviate.memory" && late > 0 {
+	s.delete = func(in erasure.StoresInput) (erasure.Deleted, error) {
+		if slices.Contains(in.Stores, "weaviate.memory") && late > 0 {
 			late--
 			return erasure.Deleted{}, nil
 		}
@@ -359,8 +362,8 @@ func TestAnErasureThatWasAskedForBeforeARestoreEndsAtThePointOfNoReturn(t *testi
 func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 	s := newErasure(t)
 	empty, failures := s.delete, 3
-	s.delete = func(in erasure.StoreInput) (erasure.Deleted, error) {
-		if in.Store == "weaviate.memory" && failures > 0 {
+	s.delete = func(in erasure.StoresInput) (erasure.Deleted, error) {
+		if slices.Contains(in.Stores, "weaviate.memory") && failures > 0 {
 			failures--
 			return erasure.Deleted{}, errors.New("it does not answer")
 		}

@@ -30,7 +30,7 @@ func TestEveryActivityIsBounded(t *testing.T) {
 		endEpochs.name: endEpochs.options, lookErasure.name: lookErasure.options, freezePerson.name: freezePerson.options,
 		takeInventory.name: takeInventory.options, endWorkflows.name: endWorkflows.options, passPoint.name: passPoint.options,
 		thawPerson.name: thawPerson.options, endCancelled.name: endCancelled.options, buryKeys.name: buryKeys.options, clearKeys.name: clearKeys.options,
-		planDeletion.name: planDeletion.options, deleteStore.name: deleteStore.options, removePerson.name: removePerson.options,
+		planDeletion.name: planDeletion.options, deleteStores.name: deleteStores.options, removePerson.name: removePerson.options,
 		cleanUp.name: cleanUp.options, scanResidue.name: scanResidue.options, certify.name: certify.options,
 		sweepErased.name: sweepErased.options, settleErasures.name: settleErasures.options,
 		takeBackup.name: takeBackup.options, markBackup.name: markBackup.options, checkArchive.name: checkArchive.options,

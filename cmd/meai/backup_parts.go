@@ -123,12 +123,22 @@ func (p *parts) copies(ctx context.Context) (*copies.Copies, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, err := copies.Open(ctx, copies.Options{Sources: sources, Destination: b.Second, Keyring: places, Signer: signer})
+	of, err := copies.Open(ctx, copies.Options{Sources: sources, Destination: b.Second, Keyring: places, Signer: signer, Buried: p.buried})
 	if err != nil {
 		return nil, fmt.Errorf("backup.copy: %w", err)
 	}
 	p.closing(of.Close)
 	return of, nil
+}
+
+// buried tells the names of archives of people whose keys are destroyed.
+func (p *parts) buried(ctx context.Context) (func(name string) bool, error) {
+	destroyed, err := p.keys.Tombstones(ctx)
+	return func(name string) bool {
+		digest, is := people.Owner(name)
+		_, erased := slices.BinarySearch(destroyed, digest)
+		return is && erased
+	}, err
 }
 
 // keyPlaces are where keys lie: nothing of these is ever copied.

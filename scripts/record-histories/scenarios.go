@@ -304,7 +304,7 @@ var usual = map[string]any{
 	"erasure.Plan": func(context.Context, erasure.Ref) (erasure.Inventory, error) {
 		return erasure.Inventory{Standing: erasure.Standing{State: erasure.Deleting}, Stores: erasedStores, Found: 3}, nil
 	},
-	"erasure.DeleteStore": func(context.Context, erasure.StoreInput) (erasure.Deleted, error) {
+	"erasure.DeleteStores": func(context.Context, erasure.StoresInput) (erasure.Deleted, error) {
 		return erasure.Deleted{Standing: erasure.Standing{State: erasure.Deleting}, Deleted: 1}, nil
 	},
 	"erasure.Remove": func(context.Context, erasure.Ref) (erasure.Left, error) {
@@ -323,7 +323,7 @@ var usual = map[string]any{
 	"erasure.Certify": atStep(erasure.Certified),
 }
 
-var erasedStores = []erasure.StoreName{{Name: "postgres.sessions"}, {Name: "temporal.histories", Early: true}, {Name: "weaviate.memory"}}
+var erasedStores = []erasure.StoreName{{Name: "postgres.sessions"}, {Name: "temporal.histories", Early: true}, {Name: "weaviate.memory", Large: true}}
 
 func atStep(state erasure.State) func(context.Context, erasure.Ref) (erasure.Standing, error) {
 	return func(context.Context, erasure.Ref) (erasure.Standing, error) {

@@ -44,7 +44,7 @@ func TablespacesOf(dir string) string { return dir + ".tablespaces" }
 // that of [repository.Repository.Open] for damaged parts, and [ErrUnsafe] for archives
 // that would write elsewhere.
 func Extract(ctx context.Context, r *repository.Repository, m repository.Manifest, keys *repository.Keys, a pgserver.Account, dir string, progress func(done, total int64)) error {
-	x := &extraction{ctx: ctx, repository: r, manifest: m, keys: keys, account: a, progress: progress}
+	x := &extraction{ctx: ctx, repository: r, manifest: m, keys: keys, settler: newSettler(a), progress: progress}
 	if err := x.run(dir); err != nil {
 		return fmt.Errorf("unpack backup %s: %w", m.ID, err)
 	}
@@ -58,7 +58,7 @@ type extraction struct {
 	repository *repository.Repository
 	manifest   repository.Manifest
 	keys       *repository.Keys
-	account    pgserver.Account
+	settler    *settler
 	dir, work  string
 
 	progress              func(done, total int64)
@@ -82,10 +82,10 @@ func (x *extraction) run(dir string) (err error) {
 			return err
 		}
 	}
-	if err := x.unpack(); err != nil {
+	if err := errors.Join(x.unpack(), x.settler.wait()); err != nil {
 		return err
 	}
-	if err := settle(x.ctx, x.account, x.work); err != nil {
+	if err := x.settler.folders(x.ctx, x.work); err != nil {
 		return err
 	}
 	return x.show()
@@ -145,7 +145,11 @@ func (x *extraction) unpack() error {
 		}
 	}
 	return x.part(manifestPart, func(contents io.Reader) error {
-		return writeFile(filepath.Join(x.data(), "backup_manifest"), contents)
+		file, err := os.OpenFile(filepath.Join(x.data(), "backup_manifest"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateFile)
+		if err != nil {
+			return err
+		}
+		return x.settler.fill(file, contents, make([]byte, copyBuffer))
 	})
 }
 
@@ -163,7 +167,7 @@ func (x *extraction) tablespace(oid string) error {
 
 func (x *extraction) archive(part, folder string, oids []string) error {
 	return x.part(part, func(contents io.Reader) error {
-		if err := untar(contents, folder, oids); err != nil {
+		if err := untar(contents, folder, oids, x.settler); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 		return nil

@@ -24,10 +24,10 @@ import (
 // outside of the cluster's folder.
 var ErrUnsafe = errors.New("the archive is not one of a base backup")
 
-// untar writes an archive's files into a folder, private whatever the archive says. It
-// takes files and folders, each once, and skips the links to the tablespaces of the
-// given oids; anything else is refused.
-func untar(archive io.Reader, folder string, oids []string) error {
+// untar writes an archive's files into a folder, private whatever the archive says, and
+// settles each while it reads on. It takes files and folders, each once, and skips the
+// links to the tablespaces of the given oids; anything else is refused.
+func untar(archive io.Reader, folder string, oids []string, s *settler) error {
 	root, err := os.OpenRoot(folder) // nothing that goes through it leaves the folder
 	if err != nil {
 		return err
@@ -43,13 +43,13 @@ func untar(archive io.Reader, folder string, oids []string) error {
 		if err != nil {
 			return err
 		}
-		if err := unpackEntry(root, header, entries, oids, buffer); err != nil {
+		if err := unpackEntry(root, header, entries, oids, s, buffer); err != nil {
 			return err
 		}
 	}
 }
 
-func unpackEntry(root *os.Root, header *tar.Header, contents io.Reader, oids []string, buffer []byte) error {
+func unpackEntry(root *os.Root, header *tar.Header, contents io.Reader, oids []string, s *settler, buffer []byte) error {
 	name := strings.TrimSuffix(strings.TrimPrefix(header.Name, "./"), "/")
 	if !filepath.IsLocal(name) || path.Clean(name) != name {
 		return fmt.Errorf("%w: a path %q", ErrUnsafe, header.Name)
@@ -62,7 +62,7 @@ func unpackEntry(root *os.Root, header *tar.Header, contents io.Reader, oids []s
 		var file *os.File
 		file, err = root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateFile)
 		if err == nil {
-			err = fill(file, contents, buffer)
+			err = s.fill(file, contents, buffer)
 		}
 	case tar.TypeSymlink:
 		if !slices.ContainsFunc(oids, func(oid string) bool { return name == tablespaceLink(oid) }) {
@@ -79,43 +79,46 @@ func unpackEntry(root *os.Root, header *tar.Header, contents io.Reader, oids []s
 
 func tablespaceLink(oid string) string { return "pg_tblspc/" + oid }
 
-func writeFile(name string, contents io.Reader) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateFile)
-	if err != nil {
-		return err
-	}
-	return fill(file, contents, make([]byte, copyBuffer))
-}
-
-func fill(file *os.File, contents io.Reader, buffer []byte) error {
-	_, err := io.CopyBuffer(struct{ io.Writer }{file}, contents, buffer)
-	return errors.Join(err, file.Close())
-}
-
 // syncers is how many files are made durable at a time: a file system that keeps a
 // journal commits them together.
 const syncers = 8
 
-// settle hands all that is in a folder over to the account and makes it durable.
-func settle(ctx context.Context, a pgserver.Account, folder string) error {
-	var group errgroup.Group
-	group.SetLimit(syncers)
-	err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
-		if err = cmp.Or(err, ctx.Err()); err == nil && path != folder {
-			group.Go(func() error { return settlePath(a, path) })
-		}
-		return err
-	})
-	return cmp.Or(err, group.Wait())
+// settler hands what is unpacked over to the account and makes it durable: files while
+// others are still being unpacked, and at the end the folders that they are in.
+type settler struct {
+	account pgserver.Account
+	files   errgroup.Group
 }
 
-func settlePath(a pgserver.Account, path string) error {
-	if err := a.Own(path); err != nil {
-		return err
+func newSettler(a pgserver.Account) *settler {
+	s := &settler{account: a}
+	s.files.SetLimit(syncers)
+	return s
+}
+
+// fill writes a file's contents, and settles it behind the caller's back.
+func (s *settler) fill(file *os.File, contents io.Reader, buffer []byte) error {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{file}, contents, buffer); err != nil {
+		return errors.Join(err, file.Close())
 	}
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Type() == fs.ModeSymlink {
-		return err // a link is durable with its folder
-	}
-	return objects.Sync(path)
+	s.files.Go(func() error {
+		return errors.Join(s.account.Own(file.Name()), file.Sync(), file.Close())
+	})
+	return nil
+}
+
+// wait waits for the files. It must be called, whatever has failed before.
+func (s *settler) wait() error { return s.files.Wait() }
+
+// folders settles the folders and links that are in a folder.
+func (s *settler) folders(ctx context.Context, folder string) error {
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err = cmp.Or(err, ctx.Err()); err != nil || path == folder || entry.Type().IsRegular() {
+			return err
+		}
+		if err := s.account.Own(path); err != nil || !entry.IsDir() {
+			return err // a link is durable with its folder
+		}
+		return objects.Sync(path)
+	})
 }

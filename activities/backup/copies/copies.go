@@ -68,6 +68,9 @@ type Options struct {
 	Keyring []string
 	// Signer signs inventories.
 	Signer *signing.Key
+	// Buried is asked once by each run for what tells the names of objects whose people
+	// are erased: those are not copied, and their copies removed. Nil when nobody is.
+	Buried func(ctx context.Context) (func(name string) bool, error)
 }
 
 // Copies are those of several buckets.
@@ -99,7 +102,7 @@ func Open(ctx context.Context, o Options) (_ *Copies, err error) {
 			return nil, fmt.Errorf("open bucket %s: %w", s.Name, err)
 		}
 		c.closers = append(c.closers, source)
-		c.byName[s.Name] = &Copier{Name: s.Name, Source: source, Place: place}
+		c.byName[s.Name] = &Copier{Name: s.Name, Source: source, Place: place, buried: o.Buried}
 	}
 	return c, nil
 }
@@ -155,6 +158,7 @@ type Copier struct {
 	Name   string
 	Source Bucket
 	Place  *repository.Repository
+	buried func(ctx context.Context) (func(name string) bool, error)
 }
 
 func (c *Copier) folder() string { return "copies/" + c.Name + "/" }

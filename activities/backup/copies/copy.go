@@ -24,13 +24,21 @@ type Copied struct {
 	Differing Names `json:"differing,omitzero"`
 	// Lost were in the inventory and are at neither place.
 	Lost Names `json:"lost,omitzero"`
+	// Erased are copies that were removed because their people are erased; an earlier
+	// run had brought them back.
+	Erased int `json:"erased,omitempty"`
 }
 
 // Copy copies what has no copy yet, and records an inventory of what there is now. Each
 // copy is read again and compared. It can be killed anywhere and goes on then. It fails
 // with [ErrKeyring] at an object that is a set of keys, and never overwrites a copy.
 func (c *Copier) Copy(ctx context.Context, progress Progress) (done Copied, err error) {
-	run := copying{Copier: c, done: &done, record: c.record(), tally: tally{progress: progress}}
+	run := copying{Copier: c, done: &done, record: c.record(), tally: tally{progress: progress}, erased: func(string) bool { return false }}
+	if c.buried != nil {
+		if run.erased, err = c.buried(ctx); err != nil {
+			return done, fmt.Errorf("copy bucket %s: look up who is erased: %w", c.Name, err)
+		}
+	}
 	for e, err := range c.walk(ctx, c.known(ctx)) {
 		if err == nil {
 			err = run.entry(ctx, e)
@@ -43,7 +51,10 @@ func (c *Copier) Copy(ctx context.Context, progress Progress) (done Copied, err 
 	if err := run.record.conclude(ctx); err != nil {
 		return done, fmt.Errorf("copy bucket %s: %w", c.Name, err)
 	}
-	return done, c.prune(ctx)
+	if run.forgets {
+		return done, c.prune(ctx, 1)
+	}
+	return done, c.prune(ctx, keptInventories)
 }
 
 type copying struct {
@@ -51,9 +62,15 @@ type copying struct {
 	tally
 	done   *Copied
 	record *record
+	erased func(name string) bool
+	// forgets: earlier inventories have names of people who are erased.
+	forgets bool
 }
 
 func (r *copying) entry(ctx context.Context, e entry) error {
+	if r.erased(e.name) {
+		return r.bury(ctx, e)
+	}
 	if !e.source {
 		return r.vanished(ctx, e)
 	}
@@ -73,6 +90,22 @@ func (r *copying) entry(ctx context.Context, e entry) error {
 	}
 	i.Gone = time.Time{} // it may have come back
 	return r.record.add(ctx, i)
+}
+
+// bury removes the copy of something of a person who is erased, and records nothing of it.
+func (r *copying) bury(ctx context.Context, e entry) error {
+	r.forgets = r.forgets || e.isKnown
+	if !e.copied {
+		return nil
+	}
+	switch err := r.Place.Store().Remove(ctx, r.copyOf(e.name)); {
+	case errors.Is(err, objects.ErrKept): // the certificate says so
+	case err != nil:
+		return fmt.Errorf("remove the copy of %s: %w", e.name, err)
+	default:
+		r.done.Erased++
+	}
+	return nil
 }
 
 // vanished remembers since when something is gone.

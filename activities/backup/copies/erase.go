@@ -93,18 +93,7 @@ func (c *Copier) forget(ctx context.Context, prefix string, t *tally) error {
 	if err := fresh.conclude(ctx); err != nil {
 		return err
 	}
-	// The ends first: what lacks pages must not pass for an inventory.
-	for _, ends := range []bool{true, false} {
-		for _, name := range before.all {
-			if strings.HasSuffix(name, "/"+endName) != ends {
-				continue
-			}
-			if err := c.Place.Remove(ctx, name); err != nil && !errors.Is(err, objects.ErrKept) {
-				return err
-			}
-		}
-	}
-	return nil
+	return c.prune(ctx, 1)
 }
 
 // mentions reports whether any page of any inventory has a name that begins with a prefix.

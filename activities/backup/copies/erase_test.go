@@ -88,3 +88,18 @@ func TestAPlaceThatKeepsCopiesSaysSo(t *testing.T) {
 	require.Equal(t, 2, done.Kept)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(contents(t, s.place))))
 }
+
+func TestWhatARunHasBroughtBackOfAnErasedPersonGoesWithTheNext(t *testing.T) {
+	s := newScene(t, people())
+	s.copied(t)
+	require.NotEmpty(t, s.mentions(t, person))
+
+	s.erased = person // an earlier run was under way
+	done := s.copied(t)
+	require.Equal(t, 2, done.Erased)
+	require.Zero(t, done.Vanished.Count+done.Lost.Count+done.Copied+done.Differing.Count)
+	require.Empty(t, s.mentions(t, person), "no copy, nor any inventory")
+	require.FileExists(t, s.copyOf("people/annabel/1.mar"))
+	done = s.copied(t)
+	require.Zero(t, done.Erased+done.Copied, "nor are those copied that a source has still")
+}

@@ -196,13 +196,13 @@ func (c *Copier) items(ctx context.Context, folder string, pages int) iter.Seq2[
 	}
 }
 
-// prune removes old inventories. A place that keeps them may.
-func (c *Copier) prune(ctx context.Context) error {
+// prune removes all inventories but the newest so many. A place that keeps them may.
+func (c *Copier) prune(ctx context.Context, keep int) error {
 	f, err := c.found(ctx)
-	if err != nil || len(f.complete) <= keptInventories {
+	if err != nil || len(f.complete) <= keep {
 		return err
 	}
-	oldest := f.complete[len(f.complete)-keptInventories]
+	oldest := f.complete[len(f.complete)-keep]
 	// The ends first: what lacks pages must not pass for an inventory.
 	for _, ends := range []bool{true, false} {
 		for _, name := range f.all {

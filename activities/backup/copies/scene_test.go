@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type scene struct {
 	*copies.Copier
 	source, place string // folders
 	signer        *signing.Key
+	erased        string // the folder of a person who is
 }
 
 func newSigner(t *testing.T) *signing.Key {
@@ -44,6 +46,9 @@ func newScene(t *testing.T, contents map[string]string) *scene {
 	all, err := copies.Open(t.Context(), copies.Options{
 		Sources: []copies.Source{{Name: "ledger", URL: "file://" + s.source}}, Destination: "file://" + s.place,
 		Keyring: []string{"file://" + filepath.Join(dir, "keyring")}, Signer: s.signer,
+		Buried: func(context.Context) (func(string) bool, error) {
+			return func(name string) bool { return s.erased != "" && strings.HasPrefix(name, s.erased) }, nil
+		},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, all.Close()) })

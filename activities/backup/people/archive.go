@@ -112,6 +112,13 @@ func parse(name string) (digest string, k Kept, ok bool) {
 	return digest, Kept{Name: name, Begun: begun, Serial: serial}, name == nameOf(digest, begun, serial)
 }
 
+// Owner is the digest of whose archive an object is, by its name; ok is false for names
+// that are not those of archives.
+func Owner(name string) (digest string, ok bool) {
+	digest, _, ok = parse(name)
+	return digest, ok
+}
+
 // expired reports whether its years are over.
 func (k Kept) expired(now time.Time) bool { return k.Begun.AddDate(Years, 0, 0).Before(now) }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +22,9 @@ const (
 	sampleOf = 20
 	// sideBySide bounds how many stores are asked at once.
 	sideBySide = 4
+	// large is from how many entries on a store is emptied by a step of its own. A step
+	// costs as much as the deletion of some hundred rows.
+	large = 1000
 )
 
 // Inventory is what there is to erase.
@@ -35,6 +39,8 @@ type StoreName struct {
 	Name string `json:"name"`
 	// Early: it goes before the others, which it reads.
 	Early bool `json:"early,omitempty"`
+	// Large: it held so much when it was counted that it is emptied by a step of its own.
+	Large bool `json:"large,omitempty"`
 }
 
 // Count counts what every store holds of the person and takes samples, which the scan at
@@ -68,7 +74,7 @@ func (a *Activities) Plan(ctx context.Context, in Ref) (Inventory, error) {
 	if err != nil {
 		return Inventory{}, err
 	}
-	found := Inventory{Standing: s, Stores: names(all)}
+	found := Inventory{Standing: s, Stores: names(all, e.Counts)}
 	for _, n := range e.Counts {
 		found.Found += n
 	}
@@ -93,11 +99,11 @@ func (a *Activities) markErased(ctx context.Context, subject uuid.UUID) error {
 	})
 }
 
-func names(all []stores.Store) []StoreName {
+func names(all []stores.Store, counts map[string]int64) []StoreName {
 	names := make([]StoreName, len(all))
 	for i, s := range all {
 		early, ok := s.(stores.Early)
-		names[i] = StoreName{s.Name(), ok && early.Early()}
+		names[i] = StoreName{Name: s.Name(), Early: ok && early.Early(), Large: counts[s.Name()] >= large}
 	}
 	return names
 }
@@ -120,7 +126,7 @@ func (a *Activities) inventory(ctx context.Context, in Ref, subject uuid.UUID, s
 		samples[store.Name()] = some
 		heartbeat(ctx)
 	}
-	found := Inventory{Standing: s, Stores: names(all)}
+	found := Inventory{Standing: s, Stores: names(all, counts)}
 	for _, n := range counts {
 		found.Found += n
 	}
@@ -170,20 +176,21 @@ func countAll(ctx context.Context, all []stores.Store, subject uuid.UUID, alive 
 	return byName, nil
 }
 
-// StoreInput names one store of an erasure.
-type StoreInput struct {
+// StoresInput names stores of an erasure.
+type StoresInput struct {
 	Ref
-	Store string `json:"store"`
+	Stores []string `json:"stores"`
 }
 
-// Deleted is what was deleted from a store.
+// Deleted is what was deleted from some stores.
 type Deleted struct {
 	Standing
 	Deleted int64 `json:"deleted"`
 }
 
-// DeleteStore empties one store of the person. A repeat deletes what is left.
-func (a *Activities) DeleteStore(ctx context.Context, in StoreInput) (Deleted, error) {
+// DeleteStores empties stores of the person, one after the other. A repeat deletes what is
+// left.
+func (a *Activities) DeleteStores(ctx context.Context, in StoresInput) (Deleted, error) {
 	s, subject, err := a.enter(ctx, in.Ref, Deleting)
 	if err != nil || subject == uuid.Nil {
 		return Deleted{Standing: s}, err
@@ -192,17 +199,20 @@ func (a *Activities) DeleteStore(ctx context.Context, in StoreInput) (Deleted, e
 	if err != nil {
 		return Deleted{}, err
 	}
-	for _, store := range all {
-		if store.Name() != in.Store {
-			continue
+	deleted := Deleted{Standing: s}
+	for _, name := range in.Stores {
+		i := slices.IndexFunc(all, func(s stores.Store) bool { return s.Name() == name })
+		if i < 0 {
+			return Deleted{}, failure.New(failure.NotFound, "this process knows no store "+name, nil)
 		}
-		n, err := store.Delete(ctx, subject, func(done int64) { heartbeat(ctx, done) })
+		n, err := all[i].Delete(ctx, subject, func(done int64) { heartbeat(ctx, deleted.Deleted+done) })
 		if err != nil {
-			return Deleted{}, fmt.Errorf("delete what %s holds: %w", in.Store, err)
+			return Deleted{}, fmt.Errorf("delete what %s holds: %w", name, err)
 		}
-		return Deleted{s, n}, nil
+		deleted.Deleted += n
+		heartbeat(ctx, deleted.Deleted)
 	}
-	return Deleted{}, failure.New(failure.NotFound, "this process knows no store "+in.Store, nil)
+	return deleted, nil
 }
 
 // Left is what is left of a person.

@@ -70,7 +70,7 @@ func (s *scene) destroyed(t *testing.T, ref erasure.Ref) {
 		_, err := s.env.ExecuteActivity(f, ref)
 		require.NoError(t, err)
 	}
-	do(t, s, s.DeleteStore, erasure.StoreInput{Ref: ref, Store: "postgres.sessions"})
+	do(t, s, s.DeleteStores, erasure.StoresInput{Ref: ref, Stores: []string{"postgres.sessions"}})
 	require.Equal(t, erasure.Certified, s.state(t, ref))
 }
 
@@ -242,7 +242,7 @@ func TestAPersonStaysRegisteredWhileATableThatNobodyEmptiesHoldsRows(t *testing.
 		}
 	}
 	for _, store := range do(t, s, s.Plan, ref).Stores {
-		do(t, s, s.DeleteStore, erasure.StoreInput{Ref: ref, Store: store.Name})
+		do(t, s, s.DeleteStores, erasure.StoresInput{Ref: ref, Stores: []string{store.Name}})
 	}
 	_, err := try(s, s.Remove, ref)
 	require.ErrorContains(t, err, "sessions holds rows of the person")

@@ -209,7 +209,7 @@ func (s *scene) destroy(t *testing.T, ref erasure.Ref) {
 func (s *scene) empty(t *testing.T, ref erasure.Ref) {
 	t.Helper()
 	for _, store := range do(t, s, s.Plan, ref).Stores {
-		do(t, s, s.DeleteStore, erasure.StoreInput{Ref: ref, Store: store.Name})
+		do(t, s, s.DeleteStores, erasure.StoresInput{Ref: ref, Stores: []string{store.Name}})
 	}
 	left := do(t, s, s.Remove, ref)
 	require.True(t, left.Nothing(), "%v", left)

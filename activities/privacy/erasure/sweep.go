@@ -215,7 +215,7 @@ func (a *Activities) empty(ctx context.Context, subject uuid.UUID) error {
 		return err
 	}
 	for _, early := range []bool{true, false} {
-		for i, name := range names(all) {
+		for i, name := range names(all, nil) {
 			if name.Early != early {
 				continue
 			}
