@@ -44,7 +44,7 @@ func Page(outcomes []Outcome) (text string, pictures map[string]string) {
 		pictures[name] = pauses(of)
 		fmt.Fprintf(&b, "\n## Replication: %s\n\n%s\n\n![Pauses of all runs](%s)\n", mode, rates(of), name)
 		for _, g := range of {
-			fmt.Fprintf(&b, "\n### %s\n\n%s: %d runs.\n\n%s", g.scenario.Name, strings.ToUpper(g.scenario.What[:1])+g.scenario.What[1:], len(g.runs), g.table())
+			fmt.Fprintf(&b, "\n### %s\n\n%s. Runs: %d.\n\n%s", g.scenario.Name, strings.ToUpper(g.scenario.What[:1])+g.scenario.What[1:], len(g.runs), g.table())
 		}
 	}
 	b.WriteString("\n## All runs\n\n```\n")
