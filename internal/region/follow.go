@@ -116,6 +116,7 @@ const stuckAfter = 10 * time.Second
 // watchStandby watches whether the standby follows. It notes the epoch once it does.
 func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) error {
 	var before fence.LSN
+	var reached bool // its primary was, when it had stood still for long
 	moved := time.Now()
 	tick := time.NewTicker(modeEvery)
 	defer tick.Stop()
@@ -137,17 +138,19 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 		}
 		switch {
 		case err == nil && streams:
-			moved = time.Now()
+			reached, moved = false, time.Now()
 			if err := a.follows(ctx, j); err != nil {
 				return err
 			}
 		case err == nil && lsn(at) != before, err != nil:
 			before, moved = lsn(at), time.Now()
 		case time.Since(moved) > stuckAfter:
-			if err := a.diagnose(ctx); err != nil {
-				return err
+			stuck := a.diagnose(ctx)
+			if stuck != nil && reached {
+				return stuck
 			}
-			moved = time.Now()
+			// The way to its primary may have come back just now.
+			reached, moved = stuck != nil, time.Now()
 		}
 		select {
 		case <-ctx.Done():
