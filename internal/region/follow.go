@@ -23,6 +23,9 @@ const (
 // errStuck: the standby will not follow by itself any more.
 var errStuck = errors.New("the standby does not follow")
 
+// errUnclear: it does not, and nobody knows why.
+var errUnclear = fmt.Errorf("%w, although its primary can be reached", errStuck)
+
 // follow makes PostgreSQL the standby of the other region and keeps it so. It ends with
 // the context or by failing; PostgreSQL runs on then.
 func (a *Agent) follow(ctx context.Context, j job) error {
@@ -146,7 +149,7 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 			before, moved = lsn(at), time.Now()
 		case time.Since(moved) > stuckAfter:
 			stuck := a.diagnose(ctx)
-			if stuck != nil && reached {
+			if stuck != nil && (reached || !errors.Is(stuck, errUnclear)) {
 				return stuck
 			}
 			// The way to its primary may have come back just now.
@@ -195,7 +198,7 @@ func (a *Agent) diagnose(ctx context.Context) error {
 	case *kept == "lost":
 		return fmt.Errorf("%w: its primary has not kept the log that it needs", errStuck)
 	default:
-		return fmt.Errorf("%w, although its primary can be reached", errStuck)
+		return errUnclear
 	}
 }
 
