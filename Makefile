@@ -157,11 +157,21 @@ bench-memory: build ## Measure ingest, recall and size with 1,000 people's and o
 bench-privacy: build ## Measure the erasure of one person with 10,000 memories, and of 100 people at once (ARGS=...)
 	@$(WITH_BENCH) go run ./scripts/bench privacy $(or $(ARGS),--page docs/evaluation/privacy.md)
 
-# A look at it: make drill ARGS="region-kill"
-drill: build ## Rehearse the loss of a region, ten times each way, on a lab of two (ARGS=...)
-	@rm -rf $(LOCAL)/drill
-	@$(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/drill --free-ports --regions 2 --replication sync -- \
-		sh -c '$(BIN)/meai drill run --lab "$$MEAI_TEST_LAB" $(or $(ARGS),--runs 10 --strict --page docs/evaluation/drills.md)'
+# Two labs, one after the other. With asynchronous replication only what differs there is done. Two hours; a look at it:
+# make drill RUNS=1 DRILLS="region-kill switchover"
+DRILLS =
+DRILLS_async = $(or $(DRILLS),switchover region-kill partition partition-out partition-in)
+drill: build ## Rehearse the loss of a region, ten times each way, on labs of two (RUNS=10, DRILLS=names)
+	@rm -rf $(LOCAL)/drill && mkdir -p $(LOCAL)/drill
+	@ended=0; \
+		$(MAKE) --no-print-directory drill-sync DRILLS_OF="$(DRILLS)" || ended=1; \
+		$(MAKE) --no-print-directory drill-async DRILLS_OF="$(DRILLS_async)" || ended=1; \
+		$(BIN)/meai drill page $(LOCAL)/drill/results.jsonl $(if $(RUNS)$(DRILLS),,--page docs/evaluation/drills.md) && exit $$ended
+
+.PHONY: drill-sync drill-async
+drill-sync drill-async: drill-%:
+	@$(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/drill/$* --free-ports --regions 2 --replication $* -- \
+		sh -c '$(BIN)/meai drill run --lab "$$MEAI_TEST_LAB" --results $(LOCAL)/drill/results.jsonl --runs $(or $(RUNS),10) $(DRILLS_OF)'
 
 # A look at it: make bench-export ARGS="--sizes 2000,10000"
 bench-export: build ## Measure the export of one person with 1,000,000 memories (ARGS=...)

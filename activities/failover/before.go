@@ -109,7 +109,19 @@ func (run *Run) look(ctx context.Context) (Look, fence.Snapshot, error) {
 	}
 	look.Standby = c.standby(ctx, agents, run.plan.To, lostAt, run.plan.Planned)
 	look.Standby.Behind = agents[run.plan.To].Epoch < snapshot.Last.Value.Epoch
-	return look, snapshot, nil
+	look.Standby.Ill, err = c.calledIll(ctx, run.plan.To)
+	return look, snapshot, err
+}
+
+// calledIll reports whether any observer whose word counts calls a region ill.
+func (c *Controller) calledIll(ctx context.Context, region string) (bool, error) {
+	votes, _, err := c.votes(ctx)
+	for _, seen := range votes {
+		if its, says := seen[region]; says && !its.Healthy {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // standby is what is known of the server to promote, whose primary wrote until a moment.
@@ -133,9 +145,9 @@ func (c *Controller) standby(ctx context.Context, agents map[string]fence.AgentS
 		s.Lag = max(until.Sub(replica.Newest).Seconds(), 0)
 	}
 	// The age of the newest transaction is the same measure, where there are more of those
-	// than heartbeats.
-	if present && agent.Lag >= 0 {
-		lag := max(until.Sub(c.now().Add(-time.Duration(agent.Lag*float64(time.Second)))).Seconds(), 0)
+	// than heartbeats. It was that when the agent looked, some time ago.
+	if present && agent.Lag >= 0 && !agent.At.IsZero() {
+		lag := max(until.Sub(agent.At.Add(-time.Duration(agent.Lag*float64(time.Second)))).Seconds(), 0)
 		if s.Lag < 0 || lag < s.Lag {
 			s.Lag = lag
 		}

@@ -31,6 +31,9 @@ const (
 	// ReasonBehind: it is a standby of a primary from before the last one, and its agent
 	// would not let it take over.
 	ReasonBehind Reason = "standby_behind"
+	// ReasonIll: it is to be handed over, and an observer calls the region ill: as soon as it
+	// served, it would be taken for lost.
+	ReasonIll Reason = "standby_ill"
 	// ReasonTimeline: the standby follows another history than the primary wrote.
 	ReasonTimeline Reason = "timeline"
 	// ReasonReceiver: the standby did not receive when the primary was last known to write.
@@ -57,7 +60,10 @@ type Standby struct {
 	Present   bool `json:"present"`
 	IsStandby bool `json:"is_standby"`
 	// Behind: it has not followed the last primary.
-	Behind   bool `json:"behind,omitempty"`
+	Behind bool `json:"behind,omitempty"`
+	// Ill: an observer calls its region ill. That counts for a handover alone: where the
+	// primary is lost there is no better region.
+	Ill      bool `json:"ill,omitempty"`
 	Timeline int  `json:"timeline"`
 	// Streaming: it receives, or did at the last moment at which the primary was known to be well.
 	Streaming bool `json:"streaming"`
@@ -121,6 +127,7 @@ func Judge(l Look) Judgement {
 	add(!l.Standby.Present, ReasonSilent)
 	add(l.Standby.Present && !l.Standby.IsStandby, ReasonRole)
 	add(l.Standby.Present && l.Standby.Behind, ReasonBehind)
+	add(l.Upstream.Alive && l.Standby.Ill, ReasonIll)
 	add(l.Unconfirmed, ReasonUnconfirmed)
 	add(l.Upstream.Timeline != 0 && l.Standby.Timeline != l.Upstream.Timeline, ReasonTimeline)
 	add(!l.Standby.Streaming, ReasonReceiver)

@@ -51,6 +51,9 @@ func TestTheGateSaysWhatSpeaksAgainstAFailover(t *testing.T) {
 		"much to apply":                         {func(l *failover.Look) { l.Standby.Received = 6001 }, reasons{"replay"}, false, false, 0.5},
 		"switchover, however far behind": {func(l *failover.Look) { l.Upstream.Alive, l.Standby.Lag = true, 90 },
 			nil, false, true, 0},
+		"switchover to one that somebody calls ill": {func(l *failover.Look) { l.Upstream.Alive, l.Standby.Ill = true, true },
+			reasons{"standby_ill"}, false, true, 0},
+		"lost, and somebody calls the other one ill": {func(l *failover.Look) { l.Standby.Ill = true }, nil, false, false, 0.5},
 		"switchover to one that does not receive": {func(l *failover.Look) { l.Upstream.Alive, l.Standby.Streaming = true, false },
 			reasons{"receiver"}, false, false, -1},
 	} {

@@ -73,6 +73,38 @@ func TestAFailoverGoesThroughItsSteps(t *testing.T) {
 	}
 }
 
+// What an agent said of its lag was true when it looked.
+func TestTheLagGoesOnAfterTheAgentHasLooked(t *testing.T) {
+	s := newScene(t, fence.Async)
+	s.servers["b"].replica.Newest = at(-60) // no heartbeat has come for long
+	s.lag = 0.5
+	c, l := s.controller(0)
+	id := uuid.New()
+	require.NoError(t, carry(s, l, c, failover.Input{ID: id}))
+	for _, done := range s.history(id).Steps {
+		if done.Step == "gate" {
+			require.InDelta(t, 3.5, done.Judgement.Loss, 0.001)
+		}
+	}
+}
+
+func TestNothingIsHandedToARegionThatAnObserverCallsIll(t *testing.T) {
+	s := newScene(t, fence.Sync)
+	s.lost, s.ill = false, true
+	c, l := s.controller(0)
+	id := uuid.New()
+	err := carry(s, l, c, failover.Input{ID: id, Planned: true})
+	require.ErrorIs(t, err, failover.ErrRefused)
+	require.ErrorContains(t, err, "standby_ill")
+	require.Equal(t, "a", s.desired().Region)
+	require.Equal(t, failover.RolledBack, s.history(id).Result.State)
+	s.unclaimed()
+
+	s.ill = false
+	require.NoError(t, carry(s, l, c, failover.Input{Planned: true}))
+	require.Equal(t, "b", s.desired().Region)
+}
+
 func TestAHandoverLosesNothingInWhateverMode(t *testing.T) {
 	s := newScene(t, fence.Async)
 	s.lost = false

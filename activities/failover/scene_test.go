@@ -32,6 +32,10 @@ type scene struct {
 	alive map[string]bool
 	// lost is what the observers say of region a.
 	lost bool
+	// ill has one observer, at site c, call region b ill.
+	ill bool
+	// lag is what the agents say of theirs, three seconds before the primary falls ill.
+	lag float64
 	// routed are the notices, in order.
 	routed []failover.Notice
 }
@@ -109,7 +113,7 @@ func (p *place) Close() error { return nil }
 
 // newScene has region a serve, and b follow it.
 func newScene(t *testing.T, mode fence.Replication) *scene {
-	s := &scene{t: t, mode: mode, lost: true, alive: map[string]bool{"a": true, "b": true}, servers: map[string]*server{
+	s := &scene{t: t, mode: mode, lost: true, lag: -1, alive: map[string]bool{"a": true, "b": true}, servers: map[string]*server{
 		"a": {standing: failover.Standing{Timeline: 3}, refusal: failover.RefusedReadOnly},
 		"b": {standing: failover.Standing{InRecovery: true, Timeline: 4}, replica: failover.Replica{Newest: at(-1), Streaming: true}},
 	}}
@@ -143,7 +147,7 @@ func (s *scene) agents(ctx context.Context) {
 		if !s.alive[region] {
 			continue
 		}
-		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Epoch: to.Epoch, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: -1}
+		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Epoch: to.Epoch, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: s.lag, At: at(-3)}
 		if region == to.Region {
 			status.Role, status.Open = fence.RolePrimary, true
 		}
@@ -151,7 +155,7 @@ func (s *scene) agents(ctx context.Context) {
 	}
 	for _, site := range []string{"a", "b", "c"} {
 		require.NoError(t, r.Judge(ctx, fence.Verdict{Site: site, Regions: map[string]fence.Health{
-			"a": {Healthy: !s.lost || to.Region == "b", Reason: "refused", Since: at(0)}, "b": {Healthy: true},
+			"a": {Healthy: !s.lost || to.Region == "b", Reason: "refused", Since: at(0)}, "b": {Healthy: !s.ill || site != "c"},
 		}}))
 	}
 }

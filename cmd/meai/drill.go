@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,11 +15,13 @@ import (
 	"meai/cmd/meai/internal/drill"
 	"meai/internal/config"
 	"meai/internal/fence"
+	"meai/internal/region"
 )
 
 type drillCommand struct {
 	List drillListCommand `cmd:"" help:"List the drills, or the outcomes of those that were kept."`
 	Run  drillRunCommand  `cmd:"" help:"Break a lab, again and again, under traffic, and measure."`
+	Page drillPageCommand `cmd:"" help:"Write what was found as a page, and say whether the targets are met."`
 }
 
 func (drillCommand) Help() string {
@@ -55,10 +58,9 @@ type drillRunCommand struct {
 	People   int           `default:"12" help:"How many people write."`
 	Share    float64       `default:"0.5" help:"How much of what saturates the lab they write."`
 	Saturate time.Duration `default:"10s" help:"How long is looked for what saturates it."`
-	Before   time.Duration `default:"5s" help:"How long they write before it is broken."`
-	After    time.Duration `default:"10s" help:"How long they write once it was made up for."`
-	Results  string        `type:"path" help:"Append each run's outcome to this file, as a line of JSON." placeholder:"FILE"`
-	Page     string        `type:"path" help:"Write all outcomes as a page of documentation." placeholder:"FILE"`
+	Before   time.Duration `default:"3s" help:"How long they write before it is broken."`
+	After    time.Duration `default:"5s" help:"How long they write once it was made up for."`
+	Results  string        `type:"path" help:"Append each run's outcome to this file, as a line of JSON, for 'meai drill page'." placeholder:"FILE"`
 	Strict   bool          `help:"Fail when a target is not met."`
 }
 
@@ -90,8 +92,12 @@ func (d drillRunCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the lab's configuration: %w", err)
 	}
+	servers, err := region.ParseServers(cfg.Regions.Postgres)
+	if err != nil {
+		return err
+	}
 	run := &drill.Drill{
-		Lab: lab, Mode: fence.Replication(cfg.Regions.Mode), Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Out: os.Stderr,
+		Lab: lab, Servers: servers, Lease: cfg.Regions.Lease, Mode: fence.Replication(cfg.Regions.Mode), Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Out: os.Stderr,
 		Handover: func(ctx context.Context, to string) error {
 			return lab.Ask(ctx, drill.Control, nil, "failover", "run", "--planned", "--to", to)
 		},
@@ -116,8 +122,9 @@ func scenarios(names []string) (chosen []drill.Scenario, err error) {
 	return chosen, nil
 }
 
-// all runs every scenario as often as was asked for. One that cannot be brought to its end
-// ends the rest: a lab that is half broken proves nothing.
+// all runs every scenario as often as was asked for. One that cannot be brought to its end is
+// a miss; a lab that does not become whole again ends the rest: one that is half broken proves
+// nothing.
 func (d drillRunCommand) all(ctx context.Context, run *drill.Drill, chosen []drill.Scenario) error {
 	var outcomes []drill.Outcome
 	for n := range d.Runs {
@@ -125,29 +132,33 @@ func (d drillRunCommand) all(ctx context.Context, run *drill.Drill, chosen []dri
 			o, err := run.Once(ctx, s, n+1)
 			outcomes = append(outcomes, o)
 			fmt.Println(o)
-			if err != nil {
-				return errors.Join(fmt.Errorf("%s, run %d: %w", s.Name, n+1, err), d.keep(outcomes))
+			if err = errors.Join(err, d.keep(o)); err != nil {
+				return fmt.Errorf("%s, run %d: %w", s.Name, n+1, err)
 			}
 		}
 	}
 	fmt.Println()
-	fmt.Print(drill.Table(outcomes))
-	if err := d.keep(outcomes); err != nil {
-		return err
+	fmt.Print(drill.Tables(outcomes))
+	return d.judge(outcomes)
+}
+
+func (d drillRunCommand) judge(outcomes []drill.Outcome) error {
+	if !d.Strict {
+		return nil
 	}
-	if missed := drill.Missed(outcomes); d.Strict && len(missed) > 0 {
+	return met(outcomes)
+}
+
+// met fails when a target is not met.
+func met(outcomes []drill.Outcome) error {
+	if missed := drill.Missed(outcomes); len(missed) > 0 {
 		return errors.New("targets are not met: " + strings.Join(missed, "; "))
 	}
 	return nil
 }
 
 // keep writes down what was found.
-func (d drillRunCommand) keep(outcomes []drill.Outcome) (err error) {
-	if d.Page != "" {
-		if err := os.WriteFile(d.Page, []byte(drill.Page(outcomes)), 0o644); err != nil {
-			return err
-		}
-	}
+func (d drillRunCommand) keep(o drill.Outcome) (err error) {
 	if d.Results == "" {
 		return nil
 	}
@@ -156,11 +167,49 @@ func (d drillRunCommand) keep(outcomes []drill.Outcome) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	lines := json.NewEncoder(file)
-	for _, o := range outcomes {
-		if err := lines.Encode(o); err != nil {
+	return json.NewEncoder(file).Encode(o)
+}
+
+type drillPageCommand struct {
+	Results []string `arg:"" type:"existingfile" help:"What 'meai drill run --results' wrote, of one lab or of several." placeholder:"FILE"`
+	Page    string   `type:"path" help:"The page; beside it are written its pictures." placeholder:"FILE"`
+}
+
+// Run writes the page, and fails when a target is not met.
+func (d drillPageCommand) Run() error {
+	var outcomes []drill.Outcome
+	for _, path := range d.Results {
+		more, err := readOutcomes(path)
+		if err != nil {
 			return err
 		}
+		outcomes = append(outcomes, more...)
 	}
-	return nil
+	if d.Page != "" {
+		text, pictures := drill.Page(outcomes)
+		pictures[filepath.Base(d.Page)] = text
+		for name, content := range pictures {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(d.Page), name), []byte(content), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return met(outcomes)
+}
+
+func readOutcomes(path string) (outcomes []drill.Outcome, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	for lines := json.NewDecoder(file); ; {
+		var o drill.Outcome
+		if err := lines.Decode(&o); errors.Is(err, io.EOF) {
+			return outcomes, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		outcomes = append(outcomes, o)
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"meai/internal/failure"
@@ -23,14 +24,56 @@ func (p *parts) admitted(ctx context.Context, db *postgres.DB, wait bool) (err e
 		_, err := db.Serving(ctx)
 		return ended(err)
 	}
-	p.persist(ctx, "whether the database is in quarantine is not known yet", func(ctx context.Context) error {
+	return p.untilServing(ctx, db, ended)
+}
+
+// inTurn is [parts.admitted] for a process that begins. Where there are two regions it waits
+// for the end of a quarantine as well: a failover that may have lost something begins with
+// one, and ends it within seconds, in which people wait.
+func (p *parts) inTurn(ctx context.Context, db *postgres.DB) error {
+	if p.fenced == nil {
+		return p.admitted(ctx, db, true)
+	}
+	return p.untilServing(ctx, db, func(error) error { return nil })
+}
+
+// untilServing asks the database until it serves, or answers something that ends it.
+func (p *parts) untilServing(ctx context.Context, db *postgres.DB, ends func(error) error) error {
+	var warned time.Time
+	for {
 		_, unknown := db.Serving(ctx)
-		if err = ended(unknown); err != nil {
-			return nil
+		if err := ends(unknown); err != nil || unknown == nil || ctx.Err() != nil {
+			return err
 		}
-		return unknown
-	})
-	return err
+		if time.Since(warned) >= watchEvery {
+			warned = time.Now()
+			p.telemetry.Logger.Warn("the database does not serve yet, or is not known to", "error", unknown)
+		}
+		p.untilItsTurn(ctx)
+	}
+}
+
+// The pauses between two questions to a database that does not serve yet, once writes belong
+// to it, and between two looks at whether they do.
+const soon = 50 * time.Millisecond
+
+// untilItsTurn pauses: for a moment where the register says that writes belong here, because
+// the database opens any moment then and people wait for it, and else for [watchEvery], or
+// until they do.
+func (p *parts) untilItsTurn(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, watchEvery)
+	defer cancel()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(soon):
+		}
+		// A server may be ahead of the register, never behind: this asks for the region alone.
+		if p.fenced != nil && p.fenced.Check(math.MaxInt64) == nil {
+			return
+		}
+	}
 }
 
 // catchUpTimeout bounds how long a starting worker waits for the ledger.

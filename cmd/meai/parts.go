@@ -302,8 +302,37 @@ func (p *parts) persist(ctx context.Context, failing string, f func(context.Cont
 	}
 }
 
+// models has those that are part of the program, and what is compared with every message,
+// ready in memory. A provider's may take longer than anyone should wait for; the library is
+// asked for its vectors again when they are needed.
+func (p *parts) models(ctx context.Context) (embedding.Embedder, *bridge.Library, error) {
+	embedder, err := p.embedder()
+	if err != nil {
+		return nil, nil, err
+	}
+	library, err := bridge.NewLibrary(embedder)
+	if err != nil {
+		return nil, nil, fmt.Errorf("load the resource library: %w", err)
+	}
+	encoder, err := p.encoder(embedder)
+	if err != nil {
+		return nil, nil, err
+	}
+	analyzer, err := mirror.NewAnalyzer(encoder)
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up Mirror: %w", err)
+	}
+	go func() {
+		// What is learned here is in memory for good; what fails is done when it is needed.
+		analyzer.Analyze(ctx, "I am ready.")
+		_ = truthfilter.New(embedder, truthfilter.Standard)
+		_ = library.Prepare(ctx)
+	}()
+	return embedder, library, nil
+}
+
 // capabilities puts the activities together.
-func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, committer *ledger.Committer, embedder embedding.Embedder) (workers.Capabilities, error) {
+func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *postgres.DB, log *audit.Log, committer *ledger.Committer, embedder embedding.Embedder, library *bridge.Library) (workers.Capabilities, error) {
 	index, err := p.vectors(ctx)
 	if err != nil {
 		return workers.Capabilities{}, err
@@ -328,10 +357,6 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	writer, err := p.writer()
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("set up the writer of answers: %w", err)
-	}
-	library, err := bridge.NewLibrary(embedder)
-	if err != nil {
-		return workers.Capabilities{}, fmt.Errorf("load the resource library: %w", err)
 	}
 	words := p.forWords(embedder)
 	library.AskBy(words)

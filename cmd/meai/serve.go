@@ -23,6 +23,7 @@ import (
 	"meai/api"
 	"meai/internal/audit"
 	"meai/internal/codec"
+	"meai/internal/embedding"
 	"meai/internal/ledger"
 	"meai/internal/postgres"
 	"meai/workers"
@@ -65,7 +66,16 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
-	if err := p.admitted(ctx, db, queues != nil); err != nil {
+	var embedder embedding.Embedder
+	var library *bridge.Library
+	if queues == nil {
+		err = p.admitted(ctx, db, false)
+	} else if embedder, library, err = p.models(ctx); err == nil {
+		// With all models in memory: where the other region serves, the moment in which this
+		// one does is one in which people wait.
+		err = p.inTurn(ctx, db)
+	}
+	if err != nil {
 		return err
 	}
 	log, committer, err := p.records(ctx, db)
@@ -78,12 +88,8 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	var fatal <-chan error // nil without workers
 	settings := []fixed{theKeyring(p.keys), historyShards(temporal)}
 	if queues != nil {
-		embedder, err := p.embedder()
-		if err != nil {
-			return err
-		}
 		settings = append(settings, embeddingModel(embedder.Model()))
-		caps, err := p.capabilities(ctx, temporal, db, log, committer, embedder)
+		caps, err := p.capabilities(ctx, temporal, db, log, committer, embedder, library)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -13,6 +14,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	temporallog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // ConnectOptions say how to reach the cluster and what every payload, log line
@@ -50,6 +53,12 @@ func Connect(_ context.Context, o ConnectOptions) (client.Client, error) {
 		}),
 	}
 	options.ConnectionOptions.TLS = o.TLS
+	// A region's Temporal is away for as long as the other region serves. When it is back,
+	// people wait: ten seconds, the SDK's longest pause between two attempts, are too long.
+	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+		MinConnectTimeout: 10 * time.Second,
+	})}
 	if o.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
 	}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -22,8 +24,8 @@ type EtcdOptions struct {
 	Endpoints []string
 	// Cluster names what the records belong to; they lie below /meai/<cluster>/.
 	Cluster string
-	// Timeout of one try; a second where it is zero. A call tries up to three times, each time another member, for as long
-	// as its context allows: a member that is cut off from the others answers late or never.
+	// Timeout of one try; a second where it is zero. A call tries for three times as long, or as its context allows, each
+	// time another member: one that is cut off from the others answers late or never.
 	Timeout time.Duration
 	// Clock by which leases count; [BootClock] where it is nil.
 	Clock Clock
@@ -39,7 +41,10 @@ type EtcdOptions struct {
 
 // Etcd is the register in an etcd cluster.
 type Etcd struct {
-	client  *clientv3.Client
+	// members are asked one at a time; good is the place of the one that is asked: the last that has answered. A client of
+	// all members would ask them in turns, and so a silent one again and again.
+	members []*member
+	good    atomic.Int64
 	prefix  string
 	timeout time.Duration
 	clock   Clock
@@ -57,14 +62,31 @@ func OpenEtcd(options EtcdOptions) (*Etcd, error) {
 	if options.Cluster == "" || strings.Contains(options.Cluster, "/") {
 		return nil, fmt.Errorf("open the register: %q names no cluster", options.Cluster)
 	}
+	if len(options.Endpoints) == 0 {
+		return nil, errors.New("open the register: it has no members")
+	}
 	if options.Timeout == 0 {
 		options.Timeout = time.Second
 	}
-	client, err := options.connect()
+	dial, err := options.dial()
 	if err != nil {
 		return nil, fmt.Errorf("open the register: %w", err)
 	}
-	e := &Etcd{client: client, prefix: "/meai/" + options.Cluster + "/", timeout: options.Timeout, clock: options.Clock}
+	e := &Etcd{prefix: "/meai/" + options.Cluster + "/", timeout: options.Timeout, clock: options.Clock}
+	var absent error
+	for _, endpoint := range options.Endpoints {
+		m := &member{config: clientv3.Config{
+			Endpoints: []string{endpoint}, Username: options.User, Password: options.Password, DialTimeout: options.Timeout, DialOptions: dial,
+			MaxUnaryRetries: 1, Logger: zap.NewNop(),
+		}}
+		e.members = append(e.members, m)
+		absent = errors.Join(absent, m.reach())
+	}
+	if first := slices.IndexFunc(e.members, (*member).reached); first >= 0 {
+		e.good.Store(int64(first))
+	} else {
+		return nil, fmt.Errorf("open the register: %w", absent)
+	}
 	if e.clock == nil {
 		e.clock = BootClock
 	}
@@ -72,34 +94,82 @@ func OpenEtcd(options EtcdOptions) (*Etcd, error) {
 	return e, nil
 }
 
-func (o EtcdOptions) connect() (*clientv3.Client, error) {
+// dial is how connections are made, by what the members' URLs ask for.
+func (o EtcdOptions) dial() ([]grpc.DialOption, error) {
 	if (o.User == "") != (o.Password == "") {
 		return nil, errors.New("a user of etcd and its password come together")
 	}
-	dial := o.Dial
 	switch over, mixed := secured(o.Endpoints); {
 	case mixed:
 		return nil, errors.New("some members of etcd are https and some are not: what is said to one is said to all")
 	case over && o.TLS != nil:
-		dial = append([]grpc.DialOption{grpc.WithTransportCredentials(newPerHost(o.TLS))}, dial...)
+		return append([]grpc.DialOption{grpc.WithTransportCredentials(newPerHost(o.TLS))}, o.Dial...), nil
 	case !over && o.User != "":
 		return nil, errors.New("a password for etcd would be sent in the open: its members are not https")
 	}
-	return clientv3.New(clientv3.Config{
-		Endpoints: o.Endpoints, Username: o.User, Password: o.Password, DialTimeout: tries * o.Timeout, DialOptions: dial, Logger: zap.NewNop(),
-	})
+	return o.Dial, nil
+}
+
+// member is one of the cluster. Only with a password is it asked for something before it has a client: one that was away
+// then gets its client when it is to be asked.
+type member struct {
+	config clientv3.Config
+	mu     sync.Mutex
+	client atomic.Pointer[clientv3.Client]
+}
+
+func (m *member) reached() bool { return m.client.Load() != nil }
+
+func (m *member) reach() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.reached() {
+		return nil
+	}
+	client, err := clientv3.New(m.config)
+	if err == nil {
+		m.client.Store(client)
+	}
+	return err
 }
 
 // Close ends the connection. Leases are left to expire.
-func (e *Etcd) Close() error { return e.client.Close() }
+func (e *Etcd) Close() (err error) {
+	for _, m := range e.members {
+		if m.reached() {
+			err = errors.Join(err, m.client.Load().Close())
+		}
+	}
+	return err
+}
+
+// client is that of the member to ask now.
+func (e *Etcd) client() *clientv3.Client { return e.members[e.good.Load()].client.Load() }
+
+// turn has the next member asked that can be.
+func (e *Etcd) turn(from int64) {
+	for i := range int64(len(e.members)) {
+		next := (from + 1 + i) % int64(len(e.members))
+		if e.members[next].reach() == nil {
+			e.good.CompareAndSwap(from, next)
+			return
+		}
+	}
+}
 
 // try calls until the outcome is known. Everything that is tried may be done twice.
 func (e *Etcd) try(ctx context.Context, what string, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, tries*e.timeout)
+	defer cancel()
 	var err error
-	for range tries {
+	for {
 		err = e.once(ctx, call)
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrLost) || errors.Is(err, ErrHeld) {
+		if err == nil || ctx.Err() != nil || known(err) || errors.Is(err, rpctypes.ErrPermissionDenied) {
 			break
+		}
+		select { // members that have no leader say so at once
+		case <-ctx.Done():
+		case <-time.After(e.timeout / 20):
 		}
 	}
 	if err != nil {
@@ -108,20 +178,29 @@ func (e *Etcd) try(ctx context.Context, what string, call func(context.Context) 
 	return nil
 }
 
+// known reports whether an error is an outcome: the member has answered.
+func known(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrLost) || errors.Is(err, ErrHeld)
+}
+
 func (e *Etcd) once(ctx context.Context, call func(context.Context) error) error {
 	// A member without a leader says so at once instead of letting the caller wait.
 	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), e.timeout)
 	defer cancel()
+	asked := e.good.Load()
 	err := call(ctx)
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		return errors.Join(ErrLost, err)
+	}
+	if err != nil && !known(err) {
+		e.turn(asked)
 	}
 	return err
 }
 
 // commit carries out a transaction. With ok false, its conditions did not hold and otherwise was done.
 func (e *Etcd) commit(ctx context.Context, conditions []clientv3.Cmp, then, otherwise []clientv3.Op) (ok bool, answer *clientv3.TxnResponse, err error) {
-	answer, err = e.client.Txn(ctx).If(conditions...).Then(then...).Else(otherwise...).Commit()
+	answer, err = e.client().Txn(ctx).If(conditions...).Then(then...).Else(otherwise...).Commit()
 	if err != nil {
 		return false, nil, err
 	}

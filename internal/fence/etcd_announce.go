@@ -33,24 +33,50 @@ func (e *Etcd) Watch(ctx context.Context) <-chan struct{} {
 	return signals
 }
 
-// watchOnce watches until the register ends the watch, as it does when it compacts what was not seen yet.
+// watchOnce watches until the register ends the watch, as it does when it compacts what was not seen yet, or until another
+// member is asked: the one that is watched may be silent.
 func (e *Etcd) watchOnce(ctx context.Context, signals chan<- struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for answer := range e.client.Watch(clientv3.WithRequireLeader(ctx), e.prefix, clientv3.WithPrefix()) {
-		relevant := answer.Err() != nil // something may have been missed
-		for _, event := range answer.Events {
-			relevant = relevant || e.isRecord(string(event.Kv.Key))
-		}
-		if !relevant {
-			continue
-		}
+	asked := e.good.Load()
+	answers := e.members[asked].client.Load().Watch(clientv3.WithRequireLeader(ctx), e.prefix, clientv3.WithPrefix())
+	ticks := time.NewTicker(e.timeout)
+	defer ticks.Stop()
+	for e.good.Load() == asked {
 		select {
-		case signals <- struct{}{}:
-		default: // one is waiting already
+		case answer, open := <-answers:
+			if !open {
+				e.rest(ctx)
+				return
+			}
+			e.signal(answer, signals)
+		case <-ticks.C:
 		}
 	}
-	// The channel ends when this member has no leader: ask another one, but not in a tight loop.
+	// What has changed since is read now.
+	select {
+	case signals <- struct{}{}:
+	default:
+	}
+}
+
+// signal passes on that a record has changed.
+func (e *Etcd) signal(answer clientv3.WatchResponse, signals chan<- struct{}) {
+	relevant := answer.Err() != nil // something may have been missed
+	for _, event := range answer.Events {
+		relevant = relevant || e.isRecord(string(event.Kv.Key))
+	}
+	if !relevant {
+		return
+	}
+	select {
+	case signals <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// rest: a watch ends when its member has no leader. Another one is asked, but not in a tight loop.
+func (e *Etcd) rest(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(e.timeout):
@@ -89,7 +115,7 @@ func (e *Etcd) sayUnderLease(ctx context.Context, name string, value any) error 
 	if err != nil {
 		return err
 	}
-	_, err = e.client.Do(ctx, e.put(name, value, clientv3.WithLease(lease)))
+	_, err = e.client().Do(ctx, e.put(name, value, clientv3.WithLease(lease)))
 	return err
 }
 
@@ -99,10 +125,10 @@ func (e *Etcd) announcing(ctx context.Context, name string) (clientv3.LeaseID, e
 	lease := e.announce[name]
 	e.mu.Unlock()
 	if lease != 0 {
-		_, err := e.client.KeepAliveOnce(ctx, lease)
+		_, err := e.client().KeepAliveOnce(ctx, lease)
 		return lease, err
 	}
-	granted, err := e.client.Grant(ctx, int64(AnnounceTTL/time.Second))
+	granted, err := e.client().Grant(ctx, int64(AnnounceTTL/time.Second))
 	if err != nil {
 		return 0, err
 	}
@@ -131,7 +157,7 @@ func (e *Etcd) Verdicts(ctx context.Context) (map[string]Verdict, error) {
 // Note keeps something under a name.
 func (e *Etcd) Note(ctx context.Context, name string, note json.RawMessage) error {
 	return e.try(ctx, "note "+name, func(ctx context.Context) error {
-		_, err := e.client.Do(ctx, e.put(underNotes+name, note))
+		_, err := e.client().Do(ctx, e.put(underNotes+name, note))
 		return err
 	})
 }
@@ -145,7 +171,7 @@ func (e *Etcd) Notes(ctx context.Context, prefix string) (map[string]json.RawMes
 func list[T any](ctx context.Context, e *Etcd, under string) (map[string]T, error) {
 	var records map[string]T
 	err := e.try(ctx, "read "+under, func(ctx context.Context) error {
-		answer, err := e.client.Get(ctx, e.prefix+under, clientv3.WithPrefix())
+		answer, err := e.client().Get(ctx, e.prefix+under, clientv3.WithPrefix())
 		if err != nil {
 			return err
 		}

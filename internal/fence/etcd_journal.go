@@ -107,7 +107,7 @@ func (e *Etcd) Elect(ctx context.Context, failover, name string) (Runner, error)
 		return nil, err
 	}
 	id := clientv3.LeaseID(lease.ID)
-	session, err := concurrency.NewSession(e.client, concurrency.WithLease(id))
+	session, err := concurrency.NewSession(e.client(), concurrency.WithLease(id))
 	if err != nil {
 		return nil, errors.Join(err, e.revoke(ctx, id))
 	}

@@ -92,7 +92,7 @@ func (e *Etcd) Grant(ctx context.Context, ttl time.Duration) (Lease, error) {
 	var lease Lease
 	err := e.try(ctx, "take a lease", func(ctx context.Context) error {
 		sent := e.clock() // before it is asked for: it may count from then on
-		granted, err := e.client.Grant(ctx, int64(ttl/time.Second))
+		granted, err := e.client().Grant(ctx, int64(ttl/time.Second))
 		if err == nil {
 			lease = Lease{ID: int64(granted.ID), Sent: sent, TTL: time.Duration(granted.TTL) * time.Second}
 		}
@@ -124,7 +124,7 @@ func (e *Etcd) Renew(ctx context.Context, lease Lease) (Lease, Snapshot, error) 
 	renewed, read := lease, Snapshot{}
 	err := e.try(ctx, "renew the lease", func(ctx context.Context) error {
 		sent := e.clock() // before it is asked for
-		answer, err := e.client.KeepAliveOnce(ctx, clientv3.LeaseID(lease.ID))
+		answer, err := e.client().KeepAliveOnce(ctx, clientv3.LeaseID(lease.ID))
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (e *Etcd) Release(ctx context.Context, holder Holder, lease Lease, proof Pr
 
 func (e *Etcd) revoke(ctx context.Context, lease clientv3.LeaseID) error {
 	err := e.try(ctx, "end a lease", func(ctx context.Context) error {
-		_, err := e.client.Revoke(ctx, lease)
+		_, err := e.client().Revoke(ctx, lease)
 		if errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			return nil
 		}

@@ -127,6 +127,9 @@ func TestEtcdKnowsItsUsers(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
 	_, err = other.Read(ctx)
 	require.ErrorContains(t, err, "permission denied", "the role is for one cluster's records")
+
+	away := append([]string{"https://127.0.0.1:1"}, cluster.Endpoints...)
+	require.NoError(t, reads(t, fence.EtcdOptions{Endpoints: away, TLS: trusting, User: "meai", Password: "hunter2"}), "a member that is away keeps nobody from the others")
 }
 
 func TestAPasswordIsNotSentInTheOpen(t *testing.T) {

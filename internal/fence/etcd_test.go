@@ -76,6 +76,22 @@ func TestALeaseOutlivesAnyMemberOfTheRegister(t *testing.T) {
 	require.Equal(t, holder, read(t, register).Primary.Value)
 }
 
+func TestASilentMemberIsNotAskedAgainAndAgain(t *testing.T) {
+	cluster := fencetest.Start(t, 3)
+	register := cluster.Register(t, "test")
+	require.NoError(t, register.Begin(t.Context(), "a", fence.Sync))
+	for member := range cluster.Endpoints {
+		cluster.Signal(t, member, syscall.SIGSTOP)
+		require.Eventually(t, func() bool { _, err := register.Read(t.Context()); return err == nil }, patience, 10*time.Millisecond)
+		began := time.Now()
+		for range 100 {
+			read(t, register)
+		}
+		require.Less(t, time.Since(began), 20*time.Second, "a third of the readings would have waited for 2 s")
+		cluster.Signal(t, member, syscall.SIGCONT)
+	}
+}
+
 func TestWithoutAMajorityNothingIsKnown(t *testing.T) {
 	cluster := fencetest.Start(t, 3)
 	register := cluster.Register(t, "test")

@@ -178,7 +178,8 @@ type AgentStatus struct {
 	Flushed  LSN    `json:"flushed"`
 	// Lag is how old the newest replayed transaction is, in seconds; negative where that is not known.
 	Lag     float64   `json:"lag"`
-	Since   time.Time `json:"since"` // of the role
+	At      time.Time `json:"at,omitzero"` // when its PostgreSQL was asked for all that
+	Since   time.Time `json:"since"`       // of the role
 	Message string    `json:"message,omitempty"`
 }
 

@@ -28,6 +28,7 @@ type Agent struct {
 	clean  bool      // PostgreSQL was shut down in order as a primary, at
 	end    fence.LSN
 	remedy remedy // for a standby that does not follow
+	ends   int    // how often in a row it ended by itself
 
 	told // what others learn of it
 }
@@ -297,7 +298,7 @@ func (a *Agent) mayServe() error {
 	case !exists:
 		return errors.New("this region is to serve, and has no cluster")
 	case record.Broken:
-		return errors.New("this region is to serve, and its cluster was being rewound when that was stopped")
+		return errors.New("this region is to serve, and its cluster is not whole: its rewinding was broken off, or pages of it are corrupt")
 	case a.ServeOld, follows, !last.Exists(), last.Value.Region == a.Region, record.Serves && record.Epoch == a.knows.Desired.Value.Epoch:
 		return nil
 	default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"meai/internal/fence"
@@ -22,6 +23,9 @@ const (
 // errStuck: the standby will not follow by itself any more.
 var errStuck = errors.New("the standby does not follow")
 
+// errUnclear: it does not, and nobody knows why.
+var errUnclear = fmt.Errorf("%w, although its primary can be reached", errStuck)
+
 // follow makes PostgreSQL the standby of the other region and keeps it so. It ends with
 // the context or by failing; PostgreSQL runs on then.
 func (a *Agent) follow(ctx context.Context, j job) error {
@@ -36,11 +40,7 @@ func (a *Agent) follow(ctx context.Context, j job) error {
 		}
 	}
 	err := a.watchStandby(ctx, j, s)
-	if errors.Is(err, errStuck) {
-		a.mu.Lock()
-		a.remedy = min(a.remedy+1, cloning)
-		a.mu.Unlock()
-	}
+	a.remedyFor(err)
 	return err
 }
 
@@ -119,33 +119,49 @@ const stuckAfter = 10 * time.Second
 // watchStandby watches whether the standby follows. It notes the epoch once it does.
 func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) error {
 	var before fence.LSN
+	var reached bool // its primary was, when it had stood still for long
 	moved := time.Now()
 	tick := time.NewTicker(modeEvery)
 	defer tick.Stop()
+	reading, stop := context.WithCancel(ctx)
+	var scrubs sync.WaitGroup
+	defer scrubs.Wait()
+	defer stop()
+	found := make(chan error, 1)
+	scrubs.Go(func() { a.scrubbing(reading, found) })
 	for {
 		var streams bool
 		var at *string
+		var failures int64
 		err := a.cluster.ask(ctx, `select exists (select from pg_stat_wal_receiver where status = 'streaming'),
-			greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text`, nil, &streams, &at)
+			greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text,
+			(select coalesce(sum(checksum_failures), 0)::bigint from pg_stat_database)`, nil, &streams, &at, &failures)
+		if failures > 0 { // somebody else came upon them
+			return a.rotten(fmt.Errorf("%d pages", failures))
+		}
 		switch {
 		case err == nil && streams:
-			moved = time.Now()
+			reached, moved = false, time.Now()
 			if err := a.follows(ctx, j); err != nil {
 				return err
 			}
 		case err == nil && lsn(at) != before, err != nil:
 			before, moved = lsn(at), time.Now()
 		case time.Since(moved) > stuckAfter:
-			if err := a.diagnose(ctx); err != nil {
-				return err
+			stuck := a.diagnose(ctx)
+			if stuck != nil && (reached || !errors.Is(stuck, errUnclear)) {
+				return stuck
 			}
-			moved = time.Now()
+			// The way to its primary may have come back just now.
+			reached, moved = stuck != nil, time.Now()
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.Exited():
-			return fmt.Errorf("PostgreSQL ended: %s", s.Log())
+			return fmt.Errorf("%w: %s", errEnded, s.Log())
+		case err := <-found:
+			return a.rotten(err)
 		case <-tick.C:
 		}
 	}
@@ -154,7 +170,7 @@ func (a *Agent) watchStandby(ctx context.Context, j job, s *pgserver.Server) err
 // follows notes that the standby follows in the epoch.
 func (a *Agent) follows(ctx context.Context, j job) error {
 	a.mu.Lock()
-	a.remedy, a.message = none, ""
+	a.remedy, a.ends, a.message = none, 0, ""
 	r := a.record
 	a.mu.Unlock()
 	if r.Epoch >= j.epoch && !r.Serves {
@@ -182,7 +198,7 @@ func (a *Agent) diagnose(ctx context.Context) error {
 	case *kept == "lost":
 		return fmt.Errorf("%w: its primary has not kept the log that it needs", errStuck)
 	default:
-		return fmt.Errorf("%w, although its primary can be reached", errStuck)
+		return errUnclear
 	}
 }
 

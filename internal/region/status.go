@@ -131,9 +131,10 @@ func (a *Agent) announce(ctx context.Context) {
 	}
 }
 
-// positions are those of a primary and of a standby. A standby that has replayed all that
-// it received does not lag while it hears from its primary, which it does every 2.5 s at
-// least; otherwise its lag is the age of the newest transaction that it has. The control
+// positions are those of a primary and of a standby. The lag of one that has replayed all
+// that it received is the age of the last word of its primary, which comes every 2.5 s at
+// least: what that has written since nobody knows. Otherwise, and where that is less, it is
+// the age of the newest transaction that it has. The control
 // file learns of a timeline with the next checkpoint, and the receiver is gone when the
 // primary is: the files of the log that it wrote are named after theirs.
 const positions = `
@@ -145,9 +146,9 @@ const positions = `
 	       case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text,
 	       case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_flush_lsn() end::text,
 	       case when not pg_is_in_recovery() then 0
-	            when pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()
-	              and exists (select from pg_stat_wal_receiver where last_msg_receipt_time > now() - interval '4 seconds') then 0
-	            else extract(epoch from now() - pg_last_xact_replay_timestamp()) end::float8`
+	            else extract(epoch from least(now() - pg_last_xact_replay_timestamp(), (
+	                select greatest(now() - last_msg_receipt_time, now() - last_msg_send_time) from pg_stat_wal_receiver
+	                where pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()))) end::float8`
 
 // position adds where the server is to the status.
 func (c *cluster) position(ctx context.Context, s *fence.AgentStatus) error {
@@ -156,6 +157,7 @@ func (c *cluster) position(ctx context.Context, s *fence.AgentStatus) error {
 	if err := c.ask(ctx, positions, nil, &s.Timeline, &received, &replayed, &flushed, &lag); err != nil {
 		return err
 	}
+	s.At = time.Now().UTC()
 	s.Received, s.Replayed, s.Flushed = lsn(received), lsn(replayed), lsn(flushed)
 	if lag != nil {
 		s.Lag = max(0, *lag)

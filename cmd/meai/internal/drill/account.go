@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"meai/api/client"
 )
@@ -29,17 +31,18 @@ type Account struct {
 	Answered time.Duration `json:"answered"`
 	// Refusals count, by what was said, the attempts that failed.
 	Refusals map[string]int `json:"refusals,omitempty"`
-	// Missing are the idempotency keys of what was lost.
-	Missing []uuid.UUID `json:"missing,omitempty"`
+	// Missing is what was lost.
+	Missing []Told `json:"missing,omitempty"`
 }
 
 // Account asks a region, for at most some time, for all that people were told since so many
-// messages.
-func (l *Load) Account(ctx context.Context, region, since int, within time.Duration) (Account, error) {
+// messages that were accepted, and so many that were given up on.
+func (l *Load) Account(ctx context.Context, region, since, givenUp int, within time.Duration) (Account, error) {
 	begun := time.Now()
 	told := l.Told()[since:]
 	l.mu.Lock()
-	a := Account{Accepted: len(told), GivenUp: len(l.givenUp), Refusals: l.refusals}
+	a := Account{Accepted: len(told), GivenUp: len(l.givenUp) - givenUp, Refusals: l.refusals}
+	l.refusals = map[string]int{}
 	l.mu.Unlock()
 	waiting := map[uuid.UUID]Told{}
 	for _, t := range told {
@@ -50,18 +53,14 @@ func (l *Load) Account(ctx context.Context, region, since int, within time.Durat
 	}
 	a.Twice = len(told) - len(waiting) // one interaction for two keys
 	for {
-		for id, t := range waiting {
-			state, err := l.people[t.Person].state(ctx, region, id, t.Session)
-			if err != nil {
-				continue // it is asked again
-			}
+		for id, state := range l.states(ctx, region, waiting) {
 			switch state {
 			case client.InteractionStateAnswered:
 				a.Answered = time.Since(begun)
 				delete(waiting, id)
 			case gone:
 				a.Lost++
-				a.Missing = append(a.Missing, t.Key)
+				a.Missing = append(a.Missing, waiting[id])
 				delete(waiting, id)
 			}
 		}
@@ -74,6 +73,26 @@ func (l *Load) Account(ctx context.Context, region, since int, within time.Durat
 	extra, err := l.extra(ctx, region)
 	a.Twice += extra
 	return a, err
+}
+
+// states asks what became of messages. Who does not get an answer asks again later.
+func (l *Load) states(ctx context.Context, region int, of map[uuid.UUID]Told) map[uuid.UUID]client.InteractionState {
+	all := map[uuid.UUID]client.InteractionState{}
+	var mu sync.Mutex
+	var asking errgroup.Group
+	asking.SetLimit(4)
+	for id, t := range of {
+		asking.Go(func() error {
+			if state, err := l.people[t.Person].state(ctx, region, id, t.Session); err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				all[id] = state
+			}
+			return nil
+		})
+	}
+	_ = asking.Wait() // nobody fails
+	return all
 }
 
 // gone is the state of what a region does not know.

@@ -113,7 +113,35 @@ func (l *Lab) Start(ctx context.Context, site string) error {
 	return l.serve(site)
 }
 
+// Revive brings back every site that does not run.
+func (l *Lab) Revive(ctx context.Context) error {
+	sites, err := l.sites(ctx)
+	if err != nil {
+		return err
+	}
+	for name, site := range sites {
+		if !site.Running {
+			err = errors.Join(err, l.Start(ctx, name))
+		}
+	}
+	return err
+}
+
+// siteStatus is what the lab tells of a site.
+type siteStatus struct {
+	Running bool           `json:"running"`
+	Engines map[string]int `json:"engines"` // process ids
+}
+
+func (l *Lab) sites(ctx context.Context) (all map[string]siteStatus, err error) {
+	return all, l.askFor(ctx, http.MethodGet, "/sites", nil, &all)
+}
+
 func (l *Lab) ask(ctx context.Context, method, path string, body any) error {
+	return l.askFor(ctx, method, path, body, nil)
+}
+
+func (l *Lab) askFor(ctx context.Context, method, path string, body, into any) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -132,6 +160,12 @@ func (l *Lab) ask(ctx context.Context, method, path string, body any) error {
 		said, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // an explanation at best
 		return fmt.Errorf("ask the lab: %s %s: %s", path, response.Status, bytes.TrimSpace(said))
 	}
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("read what the lab says: %w", err)
+	}
 	return nil
 }
 
@@ -146,29 +180,58 @@ func (l *Lab) run(site, configuration string, arguments ...string) error {
 	return l.launch(site, l.lives[site], configuration, arguments)
 }
 
+// RunOnce starts a program of the product at a site, which ends by itself or with its site.
+func (l *Lab) RunOnce(site string, arguments ...string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cmd, err := l.begin(site, l.Sites[site].Config, arguments)
+	if err == nil {
+		go func() { _ = cmd.Wait(); l.forget(site, cmd) }() // what it says is in the log
+	}
+	return err
+}
+
 // launch starts a program and does so again when it ends, as long as its site lives and the
 // drill goes on: programs end when their database is not theirs any more, and whoever runs
 // them in earnest starts them anew. It is called with the lock.
 func (l *Lab) launch(site string, life int, configuration string, arguments []string) error {
-	cmd := exec.Command(l.Program, append(slices.Clone(arguments), "--config", configuration)...)
-	cmd.Stdout, cmd.Stderr = l.Log, l.Log
-	cmd.Env = l.environ(site)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start meai %s at site %s: %w", arguments[0], site, err)
+	cmd, err := l.begin(site, configuration, arguments)
+	if err != nil {
+		return err
 	}
-	l.running[site] = append(l.running[site], cmd)
 	go func() {
 		_ = cmd.Wait() // what it says is in the log
-		time.Sleep(time.Second)
+		l.forget(site, cmd)
+		time.Sleep(again)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.running[site] = slices.DeleteFunc(l.running[site], func(other *exec.Cmd) bool { return other == cmd })
 		if l.lives[site] == life && !l.over {
 			_ = l.launch(site, life, configuration, arguments) // it has started before
 		}
 	}()
 	return nil
+}
+
+// again is how long whoever runs programs waits before one that ended is started anew.
+const again = time.Second
+
+// begin starts a program. It is called with the lock.
+func (l *Lab) begin(site, configuration string, arguments []string) (*exec.Cmd, error) {
+	cmd := exec.Command(l.Program, append(slices.Clone(arguments), "--config", configuration)...)
+	cmd.Stdout, cmd.Stderr = l.Log, l.Log
+	cmd.Env = l.environ(site)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start meai %s at site %s: %w", arguments[0], site, err)
+	}
+	l.running[site] = append(l.running[site], cmd)
+	return cmd, nil
+}
+
+func (l *Lab) forget(site string, cmd *exec.Cmd) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running[site] = slices.DeleteFunc(l.running[site], func(other *exec.Cmd) bool { return other == cmd })
 }
 
 // Ask runs a program of the product at a site to its end, and reads what it prints as JSON.
@@ -193,7 +256,9 @@ func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...strin
 // environ is what drills set beyond the lab's configuration: who is refused for writing
 // often would look as if nobody served, and one drill follows another at once.
 func (l *Lab) environ(site string) []string {
-	return append(os.Environ(),
+	// Settings in this process's environment are for something else.
+	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "MEAI_") })
+	return append(own,
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
 		"MEAI_FAILOVER_AUTOMATIC=true", "MEAI_FAILOVER_COOLDOWN=1s", "MEAI_FAILOVER_TEMPORAL="+l.ControlTemporal[site], "MEAI_FAILOVER_NAMESPACE="+l.ControlNamespace,
 		"MEAI_FAILOVER_CONFIGURATIONS="+l.configurations(),

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,8 @@ const (
 	attempt = 2 * time.Second
 	// between attempts that were refused at once.
 	pause = 100 * time.Millisecond
+	// answerWait is how long an answer is waited for while what saturates is looked for.
+	answerWait = 20 * time.Second
 	// patience is how long a client tries to have one message accepted.
 	patience = 2 * time.Minute
 )
@@ -120,31 +123,59 @@ func (l *Load) enter(ctx context.Context, base string) (*person, error) {
 	return p, nil
 }
 
-// Run has everybody write until ctx is over, all together so many messages a second, or as
-// many as are accepted for a rate of 0. What is under way then is brought to its end.
+// Run has everybody write until ctx is over, all together so many messages a second. What is
+// under way then is brought to its end.
 func (l *Load) Run(ctx context.Context, rate float64) {
-	var turns <-chan time.Time
-	if rate > 0 {
-		every := time.NewTicker(time.Duration(float64(time.Second) / rate))
-		defer every.Stop()
-		turns = every.C
-	}
+	every := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer every.Stop()
 	var writing sync.WaitGroup
 	for i, p := range l.people {
 		writing.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				if turns != nil {
-					select {
-					case <-turns:
-					case <-ctx.Done():
-						return
-					}
+				select {
+				case <-every.C:
+				case <-ctx.Done():
+					return
 				}
-				l.say(context.WithoutCancel(ctx), i, p, fmt.Sprintf("I walked along the river and counted %d boats, then %d more.", n, i))
+				l.say(context.WithoutCancel(ctx), i, p, words(n, i))
 			}
 		})
 	}
 	writing.Wait()
+}
+
+func words(n, i int) string {
+	return fmt.Sprintf("I walked along the river and counted %d boats, then %d more.", n, i)
+}
+
+// Saturate has everybody write as fast as they are answered, each of them one message at a
+// time, and returns how many answers there are a second. More could be accepted for a while,
+// but not answered.
+func (l *Load) Saturate(ctx context.Context, region int, lasting time.Duration) float64 {
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, lasting)
+	defer cancel()
+	var writing sync.WaitGroup
+	var answered atomic.Int64
+	for i, p := range l.people {
+		writing.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				t := Told{Person: i, Session: p.session, Key: uuid.New(), Begun: time.Now(), Attempts: 1}
+				id, done, err := p.send(context.WithoutCancel(ctx), region, t.Key, words(n, i), answerWait)
+				if err != nil {
+					l.refused(err)
+					continue
+				}
+				t.Interaction, t.At, t.Region = id, time.Now(), region
+				l.note(t)
+				if done {
+					answered.Add(1)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	return float64(answered.Load()) / time.Since(begun).Seconds()
 }
 
 // say tries to have one message accepted, by one region and the other, under one key.
@@ -152,7 +183,7 @@ func (l *Load) say(ctx context.Context, i int, p *person, words string) {
 	t := Told{Person: i, Session: p.session, Key: uuid.New(), Begun: time.Now()}
 	for region := l.lately(); time.Since(t.Begun) < patience; region = (region + 1) % len(p.apis) {
 		t.Attempts++
-		id, err := p.send(ctx, region, t.Key, words)
+		id, _, err := p.send(ctx, region, t.Key, words, 0)
 		if err == nil {
 			t.Interaction, t.At, t.Region = id, time.Now(), region
 			l.note(t)
@@ -166,23 +197,28 @@ func (l *Load) say(ctx context.Context, i int, p *person, words string) {
 	l.givenUp = append(l.givenUp, t.Begun)
 }
 
-func (p *person) send(ctx context.Context, region int, key uuid.UUID, words string) (uuid.UUID, error) {
-	ctx, cancel := context.WithTimeout(ctx, attempt)
+// send makes one attempt, and waits for the answer for as long as wait says; done is whether
+// there was one.
+func (p *person) send(ctx context.Context, region int, key uuid.UUID, words string, wait time.Duration) (id uuid.UUID, done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, attempt+wait)
 	defer cancel()
-	got, err := p.apis[region].CreateInteractionWithResponse(ctx, p.session, &client.CreateInteractionParams{IdempotencyKey: key.String()},
-		client.NewInteraction{Input: client.InteractionInput{Text: words}})
+	params := &client.CreateInteractionParams{IdempotencyKey: key.String()}
+	if wait > 0 {
+		params.Prefer = new(fmt.Sprintf("wait=%d", int(wait.Seconds())))
+	}
+	got, err := p.apis[region].CreateInteractionWithResponse(ctx, p.session, params, client.NewInteraction{Input: client.InteractionInput{Text: words}})
 	if err != nil {
-		return uuid.Nil, errors.New("no answer")
+		return uuid.Nil, false, errors.New("no answer")
 	}
 	switch {
 	case got.JSON200 != nil:
-		return got.JSON200.Id, nil
+		return got.JSON200.Id, true, nil
 	case got.JSON201 != nil:
-		return got.JSON201.Id, nil
+		return got.JSON201.Id, true, nil
 	case got.JSON202 != nil:
-		return got.JSON202.Id, nil
+		return got.JSON202.Id, false, nil
 	}
-	return uuid.Nil, client.Check(got.HTTPResponse, got.Body)
+	return uuid.Nil, false, client.Check(got.HTTPResponse, got.Body)
 }
 
 // lately is the region that accepted something last.
@@ -216,6 +252,13 @@ func (l *Load) Told() []Told {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Told(nil), l.told...)
+}
+
+// counts are how many messages were accepted, and given up on, so far.
+func (l *Load) counts() (accepted, givenUp int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.told), len(l.givenUp)
 }
 
 // Pause is the longest time in which nothing was accepted, from a moment on; now ends it.

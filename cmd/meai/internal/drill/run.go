@@ -26,6 +26,10 @@ type Drill struct {
 	Before, After time.Duration
 	// Handover has a planned failover begin.
 	Handover func(ctx context.Context, to string) error
+	// Servers are the URLs of a superuser of each region's PostgreSQL, by region.
+	Servers map[string]string
+	// Lease is how long a primary that is cut off may go on.
+	Lease time.Duration
 	// Out is told of progress.
 	Out io.Writer
 
@@ -56,6 +60,17 @@ type Outcome struct {
 	// Whole is how long it took until the other region stood by again.
 	Whole   time.Duration `json:"whole,omitempty"`
 	Account Account       `json:"account"`
+	// Loss is what was lost against what was measured, of an unplanned failover.
+	Loss *Loss `json:"loss,omitempty"`
+	// Within says that no more was lost than that.
+	Within bool `json:"within,omitempty"`
+	// Ended says how what was broken off ended, Noticed how long it took until somebody
+	// noticed what is hidden.
+	Ended   string        `json:"ended,omitempty"`
+	Noticed time.Duration `json:"noticed,omitempty"`
+	// Took is the whole run, with making it whole again. Failed is why it has no end.
+	Took   time.Duration `json:"took"`
+	Failed string        `json:"failed,omitempty"`
 }
 
 const (
@@ -87,12 +102,11 @@ func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
 	if err := d.load.Enter(ctx, d.People, place(serving)); err != nil {
 		return err
 	}
-	running, stop := context.WithTimeout(ctx, saturating)
-	defer stop()
-	begun := time.Now()
-	d.load.Run(running, 0)
-	d.rate = float64(len(d.load.Told())) / time.Since(begun).Seconds()
-	_, err = fmt.Fprintf(d.Out, "%.1f messages a second saturate it; drills send %.1f\n", d.rate, d.rate*d.Share)
+	d.load.Saturate(ctx, place(serving), saturating/2) // caches fill, connections are made
+	if d.rate = d.load.Saturate(ctx, place(serving), saturating); d.rate == 0 {
+		return errors.New("nobody is answered")
+	}
+	_, err = fmt.Fprintf(d.Out, "%.1f answers a second saturate it; drills send %.1f messages\n", d.rate, d.rate*d.Share)
 	return err
 }
 
@@ -111,47 +125,67 @@ func (d *Drill) serving(ctx context.Context) (string, error) {
 	return now.Desired.Value.Region, nil
 }
 
-// Once runs a scenario once. Afterwards both regions are there again.
+// Once runs a scenario once. Afterwards both regions are there again, also when it fails.
 func (d *Drill) Once(ctx context.Context, s Scenario, run int) (o Outcome, err error) {
 	before, err := d.Register.Read(ctx)
 	if err != nil {
 		return o, fmt.Errorf("ask who serves: %w", err)
 	}
 	serving := before.Desired.Value.Region
-	o = Outcome{Scenario: s.Name, Run: run, Serving: serving, Mode: before.Mode.Value.Replication, Rate: d.rate * d.Share, Saturation: d.rate}
-	first := len(d.load.Told())
+	o = Outcome{Scenario: s.Name, Run: run, Serving: serving, Mode: d.Mode, Rate: d.rate * d.Share, Saturation: d.rate, At: time.Now()}
+	begun := o.At
+	defer func() { o.Took = time.Since(begun) }()
+	err = d.under(ctx, s, serving, &o)
+	if err != nil {
+		o.Failed = err.Error()
+	}
+	return o, errors.Join(s.Mend(ctx, d, &o), d.whole(ctx, &o))
+}
+
+// under breaks something while people write, and settles what became of what they wrote.
+func (d *Drill) under(ctx context.Context, s Scenario, serving string, o *Outcome) error {
+	first, givenUp := d.load.counts()
 	writing, stop := context.WithCancel(ctx)
-	defer stop()
 	written := make(chan struct{})
 	go func() { defer close(written); d.load.Run(writing, o.Rate) }()
+	defer func() { stop(); <-written }()
 	if err := sleep(ctx, d.Before); err != nil {
-		return o, err
+		return err
 	}
 	o.At = time.Now()
-	if err := d.happen(ctx, s, serving, &o); err != nil {
-		return o, err
+	if err := d.happen(ctx, s, serving, o); err != nil {
+		return err
 	}
 	if err := sleep(ctx, d.After); err != nil {
-		return o, err
+		return err
 	}
 	o.Pause = d.load.Pause(o.At)
 	stop()
 	<-written
 	now, err := d.serving(ctx)
 	if err != nil {
-		return o, err
+		return err
 	}
-	if o.Account, err = d.load.Account(ctx, place(now), first, answers); err != nil {
-		return o, err
+	if o.Account, err = d.load.Account(ctx, place(now), first, givenUp, answers); err != nil {
+		return err
 	}
 	o.Completed = max(0, time.Since(o.At)-o.Writable-d.After)
-	return o, errors.Join(s.Mend(ctx, d.Lab, serving), d.whole(ctx, &o))
+	if s.Planned || !s.Moves {
+		return nil
+	}
+	if o.Loss, err = d.measure(ctx, o); err == nil {
+		o.Within = o.Loss.Within(o.Account.Lost, d.Lease)
+	}
+	return err
 }
 
 // happen breaks it, and follows what is done about it.
 func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outcome) (err error) {
-	if err := s.Break(ctx, d.Lab, serving); err != nil {
+	if err := s.Break(ctx, d, o); err != nil {
 		return fmt.Errorf("break it: %w", err)
+	}
+	if s.Lasts > 0 {
+		return errors.Join(sleep(ctx, s.Lasts), s.Mend(ctx, d, o))
 	}
 	if !s.Moves {
 		return nil
@@ -177,12 +211,20 @@ func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outco
 		{&o.Writable, func() bool { return d.load.acceptedBy(place(to), o.At) }},
 	}
 	for _, stage := range stages {
-		for !stage.reached() {
-			if err := sleep(ctx, 50*time.Millisecond); err != nil {
-				return fmt.Errorf("region %s does not serve %s after it happened: %w", to, time.Since(o.At).Round(time.Second), err)
-			}
+		if err := until(ctx, stage.reached); err != nil {
+			return fmt.Errorf("region %s does not serve %s after it happened: %w", to, time.Since(o.At).Round(time.Second), err)
 		}
 		*stage.took = time.Since(o.At)
+	}
+	return nil
+}
+
+// until looks until it is so.
+func until(ctx context.Context, so func() bool) error {
+	for !so() {
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -14,10 +14,14 @@ type Scenario struct {
 	Moves bool
 	// Planned scenarios hand over from a region that is well.
 	Planned bool
-	// Break breaks it; serving is the region that serves.
-	Break func(ctx context.Context, l *Lab, serving string) error
-	// Mend makes it whole again.
-	Mend func(ctx context.Context, l *Lab, serving string) error
+	// Serves scenarios leave the region that serves as it is: nobody may notice.
+	Serves bool
+	// Lasts is how long it stays broken, where nothing moves; 0 for until the end of the run.
+	Lasts time.Duration
+	// Break breaks it; o says which region serves, and is told what is found.
+	Break func(ctx context.Context, d *Drill, o *Outcome) error
+	// Mend makes it whole again, also what was broken by half. It may be called twice.
+	Mend func(ctx context.Context, d *Drill, o *Outcome) error
 }
 
 // Scenarios are all drills, by how bad they are.
@@ -28,41 +32,56 @@ var Scenarios = []Scenario{
 	},
 	{
 		Name: "region-kill", What: "every process of the region that serves ends at once, as in a power cut", Moves: true,
-		Break: func(ctx context.Context, l *Lab, serving string) error { return l.Kill(ctx, serving) },
+		Break: func(ctx context.Context, d *Drill, o *Outcome) error { return d.Lab.Kill(ctx, o.Serving) },
 		Mend:  revive,
 	},
 	{
 		Name: "partition", What: "the region that serves and everybody else stop hearing each other, while its clients still reach it", Moves: true,
-		Break: func(ctx context.Context, l *Lab, serving string) error { return cut(ctx, l, serving, true, true) },
+		Break: func(ctx context.Context, d *Drill, o *Outcome) error { return cut(ctx, d.Lab, o.Serving, true, true) },
 		Mend:  healed,
 	},
 	{
 		Name: "partition-out", What: "what the region that serves says does not arrive anywhere; it hears everything", Moves: true,
-		Break: func(ctx context.Context, l *Lab, serving string) error { return cut(ctx, l, serving, true, false) },
+		Break: func(ctx context.Context, d *Drill, o *Outcome) error { return cut(ctx, d.Lab, o.Serving, true, false) },
 		Mend:  healed,
 	},
 	{
 		Name: "partition-in", What: "the region that serves hears nothing of anybody; what it says arrives", Moves: true,
-		Break: func(ctx context.Context, l *Lab, serving string) error { return cut(ctx, l, serving, false, true) },
+		Break: func(ctx context.Context, d *Drill, o *Outcome) error { return cut(ctx, d.Lab, o.Serving, false, true) },
 		Mend:  healed,
 	},
 	{
-		Name: "standby-cut", What: "the standby's region is cut off: the other one goes on", Moves: false,
-		Break: func(ctx context.Context, l *Lab, serving string) error {
-			return cut(ctx, l, Other(serving), true, true)
+		Name: "disk-full", What: "the disk of the log of the region that serves has no room left: PostgreSQL ends at its next segment, and each time it is started", Moves: true,
+		Break: fillDisk, Mend: emptyDisk,
+	}, {
+		Name: "runner-kill", What: "the control site ends in the middle of a handover, each time at another step, and comes back after five seconds; somebody goes on with the journal",
+		Break: killRunner, Mend: restartControl,
+	},
+	{
+		Name: "corrupt-standby", What: "the standby's region ends, pages of its database rot, and it comes back: it must be noticed, and cloned anew", Serves: true,
+		Break: rot, Mend: revive,
+	},
+	{
+		Name: "clock-jump", What: "the agent of the region that serves ends, and comes back with its clock a day ahead, as after the move of a virtual machine", Serves: true, Lasts: 10 * time.Second,
+		Break: jumpClock, Mend: setClock,
+	},
+	{
+		Name: "standby-cut", What: "the standby's region is cut off: the other one goes on, after its patience with it", Serves: true, Lasts: 15 * time.Second,
+		Break: func(ctx context.Context, d *Drill, o *Outcome) error {
+			return cut(ctx, d.Lab, Other(o.Serving), true, true)
 		},
 		Mend: healed,
 	},
 	{
-		Name: "control-kill", What: "the control site ends at once: the regions go on without it", Moves: false,
-		Break: func(ctx context.Context, l *Lab, _ string) error { return l.Kill(ctx, Control) },
-		Mend:  func(ctx context.Context, l *Lab, _ string) error { return l.Start(ctx, Control) },
+		Name: "control-kill", What: "the control site ends at once: the regions go on without it", Serves: true, Lasts: 5 * time.Second,
+		Break: func(ctx context.Context, d *Drill, _ *Outcome) error { return d.Lab.Kill(ctx, Control) },
+		Mend:  restartControl,
 	},
 	{
-		Name: "slow-link", What: "everything between the regions arrives 400 ms later", Moves: false,
-		Break: func(ctx context.Context, l *Lab, serving string) error {
-			for _, link := range [][2]string{{serving, Other(serving)}, {Other(serving), serving}} {
-				if err := l.Link(ctx, link[0], link[1], "slow", 400*time.Millisecond); err != nil {
+		Name: "slow-link", What: "everything between the regions arrives 100 ms later", Serves: true, Lasts: 10 * time.Second,
+		Break: func(ctx context.Context, d *Drill, o *Outcome) error {
+			for _, link := range [][2]string{{o.Serving, Other(o.Serving)}, {Other(o.Serving), o.Serving}} {
+				if err := d.Lab.Link(ctx, link[0], link[1], "slow", 100*time.Millisecond); err != nil {
 					return err
 				}
 			}
@@ -72,11 +91,14 @@ var Scenarios = []Scenario{
 	},
 }
 
-func nothing(context.Context, *Lab, string) error { return nil }
+func nothing(context.Context, *Drill, *Outcome) error { return nil }
 
-func healed(ctx context.Context, l *Lab, _ string) error { return l.Heal(ctx) }
+func healed(ctx context.Context, d *Drill, _ *Outcome) error { return d.Lab.Heal(ctx) }
 
-func revive(ctx context.Context, l *Lab, serving string) error { return l.Start(ctx, serving) }
+// revive brings back whichever region does not run.
+func revive(ctx context.Context, d *Drill, _ *Outcome) error { return d.Lab.Revive(ctx) }
+
+func restartControl(ctx context.Context, d *Drill, _ *Outcome) error { return d.Lab.Revive(ctx) }
 
 // cut cuts a site off from the two others: what it says, what it hears, or both.
 func cut(ctx context.Context, l *Lab, site string, says, hears bool) error {
