@@ -83,7 +83,7 @@ func prepare(t *testing.T) {
 	require.NoError(t, c.binaries.Init(t.Context(), c.account, c.data()))
 	c.start(t, nil)
 	super := connect(t, c.URL(pgserver.Superuser, "postgres"))
-	for _, role := range []string{"owner", "app", "reader", "backup", "temporal"} {
+	for _, role := range []string{"owner", "app", "reader", "backup", "observer", "temporal"} {
 		run(t, super, "select set_config('meai."+role+"_password', 'unused', false)")
 	}
 	roles, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", "local", "internal", "postgres", "init", "01_roles.sql"))

@@ -97,7 +97,7 @@ func prepare(t *testing.T) {
 	c := &cluster{data: filepath.Join(dir, "data")}
 	c.start(t, nil)
 	first := connect(t, c.URL(pgserver.Superuser, "postgres"))
-	for _, role := range []string{"owner", "app", "reader", "backup", "temporal"} {
+	for _, role := range []string{"owner", "app", "reader", "backup", "observer", "temporal"} {
 		exec(t, first, "select set_config('meai."+role+"_password', 'unused', false)")
 	}
 	exec(t, first, initFile(t, "01_roles.sql"))
