@@ -9,7 +9,9 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"meai/activities/failover"
+	"meai/internal/audit"
 	"meai/internal/fence"
+	"meai/internal/identity"
 	"meai/workflows"
 )
 
@@ -92,9 +94,19 @@ func (s *Server) StartFailover(ctx context.Context, r StartFailoverRequestObject
 	if _, err := s.failovers.Start(ctx, in); err != nil {
 		return nil, fmt.Errorf("start a failover: %w", err)
 	}
+	s.moved(ctx, audit.FailoverRequested, id)
 	shown, err := s.failover(ctx, id)
 	location := "/v1/operations/failovers/" + id.String()
 	return StartFailover202JSONResponse{Body: shown, Headers: StartFailover202ResponseHeaders{Location: location}}, err
+}
+
+// moved records who has done something about a failover, once it is done: the audit log is in
+// the database, and nobody must be kept from moving away from one that is lost.
+func (s *Server) moved(ctx context.Context, act audit.Act, id uuid.UUID) {
+	who, _ := identity.FromContext(ctx)
+	s.contract.trail.once(ctx, string(act)+" "+id.String(), who.Principal, audit.Entry{
+		Role: who.FirstRole(), Act: act, Kind: audit.Workflow, Outcome: audit.Succeeded,
+	}, id.String())
 }
 
 // ListFailovers implements [StrictServerInterface].
@@ -144,6 +156,7 @@ func (s *Server) ApproveFailover(ctx context.Context, r ApproveFailoverRequestOb
 	if err := s.failovers.Approve(ctx, r.FailoverId, r.Body.Approval, ""); err != nil {
 		return nil, fmt.Errorf("override the gate of a failover: %w", err)
 	}
+	s.moved(ctx, audit.FailoverApproved, r.FailoverId)
 	shown, err := s.failover(ctx, r.FailoverId)
 	return ApproveFailover200JSONResponse(shown), err
 }
@@ -156,6 +169,7 @@ func (s *Server) CancelFailover(ctx context.Context, r CancelFailoverRequestObje
 	if err := s.failovers.Cancel(ctx, r.FailoverId); err != nil {
 		return nil, fmt.Errorf("take a failover back: %w", err)
 	}
+	s.moved(ctx, audit.FailoverCancelled, r.FailoverId)
 	shown, err := s.failover(ctx, r.FailoverId)
 	return CancelFailover200JSONResponse(shown), err
 }

@@ -3,6 +3,8 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"meai/activities/failover"
 	"meai/api"
+	"meai/internal/audit"
 	"meai/internal/failure"
 	"meai/internal/fence"
 	"meai/workflows"
@@ -176,6 +179,22 @@ func TestAFailoverIsWatchedApprovedAndTakenBack(t *testing.T) {
 	require.Nil(t, done.LostSeconds)
 	require.Len(t, done.Steps, len(failover.Steps()))
 	refused(t, olga.do(t, get("/v1/operations/failovers/"+uuid.NewString())), http.StatusNotFound, "not_found")
+}
+
+// TestWhoMovesRegionsIsRecorded: and is not kept from it where that cannot be.
+func TestWhoMovesRegionsIsRecorded(t *testing.T) {
+	log, waits := &unwritable{}, journalled("detect", "gate")
+	r := &twoRegions{all: []failover.History{waits}, refused: []failover.Reason{failover.ReasonLag}}
+	olga := newSite(t, func(o *api.Options) { o.Regions, o.Failovers, o.Audit = r, r, log }).operator()
+	at := "/v1/operations/failovers/" + waits.ID.String()
+	for _, c := range []call{
+		post("/v1/operations/failovers", `{"to":"b"}`).with("Idempotency-Key", "one"), post(at+"/approve", `{"approval":"`+uuid.NewString()+`"}`), post(at+"/cancel", ""),
+	} {
+		require.Less(t, olga.do(t, c).Code, http.StatusMultipleChoices)
+	}
+	refused(t, olga.do(t, post(at+"/approve", `{"approval":"`+uuid.NewString()+`"}`)), http.StatusConflict, "already_decided")
+	acts := slices.DeleteFunc(log.tries, func(a audit.Act) bool { return !strings.HasPrefix(string(a), "failover.") })
+	require.Equal(t, []audit.Act{audit.FailoverRequested, audit.FailoverApproved, audit.FailoverCancelled}, acts)
 }
 
 func TestFailoversAndDrillsAreListedNewestFirst(t *testing.T) {

@@ -56,6 +56,10 @@ const (
 	EpochBegun    Act = "epoch.begun"
 	FailedOver    Act = "failover.done"
 
+	FailoverRequested Act = "failover.requested"
+	FailoverApproved  Act = "failover.approved"
+	FailoverCancelled Act = "failover.cancelled"
+
 	ExportRequested Act = "export.requested"
 	ExportFetched   Act = "export.fetched"
 	ExportDeleted   Act = "export.deleted"
@@ -96,6 +100,7 @@ var acts = []Act{
 	RequestReceived, RequestConfirmed, RequestExtended, RequestEnded, RequestWarned, RegisterRead, PersonViewed,
 	ConsentGiven, ConsentRefused, ConsentWithdrawn, RestrictionPlaced, RestrictionLifted,
 	BackupTaken, BackupOpened, BackupDeleted, Restored, EpochBegun, FailedOver,
+	FailoverRequested, FailoverApproved, FailoverCancelled,
 	ExportRequested, ExportFetched, ExportDeleted, ExportImported,
 	AuditRead, SettingChanged, LedgerReplayed,
 	EscalationRaised, EscalationNotified, EscalationRead, EscalationAcknowledged, EscalationUnanswered, EscalationHandled,
