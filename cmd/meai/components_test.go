@@ -38,7 +38,6 @@ const (
 // remembered, within the time that the requirements give. Nothing that was accepted may be
 // lost or done twice.
 func TestComponentsRecoverByThemselves(t *testing.T) {
-	t.Parallel() // it mostly waits
 	p := newPlant(t)
 	people := p.talk(t, chatting)
 	probe := p.newTalker(t)

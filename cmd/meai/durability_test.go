@@ -34,7 +34,6 @@ const (
 // PostgreSQL and Weaviate in turn while people talk. Whatever was accepted must
 // be answered and remembered, exactly once in effect.
 func TestNothingIsLostOrDoneTwice(t *testing.T) {
-	t.Parallel() // it mostly waits
 	d := newDisaster(t)
 	people := d.talk(t, talkers)
 

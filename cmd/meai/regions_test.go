@@ -27,11 +27,8 @@ type regions struct {
 }
 
 // newRegions starts a lab, which takes a minute, and ends it with the test.
-func newRegions(t *testing.T, settings map[string]string) *regions {
+func newRegions(t *testing.T, settings ...string) *regions {
 	t.Helper()
-	for name, value := range settings {
-		t.Setenv(name, value)
-	}
 	dir, err := os.MkdirTemp("", "regions")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o711)) // PostgreSQL's account has to get through
@@ -53,7 +50,7 @@ func newRegions(t *testing.T, settings map[string]string) *regions {
 	lab, err := drill.OpenLab(t.Context(), filepath.Join(dir, "lab", "lab.json"))
 	require.NoError(t, err)
 	products := &journal{}
-	lab.Program, lab.Log = binary, products
+	lab.Program, lab.Log, lab.Settings = binary, products, settings
 	t.Cleanup(func() {
 		lab.Stop()
 		if t.Failed() {
@@ -110,7 +107,7 @@ func (r *regions) ends(t *testing.T, olga *person, id uuid.UUID) (f client.Failo
 // TestOperatorsMoveTheProductByTheAPI has one and the same two regions measured, failed
 // over, taken back and rehearsed, over the API and over the commands.
 func TestOperatorsMoveTheProductByTheAPI(t *testing.T) {
-	r := newRegions(t, map[string]string{"MEAI_DRILLS_ALLOWED": "true", "MEAI_DRILLS_SCHEDULE": "0 10 1 1 *"})
+	r := newRegions(t, "MEAI_DRILLS_ALLOWED=true", "MEAI_DRILLS_SCHEDULE=0 10 1 1 *")
 	olga := signedIn(t, r.Base(drill.A), "operator.olga")
 	got := r.measured(t, olga, drill.A)
 	require.True(t, got.Primary)
@@ -233,7 +230,7 @@ func (r *regions) testNoSchedule(t *testing.T) {
 	schedule := r.temporal.ScheduleClient().GetHandle(t.Context(), "handover-drill")
 	_, err := schedule.Describe(t.Context())
 	require.NoError(t, err)
-	t.Setenv("MEAI_DRILLS_ALLOWED", "false")
+	r.Settings = []string{"MEAI_DRILLS_ALLOWED=false"}
 	require.NoError(t, r.Run(drill.Control, "region", "worker"))
 	require.Eventually(t, func() bool {
 		var none *serviceerror.NotFound

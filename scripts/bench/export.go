@@ -51,7 +51,12 @@ func (m exportCommand) Run(ctx context.Context) (err error) {
 	if b.in, err = newInstallation(ctx, cfg, work, "meai_bench_export"); err != nil {
 		return err
 	}
+	b.in.name, b.in.binary = "MeAi", m.Meai
 	b.in.env = append(b.in.env, "MEAI_PRIVACY_EXPORTS=file://"+work+"/exports?create_dir=true")
+	if b.product, err = startProduct(ctx, m.target, b.in); err != nil { // it makes the schema
+		return err
+	}
+	defer b.product.stop()
 	closing, err := b.open(ctx)
 	defer closing()
 	if err != nil {

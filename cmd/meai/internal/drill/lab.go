@@ -35,6 +35,8 @@ type Lab struct {
 	// Program is the meai binary, Log where its processes write.
 	Program string    `json:"-"`
 	Log     io.Writer `json:"-"`
+	// Settings are further ones of these processes, as MEAI_NAME=value.
+	Settings []string `json:"-"`
 
 	mu      sync.Mutex
 	running map[string][]*exec.Cmd
@@ -258,11 +260,11 @@ func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...strin
 func (l *Lab) environ(site string) []string {
 	// Settings in this process's environment are for something else.
 	own := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "MEAI_") })
-	return append(own,
+	return append(append(own,
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_TELEMETRY_LOG_LEVEL=warn",
 		"MEAI_FAILOVER_AUTOMATIC=true", "MEAI_FAILOVER_COOLDOWN=1s", "MEAI_FAILOVER_TEMPORAL="+l.ControlTemporal[site], "MEAI_FAILOVER_NAMESPACE="+l.ControlNamespace,
 		"MEAI_FAILOVER_CONFIGURATIONS="+l.configurations(),
-		"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_READING=1000000", "MEAI_LIMITS_ACCOUNT=1000000", "MEAI_LIMITS_FAILED_LOGINS=1000000", "MEAI_LIMITS_API_KEY=1000000")
+		"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_READING=1000000", "MEAI_LIMITS_ACCOUNT=1000000", "MEAI_LIMITS_FAILED_LOGINS=1000000", "MEAI_LIMITS_API_KEY=1000000"), l.Settings...)
 }
 
 // configurations are those by which the control site reaches into the regions.
