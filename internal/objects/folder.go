@@ -312,7 +312,7 @@ func writeOnce(path string, u unfinished, fill func(io.Writer) error) (err error
 // folder while it is empty.
 func link(temp, path string) (err error) {
 	for range tries {
-		if err = os.MkdirAll(filepath.Dir(path), privateDir); err == nil {
+		if err = makeAll(filepath.Dir(path)); err == nil {
 			err = os.Link(temp, path)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -321,6 +321,16 @@ func link(temp, path string) (err error) {
 		if _, swept := os.Lstat(temp); errors.Is(swept, fs.ErrNotExist) {
 			return errSwept
 		}
+	}
+	return err
+}
+
+// makeAll makes a folder with those above it. One that others remove meanwhile does not
+// exist: [os.MkdirAll] calls it existing if it is gone when it looks again.
+func makeAll(dir string) error {
+	err := os.MkdirAll(dir, privateDir)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("folder %s was removed while it was made: %w", dir, fs.ErrNotExist)
 	}
 	return err
 }

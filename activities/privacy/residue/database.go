@@ -69,15 +69,12 @@ func (r *run) database(ctx context.Context, url string) (err error) {
 	if err != nil {
 		return fmt.Errorf("look at the database: %w", err)
 	}
-	if err := d.conn.QueryRow(ctx, "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&d.asked); err != nil {
-		return fmt.Errorf("look at the database: %w", err)
-	}
 	tables, err := d.touched(ctx)
 	if err == nil {
 		err = d.rewrite(ctx, tables)
 	}
 	if err == nil {
-		err = d.forgetStatistics(ctx, tables)
+		err = d.forgetStatistics(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("database %s: %w", d.name, err)
@@ -167,6 +164,9 @@ type job struct {
 
 // rewrite writes tables anew, with their indexes and their statistics.
 func (d *database) rewrite(ctx context.Context, tables []table) error {
+	if err := d.ask(ctx); err != nil {
+		return err
+	}
 	jobs := make([]job, len(tables))
 	for i, t := range tables {
 		jobs[i] = job{"vacuum (full, verbose, analyze) " + t.Name, t.Name, func(ctx context.Context) error { return d.rewritten(ctx, t) }}
@@ -222,6 +222,14 @@ func (d *database) insist(ctx context.Context, jobs []job) error {
 			return err
 		}
 	}
+}
+
+// ask has what was deleted until now be what is to be cleared.
+func (d *database) ask(ctx context.Context) error {
+	if err := d.conn.QueryRow(ctx, "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&d.asked); err != nil {
+		return fmt.Errorf("ask for a transaction id: %w", err)
+	}
+	return nil
 }
 
 // attempt runs a job once. A reason is why it is worth another attempt.
@@ -287,10 +295,10 @@ func (r *run) patiently(ctx context.Context, statement func(context.Context) err
 // forgetStatistics removes what the server remembers of values in columns. It has made
 // those of tables that were rewritten anew. Left are those of partitioned tables as a
 // whole, those of empty tables, and the old ones themselves, which are rows as well.
-func (d *database) forgetStatistics(ctx context.Context, rewritten []table) error {
-	if len(rewritten) == 0 {
-		return nil
-	}
+//
+// It is done although no table was rewritten: a clean-up before this one may have ended
+// between the two.
+func (d *database) forgetStatistics(ctx context.Context) error {
 	parents, err := d.names(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'p' and c.reltuples >= 0 order by 1`)
 	if err != nil {
@@ -304,6 +312,11 @@ func (d *database) forgetStatistics(ctx context.Context, rewritten []table) erro
 		return err
 	}
 	if err := d.clearEmpty(ctx); err != nil {
+		return err
+	}
+	// The old ones were deleted just now, so who has begun to read since the tables were
+	// asked for holds them back as well.
+	if err := d.ask(ctx); err != nil {
 		return err
 	}
 	return d.insist(ctx, []job{
