@@ -86,6 +86,8 @@ func (s *Status) add(ctx context.Context, p *Points) {
 	}
 	for store, at := range found {
 		switch age := time.Since(at); {
+		case at.IsZero() && store == StoreWeaviate:
+			// All of it is made anew from PostgreSQL; a backup makes that faster.
 		case at.IsZero():
 			s.problem("of %s nothing was ever backed up", store)
 		case age > Objectives[store]:
