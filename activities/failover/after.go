@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/internal/failure"
 	"meai/internal/fence"
 )
 
@@ -38,20 +39,37 @@ func (run *Run) await(ctx context.Context, done *Done) error {
 	})
 }
 
-// promote waits until the new region's agent says that its server is open for writes.
+// promote waits until the new region's agent says that its server is open for writes. One
+// that does not come up is not waited for without a word: after some time a person is
+// called for, and told where it stands.
 func (run *Run) promote(ctx context.Context, done *Done) error {
-	return run.c.await(ctx, func(ctx context.Context) (bool, error) {
+	seen := "its agent is silent"
+	within, cancel := context.WithTimeout(ctx, min(waitFor, run.c.promotes()))
+	defer cancel()
+	err := run.c.await(within, func(ctx context.Context) (bool, error) {
 		agents, err := run.c.Register.Agents(ctx)
 		if err != nil {
 			return false, err
 		}
 		agent, ok := agents[run.plan.To]
-		if !ok || agent.Role != fence.RolePrimary || agent.Epoch != run.epoch() || !agent.Open {
+		if !ok {
+			seen = "its agent is silent"
+			return false, nil
+		}
+		if agent.Role != fence.RolePrimary || agent.Epoch != run.epoch() || !agent.Open {
+			seen = fmt.Sprintf("its agent says %s, in epoch %d, since %s", agent.Role, agent.Epoch, agent.Since.UTC().Format(time.TimeOnly))
 			return false, nil
 		}
 		done.found("timeline", "%d", agent.Timeline)
 		return true, nil
 	})
+	waited := run.c.now().Sub(done.BegunAt)
+	if err == nil || ctx.Err() != nil || waited < run.c.promotes() {
+		return err
+	}
+	// What the agent says beyond that may quote a server's log, and is for the region itself.
+	return failure.New(failure.Unsound, fmt.Sprintf("region %s does not come up, for %s: %s; see docs/runbooks/failover.md, The new region does not come up",
+		run.plan.To, waited.Round(time.Second), seen), errors.Join(ErrStuck, err))
 }
 
 // verify writes and reads on the new primary, and sees a write refused on the old one.

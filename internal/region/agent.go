@@ -29,6 +29,9 @@ type Agent struct {
 	end    fence.LSN
 	remedy remedy // for a standby that does not follow
 	ends   int    // how often in a row it ended by itself
+	unread int    // how often in a row what is here alone could not be read
+	vain   int    // how often in a row it could not be made to serve, in an epoch
+	vainIn int64
 
 	told // what others learn of it
 }
@@ -88,10 +91,10 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if err := a.cluster.end(); err != nil {
 		return nil, err
 	}
-	if err := a.cluster.finishClone(); err != nil {
+	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
 		return nil, err
 	}
-	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
+	if err := a.finishClone(); err != nil {
 		return nil, err
 	}
 	a.setRole(fence.RoleStopped)
@@ -100,7 +103,8 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 
 const recordFile = "agent.json"
 
-// lookAtDisk finds out how the cluster was left, if it was a primary.
+// lookAtDisk finds out how the cluster was left, if it was a primary. One that does not say
+// counts as crashed, at the beginning of its log.
 func (a *Agent) lookAtDisk(ctx context.Context) error {
 	exists, err := a.cluster.exists()
 	if err != nil || !exists {
@@ -110,8 +114,11 @@ func (a *Agent) lookAtDisk(ctx context.Context) error {
 	if err != nil || follows || a.getRecord().Broken {
 		return err
 	}
-	a.clean, a.end, err = a.cluster.lastCheckpoint(ctx)
-	return err
+	if a.clean, a.end, err = a.cluster.lastCheckpoint(ctx); err != nil {
+		a.clean, a.end = false, 0
+		a.Logger.Error("the cluster does not say how it was left", "error", err)
+	}
+	return nil
 }
 
 // look renews the lease, if there is one, and reads the register.

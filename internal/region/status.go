@@ -2,6 +2,8 @@ package region
 
 import (
 	"context"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,12 @@ func (t *told) setOpen() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open, t.message = true, ""
+}
+
+func (t *told) isOpen() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open
 }
 
 // setMessage says what people should know; it is shown until the next one. It reports
@@ -89,8 +97,12 @@ func (a *Agent) status(ctx context.Context) fence.AgentStatus {
 	if s.Message == "" {
 		s.Message = a.reason
 	}
-	if a.record.Exported != "" {
-		s.Message += "; what was written here alone is in " + a.record.Exported
+	switch kept := a.record.Exported; {
+	case kept == "":
+	case strings.HasPrefix(filepath.Base(kept), wholePrefix):
+		s.Message += "; the cluster that was here could not be read, and is kept whole in " + kept
+	default:
+		s.Message += "; what was written here alone is in " + kept
 	}
 	a.mu.Unlock()
 	if a.cluster.running() != nil && (s.Role == fence.RolePrimary || s.Role == fence.RoleStandby) {
