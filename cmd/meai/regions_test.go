@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	sdk "go.temporal.io/sdk/client"
 
+	"meai/activities/failover"
 	"meai/api/client"
 	"meai/cmd/meai/internal/drill"
 )
@@ -113,6 +114,10 @@ func TestOperatorsMoveTheProductByTheAPI(t *testing.T) {
 	require.True(t, got.Primary)
 	require.EqualValues(t, 1, got.Epoch)
 	require.Nil(t, got.Failover)
+	var said failover.Overview
+	require.NoError(t, r.Ask(t.Context(), drill.B, &said, "region", "status", "--json"), "whom no API answers asks the register")
+	require.Equal(t, drill.A, said.Serving)
+	require.Len(t, said.Agents, 2)
 
 	t.Run("one that is not planned waits for two persons, and is taken back", func(t *testing.T) { r.testTakenBack(t, olga) })
 	t.Run("a planned one", func(t *testing.T) { r.testHandover(t, olga) })

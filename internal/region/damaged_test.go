@@ -1,6 +1,8 @@
 package region_test
 
 import (
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,6 +105,26 @@ func TestAStandbyOnWhichNoServerStartsIsClonedAnew(t *testing.T) {
 	for _, kept := range l.aside("a") {
 		require.FileExists(t, filepath.Join(kept, "old"))
 	}
+}
+
+// What keeps a server from starting may be none of its cluster's fault.
+func TestAStandbyWhosePortIsTakenIsNotReplaced(t *testing.T) {
+	l := newLab(t, fence.Async)
+	l.start("a", "")
+	l.serves("a", 1)
+	l.start("b", "")
+	l.follows("b", 1)
+	l.stop("b")
+	l.old("b")
+	at, err := url.Parse(l.setup.Servers["b"])
+	require.NoError(t, err)
+	taken, err := net.Listen("tcp", at.Host)
+	require.NoError(t, err)
+	l.start("b", "")
+	l.eventually("it says so", time.Minute, func() bool { return strings.Contains(l.status("b").Message, "its files are sound") })
+	require.NoError(t, taken.Close())
+	l.follows("b", 1)
+	require.FileExists(t, filepath.Join(l.data("b"), "old"))
 }
 
 // What an old primary alone has, and nobody can read, is not thrown away.

@@ -113,7 +113,10 @@ func (a *Agent) notStarted(ctx context.Context, s *pgserver.Server, why error) e
 		}
 	}
 	if a.endedBefore() >= mostEnds-1 {
-		if err := a.cluster.startsAlone(ctx); !errors.Is(err, errUnreadable) {
+		switch err := a.cluster.startsAlone(ctx); {
+		case err == nil:
+			return fmt.Errorf("the standby does not start, and its files are sound, for a server that nobody reaches does: %w", why)
+		case !errors.Is(err, errUnreadable):
 			return errors.Join(why, err)
 		}
 	}

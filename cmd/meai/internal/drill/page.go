@@ -58,7 +58,11 @@ func Page(outcomes []Outcome) (text string, pictures map[string]string) {
 // rates says at which rates people wrote, and how busy the machine was with whatever else.
 func rates(groups []group) string {
 	rate := span(groups, func(o Outcome) float64 { return o.Rate })
-	text := fmt.Sprintf("%s messages a second, where up to %.1f saturate the lab.", rate, most(groups, func(o Outcome) float64 { return o.Saturation }))
+	saturation := span(groups, func(o Outcome) float64 { return o.Saturation })
+	if _, upTo, several := strings.Cut(saturation, " to "); several {
+		saturation = "up to " + upTo
+	}
+	text := fmt.Sprintf("%s messages a second, where %s saturate the lab.", rate, saturation)
 	if busy := span(groups, func(o Outcome) float64 { return o.Load }); busy != "" {
 		text += fmt.Sprintf(" Runs that say so began on a machine with a load of %s: it had other work.", busy)
 	}
