@@ -50,8 +50,8 @@ type Controller struct {
 	// Rejoin is how long the last steps wait for the old region to come back as a standby
 	// before the failover ends without it.
 	Rejoin time.Duration
-	// Promotes is how long the new region may take to be open for writes once it has the
-	// lease before a person is called for; 2 min when zero.
+	// Promotes is how long the new region may take to have the lease, and to be open for
+	// writes after that, before a person is called for; 2 min when zero.
 	Promotes time.Duration
 	// DrillsAllowed is the safety switch of drills: without it none is done.
 	DrillsAllowed bool

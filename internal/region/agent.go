@@ -58,6 +58,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	changes := a.Register.Watch(ctx)
 	var announcing sync.WaitGroup
 	announcing.Go(func() { a.announce(ctx) })
+	go a.tidying(ctx) // nobody waits for it
 	defer announcing.Wait()
 	for ctx.Err() == nil {
 		a.look(ctx)
@@ -303,9 +304,9 @@ func (a *Agent) mayServe() error {
 	last, record := a.knows.Last, a.getRecord()
 	switch {
 	case !exists:
-		return errors.New("this region is to serve, and has no cluster")
+		return errors.New("this region is to serve, and has no cluster; " + help)
 	case record.Broken:
-		return errors.New("this region is to serve, and its cluster is not whole: its rewinding was broken off, or pages of it are corrupt")
+		return errors.New("this region is to serve, and its cluster is not whole: its rewinding was broken off, or pages of it are corrupt; " + help)
 	case a.ServeOld, follows, !last.Exists(), last.Value.Region == a.Region, record.Serves && record.Epoch == a.knows.Desired.Value.Epoch:
 		return nil
 	default:

@@ -179,9 +179,19 @@ func TestAnOldPrimaryOnWhichNoServerStartsIsKeptWhole(t *testing.T) {
 // A region that is to serve and does not come up says so, and what it has is not replaced.
 // What the runbook says helps then.
 func TestARegionThatDoesNotComeUpSaysSoAndIsHelpedByACopy(t *testing.T) {
+	for what, damage := range map[string]func(*lab){
+		"no server starts":  func(l *lab) { l.unstartable("b") },
+		"pages have rotted": func(l *lab) { l.scribble("b", l.fileOf("begun")) },
+	} {
+		t.Run(what, func(t *testing.T) { testDoesNotComeUp(t, damage) })
+	}
+}
+
+func testDoesNotComeUp(t *testing.T, damage func(*lab)) {
 	l := newLab(t, fence.Async)
 	l.start("a", "")
 	l.serves("a", 1)
+	execute(t, l.url("a", "postgres"), "insert into begun values ('something', 'before')")
 	l.start("b", "")
 	l.follows("b", 1)
 	l.say("a", 1, 2)
@@ -189,12 +199,11 @@ func TestARegionThatDoesNotComeUpSaysSoAndIsHelpedByACopy(t *testing.T) {
 	l.stop("b")
 	l.say("a", 3)
 	l.old("b")
-	l.unstartable("b")
+	damage(l)
 	l.desire("b", "f2", nil)
 	l.start("b", "")
 	l.eventually("it says so", time.Minute, func() bool {
-		said := l.status("b").Message
-		return strings.Contains(said, "does not come up in epoch 2") && strings.Contains(said, "failover.md, The new region does not come up")
+		return strings.Contains(l.status("b").Message, "docs/runbooks/failover.md, The new region does not come up")
 	})
 	require.FileExists(t, filepath.Join(l.data("b"), "old"))
 	require.Empty(t, l.aside("b"))
@@ -202,7 +211,9 @@ func TestARegionThatDoesNotComeUpSaysSoAndIsHelpedByACopy(t *testing.T) {
 
 	l.stop("a")
 	l.stop("b")
-	require.NoError(t, os.Rename(l.data("b"), filepath.Join(l.home("b"), "damaged")))
+	for _, name := range []string{"data", "agent.json"} {
+		require.NoError(t, os.Rename(filepath.Join(l.home("b"), name), filepath.Join(l.home("b"), "damaged-"+name)))
+	}
 	for _, command := range [][]string{
 		{"cp", "-a", l.data("a"), l.data("b")},
 		{"cp", "-a", "--attributes-only", filepath.Join(l.data("a"), "PG_VERSION"), filepath.Join(l.data("b"), "standby.signal")},
@@ -217,4 +228,11 @@ func TestARegionThatDoesNotComeUpSaysSoAndIsHelpedByACopy(t *testing.T) {
 	l.follows("a", 2)
 	l.say("b", 4)
 	l.hears("a", 1, 2, 3, 4)
+}
+
+// fileOf is a table's file in a cluster, the same in both regions.
+func (l *lab) fileOf(table string) (file string) {
+	l.t.Helper()
+	l.one("a", "select pg_relation_filepath('"+table+"')", &file)
+	return file
 }

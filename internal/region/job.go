@@ -82,8 +82,11 @@ func (a *Agent) inVain(j *job) error {
 	if a.vain++; a.vain < mostEnds {
 		return j.err
 	}
-	return fmt.Errorf("this region does not come up in epoch %d, and is tried again; see docs/runbooks/failover.md, The new region does not come up: %w", j.epoch, j.err)
+	return fmt.Errorf("this region does not come up in epoch %d, and is tried again; %s: %w", j.epoch, help, j.err)
 }
+
+// help is where people find what they can do when the region that is to serve cannot.
+const help = "see docs/runbooks/failover.md, The new region does not come up"
 
 // pause notes what keeps the agent from going on.
 func (a *Agent) pause(err error) {

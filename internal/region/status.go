@@ -118,19 +118,11 @@ const (
 	tidyEvery     = time.Hour
 )
 
-// announce says every second how the agent is, until the context ends, and removes what is
-// no longer kept.
+// announce says every second how the agent is, until the context ends.
 func (a *Agent) announce(ctx context.Context) {
 	tick := time.NewTicker(announceEvery)
 	defer tick.Stop()
-	var tidied time.Time
 	for {
-		if time.Since(tidied) > tidyEvery {
-			tidied = time.Now()
-			if err := tidy(a.cluster.path("diverged"), tidied); err != nil {
-				a.Logger.Warn("what was kept for its time is not removed", "error", err)
-			}
-		}
 		telling, cancel := context.WithTimeout(ctx, 2*askWithin)
 		// One that does not arrive is followed by another.
 		_ = a.Register.Announce(telling, a.status(telling))
@@ -139,6 +131,21 @@ func (a *Agent) announce(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// tidying removes what is no longer kept, until the context ends. A whole cluster takes its
+// time, in which the agent must not fall silent.
+func (a *Agent) tidying(ctx context.Context) {
+	for {
+		if err := tidy(a.cluster.path("diverged"), time.Now()); err != nil {
+			a.Logger.Warn("what was kept for its time is not removed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(tidyEvery):
 		}
 	}
 }
