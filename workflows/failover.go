@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -249,12 +250,21 @@ func (f *failingOver) insist(ctx workflow.Context, step string) error {
 		if err == nil || failure.Is(err, failure.Decided) {
 			return err
 		}
-		f.progress.Failing = failingText
+		f.progress.Failing = failingOf(err)
 		workflow.GetLogger(ctx).Error("a step of a failover has failed and is tried again", "step", step, "error", err)
 		if err := workflow.Sleep(ctx, insistEvery); err != nil {
 			return err
 		}
 	}
+}
+
+// failingOf says what a person has to see to, where the step knows.
+func failingOf(err error) string {
+	var known *temporal.ApplicationError
+	if errors.As(err, &known) && known.Type() == failure.Unsound {
+		return known.Message()
+	}
+	return failingText
 }
 
 // failingText: the error itself is in the history, of which it says where to look.

@@ -193,3 +193,37 @@ func TestAFailoverWithoutAnIDHasThatOfItsRun(t *testing.T) {
 	require.True(t, failure.Is(c.GetWorkflowError(), failure.InvalidInput))
 	require.Empty(t, c.steps)
 }
+
+func TestAFailoverSaysWhatAPersonHasToSeeTo(t *testing.T) {
+	const help = "region b does not come up; see docs/runbooks/failover.md"
+	c := newControl(t)
+	tried := 0
+	c.fails = func(in failover.StepInput) error {
+		switch {
+		case in.Step != "promote":
+			return nil
+		case tried == 0:
+			tried++
+			return failure.New(failure.Unsound, help, failover.ErrStuck)
+		case tried == 1:
+			tried++
+			return failure.New(failure.Held, "something else", nil)
+		}
+		return nil
+	}
+	var said []string
+	for _, after := range []time.Duration{insistEvery / 2, insistEvery * 3 / 2} {
+		c.RegisterDelayedCallback(func() {
+			answer, err := c.QueryWorkflow(ProgressQuery)
+			require.NoError(t, err)
+			var p FailoverProgress
+			require.NoError(t, answer.Get(&p))
+			said = append(said, p.Failing)
+		}, after)
+	}
+	c.ExecuteWorkflow(Failover, failover.Input{ID: uuid.New()})
+	p := c.ended(t)
+	require.Equal(t, failover.Completed, p.State)
+	require.Empty(t, p.Failing)
+	require.Equal(t, []string{help, failingText}, said, "what else fails is not told to everybody")
+}

@@ -44,7 +44,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(EscalationSweep)
 			replayer.RegisterWorkflow(TextAssessment)
 			replayer.RegisterWorkflow(FilterPolicy)
-			for _, w := range []any{Backup, ProveBackup, MarkBackup, CheckBackups, KeepBackups, HoldBackup, Restore, ArchivePeople, CopyObjects, Retention, VerifyEncryption, LegalHold, PrivacyDeadlines} {
+			for _, w := range []any{Backup, ProveBackup, MarkBackup, CheckBackups, KeepBackups, HoldBackup, Restore, ArchivePeople, CopyObjects, Retention, VerifyEncryption, LegalHold, PrivacyDeadlines, Failover, HandoverDrill} {
 				replayer.RegisterWorkflow(w)
 			}
 			history := readHistory(t, path)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"meai/internal/failure"
 	"meai/internal/fence"
 )
 
@@ -22,7 +23,7 @@ func (run *Run) epoch() int64 { return run.plan.Epoch + 1 }
 // await waits until the old primary's lease is released, with proof that it is dead, or
 // expired and waited out, and the new region has it.
 func (run *Run) await(ctx context.Context, done *Done) error {
-	return run.c.await(ctx, func(ctx context.Context) (bool, error) {
+	return run.comesUp(ctx, done, func(ctx context.Context) (bool, error) {
 		snapshot, err := run.c.Register.Read(ctx)
 		if err != nil {
 			return false, err
@@ -40,7 +41,7 @@ func (run *Run) await(ctx context.Context, done *Done) error {
 
 // promote waits until the new region's agent says that its server is open for writes.
 func (run *Run) promote(ctx context.Context, done *Done) error {
-	return run.c.await(ctx, func(ctx context.Context) (bool, error) {
+	return run.comesUp(ctx, done, func(ctx context.Context) (bool, error) {
 		agents, err := run.c.Register.Agents(ctx)
 		if err != nil {
 			return false, err
@@ -52,6 +53,29 @@ func (run *Run) promote(ctx context.Context, done *Done) error {
 		done.found("timeline", "%d", agent.Timeline)
 		return true, nil
 	})
+}
+
+// comesUp waits for something of the new region. One that does not come up is not waited for
+// without a word: after some time it fails with [ErrStuck], which says where the region
+// stands. What its agent says beyond that may quote a server's log, and stays there.
+func (run *Run) comesUp(ctx context.Context, done *Done, look func(context.Context) (bool, error)) error {
+	within, cancel := context.WithTimeout(ctx, min(waitFor, run.c.promotes()))
+	defer cancel()
+	err := run.c.await(within, look)
+	waited := run.c.now().Sub(done.BegunAt)
+	if err == nil || ctx.Err() != nil || waited < run.c.promotes() {
+		return err
+	}
+	seen := "its agent is silent"
+	agents, failed := run.c.Register.Agents(ctx)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	if agent, ok := agents[run.plan.To]; ok {
+		seen = fmt.Sprintf("its agent says %s, in epoch %d, since %s", agent.Role, agent.Epoch, agent.Since.UTC().Format(time.TimeOnly))
+	}
+	return failure.New(failure.Unsound, fmt.Sprintf("region %s does not come up, for %s: %s; see docs/runbooks/failover.md, The new region does not come up",
+		run.plan.To, waited.Round(time.Second), seen), errors.Join(ErrStuck, err))
 }
 
 // verify writes and reads on the new primary, and sees a write refused on the old one.

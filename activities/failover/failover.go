@@ -15,6 +15,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ type Controller struct {
 	// Rejoin is how long the last steps wait for the old region to come back as a standby
 	// before the failover ends without it.
 	Rejoin time.Duration
+	// Promotes is how long the new region may take to have the lease, and to be open for
+	// writes after that, before a person is called for; 2 min when zero.
+	Promotes time.Duration
 	// DrillsAllowed is the safety switch of drills: without it none is done.
 	DrillsAllowed bool
 	// Name says who runs, in the register: letters, digits and dashes.
@@ -157,6 +161,9 @@ var (
 	// ErrStale: since it was planned, something else has changed where writes belong, or
 	// the standby has become worse than what was agreed to.
 	ErrStale = errors.New("failover: the plan no longer fits what is")
+	// ErrStuck: the new region does not come up, and needs a person. The step goes on when it
+	// is done again.
+	ErrStuck = errors.New("failover: the new region does not come up")
 	// ErrUnderWay: there is another failover.
 	ErrUnderWay = errors.New("failover: another one is under way")
 )
@@ -174,6 +181,12 @@ func (c *Controller) every() time.Duration {
 	}
 	return c.Every
 }
+
+// promotesWithin is [Controller.Promotes] where that is zero: crash recovery of a large log
+// takes longer than a promotion, and is over by then.
+const promotesWithin = 2 * time.Minute
+
+func (c *Controller) promotes() time.Duration { return cmp.Or(c.Promotes, promotesWithin) }
 
 // waitFor is how long a step waits before it says that it does, and is begun again.
 const waitFor = 20 * time.Second

@@ -393,7 +393,7 @@ func (run *Run) Finish(ctx context.Context, tell func(name string, done Done, er
 			if err == nil {
 				break
 			}
-			if ctx.Err() != nil || errors.Is(err, fence.ErrLost) {
+			if ctx.Err() != nil || errors.Is(err, fence.ErrLost) || errors.Is(err, ErrStuck) {
 				return err // somebody else goes on, or the same command
 			}
 			if permanent(err) && Reversible(name) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -390,4 +391,34 @@ func TestAFailoverWhoseRegionIsLostTooGivesWayToAnother(t *testing.T) {
 	require.NoError(t, carry(s, l, c, failover.Input{Planned: true}))
 	require.Equal(t, "a", s.desired().Region)
 	require.Equal(t, int64(3), s.desired().Epoch)
+}
+
+func TestARegionThatDoesNotComeUpIsNotWaitedForWithoutAWord(t *testing.T) {
+	for step, change := range map[string]func(*scene){
+		"await":   func(s *scene) { s.idle = true },
+		"promote": func(s *scene) { s.down = true },
+	} {
+		s := newScene(t, fence.Sync)
+		change(s)
+		c, l := s.controller(0)
+		begun := time.Now()
+		c.Now = func() time.Time { return at(5).Add(time.Since(begun)) }
+		c.Promotes = time.Second
+		id := uuid.New()
+		err := carry(s, l, c, failover.Input{ID: id})
+		require.ErrorIs(t, err, failover.ErrStuck)
+		require.True(t, failure.Is(err, failure.Unsound))
+		require.ErrorContains(t, err, "region b does not come up")
+		require.ErrorContains(t, err, "its agent says primary, in epoch 2")
+		require.ErrorContains(t, err, "docs/runbooks/failover.md")
+		require.Less(t, time.Since(begun), time.Minute)
+		h := s.history(id)
+		require.Nil(t, h.Result, "it is decided, and nobody else may begin")
+		require.Equal(t, step, h.Next)
+
+		s.down, s.idle = false, false // somebody has mended it
+		require.NoError(t, carry(s, l, c, failover.Input{ID: id}))
+		require.Equal(t, failover.Completed, s.history(id).Result.State)
+		s.unclaimed()
+	}
 }

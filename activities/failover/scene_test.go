@@ -30,6 +30,8 @@ type scene struct {
 	places   map[string]*place
 	// alive agents announce themselves; one that is not does nothing.
 	alive map[string]bool
+	// down has the server of whoever takes over not come up; idle has nobody take over.
+	down, idle bool
 	// lost is what the observers say of region a.
 	lost bool
 	// ill has one observer, at site c, call region b ill.
@@ -139,7 +141,7 @@ func (s *scene) agents(ctx context.Context) {
 	require.NoError(t, err)
 	to, held := now.Desired.Value, now.Primary.Value
 	if held.Region != to.Region || held.Epoch != to.Epoch {
-		if s.alive[to.Region] {
+		if s.alive[to.Region] && !(s.idle && to.Epoch > 1) {
 			s.takeOver(ctx, now)
 		}
 	}
@@ -149,7 +151,7 @@ func (s *scene) agents(ctx context.Context) {
 		}
 		status := fence.AgentStatus{Region: region, Role: fence.RoleStandby, Epoch: to.Epoch, Timeline: int64(s.servers[to.Region].standing.Timeline), Received: 100, Replayed: 100, Lag: s.lag, At: at(-3)}
 		if region == to.Region {
-			status.Role, status.Open = fence.RolePrimary, true
+			status.Role, status.Open = fence.RolePrimary, !s.down
 		}
 		require.NoError(t, r.Announce(ctx, status))
 	}

@@ -60,6 +60,7 @@ type drillRunCommand struct {
 	Saturate time.Duration `default:"10s" help:"How long is looked for what saturates it."`
 	Before   time.Duration `default:"3s" help:"How long they write before it is broken."`
 	After    time.Duration `default:"5s" help:"How long they write once it was made up for."`
+	Patience time.Duration `default:"5m" help:"How long is waited for any one thing, as for a region to come back. Then the drill has failed, and says what it waited for and what it saw last."`
 	Results  string        `type:"path" help:"Append each run's outcome to this file, as a line of JSON, for 'meai drill page'." placeholder:"FILE"`
 	Strict   bool          `help:"Fail when a target is not met."`
 }
@@ -97,7 +98,7 @@ func (d drillRunCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	run := &drill.Drill{
-		Lab: lab, Servers: servers, Lease: cfg.Regions.Lease, Mode: fence.Replication(cfg.Regions.Mode), Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Out: os.Stderr,
+		Lab: lab, Servers: servers, Lease: cfg.Regions.Lease, Mode: fence.Replication(cfg.Regions.Mode), Register: register, People: d.People, Share: d.Share, Before: d.Before, After: d.After, Patience: d.Patience, Out: os.Stderr,
 		Handover: func(ctx context.Context, to string) error {
 			return lab.Ask(ctx, drill.Control, nil, "failover", "run", "--planned", "--to", to)
 		},

@@ -154,7 +154,7 @@ func followFailover(ctx context.Context, failovers *workflows.Failovers, id uuid
 	ended := make(chan error, 1)
 	var last workflows.FailoverProgress
 	go func() { ended <- run.Get(ctx, &last) }()
-	shown := 0
+	shown, failing := 0, ""
 	show := func(p workflows.FailoverProgress) {
 		for ; shown < len(p.Steps); shown++ {
 			printStep(p.Steps[shown])
@@ -162,6 +162,10 @@ func followFailover(ctx context.Context, failovers *workflows.Failovers, id uuid
 		if len(p.Refused) > 0 {
 			fmt.Printf("%-9s waits for two persons: %v\n", p.Step, p.Refused)
 		}
+		if p.Failing != "" && p.Failing != failing {
+			fmt.Printf("%-9s %s\n", p.Step, p.Failing)
+		}
+		failing = p.Failing
 	}
 	for ticks := time.NewTicker(time.Second); ; {
 		select {

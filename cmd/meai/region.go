@@ -20,6 +20,7 @@ import (
 
 type regionCommand struct {
 	Agent    regionAgentCommand    `cmd:"" help:"Take care of this region's PostgreSQL: start, stop, promote, rewind, clone it."`
+	Status   regionStatusCommand   `cmd:"" help:"Show which region serves, and what the agents say."`
 	Begin    regionBeginCommand    `cmd:"" help:"Say once, for a new system, which region serves first."`
 	Observe  regionObserveCommand  `cmd:"" help:"Look at both regions from one site and say what is seen."`
 	Worker   regionWorkerCommand   `cmd:"" help:"Run the control plane: the workflow of failovers, and who watches for a lost primary."`
@@ -45,7 +46,8 @@ The folder (--data) holds:
   hba.conf         who may connect: everybody with a password where PostgreSQL serves; on a standby, and after a promotion until
                    the database knows what it is, the superuser, the owner, backups and observers alone
   diverged         what was committed here and nowhere else, one file for each time: rows as JSON, sealed as they are in the
-                   database. It is written before an old primary is rewound (pg_rewind) or cloned, and named by 'meai region status'
+                   database. It is written before an old primary is rewound (pg_rewind) or cloned, and named by 'meai region status'. A
+                   cluster that no server can read is kept there whole (cluster-TIME). All of it goes after 30 days
   agent.json       what the agent has to remember
 
 Needs PostgreSQL's server binaries, Linux, and regions.postgres with the superuser of both regions. The first time, say which

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	sdk "go.temporal.io/sdk/client"
 
+	"meai/activities/failover"
 	"meai/api/client"
 	"meai/cmd/meai/internal/drill"
 )
@@ -79,28 +80,34 @@ func (r *regions) measured(t *testing.T, olga *person, serving string) (got clie
 }
 
 // waits waits until a failover waits for two persons.
-func (r *regions) waits(t *testing.T, olga *person, id uuid.UUID) (f client.Failover) {
+func (r *regions) waits(t *testing.T, olga *person, id uuid.UUID) client.Failover {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		answer, err := olga.api.GetFailoverWithResponse(t.Context(), id)
-		if err == nil && answer.JSON200 != nil {
-			f = *answer.JSON200
-		}
-		return f.State == client.FailoverStateWaiting
-	}, time.Minute, 50*time.Millisecond, "%+v", f)
-	return f
+	return r.comesTo(t, olga, id, time.Minute, func(f client.Failover) bool { return f.State == client.FailoverStateWaiting })
 }
 
 // ends waits until a failover has ended.
-func (r *regions) ends(t *testing.T, olga *person, id uuid.UUID) (f client.Failover) {
+func (r *regions) ends(t *testing.T, olga *person, id uuid.UUID) client.Failover {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	return r.comesTo(t, olga, id, 3*time.Minute, func(f client.Failover) bool { return !f.EndedAt.IsZero() })
+}
+
+// comesTo asks for a failover until it is as it should be. What the API said last is in the
+// failure.
+func (r *regions) comesTo(t *testing.T, olga *person, id uuid.UUID, within time.Duration, is func(client.Failover) bool) (f client.Failover) {
+	t.Helper()
+	said := "nothing"
+	for begun := time.Now(); time.Since(begun) < within; time.Sleep(50 * time.Millisecond) {
 		answer, err := olga.api.GetFailoverWithResponse(t.Context(), id)
-		if err == nil && answer.JSON200 != nil {
-			f = *answer.JSON200
+		if err != nil {
+			said = err.Error()
+			continue
 		}
-		return !f.EndedAt.IsZero()
-	}, 3*time.Minute, 100*time.Millisecond, "at %s: %s", f.Step, f.Failing)
+		said = answer.Status() + " " + string(answer.Body)
+		if answer.JSON200 != nil && is(*answer.JSON200) {
+			return *answer.JSON200
+		}
+	}
+	require.Fail(t, "the failover does not get there", "%s", said)
 	return f
 }
 
@@ -113,6 +120,10 @@ func TestOperatorsMoveTheProductByTheAPI(t *testing.T) {
 	require.True(t, got.Primary)
 	require.EqualValues(t, 1, got.Epoch)
 	require.Nil(t, got.Failover)
+	var said failover.Overview
+	require.NoError(t, r.Ask(t.Context(), drill.B, &said, "region", "status", "--json"), "whom no API answers asks the register")
+	require.Equal(t, drill.A, said.Serving)
+	require.Len(t, said.Agents, 2)
 
 	t.Run("one that is not planned waits for two persons, and is taken back", func(t *testing.T) { r.testTakenBack(t, olga) })
 	t.Run("a planned one", func(t *testing.T) { r.testHandover(t, olga) })

@@ -39,7 +39,8 @@ const (
 	Quarantined Type = "Quarantined"
 	// EpochOver: what cannot be undone was asked for in an earlier write epoch.
 	EpochOver Type = "EpochOver"
-	// Unsound: a backup is damaged, does not restore, or lacks what it needs.
+	// Unsound: a backup is damaged, does not restore, or lacks what it needs; or a region that
+	// was failed over to does not come up.
 	Unsound Type = "Unsound"
 	// Held: a legal hold keeps what was to go.
 	Held Type = "Held"

@@ -10,10 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"meai/internal/child"
 )
@@ -138,12 +140,26 @@ func (s *Server) AwaitRecovery(ctx context.Context) error {
 	return s.await(ctx, "select 1/(not pg_is_in_recovery())::int")
 }
 
-// await asks until the server answers without an error, or ends.
+// ErrDamaged: the server runs, and lets nobody in because of what its files are.
+var ErrDamaged = errors.New("PostgreSQL lets nobody in, because its files are damaged")
+
+// mostRefusals is how often in a row it may do so: what is read while it is written anew is
+// whole a moment later.
+const mostRefusals = 20
+
+// await asks until the server answers without an error, or ends, or is found damaged.
 func (s *Server) await(ctx context.Context, question string) error {
+	refusals := 0
 	for {
 		err := s.ask(ctx, question)
 		if err == nil {
 			return nil
+		}
+		if refusals++; !damaged(err) {
+			refusals = 0
+		}
+		if refusals >= mostRefusals {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		select {
 		case <-s.exited:
@@ -153,6 +169,12 @@ func (s *Server) await(ctx context.Context, question string) error {
 		case <-time.After(probeEvery):
 		}
 	}
+}
+
+// damaged reports whether an error is of the class for internal errors and corrupt data.
+func damaged(err error) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && strings.HasPrefix(said.Code, "XX")
 }
 
 func (s *Server) ask(ctx context.Context, question string) (err error) {

@@ -29,6 +29,9 @@ type Agent struct {
 	end    fence.LSN
 	remedy remedy // for a standby that does not follow
 	ends   int    // how often in a row it ended by itself
+	unread int    // how often in a row what is here alone could not be read
+	vain   int    // how often in a row it could not be made to serve, in an epoch
+	vainIn int64
 
 	told // what others learn of it
 }
@@ -55,6 +58,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	changes := a.Register.Watch(ctx)
 	var announcing sync.WaitGroup
 	announcing.Go(func() { a.announce(ctx) })
+	go a.tidying(ctx) // nobody waits for it
 	defer announcing.Wait()
 	for ctx.Err() == nil {
 		a.look(ctx)
@@ -88,10 +92,10 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if err := a.cluster.end(); err != nil {
 		return nil, err
 	}
-	if err := a.cluster.finishClone(); err != nil {
+	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
 		return nil, err
 	}
-	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
+	if err := a.finishClone(); err != nil {
 		return nil, err
 	}
 	a.setRole(fence.RoleStopped)
@@ -100,7 +104,8 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 
 const recordFile = "agent.json"
 
-// lookAtDisk finds out how the cluster was left, if it was a primary.
+// lookAtDisk finds out how the cluster was left, if it was a primary. One that does not say
+// counts as crashed, at the beginning of its log.
 func (a *Agent) lookAtDisk(ctx context.Context) error {
 	exists, err := a.cluster.exists()
 	if err != nil || !exists {
@@ -110,8 +115,11 @@ func (a *Agent) lookAtDisk(ctx context.Context) error {
 	if err != nil || follows || a.getRecord().Broken {
 		return err
 	}
-	a.clean, a.end, err = a.cluster.lastCheckpoint(ctx)
-	return err
+	if a.clean, a.end, err = a.cluster.lastCheckpoint(ctx); err != nil {
+		a.clean, a.end = false, 0
+		a.Logger.Error("the cluster does not say how it was left", "error", err)
+	}
+	return nil
 }
 
 // look renews the lease, if there is one, and reads the register.
@@ -296,9 +304,9 @@ func (a *Agent) mayServe() error {
 	last, record := a.knows.Last, a.getRecord()
 	switch {
 	case !exists:
-		return errors.New("this region is to serve, and has no cluster")
+		return errors.New("this region is to serve, and has no cluster; " + help)
 	case record.Broken:
-		return errors.New("this region is to serve, and its cluster is not whole: its rewinding was broken off, or pages of it are corrupt")
+		return errors.New("this region is to serve, and its cluster is not whole: its rewinding was broken off, or pages of it are corrupt; " + help)
 	case a.ServeOld, follows, !last.Exists(), last.Value.Region == a.Region, record.Serves && record.Epoch == a.knows.Desired.Value.Epoch:
 		return nil
 	default:

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
 	"meai/internal/child"
 	"meai/internal/fence"
-	"meai/internal/objects"
 )
 
 // clone makes the cluster a copy of the other region's.
@@ -20,6 +18,9 @@ func (a *Agent) clone(ctx context.Context) error {
 	a.setRole(fence.RoleCloning)
 	c := a.cluster
 	if err := errors.Join(c.configure(false), os.RemoveAll(c.path("cloning"))); err != nil {
+		return err
+	}
+	if err := c.room(ctx); err != nil {
 		return err
 	}
 	if err := c.makeSlotAtPeer(ctx); err != nil {
@@ -42,27 +43,7 @@ func (a *Agent) clone(ctx context.Context) error {
 		return fmt.Errorf("put the clone in place: %w", err)
 	}
 	a.Reached("rejoin: clone complete")
-	if err := c.finishClone(); err != nil {
-		return err
-	}
-	return a.keep(record{Epoch: a.getRecord().Epoch, Exported: a.getRecord().Exported})
-}
-
-// finishClone puts a complete clone in the place of what was there. It does nothing when
-// there is none.
-func (c *cluster) finishClone() error {
-	if _, err := os.Stat(c.path("cloned")); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("look for a clone: %w", err)
-	}
-	if err := os.RemoveAll(c.data()); err != nil {
-		return fmt.Errorf("remove the old cluster: %w", err)
-	}
-	if err := os.Rename(c.path("cloned"), c.data()); err != nil {
-		return fmt.Errorf("put the clone in place: %w", err)
-	}
-	return objects.Sync(c.home)
+	return a.finishClone()
 }
 
 // signalStandby has the cluster in a folder start as a standby.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meai/internal/objects"
-	"meai/internal/pgserver"
 )
 
 // beyond is what a cluster's log has behind the fork.
@@ -101,22 +101,27 @@ func (c *cluster) export(ctx context.Context, f fork, b beyond) (path string, er
 	return path, nil
 }
 
+// exportTo needs a server that nobody else reaches: it recovers from the crash, and shows
+// the rows. It fails with errUnreadable when none starts or gets so far, or a page of the
+// rows is corrupt.
 func (c *cluster) exportTo(ctx context.Context, w io.Writer, f fork, b beyond) (err error) {
-	// A server that nobody else reaches: it recovers from the crash, and shows the rows.
-	s, err := pgserver.Start(ctx, c.Binaries, c.Account, c.data(), map[string]string{
-		"archive_mode": "off", "synchronous_standby_names": "", "primary_conninfo": "", "autovacuum": "off", "shared_preload_libraries": "",
-		"wal_keep_size": "1TB", // pg_rewind goes back to a checkpoint from before the fork
-	})
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	// A standby would wait for more, and a clone comes in its place in any case.
+	if err := os.Remove(filepath.Join(c.data(), standbySignal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("have the cluster come to its end: %w", err)
+	}
+	s, err := c.launchAlone(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	if err := s.AwaitRecovery(ctx); err != nil {
-		return err
+		return unreadable(ctx, err)
 	}
 	conn, err := pgx.Connect(ctx, s.URL(c.own.user, c.Database))
 	if err != nil {
-		return err
+		return unreadable(ctx, err)
 	}
 	defer hangUp(conn)
 	out := json.NewEncoder(w)
@@ -129,11 +134,11 @@ func (c *cluster) exportTo(ctx context.Context, w io.Writer, f fork, b beyond) (
 	tables, err := rowsOf[string](ctx, conn, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'r' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by 1`)
 	if err != nil {
-		return fmt.Errorf("list the tables: %w", err)
+		return unreadable(ctx, fmt.Errorf("list the tables: %w", err))
 	}
 	for _, table := range tables {
 		if err := exportTable(ctx, conn, out, table, b.commits); err != nil {
-			return fmt.Errorf("read %s: %w", table, err)
+			return unreadable(ctx, fmt.Errorf("read %s: %w", table, err))
 		}
 	}
 	return nil
@@ -163,7 +168,8 @@ func rowsOf[T any](ctx context.Context, conn *pgx.Conn, sql string) ([]T, error)
 // erased person's rows lie on as well, unreadable.
 const divergedFor = 30 * 24 * time.Hour
 
-// tidy removes files of what was here alone whose time is over.
+// tidy removes files of what was here alone, and clusters that were set aside, whose time is
+// over.
 func tidy(dir string, now time.Time) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -173,7 +179,7 @@ func tidy(dir string, now time.Time) error {
 	for _, file := range files {
 		info, err := file.Info()
 		if err == nil && now.Sub(info.ModTime()) > divergedFor {
-			err = os.Remove(filepath.Join(dir, file.Name()))
+			err = os.RemoveAll(filepath.Join(dir, file.Name()))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = append(failed, err)

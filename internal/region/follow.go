@@ -36,6 +36,7 @@ func (a *Agent) follow(ctx context.Context, j job) error {
 		}
 		var err error
 		if s, err = a.startStandby(ctx); err != nil {
+			a.remedyFor(err)
 			return err
 		}
 	}
@@ -55,16 +56,23 @@ func (a *Agent) makeStandby(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	remedy := a.remedy
-	a.mu.Unlock()
-	if exists && follows && remedy == none && !a.getRecord().Broken {
+	r, sound := a.getRecord(), a.remedyIs(none)
+	if exists && follows && sound && !r.Broken && r.Aside == "" {
 		return nil
 	}
 	if err := a.awaitPrimary(ctx, j.epoch); err != nil {
 		return err
 	}
-	if !exists || remedy == cloning || a.getRecord().Broken {
+	if err := a.mayReplace(ctx); err != nil {
+		return err
+	}
+	remains, err := a.cluster.remains()
+	switch {
+	case err != nil:
+		return err
+	case remains:
+		return a.setAside(ctx, fmt.Errorf("%w: it has no PG_VERSION", errUnreadable))
+	case !exists || a.remedyIs(cloning) || r.Broken || r.Aside != "":
 		return a.clone(ctx)
 	}
 	return a.rejoin(ctx)
@@ -82,7 +90,7 @@ func (a *Agent) startStandby(ctx context.Context) (*pgserver.Server, error) {
 	}
 	a.setRole(fence.RoleStandby)
 	if err := s.AwaitAnswer(ctx); err != nil {
-		return nil, err
+		return nil, a.notStarted(ctx, s, err)
 	}
 	err = a.cluster.ask(ctx, `select count(pg_drop_replication_slot(slot_name)) from pg_replication_slots where slot_name = $1 and not active`,
 		[]any{slot(a.other())}, new(int))
@@ -90,6 +98,29 @@ func (a *Agent) startStandby(ctx context.Context) (*pgserver.Server, error) {
 		return nil, fmt.Errorf("drop a slot of the time before: %w", err)
 	}
 	return s, nil
+}
+
+// notStarted says of a standby that did not answer whether that is its own fault: it ended by
+// itself, or lets nobody in. Where that is
+// about to count as often enough, a server that nobody else reaches is tried as well: what
+// keeps both from starting are the cluster's files.
+func (a *Agent) notStarted(ctx context.Context, s *pgserver.Server, why error) error {
+	select {
+	case <-s.Exited():
+	default:
+		if !errors.Is(why, pgserver.ErrDamaged) {
+			return why
+		}
+	}
+	if a.endedBefore() >= mostEnds-1 {
+		switch err := a.cluster.startsAlone(ctx); {
+		case err == nil:
+			return fmt.Errorf("the standby does not start, and its files are sound, for a server that nobody reaches does: %w", why)
+		case !errors.Is(err, errUnreadable):
+			return errors.Join(why, err)
+		}
+	}
+	return fmt.Errorf("%w: %w", errEnded, why)
 }
 
 // awaitPrimary waits until the other region's PostgreSQL serves in the epoch.

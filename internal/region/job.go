@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"meai/internal/fence"
@@ -64,10 +65,28 @@ func (a *Agent) finish() {
 		a.stopped(a.clean, a.end)
 		return
 	}
+	if ended.what == serving {
+		ended.err = a.inVain(ended)
+	}
 	a.Logger.Error("failed", "step", ended.what, "error", ended.err)
 	a.halt()
 	a.pause(ended.err)
 }
+
+// inVain counts how often in a row the cluster could not be made to serve, and says, once
+// that is often enough, where help is. It goes on to be tried: nobody else may serve.
+func (a *Agent) inVain(j *job) error {
+	if a.isOpen() || a.vainIn != j.epoch {
+		a.vain, a.vainIn = 0, j.epoch
+	}
+	if a.vain++; a.vain < mostEnds {
+		return j.err
+	}
+	return fmt.Errorf("this region does not come up in epoch %d, and is tried again; %s: %w", j.epoch, help, j.err)
+}
+
+// help is where people find what they can do when the region that is to serve cannot.
+const help = "see docs/runbooks/failover.md, The new region does not come up"
 
 // pause notes what keeps the agent from going on.
 func (a *Agent) pause(err error) {

@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -35,7 +36,7 @@ func (a *Agent) Observe(meters metric.MeterProvider) error {
 		return fmt.Errorf("make the gauge of the lease: %w", err)
 	}
 	diverged, err := meter.Int64ObservableGauge("meai.region.diverged",
-		metric.WithDescription("How many files hold what was committed in this region alone, before it was rewound. They are kept for 30 days."))
+		metric.WithDescription("How many files hold what was committed in this region alone, before it was rewound, and how many damaged clusters were set aside whole. They are kept for 30 days."))
 	if err != nil {
 		return fmt.Errorf("make the gauge of what is here alone: %w", err)
 	}
@@ -44,8 +45,9 @@ func (a *Agent) Observe(meters metric.MeterProvider) error {
 			o.ObserveFloat64(lease, left.Seconds())
 		}
 		files, err := filepath.Glob(a.cluster.path("diverged/*.jsonl"))
-		o.ObserveInt64(diverged, int64(len(files)))
-		return err
+		whole, wrong := filepath.Glob(a.cluster.path("diverged/" + wholePrefix + "*"))
+		o.ObserveInt64(diverged, int64(len(files)+len(whole)))
+		return errors.Join(err, wrong)
 	}, lease, diverged)
 	if err != nil {
 		return fmt.Errorf("register the agent's gauges: %w", err)

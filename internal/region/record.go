@@ -25,7 +25,11 @@ type record struct {
 	// Broken: what is there is neither the old cluster nor a copy of another, because a
 	// rewind has begun. A new clone is what helps.
 	Broken bool `json:"broken,omitempty"`
-	// Exported is the newest file with what was written here and nowhere else.
+	// Aside is where the cluster goes, whole, when a clone takes its place: nobody could read
+	// what it alone has. Empty: it is removed then.
+	Aside string `json:"aside,omitempty"`
+	// Exported is the newest file with what was written here and nowhere else, or the
+	// cluster that was set aside.
 	Exported string `json:"exported,omitempty"`
 }
 

@@ -175,15 +175,15 @@ func (s server) pass() string {
 }
 
 // Installed finds the PostgreSQL that the cluster in an agent's folder was made by, or the
-// newest one.
+// newest one, which also is for a cluster that does not say.
 func Installed(ctx context.Context, home string) (pgserver.Binaries, error) {
 	text, err := os.ReadFile(filepath.Join(home, "data", "PG_VERSION"))
-	major := 0
-	if err == nil {
-		major, err = strconv.Atoi(strings.TrimSpace(string(text)))
-	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return pgserver.Binaries{}, fmt.Errorf("read the cluster's version: %w", err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		major = 0 // a damaged cluster is the agent's to replace
 	}
 	return pgserver.Find(ctx, major)
 }

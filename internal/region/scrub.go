@@ -72,6 +72,12 @@ func (a *Agent) rotten(why error) error {
 	return fmt.Errorf("%w: %w", errRotten, why)
 }
 
+func (a *Agent) endedBefore() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ends
+}
+
 // remedyFor says what is tried next with a standby that failed.
 func (a *Agent) remedyFor(err error) {
 	a.mu.Lock()

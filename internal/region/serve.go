@@ -73,6 +73,7 @@ func (a *Agent) startPrimary(ctx context.Context, awaited bool) (*pgserver.Serve
 		if s, err = a.cluster.launch(); err != nil {
 			return nil, err
 		}
+		a.setMessage("waits for its PostgreSQL to answer")
 	}
 	return s, s.AwaitAnswer(ctx)
 }
@@ -91,6 +92,9 @@ func (a *Agent) promote(ctx context.Context, s *pgserver.Server) error {
 			return fmt.Errorf("promote PostgreSQL: %w", err)
 		}
 		a.Reached("promote: asked")
+	}
+	if standby {
+		a.setMessage("waits for its PostgreSQL to end its recovery")
 	}
 	for standby {
 		select {

@@ -2,6 +2,8 @@ package region
 
 import (
 	"context"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,12 @@ func (t *told) setOpen() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open, t.message = true, ""
+}
+
+func (t *told) isOpen() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open
 }
 
 // setMessage says what people should know; it is shown until the next one. It reports
@@ -89,8 +97,12 @@ func (a *Agent) status(ctx context.Context) fence.AgentStatus {
 	if s.Message == "" {
 		s.Message = a.reason
 	}
-	if a.record.Exported != "" {
-		s.Message += "; what was written here alone is in " + a.record.Exported
+	switch kept := a.record.Exported; {
+	case kept == "":
+	case strings.HasPrefix(filepath.Base(kept), wholePrefix):
+		s.Message += "; the cluster that was here could not be read, and is kept whole in " + kept
+	default:
+		s.Message += "; what was written here alone is in " + kept
 	}
 	a.mu.Unlock()
 	if a.cluster.running() != nil && (s.Role == fence.RolePrimary || s.Role == fence.RoleStandby) {
@@ -106,19 +118,11 @@ const (
 	tidyEvery     = time.Hour
 )
 
-// announce says every second how the agent is, until the context ends, and removes what is
-// no longer kept.
+// announce says every second how the agent is, until the context ends.
 func (a *Agent) announce(ctx context.Context) {
 	tick := time.NewTicker(announceEvery)
 	defer tick.Stop()
-	var tidied time.Time
 	for {
-		if time.Since(tidied) > tidyEvery {
-			tidied = time.Now()
-			if err := tidy(a.cluster.path("diverged"), tidied); err != nil {
-				a.Logger.Warn("what was kept for its time is not removed", "error", err)
-			}
-		}
 		telling, cancel := context.WithTimeout(ctx, 2*askWithin)
 		// One that does not arrive is followed by another.
 		_ = a.Register.Announce(telling, a.status(telling))
@@ -127,6 +131,21 @@ func (a *Agent) announce(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// tidying removes what is no longer kept, until the context ends. A whole cluster takes its
+// time, in which the agent must not fall silent.
+func (a *Agent) tidying(ctx context.Context) {
+	for {
+		if err := tidy(a.cluster.path("diverged"), time.Now()); err != nil {
+			a.Logger.Warn("what was kept for its time is not removed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(tidyEvery):
 		}
 	}
 }

@@ -17,8 +17,20 @@ func TestWhatWasHereAloneGoesAfterItsTime(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte("{}"), 0o600))
 		require.NoError(t, os.Chtimes(path, now.Add(-age), now.Add(-age)))
 	}
+	for name, age := range map[string]time.Duration{wholePrefix + "old": divergedFor + time.Minute, wholePrefix + "young": divergedFor - time.Minute} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.Mkdir(path, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(path, "PG_VERSION"), nil, 0o600))
+		require.NoError(t, os.Chtimes(path, now.Add(-age), now.Add(-age)))
+	}
 	require.NoError(t, tidy(dir, now))
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
 	require.NoError(t, err)
-	require.Equal(t, []string{filepath.Join(dir, "young.jsonl")}, left)
+	require.Equal(t, []string{filepath.Join(dir, wholePrefix+"young"), filepath.Join(dir, "young.jsonl")}, left)
+}
+
+func TestACloneIsNotBegunForWhichThereIsNoRoom(t *testing.T) {
+	require.NoError(t, fits(5<<30, 5<<30))
+	require.EqualError(t, fits(5<<30+1, 5<<30), "there is no room for a clone beside what is here, which needs 5.0 GiB where 5.0 GiB are free: make room, "+
+		"or move away what lies in the agent's folder under diverged")
 }

@@ -67,7 +67,7 @@ func (c cli) record(ctx context.Context) error {
 	if _, err := (cluster.Applier{Client: temporal, Namespace: namespace, Declared: declared}).Apply(ctx); err != nil {
 		return err
 	}
-	for _, s := range slices.Concat(scenarios, backupScenarios, requestScenarios, retentionScenarios) {
+	for _, s := range slices.Concat(scenarios, backupScenarios, requestScenarios, retentionScenarios, regionScenarios) {
 		if c.Only != "" && s.name != c.Only {
 			continue
 		}
@@ -117,6 +117,8 @@ func (c cli) recordOne(ctx context.Context, temporal client.Client, s scenario) 
 		w.RegisterWorkflow(workflows.PrivacyDeadlines)
 		w.RegisterWorkflow(workflows.Retention)
 		w.RegisterWorkflow(workflows.VerifyEncryption)
+		w.RegisterWorkflow(workflows.Failover)
+		w.RegisterWorkflow(workflows.HandoverDrill)
 		for name, perform := range s.activities() {
 			w.RegisterActivityWithOptions(perform, activity.RegisterOptions{Name: name})
 		}

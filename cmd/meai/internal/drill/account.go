@@ -137,7 +137,9 @@ func (l *Load) extra(ctx context.Context, region int) (extra int, err error) {
 func (p *person) interactions(ctx context.Context, region int) (n int, err error) {
 	params := &client.ListInteractionsParams{Limit: new(100)}
 	for {
-		got, err := p.apis[region].ListInteractionsWithResponse(ctx, p.session, params)
+		asking, cancel := context.WithTimeout(ctx, answerWait)
+		got, err := p.apis[region].ListInteractionsWithResponse(asking, p.session, params)
+		cancel()
 		if err != nil {
 			return 0, fmt.Errorf("list interactions: %w", err)
 		}

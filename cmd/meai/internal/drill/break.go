@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -136,11 +137,9 @@ func (d *Drill) renewAgent(ctx context.Context, region string) error {
 	if err := d.Lab.endAgent(ctx, region); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, rejoins)
-	defer cancel()
-	return until(ctx, func() bool {
+	return await(ctx, d.patience(), pause, "a new agent of region "+region, func(ctx context.Context) (string, bool) {
 		agents, err := d.Register.Agents(ctx)
-		return err == nil && agents[region].Since.After(at)
+		return d.state(ctx), err == nil && agents[region].Since.After(at)
 	})
 }
 
@@ -159,15 +158,16 @@ func (l *Lab) endAgent(ctx context.Context, region string) error {
 	return nil
 }
 
-// noticing is how long it may take until a corrupt standby is noticed.
-const noticing = 2 * time.Minute
-
 // rot ends the standby's region, spoils pages of every table of the product's, and has it
 // come back. It waits until its agent has taken the cluster out of service.
 func rot(ctx context.Context, d *Drill, o *Outcome) error {
 	standby := Other(o.Serving)
 	if err := d.Lab.Kill(ctx, standby); err != nil {
 		return err
+	}
+	rotten, err := os.Stat(d.Lab.cluster(standby))
+	if err != nil {
+		return fmt.Errorf("find the standby: %w", err)
 	}
 	pages, err := spoil(d.Lab.cluster(standby))
 	if err != nil {
@@ -180,14 +180,16 @@ func rot(ctx context.Context, d *Drill, o *Outcome) error {
 		return err
 	}
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, noticing)
-	defer cancel()
-	err = until(ctx, func() bool {
+	err = await(ctx, d.patience(), pause, fmt.Sprintf("somebody to notice %d corrupt pages of region %s", pages, standby), func(ctx context.Context) (string, bool) {
 		agents, err := d.Register.Agents(ctx)
-		return err == nil && agents[standby].Role == fence.RoleCloning
+		noticed := err == nil && agents[standby].Role == fence.RoleCloning
+		if now, err := os.Stat(d.Lab.cluster(standby)); err == nil && !os.SameFile(rotten, now) {
+			noticed = true // a clone may be over before anybody sees that one is made
+		}
+		return d.state(ctx), noticed
 	})
 	if err != nil {
-		return fmt.Errorf("nobody noticed %d corrupt pages of the standby: %w", pages, err)
+		return err
 	}
 	o.Noticed = time.Since(begun)
 	return nil
@@ -237,22 +239,20 @@ var brokenAt = []string{"fence", "await", "promote", "gate", "verify", "detect",
 // and come back; somebody goes on then.
 func killRunner(ctx context.Context, d *Drill, o *Outcome) error {
 	id, step := uuid.New(), brokenAt[(o.Run-1)%len(brokenAt)]
-	ctx, cancel := context.WithTimeout(ctx, decides)
-	defer cancel()
 	if err := d.Lab.RunOnce(Control, "failover", "run", "--planned", "--to", Other(o.Serving), "--id", id.String()); err != nil {
 		return err
 	}
-	err := until(ctx, func() bool {
+	err := await(ctx, d.patience(), 50*time.Millisecond, "the handover to come to its step "+step, func(ctx context.Context) (string, bool) {
 		entries, err := d.Register.Entries(ctx, id.String())
 		for name := range entries {
 			if err == nil && strings.HasPrefix(name, "begun/") && strings.HasSuffix(name, "-"+step) {
-				return true
+				return "", true
 			}
 		}
-		return false
+		return fmt.Sprintf("its journal has %s; %s", strings.Join(slices.Sorted(maps.Keys(entries)), ", "), d.state(ctx)), false
 	})
 	if err != nil {
-		return fmt.Errorf("the handover does not come to its step %s: %w", step, err)
+		return err
 	}
 	if err := d.Lab.Kill(ctx, Control); err != nil {
 		return err
@@ -264,13 +264,15 @@ func killRunner(ctx context.Context, d *Drill, o *Outcome) error {
 		return err
 	}
 	// It fails where the failover has ended meanwhile: the journal says how it did.
-	said := d.Lab.Ask(ctx, Control, nil, "failover", "run", "--id", id.String())
+	going, cancel := context.WithTimeoutCause(ctx, d.patience(), errWaited)
+	defer cancel()
+	said := d.Lab.Ask(going, Control, nil, "failover", "run", "--id", id.String())
 	h, err := (&failover.Controller{Register: d.Register}).Look(ctx, id)
 	if err != nil {
 		return errors.Join(err, said)
 	}
 	if h.Result == nil || !slices.Contains([]string{failover.Completed, failover.RolledBack}, h.Result.State) {
-		return errors.Join(fmt.Errorf("the handover whose runner ended in step %s is left half", step), said)
+		return errors.Join(fmt.Errorf("the handover whose runner ended in step %s is left half, at %s: %s", step, h.Next, d.state(ctx)), said)
 	}
 	o.Ended = h.Result.State + " after " + step
 	return nil

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,8 @@ type Lab struct {
 	Log     io.Writer `json:"-"`
 	// Settings are further ones of these processes, as MEAI_NAME=value.
 	Settings []string `json:"-"`
+	// Patience is how long is waited for one answer; the constant of that name when zero.
+	Patience time.Duration `json:"-"`
 
 	mu      sync.Mutex
 	running map[string][]*exec.Cmd
@@ -148,6 +151,9 @@ func (l *Lab) askFor(ctx context.Context, method, path string, body, into any) e
 	if err != nil {
 		return err
 	}
+	within := cmp.Or(l.Patience, Patience)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errWaited)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, l.API+path, bytes.NewReader(raw))
 	if err != nil {
 		return err
@@ -155,7 +161,7 @@ func (l *Lab) askFor(ctx context.Context, method, path string, body, into any) e
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask the lab: %w", err)
+		return fmt.Errorf("ask the lab: %s, for at most %s: %w", path, within, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
@@ -238,13 +244,15 @@ func (l *Lab) forget(site string, cmd *exec.Cmd) {
 
 // Ask runs a program of the product at a site to its end, and reads what it prints as JSON.
 func (l *Lab) Ask(ctx context.Context, site string, into any, arguments ...string) error {
-	cmd := exec.CommandContext(ctx, l.Program, append(arguments, "--config", l.Sites[site].Config)...)
-	cmd.Env = l.environ(site)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(l.Patience, Patience), errWaited)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, l.Program, append(slices.Clone(arguments), "--config", l.Sites[site].Config)...)
+	cmd.Env, cmd.WaitDelay = l.environ(site), time.Second
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("meai %s: %w: %s", arguments[0], err, bytes.TrimSpace(said.Bytes()))
+		return fmt.Errorf("meai %s, at site %s: %w: %s", strings.Join(arguments, " "), site, errors.Join(err, context.Cause(ctx)), bytes.TrimSpace(append(said.Bytes(), out...)))
 	}
 	if into == nil {
 		return nil
@@ -289,8 +297,6 @@ func (l *Lab) Begin(ctx context.Context, serving string) error {
 	if err := l.control(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
 	return l.Healthy(ctx, serving)
 }
 
@@ -330,24 +336,20 @@ func (l *Lab) Stop() {
 
 // Healthy waits until a region's API is ready to serve.
 func (l *Lab) Healthy(ctx context.Context, region string) error {
-	for {
+	return await(ctx, cmp.Or(l.Patience, Patience), pause, "the API of region "+region+" to be ready", func(ctx context.Context) (string, bool) {
+		ctx, cancel := context.WithTimeout(ctx, attempt)
+		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Base(region)+"/readyz", nil)
 		if err != nil {
-			return err
+			return err.Error(), false
 		}
 		response, err := http.DefaultClient.Do(request)
-		if err == nil {
-			_ = response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
+		if err != nil {
+			return err.Error(), false
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the API of region %s does not get ready: %w", region, ctx.Err())
-		case <-time.After(pause):
-		}
-	}
+		_ = response.Body.Close()
+		return "it answers " + response.Status, response.StatusCode == http.StatusOK
+	})
 }
 
 // Base is the address of a region's API.

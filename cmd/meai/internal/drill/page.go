@@ -55,22 +55,46 @@ func Page(outcomes []Outcome) (text string, pictures map[string]string) {
 	return b.String(), pictures
 }
 
-// rates says at which rates people wrote.
+// rates says at which rates people wrote, and how busy the machine was with whatever else.
 func rates(groups []group) string {
-	least, most := 0.0, 0.0
-	saturation := 0.0
+	rate := span(groups, func(o Outcome) float64 { return o.Rate })
+	saturation := span(groups, func(o Outcome) float64 { return o.Saturation })
+	if _, upTo, several := strings.Cut(saturation, " to "); several {
+		saturation = "up to " + upTo
+	}
+	text := fmt.Sprintf("%s messages a second, where %s saturate the lab.", rate, saturation)
+	if busy := span(groups, func(o Outcome) float64 { return o.Load }); busy != "" {
+		text += fmt.Sprintf(" Runs that say so began on a machine with a load of %s: it had other work.", busy)
+	}
+	return text
+}
+
+func most(groups []group, of func(Outcome) float64) (most float64) {
 	for _, g := range groups {
 		for _, o := range g.runs {
-			if least == 0 || o.Rate < least {
-				least = o.Rate
-			}
-			most, saturation = max(most, o.Rate), max(saturation, o.Saturation)
+			most = max(most, of(o))
 		}
 	}
-	if least == most {
-		return fmt.Sprintf("%.1f messages a second, where %.1f saturate the lab.", most, saturation)
+	return most
+}
+
+// span is the least and the most of what is known; empty where nothing is.
+func span(groups []group, of func(Outcome) float64) string {
+	least, most := 0.0, most(groups, of)
+	for _, g := range groups {
+		for _, o := range g.runs {
+			if v := of(o); v > 0 && (least == 0 || v < least) {
+				least = v
+			}
+		}
 	}
-	return fmt.Sprintf("%.1f to %.1f messages a second, where up to %.1f saturate the lab.", least, most, saturation)
+	switch {
+	case most == 0:
+		return ""
+	case least == most:
+		return fmt.Sprintf("%.1f", most)
+	}
+	return fmt.Sprintf("%.1f to %.1f", least, most)
 }
 
 const style = `<style>text{font:11px sans-serif;fill:#333}line{stroke:#999}.c{fill:#2a6f97}.x{stroke:#c1121f}</style>`

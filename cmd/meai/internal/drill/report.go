@@ -30,6 +30,9 @@ func (o Outcome) String() string {
 	if o.Ended != "" {
 		text += "  " + o.Ended
 	}
+	if o.Load > 0 {
+		text += fmt.Sprintf("  load %.1f", o.Load)
+	}
 	if o.Failed != "" {
 		text += "  FAILED: " + o.Failed
 	}

@@ -1,12 +1,15 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"meai/internal/fence"
@@ -30,6 +33,8 @@ type Drill struct {
 	Servers map[string]string
 	// Lease is how long a primary that is cut off may go on.
 	Lease time.Duration
+	// Patience is how long is waited for any one thing; the constant of that name when zero.
+	Patience time.Duration
 	// Out is told of progress.
 	Out io.Writer
 
@@ -68,19 +73,18 @@ type Outcome struct {
 	// noticed what is hidden.
 	Ended   string        `json:"ended,omitempty"`
 	Noticed time.Duration `json:"noticed,omitempty"`
+	// Load is the machine's load average when the run began, 0 where it does not tell: times
+	// of a machine that has other work are longer.
+	Load float64 `json:"load,omitempty"`
 	// Took is the whole run, with making it whole again. Failed is why it has no end.
 	Took   time.Duration `json:"took"`
 	Failed string        `json:"failed,omitempty"`
 }
 
-const (
-	// decides is how long a failover may take to be decided and carried out.
-	decides = 3 * time.Minute
-	// answers is how long is waited for the answers to what was accepted.
-	answers = 2 * time.Minute
-	// rejoins is how long a region may take to stand by again.
-	rejoins = 5 * time.Minute
-)
+// answers is how long is waited for the answers to what was accepted.
+const answers = 2 * time.Minute
+
+func (d *Drill) patience() time.Duration { return cmp.Or(d.Patience, Patience) }
 
 // Prepare has people sign in, and finds out how many messages a second can be accepted.
 func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
@@ -91,6 +95,7 @@ func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
 	if err := d.whole(ctx, &Outcome{}); err != nil {
 		return err
 	}
+	d.Lab.Patience = d.patience()
 	if err := d.Lab.Begin(ctx, serving); err != nil {
 		return err
 	}
@@ -99,7 +104,9 @@ func (d *Drill) Prepare(ctx context.Context, saturating time.Duration) error {
 		return fmt.Errorf("open the ledger of what people are told: %w", err)
 	}
 	d.load = &Load{Bases: []string{d.Lab.Base(A), d.Lab.Base(B)}, Ledger: ledger}
-	if err := d.load.Enter(ctx, d.People, place(serving)); err != nil {
+	entering, cancel := context.WithTimeout(ctx, d.patience())
+	defer cancel()
+	if err := d.load.Enter(entering, d.People, place(serving)); err != nil {
 		return err
 	}
 	d.load.Saturate(ctx, place(serving), saturating/2) // caches fill, connections are made
@@ -132,7 +139,7 @@ func (d *Drill) Once(ctx context.Context, s Scenario, run int) (o Outcome, err e
 		return o, fmt.Errorf("ask who serves: %w", err)
 	}
 	serving := before.Desired.Value.Region
-	o = Outcome{Scenario: s.Name, Run: run, Serving: serving, Mode: d.Mode, Rate: d.rate * d.Share, Saturation: d.rate, At: time.Now()}
+	o = Outcome{Scenario: s.Name, Run: run, Serving: serving, Mode: d.Mode, Rate: d.rate * d.Share, Saturation: d.rate, At: time.Now(), Load: loadAverage()}
 	begun := o.At
 	defer func() { o.Took = time.Since(begun) }()
 	err = d.under(ctx, s, serving, &o)
@@ -140,6 +147,20 @@ func (d *Drill) Once(ctx context.Context, s Scenario, run int) (o Outcome, err e
 		o.Failed = err.Error()
 	}
 	return o, errors.Join(s.Mend(ctx, d, &o), d.whole(ctx, &o))
+}
+
+// loadAverage is that of the last minute; 0 where the machine does not tell.
+func loadAverage() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return 0
+	}
+	return load
 }
 
 // under breaks something while people write, and settles what became of what they wrote.
@@ -191,40 +212,45 @@ func (d *Drill) happen(ctx context.Context, s Scenario, serving string, o *Outco
 		return nil
 	}
 	to := Other(serving)
-	ctx, cancel := context.WithTimeout(ctx, decides)
-	defer cancel()
 	if s.Planned {
+		handing, cancel := context.WithTimeout(ctx, d.patience())
+		defer cancel()
 		handed := make(chan error, 1)
-		go func() { handed <- d.Handover(ctx, to) }()
+		go func() { handed <- d.Handover(handing, to) }()
 		defer func() {
 			if handing := <-handed; handing != nil {
 				err = errors.Join(err, fmt.Errorf("hand over: %w", handing))
 			}
 		}()
 	}
-	stages := []struct {
-		took    *time.Duration
-		reached func() bool
-	}{
-		{&o.Decided, func() bool { now, err := d.serving(ctx); return err == nil && now == to }},
-		{&o.Opened, func() bool { agents, err := d.Register.Agents(ctx); return err == nil && agents[to].Open }},
-		{&o.Writable, func() bool { return d.load.acceptedBy(place(to), o.At) }},
-	}
-	for _, stage := range stages {
-		if err := until(ctx, stage.reached); err != nil {
-			return fmt.Errorf("region %s does not serve %s after it happened: %w", to, time.Since(o.At).Round(time.Second), err)
-		}
-		*stage.took = time.Since(o.At)
-	}
-	return nil
+	return d.follow(ctx, to, o)
 }
 
-// until looks until it is so.
-func until(ctx context.Context, so func() bool) error {
-	for !so() {
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+// follow notes how long each stage takes until a region serves.
+func (d *Drill) follow(ctx context.Context, to string, o *Outcome) error {
+	stages := []struct {
+		name    string
+		took    *time.Duration
+		reached func(context.Context) bool
+	}{
+		{"it to be decided that region " + to + " serves", &o.Decided, func(ctx context.Context) bool { now, err := d.serving(ctx); return err == nil && now == to }},
+		{"the database of region " + to + " to be open", &o.Opened, func(ctx context.Context) bool {
+			agents, err := d.Register.Agents(ctx)
+			return err == nil && agents[to].Open
+		}},
+		{"a message to be accepted in region " + to, &o.Writable, func(context.Context) bool { return d.load.acceptedBy(place(to), o.At) }},
+	}
+	for _, stage := range stages {
+		err := await(ctx, d.patience(), 50*time.Millisecond, stage.name, func(ctx context.Context) (string, bool) {
+			if stage.reached(ctx) {
+				return "", true
+			}
+			return d.state(ctx), false
+		})
+		if err != nil {
 			return err
 		}
+		*stage.took = time.Since(o.At)
 	}
 	return nil
 }
@@ -232,25 +258,29 @@ func until(ctx context.Context, so func() bool) error {
 // whole waits until one region serves and the other one stands by.
 func (d *Drill) whole(ctx context.Context, o *Outcome) error {
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, rejoins)
-	defer cancel()
-	for {
-		now, err := d.Register.Read(ctx)
-		if err == nil {
-			agents, err := d.Register.Agents(ctx)
-			serving := now.Desired.Value.Region
-			standby := agents[Other(serving)]
-			claimed, claiming := d.Register.Claimed(ctx)
-			if err == nil && claiming == nil && claimed == "" && agents[serving].Open && standby.Role == fence.RoleStandby &&
-				standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == d.Mode && d.well(ctx) {
-				o.Whole = time.Since(begun)
-				return nil
-			}
+	err := await(ctx, d.patience(), 200*time.Millisecond, "the regions to be whole again", func(ctx context.Context) (string, bool) {
+		if d.isWhole(ctx) {
+			return "", true
 		}
-		if err := sleep(ctx, 200*time.Millisecond); err != nil {
-			return fmt.Errorf("the regions do not become whole again: %w", err)
-		}
+		return d.state(ctx), false
+	})
+	if err == nil {
+		o.Whole = time.Since(begun)
 	}
+	return err
+}
+
+func (d *Drill) isWhole(ctx context.Context) bool {
+	now, err := d.Register.Read(ctx)
+	if err != nil {
+		return false
+	}
+	agents, err := d.Register.Agents(ctx)
+	serving := now.Desired.Value.Region
+	standby := agents[Other(serving)]
+	claimed, claiming := d.Register.Claimed(ctx)
+	return err == nil && claiming == nil && claimed == "" && agents[serving].Open && standby.Role == fence.RoleStandby &&
+		standby.Epoch == now.Desired.Value.Epoch && now.Mode.Value.Replication == d.Mode && d.well(ctx)
 }
 
 // well reports whether nobody who looks calls a region ill: who takes over while some do is
