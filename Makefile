@@ -103,7 +103,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup drill fuzz bench bench-memory bench-privacy bench-export bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -145,8 +145,13 @@ fuzz: ## Share a total time between all fuzz targets (FUZZTIME=10m, ONLY=regexp)
 
 WITH_BENCH = $(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench --free-ports --
 
-bench: build ## Measure MeAi beside a bare Temporal chain (a benchmark, not a test)
+bench: build ## Measure MeAi beside a bare Temporal chain, and write the service times that meai plan rests on
 	@$(WITH_BENCH) go run ./scripts/bench
+	@$(WITH_BENCH) go run ./scripts/bench plan --write internal/plan/measured.json
+
+# On a quiet machine: what others do meanwhile is printed, and spoils it. A look at it: ARGS="--drive --messages 30 --for 20s"
+bench-plan: build ## Predict the times of answers at a rate, drive the product at it, and compare (ARGS=...)
+	@$(WITH_BENCH) go run ./scripts/bench plan $(or $(ARGS),--drive)
 
 # A million memories need the disk that it asks for at the start, and most of an hour. A look at it:
 # make bench-memory ARGS="--people 20 --memories 100 --one 2000 --texts 300 --questions 60 --settle 5s"
