@@ -67,7 +67,11 @@ func (p *Provider) Look(ctx context.Context) error {
 		p.current.Store(&now)
 		for flag, on := range now {
 			if was, switched := before[flag]; (switched && was != on) || (!switched && !on) {
-				p.log.LogAttrs(ctx, slog.LevelWarn, "a feature is switched", slog.String("flag", flag), slog.Bool("on", on))
+				message := "a feature is switched off"
+				if on {
+					message = "a feature is switched on again"
+				}
+				p.log.LogAttrs(ctx, slog.LevelWarn, message, slog.String("flag", flag))
 			}
 		}
 	}

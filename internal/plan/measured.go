@@ -23,6 +23,8 @@ type Measured struct {
 	// Cores of that machine, and Idle how many of them were busy when nobody wrote.
 	Cores int     `json:"cores"`
 	Idle  float64 `json:"idle_cores"`
+	// Others is how many cores were busy with something else meanwhile: on a quiet machine none.
+	Others float64 `json:"others_cores"`
 	// CPU is the time of a core for each message in ms, by who took it: "api", "queue mirror",
 	// "engine postgresql", "client".
 	CPU map[string]float64 `json:"cpu_ms"`

@@ -133,7 +133,7 @@ func (p Plan) writeAssumptions(w io.Writer) {
 	for _, a := range p.Assumptions {
 		line(w, "  --%s\t%s %s\t%s", a.Name, number(a.Value), a.Unit, a.Source)
 	}
-	line(w, "  service times\t%d messages\tmeasured %s on %s", p.Measured.Messages, p.Measured.At, p.Measured.On)
+	line(w, "  service times\t%d messages\tmeasured %s on %s, %.2f cores of which others took", p.Measured.Messages, p.Measured.At, p.Measured.On, p.Measured.Others)
 }
 
 func number(x float64) string {

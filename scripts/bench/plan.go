@@ -62,6 +62,7 @@ func (c planCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	in.name, in.binary = "MeAi", c.Meai
+	in.env = append(in.env, "MEAI_TELEMETRY_LOG_LEVEL=error")
 	fleet, err := startFleet(ctx, c.target, in)
 	if err != nil {
 		return err
@@ -118,7 +119,8 @@ func (c planCommand) drive(ctx context.Context, f *fleet, people []write, m plan
 	fmt.Printf("  %-10s %10.1f %10.1f %10.1f\n", "measured", got.At(.5), got.At(.95), got.Mean)
 	fmt.Printf("  %-10s %10.2f %10.2f %10.2f\n", "ratio", of.At(.5)/got.At(.5), of.At(.95)/got.At(.95), of.Mean/got.Mean)
 	fmt.Printf("CPU of a message: %.1f ms one at a time, %.1f ms at this rate\n", m.Total(), milliseconds(spent.total())/float64(n))
-	fmt.Printf("Cores that others took meanwhile: %.2f\n", spent.others())
+	taken := plan.NewTimes(plan.Machine{Cores: m.Cores, Taken: min(m.Idle+spent.others(), float64(m.Cores))}.Answers(m, rate, n, 1))
+	fmt.Printf("Cores that others took meanwhile: %.2f; predicted with these p50 %.1f ms, p95 %.1f ms\n", spent.others(), taken.At(.5), taken.At(.95))
 	if spent.others() > quietCores {
 		fmt.Println("The machine was not quiet: the ratio says little.")
 	} else if ratio := of.At(.95) / got.At(.95); ratio < 0.75 || ratio > 1.25 {

@@ -70,7 +70,8 @@ func (c planCommand) measure(ctx context.Context, f *fleet, people []write) (m p
 	if m.Steps, err = f.steps(ctx, c.target, began); err != nil {
 		return m, err
 	}
-	fmt.Printf("Cores that others took meanwhile: %.2f\n", all.others())
+	m.Others = all.others()
+	fmt.Printf("Cores that others took meanwhile: %.2f\n", m.Others)
 	return m, nil
 }
 
