@@ -39,24 +39,24 @@ func TestTheSimulationAgreesWithTheClosedForm(t *testing.T) {
 		{Servers: 1, Rate: 0.5, Mean: 1, Variation: 1}, {Servers: 2, Rate: 1.4, Mean: 1, Variation: 1},
 		{Servers: 4, Rate: 3.2, Mean: 1, Variation: 1}, {Servers: 16, Rate: 140, Mean: 0.1, Variation: 1},
 	} {
-		waits := c.Simulate(600_000, 3, func(r *rand.Rand) float64 { return r.ExpFloat64() * c.Mean })
-		require.InEpsilon(t, c.Wait(), mean(waits), 0.04, "%+v", c)
+		waits := c.Simulate(200_000, 3, func(r *rand.Rand) float64 { return r.ExpFloat64() * c.Mean })
+		require.InEpsilon(t, c.Wait(), mean(waits), 0.05, "%+v", c)
 		slices.Sort(waits)
 		require.InDelta(t, c.WaitAt(0.95), at(waits, 0.95), 0.05*c.WaitAt(0.95)+0.02*c.Mean, "%+v", c)
 		busy := slices.IndexFunc(waits, func(w float64) bool { return w > 0 })
-		require.InDelta(t, c.Waits(), 1-float64(busy)/float64(len(waits)), 0.01, "%+v", c)
+		require.InDelta(t, c.Waits(), 1-float64(busy)/float64(len(waits)), 0.015, "%+v", c)
 	}
 }
 
 // TestTheApproximationHoldsForOtherTimes: constant ones, and ones that vary more than exponential ones do.
 func TestTheApproximationHoldsForOtherTimes(t *testing.T) {
 	constant := Station{Servers: 4, Rate: 3.2, Mean: 1}
-	waits := constant.Simulate(300_000, 4, func(*rand.Rand) float64 { return 1 })
+	waits := constant.Simulate(150_000, 4, func(*rand.Rand) float64 { return 1 })
 	require.InEpsilon(t, constant.Wait(), mean(waits), 0.12)
 
 	// Nine of ten take 0.5, one takes 5.5.
 	mixed := Station{Servers: 4, Rate: 3.2, Mean: 1, Variation: 2.25}
-	waits = mixed.Simulate(600_000, 5, func(r *rand.Rand) float64 {
+	waits = mixed.Simulate(200_000, 5, func(r *rand.Rand) float64 {
 		if r.Float64() < 0.9 {
 			return 0.5
 		}
@@ -75,8 +75,8 @@ func alike(alone, way, after float64) Measured {
 
 func TestAMachineWithLittleToDoAnswersAsMeasured(t *testing.T) {
 	m := sample()
-	got := Machine{Cores: 4}.Answers(m, 0.01, 2000, 1)
-	require.Len(t, got, 2000)
+	got := Machine{Cores: 4}.Answers(m, 0.01, 1000, 1)
+	require.Len(t, got, 1000)
 	require.InEpsilon(t, m.Answer.At(0.5), at(got, 0.5), 0.05)
 	require.InEpsilon(t, m.Answer.At(0.95), at(got, 0.95), 0.05)
 }
@@ -85,13 +85,13 @@ func TestAMachineWithLittleToDoAnswersAsMeasured(t *testing.T) {
 // as long on average, whatever the times (processor sharing).
 func TestAMachineSharesItsCores(t *testing.T) {
 	m := alike(20, 20, 0)
-	require.InEpsilon(t, 20/(1-0.6), mean(Machine{Cores: 1}.Answers(m, 30, 40_000, 2)), 0.05)
+	require.InEpsilon(t, 20/(1-0.6), mean(Machine{Cores: 1}.Answers(m, 30, 15_000, 2)), 0.05)
 	// What is done after the answers takes cores too.
-	require.InEpsilon(t, 20/(1-0.6), mean(Machine{Cores: 1}.Answers(alike(20, 20, 20), 15, 40_000, 2)), 0.15)
+	require.InEpsilon(t, 20/(1-0.6), mean(Machine{Cores: 1}.Answers(alike(20, 20, 20), 15, 15_000, 2)), 0.15)
 	// As does what runs besides.
-	require.Greater(t, mean(Machine{Cores: 1, Taken: 0.3}.Answers(m, 20, 20_000, 2)), mean(Machine{Cores: 1}.Answers(m, 20, 20_000, 2))*1.3)
+	require.Greater(t, mean(Machine{Cores: 1, Taken: 0.3}.Answers(m, 20, 8_000, 2)), mean(Machine{Cores: 1}.Answers(m, 20, 8_000, 2))*1.3)
 	// A second core takes most of the waiting away.
-	require.Less(t, mean(Machine{Cores: 2}.Answers(m, 30, 20_000, 2)), 25.0)
+	require.Less(t, mean(Machine{Cores: 2}.Answers(m, 30, 8_000, 2)), 25.0)
 	// More than one core can be busy with one message: 30 ms of work within 20.
 	require.InEpsilon(t, 20, mean(Machine{Cores: 2}.Answers(alike(20, 30, 0), 0.01, 1000, 2)), 0.3)
 }

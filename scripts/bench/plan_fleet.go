@@ -79,22 +79,32 @@ func (f *fleet) people(ctx context.Context, n int) ([]write, error) {
 		people[i] = func(ctx context.Context, n int) error {
 			got, err := api.CreateInteractionWithResponse(ctx, session,
 				&client.CreateInteractionParams{IdempotencyKey: uuid.NewString(), Prefer: &wait},
-				client.NewInteraction{Input: client.InteractionInput{Text: messages[max(n, 0)%calm]}})
+				client.NewInteraction{Input: client.InteractionInput{Text: messages[n%calm]}})
 			switch {
 			case err != nil:
 				return err
 			case got.JSON201 == nil || got.JSON201.Response == nil:
 				return fmt.Errorf("no answer: %s", got.Status())
-			case len(got.JSON201.Response.Degraded) > 0 && n >= 0:
+			case len(got.JSON201.Response.Degraded) > 0:
 				return fmt.Errorf("a degraded answer does not count: %v", got.JSON201.Response.Degraded)
 			}
 			return nil
 		}
-		if err := people[i](ctx, -1-i); err != nil { // what the first ones lack while workers start does not matter
+		if err := untilAnswered(ctx, people[i]); err != nil {
 			return nil, fmt.Errorf("the first message: %w", err)
 		}
 	}
 	return people, nil
+}
+
+// untilAnswered writes until an answer comes that lacks nothing, as long as workers may take to start.
+func untilAnswered(ctx context.Context, person write) error {
+	for began := time.Now(); ; {
+		err := person(ctx, 0)
+		if err == nil || ctx.Err() != nil || time.Since(began) > 3*time.Minute {
+			return err
+		}
+	}
 }
 
 // account is CPU time at a moment, by who took it, as plan.Measured calls them; "others" is everybody
