@@ -18,7 +18,7 @@ import (
 )
 
 // soon is the time within which every process has a change.
-const soon = 10 * time.Second
+const soon = 30 * time.Second
 
 type scene struct {
 	store *flags.Store

@@ -24,6 +24,8 @@ type fleet struct {
 	*product
 	workers map[string]*exec.Cmd // by queue
 	folder  string               // of the engines
+	// looking is what taking accounts has cost this process; it is no message's.
+	looking time.Duration
 }
 
 // served are the queues that have a process of their own; the others share one, as "queue batch".
@@ -118,8 +120,10 @@ type account struct {
 const writing, others = "client", "others"
 
 func (f *fleet) account() account {
+	began := ownCPU()
+	defer func() { f.looking += ownCPU() - began }()
 	all := processes()
-	a := account{at: time.Now(), cpu: map[string]time.Duration{writing: ownCPU()}}
+	a := account{at: time.Now(), cpu: map[string]time.Duration{writing: began - f.looking}}
 	known := map[int]string{f.cmd.Process.Pid: "api", os.Getpid(): writing}
 	for queue, cmd := range f.workers {
 		known[cmd.Process.Pid] = "queue " + queue
