@@ -103,7 +103,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -131,6 +131,16 @@ test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEA
 
 test-stack-down: build-stack ## Stop the tests' engines
 	@$(BIN)/meai-local down --data $(TEST)
+
+# Modules without providers: sizes, regions and addresses. The program is built once, in some minutes.
+test-terraform: $(BIN)/terraform ## Check the format of deploy/terraform, validate it, and run its tests
+	@cd deploy/terraform && ../../$(STEP) format $(BIN)/terraform fmt -check -diff -recursive && \
+		../../$(STEP) init $(BIN)/terraform init -backend=false -input=false && ../../$(STEP) validate $(BIN)/terraform validate && \
+		$(BIN)/terraform test -no-color; status=$$?; rm -rf .terraform; exit $$status
+
+export CHECKPOINT_DISABLE := 1
+$(BIN)/terraform: scripts/terraform
+	@$(STEP) terraform scripts/terraform $@
 
 # It needs PostgreSQL's server binaries and nothing that runs. With Weaviate's server, which make stack builds, the
 # drills of the index are done too.
