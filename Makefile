@@ -103,7 +103,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup drill fuzz bench bench-memory bench-privacy bench-export bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -132,6 +132,16 @@ test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEA
 test-stack-down: build-stack ## Stop the tests' engines
 	@$(BIN)/meai-local down --data $(TEST)
 
+# Modules without providers: sizes, regions and addresses. The program is built once, in some minutes.
+test-terraform: $(BIN)/terraform ## Check the format of deploy/terraform, validate it, and run its tests
+	@cd deploy/terraform && ../../$(STEP) format $(BIN)/terraform fmt -check -diff -recursive && \
+		../../$(STEP) init $(BIN)/terraform init -backend=false -input=false && ../../$(STEP) validate $(BIN)/terraform validate && \
+		$(BIN)/terraform test -no-color; status=$$?; rm -rf .terraform; exit $$status
+
+export CHECKPOINT_DISABLE := 1
+$(BIN)/terraform: scripts/terraform
+	@$(STEP) terraform scripts/terraform $@
+
 # It needs PostgreSQL's server binaries and nothing that runs. With Weaviate's server, which make stack builds, the
 # drills of the index are done too.
 drill-backup: build-meai ## Plant what can go wrong with backups and fail when any of it goes undetected
@@ -145,8 +155,13 @@ fuzz: ## Share a total time between all fuzz targets (FUZZTIME=10m, ONLY=regexp)
 
 WITH_BENCH = $(BIN)/withstack --program $(BIN)/meai-local --data $(LOCAL)/bench --free-ports --
 
-bench: build ## Measure MeAi beside a bare Temporal chain (a benchmark, not a test)
+bench: build ## Measure MeAi beside a bare Temporal chain, and write the service times that meai plan rests on
 	@$(WITH_BENCH) go run ./scripts/bench
+	@$(WITH_BENCH) go run ./scripts/bench plan --write internal/plan/measured.json
+
+# On a quiet machine: what others do meanwhile is printed, and spoils it. A look at it: ARGS="--drive --messages 30 --for 20s"
+bench-plan: build ## Predict the times of answers at a rate, drive the product at it, and compare (ARGS=...)
+	@$(WITH_BENCH) go run ./scripts/bench plan $(or $(ARGS),--drive)
 
 # A million memories need the disk that it asks for at the start, and most of an hour. A look at it:
 # make bench-memory ARGS="--people 20 --memories 100 --one 2000 --texts 300 --questions 60 --settle 5s"

@@ -100,6 +100,9 @@ func (s *Server) reserve(ctx context.Context, a synthesis.Acceptance) (synthesis
 // is the newest one.
 func (s *Server) start(ctx context.Context, rec synthesis.Record, wait time.Duration) (synthesis.Record, error) {
 	in := workflows.InteractionInput{Ref: rec.Ref, Words: rec.Words, Context: rec.Context, Region: s.regionOf(rec.Context), AcceptedAt: rec.AcceptedAt}
+	if s.without != nil {
+		in.Without = s.without(ctx)
+	}
 	answered, err := s.startOrWait(ctx, in, rec.State, wait)
 	if err != nil {
 		// Not accepted: the words are nowhere yet. The same key sends them again.

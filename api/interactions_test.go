@@ -87,6 +87,19 @@ func fullAnswer() synthesis.Answer {
 	}
 }
 
+// TestWhatIsSwitchedOffTravelsWithTheMessage: as it is when the message is accepted.
+func TestWhatIsSwitchedOffTravelsWithTheMessage(t *testing.T) {
+	var off []interaction.Step
+	p := newSite(t, func(o *api.Options) { o.Without = func(context.Context) []interaction.Step { return off } }).person()
+	session := p.begin(t)
+	require.Equal(t, http.StatusAccepted, p.do(t, message(session, "k1", calm)).Code)
+	off = []interaction.Step{interaction.ResourceSearch}
+	require.Equal(t, http.StatusAccepted, p.do(t, message(session, "k2", calm)).Code)
+	require.Len(t, p.engine.started, 2)
+	require.Empty(t, p.engine.started[0].Without)
+	require.Equal(t, off, p.engine.started[1].Without)
+}
+
 func TestPreferWait(t *testing.T) {
 	p := newSite(t).person()
 	session := p.begin(t)

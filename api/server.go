@@ -110,6 +110,8 @@ type Options struct {
 	Requests PrivacyRequests
 	// Consents keeps what people agree to; [consent.Store] is the real one.
 	Consents Consents
+	// Without are the steps of an answer that are switched off now; nil for none ever.
+	Without func(ctx context.Context) []interaction.Step
 	// Erasures keeps the erasures of people; [erasure.Store] is the real one.
 	Erasures Erasures
 	// Exports keeps what people ask to be given, and bring along; [export.Exports] is the real one.
@@ -170,6 +172,7 @@ type Server struct {
 	retention   Retention
 	requests    PrivacyRequests
 	consents    Consents
+	without     func(context.Context) []interaction.Step
 	erasures    Erasures
 	exports     ExportStore
 	regions     Regions
@@ -233,6 +236,7 @@ func New(o Options) (*Server, error) {
 		memories: o.Memories, graph: o.Graph, vault: o.Vault,
 		requests: o.Requests, retention: o.Retention,
 		consents: o.Consents,
+		without:  o.Without,
 		erasures: o.Erasures,
 		exports:  o.Exports,
 		regions:  o.Regions, failovers: o.Failovers,

@@ -36,6 +36,10 @@ type InteractionInput struct {
 	// Region is the country whose help lines a safe answer names; "" when it is not known.
 	Region     string    `json:"region,omitempty"`
 	AcceptedAt time.Time `json:"accepted_at"`
+	// Without are steps that were switched off when the message was accepted. They are part of the input, so
+	// that no replay is told otherwise. Only what an answer can do without counts: finding resources and
+	// recalling.
+	Without []interaction.Step `json:"without,omitempty"`
 }
 
 // Interaction answers one message and then remembers it. It fails only when the
@@ -133,9 +137,8 @@ func (s *story) assessDanger(ctx workflow.Context) crisis.Assessment {
 // understand reads the words and recalls what belongs to them, side by side.
 func (s *story) understand(ctx workflow.Context) {
 	s.steps.begin(ctx, interaction.EmotionalAnalysis)
-	s.steps.begin(ctx, interaction.MemoryRetrieval)
 	analyzing := analyze.start(ctx, mirror.AnalyzeInput{Ref: s.in.Ref, Text: s.in.Words})
-	recalling := recall.start(ctx, memory.RecallInput{Ref: s.in.Ref, Query: s.in.Words})
+	recalled := s.recall(ctx)
 
 	if analysis, err := analyzing.result(ctx); err != nil {
 		s.lose(ctx, interaction.EmotionalAnalysis, "mirror_unavailable", err)
@@ -143,16 +146,30 @@ func (s *story) understand(ctx workflow.Context) {
 		s.analysis = &analysis
 		s.finish(ctx, interaction.EmotionalAnalysis, analysis.Degraded)
 	}
-	if recollection, err := recalling.result(ctx); err != nil {
-		s.lose(ctx, interaction.MemoryRetrieval, "memory_unavailable", err)
-	} else {
+	recalled(ctx)
+}
+
+// recall begins to look for what belongs to the words, and returns what waits for it.
+func (s *story) recall(ctx workflow.Context) (wait func(workflow.Context)) {
+	if slices.Contains(s.in.Without, interaction.MemoryRetrieval) {
+		s.steps.skip(ctx, interaction.MemoryRetrieval)
+		return func(workflow.Context) {}
+	}
+	s.steps.begin(ctx, interaction.MemoryRetrieval)
+	recalling := recall.start(ctx, memory.RecallInput{Ref: s.in.Ref, Query: s.in.Words})
+	return func(ctx workflow.Context) {
+		recollection, err := recalling.result(ctx)
+		if err != nil {
+			s.lose(ctx, interaction.MemoryRetrieval, "memory_unavailable", err)
+			return
+		}
 		s.memories = recollection.Memories
 		s.finish(ctx, interaction.MemoryRetrieval, recollection.Degraded)
 	}
 }
 
 func (s *story) findResources(ctx workflow.Context) {
-	if !wantsResources(s.analysis) {
+	if !wantsResources(s.analysis) || slices.Contains(s.in.Without, interaction.ResourceSearch) {
 		s.steps.skip(ctx, interaction.ResourceSearch)
 		return
 	}

@@ -166,6 +166,26 @@ func TestResourcesAreSoughtWhenAskedFor(t *testing.T) {
 	require.Equal(t, "box-breathing", given[0].Resource.ID)
 }
 
+// TestWhatIsSwitchedOffIsLeftOut: steps that an answer can do without, and no other.
+func TestWhatIsSwitchedOffIsLeftOut(t *testing.T) {
+	s := newStage(t)
+	s.analyze = func(mirror.AnalyzeInput) (mirror.Analysis, error) {
+		return mirror.Analysis{Kind: mirror.ResourceRequest, Primary: "anxiety"}, nil
+	}
+	told := message("Is there anything I can try before a talk?")
+	told.Without = []interaction.Step{interaction.ResourceSearch, interaction.MemoryRetrieval, interaction.TruthReview, interaction.EmotionalAnalysis}
+	s.ExecuteWorkflow(Interaction, told)
+
+	in := s.answer(t)
+	require.NotContains(t, s.calls, "bridge.Search")
+	require.NotContains(t, s.calls, "memory.Recall")
+	require.Equal(t, interaction.Skipped, state(in, interaction.ResourceSearch))
+	require.Equal(t, interaction.Skipped, state(in, interaction.MemoryRetrieval))
+	require.Empty(t, in.Answer.Degraded, "it is not missing: it was switched off")
+	require.Contains(t, s.calls, "truthfilter.Review", "what keeps people safe is not switched off")
+	require.Contains(t, s.calls, "mirror.Analyze")
+}
+
 func TestEachOutageDegradesAndIsSaid(t *testing.T) {
 	for name, c := range map[string]struct {
 		breakIt  func(*stage)

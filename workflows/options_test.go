@@ -60,6 +60,21 @@ func TestEveryActivityIsBounded(t *testing.T) {
 	}
 }
 
+// TestPausesBetweenAttemptsGrow in every block that an activity can have: each is at least half as long again as the one
+// before, up to a bound that leaves room to grow.
+func TestPausesBetweenAttemptsGrow(t *testing.T) {
+	for name, o := range map[string]workflow.ActivityOptions{
+		"brisk": brisk, "careful": careful, "tenacious": tenacious, "steadfast": steadfast, "belated": belated, "patient": patient, "lengthy": lengthy,
+		"thorough": thorough, "nightly": nightly, "relentless": relentless, "sweeping": sweeping, "weighty": weighty, "bulky": bulky,
+		"calling": calling, "resolute": resolute,
+	} {
+		require.GreaterOrEqual(t, o.RetryPolicy.BackoffCoefficient, 1.5, name)
+		require.Positive(t, o.RetryPolicy.InitialInterval, name)
+		require.GreaterOrEqual(t, o.RetryPolicy.MaximumInterval, 2*o.RetryPolicy.InitialInterval, name)
+		require.NotEqual(t, int32(1), o.RetryPolicy.MaximumAttempts, "%s: there is another attempt", name)
+	}
+}
+
 // TestAModelThatIsSlowLeavesTimeToDoWithout: its call ends before the step's
 // attempt does, with a second to spare.
 func TestAModelThatIsSlowLeavesTimeToDoWithout(t *testing.T) {

@@ -45,6 +45,8 @@ type Options struct {
 	// does not agree to what the nights make of their memories. What is done for who does is
 	// done under the context that it returns; nil asks nobody.
 	Permit func(ctx context.Context, subject uuid.UUID) (context.Context, error)
+	// Patterns reports whether the nights look for patterns now; nil for always.
+	Patterns func(ctx context.Context) bool
 	// Steps shows running steps in the live status; nil for none.
 	Steps *interaction.Recorder
 	// Logger receives what an activity went on without; nil for slog.Default.
@@ -64,6 +66,7 @@ type Activities struct {
 	embedder  embedding.Embedder
 	read      func(ctx context.Context, text string) mirror.Analysis
 	reader    FactReader
+	patterns  func(context.Context) bool
 	histories *Histories
 	vaults    *Vaults
 	permit    func(ctx context.Context, subject uuid.UUID) (context.Context, error)
@@ -85,7 +88,7 @@ func New(o Options) *Activities {
 	}
 	return &Activities{
 		db: o.DB, keys: o.Keyring, index: o.Vectors, embedder: o.Embedder,
-		read: o.Read, reader: o.Reader, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, ledger: o.Ledger, archives: o.Archives, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
+		read: o.Read, reader: o.Reader, patterns: o.Patterns, histories: o.Histories, vaults: o.Vaults, permit: o.Permit, ledger: o.Ledger, archives: o.Archives, steps: o.Steps, log: o.Logger, where: o.Location, now: time.Now,
 	}
 }
 

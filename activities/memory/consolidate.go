@@ -34,8 +34,10 @@ func (a *Activities) Consolidate(ctx context.Context, in ConsolidateInput) (Cons
 	}
 	var done Consolidated
 	// Patterns first: what they add is indexed with the rest.
-	if err := a.findPatterns(ctx, in.Subject, &done); err != nil {
-		return Consolidated{}, fmt.Errorf("find patterns of %s: %w", in.Subject, err)
+	if a.patterns == nil || a.patterns(ctx) {
+		if err := a.findPatterns(ctx, in.Subject, &done); err != nil {
+			return Consolidated{}, fmt.Errorf("find patterns of %s: %w", in.Subject, err)
+		}
 	}
 	if done.Vectors, err = a.completeIndex(ctx, in.Subject); err != nil {
 		return Consolidated{}, fmt.Errorf("complete the index of %s: %w", in.Subject, err)

@@ -11,6 +11,7 @@ import (
 
 	"meai/activities/memory"
 	"meai/internal/embedding"
+	"meai/internal/enginetest"
 	"meai/internal/failure"
 )
 
@@ -89,6 +90,25 @@ func TestWhatKeepsComingUpBecomesAnEcho(t *testing.T) {
 	require.Equal(t, memory.Consolidated{Vectors: 1, Echoes: 1}, p.consolidates(t), "stronger, not twice")
 	require.Equal(t, 2, p.count(t, "select count(*) from memory_nodes where kind = 'echo'"))
 	require.Greater(t, p.count(t, "select round(max(importance) * 100) from memory_nodes where kind = 'echo'"), before)
+}
+
+// TestNightsLookForNoPatternsWhileThatIsSwitchedOff, and copy vectors all the same; afterwards nothing is lost.
+func TestNightsLookForNoPatternsWhileThatIsSwitchedOff(t *testing.T) {
+	w := newWorld(t)
+	on := false
+	w.Activities = memory.New(memory.Options{
+		DB: w.db, Keyring: w.keys, Vectors: w.index, Embedder: w.model, Logger: enginetest.Logger(t),
+		Patterns: func(context.Context) bool { return on },
+	})
+	p := w.newPerson(t)
+	for range 2 {
+		p.feels(t, "anger", 0.3, "I argued with Tom about the dishes.")
+		p.feels(t, "anger", 0.3, "I shouted at Tom about money.")
+		p.clock = p.clock.AddDate(0, 0, 1)
+	}
+	require.Equal(t, memory.Consolidated{}, p.consolidates(t))
+	on = true
+	require.Equal(t, 2, p.consolidates(t).Echoes, "Tom, and anger")
 }
 
 func TestNeutralIsNoPattern(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"meai/activities/bridge"
 	"meai/activities/privacy/consent"
+	"meai/internal/flags"
 )
 
 // discovery asks outside for resources; nil when no file names whom.
@@ -19,8 +20,10 @@ func (p *parts) discovery(ctx context.Context, library *bridge.Library) (*bridge
 		return nil, fmt.Errorf("bridge.discovery: %w", err)
 	}
 	d, err := bridge.NewDiscovery(file, library.Resources(), bridge.DiscoveryOptions{
-		Permitted: func(ctx context.Context) bool { return consent.Allowed(ctx, consent.Discovery) },
-		Logger:    p.telemetry.Logger, Meters: p.telemetry.Meters,
+		Permitted: func(ctx context.Context) bool {
+			return consent.Allowed(ctx, consent.Discovery) && p.switches.On(ctx, flags.Discovery)
+		},
+		Logger: p.telemetry.Logger, Meters: p.telemetry.Meters,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up discovery: %w", err)

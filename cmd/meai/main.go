@@ -41,6 +41,8 @@ type cli struct {
 	Failover   failoverCommand   `cmd:"" help:"Move the product to the other region, and back."`
 	Region     regionCommand     `cmd:"" help:"Two regions: the agent beside a region's PostgreSQL."`
 	Drill      drillCommand      `cmd:"" help:"Rehearse the loss of a region, on a lab."`
+	Flags      flagsCommand      `cmd:"" help:"Switch parts off and on while everything runs."`
+	Plan       planCommand       `cmd:"" help:"Work out what a number of people needs: instances, storage, cost."`
 	Privacy    privacyCommand    `cmd:"" help:"People's rights: data map, consent, requests, export, erasure, retention."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 
@@ -54,7 +56,7 @@ Settings come from a file and from MEAI_* variables; docs/configuration.md lists
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("meai"), kong.Description(description), kong.UsageOnError())
+	parser := kong.Must(&c, kong.Name("meai"), kong.Description(description), kong.UsageOnError(), kong.Vars(planDefaults()))
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(leaveNoCores())

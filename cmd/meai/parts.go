@@ -27,6 +27,7 @@ import (
 	"meai/internal/config"
 	"meai/internal/embedding"
 	"meai/internal/fence"
+	"meai/internal/flags"
 	"meai/internal/keyring"
 	"meai/internal/language"
 	"meai/internal/ledger"
@@ -45,8 +46,9 @@ type parts struct {
 	declaration cluster.Declaration
 	telemetry   *telemetry.Telemetry
 	keys        *keyring.Keyring
-	tls         *mtls.Source   // nil without certificates
-	fenced      postgres.Guard // nil until it is asked for, and where there is one region
+	tls         *mtls.Source    // nil without certificates
+	fenced      postgres.Guard  // nil until it is asked for, and where there is one region
+	switches    *flags.Switches // nil until they are opened: everything is on
 	onClose     []func() error
 }
 
@@ -223,7 +225,7 @@ func (p *parts) encoder(e embedding.Embedder) (embedding.Embedder, error) {
 // languageModel is the model for one use. Each has a breaker and a bulkhead of its
 // own: a model that is too slow for one may do for another. It is asked about the words of
 // those who agree to that.
-func (p *parts) languageModel(use string) (language.Model, error) {
+func (p *parts) languageModel(use string, flag flags.Flag) (language.Model, error) {
 	l := p.config.Language
 	if l.Provider == "none" {
 		return language.None{}, nil
@@ -237,11 +239,11 @@ func (p *parts) languageModel(use string) (language.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the language model: %w", err)
 	}
-	return consent.Model(model), nil
+	return consent.Model(p.switches.Model(flag, model)), nil
 }
 
 func (p *parts) writer() (*synthesis.Writer, error) {
-	model, err := p.languageModel("answers")
+	model, err := p.languageModel("answers", flags.AnswersByModel)
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +251,7 @@ func (p *parts) writer() (*synthesis.Writer, error) {
 }
 
 func (p *parts) secondOpinion() (mirror.SecondOpinion, error) {
-	model, err := p.languageModel("emotions")
+	model, err := p.languageModel("emotions", flags.EmotionsByModel)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +259,7 @@ func (p *parts) secondOpinion() (mirror.SecondOpinion, error) {
 }
 
 func (p *parts) factReader() (memory.FactReader, error) {
-	model, err := p.languageModel("facts")
+	model, err := p.languageModel("facts", flags.FactsByModel)
 	if err != nil {
 		return nil, err
 	}
@@ -407,7 +409,8 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 				return consents.Under(ctx, subject, consent.Memory, consent.LanguageModel)
 			},
 			Ledger: committer, Archives: archives,
-			Reader: reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
+			Patterns: func(ctx context.Context) bool { return p.switches.On(ctx, flags.MemoryPatterns) },
+			Reader:   reader, Read: analyzer.Analyze, Histories: &memory.Histories{Temporal: temporal, Namespace: p.config.Temporal.Namespace},
 		}),
 	}, nil
 }

@@ -82,6 +82,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 	if err != nil {
 		return err
 	}
+	if err := p.openSwitches(ctx, db, log); err != nil {
+		return err
+	}
 	if overdue := bridge.OverdueEntries(time.Now()); len(overdue) > 0 {
 		p.telemetry.Logger.Warn("resources are due for review; see docs/runbooks/library.md", "entries", strings.Join(overdue, ", "))
 	}
@@ -192,6 +195,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Retention:       kept,
 		Requests:        requests.NewStore(db, p.keys),
 		Consents:        consents,
+		Without:         p.without,
 		Erasures:        erasures,
 		Exports:         exports,
 		Development:     callers.development,

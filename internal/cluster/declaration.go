@@ -17,10 +17,12 @@ import (
 
 // Declaration is the content of temporal.yaml.
 type Declaration struct {
-	Namespace        Namespace           `yaml:"namespace"`
-	SearchAttributes map[string]string   `yaml:"search_attributes"`
-	TaskQueues       map[string]Queue    `yaml:"task_queues"`
-	Schedules        map[string]Schedule `yaml:"schedules"`
+	Namespace        Namespace         `yaml:"namespace"`
+	SearchAttributes map[string]string `yaml:"search_attributes"`
+	// API is how the HTTP API scales; the task queues say it for themselves.
+	API        Service             `yaml:"api"`
+	TaskQueues map[string]Queue    `yaml:"task_queues"`
+	Schedules  map[string]Schedule `yaml:"schedules"`
 }
 
 // Namespace declares how the namespace is kept; its name is configuration.
@@ -43,6 +45,8 @@ type Queue struct {
 	// whole queue on the server (which turns eager starts off); 0 is no limit.
 	WorkerActivitiesPerSecond float64 `yaml:"worker_activities_per_second"`
 	QueueActivitiesPerSecond  float64 `yaml:"queue_activities_per_second"`
+	// Scaling is of the processes that serve this queue and no other.
+	Scaling Scaling `yaml:"scaling"`
 }
 
 // Schedule starts a workflow by the calendar.
@@ -127,7 +131,9 @@ func (d Declaration) validate() error {
 			bad("search_attributes.%s: unknown type %q", name, kind)
 		}
 	}
+	problems = append(problems, d.API.Scaling.problems("api.scaling", false)...)
 	for name, q := range d.TaskQueues {
+		problems = append(problems, q.Scaling.problems("task_queues."+name+".scaling", true)...)
 		for _, n := range []float64{float64(q.WorkflowSlots), float64(q.ActivitySlots), float64(q.WorkflowPollers), float64(q.ActivityPollers), float64(q.StickyWorkflows), q.WorkerActivitiesPerSecond, q.QueueActivitiesPerSecond} {
 			if n < 0 {
 				bad("task_queues.%s: no value may be negative", name)

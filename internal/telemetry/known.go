@@ -35,7 +35,7 @@ var knownKeys = map[string]treatment{
 	// Operations.
 	"dependency": plain, "queues": plain, "property": plain, "migration": plain, "until": plain, "file": plain,
 	"issuer": plain, "login": plain, "tls": plain, "engine": plain, "entries": plain, "store": plain, "entry": plain, "id": plain, "ends": plain, "act": plain, "use": plain,
-	"detected": plain,
+	"detected": plain, "flag": plain,
 	// Servers that are asked for resources; tools are named by the configuration alone.
 	"server": plain, "tool": plain, "pin": plain,
 

@@ -31,6 +31,7 @@ type cli struct {
 	Measure measureCommand `cmd:"" default:"withargs" help:"Run the benchmark (the default)."`
 	Memory  memoryCommand  `cmd:"" help:"Fill memory with lives and measure ingest, recall and size."`
 	Privacy privacyCommand `cmd:"" help:"Erase people and measure how fast, how thoroughly, and at whose expense."`
+	Plan    planCommand    `cmd:"" help:"Measure what meai plan rests on, and hold its model to a real load."`
 	Export  exportCommand  `cmd:"" help:"Export a person with much in memory, and measure time and memory."`
 
 	WriteExport writeExportCommand `cmd:"" hidden:"" help:"Export one person."`

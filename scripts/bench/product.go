@@ -43,6 +43,11 @@ type product struct {
 
 // startProduct runs a binary as an installation of its own.
 func startProduct(ctx context.Context, m target, in installation) (*product, error) {
+	return start(ctx, m, in, "up")
+}
+
+// start prepares an installation and runs a command of it that serves the API.
+func start(ctx context.Context, m target, in installation, serving string) (*product, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("find a free port: %w", err)
@@ -51,21 +56,13 @@ func startProduct(ctx context.Context, m target, in installation) (*product, err
 	if err := listener.Close(); err != nil {
 		return nil, fmt.Errorf("free the port: %w", err)
 	}
-	command := func(args ...string) *exec.Cmd {
-		cmd := exec.Command(in.binary, args...)
-		cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address,
-			"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn",
-			"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_BRIDGE=1000000", "MEAI_LIMITS_MEMORY=1000000") // requests are counted as ever, and none is refused
-		cmd.Env = append(cmd.Env, in.env...)
-		cmd.Stderr = os.Stderr
-		return cmd
-	}
+	command := func(args ...string) *exec.Cmd { return in.command(m, address, args...) }
 	for _, step := range []string{"migrate", "apply"} {
 		if err := command(step).Run(); err != nil {
 			return nil, fmt.Errorf("meai %s: %w", step, err)
 		}
 	}
-	p := &product{in: in, base: "http://" + address, cmd: command("up"), spent: map[string]time.Duration{}, count: map[string]int{}}
+	p := &product{in: in, base: "http://" + address, cmd: command(serving), spent: map[string]time.Duration{}, count: map[string]int{}}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start meai: %w", err)
 	}
@@ -74,6 +71,17 @@ func startProduct(ctx context.Context, m target, in installation) (*product, err
 		return nil, err
 	}
 	return p, nil
+}
+
+// command runs the installation's binary, whose API listens at an address.
+func (in installation) command(m target, address string, args ...string) *exec.Cmd {
+	cmd := exec.Command(in.binary, args...)
+	cmd.Env = append(os.Environ(), "MEAI_CONFIG="+m.Config, "MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_API_LISTEN="+address,
+		"MEAI_TEMPORAL_DECLARATION="+m.Declaration, "MEAI_TELEMETRY_LOG_LEVEL=warn",
+		"MEAI_LIMITS_SYNTHESIS=1000000", "MEAI_LIMITS_BRIDGE=1000000", "MEAI_LIMITS_MEMORY=1000000") // requests are counted as ever, and none is refused
+	cmd.Env = append(cmd.Env, in.env...)
+	cmd.Stderr = os.Stderr
+	return cmd
 }
 
 func (p *product) name() string { return p.in.name }

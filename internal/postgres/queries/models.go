@@ -97,6 +97,15 @@ type EscalationCase struct {
 	Outcome        *string
 }
 
+type FeatureFlag struct {
+	Serial    int64
+	Name      string
+	Enabled   bool
+	Reason    string
+	ChangedBy string
+	ChangedAt time.Time
+}
+
 type FilterPolicy struct {
 	Base        string
 	Serial      int32
