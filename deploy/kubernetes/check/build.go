@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 )
 
 // Overlays are the folders below deploy/kubernetes/overlays, each a deployment.
@@ -24,12 +23,12 @@ func Build(folder, overlay string) ([]*Object, error) {
 	}
 	var objects []*Object
 	for _, r := range made.Resources() {
-		text, err := r.AsYAML()
+		text, err := r.MarshalJSON()
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", r.CurId(), err)
 		}
 		o := &Object{}
-		if err := yaml.Unmarshal(text, &o.Object); err != nil {
+		if err := o.UnmarshalJSON(text); err != nil {
 			return nil, fmt.Errorf("read %s: %w", r.CurId(), err)
 		}
 		objects = append(objects, o)

@@ -59,7 +59,9 @@ func remove(path ...string) func(map[string]any) {
 }
 
 func variable(name, value string) func(map[string]any) {
-	return func(c map[string]any) { c["env"] = append(c["env"].([]any), map[string]any{"name": name, "value": value}) }
+	return func(c map[string]any) {
+		c["env"] = append(c["env"].([]any), map[string]any{"name": name, "value": value})
+	}
 }
 
 func secretVariable(name, secret string) func(map[string]any) {
@@ -118,7 +120,11 @@ var mistakes = []mistake{
 	{"no denial by default", "deny", without("NetworkPolicy", "default-deny")},
 	{"a policy for everybody", "open", at("NetworkPolicy", "weaviate", ingress(map[string]any{"ports": []any{map[string]any{"port": int64(8080)}}}))},
 	{"what is needed does not pass", "flows", without("NetworkPolicy", "api-to-valkey")},
-	{"what is not needed passes", "flows", at("NetworkPolicy", "product-to-temporal-and-weaviate", set(map[string]any{}, "spec", "podSelector"))},
+	{"what is not needed passes", "flows", func(t *testing.T, objects *[]*check.Object) { // both ends let it pass, or it does not
+		at("NetworkPolicy", "product-to-temporal-and-weaviate", set(map[string]any{}, "spec", "podSelector"))(t, objects)
+		everyPod := map[string]any{"podSelector": map[string]any{}}
+		at("NetworkPolicy", "to-temporal-frontend", ingress(map[string]any{"from": []any{everyPod}, "ports": []any{map[string]any{"port": int64(7233)}}}))(t, objects)
+	}},
 	{"a service without pods", "service", at("Service", "api", set("apis", "spec", "selector", "app.kubernetes.io/part-of"))},
 	{"plain connections", "mtls", at("PeerAuthentication", "default", set("PERMISSIVE", "spec", "mtls", "mode"))},
 	{"everybody is allowed", "authorization", without("AuthorizationPolicy", "nobody")},

@@ -62,7 +62,9 @@ func (d Definition) Fetch() ([]string, error) {
 }
 
 // Schemas knows built-in kinds by Kubernetes' Go types and custom ones by their definitions.
-type Schemas struct{ custom map[schema.GroupVersionKind]custom }
+type Schemas struct {
+	custom map[schema.GroupVersionKind]custom
+}
 
 type custom struct {
 	structure *structural.Structural

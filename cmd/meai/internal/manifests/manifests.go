@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"text/template"
@@ -152,3 +153,6 @@ func Write(w io.Writer, d cluster.Declaration, o Options) error {
 	}
 	return nil
 }
+
+// Special lists the queues that this package knows something of, in order.
+func Special() []string { return slices.Sorted(maps.Keys(kinds)) }
