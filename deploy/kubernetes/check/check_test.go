@@ -1,9 +1,14 @@
 package check_test
 
 import (
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"meai/deploy/kubernetes/check"
 )
@@ -44,6 +49,26 @@ func TestEveryOverlayKeepsTheRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheLocalSecretsAreThoseThatItsPodsRead(t *testing.T) {
+	text, err := exec.Command(filepath.Join(folder, "overlays/local/secrets.sh")).Output()
+	require.NoError(t, err)
+	made := map[string]bool{}
+	for document := range strings.SplitSeq("\n"+string(text), "\n---") {
+		var secret corev1.Secret
+		require.NoError(t, yaml.UnmarshalStrict([]byte(document), &secret))
+		made[secret.Name] = true
+		require.Equal(t, secret.Name != "", len(secret.StringData) > 0, document)
+	}
+	for _, name := range world(t, "local").Secrets() {
+		if name != "prover-identity" { // backups are not proven there
+			require.True(t, made[name], name)
+		}
+	}
+	again, err := exec.Command(filepath.Join(folder, "overlays/local/secrets.sh")).Output()
+	require.NoError(t, err)
+	require.NotEqual(t, string(text), string(again), "passwords are random")
 }
 
 func TestEveryRuleSaysWhy(t *testing.T) {

@@ -121,6 +121,16 @@ func secretsOf(l Workload) []string {
 	return names
 }
 
+// Secrets are all that the overlay's pods read, each once, in order.
+func (w *World) Secrets() []string {
+	var names []string
+	for _, l := range w.Workloads {
+		names = append(names, secretsOf(l)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func secretsThere(w *World, bad report) {
 	if !w.region() {
 		return // overlays/local/secrets.sh makes them
