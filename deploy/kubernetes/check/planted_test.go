@@ -131,6 +131,8 @@ var mistakes = []mistake{
 	{"somebody who is not there is allowed", "authorization", without("ServiceAccount", "worker-batch")},
 	{"a gateway without TLS", "gateway", at("Gateway", "public", func(o map[string]any) { set("HTTP", "port", "protocol")(first("spec", "servers")(o)) })},
 	{"a gateway without a bound", "gateway", without("EnvoyFilter", "gateway-rate")},
+	{"two nodes of Weaviate", "engines", at("StatefulSet", "weaviate", set(int64(2), "spec", "replicas"))},
+	{"a gateway that does not grow", "engines", at("HorizontalPodAutoscaler", "gateway", set(int64(2), "spec", "maxReplicas"))},
 	{"the other region's name", "region", at("ConfigMap", "meai", set("b", "data", "MEAI_REGIONS_NAME"))},
 	{"a field that is not there", "schema", container("api", set("x", "imagePullPolice"))},
 	{"a text for a number", "schema", at("Deployment", "api", set("many", "spec", "minReadySeconds"))},

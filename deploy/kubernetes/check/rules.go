@@ -49,6 +49,7 @@ var Rules = []Rule{
 	{"mtls", "every connection in the mesh is encrypted and has two names", mutualTLS},
 	{"authorization", "without a rule nobody reaches anybody", authorization},
 	{"gateway", "the way in is one, with a certificate and a bound", gateway},
+	{"engines", "engines are as large as was asked for", engines},
 	{"region", "each process asks whether writes belong here", regionSettings},
 }
 

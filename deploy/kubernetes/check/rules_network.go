@@ -119,7 +119,7 @@ var needed = []flow{
 
 var neededInRegions = []flow{
 	{"api", "postgres", 5432}, {"codec", "postgres", 5432}, {"worker-privacy", "postgres", 5432}, {"worker-proving", "postgres", 5432}, {"migrate", "postgres", 5432},
-	{"temporal-history", "postgres", 5432}, {"temporal-schema", "postgres", 5432}, {"observer", "postgres", 5432},
+	{"temporal-history", "postgres", 5432}, {"temporal-schema", "postgres", 5432}, {"archiver", "postgres", 5432}, {"archiver", "etcd", 2379}, {"observer", "postgres", 5432},
 	{"api", "etcd", 2379}, {"worker-mirror", "etcd", 2379}, {"postgres", "etcd", 2379}, {"observer", "etcd", 2379},
 	{"gateway", "api", 8080}, {"gateway", "codec", 8234},
 }
@@ -129,6 +129,7 @@ var forbidden = []flow{
 	{"worker-mirror", "valkey", 6379}, {"worker-mirror", "api", 8080}, {"worker-mirror", "worker-memory", 9090}, {"codec", "temporal-frontend", 7233},
 	{"codec", "weaviate", 8080}, {"temporal-frontend", "weaviate", 8080}, {"temporal-history", "valkey", 6379}, {"weaviate", "postgres", 5432},
 	{"valkey", "postgres", 5432}, {"api", "temporal-history", 7234}, {"api", "weaviate", 8300}, {"api", "etcd", 2380}, {"gateway", "etcd", 2379}, {"valkey", "etcd", 2379},
+	{"archiver", "weaviate", 8080}, {"archiver", "temporal-frontend", 7233},
 }
 
 func flows(w *World, bad report) {

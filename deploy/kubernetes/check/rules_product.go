@@ -160,7 +160,7 @@ var reach = map[string][]string{
 	"postgres-observer":    {"observer"},
 	"postgres-temporal":    {"temporal-frontend", "temporal-history", "temporal-matching", "temporal-worker", "temporal-schema"},
 	"postgres-maintenance": {"worker-privacy"},
-	"postgres-backup":      {"worker-batch", "worker-proving"},
+	"postgres-backup":      {"worker-batch", "worker-proving", "archiver"},
 	"prover-identity":      {"worker-proving"},
 	"weaviate-nodes":       {"weaviate"},
 	"valkey-url":           {"api"},

@@ -94,6 +94,15 @@ func TestPartsOfACoreAndScratchAreWrittenAsKubernetesReadsThem(t *testing.T) {
 	require.Equal(t, "460MiB", in(t, pod, "containers", 0, "env", 0, "value"), "nine tenths of the memory for Go's heap")
 }
 
+func TestBatchWorkRunsOnMachinesThatMayBeTakenAway(t *testing.T) {
+	objects := written(t, declared(t))
+	for queue, tolerates := range map[string]string{"batch": "meai/spot", "proving": "meai/pool"} {
+		require.Equal(t, tolerates, in(t, objects["Deployment/worker-"+queue], "spec", "template", "spec", "tolerations", 0, "key"))
+	}
+	answering := in(t, objects["Deployment/worker-synthesis"], "spec", "template", "spec").(map[string]any)
+	require.NotContains(t, answering, "tolerations", "nobody who waits is cut off")
+}
+
 func TestWhatIsNotDeclaredIsNotGuessed(t *testing.T) {
 	d := declared(t)
 	d.API = cluster.Service{}
