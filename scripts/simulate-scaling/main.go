@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -14,7 +13,11 @@ import (
 )
 
 func main() {
-	if err := write(os.Stdout); err != nil {
+	text, err := page()
+	if err == nil {
+		_, err = os.Stdout.WriteString(text)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "simulate-scaling: %v\n", err)
 		os.Exit(1)
 	}
@@ -55,20 +58,21 @@ func components(d cluster.Declaration) []component {
 	}
 }
 
-func write(w io.Writer) error {
+func page() (string, error) {
 	d, err := cluster.Load("temporal.yaml")
 	if err != nil {
-		return err
+		return "", err
 	}
 	shape, err := autoscale.Shape()
 	if err != nil {
-		return err
+		return "", err
 	}
-	fmt.Fprintf(w, head, prices.Core, prices.GiB)
+	var w strings.Builder
+	fmt.Fprintf(&w, head, prices.Core, prices.GiB)
 	for _, c := range components(d) {
-		c.write(w, shape)
+		c.write(&w, shape)
 	}
-	return nil
+	return w.String(), nil
 }
 
 const day = 24 * time.Hour
@@ -81,7 +85,7 @@ func (c component) rush(at time.Duration, otherwise float64) float64 {
 	return otherwise
 }
 
-func (c component) write(w io.Writer, shape func(time.Duration) float64) {
+func (c component) write(w *strings.Builder, shape func(time.Duration) float64) {
 	usual := autoscale.Day(c.scaling, c.work, 2*day, func(at time.Duration) float64 { return c.busiest * shape(at) })[24*60*60:]
 	rush := autoscale.Day(c.scaling, c.work, 2*day, func(at time.Duration) float64 { return c.rush(at%day, c.busiest*shape(at)) })[24*60*60:]
 	s := c.scaling
@@ -100,7 +104,7 @@ func (c component) write(w io.Writer, shape func(time.Duration) float64) {
 }
 
 // chart draws so many points of a series.
-func chart(w io.Writer, title string, series []autoscale.Second, points int, of func(autoscale.Second) float64) {
+func chart(w *strings.Builder, title string, series []autoscale.Second, points int, of func(autoscale.Second) float64) {
 	labels, values := make([]string, points), make([]string, points)
 	for i := range points {
 		labels[i] = fmt.Sprint(i)
