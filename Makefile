@@ -146,7 +146,7 @@ KUBE_FLAGS = $(foreach v,gitVersion=$(KUBE_VERSION) $(shell echo $(KUBE_VERSION)
 kube-apiserver: $(KUBE_APISERVER)
 
 $(KUBE_APISERVER): deploy/kubernetes/apiserver/go.mod deploy/kubernetes/apiserver/go.sum
-	@cd deploy/kubernetes/apiserver && ../../../$(STEP) apiserver go build -ldflags '-s -w $(KUBE_FLAGS)' -o $@ k8s.io/kubernetes/cmd/kube-apiserver
+	@cd deploy/kubernetes/apiserver && ../../../$(STEP) apiserver env GOEXPERIMENT= go build -ldflags '-s -w $(KUBE_FLAGS)' -o $@ k8s.io/kubernetes/cmd/kube-apiserver
 
 test-kubernetes: build-stack $(KUBE_APISERVER) ## Have a real Kubernetes API server accept every overlay and refuse what is wrong
 	@cd deploy/kubernetes/check && KUBE_APISERVER=$(KUBE_APISERVER) $(CURDIR)/$(STEP) kubernetes go test -vet=off -count=1 -v ./server

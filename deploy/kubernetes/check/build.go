@@ -12,14 +12,22 @@ import (
 // Overlays are the folders below deploy/kubernetes/overlays, each a deployment.
 var Overlays = []string{"local", "region-a", "region-b"}
 
+// Others are further folders below deploy/kubernetes, for whoever follows and breaks a region.
+var Others = []string{"argocd", "chaos"}
+
 // Object is one object that is deployed, in the form that the API server reads.
 type Object = unstructured.Unstructured
 
 // Build makes an overlay's objects, as `kubectl kustomize` does; folder is deploy/kubernetes.
 func Build(folder, overlay string) ([]*Object, error) {
-	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(folder, "overlays", overlay))
+	return BuildAt(filepath.Join(folder, "overlays", overlay))
+}
+
+// BuildAt is [Build] for any folder with a kustomization.
+func BuildAt(path string) ([]*Object, error) {
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), path)
 	if err != nil {
-		return nil, fmt.Errorf("build overlay %s: %w", overlay, err)
+		return nil, fmt.Errorf("build %s: %w", path, err)
 	}
 	var objects []*Object
 	for _, r := range made.Resources() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"meai/deploy/kubernetes/check"
@@ -38,6 +39,33 @@ func TestEveryOverlayHasTheFormThatItsSchemasAskFor(t *testing.T) {
 				require.Empty(t, schemas.Problems(o), check.Name(o))
 			}
 		})
+	}
+}
+
+func TestWhatFollowsAndBreaksARegionHasItsForm(t *testing.T) {
+	schemas, err := check.LoadSchemas()
+	require.NoError(t, err)
+	region := world(t, "region-a")
+	for _, other := range check.Others {
+		objects, err := check.BuildAt(filepath.Join(folder, other))
+		require.NoError(t, err)
+		require.NotEmpty(t, objects)
+		for _, o := range objects {
+			require.Empty(t, schemas.Problems(o), check.Name(o))
+			wrong := o.DeepCopy()
+			require.NoError(t, unstructured.SetNestedField(wrong.Object, "x", "spec", "unknown"))
+			require.NotEmpty(t, schemas.Problems(wrong), check.Name(o))
+			path, _, _ := unstructured.NestedString(o.Object, "spec", "source", "path")
+			if o.GetKind() == "Application" {
+				require.FileExists(t, filepath.Join(root, path, "kustomization.yaml"))
+			}
+			for _, chaos := range []string{"podChaos", "networkChaos"} {
+				for _, selector := range [][]string{{"spec", chaos, "selector", "labelSelectors"}, {"spec", chaos, "target", "selector", "labelSelectors"}} {
+					labels, found, _ := unstructured.NestedStringMap(o.Object, selector...)
+					require.True(t, !found || region.Selected(labels) > 0, "%s is about pods that are not there", check.Name(o))
+				}
+			}
+		}
 	}
 }
 

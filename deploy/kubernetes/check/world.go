@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -118,3 +119,14 @@ func (w *World) has(kind, name string) bool {
 
 // region reports whether it is one of the two regions' overlays, not the one to look at.
 func (w *World) region() bool { return w.Overlay != "local" }
+
+// Selected is how many workloads have pods with these labels.
+func (w *World) Selected(labels map[string]string) int {
+	n := 0
+	for _, l := range w.Workloads {
+		if selects(metav1.LabelSelector{MatchLabels: labels}, l.Pod.Labels) {
+			n++
+		}
+	}
+	return n
+}

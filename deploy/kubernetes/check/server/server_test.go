@@ -102,6 +102,23 @@ func TestARealServerAcceptsEveryOverlay(t *testing.T) {
 	}
 }
 
+func TestARealServerAcceptsWhatFollowsAndBreaksARegion(t *testing.T) {
+	s := start(t)
+	for _, name := range []string{"argocd", "meai"} {
+		namespace := &check.Object{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}}
+		require.NoError(t, s.Apply(t.Context(), namespace, false))
+	}
+	for _, other := range check.Others {
+		objects, err := check.BuildAt(filepath.Join(folder, other))
+		require.NoError(t, err)
+		require.NotEmpty(t, objects)
+		for _, o := range objects {
+			require.NoError(t, s.Apply(t.Context(), o, false), check.Name(o))
+		}
+	}
+	require.Empty(t, s.Warnings())
+}
+
 // podOf is a pod as a controller would make it; nil for what makes none.
 func podOf(o *check.Object) *check.Object {
 	template, found, _ := unstructured.NestedMap(o.Object, "spec", "template")
