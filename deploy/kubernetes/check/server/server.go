@@ -45,52 +45,55 @@ type Server struct {
 
 	mu       sync.Mutex
 	warnings []string
+	running  sync.WaitGroup
 }
+
+// Wait waits until all that was started has ended, which it does with the context of Start.
+func (s *Server) Wait() { s.running.Wait() }
 
 const token = "administrator" // of a server that listens on loopback for the length of a test
 
 // Start runs a server in a folder of its own until ctx ends, and waits at most a minute and
-// a half for it.
-func Start(ctx context.Context, p Programs, folder string) (*Server, error) {
-	etcd, err := startEtcd(ctx, p.Local, folder)
+// a half for it. On an error, too, what it has started is waited for by Wait.
+func (s *Server) Start(ctx context.Context, p Programs, folder string) error {
+	etcd, err := s.startEtcd(ctx, p.Local, folder)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := writeCredentials(folder); err != nil {
-		return nil, err
+		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
 	if err := listener.Close(); err != nil {
-		return nil, err
+		return err
 	}
 	at := func(name string) string { return filepath.Join(folder, name) }
-	log, err := run(ctx, folder, "apiserver.log", p.APIServer, "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port,
+	log, err := s.run(ctx, folder, "apiserver.log", p.APIServer, "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port,
 		"--cert-dir="+at("certificates"), "--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+at("accounts.pub"),
 		"--service-account-signing-key-file="+at("accounts.key"), "--token-auth-file="+at("tokens.csv"), "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &Server{}
 	config := &rest.Config{
 		Host: "https://127.0.0.1:" + port, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true},
 		QPS: 500, Burst: 500, WarningHandler: s, Timeout: 30 * time.Second,
 	}
 	client, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := until(ctx, func() error { return client.RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() }); err != nil {
 		tail, _ := os.ReadFile(log) // only to say more
-		return nil, fmt.Errorf("wait for the API server: %w\n%s", err, tail[max(0, len(tail)-2000):])
+		return fmt.Errorf("wait for the API server: %w\n%s", err, tail[max(0, len(tail)-2000):])
 	}
 	s.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client))
 	s.dynamic, err = dynamic.NewForConfig(config)
-	return s, err
+	return err
 }
 
 // HandleWarningHeader notes what the server warns of.
@@ -110,13 +113,9 @@ func (s *Server) Warnings() []string {
 // Apply applies an object on the server's side; an unknown field is an error. With dry it is
 // judged and not kept.
 func (s *Server) Apply(ctx context.Context, o *check.Object, dry bool) error {
-	kind := o.GroupVersionKind()
-	mapping, err := s.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	mapping, err := s.mapping(ctx, o)
 	if err != nil {
-		s.mapper.Reset()
-		if mapping, err = s.mapper.RESTMapping(kind.GroupKind(), kind.Version); err != nil {
-			return err
-		}
+		return err
 	}
 	var resources dynamic.ResourceInterface = s.dynamic.Resource(mapping.Resource)
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
@@ -135,9 +134,23 @@ func (s *Server) Apply(ctx context.Context, o *check.Object, dry bool) error {
 	return err
 }
 
-func startEtcd(ctx context.Context, program, folder string) (string, error) {
+// mapping finds where objects of a kind are kept. One that was defined a moment ago is served
+// a moment later.
+func (s *Server) mapping(ctx context.Context, o *check.Object) (mapping *meta.RESTMapping, err error) {
+	kind := o.GroupVersionKind()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return mapping, until(ctx, func() error {
+		if mapping, err = s.mapper.RESTMapping(kind.GroupKind(), kind.Version); err != nil {
+			s.mapper.Reset()
+		}
+		return err
+	})
+}
+
+func (s *Server) startEtcd(ctx context.Context, program, folder string) (string, error) {
 	ready := filepath.Join(folder, "etcd.json")
-	if _, err := run(ctx, folder, "etcd.log", program, "etcd", "--data", filepath.Join(folder, "etcd"), "--ready-file", ready); err != nil {
+	if _, err := s.run(ctx, folder, "etcd.log", program, "etcd", "--data", filepath.Join(folder, "etcd"), "--ready-file", ready); err != nil {
 		return "", err
 	}
 	var clients []string
@@ -155,7 +168,7 @@ func startEtcd(ctx context.Context, program, folder string) (string, error) {
 }
 
 // run starts a program that ends with ctx.
-func run(ctx context.Context, folder, log, program string, args ...string) (string, error) {
+func (s *Server) run(ctx context.Context, folder, log, program string, args ...string) (string, error) {
 	path := filepath.Join(folder, log)
 	out, err := os.Create(path)
 	if err != nil {
@@ -168,7 +181,9 @@ func run(ctx context.Context, folder, log, program string, args ...string) (stri
 	if err := command.Start(); err != nil {
 		return "", fmt.Errorf("start %s: %w", program, err)
 	}
+	s.running.Add(1)
 	go func() {
+		defer s.running.Done()
 		_ = command.Wait() // its log says why; who waits for it to answer learns that it does not
 		_ = out.Close()
 	}()

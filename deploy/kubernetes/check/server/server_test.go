@@ -20,12 +20,12 @@ const folder, bin = "../..", "../../../../.local/bin"
 
 func start(t *testing.T) *server.Server {
 	t.Helper()
+	scratch, s := t.TempDir(), &server.Server{}
 	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
+	t.Cleanup(func() { cancel(); s.Wait() })
 	programs := server.Programs{APIServer: os.Getenv("KUBE_APISERVER"), Local: path(t, filepath.Join(bin, "meai-local"))}
 	require.NotEmpty(t, programs.APIServer, "make test-kubernetes sets KUBE_APISERVER")
-	s, err := server.Start(ctx, programs, t.TempDir())
-	require.NoError(t, err)
+	require.NoError(t, s.Start(ctx, programs, scratch))
 	define(t, s)
 	return s
 }
@@ -163,9 +163,10 @@ var wrongs = []wrong{
 	{"a budget in words", "PodDisruptionBudget", "api", false, "1x%", []string{"spec", "maxUnavailable"}, "percent"},
 	{"a kind of policy that is not there", "NetworkPolicy", "default-deny", false, []any{"Inside"}, []string{"spec", "policyTypes"}, "Unsupported value"},
 	{"a field that is not there", "NetworkPolicy", "default-deny", false, "x", []string{"spec", "podSelektor"}, "field not declared in schema"},
-	{"KEDA: a text for a number", "ScaledObject", "api", false, "twenty", []string{"spec", "maxReplicaCount"}, "integer"},
+	{"KEDA: a text for a number", "ScaledObject", "api", false, "twenty", []string{"spec", "maxReplicaCount"}, "expected numeric"},
 	{"KEDA: a behaviour that is not there", "ScaledObject", "api", false, "more", []string{"spec", "fallback", "behavior"}, "Unsupported value"},
 	{"Istio: a mode that is not there", "PeerAuthentication", "default", false, "STRICTEST", []string{"spec", "mtls", "mode"}, "Unsupported value"},
+	{"Istio: a bound that is none", "DestinationRule", "api", false, "0s", []string{"spec", "trafficPolicy", "outlierDetection", "interval"}, "must be a valid duration"},
 	{"cert-manager: a text for a list", "Certificate", "gateway", false, "api.example.org", []string{"spec", "dnsNames"}, "dnsNames"},
 	{"External Secrets: a policy that is not there", "ExternalSecret", "postgres-app", false, "Never", []string{"spec", "target", "creationPolicy"}, "Unsupported value"},
 }
