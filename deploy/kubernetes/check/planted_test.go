@@ -133,6 +133,7 @@ var mistakes = []mistake{
 	{"a gateway without a bound", "gateway", without("EnvoyFilter", "gateway-rate")},
 	{"two nodes of Weaviate", "engines", at("StatefulSet", "weaviate", set(int64(2), "spec", "replicas"))},
 	{"a gateway that does not grow", "engines", at("HorizontalPodAutoscaler", "gateway", set(int64(2), "spec", "maxReplicas"))},
+	{"a hook that waits for a region to serve", "region", at("Job", "apply", set("Sync", "metadata", "annotations", "argocd.argoproj.io/hook"))},
 	{"the other region's name", "region", at("ConfigMap", "meai", set("b", "data", "MEAI_REGIONS_NAME"))},
 	{"a field that is not there", "schema", container("api", set("x", "imagePullPolice"))},
 	{"a text for a number", "schema", at("Deployment", "api", set("many", "spec", "minReadySeconds"))},

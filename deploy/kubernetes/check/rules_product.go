@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -220,6 +221,13 @@ func regionSettings(w *World, bad report) {
 		data, _, _ := unstructured.NestedStringMap(o.Object, "data")
 		if o.GetName() == "meai" && "region-"+data["MEAI_REGIONS_NAME"] != w.Overlay {
 			bad(Name(o), "its region is %q", data["MEAI_REGIONS_NAME"])
+		}
+	}
+	for _, o := range w.all("Job") {
+		// In the region that stands by only one that knows it ends; a hook that does not holds up everything.
+		ends := strings.Contains(fmt.Sprint(o.Object), "pg_is_in_recovery") || o.GetName() == "valkey-cluster"
+		if hook := o.GetAnnotations()["argocd.argoproj.io/hook"]; hook != "" && !ends {
+			bad(Name(o), "it does not end in the region that stands by, and keeps the deployment waiting")
 		}
 	}
 	for _, l := range w.Workloads {
