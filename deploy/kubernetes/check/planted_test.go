@@ -108,6 +108,9 @@ var mistakes = []mistake{
 	{"another queue is counted", "autoscaler", at("ScaledObject", "worker-mirror", func(o map[string]any) {
 		o["spec"].(map[string]any)["triggers"].([]any)[1].(map[string]any)["metadata"].(map[string]any)["taskQueue"] = "memory"
 	})},
+	{"a canary's Deployment is scaled beside it", "autoscaler", at("ScaledObject", "api", set("Deployment", "spec", "scaleTargetRef", "kind"))},
+	{"nothing looks at the canary", "canary", without("AnalysisTemplate", "api")},
+	{"Rollouts: a text for a number", "schema", at("Rollout", "api", set("few", "spec", "revisionHistoryLimit"))},
 	{"replicas beside the autoscaler", "replicas", at("Deployment", "api", set(int64(3), "spec", "replicas"))},
 	{"a queue that nobody serves", "queues", without("Deployment", "worker-operations")},
 	{"an unknown variable", "settings", container("api", variable("MEAI_POSTGRES_URI", "x"))},

@@ -35,6 +35,7 @@ var Rules = []Rule{
 	{"priority", "who gives way when there is no room is decided beforehand", priorities},
 	{"budget", "maintenance takes one at a time", budgets},
 	{"autoscaler", "every queue is scaled as temporal.yaml says", autoscalers},
+	{"canary", "a new version is looked at before all have it", canaries},
 	{"replicas", "a number beside an autoscaler undoes its work at each deployment", fixedReplicas},
 	{"queues", "a queue that nobody serves keeps its work waiting", queues},
 	{"settings", "a variable that the product does not know does nothing", settings},

@@ -28,8 +28,9 @@ func autoscalers(w *World, bad report) {
 		if !known || (Bounds{least, most}) != want {
 			bad(Name(o), "%d to %d replicas, where temporal.yaml has %d to %d", least, most, want.Min, want.Max)
 		}
-		if target, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", "name"); !w.has("Deployment", target) {
-			bad(Name(o), "there is no Deployment %q", target)
+		kind, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", "kind")
+		if target, _, _ := unstructured.NestedString(o.Object, "spec", "scaleTargetRef", "name"); !w.has(kind, target) || (kind == "Deployment" && w.has("Rollout", target)) {
+			bad(Name(o), "there is no %s %q whose replicas are its own", kind, target)
 		}
 		triggers, _, _ := unstructured.NestedSlice(o.Object, "spec", "triggers")
 		for _, t := range triggers {
@@ -45,6 +46,24 @@ func autoscalers(w *World, bad report) {
 	}
 	for name := range wanted {
 		bad("Deployment/"+name, "nothing scales it")
+	}
+}
+
+// canaries: a Rollout takes pods from a Deployment and asks an analysis that is there.
+func canaries(w *World, bad report) {
+	for _, o := range w.all("Rollout") {
+		if of, _, _ := unstructured.NestedString(o.Object, "spec", "workloadRef", "name"); !w.has("Deployment", of) {
+			bad(Name(o), "there is no Deployment %q", of)
+		}
+		templates, _, _ := unstructured.NestedSlice(o.Object, "spec", "strategy", "canary", "analysis", "templates")
+		for _, t := range templates {
+			if name, _, _ := unstructured.NestedString(t.(map[string]any), "templateName"); !w.has("AnalysisTemplate", name) {
+				bad(Name(o), "there is no AnalysisTemplate %q", name)
+			}
+		}
+		if len(templates) == 0 {
+			bad(Name(o), "nothing looks at the new version")
+		}
 	}
 }
 

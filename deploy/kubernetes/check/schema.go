@@ -32,6 +32,8 @@ var Definitions = []Definition{
 	{"github.com/cert-manager/cert-manager@v1.21.2", "h1:UWgoYM+KLNtRlqmoWOKjKBOBUPVHeepQ6/ac3ERJW68=", "deploy/crds/cert-manager.io_certificates.yaml"},
 	{"github.com/external-secrets/external-secrets@v1.3.2", "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=", "config/crds/bases/external-secrets.io_externalsecrets.yaml"},
 	{"github.com/argoproj/argo-cd/v2@v2.14.21", "h1:Ux50vfMUITW+Y+6GAYgQlZbr6WHE5ogiLg9OxxvP9EA=", "manifests/crds/app*-crd.yaml"},
+	{"github.com/argoproj/argo-rollouts@v1.9.1", "h1:+oZciUkeJYVb1vPMOhat4JQlk525j/aT2yizEkVkjLs=", "manifests/crds/rollout-crd.yaml"},
+	{"github.com/argoproj/argo-rollouts@v1.9.1", "h1:+oZciUkeJYVb1vPMOhat4JQlk525j/aT2yizEkVkjLs=", "manifests/crds/analysis-template-crd.yaml"},
 	{"github.com/chaos-mesh/chaos-mesh@v0.9.1-0.20260902003049-47411975a8cb", "h1:0TeWmCELKreoLAXuoPaO2qpJe73foDgOoyU3fdKQN4A=", "config/crd/bases/chaos-mesh.org_schedules.yaml"},
 }
 
