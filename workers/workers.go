@@ -37,9 +37,9 @@ import (
 	"meai/workflows"
 )
 
-// drainTimeout is how long a stopping worker lets running activities finish. It
+// DrainTimeout is how long a stopping worker lets running activities finish. It
 // is longer than any activity that a person waits for.
-const drainTimeout = 12 * time.Second
+const DrainTimeout = 12 * time.Second
 
 // Capabilities are the activities with their dependencies.
 type Capabilities struct {
@@ -228,7 +228,7 @@ func Tuning(q cluster.Queue) worker.Options {
 		MaxConcurrentLocalActivityExecutionSize: q.ActivitySlots,
 		WorkerActivitiesPerSecond:               q.WorkerActivitiesPerSecond,
 		TaskQueueActivitiesPerSecond:            q.QueueActivitiesPerSecond,
-		WorkerStopTimeout:                       drainTimeout,
+		WorkerStopTimeout:                       DrainTimeout,
 	}
 }
 

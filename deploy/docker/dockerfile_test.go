@@ -19,10 +19,10 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// stages parses the Dockerfile with the parser that builds it; every warning of its linter is an error here.
-func stages(t *testing.T) []instructions.Stage {
+// stages parses a Dockerfile with the parser that builds it; every warning of its linter is an error here.
+func stages(t *testing.T, name string) []instructions.Stage {
 	t.Helper()
-	file, err := os.Open("Dockerfile")
+	file, err := os.Open(name)
 	require.NoError(t, err)
 	defer file.Close()
 	parsed, err := parser.Parse(file)
@@ -37,7 +37,7 @@ func stages(t *testing.T) []instructions.Stage {
 }
 
 func TestImageRunsWithoutRootAndWithoutAShell(t *testing.T) {
-	all := stages(t)
+	all := stages(t, "Dockerfile")
 	last := all[len(all)-1]
 	require.Equal(t, "gcr.io/distroless/static-debian12:nonroot", last.BaseName)
 	var user string
@@ -61,7 +61,7 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	require.NoError(t, err)
 	module, err := modfile.ParseLax("go.mod", text, nil)
 	require.NoError(t, err)
-	require.Equal(t, "golang:"+module.Go.Version+"-bookworm", stages(t)[0].BaseName)
+	require.Equal(t, "golang:"+module.Go.Version+"-bookworm", stages(t, "Dockerfile")[0].BaseName)
 }
 
 // listed is what the go command tells about a package.
@@ -91,7 +91,7 @@ func TestBuildContextHoldsAllThatIsBuiltAndCopied(t *testing.T) {
 			need(filepath.Join(p.Dir, file))
 		}
 	}
-	for _, stage := range stages(t) {
+	for _, stage := range stages(t, "Dockerfile") {
 		for _, command := range stage.Commands {
 			if c, ok := command.(*instructions.CopyCommand); ok && c.From == "" {
 				for _, source := range c.SourcePaths {
