@@ -33,12 +33,12 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 		return Delivered{}, err
 	}
 	var at *time.Time
-	escalated := raised.ID != uuid.Nil
+	escalated, repeated := raised.ID != uuid.Nil, false
 	err = s.db.Write(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
 		at, err = q.DeliverInteraction(ctx, row)
 		if errors.Is(err, pgx.ErrNoRows) {
 			first, err := q.Answered(ctx, row.SubjectID, row.ID)
-			at, escalated = first.AnsweredAt, first.Escalated
+			at, escalated, repeated = first.AnsweredAt, first.Escalated, true
 			return err
 		}
 		if err != nil {
@@ -52,7 +52,7 @@ func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error)
 	if err != nil {
 		return Delivered{}, fmt.Errorf("deliver answer: %w", err)
 	}
-	delivered := Delivered{At: at.UTC()}
+	delivered := Delivered{At: at.UTC(), first: !repeated}
 	if escalated {
 		delivered.Escalation, err = s.cases.ID(ctx, in.Ref.Interaction)
 	}

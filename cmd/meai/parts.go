@@ -67,6 +67,7 @@ func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
 	p.telemetry, err = telemetry.Start(ctx, telemetry.Options{
 		Service: service, Version: version,
 		LogLevel: p.config.Telemetry.LogLevel, LogFormat: p.config.Telemetry.LogFormat,
+		TraceShare: p.config.Telemetry.TraceShare, TraceSlow: p.config.Telemetry.TraceSlow,
 	})
 	if err != nil {
 		return nil, err
@@ -384,6 +385,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
+	answers, err := synthesis.NewMetrics(p.telemetry.Meters)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
 	where, err := time.LoadLocation(p.config.Memory.TimeZone)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("memory.time_zone: %w", err)
@@ -400,7 +405,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,
 			ArchiveAge: p.config.Keyring.ArchiveAge, KEKGrace: p.config.Keyring.KEKGrace,
 		},
-		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
+		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps, Metrics: answers},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: words, Steps: steps, Logger: p.telemetry.Logger, Location: where,
 			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log}, Permit: func(ctx context.Context, subject uuid.UUID) (context.Context, error) {
