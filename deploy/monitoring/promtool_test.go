@@ -18,9 +18,9 @@ import (
 // A scenario has three parts: calm, broken, and calm again. An alert must be silent at the
 // end of the first, fire at the end of the second, and be silent again at the end of the last.
 const (
-	calmFor   = 20
-	brokenFor = 100
-	calmAgain = 200
+	calmFor   = 15
+	brokenFor = 30
+	calmAgain = 45
 )
 
 // scenario shows that an alert fires when it should, and only then. What is calm lies just
@@ -144,68 +144,57 @@ func (s scenario) test(t *testing.T, r rule) input {
 
 // TestEveryAlertFiresWhenItShouldAndOnlyThen runs promtool's own tests of rules.
 func TestEveryAlertFiresWhenItShouldAndOnlyThen(t *testing.T) {
-	all := alerts(t)
+	all, records := alerts(t), map[string][]rule{}
+	for _, r := range readRules(t) {
+		if r.Record != "" {
+			records[r.Record] = append(records[r.Record], r)
+		}
+	}
 	tested := map[string]bool{}
-	var inputs []input
 	for _, s := range slices.Concat(apiScenarios, workerScenarios, storeScenarios, privacyScenarios, backupScenarios, regionScenarios, sloScenarios()) {
 		r, there := all[s.alert]
 		require.True(t, there, "there is no alert %s", s.alert)
+		require.False(t, tested[s.alert], "%s has two scenarios", s.alert)
 		tested[s.alert] = true
-		inputs = append(inputs, s.test(t, r))
+		t.Run(s.alert, func(t *testing.T) {
+			t.Parallel()
+			runScenario(t, s.test(t, r), append(restsOn(r, records), r))
+		})
 	}
 	for name := range all {
 		require.True(t, tested[name], "alert %s has no scenario", name)
 	}
-
-	// Rules are evaluated at each step of a scenario. Those with the shortest are most, and
-	// are shared out between processors.
-	shares := map[string][]input{}
-	for i, in := range inputs {
-		name := in.Interval
-		if name == "1m" {
-			name = fmt.Sprintf("1m %d", i%4)
-		}
-		shares[name] = append(shares[name], in)
-	}
-	for name, mine := range shares {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			promtoolTests(t, mine)
-		})
-	}
 }
 
-// promtoolTests runs scenarios of the same step.
-func promtoolTests(t *testing.T, mine []input) {
-	t.Helper()
-	var files []string
-	for _, name := range ruleFiles(t) {
-		path, err := filepath.Abs(name)
-		require.NoError(t, err)
-		files = append(files, path)
+// restsOn are the recorded rules that a rule needs, and those that they need, in the order in
+// which they are to be evaluated.
+func restsOn(r rule, records map[string][]rule) (all []rule) {
+	for _, name := range used(r.Expr) {
+		for _, needed := range records[name] {
+			all = append(append(all, restsOn(needed, records)...), needed)
+		}
 	}
-	text, err := yaml.Marshal(map[string]any{
-		"rule_files": files, "evaluation_interval": mine[0].Interval, "group_eval_order": groupOrder(t), "tests": mine,
-	})
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "tests.yaml")
-	require.NoError(t, os.WriteFile(path, text, 0o600))
+	return all
+}
+
+// runScenario has promtool evaluate the rules at each step of a scenario: as one group, so
+// that within a step all is of the same moment. Prometheus itself evaluates groups side by
+// side, a step late at most.
+func runScenario(t *testing.T, scenario input, rules []rule) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name string, content any) string {
+		text, err := yaml.Marshal(content)
+		require.NoError(t, err)
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+		return path
+	}
+	file := write("rules.yaml", map[string]any{"groups": []group{{"scenario", rules}}})
+	path := write("tests.yaml", map[string]any{"rule_files": []string{file}, "evaluation_interval": scenario.Interval, "tests": []input{scenario}})
 	out, err := exec.Command(tool(t, "promtool"), "test", "rules", path).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "SUCCESS")
-}
-
-// groupOrder puts what is recorded before what rests on it, so that within one step all is of
-// the same moment; Prometheus itself evaluates groups side by side, a step late at most.
-func groupOrder(t *testing.T) []string {
-	t.Helper()
-	order := []string{"rates", "availability"}
-	for _, g := range readGroups(t) {
-		if !slices.Contains(order, g.Name) {
-			order = append(order, g.Name)
-		}
-	}
-	return order
 }
 
 func TestTheFilesAreWhatPrometheusTakes(t *testing.T) {

@@ -7,7 +7,7 @@ var backupScenarios = []scenario{
 		labels: map[string]string{"kind": "postgres"}, says: "The newest proven backup of postgres is 1d 2h 1m 0s old",
 	},
 	{
-		alert: "NoBackupProven", step: "30m", series: map[string]string{`meai_backup_proven_age_seconds{kind="postgres"}`: gone(3600), `meai_backup_proven_age_seconds{kind="weaviate"}`: phases(1, 1)},
+		alert: "NoBackupProven", step: "60m", series: map[string]string{`meai_backup_proven_age_seconds{kind="postgres"}`: gone(3600), `meai_backup_proven_age_seconds{kind="weaviate"}`: phases(1, 1)},
 		labels: map[string]string{"kind": "postgres"}, says: "No backup of PostgreSQL was ever proven, or nothing tells of it",
 	},
 	{
@@ -46,6 +46,6 @@ var regionScenarios = []scenario{
 		labels: map[string]string{"store": "keyring"}, says: "1 things in keyring are not in the other region",
 	},
 	{alert: "DrillOverdue", series: map[string]string{`meai_drill_age_seconds`: phases(35*86400, 35*86400+60)}, says: "The last handover for practice was 35d 0h 1m 0s ago"},
-	{alert: "NoDrill", step: "30m", series: map[string]string{`meai_drill_age_seconds`: gone(60)}, says: "No handover was ever done for practice"},
+	{alert: "NoDrill", step: "60m", series: map[string]string{`meai_drill_age_seconds`: gone(60)}, says: "No handover was ever done for practice"},
 	{alert: "DrillMissed", series: map[string]string{`meai_drill_missed`: phases(0, 1)}, says: "The last handover for practice has missed 1 targets: meai drill list --kept"},
 }

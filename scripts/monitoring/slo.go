@@ -8,9 +8,11 @@ import (
 // An objective is a share of the time, or of the requests, in which a part of the system has
 // to do what it is there for, within a month.
 type objective struct {
-	name, alert, what string
-	target            string // as the requirements have it, in percent
-	allowed           float64
+	name, alert string
+	// said of the share that failed, which stands where %s is.
+	said    string
+	target  string // as the requirements have it, in percent
+	allowed float64
 	// errors is the share that failed within a window, which stands where %s is.
 	errors string
 }
@@ -22,24 +24,24 @@ const peoplesRoutes = `http_route!~"/v1/(operations|approvals|escalations|audit|
 var objectives = []objective{
 	{
 		name: "interface", alert: "Interface", target: "99.9", allowed: 0.001,
-		what:   "requests from interfaces of people",
+		said:   "%s of the requests from interfaces of people failed",
 		errors: requests(peoplesRoutes),
 	},
 	{
 		name: "api", alert: "Api", target: "99.95", allowed: 0.0005,
-		what:   "requests to the API",
+		said:   "%s of the requests to the API failed",
 		errors: requests(`job="meai-api"`),
 	},
 	{
 		name: "data", alert: "Data", target: "99.99", allowed: 0.0001,
-		what: "times that a store which people need was asked whether it answers",
+		said: "A store that people need did not answer %s of the probes",
 		// The worst store counts: each is needed.
 		errors: `max(1 - (sum by (store) (rate(meai_store_probe_seconds_count{required="true", outcome="ok"}[%[1]s])) or 0 * sum by (store) (rate(meai_store_probe_seconds_count{required="true"}[%[1]s])))` +
 			` / sum by (store) (rate(meai_store_probe_seconds_count{required="true"}[%[1]s])))`,
 	},
 	{
 		name: "overall", alert: "Overall", target: "99.9", allowed: 0.001,
-		what:   "the time in which MeAi was there for people",
+		said:   "MeAi was not there for people %s of the time",
 		errors: `1 - avg_over_time(meai:overall:up[%[1]s])`,
 	},
 }
@@ -79,7 +81,7 @@ groups:
       - record: meai:overall:up
         expr: >-
           ((sum(up{job="meai-api"}) > bool 0) or vector(0))
-          * (min(meai:store_up:max{required="true"}) or vector(0))
+          * (min(meai:store_up:max{required="true"}) or vector(1))
           * (1 - ((meai:synthesis_errors:ratio >= bool 0.5) or vector(0)))
           * (1 - (((max(meai_workflow_overdue{workflow_type="Interaction"}) > bool 2)
           * (max(meai_workflow_overdue{workflow_type="Interaction"}) > bool (sum(increase(meai_interaction_duration_seconds_count[5m])) or vector(0)))) or vector(0)))
@@ -115,6 +117,7 @@ func alert(b *strings.Builder, o objective, suffix, severity, within string, pai
 		fmt.Fprintf(b, "          %s(%s and %s)\n", or, ratio(p.long), ratio(p.short))
 	}
 	fmt.Fprintf(b, "        labels: {severity: %s, about: slo-%s}\n        annotations:\n", severity, o.name)
-	fmt.Fprintf(b, "          summary: '{{ $value | humanizePercentage }} of the %s failed; at this rate what %s %% allow for a month is used up %s'\n", o.what, o.target, within)
+	share := fmt.Sprintf(o.said, "{{ $value | humanizePercentage }}")
+	fmt.Fprintf(b, "          summary: '%s; at this rate what %s %% allow for a month is used up %s'\n", share, o.target, within)
 	b.WriteString("          runbook: docs/runbooks/alerts.md#availability\n")
 }

@@ -37,19 +37,19 @@ func Alertmanager(t testing.TB, monitoring string, r *Receiver) *promserver.Serv
 	config := change(t, filepath.Join(monitoring, "alertmanager.yaml"), func(key string, value any) any {
 		text, _ := value.(string)
 		switch {
+		case strings.HasSuffix(key, "_file"):
+			return filepath.Join(dir, "secrets", filepath.Base(text))
 		case key == "url":
 			return r.URL + "/" + text[strings.LastIndex(text, "/")+1:]
 		case key == "smtp_smarthost":
 			return r.mail
-		case key == "smtp_from": // the receiver's mail server knows no passwords and no TLS
-			return text
 		case key == "group_wait" || key == "group_interval" || key == "repeat_interval":
 			return shorter(t, text, Faster)
 		}
 		return value
 	})
 	global := config["global"].(map[string]any)
-	global["smtp_require_tls"] = false
+	global["smtp_require_tls"] = false // the receiver's mail server knows no passwords either
 	delete(global, "smtp_auth_username")
 	delete(global, "smtp_auth_password_file")
 	file := write(t, dir, "alertmanager.yaml", config)
