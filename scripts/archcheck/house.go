@@ -35,6 +35,8 @@ var house = []room{
 	{path: "internal"},
 
 	{path: "deploy"},
+	// Rules, routes and dashboards are held against the programs that read them.
+	{path: "deploy/monitoring", testsMay: []string{"internal/promserver"}},
 }
 
 // testSupport is imported by tests only, so that it never gets into the binary.
