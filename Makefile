@@ -99,7 +99,7 @@ record-histories: build ## Record workflow histories for the replay tests (on th
 
 # It draws from a system in which everything happens once: the engines are of its own.
 pictures: build prometheus ## Draw the dashboards anew for docs/monitoring.md
-	@$(WITH_STACK) env MEAI_TEST_PICTURES=docs/monitoring go test -vet=off -count=1 -timeout=15m -run TestEveryPanelShowsSomething ./cmd/meai
+	@$(WITH_STACK) env PICTURES=docs/monitoring go test -vet=off -count=1 -timeout=15m -run TestEveryPanelShowsSomething ./cmd/meai
 
 .PHONY: clean weights train eval record-histories pictures
 clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go

@@ -170,7 +170,7 @@ func (b *backedUp) talks(ctx context.Context, p *person) {
 // draw makes the pictures of docs, where the environment names a folder for them: make pictures.
 func draw(t *testing.T, prometheus *promserver.Server) {
 	t.Helper()
-	folder := os.Getenv("MEAI_TEST_PICTURES")
+	folder := os.Getenv("PICTURES")
 	if folder == "" {
 		return
 	}

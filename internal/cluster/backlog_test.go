@@ -19,9 +19,15 @@ const within = 30 * time.Second
 
 func TestABacklogIsCountedUntilAWorkerTakesIt(t *testing.T) {
 	stack := enginetest.Config(t).Temporal
-	c, err := client.Dial(client.Options{HostPort: stack.Address, Namespace: stack.Namespace, Logger: nil})
+	stack.Namespace = "test-" + uuid.NewString()[:8]
+	c, err := client.NewLazyClient(client.Options{HostPort: stack.Address, Namespace: stack.Namespace})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	declared, err := cluster.Load("../../temporal.yaml")
+	require.NoError(t, err)
+	declared.Schedules = nil // they would add work of their own
+	_, err = cluster.Applier{Client: c, Namespace: stack.Namespace, Declared: declared}.Apply(t.Context())
+	require.NoError(t, err)
 	queue, kind := "backlog-"+uuid.NewString()[:8], "Waits"+uuid.NewString()[:8]
 	before := time.Now().Add(time.Minute) // all that begin here count as overdue
 	running := func() int64 {

@@ -93,7 +93,7 @@ func newTracers(ctx context.Context, about *resource.Resource, o Options) (*sdkt
 	if err != nil {
 		return nil, fmt.Errorf("set up the trace exporter: %w", err)
 	}
-	var exported sdktrace.SpanProcessor = sdktrace.NewBatchSpanProcessor(safeExporter{exporter})
+	exported := sdktrace.NewBatchSpanProcessor(safeExporter{exporter})
 	if o.TraceShare > 0 && o.TraceShare < 1 {
 		exported = newSelective(exported, o.TraceShare, o.TraceSlow)
 	}
