@@ -32,6 +32,7 @@ import (
 	"meai/internal/ledger"
 	"meai/internal/links"
 	"meai/internal/mtls"
+	"meai/internal/observe"
 	"meai/internal/postgres"
 	"meai/internal/telemetry"
 	"meai/internal/vectors"
@@ -81,6 +82,9 @@ func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
 		return nil, fmt.Errorf("open the keyring: %w", err)
 	}
 	p.closing(p.keys.Close)
+	if err = observe.Cache(p.telemetry.Meters, "keys", p.keys.Lookups); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -134,3 +134,14 @@ func TestAnEngineThatHangsIsDownAndKeepsNothingElseWaiting(t *testing.T) {
 	}, within, 5*time.Millisecond)
 	require.NotContains(t, shownBy(t, reader), "meai.store.probe outcome=ok,required=false,store=hangs")
 }
+
+func TestTwoCachesAreCountedApart(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	require.NoError(t, Cache(meters, "keys", func() (uint64, uint64) { return 5, 2 }))
+	require.NoError(t, Cache(meters, "accounts", func() (uint64, uint64) { return 1, 9 }))
+	require.Equal(t, map[string]float64{
+		"meai.cache.lookups cache=keys,outcome=hit": 5, "meai.cache.lookups cache=keys,outcome=load": 2,
+		"meai.cache.lookups cache=accounts,outcome=hit": 1, "meai.cache.lookups cache=accounts,outcome=load": 9,
+	}, shownBy(t, reader))
+}

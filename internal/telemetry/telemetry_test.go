@@ -66,3 +66,22 @@ func TestLatenciesOfLibrariesAreCountedAtTheThresholds(t *testing.T) {
 		require.NotRegexp(t, name+`_bucket\{.*le="7`, w.Body.String())
 	}
 }
+
+// TestALatencyLeadsToATrace: where traces are exported, a bucket names one that fell into it.
+func TestALatencyLeadsToATrace(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "none")
+	tel, err := Start(context.Background(), Options{Service: "meai-test", LogLevel: "error"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, tel.Stop(context.Background())) })
+	histogram, err := tel.Meters.Meter("test").Float64Histogram("http.server.request.duration", metric.WithUnit("s"))
+	require.NoError(t, err)
+	ctx, span := tel.Tracers.Tracer("test").Start(context.Background(), "work")
+	histogram.Record(ctx, 0.21)
+	span.End()
+
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	w := httptest.NewRecorder()
+	tel.Metrics.ServeHTTP(w, request)
+	require.Regexp(t, `_bucket\{.*le="0.25"\} 1 # \{.*trace_id="`+span.SpanContext().TraceID().String()+`"`, w.Body.String())
+}

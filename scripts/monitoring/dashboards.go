@@ -74,6 +74,7 @@ var dashboards = []dashboard{
 		{"Query latency", "Of queries to PostgreSQL.", seconds, quantiles("db_client_operation_duration_seconds", `pgx_operation_type=~"query|batch"`), []float64{0.1, 0.25}},
 		{"Queries", "By kind.", perS, one("sum by (pgx_operation_type) (rate(db_client_operation_duration_seconds_count[5m]))", "{{pgx_operation_type}}"), nil},
 		{"Found in memory", "Blocks that PostgreSQL did not have to read.", percent, one("meai:database_cache_hits:ratio", "hits"), []float64{0.6, 0.8}},
+		{"Found in a process's caches", "Keys, and who callers are.", percent, one(`sum by (cache) (rate(meai_cache_lookups_total{outcome="hit"}[5m])) / sum by (cache) (rate(meai_cache_lookups_total[5m]))`, "{{cache}}"), nil},
 		{"Connections", "Of all processes, and how many there may be.", counted, []query{{"max(meai_postgres_connections)", "open"}, {"max(meai_postgres_connections_limit)", "allowed"}}, nil},
 		{"Connections of pools", "In use and idle, of all processes.", counted, []query{{"sum(pgxpool_acquired_connections)", "in use"}, {"sum(pgxpool_idle_connections)", "idle"}}, nil},
 		{"Waiting for a connection", "Seconds a second that callers wait for the pool.", seconds, one("sum(rate(pgxpool_acquire_duration_nanoseconds_total[5m])) / 1e9", "waiting"), nil},
