@@ -77,7 +77,7 @@ func (in *ArchivePeopleInput) archivePage(ctx workflow.Context) (bool, error) {
 
 // expirePage looks at one page of the bucket.
 func (in *ArchivePeopleInput) expirePage(ctx workflow.Context) (bool, error) {
-	page, err := expireArchives.run(ctx, people.ExpireInput{Token: in.Token, Limit: 10 * in.PageSize})
+	page, err := expireArchives.run(ctx, people.ExpireInput{Run: in.Run, Token: in.Token, Limit: 10 * in.PageSize})
 	if err != nil {
 		return false, err
 	}

@@ -15,8 +15,12 @@ import (
 	"meai/activities/backup/wal"
 )
 
-// beatEvery is how often a heartbeat is committed, and found again in the archive.
-const beatEvery = 10 * time.Second
+const (
+	// beatEvery is how often a heartbeat is committed, and found again in the archive.
+	beatEvery = 10 * time.Second
+	// findEvery is how often is looked in the buckets for the points of other stores.
+	findEvery = time.Minute
+)
 
 // Watch commits heartbeats and measures how far the archive is behind them: what would be
 // lost were cluster and disks gone now. It is no setting that is shown but a commit that
@@ -24,12 +28,18 @@ const beatEvery = 10 * time.Second
 type Watch struct {
 	Archiver *wal.Archiver
 	// URL connects as meai_backup to the product's database.
-	URL    string
+	URL string
+	// Points are those of the stores beside; nil for none.
+	Points *Points
 	Logger *slog.Logger
 
 	mu     sync.Mutex
 	behind time.Duration
 	since  time.Time // when that was measured; zero when it is not known
+	// points are those of the other stores, as far as they were found; a store that was never
+	// backed up is as old as this look for it.
+	points map[string]time.Time
+	looked time.Time
 }
 
 // Observe makes the instruments.
@@ -44,15 +54,23 @@ func (w *Watch) Observe(meters metric.MeterProvider) error {
 	if err != nil {
 		return fmt.Errorf("make the gauge of alarms: %w", err)
 	}
+	point, err := meter.Float64ObservableGauge("meai.backup.recovery_point_age", metric.WithUnit("s"),
+		metric.WithDescription("Age of the newest moment of a store of which all can be restored; of one that was never backed up, since when it is looked for."))
+	if err != nil {
+		return fmt.Errorf("make the gauge of recovery points: %w", err)
+	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		if behind, ok := w.Behind(); ok {
 			o.ObserveFloat64(lag, behind.Seconds())
+		}
+		for store, age := range w.Ages() {
+			o.ObserveFloat64(point, age.Seconds(), metric.WithAttributes(attribute.String("store", store)))
 		}
 		for _, alarm := range w.Archiver.Status().Alarmed() {
 			o.ObserveInt64(alarms, 1, metric.WithAttributes(attribute.String("alarm", string(alarm))))
 		}
 		return nil
-	}, lag, alarms)
+	}, lag, point, alarms)
 	if err != nil {
 		return fmt.Errorf("register the gauges of the archive: %w", err)
 	}
@@ -66,8 +84,26 @@ func (w *Watch) Behind() (time.Duration, bool) {
 	return w.behind + time.Since(w.since), !w.since.IsZero()
 }
 
-// Run beats until the context ends.
+// Ages are those of the recovery points of all stores that are looked for.
+func (w *Watch) Ages() map[string]time.Duration {
+	ages := map[string]time.Duration{}
+	if behind, ok := w.Behind(); ok {
+		ages[StorePostgres] = behind
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for store, at := range w.points {
+		ages[store] = time.Since(at)
+	}
+	return ages
+}
+
+// Run beats, and looks for recovery points, until the context ends.
 func (w *Watch) Run(ctx context.Context) {
+	if w.Points != nil {
+		w.looked = time.Now()
+		go w.look(ctx)
+	}
 	for {
 		if err := w.beat(ctx); err != nil && ctx.Err() == nil {
 			w.Logger.Warn("the archive's lag could not be measured", "error", err)
@@ -101,4 +137,35 @@ func (w *Watch) beat(ctx context.Context) error {
 	w.behind, w.since = behind, time.Now()
 	w.mu.Unlock()
 	return nil
+}
+
+// look finds points until the context ends. A bucket that is slow keeps no heartbeat back.
+func (w *Watch) look(ctx context.Context) {
+	for {
+		found, err := w.Points.Find(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.Logger.Warn("recovery points could not be found", "error", err)
+		}
+		w.show(found)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(findEvery):
+		}
+	}
+}
+
+// show keeps the points before of stores that could not be looked at: they grow older.
+func (w *Watch) show(found map[string]time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.points == nil {
+		w.points = map[string]time.Time{}
+	}
+	for store, at := range found {
+		if at.IsZero() {
+			at = w.looked
+		}
+		w.points[store] = at
+	}
 }

@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"meai/activities/backup/marks"
 	"meai/activities/backup/repository"
 	"meai/activities/backup/wal"
 )
 
-// How old the newest proven backup may be, by kind: a day and what taking and proving
-// may take, and how far the archive may be behind.
-var (
-	oldest     = map[repository.Kind]time.Duration{repository.Postgres: 26 * time.Hour, repository.Weaviate: 50 * time.Hour}
-	mostBehind = 5 * time.Minute
-)
+// oldest is how old the newest proven backup may be, by kind: a day and what taking and
+// proving may take.
+var oldest = map[repository.Kind]time.Duration{repository.Postgres: 26 * time.Hour, repository.Weaviate: 50 * time.Hour}
 
 // Newest is the newest backup of a kind that can be restored.
 type Newest struct {
@@ -31,15 +27,18 @@ type Status struct {
 	Newest map[repository.Kind]Newest `json:"newest"`
 	// Behind is the age of the newest commit that may not be in the bucket, in seconds; 0
 	// when the database could not be asked.
-	Behind   float64  `json:"behind_seconds"`
-	Problems []string `json:"problems,omitempty"`
+	Behind float64 `json:"behind_seconds"`
+	// Points are the stores' recovery points: all that was stored before can be restored.
+	Points   map[string]time.Time `json:"points"`
+	Problems []string             `json:"problems,omitempty"`
 }
 
 // Look says how the backups are. URL connects as meai_backup; without a database the
 // rest is said all the same.
-func Look(ctx context.Context, r *repository.Repository, url string) (Status, error) {
+func Look(ctx context.Context, p *Points, url string) (Status, error) {
+	r := p.Repository
 	entries, err := r.Catalogue(ctx)
-	s := Status{Newest: map[repository.Kind]Newest{}}
+	s := Status{Newest: map[repository.Kind]Newest{}, Points: map[string]time.Time{}}
 	if err != nil {
 		s.problem("%v", err)
 	}
@@ -66,6 +65,7 @@ func Look(ctx context.Context, r *repository.Repository, url string) (Status, er
 			s.problem("the newest proven backup of %s is %s old", kind, time.Since(proven).Round(time.Minute))
 		}
 	}
+	s.add(ctx, p)
 	return s, s.archive(ctx, r, entries, url)
 }
 
@@ -85,18 +85,7 @@ func (s *Status) archive(ctx context.Context, r *repository.Repository, entries 
 	for _, p := range report.Problems {
 		s.problem("%v", p)
 	}
-	_, behind, err := marks.Lag(ctx, url, report.Reach.LSN.String())
-	switch {
-	case errors.Is(err, marks.ErrNoHeartbeat):
-		s.problem("the archive holds no heartbeat of the last day: does 'meai backup archive' run?")
-	case err != nil:
-		s.problem("the database does not say how far the archive is behind: %v", err)
-	case behind > mostBehind:
-		s.problem("commits of the last %s are not in the bucket", behind.Round(time.Second))
-		s.Behind = behind.Seconds()
-	default:
-		s.Behind = behind.Seconds()
-	}
+	s.postgres(ctx, url, report.Reach.LSN.String())
 	return nil
 }
 

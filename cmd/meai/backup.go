@@ -26,6 +26,7 @@ type backupCommand struct {
 	Hold      backupHoldCommand      `cmd:"" help:"Keep a backup from expiring."`
 	Release   backupReleaseCommand   `cmd:"" help:"Let a held backup expire again."`
 	Keep      backupKeepCommand      `cmd:"" help:"Delete what is older than it has to be kept, where later ones are proven."`
+	People    backupPeopleCommand    `cmd:"" help:"List, check and export the archives of one person."`
 	Archive   backupArchiveCommand   `cmd:"" help:"Bring the write-ahead log to the bucket, for as long as this runs."`
 	Push      backupPushCommand      `cmd:"" help:"Bring one piece of write-ahead log to the bucket (PostgreSQL's archive_command)."`
 	Drill     backupDrillCommand     `cmd:"" help:"Plant what can go wrong on a small cluster of its own, and look whether all of it is detected."`

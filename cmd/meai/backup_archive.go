@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"meai/activities/backup"
@@ -21,7 +23,7 @@ func (backupArchiveCommand) Help() string {
 	return `Receives write-ahead log by pg_receivewal into backup.wal_staging, and brings it from there to the bucket: finished pieces at once,
 the one that is being written every backup.partial_every. A replication slot holds back what has not arrived. Run one, always.
 It commits a heartbeat every ten seconds and looks for it in the bucket: /metrics (telemetry.metrics_listen) shows how far the
-bucket is behind. With synchronous_standby_names = 'ANY 1 (meai_archive)' PostgreSQL acknowledges only what has arrived here.`
+bucket is behind, and the recovery points of the other stores, which it looks for every minute. With synchronous_standby_names = 'ANY 1 (meai_archive)' PostgreSQL acknowledges only what has arrived here.`
 }
 
 func (backupArchiveCommand) Run(ctx context.Context, c *cli) (err error) {
@@ -50,7 +52,11 @@ func (backupArchiveCommand) Run(ctx context.Context, c *cli) (err error) {
 		Repository: r, Recipients: to, URL: p.config.Backup.PostgresURL, Binaries: binaries, Account: account,
 		Staging: staging, Slot: p.config.Backup.WALSlot, PartialEvery: p.config.Backup.PartialEvery, Logger: p.telemetry.Logger,
 	})
-	watch := &backup.Watch{Archiver: archiver, URL: p.config.Backup.PostgresURL, Logger: p.telemetry.Logger}
+	points, err := p.points(ctx, r)
+	if err != nil {
+		return err
+	}
+	watch := &backup.Watch{Archiver: archiver, URL: p.config.Backup.PostgresURL, Points: points, Logger: p.telemetry.Logger}
 	if err := watch.Observe(p.telemetry.Meters); err != nil {
 		return err
 	}
@@ -151,7 +157,11 @@ func (s backupStatusCommand) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer p.close(&err)
-	status, err := backup.Look(ctx, r, p.config.Backup.PostgresURL)
+	points, err := p.points(ctx, r)
+	if err != nil {
+		return err
+	}
+	status, err := backup.Look(ctx, points, p.config.Backup.PostgresURL)
 	if err != nil {
 		return err
 	}
@@ -164,8 +174,9 @@ func (s backupStatusCommand) Run(ctx context.Context, c *cli) (err error) {
 	for _, kind := range []repository.Kind{repository.Postgres, repository.Weaviate} {
 		fmt.Printf("%-9s newest %s (%s), proven %s\n", kind, orNone(status.Newest[kind].ID), since(status.Newest[kind].TakenAt), since(status.Newest[kind].ProvenAt))
 	}
-	if status.Behind > 0 {
-		fmt.Printf("archive   behind by %s at most\n", time.Duration(status.Behind*float64(time.Second)).Round(time.Second))
+	for _, store := range slices.Sorted(maps.Keys(status.Points)) {
+		at := status.Points[store]
+		fmt.Printf("%-9s restorable up to %s (%s ago, may be %s)\n", store, at.Format(time.DateTime+" UTC"), time.Since(at).Round(time.Second), backup.Objectives[store])
 	}
 	return unsound(status.Problems)
 }

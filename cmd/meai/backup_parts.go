@@ -75,25 +75,23 @@ func (p *parts) drills() (*drill.Activities, error) {
 
 // archives puts together what keeps copies of objects and archives of people.
 func (p *parts) archives(ctx context.Context, db *postgres.DB, caps *workers.Capabilities) error {
-	b := p.config.Backup
 	caps.People, caps.Copies = &people.Activities{}, &copies.Activities{}
-	if b.Archive != "" {
-		store, err := objects.OpenErasable(ctx, b.Archive)
-		if err != nil {
-			return fmt.Errorf("backup.archive: %w", err)
-		}
-		p.closing(store.Close)
-		caps.People.Archives = &people.Archives{Store: store, DB: db, Keyring: p.keys}
+	of, err := p.peopleArchives(ctx, db)
+	if err != nil {
+		return err
+	}
+	if of != nil {
+		caps.People.Archives = of
 		caps.People.Permit = permitting(p.consents(db, nil), consent.Archive)
 		caps.Keys.Archived = caps.People.Archives.Needs
 	}
-	of, err := p.copies(ctx)
-	caps.Copies.Copies = of
+	caps.Copies.Copies, err = p.copies(ctx)
 	return err
 }
 
-// renewal replaces archives after a forgetting; nil where there are none.
-func (p *parts) renewal(ctx context.Context, db *postgres.DB, consents *consent.Store) (memory.Archives, error) {
+// peopleArchives opens the bucket of people's archives; nil where there is none. Without a
+// database they can be listed and read.
+func (p *parts) peopleArchives(ctx context.Context, db *postgres.DB) (*people.Archives, error) {
 	if p.config.Backup.Archive == "" {
 		return nil, nil
 	}
@@ -102,7 +100,26 @@ func (p *parts) renewal(ctx context.Context, db *postgres.DB, consents *consent.
 		return nil, fmt.Errorf("backup.archive: %w", err)
 	}
 	p.closing(store.Close)
-	return people.Renewal{Archives: &people.Archives{Store: store, DB: db, Keyring: p.keys}, Permit: permitting(consents, consent.Archive)}, nil
+	return &people.Archives{Store: store, DB: db, Keyring: p.keys}, nil
+}
+
+// points are the stores whose recovery points are looked for.
+func (p *parts) points(ctx context.Context, r *repository.Repository) (_ *backup.Points, err error) {
+	points := &backup.Points{Repository: r, Index: p.config.Backup.WeaviateBucket != ""}
+	if points.Copies, err = p.copies(ctx); err != nil {
+		return nil, err
+	}
+	points.Archives, err = p.peopleArchives(ctx, nil)
+	return points, err
+}
+
+// renewal replaces archives after a forgetting; nil where there are none.
+func (p *parts) renewal(ctx context.Context, db *postgres.DB, consents *consent.Store) (memory.Archives, error) {
+	of, err := p.peopleArchives(ctx, db)
+	if of == nil || err != nil {
+		return nil, err
+	}
+	return people.Renewal{Archives: of, Permit: permitting(consents, consent.Archive)}, nil
 }
 
 // copies are those of objects at a second location; nil when there are none.

@@ -140,7 +140,9 @@ func (p *person) says(t *testing.T, text string) {
 func (b *backedUp) isProven(t *testing.T, id string) {
 	t.Helper()
 	require.Regexp(t, id+` +proven .* ago `, b.run(t, "backup", "list"))
-	require.Contains(t, b.ends(t, 0, "backup", "status"), "postgres  newest "+id)
+	status := b.ends(t, 0, "backup", "status")
+	require.Contains(t, status, "postgres  newest "+id)
+	require.Regexp(t, `(?m)^postgres  restorable up to .* UTC \(\d+m?\d*s ago, may be 5m0s\)$`, status)
 	require.Contains(t, b.ends(t, 0, "backup", "check", "--deep"), "backups   1\n")
 	var entry repository.Entry
 	require.NoError(t, json.Unmarshal([]byte(b.run(t, "backup", "show", id)), &entry))

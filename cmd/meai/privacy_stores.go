@@ -2,21 +2,18 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 
-	"meai/activities/backup/people"
 	"meai/activities/escalation"
 	"meai/activities/privacy/erasure/stores"
 	"meai/activities/privacy/requests"
 	"meai/activities/privacy/residue"
 	"meai/internal/audit"
 	"meai/internal/failure"
-	"meai/internal/objects"
 	"meai/internal/postgres"
 	"meai/internal/postgres/queries"
 	"meai/internal/vectors"
@@ -39,13 +36,8 @@ func (p *parts) stores(ctx context.Context, temporal client.Client, db *postgres
 	if urls := p.maintenance(); len(urls) > 1 {
 		o.TemporalURL = urls[1]
 	}
-	if p.config.Backup.Archive != "" {
-		bucket, err := objects.OpenErasable(ctx, p.config.Backup.Archive)
-		if err != nil {
-			return nil, fmt.Errorf("backup.archive: %w", err)
-		}
-		p.closing(bucket.Close)
-		o.Archives = &people.Archives{Store: bucket, DB: db, Keyring: p.keys}
+	if o.Archives, err = p.peopleArchives(ctx, db); err != nil {
+		return nil, err
 	}
 	if o.Copies, err = p.copies(ctx); err != nil {
 		return nil, err
@@ -57,7 +49,7 @@ func (p *parts) stores(ctx context.Context, temporal client.Client, db *postgres
 // it does nothing.
 func (p *parts) residue(index *vectors.Index) *residue.Files {
 	return &residue.Files{
-		CleanUpOptions: residue.CleanUpOptions{URLs: p.maintenance(), TLS: p.postgresTLS()},
+		CleanUpOptions: residue.CleanUpOptions{URLs: p.maintenance(), TLS: p.postgresTLS(), Rest: 1},
 		Folders:        p.config.Privacy.ScanFolders,
 		Excuses:        (&stores.Tenant{Index: index}).Excuse,
 	}

@@ -63,6 +63,10 @@ func TestTheGraverAlertOfOneThingIsEnough(t *testing.T) {
 	everybody.Await(t, "enqueue", "very slow")
 	promtest.Raise(t, routes, `"severity":"warning","about":"test","alertname":"Slow"`, "slow")
 	promtest.Raise(t, routes, `"severity":"warning","about":"another","alertname":"Other"`, "another thing")
+	promtest.Raise(t, routes, `"severity":"critical","alertname":"ABackup"`, "a backup")
+	everybody.Await(t, "enqueue", "a backup")
+	promtest.Raise(t, routes, `"severity":"warning","alertname":"AStandby"`, "a standby")
+	everybody.Await(t, "slack", "a standby")
 	everybody.Await(t, "slack", "another thing")
 	require.False(t, slices.ContainsFunc(everybody.Told(), func(m promtest.Message) bool { return containsAlert(m.Body, "Slow\"") }))
 }

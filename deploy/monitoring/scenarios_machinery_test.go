@@ -19,6 +19,12 @@ var backupScenarios = []scenario{
 		labels: map[string]string{"kind": "postgres"}, says: "Restoring postgres took 31m 0s in the last proof, longer than it may",
 	},
 	{alert: "ArchiveBehind", series: map[string]string{`meai_backup_archive_lag_seconds`: phases(300, 301)}, says: "Commits of the last 5m 1s are not in the bucket yet"},
+	{
+		alert: "RecoveryPointTooOld",
+		series: map[string]string{`meai_backup_recovery_point_age_seconds{store="objects"}`: phases(3600, 3660), `meai_backup_recovery_point_age_seconds{store="weaviate"}`: phases(24*3600, 24*3600),
+			`meai_backup_recovery_point_age_seconds{store="postgres"}`: phases(4, 4000)},
+		labels: map[string]string{"store": "objects"}, says: "Of objects what was stored in the last 1h 1m 0s cannot be restored",
+	},
 	{alert: "ArchiverGone", series: map[string]string{`meai_backup_archive_lag_seconds`: gone(3)}, says: "meai backup archive does not run; the replication slot holds the log back"},
 	{
 		alert: "ArchiverAlarm", series: map[string]string{`meai_backup_archive_alarms{alarm="slot_lost"}`: missing(1)},

@@ -31,8 +31,8 @@ func TestSchedulesThatNeedWhatIsNotThereAreLeftOut(t *testing.T) {
 	for _, c := range []struct {
 		there, kept, left []string
 	}{
-		{nil, []string{"nightly-consolidation"}, []string{"daily-backup", "hourly-mark", "daily-index-backup", "object-copies", "daily-people-archive"}},
-		{[]string{"backups"}, []string{"nightly-consolidation", "daily-backup", "hourly-mark", "weekly-backup-check"}, []string{"daily-index-backup", "daily-people-archive"}},
+		{nil, []string{"nightly-consolidation"}, []string{"daily-backup", "hourly-mark", "index-backup", "object-copies", "people-archive"}},
+		{[]string{"backups"}, []string{"nightly-consolidation", "daily-backup", "hourly-mark", "weekly-backup-check"}, []string{"index-backup", "people-archive"}},
 		{[]string{"backups", "index_backups", "copies", "archives"}, slices.Collect(maps.Keys(d.Schedules)), nil},
 	} {
 		some := d.With(c.there...)

@@ -85,6 +85,7 @@ var dashboards = []dashboard{
 	}},
 	{"backups", "MeAi: backups", "What would be lost now, and how long would it take to bring everything back?", []panel{
 		{"Lost at most (RPO)", "Age of the newest commit that was found again in the archive.", seconds, one("max(meai_backup_archive_lag_seconds)", "log"), []float64{300}},
+		{"Restorable up to", "Age of the newest moment of each store of which everything can be restored.", seconds, one("max by (store) (meai_backup_recovery_point_age_seconds)", "{{store}}"), nil},
 		{"Age of the newest proven backup", "By kind.", seconds, one("min by (kind) (meai_backup_proven_age_seconds)", "{{kind}}"), []float64{26 * 3600}},
 		{"Back within (RTO)", "How long the restore of the last proof took.", seconds, one("max by (kind) (meai_backup_restore_duration_seconds)", "{{kind}}"), []float64{1800}},
 		{"Problems of the newest backup", "By kind.", counted, one("max by (kind) (meai_backup_problems)", "{{kind}}"), []float64{1}},

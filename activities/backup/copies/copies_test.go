@@ -320,3 +320,38 @@ func TestTheActivitiesNameTheirBucket(t *testing.T) {
 	_, err = env.ExecuteActivity(a.Expire, copies.Input{Source: "two"})
 	require.True(t, failure.Is(err, failure.InvalidInput), "%v", err)
 }
+
+func TestTheRecoveryPointIsWhenTheOldestCompleteCopyBegan(t *testing.T) {
+	dir, signer := t.TempDir(), newSigner(t)
+	place := func(name string) string {
+		folder := filepath.Join(dir, name)
+		require.NoError(t, os.Mkdir(folder, 0o700))
+		return "file://" + folder
+	}
+	all, err := copies.Open(t.Context(), copies.Options{
+		Sources:     []copies.Source{{Name: "ledger", URL: place("ledger")}, {Name: "exports", URL: place("exports")}},
+		Destination: place("second"), Keyring: []string{place("keyring")}, Signer: signer,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, all.Close()) })
+	complete := func() time.Time {
+		at, err := all.Complete(t.Context())
+		require.NoError(t, err)
+		return at
+	}
+	run := func(source string) (begun time.Time) {
+		c, ok := all.Copier(source)
+		require.True(t, ok)
+		begun = time.Now()
+		_, err := c.Copy(t.Context(), nil)
+		require.NoError(t, err)
+		return begun
+	}
+	require.Zero(t, complete())
+	run("exports")
+	require.Zero(t, complete(), "the other was never copied")
+	oldest, newest := run("ledger"), run("exports")
+	require.WithinRange(t, complete(), oldest, newest)
+	last := run("ledger")
+	require.WithinRange(t, complete(), newest, last)
+}

@@ -196,6 +196,36 @@ func (c *Copier) items(ctx context.Context, folder string, pages int) iter.Seq2[
 	}
 }
 
+// complete is when the newest complete inventory was begun, zero without one: whatever lay
+// in the bucket before has a copy.
+func (c *Copier) complete(ctx context.Context) (time.Time, error) {
+	f, err := c.found(ctx)
+	if err != nil || len(f.complete) == 0 {
+		return time.Time{}, err
+	}
+	var end End
+	err = c.Place.Get(ctx, f.complete[len(f.complete)-1]+endName, &end)
+	return end.Began, err
+}
+
+// Complete is the moment before which whatever lay in any of the buckets has a copy; zero
+// when one of them was never copied whole.
+func (c *Copies) Complete(ctx context.Context) (earliest time.Time, err error) {
+	for name, copier := range c.byName {
+		at, err := copier.complete(ctx)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("bucket %s: %w", name, err)
+		}
+		if at.IsZero() {
+			return time.Time{}, nil
+		}
+		if earliest.IsZero() || at.Before(earliest) {
+			earliest = at
+		}
+	}
+	return earliest, nil
+}
+
 // prune removes all inventories but the newest so many. A place that keeps them may.
 func (c *Copier) prune(ctx context.Context, keep int) error {
 	f, err := c.found(ctx)

@@ -194,7 +194,9 @@ func complain(ctx context.Context, subject uuid.UUID, err error) {
 
 // ExpireInput asks for a page of the bucket.
 type ExpireInput struct {
-	Token []byte `json:"token,omitempty"`
+	// Run is when the run began that has archived everybody; zero for none.
+	Run   time.Time `json:"run,omitzero"`
+	Token []byte    `json:"token,omitempty"`
 	// Limit is how many archives are looked at; 0 for 500.
 	Limit int `json:"limit,omitempty"`
 }
@@ -214,10 +216,16 @@ type Expired struct {
 }
 
 // Expire removes what is older than [Years], and all of those whose keys were destroyed.
-// Nothing else is ever removed: keys that cannot be found are no destroyed keys.
+// Nothing else is ever removed: keys that cannot be found are no destroyed keys. Its first
+// page notes that the run has gone through everybody.
 func (a *Activities) Expire(ctx context.Context, in ExpireInput) (Expired, error) {
 	if a.Archives == nil {
 		return Expired{}, errNone
+	}
+	if !in.Run.IsZero() && len(in.Token) == 0 {
+		if err := a.Archives.conclude(ctx, in.Run); err != nil {
+			return Expired{}, err
+		}
 	}
 	names, next, err := a.Archives.Store.List(ctx, prefix, in.Token, cmp.Or(in.Limit, defaultPage))
 	if err != nil {

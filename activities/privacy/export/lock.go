@@ -96,8 +96,8 @@ func CheckRecipient(text string) bool {
 	return err == nil
 }
 
-// encrypt begins the encrypted file.
-func (l Lock) encrypt(ctx context.Context, w io.Writer) (encrypting io.WriteCloser, err error) {
+// Encrypt begins the encrypted file.
+func (l Lock) Encrypt(ctx context.Context, w io.Writer) (encrypting io.WriteCloser, err error) {
 	to, err := l.recipient()
 	if err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func (x *Exports) seal(ctx context.Context, s *postgres.Snapshot, in WriteInput,
 		return sealed{}, err
 	}
 	sum, size := sha256.New(), &counter{}
-	encrypting, err := in.Lock.encrypt(ctx, io.MultiWriter(out, sum, size))
+	encrypting, err := in.Lock.Encrypt(ctx, io.MultiWriter(out, sum, size))
 	if err != nil {
 		return sealed{}, err
 	}

@@ -26,6 +26,10 @@ type CleanUpOptions struct {
 	// Patience is how long is waited for locks, for readers of old snapshots, and for
 	// replication slots; zero for 10 minutes.
 	Patience time.Duration
+	// Rest is how long is waited after the clean-up before, in times of what that took; zero
+	// for not at all. Rewriting tables slows everybody down, and whoever asks meanwhile is
+	// served by the next.
+	Rest float64
 }
 
 // Cleaned is what a clean-up did. It holds counts and names of tables.
@@ -158,6 +162,9 @@ func (r *run) covered(ctx context.Context, asked time.Time) (done Cleaned, ok bo
 
 // whole does all of it, under the lock.
 func (r *run) whole(ctx context.Context) error {
+	if err := r.rest(ctx); err != nil {
+		return err
+	}
 	err := r.records.QueryRow(ctx, "insert into maintenance_runs default values returning id, began_at").Scan(&r.done.Run, &r.done.BeganAt)
 	if err != nil {
 		return fmt.Errorf("record that it begins: %w", err)
@@ -184,6 +191,17 @@ func (r *run) whole(ctx context.Context) error {
 		return fmt.Errorf("record that it has ended: %w", err)
 	}
 	return nil
+}
+
+// rest waits until the last clean-up is long enough ago.
+func (r *run) rest(ctx context.Context) error {
+	var seconds float64
+	err := r.records.QueryRow(ctx, `select coalesce((select extract(epoch from ended_at + (ended_at - began_at) * $1::float8 - clock_timestamp())::float8
+		from maintenance_runs where ended_at is not null order by ended_at desc limit 1), 0)`, r.options.Rest).Scan(&seconds)
+	if err != nil {
+		return fmt.Errorf("look when the last one was: %w", err)
+	}
+	return r.pause(ctx, time.Duration(seconds*float64(time.Second)))
 }
 
 // pause waits, with a sign of life for every second.

@@ -3,12 +3,8 @@ package residue
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/google/uuid"
-
-	"meai/internal/turns"
 )
 
 // Files are those of an installation, as its settings tell of them. What is not set up is
@@ -19,6 +15,8 @@ type Files struct {
 	Folders []string
 	// Excuses makes [Options.Excuse] of a scan; nil for none.
 	Excuses func(ctx context.Context) (func(Finding) bool, error)
+
+	passes passes
 }
 
 // CleanUp is [CleanUp]; without a database to clean it does nothing.
@@ -33,27 +31,13 @@ func (f *Files) CleanUp(ctx context.Context, beat func(n int64)) error {
 // Scan looks for a person's id and samples of what stores held of them, and counts by file
 // and by what it is how often something was found; searched is false where there are no
 // folders. Folders without any file are an error: nothing was searched. After it has found
-// something the next clean-up trusts no counts.
+// something the next clean-up trusts no counts. Who asks while files are read is served, with
+// all who wait, by the next pass over them.
 func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string][][]byte, beat func(n int64)) (found map[string]int64, searched bool, err error) {
 	if len(f.Folders) == 0 {
 		return nil, false, nil
 	}
-	o := Options{Folders: f.Folders, Patterns: Patterns(subject, samples)}
-	if f.Excuses != nil {
-		if o.Excuse, err = f.Excuses(ctx); err != nil {
-			return nil, false, fmt.Errorf("scan for what is left: %w", err)
-		}
-	}
-	leave, err := scanning.Take(ctx, time.Second, func() {
-		if beat != nil {
-			beat(0)
-		}
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("scan for what is left: %w", err)
-	}
-	defer leave()
-	report, err := Scan(ctx, o, beat)
+	report, err := f.passes.scan(ctx, f, Patterns(subject, samples), beat)
 	if err == nil && (report.Files == 0 || report.More && len(report.Findings) == 0) {
 		err = errors.New("scan for what is left: there was nothing to search in the folders of privacy.scan_folders, or too much")
 	}
@@ -69,6 +53,3 @@ func (f *Files) Scan(ctx context.Context, subject uuid.UUID, samples map[string]
 	}
 	return found, true, err
 }
-
-// scanning: one scan at a time keeps a core of this process busy.
-var scanning = make(turns.Turns, 1)

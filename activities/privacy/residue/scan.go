@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,12 +73,23 @@ const beatEvery = 32 << 20
 // context. What cannot be read is an error: what was not looked at is not clean. Files
 // that go away meanwhile are left out.
 func Scan(ctx context.Context, o Options, beat func(n int64)) (Report, error) {
-	if len(o.Folders) == 0 || len(o.Patterns) == 0 {
-		return Report{}, errors.New("scan for what is left: folders and patterns are required")
-	}
-	scanner, err := canary.NewBytes(o.Patterns...)
+	reports, err := scan(ctx, o.Folders, o.Excuse, [][]Pattern{o.Patterns}, beat)
 	if err != nil {
-		return Report{}, fmt.Errorf("scan for what is left: %w", err)
+		return Report{}, err
+	}
+	return reports[0], nil
+}
+
+// scan is [Scan] for several who look for something each, in one pass: reading the files is
+// nearly all of the work.
+func scan(ctx context.Context, folders []string, excuse func(Finding) bool, wanted [][]Pattern, beat func(n int64)) ([]Report, error) {
+	if len(folders) == 0 || slices.ContainsFunc(wanted, func(p []Pattern) bool { return len(p) == 0 }) {
+		return nil, errors.New("scan for what is left: folders and patterns are required")
+	}
+	m := merge(wanted)
+	scanner, err := canary.NewBytes(m.patterns...)
+	if err != nil {
+		return nil, fmt.Errorf("scan for what is left: %w", err)
 	}
 	var total, told int64
 	scanner = scanner.Watched(func(n int64) error {
@@ -87,29 +99,97 @@ func Scan(ctx context.Context, o Options, beat func(n int64)) (Report, error) {
 		}
 		return ctx.Err()
 	})
-	s := sum{named: namesOf(o.Patterns)}
-	if o.Excuse != nil {
-		scanner = scanner.Excusing(func(f canary.Finding) bool { return o.Excuse(s.finding(f)) })
+	if excuse != nil {
+		scanner = scanner.Excusing(func(f canary.Finding) bool {
+			return !slices.ContainsFunc(m.of(f), func(o owned) bool { return !excuse(m.finding(o, f)) })
+		})
 	}
-	for _, folder := range o.Folders {
+	sums := make([]sum, len(wanted))
+	for _, folder := range folders {
 		seen, err := scanner.Folder(folder)
 		if ctx.Err() != nil {
-			return Report{}, fmt.Errorf("scan for what is left: %w", ctx.Err())
+			return nil, fmt.Errorf("scan for what is left: %w", ctx.Err())
 		}
 		if err != nil { // it names files
-			return Report{}, errors.New("scan for what is left: " + s.without(err.Error()))
+			return nil, errors.New("scan for what is left: " + m.without(err.Error()))
 		}
-		s.add(seen)
+		m.add(sums, seen)
 	}
-	return s.report, nil
+	reports := make([]Report, len(sums))
+	for i := range sums {
+		reports[i] = sums[i].report
+	}
+	return reports, nil
 }
 
-// sum brings findings together.
-type sum struct {
-	report Report
+// merged are patterns of several, each once, which are named by their number: the bytes
+// that two look for are found for both.
+type merged struct {
+	patterns []Pattern
+	owners   [][]owned
 	// named are the patterns that may stand in the name of a file.
 	named []named
 }
+
+// owned is a pattern, and the number of who looks for it.
+type owned struct {
+	who     int
+	pattern Pattern
+}
+
+func merge(wanted [][]Pattern) *merged {
+	m := &merged{}
+	known := map[string]int{}
+	for who, patterns := range wanted {
+		m.named = append(m.named, namesOf(patterns)...)
+		for _, p := range patterns {
+			i, ok := known[string(p.Bytes)]
+			if !ok {
+				i = len(m.patterns)
+				known[string(p.Bytes)] = i
+				m.patterns = append(m.patterns, Pattern{Name: strconv.Itoa(i), Form: p.Form, Bytes: p.Bytes})
+				m.owners = append(m.owners, nil)
+			}
+			// Of what one gives twice the first name counts.
+			if !slices.ContainsFunc(m.owners[i], func(o owned) bool { return o.who == who }) {
+				m.owners[i] = append(m.owners[i], owned{who, p})
+			}
+		}
+	}
+	slices.SortFunc(m.named, func(a, b named) int { return cmp.Compare(len(b.text), len(a.text)) })
+	return m
+}
+
+// of are the owners of what was found.
+func (m *merged) of(f canary.Finding) []owned {
+	i, err := strconv.Atoi(f.Text)
+	if err != nil || i < 0 || i >= len(m.owners) {
+		return nil
+	}
+	return m.owners[i]
+}
+
+func (m *merged) finding(o owned, f canary.Finding) Finding {
+	return Finding{Pattern: o.pattern.Name, Form: cmp.Or(o.pattern.Form, f.Form), File: m.without(f.Source), Times: 1}
+}
+
+func (m *merged) add(sums []sum, seen canary.Report) {
+	for i := range sums {
+		r := &sums[i].report
+		r.Files += seen.Files
+		r.Bytes += seen.Bytes + seen.Unpacked
+		r.Took += seen.Took
+		r.More = r.More || len(seen.Findings) >= canary.MostFindings
+	}
+	for _, f := range seen.Findings {
+		for _, o := range m.of(f) {
+			sums[o.who].found(m.finding(o, f))
+		}
+	}
+}
+
+// sum brings findings together.
+type sum struct{ report Report }
 
 type named struct{ name, text string }
 
@@ -130,25 +210,11 @@ func printable(b []byte) bool {
 }
 
 // without is a text in which the names of patterns stand for what is looked for.
-func (s *sum) without(text string) string {
-	for _, n := range s.named {
+func (m *merged) without(text string) string {
+	for _, n := range m.named {
 		text = strings.ReplaceAll(text, n.text, "<"+n.name+">")
 	}
 	return text
-}
-
-func (s *sum) add(seen canary.Report) {
-	s.report.Files += seen.Files
-	s.report.Bytes += seen.Bytes + seen.Unpacked
-	s.report.Took += seen.Took
-	s.report.More = s.report.More || len(seen.Findings) >= canary.MostFindings
-	for _, f := range seen.Findings {
-		s.found(s.finding(f))
-	}
-}
-
-func (s *sum) finding(f canary.Finding) Finding {
-	return Finding{Pattern: f.Text, Form: f.Form, File: s.without(f.Source), Times: 1}
 }
 
 func (s *sum) found(f Finding) {

@@ -61,3 +61,12 @@ func TestACleanUpThatEndedBeforeTheStatisticsIsMadeUpFor(t *testing.T) {
 	c.cleanUp(t, residue.CleanUpOptions{URLs: []string{url}})
 	require.Empty(t, c.found(t, erased))
 }
+
+func TestACleanUpRestsAfterTheOneBefore(t *testing.T) {
+	c := newCluster(t, nil)
+	c.soon(t)
+	c.cleanUp(t, residue.CleanUpOptions{})
+	c.cleanUp(t, residue.CleanUpOptions{Rest: 2})
+	require.True(t, query[bool](t, c.super, `select b.began_at - a.ended_at >= 2 * (a.ended_at - a.began_at)
+		from maintenance_runs a, maintenance_runs b where a.id = 1 and b.id = 2`))
+}
