@@ -66,7 +66,7 @@ func (d dashboard) picture(ctx context.Context, base string, now time.Time) (tex
 		var all []promserver.Series
 		var names []string
 		for _, q := range p.queries {
-			series, err := promserver.QueryRange(ctx, base, q.expr, now.Add(-shownFor), now, time.Second)
+			series, err := promserver.QueryRange(ctx, base, q.expr, now.Add(-shownFor), now, 3*time.Second)
 			if err != nil {
 				return "", 0, fmt.Errorf("draw %s, %s: %w", d.id, p.title, err)
 			}
