@@ -55,8 +55,8 @@ func (a *Activities) asked(ctx context.Context, ref interaction.Ref) []string {
 // written in the same transaction as the answer, so nothing hints at it.
 func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
 	a.Steps.Begin(in.Ref, interaction.Delivery)
-	delivered, err := a.Store.Deliver(ctx, in)
-	if err == nil && delivered.first {
+	delivered, first, err := a.Store.deliver(ctx, in)
+	if first {
 		a.Metrics.answered(ctx, in, delivered.At)
 	}
 	return delivered, err

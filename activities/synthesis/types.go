@@ -109,6 +109,4 @@ type Delivered struct {
 	At time.Time `json:"at"`
 	// Escalation is the case that was raised with the answer; zero for none.
 	Escalation uuid.UUID `json:"escalation,omitzero"`
-	// first: it was this delivery that made the answer readable, and none before it.
-	first bool
 }
