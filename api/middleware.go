@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,8 +49,22 @@ func nameRoute(next echo.HandlerFunc) echo.HandlerFunc {
 			r := c.Request()
 			r.Pattern = c.Path() // otelhttp reads it afterwards
 			trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", r.Pattern))
+			noteWait(r)
 		}
 		return next(c)
+	}
+}
+
+// noteWait marks the metrics of a request that takes long because it was asked to: its
+// duration says how long a person's answer took, or how long a stream was open, and nothing
+// of the API.
+func noteWait(r *http.Request) {
+	prefer := r.Header.Get("Prefer")
+	if preferredWait(&prefer) == 0 && !strings.HasSuffix(r.Pattern, "/events") {
+		return
+	}
+	if labeler, found := otelhttp.LabelerFromContext(r.Context()); found {
+		labeler.Add(attribute.Bool("waited", true))
 	}
 }
 

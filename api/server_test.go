@@ -89,6 +89,24 @@ func TestLogsTracesAndMetricsNameRoutesOnly(t *testing.T) {
 	}
 }
 
+// TestRequestsThatWaitAreApart: they take as long as they are asked to.
+func TestRequestsThatWaitAreApart(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	p := newSite(t, func(o *api.Options) {
+		o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	}).person()
+	session := p.begin(t)
+	marked := func() bool {
+		var metrics metricdata.ResourceMetrics
+		require.NoError(t, reader.Collect(t.Context(), &metrics))
+		return slices.Contains(labels(metrics), attribute.Bool("waited", true))
+	}
+	p.do(t, message(session, "at-once", calm))
+	require.False(t, marked())
+	p.do(t, message(session, "waits", calm).with("Prefer", "wait=1"))
+	require.True(t, marked())
+}
+
 // labels is every label of the request durations.
 func labels(metrics metricdata.ResourceMetrics) []attribute.KeyValue {
 	var all []attribute.KeyValue

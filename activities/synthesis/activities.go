@@ -13,6 +13,8 @@ type Activities struct {
 	Steps *interaction.Recorder
 	// Writer composes the answers.
 	Writer *Writer
+	// Metrics measure what is delivered; nil for none.
+	Metrics *Metrics
 }
 
 // Compose is the activity around [Writer.Write]. It never fails; asked again after
@@ -53,5 +55,9 @@ func (a *Activities) asked(ctx context.Context, ref interaction.Ref) []string {
 // written in the same transaction as the answer, so nothing hints at it.
 func (a *Activities) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
 	a.Steps.Begin(in.Ref, interaction.Delivery)
-	return a.Store.Deliver(ctx, in)
+	delivered, first, err := a.Store.deliver(ctx, in)
+	if first {
+		a.Metrics.answered(ctx, in, delivered.At)
+	}
+	return delivered, err
 }

@@ -20,43 +20,51 @@ import (
 // or why it is not, and an escalation when the answer met a crisis. It is idempotent by interaction: a second delivery
 // changes nothing and returns the time and the escalation of the first.
 func (s *Store) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
+	delivered, _, err := s.deliver(ctx, in)
+	return delivered, err
+}
+
+// deliver tells besides whether it was this delivery that made the answer readable, and none
+// before it.
+func (s *Store) deliver(ctx context.Context, in DeliverInput) (delivered Delivered, first bool, err error) {
 	keys, err := s.keysOf(ctx, in.Ref.Subject)
 	if err != nil {
-		return Delivered{}, err
+		return Delivered{}, false, err
 	}
 	row, err := sealDelivery(keys, in, s.clock())
 	if err != nil {
-		return Delivered{}, fmt.Errorf("seal answer: %w", err)
+		return Delivered{}, false, fmt.Errorf("seal answer: %w", err)
 	}
 	raised, err := s.raise(ctx, in)
 	if err != nil {
-		return Delivered{}, err
+		return Delivered{}, false, err
 	}
 	var at *time.Time
 	escalated := raised.ID != uuid.Nil
 	err = s.db.Write(ctx, in.Ref.Subject, func(ctx context.Context, q *queries.Queries) error {
 		at, err = q.DeliverInteraction(ctx, row)
 		if errors.Is(err, pgx.ErrNoRows) {
-			first, err := q.Answered(ctx, row.SubjectID, row.ID)
-			at, escalated = first.AnsweredAt, first.Escalated
+			before, err := q.Answered(ctx, row.SubjectID, row.ID)
+			at, escalated = before.AnsweredAt, before.Escalated
 			return err
 		}
 		if err != nil {
 			return err
 		}
+		first = true
 		if err := interaction.FinishSteps(ctx, q, in.Ref, in.Steps); err != nil || !escalated {
 			return err
 		}
 		return raised.Write(ctx, q)
 	})
 	if err != nil {
-		return Delivered{}, fmt.Errorf("deliver answer: %w", err)
+		return Delivered{}, false, fmt.Errorf("deliver answer: %w", err)
 	}
-	delivered := Delivered{At: at.UTC()}
+	delivered.At = at.UTC()
 	if escalated {
 		delivered.Escalation, err = s.cases.ID(ctx, in.Ref.Interaction)
 	}
-	return delivered, err
+	return delivered, first, err
 }
 
 // raise prepares the case for people on call; the zero value when the answer needs none.

@@ -12,10 +12,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"meai/activities/interaction"
 	"meai/activities/synthesis"
 	"meai/activities/truthfilter"
+	"meai/internal/enginetest"
 	"meai/internal/keyring"
 )
 
@@ -63,6 +66,40 @@ func TestASecondDeliveryChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 	require.Equal(t, before, s.rows(t, subject), "the first delivery wins")
+}
+
+func TestTheWayFromAcceptanceToAnswerIsMeasuredOnce(t *testing.T) {
+	s := newStore(t)
+	subject, session := s.newSession(t)
+	reader := sdkmetric.NewManualReader()
+	metrics, err := synthesis.NewMetrics(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+	require.NoError(t, err)
+	steps := interaction.NewRecorder(s.db, enginetest.Logger(t))
+	activities := &synthesis.Activities{Store: s.Store, Steps: steps, Metrics: metrics}
+	whole, degraded := delivery(s.accept(t, subject, session, "whole")), delivery(s.accept(t, subject, session, "degraded"))
+	whole.Answer.Degraded, degraded.Answer.Degraded = nil, []string{"mirror_unavailable"}
+	var waited float64
+	for _, in := range []synthesis.DeliverInput{whole, degraded, whole} {
+		delivered, err := activities.Deliver(t.Context(), in)
+		require.NoError(t, err)
+		if len(in.Answer.Degraded) == 0 {
+			waited = delivered.At.Sub(in.AcceptedAt).Seconds()
+		}
+	}
+
+	var collected metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &collected))
+	require.Len(t, collected.ScopeMetrics, 1)
+	found := collected.ScopeMetrics[0].Metrics[0]
+	require.Equal(t, "meai.interaction.duration", found.Name)
+	points := found.Data.(metricdata.Histogram[float64]).DataPoints
+	require.Len(t, points, 2)
+	for _, p := range points {
+		require.Equal(t, uint64(1), p.Count, "a second delivery is none")
+		if outcome, _ := p.Attributes.Value("outcome"); outcome.AsString() == "whole" {
+			require.InDelta(t, max(0, waited), p.Sum, 0.001)
+		}
+	}
 }
 
 // TestASecondDeliveryEscalatesNothing that the first one did not.

@@ -62,7 +62,7 @@ func openingSettings(dir string) []string {
 	return []string{"MEAI_BACKUP_PROVER_IDENTITY=" + in("prover"), "MEAI_BACKUP_CUSTODIAN_IDENTITIES=" + in("anna") + " " + in("bo")}
 }
 
-func newBackedUp(t *testing.T) *backedUp {
+func newBackedUp(t *testing.T, settings ...string) *backedUp {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "meai-backed-up-") // where PostgreSQL's account can reach it
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func newBackedUp(t *testing.T) *backedUp {
 		"MEAI_IDENTITY_DEVELOPMENT=true", "MEAI_BRIDGE_CHECK_LINKS=false", "MEAI_API_LISTEN=" + freePort(t),
 		"MEAI_KEYRING_BUCKET=file://" + dir + "/keyring?create_dir=true", "MEAI_KEYRING_KEK=file://" + dir + "/kek.key",
 		"MEAI_LEDGER_BUCKETS=file://" + dir + "/ledger?create_dir=true",
-	}, backupSettings(t, dir)...)}
+	}, append(backupSettings(t, dir), settings...)...)}
 	b.run(t, "migrate")
 	require.Contains(t, b.run(t, "apply"), "+ schedule daily-backup: Backup on batch")
 	b.log = b.start(t, "backup", "archive")

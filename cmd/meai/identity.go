@@ -13,6 +13,7 @@ import (
 	"meai/internal/identity/devprovider"
 	"meai/internal/keyring"
 	"meai/internal/ledger"
+	"meai/internal/observe"
 	"meai/internal/postgres"
 )
 
@@ -54,6 +55,9 @@ func (p *parts) bearer(db *postgres.DB, log *audit.Log, committer *ledger.Commit
 		return c, fmt.Errorf("set up the directory: %w", err)
 	}
 	p.closing(func() error { c.directory.Close(); return nil })
+	if err = observe.Cache(p.telemetry.Meters, "callers", c.directory.Lookups); err != nil {
+		return c, err
+	}
 	tokens := identity.NewOIDC(identity.OIDCOptions{
 		Issuer: i.Issuer, Audience: i.Audience, RolesClaim: i.RolesClaim, RolesPrefix: i.RolesPrefix,
 		ACR: strings.Fields(i.StepUpACR), ClockSkew: i.ClockSkew,

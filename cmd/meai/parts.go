@@ -33,6 +33,7 @@ import (
 	"meai/internal/ledger"
 	"meai/internal/links"
 	"meai/internal/mtls"
+	"meai/internal/observe"
 	"meai/internal/postgres"
 	"meai/internal/telemetry"
 	"meai/internal/vectors"
@@ -69,6 +70,7 @@ func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
 	p.telemetry, err = telemetry.Start(ctx, telemetry.Options{
 		Service: service, Version: version,
 		LogLevel: p.config.Telemetry.LogLevel, LogFormat: p.config.Telemetry.LogFormat,
+		TraceShare: p.config.Telemetry.TraceShare, TraceSlow: p.config.Telemetry.TraceSlow,
 	})
 	if err != nil {
 		return nil, err
@@ -82,6 +84,9 @@ func open(ctx context.Context, c *cli, service string) (_ *parts, err error) {
 		return nil, fmt.Errorf("open the keyring: %w", err)
 	}
 	p.closing(p.keys.Close)
+	if err = observe.Cache(p.telemetry.Meters, "keys", p.keys.Lookups); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -386,6 +391,10 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 	if err != nil {
 		return workers.Capabilities{}, err
 	}
+	answers, err := synthesis.NewMetrics(p.telemetry.Meters)
+	if err != nil {
+		return workers.Capabilities{}, err
+	}
 	where, err := time.LoadLocation(p.config.Memory.TimeZone)
 	if err != nil {
 		return workers.Capabilities{}, fmt.Errorf("memory.time_zone: %w", err)
@@ -402,7 +411,7 @@ func (p *parts) capabilities(ctx context.Context, temporal client.Client, db *po
 			Keyring: p.keys, DB: db, Temporal: temporal, Namespace: p.config.Temporal.Namespace,
 			ArchiveAge: p.config.Keyring.ArchiveAge, KEKGrace: p.config.Keyring.KEKGrace,
 		},
-		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps},
+		Synthesis: &synthesis.Activities{Store: store, Writer: writer, Steps: steps, Metrics: answers},
 		Memory: memory.New(memory.Options{
 			DB: db, Keyring: p.keys, Vectors: index, Embedder: words, Steps: steps, Logger: p.telemetry.Logger, Location: where,
 			Vaults: &memory.Vaults{DB: db, Keys: p.keys, Audit: log}, Permit: func(ctx context.Context, subject uuid.UUID) (context.Context, error) {

@@ -58,6 +58,9 @@ func serve(ctx context.Context, c *cli, service string, withAPI bool, queues *[]
 		return err
 	}
 	defer p.close(&err)
+	if err = p.profiles(ctx); err != nil {
+		return err
+	}
 	temporal, err := p.temporal(ctx)
 	if err != nil {
 		return err
@@ -179,6 +182,10 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 	}
 	memories := memory.NewStore(db, p.keys)
 	memories.Ledger = committer
+	ready := p.readiness(temporal, db, index)
+	if err := p.observe(ctx, temporal, db, ready); err != nil {
+		return nil, err
+	}
 	options := api.Options{
 		Store:           synthesis.NewStore(db, p.keys),
 		Engine:          &workflows.Starter{Client: temporal, Active: db.CheckActive, Converter: codec.DataConverter(p.keys)},
@@ -212,18 +219,7 @@ func (p *parts) httpServer(ctx context.Context, withAPI bool, temporal client.Cl
 		Streams:         api.StreamLimits{Process: p.config.Limits.Streams, Person: p.config.Limits.StreamsOfPerson},
 		TrustedProxies:  prefixes(p.config.API.TrustedProxies),
 		CORSOrigins:     p.config.API.CORSOrigins,
-		Ready: []api.ReadyCheck{
-			{Name: "postgresql", Required: true, Check: db.Ping},
-			{Name: "temporal", Required: true, Check: func(ctx context.Context) error {
-				_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-				return err
-			}},
-			{Name: "keyring", Required: true, Check: func(ctx context.Context) error {
-				_, err := p.keys.System(ctx)
-				return err
-			}},
-			{Name: "weaviate", Check: index.Ping},
-		},
+		Ready:           ready,
 	}
 	failovers, err := p.operations(ctx)
 	if err != nil {

@@ -193,9 +193,13 @@ type Bridge struct {
 
 // Telemetry configures logs; traces and metrics follow the OTEL_* variables.
 type Telemetry struct {
-	LogLevel  string `koanf:"log_level" default:"info" validate:"oneof=debug info warn error" doc:"Least severe level that is logged."`
-	LogFormat string `koanf:"log_format" default:"json" validate:"oneof=json text" doc:"json for machines, text for eyes."`
-	Metrics   string `koanf:"metrics_listen" validate:"omitempty,hostname_port" doc:"Address where a process without the API serves /metrics; empty for none."`
+	LogLevel   string        `koanf:"log_level" default:"info" validate:"oneof=debug info warn error" doc:"Least severe level that is logged."`
+	LogFormat  string        `koanf:"log_format" default:"json" validate:"oneof=json text" doc:"json for machines, text for eyes."`
+	Metrics    string        `koanf:"metrics_listen" validate:"omitempty,hostname_port" doc:"Address where a process without the API serves /metrics; empty for none."`
+	Observe    time.Duration `koanf:"observe_every" default:"5s" validate:"min=100ms,max=1m" doc:"How often a process with the API asks the engines whether they answer, how long queues are and how the database's memory serves. What it learns is in the metrics; data services are available as far as these questions were answered."`
+	TraceShare float64       `koanf:"trace_share" default:"1" validate:"gt=0,max=1" doc:"Share of the traces that is exported, where OTEL_TRACES_EXPORTER says where to. Those in which something fails or takes long are exported all the same: each process decides on its part."`
+	TraceSlow  time.Duration `koanf:"trace_slow" default:"2s" validate:"min=1ms" doc:"What takes long."`
+	Profiles   string        `koanf:"profiles_listen" validate:"omitempty,hostname_port" doc:"Address on loopback where the Go runtime's profiles are served (go tool pprof); empty for none."`
 }
 
 // Session configures conversations.

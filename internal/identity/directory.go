@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 
 	"meai/internal/audit"
 	"meai/internal/failure"
@@ -63,18 +64,25 @@ type DirectoryOptions struct {
 // NewDirectory returns a directory.
 func NewDirectory(o DirectoryOptions) (*Directory, error) {
 	accounts, err := otter.New(&otter.Options[[32]byte, account]{
-		MaximumSize: cachedCallers, ExpiryCalculator: otter.ExpiryWriting[[32]byte, account](revokedWithin),
+		MaximumSize: cachedCallers, ExpiryCalculator: otter.ExpiryWriting[[32]byte, account](revokedWithin), StatsRecorder: stats.NewCounter(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
 	apiKeys, err := otter.New(&otter.Options[uuid.UUID, liveKey]{
-		MaximumSize: cachedCallers, ExpiryCalculator: otter.ExpiryWriting[uuid.UUID, liveKey](revokedWithin),
+		MaximumSize: cachedCallers, ExpiryCalculator: otter.ExpiryWriting[uuid.UUID, liveKey](revokedWithin), StatsRecorder: stats.NewCounter(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
 	return &Directory{db: o.DB, keys: o.Keys, audit: o.Audit, ledger: o.Ledger, accounts: accounts, apiKeys: apiKeys}, nil
+}
+
+// Lookups is how often accounts and API keys were known, and how often the database was
+// asked for them.
+func (d *Directory) Lookups() (hits, loads uint64) {
+	a, k := d.accounts.Stats(), d.apiKeys.Stats()
+	return a.Hits + k.Hits, a.LoadSuccesses + a.LoadFailures + k.LoadSuccesses + k.LoadFailures
 }
 
 // Close ends the caches.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 
 	"meai/internal/failure"
 	"meai/internal/objects"
@@ -105,7 +106,8 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 	}
 	k := &Keyring{replicas: rs, keks: ks, clock: o.clock}
 	k.cache, err = otter.New(&otter.Options[uuid.UUID, *Keys]{
-		MaximumSize: cachedSets,
+		MaximumSize:   cachedSets,
+		StatsRecorder: stats.NewCounter(),
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[uuid.UUID, *Keys]) time.Duration {
 			return time.Duration(max(e.Value.until-k.clock.NowNano(), 1))
 		}),
@@ -115,6 +117,12 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 		return nil, errors.Join(fmt.Errorf("make lease cache: %w", err), ks.close(), rs.close())
 	}
 	return k, nil
+}
+
+// Lookups is how often keys were found in memory, and how often they had to be loaded.
+func (k *Keyring) Lookups() (hits, loads uint64) {
+	s := k.cache.Stats()
+	return s.Hits, s.LoadSuccesses + s.LoadFailures
 }
 
 // Close drops the leases and releases bucket and KEK.

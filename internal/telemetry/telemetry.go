@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -43,6 +44,10 @@ type Options struct {
 	Service, Version string
 	LogLevel         string
 	LogFormat        string
+	// TraceShare of the traces is exported, from 0 to 1, and all in which something fails or
+	// takes TraceSlow. Zero exports all.
+	TraceShare float64
+	TraceSlow  time.Duration
 }
 
 // Start sets up telemetry and makes it the default of the OpenTelemetry API and
@@ -53,7 +58,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 		return nil, err
 	}
 	about := resource.NewSchemaless(semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version))
-	tracers, err := newTracers(ctx, about)
+	tracers, err := newTracers(ctx, about, o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the metrics endpoint: %w", err)
 	}
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(about))
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(about), sdkmetric.WithView(views()...))
 	if err := runtime.Start(runtime.WithMeterProvider(meters)); err != nil {
 		return nil, fmt.Errorf("measure the Go runtime: %w", err)
 	}
@@ -80,7 +85,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 
 // newTracers exports spans where OTEL_TRACES_EXPORTER says, by default nowhere:
 // trace ids still go into logs and problem details.
-func newTracers(ctx context.Context, about *resource.Resource) (*sdktrace.TracerProvider, error) {
+func newTracers(ctx context.Context, about *resource.Resource, o Options) (*sdktrace.TracerProvider, error) {
 	if os.Getenv("OTEL_TRACES_EXPORTER") == "" {
 		return sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithSampler(sdktrace.NeverSample())), nil
 	}
@@ -88,7 +93,11 @@ func newTracers(ctx context.Context, about *resource.Resource) (*sdktrace.Tracer
 	if err != nil {
 		return nil, fmt.Errorf("set up the trace exporter: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(safeExporter{exporter})), nil
+	exported := sdktrace.NewBatchSpanProcessor(safeExporter{exporter})
+	if o.TraceShare > 0 && o.TraceShare < 1 {
+		exported = newSelective(exported, o.TraceShare, o.TraceSlow)
+	}
+	return sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithSpanProcessor(exported)), nil
 }
 
 // Stop flushes what has not been exported yet.

@@ -35,10 +35,12 @@ var house = []room{
 	{path: "internal"},
 
 	{path: "deploy"},
+	// Rules, routes and dashboards are held against the programs that read them.
+	{path: "deploy/monitoring", testsMay: []string{"internal/promserver"}},
 }
 
 // testSupport is imported by tests only, so that it never gets into the binary.
-var testSupport = []string{"activities/privacy/consent/consenttest", "internal/enginetest", "internal/embedding/embeddingtest", "internal/identity/identitytest", "internal/mtls/mtlstest", "internal/mcp/mcptest"}
+var testSupport = []string{"activities/privacy/consent/consenttest", "internal/enginetest", "internal/embedding/embeddingtest", "internal/identity/identitytest", "internal/mtls/mtlstest", "internal/mcp/mcptest", "internal/promserver/promtest"}
 
 // allows reports whether a package of r may import target, a path inside the module.
 func (r room) allows(target string, inTest bool) bool {
