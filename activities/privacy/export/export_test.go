@@ -29,4 +29,4 @@ var (
 )
 
 // Encrypt begins an encrypted file.
-var Encrypt = Lock.encrypt
+var Encrypt = Lock.Encrypt
