@@ -124,6 +124,7 @@ func TestBackupsAreProvenAndBringEverythingBack(t *testing.T) {
 	p.says(t, "I sold my bike.")
 
 	t.Run("by the API", func(t *testing.T) { b.byTheAPI(t, id, moment, p) })
+	t.Run("the archiver needs little memory", b.needsLittleMemory)
 	b.run(t, "backup", "mark")
 	require.Regexp(t, `postgres +newest \S+ \(.*\), proven .* ago\n`, b.ends(t, 0, "backup", "status"))
 	t.Run("from the bucket alone", func(t *testing.T) { b.fromTheBucketAlone(t, id, p) })

@@ -50,7 +50,7 @@ func Lag(ctx context.Context, url, lsn string) (covered Beat, lag time.Duration,
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
 	err = conn.QueryRow(ctx, `select at, lsn::text, clock_timestamp() - at from backup_heartbeats
-		where lsn <= $1::text::pg_lsn order by lsn desc limit 1`, lsn).Scan(&covered.At, &covered.LSN, &lag)
+		where lsn <= $1::text::pg_lsn order by backup_heartbeats.lsn desc limit 1`, lsn).Scan(&covered.At, &covered.LSN, &lag)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Beat{}, 0, ErrNoHeartbeat
 	}

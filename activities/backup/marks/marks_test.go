@@ -295,6 +295,18 @@ func TestHeartbeatsTellHowOldAnArchiveIs(t *testing.T) {
 	covered, _, err := marks.Lag(t.Context(), c.backupURL(), "FFFFFFFF/0")
 	require.NoError(t, err)
 	require.Equal(t, beats[2], covered)
+	super, err := pgx.Connect(t.Context(), c.URL(pgserver.Superuser, "meai"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, super.Close(t.Context())) }()
+	insert := func(values string) {
+		_, err := super.Exec(t.Context(), "insert into backup_heartbeats values "+values)
+		require.NoError(t, err)
+	}
+	// Positions are numbers: 10/10 comes after 9/10.
+	insert("(8000, 8000, now(), '9/10'), (8001, 8001, now(), '10/10')")
+	covered, _, err = marks.Lag(t.Context(), c.backupURL(), "10/20")
+	require.NoError(t, err)
+	require.Equal(t, "10/10", covered.LSN)
 	_, _, err = marks.Lag(t.Context(), c.backupURL(), "0/1")
 	require.ErrorIs(t, err, marks.ErrNoHeartbeat, "it reaches to none of them")
 	_, _, err = marks.Lag(t.Context(), c.backupURL(), "no lsn")

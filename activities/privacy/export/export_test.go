@@ -27,6 +27,3 @@ var (
 	Coverage    = coverage
 	Cell        = cell
 )
-
-// Encrypt begins an encrypted file.
-var Encrypt = Lock.Encrypt

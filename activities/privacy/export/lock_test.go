@@ -91,7 +91,7 @@ func TestALockIsNeverShownAndNeverDoubtful(t *testing.T) {
 		"an ssh key":  {Recipient: "ssh-ed25519 AAAA"},
 		"with spaces": {Recipient: " "},
 	} {
-		_, err := export.Encrypt(doubtful, t.Context(), io.Discard)
+		_, err := doubtful.Encrypt(t.Context(), io.Discard)
 		require.Error(t, err, what)
 		require.NotContains(t, err.Error(), "NONSENSE")
 		require.NotContains(t, err.Error(), "nonsense")
