@@ -60,7 +60,7 @@ func TestWhatIsLockedOpensWithWhatItIsLockedTo(t *testing.T) {
 		"a passphrase":            {export.Lock{Passphrase: passphrase}, byPassphrase},
 	} {
 		var file bytes.Buffer
-		w, err := export.Encrypt(c.lock, t.Context(), &file)
+		w, err := c.lock.Encrypt(t.Context(), &file)
 		require.NoError(t, err, name)
 		_, err = io.WriteString(w, "everything")
 		require.NoError(t, err)
