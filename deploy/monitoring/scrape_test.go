@@ -1,6 +1,7 @@
 package monitoring_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -20,9 +21,9 @@ import (
 // worker serves the metrics of erasures as a process does.
 func worker(t *testing.T, name string) (m *erasure.Metrics, address string) {
 	t.Helper()
-	process, err := telemetry.Start(t.Context(), telemetry.Options{Service: name})
+	process, err := telemetry.Start(t.Context(), telemetry.Options{Service: name, LogLevel: "error", LogFormat: "json"})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = process.Stop(t.Context()) }) // nothing is exported
+	t.Cleanup(func() { _ = process.Stop(context.Background()) }) // nothing is exported
 	m, err = erasure.NewMetrics(process.Meters)
 	require.NoError(t, err)
 	page := httptest.NewServer(process.Metrics)
