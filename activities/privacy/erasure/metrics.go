@@ -8,7 +8,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// promise is how soon an erasure ends, from the end of its cooling-off.
+// promise is how soon an erasure ends, from when nothing has to be waited for any more: its
+// cooling-off or, where that ended later, a legal hold.
 const promise = 72 * time.Hour
 
 // Metrics measure erasures. A nil one measures nothing.
@@ -22,7 +23,7 @@ type Metrics struct {
 func NewMetrics(meters metric.MeterProvider) (*Metrics, error) {
 	meter := meters.Meter("meai/activities/privacy/erasure")
 	duration, err := meter.Float64Histogram("meai.erasure.duration", metric.WithUnit("s"),
-		metric.WithDescription("How long erasures took from the end of their cooling-off to their certificate."),
+		metric.WithDescription("How long erasures took from when nothing had to be waited for any more to their certificate."),
 		metric.WithExplicitBucketBoundaries(15, 30, 60, 120, 300, 900, 3600, 6*3600, 24*3600, promise.Seconds(), 720*3600))
 	if err != nil {
 		return nil, fmt.Errorf("make the histogram of durations: %w", err)
@@ -36,7 +37,8 @@ func NewMetrics(meters metric.MeterProvider) (*Metrics, error) {
 	return &Metrics{duration, late}, nil
 }
 
-// Ended counts an erasure that took so long from the end of its cooling-off to its certificate.
+// Ended counts an erasure that took so long from when nothing had to be waited for any more to
+// its certificate.
 func (m *Metrics) Ended(ctx context.Context, took time.Duration) {
 	if m == nil {
 		return
