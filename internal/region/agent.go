@@ -95,14 +95,11 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
 		return nil, err
 	}
-	if there, err := has(a.cluster.data()); err != nil || !there {
-		// Nothing is replaced with it, so nobody needs to be asked.
-		if err == nil {
-			_, err = a.finishClone()
-		}
-		if err != nil {
+	if _, err := a.finishClone(); err != nil {
+		if there, unknown := has(a.cluster.data()); unknown != nil || !there {
 			return nil, err
 		}
+		a.Logger.Warn("a clone is not put in its place yet", "error", err) // who follows tries again
 	}
 	a.setRole(fence.RoleStopped)
 	return unlock, a.lookAtDisk(ctx)

@@ -95,6 +95,7 @@ func (a *Agent) finishClone() (finished bool, err error) {
 		return false, err
 	}
 	if !there {
+		a.dropReplaced()
 		return a.noteAside()
 	}
 	if err := c.clear(r.Aside); err != nil {
@@ -110,8 +111,11 @@ func (a *Agent) finishClone() (finished bool, err error) {
 	if r.Aside != "" {
 		r.Exported = r.Aside
 	}
-	err = a.keep(record{Epoch: r.Epoch, Exported: r.Exported})
-	return err == nil, err
+	if err := a.keep(record{Epoch: r.Epoch, Exported: r.Exported}); err != nil {
+		return false, err
+	}
+	a.dropReplaced()
+	return true, nil
 }
 
 // noteAside makes up for what was broken off right behind that: the old cluster is set
@@ -133,23 +137,41 @@ func (a *Agent) noteAside() (noted bool, err error) {
 	return err == nil, err
 }
 
-// dropClone removes a complete clone that never came into its place: the region serves with
-// what was there, and who put the clone in the place of that would lose it.
+// dropReplaced removes what a clone has taken the place of, as long as something is there.
+// What cannot be removed is in nobody's way before the next clone.
+func (a *Agent) dropReplaced() {
+	there, err := has(a.cluster.data())
+	if err == nil && there {
+		err = os.RemoveAll(a.cluster.path("replaced"))
+	}
+	if err != nil {
+		a.Logger.Warn("the cluster that a clone has replaced is not removed", "error", err)
+	}
+}
+
+// dropClone gives up a complete clone that never came into its place: the region serves with
+// what was there, and who put the clone in the place of that would lose it. It is removed
+// later, for people wait for the region.
 func (c *cluster) dropClone() error {
-	if err := os.RemoveAll(c.path("cloned")); err != nil {
-		return fmt.Errorf("remove a clone that is older than what serves: %w", err)
+	there, err := has(c.path("cloned"))
+	if err != nil || !there {
+		return err
+	}
+	err = os.RemoveAll(c.path("replaced"))
+	if err == nil {
+		err = os.Rename(c.path("cloned"), c.path("replaced"))
+	}
+	if err = errors.Join(err, objects.Sync(c.home)); err != nil {
+		return fmt.Errorf("give up a clone that is older than what serves: %w", err)
 	}
 	return nil
 }
 
 // clear moves what is in the cluster's place to another one, or removes it where none is
-// named, or something is there already. What is being removed is out of the way first:
-// half of it would look like a cluster.
+// named, or something is there already. Half of one that is being removed would look like a
+// cluster, and what cannot be removed would be in the clone's way: it is moved first, and
+// removed once the clone is in place.
 func (c *cluster) clear(aside string) error {
-	replaced := c.path("replaced")
-	if err := os.RemoveAll(replaced); err != nil {
-		return fmt.Errorf("remove the old cluster: %w", err)
-	}
 	there, err := has(c.data())
 	if err != nil || !there {
 		return err
@@ -161,9 +183,11 @@ func (c *cluster) clear(aside string) error {
 		}
 	}
 	if kept {
-		err := os.Rename(c.data(), replaced)
-		if err = errors.Join(err, os.RemoveAll(replaced)); err != nil {
-			return fmt.Errorf("remove the old cluster: %w", err)
+		if err := os.RemoveAll(c.path("replaced")); err != nil {
+			return fmt.Errorf("remove the cluster before the old one: %w", err)
+		}
+		if err := os.Rename(c.data(), c.path("replaced")); err != nil {
+			return fmt.Errorf("move the old cluster out of the way: %w", err)
 		}
 		return nil
 	}

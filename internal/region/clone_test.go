@@ -69,12 +69,10 @@ func TestACloneDoesNotReplaceWhatServes(t *testing.T) {
 	l.serves("a", 1)
 	l.start("b", "")
 	l.follows("b", 1)
-	l.stop("b")
 	cloned := filepath.Join(l.home("b"), "cloned")
-	require.NoError(t, os.Mkdir(cloned, 0o700)) // as if the agent were killed with that
+	require.NoError(t, os.Mkdir(cloned, 0o700)) // as if it could not be put in place
 	l.stop("a")
 	l.desire("b", "f2", nil)
-	l.start("b", "")
 	l.serves("b", 2)
 	require.NoDirExists(t, cloned)
 	l.say("b", 1)
@@ -82,4 +80,5 @@ func TestACloneDoesNotReplaceWhatServes(t *testing.T) {
 	l.start("b", "")
 	l.serves("b", 2)
 	l.hears("b", 1)
+	require.NoDirExists(t, filepath.Join(l.home("b"), "replaced"), "it is removed in the end")
 }
