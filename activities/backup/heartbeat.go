@@ -36,10 +36,9 @@ type Watch struct {
 	mu     sync.Mutex
 	behind time.Duration
 	since  time.Time // when that was measured; zero when it is not known
-	// points are those of the other stores, as far as they were found; a store that was never
-	// backed up is as old as this look for it.
+	// points are those of the other stores; one that was never found is as old as the look
+	// for it.
 	points map[string]time.Time
-	looked time.Time
 }
 
 // Observe makes the instruments.
@@ -101,7 +100,7 @@ func (w *Watch) Ages() map[string]time.Duration {
 // Run beats, and looks for recovery points, until the context ends.
 func (w *Watch) Run(ctx context.Context) {
 	if w.Points != nil {
-		w.looked = time.Now()
+		w.begin()
 		go w.look(ctx)
 	}
 	for {
@@ -155,17 +154,24 @@ func (w *Watch) look(ctx context.Context) {
 	}
 }
 
-// show keeps the points before of stores that could not be looked at: they grow older.
+// begin has every store be as old as the look for it, until its point is found: a bucket
+// that cannot be read is no reason to say nothing.
+func (w *Watch) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.points = map[string]time.Time{}
+	for _, store := range w.Points.Stores() {
+		w.points[store] = time.Now()
+	}
+}
+
+// show keeps the points before of stores of which none was found: they grow older.
 func (w *Watch) show(found map[string]time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.points == nil {
-		w.points = map[string]time.Time{}
-	}
 	for store, at := range found {
-		if at.IsZero() {
-			at = w.looked
+		if !at.IsZero() {
+			w.points[store] = at
 		}
-		w.points[store] = at
 	}
 }

@@ -41,6 +41,16 @@ type Points struct {
 	Archives *people.Archives
 }
 
+// Stores are those that are looked for.
+func (p *Points) Stores() (stores []string) {
+	for store, is := range map[string]bool{StoreWeaviate: p.Index, StoreObjects: p.Copies != nil, StoreArchives: p.Archives != nil} {
+		if is {
+			stores = append(stores, store)
+		}
+	}
+	return stores
+}
+
 // Find returns the point of each store that is kept in buckets, zero for one that was never
 // backed up. That of PostgreSQL, whose log goes on, is a [Watch]'s. The points of stores
 // that can be read are there beside an error as well.

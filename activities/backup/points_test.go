@@ -60,13 +60,16 @@ func TestTheIndexCanBeRestoredAsOfWhenItsNewestUsableBackupBegan(t *testing.T) {
 
 func TestAWatchShowsHowOldRecoveryPointsAre(t *testing.T) {
 	at := time.Now().Add(-time.Hour)
-	w := &Watch{looked: time.Now().Add(-time.Minute)}
-	w.show(map[string]time.Time{StoreObjects: at, StoreWeaviate: {}})
-	require.InDelta(t, time.Hour, w.Ages()[StoreObjects], float64(10*time.Second))
-	require.InDelta(t, time.Minute, w.Ages()[StoreWeaviate], float64(10*time.Second), "never backed up, as far as is known")
+	p := newPoints(t)
+	w := &Watch{Points: p}
+	w.begin()
+	require.Contains(t, w.Ages(), StoreArchives, "before anything was found, and where nothing can be")
+	w.show(map[string]time.Time{StoreArchives: at, StoreWeaviate: {}})
+	require.InDelta(t, time.Hour, w.Ages()[StoreArchives], float64(10*time.Second))
+	require.InDelta(t, 0, w.Ages()[StoreWeaviate], float64(10*time.Second), "never backed up, as far as is known")
 	require.NotContains(t, w.Ages(), StorePostgres, "nothing is known of it")
-	w.show(nil)
-	require.GreaterOrEqual(t, w.Ages()[StoreObjects], time.Hour, "a look that failed makes nothing younger")
+	w.show(map[string]time.Time{StoreArchives: {}})
+	require.GreaterOrEqual(t, w.Ages()[StoreArchives], time.Hour, "a look that failed makes nothing younger")
 }
 
 func TestAStatusNamesStoresThatAreBehind(t *testing.T) {

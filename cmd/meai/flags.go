@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/google/uuid"
+
 	"meai/activities/interaction"
 	"meai/internal/audit"
 	"meai/internal/flags"
@@ -59,14 +61,19 @@ func onOff(on bool) string {
 }
 
 type flagsSetCommand struct {
-	Flag   string `arg:"" help:"Which; meai flags list names them."`
-	State  string `arg:"" enum:"on,off" help:"${enum}."`
-	Reason string `required:"" help:"Why, as a code such as incident_42: small letters, digits and _." placeholder:"CODE"`
+	Flag   string    `arg:"" help:"Which; meai flags list names them."`
+	State  string    `arg:"" enum:"on,off" help:"${enum}."`
+	By     uuid.UUID `required:"" help:"Your id, as GET /v1/me shows it. The records have your alias." placeholder:"UUID"`
+	Reason string    `required:"" help:"Why, as a code such as incident_42: small letters, digits and _." placeholder:"CODE"`
 }
 
 func (f flagsSetCommand) Run(ctx context.Context, c *cli) error {
 	return withFlags(ctx, c, func(s *flags.Store) error {
-		changed, err := s.Set(ctx, "meai-flags", flags.Flag(f.Flag), f.State == "on", f.Reason)
+		by, err := s.Audit.Person(ctx, f.By)
+		if err != nil {
+			return err
+		}
+		changed, err := s.Set(ctx, by, flags.Flag(f.Flag), f.State == "on", f.Reason)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"meai/api/client"
@@ -30,15 +31,17 @@ func TestAPartIsSwitchedOffAndOnWhileEverythingRuns(t *testing.T) {
 	require.True(t, offered())
 	require.Regexp(t, `resource_search +on +`, s.run(t, "flags"))
 
-	require.Equal(t, "resource_search is off\n", s.run(t, "flags", "set", "resource_search", "off", "--reason", "incident_42"))
+	by := uuid.NewString()
+	require.Equal(t, "resource_search is off\n", s.run(t, "flags", "set", "resource_search", "off", "--by", by, "--reason", "incident_42"))
 	require.Eventually(t, func() bool { return !offered() }, within, 100*time.Millisecond)
 	require.Regexp(t, `resource_search +off +\S+ +incident_42`, s.run(t, "flags", "list"))
 
-	require.Equal(t, "resource_search is on\n", s.run(t, "flags", "set", "resource_search", "on", "--reason", "mended"))
+	require.Equal(t, "resource_search is on\n", s.run(t, "flags", "set", "resource_search", "on", "--by", by, "--reason", "mended"))
 	require.Eventually(t, offered, within, 100*time.Millisecond)
-	require.Equal(t, "resource_search is on already\n", s.run(t, "flags", "set", "resource_search", "on", "--reason", "mended"))
+	require.Equal(t, "resource_search is on already\n", s.run(t, "flags", "set", "resource_search", "on", "--by", by, "--reason", "mended"))
 
 	history := s.run(t, "flags", "history", "resource_search")
-	require.Regexp(t, `(?s)resource_search +on +mended +meai-flags.*resource_search +off +incident_42 +meai-flags`, history)
+	require.Regexp(t, `(?s)resource_search +on +mended +\S{20,}.*resource_search +off +incident_42 +\S{20,}`, history)
+	require.NotContains(t, history, by, "an alias stands for who it was")
 	require.Equal(t, 2, s.count(t, p.subject, "select count(*) from audit_log where position('flag.resource_search'::bytea in leaf) > 0"))
 }

@@ -41,7 +41,7 @@ var regionScenarios = []scenario{
 	{alert: "ObserversMissing", series: map[string]string{`meai_region_observers`: phases(3, 2)}, says: "Only 2 observers tell what they see; a lost region is noticed while more than half of all do"},
 	{alert: "LeaseClose", series: map[string]string{`meai_region_lease_left_seconds`: phases(2, 1.5)}, says: "The primary renews its lease with 1.5s to go; at zero PostgreSQL is stopped. Look at etcd"},
 	{alert: "FailoverStuck", series: map[string]string{`meai_region_failover`: phases(0, 1)}, says: "A failover does not come to its end"},
-	{alert: "DivergedKept", series: map[string]string{`meai_region_diverged`: phases(0, 4)}, says: "4 files hold what was committed in one region alone; they are deleted after 30 days"},
+	{alert: "DivergedKept", series: map[string]string{`meai_region_diverged`: phases(0, 4)}, says: "4 files or clusters hold what was committed in one region alone; they are deleted after 30 days"},
 	{alert: "ReplicationLossTooHigh", series: map[string]string{`meai_replication_rpo_seconds`: phases(5, 6)}, says: "Were the region lost now, the last 6s would be lost with it"},
 	{alert: "ReplicationDegraded", series: map[string]string{`meai_replication_degraded`: phases(0, 1)}, says: "Commits should wait for the standby and do not, because it is away; a failover loses what it lacks"},
 	{alert: "ReplicationNotMeasured", series: map[string]string{`meai_replication_unknown`: gone(0)}, says: "Nobody measures what would be lost; does meai region worker run, and does etcd have a majority?"},

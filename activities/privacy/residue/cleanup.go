@@ -27,7 +27,7 @@ type CleanUpOptions struct {
 	// replication slots; zero for 10 minutes.
 	Patience time.Duration
 	// Rest is how long is waited after the clean-up before, in times of what that took; zero
-	// for not at all. Rewriting tables slows everybody down, and whoever asks meanwhile is
+	// for not at all, and at most for 10 minutes. Rewriting tables slows everybody down, and whoever asks meanwhile is
 	// served by the next.
 	Rest float64
 }
@@ -196,7 +196,7 @@ func (r *run) whole(ctx context.Context) error {
 // rest waits until the last clean-up is long enough ago.
 func (r *run) rest(ctx context.Context) error {
 	var seconds float64
-	err := r.records.QueryRow(ctx, `select coalesce((select extract(epoch from ended_at + (ended_at - began_at) * $1::float8 - clock_timestamp())::float8
+	err := r.records.QueryRow(ctx, `select coalesce((select extract(epoch from ended_at + least((ended_at - began_at) * $1::float8, interval '10 minutes') - clock_timestamp())::float8
 		from maintenance_runs where ended_at is not null order by ended_at desc limit 1), 0)`, r.options.Rest).Scan(&seconds)
 	if err != nil {
 		return fmt.Errorf("look when the last one was: %w", err)

@@ -38,6 +38,8 @@ func (p *passes) scan(ctx context.Context, f *Files, patterns []Pattern, beat fu
 			return Report{}, fmt.Errorf("scan for what is left: %w", err)
 		}
 		switch {
+		case joined.err == nil && joined.hidden(number):
+			return p.alone(ctx, f, patterns, beat)
 		case joined.err == nil:
 			return joined.reports[number], nil
 		case !joined.stopped || ctx.Err() != nil:
@@ -97,8 +99,28 @@ func (p *passes) begin(joined *pass) {
 	}
 }
 
-// read reads all files once. Where there was more than is counted, who has found nothing is
-// looked for alone: it may be theirs.
+// hidden: there was more than is counted, and nothing of it is somebody's. It may have been
+// theirs.
+func (p *pass) hidden(number int) bool {
+	r := p.reports[number]
+	return len(p.wanted) > 1 && r.More && len(r.Findings) == 0
+}
+
+// alone reads for one, in a turn of their own: who read for all has done enough.
+func (p *passes) alone(ctx context.Context, f *Files, patterns []Pattern, beat func(n int64)) (Report, error) {
+	leave, err := scanning.Take(ctx, time.Second, func() { beat(0) })
+	if err != nil {
+		return Report{}, fmt.Errorf("scan for what is left: %w", err)
+	}
+	defer leave()
+	reports, err := f.read(ctx, [][]Pattern{patterns}, beat)
+	if err != nil {
+		return Report{}, err
+	}
+	return reports[0], nil
+}
+
+// read reads all files once.
 func (f *Files) read(ctx context.Context, wanted [][]Pattern, beat func(n int64)) (_ []Report, err error) {
 	var excuse func(Finding) bool
 	if f.Excuses != nil {
@@ -106,19 +128,5 @@ func (f *Files) read(ctx context.Context, wanted [][]Pattern, beat func(n int64)
 			return nil, fmt.Errorf("scan for what is left: %w", err)
 		}
 	}
-	reports, err := scan(ctx, f.Folders, excuse, wanted, beat)
-	if err != nil || len(wanted) == 1 {
-		return reports, err
-	}
-	for i, r := range reports {
-		if !r.More || len(r.Findings) > 0 {
-			continue
-		}
-		alone, err := scan(ctx, f.Folders, excuse, wanted[i:i+1], beat)
-		if err != nil {
-			return nil, err
-		}
-		reports[i] = alone[0]
-	}
-	return reports, nil
+	return scan(ctx, f.Folders, excuse, wanted, beat)
 }

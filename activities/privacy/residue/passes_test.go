@@ -49,9 +49,13 @@ type searched struct {
 
 // search looks for somebody and returns at once; the result is there once searching is over.
 func (g *gate) search(ctx context.Context, subject uuid.UUID, sample []byte) *searched {
+	return g.searchFor(ctx, subject, map[string][][]byte{"sessions": {sample}})
+}
+
+func (g *gate) searchFor(ctx context.Context, subject uuid.UUID, samples map[string][][]byte) *searched {
 	var s searched
 	g.searching.Go(func() {
-		s.found, _, s.err = g.Scan(ctx, subject, map[string][][]byte{"sessions": {sample}}, func(int64) { g.asked.Add(1) })
+		s.found, _, s.err = g.Scan(ctx, subject, samples, func(int64) { g.asked.Add(1) })
 	})
 	return &s
 }
@@ -143,4 +147,27 @@ func TestSomebodysManyTracesHideNobodyElses(t *testing.T) {
 	for place := range hidden.found {
 		require.True(t, strings.HasPrefix(place, filepath.Join(dir, "b")), place)
 	}
+}
+
+func TestWhatIsExcusedForOneIsStillFoundForAnother(t *testing.T) {
+	dir, shared := t.TempDir(), random(32)
+	write(t, filepath.Join(dir, "a"), shared)
+	g := newGate(dir)
+	before := g.Excuses
+	g.Excuses = func(ctx context.Context) (func(residue.Finding) bool, error) {
+		_, err := before(ctx)
+		return func(f residue.Finding) bool { return f.Pattern == residue.PieceOf("vectors") }, err
+	}
+	first := g.search(t.Context(), uuid.New(), random(32))
+	require.Eventually(t, func() bool { return g.passes.Load() == 1 }, 10*time.Second, time.Millisecond)
+	excused := g.searchFor(t.Context(), uuid.New(), map[string][][]byte{"vectors": {shared}})
+	found := g.searchFor(t.Context(), uuid.New(), map[string][][]byte{"sessions": {shared}})
+	require.Eventually(t, func() bool { return g.asked.Load() >= 6 }, 20*time.Second, time.Millisecond)
+	close(g.open)
+	g.searching.Wait()
+	for _, s := range []*searched{first, excused, found} {
+		require.NoError(t, s.err)
+	}
+	require.Empty(t, excused.found)
+	require.Len(t, found.found, 1)
 }

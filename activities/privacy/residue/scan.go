@@ -87,6 +87,7 @@ func scan(ctx context.Context, folders []string, excuse func(Finding) bool, want
 		return nil, errors.New("scan for what is left: folders and patterns are required")
 	}
 	m := merge(wanted)
+	m.excuse = excuse
 	scanner, err := canary.NewBytes(m.patterns...)
 	if err != nil {
 		return nil, fmt.Errorf("scan for what is left: %w", err)
@@ -101,7 +102,7 @@ func scan(ctx context.Context, folders []string, excuse func(Finding) bool, want
 	})
 	if excuse != nil {
 		scanner = scanner.Excusing(func(f canary.Finding) bool {
-			return !slices.ContainsFunc(m.of(f), func(o owned) bool { return !excuse(m.finding(o, f)) })
+			return len(m.found(f)) == 0
 		})
 	}
 	sums := make([]sum, len(wanted))
@@ -127,6 +128,7 @@ func scan(ctx context.Context, folders []string, excuse func(Finding) bool, want
 type merged struct {
 	patterns []Pattern
 	owners   [][]owned
+	excuse   func(Finding) bool // nil for none
 	// named are the patterns that may stand in the name of a file.
 	named []named
 }
@@ -160,13 +162,19 @@ func merge(wanted [][]Pattern) *merged {
 	return m
 }
 
-// of are the owners of what was found.
-func (m *merged) of(f canary.Finding) []owned {
+// found is what a finding is to each who looks for it and has no excuse.
+func (m *merged) found(f canary.Finding) map[int]Finding {
+	all := map[int]Finding{}
 	i, err := strconv.Atoi(f.Text)
 	if err != nil || i < 0 || i >= len(m.owners) {
-		return nil
+		return all
 	}
-	return m.owners[i]
+	for _, o := range m.owners[i] {
+		if finding := m.finding(o, f); m.excuse == nil || !m.excuse(finding) {
+			all[o.who] = finding
+		}
+	}
+	return all
 }
 
 func (m *merged) finding(o owned, f canary.Finding) Finding {
@@ -182,8 +190,8 @@ func (m *merged) add(sums []sum, seen canary.Report) {
 		r.More = r.More || len(seen.Findings) >= canary.MostFindings
 	}
 	for _, f := range seen.Findings {
-		for _, o := range m.of(f) {
-			sums[o.who].found(m.finding(o, f))
+		for who, finding := range m.found(f) {
+			sums[who].found(finding)
 		}
 	}
 }
