@@ -3,7 +3,7 @@
 # Tools are pinned by scripts/tools/go.mod, a module of its own so that they never shape the product's dependencies.
 # Those that run often are built once into .local/bin; the code generators run through
 # `go tool -modfile=scripts/tools/go.mod`, as `go generate` does. Nothing is installed outside .local, except PostgreSQL
-# and, for the tests, Redis and Prometheus by the system's package manager where they are missing.
+# and, for the tests, Redis, Prometheus and nginx by the system's package manager where they are missing.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -113,12 +113,12 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver prometheus test-monitoring
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver prometheus test-monitoring waf test-waf
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
 # The engines' folder keeps what it holds between runs; every test makes its own database, namespace and person.
-test-engines: build redis prometheus $(BIN)/gotestsum
+test-engines: build redis prometheus waf $(BIN)/gotestsum
 	@$(WITH_STACK) env $(GOTEST) ./...
 
 # The tests of alerts and dashboards start Prometheus and Alertmanager themselves.
@@ -127,6 +127,13 @@ prometheus:
 
 test-monitoring: prometheus $(BIN)/gotestsum ## Run the tests of alerts, their routes and dashboards that need no engines
 	@env $(GOTEST) ./deploy/monitoring/... ./internal/promserver/... ./internal/observe/... ./scripts/monitoring/...
+
+# The firewall's tests start nginx themselves.
+waf:
+	@$(STEP) waf scripts/waf
+
+test-waf: waf $(BIN)/gotestsum ## Send attacks and what people write through the web application firewall
+	@env $(GOTEST) ./deploy/waf/...
 
 # The rate limiter's tests start Valkey or Redis servers themselves.
 redis:
@@ -140,7 +147,7 @@ test-docker: $(BIN)/gotestsum
 	@cd deploy/docker && env $(GOTEST) ./...
 
 # Tests that need engines say so by importing internal/enginetest.
-test-unit: prometheus $(BIN)/gotestsum ## Run the tests that need no engines
+test-unit: prometheus waf $(BIN)/gotestsum ## Run the tests that need no engines
 	@env $(GOTEST) $$(go list ./... | grep -vxF "$$(grep -rlE --include='*_test.go' '^[[:space:]]*"meai/internal/enginetest"' . | xargs -n1 dirname | sort -u | sed 's|^\.|meai|')")
 
 test-stack-up: build-stack ## Run the tests' engines in the foreground: then MEAI_TEST_CONFIG=$PWD/.local/test/meai.yaml go test works
