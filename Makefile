@@ -113,7 +113,7 @@ clean: ## Remove what was built and the tests' data; keeps DATA and the build ca
 
 ##@ Prove it
 
-.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver prometheus test-monitoring waf test-waf
+.PHONY: test test-unit test-engines redis test-local test-docker test-stack-up test-stack-down test-terraform terraform drill-backup drill fuzz bench bench-plan bench-memory bench-privacy bench-export bench-parts test-kubernetes kube-apiserver prometheus test-monitoring waf test-waf
 test: ## Run all tests on engines of their own, then stop those
 	@$(MAKE) --keep-going test-docker test-engines test-local
 
@@ -163,6 +163,8 @@ test-terraform: $(BIN)/terraform ## Check the format of deploy/terraform, valida
 		$(BIN)/terraform test -no-color; status=$$?; rm -rf .terraform; exit $$status
 
 export CHECKPOINT_DISABLE := 1
+terraform: $(BIN)/terraform
+
 $(BIN)/terraform: scripts/terraform
 	@$(STEP) terraform scripts/terraform $@
 
