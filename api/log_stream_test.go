@@ -17,15 +17,19 @@ func TestRefusalsAreForTheLogOfSecurity(t *testing.T) {
 	var log bytes.Buffer
 	p := newSite(t, func(o *api.Options) { o.Logger = slog.New(slog.NewJSONHandler(&log, nil)) }).person()
 	p.begin(t)
-	p.do(t, get("/v1/audit/entries"))                                  // 403
-	p.do(t, get("/v1/me").with("Authorization", "Bearer of-somebody")) // 401
-	p.do(t, get("/nowhere"))                                           // 404
+	refused(t, p.do(t, get("/v1/audit/checkpoint")), http.StatusForbidden, "forbidden")
+	refused(t, p.do(t, get("/v1/audit/checkpoint").with("Authorization", "")), http.StatusUnauthorized, "unauthenticated")
+	refused(t, p.do(t, get("/nowhere")), http.StatusNotFound, "no_such_route")
 	streams := map[float64]any{}
 	for line := range bytes.Lines(log.Bytes()) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(line, &fields))
 		if fields["msg"] == "request" {
 			streams[fields["status"].(float64)] = fields["stream"]
+			for key := range fields {
+				require.Contains(t, []string{"time", "level", "msg", "method", "route", "status", "bytes", "ms", "request_id", "stream"}, key,
+					"a line that may be kept for a year names no person")
+			}
 		}
 	}
 	require.Equal(t, map[float64]any{

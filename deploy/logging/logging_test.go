@@ -15,9 +15,9 @@ import (
 	"meai/internal/telemetry"
 )
 
-// kept is when an index goes. It holds a day, and its age counts from its beginning: a day more than the requirements ask
-// for.
-var kept = map[string]string{"application": "31d", "security": "366d"}
+// kept is when an index goes. It holds a day, and its age counts from its beginning. Nothing that names a person may be
+// older than a certificate of erasure says, which is 30 days; what concerns security is kept for a year at least.
+var kept = map[string]string{"application": "30d", "security": "366d"}
 
 type section map[string]any
 
