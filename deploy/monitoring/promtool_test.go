@@ -26,7 +26,9 @@ const (
 // scenario shows that an alert fires when it should, and only then. What is calm lies just
 // below the alert's threshold, and what is broken just above it.
 type scenario struct {
-	alert  string
+	alert string
+	// when tells further scenarios of an alert apart; "" for its first.
+	when   string
 	series map[string]string // promtool's notation
 	// step is the time between two samples; "" for 1m.
 	step string
@@ -154,9 +156,10 @@ func TestEveryAlertFiresWhenItShouldAndOnlyThen(t *testing.T) {
 	for _, s := range slices.Concat(apiScenarios, workerScenarios, storeScenarios, privacyScenarios, backupScenarios, regionScenarios, sloScenarios()) {
 		r, there := all[s.alert]
 		require.True(t, there, "there is no alert %s", s.alert)
-		require.False(t, tested[s.alert], "%s has two scenarios", s.alert)
-		tested[s.alert] = true
-		t.Run(s.alert, func(t *testing.T) {
+		name := strings.TrimSuffix(s.alert+" "+s.when, " ")
+		require.False(t, tested[name], "%s has two scenarios", name)
+		tested[name] = true
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runScenario(t, s.test(t, r), append(restsOn(r, records), r))
 		})

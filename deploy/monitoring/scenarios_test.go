@@ -8,19 +8,27 @@ const (
 	mirrorLabels   = `task_queue="mirror", activity_type="mirror.Analyze"`
 )
 
-// failing is a route with a hundred requests a minute, of which some fail.
+// failing is a route with a thousand requests a minute, of which some fail. Of those of memory,
+// whose routes begin alike, all do.
 func failing(calm, broken float64) map[string]string {
 	of := func(status string) string {
 		return fmt.Sprintf(`http_server_request_duration_seconds_count{%s, http_response_status_code="%s"}`, synthesisRoute, status)
 	}
-	return map[string]string{of("200"): counter(1000-calm, 1000-broken), of("503"): counter(calm, broken)}
+	return map[string]string{
+		of("200"): counter(1000-calm, 1000-broken), of("503"): counter(calm, broken),
+		`http_server_request_duration_seconds_count{job="meai-api", instance="a", http_route="/v1/memory/query", http_response_status_code="503"}`: counter(9000, 9000),
+	}
 }
 
 var apiScenarios = []scenario{
 	{
-		alert:  "SynthesisSlow",
-		series: latency("http_server_request_duration_seconds", synthesisRoute, 0.15, 0.2, 0.2, 0.25),
-		says:   "One in 20 requests to the Synthesis API takes longer than 247.5ms; it may be 200 ms",
+		// Memory, whose routes begin alike, is slow all along.
+		alert: "SynthesisSlow",
+		series: together(latency("http_server_request_duration_seconds", synthesisRoute, 0.15, 0.2, 0.2, 0.25), map[string]string{
+			`http_server_request_duration_seconds_bucket{job="meai-api", instance="a", http_route="/v1/memory/query", le="+Inf"}`:        counter(6000, 6000),
+			`http_server_request_duration_seconds_bucket{job="meai-api", instance="a", http_route="/v1/memories/:memory_id", le="+Inf"}`: counter(6000, 6000),
+		}),
+		says: "One in 20 requests to the Synthesis API takes longer than 247.5ms; it may be 200 ms",
 	},
 	{
 		// What waits because it was asked to is not slow.
@@ -187,6 +195,16 @@ var storeScenarios = []scenario{
 		labels: map[string]string{"store": "weaviate", "required": "false"}, says: "weaviate does not answer; answers go without it",
 	},
 	{
+		// The processes that had answers are gone, and the new one begins without any.
+		alert: "IndexDown", when: "a process never had an answer",
+		series: map[string]string{
+			`meai_store_probe_seconds_count{store="weaviate", required="false", instance="a", outcome="ok"}`:     rising(0, 12, calmFor) + " stale",
+			`meai_store_probe_seconds_count{store="weaviate", required="false", instance="b", outcome="failed"}`: fmt.Sprintf("_x%d %s %s", calmFor, rising(12, 12, brokenFor), steady(12*brokenFor, calmAgain)),
+			`meai_store_probe_seconds_count{store="weaviate", required="false", instance="b", outcome="ok"}`:     fmt.Sprintf("_x%d %s", calmFor+brokenFor, rising(12, 12, calmAgain)),
+		},
+		labels: map[string]string{"store": "weaviate", "required": "false"}, says: "weaviate does not answer; answers go without it",
+	},
+	{
 		alert: "StoreMemoryFull",
 		series: map[string]string{`container_memory_working_set_bytes{container="postgres", pod="p"}`: phases(80, 81), `container_spec_memory_limit_bytes{container="postgres", pod="p"}`: phases(100, 100),
 			`container_memory_working_set_bytes{container="weaviate", pod="w"}`: phases(80, 80), `container_spec_memory_limit_bytes{container="weaviate", pod="w"}`: phases(0, 0)},
@@ -199,11 +217,13 @@ var storeScenarios = []scenario{
 	},
 }
 
-// blocks are a hundred that PostgreSQL needs in a minute, of which it has some in its memory.
+// blocks are a hundred that PostgreSQL needs in a minute, of which it has some in its memory;
+// another server has all of them.
 func blocks(calm, broken float64) map[string]string {
 	return map[string]string{
 		`meai_postgres_blocks_total{outcome="hit", instance="a"}`:  counter(calm, broken),
 		`meai_postgres_blocks_total{outcome="read", instance="a"}`: counter(100-calm, 100-broken),
+		`meai_postgres_blocks_total{outcome="hit", instance="b"}`:  counter(100, 100),
 	}
 }
 
@@ -221,9 +241,18 @@ var privacyScenarios = []scenario{
 		says: "Nobody looks at the times of people's requests; does the schedule privacy-deadlines run?",
 	},
 	{
-		alert: "ErasureLate", step: "40m",
-		series: map[string]string{`meai_erasure_duration_seconds_count`: counter(1, 2), `meai_erasure_duration_seconds_bucket{le="259200"}`: counter(1, 1)},
-		says:   "Within a day an erasure ended that took longer than the 72 hours that were promised",
+		// A single one; later the process begins anew, at 0.
+		alert: "ErasureLate", step: "40m", series: map[string]string{`meai_erasure_late_total{instance="a"}`: phases(0, 1), `meai_erasure_late_total{instance="b"}`: phases(0, 0)},
+		says: "Within a day an erasure ended that took longer than the 72 hours that were promised",
+	},
+	{
+		// The process has ended it before it was scraped for the first time.
+		alert: "ErasureLate", when: "a series begins above 0", step: "40m",
+		series: map[string]string{
+			`meai_erasure_late_total{instance="a"}`: phases(0, 0),
+			`meai_erasure_late_total{instance="c"}`: fmt.Sprintf("_x%d %s", calmFor, steady(1, brokenFor+calmAgain)),
+		},
+		says: "Within a day an erasure ended that took longer than the 72 hours that were promised",
 	},
 	{alert: "RetentionLate", step: "3m", series: ages("meai_retention_age_seconds", 2), says: "What is old enough was last deleted 2d 0h 1m 0s ago"},
 	{alert: "EncryptionFindings", series: map[string]string{`meai_encryption_findings`: phases(0, 3)}, says: "The last look at encryption has found 3 things that are not as they should be"},

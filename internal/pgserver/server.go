@@ -143,6 +143,9 @@ func (s *Server) AwaitRecovery(ctx context.Context) error {
 // ErrDamaged: the server runs, and lets nobody in because of what its files are.
 var ErrDamaged = errors.New("PostgreSQL lets nobody in, because its files are damaged")
 
+// ErrEnded: the server was started, and ended before it did what was waited for.
+var ErrEnded = errors.New("PostgreSQL ended")
+
 // mostRefusals is how often in a row it may do so: what is read while it is written anew is
 // whole a moment later.
 const mostRefusals = 20
@@ -163,7 +166,7 @@ func (s *Server) await(ctx context.Context, question string) error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("PostgreSQL ended (%v): %s", s.err, s.Log())
+			return fmt.Errorf("%w (%v): %s", ErrEnded, s.err, s.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL is not ready (%w): %v", ctx.Err(), err)
 		case <-time.After(probeEvery):

@@ -95,8 +95,14 @@ func (a *Agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if a.record, err = readRecord(a.cluster.path(recordFile)); err != nil {
 		return nil, err
 	}
-	if err := a.finishClone(); err != nil {
-		return nil, err
+	if there, err := has(a.cluster.data()); err != nil || !there {
+		// Nothing is replaced with it, so nobody needs to be asked.
+		if err == nil {
+			_, err = a.finishClone()
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	a.setRole(fence.RoleStopped)
 	return unlock, a.lookAtDisk(ctx)

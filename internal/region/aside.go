@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -28,7 +27,11 @@ const mostReads = 3
 // insteadOf is what is done when an old cluster could not be compared with the other one,
 // or what it alone has not be exported: it is tried again, and in the end kept whole.
 func (a *Agent) insteadOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil || !errors.Is(err, errUnreadable) {
+	switch {
+	case ctx.Err() != nil:
+		return err // broken off, it tells nothing
+	case !errors.Is(err, errUnreadable):
+		a.unread = 0
 		return err
 	}
 	if a.unread++; a.unread < mostReads {
@@ -83,48 +86,70 @@ func (c *cluster) remains() (bool, error) {
 // finishClone puts a complete clone in the place of what was there, which is removed or set
 // aside as the record says. It does nothing when there is none, and can be repeated after
 // it was broken off anywhere.
-func (a *Agent) finishClone() error {
+//
+// finished: a clone is in place, and all that was left to do for it is done.
+func (a *Agent) finishClone() (finished bool, err error) {
 	c, r := a.cluster, a.getRecord()
 	there, err := has(c.path("cloned"))
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !there {
 		return a.noteAside()
 	}
 	if err := c.clear(r.Aside); err != nil {
-		return err
+		return false, err
 	}
 	if err := os.Rename(c.path("cloned"), c.data()); err != nil {
-		return fmt.Errorf("put the clone in place: %w", err)
+		return false, fmt.Errorf("put the clone in place: %w", err)
 	}
 	if err := objects.Sync(c.home); err != nil {
-		return err
+		return false, err
 	}
 	a.Reached("rejoin: clone in place")
 	if r.Aside != "" {
 		r.Exported = r.Aside
 	}
-	return a.keep(record{Epoch: r.Epoch, Exported: r.Exported})
+	err = a.keep(record{Epoch: r.Epoch, Exported: r.Exported})
+	return err == nil, err
 }
 
 // noteAside makes up for what was broken off right behind that: the old cluster is set
 // aside, and nothing but the clone is in its place.
-func (a *Agent) noteAside() error {
+func (a *Agent) noteAside() (noted bool, err error) {
 	r := a.getRecord()
 	if r.Aside == "" {
-		return nil
+		return false, nil
 	}
 	moved, err := has(r.Aside)
 	if err != nil || !moved {
-		return err
+		return false, err
 	}
-	return a.keep(record{Epoch: r.Epoch, Exported: r.Aside})
+	exists, err := a.cluster.exists()
+	if err != nil || !exists { // the clone that was to take its place is gone
+		return false, err
+	}
+	err = a.keep(record{Epoch: r.Epoch, Exported: r.Aside})
+	return err == nil, err
+}
+
+// dropClone removes a complete clone that never came into its place: the region serves with
+// what was there, and who put the clone in the place of that would lose it.
+func (c *cluster) dropClone() error {
+	if err := os.RemoveAll(c.path("cloned")); err != nil {
+		return fmt.Errorf("remove a clone that is older than what serves: %w", err)
+	}
+	return nil
 }
 
 // clear moves what is in the cluster's place to another one, or removes it where none is
-// named, or something is there already.
+// named, or something is there already. What is being removed is out of the way first:
+// half of it would look like a cluster.
 func (c *cluster) clear(aside string) error {
+	replaced := c.path("replaced")
+	if err := os.RemoveAll(replaced); err != nil {
+		return fmt.Errorf("remove the old cluster: %w", err)
+	}
 	there, err := has(c.data())
 	if err != nil || !there {
 		return err
@@ -136,7 +161,8 @@ func (c *cluster) clear(aside string) error {
 		}
 	}
 	if kept {
-		if err := os.RemoveAll(c.data()); err != nil {
+		err := os.Rename(c.data(), replaced)
+		if err = errors.Join(err, os.RemoveAll(replaced)); err != nil {
 			return fmt.Errorf("remove the old cluster: %w", err)
 		}
 		return nil
@@ -193,7 +219,7 @@ func fits(needed, free int64) error {
 // startsAlone fails with errUnreadable when no server at all starts on the cluster: neither
 // a port that is taken nor a full disk is the fault of its files.
 func (c *cluster) startsAlone(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	ctx, cancel := context.WithTimeout(ctx, c.recoverWithin)
 	defer cancel()
 	s, err := c.launchAlone(ctx)
 	if err == nil {
@@ -213,26 +239,12 @@ func (c *cluster) launchAlone(ctx context.Context) (*pgserver.Server, error) {
 		return nil, fmt.Errorf("remove what a killed server left: %w", err)
 	}
 	s, err := pgserver.Start(ctx, c.Binaries, c.Account, c.data(), alone)
-	if err != nil {
-		return nil, unreadable(ctx, err)
-	}
-	return s, nil
+	return s, notRecovered(ctx, err)
 }
-
-// unreadable says so of what a server has failed with, unless that is for want of room.
-func unreadable(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device") {
-		return err
-	}
-	return fmt.Errorf("%w: %w", errUnreadable, err)
-}
-
-// readWithin is how long a server may take to recover on a cluster before it counts as one
-// on which none starts.
-const readWithin = 30 * time.Minute
 
 // alone are settings of a server that nobody else reaches.
 var alone = map[string]string{
 	"archive_mode": "off", "synchronous_standby_names": "", "primary_conninfo": "", "autovacuum": "off", "shared_preload_libraries": "",
-	"wal_keep_size": "1TB", // pg_rewind goes back to a checkpoint from before the fork
+	"wal_keep_size":       "1TB", // pg_rewind goes back to a checkpoint from before the fork
+	"restart_after_crash": "off", // one that a page brings down has ended: that is how it is known
 }

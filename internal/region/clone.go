@@ -43,7 +43,8 @@ func (a *Agent) clone(ctx context.Context) error {
 		return fmt.Errorf("put the clone in place: %w", err)
 	}
 	a.Reached("rejoin: clone complete")
-	return a.finishClone()
+	_, err = a.finishClone()
+	return err
 }
 
 // signalStandby has the cluster in a folder start as a standby.

@@ -26,6 +26,8 @@ type cluster struct {
 	own, peer server
 	home      string // with links resolved: processes are found by it
 
+	recoverWithin time.Duration // of a server that nobody else reaches
+
 	mu     sync.Mutex
 	server *pgserver.Server // nil while none runs
 }
@@ -34,7 +36,7 @@ type cluster struct {
 const askWithin = 2 * time.Second
 
 func openCluster(o *Options) (*cluster, error) {
-	c := &cluster{Options: o}
+	c := &cluster{Options: o, recoverWithin: readWithin}
 	var err error
 	if c.own, err = parseServer(o.Servers[o.Region]); err != nil {
 		return nil, err

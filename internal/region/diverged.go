@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"meai/internal/objects"
+	"meai/internal/pgserver"
 )
 
 // beyond is what a cluster's log has behind the fork.
@@ -34,7 +35,7 @@ var (
 )
 
 // readBeyond reads the stopped cluster's log behind the fork. A log that ends before has
-// nothing there.
+// nothing there; one that could not be looked at is another thing.
 func (c *cluster) readBeyond(ctx context.Context, f fork) (b beyond, err error) {
 	if f.at == 0 {
 		return b, nil
@@ -54,7 +55,11 @@ func (c *cluster) readBeyond(ctx context.Context, f fork) (b beyond, err error) 
 		b.add(lines.Text())
 	}
 	_ = read.CloseWithError(errors.New("read to the end"))
-	if err := <-dumped; err != nil && b.records == 0 {
+	err = <-dumped
+	if err != nil && !errors.Is(refused(ctx, err), errUnreadable) {
+		return b, errors.Join(err, lines.Err(), ctx.Err())
+	}
+	if err != nil && b.records == 0 {
 		c.Logger.Info("nothing was read of the log behind the fork", "error", err)
 	}
 	return b, errors.Join(lines.Err(), ctx.Err())
@@ -105,23 +110,18 @@ func (c *cluster) export(ctx context.Context, f fork, b beyond) (path string, er
 // the rows. It fails with errUnreadable when none starts or gets so far, or a page of the
 // rows is corrupt.
 func (c *cluster) exportTo(ctx context.Context, w io.Writer, f fork, b beyond) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
 	// A standby would wait for more, and a clone comes in its place in any case.
 	if err := os.Remove(filepath.Join(c.data(), standbySignal)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("have the cluster come to its end: %w", err)
 	}
-	s, err := c.launchAlone(ctx)
+	s, err := c.recoverAlone(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	if err := s.AwaitRecovery(ctx); err != nil {
-		return unreadable(ctx, err)
-	}
 	conn, err := pgx.Connect(ctx, s.URL(c.own.user, c.Database))
 	if err != nil {
-		return unreadable(ctx, err)
+		return notRead(ctx, s, nil, err)
 	}
 	defer hangUp(conn)
 	out := json.NewEncoder(w)
@@ -134,14 +134,29 @@ func (c *cluster) exportTo(ctx context.Context, w io.Writer, f fork, b beyond) (
 	tables, err := rowsOf[string](ctx, conn, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'r' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' order by 1`)
 	if err != nil {
-		return unreadable(ctx, fmt.Errorf("list the tables: %w", err))
+		return notRead(ctx, s, conn, fmt.Errorf("list the tables: %w", err))
 	}
 	for _, table := range tables {
 		if err := exportTable(ctx, conn, out, table, b.commits); err != nil {
-			return unreadable(ctx, fmt.Errorf("read %s: %w", table, err))
+			return notRead(ctx, s, conn, fmt.Errorf("read %s: %w", table, err))
 		}
 	}
 	return nil
+}
+
+// recoverAlone starts a server that nobody else reaches, and returns once it has recovered.
+func (c *cluster) recoverAlone(ctx context.Context) (*pgserver.Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.recoverWithin)
+	defer cancel()
+	s, err := c.launchAlone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.AwaitRecovery(ctx); err != nil {
+		s.Kill()
+		return nil, notRecovered(ctx, err)
+	}
+	return s, nil
 }
 
 func exportTable(ctx context.Context, conn *pgx.Conn, out *json.Encoder, table string, commits []string) error {
@@ -168,17 +183,43 @@ func rowsOf[T any](ctx context.Context, conn *pgx.Conn, sql string) ([]T, error)
 // erased person's rows lie on as well, unreadable.
 const divergedFor = 30 * 24 * time.Hour
 
-// tidy removes files of what was here alone, and clusters that were set aside, whose time is
-// over.
-func tidy(dir string, now time.Time) error {
+// gonePrefix begins the names of what is being removed.
+const gonePrefix = ".gone-"
+
+// condemn gives what was set aside and whose time is over the name of what is removed.
+// Removing a folder makes it younger: whoever is killed in it would begin its time anew.
+func condemn(dir string, now time.Time) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("look for what was kept: %w", err)
 	}
 	var failed []error
 	for _, file := range files {
+		if !file.IsDir() || strings.HasPrefix(file.Name(), gonePrefix) {
+			continue
+		}
 		info, err := file.Info()
 		if err == nil && now.Sub(info.ModTime()) > divergedFor {
+			err = os.Rename(filepath.Join(dir, file.Name()), filepath.Join(dir, gonePrefix+file.Name()))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(append(failed, objects.Sync(dir))...)
+}
+
+// tidy removes files of what was here alone, and clusters that were set aside, whose time is
+// over.
+func tidy(dir string, now time.Time) error {
+	failed := []error{condemn(dir, now)}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for what was kept: %w", err)
+	}
+	for _, file := range files {
+		info, err := file.Info()
+		if err == nil && (now.Sub(info.ModTime()) > divergedFor || strings.HasPrefix(file.Name(), gonePrefix)) {
 			err = os.RemoveAll(filepath.Join(dir, file.Name()))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

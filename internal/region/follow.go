@@ -56,14 +56,22 @@ func (a *Agent) makeStandby(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
+	cloned, err := has(a.cluster.path("cloned"))
+	if err != nil {
+		return err
+	}
 	r, sound := a.getRecord(), a.remedyIs(none)
-	if exists && follows && sound && !r.Broken && r.Aside == "" {
+	if exists && follows && sound && !cloned && !r.Broken && r.Aside == "" {
 		return nil
 	}
 	if err := a.awaitPrimary(ctx, j.epoch); err != nil {
 		return err
 	}
 	if err := a.mayReplace(ctx); err != nil {
+		return err
+	}
+	// What an earlier attempt has not come to the end of: another clone would be in its way.
+	if finished, err := a.finishClone(); finished || err != nil {
 		return err
 	}
 	remains, err := a.cluster.remains()

@@ -124,8 +124,12 @@ func (c *cluster) compare(ctx context.Context) (f fork, b beyond, err error) {
 	if b, err = c.readBeyond(ctx, f); err != nil {
 		return f, b, err
 	}
-	if _, last, err := c.lastCheckpoint(ctx); err != nil || b.records == 0 && last > f.at {
-		return f, b, errors.Join(fmt.Errorf("%w: its log is damaged at %s, and goes on to %s", errUnreadable, f.at, last), err)
+	_, last, err := c.lastCheckpoint(ctx)
+	if err != nil {
+		return f, b, refused(ctx, err)
+	}
+	if b.records == 0 && last > f.at {
+		return f, b, fmt.Errorf("%w: its log is damaged at %s, and goes on to %s", errUnreadable, f.at, last)
 	}
 	return f, b, nil
 }
@@ -191,7 +195,7 @@ type origin struct {
 func (c *cluster) ownHistory(ctx context.Context) (own origin, history []branch, err error) {
 	says, err := c.Binaries.Control(ctx, c.Account, c.data())
 	if err != nil {
-		return own, nil, unreadable(ctx, err)
+		return own, nil, refused(ctx, err)
 	}
 	own.system = says["Database system identifier"]
 	newest, err := strconv.ParseUint(says["Latest checkpoint's TimeLineID"], 10, 32)

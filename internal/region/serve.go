@@ -39,7 +39,7 @@ func (a *Agent) serve(ctx context.Context, j job) error {
 	if err := a.promote(ctx, s); err != nil {
 		return err
 	}
-	if err := a.beginEpoch(ctx, j, r); err != nil {
+	if err := errors.Join(a.beginEpoch(ctx, j, r), a.cluster.dropClone()); err != nil {
 		return err
 	}
 	if err := a.openToAll(ctx, awaited); err != nil {

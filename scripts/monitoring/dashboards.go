@@ -105,6 +105,7 @@ var dashboards = []dashboard{
 		{"Requests of people", "Open ones, by how their time stands.", counted, one("sum by (standing) (max by (kind, standing) (meai_privacy_requests))", "{{standing}}"), nil},
 		{"Requests by kind", "Open ones.", counted, one("sum by (kind) (max by (kind, standing) (meai_privacy_requests))", "{{kind}}"), nil},
 		{"Erasures", "That ended within a day.", counted, one("sum(increase(meai_erasure_duration_seconds_count[1d]))", "erasures"), nil},
+		{"Late erasures", "Of processes that run: one is too many.", counted, one("sum(meai_erasure_late_total)", "late"), []float64{1}},
 		{"How long erasures took", "Promised are 72 hours.", seconds, one("sum(meai_erasure_duration_seconds_sum) / sum(meai_erasure_duration_seconds_count)", "on average"), []float64{72 * 3600}},
 		{"Since retention", "What is old enough is deleted each night.", seconds, one("min(meai_retention_age_seconds)", "since"), []float64{2 * 86400}},
 		{"Deleted for their age", "By the last run of retention.", counted, one("max by (rule) (meai_retention_deleted)", "{{rule}}"), nil},

@@ -289,7 +289,7 @@ func (a *Activities) certify(ctx context.Context, in Ref) (Standing, error) {
 		return audit.AppendOnce(ctx, q, record)
 	})
 	if err == nil {
-		a.Metrics.ended(ctx, now.Sub(e.CoolingUntil))
+		a.Metrics.Ended(ctx, now.Sub(s.Begin))
 	}
 	return s, err
 }

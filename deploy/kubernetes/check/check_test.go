@@ -90,9 +90,7 @@ func TestTheLocalSecretsAreThoseThatItsPodsRead(t *testing.T) {
 		require.Equal(t, secret.Name != "", len(secret.StringData) > 0, document)
 	}
 	for _, name := range world(t, "local").Secrets() {
-		if name != "prover-identity" { // backups are not proven there
-			require.True(t, made[name], name)
-		}
+		require.True(t, made[name], name)
 	}
 	again, err := exec.Command(filepath.Join(folder, "overlays/local/secrets.sh")).Output()
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,10 @@ type House struct {
 	Stop time.Duration
 	// Variables are the environment variables that the product knows.
 	Variables map[string]bool
+	// Jobs are what Prometheus is told to scrape.
+	Jobs []string
+	// Paths are what the API serves: the contract's, the pages' and the assistants'.
+	Paths []string
 }
 
 // Bounds are how many replicas there are at least and at most.
@@ -66,18 +71,40 @@ func ReadHouse(root string) (House, error) {
 	for _, name := range regexp.MustCompile(`MEAI_[A-Z0-9_]+`).FindAllString(string(reference), -1) {
 		h.Variables[name] = true
 	}
+	if err != nil {
+		return House{}, err
+	}
+	h.Jobs, err = findAll(root, "deploy/monitoring/prometheus.yaml", `(?m)^  - job_name: (\S+)$`)
+	for file, pattern := range map[string]string{
+		"api/openapi.yaml": `(?m)^  (/\S+):$`, "api/pages.go": `e\.GET\("(/[^"*:]+)`, "api/assistants.go": `assistantsPath = "(.*)"`,
+	} {
+		paths, unread := findAll(root, file, pattern)
+		h.Paths, err = append(h.Paths, paths...), errors.Join(err, unread)
+	}
 	return h, err
 }
 
 // find is the first group of a pattern in a file.
 func find(root, file, pattern string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(root, file))
+	all, err := findAll(root, file, pattern)
 	if err != nil {
 		return "", err
 	}
-	found := regexp.MustCompile(pattern).FindSubmatch(text)
-	if found == nil {
-		return "", fmt.Errorf("%s has nothing like %s", file, pattern)
+	return all[0], nil
+}
+
+// findAll is the first group of each match of a pattern in a file, at least one.
+func findAll(root, file, pattern string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		return nil, err
 	}
-	return string(found[1]), nil
+	var all []string
+	for _, match := range regexp.MustCompile(pattern).FindAllSubmatch(text, -1) {
+		all = append(all, string(match[1]))
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s has nothing like %s", file, pattern)
+	}
+	return all, nil
 }

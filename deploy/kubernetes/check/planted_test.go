@@ -132,6 +132,42 @@ var mistakes = []mistake{
 	{"plain connections", "mtls", at("PeerAuthentication", "default", set("PERMISSIVE", "spec", "mtls", "mode"))},
 	{"everybody is allowed", "authorization", without("AuthorizationPolicy", "nobody")},
 	{"somebody who is not there is allowed", "authorization", without("ServiceAccount", "worker-batch")},
+	{"nobody is let in at all", "authorization", without("AuthorizationPolicy", "gateway")},
+	{"the mesh does not know a member's port", "members", without("Service", "temporal-history")},
+	{"a caller whom the mesh does not let through", "members", at("AuthorizationPolicy", "valkey", func(o map[string]any) {
+		set([]any{"cluster.local/ns/meai/sa/valkey", "cluster.local/ns/meai/sa/valkey-cluster"}, "source", "principals")(first("from")(first("spec", "rules")(o)))
+	})},
+	{"a certificate that the gateway may not ask for", "gateway", at("Gateway", "public", func(o map[string]any) {
+		set(map[string]any{"mode": "SIMPLE", "credentialName": "gateway-certificate"}, "tls")(first("spec", "servers")(o))
+	})},
+	{"a certificate that the gateway does not have", "gateway", container("gateway", remove("volumeMounts"))},
+	{"a certificate for other hosts", "gateway", at("Certificate", "gateway", set([]any{"api.example.org"}, "spec", "dnsNames"))},
+	{"assistants are not let in", "routes", at("VirtualService", "api", func(o map[string]any) {
+		first("spec", "http")(o)["match"] = []any{map[string]any{"uri": map[string]any{"prefix": "/v1/"}}}
+	})},
+	{"nobody hears calls for help", "mail", without("NetworkPolicy", "mail")},
+	{"everybody writes letters", "mail", at("NetworkPolicy", "mail", set(map[string]any{}, "spec", "podSelector"))},
+	{"a job that Prometheus does not know scales", "queries", at("ScaledObject", "api", func(o map[string]any) {
+		set(`sum(rate(x{job="api"}[1m]))`, "metadata", "query")(o["spec"].(map[string]any)["triggers"].([]any)[1].(map[string]any))
+	})},
+	{"a label that nothing gives", "queries", at("AnalysisTemplate", "api", func(o map[string]any) {
+		set(`sum(rate(x{namespace="meai"}[1m]))`, "provider", "prometheus", "query")(first("spec", "metrics")(o))
+	})},
+	{"no answer passes for a good one", "queries", at("AnalysisTemplate", "api", func(o map[string]any) {
+		set("len(result) == 0 || result[0] <= 0.01", "successCondition")(first("spec", "metrics")(o))
+	})},
+	{"etcd under a name that others do not use", "coordinator", at("Certificate", "etcd", set([]any{"etcd.meai.svc", "etcd.example.org"}, "spec", "dnsNames"))},
+	{"etcd that refuses the other sites", "coordinator", at("StatefulSet", "etcd", func(o map[string]any) {
+		set([]any{"--peer-client-cert-auth"}, "args")(first("spec", "template", "spec", "containers")(o))
+	})},
+	{"more memory than there is", "memory", container("api", set([]any{map[string]any{"name": "GOMEMLIMIT", "value": "64GiB"}}, "env"))},
+	{"Valkey that outgrows its container", "memory", at("StatefulSet", "valkey", func(o map[string]any) {
+		c := first("spec", "template", "spec", "containers")(o)
+		variable("MAXMEMORY", "16gb")(c)
+	})},
+	{"a hook before its secret", "order", at("ExternalSecret", "postgres-owner", remove("metadata", "annotations"))},
+	{"a hook before its engine", "order", at("StatefulSet", "postgres", remove("metadata", "annotations"))},
+	{"an image of somebody's registry", "image", container("api", set("ghcr.io/meai/meai:v1.0.0", "image"))},
 	{"a gateway without TLS", "gateway", at("Gateway", "public", func(o map[string]any) { set("HTTP", "port", "protocol")(first("spec", "servers")(o)) })},
 	{"a gateway without a bound", "gateway", without("EnvoyFilter", "gateway-rate")},
 	{"two nodes of Weaviate", "engines", at("StatefulSet", "weaviate", set(int64(2), "spec", "replicas"))},

@@ -36,6 +36,7 @@ var Rules = []Rule{
 	{"budget", "maintenance takes one at a time", budgets},
 	{"autoscaler", "every queue is scaled as temporal.yaml says", autoscalers},
 	{"canary", "a new version is looked at before all have it", canaries},
+	{"queries", "a question for what nobody measures is never answered", queries},
 	{"replicas", "a number beside an autoscaler undoes its work at each deployment", fixedReplicas},
 	{"queues", "a queue that nobody serves keeps its work waiting", queues},
 	{"settings", "a variable that the product does not know does nothing", settings},
@@ -49,8 +50,14 @@ var Rules = []Rule{
 	{"service", "a service without pods answers nobody", services},
 	{"mtls", "every connection in the mesh is encrypted and has two names", mutualTLS},
 	{"authorization", "without a rule nobody reaches anybody", authorization},
+	{"members", "the mesh refuses whom it does not know, and what it does not know it cannot name", members},
 	{"gateway", "the way in is one, with a certificate and a bound", gateway},
+	{"routes", "what is offered can be asked for", routes},
+	{"mail", "who calls for help is heard, and nobody else writes letters", mail},
 	{"engines", "engines are as large as was asked for", engines},
+	{"memory", "a program that thinks that it has more than it has is killed", memory},
+	{"coordinator", "without a majority of etcd no region serves", coordinator},
+	{"order", "a deployment that waits for itself never ends", order},
 	{"region", "each process asks whether writes belong here", regionSettings},
 }
 

@@ -1,13 +1,11 @@
 package check
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -113,7 +111,9 @@ var needed = []flow{
 	{"worker-synthesis", "temporal-frontend", 7233}, {"worker-memory", "weaviate", 8080}, {"worker-batch", "weaviate", 50051},
 	{"apply", "temporal-frontend", 7233}, {"migrate", "weaviate", 8080},
 	{"temporal-frontend", "temporal-history", 7234}, {"temporal-history", "temporal-matching", 7235}, {"temporal-worker", "temporal-frontend", 7233},
-	{"temporal-matching", "temporal-history", 6934}, {"weaviate", "weaviate", 8300}, {"weaviate", "weaviate", 7101},
+	{"temporal-frontend", "temporal-matching", 7235}, {"temporal-history", "temporal-frontend", 6933}, {"temporal-matching", "temporal-history", 6934},
+	{"temporal-worker", "temporal-matching", 6935}, {"temporal-history", "temporal-worker", 6939}, {"temporal-history", "temporal-worker", 7239},
+	{"temporal-history", "temporal-history", 7234}, {"weaviate", "weaviate", 8300}, {"weaviate", "weaviate", 7101},
 	{"valkey", "valkey", 16379}, {"valkey-cluster", "valkey", 6379},
 }
 
@@ -172,97 +172,6 @@ func services(w *World, bad report) {
 			if !found {
 				bad("Service/"+s.Name, "port %s leads to %s, which %s does not have", p.Name, p.TargetPort.String(), w.Workloads[i])
 			}
-		}
-	}
-}
-
-func mutualTLS(w *World, bad report) {
-	if !w.region() {
-		return
-	}
-	all := w.all("PeerAuthentication")
-	for _, o := range all {
-		if mode, _, _ := unstructured.NestedString(o.Object, "spec", "mtls", "mode"); mode != "STRICT" {
-			bad(Name(o), "plain connections are let in")
-		}
-	}
-	if len(all) == 0 {
-		bad("Namespace/meai", "nothing asks for mutual TLS")
-	}
-	for _, o := range w.all("Namespace") {
-		if o.GetLabels()["istio-injection"] != "enabled" {
-			bad(Name(o), "its pods are not in the mesh")
-		}
-	}
-}
-
-// authorization: one policy without rules denies all, and those that allow name identities
-// that are there.
-func authorization(w *World, bad report) {
-	if !w.region() {
-		return
-	}
-	denies := false
-	for _, o := range w.all("AuthorizationPolicy") {
-		spec, _, _ := unstructured.NestedMap(o.Object, "spec")
-		if len(spec) == 0 {
-			denies = true
-			continue
-		}
-		rules, _, _ := unstructured.NestedSlice(o.Object, "spec", "rules")
-		for _, r := range rules {
-			rule, _ := r.(map[string]any)
-			from, _, _ := unstructured.NestedSlice(rule, "from")
-			if len(from) == 0 {
-				bad(Name(o), "everybody may")
-			}
-			for _, principal := range principals(from) {
-				account, ours := strings.CutPrefix(principal, "cluster.local/ns/meai/sa/")
-				if ours && !w.has("ServiceAccount", account) {
-					bad(Name(o), "nobody is %s", principal)
-				}
-				if strings.Contains(principal, "*") {
-					bad(Name(o), "%s is many", principal)
-				}
-			}
-		}
-	}
-	if !denies {
-		bad("Namespace/meai", "what no rule allows is allowed")
-	}
-}
-
-func principals(from []any) []string {
-	var all []string
-	for _, f := range from {
-		source, _ := f.(map[string]any)
-		names, _, _ := unstructured.NestedStringSlice(source, "source", "principals")
-		all = append(all, names...)
-	}
-	return all
-}
-
-func gateway(w *World, bad report) {
-	if !w.region() {
-		return
-	}
-	if !w.has("EnvoyFilter", "gateway-rate") {
-		bad("Gateway/public", "nothing bounds how much is let in")
-	}
-	for _, o := range w.all("Gateway") {
-		servers, _, _ := unstructured.NestedSlice(o.Object, "spec", "servers")
-		for _, s := range servers {
-			server, _ := s.(map[string]any)
-			protocol, _, _ := unstructured.NestedString(server, "port", "protocol")
-			certificate, _, _ := unstructured.NestedString(server, "tls", "credentialName")
-			if protocol != "HTTPS" || certificate == "" {
-				bad(Name(o), "it lets in what is not encrypted")
-			}
-		}
-	}
-	for _, o := range w.all("VirtualService") {
-		if text := fmt.Sprint(o.Object); strings.Contains(text, "/metrics") || strings.Contains(text, "/readyz") {
-			bad(Name(o), "what is for the inside is shown outside")
 		}
 	}
 }

@@ -7,9 +7,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func images(w *World, bad report) {
+	for _, o := range w.Objects {
+		if image, found, _ := unstructured.NestedString(o.Object, "spec", "imageName"); found {
+			foreign(Name(o), image, bad)
+		}
+	}
 	for _, l := range w.Workloads {
 		for _, c := range l.Pod.Spec.Containers {
 			if l.Name == "gateway" && c.Image == "auto" {
@@ -19,7 +25,16 @@ func images(w *World, bad report) {
 			if !tagged || tag == "" || tag == "latest" {
 				bad(l.String(), "image %q names no version", c.Image)
 			}
+			foreign(l.String(), c.Image, bad)
 		}
+	}
+}
+
+// foreign: overlays give images a registry of their own, and until then an example.
+func foreign(object, image string, bad report) {
+	host, _, named := strings.Cut(image, "/")
+	if named && strings.ContainsAny(host, ".:") && host != "registry.example.org" {
+		bad(object, "image %q names a registry, which is for whoever deploys to say", image)
 	}
 }
 

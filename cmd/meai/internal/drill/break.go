@@ -137,10 +137,10 @@ func (d *Drill) renewAgent(ctx context.Context, region string) error {
 	if err := d.Lab.endAgent(ctx, region); err != nil {
 		return err
 	}
-	return await(ctx, d.patience(), pause, "a new agent of region "+region, func(ctx context.Context) (string, bool) {
+	return await(ctx, d.patience(), pause, "a new agent of region "+region, func(ctx context.Context) bool {
 		agents, err := d.Register.Agents(ctx)
-		return d.state(ctx), err == nil && agents[region].Since.After(at)
-	})
+		return err == nil && agents[region].Since.After(at)
+	}, d.state)
 }
 
 func (l *Lab) endAgent(ctx context.Context, region string) error {
@@ -180,14 +180,14 @@ func rot(ctx context.Context, d *Drill, o *Outcome) error {
 		return err
 	}
 	begun := time.Now()
-	err = await(ctx, d.patience(), pause, fmt.Sprintf("somebody to notice %d corrupt pages of region %s", pages, standby), func(ctx context.Context) (string, bool) {
+	err = await(ctx, d.patience(), pause, fmt.Sprintf("somebody to notice %d corrupt pages of region %s", pages, standby), func(ctx context.Context) bool {
 		agents, err := d.Register.Agents(ctx)
 		noticed := err == nil && agents[standby].Role == fence.RoleCloning
 		if now, err := os.Stat(d.Lab.cluster(standby)); err == nil && !os.SameFile(rotten, now) {
 			noticed = true // a clone may be over before anybody sees that one is made
 		}
-		return d.state(ctx), noticed
-	})
+		return noticed
+	}, d.state)
 	if err != nil {
 		return err
 	}
@@ -242,14 +242,20 @@ func killRunner(ctx context.Context, d *Drill, o *Outcome) error {
 	if err := d.Lab.RunOnce(Control, "failover", "run", "--planned", "--to", Other(o.Serving), "--id", id.String()); err != nil {
 		return err
 	}
-	err := await(ctx, d.patience(), 50*time.Millisecond, "the handover to come to its step "+step, func(ctx context.Context) (string, bool) {
+	err := await(ctx, d.patience(), 50*time.Millisecond, "the handover to come to its step "+step, func(ctx context.Context) bool {
 		entries, err := d.Register.Entries(ctx, id.String())
 		for name := range entries {
 			if err == nil && strings.HasPrefix(name, "begun/") && strings.HasSuffix(name, "-"+step) {
-				return "", true
+				return true
 			}
 		}
-		return fmt.Sprintf("its journal has %s; %s", strings.Join(slices.Sorted(maps.Keys(entries)), ", "), d.state(ctx)), false
+		return false
+	}, func(ctx context.Context) string {
+		entries, err := d.Register.Entries(ctx, id.String())
+		if err != nil {
+			return "its journal is not known: " + err.Error()
+		}
+		return fmt.Sprintf("its journal has %s; %s", strings.Join(slices.Sorted(maps.Keys(entries)), ", "), d.state(ctx))
 	})
 	if err != nil {
 		return err

@@ -336,20 +336,29 @@ func (l *Lab) Stop() {
 
 // Healthy waits until a region's API is ready to serve.
 func (l *Lab) Healthy(ctx context.Context, region string) error {
-	return await(ctx, cmp.Or(l.Patience, Patience), pause, "the API of region "+region+" to be ready", func(ctx context.Context) (string, bool) {
-		ctx, cancel := context.WithTimeout(ctx, attempt)
-		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Base(region)+"/readyz", nil)
-		if err != nil {
-			return err.Error(), false
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err.Error(), false
-		}
-		_ = response.Body.Close()
-		return "it answers " + response.Status, response.StatusCode == http.StatusOK
+	return await(ctx, cmp.Or(l.Patience, Patience), pause, "the API of region "+region+" to be ready", func(ctx context.Context) bool {
+		_, ready := l.ready(ctx, region)
+		return ready
+	}, func(ctx context.Context) string {
+		said, _ := l.ready(ctx, region)
+		return said
 	})
+}
+
+// ready asks a region's API once whether it is ready.
+func (l *Lab) ready(ctx context.Context, region string) (said string, ready bool) {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Base(region)+"/readyz", nil)
+	if err != nil {
+		return err.Error(), false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err.Error(), false
+	}
+	_ = response.Body.Close()
+	return "it answers " + response.Status, response.StatusCode == http.StatusOK
 }
 
 // Base is the address of a region's API.

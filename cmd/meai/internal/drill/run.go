@@ -241,13 +241,7 @@ func (d *Drill) follow(ctx context.Context, to string, o *Outcome) error {
 		{"a message to be accepted in region " + to, &o.Writable, func(context.Context) bool { return d.load.acceptedBy(place(to), o.At) }},
 	}
 	for _, stage := range stages {
-		err := await(ctx, d.patience(), 50*time.Millisecond, stage.name, func(ctx context.Context) (string, bool) {
-			if stage.reached(ctx) {
-				return "", true
-			}
-			return d.state(ctx), false
-		})
-		if err != nil {
+		if err := await(ctx, d.patience(), 50*time.Millisecond, stage.name, stage.reached, d.state); err != nil {
 			return err
 		}
 		*stage.took = time.Since(o.At)
@@ -258,12 +252,7 @@ func (d *Drill) follow(ctx context.Context, to string, o *Outcome) error {
 // whole waits until one region serves and the other one stands by.
 func (d *Drill) whole(ctx context.Context, o *Outcome) error {
 	begun := time.Now()
-	err := await(ctx, d.patience(), 200*time.Millisecond, "the regions to be whole again", func(ctx context.Context) (string, bool) {
-		if d.isWhole(ctx) {
-			return "", true
-		}
-		return d.state(ctx), false
-	})
+	err := await(ctx, d.patience(), 200*time.Millisecond, "the regions to be whole again", d.isWhole, d.state)
 	if err == nil {
 		o.Whole = time.Since(begun)
 	}

@@ -18,24 +18,29 @@ const Patience = 5 * time.Minute
 // errWaited: it was waited for in vain.
 var errWaited = errors.New("waited in vain")
 
-// await looks again and again, for at most so long, until what is waited for is there. look
-// says what it sees.
-func await(ctx context.Context, within, every time.Duration, what string, look func(context.Context) (seen string, there bool)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, errWaited)
+// explainWithin is how long is asked, once it was waited in vain, what there is instead.
+const explainWithin = 10 * time.Second
+
+// await looks again and again, for at most so long, until what is waited for is there. What
+// there is instead is asked once, when the time is over: a drill measures when it saw
+// something, and whoever asks for more between two looks, of a member that is gone, sees it late.
+func await(ctx context.Context, within, every time.Duration, what string, look func(context.Context) bool, instead func(context.Context) string) error {
+	waiting, cancel := context.WithTimeoutCause(ctx, within, errWaited)
 	defer cancel()
-	begun, last := time.Now(), "nothing"
-	for {
-		seen, there := look(ctx)
-		if there {
-			return nil
+	begun := time.Now()
+	for !look(waiting) {
+		if sleep(waiting, every) == nil {
+			continue
 		}
-		if seen != "" && ctx.Err() == nil { // what is said when the time is over is about that
-			last = seen
+		err := fmt.Errorf("%w for %s, for %s", context.Cause(waiting), what, time.Since(begun).Round(100*time.Millisecond))
+		if ctx.Err() != nil {
+			return err // who ends the command does not wait for an explanation
 		}
-		if sleep(ctx, every) != nil {
-			return fmt.Errorf("%w for %s, for %s: %s", context.Cause(ctx), what, time.Since(begun).Round(100*time.Millisecond), last)
-		}
+		asking, cancel := context.WithTimeout(ctx, explainWithin)
+		defer cancel()
+		return fmt.Errorf("%w: %s", err, instead(asking))
 	}
+	return nil
 }
 
 // state is what the register says of both regions, for people.

@@ -10,6 +10,27 @@ import (
 	"meai/internal/fence"
 )
 
+// counting is a register that counts how often somebody asks what only an explanation needs.
+type counting struct {
+	fence.Register
+	explained int
+}
+
+func (c *counting) Verdicts(ctx context.Context) (map[string]fence.Verdict, error) {
+	c.explained++
+	return c.Register.Verdicts(ctx)
+}
+
+// What is asked of a member that is gone would be part of the times that are measured.
+func TestADrillAsksForAnExplanationOnceItHasWaited(t *testing.T) {
+	clock := func() fence.Instant { return 0 }
+	register := fence.NewMemory(clock, clock)
+	require.NoError(t, register.Begin(t.Context(), A, fence.Sync))
+	d := &Drill{Register: &counting{Register: register}, Patience: 300 * time.Millisecond}
+	require.ErrorContains(t, d.follow(t.Context(), B, &Outcome{}), "the agent of b is silent")
+	require.Equal(t, 1, d.Register.(*counting).explained)
+}
+
 // A region that does not come back is not waited for without end, and what is missing is said.
 func TestADrillSaysWhatItHasWaitedFor(t *testing.T) {
 	clock := func() fence.Instant { return 0 }

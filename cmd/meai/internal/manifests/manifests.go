@@ -73,7 +73,11 @@ var kinds = map[string]kind{
 		Secrets:  []secret{{"MEAI_BACKUP_POSTGRES_URL", "postgres-backup"}},
 		Settings: []setting{{"MEAI_BACKUP_PROVER_IDENTITY", "/etc/meai/identity/prover.key"}, {"MEAI_BACKUP_SCRATCH", "/scratch"}},
 	},
-	"operations": {Secrets: []secret{{"MEAI_ESCALATION_L1_NOTIFY", "escalation-l1"}, {"MEAI_ESCALATION_L2_NOTIFY", "escalation-l2"}, {"MEAI_ESCALATION_L3_NOTIFY", "escalation-l3"}}},
+	// Places with their passwords: of people on call, and of who answers for privacy.
+	"operations": {Secrets: []secret{
+		{"MEAI_ESCALATION_L1_NOTIFY", "escalation-l1"}, {"MEAI_ESCALATION_L2_NOTIFY", "escalation-l2"}, {"MEAI_ESCALATION_L3_NOTIFY", "escalation-l3"},
+		{"MEAI_PRIVACY_NOTIFY", "privacy-notify"},
+	}},
 }
 
 // process is what the template is filled with: the API or one queue's workers.

@@ -40,3 +40,4 @@ secret keyring-kek "value=file:///var/lib/meai/kek.key"
 for level in 1 2 3; do
 	secret "escalation-l$level" "value="
 done
+secret privacy-notify "value="
