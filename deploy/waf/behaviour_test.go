@@ -75,7 +75,9 @@ func TestALineLeadsToTheAPIsLog(t *testing.T) {
 	refused := f.send(http.MethodGet, "/v1/me?q="+url.QueryEscape(script), "")
 	log := f.logged(2)
 	require.Contains(t, log[0], `"request_id":"of-the-api","method":"GET","status":200,"upstream_status":"200"`)
-	require.Contains(t, log[0], `"network":"198.51.100.0/24"`)
+	require.Contains(t, log[0], `"service":"waf","stream":"",`)
+	require.Contains(t, log[1], `"service":"waf","stream":"security",`)
+	require.NotContains(t, log[0], "198.51.100", "nobody's address")
 	require.Contains(t, log[1], fmt.Sprintf(`"request_id":%q,"method":"GET","status":403,"upstream_status":""`, refused.header.Get("X-Request-Id")))
 }
 
