@@ -101,11 +101,17 @@ func logAccess(log *slog.Logger) echo.MiddlewareFunc {
 			if probe(c.Path()) {
 				level = slog.LevelDebug
 			}
-			log.LogAttrs(c.Request().Context(), level, "request",
+			line := []slog.Attr{
 				slog.String("method", c.Request().Method), slog.String("route", route(c)),
 				slog.Int("status", c.Response().Status), slog.Int64("bytes", c.Response().Size),
 				slog.Float64("ms", float64(time.Since(begin).Microseconds())/1000),
-				slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)))
+				slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
+			}
+			switch c.Response().Status {
+			case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+				line = append(line, slog.String("stream", "security")) // kept apart, and longer
+			}
+			log.LogAttrs(c.Request().Context(), level, "request", line...)
 			return nil
 		}
 	}

@@ -206,9 +206,9 @@ var storeScenarios = []scenario{
 	},
 	{
 		alert: "StoreMemoryFull",
-		series: map[string]string{`container_memory_working_set_bytes{container="postgres", pod="p"}`: phases(80, 81), `container_spec_memory_limit_bytes{container="postgres", pod="p"}`: phases(100, 100),
-			`container_memory_working_set_bytes{container="weaviate", pod="w"}`: phases(80, 80), `container_spec_memory_limit_bytes{container="weaviate", pod="w"}`: phases(0, 0)},
-		labels: map[string]string{"container": "postgres"}, says: "A container of postgres uses 81% of its memory; a larger instance is due at 80 %",
+		series: map[string]string{`container_memory_working_set_bytes{container="meai", pod="postgres-0"}`: phases(80, 81), `container_spec_memory_limit_bytes{container="meai", pod="postgres-0"}`: phases(100, 100),
+			`container_memory_working_set_bytes{container="weaviate", pod="weaviate-0"}`: phases(80, 80), `container_spec_memory_limit_bytes{container="weaviate", pod="weaviate-0"}`: phases(0, 0)},
+		labels: map[string]string{"pod": "postgres-0"}, says: "postgres-0 uses 81% of its memory; a larger instance is due at 80 %",
 	},
 	{
 		alert:  "StoreDiskFull",

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -71,23 +73,33 @@ func TestALineLeadsToTheAPIsLog(t *testing.T) {
 	require.Empty(t, got.Header.Get("X-Meai-Remote"))
 	require.Regexp(t, "^[0-9a-f]{32}$", got.Header.Get("X-Request-Id"))
 	require.NotEmpty(t, got.Header.Get("Traceparent"))
-	require.Equal(t, strings.TrimPrefix(f.url, "http://")[:len("127.0.0.1")], got.Host[:len("127.0.0.1")])
+	require.Equal(t, host, got.Host)
 	refused := f.send(http.MethodGet, "/v1/me?q="+url.QueryEscape(script), "")
 	log := f.logged(2)
 	require.Contains(t, log[0], `"request_id":"of-the-api","method":"GET","status":200,"upstream_status":"200"`)
-	require.Contains(t, log[0], `"network":"198.51.100.0/24"`)
+	require.Contains(t, log[0], `"service":"waf","stream":"",`)
+	require.Contains(t, log[1], `"service":"waf","stream":"security",`)
+	require.NotContains(t, log[0], "198.51.100", "nobody's address")
 	require.Contains(t, log[1], fmt.Sprintf(`"request_id":%q,"method":"GET","status":403,"upstream_status":""`, refused.header.Get("X-Request-Id")))
 }
 
 func TestOnlyTheBalancerSaysWhoAsks(t *testing.T) {
-	f := start(t, map[string]string{"MEAI_WAF_BEHIND": "192.0.2.1/32"})
+	f := start(t, map[string]string{"BEHIND": "192.0.2.1/32"})
 	f.send(http.MethodGet, "/v1/me", "", "X-Forwarded-For", "198.51.100.77")
 	got, _, _ := f.upstream.seen()
 	require.Equal(t, "127.0.0.1", got.Header.Get("X-Forwarded-For"))
 }
 
+func TestASettingThatLacksIsNamed(t *testing.T) {
+	script := exec.Command("sh", "start.sh")
+	script.Env = []string{"PATH=" + os.Getenv("PATH"), "MEAI_WAF_FOLDER=" + t.TempDir(), "MEAI_WAF_LISTEN=127.0.0.1:0"}
+	said, err := script.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "MEAI_WAF_API")
+}
+
 func TestTooManyRequestsOfOneAddress(t *testing.T) {
-	f := start(t, map[string]string{"MEAI_WAF_RATE": "1", "MEAI_WAF_BURST": "10"})
+	f := start(t, map[string]string{"RATE": "1", "BURST": "10"})
 	var limited answer
 	passed := 0
 	for range 30 {

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -66,37 +66,36 @@ func (u *upstream) seen() (request *http.Request, body []byte, count int) {
 	return u.last, u.body, u.count
 }
 
-var setting = regexp.MustCompile(`\$\{(MEAI_WAF_[A-Z]+)\}`)
+// host is the API's public name.
+const host = "api.example.org"
 
-// start runs nginx until the test ends; what is given is put in instead of the usual.
+// start runs nginx, as start.sh starts it, until the test ends; what is given is set instead of the usual.
 func start(t *testing.T, given map[string]string) *firewall {
 	t.Helper()
-	folder := t.TempDir()
+	folder, templates := t.TempDir(), t.TempDir()
+	for _, name := range files(t) {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(templates, name), explained(text), 0o600))
+	}
 	u := &upstream{}
 	api := httptest.NewServer(u)
 	t.Cleanup(api.Close)
 	address := freeAddress(t)
 	settings := map[string]string{
-		"MEAI_WAF_WORKERS": "1", "MEAI_WAF_FOLDER": folder, "MEAI_WAF_RULES": folder, "MEAI_WAF_LISTEN": address,
-		"MEAI_WAF_API": strings.TrimPrefix(api.URL, "http://"), "MEAI_WAF_BEHIND": "127.0.0.1/32",
-		"MEAI_WAF_RATE": "100000", "MEAI_WAF_BURST": "100000",
+		"WORKERS": "1", "FOLDER": folder, "LISTEN": address, "API": strings.TrimPrefix(api.URL, "http://"),
+		"BEHIND": "127.0.0.1/32", "RATE": "100000", "BURST": "100000",
 	}
-	for name, value := range given {
-		settings[name] = value
+	maps.Copy(settings, given)
+	if os.Geteuid() == 0 {
+		settings["DIRECTIVES"] = "user root;" // the folder is the test's own
 	}
-	for _, name := range files(t) {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		text = setting.ReplaceAllFunc(text, func(m []byte) []byte {
-			value, known := settings[string(m[2:len(m)-1])]
-			require.True(t, known, "%s: %s", name, m)
-			return []byte(value)
-		})
-		text = explained(text)
-		require.NoError(t, os.WriteFile(filepath.Join(folder, strings.TrimSuffix(name, ".template")), text, 0o600))
+	run(t, filepath.Join(templates, "start.sh"), settings, address)
+	f := &firewall{t: t, url: "http://" + address, address: address, folder: folder, upstream: u}
+	if os.Getenv("WAF_EXPLAIN") != "" {
+		t.Cleanup(func() { t.Log(f.written()["error.log"]) })
 	}
-	run(t, folder, address)
-	return &firewall{t: t, url: "http://" + address, address: address, folder: folder, upstream: u}
+	return f
 }
 
 // explained has the rules say what they found, when WAF_EXPLAIN is set: for whoever looks for the reason of a refusal.
@@ -111,7 +110,7 @@ func explained(text []byte) []byte {
 func files(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"*.conf", "*.inc", "*.template"} {
+	for _, pattern := range []string{"*.conf", "*.inc", "*.template", "start.sh"} {
 		names, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, names)
@@ -120,18 +119,14 @@ func files(t *testing.T) []string {
 	return all
 }
 
-func run(t *testing.T, folder, address string) {
+func run(t *testing.T, script string, settings map[string]string, address string) {
 	t.Helper()
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx" // not in the PATH of people
-	}
-	directives := "daemon off;"
-	if os.Geteuid() == 0 {
-		directives += " user root;" // the folder is the test's own
-	}
 	var said bytes.Buffer
-	nginx := exec.Command(program, "-p", folder, "-e", filepath.Join(folder, "error.log"), "-c", filepath.Join(folder, "nginx.conf"), "-g", directives)
+	nginx := exec.Command("sh", script)
+	nginx.Env = []string{"PATH=" + os.Getenv("PATH")}
+	for name, value := range settings {
+		nginx.Env = append(nginx.Env, "MEAI_WAF_"+name+"="+value)
+	}
 	nginx.Stderr = &said
 	require.NoError(t, nginx.Start(), "scripts/waf installs it")
 	ended := make(chan struct{})
@@ -179,6 +174,7 @@ func (f *firewall) send(method, path, body string, headers ...string) answer {
 	f.t.Helper()
 	r, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
 	require.NoError(f.t, err)
+	r.Host = host // an address for a name would count as a sign of an attack by itself
 	r.Header.Set("User-Agent", "meai-test/1")
 	r.Header.Set("Accept", "application/json")
 	if body != "" {
@@ -218,7 +214,7 @@ func (f *firewall) written() map[string]string {
 	f.t.Helper()
 	found := map[string]string{}
 	require.NoError(f.t, filepath.WalkDir(f.folder, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(path, ".conf") || strings.HasSuffix(path, ".inc") {
+		if err != nil || entry.IsDir() || filepath.Base(filepath.Dir(path)) == "rules" {
 			return err
 		}
 		text, err := os.ReadFile(path)

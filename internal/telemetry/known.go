@@ -26,7 +26,8 @@ var knownKeys = map[string]treatment{
 	"error": text, "value": text,
 	"stack": stack,
 
-	// Every line.
+	// Every line; where lines go that are kept apart (deploy/logging).
+	"stream":  plain,
 	"service": plain, "part": plain, "trace_id": plain, "span_id": plain,
 	// Requests; the route is as registered, never as asked for.
 	"method": plain, "route": plain, "request_id": plain, "code": plain, "address": plain,
