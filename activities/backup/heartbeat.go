@@ -160,7 +160,7 @@ func (w *Watch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.points = map[string]time.Time{}
-	for _, store := range w.Points.Stores() {
+	for store := range w.Points.sources() {
 		w.points[store] = time.Now()
 	}
 }

@@ -41,14 +41,19 @@ type Points struct {
 	Archives *people.Archives
 }
 
-// Stores are those that are looked for.
-func (p *Points) Stores() (stores []string) {
-	for store, is := range map[string]bool{StoreWeaviate: p.Index, StoreObjects: p.Copies != nil, StoreArchives: p.Archives != nil} {
-		if is {
-			stores = append(stores, store)
-		}
+// sources are how the point of each store that is looked for is found.
+func (p *Points) sources() map[string]func(context.Context) (time.Time, error) {
+	sources := map[string]func(context.Context) (time.Time, error){}
+	if p.Index {
+		sources[StoreWeaviate] = p.index
 	}
-	return stores
+	if p.Copies != nil {
+		sources[StoreObjects] = p.Copies.Complete
+	}
+	if p.Archives != nil {
+		sources[StoreArchives] = p.Archives.Complete
+	}
+	return sources
 }
 
 // Find returns the point of each store that is kept in buckets, zero for one that was never
@@ -56,25 +61,16 @@ func (p *Points) Stores() (stores []string) {
 // that can be read are there beside an error as well.
 func (p *Points) Find(ctx context.Context) (map[string]time.Time, error) {
 	found := map[string]time.Time{}
-	find := func(store string, point func(context.Context) (time.Time, error)) error {
+	var failed error
+	for store, point := range p.sources() {
 		at, err := point(ctx)
 		if err != nil {
-			return fmt.Errorf("find the recovery point of %s: %w", store, err)
+			failed = errors.Join(failed, fmt.Errorf("find the recovery point of %s: %w", store, err))
+			continue
 		}
 		found[store] = at
-		return nil
 	}
-	var failed []error
-	if p.Index {
-		failed = append(failed, find(StoreWeaviate, p.index))
-	}
-	if p.Copies != nil {
-		failed = append(failed, find(StoreObjects, p.Copies.Complete))
-	}
-	if p.Archives != nil {
-		failed = append(failed, find(StoreArchives, p.Archives.Complete))
-	}
-	return found, errors.Join(failed...)
+	return found, failed
 }
 
 // index is when the newest backup was begun that can be restored.

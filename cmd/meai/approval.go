@@ -95,20 +95,26 @@ type approvalVerifyCommand struct {
 func (approvalVerifyCommand) Help() string { return `Exit status: 0 approved, 1 not.` }
 
 func (v approvalVerifyCommand) Run() error {
-	document, err := readDocument(v.Document)
-	if err != nil {
-		return err
-	}
-	approvers, err := os.ReadFile(v.Approvers)
-	if err != nil {
-		return fmt.Errorf("read the approvers' keys: %w", err)
-	}
-	r, err := approval.VerifyDocument(document, string(approvers), approval.Act(v.Act), v.Parameter, time.Now())
+	r, err := signedApproval(v.Document, v.Approvers, approval.Act(v.Act), v.Parameter)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Printf("approved  %s %s\nuntil     %s\ndigest    %s\n", r.Act, strings.Trim(fmt.Sprint(r.Parameters), "map[]"), r.ExpiresAt.Format(time.RFC3339), r.Digest())
 	return err
+}
+
+// signedApproval reads a document and the keys of those who may approve, and verifies that it
+// approves an act, now.
+func signedApproval(document, approvers string, act approval.Act, parameters map[string]string) (approval.Request, error) {
+	text, err := readDocument(document)
+	if err != nil {
+		return approval.Request{}, err
+	}
+	keys, err := os.ReadFile(approvers)
+	if err != nil {
+		return approval.Request{}, fmt.Errorf("read the approvers' keys: %w", err)
+	}
+	return approval.VerifyDocument(text, string(keys), act, parameters, time.Now())
 }
 
 func readDocument(path string) (document []byte, err error) {

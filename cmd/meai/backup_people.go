@@ -153,7 +153,8 @@ func (e backupPeopleExportCommand) Run(ctx context.Context, c *cli) (err error) 
 	} else if !export.CheckRecipient(e.Recipient) {
 		return errors.New("--recipient is no public key as age-keygen prints it")
 	}
-	request, err := e.approved()
+	request, err := signedApproval(e.Approval, e.Approvers, approval.Decrypt,
+		map[string]string{"subject": e.Subject.String(), "minutes": strconv.Itoa(e.Minutes)})
 	if err != nil {
 		return err
 	}
@@ -176,19 +177,6 @@ func (e backupPeopleExportCommand) Run(ctx context.Context, c *cli) (err error) 
 	}
 	fmt.Printf("archive   %s\nwritten   %s\n", name, e.To)
 	return nil
-}
-
-func (e backupPeopleExportCommand) approved() (approval.Request, error) {
-	document, err := readDocument(e.Approval)
-	if err != nil {
-		return approval.Request{}, err
-	}
-	approvers, err := os.ReadFile(e.Approvers)
-	if err != nil {
-		return approval.Request{}, fmt.Errorf("read the approvers' keys: %w", err)
-	}
-	return approval.VerifyDocument(document, string(approvers), approval.Decrypt,
-		map[string]string{"subject": e.Subject.String(), "minutes": strconv.Itoa(e.Minutes)}, time.Now())
 }
 
 // noteOpened writes down that a person's archive is read, and who asked for it.

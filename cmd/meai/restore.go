@@ -179,15 +179,7 @@ func (r restoreCommand) approved(p restore.Plan) (uuid.UUID, error) {
 	if r.Approval == "" || r.Approvers == "" {
 		return uuid.Nil, fmt.Errorf("a restore takes the approval of two others: 'meai approval request restore --parameter backup=%s', then --approval and --approvers", p.Backup)
 	}
-	document, err := readDocument(r.Approval)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	approvers, err := os.ReadFile(r.Approvers)
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("read the approvers' keys: %w", err)
-	}
-	request, err := approval.VerifyDocument(document, string(approvers), approval.Restore, map[string]string{"backup": p.Backup}, time.Now())
+	request, err := signedApproval(r.Approval, r.Approvers, approval.Restore, map[string]string{"backup": p.Backup})
 	if err != nil {
 		return uuid.Nil, err
 	}

@@ -66,6 +66,24 @@ type Erasable interface {
 	Tidy(ctx context.Context, prefix string) error
 }
 
+// listPage is how many names are listed at a time.
+const listPage = 1000
+
+// Names lists all objects whose names begin with prefix, in order; for prefixes of which all
+// names fit into memory.
+func Names(ctx context.Context, s Erasable, prefix string) (all []string, err error) {
+	for token := []byte(nil); ; {
+		names, next, err := s.List(ctx, prefix, token, listPage)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", prefix, err)
+		}
+		all = append(all, names...)
+		if token = next; len(next) == 0 {
+			return all, nil
+		}
+	}
+}
+
 // Open opens the store at a URL. "file:///path" is a local folder, made first with
 // "?create_dir=true"; every other scheme is opened by gocloud.dev/blob.
 func Open(ctx context.Context, rawURL string) (Store, error) { return OpenErasable(ctx, rawURL) }

@@ -122,27 +122,19 @@ func Owner(name string) (digest string, ok bool) {
 // expired reports whether its years are over.
 func (k Kept) expired(now time.Time) bool { return k.Begun.AddDate(Years, 0, 0).Before(now) }
 
-const listPage = 1000
-
 // List finds a person's archives, oldest first.
 func (a *Archives) List(ctx context.Context, subject uuid.UUID) ([]Kept, error) {
 	var all []Kept
 	digest := keyring.Digest(subject)
-	for token := []byte(nil); ; {
-		names, next, err := a.Store.List(ctx, folderOf(digest), token, listPage)
-		if err != nil {
-			return nil, fmt.Errorf("list the archives of subject %s: %w", subject, err)
+	names, err := objects.Names(ctx, a.Store, folderOf(digest))
+	if err != nil {
+		return nil, fmt.Errorf("list the archives of subject %s: %w", subject, err)
+	}
+	for _, name := range names {
+		if of, k, ok := parse(name); ok && of == digest {
+			k.Subject = subject
+			all = append(all, k)
 		}
-		for _, name := range names {
-			if of, k, ok := parse(name); ok && of == digest {
-				k.Subject = subject
-				all = append(all, k)
-			}
-		}
-		if len(next) == 0 {
-			break
-		}
-		token = next
 	}
 	slices.SortFunc(all, func(a, b Kept) int { return cmp.Or(a.Begun.Compare(b.Begun), a.Serial-b.Serial) })
 	return all, nil

@@ -27,7 +27,7 @@ func (a *Archives) conclude(ctx context.Context, run time.Time) error {
 	if err != nil && !errors.Is(err, objects.ErrExists) {
 		return fmt.Errorf("note that a run of archives is complete: %w", err)
 	}
-	names, err := a.runs(ctx)
+	names, err := objects.Names(ctx, a.Store, runsPrefix)
 	if err != nil {
 		return err
 	}
@@ -39,23 +39,9 @@ func (a *Archives) conclude(ctx context.Context, run time.Time) error {
 	return nil
 }
 
-// runs are the names of the notes, oldest first.
-func (a *Archives) runs(ctx context.Context) (all []string, err error) {
-	for token := []byte(nil); ; {
-		names, next, err := a.Store.List(ctx, runsPrefix, token, listPage)
-		if err != nil {
-			return nil, fmt.Errorf("list the runs of archives: %w", err)
-		}
-		all = append(all, names...)
-		if token = next; len(next) == 0 {
-			return all, nil
-		}
-	}
-}
-
 // Complete is when the newest run began that went through everybody, zero without one.
 func (a *Archives) Complete(ctx context.Context) (time.Time, error) {
-	names, err := a.runs(ctx)
+	names, err := objects.Names(ctx, a.Store, runsPrefix)
 	if err != nil || len(names) == 0 {
 		return time.Time{}, err
 	}

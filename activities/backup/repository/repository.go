@@ -218,23 +218,9 @@ func (r *Repository) get(ctx context.Context, name string, says any) error {
 	return nil
 }
 
-// pageSize is how many names are listed at a time.
-const pageSize = 1000
-
 // Names lists the objects whose names begin with prefix, in order.
 func (r *Repository) Names(ctx context.Context, prefix string) ([]string, error) {
-	var all []string
-	for token := []byte(nil); ; {
-		names, next, err := r.store.List(ctx, prefix, token, pageSize)
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", prefix, err)
-		}
-		all = append(all, names...)
-		if len(next) == 0 {
-			return all, nil
-		}
-		token = next
-	}
+	return objects.Names(ctx, r.store, prefix)
 }
 
 // Remove deletes objects; those that are absent are no error.

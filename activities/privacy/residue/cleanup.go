@@ -27,8 +27,8 @@ type CleanUpOptions struct {
 	// replication slots; zero for 10 minutes.
 	Patience time.Duration
 	// Rest is how long is waited after the clean-up before, in times of what that took; zero
-	// for not at all, and at most for 10 minutes. Rewriting tables slows everybody down, and whoever asks meanwhile is
-	// served by the next.
+	// for not at all, and at most for 10 minutes. Rewriting tables slows everybody down, and
+	// whoever asks meanwhile is served by the next.
 	Rest float64
 }
 

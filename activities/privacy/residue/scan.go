@@ -101,11 +101,9 @@ func scan(ctx context.Context, folders []string, excuse func(Finding) bool, want
 		return ctx.Err()
 	})
 	if excuse != nil {
-		scanner = scanner.Excusing(func(f canary.Finding) bool {
-			return len(m.found(f)) == 0
-		})
+		scanner = scanner.Excusing(func(f canary.Finding) bool { return len(m.found(f)) == 0 })
 	}
-	sums := make([]sum, len(wanted))
+	reports := make([]Report, len(wanted))
 	for _, folder := range folders {
 		seen, err := scanner.Folder(folder)
 		if ctx.Err() != nil {
@@ -114,11 +112,7 @@ func scan(ctx context.Context, folders []string, excuse func(Finding) bool, want
 		if err != nil { // it names files
 			return nil, errors.New("scan for what is left: " + m.without(err.Error()))
 		}
-		m.add(sums, seen)
-	}
-	reports := make([]Report, len(sums))
-	for i := range sums {
-		reports[i] = sums[i].report
+		m.add(reports, seen)
 	}
 	return reports, nil
 }
@@ -181,9 +175,9 @@ func (m *merged) finding(o owned, f canary.Finding) Finding {
 	return Finding{Pattern: o.pattern.Name, Form: cmp.Or(o.pattern.Form, f.Form), File: m.without(f.Source), Times: 1}
 }
 
-func (m *merged) add(sums []sum, seen canary.Report) {
-	for i := range sums {
-		r := &sums[i].report
+func (m *merged) add(reports []Report, seen canary.Report) {
+	for i := range reports {
+		r := &reports[i]
 		r.Files += seen.Files
 		r.Bytes += seen.Bytes + seen.Unpacked
 		r.Took += seen.Took
@@ -191,13 +185,10 @@ func (m *merged) add(sums []sum, seen canary.Report) {
 	}
 	for _, f := range seen.Findings {
 		for who, finding := range m.found(f) {
-			sums[who].found(finding)
+			reports[who].found(finding)
 		}
 	}
 }
-
-// sum brings findings together.
-type sum struct{ report Report }
 
 type named struct{ name, text string }
 
@@ -225,17 +216,18 @@ func (m *merged) without(text string) string {
 	return text
 }
 
-func (s *sum) found(f Finding) {
-	i := slices.IndexFunc(s.report.Findings, func(o Finding) bool {
+// found brings findings of one kind in one file together.
+func (r *Report) found(f Finding) {
+	i := slices.IndexFunc(r.Findings, func(o Finding) bool {
 		return o.Pattern == f.Pattern && o.Form == f.Form && o.File == f.File
 	})
 	switch {
 	case i >= 0:
-		s.report.Findings[i].Times += f.Times
-	case len(s.report.Findings) >= mostFindings:
-		s.report.More = true
+		r.Findings[i].Times += f.Times
+	case len(r.Findings) >= mostFindings:
+		r.More = true
 	default:
-		s.report.Findings = append(s.report.Findings, f)
+		r.Findings = append(r.Findings, f)
 	}
 }
 

@@ -167,7 +167,7 @@ var mistakes = []mistake{
 	})},
 	{"a hook before its secret", "order", at("ExternalSecret", "postgres-owner", remove("metadata", "annotations"))},
 	{"a hook before its engine", "order", at("StatefulSet", "postgres", remove("metadata", "annotations"))},
-	{"an image of somebody's registry", "image", container("api", set("ghcr.io/meai/meai:v1.0.0", "image"))},
+	{"an image of somebody's registry", "image", container("api", set("registry.somebody.example/meai/meai:v1.0.0", "image"))},
 	{"a gateway without TLS", "gateway", at("Gateway", "public", func(o map[string]any) { set("HTTP", "port", "protocol")(first("spec", "servers")(o)) })},
 	{"a gateway without a bound", "gateway", without("EnvoyFilter", "gateway-rate")},
 	{"two nodes of Weaviate", "engines", at("StatefulSet", "weaviate", set(int64(2), "spec", "replicas"))},
